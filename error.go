@@ -1,0 +1,105 @@
+package liuma
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Code is the stable name of an error, in snake case. Channels branch on it;
+// its meaning never changes.
+type Code string
+
+// Error is an error that may leave the house. Everything in it is safe to
+// show; the wrapped cause is for the log alone.
+type Error struct {
+	Code Code
+	// Field names the request's member that is at fault, as a dotted path,
+	// or is empty.
+	Field string
+	// TriesLeft is how many wrong PINs remain, or nil where that may not be
+	// said (DESIGN section 7: a caller without a link learns nothing).
+	TriesLeft *int
+	// Until is when the refusal ends by itself, or zero.
+	Until time.Time
+	// Reason is a finer code beneath Code, such as the PIN rule that refused.
+	Reason string
+	// Challenge, with CodeEvidenceRequired, is what evidence must be bound to.
+	Challenge string
+	// Cause is never shown.
+	Cause error
+}
+
+// Fail makes an Error with a cause for the log. The cause may be nil.
+func Fail(code Code, cause error) *Error { return &Error{Code: code, Cause: cause} }
+
+// FailField makes an Error that names the member at fault.
+func FailField(code Code, field string, cause error) *Error {
+	return &Error{Code: code, Field: field, Cause: cause}
+}
+
+func (e *Error) Error() string {
+	s := string(e.Code)
+	if e.Field != "" {
+		s += " (" + e.Field + ")"
+	}
+	if e.Cause != nil {
+		return fmt.Sprintf("%s: %v", s, e.Cause)
+	}
+	return s
+}
+
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Is makes errors.Is(err, &Error{Code: c}) match on the code alone.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Code == e.Code
+}
+
+// CodeOf returns the code of the outermost Error in err's chain. Any other
+// error is CodeInternal: what nobody classified is not shown.
+func CodeOf(err error) Code {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return CodeInternal
+}
+
+// The codes. Each has a row in sentence.go; a test holds the two together.
+const (
+	CodeInternal         Code = "internal"
+	CodeUnavailable      Code = "unavailable"
+	CodeBusy             Code = "busy"
+	CodeBadRequest       Code = "bad_request"
+	CodeUnauthenticated  Code = "unauthenticated"
+	CodeForbidden        Code = "forbidden"
+	CodeNotFound         Code = "not_found"
+	CodeTooLarge         Code = "too_large"
+	CodeBusinessNoUsed   Code = "business_no_used"
+	CodeUndecided        Code = "undecided"
+	CodeEnvelopeInvalid  Code = "envelope_invalid"
+	CodeChallengeExpired Code = "challenge_expired"
+	CodeEvidenceRequired Code = "evidence_required"
+	CodeEvidenceInvalid  Code = "evidence_invalid"
+	CodeEvidenceUsed     Code = "evidence_used"
+	CodeIDNumberInvalid  Code = "id_number_invalid"
+	CodeIDNumber15       Code = "id_number_15_digits"
+	CodeNotInRegistry    Code = "not_in_registry"
+	CodeAlreadyEnrolled  Code = "already_enrolled"
+	CodePINFormat        Code = "pin_format"
+	CodeWeakPIN          Code = "weak_pin"
+	CodeChangeUnderWay   Code = "change_under_way"
+	CodeRefused          Code = "refused" // the one refusal for a caller without a link
+	CodeWrong            Code = "wrong_pin"
+	CodeLocked           Code = "locked"
+	CodeBlocked          Code = "blocked"
+	CodeFrozen           Code = "frozen"
+	CodeCancelled        Code = "cancelled"
+	CodeReceiptInvalid   Code = "receipt_invalid"
+	CodeReceiptSpent     Code = "receipt_spent"
+	CodeReceiptStale     Code = "receipt_stale"
+)
+
+// Text is one sentence in the two languages of the house.
+type Text struct{ ZH, EN string }

@@ -1,0 +1,77 @@
+// Package audit defines the entries of the append-only record of what the
+// authority did. It guarantees that an entry is complete and free of personal
+// data by construction: its fields are identifiers and words from fixed lists.
+// It trusts the store to write an entry in the transaction of the change that
+// it describes (I-8) and never to change or delete one.
+//
+// DESIGN sections 5 (I-8) and 6.
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// Event names what happened, as noun.verb.
+type Event string
+
+// The events. A new one needs a row in docs/OPERATIONS.md.
+const (
+	CardEnrolled       Event = "card.enrolled"
+	CardLinked         Event = "card.linked"
+	CardFrozen         Event = "card.frozen"
+	PINIntended        Event = "pin.intended"  // an intent reserved a version
+	PINProposed        Event = "pin.proposed"  // its verifier was recorded
+	PINSet             Event = "pin.set"       // the version became current
+	PINAbandoned       Event = "pin.abandoned" // an intent ended without a commit
+	PINSettled         Event = "pin.settled"   // every keeper acknowledged the version
+	AttemptBegun       Event = "attempt.begun"
+	AttemptDecided     Event = "attempt.decided"
+	AttemptUndecided   Event = "attempt.undecided"
+	ReceiptRedeemed    Event = "receipt.redeemed"
+	PhysicalChanged    Event = "physical.changed"
+	RegistryImported   Event = "registry.imported"
+	ChannelRegistered  Event = "channel.registered"
+	ProviderRegistered Event = "provider.registered"
+	SealKeyMade        Event = "sealkey.made"
+	SealKeyDestroyed   Event = "sealkey.destroyed"
+	KeeperSeen         Event = "keeper.seen" // the highest sequence seen from a keeper was saved
+	KeeperAlarm        Event = "keeper.alarm"
+)
+
+// Entry is one record. Entries hold no name, ID number, phone, card number or
+// PIN: only identifiers that mean nothing outside the authority.
+type Entry struct {
+	Seq        uint64    // given by the store: 1, 2, 3 … without gaps
+	At         time.Time // the authority's clock, UTC, milliseconds
+	Actor      string    // "channel:zj-hrss", "registry:mohrss", "operator", "system"
+	Event      Event
+	Card       liuma.CardID // zero where no card is concerned
+	BusinessNo liuma.BusinessNo
+	Outcome    string // a verdict, an error code or "ok"
+	Note       string // a word or number from a fixed list, e.g. "version=3"
+}
+
+// Validate refuses an entry that does not say when, who, what and how it ended.
+func (e Entry) Validate() error {
+	var errs []error
+	if e.At.IsZero() {
+		errs = append(errs, errors.New("no time"))
+	}
+	if e.Actor == "" {
+		errs = append(errs, errors.New("no actor"))
+	}
+	if e.Event == "" {
+		errs = append(errs, errors.New("no event"))
+	}
+	if e.Outcome == "" {
+		errs = append(errs, errors.New("no outcome"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("audit entry: %w", err)
+	}
+	return nil
+}

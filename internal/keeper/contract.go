@@ -1,0 +1,162 @@
+// Package keeper is a node that holds key shares and counts guesses, and the
+// quorum client that asks several of them. A node guarantees that it evaluates
+// a committed version only in exchange for a ledger.Spent, which is to say
+// after a durable count (I-1). The quorum guarantees that right and wrong rest
+// on t evaluations (I-9) and that keepers which disagree give no verdict. A
+// node does not trust the authority; the quorum does not trust any t-1 nodes.
+//
+// DESIGN section 4, "Verdicts", "Setting a PIN", "Rollback and time".
+package keeper
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/split"
+)
+
+// ID names a keeper, for example "k1". It is signed into settlements.
+type ID string
+
+// Header comes with every request that a keeper answers durably.
+type Header struct {
+	Now  time.Time // the sender's clock
+	Seen uint64    // highest sequence that the sender has had from this keeper
+}
+
+// Answer comes with every durable answer.
+type Answer struct {
+	Sequence    uint64
+	Incarnation [16]byte
+}
+
+// AttemptRequest asks for one guess to be counted and evaluated.
+type AttemptRequest struct {
+	Header
+	Card    liuma.CardID
+	Version liuma.Version
+	Blinded split.Point
+	Lane    ledger.Lane
+	Reserve int
+	Limits  ledger.Limits
+	// Commit, when set, is a commit that this keeper may have missed; it is
+	// applied first. Settlements are this card's that are not acknowledged.
+	Commit      *ledger.Commitment
+	Settlements []ledger.Settlement
+}
+
+// AttemptAnswer holds either Shares and Spend, or a Refusal.
+type AttemptAnswer struct {
+	Answer
+	Spend   uint64
+	Left    int // spends that this lane has left before it locks here
+	Shares  []split.Share
+	Refusal *ledger.Refusal
+}
+
+// ProposeRequest asks for the one evaluation of a version not yet committed.
+type ProposeRequest struct {
+	Header
+	Card    liuma.CardID
+	Version liuma.Version
+	KeySet  uint32
+	Blinded split.Point
+}
+
+// ProposeAnswer holds either Shares or a Refusal.
+type ProposeAnswer struct {
+	Answer
+	Shares  []split.Share
+	Refusal *ledger.Refusal
+}
+
+// CommitRequest makes a version current.
+type CommitRequest struct {
+	Header
+	ledger.Commitment
+}
+
+// CommitAnswer holds a Refusal where the commit was not taken.
+type CommitAnswer struct {
+	Answer
+	Refusal *ledger.Refusal
+}
+
+// StatusAnswer is what a keeper says about a card. Nothing in it is secret.
+type StatusAnswer struct {
+	Answer
+	Row ledger.Row
+}
+
+// Keeper is the contract of one keeper, in process or at the end of a wire.
+//
+// Attempt, Propose and Commit are durable before they return without error.
+// An error says nothing about what the keeper did, so Attempt is never
+// repeated by a transport; Propose may be repeated only with a higher version;
+// Commit and Settle are idempotent and may be repeated at will. A refusal is
+// an answer, not an error.
+type Keeper interface {
+	ID() ID
+	Attempt(context.Context, AttemptRequest) (AttemptAnswer, error)
+	Propose(context.Context, ProposeRequest) (ProposeAnswer, error)
+	Commit(context.Context, CommitRequest) (CommitAnswer, error)
+	// Settle takes proofs. It may return before they are on disk: losing one
+	// only leaves a guess counted. A proof that does not verify is an error.
+	Settle(context.Context, Header, []ledger.Settlement) (Answer, error)
+	Status(context.Context, liuma.CardID) (StatusAnswer, error)
+	// Retire stops a card at this keeper; Unretire undoes it within 30 days.
+	Retire(context.Context, Header, liuma.CardID) (Answer, error)
+	Unretire(context.Context, Header, liuma.CardID) (Answer, error)
+}
+
+// Target is the PIN that an attempt is made against, as the authority holds it.
+type Target struct {
+	Card     liuma.CardID
+	Version  liuma.Version
+	KeySet   uint32
+	Verifier liuma.Verifier
+	// Unacknowledged is set while some keeper has not acknowledged the commit
+	// of Version; the attempt then carries it.
+	Unacknowledged bool
+}
+
+// Guess says how an attempt is to be counted.
+type Guess struct {
+	Lane    ledger.Lane
+	Reserve int
+	Limits  ledger.Limits
+	Reopen  bool // with Lane Known and a right PIN: reopen the stranger lane
+}
+
+// Outcome is a quorum's verdict on an attempt.
+type Outcome struct {
+	Verdict liuma.Verdict // Right, Wrong, Locked, Blocked or Unavailable
+	// Evaluated is how many keepers counted and evaluated the guess. It is
+	// at least t with Right and Wrong, and may be above 0 with the others.
+	Evaluated int
+	// TriesLeft is how many more guesses a quorum would evaluate now.
+	TriesLeft int
+	Until     time.Time // with Locked: when a quorum evaluates again
+	// Stale is set when a keeper holds a later version than the target's: an
+	// intent was committed and not finished, so finish it and ask again.
+	Stale bool
+}
+
+// Alarm is a keeper that did what a correct one does not: it answered
+// differently from the others, rolled back, or signed with another key.
+type Alarm struct {
+	Keeper ID
+	Card   liuma.CardID
+	What   string // "disagrees", "rolled_back", "clock"
+}
+
+// Errors of the quorum when it sets a PIN.
+var (
+	ErrNoQuorum    = errors.New("keeper: too few keepers answered")
+	ErrDisagree    = errors.New("keeper: keepers disagree")
+	ErrVersionUsed = errors.New("keeper: the version was proposed before; reserve a higher one")
+	ErrStale       = errors.New("keeper: the version is not above the current one")
+)

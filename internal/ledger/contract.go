@@ -1,0 +1,195 @@
+// Package ledger counts guesses, durably, before anybody may evaluate one. It
+// guarantees that a Spent value exists only after its spend number is on disk
+// (I-1), that spent and cleared only rise (I-2), that a version is proposed at
+// most once (I-3), and that a setting of a PIN is taken whole or not at all
+// (I-7). It trusts its Backend to be durable when it says so and its own clock
+// within the bounds that it checks; it does not trust the authority: a request
+// can tighten the limits, never loosen them.
+//
+// DESIGN section 4, "Ledger", "Locks", "Rollback and time".
+package ledger
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// Lane separates the guesses of known devices from those of strangers.
+type Lane uint8
+
+// The lanes. Stranger is the zero value: what is not proved is a stranger.
+const (
+	Stranger Lane = iota
+	Known
+)
+
+// Limits bound the guesses on one card. All are positive.
+type Limits struct {
+	Attempts int           // uncleared spends within Window that lock: 6, at most 6
+	Window   time.Duration // 24 h
+	LockFor  time.Duration // from the spend that locked: 24 h
+	Failures int           // failures in a lane since its last proof that close or block: 30
+}
+
+// NationalLimits are the national rule (DESIGN section 1).
+func NationalLimits() Limits {
+	return Limits{Attempts: 6, Window: 24 * time.Hour, LockFor: 24 * time.Hour, Failures: 30}
+}
+
+// Tighten returns the stricter of l and other, member by member. Zero members
+// of other leave l's.
+func (l Limits) Tighten(other Limits) Limits {
+	if other.Attempts > 0 {
+		l.Attempts = min(l.Attempts, other.Attempts)
+	}
+	if other.Failures > 0 {
+		l.Failures = min(l.Failures, other.Failures)
+	}
+	l.Window = max(l.Window, other.Window)
+	l.LockFor = max(l.LockFor, other.LockFor)
+	return l
+}
+
+// Validate refuses limits that could not be enforced with six kept spends.
+func (l Limits) Validate() error {
+	if l.Attempts < 1 || l.Attempts > maxRecent || l.Failures < 1 || l.Window <= 0 || l.LockFor <= 0 {
+		return errors.New("limits: want 1 to 6 attempts and positive window, lock and failures")
+	}
+	return nil
+}
+
+// maxRecent is how many uncleared spends a row keeps: what the national limit
+// needs, and no more.
+const maxRecent = 6
+
+// Mark is one uncleared spend: its number, its time and its lane.
+type Mark struct {
+	S    uint64
+	At   time.Time // UTC, milliseconds
+	Lane Lane
+}
+
+// Tally is the guess count of one card and one PIN: the part of a Row that
+// limits are derived from. The authority keeps one of its own per card, so
+// that it stops at the limit whichever keepers answered.
+// The zero Tally has no guesses. It is a value: copying it is safe.
+type Tally struct {
+	Spent    uint64          // guesses ever; only rises
+	Cleared  [2]uint64       // by Lane: every spend of the lane up to it was cleared; only rises
+	Failures [2]uint32       // by Lane: spends of the lane after Cleared, ever
+	Recent   [maxRecent]Mark // the last uncleared spends, oldest first; first Kept are used
+	Kept     int
+}
+
+// Row is all that a ledger holds about one card.
+type Row struct {
+	Card     liuma.CardID
+	Version  liuma.Version // current; 0 before the first commit
+	KeySet   uint32        // key set of Version
+	Verifier liuma.Verifier
+	Mark     liuma.Version // highest version ever proposed or committed
+	Tally    Tally
+	Retired  time.Time // zero while in use
+}
+
+// Meta is a ledger's own state, kept beside the rows.
+type Meta struct {
+	Incarnation [16]byte  // changes with every restore
+	Sequence    uint64    // rises with every durable batch; shows rollback
+	Clock       time.Time // latest time a batch was written at
+}
+
+// Backend is durable storage for rows. Implementations: sqlite (here), and
+// later postgres. The suite in ledgertest runs on every one.
+//
+// Apply is atomic: all rows and meta or none. It is durable when it returns
+// nil. After an error the state is unknown, so the Ledger poisons itself and
+// never retries; opening the backend again recovers the last durable state.
+// A backend is used by one Ledger at a time; Open takes a lease that a second
+// opener fails to get, and Close gives it back.
+type Backend interface {
+	// Load returns the rows of the cards, in their order; a card without a
+	// row gives a Row with only Card set. Cards do not repeat.
+	Load(ctx context.Context, cards []liuma.CardID) ([]Row, error)
+	// Apply upserts the rows and replaces meta, in one transaction.
+	Apply(ctx context.Context, rows []Row, meta Meta) error
+	// Meta returns the stored meta; a new backend has a random Incarnation.
+	Meta(ctx context.Context) (Meta, error)
+	// Scan calls visit for every row in card order, starting after the given
+	// card, until visit returns an error. For repair and for the demo's theft.
+	Scan(ctx context.Context, after liuma.CardID, visit func(Row) error) error
+	Close() error
+}
+
+// Reason is why a ledger refused without counting.
+type Reason string
+
+// The refusals of DESIGN section 4.
+const (
+	Stale       Reason = "stale"        // the request's version is not the current one
+	Locked      Reason = "locked"       // until Refusal.Until
+	LaneClosed  Reason = "lane_closed"  // the stranger lane, until a known device reopens it
+	Blocked     Reason = "blocked"      // until the PIN is reset
+	Retired     Reason = "retired"      // the card was retired here
+	VersionUsed Reason = "version_used" // propose: version not above the mark, or too far above
+	Conflict    Reason = "conflict"     // commit: not above the current version and not the same again
+)
+
+// Refusal is the error of a request that was refused and counted nothing.
+type Refusal struct {
+	Reason Reason
+	Until  time.Time     // with Locked: when it ends
+	At     liuma.Version // the current version here, with Stale and Conflict
+	Mark   liuma.Version // the highest proposed version here, with VersionUsed
+}
+
+func (r *Refusal) Error() string { return "ledger: refused: " + string(r.Reason) }
+
+// Errors that say nothing about a card. After each the ledger counted nothing
+// that it did not answer for.
+var (
+	ErrPoisoned   = errors.New("ledger: an I/O error made the state unknown; restart the keeper")
+	ErrRolledBack = errors.New("ledger: below a sequence that it once answered; repair the keeper")
+	ErrClock      = errors.New("ledger: clock differs by more than 60 s from the sender's or the ledger's")
+	ErrClosed     = errors.New("ledger: closed")
+	ErrLeased     = errors.New("ledger: another process holds the lease")
+)
+
+// Settlement is a proof, by the key of the PIN itself, that spend S was right.
+// It names keeper and incarnation, so it cannot be replayed elsewhere or after
+// a restore, and it clears nothing later than S.
+type Settlement struct {
+	Keeper      string
+	Incarnation [16]byte
+	Card        liuma.CardID
+	Version     liuma.Version
+	S           uint64
+	// Reopen, from the known lane only, clears the stranger lane as well: the
+	// holder reopens it from a known device. It is covered by the signature.
+	Reopen    bool
+	Signature [64]byte // Ed25519 over SettlementMessage
+}
+
+// SpendRequest asks for one guess to be counted.
+type SpendRequest struct {
+	Card    liuma.CardID
+	Version liuma.Version
+	Lane    Lane
+	Reserve int    // spends kept for known devices: 0, or 2 on a card that has some
+	Limits  Limits // tighten only; zero members leave the ledger's own
+	// Sender is the sender's clock; Seen the highest Sequence that it has had
+	// from this ledger.
+	Sender time.Time
+	Seen   uint64
+}
+
+// Commitment makes a version current.
+type Commitment struct {
+	Card     liuma.CardID
+	Version  liuma.Version
+	KeySet   uint32
+	Verifier liuma.Verifier
+}

@@ -1,0 +1,256 @@
+// Package store is the contract of the authority's database. It guarantees
+// that a transaction is serializable and durable when Update returns nil, and
+// that no change is kept without its audit entry (I-8): Update's function
+// returns the entry, and Update writes both or neither. It trusts its backend
+// with durability and nothing else: personal data arrives sealed, and rows
+// that move a PIN carry a vault.MAC that the authority checks.
+//
+// DESIGN sections 3, 5 (I-7, I-8, I-11) and 6. The suite in storetest runs on
+// every implementation.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// Errors that callers act on. Others mean that nothing was kept.
+var (
+	ErrNotFound = errors.New("store: not found")
+	// ErrExists is returned by the Insert methods when a row with the same
+	// key, or one that a uniqueness rule forbids, is there already.
+	ErrExists = errors.New("store: exists")
+	// ErrNoAudit is returned by Update when a change came without an entry.
+	ErrNoAudit = errors.New("store: change without an audit entry")
+	// ErrClosed is returned after Close.
+	ErrClosed = errors.New("store: closed")
+)
+
+// Store is the authority's database.
+type Store interface {
+	// View runs f on one consistent snapshot. The Reader is invalid after f.
+	View(ctx context.Context, f func(Reader) error) error
+	// Update runs f in one serializable transaction and, when f returns nil,
+	// writes the returned entry (its Seq is given here) and commits. It
+	// returns nil only when all is durable. If f wrote nothing and returns a
+	// zero Entry, nothing is kept and no entry is needed.
+	//
+	// f may be run more than once (transactions share a commit, and one that
+	// fails is run again without the others), so it must have no effect but
+	// through the Tx, and must assign, not append to, what it captures.
+	// After an error nothing of f is kept; a cancelled ctx leaves it unknown
+	// whether f was kept.
+	Update(ctx context.Context, f func(Tx) (audit.Entry, error)) error
+	Close() error
+}
+
+// Reader reads. Lookups of one row return ErrNotFound when there is none.
+type Reader interface {
+	Card(liuma.CardID) (Card, error)
+	CardByHolder(vault.Index) (Card, error)
+	CountCards() (int64, error)
+
+	Link(liuma.ChannelID, liuma.CardID) (Link, error)
+	LinkByHandle(liuma.ChannelID, Handle) (Link, error)
+	LinksOf(liuma.CardID) ([]Link, error)
+
+	Request(liuma.ChannelID, liuma.BusinessNo) (Request, error)
+
+	Intent(liuma.CardID) (Intent, error)
+	// Intents lists open intents in card order, at most limit, after a card.
+	Intents(after liuma.CardID, limit int) ([]Intent, error)
+
+	Person(vault.Index) (Person, error)         // by ID number
+	PersonByCardNo(vault.Index) (Person, error) // by physical card number
+	CountPersons() (int64, error)
+
+	Client(id string) (Client, error)
+	Clients() ([]Client, error)
+
+	EvidenceUsed(provider string, jti vault.Index) (bool, error)
+
+	// SealKeys lists all kept seal keys, newest first.
+	SealKeys() ([]SealKey, error)
+
+	// KeepersSeen returns the highest sequence saved per keeper.
+	KeepersSeen() (map[string]uint64, error)
+
+	// Audit lists entries in order, after a sequence number.
+	Audit(after uint64, limit int) ([]audit.Entry, error)
+}
+
+// Tx reads and writes. Every write counts as a change that needs an entry.
+type Tx interface {
+	Reader
+
+	// InsertCard refuses a second card for the same Holder (ErrExists).
+	InsertCard(Card) error
+	// UpdateCard replaces all members of the card; ErrNotFound if it is gone.
+	UpdateCard(Card) error
+
+	InsertLink(Link) error // ErrExists: the card is linked in that channel
+
+	// InsertRequest refuses a second row for (Channel, BusinessNo): I-11.
+	InsertRequest(Request) error
+	UpdateRequest(Request) error
+
+	// InsertIntent refuses a second open intent for a card (I-7).
+	InsertIntent(Intent) error
+	UpdateIntent(Intent) error
+	DeleteIntent(liuma.CardID) error
+
+	UpsertPerson(Person) error
+
+	InsertClient(Client) error
+	UpdateClient(Client) error
+
+	// InsertEvidence marks evidence as used; ErrExists if it was. The row may
+	// be dropped after until, when the evidence itself is too old to pass.
+	InsertEvidence(provider string, jti vault.Index, until time.Time) error
+
+	InsertSealKey(SealKey) error
+	DeleteSealKey(id string) error
+
+	SaveKeepersSeen(map[string]uint64) error
+}
+
+// Card is one electronic card. Times are UTC and whole milliseconds.
+type Card struct {
+	ID     liuma.CardID
+	Holder vault.Index // of the canonical ID number; one card a holder (I-4)
+	Sealed []byte      // vault-sealed registry.Facts of the holder, bound to ID
+	Region liuma.Region
+
+	Version  liuma.Version // current PIN; 0 before the first
+	KeySet   uint32
+	Verifier liuma.Verifier
+	Reserved liuma.Version // highest version that an intent ever reserved
+	PINSetAt time.Time
+	MAC      vault.MAC // over Holder, ID, Version, KeySet, Verifier
+
+	Physical liuma.PhysicalStatus // as the registry last said
+	Frozen   bool
+	FrozenAt time.Time
+
+	Tally     ledger.Tally // the authority's own count, for the current version
+	CreatedAt time.Time
+}
+
+// Handle is a card's name in one channel: pairwise, 32 lower-case characters,
+// so that two channels cannot compare their holders.
+type Handle string
+
+// Link is a card in a channel.
+type Link struct {
+	Channel liuma.ChannelID
+	Card    liuma.CardID
+	Handle  Handle
+	At      time.Time
+}
+
+// Request is one business number of one channel, and what became of it.
+// A decided request never changes again but for RedeemedAt; one that is
+// undecided when no process works on it stays so for good (I-11).
+type Request struct {
+	Channel    liuma.ChannelID
+	BusinessNo liuma.BusinessNo
+	Action     liuma.Action
+	// Digest is a hash of all that was sent, to tell a repetition from a
+	// second request under the same number.
+	Digest  [32]byte
+	Card    liuma.CardID  // zero where the subject is unknown
+	Version liuma.Version // that the verdict is about
+	Purpose [32]byte      // hash of the purpose as shown
+
+	Decided   bool
+	Verdict   liuma.Verdict // empty for actions without an attempt
+	Code      liuma.Code    // error code that was answered; empty on success
+	TriesLeft int
+	Until     time.Time
+	Evidence  string // method of the evidence that came with it, or empty
+
+	ReceiptID  string // of a right verdict
+	At         time.Time
+	DecidedAt  time.Time
+	RedeemedAt time.Time
+}
+
+// IntentState is how far the setting of a PIN has come.
+type IntentState uint8
+
+// A crash in IntentReserved leaves the old PIN (no keeper has a commit); from
+// IntentCommitting on the new PIN is carried through; IntentFlipped only waits
+// for keepers that have not acknowledged.
+const (
+	IntentReserved   IntentState = 1 // version reserved, maybe proposed
+	IntentCommitting IntentState = 2 // verifier recorded, commits may be out
+	IntentFlipped    IntentState = 3 // the card row holds the new version
+)
+
+// Intent is the setting of one PIN, in the making. At most one a card.
+type Intent struct {
+	Card     liuma.CardID
+	From     liuma.Version // current when it was reserved: the compare of the flip
+	Version  liuma.Version // reserved for the new PIN
+	KeySet   uint32
+	Verifier liuma.Verifier // from IntentCommitting on
+	State    IntentState
+	Owner    string // process that works on it; another may take over when Lease is past
+	Lease    time.Time
+	MAC      vault.MAC // over all of the above but Owner and Lease
+	// Request is the business number that it belongs to, decided by the flip.
+	Channel    liuma.ChannelID
+	BusinessNo liuma.BusinessNo
+	At         time.Time
+}
+
+// Person is one row of the physical-card registry.
+type Person struct {
+	Holder     vault.Index // of the canonical ID number
+	CardNo     vault.Index // of the physical card number
+	Sealed     []byte      // vault-sealed registry.Facts, bound to Holder
+	Region     liuma.Region
+	Physical   liuma.PhysicalStatus
+	ReplacedBy vault.Index // card number that replaced an earlier one, or zero
+	UpdatedAt  time.Time
+}
+
+// ClientKind says at which door a client may knock.
+type ClientKind string
+
+// A channel asks on behalf of holders, a registry reports the physical card,
+// a provider signs evidence and calls nothing.
+const (
+	ClientChannel  ClientKind = "channel"
+	ClientRegistry ClientKind = "registry"
+	ClientProvider ClientKind = "provider"
+)
+
+// Client is a registered party with its public key.
+type Client struct {
+	ID      string // a channel's is its liuma.ChannelID
+	Kind    ClientKind
+	Name    liuma.Text // registered name, as pages show it
+	Keys    []byte     // JWK set (RFC 7517), public ES256 keys only
+	Regions []liuma.Region
+	Actions []liuma.Action // of a channel
+	StandIn bool           // a provider that only demos may use
+	Stopped bool           // refused everywhere
+	At      time.Time
+}
+
+// SealKey is an envelope key pair (HPKE), kept for a day.
+type SealKey struct {
+	ID       string
+	Public   []byte // 65 bytes, uncompressed P-256
+	Sealed   []byte // private key, vault-sealed and bound to ID
+	MadeAt   time.Time
+	RetireAt time.Time // not given out after this
+	GoneAt   time.Time // deleted after this
+}

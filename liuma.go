@@ -1,0 +1,210 @@
+// Package liuma holds the words of the domain: cards, versions, verdicts,
+// standing, actions. It guarantees that each identifier has one type and one
+// spelling, and that every error that can leave the house has a stable code and
+// a sentence that is safe to show (see error.go). It trusts nothing and imports
+// nothing of the house.
+//
+// The words follow DESIGN section 2.
+package liuma
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+)
+
+// CardID names one electronic social-security card (电子社保卡). It is random,
+// says nothing about its holder, and never changes.
+type CardID [16]byte
+
+// NewCardID draws a card identifier from the system's random source.
+func NewCardID() CardID {
+	var id CardID
+	rand.Read(id[:]) // never fails since Go 1.24
+	return id
+}
+
+// ParseCardID reads the 32 lower-case hexadecimal digits that String writes.
+func ParseCardID(s string) (CardID, error) {
+	var id CardID
+	if len(s) != 2*len(id) {
+		return CardID{}, fmt.Errorf("card id: %d characters, want %d", len(s), 2*len(id))
+	}
+	if _, err := hex.Decode(id[:], []byte(s)); err != nil {
+		return CardID{}, fmt.Errorf("card id: %w", err)
+	}
+	if id.String() != s {
+		return CardID{}, fmt.Errorf("card id: not in lower case")
+	}
+	return id, nil
+}
+
+func (id CardID) String() string { return hex.EncodeToString(id[:]) }
+
+// IsZero reports whether id names no card.
+func (id CardID) IsZero() bool { return id == CardID{} }
+
+// Version counts the PINs of a card: 1, 2, 3 … Zero means that no PIN was set.
+// A number is never used for two PINs, so some numbers may be skipped.
+type Version uint32
+
+// Verifier is the Ed25519 public key that only the right PIN of one version of
+// one card yields (DESIGN section 4). It is not secret.
+type Verifier [32]byte
+
+// IsZero reports whether no verifier was recorded.
+func (v Verifier) IsZero() bool { return v == Verifier{} }
+
+// ChannelID names a registered channel (渠道), for example "zj-hrss".
+type ChannelID string
+
+var channelPattern = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$`)
+
+// ParseChannelID accepts 1 to 40 lower-case letters, digits and inner hyphens.
+func ParseChannelID(s string) (ChannelID, error) {
+	if !channelPattern.MatchString(s) {
+		return "", fmt.Errorf("channel id %q: want 1 to 40 of a-z, 0-9 and inner hyphens", s)
+	}
+	return ChannelID(s), nil
+}
+
+// BusinessNo is the number that a channel gives to one request (业务流水号).
+// One business number makes at most one attempt (I-11).
+type BusinessNo string
+
+var businessNoPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
+
+// ParseBusinessNo accepts 1 to 64 letters, digits, '_', '.' and '-', the first
+// of them a letter or a digit, so that it can stand in a URL path.
+func ParseBusinessNo(s string) (BusinessNo, error) {
+	if !businessNoPattern.MatchString(s) {
+		return "", fmt.Errorf("business number: want 1 to 64 letters, digits, '_', '.' or '-'")
+	}
+	return BusinessNo(s), nil
+}
+
+// Region is a GB/T 2260 code of two, four or six digits: 33, 3305, 330500.
+// Trailing pairs of zeros are dropped, so 330000 and 33 are the same region.
+// The empty region is the nation.
+type Region string
+
+var regionPattern = regexp.MustCompile(`^[1-9][0-9](?:[0-9]{2}){0,2}$`)
+
+// ParseRegion reads a code and reduces it to its shortest form.
+func ParseRegion(s string) (Region, error) {
+	if s == "" {
+		return "", nil
+	}
+	if !regionPattern.MatchString(s) {
+		return "", fmt.Errorf("region %q: want 2, 4 or 6 digits of GB/T 2260", s)
+	}
+	for len(s) > 2 && s[len(s)-2:] == "00" {
+		s = s[:len(s)-2]
+	}
+	return Region(s), nil
+}
+
+// Contains reports whether other lies in r. Every region lies in itself and in
+// the nation.
+func (r Region) Contains(other Region) bool {
+	return len(other) >= len(r) && other[:len(r)] == r
+}
+
+// Verdict is the outcome of an attempt.
+type Verdict string
+
+// The verdicts of DESIGN section 2. Only Right and Wrong say anything about a
+// PIN; both rest on t evaluations and a durable row (I-9).
+const (
+	Right       Verdict = "right"
+	Wrong       Verdict = "wrong"
+	Locked      Verdict = "locked"      // too many wrong PINs within the window; ends by itself
+	Blocked     Verdict = "blocked"     // too many over all time; ends only with a reset
+	Suspended   Verdict = "suspended"   // standing forbids it: frozen, cancelled, or lost and no evidence
+	Unavailable Verdict = "unavailable" // no quorum, or keepers that disagree
+)
+
+// Decided reports whether v is one of the verdicts above.
+func (v Verdict) Decided() bool {
+	switch v {
+	case Right, Wrong, Locked, Blocked, Suspended, Unavailable:
+		return true
+	}
+	return false
+}
+
+// Action is what a channel asks for on a holder's behalf. A channel is
+// registered with the actions that it may ask for.
+type Action string
+
+// The actions of the native channel door.
+const (
+	ActionEnroll Action = "enroll"
+	ActionLink   Action = "link"
+	ActionVerify Action = "verify"
+	ActionChange Action = "change"
+	ActionFreeze Action = "freeze"
+)
+
+// Actions lists every action, in the order in which help texts show them.
+func Actions() []Action {
+	return []Action{ActionEnroll, ActionLink, ActionVerify, ActionChange, ActionFreeze}
+}
+
+// ParseAction reads an action's name.
+func ParseAction(s string) (Action, error) {
+	for _, a := range Actions() {
+		if string(a) == s {
+			return a, nil
+		}
+	}
+	return "", fmt.Errorf("action %q: want enroll, link, verify, change or freeze", s)
+}
+
+// Role says which PIN of a request an envelope carries. It is part of what the
+// device seals, so a current PIN cannot be passed off as a new one.
+type Role string
+
+// The roles of DESIGN section 7. RoleOld is the current PIN in a change.
+const (
+	RoleCurrent Role = "current"
+	RoleOld     Role = "old"
+	RoleNew     Role = "new"
+)
+
+// PhysicalStatus is what the registry last said of the physical card (实体社保卡).
+type PhysicalStatus string
+
+// A lost card asks for PIN and evidence together; a cancelled one stops the
+// electronic card; a replaced one changes nothing but the card number.
+const (
+	PhysicalNormal    PhysicalStatus = "normal"
+	PhysicalLost      PhysicalStatus = "lost"
+	PhysicalCancelled PhysicalStatus = "cancelled"
+)
+
+// Standing is whether, and how, the electronic card may be used now.
+type Standing string
+
+// StandingOf ranks them: cancelled over frozen over suspended.
+const (
+	StandingActive    Standing = "active"
+	StandingSuspended Standing = "suspended" // physical card lost: PIN and evidence together
+	StandingFrozen    Standing = "frozen"    // by the holder, a channel or the hotline
+	StandingCancelled Standing = "cancelled" // physical card cancelled: not at all
+)
+
+// StandingOf derives the standing; it is never stored, so it cannot disagree
+// with the facts that it rests on.
+func StandingOf(physical PhysicalStatus, frozen bool) Standing {
+	switch {
+	case physical == PhysicalCancelled:
+		return StandingCancelled
+	case frozen:
+		return StandingFrozen
+	case physical == PhysicalLost:
+		return StandingSuspended
+	}
+	return StandingActive
+}

@@ -1,0 +1,133 @@
+package liuma
+
+// Explanation is what a person is told about a code: what happened, and what
+// to do next.
+type Explanation struct{ What, Next Text }
+
+// Explain returns the explanation of c. Unknown codes read as CodeInternal, so
+// that a missing row cannot leak a raw code to a page.
+func Explain(c Code) Explanation {
+	if e, ok := explanation(c); ok {
+		return e
+	}
+	e, _ := explanation(CodeInternal)
+	return e
+}
+
+func explanation(c Code) (Explanation, bool) {
+	if e, ok := requestExplanation(c); ok {
+		return e, true
+	}
+	return holderExplanation(c)
+}
+
+func say(zhWhat, enWhat, zhNext, enNext string) (Explanation, bool) {
+	return Explanation{What: Text{zhWhat, enWhat}, Next: Text{zhNext, enNext}}, true
+}
+
+// requestExplanation covers what a channel's developer meets.
+func requestExplanation(c Code) (Explanation, bool) {
+	switch c {
+	case CodeInternal:
+		return say("系统内部出错。", "Something failed on our side.",
+			"请稍后再试；如仍不行，请拨打 12333。", "Try again later; if it persists, call 12333.")
+	case CodeUnavailable:
+		return say("密码服务暂时不可用，无法核验。", "The PIN service cannot give a verdict right now.",
+			"请稍后再试，您的密码没有改变。", "Try again later. Your PIN has not changed.")
+	case CodeBusy:
+		return say("同一张卡正在办理另一笔请求。", "Another request for this card is under way.",
+			"请等几秒再试，本次不计入输错次数。", "Wait a few seconds and try again; this did not count as a try.")
+	case CodeBadRequest:
+		return say("请求格式不正确。", "The request is malformed.",
+			"请按接口文档检查所指字段。", "Check the named member against the API document.")
+	case CodeUnauthenticated:
+		return say("调用方身份未通过验证。", "The caller could not be authenticated.",
+			"请用登记的密钥签发五分钟内有效的令牌后重试。", "Sign a fresh token (at most five minutes) with the registered key.")
+	case CodeForbidden:
+		return say("该调用方无权办理此事项或此地区。", "The caller is not registered for this action or region.",
+			"请联系运营方登记所需的事项和地区。", "Ask the operator to register the action and region.")
+	case CodeNotFound:
+		return say("没有找到所查的记录。", "No such record.",
+			"请核对编号。", "Check the number.")
+	case CodeTooLarge:
+		return say("请求内容过大。", "The request is too large.",
+			"请缩短内容后重试。", "Shorten it and try again.")
+	case CodeBusinessNoUsed:
+		return say("该业务流水号已用于另一笔不同的请求。", "This business number was used for a different request.",
+			"请换一个新的业务流水号。", "Use a new business number.")
+	case CodeUndecided:
+		return say("该业务流水号的请求中途中断，没有结论，也不会再有结论。", "The request with this business number was interrupted; it has no verdict and will get none.",
+			"请换一个新的业务流水号重新办理。", "Start again with a new business number.")
+	case CodeEnvelopeInvalid:
+		return say("密码信封无法打开，或不是为这笔请求封装的。", "The PIN envelope does not open, or was not sealed for this request.",
+			"请重新获取挑战值，在设备上重新封装。", "Fetch a new challenge and seal again on the device.")
+	case CodeChallengeExpired:
+		return say("挑战值已过期或无效。", "The challenge is expired or not ours.",
+			"请重新获取挑战值后再试。", "Fetch a new challenge and try again.")
+	case CodeEvidenceInvalid:
+		return say("实人认证凭证无效。", "The evidence is not valid for this request.",
+			"请重新做一次实人认证。", "Do the identity check again.")
+	case CodeEvidenceUsed:
+		return say("该实人认证凭证已经用过。", "This evidence was used before.",
+			"请重新做一次实人认证。", "Do the identity check again.")
+	case CodeReceiptInvalid:
+		return say("回执无效。", "The receipt is not valid.",
+			"请重新请求核验。", "Ask for a new verification.")
+	case CodeReceiptSpent:
+		return say("该回执已经兑付过。", "The receipt was redeemed before.",
+			"一份回执只能用一次，请重新请求核验。", "A receipt serves once. Ask for a new verification.")
+	case CodeReceiptStale:
+		return say("核验之后卡的状态或密码已有变化，回执不再有效。", "The card's standing or PIN changed after the verdict.",
+			"请重新请求核验。", "Ask for a new verification.")
+	}
+	return Explanation{}, false
+}
+
+// holderExplanation covers what a holder meets on a page.
+func holderExplanation(c Code) (Explanation, bool) {
+	switch c {
+	case CodeEvidenceRequired:
+		return say("办理此事项还需要实人认证。", "This needs an identity check as well.",
+			"请按提示完成实人认证后继续。", "Complete the identity check, then continue.")
+	case CodeIDNumberInvalid:
+		return say("身份证号码不正确。", "The ID number is not valid.",
+			"请核对 18 位身份证号码。", "Check the 18 characters of the ID number.")
+	case CodeIDNumber15:
+		return say("15 位的旧身份证号码已停用。", "ID numbers of 15 digits are no longer in use.",
+			"请使用现在身份证上的 18 位号码。", "Use the 18-character number on the current ID card.")
+	case CodeNotInRegistry:
+		return say("没有查到相符的社会保障卡。", "No matching social-security card was found.",
+			"请核对姓名和身份证号码，或拨打 12333 咨询。", "Check name and ID number, or call 12333.")
+	case CodeAlreadyEnrolled:
+		return say("您已经申领过电子社保卡并设置了密码。", "You already have an e-card with a PIN.",
+			"请直接用原来的密码关联本渠道。", "Link this channel with the PIN that you have.")
+	case CodePINFormat:
+		return say("密码应为 6 位数字。", "A PIN has six digits.",
+			"请重新输入 6 位数字。", "Enter six digits.")
+	case CodeWeakPIN:
+		return say("这个密码太容易被猜到。", "This PIN is too easy to guess.",
+			"请换一个与生日、证件号、手机号无关的密码。", "Choose one that has nothing to do with your birthday, ID number or phone.")
+	case CodeChangeUnderWay:
+		return say("这张卡正在设置密码。", "A PIN is just being set for this card.",
+			"请稍等片刻再试。", "Wait a moment and try again.")
+	case CodeRefused:
+		return say("未能通过核验。", "The check did not succeed.",
+			"请核对信息和密码；忘记密码可在原渠道找回，或拨打 12333。", "Check the details and the PIN; a forgotten PIN can be recovered in a linked channel, or call 12333.")
+	case CodeWrong:
+		return say("密码不正确。", "That PIN is not right.",
+			"请再试一次；想不起来可以找回密码。", "Try again, or recover the PIN if you cannot remember it.")
+	case CodeLocked:
+		return say("输错次数过多，密码已暂时锁定。", "Too many wrong PINs: the PIN is locked for now.",
+			"请在所示时间之后再试，或找回密码立即解锁。实体社保卡不受影响。", "Try again after the time shown, or recover the PIN to unlock at once. The physical card is not affected.")
+	case CodeBlocked:
+		return say("累计输错次数过多，密码已停用。", "Too many wrong PINs in all: the PIN is blocked.",
+			"请找回密码，或到经办机构办理。", "Recover the PIN, or visit an agency.")
+	case CodeFrozen:
+		return say("这张电子社保卡已冻结。", "This e-card is frozen.",
+			"如需恢复使用，请由持卡人办理解冻，或拨打 12333。", "The holder can unfreeze it, or call 12333.")
+	case CodeCancelled:
+		return say("实体社保卡已注销，电子社保卡不能使用。", "The physical card was cancelled, so the e-card cannot be used.",
+			"请到经办机构咨询。", "Ask at an agency.")
+	}
+	return Explanation{}, false
+}
