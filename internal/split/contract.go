@@ -4,18 +4,25 @@
 // t keepers' shares give the same key pair, that any t-1 miss a share, and
 // that no identity or non-canonical point is taken in or handed out, also as a
 // sum. It trusts the caller to count before evaluating; package keeper makes
-// that impossible to forget.
+// that impossible to forget. The curve, hashing to it and RFC 9497 itself are
+// circl's; what it computes on the way is left to the garbage collector, and
+// only what this package keeps is wiped.
 //
 // DESIGN section 4.
 package split
 
+import "errors"
+
 // PointSize is the length of a compressed P-256 point.
 const PointSize = 33
 
-// Point is a compressed P-256 point that is not the identity. Only ParsePoint
-// and this package's own computations make one; the zero Point is invalid and
-// refused everywhere.
-type Point struct{ b [PointSize]byte }
+// Point is a P-256 point that is not the identity. Only ParsePoint and this
+// package's own computations make one; the zero Point is invalid and refused
+// everywhere. Points compare with ==.
+//
+// It keeps both coordinates (4, x, y), so that a point is decompressed once,
+// where it enters, and not at each use.
+type Point struct{ b [uncompressedSize]byte }
 
 // Subset is a set of keepers as a bitmask: bit i-1 is keeper number i.
 type Subset uint8
@@ -28,3 +35,14 @@ type Share struct {
 
 // Shape says how many keepers there are and how many make a quorum.
 type Shape struct{ T, N int }
+
+// Errors of this package. None says anything about the secret.
+var (
+	ErrPoint   = errors.New("split: not the 33-byte compressed encoding of a P-256 point other than the identity")
+	ErrShape   = errors.New("split: shape is not 1 of 1, 2 of 3 or 3 of 5")
+	ErrShares  = errors.New("split: want exactly one share for each subset of the shape")
+	ErrZero    = errors.New("split: a sum of shares or a derived scalar is zero")
+	ErrWiped   = errors.New("split: used after it was wiped")
+	ErrSecret  = errors.New("split: secret is empty or longer than 65535 bytes")
+	ErrKeySize = errors.New("split: a share key has 32 bytes")
+)

@@ -1,0 +1,191 @@
+package split
+
+import (
+	"crypto/ed25519"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/cloudflare/circl/group"
+	"github.com/cloudflare/circl/oprf"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// verifierInfo is the HKDF info of the seed (DESIGN section 4).
+const verifierInfo = "liuma/1/verifier"
+
+// maxDraws bounds the search for a blind: each draw fails with a chance of
+// 2^-32, so a second one is rare and a ninth is a broken random source.
+const maxDraws = 8
+
+// Guess is a secret, blinded. It holds the secret and the blind until Wipe.
+// It prints redacted. A Guess is used by one goroutine at a time.
+type Guess struct {
+	redacted
+	secret  []byte
+	blind   group.Scalar
+	data    *oprf.FinalizeData
+	blinded Point
+}
+
+// Blind hashes a copy of the secret to the curve and blinds it with a fresh
+// non-zero scalar from random, which is crypto/rand.Reader outside of tests.
+// The caller wipes its own copy, and the Guess when it is done.
+func Blind(secret []byte, random io.Reader) (*Guess, error) {
+	if len(secret) == 0 || len(secret) > math.MaxUint16 {
+		return nil, ErrSecret
+	}
+	r, err := drawScalar(random)
+	if err != nil {
+		return nil, err
+	}
+	g := &Guess{secret: append([]byte(nil), secret...), blind: r}
+	data, request, err := oprf.NewClient(oprf.SuiteP256).
+		DeterministicBlind([][]byte{g.secret}, []oprf.Blind{r})
+	if err != nil {
+		g.Wipe()
+		return nil, fmt.Errorf("split: blind: %w", err)
+	}
+	g.data = data
+	if g.blinded, err = fromElement(request.Elements[0]); err != nil {
+		g.Wipe()
+		return nil, err
+	}
+	return g, nil
+}
+
+// drawScalar draws uniformly from 1 to the group's order less one.
+func drawScalar(random io.Reader) (group.Scalar, error) {
+	var b [32]byte
+	defer clear(b[:])
+	for range maxDraws {
+		if _, err := io.ReadFull(random, b[:]); err != nil {
+			return nil, fmt.Errorf("split: random source: %w", err)
+		}
+		s := group.P256.NewScalar()
+		if s.UnmarshalBinary(b[:]) == nil && !s.IsZero() {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("split: random source gave no scalar in %d draws", maxDraws)
+}
+
+// Blinded is all that a keeper ever sees of the guess.
+func (g *Guess) Blinded() Point { return g.blinded }
+
+// Finalize adds the shares up, removes the blind and derives the key pair. It
+// wants exactly one share for each subset of the shape, and refuses a sum that
+// is the identity. The caller wipes the Key. It may be called again, with
+// other shares, until Wipe.
+func (g *Guess) Finalize(shape Shape, shares []Share) (*Key, error) {
+	y, err := g.output(shape, shares)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(y)
+	return newKey(y)
+}
+
+// output is y: RFC 9497's OPRF of the secret under the sum of all k_S.
+func (g *Guess) output(shape Shape, shares []Share) ([]byte, error) {
+	if g.secret == nil {
+		return nil, ErrWiped
+	}
+	sum, err := add(shape, shares)
+	if err != nil {
+		return nil, err
+	}
+	out, err := oprf.NewClient(oprf.SuiteP256).
+		Finalize(g.data, &oprf.Evaluation{Elements: []oprf.Evaluated{sum}})
+	if err != nil {
+		return nil, fmt.Errorf("split: finalize: %w", err)
+	}
+	return out[0], nil
+}
+
+// add sums one share per subset.
+func add(shape Shape, shares []Share) (group.Element, error) {
+	if err := shape.Validate(); err != nil {
+		return nil, err
+	}
+	subsets := shape.Subsets()
+	if len(shares) != len(subsets) {
+		return nil, ErrShares
+	}
+	var sum group.Element
+	for _, m := range subsets {
+		i := indexOf(shares, m)
+		if i < 0 {
+			return nil, ErrShares
+		}
+		e, err := shares[i].Point.element()
+		if err != nil {
+			return nil, err
+		}
+		if sum == nil {
+			sum = e
+			continue
+		}
+		sum = sum.Add(sum, e)
+	}
+	if sum.IsIdentity() {
+		return nil, ErrZero
+	}
+	return sum, nil
+}
+
+func indexOf(shares []Share, m Subset) int {
+	for i := range shares {
+		if shares[i].Subset == m {
+			return i
+		}
+	}
+	return -1
+}
+
+// Wipe clears the secret and the blind.
+func (g *Guess) Wipe() {
+	clear(g.secret)
+	wipeScalar(g.blind)
+	g.secret, g.data = nil, nil
+}
+
+// Key is the key pair that a guess yields: that of the PIN if the guess is
+// right. It prints redacted.
+type Key struct {
+	redacted
+	private ed25519.PrivateKey
+}
+
+// newKey derives the pair from the function's output y.
+func newKey(y []byte) (*Key, error) {
+	seed, err := hkdf.Key(sha256.New, y, nil, verifierInfo, ed25519.SeedSize)
+	if err != nil {
+		return nil, fmt.Errorf("split: derive seed: %w", err)
+	}
+	defer clear(seed)
+	return &Key{private: ed25519.NewKeyFromSeed(seed)}, nil
+}
+
+// Verifier is the public key. It is the zero Verifier after Wipe.
+func (k *Key) Verifier() liuma.Verifier {
+	if k.private == nil {
+		return liuma.Verifier{}
+	}
+	return liuma.Verifier(k.private[ed25519.SeedSize:])
+}
+
+// Sign makes an Ed25519 signature. After Wipe it panics, since a signature by
+// no key is never asked for on purpose.
+func (k *Key) Sign(message []byte) [ed25519.SignatureSize]byte {
+	return [ed25519.SignatureSize]byte(ed25519.Sign(k.private, message))
+}
+
+// Wipe clears the private key.
+func (k *Key) Wipe() {
+	clear(k.private)
+	k.private = nil
+}

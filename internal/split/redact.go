@@ -1,0 +1,31 @@
+package split
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+const hidden = "[redacted]"
+
+// redacted is embedded by everything secret here, so that no fmt verb, log,
+// JSON or gob shows it. It has no state.
+type redacted struct{}
+
+// Format writes the same words under every verb and flag.
+func (redacted) Format(f fmt.State, _ rune) {
+	// A fmt.State never fails to take a write.
+	_, _ = io.WriteString(f, hidden)
+}
+
+// LogValue implements slog.LogValuer.
+func (redacted) LogValue() slog.Value { return slog.StringValue(hidden) }
+
+// MarshalText covers JSON, XML and whatever else asks for text.
+func (redacted) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+// GobEncode refuses: a secret that travels is sealed first.
+func (redacted) GobEncode() ([]byte, error) {
+	return nil, errors.New("split: a secret is not encoded")
+}
