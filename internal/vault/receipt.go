@@ -1,0 +1,212 @@
+package vault
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// Receipt is a signed verdict "right" (回执). Times are whole seconds, UTC.
+type Receipt struct {
+	ID          string // jti: the authority redeems it once
+	Issuer      string
+	Channel     liuma.ChannelID // aud
+	Handle      string          // sub: the card in that channel
+	BusinessNo  liuma.BusinessNo
+	Action      liuma.Action
+	PurposeHash [32]byte // SHA-256 of the purpose as shown
+	ACR         string   // how sure: policy's name for PIN, or PIN and evidence
+	AMR         []string // what was proved: "pin", and a method of evidence
+	IssuedAt    time.Time
+	Expires     time.Time
+}
+
+const (
+	receiptType = "liuma-receipt+jwt"
+	// maxReceipt bounds what is parsed at all.
+	maxReceipt = 4096
+	// maxAhead is how far a receipt's issue may lie in the reader's future
+	// before its clock or the authority's is too wrong to go on. It never
+	// lengthens a receipt: its end has no leeway.
+	maxAhead = time.Minute
+)
+
+// claims is the wire form. Every member is required.
+type claims struct {
+	Issuer      string   `json:"iss"`
+	Audience    string   `json:"aud"`
+	Subject     string   `json:"sub"`
+	ID          string   `json:"jti"`
+	IssuedAt    int64    `json:"iat"`
+	Expires     int64    `json:"exp"`
+	BusinessNo  string   `json:"business_no"`
+	Action      string   `json:"action"`
+	PurposeHash string   `json:"purpose_hash"` // base64url
+	ACR         string   `json:"acr"`
+	AMR         []string `json:"amr"`
+}
+
+// receiptSigner is built once: making a signer costs more than signing.
+type receiptSigner struct {
+	signer jose.Signer
+	public jose.JSONWebKey
+}
+
+func newReceiptSigner(scalar []byte) (receiptSigner, error) {
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), scalar)
+	if err != nil {
+		return receiptSigner{}, err
+	}
+	public := jose.JSONWebKey{Key: key.Public(), Algorithm: string(jose.ES256), Use: "sig"}
+	thumbprint, err := public.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return receiptSigner{}, err
+	}
+	// The first 16 bytes of the RFC 7638 thumbprint: short, and anybody can
+	// compute it from the key.
+	public.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint[:16])
+	signer, err := jose.NewSigner(
+		jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: public.KeyID}},
+		(&jose.SignerOptions{}).WithType(receiptType))
+	if err != nil {
+		return receiptSigner{}, err
+	}
+	return receiptSigner{signer: signer, public: public}, nil
+}
+
+// SignReceipt returns the receipt as a compact JWS (ES256, typ
+// "liuma-receipt+jwt"). Times are cut to whole seconds, so a receipt never
+// lives longer than r says.
+func (v *Vault) SignReceipt(r Receipt) (string, error) {
+	payload, err := json.Marshal(claims{
+		Issuer: r.Issuer, Audience: string(r.Channel), Subject: r.Handle, ID: r.ID,
+		IssuedAt: r.IssuedAt.Unix(), Expires: r.Expires.Unix(),
+		BusinessNo: string(r.BusinessNo), Action: string(r.Action),
+		PurposeHash: base64.RawURLEncoding.EncodeToString(r.PurposeHash[:]),
+		ACR:         r.ACR, AMR: r.AMR,
+	})
+	if err != nil {
+		return "", fmt.Errorf("vault: receipt: %w", err)
+	}
+	// What ParseReceipt would refuse is not signed.
+	if _, err := parseClaims(payload); err != nil {
+		return "", fmt.Errorf("vault: receipt: %w", err)
+	}
+	var token string
+	err = v.read(func(*keys) error {
+		jws, err := v.receipts.signer.Sign(payload)
+		if err != nil {
+			return fmt.Errorf("vault: sign receipt: %w", err)
+		}
+		token, err = jws.CompactSerialize()
+		return err
+	})
+	return token, err
+}
+
+// ReceiptKeys returns the public keys that receipts are checked with.
+func (v *Vault) ReceiptKeys() jose.JSONWebKeySet {
+	return jose.JSONWebKeySet{Keys: []jose.JSONWebKey{v.receipts.public}}
+}
+
+// ParseReceipt checks a receipt offline: signature by a key of keys, type,
+// issuer, audience and end, with every member present. It proves standing at
+// issue; only redeeming it asks whether anything changed since (I-10).
+// Every failure is CodeReceiptInvalid.
+func ParseReceipt(token string, keys jose.JSONWebKeySet, issuer string, channel liuma.ChannelID, now time.Time) (Receipt, error) {
+	r, err := parseReceipt(token, keys)
+	if err == nil {
+		err = r.check(issuer, channel, now)
+	}
+	if err != nil {
+		return Receipt{}, liuma.Fail(liuma.CodeReceiptInvalid, err)
+	}
+	return r, nil
+}
+
+func parseReceipt(token string, keys jose.JSONWebKeySet) (Receipt, error) {
+	if len(token) > maxReceipt {
+		return Receipt{}, errors.New("receipt: too long")
+	}
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil || len(jws.Signatures) != 1 {
+		return Receipt{}, errors.New("receipt: not a compact JWS with ES256")
+	}
+	header := jws.Signatures[0].Protected
+	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); typ != receiptType {
+		return Receipt{}, errors.New("receipt: wrong type")
+	}
+	found := keys.Key(header.KeyID)
+	if header.KeyID == "" || len(found) != 1 || header.JSONWebKey != nil {
+		return Receipt{}, errors.New("receipt: signed with an unknown key")
+	}
+	public, ok := found[0].Key.(*ecdsa.PublicKey)
+	if !ok {
+		return Receipt{}, errors.New("receipt: key is not for ES256")
+	}
+	payload, err := jws.Verify(public)
+	if err != nil {
+		return Receipt{}, errors.New("receipt: signature does not verify")
+	}
+	return parseClaims(payload)
+}
+
+func parseClaims(payload []byte) (Receipt, error) {
+	dec := json.NewDecoder(bytes.NewReader(payload))
+	dec.DisallowUnknownFields()
+	var c claims
+	if err := dec.Decode(&c); err != nil {
+		return Receipt{}, fmt.Errorf("receipt: claims: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return Receipt{}, errors.New("receipt: claims: data after the object")
+	}
+	hash, err := base64.RawURLEncoding.Strict().DecodeString(c.PurposeHash)
+	if err != nil || len(hash) != 32 {
+		return Receipt{}, errors.New("receipt: claims: purpose hash")
+	}
+	if c.Issuer == "" || c.Audience == "" || c.Subject == "" || c.ID == "" || c.ACR == "" || len(c.AMR) == 0 {
+		return Receipt{}, errors.New("receipt: claims: member missing")
+	}
+	if c.IssuedAt <= 0 || c.Expires <= c.IssuedAt {
+		return Receipt{}, errors.New("receipt: claims: times")
+	}
+	channel, errC := liuma.ParseChannelID(c.Audience)
+	number, errN := liuma.ParseBusinessNo(c.BusinessNo)
+	action, errA := liuma.ParseAction(c.Action)
+	if err := errors.Join(errC, errN, errA); err != nil {
+		return Receipt{}, fmt.Errorf("receipt: claims: %w", err)
+	}
+	r := Receipt{
+		ID: c.ID, Issuer: c.Issuer, Channel: channel, Handle: c.Subject,
+		BusinessNo: number, Action: action, ACR: c.ACR, AMR: c.AMR,
+		IssuedAt: time.Unix(c.IssuedAt, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC(),
+	}
+	copy(r.PurposeHash[:], hash)
+	return r, nil
+}
+
+func (r Receipt) check(issuer string, channel liuma.ChannelID, now time.Time) error {
+	switch {
+	case r.Issuer != issuer:
+		return errors.New("receipt: another issuer")
+	case r.Channel != channel:
+		return errors.New("receipt: for another channel")
+	case !now.Before(r.Expires):
+		return errors.New("receipt: ended")
+	case r.IssuedAt.Sub(now) > maxAhead:
+		return errors.New("receipt: issued in the future")
+	}
+	return nil
+}

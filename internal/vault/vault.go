@@ -1,0 +1,141 @@
+package vault
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+)
+
+// ErrClosed is returned after Close by what can return an error. What cannot
+// (Index, RowMAC, Handle) panics: an index under a wiped key would be a wrong
+// answer that looks right.
+var ErrClosed = errors.New("vault: closed")
+
+// Vault holds the keys in memory. All methods may be called concurrently.
+type Vault struct {
+	mu   sync.RWMutex // guards keys: methods read under RLock, Close wipes under Lock
+	keys *keys        // nil after Close
+
+	receipts receiptSigner // immutable; its signer is built once
+	pins     sealKeyCache
+}
+
+// keys are the derived keys, one for each purpose.
+type keys struct {
+	seal      map[Purpose][]byte
+	index     map[IndexKind][]byte
+	row       []byte
+	handle    []byte
+	challenge []byte
+}
+
+func (k *keys) wipe() {
+	for _, key := range k.seal {
+		clear(key)
+	}
+	for _, key := range k.index {
+		clear(key)
+	}
+	clear(k.row)
+	clear(k.handle)
+	clear(k.challenge)
+}
+
+// Open reads a key file that Create made. It refuses one that others can read
+// or write, and one of another size, format or version.
+func Open(path string) (*Vault, error) {
+	raw, err := readKeyFile(path)
+	if err != nil {
+		return nil, err
+	}
+	defer raw.wipe()
+	return newVault(raw)
+}
+
+func newVault(raw *rawKeys) (*Vault, error) {
+	k, err := deriveKeys(raw.root[:])
+	if err != nil {
+		return nil, fmt.Errorf("vault: derive keys: %w", err)
+	}
+	signer, err := newReceiptSigner(raw.scalar[:])
+	if err != nil {
+		k.wipe()
+		return nil, fmt.Errorf("vault: receipt key: %w", err)
+	}
+	return &Vault{keys: k, receipts: signer}, nil
+}
+
+// deriveKeys gives every purpose its own key, by HKDF-SHA256 under a label, so
+// that no output of one can be played back as an input of another.
+func deriveKeys(root []byte) (*keys, error) {
+	k := &keys{seal: make(map[Purpose][]byte), index: make(map[IndexKind][]byte)}
+	var errs []error
+	derive := func(label string) []byte {
+		key, err := hkdf.Key(sha256.New, root, nil, "liuma/1/vault/"+label, 32)
+		errs = append(errs, err)
+		return key
+	}
+	for _, p := range []Purpose{CardFacts, PersonFacts, SealKey} {
+		k.seal[p] = derive("seal/" + string(p))
+	}
+	for _, kind := range []IndexKind{IndexIDNumber, IndexCardNo, IndexEvidence} {
+		k.index[kind] = derive("index/" + string(kind))
+	}
+	k.row = derive("row")
+	k.handle = derive("handle")
+	k.challenge = derive("challenge")
+	if err := errors.Join(errs...); err != nil {
+		k.wipe()
+		return nil, err
+	}
+	return k, nil
+}
+
+// read lends the keys to f. Close waits until f is done with them.
+func (v *Vault) read(f func(*keys) error) error {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if v.keys == nil {
+		return ErrClosed
+	}
+	return f(v.keys)
+}
+
+// mustRead is read for methods that have no error to return.
+func (v *Vault) mustRead(f func(*keys)) {
+	if err := v.read(func(k *keys) error { f(k); return nil }); err != nil {
+		panic(err)
+	}
+}
+
+// Close wipes the derived keys and drops the signing key and the cached seal
+// keys. Go has no way to overwrite the inside of an ECDSA or ECDH key, so
+// those are left to the garbage collector.
+func (v *Vault) Close() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.keys == nil {
+		return nil
+	}
+	v.keys.wipe()
+	v.keys = nil
+	v.pins.drop()
+	return nil
+}
+
+const redacted = "[vault]"
+
+// Format prints a placeholder under every verb.
+func (v *Vault) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+
+// String returns the placeholder.
+func (v *Vault) String() string { return redacted }
+
+// LogValue logs the placeholder.
+func (v *Vault) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalJSON writes the placeholder.
+func (v *Vault) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
