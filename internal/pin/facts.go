@@ -1,0 +1,142 @@
+package pin
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"unicode"
+)
+
+// Facts are a holder's numbers in their canonical spellings (package
+// registry); empty ones are not checked. Facts print as ••••••, but fmt looks
+// past that in an unexported field: pass Facts, do not keep them.
+type Facts struct {
+	IDNumber string // 18 characters of GB 11643; digits 7 to 14 are the birthday
+	Phone    string // 11 digits
+	CardNo   string // of the physical card; may begin with letters
+}
+
+// Format writes •••••• for every verb and flag.
+func (f Facts) Format(s fmt.State, _ rune) { io.WriteString(s, redacted) }
+
+// LogValue makes slog write ••••••.
+func (f Facts) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText makes text encoders write ••••••.
+func (f Facts) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// MarshalJSON makes encoding/json write "••••••".
+func (f Facts) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+
+// holder is what the personal rules compare with, made from Facts for one
+// Check and wiped after it.
+type holder struct {
+	idNumber, phone, cardNo number
+	birthday                [][]byte // six digits and more, every order
+}
+
+// number is a holder's number in digits, with any other character as '#'.
+type number struct{ forward, backward []byte }
+
+func newHolder(f Facts) *holder {
+	return &holder{
+		idNumber: newNumber(f.IDNumber),
+		phone:    newNumber(f.Phone),
+		cardNo:   newNumber(f.CardNo),
+		birthday: birthdays(f.IDNumber),
+	}
+}
+
+func (h *holder) wipe() {
+	for _, n := range []number{h.idNumber, h.phone, h.cardNo} {
+		clear(n.forward)
+		clear(n.backward)
+	}
+	for _, b := range h.birthday {
+		clear(b)
+	}
+}
+
+// newNumber keeps digits, drops what people put between them, and marks the
+// rest. Facts ought to be canonical; a spelling that is not must still refuse.
+func newNumber(s string) number {
+	forward := make([]byte, 0, len(s))
+	for _, r := range s {
+		switch {
+		case r >= '0' && r <= '9':
+			forward = append(forward, byte(r))
+		case r >= '０' && r <= '９':
+			forward = append(forward, byte(r-'０'+'0'))
+		case unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) || r == '.' || r == '+':
+		default:
+			forward = append(forward, '#')
+		}
+	}
+	backward := bytes.Clone(forward)
+	slices.Reverse(backward)
+	return number{forward, backward}
+}
+
+// shares reports whether digits and n have run digits in a row in common. Who
+// knows a number tries it backwards too, so both directions count.
+func (n number) shares(digits []byte, run int) bool {
+	for i := 0; i+run <= len(digits); i++ {
+		w := digits[i : i+run]
+		if bytes.IndexByte(w, '#') >= 0 {
+			continue
+		}
+		if bytes.Contains(n.forward, w) || bytes.Contains(n.backward, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// birthdays spells the date in an ID number in every way that has six digits
+// or more: year, month and day in every order, the year in two or four digits,
+// month and day with and without a leading zero, and the year of four digits
+// with the month alone or the day alone. What is no date (another kind of
+// document) has no spellings.
+func birthdays(idNumber string) [][]byte {
+	id := newNumber(idNumber).forward
+	if len(id) != 18 || bytes.IndexByte(id[6:14], '#') >= 0 {
+		return nil
+	}
+	years := [][]byte{id[6:10], id[8:10]}
+	months, days := shortened(id[10:12]), shortened(id[12:14])
+	var all [][]byte
+	add := func(parts ...[]byte) {
+		if b := bytes.Join(parts, nil); len(b) >= Digits && !slices.ContainsFunc(all, func(a []byte) bool { return bytes.Equal(a, b) }) {
+			all = append(all, b)
+		}
+	}
+	for _, y := range years {
+		for _, m := range months {
+			add(y, m)
+			add(m, y)
+			for _, d := range days {
+				add(y, m, d)
+				add(y, d, m)
+				add(m, y, d)
+				add(d, y, m)
+				add(m, d, y)
+				add(d, m, y)
+			}
+		}
+		for _, d := range days {
+			add(y, d)
+			add(d, y)
+		}
+	}
+	return all
+}
+
+// shortened returns two digits, and without the leading zero if there is one.
+func shortened(two []byte) [][]byte {
+	if two[0] == '0' {
+		return [][]byte{two, two[1:]}
+	}
+	return [][]byte{two}
+}

@@ -1,0 +1,136 @@
+package pin
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// minUnforeseen is how many characters of a passphrase must not simply follow
+// from the two before them.
+const minUnforeseen = 7
+
+// compatGrowth is how much longer UTF-8 can get under NFKC (Unicode Annex 15).
+const compatGrowth = 11
+
+// passphrase applies the rules that make sense for 8 to 64 characters. The
+// holder's numbers are looked for in its digits alone, so that 1985-03-07 and
+// 138 0013 8000 are found as well.
+func (j *Judge) passphrase(secret []byte, h *holder, same bool) []Rule {
+	folded := fold(secret)
+	defer clear(folded)
+	digits := digitsOf(folded)
+	defer clear(digits)
+	letters := make([]rune, 0, MaxBytes*compatGrowth)
+	for i := 0; i < len(folded); {
+		r, size := utf8.DecodeRune(folded[i:])
+		letters = append(letters, r)
+		i += size
+	}
+	defer clear(letters)
+
+	r := j.rules
+	var out []Rule
+	add := func(on bool, rule Rule) {
+		if on {
+			out = append(out, rule)
+		}
+	}
+	add(r.Birthday && h.bornOn(digits), RuleBirthday)
+	out = append(out, j.numbers(digits, h)...)
+	add(r.Current && same, RuleCurrent)
+	add(r.Repeat && repeats(letters), RuleRepeat)
+	add(r.Steps && unforeseen(letters) < minUnforeseen, RuleSteps)
+	add(r.Common && j.often.has(folded), RuleCommon)
+	return out
+}
+
+// fold brings a passphrase to the form in which it is compared with lists and
+// numbers: compatibility forms (full width) to plain ones, letters to lower
+// case. The passphrase itself stays as typed.
+func fold(secret []byte) []byte {
+	plain := norm.NFKC.Append(make([]byte, 0, compatGrowth*len(secret)), secret...)
+	defer clear(plain)
+	folded := make([]byte, 0, 2*len(plain)) // lower case may be longer: U+023A
+	for i := 0; i < len(plain); {
+		r, size := utf8.DecodeRune(plain[i:])
+		folded = utf8.AppendRune(folded, unicode.ToLower(r))
+		i += size
+	}
+	return folded
+}
+
+func digitsOf(folded []byte) []byte {
+	digits := make([]byte, 0, len(folded))
+	for _, c := range folded {
+		if c >= '0' && c <= '9' {
+			digits = append(digits, c)
+		}
+	}
+	return digits
+}
+
+// repeats: no more than two different characters, or one piece over and over,
+// the last time maybe cut short (abcabcab).
+func repeats(s []rune) bool {
+	for piece := 1; piece <= len(s)/2; piece++ {
+		if repeatsEvery(s, piece) {
+			return true
+		}
+	}
+	first, second, others := s[0], rune(-1), false
+	for _, r := range s {
+		switch {
+		case r == first || r == second:
+		case second < 0:
+			second = r
+		default:
+			others = true
+		}
+	}
+	return !others
+}
+
+func repeatsEvery(s []rune, piece int) bool {
+	for i := piece; i < len(s); i++ {
+		if s[i] != s[i-piece] {
+			return false
+		}
+	}
+	return true
+}
+
+// unforeseen counts the characters that do not continue the two before them:
+// by the same step of at most two (aaaa, abcd, 2468), or along a row of the
+// keyboard (qwer, lkjh).
+func unforeseen(s []rune) int {
+	n := min(2, len(s))
+	for i := 2; i < len(s); i++ {
+		if !continues(s[i-2], s[i-1], s[i]) {
+			n++
+		}
+	}
+	return n
+}
+
+func continues(a, b, c rune) bool {
+	if step := b - a; step == c-b && step >= -2 && step <= 2 {
+		return true
+	}
+	for _, row := range []string{"1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm"} {
+		i, j, k := indexOf(row, a), indexOf(row, b), indexOf(row, c)
+		if i >= 0 && j >= 0 && k >= 0 && j-i == k-j && (j-i == 1 || j-i == -1) {
+			return true
+		}
+	}
+	return false
+}
+
+func indexOf(row string, r rune) int {
+	if r >= utf8.RuneSelf {
+		return -1
+	}
+	return strings.IndexByte(row, byte(r))
+}

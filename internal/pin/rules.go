@@ -1,0 +1,92 @@
+package pin
+
+import (
+	"fmt"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// Rule is the stable code of a reason to refuse a PIN.
+type Rule string
+
+// The rules, in the order in which findings are given.
+const (
+	// RuleUnreadable: the PIN, or the current PIN to compare it with, was
+	// wiped or never given. It stands alone and cannot be switched off.
+	RuleUnreadable Rule = "unreadable"
+
+	RuleBirthday   Rule = "birthday"    // the date in the ID number, in any order
+	RuleIDNumber   Rule = "id_number"   // digits in a row of the ID number
+	RulePhone      Rule = "phone"       // digits in a row of the phone number
+	RuleCardNumber Rule = "card_number" // digits in a row of the physical card's number
+	RuleCurrent    Rule = "current"     // the PIN that is being changed
+	RuleRepeat     Rule = "repeat"      // 111111, 700007
+	RuleSteps      Rule = "steps"       // 123456, 246802, 102030, 123789
+	RulePairs      Rule = "pairs"       // 112233, 121212
+	RuleTriples    Rule = "triples"     // 111222, 123123
+	RuleMirror     Rule = "mirror"      // 123321
+	RuleKeypad     Rule = "keypad"      // 147258, 159753
+	RuleCommon     Rule = "common"      // chosen by many people
+)
+
+// Finding is one reason to refuse a PIN. It says nothing of the PIN but that
+// the rule matched.
+type Finding struct {
+	Rule Rule
+	// Sentence says what is wrong and how to choose better.
+	Sentence liuma.Text
+}
+
+// Rules says which rules a Judge applies. Current applies only where a
+// current PIN is given, that is, in a change: elsewhere comparing would cost
+// a guess.
+type Rules struct {
+	Birthday, IDNumber, Phone, CardNumber, Current bool
+	Repeat, Steps, Pairs, Triples, Mirror, Keypad  bool
+	Common                                         bool
+	// Run is how many digits in a row of a holder's number refuse a PIN, read
+	// forwards or backwards: 4 to 6. Lower is stricter.
+	Run int
+}
+
+// NationalRules are all rules, with six digits in a row.
+func NationalRules() Rules {
+	return Rules{
+		Birthday: true, IDNumber: true, Phone: true, CardNumber: true, Current: true,
+		Repeat: true, Steps: true, Pairs: true, Triples: true, Mirror: true, Keypad: true,
+		Common: true,
+		Run:    Digits,
+	}
+}
+
+const minRun = 4
+
+// Validate refuses a Run that is out of bounds; the zero Rules are invalid.
+func (r Rules) Validate() error {
+	if r.Run < minRun || r.Run > Digits {
+		return fmt.Errorf("pin rules: run of %d digits, want %d to %d", r.Run, minRun, Digits)
+	}
+	return nil
+}
+
+// Tighten returns the rules that refuse what r or other refuses.
+func (r Rules) Tighten(other Rules) Rules {
+	return Rules{
+		Birthday:   r.Birthday || other.Birthday,
+		IDNumber:   r.IDNumber || other.IDNumber,
+		Phone:      r.Phone || other.Phone,
+		CardNumber: r.CardNumber || other.CardNumber,
+		Current:    r.Current || other.Current,
+		Repeat:     r.Repeat || other.Repeat,
+		Steps:      r.Steps || other.Steps,
+		Pairs:      r.Pairs || other.Pairs,
+		Triples:    r.Triples || other.Triples,
+		Mirror:     r.Mirror || other.Mirror,
+		Keypad:     r.Keypad || other.Keypad,
+		Common:     r.Common || other.Common,
+		Run:        min(r.Run, other.Run),
+	}
+}
+
+// Covers reports whether r refuses all that other refuses.
+func (r Rules) Covers(other Rules) bool { return r.Tighten(other) == r }

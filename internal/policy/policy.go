@@ -1,0 +1,174 @@
+// Package policy says which rules hold for a card: how many wrong PINs lock
+// it, which PINs may be set, how long things live. It guarantees that every
+// Policy that a Layers hands out was validated, that none is looser than the
+// national rule, and that for every value it can be said which layer set it.
+// It trusts the operator who wrote the layers, within those bounds; the
+// keepers hold the limits by themselves and only let a policy tighten them.
+//
+// DESIGN sections 1 (regions and platforms differ), 4 ("Locks") and 7.
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/pin"
+)
+
+// Bounds that no layer can pass. The upper ones are the national rule; the
+// lower ones keep a slip of the pen from making the service unusable.
+const (
+	MaxChallengeTTL = 5 * time.Minute
+	MinChallengeTTL = 30 * time.Second
+	MaxReceiptTTL   = 60 * time.Second
+	MinReceiptTTL   = 5 * time.Second
+	MaxEvidenceAge  = 5 * time.Minute
+	MinEvidenceAge  = 30 * time.Second
+	MaxSealKeyLife  = 24 * time.Hour
+	MinSealKeyLife  = 10 * time.Minute
+	MaxLockFor      = 30 * 24 * time.Hour
+	MaxWindow       = 30 * 24 * time.Hour
+	MinRemindAfter  = 30 * 24 * time.Hour
+	MaxRemindAfter  = 10 * 365 * 24 * time.Hour
+	MinForceAfter   = 90 * 24 * time.Hour
+	MaxForceAfter   = 10 * 365 * 24 * time.Hour
+	MinRefusalPace  = 500 * time.Millisecond // a wrong verdict waits as long for the last keeper
+	MaxRefusalPace  = 5 * time.Second
+	nationalReserve = 2
+)
+
+// Policy is every value that may differ between regions or channels. It is a
+// plain value: a copy is independent. Durations of zero have a meaning only
+// where the field says so.
+type Policy struct {
+	// Limits bound wrong PINs. National: 6 within 24 h lock for 24 h; 30 since
+	// the last proof close a lane or block the PIN. Layers may only lower the
+	// numbers and lengthen the times (at most 30 days).
+	Limits ledger.Limits
+	// KnownReserve is how many of Limits.Attempts strangers cannot spend on a
+	// card with known devices: 0 up to Attempts-1. National: 2.
+	KnownReserve int
+
+	// PIN says which PINs are refused. National: all rules. Layers may only
+	// add to it.
+	PIN pin.Rules
+	// Passphrase allows 8 to 64 characters in place of six digits. National:
+	// off.
+	Passphrase bool
+
+	// ChallengeTTL is how long a challenge, and so an envelope and evidence
+	// bound to it, can be used: 30 s to 5 min. National: 5 min.
+	ChallengeTTL time.Duration
+	// ReceiptTTL is how long a receipt can be redeemed: 5 s to 60 s.
+	// National: 60 s.
+	ReceiptTTL time.Duration
+	// EvidenceMaxAge is how old evidence may be when it arrives: 30 s to
+	// 5 min. National: 5 min.
+	EvidenceMaxAge time.Duration
+	// SealKeyLife is how long a seal key is given out; it is destroyed one
+	// ChallengeTTL later. 10 min to 24 h. National: 24 h.
+	SealKeyLife time.Duration
+
+	// RemindAfter is the age of a PIN from which its holder is reminded to
+	// choose a new one: 30 days to 10 years, or 0 for never. National: 365
+	// days.
+	RemindAfter time.Duration
+	// ForceAfter is the age of a PIN from which it must be changed before it
+	// is asked for again: 90 days to 10 years and not before RemindAfter, or
+	// 0 for never. National: never.
+	ForceAfter time.Duration
+
+	// RefusalPace is when a caller without a link gets its one refusal,
+	// counted from the request, whatever the reason: 500 ms to 5 s. It must
+	// be longer than an attempt takes, or time tells wrong from unknown.
+	// National: 800 ms.
+	RefusalPace time.Duration
+
+	// AllowStandInEvidence accepts evidence of a stand-in provider, which
+	// proves nothing. National: off. Only demos and tests set it.
+	AllowStandInEvidence bool
+}
+
+// National is the national rule (DESIGN section 1).
+func National() Policy {
+	return Policy{
+		Limits:         ledger.NationalLimits(),
+		KnownReserve:   nationalReserve,
+		PIN:            pin.NationalRules(),
+		ChallengeTTL:   5 * time.Minute,
+		ReceiptTTL:     60 * time.Second,
+		EvidenceMaxAge: 5 * time.Minute,
+		SealKeyLife:    24 * time.Hour,
+		RemindAfter:    365 * 24 * time.Hour,
+		RefusalPace:    800 * time.Millisecond,
+	}
+}
+
+// Validate refuses values out of bounds, and values looser than the national
+// rule. The error names every value at fault.
+func (p Policy) Validate() error {
+	err := errors.Join(
+		p.validateLimits(),
+		p.validatePIN(),
+		between("challenge_ttl", p.ChallengeTTL, MinChallengeTTL, MaxChallengeTTL),
+		between("receipt_ttl", p.ReceiptTTL, MinReceiptTTL, MaxReceiptTTL),
+		between("evidence_max_age", p.EvidenceMaxAge, MinEvidenceAge, MaxEvidenceAge),
+		between("seal_key_life", p.SealKeyLife, MinSealKeyLife, MaxSealKeyLife),
+		between("refusal_pace", p.RefusalPace, MinRefusalPace, MaxRefusalPace),
+		p.validateAges(),
+	)
+	if err != nil {
+		return fmt.Errorf("policy: %w", err)
+	}
+	return nil
+}
+
+func (p Policy) validateLimits() error {
+	var errs []error
+	if err := p.Limits.Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if p.Limits != ledger.NationalLimits().Tighten(p.Limits) {
+		errs = append(errs, errors.New("limits: looser than the national rule"))
+	}
+	if p.Limits.Window > MaxWindow || p.Limits.LockFor > MaxLockFor {
+		errs = append(errs, errors.New("limits: window or lock above 30 days"))
+	}
+	if p.KnownReserve < 0 || p.KnownReserve >= p.Limits.Attempts {
+		errs = append(errs, fmt.Errorf("known_reserve: %d, want 0 to one less than limits.attempts (%d)", p.KnownReserve, p.Limits.Attempts))
+	}
+	return errors.Join(errs...)
+}
+
+func (p Policy) validatePIN() error {
+	if err := p.PIN.Validate(); err != nil {
+		return err
+	}
+	if !p.PIN.Covers(pin.NationalRules()) {
+		return errors.New("pin: looser than the national rule")
+	}
+	return nil
+}
+
+func (p Policy) validateAges() error {
+	var errs []error
+	if p.RemindAfter != 0 {
+		errs = append(errs, between("remind_after", p.RemindAfter, MinRemindAfter, MaxRemindAfter))
+	}
+	if p.ForceAfter != 0 {
+		errs = append(errs, between("force_after", p.ForceAfter, MinForceAfter, MaxForceAfter))
+		if p.ForceAfter < p.RemindAfter {
+			errs = append(errs, errors.New("force_after: before remind_after, so nobody would be reminded"))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func between(name string, d, low, high time.Duration) error {
+	if d < low || d > high {
+		return fmt.Errorf("%s: %v, want %v to %v", name, d, low, high)
+	}
+	return nil
+}
