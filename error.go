@@ -24,6 +24,8 @@ type Error struct {
 	Until time.Time
 	// Reason is a finer code beneath Code, such as the PIN rule that refused.
 	Reason string
+	// Sentence says in plain words what Reason means, and how to do better.
+	Sentence Text
 	// Challenge, with CodeEvidenceRequired, is what evidence must be bound to.
 	Challenge string
 	// Cause is never shown.
