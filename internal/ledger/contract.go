@@ -61,8 +61,10 @@ func (l Limits) Validate() error {
 	return nil
 }
 
-// maxRecent is how many uncleared spends a row keeps: what the national limit
-// needs, and no more.
+// maxRecent is how many uncleared spends a row keeps of each lane: what the
+// national limit needs, and no more. Six of each lane rather than six in all,
+// because otherwise the spends of known devices would push out those of
+// strangers, and a settled known spend would then shorten the strangers' lock.
 const maxRecent = 6
 
 // Mark is one uncleared spend: its number, its time and its lane.
@@ -77,10 +79,10 @@ type Mark struct {
 // that it stops at the limit whichever keepers answered.
 // The zero Tally has no guesses. It is a value: copying it is safe.
 type Tally struct {
-	Spent    uint64          // guesses ever; only rises
-	Cleared  [2]uint64       // by Lane: every spend of the lane up to it was cleared; only rises
-	Failures [2]uint32       // by Lane: spends of the lane after Cleared, ever
-	Recent   [maxRecent]Mark // the last uncleared spends, oldest first; first Kept are used
+	Spent    uint64              // guesses ever; only rises
+	Cleared  [2]uint64           // by Lane: every spend of the lane up to it was cleared; only rises
+	Failures [2]uint32           // by Lane: spends of the lane after Cleared, ever
+	Recent   [2 * maxRecent]Mark // last six uncleared of each lane, oldest first; first Kept are used
 	Kept     int
 }
 
@@ -108,8 +110,10 @@ type Meta struct {
 // Apply is atomic: all rows and meta or none. It is durable when it returns
 // nil. After an error the state is unknown, so the Ledger poisons itself and
 // never retries; opening the backend again recovers the last durable state.
-// A backend is used by one Ledger at a time; Open takes a lease that a second
-// opener fails to get, and Close gives it back.
+// A backend is used by one Ledger at a time; opening it takes a lease that a
+// second opener fails to get (ErrLeased), and Close gives it back. Close may be
+// called more than once. Load, Meta and Scan may run beside each other and
+// beside Apply; Apply runs alone.
 type Backend interface {
 	// Load returns the rows of the cards, in their order; a card without a
 	// row gives a Row with only Card set. Cards do not repeat.
@@ -156,6 +160,16 @@ var (
 	ErrClock      = errors.New("ledger: clock differs by more than 60 s from the sender's or the ledger's")
 	ErrClosed     = errors.New("ledger: closed")
 	ErrLeased     = errors.New("ledger: another process holds the lease")
+	// ErrRequest is a request that no correct sender makes.
+	ErrRequest = errors.New("ledger: malformed request")
+	// ErrSettlement is a proof that does not hold here: forged, of another
+	// keeper or incarnation, or of a spend or version that never was.
+	ErrSettlement = errors.New("ledger: settlement does not verify")
+	// ErrUsed is returned by the second Redeem of a Spent or Proposed, and by
+	// any Redeem of one that no ledger made.
+	ErrUsed = errors.New("ledger: used already, or not made by a ledger")
+	// ErrConflict is returned by Merge for two verifiers of one version.
+	ErrConflict = errors.New("ledger: two verifiers for one version")
 )
 
 // Settlement is a proof, by the key of the PIN itself, that spend S was right.

@@ -1,0 +1,218 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// op is one request on its way through the writer.
+type op struct {
+	cards []liuma.CardID // whose rows work looks at
+	now   time.Time      // when it was admitted
+	// work runs in the writer, in order. It changes rows through the batch and
+	// returns nil, or changes nothing and returns why.
+	work func(*batch) error
+	// patient work may wait for other requests to share a write with.
+	patient bool
+	repair  bool         // runs on a ledger that was rolled back, too
+	done    chan outcome // capacity 1; nil when nobody waits
+}
+
+// outcome is sent once the batch is durable, or has failed.
+type outcome struct {
+	meta Meta
+	err  error
+}
+
+// batch is the state that a group of requests is applied to, in memory.
+// The writer owns it.
+type batch struct {
+	meta  Meta
+	rows  map[liuma.CardID]*Row // private copies
+	dirty map[liuma.CardID]bool
+	// readmitted is set by a repair: meta must be written, and once it is, a
+	// ledger that was rolled back serves again.
+	readmitted bool
+}
+
+// row is the card's row as the requests before this one in the batch left it,
+// so a batch that holds one card twice counts both.
+func (b *batch) row(card liuma.CardID) *Row { return b.rows[card] }
+
+func (b *batch) touch(card liuma.CardID) { b.dirty[card] = true }
+
+// tick moves the ledger's clock, which never goes back.
+func (b *batch) tick(now time.Time) time.Time {
+	if now.After(b.meta.Clock) {
+		b.meta.Clock = now
+	}
+	return b.meta.Clock
+}
+
+// write is the writer goroutine.
+func (l *Ledger) write() {
+	defer close(l.finished)
+	for {
+		ops := l.next()
+		if ops == nil {
+			return
+		}
+		l.run(ops)
+	}
+}
+
+// next waits for requests and returns a batch of them, or nil at the end.
+func (l *Ledger) next() []*op {
+	var patience <-chan time.Time
+	waited := false
+	for {
+		l.mu.Lock()
+		n := len(l.queue)
+		if n > 0 && (l.asks > 0 || l.closing || waited || n >= l.cfg.MaxBatch) {
+			ops := l.take(min(n, l.cfg.MaxBatch))
+			l.mu.Unlock()
+			return ops
+		}
+		end := n == 0 && l.closing
+		l.mu.Unlock()
+		if end {
+			return nil
+		}
+		if n > 0 && patience == nil {
+			patience = time.After(l.cfg.SettleWait)
+		}
+		select {
+		case <-l.wake:
+		case <-patience:
+			waited = true
+		}
+	}
+}
+
+// take removes the first n requests. Caller holds mu.
+func (l *Ledger) take(n int) []*op {
+	ops := slices.Clone(l.queue[:n])
+	rest := copy(l.queue, l.queue[n:])
+	clear(l.queue[rest:])
+	l.queue = l.queue[:rest]
+	for _, o := range ops {
+		if !o.patient {
+			l.asks--
+		}
+	}
+	return ops
+}
+
+// run applies a batch, makes it durable and only then answers.
+func (l *Ledger) run(ops []*op) {
+	l.mu.Lock()
+	meta, stopped := l.meta, l.stopped
+	l.mu.Unlock()
+
+	errs := make([]error, len(ops))
+	b, err := l.gather(ops, meta, stopped)
+	if err == nil {
+		for i, o := range ops {
+			if stopped != nil && !o.repair {
+				errs[i] = stopped
+				continue
+			}
+			errs[i] = o.work(b)
+		}
+		err = l.persist(b)
+	}
+	if err != nil {
+		// Nobody of this batch is answered with anything but the error, also
+		// those that would have been refused: a refusal may rest on a row
+		// that is not on disk.
+		err = l.poison(err)
+		for i := range errs {
+			errs[i] = err
+		}
+	}
+	l.mu.Lock()
+	meta = l.meta
+	l.mu.Unlock()
+	for i, o := range ops {
+		if o.done != nil {
+			o.done <- outcome{meta: meta, err: errs[i]}
+		}
+	}
+}
+
+// gather loads the rows of the distinct cards once. On a stopped ledger it
+// loads only what repair needs, and on a poisoned one nothing.
+func (l *Ledger) gather(ops []*op, meta Meta, stopped error) (*batch, error) {
+	b := &batch{meta: meta, rows: make(map[liuma.CardID]*Row, len(ops)), dirty: make(map[liuma.CardID]bool, len(ops))}
+	if errors.Is(stopped, ErrPoisoned) {
+		return nil, stopped
+	}
+	missing := make([]liuma.CardID, 0, len(ops))
+	for _, o := range ops {
+		if stopped != nil && !o.repair {
+			continue
+		}
+		for _, card := range o.cards {
+			if _, ok := b.rows[card]; ok {
+				continue
+			}
+			if r := l.cache.get(card); r != nil {
+				own := *r
+				b.rows[card] = &own
+				continue
+			}
+			b.rows[card] = nil
+			missing = append(missing, card)
+		}
+	}
+	if len(missing) == 0 {
+		return b, nil
+	}
+	// A crash or an error here leaves the disk as it was; nothing is counted
+	// and nobody is answered (I-1).
+	rows, err := load(context.Background(), l.cfg.Backend, missing)
+	if err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		b.rows[rows[i].Card] = &rows[i]
+	}
+	return b, nil
+}
+
+// persist writes what the batch changed in one durable transaction.
+func (l *Ledger) persist(b *batch) error {
+	if len(b.dirty) == 0 && !b.readmitted {
+		return nil // only refusals, or nothing new: they write nothing
+	}
+	b.meta.Sequence++
+	rows := make([]Row, 0, len(b.dirty))
+	for card := range b.dirty {
+		rows = append(rows, *b.rows[card])
+	}
+	// In card order, so that a database touches neighbouring pages together.
+	slices.SortFunc(rows, func(x, y Row) int { return slices.Compare(x.Card[:], y.Card[:]) })
+	// A crash before Apply is durable loses the whole batch: no guess of it was
+	// evaluated, because no Spent exists yet (I-1). A crash after it leaves the
+	// guesses counted and unanswered: lost, never free (I-2), and versions
+	// marked that nobody can propose again (I-3). An error may be either, so
+	// the caller poisons the ledger.
+	if err := l.cfg.Backend.Apply(context.Background(), rows, b.meta); err != nil {
+		return err
+	}
+	// Only rows that are on disk may be seen by later requests.
+	for i := range rows {
+		l.cache.put(&rows[i])
+	}
+	l.mu.Lock()
+	l.meta = b.meta
+	if b.readmitted && errors.Is(l.stopped, ErrRolledBack) {
+		l.stopped = nil
+	}
+	l.mu.Unlock()
+	return nil
+}

@@ -1,0 +1,287 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// maxSkew is how far the ledger's clock may be from a sender's, or behind the
+// latest time that the ledger has written.
+const maxSkew = 60 * time.Second
+
+// Config is what a Ledger needs. Keeper, Backend and Limits are required.
+type Config struct {
+	// Keeper is the name of the keeper whose ledger this is. Settlements that
+	// name another are refused.
+	Keeper string
+	// Backend holds the rows. Open takes it over and Close closes it; after a
+	// failed Open it is still the caller's.
+	Backend Backend
+	// Limits are the ledger's own; requests can only tighten them.
+	Limits Limits
+	// Now is the ledger's clock; time.Now when nil.
+	Now func() time.Time
+	// Logger gets what stops the ledger; nothing about cards. May be nil.
+	Logger *slog.Logger
+	// SettleWait is how long settlements wait for a request that they can
+	// share a write with. 5 ms when zero.
+	SettleWait time.Duration
+	// MaxBatch is how many requests share a write at most. 256 when zero.
+	MaxBatch int
+	// CacheRows is how many rows are kept in memory, about 700 bytes each, so
+	// that a settlement finds the row of its spend. 8192 when zero.
+	CacheRows int
+}
+
+func (c Config) validate() (Config, error) {
+	if c.Keeper == "" || c.Backend == nil {
+		return c, errors.New("ledger: want the keeper's name and a backend")
+	}
+	if err := c.Limits.Validate(); err != nil {
+		return c, fmt.Errorf("ledger: %w", err)
+	}
+	if c.SettleWait < 0 || c.MaxBatch < 0 || c.CacheRows < 0 {
+		return c, errors.New("ledger: negative wait, batch or cache")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.SettleWait == 0 {
+		c.SettleWait = 5 * time.Millisecond
+	}
+	if c.MaxBatch == 0 {
+		c.MaxBatch = 256
+	}
+	if c.CacheRows == 0 {
+		c.CacheRows = 8192
+	}
+	return c, nil
+}
+
+// Ledger counts guesses. Its methods may be called from any goroutine; one
+// writer goroutine applies the requests in the order in which they came and
+// makes many of them durable with one write, before it answers any.
+//
+// A method whose ctx ends before the answer returns ctx's error. Its request
+// may have been counted all the same; for a Spend or Propose nothing can then
+// be evaluated for it, so it is only a lost guess or version.
+type Ledger struct {
+	cfg      Config
+	cache    *cache
+	wake     chan struct{} // capacity 1: the queue or closing has changed
+	finished chan struct{} // closed when the writer is done
+	close    func() error  // once: drains, then closes the backend
+
+	mu      sync.Mutex
+	queue   []*op // mu; in the order in which they were taken
+	asks    int   // mu; members of queue that somebody waits for
+	closing bool  // mu
+	stopped error // mu; ErrPoisoned or ErrRolledBack, with the cause
+	meta    Meta  // mu; as last made durable
+}
+
+// Open starts a ledger on a backend.
+func Open(ctx context.Context, cfg Config) (*Ledger, error) {
+	cfg, err := cfg.validate()
+	if err != nil {
+		return nil, err
+	}
+	meta, err := cfg.Backend.Meta(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: read meta: %w", err)
+	}
+	if meta.Incarnation == [16]byte{} {
+		return nil, errors.New("ledger: backend without an incarnation")
+	}
+	l := &Ledger{
+		cfg:      cfg,
+		cache:    newCache(cfg.CacheRows),
+		wake:     make(chan struct{}, 1),
+		finished: make(chan struct{}),
+		meta:     meta,
+	}
+	l.close = sync.OnceValue(l.drain)
+	go l.write()
+	return l, nil
+}
+
+// Close refuses new requests, answers those that were taken, closes the
+// backend and so gives back its lease.
+func (l *Ledger) Close() error { return l.close() }
+
+func (l *Ledger) drain() error {
+	l.mu.Lock()
+	l.closing = true
+	l.mu.Unlock()
+	l.nudge()
+	<-l.finished
+	if err := l.cfg.Backend.Close(); err != nil {
+		return fmt.Errorf("ledger: close backend: %w", err)
+	}
+	return nil
+}
+
+// Meta is the ledger's state as last made durable. It goes with refusals and
+// settlements; other answers carry the sequence that made them durable.
+func (l *Ledger) Meta() Meta {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.meta
+}
+
+// Poisoned returns ErrPoisoned or ErrRolledBack, with the cause, once the
+// ledger has stopped serving, and else nil.
+func (l *Ledger) Poisoned() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stopped
+}
+
+// Row returns the durable row of a card; a card that was never seen gives a
+// row with only Card set.
+func (l *Ledger) Row(ctx context.Context, card liuma.CardID) (Row, error) {
+	l.mu.Lock()
+	closing, stopped := l.closing, l.stopped
+	l.mu.Unlock()
+	if closing {
+		return Row{}, ErrClosed
+	}
+	if stopped != nil {
+		return Row{}, stopped
+	}
+	return l.row(ctx, card)
+}
+
+func (l *Ledger) row(ctx context.Context, card liuma.CardID) (Row, error) {
+	if r := l.cache.get(card); r != nil {
+		return *r, nil
+	}
+	rows, err := load(ctx, l.cfg.Backend, []liuma.CardID{card})
+	if err == nil {
+		return rows[0], nil
+	}
+	if ctx.Err() != nil {
+		return Row{}, ctx.Err()
+	}
+	l.mu.Lock()
+	closing := l.closing
+	l.mu.Unlock()
+	if closing {
+		return Row{}, ErrClosed
+	}
+	// Nothing was written, but what cannot be read cannot be counted either.
+	return Row{}, l.poison(err)
+}
+
+// load is Backend.Load, and does not take the backend's word for the order.
+func load(ctx context.Context, b Backend, cards []liuma.CardID) ([]Row, error) {
+	rows, err := b.Load(ctx, cards)
+	if err != nil {
+		return nil, fmt.Errorf("load: %w", err)
+	}
+	if len(rows) != len(cards) {
+		return nil, fmt.Errorf("load: %d rows for %d cards", len(rows), len(cards))
+	}
+	for i := range rows {
+		if rows[i].Card != cards[i] {
+			return nil, errors.New("load: row of another card")
+		}
+	}
+	return rows, nil
+}
+
+// poison stops the ledger for good: what is on disk is unknown until it is
+// opened again (I-1: nobody is answered who might not be counted).
+func (l *Ledger) poison(cause error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !errors.Is(l.stopped, ErrPoisoned) {
+		l.stopped = fmt.Errorf("%w: %w", ErrPoisoned, cause)
+		l.cfg.Logger.Error("ledger poisoned", "keeper", l.cfg.Keeper, "sequence", l.meta.Sequence, "cause", cause)
+	}
+	return l.stopped
+}
+
+// header is what comes with every request that a sender makes.
+type header struct {
+	sender time.Time
+	seen   uint64
+}
+
+// admit checks a header and returns the time that the request is decided at.
+func (l *Ledger) admit(h header) (time.Time, error) {
+	now := millis(l.cfg.Now())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.closing:
+		return now, ErrClosed
+	case l.stopped != nil:
+		return now, l.stopped
+	case h.seen > l.meta.Sequence:
+		// The sender has an answer that is not on this disk: an older copy
+		// was put in its place. Guesses counted since then are forgotten, so
+		// nothing is served until the keeper is repaired.
+		l.stopped = fmt.Errorf("%w: at %d, answered %d", ErrRolledBack, l.meta.Sequence, h.seen)
+		l.cfg.Logger.Error("ledger rolled back", "keeper", l.cfg.Keeper, "sequence", l.meta.Sequence, "seen", h.seen)
+		return now, l.stopped
+	case now.Sub(h.sender).Abs() > maxSkew || l.meta.Clock.Sub(now) > maxSkew:
+		return now, ErrClock
+	}
+	return now, nil
+}
+
+// ask queues work that somebody waits for and returns the meta that made it
+// durable, or the refusal. After ctx's error, work may still run later, so the
+// caller must not look at what work sets.
+func (l *Ledger) ask(ctx context.Context, o *op) (Meta, error) {
+	if err := ctx.Err(); err != nil {
+		return Meta{}, err
+	}
+	o.done = make(chan outcome, 1)
+	if err := l.enqueue(o); err != nil {
+		return Meta{}, err
+	}
+	select {
+	case out := <-o.done:
+		return out.meta, out.err
+	case <-ctx.Done():
+		return Meta{}, ctx.Err()
+	}
+}
+
+func (l *Ledger) enqueue(o *op) error {
+	l.mu.Lock()
+	if l.closing {
+		l.mu.Unlock()
+		return ErrClosed
+	}
+	l.queue = append(l.queue, o)
+	if !o.patient {
+		l.asks++
+	}
+	// The writer needs to be told only of the first ask, of settlements that
+	// it has not begun to wait with, and of a full batch.
+	tell := len(l.queue) == 1 || !o.patient && l.asks == 1 || len(l.queue) == l.cfg.MaxBatch
+	l.mu.Unlock()
+	if tell {
+		l.nudge()
+	}
+	return nil
+}
+
+func (l *Ledger) nudge() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}

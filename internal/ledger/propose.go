@@ -1,0 +1,179 @@
+package ledger
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// maxAhead is how far above the mark a version may be proposed, so that one
+// request cannot use up all version numbers of a card.
+const maxAhead = 1000
+
+// reversible is how long a retired card can be put back in use.
+const reversible = 30 * 24 * time.Hour
+
+// ProposeRequest asks for a version to be marked as proposed.
+type ProposeRequest struct {
+	Card    liuma.CardID
+	Version liuma.Version
+	Sender  time.Time // the sender's clock
+	Seen    uint64    // highest Sequence that it has had from this ledger
+}
+
+// Proposed is a version whose mark is on disk. Only Propose makes one, once
+// per version, and a node evaluates an uncommitted version only in exchange
+// for one (I-3). Copies share their one use.
+type Proposed struct {
+	used    *atomic.Bool // nil in a value that no ledger made
+	card    liuma.CardID
+	version liuma.Version
+	meta    Meta
+}
+
+// Card is the card that the version was marked on.
+func (p *Proposed) Card() liuma.CardID { return p.card }
+
+// Version is the version that may be evaluated.
+func (p *Proposed) Version() liuma.Version { return p.version }
+
+// Sequence is that of the write that holds the mark.
+func (p *Proposed) Sequence() uint64 { return p.meta.Sequence }
+
+// Incarnation is the ledger's at that write.
+func (p *Proposed) Incarnation() [16]byte { return p.meta.Incarnation }
+
+// Redeem uses the proposal up: the one caller that gets nil may evaluate, once.
+func (p *Proposed) Redeem() error { return redeem(p == nil, func() *atomic.Bool { return p.used }) }
+
+// Propose marks a version above the mark, and at most 1,000 above it. It
+// counts no guess: a version that is not committed says nothing about the PIN.
+func (l *Ledger) Propose(ctx context.Context, req ProposeRequest) (*Proposed, error) {
+	if req.Version == 0 {
+		return nil, ErrRequest
+	}
+	now, err := l.admit(header{req.Sender, req.Seen})
+	if err != nil {
+		return nil, err
+	}
+	meta, err := l.ask(ctx, &op{
+		cards: []liuma.CardID{req.Card},
+		now:   now,
+		work: func(b *batch) error {
+			r := b.row(req.Card)
+			switch {
+			case !r.Retired.IsZero():
+				return &Refusal{Reason: Retired}
+			case req.Version <= r.Mark || uint64(req.Version) > uint64(r.Mark)+maxAhead:
+				return &Refusal{Reason: VersionUsed, Mark: r.Mark}
+			}
+			r.Mark = req.Version
+			b.tick(now)
+			b.touch(req.Card)
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Proposed{used: new(atomic.Bool), card: req.Card, version: req.Version, meta: meta}, nil
+}
+
+// CommitRequest asks for a version to become current.
+type CommitRequest struct {
+	Commitment
+	Sender time.Time
+	Seen   uint64
+}
+
+// Commit makes a version above the current one current, raises the mark to it
+// and clears both lanes (I-7). The same commitment again is answered and
+// changes nothing; above all it clears nothing, or it would refund guesses
+// (I-2). It returns the sequence that the commitment is durable at.
+func (l *Ledger) Commit(ctx context.Context, req CommitRequest) (seq uint64, err error) {
+	if req.Version == 0 || req.Verifier.IsZero() {
+		return 0, ErrRequest
+	}
+	now, err := l.admit(header{req.Sender, req.Seen})
+	if err != nil {
+		return 0, err
+	}
+	meta, err := l.ask(ctx, &op{
+		cards: []liuma.CardID{req.Card},
+		now:   now,
+		work: func(b *batch) error {
+			r := b.row(req.Card)
+			same := req.Version == r.Version && req.Verifier == r.Verifier && req.KeySet == r.KeySet
+			switch {
+			case !r.Retired.IsZero():
+				return &Refusal{Reason: Retired}
+			case same:
+				return nil
+			case req.Version <= r.Version:
+				return &Refusal{Reason: Conflict, At: r.Version}
+			}
+			r.Version, r.KeySet, r.Verifier = req.Version, req.KeySet, req.Verifier
+			r.Mark = max(r.Mark, req.Version)
+			r.Tally.Reset()
+			b.tick(now)
+			b.touch(req.Card)
+			return nil
+		},
+	})
+	return meta.Sequence, err
+}
+
+// RetireRequest names a card to stop, or to put back in use.
+type RetireRequest struct {
+	Card   liuma.CardID
+	Sender time.Time
+	Seen   uint64
+}
+
+// Retire stops a card here: every later request about it is refused, but for
+// Unretire. Doing it again changes nothing.
+func (l *Ledger) Retire(ctx context.Context, req RetireRequest) (seq uint64, err error) {
+	return l.retire(ctx, req, func(r *Row, now time.Time) (bool, error) {
+		if !r.Retired.IsZero() {
+			return false, nil
+		}
+		r.Retired = now
+		return true, nil
+	})
+}
+
+// Unretire puts a retired card back in use, with its counts as they were,
+// within 30 days. On a card in use it changes nothing.
+func (l *Ledger) Unretire(ctx context.Context, req RetireRequest) (seq uint64, err error) {
+	return l.retire(ctx, req, func(r *Row, now time.Time) (bool, error) {
+		if r.Retired.IsZero() {
+			return false, nil
+		}
+		if now.Sub(r.Retired) > reversible {
+			return false, &Refusal{Reason: Retired}
+		}
+		r.Retired = time.Time{}
+		return true, nil
+	})
+}
+
+func (l *Ledger) retire(ctx context.Context, req RetireRequest, change func(*Row, time.Time) (bool, error)) (uint64, error) {
+	now, err := l.admit(header{req.Sender, req.Seen})
+	if err != nil {
+		return 0, err
+	}
+	meta, err := l.ask(ctx, &op{
+		cards: []liuma.CardID{req.Card},
+		now:   now,
+		work: func(b *batch) error {
+			changed, err := change(b.row(req.Card), b.tick(now))
+			if changed {
+				b.touch(req.Card)
+			}
+			return err
+		},
+	})
+	return meta.Sequence, err
+}

@@ -1,0 +1,144 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// Repair is for a keeper whose ledger was lost or rolled back: Merge the rows
+// of the other keepers, then Readmit. Both work on a ledger that stopped with
+// ErrRolledBack, and only the keeper's own operator calls them.
+
+// Merge takes in rows of other keepers. Per card the higher version wins with
+// its verifier; at the same version the higher counts win, lane by lane, so a
+// merge never makes a guess free. Marks and spent only rise, and a card that
+// any keeper retired is retired. ErrConflict names two verifiers of one
+// version; the rows before it may have been taken.
+func (l *Ledger) Merge(ctx context.Context, rows []Row) error {
+	for _, r := range rows {
+		if err := r.check(); err != nil {
+			return fmt.Errorf("%w: %w", ErrRequest, err)
+		}
+	}
+	for chunk := range slices.Chunk(rows, l.cfg.MaxBatch) {
+		cards := make([]liuma.CardID, len(chunk))
+		for i, r := range chunk {
+			cards[i] = r.Card
+		}
+		_, err := l.ask(ctx, &op{cards: cards, repair: true, work: func(b *batch) error {
+			for _, r := range chunk {
+				own := b.row(r.Card)
+				merged, err := own.merge(r)
+				if err != nil {
+					return err
+				}
+				if merged != *own {
+					*own = merged
+					b.touch(r.Card)
+				}
+			}
+			return nil
+		}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Readmit gives the ledger a fresh incarnation, so that no settlement from
+// before it counts, and a sequence above seen, the highest that anybody ever
+// had from this keeper. A ledger that stopped with ErrRolledBack serves again.
+func (l *Ledger) Readmit(ctx context.Context, seen uint64) (Meta, error) {
+	if seen == math.MaxUint64 {
+		return Meta{}, ErrRequest
+	}
+	var fresh [16]byte
+	rand.Read(fresh[:]) // never fails since Go 1.24
+	return l.ask(ctx, &op{repair: true, work: func(b *batch) error {
+		// A crash before this is durable leaves the old incarnation and a
+		// ledger that stops again at the next request: repair is repeated.
+		b.meta.Incarnation = fresh
+		b.meta.Sequence = max(b.meta.Sequence, seen)
+		b.readmitted = true
+		return nil
+	}})
+}
+
+// check refuses rows that no ledger makes.
+func (r Row) check() error {
+	if err := r.validate(); err != nil {
+		return err
+	}
+	return r.Tally.Validate()
+}
+
+// merge returns r with what other holds above it.
+func (r Row) merge(other Row) (Row, error) {
+	m := r
+	m.Mark = max(r.Mark, other.Mark)
+	if other.Retired.After(m.Retired) {
+		m.Retired = other.Retired
+	}
+	switch {
+	case other.Version > r.Version:
+		m.Version, m.KeySet, m.Verifier = other.Version, other.KeySet, other.Verifier
+		m.Tally.Reset() // what was counted here was counted on an older PIN
+		m.Tally = m.Tally.merge(other.Tally)
+	case other.Version < r.Version:
+		m.Tally.Spent = max(r.Tally.Spent, other.Tally.Spent)
+	case other.Verifier != r.Verifier || other.KeySet != r.KeySet:
+		return r, ErrConflict
+	default:
+		m.Tally = r.Tally.merge(other.Tally)
+	}
+	return m, nil
+}
+
+// merge takes each lane whole from the tally that counts more failures in it,
+// or, at as many, from the one with the newer guess. The kept spends get new
+// numbers above all that were cleared or answered in either; the old numbers
+// are void with the incarnation they belong to.
+func (t Tally) merge(other Tally) Tally {
+	m := Tally{Spent: max(t.Spent, other.Spent)}
+	var marks []Mark
+	total := uint64(0)
+	own := true
+	for lane := range m.Failures {
+		from := t
+		if t.laneBelow(other, Lane(lane)) {
+			from, own = other, false
+		}
+		m.Failures[lane] = from.Failures[lane]
+		m.Cleared[lane] = max(t.Cleared[lane], other.Cleared[lane])
+		total += uint64(from.Failures[lane])
+		for _, mark := range from.Recent[:from.Kept] {
+			if mark.Lane == Lane(lane) {
+				marks = append(marks, mark)
+			}
+		}
+	}
+	if own && m.Spent == t.Spent && m.Cleared == t.Cleared {
+		return t // nothing above what is here: keep its numbers
+	}
+	m.Spent = max(m.Spent, max(m.Cleared[Stranger], m.Cleared[Known])+total)
+	slices.SortStableFunc(marks, func(x, y Mark) int { return x.At.Compare(y.At) })
+	for i, mark := range marks {
+		mark.S = m.Spent - uint64(len(marks)-1-i)
+		m.Recent[i] = mark
+	}
+	m.Kept = len(marks)
+	return m
+}
+
+func (t *Tally) laneBelow(other Tally, lane Lane) bool {
+	if t.Failures[lane] != other.Failures[lane] {
+		return t.Failures[lane] < other.Failures[lane]
+	}
+	return other.newest(lane).After(t.newest(lane))
+}

@@ -1,0 +1,98 @@
+package ledger
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// Spent is one guess that is counted on disk. Only Spend makes one, after the
+// write that holds it was durable, and a node evaluates a committed version
+// only in exchange for one (I-1). Copies share their one use.
+type Spent struct {
+	used    *atomic.Bool // nil in a value that no ledger made
+	card    liuma.CardID
+	version liuma.Version
+	keySet  uint32
+	s       uint64
+	left    int
+	meta    Meta
+}
+
+// S is the spend number. It is unique per card and ledger.
+func (s *Spent) S() uint64 { return s.s }
+
+// Left is how many more guesses this lane may make before it is refused here.
+func (s *Spent) Left() int { return s.left }
+
+// Card is the card that the guess was counted on.
+func (s *Spent) Card() liuma.CardID { return s.card }
+
+// Version is the version that may be evaluated.
+func (s *Spent) Version() liuma.Version { return s.version }
+
+// KeySet is the key set of that version.
+func (s *Spent) KeySet() uint32 { return s.keySet }
+
+// Sequence is that of the write that holds the spend.
+func (s *Spent) Sequence() uint64 { return s.meta.Sequence }
+
+// Incarnation is the ledger's at that write.
+func (s *Spent) Incarnation() [16]byte { return s.meta.Incarnation }
+
+// Redeem uses the spend up: the one caller that gets nil may evaluate, once.
+func (s *Spent) Redeem() error { return redeem(s == nil, func() *atomic.Bool { return s.used }) }
+
+func redeem(isNil bool, used func() *atomic.Bool) error {
+	if isNil || used() == nil || !used().CompareAndSwap(false, true) {
+		return ErrUsed
+	}
+	return nil
+}
+
+// Spend counts one guess. It returns a *Refusal, and counts nothing, when the
+// rules forbid the guess; the Spent is durable when it returns.
+func (l *Ledger) Spend(ctx context.Context, req SpendRequest) (*Spent, error) {
+	if req.Lane > Known || req.Reserve < 0 {
+		return nil, ErrRequest
+	}
+	now, err := l.admit(header{req.Sender, req.Seen})
+	if err != nil {
+		return nil, err
+	}
+	limits := l.cfg.Limits.Tighten(req.Limits)
+	spent := &Spent{}
+	meta, err := l.ask(ctx, &op{
+		cards: []liuma.CardID{req.Card},
+		now:   now,
+		work:  func(b *batch) error { return spent.count(b, req, now, limits) },
+	})
+	if err != nil {
+		return nil, err // spent stays without a use: see Redeem
+	}
+	spent.meta, spent.used = meta, new(atomic.Bool)
+	return spent, nil
+}
+
+// count applies the rules to one guess, in the writer.
+func (s *Spent) count(b *batch, req SpendRequest, now time.Time, limits Limits) error {
+	r := b.row(req.Card)
+	if !r.Retired.IsZero() {
+		return &Refusal{Reason: Retired}
+	}
+	if r.Version == 0 || r.Version != req.Version {
+		return &Refusal{Reason: Stale, At: r.Version}
+	}
+	now = b.tick(now)
+	left, refusal := r.Tally.Check(now, req.Lane, req.Reserve, limits)
+	if refusal != nil {
+		return refusal
+	}
+	s.s = r.Tally.Spend(now, req.Lane)
+	s.left = left - 1
+	s.card, s.version, s.keySet = r.Card, r.Version, r.KeySet
+	b.touch(req.Card)
+	return nil
+}
