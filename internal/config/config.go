@@ -1,0 +1,227 @@
+// Package config is the one configuration of the liuma command. It guarantees
+// that a file is read strictly (unknown or doubled members are errors with a
+// line number), that every default is written down here, and that what
+// Validate passes can be wired without further checks. It trusts whoever can
+// write the file.
+//
+// DESIGN sections 6 and 8.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/liuma-pin/liuma/internal/split"
+)
+
+// FileName is the configuration's name in a data directory.
+const FileName = "liuma.yaml"
+
+// Config is the whole configuration. Relative paths are relative to the
+// directory of the file.
+type Config struct {
+	// Issuer is the authority's own name: the audience of callers' tokens and
+	// of evidence, the issuer of receipts. An absolute URL without query.
+	Issuer string `yaml:"issuer"`
+	// Channel is the door of channels and registry clients.
+	Channel Door `yaml:"channel_door"`
+	// Vault is the key file of the authority. Default vault.key.
+	Vault string `yaml:"vault"`
+	// Database is the authority's SQLite file. Default liuma.db.
+	Database string `yaml:"database"`
+	// Keepers are the keepers inside this process.
+	Keepers Keepers `yaml:"keepers"`
+	// AllowStandIn accepts evidence from providers that are registered as
+	// stand-ins. Only demos and tests set it. Default false.
+	AllowStandIn bool `yaml:"allow_stand_in_evidence"`
+	// Log says how much is logged: debug, info, warn or error. Default info.
+	Log string `yaml:"log"`
+	// Drain is how long a stopping server lets requests finish. Default 10s.
+	Drain Duration `yaml:"drain"`
+}
+
+// Door is one listener.
+type Door struct {
+	// Listen is host:port. Default 127.0.0.1:8600. A door that is not on
+	// loopback must have a certificate, or say behind_proxy.
+	Listen string `yaml:"listen"`
+	// Certificate and Key are PEM files; both or neither.
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+	// BehindProxy says that a proxy ends TLS in front of this door.
+	BehindProxy bool `yaml:"behind_proxy"`
+}
+
+// Keepers says how many keepers there are and where they keep their files.
+type Keepers struct {
+	// Shape is "1/1", "2/3" or "3/5". Default 1/1.
+	Shape string `yaml:"shape"`
+	// Directories has one directory a keeper, in order. Default keepers/k1 ….
+	Directories []string `yaml:"directories"`
+}
+
+// Duration is a time.Duration written like "10s".
+type Duration time.Duration
+
+// UnmarshalYAML reads Go's notation.
+func (d *Duration) UnmarshalYAML(b []byte) error {
+	var s string
+	if err := yaml.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	v, err := time.ParseDuration(s)
+	if err != nil {
+		return err
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// MarshalYAML writes Go's notation.
+func (d Duration) MarshalYAML() ([]byte, error) {
+	return []byte(time.Duration(d).String()), nil
+}
+
+// Default is the configuration that `liuma init` writes.
+func Default() Config {
+	return Config{
+		Issuer:   "http://127.0.0.1:8600",
+		Channel:  Door{Listen: "127.0.0.1:8600"},
+		Vault:    "vault.key",
+		Database: "liuma.db",
+		Keepers:  Keepers{Shape: "1/1", Directories: []string{filepath.Join("keepers", "k1")}},
+		Log:      "info",
+		Drain:    Duration(10 * time.Second),
+	}
+}
+
+// maxFile bounds what is read: a configuration is a page, not a book.
+const maxFile = 64 << 10
+
+// Load reads the file in dir, fills in defaults, makes paths absolute and
+// validates.
+func Load(dir string) (Config, error) {
+	path := filepath.Join(dir, FileName)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("config: %w", err)
+	}
+	c, err := Parse(b)
+	if err != nil {
+		return Config{}, fmt.Errorf("config %s: %w", path, err)
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return Config{}, fmt.Errorf("config: %w", err)
+	}
+	return c.at(abs), nil
+}
+
+// Parse reads YAML strictly. Paths stay as written.
+func Parse(b []byte) (Config, error) {
+	if len(b) > maxFile {
+		return Config{}, fmt.Errorf("longer than %d bytes", maxFile)
+	}
+	c := Default()
+	c.Keepers.Directories = nil
+	dec := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict())
+	if err := dec.Decode(&c); err != nil {
+		return Config{}, err
+	}
+	shape, err := c.Keepers.SplitShape()
+	if err != nil {
+		return Config{}, err
+	}
+	if c.Keepers.Directories == nil {
+		c.Keepers.Directories = DefaultDirectories(shape)
+	}
+	return c, c.Validate()
+}
+
+// DefaultDirectories names one directory a keeper.
+func DefaultDirectories(s split.Shape) []string {
+	dirs := make([]string, s.N)
+	for i := range dirs {
+		dirs[i] = filepath.Join("keepers", fmt.Sprintf("k%d", i+1))
+	}
+	return dirs
+}
+
+// SplitShape reads Shape.
+func (k Keepers) SplitShape() (split.Shape, error) {
+	for _, s := range []split.Shape{{T: 1, N: 1}, {T: 2, N: 3}, {T: 3, N: 5}} {
+		if k.Shape == fmt.Sprintf("%d/%d", s.T, s.N) {
+			return s, nil
+		}
+	}
+	return split.Shape{}, fmt.Errorf(`keepers.shape %q: want "1/1", "2/3" or "3/5"`, k.Shape)
+}
+
+// Validate reports everything that is wrong, not only the first.
+func (c Config) Validate() error {
+	var errs []error
+	if u, err := url.Parse(c.Issuer); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.RawQuery != "" || u.Fragment != "" {
+		errs = append(errs, fmt.Errorf("issuer %q: want an absolute URL without query", c.Issuer))
+	}
+	if err := c.Channel.validate("channel_door"); err != nil {
+		errs = append(errs, err)
+	}
+	if c.Vault == "" || c.Database == "" {
+		errs = append(errs, errors.New("vault and database must name files"))
+	}
+	if shape, err := c.Keepers.SplitShape(); err != nil {
+		errs = append(errs, err)
+	} else if len(c.Keepers.Directories) != shape.N {
+		errs = append(errs, fmt.Errorf("keepers.directories: %d given, shape %s needs %d", len(c.Keepers.Directories), c.Keepers.Shape, shape.N))
+	}
+	switch c.Log {
+	case "debug", "info", "warn", "error":
+	default:
+		errs = append(errs, fmt.Errorf("log %q: want debug, info, warn or error", c.Log))
+	}
+	if c.Drain < 0 || c.Drain > Duration(5*time.Minute) {
+		errs = append(errs, errors.New("drain: want 0s to 5m"))
+	}
+	return errors.Join(errs...)
+}
+
+func (d Door) validate(name string) error {
+	host, _, err := net.SplitHostPort(d.Listen)
+	if err != nil {
+		return fmt.Errorf("%s.listen %q: want host:port", name, d.Listen)
+	}
+	if (d.Certificate == "") != (d.Key == "") {
+		return fmt.Errorf("%s: certificate and key go together", name)
+	}
+	ip := net.ParseIP(host)
+	loopback := host == "localhost" || ip != nil && ip.IsLoopback()
+	if !loopback && d.Certificate == "" && !d.BehindProxy {
+		return fmt.Errorf("%s: %s is not loopback; give certificate and key, or say behind_proxy", name, d.Listen)
+	}
+	return nil
+}
+
+func (c Config) at(dir string) Config {
+	abs := func(p string) string {
+		if p == "" || filepath.IsAbs(p) {
+			return p
+		}
+		return filepath.Join(dir, p)
+	}
+	c.Vault, c.Database = abs(c.Vault), abs(c.Database)
+	c.Channel.Certificate, c.Channel.Key = abs(c.Channel.Certificate), abs(c.Channel.Key)
+	dirs := make([]string, len(c.Keepers.Directories))
+	for i, d := range c.Keepers.Directories {
+		dirs[i] = abs(d)
+	}
+	c.Keepers.Directories = dirs
+	return c
+}

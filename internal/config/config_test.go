@@ -1,0 +1,78 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestWriteThenLoad(t *testing.T) {
+	dir := t.TempDir()
+	want := Default()
+	if err := Write(dir, want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.at(dir), got); diff != "" {
+		t.Error(diff)
+	}
+	if fi, _ := os.Stat(filepath.Join(dir, FileName)); fi.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v", fi.Mode())
+	}
+	if err := Write(dir, want); err == nil {
+		t.Error("a second Write replaced the file")
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	for _, tt := range []struct{ name, yaml, want string }{
+		{"unknown member", "isuer: http://x", "isuer"},
+		{"doubled member", "log: info\nlog: debug", "log"},
+		{"issuer without scheme", "issuer: example.org", "issuer"},
+		{"issuer with query", "issuer: http://x/?a=b", "issuer"},
+		{"shape", "keepers: {shape: 2/2}", "keepers.shape"},
+		{"directories do not fit", "keepers: {shape: 2/3, directories: [a]}", "needs 3"},
+		{"log", "log: loud", "log"},
+		{"drain", "drain: 9h", "drain"},
+		{"drain is no duration", "drain: soon", "duration"},
+		{"open door without TLS", "channel_door: {listen: '0.0.0.0:8600'}", "not loopback"},
+		{"certificate alone", "channel_door: {listen: '127.0.0.1:1', certificate: a.pem}", "go together"},
+		{"no port", "channel_door: {listen: localhost}", "host:port"},
+		{"too long", "# " + strings.Repeat("x", maxFile), "longer"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Parse([]byte(tt.yaml))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want an error naming %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestDefaultsFollowTheShape(t *testing.T) {
+	c, err := Parse([]byte("keepers: {shape: 3/5}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(c.Keepers.Directories); got != 5 {
+		t.Errorf("%d directories", got)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("issuer: http://127.0.0.1:1\n"))
+	f.Add([]byte("keepers: {shape: 2/3}\nchannel_door: {listen: '[::1]:8600'}\n"))
+	f.Add([]byte("a: &a [*a]"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := Parse(b)
+		if err == nil && c.Validate() != nil {
+			t.Error("Parse passed what Validate refuses")
+		}
+	})
+}
