@@ -38,7 +38,8 @@ const (
 	ProviderRegistered Event = "provider.registered"
 	SealKeyMade        Event = "sealkey.made"
 	SealKeyDestroyed   Event = "sealkey.destroyed"
-	KeeperSeen         Event = "keeper.seen" // the highest sequence seen from a keeper was saved
+	EvidencePruned     Event = "evidence.pruned" // rows of evidence too old to pass were dropped
+	KeeperSeen         Event = "keeper.seen"     // the highest sequence seen from a keeper was saved
 	KeeperAlarm        Event = "keeper.alarm"
 )
 

@@ -20,7 +20,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Errors that callers act on. Others mean that nothing was kept.
+// Errors that callers act on. All but ErrFailed mean that nothing was kept.
 var (
 	ErrNotFound = errors.New("store: not found")
 	// ErrExists is returned by the Insert methods when a row with the same
@@ -28,8 +28,15 @@ var (
 	ErrExists = errors.New("store: exists")
 	// ErrNoAudit is returned by Update when a change came without an entry.
 	ErrNoAudit = errors.New("store: change without an audit entry")
+	// ErrDecided is returned by UpdateRequest when the change would touch what
+	// was decided (I-11).
+	ErrDecided = errors.New("store: request is decided")
 	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("store: closed")
+	// ErrFailed is returned when an I/O error left it unknown whether a commit
+	// is on disk, and by every call after that: only opening the database
+	// again tells what was kept.
+	ErrFailed = errors.New("store: an I/O error made the state unknown; restart")
 )
 
 // Store is the authority's database.
@@ -43,9 +50,12 @@ type Store interface {
 	//
 	// f may be run more than once (transactions share a commit, and one that
 	// fails is run again without the others), so it must have no effect but
-	// through the Tx, and must assign, not append to, what it captures.
-	// After an error nothing of f is kept; a cancelled ctx leaves it unknown
-	// whether f was kept.
+	// through the Tx, and must assign, not append to, what it captures. It
+	// must not call the Store: its own transaction is in the way.
+	//
+	// After an error other than ErrFailed nothing of f is kept. A ctx that is
+	// cancelled before f starts keeps f from starting; once f has started, its
+	// true outcome is returned. A panic in f is raised again in the caller.
 	Update(ctx context.Context, f func(Tx) (audit.Entry, error)) error
 	Close() error
 }
@@ -54,6 +64,8 @@ type Store interface {
 type Reader interface {
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
+	// Cards lists cards in the order of their IDs, at most limit, after one.
+	Cards(after liuma.CardID, limit int) ([]Card, error)
 	CountCards() (int64, error)
 
 	Link(liuma.ChannelID, liuma.CardID) (Link, error)
@@ -85,7 +97,11 @@ type Reader interface {
 	Audit(after uint64, limit int) ([]audit.Entry, error)
 }
 
-// Tx reads and writes. Every write counts as a change that needs an entry.
+// Tx reads and writes. Every write counts as a change that needs an entry; one
+// that was refused with ErrExists, ErrNotFound or ErrDecided changed nothing,
+// and the transaction may go on. Update and Delete methods return ErrNotFound
+// when there is no such row. Times are kept to the millisecond, finer parts
+// are dropped.
 type Tx interface {
 	Reader
 
@@ -94,10 +110,14 @@ type Tx interface {
 	// UpdateCard replaces all members of the card; ErrNotFound if it is gone.
 	UpdateCard(Card) error
 
-	InsertLink(Link) error // ErrExists: the card is linked in that channel
+	// InsertLink returns ErrExists if the card is linked in that channel or
+	// the handle is taken there, and ErrNotFound if there is no such card.
+	InsertLink(Link) error
 
 	// InsertRequest refuses a second row for (Channel, BusinessNo): I-11.
 	InsertRequest(Request) error
+	// UpdateRequest replaces an undecided request. Of a decided one it sets
+	// RedeemedAt, once, and returns ErrDecided for any other difference.
 	UpdateRequest(Request) error
 
 	// InsertIntent refuses a second open intent for a card (I-7).
@@ -105,6 +125,8 @@ type Tx interface {
 	UpdateIntent(Intent) error
 	DeleteIntent(liuma.CardID) error
 
+	// UpsertPerson replaces the person of that Holder, or adds one. ErrExists:
+	// the physical card number is another holder's. A zero CardNo is nobody's.
 	UpsertPerson(Person) error
 
 	InsertClient(Client) error
@@ -113,10 +135,15 @@ type Tx interface {
 	// InsertEvidence marks evidence as used; ErrExists if it was. The row may
 	// be dropped after until, when the evidence itself is too old to pass.
 	InsertEvidence(provider string, jti vault.Index, until time.Time) error
+	// PruneEvidence drops rows whose until is before now and says how many.
+	PruneEvidence(now time.Time) (int64, error)
 
 	InsertSealKey(SealKey) error
+	// DeleteSealKey destroys the key: what it sealed stays sealed, also for
+	// whoever takes the database's files later.
 	DeleteSealKey(id string) error
 
+	// SaveKeepersSeen raises the sequences kept per keeper; none ever falls.
 	SaveKeepersSeen(map[string]uint64) error
 }
 

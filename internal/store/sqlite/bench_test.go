@@ -1,0 +1,140 @@
+package sqlite_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/sqlite"
+)
+
+const benchChannel liuma.ChannelID = "zj-hrss"
+
+func benchCard(i uint64) store.Card {
+	c := store.Card{Sealed: make([]byte, 180), Region: "330500", Version: 1, KeySet: 1, Reserved: 1,
+		Physical: liuma.PhysicalNormal, PINSetAt: time.UnixMilli(1e12), CreatedAt: time.UnixMilli(1e12)}
+	binary.BigEndian.PutUint64(c.ID[:], i*0x9E3779B97F4A7C15) // spread as random IDs are
+	binary.BigEndian.PutUint64(c.Holder[:], i*0xC2B2AE3D27D4EB4F)
+	c.Verifier[0], c.MAC[0] = 1, 1
+	return c
+}
+
+func benchHandle(i uint64) store.Handle { return store.Handle(fmt.Sprintf("%032x", i)) }
+
+func benchStore(b *testing.B, cards uint64) *sqlite.Store {
+	b.Helper()
+	s, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "authority.db"), sqlite.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	const chunk = 5000
+	for from := uint64(0); from < cards; from += chunk {
+		err := s.Update(b.Context(), func(tx store.Tx) (audit.Entry, error) {
+			for i := from; i < min(from+chunk, cards); i++ {
+				c := benchCard(i)
+				if err := tx.InsertCard(c); err != nil {
+					return audit.Entry{}, err
+				}
+				l := store.Link{Channel: benchChannel, Card: c.ID, Handle: benchHandle(i), At: time.UnixMilli(1e12)}
+				if err := tx.InsertLink(l); err != nil {
+					return audit.Entry{}, err
+				}
+			}
+			return benchEntry(audit.RegistryImported, liuma.CardID{}), nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	return s
+}
+
+func benchEntry(e audit.Event, card liuma.CardID) audit.Entry {
+	return audit.Entry{At: time.UnixMilli(1e12), Actor: "channel:zj-hrss", Event: e, Card: card, Outcome: "ok"}
+}
+
+// verifyOnce does to the store what one verification does: a View, an Update
+// before the attempt and one after it.
+func verifyOnce(ctx context.Context, s store.Store, h store.Handle, no liuma.BusinessNo) error {
+	var card store.Card
+	err := s.View(ctx, func(r store.Reader) error {
+		l, err := r.LinkByHandle(benchChannel, h)
+		if err != nil {
+			return err
+		}
+		card, err = r.Card(l.Card)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	now := time.UnixMilli(1e12)
+	q := store.Request{Channel: benchChannel, BusinessNo: no, Action: liuma.ActionVerify, Digest: [32]byte{1},
+		Card: card.ID, Version: 1, Purpose: [32]byte{2}, At: now}
+	err = s.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		c, err := tx.Card(card.ID)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		c.Tally.Spend(now, ledger.Stranger)
+		if err := tx.InsertRequest(q); err != nil {
+			return audit.Entry{}, err
+		}
+		return benchEntry(audit.AttemptBegun, c.ID), tx.UpdateCard(c)
+	})
+	if err != nil {
+		return err
+	}
+	q.Decided, q.Verdict, q.ReceiptID, q.DecidedAt = true, liuma.Right, "0123456789abcdef", now
+	return s.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		c, err := tx.Card(card.ID)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		c.Tally.Clear(c.Tally.Spent, true)
+		if err := tx.UpdateRequest(q); err != nil {
+			return audit.Entry{}, err
+		}
+		return benchEntry(audit.AttemptDecided, c.ID), tx.UpdateCard(c)
+	})
+}
+
+// BenchmarkVerifyShape reports Updates a second with 64 callers; each
+// iteration is one View and two Updates.
+func BenchmarkVerifyShape(b *testing.B) {
+	for _, cards := range []uint64{1_000, 100_000} {
+		b.Run(fmt.Sprintf("cards=%d", cards), func(b *testing.B) {
+			s := benchStore(b, cards)
+			var n atomic.Uint64
+			b.SetParallelism(32)
+			b.ResetTimer()
+			start := time.Now()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					i := n.Add(1)
+					no := liuma.BusinessNo(fmt.Sprintf("B%012d", i))
+					h := benchHandle((i * 0x9E3779B97F4A7C15) % cards)
+					if err := verifyOnce(b.Context(), s, h, no); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+			b.ReportMetric(float64(2*n.Load())/time.Since(start).Seconds(), "updates/s")
+		})
+	}
+}
+

@@ -1,0 +1,313 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// conn is one SQLite connection with its prepared statements. It sits on the
+// driver itself, not on database/sql: connections here are never shared,
+// replaced or returned to a pool in the middle of a transaction, and each
+// statement is prepared once. Used by one goroutine at a time.
+type conn struct {
+	raw   driver.Conn
+	stmts map[string]driver.Stmt
+	args  []driver.NamedValue // reused by bind
+}
+
+// dsnConfig says how a connection is opened.
+type dsnConfig struct {
+	readOnly       bool // refuses every write
+	cacheMiB       int
+	checkpointPage int // pages in the WAL that start a checkpoint; 0 leaves SQLite's own
+}
+
+// dsn names the database file with the pragmas that every connection needs.
+func dsn(path string, c dsnConfig) string {
+	slashed := filepath.ToSlash(path)
+	if !strings.HasPrefix(slashed, "/") {
+		slashed = "/" + slashed // file:///C:/…
+	}
+	q := url.Values{}
+	q.Set("_txlock", "immediate")
+	pragma := func(name string, value any) { q.Add("_pragma", fmt.Sprintf("%s(%v)", name, value)) }
+	pragma("busy_timeout", busyTimeout.Milliseconds())
+	pragma("foreign_keys", "ON")
+	pragma("cache_size", -c.cacheMiB*1024)
+	pragma("temp_store", "MEMORY") // nothing spills into a file of looser mode
+	if c.readOnly {
+		q.Set("mode", "ro")
+		pragma("query_only", "ON")
+	} else {
+		pragma("journal_mode", "WAL")
+		pragma("synchronous", "FULL")
+		pragma("secure_delete", "ON") // destroyed seal keys are overwritten
+		pragma("journal_size_limit", walKept)
+		if c.checkpointPage > 0 {
+			pragma("wal_autocheckpoint", c.checkpointPage)
+		}
+	}
+	return (&url.URL{Scheme: "file", Path: slashed, RawQuery: q.Encode()}).String()
+}
+
+// busyTimeout bounds the wait for a lock. The lease keeps other writers away,
+// so only a checkpoint meets one, held by a reader.
+const busyTimeout = 2 * time.Second
+
+// walKept is how much of the WAL file is kept for reuse after a checkpoint.
+const walKept = 64 << 20
+
+func openConn(path string, c dsnConfig) (*conn, error) {
+	connector, err := sqlite.NewConnector(dsn(path, c))
+	if err != nil {
+		return nil, err
+	}
+	raw, err := connector.Connect(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return &conn{raw: raw, stmts: map[string]driver.Stmt{}}, nil
+}
+
+func (c *conn) close() error {
+	var errs []error
+	for _, s := range c.stmts {
+		errs = append(errs, s.Close())
+	}
+	clear(c.stmts)
+	return errors.Join(append(errs, c.raw.Close())...)
+}
+
+func (c *conn) prepare(query string) (driver.Stmt, error) {
+	if s, ok := c.stmts[query]; ok {
+		return s, nil
+	}
+	s, err := c.raw.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	c.stmts[query] = s
+	return s, nil
+}
+
+func (c *conn) bind(args []driver.Value) []driver.NamedValue {
+	c.args = c.args[:0]
+	for i, a := range args {
+		c.args = append(c.args, driver.NamedValue{Ordinal: i + 1, Value: a})
+	}
+	return c.args
+}
+
+// exec runs a statement and returns how many rows it changed. No context is
+// passed down: the driver would start a goroutine for each, and a statement
+// interrupted halfway would take its whole batch with it.
+func (c *conn) exec(query string, args ...driver.Value) (int64, error) {
+	s, err := c.prepare(query)
+	if err != nil {
+		return 0, err
+	}
+	res, err := s.(driver.StmtExecContext).ExecContext(context.Background(), c.bind(args))
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// query calls visit for every row. visit must not use the connection.
+func (c *conn) query(visit func(*row) error, query string, args ...driver.Value) (err error) {
+	s, err := c.prepare(query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.(driver.StmtQueryContext).QueryContext(context.Background(), c.bind(args))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := rows.Close(); err == nil {
+			err = e
+		}
+	}()
+	r := row{vals: make([]driver.Value, len(rows.Columns()))}
+	for {
+		switch err := rows.Next(r.vals); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		r.next = 0
+		if err := visit(&r); err != nil {
+			return err
+		}
+		if err := r.end(); err != nil {
+			return err
+		}
+	}
+}
+
+// number reads the one integer that a query yields.
+func (c *conn) number(query string, args ...driver.Value) (n int64, err error) {
+	err = c.query(func(r *row) error { n = r.int(); return nil }, query, args...)
+	return n, err
+}
+
+// isConstraint reports a violated rule of the schema.
+func isConstraint(err error, codes ...int) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return false
+	}
+	for _, c := range codes {
+		if e.Code() == c {
+			return true
+		}
+	}
+	return false
+}
+
+func isDuplicate(err error) bool {
+	return isConstraint(err, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+		sqlite3.SQLITE_CONSTRAINT_ROWID)
+}
+
+func isOrphan(err error) bool { return isConstraint(err, sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY) }
+
+func isTrigger(err error) bool { return isConstraint(err, sqlite3.SQLITE_CONSTRAINT_TRIGGER) }
+
+// row hands out the columns of one row in order. What does not fit is an
+// error of the database, kept until end.
+type row struct {
+	vals []driver.Value
+	next int
+	err  error
+}
+
+func (r *row) take() driver.Value {
+	if r.next >= len(r.vals) {
+		r.fail("has too few columns")
+		return nil
+	}
+	v := r.vals[r.next]
+	r.next++
+	return v
+}
+
+func (r *row) fail(what string) {
+	if r.err == nil {
+		// The value is not shown: it may be personal.
+		r.err = errors.New("sqlite: column " + strconv.Itoa(r.next) + " " + what)
+	}
+}
+
+func (r *row) end() error {
+	if r.err == nil && r.next != len(r.vals) {
+		r.fail("is not the last one")
+	}
+	return r.err
+}
+
+func (r *row) int() int64 {
+	switch v := r.take().(type) {
+	case int64:
+		return v
+	}
+	r.fail("is not an integer")
+	return 0
+}
+
+func (r *row) uint32() uint32 {
+	v := r.int()
+	if v < 0 || v > 1<<32-1 {
+		r.fail("is out of range")
+	}
+	return uint32(v)
+}
+
+func (r *row) bool() bool { return r.int() != 0 }
+
+func (r *row) text() string {
+	switch v := r.take().(type) {
+	case string:
+		return v
+	}
+	r.fail("is not text")
+	return ""
+}
+
+// bytes returns nil for NULL. The slice is the caller's: the driver copies.
+func (r *row) bytes() []byte {
+	switch v := r.take().(type) {
+	case nil:
+		return nil
+	case []byte:
+		return v
+	}
+	r.fail("is not a blob")
+	return nil
+}
+
+// fixed fills dst; NULL leaves it zero.
+func (r *row) fixed(dst []byte) {
+	b := r.bytes()
+	if b == nil {
+		return
+	}
+	if copy(dst, b) != len(b) || len(b) != len(dst) {
+		r.fail("has the wrong length")
+	}
+}
+
+func (r *row) time() time.Time {
+	switch v := r.take().(type) {
+	case nil:
+		return time.Time{}
+	case int64:
+		return time.UnixMilli(v).UTC()
+	}
+	r.fail("is not a time")
+	return time.Time{}
+}
+
+// blob binds b; an empty one, or one of zeros alone where zero means none, is
+// NULL and takes no room.
+func blob(b []byte) driver.Value {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+func fixed(b []byte) driver.Value {
+	for _, c := range b {
+		if c != 0 {
+			return b
+		}
+	}
+	return nil
+}
+
+func milli(t time.Time) driver.Value {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMilli()
+}
+
+func flag(b bool) driver.Value {
+	if b {
+		return int64(1)
+	}
+	return int64(0)
+}

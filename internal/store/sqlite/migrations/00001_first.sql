@@ -1,0 +1,174 @@
+-- The authority's tables. Times are Unix milliseconds, NULL for none; zero
+-- indexes, MACs, verifiers and identifiers are NULL as well. Hot tables are
+-- clustered by their key and found by it alone.
+
+-- +goose Up
+-- "Lium": tells this database from any other SQLite file.
+PRAGMA application_id = 1281979757;
+
+CREATE TABLE cards (
+    id         BLOB    NOT NULL PRIMARY KEY,
+    holder     BLOB    NOT NULL UNIQUE, -- one card a holder (I-4)
+    sealed     BLOB,
+    region     TEXT    NOT NULL,
+    version    INTEGER NOT NULL,
+    key_set    INTEGER NOT NULL,
+    verifier   BLOB,
+    reserved   INTEGER NOT NULL,
+    pin_set_at INTEGER,
+    mac        BLOB,
+    physical   TEXT    NOT NULL,
+    frozen     INTEGER NOT NULL,
+    frozen_at  INTEGER,
+    tally      BLOB,
+    created_at INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE links (
+    card    BLOB NOT NULL REFERENCES cards (id),
+    channel TEXT NOT NULL,
+    handle  TEXT NOT NULL,
+    at      INTEGER,
+    PRIMARY KEY (card, channel),
+    UNIQUE (channel, handle)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE requests (
+    channel     TEXT    NOT NULL,
+    business_no TEXT    NOT NULL,
+    action      TEXT    NOT NULL,
+    digest      BLOB,
+    card        BLOB,
+    version     INTEGER NOT NULL,
+    purpose     BLOB,
+    decided     INTEGER NOT NULL,
+    verdict     TEXT    NOT NULL,
+    code        TEXT    NOT NULL,
+    tries_left  INTEGER NOT NULL,
+    until       INTEGER,
+    evidence    TEXT    NOT NULL,
+    receipt_id  TEXT    NOT NULL,
+    at          INTEGER,
+    decided_at  INTEGER,
+    redeemed_at INTEGER,
+    PRIMARY KEY (channel, business_no) -- one business number, one request (I-11)
+) STRICT, WITHOUT ROWID;
+
+-- What was decided stays so, whatever the code above does (I-11).
+-- +goose StatementBegin
+CREATE TRIGGER requests_decided BEFORE UPDATE ON requests
+WHEN OLD.decided <> 0 AND (
+    (OLD.redeemed_at IS NOT NULL AND NEW.redeemed_at IS NOT OLD.redeemed_at)
+    OR NEW.decided <> OLD.decided
+    OR NEW.verdict <> OLD.verdict
+    OR NEW.code <> OLD.code
+    OR NEW.action <> OLD.action
+    OR NEW.digest IS NOT OLD.digest
+    OR NEW.card IS NOT OLD.card
+    OR NEW.version <> OLD.version
+    OR NEW.purpose IS NOT OLD.purpose
+    OR NEW.tries_left <> OLD.tries_left
+    OR NEW.until IS NOT OLD.until
+    OR NEW.evidence <> OLD.evidence
+    OR NEW.receipt_id <> OLD.receipt_id
+    OR NEW.at IS NOT OLD.at
+    OR NEW.decided_at IS NOT OLD.decided_at)
+BEGIN
+    SELECT RAISE(ABORT, 'a decided request does not change');
+END;
+-- +goose StatementEnd
+
+CREATE TABLE intents (
+    card        BLOB    NOT NULL PRIMARY KEY, -- at most one open intent a card (I-7)
+    from_version INTEGER NOT NULL,
+    version     INTEGER NOT NULL,
+    key_set     INTEGER NOT NULL,
+    verifier    BLOB,
+    state       INTEGER NOT NULL,
+    owner       TEXT    NOT NULL,
+    lease       INTEGER,
+    mac         BLOB,
+    channel     TEXT    NOT NULL,
+    business_no TEXT    NOT NULL,
+    at          INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE persons (
+    holder      BLOB NOT NULL PRIMARY KEY,
+    card_no     BLOB UNIQUE,
+    sealed      BLOB,
+    region      TEXT NOT NULL,
+    physical    TEXT NOT NULL,
+    replaced_by BLOB,
+    updated_at  INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE clients (
+    id       TEXT    NOT NULL PRIMARY KEY,
+    kind     TEXT    NOT NULL,
+    name_zh  TEXT    NOT NULL,
+    name_en  TEXT    NOT NULL,
+    keys     BLOB,
+    regions  TEXT    NOT NULL, -- JSON array
+    actions  TEXT    NOT NULL, -- JSON array
+    stand_in INTEGER NOT NULL,
+    stopped  INTEGER NOT NULL,
+    at       INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE evidence (
+    provider TEXT    NOT NULL,
+    jti      BLOB    NOT NULL,
+    until    INTEGER NOT NULL,
+    PRIMARY KEY (provider, jti) -- used once
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX evidence_until ON evidence (until);
+
+CREATE TABLE seal_keys (
+    id        TEXT NOT NULL PRIMARY KEY,
+    public    BLOB,
+    sealed    BLOB,
+    made_at   INTEGER,
+    retire_at INTEGER,
+    gone_at   INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE keepers_seen (
+    keeper   TEXT    NOT NULL PRIMARY KEY,
+    sequence INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit (
+    seq         INTEGER NOT NULL PRIMARY KEY,
+    at          INTEGER NOT NULL,
+    actor       TEXT    NOT NULL,
+    event       TEXT    NOT NULL,
+    card        BLOB,
+    business_no TEXT    NOT NULL,
+    outcome     TEXT    NOT NULL,
+    note        TEXT    NOT NULL
+) STRICT;
+
+-- Append-only and without gaps, whatever the code above does (I-8).
+-- +goose StatementBegin
+CREATE TRIGGER audit_append BEFORE INSERT ON audit
+WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM audit)
+BEGIN
+    SELECT RAISE(ABORT, 'audit entries follow one another');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'audit entries do not change');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'audit entries are not deleted');
+END;
+-- +goose StatementEnd

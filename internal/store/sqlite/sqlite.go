@@ -1,0 +1,235 @@
+// Package sqlite keeps the authority's database in one SQLite file. It
+// guarantees what package store promises: an Update is on disk when it returns
+// nil, a change and its audit entry are kept together or not at all (I-8), a
+// business number and an open intent exist once (I-11, I-7, as keys of their
+// tables), and audit entries follow one another without gaps and never change
+// (as triggers of the schema). One process at a time holds the lease on the
+// file. After an I/O error that leaves a commit in doubt, or when the file is
+// moved from under it, the store refuses everything until it is opened again.
+// It trusts the file system to keep what it has synced.
+//
+// DESIGN sections 4 ("Rollback and time": one leased writer), 5, 6 and 8.
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Errors of Open.
+var (
+	// ErrInUse means that another process, or another Store, has the lease.
+	ErrInUse = errors.New("store: database is in use by another process")
+	// ErrTooNew means that a later release has changed the schema.
+	ErrTooNew = errors.New("store: database was written by a later release")
+	// ErrForeign means that the file is a database of something else.
+	ErrForeign = errors.New("store: not a database of the authority")
+)
+
+// Config sizes a Store. The zero Config is a good one.
+type Config struct {
+	// Readers is how many Views run at once; 4 if zero.
+	Readers int
+	// CacheMiB is the writer's page cache; 64 if zero. Each reader has an
+	// eighth of it: a write empties a reader's cache, so more would not help.
+	CacheMiB int
+	// CheckpointPages is how many 4 KiB pages gather in the WAL before they
+	// are copied into the database file; 4,000 if zero.
+	CheckpointPages int
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Readers < 0 || c.CacheMiB < 0 || c.CheckpointPages < 0 {
+		return c, errors.New("store: config: negative size")
+	}
+	if c.Readers == 0 {
+		c.Readers = 4
+	}
+	if c.CacheMiB == 0 {
+		c.CacheMiB = 64
+	}
+	if c.CheckpointPages == 0 {
+		c.CheckpointPages = 4000
+	}
+	return c, nil
+}
+
+// Store implements store.Store. Safe for concurrent use.
+type Store struct {
+	path    string
+	lease   *os.File
+	readers chan *conn // idle readers; Close takes them all
+	size    int        // how many readers there are
+	writer  *writer
+	closing chan struct{} // closed by Close
+
+	closeOnce sync.Once
+	closeErr  error // set within closeOnce
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the database at path, or makes one, and brings its schema up to
+// date. The file and its companions (path-wal, path-shm, path.lock) are
+// readable by their owner only.
+func Open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
+	cfg, err = cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{path: path, readers: make(chan *conn, cfg.Readers), closing: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("open store: %w", err), s.release())
+		}
+	}()
+	if err := s.takeLease(); err != nil {
+		return nil, err
+	}
+	if err := makePrivate(path); err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, path); err != nil {
+		return nil, err
+	}
+	w, err := openConn(path, dsnConfig{cacheMiB: cfg.CacheMiB, checkpointPage: cfg.CheckpointPages})
+	if err != nil {
+		return nil, err
+	}
+	s.writer, err = newWriter(w, path)
+	if err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	for range cfg.Readers {
+		r, err := openConn(path, dsnConfig{readOnly: true, cacheMiB: max(1, cfg.CacheMiB/8)})
+		if err != nil {
+			return nil, err
+		}
+		s.readers <- r
+		s.size++
+	}
+	go s.writer.loop()
+	s.writer.looping = true
+	return s, nil
+}
+
+func (s *Store) takeLease() error {
+	f, err := os.OpenFile(s.path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := lock(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	s.lease = f
+	return nil
+}
+
+// makePrivate creates the file before SQLite does, with a mode that keeps
+// others out; SQLite gives the same mode to the companions.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	// A crash after this leaves an empty file, which is an empty database.
+	err = errors.Join(f.Chmod(0o600), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// View implements store.Store. It waits for one of the readers, never for a
+// write.
+func (s *Store) View(ctx context.Context, f func(store.Reader) error) (err error) {
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	var c *conn
+	select {
+	case c = <-s.readers:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.closing:
+		return store.ErrClosed
+	}
+	defer func() { s.readers <- c }()
+	return view(ctx, c, f)
+}
+
+// view runs f on a snapshot of c.
+func view(ctx context.Context, c *conn, f func(store.Reader) error) (err error) {
+	if _, err := c.exec("BEGIN"); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	r := &reader{conn: c, ctx: ctx}
+	defer func() {
+		r.conn = nil // the Reader is invalid after f
+		if _, e := c.exec("ROLLBACK"); e != nil && err == nil {
+			err = fmt.Errorf("store: %w", e)
+		}
+	}()
+	return f(r)
+}
+
+func (s *Store) usable(ctx context.Context) error {
+	select {
+	case <-s.closing:
+		return store.ErrClosed
+	default:
+	}
+	if err := s.writer.failure(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// Update implements store.Store.
+func (s *Store) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error)) error {
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	return s.writer.update(ctx, f)
+}
+
+// Close waits for running Updates and Views, and gives the lease back. Later
+// calls return what the first one did.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		close(s.closing)
+		s.closeErr = s.release()
+	})
+	return s.closeErr
+}
+
+// release undoes what Open has done so far. The writer goes last: the last
+// connection to close copies the WAL into the database file.
+func (s *Store) release() error {
+	var errs []error
+	if s.writer != nil {
+		s.writer.stop()
+	}
+	for range s.size {
+		errs = append(errs, (<-s.readers).close())
+	}
+	s.size = 0
+	if s.writer != nil {
+		errs = append(errs, s.writer.conn.close())
+	}
+	if s.lease != nil {
+		errs = append(errs, s.lease.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,129 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// errEnded is returned by a Reader or Tx that is used after its function.
+var errEnded = errors.New("store: transaction has ended")
+
+// reader implements store.Reader on a connection with an open transaction.
+type reader struct {
+	conn   *conn // nil once the transaction has ended
+	ctx    context.Context
+	broken error // first error of the database itself; the transaction is lost
+}
+
+var _ store.Reader = (*reader)(nil)
+
+// each calls visit for every row of a query.
+func (r *reader) each(visit func(*row) error, query string, args ...driver.Value) error {
+	if r.conn == nil {
+		return errEnded
+	}
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	if err := r.conn.query(visit, query, args...); err != nil {
+		return r.breaks(err)
+	}
+	return nil
+}
+
+// breaks remembers an error of the database, so that a closure that overlooks
+// it does not commit.
+func (r *reader) breaks(err error) error {
+	if r.broken == nil {
+		r.broken = err
+	}
+	return fmt.Errorf("store: %w", err)
+}
+
+// one reads the row that a query yields, or ErrNotFound.
+func one[T any](r *reader, scan func(*row) T, query string, args ...driver.Value) (T, error) {
+	var v T
+	found := false
+	err := r.each(func(row *row) error {
+		v, found = scan(row), true
+		return nil
+	}, query, args...)
+	switch {
+	case err != nil:
+		var zero T
+		return zero, err
+	case !found:
+		return v, store.ErrNotFound
+	}
+	return v, nil
+}
+
+// list reads all rows that a query yields.
+func list[T any](r *reader, scan func(*row) T, query string, args ...driver.Value) ([]T, error) {
+	var vs []T
+	err := r.each(func(row *row) error {
+		vs = append(vs, scan(row))
+		return nil
+	}, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return vs, nil
+}
+
+// count reads one number.
+func (r *reader) count(query string, args ...driver.Value) (int64, error) {
+	return one(r, (*row).int, query, args...)
+}
+
+// atMost binds a limit; SQLite would take a negative one for none.
+func atMost(limit int) driver.Value { return int64(max(0, limit)) }
+
+// tx implements store.Tx on the writer's connection.
+type tx struct {
+	reader
+	wrote    bool // a row was changed
+	destroys bool // a seal key was deleted
+}
+
+var _ store.Tx = (*tx)(nil)
+
+// write runs a statement and returns how many rows it changed. Violations of
+// the schema's rules undo the statement alone and leave the transaction as it
+// was, so they come back as they are; every other error breaks it.
+func (t *tx) write(query string, args ...driver.Value) (int64, error) {
+	if t.conn == nil {
+		return 0, errEnded
+	}
+	n, err := t.conn.exec(query, args...)
+	switch {
+	case err == nil:
+		t.wrote = t.wrote || n > 0
+		return n, nil
+	case isDuplicate(err):
+		return 0, store.ErrExists
+	case isOrphan(err):
+		return 0, store.ErrNotFound
+	case isTrigger(err):
+		return 0, store.ErrDecided // the one trigger that a Tx can reach
+	}
+	return 0, t.breaks(err)
+}
+
+func (t *tx) insert(query string, args ...driver.Value) error {
+	_, err := t.write(query, args...)
+	return err
+}
+
+// change runs an UPDATE or DELETE of one row by its key.
+func (t *tx) change(query string, args ...driver.Value) error {
+	n, err := t.write(query, args...)
+	if err == nil && n == 0 {
+		return store.ErrNotFound
+	}
+	return err
+}

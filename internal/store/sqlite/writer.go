@@ -1,0 +1,422 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+const (
+	// maxBatch bounds how many Updates share a commit, so that the first of
+	// them does not wait long for the last.
+	maxBatch = 128
+	// maxCulprits is how often a batch is put together again without the one
+	// that failed; after that each runs by itself. It bounds the work that
+	// Updates which write and then fail can cause to others.
+	maxCulprits = 3
+	// scrubEvery is how long a failed scrub of the WAL waits to be tried again.
+	scrubEvery = 10 * time.Second
+)
+
+// writer owns the one connection that writes. Its goroutine takes whatever
+// Updates have gathered while the last batch was being committed, runs them in
+// one transaction, and answers them after the commit: one sync for all.
+type writer struct {
+	conn    *conn // used by loop only
+	path    string
+	files   []os.FileInfo // database and WAL as they were at the start
+	seq     uint64        // last audit entry on disk; used by loop only
+	scrubAt time.Time     // when to try to scrub; zero if nothing is to be scrubbed; loop only
+	looping bool          // loop was started; set by Open
+
+	mu     sync.Mutex
+	queue  []*call // by mu
+	closed bool    // by mu
+	wake   chan struct{}
+	done   chan struct{}
+
+	failed atomic.Pointer[error] // set once, never taken back
+}
+
+// call is one Update. state moves once from waiting to taken or withdrawn.
+type call struct {
+	f      func(store.Tx) (audit.Entry, error)
+	state  atomic.Int32
+	result chan result // of one
+}
+
+const (
+	waiting int32 = iota
+	taken
+	withdrawn
+)
+
+// result is how a call ended. undo says that what it wrote must not be kept.
+type result struct {
+	err      error
+	panicked bool
+	value    any // of the panic
+	undo     bool
+	wrote    bool
+	destroys bool // a seal key was deleted
+}
+
+// newWriter reads where the audit entries end and remembers the files.
+func newWriter(c *conn, path string) (*writer, error) {
+	w := &writer{conn: c, path: path, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	last, err := c.number("SELECT coalesce(max(seq), 0) FROM audit")
+	if err != nil {
+		return nil, err
+	}
+	w.seq = uint64(last)
+	for _, name := range w.fileNames() {
+		info, err := os.Stat(name)
+		if err != nil {
+			return nil, err
+		}
+		w.files = append(w.files, info)
+	}
+	return w, nil
+}
+
+func (w *writer) fileNames() []string { return []string{w.path, w.path + "-wal"} }
+
+// update queues f and waits. ctx can withdraw it only before it is taken:
+// after that the outcome is certain and worth waiting for.
+func (w *writer) update(ctx context.Context, f func(store.Tx) (audit.Entry, error)) error {
+	c := &call{f: f, result: make(chan result, 1)}
+	if err := w.enqueue(c); err != nil {
+		return err
+	}
+	var r result
+	select {
+	case r = <-c.result:
+	case <-ctx.Done():
+		if c.state.CompareAndSwap(waiting, withdrawn) {
+			return ctx.Err()
+		}
+		r = <-c.result
+	}
+	if r.panicked {
+		panic(r.value)
+	}
+	return r.err
+}
+
+func (w *writer) enqueue(c *call) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		if err := w.failure(); err != nil {
+			return err
+		}
+		return store.ErrClosed
+	}
+	w.queue = append(w.queue, c)
+	w.nudge()
+	return nil
+}
+
+// nudge wakes the loop, or leaves word that it was nudged.
+func (w *writer) nudge() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// stop lets the loop finish what is queued and waits for its end.
+func (w *writer) stop() {
+	w.mu.Lock()
+	w.closed = true
+	w.nudge()
+	w.mu.Unlock()
+	if w.looping {
+		<-w.done
+	}
+}
+
+func (w *writer) failure() error {
+	if p := w.failed.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// fail makes the store refuse everything from now on.
+func (w *writer) fail(cause error) error {
+	err := fmt.Errorf("%w: %w", store.ErrFailed, cause)
+	w.failed.CompareAndSwap(nil, &err)
+	return w.failure()
+}
+
+func (w *writer) loop() {
+	defer close(w.done)
+	var batch []*call
+	defer func() { w.abandon(batch) }()
+	for {
+		var more bool
+		batch, more = w.next(batch[:0])
+		if len(batch) > 0 {
+			w.settle(batch)
+			clear(batch)
+			continue
+		}
+		if !more {
+			return
+		}
+		<-w.wake
+	}
+}
+
+// next takes up to maxBatch calls off the queue. more says whether others may
+// still come.
+func (w *writer) next(batch []*call) (_ []*call, more bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, c := range w.queue {
+		if len(batch) == maxBatch {
+			break
+		}
+		n++
+		if c.state.CompareAndSwap(waiting, taken) {
+			batch = append(batch, c)
+		}
+	}
+	rest := copy(w.queue, w.queue[n:])
+	clear(w.queue[rest:])
+	w.queue = w.queue[:rest]
+	return batch, !w.closed
+}
+
+// abandon answers whoever would wait for ever if a closure ended the loop's
+// goroutine (runtime.Goexit, which cannot be recovered from). At the usual end
+// there is nobody.
+func (w *writer) abandon(batch []*call) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	batch = append(batch, w.queue...)
+	w.queue = nil
+	for _, c := range batch {
+		if c == nil {
+			continue
+		}
+		w.closed = true
+		c.state.CompareAndSwap(waiting, taken)
+		c.answer(result{err: w.fail(errors.New("an update ended the writer's goroutine"))})
+	}
+}
+
+// answer never blocks: a call that was answered keeps its first result.
+func (c *call) answer(r result) {
+	select {
+	case c.result <- r:
+	default:
+	}
+}
+
+// settle answers every call of the batch. A call that fails after it wrote
+// undoes the whole transaction; it is then run by itself, so that its error
+// rests on committed state alone, and the others are run again.
+func (w *writer) settle(batch []*call) {
+	for culprits := 0; len(batch) > 0; {
+		n := len(batch)
+		if culprits > maxCulprits {
+			n = 1
+		}
+		bad := w.attempt(batch[:n])
+		if bad < 0 {
+			batch = batch[n:]
+			continue
+		}
+		culprits++
+		w.attempt(batch[bad : bad+1])
+		copy(batch[1:bad+1], batch[:bad]) // keeps the order of the others
+		batch = batch[1:]
+	}
+	w.scrub()
+}
+
+// attempt runs the calls in one transaction, commits and answers them. If one
+// of several must be undone, nothing is kept or answered and its place is
+// returned; otherwise -1.
+//
+// A crash before the commit leaves nothing of the batch, one after it leaves
+// all of it with its entries (I-8); nobody was answered before.
+func (w *writer) attempt(calls []*call) (bad int) {
+	if err := w.failure(); err != nil {
+		return answerAll(calls, err)
+	}
+	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
+		return answerAll(calls, fmt.Errorf("store: %w", err))
+	}
+	seq, wrote, destroys := w.seq, false, false
+	results := make([]result, len(calls))
+	for i, c := range calls {
+		r := w.run(c, &seq)
+		if r.undo {
+			return w.undo(calls, i, r)
+		}
+		results[i] = r
+		wrote = wrote || r.wrote
+		destroys = destroys || r.destroys
+	}
+	if err := w.commit(wrote); err != nil {
+		return answerAll(calls, err)
+	}
+	w.seq = seq
+	if destroys {
+		w.scrubAt = time.Now()
+		w.scrub()
+	}
+	for i, c := range calls {
+		c.answer(results[i])
+	}
+	return -1
+}
+
+func answerAll(calls []*call, err error) int {
+	for _, c := range calls {
+		c.answer(result{err: err})
+	}
+	return -1
+}
+
+// undo takes the transaction back. A call that ran alone is answered.
+func (w *writer) undo(calls []*call, i int, r result) (bad int) {
+	if err := w.rollback(); err != nil {
+		return answerAll(calls, err)
+	}
+	if len(calls) > 1 {
+		return i
+	}
+	calls[0].answer(r)
+	return -1
+}
+
+// commit ends the transaction. An error leaves it unknown what is on disk: the
+// frames may have been written and not synced, so the store fails closed.
+func (w *writer) commit(wrote bool) error {
+	if !wrote {
+		return w.rollback()
+	}
+	if _, err := w.conn.exec("COMMIT"); err != nil {
+		return w.fail(fmt.Errorf("commit: %w", err))
+	}
+	// SQLite goes on writing to files that were deleted or replaced. What is
+	// written there is gone at the next start, so it must not be answered.
+	for i, name := range w.fileNames() {
+		info, err := os.Stat(name)
+		if err != nil {
+			return w.fail(err)
+		}
+		if !os.SameFile(info, w.files[i]) {
+			return w.fail(errors.New("the database file was replaced"))
+		}
+	}
+	return nil
+}
+
+// rollback leaves no transaction open. After some errors SQLite has rolled
+// back by itself, and says so only by refusing; a new transaction proves it.
+func (w *writer) rollback() error {
+	_, err := w.conn.exec("ROLLBACK")
+	if err == nil {
+		return nil
+	}
+	if _, e := w.conn.exec("BEGIN IMMEDIATE"); e != nil {
+		return w.fail(fmt.Errorf("rollback: %w", errors.Join(err, e)))
+	}
+	if _, e := w.conn.exec("ROLLBACK"); e != nil {
+		return w.fail(fmt.Errorf("rollback: %w", errors.Join(err, e)))
+	}
+	return nil
+}
+
+// run runs one closure and writes its entry.
+func (w *writer) run(c *call, seq *uint64) (r result) {
+	t := &tx{reader: reader{conn: w.conn, ctx: context.Background()}}
+	defer func() { t.conn = nil }() // the Tx is invalid after f
+	entry, r := protect(c.f, t)
+	r.wrote, r.destroys = t.wrote, t.destroys
+	if t.broken != nil {
+		// The closure may have swallowed it; nothing after it can be trusted.
+		r.err, r.undo = fmt.Errorf("store: %w", t.broken), true
+		return r
+	}
+	if r.err != nil || r.panicked {
+		r.undo = t.wrote
+		return r
+	}
+	if !t.wrote && entry == (audit.Entry{}) {
+		return r
+	}
+	if err := w.record(entry, *seq+1); err != nil {
+		r.err, r.undo = err, true
+		return r
+	}
+	*seq++
+	r.wrote = true
+	return r
+}
+
+// record writes the entry of a change, in the transaction of the change (I-8).
+func (w *writer) record(e audit.Entry, seq uint64) error {
+	if e == (audit.Entry{}) {
+		return store.ErrNoAudit
+	}
+	if err := e.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", store.ErrNoAudit, err)
+	}
+	_, err := w.conn.exec(`INSERT INTO audit (seq, at, actor, event, card, business_no, outcome, note)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		int64(seq), e.At.UnixMilli(), e.Actor, string(e.Event), fixed(e.Card[:]), string(e.BusinessNo), e.Outcome, e.Note)
+	if err != nil {
+		return fmt.Errorf("store: audit entry: %w", err)
+	}
+	return nil
+}
+
+// protect keeps a panic from the loop; update raises it again in its caller.
+func protect(f func(store.Tx) (audit.Entry, error), t *tx) (e audit.Entry, r result) {
+	returned := false
+	defer func() {
+		if !returned {
+			r.value = recover()
+			r.panicked = true
+		}
+	}()
+	e, r.err = f(t)
+	returned = true
+	return e, r
+}
+
+// scrub empties the WAL after a seal key was destroyed, so that no file holds
+// the key any more: secure_delete has overwritten it in the database file. A
+// long View can be in the way; then it is tried again after a later batch, and
+// at Close.
+func (w *writer) scrub() {
+	if w.scrubAt.IsZero() || time.Now().Before(w.scrubAt) || w.failure() != nil {
+		return
+	}
+	var blocked bool
+	err := w.conn.query(func(r *row) error {
+		blocked = r.bool()
+		r.int() // frames in the WAL
+		r.int() // frames copied
+		return nil
+	}, "PRAGMA wal_checkpoint(TRUNCATE)")
+	if err != nil || blocked {
+		w.scrubAt = time.Now().Add(scrubEvery)
+		return
+	}
+	w.scrubAt = time.Time{}
+}
