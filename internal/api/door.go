@@ -1,0 +1,193 @@
+// Package api is the native channel door: the JSON API that channels and the
+// physical-card registry call, and its OpenAPI document. It guarantees that
+// the authority is asked only by a client whose token was signed by a key
+// registered for it, only in the words of the published schema (nothing
+// unknown, nothing twice, nothing oversized), and that whatever comes back is
+// either an answer or a problem document with a stable code. A caller without
+// a link gets one refusal, whatever the cause. No log line of the door holds
+// more than method, route, status, duration, request id and client id, and
+// the cause of a failure. It trusts the authority with every decision about a
+// card, and the network with nothing.
+//
+// DESIGN section 7 ("Native channel").
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Authority is what the door asks of the authority.
+type Authority interface {
+	Challenge(context.Context, authority.Caller) (authority.Challenge, error)
+	Enroll(context.Context, authority.Caller, authority.EnrollRequest) (authority.Verification, error)
+	Link(context.Context, authority.Caller, authority.LinkRequest) (authority.Verification, error)
+	Verify(context.Context, authority.Caller, authority.VerifyRequest) (authority.Verification, error)
+	Change(context.Context, authority.Caller, authority.ChangeRequest) (authority.Verification, error)
+	Freeze(context.Context, authority.Caller, authority.FreezeRequest) (authority.Verification, error)
+	SetPhysical(context.Context, authority.Caller, authority.PhysicalRequest) (authority.PhysicalView, error)
+	Verification(context.Context, authority.Caller, liuma.BusinessNo) (authority.Verification, error)
+	Card(context.Context, authority.Caller, store.Handle) (authority.CardView, error)
+	Redeem(ctx context.Context, caller authority.Caller, receipt string) (authority.Verification, error)
+	ReceiptKeys() jose.JSONWebKeySet
+	Client(ctx context.Context, id string) (store.Client, error)
+	Ready(context.Context) error
+}
+
+// Config says what a door needs. Authority, Audience, Now and Logger are
+// required.
+type Config struct {
+	Authority Authority
+	// Audience is what clients name as aud in their tokens: this service's
+	// public identifier, for example "https://pin.example.cn".
+	Audience string
+	Now      func() time.Time
+	Logger   *slog.Logger
+	// TokenCache is how many checked token signatures are remembered; zero
+	// means 4096.
+	TokenCache int
+}
+
+func (c Config) validate() error {
+	var errs []error
+	if c.Authority == nil {
+		errs = append(errs, errors.New("no authority"))
+	}
+	if c.Audience == "" {
+		errs = append(errs, errors.New("no audience"))
+	}
+	if c.Now == nil {
+		errs = append(errs, errors.New("no clock"))
+	}
+	if c.Logger == nil {
+		errs = append(errs, errors.New("no logger"))
+	}
+	if c.TokenCache < 0 {
+		errs = append(errs, errors.New("token cache is negative"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("api: %w", err)
+	}
+	return nil
+}
+
+const defaultTokenCache = 4096
+
+// Door serves the JSON API. It is safe for concurrent use, and is immutable
+// but for its caches, which guard themselves.
+type Door struct {
+	authority Authority
+	now       func() time.Time
+	log       *slog.Logger
+	mux       *http.ServeMux
+	gate      *gate
+	tongue    tongue
+	spec      *huma.OpenAPI
+	specJSON  []byte
+	specYAML  []byte
+}
+
+// New builds the door. It fails only for a bad Config.
+func New(c Config) (*Door, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	size := c.TokenCache
+	if size == 0 {
+		size = defaultTokenCache
+	}
+	d := &Door{
+		authority: c.Authority,
+		now:       c.Now,
+		log:       c.Logger,
+		mux:       http.NewServeMux(),
+		gate:      newGate(c.Authority.Client, c.Audience, c.Now, size),
+		tongue:    newTongue(),
+	}
+	// Huma describes the operations and their schemas. Its own documents,
+	// docs page (which points at a CDN) and error model stay off: the door
+	// decodes strictly by the published schema and answers in its own form.
+	hapi := humago.New(d.mux, huma.Config{OpenAPI: newSpec()})
+	d.spec = hapi.OpenAPI()
+	if err := d.routes(hapi); err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	var err error
+	if d.specJSON, d.specYAML, err = renderSpec(d.spec); err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	d.mux.HandleFunc("/", d.lost)
+	return d, nil
+}
+
+// NewServer builds a door and an HTTP server around it, with every time and
+// size bounded. The caller sets Addr or listens itself, and shuts it down.
+func NewServer(c Config) (*http.Server, error) {
+	door, err := New(c)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Server{
+		Handler:           door,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelWarn),
+	}, nil
+}
+
+// OpenAPI returns the document as served at /openapi.json.
+func (d *Door) OpenAPI() []byte { return d.specJSON }
+
+// ServeHTTP answers one request. Nothing that goes wrong inside escapes it.
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	v := &visit{ResponseWriter: w, id: newRequestID(), begun: d.now()}
+	defer d.leave(v, r)
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Request-Id", v.id)
+	// The mux would answer an unclean path with a redirect, which a POST must
+	// never follow.
+	if p := r.URL.Path; p == "" || p[0] != '/' || path.Clean(p) != p {
+		d.fail(v, r, liuma.Fail(liuma.CodeNotFound, nil))
+		return
+	}
+	d.mux.ServeHTTP(v, r)
+}
+
+// lost answers whatever matches no route: 405 where another method would
+// match, else 404.
+func (d *Door) lost(w http.ResponseWriter, r *http.Request) {
+	v := visitOf(w)
+	var allow []string
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		probe := &http.Request{Method: method, URL: r.URL, Host: r.Host}
+		if _, pattern := d.mux.Handler(probe); pattern != "/" {
+			allow = append(allow, method)
+		}
+	}
+	if len(allow) == 0 {
+		d.fail(v, r, liuma.Fail(liuma.CodeNotFound, nil))
+		return
+	}
+	for _, method := range allow {
+		w.Header().Add("Allow", method)
+	}
+	d.fail(v, r, badRequest(reasonMethod, ""))
+}

@@ -1,0 +1,122 @@
+package api
+
+import (
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// The endpoints as the document describes them. Their bodies are in wire.go,
+// and what they do is in handlers.go.
+
+// requestCodes are what any request with a sealed PIN can meet.
+func requestCodes(more ...liuma.Code) []liuma.Code {
+	return append([]liuma.Code{
+		liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeChallengeExpired, liuma.CodeEnvelopeInvalid, liuma.CodePINFormat,
+	}, more...)
+}
+
+func challengeEndpoint() endpoint {
+	return endpoint{
+		path: "/v1/challenges", id: "challenge", kind: store.ClientChannel, answer: challengeView{},
+		summary: "Get a challenge and the current seal key (获取挑战值和封装公钥)",
+		detail:  "The device seals the PIN to the seal key, bound to the challenge; evidence is bound to it too. The body is an empty object.",
+	}
+}
+
+func enrollEndpoint() endpoint {
+	return endpoint{
+		path: "/v1/cards", id: "enroll", kind: store.ClientChannel, answer: verificationView{},
+		summary: "Apply for the card and set its first PIN (申领并设置密码)",
+		detail:  "Needs evidence from a registered provider. The card is linked in this channel, and its handle is in the answer.",
+		codes: requestCodes(liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed, liuma.CodeIDNumberInvalid,
+			liuma.CodeIDNumber15, liuma.CodeNotInRegistry, liuma.CodeAlreadyEnrolled, liuma.CodeWeakPIN, liuma.CodeChangeUnderWay, liuma.CodeCancelled),
+	}
+}
+
+func linkEndpoint() endpoint {
+	return endpoint{
+		path: "/v1/links", id: "link", kind: store.ClientChannel, answer: verificationView{},
+		summary: "Link the holder's card in this channel by its PIN (关联)",
+		detail:  "Whatever the cause (wrong, unknown, not set, locked), the refusal is the same problem with code refused, at one pace.",
+		codes:   requestCodes(liuma.CodeRefused, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15),
+	}
+}
+
+func verifyEndpoint() endpoint {
+	return endpoint{
+		path: "/v1/verifications", id: "verify", kind: store.ClientChannel, answer: verificationView{},
+		summary: "Verify a PIN (核验密码)",
+		detail:  "Any verdict is an answer with status 200. A right one carries a receipt that lives 60 seconds.",
+		codes:   requestCodes(liuma.CodeRefused, liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed),
+	}
+}
+
+func changeEndpoint() endpoint {
+	return endpoint{
+		path: "/v1/pin-changes", id: "change", kind: store.ClientChannel, answer: verificationView{},
+		summary: "Change the PIN (修改密码)",
+		detail:  "The verdict is about the old PIN; right means that the new one holds, in every channel at once.",
+		codes: requestCodes(liuma.CodeRefused, liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed,
+			liuma.CodeWeakPIN, liuma.CodeChangeUnderWay),
+	}
+}
+
+func freezeEndpoint() endpoint {
+	return endpoint{
+		path: "/v1/freezes", id: "freeze", kind: store.ClientChannel, answer: verificationView{},
+		summary: "Freeze the card in every channel (冻结)",
+		detail:  "No channel can undo it.",
+		codes:   []liuma.Code{liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeRefused, liuma.CodeNotFound, liuma.CodeCancelled},
+	}
+}
+
+func redeemEndpoint() endpoint {
+	return endpoint{
+		path: "/v1/redemptions", id: "redeem", kind: store.ClientChannel, answer: verificationView{},
+		summary: "Redeem a receipt, once (兑付回执)",
+		detail:  "Checks again that standing and PIN are what they were at the verdict.",
+		codes:   []liuma.Code{liuma.CodeReceiptInvalid, liuma.CodeReceiptSpent, liuma.CodeReceiptStale, liuma.CodeNotFound},
+	}
+}
+
+func physicalEndpoint() endpoint {
+	return endpoint{
+		path: "/v1/physical-card-status", id: "physical-card-status", kind: store.ClientRegistry, answer: physicalView{},
+		summary: "Report what happened to a physical card (实体卡状态)",
+		detail:  "lost: the electronic card needs PIN and evidence together; found: undoes lost; cancelled: the electronic card stops; replaced: links and PIN survive.",
+		codes: []liuma.Code{liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15,
+			liuma.CodeNotInRegistry, liuma.CodeCancelled},
+	}
+}
+
+func verificationEndpoint() endpoint {
+	return endpoint{
+		path: "/v1/verifications/{business_no}", id: "verification", kind: store.ClientChannel, answer: verificationView{},
+		summary: "Ask what became of a request, of any action (按业务流水号查询)",
+		detail:  "For an answer that was lost on the way. Tells what the first answer told, and no more.",
+		codes:   []liuma.Code{liuma.CodeNotFound},
+	}
+}
+
+func cardEndpoint() endpoint {
+	return endpoint{
+		path: "/v1/cards/{card}", id: "card", kind: store.ClientChannel, answer: cardView{},
+		summary: "Standing of a linked card, and the age of its PIN (卡状态)",
+		codes:   []liuma.Code{liuma.CodeNotFound},
+	}
+}
+
+func readyEndpoint() endpoint {
+	return endpoint{
+		path: "/readyz", id: "ready", answer: healthView{},
+		summary: "Whether verdicts can be given now (就绪)",
+		codes:   []liuma.Code{liuma.CodeUnavailable},
+	}
+}
+
+func healthEndpoint() endpoint {
+	return endpoint{
+		path: "/healthz", id: "health", answer: healthView{},
+		summary: "Whether the process is alive (存活)",
+	}
+}

@@ -1,0 +1,229 @@
+package api
+
+import (
+	"errors"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// routes registers every endpoint, in the order of the document.
+func (d *Door) routes(h huma.API) error {
+	err := errors.Join(
+		post(d, h, challengeEndpoint(), d.challenge),
+		post(d, h, enrollEndpoint(), d.enroll),
+		post(d, h, linkEndpoint(), d.link),
+		post(d, h, verifyEndpoint(), d.verify),
+		post(d, h, changeEndpoint(), d.change),
+		post(d, h, freezeEndpoint(), d.freeze),
+		post(d, h, redeemEndpoint(), d.redeem),
+		post(d, h, physicalEndpoint(), d.physical),
+	)
+	get(d, h, verificationEndpoint(), d.verification)
+	get(d, h, cardEndpoint(), d.card)
+	get(d, h, readyEndpoint(), func(c *call) (any, error) { return d.ready(c.Context()) })
+	get(d, h, healthEndpoint(), func(*call) (any, error) { return healthView{Status: "alive"}, nil })
+	d.keysRoute(h)
+	d.specRoutes(h)
+	return err
+}
+
+func (d *Door) challenge(c *call, _ *challengeRequest) (any, error) {
+	answer, err := d.authority.Challenge(c.Context(), c.caller)
+	if err != nil {
+		return nil, err
+	}
+	return viewChallenge(answer), nil
+}
+
+func (d *Door) enroll(c *call, b *enrollRequest) (any, error) {
+	p, err := parseCommon(b.BusinessNo, b.Region, b.Purpose)
+	if err != nil {
+		return nil, err
+	}
+	c.name(p.businessNo)
+	pin, err := b.NewPIN.envelope("new_pin")
+	if err != nil {
+		return nil, err
+	}
+	v, err := d.authority.Enroll(c.Context(), c.caller, authority.EnrollRequest{
+		BusinessNo: p.businessNo, Subject: b.Subject.subject(), Region: p.region, Purpose: b.Purpose,
+		Challenge: b.Challenge, Evidence: b.Evidence, New: pin, Digest: c.digest,
+	})
+	return answered(v, err)
+}
+
+func (d *Door) link(c *call, b *linkRequest) (any, error) {
+	p, err := parseCommon(b.BusinessNo, b.Region, b.Purpose)
+	if err != nil {
+		return nil, err
+	}
+	c.name(p.businessNo)
+	pin, err := b.PIN.envelope("pin")
+	if err != nil {
+		return nil, err
+	}
+	v, err := d.authority.Link(c.Context(), c.caller, authority.LinkRequest{
+		BusinessNo: p.businessNo, Subject: b.Subject.subject(), Region: p.region, Purpose: b.Purpose,
+		Challenge: b.Challenge, PIN: pin, Digest: c.digest,
+	})
+	if err == nil && v.Code != "" && v.Code != liuma.CodeUndecided {
+		err = liuma.Fail(v.Code, nil)
+	}
+	if err != nil {
+		return nil, oneRefusal(err)
+	}
+	return answered(v, nil)
+}
+
+// oneRefusal folds into the one refusal whatever would tell a caller without
+// a link something about a card or its holder. The authority has done so
+// already; the door does not rely on it. What may pass says something about
+// the request or the service alone.
+func oneRefusal(err error) error {
+	switch liuma.CodeOf(err) {
+	case liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy, liuma.CodeBadRequest,
+		liuma.CodeForbidden, liuma.CodeBusinessNoUsed, liuma.CodeUndecided,
+		liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired,
+		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodePINFormat:
+		return err
+	}
+	return liuma.Fail(liuma.CodeRefused, err)
+}
+
+func (d *Door) verify(c *call, b *verifyRequest) (any, error) {
+	p, err := parseCommon(b.BusinessNo, b.Region, b.Purpose)
+	if err != nil {
+		return nil, err
+	}
+	c.name(p.businessNo)
+	subject, err := b.Subject.subject()
+	if err != nil {
+		return nil, err
+	}
+	pin, err := b.PIN.envelope("pin")
+	if err != nil {
+		return nil, err
+	}
+	v, err := d.authority.Verify(c.Context(), c.caller, authority.VerifyRequest{
+		BusinessNo: p.businessNo, Subject: subject, Region: p.region, Purpose: b.Purpose,
+		Challenge: b.Challenge, Evidence: b.Evidence, PIN: pin, Digest: c.digest,
+	})
+	if subject.Card == "" && err != nil {
+		err = oneRefusal(err)
+	}
+	return answered(v, err)
+}
+
+func (d *Door) change(c *call, b *changeRequest) (any, error) {
+	p, err := parseCommon(b.BusinessNo, b.Region, b.Purpose)
+	if err != nil {
+		return nil, err
+	}
+	c.name(p.businessNo)
+	old, err := b.OldPIN.envelope("old_pin")
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := b.NewPIN.envelope("new_pin")
+	if err != nil {
+		return nil, err
+	}
+	v, err := d.authority.Change(c.Context(), c.caller, authority.ChangeRequest{
+		BusinessNo: p.businessNo, Subject: b.Subject.subject(), Region: p.region, Purpose: b.Purpose,
+		Challenge: b.Challenge, Evidence: b.Evidence, Old: old, New: fresh, Digest: c.digest,
+	})
+	return answered(v, err)
+}
+
+func (d *Door) freeze(c *call, b *freezeRequest) (any, error) {
+	p, err := parseCommon(b.BusinessNo, b.Region, "")
+	if err != nil {
+		return nil, err
+	}
+	c.name(p.businessNo)
+	v, err := d.authority.Freeze(c.Context(), c.caller, authority.FreezeRequest{
+		BusinessNo: p.businessNo, Subject: b.Subject.subject(), Region: p.region, Digest: c.digest,
+	})
+	return answered(v, err)
+}
+
+func (d *Door) redeem(c *call, b *redemptionRequest) (any, error) {
+	v, err := d.authority.Redeem(c.Context(), c.caller, b.Receipt)
+	return answered(v, err)
+}
+
+func (d *Door) physical(c *call, b *physicalRequest) (any, error) {
+	p, err := parseCommon(b.BusinessNo, "", "")
+	if err != nil {
+		return nil, err
+	}
+	c.name(p.businessNo)
+	event := authority.PhysicalEvent(b.Event)
+	if event == authority.PhysicalReplaced && b.ReplacedBy == "" {
+		return nil, badRequest(reasonMissing, "replaced_by")
+	}
+	if event != authority.PhysicalReplaced && b.ReplacedBy != "" {
+		return nil, badRequest(reasonUnknown, "replaced_by")
+	}
+	view, err := d.authority.SetPhysical(c.Context(), c.caller, authority.PhysicalRequest{
+		BusinessNo: p.businessNo, IDNumber: b.IDNumber, CardNo: b.CardNo,
+		Event: event, ReplacedBy: b.ReplacedBy, Digest: c.digest,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return viewPhysical(view), nil
+}
+
+func (d *Door) verification(c *call) (any, error) {
+	no, err := liuma.ParseBusinessNo(c.PathValue("business_no"))
+	if err != nil {
+		return nil, badRequest(reasonForm, "business_no")
+	}
+	c.name(no)
+	v, err := d.authority.Verification(c.Context(), c.caller, no)
+	if err != nil {
+		return nil, err
+	}
+	return viewVerification(v), nil
+}
+
+func (d *Door) card(c *call) (any, error) {
+	handle := c.PathValue("card")
+	if !handleShaped(handle) {
+		return nil, badRequest(reasonForm, "card")
+	}
+	view, err := d.authority.Card(c.Context(), c.caller, store.Handle(handle))
+	if err != nil {
+		return nil, err
+	}
+	return viewCard(view), nil
+}
+
+func handleShaped(s string) bool {
+	if len(s) != 32 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+// answered turns what the authority said into an answer. A verdict, whichever
+// it is, is an answer; the one refusal is not.
+func answered(v authority.Verification, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	if v.Code == liuma.CodeRefused {
+		return nil, liuma.Fail(liuma.CodeRefused, nil)
+	}
+	return viewVerification(v), nil
+}

@@ -1,0 +1,201 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+const tokenScheme = "client_token"
+
+// newSpec is the document before any endpoint is registered.
+func newSpec() *huma.OpenAPI {
+	return &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{
+			Title:   "Liuma: native channel door (六码：原生渠道接口)",
+			Version: "1",
+			Description: "The PIN authority for electronic social-security cards, as channels call it. " +
+				"PINs are sealed on the holder's device (docs/SEALING.md); a verdict other than right is an answer, " +
+				"and everything else that fails is an RFC 9457 problem document with a stable code.",
+			License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
+		},
+		Components: &huma.Components{
+			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				tokenScheme: {
+					Type: "http", Scheme: "bearer", BearerFormat: "JWT",
+					Description: "A JWT that the client signs itself: ES256 with a kid of its registered keys; " +
+						"iss and sub are the client's id, aud is this service alone, exp at most five minutes after iat.",
+				},
+			},
+		},
+		Tags: []*huma.Tag{
+			{Name: tagChannel, Description: "For channels (渠道)"},
+			{Name: tagRegistry, Description: "For the physical-card registry (实体卡登记机构)"},
+			{Name: tagService, Description: "For anybody"},
+		},
+	}
+}
+
+const (
+	tagChannel  = "channel"
+	tagRegistry = "registry"
+	tagService  = "service"
+)
+
+// describe adds an endpoint to the document. A nil body means none.
+func describe(spec *huma.OpenAPI, e endpoint, body reflect.Type) *huma.Operation {
+	schemas := spec.Components.Schemas
+	op := &huma.Operation{
+		OperationID: e.id,
+		Method:      e.method,
+		Path:        e.path,
+		Summary:     e.summary,
+		Description: e.detail,
+		Tags:        []string{tagOf(e.kind)},
+		Responses:   map[string]*huma.Response{},
+		Parameters:  pathParameters(e.path),
+	}
+	if e.kind != "" {
+		op.Security = []map[string][]string{{tokenScheme: {}}}
+	}
+	if body != nil {
+		op.RequestBody = &huma.RequestBody{
+			Required: true,
+			Content:  map[string]*huma.MediaType{"application/json": {Schema: schemas.Schema(body, true, "")}},
+		}
+	}
+	if e.answer != nil {
+		op.Responses["200"] = &huma.Response{
+			Description: "The answer",
+			Content: map[string]*huma.MediaType{
+				"application/json": {Schema: schemas.Schema(reflect.TypeOf(e.answer), true, "")}},
+		}
+	}
+	describeProblems(op, e, body != nil, schemas.Schema(reflect.TypeFor[problem](), true, ""))
+	spec.AddOperation(op)
+	return op
+}
+
+func tagOf(k store.ClientKind) string {
+	switch k {
+	case store.ClientChannel:
+		return tagChannel
+	case store.ClientRegistry:
+		return tagRegistry
+	}
+	return tagService
+}
+
+// describeProblems lists the codes of an endpoint by status.
+func describeProblems(op *huma.Operation, e endpoint, body bool, schema *huma.Schema) {
+	codes := slices.Clone(e.codes)
+	if e.kind != "" {
+		codes = append(codes, liuma.CodeUnauthenticated, liuma.CodeForbidden, liuma.CodeBadRequest,
+			liuma.CodeInternal, liuma.CodeUnavailable)
+	}
+	if body {
+		codes = append(codes, liuma.CodeTooLarge)
+	}
+	byStatus := map[int][]string{}
+	for _, c := range codes {
+		status, _ := statusOf(c)
+		byStatus[status] = append(byStatus[status], string(c))
+	}
+	if body {
+		byStatus[http.StatusUnsupportedMediaType] = []string{string(liuma.CodeBadRequest)}
+	}
+	for status, names := range byStatus {
+		slices.Sort(names)
+		op.Responses[strconv.Itoa(status)] = &huma.Response{
+			Description: "Problem with code " + strings.Join(slices.Compact(names), ", "),
+			Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: schema}},
+		}
+	}
+}
+
+func pathParameters(path string) []*huma.Param {
+	var params []*huma.Param
+	switch {
+	case strings.Contains(path, "{business_no}"):
+		params = append(params, &huma.Param{Name: "business_no", In: "path", Required: true,
+			Description: "The channel's number of the request",
+			Schema:      &huma.Schema{Type: huma.TypeString, Pattern: "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"}})
+	case strings.Contains(path, "{card}"):
+		params = append(params, &huma.Param{Name: "card", In: "path", Required: true,
+			Description: "Handle of the card in this channel",
+			Schema:      &huma.Schema{Type: huma.TypeString, Pattern: "^[a-z0-9]{32}$"}})
+	}
+	return params
+}
+
+// renderSpec writes the document once; it never changes afterwards.
+func renderSpec(spec *huma.OpenAPI) (asJSON, asYAML []byte, err error) {
+	compact, err := json.Marshal(spec)
+	if err != nil {
+		return nil, nil, fmt.Errorf("openapi: %w", err)
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, compact, "", "  "); err != nil {
+		return nil, nil, fmt.Errorf("openapi: %w", err)
+	}
+	out.WriteByte('\n')
+	asYAML, err = spec.YAML()
+	if err != nil {
+		return nil, nil, fmt.Errorf("openapi: %w", err)
+	}
+	return out.Bytes(), asYAML, nil
+}
+
+// specRoutes serves the document. It is not part of itself.
+func (d *Door) specRoutes(h huma.API) {
+	serve := func(path, kind string, body func() []byte) {
+		h.Adapter().Handle(&huma.Operation{Method: http.MethodGet, Path: path}, func(ctx huma.Context) {
+			_, w := humago.Unwrap(ctx)
+			w.Header().Set("Content-Type", kind)
+			w.Write(body()) // an error here means that nobody is listening
+		})
+	}
+	serve("/openapi.json", "application/openapi+json", func() []byte { return d.specJSON })
+	serve("/openapi.yaml", "application/openapi+yaml", func() []byte { return d.specYAML })
+}
+
+// keysRoute serves the keys that receipts are checked with. They are public
+// and change rarely, so they may be kept for five minutes.
+func (d *Door) keysRoute(h huma.API) {
+	op := describe(h.OpenAPI(), endpoint{
+		method: http.MethodGet, path: "/.well-known/jwks.json", id: "receipt-keys",
+		summary: "Keys that receipts are checked with (回执公钥)",
+		detail:  "A JWK set (RFC 7517). Receipts are JWS with ES256 and typ liuma-receipt+jwt. Fetch it again when a receipt names a kid that is not in it.",
+	}, nil)
+	op.Responses["200"] = &huma.Response{
+		Description: "The key set",
+		Content: map[string]*huma.MediaType{
+			"application/jwk-set+json": {Schema: &huma.Schema{Type: huma.TypeObject, Required: []string{"keys"}, AdditionalProperties: true,
+				Properties: map[string]*huma.Schema{"keys": {Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}}}}},
+		},
+	}
+	h.Adapter().Handle(op, func(ctx huma.Context) {
+		r, w := humago.Unwrap(ctx)
+		body, err := json.Marshal(d.authority.ReceiptKeys())
+		if err != nil {
+			d.fail(visitOf(w), r, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/jwk-set+json")
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		w.Write(body) // an error here means that nobody is listening
+	})
+}

@@ -1,0 +1,202 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// maxBody bounds a request's body, in bytes.
+const maxBody = 16 << 10
+
+// call is an authenticated request, decoded.
+type call struct {
+	*http.Request
+	caller authority.Caller
+	digest [32]byte
+	// name records the business number once it is known, so that a problem
+	// document can repeat it.
+	name func(liuma.BusinessNo)
+}
+
+// endpoint is one operation of the door.
+type endpoint struct {
+	method  string
+	path    string
+	id      string
+	summary string
+	detail  string
+	kind    store.ClientKind // that may call; empty: anybody
+	answer  any              // its zero value names the schema
+	codes   []liuma.Code     // particular to it, for the document
+}
+
+// post registers an endpoint with a body of type B.
+func post[B any](d *Door, h huma.API, e endpoint, handle func(*call, *B) (any, error)) error {
+	e.method = http.MethodPost
+	body := reflect.TypeFor[B]()
+	op := describe(h.OpenAPI(), e, body)
+	shape, err := compile(body, h.OpenAPI().Components.Schemas)
+	if err != nil {
+		return err
+	}
+	h.Adapter().Handle(op, func(ctx huma.Context) {
+		r, w := humago.Unwrap(ctx)
+		v := visitOf(w)
+		c, err := d.admit(v, r, e.kind)
+		if err == nil {
+			err = d.serve(v, c, func() (any, error) {
+				raw, err := readBody(v, r)
+				if err != nil {
+					return nil, err
+				}
+				into := new(B)
+				if err := shape.decode(raw, into); err != nil {
+					return nil, err
+				}
+				c.digest = digest(r.Method, r.URL.Path, raw)
+				return handle(c, into)
+			})
+		}
+		if err != nil {
+			d.fail(v, r, err)
+		}
+	})
+	return nil
+}
+
+// get registers an endpoint without a body.
+func get(d *Door, h huma.API, e endpoint, handle func(*call) (any, error)) {
+	e.method = http.MethodGet
+	op := describe(h.OpenAPI(), e, nil)
+	h.Adapter().Handle(op, func(ctx huma.Context) {
+		r, w := humago.Unwrap(ctx)
+		v := visitOf(w)
+		c, err := d.admit(v, r, e.kind)
+		if err == nil {
+			err = d.serve(v, c, func() (any, error) { return handle(c) })
+		}
+		if err != nil {
+			d.fail(v, r, err)
+		}
+	})
+}
+
+// admit authenticates the caller. A client of the wrong kind is refused before
+// its body is read.
+func (d *Door) admit(v *visit, r *http.Request, kind store.ClientKind) (*call, error) {
+	c := &call{Request: r, name: func(no liuma.BusinessNo) { v.businessNo = no }}
+	if kind == "" {
+		return c, nil
+	}
+	client, err := d.gate.check(r)
+	if err != nil {
+		return nil, err
+	}
+	v.client = client.ID
+	if client.Kind != kind {
+		return nil, liuma.Fail(liuma.CodeForbidden, errors.New("wrong kind of client"))
+	}
+	// Whatever stands in a URL ends up in logs on the way, so nothing may.
+	if r.URL.RawQuery != "" || r.URL.ForceQuery {
+		return nil, badRequest(reasonQuery, "")
+	}
+	c.caller = authority.Caller{Client: client}
+	return c, nil
+}
+
+// serve runs a handler and writes its answer.
+func (d *Door) serve(v *visit, c *call, handle func() (any, error)) error {
+	answer, err := handle()
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
+	v.Header().Set("Content-Type", "application/json")
+	v.Write(append(body, '\n')) // an error here means that nobody is listening
+	return nil
+}
+
+// readBody returns the whole body, at most maxBody bytes of JSON.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if err := jsonOnly(r.Header); err != nil {
+		return nil, err
+	}
+	if r.ContentLength > maxBody {
+		return nil, liuma.Fail(liuma.CodeTooLarge, nil)
+	}
+	var body bytes.Buffer
+	if r.ContentLength > 0 {
+		body.Grow(int(r.ContentLength) + bytes.MinRead)
+	}
+	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return nil, liuma.Fail(liuma.CodeTooLarge, nil)
+		}
+		if errors.Is(err, io.ErrUnexpectedEOF) || r.Context().Err() == nil {
+			return nil, &liuma.Error{Code: liuma.CodeBadRequest, Reason: string(reasonBody), Cause: err}
+		}
+		return nil, err
+	}
+	return body.Bytes(), nil
+}
+
+func jsonOnly(h http.Header) error {
+	kinds := h.Values("Content-Type")
+	if len(kinds) != 1 {
+		return badRequest(reasonContentType, "")
+	}
+	if kinds[0] != "application/json" {
+		kind, params, err := mime.ParseMediaType(kinds[0])
+		charset, has := params["charset"]
+		if err != nil || kind != "application/json" || has && !strings.EqualFold(charset, "utf-8") {
+			return badRequest(reasonContentType, "")
+		}
+	}
+	for _, encoding := range h.Values("Content-Encoding") {
+		if !strings.EqualFold(encoding, "identity") {
+			return badRequest(reasonContentEncoding, "")
+		}
+	}
+	return nil
+}
+
+// digest tells a repetition from another request under the same number: a
+// hash over method, path and body, each after its length.
+func digest(method, path string, body []byte) [32]byte {
+	h := sha256.New()
+	io.WriteString(h, "liuma/1/request")
+	for _, part := range [][]byte{[]byte(method), []byte(path), body} {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
+		h.Write(n[:])
+		h.Write(part)
+	}
+	return [32]byte(h.Sum(nil))
+}
+
+// ready answers whether the authority can give verdicts now.
+func (d *Door) ready(ctx context.Context) (any, error) {
+	if err := d.authority.Ready(ctx); err != nil {
+		return nil, liuma.Fail(liuma.CodeUnavailable, err)
+	}
+	return healthView{Status: "ready"}, nil
+}

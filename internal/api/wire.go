@@ -1,0 +1,287 @@
+package api
+
+import (
+	"encoding/base64"
+	"time"
+	"unicode"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/envelope"
+)
+
+// The bodies of requests. Their tags are the published schema, and compile
+// enforces that schema. Members keep the bytes that were sent.
+
+type challengeRequest struct{}
+
+type sealedPIN struct {
+	KID string `json:"kid" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9_-]+$" doc:"Seal key that the envelope is sealed to"`
+	Enc string `json:"enc" minLength:"87" maxLength:"87" pattern:"^[A-Za-z0-9_-]+$" doc:"Encapsulated key, 65 bytes, base64url without padding"`
+	CT  string `json:"ct" minLength:"363" maxLength:"363" pattern:"^[A-Za-z0-9_-]+$" doc:"Ciphertext, 272 bytes, base64url without padding"`
+}
+
+func (p sealedPIN) envelope(field string) (envelope.Envelope, error) {
+	e, err := envelope.Decode(p.KID, p.Enc, p.CT)
+	if err != nil {
+		return envelope.Envelope{}, liuma.FailField(liuma.CodeEnvelopeInvalid, field, err)
+	}
+	return e, nil
+}
+
+type cardSubject struct {
+	Card string `json:"card" minLength:"32" maxLength:"32" pattern:"^[a-z0-9]+$" doc:"Handle of the card in this channel" example:"k3v9m2x7q4w8t6y1p5z0n8b3c7d2f6g4"`
+}
+
+func (s cardSubject) subject() envelope.Subject { return envelope.Subject{Card: s.Card} }
+
+type personSubject struct {
+	IDNumber string `json:"id_number" minLength:"1" maxLength:"64" doc:"Resident identity number (公民身份号码), in any usual spelling"`
+	Name     string `json:"name" minLength:"1" maxLength:"64" doc:"Name as on the identity card"`
+}
+
+func (s personSubject) subject() envelope.Subject {
+	return envelope.Subject{IDNumber: s.IDNumber, Name: s.Name}
+}
+
+type applicantSubject struct {
+	IDNumber string `json:"id_number" minLength:"1" maxLength:"64" doc:"Resident identity number (公民身份号码), in any usual spelling"`
+	Name     string `json:"name" minLength:"1" maxLength:"64" doc:"Name as on the identity card"`
+	Phone    string `json:"phone" minLength:"1" maxLength:"32" doc:"Mobile phone to bind"`
+}
+
+func (s applicantSubject) subject() envelope.Subject {
+	return envelope.Subject{IDNumber: s.IDNumber, Name: s.Name, Phone: s.Phone}
+}
+
+type anySubject struct {
+	Card     string `json:"card,omitempty" minLength:"32" maxLength:"32" pattern:"^[a-z0-9]+$" doc:"Handle of the card in this channel; then nothing else"`
+	IDNumber string `json:"id_number,omitempty" minLength:"1" maxLength:"64" doc:"Together with name, where the channel has no handle; always refused, like any caller without a link"`
+	Name     string `json:"name,omitempty" minLength:"1" maxLength:"64"`
+}
+
+func (s anySubject) subject() (envelope.Subject, error) {
+	byCard := s.Card != "" && s.IDNumber == "" && s.Name == ""
+	byPerson := s.Card == "" && s.IDNumber != "" && s.Name != ""
+	if !byCard && !byPerson {
+		return envelope.Subject{}, badRequest(reasonSubject, "subject")
+	}
+	return envelope.Subject{Card: s.Card, IDNumber: s.IDNumber, Name: s.Name}, nil
+}
+
+type enrollRequest struct {
+	BusinessNo string           `json:"business_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" doc:"The channel's number for this request (业务流水号); makes at most one attempt" example:"ZJ20260401-000017"`
+	Subject    applicantSubject `json:"subject"`
+	Region     string           `json:"region,omitempty" minLength:"2" maxLength:"6" pattern:"^[1-9][0-9](?:[0-9]{2}){0,2}$" doc:"GB/T 2260 code of 2, 4 or 6 digits; absent: the nation" example:"3305"`
+	Purpose    string           `json:"purpose" minLength:"1" maxLength:"60" doc:"What the holder is told that the PIN is for"`
+	Challenge  string           `json:"challenge" minLength:"1" maxLength:"512" pattern:"^[A-Za-z0-9_.~-]+$" doc:"From POST /v1/challenges, at most five minutes old"`
+	Evidence   string           `json:"evidence" minLength:"1" maxLength:"8192" pattern:"^[A-Za-z0-9_.-]+$" doc:"JWT of a registered evidence provider, bound to the challenge and the holder"`
+	NewPIN     sealedPIN        `json:"new_pin"`
+}
+
+type linkRequest struct {
+	BusinessNo string        `json:"business_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" doc:"The channel's number for this request; makes at most one attempt" example:"ZJ20260401-000018"`
+	Subject    personSubject `json:"subject"`
+	Region     string        `json:"region,omitempty" minLength:"2" maxLength:"6" pattern:"^[1-9][0-9](?:[0-9]{2}){0,2}$" doc:"GB/T 2260 code of 2, 4 or 6 digits; absent: the nation" example:"3305"`
+	Purpose    string        `json:"purpose" minLength:"1" maxLength:"60" doc:"What the holder is told that the PIN is for"`
+	Challenge  string        `json:"challenge" minLength:"1" maxLength:"512" pattern:"^[A-Za-z0-9_.~-]+$" doc:"From POST /v1/challenges, at most five minutes old"`
+	PIN        sealedPIN     `json:"pin"`
+}
+
+type verifyRequest struct {
+	BusinessNo string     `json:"business_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" doc:"The channel's number for this request; makes at most one attempt" example:"ZJ20260401-000019"`
+	Subject    anySubject `json:"subject"`
+	Region     string     `json:"region,omitempty" minLength:"2" maxLength:"6" pattern:"^[1-9][0-9](?:[0-9]{2}){0,2}$" doc:"GB/T 2260 code of 2, 4 or 6 digits; absent: the nation" example:"3305"`
+	Purpose    string     `json:"purpose" minLength:"1" maxLength:"60" doc:"What the holder is told that the PIN is for" example:"查询社保缴费年限"`
+	Challenge  string     `json:"challenge" minLength:"1" maxLength:"512" pattern:"^[A-Za-z0-9_.~-]+$" doc:"From POST /v1/challenges, at most five minutes old"`
+	Evidence   string     `json:"evidence,omitempty" minLength:"1" maxLength:"8192" pattern:"^[A-Za-z0-9_.-]+$" doc:"JWT of a registered evidence provider; needed while the physical card is lost"`
+	PIN        sealedPIN  `json:"pin"`
+}
+
+type changeRequest struct {
+	BusinessNo string      `json:"business_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" doc:"The channel's number for this request; makes at most one attempt" example:"ZJ20260401-000020"`
+	Subject    cardSubject `json:"subject"`
+	Region     string      `json:"region,omitempty" minLength:"2" maxLength:"6" pattern:"^[1-9][0-9](?:[0-9]{2}){0,2}$" doc:"GB/T 2260 code of 2, 4 or 6 digits; absent: the nation" example:"3305"`
+	Purpose    string      `json:"purpose" minLength:"1" maxLength:"60" doc:"What the holder is told that the PIN is for" example:"修改密码"`
+	Challenge  string      `json:"challenge" minLength:"1" maxLength:"512" pattern:"^[A-Za-z0-9_.~-]+$" doc:"From POST /v1/challenges, at most five minutes old"`
+	Evidence   string      `json:"evidence,omitempty" minLength:"1" maxLength:"8192" pattern:"^[A-Za-z0-9_.-]+$" doc:"JWT of a registered evidence provider; needed while the physical card is lost"`
+	OldPIN     sealedPIN   `json:"old_pin"`
+	NewPIN     sealedPIN   `json:"new_pin"`
+}
+
+type freezeRequest struct {
+	BusinessNo string      `json:"business_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" doc:"The channel's number for this request" example:"ZJ20260401-000021"`
+	Subject    cardSubject `json:"subject"`
+	Region     string      `json:"region,omitempty" minLength:"2" maxLength:"6" pattern:"^[1-9][0-9](?:[0-9]{2}){0,2}$" doc:"GB/T 2260 code of 2, 4 or 6 digits; absent: the nation" example:"3305"`
+}
+
+type physicalRequest struct {
+	BusinessNo string `json:"business_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" doc:"The registry's number for this report" example:"MOHRSS-2026-0001"`
+	IDNumber   string `json:"id_number" minLength:"1" maxLength:"64" doc:"Resident identity number of the holder"`
+	CardNo     string `json:"card_no" minLength:"1" maxLength:"32" doc:"Number of the physical card (实体社保卡)"`
+	Event      string `json:"event" minLength:"1" maxLength:"16" enum:"lost,found,cancelled,replaced" doc:"What happened to the physical card"`
+	ReplacedBy string `json:"replaced_by,omitempty" minLength:"1" maxLength:"32" doc:"Number of the new card, with replaced"`
+}
+
+type redemptionRequest struct {
+	Receipt string `json:"receipt" minLength:"1" maxLength:"4096" pattern:"^[A-Za-z0-9_.-]+$" doc:"Receipt of a right verdict, as answered"`
+}
+
+// common are the members that every request for a PIN has.
+type common struct {
+	businessNo liuma.BusinessNo
+	region     liuma.Region
+}
+
+func parseCommon(businessNo, region, purpose string) (common, error) {
+	var c common
+	var err error
+	if c.businessNo, err = liuma.ParseBusinessNo(businessNo); err != nil {
+		return common{}, badRequest(reasonForm, "business_no")
+	}
+	if c.region, err = liuma.ParseRegion(region); err != nil {
+		return common{}, badRequest(reasonForm, "region")
+	}
+	if !showable(purpose) {
+		return common{}, badRequest(reasonForm, "purpose")
+	}
+	return c, nil
+}
+
+// showable refuses what would let a purpose look like something else on the
+// holder's screen: control, format (bidirectional overrides among them),
+// private-use and unassigned characters, line breaks, and blanks at the ends.
+func showable(s string) bool {
+	last := rune(' ')
+	for i, c := range s {
+		if unicode.IsSpace(c) && (i == 0 || c != ' ' && c != '\u3000') || !unicode.IsPrint(c) && c != '\u3000' {
+			return false
+		}
+		last = c
+	}
+	return s == "" || !unicode.IsSpace(last)
+}
+
+// The bodies of answers.
+
+type sealKeyView struct {
+	KID    string `json:"kid" doc:"Name of the key"`
+	Public string `json:"public" doc:"Uncompressed P-256 point, 65 bytes, base64url without padding"`
+	Suite  string `json:"suite" doc:"DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-128-GCM (RFC 9180)" example:"DHKEM-P256-HKDF-SHA256,HKDF-SHA256,AES-128-GCM"`
+}
+
+const sealSuite = "DHKEM-P256-HKDF-SHA256,HKDF-SHA256,AES-128-GCM"
+
+type challengeView struct {
+	Challenge string      `json:"challenge" doc:"What envelopes and evidence are bound to"`
+	Expires   time.Time   `json:"expires"`
+	SealKey   sealKeyView `json:"seal_key" doc:"What the device seals the PIN to"`
+}
+
+func viewChallenge(c authority.Challenge) challengeView {
+	return challengeView{
+		Challenge: c.Value,
+		Expires:   c.Expires.UTC(),
+		SealKey: sealKeyView{
+			KID:    c.SealKeyID,
+			Public: base64.RawURLEncoding.EncodeToString(c.SealKey),
+			Suite:  sealSuite,
+		},
+	}
+}
+
+type verificationView struct {
+	BusinessNo     string     `json:"business_no"`
+	Action         string     `json:"action" enum:"enroll,link,verify,change,freeze"`
+	State          string     `json:"state" enum:"decided,pending,undecided" doc:"pending: under way, ask again; undecided: interrupted, and final"`
+	Verdict        string     `json:"verdict,omitempty" enum:"right,wrong,locked,blocked,suspended,unavailable" doc:"Absent while undecided, and where nothing was attempted"`
+	Code           string     `json:"code,omitempty" doc:"Why it is not a success; absent on success"`
+	TitleZH        string     `json:"title_zh,omitempty" doc:"What the code means"`
+	TitleEN        string     `json:"title_en,omitempty"`
+	NextStepZH     string     `json:"next_step_zh,omitempty" doc:"What to do next"`
+	NextStepEN     string     `json:"next_step_en,omitempty"`
+	Card           string     `json:"card,omitempty" doc:"Handle of the card in this channel"`
+	TriesLeft      *int       `json:"tries_left,omitempty" doc:"Wrong PINs that remain before a lock"`
+	Until          *time.Time `json:"until,omitempty" doc:"When a lock ends by itself"`
+	At             time.Time  `json:"at" doc:"Of the verdict, or of the request while undecided"`
+	Receipt        string     `json:"receipt,omitempty" doc:"Signed right verdict, while it can still be redeemed"`
+	ReceiptExpires *time.Time `json:"receipt_expires,omitempty"`
+	Redeemed       bool       `json:"redeemed,omitempty" doc:"The receipt was redeemed"`
+}
+
+// viewVerification shows a request to its channel. The one refusal shows
+// nothing that would tell its causes apart.
+func viewVerification(v authority.Verification) verificationView {
+	out := verificationView{
+		BusinessNo: string(v.BusinessNo),
+		Action:     string(v.Action),
+		State:      v.State,
+		Code:       string(v.Code),
+		At:         v.At.UTC(),
+	}
+	if v.Code != "" {
+		x := liuma.Explain(v.Code)
+		out.TitleZH, out.TitleEN, out.NextStepZH, out.NextStepEN = x.What.ZH, x.What.EN, x.Next.ZH, x.Next.EN
+	}
+	if v.Code == liuma.CodeRefused {
+		return out
+	}
+	out.Verdict = string(v.Verdict)
+	out.Card = string(v.Card)
+	out.TriesLeft = v.TriesLeft
+	out.Until = moment(v.Until)
+	out.Receipt = v.Receipt
+	out.ReceiptExpires = moment(v.ReceiptEnd)
+	out.Redeemed = v.Redeemed
+	return out
+}
+
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+type cardView struct {
+	Card       string     `json:"card" doc:"Handle of the card in this channel"`
+	Standing   string     `json:"standing" enum:"active,suspended,frozen,cancelled" doc:"suspended: the physical card is lost, PIN and evidence together; frozen and cancelled: not at all"`
+	PINSetAt   time.Time  `json:"pin_set_at"`
+	PINAgeDays int        `json:"pin_age_days" doc:"Whole days since the PIN was set"`
+	RemindAt   *time.Time `json:"remind_at,omitempty" doc:"When to ask the holder for a new PIN"`
+	LinkedAt   time.Time  `json:"linked_at"`
+	Region     string     `json:"region" doc:"GB/T 2260 code, shortest form; empty: the nation"`
+	NameMasked string     `json:"name_masked" example:"王*奶"`
+}
+
+func viewCard(c authority.CardView) cardView {
+	return cardView{
+		Card:       string(c.Card),
+		Standing:   string(c.Standing),
+		PINSetAt:   c.PINSetAt.UTC(),
+		PINAgeDays: int(c.PINAge / (24 * time.Hour)),
+		RemindAt:   moment(c.RemindAt),
+		LinkedAt:   c.LinkedAt.UTC(),
+		Region:     string(c.Region),
+		NameMasked: c.NameMasked,
+	}
+}
+
+type physicalView struct {
+	Physical string `json:"physical" enum:"normal,lost,cancelled" doc:"What is now recorded of the physical card"`
+	HasCard  bool   `json:"has_card" doc:"The holder has an electronic card"`
+	Standing string `json:"standing,omitempty" enum:"active,suspended,frozen,cancelled" doc:"Of the electronic card, if there is one"`
+}
+
+func viewPhysical(p authority.PhysicalView) physicalView {
+	out := physicalView{Physical: string(p.Physical), HasCard: p.HasCard}
+	if p.HasCard {
+		out.Standing = string(p.Standing)
+	}
+	return out
+}
+
+type healthView struct {
+	Status string `json:"status" enum:"alive,ready"`
+}
