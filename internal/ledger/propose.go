@@ -51,7 +51,7 @@ func (p *Proposed) Redeem() error { return redeem(p == nil, func() *atomic.Bool 
 // Propose marks a version above the mark, and at most 1,000 above it. It
 // counts no guess: a version that is not committed says nothing about the PIN.
 func (l *Ledger) Propose(ctx context.Context, req ProposeRequest) (*Proposed, error) {
-	if req.Version == 0 {
+	if req.Card.IsZero() || req.Version == 0 {
 		return nil, ErrRequest
 	}
 	now, err := l.admit(header{req.Sender, req.Seen})
@@ -93,7 +93,7 @@ type CommitRequest struct {
 // changes nothing; above all it clears nothing, or it would refund guesses
 // (I-2). It returns the sequence that the commitment is durable at.
 func (l *Ledger) Commit(ctx context.Context, req CommitRequest) (seq uint64, err error) {
-	if req.Version == 0 || req.Verifier.IsZero() {
+	if req.Card.IsZero() || req.Version == 0 || req.Verifier.IsZero() {
 		return 0, ErrRequest
 	}
 	now, err := l.admit(header{req.Sender, req.Seen})
@@ -160,6 +160,9 @@ func (l *Ledger) Unretire(ctx context.Context, req RetireRequest) (seq uint64, e
 }
 
 func (l *Ledger) retire(ctx context.Context, req RetireRequest, change func(*Row, time.Time) (bool, error)) (uint64, error) {
+	if req.Card.IsZero() {
+		return 0, ErrRequest
+	}
 	now, err := l.admit(header{req.Sender, req.Seen})
 	if err != nil {
 		return 0, err

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -72,6 +73,9 @@ func (l *Ledger) Readmit(ctx context.Context, seen uint64) (Meta, error) {
 
 // check refuses rows that no ledger makes.
 func (r Row) check() error {
+	if r.Card.IsZero() {
+		return errors.New("ledger row: no card")
+	}
 	if err := r.validate(); err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func redeem(isNil bool, used func() *atomic.Bool) error {
 // Spend counts one guess. It returns a *Refusal, and counts nothing, when the
 // rules forbid the guess; the Spent is durable when it returns.
 func (l *Ledger) Spend(ctx context.Context, req SpendRequest) (*Spent, error) {
-	if req.Lane > Known || req.Reserve < 0 {
+	if req.Card.IsZero() || req.Lane > Known || req.Reserve < 0 {
 		return nil, ErrRequest
 	}
 	now, err := l.admit(header{req.Sender, req.Seen})

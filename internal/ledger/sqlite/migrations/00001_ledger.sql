@@ -1,0 +1,20 @@
+-- +goose Up
+-- One row a card; body is the versioned encoding of package ledger. Without a
+-- rowid the card is the only key, so an update touches one leaf page.
+CREATE TABLE card (
+    card BLOB NOT NULL PRIMARY KEY CHECK (length(card) = 16),
+    body BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The ledger's own state, one row; sequence is at most 2^63-1; clock is
+-- milliseconds since 1970 UTC.
+CREATE TABLE meta (
+    id          INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    incarnation BLOB    NOT NULL CHECK (length(incarnation) = 16),
+    sequence    INTEGER NOT NULL CHECK (sequence >= 0),
+    clock       INTEGER NOT NULL
+) STRICT;
+
+-- +goose Down
+DROP TABLE meta;
+DROP TABLE card;
