@@ -1,0 +1,146 @@
+// Package registry is what the house knows of the physical cards: who holds
+// one, and how to reach them. It guarantees that each number and name has one
+// canonical spelling, so that every spelling of an ID number finds the same
+// row (I-4), that what it stores is sealed and found by blind index only, and
+// that an import changes whole chunks or nothing and never undoes what a
+// registry client said of a card. It trusts the file that an operator imports
+// for names and numbers, the vault with its keys, and the store with
+// durability.
+//
+// DESIGN sections 1 (the physical card), 3, 5 (I-4, I-8) and 6.
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// Facts are a holder's data, in canonical spellings. Phone may be empty. They
+// print redacted, but fmt looks past that in an unexported field: pass Facts,
+// do not keep them.
+type Facts struct {
+	Name     string
+	IDNumber string
+	Phone    string
+	CardNo   string
+	Region   liuma.Region // of the agency that issued the card
+}
+
+// factsVersion is the first byte of the stored form.
+const factsVersion = 1
+
+// factsBlock is what the stored form is padded to a multiple of, so that the
+// length of the sealed value does not tell the length of the name: nearly all
+// people come to two blocks.
+const factsBlock = 32
+
+// ErrFacts says that stored facts are not in the form that Marshal writes.
+var ErrFacts = errors.New("registry: stored facts are damaged")
+
+// Marshal returns the stored form, for the vault to seal; the caller wipes it.
+// It is a version byte, each member in order as a length byte and UTF-8, and
+// zeros up to a multiple of 32 bytes.
+func (f Facts) Marshal() ([]byte, error) {
+	members := f.members()
+	size := 1
+	for _, m := range members {
+		if len(m) > 255 || !utf8.ValidString(m) {
+			return nil, errors.New("registry: facts: member too long or not UTF-8")
+		}
+		size += 1 + len(m)
+	}
+	size = (size + factsBlock - 1) / factsBlock * factsBlock
+	out := make([]byte, 1, size)
+	out[0] = factsVersion
+	for _, m := range members {
+		out = append(out, byte(len(m)))
+		out = append(out, m...)
+	}
+	return out[:size], nil
+}
+
+func (f Facts) members() [5]string {
+	return [...]string{f.Name, f.IDNumber, f.Phone, f.CardNo, string(f.Region)}
+}
+
+// ParseFacts reads what Marshal wrote, and nothing else.
+func ParseFacts(stored []byte) (Facts, error) {
+	if len(stored) == 0 || len(stored)%factsBlock != 0 || stored[0] != factsVersion {
+		return Facts{}, ErrFacts
+	}
+	rest := stored[1:]
+	var members [5]string
+	for i := range members {
+		if len(rest) == 0 || len(rest) < 1+int(rest[0]) {
+			return Facts{}, ErrFacts
+		}
+		end := 1 + int(rest[0])
+		members[i] = string(rest[1:end])
+		if !utf8.ValidString(members[i]) {
+			return Facts{}, ErrFacts
+		}
+		rest = rest[end:]
+	}
+	if len(rest) >= factsBlock || strings.Trim(string(rest), "\x00") != "" {
+		return Facts{}, ErrFacts
+	}
+	region, err := liuma.ParseRegion(members[4])
+	if err != nil || string(region) != members[4] {
+		return Facts{}, ErrFacts
+	}
+	return Facts{Name: members[0], IDNumber: members[1], Phone: members[2], CardNo: members[3], Region: region}, nil
+}
+
+// Format prints a placeholder under every verb.
+func (f Facts) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
+
+// LogValue logs the placeholder.
+func (f Facts) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText writes the placeholder, for JSON and other encoders. Marshal is
+// what stores facts.
+func (f Facts) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// MaskedName is the name as pages may show it; see MaskName.
+func (f Facts) MaskedName() string { return MaskName(f.Name) }
+
+// MaskedIDNumber is the ID number as pages may show it; see MaskIDNumber.
+func (f Facts) MaskedIDNumber() string { return MaskIDNumber(f.IDNumber) }
+
+// MaskedPhone is the phone as pages may show it; see MaskPhone.
+func (f Facts) MaskedPhone() string { return MaskPhone(f.Phone) }
+
+// MaskName keeps the first character, and of three or more the last: 王*,
+// 王*奶.
+func MaskName(name string) string {
+	r := []rune(name)
+	switch len(r) {
+	case 0:
+		return ""
+	case 1:
+		return "*"
+	case 2:
+		return string(r[0]) + "*"
+	}
+	return string(r[0]) + strings.Repeat("*", len(r)-2) + string(r[len(r)-1])
+}
+
+// MaskIDNumber keeps four characters at each end: 3305**********1234.
+func MaskIDNumber(number string) string { return maskMiddle(number, 4, 4) }
+
+// MaskPhone keeps the first three and the last four digits: 138****5678.
+func MaskPhone(phone string) string { return maskMiddle(phone, 3, 4) }
+
+// maskMiddle stars everything that is too short to have a middle.
+func maskMiddle(s string, head, tail int) string {
+	if len(s) <= head+tail {
+		return strings.Repeat("*", len(s))
+	}
+	return s[:head] + strings.Repeat("*", len(s)-head-tail) + s[len(s)-tail:]
+}

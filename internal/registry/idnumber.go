@@ -1,0 +1,145 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/liuma-pin/liuma"
+)
+
+const redacted = "[personal data]"
+
+// maxTyped bounds, in bytes, what is normalised at all.
+const maxTyped = 256
+
+// IDNumber is a citizen identity number (公民身份号码, GB 11643) in its one
+// canonical spelling: 17 ASCII digits and a check character, 0 to 9 or X.
+// Only ParseIDNumber makes one. It prints redacted, also from unexported
+// fields: fmt does not follow the pointer. Compare Canonical, not the value.
+type IDNumber struct {
+	_ [0]func() // not comparable with ==: that would compare pointers
+	s *string
+}
+
+var (
+	errIDShape    = errors.New("registry: ID number: want 17 digits and a check character")
+	errIDCheck    = errors.New("registry: ID number: wrong check character")
+	errIDBirthday = errors.New("registry: ID number: no such birthday")
+)
+
+// ParseIDNumber reads any spelling that a person or a system may send: full
+// width, with spaces of any kind, lower-case x. All of them give the same
+// value, and so the same row (I-4). It refuses a wrong check character or an
+// impossible birthday with CodeIDNumberInvalid, and the 15-digit numbers that
+// ended in 2013 with CodeIDNumber15. It is pure: a birthday may lie between
+// 1850 and 2100.
+func ParseIDNumber(s string) (IDNumber, error) {
+	if len(s) > maxTyped {
+		return IDNumber{}, liuma.Fail(liuma.CodeIDNumberInvalid, errIDShape)
+	}
+	c := strings.ReplaceAll(compact(s), "x", "X")
+	if len(c) == 15 && allDigits(c) {
+		return IDNumber{}, liuma.Fail(liuma.CodeIDNumber15, nil)
+	}
+	if err := checkIDNumber(c); err != nil {
+		return IDNumber{}, liuma.Fail(liuma.CodeIDNumberInvalid, err)
+	}
+	return IDNumber{s: &c}, nil
+}
+
+// compact brings compatibility forms (full width and the like) to ASCII where
+// there is one, and drops all spaces.
+func compact(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, norm.NFKC.String(s))
+}
+
+func allDigits(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+}
+
+func checkIDNumber(c string) error {
+	if len(c) != 18 || !allDigits(c[:17]) || c[0] == '0' {
+		return errIDShape
+	}
+	if c[17] != 'X' && !allDigits(c[17:]) {
+		return errIDShape
+	}
+	if checkCharacter(c[:17]) != c[17] {
+		return errIDCheck
+	}
+	// time.Parse refuses 31 April and 29 February of other years.
+	day, err := time.Parse("20060102", c[6:14])
+	if err != nil || day.Year() < 1850 || day.Year() > 2100 {
+		return errIDBirthday
+	}
+	return nil
+}
+
+// checkCharacter is ISO 7064 MOD 11-2 over 17 digits.
+func checkCharacter(digits string) byte {
+	p := 0
+	for i := range len(digits) {
+		p = (p + int(digits[i]-'0')) * 2 % 11
+	}
+	return "0123456789X"[(12-p)%11]
+}
+
+// Canonical returns the 18 characters, or "" for the zero IDNumber.
+func (n IDNumber) Canonical() string {
+	if n.s == nil {
+		return ""
+	}
+	return *n.s
+}
+
+// IsZero reports whether n was never parsed.
+func (n IDNumber) IsZero() bool { return n.s == nil }
+
+// Birthday returns the date of birth, for example 1949, 12, 31.
+func (n IDNumber) Birthday() (year int, month time.Month, day int) {
+	if n.s == nil {
+		return 0, 0, 0
+	}
+	t, err := time.Parse("20060102", (*n.s)[6:14])
+	if err != nil { // ParseIDNumber let it through, so it cannot fail
+		return 0, 0, 0
+	}
+	return t.Date()
+}
+
+// Region is where the number was first given out, which is not where its
+// holder lives. Codes that were abolished since are returned as they are.
+func (n IDNumber) Region() liuma.Region {
+	if n.s == nil {
+		return ""
+	}
+	r, err := liuma.ParseRegion((*n.s)[:6])
+	if err != nil { // six digits, the first of them not 0, so it cannot fail
+		return ""
+	}
+	return r
+}
+
+// Masked returns the number as pages may show it: 3305**********1234.
+func (n IDNumber) Masked() string { return MaskIDNumber(n.Canonical()) }
+
+// Format prints a placeholder under every verb.
+func (n IDNumber) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue logs the placeholder.
+func (n IDNumber) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText writes the placeholder, for JSON and other encoders.
+func (n IDNumber) MarshalText() ([]byte, error) { return []byte(redacted), nil }

@@ -1,0 +1,83 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// Config is what a Registry works with. Logger may be nil.
+type Config struct {
+	Store  store.Store
+	Vault  *vault.Vault
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// Registry finds and imports people. Safe for concurrent use; two imports at
+// once are safe too, but each looks for duplicates in its own file only.
+type Registry struct {
+	store  store.Store
+	vault  *vault.Vault
+	now    func() time.Time
+	logger *slog.Logger
+}
+
+// New checks the Config and returns a Registry.
+func New(c Config) (*Registry, error) {
+	if c.Store == nil || c.Vault == nil || c.Now == nil {
+		return nil, errors.New("registry: config: want Store, Vault and Now")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Registry{store: c.Store, vault: c.Vault, now: c.Now, logger: c.Logger}, nil
+}
+
+// Find returns the person with an ID number, and their facts. Nobody is
+// CodeNotInRegistry. Facts that do not open for the row, or are another
+// person's, are a fault of ours and no *liuma.Error.
+func (g *Registry) Find(rd store.Reader, id IDNumber) (store.Person, Facts, error) {
+	if id.IsZero() {
+		return store.Person{}, Facts{}, liuma.Fail(liuma.CodeIDNumberInvalid, errIDShape)
+	}
+	person, err := rd.Person(g.vault.Index(vault.IndexIDNumber, id.Canonical()))
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Person{}, Facts{}, liuma.Fail(liuma.CodeNotInRegistry, err)
+	}
+	if err != nil {
+		return store.Person{}, Facts{}, fmt.Errorf("registry: find: %w", err)
+	}
+	f, err := g.open(person)
+	if err != nil {
+		return store.Person{}, Facts{}, err
+	}
+	if f.IDNumber != id.Canonical() {
+		return store.Person{}, Facts{}, fmt.Errorf("registry: find: %w: another person's", ErrFacts)
+	}
+	return person, f, nil
+}
+
+func (g *Registry) open(person store.Person) (Facts, error) {
+	plain, err := g.vault.Unseal(vault.PersonFacts, person.Holder[:], person.Sealed)
+	if err != nil {
+		return Facts{}, fmt.Errorf("registry: facts: %w", err)
+	}
+	defer clear(plain)
+	return ParseFacts(plain)
+}
+
+// seal makes the sealed form of facts for a person's row.
+func (g *Registry) seal(holder vault.Index, f Facts) ([]byte, error) {
+	plain, err := f.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	defer clear(plain)
+	return g.vault.Seal(vault.PersonFacts, holder[:], plain)
+}

@@ -1,0 +1,33 @@
+package vault
+
+import (
+	"errors"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/pin"
+)
+
+var errOtherKey = errors.New("vault: binding names another seal key")
+
+// OpenPIN opens an envelope that was sealed to key id for the request b, and
+// hands out its content as a pin.PIN, which the caller wipes; passphrase says
+// which kinds are accepted. An envelope that does not open is
+// CodeEnvelopeInvalid, one with something else than a PIN inside is
+// CodePINFormat. A seal key that does not unseal is neither: that is a fault
+// of ours.
+func (v *Vault) OpenPIN(id string, sealed []byte, b envelope.Binding, e envelope.Envelope, passphrase bool) (pin.PIN, error) {
+	if b.SealKeyID != id {
+		return pin.PIN{}, liuma.Fail(liuma.CodeEnvelopeInvalid, errOtherKey)
+	}
+	key, err := v.sealKey(id, sealed)
+	if err != nil {
+		return pin.PIN{}, err
+	}
+	secret, err := envelope.Open(key, b, e)
+	if err != nil {
+		return pin.PIN{}, err
+	}
+	defer clear(secret) // I-6: pin.Parse wipes it too, and this covers its every return
+	return pin.Parse(secret, passphrase)
+}
