@@ -35,7 +35,7 @@ func loadCommonPINs() (commonPINs, error) {
 	return commonPINs(commonBitmap), nil
 }
 
-func (s commonPINs) has(d [Digits]byte) bool {
+func (s commonPINs) has(d *[Digits]byte) bool {
 	n := 0
 	for _, c := range d {
 		n = n*10 + int(c-'0')

@@ -33,9 +33,7 @@ func NewJudge(rules Rules) (*Judge, error) {
 // facts, in the order of the Rule constants. None means that p is accepted.
 // current is the PIN that p would replace, or nil. A wiped PIN is refused.
 func (j *Judge) Check(p PIN, f Facts, current *PIN) []Finding {
-	h := newHolder(f)
-	defer h.wipe()
-	return j.check(p, h, current)
+	return j.check(p, newHolder(f), current)
 }
 
 func (j *Judge) check(p PIN, h *holder, current *PIN) []Finding {
@@ -48,7 +46,7 @@ func (j *Judge) check(p PIN, h *holder, current *PIN) []Finding {
 		if p.Passphrase() {
 			rules = j.passphrase(secret, h, same)
 		} else {
-			rules = j.sixDigits([Digits]byte(secret), h, same)
+			rules = j.sixDigits((*[Digits]byte)(secret), h, same)
 		}
 		return nil
 	})
@@ -70,9 +68,8 @@ func findings(rules []Rule, passphrase bool) []Finding {
 }
 
 // sixDigits applies the rules to a PIN of ASCII digits.
-func (j *Judge) sixDigits(d [Digits]byte, h *holder, same bool) []Rule {
+func (j *Judge) sixDigits(d *[Digits]byte, h *holder, same bool) []Rule {
 	r := j.rules
-	defer clear(d[:])
 	var out []Rule
 	add := func(on bool, rule Rule) {
 		if on {

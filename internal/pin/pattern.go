@@ -1,11 +1,12 @@
 package pin
 
-// The patterns. Each takes six ASCII digits. docs/PINS.md defines them in
-// words and gives, for each, how many PINs it takes and what it is worth.
+// The patterns. Each reads six ASCII digits where they lie: a copy would have
+// to be wiped. docs/PINS.md gives, for each, how many PINs it takes and what it
+// is worth.
 
 // repeat: one digit four times or more in a row (111123), or no more than two
 // different digits in all (700077).
-func repeat(d [Digits]byte) bool {
+func repeat(d *[Digits]byte) bool {
 	longest, run := 1, 1
 	seen := uint16(1) << (d[0] - '0')
 	different := 1
@@ -27,9 +28,9 @@ func repeat(d [Digits]byte) bool {
 // to 0 (123456, 890123, 246802); or three numbers of two digits that count by
 // 1, 10 or 11, 99 going on to 00 (101112, 102030); or two halves that each
 // stay, rise or fall by one (123654, 789123, 111234).
-func steps(d [Digits]byte) bool { return digitSteps(d) || countsByTwos(d) || twoRuns(d) }
+func steps(d *[Digits]byte) bool { return digitSteps(d) || countsByTwos(d) || twoRuns(d) }
 
-func digitSteps(d [Digits]byte) bool {
+func digitSteps(d *[Digits]byte) bool {
 	step := diff10(d[0], d[1])
 	for i := 1; i < Digits-1; i++ {
 		if diff10(d[i], d[i+1]) != step {
@@ -39,7 +40,7 @@ func digitSteps(d [Digits]byte) bool {
 	return step != 0
 }
 
-func countsByTwos(d [Digits]byte) bool {
+func countsByTwos(d *[Digits]byte) bool {
 	two := func(i int) int { return int(d[i]-'0')*10 + int(d[i+1]-'0') }
 	step := (two(2) - two(0) + 100) % 100
 	if (two(4)-two(2)+100)%100 != step {
@@ -52,7 +53,7 @@ func countsByTwos(d [Digits]byte) bool {
 	return false
 }
 
-func twoRuns(d [Digits]byte) bool {
+func twoRuns(d *[Digits]byte) bool {
 	half := func(i int) bool {
 		step := diff10(d[i], d[i+1])
 		return step == diff10(d[i+1], d[i+2]) && (step == 0 || step == 1 || step == 9)
@@ -64,19 +65,19 @@ func twoRuns(d [Digits]byte) bool {
 func diff10(from, to byte) byte { return (to + 10 - from) % 10 }
 
 // pairs: three doubled digits (118844), or one pair three times (757575).
-func pairs(d [Digits]byte) bool {
+func pairs(d *[Digits]byte) bool {
 	return d[0] == d[1] && d[2] == d[3] && d[4] == d[5] ||
 		d[0] == d[2] && d[2] == d[4] && d[1] == d[3] && d[3] == d[5]
 }
 
 // triples: two tripled digits (777333), or one group of three twice (472472).
-func triples(d [Digits]byte) bool {
+func triples(d *[Digits]byte) bool {
 	return d[0] == d[1] && d[1] == d[2] && d[3] == d[4] && d[4] == d[5] ||
 		d[0] == d[3] && d[1] == d[4] && d[2] == d[5]
 }
 
 // mirror: the second half is the first one backwards (481184).
-func mirror(d [Digits]byte) bool { return d[0] == d[5] && d[1] == d[4] && d[2] == d[3] }
+func mirror(d *[Digits]byte) bool { return d[0] == d[5] && d[1] == d[4] && d[2] == d[3] }
 
 // keypad: a shape on the keys of a telephone,
 //
@@ -89,7 +90,7 @@ func mirror(d [Digits]byte) bool { return d[0] == d[5] && d[1] == d[4] && d[2] =
 // last (147852); or two straight lines of three keys (147258, 159753, 789456);
 // or 2580 or 0852 with two keys that touch (258036); or the four corners in
 // any order, no key twice running (137913).
-func keypad(d [Digits]byte) bool { return path(d) || twoLines(d) || longLine(d) || corners(d) }
+func keypad(d *[Digits]byte) bool { return path(d) || twoLines(d) || longLine(d) || corners(d) }
 
 // place gives row and column of a digit's key.
 func place(digit byte) (row, col int) {
@@ -113,7 +114,7 @@ func touch(a, b byte) bool {
 	return a != b && down*down <= 1 && right*right <= 1
 }
 
-func path(d [Digits]byte) bool {
+func path(d *[Digits]byte) bool {
 	for i := 1; i < Digits; i++ {
 		if down, right := move(d[i-1], d[i]); down*down+right*right != 1 {
 			return false
@@ -122,7 +123,7 @@ func path(d [Digits]byte) bool {
 	return true
 }
 
-func twoLines(d [Digits]byte) bool {
+func twoLines(d *[Digits]byte) bool {
 	return line(d[0], d[1], d[2]) && line(d[3], d[4], d[5])
 }
 
@@ -134,12 +135,12 @@ func line(a, b, c byte) bool {
 	return touch(a, b) && down == down2 && right == right2
 }
 
-func longLine(d [Digits]byte) bool {
+func longLine(d *[Digits]byte) bool {
 	middle := func(i int) bool { return line(d[i], d[i+1], d[i+2]) && line(d[i+1], d[i+2], d[i+3]) }
 	return middle(0) && touch(d[4], d[5]) || middle(2) && touch(d[0], d[1])
 }
 
-func corners(d [Digits]byte) bool {
+func corners(d *[Digits]byte) bool {
 	for i, c := range d {
 		if c != '1' && c != '3' && c != '7' && c != '9' {
 			return false

@@ -140,7 +140,7 @@ func (p PIN) Passphrase() bool { return p.cell != nil && p.cell().n != Digits }
 func (p PIN) IsZero() bool { return p.cell == nil }
 
 // Format writes •••••• for every verb and flag.
-func (p PIN) Format(s fmt.State, _ rune) { io.WriteString(s, redacted) }
+func (p PIN) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
 
 // String returns ••••••.
 func (p PIN) String() string { return redacted }

@@ -1,0 +1,82 @@
+package pin
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+type row struct {
+	pin   string
+	count int
+}
+
+// readCounts reads the list that the bitmap is made from, by itself: it shares
+// no code with the generator.
+func readCounts(t testing.TB) []row {
+	t.Helper()
+	raw, err := os.ReadFile("data/pwdb-6digit-counts.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []row
+	for _, line := range strings.Split(strings.TrimSuffix(string(raw), "\n"), "\n") {
+		f := strings.Split(line, "\t")
+		n, err := strconv.Atoi(f[1])
+		if len(f) != 2 || len(f[0]) != Digits || err != nil {
+			t.Fatalf("bad row %q", line)
+		}
+		rows = append(rows, row{f[0], n})
+	}
+	slices.SortStableFunc(rows, func(a, b row) int { return b.count - a.count })
+	return rows
+}
+
+func TestBitmapIsUpToDate(t *testing.T) {
+	want := make(map[string]bool)
+	for _, r := range readCounts(t) {
+		want[r.pin] = true
+	}
+	set, err := loadCommonPINs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 1_000_000 {
+		s := strconv.Itoa(1_000_000 + n)[1:]
+		if set.has((*[Digits]byte)([]byte(s))) != want[s] {
+			t.Fatalf("%s: bitmap says %v; run go generate ./internal/pin", s, !want[s])
+		}
+	}
+	if len(want) != 11_538 {
+		t.Errorf("the list has %d PINs; docs and data/README.md say 11,538", len(want))
+	}
+}
+
+func TestListOfPassphrasesIsInOrder(t *testing.T) {
+	lines := strings.Split(strings.TrimSuffix(commonLines, "\n"), "\n")
+	if !slices.IsSorted(lines) || len(slices.Compact(slices.Clone(lines))) != len(lines) {
+		t.Error("not sorted, or an entry twice")
+	}
+	set, err := loadCommonPassphrases()
+	if err != nil || len(set) != len(lines) {
+		t.Fatalf("%d entries of %d, %v", len(set), len(lines), err)
+	}
+	for _, l := range lines {
+		if n := utf8.RuneCountInString(l); n < MinPassphrase || n > MaxPassphrase {
+			t.Errorf("%q has %d characters", l, n)
+		}
+		if string(fold([]byte(l))) != l {
+			t.Errorf("%q is not folded: it would never be found", l)
+		}
+	}
+}
+
+func TestNoticeStaysWithTheData(t *testing.T) {
+	raw, err := os.ReadFile("data/LICENSE-Pwdb-Public.txt")
+	if err != nil || !strings.Contains(string(raw), "MIT License") || !strings.Contains(string(raw), "2020 Ata Hak") {
+		t.Errorf("the notice is gone: %v", err)
+	}
+}

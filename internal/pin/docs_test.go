@@ -1,0 +1,213 @@
+package pin
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// With -update the tables of docs/PINS.md are written; without, they must be
+// what is measured here.
+const docPath = "../../docs/PINS.md"
+
+var update = flag.Bool("update", false, "write the tables of docs/PINS.md")
+
+func TestDocumentSaysWhatIsMeasured(t *testing.T) {
+	raw, err := os.ReadFile(docPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := string(raw)
+	rows := readCounts(t)
+	for name, table := range map[string]string{
+		"rules":     ruleTable(t, rows),
+		"list":      listTable(t, rows),
+		"remaining": remainingTable(t),
+	} {
+		section := regexp.MustCompile(`(?s)(<!-- measured: ` + name + ` -->\n).*?(<!-- end -->)`)
+		if n := len(section.FindAllString(doc, -1)); n != 1 {
+			t.Errorf("%d sections for table %s", n, name)
+			continue
+		}
+		now := section.ReplaceAllString(doc, "${1}"+table+"${2}")
+		if now != doc && !*update {
+			t.Errorf("table %s is not what is measured; run go test ./internal/pin -update. Measured:\n%s", name, table)
+		}
+		doc = now
+	}
+	if *update {
+		if err := os.WriteFile(docPath, []byte(doc), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// only returns a judge with one rule, or several.
+func only(t *testing.T, fields ...func(*Rules)) *Judge {
+	t.Helper()
+	r := Rules{Run: Digits}
+	for _, f := range fields {
+		f(&r)
+	}
+	return newJudge(t, r)
+}
+
+func refuses(j *Judge, pin string, h *holder) bool {
+	return len(j.sixDigits((*[Digits]byte)([]byte(pin)), h, false)) > 0
+}
+
+// layers are the rules that need no holder, in the order of findings.
+func layers() []struct {
+	rule Rule
+	set  func(*Rules)
+} {
+	return []struct {
+		rule Rule
+		set  func(*Rules)
+	}{
+		{RuleRepeat, func(r *Rules) { r.Repeat = true }},
+		{RuleSteps, func(r *Rules) { r.Steps = true }},
+		{RulePairs, func(r *Rules) { r.Pairs = true }},
+		{RuleTriples, func(r *Rules) { r.Triples = true }},
+		{RuleMirror, func(r *Rules) { r.Mirror = true }},
+		{RuleKeypad, func(r *Rules) { r.Keypad = true }},
+		{RuleCommon, func(r *Rules) { r.Common = true }},
+	}
+}
+
+func ruleTable(t *testing.T, rows []row) string {
+	var b strings.Builder
+	b.WriteString("| rule | PINs it refuses | of them in the list | times a random PIN's chance | choices it refuses | choices that pass it and all above | best 6 guesses then hit |\n")
+	b.WriteString("|---|---:|---:|---:|---:|---:|---:|\n")
+	base, total := float64(len(rows))/1e6, sum(rows)
+	nobody := newHolder(Facts{})
+	fmt.Fprintf(&b, "| none | 0 | 0 | | 0 %% | 100 %% | %s |\n", share(sum(rows[:6]), total))
+	var so []func(*Rules)
+	for _, l := range layers() {
+		so = append(so, l.set)
+		alone, stacked := only(t, l.set), only(t, so...)
+		takes := 0
+		for n := range 1_000_000 {
+			if refuses(alone, sixes(n), nobody) {
+				takes++
+			}
+		}
+		var hit, pass []row
+		for _, r := range rows {
+			if refuses(alone, r.pin, nobody) {
+				hit = append(hit, r)
+			}
+			if !refuses(stacked, r.pin, nobody) {
+				pass = append(pass, r)
+			}
+		}
+		then := "see below"
+		if len(pass) > 0 {
+			then = share(sum(pass[:6]), sum(pass))
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %.0f | %s | %s | %s |\n", l.rule, thousands(takes), thousands(len(hit)),
+			float64(len(hit))/float64(takes)/base, share(sum(hit), total), share(sum(pass), total), then)
+	}
+	return b.String()
+}
+
+// listTable shows what a shorter list would leave.
+func listTable(t *testing.T, rows []row) string {
+	var b strings.Builder
+	b.WriteString("| list | PINs refused in all | choices that pass | best guess hits | best 6 guesses hit | best 30 guesses hit |\n")
+	b.WriteString("|---|---:|---:|---:|---:|---:|\n")
+	var patterns []func(*Rules)
+	for _, l := range layers()[:6] {
+		patterns = append(patterns, l.set)
+	}
+	j, nobody, total := only(t, patterns...), newHolder(Facts{}), sum(rows)
+	bad := make(map[string]bool)
+	for n := range 1_000_000 {
+		if s := sixes(n); refuses(j, s, nobody) {
+			bad[s] = true
+		}
+	}
+	for _, size := range []int{0, 100, 1_000, 5_000, len(rows)} {
+		refused := len(bad)
+		for _, r := range rows[:size] {
+			if !bad[r.pin] {
+				refused++
+			}
+		}
+		pass := slices.DeleteFunc(slices.Clone(rows[size:]), func(r row) bool { return bad[r.pin] })
+		best := func(k int) string {
+			if len(pass) == 0 { // no unlisted PIN was chosen more often than the last listed one
+				return "≤ " + share(k*rows[len(rows)-1].count, total)
+			}
+			return share(sum(pass[:k]), total)
+		}
+		name := "patterns and the first " + thousands(size)
+		switch size {
+		case 0:
+			name = "patterns alone"
+		case len(rows):
+			name = "patterns and all " + thousands(size)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", name, thousands(refused), share(sum(pass), total), best(1), best(6), best(30))
+	}
+	return b.String()
+}
+
+func remainingTable(t *testing.T) string {
+	var b strings.Builder
+	b.WriteString("| holder | refused for the holder alone | PINs that remain | six random guesses hit |\n|---|---:|---:|---:|\n")
+	j := newJudge(t, NationalRules())
+	for _, c := range []struct {
+		name string
+		f    Facts
+	}{
+		{"nothing known", Facts{}},
+		{"born 1985-03-07, phone, card number of a letter and 8 digits", zhang},
+		{"born 1962-11-24, phone, card number of 19 digits", li},
+	} {
+		h, nobody := newHolder(c.f), newHolder(Facts{})
+		remain, personal := 0, 0
+		for n := range 1_000_000 {
+			s := sixes(n)
+			switch {
+			case !refuses(j, s, h):
+				remain++
+			case !refuses(j, s, nobody):
+				personal++
+			}
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %.5f %% |\n", c.name, thousands(personal), thousands(remain), 600/float64(remain))
+	}
+	return b.String()
+}
+
+func sixes(n int) string { return strconv.Itoa(1_000_000 + n)[1:] }
+
+func sum(rows []row) int {
+	n := 0
+	for _, r := range rows {
+		n += r.count
+	}
+	return n
+}
+
+func share(part, whole int) string {
+	p := 100 * float64(part) / float64(whole)
+	if p > 0 && p < 0.1 {
+		return fmt.Sprintf("%.4f %%", p)
+	}
+	return fmt.Sprintf("%.1f %%", p)
+}
+
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,394 @@
+package pin
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// A holder who does not exist: the region 330501 issues no ID cards.
+var (
+	zhang = Facts{IDNumber: "330501198503070016", Phone: "13957268140", CardNo: "K40582917"}
+	li    = Facts{IDNumber: "33050119621124102X", Phone: "18605720493", CardNo: "6217211206003958174"}
+)
+
+func newJudge(t testing.TB, r Rules) *Judge {
+	t.Helper()
+	j, err := NewJudge(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+func rulesOf(found []Finding) []Rule {
+	var out []Rule
+	for _, f := range found {
+		out = append(out, f.Rule)
+	}
+	return out
+}
+
+// personalAndPatterns leaves the common list out, which overlaps with all.
+func personalAndPatterns() Rules {
+	r := NationalRules()
+	r.Common = false
+	return r
+}
+
+func TestJudgeSixDigits(t *testing.T) {
+	j := newJudge(t, personalAndPatterns())
+	for _, c := range []struct {
+		pin  string
+		want []Rule
+	}{
+		// Birthday, 1985-03-07, in every order.
+		{"850307", []Rule{RuleBirthday, RuleIDNumber}},
+		{"850703", []Rule{RuleBirthday}},
+		{"030785", []Rule{RuleBirthday}},
+		{"038507", []Rule{RuleBirthday}},
+		{"070385", []Rule{RuleBirthday}},
+		{"078503", []Rule{RuleBirthday}},
+		{"198503", []Rule{RuleBirthday, RuleIDNumber}},
+		{"031985", []Rule{RuleBirthday}},
+		{"198507", []Rule{RuleBirthday}},
+		{"071985", []Rule{RuleBirthday}},
+		{"198537", []Rule{RuleBirthday}},
+		{"198573", []Rule{RuleBirthday}},
+		{"371985", []Rule{RuleBirthday}},
+		{"731985", []Rule{RuleBirthday}},
+		{"319857", []Rule{RuleBirthday}},
+		{"719853", []Rule{RuleBirthday}},
+		{"850308", nil}, // the day after
+		{"840307", nil}, // the year before
+
+		// Six in a row, forwards and backwards.
+		{"330501", []Rule{RuleIDNumber}},
+		{"070016", []Rule{RuleIDNumber}},
+		{"610070", []Rule{RuleIDNumber}},
+		{"050119", []Rule{RuleIDNumber}},
+		{"139572", []Rule{RulePhone}},
+		{"268140", []Rule{RulePhone}},
+		{"041862", []Rule{RulePhone}},
+		{"572681", []Rule{RulePhone}},
+		{"405829", []Rule{RuleCardNumber}},
+		{"582917", []Rule{RuleCardNumber}},
+		{"719285", []Rule{RuleCardNumber}},
+		{"258291", nil},
+
+		// Patterns.
+		{"000000", []Rule{RuleRepeat, RuleSteps, RulePairs, RuleTriples, RuleMirror}},
+		{"777772", []Rule{RuleRepeat}},
+		{"277779", []Rule{RuleRepeat}},
+		{"700707", []Rule{RuleRepeat}},
+		{"277729", nil},
+		{"123456", []Rule{RuleSteps, RuleKeypad}},
+		{"890123", []Rule{RuleSteps}},
+		{"246802", []Rule{RuleSteps}},
+		{"987654", []Rule{RuleSteps, RuleKeypad}},
+		{"369258", []Rule{RuleSteps, RuleKeypad}}, // a step of 3, and two columns
+		{"505050", []Rule{RuleRepeat, RuleSteps, RulePairs}},
+		{"741852", []Rule{RuleSteps, RuleKeypad}}, // a step of 7
+		{"101112", []Rule{RuleSteps}},
+		{"102030", []Rule{RuleSteps}},
+		{"989900", []Rule{RuleSteps}},
+		{"302010", []Rule{RuleSteps}},
+		{"123789", []Rule{RuleSteps, RuleKeypad}},
+		{"234876", []Rule{RuleSteps}},
+		{"111234", []Rule{RuleSteps}},
+		{"102031", nil},
+		{"118844", []Rule{RulePairs}},
+		{"112233", []Rule{RuleSteps, RulePairs}},
+		{"757575", []Rule{RuleRepeat, RulePairs}},
+		{"777333", []Rule{RuleRepeat, RuleSteps, RuleTriples}},
+		{"472472", []Rule{RuleTriples}},
+		{"481184", []Rule{RuleMirror}},
+		{"123321", []Rule{RuleSteps, RuleMirror, RuleKeypad}},
+		{"147258", []Rule{RuleKeypad}},
+		{"159753", []Rule{RuleKeypad}},
+		{"789456", []Rule{RuleSteps, RuleKeypad}},
+		{"258025", []Rule{RuleKeypad}},
+		{"258031", nil}, // 3 and 1 do not touch
+		{"258036", []Rule{RuleKeypad}},
+		{"142580", []Rule{RuleKeypad}},
+		{"085263", []Rule{RuleKeypad}},
+		{"147896", []Rule{RuleKeypad}},
+		{"258085", []Rule{RuleKeypad}},
+		{"137913", []Rule{RuleKeypad}},
+		{"193719", []Rule{RuleKeypad}},
+		{"580159", []Rule{RuleKeypad}},
+		{"495172", nil},
+		{"620594", nil},
+	} {
+		p := mustPIN(t, c.pin)
+		if got := rulesOf(j.Check(p, zhang, nil)); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.pin, got, c.want)
+		}
+	}
+}
+
+func TestFactsInOtherSpellings(t *testing.T) {
+	j := newJudge(t, personalAndPatterns())
+	for _, c := range []struct {
+		pin  string
+		f    Facts
+		want []Rule
+	}{
+		{"621124", li, []Rule{RuleBirthday, RuleIDNumber}},
+		{"241162", li, []Rule{RuleBirthday}},
+		{"196211", li, []Rule{RuleBirthday, RuleIDNumber}},
+		{"196224", li, []Rule{RuleBirthday}},
+		{"124102", li, []Rule{RuleIDNumber}},
+		{"201421", li, []Rule{RuleIDNumber}}, // 124102 backwards: X is no digit
+		{"058174", li, nil},
+		{"958174", li, []Rule{RuleCardNumber}},
+		{"138001", Facts{Phone: "138 0013-8000"}, []Rule{RulePhone}},
+		{"138001", Facts{Phone: "１３８００１３８０００"}, []Rule{RulePhone}},
+		{"613800", Facts{Phone: "+86 138 0013 8000"}, []Rule{RulePhone}},
+		{"495172", Facts{IDNumber: "49517"}, nil},
+		{"495172", Facts{IDNumber: "E495172"}, []Rule{RuleIDNumber}}, // another kind of document
+		{"517249", Facts{CardNo: "517X249"}, nil},
+	} {
+		p := mustPIN(t, c.pin)
+		if got := rulesOf(j.Check(p, c.f, nil)); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.pin, got, c.want)
+		}
+		if got := j.Check(p, Facts{}, nil); len(got) != 0 {
+			t.Errorf("%s without facts: %v", c.pin, rulesOf(got))
+		}
+	}
+}
+
+func TestShorterRunsRefuseMore(t *testing.T) {
+	r := personalAndPatterns()
+	r.Run = 4
+	j := newJudge(t, r)
+	for pin, want := range map[string][]Rule{
+		"957204": {RulePhone}, "041863": {RulePhone}, "300163": {RuleIDNumber}, "620594": nil,
+	} {
+		if got := rulesOf(j.Check(mustPIN(t, pin), zhang, nil)); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", pin, got, want)
+		}
+	}
+}
+
+func TestJudgeCurrent(t *testing.T) {
+	j := newJudge(t, NationalRules())
+	current := mustPIN(t, canary)
+	if got := rulesOf(j.Check(mustPIN(t, canary), zhang, &current)); !slices.Equal(got, []Rule{RuleCurrent}) {
+		t.Errorf("the same PIN again: %v", got)
+	}
+	if got := j.Check(mustPIN(t, "495173"), zhang, &current); len(got) != 0 {
+		t.Errorf("another PIN: %v", rulesOf(got))
+	}
+	pass := mustPIN(t, "four unrelated words")
+	if got := rulesOf(j.Check(mustPIN(t, "four unrelated words"), zhang, &pass)); !slices.Equal(got, []Rule{RuleCurrent}) {
+		t.Errorf("the same passphrase again: %v", got)
+	}
+}
+
+func TestJudgeFailsClosed(t *testing.T) {
+	j := newJudge(t, NationalRules())
+	good, wiped := mustPIN(t, canary), mustPIN(t, canary)
+	wiped.Wipe()
+	for name, got := range map[string][]Finding{
+		"zero":            j.Check(PIN{}, zhang, nil),
+		"wiped":           j.Check(wiped, zhang, nil),
+		"current wiped":   j.Check(good, zhang, &wiped),
+		"current is zero": j.Check(good, zhang, &PIN{}),
+	} {
+		if !slices.Equal(rulesOf(got), []Rule{RuleUnreadable}) {
+			t.Errorf("%s: %v", name, rulesOf(got))
+		}
+	}
+	for _, r := range []Rules{{}, {Run: 3}, {Run: 7}, {Run: -1}} {
+		if _, err := NewJudge(r); err == nil {
+			t.Errorf("rules with a run of %d were taken", r.Run)
+		}
+	}
+}
+
+func TestJudgePassphrase(t *testing.T) {
+	j := newJudge(t, NationalRules())
+	for _, c := range []struct {
+		pass string
+		want []Rule
+	}{
+		{"four unrelated words", nil},
+		{"春眠不觉晓处处闻啼鸟", nil},
+		{"83920471", nil},
+		{"born 1985-03-07 here", []Rule{RuleBirthday, RuleIDNumber}},
+		{"生于1985年3月7日啊", []Rule{RuleBirthday}},
+		{"horse 7.3.1985 green", []Rule{RuleBirthday}},
+		{"horse ８５０３０７ green", []Rule{RuleBirthday, RuleIDNumber}},
+		{"horse 330501 green", []Rule{RuleIDNumber}},
+		{"horse 139 5726 green", []Rule{RulePhone}},
+		{"horse 627593 green", []Rule{RulePhone}},
+		{"horse 405829 green", []Rule{RuleCardNumber}},
+		{"vvvvvvvvvvv", []Rule{RuleRepeat, RuleSteps}},
+		{"ｖｖｖｖｖｖｖｖｖｖｖ", []Rule{RuleRepeat, RuleSteps}},
+		{"xkxxkkxkxx", []Rule{RuleRepeat}},
+		{"tpwtpwtpwt", []Rule{RuleRepeat}},
+		{"zebrazebra", []Rule{RuleRepeat}},
+		{"bcdefghijk", []Rule{RuleSteps}},
+		{"ZyXwVuTsRq", []Rule{RuleSteps}},
+		{"24681357", []Rule{RuleSteps}},
+		{"qwertyuiopas", []Rule{RuleSteps}},
+		{"7890lkjhg", []Rule{RuleSteps}},
+		{"Password1", []Rule{RuleCommon}},
+		{"iloveyou", []Rule{RuleCommon}},
+		{"Ｐassword1", []Rule{RuleCommon}},
+	} {
+		if got := rulesOf(j.Check(mustPIN(t, c.pass), zhang, nil)); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.pass, got, c.want)
+		}
+	}
+}
+
+// allRules is every rule that can be switched, with the field that does.
+var allRules = map[string]Rule{
+	"Birthday": RuleBirthday, "IDNumber": RuleIDNumber, "Phone": RulePhone, "CardNumber": RuleCardNumber,
+	"Current": RuleCurrent, "Repeat": RuleRepeat, "Steps": RuleSteps, "Pairs": RulePairs,
+	"Triples": RuleTriples, "Mirror": RuleMirror, "Keypad": RuleKeypad, "Common": RuleCommon,
+}
+
+func TestEveryRuleHasASwitchOfItsOwn(t *testing.T) {
+	examples := map[Rule]string{
+		RuleBirthday: "850703", RuleIDNumber: "330501", RulePhone: "268140", RuleCardNumber: "405829",
+		RuleCurrent: canary, RuleRepeat: "777772", RuleSteps: "890123", RulePairs: "118844",
+		RuleTriples: "472472", RuleMirror: "481184", RuleKeypad: "159753", RuleCommon: "201314",
+	}
+	typ := reflect.TypeFor[Rules]()
+	for i := range typ.NumField() {
+		name := typ.Field(i).Name
+		if name == "Run" {
+			continue
+		}
+		rule, ok := allRules[name]
+		if !ok {
+			t.Errorf("the switch %s has no row here", name)
+			continue
+		}
+		only := Rules{Run: Digits}
+		reflect.ValueOf(&only).Elem().Field(i).SetBool(true)
+		all := NationalRules()
+		if !reflect.ValueOf(all).Field(i).Bool() {
+			t.Errorf("%s is not in the national rules", name)
+		}
+		reflect.ValueOf(&all).Elem().Field(i).SetBool(false)
+
+		p, current := mustPIN(t, examples[rule]), mustPIN(t, canary)
+		if got := rulesOf(newJudge(t, only).Check(p, zhang, &current)); !slices.Equal(got, []Rule{rule}) {
+			t.Errorf("%s alone: %v", name, got)
+		}
+		if got := rulesOf(newJudge(t, all).Check(p, zhang, &current)); slices.Contains(got, rule) {
+			t.Errorf("all but %s: %v", name, got)
+		}
+		if only.Covers(NationalRules()) || all.Covers(NationalRules()) || !NationalRules().Covers(only) {
+			t.Errorf("%s: Covers is off", name)
+		}
+		if only.Tighten(all) != NationalRules() {
+			t.Errorf("%s: Tighten is off", name)
+		}
+	}
+	loose, tight := NationalRules(), NationalRules()
+	tight.Run = 5
+	if loose.Covers(tight) || !tight.Covers(loose) || loose.Tighten(tight) != tight {
+		t.Error("Run: Covers or Tighten is off")
+	}
+}
+
+func TestEverySentenceHelps(t *testing.T) {
+	seen := make(map[liuma.Text]string)
+	all := append([]Rule{RuleUnreadable}, order()...)
+	for _, r := range all {
+		for _, passphrase := range []bool{false, true} {
+			s := Sentence(r, passphrase)
+			if !strings.HasSuffix(s.ZH, "。") || !strings.HasSuffix(s.EN, ".") || len(s.EN) < 40 {
+				t.Errorf("%s: not whole sentences: %+v", r, s)
+			}
+			if !strings.ContainsFunc(s.ZH, func(r rune) bool { return unicode.Is(unicode.Han, r) }) ||
+				strings.ContainsFunc(s.EN, func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
+				t.Errorf("%s: languages mixed up: %+v", r, s)
+			}
+			if other, ok := seen[s]; ok && other != string(r) {
+				t.Errorf("%s and %s say the same", r, other)
+			}
+			seen[s] = string(r)
+		}
+	}
+	if Sentence("no such rule", false) != Sentence(RuleUnreadable, false) {
+		t.Error("an unknown rule does not read as unreadable")
+	}
+}
+
+// order is the order of findings.
+func order() []Rule {
+	return []Rule{
+		RuleBirthday, RuleIDNumber, RulePhone, RuleCardNumber, RuleCurrent, RuleRepeat,
+		RuleSteps, RulePairs, RuleTriples, RuleMirror, RuleKeypad, RuleCommon,
+	}
+}
+
+// TestAllMillion judges every PIN there is: the answer is in order, the same
+// each time, knowing the holder never turns a refusal into an acceptance, and
+// it all takes less than two seconds.
+func TestAllMillion(t *testing.T) {
+	j := newJudge(t, NationalRules())
+	h, nobody := newHolder(zhang), newHolder(Facts{})
+	rank := make(map[Rule]int)
+	for i, r := range order() {
+		rank[r] = i
+	}
+	accepted := 0
+	fastest, begun := time.Hour, time.Now()
+	for n := range 1_000_000 {
+		if n%100_000 == 0 {
+			begun = time.Now()
+		}
+		d := (*[Digits]byte)(fmt.Appendf(nil, "%06d", n))
+		with, without := j.sixDigits(d, h, false), j.sixDigits(d, nobody, false)
+		if !slices.IsSortedFunc(with, func(a, b Rule) int { return rank[a] - rank[b] }) {
+			t.Fatalf("%06d: out of order: %v", n, with)
+		}
+		personal := len(with) - len(without)
+		if personal < 0 || !slices.Equal(with[personal:], without) {
+			t.Fatalf("%06d: %v with facts, %v without", n, with, without)
+		}
+		for _, r := range with[:personal] {
+			if rank[r] > rank[RuleCardNumber] {
+				t.Fatalf("%06d: %s only with facts", n, r)
+			}
+		}
+		if len(with) == 0 {
+			accepted++
+		}
+		if n%100_000 == 99_999 {
+			fastest = min(fastest, time.Since(begun))
+		}
+	}
+	// The fastest tenth stands for all: the machine may be busy with others.
+	if took := 10 * fastest; took > 2*time.Second && !raceEnabled {
+		t.Errorf("a million PINs, twice, take %v", took)
+	}
+	if accepted < 970_000 || accepted > 990_000 {
+		t.Errorf("%d PINs are accepted: the rules have changed a lot", accepted)
+	}
+}
+
+func BenchmarkCheck(b *testing.B) {
+	j := newJudge(b, NationalRules())
+	p := mustPIN(b, canary)
+	b.ReportAllocs()
+	for b.Loop() {
+		if len(j.Check(p, zhang, nil)) != 0 {
+			b.Fatal("refused")
+		}
+	}
+}
