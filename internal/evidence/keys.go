@@ -1,0 +1,43 @@
+package evidence
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// maxKeys bounds a provider's key set: the current key, the next, and some
+// that are on their way out.
+const maxKeys = 8
+
+// ParseKeys reads a provider's JWK set (RFC 7517): one to eight public P-256
+// keys for ES256, each with a kid of its own. It refuses private keys, so that
+// nobody's secret is kept by mistake.
+func ParseKeys(set []byte) (jose.JSONWebKeySet, error) {
+	var keys jose.JSONWebKeySet
+	if err := json.Unmarshal(set, &keys); err != nil {
+		return jose.JSONWebKeySet{}, fmt.Errorf("evidence: key set: %w", err)
+	}
+	if len(keys.Keys) == 0 || len(keys.Keys) > maxKeys {
+		return jose.JSONWebKeySet{}, fmt.Errorf("evidence: key set: %d keys, want 1 to %d", len(keys.Keys), maxKeys)
+	}
+	ids := make(map[string]bool, len(keys.Keys))
+	for _, k := range keys.Keys {
+		public, ok := k.Key.(*ecdsa.PublicKey)
+		if !ok || public.Curve != elliptic.P256() || !k.Valid() {
+			return jose.JSONWebKeySet{}, errors.New("evidence: key set: a key is not a public P-256 key")
+		}
+		if k.Algorithm != "" && k.Algorithm != string(jose.ES256) || k.Use != "" && k.Use != "sig" {
+			return jose.JSONWebKeySet{}, errors.New("evidence: key set: a key is not for ES256 signatures")
+		}
+		if k.KeyID == "" || ids[k.KeyID] {
+			return jose.JSONWebKeySet{}, errors.New("evidence: key set: a kid is missing or comes twice")
+		}
+		ids[k.KeyID] = true
+	}
+	return keys, nil
+}
