@@ -39,7 +39,9 @@ const (
 	label = "liuma/1/evidence-holder"
 )
 
-// MethodStandIn is the method of stand-in providers, and of no other.
+// MethodStandIn is the method of every proof from a stand-in provider,
+// whatever its token says, and of no other: where a face was only played, no
+// receipt says that one was seen.
 const MethodStandIn = "stand-in"
 
 // Want is what evidence must be about. IDNumber and Name are in canonical
@@ -128,6 +130,9 @@ func Check(token string, provider func(id string) (store.Client, error), w Want)
 		Provider: client.ID, ID: c.ID, Method: c.Method,
 		IssuedAt: time.Unix(c.IssuedAt, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC(),
 	}
+	if client.StandIn {
+		p.Method = MethodStandIn
+	}
 	if end := p.IssuedAt.Add(w.MaxAge); end.Before(p.Expires) {
 		p.Expires = end
 	}
@@ -204,7 +209,7 @@ func (c claims) check(client store.Client, w Want) error {
 		return errEnded
 	case !idPattern.MatchString(c.ID):
 		return errID
-	case !methodPattern.MatchString(c.Method), (c.Method == MethodStandIn) != client.StandIn:
+	case !methodPattern.MatchString(c.Method), c.Method == MethodStandIn && !client.StandIn:
 		return errMethod
 	case w.Challenge == "" || !same(c.Challenge, w.Challenge):
 		return errChallenge

@@ -119,7 +119,6 @@ func TestRefusals(t *testing.T) {
 		"a channel":              {func(b *bench) { b.client.Kind = store.ClientChannel }, errProvider},
 		"a registry":             {func(b *bench) { b.client.Kind = store.ClientRegistry }, errProvider},
 		"stand-in":               {func(b *bench) { b.client.StandIn = true; b.st.Method = MethodStandIn }, errStandIn},
-		"stand-in plays a face":  {func(b *bench) { b.client.StandIn = true; b.want.AllowStandIn = true }, errMethod},
 		"face plays a stand-in":  {func(b *bench) { b.st.Method = MethodStandIn }, errMethod},
 		"no keys":                {func(b *bench) { b.client.Keys = nil }, errKey},
 		"another audience":       {func(b *bench) { b.st.Audience = "https://other.example" }, errAudience},
@@ -175,7 +174,17 @@ func TestEdgesOfTimeAndStandIn(t *testing.T) {
 	}
 }
 
-// claimsOf are claims that pass when signed as they should be.
+// Where stand-ins are allowed, what one vouches for is marked all the same.
+func TestStandInIsMarked(t *testing.T) {
+	b := newBench(t)
+	b.client.StandIn, b.want.AllowStandIn, b.st.Method = true, true, "face"
+	p, err := b.check(t)
+	if err != nil || p.Method != MethodStandIn {
+		t.Errorf("method %q, %v; want %q", p.Method, err, MethodStandIn)
+	}
+}
+
+// claims are claims that pass when signed as they should be.
 func (b *bench) claims() map[string]any {
 	return map[string]any{
 		"iss": "face-cn", "aud": b.st.Audience, "challenge": b.st.Challenge,
