@@ -33,11 +33,13 @@ type Answer struct {
 	Incarnation [16]byte
 }
 
-// AttemptRequest asks for one guess to be counted and evaluated.
+// AttemptRequest asks for one guess to be counted and evaluated. KeySet is
+// that of Version, so that a keeper which lacks it says so before it counts.
 type AttemptRequest struct {
 	Header
 	Card    liuma.CardID
 	Version liuma.Version
+	KeySet  uint32
 	Blinded split.Point
 	Lane    ledger.Lane
 	Reserve int
@@ -137,7 +139,9 @@ type Outcome struct {
 	// Evaluated is how many keepers counted and evaluated the guess. It is
 	// at least t with Right and Wrong, and may be above 0 with the others.
 	Evaluated int
-	// TriesLeft is how many more guesses a quorum would evaluate now.
+	// TriesLeft is how many more guesses a quorum would evaluate now, in the
+	// lane of the guess. A keeper that gave no answer counts as having none.
+	// With Right it does not yet include what the settlement gives back.
 	TriesLeft int
 	Until     time.Time // with Locked: when a quorum evaluates again
 	// Stale is set when a keeper holds a later version than the target's: an
@@ -146,12 +150,35 @@ type Outcome struct {
 }
 
 // Alarm is a keeper that did what a correct one does not: it answered
-// differently from the others, rolled back, or signed with another key.
+// differently from the others, is rolled back, or its clock is off. Where the
+// PIN was not right, two keepers that differ cannot always be told apart, and
+// both are named.
 type Alarm struct {
 	Keeper ID
 	Card   liuma.CardID
-	What   string // "disagrees", "rolled_back", "clock"
+	What   What
 }
+
+// What is what an alarm is about.
+type What string
+
+// The alarms.
+const (
+	Disagrees  What = "disagrees"
+	RolledBack What = "rolled_back"
+	ClockOff   What = "clock"
+)
+
+// Errors of a node. After each it counted and evaluated nothing, but for
+// ErrKeySet where a row names a key set that the ring lost.
+var (
+	ErrKeySet  = errors.New("keeper: no such key set here")
+	ErrRequest = errors.New("keeper: malformed request")
+	ErrMetered = errors.New("keeper: too many commits or retirements within the hour")
+)
+
+// ErrClosed is returned after Close.
+var ErrClosed = errors.New("keeper: closed")
 
 // Errors of the quorum when it sets a PIN.
 var (

@@ -1,0 +1,438 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"slices"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/split"
+)
+
+// Attempt makes one guess at all n keepers and gives the verdict of DESIGN
+// section 4, "Verdicts". The caller wipes secret. The error is for a request
+// that is the caller's mistake, a closed quorum, or ctx having ended before a
+// verdict; whatever a keeper does wrong is the verdict Unavailable.
+func (q *Quorum) Attempt(ctx context.Context, target Target, how Guess, secret []byte) (Outcome, error) {
+	if err := target.validate(how); err != nil {
+		return Outcome{}, err
+	}
+	guess, err := split.Blind(secret, q.random)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	a := &attempt{q: q, target: target, how: how, guess: guess, answers: make([]answered, len(q.members))}
+	a.waiting = len(q.members)
+	start := time.Now()
+	a.replies, err = ask(ctx, q, a.call)
+	if err != nil {
+		guess.Wipe()
+		return Outcome{}, err
+	}
+	out, err := a.run(ctx)
+	// A keeper that answers after the verdict has counted too: it is owed its
+	// settlement, and is held to the others' answer.
+	if a.waiting == 0 || !q.background(func() { a.linger(start) }) {
+		a.finish()
+	}
+	return out, err
+}
+
+func (t Target) validate(how Guess) error {
+	switch {
+	case t.Card.IsZero(), t.Version == 0, t.KeySet == 0, t.Verifier.IsZero():
+		return fmt.Errorf("%w: a target needs card, version, key set and verifier", ErrRequest)
+	case how.Lane > ledger.Known, how.Reserve < 0:
+		return fmt.Errorf("%w: no such lane or reserve", ErrRequest)
+	case how.Reopen && how.Lane != ledger.Known:
+		return fmt.Errorf("%w: only a known device reopens the stranger lane", ErrRequest)
+	}
+	return nil
+}
+
+// commitment is the commit that made the target current.
+func (t Target) commitment() ledger.Commitment {
+	return ledger.Commitment{Card: t.Card, Version: t.Version, KeySet: t.KeySet, Verifier: t.Verifier}
+}
+
+// state is how far one keeper has come with an attempt.
+type state uint8
+
+const (
+	silent    state = iota // no answer, or one that cannot be used
+	refused                // counted nothing
+	evaluated              // counted, and answered well-formed shares
+)
+
+// answered is one keeper's answer.
+type answered struct {
+	state   state
+	settled bool // its spend was signed for
+	AttemptAnswer
+}
+
+// attempt is one guess under way. It belongs to one goroutine at a time.
+type attempt struct {
+	q       *Quorum
+	target  Target
+	how     Guess
+	guess   *split.Guess
+	replies <-chan reply[AttemptAnswer]
+	waiting int        // replies that have not come
+	answers []answered // by member number, from 1 at index 0
+	stale   bool       // a keeper holds a later version
+	tried   [][]split.Share
+	agreed  bool          // t answers agree and gave another verifier
+	key     *split.Key    // of a right guess
+	right   []split.Share // what it was made from
+}
+
+// call asks one keeper. It runs beside the others and touches nothing of a
+// that changes. It is never repeated (I-1): an error says nothing about
+// whether the keeper counted.
+func (a *attempt) call(ctx context.Context, m *member) (AttemptAnswer, error) {
+	req := AttemptRequest{
+		Header: a.q.header(m), Card: a.target.Card, Version: a.target.Version, KeySet: a.target.KeySet,
+		Blinded: a.guess.Blinded(), Lane: a.how.Lane, Reserve: a.how.Reserve, Limits: a.how.Limits,
+		Settlements: m.waiting(a.target.Card),
+	}
+	if a.target.Unacknowledged {
+		c := a.target.commitment()
+		req.Commit = &c
+	}
+	ans, err := m.Attempt(ctx, req)
+	if err == nil {
+		err = m.heard(req.Header, ans.Answer)
+	}
+	if err == nil {
+		err = m.wellFormed(ans)
+	}
+	if err != nil {
+		a.q.failed(m, a.target.Card, err)
+		return AttemptAnswer{}, err
+	}
+	m.acknowledged(req.Settlements)
+	return ans, nil
+}
+
+// errForm is an answer that no correct keeper gives.
+var errForm = errors.New("keeper: malformed answer")
+
+// wellFormed wants a refusal, or one share for each of the member's subsets.
+func (m *member) wellFormed(ans AttemptAnswer) error {
+	if ans.Refusal != nil {
+		if len(ans.Shares) != 0 {
+			return errForm
+		}
+		return nil
+	}
+	return m.wellFormedShares(ans.Shares)
+}
+
+func (m *member) wellFormedShares(shares []split.Share) error {
+	if len(shares) != len(m.subsets) {
+		return errForm
+	}
+	for i, s := range shares {
+		if s.Subset != m.subsets[i] || s.Point.IsZero() {
+			return errForm
+		}
+	}
+	return nil
+}
+
+// run takes replies until there is a verdict.
+func (a *attempt) run(ctx context.Context) (Outcome, error) {
+	if len(a.answers) == 1 { // ask has waited for it
+		a.take(<-a.replies)
+		out, _ := a.decide(true)
+		if out.Verdict == liuma.Unavailable && ctx.Err() != nil {
+			return out, ctx.Err()
+		}
+		return out, nil
+	}
+	wrong, end := time.NewTimer(a.q.timing.Wrong), time.NewTimer(a.q.timing.Call)
+	defer wrong.Stop()
+	defer end.Stop()
+	for late := false; ; {
+		over := a.waiting == 0
+		select {
+		case r := <-a.replies:
+			a.take(r)
+		case <-wrong.C:
+			late = true
+		case <-end.C:
+			over = true
+		case <-ctx.Done():
+			// Not enough has come for a verdict, so there is none.
+			out, _ := a.decide(true)
+			return Outcome{Verdict: liuma.Unavailable, Evaluated: out.Evaluated, Stale: out.Stale}, ctx.Err()
+		}
+		over = over || a.waiting == 0
+		if over || late || a.key != nil {
+			if out, decided := a.decide(over); decided {
+				return out, nil
+			}
+		}
+	}
+}
+
+// take notes one reply and looks whether the guess is right with it.
+func (a *attempt) take(r reply[AttemptAnswer]) {
+	a.waiting--
+	if r.err != nil {
+		return
+	}
+	to := &a.answers[r.from.number-1]
+	to.AttemptAnswer = r.answer
+	if ref := r.answer.Refusal; ref != nil {
+		to.state = refused
+		a.noteStale(r.from, ref)
+		return
+	}
+	to.state = evaluated
+	if a.key == nil {
+		a.tryWith(r.from.number - 1)
+	}
+	a.settle()
+}
+
+// noteStale tells a keeper that missed the commit from one that has a later
+// one. The former is sent the commit, but not the attempt again: its holder
+// has made one guess, and t others can still evaluate it.
+func (a *attempt) noteStale(m *member, ref *ledger.Refusal) {
+	if ref.Reason != ledger.Stale {
+		return
+	}
+	if ref.At > a.target.Version {
+		a.stale = true
+		return
+	}
+	if ref.At == a.target.Version {
+		return // a keeper that contradicts itself
+	}
+	q, c := a.q, a.target.commitment()
+	q.background(func() {
+		ctx, cancel := context.WithTimeout(q.base, q.timing.Call)
+		defer cancel()
+		// A crash or an error here leaves the keeper where it was: the next
+		// attempt on the card finds it stale and does this again (I-7).
+		_, _ = q.commitAt(ctx, m, c) // which has logged the error
+	})
+}
+
+// tryWith looks at every t answers that include the newest: those that agree
+// are finalized and compared with the verifier (I-9). Each sum is tried once,
+// so that keepers which all agree cost one.
+func (a *attempt) tryWith(newest int) {
+	for group := uint(1); group < 1<<len(a.answers); group++ {
+		if bits.OnesCount(group) != a.q.shape.T || group>>newest&1 == 0 {
+			continue
+		}
+		shares, agree := a.merge(group)
+		if !agree || slices.ContainsFunc(a.tried, func(t []split.Share) bool { return slices.Equal(t, shares) }) {
+			continue
+		}
+		a.tried = append(a.tried, shares)
+		key, err := a.guess.Finalize(a.q.shape, shares)
+		if err != nil {
+			continue // shares that add up to nothing: somebody lies, and the PIN is not right by them
+		}
+		if key.Verifier() == a.target.Verifier {
+			a.key, a.right = key, shares
+			return
+		}
+		a.agreed = true
+		key.Wipe()
+	}
+}
+
+// merge puts the shares of a group of keepers together, one a subset. They
+// agree if each share that two of them hold is the same from both, and if all
+// of them evaluated.
+func (a *attempt) merge(group uint) (shares []split.Share, agree bool) {
+	for i := range a.answers {
+		if group>>i&1 == 0 {
+			continue
+		}
+		if a.answers[i].state != evaluated {
+			return nil, false
+		}
+		var ok bool
+		if shares, ok = mergeShares(shares, a.answers[i].Shares); !ok {
+			return nil, false
+		}
+	}
+	return shares, true
+}
+
+// mergeShares adds a keeper's shares to those of others, in order of subsets.
+// It fails on the first that differs.
+func mergeShares(into, from []split.Share) ([]split.Share, bool) {
+	for _, s := range from {
+		i, found := slices.BinarySearchFunc(into, s, func(x, y split.Share) int { return int(x.Subset) - int(y.Subset) })
+		if found && into[i] != s {
+			return nil, false
+		}
+		if !found {
+			into = slices.Insert(into, i, s)
+		}
+	}
+	return into, true
+}
+
+// settle signs for every spend of a right guess that was not signed for.
+func (a *attempt) settle() {
+	if a.key == nil {
+		return
+	}
+	for i := range a.answers {
+		at := &a.answers[i]
+		if at.state != evaluated || at.settled {
+			continue
+		}
+		at.settled = true
+		s := ledger.Settlement{
+			Keeper: string(a.q.members[i].id), Incarnation: at.Incarnation,
+			Card: a.target.Card, Version: a.target.Version, S: at.Spend, Reopen: a.how.Reopen,
+		}
+		s.Signature = a.key.Sign(ledger.SettlementMessage(s))
+		a.q.settle(a.q.members[i], s)
+	}
+}
+
+// decide gives the verdict, if there is one yet; over says that no more
+// answers come or are waited for.
+func (a *attempt) decide(over bool) (Outcome, bool) {
+	out := Outcome{Stale: a.stale}
+	var left []int
+	for _, at := range a.answers {
+		if at.state == evaluated {
+			out.Evaluated++
+			left = append(left, max(at.Left, 0))
+		}
+	}
+	if len(left) >= a.q.shape.T {
+		slices.Sort(left)
+		out.TriesLeft = left[len(left)-a.q.shape.T]
+	}
+	switch verdict, until := a.barred(); {
+	case a.key != nil:
+		out.Verdict = liuma.Right
+	case a.agreed:
+		out.Verdict = liuma.Wrong
+	case verdict != "":
+		out.Verdict, out.Until = verdict, until
+	default:
+		out.Verdict = liuma.Unavailable
+		return out, over
+	}
+	return out, true
+}
+
+// barred is Locked or Blocked if refusals alone prevent a quorum: those of the
+// rest, whatever they would answer, are fewer than t. A closed stranger lane
+// counts as blocked: time does not lift it either.
+func (a *attempt) barred() (verdict liuma.Verdict, until time.Time) {
+	open := len(a.answers)
+	var ends []time.Time
+	for _, at := range a.answers {
+		if at.state != refused {
+			continue
+		}
+		switch at.Refusal.Reason {
+		case ledger.Locked:
+			ends = append(ends, at.Refusal.Until)
+		case ledger.Blocked, ledger.LaneClosed:
+			open--
+		}
+	}
+	if open < a.q.shape.T {
+		return liuma.Blocked, time.Time{}
+	}
+	if missing := a.q.shape.T - (open - len(ends)); missing > 0 {
+		// Once so many of the locks have ended, a quorum is possible again.
+		slices.SortFunc(ends, time.Time.Compare)
+		return liuma.Locked, ends[missing-1]
+	}
+	return "", time.Time{}
+}
+
+// linger takes the replies that come after the verdict, until all are there or
+// the calls have run out of time.
+func (a *attempt) linger(start time.Time) {
+	defer a.finish()
+	end := time.NewTimer(a.q.timing.Call - time.Since(start))
+	defer end.Stop()
+	for a.waiting > 0 {
+		select {
+		case r := <-a.replies:
+			a.take(r)
+		case <-end.C:
+			return
+		case <-a.q.base.Done():
+			return
+		}
+	}
+}
+
+// finish names the keepers that differ and wipes what is secret.
+func (a *attempt) finish() {
+	var differ []int
+	if a.key != nil {
+		differ = a.differing(a.right)
+		a.key.Wipe()
+	} else {
+		differ = suspects(a.shares())
+	}
+	for _, i := range differ {
+		a.q.raise(a.q.members[i], a.target.Card, Disagrees)
+	}
+	a.guess.Wipe()
+}
+
+// differing lists the keepers with a share other than the right one.
+func (a *attempt) differing(right []split.Share) (out []int) {
+	for i, shares := range a.shares() {
+		if _, ok := mergeShares(slices.Clone(right), shares); !ok {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// shares lists what each keeper evaluated; nil where it did not.
+func (a *attempt) shares() [][]split.Share {
+	out := make([][]split.Share, len(a.answers))
+	for i, at := range a.answers {
+		if at.state == evaluated {
+			out[i] = at.Shares
+		}
+	}
+	return out
+}
+
+// suspects lists the keepers that differ from most others. It is a guess where
+// nothing says which shares are right; a liar that differs from one keeper
+// alone is named together with it.
+func suspects(answers [][]split.Share) (out []int) {
+	against, most := make([]int, len(answers)), 0
+	for i := range answers {
+		for j := range answers {
+			if _, ok := mergeShares(slices.Clone(answers[i]), answers[j]); !ok {
+				against[i]++
+			}
+		}
+		most = max(most, against[i])
+	}
+	for i, n := range against {
+		if most > 0 && n == most {
+			out = append(out, i)
+		}
+	}
+	return out
+}

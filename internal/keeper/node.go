@@ -1,0 +1,320 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ledger"
+)
+
+// Ceilings on what a keeper does within an hour, where a NodeConfig names none.
+const (
+	// DefaultCommitsPerHour is enough for a province's first weeks (28 new PINs
+	// a second) and far below what replacing every card would take.
+	DefaultCommitsPerHour = 100_000
+	// DefaultRetirementsPerHour covers deaths and cancellations.
+	DefaultRetirementsPerHour = 1_000
+)
+
+// NodeConfig is what a node needs. All but the ceilings and Rows are required.
+type NodeConfig struct {
+	ID     ID
+	Ledger *ledger.Ledger // the node closes it
+	Ring   *Ring          // the node wipes it
+	Now    func() time.Time
+	Logger *slog.Logger
+	// Rows lists the ledger's rows for the repair of other keepers.
+	Rows RowSource
+	// CommitsPerHour and RetirementsPerHour are ceilings; beyond them requests
+	// get ErrMetered, which is an error and not a refusal: it says nothing
+	// about the card. Zero takes the defaults.
+	CommitsPerHour     int
+	RetirementsPerHour int
+}
+
+// Node is one keeper: it counts a guess in its ledger, then evaluates it. It
+// is safe for use by many goroutines.
+type Node struct {
+	id      ID
+	ledger  *ledger.Ledger
+	ring    *Ring
+	rows    RowSource
+	now     func() time.Time
+	log     *slog.Logger
+	commits *meter
+	retires *meter
+
+	life   sync.RWMutex // held for reading by every request
+	closed bool         // life
+}
+
+var _ Keeper = (*Node)(nil)
+
+// NewNode makes a node. The ledger must have been opened under the node's id,
+// or no settlement will verify.
+func NewNode(c NodeConfig) (*Node, error) {
+	if c.ID == "" || c.Ledger == nil || c.Ring == nil || c.Now == nil || c.Logger == nil {
+		return nil, errors.New("keeper: a node needs id, ledger, ring, clock and logger")
+	}
+	if c.CommitsPerHour < 0 || c.RetirementsPerHour < 0 {
+		return nil, errors.New("keeper: negative ceiling")
+	}
+	if c.CommitsPerHour == 0 {
+		c.CommitsPerHour = DefaultCommitsPerHour
+	}
+	if c.RetirementsPerHour == 0 {
+		c.RetirementsPerHour = DefaultRetirementsPerHour
+	}
+	return &Node{
+		id: c.ID, ledger: c.Ledger, ring: c.Ring, rows: c.Rows, now: c.Now, log: c.Logger,
+		commits: newMeter(c.CommitsPerHour, c.Now()), retires: newMeter(c.RetirementsPerHour, c.Now()),
+	}, nil
+}
+
+// ID implements Keeper.
+func (n *Node) ID() ID { return n.id }
+
+// KeySets lists the key sets that the node can evaluate with.
+func (n *Node) KeySets() []uint32 { return n.ring.KeySets() }
+
+// Close waits for requests under way, closes the ledger and wipes the ring.
+func (n *Node) Close() error {
+	n.life.Lock()
+	defer n.life.Unlock()
+	if n.closed {
+		return nil
+	}
+	n.closed = true
+	n.ring.wipe()
+	return n.ledger.Close()
+}
+
+// enter keeps Close waiting until the returned function is called.
+func (n *Node) enter() (leave func(), err error) {
+	n.life.RLock()
+	if n.closed {
+		n.life.RUnlock()
+		return nil, ErrClosed
+	}
+	return n.life.RUnlock, nil
+}
+
+// answer is the ledger's state for answers that wrote nothing of their own.
+func (n *Node) answer() Answer {
+	m := n.ledger.Meta()
+	return Answer{Sequence: m.Sequence, Incarnation: m.Incarnation}
+}
+
+// refusal splits a ledger's error: a refusal is an answer.
+func refusal(err error) (*ledger.Refusal, error) {
+	if ref, ok := errors.AsType[*ledger.Refusal](err); ok {
+		return ref, nil
+	}
+	return nil, err
+}
+
+// Attempt implements Keeper. What can be refused without counting is refused
+// first: a point that is none, a key set that is not here.
+func (n *Node) Attempt(ctx context.Context, req AttemptRequest) (AttemptAnswer, error) {
+	leave, err := n.enter()
+	if err != nil {
+		return AttemptAnswer{}, err
+	}
+	defer leave()
+	if req.Card.IsZero() || req.Version == 0 || req.Blinded.IsZero() {
+		return AttemptAnswer{}, fmt.Errorf("%w: an attempt needs card, version and point", ErrRequest)
+	}
+	if !n.ring.has(req.KeySet) {
+		return AttemptAnswer{}, fmt.Errorf("%w: %d", ErrKeySet, req.KeySet)
+	}
+	if err := n.catchUp(ctx, req); err != nil {
+		return AttemptAnswer{}, err
+	}
+	spent, err := n.ledger.Spend(ctx, ledger.SpendRequest{
+		Card: req.Card, Version: req.Version, Lane: req.Lane, Reserve: req.Reserve, Limits: req.Limits,
+		Sender: req.Now, Seen: req.Seen,
+	})
+	if err != nil {
+		ref, err := refusal(err)
+		return AttemptAnswer{Answer: n.answer(), Refusal: ref}, err
+	}
+	if spent.KeySet() != req.KeySet {
+		// Counted, and not evaluated: the authority and this ledger differ on
+		// a version that both hold, which no crash leaves behind.
+		return AttemptAnswer{}, fmt.Errorf("%w: version is of key set %d, not %d", ErrKeySet, spent.KeySet(), req.KeySet)
+	}
+	// A crash from here on leaves the guess counted and unanswered (I-1).
+	shares, err := evaluate(n.ring, spent, spent.KeySet(), req.Blinded)
+	if err != nil {
+		return AttemptAnswer{}, err
+	}
+	return AttemptAnswer{
+		Answer: Answer{Sequence: spent.Sequence(), Incarnation: spent.Incarnation()},
+		Spend:  spent.S(), Left: spent.Left(), Shares: shares,
+	}, nil
+}
+
+// catchUp applies what an attempt carries for this keeper, before it counts.
+func (n *Node) catchUp(ctx context.Context, req AttemptRequest) error {
+	if c := req.Commit; c != nil {
+		if c.Card != req.Card {
+			return fmt.Errorf("%w: a commit for another card", ErrRequest)
+		}
+		// A crash here leaves the commit taken and the guess not counted. A
+		// refusal is left to the spend, which meets the same version.
+		if _, err := n.commit(ctx, req.Header, *c); err != nil {
+			return err
+		}
+	}
+	if len(req.Settlements) == 0 {
+		return nil
+	}
+	for _, s := range req.Settlements {
+		if s.Card != req.Card {
+			return fmt.Errorf("%w: a settlement for another card", ErrRequest)
+		}
+	}
+	err := n.ledger.Settle(ctx, ledger.SettleRequest{Settlements: req.Settlements, Sender: req.Now, Seen: req.Seen})
+	if errors.Is(err, ledger.ErrSettlement) {
+		// A proof that does not hold clears nothing; the guess stands for itself.
+		n.log.Warn("settlement does not verify", "keeper", string(n.id))
+		return nil
+	}
+	return err
+}
+
+// Propose implements Keeper.
+func (n *Node) Propose(ctx context.Context, req ProposeRequest) (ProposeAnswer, error) {
+	leave, err := n.enter()
+	if err != nil {
+		return ProposeAnswer{}, err
+	}
+	defer leave()
+	if req.Card.IsZero() || req.Version == 0 || req.Blinded.IsZero() {
+		return ProposeAnswer{}, fmt.Errorf("%w: a proposal needs card, version and point", ErrRequest)
+	}
+	if !n.ring.has(req.KeySet) {
+		return ProposeAnswer{}, fmt.Errorf("%w: %d", ErrKeySet, req.KeySet)
+	}
+	proposed, err := n.ledger.Propose(ctx, ledger.ProposeRequest{
+		Card: req.Card, Version: req.Version, Sender: req.Now, Seen: req.Seen,
+	})
+	if err != nil {
+		ref, err := refusal(err)
+		return ProposeAnswer{Answer: n.answer(), Refusal: ref}, err
+	}
+	// A crash from here on leaves the version marked and never evaluated again
+	// (I-3): the authority reserves a higher one.
+	shares, err := evaluate(n.ring, proposed, req.KeySet, req.Blinded)
+	if err != nil {
+		return ProposeAnswer{}, err
+	}
+	return ProposeAnswer{
+		Answer: Answer{Sequence: proposed.Sequence(), Incarnation: proposed.Incarnation()},
+		Shares: shares,
+	}, nil
+}
+
+// Commit implements Keeper.
+func (n *Node) Commit(ctx context.Context, req CommitRequest) (CommitAnswer, error) {
+	leave, err := n.enter()
+	if err != nil {
+		return CommitAnswer{}, err
+	}
+	defer leave()
+	ref, err := n.commit(ctx, req.Header, req.Commitment)
+	if err != nil {
+		return CommitAnswer{}, err
+	}
+	return CommitAnswer{Answer: n.answer(), Refusal: ref}, nil
+}
+
+// commit makes a version current. It is metered, but for the repetition of a
+// commit that was taken before.
+//
+// A crash in here leaves the old version or the new one, with a clean count
+// only if it is the new one (I-7).
+func (n *Node) commit(ctx context.Context, h Header, c ledger.Commitment) (*ledger.Refusal, error) {
+	if c.Card.IsZero() || c.Version == 0 || c.Verifier.IsZero() {
+		return nil, fmt.Errorf("%w: a commit needs card, version and verifier", ErrRequest)
+	}
+	if !n.ring.has(c.KeySet) {
+		// Taken, it would stop the card here until the key set is found.
+		return nil, fmt.Errorf("%w: %d", ErrKeySet, c.KeySet)
+	}
+	row, err := n.ledger.Row(ctx, c.Card)
+	if err != nil {
+		return nil, err
+	}
+	if row.Version != c.Version {
+		if err := n.commits.take(n.now()); err != nil {
+			return nil, err
+		}
+	}
+	_, err = n.ledger.Commit(ctx, ledger.CommitRequest{Commitment: c, Sender: h.Now, Seen: h.Seen})
+	return refusal(err)
+}
+
+// Settle implements Keeper.
+func (n *Node) Settle(ctx context.Context, h Header, settlements []ledger.Settlement) (Answer, error) {
+	leave, err := n.enter()
+	if err != nil {
+		return Answer{}, err
+	}
+	defer leave()
+	err = n.ledger.Settle(ctx, ledger.SettleRequest{Settlements: settlements, Sender: h.Now, Seen: h.Seen})
+	if err != nil {
+		return Answer{}, err
+	}
+	return n.answer(), nil
+}
+
+// Status implements Keeper.
+func (n *Node) Status(ctx context.Context, card liuma.CardID) (StatusAnswer, error) {
+	leave, err := n.enter()
+	if err != nil {
+		return StatusAnswer{}, err
+	}
+	defer leave()
+	row, err := n.ledger.Row(ctx, card)
+	if err != nil {
+		return StatusAnswer{}, err
+	}
+	return StatusAnswer{Answer: n.answer(), Row: row}, nil
+}
+
+// Retire implements Keeper. It is metered.
+func (n *Node) Retire(ctx context.Context, h Header, card liuma.CardID) (Answer, error) {
+	leave, err := n.enter()
+	if err != nil {
+		return Answer{}, err
+	}
+	defer leave()
+	if err := n.retires.take(n.now()); err != nil {
+		return Answer{}, err
+	}
+	// A crash here leaves the card in use or retired; it may be repeated.
+	if _, err := n.ledger.Retire(ctx, ledger.RetireRequest{Card: card, Sender: h.Now, Seen: h.Seen}); err != nil {
+		return Answer{}, err
+	}
+	return n.answer(), nil
+}
+
+// Unretire implements Keeper. It is not metered: it gives nothing away, since
+// the counts are as they were.
+func (n *Node) Unretire(ctx context.Context, h Header, card liuma.CardID) (Answer, error) {
+	leave, err := n.enter()
+	if err != nil {
+		return Answer{}, err
+	}
+	defer leave()
+	if _, err := n.ledger.Unretire(ctx, ledger.RetireRequest{Card: card, Sender: h.Now, Seen: h.Seen}); err != nil {
+		return Answer{}, err
+	}
+	return n.answer(), nil
+}

@@ -1,0 +1,314 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/split"
+)
+
+// QuorumConfig is what a quorum client needs. All members are required but
+// Seen, Alarm, Timing and MaxPending.
+type QuorumConfig struct {
+	// Keepers are all n, in the order of their member numbers: Keepers[0] is
+	// member 1 of every key set.
+	Keepers []Keeper
+	Shape   split.Shape
+	KeySet  uint32 // the one that new versions are made with
+	Now     func() time.Time
+	Random  io.Reader     // for blinds: crypto/rand.Reader outside of tests
+	Seen    map[ID]uint64 // highest sequences, as saved
+	// Alarm is told of keepers that misbehave. It is called while an attempt
+	// runs, so it must not block. Alarms are logged as well.
+	Alarm  func(Alarm)
+	Logger *slog.Logger
+	Timing Timing // zero members take the defaults
+	// MaxPending bounds the cards whose settlements wait for one keeper;
+	// 10,000 if zero. Beyond it they are given up, which only leaves guesses
+	// counted.
+	MaxPending int
+}
+
+// Timing is how long the quorum waits. The defaults are DESIGN section 4's.
+type Timing struct {
+	Wrong     time.Duration // 500 ms: then t agreeing answers are enough for wrong
+	Propose   time.Duration // 1 s: for all n to evaluate a proposal
+	Straggler time.Duration // 100 ms: after q acknowledgements of a commit, for the rest
+	Call      time.Duration // 5 s: for one call; a keeper that takes longer gave no answer
+	Resend    time.Duration // 1 s: before a settlement is sent again; doubles up to a minute
+}
+
+func (t Timing) withDefaults() Timing {
+	set := func(d *time.Duration, def time.Duration) {
+		if *d <= 0 {
+			*d = def
+		}
+	}
+	set(&t.Wrong, 500*time.Millisecond)
+	set(&t.Propose, time.Second)
+	set(&t.Straggler, 100*time.Millisecond)
+	set(&t.Call, 5*time.Second)
+	set(&t.Resend, time.Second)
+	return t
+}
+
+const (
+	defaultMaxPending = 10_000
+	maxResend         = time.Minute
+)
+
+// Quorum asks all n keepers and believes none of them alone. It is safe for
+// use by many goroutines; a caller makes sure that one card has one attempt in
+// flight.
+type Quorum struct {
+	shape      split.Shape
+	keySet     uint32
+	members    []*member
+	now        func() time.Time
+	random     io.Reader
+	alarm      func(Alarm)
+	log        *slog.Logger
+	timing     Timing
+	maxPending int
+
+	base context.Context // of calls that outlive the request that made them
+	stop context.CancelFunc
+	mu   sync.Mutex
+	shut bool           // mu
+	jobs sync.WaitGroup // added to under mu while not shut
+}
+
+// member is one keeper as the quorum sees it.
+type member struct {
+	Keeper
+	id      ID
+	number  int
+	subsets []split.Subset
+	wake    chan struct{} // capacity 1: settlements wait
+
+	mu      sync.Mutex
+	seen    uint64                               // mu: highest sequence had from this keeper
+	pending map[liuma.CardID][]ledger.Settlement // mu: not acknowledged
+}
+
+// NewQuorum checks the configuration and starts the resending of settlements.
+// It asks the keepers nothing.
+func NewQuorum(c QuorumConfig) (*Quorum, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	q := &Quorum{
+		shape: c.Shape, keySet: c.KeySet, now: c.Now, random: c.Random,
+		alarm: c.Alarm, log: c.Logger, timing: c.Timing.withDefaults(), maxPending: c.MaxPending,
+	}
+	if q.maxPending == 0 {
+		q.maxPending = defaultMaxPending
+	}
+	q.base, q.stop = context.WithCancel(context.Background())
+	for i, k := range c.Keepers {
+		m := &member{
+			Keeper: k, id: k.ID(), number: i + 1, subsets: c.Shape.SubsetsOf(i + 1),
+			wake: make(chan struct{}, 1), seen: c.Seen[k.ID()],
+			pending: map[liuma.CardID][]ledger.Settlement{},
+		}
+		q.members = append(q.members, m)
+		q.background(func() { q.resend(m) })
+	}
+	return q, nil
+}
+
+func (c QuorumConfig) validate() error {
+	if err := c.Shape.Validate(); err != nil {
+		return err
+	}
+	if len(c.Keepers) != c.Shape.N {
+		return fmt.Errorf("keeper: %d keepers for a quorum of %s", len(c.Keepers), c.Shape)
+	}
+	if c.Now == nil || c.Random == nil || c.Logger == nil {
+		return errors.New("keeper: a quorum needs a clock, a random source and a logger")
+	}
+	if c.KeySet == 0 || c.MaxPending < 0 {
+		return errors.New("keeper: a quorum needs a key set, and no negative bound")
+	}
+	ids := map[ID]bool{}
+	for _, k := range c.Keepers {
+		if k == nil || k.ID() == "" || ids[k.ID()] {
+			return errors.New("keeper: every keeper of a quorum needs an id of its own")
+		}
+		ids[k.ID()] = true
+	}
+	return nil
+}
+
+// KeySet is the key set that new versions are made with.
+func (q *Quorum) KeySet() uint32 { return q.keySet }
+
+// Seen returns the highest sequence had from each keeper. Whoever saves it and
+// hands it to the next quorum makes a rollback of a keeper show.
+func (q *Quorum) Seen() map[ID]uint64 {
+	out := make(map[ID]uint64, len(q.members))
+	for _, m := range q.members {
+		out[m.id] = m.lastSeen()
+	}
+	return out
+}
+
+// Ready is nil if at least t keepers answer at all.
+func (q *Quorum) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, q.timing.Call)
+	defer cancel()
+	replies := make(chan error, len(q.members))
+	for _, m := range q.members {
+		if !q.background(func() {
+			_, err := m.Status(ctx, liuma.CardID{})
+			replies <- err
+		}) {
+			return ErrClosed
+		}
+	}
+	up := 0
+	for range q.members {
+		select {
+		case err := <-replies:
+			if err == nil {
+				up++
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %d of %d: %w", ErrNoQuorum, up, q.shape.N, ctx.Err())
+		}
+		if up >= q.shape.T {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: %d of %d", ErrNoQuorum, up, q.shape.N)
+}
+
+// Close stops the resending and waits for calls under way. Settlements that no
+// keeper acknowledged are lost, which only leaves those guesses counted. The
+// keepers are not closed.
+func (q *Quorum) Close() error {
+	q.mu.Lock()
+	q.shut = true
+	q.mu.Unlock()
+	q.stop()
+	q.jobs.Wait()
+	return nil
+}
+
+// background runs f unless the quorum is closed.
+func (q *Quorum) background(f func()) bool {
+	if !q.hold() {
+		return false
+	}
+	go func() {
+		defer q.jobs.Done()
+		f()
+	}()
+	return true
+}
+
+// hold keeps Close waiting until jobs.Done; false once it was called.
+func (q *Quorum) hold() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.shut {
+		return false
+	}
+	q.jobs.Add(1)
+	return true
+}
+
+func (q *Quorum) raise(m *member, card liuma.CardID, what What) {
+	q.log.Warn("keeper alarm", "keeper", string(m.id), "what", string(what))
+	if q.alarm != nil {
+		q.alarm(Alarm{Keeper: m.id, Card: card, What: what})
+	}
+}
+
+// failed notes an error of a keeper, and raises the alarm for those that say
+// that the keeper itself needs care.
+func (q *Quorum) failed(m *member, card liuma.CardID, err error) {
+	switch {
+	case errors.Is(err, ledger.ErrRolledBack), errors.Is(err, errBelowSeen):
+		q.raise(m, card, RolledBack)
+	case errors.Is(err, ledger.ErrClock):
+		q.raise(m, card, ClockOff)
+	case errors.Is(err, errForm):
+		q.raise(m, card, Disagrees)
+	default:
+		q.log.Warn("keeper gave no answer", "keeper", string(m.id), "error", err)
+	}
+}
+
+// errBelowSeen is an answer below the sequence that the request named. A
+// correct keeper refuses such a request, so this one is rolled back and does
+// not look, and its answer is not used.
+var errBelowSeen = errors.New("keeper: answered below a sequence that it once answered")
+
+// header is what goes with every request to m.
+func (q *Quorum) header(m *member) Header { return Header{Now: q.now(), Seen: m.lastSeen()} }
+
+func (m *member) lastSeen() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.seen
+}
+
+// heard notes an answer's sequence, or refuses the answer.
+func (m *member) heard(sent Header, a Answer) error {
+	if a.Sequence < sent.Seen {
+		return errBelowSeen
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.seen = max(m.seen, a.Sequence)
+	return nil
+}
+
+// reply is what came of one call to one keeper.
+type reply[T any] struct {
+	from   *member
+	answer T
+	err    error
+}
+
+// ask calls every keeper, beside one another, and returns a channel that gets
+// one reply of each and never blocks the sender. A single keeper is called in
+// the caller's own goroutine: there is nothing to wait beside.
+//
+// The calls go on when the caller's request is cancelled, since what a keeper
+// has begun to write is not undone by that; they end after timing.Call.
+func ask[T any](ctx context.Context, q *Quorum, call func(context.Context, *member) (T, error)) (<-chan reply[T], error) {
+	replies := make(chan reply[T], len(q.members))
+	if len(q.members) == 1 {
+		if !q.hold() {
+			return nil, ErrClosed
+		}
+		defer q.jobs.Done()
+		a, err := call(ctx, q.members[0])
+		replies <- reply[T]{q.members[0], a, err}
+		return replies, nil
+	}
+	for i, m := range q.members {
+		started := q.background(func() {
+			ctx, cancel := context.WithTimeout(q.base, q.timing.Call)
+			defer cancel()
+			a, err := call(ctx, m)
+			replies <- reply[T]{m, a, err}
+		})
+		if !started && i == 0 {
+			return nil, ErrClosed
+		}
+		if !started { // closed in between: the rest give no answer
+			replies <- reply[T]{from: m, err: ErrClosed}
+		}
+	}
+	return replies, nil
+}

@@ -1,0 +1,117 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/split"
+)
+
+// RowSource lists a keeper's rows in card order, after a card. A ledger's
+// backend is one, and so is a Node.
+type RowSource interface {
+	Scan(ctx context.Context, after liuma.CardID, visit func(ledger.Row) error) error
+}
+
+// mergeRows is how many rows Repair hands to the ledger at once.
+const mergeRows = 256
+
+// Errors of Repair.
+var (
+	// ErrPeers is too few other keepers to be sure that every counted guess
+	// and every commit is at one of them.
+	ErrPeers = errors.New("keeper: too few keepers to repair from")
+	// ErrNoRows is returned by Scan of a node that was made without Rows.
+	ErrNoRows = errors.New("keeper: rows cannot be listed here")
+)
+
+// Scan implements RowSource.
+func (n *Node) Scan(ctx context.Context, after liuma.CardID, visit func(ledger.Row) error) error {
+	if n.rows == nil {
+		return ErrNoRows
+	}
+	leave, err := n.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return n.rows.Scan(ctx, after, visit)
+}
+
+// Repair brings back a keeper whose ledger was lost or is rolled back: it takes
+// in the rows of the others, highest counts winning, and then gives the ledger
+// a new incarnation and a sequence above seen, the highest that any authority
+// has had from it. Only the keeper's operator calls it, and it trusts the peers
+// that the operator names.
+//
+// It wants at least n-t+1 peers: every verdict and every commit rests on t
+// keepers, so the t-1 others that counted cannot all be missing among them.
+// A keeper of 1 of 1 has no peers; see Readmit.
+//
+// A crash in here leaves rows that count more than before and the ledger
+// stopped, as it was: do it again.
+func (n *Node) Repair(ctx context.Context, seen uint64, peers ...RowSource) error {
+	leave, err := n.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for _, id := range n.ring.KeySets() {
+		if s := n.ring.sets[id].Shape; s.N == 1 || len(peers) < s.N-s.T+1 {
+			return fmt.Errorf("%w: %d for key set %d of %s", ErrPeers, len(peers), id, s)
+		}
+	}
+	for _, p := range peers {
+		if err := n.takeIn(ctx, p); err != nil {
+			return err
+		}
+	}
+	if _, err := n.ledger.Readmit(ctx, seen); err != nil {
+		return fmt.Errorf("keeper: readmit: %w", err)
+	}
+	return nil
+}
+
+func (n *Node) takeIn(ctx context.Context, p RowSource) error {
+	rows := make([]ledger.Row, 0, mergeRows)
+	flush := func() error {
+		if err := n.ledger.Merge(ctx, rows); err != nil {
+			return fmt.Errorf("keeper: merge rows: %w", err)
+		}
+		rows = rows[:0]
+		return nil
+	}
+	err := p.Scan(ctx, liuma.CardID{}, func(r ledger.Row) error {
+		if rows = append(rows, r); len(rows) == mergeRows {
+			return flush()
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("keeper: read a peer's rows: %w", err)
+	}
+	return flush()
+}
+
+// Readmit lets the only keeper of 1 of 1 serve again on a ledger that was put
+// back from an older copy. Nobody else counted, so the guesses since that copy
+// are refunded, one window of them a card: only the operator may accept that.
+func (n *Node) Readmit(ctx context.Context, seen uint64) error {
+	leave, err := n.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for _, id := range n.ring.KeySets() {
+		if s := n.ring.sets[id].Shape; s != (split.Shape{T: 1, N: 1}) {
+			return fmt.Errorf("%w: key set %d is of %s: repair from the others", ErrPeers, id, s)
+		}
+	}
+	if _, err := n.ledger.Readmit(ctx, seen); err != nil {
+		return fmt.Errorf("keeper: readmit: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ledger"
+)
+
+const (
+	// perCard bounds the settlements of one card that wait for one keeper. A
+	// later one clears what an earlier one would, but for the other lane.
+	perCard = 4
+	// perSend bounds the settlements in one request.
+	perSend = 256
+)
+
+// settle hands a proof to its keeper. A right verdict does not wait for its
+// way to disk: losing it only leaves a guess counted. With one keeper in
+// process it is handed over before the verdict is given, so that the card's
+// next attempt finds it; with several it also travels with that attempt.
+func (q *Quorum) settle(m *member, s ledger.Settlement) {
+	if len(q.members) == 1 {
+		ctx, cancel := context.WithTimeout(q.base, q.timing.Call)
+		defer cancel()
+		if q.sendSettlements(ctx, m, []ledger.Settlement{s}) == nil {
+			return
+		}
+	}
+	if !m.keep(s, q.maxPending) {
+		q.log.Warn("settlement given up: too many wait", "keeper", string(m.id))
+		return
+	}
+	select {
+	case m.wake <- struct{}{}:
+	default: // it is awake
+	}
+}
+
+func (q *Quorum) sendSettlements(ctx context.Context, m *member, batch []ledger.Settlement) error {
+	h := q.header(m)
+	ans, err := m.Settle(ctx, h, batch)
+	if err != nil {
+		return err
+	}
+	return m.heard(h, ans)
+}
+
+// resend sends m's settlements until they are acknowledged, for as long as the
+// quorum is open.
+func (q *Quorum) resend(m *member) {
+	wait := q.timing.Resend
+	for {
+		batch := m.batch(perSend)
+		if len(batch) == 0 {
+			select {
+			case <-m.wake:
+				continue
+			case <-q.base.Done():
+				return
+			}
+		}
+		if q.trySend(m, batch) {
+			wait = q.timing.Resend
+			continue
+		}
+		select {
+		case <-time.After(wait):
+			wait = min(2*wait, maxResend)
+		case <-q.base.Done():
+			return
+		}
+	}
+}
+
+// trySend reports whether anything in the batch was acknowledged or given up.
+// One proof that does not hold (the card has a later version by now, or the
+// keeper a later incarnation) must not keep the others from their keeper, so a
+// refused batch is sent one by one and what is refused alone is dropped.
+func (q *Quorum) trySend(m *member, batch []ledger.Settlement) bool {
+	ctx, cancel := context.WithTimeout(q.base, q.timing.Call)
+	defer cancel()
+	err := q.sendSettlements(ctx, m, batch)
+	if err == nil {
+		m.acknowledged(batch)
+		return true
+	}
+	if !errors.Is(err, ledger.ErrSettlement) {
+		q.failed(m, liuma.CardID{}, err)
+		return false
+	}
+	for i := range batch {
+		err := q.sendSettlements(ctx, m, batch[i:i+1])
+		if err == nil || errors.Is(err, ledger.ErrSettlement) {
+			m.acknowledged(batch[i : i+1])
+			continue
+		}
+		q.failed(m, liuma.CardID{}, err)
+		return i > 0
+	}
+	return true
+}
+
+// keep holds s until it is acknowledged; false if there is no room.
+func (m *member) keep(s ledger.Settlement, maxCards int) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	have, known := m.pending[s.Card]
+	if !known && len(m.pending) >= maxCards {
+		return false
+	}
+	// Proofs of an earlier version say nothing any more.
+	have = slices.DeleteFunc(have, func(o ledger.Settlement) bool { return o.Version != s.Version })
+	if len(have) == perCard {
+		have = have[1:]
+	}
+	m.pending[s.Card] = append(slices.Clip(have), s)
+	return true
+}
+
+// waiting lists the card's settlements that m has not acknowledged.
+func (m *member) waiting(card liuma.CardID) []ledger.Settlement {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.pending[card])
+}
+
+// batch lists up to n settlements that m has not acknowledged.
+func (m *member) batch(n int) (out []ledger.Settlement) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, list := range m.pending {
+		if len(out)+len(list) > n {
+			break
+		}
+		out = append(out, list...)
+	}
+	return out
+}
+
+// acknowledged drops settlements that m has taken, or will never take.
+func (m *member) acknowledged(list []ledger.Settlement) {
+	if len(list) == 0 {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range list {
+		rest := slices.DeleteFunc(slices.Clone(m.pending[s.Card]), func(o ledger.Settlement) bool { return o == s })
+		if len(rest) == 0 {
+			delete(m.pending, s.Card)
+			continue
+		}
+		m.pending[s.Card] = rest
+	}
+}
