@@ -1,0 +1,392 @@
+package keeper
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/ledger/sqlite"
+	"github.com/liuma-pin/liuma/internal/split"
+)
+
+// A keeper directory (mode 0700) holds
+//
+//	keeper.json  mode 0600: the keeper's id, its identity key, its key sets
+//	ledger.db    and what SQLite keeps beside it: the counts
+//
+// Whoever reads keeper.json can evaluate with its share keys without counting.
+const (
+	keeperFile   = "keeper.json"
+	ledgerFile   = "ledger.db"
+	keeperFormat = "liuma-keeper/1"
+
+	dirMode  fs.FileMode = 0o700
+	fileMode fs.FileMode = 0o600
+
+	maxKeeperFile = 1 << 20
+)
+
+// Errors of keeper directories.
+var (
+	ErrExists = errors.New("keeper: the directory has a keeper already")
+	ErrMode   = errors.New("keeper: readable by others than its owner")
+	ErrFile   = errors.New("keeper: keeper.json is damaged or of another version")
+)
+
+// storedKeeper is keeper.json. Byte members are base64 in JSON.
+type storedKeeper struct {
+	Format   string         `json:"format"`
+	ID       ID             `json:"id"`
+	Identity []byte         `json:"identity"` // HPKE private key, MLKEM768-X25519
+	KeySets  []storedKeySet `json:"key_sets"`
+}
+
+type storedKeySet struct {
+	ID     uint32        `json:"id"`
+	T      int           `json:"t"`
+	N      int           `json:"n"`
+	Member int           `json:"member"`
+	Keys   []storedShare `json:"share_keys"`
+}
+
+type storedShare struct {
+	Subset split.Subset `json:"subset"` // bit i-1 is member i
+	Key    []byte       `json:"key"`
+}
+
+func (k *storedKeeper) wipe() {
+	clear(k.Identity)
+	for _, s := range k.KeySets {
+		for _, share := range s.Keys {
+			clear(share.Key)
+		}
+	}
+}
+
+// CreateQuorum makes a directory for each member of the shape and, by the
+// ceremony, their first key set, whose number it returns. Keeper i is named
+// "k" and i. No directory may have a keeper in it. The members run in this one
+// process, which therefore sees every share key once; keepers under several
+// administrations exchange the same messages between machines.
+//
+// A crash in here leaves directories without keeper.json, or some with: no
+// card was ever set with them, so delete all and begin again.
+func CreateQuorum(ctx context.Context, dirs []string, shape split.Shape) (keySet uint32, err error) {
+	if err := shape.Validate(); err != nil {
+		return 0, err
+	}
+	if len(dirs) != shape.N {
+		return 0, fmt.Errorf("keeper: %d directories for %s", len(dirs), shape)
+	}
+	for _, dir := range dirs {
+		if err := prepareDir(dir); err != nil {
+			return 0, err
+		}
+	}
+	const first = 1
+	members, err := newMembers(first, shape)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		for _, m := range members {
+			m.Wipe()
+		}
+	}()
+	if err := meet(members); err != nil {
+		return 0, err
+	}
+	for i, m := range members {
+		b, err := sqlite.Open(ctx, filepath.Join(dirs[i], ledgerFile), sqlite.Config{})
+		if err != nil {
+			return 0, err
+		}
+		if err := b.Close(); err != nil {
+			return 0, err
+		}
+		// Written last: a directory with it is complete.
+		if err := m.save(dirs[i]); err != nil {
+			return 0, err
+		}
+	}
+	return first, nil
+}
+
+func newMembers(keySet uint32, shape split.Shape) ([]*Member, error) {
+	var members []*Member
+	for i := 1; i <= shape.N; i++ {
+		identity, err := identityKEM().GenerateKey()
+		if err != nil {
+			return nil, fmt.Errorf("keeper: make identity: %w", err)
+		}
+		m, err := NewMember(keySet, shape, i, ID(fmt.Sprintf("k%d", i)), identity)
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, m)
+	}
+	return members, nil
+}
+
+// meet carries the ceremony's messages between members in one process.
+func meet(members []*Member) error {
+	for _, m := range members {
+		for _, other := range members {
+			if m == other {
+				continue
+			}
+			if err := m.Meet(other.Hello()); err != nil {
+				return err
+			}
+		}
+	}
+	for _, m := range members {
+		offers, err := m.Offer()
+		if err != nil {
+			return err
+		}
+		for _, o := range offers {
+			if err := members[o.To-1].Accept(o); err != nil {
+				return err
+			}
+		}
+	}
+	for _, m := range members {
+		prints, err := m.Fingerprints()
+		if err != nil {
+			return err
+		}
+		for _, other := range members {
+			for _, f := range prints {
+				if m == other {
+					continue
+				}
+				if err := other.Check(f); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// save writes the member's identity and part of the key set.
+func (m *Member) save(dir string) error {
+	set, err := m.Done()
+	if err != nil {
+		return err
+	}
+	stored := storedKeeper{Format: keeperFormat, ID: m.id}
+	defer stored.wipe()
+	if stored.Identity, err = m.identity.Bytes(); err != nil {
+		return fmt.Errorf("keeper: identity: %w", err)
+	}
+	ks := storedKeySet{ID: set.ID, T: set.Shape.T, N: set.Shape.N, Member: set.Member}
+	for _, s := range set.Shape.SubsetsOf(set.Member) {
+		err := m.keys[s].Use(func(key []byte) error {
+			ks.Keys = append(ks.Keys, storedShare{Subset: s, Key: bytes.Clone(key)})
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	stored.KeySets = []storedKeySet{ks}
+	data, err := json.MarshalIndent(stored, "", "  ")
+	if err != nil {
+		return fmt.Errorf("keeper: encode: %w", err)
+	}
+	defer clear(data)
+	return writeFile(dir, keeperFile, append(data, '\n'))
+}
+
+// prepareDir makes a directory for a new keeper.
+func prepareDir(dir string) error {
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return fmt.Errorf("keeper: make directory: %w", err)
+	}
+	if err := os.Chmod(dir, dirMode); err != nil {
+		return fmt.Errorf("keeper: make directory: %w", err)
+	}
+	switch _, err := os.Lstat(filepath.Join(dir, keeperFile)); {
+	case err == nil:
+		return fmt.Errorf("%w: %s", ErrExists, dir)
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("keeper: look into directory: %w", err)
+	}
+	return nil
+}
+
+// writeFile replaces a file in one step: a crash leaves the old file or the
+// new one, and at worst a temporary one beside it.
+func writeFile(dir, name string, data []byte) error {
+	temp, err := writeTemp(dir, name, data)
+	if err == nil {
+		err = os.Rename(temp, filepath.Join(dir, name))
+	}
+	if err != nil {
+		if temp != "" {
+			err = errors.Join(err, os.Remove(temp))
+		}
+		return fmt.Errorf("keeper: write %s: %w", name, err)
+	}
+	// Until this is done the rename may be lost with the machine's power.
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("keeper: sync directory: %w", err)
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("keeper: sync directory: %w", err)
+	}
+	return nil
+}
+
+// writeTemp writes a durable file of mode 0600 beside name. It returns the
+// file's path also with an error, if the file was made.
+func writeTemp(dir, name string, data []byte) (path string, err error) {
+	f, err := os.CreateTemp(dir, "."+name+".*")
+	if err != nil {
+		return "", err
+	}
+	if _, err = f.Write(data); err == nil {
+		err = f.Sync()
+	}
+	return f.Name(), errors.Join(err, f.Close())
+}
+
+// readKeeper reads keeper.json. It refuses a directory or file that others
+// than the owner can reach, unknown members and other versions.
+func readKeeper(dir string) (*storedKeeper, error) {
+	d, err := openPrivate(dir, fs.ModeDir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	f, err := openPrivate(filepath.Join(dir, keeperFile), 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxKeeperFile+1))
+	defer clear(data)
+	if err != nil {
+		return nil, fmt.Errorf("keeper: read: %w", err)
+	}
+	if len(data) > maxKeeperFile {
+		return nil, ErrFile
+	}
+	var k storedKeeper
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&k); err != nil {
+		k.wipe()
+		return nil, ErrFile // the cause could quote a key
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) || k.Format != keeperFormat || k.ID == "" {
+		k.wipe()
+		return nil, ErrFile
+	}
+	return &k, nil
+}
+
+// openPrivate opens a file or directory that only its owner can reach.
+func openPrivate(path string, kind fs.FileMode) (*os.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("keeper: %w", err)
+	}
+	info, err := f.Stat()
+	if err == nil && (info.Mode().Type() != kind || info.Mode().Perm()&0o077 != 0) {
+		err = fmt.Errorf("%w: %s has mode %s", ErrMode, path, info.Mode())
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// ring builds the ring of a stored keeper.
+func (k *storedKeeper) ring() (*Ring, error) {
+	// The identity is for later ceremonies; a damaged one is better known now.
+	if _, err := (identityKEM()).NewPrivateKey(k.Identity); err != nil {
+		return nil, ErrFile
+	}
+	var sets []KeySet
+	for _, s := range k.KeySets {
+		set := KeySet{
+			ID: s.ID, Shape: split.Shape{T: s.T, N: s.N}, Member: s.Member,
+			Keys: map[split.Subset]split.ShareMAC{},
+		}
+		for _, share := range s.Keys {
+			key, err := split.ParseShareKey(share.Key)
+			if err != nil || set.Keys[share.Subset] != nil {
+				return nil, ErrFile
+			}
+			set.Keys[share.Subset] = key
+		}
+		sets = append(sets, set)
+	}
+	r, err := NewRing(sets...)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFile, err)
+	}
+	return r, nil
+}
+
+// OpenConfig is what OpenNode needs besides the directory. Now, Limits and
+// Logger are required.
+type OpenConfig struct {
+	Now                func() time.Time
+	Limits             ledger.Limits // the keeper's own; requests can only tighten them
+	Logger             *slog.Logger
+	SQLite             sqlite.Config
+	CommitsPerHour     int // see NodeConfig
+	RetirementsPerHour int
+}
+
+// OpenNode opens the keeper in a directory and takes its ledger's lease
+// (ledger.ErrLeased if another process has it). The caller closes the node.
+func OpenNode(ctx context.Context, dir string, c OpenConfig) (_ *Node, err error) {
+	if c.Now == nil || c.Logger == nil {
+		return nil, errors.New("keeper: a node needs a clock and a logger")
+	}
+	stored, err := readKeeper(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer stored.wipe()
+	ring, err := stored.ring()
+	if err != nil {
+		return nil, err
+	}
+	backend, err := sqlite.Open(ctx, filepath.Join(dir, ledgerFile), c.SQLite)
+	if err != nil {
+		ring.wipe()
+		return nil, err
+	}
+	l, err := ledger.Open(ctx, ledger.Config{
+		Keeper: string(stored.ID), Backend: backend, Limits: c.Limits, Now: c.Now, Logger: c.Logger,
+	})
+	if err != nil {
+		ring.wipe()
+		return nil, errors.Join(err, backend.Close())
+	}
+	n, err := NewNode(NodeConfig{
+		ID: stored.ID, Ledger: l, Ring: ring, Rows: backend, Now: c.Now, Logger: c.Logger,
+		CommitsPerHour: c.CommitsPerHour, RetirementsPerHour: c.RetirementsPerHour,
+	})
+	if err != nil {
+		ring.wipe()
+		return nil, errors.Join(err, l.Close())
+	}
+	return n, nil
+}
