@@ -1,0 +1,250 @@
+package authority
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/evidence"
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/pin"
+	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// attempt is one guess on its way through begin, the keepers and conclude.
+// All doors and ceremonies that check a PIN go through Authority.attempt (I-4).
+type attempt struct {
+	caller Caller
+	row    store.Request // Card is set; begin takes its business number
+	pin    pin.PIN
+	proof  *evidence.Proof // evidence that came with it, or nil
+	policy policy.Policy
+	// onRight runs in the transaction that stores a right verdict. It may
+	// change the card and write more rows; leaving row undecided (change)
+	// means that a later transaction decides.
+	onRight func(tx store.Tx, card *store.Card, row *store.Request) error
+
+	// Set by begin.
+	target keeper.Target
+	count  uint64 // number of the guess in the authority's own tally
+}
+
+// attempt counts a guess, has it evaluated, and stores the verdict. It returns
+// the row as decided. The caller holds the card's slot.
+//
+// Crash points: before begin commits, nothing happened. After it, the
+// business number is taken and the request stays undecided for good (I-11);
+// the guess stays counted in the authority's tally, and in each keeper that
+// counted it (I-1). After conclude commits, the verdict can be asked for.
+func (a *Authority) attempt(ctx context.Context, at *attempt) (store.Request, error) {
+	if err := a.finishIntent(ctx, at.row.Card); err != nil {
+		return store.Request{}, err
+	}
+	decided, err := a.begin(ctx, at)
+	if err != nil || decided {
+		return at.row, err
+	}
+	// From here on the caller's patience no longer matters: what was begun is
+	// brought to its verdict, so that a dropped connection costs no certainty.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTime)
+	defer cancel()
+	var out keeper.Outcome
+	err = at.pin.Use(func(secret []byte) (err error) {
+		out, err = a.Quorum.Attempt(ctx, at.target, keeper.Guess{Lane: ledger.Stranger, Limits: at.policy.Limits}, secret)
+		return err
+	})
+	if err != nil {
+		a.Logger.Error("attempt not evaluated", "card", at.row.Card, "err", err)
+		out = keeper.Outcome{Verdict: liuma.Unavailable}
+	}
+	if out.Stale {
+		// A later version is committed somewhere; the next attempt finishes it.
+		a.Logger.Warn("keepers hold a later version", "card", at.row.Card, "version", at.target.Version)
+	}
+	if err := a.conclude(ctx, at, out); err != nil {
+		// No durable row, no verdict (I-9): the request stays undecided.
+		return store.Request{}, house(err)
+	}
+	return at.row, nil
+}
+
+// begin takes the business number and counts the guess in the authority's own
+// tally, in one transaction, or decides at once what needs no keeper.
+func (a *Authority) begin(ctx context.Context, at *attempt) (decided bool, err error) {
+	start := at.row
+	err = a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		decided, at.row = false, start
+		now := a.now()
+		at.row.At = now
+		card, err := a.checkedCard(tx, at.row.Card)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		at.row.Version = card.Version
+		if at.proof != nil {
+			at.row.Evidence = at.proof.Method
+		}
+		if stop, err := a.standingStops(at, card, now); err != nil {
+			return audit.Entry{}, err
+		} else if stop {
+			decided = true
+		} else if _, refusal := card.Tally.Check(now, ledger.Stranger, 0, at.policy.Limits); refusal != nil {
+			decided = true
+			refuseBy(&at.row, now, refusal)
+		}
+		if err := insertRequest(tx, at.row); err != nil {
+			return audit.Entry{}, err
+		}
+		if err := a.markEvidence(tx, at.proof); err != nil {
+			return audit.Entry{}, err
+		}
+		if decided {
+			return a.decidedEntry(at.caller, audit.AttemptDecided, at.row), nil
+		}
+		at.count = card.Tally.Spend(now, ledger.Stranger)
+		if err := tx.UpdateCard(card); err != nil {
+			return audit.Entry{}, err
+		}
+		_, open := tx.Intent(card.ID)
+		at.target = keeper.Target{Card: card.ID, Version: card.Version, KeySet: card.KeySet,
+			Verifier: card.Verifier, Unacknowledged: open == nil}
+		return a.entry(at.caller.actor(), audit.AttemptBegun, card.ID, at.row.BusinessNo, "ok"), nil
+	})
+	return decided, err
+}
+
+// standingStops decides what standing alone decides. A lost physical card
+// without evidence is not decided but sent back for evidence, before the
+// business number is taken.
+func (a *Authority) standingStops(at *attempt, card store.Card, now time.Time) (bool, error) {
+	switch liuma.StandingOf(card.Physical, card.Frozen) {
+	case liuma.StandingCancelled:
+		decide(&at.row, now, liuma.Suspended, liuma.CodeCancelled)
+		return true, nil
+	case liuma.StandingFrozen:
+		decide(&at.row, now, liuma.Suspended, liuma.CodeFrozen)
+		return true, nil
+	case liuma.StandingSuspended:
+		if at.proof == nil {
+			return false, &liuma.Error{Code: liuma.CodeEvidenceRequired}
+		}
+	}
+	return false, nil
+}
+
+func refuseBy(row *store.Request, now time.Time, r *ledger.Refusal) {
+	verdict := liuma.Blocked
+	if r.Reason == ledger.Locked {
+		verdict = liuma.Locked
+	}
+	row.Until = r.Until
+	decide(row, now, verdict, codeOf(verdict))
+}
+
+// conclude stores the verdict. It reads standing and version again: what
+// changed while the keepers worked takes the verdict back (I-10).
+func (a *Authority) conclude(ctx context.Context, at *attempt, out keeper.Outcome) error {
+	begun := at.row
+	seen := a.seenToSave()
+	return a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		at.row = begun
+		now := a.now()
+		if now.Sub(at.row.At) >= decideTime {
+			return audit.Entry{}, errors.New("authority: too late to decide")
+		}
+		card, err := a.checkedCard(tx, at.row.Card)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		a.judge(at, &card, out, now)
+		if at.row.Verdict == liuma.Right && at.onRight != nil {
+			if err := at.onRight(tx, &card, &at.row); err != nil {
+				return audit.Entry{}, err
+			}
+		}
+		if err := tx.UpdateCard(card); err != nil {
+			return audit.Entry{}, err
+		}
+		if err := tx.UpdateRequest(at.row); err != nil {
+			return audit.Entry{}, err
+		}
+		if len(seen) > 0 {
+			if err := tx.SaveKeepersSeen(seen); err != nil {
+				return audit.Entry{}, err
+			}
+		}
+		return a.decidedEntry(at.caller, audit.AttemptDecided, at.row), nil
+	})
+}
+
+// judge settles the authority's own tally and decides the row.
+func (a *Authority) judge(at *attempt, card *store.Card, out keeper.Outcome, now time.Time) {
+	sameVersion := card.Version == at.target.Version
+	if sameVersion && out.Verdict == liuma.Right {
+		card.Tally.Clear(at.count, true)
+	} else if sameVersion && out.Evaluated == 0 {
+		// No keeper evaluated it, so nothing was learnt from it.
+		card.Tally.Refund(at.count)
+	}
+	verdict, code := out.Verdict, codeOf(out.Verdict)
+	standing := liuma.StandingOf(card.Physical, card.Frozen)
+	switch {
+	case out.Verdict != liuma.Right:
+	case !sameVersion:
+		verdict, code = liuma.Unavailable, liuma.CodeUnavailable
+	case standing == liuma.StandingCancelled:
+		verdict, code = liuma.Suspended, liuma.CodeCancelled
+	case standing == liuma.StandingFrozen:
+		verdict, code = liuma.Suspended, liuma.CodeFrozen
+	case standing == liuma.StandingSuspended && at.proof == nil:
+		verdict, code = liuma.Suspended, liuma.CodeEvidenceRequired
+	}
+	at.row.Until = out.Until
+	if verdict == liuma.Wrong {
+		left, refusal := card.Tally.Check(now, ledger.Stranger, 0, at.policy.Limits)
+		if refusal != nil {
+			left = 0
+			at.row.Until = refusal.Until
+		}
+		at.row.TriesLeft = min(left, out.TriesLeft)
+	}
+	decide(&at.row, now, verdict, code)
+}
+
+// checkedCard reads a card and checks that its PIN is its own: whoever can
+// write to the database can still not move a PIN to another holder.
+func (a *Authority) checkedCard(r store.Reader, id liuma.CardID) (store.Card, error) {
+	card, err := r.Card(id)
+	if err != nil {
+		return store.Card{}, err
+	}
+	if !a.cardMAC(card).Equal(card.MAC) {
+		return store.Card{}, liuma.Fail(liuma.CodeUnavailable, errors.New("authority: card row fails its MAC: "+id.String()))
+	}
+	return card, nil
+}
+
+// seenToSave returns the keepers' sequences when a second has passed since
+// they were last handed to a transaction and one of them rose. Losing that
+// transaction only makes a rollback of that second harder to see.
+func (a *Authority) seenToSave() map[string]uint64 {
+	a.seenMu.Lock()
+	defer a.seenMu.Unlock()
+	now := a.now()
+	if gap := now.Sub(a.seenAt); gap >= 0 && gap < seenEvery {
+		return nil
+	}
+	rose := map[string]uint64{}
+	for id, seq := range a.Quorum.Seen() {
+		if seq > a.seen[string(id)] {
+			rose[string(id)] = seq
+			a.seen[string(id)] = seq
+		}
+	}
+	a.seenAt = now
+	return rose
+}

@@ -1,0 +1,103 @@
+package authority
+
+import (
+	"context"
+	"errors"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/pin"
+	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Change sets a new PIN on proof of the old one. The new PIN is judged before
+// the old one is guessed at, so a weak choice costs no try; the judgement says
+// nothing about the PIN that is set, only about the two that were typed.
+func (a *Authority) Change(ctx context.Context, c Caller, q ChangeRequest) (Verification, error) {
+	if err := c.permit(liuma.ActionChange, q.Region); err != nil {
+		return Verification{}, err
+	}
+	row := a.row(c, liuma.ActionChange, q.BusinessNo, q.Purpose, q.Digest)
+	card, err := a.linkedCard(ctx, c, q.Subject.Card, row)
+	if errors.Is(err, errUnlinked) {
+		return a.refuseUnlinked(ctx, c, row)
+	}
+	if err != nil {
+		return a.repeated(ctx, c, err)
+	}
+	if err := a.Vault.CheckChallenge(c.channel(), q.Challenge, a.now()); err != nil {
+		return Verification{}, err
+	}
+	p := a.policyFor(c, q.Region)
+	proof, err := a.checkEvidence(ctx, q.Evidence, q.Challenge, card, p)
+	if err != nil {
+		return Verification{}, err
+	}
+	old, chosen, err := a.openChange(ctx, c, q, card, p)
+	if err != nil {
+		return Verification{}, err
+	}
+	defer old.Wipe()
+	defer chosen.Wipe()
+	release, err := a.slots.take(ctx, cardSlot(card.ID), busyWait)
+	if err != nil {
+		return Verification{}, err
+	}
+	defer release()
+	row.Card = card.ID
+	var intent store.Intent
+	done, err := a.attempt(ctx, &attempt{caller: c, row: row, pin: old, proof: proof, policy: p,
+		onRight: func(tx store.Tx, card *store.Card, row *store.Request) (err error) {
+			// The request is decided by the flip, or by the intent's end.
+			row.Decided, row.Verdict, row.ReceiptID = false, "", ""
+			intent, err = a.reserve(tx, card, row.Channel, row.BusinessNo)
+			return err
+		}})
+	if err != nil {
+		return a.repeated(ctx, c, a.withChallenge(c, err))
+	}
+	if done.Decided {
+		return a.view(ctx, c, done)
+	}
+	if err := a.setPIN(ctx, c, intent, chosen); err != nil {
+		return Verification{}, err
+	}
+	return a.Verification(ctx, c, q.BusinessNo)
+}
+
+// openChange opens both envelopes and judges the new PIN.
+func (a *Authority) openChange(ctx context.Context, c Caller, q ChangeRequest, card store.Card, p policy.Policy) (old, chosen pin.PIN, err error) {
+	b := binding(c, liuma.ActionChange, liuma.RoleOld, q.Subject, q.BusinessNo, q.Purpose, q.Challenge)
+	if old, err = a.openPIN(ctx, b, q.Old, "old_pin", p.Passphrase); err != nil {
+		return pin.PIN{}, pin.PIN{}, err
+	}
+	b.Role = liuma.RoleNew
+	if chosen, err = a.openPIN(ctx, b, q.New, "new_pin", p.Passphrase); err != nil {
+		old.Wipe()
+		return pin.PIN{}, pin.PIN{}, err
+	}
+	f, err := a.facts(card)
+	if err == nil {
+		err = judgePIN(p, chosen, f, &old)
+	}
+	if err != nil {
+		old.Wipe()
+		chosen.Wipe()
+		return pin.PIN{}, pin.PIN{}, err
+	}
+	return old, chosen, nil
+}
+
+// judgePIN refuses a weak PIN by the first rule that it breaks.
+func judgePIN(p policy.Policy, chosen pin.PIN, f registry.Facts, current *pin.PIN) error {
+	judge, err := pin.NewJudge(p.PIN)
+	if err != nil {
+		return house(err)
+	}
+	found := judge.Check(chosen, pin.Facts{IDNumber: f.IDNumber, Phone: f.Phone, CardNo: f.CardNo}, current)
+	if len(found) == 0 {
+		return nil
+	}
+	return &liuma.Error{Code: liuma.CodeWeakPIN, Field: "new_pin", Reason: string(found[0].Rule), Sentence: found[0].Sentence}
+}

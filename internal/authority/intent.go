@@ -1,0 +1,299 @@
+package authority
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/pin"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Setting a PIN takes four durable steps, and a crash between any two leaves
+// the old PIN or the new one (I-7):
+//
+//	reserve   the intent and its version are in the store; old PIN
+//	propose   keepers marked the version and evaluated it once; old PIN
+//	record    the verifier is in the intent: from here on it is carried through
+//	commit    q keepers hold the new version, then the card row flips; new PIN
+//
+// Between record and flip a verify finishes the intent first (finishIntent),
+// so no door ever asks keepers for a version that they gave up.
+
+// proposeTries is how often a version that a keeper has seen before is
+// replaced by a higher one. A keeper that is ahead of the store got there by
+// proposals of intents that were lost with a restored database.
+const proposeTries = 4
+
+// reserve opens an intent on a card, in the caller's transaction, and takes
+// its version. It replaces an intent that only waits for acknowledgements, and
+// one that its owner left before anything was committed.
+func (a *Authority) reserve(tx store.Tx, card *store.Card, ch liuma.ChannelID, bn liuma.BusinessNo) (store.Intent, error) {
+	now := a.now()
+	switch there, err := tx.Intent(card.ID); {
+	case errors.Is(err, store.ErrNotFound):
+	case err != nil:
+		return store.Intent{}, err
+	case there.State == store.IntentCommitting,
+		there.State == store.IntentReserved && now.Before(there.Lease):
+		return store.Intent{}, liuma.Fail(liuma.CodeChangeUnderWay, nil)
+	default:
+		if err := tx.DeleteIntent(card.ID); err != nil {
+			return store.Intent{}, err
+		}
+	}
+	card.Reserved = max(card.Reserved, card.Version) + 1
+	in := store.Intent{
+		Card: card.ID, From: card.Version, Version: card.Reserved, KeySet: a.Quorum.KeySet(),
+		State: store.IntentReserved, Owner: a.Process, Lease: now.Add(intentLease),
+		Channel: ch, BusinessNo: bn, At: now,
+	}
+	in.MAC = a.intentMAC(in)
+	return in, tx.InsertIntent(in)
+}
+
+// setPIN carries a reserved intent to the flip. An error before the verifier
+// was recorded abandons the intent and leaves the old PIN; an error after it
+// leaves an intent that finishIntent or Maintain completes.
+func (a *Authority) setPIN(ctx context.Context, c Caller, in store.Intent, p pin.PIN) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTime)
+	defer cancel()
+	in, err := a.propose(ctx, in, p)
+	if err != nil {
+		return errors.Join(house(err), a.abandon(ctx, c.actor(), in, codeOfSetting(err)))
+	}
+	if err := a.record(ctx, c.actor(), &in); err != nil {
+		return house(err) // a crash or failure here leaves a reserved intent: old PIN
+	}
+	return house(a.carryThrough(ctx, c.actor(), in))
+}
+
+func codeOfSetting(err error) liuma.Code {
+	if e, ok := errors.AsType[*liuma.Error](err); ok {
+		return e.Code
+	}
+	return liuma.CodeUnavailable
+}
+
+// propose asks the keepers for the new PIN's verifier.
+func (a *Authority) propose(ctx context.Context, in store.Intent, p pin.PIN) (store.Intent, error) {
+	for try := 0; ; try++ {
+		err := p.Use(func(secret []byte) (err error) {
+			in.Verifier, err = a.Quorum.Propose(ctx, in.Card, in.Version, secret)
+			return err
+		})
+		if !errors.Is(err, keeper.ErrVersionUsed) || try == proposeTries {
+			return in, err
+		}
+		// Skip further each time: 2, 8, 32, 128 versions above.
+		next := in
+		next.Version += 2 << (2 * try)
+		if err := a.reserveHigher(ctx, &in, next.Version); err != nil {
+			return in, err
+		}
+	}
+}
+
+// reserveHigher moves a reserved intent to a higher version.
+func (a *Authority) reserveHigher(ctx context.Context, in *store.Intent, v liuma.Version) error {
+	return a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		if err := a.ownIntent(tx, *in, store.IntentReserved); err != nil {
+			return audit.Entry{}, err
+		}
+		card, err := a.checkedCard(tx, in.Card)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		next := *in
+		next.Version, card.Reserved = v, max(card.Reserved, v)
+		next.MAC = a.intentMAC(next)
+		if err := errors.Join(tx.UpdateIntent(next), tx.UpdateCard(card)); err != nil {
+			return audit.Entry{}, err
+		}
+		*in = next
+		return a.versionEntry("system", audit.PINIntended, next, "ok"), nil
+	})
+}
+
+// record writes the verifier into the intent. The compare with the stored
+// intent makes sure that nobody abandoned it meanwhile.
+func (a *Authority) record(ctx context.Context, actor string, in *store.Intent) error {
+	return a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		if err := a.ownIntent(tx, *in, store.IntentReserved); err != nil {
+			return audit.Entry{}, err
+		}
+		next := *in
+		next.State = store.IntentCommitting
+		next.MAC = a.intentMAC(next)
+		if err := tx.UpdateIntent(next); err != nil {
+			return audit.Entry{}, err
+		}
+		*in = next
+		return a.versionEntry(actor, audit.PINProposed, next, "ok"), nil
+	})
+}
+
+// ownIntent checks that the stored intent is the one in hand. It compares the
+// version with what is stored, so that a closure which runs twice still agrees.
+func (a *Authority) ownIntent(r store.Reader, in store.Intent, state store.IntentState) error {
+	there, err := a.checkedIntent(r, in.Card)
+	if err != nil {
+		return err
+	}
+	if there.State != state || there.Owner != in.Owner || there.BusinessNo != in.BusinessNo || there.Channel != in.Channel {
+		return liuma.Fail(liuma.CodeChangeUnderWay, errors.New("authority: intent was taken over"))
+	}
+	return nil
+}
+
+func (a *Authority) checkedIntent(r store.Reader, id liuma.CardID) (store.Intent, error) {
+	in, err := r.Intent(id)
+	if err != nil {
+		return store.Intent{}, err
+	}
+	if !a.intentMAC(in).Equal(in.MAC) {
+		return store.Intent{}, liuma.Fail(liuma.CodeUnavailable, errors.New("authority: intent fails its MAC: "+id.String()))
+	}
+	return in, nil
+}
+
+// carryThrough commits a recorded intent and flips the card. It is idempotent:
+// keepers take the same commit again, and the flip compares.
+func (a *Authority) carryThrough(ctx context.Context, actor string, in store.Intent) error {
+	all, err := a.Quorum.Commit(ctx, ledger.Commitment{Card: in.Card, Version: in.Version, KeySet: in.KeySet, Verifier: in.Verifier})
+	if err != nil {
+		// Some keepers may hold the new version: the intent stays, and every
+		// attempt finishes it before it guesses (I-7).
+		return fmt.Errorf("authority: commit: %w", err)
+	}
+	return a.flip(ctx, actor, in, all)
+}
+
+// flip makes the committed version the card's, decides the request that asked
+// for it, and links the card where that was an enrolment: all or nothing.
+func (a *Authority) flip(ctx context.Context, actor string, in store.Intent, all bool) error {
+	return a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		there, err := a.checkedIntent(tx, in.Card)
+		if errors.Is(err, store.ErrNotFound) || err == nil && there.Version != in.Version {
+			return audit.Entry{}, nil // another process finished it
+		}
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		card, err := a.checkedCard(tx, in.Card)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if there.State == store.IntentCommitting && card.Version == in.From {
+			if err := a.flipCard(tx, &card, in); err != nil {
+				return audit.Entry{}, err
+			}
+		} else if card.Version != in.Version {
+			return audit.Entry{}, liuma.Fail(liuma.CodeUnavailable, errors.New("authority: card moved past its intent"))
+		}
+		ev := audit.PINSet
+		if all {
+			if there.State == store.IntentFlipped {
+				ev = audit.PINSettled
+			}
+			return a.versionEntry(actor, ev, in, "ok"), tx.DeleteIntent(in.Card)
+		}
+		if there.State == store.IntentFlipped {
+			return audit.Entry{}, nil // still waiting for a keeper
+		}
+		in.State = store.IntentFlipped
+		in.MAC = a.intentMAC(in)
+		return a.versionEntry(actor, ev, in, "ok"), tx.UpdateIntent(in)
+	})
+}
+
+func (a *Authority) flipCard(tx store.Tx, card *store.Card, in store.Intent) error {
+	now := a.now()
+	card.Version, card.KeySet, card.Verifier = in.Version, in.KeySet, in.Verifier
+	card.PINSetAt = now
+	card.Tally.Reset()
+	card.MAC = a.cardMAC(*card)
+	if err := tx.UpdateCard(*card); err != nil {
+		return err
+	}
+	row, err := tx.Request(in.Channel, in.BusinessNo)
+	if err != nil {
+		return err
+	}
+	if row.Action == liuma.ActionEnroll {
+		if err := a.ensureLink(tx, in.Channel, card.ID, now); err != nil {
+			return err
+		}
+	}
+	row.Version = in.Version
+	decide(&row, now, liuma.Right, "")
+	return tx.UpdateRequest(row)
+}
+
+// ensureLink links a card in a channel, or leaves the link that is there.
+func (a *Authority) ensureLink(tx store.Tx, ch liuma.ChannelID, card liuma.CardID, now time.Time) error {
+	err := tx.InsertLink(store.Link{Channel: ch, Card: card, Handle: store.Handle(a.Vault.Handle(ch, card)), At: now})
+	if errors.Is(err, store.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// abandon ends an intent that no keeper was asked to commit. The old PIN
+// holds; the version is never used again.
+func (a *Authority) abandon(ctx context.Context, actor string, in store.Intent, code liuma.Code) error {
+	err := a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		if err := a.ownIntent(tx, in, store.IntentReserved); err != nil {
+			return audit.Entry{}, err
+		}
+		row, err := tx.Request(in.Channel, in.BusinessNo)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if !row.Decided && a.now().Sub(row.At) < decideTime {
+			decide(&row, a.now(), liuma.Unavailable, code)
+			if err := tx.UpdateRequest(row); err != nil {
+				return audit.Entry{}, err
+			}
+		}
+		return a.versionEntry(actor, audit.PINAbandoned, in, string(code)), tx.DeleteIntent(in.Card)
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// finishIntent brings a card to a state in which it can be guessed at: a
+// recorded intent is carried through. One that is merely reserved does not
+// concern the current PIN, and one that is flipped rides along with attempts.
+func (a *Authority) finishIntent(ctx context.Context, card liuma.CardID) error {
+	var in store.Intent
+	err := a.Store.View(ctx, func(r store.Reader) (err error) {
+		in, err = a.checkedIntent(r, card)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return house(err)
+	}
+	if in.State != store.IntentCommitting {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTime)
+	defer cancel()
+	return house(a.carryThrough(ctx, "system", in))
+}
+
+func (a *Authority) versionEntry(actor string, ev audit.Event, in store.Intent, outcome string) audit.Entry {
+	e := a.entry(actor, ev, in.Card, in.BusinessNo, outcome)
+	e.Note = fmt.Sprintf("version=%d", in.Version)
+	return e
+}

@@ -1,0 +1,125 @@
+package authority
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+const (
+	// maintainEvery is how often Maintain looks for work left over.
+	maintainEvery = 10 * time.Second
+	// intentPage bounds one look at the open intents.
+	intentPage = 256
+)
+
+// Maintain finishes intents whose keepers were away, makes and destroys seal
+// keys, drops evidence marks that are too old to matter and saves the keepers'
+// sequences, until ctx ends. Each step is safe to repeat and to lose.
+func (a *Authority) Maintain(ctx context.Context) {
+	t := time.NewTicker(maintainEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if err := a.maintainOnce(ctx); err != nil && ctx.Err() == nil {
+			a.Logger.Warn("maintenance incomplete", "err", err)
+		}
+	}
+}
+
+func (a *Authority) maintainOnce(ctx context.Context) error {
+	_, err := a.currentSealKey(ctx)
+	return errors.Join(err, a.destroySealKeys(ctx), a.finishIntents(ctx, false), a.pruneEvidence(ctx), a.saveSeen(ctx))
+}
+
+// recoverIntents runs before the doors open. Where this is the only authority
+// on the store, no intent has a live owner; elsewhere the lease decides.
+func (a *Authority) recoverIntents(ctx context.Context) error { return a.finishIntents(ctx, true) }
+
+// finishIntents abandons what was reserved and left, and carries through what
+// was recorded. Keepers that do not answer only leave intents for later.
+func (a *Authority) finishIntents(ctx context.Context, starting bool) error {
+	var after liuma.CardID
+	for {
+		var page []store.Intent
+		err := a.Store.View(ctx, func(r store.Reader) (err error) {
+			page, err = r.Intents(after, intentPage)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("list intents: %w", err)
+		}
+		for _, in := range page {
+			if err := a.finishOne(ctx, in.Card, starting); err != nil {
+				a.Logger.Warn("intent not finished", "card", in.Card, "version", in.Version, "err", err)
+			}
+			after = in.Card
+		}
+		if len(page) < intentPage || ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// finishOne works on an intent as it is once the card's slot is held.
+func (a *Authority) finishOne(ctx context.Context, card liuma.CardID, starting bool) error {
+	release, err := a.slots.take(ctx, cardSlot(card), busyWait)
+	if err != nil {
+		return err
+	}
+	defer release()
+	ctx, cancel := context.WithTimeout(ctx, attemptTime)
+	defer cancel()
+	var in store.Intent
+	err = a.Store.View(ctx, func(r store.Reader) (err error) {
+		in, err = a.checkedIntent(r, card)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if in.State != store.IntentReserved {
+		return a.carryThrough(ctx, "system", in)
+	}
+	if starting && a.Alone || !a.now().Before(in.Lease) {
+		return a.abandon(ctx, "system", in, liuma.CodeUnavailable)
+	}
+	return nil
+}
+
+// pruneEvidence forgets evidence that is too old to be accepted anyway.
+func (a *Authority) pruneEvidence(ctx context.Context) error {
+	return a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		n, err := tx.PruneEvidence(a.now())
+		if err != nil || n == 0 {
+			return audit.Entry{}, err
+		}
+		e := a.entry("system", audit.EvidencePruned, liuma.CardID{}, "", "ok")
+		e.Note = fmt.Sprintf("rows=%d", n)
+		return e, nil
+	})
+}
+
+// saveSeen keeps the keepers' sequences of a quiet time, when no attempt's
+// transaction carries them.
+func (a *Authority) saveSeen(ctx context.Context) error {
+	seen := a.seenToSave()
+	if len(seen) == 0 {
+		return nil
+	}
+	return a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		return a.entry("system", audit.KeeperSeen, liuma.CardID{}, "", "ok"), tx.SaveKeepersSeen(seen)
+	})
+}

@@ -1,0 +1,177 @@
+package authority
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// actionPhysical is the action of a registry client's requests.
+const actionPhysical liuma.Action = "physical_card_status"
+
+// SetPhysical takes the registry's word on a physical card. Channels cannot
+// call it: whoever sells access to a PIN must not also say that a card is well.
+func (a *Authority) SetPhysical(ctx context.Context, c Caller, q PhysicalRequest) (PhysicalView, error) {
+	if c.Client.Kind != store.ClientRegistry || c.Client.Stopped {
+		return PhysicalView{}, liuma.Fail(liuma.CodeForbidden, nil)
+	}
+	id, err := registry.ParseIDNumber(q.IDNumber)
+	if err != nil {
+		return PhysicalView{}, atField(house(err), "id_number")
+	}
+	number, err := registry.ParseCardNo(q.CardNo)
+	if err != nil {
+		return PhysicalView{}, atField(house(err), "card_no")
+	}
+	var replacement string
+	if q.Event == PhysicalReplaced {
+		if replacement, err = registry.ParseCardNo(q.ReplacedBy); err != nil {
+			return PhysicalView{}, atField(house(err), "replaced_by")
+		}
+	} else if q.ReplacedBy != "" {
+		return PhysicalView{}, liuma.FailField(liuma.CodeBadRequest, "replaced_by", errors.New("only with event replaced"))
+	}
+	row := a.row(c, actionPhysical, q.BusinessNo, "", q.Digest)
+	var v PhysicalView
+	err = a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		v = PhysicalView{}
+		return a.setPhysical(tx, c, row, q.Event, id, number, replacement, &v)
+	})
+	if _, ok := errors.AsType[errRepeated](err); ok {
+		return a.physicalView(ctx, id)
+	}
+	return v, house(err)
+}
+
+func (a *Authority) setPhysical(tx store.Tx, c Caller, row store.Request, ev PhysicalEvent, id registry.IDNumber, number, replacement string, v *PhysicalView) (audit.Entry, error) {
+	if err := lookRequest(tx, row.Channel, row.BusinessNo, row.Digest); err != nil {
+		return audit.Entry{}, err
+	}
+	person, f, err := a.Registry.Find(tx, id)
+	if err != nil {
+		return audit.Entry{}, err
+	}
+	given := a.Vault.Index(vault.IndexCardNo, number)
+	if subtle.ConstantTimeCompare(given[:], person.CardNo[:]) != 1 {
+		return audit.Entry{}, liuma.FailField(liuma.CodeNotFound, "card_no", errors.New("not the person's current card"))
+	}
+	if person.Physical, err = nextPhysical(person.Physical, ev); err != nil {
+		return audit.Entry{}, err
+	}
+	person.UpdatedAt = a.now()
+	if replacement != "" {
+		if err := a.replaceCard(&person, &f, replacement); err != nil {
+			return audit.Entry{}, err
+		}
+	}
+	if err := tx.UpsertPerson(person); err != nil {
+		return audit.Entry{}, err
+	}
+	card, err := a.followPhysical(tx, person, f)
+	if err != nil {
+		return audit.Entry{}, err
+	}
+	row.Card = card.ID
+	decide(&row, a.now(), "", "")
+	if err := insertRequest(tx, row); err != nil {
+		return audit.Entry{}, err
+	}
+	*v = viewPhysical(person, card)
+	e := a.entry(c.actor(), audit.PhysicalChanged, card.ID, row.BusinessNo, "ok")
+	e.Note = "event=" + string(ev)
+	return e, nil
+}
+
+// nextPhysical is the state machine of a physical card. A cancelled card comes
+// back only as another card.
+func nextPhysical(now liuma.PhysicalStatus, ev PhysicalEvent) (liuma.PhysicalStatus, error) {
+	switch {
+	case ev == PhysicalReplaced:
+		return liuma.PhysicalNormal, nil
+	case ev == PhysicalCancelled:
+		return liuma.PhysicalCancelled, nil
+	case now == liuma.PhysicalCancelled:
+		return "", liuma.FailField(liuma.CodeCancelled, "event", nil)
+	case ev == PhysicalLost:
+		return liuma.PhysicalLost, nil
+	case ev == PhysicalFound:
+		return liuma.PhysicalNormal, nil
+	}
+	return "", liuma.FailField(liuma.CodeBadRequest, "event", errors.New("want lost, found, cancelled or replaced"))
+}
+
+// replaceCard puts the new card number in place of the old one.
+func (a *Authority) replaceCard(p *store.Person, f *registry.Facts, number string) error {
+	f.CardNo = number
+	p.CardNo = a.Vault.Index(vault.IndexCardNo, number)
+	p.ReplacedBy = p.CardNo
+	plain, err := f.Marshal()
+	if err != nil {
+		return err
+	}
+	defer clear(plain)
+	p.Sealed, err = a.Vault.Seal(vault.PersonFacts, p.Holder[:], plain)
+	return err
+}
+
+// followPhysical brings the electronic card, if there is one, in line with
+// the registry. Links and PIN survive.
+func (a *Authority) followPhysical(tx store.Tx, p store.Person, f registry.Facts) (store.Card, error) {
+	found, err := tx.CardByHolder(p.Holder)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Card{}, nil
+	}
+	if err != nil {
+		return store.Card{}, err
+	}
+	card, err := a.checkedCard(tx, found.ID)
+	if err != nil {
+		return store.Card{}, err
+	}
+	card.Physical = p.Physical
+	own, err := a.facts(card)
+	if err != nil {
+		return store.Card{}, err
+	}
+	if own.CardNo != f.CardNo {
+		own.CardNo = f.CardNo // the holder's phone stays the card's own
+		plain, err := own.Marshal()
+		if err != nil {
+			return store.Card{}, err
+		}
+		defer clear(plain)
+		if card.Sealed, err = a.Vault.Seal(vault.CardFacts, card.ID[:], plain); err != nil {
+			return store.Card{}, err
+		}
+	}
+	return card, tx.UpdateCard(card)
+}
+
+func viewPhysical(p store.Person, card store.Card) PhysicalView {
+	has := !card.ID.IsZero() && card.Version > 0
+	return PhysicalView{Physical: p.Physical, HasCard: has, Standing: liuma.StandingOf(p.Physical, card.Frozen)}
+}
+
+// physicalView answers a repetition with how things stand now.
+func (a *Authority) physicalView(ctx context.Context, id registry.IDNumber) (PhysicalView, error) {
+	var v PhysicalView
+	err := a.Store.View(ctx, func(r store.Reader) error {
+		p, _, err := a.Registry.Find(r, id)
+		if err != nil {
+			return err
+		}
+		card, err := r.CardByHolder(p.Holder)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		v = viewPhysical(p, card)
+		return nil
+	})
+	return v, house(err)
+}

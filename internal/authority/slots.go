@@ -1,0 +1,73 @@
+package authority
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// slotKey names what only one request at a time may work on: a card, or a
+// holder index while there may be no card.
+type slotKey [32]byte
+
+func cardSlot(id liuma.CardID) slotKey {
+	var k slotKey
+	copy(k[:], "card")
+	copy(k[16:], id[:])
+	return k
+}
+
+// slots holds one token per key in use. A key that nobody holds or waits for
+// takes no memory.
+type slots struct {
+	mu   sync.Mutex
+	held map[slotKey]*slot // guarded by mu
+}
+
+type slot struct {
+	token chan struct{}
+	users int // guarded by slots.mu: holder and waiters
+}
+
+func newSlots() *slots { return &slots{held: map[slotKey]*slot{}} }
+
+// take waits for the key, at most d, and returns what gives it back. A
+// request that does not get it was not counted (DESIGN section 4, "busy").
+func (s *slots) take(ctx context.Context, k slotKey, d time.Duration) (release func(), err error) {
+	s.mu.Lock()
+	e := s.held[k]
+	if e == nil {
+		e = &slot{token: make(chan struct{}, 1)}
+		s.held[k] = e
+	}
+	e.users++
+	s.mu.Unlock()
+
+	select {
+	case e.token <- struct{}{}: // the common case needs no timer
+		return func() { <-e.token; s.leave(k, e) }, nil
+	default:
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case e.token <- struct{}{}:
+		return func() { <-e.token; s.leave(k, e) }, nil
+	case <-t.C:
+		err = liuma.Fail(liuma.CodeBusy, nil)
+	case <-ctx.Done():
+		err = liuma.Fail(liuma.CodeBusy, ctx.Err())
+	}
+	s.leave(k, e)
+	return nil, err
+}
+
+func (s *slots) leave(k slotKey, e *slot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.users--; e.users == 0 {
+		delete(s.held, k)
+	}
+}
