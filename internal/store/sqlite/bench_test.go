@@ -137,4 +137,3 @@ func BenchmarkVerifyShape(b *testing.B) {
 		})
 	}
 }
-

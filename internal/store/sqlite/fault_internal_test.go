@@ -1,0 +1,395 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// errDisk stands for what a broken disk answers.
+var errDisk = errors.New("disk I/O error")
+
+// tapped stands in for a prepared statement: it counts, and fails on demand.
+type tapped struct {
+	driver.Stmt
+	runs int
+	fail bool
+	late bool // the statement takes effect, and then fails
+}
+
+func (s *tapped) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	s.runs++
+	if s.fail && !s.late {
+		return nil, errDisk
+	}
+	res, err := s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+	if s.fail && err == nil {
+		return nil, errDisk
+	}
+	return res, err
+}
+
+func (s *tapped) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	s.runs++
+	if s.fail {
+		return nil, errDisk
+	}
+	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
+}
+
+// tap replaces the writer's statement that begins with prefix. The writer must
+// be idle; the next Update sees it.
+func tap(t *testing.T, s *Store, query string) *tapped {
+	t.Helper()
+	stmt, err := s.writer.conn.prepare(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &tapped{Stmt: stmt}
+	s.writer.conn.stmts[query] = x
+	return x
+}
+
+func openForFaults(t *testing.T) (*Store, string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "authority.db")
+	s, err := Open(t.Context(), path, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s, path
+}
+
+func faultCard(i int) store.Card {
+	c := store.Card{Sealed: make([]byte, 500)}
+	copy(c.ID[:], fmt.Sprintf("%08d", i))
+	copy(c.Holder[:], fmt.Sprintf("%08d", i))
+	return c
+}
+
+func insertCards(t *testing.T, s *Store, from, to int) error {
+	return s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+		for i := from; i < to; i++ {
+			if err := tx.InsertCard(faultCard(i)); err != nil {
+				return audit.Entry{}, err
+			}
+		}
+		return audit.Entry{At: time.Now(), Actor: "system", Event: audit.CardEnrolled, Outcome: "ok"}, nil
+	})
+}
+
+func countCards(t *testing.T, s *Store) (n int64, err error) {
+	t.Helper()
+	err = s.View(t.Context(), func(r store.Reader) error {
+		n, err = r.CountCards()
+		return err
+	})
+	return n, err
+}
+
+// TestPragmasOnEveryConnection asks each connection what it does.
+func TestPragmasOnEveryConnection(t *testing.T) {
+	s, _ := openForFaults(t)
+	check := func(name string, c *conn, want map[string]string) {
+		for pragma, value := range want {
+			var got driver.Value
+			err := c.query(func(r *row) error { got = r.take(); return nil }, "PRAGMA "+pragma)
+			if err != nil || fmt.Sprint(got) != value {
+				t.Errorf("%s: %s is %v (%v), want %s", name, pragma, got, err, value)
+			}
+		}
+	}
+	all := map[string]string{"journal_mode": "wal", "foreign_keys": "1", "busy_timeout": "2000", "temp_store": "2"}
+	check("writer", s.writer.conn, all)
+	check("writer", s.writer.conn, map[string]string{"synchronous": "2", "secure_delete": "1", "query_only": "0"})
+	for range s.size {
+		r := <-s.readers
+		check("reader", r, all)
+		check("reader", r, map[string]string{"query_only": "1"})
+		if _, err := r.exec("DELETE FROM cards"); err == nil {
+			t.Error("a reader writes")
+		}
+		s.readers <- r
+	}
+}
+
+// TestDiskFull runs into a full database: the Update that did not fit is
+// refused whole, those that shared its batch are kept, and the store goes on.
+func TestDiskFull(t *testing.T) {
+	s, _ := openForFaults(t)
+	pages, err := s.writer.conn.number("PRAGMA page_count")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.writer.conn.exec(fmt.Sprintf("PRAGMA max_page_count = %d", pages+20)); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			if err := insertCards(t, s, 100_000+i, 100_001+i); err != nil {
+				t.Errorf("an Update that fits: %v", err)
+			}
+		})
+	}
+	wg.Go(func() {
+		if err := insertCards(t, s, 0, 5000); err == nil || errors.Is(err, store.ErrFailed) {
+			t.Errorf("an Update that does not fit: error %v", err)
+		}
+	})
+	wg.Wait()
+	if n, err := countCards(t, s); n != 20 || err != nil {
+		t.Errorf("%d cards (%v), want 20", n, err)
+	}
+	if _, err := s.writer.conn.exec("PRAGMA max_page_count = 1000000"); err != nil {
+		t.Fatal(err)
+	}
+	if err := insertCards(t, s, 0, 5000); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+}
+
+// TestCommitFailureFailsClosed breaks the commit, before and after it reached
+// the disk. Nobody may be told that it was kept, nothing is answered after it,
+// and opening again gives whole transactions.
+func TestCommitFailureFailsClosed(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		s, path := openForFaults(t)
+		if err := insertCards(t, s, 0, 1); err != nil {
+			t.Fatal(err)
+		}
+		commit := tap(t, s, "COMMIT")
+		commit.fail, commit.late = true, late
+		var wg sync.WaitGroup
+		for i := 1; i <= 10; i++ {
+			wg.Go(func() {
+				if err := insertCards(t, s, 2*i, 2*i+2); !errors.Is(err, store.ErrFailed) || !errors.Is(err, errDisk) {
+					t.Errorf("Update at the broken commit: %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		commit.fail = false
+		if err := insertCards(t, s, 500, 501); !errors.Is(err, store.ErrFailed) {
+			t.Errorf("Update after it: %v", err)
+		}
+		if _, err := countCards(t, s); !errors.Is(err, store.ErrFailed) {
+			t.Errorf("View after it: %v", err)
+		}
+		if commit.runs != 1 {
+			t.Errorf("%d commits, want one", commit.runs)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		checkWhole(t, path, late)
+	}
+}
+
+// checkWhole opens the database again after TestCommitFailureFailsClosed.
+func checkWhole(t *testing.T, path string, late bool) {
+	t.Helper()
+	s, err := Open(t.Context(), path, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	n, err := countCards(t, s)
+	if err != nil || (n-1)%2 != 0 || late == (n == 1) {
+		t.Errorf("%d cards after opening again (%v, commit took effect: %v)", n, err, late)
+	}
+	if err := insertCards(t, s, 900, 901); err != nil {
+		t.Errorf("opened again: %v", err)
+	}
+}
+
+// TestOverlookedReadErrorKeepsNothing has a closure go on after the database
+// failed to read: what it wrote rests on nothing.
+func TestOverlookedReadErrorKeepsNothing(t *testing.T) {
+	s, _ := openForFaults(t)
+	read := tap(t, s, "SELECT "+cardColumns+" FROM cards WHERE id = ?")
+	read.fail = true
+	err := s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+		_, _ = tx.Card(liuma.CardID{})
+		return audit.Entry{At: time.Now(), Actor: "system", Event: audit.CardEnrolled, Outcome: "ok"},
+			tx.InsertCard(faultCard(1))
+	})
+	if !errors.Is(err, errDisk) {
+		t.Errorf("error %v, want the disk's", err)
+	}
+	read.fail = false
+	if n, err := countCards(t, s); n != 0 || err != nil {
+		t.Errorf("%d cards kept (%v)", n, err)
+	}
+	if err := insertCards(t, s, 1, 2); err != nil {
+		t.Errorf("after it: %v", err)
+	}
+}
+
+// TestRollbackFailureFailsClosed leaves a transaction that cannot be ended.
+func TestRollbackFailureFailsClosed(t *testing.T) {
+	s, _ := openForFaults(t)
+	tap(t, s, "ROLLBACK").fail = true
+	boom := errors.New("boom")
+	err := s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+		return audit.Entry{}, errors.Join(tx.InsertCard(faultCard(1)), boom)
+	})
+	if !errors.Is(err, store.ErrFailed) {
+		t.Errorf("error %v, want %v", err, store.ErrFailed)
+	}
+	if _, err := countCards(t, s); !errors.Is(err, store.ErrFailed) {
+		t.Errorf("View after it: %v", err)
+	}
+}
+
+// TestUpdatesShareCommit queues Updates behind one that is running and counts
+// commits.
+func TestUpdatesShareCommit(t *testing.T) {
+	s, _ := openForFaults(t)
+	commit := tap(t, s, "COMMIT")
+	inside, release := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		err := s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+			close(inside)
+			<-release
+			return audit.Entry{At: time.Now(), Actor: "system", Event: audit.CardEnrolled, Outcome: "ok"}, nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-inside
+	for i := range maxBatch {
+		wg.Go(func() {
+			if err := insertCards(t, s, i, i+1); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for queued := 0; queued < maxBatch; runtime.Gosched() {
+		s.writer.mu.Lock()
+		queued = len(s.writer.queue)
+		s.writer.mu.Unlock()
+	}
+	close(release)
+	wg.Wait()
+	if commit.runs != 2 {
+		t.Errorf("%d commits for 1 and then %d Updates, want 2", commit.runs, maxBatch)
+	}
+}
+
+// TestGoexitFailsClosed ends the writer's goroutine from a closure, as a
+// test's FailNow would: nobody waits for ever.
+func TestGoexitFailsClosed(t *testing.T) {
+	s, _ := openForFaults(t)
+	err := s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+		if err := tx.InsertCard(faultCard(1)); err != nil {
+			return audit.Entry{}, err
+		}
+		runtime.Goexit()
+		return audit.Entry{}, nil
+	})
+	if !errors.Is(err, store.ErrFailed) {
+		t.Errorf("error %v, want %v", err, store.ErrFailed)
+	}
+	if err := insertCards(t, s, 2, 3); !errors.Is(err, store.ErrFailed) {
+		t.Errorf("Update after it: %v", err)
+	}
+}
+
+// TestUnreadableRow damages rows behind the store's back: an error, never a
+// half-read row, and no value in its text.
+func TestUnreadableRow(t *testing.T) {
+	s, _ := openForFaults(t)
+	for i, damage := range []string{
+		"holder = x'01'", "verifier = x'0102'", "version = -1", "version = 4294967296", "tally = x'FF5A5A5A'",
+	} {
+		if err := insertCards(t, s, i, i+1); err != nil {
+			t.Fatal(err)
+		}
+		id := faultCard(i).ID
+		if _, err := s.writer.conn.exec("UPDATE cards SET "+damage+" WHERE id = ?", id[:]); err != nil {
+			t.Fatal(err)
+		}
+		err := s.View(t.Context(), func(r store.Reader) error {
+			_, err := r.Card(id)
+			return err
+		})
+		if err == nil || errors.Is(err, store.ErrNotFound) || strings.Contains(err.Error(), "Z") {
+			t.Errorf("%s: error %v", damage, err)
+		}
+	}
+}
+
+// TestAppendOnly tries to change the audit entries with SQL (I-8).
+func TestAppendOnly(t *testing.T) {
+	s, _ := openForFaults(t)
+	for i := range 3 {
+		if err := insertCards(t, s, i, i+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const row = "(seq, at, actor, event, business_no, outcome, note) VALUES "
+	for _, sql := range []string{
+		"UPDATE audit SET outcome = 'ok'",
+		"UPDATE audit SET seq = 9 WHERE seq = 3",
+		"DELETE FROM audit",
+		"DELETE FROM audit WHERE seq = 3",
+		"INSERT INTO audit " + row + "(5, 1, 'a', 'b', '', 'c', '')",
+		"INSERT INTO audit " + row + "(3, 1, 'a', 'b', '', 'c', '')",
+		"INSERT OR REPLACE INTO audit " + row + "(3, 1, 'a', 'b', '', 'c', '')",
+		"INSERT INTO audit " + row + "(0, 1, 'a', 'b', '', 'c', '')",
+	} {
+		if _, err := s.writer.conn.exec(sql); !isTrigger(err) {
+			t.Errorf("%s: error %v, want a trigger's", sql, err)
+		}
+	}
+	if err := insertCards(t, s, 5, 6); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNothingHoldsDestroyedSealKey searches the files, while the store is
+// open, for a seal key that was deleted.
+func TestNothingHoldsDestroyedSealKey(t *testing.T) {
+	s, path := openForFaults(t)
+	secret := []byte("0123456789-the-sealed-private-key-9876543210")
+	do := func(f func(store.Tx) error) {
+		t.Helper()
+		err := s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+			return audit.Entry{At: time.Now(), Actor: "system", Event: audit.SealKeyMade, Outcome: "ok"}, f(tx)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 20 {
+		do(func(tx store.Tx) error {
+			k := store.SealKey{ID: fmt.Sprint("k", i), Sealed: append([]byte{byte(i)}, secret...)}
+			return errors.Join(tx.InsertSealKey(k), tx.InsertEvidence("p", vault.Index{byte(i)}, time.Now()))
+		})
+	}
+	if n := occurrences(t, path, secret); n == 0 {
+		t.Fatal("the search finds nothing while the keys are there")
+	}
+	for i := range 20 {
+		do(func(tx store.Tx) error { return tx.DeleteSealKey(fmt.Sprint("k", i)) })
+	}
+	if n := occurrences(t, path, secret); n != 0 {
+		t.Errorf("destroyed keys stand in the files %d times", n)
+	}
+}

@@ -1,0 +1,168 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+func isDecided(err error) bool { return errors.Is(err, store.ErrDecided) }
+
+// changes is one successful change of every kind, against prepared rows.
+func changes() map[string]func(store.Tx) error {
+	return map[string]func(store.Tx) error{
+		"InsertCard":      func(tx store.Tx) error { return tx.InsertCard(card(2)) },
+		"UpdateCard":      func(tx store.Tx) error { return tx.UpdateCard(bareCard(1)) },
+		"InsertLink":      func(tx store.Tx) error { return tx.InsertLink(store.Link{Channel: "a", Card: cardID(1)}) },
+		"InsertRequest":   func(tx store.Tx) error { return tx.InsertRequest(request(2)) },
+		"UpdateRequest":   func(tx store.Tx) error { return tx.UpdateRequest(request(1)) },
+		"InsertIntent":    func(tx store.Tx) error { return tx.InsertIntent(intent(2)) },
+		"UpdateIntent":    func(tx store.Tx) error { return tx.UpdateIntent(intent(1)) },
+		"DeleteIntent":    func(tx store.Tx) error { return tx.DeleteIntent(cardID(1)) },
+		"UpsertPerson":    func(tx store.Tx) error { return tx.UpsertPerson(store.Person{Holder: index("h", 2)}) },
+		"InsertClient":    func(tx store.Tx) error { return tx.InsertClient(store.Client{ID: "c2"}) },
+		"UpdateClient":    func(tx store.Tx) error { return tx.UpdateClient(store.Client{ID: "c1"}) },
+		"InsertEvidence":  func(tx store.Tx) error { return tx.InsertEvidence("p", index("jti", 2), at(9)) },
+		"PruneEvidence":   func(tx store.Tx) error { _, err := tx.PruneEvidence(at(100)); return err },
+		"InsertSealKey":   func(tx store.Tx) error { return tx.InsertSealKey(store.SealKey{ID: "k2"}) },
+		"DeleteSealKey":   func(tx store.Tx) error { return tx.DeleteSealKey("k1") },
+		"SaveKeepersSeen": func(tx store.Tx) error { return tx.SaveKeepersSeen(map[string]uint64{"n": 1}) },
+	}
+}
+
+// prepare makes the rows that changes rest on, with one entry.
+func prepare(t *testing.T, s store.Store) {
+	t.Helper()
+	mustUpdate(t, s, func(tx store.Tx) error {
+		return errors.Join(tx.InsertCard(card(1)), tx.InsertRequest(request(1)), tx.InsertIntent(intent(1)),
+			tx.InsertClient(store.Client{ID: "c1"}), tx.InsertSealKey(store.SealKey{ID: "k1"}),
+			tx.InsertEvidence("p", index("jti", 1), at(1)))
+	})
+}
+
+// ChangeNeedsAuditEntry breaks I-8 with every kind of change: without an
+// entry, with half an entry, and with an error beside a good one. Nothing may
+// be kept. Then each change is made with its entry, and both are there.
+func ChangeNeedsAuditEntry(t *testing.T, open Open) {
+	halves := map[string]audit.Entry{
+		"none":       {},
+		"no time":    {Actor: "system", Event: audit.CardEnrolled, Outcome: "ok"},
+		"no actor":   {At: at(1), Event: audit.CardEnrolled, Outcome: "ok"},
+		"no event":   {At: at(1), Actor: "system", Outcome: "ok"},
+		"no outcome": {At: at(1), Actor: "system", Event: audit.CardEnrolled},
+	}
+	s, reopen := open(t)
+	prepare(t, s)
+	before := snapshot(t, s)
+	for name, change := range changes() {
+		for half, e := range halves {
+			err := s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) { return e, change(tx) })
+			if !errors.Is(err, store.ErrNoAudit) {
+				t.Errorf("%s with %s entry: error %v, want %v", name, half, err, store.ErrNoAudit)
+			}
+		}
+		if now := snapshot(t, s); now != before {
+			t.Fatalf("%s: kept without an entry\nbefore %s\nafter  %s", name, before, now)
+		}
+	}
+	s = reopen()
+	if now := snapshot(t, s); now != before {
+		t.Fatalf("kept without an entry\nbefore %s\nafter  %s", before, now)
+	}
+	for name, change := range changes() {
+		s, _ := open(t)
+		prepare(t, s)
+		before := snapshot(t, s)
+		e := entry(audit.CardFrozen)
+		e.Note = name
+		must(t, s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) { return e, change(tx) }))
+		e.Seq = 2
+		same(t, entries(t, s)[1:], []audit.Entry{e})
+		if snapshot(t, s) == before && name != "UpdateRequest" && name != "UpdateIntent" && name != "UpdateClient" {
+			t.Errorf("%s: entry without the change", name)
+		}
+	}
+}
+
+// snapshot prints all that the tests of a store change.
+func snapshot(t *testing.T, s store.Store) string {
+	t.Helper()
+	return mustGet(t, s, func(r store.Reader) (string, error) {
+		cards, e1 := r.Cards(liuma.CardID{}, 1000)
+		intents, e2 := r.Intents(liuma.CardID{}, 1000)
+		clients, e3 := r.Clients()
+		keys, e4 := r.SealKeys()
+		seen, e5 := r.KeepersSeen()
+		log, e6 := r.Audit(0, 1000)
+		persons, e7 := r.CountPersons()
+		links, e8 := r.LinksOf(cardID(1))
+		used1, e9 := r.EvidenceUsed("p", index("jti", 1))
+		used2, e10 := r.EvidenceUsed("p", index("jti", 2))
+		first, e11 := r.Request("zj-hrss", "B1")
+		second, e12 := r.Request("zj-hrss", "B2")
+		if errors.Is(e12, store.ErrNotFound) {
+			e12 = nil
+		}
+		return fmt.Sprint(cards, intents, clients, keys, seen, log, persons, links, used1, used2, first, second),
+			errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12)
+	})
+}
+
+// auditGapless checks numbers across refused changes, entries without a
+// change, Updates without either, and opening again.
+func auditGapless(t *testing.T, open Open) {
+	s, reopen := open(t)
+	var want []audit.Entry
+	add := func(note string) {
+		e := audit.Entry{Seq: 99, At: at(len(want)), Actor: "operator", Event: audit.KeeperAlarm, Card: cardID(7),
+			BusinessNo: "B7", Outcome: "ok", Note: note} // Seq is given by the store
+		must(t, s.Update(t.Context(), func(store.Tx) (audit.Entry, error) { return e, nil }))
+		e.Seq = uint64(len(want) + 1)
+		want = append(want, e)
+	}
+	add("first")
+	must(t, s.Update(t.Context(), func(store.Tx) (audit.Entry, error) { return audit.Entry{}, nil }))
+	add("after nothing")
+	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.UpdateCard(card(1)) }), store.ErrNotFound)
+	boom := errors.New("boom")
+	wantErr(t, update(t, s, func(tx store.Tx) error { return errors.Join(tx.InsertCard(card(1)), boom) }), boom)
+	add("after errors")
+	s = reopen()
+	add("after opening again")
+	same(t, entries(t, s), want)
+}
+
+func auditPages(t *testing.T, open Open) {
+	s, _ := open(t)
+	for i := range 5 {
+		e := audit.Entry{At: at(i), Actor: "system", Event: audit.KeeperSeen, Outcome: "ok"}
+		must(t, s.Update(t.Context(), func(store.Tx) (audit.Entry, error) { return e, nil }))
+	}
+	for _, c := range []struct {
+		after uint64
+		limit int
+		want  []uint64
+	}{
+		{0, 2, []uint64{1, 2}},
+		{2, 2, []uint64{3, 4}},
+		{4, 9, []uint64{5}},
+		{5, 9, nil},
+		{1<<64 - 1, 9, nil},
+		{0, 0, nil},
+		{0, -3, nil},
+	} {
+		var got []uint64
+		for _, e := range mustGet(t, s, func(r store.Reader) ([]audit.Entry, error) { return r.Audit(c.after, c.limit) }) {
+			got = append(got, e.Seq)
+			if !e.At.Equal(at(int(e.Seq-1))) || e.At.Location() != time.UTC {
+				t.Errorf("entry %d of time %v", e.Seq, e.At)
+			}
+		}
+		same(t, got, c.want)
+	}
+}

@@ -1,0 +1,375 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+func cards(t *testing.T, open Open) {
+	s, reopen := open(t)
+	full, bare := card(1), bareCard(2)
+	mustUpdate(t, s, func(tx store.Tx) error {
+		if err := tx.InsertCard(full); err != nil {
+			return err
+		}
+		return tx.InsertCard(bare)
+	})
+	for range 2 { // before and after opening again
+		same(t, mustGet(t, s, getCard(full.ID)), full)
+		same(t, mustGet(t, s, getCard(bare.ID)), bare)
+		byHolder := mustGet(t, s, func(r store.Reader) (store.Card, error) { return r.CardByHolder(bare.Holder) })
+		same(t, byHolder, bare)
+		if n := mustGet(t, s, store.Reader.CountCards); n != 2 {
+			t.Errorf("%d cards, want 2", n)
+		}
+		s = reopen()
+	}
+	second := card(3)
+	second.Holder = full.Holder
+	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.InsertCard(second) }), store.ErrExists)
+	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.InsertCard(full) }), store.ErrExists)
+	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.UpdateCard(card(9)) }), store.ErrNotFound)
+
+	// Every member changes, each into something else than zero and back.
+	changed := card(1)
+	changed.Holder, changed.Sealed, changed.Region = index("holder", 77), []byte("other"), ""
+	changed.Version, changed.KeySet, changed.Verifier, changed.Reserved = 8, 2, liuma.Verifier{}, 9
+	changed.PINSetAt, changed.MAC, changed.Physical, changed.Frozen = at(50), vault.MAC{5}, liuma.PhysicalNormal, false
+	changed.FrozenAt, changed.CreatedAt = time.Time{}, at(51)
+	changed.Tally.Reset()
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.UpdateCard(changed) })
+	same(t, mustGet(t, s, getCard(full.ID)), changed)
+	taken := changed
+	taken.Holder = bare.Holder
+	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.UpdateCard(taken) }), store.ErrExists)
+	same(t, mustGet(t, s, getCard(full.ID)), changed)
+	cardPages(t, s, changed, bare)
+}
+
+// cardPages expects exactly the given cards, in order.
+func cardPages(t *testing.T, s store.Store, want ...store.Card) {
+	t.Helper()
+	page := func(after liuma.CardID, limit int) []store.Card {
+		return mustGet(t, s, func(r store.Reader) ([]store.Card, error) { return r.Cards(after, limit) })
+	}
+	same(t, page(liuma.CardID{}, 100), want)
+	same(t, page(liuma.CardID{}, 1), want[:1])
+	same(t, page(want[0].ID, 100), want[1:])
+	same(t, page(want[len(want)-1].ID, 100), nil)
+	same(t, page(liuma.CardID{}, 0), nil)
+	same(t, page(liuma.CardID{}, -1), nil)
+}
+
+func links(t *testing.T, open Open) {
+	s, _ := open(t)
+	a := store.Link{Channel: "a", Card: cardID(1), Handle: "handle-a1", At: at(1)}
+	b := store.Link{Channel: "b", Card: cardID(1), Handle: "handle-b1"}
+	mustUpdate(t, s, func(tx store.Tx) error {
+		for i := 1; i <= 2; i++ {
+			if err := tx.InsertCard(card(i)); err != nil {
+				return err
+			}
+		}
+		if err := tx.InsertLink(b); err != nil {
+			return err
+		}
+		return tx.InsertLink(a)
+	})
+	same(t, mustGet(t, s, func(r store.Reader) (store.Link, error) { return r.Link("a", a.Card) }), a)
+	same(t, mustGet(t, s, func(r store.Reader) (store.Link, error) { return r.LinkByHandle("b", b.Handle) }), b)
+	same(t, mustGet(t, s, func(r store.Reader) ([]store.Link, error) { return r.LinksOf(a.Card) }), []store.Link{a, b})
+	same(t, mustGet(t, s, func(r store.Reader) ([]store.Link, error) { return r.LinksOf(cardID(2)) }), nil)
+
+	insert := func(l store.Link) error {
+		return update(t, s, func(tx store.Tx) error { return tx.InsertLink(l) })
+	}
+	wantErr(t, insert(store.Link{Channel: "a", Card: cardID(1), Handle: "another"}), store.ErrExists)
+	wantErr(t, insert(store.Link{Channel: "a", Card: cardID(2), Handle: a.Handle}), store.ErrExists)
+	wantErr(t, insert(store.Link{Channel: "a", Card: cardID(3), Handle: "nobody's"}), store.ErrNotFound)
+	must(t, insert(store.Link{Channel: "c", Card: cardID(2), Handle: a.Handle})) // another channel's handle is another name
+	_, err := get(t, s, func(r store.Reader) (store.Link, error) { return r.LinkByHandle("b", a.Handle) })
+	wantErr(t, err, store.ErrNotFound)
+}
+
+func getRequest(q store.Request) func(store.Reader) (store.Request, error) {
+	return func(r store.Reader) (store.Request, error) { return r.Request(q.Channel, q.BusinessNo) }
+}
+
+func requests(t *testing.T, open Open) {
+	s, _ := open(t)
+	q := request(1)
+	bare := store.Request{Channel: "zj-hrss", BusinessNo: "bare"}
+	mustUpdate(t, s, func(tx store.Tx) error {
+		if err := tx.InsertRequest(bare); err != nil {
+			return err
+		}
+		return tx.InsertRequest(q)
+	})
+	same(t, mustGet(t, s, getRequest(q)), q)
+	same(t, mustGet(t, s, getRequest(bare)), bare)
+
+	change := func(q store.Request) error {
+		return update(t, s, func(tx store.Tx) error { return tx.UpdateRequest(q) })
+	}
+	q.Decided, q.Verdict, q.Code, q.TriesLeft, q.Until = true, liuma.Wrong, liuma.CodeWrong, -1, at(7)
+	q.Evidence, q.ReceiptID, q.DecidedAt, q.Version, q.Card = "face", "r1", at(8), 4, cardID(2)
+	must(t, change(q))
+	same(t, mustGet(t, s, getRequest(q)), q)
+
+	// Decided: only RedeemedAt may be set, and once.
+	for name, touch := range map[string]func(*store.Request){
+		"decided": func(q *store.Request) { q.Decided = false },
+		"verdict": func(q *store.Request) { q.Verdict = liuma.Right },
+		"code":    func(q *store.Request) { q.Code = "" },
+		"tries":   func(q *store.Request) { q.TriesLeft = 5 },
+		"until":   func(q *store.Request) { q.Until = time.Time{} },
+		"card":    func(q *store.Request) { q.Card = liuma.CardID{} },
+		"version": func(q *store.Request) { q.Version++ },
+		"digest":  func(q *store.Request) { q.Digest[5]++ },
+		"purpose": func(q *store.Request) { q.Purpose[5]++ },
+		"receipt": func(q *store.Request) { q.ReceiptID = "r2" },
+		"time":    func(q *store.Request) { q.DecidedAt = at(9) },
+	} {
+		other := q
+		touch(&other)
+		if err := change(other); !isDecided(err) {
+			t.Errorf("decided request, %s changed: error %v, want %v", name, err, store.ErrDecided)
+		}
+	}
+	same(t, mustGet(t, s, getRequest(q)), q)
+	q.RedeemedAt = at(10)
+	must(t, change(q))
+	must(t, change(q)) // the same again changes nothing
+	again := q
+	again.RedeemedAt = at(11)
+	wantErr(t, change(again), store.ErrDecided)
+	again.RedeemedAt = time.Time{}
+	wantErr(t, change(again), store.ErrDecided)
+	same(t, mustGet(t, s, getRequest(q)), q)
+	wantErr(t, change(request(5)), store.ErrNotFound)
+}
+
+func getIntent(id liuma.CardID) func(store.Reader) (store.Intent, error) {
+	return func(r store.Reader) (store.Intent, error) { return r.Intent(id) }
+}
+
+func intents(t *testing.T, open Open) {
+	s, _ := open(t)
+	one, three := intent(1), intent(3)
+	two := store.Intent{Card: cardID(2)}
+	mustUpdate(t, s, func(tx store.Tx) error {
+		for _, i := range []store.Intent{three, one, two} {
+			if err := tx.InsertIntent(i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	same(t, mustGet(t, s, getIntent(one.Card)), one)
+	same(t, mustGet(t, s, getIntent(two.Card)), two)
+	page := func(after liuma.CardID, limit int) []store.Intent {
+		return mustGet(t, s, func(r store.Reader) ([]store.Intent, error) { return r.Intents(after, limit) })
+	}
+	same(t, page(liuma.CardID{}, 10), []store.Intent{one, two, three})
+	same(t, page(one.Card, 1), []store.Intent{two})
+	same(t, page(three.Card, 10), nil)
+
+	one.State, one.Verifier, one.Owner, one.Lease = store.IntentCommitting, liuma.Verifier{1}, "p2", at(60)
+	one.MAC, one.From, one.Version, one.KeySet = vault.MAC{9}, 5, 6, 7
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.UpdateIntent(one) })
+	same(t, mustGet(t, s, getIntent(one.Card)), one)
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteIntent(one.Card) })
+	_, err := get(t, s, getIntent(one.Card))
+	wantErr(t, err, store.ErrNotFound)
+	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.DeleteIntent(one.Card) }), store.ErrNotFound)
+	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.UpdateIntent(one) }), store.ErrNotFound)
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.InsertIntent(one) }) // ended, so another may open
+}
+
+func persons(t *testing.T, open Open) {
+	s, _ := open(t)
+	p := store.Person{Holder: index("holder", 1), CardNo: index("no", 1), Sealed: []byte("sealed"), Region: "33",
+		Physical: liuma.PhysicalNormal, ReplacedBy: index("no", 9), UpdatedAt: at(1)}
+	bare := store.Person{Holder: index("holder", 2)}
+	upsert := func(p store.Person) error {
+		return update(t, s, func(tx store.Tx) error { return tx.UpsertPerson(p) })
+	}
+	byHolder := func(r store.Reader) (store.Person, error) { return r.Person(p.Holder) }
+	byNo := func(no vault.Index) func(store.Reader) (store.Person, error) {
+		return func(r store.Reader) (store.Person, error) { return r.PersonByCardNo(no) }
+	}
+	must(t, upsert(p))
+	must(t, upsert(bare))
+	must(t, upsert(store.Person{Holder: index("holder", 3)})) // a second one without a card number
+	same(t, mustGet(t, s, byHolder), p)
+	same(t, mustGet(t, s, byNo(p.CardNo)), p)
+	same(t, mustGet(t, s, func(r store.Reader) (store.Person, error) { return r.Person(bare.Holder) }), bare)
+	_, err := get(t, s, byNo(vault.Index{}))
+	wantErr(t, err, store.ErrNotFound)
+	if n := mustGet(t, s, store.Reader.CountPersons); n != 3 {
+		t.Errorf("%d persons, want 3", n)
+	}
+	old := p.CardNo
+	p.CardNo, p.Sealed, p.Region, p.Physical = index("no", 2), []byte("new"), "3305", liuma.PhysicalCancelled
+	p.ReplacedBy, p.UpdatedAt = vault.Index{}, at(2)
+	must(t, upsert(p))
+	same(t, mustGet(t, s, byHolder), p)
+	_, err = get(t, s, byNo(old))
+	wantErr(t, err, store.ErrNotFound)
+	bare.CardNo = p.CardNo
+	wantErr(t, upsert(bare), store.ErrExists)
+	bare.CardNo = old // free again
+	must(t, upsert(bare))
+}
+
+func clients(t *testing.T, open Open) {
+	s, _ := open(t)
+	c := store.Client{ID: "zj-hrss", Kind: store.ClientChannel, Name: liuma.Text{ZH: "浙里办", EN: "Zheliban"},
+		Keys: []byte(`{"keys":[]}`), Regions: []liuma.Region{"", "33", "3305"}, Actions: liuma.Actions(), At: at(1)}
+	bare := store.Client{ID: "a"}
+	getClient := func(id string) func(store.Reader) (store.Client, error) {
+		return func(r store.Reader) (store.Client, error) { return r.Client(id) }
+	}
+	mustUpdate(t, s, func(tx store.Tx) error {
+		if err := tx.InsertClient(c); err != nil {
+			return err
+		}
+		return tx.InsertClient(bare)
+	})
+	same(t, mustGet(t, s, getClient(c.ID)), c)
+	same(t, mustGet(t, s, store.Reader.Clients), []store.Client{bare, c})
+	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.InsertClient(store.Client{ID: c.ID}) }), store.ErrExists)
+
+	c.Kind, c.Name, c.Keys, c.Regions = store.ClientProvider, liuma.Text{ZH: "公安"}, []byte("{}"), []liuma.Region{""}
+	c.Actions, c.StandIn, c.Stopped, c.At = nil, true, true, at(2)
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.UpdateClient(c) })
+	same(t, mustGet(t, s, getClient(c.ID)), c)
+	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.UpdateClient(store.Client{ID: "b"}) }), store.ErrNotFound)
+}
+
+func evidence(t *testing.T, open Open) {
+	s, _ := open(t)
+	used := func(provider string, i int) bool {
+		return mustGet(t, s, func(r store.Reader) (bool, error) { return r.EvidenceUsed(provider, index("jti", i)) })
+	}
+	insert := func(provider string, i, until int) error {
+		return update(t, s, func(tx store.Tx) error {
+			return tx.InsertEvidence(provider, index("jti", i), at(until))
+		})
+	}
+	must(t, insert("p", 1, 10))
+	must(t, insert("p", 2, 20))
+	must(t, insert("q", 1, 30)) // another provider's number is another evidence
+	wantErr(t, insert("p", 1, 99), store.ErrExists)
+	if !used("p", 1) || used("p", 3) || used("q", 2) {
+		t.Error("used evidence is not told from unused")
+	}
+	prune := func(now int) (n int64) {
+		mustUpdate(t, s, func(tx store.Tx) (err error) {
+			n, err = tx.PruneEvidence(at(now))
+			return err
+		})
+		return n
+	}
+	if n := prune(10); n != 0 || !used("p", 1) {
+		t.Errorf("pruned %d rows that may still pass", n)
+	}
+	if n := prune(21); n != 2 || used("p", 1) || used("p", 2) || !used("q", 1) {
+		t.Errorf("pruned %d rows, want the two that are past", n)
+	}
+}
+
+func sealKeys(t *testing.T, open Open) {
+	s, reopen := open(t)
+	key := func(id string, made int) store.SealKey {
+		return store.SealKey{ID: id, Public: []byte{4, 1}, Sealed: []byte{0, 9}, MadeAt: at(made),
+			RetireAt: at(made + 10), GoneAt: at(made + 20)}
+	}
+	a, b, c := key("a", 2), key("b", 3), key("c", 1)
+	mustUpdate(t, s, func(tx store.Tx) error {
+		for _, k := range []store.SealKey{a, b, c} {
+			if err := tx.InsertSealKey(k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	same(t, mustGet(t, s, store.Reader.SealKeys), []store.SealKey{b, a, c})
+	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.InsertSealKey(key("a", 9)) }), store.ErrExists)
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteSealKey("a") })
+	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.DeleteSealKey("a") }), store.ErrNotFound)
+	same(t, mustGet(t, reopen(), store.Reader.SealKeys), []store.SealKey{b, c})
+}
+
+func keepersSeen(t *testing.T, open Open) {
+	s, _ := open(t)
+	save := func(seen map[string]uint64) error {
+		return update(t, s, func(tx store.Tx) error { return tx.SaveKeepersSeen(seen) })
+	}
+	same(t, mustGet(t, s, store.Reader.KeepersSeen), nil)
+	must(t, save(map[string]uint64{"k1": 5, "k2": 1 << 62}))
+	must(t, save(map[string]uint64{"k1": 4, "k3": 1}))
+	same(t, mustGet(t, s, store.Reader.KeepersSeen), map[string]uint64{"k1": 5, "k2": 1 << 62, "k3": 1})
+	must(t, save(map[string]uint64{"k1": 6}))
+	same(t, mustGet(t, s, store.Reader.KeepersSeen), map[string]uint64{"k1": 6, "k2": 1 << 62, "k3": 1})
+	if save(map[string]uint64{"k1": 1 << 63}) == nil {
+		t.Error("a sequence that cannot be compared was kept")
+	}
+}
+
+// empty asks an empty store for everything.
+func empty(t *testing.T, open Open) {
+	s, _ := open(t)
+	err := s.View(t.Context(), func(r store.Reader) error {
+		_, card := r.Card(cardID(1))
+		_, byHolder := r.CardByHolder(index("holder", 1))
+		_, link := r.Link("a", cardID(1))
+		_, byHandle := r.LinkByHandle("a", "h")
+		_, request := r.Request("a", "b")
+		_, intent := r.Intent(cardID(1))
+		_, person := r.Person(index("holder", 1))
+		_, byNo := r.PersonByCardNo(index("no", 1))
+		_, client := r.Client("a")
+		for i, err := range []error{card, byHolder, link, byHandle, request, intent, person, byNo, client} {
+			if err != store.ErrNotFound { //nolint:errorlint // exactly this
+				t.Errorf("look-up %d: %v, want %v", i, err, store.ErrNotFound)
+			}
+		}
+		cards, err1 := r.CountCards()
+		persons, err2 := r.CountPersons()
+		if cards != 0 || persons != 0 || err1 != nil || err2 != nil {
+			t.Errorf("counts %d, %d (%v, %v)", cards, persons, err1, err2)
+		}
+		return nil
+	})
+	must(t, err)
+	same(t, entries(t, s), nil)
+}
+
+// times checks what becomes of times that are not whole UTC milliseconds, and
+// of the one that a database could take for none.
+func times(t *testing.T, open Open) {
+	s, _ := open(t)
+	c := bareCard(1)
+	c.PINSetAt = at(1).Add(999 * time.Microsecond).In(time.FixedZone("CST", 8*3600))
+	c.FrozenAt = time.UnixMilli(0)
+	c.CreatedAt = time.Date(1949, 10, 1, 15, 0, 0, 0, time.UTC)
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.InsertCard(c) })
+	got := mustGet(t, s, getCard(c.ID))
+	if !got.PINSetAt.Equal(at(1)) || got.PINSetAt.Location() != time.UTC {
+		t.Errorf("time %v, want %v", got.PINSetAt, at(1))
+	}
+	if got.FrozenAt.IsZero() || got.FrozenAt.UnixMilli() != 0 {
+		t.Errorf("the first millisecond of 1970 came back as %v", got.FrozenAt)
+	}
+	same(t, got.CreatedAt, c.CreatedAt)
+	last := entries(t, s)
+	if e := last[len(last)-1]; e.Event != audit.CardEnrolled || !e.At.Equal(at(0)) {
+		t.Errorf("entry %+v", e)
+	}
+}
