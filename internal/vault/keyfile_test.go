@@ -1,0 +1,135 @@
+package vault
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestCreateMakesAPrivateFileOnce(t *testing.T) {
+	path := newFile(t)
+	info, err := os.Stat(path)
+	must(t, err)
+	if info.Mode().Perm() != 0o600 || info.Size() != int64(fileSize) {
+		t.Errorf("mode %v, %d bytes", info.Mode(), info.Size())
+	}
+	before, err := os.ReadFile(path)
+	must(t, err)
+	if err := Create(path); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("second Create: %v, want %v", err, fs.ErrExist)
+	}
+	after, err := os.ReadFile(path)
+	must(t, err)
+	if !bytes.Equal(before, after) {
+		t.Error("the second Create changed the file")
+	}
+	other, err := os.ReadFile(newFile(t))
+	must(t, err)
+	if bytes.Equal(before, other) {
+		t.Error("two key files are equal")
+	}
+}
+
+func TestCreateFollowsNoLink(t *testing.T) {
+	dir := t.TempDir()
+	link := filepath.Join(dir, "link")
+	must(t, os.Symlink(filepath.Join(dir, "elsewhere"), link))
+	if err := Create(link); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("Create through a link: %v", err)
+	}
+	if err := Create(filepath.Join(dir, "missing", "vault.key")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Create in a missing directory: %v", err)
+	}
+}
+
+func TestOpenRefusesModes(t *testing.T) {
+	path := newFile(t)
+	for _, mode := range []fs.FileMode{0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o644, 0o666, 0o777} {
+		must(t, os.Chmod(path, mode))
+		if _, err := Open(path); !errors.Is(err, ErrKeyFileMode) {
+			t.Errorf("mode %v: %v, want %v", mode, err, ErrKeyFileMode)
+		}
+	}
+	for _, mode := range []fs.FileMode{0o600, 0o400} {
+		must(t, os.Chmod(path, mode))
+		v, err := Open(path)
+		if err != nil {
+			t.Errorf("mode %v: %v", mode, err)
+			continue
+		}
+		must(t, v.Close())
+	}
+}
+
+func TestOpenRefusesOtherFiles(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Open(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing: %v", err)
+	}
+	if _, err := Open(dir); err == nil {
+		t.Error("opened a directory")
+	}
+	good, err := os.ReadFile(newFile(t))
+	must(t, err)
+	// withSum gives a body a checksum that fits, so that the check behind it
+	// is the one that refuses.
+	withSum := func(body []byte) []byte {
+		sum := sha256.Sum256(body)
+		return append(bytes.Clone(body), sum[:checksumSize]...)
+	}
+	version := bytes.Clone(good[:bodySize])
+	version[len(magic)] = 2
+	noScalar := bytes.Clone(good[:bodySize])
+	clear(noScalar[bodySize-scalarSize:])
+	bigScalar := bytes.Clone(good[:bodySize])
+	copy(bigScalar[bodySize-scalarSize:], bytes.Repeat([]byte{0xff}, scalarSize))
+	damaged := bytes.Clone(good)
+	damaged[len(magic)+5] ^= 1
+	for name, c := range map[string]struct {
+		content []byte
+		want    error // nil: any
+	}{
+		"empty":             {nil, ErrKeyFileFormat},
+		"short":             {good[:fileSize-1], ErrKeyFileFormat},
+		"half":              {good[:fileSize/2], ErrKeyFileFormat},
+		"long":              {append(bytes.Clone(good), 0), ErrKeyFileFormat},
+		"other magic":       {append([]byte("LIUMA-vault"), good[len(magic):]...), ErrKeyFileFormat},
+		"damaged":           {damaged, ErrKeyFileFormat},
+		"next version":      {withSum(version), ErrKeyFileVersion},
+		"scalar zero":       {withSum(noScalar), nil},
+		"scalar over order": {withSum(bigScalar), nil},
+	} {
+		path := filepath.Join(dir, "key")
+		must(t, os.WriteFile(path, c.content, 0o600))
+		if _, err := Open(path); err == nil || c.want != nil && !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+func FuzzParseKeyFile(f *testing.F) {
+	good, err := newKeyFile()
+	must(f, err)
+	f.Add(good)
+	f.Fuzz(func(t *testing.T, content []byte) {
+		raw, err := parseKeyFile(content)
+		if err != nil {
+			if raw != nil {
+				t.Error("keys beside an error")
+			}
+			return
+		}
+		sum := sha256.Sum256(content[:bodySize])
+		if len(content) != fileSize || !bytes.Equal(sum[:checksumSize], content[bodySize:]) ||
+			string(content[:len(magic)]) != magic || content[len(magic)] != fileVersion {
+			t.Error("accepted another format")
+		}
+		if !bytes.Equal(append(bytes.Clone(raw.root[:]), raw.scalar[:]...), content[len(magic)+1:bodySize]) {
+			t.Error("keys are not those of the file")
+		}
+	})
+}

@@ -1,0 +1,186 @@
+package vault
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"sync"
+	"testing"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/envelope"
+)
+
+type sealedPIN struct {
+	private  []byte // vault-sealed
+	envelope envelope.Envelope
+}
+
+// sealOne makes a seal key, puts a secret into an envelope and opens it once,
+// so that the key is in the cache.
+func sealOne(t testing.TB, v *Vault, secret string) (envelope.Binding, sealedPIN) {
+	t.Helper()
+	id, public, sealed, err := v.NewSealKey()
+	must(t, err)
+	b := envelope.Binding{
+		Channel: "zj-hrss", Action: liuma.ActionVerify, Role: liuma.RoleCurrent,
+		Subject: envelope.Subject{Card: "mzxw6ytboi2dknrxgezdgnbvgy3tqojq"}, BusinessNo: "b-1",
+		PurposeHash: envelope.PurposeHash("p"), SealKeyID: id, Challenge: "c",
+	}
+	e, err := envelope.Seal(public, b, []byte(secret))
+	must(t, err)
+	p, err := v.OpenPIN(id, sealed, b, e, true)
+	must(t, err)
+	p.Wipe()
+	return b, sealedPIN{private: sealed, envelope: e}
+}
+
+func TestSealKeyShape(t *testing.T) {
+	v := newTestVault(t)
+	id, public, sealed, err := v.NewSealKey()
+	must(t, err)
+	if !regexp.MustCompile(`^[A-Za-z0-9_-]{22}$`).MatchString(id) || len(public) != envelope.PublicSize {
+		t.Errorf("id %q, public %d bytes", id, len(public))
+	}
+	scalar, err := v.Unseal(SealKey, []byte(id), sealed)
+	must(t, err)
+	key, err := envelope.ParsePrivate(scalar)
+	must(t, err)
+	if !bytes.Equal(key.PublicKey().Bytes(), public) {
+		t.Error("the sealed key is not the other half of the public one")
+	}
+	if bytes.Contains(sealed, scalar) {
+		t.Error("the private key lies open")
+	}
+}
+
+func TestOpenPIN(t *testing.T) {
+	v := newTestVault(t)
+	for _, c := range []struct {
+		secret     string
+		passphrase bool
+		code       liuma.Code
+	}{
+		{"739146", false, ""},
+		{"739146", true, ""},
+		{"correct horse 电池", true, ""},
+		{"correct horse 电池", false, liuma.CodePINFormat},
+		{"12345", false, liuma.CodePINFormat},
+		{"1234567", false, liuma.CodePINFormat},
+		{"７３９１４６", false, liuma.CodePINFormat},
+	} {
+		id, public, sealed, err := v.NewSealKey()
+		must(t, err)
+		b := envelope.Binding{Channel: "zj-hrss", Role: liuma.RoleNew, SealKeyID: id}
+		e, err := envelope.Seal(public, b, []byte(c.secret))
+		must(t, err)
+		for range 2 { // the second time from the cache
+			p, err := v.OpenPIN(id, sealed, b, e, c.passphrase)
+			if c.code != "" {
+				wantCode(t, err, c.code)
+				continue
+			}
+			must(t, err)
+			must(t, p.Use(func(got []byte) error {
+				if string(got) != c.secret {
+					return fmt.Errorf("got another PIN for %q", c.secret)
+				}
+				return nil
+			}))
+			p.Wipe()
+		}
+	}
+}
+
+func TestOpenPINRefuses(t *testing.T) {
+	v := newTestVault(t)
+	b, s := sealOne(t, v, "739146")
+	id := b.SealKeyID
+
+	other := b
+	other.Role = liuma.RoleNew
+	_, err := v.OpenPIN(id, s.private, other, s.envelope, false)
+	wantCode(t, err, liuma.CodeEnvelopeInvalid)
+
+	_, err = v.OpenPIN("another", s.private, b, s.envelope, false)
+	wantCode(t, err, liuma.CodeEnvelopeInvalid)
+
+	renamed := s.envelope
+	renamed.SealKeyID = "another"
+	_, err = v.OpenPIN(id, s.private, b, renamed, false)
+	wantCode(t, err, liuma.CodeEnvelopeInvalid)
+
+	// Another seal key's envelope, relabelled.
+	_, o := sealOne(t, v, "295037")
+	o.envelope.SealKeyID = id
+	_, err = v.OpenPIN(id, s.private, b, o.envelope, false)
+	wantCode(t, err, liuma.CodeEnvelopeInvalid)
+
+	// A seal key that does not unseal for its id is our fault, not the sender's.
+	v.DropSealKey(id)
+	_, err = v.OpenPIN(id, o.private, b, s.envelope, false)
+	if !errors.Is(err, ErrUnseal) || liuma.CodeOf(err) != liuma.CodeInternal {
+		t.Errorf("error %v, want %v and no code", err, ErrUnseal)
+	}
+}
+
+func TestDropSealKeyForgets(t *testing.T) {
+	v := newTestVault(t)
+	b, s := sealOne(t, v, "739146")
+	// Cached: the sealed form is not looked at.
+	p, err := v.OpenPIN(b.SealKeyID, nil, b, s.envelope, false)
+	must(t, err)
+	p.Wipe()
+	v.DropSealKey(b.SealKeyID)
+	v.DropSealKey("never seen")
+	if _, err := v.OpenPIN(b.SealKeyID, nil, b, s.envelope, false); !errors.Is(err, ErrUnseal) {
+		t.Errorf("after DropSealKey: %v, want %v", err, ErrUnseal)
+	}
+}
+
+func TestSealKeyCacheIsBounded(t *testing.T) {
+	v := newTestVault(t)
+	first, _ := sealOne(t, v, "739146")
+	for range maxCachedSealKeys + 3 {
+		sealOne(t, v, "739146")
+	}
+	if n := len(v.pins.keys); n != maxCachedSealKeys || len(v.pins.order) != n {
+		t.Errorf("%d keys, %d in order; want %d", n, len(v.pins.order), maxCachedSealKeys)
+	}
+	if _, ok := v.pins.get(first.SealKeyID); ok {
+		t.Error("the oldest key is still there")
+	}
+}
+
+func TestOpenPINConcurrently(t *testing.T) {
+	v := newTestVault(t)
+	b, s := sealOne(t, v, "739146")
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for range 20 {
+				p, err := v.OpenPIN(b.SealKeyID, s.private, b, s.envelope, false)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				p.Wipe()
+				if i == 0 {
+					v.DropSealKey(b.SealKeyID)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func BenchmarkOpenPIN(b *testing.B) {
+	v := newTestVault(b)
+	binding, s := sealOne(b, v, "739146")
+	for b.Loop() {
+		p, err := v.OpenPIN(binding.SealKeyID, s.private, binding, s.envelope, false)
+		must(b, err)
+		p.Wipe()
+	}
+}
