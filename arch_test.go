@@ -1,0 +1,316 @@
+package liuma_test
+
+import (
+	"bufio"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/mod/modfile"
+)
+
+const module = "github.com/liuma-pin/liuma"
+
+// levels orders the rooms: a package may import only rooms of a lower level.
+// A new room must be given its place here.
+var levels = map[string]int{
+	"":                           0,
+	"internal/pin":               1,
+	"internal/pin/gencommon":     9,
+	"internal/split":             1,
+	"internal/audit":             1,
+	"internal/ledger":            1,
+	"internal/envelope":          1,
+	"web":                        1,
+	"internal/ledger/sqlite":     2,
+	"internal/ledger/ledgertest": 3,
+	"internal/vault":             2,
+	"internal/policy":            2,
+	"internal/store":             3,
+	"internal/keeper":            3,
+	"internal/store/sqlite":      4,
+	"internal/store/storetest":   4,
+	"internal/registry":          4,
+	"internal/evidence":          4,
+	"internal/authority":         5,
+	"client":                     5,
+	"internal/api":               6,
+	"internal/config":            6,
+	"internal/assembly":          7,
+	"internal/testenv":           8,
+	"internal/demo":              8,
+	"cmd/liuma":                  9,
+}
+
+type pkg struct {
+	dir   string // below the module, slash-separated
+	files map[string]*ast.File
+	tests map[string]*ast.File
+	fset  *token.FileSet
+}
+
+// parse reads every package of the module.
+func parse(t *testing.T) map[string]*pkg {
+	t.Helper()
+	pkgs := map[string]*pkg{}
+	fset := token.NewFileSet()
+	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "testdata" || d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".") && p != ".") {
+			return fs.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(p, ".go") {
+			return nil
+		}
+		f, err := parser.ParseFile(fset, p, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		dir := path.Dir(filepath.ToSlash(p))
+		if dir == "." {
+			dir = ""
+		}
+		if pkgs[dir] == nil {
+			pkgs[dir] = &pkg{dir: dir, files: map[string]*ast.File{}, tests: map[string]*ast.File{}, fset: fset}
+		}
+		if strings.HasSuffix(p, "_test.go") {
+			pkgs[dir].tests[p] = f
+		} else {
+			pkgs[dir].files[p] = f
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pkgs
+}
+
+func houseImports(f *ast.File) []string {
+	var in []string
+	for _, s := range f.Imports {
+		p := strings.Trim(s.Path.Value, `"`)
+		if p == module {
+			in = append(in, "")
+		} else if rest, ok := strings.CutPrefix(p, module+"/"); ok {
+			in = append(in, rest)
+		}
+	}
+	return in
+}
+
+func TestImportsPointDownward(t *testing.T) {
+	for dir, p := range parse(t) {
+		if len(p.files) == 0 || strings.HasPrefix(dir, "test/") {
+			continue
+		}
+		level, ok := levels[dir]
+		if !ok {
+			t.Errorf("package %q has no place in levels", dir)
+			continue
+		}
+		for name, f := range p.files {
+			for _, in := range houseImports(f) {
+				if below, ok := levels[in]; !ok || below >= level {
+					t.Errorf("%s imports %q, which is not below it", name, in)
+				}
+			}
+		}
+	}
+}
+
+// TestKeeperStaysSmall keeps whatever knows holders or channels out of the
+// keeper, directly and at one remove.
+func TestKeeperStaysSmall(t *testing.T) {
+	pkgs := parse(t)
+	allowed := []string{"", "internal/split", "internal/ledger", "internal/ledger/sqlite", "internal/keeper"}
+	for _, dir := range allowed {
+		for name, f := range pkgs[dir].files {
+			for _, in := range houseImports(f) {
+				if !slices.Contains(allowed, in) {
+					t.Errorf("%s imports %q into the keeper", name, in)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItGuarantees(t *testing.T) {
+	for dir, p := range parse(t) {
+		if len(p.files) == 0 {
+			continue
+		}
+		var doc string
+		for _, f := range p.files {
+			if f.Doc != nil && len(f.Doc.Text()) > len(doc) {
+				doc = f.Doc.Text()
+			}
+		}
+		base := path.Base(dir)
+		if len(doc) < 80 || !strings.HasPrefix(doc, "Package ") && !strings.HasPrefix(doc, "Command ") {
+			t.Errorf("package %q has no proper comment", dir)
+		}
+		for _, banned := range []string{"util", "utils", "common", "types", "manager", "impl", "helpers", "misc"} {
+			if base == banned {
+				t.Errorf("package %q is named after nothing", dir)
+			}
+		}
+	}
+}
+
+func TestSizes(t *testing.T) {
+	const maxFunc, maxFile = 65, 500
+	for _, p := range parse(t) {
+		for name, f := range p.files {
+			if lines := p.fset.Position(f.End()).Line; lines > maxFile {
+				t.Errorf("%s has %d lines, more than %d", name, lines, maxFile)
+			}
+			for _, d := range f.Decls {
+				fn, ok := d.(*ast.FuncDecl)
+				if !ok {
+					continue
+				}
+				if fn.Name.Name == "init" && fn.Recv == nil {
+					t.Errorf("%s has an init function", name)
+				}
+				if n := p.fset.Position(fn.End()).Line - p.fset.Position(fn.Pos()).Line + 1; n > maxFunc {
+					t.Errorf("%s: %s has %d lines, more than %d", name, fn.Name.Name, n, maxFunc)
+				}
+			}
+		}
+	}
+}
+
+// declared lists what a package declares: "Name" and "Type.Method".
+func declared(files map[string]*ast.File) map[string]bool {
+	names := map[string]bool{}
+	for _, f := range files {
+		for _, d := range f.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				name := d.Name.Name
+				if d.Recv != nil {
+					typ := d.Recv.List[0].Type
+					if star, ok := typ.(*ast.StarExpr); ok {
+						typ = star.X
+					}
+					name = fmt.Sprint(typ) + "." + name
+				}
+				names[name] = true
+			case *ast.GenDecl:
+				for _, s := range d.Specs {
+					switch s := s.(type) {
+					case *ast.TypeSpec:
+						names[s.Name.Name] = true
+					case *ast.ValueSpec:
+						for _, n := range s.Names {
+							names[n.Name] = true
+						}
+					}
+				}
+			}
+		}
+	}
+	return names
+}
+
+var codeSpan = regexp.MustCompile("`([^`]+)`")
+
+// TestInvariantsNameWhatExists reads docs/INVARIANTS.md: for each invariant a
+// row with the symbols that enforce it, the tests that try to break it, and
+// the mutants that show the tests failing.
+func TestInvariantsNameWhatExists(t *testing.T) {
+	f, err := os.Open("docs/INVARIANTS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	pkgs := parse(t)
+	seen := map[string]bool{}
+	for sc := bufio.NewScanner(f); sc.Scan(); {
+		cells := strings.Split(sc.Text(), "|")
+		if len(cells) < 6 || !strings.HasPrefix(strings.TrimSpace(cells[1]), "I-") {
+			continue
+		}
+		id := strings.TrimSpace(cells[1])
+		seen[id] = true
+		checkNames(t, id, "symbol", cells[3], func(dir, name string) bool {
+			return pkgs[dir] != nil && declared(pkgs[dir].files)[name]
+		})
+		checkNames(t, id, "test", cells[4], func(dir, name string) bool {
+			if pkgs[dir] == nil {
+				return false
+			}
+			return declared(pkgs[dir].tests)[name] || declared(pkgs[dir].files)[name]
+		})
+		for _, m := range codeSpan.FindAllStringSubmatch(cells[5], -1) {
+			if _, err := os.Stat(filepath.Join("test/mutants/patches", m[1])); err != nil {
+				t.Errorf("%s: mutant %s does not exist", id, m[1])
+			}
+		}
+	}
+	for n := 1; n <= 12; n++ {
+		if id := fmt.Sprintf("I-%d", n); !seen[id] {
+			t.Errorf("docs/INVARIANTS.md has no row for %s", id)
+		}
+	}
+}
+
+// checkNames checks names written as dir.Name, such as internal/ledger.Spent
+// or internal/ledger.Ledger.Spend.
+func checkNames(t *testing.T, id, what, cell string, exists func(dir, name string) bool) {
+	t.Helper()
+	found := codeSpan.FindAllStringSubmatch(cell, -1)
+	if len(found) == 0 {
+		t.Errorf("%s names no %s", id, what)
+	}
+	for _, m := range found {
+		slash := strings.LastIndex(m[1], "/")
+		dir, name, ok := strings.Cut(m[1][slash+1:], ".")
+		if !ok || !exists(m[1][:slash+1]+dir, name) {
+			t.Errorf("%s: %s %s does not exist", id, what, m[1])
+		}
+	}
+}
+
+// TestDependenciesAreJustified holds docs/DEPENDENCIES.md against go.mod.
+func TestDependenciesAreJustified(t *testing.T) {
+	b, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod, err := modfile.Parse("go.mod", b, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("docs/DEPENDENCIES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)`").FindAllStringSubmatch(string(doc), -1) {
+		rows[m[1]] = true
+	}
+	for _, r := range mod.Require {
+		if !r.Indirect && !rows[r.Mod.Path] {
+			t.Errorf("docs/DEPENDENCIES.md does not justify %s", r.Mod.Path)
+		}
+		if !r.Indirect {
+			delete(rows, r.Mod.Path)
+		}
+	}
+	for p := range rows {
+		t.Errorf("docs/DEPENDENCIES.md justifies %s, which go.mod does not require directly", p)
+	}
+}
