@@ -1,0 +1,45 @@
+// Countdown: <time data-until="RFC 3339" data-now="RFC 3339"> gets the time that
+// is left written behind it. The element's own text, the moment itself, stays:
+// it is what a page without script shows.
+import { isEnglish } from "./texts";
+
+/** The time left in words; empty when it is over. Rounded up, so it never promises too early. */
+export function left(milliseconds: number, english: boolean): string {
+  const seconds = Math.ceil(milliseconds / 1000);
+  if (seconds <= 0) return "";
+  if (seconds <= 60) return english ? `${seconds} s left` : `还有 ${seconds} 秒`;
+  const minutes = Math.ceil(seconds / 60);
+  const h = Math.floor(minutes / 60);
+  const m = minutes % 60;
+  if (english) return `${[h ? `${h} h` : "", m ? `${m} min` : ""].filter(Boolean).join(" ")} left`;
+  return `还有${h ? ` ${h} 小时` : ""}${m ? ` ${m} 分钟` : ""}`;
+}
+
+/** Starts every countdown of the page. */
+export function startCountdowns(root: Document): void {
+  root.querySelectorAll<HTMLElement>("time[data-until]").forEach((node) => start(root, node));
+}
+
+function start(root: Document, node: HTMLElement): void {
+  const until = Date.parse(node.dataset.until || "");
+  if (isNaN(until)) return;
+  // A phone's clock may be wrong by hours: count from the server's now.
+  const serverNow = Date.parse(node.dataset.now || "");
+  const skew = isNaN(serverNow) ? 0 : serverNow - Date.now();
+  const english = isEnglish(node.lang || root.documentElement.lang);
+  const words = root.createElement("span");
+  words.className = "left";
+  node.insertAdjacentElement("afterend", words);
+  node.insertAdjacentText("afterend", " ");
+  const tick = (): void => {
+    const remaining = until - (Date.now() + skew);
+    words.textContent = left(remaining, english);
+    if (remaining <= 0) {
+      root.querySelectorAll<HTMLElement>("[data-when-over]").forEach((n) => (n.hidden = false));
+      root.querySelectorAll<HTMLElement>("[data-until-over]").forEach((n) => (n.hidden = true));
+      return;
+    }
+    setTimeout(tick, remaining > 61000 ? Math.min(remaining % 60000 || 60000, 60000) : 1000);
+  };
+  tick();
+}

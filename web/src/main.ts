@@ -1,0 +1,100 @@
+// Main: finds what the server rendered and brings it to life. A page without
+// script, or without WebCrypto, keeps its own words or gets clear ones.
+import "./oldwebview";
+import { fromBase64URL } from "./bytes";
+import { startCountdowns } from "./countdown";
+import { button, hasMouse, make } from "./dom";
+import type { Mode, Role } from "./flow";
+import { Pad, type PadConfig } from "./pad";
+import { PassphrasePad } from "./passphrase";
+import { parseRules } from "./rules";
+import { canSeal, INFO, sealKey } from "./seal";
+import { texts, type Texts } from "./texts";
+
+const ROLES: Record<Mode, readonly Role[]> = { current: ["current"], new: ["new"], change: ["old", "new"] };
+
+interface Resettable {
+  reset(): void;
+}
+
+function start(): void {
+  startCountdowns(document);
+  guardPlainForms();
+  const notice = document.querySelector<HTMLElement>("[data-focus]");
+  const root = document.querySelector<HTMLElement>("[data-pad]");
+  const pad = root ? startPad(root) : null;
+  // On a phone nothing else takes the focus, so a screen reader starts at the
+  // refusal; on a computer the pad's field does, and it is described by it.
+  if (notice && !(pad && hasMouse())) notice.focus();
+  window.addEventListener("pagehide", () => pad && pad.reset());
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted && pad) pad.reset();
+  });
+}
+
+function startPad(root: HTMLElement): Resettable | null {
+  const t = texts(root.dataset.lang || document.documentElement.lang);
+  if (!canSeal()) {
+    explain(root, t.noCrypto, t.noCryptoNext, null);
+    return null;
+  }
+  let config: PadConfig;
+  try {
+    config = read(root, t);
+  } catch {
+    explain(root, t.broken, "", t);
+    return null;
+  }
+  return root.dataset.passphrase === "true" ? new PassphrasePad(config) : new Pad(config);
+}
+
+function read(root: HTMLElement, t: Texts): PadConfig {
+  const data = root.dataset;
+  const mode = data.mode as Mode;
+  const form = root.closest("form");
+  const roles = ROLES[mode];
+  if (!form || !roles || data.info !== INFO) throw new Error("pad: malformed");
+  const given: Record<Role, string | undefined> = { current: data.aadCurrent, old: data.aadOld, new: data.aadNew };
+  const aad: Partial<Record<Role, Uint8Array>> = {};
+  for (const role of roles) {
+    const text = given[role];
+    if (!text) throw new Error("pad: associated data missing");
+    aad[role] = fromBase64URL(text);
+  }
+  return {
+    root,
+    form,
+    mode,
+    key: sealKey(data.kid || "", data.key || ""),
+    aad,
+    rules: parseRules(data.rules),
+    resume: data.resume || "",
+    describedBy: data.describedby || "",
+    note: data.note ? ` ${data.note}` : "",
+    texts: t,
+  };
+}
+
+function explain(root: HTMLElement, what: string, next: string, reload: Texts | null): void {
+  const box = make("div", { class: "notice notice-refuse", role: "alert" }, make("p", { class: "notice-title" }, what));
+  if (next) box.appendChild(make("p", {}, next));
+  root.textContent = "";
+  root.appendChild(box);
+  if (reload) root.appendChild(button(reload.reload, "btn btn-primary", () => location.reload()));
+  root.classList.add("pad-ready", "pad-none");
+}
+
+// A second press on any other form's button is dropped, too.
+function guardPlainForms(): void {
+  document.querySelectorAll<HTMLFormElement>("form[data-once]").forEach((form) => {
+    let sent = false;
+    form.addEventListener("submit", (event) => {
+      if (sent) event.preventDefault();
+      sent = true;
+    });
+    window.addEventListener("pageshow", () => (sent = false));
+  });
+}
+
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+else start();

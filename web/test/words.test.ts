@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { left } from "../src/countdown";
+import { canonical, fault } from "../src/passphrase";
+import { onlyDigits } from "../src/pad";
+import { texts } from "../src/texts";
+
+const minute = 60_000;
+const hour = 60 * minute;
+
+test("time left is rounded up, in both languages", () => {
+  assert.equal(left(12 * hour + 27.5 * minute, false), "还有 12 小时 28 分钟");
+  assert.equal(left(12 * hour + 27.5 * minute, true), "12 h 28 min left");
+  assert.equal(left(24 * hour, false), "还有 24 小时");
+  assert.equal(left(61_000, false), "还有 2 分钟");
+  assert.equal(left(59_001, false), "还有 60 秒");
+  assert.equal(left(1, true), "1 s left");
+  assert.equal(left(0, false), "");
+  assert.equal(left(-5, true), "");
+});
+
+test("digits are found in what is pasted", () => {
+  assert.equal(onlyDigits("90 73-52"), "907352");
+  assert.equal(onlyDigits("９０７３５２"), "907352");
+  assert.equal(onlyDigits("密码：abc"), "");
+});
+
+test("a passphrase is six digits or 8 to 64 characters", () => {
+  const faults: [string, ReturnType<typeof fault>][] = [
+    ["", "fill"], ["907352", null], ["90735", "length"], ["9073521", "length"], ["abcdefg", "length"],
+    ["abcdefgh", null], ["八个汉字也是密码", null], ["😀".repeat(63), null], ["x".repeat(64), null],
+    ["x".repeat(65), "length"], ["😀".repeat(64), "tooLong"],
+  ];
+  for (const [text, want] of faults) assert.equal(fault(text), want, text);
+});
+
+test("one spelling per passphrase", () => {
+  assert.equal(canonical("９０７３５２"), "907352");
+  assert.equal(canonical("cafe\u0301 au lait"), "caf\u00e9 au lait");
+});
+
+// Every leaf of one language has its counterpart, and none is empty.
+test("the two languages say the same things", () => {
+  const shape = (value: unknown, path = ""): string[] => {
+    if (typeof value === "string") {
+      assert.notEqual(value.trim(), "", path);
+      return [path];
+    }
+    if (typeof value === "function") return [`${path}()`];
+    return Object.entries(value as object).flatMap(([key, inner]) => shape(inner, `${path}.${key}`));
+  };
+  assert.deepEqual(shape(texts("en")).sort(), shape(texts("zh-CN")).sort());
+  assert.match(texts("en-GB").label.current, /PIN/);
+  assert.match(texts(undefined).label.current, /密码/);
+});
