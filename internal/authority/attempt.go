@@ -41,10 +41,13 @@ type attempt struct {
 // the guess stays counted in the authority's tally, and in each keeper that
 // counted it (I-1). After conclude commits, the verdict can be asked for.
 func (a *Authority) attempt(ctx context.Context, at *attempt) (store.Request, error) {
-	if err := a.finishIntent(ctx, at.row.Card); err != nil {
-		return store.Request{}, err
-	}
 	decided, err := a.begin(ctx, at)
+	if errors.Is(err, errUnfinished) {
+		if err := a.finishIntent(ctx, at.row.Card); err != nil {
+			return store.Request{}, err
+		}
+		decided, err = a.begin(ctx, at)
+	}
 	if err != nil || decided {
 		return at.row, err
 	}
@@ -72,6 +75,9 @@ func (a *Authority) attempt(ctx context.Context, at *attempt) (store.Request, er
 	return at.row, nil
 }
 
+// errUnfinished says that a PIN was recorded and not carried through.
+var errUnfinished = errors.New("authority: the setting of a PIN is to be finished first")
+
 // begin takes the business number and counts the guess in the authority's own
 // tally, in one transaction, or decides at once what needs no keeper.
 func (a *Authority) begin(ctx context.Context, at *attempt) (decided bool, err error) {
@@ -82,6 +88,14 @@ func (a *Authority) begin(ctx context.Context, at *attempt) (decided bool, err e
 		at.row.At = now
 		card, err := a.checkedCard(tx, at.row.Card)
 		if err != nil {
+			return audit.Entry{}, err
+		}
+		in, err := a.checkedIntent(tx, card.ID)
+		open := err == nil
+		switch {
+		case open && in.State == store.IntentCommitting:
+			return audit.Entry{}, errUnfinished
+		case !open && !errors.Is(err, store.ErrNotFound):
 			return audit.Entry{}, err
 		}
 		at.row.Version = card.Version
@@ -109,9 +123,8 @@ func (a *Authority) begin(ctx context.Context, at *attempt) (decided bool, err e
 		if err := tx.UpdateCard(card); err != nil {
 			return audit.Entry{}, err
 		}
-		_, open := tx.Intent(card.ID)
 		at.target = keeper.Target{Card: card.ID, Version: card.Version, KeySet: card.KeySet,
-			Verifier: card.Verifier, Unacknowledged: open == nil}
+			Verifier: card.Verifier, Unacknowledged: open}
 		return a.entry(at.caller.actor(), audit.AttemptBegun, card.ID, at.row.BusinessNo, "ok"), nil
 	})
 	return decided, err

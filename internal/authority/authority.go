@@ -14,6 +14,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -111,8 +112,9 @@ func wait(ctx context.Context, d time.Duration) {
 // Authority runs the ceremonies. It is safe for concurrent use.
 type Authority struct {
 	Config
-	slots *slots
-	seals *sealKeys
+	slots  *slots
+	seals  *sealKeys
+	judges *judges
 
 	seenMu sync.Mutex
 	seenAt time.Time         // guarded by seenMu: when seen was last handed to a transaction
@@ -126,7 +128,8 @@ func New(ctx context.Context, c Config) (*Authority, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	a := &Authority{Config: c, slots: newSlots(), seals: &sealKeys{}, seen: map[string]uint64{}}
+	a := &Authority{Config: c, slots: newSlots(), seals: &sealKeys{},
+		judges: &judges{made: map[pin.Rules]*pin.Judge{}}, seen: map[string]uint64{}}
 	if err := a.recoverIntents(ctx); err != nil {
 		return nil, fmt.Errorf("authority: recover: %w", err)
 	}

@@ -3,6 +3,7 @@ package authority
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/pin"
@@ -79,7 +80,7 @@ func (a *Authority) openChange(ctx context.Context, c Caller, q ChangeRequest, c
 	}
 	f, err := a.facts(card)
 	if err == nil {
-		err = judgePIN(p, chosen, f, &old)
+		err = a.judgePIN(p, chosen, f, &old)
 	}
 	if err != nil {
 		old.Wipe()
@@ -90,8 +91,8 @@ func (a *Authority) openChange(ctx context.Context, c Caller, q ChangeRequest, c
 }
 
 // judgePIN refuses a weak PIN by the first rule that it breaks.
-func judgePIN(p policy.Policy, chosen pin.PIN, f registry.Facts, current *pin.PIN) error {
-	judge, err := pin.NewJudge(p.PIN)
+func (a *Authority) judgePIN(p policy.Policy, chosen pin.PIN, f registry.Facts, current *pin.PIN) error {
+	judge, err := a.judges.of(p.PIN)
 	if err != nil {
 		return house(err)
 	}
@@ -100,4 +101,23 @@ func judgePIN(p policy.Policy, chosen pin.PIN, f registry.Facts, current *pin.PI
 		return nil
 	}
 	return &liuma.Error{Code: liuma.CodeWeakPIN, Field: "new_pin", Reason: string(found[0].Rule), Sentence: found[0].Sentence}
+}
+
+// judges keeps one judge per set of rules: making one reads whole lists.
+type judges struct {
+	mu   sync.Mutex
+	made map[pin.Rules]*pin.Judge // guarded by mu
+}
+
+func (j *judges) of(r pin.Rules) (*pin.Judge, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if made, ok := j.made[r]; ok {
+		return made, nil
+	}
+	made, err := pin.NewJudge(r)
+	if err == nil {
+		j.made[r] = made
+	}
+	return made, err
 }

@@ -116,7 +116,7 @@ func (a *Authority) openFirst(ctx context.Context, c Caller, q EnrollRequest, wh
 	if err != nil {
 		return pin.PIN{}, err
 	}
-	if err := judgePIN(p, chosen, who.facts, nil); err != nil {
+	if err := a.judgePIN(p, chosen, who.facts, nil); err != nil {
 		chosen.Wipe()
 		return pin.PIN{}, err
 	}

@@ -159,6 +159,9 @@ func (e *Env) populate() {
 	rows, err := csv.NewReader(bytes.NewReader(b.Bytes())).ReadAll()
 	e.must(err)
 	for _, r := range rows[1:] {
+		if r[5] != string(liuma.PhysicalNormal) {
+			continue // in the registry, but not among those that stories begin with
+		}
 		region, err := liuma.ParseRegion(r[4])
 		e.must(err)
 		e.People = append(e.People, registry.Facts{IDNumber: r[0], Name: r[1], Phone: r[2], CardNo: r[3], Region: region})
