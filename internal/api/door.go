@@ -125,6 +125,7 @@ func New(c Config) (*Door, error) {
 	if err := d.routes(hapi); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
+	openAnswers(d.spec)
 	var err error
 	if d.specJSON, d.specYAML, err = renderSpec(d.spec); err != nil {
 		return nil, fmt.Errorf("api: %w", err)

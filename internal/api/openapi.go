@@ -141,6 +141,16 @@ func pathParameters(path string) []*huma.Param {
 	return params
 }
 
+// openAnswers lets answers gain members later without breaking a client that
+// validates them; requests stay closed.
+func openAnswers(spec *huma.OpenAPI) {
+	for name, schema := range spec.Components.Schemas.Map() {
+		if strings.HasSuffix(name, "View") || name == "Problem" {
+			schema.AdditionalProperties = nil
+		}
+	}
+}
+
 // renderSpec writes the document once; it never changes afterwards.
 func renderSpec(spec *huma.OpenAPI) (asJSON, asYAML []byte, err error) {
 	compact, err := json.Marshal(spec)

@@ -1,0 +1,137 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// maxAnswer bounds what is read of an answer, in bytes.
+const maxAnswer = 1 << 20
+
+// Problem is a refusal by the authority (RFC 9457). Branch on Code; show Title,
+// Detail and NextStep to people, in either language. The codes are listed in
+// docs/API.md.
+type Problem struct {
+	Status     int        `json:"status"` // HTTP
+	Code       string     `json:"code"`
+	Reason     string     `json:"reason"` // finer code beneath Code, such as the PIN rule
+	Field      string     `json:"field"`  // member at fault, dotted
+	TitleZH    string     `json:"title_zh"`
+	TitleEN    string     `json:"title_en"`
+	DetailZH   string     `json:"detail_zh"`
+	DetailEN   string     `json:"detail_en"`
+	NextStepZH string     `json:"next_step_zh"`
+	NextStepEN string     `json:"next_step_en"`
+	BusinessNo string     `json:"business_no"`
+	Instance   string     `json:"instance"`   // names this occurrence
+	TriesLeft  *int       `json:"tries_left"` // nil where it may not be said
+	Until      *time.Time `json:"until"`      // when the refusal ends by itself
+	// Challenge, with evidence_required, is what evidence must be bound to.
+	Challenge string `json:"challenge"`
+	// RetryAfter is how long to wait before the same request may succeed;
+	// zero means that waiting does not help.
+	RetryAfter time.Duration `json:"-"`
+}
+
+func (p *Problem) Error() string {
+	s := "liuma: " + p.Code
+	if p.Reason != "" {
+		s += "/" + p.Reason
+	}
+	if p.Field != "" {
+		s += " (" + p.Field + ")"
+	}
+	return fmt.Sprintf("%s: %s %s [%s]", s, p.DetailEN, p.NextStepEN, p.Instance)
+}
+
+// CodeOf returns the code of the Problem in err's chain, or "".
+func CodeOf(err error) string {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p.Code
+	}
+	return ""
+}
+
+// NoAnswerError says that a request may have reached the authority and no
+// answer came back. What became of it is known by its business number.
+type NoAnswerError struct {
+	BusinessNo string // empty for a request without one
+	Err        error
+}
+
+func (e *NoAnswerError) Error() string {
+	if e.BusinessNo == "" {
+		return fmt.Sprintf("client: no answer: %v", e.Err)
+	}
+	return fmt.Sprintf("client: no answer to request %s; ask for it by its business number: %v", e.BusinessNo, e.Err)
+}
+
+func (e *NoAnswerError) Unwrap() error { return e.Err }
+
+// post sends one request, once.
+func (c *Client) post(ctx context.Context, path, businessNo string, body, answer any) error {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("client: request: %w", err)
+	}
+	return c.exchange(ctx, http.MethodPost, path, businessNo, raw, answer)
+}
+
+func (c *Client) get(ctx context.Context, path string, answer any) error {
+	return c.exchange(ctx, http.MethodGet, path, "", nil, answer)
+}
+
+func (c *Client) exchange(ctx context.Context, method, path, businessNo string, body []byte, answer any) error {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("client: request: %w", err)
+	}
+	token, err := c.bearer()
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Accept", "application/json, application/problem+json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return &NoAnswerError{BusinessNo: businessNo, Err: err}
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return &NoAnswerError{BusinessNo: businessNo, Err: err}
+	}
+	if resp.StatusCode != http.StatusOK {
+		return problemOf(resp, raw, businessNo)
+	}
+	if err := json.Unmarshal(raw, answer); err != nil {
+		return &NoAnswerError{BusinessNo: businessNo, Err: fmt.Errorf("answer: %w", err)}
+	}
+	return nil
+}
+
+// problemOf reads a problem document. Anything else did not come from the
+// authority, so nothing is known of the request.
+func problemOf(resp *http.Response, raw []byte, businessNo string) error {
+	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	p := &Problem{}
+	if err != nil || kind != "application/problem+json" || json.Unmarshal(raw, p) != nil || p.Code == "" {
+		return &NoAnswerError{BusinessNo: businessNo, Err: fmt.Errorf("status %d without a problem document", resp.StatusCode)}
+	}
+	p.Status = resp.StatusCode
+	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
+		p.RetryAfter = time.Duration(s) * time.Second
+	}
+	return p
+}

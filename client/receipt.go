@@ -1,0 +1,200 @@
+package client
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/liuma-pin/liuma/internal/envelope"
+)
+
+// Receipt is a signed right verdict, checked.
+type Receipt struct {
+	ID         string
+	Card       string // handle in this channel
+	BusinessNo string
+	Action     Action
+	ACR        string   // how sure, in the authority's words
+	AMR        []string // what was proved: "pin", and a method of evidence
+	IssuedAt   time.Time
+	Expires    time.Time
+}
+
+// Want is what a receipt must be about. Every member is required but Method:
+// a receipt that is good for something else is good for nothing here.
+type Want struct {
+	BusinessNo string
+	Card       string
+	Purpose    string // as shown to the holder
+	Action     Action
+	// Method is a method of evidence that must have come with the PIN, or
+	// empty.
+	Method string
+}
+
+// ErrReceipt is wrapped by every error about a receipt itself.
+var ErrReceipt = errors.New("client: receipt is not valid")
+
+const (
+	receiptType    = "liuma-receipt+jwt"
+	receiptLongest = 4096             // bytes
+	receiptAhead   = 30 * time.Second // the authority's clock may be ahead by this
+	keysFresh      = 10 * time.Minute // keys are fetched again after this
+	keysPause      = 30 * time.Second // and not more often than this for an unknown kid
+)
+
+// CheckReceipt checks a receipt without asking the authority about it: signed
+// by one of its receipt keys, issued to this channel, not past its end, and
+// about exactly what want says. The keys are fetched when there are none, and
+// again when they are old or the receipt names one that is unknown.
+//
+// It proves standing at issue. Where something of value is handed out,
+// [Client.Redeem] it as well, which asks whether anything has changed and lets
+// it pass once.
+func (c *Client) CheckReceipt(ctx context.Context, receipt string, want Want) (*Receipt, error) {
+	if want.BusinessNo == "" || want.Card == "" || want.Purpose == "" || want.Action == "" {
+		return nil, errors.New("client: CheckReceipt needs BusinessNo, Card, Purpose and Action")
+	}
+	if len(receipt) > receiptLongest {
+		return nil, fmt.Errorf("%w: too long", ErrReceipt)
+	}
+	jws, err := jose.ParseSignedCompact(receipt, []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil || len(jws.Signatures) != 1 {
+		return nil, fmt.Errorf("%w: not a compact JWS with ES256", ErrReceipt)
+	}
+	header := jws.Signatures[0].Protected
+	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); typ != receiptType {
+		return nil, fmt.Errorf("%w: wrong type", ErrReceipt)
+	}
+	key, err := c.receiptKey(ctx, header.KeyID)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := jws.Verify(key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: signature", ErrReceipt)
+	}
+	return c.readReceipt(payload, want)
+}
+
+type receiptClaims struct {
+	Issuer      string   `json:"iss"`
+	Audience    string   `json:"aud"`
+	Card        string   `json:"sub"`
+	ID          string   `json:"jti"`
+	IssuedAt    int64    `json:"iat"`
+	Expires     int64    `json:"exp"`
+	BusinessNo  string   `json:"business_no"`
+	Action      string   `json:"action"`
+	PurposeHash string   `json:"purpose_hash"`
+	ACR         string   `json:"acr"`
+	AMR         []string `json:"amr"`
+}
+
+// readReceipt checks the claims of a receipt whose signature is good.
+func (c *Client) readReceipt(payload []byte, want Want) (*Receipt, error) {
+	var got receiptClaims
+	if err := json.Unmarshal(payload, &got); err != nil {
+		return nil, fmt.Errorf("%w: claims", ErrReceipt)
+	}
+	now := c.now()
+	r := &Receipt{
+		ID: got.ID, Card: got.Card, BusinessNo: got.BusinessNo, Action: Action(got.Action), ACR: got.ACR, AMR: got.AMR,
+		IssuedAt: time.Unix(got.IssuedAt, 0).UTC(), Expires: time.Unix(got.Expires, 0).UTC(),
+	}
+	purpose := envelope.PurposeHash(want.Purpose)
+	wantHash := base64.RawURLEncoding.EncodeToString(purpose[:])
+	switch {
+	case got.Issuer != c.audience:
+		return nil, fmt.Errorf("%w: another issuer", ErrReceipt)
+	case got.Audience != c.id:
+		return nil, fmt.Errorf("%w: for another channel", ErrReceipt)
+	case got.ID == "" || got.IssuedAt <= 0 || !now.Before(r.Expires):
+		return nil, fmt.Errorf("%w: past its end", ErrReceipt)
+	case r.IssuedAt.After(now.Add(receiptAhead)):
+		return nil, fmt.Errorf("%w: issued in the future", ErrReceipt)
+	case got.BusinessNo != want.BusinessNo:
+		return nil, fmt.Errorf("%w: about another request", ErrReceipt)
+	case got.Card != want.Card:
+		return nil, fmt.Errorf("%w: about another card", ErrReceipt)
+	case r.Action != want.Action:
+		return nil, fmt.Errorf("%w: about another action", ErrReceipt)
+	case subtle.ConstantTimeCompare([]byte(got.PurposeHash), []byte(wantHash)) != 1:
+		return nil, fmt.Errorf("%w: about another purpose", ErrReceipt)
+	case !slices.Contains(got.AMR, "pin"):
+		return nil, fmt.Errorf("%w: no PIN was proved", ErrReceipt)
+	case want.Method != "" && !slices.Contains(got.AMR, want.Method):
+		return nil, fmt.Errorf("%w: without the evidence that is wanted", ErrReceipt)
+	}
+	return r, nil
+}
+
+// receiptKey finds a receipt key, fetching the set when it must.
+func (c *Client) receiptKey(ctx context.Context, kid string) (*ecdsa.PublicKey, error) {
+	c.keysMu.Lock()
+	defer c.keysMu.Unlock()
+	age := c.now().Sub(c.fetchedAt)
+	known := len(c.keys.Key(kid)) == 1
+	if c.fetchedAt.IsZero() || age > keysFresh || age < 0 || !known && age > keysPause {
+		set, err := c.fetchKeys(ctx)
+		if err != nil && !known {
+			return nil, err // what is known stays good while the authority is away
+		}
+		if err == nil {
+			c.keys, c.fetchedAt = set, c.now()
+		}
+	}
+	found := c.keys.Key(kid)
+	if kid == "" || len(found) != 1 {
+		return nil, fmt.Errorf("%w: signed with an unknown key", ErrReceipt)
+	}
+	public, ok := found[0].Key.(*ecdsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("%w: key is not for ES256", ErrReceipt)
+	}
+	return public, nil
+}
+
+// ReceiptKeys fetches the keys that receipts are checked with, and keeps them
+// for [Client.CheckReceipt].
+func (c *Client) ReceiptKeys(ctx context.Context) (jose.JSONWebKeySet, error) {
+	c.keysMu.Lock()
+	defer c.keysMu.Unlock()
+	set, err := c.fetchKeys(ctx)
+	if err != nil {
+		return jose.JSONWebKeySet{}, err
+	}
+	c.keys, c.fetchedAt = set, c.now()
+	return set, nil
+}
+
+func (c *Client) fetchKeys(ctx context.Context) (jose.JSONWebKeySet, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/.well-known/jwks.json", nil)
+	if err != nil {
+		return jose.JSONWebKeySet{}, fmt.Errorf("client: receipt keys: %w", err)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return jose.JSONWebKeySet{}, fmt.Errorf("client: receipt keys: %w", err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return jose.JSONWebKeySet{}, fmt.Errorf("client: receipt keys: status %d, %w", resp.StatusCode, errors.Join(err, errors.New("no key set")))
+	}
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal(raw, &set); err != nil || len(set.Keys) == 0 {
+		return jose.JSONWebKeySet{}, errors.New("client: receipt keys: not a key set")
+	}
+	return set, nil
+}

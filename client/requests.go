@@ -1,0 +1,223 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"time"
+)
+
+// Challenge is what envelopes and evidence are bound to, for five minutes, and
+// the key that the device seals to.
+type Challenge struct {
+	Value   string    `json:"challenge"`
+	Expires time.Time `json:"expires"`
+	SealKey SealKey   `json:"seal_key"`
+}
+
+// SealKey is the authority's current envelope key.
+type SealKey struct {
+	ID     string `json:"kid"`
+	Public string `json:"public"` // uncompressed P-256 point, base64url
+}
+
+// EnrollRequest asks for an electronic card with its first PIN. Subject has
+// IDNumber, Name and Phone.
+type EnrollRequest struct {
+	BusinessNo string   `json:"business_no"` // the channel's own, used once
+	Subject    Subject  `json:"subject"`
+	Region     string   `json:"region,omitempty"` // GB/T 2260; empty: the nation
+	Purpose    string   `json:"purpose"`          // as shown to the holder, 1 to 60 characters
+	Challenge  string   `json:"challenge"`
+	Evidence   string   `json:"evidence"` // JWT of a registered provider
+	NewPIN     Envelope `json:"new_pin"`
+}
+
+// LinkRequest asks for the holder's card in this channel. Subject has IDNumber
+// and Name.
+type LinkRequest struct {
+	BusinessNo string   `json:"business_no"`
+	Subject    Subject  `json:"subject"`
+	Region     string   `json:"region,omitempty"`
+	Purpose    string   `json:"purpose"`
+	Challenge  string   `json:"challenge"`
+	PIN        Envelope `json:"pin"`
+}
+
+// VerifyRequest asks whether a PIN is right. Subject has Card.
+type VerifyRequest struct {
+	BusinessNo string   `json:"business_no"`
+	Subject    Subject  `json:"subject"`
+	Region     string   `json:"region,omitempty"`
+	Purpose    string   `json:"purpose"`
+	Challenge  string   `json:"challenge"`
+	Evidence   string   `json:"evidence,omitempty"` // needed while the physical card is lost
+	PIN        Envelope `json:"pin"`
+}
+
+// ChangeRequest asks for a new PIN in place of the old. Subject has Card.
+type ChangeRequest struct {
+	BusinessNo string   `json:"business_no"`
+	Subject    Subject  `json:"subject"`
+	Region     string   `json:"region,omitempty"`
+	Purpose    string   `json:"purpose"`
+	Challenge  string   `json:"challenge"`
+	Evidence   string   `json:"evidence,omitempty"` // needed while the physical card is lost
+	OldPIN     Envelope `json:"old_pin"`
+	NewPIN     Envelope `json:"new_pin"`
+}
+
+// FreezeRequest stops the card in every channel; no channel can undo it.
+// Subject has Card.
+type FreezeRequest struct {
+	BusinessNo string  `json:"business_no"`
+	Subject    Subject `json:"subject"`
+	Region     string  `json:"region,omitempty"`
+}
+
+// PhysicalRequest is the registry's word on a physical card. Event is lost,
+// found, cancelled or replaced; the last has ReplacedBy, the new card number.
+type PhysicalRequest struct {
+	BusinessNo string `json:"business_no"`
+	IDNumber   string `json:"id_number"`
+	CardNo     string `json:"card_no"`
+	Event      string `json:"event"`
+	ReplacedBy string `json:"replaced_by,omitempty"`
+}
+
+// Verification is what became of a request.
+type Verification struct {
+	BusinessNo string `json:"business_no"`
+	Action     string `json:"action"`
+	// State is decided; pending (under way, ask again); or undecided
+	// (interrupted, and final).
+	State string `json:"state"`
+	// Verdict is right, wrong, locked, blocked, suspended or unavailable, or
+	// empty where nothing was attempted.
+	Verdict string `json:"verdict"`
+	// Code says why it is not a success; empty on success. The sentences
+	// explain it in both languages.
+	Code       string     `json:"code"`
+	TitleZH    string     `json:"title_zh"`
+	TitleEN    string     `json:"title_en"`
+	NextStepZH string     `json:"next_step_zh"`
+	NextStepEN string     `json:"next_step_en"`
+	Card       string     `json:"card"`       // handle of the card in this channel
+	TriesLeft  *int       `json:"tries_left"` // wrong PINs that remain before a lock
+	Until      *time.Time `json:"until"`      // when a lock ends by itself
+	At         time.Time  `json:"at"`
+	Receipt    string     `json:"receipt"` // of a right verdict, for 60 seconds
+	ReceiptEnd *time.Time `json:"receipt_expires"`
+	Redeemed   bool       `json:"redeemed"`
+}
+
+// Right reports whether the PIN was right. Everything else is no proof.
+func (v *Verification) Right() bool {
+	return v != nil && v.State == "decided" && v.Verdict == "right" && v.Code == ""
+}
+
+// Card is a linked card. Standing is active, suspended (physical card lost:
+// PIN and evidence together), frozen or cancelled (not at all).
+type Card struct {
+	Card       string     `json:"card"`
+	Standing   string     `json:"standing"`
+	PINSetAt   time.Time  `json:"pin_set_at"`
+	PINAgeDays int        `json:"pin_age_days"`
+	RemindAt   *time.Time `json:"remind_at"` // when to ask the holder for a new PIN
+	LinkedAt   time.Time  `json:"linked_at"`
+	Region     string     `json:"region"`
+	NameMasked string     `json:"name_masked"`
+}
+
+// PhysicalStatus answers a PhysicalRequest.
+type PhysicalStatus struct {
+	Physical string `json:"physical"` // normal, lost or cancelled
+	HasCard  bool   `json:"has_card"` // an electronic card exists
+	Standing string `json:"standing"` // of the electronic card, if there is one
+}
+
+// Challenge fetches a challenge and the current seal key.
+func (c *Client) Challenge(ctx context.Context) (Challenge, error) {
+	var out Challenge
+	err := c.post(ctx, "/v1/challenges", "", struct{}{}, &out)
+	return out, err
+}
+
+// Enroll applies for the card and sets its first PIN.
+func (c *Client) Enroll(ctx context.Context, r EnrollRequest) (*Verification, error) {
+	return c.ask(ctx, "/v1/cards", r.BusinessNo, r)
+}
+
+// Link brings the holder's card into this channel. Whatever the cause, a
+// refusal is the same Problem with code refused.
+func (c *Client) Link(ctx context.Context, r LinkRequest) (*Verification, error) {
+	return c.ask(ctx, "/v1/links", r.BusinessNo, r)
+}
+
+// Verify asks whether a PIN is right. A verdict other than right is an answer,
+// not an error: look at [Verification.Right].
+func (c *Client) Verify(ctx context.Context, r VerifyRequest) (*Verification, error) {
+	return c.ask(ctx, "/v1/verifications", r.BusinessNo, r)
+}
+
+// Change sets a new PIN if the old one is right.
+func (c *Client) Change(ctx context.Context, r ChangeRequest) (*Verification, error) {
+	return c.ask(ctx, "/v1/pin-changes", r.BusinessNo, r)
+}
+
+// Freeze stops the card in every channel.
+func (c *Client) Freeze(ctx context.Context, r FreezeRequest) (*Verification, error) {
+	return c.ask(ctx, "/v1/freezes", r.BusinessNo, r)
+}
+
+// Redeem uses a receipt up: once, and only if the card's standing and PIN are
+// what they were at the verdict.
+func (c *Client) Redeem(ctx context.Context, receipt string) (*Verification, error) {
+	return c.ask(ctx, "/v1/redemptions", "", struct {
+		Receipt string `json:"receipt"`
+	}{receipt})
+}
+
+// Verification asks what became of a request of any action. It is the way on
+// after a [NoAnswerError]; code not_found means that the authority never took
+// the request, so it may be sent again.
+func (c *Client) Verification(ctx context.Context, businessNo string) (*Verification, error) {
+	if businessNo == "" {
+		return nil, errors.New("client: no business number")
+	}
+	out := &Verification{}
+	if err := c.get(ctx, "/v1/verifications/"+url.PathEscape(businessNo), out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// Card asks for a linked card's standing.
+func (c *Client) Card(ctx context.Context, handle string) (*Card, error) {
+	if handle == "" {
+		return nil, errors.New("client: no card")
+	}
+	out := &Card{}
+	if err := c.get(ctx, "/v1/cards/"+url.PathEscape(handle), out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// PhysicalStatus reports what happened to a physical card. Only a registry's
+// client may.
+func (c *Client) PhysicalStatus(ctx context.Context, r PhysicalRequest) (*PhysicalStatus, error) {
+	out := &PhysicalStatus{}
+	if err := c.post(ctx, "/v1/physical-card-status", r.BusinessNo, r, out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *Client) ask(ctx context.Context, path, businessNo string, body any) (*Verification, error) {
+	out := &Verification{}
+	if err := c.post(ctx, path, businessNo, body, out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}

@@ -1,0 +1,113 @@
+package client
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/envelope"
+)
+
+// Action says what a PIN is sealed for.
+type Action string
+
+// The actions that carry a PIN.
+const (
+	Enroll Action = "enroll"
+	Link   Action = "link"
+	Verify Action = "verify"
+	Change Action = "change"
+)
+
+// Subject names the holder: by Card where the channel has a handle, else by
+// ID number and name (link), and phone (enroll). An envelope is bound to these
+// bytes, so the device and the request must have the very same. It prints
+// redacted.
+type Subject struct {
+	Card     string `json:"card,omitempty"`
+	IDNumber string `json:"id_number,omitempty"`
+	Name     string `json:"name,omitempty"`
+	Phone    string `json:"phone,omitempty"`
+}
+
+// Format prints a placeholder under every verb.
+func (Subject) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[subject]") }
+
+// LogValue logs the placeholder.
+func (Subject) LogValue() slog.Value { return slog.StringValue("[subject]") }
+
+// DeviceRequest is what a device needs to seal a PIN. The channel's server
+// fills it, keeps the same values for the request, and sends it to the device
+// as JSON.
+type DeviceRequest struct {
+	Channel    string    `json:"channel"` // the channel's registered id
+	Action     Action    `json:"action"`
+	Subject    Subject   `json:"subject"`
+	BusinessNo string    `json:"business_no"`
+	Purpose    string    `json:"purpose"` // as shown to the holder
+	Challenge  Challenge `json:"challenge"`
+}
+
+// Envelope is a sealed PIN, as requests carry it.
+type Envelope struct {
+	KID string `json:"kid"`
+	Enc string `json:"enc"`
+	CT  string `json:"ct"`
+}
+
+// SealPIN seals the one PIN of an enrollment (the new one), a link or a
+// verification (the current one). It neither keeps nor wipes pin; the caller
+// wipes it.
+func (d DeviceRequest) SealPIN(pin []byte) (Envelope, error) {
+	switch d.Action {
+	case Enroll:
+		return d.seal(liuma.RoleNew, pin)
+	case Link, Verify:
+		return d.seal(liuma.RoleCurrent, pin)
+	}
+	return Envelope{}, fmt.Errorf("client: action %q does not have one PIN", d.Action)
+}
+
+// SealChange seals the old and the new PIN of a change. It neither keeps nor
+// wipes them; the caller wipes both.
+func (d DeviceRequest) SealChange(old, fresh []byte) (oldPIN, newPIN Envelope, err error) {
+	if d.Action != Change {
+		return Envelope{}, Envelope{}, fmt.Errorf("client: action %q does not have two PINs", d.Action)
+	}
+	if oldPIN, err = d.seal(liuma.RoleOld, old); err != nil {
+		return Envelope{}, Envelope{}, err
+	}
+	if newPIN, err = d.seal(liuma.RoleNew, fresh); err != nil {
+		return Envelope{}, Envelope{}, err
+	}
+	return oldPIN, newPIN, nil
+}
+
+func (d DeviceRequest) seal(role liuma.Role, pin []byte) (Envelope, error) {
+	if d.Channel == "" || d.BusinessNo == "" || d.Purpose == "" || d.Challenge.Value == "" || d.Subject == (Subject{}) {
+		return Envelope{}, errors.New("client: device request is not filled in")
+	}
+	public, err := base64.RawURLEncoding.DecodeString(d.Challenge.SealKey.Public)
+	if err != nil {
+		return Envelope{}, errors.New("client: seal key is not base64url")
+	}
+	sealed, err := envelope.Seal(public, envelope.Binding{
+		Channel: liuma.ChannelID(d.Channel),
+		Action:  liuma.Action(d.Action),
+		Role:    role,
+		Subject: envelope.Subject{
+			Card: d.Subject.Card, IDNumber: d.Subject.IDNumber, Name: d.Subject.Name, Phone: d.Subject.Phone,
+		},
+		BusinessNo:  liuma.BusinessNo(d.BusinessNo),
+		PurposeHash: envelope.PurposeHash(d.Purpose),
+		SealKeyID:   d.Challenge.SealKey.ID,
+		Challenge:   d.Challenge.Value,
+	}, pin)
+	if err != nil {
+		return Envelope{}, fmt.Errorf("client: %w", err)
+	}
+	kid, enc, ct := sealed.Encode()
+	return Envelope{KID: kid, Enc: enc, CT: ct}, nil
+}
