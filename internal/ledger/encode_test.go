@@ -1,0 +1,101 @@
+package ledger_test
+
+import (
+	"bytes"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ledger"
+)
+
+func sampleRows() []ledger.Row {
+	full := ledger.Row{
+		Version: 7, KeySet: 3, Verifier: liuma.Verifier{1, 2, 3}, Mark: 1007,
+		Retired: start.Add(time.Hour),
+	}
+	for i := range 20 {
+		full.Tally.Spend(start.Add(time.Duration(i)*5*time.Hour), ledger.Lane(i%2))
+	}
+	cleared := full
+	cleared.Tally.Clear(20, false)
+	committed := cleared
+	committed.Tally.Reset()
+	committed.Retired = time.Time{}
+	return []ledger.Row{{}, {Mark: math.MaxUint32}, full, cleared, committed}
+}
+
+func TestRowEncoding(t *testing.T) {
+	for _, want := range sampleRows() {
+		data, err := ledger.AppendRow(nil, want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := ledger.ParseRow(want.Card, data)
+		if err != nil || got != want {
+			t.Errorf("%+v became %+v: %v", want, got, err)
+		}
+		for i := range data {
+			if _, err := ledger.ParseRow(want.Card, data[:i]); err == nil {
+				t.Errorf("%d of %d bytes were taken", i, len(data))
+			}
+		}
+		if _, err := ledger.ParseRow(want.Card, append(data, 0)); err == nil {
+			t.Error("a byte too many was taken")
+		}
+	}
+}
+
+// TestImpossibleRowsAreNotWritten: what could not be read back is not put on
+// disk either.
+func TestImpossibleRowsAreNotWritten(t *testing.T) {
+	spent := sampleRows()[2]
+	for name, change := range map[string]func(*ledger.Row){
+		"mark below version":       func(r *ledger.Row) { r.Mark = r.Version - 1 },
+		"version without verifier": func(r *ledger.Row) { r.Verifier = liuma.Verifier{} },
+		"verifier without version": func(r *ledger.Row) { r.Version = 0 },
+		"retired too fine":         func(r *ledger.Row) { r.Retired = start.Add(1) },
+		"cleared above spent":      func(r *ledger.Row) { r.Tally.Cleared[0] = r.Tally.Spent + 1 },
+		"failed above spent":       func(r *ledger.Row) { r.Tally.Failures[1] = 99 },
+		"kept above failed":        func(r *ledger.Row) { r.Tally.Failures[1] = 1 },
+		"kept negative":            func(r *ledger.Row) { r.Tally.Kept = -1 },
+		"kept too many":            func(r *ledger.Row) { r.Tally.Kept = 13 },
+		"kept and cleared":         func(r *ledger.Row) { r.Tally.Cleared[0] = r.Tally.Recent[0].S; r.Tally.Failures[0] = 6 },
+		"beyond kept":              func(r *ledger.Row) { r.Tally.Kept-- },
+		"numbers out of order":     func(r *ledger.Row) { r.Tally.Recent[0].S = r.Tally.Recent[2].S },
+		"times out of order":       func(r *ledger.Row) { r.Tally.Recent[0].At = start.Add(999 * time.Hour) },
+		"time too fine":            func(r *ledger.Row) { r.Tally.Recent[0].At = start.Add(1) },
+		"no such lane":             func(r *ledger.Row) { r.Tally.Recent[0].Lane = 2 },
+		"number above spent":       func(r *ledger.Row) { r.Tally.Recent[11].S = r.Tally.Spent + 1 },
+		"seven of one lane":        func(r *ledger.Row) { r.Tally.Recent[0].Lane = ledger.Known },
+	} {
+		r := spent
+		change(&r)
+		if _, err := ledger.AppendRow(nil, r); err == nil {
+			t.Errorf("%s: written", name)
+		}
+	}
+}
+
+// FuzzParseRow: what the decoder takes is valid and has one encoding, the one
+// that it came in.
+func FuzzParseRow(f *testing.F) {
+	for _, r := range sampleRows() {
+		data, err := ledger.AppendRow(nil, r)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := ledger.ParseRow(liuma.CardID{1}, data)
+		if err != nil {
+			return
+		}
+		again, err := ledger.AppendRow(nil, r)
+		if err != nil || !bytes.Equal(again, data) {
+			t.Fatalf("%x became %x: %v", data, again, err)
+		}
+	})
+}

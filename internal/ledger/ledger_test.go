@@ -1,0 +1,129 @@
+package ledger_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/ledger/ledgertest"
+)
+
+func TestOpenValidatesConfig(t *testing.T) {
+	backend, err := ledgertest.NewMemory().Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := ledger.Config{Keeper: "k1", Backend: backend, Limits: ledger.NationalLimits()}
+	for name, change := range map[string]func(*ledger.Config){
+		"no keeper":      func(c *ledger.Config) { c.Keeper = "" },
+		"no backend":     func(c *ledger.Config) { c.Backend = nil },
+		"no limits":      func(c *ledger.Config) { c.Limits = ledger.Limits{} },
+		"seven attempts": func(c *ledger.Config) { c.Limits.Attempts = 7 },
+		"negative wait":  func(c *ledger.Config) { c.SettleWait = -1 },
+		"negative batch": func(c *ledger.Config) { c.MaxBatch = -1 },
+		"negative cache": func(c *ledger.Config) { c.CacheRows = -1 },
+	} {
+		c := good
+		change(&c)
+		if _, err := ledger.Open(t.Context(), c); err == nil {
+			t.Errorf("%s: opened", name)
+		}
+	}
+	l, err := ledger.Open(t.Context(), good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestSettlementMessage fixes the bytes that are signed: other keepers and the
+// authority must agree on them.
+func TestSettlementMessage(t *testing.T) {
+	s := ledger.Settlement{
+		Keeper: "k1", Incarnation: [16]byte{0xaa}, Card: liuma.CardID{0xbb}, Version: 0x01020304, S: 5, Reopen: true,
+		Signature: [64]byte{0xff},
+	}
+	want := "0000000e" + hex.EncodeToString([]byte("liuma/1/settle")) +
+		"00000002" + "6b31" +
+		"00000010" + "aa" + strings.Repeat("00", 15) +
+		"00000010" + "bb" + strings.Repeat("00", 15) +
+		"00000004" + "01020304" +
+		"00000008" + "0000000000000005" +
+		"00000001" + "01"
+	if got := hex.EncodeToString(ledger.SettlementMessage(s)); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestCacheForgets: rows beyond the cache are read from the backend, and are
+// the same.
+func TestCacheForgets(t *testing.T) {
+	backend, err := ledgertest.NewMemory().Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := ledger.Open(t.Context(), ledger.Config{Keeper: "k1", Backend: backend, Limits: ledger.NationalLimits(), CacheRows: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	cards := make([]liuma.CardID, 20)
+	for round := range 5 {
+		for i := range cards {
+			if round == 0 {
+				cards[i] = liuma.NewCardID()
+			}
+			_, err := l.Propose(t.Context(), ledger.ProposeRequest{Card: cards[i], Version: liuma.Version(round + 1), Sender: time.Now()})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, card := range cards {
+		if row, err := l.Row(t.Context(), card); err != nil || row.Mark != 5 {
+			t.Errorf("row %+v: %v", row, err)
+		}
+	}
+}
+
+// TestStopIsLoggedOnce, with the keeper and the cause and nothing of a card.
+func TestStopIsLoggedOnce(t *testing.T) {
+	place := ledgertest.NewMemory()
+	backend, err := place.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fault := &ledgertest.Fault{Backend: backend}
+	fault.FailAt(1, false)
+	var logged bytes.Buffer
+	l, err := ledger.Open(t.Context(), ledger.Config{
+		Keeper: "k1", Backend: fault, Limits: ledger.NationalLimits(), Logger: slog.New(slog.NewTextHandler(&logged, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	card := liuma.NewCardID()
+	for range 3 {
+		_, err := l.Propose(t.Context(), ledger.ProposeRequest{Card: card, Version: 1, Sender: time.Now()})
+		if !errors.Is(err, ledger.ErrPoisoned) {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	lines := strings.Count(logged.String(), "\n")
+	if lines != 1 || !strings.Contains(logged.String(), "keeper=k1") || strings.Contains(logged.String(), card.String()) {
+		t.Errorf("logged %q", logged.String())
+	}
+}

@@ -1,0 +1,182 @@
+package ledgertest
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ledger"
+)
+
+func open(t testing.TB, p Place) ledger.Backend {
+	t.Helper()
+	b, err := p.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+// BackendKeepsItsContract tests a backend alone, without a ledger.
+func BackendKeepsItsContract(t *testing.T, place func(testing.TB) Place) {
+	t.Run("new", func(t *testing.T) { newBackend(t, place) })
+	t.Run("kept", func(t *testing.T) { keptAcrossOpens(t, place(t)) })
+	t.Run("atomic", func(t *testing.T) { applyIsAtomic(t, place(t)) })
+	t.Run("scan", func(t *testing.T) { scanIsOrdered(t, place(t)) })
+	t.Run("lease", func(t *testing.T) { leaseIsExclusive(t, place(t)) })
+}
+
+func newBackend(t *testing.T, place func(testing.TB) Place) {
+	var seen [2]ledger.Meta
+	for i := range seen {
+		b := open(t, place(t))
+		meta, err := b.Meta(t.Context())
+		if err != nil || meta.Sequence != 0 || !meta.Clock.IsZero() || meta.Incarnation == [16]byte{} {
+			t.Fatalf("new meta %+v: %v", meta, err)
+		}
+		seen[i] = meta
+		cards := []liuma.CardID{{9}, {1}}
+		rows, err := b.Load(t.Context(), cards)
+		want := []ledger.Row{{Card: cards[0]}, {Card: cards[1]}}
+		if err != nil || !slices.Equal(rows, want) {
+			t.Fatalf("unknown cards gave %+v: %v", rows, err)
+		}
+	}
+	if seen[0].Incarnation == seen[1].Incarnation {
+		t.Error("two ledgers have one incarnation")
+	}
+}
+
+// variety is rows of every kind.
+func variety() []ledger.Row {
+	now := NewClock().Now()
+	full := ledger.Row{Version: 3, KeySet: math.MaxUint32, Verifier: liuma.Verifier{7}, Mark: 9, Retired: now.Add(time.Millisecond)}
+	for i := range 40 {
+		full.Tally.Spend(now.Add(time.Duration(i)*time.Hour), ledger.Lane(i%3%2))
+	}
+	proposed := ledger.Row{Mark: math.MaxUint32}
+	rows := []ledger.Row{proposed, full, {}}
+	for i := range rows {
+		rows[i].Card = liuma.NewCardID()
+	}
+	return rows
+}
+
+func keptAcrossOpens(t *testing.T, p Place) {
+	b := open(t, p)
+	meta := ledger.Meta{Incarnation: [16]byte{1}, Sequence: math.MaxInt64, Clock: NewClock().Now()}
+	rows := variety()
+	if err := b.Apply(t.Context(), rows, ledger.Meta{Incarnation: [16]byte{2}}); err != nil {
+		t.Fatal(err)
+	}
+	rows[0].Mark, rows[2].Mark = rows[0].Mark-1, 5 // an upsert replaces the whole row
+	if err := b.Apply(t.Context(), rows, meta); err != nil {
+		t.Fatal(err)
+	}
+	check := func(b ledger.Backend) {
+		t.Helper()
+		cards := []liuma.CardID{rows[2].Card, {1}, rows[1].Card, rows[0].Card}
+		got, err := b.Load(t.Context(), cards)
+		want := []ledger.Row{rows[2], {Card: liuma.CardID{1}}, rows[1], rows[0]}
+		if err != nil || !slices.Equal(got, want) {
+			t.Fatalf("loaded %+v: %v", got, err)
+		}
+		if got, err := b.Meta(t.Context()); err != nil || got != meta {
+			t.Fatalf("meta %+v, want %+v: %v", got, meta, err)
+		}
+	}
+	check(b)
+	check(open(t, p.Crashed(t)))
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	check(open(t, p))
+}
+
+// applyIsAtomic: a row that cannot be written keeps the others out as well.
+func applyIsAtomic(t *testing.T, p Place) {
+	b := open(t, p)
+	before, err := b.Meta(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := variety()[1]
+	bad := ledger.Row{Card: liuma.NewCardID(), Version: 2, Mark: 1}
+	for _, rows := range [][]ledger.Row{{good, bad}, {bad, good}} {
+		if err := b.Apply(t.Context(), rows, ledger.Meta{Incarnation: [16]byte{9}, Sequence: 1}); err == nil {
+			t.Fatal("an impossible row was written")
+		}
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b = open(t, p)
+	got, err := b.Load(t.Context(), []liuma.CardID{good.Card})
+	if err != nil || got[0] != (ledger.Row{Card: good.Card}) {
+		t.Errorf("half a batch was kept: %+v, %v", got, err)
+	}
+	if after, err := b.Meta(t.Context()); err != nil || after != before {
+		t.Errorf("meta %+v, want %+v: %v", after, before, err)
+	}
+}
+
+func scanIsOrdered(t *testing.T, p Place) {
+	b := open(t, p)
+	rows := make([]ledger.Row, 1200)
+	for i := range rows {
+		rows[i] = ledger.Row{Card: liuma.NewCardID(), Mark: liuma.Version(i)}
+	}
+	if err := b.Apply(t.Context(), rows, ledger.Meta{Incarnation: [16]byte{1}}); err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(rows, func(x, y ledger.Row) int { return bytes.Compare(x.Card[:], y.Card[:]) })
+	var got []ledger.Row
+	collect := func(r ledger.Row) error {
+		got = append(got, r)
+		// A visitor may use the backend, also to write.
+		if len(got) == 1 {
+			return b.Apply(t.Context(), []ledger.Row{r}, ledger.Meta{Incarnation: [16]byte{1}, Sequence: 1})
+		}
+		return nil
+	}
+	if err := b.Scan(t.Context(), liuma.CardID{}, collect); err != nil || !slices.Equal(got, rows) {
+		t.Fatalf("scanned %d rows of %d, or out of order: %v", len(got), len(rows), err)
+	}
+	got = got[:0]
+	if err := b.Scan(t.Context(), rows[600].Card, collect); err != nil || !slices.Equal(got, rows[601:]) {
+		t.Fatalf("scanned %d rows after number 600: %v", len(got), err)
+	}
+	stop := errors.New("enough")
+	if err := b.Scan(t.Context(), liuma.CardID{}, func(ledger.Row) error { return stop }); !errors.Is(err, stop) {
+		t.Fatalf("visitor's error became %v", err)
+	}
+}
+
+func leaseIsExclusive(t *testing.T, p Place) {
+	b := open(t, p)
+	for range 3 {
+		if second, err := p.Open(t.Context()); !errors.Is(err, ledger.ErrLeased) {
+			t.Fatalf("second opener got %v, %v", second, err)
+		}
+	}
+	if _, err := b.Meta(t.Context()); err != nil {
+		t.Fatalf("the first opener lost the ledger: %v", err)
+	}
+	for range 2 {
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := b.Meta(t.Context()); err == nil {
+		t.Error("a closed backend answered")
+	}
+	if err := b.Apply(t.Context(), nil, ledger.Meta{}); err == nil {
+		t.Error("a closed backend wrote")
+	}
+	open(t, p)
+}

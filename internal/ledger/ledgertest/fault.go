@@ -1,0 +1,109 @@
+package ledgertest
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ledger"
+)
+
+// ErrInjected is what a Fault fails with.
+var ErrInjected = errors.New("ledgertest: injected fault")
+
+// Fault is a Backend that fails, or waits, where a test says so. Calls of Load
+// and Apply are numbered together from 1.
+type Fault struct {
+	ledger.Backend
+
+	mu      sync.Mutex
+	calls   int           // mu
+	applied int           // mu; Apply calls that the backend made durable
+	failAt  int           // mu; 0: never
+	late    bool          // mu; fail after the call was done, not before
+	gate    chan struct{} // mu; Apply waits until it is closed
+	entered chan struct{} // mu; closed when an Apply waits at the gate
+}
+
+// FailAt makes call number n fail: before the backend is asked or, when late,
+// after it has done it durably.
+func (f *Fault) FailAt(n int, late bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failAt, f.late = n, late
+}
+
+// Hold makes every Apply wait until release is called; entered is closed when
+// the first one waits.
+func (f *Fault) Hold() (entered <-chan struct{}, release func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gate, f.entered = make(chan struct{}), make(chan struct{})
+	gate := f.gate
+	return f.entered, sync.OnceFunc(func() { close(gate) })
+}
+
+// Calls is how many calls of Load and Apply there were, Applied how many times
+// something was made durable.
+func (f *Fault) Calls() (calls, applied int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.calls, f.applied
+}
+
+// next numbers a call and says how it is to fail.
+func (f *Fault) next() (early, late error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls++
+	switch {
+	case f.calls != f.failAt:
+		return nil, nil
+	case f.late:
+		return nil, ErrInjected
+	}
+	return ErrInjected, nil
+}
+
+// Load implements ledger.Backend.
+func (f *Fault) Load(ctx context.Context, cards []liuma.CardID) ([]ledger.Row, error) {
+	early, late := f.next()
+	if early != nil {
+		return nil, early
+	}
+	rows, err := f.Backend.Load(ctx, cards)
+	if late != nil {
+		return nil, late
+	}
+	return rows, err
+}
+
+// Apply implements ledger.Backend.
+func (f *Fault) Apply(ctx context.Context, rows []ledger.Row, meta ledger.Meta) error {
+	f.wait()
+	early, late := f.next()
+	if early != nil {
+		return early
+	}
+	if err := f.Backend.Apply(ctx, rows, meta); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	f.applied++
+	f.mu.Unlock()
+	return late
+}
+
+func (f *Fault) wait() {
+	f.mu.Lock()
+	gate, entered := f.gate, f.entered
+	f.entered = nil
+	f.mu.Unlock()
+	if entered != nil {
+		close(entered)
+	}
+	if gate != nil {
+		<-gate
+	}
+}

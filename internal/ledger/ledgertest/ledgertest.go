@@ -1,0 +1,234 @@
+// Package ledgertest is the conformance suite that every ledger.Backend must
+// pass, with the ledger's own rules run on top of it, and a backend in memory
+// for the tests of other rooms. It guarantees that a backend which passes loses
+// no counted guess and frees none, also across errors and crashes. It trusts
+// the Place under test to copy what a crash would leave.
+//
+// DESIGN section 4, "Ledger", "Locks", "Rollback and time".
+package ledgertest
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ledger"
+)
+
+// Place is where one ledger is stored.
+type Place interface {
+	// Open opens the backend, and creates it the first time. It returns
+	// ledger.ErrLeased while an earlier one is open.
+	Open(ctx context.Context) (ledger.Backend, error)
+	// Crashed returns what a crash at this moment would leave, while the
+	// backend is open and no Apply runs. The original is not touched.
+	Crashed(t testing.TB) Place
+}
+
+// Run runs the whole suite, each part on new places.
+func Run(t *testing.T, place func(testing.TB) Place) {
+	for _, part := range []struct {
+		name string
+		run  func(*testing.T, func(testing.TB) Place)
+	}{
+		{"Backend", BackendKeepsItsContract},
+		{"Rules", RulesHold},
+		{"Clock", ClockMayNotJump},
+		{"SpentOnlyAfterDurable", SpentOnlyAfterDurable},
+		{"FaultsNeverFreeAGuess", FaultsNeverFreeAGuess},
+		{"RefusalsWriteNothing", RefusalsWriteNothing},
+		{"OneBatchCountsACardTwice", OneBatchCountsACardTwice},
+		{"ThousandParallelGuesses", ThousandParallelGuesses},
+		{"SixtyHostileDays", SixtyHostileDays},
+		{"ProposeOncePerVersion", ProposeOncePerVersion},
+		{"CommitIsWholeAndOnce", CommitIsWholeAndOnce},
+		{"RetireIsReversible", RetireIsReversible},
+		{"OnlyProofsSettle", OnlyProofsSettle},
+		{"SettlementClearsNothingLater", SettlementClearsNothingLater},
+		{"SettlementsRideAlong", SettlementsRideAlong},
+		{"RolledBackStopsServing", RolledBackStopsServing},
+		{"MergeNeverFreesAGuess", MergeNeverFreesAGuess},
+		{"CloseDrains", CloseDrains},
+		{"CancelledCallersAreCounted", CancelledCallersAreCounted},
+		{"Histories", HistoriesAreLinearizable},
+	} {
+		t.Run(part.name, func(t *testing.T) { part.run(t, place) })
+	}
+}
+
+// Clock is a clock that tests set. It is safe for concurrent use.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time // mu
+}
+
+// NewClock starts a clock at a fixed time.
+func NewClock() *Clock { return &Clock{now: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)} }
+
+// Now reads the clock.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Move moves the clock by d, which may be negative.
+func (c *Clock) Move(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// holder is a card whose PIN has the key.
+type holder struct {
+	card    liuma.CardID
+	version liuma.Version
+	key     ed25519.PrivateKey
+}
+
+func newHolder(t testing.TB) *holder {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &holder{card: liuma.NewCardID(), version: 1, key: key}
+}
+
+func (h *holder) verifier() liuma.Verifier {
+	return liuma.Verifier(h.key.Public().(ed25519.PublicKey))
+}
+
+func (h *holder) commitment() ledger.Commitment {
+	return ledger.Commitment{Card: h.card, Version: h.version, KeySet: 1, Verifier: h.verifier()}
+}
+
+// rig is a ledger on a place, with a clock and a backend that can fail.
+type rig struct {
+	t      testing.TB
+	place  Place
+	clock  *Clock
+	fault  *Fault
+	ledger *ledger.Ledger
+}
+
+const keeperName = "k1"
+
+func newRig(t testing.TB, place Place) *rig {
+	t.Helper()
+	r := &rig{t: t, place: place, clock: NewClock()}
+	r.open()
+	t.Cleanup(func() { r.ledger.Close() }) // some tests poison it; errors are looked at where they matter
+	return r
+}
+
+func (r *rig) open() {
+	r.t.Helper()
+	backend, err := r.place.Open(r.t.Context())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.fault = &Fault{Backend: backend}
+	r.ledger, err = ledger.Open(r.t.Context(), ledger.Config{
+		Keeper: keeperName, Backend: r.fault, Limits: ledger.NationalLimits(), Now: r.clock.Now,
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// reopen closes the ledger and opens it again.
+func (r *rig) reopen() {
+	r.t.Helper()
+	if err := r.ledger.Close(); err != nil {
+		r.t.Fatal(err)
+	}
+	r.open()
+}
+
+// crash opens what a crash at this moment would leave.
+func (r *rig) crash() {
+	r.t.Helper()
+	copied := r.place.Crashed(r.t)
+	if err := r.ledger.Close(); err != nil {
+		r.t.Fatal(err)
+	}
+	r.place = copied
+	r.open()
+}
+
+func (r *rig) enroll() *holder {
+	r.t.Helper()
+	h := newHolder(r.t)
+	r.commit(h)
+	return h
+}
+
+func (r *rig) commit(h *holder) {
+	r.t.Helper()
+	if _, err := r.ledger.Commit(r.t.Context(), ledger.CommitRequest{Commitment: h.commitment(), Sender: r.clock.Now()}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) request(h *holder, lane ledger.Lane, reserve int) ledger.SpendRequest {
+	return ledger.SpendRequest{Card: h.card, Version: h.version, Lane: lane, Reserve: reserve, Sender: r.clock.Now()}
+}
+
+func (r *rig) try(h *holder, lane ledger.Lane, reserve int) (*ledger.Spent, error) {
+	return r.ledger.Spend(r.t.Context(), r.request(h, lane, reserve))
+}
+
+func (r *rig) spend(h *holder, lane ledger.Lane, reserve int) *ledger.Spent {
+	r.t.Helper()
+	s, err := r.try(h, lane, reserve)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return s
+}
+
+// proof is what the right PIN yields for spend number s.
+func (r *rig) proof(h *holder, s uint64, reopen bool) ledger.Settlement {
+	p := ledger.Settlement{
+		Keeper: keeperName, Incarnation: r.ledger.Meta().Incarnation, Card: h.card, Version: h.version, S: s, Reopen: reopen,
+	}
+	return sign(h, p)
+}
+
+func sign(h *holder, p ledger.Settlement) ledger.Settlement {
+	p.Signature = [64]byte(ed25519.Sign(h.key, ledger.SettlementMessage(p)))
+	return p
+}
+
+func (r *rig) settle(p ...ledger.Settlement) error {
+	return r.ledger.Settle(r.t.Context(), ledger.SettleRequest{Settlements: p, Sender: r.clock.Now()})
+}
+
+func (r *rig) row(h *holder) ledger.Row {
+	r.t.Helper()
+	row, err := r.ledger.Row(r.t.Context(), h.card)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return row
+}
+
+// refused returns the reason of a refusal, or an empty one.
+func refused(err error) ledger.Reason {
+	if r, ok := errors.AsType[*ledger.Refusal](err); ok {
+		return r.Reason
+	}
+	return ""
+}
+
+func (r *rig) wantRefused(err error, want ledger.Reason) {
+	r.t.Helper()
+	if refused(err) != want {
+		r.t.Fatalf("got %v, want refusal %q", err, want)
+	}
+}

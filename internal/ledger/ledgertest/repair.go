@@ -1,0 +1,164 @@
+package ledgertest
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/ledger"
+)
+
+// RolledBackStopsServing: an older copy of a ledger is found out by the first
+// sender who has seen more, stops, and serves again after repair under a new
+// incarnation, where older proofs are void.
+func RolledBackStopsServing(t *testing.T, place func(testing.TB) Place) {
+	r := newRig(t, place(t))
+	h := r.enroll()
+	own := r.spend(h, ledger.Stranger, 0)
+	proof := r.proof(h, own.S(), true)
+	backup := r.place.Crashed(t)
+	for range 3 {
+		r.spend(h, ledger.Stranger, 0)
+	}
+	ahead, seen := r.row(h), r.ledger.Meta().Sequence
+	if err := r.ledger.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.place = backup
+	r.open()
+	was := r.ledger.Meta()
+	req := r.request(h, ledger.Stranger, 0)
+	req.Seen = was.Sequence
+	if _, err := r.ledger.Spend(t.Context(), req); err != nil {
+		t.Fatalf("a sender who has seen no more: %v", err)
+	}
+	req.Seen = seen
+	for range 2 {
+		if _, err := r.ledger.Spend(t.Context(), req); !errors.Is(err, ledger.ErrRolledBack) {
+			t.Fatalf("a sender who has seen more: %v", err)
+		}
+		req.Seen = 0 // now nobody is served
+	}
+	if err := r.settle(proof); !errors.Is(err, ledger.ErrRolledBack) {
+		t.Errorf("settle: %v", err)
+	}
+	if err := r.ledger.Merge(t.Context(), []ledger.Row{ahead}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.try(h, ledger.Stranger, 0); !errors.Is(err, ledger.ErrRolledBack) {
+		t.Errorf("merged but not readmitted: %v", err)
+	}
+	meta, err := r.ledger.Readmit(t.Context(), seen)
+	if err != nil || meta.Sequence <= seen || meta.Incarnation == was.Incarnation || meta != r.ledger.Meta() {
+		t.Fatalf("readmitted as %+v: %v", meta, err)
+	}
+	r.crash()
+	if got := r.ledger.Meta(); got != meta {
+		t.Fatalf("meta %+v, want %+v", got, meta)
+	}
+	if err := r.settle(proof); !errors.Is(err, ledger.ErrSettlement) {
+		t.Errorf("a proof from before the repair: %v", err)
+	}
+	req.Seen = seen
+	if left := 6 - ahead.Tally.Failures[0]; left != 2 {
+		t.Fatalf("the test's own count is off: %d", left)
+	}
+	for range 2 {
+		if _, err := r.ledger.Spend(t.Context(), req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = r.ledger.Spend(t.Context(), req)
+	r.wantRefused(err, ledger.Locked)
+}
+
+// MergeNeverFreesAGuess: highest counts win, in both directions and lane by
+// lane.
+func MergeNeverFreesAGuess(t *testing.T, place func(testing.TB) Place) {
+	base := NewClock().Now()
+	h := newHolder(t)
+	row := func(version int, strangers, known int) ledger.Row {
+		c := h.commitment()
+		row := ledger.Row{Card: h.card, Version: c.Version, KeySet: 1, Verifier: c.Verifier, Mark: 1}
+		if version == 2 {
+			row.Version, row.Mark, row.Verifier[0] = 2, 7, row.Verifier[0]+1
+		}
+		for i := range strangers {
+			row.Tally.Spend(base.Add(time.Duration(i)*time.Second), ledger.Stranger)
+		}
+		for i := range known {
+			row.Tally.Spend(base.Add(time.Minute+time.Duration(i)*time.Second), ledger.Known)
+		}
+		return row
+	}
+	proved := row(1, 6, 1)
+	proved.Tally.Clear(7, true)
+	retired := row(1, 1, 1)
+	retired.Retired = base
+	rows := []ledger.Row{row(1, 0, 0), row(1, 5, 1), row(1, 1, 5), row(1, 12, 0), row(1, 3, 30), proved, retired, row(2, 1, 0), row(2, 0, 4)}
+	for i, a := range rows {
+		for j, b := range rows {
+			r := newRig(t, place(t))
+			for _, in := range []ledger.Row{a, b, b} {
+				if err := r.ledger.Merge(t.Context(), []ledger.Row{in}); err != nil {
+					t.Fatalf("%d with %d: %v", i, j, err)
+				}
+			}
+			got := r.row(h)
+			checkMerged(t, got, a, b)
+			r.reopen()
+			if r.row(h) != got {
+				t.Fatalf("%d with %d: not kept", i, j)
+			}
+			r.ledger.Close()
+		}
+	}
+	r := newRig(t, place(t))
+	odd := row(1, 0, 0)
+	odd.Verifier[3] ^= 1
+	if err := r.ledger.Merge(t.Context(), []ledger.Row{row(1, 2, 0), odd}); !errors.Is(err, ledger.ErrConflict) {
+		t.Errorf("two verifiers of one version: %v", err)
+	}
+	for _, bad := range []ledger.Row{{}, {Card: h.card, Version: 2}, {Card: h.card, Tally: ledger.Tally{Kept: -1}}} {
+		if err := r.ledger.Merge(t.Context(), []ledger.Row{bad}); !errors.Is(err, ledger.ErrRequest) {
+			t.Errorf("an impossible row: %v", err)
+		}
+	}
+}
+
+func checkMerged(t *testing.T, got, a, b ledger.Row) {
+	t.Helper()
+	newest := a
+	if b.Version > a.Version {
+		newest = b
+	}
+	if got.Version != newest.Version || got.Verifier != newest.Verifier || got.Mark != max(a.Mark, b.Mark) {
+		t.Errorf("merged %+v of %+v and %+v", got, a, b)
+	}
+	if got.Retired.IsZero() != (a.Retired.IsZero() && b.Retired.IsZero()) {
+		t.Errorf("retired %v", got.Retired)
+	}
+	l := ledger.NationalLimits()
+	for _, in := range []ledger.Row{a, b} {
+		if got.Tally.Spent < in.Tally.Spent {
+			t.Errorf("spent fell from %d to %d", in.Tally.Spent, got.Tally.Spent)
+		}
+		if in.Version < got.Version {
+			continue
+		}
+		for lane, n := range in.Tally.Failures {
+			if got.Tally.Failures[lane] < n {
+				t.Errorf("lane %d: failures fell from %d to %d", lane, n, got.Tally.Failures[lane])
+			}
+		}
+		now := NewClock().Now().Add(2 * time.Minute)
+		for _, reserve := range []int{0, 2} {
+			for _, lane := range []ledger.Lane{ledger.Stranger, ledger.Known} {
+				had, _ := in.Tally.Check(now, lane, reserve, l)
+				if has, _ := got.Tally.Check(now, lane, reserve, l); has > had {
+					t.Errorf("merging %+v and %+v freed guesses: %d, had %d", a.Tally, b.Tally, has, had)
+				}
+			}
+		}
+	}
+}
