@@ -64,7 +64,7 @@ type Party struct {
 	Kind    store.ClientKind
 	Name    liuma.Text
 	Key     jose.JSONWebKey
-	Regions []liuma.Region // of a channel; none: the nation
+	Regions []liuma.Region // of a channel; at least one, "" being the nation
 	Actions []liuma.Action // of a channel; at least one
 	StandIn bool           // a provider that proves nothing
 }
@@ -107,8 +107,8 @@ func (p Party) validate() error {
 	}
 	switch p.Kind {
 	case store.ClientChannel:
-		if len(p.Actions) == 0 {
-			return fmt.Errorf("%w: a channel needs at least one action", ErrParty)
+		if len(p.Actions) == 0 || len(p.Regions) == 0 {
+			return fmt.Errorf("%w: a channel needs at least one action and one region", ErrParty)
 		}
 	case store.ClientRegistry, store.ClientProvider:
 		if len(p.Actions) > 0 || len(p.Regions) > 0 {
