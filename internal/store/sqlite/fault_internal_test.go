@@ -49,7 +49,7 @@ func (s *tapped) QueryContext(ctx context.Context, args []driver.NamedValue) (dr
 	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
 }
 
-// tap replaces the writer's statement that begins with prefix. The writer must
+// tap replaces one of the writer's statements. The writer must
 // be idle; the next Update sees it.
 func tap(t *testing.T, s *Store, query string) *tapped {
 	t.Helper()
@@ -255,40 +255,82 @@ func TestRollbackFailureFailsClosed(t *testing.T) {
 	}
 }
 
-// TestUpdatesShareCommit queues Updates behind one that is running and counts
-// commits.
-func TestUpdatesShareCommit(t *testing.T) {
-	s, _ := openForFaults(t)
-	commit := tap(t, s, "COMMIT")
-	inside, release := make(chan struct{}), make(chan struct{})
+// holdWriter keeps the writer in the middle of an Update until release is
+// called, and then waits for what was queued behind it by behind.
+func holdWriter(t *testing.T, s *Store, behind int) (queue func(func() error), release func()) {
+	t.Helper()
+	inside, free := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		err := s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
-			close(inside)
-			<-release
-			return audit.Entry{At: time.Now(), Actor: "system", Event: audit.CardEnrolled, Outcome: "ok"}, nil
-		})
-		if err != nil {
-			t.Error(err)
-		}
-	})
-	<-inside
-	for i := range maxBatch {
+	queue = func(f func() error) {
 		wg.Go(func() {
-			if err := insertCards(t, s, i, i+1); err != nil {
+			if err := f(); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	for queued := 0; queued < maxBatch; runtime.Gosched() {
+	queue(func() error {
+		return s.Update(t.Context(), func(store.Tx) (audit.Entry, error) {
+			close(inside)
+			<-free
+			return audit.Entry{At: time.Now(), Actor: "system", Event: audit.KeeperAlarm, Outcome: "ok"}, nil
+		})
+	})
+	<-inside
+	return queue, func() {
+		waitQueued(s, behind)
+		close(free)
+		wg.Wait()
+	}
+}
+
+func waitQueued(s *Store, n int) {
+	for queued := 0; queued < n; runtime.Gosched() {
 		s.writer.mu.Lock()
 		queued = len(s.writer.queue)
 		s.writer.mu.Unlock()
 	}
-	close(release)
-	wg.Wait()
+}
+
+// TestUpdatesShareCommit queues Updates behind one that is running and counts
+// commits.
+func TestUpdatesShareCommit(t *testing.T) {
+	const n = 100
+	s, _ := openForFaults(t)
+	commit := tap(t, s, "COMMIT")
+	queue, release := holdWriter(t, s, n)
+	for i := range n {
+		queue(func() error { return insertCards(t, s, i, i+1) })
+	}
+	release()
 	if commit.runs != 2 {
-		t.Errorf("%d commits for 1 and then %d Updates, want 2", commit.runs, maxBatch)
+		t.Errorf("%d commits for 1 and then %d Updates, want 2", commit.runs, n)
+	}
+}
+
+// TestCloseFinishesQueued closes the store while Updates wait: they were taken
+// in, so they are kept and acknowledged.
+func TestCloseFinishesQueued(t *testing.T) {
+	const n = 10
+	s, path := openForFaults(t)
+	queue, release := holdWriter(t, s, n)
+	for i := range n {
+		queue(func() error { return insertCards(t, s, i, i+1) })
+	}
+	waitQueued(s, n)
+	queue(s.Close)
+	for closed := false; !closed; runtime.Gosched() {
+		s.writer.mu.Lock()
+		closed = s.writer.closed
+		s.writer.mu.Unlock()
+	}
+	release()
+	again, err := Open(t.Context(), path, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if cards, err := countCards(t, again); cards != n || err != nil {
+		t.Errorf("%d cards (%v), want %d", cards, err, n)
 	}
 }
 
