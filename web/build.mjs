@@ -55,7 +55,7 @@ function writeGallery(dir, manifest) {
 }
 
 async function tests() {
-  const names = readdirSync(join(here, "test")).filter((name) => name.endsWith(".test.ts"));
+  const names = readdirSync(join(here, "test")).filter((name) => name.endsWith(".ts"));
   const outdir = join(here, "test", "built");
   rmSync(outdir, { recursive: true, force: true });
   await esbuild.build({

@@ -1,84 +1,151 @@
-// Hints: which pattern would make the server refuse a new PIN. The names are
-// the server's rule codes. A hint must never refuse what the server accepts;
-// what needs personal facts (birthday, ID number, phone, card number) only the
-// server can know, and it remains the judge.
+// Hints: which pattern would make the server refuse a new PIN. The names and
+// meanings are those of the server's rules (internal/pin); a test compares the
+// two over all PINs there are. What needs personal facts (birthday, ID number,
+// phone, card number) or the long list of common PINs only the server knows,
+// and it remains the judge.
 
 export type Rule = "repeat" | "steps" | "pairs" | "triples" | "mirror" | "keypad" | "common";
 
 export const RULES: readonly Rule[] = ["repeat", "steps", "pairs", "triples", "mirror", "keypad", "common"];
 
-// Lines of the phone keypad, read in either direction; two lines make a PIN.
-const LINES = ["123", "456", "789", "147", "258", "369", "159", "357"];
+type Digits = ArrayLike<number>; // six values from 0 to 9
 
-// The most chosen PINs that no pattern above catches.
-const COMMON = new Set([
-  "520520", "521521", "131452", "520131", "521131", "147896", "142536", "102030",
-  "010203", "246810", "696969", "098765", "124578", "134679", "123451", "007007",
-]);
+// A few that people choose for their sound or their date, caught by no pattern.
+// Each is on the server's list; the list itself is too long for a page.
+const COMMON = ["131452", "098765", "124578", "134679", "123451", "007007", "147896", "142536"];
 
-/** The rules that six digits break, in a stable order. `digits` are 0 to 9. */
-export function broken(digits: ArrayLike<number>, enabled: readonly Rule[] = RULES): Rule[] {
-  if (digits.length !== 6) return [];
-  return enabled.filter((rule) => breaks(rule, digits));
+const CHECKS: Record<Rule, (d: Digits) => boolean> = {
+  repeat,
+  steps: (d) => digitSteps(d) || countsByTwos(d) || (runs(d, 0) && runs(d, 3)),
+  pairs: (d) => (eq(d, 0, 1) && eq(d, 2, 3) && eq(d, 4, 5)) || everyOther(d),
+  triples: (d) => (alike(d, 0) && alike(d, 3)) || (eq(d, 0, 3) && eq(d, 1, 4) && eq(d, 2, 5)),
+  mirror: (d) => eq(d, 0, 5) && eq(d, 1, 4) && eq(d, 2, 3),
+  keypad: (d) => path(d) || (line(d, 0) && line(d, 3)) || longLine(d) || corners(d),
+  common: (d) => COMMON.indexOf(Array.from(d).join("")) >= 0,
+};
+
+/** The rules that six digits break, in a stable order. */
+export function broken(digits: Digits, enabled: readonly Rule[] = RULES): Rule[] {
+  return digits.length === 6 ? enabled.filter((rule) => CHECKS[rule](digits)) : [];
 }
 
 /**
- * The first rule that the digits so far are heading for: every digit already
- * fits a pattern and some ending would complete it. Null while that is open.
+ * The first rule that the digits so far are heading for: they fit a pattern
+ * that some ending would complete. Null while that is open. Shapes on the
+ * keypad are left out: nearly any two neighbours could still become one.
  */
-export function heading(digits: ArrayLike<number>, enabled: readonly Rule[] = RULES): Rule | null {
-  if (digits.length === 4) return firstEnding(digits, enabled.filter((r) => r === "repeat" || r === "steps"));
-  if (digits.length === 5) return firstEnding(digits, enabled.filter((r) => r !== "keypad" && r !== "common"));
-  return null;
+export function heading(digits: Digits, enabled: readonly Rule[] = RULES): Rule | null {
+  const obvious = enabled.filter((rule) => rule === "repeat" || rule === "steps");
+  if (digits.length === 4 && (alike(digits, 0) || digitSteps(digits))) return ending(digits, obvious);
+  if (digits.length !== 5) return null;
+  return ending(digits, enabled.filter((rule) => rule !== "keypad" && rule !== "common"));
 }
 
-function firstEnding(digits: ArrayLike<number>, rules: readonly Rule[]): Rule | null {
+function ending(digits: Digits, rules: readonly Rule[]): Rule | null {
   const missing = 6 - digits.length;
   for (const rule of rules) {
     for (let tail = 0; tail < Math.pow(10, missing); tail++) {
       const whole = Array.from(digits);
-      for (let place = missing - 1; place >= 0; place--) {
-        whole.push(Math.floor(tail / Math.pow(10, place)) % 10);
-      }
-      if (breaks(rule, whole)) return rule;
+      if (missing === 2) whole.push(Math.floor(tail / 10));
+      whole.push(tail % 10);
+      if (CHECKS[rule](whole)) return rule;
     }
   }
   return null;
 }
 
-function breaks(rule: Rule, d: ArrayLike<number>): boolean {
-  const at = (i: number): number => d[i] as number;
-  const eq = (...pairs: [number, number][]): boolean => pairs.every(([i, j]) => at(i) === at(j));
-  switch (rule) {
-    case "repeat":
-      return eq([0, 1], [1, 2], [2, 3], [3, 4], [4, 5]);
-    case "steps":
-      return steps(d);
-    case "pairs":
-      return eq([0, 1], [2, 3], [4, 5]) || eq([0, 2], [2, 4], [1, 3], [3, 5]);
-    case "triples":
-      return eq([0, 1], [1, 2], [3, 4], [4, 5]) || eq([0, 3], [1, 4], [2, 5]);
-    case "mirror":
-      return eq([0, 5], [1, 4], [2, 3]);
-    case "keypad":
-      return isLine(at(0), at(1), at(2)) && isLine(at(3), at(4), at(5));
-    case "common":
-      return COMMON.has(Array.from(d).join(""));
-  }
+function at(d: Digits, i: number): number {
+  return d[i] as number;
 }
 
-// Up or down by one, nine and zero being neighbours.
-function steps(d: ArrayLike<number>): boolean {
-  const step = ((d[1] as number) - (d[0] as number) + 10) % 10;
-  if (step !== 1 && step !== 9) return false;
-  for (let i = 2; i < d.length; i++) {
-    if (((d[i] as number) - (d[i - 1] as number) + 10) % 10 !== step) return false;
+function eq(d: Digits, i: number, j: number): boolean {
+  return at(d, i) === at(d, j);
+}
+
+function alike(d: Digits, i: number): boolean {
+  return eq(d, i, i + 1) && eq(d, i, i + 2);
+}
+
+// The step from digit i to the next, 0 to 9, nine going on to zero.
+function step(d: Digits, i: number): number {
+  return (at(d, i + 1) - at(d, i) + 10) % 10;
+}
+
+// One digit four times in a row, or no more than two different digits.
+function repeat(d: Digits): boolean {
+  let longest = 1;
+  let run = 1;
+  const seen: number[] = [at(d, 0)];
+  for (let i = 1; i < d.length; i++) {
+    run = eq(d, i, i - 1) ? run + 1 : 1;
+    longest = Math.max(longest, run);
+    if (seen.indexOf(at(d, i)) < 0) seen.push(at(d, i));
+  }
+  return longest >= 4 || seen.length <= 2;
+}
+
+function digitSteps(d: Digits): boolean {
+  for (let i = 1; i < d.length - 1; i++) if (step(d, i) !== step(d, 0)) return false;
+  return step(d, 0) !== 0;
+}
+
+// Three numbers of two digits that count by 1, 10 or 11, up or down.
+function countsByTwos(d: Digits): boolean {
+  const two = (i: number): number => at(d, i) * 10 + at(d, i + 1);
+  const by = (two(2) - two(0) + 100) % 100;
+  return (two(4) - two(2) + 100) % 100 === by && [1, 10, 11, 99, 90, 89].indexOf(by) >= 0;
+}
+
+// Three digits that stay, rise or fall by one.
+function runs(d: Digits, i: number): boolean {
+  return step(d, i) === step(d, i + 1) && [0, 1, 9].indexOf(step(d, i)) >= 0;
+}
+
+function everyOther(d: Digits): boolean {
+  return eq(d, 0, 2) && eq(d, 2, 4) && eq(d, 1, 3) && eq(d, 3, 5);
+}
+
+// The way from one key of a telephone to the next: rows down, columns right.
+function move(d: Digits, i: number): [number, number] {
+  const row = (n: number): number => (n === 0 ? 3 : Math.floor((n - 1) / 3));
+  const column = (n: number): number => (n === 0 ? 1 : (n - 1) % 3);
+  const from = at(d, i);
+  const to = at(d, i + 1);
+  return [row(to) - row(from), column(to) - column(from)];
+}
+
+// Neighbours on the keypad, diagonals included.
+function touch(d: Digits, i: number): boolean {
+  const [down, right] = move(d, i);
+  return !eq(d, i, i + 1) && Math.abs(down) <= 1 && Math.abs(right) <= 1;
+}
+
+// From key to key, each directly above, below or beside the last.
+function path(d: Digits): boolean {
+  for (let i = 0; i < 5; i++) {
+    const [down, right] = move(d, i);
+    if (down * down + right * right !== 1) return false;
   }
   return true;
 }
 
-function isLine(a: number, b: number, c: number): boolean {
-  return LINES.indexOf(`${a}${b}${c}`) >= 0 || LINES.indexOf(`${c}${b}${a}`) >= 0;
+// Three keys in one straight line, each touching the next.
+function line(d: Digits, i: number): boolean {
+  const [down, right] = move(d, i);
+  const [down2, right2] = move(d, i + 1);
+  return touch(d, i) && down === down2 && right === right2;
+}
+
+// 2580 or 0852, with two keys that touch before or after.
+function longLine(d: Digits): boolean {
+  return (line(d, 0) && line(d, 1) && touch(d, 4)) || (line(d, 2) && line(d, 3) && touch(d, 0));
+}
+
+function corners(d: Digits): boolean {
+  for (let i = 0; i < 6; i++) {
+    if ([1, 3, 7, 9].indexOf(at(d, i)) < 0 || (i > 0 && eq(d, i, i - 1))) return false;
+  }
+  return true;
 }
 
 /** Reads the server's list of rules that apply; absent means all. */

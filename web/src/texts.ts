@@ -45,7 +45,7 @@ export interface Texts {
   reload: string;
   noCrypto: string;
   noCryptoNext: string;
-  refused: Record<Rule, string>;
+  refused: Record<Rule, string>; // the server's own sentences; a test compares
   heading: Record<Rule, string>;
 }
 
@@ -105,13 +105,13 @@ const zh: Texts = {
   noCrypto: "这个浏览器不能安全地加密密码，所以没有显示密码键盘。",
   noCryptoNext: "请升级手机系统或应用后再试，或换一部手机；也可以拨打 12333，或到经办机构办理。",
   refused: {
-    repeat: "六位都一样，太容易被猜到。请换一个。",
-    steps: "连着数的号码（如 123456）太容易被猜到。请换一个。",
-    pairs: "成对重复的号码（如 112233、121212）太容易被猜到。请换一个。",
-    triples: "三位重复的号码（如 111222、123123）太容易被猜到。请换一个。",
-    mirror: "前后对称的号码（如 123321）太容易被猜到。请换一个。",
-    keypad: "键盘上的一条线（如 147258）太容易被猜到。请换一个。",
-    common: "这个密码很多人都在用，太容易被猜到。请换一个。",
+    repeat: "同一个数字用得太多了。请多用几个不同的数字，至少三个，也不要把一个数字连按四次。",
+    steps: "这些数字是按顺序数出来的，很多人都这样选。请打乱顺序，不要往上数，也不要往下数。",
+    pairs: "这是两个两个成对的数字，很容易被猜到。请不要成对地选，六个数字各选各的。",
+    triples: "前三个和后三个是同一组，或者三个三个相同，很容易被猜到。请让后三个数字和前三个没有关系。",
+    mirror: "后三个数字正好是前三个倒过来，很容易被猜到。请让后三个数字和前三个没有关系。",
+    keypad: "这是在键盘上顺手按出来的形状（直线、斜线、转圈或四个角），很多人都这样选。请选不挨着、不成形状的数字。",
+    common: "很多人都选过这个号码，坏人会先试它。请想一个只有您自己知道的号码，不要用日期和吉利数字。",
   },
   heading: {
     repeat: "一直输同一个数字会被拒绝，换个数字吧。",
@@ -180,13 +180,13 @@ const en: Texts = {
   noCrypto: "This browser cannot encrypt a PIN safely, so no PIN can be entered here.",
   noCryptoNext: "Update your phone or this app, or use another phone. You can also call 12333 or visit an agency.",
   refused: {
-    repeat: "Six equal digits are too easy to guess. Please choose another PIN.",
-    steps: "Counting up or down (like 123456) is too easy to guess. Please choose another PIN.",
-    pairs: "Repeated pairs (like 112233 or 121212) are too easy to guess. Please choose another PIN.",
-    triples: "Repeated threes (like 111222 or 123123) are too easy to guess. Please choose another PIN.",
-    mirror: "Mirrored halves (like 123321) are too easy to guess. Please choose another PIN.",
-    keypad: "Lines on the keypad (like 147258) are too easy to guess. Please choose another PIN.",
-    common: "Many people use this PIN, so it is too easy to guess. Please choose another.",
+    repeat: "This uses the same digit too often. Use at least three different digits, and none four times in a row.",
+    steps: "These digits simply count up or down, as many people choose. Mix them, so that they follow no order.",
+    pairs: "These digits come in pairs, which is easy to guess. Choose each of the six digits by itself.",
+    triples: "The digits come in threes that repeat, which is easy to guess. Let the last three have nothing to do with the first three.",
+    mirror: "The last three digits are the first three backwards, which is easy to guess. Let them have nothing to do with each other.",
+    keypad: "This draws a simple shape on the keypad: a line, a path or the corners. Many people choose those; pick keys that make no shape.",
+    common: "Many people have chosen this number, so thieves try it first. Think of one that only you know: no date, no lucky number.",
   },
   heading: {
     repeat: "The same digit all along would be refused. Try another digit.",

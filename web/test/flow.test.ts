@@ -60,7 +60,7 @@ test("new: a different second entry starts over and seals nothing", async () => 
 test("new: a pattern is refused at the first entry, and wiped", async () => {
   const { seen, sealer } = recorder();
   const flow = new Flow("new", sealer, RULES);
-  const weak = ascii("112233");
+  const weak = ascii("118844");
   assert.deepEqual(await flow.accept(weak), { kind: "weak", rules: ["pairs"] });
   assert.deepEqual(weak, zeros);
   assert.equal(flow.step, "new");

@@ -1,0 +1,290 @@
+package web
+
+import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/hpke"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/pin"
+)
+
+// TestMain makes the tools ready that the tests of the TypeScript need. It
+// never leaves a test out: without Node and npm it fails and says so.
+func TestMain(m *testing.M) {
+	if err := prepare(); err != nil {
+		fmt.Fprintln(os.Stderr, "web: these tests need Node 18 or newer and npm:", err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+func prepare() error {
+	if _, err := os.Stat("node_modules/.package-lock.json"); errors.Is(err, fs.ErrNotExist) {
+		// No install scripts: esbuild works without its own.
+		if out, err := run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"); err != nil {
+			return fmt.Errorf("npm ci: %w\n%s", err, out)
+		}
+	}
+	if out, err := run("node", "build.mjs", "--tests"); err != nil {
+		return fmt.Errorf("node build.mjs --tests: %w\n%s", err, out)
+	}
+	return nil
+}
+
+func run(name string, args ...string) ([]byte, error) {
+	return exec.Command(name, args...).CombinedOutput()
+}
+
+// tool asks the script's own code; see test/tool.ts.
+func tool(t *testing.T, stdin []byte, args ...string) []byte {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "node", append([]string{"test/built/tool.mjs"}, args...)...)
+	cmd.Stdin = bytes.NewReader(stdin)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("tool %v: %v\n%s", args, err, stderr.String())
+	}
+	return out
+}
+
+func TestBuiltFilesAreUpToDate(t *testing.T) {
+	fresh := t.TempDir()
+	if out, err := run("node", "build.mjs", "--out", fresh); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, pattern := range []string{"dist/*", "gallery/*.html"} {
+		committed, built := files(t, ".", pattern), files(t, fresh, pattern)
+		if len(built) == 0 {
+			t.Fatalf("nothing was built as %s", pattern)
+		}
+		for name := range built {
+			if !bytes.Equal(committed[name], built[name]) {
+				t.Errorf("%s is out of date: run npm run build in web and commit", name)
+			}
+		}
+		for name := range committed {
+			if _, ok := built[name]; !ok {
+				t.Errorf("%s is not built any more: remove it", name)
+			}
+		}
+	}
+}
+
+func files(t *testing.T, dir, pattern string) map[string][]byte {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make(map[string][]byte, len(names))
+	for _, name := range names {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		relative, err := filepath.Rel(dir, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[filepath.ToSlash(relative)] = content
+	}
+	return out
+}
+
+func TestTypesAgree(t *testing.T) {
+	if out, err := run("npm", "run", "--silent", "check"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+func TestScriptUnits(t *testing.T) {
+	out, err := run("npm", "run", "--silent", "test")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	count := regexp.MustCompile(`(?m)^\D*pass (\d+)$`).FindSubmatch(out)
+	if count == nil || len(count[1]) < 2 {
+		t.Fatalf("fewer than ten unit tests ran:\n%s", out)
+	}
+}
+
+func TestLockPinsVersionsAndNamesNoRegistry(t *testing.T) {
+	lock, err := os.ReadFile("package-lock.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(lock, []byte(`"resolved"`)) {
+		t.Error("package-lock.json names a registry: install with omit-lockfile-registry-resolved")
+	}
+	manifest, err := os.ReadFile("package.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p struct{ Dependencies, DevDependencies map[string]string }
+	if err := json.Unmarshal(manifest, &p); err != nil {
+		t.Fatal(err)
+	}
+	exact := regexp.MustCompile(`^\d+\.\d+\.\d+$`)
+	for _, set := range []map[string]string{p.Dependencies, p.DevDependencies} {
+		for name, version := range set {
+			if !exact.MatchString(version) {
+				t.Errorf("%s is asked for as %q, want an exact version", name, version)
+			}
+		}
+	}
+}
+
+// sealed asks the script to seal for a role, with decoys for the others, so
+// that a script that takes the wrong role's data is found.
+func sealed(t *testing.T, public []byte, kid string, role liuma.Role, aad []byte, secret string) envelope.Envelope {
+	t.Helper()
+	b64 := base64.RawURLEncoding
+	decoy := b64.EncodeToString([]byte("decoy"))
+	all := map[liuma.Role]string{liuma.RoleCurrent: decoy, liuma.RoleOld: decoy, liuma.RoleNew: decoy}
+	all[role] = b64.EncodeToString(aad)
+	request, err := json.Marshal(map[string]any{
+		"kid": kid, "key": b64.EncodeToString(public), "aad": all, "role": role, "secret": secret,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e envelope.Envelope
+	if err := json.Unmarshal(tool(t, request, "seal"), &e); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestEnvelopeOpensWithTheHousesFormat(t *testing.T) {
+	scalar, public, err := envelope.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := envelope.ParsePrivate(scalar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for role, secret := range map[liuma.Role]string{
+		liuma.RoleCurrent: "907352",
+		liuma.RoleOld:     "402817",
+		liuma.RoleNew:     "马兰花开二十一 " + strings.Repeat("x", 50),
+	} {
+		b := envelope.Binding{
+			Channel: "zj-hrss", Action: liuma.ActionVerify, Role: role, BusinessNo: "ZL-1",
+			Subject:     envelope.Subject{Card: "0123456789abcdef0123456789abcdef"},
+			PurposeHash: envelope.PurposeHash("查询社保缴费年限"), SealKeyID: "k-1", Challenge: "c",
+		}
+		e := sealed(t, public, "k-1", role, b.AAD(), secret)
+		plain, err := envelope.Open(private, b, e)
+		if err != nil {
+			t.Errorf("%s: %v", role, err)
+			continue
+		}
+		if string(plain) != secret {
+			t.Errorf("%s: opened to another secret", role)
+		}
+		b.Challenge = "d"
+		if _, err := envelope.Open(private, b, e); liuma.CodeOf(err) != liuma.CodeEnvelopeInvalid {
+			t.Errorf("%s: opened for another request: %v", role, err)
+		}
+	}
+}
+
+// The same with the standard library alone, so that the script and the house
+// cannot agree on a mistake.
+func TestEnvelopeOpensWithPlainHPKE(t *testing.T) {
+	private, err := hpke.DHKEM(ecdh.P256()).GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	aad := []byte("whatever the server says")
+	e := sealed(t, private.PublicKey().Bytes(), "k-2", liuma.RoleNew, aad, "907352")
+	r, err := hpke.NewRecipient(e.Enc, private, hpke.HKDFSHA256(), hpke.AES128GCM(), []byte("liuma/1/pin-envelope"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := r.Open(aad, e.Ciphertext)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := make([]byte, 256)
+	binary.BigEndian.PutUint16(want, 6)
+	copy(want[2:], "907352")
+	if !bytes.Equal(plain, want) {
+		t.Errorf("plaintext %x", plain)
+	}
+}
+
+// The hints mean what the server's rules mean, over every PIN there is. Of the
+// common ones the script knows a few; each must be on the server's list.
+func TestHintsAgreeWithTheJudge(t *testing.T) {
+	var words struct {
+		Rules  []pin.Rule
+		ZH, EN map[pin.Rule]string
+	}
+	if err := json.Unmarshal(tool(t, nil, "sentences"), &words); err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range words.Rules {
+		if diff := cmp.Diff(pin.Sentence(rule, false), liuma.Text{ZH: words.ZH[rule], EN: words.EN[rule]}); diff != "" {
+			t.Errorf("%s: the script says something else than the server (-server +script):\n%s", rule, diff)
+		}
+	}
+	judge, err := pin.NewJudge(pin.NationalRules())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hints := tool(t, nil, "rules")
+	if len(hints) != 1_000_000 {
+		t.Fatalf("hints for %d PINs", len(hints))
+	}
+	wrong, common := 0, 0
+	for n, hint := range hints {
+		digits := fmt.Appendf(nil, "%06d", n)
+		p, err := pin.Parse(bytes.Clone(digits), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		judged := byte(0)
+		for _, f := range judge.Check(p, pin.Facts{}, nil) {
+			for i, rule := range words.Rules {
+				if f.Rule == rule {
+					judged |= 1 << i
+				}
+			}
+		}
+		p.Wipe()
+		onlyServer := judged &^ hint
+		for i, rule := range words.Rules {
+			if rule == pin.RuleCommon {
+				onlyServer &^= 1 << i
+				common += int(hint >> i & 1)
+			}
+		}
+		if (hint&^judged != 0 || onlyServer != 0) && wrong < 10 {
+			wrong++
+			t.Errorf("%s: script %07b, server %07b", digits, hint, judged)
+		}
+	}
+	if common == 0 {
+		t.Error("the script knows no common PIN")
+	}
+}

@@ -1,0 +1,46 @@
+// What the Go tests ask of the script's own code, over standard input and
+// output: sealing, the rules over every PIN, and the sentences.
+import { readFileSync, writeSync } from "node:fs";
+import { fromBase64URL } from "../src/bytes";
+import type { Role } from "../src/flow";
+import { sealerFor } from "../src/pad";
+import { broken, RULES } from "../src/rules";
+import { sealKey } from "../src/seal";
+import { texts } from "../src/texts";
+
+interface SealRequest {
+  kid: string;
+  key: string;
+  aad: Partial<Record<Role, string>>;
+  role: Role;
+  secret: string;
+}
+
+async function sealOne(): Promise<void> {
+  const request = JSON.parse(readFileSync(0, "utf8")) as SealRequest;
+  const aad: Partial<Record<Role, Uint8Array>> = {};
+  for (const role of Object.keys(request.aad) as Role[]) aad[role] = fromBase64URL(request.aad[role] as string);
+  const sealer = sealerFor(sealKey(request.kid, request.key), aad);
+  process.stdout.write(await sealer(request.role, new TextEncoder().encode(request.secret)));
+}
+
+// One byte for each PIN from 000000: bit i for rule i of RULES.
+function allRules(): void {
+  const out = new Uint8Array(1e6);
+  const digits = new Uint8Array(6);
+  for (let n = 0; n < out.length; n++) {
+    for (let i = 5, rest = n; i >= 0; i--, rest = Math.floor(rest / 10)) digits[i] = rest % 10;
+    for (const rule of broken(digits)) out[n] = (out[n] as number) | (1 << RULES.indexOf(rule));
+  }
+  for (let done = 0; done < out.length; ) done += writeSync(1, out, done);
+}
+
+function sentences(): void {
+  process.stdout.write(JSON.stringify({ rules: RULES, zh: texts("zh").refused, en: texts("en").refused }));
+}
+
+const command = process.argv[2];
+if (command === "seal") void sealOne();
+else if (command === "rules") allRules();
+else if (command === "sentences") sentences();
+else process.exit(2);
