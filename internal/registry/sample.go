@@ -43,8 +43,8 @@ const (
 // valid check characters, real region codes, plausible names, phones and card
 // numbers, ages 16 to 95; one in a hundred cards is lost and one cancelled. No
 // ID number, phone or card number comes twice. The same seed makes the same
-// people. Nobody is meant: that a made-up number belongs to a living person is
-// chance, and no such person is behind it here.
+// people. Nobody is meant: a made-up number may by chance be a living person's,
+// and nothing else in the row is then theirs.
 func Sample(w io.Writer, people int, seed uint64) error {
 	if people < 1 || people > MaxSample {
 		return fmt.Errorf("registry: sample: %d people, want 1 to %d", people, MaxSample)
