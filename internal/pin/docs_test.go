@@ -211,3 +211,35 @@ func thousands(n int) string {
 	}
 	return s
 }
+
+// TestDiagonalPathsAreLeftAloneForAReason holds docs/PINS.md to what it says
+// of a rule that was not made.
+func TestDiagonalPathsAreLeftAloneForAReason(t *testing.T) {
+	listed := make(map[string]bool)
+	rows := readCounts(t)
+	for _, r := range rows {
+		listed[r.pin] = true
+	}
+	added, hit := 0, 0
+	for n := range 1_000_000 {
+		s := sixes(n)
+		d := (*[Digits]byte)([]byte(s))
+		touching := true
+		for i := 1; i < Digits; i++ {
+			touching = touching && touch(d[i-1], d[i])
+		}
+		if touching && !path(d) {
+			added++
+			if listed[s] {
+				hit++
+			}
+		}
+	}
+	raw, err := os.ReadFile(docPath)
+	if err != nil || !strings.Contains(string(raw), "the "+thousands(added)+" PINs that this would add") {
+		t.Errorf("docs/PINS.md does not say %s (%v)", thousands(added), err)
+	}
+	if float64(hit)/float64(added) >= float64(len(rows))/1e6 {
+		t.Errorf("%d of %d are listed: more than by chance", hit, added)
+	}
+}

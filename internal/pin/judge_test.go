@@ -310,21 +310,32 @@ func TestEverySentenceHelps(t *testing.T) {
 	for _, r := range all {
 		for _, passphrase := range []bool{false, true} {
 			s := Sentence(r, passphrase)
-			if !strings.HasSuffix(s.ZH, "。") || !strings.HasSuffix(s.EN, ".") || len(s.EN) < 40 {
-				t.Errorf("%s: not whole sentences: %+v", r, s)
-			}
-			if !strings.ContainsFunc(s.ZH, func(r rune) bool { return unicode.Is(unicode.Han, r) }) ||
-				strings.ContainsFunc(s.EN, func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
-				t.Errorf("%s: languages mixed up: %+v", r, s)
-			}
+			wantSentence(t, string(r), s)
 			if other, ok := seen[s]; ok && other != string(r) {
 				t.Errorf("%s and %s say the same", r, other)
 			}
 			seen[s] = string(r)
 		}
 	}
+	for _, reason := range []string{ReasonNotSixDigits, ReasonTooShort, ReasonTooLong, ReasonCharacter, ReasonEncoding} {
+		wantSentence(t, reason, FormatSentence(reason))
+		if same := FormatSentence(reason) == FormatSentence(""); same != (reason == ReasonNotSixDigits) {
+			t.Errorf("%s: reads as an unknown reason: %v", reason, same)
+		}
+	}
 	if Sentence("no such rule", false) != Sentence(RuleUnreadable, false) {
 		t.Error("an unknown rule does not read as unreadable")
+	}
+}
+
+func wantSentence(t *testing.T, code string, s liuma.Text) {
+	t.Helper()
+	if !strings.HasSuffix(s.ZH, "。") || !strings.HasSuffix(s.EN, ".") || len(s.EN) < 40 {
+		t.Errorf("%s: not whole sentences: %+v", code, s)
+	}
+	han := func(r rune) bool { return unicode.Is(unicode.Han, r) }
+	if !strings.ContainsFunc(s.ZH, han) || strings.ContainsFunc(s.EN, han) {
+		t.Errorf("%s: languages mixed up: %+v", code, s)
 	}
 }
 

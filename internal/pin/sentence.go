@@ -118,3 +118,30 @@ func passphraseSentence(r Rule) (liuma.Text, bool) {
 	}
 	return liuma.Text{}, false
 }
+
+// FormatSentence says in plain words why Parse refused what was typed. reason
+// is one of the reasons of CodePINFormat; any other reads as
+// ReasonNotSixDigits.
+func FormatSentence(reason string) liuma.Text {
+	switch reason {
+	case ReasonTooShort:
+		return liuma.Text{
+			ZH: "太短了。请输入 6 位数字，或至少 8 个字符的长密码。",
+			EN: "That is too short. Enter six digits, or a passphrase of at least 8 characters.",
+		}
+	case ReasonTooLong:
+		return liuma.Text{
+			ZH: "太长了。长密码最多 64 个字符，请缩短一些。",
+			EN: "That is too long. A passphrase has at most 64 characters; shorten it.",
+		}
+	case ReasonCharacter, ReasonEncoding:
+		return liuma.Text{
+			ZH: "里面有看不见的或无法识别的字符。请只用键盘上能直接输入的字符。",
+			EN: "It contains characters that are invisible or cannot be read. Use only what your keyboard types directly.",
+		}
+	}
+	return liuma.Text{
+		ZH: "密码应为 6 位数字（0 到 9），不多不少，也不带空格。请重新输入。",
+		EN: "A PIN has exactly six digits, 0 to 9, without spaces. Enter it again.",
+	}
+}

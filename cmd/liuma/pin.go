@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/pin"
+	"github.com/liuma-pin/liuma/internal/registry"
+)
+
+// PINCmd is "liuma pin".
+type PINCmd struct {
+	Check PINCheckCmd `cmd:"" help:"Say which PINs from standard input may be set, and why not the others."`
+}
+
+// PINCheckCmd is "liuma pin check". PINs come from standard input only:
+// arguments end up in the shell's history and in the list of processes.
+type PINCheckCmd struct {
+	IDNumber   string `name:"id-number" placeholder:"NUMBER" help:"The holder's ID number; its birthday counts too."`
+	Phone      string `name:"phone" placeholder:"NUMBER" help:"The holder's mobile number."`
+	CardNo     string `name:"card-no" placeholder:"NUMBER" help:"The number of the physical card."`
+	Passphrase bool   `name:"passphrase" help:"Allow 8 to 64 characters as well as six digits."`
+	JSON       bool   `name:"json" help:"Print one JSON object a line."`
+	Lang       string `name:"lang" enum:"zh,en,both" default:"both" help:"Language of the sentences: zh, en or both."`
+}
+
+// Help is shown below the flags.
+func (*PINCheckCmd) Help() string {
+	return "Reads one PIN a line and ignores blank lines; answers by line number and never prints a PIN. " +
+		"Applies the national rules (docs/PINS.md). " +
+		"Exit status: 0 all accepted, 1 some refused, 2 some line was no PIN, there was none, or a flag was bad."
+}
+
+// Run checks every line of standard input.
+func (c *PINCheckCmd) Run() error {
+	in := io.Reader(os.Stdin)
+	if fd := int(os.Stdin.Fd()); term.IsTerminal(fd) {
+		in = &pinPrompt{fd: fd, out: os.Stderr}
+	}
+	return c.check(in, os.Stdout)
+}
+
+// The statuses of pin check beside 0.
+const (
+	pinCheckRefused = 1
+	pinCheckBad     = 2
+)
+
+// pinCheckError ends the command with a status.
+type pinCheckError struct {
+	status int
+	cause  error
+}
+
+func (e *pinCheckError) Error() string { return e.cause.Error() }
+func (e *pinCheckError) Unwrap() error { return e.cause }
+
+// ExitCode is what the process exits with.
+func (e *pinCheckError) ExitCode() int { return e.status }
+
+func pinCheckFailed(status int, format string, args ...any) error {
+	return &pinCheckError{status, fmt.Errorf(format, args...)}
+}
+
+// pinCheckLine is what is said of one line.
+type pinCheckLine struct {
+	Line     int               `json:"line"`
+	Verdict  string            `json:"verdict"` // accepted, refused, malformed
+	Findings []pinCheckFinding `json:"findings"`
+}
+
+type pinCheckFinding struct {
+	Code string `json:"code"`
+	ZH   string `json:"zh,omitempty"`
+	EN   string `json:"en,omitempty"`
+}
+
+// pinCheckLongest is more than any PIN; a longer line is malformed.
+const pinCheckLongest = 4096
+
+func (c *PINCheckCmd) check(in io.Reader, out io.Writer) error {
+	facts, err := c.facts()
+	if err != nil {
+		return err
+	}
+	judge, err := pin.NewJudge(pin.NationalRules())
+	if err != nil {
+		return pinCheckFailed(pinCheckBad, "%w", err)
+	}
+	lines := bufio.NewReaderSize(in, pinCheckLongest)
+	count := make(map[string]int)
+	for n := 1; ; n++ {
+		typed, err := pinCheckRead(lines)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return pinCheckFailed(pinCheckBad, "standard input: %w", err)
+		}
+		if n == 1 {
+			typed = bytes.TrimPrefix(typed, []byte("\ufeff"))
+		}
+		if len(bytes.TrimSpace(typed)) > 0 {
+			said := c.judge(judge, facts, typed)
+			said.Line = n
+			count[said.Verdict]++
+			if err := c.print(out, said); err != nil {
+				return pinCheckFailed(pinCheckBad, "standard output: %w", err)
+			}
+		}
+		if err != nil {
+			return pinCheckStatus(count)
+		}
+	}
+}
+
+// pinCheckStatus turns the counts into the exit status.
+func pinCheckStatus(count map[string]int) error {
+	accepted, refused, malformed := count["accepted"], count["refused"], count["malformed"]
+	switch all := accepted + refused + malformed; {
+	case all == 0:
+		return pinCheckFailed(pinCheckBad, "no PIN on standard input")
+	case malformed > 0:
+		return pinCheckFailed(pinCheckBad, "%d of %d lines are no PIN, %d refused", malformed, all, refused)
+	case refused > 0:
+		return pinCheckFailed(pinCheckRefused, "%d of %d refused", refused, all)
+	}
+	return nil
+}
+
+// facts reads the flags in any spelling.
+func (c *PINCheckCmd) facts() (pin.Facts, error) {
+	var f pin.Facts
+	if c.IDNumber != "" {
+		id, err := registry.ParseIDNumber(c.IDNumber)
+		if err != nil {
+			return f, pinCheckFailed(pinCheckBad, "--id-number: %s", c.text(liuma.Explain(liuma.CodeOf(err)).What))
+		}
+		f.IDNumber = id.Canonical()
+	}
+	var err error
+	if c.Phone != "" {
+		if f.Phone, err = registry.ParsePhone(c.Phone); err != nil {
+			return f, pinCheckFailed(pinCheckBad, "--phone: want a mobile number of 11 digits")
+		}
+	}
+	if c.CardNo != "" {
+		if f.CardNo, err = registry.ParseCardNo(c.CardNo); err != nil {
+			return f, pinCheckFailed(pinCheckBad, "--card-no: want 8 to 20 letters and digits")
+		}
+	}
+	return f, nil
+}
+
+// judge says what there is to say of one line, and wipes it.
+func (c *PINCheckCmd) judge(j *pin.Judge, f pin.Facts, typed []byte) pinCheckLine {
+	p, err := pin.Parse(typed, c.Passphrase)
+	if err != nil {
+		reason := pin.ReasonNotSixDigits
+		if e, ok := errors.AsType[*liuma.Error](err); ok {
+			reason = e.Reason
+		}
+		return pinCheckLine{Verdict: "malformed", Findings: []pinCheckFinding{c.finding(reason, pin.FormatSentence(reason))}}
+	}
+	defer p.Wipe()
+	said := pinCheckLine{Verdict: "accepted", Findings: []pinCheckFinding{}}
+	for _, found := range j.Check(p, f, nil) {
+		said.Verdict = "refused"
+		said.Findings = append(said.Findings, c.finding(string(found.Rule), found.Sentence))
+	}
+	return said
+}
+
+func (c *PINCheckCmd) finding(code string, t liuma.Text) pinCheckFinding {
+	f := pinCheckFinding{Code: code, ZH: t.ZH, EN: t.EN}
+	switch c.Lang {
+	case "zh":
+		f.EN = ""
+	case "en":
+		f.ZH = ""
+	}
+	return f
+}
+
+func (c *PINCheckCmd) text(t liuma.Text) string {
+	f := c.finding("", t)
+	return strings.TrimSpace(f.ZH + " " + f.EN)
+}
+
+func (c *PINCheckCmd) print(out io.Writer, said pinCheckLine) error {
+	if c.JSON {
+		return json.NewEncoder(out).Encode(said)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "line %d: %s\n", said.Line, said.Verdict)
+	for _, f := range said.Findings {
+		fmt.Fprintf(&b, "  %s\n", f.Code)
+		for _, sentence := range []string{f.ZH, f.EN} {
+			if sentence != "" {
+				fmt.Fprintf(&b, "    %s\n", sentence)
+			}
+		}
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// pinCheckRead returns the next line without its end. Of a line that is too
+// long it returns enough to be refused, and skips the rest. It returns io.EOF
+// with the last line.
+func pinCheckRead(r *bufio.Reader) ([]byte, error) {
+	line, err := r.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")), err
+	}
+	for errors.Is(err, bufio.ErrBufferFull) {
+		line, err = r.ReadSlice('\n')
+		clear(line)
+	}
+	return bytes.Repeat([]byte("x"), pinCheckLongest), err
+}
+
+// pinPrompt reads lines from a terminal that does not show what is typed.
+type pinPrompt struct {
+	fd   int
+	out  io.Writer
+	rest []byte
+}
+
+// Read asks for one line at a time. End of file ends the list.
+func (p *pinPrompt) Read(b []byte) (int, error) {
+	if len(p.rest) == 0 {
+		if _, err := io.WriteString(p.out, "PIN (not shown, Ctrl-D ends): "); err != nil {
+			return 0, err
+		}
+		line, err := term.ReadPassword(p.fd)
+		if _, werr := io.WriteString(p.out, "\n"); err == nil {
+			err = werr
+		}
+		if err != nil {
+			return 0, err
+		}
+		p.rest = append(append(make([]byte, 0, len(line)+1), line...), '\n')
+		clear(line)
+	}
+	n := copy(b, p.rest)
+	clear(p.rest[:n])
+	p.rest = p.rest[n:]
+	return n, nil
+}
