@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/ecdh"
 	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"flag"
 	"os"
@@ -222,5 +224,29 @@ func TestVectorsOpen(t *testing.T) {
 	}
 	if opened < 8 {
 		t.Errorf("only %d vectors opened", opened)
+	}
+}
+
+// docs/SEALING.md works the first vector through; the page must say what the
+// file says.
+func TestDocumentShowsTheFirstVector(t *testing.T) {
+	data, err := os.ReadFile("../../docs/SEALING.md")
+	must(t, err)
+	doc := string(data)
+	v := readVectors(t).Vectors[0]
+	shown := []string{v.Name, v.Secret, v.Envelope.KID, v.Binding.Challenge, v.Binding.BusinessNo, v.Binding.Purpose}
+	for _, b := range [][]byte{[]byte(label), v.Private, v.Public, v.Ephemeral, v.Shared, v.Key, v.Nonce, v.Enc,
+		v.Ciphertext[:32], v.Ciphertext[PlainSize:], v.Binding.PurposeHash} {
+		shown = append(shown, hex.EncodeToString(b))
+	}
+	for aad := v.AAD; len(aad) > 0; {
+		n := 4 + int(binary.BigEndian.Uint32(aad))
+		shown = append(shown, strings.TrimSuffix(hex.EncodeToString(aad[:4])+" "+hex.EncodeToString(aad[4:n]), " "))
+		aad = aad[n:]
+	}
+	for _, s := range shown {
+		if !strings.Contains(doc, s) {
+			t.Errorf("docs/SEALING.md does not show %q", s)
+		}
 	}
 }
