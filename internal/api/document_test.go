@@ -3,20 +3,19 @@ package api_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/liuma-pin/liuma/internal/api"
 )
 
-var update = flag.Bool("update", false, "rewrite docs/openapi.json")
-
 // TestCommittedDocument keeps docs/openapi.json equal to what is served. After
-// a change: go test ./internal/api -run TestCommittedDocument -update
+// a change: go test ./internal/api -update
 func TestCommittedDocument(t *testing.T) {
 	const path = "../../docs/openapi.json"
 	served := newSetup(t).door.OpenAPI()
-	if *update {
+	if *api.Update {
 		if err := os.WriteFile(path, served, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -26,7 +25,7 @@ func TestCommittedDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(committed, served) {
-		t.Error("docs/openapi.json is not what is served; run go test ./internal/api -run TestCommittedDocument -update")
+		t.Error("docs/openapi.json is not what is served; run go test ./internal/api -update")
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
 )
 
 // declaredCodes reads the codes from the root package's source, so that none
@@ -123,5 +124,18 @@ func TestDigestTellsPartsApart(t *testing.T) {
 	}
 	if digest("POST", "/a", []byte("b")) != digest("POST", "/a", []byte("b")) {
 		t.Error("one request has two digests")
+	}
+}
+
+// TestPendingIsNotUndecided: a request that is under way must not be explained
+// as one that will never have a verdict.
+func TestPendingIsNotUndecided(t *testing.T) {
+	pending := viewVerification(authority.Verification{BusinessNo: "b", Action: liuma.ActionVerify, State: authority.StatePending, Code: liuma.CodeUndecided})
+	if pending.State != "pending" || pending.Code != "" || pending.TitleZH != "" {
+		t.Errorf("%+v", pending)
+	}
+	final := viewVerification(authority.Verification{BusinessNo: "b", Action: liuma.ActionVerify, State: authority.StateUndecided, Code: liuma.CodeUndecided})
+	if final.State != "undecided" || final.Code != "undecided" || final.NextStepEN == "" {
+		t.Errorf("%+v", final)
 	}
 }

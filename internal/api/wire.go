@@ -219,7 +219,10 @@ func viewVerification(v authority.Verification) verificationView {
 		Code:       string(v.Code),
 		At:         v.At.UTC(),
 	}
-	if v.Code != "" {
+	if v.State == authority.StatePending {
+		out.Code = "" // undecided says that there will be no verdict; there may be
+	}
+	if out.Code != "" {
 		x := liuma.Explain(v.Code)
 		out.TitleZH, out.TitleEN, out.NextStepZH, out.NextStepEN = x.What.ZH, x.What.EN, x.Next.ZH, x.Next.EN
 	}

@@ -1,0 +1,84 @@
+package client_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/liuma-pin/liuma/client"
+)
+
+// A channel's server asks for a verification. The PIN is sealed on the
+// holder's device, which gets a DeviceRequest and gives an Envelope back.
+func Example() {
+	authority := standIn() // the real one is at the address that the operator gave you
+	defer authority.Close()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader) // its public half is registered with the operator
+	if err != nil {
+		log.Fatal(err)
+	}
+	c, err := client.New(client.Config{BaseURL: authority.URL, ID: "zj-hrss", KeyID: "2026-1", Key: key})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+
+	// On the server: what is asked, and for whom.
+	challenge, err := c.Challenge(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ask := client.DeviceRequest{
+		Channel: "zj-hrss", Action: client.Verify, BusinessNo: "ZJ20260401-000019", Purpose: "查询社保缴费年限",
+		Subject: client.Subject{Card: "0123456789abcdef0123456789abcdef"}, Challenge: challenge,
+	}
+	toDevice, err := json.Marshal(ask)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// On the device: the PIN goes in, and only its envelope comes out.
+	sealed, err := device(toDevice)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// On the server again.
+	v, err := c.Verify(ctx, client.VerifyRequest{
+		BusinessNo: ask.BusinessNo, Subject: ask.Subject, Purpose: ask.Purpose, Challenge: challenge.Value, PIN: sealed,
+	})
+	if _, lost := errors.AsType[*client.NoAnswerError](err); lost {
+		v, err = c.Verification(ctx, ask.BusinessNo) // never a second attempt
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("verdict:", v.Verdict)
+
+	receipt, err := c.CheckReceipt(ctx, v.Receipt, client.Want{
+		BusinessNo: ask.BusinessNo, Card: ask.Subject.Card, Purpose: ask.Purpose, Action: client.Verify,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("proved by:", receipt.AMR)
+	// Output:
+	// verdict: right
+	// proved by: [pin]
+}
+
+// device is what runs on the holder's phone.
+func device(request []byte) (client.Envelope, error) {
+	var ask client.DeviceRequest
+	if err := json.Unmarshal(request, &ask); err != nil {
+		return client.Envelope{}, err
+	}
+	typed := []byte("407193") // by the holder, beneath ask.Purpose and the channel's name
+	defer clear(typed)
+	return ask.SealPIN(typed)
+}
