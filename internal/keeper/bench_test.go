@@ -1,0 +1,63 @@
+package keeper
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/split"
+)
+
+// BenchmarkQuorumAttempt is a right attempt from blinding to settlement, on
+// real ledgers, one at a time and many cards beside one another.
+func BenchmarkQuorumAttempt(b *testing.B) {
+	for _, shape := range shapes()[:2] {
+		h := newHouse(b, shape)
+		q := h.quorum()
+		targets := make([]Target, 256)
+		for i := range targets {
+			targets[i] = set(b, q, liuma.NewCardID(), 1, good)
+		}
+		attempt := func(b *testing.B, i int) {
+			out, err := q.Attempt(b.Context(), targets[i%len(targets)], Guess{}, []byte(good))
+			if err != nil || out.Verdict != liuma.Right {
+				b.Errorf("%+v, %v", out, err)
+			}
+		}
+		b.Run(shape.String()+"/one", func(b *testing.B) {
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				attempt(b, i)
+				i++
+			}
+		})
+		b.Run(shape.String()+"/64 beside one another", func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetParallelism(32) // times two cores
+			var next atomic.Int64
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					attempt(b, int(next.Add(1)))
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkNodeAttempt is what one keeper does: count, then evaluate.
+func BenchmarkNodeAttempt(b *testing.B) {
+	h := newHouse(b, split.Shape{T: 1, N: 1})
+	q := h.quorum()
+	var targets []Target
+	for range 1 + b.N/6 {
+		targets = append(targets, set(b, q, liuma.NewCardID(), 1, good))
+	}
+	b.ResetTimer()
+	for i := range b.N {
+		a, err := h.nodes[0].Attempt(b.Context(), h.request(targets[i/6]))
+		if err != nil || a.Refusal != nil {
+			b.Fatalf("%+v, %v", a, err)
+		}
+	}
+}

@@ -1,0 +1,577 @@
+package keeper
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/split"
+)
+
+func shapes() []split.Shape { return []split.Shape{{T: 1, N: 1}, {T: 2, N: 3}, {T: 3, N: 5}} }
+
+// clock is a keeper's clock that stands still until it is moved.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) Add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// house is a quorum's keepers on real ledgers.
+type house struct {
+	t      testing.TB
+	shape  split.Shape
+	keySet uint32
+	dirs   []string
+	nodes  []*Node
+	clock  *clock
+
+	mu     sync.Mutex
+	alarms []Alarm // mu
+}
+
+func newHouse(t testing.TB, shape split.Shape) *house {
+	t.Helper()
+	h := &house{t: t, shape: shape, clock: &clock{at: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)}}
+	for i := range shape.N {
+		h.dirs = append(h.dirs, filepath.Join(t.TempDir(), fmt.Sprintf("keeper%d", i+1)))
+	}
+	var err error
+	if h.keySet, err = CreateQuorum(t.Context(), h.dirs, shape); err != nil {
+		t.Fatal(err)
+	}
+	for i := range h.dirs {
+		h.nodes = append(h.nodes, h.open(i))
+	}
+	return h
+}
+
+func (h *house) open(i int) *Node {
+	h.t.Helper()
+	n, err := OpenNode(h.t.Context(), h.dirs[i], OpenConfig{
+		Now: h.clock.Now, Limits: ledger.NationalLimits(), Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			h.t.Error(err)
+		}
+	})
+	return n
+}
+
+// quorum makes a client of the house's keepers, each perhaps wrapped.
+func (h *house) quorum(wrap ...func(i int, k Keeper) Keeper) *Quorum {
+	h.t.Helper()
+	return h.quorumWith(QuorumConfig{}, wrap...)
+}
+
+func (h *house) quorumWith(c QuorumConfig, wrap ...func(i int, k Keeper) Keeper) *Quorum {
+	h.t.Helper()
+	for i, n := range h.nodes {
+		k := Keeper(n)
+		for _, w := range wrap {
+			k = w(i, k)
+		}
+		c.Keepers = append(c.Keepers, k)
+	}
+	c.Shape, c.KeySet, c.Now, c.Random = h.shape, h.keySet, h.clock.Now, rand.Reader
+	c.Logger = slog.New(slog.DiscardHandler)
+	c.Alarm = func(a Alarm) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.alarms = append(h.alarms, a)
+	}
+	q, err := NewQuorum(c)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() {
+		if err := q.Close(); err != nil {
+			h.t.Error(err)
+		}
+	})
+	return q
+}
+
+// alarmed lists the keepers named for what since the last call.
+func (h *house) alarmed(what What) []ID {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []ID
+	for _, a := range h.alarms {
+		if a.What == what && !slices.Contains(out, a.Keeper) {
+			out = append(out, a.Keeper)
+		}
+	}
+	slices.Sort(out)
+	h.alarms = nil
+	return out
+}
+
+// set sets a PIN and returns the target that the authority would hold.
+func set(t testing.TB, q *Quorum, card liuma.CardID, version liuma.Version, pin string) Target {
+	t.Helper()
+	v, err := q.Propose(t.Context(), card, version, []byte(pin))
+	if err != nil {
+		t.Fatalf("propose: %v", err)
+	}
+	target := Target{Card: card, Version: version, KeySet: q.KeySet(), Verifier: v}
+	all, err := q.Commit(t.Context(), target.commitment())
+	if err != nil {
+		t.Fatalf("commit: %v", err)
+	}
+	target.Unacknowledged = !all
+	return target
+}
+
+func attemptPIN(t testing.TB, q *Quorum, target Target, pin string) Outcome {
+	t.Helper()
+	out, err := q.Attempt(t.Context(), target, Guess{}, []byte(pin))
+	if err != nil {
+		t.Fatalf("attempt: %v", err)
+	}
+	return out
+}
+
+func want(t testing.TB, out Outcome, v liuma.Verdict) {
+	t.Helper()
+	if out.Verdict != v {
+		t.Fatalf("verdict %s (%+v), want %s", out.Verdict, out, v)
+	}
+}
+
+func (h *house) row(i int, card liuma.CardID) ledger.Row {
+	h.t.Helper()
+	s, err := h.nodes[i].Status(h.t.Context(), card)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return s.Row
+}
+
+// eventually waits for what background work brings about.
+func eventually(t testing.TB, what string, f func() bool) {
+	t.Helper()
+	for range 500 {
+		if f() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("never: %s", what)
+}
+
+var errDown = errors.New("connection refused")
+
+// faulty wraps a keeper; members that are set stand in for its own.
+type faulty struct {
+	Keeper
+	attempt func(context.Context, AttemptRequest) (AttemptAnswer, error)
+	propose func(context.Context, ProposeRequest) (ProposeAnswer, error)
+	commit  func(context.Context, CommitRequest) (CommitAnswer, error)
+	settle  func(context.Context, Header, []ledger.Settlement) (Answer, error)
+}
+
+func (f *faulty) Attempt(ctx context.Context, r AttemptRequest) (AttemptAnswer, error) {
+	if f.attempt != nil {
+		return f.attempt(ctx, r)
+	}
+	return f.Keeper.Attempt(ctx, r)
+}
+
+func (f *faulty) Propose(ctx context.Context, r ProposeRequest) (ProposeAnswer, error) {
+	if f.propose != nil {
+		return f.propose(ctx, r)
+	}
+	return f.Keeper.Propose(ctx, r)
+}
+
+func (f *faulty) Commit(ctx context.Context, r CommitRequest) (CommitAnswer, error) {
+	if f.commit != nil {
+		return f.commit(ctx, r)
+	}
+	return f.Keeper.Commit(ctx, r)
+}
+
+func (f *faulty) Settle(ctx context.Context, h Header, s []ledger.Settlement) (Answer, error) {
+	if f.settle != nil {
+		return f.settle(ctx, h, s)
+	}
+	return f.Keeper.Settle(ctx, h, s)
+}
+
+// dead is a keeper that cannot be reached.
+type dead struct{ id ID }
+
+func (d dead) ID() ID { return d.id }
+func (dead) Attempt(context.Context, AttemptRequest) (AttemptAnswer, error) {
+	return AttemptAnswer{}, errDown
+}
+func (dead) Propose(context.Context, ProposeRequest) (ProposeAnswer, error) {
+	return ProposeAnswer{}, errDown
+}
+func (dead) Commit(context.Context, CommitRequest) (CommitAnswer, error) {
+	return CommitAnswer{}, errDown
+}
+func (dead) Settle(context.Context, Header, []ledger.Settlement) (Answer, error) {
+	return Answer{}, errDown
+}
+func (dead) Status(context.Context, liuma.CardID) (StatusAnswer, error) {
+	return StatusAnswer{}, errDown
+}
+func (dead) Retire(context.Context, Header, liuma.CardID) (Answer, error) { return Answer{}, errDown }
+func (dead) Unretire(context.Context, Header, liuma.CardID) (Answer, error) {
+	return Answer{}, errDown
+}
+
+// at wraps only the keepers with the given numbers.
+func at(f func(Keeper) Keeper, numbers ...int) func(int, Keeper) Keeper {
+	return func(i int, k Keeper) Keeper {
+		if slices.Contains(numbers, i+1) {
+			return f(k)
+		}
+		return k
+	}
+}
+
+func kill(k Keeper) Keeper { return dead{k.ID()} }
+
+// lie makes a keeper answer with a different point for the subsets that lies
+// names; all of them if it is nil.
+func lie(lies func(split.Subset) bool) func(Keeper) Keeper {
+	return func(k Keeper) Keeper {
+		twist := func(shares []split.Share) []split.Share {
+			out := slices.Clone(shares)
+			for i := range out {
+				if lies == nil || lies(out[i].Subset) {
+					out[i].Point = strangePoint()
+				}
+			}
+			return out
+		}
+		return &faulty{
+			Keeper: k,
+			attempt: func(ctx context.Context, r AttemptRequest) (AttemptAnswer, error) {
+				a, err := k.Attempt(ctx, r)
+				a.Shares = twist(a.Shares)
+				return a, err
+			},
+			propose: func(ctx context.Context, r ProposeRequest) (ProposeAnswer, error) {
+				a, err := k.Propose(ctx, r)
+				a.Shares = twist(a.Shares)
+				return a, err
+			},
+		}
+	}
+}
+
+// strangePoint is a point that nobody computed.
+func strangePoint() split.Point {
+	g, err := split.Blind([]byte(rand.Text()), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return g.Blinded()
+}
+
+// fakeKeeper evaluates without a ledger, for tests of the quorum alone that
+// run in a bubble of fake time or very often. It answers as its script says.
+type fakeKeeper struct {
+	dead
+	set    KeySet
+	script atomic.Pointer[script] // nil: honest
+	mu     sync.Mutex
+	seq    uint64 // mu
+	notes         // mu
+}
+
+// notes are what a fake keeper remembers.
+type notes struct {
+	settled  []ledger.Settlement
+	attempts int
+	carried  int // settlements that came with attempts
+	refusals int // Settle calls that failed
+}
+
+// script is how a fake keeper errs.
+type script struct {
+	before func(context.Context) error // delay or failure of every call
+	refuse *ledger.Refusal             // instead of an evaluation
+	lying  bool
+	deaf   func() bool // whether Settle fails
+}
+
+// does gives the keeper a script, or takes it away.
+func (f *fakeKeeper) does(s script) { f.script.Store(&s) }
+
+func (f *fakeKeeper) now() script {
+	if s := f.script.Load(); s != nil {
+		return *s
+	}
+	return script{}
+}
+
+// newFakes makes the keepers of a key set in memory.
+func newFakes(t testing.TB, shape split.Shape) []*fakeKeeper {
+	t.Helper()
+	members, err := newMembers(1, shape)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := meet(members); err != nil {
+		t.Fatal(err)
+	}
+	var out []*fakeKeeper
+	for _, m := range members {
+		set, err := m.Done()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, &fakeKeeper{dead: dead{m.id}, set: set})
+	}
+	return out
+}
+
+func (f *fakeKeeper) come(ctx context.Context) (Answer, error) {
+	if before := f.now().before; before != nil {
+		if err := before(ctx); err != nil {
+			return Answer{}, err
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seq++
+	return Answer{Sequence: f.seq}, nil
+}
+
+func (f *fakeKeeper) shares(card liuma.CardID, v liuma.Version, p split.Point) ([]split.Share, error) {
+	var out []split.Share
+	for _, m := range f.set.Shape.SubsetsOf(f.set.Member) {
+		k, err := split.Derive(f.set.Keys[m], split.Scope{KeySet: f.set.ID, Subset: m, Card: card, Version: v})
+		if err != nil {
+			return nil, err
+		}
+		s, err := k.Evaluate(p)
+		if err != nil {
+			return nil, err
+		}
+		if f.now().lying {
+			s.Point = strangePoint()
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func (f *fakeKeeper) Attempt(ctx context.Context, r AttemptRequest) (AttemptAnswer, error) {
+	a, err := f.come(ctx)
+	if err != nil {
+		return AttemptAnswer{}, err
+	}
+	if ref := f.now().refuse; ref != nil {
+		return AttemptAnswer{Answer: a, Refusal: ref}, nil
+	}
+	f.mu.Lock()
+	f.attempts++
+	f.carried += len(r.Settlements)
+	f.mu.Unlock()
+	shares, err := f.shares(r.Card, r.Version, r.Blinded)
+	return AttemptAnswer{Answer: a, Spend: a.Sequence, Left: 3, Shares: shares}, err
+}
+
+func (f *fakeKeeper) Propose(ctx context.Context, r ProposeRequest) (ProposeAnswer, error) {
+	a, err := f.come(ctx)
+	if err != nil {
+		return ProposeAnswer{}, err
+	}
+	if ref := f.now().refuse; ref != nil {
+		return ProposeAnswer{Answer: a, Refusal: ref}, nil
+	}
+	shares, err := f.shares(r.Card, r.Version, r.Blinded)
+	return ProposeAnswer{Answer: a, Shares: shares}, err
+}
+
+func (f *fakeKeeper) Commit(ctx context.Context, _ CommitRequest) (CommitAnswer, error) {
+	a, err := f.come(ctx)
+	return CommitAnswer{Answer: a, Refusal: f.now().refuse}, err
+}
+
+func (f *fakeKeeper) Settle(ctx context.Context, _ Header, list []ledger.Settlement) (Answer, error) {
+	a, err := f.come(ctx)
+	if err != nil {
+		return Answer{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if deaf := f.now().deaf; deaf != nil && deaf() {
+		f.refusals++
+		return Answer{}, errDown
+	}
+	f.settled = append(f.settled, list...)
+	return a, nil
+}
+
+func (f *fakeKeeper) Status(ctx context.Context, card liuma.CardID) (StatusAnswer, error) {
+	a, err := f.come(ctx)
+	return StatusAnswer{Answer: a, Row: ledger.Row{Card: card}}, err
+}
+
+// spends lists the spend numbers that were settled with a valid proof.
+func (f *fakeKeeper) spends(v liuma.Verifier) (out []uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.settled {
+		if ed25519.Verify(v[:], ledger.SettlementMessage(s), s.Signature[:]) {
+			out = append(out, s.S)
+		}
+	}
+	return out
+}
+
+// forget drops what the keeper noted.
+func (f *fakeKeeper) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.notes = notes{}
+}
+
+func (f *fakeKeeper) noted() notes {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.notes
+}
+
+// cardsWaiting is how many cards' settlements wait for m.
+func (m *member) cardsWaiting() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.pending)
+}
+
+// fakeQuorum is a client of fakes, and the alarms it raises. Close it.
+func fakeQuorum(t testing.TB, fakes []*fakeKeeper) (*Quorum, func() []Alarm) {
+	t.Helper()
+	var mu sync.Mutex
+	var alarms []Alarm
+	c := QuorumConfig{
+		Shape: fakes[0].set.Shape, KeySet: 1, Now: time.Now, Random: rand.Reader,
+		Logger: slog.New(slog.DiscardHandler),
+		Alarm: func(a Alarm) {
+			mu.Lock()
+			defer mu.Unlock()
+			alarms = append(alarms, a)
+		},
+	}
+	for _, f := range fakes {
+		c.Keepers = append(c.Keepers, f)
+	}
+	q, err := NewQuorum(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q, func() []Alarm {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(alarms)
+	}
+}
+
+// fakeTarget sets a PIN at fakes.
+func fakeTarget(t testing.TB, fakes []*fakeKeeper, pin string) Target {
+	t.Helper()
+	q, _ := fakeQuorum(t, fakes)
+	defer q.Close()
+	card := liuma.NewCardID()
+	v, err := q.Propose(context.Background(), card, 1, []byte(pin))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Target{Card: card, Version: 1, KeySet: 1, Verifier: v}
+}
+
+// after is a delay that ends early with the call.
+func after(d time.Duration) func(context.Context) error {
+	return func(ctx context.Context) error {
+		select {
+		case <-time.After(d):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func down(context.Context) error { return errDown }
+
+// snapshot closes keeper i, copies its ledger and opens it again. The returned
+// function puts the copy back, as a restore of an old backup would.
+func (h *house) snapshot(i int) (restore func()) {
+	h.t.Helper()
+	const pattern = ledgerFile + "*"
+	reopen := func(change func()) {
+		h.t.Helper()
+		if err := h.nodes[i].Close(); err != nil {
+			h.t.Fatal(err)
+		}
+		change()
+		h.nodes[i] = h.open(i)
+	}
+	files := map[string][]byte{}
+	list := func() []string {
+		names, err := filepath.Glob(filepath.Join(h.dirs[i], pattern))
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		return names
+	}
+	reopen(func() {
+		for _, name := range list() {
+			b, err := os.ReadFile(name)
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			files[name] = b
+		}
+	})
+	return func() {
+		h.t.Helper()
+		reopen(func() {
+			for _, name := range list() {
+				if err := os.Remove(name); err != nil {
+					h.t.Fatal(err)
+				}
+			}
+			for name, b := range files {
+				if err := os.WriteFile(name, b, 0o600); err != nil {
+					h.t.Fatal(err)
+				}
+			}
+		})
+	}
+}
