@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 
 	"github.com/liuma-pin/liuma"
@@ -72,7 +73,7 @@ func PurposeHash(purpose string) [32]byte { return sha256.Sum256([]byte(purpose)
 const redacted = "[subject]"
 
 // Format prints a placeholder under every verb.
-func (Subject) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+func (Subject) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // LogValue logs the placeholder.
 func (Subject) LogValue() slog.Value { return slog.StringValue(redacted) }

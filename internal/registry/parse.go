@@ -130,7 +130,9 @@ func ParseCardNo(s string) (string, error) {
 		return "", fail
 	}
 	for i := range len(c) {
-		if !(c[i] >= 'A' && c[i] <= 'Z' || c[i] >= '0' && c[i] <= '9') {
+		switch {
+		case c[i] >= 'A' && c[i] <= 'Z', c[i] >= '0' && c[i] <= '9':
+		default:
 			return "", fail
 		}
 	}

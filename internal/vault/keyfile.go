@@ -105,7 +105,7 @@ func readKeyFile(path string) (*rawKeys, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vault: open key file: %w", err)
 	}
-	defer f.Close() // read only: nothing to lose
+	defer func() { _ = f.Close() }() // read only: nothing to lose
 	info, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("vault: open key file: %w", err)

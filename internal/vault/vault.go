@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 )
@@ -129,7 +130,7 @@ func (v *Vault) Close() error {
 const redacted = "[vault]"
 
 // Format prints a placeholder under every verb.
-func (v *Vault) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+func (v *Vault) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // String returns the placeholder.
 func (v *Vault) String() string { return redacted }

@@ -201,7 +201,7 @@ func TestHandleIsPairwise(t *testing.T) {
 			seen[h] = true
 		}
 	}
-	if v.Handle("zj-hrss", card) != v.Handle("zj-hrss", card) {
+	if !seen[v.Handle("zj-hrss", card)] {
 		t.Error("a handle is not stable")
 	}
 }
@@ -230,8 +230,8 @@ func TestPrintsRedacted(t *testing.T) {
 	}
 	out.WriteString(v.String())
 	for _, key := range [][]byte{content[len(magic)+1:][:rootSize], content[len(magic)+1+rootSize:][:scalarSize], v.keys.row} {
-		for _, s := range []string{string(key), fmt.Sprintf("%x", key), fmt.Sprintf("%X", key), fmt.Sprint(key[:8])[1:], fmt.Sprintf("%d", key[:4])} {
-			if strings.Contains(out.String(), strings.TrimSuffix(s, "]")) {
+		for _, s := range []string{string(key), fmt.Sprintf("%x", key), fmt.Sprintf("%X", key), strings.Trim(fmt.Sprint(key[:8]), "[]")} {
+			if strings.Contains(out.String(), s) {
 				t.Errorf("output holds a key")
 			}
 		}
