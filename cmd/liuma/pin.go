@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,18 +36,18 @@ type PINCheckCmd struct {
 
 // Help is shown below the flags.
 func (*PINCheckCmd) Help() string {
-	return "Reads one PIN a line and ignores blank lines; answers by line number and never prints a PIN. " +
+	return "Reads one PIN a line and ignores blank lines (typed at a terminal, one ends the list); answers by line number and never prints a PIN. " +
 		"Applies the national rules (docs/PINS.md). " +
 		"Exit status: 0 all accepted, 1 some refused, 2 some line was no PIN, there was none, or a flag was bad."
 }
 
-// Run checks every line of standard input.
-func (c *PINCheckCmd) Run() error {
-	in := io.Reader(os.Stdin)
-	if fd := int(os.Stdin.Fd()); term.IsTerminal(fd) {
-		in = &pinPrompt{fd: fd, out: os.Stderr}
+// Run checks every line of the input.
+func (c *PINCheckCmd) Run(ctx context.Context, t *terminal) error {
+	in := t.in
+	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		in = &pinPrompt{ctx: ctx, fd: int(f.Fd()), out: t.err}
 	}
-	return c.check(in, os.Stdout)
+	return c.check(in, t.out)
 }
 
 // The statuses of pin check beside 0.
@@ -228,23 +229,22 @@ func pinCheckRead(r *bufio.Reader) ([]byte, error) {
 
 // pinPrompt reads lines from a terminal that does not show what is typed.
 type pinPrompt struct {
+	ctx  context.Context // of the command: an interrupt ends the wait for a line
 	fd   int
 	out  io.Writer
-	rest []byte
+	rest []byte // typed and not yet read
 }
 
-// Read asks for one line at a time. End of file ends the list.
+// Read asks for one line at a time. An empty one ends the list: a terminal's
+// end of file (Ctrl-D) does not get through ReadPassword.
 func (p *pinPrompt) Read(b []byte) (int, error) {
 	if len(p.rest) == 0 {
-		if _, err := io.WriteString(p.out, "PIN (not shown, Ctrl-D ends): "); err != nil {
-			return 0, err
-		}
-		line, err := term.ReadPassword(p.fd)
-		if _, werr := io.WriteString(p.out, "\n"); err == nil {
-			err = werr
-		}
+		line, err := p.ask()
 		if err != nil {
 			return 0, err
+		}
+		if len(line) == 0 {
+			return 0, io.EOF
 		}
 		p.rest = append(append(make([]byte, 0, len(line)+1), line...), '\n')
 		clear(line)
@@ -253,4 +253,32 @@ func (p *pinPrompt) Read(b []byte) (int, error) {
 	clear(p.rest[:n])
 	p.rest = p.rest[n:]
 	return n, nil
+}
+
+// ask reads one line. On an interrupt it makes the terminal show what is typed
+// again: nothing else would, since the read itself cannot be ended.
+func (p *pinPrompt) ask() ([]byte, error) {
+	shown, err := term.GetState(p.fd)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.WriteString(p.out, "PIN (not shown; an empty line ends): "); err != nil {
+		return nil, err
+	}
+	type answer struct {
+		line []byte
+		err  error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		line, err := term.ReadPassword(p.fd)
+		answered <- answer{line, err}
+	}()
+	select {
+	case <-p.ctx.Done():
+		return nil, errors.Join(p.ctx.Err(), term.Restore(p.fd, shown))
+	case a := <-answered:
+		_, err := io.WriteString(p.out, "\n")
+		return a.line, errors.Join(a.err, err)
+	}
 }
