@@ -230,7 +230,7 @@ func TestPrintsRedacted(t *testing.T) {
 	}
 	out.WriteString(v.String())
 	for _, key := range [][]byte{content[len(magic)+1:][:rootSize], content[len(magic)+1+rootSize:][:scalarSize], v.keys.row} {
-		for _, s := range []string{string(key), fmt.Sprintf("%x", key), fmt.Sprintf("%X", key), strings.Trim(fmt.Sprint(key[:8]), "[]")} {
+		for _, s := range []string{string(key), fmt.Sprintf("%x", key), fmt.Sprintf("%X", key), strings.Trim(fmt.Sprintf("%d", key[:8]), "[]")} {
 			if strings.Contains(out.String(), s) {
 				t.Errorf("output holds a key")
 			}
