@@ -64,6 +64,9 @@ func TestListOfPassphrasesIsInOrder(t *testing.T) {
 	if err != nil || len(set) != len(lines) {
 		t.Fatalf("%d entries of %d, %v", len(set), len(lines), err)
 	}
+	if doc, err := os.ReadFile(docPath); err != nil || !strings.Contains(string(doc), "one of "+thousands(len(lines))+" entries") {
+		t.Errorf("docs/PINS.md does not say that there are %d (%v)", len(lines), err)
+	}
 	for _, l := range lines {
 		if n := utf8.RuneCountInString(l); n < MinPassphrase || n > MaxPassphrase {
 			t.Errorf("%q has %d characters", l, n)
