@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -175,8 +176,11 @@ func TestReceiptKeysAreKept(t *testing.T) {
 }
 
 func TestTokens(t *testing.T) {
-	var tokens []string
+	var mu sync.Mutex
+	var tokens []string // guarded by mu
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
 		tokens = append(tokens, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
 		fmt.Fprint(w, `{"challenge":"c"}`)
 	}))
@@ -191,8 +195,11 @@ func TestTokens(t *testing.T) {
 		if _, err := c.Challenge(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		last := tokens[len(tokens)-1]
-		if fresh := len(tokens) == 1 || last != tokens[len(tokens)-2]; fresh != step.fresh {
+		mu.Lock()
+		n, last := len(tokens), tokens[len(tokens)-1]
+		fresh := n == 1 || last != tokens[n-2]
+		mu.Unlock()
+		if fresh != step.fresh {
 			t.Errorf("at %v: fresh %t", at, fresh)
 		}
 		payload, err := base64.RawURLEncoding.DecodeString(strings.Split(last, ".")[1])
@@ -216,10 +223,10 @@ func TestTokens(t *testing.T) {
 // twice.
 func TestAnswers(t *testing.T) {
 	var calls atomic.Int32
-	var serve http.HandlerFunc
+	var serve atomic.Value // of http.HandlerFunc
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		calls.Add(1)
-		serve(w, r)
+		serve.Load().(http.HandlerFunc)(w, r)
 	}))
 	defer server.Close()
 	c := newClient(t, server.URL, time.Now)
@@ -247,7 +254,7 @@ func TestAnswers(t *testing.T) {
 			fmt.Fprint(w, `{}`)
 		},
 	} {
-		serve = handler
+		serve.Store(handler)
 		calls.Store(0)
 		v, err := ask()
 		lost, ok := errors.AsType[*client.NoAnswerError](err)
@@ -255,12 +262,12 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("%s: %+v, %v, %d requests", what, v, err, calls.Load())
 		}
 	}
-	serve = func(w http.ResponseWriter, _ *http.Request) {
+	serve.Store(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.Header().Set("Retry-After", "7")
 		w.WriteHeader(http.StatusTooManyRequests)
 		fmt.Fprint(w, `{"code":"busy","detail_en":"Another request.","next_step_en":"Wait.","instance":"urn:x","until":"2026-04-01T00:00:00Z","tries_left":2}`)
-	}
+	}))
 	_, err := ask()
 	p, ok := errors.AsType[*client.Problem](err)
 	if !ok || p.Code != "busy" || p.Status != 429 || p.RetryAfter != 7*time.Second || *p.TriesLeft != 2 || p.Until.IsZero() || client.CodeOf(fmt.Errorf("x: %w", err)) != "busy" {
