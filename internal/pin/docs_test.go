@@ -23,11 +23,11 @@ func TestDocumentSaysWhatIsMeasured(t *testing.T) {
 		t.Fatal(err)
 	}
 	doc := string(raw)
-	rows := readCounts(t)
+	rows, all := readCounts(t), judgeAll(t)
 	for name, table := range map[string]string{
-		"rules":     ruleTable(t, rows),
-		"list":      listTable(t, rows),
-		"remaining": remainingTable(t),
+		"rules":     ruleTable(t, rows, all),
+		"list":      listTable(t, rows, all),
+		"remaining": remainingTable(t, all),
 	} {
 		section := regexp.MustCompile(`(?s)(<!-- measured: ` + name + ` -->\n).*?(<!-- end -->)`)
 		if n := len(section.FindAllString(doc, -1)); n != 1 {
@@ -47,62 +47,65 @@ func TestDocumentSaysWhatIsMeasured(t *testing.T) {
 	}
 }
 
-// only returns a judge with one rule, or several.
-func only(t *testing.T, fields ...func(*Rules)) *Judge {
+// ruleSet has a bit for each rule that needs no holder, in the order of layers.
+type ruleSet uint8
+
+// layers are those rules, in the order of findings.
+func layers() []Rule {
+	return []Rule{RuleRepeat, RuleSteps, RulePairs, RuleTriples, RuleMirror, RuleKeypad, RuleCommon}
+}
+
+const patterns ruleSet = 1<<6 - 1 // all layers but the list
+
+// judgeAll says, for each of the million PINs, which layers refuse it.
+func judgeAll(t *testing.T) []ruleSet {
 	t.Helper()
-	r := Rules{Run: Digits}
-	for _, f := range fields {
-		f(&r)
+	j, nobody := newJudge(t, NationalRules()), newHolder(Facts{})
+	bit := make(map[Rule]ruleSet)
+	for i, r := range layers() {
+		bit[r] = 1 << i
 	}
-	return newJudge(t, r)
-}
-
-func refuses(j *Judge, pin string, h *holder) bool {
-	return len(j.sixDigits((*[Digits]byte)([]byte(pin)), h, false)) > 0
-}
-
-// layers are the rules that need no holder, in the order of findings.
-func layers() []struct {
-	rule Rule
-	set  func(*Rules)
-} {
-	return []struct {
-		rule Rule
-		set  func(*Rules)
-	}{
-		{RuleRepeat, func(r *Rules) { r.Repeat = true }},
-		{RuleSteps, func(r *Rules) { r.Steps = true }},
-		{RulePairs, func(r *Rules) { r.Pairs = true }},
-		{RuleTriples, func(r *Rules) { r.Triples = true }},
-		{RuleMirror, func(r *Rules) { r.Mirror = true }},
-		{RuleKeypad, func(r *Rules) { r.Keypad = true }},
-		{RuleCommon, func(r *Rules) { r.Common = true }},
+	all := make([]ruleSet, 1_000_000)
+	for n := range all {
+		for _, r := range j.sixDigits((*[Digits]byte)([]byte(sixes(n))), nobody, false) {
+			if bit[r] == 0 {
+				t.Fatalf("%s without a holder", r)
+			}
+			all[n] |= bit[r]
+		}
 	}
+	return all
 }
 
-func ruleTable(t *testing.T, rows []row) string {
+func (r row) number(t *testing.T) int {
+	t.Helper()
+	n, err := strconv.Atoi(r.pin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func ruleTable(t *testing.T, rows []row, all []ruleSet) string {
 	var b strings.Builder
 	b.WriteString("| rule | PINs it refuses | of them in the list | times a random PIN's chance | choices it refuses | choices that pass it and all above | best 6 guesses then hit |\n")
 	b.WriteString("|---|---:|---:|---:|---:|---:|---:|\n")
 	base, total := float64(len(rows))/1e6, sum(rows)
-	nobody := newHolder(Facts{})
 	fmt.Fprintf(&b, "| none | 0 | 0 | | 0 %% | 100 %% | %s |\n", share(sum(rows[:6]), total))
-	var so []func(*Rules)
-	for _, l := range layers() {
-		so = append(so, l.set)
-		alone, stacked := only(t, l.set), only(t, so...)
+	for i, rule := range layers() {
+		alone, stacked := ruleSet(1)<<i, ruleSet(1)<<(i+1)-1
 		takes := 0
-		for n := range 1_000_000 {
-			if refuses(alone, sixes(n), nobody) {
+		for _, refused := range all {
+			if refused&alone != 0 {
 				takes++
 			}
 		}
 		var hit, pass []row
 		for _, r := range rows {
-			if refuses(alone, r.pin, nobody) {
+			if all[r.number(t)]&alone != 0 {
 				hit = append(hit, r)
 			}
-			if !refuses(stacked, r.pin, nobody) {
+			if all[r.number(t)]&stacked == 0 {
 				pass = append(pass, r)
 			}
 		}
@@ -110,36 +113,32 @@ func ruleTable(t *testing.T, rows []row) string {
 		if len(pass) > 0 {
 			then = share(sum(pass[:6]), sum(pass))
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %.0f | %s | %s | %s |\n", l.rule, thousands(takes), thousands(len(hit)),
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %.0f | %s | %s | %s |\n", rule, thousands(takes), thousands(len(hit)),
 			float64(len(hit))/float64(takes)/base, share(sum(hit), total), share(sum(pass), total), then)
 	}
 	return b.String()
 }
 
 // listTable shows what a shorter list would leave.
-func listTable(t *testing.T, rows []row) string {
+func listTable(t *testing.T, rows []row, all []ruleSet) string {
 	var b strings.Builder
 	b.WriteString("| list | PINs refused in all | choices that pass | best guess hits | best 6 guesses hit | best 30 guesses hit |\n")
 	b.WriteString("|---|---:|---:|---:|---:|---:|\n")
-	var patterns []func(*Rules)
-	for _, l := range layers()[:6] {
-		patterns = append(patterns, l.set)
-	}
-	j, nobody, total := only(t, patterns...), newHolder(Facts{}), sum(rows)
-	bad := make(map[string]bool)
-	for n := range 1_000_000 {
-		if s := sixes(n); refuses(j, s, nobody) {
-			bad[s] = true
+	bad := func(r row) bool { return all[r.number(t)]&patterns != 0 }
+	byPattern, total := 0, sum(rows)
+	for _, refused := range all {
+		if refused&patterns != 0 {
+			byPattern++
 		}
 	}
 	for _, size := range []int{0, 100, 1_000, 5_000, len(rows)} {
-		refused := len(bad)
+		refused := byPattern
 		for _, r := range rows[:size] {
-			if !bad[r.pin] {
+			if !bad(r) {
 				refused++
 			}
 		}
-		pass := slices.DeleteFunc(slices.Clone(rows[size:]), func(r row) bool { return bad[r.pin] })
+		pass := slices.DeleteFunc(slices.Clone(rows[size:]), bad)
 		best := func(k int) string {
 			if len(pass) == 0 { // no unlisted PIN was chosen more often than the last listed one
 				return "≤ " + share(k*rows[len(rows)-1].count, total)
@@ -158,7 +157,7 @@ func listTable(t *testing.T, rows []row) string {
 	return b.String()
 }
 
-func remainingTable(t *testing.T) string {
+func remainingTable(t *testing.T, all []ruleSet) string {
 	var b strings.Builder
 	b.WriteString("| holder | refused for the holder alone | PINs that remain | six random guesses hit |\n|---|---:|---:|---:|\n")
 	j := newJudge(t, NationalRules())
@@ -170,14 +169,15 @@ func remainingTable(t *testing.T) string {
 		{"born 1985-03-07, phone, card number of a letter and 8 digits", zhang},
 		{"born 1962-11-24, phone, card number of 19 digits", li},
 	} {
-		h, nobody := newHolder(c.f), newHolder(Facts{})
+		h := newHolder(c.f)
 		remain, personal := 0, 0
-		for n := range 1_000_000 {
-			s := sixes(n)
-			switch {
-			case !refuses(j, s, h):
+		for n, refused := range all {
+			if refused != 0 {
+				continue
+			}
+			if len(j.sixDigits((*[Digits]byte)([]byte(sixes(n))), h, false)) == 0 {
 				remain++
-			case !refuses(j, s, nobody):
+			} else {
 				personal++
 			}
 		}
