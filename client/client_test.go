@@ -97,15 +97,21 @@ func TestCheckReceipt(t *testing.T) {
 	if _, err := c.CheckReceipt(t.Context(), both, with); err != nil {
 		t.Errorf("with the evidence that is wanted: %v", err)
 	}
-	for _, lacking := range []client.Want{{Card: card, Purpose: "p", Action: client.Verify}, {BusinessNo: "b", Purpose: "p", Action: client.Verify},
-		{BusinessNo: "b", Card: card, Action: client.Verify}, {BusinessNo: "b", Card: card, Purpose: "p"}} {
-		if _, err := c.CheckReceipt(t.Context(), plain, lacking); err == nil {
-			t.Errorf("%+v: nothing was said against", lacking)
-		}
-	}
 	at = now.Add(time.Minute)
 	if _, err := c.CheckReceipt(t.Context(), plain, want); !errors.Is(err, client.ErrReceipt) {
 		t.Errorf("a minute later: %v", err)
+	}
+}
+
+// TestCheckReceiptNeedsAllOfWant: what is left out must not read as anything
+// goes.
+func TestCheckReceiptNeedsAllOfWant(t *testing.T) {
+	c := newClient(t, "https://pin.example.cn", time.Now)
+	for _, lacking := range []client.Want{{Card: card, Purpose: "p", Action: client.Verify}, {BusinessNo: "b", Purpose: "p", Action: client.Verify},
+		{BusinessNo: "b", Card: card, Action: client.Verify}, {BusinessNo: "b", Card: card, Purpose: "p"}} {
+		if _, err := c.CheckReceipt(t.Context(), "a.b.c", lacking); err == nil || errors.Is(err, client.ErrReceipt) {
+			t.Errorf("%+v: nothing was said against", lacking)
+		}
 	}
 }
 

@@ -175,7 +175,7 @@ func (d *Door) specRoutes(h huma.API) {
 		h.Adapter().Handle(&huma.Operation{Method: http.MethodGet, Path: path}, func(ctx huma.Context) {
 			_, w := humago.Unwrap(ctx)
 			w.Header().Set("Content-Type", kind)
-			w.Write(body()) // an error here means that nobody is listening
+			_, _ = w.Write(body()) // an error here means that nobody is listening
 		})
 	}
 	serve("/openapi.json", "application/openapi+json", func() []byte { return d.specJSON })
@@ -206,6 +206,6 @@ func (d *Door) keysRoute(h huma.API) {
 		}
 		w.Header().Set("Content-Type", "application/jwk-set+json")
 		w.Header().Set("Cache-Control", "public, max-age=300")
-		w.Write(body) // an error here means that nobody is listening
+		_, _ = w.Write(body) // an error here means that nobody is listening
 	})
 }

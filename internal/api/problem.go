@@ -131,7 +131,7 @@ func (d *Door) fail(v *visit, r *http.Request, err error) {
 		d.log.ErrorContext(r.Context(), "problem document", "request", v.id, "error", jsonErr)
 		return
 	}
-	v.Write(append(body, '\n')) // an error here means that nobody is listening
+	_, _ = v.Write(append(body, '\n')) // an error here means that nobody is listening
 }
 
 // logFailure keeps the cause, which is never shown. Errors in the house hold
