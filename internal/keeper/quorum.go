@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -61,7 +62,11 @@ func (t Timing) withDefaults() Timing {
 
 const (
 	defaultMaxPending = 10_000
-	maxResend         = time.Minute
+	// maxCalls bounds the calls under way to one keeper of several, so that one
+	// that hangs does not fill the memory with what it owes. Beyond it the
+	// keeper is not asked, and so gives no answer.
+	maxCalls  = 2_000
+	maxResend = time.Minute
 )
 
 // Quorum asks all n keepers and believes none of them alone. It is safe for
@@ -92,6 +97,7 @@ type member struct {
 	number  int
 	subsets []split.Subset
 	wake    chan struct{} // capacity 1: settlements wait
+	calls   atomic.Int32  // under way
 
 	mu      sync.Mutex
 	seen    uint64                               // mu: highest sequence had from this keeper
@@ -252,6 +258,9 @@ func (q *Quorum) failed(m *member, card liuma.CardID, err error) {
 // not look, and its answer is not used.
 var errBelowSeen = errors.New("keeper: answered below a sequence that it once answered")
 
+// errHangs is a keeper that owes too many answers to be asked again.
+var errHangs = errors.New("keeper: too many calls under way")
+
 // header is what goes with every request to m.
 func (q *Quorum) header(m *member) Header { return Header{Now: q.now(), Seen: m.lastSeen()} }
 
@@ -298,6 +307,11 @@ func ask[T any](ctx context.Context, q *Quorum, call func(context.Context, *memb
 	}
 	for i, m := range q.members {
 		started := q.background(func() {
+			defer m.calls.Add(-1)
+			if m.calls.Add(1) > maxCalls {
+				replies <- reply[T]{from: m, err: errHangs}
+				return
+			}
 			ctx, cancel := context.WithTimeout(q.base, q.timing.Call)
 			defer cancel()
 			a, err := call(ctx, m)

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -248,6 +249,28 @@ func TestHungKeepers(t *testing.T) {
 	})
 }
 
+// TestHangingKeeperIsNotAskedForEver: beyond a bound of unanswered calls it is
+// left alone, and the others go on.
+func TestHangingKeeperIsNotAskedForEver(t *testing.T) {
+	fakes := newFakes(t, split.Shape{T: 2, N: 3})
+	target := fakeTarget(t, fakes, "314159")
+	synctest.Test(t, func(t *testing.T) {
+		q, _ := fakeQuorum(t, fakes)
+		defer q.Close()
+		q.members[2].calls.Store(maxCalls)
+		want(t, attemptPIN(t, q, target, "314159"), liuma.Right)
+		synctest.Wait()
+		if n := fakes[2].noted().attempts; n != 0 || q.members[2].calls.Load() != maxCalls {
+			t.Errorf("asked %d times", n)
+		}
+		q.members[2].calls.Store(0)
+		want(t, attemptPIN(t, q, target, "271828"), liuma.Wrong)
+		if n := fakes[2].noted().attempts; n != 1 {
+			t.Errorf("asked %d times once it answers, want 1", n)
+		}
+	})
+}
+
 // TestLiarBesideASlowKeeper: two answers that differ are no verdict; when the
 // third comes, there is one.
 func TestLiarBesideASlowKeeper(t *testing.T) {
@@ -382,6 +405,39 @@ func TestCommitWaitsShortlyForStragglers(t *testing.T) {
 				t.Errorf("straggler of %s: all %v, %v after %s", tt.delay, all, err, time.Since(start))
 			}
 			time.Sleep(10 * time.Second)
+		}
+	})
+}
+
+// TestOneBadProofDoesNotHoldUpTheOthers: of a refused batch, what is refused
+// alone is dropped and the rest arrives.
+func TestOneBadProofDoesNotHoldUpTheOthers(t *testing.T) {
+	fakes := newFakes(t, split.Shape{T: 1, N: 1})
+	synctest.Test(t, func(t *testing.T) {
+		q, _ := fakeQuorum(t, fakes)
+		defer q.Close()
+		m := q.members[0]
+		picky := &faulty{Keeper: fakes[0], settle: func(ctx context.Context, h Header, list []ledger.Settlement) (Answer, error) {
+			for _, s := range list {
+				if s.S == 2 {
+					return Answer{}, ledger.ErrSettlement
+				}
+			}
+			return fakes[0].Settle(ctx, h, list)
+		}}
+		m.Keeper = picky
+		for s := range uint64(4) {
+			m.keep(ledger.Settlement{Card: liuma.CardID{byte(s + 1)}, Version: 1, S: s + 1}, 10)
+		}
+		m.wake <- struct{}{}
+		synctest.Wait()
+		var got []uint64
+		for _, s := range fakes[0].noted().settled {
+			got = append(got, s.S)
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, []uint64{1, 3, 4}) || m.cardsWaiting() != 0 {
+			t.Errorf("%v came and %d wait, want 1, 3 and 4, and none", got, m.cardsWaiting())
 		}
 	})
 }
