@@ -1,0 +1,226 @@
+package demo
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/liuma-pin/liuma/client"
+	"github.com/liuma-pin/liuma/internal/evidence"
+	"github.com/liuma-pin/liuma/internal/pin"
+	"github.com/liuma-pin/liuma/internal/registry"
+)
+
+// The speakers beside the channels.
+var (
+	holderWho    = who{ZH: "持卡人", EN: "holder"}
+	deviceWho    = who{ZH: "手机", EN: "device"}
+	authorityWho = who{ZH: "六码", EN: "Liuma"}
+	providerWho  = who{ZH: "替身认证", EN: "stand-in"}
+	thiefWho     = who{ZH: "小偷", EN: "thief"}
+)
+
+// channel is a channel's server together with the device of whoever uses it.
+type channel struct {
+	id, kid string
+	keyFile string
+	name    who
+	client  *client.Client
+	serial  int // of business numbers
+}
+
+func (ch *channel) businessNo() string {
+	ch.serial++
+	return fmt.Sprintf("DEMO-%s-%04d", ch.id, ch.serial)
+}
+
+// holder is a made-up person with a physical card in use.
+type holder struct {
+	facts   registry.Facts
+	pin     string // as the holder remembers it
+	handles map[*channel]string
+}
+
+// who names the holder as a page would.
+func (h *holder) masked() string { return h.facts.MaskedName() }
+
+func (h *holder) subject() client.Subject {
+	return client.Subject{IDNumber: h.facts.IDNumber, Name: h.facts.Name, Phone: h.facts.Phone}
+}
+
+// birthday is how many would put theirs: YYMMDD.
+func (h *holder) birthday() string { return h.facts.IDNumber[8:14] }
+
+// phonePart is six digits in a row of the phone number.
+func (h *holder) phonePart() string { return h.facts.Phone[5:] }
+
+// cast are the people of the play.
+type cast struct {
+	first  *holder // enrols, links, is locked out
+	second *holder // changes the PIN, gets a receipt, is robbed
+}
+
+// choose takes the first two people of the registry with a normal card.
+func (s *stage) choose() (cast, error) {
+	f, err := os.Open(s.path("people.csv"))
+	if err != nil {
+		return cast{}, err
+	}
+	defer f.Close() // read only: nothing to lose
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		return cast{}, err
+	}
+	var found []*holder
+	for _, r := range rows[1:] {
+		if r[5] == "normal" && len(r[2]) == 11 && len(r[0]) == 18 {
+			found = append(found, &holder{
+				facts:   registry.Facts{IDNumber: r[0], Name: r[1], Phone: r[2], CardNo: r[3]},
+				handles: map[*channel]string{},
+			})
+		}
+		if len(found) == 2 {
+			break
+		}
+	}
+	if len(found) < 2 {
+		return cast{}, errors.New("fewer than two people with a normal card")
+	}
+	c := cast{first: found[0], second: found[1]}
+	for i, h := range found {
+		if h.pin, err = goodPIN(h, uint64(i), ""); err != nil {
+			return cast{}, err
+		}
+	}
+	return c, nil
+}
+
+// goodPIN draws a PIN that the rules accept for a holder, as somebody would
+// who throws a die; other is one that it must not be.
+func goodPIN(h *holder, seed uint64, other string) (string, error) {
+	judge, err := pin.NewJudge(pin.NationalRules())
+	if err != nil {
+		return "", err
+	}
+	r := rand.New(rand.NewPCG(seed, 2026))
+	facts := pin.Facts{IDNumber: h.facts.IDNumber, Phone: h.facts.Phone, CardNo: h.facts.CardNo}
+	for range 1000 {
+		digits := fmt.Sprintf("%06d", 100_000+r.IntN(900_000))
+		p, err := pin.Parse([]byte(digits), false)
+		if err != nil {
+			return "", err
+		}
+		findings := judge.Check(p, facts, nil)
+		p.Wipe()
+		if len(findings) == 0 && digits != other {
+			return digits, nil
+		}
+	}
+	return "", errors.New("no acceptable PIN in 1,000 draws")
+}
+
+// evidence is what the stand-in provider signs: whatever it is asked to.
+func (s *stage) evidence(h *holder, challenge string) (string, error) {
+	now := time.Now()
+	return s.provider.Sign(evidence.Statement{
+		Audience: s.base, Challenge: challenge, IDNumber: h.facts.IDNumber, Name: h.facts.Name,
+		Method: evidence.MethodStandIn, IssuedAt: now, Expires: now.Add(5 * time.Minute),
+	})
+}
+
+// application is an enrolment as far as it can be prepared: with a challenge
+// and evidence that is bound to it.
+type application struct {
+	challenge client.Challenge
+	evidence  string
+}
+
+func (s *stage) apply(ctx context.Context, ch *channel, h *holder) (application, error) {
+	challenge, err := ch.client.Challenge(ctx)
+	if err != nil {
+		return application{}, err
+	}
+	token, err := s.evidence(h, challenge.Value)
+	return application{challenge: challenge, evidence: token}, err
+}
+
+// enroll seals a PIN on the holder's device and asks for the card.
+func (ch *channel) enroll(ctx context.Context, h *holder, a application, digits string) (*client.Verification, error) {
+	const purpose = "申领电子社保卡"
+	d := client.DeviceRequest{
+		Channel: ch.id, Action: client.Enroll, Subject: h.subject(), BusinessNo: ch.businessNo(),
+		Purpose: purpose, Challenge: a.challenge,
+	}
+	sealed, err := d.SealPIN([]byte(digits))
+	if err != nil {
+		return nil, err
+	}
+	return ch.client.Enroll(ctx, client.EnrollRequest{
+		BusinessNo: d.BusinessNo, Subject: d.Subject, Purpose: purpose,
+		Challenge: a.challenge.Value, Evidence: a.evidence, NewPIN: sealed,
+	})
+}
+
+// link asks for the holder's card in this channel.
+func (ch *channel) link(ctx context.Context, h *holder, digits string) (*client.Verification, error) {
+	const purpose = "关联电子社保卡"
+	challenge, err := ch.client.Challenge(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := client.DeviceRequest{
+		Channel: ch.id, Action: client.Link, BusinessNo: ch.businessNo(), Purpose: purpose, Challenge: challenge,
+		Subject: client.Subject{IDNumber: h.facts.IDNumber, Name: h.facts.Name},
+	}
+	sealed, err := d.SealPIN([]byte(digits))
+	if err != nil {
+		return nil, err
+	}
+	return ch.client.Link(ctx, client.LinkRequest{
+		BusinessNo: d.BusinessNo, Subject: d.Subject, Purpose: purpose, Challenge: challenge.Value, PIN: sealed,
+	})
+}
+
+// verify asks whether a PIN is right.
+func (ch *channel) verify(ctx context.Context, h *holder, digits, purpose string) (*client.Verification, error) {
+	challenge, err := ch.client.Challenge(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := client.DeviceRequest{
+		Channel: ch.id, Action: client.Verify, Subject: client.Subject{Card: h.handles[ch]},
+		BusinessNo: ch.businessNo(), Purpose: purpose, Challenge: challenge,
+	}
+	sealed, err := d.SealPIN([]byte(digits))
+	if err != nil {
+		return nil, err
+	}
+	return ch.client.Verify(ctx, client.VerifyRequest{
+		BusinessNo: d.BusinessNo, Subject: d.Subject, Purpose: purpose, Challenge: challenge.Value, PIN: sealed,
+	})
+}
+
+// change asks for a new PIN in place of the old.
+func (ch *channel) change(ctx context.Context, h *holder, old, fresh string) (*client.Verification, error) {
+	const purpose = "修改密码"
+	challenge, err := ch.client.Challenge(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := client.DeviceRequest{
+		Channel: ch.id, Action: client.Change, Subject: client.Subject{Card: h.handles[ch]},
+		BusinessNo: ch.businessNo(), Purpose: purpose, Challenge: challenge,
+	}
+	oldPIN, newPIN, err := d.SealChange([]byte(old), []byte(fresh))
+	if err != nil {
+		return nil, err
+	}
+	return ch.client.Change(ctx, client.ChangeRequest{
+		BusinessNo: d.BusinessNo, Subject: d.Subject, Purpose: purpose, Challenge: challenge.Value,
+		OldPIN: oldPIN, NewPIN: newPIN,
+	})
+}

@@ -1,0 +1,161 @@
+// Package demo plays the main job for a newcomer: it makes a data directory
+// with a registry of made-up people, serves it on loopback, and goes through
+// enrolment, verification, linking, locking, change and receipt by the real
+// HTTP door, as a channel would, with the public client package. Then it lets
+// a thief work on a copy of the authority's database and keys. It guarantees
+// that every line that it prints is what happened: each step checks what came
+// back, and a step that went otherwise ends the play with an error. It trusts
+// nothing else of the house; its people, PINs and evidence provider are made
+// up.
+//
+// DESIGN sections 1, 3 and 7.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// AllPINs is how many PINs of six digits there are.
+const AllPINs = 1_000_000
+
+// minPeople leaves enough people with a card in use to cast the play from.
+const minPeople = 20
+
+// Config says how the play is staged. Dir and Out are required.
+type Config struct {
+	// Dir is an empty or new directory: data, people, keys and loot go there.
+	Dir string
+	// Listen is a loopback address with a port, or 0 for any.
+	Listen string
+	People int    // in the registry; at least 20
+	Seed   uint64 // of the registry; the same seed casts the same people
+	// Candidates is how many PINs the sweep tries, up to AllPINs. Only tests
+	// take fewer; the transcript says how many they were.
+	Candidates int
+	// Guessing is how long the Argon2id hash is guessed at.
+	Guessing time.Duration
+	// Once ends the play without serving on.
+	Once bool
+
+	Out      io.Writer // transcript
+	Terminal bool      // Out is watched by a person: some words stand out
+	// Progress takes bars, or plain lines where ProgressTerminal is false.
+	Progress         io.Writer
+	ProgressTerminal bool
+	Logger           *slog.Logger // of the server; default: discard
+}
+
+func (c *Config) fill() error {
+	if c.Dir == "" || c.Out == nil {
+		return errors.New("demo: config: want Dir and Out")
+	}
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:0"
+	}
+	if c.People < minPeople {
+		return fmt.Errorf("demo: %d people are too few for the play; want at least %d", c.People, minPeople)
+	}
+	if c.Candidates == 0 {
+		c.Candidates = AllPINs
+	}
+	if c.Candidates < 1 || c.Candidates > AllPINs || c.Guessing <= 0 {
+		return errors.New("demo: config: candidates or guessing time out of bounds")
+	}
+	if c.Progress == nil {
+		c.Progress = io.Discard
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// play is a running demo. Scenes use it one after the other, in one goroutine.
+type play struct {
+	*Script
+	c     Config
+	stage *stage
+	cast  cast
+}
+
+// scene is one part of the play. It returns an error as soon as something is
+// not as it should be.
+type scene struct {
+	title liuma.Text
+	play  func(context.Context, *play) error
+}
+
+func scenes() []scene {
+	return []scene{
+		{liuma.Text{ZH: "申领电子社保卡，设置第一个密码", EN: "Apply for the card, and set its first PIN"}, sceneEnroll},
+		{liuma.Text{ZH: "核验密码", EN: "Verify the PIN"}, sceneVerify},
+		{liuma.Text{ZH: "在第二个渠道关联：同一个密码", EN: "Link a second channel: one PIN everywhere"}, sceneLink},
+		{liuma.Text{ZH: "连续输错六次：锁定", EN: "Six wrong PINs: locked"}, sceneLock},
+		{liuma.Text{ZH: "修改密码（换一位持卡人：锁定的密码不能改）", EN: "Change the PIN (another holder: a locked PIN cannot be changed)"}, sceneChange},
+		{liuma.Text{ZH: "回执：离线核对，只兑付一次", EN: "The receipt: checked offline, redeemed once"}, sceneReceipt},
+		{liuma.Text{ZH: "数据库被偷了", EN: "The database is stolen"}, sceneTheft},
+	}
+}
+
+// Run plays the demo, and then serves until ctx ends unless Once is set. It
+// returns nil only if every step went as it should.
+func Run(ctx context.Context, c Config) (err error) {
+	if err := c.fill(); err != nil {
+		return err
+	}
+	p := &play{Script: newScript(c.Out, c.Terminal), c: c}
+	p.Title()
+	p.Scene(liuma.Text{ZH: "搭台：数据目录、样例名册、服务", EN: "The stage: a data directory, a made-up registry, a server"})
+	if p.stage, err = build(ctx, p); err != nil {
+		return fmt.Errorf("setting the stage: %w", err)
+	}
+	defer func() { err = errors.Join(err, p.stage.close()) }()
+	if p.cast, err = p.stage.choose(); err != nil {
+		return fmt.Errorf("choosing the cast: %w", err)
+	}
+	for i, s := range scenes() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		p.Scene(s.title)
+		if err := s.play(ctx, p); err != nil {
+			return fmt.Errorf("scene %d (%s): %w", i+1, s.title.EN, err)
+		}
+	}
+	p.curtain()
+	if p.Err() != nil || c.Once {
+		return p.Err()
+	}
+	return p.stage.serveOn(ctx)
+}
+
+// curtain says where everything is.
+func (p *play) curtain() {
+	s := p.stage
+	p.Scene(liuma.Text{ZH: "全部步骤都如预期", EN: "Every step went as it should"})
+	if p.c.Once {
+		return
+	}
+	p.Fact(liuma.Text{ZH: "服务", EN: "API"}, s.base)
+	p.Fact(liuma.Text{ZH: "接口文档", EN: "OpenAPI 3.1"}, s.base+"/openapi.json")
+	p.Fact(liuma.Text{ZH: "就绪", EN: "ready?"}, "curl "+s.base+"/readyz")
+	p.Fact(liuma.Text{ZH: "数据目录", EN: "data"}, s.path("data"))
+	p.Fact(liuma.Text{ZH: "样例名册", EN: "people"}, s.path("people.csv"))
+	for _, ch := range []*channel{s.national, s.regional} {
+		p.Fact(liuma.Text{ZH: "渠道密钥", EN: "channel key"}, fmt.Sprintf("%s  (iss, sub: %s  kid: %s)", ch.keyFile, ch.id, ch.kid))
+	}
+	p.Note(liuma.Text{
+		ZH: "调用方法：用渠道密钥签一个五分钟内有效的 ES256 JWT（aud 为 " + s.base + "），再 POST /v1/challenges；Go 程序可直接用 client 包。按 Ctrl-C 结束。",
+		EN: "To call it, sign an ES256 JWT with a channel key (aud " + s.base + ", at most five minutes), then POST /v1/challenges; Go programs use package client. Ctrl-C ends it.",
+	})
+}
+
+// want is what a step expected and did not get.
+func want(what string, got any) error { return fmt.Errorf("expected %s, got %v", what, got) }

@@ -1,0 +1,259 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/progress"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/split"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/sqlite"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// loot is what the thief carried off: a backup of the database and the key
+// file, and what can be read out of them with nothing else.
+type loot struct {
+	keys   [][]byte   // secret keys of the key file
+	card   store.Card // of the victim
+	facts  registry.Facts
+	people int64
+}
+
+// sceneTheft copies the authority's database and keys, without the keepers'
+// directory, and tries every PIN on the copy.
+func sceneTheft(ctx context.Context, p *play) error {
+	l, err := p.stage.steal(ctx, p.cast.second)
+	if err != nil {
+		return err
+	}
+	p.Say(thiefWho, authorityWho, liuma.Text{
+		ZH: "带走 liuma.db 的备份和 vault.key，只差 keepers/ 目录",
+		EN: "takes a backup of liuma.db and vault.key: everything but the keepers/ directory",
+	})
+	p.Note(liuma.Text{
+		ZH: fmt.Sprintf("读得到：%s 人的姓名、证件号、手机号（例如 %s %s %s），和每张卡的验证公钥。", grouped(l.people), l.facts.MaskedName(), l.facts.MaskedIDNumber(), l.facts.MaskedPhone()),
+		EN: fmt.Sprintf("He reads the personal data of %s people, and each card's verifier. That is bad enough.", grouped(l.people)),
+	})
+	p.Note(liuma.Text{
+		ZH: "读不到密码：验证公钥由 y 推出，y = OPRF(密码, 分持方的密钥)，而那把密钥不在这里。",
+		EN: "He does not read PINs: the verifier comes from y = OPRF(PIN, the keepers' key), and that key is not in the loot.",
+	})
+	if err := p.sweepLoot(ctx, l); err != nil {
+		return err
+	}
+	return p.withKeeper(ctx, l)
+}
+
+// sweepLoot tries every PIN with every stolen key, beside a guesser of the
+// same PIN kept as an Argon2id hash.
+func (p *play) sweepLoot(ctx context.Context, l loot) error {
+	h := p.cast.second
+	s := newSweep(l, h.pin, p.c.Candidates)
+	bar := progress.Count(p.c.Progress, "逐个尝试密码 trying every PIN", int64(p.c.Candidates), p.c.ProgressTerminal)
+	guessing := newArgonGuess(h.pin, p.c.Guessing)
+	start := time.Now()
+	err := s.run(ctx, guessing, bar)
+	bar.Done()
+	if err != nil {
+		return err
+	}
+	took := time.Since(start)
+	if s.found.Load() != 0 {
+		return want("no PIN found with the loot", fmt.Sprintf("%d", s.found.Load()))
+	}
+	if s.control.Load() == 0 {
+		return errors.New("the sweep missed its control, so its finding nothing proves nothing")
+	}
+	tried, pairs := grouped(s.tried.Load()), grouped(s.tried.Load()*int64(len(l.keys)))
+	p.Do(thiefWho, liuma.Text{
+		ZH: fmt.Sprintf("试了 %s 个密码 × %d 把偷来的密钥 = %s 个密钥对，%.0f 秒：一个也对不上", tried, len(l.keys), pairs, took.Seconds()),
+		EN: fmt.Sprintf("tried %s PINs with %d stolen keys: %s key pairs in %.0f s, and none is the card's", tried, len(l.keys), pairs, took.Seconds()),
+	})
+	p.Note(liuma.Text{
+		ZH: "对照：同一次尝试里，假如密码是用 vault.key 里的密钥加盐保存的（常见做法），已经猜中 " + h.pin + "。",
+		EN: "Control: in the same sweep, the PIN as it would be had it been kept under the vault's key (a pepper) was found: " + h.pin + ".",
+	})
+	if err := p.trueFunction(ctx, l); err != nil {
+		return err
+	}
+	p.argonResult(guessing)
+	return nil
+}
+
+// sampled is how many PINs the whole function is tried with. The right one is
+// among them, or finding nothing would mean nothing.
+const sampled = 2000
+
+// trueFunction tries a sample with the very function of the house, a stolen
+// key in the place of the share key.
+func (p *play) trueFunction(ctx context.Context, l loot) error {
+	for _, key := range l.keys {
+		hit, _, err := trySample(ctx, l.card, map[split.Subset][]byte{1: key}, sample(p.cast.second.pin, sampled))
+		if err != nil {
+			return err
+		}
+		if hit != "" {
+			return want("no PIN found with a stolen key as the share key", hit)
+		}
+	}
+	p.Do(thiefWho, liuma.Text{
+		ZH: fmt.Sprintf("再用完整算法，把偷来的密钥当作分持密钥，抽 %d 个密码（含正确的）试：也没有", sampled),
+		EN: fmt.Sprintf("and %d PINs, the right one among them, through the whole function with each stolen key as the share key: nothing", sampled),
+	})
+	return nil
+}
+
+func (p *play) argonResult(g *argonGuess) {
+	cores := runtime.GOMAXPROCS(0)
+	whole := time.Duration(float64(AllPINs) / g.rate() / float64(cores) * float64(time.Second))
+	result := liuma.Text{
+		ZH: fmt.Sprintf("同一个密码若存成 Argon2id（19 MiB，t=2）：%d 次 / %.1f 秒，每核每秒 %.0f 次；%s 个全部试完，本机 %d 核约 %.1f 小时，必中", g.tried, g.took.Seconds(), g.rate(), grouped(AllPINs), cores, whole.Hours()),
+		EN: fmt.Sprintf("the same PIN as an Argon2id hash (19 MiB, t=2): %d guesses in %.1f s, %.0f a second and core; all %s in about %.1f hours on this machine's %d cores, and one of them is right", g.tried, g.took.Seconds(), g.rate(), grouped(AllPINs), whole.Hours(), cores),
+	}
+	if g.found {
+		result.ZH, result.EN = result.ZH+"（已经猜中）", result.EN+" (it was found already)"
+	}
+	p.Do(thiefWho, result)
+}
+
+// withKeeper says, and shows, what would open it.
+func (p *play) withKeeper(ctx context.Context, l loot) error {
+	shares, err := readShareKeys(p.stage.path(filepath.Join("data", "keepers", "k1", "keeper.json")), l.card.KeySet)
+	if err != nil {
+		return err
+	}
+	hit, perTry, err := trySample(ctx, l.card, shares, sample(p.cast.second.pin, sampled))
+	if err != nil {
+		return err
+	}
+	if hit != p.cast.second.pin {
+		return want("the PIN found with the keeper's share key", hit)
+	}
+	whole := perTry * AllPINs / time.Duration(runtime.GOMAXPROCS(0))
+	p.Note(liuma.Text{
+		ZH: fmt.Sprintf("什么能打开它：keepers/ 目录。加上它，同样的 %d 个密码里就找到 %s；全部试完本机约 %.0f 分钟。", sampled, hit, whole.Minutes()),
+		EN: fmt.Sprintf("What would open it: the keepers/ directory. With it the same %d PINs give %s; all of them take about %.0f minutes here.", sampled, hit, whole.Minutes()),
+	})
+	p.Note(liuma.Text{
+		ZH: "单进程形态把它放在同一台机器上：拿走整个数据目录的人几分钟就能得到密码。生产形态由三家各管一个分持方，缺两家就打不开。",
+		EN: "The one-process shape keeps it on the same machine: whoever takes the whole data directory has every PIN in minutes. In production three administrations hold a keeper each, and two must fall.",
+	})
+	return nil
+}
+
+// steal takes a backup and the key file, and reads them as a thief would: with
+// the program of the house, which is public.
+func (s *stage) steal(ctx context.Context, victim *holder) (l loot, err error) {
+	if err := os.MkdirAll(s.path("stolen"), 0o700); err != nil {
+		return l, err
+	}
+	database, keyFile := s.path(filepath.Join("stolen", "liuma.db")), s.path(filepath.Join("stolen", "vault.key"))
+	db, ok := s.system.Store.(interface {
+		Backup(ctx context.Context, path string) error
+	})
+	if !ok {
+		return l, errors.New("the store makes no backups to steal")
+	}
+	if err := db.Backup(ctx, database); err != nil {
+		return l, err
+	}
+	if err := copyFile(s.system.Config.Vault, keyFile); err != nil {
+		return l, err
+	}
+	if l.keys, err = readKeyFile(keyFile); err != nil {
+		return l, err
+	}
+	v, err := vault.Open(keyFile)
+	if err != nil {
+		return l, err
+	}
+	defer func() { err = errors.Join(err, v.Close()) }()
+	stolen, err := sqlite.OpenCopy(database)
+	if err != nil {
+		return l, err
+	}
+	defer func() { err = errors.Join(err, stolen.Close()) }()
+	err = stolen.View(ctx, func(r store.Reader) error {
+		if l.people, err = r.CountPersons(); err != nil {
+			return err
+		}
+		l.card, err = r.CardByHolder(v.Index(vault.IndexIDNumber, victim.facts.IDNumber))
+		return err
+	})
+	if err != nil {
+		return l, err
+	}
+	plain, err := v.Unseal(vault.CardFacts, l.card.ID[:], l.card.Sealed)
+	if err != nil {
+		return l, err
+	}
+	l.facts, err = registry.ParseFacts(plain)
+	return l, err
+}
+
+// The layout of vault.key: what a thief reads in package vault.
+const (
+	keyFileMagic = "liuma-vault\x01"
+	keySize      = 32
+	keysInFile   = 2 // root key, receipt key
+	sumSize      = 8
+)
+
+// readKeyFile takes the secret keys out of a key file.
+func readKeyFile(path string) ([][]byte, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	rest, ok := bytes.CutPrefix(raw, []byte(keyFileMagic))
+	if !ok || len(rest) != keysInFile*keySize+sumSize {
+		return nil, want("a vault key file of version 1", fmt.Sprintf("%d bytes", len(raw)))
+	}
+	var keys [][]byte
+	for i := range keysInFile {
+		keys = append(keys, rest[i*keySize:(i+1)*keySize])
+	}
+	return keys, nil
+}
+
+// readShareKeys takes the share keys of a key set out of a keeper's file.
+func readShareKeys(path string, keySet uint32) (map[split.Subset][]byte, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var file struct {
+		KeySets []struct {
+			ID   uint32 `json:"id"`
+			Keys []struct {
+				Subset split.Subset `json:"subset"`
+				Key    []byte       `json:"key"`
+			} `json:"share_keys"`
+		} `json:"key_sets"`
+	}
+	if err := json.Unmarshal(raw, &file); err != nil {
+		return nil, err
+	}
+	keys := map[split.Subset][]byte{}
+	for _, set := range file.KeySets {
+		for _, k := range set.Keys {
+			if set.ID == keySet {
+				keys[k.Subset] = k.Key
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return nil, want("share keys of the card's key set", "none")
+	}
+	return keys, nil
+}
