@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/demo"
+)
+
+// demoCmd is "liuma demo".
+type demoCmd struct {
+	Once    bool   `name:"once" help:"End after the play instead of serving on, with status 0 only if every step went as it should. Without --dir, everything is removed again."`
+	People  int    `name:"people" default:"10000" placeholder:"N" help:"How many made-up people are in the registry, 20 or more."`
+	Seed    uint64 `name:"seed" default:"1" help:"The same seed casts the same people."`
+	Dir     string `name:"dir" placeholder:"DIR" help:"New or empty directory to play in. Default: a fresh one among the temporary files."`
+	Listen  string `name:"listen" default:"127.0.0.1:0" placeholder:"HOST:PORT" help:"Loopback address of the server; port 0 takes any free one."`
+	Seconds int    `name:"seconds" default:"8" help:"How long the Argon2id hash is guessed at, 1 to 600."`
+	Log     bool   `name:"log" help:"Show the server's log on standard error."`
+}
+
+// Run plays the demo.
+func (d *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
+	const maxSeconds = 600
+	if d.Seconds < 1 || d.Seconds > maxSeconds {
+		return badUsage("liuma demo", "--seconds %d: want 1 to %d", d.Seconds, maxSeconds)
+	}
+	logger := slog.New(slog.DiscardHandler)
+	if d.Log {
+		if logger, err = newLogger(t.err, "info"); err != nil {
+			return err
+		}
+	}
+	dir := d.Dir
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "liuma-demo-"); err != nil {
+			return err
+		}
+		if d.Once {
+			defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+		}
+	} else if there, err := os.ReadDir(dir); err == nil && len(there) > 0 {
+		return fmt.Errorf("%s is not empty; choose a new directory, or none", dir)
+	}
+	err = demo.Run(ctx, demo.Config{
+		Dir: dir, Listen: d.Listen, People: d.People, Seed: d.Seed,
+		Guessing: time.Duration(d.Seconds) * time.Second, Once: d.Once,
+		Out: t.out, Terminal: isTerminal(t.out), Progress: t.err, ProgressTerminal: isTerminal(t.err),
+		Logger: logger,
+	})
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil && !d.Once {
+		return nil // Ctrl-C is how a demo ends
+	}
+	return err
+}

@@ -1,0 +1,144 @@
+// Command liuma is the whole service in one program: it makes a data
+// directory, serves, administers, and plays a demo. It only wires: every rule
+// lives in a room under internal. It guarantees that an error is one line that
+// says what to do next, and that the exit status tells failure (1) from a
+// wrong command line (2). It trusts whoever may run it with the data
+// directory.
+//
+// DESIGN sections 6 and 8.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit statuses.
+const (
+	exitOK    = 0
+	exitFail  = 1
+	exitUsage = 2
+)
+
+// cli is the command line.
+type cli struct {
+	Data string `name:"data" default:"data" env:"LIUMA_DATA" placeholder:"DIR" help:"Data directory, as 'liuma init' made it."`
+
+	Demo     demoCmd     `cmd:"" help:"Play the main job on a fresh data directory, through the real door, and go on serving."`
+	Init     initCmd     `cmd:"" help:"Make a data directory: configuration, keys, keepers and an empty database."`
+	Serve    serveCmd    `cmd:"" help:"Serve the data directory until SIGINT or SIGTERM."`
+	Registry registryCmd `cmd:"" help:"The registry of physical cards, and the clients that report on them."`
+	Channel  channelCmd  `cmd:"" help:"The channels, their keys, regions and actions."`
+	Evidence evidenceCmd `cmd:"" help:"The providers of evidence."`
+	PIN      PINCmd      `cmd:"" name:"pin" help:"What may be a PIN."`
+	Bench    benchCmd    `cmd:"" help:"Measure what a verification costs on this machine."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+}
+
+const description = `Liuma (六码) is the PIN authority for electronic social-security cards.
+
+Start with 'liuma demo'. For real data: 'liuma init', then 'liuma registry import', 'liuma channel add', 'liuma evidence provider add' and 'liuma serve'. docs/OPERATIONS.md describes every command and setting.
+
+Exit status: 0 done, 1 failed, 2 wrong command line.`
+
+// terminal is what commands read from and write to.
+type terminal struct {
+	in       io.Reader
+	out, err io.Writer
+	now      func() time.Time
+}
+
+func main() {
+	// A second signal ends the process at once: the first one asks it to.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	t := &terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr, now: time.Now}
+	os.Exit(run(ctx, os.Args[1:], t))
+}
+
+// exited unwinds out of the parser after it has printed help.
+type exited struct{ status int }
+
+// run is one command, from its arguments to its exit status.
+func run(ctx context.Context, args []string, t *terminal) (status int) {
+	defer func() {
+		if r := recover(); r != nil {
+			e, ok := r.(exited)
+			if !ok {
+				panic(r)
+			}
+			status = e.status
+		}
+	}()
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("liuma"), kong.Description(description), kong.Writers(t.out, t.err),
+		kong.Exit(func(status int) { panic(exited{status}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t, &c))
+	if err != nil {
+		return report(t, err) // the struct above is at fault; a test parses every command
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return report(t, &usageError{cause: err, command: commandOf(err)})
+	}
+	return report(t, parsed.Run())
+}
+
+// commandOf names the command that a usage error is about.
+func commandOf(err error) string {
+	e, ok := errors.AsType[*kong.ParseError](err)
+	if !ok || e.Context == nil {
+		return "liuma"
+	}
+	return strings.TrimSpace("liuma " + e.Context.Command())
+}
+
+// report prints an error as one line, and turns it into an exit status.
+func report(t *terminal, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintf(t.err, "liuma: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+	if coder, ok := errors.AsType[interface {
+		error
+		ExitCode() int
+	}](err); ok {
+		return coder.ExitCode()
+	}
+	return exitFail
+}
+
+// usageError is a wrong command line.
+type usageError struct {
+	cause   error
+	command string
+}
+
+func (e *usageError) Error() string {
+	command, _, _ := strings.Cut(e.command, " <")
+	return fmt.Sprintf("%v; see '%s --help'", e.cause, command)
+}
+
+func (e *usageError) Unwrap() error { return e.cause }
+
+// ExitCode tells it from a failure.
+func (e *usageError) ExitCode() int { return exitUsage }
+
+// badUsage is a usage error that the parser cannot see.
+func badUsage(command, format string, args ...any) error {
+	return &usageError{cause: fmt.Errorf(format, args...), command: command}
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/liuma-pin/liuma/internal/assembly"
+	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/parties"
+	"github.com/liuma-pin/liuma/internal/store/sqlite"
+)
+
+// actor is who the audit record names for what these commands change.
+const actor = "operator"
+
+// load reads the configuration of the data directory.
+func (c *cli) load() (config.Config, error) {
+	conf, err := config.Load(c.Data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return conf, fmt.Errorf("%s is not a data directory (it has no %s); make one with 'liuma init DIR', or name one with --data or LIUMA_DATA", c.Data, config.FileName)
+	}
+	return conf, err
+}
+
+// inOffice runs f on the opened data directory.
+func (c *cli) inOffice(ctx context.Context, t *terminal, f func(*assembly.Office) error) (err error) {
+	conf, err := c.load()
+	if err != nil {
+		return err
+	}
+	office, err := assembly.OpenOffice(ctx, conf, assembly.Options{Now: t.now})
+	if err != nil {
+		return explainOpen(c.Data, err)
+	}
+	defer func() { err = errors.Join(err, office.Close()) }()
+	return f(office)
+}
+
+// inBook runs f on the register of parties.
+func (c *cli) inBook(ctx context.Context, t *terminal, f func(*parties.Book) error) error {
+	return c.inOffice(ctx, t, func(o *assembly.Office) error {
+		book, err := parties.New(parties.Config{Store: o.Store, Now: t.now, Actor: actor})
+		if err != nil {
+			return err
+		}
+		return f(book)
+	})
+}
+
+// explainOpen says what to do about a data directory that does not open.
+func explainOpen(dir string, err error) error {
+	switch {
+	case errors.Is(err, sqlite.ErrInUse):
+		return fmt.Errorf("%s is in use by another process; stop 'liuma serve' there, or wait until the other command is done, and try again", dir)
+	case errors.Is(err, sqlite.ErrTooNew):
+		return fmt.Errorf("%s was written by a later release of liuma; use that release, or restore a backup", dir)
+	}
+	return fmt.Errorf("%s does not open: %w", dir, err)
+}
+
+// create makes a file that must not exist yet. done keeps it if the command
+// went well, and removes it otherwise.
+func create(path string, mode fs.FileMode) (f *os.File, done func(error) error, err error) {
+	f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, nil, fmt.Errorf("%s exists already; choose another name, or remove it first", path)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return f, func(err error) error {
+		if err == nil {
+			err = f.Sync()
+		}
+		err = errors.Join(err, f.Close())
+		if err != nil {
+			return errors.Join(err, os.Remove(path))
+		}
+		return nil
+	}, nil
+}
+
+// maxKeyFile bounds what is read of a key file, in bytes.
+const maxKeyFile = 64 << 10
+
+// readKey reads the public key of a party.
+func readKey(path string) (raw []byte, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("key file: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxKeyFile {
+		return nil, fmt.Errorf("key file %s: not a file of at most %d bytes", filepath.Base(path), maxKeyFile)
+	}
+	return os.ReadFile(path)
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/liuma-pin/liuma/internal/assembly"
+	"github.com/liuma-pin/liuma/internal/config"
+)
+
+// serveCmd is "liuma serve".
+type serveCmd struct {
+	Listen string `name:"listen" placeholder:"HOST:PORT" help:"Listen here instead of where the configuration says; loopback only, unless it has a certificate or says behind_proxy."`
+	Log    string `name:"log" enum:"debug,info,warn,error," default:"" help:"Log this much instead of what the configuration says: debug, info, warn or error."`
+}
+
+// Run serves until ctx ends. The door opens only after recovery.
+func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
+	conf, err := c.load()
+	if err != nil {
+		return err
+	}
+	if s.Listen != "" {
+		conf.Channel.Listen = s.Listen
+	}
+	if s.Log != "" {
+		conf.Log = s.Log
+	}
+	if err := conf.Validate(); err != nil {
+		return err
+	}
+	logger, err := newLogger(t.err, conf.Log)
+	if err != nil {
+		return err
+	}
+	system, err := assembly.Open(ctx, conf, assembly.Options{Now: t.now, Logger: logger})
+	if err != nil {
+		return explainOpen(c.Data, err)
+	}
+	defer func() { err = errors.Join(err, system.Close()) }()
+	ln, err := system.Listen()
+	if err != nil {
+		return err
+	}
+	base := address(conf, ln.Addr().String())
+	fmt.Fprintf(t.out, "Serving %s at %s\n", c.Data, base)
+	fmt.Fprintf(t.out, "  ready?   %s/readyz\n  document %s/openapi.json\n", base, base)
+	logger.Info("serving", "address", base, "issuer", conf.Issuer, "shape", conf.Keepers.Shape)
+	if err := ready(ctx, system); err != nil {
+		logger.Warn("not ready yet", "err", err)
+	}
+	err = system.Serve(ctx, ln)
+	logger.Info("stopped", "err", err)
+	if err == nil {
+		fmt.Fprintln(t.out, "Stopped.")
+	}
+	return err
+}
+
+func ready(ctx context.Context, s *assembly.System) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return s.Authority.Ready(ctx)
+}
+
+func address(c config.Config, host string) string {
+	if c.Channel.Certificate != "" {
+		return "https://" + host
+	}
+	return "http://" + host
+}
+
+// newLogger writes text for people and JSON for machines.
+func newLogger(w io.Writer, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(strings.ToUpper(level))); err != nil {
+		return nil, fmt.Errorf("log level %q: want debug, info, warn or error", level)
+	}
+	o := &slog.HandlerOptions{Level: l}
+	if isTerminal(w) {
+		return slog.New(slog.NewTextHandler(w, o)), nil
+	}
+	return slog.New(slog.NewJSONHandler(w, o)), nil
+}
+
+// isTerminal reports whether a person is watching w.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
