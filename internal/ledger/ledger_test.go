@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
 	"log/slog"
@@ -125,5 +126,43 @@ func TestStopIsLoggedOnce(t *testing.T) {
 	lines := strings.Count(logged.String(), "\n")
 	if lines != 1 || !strings.Contains(logged.String(), "keeper=k1") || strings.Contains(logged.String(), card.String()) {
 		t.Errorf("logged %q", logged.String())
+	}
+}
+
+// TestOnlySettlementsWait: a request that somebody waits for is not held back
+// to share a write, and takes along what is.
+func TestOnlySettlementsWait(t *testing.T) {
+	backend, err := ledgertest.NewMemory().Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := ledger.Open(t.Context(), ledger.Config{
+		Keeper: "k1", Backend: backend, Limits: ledger.NationalLimits(), SettleWait: time.Hour,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	public, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := ledger.Commitment{Card: liuma.NewCardID(), Version: 1, Verifier: liuma.Verifier(public)}
+	if _, err := l.Commit(t.Context(), ledger.CommitRequest{Commitment: c, Sender: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		spent, err := l.Spend(t.Context(), ledger.SpendRequest{Card: c.Card, Version: 1, Sender: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := ledger.Settlement{Keeper: "k1", Incarnation: spent.Incarnation(), Card: c.Card, Version: 1, S: spent.S()}
+		s.Signature = [64]byte(ed25519.Sign(key, ledger.SettlementMessage(s)))
+		if err := l.Settle(t.Context(), ledger.SettleRequest{Settlements: []ledger.Settlement{s}, Sender: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if row, err := l.Row(t.Context(), c.Card); err != nil || row.Tally.Spent != 20 || row.Tally.Cleared[0] != 19 {
+		t.Errorf("row %+v: %v", row.Tally, err)
 	}
 }

@@ -106,8 +106,8 @@ func (r Row) merge(other Row) (Row, error) {
 
 // merge takes each lane whole from the tally that counts more failures in it,
 // or, at as many, from the one with the newer guess. The kept spends get new
-// numbers above all that were cleared or answered in either; the old numbers
-// are void with the incarnation they belong to.
+// numbers, above all that either ever gave: a proof of an old number must not
+// clear another guess that has it now.
 func (t Tally) merge(other Tally) Tally {
 	m := Tally{Spent: max(t.Spent, other.Spent)}
 	var marks []Mark
@@ -130,7 +130,7 @@ func (t Tally) merge(other Tally) Tally {
 	if own && m.Spent == t.Spent && m.Cleared == t.Cleared {
 		return t // nothing above what is here: keep its numbers
 	}
-	m.Spent = max(m.Spent, max(m.Cleared[Stranger], m.Cleared[Known])+total)
+	m.Spent += total
 	slices.SortStableFunc(marks, func(x, y Mark) int { return x.At.Compare(y.At) })
 	for i, mark := range marks {
 		mark.S = m.Spent - uint64(len(marks)-1-i)

@@ -10,6 +10,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
+const day = 24 * time.Hour
+
 var start = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 
 // guess is one spend of the naive model.
@@ -261,6 +263,25 @@ func TestKnownGuessesDoNotPushOutStrangers(t *testing.T) {
 	}
 	if left, refusal := tally.Check(now, ledger.Known, 2, l); refusal != nil || left == 0 {
 		t.Errorf("known device refused: %+v", refusal)
+	}
+}
+
+// TestLateProofsAreLost: with six uncleared guesses after it, a proof can no
+// longer tell how many of them are failures, and is ignored.
+func TestLateProofsAreLost(t *testing.T) {
+	for later := range 9 {
+		var tally ledger.Tally
+		s := tally.Spend(start, ledger.Stranger)
+		for i := range later {
+			tally.Spend(start.Add(time.Duration(i)*day), ledger.Known)
+		}
+		before := tally
+		if took := tally.Clear(s, false); took != (later < 6) || !took && tally != before {
+			t.Errorf("%d later guesses: taken %v, %+v", later, took, tally)
+		}
+		if tally.Failures[ledger.Known] != uint32(later) {
+			t.Errorf("%d later guesses, %d failures", later, tally.Failures[ledger.Known])
+		}
 	}
 }
 

@@ -51,6 +51,7 @@ func Run(t *testing.T, place func(testing.TB) Place) {
 		{"SettlementClearsNothingLater", SettlementClearsNothingLater},
 		{"SettlementsRideAlong", SettlementsRideAlong},
 		{"RolledBackStopsServing", RolledBackStopsServing},
+		{"RepairVoidsOldProofs", RepairVoidsOldProofs},
 		{"MergeNeverFreesAGuess", MergeNeverFreesAGuess},
 		{"CloseDrains", CloseDrains},
 		{"CancelledCallersAreCounted", CancelledCallersAreCounted},

@@ -2,6 +2,7 @@ package ledgertest
 
 import (
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -70,6 +71,49 @@ func RolledBackStopsServing(t *testing.T, place func(testing.TB) Place) {
 	}
 	_, err = r.ledger.Spend(t.Context(), req)
 	r.wantRefused(err, ledger.Locked)
+}
+
+// RepairVoidsOldProofs: a proof that was taken before a merge or a readmission
+// and is applied after it clears nothing, because the numbers are others'.
+func RepairVoidsOldProofs(t *testing.T, place func(testing.TB) Place) {
+	r := newRig(t, place(t))
+	h, other := r.enroll(), r.enroll()
+	own := r.spend(h, ledger.Stranger, 0)
+	theirs := r.row(h)
+	for i := range 5 { // of which the last was made elsewhere, after own
+		theirs.Tally.Spend(r.clock.Now().Add(time.Duration(i)*time.Second), ledger.Stranger)
+	}
+	if err := r.ledger.Merge(t.Context(), []ledger.Row{theirs}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.settle(r.proof(h, own.S(), true)); err != nil {
+		t.Fatal(err)
+	}
+	r.clock.Move(time.Minute)
+	_, err := r.try(h, ledger.Stranger, 0)
+	r.wantRefused(err, ledger.Locked)
+
+	last := r.spend(other, ledger.Stranger, 0)
+	old := r.proof(other, last.S(), true)
+	entered, release := r.fault.Hold()
+	var group sync.WaitGroup
+	group.Go(func() { r.spend(other, ledger.Stranger, 0) })
+	<-entered
+	group.Go(func() {
+		if _, err := r.ledger.Readmit(t.Context(), 0); err != nil {
+			t.Error(err)
+		}
+	})
+	time.Sleep(20 * time.Millisecond) // the readmission is in the queue
+	if err := r.settle(old); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	group.Wait()
+	r.reopen()
+	if tally := r.row(other).Tally; tally.Failures[0] != 2 {
+		t.Errorf("a proof of the old incarnation cleared a guess: %+v", tally)
+	}
 }
 
 // MergeNeverFreesAGuess: highest counts win, in both directions and lane by
