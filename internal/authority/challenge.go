@@ -80,7 +80,7 @@ func (a *Authority) makeSealKeyLocked(ctx context.Context, now time.Time) error 
 	if err != nil {
 		return err
 	}
-	p, _ := a.Policy.For("", "")
+	p := a.Policy.For("", "")
 	err = a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		kept, err := tx.SealKeys()
 		if err != nil {

@@ -115,7 +115,7 @@ const (
 type Verification struct {
 	BusinessNo liuma.BusinessNo
 	Action     liuma.Action
-	State      string        // "decided" or "undecided"
+	State      string        // StateDecided, StatePending or StateUndecided
 	Verdict    liuma.Verdict // empty while undecided, and for a caller without a link
 	Code       liuma.Code    // why it is not a success, or empty
 	Card       store.Handle

@@ -64,7 +64,7 @@ func (a *Authority) link(ctx context.Context, c Caller, q LinkRequest, holder va
 	}
 	release, err := a.slots.take(ctx, cardSlot(card.ID), busyWait)
 	if err != nil {
-		return Verification{}, err
+		return a.refuseNow(ctx, c, row) // that a card is in use is nobody's news either
 	}
 	defer release()
 	row.Card = card.ID

@@ -17,8 +17,7 @@ import (
 )
 
 func (a *Authority) policyFor(c Caller, region liuma.Region) policy.Policy {
-	p, _ := a.Policy.For(c.region(region), c.channel())
-	return p
+	return a.Policy.For(c.region(region), c.channel())
 }
 
 // errRepeated carries the request that already has the business number out of

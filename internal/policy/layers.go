@@ -48,11 +48,13 @@ func NewLayers(national Policy) (*Layers, error) {
 	return &Layers{national: national}, nil
 }
 
-// For returns the policy for a card of this region in this channel, and where
-// each of its values comes from. Either may be empty. With the national layer
-// alone it is the same everywhere.
-func (l *Layers) For(_ liuma.Region, _ liuma.ChannelID) (Policy, Explanation) {
-	return l.national, explain(l.national, LayerNational, "")
+// For returns the policy for a card of this region in this channel. Either may
+// be empty. With the national layer alone it is the same everywhere.
+func (l *Layers) For(_ liuma.Region, _ liuma.ChannelID) Policy { return l.national }
+
+// Explain says where each value of For comes from.
+func (l *Layers) Explain(region liuma.Region, channel liuma.ChannelID) Explanation {
+	return explain(l.For(region, channel), LayerNational, "")
 }
 
 func explain(p Policy, layer Layer, of string) Explanation {

@@ -132,7 +132,7 @@ func TestForExplainsEveryValue(t *testing.T) {
 		region  liuma.Region
 		channel liuma.ChannelID
 	}{{"", ""}, {"3305", "zj-hrss"}} {
-		p, why := l.For(at.region, at.channel)
+		p, why := l.For(at.region, at.channel), l.Explain(at.region, at.channel)
 		if p != national {
 			t.Errorf("%v: not the national policy", at)
 		}
@@ -152,11 +152,11 @@ func TestForExplainsEveryValue(t *testing.T) {
 			}
 		}
 		p.Limits.Attempts = 1
-		if again, _ := l.For(at.region, at.channel); again != national {
+		if again := l.For(at.region, at.channel); again != national {
 			t.Error("a caller changed the layers")
 		}
 	}
-	_, why := l.For("", "")
+	why := l.Explain("", "")
 	if o, ok := why.Of("limits.attempts"); !ok || o.Is != "5" {
 		t.Errorf("limits.attempts: %+v, %v", o, ok)
 	}

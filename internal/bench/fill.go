@@ -1,0 +1,218 @@
+package bench
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/assembly"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	ledgersqlite "github.com/liuma-pin/liuma/internal/ledger/sqlite"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+const (
+	channelID = "bench"
+	secret    = "274916"
+	chunk     = 5000 // cards written in one transaction
+)
+
+// filled is a database with its cards. All have a PIN; those in asked have
+// the PIN secret, set by the real keeper, and are spread evenly among the rest.
+type filled struct {
+	config config.Config
+	key    *ecdsa.PrivateKey
+	asked  []store.Card
+	bytes  int64
+}
+
+// fill makes the data directory and the cards, with the rows that enrolment
+// would have written but without its ceremonies.
+func fill(ctx context.Context, c Config) (*filled, error) {
+	conf := config.Default()
+	conf.Log = "error"
+	if err := assembly.Init(ctx, c.Dir, conf); err != nil {
+		return nil, err
+	}
+	conf, err := config.Load(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	f := &filled{config: conf}
+	if f.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		return nil, err
+	}
+	cards, err := f.cards(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.ledger(ctx, c, cards); err != nil {
+		return nil, err
+	}
+	if f.bytes, err = size(conf.Database, filepath.Join(conf.Keepers.Directories[0], "ledger.db")); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// cards sets the PINs of the cards that will be asked about, and writes all
+// cards with their links.
+func (f *filled) cards(ctx context.Context, c Config) (_ []store.Card, err error) {
+	s, err := assembly.Open(ctx, f.config, assembly.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := f.register(ctx, s.Store); err != nil {
+		return nil, err
+	}
+	cards := make([]store.Card, c.Cards)
+	for i := range cards {
+		cards[i] = store.Card{ID: liuma.NewCardID(), Region: "33", Version: 1, KeySet: s.Quorum.KeySet(), Reserved: 1,
+			PINSetAt: time.Now().UTC().Truncate(time.Millisecond), CreatedAt: time.Now().UTC().Truncate(time.Millisecond),
+			Physical: liuma.PhysicalNormal}
+		rand.Read(cards[i].Verifier[:])
+		rand.Read(cards[i].Holder[:])
+	}
+	n := min(c.Cards, int(c.For.Seconds()*expected))
+	if err := setPINs(ctx, c, s, cards[:n]); err != nil {
+		return nil, err
+	}
+	f.asked = cards[:n:n]
+	return cards, write(ctx, c, s, cards)
+}
+
+func (f *filled) register(ctx context.Context, st store.Store) error {
+	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: f.key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}}})
+	if err != nil {
+		return err
+	}
+	return st.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		return audit.Entry{At: time.Now(), Actor: "operator", Event: audit.ChannelRegistered, Outcome: "ok"},
+			tx.InsertClient(store.Client{ID: channelID, Kind: store.ClientChannel, Keys: keys,
+				Name: liuma.Text{ZH: "压测", EN: "Bench"}, Regions: []liuma.Region{""}, Actions: []liuma.Action{liuma.ActionVerify}})
+	})
+}
+
+// setPINs has the real keeper evaluate the PIN of each card.
+func setPINs(ctx context.Context, c Config, s *assembly.System, cards []store.Card) error {
+	bar := c.bar("setting PINs", len(cards))
+	defer bar.Done()
+	work := make(chan *store.Card)
+	errs := make([]error, 128)
+	var wg sync.WaitGroup
+	for i := range errs {
+		wg.Go(func() {
+			for card := range work {
+				v, err := s.Quorum.Propose(ctx, card.ID, card.Version, []byte(secret))
+				if err != nil {
+					errs[i] = err
+					continue
+				}
+				card.Verifier = v
+				bar.Add(1)
+			}
+		})
+	}
+	for i := range cards {
+		work <- &cards[i]
+	}
+	close(work)
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func write(ctx context.Context, c Config, s *assembly.System, cards []store.Card) error {
+	bar := c.bar("writing cards", len(cards))
+	defer bar.Done()
+	facts := registry.Facts{Name: "王淑珍", IDNumber: "330521195503070024", Phone: "13800001234", CardNo: "A12345678", Region: "330521"}
+	plain, err := facts.Marshal()
+	if err != nil {
+		return err
+	}
+	for len(cards) > 0 {
+		part := cards[:min(chunk, len(cards))]
+		cards = cards[len(part):]
+		err := s.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+			for i := range part {
+				card := &part[i]
+				if card.Sealed, err = s.Vault.Seal(vault.CardFacts, card.ID[:], plain); err != nil {
+					return audit.Entry{}, err
+				}
+				card.MAC = authority.CardMAC(s.Vault, *card)
+				if err := tx.InsertCard(*card); err != nil {
+					return audit.Entry{}, err
+				}
+				err := tx.InsertLink(store.Link{Channel: channelID, Card: card.ID, At: card.CreatedAt,
+					Handle: store.Handle(s.Vault.Handle(channelID, card.ID))})
+				if err != nil {
+					return audit.Entry{}, err
+				}
+			}
+			return audit.Entry{At: time.Now(), Actor: "operator", Event: audit.CardEnrolled, Outcome: "ok", Note: "bench"}, nil
+		})
+		if err != nil {
+			return err
+		}
+		bar.Add(int64(len(part)))
+	}
+	for i := range cards {
+		cards[i].Sealed = nil
+	}
+	return nil
+}
+
+// ledger writes the keeper's rows: committed, no guesses.
+func (f *filled) ledger(ctx context.Context, c Config, cards []store.Card) (err error) {
+	b, err := ledgersqlite.Open(ctx, filepath.Join(f.config.Keepers.Directories[0], "ledger.db"), ledgersqlite.Config{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	bar := c.bar("writing ledger", len(cards))
+	defer bar.Done()
+	meta, err := b.Meta(ctx)
+	if err != nil {
+		return err
+	}
+	for len(cards) > 0 {
+		part := cards[:min(chunk, len(cards))]
+		cards = cards[len(part):]
+		rows := make([]ledger.Row, len(part))
+		for i, card := range part {
+			rows[i] = ledger.Row{Card: card.ID, Version: card.Version, KeySet: card.KeySet, Verifier: card.Verifier, Mark: card.Version}
+		}
+		meta.Sequence++
+		if err := b.Apply(ctx, rows, meta); err != nil {
+			return err
+		}
+		bar.Add(int64(len(part)))
+	}
+	return nil
+}
+
+func size(paths ...string) (total int64, err error) {
+	for _, p := range paths {
+		fi, err := os.Stat(p)
+		if err != nil {
+			return 0, err
+		}
+		total += fi.Size()
+	}
+	return total, nil
+}

@@ -1,0 +1,301 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+const purpose = "查询社保缴费年限"
+
+// child is a process of ours that serves HTTP.
+type child struct {
+	cmd  *exec.Cmd
+	base string
+}
+
+// start runs the command and reads its address from its first line.
+func start(binary string, args ...string) (*child, error) {
+	cmd := exec.Command(binary, args...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	at := strings.LastIndex(line, "http://")
+	if err != nil || at < 0 {
+		cmd.Process.Kill()
+		cmd.Wait()
+		return nil, fmt.Errorf("%s did not start: %w %s", args[0], err, said.String())
+	}
+	return &child{cmd: cmd, base: strings.TrimSpace(line[at:])}, nil
+}
+
+func (p *child) stop() error {
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	return p.cmd.Wait()
+}
+
+// load seals requests, then lets all clients ask for the time that was set.
+func load(ctx context.Context, c Config, f *filled) (r Result, err error) {
+	if c.Cold {
+		if err := evict(f.config.Database, filepath.Join(f.config.Keepers.Directories[0], "ledger.db")); err != nil {
+			return Result{}, err
+		}
+	}
+	server, err := start(c.Binary, "serve", "--data", c.Dir, "--listen", "127.0.0.1:0")
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, server.stop()) }()
+	token, err := f.token()
+	if err != nil {
+		return Result{}, err
+	}
+	client := httpClient(c.Clients)
+	bodies, err := f.seal(ctx, c, client, server.base, token)
+	if err != nil {
+		return Result{}, err
+	}
+	before, err := usage(server.cmd.Process.Pid)
+	if err != nil {
+		return Result{}, err
+	}
+	took, times, err := ask(ctx, c.Clients, c.For, len(bodies), func(i int) error {
+		return post(ctx, client, server.base+"/v1/verifications", token, bodies[i], `"verdict":"right"`)
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	after, err := usage(server.cmd.Process.Pid)
+	if err != nil {
+		return Result{}, err
+	}
+	n := float64(len(times))
+	return Result{
+		Cards: c.Cards, Clients: c.Clients, Seconds: took.Seconds(), Processors: runtime.NumCPU(), Cold: c.Cold,
+		Verifications: len(times), VerificationsPerSecond: n / took.Seconds(),
+		P50: quantile(times, 0.50), P99: quantile(times, 0.99),
+		CPU: float64((after.cpu - before.cpu).Microseconds()) / n,
+		RSS: after.rssMiB, BytesPerCard: float64(f.bytes) / float64(c.Cards),
+	}, nil
+}
+
+// token signs what every request carries; the server checks its signature
+// once and then remembers it, as with any channel.
+func (f *filled) token() (string, error) {
+	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: f.key, KeyID: "k"}},
+		(&jose.SignerOptions{}).WithType("JWT"))
+	if err != nil {
+		return "", err
+	}
+	now := time.Now()
+	return jwt.Signed(s).Claims(jwt.Claims{Issuer: channelID, Subject: channelID, Audience: jwt.Audience{f.config.Issuer},
+		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(5 * time.Minute))}).Serialize()
+}
+
+func httpClient(n int) *http.Client {
+	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConns: n, MaxIdleConnsPerHost: n}}
+}
+
+// seal prepares the requests, as devices would have done before they send.
+func (f *filled) seal(ctx context.Context, c Config, client *http.Client, base, token string) ([][]byte, error) {
+	ch, err := challenge(ctx, client, base, token)
+	if err != nil {
+		return nil, err
+	}
+	public, err := base64.RawURLEncoding.DecodeString(ch.SealKey.Public)
+	if err != nil {
+		return nil, err
+	}
+	v, err := vault.Open(f.config.Vault)
+	if err != nil {
+		return nil, err
+	}
+	defer v.Close()
+	bodies := make([][]byte, int(c.For.Seconds()*expected))
+	bar := c.bar("sealing requests", len(bodies))
+	defer bar.Done()
+	err = parallel(len(bodies), func(i int) error {
+		card := f.asked[i%len(f.asked)]
+		b := envelope.Binding{Channel: channelID, Action: liuma.ActionVerify, Role: liuma.RoleCurrent,
+			Subject:    envelope.Subject{Card: v.Handle(channelID, card.ID)},
+			BusinessNo: liuma.BusinessNo(fmt.Sprintf("bench-%08d", i)), PurposeHash: envelope.PurposeHash(purpose),
+			SealKeyID: ch.SealKey.ID, Challenge: ch.Value}
+		e, err := envelope.Seal(public, b, []byte(secret))
+		if err != nil {
+			return err
+		}
+		bodies[i], err = json.Marshal(map[string]any{"business_no": b.BusinessNo, "subject": map[string]string{"card": b.Subject.Card},
+			"purpose": purpose, "challenge": ch.Value, "pin": e})
+		bar.Add(1)
+		return err
+	})
+	return bodies, err
+}
+
+type challengeAnswer struct {
+	Value   string `json:"challenge"`
+	SealKey struct {
+		ID     string `json:"kid"`
+		Public string `json:"public"`
+	} `json:"seal_key"`
+}
+
+func challenge(ctx context.Context, client *http.Client, base, token string) (ch challengeAnswer, err error) {
+	resp, err := send(ctx, client, base+"/v1/challenges", token, []byte("{}"))
+	if err != nil {
+		return ch, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return ch, fmt.Errorf("challenge: status %d", resp.StatusCode)
+	}
+	return ch, json.NewDecoder(resp.Body).Decode(&ch)
+}
+
+func send(ctx context.Context, client *http.Client, url, token string, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	return client.Do(req)
+}
+
+// post sends a request and insists on what the answer holds.
+func post(ctx context.Context, client *http.Client, url, token string, body []byte, want string) error {
+	resp, err := send(ctx, client, url, token, body)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK || !bytes.Contains(answer, []byte(want)) {
+		return fmt.Errorf("status %d: %s", resp.StatusCode, answer)
+	}
+	return nil
+}
+
+// ask runs do(0), do(1), … from n goroutines until the time or the work is
+// over, and returns how long each took.
+func ask(ctx context.Context, n int, d time.Duration, most int, do func(i int) error) (time.Duration, []time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	var next atomic.Int64
+	times := make([][]time.Duration, n)
+	errs := make([]error, n)
+	begun := time.Now()
+	var wg sync.WaitGroup
+	for w := range n {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= most {
+					return
+				}
+				t := time.Now()
+				if errs[w] = do(i); errs[w] != nil {
+					return
+				}
+				times[w] = append(times[w], time.Since(t))
+			}
+		})
+	}
+	wg.Wait()
+	took := time.Since(begun)
+	all := slices.Concat(times...)
+	slices.Sort(all)
+	if len(all) == 0 {
+		errs = append(errs, errors.New("nothing was answered"))
+	}
+	return took, all, errors.Join(errs...)
+}
+
+func quantile(sorted []time.Duration, q float64) float64 {
+	return float64(sorted[min(len(sorted)-1, int(q*float64(len(sorted))))].Microseconds()) / 1000
+}
+
+// parallel runs do(0) … do(n-1) on all processors.
+func parallel(n int, do func(i int) error) error {
+	var next atomic.Int64
+	errs := make([]error, runtime.NumCPU())
+	var wg sync.WaitGroup
+	for w := range errs {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n && errs[w] == nil; i = int(next.Add(1)) - 1 {
+				errs[w] = do(i)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// used is what a process has used so far.
+type used struct {
+	cpu    time.Duration
+	rssMiB float64
+}
+
+// clockTick is the kernel's unit for processor time, 100 a second on Linux.
+const clockTick = 10 * time.Millisecond
+
+func usage(pid int) (u used, err error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return u, err
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	var user, system int64
+	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
+		return u, err
+	}
+	u.cpu = time.Duration(user+system) * clockTick
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return u, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			var kib float64
+			if _, err := fmt.Sscan(rest, &kib); err != nil {
+				return u, err
+			}
+			u.rssMiB = kib / 1024
+		}
+	}
+	return u, nil
+}
