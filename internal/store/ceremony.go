@@ -1,0 +1,181 @@
+package store
+
+import (
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// Ceremony is a holder's multi-step act at the hosted door. Its state is here
+// and nowhere else, so a lost page loses nothing.
+type Ceremony struct {
+	ID         string // 26 lower-case characters, random; stands in page addresses, is no secret
+	Channel    liuma.ChannelID
+	BusinessNo liuma.BusinessNo
+	Action     liuma.Action
+	Region     liuma.Region
+	Step       string       // where it is; the authority's state machine names the steps
+	Card       liuma.CardID // zero until it is known
+	RequestURI [32]byte     // hash of the pushed request's address
+	Browser    [32]byte     // hash of the secret of the one browser that goes on; zero before the first post
+	Sealed     []byte       // vault-sealed: subject, purpose, return address; bound to ID
+	Tries      int          // attempts made; each has a business number of its own
+	Code       [32]byte     // hash of the authorization code; zero before there is one
+	CodeUntil  time.Time
+	CodeUsed   time.Time // when it was redeemed, or zero
+	// Revision rises with every update. UpdateCeremony compares it, so of two
+	// pages that go on at once one wins.
+	Revision uint64
+	At       time.Time
+	Expires  time.Time
+	Ended    time.Time // zero while it goes on
+}
+
+// CeremonyReader reads ceremonies; ErrNotFound where there is none.
+type CeremonyReader interface {
+	Ceremony(id string) (Ceremony, error)
+	CeremonyByRequestURI(hash [32]byte) (Ceremony, error)
+	CeremonyByCode(hash [32]byte) (Ceremony, error)
+	CeremonyByBusinessNo(liuma.ChannelID, liuma.BusinessNo) (Ceremony, error)
+	// CeremoniesOf lists a card's ceremonies that have not ended.
+	CeremoniesOf(liuma.CardID) ([]Ceremony, error)
+	// DueCeremonies lists ceremonies that expired before now and have not
+	// ended, at most limit.
+	DueCeremonies(now time.Time, limit int) ([]Ceremony, error)
+}
+
+// CeremonyWriter writes ceremonies.
+type CeremonyWriter interface {
+	// InsertCeremony refuses a second one for (Channel, BusinessNo), for a
+	// RequestURI or for an ID (ErrExists).
+	InsertCeremony(Ceremony) error
+	// UpdateCeremony replaces all members but ID, Channel, BusinessNo and
+	// Action if Revision is the stored one, and stores Revision+1. ErrConflict
+	// if it is not; ErrExists if another ceremony has the Code.
+	UpdateCeremony(Ceremony) error
+	// PruneCeremonies drops those that ended before a time, and says how many.
+	PruneCeremonies(endedBefore time.Time) (int64, error)
+}
+
+// Contact is the bound phone of a card. A number may serve several cards.
+type Contact struct {
+	Card        liuma.CardID
+	Phone       vault.Index // blind index of the canonical number
+	Sealed      []byte      // vault-sealed number, bound to Card
+	Language    string      // "zh-CN" or "en": of the notices
+	BoundAt     time.Time
+	ConfirmedAt time.Time // last code received, or right PIN with a code
+	HoldUntil   time.Time // no online reset before; zero for none
+	EveryUse    bool      // notices of every use were asked for
+}
+
+// Code is a one-time code that was sent, for one step of one ceremony.
+type Code struct {
+	Ceremony string // ceremony ID; one live code each
+	Card     liuma.CardID
+	Phone    vault.Index
+	MAC      vault.MAC // of the code, bound to Ceremony and Phone
+	SentAt   time.Time
+	Expires  time.Time
+	Used     time.Time // zero until it was right
+}
+
+// Tick is one event that is counted within a window: a wrong code of a card, a
+// code sent to a number, a freeze code tried.
+type Tick struct {
+	Kind string      // "code_wrong", "code_sent", "freeze_code", "notice_sent" …
+	Key  vault.Index // of the number; or the card, padded with zeros
+	At   time.Time
+}
+
+// FreezeCode stops a card without a log-in. Only its MAC is kept.
+type FreezeCode struct {
+	MAC     vault.MAC
+	Card    liuma.CardID
+	Expires time.Time
+	Used    time.Time
+}
+
+// Device is a known device of a card: a browser that once gave a right PIN
+// and a code. Only the hash of its secret is kept.
+type Device struct {
+	Card liuma.CardID
+	Hash [32]byte
+	At   time.Time
+	Seen time.Time
+}
+
+// MessageState is how far a message has come.
+type MessageState string
+
+// A waiting message is tried until it is sent, or dead after its last try.
+const (
+	MessageWaiting   MessageState = "waiting"
+	MessageSent      MessageState = "sent"      // a gateway took it
+	MessageDelivered MessageState = "delivered" // a delivery receipt came
+	MessageDead      MessageState = "dead"      // given up, for an operator to see
+)
+
+// Message is one text to one phone, in the outbox from the transaction of the
+// change that it tells of.
+type Message struct {
+	ID       string // 26 lower-case characters; the de-duplication key at the gateway
+	Kind     string // "code" or "notice": each has its own quota and queue
+	Card     liuma.CardID
+	Template string
+	Language string
+	Region   liuma.Region
+	Sealed   []byte // vault-sealed: number and parameters; bound to ID
+	State    MessageState
+	Tries    int
+	NextAt   time.Time // when it may be tried (again); a lease while it is being tried
+	Expires  time.Time // a code that is late is worthless; zero for never
+	Ref      string    // the gateway's reference, or empty
+	Fault    string    // stable word for the last failure, or empty
+	At       time.Time
+	DoneAt   time.Time
+}
+
+// PhoneReader reads what belongs to the bound phone.
+type PhoneReader interface {
+	Contact(liuma.CardID) (Contact, error)
+	// CardsOfPhone counts the cards that a number serves.
+	CardsOfPhone(vault.Index) (int, error)
+	Code(ceremony string) (Code, error)
+	// Ticks lists the times of ticks of a kind and key after since, oldest first.
+	Ticks(kind string, key vault.Index, since time.Time) ([]time.Time, error)
+	FreezeCode(vault.MAC) (FreezeCode, error)
+	Device(liuma.CardID, [32]byte) (Device, error)
+	CountDevices(liuma.CardID) (int, error)
+	// DueMessages lists waiting messages of a kind whose NextAt is not after
+	// now, oldest NextAt first, at most limit.
+	DueMessages(kind string, now time.Time, limit int) ([]Message, error)
+	Message(id string) (Message, error)
+	MessageByRef(ref string) (Message, error)
+	// Messages lists by state in order of ID, after an ID; an empty state
+	// lists all.
+	Messages(state MessageState, after string, limit int) ([]Message, error)
+}
+
+// PhoneWriter writes what belongs to the bound phone.
+type PhoneWriter interface {
+	PutContact(Contact) error // replaces the card's
+	DeleteContact(liuma.CardID) error
+	PutCode(Code) error // replaces the ceremony's
+	DeleteCodesOf(liuma.CardID) error
+	InsertTick(Tick) error
+	DeleteTicks(kind string, key vault.Index) error
+	PruneTicks(before time.Time) (int64, error)
+	InsertFreezeCode(FreezeCode) error
+	UpdateFreezeCode(FreezeCode) error
+	DeleteFreezeCodesOf(liuma.CardID) error
+	PruneFreezeCodes(expiredBefore time.Time) (int64, error)
+	PutDevice(Device) error
+	DeleteDevicesOf(liuma.CardID) error
+	InsertMessage(Message) error // ErrExists: the ID is taken
+	UpdateMessage(Message) error
+	PruneMessages(doneBefore time.Time) (int64, error)
+	// DeleteLink ends a card's link in a channel.
+	DeleteLink(liuma.ChannelID, liuma.CardID) error
+}
