@@ -78,9 +78,15 @@ func (h *house) settledAll(card liuma.CardID) {
 // day between right PINs is never locked.
 func TestRightClearsBeforeTheNextAttempt(t *testing.T) {
 	h := newHouse(t, split.Shape{T: 1, N: 1})
-	q := h.quorum()
+	var settled atomic.Int32
+	q := h.quorum(at(func(k Keeper) Keeper {
+		return &faulty{Keeper: k, settle: func(ctx context.Context, hd Header, list []ledger.Settlement) (Answer, error) {
+			settled.Add(int32(len(list)))
+			return k.Settle(ctx, hd, list)
+		}}
+	}, 1))
 	target := set(t, q, liuma.NewCardID(), 1, good)
-	for range 4 {
+	for day := range int32(4) {
 		for i := range 5 {
 			out := attemptPIN(t, q, target, bad)
 			want(t, out, liuma.Wrong)
@@ -89,6 +95,9 @@ func TestRightClearsBeforeTheNextAttempt(t *testing.T) {
 			}
 		}
 		want(t, attemptPIN(t, q, target, good), liuma.Right)
+		if n := settled.Load(); n != day+1 {
+			t.Fatalf("%d settlements handed over with the verdict, want %d", n, day+1)
+		}
 	}
 }
 
