@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"bytes"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,6 +44,23 @@ func TestRowEncoding(t *testing.T) {
 		}
 		if _, err := ledger.ParseRow(want.Card, append(data, 0)); err == nil {
 			t.Error("a byte too many was taken")
+		}
+	}
+}
+
+// TestNumbersHaveOneEncoding: a zero in two bytes is not taken for a zero.
+func TestNumbersHaveOneEncoding(t *testing.T) {
+	empty, err := ledger.AppendRow(nil, ledger.Row{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range empty {
+		if empty[i] != 0 {
+			continue
+		}
+		long := slices.Concat(empty[:i], []byte{0x80, 0}, empty[i+1:])
+		if _, err := ledger.ParseRow(liuma.CardID{}, long); err == nil {
+			t.Errorf("taken: %x", long)
 		}
 	}
 }
@@ -88,6 +106,10 @@ func FuzzParseRow(f *testing.F) {
 		}
 		f.Add(data)
 	}
+	f.Add([]byte{1, 0x80, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0})                         // a number in two bytes
+	f.Add([]byte{1, 0, 0, 0, 0, 1, 1, 1, 0, 1, 0, 1, 0, 2, 0})                      // no such lane
+	f.Add(bytes.Repeat([]byte{0xff}, 64))                                           // no such format
+	f.Add([]byte{1, 0, 0, 0, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}) // retired out of time
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := ledger.ParseRow(liuma.CardID{1}, data)
 		if err != nil {

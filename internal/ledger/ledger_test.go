@@ -136,8 +136,9 @@ func TestOnlySettlementsWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	writes := &ledgertest.Fault{Backend: backend}
 	l, err := ledger.Open(t.Context(), ledger.Config{
-		Keeper: "k1", Backend: backend, Limits: ledger.NationalLimits(), SettleWait: time.Hour,
+		Keeper: "k1", Backend: writes, Limits: ledger.NationalLimits(), SettleWait: time.Hour,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -164,5 +165,8 @@ func TestOnlySettlementsWait(t *testing.T) {
 	}
 	if row, err := l.Row(t.Context(), c.Card); err != nil || row.Tally.Spent != 20 || row.Tally.Cleared[0] != 19 {
 		t.Errorf("row %+v: %v", row.Tally, err)
+	}
+	if _, applied := writes.Calls(); applied != 21 {
+		t.Errorf("%d writes for a commit and 20 guesses", applied)
 	}
 }

@@ -46,7 +46,12 @@ func (p *Proposed) Sequence() uint64 { return p.meta.Sequence }
 func (p *Proposed) Incarnation() [16]byte { return p.meta.Incarnation }
 
 // Redeem uses the proposal up: the one caller that gets nil may evaluate, once.
-func (p *Proposed) Redeem() error { return redeem(p == nil, func() *atomic.Bool { return p.used }) }
+func (p *Proposed) Redeem() error {
+	if p == nil {
+		return ErrUsed
+	}
+	return redeem(p.used)
+}
 
 // Propose marks a version above the mark, and at most 1,000 above it. It
 // counts no guess: a version that is not committed says nothing about the PIN.

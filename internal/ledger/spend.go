@@ -43,10 +43,15 @@ func (s *Spent) Sequence() uint64 { return s.meta.Sequence }
 func (s *Spent) Incarnation() [16]byte { return s.meta.Incarnation }
 
 // Redeem uses the spend up: the one caller that gets nil may evaluate, once.
-func (s *Spent) Redeem() error { return redeem(s == nil, func() *atomic.Bool { return s.used }) }
+func (s *Spent) Redeem() error {
+	if s == nil {
+		return ErrUsed
+	}
+	return redeem(s.used)
+}
 
-func redeem(isNil bool, used func() *atomic.Bool) error {
-	if isNil || used() == nil || !used().CompareAndSwap(false, true) {
+func redeem(used *atomic.Bool) error {
+	if used == nil || !used.CompareAndSwap(false, true) {
 		return ErrUsed
 	}
 	return nil

@@ -230,6 +230,10 @@ func ClockMayNotJump(t *testing.T, place func(testing.TB) Place) {
 	if at := r.row(h).Tally.Recent[2].At; !at.Equal(written) {
 		t.Fatalf("counted at %v, before %v", at, written)
 	}
+	other := r.enroll() // without a guess of its own, it goes by the ledger's clock
+	if r.spend(other, k, 2); !r.row(other).Tally.Recent[0].At.Equal(written) {
+		t.Fatalf("another card counted at %v, before %v", r.row(other).Tally.Recent[0].At, written)
+	}
 	r.reopen() // the ledger's clock is kept, not remembered
 	r.clock.Move(-time.Millisecond)
 	if _, err := r.try(h, k, 2); !errors.Is(err, ledger.ErrClock) {

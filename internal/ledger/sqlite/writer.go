@@ -6,17 +6,39 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
+// Statements take several cards at once: measured on 64 cards, one SELECT for
+// all takes less than half the time of one for each, and one INSERT about half.
+const (
+	loadFew  = 8
+	loadMany = 64
+	putMany  = 16
+)
+
 // writer is the one connection that writes, with its prepared statements.
 type writer struct {
-	conn                                         *sql.Conn
-	begin, commit, rollback                      *sql.Stmt
-	selectRow, upsertRow, selectMeta, updateMeta *sql.Stmt
-	body                                         []byte // reused between rows
+	conn                    *sql.Conn
+	begin, commit, rollback *sql.Stmt
+	selectFew, selectMany   *sql.Stmt
+	upsertOne, upsertMany   *sql.Stmt
+	selectMeta, updateMeta  *sql.Stmt
+	bodies                  []byte // reused between batches
+}
+
+// selectCards reads n cards; a card that is asked for twice comes once.
+func selectCards(n int) string {
+	return `SELECT card, body FROM card WHERE card IN (?` + strings.Repeat(`, ?`, n-1) + `)`
+}
+
+func upsertCards(n int) string {
+	return `INSERT INTO card (card, body) VALUES (?, ?)` + strings.Repeat(`, (?, ?)`, n-1) +
+		` ON CONFLICT (card) DO UPDATE SET body = excluded.body`
 }
 
 func newWriter(ctx context.Context, db *sql.DB) (_ *writer, err error) {
@@ -39,8 +61,10 @@ func newWriter(ctx context.Context, db *sql.DB) (_ *writer, err error) {
 		{&w.begin, `BEGIN IMMEDIATE`},
 		{&w.commit, `COMMIT`},
 		{&w.rollback, `ROLLBACK`},
-		{&w.selectRow, `SELECT body FROM card WHERE card = ?`},
-		{&w.upsertRow, `INSERT INTO card (card, body) VALUES (?, ?) ON CONFLICT (card) DO UPDATE SET body = excluded.body`},
+		{&w.selectFew, selectCards(loadFew)},
+		{&w.selectMany, selectCards(loadMany)},
+		{&w.upsertOne, upsertCards(1)},
+		{&w.upsertMany, upsertCards(putMany)},
 		{&w.selectMeta, `SELECT incarnation, sequence, clock FROM meta WHERE id = 1`},
 		{&w.updateMeta, `UPDATE meta SET incarnation = ?, sequence = ?, clock = ? WHERE id = 1`},
 	} {
@@ -68,7 +92,9 @@ func (w *writer) checkPragmas(ctx context.Context) error {
 
 func (w *writer) close() error {
 	var errs []error
-	for _, s := range []*sql.Stmt{w.begin, w.commit, w.rollback, w.selectRow, w.upsertRow, w.selectMeta, w.updateMeta} {
+	for _, s := range []*sql.Stmt{
+		w.begin, w.commit, w.rollback, w.selectFew, w.selectMany, w.upsertOne, w.upsertMany, w.selectMeta, w.updateMeta,
+	} {
 		if s != nil {
 			errs = append(errs, s.Close())
 		}
@@ -76,25 +102,56 @@ func (w *writer) close() error {
 	return errors.Join(append(errs, w.conn.Close())...)
 }
 
-// load reads the cards one statement each: measured, that is as fast as one
-// statement for all, and it needs no statement per number of cards.
+// load reads the cards in their order.
 func (w *writer) load(ctx context.Context, cards []liuma.CardID) ([]ledger.Row, error) {
 	rows := make([]ledger.Row, len(cards))
+	place := make(map[liuma.CardID]*ledger.Row, len(cards))
 	for i, card := range cards {
-		var body []byte
-		err := w.selectRow.QueryRowContext(ctx, card[:]).Scan(&body)
-		if errors.Is(err, sql.ErrNoRows) {
-			rows[i].Card = card
-			continue
+		rows[i].Card = card
+		place[card] = &rows[i]
+	}
+	for chunk := range slices.Chunk(cards, loadMany) {
+		stmt, n := w.selectMany, loadMany
+		if len(chunk) <= loadFew {
+			stmt, n = w.selectFew, loadFew
 		}
-		if err != nil {
-			return nil, fmt.Errorf("ledger row: %w", err)
+		args := make([]any, n)
+		for i := range args {
+			args[i] = chunk[min(i, len(chunk)-1)][:] // filled up with the last card
 		}
-		if rows[i], err = ledger.ParseRow(card, body); err != nil {
+		if err := loadInto(ctx, stmt, args, place); err != nil {
 			return nil, err
 		}
 	}
 	return rows, nil
+}
+
+func loadInto(ctx context.Context, stmt *sql.Stmt, args []any, place map[liuma.CardID]*ledger.Row) error {
+	found, err := stmt.QueryContext(ctx, args...)
+	if err != nil {
+		return fmt.Errorf("ledger rows: %w", err)
+	}
+	defer found.Close()
+	for found.Next() {
+		var card, body sql.RawBytes
+		if err := found.Scan(&card, &body); err != nil {
+			return fmt.Errorf("ledger rows: %w", err)
+		}
+		if len(card) != len(liuma.CardID{}) || place[liuma.CardID(card)] == nil {
+			return errors.New("ledger rows: not the card that was asked for")
+		}
+		row, err := ledger.ParseRow(liuma.CardID(card), body)
+		if err != nil {
+			return err
+		}
+		*place[row.Card] = row
+	}
+	// Without this check a read that broke off would look like cards without
+	// guesses.
+	if err := found.Err(); err != nil {
+		return fmt.Errorf("ledger rows: %w", err)
+	}
+	return nil
 }
 
 // apply writes a batch. Before COMMIT returns, a crash leaves none of it; after
@@ -119,14 +176,27 @@ func (w *writer) apply(ctx context.Context, rows []ledger.Row, meta ledger.Meta)
 }
 
 func (w *writer) put(ctx context.Context, rows []ledger.Row, meta ledger.Meta) error {
-	for i := range rows {
-		body, err := ledger.AppendRow(w.body[:0], rows[i])
-		if err != nil {
-			return err
+	w.bodies = w.bodies[:0]
+	args := make([]any, 0, 2*putMany)
+	for chunk := range slices.Chunk(rows, putMany) {
+		args = args[:0]
+		for i := range chunk {
+			from := len(w.bodies)
+			bodies, err := ledger.AppendRow(w.bodies, chunk[i])
+			if err != nil {
+				return err
+			}
+			w.bodies = bodies
+			args = append(args, chunk[i].Card[:], bodies[from:])
 		}
-		w.body = body
-		if _, err := w.upsertRow.ExecContext(ctx, rows[i].Card[:], body); err != nil {
-			return fmt.Errorf("ledger row: %w", err)
+		stmt, n := w.upsertMany, len(args)
+		if len(chunk) < putMany {
+			stmt, n = w.upsertOne, 2
+		}
+		for one := range slices.Chunk(args, n) {
+			if _, err := stmt.ExecContext(ctx, one...); err != nil {
+				return fmt.Errorf("ledger row: %w", err)
+			}
 		}
 	}
 	if meta.Sequence > math.MaxInt64 {
