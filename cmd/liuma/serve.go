@@ -57,12 +57,13 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 	if err := ready(ctx, system); err != nil {
 		logger.Warn("not ready yet", "err", err)
 	}
-	err = system.Serve(ctx, ln)
-	logger.Info("stopped", "err", err)
-	if err == nil {
-		fmt.Fprintln(t.out, "Stopped.")
+	if err := system.Serve(ctx, ln); err != nil {
+		logger.Error("stopped", "err", err)
+		return err
 	}
-	return err
+	logger.Info("stopped")
+	fmt.Fprintln(t.out, "Stopped.")
+	return nil
 }
 
 func ready(ctx context.Context, s *assembly.System) error {

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"reflect"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"liuma": main})
+}
+
+// The scripts run the real program, each in a directory of its own.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "freeport": freeport, "await": await, "mode": mode,
+			"terminate": terminate,
+		},
+		RequireExplicitExec: true,
+	})
+}
+
+// exits STATUS COMMAND… runs a command that must end with that status.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS COMMAND…")
+	}
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		e, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = e.ExitCode()
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit status %d, want %s", got, args[0])
+	}
+}
+
+// freeport VARIABLE sets a variable to a port on loopback that nobody has.
+func freeport(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: freeport VARIABLE")
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	_, port, err := net.SplitHostPort(ln.Addr().String())
+	ts.Check(err)
+	ts.Check(ln.Close())
+	ts.Setenv(args[0], port)
+}
+
+// await URL waits until it answers 200.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: await URL")
+	}
+	for range 300 {
+		resp, err := http.Get(args[0])
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	ts.Fatalf("%s does not answer", args[0])
+}
+
+// terminate sends SIGTERM to whatever runs in the background.
+func terminate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: terminate")
+	}
+	for _, cmd := range ts.BackgroundCmds() {
+		ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+	}
+}
+
+// mode OCTAL FILE… checks permissions.
+func mode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: mode OCTAL FILE…")
+	}
+	for _, file := range args[1:] {
+		info, err := os.Stat(ts.MkAbs(file))
+		ts.Check(err)
+		if got := strconv.FormatUint(uint64(info.Mode().Perm()), 8); got != args[0] {
+			ts.Fatalf("%s has mode %s, want %s", file, got, args[0])
+		}
+	}
+}
+
+// Every command and every flag says what it is for, in a sentence.
+func TestEverythingIsDocumented(t *testing.T) {
+	parser, err := kong.New(&cli{}, kong.Name("liuma"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	var visit func(n *kong.Node)
+	visit = func(n *kong.Node) {
+		for _, child := range n.Children {
+			seen++
+			if !sentence(child.Help) {
+				t.Errorf("command %s: help %q", child.FullPath(), child.Help)
+			}
+			visit(child)
+		}
+		for _, f := range n.Flags {
+			if f.Name != "help" && !sentence(f.Help) {
+				t.Errorf("%s --%s: help %q", n.FullPath(), f.Name, f.Help)
+			}
+		}
+		for _, p := range n.Positional {
+			if !sentence(p.Help) {
+				t.Errorf("%s <%s>: help %q", n.FullPath(), p.Name, p.Help)
+			}
+		}
+	}
+	visit(parser.Model.Node)
+	if seen < 20 {
+		t.Errorf("only %d commands were looked at", seen)
+	}
+}
+
+func sentence(s string) bool { return len(s) > 8 && strings.HasSuffix(s, ".") }
+
+// docs/OPERATIONS.md has a row for every command.
+func TestCommandsAreInOperations(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/OPERATIONS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parser, err := kong.New(&cli{}, kong.Name("liuma"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, leaf := range parser.Model.Leaves(true) {
+		if path := strings.TrimSpace(leaf.Path()); !bytes.Contains(doc, []byte("`liuma "+path+"`")) {
+			t.Errorf("docs/OPERATIONS.md has no `liuma %s`", path)
+		}
+	}
+}
+
+func TestReport(t *testing.T) {
+	for _, tt := range []struct {
+		err    error
+		status int
+		line   string
+	}{
+		{nil, 0, ""},
+		{errors.New("a\nb"), 1, "liuma: a; b\n"},
+		{badUsage("liuma x", "no y"), 2, "liuma: no y; see 'liuma x --help'\n"},
+	} {
+		var out bytes.Buffer
+		if got := report(&terminal{err: &out}, tt.err); got != tt.status || out.String() != tt.line {
+			t.Errorf("%v: status %d, %q", tt.err, got, out.String())
+		}
+	}
+}
+
+func TestLoggerRefusesUnknownLevels(t *testing.T) {
+	if _, err := newLogger(&bytes.Buffer{}, "loud"); err == nil {
+		t.Error("took level loud")
+	}
+	l, err := newLogger(&bytes.Buffer{}, "warn")
+	if err != nil || reflect.TypeOf(l.Handler()).String() != "*slog.JSONHandler" {
+		t.Errorf("a log that nobody watches is %T, %v", l.Handler(), err)
+	}
+}
