@@ -101,6 +101,13 @@ const (
 	CodeReceiptInvalid   Code = "receipt_invalid"
 	CodeReceiptSpent     Code = "receipt_spent"
 	CodeReceiptStale     Code = "receipt_stale"
+
+	CodeCeremonyExpired   Code = "ceremony_expired"
+	CodeCeremonyElsewhere Code = "ceremony_elsewhere" // another browser goes on with it
+	CodeCeremonyMoved     Code = "ceremony_moved"     // another page of it went on meanwhile
+	CodeLeft              Code = "left_by_holder"
+	CodeRequestURIInvalid Code = "request_uri_invalid"
+	CodeCodeInvalid       Code = "code_invalid" // authorization code unknown, used, late or for another
 )
 
 // Text is one sentence in the two languages of the house.

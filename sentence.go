@@ -79,6 +79,12 @@ func requestExplanation(c Code) (Explanation, bool) {
 	case CodeReceiptStale:
 		return say("核验之后卡的状态或密码已有变化，回执不再有效。", "The card's standing or PIN changed after the verdict.",
 			"请重新请求核验。", "Ask for a new verification.")
+	case CodeRequestURIInvalid:
+		return say("这个链接已失效，或不是从渠道打开的。", "This link has expired, or was not opened from a channel.",
+			"请回到原来的应用，重新进入。", "Go back to the app you came from and start again.")
+	case CodeCodeInvalid:
+		return say("授权码无效、已使用或已过期。", "The authorization code is unknown, used or expired.",
+			"请按业务流水号查询结果，或重新发起。", "Ask for the result by business number, or start again.")
 	}
 	return Explanation{}, false
 }
@@ -128,6 +134,18 @@ func holderExplanation(c Code) (Explanation, bool) {
 	case CodeCancelled:
 		return say("实体社保卡已注销，电子社保卡不能使用。", "The physical card was cancelled, so the e-card cannot be used.",
 			"请到经办机构咨询。", "Ask at an agency.")
+	case CodeCeremonyExpired:
+		return say("页面放置时间过长，已经失效。", "This page was open for too long and has expired.",
+			"请回到原来的应用，重新办理。您的密码没有改变。", "Go back to the app and start again. Your PIN has not changed.")
+	case CodeCeremonyElsewhere:
+		return say("这笔业务正在另一个页面办理。", "This is being done in another window.",
+			"请在最先打开的页面继续，或回到应用重新进入。", "Continue in the window you opened first, or start again from the app.")
+	case CodeCeremonyMoved:
+		return say("这一步已经办过了。", "This step was done already.",
+			"请查看最新的页面。", "Look at the latest page.")
+	case CodeLeft:
+		return say("您已取消办理。", "You called this off.",
+			"如需办理，请回到应用重新进入。", "Start again from the app if you want to.")
 	}
 	return Explanation{}, false
 }

@@ -61,7 +61,9 @@ func statusOf(c liuma.Code) (int, bool) {
 	case liuma.CodeTooLarge:
 		return http.StatusRequestEntityTooLarge, true
 	case liuma.CodeBusinessNoUsed, liuma.CodeUndecided, liuma.CodeAlreadyEnrolled,
-		liuma.CodeChangeUnderWay, liuma.CodeEvidenceUsed, liuma.CodeReceiptSpent, liuma.CodeReceiptStale:
+		liuma.CodeChangeUnderWay, liuma.CodeEvidenceUsed, liuma.CodeReceiptSpent, liuma.CodeReceiptStale,
+		liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved, liuma.CodeLeft,
+		liuma.CodeRequestURIInvalid, liuma.CodeCodeInvalid:
 		return http.StatusConflict, true
 	case liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired, liuma.CodeEvidenceInvalid,
 		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeNotInRegistry,

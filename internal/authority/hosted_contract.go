@@ -1,0 +1,137 @@
+package authority
+
+import (
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Push is a channel's pushed request for a ceremony at the hosted door. The
+// same business number again, with the same subject, action and purpose,
+// continues the ceremony: with fresh evidence, or after a lost answer.
+type Push struct {
+	BusinessNo liuma.BusinessNo
+	Action     liuma.Action     // enroll, link, verify or change
+	Subject    envelope.Subject // Card, or ID number and name (and phone to enroll)
+	Region     liuma.Region
+	Purpose    string // as shown to the holder, 1 to 60 characters
+	Challenge  string // that Evidence is bound to; empty without evidence
+	Evidence   string
+	Return     Return
+}
+
+// Return is where and how a ceremony goes back to its channel (OAuth 2.0 with
+// PKCE and OIDC): values of the pushed request, kept sealed.
+type Return struct {
+	RedirectURI   string
+	State         string
+	Nonce         string
+	CodeChallenge string // S256
+}
+
+// Pushed answers a Push.
+type Pushed struct {
+	RequestURI string // urn:ietf:params:oauth:request_uri:…, good until the first post, at most 90 s
+	Expires    time.Time
+}
+
+// Step is where a ceremony is.
+type Step string
+
+// The steps. Each page shows one; the moves between them are in the file of
+// the state machine.
+const (
+	StepConfirm Step = "confirm" // enroll, link: who asks, for what, about whom; the holder agrees
+	StepPIN     Step = "pin"     // the pad: current PIN, new PIN, or old and new
+	StepDone    Step = "done"    // it succeeded; the holder goes back with a code
+	StepRefused Step = "refused" // locked, blocked, frozen, cancelled …: Page.Code says which
+	StepExpired Step = "expired"
+	StepLeft    Step = "left" // the holder called it off
+)
+
+// Hand is what a browser holds to move a ceremony: the secret of its cookie,
+// or, before the first post, the address of the pushed request.
+type Hand struct {
+	Secret     string
+	RequestURI string
+}
+
+// Page is all that a holder page may show of a ceremony.
+type Page struct {
+	ID                                              string
+	Step                                            Step
+	Action                                          liuma.Action
+	Channel                                         liuma.ChannelID
+	ChannelName                                     liuma.Text // as registered
+	Purpose                                         string
+	BusinessNo                                      liuma.BusinessNo
+	Region                                          liuma.Region
+	NameMasked, IDMasked, PhoneMasked, CardNoMasked string // empty where they may not be shown
+
+	// The pad's part, at StepPIN: the seal key and, per role, the bytes that an
+	// envelope is bound to. Try goes back with the envelopes.
+	SealKeyID  string
+	SealKey    []byte
+	AAD        map[liuma.Role][]byte
+	Try        int
+	Passphrase bool
+
+	// What the last move came to. Code is empty at the first look.
+	Verdict   liuma.Verdict
+	Code      liuma.Code
+	Reason    string     // PIN rule, with weak_pin
+	Sentence  liuma.Text // that explains Reason
+	TriesLeft *int
+	Until     time.Time
+
+	Expires time.Time
+	// Bound is the secret to set as the ceremony's cookie, after the move that
+	// bound the ceremony to this browser; else empty.
+	Bound string
+	// Elsewhere says that another browser goes on with this ceremony.
+	Elsewhere bool
+}
+
+// Way is the way back to the channel: the redirect URI with code or error,
+// state and iss.
+type Way struct{ URL string }
+
+// Given is what the pad sends: the envelopes of one try.
+type Given struct {
+	Try               int
+	Current, Old, New *envelope.Envelope
+}
+
+// Grant is what a code is redeemed for: the claims of the ID token.
+type Grant struct {
+	Handle      store.Handle // sub: pairwise
+	BusinessNo  liuma.BusinessNo
+	Action      liuma.Action
+	PurposeHash [32]byte
+	ACR         string
+	AMR         []string
+	Nonce       string
+	At          time.Time // auth_time
+	Expires     time.Time
+}
+
+// The methods of the hosted door. Errors are *liuma.Error; those of the moves
+// that a page can go on from come as Page.Code instead.
+//
+//	(*Authority) Push(ctx, Caller, Push) (Pushed, error)
+//	(*Authority) LookAt(ctx, clientID, requestURI string, h Hand) (Page, error)   GET /authorize; changes nothing
+//	(*Authority) Look(ctx, id string, h Hand) (Page, error)                       GET of a ceremony; changes nothing
+//	(*Authority) Begin(ctx, id string, h Hand) (Page, error)                      binds the ceremony to this browser
+//	(*Authority) Agree(ctx, id string, h Hand) (Page, error)                      StepConfirm -> StepPIN
+//	(*Authority) GivePIN(ctx, id string, h Hand, g Given) (Page, error)           StepPIN -> StepPIN, StepDone, StepRefused
+//	(*Authority) Leave(ctx, id string, h Hand) (Page, error)                      -> StepLeft
+//	(*Authority) Extend(ctx, id string, h Hand) (Page, error)                     ten more minutes, at most an hour in all
+//	(*Authority) WayBack(ctx, id string, h Hand) (Way, error)                     mints the code where there is success
+//	(*Authority) RedeemCode(ctx, Caller, code, redirectURI, verifier string) (Grant, error)
+//	(*Authority) UseAssertion(ctx, clientID, jti string, until time.Time) error   once; CodeUnauthenticated
+//
+// Hosted error codes (root package): CodeCeremonyExpired, CodeCeremonyElsewhere,
+// CodeCeremonyMoved (another page went on), CodeLeft, CodeRequestURIInvalid,
+// CodeCodeInvalid.
