@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/liuma-pin/liuma/internal/config"
 )
 
 func TestMain(m *testing.M) {
@@ -184,4 +187,46 @@ func TestLoggerRefusesUnknownLevels(t *testing.T) {
 	if err != nil || reflect.TypeOf(l.Handler()).String() != "*slog.JSONHandler" {
 		t.Errorf("a log that nobody watches is %T, %v", l.Handler(), err)
 	}
+}
+
+// docs/OPERATIONS.md has a row for every audit event and every member of the
+// configuration.
+func TestOperationsIsComplete(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/OPERATIONS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry, err := os.ReadFile("../../internal/audit/entry.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := regexp.MustCompile(`Event\s+= "([a-z]+\.[a-z]+)"`).FindAllSubmatch(entry, -1)
+	if len(events) < 10 {
+		t.Fatalf("only %d events were read", len(events))
+	}
+	for _, e := range events {
+		if !bytes.Contains(doc, []byte("\n| `"+string(e[1])+"` |")) {
+			t.Errorf("docs/OPERATIONS.md has no row for the event %s", e[1])
+		}
+	}
+	for _, m := range members(reflect.TypeFor[config.Config](), "") {
+		if !bytes.Contains(doc, []byte("\n| `"+m+"` |")) {
+			t.Errorf("docs/OPERATIONS.md has no row for the member %s", m)
+		}
+	}
+}
+
+// members lists the members of a configuration, dotted.
+func members(of reflect.Type, prefix string) []string {
+	var out []string
+	for i := range of.NumField() {
+		f := of.Field(i)
+		name := prefix + f.Tag.Get("yaml")
+		if f.Type.Kind() == reflect.Struct {
+			out = append(out, members(f.Type, name+".")...)
+			continue
+		}
+		out = append(out, name)
+	}
+	return out
 }
