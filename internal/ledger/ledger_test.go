@@ -162,6 +162,7 @@ func TestOnlySettlementsWait(t *testing.T) {
 		if err := l.Settle(t.Context(), ledger.SettleRequest{Settlements: []ledger.Settlement{s}, Sender: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(2 * time.Millisecond) // long enough to write it alone, if it did not wait
 	}
 	if row, err := l.Row(t.Context(), c.Card); err != nil || row.Tally.Spent != 20 || row.Tally.Cleared[0] != 19 {
 		t.Errorf("row %+v: %v", row.Tally, err)
