@@ -32,29 +32,32 @@ type Ceremony struct {
 	Ended    time.Time // zero while it goes on
 }
 
-// CeremonyReader reads ceremonies; ErrNotFound where there is none.
+// CeremonyReader reads ceremonies; ErrNotFound where there is none. A zero hash
+// is nobody's and finds none.
 type CeremonyReader interface {
 	Ceremony(id string) (Ceremony, error)
 	CeremonyByRequestURI(hash [32]byte) (Ceremony, error)
 	CeremonyByCode(hash [32]byte) (Ceremony, error)
 	CeremonyByBusinessNo(liuma.ChannelID, liuma.BusinessNo) (Ceremony, error)
-	// CeremoniesOf lists a card's ceremonies that have not ended.
+	// CeremoniesOf lists a card's ceremonies that have not ended, oldest first.
 	CeremoniesOf(liuma.CardID) ([]Ceremony, error)
 	// DueCeremonies lists ceremonies that expired before now and have not
-	// ended, at most limit.
+	// ended, those that expired first in front, at most limit.
 	DueCeremonies(now time.Time, limit int) ([]Ceremony, error)
 }
 
 // CeremonyWriter writes ceremonies.
 type CeremonyWriter interface {
 	// InsertCeremony refuses a second one for (Channel, BusinessNo), for a
-	// RequestURI or for an ID (ErrExists).
+	// RequestURI or for an ID (ErrExists). Ceremonies without a RequestURI, or
+	// without a Code, do not collide.
 	InsertCeremony(Ceremony) error
 	// UpdateCeremony replaces all members but ID, Channel, BusinessNo and
 	// Action if Revision is the stored one, and stores Revision+1. ErrConflict
-	// if it is not; ErrExists if another ceremony has the Code.
+	// if it is not; ErrExists if another ceremony has the Code or RequestURI.
 	UpdateCeremony(Ceremony) error
-	// PruneCeremonies drops those that ended before a time, and says how many.
+	// PruneCeremonies drops those that ended before a time, with their codes,
+	// and says how many.
 	PruneCeremonies(endedBefore time.Time) (int64, error)
 }
 
@@ -143,7 +146,8 @@ type PhoneReader interface {
 	// CardsOfPhone counts the cards that a number serves.
 	CardsOfPhone(vault.Index) (int, error)
 	Code(ceremony string) (Code, error)
-	// Ticks lists the times of ticks of a kind and key after since, oldest first.
+	// Ticks lists the times of ticks of a kind and key after since, oldest
+	// first; one at since itself is left out.
 	Ticks(kind string, key vault.Index, since time.Time) ([]time.Time, error)
 	FreezeCode(vault.MAC) (FreezeCode, error)
 	Device(liuma.CardID, [32]byte) (Device, error)
@@ -152,30 +156,36 @@ type PhoneReader interface {
 	// now, oldest NextAt first, at most limit.
 	DueMessages(kind string, now time.Time, limit int) ([]Message, error)
 	Message(id string) (Message, error)
+	// MessageByRef finds the newest with that reference; none has an empty one.
 	MessageByRef(ref string) (Message, error)
 	// Messages lists by state in order of ID, after an ID; an empty state
 	// lists all.
 	Messages(state MessageState, after string, limit int) ([]Message, error)
 }
 
-// PhoneWriter writes what belongs to the bound phone.
+// PhoneWriter writes what belongs to the bound phone. Contacts, freeze codes
+// and devices belong to a card, codes to a ceremony: ErrNotFound if it is not
+// there. Rows whose time to expire or to be due is zero have expired and are
+// due.
 type PhoneWriter interface {
 	PutContact(Contact) error // replaces the card's
 	DeleteContact(liuma.CardID) error
 	PutCode(Code) error // replaces the ceremony's
 	DeleteCodesOf(liuma.CardID) error
-	InsertTick(Tick) error
+	InsertTick(Tick) error // two in one millisecond are two
 	DeleteTicks(kind string, key vault.Index) error
 	PruneTicks(before time.Time) (int64, error)
-	InsertFreezeCode(FreezeCode) error
+	InsertFreezeCode(FreezeCode) error // ErrExists: the MAC is taken
 	UpdateFreezeCode(FreezeCode) error
 	DeleteFreezeCodesOf(liuma.CardID) error
 	PruneFreezeCodes(expiredBefore time.Time) (int64, error)
-	PutDevice(Device) error
+	PutDevice(Device) error // replaces the one with that Hash
 	DeleteDevicesOf(liuma.CardID) error
 	InsertMessage(Message) error // ErrExists: the ID is taken
 	UpdateMessage(Message) error
+	// PruneMessages drops those that were done before a time, never one that
+	// waits, and says how many.
 	PruneMessages(doneBefore time.Time) (int64, error)
-	// DeleteLink ends a card's link in a channel.
+	// DeleteLink ends a card's link in a channel; its handle is free again.
 	DeleteLink(liuma.ChannelID, liuma.CardID) error
 }

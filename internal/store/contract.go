@@ -28,6 +28,9 @@ var (
 	ErrExists = errors.New("store: exists")
 	// ErrNoAudit is returned by Update when a change came without an entry.
 	ErrNoAudit = errors.New("store: change without an audit entry")
+	// ErrConflict is returned by UpdateCeremony when the row was updated since
+	// it was read.
+	ErrConflict = errors.New("store: updated meanwhile")
 	// ErrDecided is returned by UpdateRequest when the change would touch what
 	// was decided (I-11).
 	ErrDecided = errors.New("store: request is decided")
@@ -62,6 +65,9 @@ type Store interface {
 
 // Reader reads. Lookups of one row return ErrNotFound when there is none.
 type Reader interface {
+	CeremonyReader
+	PhoneReader
+
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
 	// Cards lists cards in the order of their IDs, at most limit, after one.
@@ -98,12 +104,15 @@ type Reader interface {
 }
 
 // Tx reads and writes. Every write counts as a change that needs an entry; one
-// that was refused with ErrExists, ErrNotFound or ErrDecided changed nothing,
-// and the transaction may go on. Update and Delete methods return ErrNotFound
-// when there is no such row. Times are kept to the millisecond, finer parts
-// are dropped.
+// that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
+// changed nothing, and the transaction may go on. Methods that update or
+// delete one row return ErrNotFound when there is none; those that delete all
+// that belongs to something (Delete…Of, DeleteTicks, Prune…) may find nothing.
+// Times are kept to the millisecond, finer parts are dropped.
 type Tx interface {
 	Reader
+	CeremonyWriter
+	PhoneWriter
 
 	// InsertCard refuses a second card for the same Holder (ErrExists).
 	InsertCard(Card) error
@@ -118,6 +127,7 @@ type Tx interface {
 	InsertRequest(Request) error
 	// UpdateRequest replaces an undecided request. Of a decided one it sets
 	// RedeemedAt, once, and returns ErrDecided for any other difference.
+	// Ceremony is as it was inserted, whatever it says here.
 	UpdateRequest(Request) error
 
 	// InsertIntent refuses a second open intent for a card (I-7).
@@ -194,6 +204,9 @@ type Request struct {
 	Card    liuma.CardID  // zero where the subject is unknown
 	Version liuma.Version // that the verdict is about
 	Purpose [32]byte      // hash of the purpose as shown
+	// Ceremony is the ID of the hosted ceremony that it belongs to, or empty.
+	// It is set by InsertRequest and never changes.
+	Ceremony string
 
 	Decided   bool
 	Verdict   liuma.Verdict // empty for actions without an attempt

@@ -6,7 +6,7 @@ import (
 )
 
 const requestColumns = `channel, business_no, action, digest, card, version, purpose, decided, verdict, code,
-	tries_left, until, evidence, receipt_id, at, decided_at, redeemed_at`
+	tries_left, until, evidence, receipt_id, at, decided_at, redeemed_at, ceremony`
 
 func scanRequest(r *row) store.Request {
 	var q store.Request
@@ -27,6 +27,7 @@ func scanRequest(r *row) store.Request {
 	q.At = r.time()
 	q.DecidedAt = r.time()
 	q.RedeemedAt = r.time()
+	q.Ceremony = r.text()
 	return q
 }
 
@@ -38,10 +39,11 @@ func (r *reader) Request(ch liuma.ChannelID, no liuma.BusinessNo) (store.Request
 // InsertRequest rests on the primary key (I-11). A crash after it leaves an
 // undecided request, which stays so.
 func (t *tx) InsertRequest(q store.Request) error {
-	return t.insert(`INSERT INTO requests (`+requestColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	return t.insert(`INSERT INTO requests (`+requestColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		string(q.Channel), string(q.BusinessNo), string(q.Action), fixed(q.Digest[:]), fixed(q.Card[:]),
 		int64(q.Version), fixed(q.Purpose[:]), flag(q.Decided), string(q.Verdict), string(q.Code),
-		int64(q.TriesLeft), milli(q.Until), q.Evidence, q.ReceiptID, milli(q.At), milli(q.DecidedAt), milli(q.RedeemedAt))
+		int64(q.TriesLeft), milli(q.Until), q.Evidence, q.ReceiptID, milli(q.At), milli(q.DecidedAt), milli(q.RedeemedAt),
+		q.Ceremony)
 }
 
 // UpdateRequest rests on the trigger requests_decided (I-11).
