@@ -96,6 +96,8 @@ const pad = ({ t, lang }, mode, more = "") => {
 
 const padLinks = ({ t }) => `<p class="links"><a href="/recover">${t("忘记密码", "Forgot the PIN")}</a> <a href="/cancel">${t("不办了，返回", "Cancel and go back")}</a></p>`;
 
+const cancelLink = ({ t }) => `<p class="links"><a href="/cancel">${t("不办了，返回", "Cancel and go back")}</a></p>`;
+
 const result = ({ t, icon }, kind, name, zh, en, text) => `<div class="result result-${kind}">
 <span class="result-icon">${icon(name)}</span>
 <h1 tabindex="-1" data-focus>${t(zh, en)}</h1>
@@ -155,7 +157,8 @@ ${cells([
     body: `${asker(k)}
 ${title(k.t, "设置电子社保卡密码", "Set the e-Card's PIN")}
 ${steps(k, 1)}
-${pad(k, "new")}`,
+${pad(k, "new")}
+${cancelLink(k)}`,
   }),
   verify: (k) => ({
     title: k.t("输入密码", "Enter the PIN"),
@@ -238,7 +241,8 @@ ${padLinks(k)}`,
     title: k.t("设置密码", "Set the PIN"),
     body: `${asker(k)}
 ${title(k.t, "设置电子社保卡密码", "Set the e-Card's PIN")}
-${pad(k, "new", ' data-passphrase="true"')}`,
+${pad(k, "new", ' data-passphrase="true"')}
+${cancelLink(k)}`,
   }),
   done: (k) => ({
     title: k.t("申领成功", "Your e-Card is ready"),

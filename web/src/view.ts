@@ -93,11 +93,12 @@ export class View {
     this.lock(false);
     this.final.hidden = true;
     this.label.hidden = this.help.hidden = this.entry.hidden = this.tools.hidden = false;
-    this.useKeys(true, false);
+    this.root.classList.remove("pad-confirm");
     this.sayArea.style.minHeight = "";
     this.empty();
     this.say("");
     this.offer(null);
+    this.useKeys(true, false);
   }
 
   /** Reads the digits out of the field into an array that the caller wipes, and empties the field. */
@@ -166,6 +167,8 @@ export class View {
 
   offer(node: HTMLElement | null): void {
     this.offerArea.textContent = "";
+    // While there is one thing to press, nothing else stands there.
+    this.keys.hidden = this.tools.hidden = node !== null || this.entry.hidden;
     if (!node) return;
     this.offerArea.appendChild(node);
     node.focus();
@@ -174,6 +177,7 @@ export class View {
   /** The last look: both entries agree, one button sends. */
   confirm(title: string, help: string, finish: string): void {
     this.lock(false);
+    this.root.classList.add("pad-confirm");
     this.step.hidden = true;
     this.entry.hidden = this.tools.hidden = this.keys.hidden = this.label.hidden = true;
     say(this.help, help);
