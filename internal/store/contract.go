@@ -280,9 +280,12 @@ type Client struct {
 	Keys    []byte     // JWK set (RFC 7517), public ES256 keys only
 	Regions []liuma.Region
 	Actions []liuma.Action // of a channel
-	StandIn bool           // a provider that only demos may use
-	Stopped bool           // refused everywhere
-	At      time.Time
+	// RedirectURIs are where a hosted ceremony may send its holder back to;
+	// compared byte for byte. Empty: the channel may not use the hosted door.
+	RedirectURIs []string
+	StandIn      bool // a provider that only demos may use
+	Stopped      bool // refused everywhere
+	At           time.Time
 }
 
 // SealKey is an envelope key pair (HPKE), kept for a day.

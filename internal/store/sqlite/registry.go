@@ -43,7 +43,7 @@ func (t *tx) UpsertPerson(p store.Person) error {
 		fixed(p.ReplacedBy[:]), milli(p.UpdatedAt))
 }
 
-const clientColumns = "id, kind, name_zh, name_en, keys, regions, actions, stand_in, stopped, at"
+const clientColumns = "id, kind, name_zh, name_en, keys, regions, actions, redirect_uris, stand_in, stopped, at"
 
 func scanClient(r *row) store.Client {
 	var c store.Client
@@ -57,6 +57,9 @@ func scanClient(r *row) store.Client {
 	}
 	if json.Unmarshal([]byte(r.text()), &c.Actions) != nil {
 		r.fail("is not a list of actions")
+	}
+	if json.Unmarshal([]byte(r.text()), &c.RedirectURIs) != nil {
+		r.fail("is not a list of redirect URIs")
 	}
 	c.StandIn = r.bool()
 	c.Stopped = r.bool()
@@ -75,7 +78,11 @@ func clientValues(c store.Client) ([]driver.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []driver.Value{string(c.Kind), c.Name.ZH, c.Name.EN, blob(c.Keys), string(regions), string(actions),
+	redirects, err := json.Marshal(c.RedirectURIs)
+	if err != nil {
+		return nil, err
+	}
+	return []driver.Value{string(c.Kind), c.Name.ZH, c.Name.EN, blob(c.Keys), string(regions), string(actions), string(redirects),
 		flag(c.StandIn), flag(c.Stopped), milli(c.At)}, nil
 }
 
@@ -92,7 +99,7 @@ func (t *tx) InsertClient(c store.Client) error {
 	if err != nil {
 		return err
 	}
-	return t.insert("INSERT INTO clients ("+clientColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	return t.insert("INSERT INTO clients ("+clientColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		append([]driver.Value{c.ID}, vals...)...)
 }
 
@@ -102,7 +109,7 @@ func (t *tx) UpdateClient(c store.Client) error {
 		return err
 	}
 	return t.change(`UPDATE clients SET kind = ?, name_zh = ?, name_en = ?, keys = ?, regions = ?, actions = ?,
-		stand_in = ?, stopped = ?, at = ? WHERE id = ?`, append(vals, c.ID)...)
+		redirect_uris = ?, stand_in = ?, stopped = ?, at = ? WHERE id = ?`, append(vals, c.ID)...)
 }
 
 func (r *reader) EvidenceUsed(provider string, jti vault.Index) (bool, error) {

@@ -230,7 +230,8 @@ func persons(t *testing.T, open Open) {
 func clients(t *testing.T, open Open) {
 	s, _ := open(t)
 	c := store.Client{ID: "zj-hrss", Kind: store.ClientChannel, Name: liuma.Text{ZH: "浙里办", EN: "Zheliban"},
-		Keys: []byte(`{"keys":[]}`), Regions: []liuma.Region{"", "33", "3305"}, Actions: liuma.Actions(), At: at(1)}
+		Keys: []byte(`{"keys":[]}`), Regions: []liuma.Region{"", "33", "3305"}, Actions: liuma.Actions(),
+		RedirectURIs: []string{"https://a.example/back?x=%20", "http://127.0.0.1:1/回"}, At: at(1)}
 	bare := store.Client{ID: "a"}
 	getClient := func(id string) func(store.Reader) (store.Client, error) {
 		return func(r store.Reader) (store.Client, error) { return r.Client(id) }
@@ -246,7 +247,7 @@ func clients(t *testing.T, open Open) {
 	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.InsertClient(store.Client{ID: c.ID}) }), store.ErrExists)
 
 	c.Kind, c.Name, c.Keys, c.Regions = store.ClientProvider, liuma.Text{ZH: "公安"}, []byte("{}"), []liuma.Region{""}
-	c.Actions, c.StandIn, c.Stopped, c.At = nil, true, true, at(2)
+	c.Actions, c.RedirectURIs, c.StandIn, c.Stopped, c.At = nil, []string{"https://b.example/"}, true, true, at(2)
 	mustUpdate(t, s, func(tx store.Tx) error { return tx.UpdateClient(c) })
 	same(t, mustGet(t, s, getClient(c.ID)), c)
 	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.UpdateClient(store.Client{ID: "b"}) }), store.ErrNotFound)
