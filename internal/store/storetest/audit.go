@@ -3,19 +3,21 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 func isDecided(err error) bool { return errors.Is(err, store.ErrDecided) }
 
 // changes is one successful change of every kind, against prepared rows.
 func changes() map[string]func(store.Tx) error {
-	return map[string]func(store.Tx) error{
+	all := map[string]func(store.Tx) error{
 		"InsertCard":      func(tx store.Tx) error { return tx.InsertCard(card(2)) },
 		"UpdateCard":      func(tx store.Tx) error { return tx.UpdateCard(bareCard(1)) },
 		"InsertLink":      func(tx store.Tx) error { return tx.InsertLink(store.Link{Channel: "a", Card: cardID(1)}) },
@@ -33,6 +35,33 @@ func changes() map[string]func(store.Tx) error {
 		"DeleteSealKey":   func(tx store.Tx) error { return tx.DeleteSealKey("k1") },
 		"SaveKeepersSeen": func(tx store.Tx) error { return tx.SaveKeepersSeen(map[string]uint64{"n": 1}) },
 	}
+	maps.Copy(all, ceremonyChanges())
+	return all
+}
+
+func ceremonyChanges() map[string]func(store.Tx) error {
+	return map[string]func(store.Tx) error{
+		"InsertCeremony":      func(tx store.Tx) error { return tx.InsertCeremony(ceremony(2)) },
+		"UpdateCeremony":      func(tx store.Tx) error { return tx.UpdateCeremony(ceremony(1)) },
+		"PruneCeremonies":     func(tx store.Tx) error { _, err := tx.PruneCeremonies(at(100)); return err },
+		"PutContact":          func(tx store.Tx) error { return tx.PutContact(store.Contact{Card: cardID(1)}) },
+		"DeleteContact":       func(tx store.Tx) error { return tx.DeleteContact(cardID(1)) },
+		"PutCode":             func(tx store.Tx) error { return tx.PutCode(store.Code{Ceremony: ceremonyID(1)}) },
+		"DeleteCodesOf":       func(tx store.Tx) error { return tx.DeleteCodesOf(cardID(1)) },
+		"InsertTick":          func(tx store.Tx) error { return tx.InsertTick(store.Tick{Kind: "a", At: at(9)}) },
+		"DeleteTicks":         func(tx store.Tx) error { return tx.DeleteTicks("a", vault.Index{}) },
+		"PruneTicks":          func(tx store.Tx) error { _, err := tx.PruneTicks(at(9)); return err },
+		"InsertFreezeCode":    func(tx store.Tx) error { return tx.InsertFreezeCode(freezeCode(2)) },
+		"UpdateFreezeCode":    func(tx store.Tx) error { return tx.UpdateFreezeCode(freezeCode(1)) },
+		"DeleteFreezeCodesOf": func(tx store.Tx) error { return tx.DeleteFreezeCodesOf(cardID(1)) },
+		"PruneFreezeCodes":    func(tx store.Tx) error { _, err := tx.PruneFreezeCodes(at(100)); return err },
+		"PutDevice":           func(tx store.Tx) error { return tx.PutDevice(device(2)) },
+		"DeleteDevicesOf":     func(tx store.Tx) error { return tx.DeleteDevicesOf(cardID(1)) },
+		"InsertMessage":       func(tx store.Tx) error { return tx.InsertMessage(message(2)) },
+		"UpdateMessage":       func(tx store.Tx) error { return tx.UpdateMessage(store.Message{ID: messageID(1)}) },
+		"PruneMessages":       func(tx store.Tx) error { _, err := tx.PruneMessages(at(100)); return err },
+		"DeleteLink":          func(tx store.Tx) error { return tx.DeleteLink("z", cardID(1)) },
+	}
 }
 
 // prepare makes the rows that changes rest on, with one entry.
@@ -41,8 +70,19 @@ func prepare(t *testing.T, s store.Store) {
 	mustUpdate(t, s, func(tx store.Tx) error {
 		return errors.Join(tx.InsertCard(card(1)), tx.InsertRequest(request(1)), tx.InsertIntent(intent(1)),
 			tx.InsertClient(store.Client{ID: "c1"}), tx.InsertSealKey(store.SealKey{ID: "k1"}),
-			tx.InsertEvidence("p", index("jti", 1), at(1)))
+			tx.InsertEvidence("p", index("jti", 1), at(1)),
+			tx.InsertLink(store.Link{Channel: "z", Card: cardID(1), Handle: "z1"}), prepareCeremony(tx))
 	})
+}
+
+func prepareCeremony(tx store.Tx) error {
+	ended := ceremony(3)
+	ended.Ended = at(1)
+	done := message(3)
+	done.State = store.MessageSent
+	return errors.Join(tx.InsertCeremony(ceremony(1)), tx.InsertCeremony(ended), tx.PutContact(contact(1)),
+		tx.PutCode(code(1)), tx.InsertTick(store.Tick{Kind: "a", At: at(1)}), tx.InsertFreezeCode(freezeCode(1)),
+		tx.PutDevice(device(1)), tx.InsertMessage(message(1)), tx.InsertMessage(done))
 }
 
 // ChangeNeedsAuditEntry breaks I-8 with every kind of change: without an
@@ -110,7 +150,35 @@ func snapshot(t *testing.T, s store.Store) string {
 		}
 		return fmt.Sprint(cards, intents, clients, keys, seen, log, persons, links, used1, used2, first, second),
 			errors.Join(e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12)
-	})
+	}) + mustGet(t, s, snapshotCeremonies)
+}
+
+func snapshotCeremonies(r store.Reader) (string, error) {
+	var all []any
+	var errs []error
+	add := func(v any, err error) {
+		all = append(all, v)
+		if !errors.Is(err, store.ErrNotFound) {
+			errs = append(errs, err)
+		}
+	}
+	for i := 1; i <= 3; i++ {
+		c, err := r.Ceremony(ceremonyID(i))
+		add(c, err)
+		f, err := r.FreezeCode(freezeCode(i).MAC)
+		add(f, err)
+		d, err := r.Device(cardID(1), hash("device", i))
+		add(d, err)
+		k, err := r.Code(ceremonyID(i))
+		add(k, err)
+	}
+	contact, err := r.Contact(cardID(1))
+	add(contact, err)
+	ticks, err := r.Ticks("a", vault.Index{}, time.Time{})
+	add(ticks, err)
+	messages, err := r.Messages("", "", 100)
+	add(messages, err)
+	return fmt.Sprint(all...), errors.Join(errs...)
 }
 
 // auditGapless checks numbers across refused changes, entries without a

@@ -100,6 +100,31 @@ func getRequest(q store.Request) func(store.Reader) (store.Request, error) {
 	return func(r store.Reader) (store.Request, error) { return r.Request(q.Channel, q.BusinessNo) }
 }
 
+// requestCeremony checks that the ceremony of a request stays as inserted.
+func requestCeremony(t *testing.T, open Open) {
+	s, reopen := open(t)
+	q := request(1)
+	q.Ceremony, q.Verdict, q.Code, q.TriesLeft, q.Until = ceremonyID(1), liuma.Right, liuma.CodeWrong, 3, at(7)
+	q.Evidence, q.ReceiptID, q.DecidedAt, q.RedeemedAt = "face", "r1", at(8), at(9)
+	q.Decided = true
+	whole(t, q)
+	later := request(2)
+	later.Ceremony = ceremonyID(2)
+	mustUpdate(t, s, func(tx store.Tx) error {
+		if err := tx.InsertRequest(q); err != nil {
+			return err
+		}
+		return tx.InsertRequest(later)
+	})
+	s = reopen()
+	same(t, mustGet(t, s, getRequest(q)), q)
+	other := later
+	other.Ceremony, other.Decided, other.Verdict = ceremonyID(1), true, liuma.Wrong
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.UpdateRequest(other) })
+	later.Decided, later.Verdict = true, liuma.Wrong
+	same(t, mustGet(t, s, getRequest(later)), later)
+}
+
 func requests(t *testing.T, open Open) {
 	s, _ := open(t)
 	q := request(1)
@@ -336,7 +361,18 @@ func empty(t *testing.T, open Open) {
 		_, person := r.Person(index("holder", 1))
 		_, byNo := r.PersonByCardNo(index("no", 1))
 		_, client := r.Client("a")
-		for i, err := range []error{card, byHolder, link, byHandle, request, intent, person, byNo, client} {
+		_, ceremony := r.Ceremony("a")
+		_, byURI := r.CeremonyByRequestURI(hash("uri", 1))
+		_, byCode := r.CeremonyByCode(hash("code", 1))
+		_, byBusiness := r.CeremonyByBusinessNo("a", "b")
+		_, contact := r.Contact(cardID(1))
+		_, code := r.Code("a")
+		_, freeze := r.FreezeCode(vault.MAC{1})
+		_, device := r.Device(cardID(1), hash("device", 1))
+		_, message := r.Message("a")
+		_, byRef := r.MessageByRef("a")
+		for i, err := range []error{card, byHolder, link, byHandle, request, intent, person, byNo, client, ceremony,
+			byURI, byCode, byBusiness, contact, code, freeze, device, message, byRef} {
 			if err != store.ErrNotFound { //nolint:errorlint // exactly this
 				t.Errorf("look-up %d: %v, want %v", i, err, store.ErrNotFound)
 			}

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -39,12 +40,31 @@ func Run(t *testing.T, open Open) {
 		{"Cards", cards},
 		{"Links", links},
 		{"Requests", requests},
+		{"RequestCeremony", requestCeremony},
 		{"Intents", intents},
 		{"Persons", persons},
 		{"Clients", clients},
 		{"Evidence", evidence},
 		{"SealKeys", sealKeys},
 		{"KeepersSeen", keepersSeen},
+		{"Ceremonies", ceremonies},
+		{"CeremoniesUnique", ceremoniesUnique},
+		{"CeremonyUpdates", ceremonyUpdates},
+		{"CeremonyRace", ceremonyRace},
+		{"CeremonyLists", ceremonyLists},
+		{"CeremonyPrune", ceremonyPrune},
+		{"Contacts", contacts},
+		{"Codes", codes},
+		{"Ticks", ticks},
+		{"FreezeCodes", freezeCodes},
+		{"Devices", devices},
+		{"LinkRemoved", linkRemoved},
+		{"Messages", messages},
+		{"MessagesDue", messagesDue},
+		{"MessageLists", messageLists},
+		{"MessageRefs", messageRefs},
+		{"MessagePrune", messagePrune},
+		{"MessageWithChange", messageWithChange},
 		{"Empty", empty},
 		{"Times", times},
 		{"ChangeNeedsAuditEntry", ChangeNeedsAuditEntry},
@@ -162,6 +182,18 @@ func same[T any](t testing.TB, got, want T) {
 	t.Helper()
 	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("read back differs (-written +read):\n%s", d)
+	}
+}
+
+// whole holds a test to setting every member, so that one that is added later
+// and forgotten in a query shows.
+func whole[T any](t testing.TB, v T) {
+	t.Helper()
+	r := reflect.ValueOf(v)
+	for i := range r.NumField() {
+		if r.Field(i).IsZero() {
+			t.Errorf("the test leaves %T.%s zero", v, r.Type().Field(i).Name)
+		}
 	}
 }
 

@@ -1,0 +1,283 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+func hash(kind string, i int) (h [32]byte) {
+	copy(h[:], fmt.Sprintf("%s%08d", kind, i))
+	return h
+}
+
+func ceremonyID(i int) string { return fmt.Sprintf("ceremony%018d", i) }
+
+// ceremony has every member set, but has not ended.
+func ceremony(i int) store.Ceremony {
+	return store.Ceremony{
+		ID: ceremonyID(i), Channel: "zj-hrss", BusinessNo: liuma.BusinessNo(fmt.Sprintf("C%d", i)),
+		Action: liuma.ActionEnroll, Region: "330500", Step: "code", Card: cardID(1), RequestURI: hash("uri", i),
+		Browser: hash("browser", i), Sealed: []byte{0, 1, 255}, Tries: 2, Code: hash("code", i), CodeUntil: at(i + 60),
+		CodeUsed: at(i + 50), Revision: 7, At: at(i), Expires: at(i + 900),
+	}
+}
+
+// bareCeremony has only what it cannot be without.
+func bareCeremony(i int) store.Ceremony {
+	return store.Ceremony{ID: ceremonyID(i), Channel: "zj-hrss", BusinessNo: liuma.BusinessNo(fmt.Sprintf("C%d", i))}
+}
+
+func getCeremony(i int) func(store.Reader) (store.Ceremony, error) {
+	return func(r store.Reader) (store.Ceremony, error) { return r.Ceremony(ceremonyID(i)) }
+}
+
+func insertCeremonies(t *testing.T, s store.Store, cs ...store.Ceremony) {
+	t.Helper()
+	mustUpdate(t, s, func(tx store.Tx) error {
+		for _, c := range cs {
+			if err := tx.InsertCeremony(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func ceremonies(t *testing.T, open Open) {
+	s, reopen := open(t)
+	full, bare, bare2 := ceremony(1), bareCeremony(2), bareCeremony(3)
+	full.Ended = at(99)
+	whole(t, full)
+	insertCeremonies(t, s, full, bare, bare2) // two without RequestURI and Code do not collide
+	for range 2 {                             // before and after opening again
+		same(t, mustGet(t, s, getCeremony(1)), full)
+		same(t, mustGet(t, s, getCeremony(2)), bare)
+		for name, look := range map[string]func(store.Reader) (store.Ceremony, error){
+			"request URI": func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByRequestURI(full.RequestURI) },
+			"code":        func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByCode(full.Code) },
+			"business number": func(r store.Reader) (store.Ceremony, error) {
+				return r.CeremonyByBusinessNo(full.Channel, full.BusinessNo)
+			},
+		} {
+			if got, err := get(t, s, look); err != nil || got.ID != full.ID {
+				t.Errorf("by %s: %q (%v)", name, got.ID, err)
+			}
+		}
+		s = reopen()
+	}
+	for name, look := range map[string]func(store.Reader) (store.Ceremony, error){
+		"zero request URI": func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByRequestURI([32]byte{}) },
+		"zero code":        func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByCode([32]byte{}) },
+		"browser":          func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByCode(full.Browser) },
+		"another channel": func(r store.Reader) (store.Ceremony, error) {
+			return r.CeremonyByBusinessNo("another", full.BusinessNo)
+		},
+	} {
+		if got, err := get(t, s, look); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("by %s: %q (%v), want %v", name, got.ID, err, store.ErrNotFound)
+		}
+	}
+}
+
+// ceremoniesUnique inserts rows that collide in one member each.
+func ceremoniesUnique(t *testing.T, open Open) {
+	s, _ := open(t)
+	insertCeremonies(t, s, ceremony(1))
+	for name, collide := range map[string]func(*store.Ceremony){
+		"ID":              func(c *store.Ceremony) { c.ID = ceremonyID(1) },
+		"business number": func(c *store.Ceremony) { c.BusinessNo = "C1" },
+		"request URI":     func(c *store.Ceremony) { c.RequestURI = hash("uri", 1) },
+		"code":            func(c *store.Ceremony) { c.Code = hash("code", 1) },
+	} {
+		c := ceremony(2)
+		collide(&c)
+		err := update(t, s, func(tx store.Tx) error { return tx.InsertCeremony(c) })
+		if !errors.Is(err, store.ErrExists) {
+			t.Errorf("the same %s: error %v, want %v", name, err, store.ErrExists)
+		}
+	}
+	other := ceremony(2)
+	other.Channel, other.BusinessNo = "another", "C1" // another channel's numbers are its own
+	insertCeremonies(t, s, other)
+
+	for name, collide := range map[string]func(*store.Ceremony){
+		"request URI": func(c *store.Ceremony) { c.RequestURI = hash("uri", 1) },
+		"code":        func(c *store.Ceremony) { c.Code = hash("code", 1) },
+	} {
+		c := other
+		collide(&c)
+		err := update(t, s, func(tx store.Tx) error { return tx.UpdateCeremony(c) })
+		if !errors.Is(err, store.ErrExists) {
+			t.Errorf("updated to the same %s: error %v, want %v", name, err, store.ErrExists)
+		}
+	}
+	same(t, mustGet(t, s, getCeremony(2)), other)
+}
+
+func ceremonyUpdates(t *testing.T, open Open) {
+	s, _ := open(t)
+	c := ceremony(1)
+	insertCeremonies(t, s, c)
+	change := func(c store.Ceremony) error {
+		return update(t, s, func(tx store.Tx) error { return tx.UpdateCeremony(c) })
+	}
+	next := store.Ceremony{ID: c.ID, Channel: "other", BusinessNo: "other", Action: liuma.ActionVerify,
+		Region: "3305", Step: "pin", Card: cardID(2), RequestURI: hash("uri", 9), Browser: hash("browser", 9),
+		Sealed: []byte("other"), Tries: 3, Code: hash("code", 9), CodeUntil: at(700), CodeUsed: at(701),
+		Revision: c.Revision, At: at(702), Expires: at(703), Ended: at(704)}
+	must(t, change(next))
+	next.Channel, next.BusinessNo, next.Action, next.Revision = c.Channel, c.BusinessNo, c.Action, c.Revision+1
+	same(t, mustGet(t, s, getCeremony(1)), next)
+
+	for _, stale := range []uint64{c.Revision, next.Revision + 1, 0, 1<<63 - 2} {
+		again := next
+		again.Step, again.Revision = "lost", stale
+		wantErr(t, change(again), store.ErrConflict)
+	}
+	// What cannot be compared is refused as well, whatever for.
+	for _, huge := range []uint64{1<<63 - 1, 1<<64 - 1, 1<<63 + next.Revision} {
+		again := next
+		again.Step, again.Revision = "lost", huge
+		if change(again) == nil {
+			t.Errorf("revision %d was taken", huge)
+		}
+	}
+	gone := ceremony(9)
+	wantErr(t, change(gone), store.ErrNotFound)
+	same(t, mustGet(t, s, getCeremony(1)), next)
+
+	zero := bareCeremony(1) // every member back to zero
+	zero.Revision, zero.Action = next.Revision, c.Action
+	must(t, change(zero))
+	zero.Revision++
+	same(t, mustGet(t, s, getCeremony(1)), zero)
+}
+
+// ceremonyRace lets many pages go on from the same step at once: one may.
+func ceremonyRace(t *testing.T, open Open) {
+	const pages, rounds = 50, 3
+	s, reopen := open(t)
+	insertCeremonies(t, s, ceremony(1))
+	for round := range rounds {
+		read := mustGet(t, s, getCeremony(1))
+		var won atomic.Int64
+		together(t, pages, func(i int) error {
+			mine := read
+			mine.Step, mine.Tries = fmt.Sprint("step", round), i
+			err := update(t, s, func(tx store.Tx) error {
+				// Something of the card goes with the step, or not at all.
+				if err := tx.InsertTick(store.Tick{Kind: "step", Key: index("k", round), At: at(i)}); err != nil {
+					return err
+				}
+				return tx.UpdateCeremony(mine)
+			})
+			if err == nil {
+				won.Add(1)
+				return nil
+			}
+			return expect(err, store.ErrConflict)
+		})
+		if won.Load() != 1 {
+			t.Fatalf("%d pages went on from one step", won.Load())
+		}
+		s = reopen()
+		ticks := mustGet(t, s, func(r store.Reader) ([]time.Time, error) {
+			return r.Ticks("step", index("k", round), time.Time{})
+		})
+		if got := mustGet(t, s, getCeremony(1)); len(ticks) != 1 || got.Revision != read.Revision+1 {
+			t.Errorf("%d rows went with one step, to revision %d", len(ticks), got.Revision)
+		}
+	}
+}
+
+// ceremonyLists checks what is open, due and old.
+func ceremonyLists(t *testing.T, open Open) {
+	s, _ := open(t)
+	var all []store.Ceremony
+	for i := range 6 {
+		c := ceremony(i)
+		c.At, c.Expires = at(10-i), at(100-i) // the order of IDs is not that of times
+		all = append(all, c)
+	}
+	all[3].Ended = at(1)
+	all[4].Card = cardID(2)
+	all[5].Card, all[5].Expires = liuma.CardID{}, time.Time{}
+	insertCeremonies(t, s, all...)
+	of := func(id liuma.CardID) []store.Ceremony {
+		return mustGet(t, s, func(r store.Reader) ([]store.Ceremony, error) { return r.CeremoniesOf(id) })
+	}
+	same(t, of(cardID(1)), []store.Ceremony{all[2], all[1], all[0]})
+	same(t, of(cardID(2)), []store.Ceremony{all[4]})
+	same(t, of(cardID(3)), nil)
+	same(t, of(liuma.CardID{}), nil) // nobody's are not one card's
+
+	due := func(now, limit int) []store.Ceremony {
+		return mustGet(t, s, func(r store.Reader) ([]store.Ceremony, error) { return r.DueCeremonies(at(now), limit) })
+	}
+	same(t, due(200, 10), []store.Ceremony{all[5], all[4], all[2], all[1], all[0]})
+	same(t, due(200, 2), []store.Ceremony{all[5], all[4]})
+	same(t, due(99, 10), []store.Ceremony{all[5], all[4], all[2]}) // one that expires now has not expired before
+	same(t, due(200, 0), nil)
+	same(t, due(200, -1), nil)
+
+	// Same time of expiry: in the order of IDs, so that a limit is fair.
+	c := all[1]
+	c.Expires = all[0].Expires
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.UpdateCeremony(c) })
+	c.Revision++
+	same(t, due(200, 10)[3:], []store.Ceremony{all[0], c})
+}
+
+func ceremonyPrune(t *testing.T, open Open) {
+	s, _ := open(t)
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.InsertCard(card(1)) })
+	var all []store.Ceremony
+	for i := range 4 {
+		c := ceremony(i)
+		if i > 0 {
+			c.Ended = at(10 * i)
+		}
+		all = append(all, c)
+	}
+	insertCeremonies(t, s, all...)
+	mustUpdate(t, s, func(tx store.Tx) error {
+		for i := range all {
+			if err := tx.PutCode(code(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	prune := func(before int) (n int64) {
+		mustUpdate(t, s, func(tx store.Tx) (err error) {
+			n, err = tx.PruneCeremonies(at(before))
+			return err
+		})
+		return n
+	}
+	if n := prune(10); n != 0 {
+		t.Errorf("pruned %d that did not end before", n)
+	}
+	if n := prune(21); n != 2 {
+		t.Errorf("pruned %d, want the two that ended before", n)
+	}
+	for i := range all {
+		_, err1 := get(t, s, getCeremony(i))
+		_, err2 := get(t, s, getCode(i))
+		want := error(nil)
+		if i == 1 || i == 2 {
+			want = store.ErrNotFound
+		}
+		wantErr(t, err1, want)
+		wantErr(t, err2, want) // codes go with their ceremony
+	}
+	insertCeremonies(t, s, all[1]) // its business number, address and code are free again
+	_, err := get(t, s, getCode(1))
+	wantErr(t, err, store.ErrNotFound)
+}

@@ -1,0 +1,311 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+func contact(i int) store.Contact {
+	return store.Contact{Card: cardID(i), Phone: index("phone", i), Sealed: []byte{0, 9}, Language: "zh-CN",
+		BoundAt: at(1), ConfirmedAt: at(2), HoldUntil: at(3), EveryUse: true}
+}
+
+func code(i int) store.Code {
+	return store.Code{Ceremony: ceremonyID(i), Card: cardID(1), Phone: index("phone", 1), MAC: vault.MAC{byte(i), 1},
+		SentAt: at(1), Expires: at(600), Used: at(2)}
+}
+
+func freezeCode(i int) store.FreezeCode {
+	return store.FreezeCode{MAC: vault.MAC{byte(i), 1}, Card: cardID(1), Expires: at(i), Used: at(2)}
+}
+
+func device(i int) store.Device {
+	return store.Device{Card: cardID(1), Hash: hash("device", i), At: at(1), Seen: at(2)}
+}
+
+func getContact(id liuma.CardID) func(store.Reader) (store.Contact, error) {
+	return func(r store.Reader) (store.Contact, error) { return r.Contact(id) }
+}
+
+func getCode(i int) func(store.Reader) (store.Code, error) {
+	return func(r store.Reader) (store.Code, error) { return r.Code(ceremonyID(i)) }
+}
+
+// twoCards is a store with two cards and nothing else.
+func twoCards(t *testing.T, open Open) (store.Store, func() store.Store) {
+	t.Helper()
+	s, reopen := open(t)
+	mustUpdate(t, s, func(tx store.Tx) error {
+		if err := tx.InsertCard(card(1)); err != nil {
+			return err
+		}
+		return tx.InsertCard(card(2))
+	})
+	return s, reopen
+}
+
+func contacts(t *testing.T, open Open) {
+	s, reopen := twoCards(t, open)
+	a, b := contact(1), store.Contact{Card: cardID(2)}
+	whole(t, a)
+	put := func(c store.Contact) error {
+		return update(t, s, func(tx store.Tx) error { return tx.PutContact(c) })
+	}
+	must(t, put(a))
+	must(t, put(b))
+	for range 2 {
+		same(t, mustGet(t, s, getContact(a.Card)), a)
+		same(t, mustGet(t, s, getContact(b.Card)), b)
+		s = reopen()
+	}
+	wantErr(t, put(contact(9)), store.ErrNotFound) // no such card
+	_, err := get(t, s, getContact(cardID(9)))
+	wantErr(t, err, store.ErrNotFound)
+
+	served := func(i int) int {
+		return mustGet(t, s, func(r store.Reader) (int, error) { return r.CardsOfPhone(index("phone", i)) })
+	}
+	none := mustGet(t, s, func(r store.Reader) (int, error) { return r.CardsOfPhone(vault.Index{}) })
+	if served(1) != 1 || served(2) != 0 || none != 0 {
+		t.Errorf("numbers serve %d, %d and %d cards, want 1, 0 and 0", served(1), served(2), none)
+	}
+	b = contact(2)
+	b.Phone, b.Language, b.EveryUse = a.Phone, "en", false // a number may serve several cards
+	must(t, put(b))
+	same(t, mustGet(t, s, getContact(b.Card)), b)
+	if served(1) != 2 {
+		t.Errorf("the number serves %d cards, want 2", served(1))
+	}
+	a = store.Contact{Card: a.Card, Phone: index("phone", 3)} // every other member back to zero
+	must(t, put(a))
+	same(t, mustGet(t, s, getContact(a.Card)), a)
+	if served(1) != 1 || served(3) != 1 {
+		t.Errorf("numbers serve %d and %d cards, want 1 and 1", served(1), served(3))
+	}
+	remove := func(id liuma.CardID) error {
+		return update(t, s, func(tx store.Tx) error { return tx.DeleteContact(id) })
+	}
+	must(t, remove(a.Card))
+	wantErr(t, remove(a.Card), store.ErrNotFound)
+	_, err = get(t, s, getContact(a.Card))
+	wantErr(t, err, store.ErrNotFound)
+	same(t, mustGet(t, s, getContact(b.Card)), b)
+}
+
+func codes(t *testing.T, open Open) {
+	s, reopen := twoCards(t, open)
+	insertCeremonies(t, s, ceremony(1), ceremony(2), ceremony(3))
+	put := func(c store.Code) error {
+		return update(t, s, func(tx store.Tx) error { return tx.PutCode(c) })
+	}
+	a, bare, other := code(1), store.Code{Ceremony: ceremonyID(2)}, code(3)
+	other.Card = cardID(2)
+	whole(t, a)
+	must(t, put(a))
+	must(t, put(bare))
+	must(t, put(other))
+	s = reopen()
+	same(t, mustGet(t, s, getCode(1)), a)
+	same(t, mustGet(t, s, getCode(2)), bare)
+	wantErr(t, put(code(9)), store.ErrNotFound) // no such ceremony
+	_, err := get(t, s, getCode(9))
+	wantErr(t, err, store.ErrNotFound)
+
+	a.Phone, a.MAC, a.SentAt, a.Expires, a.Used = index("phone", 7), vault.MAC{7}, at(70), at(71), time.Time{}
+	must(t, put(a)) // one live code each
+	same(t, mustGet(t, s, getCode(1)), a)
+
+	deleteOf := func(id liuma.CardID) {
+		mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteCodesOf(id) })
+	}
+	deleteOf(liuma.CardID{}) // nobody's are not one card's
+	deleteOf(cardID(9))
+	same(t, mustGet(t, s, getCode(2)), bare)
+	bare.Card = cardID(1)
+	must(t, put(bare))
+	deleteOf(cardID(1))
+	for i := 1; i <= 2; i++ {
+		_, err := get(t, s, getCode(i))
+		wantErr(t, err, store.ErrNotFound)
+	}
+	same(t, mustGet(t, s, getCode(3)), other)
+	same(t, mustGet(t, s, getCeremony(1)), ceremony(1)) // the ceremony stays
+}
+
+func ticks(t *testing.T, open Open) {
+	s, reopen := open(t)
+	list := func(kind string, key, since int) []time.Time {
+		return mustGet(t, s, func(r store.Reader) ([]time.Time, error) { return r.Ticks(kind, index("k", key), at(since)) })
+	}
+	mustUpdate(t, s, func(tx store.Tx) error {
+		for _, k := range []store.Tick{
+			{Kind: "a", Key: index("k", 1), At: at(3)},
+			{Kind: "a", Key: index("k", 1), At: at(1)},
+			{Kind: "a", Key: index("k", 1), At: at(2)},
+			{Kind: "a", Key: index("k", 2), At: at(5)},
+			{Kind: "b", Key: index("k", 1), At: at(4)},
+		} {
+			if err := tx.InsertTick(k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	s = reopen()
+	same(t, list("a", 1, 0), []time.Time{at(1), at(2), at(3)})
+	same(t, list("a", 1, 1), []time.Time{at(2), at(3)}) // after, not at
+	same(t, list("a", 1, 3), nil)
+	same(t, list("a", 2, 0), []time.Time{at(5)})
+	same(t, list("b", 1, 0), []time.Time{at(4)})
+	same(t, list("b", 2, 0), nil)
+	same(t, list("", 1, 0), nil)
+
+	// Many at once, all in one millisecond: each counts.
+	const n = 100
+	together(t, n, func(i int) error {
+		return update(t, s, func(tx store.Tx) error {
+			return tx.InsertTick(store.Tick{Kind: "c", Key: index("k", 1), At: at(9).Add(time.Duration(i))})
+		})
+	})
+	if got := list("c", 1, 8); len(got) != n || !got[0].Equal(at(9)) || !got[n-1].Equal(at(9)) {
+		t.Errorf("%d ticks of %d in one millisecond", len(got), n)
+	}
+
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteTicks("a", index("k", 1)) })
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteTicks("a", index("k", 1)) }) // none is none
+	same(t, list("a", 1, 0), nil)
+	same(t, list("a", 2, 0), []time.Time{at(5)})
+	same(t, list("b", 1, 0), []time.Time{at(4)})
+	var pruned int64
+	mustUpdate(t, s, func(tx store.Tx) (err error) { pruned, err = tx.PruneTicks(at(5)); return err })
+	if pruned != 1 || len(list("b", 1, 0)) != 0 || len(list("a", 2, 0)) != 1 || len(list("c", 1, 0)) != n {
+		t.Errorf("pruned %d ticks, want the one before", pruned)
+	}
+}
+
+func freezeCodes(t *testing.T, open Open) {
+	s, reopen := twoCards(t, open)
+	find := func(i int) func(store.Reader) (store.FreezeCode, error) {
+		return func(r store.Reader) (store.FreezeCode, error) { return r.FreezeCode(freezeCode(i).MAC) }
+	}
+	insert := func(f store.FreezeCode) error {
+		return update(t, s, func(tx store.Tx) error { return tx.InsertFreezeCode(f) })
+	}
+	change := func(f store.FreezeCode) error {
+		return update(t, s, func(tx store.Tx) error { return tx.UpdateFreezeCode(f) })
+	}
+	a, b, c := freezeCode(10), freezeCode(20), freezeCode(30)
+	whole(t, a)
+	b.Used = time.Time{}
+	c.Card = cardID(2)
+	must(t, insert(a))
+	must(t, insert(b))
+	must(t, insert(c))
+	s = reopen()
+	same(t, mustGet(t, s, find(10)), a)
+	same(t, mustGet(t, s, find(20)), b)
+	taken := freezeCode(10)
+	taken.Card = cardID(2)
+	wantErr(t, insert(taken), store.ErrExists)
+	same(t, mustGet(t, s, find(10)), a)
+	orphan := freezeCode(40)
+	orphan.Card = cardID(9)
+	wantErr(t, insert(orphan), store.ErrNotFound)
+	wantErr(t, change(freezeCode(40)), store.ErrNotFound)
+	_, err := get(t, s, find(40))
+	wantErr(t, err, store.ErrNotFound)
+
+	b.Used, b.Expires = at(5), at(25)
+	must(t, change(b))
+	same(t, mustGet(t, s, find(20)), b)
+	b.Used = time.Time{}
+	must(t, change(b))
+	same(t, mustGet(t, s, find(20)), b)
+
+	var pruned int64
+	prune := func(before int) int64 {
+		mustUpdate(t, s, func(tx store.Tx) (err error) { pruned, err = tx.PruneFreezeCodes(at(before)); return err })
+		return pruned
+	}
+	if prune(10) != 0 || prune(11) != 1 {
+		t.Errorf("pruned %d freeze codes, want the one that expired", pruned)
+	}
+	_, err = get(t, s, find(10))
+	wantErr(t, err, store.ErrNotFound)
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteFreezeCodesOf(cardID(1)) })
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteFreezeCodesOf(cardID(1)) }) // none is none
+	_, err = get(t, s, find(20))
+	wantErr(t, err, store.ErrNotFound)
+	same(t, mustGet(t, s, find(30)), c)
+}
+
+func devices(t *testing.T, open Open) {
+	s, reopen := twoCards(t, open)
+	find := func(d store.Device) func(store.Reader) (store.Device, error) {
+		return func(r store.Reader) (store.Device, error) { return r.Device(d.Card, d.Hash) }
+	}
+	put := func(d store.Device) error {
+		return update(t, s, func(tx store.Tx) error { return tx.PutDevice(d) })
+	}
+	count := func(i int) int {
+		return mustGet(t, s, func(r store.Reader) (int, error) { return r.CountDevices(cardID(i)) })
+	}
+	a, b, other := device(1), device(2), device(1)
+	whole(t, a)
+	b.At, b.Seen = time.Time{}, time.Time{}
+	other.Card = cardID(2) // a family's browser knows several cards
+	for _, d := range []store.Device{a, b, other} {
+		must(t, put(d))
+	}
+	s = reopen()
+	for _, d := range []store.Device{a, b, other} {
+		same(t, mustGet(t, s, find(d)), d)
+	}
+	a.At, a.Seen = at(8), at(9)
+	must(t, put(a))
+	same(t, mustGet(t, s, find(a)), a)
+	if count(1) != 2 || count(2) != 1 || count(3) != 0 {
+		t.Errorf("%d, %d and %d devices, want 2, 1 and 0", count(1), count(2), count(3))
+	}
+	orphan := device(1)
+	orphan.Card = cardID(9)
+	wantErr(t, put(orphan), store.ErrNotFound)
+	for _, d := range []store.Device{orphan, device(7)} {
+		_, err := get(t, s, find(d))
+		wantErr(t, err, store.ErrNotFound)
+	}
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteDevicesOf(cardID(1)) })
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteDevicesOf(cardID(1)) }) // none is none
+	if count(1) != 0 || count(2) != 1 {
+		t.Errorf("%d and %d devices, want 0 and 1", count(1), count(2))
+	}
+}
+
+// linkRemoved ends a link: it and its handle are free for another.
+func linkRemoved(t *testing.T, open Open) {
+	s, reopen := twoCards(t, open)
+	a := store.Link{Channel: "a", Card: cardID(1), Handle: "h", At: at(1)}
+	b := store.Link{Channel: "b", Card: cardID(1), Handle: "h", At: at(1)}
+	insert := func(l store.Link) error {
+		return update(t, s, func(tx store.Tx) error { return tx.InsertLink(l) })
+	}
+	remove := func(ch liuma.ChannelID, i int) error {
+		return update(t, s, func(tx store.Tx) error { return tx.DeleteLink(ch, cardID(i)) })
+	}
+	must(t, insert(a))
+	must(t, insert(b))
+	wantErr(t, remove("a", 2), store.ErrNotFound)
+	wantErr(t, remove("c", 1), store.ErrNotFound)
+	must(t, remove("a", 1))
+	wantErr(t, remove("a", 1), store.ErrNotFound)
+	s = reopen()
+	_, err := get(t, s, func(r store.Reader) (store.Link, error) { return r.LinkByHandle("a", "h") })
+	wantErr(t, err, store.ErrNotFound)
+	same(t, mustGet(t, s, func(r store.Reader) ([]store.Link, error) { return r.LinksOf(cardID(1)) }), []store.Link{b})
+	a.Card = cardID(2)
+	must(t, insert(a))
+}
