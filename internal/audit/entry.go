@@ -41,6 +41,7 @@ const (
 	CeremonyEnded      Event = "ceremony.ended"
 	AssertionUsed      Event = "assertion.used" // a channel proved itself with a signed assertion, once
 	CodeRedeemed       Event = "code.redeemed"  // an authorization code became a receipt
+	CodeReplayed       Event = "code.replayed"  // an authorization code came a second time
 	CodeSent           Event = "code.sent"      // a one-time code to a phone was put into the outbox
 	CodeRight          Event = "code.right"
 	CodeWrong          Event = "code.wrong"

@@ -22,6 +22,7 @@ type attempt struct {
 	row    store.Request // Card is set; begin takes its business number
 	pin    pin.PIN
 	proof  *evidence.Proof // evidence that came with it, or nil
+	marked bool            // proof was taken out of use when it was pushed
 	policy policy.Policy
 	// onRight runs in the transaction that stores a right verdict. It may
 	// change the card and write more rows; leaving row undecided (change)
@@ -113,7 +114,12 @@ func (a *Authority) begin(ctx context.Context, at *attempt) (decided bool, err e
 		if err := insertRequest(tx, at.row); err != nil {
 			return audit.Entry{}, err
 		}
-		if err := a.markEvidence(tx, at.proof); err != nil {
+		if !at.marked {
+			if err := a.markEvidence(tx, at.proof); err != nil {
+				return audit.Entry{}, err
+			}
+		}
+		if err := a.advance(tx, at.row); err != nil {
 			return audit.Entry{}, err
 		}
 		if decided {
@@ -182,7 +188,7 @@ func (a *Authority) conclude(ctx context.Context, at *attempt, out keeper.Outcom
 		if err := tx.UpdateCard(card); err != nil {
 			return audit.Entry{}, err
 		}
-		if err := tx.UpdateRequest(at.row); err != nil {
+		if err := errors.Join(tx.UpdateRequest(at.row), a.advance(tx, at.row)); err != nil {
 			return audit.Entry{}, err
 		}
 		if len(seen) > 0 {

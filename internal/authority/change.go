@@ -20,6 +20,7 @@ func (a *Authority) Change(ctx context.Context, c Caller, q ChangeRequest) (Veri
 		return Verification{}, err
 	}
 	row := a.row(c, liuma.ActionChange, q.BusinessNo, q.Purpose, q.Digest)
+	row.Ceremony = q.hosted.id()
 	card, err := a.linkedCard(ctx, c, q.Subject.Card, row)
 	if errors.Is(err, errUnlinked) {
 		return a.refuseUnlinked(ctx, c, row)
@@ -27,11 +28,8 @@ func (a *Authority) Change(ctx context.Context, c Caller, q ChangeRequest) (Veri
 	if err != nil {
 		return a.repeated(ctx, c, err)
 	}
-	if err := a.Vault.CheckChallenge(c.channel(), q.Challenge, a.now()); err != nil {
-		return Verification{}, err
-	}
 	p := a.policyFor(c, q.Region)
-	proof, err := a.checkEvidence(ctx, q.Evidence, q.Challenge, card, p)
+	proof, err := a.proofFor(ctx, c, q.hosted, q.Evidence, q.Challenge, card, p)
 	if err != nil {
 		return Verification{}, err
 	}
@@ -48,7 +46,7 @@ func (a *Authority) Change(ctx context.Context, c Caller, q ChangeRequest) (Veri
 	defer release()
 	row.Card = card.ID
 	var intent store.Intent
-	done, err := a.attempt(ctx, &attempt{caller: c, row: row, pin: old, proof: proof, policy: p,
+	done, err := a.attempt(ctx, &attempt{caller: c, row: row, pin: old, proof: proof, marked: q.hosted != nil, policy: p,
 		onRight: func(tx store.Tx, card *store.Card, row *store.Request) (err error) {
 			// The request is decided by the flip, or by the intent's end.
 			row.Decided, row.Verdict, row.ReceiptID = false, "", ""

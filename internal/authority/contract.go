@@ -42,6 +42,7 @@ type EnrollRequest struct {
 	Evidence   string // JWT of a registered provider
 	New        envelope.Envelope
 	Digest     [32]byte // of all that was sent, but the caller's token
+	hosted     *hosted  // set by a ceremony of the hosted door, else nil
 }
 
 // LinkRequest asks for the holder's card in one more channel, by its PIN.
@@ -54,6 +55,7 @@ type LinkRequest struct {
 	Challenge  string
 	PIN        envelope.Envelope
 	Digest     [32]byte
+	hosted     *hosted // set by a ceremony of the hosted door, else nil
 }
 
 // VerifyRequest asks whether a PIN is right. Subject has Card, a handle; a
@@ -67,6 +69,7 @@ type VerifyRequest struct {
 	Evidence   string // optional; required while the physical card is lost
 	PIN        envelope.Envelope
 	Digest     [32]byte
+	hosted     *hosted // set by a ceremony of the hosted door, else nil
 }
 
 // ChangeRequest asks for a new PIN in place of the old.
@@ -79,6 +82,7 @@ type ChangeRequest struct {
 	Evidence   string
 	Old, New   envelope.Envelope
 	Digest     [32]byte
+	hosted     *hosted // set by a ceremony of the hosted door, else nil
 }
 
 // FreezeRequest stops a card in every channel. No channel can undo it.

@@ -31,6 +31,7 @@ func (a *Authority) Enroll(ctx context.Context, c Caller, q EnrollRequest) (Veri
 		return Verification{}, err
 	}
 	row := a.row(c, liuma.ActionEnroll, q.BusinessNo, q.Purpose, q.Digest)
+	row.Ceremony = q.hosted.id()
 	err := a.Store.View(ctx, func(r store.Reader) error {
 		return lookRequest(r, row.Channel, row.BusinessNo, row.Digest)
 	})
@@ -73,13 +74,10 @@ func (a *Authority) confirm(ctx context.Context, c Caller, q EnrollRequest, p po
 	if err != nil {
 		return who, atField(house(err), "subject.name")
 	}
-	if err := a.Vault.CheckChallenge(c.channel(), q.Challenge, a.now()); err != nil {
+	if err := a.checkChallenge(c, q.hosted, q.Challenge); err != nil {
 		return who, err
 	}
-	if q.Evidence == "" {
-		return who, a.withChallenge(c, &liuma.Error{Code: liuma.CodeEvidenceRequired})
-	}
-	if who.proof, err = a.checkEvidenceOf(ctx, q.Evidence, q.Challenge, id.Canonical(), name, p); err != nil {
+	if who.proof, err = a.enrollProof(ctx, c, q, id.Canonical(), name, p); err != nil {
 		return who, err
 	}
 	who.holder = a.Vault.Index(vault.IndexIDNumber, id.Canonical())
@@ -152,8 +150,10 @@ func (a *Authority) openCard(ctx context.Context, c Caller, q EnrollRequest, row
 		if err := insertRequest(tx, row); err != nil {
 			return audit.Entry{}, err
 		}
-		if err := a.markEvidence(tx, who.proof); err != nil {
-			return audit.Entry{}, err
+		if q.hosted == nil {
+			if err := a.markEvidence(tx, who.proof); err != nil {
+				return audit.Entry{}, err
+			}
 		}
 		if fresh {
 			if err := tx.InsertCard(card); err != nil {

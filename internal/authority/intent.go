@@ -232,7 +232,7 @@ func (a *Authority) flipCard(tx store.Tx, card *store.Card, in store.Intent) err
 	}
 	row.Version = in.Version
 	decide(&row, now, liuma.Right, "")
-	return tx.UpdateRequest(row)
+	return errors.Join(tx.UpdateRequest(row), a.advance(tx, row))
 }
 
 // ensureLink links a card in a channel, or leaves the link that is there.
@@ -257,7 +257,7 @@ func (a *Authority) abandon(ctx context.Context, actor string, in store.Intent, 
 		}
 		if !row.Decided && a.now().Sub(row.At) < decideTime {
 			decide(&row, a.now(), liuma.Unavailable, code)
-			if err := tx.UpdateRequest(row); err != nil {
+			if err := errors.Join(tx.UpdateRequest(row), a.advance(tx, row)); err != nil {
 				return audit.Entry{}, err
 			}
 		}

@@ -25,7 +25,7 @@ func (a *Authority) Link(ctx context.Context, c Caller, q LinkRequest) (Verifica
 	if err != nil {
 		return Verification{}, atField(house(err), "subject.name")
 	}
-	if err := a.Vault.CheckChallenge(c.channel(), q.Challenge, a.now()); err != nil {
+	if err := a.checkChallenge(c, q.hosted, q.Challenge); err != nil {
 		return a.repeatedOr(ctx, c, q.BusinessNo, q.Digest, err)
 	}
 	// Held also for a holder without a card, so that two requests at once
@@ -46,6 +46,7 @@ func (a *Authority) Link(ctx context.Context, c Caller, q LinkRequest) (Verifica
 
 func (a *Authority) link(ctx context.Context, c Caller, q LinkRequest, holder vault.Index, name string) (Verification, error) {
 	row := a.row(c, liuma.ActionLink, q.BusinessNo, q.Purpose, q.Digest)
+	row.Ceremony = q.hosted.id()
 	p := a.policyFor(c, q.Region)
 	// Opened before the look-up: a bad envelope is the caller's own mistake
 	// and is told as such, whoever the holder is.

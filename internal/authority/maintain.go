@@ -38,7 +38,7 @@ func (a *Authority) Maintain(ctx context.Context) {
 
 func (a *Authority) maintainOnce(ctx context.Context) error {
 	_, err := a.currentSealKey(ctx)
-	return errors.Join(err, a.destroySealKeys(ctx), a.finishIntents(ctx, false), a.pruneEvidence(ctx), a.saveSeen(ctx))
+	return errors.Join(err, a.destroySealKeys(ctx), a.finishIntents(ctx, false), a.pruneEvidence(ctx), a.endExpired(ctx), a.saveSeen(ctx))
 }
 
 // recoverIntents runs before the doors open. Where this is the only authority

@@ -64,3 +64,56 @@ func (a *Authority) markEvidence(tx store.Tx, proof *evidence.Proof) error {
 	}
 	return err
 }
+
+// id names the ceremony, or nothing.
+func (h *hosted) id() string {
+	if h == nil {
+		return ""
+	}
+	return h.ceremony
+}
+
+// checkChallenge checks the challenge of a request at the native door. In a
+// ceremony its place is taken by the ceremony and the number of the try.
+func (a *Authority) checkChallenge(c Caller, h *hosted, challenge string) error {
+	if h != nil {
+		return nil
+	}
+	return a.Vault.CheckChallenge(c.channel(), challenge, a.now())
+}
+
+// proofFor gives the evidence of a request about a card: what the ceremony
+// was pushed with, or what comes with the request.
+func (a *Authority) proofFor(ctx context.Context, c Caller, h *hosted, token, challenge string, card store.Card, p policy.Policy) (*evidence.Proof, error) {
+	if err := a.checkChallenge(c, h, challenge); err != nil {
+		return nil, err
+	}
+	if h == nil {
+		return a.checkEvidence(ctx, token, challenge, card, p)
+	}
+	if h.proof == nil {
+		return nil, nil
+	}
+	f, err := a.facts(card)
+	if err != nil {
+		return nil, err
+	}
+	if f.IDNumber != h.about {
+		return nil, liuma.FailField(liuma.CodeEvidenceInvalid, "evidence", errors.New("about somebody else"))
+	}
+	return h.proof, nil
+}
+
+// enrollProof gives the evidence of an enrolment, which is never optional.
+func (a *Authority) enrollProof(ctx context.Context, c Caller, q EnrollRequest, idNumber, name string, p policy.Policy) (*evidence.Proof, error) {
+	if q.hosted != nil {
+		if q.hosted.proof == nil || q.hosted.about != idNumber {
+			return nil, &liuma.Error{Code: liuma.CodeEvidenceRequired}
+		}
+		return q.hosted.proof, nil
+	}
+	if q.Evidence == "" {
+		return nil, a.withChallenge(c, &liuma.Error{Code: liuma.CodeEvidenceRequired})
+	}
+	return a.checkEvidenceOf(ctx, q.Evidence, q.Challenge, idNumber, name, p)
+}

@@ -103,7 +103,7 @@ func (a *Authority) view(ctx context.Context, c Caller, row store.Request) (Veri
 	now := a.now()
 	if !row.Decided {
 		v.State, v.Code = StatePending, liuma.CodeUndecided
-		open, err := a.hasIntent(ctx, row)
+		open, err := a.goesOn(ctx, row)
 		if err != nil {
 			return Verification{}, house(err)
 		}
@@ -140,14 +140,26 @@ func (a *Authority) view(ctx context.Context, c Caller, row store.Request) (Veri
 	return v, nil
 }
 
-// hasIntent reports whether the request is the setting of a PIN that is still
-// under way: then keepers decide how it ends, however long they are away.
-func (a *Authority) hasIntent(ctx context.Context, row store.Request) (bool, error) {
+// goesOn reports whether the request is a ceremony that has not ended, or the
+// setting of a PIN that is still under way: then keepers decide how it ends,
+// however long they are away.
+func (a *Authority) goesOn(ctx context.Context, row store.Request) (bool, error) {
 	var in store.Intent
+	hosted := false
 	err := a.Store.View(ctx, func(r store.Reader) (err error) {
+		if row.Ceremony != "" {
+			c, err := r.Ceremony(row.Ceremony)
+			hosted = err == nil && c.BusinessNo == row.BusinessNo && c.Ended.IsZero()
+			if err != nil || hosted {
+				return err
+			}
+		}
 		in, err = r.Intent(row.Card)
 		return err
 	})
+	if hosted {
+		return true, nil
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}

@@ -16,6 +16,7 @@ func (a *Authority) Verify(ctx context.Context, c Caller, q VerifyRequest) (Veri
 		return Verification{}, err
 	}
 	row := a.row(c, liuma.ActionVerify, q.BusinessNo, q.Purpose, q.Digest)
+	row.Ceremony = q.hosted.id()
 	card, err := a.linkedCard(ctx, c, q.Subject.Card, row)
 	if errors.Is(err, errUnlinked) {
 		return a.refuseUnlinked(ctx, c, row)
@@ -23,11 +24,8 @@ func (a *Authority) Verify(ctx context.Context, c Caller, q VerifyRequest) (Veri
 	if err != nil {
 		return a.repeated(ctx, c, err)
 	}
-	if err := a.Vault.CheckChallenge(c.channel(), q.Challenge, a.now()); err != nil {
-		return Verification{}, err
-	}
 	p := a.policyFor(c, q.Region)
-	proof, err := a.checkEvidence(ctx, q.Evidence, q.Challenge, card, p)
+	proof, err := a.proofFor(ctx, c, q.hosted, q.Evidence, q.Challenge, card, p)
 	if err != nil {
 		return Verification{}, err
 	}
@@ -43,7 +41,7 @@ func (a *Authority) Verify(ctx context.Context, c Caller, q VerifyRequest) (Veri
 	}
 	defer release()
 	row.Card = card.ID
-	done, err := a.attempt(ctx, &attempt{caller: c, row: row, pin: guess, proof: proof, policy: p})
+	done, err := a.attempt(ctx, &attempt{caller: c, row: row, pin: guess, proof: proof, marked: q.hosted != nil, policy: p})
 	if err != nil {
 		return a.repeated(ctx, c, a.withChallenge(c, err))
 	}
@@ -93,7 +91,7 @@ func (a *Authority) refuseNow(ctx context.Context, c Caller, row store.Request) 
 			return audit.Entry{}, err
 		}
 		row = r
-		return a.decidedEntry(c, audit.AttemptDecided, r), nil
+		return a.decidedEntry(c, audit.AttemptDecided, r), a.advance(tx, r)
 	})
 	if err != nil {
 		return a.repeated(ctx, c, err)

@@ -62,7 +62,13 @@ func invalid(cause error) error { return liuma.Fail(liuma.CodeEnvelopeInvalid, c
 // public half (PublicSize bytes) for the request that b describes. It does not
 // keep or wipe secret.
 func Seal(public []byte, b Binding, secret []byte) (Envelope, error) {
-	if !validKeyID(b.SealKeyID) {
+	return SealAAD(public, b.SealKeyID, b.AAD(), secret)
+}
+
+// SealAAD is Seal for a device that was sent the bytes of Binding.AAD, as the
+// pad on a hosted page is.
+func SealAAD(public []byte, keyID string, aad, secret []byte) (Envelope, error) {
+	if !validKeyID(keyID) {
 		return Envelope{}, fmt.Errorf("seal: %w: key id", errShape)
 	}
 	key, err := kem().NewPublicKey(public)
@@ -78,11 +84,11 @@ func Seal(public []byte, b Binding, secret []byte) (Envelope, error) {
 	if err != nil {
 		return Envelope{}, fmt.Errorf("seal: %w", err)
 	}
-	ct, err := sender.Seal(b.AAD(), plain)
+	ct, err := sender.Seal(aad, plain)
 	if err != nil {
 		return Envelope{}, fmt.Errorf("seal: %w", err)
 	}
-	return Envelope{SealKeyID: b.SealKeyID, Enc: enc, Ciphertext: ct}, nil
+	return Envelope{SealKeyID: keyID, Enc: enc, Ciphertext: ct}, nil
 }
 
 // Open decrypts e with a seal key's private half, if it was sealed for exactly

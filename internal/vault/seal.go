@@ -22,6 +22,11 @@ const (
 	CardFacts   Purpose = "card-facts"   // holder's facts in a card row; card id
 	PersonFacts Purpose = "person-facts" // facts in a registry row; blind index of the ID number
 	SealKey     Purpose = "seal-key"     // private half of a seal key; its id
+	// CeremonyDetails are what a hosted ceremony keeps; its id.
+	CeremonyDetails Purpose = "ceremony-details"
+	// ContactPhone is a bound phone; card id. MessageText is a text on its way; its id.
+	ContactPhone Purpose = "contact-phone"
+	MessageText  Purpose = "message-text"
 )
 
 const sealVersion = 1

@@ -20,8 +20,8 @@ type Vault struct {
 	mu   sync.RWMutex // guards keys: methods read under RLock, Close wipes under Lock
 	keys *keys        // nil after Close
 
-	receipts receiptSigner // immutable; its signer is built once
-	pins     sealKeyCache
+	signing signingKeys // immutable; its signers are built once
+	pins    sealKeyCache
 }
 
 // keys are the derived keys, one for each purpose.
@@ -48,7 +48,7 @@ func (k *keys) wipe() {
 // Open reads a key file that Create made. It refuses one that others can read
 // or write, and one of another size, format or version.
 func Open(path string) (*Vault, error) {
-	raw, err := readKeyFile(path)
+	raw, _, err := readKeyFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -61,12 +61,12 @@ func newVault(raw *rawKeys) (*Vault, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vault: derive keys: %w", err)
 	}
-	signer, err := newReceiptSigner(raw.scalar[:])
+	signing, err := newSigningKeys(raw)
 	if err != nil {
 		k.wipe()
-		return nil, fmt.Errorf("vault: receipt key: %w", err)
+		return nil, fmt.Errorf("vault: signing key: %w", err)
 	}
-	return &Vault{keys: k, receipts: signer}, nil
+	return &Vault{keys: k, signing: signing}, nil
 }
 
 // deriveKeys gives every purpose its own key, by HKDF-SHA256 under a label, so
@@ -79,7 +79,7 @@ func deriveKeys(root []byte) (*keys, error) {
 		errs = append(errs, err)
 		return key
 	}
-	for _, p := range []Purpose{CardFacts, PersonFacts, SealKey} {
+	for _, p := range []Purpose{CardFacts, PersonFacts, SealKey, CeremonyDetails, ContactPhone, MessageText} {
 		k.seal[p] = derive("seal/" + string(p))
 	}
 	for _, kind := range []IndexKind{IndexIDNumber, IndexCardNo, IndexEvidence} {
