@@ -67,7 +67,7 @@ func (a *Authority) Change(ctx context.Context, c Caller, q ChangeRequest) (Veri
 
 // openChange opens both envelopes and judges the new PIN.
 func (a *Authority) openChange(ctx context.Context, c Caller, q ChangeRequest, card store.Card, p policy.Policy) (old, chosen pin.PIN, err error) {
-	b := binding(c, liuma.ActionChange, liuma.RoleOld, q.Subject, q.BusinessNo, q.Purpose, q.Challenge)
+	b := binding(c, liuma.ActionChange, liuma.RoleOld, boundSubject(q.hosted, q.Subject), q.BusinessNo, q.Purpose, q.Challenge)
 	if old, err = a.openPIN(ctx, b, q.Old, "old_pin", p.Passphrase); err != nil {
 		return pin.PIN{}, pin.PIN{}, err
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
-	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/policy"
@@ -106,10 +105,7 @@ func (a *Authority) confirm(ctx context.Context, c Caller, q EnrollRequest, p po
 
 // openFirst opens the envelope of the first PIN and judges it.
 func (a *Authority) openFirst(ctx context.Context, c Caller, q EnrollRequest, who applicant, p policy.Policy) (pin.PIN, error) {
-	b := envelope.Binding{
-		Channel: c.channel(), Action: liuma.ActionEnroll, Role: liuma.RoleNew, Subject: q.Subject,
-		BusinessNo: q.BusinessNo, PurposeHash: envelope.PurposeHash(q.Purpose), Challenge: q.Challenge,
-	}
+	b := binding(c, liuma.ActionEnroll, liuma.RoleNew, boundSubject(q.hosted, q.Subject), q.BusinessNo, q.Purpose, q.Challenge)
 	chosen, err := a.openPIN(ctx, b, q.New, "new_pin", p.Passphrase)
 	if err != nil {
 		return pin.PIN{}, err

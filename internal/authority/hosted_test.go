@@ -2,6 +2,8 @@ package authority_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -294,5 +296,27 @@ func TestHostedEnds(t *testing.T) {
 	_, err = a.GivePIN(t.Context(), p.ID, h, authority.Given{Try: 1, Current: env.SealPage(p, liuma.RoleCurrent, goodPIN)})
 	if liuma.CodeOf(err) != liuma.CodeCeremonyExpired {
 		t.Errorf("PIN after time: %v", err)
+	}
+}
+
+// TestPageHoldsNothingPersonal looks for the holder's data in what a page is
+// given, the bytes for the pad included (I-6 for the rest of the person).
+func TestPageHoldsNothingPersonal(t *testing.T) {
+	env := testenv.New(t, testenv.Options{})
+	ch := env.Channel("zj-hrss")
+	f := env.People[0]
+	p, h := env.OpenPage(ch, env.PushFor(ch, liuma.ActionEnroll, identity(f), &f))
+	p, err := env.Authority().Agree(t.Context(), p.ID, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := fmt.Sprintf("%+v", p)
+	for _, aad := range p.AAD {
+		all += string(aad)
+	}
+	for _, s := range []string{f.Name, f.IDNumber, f.Phone, f.CardNo} {
+		if strings.Contains(all, s) {
+			t.Errorf("the page holds %q", s)
+		}
 	}
 }

@@ -50,7 +50,7 @@ func (a *Authority) link(ctx context.Context, c Caller, q LinkRequest, holder va
 	p := a.policyFor(c, q.Region)
 	// Opened before the look-up: a bad envelope is the caller's own mistake
 	// and is told as such, whoever the holder is.
-	b := binding(c, liuma.ActionLink, liuma.RoleCurrent, q.Subject, q.BusinessNo, q.Purpose, q.Challenge)
+	b := binding(c, liuma.ActionLink, liuma.RoleCurrent, boundSubject(q.hosted, q.Subject), q.BusinessNo, q.Purpose, q.Challenge)
 	guess, err := a.openPIN(ctx, b, q.PIN, "pin", p.Passphrase)
 	if err != nil {
 		return a.repeatedOr(ctx, c, q.BusinessNo, q.Digest, err)

@@ -171,7 +171,7 @@ func (a *Authority) showPad(ctx context.Context, c Caller, cer store.Ceremony, d
 	p.Passphrase = a.policyFor(c, cer.Region).Passphrase
 	p.AAD = map[liuma.Role][]byte{}
 	for _, r := range roles(cer.Action) {
-		b := envelope.Binding{Channel: cer.Channel, Action: cer.Action, Role: r, Subject: d.subject(),
+		b := envelope.Binding{Channel: cer.Channel, Action: cer.Action, Role: r, Subject: boundSubject(&hosted{ceremony: cer.ID}, d.subject()),
 			BusinessNo: tryNo(cer.BusinessNo, p.Try), PurposeHash: envelope.PurposeHash(d.Purpose),
 			SealKeyID: key.ID, Challenge: tryChallenge(cer.ID, p.Try)}
 		p.AAD[r] = b.AAD()

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -71,6 +72,16 @@ func (h *hosted) id() string {
 		return ""
 	}
 	return h.ceremony
+}
+
+// boundSubject is the subject that a request's envelopes are bound to: as
+// sent, or in a ceremony the ceremony, whose subject cannot change. The bytes
+// stand in the page, so they must not hold a name or an ID number.
+func boundSubject(h *hosted, s envelope.Subject) envelope.Subject {
+	if h != nil {
+		return envelope.Subject{Card: "ceremony:" + h.ceremony}
+	}
+	return s
 }
 
 // checkChallenge checks the challenge of a request at the native door. In a

@@ -29,7 +29,7 @@ func (a *Authority) Verify(ctx context.Context, c Caller, q VerifyRequest) (Veri
 	if err != nil {
 		return Verification{}, err
 	}
-	b := binding(c, liuma.ActionVerify, liuma.RoleCurrent, q.Subject, q.BusinessNo, q.Purpose, q.Challenge)
+	b := binding(c, liuma.ActionVerify, liuma.RoleCurrent, boundSubject(q.hosted, q.Subject), q.BusinessNo, q.Purpose, q.Challenge)
 	guess, err := a.openPIN(ctx, b, q.PIN, "pin", p.Passphrase)
 	if err != nil {
 		return Verification{}, err
