@@ -6,24 +6,40 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
-// The key file: magic, format version, root key, receipt signing key (P-256
-// scalar), and the first bytes of SHA-256 over all before it. The checksum
-// finds a damaged file; it proves nothing against whoever can write one.
+// The key file: magic, format version, root key, number of signing keys, which
+// of them signs (its place, from zero), the signing keys oldest first, each a
+// P-256 scalar and when it was made (Unix seconds, 8 bytes, big endian), and
+// the first bytes of SHA-256 over all before it. The checksum finds a damaged
+// file; it proves nothing against whoever can write one.
+//
+// Version 1, which is still read, has one signing key after the root key, and
+// neither numbers nor times.
 const (
 	magic        = "liuma-vault"
-	fileVersion  = 1
+	fileVersion  = 2
+	firstVersion = 1
 	rootSize     = 32
 	scalarSize   = 32
+	timeSize     = 8
 	checksumSize = 8
-	bodySize     = len(magic) + 1 + rootSize + scalarSize
-	fileSize     = bodySize + checksumSize
+	rootEnd      = len(magic) + 1 + rootSize
+	keySize      = scalarSize + timeSize
+	keysStart    = rootEnd + 2
+	firstSize    = rootEnd + scalarSize + checksumSize
+	// maxSigningKeys bounds the file, and what is published: the signing key,
+	// the next, and some that are on their way out.
+	maxSigningKeys = 8
+	maxFileSize    = keysStart + maxSigningKeys*keySize + checksumSize
 )
 
 // Errors of a key file that must not be used.
@@ -35,20 +51,57 @@ var (
 
 // rawKeys is the content of a key file.
 type rawKeys struct {
-	root   [rootSize]byte
+	root    [rootSize]byte
+	signing []rawSigningKey // oldest first, at least one
+	signs   int             // place in signing of the one that signs
+}
+
+type rawSigningKey struct {
 	scalar [scalarSize]byte
+	made   int64 // Unix seconds; zero in a file of version 1
 }
 
 func (r *rawKeys) wipe() {
 	clear(r.root[:])
-	clear(r.scalar[:])
+	clear(r.signing)
+}
+
+// newRawSigningKey draws a signing key.
+func newRawSigningKey(now time.Time) (rawSigningKey, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return rawSigningKey{}, err
+	}
+	scalar, err := key.Bytes()
+	if err != nil {
+		return rawSigningKey{}, err
+	}
+	defer clear(scalar)
+	raw := rawSigningKey{made: now.Unix()}
+	copy(raw.scalar[:], scalar)
+	return raw, nil
+}
+
+// encode writes the content of a key file; the caller wipes it.
+func (r *rawKeys) encode() []byte {
+	content := make([]byte, 0, maxFileSize)
+	content = append(content, magic...)
+	content = append(content, fileVersion)
+	content = append(content, r.root[:]...)
+	content = append(content, byte(len(r.signing)), byte(r.signs))
+	for i := range r.signing {
+		content = append(content, r.signing[i].scalar[:]...)
+		content = binary.BigEndian.AppendUint64(content, uint64(r.signing[i].made))
+	}
+	sum := sha256.Sum256(content)
+	return append(content, sum[:checksumSize]...)
 }
 
 // Create makes a key file with fresh keys, mode 0600. It never replaces a
 // file. When it fails, or in a crash, what may be left at path is a short file
 // that Open refuses; nothing was sealed with it, so it can be deleted.
 func Create(path string) (err error) {
-	content, err := newKeyFile()
+	content, err := newKeyFile(time.Now())
 	if err != nil {
 		return fmt.Errorf("vault: make keys: %w", err)
 	}
@@ -57,15 +110,19 @@ func Create(path string) (err error) {
 	if err != nil {
 		return fmt.Errorf("vault: create key file: %w", err)
 	}
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
+	if err := writeAndClose(f, content); err != nil {
 		return fmt.Errorf("vault: write key file: %w", errors.Join(err, os.Remove(path)))
 	}
 	if err := syncDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("vault: write key file: %w", err)
 	}
 	return nil
+}
+
+// writeAndClose returns nil only when all of content is on disk.
+func writeAndClose(f *os.File, content []byte) error {
+	_, err := f.Write(content)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // syncDir makes the new name durable: data sealed under a key whose file
@@ -78,69 +135,89 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-func newKeyFile() ([]byte, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+func newKeyFile(now time.Time) ([]byte, error) {
+	key, err := newRawSigningKey(now)
 	if err != nil {
 		return nil, err
 	}
-	scalar, err := key.Bytes()
-	if err != nil {
-		return nil, err
-	}
-	defer clear(scalar)
-	content := make([]byte, 0, fileSize)
-	content = append(content, magic...)
-	content = append(content, fileVersion)
-	content = content[:len(content)+rootSize]
-	rand.Read(content[len(content)-rootSize:])
-	content = append(content, scalar...)
-	sum := sha256.Sum256(content)
-	return append(content, sum[:checksumSize]...), nil
+	raw := &rawKeys{signing: []rawSigningKey{key}}
+	defer raw.wipe()
+	rand.Read(raw.root[:])
+	return raw.encode(), nil
 }
 
 // readKeyFile checks mode and size on the open file, so that the file which
-// was checked is the one which is read.
-func readKeyFile(path string) (*rawKeys, error) {
+// was checked is the one which is read. The caller wipes the result.
+func readKeyFile(path string) (*rawKeys, fs.FileInfo, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("vault: open key file: %w", err)
+		return nil, nil, fmt.Errorf("vault: open key file: %w", err)
 	}
 	defer func() { _ = f.Close() }() // read only: nothing to lose
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("vault: open key file: %w", err)
+		return nil, nil, fmt.Errorf("vault: open key file: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, ErrKeyFileFormat
+		return nil, nil, ErrKeyFileFormat
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, ErrKeyFileMode
+		return nil, nil, ErrKeyFileMode
 	}
-	if info.Size() != int64(fileSize) {
-		return nil, ErrKeyFileFormat
+	if info.Size() > int64(maxFileSize) {
+		return nil, nil, ErrKeyFileFormat
 	}
-	content := make([]byte, fileSize)
+	content := make([]byte, info.Size())
 	defer clear(content)
 	if _, err := io.ReadFull(f, content); err != nil {
-		return nil, fmt.Errorf("vault: read key file: %w", err)
+		return nil, nil, fmt.Errorf("vault: read key file: %w", err)
 	}
-	return parseKeyFile(content)
+	raw, err := parseKeyFile(content)
+	return raw, info, err
 }
 
 // parseKeyFile copies the keys out; the caller wipes content and result.
 func parseKeyFile(content []byte) (*rawKeys, error) {
-	if len(content) != fileSize || string(content[:len(magic)]) != magic {
+	if len(content) < firstSize || string(content[:len(magic)]) != magic {
 		return nil, ErrKeyFileFormat
 	}
-	if content[len(magic)] != fileVersion {
+	version := content[len(magic)]
+	if version != firstVersion && version != fileVersion {
 		return nil, ErrKeyFileVersion
 	}
-	sum := sha256.Sum256(content[:bodySize])
-	if subtle.ConstantTimeCompare(sum[:checksumSize], content[bodySize:]) != 1 {
+	body := content[:len(content)-checksumSize]
+	sum := sha256.Sum256(body)
+	if subtle.ConstantTimeCompare(sum[:checksumSize], content[len(body):]) != 1 {
 		return nil, ErrKeyFileFormat
 	}
 	raw := new(rawKeys)
-	copy(raw.root[:], content[len(magic)+1:])
-	copy(raw.scalar[:], content[len(magic)+1+rootSize:])
+	copy(raw.root[:], body[len(magic)+1:])
+	if version == firstVersion {
+		if len(content) != firstSize {
+			return nil, ErrKeyFileFormat
+		}
+		raw.signing = make([]rawSigningKey, 1)
+		copy(raw.signing[0].scalar[:], body[rootEnd:])
+		return raw, nil
+	}
+	if err := raw.parseSigning(body); err != nil {
+		raw.wipe()
+		return nil, err
+	}
 	return raw, nil
+}
+
+// parseSigning reads the signing keys of version 2.
+func (r *rawKeys) parseSigning(body []byte) error {
+	count, signs := int(body[rootEnd]), int(body[rootEnd+1])
+	if count < 1 || count > maxSigningKeys || signs >= count || len(body) != keysStart+count*keySize {
+		return ErrKeyFileFormat
+	}
+	r.signing, r.signs = make([]rawSigningKey, count), signs
+	for i := range r.signing {
+		at := body[keysStart+i*keySize:]
+		copy(r.signing[i].scalar[:], at)
+		r.signing[i].made = int64(binary.BigEndian.Uint64(at[scalarSize:]))
+	}
+	return nil
 }

@@ -14,7 +14,7 @@ func TestCreateMakesAPrivateFileOnce(t *testing.T) {
 	path := newFile(t)
 	info, err := os.Stat(path)
 	must(t, err)
-	if info.Mode().Perm() != 0o600 || info.Size() != int64(fileSize) {
+	if info.Mode().Perm() != 0o600 || info.Size() != int64(keysStart+keySize+checksumSize) {
 		t.Errorf("mode %v, %d bytes", info.Mode(), info.Size())
 	}
 	before, err := os.ReadFile(path)
@@ -81,12 +81,16 @@ func TestOpenRefusesOtherFiles(t *testing.T) {
 		sum := sha256.Sum256(body)
 		return append(bytes.Clone(body), sum[:checksumSize]...)
 	}
-	version := bytes.Clone(good[:bodySize])
-	version[len(magic)] = 2
-	noScalar := bytes.Clone(good[:bodySize])
-	clear(noScalar[bodySize-scalarSize:])
-	bigScalar := bytes.Clone(good[:bodySize])
-	copy(bigScalar[bodySize-scalarSize:], bytes.Repeat([]byte{0xff}, scalarSize))
+	body := good[:len(good)-checksumSize]
+	with := func(at int, b ...byte) []byte {
+		changed := bytes.Clone(body)
+		copy(changed[at:], b)
+		return withSum(changed)
+	}
+	second := append(bytes.Clone(body), body[keysStart:]...) // the same key twice
+	second[rootEnd] = 2
+	many := append(bytes.Clone(body), bytes.Repeat(body[keysStart:], maxSigningKeys)...)
+	many[rootEnd] = maxSigningKeys + 1
 	damaged := bytes.Clone(good)
 	damaged[len(magic)+5] ^= 1
 	for name, c := range map[string]struct {
@@ -94,14 +98,22 @@ func TestOpenRefusesOtherFiles(t *testing.T) {
 		want    error // nil: any
 	}{
 		"empty":             {nil, ErrKeyFileFormat},
-		"short":             {good[:fileSize-1], ErrKeyFileFormat},
-		"half":              {good[:fileSize/2], ErrKeyFileFormat},
+		"short":             {good[:len(good)-1], ErrKeyFileFormat},
+		"half":              {good[:len(good)/2], ErrKeyFileFormat},
 		"long":              {append(bytes.Clone(good), 0), ErrKeyFileFormat},
 		"other magic":       {append([]byte("LIUMA-vault"), good[len(magic):]...), ErrKeyFileFormat},
 		"damaged":           {damaged, ErrKeyFileFormat},
-		"next version":      {withSum(version), ErrKeyFileVersion},
-		"scalar zero":       {withSum(noScalar), nil},
-		"scalar over order": {withSum(bigScalar), nil},
+		"next version":      {with(len(magic), 3), ErrKeyFileVersion},
+		"version zero":      {with(len(magic), 0), ErrKeyFileVersion},
+		"first, too long":   {with(len(magic), 1), ErrKeyFileFormat},
+		"no signing key":    {with(rootEnd, 0), ErrKeyFileFormat},
+		"two, one there":    {with(rootEnd, 2), ErrKeyFileFormat},
+		"none signs":        {with(rootEnd+1, 1), ErrKeyFileFormat},
+		"one twice":         {withSum(second), ErrKeyFileFormat},
+		"too many":          {withSum(many), ErrKeyFileFormat},
+		"huge":              {bytes.Repeat(good, 100), ErrKeyFileFormat},
+		"scalar zero":       {with(keysStart, make([]byte, scalarSize)...), nil},
+		"scalar over order": {with(keysStart, bytes.Repeat([]byte{0xff}, scalarSize)...), nil},
 	} {
 		path := filepath.Join(dir, "key")
 		must(t, os.WriteFile(path, c.content, 0o600))
@@ -112,9 +124,10 @@ func TestOpenRefusesOtherFiles(t *testing.T) {
 }
 
 func FuzzParseKeyFile(f *testing.F) {
-	good, err := newKeyFile()
+	good, err := newKeyFile(now())
 	must(f, err)
 	f.Add(good)
+	f.Add(firstFormat(good[len(magic)+1:rootEnd], good[keysStart:keysStart+scalarSize]))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		raw, err := parseKeyFile(content)
 		if err != nil {
@@ -123,13 +136,12 @@ func FuzzParseKeyFile(f *testing.F) {
 			}
 			return
 		}
-		sum := sha256.Sum256(content[:bodySize])
-		if len(content) != fileSize || !bytes.Equal(sum[:checksumSize], content[bodySize:]) ||
-			string(content[:len(magic)]) != magic || content[len(magic)] != fileVersion {
-			t.Error("accepted another format")
+		again := raw.encode()
+		if content[len(magic)] == firstVersion {
+			again = firstFormat(raw.root[:], raw.signing[0].scalar[:])
 		}
-		if !bytes.Equal(append(bytes.Clone(raw.root[:]), raw.scalar[:]...), content[len(magic)+1:bodySize]) {
-			t.Error("keys are not those of the file")
+		if !bytes.Equal(content, again) {
+			t.Error("accepted another format, or the keys are not those of the file")
 		}
 	})
 }

@@ -2,9 +2,7 @@ package vault
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -57,34 +55,6 @@ type claims struct {
 	AMR         []string `json:"amr"`
 }
 
-// receiptSigner is built once: making a signer costs more than signing.
-type receiptSigner struct {
-	signer jose.Signer
-	public jose.JSONWebKey
-}
-
-func newReceiptSigner(scalar []byte) (receiptSigner, error) {
-	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), scalar)
-	if err != nil {
-		return receiptSigner{}, err
-	}
-	public := jose.JSONWebKey{Key: key.Public(), Algorithm: string(jose.ES256), Use: "sig"}
-	thumbprint, err := public.Thumbprint(crypto.SHA256)
-	if err != nil {
-		return receiptSigner{}, err
-	}
-	// The first 16 bytes of the RFC 7638 thumbprint: short, and anybody can
-	// compute it from the key.
-	public.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint[:16])
-	signer, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: public.KeyID}},
-		(&jose.SignerOptions{}).WithType(receiptType))
-	if err != nil {
-		return receiptSigner{}, err
-	}
-	return receiptSigner{signer: signer, public: public}, nil
-}
-
 // SignReceipt returns the receipt as a compact JWS (ES256, typ
 // "liuma-receipt+jwt"). Times are cut to whole seconds, so a receipt never
 // lives longer than r says.
@@ -103,21 +73,7 @@ func (v *Vault) SignReceipt(r Receipt) (string, error) {
 	if _, err := parseClaims(payload); err != nil {
 		return "", fmt.Errorf("vault: receipt: %w", err)
 	}
-	var token string
-	err = v.read(func(*keys) error {
-		jws, err := v.receipts.signer.Sign(payload)
-		if err != nil {
-			return fmt.Errorf("vault: sign receipt: %w", err)
-		}
-		token, err = jws.CompactSerialize()
-		return err
-	})
-	return token, err
-}
-
-// ReceiptKeys returns the public keys that receipts are checked with.
-func (v *Vault) ReceiptKeys() jose.JSONWebKeySet {
-	return jose.JSONWebKeySet{Keys: []jose.JSONWebKey{v.receipts.public}}
+	return v.sign(v.signing.receipts, payload)
 }
 
 // ParseReceipt checks a receipt offline: signature by a key of keys, type,

@@ -1,0 +1,89 @@
+package vault
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"encoding/base64"
+	"fmt"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// signingKeys are the ES256 keys of receipts and ID tokens: one signs, all are
+// published. The type in the header (typ) tells the two kinds of token apart.
+// Signers are built once: making one costs more than signing.
+type signingKeys struct {
+	receipts jose.Signer // typ "liuma-receipt+jwt"
+	idTokens jose.Signer // typ "JWT"
+	public   []jose.JSONWebKey
+}
+
+func newSigningKeys(raw *rawKeys) (signingKeys, error) {
+	var s signingKeys
+	seen := make(map[string]bool)
+	for i := range raw.signing {
+		key, public, err := parseSigningKey(&raw.signing[i])
+		if err != nil {
+			return signingKeys{}, err
+		}
+		if seen[public.KeyID] {
+			return signingKeys{}, ErrKeyFileFormat
+		}
+		seen[public.KeyID] = true
+		s.public = append(s.public, public)
+		if i != raw.signs {
+			continue
+		}
+		if s.receipts, err = newSigner(key, public.KeyID, receiptType); err != nil {
+			return signingKeys{}, err
+		}
+		if s.idTokens, err = newSigner(key, public.KeyID, idTokenType); err != nil {
+			return signingKeys{}, err
+		}
+	}
+	return s, nil
+}
+
+func parseSigningKey(raw *rawSigningKey) (*ecdsa.PrivateKey, jose.JSONWebKey, error) {
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), raw.scalar[:])
+	if err != nil {
+		return nil, jose.JSONWebKey{}, err
+	}
+	public := jose.JSONWebKey{Key: key.Public(), Algorithm: string(jose.ES256), Use: "sig"}
+	thumbprint, err := public.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return nil, jose.JSONWebKey{}, err
+	}
+	// The first 16 bytes of the RFC 7638 thumbprint: short, and anybody can
+	// compute it from the key.
+	public.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint[:16])
+	return key, public, nil
+}
+
+func newSigner(key *ecdsa.PrivateKey, id, typ string) (jose.Signer, error) {
+	return jose.NewSigner(
+		jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: id}},
+		(&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
+}
+
+// sign returns a compact JWS. A closed vault signs nothing.
+func (v *Vault) sign(signer jose.Signer, payload []byte) (string, error) {
+	var token string
+	err := v.read(func(*keys) error {
+		jws, err := signer.Sign(payload)
+		if err != nil {
+			return fmt.Errorf("vault: sign: %w", err)
+		}
+		token, err = jws.CompactSerialize()
+		return err
+	})
+	return token, err
+}
+
+// ReceiptKeys returns the public keys that receipts and ID tokens are checked
+// with, oldest first: the one that signs, those that signed before it, and the
+// one that is to sign next.
+func (v *Vault) ReceiptKeys() jose.JSONWebKeySet {
+	return jose.JSONWebKeySet{Keys: append([]jose.JSONWebKey(nil), v.signing.public...)}
+}
