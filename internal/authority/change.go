@@ -39,12 +39,12 @@ func (a *Authority) Change(ctx context.Context, c Caller, q ChangeRequest) (Veri
 	}
 	defer old.Wipe()
 	defer chosen.Wipe()
-	release, err := a.slots.take(ctx, cardSlot(card.ID), busyWait)
+	release, err := a.slots.take(ctx, cardSlot(card), busyWait)
 	if err != nil {
 		return Verification{}, err
 	}
 	defer release()
-	row.Card = card.ID
+	row.Card = card
 	var intent store.Intent
 	done, err := a.attempt(ctx, &attempt{caller: c, row: row, pin: old, proof: proof, marked: q.hosted != nil, policy: p,
 		onRight: func(tx store.Tx, card *store.Card, row *store.Request) (err error) {
@@ -66,7 +66,7 @@ func (a *Authority) Change(ctx context.Context, c Caller, q ChangeRequest) (Veri
 }
 
 // openChange opens both envelopes and judges the new PIN.
-func (a *Authority) openChange(ctx context.Context, c Caller, q ChangeRequest, card store.Card, p policy.Policy) (old, chosen pin.PIN, err error) {
+func (a *Authority) openChange(ctx context.Context, c Caller, q ChangeRequest, card liuma.CardID, p policy.Policy) (old, chosen pin.PIN, err error) {
 	b := binding(c, liuma.ActionChange, liuma.RoleOld, boundSubject(q.hosted, q.Subject), q.BusinessNo, q.Purpose, q.Challenge)
 	if old, err = a.openPIN(ctx, b, q.Old, "old_pin", p.Passphrase); err != nil {
 		return pin.PIN{}, pin.PIN{}, err
@@ -76,7 +76,7 @@ func (a *Authority) openChange(ctx context.Context, c Caller, q ChangeRequest, c
 		old.Wipe()
 		return pin.PIN{}, pin.PIN{}, err
 	}
-	f, err := a.facts(card)
+	f, err := a.factsOf(ctx, card)
 	if err == nil {
 		err = a.judgePIN(p, chosen, f, &old)
 	}

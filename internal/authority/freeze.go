@@ -26,8 +26,8 @@ func (a *Authority) Freeze(ctx context.Context, c Caller, q FreezeRequest) (Veri
 	start := row
 	err = a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		r := start
-		r.Card = linked.ID
-		card, err := a.checkedCard(tx, linked.ID)
+		r.Card = linked
+		card, err := a.checkedCard(tx, linked)
 		if err != nil {
 			return audit.Entry{}, err
 		}

@@ -28,11 +28,11 @@ func (a *Authority) facts(card store.Card) (registry.Facts, error) {
 }
 
 // checkEvidence checks evidence about the holder of a card; none is nil.
-func (a *Authority) checkEvidence(ctx context.Context, token, challenge string, card store.Card, p policy.Policy) (*evidence.Proof, error) {
+func (a *Authority) checkEvidence(ctx context.Context, token, challenge string, card liuma.CardID, p policy.Policy) (*evidence.Proof, error) {
 	if token == "" {
 		return nil, nil
 	}
-	f, err := a.facts(card)
+	f, err := a.factsOf(ctx, card)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (a *Authority) checkChallenge(c Caller, h *hosted, challenge string) error 
 
 // proofFor gives the evidence of a request about a card: what the ceremony
 // was pushed with, or what comes with the request.
-func (a *Authority) proofFor(ctx context.Context, c Caller, h *hosted, token, challenge string, card store.Card, p policy.Policy) (*evidence.Proof, error) {
+func (a *Authority) proofFor(ctx context.Context, c Caller, h *hosted, token, challenge string, card liuma.CardID, p policy.Policy) (*evidence.Proof, error) {
 	if err := a.checkChallenge(c, h, challenge); err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (a *Authority) proofFor(ctx context.Context, c Caller, h *hosted, token, ch
 	if h.proof == nil {
 		return nil, nil
 	}
-	f, err := a.facts(card)
+	f, err := a.factsOf(ctx, card)
 	if err != nil {
 		return nil, err
 	}

@@ -35,12 +35,12 @@ func (a *Authority) Verify(ctx context.Context, c Caller, q VerifyRequest) (Veri
 		return Verification{}, err
 	}
 	defer guess.Wipe()
-	release, err := a.slots.take(ctx, cardSlot(card.ID), busyWait)
+	release, err := a.slots.take(ctx, cardSlot(card), busyWait)
 	if err != nil {
 		return Verification{}, err
 	}
 	defer release()
-	row.Card = card.ID
+	row.Card = card
 	done, err := a.attempt(ctx, &attempt{caller: c, row: row, pin: guess, proof: proof, marked: q.hosted != nil, policy: p})
 	if err != nil {
 		return a.repeated(ctx, c, a.withChallenge(c, err))
@@ -54,23 +54,20 @@ var errUnlinked = errors.New("authority: no link")
 
 // linkedCard finds the card behind a channel's handle, unless the business
 // number was used before.
-func (a *Authority) linkedCard(ctx context.Context, c Caller, handle string, row store.Request) (store.Card, error) {
-	var card store.Card
+func (a *Authority) linkedCard(ctx context.Context, c Caller, handle string, row store.Request) (liuma.CardID, error) {
+	var link store.Link
 	err := a.Store.View(ctx, func(r store.Reader) error {
 		if err := lookRequest(r, row.Channel, row.BusinessNo, row.Digest); err != nil {
 			return err
 		}
-		link, err := r.LinkByHandle(c.channel(), store.Handle(handle))
-		if err != nil {
-			return err
-		}
-		card, err = a.checkedCard(r, link.Card)
+		var err error
+		link, err = r.LinkByHandle(c.channel(), store.Handle(handle))
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		return store.Card{}, errUnlinked
+		return liuma.CardID{}, errUnlinked
 	}
-	return card, err
+	return link.Card, err
 }
 
 // refuseUnlinked answers a caller without a link: one refusal whatever the
