@@ -1,0 +1,272 @@
+package oidc
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/envelope"
+)
+
+// schemaSource is the published schema of authorization_details, and what is
+// enforced: there is no second description. docs/liuma_pin.schema.json is the
+// same file, which a test holds it to.
+//
+//go:embed liuma_pin.schema.json
+var schemaSource []byte
+
+const (
+	detailsName = "authorization_details"
+	detailsType = "liuma_pin"
+	// deepest bounds how far what a channel sent is followed: array, object,
+	// holder, and one more for whatever does not belong there.
+	deepest = 4
+)
+
+func compileDetails() (*jsonschema.Schema, error) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemaSource))
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	c.UseLoader(noLoader{})
+	const url = "urn:liuma:schema:liuma_pin:1"
+	if err := c.AddResource(url, doc); err != nil {
+		return nil, err
+	}
+	return c.Compile(url)
+}
+
+// noLoader keeps the compiler from reading files or the network.
+type noLoader struct{}
+
+func (noLoader) Load(string) (any, error) { return nil, errors.New("the schema refers to another") }
+
+// parseDetails reads the authorization_details parameter: strict JSON in which
+// no member comes twice, that fits the schema.
+func (d *Door) parseDetails(raw string) (authority.Push, error) {
+	value, why := parseJSON(raw)
+	if why != "" {
+		return authority.Push{}, refuse(why, detailsName)
+	}
+	if err := d.details.Validate(value); err != nil {
+		return authority.Push{}, misfit(err)
+	}
+	return readDetails(value)
+}
+
+// readDetails takes the members out of a value that fits the schema.
+func readDetails(value any) (authority.Push, error) {
+	list, ok := value.([]any)
+	if !ok || len(list) != 1 {
+		return authority.Push{}, refuse(reasonCount, detailsName)
+	}
+	object := members(list[0])
+	holder := members(object["holder"])
+	action, err := liuma.ParseAction(text(object["action"]))
+	if err != nil || !slices.Contains(hostedActions(), action) {
+		return authority.Push{}, refuse(reasonChoice, detailsName+".action")
+	}
+	businessNo, err := liuma.ParseBusinessNo(text(object["business_no"]))
+	if err != nil {
+		return authority.Push{}, refuse(reasonForm, detailsName+".business_no")
+	}
+	region, err := liuma.ParseRegion(text(object["region"]))
+	if err != nil {
+		return authority.Push{}, refuse(reasonForm, detailsName+".region")
+	}
+	return authority.Push{
+		BusinessNo: businessNo, Action: action, Region: region,
+		Subject: envelope.Subject{
+			Card: text(holder["card"]), IDNumber: text(holder["id_number"]),
+			Name: text(holder["name"]), Phone: text(holder["phone"]),
+		},
+		Purpose: text(object["purpose"]), Challenge: text(object["challenge"]), Evidence: text(object["evidence"]),
+	}, nil
+}
+
+func members(v any) map[string]any { m, _ := v.(map[string]any); return m }
+
+func text(v any) string { s, _ := v.(string); return s }
+
+// parseJSON reads one JSON value. encoding/json takes the last of two members
+// of one name and turns what is no text into U+FFFD; another reader of the
+// same bytes might not, so both are refused.
+func parseJSON(raw string) (any, reason) {
+	if !utf8.ValidString(raw) {
+		return nil, reasonUTF8
+	}
+	if !json.Valid([]byte(raw)) {
+		return nil, reasonSyntax
+	}
+	dec := json.NewDecoder(strings.NewReader(raw))
+	dec.UseNumber()
+	value, why := readValue(dec, deepest)
+	if why != "" {
+		return nil, why
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, reasonSyntax
+	}
+	return value, ""
+}
+
+func readValue(dec *json.Decoder, depth int) (any, reason) {
+	token, err := dec.Token()
+	if err != nil {
+		return nil, reasonSyntax
+	}
+	switch t := token.(type) {
+	case json.Delim:
+		if depth == 0 {
+			return nil, reasonDeep
+		}
+		if t == '[' {
+			return readArray(dec, depth-1)
+		}
+		return readObject(dec, depth-1)
+	case string:
+		if strings.ContainsRune(t, utf8.RuneError) {
+			return nil, reasonUTF8
+		}
+	}
+	return token, ""
+}
+
+func readArray(dec *json.Decoder, depth int) (any, reason) {
+	list := []any{}
+	for dec.More() {
+		value, why := readValue(dec, depth)
+		if why != "" {
+			return nil, why
+		}
+		list = append(list, value)
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, reasonSyntax
+	}
+	return list, ""
+}
+
+func readObject(dec *json.Decoder, depth int) (any, reason) {
+	object := map[string]any{}
+	for dec.More() {
+		token, err := dec.Token()
+		name, ok := token.(string)
+		if err != nil || !ok {
+			return nil, reasonSyntax
+		}
+		if _, twice := object[name]; twice {
+			return nil, reasonMemberTwice
+		}
+		value, why := readValue(dec, depth)
+		if why != "" {
+			return nil, why
+		}
+		object[name] = value
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, reasonSyntax
+	}
+	return object, ""
+}
+
+// misfit names the first thing that does not fit the schema. The validator's
+// own error is dropped: it quotes what was sent.
+func misfit(err error) error {
+	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
+	if !ok {
+		return errors.New("schema: validation failed")
+	}
+	faults := leaves(invalid, nil)
+	if len(faults) == 0 {
+		return errors.New("schema: a validation error without a cause")
+	}
+	// The validator goes through members in no particular order.
+	slices.SortFunc(faults, func(a, b fault) int {
+		if a.rank() != b.rank() {
+			return a.rank() - b.rank()
+		}
+		return strings.Compare(a.field+"\x00"+string(a.why), b.field+"\x00"+string(b.why))
+	})
+	return refuse(faults[0].why, faults[0].field)
+}
+
+// fault is one thing that does not fit.
+type fault struct {
+	why   reason
+	field string
+}
+
+// rank puts first what explains the rest: how many objects there are, and of
+// which type.
+func (f fault) rank() int {
+	switch {
+	case f.why == reasonCount:
+		return 0
+	case f.field == detailsName+".type":
+		return 1
+	case f.field == detailsName+".action":
+		return 2
+	}
+	return 3
+}
+
+func leaves(e *jsonschema.ValidationError, into []fault) []fault {
+	for _, cause := range e.Causes {
+		into = leaves(cause, into)
+	}
+	if len(e.Causes) > 0 {
+		return into
+	}
+	at := detailsName
+	for i, step := range e.InstanceLocation {
+		if i > 0 || step != "0" { // there is one object, so its place says nothing
+			at += "." + safeName(step)
+		}
+	}
+	switch k := e.ErrorKind.(type) {
+	case *kind.Required:
+		return each(into, reasonMemberMissing, at, k.Missing)
+	case *kind.DependentRequired:
+		return each(into, reasonMemberMissing, at, k.Missing)
+	case *kind.AdditionalProperties:
+		return each(into, reasonMemberUnknown, at, k.Properties)
+	}
+	return append(into, fault{why: reasonOf(e.ErrorKind), field: at})
+}
+
+func each(into []fault, why reason, at string, names []string) []fault {
+	for _, name := range names {
+		into = append(into, fault{why: why, field: at + "." + safeName(name)})
+	}
+	return into
+}
+
+// reasonOf names what the schema's keywords refuse. A keyword that the schema
+// does not use yet reads as "not of the form described".
+func reasonOf(k jsonschema.ErrorKind) reason {
+	switch k.(type) {
+	case *kind.Type:
+		return reasonMemberType
+	case *kind.Enum, *kind.Const:
+		return reasonChoice
+	case *kind.MinLength:
+		return reasonShort
+	case *kind.MaxLength:
+		return reasonLong
+	case *kind.MinItems, *kind.MaxItems:
+		return reasonCount
+	}
+	return reasonForm
+}

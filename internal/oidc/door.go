@@ -1,0 +1,226 @@
+// Package oidc is the protocol part of the hosted door: discovery, keys,
+// pushed requests (PAR, RFC 9126) and the token endpoint of OpenID Connect,
+// for one flow and nothing else. It guarantees that the authority is asked
+// only by a channel whose assertion was signed by a key registered for it and
+// is used once, only with PKCE, for a redirect URI that is registered byte for
+// byte and for authorization_details that fit the published schema; that
+// whatever is in a request comes once and bounded; and that what comes back is
+// an answer or an OAuth error with a stable code. No log line of the door
+// holds more than method, route, status, duration, request id and client id,
+// and the cause of a failure. It trusts the authority with everything that is
+// decided about a ceremony or a code, the vault with signing, and the network
+// with nothing. The pages between push and code are another room's.
+//
+// The flow is written here, on go-jose, and not taken from ory/fosite: that
+// library has seen no release since 2024, needs go-jose v3, wants its own
+// storage of sessions and tokens where here the ceremony is the session and a
+// token is good for nothing, and would have to be told to refuse most of what
+// it can do. What is left of OAuth without those is two POST endpoints.
+//
+// DESIGN section 7 ("Hosted page"); docs/HOSTED.md.
+package oidc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// Authority is what the door asks of the authority.
+type Authority interface {
+	Push(context.Context, authority.Caller, authority.Push) (authority.Pushed, error)
+	RedeemCode(ctx context.Context, caller authority.Caller, code, redirectURI, verifier string) (authority.Grant, error)
+	UseAssertion(ctx context.Context, clientID, jti string, until time.Time) error
+	Client(ctx context.Context, id string) (store.Client, error)
+}
+
+// Tokens signs ID tokens and publishes the keys that they are checked with.
+type Tokens interface {
+	SignIDToken(vault.IDToken) (string, error)
+	ReceiptKeys() jose.JSONWebKeySet
+}
+
+// Config says what a door needs. All members are required.
+type Config struct {
+	Authority Authority
+	Tokens    Tokens
+	// Issuer is the address at which browsers and channels reach the hosted
+	// door, and the authority's name in tokens: an origin, without a path or a
+	// slash at the end, https but on the loopback. The authority must be
+	// configured with the same.
+	Issuer string
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+func (c Config) validate() error {
+	var errs []error
+	if c.Authority == nil {
+		errs = append(errs, errors.New("no authority"))
+	}
+	if c.Tokens == nil {
+		errs = append(errs, errors.New("no signer of tokens"))
+	}
+	if err := CheckIssuer(c.Issuer); err != nil {
+		errs = append(errs, err)
+	}
+	if c.Now == nil {
+		errs = append(errs, errors.New("no clock"))
+	}
+	if c.Logger == nil {
+		errs = append(errs, errors.New("no logger"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("oidc: %w", err)
+	}
+	return nil
+}
+
+// The paths that the door answers at. AuthorizePath is announced here and
+// answered by the holder pages.
+const (
+	DiscoveryPath = "/.well-known/openid-configuration"
+	AuthorizePath = "/authorize"
+	PARPath       = "/par"
+	TokenPath     = "/token"
+	KeysPath      = "/jwks"
+	keysPathToo   = "/.well-known/jwks.json" // where the native door has them
+	SchemaPath    = "/schemas/liuma_pin.json"
+)
+
+// Door serves the protocol part of the hosted door. It is immutable and safe
+// for concurrent use.
+type Door struct {
+	authority Authority
+	tokens    Tokens
+	issuer    string
+	now       func() time.Time
+	log       *slog.Logger
+	gate      gate
+	details   *jsonschema.Schema
+	discovery []byte
+	tongue    tongue
+	mux       *http.ServeMux
+}
+
+// New builds the door. It fails only for a bad Config.
+func New(c Config) (*Door, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	details, err := compileDetails()
+	if err != nil {
+		return nil, fmt.Errorf("oidc: schema: %w", err)
+	}
+	discovery, err := json.Marshal(newMetadata(c.Issuer))
+	if err != nil {
+		return nil, fmt.Errorf("oidc: discovery: %w", err)
+	}
+	d := &Door{
+		authority: c.Authority, tokens: c.Tokens, issuer: c.Issuer, now: c.Now, log: c.Logger,
+		details: details, discovery: discovery, tongue: newTongue(), mux: http.NewServeMux(),
+		gate: gate{authority: c.Authority, now: c.Now, audiences: []string{c.Issuer, c.Issuer + TokenPath, c.Issuer + PARPath}},
+	}
+	d.Routes(d.mux)
+	d.mux.Handle("/", d.endpoint("", func(*visit, *http.Request) error { return liuma.Fail(liuma.CodeNotFound, nil) }))
+	return d, nil
+}
+
+// Routes mounts the door's paths, beside the pages.
+func (d *Door) Routes(mux *http.ServeMux) {
+	mux.Handle(PARPath, d.endpoint(http.MethodPost, d.push))
+	mux.Handle(TokenPath, d.endpoint(http.MethodPost, d.token))
+	mux.Handle(DiscoveryPath, d.endpoint(http.MethodGet, d.document("application/json", func() ([]byte, error) { return d.discovery, nil })))
+	mux.Handle(KeysPath, d.endpoint(http.MethodGet, d.document("application/jwk-set+json", d.keys)))
+	mux.Handle(keysPathToo, d.endpoint(http.MethodGet, d.document("application/jwk-set+json", d.keys)))
+	mux.Handle(SchemaPath, d.endpoint(http.MethodGet, d.document("application/schema+json", func() ([]byte, error) { return schemaSource, nil })))
+}
+
+// ServeHTTP answers at the paths of Routes, and 404 elsewhere.
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// The mux would answer an unclean path with a redirect, which a POST must
+	// never follow.
+	if p := r.URL.Path; p == "" || p[0] != '/' || path.Clean(p) != p {
+		d.endpoint("", func(*visit, *http.Request) error { return liuma.Fail(liuma.CodeNotFound, nil) }).ServeHTTP(w, r)
+		return
+	}
+	d.mux.ServeHTTP(w, r)
+}
+
+// endpoint is one path: headers, method, log and errors are the same for all.
+// An empty method stands for any.
+func (d *Door) endpoint(method string, handle func(*visit, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := &visit{ResponseWriter: w, id: newRequestID(), begun: d.now()}
+		defer d.leave(v, r)
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("Pragma", "no-cache")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Request-Id", v.id)
+		err := d.allow(v, r, method)
+		if err == nil {
+			err = handle(v, r)
+		}
+		if err != nil {
+			d.fail(v, r, err)
+		}
+	})
+}
+
+func (d *Door) allow(v *visit, r *http.Request, method string) error {
+	switch {
+	case method == "" || r.Method == method:
+		return nil
+	case method == http.MethodGet && r.Method == http.MethodHead:
+		return nil
+	case method == http.MethodGet:
+		v.Header().Set("Allow", "GET, HEAD")
+	default:
+		v.Header().Set("Allow", method)
+	}
+	return refuse(reasonMethod, "")
+}
+
+// document answers with something public that changes rarely.
+func (d *Door) document(kind string, body func() ([]byte, error)) func(*visit, *http.Request) error {
+	return func(v *visit, _ *http.Request) error {
+		b, err := body()
+		if err != nil {
+			return err
+		}
+		h := v.Header()
+		h.Del("Pragma")
+		h.Set("Cache-Control", "public, max-age=300")
+		h.Set("Content-Type", kind)
+		_, _ = v.Write(b) // an error here means that nobody is listening
+		return nil
+	}
+}
+
+func (d *Door) keys() ([]byte, error) { return json.Marshal(d.tokens.ReceiptKeys()) }
+
+// answer writes an answer that nobody may keep.
+func answer(v *visit, status int, body any) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	v.Header().Set("Content-Type", "application/json")
+	v.WriteHeader(status)
+	_, _ = v.Write(append(b, '\n')) // an error here means that nobody is listening
+	return nil
+}

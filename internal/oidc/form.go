@@ -1,0 +1,156 @@
+package oidc
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/liuma-pin/liuma"
+)
+
+const (
+	maxBody       = 64 << 10 // bytes
+	maxParameters = 64
+)
+
+// form is a request's parameters: each once, none empty.
+type form map[string]string
+
+// readForm reads a request's body. Nothing may stand in the address: what does
+// ends up in logs on the way.
+func readForm(w http.ResponseWriter, r *http.Request) (form, error) {
+	if err := formOnly(r.Header); err != nil {
+		return nil, err
+	}
+	if r.URL.RawQuery != "" || r.URL.ForceQuery {
+		return nil, refuse(reasonQuery, "")
+	}
+	if r.ContentLength > maxBody {
+		return nil, liuma.Fail(liuma.CodeTooLarge, nil)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return nil, liuma.Fail(liuma.CodeTooLarge, nil)
+		}
+		return nil, refuse(reasonBody, "")
+	}
+	return parseForm(string(body))
+}
+
+func formOnly(h http.Header) error {
+	kinds := h.Values("Content-Type")
+	if len(kinds) != 1 {
+		return refuse(reasonContentType, "")
+	}
+	kind, params, err := mime.ParseMediaType(kinds[0])
+	charset, has := params["charset"]
+	if err != nil || kind != "application/x-www-form-urlencoded" || has && !strings.EqualFold(charset, "utf-8") {
+		return refuse(reasonContentType, "")
+	}
+	for _, encoding := range h.Values("Content-Encoding") {
+		if !strings.EqualFold(encoding, "identity") {
+			return refuse(reasonContentEncoding, "")
+		}
+	}
+	return nil
+}
+
+// parseForm reads application/x-www-form-urlencoded. A parameter that comes
+// twice is refused whatever it is called (RFC 6749, 3.1): two readers of one
+// request could each take another. One without a value counts as absent. What
+// does not parse is not quoted in the error: it may be personal.
+func parseForm(body string) (form, error) {
+	if strings.Count(body, "&") >= maxParameters {
+		return nil, refuse(reasonMany, "")
+	}
+	values, err := url.ParseQuery(body)
+	if err != nil {
+		return nil, refuse(reasonFormSyntax, "")
+	}
+	f := make(form, len(values))
+	for name, all := range values {
+		if len(all) != 1 {
+			return nil, refuse(reasonDuplicate, safeName(name))
+		}
+		if !utf8.ValidString(name) || !utf8.ValidString(all[0]) {
+			return nil, refuse(reasonUTF8, safeName(name))
+		}
+		if all[0] != "" {
+			f[name] = all[0]
+		}
+	}
+	return f, nil
+}
+
+// safeName is name if it can hold nothing personal, and else a question mark:
+// what a caller misplaced is not repeated to logs.
+func safeName(name string) string {
+	if name == "" || len(name) > 32 {
+		return "?"
+	}
+	for _, c := range []byte(name) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '_' {
+			return "?"
+		}
+	}
+	return name
+}
+
+// charset says which bytes a parameter may have.
+type charset func(byte) bool
+
+// unreserved is RFC 3986's, and so RFC 7636's.
+func unreserved(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0
+}
+
+func base64url(c byte) bool { return unreserved(c) && c != '.' && c != '~' }
+
+// visible is RFC 6749's VSCHAR.
+func visible(c byte) bool { return c >= ' ' && c <= '~' }
+
+// jwsChar is what a compact JWS is written in.
+func jwsChar(c byte) bool { return base64url(c) || c == '.' }
+
+// text returns a required parameter of shortest to longest bytes.
+func (f form) text(name string, shortest, longest int, of charset) (string, error) {
+	s, ok := f[name]
+	switch {
+	case !ok:
+		return "", refuse(reasonMissing, name)
+	case len(s) < shortest:
+		return "", refuse(reasonShort, name)
+	case len(s) > longest:
+		return "", refuse(reasonLong, name)
+	}
+	if !all(s, of) {
+		return "", refuse(reasonForm, name)
+	}
+	return s, nil
+}
+
+// is checks a required parameter that has one right value.
+func (f form) is(name, want string, why reason) error {
+	s, ok := f[name]
+	if !ok {
+		return refuse(reasonMissing, name)
+	}
+	if s != want {
+		return refuse(why, name)
+	}
+	return nil
+}
+
+func all(s string, of charset) bool {
+	for i := range len(s) {
+		if !of(s[i]) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,145 @@
+package oidc
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+)
+
+const (
+	challengeLength = 43 // SHA-256 in base64url
+	verifierLongest = 128
+	secretShortest  = 8 // of state and nonce, in characters
+	secretLongest   = 512
+)
+
+// pushAnswer is RFC 9126, 2.2.
+type pushAnswer struct {
+	RequestURI string `json:"request_uri"`
+	ExpiresIn  int64  `json:"expires_in"` // seconds
+}
+
+// push is the PAR endpoint: a channel's server says what it wants of a holder,
+// and gets the address under which a browser may begin.
+func (d *Door) push(v *visit, r *http.Request) error {
+	f, caller, err := d.admit(v, r)
+	if err != nil {
+		return err
+	}
+	q, err := d.parsePush(f, caller.Client.RedirectURIs)
+	if err != nil {
+		return err
+	}
+	v.businessNo = q.BusinessNo
+	pushed, err := d.authority.Push(r.Context(), caller, q)
+	if err != nil {
+		return pushError(err)
+	}
+	left := int64(pushed.Expires.Sub(d.now()) / time.Second)
+	if pushed.RequestURI == "" || left < 1 {
+		return errors.New("push: the authority answered with nothing that can be used")
+	}
+	return answer(v, http.StatusCreated, pushAnswer{RequestURI: pushed.RequestURI, ExpiresIn: left})
+}
+
+// admit reads a request's form and authenticates the channel.
+func (d *Door) admit(v *visit, r *http.Request) (form, authority.Caller, error) {
+	f, err := readForm(v, r)
+	if err != nil {
+		return nil, authority.Caller{}, err
+	}
+	caller, err := d.gate.check(r.Context(), r.Header, f)
+	if err != nil {
+		return nil, authority.Caller{}, err
+	}
+	v.client = caller.Client.ID
+	return f, caller, nil
+}
+
+// parsePush checks the parameters of an authorization request. Those that
+// OpenID Connect knows and the door has no use for are ignored, as it asks.
+func (d *Door) parsePush(f form, registered []string) (authority.Push, error) {
+	if err := checkFlow(f); err != nil {
+		return authority.Push{}, err
+	}
+	back, err := parseReturn(f, registered)
+	if err != nil {
+		return authority.Push{}, err
+	}
+	details, ok := f[detailsName]
+	if !ok {
+		return authority.Push{}, refuse(reasonMissing, detailsName)
+	}
+	q, err := d.parseDetails(details)
+	if err != nil {
+		return authority.Push{}, err
+	}
+	q.Return = back
+	return q, nil
+}
+
+// checkFlow refuses every flow but the one.
+func checkFlow(f form) error {
+	for _, name := range []string{"request", "request_uri"} {
+		if _, ok := f[name]; ok {
+			return refuse(reasonRequestObject, name)
+		}
+	}
+	if err := f.is("response_type", "code", reasonResponseType); err != nil {
+		return err
+	}
+	if mode, ok := f["response_mode"]; ok && mode != "query" {
+		return refuse(reasonResponseMode, "response_mode")
+	}
+	if !slices.Contains(strings.Split(f["scope"], " "), "openid") {
+		return refuse(reasonScope, "scope")
+	}
+	if slices.Contains(strings.Split(f["prompt"], " "), "none") {
+		return refuse(reasonPrompt, "prompt")
+	}
+	return nil
+}
+
+func parseReturn(f form, registered []string) (authority.Return, error) {
+	redirect, ok := f["redirect_uri"]
+	if !ok {
+		return authority.Return{}, refuse(reasonMissing, "redirect_uri")
+	}
+	if !mayGoBack(registered, redirect) {
+		return authority.Return{}, refuse(reasonRedirectURI, "redirect_uri")
+	}
+	state, err := f.text("state", secretShortest, secretLongest, visible)
+	if err != nil {
+		return authority.Return{}, err
+	}
+	nonce, err := f.text("nonce", secretShortest, secretLongest, visible)
+	if err != nil {
+		return authority.Return{}, err
+	}
+	// Without a method the challenge would be the verifier itself (RFC 7636, 4.3).
+	if err := f.is("code_challenge_method", "S256", reasonChallenge); err != nil {
+		return authority.Return{}, err
+	}
+	challenge, err := f.text("code_challenge", challengeLength, challengeLength, base64url)
+	if err != nil {
+		return authority.Return{}, err
+	}
+	return authority.Return{RedirectURI: redirect, State: state, Nonce: nonce, CodeChallenge: challenge}, nil
+}
+
+// pushError puts what the authority says of a field into the words of the
+// request: its fields are members of the one object.
+func pushError(err error) error {
+	e, ok := errors.AsType[*liuma.Error](err)
+	if !ok || e.Field == "" {
+		return err
+	}
+	named := *e
+	named.Field = detailsName + "." + e.Field
+	return &named
+}
