@@ -52,3 +52,21 @@ func TestUnsettledGuessesStayCounted(t *testing.T) {
 		t.Errorf("the seventh: %+v, %v", a, err)
 	}
 }
+
+// TestRingTakesNoOtherKey (I-5): a keeper does not open with a share key of a
+// subset that it is no member of, beside its own or in place of one.
+func TestRingTakesNoOtherKey(t *testing.T) {
+	shape := split.Shape{T: 2, N: 3}
+	own := map[split.Subset]split.ShareMAC{0b011: split.NewShareKey(), 0b101: split.NewShareKey()}
+	if _, err := NewRing(KeySet{ID: 1, Shape: shape, Member: 1, Keys: own}); err != nil {
+		t.Fatal(err)
+	}
+	for name, keys := range map[string]map[split.Subset]split.ShareMAC{
+		"beside":   {0b011: own[0b011], 0b101: own[0b101], 0b110: split.NewShareKey()},
+		"in place": {0b011: own[0b011], 0b110: split.NewShareKey()},
+	} {
+		if _, err := NewRing(KeySet{ID: 1, Shape: shape, Member: 1, Keys: keys}); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+}
