@@ -73,7 +73,8 @@ type System struct {
 	Keepers   []keeper.Keeper
 	Quorum    *keeper.Quorum
 	Authority *authority.Authority
-	Door      *http.Server
+	Door      *http.Server // of channels and registries
+	Hosted    *http.Server // of holders' browsers; nil unless configured
 	options   Options
 	// alarmed is where alarms go once the authority is there.
 	alarmed atomic.Pointer[authority.Authority]
@@ -190,7 +191,15 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 		return nil, err
 	}
 	s.Door, err = api.NewServer(api.Config{Authority: s.Authority, Audience: c.Issuer, Now: o.Now, Logger: o.Logger})
-	return s, err
+	if err != nil {
+		return nil, err
+	}
+	if c.Hosted.Listen != "" {
+		if s.Hosted, err = s.hostedDoor(); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
 func (s *System) openKeepers(ctx context.Context) error {

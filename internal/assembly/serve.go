@@ -8,21 +8,32 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/liuma-pin/liuma/internal/config"
 )
 
 // Listen opens the channel door's listener, with TLS where it is configured.
-func (s *System) Listen() (net.Listener, error) {
-	d := s.Config.Channel
+func (s *System) Listen() (net.Listener, error) { return listen("channel door", s.Config.Channel) }
+
+// ListenHosted opens the hosted door's listener; nil where there is none.
+func (s *System) ListenHosted() (net.Listener, error) {
+	if s.Hosted == nil {
+		return nil, nil
+	}
+	return listen("hosted door", s.Config.Hosted)
+}
+
+func listen(name string, d config.Door) (net.Listener, error) {
 	ln, err := net.Listen("tcp", d.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("channel door: %w", err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if d.Certificate == "" {
 		return ln, nil
 	}
 	cert, err := tls.LoadX509KeyPair(d.Certificate, d.Key)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("channel door: %w", err), ln.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), ln.Close())
 	}
 	return tls.NewListener(ln, &tls.Config{
 		Certificates: []tls.Certificate{cert},
@@ -31,24 +42,44 @@ func (s *System) Listen() (net.Listener, error) {
 	}), nil
 }
 
-// Serve answers on ln until ctx ends, and then lets requests finish for the
-// configured time. What is cut off then is undecided, as after a crash.
-func (s *System) Serve(ctx context.Context, ln net.Listener) error {
-	server := s.Door
+// Serve answers on the channel door's listener and, where hosted is not nil,
+// on the hosted door's, until ctx ends or one of them fails; then it lets
+// requests finish for the configured time. What is cut off then is undecided,
+// as after a crash.
+func (s *System) Serve(ctx context.Context, channel net.Listener, hosted ...net.Listener) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	doors := 1
+	ended := make(chan error, 2)
+	go func() { ended <- s.serve(ctx, "channel door", s.Door, channel); stop() }()
+	for _, ln := range hosted {
+		if ln != nil && s.Hosted != nil {
+			doors++
+			go func() { ended <- s.serve(ctx, "hosted door", s.Hosted, ln); stop() }()
+		}
+	}
+	var errs []error
+	for range doors {
+		errs = append(errs, <-ended)
+	}
+	return errors.Join(errs...)
+}
+
+func (s *System) serve(ctx context.Context, name string, server *http.Server, ln net.Listener) error {
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(ln) }()
 	select {
 	case err := <-failed:
-		return fmt.Errorf("channel door: %w", err)
+		return fmt.Errorf("%s: %w", name, err)
 	case <-ctx.Done():
 	}
 	drain, cancel := context.WithTimeout(context.Background(), time.Duration(s.Config.Drain))
 	defer cancel()
 	if err := server.Shutdown(drain); err != nil {
-		return errors.Join(fmt.Errorf("channel door: drain: %w", err), server.Close())
+		return errors.Join(fmt.Errorf("%s: drain: %w", name, err), server.Close())
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("channel door: %w", err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }

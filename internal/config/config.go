@@ -33,6 +33,12 @@ type Config struct {
 	Issuer string `yaml:"issuer"`
 	// Channel is the door of channels and registry clients.
 	Channel Door `yaml:"channel_door"`
+	// Hosted is the door of holders' browsers and of the channels that push
+	// requests to it. Its public address is Issuer. Default: none.
+	Hosted Door `yaml:"hosted_door,omitempty"`
+	// DomainChecks is a directory whose .txt and .html files the hosted door
+	// serves at its root, as mini-program platforms ask for. Default: none.
+	DomainChecks string `yaml:"domain_checks,omitempty"`
 	// Vault is the key file of the authority. Default vault.key.
 	Vault string `yaml:"vault"`
 	// Database is the authority's SQLite file. Default liuma.db.
@@ -174,6 +180,13 @@ func (c Config) Validate() error {
 	if err := c.Channel.validate("channel_door"); err != nil {
 		errs = append(errs, err)
 	}
+	if c.Hosted.Listen != "" {
+		if err := c.Hosted.validate("hosted_door"); err != nil {
+			errs = append(errs, err)
+		}
+	} else if c.Hosted != (Door{}) || c.DomainChecks != "" {
+		errs = append(errs, errors.New("hosted_door.listen is missing"))
+	}
 	if c.Vault == "" || c.Database == "" {
 		errs = append(errs, errors.New("vault and database must name files"))
 	}
@@ -218,6 +231,8 @@ func (c Config) at(dir string) Config {
 	}
 	c.Vault, c.Database = abs(c.Vault), abs(c.Database)
 	c.Channel.Certificate, c.Channel.Key = abs(c.Channel.Certificate), abs(c.Channel.Key)
+	c.Hosted.Certificate, c.Hosted.Key = abs(c.Hosted.Certificate), abs(c.Hosted.Key)
+	c.DomainChecks = abs(c.DomainChecks)
 	dirs := make([]string, len(c.Keepers.Directories))
 	for i, d := range c.Keepers.Directories {
 		dirs[i] = abs(d)

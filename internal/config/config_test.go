@@ -43,6 +43,9 @@ func TestParseRefuses(t *testing.T) {
 		{"drain is no duration", "drain: soon", "duration"},
 		{"open door without TLS", "channel_door: {listen: '0.0.0.0:8600'}", "not loopback"},
 		{"certificate alone", "channel_door: {listen: '127.0.0.1:1', certificate: a.pem}", "go together"},
+		{"open hosted door", "hosted_door: {listen: '0.0.0.0:1'}", "hosted_door"},
+		{"hosted door that listens nowhere", "hosted_door: {behind_proxy: true}", "hosted_door.listen"},
+		{"domain checks without a hosted door", "domain_checks: checks", "hosted_door.listen"},
 		{"no port", "channel_door: {listen: localhost}", "host:port"},
 		{"too long", "# " + strings.Repeat("x", maxFile), "longer"},
 	} {
