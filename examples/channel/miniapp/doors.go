@@ -1,0 +1,307 @@
+package miniapp
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"crypto/rand"
+)
+
+// The actions that this channel is registered for.
+const (
+	actionEnroll = "enroll"
+	actionLink   = "link"
+	actionVerify = "verify"
+	actionChange = "change"
+)
+
+const (
+	longestForm = 8 << 10
+	yearsOpen   = 5 * time.Minute // that contribution years stay open after a verdict
+)
+
+// purposeOf is what the holder is told on the authority's page, in the words
+// that the ID token's hash is checked against.
+func purposeOf(action string) string {
+	switch action {
+	case actionEnroll:
+		return "申领电子社保卡"
+	case actionLink:
+		return "关联电子社保卡"
+	case actionChange:
+		return "修改电子社保卡密码"
+	}
+	return "查询社保缴费年限"
+}
+
+func (a *App) routes() (http.Handler, error) {
+	mux := http.NewServeMux()
+	for pattern, handle := range map[string]http.HandlerFunc{
+		"GET /{$}":       a.showHome,
+		"POST /person":   a.choosePerson,
+		"POST /leave":    a.leavePerson,
+		"POST /start":    a.start,
+		"POST /resume":   a.resume,
+		"GET /evidence":  a.showEvidence,
+		"POST /evidence": a.giveEvidence,
+		"GET /callback":  a.callback,
+		"POST /ask":      a.askAgain,
+		"GET /result":    a.showResult,
+		"GET /years":     a.showYears,
+		"GET /card":      a.showCard,
+		"GET /style.css": a.showStyle,
+		"GET /healthz":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
+		"/":              func(w http.ResponseWriter, r *http.Request) { a.lost(w, r, http.StatusNotFound) },
+	} {
+		mux.HandleFunc(pattern, handle)
+	}
+	guard := http.NewCrossOriginProtection()
+	if err := guard.AddTrustedOrigin(a.c.Origin); err != nil {
+		return nil, err
+	}
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.lost(w, r, http.StatusForbidden) }))
+	policy, err := a.contentPolicy()
+	if err != nil {
+		return nil, err
+	}
+	inner := guard.Handler(mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		r.Body = http.MaxBytesReader(w, r.Body, longestForm)
+		inner.ServeHTTP(w, r)
+	}), nil
+}
+
+// contentPolicy allows one stylesheet of our own and nothing else. Browsers
+// hold the redirect after a form to form-action, so the authority's origin is
+// in it.
+func (a *App) contentPolicy() (string, error) {
+	authority, err := originOf(a.c.Issuer)
+	if err != nil {
+		return "", err
+	}
+	return "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' " + authority +
+		"; frame-ancestors 'none'; base-uri 'none'", nil
+}
+
+// The session's cookie. Cookies do not see ports, so two instances on one host
+// need two names.
+func (a *App) cookieName() string {
+	if a.secure() {
+		return "__Host-" + a.c.ClientID
+	}
+	return "sample-" + a.c.ClientID
+}
+
+func (a *App) session(r *http.Request) string {
+	c, err := r.Cookie(a.cookieName())
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+func (a *App) setSession(w http.ResponseWriter, id string) {
+	age := int(sessionLife / time.Second)
+	if id == "" {
+		age = -1
+	}
+	// Lax, not Strict: the holder comes back from the authority by a link.
+	http.SetCookie(w, &http.Cookie{Name: a.cookieName(), Value: id, Path: "/", MaxAge: age,
+		HttpOnly: true, Secure: a.secure(), SameSite: http.SameSiteLaxMode})
+}
+
+// who is the person that the browser's session is about, or nil.
+func (a *App) who(r *http.Request) *Person {
+	var key string
+	a.memory.with(a.session(r), func(s *session) { key = s.person })
+	return a.person(key)
+}
+
+func (a *App) choosePerson(w http.ResponseWriter, r *http.Request) {
+	p := a.person(r.PostFormValue("person"))
+	if p == nil {
+		a.lost(w, r, http.StatusBadRequest)
+		return
+	}
+	a.setSession(w, a.memory.begin(a.session(r), p.Key))
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+func (a *App) leavePerson(w http.ResponseWriter, r *http.Request) {
+	a.memory.end(a.session(r))
+	a.setSession(w, "")
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// newFlow begins a request: a fresh business number, state, nonce and PKCE
+// verifier.
+func (a *App) newFlow(action string, p *Person) flow {
+	f := flow{
+		Action: action, Person: p.Key, Purpose: purposeOf(action), Started: a.c.Now(),
+		BusinessNo: strings.ToUpper(a.c.ClientID) + "-" + a.c.Now().UTC().Format("20060102150405") + "-" + rand.Text()[:8],
+	}
+	if action == actionVerify || action == actionChange {
+		f.Card = a.memory.card(p.Key)
+	}
+	f.renew()
+	return f
+}
+
+// renew draws what belongs to one push. The business number stays: the same
+// number again goes on with the same ceremony.
+func (f *flow) renew() {
+	f.State, f.Nonce, f.Verifier = rand.Text(), rand.Text(), rand.Text()+rand.Text()
+}
+
+func (a *App) start(w http.ResponseWriter, r *http.Request) {
+	p, action := a.who(r), r.PostFormValue("action")
+	if p == nil {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return
+	}
+	switch action {
+	case actionEnroll, actionLink, actionVerify, actionChange:
+	default:
+		a.lost(w, r, http.StatusBadRequest)
+		return
+	}
+	f := a.newFlow(action, p)
+	if f.Card == "" && (action == actionVerify || action == actionChange) {
+		http.Redirect(w, r, "/", http.StatusSeeOther) // the card first
+		return
+	}
+	a.memory.keep(a.session(r), f)
+	if action == actionEnroll {
+		http.Redirect(w, r, "/evidence?no="+f.BusinessNo, http.StatusSeeOther)
+		return
+	}
+	a.open(w, r, f, "")
+}
+
+// open pushes a flow and sends the browser to the authority's page.
+func (a *App) open(w http.ResponseWriter, r *http.Request, f flow, evidence string) {
+	f.renew()
+	f.Pushed, f.Outcome = true, nil
+	// Kept before it is sent: whatever becomes of the answer, the number is
+	// known.
+	a.memory.update(a.session(r), f.BusinessNo, func(kept *flow) { *kept = f })
+	address, err := a.push(r.Context(), f, evidence)
+	if err != nil {
+		o := a.problem(f, err)
+		a.finish(w, r, f, o, "")
+		return
+	}
+	http.Redirect(w, r, address, http.StatusSeeOther)
+}
+
+// flowOf finds the flow that a page is about.
+func (a *App) flowOf(r *http.Request) (flow, bool) {
+	no := r.FormValue("no")
+	return a.memory.flowBy(a.session(r), func(f *flow) bool { return f.BusinessNo == no })
+}
+
+// resume goes on with a ceremony that the person left open, under a new push.
+func (a *App) resume(w http.ResponseWriter, r *http.Request) {
+	f, ok := a.flowOf(r)
+	switch {
+	case !ok:
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+	case f.Action == actionEnroll, f.Outcome != nil && f.Outcome.Code == "evidence_required":
+		http.Redirect(w, r, "/evidence?no="+f.BusinessNo, http.StatusSeeOther)
+	default:
+		a.open(w, r, f, "")
+	}
+}
+
+func (a *App) giveEvidence(w http.ResponseWriter, r *http.Request) {
+	f, ok := a.flowOf(r)
+	if !ok {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return
+	}
+	err := a.challenge(r.Context(), &f)
+	evidence := ""
+	if err == nil {
+		evidence, err = a.evidence(r.Context(), f)
+	}
+	if err != nil {
+		a.finish(w, r, f, a.problem(f, err), "")
+		return
+	}
+	f.Outcome = nil
+	a.open(w, r, f, evidence)
+}
+
+// callback is where the authority sends the holder back to. Whatever else is
+// in the address, only state and issuer make it ours.
+func (a *App) callback(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	id := a.session(r)
+	f, ok := a.memory.takeState(id, q.Get("state"))
+	if !ok || q.Get("iss") != a.c.Issuer {
+		// No such request in this browser: a stranger's link, a reload, or an
+		// answer of another authority (RFC 9207). Nothing in it is used.
+		a.render(w, r, http.StatusBadRequest, "result", view{Outcome: ref(words("state"))})
+		return
+	}
+	if q.Get("error") == "evidence_required" {
+		f.Challenge = q.Get("challenge")
+		a.finish(w, r, f, words("evidence_required"), "")
+		return
+	}
+	if code := q.Get("code"); code != "" {
+		p, err := a.redeem(r.Context(), f, code)
+		if err == nil {
+			o := success(f.Action)
+			o.Received = received(p)
+			a.finish(w, r, f, o, p.Card)
+			return
+		}
+		a.c.Logger.Warn("code not redeemed", "business_no", f.BusinessNo, "err", err)
+	}
+	// An error in the address is anybody's word. What happened is known by the
+	// business number.
+	o, card := a.ask(r.Context(), f)
+	a.finish(w, r, f, o, card)
+}
+
+func (a *App) askAgain(w http.ResponseWriter, r *http.Request) {
+	f, ok := a.flowOf(r)
+	if !ok {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return
+	}
+	o, card := a.ask(r.Context(), f)
+	a.finish(w, r, f, o, card)
+}
+
+// finish keeps what a flow came to and shows it, by a redirect, so that a
+// reload repeats nothing.
+func (a *App) finish(w http.ResponseWriter, r *http.Request, f flow, o outcome, card string) {
+	f.Outcome = &o
+	to := "/result?no=" + f.BusinessNo
+	if o.OK && card != "" && (f.Action == actionEnroll || f.Action == actionLink) {
+		a.memory.setCard(f.Person, card)
+	}
+	a.memory.with(a.session(r), func(s *session) {
+		if o.OK && f.Action == actionVerify {
+			s.yearsUntil, s.yearsOf, s.yearsNo = a.c.Now().Add(yearsOpen), f.Person, f.BusinessNo
+			to = "/years"
+		}
+	})
+	a.memory.update(a.session(r), f.BusinessNo, func(kept *flow) {
+		state := kept.State // may have been taken meanwhile
+		*kept = f
+		kept.State = state
+	})
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+func ref(o outcome) *outcome { return &o }

@@ -1,0 +1,171 @@
+package miniapp
+
+import (
+	"crypto/rand"
+	"sync"
+	"time"
+)
+
+// A real channel keeps this in its database. What is lost here when the
+// process ends can be asked for again: the authority knows every request by
+// its business number.
+const (
+	sessionLife = time.Hour // since it was last used
+	mostSession = 10_000
+	mostFlows   = 20 // of a session; the oldest makes room
+)
+
+// flow is one request to the authority, from the press of a button to its end.
+// It is a value: memory keeps the original.
+type flow struct {
+	Action     string
+	Person     string
+	BusinessNo string
+	Purpose    string
+	Card       string // handle; empty for enroll and link
+	State      string
+	Nonce      string
+	Verifier   string // PKCE
+	Challenge  string // that evidence must be bound to, where the authority gave one
+	Pushed     bool
+	Started    time.Time
+	Outcome    *outcome // nil while there is none
+}
+
+// session is one browser.
+type session struct {
+	person string
+	flows  []flow // oldest first
+	used   time.Time
+	// yearsUntil and yearsOf: until when whose contribution years may be seen.
+	yearsUntil time.Time
+	yearsOf    string
+	yearsNo    string
+}
+
+type memory struct {
+	now func() time.Time
+
+	mu       sync.Mutex
+	sessions map[string]*session // guarded by mu
+	cards    map[string]string   // guarded by mu: handle by person, for all browsers
+}
+
+func newMemory(now func() time.Time) *memory {
+	return &memory{now: now, sessions: map[string]*session{}, cards: map[string]string{}}
+}
+
+// with lends the session of an id to f; it reports whether there is one.
+func (m *memory) with(id string, f func(*session)) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, ok := m.sessions[id]
+	if !ok || id == "" {
+		return false
+	}
+	if m.now().Sub(s.used) > sessionLife {
+		delete(m.sessions, id)
+		return false
+	}
+	s.used = m.now()
+	f(s)
+	return true
+}
+
+// begin makes a session for a person. The id is always new, so that nobody can
+// plant one.
+func (m *memory) begin(old, person string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.sessions, old)
+	if len(m.sessions) >= mostSession {
+		m.drop()
+	}
+	id := rand.Text()
+	m.sessions[id] = &session{person: person, used: m.now()}
+	return id
+}
+
+// drop removes what is over and, if that is nothing, the session that was used
+// longest ago. The caller holds mu.
+func (m *memory) drop() {
+	oldest, at := "", m.now().Add(time.Second)
+	for id, s := range m.sessions {
+		if m.now().Sub(s.used) > sessionLife {
+			delete(m.sessions, id)
+		} else if s.used.Before(at) {
+			oldest, at = id, s.used
+		}
+	}
+	if len(m.sessions) >= mostSession {
+		delete(m.sessions, oldest)
+	}
+}
+
+func (m *memory) end(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.sessions, id)
+}
+
+// keep adds a flow to a session.
+func (m *memory) keep(id string, f flow) {
+	m.with(id, func(s *session) {
+		s.flows = append(s.flows, f)
+		if len(s.flows) > mostFlows {
+			s.flows = s.flows[1:]
+		}
+	})
+}
+
+// flowBy finds a session's flow.
+func (m *memory) flowBy(id string, fits func(*flow) bool) (found flow, ok bool) {
+	m.with(id, func(s *session) {
+		for i := range s.flows {
+			if fits(&s.flows[i]) {
+				found, ok = s.flows[i], true
+			}
+		}
+	})
+	return found, ok
+}
+
+// update changes a session's flow in place.
+func (m *memory) update(id, businessNo string, change func(*flow)) {
+	m.with(id, func(s *session) {
+		for i := range s.flows {
+			if s.flows[i].BusinessNo == businessNo {
+				change(&s.flows[i])
+			}
+		}
+	})
+}
+
+// takeState takes a flow's state, so that a second answer finds none: a
+// callback counts once.
+func (m *memory) takeState(id, state string) (found flow, ok bool) {
+	if state == "" {
+		return flow{}, false
+	}
+	m.with(id, func(s *session) {
+		for i := range s.flows {
+			if s.flows[i].State == state {
+				found, ok = s.flows[i], true
+				s.flows[i].State = ""
+			}
+		}
+	})
+	return found, ok
+}
+
+func (m *memory) card(person string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.cards[person]
+}
+
+func (m *memory) setCard(person, handle string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cards[person] = handle
+}

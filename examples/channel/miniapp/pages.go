@@ -1,0 +1,149 @@
+package miniapp
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"time"
+)
+
+// files is read only; the compiler fills it.
+//
+//go:embed pages
+var files embed.FS
+
+// pages are the templates, by name.
+type pages struct {
+	byName map[string]*template.Template
+	style  []byte
+}
+
+func loadPages() (*pages, error) {
+	p := &pages{byName: map[string]*template.Template{}}
+	helpers := template.FuncMap{
+		"first":  func(s string) string { return string([]rune(s)[:1]) },
+		"masked": masked,
+		"clock":  func(t time.Time) string { return t.In(beijing()).Format("1 月 2 日 15:04") },
+	}
+	for _, name := range []string{"choose", "home", "evidence", "result", "years", "card"} {
+		t, err := template.New(name).Funcs(helpers).ParseFS(files, "pages/layout.html", "pages/"+name+".html")
+		if err != nil {
+			return nil, fmt.Errorf("miniapp: page %s: %w", name, err)
+		}
+		p.byName[name] = t
+	}
+	var err error
+	p.style, err = files.ReadFile("pages/style.css")
+	return p, err
+}
+
+func beijing() *time.Location { return time.FixedZone("CST", 8*60*60) }
+
+// view is what a page may show.
+type view struct {
+	Name, NameEN, Theme string
+	Title               string
+	Person              *Person
+	Age                 int
+	People              []Person
+	Card                string // handle
+	Flow                *flow
+	Open                *flow // a request without an answer
+	Outcome             *outcome
+	Insurances          []insurance
+	BusinessNo          string
+	Received            string
+}
+
+func (a *App) render(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
+	v.Name, v.NameEN, v.Theme = a.c.Name, a.c.NameEN, a.c.Theme
+	if v.Person == nil {
+		v.Person = a.who(r)
+	}
+	if v.Person != nil {
+		v.Age = age(*v.Person, a.c.Now())
+	}
+	var page bytes.Buffer
+	if err := a.pages.byName[name].ExecuteTemplate(&page, "layout", v); err != nil {
+		a.c.Logger.Error("page", "name", name, "err", err)
+		http.Error(w, "页面出错 / page failed", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = page.WriteTo(w) // an error here means that nobody is listening
+}
+
+func (a *App) lost(w http.ResponseWriter, r *http.Request, status int) {
+	o := outcome{Title: "没有这个页面", TitleEN: "No such page", Next: "请回首页重新进入。", NextEN: "Start again from the first page."}
+	a.render(w, r, status, "result", view{Outcome: &o})
+}
+
+func (a *App) showStyle(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-cache")
+	_, _ = w.Write(a.pages.style)
+}
+
+func (a *App) showHome(w http.ResponseWriter, r *http.Request) {
+	p := a.who(r)
+	if p == nil {
+		a.render(w, r, http.StatusOK, "choose", view{Title: "选一个人", People: a.c.People})
+		return
+	}
+	v := view{Title: "首页", Person: p, Card: a.memory.card(p.Key)}
+	if f, ok := a.memory.flowBy(a.session(r), func(f *flow) bool { return f.Pushed && (f.Outcome == nil || f.Outcome.Open) }); ok {
+		v.Open = &f
+	}
+	a.render(w, r, http.StatusOK, "home", v)
+}
+
+func (a *App) showEvidence(w http.ResponseWriter, r *http.Request) {
+	f, ok := a.flowOf(r)
+	if !ok {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return
+	}
+	a.render(w, r, http.StatusOK, "evidence", view{Title: "实人认证", Flow: &f})
+}
+
+func (a *App) showResult(w http.ResponseWriter, r *http.Request) {
+	f, ok := a.flowOf(r)
+	if !ok || f.Outcome == nil {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return
+	}
+	a.render(w, r, http.StatusOK, "result", view{
+		Title: f.Outcome.Title, Flow: &f, Outcome: f.Outcome, BusinessNo: f.BusinessNo, Received: f.Outcome.Received,
+		Card: a.memory.card(f.Person),
+	})
+}
+
+// showYears shows what is behind the PIN, for a few minutes after a verdict
+// and only about the person whose PIN it was.
+func (a *App) showYears(w http.ResponseWriter, r *http.Request) {
+	var until time.Time
+	var of, no string
+	a.memory.with(a.session(r), func(s *session) { until, of, no = s.yearsUntil, s.yearsOf, s.yearsNo })
+	p := a.who(r)
+	if p == nil || of != p.Key || !a.c.Now().Before(until) {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return
+	}
+	v := view{Title: "缴费年限", Person: p, Insurances: contributions(*p, a.c.Now()), BusinessNo: no}
+	if f, ok := a.memory.flowBy(a.session(r), func(f *flow) bool { return f.BusinessNo == no }); ok && f.Outcome != nil {
+		v.Received = f.Outcome.Received
+	}
+	a.render(w, r, http.StatusOK, "years", v)
+}
+
+func (a *App) showCard(w http.ResponseWriter, r *http.Request) {
+	p := a.who(r)
+	if p == nil || a.memory.card(p.Key) == "" {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return
+	}
+	a.render(w, r, http.StatusOK, "card", view{Title: "我的电子社保卡", Person: p, Card: a.memory.card(p.Key)})
+}
