@@ -1,0 +1,276 @@
+package holder
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/web"
+)
+
+const (
+	origin     = "https://pin.example.cn"
+	ceremonyID = "abcdefghijklmnopqrstuvwxyz"
+	pushedURI  = "urn:ietf:params:oauth:request_uri:sample"
+	channelURI = "https://channel.example.cn/callback?x=1"
+)
+
+var start = time.Date(2026, 5, 6, 12, 44, 0, 0, time.UTC) // 20:44 in China
+
+// fake is an authority with one ceremony whose page a test sets. It binds and
+// steps as the contract says, and writes down what it was asked.
+type fake struct {
+	mu     sync.Mutex
+	page   authority.Page // guarded by mu
+	secret string         // of the browser that began; guarded by mu
+	asked  []string       // guarded by mu
+	given  []authority.Given
+	err    error // of the next move; guarded by mu
+	after  func(*authority.Page)
+	way    string
+}
+
+func (f *fake) note(what string) { f.asked = append(f.asked, what) }
+
+func (f *fake) held(h authority.Hand) bool { return f.secret != "" && h.Secret == f.secret }
+
+func (f *fake) look(h authority.Hand) authority.Page {
+	if f.held(h) || f.secret == "" && h.RequestURI == pushedURI {
+		return f.page
+	}
+	return authority.Page{ID: f.page.ID, Elsewhere: true, Code: liuma.CodeCeremonyElsewhere}
+}
+
+func (f *fake) LookAt(_ context.Context, clientID, requestURI string, h authority.Hand) (authority.Page, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.note("lookat")
+	if requestURI != pushedURI || clientID != "zj-hrss" {
+		return authority.Page{}, liuma.Fail(liuma.CodeRequestURIInvalid, nil)
+	}
+	return f.look(h), nil
+}
+
+func (f *fake) Look(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.note("look")
+	if id != f.page.ID {
+		return authority.Page{}, liuma.Fail(liuma.CodeRequestURIInvalid, nil)
+	}
+	return f.look(h), nil
+}
+
+func (f *fake) move(what, id string, h authority.Hand, change func(*authority.Page)) (authority.Page, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.note(what)
+	if f.err != nil {
+		err := f.err
+		f.err = nil
+		return authority.Page{}, err
+	}
+	if id != f.page.ID {
+		return authority.Page{}, liuma.Fail(liuma.CodeRequestURIInvalid, nil)
+	}
+	bound := ""
+	switch {
+	case f.held(h):
+	case f.secret == "" && h.RequestURI == pushedURI:
+		bound = rand.Text()
+		f.secret = bound
+	default:
+		return authority.Page{}, liuma.Fail(liuma.CodeCeremonyElsewhere, nil)
+	}
+	change(&f.page)
+	p := f.page
+	p.Bound = bound
+	return p, nil
+}
+
+func (f *fake) Begin(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
+	return f.move("begin", id, h, func(*authority.Page) {})
+}
+
+func (f *fake) Agree(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
+	return f.move("agree", id, h, func(p *authority.Page) { p.Step = authority.StepPIN })
+}
+
+func (f *fake) GivePIN(_ context.Context, id string, h authority.Hand, g authority.Given) (authority.Page, error) {
+	return f.move("pin", id, h, func(p *authority.Page) {
+		f.given = append(f.given, g)
+		p.Try++
+		if f.after != nil {
+			f.after(p)
+		}
+	})
+}
+
+func (f *fake) Leave(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
+	return f.move("leave", id, h, func(p *authority.Page) { p.Step, p.Code = authority.StepLeft, liuma.CodeLeft })
+}
+
+func (f *fake) Extend(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
+	return f.move("extend", id, h, func(p *authority.Page) { p.Expires = p.Expires.Add(10 * time.Minute) })
+}
+
+func (f *fake) WayBack(_ context.Context, id string, h authority.Hand) (authority.Way, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.note("wayback")
+	if id != f.page.ID || !f.held(h) {
+		return authority.Way{}, liuma.Fail(liuma.CodeCeremonyElsewhere, nil)
+	}
+	switch f.page.Step {
+	case authority.StepConfirm, authority.StepPIN:
+		return authority.Way{}, liuma.Fail(liuma.CodeCeremonyMoved, nil)
+	}
+	return authority.Way{URL: f.way}, nil
+}
+
+func (f *fake) calls() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return strings.Join(f.asked, " ")
+}
+
+// sample is a page of a ceremony with everything that may be shown.
+func sample(a liuma.Action, s authority.Step) authority.Page {
+	p := authority.Page{
+		ID: ceremonyID, Step: s, Action: a, Channel: "zj-hrss",
+		ChannelName: liuma.Text{ZH: "浙里社保（虚构）", EN: "Zheli Social Security (invented)"},
+		Purpose:     "查询社保缴费年限", BusinessNo: "ZL20260506-000187", Region: "3305",
+		NameMasked: "王*奶", IDMasked: "3305**********1228", PhoneMasked: "138****5678",
+		Expires: start.Add(15 * time.Minute),
+	}
+	if s != authority.StepPIN {
+		return p
+	}
+	sum := sha256.Sum256([]byte("aad"))
+	p.SealKeyID, p.SealKey, p.Try = "k-1", sealKey(), 1
+	switch a {
+	case liuma.ActionEnroll:
+		p.AAD = map[liuma.Role][]byte{liuma.RoleNew: sum[:]}
+	case liuma.ActionChange:
+		p.AAD = map[liuma.Role][]byte{liuma.RoleOld: sum[:], liuma.RoleNew: sum[1:]}
+	default:
+		p.AAD = map[liuma.Role][]byte{liuma.RoleCurrent: sum[:]}
+	}
+	return p
+}
+
+func sealKey() []byte {
+	key, err := hex.DecodeString("046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296" +
+		"4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5")
+	if err != nil {
+		panic(err) // the base point of P-256
+	}
+	return key
+}
+
+func clock() func() time.Time { return func() time.Time { return start } }
+
+// site is a door over a fake authority, and a browser with a cookie jar.
+type site struct {
+	t       *testing.T
+	fake    *fake
+	handler http.Handler
+	jar     map[string]string
+	header  http.Header
+	logs    *strings.Builder
+}
+
+func newSite(t *testing.T, p authority.Page, options ...func(*Config)) *site {
+	t.Helper()
+	s := &site{t: t, fake: &fake{page: p, way: channelURI}, jar: map[string]string{}, header: http.Header{}, logs: &strings.Builder{}}
+	c := Config{Authority: s.fake, Assets: mustAssets(t), Origin: origin, Now: clock(),
+		Logger: slog.New(slog.NewTextHandler(s.logs, nil)), Settle: 300 * time.Millisecond}
+	for _, o := range options {
+		o(&c)
+	}
+	var err error
+	if s.handler, err = New(c); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// do sends a request with the browser's cookies and keeps what comes back.
+func (s *site) do(method, target string, form url.Values) *httptest.ResponseRecorder {
+	s.t.Helper()
+	r := httptest.NewRequest(method, origin+target, strings.NewReader(form.Encode()))
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	for name, values := range s.header {
+		r.Header[name] = values
+	}
+	for name, value := range s.jar {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	for _, c := range w.Result().Cookies() {
+		if c.MaxAge < 0 {
+			delete(s.jar, c.Name)
+		} else {
+			s.jar[c.Name] = c.Value
+		}
+	}
+	return w
+}
+
+func authorize() string {
+	return "/authorize?" + url.Values{"client_id": {"zj-hrss"}, "request_uri": {pushedURI}}.Encode()
+}
+
+// begin goes through the landing page as its script does.
+func (s *site) begin() {
+	s.t.Helper()
+	if w := s.do("GET", authorize(), nil); w.Code != 200 {
+		s.t.Fatalf("authorize: %d", w.Code)
+	}
+	s.header.Set("Accept", "application/json")
+	w := s.do("POST", "/c/"+ceremonyID+"/begin", url.Values{"request_uri": {pushedURI}})
+	s.header.Del("Accept")
+	if w.Code != http.StatusNoContent {
+		s.t.Fatalf("begin: %d", w.Code)
+	}
+}
+
+func pinForm(names ...string) url.Values {
+	out := url.Values{"try": {"1"}}
+	e := envelope.Envelope{SealKeyID: "k-1", Enc: make([]byte, 65), Ciphertext: make([]byte, 272)}
+	raw, err := e.MarshalJSON()
+	if err != nil {
+		panic(err)
+	}
+	for _, name := range names {
+		out.Set(name, string(raw))
+	}
+	return out
+}
+
+func mustAssets(t *testing.T) *web.Assets {
+	t.Helper()
+	assets, err := web.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return assets
+}
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -1,0 +1,187 @@
+// Package holder serves the pages of the hosted door that holders see. It
+// guarantees that a GET changes nothing but the way back, that every post ends
+// in a GET (so that reload, back and a second press are harmless), that pages
+// show what the authority masked and nothing else of a person, that they say
+// what to do next whatever happened, and that none of them carries inline code
+// or asks another origin for anything. The state of a ceremony is the
+// authority's: a page that was lost is shown again. It trusts the authority
+// with every decision, and the browser with nothing but its one secret.
+//
+// DESIGN section 7 ("Hosted page").
+package holder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/websec"
+	"github.com/liuma-pin/liuma/web"
+)
+
+// Authority is what the pages ask of the authority.
+type Authority interface {
+	LookAt(ctx context.Context, clientID, requestURI string, h authority.Hand) (authority.Page, error)
+	Look(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
+	Begin(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
+	Agree(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
+	GivePIN(ctx context.Context, id string, h authority.Hand, g authority.Given) (authority.Page, error)
+	Leave(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
+	Extend(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
+	WayBack(ctx context.Context, id string, h authority.Hand) (authority.Way, error)
+}
+
+// Config says what the door needs. Authority, Assets, Origin, Now and Logger
+// are required.
+type Config struct {
+	Authority Authority
+	Assets    *web.Assets
+	// Origin is the public address of the pages, such as
+	// "https://pin.example.cn"; plain http only on loopback.
+	Origin string
+	Now    func() time.Time
+	Logger *slog.Logger
+	// DomainChecks is a directory whose .txt and .html files are served at the
+	// root: mini-program platforms ask for them. Empty for none.
+	DomainChecks string
+	// Hotline is the number that pages name; empty means 12333.
+	Hotline string
+	// Zone is the time zone of what pages say; nil means China's.
+	Zone *time.Location
+	// Settle is how long a second press of the same button waits for what the
+	// first comes to; zero means three seconds.
+	Settle time.Duration
+}
+
+func (c Config) validate() error {
+	var errs []error
+	if c.Authority == nil {
+		errs = append(errs, errors.New("no authority"))
+	}
+	if c.Assets == nil {
+		errs = append(errs, errors.New("no assets"))
+	}
+	if c.Now == nil {
+		errs = append(errs, errors.New("no clock"))
+	}
+	if c.Logger == nil {
+		errs = append(errs, errors.New("no logger"))
+	}
+	if c.Hotline != "" && strings.Trim(c.Hotline, "0123456789-+") != "" {
+		errs = append(errs, errors.New("hotline is no telephone number"))
+	}
+	if c.Settle < 0 {
+		errs = append(errs, errors.New("negative settle time"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("holder: %w", err)
+	}
+	return nil
+}
+
+// handler serves the pages. It is immutable after New.
+type handler struct {
+	authority Authority
+	door      *websec.Door
+	cookies   websec.Cookies
+	now       func() time.Time
+	log       *slog.Logger
+	zone      *time.Location
+	hotline   string
+	settle    time.Duration
+	pages     *pages
+	checks    *os.Root // nil: no domain checks
+}
+
+// New builds the door. It fails only for a bad Config.
+func New(c Config) (http.Handler, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	h := &handler{authority: c.Authority, now: c.Now, log: c.Logger, zone: c.Zone, hotline: c.Hotline, settle: c.Settle}
+	if h.zone == nil {
+		h.zone = time.FixedZone("CST", 8*60*60)
+	}
+	if h.hotline == "" {
+		h.hotline = "12333"
+	}
+	if h.settle == 0 {
+		h.settle = 3 * time.Second
+	}
+	var err error
+	if h.pages, err = newPages(c.Assets); err != nil {
+		return nil, fmt.Errorf("holder: %w", err)
+	}
+	h.door, err = websec.New(websec.Config{Origin: c.Origin, Now: c.Now, Logger: c.Logger, Fault: h.fault})
+	if err != nil {
+		return nil, fmt.Errorf("holder: %w", err)
+	}
+	h.cookies = h.door.Cookies()
+	if c.DomainChecks != "" {
+		if h.checks, err = os.OpenRoot(c.DomainChecks); err != nil {
+			return nil, fmt.Errorf("holder: domain checks: %w", err)
+		}
+		h.door.HandleFunc("GET /{file}", h.showDomainCheck)
+	}
+	h.routes(c.Assets)
+	return h.door, nil
+}
+
+func (h *handler) routes(assets *web.Assets) {
+	h.door.HandleFunc("GET /authorize", h.showAuthorize)
+	h.door.HandleFunc("GET /c/{id}", h.showCeremony)
+	h.door.HandleFunc("POST /c/{id}", h.showCeremony) // where cookies are blocked
+	h.door.HandleFunc("POST /c/{id}/begin", h.beginCeremony)
+	h.door.HandleFunc("POST /c/{id}/agree", h.agreeCeremony)
+	h.door.HandleFunc("POST /c/{id}/pin", h.givePIN)
+	h.door.HandleFunc("POST /c/{id}/leave", h.leaveCeremony)
+	h.door.HandleFunc("POST /c/{id}/extend", h.extendCeremony)
+	h.door.HandleFunc("GET /c/{id}/return", h.returnToChannel)
+	h.door.HandleFunc("POST /c/{id}/return", h.returnToChannel) // where cookies are blocked
+	h.door.HandleFunc("GET /healthz", h.showHealth)
+	h.door.HandleFunc("GET /favicon.ico", h.showNothing)
+	h.door.HandleFunc("GET /assets/"+h.pages.script.file, h.showScript)
+	h.door.Handle("GET /assets/", assets)
+}
+
+// look at a ceremony's address.
+func address(id string) string { return "/c/" + id }
+
+// wrong answers an error that is not a page of a ceremony.
+func (h *handler) wrong(w http.ResponseWriter, r *http.Request, err error) {
+	code := liuma.CodeOf(err)
+	if r.Context().Err() != nil {
+		return // nobody is listening
+	}
+	if code == liuma.CodeInternal {
+		h.log.Error("page failed", "route", r.Pattern, "request", websec.RequestID(r.Context()), "err", err)
+	}
+	h.fault(w, r, statusOf(code), code)
+}
+
+func statusOf(c liuma.Code) int {
+	switch c {
+	case liuma.CodeRequestURIInvalid, liuma.CodeBadRequest:
+		return http.StatusBadRequest
+	case liuma.CodeNotFound:
+		return http.StatusNotFound
+	case liuma.CodeCeremonyExpired:
+		return http.StatusGone
+	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved:
+		return http.StatusConflict
+	case liuma.CodeTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case liuma.CodeBusy, liuma.CodeUnavailable, liuma.CodeChangeUnderWay:
+		return http.StatusServiceUnavailable
+	case liuma.CodeForbidden:
+		return http.StatusForbidden
+	}
+	return http.StatusInternalServerError
+}

@@ -1,0 +1,110 @@
+package holder
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+)
+
+// element is one element of a page.
+type element struct {
+	name string
+	attr map[string]string
+	text string // directly within it
+}
+
+// elements reads a page. The pages quote every attribute and close every
+// element that HTML does not close itself, so that this reader is enough.
+func elements(t *testing.T, body string) []*element {
+	t.Helper()
+	d := xml.NewDecoder(strings.NewReader(body))
+	d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
+	var all, open []*element
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatalf("%v\n%s", err, body)
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			e := &element{name: token.Name.Local, attr: map[string]string{}}
+			for _, a := range token.Attr {
+				e.attr[a.Name.Local] = a.Value
+			}
+			all, open = append(all, e), append(open, e)
+		case xml.EndElement:
+			open = open[:len(open)-1]
+		case xml.CharData:
+			if len(open) > 0 {
+				open[len(open)-1].text += string(token)
+			}
+		}
+	}
+}
+
+// visible is all text and every attribute but those of the pad, which are
+// checked for themselves.
+func visible(all []*element) string {
+	var out strings.Builder
+	for _, e := range all {
+		out.WriteString(e.text + " ")
+		for name, value := range e.attr {
+			if !strings.HasPrefix(name, "data-") && name != "integrity" {
+				out.WriteString(value + " ")
+			}
+		}
+	}
+	return out.String()
+}
+
+type inspected struct {
+	h1, next int
+	title    string
+}
+
+// inspect counts what a page must have, and refuses what it must not.
+func inspect(t *testing.T, all []*element) inspected {
+	t.Helper()
+	var in inspected
+	ids := map[string]bool{}
+	for _, e := range all {
+		if id := e.attr["id"]; id != "" {
+			if ids[id] {
+				t.Errorf("id %q twice", id)
+			}
+			ids[id] = true
+		}
+		class, href := e.attr["class"], e.attr["href"]
+		switch e.name {
+		case "h1":
+			in.h1++
+		case "title":
+			in.title = e.text
+		case "form":
+			if a := e.attr["action"]; e.attr["method"] != "post" || !strings.HasPrefix(a, "/c/"+ceremonyID+"/") && a != "/preferences" {
+				t.Errorf("form posts to %q by %q", a, e.attr["method"])
+			}
+		case "a":
+			if strings.Contains(class, "btn") && !strings.HasPrefix(href, "/c/"+ceremonyID) && !strings.HasPrefix(href, "tel:") {
+				t.Errorf("button to %q", href)
+			}
+		}
+		_, pad := e.attr["data-pad"]
+		if pad || strings.Contains(class, "btn-primary") || strings.Contains(class, "btn") && strings.HasPrefix(href, "tel:") {
+			in.next++
+		}
+	}
+	for _, e := range all {
+		for id := range strings.FieldsSeq(e.attr["data-describedby"]) {
+			if !ids[id] {
+				t.Errorf("described by %q, which is not there", id)
+			}
+		}
+	}
+	return in
+}

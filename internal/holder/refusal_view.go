@@ -1,0 +1,143 @@
+package holder
+
+import (
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+)
+
+// codeOf is why the last move did not go through, or empty.
+func codeOf(p authority.Page) liuma.Code {
+	if p.Code != "" {
+		return p.Code
+	}
+	switch p.Verdict {
+	case liuma.Wrong:
+		if p.Step == authority.StepRefused {
+			return liuma.CodeLocked // the last try was used up
+		}
+		return liuma.CodeWrong
+	case liuma.Locked:
+		return liuma.CodeLocked
+	case liuma.Blocked:
+		return liuma.CodeBlocked
+	case liuma.Unavailable:
+		return liuma.CodeUnavailable
+	case liuma.Suspended:
+		return liuma.CodeEvidenceRequired
+	}
+	switch p.Step {
+	case authority.StepExpired:
+		return liuma.CodeCeremonyExpired
+	case authority.StepLeft:
+		return liuma.CodeLeft
+	case authority.StepRefused:
+		return liuma.CodeRefused
+	}
+	return ""
+}
+
+// refusal is what stands on top of a page that can be tried again: what was
+// wrong with the last try, and what to do.
+func (h *handler) refusal(v *view, p authority.Page) *notice {
+	code := codeOf(p)
+	e := liuma.Explain(code)
+	n := &notice{Kind: "notice-refuse", Title: v.say(e.What), Text: v.say(e.Next)}
+	switch code {
+	case "":
+		return nil
+	case liuma.CodeWrong:
+		n.Title = v.T.WrongTitle
+		if p.Action == liuma.ActionChange {
+			n.Title = v.T.WrongOldTitle
+		}
+		n.Text = v.T.WrongAgain
+		if p.TriesLeft != nil {
+			n.More = v.T.triesLeft(*p.TriesLeft)
+			n.Text = v.T.wrongText(*p.TriesLeft)
+		}
+	case liuma.CodeWeakPIN:
+		if s := v.say(p.Sentence); s != "" {
+			n.Text = s
+		}
+	case liuma.CodePINFormat, liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired, liuma.CodeBadRequest,
+		liuma.CodeUndecided, liuma.CodeInternal:
+		n.Kind, n.Title, n.Text = "notice-warn", v.T.NotSentTitle, v.T.NotSentText
+	case liuma.CodeBusy, liuma.CodeChangeUnderWay, liuma.CodeUnavailable:
+		n.Kind = "notice-warn"
+	}
+	return n
+}
+
+// refused is the page at which a ceremony ends without success.
+func (h *handler) refused(v *view, p authority.Page) {
+	code := codeOf(p)
+	e := liuma.Explain(code)
+	look := refusedLook(code)
+	v.heading(look.title)
+	v.Result = &result{Kind: look.kind, Icon: look.icon, Text: v.say(e.What), Next: v.say(e.Next)}
+	switch code {
+	case liuma.CodeLocked:
+		v.Result.Text, v.Result.Next = v.T.LockedText, ""
+		v.Until = h.untilOf(v, p.Until)
+		v.cell(v.T.PhysicalCard, v.T.NotAffected, "", "")
+		v.cell(v.T.OtherChannels, v.T.LockedToo, "", "")
+		v.Notice = &notice{Title: v.T.ForgotTitle, Text: v.T.RecoverText}
+	case liuma.CodeBlocked:
+		v.Result.Text, v.Result.Next = v.T.BlockedText, ""
+		v.cell(v.T.PhysicalCard, v.T.NotAffected, "", "")
+		v.Notice = &notice{Title: v.T.HowToGoOn, Text: v.T.RecoverText}
+	case liuma.CodeFrozen:
+		v.Result.Text, v.Result.Next = v.T.FrozenText, ""
+		v.Notice = &notice{Title: v.T.HowToGoOn, Text: v.T.FrozenNext}
+	case liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed:
+		v.Result.Text, v.Result.Next = v.T.EvidenceText, ""
+		v.Notice = &notice{Title: v.T.HowToGoOn, Text: v.T.EvidenceNext}
+		check := v.back("btn-primary")
+		check.Text = v.T.DoEvidence
+		v.Ways = append(v.Ways, check, h.call(v))
+		return
+	case liuma.CodeRefused:
+		v.Notice = &notice{Title: v.T.ForgotTitle, Text: v.T.RecoverText}
+	}
+	v.Ways = append(v.Ways, v.back("btn-primary"))
+	if code != liuma.CodeLeft {
+		v.Ways = append(v.Ways, h.call(v))
+	}
+}
+
+func refusedLook(c liuma.Code) look {
+	switch c {
+	case liuma.CodeLocked:
+		return look{title: func(t *texts) string { return t.LockedTitle }, kind: "warn", icon: "locked"}
+	case liuma.CodeBlocked:
+		return look{title: func(t *texts) string { return t.BlockedTitle }, kind: "refuse", icon: "blocked"}
+	case liuma.CodeFrozen:
+		return look{title: func(t *texts) string { return t.FrozenTitle }, kind: "info", icon: "frozen"}
+	case liuma.CodeCancelled:
+		return look{title: func(t *texts) string { return t.CancelledTitle }, kind: "refuse", icon: "blocked"}
+	case liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed:
+		return look{title: func(t *texts) string { return t.EvidenceTitle }, kind: "warn", icon: "evidence"}
+	case liuma.CodeNotInRegistry:
+		return look{title: func(t *texts) string { return t.NotInRegistryTitle }, kind: "info", icon: "unavailable"}
+	case liuma.CodeAlreadyEnrolled:
+		return look{title: func(t *texts) string { return t.AlreadyEnrolledTitle }, kind: "info", icon: "unavailable"}
+	case liuma.CodeCeremonyExpired:
+		return look{title: func(t *texts) string { return t.ExpiredTitle }, kind: "info", icon: "expired"}
+	case liuma.CodeLeft:
+		return look{title: func(t *texts) string { return t.LeftTitle }, kind: "info", icon: "unavailable"}
+	case liuma.CodeRefused:
+		return look{title: func(t *texts) string { return t.RefusedTitle }, kind: "refuse", icon: "wrong"}
+	}
+	return look{title: func(t *texts) string { return t.UnavailableTitle }, kind: "warn", icon: "unavailable"}
+}
+
+// untilOf says when a lock ends, on the holder's calendar.
+func (h *handler) untilOf(v *view, at time.Time) *until {
+	if at.IsZero() {
+		return nil
+	}
+	now := h.now().In(h.zone)
+	return &until{Text: v.T.moment(at.In(h.zone), now), RFC3339: at.In(h.zone).Format(time.RFC3339), Now: now.Format(time.RFC3339)}
+}

@@ -1,0 +1,111 @@
+package websec
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+)
+
+// Lang is a language of the pages, as a BCP 47 tag.
+type Lang string
+
+// Chinese is the default.
+const (
+	Chinese Lang = "zh-CN"
+	English Lang = "en"
+)
+
+const (
+	langCookie    = "lang"
+	careCookie    = "care"
+	preferenceAge = 365 * 24 * time.Hour
+	longestHeader = 200 // bytes of Accept-Language that are worth reading
+)
+
+// Preferences is how a person wants to read pages.
+type Preferences struct {
+	Lang Lang
+	Care bool // 关怀版: larger, and fewer things
+}
+
+func parseLang(s string) (Lang, bool) {
+	switch strings.ToLower(s) {
+	case "zh", "zh-cn", "zh-hans":
+		return Chinese, true
+	case "en":
+		return English, true
+	}
+	return "", false
+}
+
+// Preferences reads them from ?lang=, the cookies and Accept-Language, in
+// this order.
+func (d *Door) Preferences(r *http.Request) Preferences {
+	p := Preferences{Lang: accepted(r.Header.Get("Accept-Language")), Care: d.Cookies().Get(r, careCookie) == "1"}
+	if l, ok := parseLang(d.Cookies().Get(r, langCookie)); ok {
+		p.Lang = l
+	}
+	if l, ok := parseLang(r.URL.Query().Get("lang")); ok {
+		p.Lang = l
+	}
+	return p
+}
+
+// KeepLang keeps the language that an address asked for, for the pages that
+// follow it.
+func (d *Door) KeepLang(w http.ResponseWriter, r *http.Request) {
+	if l, ok := parseLang(r.URL.Query().Get("lang")); ok {
+		d.Cookies().Set(w, langCookie, string(l), preferenceAge)
+	}
+}
+
+func accepted(header string) Lang {
+	if header == "" || len(header) > longestHeader {
+		return Chinese
+	}
+	tags, _, err := language.ParseAcceptLanguage(header)
+	if err != nil {
+		return Chinese
+	}
+	for _, tag := range tags {
+		switch base, _ := tag.Base(); base.String() {
+		case "zh":
+			return Chinese
+		case "en":
+			return English
+		}
+	}
+	return Chinese
+}
+
+// savePreferences takes the header's plain form: lang, care and back, the page
+// to return to.
+func (d *Door) savePreferences(w http.ResponseWriter, r *http.Request) {
+	back := localPath(r.PostFormValue("back"))
+	if l, ok := parseLang(r.PostFormValue("lang")); ok {
+		d.Cookies().Set(w, langCookie, string(l), preferenceAge)
+	}
+	switch r.PostFormValue("care") {
+	case "1":
+		d.Cookies().Set(w, careCookie, "1", preferenceAge)
+	case "0":
+		d.Cookies().Set(w, careCookie, "", -1)
+	}
+	http.Redirect(w, r, back, http.StatusSeeOther)
+}
+
+// localPath lets nothing through but an address on this host, without ?lang=,
+// which would undo the choice.
+func localPath(back string) string {
+	u, err := url.Parse(back)
+	if err != nil || u.IsAbs() || u.Host != "" || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") ||
+		strings.HasPrefix(u.Path, "//") || strings.ContainsAny(back, "\\\r\n") {
+		return "/"
+	}
+	q := u.Query()
+	q.Del("lang")
+	return (&url.URL{Path: u.Path, RawQuery: q.Encode()}).String()
+}
