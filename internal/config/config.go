@@ -35,10 +35,10 @@ type Config struct {
 	Channel Door `yaml:"channel_door"`
 	// Hosted is the door of holders' browsers and of the channels that push
 	// requests to it. Its public address is Issuer. Default: none.
-	Hosted Door `yaml:"hosted_door,omitempty"`
+	Hosted Door `yaml:"hosted_door"`
 	// DomainChecks is a directory whose .txt and .html files the hosted door
 	// serves at its root, as mini-program platforms ask for. Default: none.
-	DomainChecks string `yaml:"domain_checks,omitempty"`
+	DomainChecks string `yaml:"domain_checks"`
 	// Vault is the key file of the authority. Default vault.key.
 	Vault string `yaml:"vault"`
 	// Database is the authority's SQLite file. Default liuma.db.
