@@ -63,7 +63,7 @@ func (s *settings) options() []option {
 		{"theme", &s.Theme, "jade or azure"},
 		{"region", &s.Region, "GB/T 2260 code; empty: the nation"},
 		{"evidence", &s.Evidence, "address of the evidence provider"},
-		{"people", &s.People, "JSON file with the people to be"},
+		{"people", &s.People, "JSON file with the people to be; default: those of the sample"},
 	}
 }
 
@@ -157,8 +157,8 @@ func build(s settings, log *slog.Logger) (*miniapp.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	var people []miniapp.Person
-	if err := readJSON(s.People, &people); err != nil {
+	people, err := peopleOf(s.People)
+	if err != nil {
 		return nil, err
 	}
 	return miniapp.New(miniapp.Config{
@@ -166,6 +166,14 @@ func build(s settings, log *slog.Logger) (*miniapp.App, error) {
 		Name: s.Name, NameEN: s.NameEN, Theme: s.Theme, Region: s.Region, Evidence: s.Evidence,
 		People: people, Logger: log,
 	})
+}
+
+func peopleOf(path string) (people []miniapp.Person, err error) {
+	if path == "" {
+		return miniapp.SamplePeople()
+	}
+	err = readJSON(path, &people)
+	return people, err
 }
 
 func readKey(path string) (*ecdsa.PrivateKey, error) {

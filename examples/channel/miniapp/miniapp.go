@@ -15,6 +15,8 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	_ "embed" // people.json
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -61,6 +63,21 @@ type Person struct {
 	Name     string `json:"name"`
 	IDNumber string `json:"id_number"`
 	Phone    string `json:"phone"`
+}
+
+// samplePeople is read only; the compiler fills it.
+//
+//go:embed people.json
+var samplePeople []byte
+
+// SamplePeople are invented people to be. Whoever has one of their numbers by
+// chance is not meant.
+func SamplePeople() ([]Person, error) {
+	var people []Person
+	if err := json.Unmarshal(samplePeople, &people); err != nil {
+		return nil, fmt.Errorf("miniapp: sample people: %w", err)
+	}
+	return people, checkPeople(people)
 }
 
 // App is the channel's server. Use it as an http.Handler.

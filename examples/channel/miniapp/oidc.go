@@ -153,13 +153,18 @@ type refusal struct {
 	Status      int    `json:"-"`
 	Kind        string `json:"error"`
 	Description string `json:"error_description"`
-	Code        string `json:"code"`      // the authority's stable code
-	Field       string `json:"field"`     // that is at fault
-	Challenge   string `json:"challenge"` // with evidence_required
+	// The authority's own members: its stable code, and sentences to show.
+	Code          string `json:"code"`
+	DescriptionZH string `json:"error_description_zh"`
+	NextStepZH    string `json:"next_step_zh"`
+	NextStepEN    string `json:"next_step_en"`
+	Field         string `json:"field"`     // that is at fault
+	Challenge     string `json:"challenge"` // with evidence_required
 }
 
+// Error is for the log: nothing in it is personal.
 func (r *refusal) Error() string {
-	return fmt.Sprintf("status %d: %s %s %s: %s", r.Status, r.Kind, r.Code, r.Field, r.Description)
+	return fmt.Sprintf("status %d: %s, %s %s: %s", r.Status, r.Kind, r.Code, r.Field, r.Description)
 }
 
 // post sends one request, once.

@@ -92,8 +92,14 @@ func codeOf(err error) string {
 func (a *App) problem(f flow, err error) outcome {
 	a.c.Logger.Warn("request failed", "business_no", f.BusinessNo, "action", f.Action, "err", err)
 	o := words(codeOf(err))
-	if p, ok := errors.AsType[*client.Problem](err); ok && o.Code == "failed" {
-		o.Title, o.TitleEN, o.Next, o.NextEN = p.TitleZH, p.TitleEN, p.NextStepZH, p.NextStepEN
+	if o.Code != "failed" {
+		return o
+	}
+	if no, ok := errors.AsType[*refusal](err); ok && no.DescriptionZH != "" {
+		o.Title, o.TitleEN, o.Next, o.NextEN = no.DescriptionZH, no.Description, no.NextStepZH, no.NextStepEN
+	}
+	if no, ok := errors.AsType[*client.Problem](err); ok {
+		o.Title, o.TitleEN, o.Next, o.NextEN = no.TitleZH, no.TitleEN, no.NextStepZH, no.NextStepEN
 	}
 	return o
 }
