@@ -108,6 +108,26 @@ const (
 	CodeLeft              Code = "left_by_holder"
 	CodeRequestURIInvalid Code = "request_uri_invalid"
 	CodeCodeInvalid       Code = "code_invalid" // authorization code unknown, used, late or for another
+
+	CodePhoneCodeFormat   Code = "phone_code_format"
+	CodePhoneCodeWrong    Code = "phone_code_wrong"
+	CodePhoneCodeExpired  Code = "phone_code_expired" // none was sent, or it is used or too old
+	CodePhoneCodesSpent   Code = "phone_codes_spent"  // too many wrong codes within a day
+	CodePhoneCodeSoon     Code = "phone_code_too_soon"
+	CodePhoneCodeLimit    Code = "phone_code_limit" // too many codes to this number within a day
+	CodePhoneInvalid      Code = "phone_invalid"
+	CodePhoneSame         Code = "phone_same" // it is the bound one already
+	CodePhoneNone         Code = "phone_not_bound"
+	CodePhoneLate         Code = "phone_bound_lately"
+	CodePhoneStale        Code = "phone_unconfirmed"
+	CodePINReset          Code = "pin_reset" // what was open ended because the PIN was reset
+	CodeNotFrozen         Code = "not_frozen"
+	CodeOnlineOff         Code = "online_recovery_off" // this service sends no codes
+	CodeResetPlanned      Code = "reset_planned"       // allowed, but only after a day
+	CodeCardNoWrong       Code = "card_number_wrong"
+	CodeCardNoSpent       Code = "card_numbers_spent" // too many wrong card numbers within a day
+	CodeFreezeCodeInvalid Code = "freeze_code_invalid"
+	CodeFreezeCodeLimit   Code = "freeze_code_limit"
 )
 
 // Text is one sentence in the two languages of the house.

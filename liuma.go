@@ -138,18 +138,23 @@ func (v Verdict) Decided() bool {
 // registered with the actions that it may ask for.
 type Action string
 
-// The actions of the native channel door.
+// The actions. The last three are ceremonies of the hosted door only: they
+// need what a native request cannot carry, a code to the bound phone.
 const (
-	ActionEnroll Action = "enroll"
-	ActionLink   Action = "link"
-	ActionVerify Action = "verify"
-	ActionChange Action = "change"
-	ActionFreeze Action = "freeze"
+	ActionEnroll   Action = "enroll"
+	ActionLink     Action = "link"
+	ActionVerify   Action = "verify"
+	ActionChange   Action = "change"
+	ActionFreeze   Action = "freeze"
+	ActionReset    Action = "reset"    // a forgotten PIN is set anew
+	ActionRebind   Action = "rebind"   // another phone takes the bound one's place
+	ActionUnfreeze Action = "unfreeze" // a frozen card works again
 )
 
 // Actions lists every action, in the order in which help texts show them.
 func Actions() []Action {
-	return []Action{ActionEnroll, ActionLink, ActionVerify, ActionChange, ActionFreeze}
+	return []Action{ActionEnroll, ActionLink, ActionVerify, ActionChange, ActionFreeze,
+		ActionReset, ActionRebind, ActionUnfreeze}
 }
 
 // ParseAction reads an action's name.
@@ -159,7 +164,7 @@ func ParseAction(s string) (Action, error) {
 			return a, nil
 		}
 	}
-	return "", fmt.Errorf("action %q: want enroll, link, verify, change or freeze", s)
+	return "", fmt.Errorf("action %q: want enroll, link, verify, change, freeze, reset, rebind or unfreeze", s)
 }
 
 // Role says which PIN of a request an envelope carries. It is part of what the

@@ -18,7 +18,10 @@ func explanation(c Code) (Explanation, bool) {
 	if e, ok := requestExplanation(c); ok {
 		return e, true
 	}
-	return holderExplanation(c)
+	if e, ok := holderExplanation(c); ok {
+		return e, true
+	}
+	return phoneExplanation(c)
 }
 
 func say(zhWhat, enWhat, zhNext, enNext string) (Explanation, bool) {
@@ -146,6 +149,71 @@ func holderExplanation(c Code) (Explanation, bool) {
 	case CodeLeft:
 		return say("您已取消办理。", "You called this off.",
 			"如需办理，请回到应用重新进入。", "Start again from the app if you want to.")
+	}
+	return Explanation{}, false
+}
+
+// phoneExplanation covers codes to a phone, recovery and freezing. Whatever
+// cannot be done online leads to the counter, and says what to bring.
+func phoneExplanation(c Code) (Explanation, bool) {
+	const (
+		counterZH = "请本人携带身份证原件到任一社保经办机构办理，或拨打 12333 咨询最近的网点。实体社保卡不受影响。"
+		counterEN = "Go to any social-security agency in person with your original ID card, or call 12333 for the nearest one. The physical card is not affected."
+	)
+	switch c {
+	case CodePhoneCodeFormat:
+		return say("验证码应为 6 位数字。", "A code has six digits.",
+			"请按短信重新输入，本次不计入输错次数。", "Type it as the text message shows; this did not count as a try.")
+	case CodePhoneCodeWrong:
+		return say("验证码不正确。", "That code is not right.",
+			"请核对最近一条短信中的验证码。", "Check the latest text message.")
+	case CodePhoneCodeExpired:
+		return say("验证码尚未发送、已使用或已过期。", "No code is open: none was sent, or it was used or is too old.",
+			"请重新获取验证码。", "Ask for a new code.")
+	case CodePhoneCodesSpent:
+		return say("验证码输错次数过多，24 小时内不能再用验证码办理。", "Too many wrong codes: no code is accepted for this card for up to 24 hours.",
+			"请在所示时间之后再试；急需办理的，"+counterZH, "Try again after the time shown. If it cannot wait: "+counterEN)
+	case CodePhoneCodeSoon:
+		return say("验证码刚刚发送过。", "A code was sent to this number just now.",
+			"请稍等，一分钟后可以重新获取。", "Wait a little; another can be sent after a minute.")
+	case CodePhoneCodeLimit:
+		return say("这个手机号 24 小时内获取验证码的次数已用完。", "This number has been sent as many codes as it gets within 24 hours.",
+			"请在所示时间之后再试，或到经办机构办理。", "Try again after the time shown, or visit an agency.")
+	case CodePhoneInvalid:
+		return say("手机号码不正确。", "That is not a mobile number.",
+			"请输入 11 位手机号码。", "Type the 11 digits of a mobile number.")
+	case CodePhoneSame:
+		return say("这个手机号就是现在绑定的手机号。", "This is the number that is bound already.",
+			"请输入新的手机号，或取消办理。", "Type another number, or call this off.")
+	case CodePhoneNone:
+		return say("没有可以接收验证码的绑定手机。", "No phone is bound that a code could go to.", counterZH, counterEN)
+	case CodePhoneLate:
+		return say("绑定手机不久前才绑定或更换，为防止盗用，暂不能在线办理。", "The phone was bound or changed lately; to keep thieves out, this cannot be done online yet.",
+			"请在所示时间之后再试；急需办理的，"+counterZH, "Try again after the time shown. If it cannot wait: "+counterEN)
+	case CodePhoneStale:
+		return say("绑定手机太久没有使用过，号码可能已经换人。", "The bound phone was not used for so long that it may have another owner by now.", counterZH, counterEN)
+	case CodePINReset:
+		return say("密码已经找回并重设，之前的办理已结束。", "The PIN was recovered and set anew; what was open has ended.",
+			"请回到原来的应用，用新密码重新办理。", "Go back to the app and start again with the new PIN.")
+	case CodeNotFrozen:
+		return say("这张电子社保卡没有冻结。", "This e-card is not frozen.",
+			"可以直接使用，无需解冻。", "It can be used; there is nothing to undo.")
+	case CodeOnlineOff:
+		return say("本服务暂未开通在线办理。", "This cannot be done online here.", counterZH, counterEN)
+	case CodeResetPlanned:
+		return say("已登记找回密码，24 小时后可以设置新密码，期间已通知绑定手机。", "The recovery is noted: a new PIN can be set after 24 hours. The bound phone was told.",
+			"请在所示时间之后重新办理；如非本人操作，请立即冻结。", "Come back after the time shown. If it was not you, freeze the card at once.")
+	case CodeCardNoWrong:
+		return say("社保卡号不正确。", "That card number is not right.",
+			"请核对实体社保卡上的卡号。", "Check the number on the physical card.")
+	case CodeCardNoSpent:
+		return say("社保卡号输错次数过多。", "Too many wrong card numbers.", "请改用实人认证，或"+counterZH, "Use the identity check instead, or: "+counterEN)
+	case CodeFreezeCodeInvalid:
+		return say("冻结码不正确、已使用或已过期。", "This freeze code is unknown, used or too old.",
+			"请核对最近一条通知短信；也可以拨打 12333 立即冻结。", "Check the latest notice, or call 12333 to freeze at once.")
+	case CodeFreezeCodeLimit:
+		return say("输入冻结码的次数过多。", "Too many freeze codes were tried.",
+			"请拨打 12333 立即冻结，或稍后再试。", "Call 12333 to freeze at once, or try again later.")
 	}
 	return Explanation{}, false
 }

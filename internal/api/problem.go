@@ -47,14 +47,17 @@ func statusOf(c liuma.Code) (int, bool) {
 		return http.StatusInternalServerError, true
 	case liuma.CodeUnavailable:
 		return http.StatusServiceUnavailable, true
-	case liuma.CodeBusy:
+	case liuma.CodeBusy, liuma.CodePhoneCodesSpent, liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit,
+		liuma.CodeCardNoSpent, liuma.CodeFreezeCodeLimit:
 		return http.StatusTooManyRequests, true
 	case liuma.CodeBadRequest:
 		return http.StatusBadRequest, true
 	case liuma.CodeUnauthenticated:
 		return http.StatusUnauthorized, true
 	case liuma.CodeForbidden, liuma.CodeRefused, liuma.CodeEvidenceRequired,
-		liuma.CodeWrong, liuma.CodeBlocked, liuma.CodeFrozen, liuma.CodeCancelled:
+		liuma.CodeWrong, liuma.CodeBlocked, liuma.CodeFrozen, liuma.CodeCancelled,
+		liuma.CodePhoneCodeWrong, liuma.CodePhoneCodeExpired, liuma.CodePhoneNone, liuma.CodePhoneLate,
+		liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodeCardNoWrong, liuma.CodeFreezeCodeInvalid:
 		return http.StatusForbidden, true
 	case liuma.CodeNotFound:
 		return http.StatusNotFound, true
@@ -63,11 +66,13 @@ func statusOf(c liuma.Code) (int, bool) {
 	case liuma.CodeBusinessNoUsed, liuma.CodeUndecided, liuma.CodeAlreadyEnrolled,
 		liuma.CodeChangeUnderWay, liuma.CodeEvidenceUsed, liuma.CodeReceiptSpent, liuma.CodeReceiptStale,
 		liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved, liuma.CodeLeft,
-		liuma.CodeRequestURIInvalid, liuma.CodeCodeInvalid:
+		liuma.CodeRequestURIInvalid, liuma.CodeCodeInvalid,
+		liuma.CodePhoneSame, liuma.CodePINReset, liuma.CodeNotFrozen, liuma.CodeResetPlanned:
 		return http.StatusConflict, true
 	case liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired, liuma.CodeEvidenceInvalid,
 		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeNotInRegistry,
-		liuma.CodePINFormat, liuma.CodeWeakPIN, liuma.CodeReceiptInvalid:
+		liuma.CodePINFormat, liuma.CodeWeakPIN, liuma.CodeReceiptInvalid,
+		liuma.CodePhoneCodeFormat, liuma.CodePhoneInvalid:
 		return http.StatusUnprocessableEntity, true
 	case liuma.CodeLocked:
 		return http.StatusLocked, true

@@ -192,7 +192,7 @@ func viewChallenge(c authority.Challenge) challengeView {
 
 type verificationView struct {
 	BusinessNo     string     `json:"business_no"`
-	Action         string     `json:"action" enum:"enroll,link,verify,change,freeze"`
+	Action         string     `json:"action" enum:"enroll,link,verify,change,freeze,reset,rebind,unfreeze"`
 	State          string     `json:"state" enum:"decided,pending,undecided" doc:"pending: under way, ask again; undecided: interrupted, and final"`
 	Verdict        string     `json:"verdict,omitempty" enum:"right,wrong,locked,blocked,suspended,unavailable" doc:"Absent while undecided, and where nothing was attempted"`
 	Code           string     `json:"code,omitempty" doc:"Why it is not a success; absent on success"`

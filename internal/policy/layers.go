@@ -87,6 +87,10 @@ func explain(p Policy, layer Layer, of string) Explanation {
 	say("seal_key_life", p.SealKeyLife)
 	say("remind_after", orNever(p.RemindAfter))
 	say("force_after", orNever(p.ForceAfter))
+	say("recovery.hold", p.Recovery.Hold)
+	say("recovery.unconfirmed", p.Recovery.Unconfirmed)
+	say("recovery.unconfirmed_evidence", p.Recovery.UnconfirmedEvidence)
+	say("recovery.card_number", p.Recovery.CardNumber)
 	say("refusal_pace", p.RefusalPace)
 	say("allow_stand_in_evidence", p.AllowStandInEvidence)
 	return e

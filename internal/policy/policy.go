@@ -80,6 +80,9 @@ type Policy struct {
 	// 0 for never. National: never.
 	ForceAfter time.Duration
 
+	// Recovery bounds what can be done online when the PIN is forgotten.
+	Recovery Recovery
+
 	// RefusalPace is when a caller without a link gets its one refusal,
 	// counted from the request, whatever the reason: 500 ms to 5 s. It must
 	// be longer than an attempt takes, or time tells wrong from unknown.
@@ -102,6 +105,7 @@ func National() Policy {
 		EvidenceMaxAge: 5 * time.Minute,
 		SealKeyLife:    24 * time.Hour,
 		RemindAfter:    365 * 24 * time.Hour,
+		Recovery:       nationalRecovery(),
 		RefusalPace:    800 * time.Millisecond,
 	}
 }
@@ -118,6 +122,7 @@ func (p Policy) Validate() error {
 		between("seal_key_life", p.SealKeyLife, MinSealKeyLife, MaxSealKeyLife),
 		between("refusal_pace", p.RefusalPace, MinRefusalPace, MaxRefusalPace),
 		p.validateAges(),
+		p.Recovery.validate(),
 	)
 	if err != nil {
 		return fmt.Errorf("policy: %w", err)

@@ -265,11 +265,12 @@ type Person struct {
 type ClientKind string
 
 // A channel asks on behalf of holders, a registry reports the physical card,
-// a provider signs evidence and calls nothing.
+// a provider signs evidence and calls nothing, a hotline may only freeze.
 const (
 	ClientChannel  ClientKind = "channel"
 	ClientRegistry ClientKind = "registry"
 	ClientProvider ClientKind = "provider"
+	ClientHotline  ClientKind = "hotline"
 )
 
 // Client is a registered party with its public key.

@@ -117,6 +117,7 @@ const (
 	IndexIDNumber IndexKind = "id-number"
 	IndexCardNo   IndexKind = "card-no"
 	IndexEvidence IndexKind = "evidence"
+	IndexPhone    IndexKind = "phone"
 )
 
 // Index is the blind index of a value in its canonical spelling. An unknown

@@ -138,7 +138,7 @@ func TestEveryPurposeHasItsOwnKey(t *testing.T) {
 func TestIndexKindsAreApart(t *testing.T) {
 	v := newTestVault(t)
 	seen := make(map[Index]bool)
-	for _, kind := range []IndexKind{IndexIDNumber, IndexCardNo, IndexEvidence} {
+	for _, kind := range []IndexKind{IndexIDNumber, IndexCardNo, IndexEvidence, IndexPhone} {
 		for _, value := range []string{"", "A12345678", "A12345679"} {
 			index := v.Index(kind, value)
 			if seen[index] {
