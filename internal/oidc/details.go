@@ -208,8 +208,8 @@ type fault struct {
 	field string
 }
 
-// rank puts first what explains the rest: how many objects there are, and of
-// which type.
+// rank puts first what explains the rest: how many objects there are, of which
+// type, and that a value is too short to have any form.
 func (f fault) rank() int {
 	switch {
 	case f.why == reasonCount:
@@ -218,8 +218,10 @@ func (f fault) rank() int {
 		return 1
 	case f.field == detailsName+".action":
 		return 2
+	case f.why != reasonForm:
+		return 3
 	}
-	return 3
+	return 4
 }
 
 func leaves(e *jsonschema.ValidationError, into []fault) []fault {

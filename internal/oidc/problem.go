@@ -64,12 +64,17 @@ func oauthOf(c liuma.Code) (oauthRow, bool) {
 	case liuma.CodeBusinessNoUsed, liuma.CodeUndecided,
 		liuma.CodeChallengeExpired, liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed,
 		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeNotInRegistry,
-		liuma.CodeEnvelopeInvalid, liuma.CodePINFormat, liuma.CodeWeakPIN:
+		liuma.CodeEnvelopeInvalid, liuma.CodePINFormat, liuma.CodeWeakPIN, liuma.CodePhoneInvalid:
 		return oauthRow{detailsError, "invalid_grant", http.StatusBadRequest}, true
 	case liuma.CodeAlreadyEnrolled, liuma.CodeRefused, liuma.CodeWrong, liuma.CodeLocked, liuma.CodeBlocked,
 		liuma.CodeFrozen, liuma.CodeCancelled, liuma.CodeLeft,
 		liuma.CodeReceiptInvalid, liuma.CodeReceiptSpent, liuma.CodeReceiptStale,
-		liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved:
+		liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved,
+		liuma.CodePhoneCodeFormat, liuma.CodePhoneCodeWrong, liuma.CodePhoneCodeExpired, liuma.CodePhoneCodesSpent,
+		liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit, liuma.CodePhoneSame, liuma.CodePhoneNone,
+		liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodePINReset, liuma.CodeNotFrozen, liuma.CodeOnlineOff,
+		liuma.CodeResetPlanned, liuma.CodeCardNoWrong, liuma.CodeCardNoSpent,
+		liuma.CodeFreezeCodeInvalid, liuma.CodeFreezeCodeLimit:
 		return oauthRow{"access_denied", "invalid_grant", http.StatusBadRequest}, true
 	case liuma.CodeRequestURIInvalid, liuma.CodeCodeInvalid:
 		return oauthRow{"invalid_request", "invalid_grant", http.StatusBadRequest}, true
@@ -106,7 +111,7 @@ func answerOf(e *liuma.Error, path string) (name string, status int) {
 		if x, ok := reason(e.Reason).explain(); ok && x.oauth != "" {
 			name = x.oauth
 		}
-		if e.Field == detailsName || strings.HasPrefix(e.Field, detailsName+".") {
+		if strings.HasPrefix(e.Field, detailsName+".") {
 			name = detailsError
 		}
 	}

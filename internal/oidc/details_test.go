@@ -1,0 +1,238 @@
+package oidc
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/liuma-pin/liuma"
+)
+
+func good(action string) map[string]any {
+	m := map[string]any{"type": "liuma_pin", "action": action, "purpose": "办理", "business_no": "B-1"}
+	switch action {
+	case "enroll":
+		m["holder"] = map[string]any{"id_number": "33050119500307612X", "name": "王奶奶", "phone": "13800001234"}
+	case "link":
+		m["holder"] = map[string]any{"id_number": "33050119500307612X", "name": "王奶奶"}
+	default:
+		m["holder"] = map[string]any{"card": "k3v9m2x7q4w8t6y1p5z0n8b3c7d2f6g4"}
+	}
+	return m
+}
+
+func encode(t testing.TB, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	must(t, err)
+	return string(b)
+}
+
+func TestDetailsAreAccepted(t *testing.T) {
+	d := newEnv(t).door
+	for _, a := range hostedActions() {
+		m := good(string(a))
+		for _, change := range []func(){
+			func() {},
+			func() { m["region"] = "330500" },
+			func() { m["challenge"], m["evidence"] = "c", "a.b.c" },
+			func() { m["purpose"] = "查询 社保　缴费（年限）: A-1 €" },
+			func() { m["purpose"] = strings.Repeat("办", 60) },
+			func() { m["business_no"] = strings.Repeat("b", 64) },
+			func() { m["evidence"] = strings.Repeat("e", 8192) },
+		} {
+			change()
+			q, err := d.parseDetails(encode(t, []any{m}))
+			if err != nil || q.Action != a {
+				t.Errorf("%s %v: %+v, %v", a, m, q, err)
+			}
+		}
+	}
+}
+
+func TestDetailsAreRefused(t *testing.T) {
+	d := newEnv(t).door
+	holder := func(m map[string]any) map[string]any { return m["holder"].(map[string]any) }
+	for name, c := range map[string]struct {
+		action string
+		change func(m map[string]any)
+		why    reason
+		field  string
+	}{
+		"no type":            {"verify", func(m map[string]any) { delete(m, "type") }, reasonMemberMissing, ".type"},
+		"other type":         {"verify", func(m map[string]any) { m["type"] = "payment" }, reasonChoice, ".type"},
+		"other type first":   {"verify", func(m map[string]any) { m["type"] = "payment"; m["actions"] = []any{"read"}; delete(m, "holder") }, reasonChoice, ".type"},
+		"no action":          {"verify", func(m map[string]any) { delete(m, "action") }, reasonMemberMissing, ".action"},
+		"freeze":             {"verify", func(m map[string]any) { m["action"] = "freeze" }, reasonChoice, ".action"},
+		"action case":        {"verify", func(m map[string]any) { m["action"] = "Verify" }, reasonChoice, ".action"},
+		"action is a list":   {"verify", func(m map[string]any) { m["action"] = []any{"verify"} }, reasonChoice, ".action"},
+		"no holder":          {"verify", func(m map[string]any) { delete(m, "holder") }, reasonMemberMissing, ".holder"},
+		"holder is text":     {"verify", func(m map[string]any) { m["holder"] = "x" }, reasonMemberType, ".holder"},
+		"holder is null":     {"verify", func(m map[string]any) { m["holder"] = nil }, reasonMemberType, ".holder"},
+		"no card":            {"verify", func(m map[string]any) { delete(holder(m), "card") }, reasonMemberMissing, ".holder.card"},
+		"card short":         {"verify", func(m map[string]any) { holder(m)["card"] = "abc" }, reasonShort, ".holder.card"},
+		"card long":          {"verify", func(m map[string]any) { holder(m)["card"] = strings.Repeat("a", 33) }, reasonLong, ".holder.card"},
+		"card case":          {"verify", func(m map[string]any) { holder(m)["card"] = strings.Repeat("A", 32) }, reasonForm, ".holder.card"},
+		"verify by name":     {"verify", func(m map[string]any) { holder(m)["name"] = "王奶奶" }, reasonMemberUnknown, ".holder.name"},
+		"change by number":   {"change", func(m map[string]any) { m["holder"] = good("link")["holder"] }, reasonMemberMissing, ".holder.card"},
+		"link by card":       {"link", func(m map[string]any) { holder(m)["card"] = strings.Repeat("a", 32) }, reasonMemberUnknown, ".holder.card"},
+		"link with phone":    {"link", func(m map[string]any) { holder(m)["phone"] = "13800001234" }, reasonMemberUnknown, ".holder.phone"},
+		"enroll, no phone":   {"enroll", func(m map[string]any) { delete(holder(m), "phone") }, reasonMemberMissing, ".holder.phone"},
+		"enroll, no name":    {"enroll", func(m map[string]any) { holder(m)["name"] = "" }, reasonShort, ".holder.name"},
+		"name of controls":   {"enroll", func(m map[string]any) { holder(m)["name"] = "王\n奶奶" }, reasonForm, ".holder.name"},
+		"number is a number": {"link", func(m map[string]any) { holder(m)["id_number"] = 330501195003076129 }, reasonMemberType, ".holder.id_number"},
+		"number long":        {"link", func(m map[string]any) { holder(m)["id_number"] = strings.Repeat("3", 65) }, reasonLong, ".holder.id_number"},
+		"phone long":         {"enroll", func(m map[string]any) { holder(m)["phone"] = strings.Repeat("1", 33) }, reasonLong, ".holder.phone"},
+		"no purpose":         {"verify", func(m map[string]any) { delete(m, "purpose") }, reasonMemberMissing, ".purpose"},
+		"purpose empty":      {"verify", func(m map[string]any) { m["purpose"] = "" }, reasonShort, ".purpose"},
+		"purpose long":       {"verify", func(m map[string]any) { m["purpose"] = strings.Repeat("办", 61) }, reasonLong, ".purpose"},
+		"purpose lines":      {"verify", func(m map[string]any) { m["purpose"] = "办\n理" }, reasonForm, ".purpose"},
+		"purpose spaces":     {"verify", func(m map[string]any) { m["purpose"] = " 办理" }, reasonForm, ".purpose"},
+		"purpose turned":     {"verify", func(m map[string]any) { m["purpose"] = "办\u202e理" }, reasonForm, ".purpose"},
+		"purpose unseen":     {"verify", func(m map[string]any) { m["purpose"] = "办\u200b理" }, reasonForm, ".purpose"},
+		"no number":          {"verify", func(m map[string]any) { delete(m, "business_no") }, reasonMemberMissing, ".business_no"},
+		"number of a path":   {"verify", func(m map[string]any) { m["business_no"] = "../1" }, reasonForm, ".business_no"},
+		"region":             {"verify", func(m map[string]any) { m["region"] = "0333" }, reasonForm, ".region"},
+		"region odd":         {"verify", func(m map[string]any) { m["region"] = "330" }, reasonForm, ".region"},
+		"region empty":       {"verify", func(m map[string]any) { m["region"] = "" }, reasonShort, ".region"},
+		"evidence alone":     {"enroll", func(m map[string]any) { m["evidence"] = "a.b.c" }, reasonMemberMissing, ".challenge"},
+		"challenge alone":    {"enroll", func(m map[string]any) { m["challenge"] = "c" }, reasonMemberMissing, ".evidence"},
+		"evidence long":      {"enroll", func(m map[string]any) { m["challenge"], m["evidence"] = "c", strings.Repeat("e", 8193) }, reasonLong, ".evidence"},
+		"evidence bytes":     {"enroll", func(m map[string]any) { m["challenge"], m["evidence"] = "c", "a b" }, reasonForm, ".evidence"},
+		"unknown":            {"verify", func(m map[string]any) { m["pin"] = "123456" }, reasonMemberUnknown, ".pin"},
+		"unknown, personal":  {"verify", func(m map[string]any) { m["33050119500307612X"] = 1 }, reasonMemberUnknown, ".?"},
+		"deep":               {"verify", func(m map[string]any) { holder(m)["card"] = []any{[]any{}} }, reasonDeep, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := good(c.action)
+			c.change(m)
+			for range 3 { // the first fault must be the same one each time
+				wantRefused(t, d, encode(t, []any{m}), c.why, c.field)
+			}
+		})
+	}
+}
+
+func wantRefused(t *testing.T, d *Door, raw string, why reason, field string) {
+	t.Helper()
+	_, err := d.parseDetails(raw)
+	e, ok := err.(*liuma.Error)
+	if !ok || e.Code != liuma.CodeBadRequest {
+		t.Fatalf("%s: %v", raw, err)
+	}
+	if e.Reason != string(why) || e.Field != "authorization_details"+field {
+		t.Errorf("%s: %s at %s, want %s at %s", raw, e.Reason, e.Field, why, field)
+	}
+}
+
+func TestDetailsThatAreNotOneObject(t *testing.T) {
+	d := newEnv(t).door
+	one := encode(t, good("verify"))
+	for raw, why := range map[string]reason{
+		"":                          reasonSyntax,
+		"null":                      reasonMemberType,
+		one:                         reasonMemberType,
+		"[]":                        reasonCount,
+		"[" + one + "," + one + "]": reasonCount,
+		"[null]":                    reasonMemberType,
+		"[" + one + "] []":          reasonSyntax,
+		"[" + one + ",]":            reasonSyntax,
+		"[" + one:                   reasonSyntax,
+		"[[[[[]]]]]":                reasonDeep,
+		strings.Repeat("[", 20000) + strings.Repeat("]", 20000):             reasonSyntax,
+		strings.Replace("["+one+"]", `"action"`, `"type":"x","action"`, 1):  reasonMemberTwice,
+		strings.Replace("["+one+"]", `"card"`, `"card":"x","card"`, 1):      reasonMemberTwice,
+		strings.Replace("["+one+"]", `"card"`, `"card":"x","\u0063ard"`, 1): reasonMemberTwice,
+		strings.Replace("["+one+"]", "办", `\ud800`, 1):                      reasonUTF8,
+		strings.Replace("["+one+"]", "办", "\xff", 1):                        reasonUTF8,
+	} {
+		t.Run("", func(t *testing.T) {
+			_, err := d.parseDetails(raw)
+			e, ok := err.(*liuma.Error)
+			if !ok || e.Reason != string(why) && !(why == reasonSyntax && e.Reason == string(reasonDeep)) || !strings.HasPrefix(e.Field, "authorization_details") {
+				t.Errorf("%.80s: %v, want %s", raw, err, why)
+			}
+		})
+	}
+}
+
+// Every refusal of details is RFC 9396's error.
+func TestDetailsErrorAtTheDoor(t *testing.T) {
+	e := newEnv(t)
+	f := pushForm()
+	f.Set("authorization_details", strings.Replace(goodDetails, "verify", "reset", 1))
+	w := e.post(PARPath, e.authed(f))
+	m := wantProblem(t, w, 400, detailsError, liuma.CodeBadRequest, reasonChoice, "authorization_details.action")
+	if !strings.HasPrefix(m["error_description"].(string), "authorization_details.action: ") {
+		t.Errorf("%v", m["error_description"])
+	}
+}
+
+func FuzzDetails(f *testing.F) {
+	d := newEnv(f).door
+	for _, a := range hostedActions() {
+		f.Add(encode(f, []any{good(string(a))}))
+	}
+	for _, s := range []string{"", "[]", "[[[[[", `[{"a":1,"a":2}]`, `["\ud800"]`, `[{"type":"liuma_pin","action":"verify","holder":{}}]`, "[1e400]", "null", `{"":null}`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		q, err := d.parseDetails(raw)
+		if err != nil {
+			e, ok := err.(*liuma.Error)
+			if !ok || e.Code != liuma.CodeBadRequest || !strings.HasPrefix(e.Field, detailsName) {
+				t.Fatalf("refused with %v", err)
+			}
+			if _, ok := reason(e.Reason).explain(); !ok {
+				t.Errorf("reason %q", e.Reason)
+			}
+			return
+		}
+		// What is accepted satisfies the domain's own parsers and bounds.
+		if _, err := liuma.ParseBusinessNo(string(q.BusinessNo)); err != nil {
+			t.Error(err)
+		}
+		byCard, byPerson := q.Subject.Card != "", q.Subject.IDNumber != "" && q.Subject.Name != ""
+		if byCard == byPerson || (q.Challenge == "") != (q.Evidence == "") || q.Action == liuma.ActionFreeze ||
+			(q.Subject.Phone != "") != (q.Action == liuma.ActionEnroll) || byCard != (q.Action == liuma.ActionVerify || q.Action == liuma.ActionChange) {
+			t.Errorf("accepted %q", raw)
+		}
+		if n := utf8.RuneCountInString(q.Purpose); n < 1 || n > 60 || !utf8.ValidString(q.Purpose) || strings.ContainsAny(q.Purpose, "\n\r\t") {
+			t.Errorf("purpose %q", q.Purpose)
+		}
+	})
+}
+
+func FuzzForm(f *testing.F) {
+	f.Add(pushForm().Encode())
+	f.Add(tokenForm("c").Encode())
+	for _, s := range []string{"", "a", "=", "a=b&a=b", "a=%zz", "a;b", "a=%ff", "%61=1&a=2", "a=&a=", strings.Repeat("a=b&", 100)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		form, err := parseForm(body)
+		if err != nil {
+			if e, ok := err.(*liuma.Error); !ok || e.Code != liuma.CodeBadRequest || form != nil {
+				t.Errorf("refused with %v", err)
+			}
+			return
+		}
+		// What was read once must be all that the standard library finds.
+		values, err := url.ParseQuery(body)
+		if err != nil || len(values) > maxParameters {
+			t.Errorf("accepted %q: %v", body, err)
+		}
+		for name, all := range values {
+			if len(all) != 1 || form[name] != all[0] || !utf8.ValidString(all[0]) {
+				t.Errorf("%q is %q, read %q", name, all, form[name])
+			}
+		}
+		for name, value := range form {
+			if value == "" || values.Get(name) != value {
+				t.Errorf("%q is %q", name, value)
+			}
+		}
+	})
+}
