@@ -29,6 +29,7 @@ type hooks struct {
 	mu      sync.Mutex
 	attempt func(keeper.ID) error // guarded by mu
 	commit  func(keeper.ID) error // guarded by mu
+	lose    bool                  // guarded by mu: the next transaction runs and is not kept
 }
 
 func (h *hooks) set(attempt, commit func(keeper.ID) error) {
@@ -66,7 +67,28 @@ func (k *hookedKeeper) Commit(ctx context.Context, q keeper.CommitRequest) (keep
 	return k.Keeper.Commit(ctx, q)
 }
 
-// hooked is a system whose keepers have hooks.
+// lossyStore runs a transaction and then does not keep it, when told to: a
+// commit that fails at the last moment.
+type lossyStore struct {
+	store.Store
+	h *hooks
+}
+
+func (s *lossyStore) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error)) error {
+	s.h.mu.Lock()
+	lose := s.h.lose
+	s.h.lose = false
+	s.h.mu.Unlock()
+	if !lose {
+		return s.Store.Update(ctx, f)
+	}
+	return s.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		e, err := f(tx)
+		return e, errors.Join(err, errors.New("the disk is full"))
+	})
+}
+
+// hooked is a system whose keepers and store have hooks.
 func hooked(t *testing.T, shape string) (*testenv.Env, *hooks) {
 	t.Helper()
 	env, h := testenv.New(t, testenv.Options{Shape: shape}), &hooks{}
@@ -79,6 +101,7 @@ func hooked(t *testing.T, shape string) (*testenv.Env, *hooks) {
 		Now:           env.Clock.Now,
 		Wait:          func(context.Context, time.Duration) {},
 		BetweenKeeper: func(k keeper.Keeper) keeper.Keeper { return &hookedKeeper{k, h} },
+		BetweenStore:  func(s store.Store) store.Store { return &lossyStore{s, h} },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -412,6 +435,33 @@ func TestErrorOfTheKeepersIsNoVerdict(t *testing.T) {
 	}
 	if v := env.Verify(ch, card, wrongPIN); v.Verdict != liuma.Wrong || *v.TriesLeft != 5 {
 		t.Errorf("guesses that no keeper saw were counted: %+v", v)
+	}
+}
+
+// TestNoVerdictWithoutARow (I-9): the keepers have answered, and the verdict
+// cannot be stored. Then nobody hears it, now or later.
+func TestNoVerdictWithoutARow(t *testing.T) {
+	for _, p := range []string{goodPIN, wrongPIN} {
+		env, h := hooked(t, "1/1")
+		ch := env.Channel("zj-hrss")
+		card := env.Enroll(ch, env.People[0], goodPIN)
+		q := env.VerifyRequest(ch, card, p)
+		h.set(once(func() {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.lose = true
+		}), nil)
+		v, err := env.Authority().Verify(t.Context(), ch, q)
+		if wantCode(t, err, liuma.CodeUnavailable); v.Verdict != "" || v.Receipt != "" || v.TriesLeft != nil {
+			t.Errorf("%+v", v)
+		}
+		for range 2 {
+			v, err := env.Authority().Verification(t.Context(), ch, q.BusinessNo)
+			if err != nil || v.State == authority.StateDecided || v.Verdict != "" || v.Receipt != "" {
+				t.Errorf("%+v, %v", v, err)
+			}
+			env.Clock.Advance(time.Minute)
+		}
 	}
 }
 
