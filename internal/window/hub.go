@@ -1,0 +1,108 @@
+package window
+
+import (
+	"encoding/hex"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// Party is one of those who see something of what a holder does.
+type Party string
+
+// The parties, in the order of the page's columns.
+const (
+	Channel   Party = "channel"
+	Authority Party = "authority"
+	Keeper    Party = "keeper"
+	Database  Party = "database"
+)
+
+// Fact is one value that a party saw, under the name that it has on the wire
+// or in the row.
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Event is something that a party saw, sent or wrote.
+type Event struct {
+	Seq   uint64     `json:"seq"`
+	At    time.Time  `json:"at"`
+	Party Party      `json:"party"`
+	Who   string     `json:"who"` // which of them, such as a channel's id; may be empty
+	Title liuma.Text `json:"title"`
+	Facts []Fact     `json:"facts"`
+}
+
+const mostEvents = 600 // kept; older ones are forgotten
+
+// Hub collects what the parties saw. The zero value is not usable; NewHub
+// makes one. Safe for concurrent use.
+type Hub struct {
+	now func() time.Time
+
+	mu     sync.Mutex
+	seq    uint64  // guarded by mu
+	events []Event // guarded by mu; oldest first
+}
+
+// NewHub makes an empty hub.
+func NewHub(now func() time.Time) *Hub { return &Hub{now: now} }
+
+// Saw records one event.
+func (h *Hub) Saw(p Party, who string, title liuma.Text, facts ...Fact) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.seq++
+	if facts == nil {
+		facts = []Fact{}
+	}
+	h.events = append(h.events, Event{Seq: h.seq, At: h.now(), Party: p, Who: who, Title: title, Facts: facts})
+	if len(h.events) > mostEvents {
+		h.events = append([]Event(nil), h.events[len(h.events)-mostEvents:]...)
+	}
+}
+
+// After returns the events behind a sequence number, oldest first, at most
+// limit.
+func (h *Hub) After(seq uint64, limit int) []Event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := []Event{}
+	for _, e := range h.events {
+		if e.Seq > seq && len(out) < limit {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+const (
+	shownBytes = 12 // of a binary value
+	shownText  = 28 // characters of a token
+)
+
+// bytesOf shows how a binary value begins, and how long it is.
+func bytesOf(b []byte) string {
+	if len(b) == 0 {
+		return "–"
+	}
+	if len(b) <= shownBytes {
+		return hex.EncodeToString(b)
+	}
+	return fmt.Sprintf("%s… (%d bytes)", hex.EncodeToString(b[:shownBytes]), len(b))
+}
+
+// cut shows how a text begins.
+func cut(s string) string {
+	r := []rune(s)
+	if len(r) <= shownText {
+		return s
+	}
+	return fmt.Sprintf("%s… (%d)", string(r[:shownText-8]), len(r))
+}
+
+func text(zh, en string) liuma.Text { return liuma.Text{ZH: zh, EN: en} }

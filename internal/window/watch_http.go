@@ -1,0 +1,224 @@
+package window
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/registry"
+)
+
+const mostBody = 64 << 10 // of what is looked into
+
+// Door lets the hub see what browsers send to the hosted door: that a page was
+// opened, and the envelopes as they arrive. Nothing is changed.
+func (h *Hub) Door(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodGet && r.URL.Path == "/authorize":
+			h.Saw(Authority, "", text("手机打开密码页面", "The phone opens the PIN page"), known(r.URL.Query(), "client_id", "request_uri")...)
+		case r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/c/") && strings.HasSuffix(r.URL.Path, "/pin"):
+			h.sawEnvelopes(r)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (h *Hub) sawEnvelopes(r *http.Request) {
+	form, err := url.ParseQuery(string(peek(&r.Body)))
+	if err != nil {
+		return
+	}
+	for _, name := range []string{"pin", "old_pin", "new_pin"} {
+		var e struct {
+			KID string `json:"kid"`
+			Enc string `json:"enc"`
+			CT  string `json:"ct"`
+		}
+		if json.Unmarshal([]byte(form.Get(name)), &e) != nil || e.CT == "" {
+			continue
+		}
+		h.Saw(Authority, "", text("收到手机封好的密码信封", "A PIN envelope, sealed on the phone"),
+			Fact{"field", name}, Fact{"kid", cut(e.KID)}, Fact{"enc", cut(e.Enc)}, Fact{"ct", cut(e.CT)})
+	}
+}
+
+// peek reads a body's beginning and puts it back.
+func peek(body *io.ReadCloser) []byte {
+	if *body == nil {
+		return nil
+	}
+	read, err := io.ReadAll(io.LimitReader(*body, mostBody))
+	rest := io.Reader(*body)
+	if err != nil {
+		rest = failing{err} // the handler meets the same error
+	}
+	*body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(read), rest), *body}
+	return read
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// Channel lets the hub see with what a holder comes back to a channel.
+func (h *Hub) Channel(who string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && r.URL.Path == "/callback" {
+			h.Saw(Channel, who, text("持卡人回来了", "The holder is back"),
+				known(r.URL.Query(), "code", "error", "error_description", "state", "iss")...)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// known lists the parameters that are there, of those that are named.
+func known(v url.Values, names ...string) []Fact {
+	facts := []Fact{}
+	for _, n := range names {
+		if v.Get(n) != "" {
+			facts = append(facts, Fact{n, cut(v.Get(n))})
+		}
+	}
+	return facts
+}
+
+// Transport lets the hub see what a channel's server sends and gets.
+func (h *Hub) Transport(who string, base http.RoundTripper) http.RoundTripper {
+	return &watchedTransport{hub: h, who: who, base: base}
+}
+
+type watchedTransport struct {
+	hub  *Hub
+	who  string
+	base http.RoundTripper
+}
+
+func (t *watchedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	title, ok := titleOfCall(r)
+	if !ok {
+		return t.base.RoundTrip(r)
+	}
+	r = r.Clone(r.Context())
+	sent := factsOfBody(r.Header.Get("Content-Type"), peek(&r.Body))
+	t.hub.Saw(Channel, t.who, title, append([]Fact{{r.Method, r.URL.Path}}, sent...)...)
+	resp, err := t.base.RoundTrip(r)
+	if err != nil {
+		t.hub.Saw(Channel, t.who, text("没有收到回答", "No answer"), Fact{r.Method, r.URL.Path})
+		return nil, err
+	}
+	got := factsOfBody(resp.Header.Get("Content-Type"), peek(&resp.Body))
+	t.hub.Saw(Channel, t.who, text("收到回答", "The answer"), append([]Fact{{r.Method + " " + r.URL.Path, fmt.Sprint(resp.StatusCode)}}, got...)...)
+	return resp, nil
+}
+
+// titleOfCall is what a call means; false for what is asked once and public.
+func titleOfCall(r *http.Request) (liuma.Text, bool) {
+	switch p := r.URL.Path; {
+	case p == "/par":
+		return text("推送请求（PAR）", "Pushes the request (PAR)"), true
+	case p == "/token":
+		return text("用授权码换 ID token", "Exchanges the code for an ID token"), true
+	case p == "/v1/challenges":
+		return text("取挑战值", "Asks for a challenge"), true
+	case p == "/v1/redemptions":
+		return text("兑付回执", "Redeems a receipt"), true
+	case strings.HasPrefix(p, "/v1/verifications/"):
+		return text("按业务流水号查询结果", "Asks for the result by business number"), true
+	case p == EvidencePath:
+		return text("请替代认证方出凭证（演示）", "Asks the stand-in for evidence (demo)"), true
+	}
+	return liuma.Text{}, false
+}
+
+// dull are parameters that are always the same.
+func dull(name string) bool {
+	return slices.Contains([]string{"client_id", "client_assertion_type", "response_type", "scope", "redirect_uri", "grant_type",
+		"code_challenge_method", "type", "$schema", "token_type", "expires_in", "access_token"}, name)
+}
+
+func factsOfBody(kind string, body []byte) []Fact {
+	switch {
+	case len(body) == 0:
+		return nil
+	case strings.HasPrefix(kind, "application/x-www-form-urlencoded"):
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return nil
+		}
+		facts := []Fact{}
+		for _, name := range sortedKeys(form) {
+			if details := form.Get(name); name == "authorization_details" {
+				facts = append(facts, factsOfJSON([]byte(details))...)
+			} else if !dull(name) {
+				facts = append(facts, Fact{name, cut(details)})
+			}
+		}
+		return facts
+	case strings.Contains(kind, "json"):
+		return factsOfJSON(body)
+	}
+	return nil
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func factsOfJSON(raw []byte) []Fact {
+	var v any
+	if json.Unmarshal(raw, &v) != nil {
+		return nil
+	}
+	return flatten(nil, "", v)
+}
+
+// flatten lists a value's members under dotted names.
+func flatten(facts []Fact, name string, v any) []Fact {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, k := range sortedKeys(v) {
+			if dull(k) || strings.HasSuffix(k, "_en") {
+				continue
+			}
+			facts = flatten(facts, strings.TrimPrefix(name+"."+k, "."), v[k])
+		}
+		return facts
+	case []any:
+		for _, one := range v {
+			facts = flatten(facts, name, one)
+		}
+		return facts
+	case nil:
+		return facts
+	}
+	return append(facts, Fact{name, shown(name, fmt.Sprint(v))})
+}
+
+// shown masks what is personal, as pages do: made-up people too are shown only
+// as far as needed.
+func shown(name, value string) string {
+	switch name[strings.LastIndexByte(name, '.')+1:] {
+	case "id_number":
+		return registry.MaskIDNumber(value)
+	case "phone":
+		return registry.MaskPhone(value)
+	case "name":
+		return registry.MaskName(value)
+	}
+	return cut(value)
+}

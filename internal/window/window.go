@@ -1,0 +1,158 @@
+// Package window is the demo's browser side: a page with a phone, its SMS
+// inbox and what each party saw, the two sample channels, and a stand-in
+// evidence provider. It guarantees that what the page shows passed in this
+// process while one looked, cut short, that no PIN is in it (the hub stands
+// where none passes: the envelopes arrive sealed, keepers get blinded points),
+// and that it asks no other origin for anything. It trusts everybody who
+// reaches its listener: only the demo may start it, with invented people. What
+// it shows would be a leak anywhere else.
+//
+// The phone is a window of its own and not a frame: the authority's pages
+// refuse to be framed, and the demo does not ask them to make an exception.
+//
+// DESIGN sections 3, 4 and 7.
+package window
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// files is read only; the compiler fills it.
+//
+//go:embed page
+var files embed.FS
+
+// SMS is a text message on the demo's phone.
+type SMS struct {
+	At   time.Time `json:"at"`
+	To   string    `json:"to"` // masked
+	Text string    `json:"text"`
+}
+
+// Phone is an app on the phone's first screen.
+type Phone struct {
+	Name  liuma.Text
+	URL   string // where the app is
+	Theme string // "jade" or "azure"
+	Mark  string // one character
+}
+
+// Config says what the window shows. Hub, Origin and Phones are required.
+type Config struct {
+	Hub    *Hub
+	Origin string // its own address, scheme://host:port; other Host headers are refused
+	Phones []Phone
+	// SMS lists the messages on the phone, oldest first; nil while nobody
+	// sends any.
+	SMS func() []SMS
+}
+
+const mostAtOnce = 200 // events in one answer
+
+type window struct {
+	c    Config
+	host string
+	page []byte
+}
+
+// New builds the window. It fails only for a bad Config.
+func New(c Config) (http.Handler, error) {
+	u, err := url.Parse(c.Origin)
+	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != c.Origin {
+		return nil, fmt.Errorf("window: origin %q: want scheme://host[:port]", c.Origin)
+	}
+	if c.Hub == nil || len(c.Phones) == 0 {
+		return nil, errors.New("window: want a hub and at least one app")
+	}
+	if c.SMS == nil {
+		c.SMS = func() []SMS { return nil }
+	}
+	w := &window{c: c, host: u.Host}
+	t, err := template.ParseFS(files, "page/window.html")
+	if err != nil {
+		return nil, fmt.Errorf("window: %w", err)
+	}
+	var page bytes.Buffer
+	if err := t.Execute(&page, c); err != nil {
+		return nil, fmt.Errorf("window: %w", err)
+	}
+	w.page = page.Bytes()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", w.show)
+	mux.HandleFunc("GET /window.css", w.file("page/window.css", "text/css; charset=utf-8"))
+	mux.HandleFunc("GET /window.js", w.file("page/window.js", "text/javascript; charset=utf-8"))
+	mux.HandleFunc("GET /saw.json", w.saw)
+	mux.HandleFunc("GET /sms.json", w.sms)
+	return w.guard(mux), nil
+}
+
+// guard sets the headers and refuses other names for this host: what is shown
+// is for this machine's browser alone, whatever a name server says.
+func (w *window) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		h := rw.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'none'; "+
+			"frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		if r.Host != w.host {
+			http.Error(rw, "unknown host", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(rw, r)
+	})
+}
+
+func (w *window) show(rw http.ResponseWriter, _ *http.Request) {
+	rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = rw.Write(w.page) // an error here means that nobody is listening
+}
+
+func (w *window) file(name, kind string) http.HandlerFunc {
+	return func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Content-Type", kind)
+		http.ServeFileFS(rw, r, files, name)
+	}
+}
+
+// saw answers with the events behind ?after=.
+func (w *window) saw(rw http.ResponseWriter, r *http.Request) {
+	after, err := strconv.ParseUint(r.URL.Query().Get("after"), 10, 64)
+	if err != nil {
+		http.Error(rw, "after: want a number", http.StatusBadRequest)
+		return
+	}
+	answer(rw, map[string]any{"events": w.c.Hub.After(after, mostAtOnce)})
+}
+
+func (w *window) sms(rw http.ResponseWriter, _ *http.Request) {
+	messages := w.c.SMS()
+	if messages == nil {
+		messages = []SMS{}
+	}
+	answer(rw, map[string]any{"messages": messages})
+}
+
+func answer(rw http.ResponseWriter, v any) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		http.Error(rw, "failed", http.StatusInternalServerError)
+		return
+	}
+	rw.Header().Set("Content-Type", "application/json")
+	_, _ = rw.Write(raw) // an error here means that nobody is listening
+}
