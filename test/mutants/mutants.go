@@ -1,0 +1,225 @@
+// Command mutants breaks the house on purpose and looks whether anybody
+// notices. It guarantees that a mutant counts as caught only if its patch
+// applies, the broken house still compiles, the test named in the patch fails
+// by its own judgement, and the same test passes on the house as it is. It
+// trusts the go command, and changes no file of the tree: patched files are
+// laid over it.
+//
+// DESIGN section 5: for each invariant, a kept patch that breaks it and a test
+// that fails. docs/INVARIANTS.md lists them.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+func main() {
+	list := flag.Bool("list", false, "list the mutants and run nothing")
+	only := flag.String("only", "", "run only mutants whose name matches this regular expression")
+	verbose := flag.Bool("v", false, "show what the failing tests print")
+	timeout := flag.Duration("timeout", time.Minute, "for one test")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Stdout, *only, *list, *verbose, *timeout); err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, w io.Writer, only string, list, verbose bool, timeout time.Duration) error {
+	pattern, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	all, err := ReadMutants(filepath.Join(root, "test/mutants/patches"))
+	if err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp("", "mutants-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	r := &runner{root: root, temp: temp, timeout: timeout, sound: map[Catch]error{}}
+	bad, ran := 0, 0
+	for _, m := range all {
+		if !pattern.MatchString(m.Name) {
+			continue
+		}
+		ran++
+		if list {
+			fmt.Fprintf(w, "%-5s %-40s %s\n", m.Invariant, m.Name, m.Breaks)
+			continue
+		}
+		start := time.Now()
+		err := r.kill(ctx, m)
+		result := "caught"
+		if err != nil {
+			bad++
+			result = err.Error()
+		}
+		fmt.Fprintf(w, "%-5s %-40s %5.1fs  %s\n", m.Invariant, m.Name, time.Since(start).Seconds(), result)
+		if verbose {
+			fmt.Fprintf(w, "%s\n", r.said)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	if ran == 0 {
+		return errors.New("no such mutant")
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of %d mutants were not caught", bad, ran)
+	}
+	if !list {
+		fmt.Fprintf(w, "all %d mutants were caught\n", ran)
+	}
+	return nil
+}
+
+// moduleRoot is the directory of go.mod, at or above the working directory.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return "", errors.New("not inside the module")
+		}
+		dir = up
+	}
+}
+
+// runner runs tests on the house as it is and on broken ones.
+type runner struct {
+	root    string
+	temp    string
+	timeout time.Duration
+	sound   map[Catch]error // what tests say of the house as it is
+	said    []byte          // what the last tests printed
+}
+
+var errSurvived = errors.New("SURVIVED")
+
+// kill returns nil if every test that the mutant names fails on it.
+func (r *runner) kill(ctx context.Context, m Mutant) error {
+	r.said = nil
+	overlay, err := r.overlay(m)
+	if err != nil {
+		return err
+	}
+	for _, c := range m.CaughtBy {
+		if _, known := r.sound[c]; !known {
+			failed, err := r.test(ctx, c, "")
+			if err == nil && failed {
+				err = errors.New("fails without the mutant, too")
+			}
+			r.sound[c] = err
+		}
+		if err := r.sound[c]; err != nil {
+			return fmt.Errorf("%s: %w", c, err)
+		}
+		failed, err := r.test(ctx, c, overlay)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c, err)
+		}
+		if !failed {
+			return fmt.Errorf("%w %s", errSurvived, c)
+		}
+	}
+	return nil
+}
+
+// overlay writes the patched files and the list that the go command takes in
+// place of the tree's own.
+func (r *runner) overlay(m Mutant) (string, error) {
+	replace := map[string]string{}
+	for i, f := range m.Files {
+		path := filepath.Join(r.root, filepath.FromSlash(f.Path))
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return "", err
+		}
+		text, err := f.Apply(string(b))
+		if err != nil {
+			return "", err
+		}
+		patched := filepath.Join(r.temp, fmt.Sprintf("%s-%d%s", m.Name, i, filepath.Ext(path)))
+		if err := os.WriteFile(patched, []byte(text), 0o600); err != nil {
+			return "", err
+		}
+		replace[path] = patched
+	}
+	b, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(r.temp, m.Name+".json")
+	return file, os.WriteFile(file, b, 0o600)
+}
+
+// test builds a package's tests and runs one of them. An error is anything but
+// the test's own verdict: the package does not compile, or has no such test.
+func (r *runner) test(ctx context.Context, c Catch, overlay string) (failed bool, err error) {
+	binary := filepath.Join(r.temp, "tests")
+	build := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, "-overlay", overlay, "./"+c.Dir)
+	build.Dir = r.root
+	if out, err := build.CombinedOutput(); err != nil {
+		r.said = append(r.said, out...)
+		return false, fmt.Errorf("does not compile: %s", firstLine(out))
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, "-test.v", "-test.failfast", "-test.run", c.run())
+	cmd.Dir = filepath.Join(r.root, filepath.FromSlash(c.Dir))
+	cmd.Env = append(os.Environ(), "RAPID_NOFAILFILE=1") // or drawn failures would be kept in the tree
+	out, err := cmd.CombinedOutput()
+	r.said = append(r.said, out...)
+	name, _, _ := strings.Cut(c.Test, "/")
+	switch {
+	case ctx.Err() != nil:
+		return false, fmt.Errorf("not done after %s", r.timeout)
+	case bytes.Contains(out, []byte("--- FAIL: "+name+" ")):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("ended without a verdict: %w", err)
+	case !bytes.Contains(out, []byte("--- PASS: "+c.Test+" ")):
+		return false, errors.New("no such test, or it was skipped")
+	}
+	return false, nil
+}
+
+// firstLine is the first line of a compiler's complaint, without its heading.
+func firstLine(out []byte) string {
+	for line := range strings.Lines(string(out)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			return line
+		}
+	}
+	return ""
+}
