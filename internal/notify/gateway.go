@@ -1,0 +1,115 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxAnswer is the most that is read of a gateway's answer or receipt.
+const maxAnswer = 64 << 10
+
+// ReceiptSink takes receipts; *Outbox is one.
+type ReceiptSink interface {
+	Receive(ctx context.Context, rc Receipt) error
+}
+
+// parseGateway reads a gateway's address. Texts carry codes and numbers, so it
+// is TLS or this machine itself.
+func parseGateway(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" {
+		return nil, errors.New("want an absolute URL without user and fragment")
+	}
+	switch u.Scheme {
+	case "https":
+		return u, nil
+	case "http":
+		if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
+			return u, nil
+		}
+	}
+	return nil, errors.New("want https, or http to a loopback address")
+}
+
+// gatewayClient never follows a redirect: the text would go where nobody
+// configured it to.
+func gatewayClient(given *http.Client) *http.Client {
+	c := &http.Client{Transport: &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		TLSHandshakeTimeout: 5 * time.Second, MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute,
+		ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxAnswer,
+	}}
+	if given != nil {
+		copied := *given
+		c = &copied
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return c
+}
+
+// exchange does one request and reads the bounded answer.
+func exchange(c *http.Client, req *http.Request) (status int, header http.Header, body []byte, err error) {
+	res, err := c.Do(req)
+	if err != nil {
+		return 0, nil, nil, unreachable(err)
+	}
+	defer res.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	if err != nil {
+		return 0, nil, nil, unreachable(err)
+	}
+	if len(body) > maxAnswer {
+		return 0, nil, nil, &Failure{Kind: Temporary, Word: "answer_too_long"}
+	}
+	return res.StatusCode, res.Header, body, nil
+}
+
+// unreachable takes the URL out of an error: it may carry the text.
+func unreachable(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err
+	}
+	f := &Failure{Kind: Temporary, Word: "unreachable", Cause: err}
+	if n, ok := errors.AsType[net.Error](err); errors.Is(err, context.DeadlineExceeded) || ok && n.Timeout() {
+		f.Word = FaultTimeout
+	}
+	return f
+}
+
+// statusFailure is what an HTTP status other than success means. What only an
+// operator can put right, a wrong password or address, is tried again, so that
+// no text is lost meanwhile; a redirect is one of these.
+func statusFailure(status int, header http.Header) *Failure {
+	cause := fmt.Errorf("HTTP status %d", status)
+	switch {
+	case status == http.StatusTooManyRequests:
+		return &Failure{Kind: Throttled, Word: "throttled", After: retryAfter(header), Cause: cause}
+	case status == http.StatusServiceUnavailable && header.Get("Retry-After") != "":
+		return &Failure{Kind: Throttled, Word: "gateway_busy", After: retryAfter(header), Cause: cause}
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return &Failure{Kind: Temporary, Word: "unauthorized", Cause: cause}
+	case status == http.StatusBadRequest, status == http.StatusUnprocessableEntity, status == http.StatusRequestEntityTooLarge,
+		status == http.StatusGone:
+		return &Failure{Kind: Permanent, Word: "refused", Cause: cause}
+	case status >= 500:
+		return &Failure{Kind: Temporary, Word: "gateway_error", Cause: cause}
+	}
+	return &Failure{Kind: Temporary, Word: "unexpected_answer", Cause: cause}
+}
+
+// retryAfter reads seconds; a date is left to the worker's default.
+func retryAfter(header http.Header) time.Duration {
+	n, err := strconv.Atoi(strings.TrimSpace(header.Get("Retry-After")))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return time.Duration(min(n, 3600)) * time.Second
+}

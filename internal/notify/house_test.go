@@ -1,0 +1,232 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/sqlite"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// printed is v under every verb, in the log and as JSON.
+func printed(t testing.TB, v any) string {
+	t.Helper()
+	var b bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		fmt.Fprintf(&b, verb+"\n", v)
+	}
+	slog.New(slog.NewTextHandler(&b, nil)).Info("x", "v", v)
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "v", v)
+	j, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Write(j)
+	return b.String()
+}
+
+const testPhone = "13812345678"
+
+func openVault(t testing.TB, dir string) *vault.Vault {
+	t.Helper()
+	path := filepath.Join(dir, "vault.key")
+	if err := vault.Create(path); err != nil {
+		t.Fatal(err)
+	}
+	v, err := vault.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { v.Close() })
+	return v
+}
+
+func openStore(t testing.TB, dir string) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), filepath.Join(dir, "authority.db"), sqlite.Config{Readers: 2, CacheMiB: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// house is a vault and a real store, with whatever driver a test brings.
+type house struct {
+	t     testing.TB
+	store *sqlite.Store
+	vault *vault.Vault
+	log   *lockedBuffer
+}
+
+func newHouse(t testing.TB) *house {
+	dir := t.TempDir()
+	return &house{t: t, store: openStore(t, dir), vault: openVault(t, dir), log: &lockedBuffer{}}
+}
+
+// outbox is small and quick, with what a test changes.
+func (h *house) outbox(d Driver, change ...func(*Config)) *Outbox {
+	h.t.Helper()
+	c := Config{Store: h.store, Vault: h.vault, Driver: d, Templates: mustTemplates(h.t), Poll: 20 * time.Millisecond,
+		Logger: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	for _, f := range change {
+		f(&c)
+	}
+	o, err := New(c)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return o
+}
+
+// run runs o until the returned function, which waits for its end.
+func (h *house) run(o *Outbox) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- o.Run(ctx) }()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-ended; err != nil && !errors.Is(err, errDied) {
+				h.t.Errorf("Run: %v", err)
+			}
+		})
+	}
+	h.t.Cleanup(stop)
+	return stop
+}
+
+// queue queues in a transaction of its own, as a change would.
+func (h *house) queue(o *Outbox, ns ...Notice) {
+	h.t.Helper()
+	if err := tryQueue(h.store, o, ns...); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func tryQueue(s store.Store, o *Outbox, ns ...Notice) error {
+	return s.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {
+		for _, n := range ns {
+			if err := o.Queue(tx, n); err != nil {
+				return audit.Entry{}, err
+			}
+		}
+		return audit.Entry{At: time.Now(), Actor: "system", Event: audit.NoticeQueued, Outcome: "ok"}, nil
+	})
+}
+
+func notice(dedup string) Notice {
+	return Notice{Kind: KindNotice, Card: liuma.CardID{1}, Phone: testPhone, Template: PINSet, Language: Chinese, Region: "330500",
+		Params: map[string]string{"holder": "王*奶", "channel": "浙里办", "freeze": "K7M29QXA"}, Dedup: dedup}
+}
+
+func code(digits string, expires time.Time) Notice {
+	return Notice{Kind: KindCode, Card: liuma.CardID{1}, Phone: testPhone, Template: CodeReset, Language: Chinese,
+		Params: map[string]string{"holder": "王*奶", "code": digits}, Expires: expires}
+}
+
+// messages lists all, by ID.
+func (h *house) messages() map[string]store.Message {
+	h.t.Helper()
+	out := map[string]store.Message{}
+	err := h.store.View(context.Background(), func(r store.Reader) error {
+		page, err := r.Messages("", "", 1<<20)
+		for _, m := range page {
+			out[m.ID] = m
+		}
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return out
+}
+
+// only is the one message that there is.
+func (h *house) only() store.Message {
+	h.t.Helper()
+	all := h.messages()
+	if len(all) != 1 {
+		h.t.Fatalf("%d messages, want one", len(all))
+	}
+	for _, m := range all {
+		return m
+	}
+	panic("unreachable")
+}
+
+// events are the audit events of messages, in order, with their outcomes.
+func (h *house) events() []string {
+	h.t.Helper()
+	var out []string
+	err := h.store.View(context.Background(), func(r store.Reader) error {
+		log, err := r.Audit(0, 1<<20)
+		for _, e := range log {
+			out = append(out, string(e.Event)+" "+e.Outcome)
+		}
+		return err
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return out
+}
+
+// eventually waits until ok holds.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+func (h *house) allIn(state store.MessageState) func() bool {
+	return func() bool {
+		for _, m := range h.messages() {
+			if m.State != state {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// driverFunc is a driver made for one test.
+type driverFunc func(ctx context.Context, t Text) (string, error)
+
+func (f driverFunc) Send(ctx context.Context, t Text) (string, error) { return f(ctx, t) }
+
+// lockedBuffer is a log that many write.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder // guarded by mu
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+var errDied = errors.New("the store died")

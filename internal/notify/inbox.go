@@ -1,0 +1,102 @@
+package notify
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// inboxTexts is how many texts an Inbox keeps, inboxWaiting how many wait
+	// for one subscriber.
+	inboxTexts   = 500
+	inboxWaiting = 64
+)
+
+// Received is a text in an Inbox.
+type Received struct {
+	Text
+	At time.Time // when the driver was handed it
+}
+
+// Inbox is a driver that keeps texts in memory and shows them: the demo's
+// phone. It is for demos and tests alone, for whoever reads it has the codes.
+// It keeps the latest 500, each ID once.
+type Inbox struct {
+	now func() time.Time
+
+	mu    sync.Mutex
+	texts []Received                 // guarded by mu; oldest first
+	subs  map[chan Received]struct{} // guarded by mu
+}
+
+// NewInbox takes the clock that texts are stamped with.
+func NewInbox(now func() time.Time) *Inbox {
+	return &Inbox{now: now, subs: map[chan Received]struct{}{}}
+}
+
+// Send keeps t, unless it came before. The reference is the ID.
+func (b *Inbox) Send(ctx context.Context, t Text) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if slices.ContainsFunc(b.texts, func(r Received) bool { return r.ID == t.ID }) {
+		return t.ID, nil
+	}
+	r := Received{Text: t, At: b.now()}
+	if len(b.texts) == inboxTexts {
+		b.texts = slices.Delete(b.texts, 0, 1)
+	}
+	b.texts = append(b.texts, r)
+	for sub := range b.subs {
+		offer(sub, r)
+	}
+	return t.ID, nil
+}
+
+// offer drops the oldest that waits rather than wait for a slow reader. Only
+// the holder of mu sends, so there is room after one was taken out.
+func offer(sub chan Received, r Received) {
+	for {
+		select {
+		case sub <- r:
+			return
+		default:
+		}
+		select {
+		case <-sub:
+		default:
+		}
+	}
+}
+
+// Texts are the texts to one number, or all if it is empty, oldest first.
+func (b *Inbox) Texts(phone string) []Received {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []Received
+	for _, r := range b.texts {
+		if phone == "" || r.Phone == phone {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Subscribe returns a channel of the texts that come from now on, to any
+// number. A reader that falls 64 behind loses the oldest. The channel is never
+// closed; stop ends the subscription.
+func (b *Inbox) Subscribe() (texts <-chan Received, stop func()) {
+	sub := make(chan Received, inboxWaiting)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.subs[sub] = struct{}{}
+	return sub, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.subs, sub)
+	}
+}

@@ -1,0 +1,169 @@
+package notify
+
+import (
+	"context"
+	"crypto/hmac"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// Kannel's delivery reports, as bits of dlr-mask.
+const (
+	dlrDelivered = 1
+	dlrFailed    = 2
+	dlrRejected  = 16
+)
+
+// KannelConfig is what a Kannel is made of.
+type KannelConfig struct {
+	SendURL  string // of smsbox's sendsms; https, or http to a loopback address
+	Username string
+	Password string
+	From     string // the sender's number or name
+	// ReceiptURL is where smsbox reaches Receipts; https, or http to a
+	// loopback address, without a query.
+	ReceiptURL string
+	Vault      *vault.Vault // authenticates the reports' addresses
+	Client     *http.Client // default: one of its own
+	Now        func() time.Time
+	Logger     *slog.Logger // default: discard
+}
+
+// Kannel is a driver for a Kannel gateway, by the sendsms interface of its
+// smsbox. Kannel itself knows no de-duplication key: a text that is sent twice
+// may be shown twice.
+type Kannel struct {
+	cfg    KannelConfig
+	client *http.Client
+}
+
+// NewKannel checks the config.
+func NewKannel(c KannelConfig) (*Kannel, error) {
+	var errs []error
+	send, err := parseGateway(c.SendURL)
+	if err != nil || send.RawQuery != "" {
+		errs = append(errs, errors.New("SendURL: want https, or http to a loopback address, without query"))
+	}
+	receipt, err := parseGateway(c.ReceiptURL)
+	if err != nil || receipt.RawQuery != "" || strings.Contains(c.ReceiptURL, "%") {
+		errs = append(errs, errors.New("ReceiptURL: want https, or http to a loopback address, without query and %"))
+	}
+	if c.Username == "" || c.Password == "" {
+		errs = append(errs, errors.New("Username or Password is missing"))
+	}
+	if c.Vault == nil {
+		errs = append(errs, errors.New("Vault is missing"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("notify: kannel: %w", err)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Kannel{cfg: c, client: gatewayClient(c.Client)}, nil
+}
+
+// token is what a report about one message must bring. Whoever has it can say
+// what became of that message, and nothing else.
+func (k *Kannel) token(id string) string {
+	mac := k.cfg.Vault.RowMAC("kannel-receipt", []byte(id))
+	return hex.EncodeToString(mac[:16])
+}
+
+// Send asks smsbox to take t. It goes as a form in the body, since addresses
+// end up in the logs of whatever is in between.
+func (k *Kannel) Send(ctx context.Context, t Text) (string, error) {
+	form := url.Values{
+		"username": {k.cfg.Username}, "password": {k.cfg.Password},
+		"to": {t.Phone}, "text": {t.Body},
+		"charset": {"UTF-8"}, "coding": {"2"}, // UCS-2
+		"dlr-mask": {strconv.Itoa(dlrDelivered | dlrFailed | dlrRejected)},
+		"dlr-url":  {k.cfg.ReceiptURL + "?id=" + t.ID + "&token=" + k.token(t.ID) + "&status=%d"},
+	}
+	if k.cfg.From != "" {
+		form.Set("from", k.cfg.From)
+	}
+	if !t.Expires.IsZero() {
+		left := t.Expires.Sub(k.cfg.Now())
+		form.Set("validity", strconv.Itoa(max(1, int((left+time.Minute-1)/time.Minute))))
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, k.cfg.SendURL, strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", &Failure{Kind: Temporary, Word: FaultTemporary}
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	status, header, answer, err := exchange(k.client, req)
+	if err != nil {
+		return "", err
+	}
+	return kannelAnswer(status, header, string(answer))
+}
+
+// kannelAnswer reads smsbox's answer: 202 with "0: Accepted for delivery" or
+// "3: Queued for later delivery", then perhaps ": " and a reference.
+func kannelAnswer(status int, header http.Header, answer string) (string, error) {
+	if status == http.StatusServiceUnavailable {
+		return "", &Failure{Kind: Temporary, Word: "gateway_busy"}
+	}
+	if status != http.StatusAccepted && status != http.StatusOK {
+		return "", statusFailure(status, header)
+	}
+	parts := strings.SplitN(strings.TrimSpace(answer), ":", 3)
+	if parts[0] != "0" && parts[0] != "3" {
+		return "", &Failure{Kind: Temporary, Word: "unexpected_answer"}
+	}
+	if len(parts) < 3 {
+		return "", nil
+	}
+	return strings.TrimSpace(parts[2]), nil
+}
+
+// Receipts is the handler behind ReceiptURL. It answers 204 when the report is
+// on record, or about nothing that is known.
+func (k *Kannel) Receipts(sink ReceiptSink) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Cache-Control", "no-store")
+		if r.Method != http.MethodGet {
+			rw.Header().Set("Allow", http.MethodGet)
+			rw.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
+		q := r.URL.Query()
+		id, token := q.Get("id"), q.Get("token")
+		if !hmac.Equal([]byte(token), []byte(k.token(id))) {
+			rw.WriteHeader(http.StatusForbidden)
+			return
+		}
+		switch status, err := strconv.Atoi(q.Get("status")); {
+		case err != nil:
+			rw.WriteHeader(http.StatusBadRequest)
+		case status == dlrDelivered, status == dlrFailed, status == dlrRejected:
+			rc := Receipt{ID: id, Delivered: status == dlrDelivered}
+			rw.WriteHeader(receiveAll(r.Context(), sink, []Receipt{rc}, k.cfg.Logger))
+		default:
+			rw.WriteHeader(http.StatusNoContent) // it is on its way
+		}
+	})
+}
+
+// Format keeps the password to itself.
+func (k *Kannel) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[kannel]") }
+
+// LogValue logs the placeholder.
+func (k *Kannel) LogValue() slog.Value { return slog.StringValue("[kannel]") }
+
+// MarshalText writes the placeholder.
+func (k *Kannel) MarshalText() ([]byte, error) { return []byte("[kannel]"), nil }

@@ -1,0 +1,206 @@
+// Package notify is the outbox: texts to bound phones. It guarantees that a
+// text is in the database from the transaction of the change that it tells of,
+// that it is tried until a gateway took it, it expired or its tries are used
+// up, that one given up is there for an operator to see, and that neither a
+// gateway that hangs, fails or lies nor a process that is killed loses one or
+// holds up the others. A text may go out twice; both then carry one message
+// ID, by which the gateway tells. Codes and notices have queues, workers and
+// rates of their own, so a flood of codes delays no notice.
+//
+// No text carries a link or a PIN: templates have no place for one, and what
+// looks like a link is refused in templates and cut from what fills them.
+//
+// It trusts the store with durability, the vault with the numbers, and the
+// gateway with what it was sent, which is all that a gateway ever learns.
+//
+// DESIGN sections 1 (phishing, phone binding), 5 (I-8) and 6.
+package notify
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// The kinds of message. Each has its own queue.
+const (
+	KindCode   = "code"
+	KindNotice = "notice"
+)
+
+// Promise is within what time a text is to be with the gateway (issue: "to
+// every bound contact within 60 seconds"). What takes longer counts as late.
+const Promise = 60 * time.Second
+
+// Quota is what one queue may take up.
+type Quota struct {
+	PerSecond  float64       // sends a second, also the burst; default 50
+	Concurrent int           // sends at once; default 16
+	MaxTries   int           // then it is dead; default 6 for codes, 50 for notices
+	MaxBackoff time.Duration // between tries; default 1 minute for codes, 30 for notices
+}
+
+// Config is what an Outbox is made of. Store, Vault, Driver and Templates are
+// required.
+type Config struct {
+	Store     store.Store
+	Vault     *vault.Vault
+	Driver    Driver
+	Templates *Templates
+
+	Codes, Notices Quota
+
+	Poll        time.Duration // how often the outbox is looked at; default 500 ms
+	SendTimeout time.Duration // of one send; default 10 s
+	// Lease is how long a message that was taken up is left alone: after a
+	// crash it is tried again then. More than twice SendTimeout; default 30 s.
+	Lease time.Duration
+	// NoticeLife is after what time a notice is not tried any more; default
+	// 72 h. A code's is in Notice.Expires.
+	NoticeLife time.Duration
+	// Keep is how long messages that are done stay, dead ones too; default
+	// 30 days.
+	Keep time.Duration
+
+	Now    func() time.Time // default time.Now; what due, lease and expiry go by
+	Logger *slog.Logger     // default: discard
+}
+
+func (c *Config) defaults() {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	quota := func(q *Quota, tries int, backoff time.Duration) {
+		if q.PerSecond == 0 {
+			q.PerSecond = 50
+		}
+		if q.Concurrent == 0 {
+			q.Concurrent = 16
+		}
+		if q.MaxTries == 0 {
+			q.MaxTries = tries
+		}
+		def(&q.MaxBackoff, backoff)
+	}
+	def(&c.Poll, 500*time.Millisecond)
+	def(&c.SendTimeout, 10*time.Second)
+	def(&c.Lease, max(30*time.Second, 3*c.SendTimeout))
+	def(&c.NoticeLife, 72*time.Hour)
+	def(&c.Keep, 30*24*time.Hour)
+	quota(&c.Codes, 6, time.Minute)
+	quota(&c.Notices, 50, 30*time.Minute)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+func (c *Config) validate() error {
+	var errs []error
+	need := func(ok bool, what string) {
+		if !ok {
+			errs = append(errs, errors.New(what))
+		}
+	}
+	need(c.Store != nil, "Store is missing")
+	need(c.Vault != nil, "Vault is missing")
+	need(c.Driver != nil, "Driver is missing")
+	need(c.Templates != nil, "Templates are missing")
+	c.defaults()
+	for _, q := range []Quota{c.Codes, c.Notices} {
+		need(q.PerSecond > 0 && q.Concurrent > 0 && q.MaxTries > 0 && q.MaxBackoff > 0, "a quota is negative")
+	}
+	need(c.Poll > 0 && c.SendTimeout > 0 && c.NoticeLife > 0 && c.Keep > 0, "a time is negative")
+	need(c.Lease > 2*c.SendTimeout, "Lease is not more than twice SendTimeout")
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("notify: config: %w", err)
+	}
+	return nil
+}
+
+// Outbox queues texts and sends them. It is safe for concurrent use.
+type Outbox struct {
+	cfg     Config
+	codes   *queue
+	notices *queue
+	counts  counters
+}
+
+// New checks the config. Nothing is sent before Run.
+func New(c Config) (*Outbox, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	o := &Outbox{cfg: c}
+	o.codes = newQueue(o, KindCode, c.Codes)
+	o.notices = newQueue(o, KindNotice, c.Notices)
+	return o, nil
+}
+
+// now is the clock in the precision that the store keeps.
+func (o *Outbox) now() time.Time { return o.cfg.Now().UTC().Truncate(time.Millisecond) }
+
+// Wake makes the workers look now, not at the next poll. The authority calls
+// it after the transaction that queued.
+func (o *Outbox) Wake() {
+	o.codes.nudge()
+	o.notices.nudge()
+}
+
+// Run sends until ctx ends, then waits for the sends that are under way, at
+// most a little longer than SendTimeout. It returns an error only when the
+// store can no longer be used; the messages are safe there, and another
+// process or a restart goes on with them.
+func (o *Outbox) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var wg sync.WaitGroup
+	var errs [2]error
+	for i, q := range []*queue{o.codes, o.notices} {
+		wg.Go(func() {
+			errs[i] = q.run(ctx)
+			stop() // the store is gone for the other one too
+		})
+	}
+	wg.Go(func() { o.watch(ctx) })
+	wg.Wait()
+	return errors.Join(errs[:]...)
+}
+
+// newID is 16 bytes in base32: 26 characters of a-z and 2-7.
+func encodeID(b [16]byte) string {
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
+}
+
+// messageID is random, or, for a notice with Dedup, always the same. It is
+// keyed: the ID goes to the gateway, and says nothing there.
+func (o *Outbox) messageID(n Notice) string {
+	var b [16]byte
+	if n.Dedup == "" {
+		rand.Read(b[:])
+		return encodeID(b)
+	}
+	mac := o.cfg.Vault.RowMAC("message-id", n.Card[:], []byte(n.Phone), []byte(n.Template), []byte(n.Dedup))
+	copy(b[:], mac[:])
+	return encodeID(b)
+}
+
+// entry describes what the sender did.
+func (o *Outbox) entry(ev audit.Event, card liuma.CardID, outcome, note string) audit.Entry {
+	return audit.Entry{At: o.now(), Actor: "system", Event: ev, Card: card, Outcome: outcome, Note: note}
+}

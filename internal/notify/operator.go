@@ -1,0 +1,120 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// Letter is a message as an operator sees it: no number, no name, no text.
+type Letter struct {
+	ID       string             `json:"id"`
+	Kind     string             `json:"kind"`
+	Card     liuma.CardID       `json:"-"`
+	CardID   string             `json:"card"`
+	Template string             `json:"template"`
+	Language string             `json:"language"`
+	Region   liuma.Region       `json:"region"`
+	State    store.MessageState `json:"state"`
+	Tries    int                `json:"tries"`
+	Fault    string             `json:"fault"`
+	At       time.Time          `json:"at"`
+	NextAt   time.Time          `json:"next_at,omitzero"` // of one that waits
+	Expires  time.Time          `json:"expires,omitzero"`
+	DoneAt   time.Time          `json:"done_at,omitzero"`
+	// Retriable says whether Retry would take it.
+	Retriable bool `json:"retriable"`
+}
+
+// List shows messages in a state, or all if it is empty, in the order of their
+// IDs after one, at most limit.
+func List(ctx context.Context, s store.Store, state store.MessageState, after string, limit int) ([]Letter, error) {
+	var out []Letter
+	err := s.View(ctx, func(r store.Reader) error {
+		page, err := r.Messages(state, after, limit)
+		if err != nil {
+			return err
+		}
+		out = make([]Letter, 0, len(page))
+		for _, m := range page {
+			l := Letter{ID: m.ID, Kind: m.Kind, Card: m.Card, CardID: m.Card.String(), Template: m.Template,
+				Language: m.Language, Region: m.Region, State: m.State, Tries: m.Tries, Fault: m.Fault,
+				At: m.At, Expires: m.Expires, DoneAt: m.DoneAt, Retriable: retriable(m)}
+			if m.State == store.MessageWaiting {
+				l.NextAt = m.NextAt
+			}
+			out = append(out, l)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("notify: list: %w", err)
+	}
+	return out, nil
+}
+
+// ErrNotRetriable says that a message is not dead, or a code, or was tried
+// again already.
+var ErrNotRetriable = errors.New("notify: not to be tried again")
+
+// retriable leaves out codes: a new one is asked for in the ceremony.
+func retriable(m store.Message) bool {
+	return m.State == store.MessageDead && m.Kind == KindNotice && len(m.Sealed) > 0
+}
+
+// retryLife is how long a message that is tried again may take.
+const retryLife = 72 * time.Hour
+
+// Retry has a dead notice tried again, and returns the ID it now goes by. One
+// that no gateway took keeps its own. One that a gateway took and did not
+// deliver gets a new one, or the gateway would drop it as a repetition. Actor
+// is whoever asked, as audit entries name them.
+func Retry(ctx context.Context, s store.Store, v *vault.Vault, now time.Time, actor, id string) (string, error) {
+	now = now.UTC().Truncate(time.Millisecond)
+	var newID string
+	err := s.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		m, err := tx.Message(id)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if !retriable(m) {
+			return audit.Entry{}, ErrNotRetriable
+		}
+		newID, err = retry(tx, v, m, now)
+		return audit.Entry{At: now, Actor: actor, Event: audit.MessageTried, Card: m.Card, Outcome: "ok", Note: "again"}, err
+	})
+	if err != nil {
+		return "", fmt.Errorf("notify: retry: %w", err)
+	}
+	return newID, nil
+}
+
+func retry(tx store.Tx, v *vault.Vault, m store.Message, now time.Time) (string, error) {
+	again := m
+	again.State, again.Tries, again.Fault, again.Ref = store.MessageWaiting, 0, "", ""
+	again.NextAt, again.Expires, again.DoneAt = now, now.Add(retryLife), time.Time{}
+	if m.Fault != FaultUndelivered {
+		return m.ID, tx.UpdateMessage(again)
+	}
+	p, err := unseal(v, m)
+	if err != nil {
+		return "", err
+	}
+	var b [16]byte
+	mac := v.RowMAC("message-again", []byte(m.ID))
+	copy(b[:], mac[:])
+	again.ID, again.At = encodeID(b), now
+	if again.Sealed, err = seal(v, again, p); err != nil {
+		return "", err
+	}
+	// The dead one stays as the record of what happened, without its content,
+	// so that it is not tried a third time.
+	m.Sealed = nil
+	return again.ID, errors.Join(tx.InsertMessage(again), tx.UpdateMessage(m))
+}

@@ -1,0 +1,169 @@
+package notify
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf16"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// units counts UTF-16 code units, which is what a short message in UCS-2 is
+// measured in.
+func units(s string) int {
+	n := 0
+	for _, r := range s {
+		n += max(1, utf16.RuneLen(r))
+	}
+	return n
+}
+
+// Segments is how many short messages s takes as UCS-2: 70 units in one, 67 in
+// each of several.
+func Segments(s string) int {
+	const single, part = 70, 67
+	n := units(s)
+	if n <= single {
+		return 1
+	}
+	return (n + part - 1) / part
+}
+
+var linkPattern = regexp.MustCompile(`(?i)[a-z][a-z0-9+-]*:/` + // a scheme
+	`|[a-z]+:[a-z0-9]+[?=/]` + // a scheme of an app
+	`|\bwww\b|\bhttps?\b` +
+	`|[\p{L}\p{N}]\.[\p{L}-]{2,}` + // a domain, in any script
+	`|\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}` +
+	`|\S@\S`)
+
+// LooksLikeLink reports whether a phone, or a person, could take part of s for
+// an address to open.
+func LooksLikeLink(s string) bool {
+	// Full-width letters and dots are links to many phones.
+	return linkPattern.MatchString(norm.NFKC.String(strip(s)))
+}
+
+// strip drops characters that do not show, and brackets that would pass for a
+// second signature.
+func strip(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) ||
+			r == '【' || r == '】' || r == unicode.ReplacementChar {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// ErrParam says that a value does not fit its placeholder. It never holds the
+// value.
+var ErrParam = errors.New("notify: parameter")
+
+var (
+	codePattern   = regexp.MustCompile(`^[0-9]{6}$`)
+	freezePattern = regexp.MustCompile(`^[0-9A-Za-z]{8}$`)
+	numberPattern = regexp.MustCompile(`^[1-9][0-9]{0,3}$`)
+	maskedPhone   = regexp.MustCompile(`^[0-9]{3}\*{4}[0-9]{4}$`)
+	phonePattern  = regexp.MustCompile(`^1[0-9]{10}$`)
+	longNumber    = regexp.MustCompile(`[0-9]{6}`)
+	starRun       = regexp.MustCompile(`\*{4,}`)
+)
+
+// The most units that values of free length take; longer ones are cut.
+const (
+	maxHolder  = 8
+	maxChannel = 20
+)
+
+// longest gives, for each placeholder, a value that takes as many units as any.
+func longest(language string) map[string]string {
+	at := "12月31日23:59"
+	if language == English {
+		at = "31 Dec 23:59"
+	}
+	return map[string]string{
+		"code": "000000", "minutes": "9999", "freeze": "AAAAAAAA", "days": "9999", "phone": "138****0000",
+		"holder": strings.Repeat("王", maxHolder), "channel": strings.Repeat("省", maxChannel), "at": at, "until": at,
+	}
+}
+
+// checkParams checks the values for a template and returns them as they are
+// kept. Values of fixed form must have it; a mistake there is the caller's.
+// Names are made to fit, for a notice must not fail for a channel's long name.
+func (s shape) checkParams(given map[string]string) (map[string]string, error) {
+	kept := make(map[string]string, len(s.params))
+	for _, name := range s.params {
+		v, ok := given[name]
+		if !ok {
+			return nil, fmt.Errorf("%w %q of %s is missing", ErrParam, name, s.name)
+		}
+		v, ok = checkParam(name, v)
+		if !ok {
+			return nil, fmt.Errorf("%w %q of %s has not its form", ErrParam, name, s.name)
+		}
+		kept[name] = v
+	}
+	return kept, nil
+}
+
+func checkParam(name, v string) (string, bool) {
+	switch name {
+	case "code":
+		return v, codePattern.MatchString(v)
+	case "freeze":
+		return v, freezePattern.MatchString(v)
+	case "minutes", "days":
+		return v, numberPattern.MatchString(v)
+	case "phone":
+		return v, maskedPhone.MatchString(v)
+	case "at", "until":
+		t, err := time.Parse(time.RFC3339, v)
+		return v, err == nil && !t.IsZero()
+	case "holder":
+		// One star at least: a whole name is a mistake.
+		return fit(starRun.ReplaceAllString(v, "***"), maxHolder), strings.Contains(v, "*")
+	case "channel":
+		return fit(v, maxChannel), true
+	}
+	return "", false
+}
+
+// fit makes a name safe to show: no link, nothing that passes for a code or a
+// number to call, at most limit units.
+func fit(v string, limit int) string {
+	v = strings.Join(strings.Fields(strip(v)), " ")
+	if v == "" || LooksLikeLink(v) || longNumber.MatchString(norm.NFKC.String(v)) {
+		return "—"
+	}
+	if units(v) <= limit {
+		return v
+	}
+	cut := ""
+	for _, r := range v {
+		if units(cut)+units(string(r)) > limit-1 {
+			break
+		}
+		cut += string(r)
+	}
+	return cut + "…"
+}
+
+// shown turns kept values into what the text shows.
+func shown(kept map[string]string, language string) map[string]string {
+	out := make(map[string]string, len(kept))
+	for name, v := range kept {
+		if t, err := time.Parse(time.RFC3339, v); (name == "at" || name == "until") && err == nil {
+			t = t.In(time.FixedZone("CST", 8*60*60))
+			v = t.Format("1月2日15:04")
+			if language == English {
+				v = t.Format("2 Jan 15:04")
+			}
+		}
+		out[name] = v
+	}
+	return out
+}

@@ -1,0 +1,119 @@
+package notify
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// Queue writes n to the outbox within the caller's transaction, whose audit
+// entry is the caller's. It is sent after the commit; if there is none, there
+// was never a message. A notice that is queued again under the same Dedup is
+// the first one, whatever its Params say now.
+//
+// Errors are mistakes of the caller (ErrParam, ErrTemplate) or the store's;
+// they hold nothing of the text.
+func (o *Outbox) Queue(tx store.Tx, n Notice) error {
+	s, ok := o.cfg.Templates.shapes[n.Template]
+	if !ok || n.Kind != "" && n.Kind != s.kind {
+		return fmt.Errorf("%w: none of that name and kind", ErrTemplate)
+	}
+	if !phonePattern.MatchString(n.Phone) {
+		return fmt.Errorf("%w: the number is not canonical", ErrParam)
+	}
+	now := o.now()
+	if n.Expires.IsZero() {
+		if s.kind == KindCode {
+			return fmt.Errorf("%w: a code without Expires", ErrParam)
+		}
+		n.Expires = now.Add(o.cfg.NoticeLife)
+	}
+	kept, err := s.checkParams(withDefaults(n, now))
+	if err != nil {
+		return err
+	}
+	m := store.Message{ID: o.messageID(n), Kind: s.kind, Card: n.Card, Template: string(n.Template),
+		Language: languageOf(n.Language), Region: n.Region, State: store.MessageWaiting,
+		NextAt: now, Expires: n.Expires.UTC().Truncate(time.Millisecond), At: now}
+	m.Sealed, err = seal(o.cfg.Vault, m, sealedPart{Phone: n.Phone, Params: kept})
+	if err != nil {
+		return err
+	}
+	// A crash after this and before the commit leaves neither the message nor
+	// the change that it tells of (I-8).
+	if err := tx.InsertMessage(m); err != nil && !errors.Is(err, store.ErrExists) {
+		return fmt.Errorf("notify: queue: %w", err)
+	}
+	return nil
+}
+
+// withDefaults adds what follows from the rest.
+func withDefaults(n Notice, now time.Time) map[string]string {
+	out := make(map[string]string, len(n.Params)+2)
+	out["at"] = Stamp(now)
+	out["minutes"] = strconv.Itoa(max(1, int((n.Expires.Sub(now)+time.Minute-1)/time.Minute)))
+	for name, v := range n.Params {
+		out[name] = v
+	}
+	return out
+}
+
+// sealedPart is what of a message only the vault opens. Template, Kind and
+// Card stand in the row as well; here they cannot be changed by whoever writes
+// to the database.
+type sealedPart struct {
+	Phone    string            `json:"phone"`
+	Params   map[string]string `json:"params"`
+	Template string            `json:"template"`
+	Kind     string            `json:"kind"`
+	Card     string            `json:"card"`
+}
+
+func seal(v *vault.Vault, m store.Message, p sealedPart) ([]byte, error) {
+	p.Template, p.Kind, p.Card = m.Template, m.Kind, m.Card.String()
+	plain, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("notify: seal: %w", err)
+	}
+	defer clear(plain)
+	sealed, err := v.Seal(vault.MessageText, []byte(m.ID), plain)
+	if err != nil {
+		return nil, fmt.Errorf("notify: seal: %w", err)
+	}
+	return sealed, nil
+}
+
+func unseal(v *vault.Vault, m store.Message) (sealedPart, error) {
+	plain, err := v.Unseal(vault.MessageText, []byte(m.ID), m.Sealed)
+	if err != nil {
+		return sealedPart{}, fmt.Errorf("notify: %w", err)
+	}
+	defer clear(plain)
+	var p sealedPart
+	if err := json.Unmarshal(plain, &p); err != nil {
+		return sealedPart{}, errors.New("notify: sealed part is not one") // err may quote it
+	}
+	if p.Template != m.Template || p.Kind != m.Kind || p.Card != m.Card.String() {
+		return sealedPart{}, errors.New("notify: sealed part of another message")
+	}
+	return p, nil
+}
+
+// open makes the text of a message.
+func (o *Outbox) open(m store.Message) (Text, error) {
+	p, err := unseal(o.cfg.Vault, m)
+	if err != nil {
+		return Text{}, &Failure{Kind: Permanent, Word: FaultUnreadable, Cause: err}
+	}
+	t, err := o.cfg.Templates.write(Template(m.Template), m.Language, m.Region, p.Params)
+	if err != nil {
+		return Text{}, &Failure{Kind: Permanent, Word: FaultTemplate, Cause: err}
+	}
+	t.ID, t.Phone, t.Expires = m.ID, p.Phone, m.Expires
+	return t, nil
+}

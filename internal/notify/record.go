@@ -1,0 +1,181 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// result is what came of one try.
+type result struct {
+	sent      bool
+	ref       string
+	word      string // the fault of one that was not sent
+	dead      bool
+	next      time.Time // when to try again, if not dead
+	uncounted bool
+}
+
+// recordTries is how often recording a result is attempted.
+const recordTries = 5
+
+// record keeps at a result for a while. If it is lost all the same, by a crash
+// or a store that is gone, the lease ends and the text is sent again under the
+// same ID.
+func (o *Outbox) record(ctx context.Context, m store.Message, r result) {
+	for n := range recordTries {
+		err := o.recordOnce(ctx, m, r)
+		if err == nil {
+			return
+		}
+		o.cfg.Logger.Error("result of a send not recorded", "message", m.ID, "sent", r.sent, "err", err)
+		if lost(err) {
+			return
+		}
+		t := time.NewTimer(100 * time.Millisecond << n)
+		<-t.C
+	}
+}
+
+func (o *Outbox) recordOnce(ctx context.Context, m store.Message, r result) error {
+	ctx, cancel := context.WithTimeout(ctx, recordTime)
+	defer cancel()
+	return o.settle(ctx, m, r)
+}
+
+// settle writes a result of the try that m was leased for. It may be repeated.
+func (o *Outbox) settle(ctx context.Context, m store.Message, r result) error {
+	var kept audit.Event
+	err := o.cfg.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		kept = ""
+		cur, err := tx.Message(m.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return audit.Entry{}, nil // pruned
+		}
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		ev, outcome := o.apply(&cur, m, r)
+		if ev == "" {
+			return audit.Entry{}, nil
+		}
+		kept = ev
+		return o.entry(ev, cur.Card, outcome, fmt.Sprintf("tries=%d", cur.Tries)), tx.UpdateMessage(cur)
+	})
+	if err == nil {
+		o.counts.count(m, kept, o.now())
+	}
+	return err
+}
+
+// apply changes cur by a result; an empty event means that it stays.
+func (o *Outbox) apply(cur *store.Message, m store.Message, r result) (audit.Event, string) {
+	if r.sent {
+		return applySent(cur, r.ref, o.now())
+	}
+	// Tries tells one lease from the next: a failure of an earlier one must
+	// not touch what another worker has in hand.
+	if cur.State != store.MessageWaiting || cur.Tries != m.Tries {
+		return "", ""
+	}
+	cur.Fault = r.word
+	if !r.dead && !cur.Expires.IsZero() && !r.next.Before(cur.Expires) {
+		r.dead = true // the next try would be too late
+	}
+	if r.dead {
+		kill(cur, o.now())
+		return audit.MessageDead, r.word
+	}
+	if r.uncounted {
+		cur.Tries--
+	}
+	cur.NextAt = r.next
+	return audit.MessageTried, r.word
+}
+
+// applySent is the same for the first and a late answer. A receipt may have
+// come before it.
+func applySent(cur *store.Message, ref string, now time.Time) (audit.Event, string) {
+	early := cur.State == store.MessageDelivered || cur.State == store.MessageDead && cur.Fault == FaultUndelivered
+	switch {
+	case early && cur.Ref == "" && ref != "":
+		cur.Ref = ref
+	case cur.State == store.MessageWaiting, cur.State == store.MessageDead && !early:
+		cur.State, cur.Ref, cur.Fault, cur.DoneAt = store.MessageSent, ref, "", now
+		if cur.Kind == KindCode {
+			cur.Sealed = nil // nobody sends a code again; nobody can read it here either
+		}
+	default:
+		return "", ""
+	}
+	return audit.MessageSent, "ok"
+}
+
+// kill gives a message up. A notice keeps its sealed part, so that an operator
+// can have it tried again.
+func kill(cur *store.Message, now time.Time) {
+	cur.State, cur.DoneAt = store.MessageDead, now
+	if cur.Kind == KindCode {
+		cur.Sealed = nil
+	}
+}
+
+// Receipt is what a gateway says became of a text that it took.
+type Receipt struct {
+	ID        string // of the message, or empty
+	Ref       string // the gateway's reference, if there is no ID
+	Delivered bool   // false: it will not reach the phone
+}
+
+// Receive records a delivery receipt; doing so again changes nothing. It
+// returns store.ErrNotFound if there is no such message (any more). A receipt
+// that comes before the gateway's own answer was recorded counts.
+func (o *Outbox) Receive(ctx context.Context, rc Receipt) error {
+	var kept audit.Event
+	var m store.Message
+	err := o.cfg.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		kept = ""
+		cur, err := find(tx, rc)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		m = cur
+		ev, outcome := applyReceipt(&cur, rc.Delivered, o.now())
+		if ev == "" {
+			return audit.Entry{}, nil
+		}
+		kept = ev
+		return o.entry(ev, cur.Card, outcome, fmt.Sprintf("tries=%d", cur.Tries)), tx.UpdateMessage(cur)
+	})
+	if err != nil {
+		return fmt.Errorf("notify: receipt: %w", err)
+	}
+	o.counts.count(m, kept, o.now())
+	return nil
+}
+
+func find(r store.Reader, rc Receipt) (store.Message, error) {
+	if rc.ID != "" {
+		return r.Message(rc.ID)
+	}
+	return r.MessageByRef(rc.Ref)
+}
+
+// applyReceipt lets good news stand: of a text in several parts one may be
+// reported lost after the others.
+func applyReceipt(cur *store.Message, delivered bool, now time.Time) (audit.Event, string) {
+	if delivered && cur.State != store.MessageDelivered {
+		cur.State, cur.Fault, cur.Sealed, cur.DoneAt = store.MessageDelivered, "", nil, now
+		return audit.MessageDelivered, "ok"
+	}
+	if !delivered && (cur.State == store.MessageSent || cur.State == store.MessageWaiting && cur.Tries > 0) {
+		cur.Fault = FaultUndelivered
+		kill(cur, now)
+		return audit.MessageDead, FaultUndelivered
+	}
+	return "", ""
+}

@@ -1,0 +1,116 @@
+package notify
+
+import (
+	"slices"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// Template names a text.
+type Template string
+
+// The templates. docs/NOTICES.md shows each text.
+const (
+	CodeBind     Template = "code_bind"
+	CodeRebind   Template = "code_rebind"
+	CodeReset    Template = "code_reset"
+	CodeUnfreeze Template = "code_unfreeze"
+	CodeConfirm  Template = "code_confirm"
+
+	PINSet           Template = "pin_set"
+	PINChanged       Template = "pin_changed"
+	PINReset         Template = "pin_reset"
+	PINLocked        Template = "pin_locked"
+	PINBlocked       Template = "pin_blocked"       // locked without an end
+	PhoneChangedOld  Template = "phone_changed_old" // to the number that was bound
+	PhoneChangedNew  Template = "phone_changed_new" // to the number that is bound now
+	DeviceKnown      Template = "device_known"
+	ChannelLinked    Template = "channel_linked"
+	CardFrozen       Template = "card_frozen"
+	CardUnfrozen     Template = "card_unfrozen"
+	RotationReminder Template = "rotation_reminder"
+	EveryUse         Template = "every_use"
+)
+
+// The languages of texts.
+const (
+	Chinese = "zh-CN"
+	English = "en"
+)
+
+// shape is what a template must be, in any wording.
+type shape struct {
+	name   Template
+	kind   string
+	params []string // each is in the text, and nothing else is
+	// limits are the most short messages that the longest values may take.
+	zh, en string
+	limits map[string]int
+}
+
+const (
+	zhWarn = "如非本人操作，请立即拨打12333，或在官方页面输入冻结码{freeze}停用。"
+	enWarn = " Not you? Call 12333, or enter freeze code {freeze} on the official page."
+)
+
+// codeText is short enough for one short message in Chinese: a code in two
+// halves is no code.
+func codeText(name Template, zhFor, enFor string) shape {
+	return shape{
+		name: name, kind: KindCode, params: []string{"code", "holder", "minutes"},
+		zh:     "验证码{code}，用于为{holder}" + zhFor + "，{minutes}分钟内有效。任何工作人员都不会索要，切勿告诉他人。",
+		en:     "Code {code} to " + enFor + " {holder}, valid {minutes} min. No staff will ask for it. Tell nobody.",
+		limits: map[string]int{Chinese: 1, English: 2},
+	}
+}
+
+func noticeText(name Template, zh, en string, params ...string) shape {
+	params = append(params, "freeze", "holder")
+	slices.Sort(params)
+	return shape{name: name, kind: KindNotice, params: params, zh: zh, en: en,
+		limits: map[string]int{Chinese: 2, English: 3}}
+}
+
+// shapes are all templates, with the wording of the nation.
+func shapes() []shape {
+	return []shape{
+		codeText(CodeBind, "绑定手机", "bind a phone for"),
+		codeText(CodeRebind, "换绑手机", "change the phone of"),
+		codeText(CodeReset, "找回密码", "recover the PIN of"),
+		codeText(CodeUnfreeze, "解除冻结", "unfreeze the card of"),
+		codeText(CodeConfirm, "确认手机", "confirm the phone of"),
+
+		noticeText(PINSet, "{holder}的电子社保卡已于{at}在{channel}设置密码。"+zhWarn,
+			"A PIN was set for the card of {holder} at {channel} on {at}."+enWarn, "at", "channel"),
+		noticeText(PINChanged, "{holder}的电子社保卡密码已于{at}在{channel}修改，各渠道即时生效。"+zhWarn,
+			"The PIN of {holder} was changed at {channel} on {at}, for all channels."+enWarn, "at", "channel"),
+		noticeText(PINReset, "{holder}的电子社保卡密码已于{at}在{channel}找回并重设。"+zhWarn,
+			"The PIN of {holder} was forgotten and set anew at {channel} on {at}."+enWarn, "at", "channel"),
+		noticeText(PINLocked, "{holder}的电子社保卡密码多次输错，{at}在{channel}锁定，至{until}。"+zhWarn,
+			"Wrong PINs: the PIN of {holder} was locked at {channel} on {at}, until {until}."+enWarn, "at", "channel", "until"),
+		noticeText(PINBlocked, "{holder}的电子社保卡密码累计输错过多，{at}在{channel}停用，须找回密码。"+zhWarn,
+			"Wrong PINs: the PIN of {holder} was blocked at {channel} on {at}. Recover it."+enWarn, "at", "channel"),
+		noticeText(PhoneChangedOld, "{holder}的电子社保卡已于{at}在{channel}改绑手机{phone}，本机不再是绑定手机。"+zhWarn,
+			"The bound phone of {holder} was changed to {phone} at {channel} on {at}."+enWarn, "at", "channel", "phone"),
+		noticeText(PhoneChangedNew, "本机已于{at}在{channel}绑定{holder}的电子社保卡。"+zhWarn,
+			"This phone was bound to the card of {holder} at {channel} on {at}."+enWarn, "at", "channel"),
+		noticeText(DeviceKnown, "{holder}的电子社保卡已于{at}在{channel}新增一台常用设备。"+zhWarn,
+			"A known device was added to the card of {holder} at {channel} on {at}."+enWarn, "at", "channel"),
+		noticeText(ChannelLinked, "{holder}的电子社保卡已于{at}关联到{channel}。"+zhWarn,
+			"The card of {holder} was linked to {channel} on {at}."+enWarn, "at", "channel"),
+		noticeText(CardFrozen, "{holder}的电子社保卡已于{at}在{channel}冻结，各渠道均已停用。有疑问请拨打12333。解冻后如需再次停用，冻结码{freeze}七日内有效。",
+			"The card of {holder} was frozen at {channel} on {at}, in all channels. Questions? Call 12333. Freeze code after unfreezing: {freeze}.", "at", "channel"),
+		noticeText(CardUnfrozen, "{holder}的电子社保卡已于{at}在{channel}解除冻结。"+zhWarn,
+			"The card of {holder} was unfrozen at {channel} on {at}."+enWarn, "at", "channel"),
+		noticeText(RotationReminder, "{holder}的电子社保卡密码自{at}在{channel}设置以来已用{days}天，建议更换。"+zhWarn,
+			"The PIN of {holder}, set at {channel} on {at}, is {days} days old. Consider a new one."+enWarn, "at", "channel", "days"),
+		noticeText(EveryUse, "{holder}的电子社保卡密码已于{at}在{channel}通过核验。"+zhWarn,
+			"The PIN of {holder} was used at {channel} on {at}."+enWarn, "at", "channel"),
+	}
+}
+
+// defaultSignature opens every text: in China a short message must name its
+// sender so.
+func defaultSignature() liuma.Text {
+	return liuma.Text{ZH: "【电子社保卡】", EN: "[E-Social-Security Card] "}
+}

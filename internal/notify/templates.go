@@ -1,0 +1,164 @@
+package notify
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// Override is a region's own wording of one template in one language. It
+// applies in the region and all within it, until a longer one does.
+type Override struct {
+	Region   liuma.Region
+	Template Template
+	Language string // "zh-CN" or "en"
+	Text     string // with placeholders, without the signature
+}
+
+// ErrTemplate says that a template is unknown or a wording not fit for use.
+var ErrTemplate = errors.New("notify: template")
+
+type wordingKey struct {
+	region   liuma.Region
+	template Template
+	language string
+}
+
+// Templates are the wordings of all texts. Immutable.
+type Templates struct {
+	shapes    map[Template]shape
+	wordings  map[wordingKey]string
+	signature map[string]string // by language
+}
+
+// NewTemplates takes the national wording, a signature (the default one where
+// a member is empty) and the regions' overrides. It refuses any wording that
+// looks as if it had a link, lacks a placeholder or has one too many, does not
+// name 12333 in a notice, or is too long with the longest values.
+func NewTemplates(signature liuma.Text, overrides []Override) (*Templates, error) {
+	def := defaultSignature()
+	if signature.ZH == "" {
+		signature.ZH = def.ZH
+	}
+	if signature.EN == "" {
+		signature.EN = def.EN
+	}
+	t := &Templates{shapes: map[Template]shape{}, wordings: map[wordingKey]string{},
+		signature: map[string]string{Chinese: signature.ZH, English: signature.EN}}
+	var errs []error
+	for language, s := range t.signature {
+		if LooksLikeLink(s) || strings.ContainsAny(s, "{}") {
+			errs = append(errs, fmt.Errorf("%w: signature in %s: not a plain name", ErrTemplate, language))
+		}
+	}
+	for _, s := range shapes() {
+		t.shapes[s.name] = s
+		errs = append(errs, t.add(Override{Template: s.name, Language: Chinese, Text: s.zh}),
+			t.add(Override{Template: s.name, Language: English, Text: s.en}))
+	}
+	for _, o := range overrides {
+		if o.Region == "" {
+			errs = append(errs, fmt.Errorf("%w %s: an override names its region", ErrTemplate, o.Template))
+			continue
+		}
+		errs = append(errs, t.add(o))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+var placeholder = regexp.MustCompile(`\{([a-z]*)\}`)
+
+func (t *Templates) add(o Override) error {
+	fail := func(why string, args ...any) error {
+		return fmt.Errorf("%w %s (%s, region %q): %s", ErrTemplate, o.Template, o.Language, string(o.Region), fmt.Sprintf(why, args...))
+	}
+	s, ok := t.shapes[o.Template]
+	if !ok {
+		return fail("there is none of that name")
+	}
+	if o.Language != Chinese && o.Language != English {
+		return fail("languages are %s and %s", Chinese, English)
+	}
+	if r, err := liuma.ParseRegion(string(o.Region)); err != nil || r != o.Region {
+		return fail("the region is not in its shortest form")
+	}
+	key := wordingKey{o.Region, o.Template, o.Language}
+	if _, ok := t.wordings[key]; ok {
+		return fail("given twice")
+	}
+	var names []string
+	for _, m := range placeholder.FindAllStringSubmatch(o.Text, -1) {
+		names = append(names, m[1])
+	}
+	slices.Sort(names)
+	if !slices.Equal(slices.Compact(slices.Clone(names)), s.params) || len(names) != len(s.params) {
+		return fail("wants each of these once: %s", strings.Join(s.params, ", "))
+	}
+	plain := placeholder.ReplaceAllString(o.Text, " ")
+	switch {
+	case strings.ContainsAny(plain, "{}"):
+		return fail("a brace that opens no placeholder")
+	case strip(o.Text) != o.Text:
+		return fail("characters that do not show, or brackets of a signature")
+	case LooksLikeLink(plain) || LooksLikeLink(placeholder.ReplaceAllString(o.Text, "xx")):
+		return fail("no text may carry a link")
+	case s.kind == KindNotice && !strings.Contains(o.Text, "12333"):
+		return fail("a notice names 12333")
+	}
+	worst := t.signature[o.Language] + fill(o.Text, longest(o.Language))
+	if n, limit := Segments(worst), s.limits[o.Language]; n > limit {
+		return fail("%d units with the longest values make %d short messages, %d are allowed", units(worst), n, limit)
+	}
+	t.wordings[key] = o.Text
+	return nil
+}
+
+// wording finds the text of the longest region that has one.
+func (t *Templates) wording(template Template, language string, region liuma.Region) string {
+	for {
+		if w, ok := t.wordings[wordingKey{region, template, language}]; ok || region == "" {
+			return w
+		}
+		region = region[:max(0, len(region)-2)]
+	}
+}
+
+// languageOf falls back to Chinese, which everybody's agency reads.
+func languageOf(language string) string {
+	if language == English {
+		return English
+	}
+	return Chinese
+}
+
+func fill(text string, values map[string]string) string {
+	return placeholder.ReplaceAllStringFunc(text, func(p string) string { return values[p[1:len(p)-1]] })
+}
+
+// write makes the body, the signature and the values as shown.
+func (t *Templates) write(template Template, language string, region liuma.Region, kept map[string]string) (Text, error) {
+	s, ok := t.shapes[template]
+	if !ok {
+		return Text{}, fmt.Errorf("%w: there is none of that name", ErrTemplate)
+	}
+	// What is kept was checked when it was queued, maybe by an earlier release.
+	kept, err := s.checkParams(kept)
+	if err != nil {
+		return Text{}, err
+	}
+	language = languageOf(language)
+	values := shown(kept, language)
+	body := t.signature[language] + fill(t.wording(template, language, region), values)
+	if LooksLikeLink(body) {
+		return Text{}, fmt.Errorf("%w %s: looks like a link", ErrTemplate, template)
+	}
+	return Text{Kind: s.kind, Body: body, Template: template, Language: language, Region: region,
+		Signature: t.signature[language], Params: values, Segments: Segments(body)}, nil
+}

@@ -1,0 +1,71 @@
+package notify
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+)
+
+const redacted = "[text]"
+
+// Notice is what the authority asks to be sent. It prints redacted.
+type Notice struct {
+	// Kind is KindCode or KindNotice; it must be the template's, or empty.
+	Kind     string
+	Card     liuma.CardID
+	Phone    string // canonical: eleven digits
+	Template Template
+	Language string       // "zh-CN" or "en"; any other is zh-CN
+	Region   liuma.Region // whose wording applies
+	// Params are the values of the template's placeholders; docs/NOTICES.md
+	// lists them. "at" and "until" are as Stamp writes them; "at" may be left
+	// out for now, "minutes" for what Expires leaves.
+	Params map[string]string
+	// Expires is when it is worthless; required for codes.
+	Expires time.Time
+	// Dedup names the event. Of two notices with the same Card, Phone, Template
+	// and Dedup the first is kept and the second is not an error.
+	Dedup string
+}
+
+// Stamp writes a time as Params carry it; texts show it as Beijing time.
+func Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// Format prints a placeholder under every verb.
+func (n Notice) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
+
+// LogValue logs the placeholder.
+func (n Notice) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText writes the placeholder, for JSON and other encoders.
+func (n Notice) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// Text is one text on its way to a gateway. It prints redacted.
+type Text struct {
+	ID       string // the de-duplication key: 26 characters of a-z and 2-7
+	Kind     string
+	Phone    string // canonical: eleven digits
+	Body     string // as the phone shows it, signature included
+	Template Template
+	Language string
+	Region   liuma.Region
+	// Signature and Params are parts of Body, for gateways that send by
+	// registered templates of their own. Params are as Body shows them.
+	Signature string
+	Params    map[string]string
+	Segments  int       // short messages that Body takes as UCS-2
+	Expires   time.Time // not to be delivered later; zero for whenever
+}
+
+// Format prints a placeholder under every verb.
+func (t Text) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
+
+// LogValue logs the placeholder.
+func (t Text) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText writes the placeholder, for JSON and other encoders. Drivers
+// write their own forms.
+func (t Text) MarshalText() ([]byte, error) { return []byte(redacted), nil }

@@ -1,0 +1,235 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// The headers of a signed request, in both directions.
+const (
+	HeaderTimestamp      = "Liuma-Timestamp"
+	HeaderSignature      = "Liuma-Signature"
+	HeaderIdempotencyKey = "Idempotency-Key"
+)
+
+const (
+	// maxSkew is how old, or how far ahead, a signed request may be.
+	maxSkew = 5 * time.Minute
+	// maxReceipts is how many receipts one request may bring.
+	maxReceipts = 100
+	minSecret   = 32
+)
+
+// WebhookConfig is what a Webhook is made of.
+type WebhookConfig struct {
+	URL string // https, or http to a loopback address
+	// Secret is shared with the gateway, at least 32 bytes. Receipts may also
+	// be signed with Previous, while it is being replaced.
+	Secret, Previous []byte
+	Client           *http.Client // default: one of its own
+	Now              func() time.Time
+	Logger           *slog.Logger // default: discard
+}
+
+// Webhook is a driver for any gateway behind a small adapter: it posts a text
+// as signed JSON, and its Receipts takes delivery receipts under the same
+// signature. docs/NOTICES.md has the bytes.
+type Webhook struct {
+	cfg    WebhookConfig
+	client *http.Client
+}
+
+// NewWebhook checks the config.
+func NewWebhook(c WebhookConfig) (*Webhook, error) {
+	if _, err := parseGateway(c.URL); err != nil {
+		return nil, fmt.Errorf("notify: webhook: URL: %w", err)
+	}
+	if len(c.Secret) < minSecret || len(c.Previous) > 0 && len(c.Previous) < minSecret {
+		return nil, fmt.Errorf("notify: webhook: a secret has at least %d bytes", minSecret)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	c.Secret, c.Previous = bytes.Clone(c.Secret), bytes.Clone(c.Previous)
+	return &Webhook{cfg: c, client: gatewayClient(c.Client)}, nil
+}
+
+// Signature is the value of Liuma-Signature: "v1=" and the lower-case
+// hexadecimal HMAC-SHA256, under the secret, of the timestamp as it stands in
+// Liuma-Timestamp, a full stop, and the body.
+func Signature(secret []byte, timestamp string, body []byte) string {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(timestamp))
+	mac.Write([]byte{'.'})
+	mac.Write(body)
+	return "v1=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// webhookText is the body of a send.
+type webhookText struct {
+	ID        string            `json:"id"`
+	Kind      string            `json:"kind"`
+	Phone     string            `json:"phone"`
+	Text      string            `json:"text"`
+	Signature string            `json:"signature"`
+	Template  string            `json:"template"`
+	Params    map[string]string `json:"params"`
+	Language  string            `json:"language"`
+	Region    string            `json:"region,omitempty"`
+	Segments  int               `json:"segments"`
+	Expires   time.Time         `json:"expires,omitzero"`
+}
+
+// Send posts t. Any 2xx is success; the answer may be {"ref":"…"}.
+func (w *Webhook) Send(ctx context.Context, t Text) (string, error) {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(webhookText{ID: t.ID, Kind: t.Kind, Phone: t.Phone, Text: t.Body, Signature: t.Signature,
+		Template: string(t.Template), Params: t.Params, Language: t.Language, Region: string(t.Region),
+		Segments: t.Segments, Expires: t.Expires})
+	if err != nil {
+		return "", &Failure{Kind: Permanent, Word: FaultTemplate}
+	}
+	sent := bytes.TrimSuffix(body.Bytes(), []byte("\n"))
+	defer clear(sent)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.cfg.URL, bytes.NewReader(sent))
+	if err != nil {
+		return "", &Failure{Kind: Temporary, Word: FaultTemporary}
+	}
+	stamp := strconv.FormatInt(w.cfg.Now().Unix(), 10)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set(HeaderTimestamp, stamp)
+	req.Header.Set(HeaderSignature, Signature(w.cfg.Secret, stamp, sent))
+	req.Header.Set(HeaderIdempotencyKey, t.ID)
+	status, header, answer, err := exchange(w.client, req)
+	if err != nil {
+		return "", err
+	}
+	if status < 200 || status > 299 {
+		return "", statusFailure(status, header)
+	}
+	var got struct {
+		Ref string `json:"ref"`
+	}
+	if err := json.Unmarshal(answer, &got); err != nil {
+		return "", nil //nolint:nilerr // it was taken; it only has no reference
+	}
+	return got.Ref, nil
+}
+
+// webhookReceipts is the body of a request to Receipts.
+type webhookReceipts struct {
+	Receipts []webhookReceipt `json:"receipts"`
+}
+
+type webhookReceipt struct {
+	ID     string `json:"id"`
+	Ref    string `json:"ref"`
+	Status string `json:"status"` // "delivered" or "failed"
+}
+
+// Receipts is the handler that the gateway posts delivery receipts to. It
+// answers 204 when all are on record, 400 or 401 when none is looked at, and
+// 503 when the gateway is to send them again. A receipt may come twice.
+// Messages that are not known (any more) are passed over.
+func (w *Webhook) Receipts(sink ReceiptSink) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Cache-Control", "no-store")
+		if r.Method != http.MethodPost {
+			rw.Header().Set("Allow", http.MethodPost)
+			rw.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxAnswer))
+		if err != nil {
+			rw.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		if !w.signed(r.Header, body) {
+			rw.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		receipts, err := parseReceipts(body)
+		if err != nil {
+			rw.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		rw.WriteHeader(receiveAll(r.Context(), sink, receipts, w.cfg.Logger))
+	})
+}
+
+// signed checks signature and age of a request.
+func (w *Webhook) signed(h http.Header, body []byte) bool {
+	stamp := h.Get(HeaderTimestamp)
+	sec, err := strconv.ParseInt(stamp, 10, 64)
+	if err != nil || w.cfg.Now().Sub(time.Unix(sec, 0)).Abs() > maxSkew {
+		return false
+	}
+	got := []byte(h.Get(HeaderSignature))
+	ok := hmac.Equal(got, []byte(Signature(w.cfg.Secret, stamp, body)))
+	if len(w.cfg.Previous) > 0 && hmac.Equal(got, []byte(Signature(w.cfg.Previous, stamp, body))) {
+		ok = true
+	}
+	return ok
+}
+
+// parseReceipts is strict: a request that Send signed is not one of these, so
+// it cannot be played back here.
+func parseReceipts(body []byte) ([]Receipt, error) {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	var in webhookReceipts
+	if err := dec.Decode(&in); err != nil || dec.More() {
+		return nil, errors.New("not a list of receipts")
+	}
+	if len(in.Receipts) == 0 || len(in.Receipts) > maxReceipts {
+		return nil, errors.New("too few or too many receipts")
+	}
+	out := make([]Receipt, 0, len(in.Receipts))
+	for _, r := range in.Receipts {
+		if r.ID == "" && r.Ref == "" || r.Status != "delivered" && r.Status != "failed" {
+			return nil, errors.New("a receipt without name or status")
+		}
+		out = append(out, Receipt{ID: r.ID, Ref: r.Ref, Delivered: r.Status == "delivered"})
+	}
+	return out, nil
+}
+
+// receiveAll hands receipts on and says what to answer.
+func receiveAll(ctx context.Context, sink ReceiptSink, receipts []Receipt, log *slog.Logger) int {
+	for _, rc := range receipts {
+		err := sink.Receive(ctx, rc)
+		if err == nil || errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		log.Error("receipt not recorded", "err", err)
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusNoContent
+}
+
+// Format, LogValue and MarshalText keep the secrets to themselves.
+func (w *Webhook) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[webhook]") }
+
+// LogValue logs the placeholder.
+func (w *Webhook) LogValue() slog.Value { return slog.StringValue("[webhook]") }
+
+// MarshalText writes the placeholder.
+func (w *Webhook) MarshalText() ([]byte, error) { return []byte("[webhook]"), nil }
