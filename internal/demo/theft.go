@@ -201,11 +201,13 @@ func (s *stage) steal(ctx context.Context, victim *holder) (l loot, err error) {
 	return l, err
 }
 
-// The layout of vault.key: what a thief reads in package vault.
+// The layout of vault.key: what a thief reads in package vault. After magic
+// and version come the root key, how many signing keys there are and which one
+// signs, then the signing keys with the time each was made.
 const (
-	keyFileMagic = "liuma-vault\x01"
+	keyFileMagic = "liuma-vault\x02"
 	keySize      = 32
-	keysInFile   = 2 // root key, receipt key
+	madeSize     = 8
 	sumSize      = 8
 )
 
@@ -216,12 +218,12 @@ func readKeyFile(path string) ([][]byte, error) {
 		return nil, err
 	}
 	rest, ok := bytes.CutPrefix(raw, []byte(keyFileMagic))
-	if !ok || len(rest) != keysInFile*keySize+sumSize {
-		return nil, want("a vault key file of version 1", fmt.Sprintf("%d bytes", len(raw)))
+	if !ok || len(rest) < keySize+2 || len(rest) != keySize+2+int(rest[keySize])*(keySize+madeSize)+sumSize {
+		return nil, want("a vault key file of version 2", fmt.Sprintf("%d bytes", len(raw)))
 	}
-	var keys [][]byte
-	for i := range keysInFile {
-		keys = append(keys, rest[i*keySize:(i+1)*keySize])
+	keys := [][]byte{rest[:keySize]}
+	for signing := rest[keySize+2 : len(rest)-sumSize]; len(signing) > 0; signing = signing[keySize+madeSize:] {
+		keys = append(keys, signing[:keySize])
 	}
 	return keys, nil
 }
