@@ -52,7 +52,7 @@ func words(code string) outcome {
 		o.Next, o.NextEN = "请重新办理。", "Please start again."
 	case "late":
 		o.Title, o.TitleEN = "密码正确，但结果来得太晚", "The PIN was right, but the answer came too late"
-		o.Next, o.NextEN = "核验结果只在一分钟内有效，请再核验一次。", "A verdict is good for one minute. Please verify once more."
+		o.Next, o.NextEN = "核验结果只能用一次，一分钟内有效。请再核验一次。", "A verdict is good once, for one minute. Please verify once more."
 	case "state":
 		o.Title, o.TitleEN = "这个链接不是从本页面打开的", "This link was not opened from here"
 		o.Next, o.NextEN = "为了安全，本次结果没有采用。请在这里重新办理。", "To be safe, the answer was not used. Please start again here."
