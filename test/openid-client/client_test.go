@@ -1,0 +1,268 @@
+// Package openidclient shows that openid-client, the client that most channels
+// written in JavaScript use and nobody here wrote, gets on with the hosted
+// door: discovery, pushed requests, private_key_jwt, PKCE, iss and the ID
+// token. client.mjs is the channel; this test is the browser and the holder,
+// in front of a whole authority. It needs Node 20 and npm, and fails without.
+//
+// DESIGN section 7.
+package openidclient
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/oidc"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/testenv"
+)
+
+const (
+	channelID = "zj-hrss"
+	redirect  = "https://app.example/back" // openid-client forgets the query of one that has it
+	goodPIN   = "483159"
+	wrongPIN  = "948271"
+)
+
+// TestMain makes the client ready. It never leaves a test out: without Node
+// and npm it fails and says so.
+func TestMain(m *testing.M) {
+	if err := prepare(); err != nil {
+		fmt.Fprintln(os.Stderr, "test/openid-client: these tests need Node 20 or newer and npm:", err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+func prepare() error {
+	if _, err := exec.LookPath("node"); err != nil {
+		return err
+	}
+	if _, err := os.Stat("node_modules/.package-lock.json"); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	out, err := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("npm ci: %w\n%s", err, out)
+	}
+	return nil
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// channel is a running client.mjs and the authority that it talks to.
+type channel struct {
+	*testenv.Env
+	t      *testing.T
+	caller authority.Caller
+	in     io.Writer
+	out    *bufio.Reader
+}
+
+func start(t *testing.T) *channel {
+	t.Helper()
+	c := &channel{Env: testenv.New(t, testenv.Options{}), t: t}
+	c.wind()
+	key := c.NewKey()
+	c.caller = authority.Caller{Client: c.AddClient(store.Client{ID: channelID, Kind: store.ClientChannel,
+		Regions: []liuma.Region{""}, Actions: liuma.Actions(), RedirectURIs: []string{redirect}}, key)}
+	issuer := c.System.Config.Issuer
+	door, err := oidc.New(oidc.Config{Authority: c.Authority(), Tokens: c.System.Vault, Issuer: issuer, Now: c.Clock.Now, Logger: slog.New(slog.DiscardHandler)})
+	must(t, err)
+	server := httptest.NewServer(door)
+	t.Cleanup(server.Close)
+	c.run(map[string]any{"issuer": issuer, "base": server.URL, "clientId": channelID, "redirect": redirect, "key": private(t, key)})
+	return c
+}
+
+// wind sets the authority's clock to the time that Node goes by.
+func (c *channel) wind() { c.Clock.Advance(time.Since(c.Clock.Now())) }
+
+func private(t *testing.T, key *ecdsa.PrivateKey) json.RawMessage {
+	t.Helper()
+	raw, err := json.Marshal(jose.JSONWebKey{Key: key, KeyID: "k", Algorithm: "ES256", Use: "sig"})
+	must(t, err)
+	return raw
+}
+
+func (c *channel) run(settings map[string]any) {
+	c.t.Helper()
+	raw, err := json.Marshal(settings)
+	must(c.t, err)
+	cmd := exec.Command("node", "client.mjs")
+	cmd.Env = append(os.Environ(), "CHANNEL="+string(raw))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	must(c.t, err)
+	out, err := cmd.StdoutPipe()
+	must(c.t, err)
+	must(c.t, cmd.Start())
+	c.in, c.out = in, bufio.NewReader(out)
+	c.t.Cleanup(func() {
+		must(c.t, in.Close())
+		must(c.t, cmd.Wait()) // it ends when nothing more can come in
+	})
+}
+
+// ask sends one request to client.mjs.
+func (c *channel) ask(request map[string]any) map[string]any {
+	c.t.Helper()
+	c.wind()
+	raw, err := json.Marshal(request)
+	must(c.t, err)
+	_, err = c.in.Write(append(raw, '\n'))
+	must(c.t, err)
+	line, err := c.out.ReadBytes('\n')
+	must(c.t, err)
+	var answer map[string]any
+	must(c.t, json.Unmarshal(line, &answer))
+	return answer
+}
+
+// push lets the channel push, and returns the address for the browser.
+func (c *channel) push(details map[string]any) string {
+	c.t.Helper()
+	a := c.ask(map[string]any{"do": "push", "details": details})
+	address, ok := a["url"].(string)
+	if !ok {
+		c.t.Fatalf("push: %v", a)
+	}
+	return address
+}
+
+// browse opens an address as a browser, types PINs, and returns the address
+// that the browser is sent back to.
+func (c *channel) browse(address string, role liuma.Role, pins ...string) string {
+	c.t.Helper()
+	u, err := url.Parse(address)
+	must(c.t, err)
+	q := u.Query()
+	if !strings.HasPrefix(address, c.System.Config.Issuer+"/authorize?") || len(q) != 2 {
+		c.t.Fatalf("sent to %s", address)
+	}
+	a, ctx, hand := c.Authority(), c.t.Context(), authority.Hand{RequestURI: q.Get("request_uri")}
+	p, err := a.LookAt(ctx, q.Get("client_id"), hand.RequestURI, authority.Hand{})
+	must(c.t, err)
+	p, err = a.Begin(ctx, p.ID, hand)
+	must(c.t, err)
+	hand = authority.Hand{Secret: p.Bound}
+	if p.Step == authority.StepConfirm {
+		p, err = a.Agree(ctx, p.ID, hand)
+		must(c.t, err)
+	}
+	for _, secret := range pins {
+		p = c.GivePIN(p, hand, role, secret)
+	}
+	way, err := a.WayBack(ctx, p.ID, hand)
+	must(c.t, err)
+	return way.URL
+}
+
+// redeem lets the channel redeem what the browser came back with.
+func (c *channel) redeem(address string) map[string]any {
+	c.t.Helper()
+	return c.ask(map[string]any{"do": "callback", "url": address})
+}
+
+func (c *channel) details(action string, holder map[string]any) map[string]any {
+	return map[string]any{"type": "liuma_pin", "action": action, "purpose": "查询社保缴费年限", "business_no": string(c.BusinessNo()), "holder": holder}
+}
+
+// card enrols a person and returns the card's handle.
+func (c *channel) card() string {
+	c.t.Helper()
+	f := c.People[0]
+	d := c.details("enroll", map[string]any{"id_number": f.IDNumber, "name": f.Name, "phone": f.Phone})
+	challenge := c.Challenge(c.caller).Value
+	d["challenge"], d["evidence"] = challenge, c.Evidence(f, challenge)
+	a := c.redeem(c.browse(c.push(d), liuma.RoleNew, goodPIN))
+	claims, ok := a["claims"].(map[string]any)
+	if !ok {
+		c.t.Fatalf("enroll: %v", a)
+	}
+	return claims["sub"].(string)
+}
+
+func TestOpenIDClient(t *testing.T) {
+	c := start(t)
+	if m := c.ask(map[string]any{"do": "metadata"}); m["par"] != c.System.Config.Issuer+"/par" || m["pkce"] != true {
+		t.Errorf("metadata %v", m)
+	}
+	card := c.card()
+	d := c.details("verify", map[string]any{"card": card})
+	a := c.redeem(c.browse(c.push(d), liuma.RoleCurrent, wrongPIN, goodPIN))
+	claims, ok := a["claims"].(map[string]any)
+	if !ok {
+		t.Fatalf("%v", a)
+	}
+	if claims["sub"] != card || claims["iss"] != c.System.Config.Issuer || claims["aud"] != channelID || claims["acr"] != "urn:liuma:acr:pin" ||
+		claims["liuma_business_no"] != d["business_no"] || claims["liuma_action"] != "verify" || claims["exp"].(float64)-claims["iat"].(float64) > 60 {
+		t.Errorf("claims %v", claims)
+	}
+	if a["type"] != "bearer" || a["details"].([]any)[0].(map[string]any)["type"] != "liuma_pin" {
+		t.Errorf("%v", a)
+	}
+}
+
+// What the client makes of refusals, and what it refuses itself.
+func TestOpenIDClientIsRefused(t *testing.T) {
+	c := start(t)
+	card := c.card()
+	verify := func() map[string]any { return c.details("verify", map[string]any{"card": card}) }
+	want := func(name string, a map[string]any, member, value string) {
+		t.Helper()
+		if a["claims"] != nil || a["url"] != nil || a["error"] == "" || a[member] != value {
+			t.Errorf("%s: %v, want %s %s", name, a, member, value)
+		}
+	}
+	bad := verify()
+	bad["purpose"] = "两\n行"
+	want("bad details", c.ask(map[string]any{"do": "push", "details": bad}), "oauth", "invalid_authorization_details")
+	want("redirect", c.ask(map[string]any{"do": "push", "details": verify(), "change": map[string]any{"redirect_uri": "https://app.example/back/"}}), "oauth", "invalid_request")
+
+	back := c.browse(c.push(verify()), liuma.RoleCurrent, goodPIN)
+	want("mixed-up issuer", c.redeem(strings.Replace(back, url.QueryEscape(c.System.Config.Issuer), "https%3A%2F%2Fevil.example", 1)), "code", "OAUTH_INVALID_RESPONSE")
+	without, err := url.Parse(back)
+	must(t, err)
+	q := without.Query()
+	q.Del("iss")
+	without.RawQuery = q.Encode()
+	want("no issuer", c.redeem(without.String()), "code", "OAUTH_INVALID_RESPONSE")
+	want("state", c.ask(map[string]any{"do": "callback", "url": back, "check": map[string]any{"expectedState": "another-state"}}), "code", "OAUTH_INVALID_RESPONSE")
+	want("verifier", c.ask(map[string]any{"do": "callback", "url": back, "check": map[string]any{"pkceCodeVerifier": strings.Repeat("v", 43)}}), "oauth", "invalid_grant")
+	if a := c.redeem(back); a["claims"] == nil {
+		t.Fatalf("the code that the others differ from: %v", a)
+	}
+	want("replayed", c.redeem(back), "oauth", "invalid_grant")
+
+	back = c.browse(c.push(verify()), liuma.RoleCurrent, goodPIN)
+	want("nonce", c.ask(map[string]any{"do": "callback", "url": back, "check": map[string]any{"expectedNonce": "another-nonce"}}), "code", "OAUTH_JWT_CLAIM_COMPARISON_FAILED")
+
+	back = c.browse(c.push(verify()), liuma.RoleCurrent, goodPIN)
+	_, err = c.Authority().Freeze(t.Context(), c.caller, authority.FreezeRequest{BusinessNo: c.BusinessNo(),
+		Subject: envelope.Subject{Card: card}, Digest: testenv.Digest("freeze")})
+	must(t, err)
+	want("frozen meanwhile", c.redeem(back), "oauth", "invalid_grant")
+}
