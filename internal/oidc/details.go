@@ -74,7 +74,7 @@ func readDetails(value any) (authority.Push, error) {
 	object := members(list[0])
 	holder := members(object["holder"])
 	action, err := liuma.ParseAction(text(object["action"]))
-	if err != nil || !slices.Contains(hostedActions(), action) {
+	if err != nil || action == liuma.ActionFreeze { // which needs no page
 		return authority.Push{}, refuse(reasonChoice, detailsName+".action")
 	}
 	businessNo, err := liuma.ParseBusinessNo(text(object["business_no"]))

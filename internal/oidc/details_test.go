@@ -3,6 +3,7 @@ package oidc
 import (
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -23,6 +24,12 @@ func good(action string) map[string]any {
 	return m
 }
 
+// hosted are the actions that a ceremony can be pushed for: all but freeze,
+// which needs no page.
+func hosted() []liuma.Action {
+	return slices.DeleteFunc(liuma.Actions(), func(a liuma.Action) bool { return a == liuma.ActionFreeze })
+}
+
 func encode(t testing.TB, v any) string {
 	t.Helper()
 	b, err := json.Marshal(v)
@@ -32,7 +39,7 @@ func encode(t testing.TB, v any) string {
 
 func TestDetailsAreAccepted(t *testing.T) {
 	d := newEnv(t).door
-	for _, a := range hostedActions() {
+	for _, a := range hosted() {
 		m := good(string(a))
 		for _, change := range []func(){
 			func() {},
@@ -162,7 +169,7 @@ func TestDetailsThatAreNotOneObject(t *testing.T) {
 func TestDetailsErrorAtTheDoor(t *testing.T) {
 	e := newEnv(t)
 	f := pushForm()
-	f.Set("authorization_details", strings.Replace(goodDetails, "verify", "reset", 1))
+	f.Set("authorization_details", strings.Replace(goodDetails, "verify", "freeze", 1))
 	w := e.post(PARPath, e.authed(f))
 	m := wantProblem(t, w, 400, detailsError, liuma.CodeBadRequest, reasonChoice, "authorization_details.action")
 	if !strings.HasPrefix(m["error_description"].(string), "authorization_details.action: ") {
@@ -172,7 +179,7 @@ func TestDetailsErrorAtTheDoor(t *testing.T) {
 
 func FuzzDetails(f *testing.F) {
 	d := newEnv(f).door
-	for _, a := range hostedActions() {
+	for _, a := range hosted() {
 		f.Add(encode(f, []any{good(string(a))}))
 	}
 	for _, s := range []string{"", "[]", "[[[[[", `[{"a":1,"a":2}]`, `["\ud800"]`, `[{"type":"liuma_pin","action":"verify","holder":{}}]`, "[1e400]", "null", `{"":null}`} {
@@ -196,7 +203,7 @@ func FuzzDetails(f *testing.F) {
 		}
 		byCard, byPerson := q.Subject.Card != "", q.Subject.IDNumber != "" && q.Subject.Name != ""
 		if byCard == byPerson || (q.Challenge == "") != (q.Evidence == "") || q.Action == liuma.ActionFreeze ||
-			(q.Subject.Phone != "") != (q.Action == liuma.ActionEnroll) || byCard != (q.Action == liuma.ActionVerify || q.Action == liuma.ActionChange) {
+			(q.Subject.Phone != "") != (q.Action == liuma.ActionEnroll) || byCard == (q.Action == liuma.ActionEnroll || q.Action == liuma.ActionLink) {
 			t.Errorf("accepted %q", raw)
 		}
 		if n := utf8.RuneCountInString(q.Purpose); n < 1 || n > 60 || !utf8.ValidString(q.Purpose) || strings.ContainsAny(q.Purpose, "\n\r\t") {

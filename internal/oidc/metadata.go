@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/liuma-pin/liuma"
 )
 
 // metadata is the discovery document (OpenID Connect Discovery 1.0, RFC 8414,
@@ -112,11 +110,6 @@ func CheckRedirectURI(s string) error {
 		}
 	}
 	return nil
-}
-
-// hostedActions are the actions that a ceremony can be pushed for.
-func hostedActions() []liuma.Action {
-	return []liuma.Action{liuma.ActionEnroll, liuma.ActionLink, liuma.ActionVerify, liuma.ActionChange}
 }
 
 // mayGoBack reports whether a redirect URI is registered, byte for byte.
