@@ -42,6 +42,8 @@ type Options struct {
 	Policy *policy.Policy
 	// Wait replaces the timer that paces refusals.
 	Wait func(context.Context, time.Duration)
+	// Outbox makes what takes codes and notices to phones; nil for none.
+	Outbox func(*Office) authority.Outbox
 	// BetweenStore and BetweenKeeper let tests put faults between the rooms.
 	BetweenStore  func(store.Store) store.Store
 	BetweenKeeper func(keeper.Keeper) keeper.Keeper
@@ -275,8 +277,12 @@ func (s *System) openAuthority(ctx context.Context) error {
 	}
 	var process [8]byte
 	rand.Read(process[:])
+	var outbox authority.Outbox
+	if s.options.Outbox != nil {
+		outbox = s.options.Outbox(s.Office)
+	}
 	s.Authority, err = authority.New(ctx, authority.Config{
-		Store: s.Store, Vault: s.Vault, Quorum: s.Quorum, Policy: layers, Registry: s.Registry,
+		Store: s.Store, Vault: s.Vault, Quorum: s.Quorum, Policy: layers, Registry: s.Registry, Outbox: outbox,
 		Issuer: s.Config.Issuer, Process: hex.EncodeToString(process[:]), Alone: true,
 		Now: s.options.Now, Wait: s.options.Wait, Logger: s.options.Logger,
 	})

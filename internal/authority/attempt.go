@@ -24,6 +24,7 @@ type attempt struct {
 	proof  *evidence.Proof // evidence that came with it, or nil
 	marked bool            // proof was taken out of use when it was pushed
 	policy policy.Policy
+	thaws  bool // an unfreezing: that the card is frozen does not stop it
 	// onRight runs in the transaction that stores a right verdict. It may
 	// change the card and write more rows; leaving row undecided (change)
 	// means that a later transaction decides.
@@ -140,7 +141,7 @@ func (a *Authority) begin(ctx context.Context, at *attempt) (decided bool, err e
 // without evidence is not decided but sent back for evidence, before the
 // business number is taken.
 func (a *Authority) standingStops(at *attempt, card store.Card, now time.Time) (bool, error) {
-	switch liuma.StandingOf(card.Physical, card.Frozen) {
+	switch liuma.StandingOf(card.Physical, card.Frozen && !at.thaws) {
 	case liuma.StandingCancelled:
 		decide(&at.row, now, liuma.Suspended, liuma.CodeCancelled)
 		return true, nil
@@ -188,7 +189,7 @@ func (a *Authority) conclude(ctx context.Context, at *attempt, out keeper.Outcom
 		if err := tx.UpdateCard(card); err != nil {
 			return audit.Entry{}, err
 		}
-		if err := errors.Join(tx.UpdateRequest(at.row), a.advance(tx, at.row)); err != nil {
+		if err := errors.Join(tx.UpdateRequest(at.row), a.advance(tx, at.row), a.tellVerdict(tx, card, at.row)); err != nil {
 			return audit.Entry{}, err
 		}
 		if len(seen) > 0 {
@@ -196,7 +197,11 @@ func (a *Authority) conclude(ctx context.Context, at *attempt, out keeper.Outcom
 				return audit.Entry{}, err
 			}
 		}
-		return a.decidedEntry(at.caller, audit.AttemptDecided, at.row), nil
+		ev := audit.AttemptDecided
+		if at.thaws && at.row.Verdict == liuma.Right {
+			ev = audit.CardUnfrozen
+		}
+		return a.decidedEntry(at.caller, ev, at.row), nil
 	})
 }
 
@@ -210,7 +215,7 @@ func (a *Authority) judge(at *attempt, card *store.Card, out keeper.Outcome, now
 		card.Tally.Refund(at.count)
 	}
 	verdict, code := out.Verdict, codeOf(out.Verdict)
-	standing := liuma.StandingOf(card.Physical, card.Frozen)
+	standing := liuma.StandingOf(card.Physical, card.Frozen && !at.thaws)
 	switch {
 	case out.Verdict != liuma.Right:
 	case !sameVersion:

@@ -64,6 +64,10 @@ type Config struct {
 	// Alone says that no other authority shares the store, so what an earlier
 	// process left can be taken over without waiting for its lease.
 	Alone bool
+	// Outbox takes codes and notices to phones. Without one no code is asked
+	// for and nobody is told, and what needs a code is refused: reset, rebind
+	// and unfreeze lead to the counter.
+	Outbox Outbox
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// Wait waits for d or until ctx ends. Default a timer. It paces refusals.

@@ -93,7 +93,12 @@ func (a *Authority) confirm(ctx context.Context, c Caller, q EnrollRequest, p po
 	if who.person.Physical == liuma.PhysicalCancelled {
 		return who, liuma.Fail(liuma.CodeCancelled, nil)
 	}
-	if q.Subject.Phone != "" {
+	switch {
+	case q.hosted != nil && a.Outbox != nil && q.hosted.phone == "":
+		return who, liuma.Fail(liuma.CodePhoneCodeExpired, nil) // no step of a ceremony is skipped
+	case q.hosted != nil && q.hosted.phone != "":
+		who.facts.Phone = q.hosted.phone
+	case q.Subject.Phone != "":
 		phone, err := registry.ParsePhone(q.Subject.Phone)
 		if err != nil {
 			return who, atField(house(err), "subject.phone")

@@ -36,13 +36,7 @@ func (a *Authority) Freeze(ctx context.Context, c Caller, q FreezeRequest) (Veri
 			return audit.Entry{}, err
 		}
 		row = r
-		if !card.Frozen {
-			card.Frozen, card.FrozenAt = true, a.now()
-			if err := tx.UpdateCard(card); err != nil {
-				return audit.Entry{}, err
-			}
-		}
-		return a.decidedEntry(c, audit.CardFrozen, r), nil
+		return a.decidedEntry(c, audit.CardFrozen, r), a.freezeCard(tx, &card, c.Client.Name)
 	})
 	if err != nil {
 		return a.repeated(ctx, c, err)

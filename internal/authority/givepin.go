@@ -19,6 +19,7 @@ type hosted struct {
 	ceremony string
 	proof    *evidence.Proof
 	about    string // ID number that the proof is about
+	phone    string // number whose code was right, of an enrolment
 }
 
 // GivePIN makes one try of a ceremony. It takes the try's number first, so
@@ -32,7 +33,8 @@ func (a *Authority) GivePIN(ctx context.Context, id string, h Hand, g Given) (Pa
 			return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
 		}
 		c.Tries++
-		kept.Verdict, kept.Code, kept.Reason, kept.Sentence, kept.Left = "", "", "", liuma.Text{}, nil
+		kept.clearVerdict()
+		kept.WasReset = false
 		cer, d = *c, *kept
 		return StepPIN, nil
 	})
@@ -72,7 +74,19 @@ func (a *Authority) try(ctx context.Context, cer store.Ceremony, d details, g Gi
 			IssuedAt: d.Proof.IssuedAt, Expires: d.Proof.Expires}
 		host.about = d.Proof.IDNumber
 	}
-	switch cer.Action {
+	if d.Coded != nil {
+		host.phone = d.NewPhone
+	}
+	last := recovery{no: bn, subject: subject, region: cer.Region, purpose: d.Purpose, challenge: challenge,
+		given: given(g.Current), digest: digest, hosted: host, card: cer.Card}
+	switch acting(cer, d) {
+	case liuma.ActionReset:
+		last.given = given(g.New)
+		err = a.reset(ctx, c, last)
+	case liuma.ActionRebind:
+		err = a.provePIN(ctx, c, liuma.ActionRebind, last, attempt{})
+	case liuma.ActionUnfreeze:
+		err = a.unfreeze(ctx, c, last)
 	case liuma.ActionEnroll:
 		_, err = a.Enroll(ctx, c, EnrollRequest{BusinessNo: bn, Subject: subject, Region: cer.Region, Purpose: d.Purpose,
 			Challenge: challenge, New: given(g.New), Digest: digest, hosted: host})
@@ -128,12 +142,15 @@ func (a *Authority) noteRefusal(ctx context.Context, id string, cause error) err
 		}
 		d.Code = string(code)
 		if e, ok := errors.AsType[*liuma.Error](cause); ok {
-			d.Reason, d.Sentence = e.Reason, e.Sentence
+			d.Reason, d.Sentence, d.Until = e.Reason, e.Sentence, e.Until
 		}
 		switch code {
 		case liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed:
 			c.Step = string(StepRefused) // goes on under a new push
-		case liuma.CodeNotInRegistry, liuma.CodeAlreadyEnrolled, liuma.CodeCancelled, liuma.CodeForbidden:
+		case liuma.CodePhoneCodeExpired:
+			c.Step, d.Coded = string(StepCode), nil // its code does not hold any more
+		case liuma.CodeNotInRegistry, liuma.CodeAlreadyEnrolled, liuma.CodeCancelled, liuma.CodeForbidden,
+			liuma.CodeFrozen, liuma.CodeNotFrozen, liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale:
 			c.Step = string(StepRefused)
 			if err := a.endRequest(tx, &c, code); err != nil {
 				return audit.Entry{}, err

@@ -50,6 +50,17 @@ type details struct {
 	Sentence liuma.Text   `json:"sentence,omitzero"`
 	Left     *int         `json:"left,omitempty"`
 	Until    time.Time    `json:"until,omitzero"`
+
+	Language     string        `json:"language,omitempty"`  // of texts to the phone
+	Doing        string        `json:"doing,omitempty"`     // the action that it turned to, if not its own
+	Coded        *codedParts   `json:"coded,omitempty"`     // a code that was right
+	Right        liuma.Version `json:"right,omitempty"`     // of a rebind: the version whose PIN was right
+	Prover       []byte        `json:"prover,omitempty"`    // hash of the browser that gave them
+	NewPhone     string        `json:"new_phone,omitempty"` // to be bound
+	CardNo       bool          `json:"card_no,omitempty"`   // the physical card's number was right
+	NoReset      string        `json:"no_reset,omitempty"`  // why it cannot be reset online
+	NoResetUntil time.Time     `json:"no_reset_until,omitzero"`
+	WasReset     bool          `json:"was_reset,omitempty"`
 }
 
 // subjectParts and proofParts are the wire forms of envelope.Subject and
@@ -77,7 +88,8 @@ func hashed(label, s string) [32]byte { return sha256.Sum256([]byte("liuma/1/" +
 // number, so that the native door cannot use it as well (I-11).
 func (a *Authority) Push(ctx context.Context, c Caller, q Push) (Pushed, error) {
 	switch q.Action {
-	case liuma.ActionEnroll, liuma.ActionLink, liuma.ActionVerify, liuma.ActionChange:
+	case liuma.ActionEnroll, liuma.ActionLink, liuma.ActionVerify, liuma.ActionChange,
+		liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze:
 	default:
 		return Pushed{}, liuma.FailField(liuma.CodeBadRequest, "action", nil)
 	}
@@ -108,7 +120,7 @@ func (a *Authority) Push(ctx context.Context, c Caller, q Push) (Pushed, error) 
 // checkSubject checks that the subject names a holder in the way that the
 // action wants.
 func (a *Authority) checkSubject(q Push, d *details) error {
-	if q.Action == liuma.ActionVerify || q.Action == liuma.ActionChange {
+	if q.Action != liuma.ActionEnroll && q.Action != liuma.ActionLink {
 		if q.Subject.Card == "" || q.Subject.IDNumber != "" || q.Subject.Name != "" || q.Subject.Phone != "" {
 			return liuma.FailField(liuma.CodeBadRequest, "holder", errors.New("want the card's handle alone"))
 		}
@@ -211,10 +223,10 @@ func (a *Authority) pushed(tx store.Tx, c Caller, q Push, d details, uri [32]byt
 		return e, tx.InsertCeremony(cer)
 	case err != nil:
 		return audit.Entry{}, err
-	case there.Digest != digest || there.Ceremony == "" || there.Decided:
+	case there.Digest != digest || there.Ceremony == "":
 		return audit.Entry{}, liuma.FailField(liuma.CodeBusinessNoUsed, "business_no", nil)
 	}
-	return e, a.pushedAgain(tx, there.Ceremony, d, uri, expires)
+	return e, a.pushedAgain(tx, there, d, uri, expires)
 }
 
 // pushDigest covers what a continued ceremony may not change.
@@ -227,24 +239,28 @@ func pushDigest(q Push) [32]byte {
 }
 
 // pushedAgain lets a ceremony go on: in another browser, perhaps with
-// evidence that it lacked.
-func (a *Authority) pushedAgain(tx store.Tx, id string, d details, uri [32]byte, expires time.Time) error {
-	cer, err := tx.Ceremony(id)
+// evidence that it lacked. One whose business number is decided goes on only
+// while its holder sets the PIN anew.
+func (a *Authority) pushedAgain(tx store.Tx, row store.Request, d details, uri [32]byte, expires time.Time) error {
+	cer, err := tx.Ceremony(row.Ceremony)
 	if err != nil {
 		return err
-	}
-	if !cer.Ended.IsZero() {
-		return liuma.FailField(liuma.CodeBusinessNoUsed, "business_no", nil)
 	}
 	kept, err := a.openDetails(cer)
 	if err != nil {
 		return err
 	}
+	if !cer.Ended.IsZero() || row.Decided && kept.Doing == "" {
+		return liuma.FailField(liuma.CodeBusinessNoUsed, "business_no", nil)
+	}
 	kept.Return = d.Return
 	if d.Proof != nil {
 		kept.Proof = d.Proof
-		if Step(cer.Step) == StepRefused {
+		switch Step(cer.Step) {
+		case StepRefused:
 			cer.Step, kept.Code = string(StepPIN), ""
+		case StepEvidence:
+			cer.Step = string(kept.withProof(acting(cer, kept)))
 		}
 	}
 	cer.RequestURI, cer.Browser = uri, [32]byte{}

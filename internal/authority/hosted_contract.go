@@ -13,7 +13,7 @@ import (
 // continues the ceremony: with fresh evidence, or after a lost answer.
 type Push struct {
 	BusinessNo liuma.BusinessNo
-	Action     liuma.Action     // enroll, link, verify or change
+	Action     liuma.Action     // enroll, link, verify, change, reset, rebind or unfreeze
 	Subject    envelope.Subject // Card, or ID number and name (and phone to enroll)
 	Region     liuma.Region
 	Purpose    string // as shown to the holder, 1 to 60 characters
@@ -45,6 +45,17 @@ type Step string
 const (
 	StepConfirm Step = "confirm" // enroll, link: who asks, for what, about whom; the holder agrees
 	StepPIN     Step = "pin"     // the pad: current PIN, new PIN, or old and new
+	// StepCode takes a code that was sent to a phone: SendCode, GiveCode.
+	StepCode Step = "code"
+	// StepEvidence waits for evidence: the holder goes back to the channel by
+	// WayBack (error evidence_required, with a challenge), and the ceremony goes
+	// on under a new push that carries it.
+	StepEvidence Step = "evidence"
+	// StepPhone, of a rebind, takes the number to bind: GivePhone.
+	StepPhone Step = "phone"
+	// StepReset is the end of a ceremony that turned to a reset which
+	// succeeded, and that has nothing left to do: the channel starts again.
+	StepReset   Step = "reset"
 	StepDone    Step = "done"    // it succeeded; the holder goes back with a code
 	StepRefused Step = "refused" // locked, blocked, frozen, cancelled …: Page.Code says which
 	StepExpired Step = "expired"
@@ -56,13 +67,16 @@ const (
 type Hand struct {
 	Secret     string
 	RequestURI string
+	// Language is that of the page, for texts to the phone: "zh-CN" or "en".
+	Language string
 }
 
 // Page is all that a holder page may show of a ceremony.
 type Page struct {
 	ID                                              string
 	Step                                            Step
-	Action                                          liuma.Action
+	Action                                          liuma.Action // that it is at: reset after Forgot
+	Began                                           liuma.Action // that the channel asked for
 	Channel                                         liuma.ChannelID
 	ChannelName                                     liuma.Text // as registered
 	Purpose                                         string
@@ -77,6 +91,21 @@ type Page struct {
 	AAD        map[liuma.Role][]byte
 	Try        int
 	Passphrase bool
+
+	// The code's part, at StepCode, and at StepDone of a verify whose phone can
+	// be confirmed. PhoneMasked is then where codes go; Code says why the last
+	// one was not sent or not right, Until how long that holds.
+	CodeSentAt time.Time // of the code that is open, or zero
+	ResendAt   time.Time // from when another may be sent; zero for now
+	CodesLeft  int       // wrong codes before no more are taken
+
+	// ResetRefused says, after Forgot, why the PIN cannot be set anew online,
+	// and ResetRefusedUntil until when, if that ends by itself.
+	ResetRefused      liuma.Code
+	ResetRefusedUntil time.Time
+	// WasReset says at the pad that the PIN was just set anew: the new one is
+	// asked for now.
+	WasReset bool
 
 	// What the last move came to. Code is empty at the first look.
 	Verdict   liuma.Verdict
@@ -124,7 +153,15 @@ type Grant struct {
 //	(*Authority) LookAt(ctx, clientID, requestURI string, h Hand) (Page, error)   GET /authorize; changes nothing
 //	(*Authority) Look(ctx, id string, h Hand) (Page, error)                       GET of a ceremony; changes nothing
 //	(*Authority) Begin(ctx, id string, h Hand) (Page, error)                      binds the ceremony to this browser
-//	(*Authority) Agree(ctx, id string, h Hand) (Page, error)                      StepConfirm -> StepPIN
+//	(*Authority) Agree(ctx, id string, h Hand) (Page, error)                      StepConfirm -> StepPIN, StepCode, StepRefused
+//	(*Authority) SendCode(ctx, id string, h Hand) (Page, error)                   StepCode, StepDone of a verify
+//	(*Authority) GiveCode(ctx, id string, h Hand, typed string) (Page, error)     StepCode -> StepCode, StepPIN, StepEvidence, StepDone
+//	(*Authority) GivePhone(ctx, id string, h Hand, typed string) (Page, error)    StepPhone, StepCode of a rebind -> StepCode
+//	(*Authority) Forgot(ctx, id string, h Hand) (Page, error)                     StepPIN, StepRefused (locked, blocked) -> StepCode
+//	(*Authority) Remember(ctx, id string, h Hand) (Page, error)                   back from Forgot to StepPIN
+//	(*Authority) FreezeOwn(ctx, id string, h Hand) (Page, error)                  any open step -> StepRefused (frozen)
+//	(*Authority) NoticeEveryUse(ctx, id string, h Hand, on bool) (Page, error)    StepDone
+//	(*Authority) FreezeByCode(ctx, source, typed string) (FreezeView, error)      no ceremony and no log-in
 //	(*Authority) GivePIN(ctx, id string, h Hand, g Given) (Page, error)           StepPIN -> StepPIN, StepDone, StepRefused
 //	(*Authority) Leave(ctx, id string, h Hand) (Page, error)                      -> StepLeft
 //	(*Authority) Extend(ctx, id string, h Hand) (Page, error)                     ten more minutes, at most an hour in all

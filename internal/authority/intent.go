@@ -189,14 +189,14 @@ func (a *Authority) flip(ctx context.Context, actor string, in store.Intent, all
 		if err != nil {
 			return audit.Entry{}, err
 		}
+		ev := audit.PINSet
 		if there.State == store.IntentCommitting && card.Version == in.From {
-			if err := a.flipCard(tx, &card, in); err != nil {
+			if ev, err = a.flipCard(tx, &card, in); err != nil {
 				return audit.Entry{}, err
 			}
 		} else if card.Version != in.Version {
 			return audit.Entry{}, liuma.Fail(liuma.CodeUnavailable, errors.New("authority: card moved past its intent"))
 		}
-		ev := audit.PINSet
 		if all {
 			if there.State == store.IntentFlipped {
 				ev = audit.PINSettled
@@ -212,36 +212,48 @@ func (a *Authority) flip(ctx context.Context, actor string, in store.Intent, all
 	})
 }
 
-func (a *Authority) flipCard(tx store.Tx, card *store.Card, in store.Intent) error {
+// flipCard changes the card and all that its new PIN brings with it, and says
+// what that is in the audit record.
+func (a *Authority) flipCard(tx store.Tx, card *store.Card, in store.Intent) (audit.Event, error) {
 	now := a.now()
 	card.Version, card.KeySet, card.Verifier = in.Version, in.KeySet, in.Verifier
 	card.PINSetAt = now
 	card.Tally.Reset()
 	card.MAC = a.cardMAC(*card)
 	if err := tx.UpdateCard(*card); err != nil {
-		return err
+		return "", err
 	}
 	row, err := tx.Request(in.Channel, in.BusinessNo)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if row.Action == liuma.ActionEnroll {
-		if err := a.ensureLink(tx, in.Channel, card.ID, now); err != nil {
-			return err
+	ev := audit.PINSet
+	switch row.Action {
+	case liuma.ActionEnroll:
+		if _, err = a.ensureLink(tx, in.Channel, card.ID, now); err == nil {
+			err = errors.Join(a.bindFirst(tx, *card, row), a.tellIn(tx, *card, noticePINSet, row.Channel, nil))
 		}
+	case liuma.ActionChange:
+		err = a.tellIn(tx, *card, noticePINChanged, row.Channel, nil)
+	case liuma.ActionReset:
+		ev, err = audit.PINReset, a.wasReset(tx, *card, row)
+	}
+	if err != nil {
+		return "", err
 	}
 	row.Version = in.Version
 	decide(&row, now, liuma.Right, "")
-	return errors.Join(tx.UpdateRequest(row), a.advance(tx, row))
+	return ev, errors.Join(tx.UpdateRequest(row), a.advance(tx, row))
 }
 
-// ensureLink links a card in a channel, or leaves the link that is there.
-func (a *Authority) ensureLink(tx store.Tx, ch liuma.ChannelID, card liuma.CardID, now time.Time) error {
-	err := tx.InsertLink(store.Link{Channel: ch, Card: card, Handle: store.Handle(a.Vault.Handle(ch, card)), At: now})
+// ensureLink links a card in a channel, or leaves the link that is there; made
+// says which.
+func (a *Authority) ensureLink(tx store.Tx, ch liuma.ChannelID, card liuma.CardID, now time.Time) (made bool, err error) {
+	err = tx.InsertLink(store.Link{Channel: ch, Card: card, Handle: store.Handle(a.Vault.Handle(ch, card)), At: now})
 	if errors.Is(err, store.ErrExists) {
-		return nil
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }
 
 // abandon ends an intent that no keeper was asked to commit. The old PIN

@@ -71,7 +71,11 @@ func (a *Authority) link(ctx context.Context, c Caller, q LinkRequest, holder va
 	row.Card = card.ID
 	done, err := a.attempt(ctx, &attempt{caller: c, row: row, pin: guess, policy: p,
 		onRight: func(tx store.Tx, card *store.Card, row *store.Request) error {
-			return a.ensureLink(tx, row.Channel, card.ID, row.DecidedAt)
+			made, err := a.ensureLink(tx, row.Channel, card.ID, row.DecidedAt)
+			if err != nil || !made {
+				return err
+			}
+			return a.tellIn(tx, *card, noticeLinked, row.Channel, nil)
 		}})
 	if liuma.CodeOf(err) == liuma.CodeEvidenceRequired {
 		row.Card = liuma.CardID{}

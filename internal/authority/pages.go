@@ -68,10 +68,11 @@ func (a *Authority) page(ctx context.Context, c store.Ceremony) (Page, error) {
 		return Page{}, err
 	}
 	p := Page{
-		ID: c.ID, Step: Step(c.Step), Action: c.Action, Channel: c.Channel, ChannelName: client.Name,
+		ID: c.ID, Step: Step(c.Step), Action: acting(c, d), Began: c.Action, Channel: c.Channel, ChannelName: client.Name,
 		Purpose: d.Purpose, BusinessNo: c.BusinessNo, Region: c.Region, Expires: c.Expires, Try: c.Tries + 1,
 		Verdict: liuma.Verdict(d.Verdict), Code: liuma.Code(d.Code), Reason: d.Reason, Sentence: d.Sentence,
 		TriesLeft: d.Left, Until: d.Until,
+		ResetRefused: liuma.Code(d.NoReset), ResetRefusedUntil: d.NoResetUntil, WasReset: d.WasReset,
 	}
 	if expired(c, a.now()) {
 		p.Step, p.Code = StepExpired, liuma.CodeCeremonyExpired
@@ -79,6 +80,11 @@ func (a *Authority) page(ctx context.Context, c store.Ceremony) (Page, error) {
 	}
 	if err := a.showHolder(ctx, Caller{Client: client}, c.Card, d, &p); err != nil {
 		return Page{}, err
+	}
+	if a.Outbox != nil && hasCode(c, d) {
+		if err := a.Store.View(ctx, func(r store.Reader) error { return a.showCode(r, c, d, &p) }); err != nil {
+			return Page{}, house(err)
+		}
 	}
 	if p.Step == StepPIN {
 		err = a.showPad(ctx, Caller{Client: client}, c, d, &p)
@@ -154,7 +160,7 @@ func tryChallenge(id string, try int) string { return fmt.Sprintf("%s:%d", id, t
 // roles are the PINs that an action's pad asks for.
 func roles(a liuma.Action) []liuma.Role {
 	switch a {
-	case liuma.ActionEnroll:
+	case liuma.ActionEnroll, liuma.ActionReset:
 		return []liuma.Role{liuma.RoleNew}
 	case liuma.ActionChange:
 		return []liuma.Role{liuma.RoleOld, liuma.RoleNew}
@@ -170,8 +176,8 @@ func (a *Authority) showPad(ctx context.Context, c Caller, cer store.Ceremony, d
 	p.SealKeyID, p.SealKey = key.ID, key.Public
 	p.Passphrase = a.policyFor(c, cer.Region).Passphrase
 	p.AAD = map[liuma.Role][]byte{}
-	for _, r := range roles(cer.Action) {
-		b := envelope.Binding{Channel: cer.Channel, Action: cer.Action, Role: r, Subject: boundSubject(&hosted{ceremony: cer.ID}, d.subject()),
+	for _, r := range roles(acting(cer, d)) {
+		b := envelope.Binding{Channel: cer.Channel, Action: acting(cer, d), Role: r, Subject: boundSubject(&hosted{ceremony: cer.ID}, d.subject()),
 			BusinessNo: tryNo(cer.BusinessNo, p.Try), PurposeHash: envelope.PurposeHash(d.Purpose),
 			SealKeyID: key.ID, Challenge: tryChallenge(cer.ID, p.Try)}
 		p.AAD[r] = b.AAD()

@@ -2,6 +2,7 @@ package authority
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"time"
 
@@ -14,19 +15,24 @@ import (
 // store holds, in the transaction that leaves it, so that a page that is
 // behind cannot act (CodeCeremonyMoved), and nothing is left half done.
 //
-//	confirm --Agree--> pin --right--> done --WayBack--> (code)
+//	confirm --Agree--> pin --right--> done --WayBack--> (authorization code)
 //	                    |  \--wrong--> pin
 //	                    |   \--locked, blocked, frozen …--> refused
 //	any but done --Leave--> left          any --time--> expired
+//
+// Enrolment has a code to the phone between confirm and pin. What resets,
+// rebinds and unfreezes is drawn in the files of their own.
 
 func firstStep(a liuma.Action) Step {
-	if a == liuma.ActionEnroll || a == liuma.ActionLink {
-		return StepConfirm
+	if a == liuma.ActionVerify || a == liuma.ActionChange {
+		return StepPIN
 	}
-	return StepPIN
+	return StepConfirm
 }
 
-func (s Step) over() bool { return s == StepRefused || s == StepExpired || s == StepLeft }
+func (s Step) over() bool {
+	return s == StepRefused || s == StepExpired || s == StepLeft || s == StepReset
+}
 
 // holds says what a hand may do with a ceremony.
 type holds int
@@ -55,6 +61,15 @@ func expired(c store.Ceremony, now time.Time) bool { return c.Ended.IsZero() && 
 // now; it returns the step to go to.
 func (a *Authority) move(ctx context.Context, id string, h Hand, from []Step,
 	change func(tx store.Tx, c *store.Ceremony, d *details) (Step, error)) (Page, error) {
+	return a.moveAs(ctx, id, h, from, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
+		to, err := change(tx, c, d)
+		return to, a.entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "ok"), err
+	})
+}
+
+// moveAs is move for what has an audit entry of its own.
+func (a *Authority) moveAs(ctx context.Context, id string, h Hand, from []Step,
+	change func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error)) (Page, error) {
 	var cer store.Ceremony
 	var bound string
 	secret := newSecret()
@@ -64,19 +79,17 @@ func (a *Authority) move(ctx context.Context, id string, h Hand, from []Step,
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		if c.Browser == [32]byte{} {
-			c.Browser = hashed("browser", secret)
-			c.Expires = a.now().Add(ceremonyLife)
-			bound = secret
-		}
 		d, err := a.openDetails(c)
 		if err != nil {
 			return audit.Entry{}, err
 		}
+		if c.Browser == [32]byte{} {
+			bound = a.bind(&c, &d, h, secret)
+		}
 		if !isOneOf(Step(c.Step), from) {
 			return audit.Entry{}, liuma.Fail(liuma.CodeCeremonyMoved, nil)
 		}
-		to, err := change(tx, &c, &d)
+		to, e, err := change(tx, &c, &d)
 		if err != nil {
 			return audit.Entry{}, err
 		}
@@ -88,7 +101,6 @@ func (a *Authority) move(ctx context.Context, id string, h Hand, from []Step,
 			return audit.Entry{}, err
 		}
 		cer = c
-		e := a.entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "ok")
 		e.Note = "step=" + string(to)
 		return e, nil
 	})
@@ -101,6 +113,21 @@ func (a *Authority) move(ctx context.Context, id string, h Hand, from []Step,
 	p, err := a.page(ctx, cer)
 	p.Bound = bound
 	return p, err
+}
+
+// bind ties a ceremony to a browser and returns its secret: a new one, or that
+// of the browser which gave a code or a PIN before the ceremony was pushed
+// again. What was proved in another browser is taken back.
+func (a *Authority) bind(c *store.Ceremony, d *details, h Hand, secret string) string {
+	same := hashed("browser", h.Secret)
+	if h.Secret != "" && subtle.ConstantTimeCompare(same[:], d.Prover) == 1 {
+		secret = h.Secret
+	} else {
+		d.rewind(c)
+	}
+	c.Browser = hashed("browser", secret)
+	c.Expires = a.now().Add(ceremonyLife)
+	return secret
 }
 
 func isOneOf(s Step, in []Step) bool {
@@ -136,19 +163,18 @@ func (a *Authority) gripped(r store.Reader, id string, h Hand) (store.Ceremony, 
 // Begin binds a ceremony to the browser whose page is really looked at. A
 // prefetched page never calls it.
 func (a *Authority) Begin(ctx context.Context, id string, h Hand) (Page, error) {
-	return a.move(ctx, id, h, []Step{StepConfirm, StepPIN, StepDone, StepRefused},
+	return a.move(ctx, id, h, []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN, StepDone, StepRefused},
 		func(_ store.Tx, c *store.Ceremony, _ *details) (Step, error) { return Step(c.Step), nil })
 }
 
-// Agree goes on from who asks for what to the pad.
+// Agree goes on from who asks for what to the pad, or to the first proof.
 func (a *Authority) Agree(ctx context.Context, id string, h Hand) (Page, error) {
-	return a.move(ctx, id, h, []Step{StepConfirm},
-		func(store.Tx, *store.Ceremony, *details) (Step, error) { return StepPIN, nil })
+	return a.move(ctx, id, h, []Step{StepConfirm}, a.agreed)
 }
 
 // Leave calls a ceremony off, and decides its business number so.
 func (a *Authority) Leave(ctx context.Context, id string, h Hand) (Page, error) {
-	return a.move(ctx, id, h, []Step{StepConfirm, StepPIN},
+	return a.move(ctx, id, h, []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN},
 		func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 			d.Code = string(liuma.CodeLeft)
 			return StepLeft, a.endRequest(tx, c, liuma.CodeLeft)
@@ -157,7 +183,7 @@ func (a *Authority) Leave(ctx context.Context, id string, h Hand) (Page, error) 
 
 // Extend gives a slow holder more time.
 func (a *Authority) Extend(ctx context.Context, id string, h Hand) (Page, error) {
-	return a.move(ctx, id, h, []Step{StepConfirm, StepPIN, StepDone},
+	return a.move(ctx, id, h, []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN, StepDone},
 		func(_ store.Tx, c *store.Ceremony, _ *details) (Step, error) {
 			last := c.At.Add(ceremonyMost)
 			c.Expires = maxTime(c.Expires, a.now().Add(ceremonyMore))
@@ -224,76 +250,4 @@ func (a *Authority) expire(ctx context.Context, id string) error {
 		return nil // somebody went on with it just now
 	}
 	return err
-}
-
-// advance carries what became of one try of a ceremony over to the ceremony
-// and its business number, in the transaction that decides the try.
-func (a *Authority) advance(tx store.Tx, try store.Request) error {
-	if try.Ceremony == "" || !try.Decided {
-		return nil
-	}
-	c, err := tx.Ceremony(try.Ceremony)
-	if err != nil {
-		return err
-	}
-	if c.BusinessNo == try.BusinessNo {
-		return nil // the ceremony's own row, not a try
-	}
-	d, err := a.openDetails(c)
-	if err != nil {
-		return err
-	}
-	c.Card = try.Card
-	d.Verdict, d.Code, d.Until, d.Left = string(try.Verdict), string(try.Code), try.Until, nil
-	if try.Verdict == liuma.Wrong || try.Verdict == liuma.Locked {
-		left := try.TriesLeft
-		d.Left = &left
-	}
-	if unlinked(try) {
-		d.Verdict, d.Code, d.Until, d.Left = "", string(liuma.CodeRefused), time.Time{}, nil
-	}
-	to, end := afterTry(try)
-	c.Step = string(to)
-	if end {
-		if err := a.decideParent(tx, &c, try); err != nil {
-			return err
-		}
-	}
-	if err := a.sealDetails(&c, d); err != nil {
-		return err
-	}
-	return tx.UpdateCeremony(c)
-}
-
-// afterTry says where a verdict leads, and whether it decides the ceremony's
-// business number. A locked link is not told from a wrong one.
-func afterTry(try store.Request) (to Step, end bool) {
-	switch {
-	case try.Verdict == liuma.Right && try.Code == "":
-		return StepDone, true
-	case try.Action == liuma.ActionLink:
-		return StepPIN, false
-	case try.Verdict == liuma.Wrong && try.TriesLeft > 0, try.Verdict == liuma.Unavailable:
-		return StepPIN, false
-	}
-	return StepRefused, true
-}
-
-func (a *Authority) decideParent(tx store.Tx, c *store.Ceremony, try store.Request) error {
-	row, err := tx.Request(c.Channel, c.BusinessNo)
-	if err != nil {
-		return err
-	}
-	if row.Decided {
-		return nil
-	}
-	row.Card, row.Version, row.Evidence = try.Card, try.Version, try.Evidence
-	row.TriesLeft, row.Until = try.TriesLeft, try.Until
-	decide(&row, a.now(), try.Verdict, try.Code)
-	if try.Verdict != liuma.Right {
-		c.Ended = a.now()
-	} else {
-		c.Expires = maxTime(c.Expires, a.now().Add(ceremonyMore)) // to go back
-	}
-	return tx.UpdateRequest(row)
 }

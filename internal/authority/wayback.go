@@ -67,7 +67,7 @@ func (a *Authority) way(c store.Ceremony, d details, code string) (Way, error) {
 	case step == StepDone:
 		q.Set("error", "access_denied")
 		q.Set("error_description", string(liuma.CodeCodeInvalid))
-	case step.over() || expired(c, a.now()):
+	case step.over() || step == StepEvidence || expired(c, a.now()):
 		why := liuma.Code(d.Code)
 		if why == "" || expired(c, a.now()) {
 			why = liuma.CodeCeremonyExpired

@@ -24,6 +24,11 @@ func (e *Env) back() authority.Return {
 		CodeChallenge: base64.RawURLEncoding.EncodeToString(sum[:])}
 }
 
+// Subject names a person as a channel would in a push.
+func Subject(f registry.Facts) envelope.Subject {
+	return envelope.Subject{IDNumber: f.IDNumber, Name: f.Name, Phone: f.Phone}
+}
+
 // PushFor makes a push about a subject; evidence only where f is given.
 func (e *Env) PushFor(c authority.Caller, a liuma.Action, s envelope.Subject, f *registry.Facts) authority.Push {
 	e.T.Helper()
@@ -38,11 +43,18 @@ func (e *Env) PushFor(c authority.Caller, a liuma.Action, s envelope.Subject, f 
 // OpenPage pushes a request and opens its page in a browser of its own.
 func (e *Env) OpenPage(c authority.Caller, q authority.Push) (authority.Page, authority.Hand) {
 	e.T.Helper()
+	return e.OpenPageIn(c, q, authority.Hand{})
+}
+
+// OpenPageIn pushes a request and opens its page in a browser that may have
+// begun it before.
+func (e *Env) OpenPageIn(c authority.Caller, q authority.Push, h authority.Hand) (authority.Page, authority.Hand) {
+	e.T.Helper()
 	pushed, err := e.Authority().Push(context.Background(), c, q)
 	e.must(err)
 	p, err := e.Authority().LookAt(context.Background(), c.Client.ID, pushed.RequestURI, authority.Hand{})
 	e.must(err)
-	p, err = e.Authority().Begin(context.Background(), p.ID, authority.Hand{RequestURI: pushed.RequestURI})
+	p, err = e.Authority().Begin(context.Background(), p.ID, authority.Hand{Secret: h.Secret, RequestURI: pushed.RequestURI})
 	e.must(err)
 	return p, authority.Hand{Secret: p.Bound}
 }

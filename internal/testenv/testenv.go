@@ -73,6 +73,8 @@ type Options struct {
 	Wait func(context.Context, time.Duration)
 	// Faults, if set, stands between the authority and its store and keepers.
 	Faults *Faults
+	// Phones, if set, gives the authority an outbox, whose texts Texts reads.
+	Phones bool
 }
 
 // Env is a running system.
@@ -128,6 +130,9 @@ func (e *Env) Open() {
 	c, err := config.Load(e.Dir)
 	e.must(err)
 	o := assembly.Options{Now: e.Clock.Now, Logger: e.options.Logger, Policy: e.options.Policy, Wait: e.options.Wait}
+	if e.options.Phones {
+		o.Outbox = func(off *assembly.Office) authority.Outbox { return phones{off.Vault, e.Clock.Now} }
+	}
 	if f := e.options.Faults; f != nil {
 		o.BetweenStore, o.BetweenKeeper = f.Store, f.Keeper
 	}

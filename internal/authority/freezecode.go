@@ -1,0 +1,240 @@
+package authority
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// Freezing is for whoever has any sign that the card is theirs, for it takes
+// nothing away that PIN and code do not give back: a channel with a link
+// (freeze.go), the page of a ceremony, a code from a notice, the hotline.
+
+// Limits of wrong freeze codes. A code is one of 6.5e11; the limit for all
+// keeps guessing from freezing strangers' cards, and is so high that nobody
+// can spend it to keep holders from freezing theirs from a few addresses.
+const (
+	tickFreezeCode   = "freeze_code" // key: source, or zero for all
+	freezeCodeWindow = time.Hour
+	freezeCodeSource = 10
+	freezeCodeAll    = 3000
+)
+
+// FreezeView is what a freeze code's page may show.
+type FreezeView struct {
+	NameMasked string
+	At         time.Time // since when it is frozen
+}
+
+// freezeCard stops a card, unless it is stopped already, and tells the holder.
+// The caller writes the audit entry.
+func (a *Authority) freezeCard(tx store.Tx, card *store.Card, at liuma.Text) error {
+	if card.Frozen {
+		return nil
+	}
+	card.Frozen, card.FrozenAt = true, a.now()
+	err := errors.Join(tx.UpdateCard(*card), tx.DeleteCodesOf(card.ID), tx.DeleteTicks(tickResetPlanned, card.Holder))
+	if err != nil {
+		return err
+	}
+	return a.tell(tx, *card, noticeFrozen, at, nil)
+}
+
+// parseFreezeCode brings a typed code to its spelling.
+func parseFreezeCode(s string) (string, bool) {
+	if len(s) > 64 {
+		return "", false
+	}
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r >= '０' && r <= '９', r >= 'Ａ' && r <= 'Ｚ', r >= 'ａ' && r <= 'ｚ':
+			r -= '０' - '0'
+		case r == ' ' || r == '-' || r == '　' || r == '\t':
+			return -1
+		}
+		if r >= 'a' && r <= 'z' {
+			r -= 'a' - 'A'
+		}
+		return r
+	}, s)
+	return s, len(s) == freezeCodeSize && strings.Trim(s, freezeAlphabet) == ""
+}
+
+// FreezeByCode freezes the card whose notice carried the code. It needs no
+// log-in. source names where the request comes from (an address, say); it is
+// kept as a blind index, and only while it counts.
+func (a *Authority) FreezeByCode(ctx context.Context, source, typed string) (FreezeView, error) {
+	code, formed := parseFreezeCode(typed)
+	from := a.Vault.Index(vault.IndexPhone, "freeze-source\x00"+source)
+	var v FreezeView
+	var refused error
+	err := a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		v, refused = FreezeView{}, nil
+		now := a.now()
+		e := a.entry("holder", audit.FreezeTried, liuma.CardID{}, "", string(liuma.CodeFreezeCodeInvalid))
+		if until, err := a.freezeCodesSpent(tx, from); err != nil {
+			return audit.Entry{}, err
+		} else if !until.IsZero() {
+			refused = &liuma.Error{Code: liuma.CodeFreezeCodeLimit, Until: until}
+			return audit.Entry{}, nil
+		}
+		card, err := a.cardOfFreezeCode(tx, code, formed)
+		if errors.Is(err, store.ErrNotFound) {
+			refused = liuma.Fail(liuma.CodeFreezeCodeInvalid, nil)
+			return e, errors.Join(tx.InsertTick(store.Tick{Kind: tickFreezeCode, Key: from, At: now}),
+				tx.InsertTick(store.Tick{Kind: tickFreezeCode, At: now}))
+		}
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		f, err := a.facts(card)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if err := a.freezeCard(tx, &card, officialPage()); err != nil {
+			return audit.Entry{}, err
+		}
+		v = FreezeView{NameMasked: f.MaskedName(), At: card.FrozenAt}
+		return a.entry("holder", audit.CardFrozen, card.ID, "", "ok"), a.useFreezeCode(tx, code)
+	})
+	if err = errors.Join(err, refused); err != nil {
+		return FreezeView{}, house(err)
+	}
+	return v, nil
+}
+
+// freezeCodesSpent says until when a source, or everybody, tries no more.
+func (a *Authority) freezeCodesSpent(r store.Reader, from vault.Index) (until time.Time, err error) {
+	since := a.now().Add(-freezeCodeWindow)
+	for _, l := range []struct {
+		key  vault.Index
+		most int
+	}{{from, freezeCodeSource}, {vault.Index{}, freezeCodeAll}} {
+		tried, err := r.Ticks(tickFreezeCode, l.key, since)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if n := len(tried); n >= l.most {
+			until = maxTime(until, tried[n-l.most].Add(freezeCodeWindow))
+		}
+	}
+	return until, nil
+}
+
+// cardOfFreezeCode finds the card of a code that is good. One that was used is
+// good as long as the card is frozen, so that a second press does no harm.
+func (a *Authority) cardOfFreezeCode(r store.Reader, code string, formed bool) (store.Card, error) {
+	if !formed {
+		return store.Card{}, store.ErrNotFound
+	}
+	f, err := r.FreezeCode(a.freezeMAC(code))
+	if err != nil {
+		return store.Card{}, err
+	}
+	if !a.now().Before(f.Expires) {
+		return store.Card{}, store.ErrNotFound
+	}
+	card, err := a.checkedCard(r, f.Card)
+	if err == nil && !f.Used.IsZero() && !card.Frozen {
+		return store.Card{}, store.ErrNotFound
+	}
+	return card, err
+}
+
+func (a *Authority) useFreezeCode(tx store.Tx, code string) error {
+	f, err := tx.FreezeCode(a.freezeMAC(code))
+	if err != nil || !f.Used.IsZero() {
+		return err
+	}
+	f.Used = a.now()
+	return tx.UpdateFreezeCode(f)
+}
+
+// FreezeOwn freezes the card of a ceremony from its page. A card that the
+// channel is linked to needs no PIN for it, as the channel itself may freeze
+// it; one that somebody merely named needs the PIN to have been right.
+func (a *Authority) FreezeOwn(ctx context.Context, id string, h Hand) (Page, error) {
+	from := []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN, StepRefused, StepDone}
+	return a.moveAs(ctx, id, h, from, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
+		e := a.entry("holder", audit.CardFrozen, c.Card, c.BusinessNo, "ok")
+		card, err := a.ownCard(tx, *c, *d)
+		if err != nil {
+			return "", e, err
+		}
+		at, err := where(tx, c.Channel)
+		if err != nil {
+			return "", e, err
+		}
+		if err := a.freezeCard(tx, &card, at); err != nil {
+			return "", e, err
+		}
+		e.Card, c.Card = card.ID, card.ID
+		d.clearVerdict()
+		d.Code = string(liuma.CodeFrozen)
+		return StepRefused, e, a.endRequest(tx, c, liuma.CodeFrozen)
+	})
+}
+
+func (a *Authority) ownCard(r store.Reader, c store.Ceremony, d details) (store.Card, error) {
+	if d.Subject.Card == "" && Step(c.Step) == StepDone {
+		return a.checkedCard(r, c.Card)
+	}
+	return a.linkedCardOf(r, c, d)
+}
+
+// HotlineFreeze is a hotline's request to freeze a holder's card.
+type HotlineFreeze struct {
+	BusinessNo liuma.BusinessNo
+	IDNumber   string
+	Digest     [32]byte // of all that was sent, but the caller's token
+}
+
+// FreezeByHotline freezes the card of a holder who called. It is all that a
+// hotline may do; nobody there can unfreeze (I-12).
+func (a *Authority) FreezeByHotline(ctx context.Context, c Caller, q HotlineFreeze) (Verification, error) {
+	if c.Client.Kind != store.ClientHotline || c.Client.Stopped {
+		return Verification{}, liuma.Fail(liuma.CodeForbidden, nil)
+	}
+	id, err := registry.ParseIDNumber(q.IDNumber)
+	if err != nil {
+		return Verification{}, atField(house(err), "id_number")
+	}
+	holder := a.Vault.Index(vault.IndexIDNumber, id.Canonical())
+	start := a.row(c, liuma.ActionFreeze, q.BusinessNo, "", q.Digest)
+	var row store.Request
+	err = a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		r := start
+		if err := lookRequest(tx, r.Channel, r.BusinessNo, r.Digest); err != nil {
+			return audit.Entry{}, err
+		}
+		found, err := tx.CardByHolder(holder)
+		if errors.Is(err, store.ErrNotFound) || err == nil && found.Version == 0 {
+			return audit.Entry{}, liuma.FailField(liuma.CodeNotFound, "id_number", nil)
+		}
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		card, err := a.checkedCard(tx, found.ID)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		r.Card = card.ID
+		decide(&r, a.now(), "", "")
+		if err := insertRequest(tx, r); err != nil {
+			return audit.Entry{}, err
+		}
+		row = r
+		return a.decidedEntry(c, audit.CardFrozen, r), a.freezeCard(tx, &card, c.Client.Name)
+	})
+	if err != nil {
+		return a.repeated(ctx, c, err)
+	}
+	return a.view(ctx, c, row)
+}

@@ -1,0 +1,96 @@
+package authority
+
+import (
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// advance carries what became of one try of a ceremony over to the ceremony
+// and its business number, in the transaction that decides the try.
+func (a *Authority) advance(tx store.Tx, try store.Request) error {
+	if try.Ceremony == "" || !try.Decided {
+		return nil
+	}
+	c, err := tx.Ceremony(try.Ceremony)
+	if err != nil {
+		return err
+	}
+	if c.BusinessNo == try.BusinessNo {
+		return nil // the ceremony's own row, not a try
+	}
+	d, err := a.openDetails(c)
+	if err != nil {
+		return err
+	}
+	if acting(c, d) != try.Action {
+		// The holder turned to something else while this try was made. Only a
+		// right PIN still counts, for what it was asked for.
+		if try.Action != c.Action || try.Verdict != liuma.Right || try.Code != "" {
+			return nil
+		}
+		d.Doing = ""
+	}
+	c.Card = try.Card
+	d.Verdict, d.Code, d.Until, d.Left = string(try.Verdict), string(try.Code), try.Until, nil
+	if try.Verdict == liuma.Wrong || try.Verdict == liuma.Locked {
+		left := try.TriesLeft
+		d.Left = &left
+	}
+	if unlinked(try) {
+		d.Verdict, d.Code, d.Until, d.Left = "", string(liuma.CodeRefused), time.Time{}, nil
+	}
+	to, end := afterTry(try)
+	switch {
+	case to == StepDone && try.Action == liuma.ActionRebind:
+		to, end = d.afterRebindPIN(&c, try.Version), false
+	case to == StepDone && try.Action == liuma.ActionReset:
+		if to, end, err = a.afterReset(tx, &c, &d); err != nil {
+			return err
+		}
+	}
+	c.Step = string(to)
+	if end {
+		if err := a.decideParent(tx, &c, try); err != nil {
+			return err
+		}
+	}
+	if err := a.sealDetails(&c, d); err != nil {
+		return err
+	}
+	return tx.UpdateCeremony(c)
+}
+
+// afterTry says where a verdict leads, and whether it decides the ceremony's
+// business number. A locked link is not told from a wrong one.
+func afterTry(try store.Request) (to Step, end bool) {
+	switch {
+	case try.Verdict == liuma.Right && try.Code == "":
+		return StepDone, true
+	case try.Action == liuma.ActionLink:
+		return StepPIN, false
+	case try.Verdict == liuma.Wrong && try.TriesLeft > 0, try.Verdict == liuma.Unavailable:
+		return StepPIN, false
+	}
+	return StepRefused, true
+}
+
+func (a *Authority) decideParent(tx store.Tx, c *store.Ceremony, try store.Request) error {
+	row, err := tx.Request(c.Channel, c.BusinessNo)
+	if err != nil {
+		return err
+	}
+	if row.Decided {
+		return nil
+	}
+	row.Card, row.Version, row.Evidence = try.Card, try.Version, try.Evidence
+	row.TriesLeft, row.Until = try.TriesLeft, try.Until
+	decide(&row, a.now(), try.Verdict, try.Code)
+	if try.Verdict != liuma.Right {
+		c.Ended = a.now()
+	} else {
+		c.Expires = maxTime(c.Expires, a.now().Add(ceremonyMore)) // to go back
+	}
+	return tx.UpdateRequest(row)
+}
