@@ -93,7 +93,7 @@ func bytesOf(b []byte) string {
 	if len(b) <= shownBytes {
 		return hex.EncodeToString(b)
 	}
-	return fmt.Sprintf("%s… (%d bytes)", hex.EncodeToString(b[:shownBytes]), len(b))
+	return fmt.Sprintf("%s… %dB", hex.EncodeToString(b[:shownBytes]), len(b))
 }
 
 // cut shows how a text begins.

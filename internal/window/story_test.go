@@ -85,14 +85,13 @@ func TestStory(t *testing.T) {
 	for range 6 {
 		nation.give("current", wrongPIN)
 	}
-	nation.says("24 小时")
 	nation.goBack()
 	nation.says("自动恢复")
-	nation.says("锁定")
+	nation.says("密码已锁定")
 	province.askYears(s.apps[0])
 	province.give("current", goodPIN)
 	province.goBack()
-	province.says("锁定")
+	province.says("密码已锁定")
 
 	s.sawAll(goodPIN, newPIN, wrongPIN, "330502195603120626", "王桂珍", "13857210019")
 }
@@ -125,8 +124,8 @@ func (s *stage) sawAll(secrets ...string) {
 	}
 	for party, wants := range map[window.Party][]string{
 		window.Channel:   {"/par", "request_uri", "id_token", "business_no", "evidence", "/v1/challenges"},
-		window.Authority: {"ceremony.pushed", "attempt.decided", "outcome=wrong", "outcome=right", "ct=", "code.redeemed"},
-		window.Keeper:    {"blinded point=0", "spend=", "signature=", "verifier=", "refused=locked"},
+		window.Authority: {"ceremony.pushed", "attempt.decided", "outcome=wrong", "outcome=right", "outcome=locked", "ct=", "code.redeemed"},
+		window.Keeper:    {"blinded point=0", "spend=", "signature=", "verifier=", "left=0"},
 		window.Database:  {"verifier=", "tally=spent", "sealed", "verdict=right", "handle="},
 	} {
 		for _, want := range wants {

@@ -117,7 +117,7 @@ func (t *watchedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	got := factsOfBody(resp.Header.Get("Content-Type"), peek(&resp.Body))
-	t.hub.Saw(Channel, t.who, text("收到回答", "The answer"), append([]Fact{{r.Method + " " + r.URL.Path, fmt.Sprint(resp.StatusCode)}}, got...)...)
+	t.hub.Saw(Channel, t.who, text("收到回答", "The answer"), append([]Fact{{"status", fmt.Sprintf("%d · %s", resp.StatusCode, r.URL.Path)}}, got...)...)
 	return resp, nil
 }
 

@@ -92,6 +92,7 @@ func New(c Config) (http.Handler, error) {
 	mux.HandleFunc("GET /{$}", w.show)
 	mux.HandleFunc("GET /window.css", w.file("page/window.css", "text/css; charset=utf-8"))
 	mux.HandleFunc("GET /window.js", w.file("page/window.js", "text/javascript; charset=utf-8"))
+	mux.HandleFunc("GET /favicon.ico", func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /saw.json", w.saw)
 	mux.HandleFunc("GET /sms.json", w.sms)
 	return w.guard(mux), nil

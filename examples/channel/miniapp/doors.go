@@ -38,21 +38,22 @@ func purposeOf(action string) string {
 func (a *App) routes() (http.Handler, error) {
 	mux := http.NewServeMux()
 	for pattern, handle := range map[string]http.HandlerFunc{
-		"GET /{$}":       a.showHome,
-		"POST /person":   a.choosePerson,
-		"POST /leave":    a.leavePerson,
-		"POST /start":    a.start,
-		"POST /resume":   a.resume,
-		"GET /evidence":  a.showEvidence,
-		"POST /evidence": a.giveEvidence,
-		"GET /callback":  a.callback,
-		"POST /ask":      a.askAgain,
-		"GET /result":    a.showResult,
-		"GET /years":     a.showYears,
-		"GET /card":      a.showCard,
-		"GET /style.css": a.showStyle,
-		"GET /healthz":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
-		"/":              func(w http.ResponseWriter, r *http.Request) { a.lost(w, r, http.StatusNotFound) },
+		"GET /{$}":         a.showHome,
+		"POST /person":     a.choosePerson,
+		"POST /leave":      a.leavePerson,
+		"POST /start":      a.start,
+		"POST /resume":     a.resume,
+		"GET /evidence":    a.showEvidence,
+		"POST /evidence":   a.giveEvidence,
+		"GET /callback":    a.callback,
+		"POST /ask":        a.askAgain,
+		"GET /result":      a.showResult,
+		"GET /years":       a.showYears,
+		"GET /card":        a.showCard,
+		"GET /style.css":   a.showStyle,
+		"GET /favicon.ico": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
+		"GET /healthz":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
+		"/":                func(w http.ResponseWriter, r *http.Request) { a.lost(w, r, http.StatusNotFound) },
 	} {
 		mux.HandleFunc(pattern, handle)
 	}
@@ -145,7 +146,7 @@ func (a *App) leavePerson(w http.ResponseWriter, r *http.Request) {
 func (a *App) newFlow(action string, p *Person) flow {
 	f := flow{
 		Action: action, Person: p.Key, Purpose: purposeOf(action), Started: a.c.Now(),
-		BusinessNo: strings.ToUpper(a.c.ClientID) + "-" + a.c.Now().UTC().Format("20060102150405") + "-" + rand.Text()[:8],
+		BusinessNo: strings.ToUpper(a.c.ClientID) + "-" + a.c.Now().In(beijing()).Format("060102") + "-" + rand.Text()[:8],
 	}
 	if action == actionVerify || action == actionChange {
 		f.Card = a.memory.card(p.Key)

@@ -50,6 +50,12 @@ func words(code string) outcome {
 	case "not_found", "undecided":
 		o.Title, o.TitleEN = "这笔业务没有办成", "This did not go through"
 		o.Next, o.NextEN = "请重新办理。", "Please start again."
+	case "locked":
+		o.Title, o.TitleEN = "密码已锁定", "The PIN is locked"
+		o.Next, o.NextEN = "输错次数过多。到时会自动恢复，在所有渠道都一样；实体社保卡不受影响。", "Too many wrong PINs. It ends by itself at the time shown, and holds in every channel. The physical card is not affected."
+	case "refused":
+		o.Title, o.TitleEN = "没有关联成功", "The card was not linked"
+		o.Next, o.NextEN = "请核对信息和密码；忘记密码可以在原来的应用里处理，或拨打 12333。", "Check the details and the PIN; for a forgotten PIN, use the app where you have the card, or call 12333."
 	case "late":
 		o.Title, o.TitleEN = "密码正确，但结果来得太晚", "The PIN was right, but the answer came too late"
 		o.Next, o.NextEN = "核验结果只能用一次，一分钟内有效。请再核验一次。", "A verdict is good once, for one minute. Please verify once more."
@@ -152,16 +158,37 @@ func (a *App) ask(ctx context.Context, f flow) (o outcome, card string) {
 	case v.State != "decided":
 		o = words(v.State)
 	default:
-		o = outcome{Code: v.Code, Title: v.TitleZH, TitleEN: v.TitleEN, Next: v.NextStepZH, NextEN: v.NextStepEN, Tries: v.TriesLeft}
-		if v.Until != nil {
-			o.Until = *v.Until
-		}
-		if own := words(v.Code); own.Code != "failed" {
-			o.Title, o.TitleEN, o.Next, o.NextEN, o.Open = own.Title, own.TitleEN, own.Next, own.NextEN, own.Open
-		}
+		o = refused(v)
 	}
 	o.Received = received(shown)
 	return o, card
+}
+
+// refused puts a verdict that is not right into words: ours where we have
+// some, and else the authority's.
+func refused(v *client.Verification) outcome {
+	code := v.Code
+	if v.Verdict == "wrong" && v.TriesLeft != nil && *v.TriesLeft == 0 {
+		code = "locked" // the guess that locked it was itself counted as wrong
+	}
+	o := words(code)
+	if o.Code == "failed" {
+		o = outcome{Code: code, Title: v.TitleZH, TitleEN: v.TitleEN, Next: v.NextStepZH, NextEN: v.NextStepEN}
+	}
+	o.Tries = v.TriesLeft
+	if v.Until != nil {
+		o.Until = *v.Until
+	}
+	return o
+}
+
+// Again says whether starting again can help.
+func (o outcome) Again() bool {
+	switch o.Code {
+	case "locked", "blocked", "frozen", "cancelled", "not_in_registry", "":
+		return false
+	}
+	return !o.OK
 }
 
 // asked takes a right verdict that was asked for. What was set stays set; a
