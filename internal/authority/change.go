@@ -33,6 +33,11 @@ func (a *Authority) Change(ctx context.Context, c Caller, q ChangeRequest) (Veri
 	if err != nil {
 		return Verification{}, err
 	}
+	if proof == nil {
+		if err := a.lateLink(ctx, c, card, p); err != nil {
+			return Verification{}, a.withChallenge(c, err)
+		}
+	}
 	old, chosen, err := a.openChange(ctx, c, q, card, p)
 	if err != nil {
 		return Verification{}, err
@@ -63,6 +68,36 @@ func (a *Authority) Change(ctx context.Context, c Caller, q ChangeRequest) (Veri
 		return Verification{}, err
 	}
 	return a.Verification(ctx, c, q.BusinessNo)
+}
+
+// lateLink asks for evidence as well where the link is new. A PIN alone makes a
+// link, so without this whoever saw somebody type theirs could link a channel
+// of their own and change it there (I-12). By the time that the link is not
+// new the holder has a notice of it, with a freeze code. The link that came
+// with the card and its phone is not new in this sense; a card without a bound
+// phone has nobody to tell, and is as it was.
+func (a *Authority) lateLink(ctx context.Context, c Caller, card liuma.CardID, p policy.Policy) error {
+	if a.Outbox == nil {
+		return nil
+	}
+	err := a.Store.View(ctx, func(r store.Reader) error {
+		link, err := r.Link(c.channel(), card)
+		if err != nil {
+			return err
+		}
+		contact, err := r.Contact(card)
+		if err != nil {
+			return err
+		}
+		if link.At.After(contact.BoundAt) && a.now().Before(link.At.Add(p.Recovery.Hold)) {
+			return &liuma.Error{Code: liuma.CodeEvidenceRequired}
+		}
+		return nil
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return house(err)
 }
 
 // openChange opens both envelopes and judges the new PIN.

@@ -356,9 +356,9 @@ func (a *Authority) showCode(r store.Reader, c store.Ceremony, d details, p *Pag
 	} else if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	ticks, err := r.Ticks(tickCodeSent, a.phoneIndex(to.phone), a.now().Add(-codeEvery))
-	if n := len(ticks); n > 0 {
-		p.ResendAt = ticks[n-1].Add(codeEvery)
+	why, until, err := a.maySend(r, to)
+	if err == nil && why != "" {
+		p.ResendAt = until
 	}
 	return err
 }

@@ -38,7 +38,7 @@ func (a *Authority) Maintain(ctx context.Context) {
 
 func (a *Authority) maintainOnce(ctx context.Context) error {
 	_, err := a.currentSealKey(ctx)
-	return errors.Join(err, a.destroySealKeys(ctx), a.finishIntents(ctx, false), a.pruneEvidence(ctx), a.endExpired(ctx), a.saveSeen(ctx))
+	return errors.Join(err, a.destroySealKeys(ctx), a.finishIntents(ctx, false), a.pruneEvidence(ctx), a.endExpired(ctx), a.pruneRows(ctx), a.saveSeen(ctx))
 }
 
 // recoverIntents runs before the doors open. Where this is the only authority
@@ -108,6 +108,25 @@ func (a *Authority) pruneEvidence(ctx context.Context) error {
 		}
 		e := a.entry("system", audit.EvidencePruned, liuma.CardID{}, "", "ok")
 		e.Note = fmt.Sprintf("rows=%d", n)
+		return e, nil
+	})
+}
+
+// ticksKept is longer than any window that counts ticks.
+const ticksKept = 7 * 24 * time.Hour
+
+// pruneRows drops what ended, expired or stopped counting long ago.
+func (a *Authority) pruneRows(ctx context.Context) error {
+	now := a.now()
+	return a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		ceremonies, err1 := tx.PruneCeremonies(now.Add(-keepEnded))
+		ticks, err2 := tx.PruneTicks(now.Add(-ticksKept))
+		codes, err3 := tx.PruneFreezeCodes(now)
+		if err := errors.Join(err1, err2, err3); err != nil || ceremonies+ticks+codes == 0 {
+			return audit.Entry{}, err
+		}
+		e := a.entry("system", audit.RowsPruned, liuma.CardID{}, "", "ok")
+		e.Note = fmt.Sprintf("rows=%d", ceremonies+ticks+codes)
 		return e, nil
 	})
 }
