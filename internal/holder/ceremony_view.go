@@ -150,7 +150,7 @@ func keypadOf(v *view, p authority.Page) *keypad {
 	if v.Refusal != nil {
 		k.DescribedBy = "refusal " + k.DescribedBy
 	} else if p.TriesLeft != nil {
-		k.Note = v.T.triesLeft(*p.TriesLeft)
+		k.Note = v.T.triesLeft(*p.TriesLeft) + v.T.Stop
 	}
 	return k
 }

@@ -9,14 +9,14 @@ import (
 
 // codeOf is why the last move did not go through, or empty.
 func codeOf(p authority.Page) liuma.Code {
+	if p.Verdict == liuma.Wrong && p.Step == authority.StepRefused {
+		return liuma.CodeLocked // the last try was used up
+	}
 	if p.Code != "" {
 		return p.Code
 	}
 	switch p.Verdict {
 	case liuma.Wrong:
-		if p.Step == authority.StepRefused {
-			return liuma.CodeLocked // the last try was used up
-		}
 		return liuma.CodeWrong
 	case liuma.Locked:
 		return liuma.CodeLocked

@@ -22,6 +22,7 @@ type texts struct {
 	Holder, WhatNext, NextEnroll, NextLink              string
 	ItIsMe, NotMe, Leave, BackPlain, LookAgain          string
 	ChangeLead, BusinessNumber, RequestNumber           string
+	Comma, Stop                                         string
 
 	NoScriptTitle, NoScriptText, PadOpening, PadReload string
 	MoreTimeTitle, MoreTimeText, MoreTime              string
@@ -99,6 +100,7 @@ func frameTexts(t *texts, say func(zh, en string) string) {
 	t.LookAgain = say("重新打开这一页", "Open this page again")
 	t.ChangeLead = say("改好后，所有渠道都用新密码。", "The new PIN will count in every channel.")
 	t.BusinessNumber = say("业务流水号", "Business number")
+	t.Comma, t.Stop = say("，", ": "), say("。", ".")
 	t.RequestNumber = say("故障编号", "Fault number")
 }
 
@@ -200,11 +202,11 @@ func (t *texts) backTo(channel string) string {
 func (t *texts) triesLeft(n int) string {
 	switch {
 	case !t.english():
-		return fmt.Sprintf("还可试 %d 次。", n)
+		return fmt.Sprintf("还可试 %d 次", n)
 	case n == 1:
-		return "1 try left."
+		return "1 try left"
 	}
-	return fmt.Sprintf("%d tries left.", n)
+	return fmt.Sprintf("%d tries left", n)
 }
 
 func (t *texts) wrongText(left int) string {

@@ -66,6 +66,13 @@
     });
   }
 
+  // Back from the channel, a browser may show the page as it was left. Only
+  // the server knows what has become of the ceremony, so ask it. A page that
+  // was the answer to a post would be posted again, so that one stays.
+  window.addEventListener("pageshow", function (event) {
+    if (event.persisted && navigator.onLine !== false && !document.querySelector("input[name=hand]")) location.reload();
+  });
+
   var begins = document.querySelector("form[data-begin]");
   var expiry = document.querySelector("[data-expires]");
   if (begins && window.fetch) whenSeen(function () { begin(begins, 1); });
