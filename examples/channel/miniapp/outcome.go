@@ -172,7 +172,7 @@ func refused(v *client.Verification) outcome {
 		code = "locked" // the guess that locked it was itself counted as wrong
 	}
 	o := words(code)
-	if o.Code == "failed" {
+	if o.Code == "failed" && v.TitleZH != "" {
 		o = outcome{Code: code, Title: v.TitleZH, TitleEN: v.TitleEN, Next: v.NextStepZH, NextEN: v.NextStepEN}
 	}
 	o.Tries = v.TriesLeft
