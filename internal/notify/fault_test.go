@@ -33,6 +33,7 @@ func TestDriverFaults(t *testing.T) {
 		"times out":     {func(ctx context.Context) (string, error) { <-ctx.Done(); return "", ctx.Err() }, FaultTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h := newHouse(t)
 			var mu sync.Mutex
 			var ids []string
@@ -80,6 +81,7 @@ func TestGarbageForReference(t *testing.T) {
 // its context says, for one of two numbers, with more such messages than
 // there are places.
 func TestHangingDriverBlocksNobody(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	free := make(chan struct{})
 	var good atomic.Int32
@@ -114,6 +116,7 @@ func TestHangingDriverBlocksNobody(t *testing.T) {
 
 // TestStuckSendsAreBounded hangs more sends than may be left behind.
 func TestStuckSendsAreBounded(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	free := make(chan struct{})
 	var under, most atomic.Int32
@@ -336,6 +339,7 @@ func (f *flakyStore) Update(ctx context.Context, do func(store.Tx) (audit.Entry,
 // TestStoreThatFailsNowAndThen: a result is recorded in the end, so nothing
 // is sent twice for it.
 func TestStoreThatFailsNowAndThen(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	var sends atomic.Int32
 	o := h.outbox(driverFunc(func(context.Context, Text) (string, error) { sends.Add(1); return "", nil }),
@@ -397,5 +401,61 @@ func TestShutdownEndsWhatWasBegun(t *testing.T) {
 	stop()
 	if m := h.only(); m.State != store.MessageSent || m.Ref != "ref" {
 		t.Errorf("after the end: %+v", m)
+	}
+}
+
+// TestLeaseTellsWorkersApart: of two workers the one whose lease ended says
+// that it failed. The message is the other's.
+func TestLeaseTellsWorkersApart(t *testing.T) {
+	h := newHouse(t)
+	now := time.Now()
+	o := h.outbox(NewInbox(time.Now), func(c *Config) { c.Now = func() time.Time { return now } })
+	h.queue(o, notice("a"))
+	take := func() store.Message {
+		t.Helper()
+		ms, _, err := o.notices.take(t.Context(), 5)
+		if err != nil || len(ms) != 1 {
+			t.Fatalf("took %d, %v", len(ms), err)
+		}
+		return ms[0]
+	}
+	first := take()
+	if ms, _, err := o.notices.take(t.Context(), 5); err != nil || len(ms) != 0 {
+		t.Fatalf("taken twice within a lease: %d, %v", len(ms), err)
+	}
+	now = now.Add(o.cfg.Lease + time.Millisecond)
+	second := take()
+	before := h.only()
+	if err := o.settle(t.Context(), first, result{word: "busy", dead: true}); err != nil {
+		t.Fatal(err)
+	}
+	if m := h.only(); m.State != before.State || m.Tries != 2 || m.Fault != "" {
+		t.Errorf("the first worker changed it: %+v", m)
+	}
+	// Good news counts, whoever brings it.
+	if err := o.settle(t.Context(), first, result{sent: true, ref: "r"}); err != nil || h.only().State != store.MessageSent {
+		t.Errorf("%v, %s", err, h.only().State)
+	}
+	if err := o.settle(t.Context(), second, result{word: "busy", dead: true}); err != nil || h.only().State != store.MessageSent {
+		t.Errorf("a failure after success: %v, %s", err, h.only().State)
+	}
+}
+
+// TestNeverAnAnswer takes a message up as often as is allowed and crashes each
+// time.
+func TestNeverAnAnswer(t *testing.T) {
+	h := newHouse(t)
+	now := time.Now()
+	o := h.outbox(NewInbox(time.Now), func(c *Config) { c.Now = func() time.Time { return now }; c.Notices.MaxTries = 3 })
+	h.queue(o, notice("a"))
+	for i := range 4 {
+		ms, _, err := o.notices.take(t.Context(), 5)
+		if err != nil || (len(ms) == 1) != (i < 3) {
+			t.Fatalf("time %d: took %d, %v", i, len(ms), err)
+		}
+		now = now.Add(o.cfg.Lease + time.Millisecond)
+	}
+	if m := h.only(); m.State != store.MessageDead || m.Fault != FaultInterrupted {
+		t.Errorf("%+v", m)
 	}
 }

@@ -105,6 +105,9 @@ func (k *Kannel) Send(ctx context.Context, t Text) (string, error) {
 	if err != nil {
 		return "", &Failure{Kind: Temporary, Word: FaultTemporary}
 	}
+	// A GET on a connection that was used before is repeated by net/http if the
+	// answer is lost, and Kannel would send the text twice.
+	req.Close = true
 	status, header, answer, err := exchange(k.client, req)
 	if err != nil {
 		return "", err

@@ -39,8 +39,8 @@ const (
 	KindNotice = "notice"
 )
 
-// Promise is within what time a text is to be with the gateway (issue: "to
-// every bound contact within 60 seconds"). What takes longer counts as late.
+// Promise is within what time a text is to be with the gateway. What takes
+// longer counts as late.
 const Promise = 60 * time.Second
 
 // Quota is what one queue may take up.
@@ -182,7 +182,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 	return errors.Join(errs[:]...)
 }
 
-// newID is 16 bytes in base32: 26 characters of a-z and 2-7.
+// encodeID makes 26 characters of a-z and 2-7.
 func encodeID(b [16]byte) string {
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
 }

@@ -113,6 +113,7 @@ func (w *Webhook) Send(ctx context.Context, t Text) (string, error) {
 	if err != nil {
 		return "", &Failure{Kind: Temporary, Word: FaultTemporary}
 	}
+	req.GetBody = nil // or net/http repeats it on its own; when to is the worker's to say
 	stamp := strconv.FormatInt(w.cfg.Now().Unix(), 10)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set(HeaderTimestamp, stamp)
