@@ -1,11 +1,11 @@
 package miniapp
 
 import (
+	"crypto/rand"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
-
-	"crypto/rand"
 )
 
 // The actions that this channel is registered for.
@@ -195,8 +195,10 @@ func (a *App) open(w http.ResponseWriter, r *http.Request, f flow, evidence stri
 	a.memory.update(a.session(r), f.BusinessNo, func(kept *flow) { *kept = f })
 	address, err := a.push(r.Context(), f, evidence)
 	if err != nil {
-		o := a.problem(f, err)
-		a.finish(w, r, f, o, "")
+		if no, ok := errors.AsType[*refusal](err); ok && no.Challenge != "" {
+			f.Challenge = no.Challenge // evidence_required: bind it to this
+		}
+		a.finish(w, r, f, a.problem(f, err), "")
 		return
 	}
 	http.Redirect(w, r, address, http.StatusSeeOther)

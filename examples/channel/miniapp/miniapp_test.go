@@ -246,6 +246,24 @@ func TestEvidenceMidway(t *testing.T) {
 	}
 }
 
+// TestEvidenceAtThePush: the same, where the push itself is refused.
+func TestEvidenceAtThePush(t *testing.T) {
+	s := newSite(t)
+	s.linked()
+	s.set(func() {
+		s.refuse = `{"error":"invalid_authorization_details","code":"evidence_required","challenge":"challenge-3"}`
+	})
+	says(t, s.get(s.post("/start", "action", "verify").to), "还需要实人认证")
+	s.set(func() { s.refuse = "" })
+	_, first := s.last()
+	if to := s.post("/evidence", "no", first.BusinessNo).to; to.Path != "/authorize" {
+		t.Errorf("to %s", to)
+	}
+	if _, d := s.last(); d.Challenge != "challenge-3" || d.Evidence == "" || d.BusinessNo != first.BusinessNo {
+		t.Errorf("pushed %+v", d)
+	}
+}
+
 // TestRefusedPush: the authority's own sentences, escaped; ours where we have
 // some.
 func TestRefusedPush(t *testing.T) {

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func none(string) string { return "" }
+
+// TestSettings: flags win over the environment, which wins over the file.
+func TestSettings(t *testing.T) {
+	env := func(name string) string {
+		return map[string]string{"LIUMA_CHANNEL_CONFIG": "channel.json", "LIUMA_CHANNEL_CLIENT_ID": "from-env", "LIUMA_CHANNEL_THEME": "azure"}[name]
+	}
+	s, err := read([]string{"-client-id", "from-flag", "-region", ""}, env, &bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.ClientID != "from-flag" || s.Theme != "azure" || s.Issuer != "https://pin.example.cn" || s.Region != "" || s.Name != "浙里社保·虚构" {
+		t.Errorf("%+v", s)
+	}
+	if s, err := read(nil, none, &bytes.Buffer{}); err != nil || s.Listen == "" || s.Theme != "jade" {
+		t.Errorf("defaults: %+v, %v", s, err)
+	}
+	bad := filepath.Join(t.TempDir(), "bad.json")
+	if err := os.WriteFile(bad, []byte(`{"isuer":"x"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := read([]string{"-config", bad}, none, &bytes.Buffer{}); err == nil {
+		t.Error("a misspelt member passes")
+	}
+}
+
+// TestRun builds the app from its sample settings, and stops when told to.
+func TestRun(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"-config", "channel.json", "-key-file", file, "-listen", "127.0.0.1:0"}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	var out bytes.Buffer
+	if err := run(ctx, args, none, &out); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "http://127.0.0.1:8090/callback") {
+		t.Errorf("says %q", out.String())
+	}
+	if err := run(ctx, append(args, "-key-file", "main.go"), none, &out); err == nil {
+		t.Error("a key file without a key passes")
+	}
+	if err := run(ctx, append(args, "-people", "missing.json"), none, &out); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no people: %v", err)
+	}
+	if _, err := build(settings{KeyFile: file}, slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("empty settings pass")
+	}
+}
+
+var codePattern = regexp.MustCompile("(?s)```go\n(.*?)```")
+
+// TestGuideShowsThisCode: every piece of Go in docs/CHANNELS.md stands in the
+// sources just so, but for indentation.
+func TestGuideShowsThisCode(t *testing.T) {
+	guide, err := os.ReadFile(filepath.Join("..", "..", "docs", "CHANNELS.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources := ""
+	for _, pattern := range []string{"miniapp/*.go", "../../client/example_test.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+		}
+		for _, file := range files {
+			raw, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sources += flat(string(raw))
+		}
+	}
+	pieces := codePattern.FindAllStringSubmatch(string(guide), -1)
+	if len(pieces) < 5 {
+		t.Fatalf("%d pieces of code", len(pieces))
+	}
+	for _, p := range pieces {
+		for part := range strings.SplitSeq(p[1], "// …\n") {
+			if !strings.Contains(sources, strings.TrimSpace(flat(part))) {
+				t.Errorf("not in the sources:\n%s", part)
+			}
+		}
+	}
+}
+
+// flat drops indentation.
+func flat(s string) string {
+	var b strings.Builder
+	for line := range strings.Lines(s) {
+		b.WriteString(strings.TrimLeft(line, " \t"))
+	}
+	return b.String()
+}
