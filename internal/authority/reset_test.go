@@ -358,3 +358,66 @@ func TestWithoutAnOutbox(t *testing.T) {
 		t.Errorf("freeze: %+v, %v", p, err)
 	}
 }
+
+// TestProofsStayInTheirBrowser: a reset that goes on in another browser asks
+// for the code again, one that goes on in the same one does not.
+func TestProofsStayInTheirBrowser(t *testing.T) {
+	x := newPhoned(t, testenv.Options{})
+	q := x.push(liuma.ActionReset)
+	p, h := x.agreed(q)
+	x.want(x.Code(p, h, x.who.Phone), authority.StepEvidence, liuma.CodeEvidenceRequired)
+	q.Challenge = x.WayBack(p, h).Get("challenge")
+	q.Evidence = x.Evidence(x.who, q.Challenge)
+	p, elsewhere := x.OpenPage(x.ch, q)
+	x.want(p, authority.StepCode, "")
+	if _, err := x.Authority().GiveCode(t.Context(), p.ID, h, x.LastCode(x.who.Phone)); liuma.CodeOf(err) != liuma.CodeCeremonyElsewhere {
+		t.Errorf("the first browser goes on: %v", err)
+	}
+	g := authority.Given{Try: 1, New: x.SealPage(x.padOf(), liuma.RoleNew, otherPIN)}
+	if _, err := x.Authority().GivePIN(t.Context(), p.ID, elsewhere, g); liuma.CodeOf(err) != liuma.CodeCeremonyMoved {
+		t.Errorf("the second browser sets a PIN: %v", err)
+	}
+	x.want(x.Code(p, elsewhere, x.who.Phone), authority.StepPIN, "")
+	p, again := x.OpenPageIn(x.ch, push(q), elsewhere)
+	if again.Secret != elsewhere.Secret {
+		t.Error("the same browser got another secret")
+	}
+	x.want(p, authority.StepPIN, "")
+	x.want(x.GivePIN(p, again, liuma.RoleNew, otherPIN), authority.StepDone, "")
+}
+
+// push is a push again, without the evidence that it had.
+func push(q authority.Push) authority.Push {
+	q.Evidence, q.Challenge = "", ""
+	return q
+}
+
+// padOf opens some other pad, for its seal key.
+func (x *phoned) padOf() authority.Page {
+	p, _ := x.OpenPage(x.ch, x.push(liuma.ActionVerify))
+	p.AAD[liuma.RoleNew] = p.AAD[liuma.RoleCurrent]
+	return p
+}
+
+// TestEvidenceOfSomebodyElse: right evidence about another person, and the
+// holder's evidence a second time.
+func TestEvidenceOfSomebodyElse(t *testing.T) {
+	x := newPhoned(t, testenv.Options{})
+	q := x.push(liuma.ActionReset)
+	p, h := x.agreed(q)
+	x.want(x.Code(p, h, x.who.Phone), authority.StepEvidence, liuma.CodeEvidenceRequired)
+	other := q
+	other.Challenge = x.WayBack(p, h).Get("challenge")
+	other.Evidence = x.Evidence(x.People[4], other.Challenge)
+	if _, err := x.Authority().Push(t.Context(), x.ch, other); liuma.CodeOf(err) != liuma.CodeEvidenceInvalid {
+		t.Errorf("about somebody else: %v", err)
+	}
+	used := q
+	used.Challenge = x.WayBack(p, h).Get("challenge")
+	used.Evidence = x.Evidence(x.who, used.Challenge)
+	for i, want := range []liuma.Code{"", liuma.CodeEvidenceUsed} {
+		if _, err := x.Authority().Push(t.Context(), x.ch, used); err != nil && liuma.CodeOf(err) != want || err == nil && want != "" {
+			t.Errorf("push %d: %v", i, err)
+		}
+	}
+}
