@@ -206,7 +206,7 @@ func TestCallerDiesAfterSending(t *testing.T) {
 		t.Fatal(err)
 	}
 	var file bytes.Buffer
-	if err := registry.Sample(&file, 30_000, 9); err != nil {
+	if err := registry.Sample(&file, 10_000, 9); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := conn.Write(chunked(file.Bytes(), "\r\n0\r\nLiuma-Whole: yes\r\n\r\n")); err != nil {
@@ -217,7 +217,7 @@ func TestCallerDiesAfterSending(t *testing.T) {
 	}
 	h.idle(t)
 	got := people(t, h.System.Store) - 20
-	if got%500 != 0 || got == 30_000 {
+	if got%500 != 0 || got == 10_000 {
 		t.Errorf("%d people kept for nobody", got)
 	}
 }

@@ -373,21 +373,16 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// endless gives a file and then more of nothing, until it is stopped.
+// endless gives a file, and does not end until it is told to.
 type endless struct {
-	file  io.Reader
-	after func() // called when the file has been read
-	more  chan struct{}
+	file io.Reader
+	more chan struct{}
 }
 
 func (e *endless) Read(p []byte) (int, error) {
 	n, err := e.file.Read(p)
 	if err != io.EOF {
 		return n, err
-	}
-	if e.after != nil {
-		e.after()
-		e.after = nil
 	}
 	<-e.more
 	return 0, io.EOF
@@ -438,12 +433,15 @@ func TestImportWhileStopping(t *testing.T) {
 func TestOneImportAtATime(t *testing.T) {
 	h := serve(t)
 	o := h.dial(t)
-	in := &endless{file: bytes.NewReader(sample(t, 10)), more: make(chan struct{})}
+	in := &endless{file: bytes.NewReader(sample(t, 1200)), more: make(chan struct{})}
 	began := make(chan struct{})
-	in.after = func() { close(began) }
+	config := operator.ImportConfig{Progress: func() func(int64) {
+		once := sync.OnceFunc(func() { close(began) })
+		return func(int64) { once() }
+	}()}
 	first := make(chan error, 1)
 	go func() {
-		_, err := o.Import(t.Context(), in, operator.ImportConfig{})
+		_, err := o.Import(t.Context(), in, config)
 		first <- err
 	}()
 	<-began

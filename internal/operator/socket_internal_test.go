@@ -208,7 +208,7 @@ func TestDialRefuses(t *testing.T) {
 		want   error
 	}{
 		"silence":       {"", ErrLost},
-		"another door":  {"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"door\":\"other\"}", errRequest},
+		"another door":  {"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"door\":\"other\"}", errRequest},
 		"no JSON":       {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", errRequest},
 		"a bare status": {"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", errRequest},
 		"elsewhere":     {"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", errRequest},
