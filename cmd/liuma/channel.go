@@ -34,7 +34,7 @@ type channelAddCmd struct {
 	Key     string   `name:"key" required:"" placeholder:"FILE" help:"Public key on P-256: PEM (PUBLIC KEY) or a JWK. 'liuma channel keygen' makes one."`
 	Regions []string `name:"region" placeholder:"CODE" help:"Region that it may serve, GB/T 2260 code of 2, 4 or 6 digits. May be given more than once."`
 	Nation  bool     `name:"nation" help:"It may serve every region."`
-	Actions []string `name:"action" placeholder:"ACTION" help:"What it may ask for: enroll, link, verify, change or freeze. May be given more than once."`
+	Actions []string `name:"action" placeholder:"ACTION" help:"What it may ask for: enroll, link, verify, change, freeze, reset, rebind or unfreeze. May be given more than once."`
 }
 
 // Run registers the channel.
@@ -44,7 +44,7 @@ func (a *channelAddCmd) Run(ctx context.Context, c *cli, t *terminal, g group) e
 		return badUsage(command, "say where the channel may serve: --region CODE, once or more, or --nation")
 	}
 	if len(a.Actions) == 0 {
-		return badUsage(command, "say what the channel may ask for: --action enroll, link, verify, change or freeze, once or more")
+		return badUsage(command, "say what the channel may ask for: --action, once or more: %s", joined(actionNames(liuma.Actions())))
 	}
 	p := parties.Party{ID: a.ID, Kind: store.ClientChannel, Name: liuma.Text{ZH: a.NameZH, EN: a.NameEN}}
 	if a.Nation {
@@ -60,7 +60,7 @@ func (a *channelAddCmd) Run(ctx context.Context, c *cli, t *terminal, g group) e
 	for _, s := range a.Actions {
 		action, err := liuma.ParseAction(s)
 		if err != nil {
-			return badUsage(command, "--action %q: want enroll, link, verify, change or freeze", s)
+			return badUsage(command, "--action %q: want one of %s", s, joined(actionNames(liuma.Actions())))
 		}
 		p.Actions = append(p.Actions, action)
 	}

@@ -8,7 +8,9 @@ import (
 	"os"
 	"time"
 
+	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/demo"
+	"github.com/liuma-pin/liuma/internal/operator"
 )
 
 // demoCmd is "liuma demo".
@@ -50,6 +52,9 @@ func (d *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 		Guessing: time.Duration(d.Seconds) * time.Second, Once: d.Once,
 		Out: t.out, Terminal: isTerminal(t.out), Progress: t.err, ProgressTerminal: isTerminal(t.err),
 		Logger: logger,
+		Beside: func(ctx context.Context, dir string, s *assembly.System) (shut func()) {
+			return openOperatorDoor(ctx, operator.DoorConfig{Dir: dir, System: s, Now: t.now, Logger: logger})
+		},
 	})
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil && !d.Once {
 		return nil // Ctrl-C is how a demo ends

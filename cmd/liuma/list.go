@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/operator"
 	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -30,8 +31,8 @@ type partyView struct {
 // list prints the parties of a group.
 func (c *cli) list(ctx context.Context, t *terminal, g group, asJSON bool) error {
 	var found []store.Client
-	err := c.inBook(ctx, t, func(b *parties.Book) (err error) {
-		found, err = b.List(ctx, g.kind)
+	err := c.inOffice(ctx, t, func(o operator.Office) (err error) {
+		found, err = o.List(ctx, g.kind)
 		return err
 	})
 	if err != nil {

@@ -36,9 +36,11 @@ type cli struct {
 	Demo     demoCmd     `cmd:"" help:"Play the main job on a fresh data directory, through the real door, and go on serving."`
 	Init     initCmd     `cmd:"" help:"Make a data directory: configuration, keys, keepers and an empty database."`
 	Serve    serveCmd    `cmd:"" help:"Serve the data directory until SIGINT or SIGTERM."`
+	Status   statusCmd   `cmd:"" help:"Say how the data directory and the server that works with it stand."`
 	Registry registryCmd `cmd:"" help:"The registry of physical cards, and the clients that report on them."`
 	Channel  channelCmd  `cmd:"" help:"The channels, their keys, regions and actions."`
 	Evidence evidenceCmd `cmd:"" help:"The providers of evidence."`
+	Keys     keysCmd     `cmd:"" help:"The keys that receipts and ID tokens are signed with."`
 	PIN      PINCmd      `cmd:"" name:"pin" help:"What may be a PIN."`
 	Bench    benchCmd    `cmd:"" help:"Measure what a verification costs on this machine."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
@@ -46,7 +48,7 @@ type cli struct {
 
 const description = `Liuma (六码) is the PIN authority for electronic social-security cards.
 
-Start with 'liuma demo'. For real data: 'liuma init', then 'liuma registry import', 'liuma channel add', 'liuma evidence provider add' and 'liuma serve'. docs/OPERATIONS.md describes every command and setting.
+Start with 'liuma demo'. For real data: 'liuma init', then 'liuma registry import', 'liuma channel add', 'liuma evidence provider add' and 'liuma serve'. Parties, registry and keys can be changed while the server runs. docs/OPERATIONS.md describes every command and setting.
 
 Exit status: 0 done, 1 failed, 2 wrong command line.`
 

@@ -8,14 +8,10 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/config"
-	"github.com/liuma-pin/liuma/internal/parties"
+	"github.com/liuma-pin/liuma/internal/operator"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
 )
-
-// actor is who the audit record names for what these commands change.
-const actor = "operator"
 
 // load reads the configuration of the data directory.
 func (c *cli) load() (config.Config, error) {
@@ -26,13 +22,17 @@ func (c *cli) load() (config.Config, error) {
 	return conf, err
 }
 
-// inOffice runs f on the opened data directory.
-func (c *cli) inOffice(ctx context.Context, t *terminal, f func(*assembly.Office) error) (err error) {
+// inOffice runs f on the office of the data directory: the running server's,
+// or one of its own.
+func (c *cli) inOffice(ctx context.Context, t *terminal, f func(operator.Office) error) (err error) {
 	conf, err := c.load()
 	if err != nil {
 		return err
 	}
-	office, err := assembly.OpenOffice(ctx, conf, assembly.Options{Now: t.now})
+	office, err := operator.Open(ctx, operator.Config{Dir: c.Data, Directory: conf, Now: t.now})
+	if errors.Is(err, sqlite.ErrInUse) {
+		return &inUseError{c.Data}
+	}
 	if err != nil {
 		return explainOpen(c.Data, err)
 	}
@@ -40,16 +40,16 @@ func (c *cli) inOffice(ctx context.Context, t *terminal, f func(*assembly.Office
 	return f(office)
 }
 
-// inBook runs f on the register of parties.
-func (c *cli) inBook(ctx context.Context, t *terminal, f func(*parties.Book) error) error {
-	return c.inOffice(ctx, t, func(o *assembly.Office) error {
-		book, err := parties.New(parties.Config{Store: o.Store, Now: t.now, Actor: actor})
-		if err != nil {
-			return err
-		}
-		return f(book)
-	})
+// inUseError says what keeps a command out although a server, if it is one,
+// should have answered it.
+type inUseError struct{ dir string }
+
+func (e *inUseError) Error() string {
+	return fmt.Sprintf("%s is in use by another process, which does not answer at %s: it may be starting or stopping, or another command may be at work; wait a moment and try again, and see the server's log if that does not help",
+		e.dir, operator.SocketName)
 }
+
+func (e *inUseError) Unwrap() error { return sqlite.ErrInUse }
 
 // explainOpen says what to do about a data directory that does not open.
 func explainOpen(dir string, err error) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/operator"
 	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -91,7 +92,7 @@ func (c *cli) addParty(ctx context.Context, t *terminal, p parties.Party, keyFil
 	if p.Key, err = partyKey(keyFile); err != nil {
 		return err
 	}
-	err = c.inBook(ctx, t, func(b *parties.Book) error { return b.Add(ctx, p) })
+	err = c.inOffice(ctx, t, func(o operator.Office) error { return o.Add(ctx, p) })
 	if errors.Is(err, parties.ErrTaken) {
 		return fmt.Errorf("%w; choose another, or see '%s list'", err, g.command)
 	}
@@ -115,8 +116,8 @@ func partyKey(file string) (jose.JSONWebKey, error) {
 }
 
 // changeParty runs one change of a registered party and says that it is done.
-func (c *cli) changeParty(ctx context.Context, t *terminal, g group, done string, f func(*parties.Book) error) error {
-	err := c.inBook(ctx, t, f)
+func (c *cli) changeParty(ctx context.Context, t *terminal, g group, done string, f func(operator.Office) error) error {
+	err := c.inOffice(ctx, t, f)
 	switch {
 	case errors.Is(err, parties.ErrUnknown):
 		return fmt.Errorf("%w; '%s list' shows what there is", err, g.command)
@@ -146,7 +147,7 @@ type partyStopCmd struct {
 
 // Run stops it.
 func (a *partyStopCmd) Run(ctx context.Context, c *cli, t *terminal, g group) error {
-	return c.changeParty(ctx, t, g, "Stopped "+a.ID+".", func(b *parties.Book) error { return b.Stop(ctx, g.kind, a.ID) })
+	return c.changeParty(ctx, t, g, "Stopped "+a.ID+".", func(o operator.Office) error { return o.Stop(ctx, g.kind, a.ID) })
 }
 
 // partyResumeCmd lets a party in again.
@@ -156,7 +157,7 @@ type partyResumeCmd struct {
 
 // Run resumes it.
 func (a *partyResumeCmd) Run(ctx context.Context, c *cli, t *terminal, g group) error {
-	return c.changeParty(ctx, t, g, "Resumed "+a.ID+".", func(b *parties.Book) error { return b.Resume(ctx, g.kind, a.ID) })
+	return c.changeParty(ctx, t, g, "Resumed "+a.ID+".", func(o operator.Office) error { return o.Resume(ctx, g.kind, a.ID) })
 }
 
 // partyRotateCmd adds a key.
@@ -172,7 +173,7 @@ func (a *partyRotateCmd) Run(ctx context.Context, c *cli, t *terminal, g group) 
 		return err
 	}
 	done := fmt.Sprintf("Added the key %s to %s. Once it signs with that one, remove the old: %s remove-key %s KID", key.KeyID, a.ID, g.command, a.ID)
-	return c.changeParty(ctx, t, g, done, func(b *parties.Book) error { return b.AddKey(ctx, g.kind, a.ID, key) })
+	return c.changeParty(ctx, t, g, done, func(o operator.Office) error { return o.AddKey(ctx, g.kind, a.ID, key) })
 }
 
 // partyRemoveKeyCmd removes a key.
@@ -183,7 +184,7 @@ type partyRemoveKeyCmd struct {
 
 // Run removes the key.
 func (a *partyRemoveKeyCmd) Run(ctx context.Context, c *cli, t *terminal, g group) error {
-	return c.changeParty(ctx, t, g, "Removed the key "+a.KID+" from "+a.ID+".", func(b *parties.Book) error {
-		return b.RemoveKey(ctx, g.kind, a.ID, a.KID)
+	return c.changeParty(ctx, t, g, "Removed the key "+a.KID+" from "+a.ID+".", func(o operator.Office) error {
+		return o.RemoveKey(ctx, g.kind, a.ID, a.KID)
 	})
 }

@@ -8,7 +8,7 @@ import (
 	"os"
 	"strconv"
 
-	"github.com/liuma-pin/liuma/internal/assembly"
+	"github.com/liuma-pin/liuma/internal/operator"
 	"github.com/liuma-pin/liuma/internal/progress"
 	"github.com/liuma-pin/liuma/internal/registry"
 )
@@ -63,20 +63,22 @@ func (a *importCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if err != nil {
 		return fmt.Errorf("registry file: %w", err)
 	}
-	return c.inOffice(ctx, t, func(o *assembly.Office) error {
+	return c.inOffice(ctx, t, func(o operator.Office) error {
 		side := &rejects{path: a.File + ".rejected.csv"}
 		bar := progress.Bytes(t.err, "import", info.Size(), isTerminal(t.err))
-		sum, err := o.Registry.Import(ctx, in, registry.ImportConfig{Actor: actor, Progress: bar.Set, Reject: side.add})
+		sum, err := o.Import(ctx, in, operator.ImportConfig{Progress: bar.Set, Reject: side.add})
 		bar.Done()
 		err = errors.Join(err, side.close())
-		_, perr := fmt.Fprintf(t.out, "Read %d rows: %d kept, %d rejected.\n", sum.Read, sum.Kept, sum.Rejected)
-		if side.n > 0 && perr == nil {
-			_, perr = fmt.Fprintf(t.out, "Rejected rows by line and reason: %s\n", side.path)
+		if !errors.Is(err, operator.ErrLost) { // then nobody knows
+			fmt.Fprintf(t.out, "Read %d rows: %d kept, %d rejected.\n", sum.Read, sum.Kept, sum.Rejected)
+		}
+		if side.n > 0 {
+			fmt.Fprintf(t.out, "Rejected rows by line and reason: %s\n", side.path)
 		}
 		if err != nil {
 			return fmt.Errorf("%w; what was kept stays, and the same file can be imported again", err)
 		}
-		return perr
+		return nil
 	})
 }
 

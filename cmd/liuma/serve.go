@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/term"
 
 	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/operator"
 )
 
 // serveCmd is "liuma serve".
@@ -50,20 +52,49 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 	if err != nil {
 		return err
 	}
+	hosted, err := system.ListenHosted()
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
 	base := address(conf, ln.Addr().String())
 	fmt.Fprintf(t.out, "Serving %s at %s\n", c.Data, base)
 	fmt.Fprintf(t.out, "  ready?   %s/readyz\n  document %s/openapi.json\n", base, base)
+	if hosted != nil {
+		fmt.Fprintf(t.out, "  holders  %s (the hosted door listens at %s)\n", conf.Issuer, hosted.Addr())
+	}
 	logger.Info("serving", "address", base, "issuer", conf.Issuer, "shape", conf.Keepers.Shape)
 	if err := ready(ctx, system); err != nil {
 		logger.Warn("not ready yet", "err", err)
 	}
-	if err := system.Serve(ctx, ln); err != nil {
+	shut := openOperatorDoor(ctx, operator.DoorConfig{Dir: c.Data, System: system, Now: t.now, Logger: logger})
+	err = system.Serve(ctx, ln, hosted)
+	shut()
+	if err != nil {
 		logger.Error("stopped", "err", err)
 		return err
 	}
 	logger.Info("stopped")
 	fmt.Fprintln(t.out, "Stopped.")
 	return nil
+}
+
+// openOperatorDoor lets operators in beside the other doors, until shut is
+// called or ctx ends. A server does without where there can be no such door:
+// holders must not wait for the mode of a directory.
+func openOperatorDoor(ctx context.Context, c operator.DoorConfig) (shut func()) {
+	door, err := operator.OpenDoor(ctx, c)
+	if err != nil {
+		c.Logger.Warn("no operator door: commands on this directory have to wait until the server is stopped", "err", err)
+		return func() {}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := door.Serve(ctx); err != nil {
+			c.Logger.Error("operator door", "err", err)
+		}
+	})
+	return func() { stop(); serving.Wait() }
 }
 
 func ready(ctx context.Context, s *assembly.System) error {

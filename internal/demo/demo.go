@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/assembly"
 )
 
 // AllPINs is how many PINs of six digits there are.
@@ -43,6 +44,9 @@ type Config struct {
 	Guessing time.Duration
 	// Once ends the play without serving on.
 	Once bool
+	// Beside, if not nil, opens further doors of the running system, whose
+	// data directory is dir. They are shut before the system is closed.
+	Beside func(ctx context.Context, dir string, s *assembly.System) (shut func())
 
 	Out      io.Writer // transcript
 	Terminal bool      // Out is watched by a person: some words stand out

@@ -29,6 +29,7 @@ type stage struct {
 	system   *assembly.System
 	stop     context.CancelFunc
 	served   chan error // what Serve returned, once
+	shut     func()     // shuts the doors beside; nil where there are none
 	national *channel
 	regional *channel
 	provider *evidence.Signer
@@ -68,6 +69,9 @@ func build(ctx context.Context, p *play) (_ *stage, err error) {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop, s.served = stop, make(chan error, 1)
 	go func() { s.served <- s.system.Serve(serving, ln) }()
+	if p.c.Beside != nil {
+		s.shut = p.c.Beside(serving, s.path("data"), s.system)
+	}
 	p.Fact(liuma.Text{ZH: "服务地址", EN: "door"}, s.base)
 	p.Note(liuma.Text{
 		ZH: "单进程形态：密钥分持方（keeper）也在本进程里，密钥和计数放在自己的目录 keepers/k1。",
@@ -200,6 +204,9 @@ func (s *stage) close() error {
 	if s.stop != nil {
 		s.stop()
 		err = <-s.served
+	}
+	if s.shut != nil {
+		s.shut()
 	}
 	if s.system != nil {
 		err = errors.Join(err, s.system.Close())

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/operator"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// keysCmd is "liuma keys".
+type keysCmd struct {
+	List   keysListCmd   `cmd:"" help:"List them, oldest first."`
+	Rotate keysRotateCmd `cmd:"" help:"Let a new key sign, from the next start of the server on; the old one stays published until it is dropped."`
+	Drop   keysDropCmd   `cmd:"" help:"Destroy a key that no longer signs: what it signed can no longer be checked."`
+}
+
+// keysListCmd is "liuma keys list".
+type keysListCmd struct {
+	JSON bool `name:"json" help:"Print one JSON object a line."`
+}
+
+// keyView is a signing key as the list shows it.
+type keyView struct {
+	ID    string     `json:"kid"`
+	State string     `json:"state"` // next, signing or old
+	Made  *time.Time `json:"made,omitempty"`
+}
+
+// Run lists the keys. It reads the key file only, so it works at any time.
+func (a *keysListCmd) Run(c *cli, t *terminal) error {
+	conf, err := c.load()
+	if err != nil {
+		return err
+	}
+	keys, err := vault.SigningKeys(conf.Vault)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		v := keyView{ID: k.ID, State: string(k.State)}
+		made := "made before it was written down"
+		if !k.Made.IsZero() {
+			v.Made, made = &k.Made, "made "+k.Made.Format(time.RFC3339)
+		}
+		if a.JSON {
+			err = json.NewEncoder(t.out).Encode(v)
+		} else {
+			_, err = fmt.Fprintf(t.out, "%s  %-7s  %s\n", v.ID, v.State, made)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keysRotateCmd is "liuma keys rotate".
+type keysRotateCmd struct{}
+
+// Run rotates. The office is held meanwhile: either a server tells what it
+// signs with, or none can start.
+func (a *keysRotateCmd) Run(ctx context.Context, c *cli, t *terminal) error {
+	return c.inOffice(ctx, t, func(o operator.Office) error {
+		status, err := o.Status(ctx)
+		if err != nil {
+			return err
+		}
+		conf, err := c.load()
+		if err != nil {
+			return err
+		}
+		key, err := vault.RotateSigningKey(conf.Vault, t.now())
+		if err != nil {
+			return err
+		}
+		when := "It signs from the next start of the server on."
+		if status.Serving != nil {
+			when = "The running server does not know it yet: start it again, and it signs."
+		}
+		_, err = fmt.Fprintf(t.out, "Made the key %s. %s The key before it stays published; drop it a day after that start: liuma keys drop KID\n", key.ID, when)
+		return err
+	})
+}
+
+// keysDropCmd is "liuma keys drop".
+type keysDropCmd struct {
+	KID string `arg:"" name:"kid" help:"The kid of the key, as 'liuma keys list' shows it. Put -- before one that starts with a hyphen."`
+}
+
+// Run drops a key, unless something still signs with it: the key file says
+// what signs from the next start on, the running server what it signs with now.
+func (a *keysDropCmd) Run(ctx context.Context, c *cli, t *terminal) error {
+	return c.inOffice(ctx, t, func(o operator.Office) error {
+		status, err := o.Status(ctx)
+		if err != nil {
+			return err
+		}
+		conf, err := c.load()
+		if err != nil {
+			return err
+		}
+		if s := status.Serving; s != nil && (s.Signs == a.KID || s.Signs == "" && slices.Contains(s.Keys, a.KID)) {
+			return errors.New("the running server may still sign with this key; start it again, and drop the key when what it signed has expired")
+		}
+		switch err := vault.DropSigningKey(conf.Vault, a.KID); {
+		case errors.Is(err, vault.ErrNoSuchKey):
+			return fmt.Errorf("no signing key has the kid %s; 'liuma keys list' shows what there is", a.KID)
+		case errors.Is(err, vault.ErrKeySigns):
+			return errors.New("this key signs; 'liuma keys rotate' first, and drop it when what it signed has expired")
+		case err != nil:
+			return err
+		}
+		until := ""
+		if s := status.Serving; s != nil && slices.Contains(s.Keys, a.KID) {
+			until = " The running server goes on publishing it until it is started again."
+		}
+		_, err = fmt.Fprintf(t.out, "Dropped the key %s.%s\n", a.KID, until)
+		return err
+	})
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/operator"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// statusCmd is "liuma status".
+type statusCmd struct {
+	JSON bool `name:"json" help:"Print one JSON object."`
+}
+
+// statusView is a status, and what the key file adds to it.
+type statusView struct {
+	operator.Status
+	// Restart says that the server signs with another key than the key file
+	// says, or publishes others.
+	Restart bool `json:"restart_for_keys"`
+}
+
+// Run prints how things stand. Its exit status says only whether that could be
+// found out; /readyz is for machines.
+func (a *statusCmd) Run(ctx context.Context, c *cli, t *terminal) error {
+	err := c.inOffice(ctx, t, func(o operator.Office) error {
+		s, err := o.Status(ctx)
+		if err != nil {
+			return err
+		}
+		v := statusView{Status: s}
+		if s.Serving != nil {
+			if v.Restart, err = c.newKeys(s.Serving); err != nil {
+				return err
+			}
+		}
+		if a.JSON {
+			return json.NewEncoder(t.out).Encode(v)
+		}
+		return errors.Join(v.printServer(c.Data, t.out), v.printRest(t.out))
+	})
+	if inUse, ok := errors.AsType[*inUseError](err); ok {
+		return c.knock(ctx, inUse)
+	}
+	return err
+}
+
+// knock asks at the channel door of a server that has no operator's door, so
+// that its trouble is not taken for the server's.
+func (c *cli) knock(ctx context.Context, inUse *inUseError) error {
+	conf, err := c.load()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address(conf, conf.Channel.Listen)+"/readyz", http.NoBody)
+	if err != nil {
+		return err
+	}
+	// The certificate is the door's, not that of the name that is dialed here;
+	// nothing is sent, and the answer decides nothing.
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return fmt.Errorf("%w; nobody answers at %s either", inUse, conf.Channel.Listen)
+	}
+	defer resp.Body.Close()
+	ready := "is ready"
+	if resp.StatusCode != http.StatusOK {
+		ready = fmt.Sprintf("is not ready (%d)", resp.StatusCode)
+	}
+	return fmt.Errorf("%w; the server at %s %s", inUse, conf.Channel.Listen, ready)
+}
+
+// newKeys says whether the key file holds other keys than the server has read.
+func (c *cli) newKeys(s *operator.Serving) (bool, error) {
+	conf, err := c.load()
+	if err != nil {
+		return false, err
+	}
+	keys, err := vault.SigningKeys(conf.Vault)
+	if err != nil {
+		return false, err
+	}
+	if len(keys) != len(s.Keys) {
+		return true, nil
+	}
+	for i, k := range keys {
+		if k.ID != s.Keys[i] || k.State == vault.KeySigning && k.ID != s.Signs {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (v *statusView) printServer(dir string, w io.Writer) error {
+	s := v.Serving
+	if s == nil {
+		_, err := fmt.Fprintf(w, "%s: not being served\n", dir)
+		return err
+	}
+	ready := "ready"
+	if !s.Ready {
+		ready = "NOT READY: " + s.Why
+	}
+	_, err := fmt.Fprintf(w, "%s: served as %s since %s, %s\n", dir, v.Issuer, s.Since.Format(time.RFC3339), ready)
+	if v.Restart && err == nil {
+		_, err = fmt.Fprintln(w, "  restart       needed: the key file holds other signing keys than the server has read")
+	}
+	return err
+}
+
+func (v *statusView) printRest(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "  keepers       %s\n", v.Shape)
+	for _, k := range v.Keepers {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "    %-12s sequence %d\n", k.ID, k.Sequence)
+		}
+	}
+	if err == nil {
+		_, err = fmt.Fprintf(w, "  open intents  %d\n  cards         %d\n  people        %d\n", v.OpenIntents, v.Cards, v.People)
+	}
+	if err != nil {
+		return err
+	}
+	if v.SealKey == nil {
+		_, err = fmt.Fprintln(w, "  seal key      none; the server makes the first")
+		return err
+	}
+	_, err = fmt.Fprintf(w, "  seal key      %s, %s old\n", v.SealKey.ID, v.At.Sub(v.SealKey.MadeAt).Truncate(time.Second))
+	return err
+}
