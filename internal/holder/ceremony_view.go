@@ -113,12 +113,18 @@ func (h *handler) askPIN(v *view, p authority.Page) {
 	v.heading(titleOf(p.Action))
 	v.stages(p.Action, 1)
 	v.Refusal = h.refusal(v, p)
-	if p.Action != liuma.ActionEnroll {
+	// Few lines above the pad: its keys should stand on the first screen.
+	switch p.Action {
+	case liuma.ActionEnroll:
+	case liuma.ActionChange:
+		v.cell(v.T.Holder, p.NameMasked, "", "purpose")
+		v.Lead = v.T.ChangeLead
+	default:
 		v.cell(v.T.Holder, p.NameMasked, "", "")
 		v.cell(v.T.For, p.Purpose, "", "purpose")
 	}
-	if p.Action == liuma.ActionChange {
-		v.Lead = v.T.ChangeLead
+	if v.Care && v.Refusal != nil {
+		v.Cells = nil // said on the page before; large keys need the room
 	}
 	v.Forgot = p.Action != liuma.ActionEnroll
 	v.Keypad = keypadOf(v, p)

@@ -1,6 +1,7 @@
 package holder
 
 import (
+	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -43,7 +44,7 @@ func codeOf(p authority.Page) liuma.Code {
 func (h *handler) refusal(v *view, p authority.Page) *notice {
 	code := codeOf(p)
 	e := liuma.Explain(code)
-	n := &notice{Kind: "notice-refuse", Title: v.say(e.What), Text: v.say(e.Next)}
+	n := &notice{Kind: "notice-refuse", Title: strings.TrimRight(v.say(e.What), "。."), Text: v.say(e.Next)}
 	switch code {
 	case "":
 		return nil

@@ -158,7 +158,7 @@ func refusalTexts(t *texts, say func(zh, en string) string) {
 	t.HowToGoOn = say("现在怎么办", "What to do now")
 	t.FrozenNext = say("由您本人办理解冻；不是您自己冻结的，请拨打 12333。", "Unfreeze it yourself. If it was not you who froze it, call 12333.")
 	t.EvidenceTitle = say("还需要实人认证", "An identity check is needed")
-	t.EvidenceText = say("这张卡现在除了密码，还要证明是您本人，例如实体社保卡已经挂失。", "For now the PIN alone is not enough for this card, for example because the physical card is reported lost.")
+	t.EvidenceText = say("现在单凭密码还不能办理（例如实体社保卡已挂失），还要证明是您本人。", "For now the PIN alone is not enough for this card, for example because the physical card is reported lost.")
 	t.EvidenceNext = say("点下面的按钮回到应用，做一次实人认证，再回来输入密码。不方便刷脸，可以到经办机构办理。",
 		"The button takes you back to the app for an identity check; then you come back and enter the PIN. If you cannot show your face, visit an agency.")
 	t.DoEvidence = say("去做实人认证", "Do the identity check")

@@ -3,6 +3,7 @@ package holder
 import (
 	"html/template"
 	"net/http"
+	"strings"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/websec"
@@ -136,7 +137,13 @@ func (h *handler) fault(w http.ResponseWriter, r *http.Request, status int, code
 		v.Ways = append(v.Ways, way{Class: "btn-primary", Text: v.T.LookAgain, Link: address(id)})
 	}
 	v.Ways = append(v.Ways, h.call(v))
-	v.RequestID = websec.RequestID(r.Context())
+	if status >= http.StatusInternalServerError {
+		v.RequestID = websec.RequestID(r.Context())
+	}
+	ours := r.URL.Path == "/authorize" || strings.HasPrefix(r.URL.Path, "/c/")
+	if r.Method == http.MethodGet && ours && len(r.URL.RawQuery) <= longestAddress {
+		v.Back = r.URL.RequestURI()
+	}
 	h.show(w, r, status, v)
 }
 

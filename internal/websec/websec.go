@@ -193,15 +193,3 @@ func method(m string) string {
 	}
 	return "other"
 }
-
-// Server wraps a door with every time and size bounded. The caller listens.
-func Server(h http.Handler) *http.Server {
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second, // a bad network is slow at sending, too
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-	}
-}
