@@ -99,6 +99,10 @@ type Page struct {
 	ResendAt   time.Time // from when another may be sent; zero for now
 	CodesLeft  int       // wrong codes before no more are taken
 
+	// CardNoAllowed says at StepEvidence that the number of the physical card
+	// may be given in place of evidence: GiveCardNo.
+	CardNoAllowed bool
+
 	// ResetRefused says, after Forgot, why the PIN cannot be set anew online,
 	// and ResetRefusedUntil until when, if that ends by itself.
 	ResetRefused      liuma.Code
@@ -157,6 +161,7 @@ type Grant struct {
 //	(*Authority) SendCode(ctx, id string, h Hand) (Page, error)                   StepCode, StepDone of a verify
 //	(*Authority) GiveCode(ctx, id string, h Hand, typed string) (Page, error)     StepCode -> StepCode, StepPIN, StepEvidence, StepDone
 //	(*Authority) GivePhone(ctx, id string, h Hand, typed string) (Page, error)    StepPhone, StepCode of a rebind -> StepCode
+//	(*Authority) GiveCardNo(ctx, id string, h Hand, typed string) (Page, error)   StepEvidence of a reset -> StepEvidence, StepPIN, StepRefused (reset_planned)
 //	(*Authority) Forgot(ctx, id string, h Hand) (Page, error)                     StepPIN, StepRefused (locked, blocked) -> StepCode
 //	(*Authority) Remember(ctx, id string, h Hand) (Page, error)                   back from Forgot to StepPIN
 //	(*Authority) FreezeOwn(ctx, id string, h Hand) (Page, error)                  any open step -> StepRefused (frozen)

@@ -81,6 +81,7 @@ func (a *Authority) page(ctx context.Context, c store.Ceremony) (Page, error) {
 	if err := a.showHolder(ctx, Caller{Client: client}, c.Card, d, &p); err != nil {
 		return Page{}, err
 	}
+	p.CardNoAllowed = p.Step == StepEvidence && p.Action == liuma.ActionReset && a.Policy.For(c.Region, c.Channel).Recovery.CardNumber
 	if a.Outbox != nil && hasCode(c, d) {
 		if err := a.Store.View(ctx, func(r store.Reader) error { return a.showCode(r, c, d, &p) }); err != nil {
 			return Page{}, house(err)

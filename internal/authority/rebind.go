@@ -109,7 +109,7 @@ func (a *Authority) rebind(tx store.Tx, c *store.Ceremony, d *details, to addres
 			return "", err
 		}
 	}
-	if err := a.putContact(tx, next, to.phone); err != nil {
+	if err := errors.Join(a.putContact(tx, next, to.phone), tx.DeleteTicks(tickResetPlanned, card.Holder)); err != nil {
 		return "", err
 	}
 	if err := a.tell(tx, card, noticePhoneNew, at, nil); err != nil {

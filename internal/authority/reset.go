@@ -156,7 +156,7 @@ func (a *Authority) Remember(ctx context.Context, id string, h Hand) (Page, erro
 
 // resetOnwards is where a reset goes once the code was right.
 func (d *details) resetOnwards() Step {
-	if d.Proof != nil {
+	if d.Proof != nil || d.CardNo {
 		d.Code = ""
 		return StepPIN
 	}
@@ -180,7 +180,7 @@ func (d *details) rewind(c *store.Ceremony) {
 		return
 	}
 	proved := d.Coded != nil || d.Right != 0
-	d.Coded, d.Right, d.Prover = nil, 0, nil
+	d.Coded, d.Right, d.Prover, d.CardNo = nil, 0, nil, false
 	if !proved {
 		return
 	}
@@ -268,8 +268,9 @@ func (a *Authority) openReset(ctx context.Context, c Caller, row store.Request, 
 		if err := a.mayReset(tx, cer, d, card, p); err != nil {
 			return audit.Entry{}, err
 		}
-		if row.Evidence = methodCardNo; d.Proof != nil {
-			row.Evidence = d.Proof.Method
+		how := methodCardNo // no evidence, and no receipt says that there was
+		if d.Proof != nil {
+			row.Evidence, how = d.Proof.Method, "ok"
 		}
 		if err := insertRequest(tx, row); err != nil {
 			return audit.Entry{}, err
@@ -277,7 +278,7 @@ func (a *Authority) openReset(ctx context.Context, c Caller, row store.Request, 
 		if in, err = a.reserve(tx, &card, row.Channel, row.BusinessNo); err != nil {
 			return audit.Entry{}, err
 		}
-		return a.versionEntry(c.actor(), audit.PINIntended, in, "ok"), tx.UpdateCard(card)
+		return a.versionEntry(c.actor(), audit.PINIntended, in, how), tx.UpdateCard(card)
 	})
 	return in, err
 }
@@ -294,6 +295,9 @@ func (a *Authority) mayReset(r store.Reader, cer store.Ceremony, d details, card
 	}
 	if d.Coded == nil || !bytes.Equal(d.Coded.Phone, c.Phone[:]) || !bytes.Equal(d.Prover, cer.Browser[:]) {
 		return liuma.Fail(liuma.CodePhoneCodeExpired, nil)
+	}
+	if d.Proof == nil && d.CardNo {
+		return a.mayResetByCardNo(r, card, p)
 	}
 	return a.provedAbout(card, d)
 }
@@ -317,7 +321,7 @@ func (a *Authority) provedAbout(card store.Card, d details) error {
 // confirmed, every open ceremony of the card that proved or guessed at the old
 // PIN ends, and the holder is told. Links stay.
 func (a *Authority) wasReset(tx store.Tx, card store.Card, row store.Request) error {
-	if err := errors.Join(a.confirmContact(tx, card.ID), tx.DeleteCodesOf(card.ID)); err != nil {
+	if err := errors.Join(a.confirmContact(tx, card.ID), tx.DeleteCodesOf(card.ID), tx.DeleteTicks(tickResetPlanned, card.Holder)); err != nil {
 		return err
 	}
 	if err := a.endOthers(tx, card.ID, row.Ceremony); err != nil {
@@ -375,10 +379,3 @@ func (a *Authority) afterReset(tx store.Tx, c *store.Ceremony, d *details) (to S
 	d.Code = string(liuma.CodePINReset)
 	return StepReset, false, a.endRequest(tx, c, liuma.CodePINReset)
 }
-
-// methodCardNo is the method of a reset that rests on the physical card's
-// number in place of evidence.
-const (
-	methodCardNo     = "card-number"
-	tickResetPlanned = "reset_planned" // key: holder
-)

@@ -125,6 +125,7 @@ func TestResetStory(t *testing.T) {
 			if v, err := x.Authority().Link(t.Context(), two, x.LinkRequest(two, x.who, goodPIN)); err != nil || v.Verdict != liuma.Right {
 				t.Fatalf("link: %+v, %v", v, err)
 			}
+			x.Clock.Advance(time.Minute)
 			x.lock()
 			x.resetTo(otherPIN)
 			if v := x.Verify(x.ch, x.card, otherPIN); v.Verdict != liuma.Right {
