@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -82,6 +84,15 @@ func TestServesOn(t *testing.T) {
 	c.Once = false
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
+	var beside []string
+	c.Beside = func(_ context.Context, dir string, s *assembly.System) (shut func()) {
+		look := func() {
+			err := s.Store.View(context.Background(), func(r store.Reader) error { _, err := r.CountPersons(); return err })
+			beside = append(beside, fmt.Sprint(dir == filepath.Join(c.Dir, "data"), " ", err))
+		}
+		look()
+		return look
+	}
 	watch := &watcher{w: &out, word: "Ctrl-C", seen: cancel}
 	c.Out = watch
 	go func() { served <- Run(ctx, c) }()
@@ -95,6 +106,9 @@ func TestServesOn(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "/openapi.json") {
 		t.Error("no addresses at the end")
+	}
+	if want := []string{"true <nil>", "true <nil>"}; !slices.Equal(beside, want) {
+		t.Errorf("the doors beside were opened and shut in %q, want on the running system", beside)
 	}
 }
 

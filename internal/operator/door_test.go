@@ -231,10 +231,10 @@ func TestServerDies(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.URL.Path == "/v1/hello":
+		switch r.URL.Path {
+		case "/v1/hello":
 			_, _ = io.WriteString(w, `{"door":"liuma-operator/1"}`)
-		case r.URL.Path == "/v1/registry/import":
+		case "/v1/registry/import":
 			_ = http.NewResponseController(w).EnableFullDuplex()
 			_, _ = io.WriteString(w, "{\"read\":5}\n")
 			_ = http.NewResponseController(w).Flush()

@@ -319,7 +319,11 @@ func TestImport(t *testing.T) {
 	if got := people(t, h.System.Store) - before; got != 2300 {
 		t.Errorf("%d people more", got)
 	}
-	for _, e := range changes(entries(t, h.System.Store, uint64(known))) {
+	chunks := changes(entries(t, h.System.Store, uint64(known)))
+	if len(chunks) != 5 {
+		t.Errorf("%d chunks are an operator's, want 5", len(chunks))
+	}
+	for _, e := range chunks {
 		if e.Event != audit.RegistryImported || e.Outcome != "ok" {
 			t.Errorf("entry %+v", e)
 		}
