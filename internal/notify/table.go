@@ -30,6 +30,7 @@ const (
 	CardUnfrozen     Template = "card_unfrozen"
 	RotationReminder Template = "rotation_reminder"
 	EveryUse         Template = "every_use"
+	ResetPlanned     Template = "reset_planned" // by the physical card's number, after a day
 )
 
 // The languages of texts.
@@ -106,6 +107,8 @@ func shapes() []shape {
 			"The PIN of {holder}, set at {channel} on {at}, is {days} days old. Consider a new one."+enWarn, "at", "channel", "days"),
 		noticeText(EveryUse, "{holder}的电子社保卡密码已于{at}在{channel}通过核验。"+zhWarn,
 			"The PIN of {holder} was used at {channel} on {at}."+enWarn, "at", "channel"),
+		noticeText(ResetPlanned, "{holder}的电子社保卡已于{at}在{channel}登记找回密码，{until}起可重设。"+zhWarn,
+			"PIN recovery for {holder} asked for at {channel} on {at}, from {until}."+enWarn, "at", "channel", "until"),
 	}
 }
 
