@@ -77,8 +77,11 @@ func TestUnfreezeStory(t *testing.T) {
 			x := newPhoned(t, testenv.Options{Shape: shape})
 			p, _ := x.agreed(x.push(liuma.ActionUnfreeze))
 			x.want(p, authority.StepRefused, liuma.CodeNotFrozen)
-			before := x.LastFreezeCode(x.who.Phone)
-			freezeIn(x)
+			code := x.LastFreezeCode(x.who.Phone)
+			if _, err := x.Authority().FreezeByCode(t.Context(), "a", code); err != nil {
+				t.Fatal(err)
+			}
+			x.Clock.Advance(time.Minute)
 			q := x.push(liuma.ActionUnfreeze)
 			p, h := x.agreed(q)
 			x.want(p, authority.StepCode, "")
@@ -97,8 +100,11 @@ func TestUnfreezeStory(t *testing.T) {
 			if got := x.Notices(x.who.Phone); !slices.Equal(got, want) {
 				t.Errorf("notices %v, want %v", got, want)
 			}
-			if _, err := x.Authority().FreezeByCode(t.Context(), "a", before); liuma.CodeOf(err) != liuma.CodeFreezeCodeInvalid {
-				t.Errorf("a code from before the freeze: %v", err)
+			if _, err := x.Authority().FreezeByCode(t.Context(), "a", code); liuma.CodeOf(err) != liuma.CodeFreezeCodeInvalid {
+				t.Errorf("a freeze code twice: %v", err)
+			}
+			if _, err := x.Authority().FreezeByCode(t.Context(), "a", x.LastFreezeCode(x.who.Phone)); err != nil {
+				t.Errorf("the latest notice's code: %v", err)
 			}
 		})
 	}
