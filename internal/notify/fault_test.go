@@ -142,7 +142,7 @@ func TestStuckSendsAreBounded(t *testing.T) {
 	eventually(t, "all went out after all", h.allIn(store.MessageSent))
 }
 
-// TestBackoffDoublesAndEnds runs the failures of a day on a fake clock.
+// TestBackoffDoublesAndEnds runs failures on a fake clock.
 func TestBackoffDoublesAndEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
@@ -150,26 +150,26 @@ func TestBackoffDoublesAndEnds(t *testing.T) {
 		o := h.outbox(driverFunc(func(context.Context, Text) (string, error) {
 			at = append(at, time.Now())
 			return "", &Failure{Word: "busy"}
-		}), func(c *Config) { c.Notices.MaxTries, c.Poll = 14, time.Second })
+		}), func(c *Config) { c.Notices, c.Poll = Quota{MaxTries: 11, MaxBackoff: 5 * time.Minute}, time.Second })
 		h.queue(o, notice("a"))
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- o.Run(ctx) }()
-		time.Sleep(5 * time.Hour)
+		time.Sleep(20 * time.Minute)
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		if len(at) != 14 {
-			t.Fatalf("%d tries, want 14", len(at))
+		if len(at) != 11 {
+			t.Fatalf("%d tries, want 11", len(at))
 		}
 		for i := 1; i < len(at); i++ {
-			full := min(30*time.Minute, firstBackoff<<(i-1))
+			full := min(5*time.Minute, firstBackoff<<(i-1))
 			if gap := at[i].Sub(at[i-1]); gap < full/2 || gap > full+2*time.Second {
 				t.Errorf("pause %d is %v, want %v to %v", i, gap, full/2, full)
 			}
 		}
-		if m := h.only(); m.State != store.MessageDead || m.Fault != "busy" || m.Tries != 14 {
+		if m := h.only(); m.State != store.MessageDead || m.Fault != "busy" || m.Tries != 11 {
 			t.Errorf("in the end %+v", m)
 		}
 		if e := h.events(); e[len(e)-1] != "message.dead busy" {
@@ -190,12 +190,12 @@ func TestCodeIsNotSentLate(t *testing.T) {
 				t.Error("sent when it was worthless")
 			}
 			return "", &Failure{Word: "busy"}
-		}), func(c *Config) { c.Codes.MaxTries, c.Poll = 1000, 500*time.Millisecond })
+		}), func(c *Config) { c.Codes.MaxTries, c.Poll = 1000, time.Second })
 		h.queue(o, code("123456", start.Add(10*time.Minute)))
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- o.Run(ctx) }()
-		time.Sleep(time.Hour)
+		time.Sleep(15 * time.Minute)
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
@@ -218,12 +218,12 @@ func TestThrottledQueuePauses(t *testing.T) {
 				return "", &Failure{Kind: Throttled, Word: "throttled", After: 10 * time.Second}
 			}
 			return "", nil
-		}), func(c *Config) { c.Notices, c.Poll = Quota{MaxTries: 3, Concurrent: 1}, 500*time.Millisecond })
+		}), func(c *Config) { c.Notices, c.Poll = Quota{MaxTries: 3, Concurrent: 1}, time.Second })
 		h.queue(o, notice("a"), notice("b"))
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- o.Run(ctx) }()
-		time.Sleep(10 * time.Minute)
+		time.Sleep(5 * time.Minute)
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)

@@ -99,7 +99,7 @@ func (k *Kannel) Send(ctx context.Context, t Text) (string, error) {
 	}
 	if !t.Expires.IsZero() {
 		left := t.Expires.Sub(k.cfg.Now())
-		ask.Set("validity", strconv.Itoa(max(1, int((left+time.Minute-1)/time.Minute))))
+		ask.Set("validity", strconv.Itoa(max(1, int(left/time.Minute))))
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, k.cfg.SendURL+"?"+ask.Encode(), http.NoBody)
 	if err != nil {

@@ -56,7 +56,8 @@ func (o *Outbox) Queue(tx store.Tx, n Notice) error {
 func withDefaults(n Notice, now time.Time) map[string]string {
 	out := make(map[string]string, len(n.Params)+2)
 	out["at"] = Stamp(now)
-	out["minutes"] = strconv.Itoa(max(1, int((n.Expires.Sub(now)+time.Minute-1)/time.Minute)))
+	// To the nearest minute: the caller's now was a moment before ours.
+	out["minutes"] = strconv.Itoa(max(1, int(n.Expires.Sub(now).Round(time.Minute)/time.Minute)))
 	for name, v := range n.Params {
 		out[name] = v
 	}

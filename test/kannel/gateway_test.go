@@ -164,7 +164,7 @@ func (g *gateway) start() {
 
 func (g *gateway) box(name string) {
 	g.t.Helper()
-	cmd := exec.CommandContext(context.Background(), program(g.t, name), g.conf)
+	cmd := exec.CommandContext(context.Background(), program(g.t, name), "-v", "2", g.conf)
 	cmd.Dir = g.dir
 	console, err := os.OpenFile(filepath.Join(g.dir, name+".console"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -1,0 +1,35 @@
+package notify
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestDocsShowEachText holds docs/NOTICES.md against the table.
+func TestDocsShowEachText(t *testing.T) {
+	b, err := os.ReadFile("../../docs/NOTICES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	for line := range strings.Lines(string(b)) {
+		if name, rest, ok := strings.Cut(strings.TrimPrefix(line, "| `"), "` |"); ok && strings.HasPrefix(line, "| `") {
+			rows[name] = rest
+		}
+	}
+	for _, s := range shapes() {
+		row, ok := rows[string(s.name)]
+		if !ok {
+			t.Errorf("docs/NOTICES.md has no row for %s", s.name)
+		}
+		if s.kind == KindNotice && !strings.Contains(strings.ReplaceAll(row, "{warn}", zhWarn), " "+s.zh+" ") {
+			t.Errorf("docs/NOTICES.md shows another text of %s", s.name)
+		}
+	}
+	for _, want := range []string{zhWarn, shapes()[0].zh, FaultTimeout, FaultUndelivered, FaultExpired, FaultInterrupted, FaultUnreadable, FaultTemplate} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("docs/NOTICES.md has no %q", want)
+		}
+	}
+}
