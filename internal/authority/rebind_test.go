@@ -258,3 +258,40 @@ func TestANoticeIsOfAChange(t *testing.T) {
 		t.Errorf("%d texts, want the one of the freeze", n)
 	}
 }
+
+// TestANewLinkChangesNoPINAlone: a PIN makes a link, and for 72 hours the link
+// changes the PIN only with evidence as well, at both doors.
+func TestANewLinkChangesNoPINAlone(t *testing.T) {
+	x := newPhoned(t, testenv.Options{})
+	two := x.Channel("national")
+	v, err := x.Authority().Link(t.Context(), two, x.LinkRequest(two, x.who, goodPIN))
+	if err != nil || v.Verdict != liuma.Right {
+		t.Fatalf("link: %+v, %v", v, err)
+	}
+	id := cardRow(t, x.Env, x.ch, x.card).ID
+	before := counted(t, x.Env, id)
+	_, err = x.Authority().Change(t.Context(), two, x.ChangeRequest(two, v.Card, goodPIN, otherPIN))
+	if e := wantCode(t, err, liuma.CodeEvidenceRequired); e.Challenge == "" {
+		t.Error("no challenge to get evidence for")
+	}
+	if after := counted(t, x.Env, id); !slices.Equal(before, after) {
+		t.Errorf("a guess was made: %v, %v", before, after)
+	}
+	q := x.PushFor(two, liuma.ActionChange, envelope.Subject{Card: string(v.Card)}, nil)
+	p, h := x.OpenPage(two, q)
+	g := authority.Given{Try: p.Try, Old: x.SealPage(p, liuma.RoleOld, goodPIN), New: x.SealPage(p, liuma.RoleNew, otherPIN)}
+	if p, err = x.Authority().GivePIN(t.Context(), p.ID, h, g); err != nil {
+		t.Fatal(err)
+	}
+	x.want(p, authority.StepRefused, liuma.CodeEvidenceRequired)
+	p, h = x.WithEvidence(two, q, x.who, p, h, h)
+	g = authority.Given{Try: p.Try, Old: x.SealPage(p, liuma.RoleOld, goodPIN), New: x.SealPage(p, liuma.RoleNew, otherPIN)}
+	if p, err = x.Authority().GivePIN(t.Context(), p.ID, h, g); err != nil {
+		t.Fatal(err)
+	}
+	x.want(p, authority.StepDone, "")
+	x.Clock.Advance(72 * time.Hour)
+	if v := x.Change(two, v.Card, otherPIN, goodPIN); v.Verdict != liuma.Right {
+		t.Errorf("after 72 hours: %+v", v)
+	}
+}

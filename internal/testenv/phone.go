@@ -5,23 +5,49 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // phones is an outbox without a sender: texts stay in the store, where only
-// those of transactions that came about are, and Texts reads them.
+// those of transactions that came about are, and Texts reads them. The real
+// outbox looks at each first and refuses what it could not send.
 type phones struct {
 	vault *vault.Vault
 	now   func() time.Time
+	real  *notify.Outbox
 }
+
+func (e *Env) newPhones(off *assembly.Office) authority.Outbox {
+	e.T.Helper()
+	templates, err := notify.NewTemplates(liuma.Text{}, nil)
+	e.must(err)
+	outbox, err := notify.New(notify.Config{Store: off.Store, Vault: off.Vault, Driver: noDriver{}, Templates: templates, Now: e.Clock.Now})
+	e.must(err)
+	return phones{off.Vault, e.Clock.Now, outbox}
+}
+
+// noDriver is never run.
+type noDriver struct{}
+
+func (noDriver) Send(context.Context, notify.Text) (string, error) {
+	return "", errors.New("testenv: nothing is sent")
+}
+
+// checked lets the real outbox do all but write.
+type checked struct{ store.Tx }
+
+func (checked) InsertMessage(store.Message) error { return nil }
 
 // Text is a text that a phone would have got.
 type Text struct {
@@ -32,6 +58,11 @@ type Text struct {
 }
 
 func (p phones) Queue(tx store.Tx, n authority.Notice) error {
+	err := p.real.Queue(checked{tx}, notify.Notice{Kind: n.Kind, Card: n.Card, Phone: n.Phone, Template: notify.Template(n.Template),
+		Language: n.Language, Region: n.Region, Params: n.Params, Expires: n.Expires, Dedup: n.Dedup})
+	if err != nil {
+		return err
+	}
 	var raw [16]byte
 	rand.Read(raw[:])
 	id := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(raw[:]))

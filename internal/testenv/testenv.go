@@ -131,7 +131,7 @@ func (e *Env) Open() {
 	e.must(err)
 	o := assembly.Options{Now: e.Clock.Now, Logger: e.options.Logger, Policy: e.options.Policy, Wait: e.options.Wait}
 	if e.options.Phones {
-		o.Outbox = func(off *assembly.Office) authority.Outbox { return phones{off.Vault, e.Clock.Now} }
+		o.Outbox = e.newPhones
 	}
 	if f := e.options.Faults; f != nil {
 		o.BetweenStore, o.BetweenKeeper = f.Store, f.Keeper
