@@ -1,9 +1,10 @@
-// Package authority is the ceremonies: enroll, link, verify, change, freeze,
-// and what the registry says of the physical card. It guarantees that every
+// Package authority is the ceremonies: enroll, link, verify, change, reset,
+// rebind, freeze, unfreeze, and what the registry says of the physical card. It guarantees that every
 // door reaches the same card by the same path (I-4), that a business number
 // makes at most one attempt (I-11), that a PIN is set whole or not at all
 // (I-7), that a receipt is redeemed only while nothing changed (I-10), and
-// that nothing here sets a PIN on one factor alone (I-12). It trusts the store
+// that nothing here sets or resets a PIN, binds a phone or unfreezes a card on
+// one factor alone (I-12; docs/RECOVERY.md). It trusts the store
 // with durability, checks what the store says about a PIN by its MAC, and
 // trusts fewer than t keepers with nothing. It knows no HTTP and no SQL.
 //
@@ -158,6 +159,7 @@ type PhysicalView struct {
 //	(*Authority) Verify(ctx, Caller, VerifyRequest) (Verification, error)
 //	(*Authority) Change(ctx, Caller, ChangeRequest) (Verification, error)
 //	(*Authority) Freeze(ctx, Caller, FreezeRequest) (Verification, error)
+//	(*Authority) FreezeByHotline(ctx, Caller, HotlineFreeze) (Verification, error)
 //	(*Authority) SetPhysical(ctx, Caller, PhysicalRequest) (PhysicalView, error)
 //	(*Authority) Verification(ctx, Caller, liuma.BusinessNo) (Verification, error)
 //	(*Authority) Card(ctx, Caller, store.Handle) (CardView, error)

@@ -1,6 +1,7 @@
 package authority_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -121,8 +122,56 @@ func TestAttemptsOnAFrozenCardNeedTheCode(t *testing.T) {
 	if _, err := x.Authority().GivePIN(t.Context(), p.ID, h, authority.Given{Try: 1}); liuma.CodeOf(err) != liuma.CodeCeremonyMoved {
 		t.Errorf("PIN before the code: %v", err)
 	}
+	// Nor would it if the steps themselves let it through.
+	tamper(t, x.Env, func(tx store.Tx) error {
+		c, err := tx.Ceremony(p.ID)
+		c.Step = string(authority.StepPIN)
+		return errors.Join(err, tx.UpdateCeremony(c))
+	})
+	p, err := x.Authority().Look(t.Context(), p.ID, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.want(x.GivePIN(p, h, liuma.RoleCurrent, goodPIN), authority.StepCode, liuma.CodePhoneCodeExpired)
 	if after := counted(t, x.Env, id); !slices.Equal(before, after) {
 		t.Errorf("spends went from %v to %v", before, after)
+	}
+}
+
+// TestAResetChecksItsProofsItself: past the steps, a reset without its code or
+// without evidence still sets nothing.
+func TestAResetChecksItsProofsItself(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		pass func(x *phoned) (authority.Page, authority.Hand)
+		step authority.Step
+		want liuma.Code
+	}{
+		{"no code", func(x *phoned) (authority.Page, authority.Hand) {
+			return x.agreed(x.PushFor(x.ch, liuma.ActionReset, envelope.Subject{Card: string(x.card)}, &x.who))
+		}, authority.StepCode, liuma.CodePhoneCodeExpired},
+		{"no evidence", func(x *phoned) (authority.Page, authority.Hand) {
+			p, h := x.agreed(x.push(liuma.ActionReset))
+			return x.Code(p, h, x.who.Phone), h
+		}, authority.StepRefused, liuma.CodeEvidenceRequired},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			x := newPhoned(t, testenv.Options{})
+			p, h := tt.pass(x)
+			tamper(t, x.Env, func(tx store.Tx) error {
+				c, err := tx.Ceremony(p.ID)
+				c.Step = string(authority.StepPIN)
+				return errors.Join(err, tx.UpdateCeremony(c))
+			})
+			p, err := x.Authority().Look(t.Context(), p.ID, h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.want(x.GivePIN(p, h, liuma.RoleNew, otherPIN), tt.step, tt.want)
+			if v := x.Verify(x.ch, x.card, goodPIN); v.Verdict != liuma.Right {
+				t.Errorf("the PIN was set: %+v", v)
+			}
+		})
 	}
 }
 

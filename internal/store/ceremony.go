@@ -88,7 +88,7 @@ type Code struct {
 // code sent to a number, a freeze code tried.
 type Tick struct {
 	Kind string      // "code_wrong", "code_sent", "freeze_code", "notice_sent" …
-	Key  vault.Index // of the number; or the card, padded with zeros
+	Key  vault.Index // of the number, or of the card's holder
 	At   time.Time
 }
 
