@@ -1,12 +1,12 @@
 // Package authority is the ceremonies: enroll, link, verify, change, reset,
-// rebind, freeze, unfreeze, and what the registry says of the physical card. It guarantees that every
-// door reaches the same card by the same path (I-4), that a business number
-// makes at most one attempt (I-11), that a PIN is set whole or not at all
-// (I-7), that a receipt is redeemed only while nothing changed (I-10), and
-// that nothing here sets or resets a PIN, binds a phone or unfreezes a card on
-// one factor alone (I-12; docs/RECOVERY.md). It trusts the store
-// with durability, checks what the store says about a PIN by its MAC, and
-// trusts fewer than t keepers with nothing. It knows no HTTP and no SQL.
+// rebind, freeze, unfreeze, and what the registry says of the physical card.
+// It guarantees that every door reaches the same card by the same path (I-4),
+// that a business number makes at most one attempt (I-11), that a PIN is set
+// whole or not at all (I-7), that a receipt is redeemed only while nothing
+// changed (I-10), and that nothing here sets or resets a PIN, binds a phone or
+// unfreezes a card on one factor alone (I-12; docs/RECOVERY.md). It trusts the
+// store with durability, checks what the store says about a PIN by its MAC,
+// and trusts fewer than t keepers with nothing. It knows no HTTP and no SQL.
 //
 // DESIGN sections 1, 4 ("Setting a PIN"), 5 and 7.
 package authority
