@@ -61,8 +61,8 @@ func (a *Authority) GivePhone(ctx context.Context, id string, h Hand, typed stri
 			return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
 		}
 		d.clearVerdict()
-		number, err := registry.ParsePhone(typed)
-		if err != nil {
+		number, bad := registry.ParsePhone(typed)
+		if bad != nil {
 			d.Code = string(liuma.CodePhoneInvalid)
 			return Step(c.Step), nil
 		}

@@ -70,11 +70,11 @@ func (x *phoned) resetTo(secret string) {
 
 func (x *phoned) lock() authority.Verification {
 	x.T.Helper()
-	var v authority.Verification
 	for range 6 {
-		v = x.Verify(x.ch, x.card, wrongPIN)
+		x.Verify(x.ch, x.card, wrongPIN)
 	}
-	if v = x.Verify(x.ch, x.card, goodPIN); v.Verdict != liuma.Locked {
+	v := x.Verify(x.ch, x.card, goodPIN)
+	if v.Verdict != liuma.Locked {
 		x.T.Fatalf("not locked: %+v", v)
 	}
 	return v
