@@ -61,10 +61,13 @@ func (a *Authority) GivePhone(ctx context.Context, id string, h Hand, typed stri
 			return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
 		}
 		d.clearVerdict()
-		number, bad := registry.ParsePhone(typed)
-		if bad != nil {
+		number, err := registry.ParsePhone(typed)
+		if _, ok := refusal(err); ok {
 			d.Code = string(liuma.CodePhoneInvalid)
 			return Step(c.Step), nil
+		}
+		if err != nil {
+			return "", err
 		}
 		there, err := tx.Contact(c.Card)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
