@@ -6,14 +6,16 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # The rooms where two goroutines meet over something that must not be lost.
 CORE := ./internal/pin/... ./internal/split/... ./internal/ledger/... ./internal/keeper/... \
 	./internal/vault/... ./internal/store/... ./internal/evidence/... ./internal/authority/... \
-	./internal/api/... ./client/...
+	./internal/api/... ./internal/oidc/... ./client/...
 
 FUZZTIME ?= 30s
 KILLS ?= 300
 CARDS ?= 1000
 FOR ?= 30s
 
-.PHONY: help test prepare format vet unit race lint fuzz crash bench mutants cover demo build
+SHOTS ?= dist/screenshots
+
+.PHONY: screenshots help test prepare format vet unit race lint fuzz crash bench mutants cover demo build
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +57,10 @@ bench: ## measure verifications: CARDS (1000) and FOR (30s)
 cover: ## statements that the tests reach
 	go test -timeout 20m -coverpkg=./... -coverprofile=coverage.out ./...
 	go tool cover -func=coverage.out | tail -n 1
+
+screenshots: prepare ## all holder pages as PNG, into SHOTS (dist/screenshots)
+	mkdir -p $(SHOTS)
+	go test -count=1 -timeout 20m ./test/browser -run TestScreenshots -screenshots $(abspath $(SHOTS))
 
 demo: ## play the demo once; fails unless every step went as it should
 	go run ./cmd/liuma demo --once
