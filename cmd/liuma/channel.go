@@ -9,6 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/oidc"
 	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -35,6 +36,7 @@ type channelAddCmd struct {
 	Regions []string `name:"region" placeholder:"CODE" help:"Region that it may serve, GB/T 2260 code of 2, 4 or 6 digits. May be given more than once."`
 	Nation  bool     `name:"nation" help:"It may serve every region."`
 	Actions []string `name:"action" placeholder:"ACTION" help:"What it may ask for: enroll, link, verify, change, freeze, reset, rebind or unfreeze. May be given more than once."`
+	Back    []string `name:"redirect-uri" placeholder:"URL" help:"Where hosted ceremonies may go back to, compared byte for byte; https, or http on the loopback. May be given more than once."`
 }
 
 // Run registers the channel.
@@ -63,6 +65,12 @@ func (a *channelAddCmd) Run(ctx context.Context, c *cli, t *terminal, g group) e
 			return badUsage(command, "--action %q: want one of %s", s, joined(actionNames(liuma.Actions())))
 		}
 		p.Actions = append(p.Actions, action)
+	}
+	for _, s := range a.Back {
+		if err := oidc.CheckRedirectURI(s); err != nil {
+			return badUsage(command, "--redirect-uri %q: %v", s, err)
+		}
+		p.RedirectURIs = append(p.RedirectURIs, s)
 	}
 	return c.addParty(ctx, t, p, a.Key, g)
 }

@@ -24,6 +24,7 @@ type partyView struct {
 	StandIn bool      `json:"stand_in,omitempty"`
 	Regions []string  `json:"regions,omitempty"`
 	Actions []string  `json:"actions,omitempty"`
+	Back    []string  `json:"redirect_uris,omitempty"`
 	Keys    []string  `json:"keys"` // kids
 	At      time.Time `json:"registered_at"`
 }
@@ -67,7 +68,7 @@ func viewParty(row store.Client) (partyView, error) {
 	v := partyView{
 		ID: row.ID, Kind: string(row.Kind), NameZH: row.Name.ZH, NameEN: row.Name.EN, State: "active",
 		StandIn: row.StandIn, Regions: regionNames(row.Regions), Actions: actionNames(row.Actions),
-		Keys: kids, At: row.At.UTC(),
+		Back: row.RedirectURIs, Keys: kids, At: row.At.UTC(),
 	}
 	if row.Stopped {
 		v.State = "stopped"
@@ -85,6 +86,9 @@ func (v partyView) print(w io.Writer) error {
 	_, err := fmt.Fprintf(w, "%s  %s / %s  (%s%s)\n", v.ID, v.NameZH, v.NameEN, v.State, standIn)
 	if err == nil && len(v.Actions) > 0 {
 		_, err = fmt.Fprintf(w, "  regions: %s\n  actions: %s\n", joined(v.Regions), joined(v.Actions))
+	}
+	if err == nil && len(v.Back) > 0 {
+		_, err = fmt.Fprintf(w, "  back to: %s\n", joined(v.Back))
 	}
 	if err == nil {
 		_, err = fmt.Fprintf(w, "  keys:    %s\n", joined(v.Keys))

@@ -67,6 +67,9 @@ type Party struct {
 	Regions []liuma.Region // of a channel; at least one, "" being the nation
 	Actions []liuma.Action // of a channel; at least one
 	StandIn bool           // a provider that proves nothing
+	// RedirectURIs are where a channel's hosted ceremonies may go back to,
+	// compared byte for byte. The command checks their form.
+	RedirectURIs []string
 }
 
 // Add registers a party. An identifier is never given out twice, also not
@@ -81,7 +84,7 @@ func (b *Book) Add(ctx context.Context, p Party) error {
 	}
 	row := store.Client{
 		ID: p.ID, Kind: p.Kind, Name: p.Name, Keys: keys,
-		Regions: p.Regions, Actions: p.Actions, StandIn: p.StandIn,
+		Regions: p.Regions, Actions: p.Actions, StandIn: p.StandIn, RedirectURIs: p.RedirectURIs,
 	}
 	return b.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		row := row
@@ -111,8 +114,8 @@ func (p Party) validate() error {
 			return fmt.Errorf("%w: a channel needs at least one action and one region", ErrParty)
 		}
 	case store.ClientRegistry, store.ClientProvider:
-		if len(p.Actions) > 0 || len(p.Regions) > 0 {
-			return fmt.Errorf("%w: only a channel has actions and regions", ErrParty)
+		if len(p.Actions) > 0 || len(p.Regions) > 0 || len(p.RedirectURIs) > 0 {
+			return fmt.Errorf("%w: only a channel has actions, regions and redirect URIs", ErrParty)
 		}
 	default:
 		return fmt.Errorf("%w: kind %q", ErrParty, p.Kind)
