@@ -56,11 +56,11 @@ var levels = map[string]int{
 	"internal/operator":          8,
 	"internal/window":            8,
 	"internal/testenv":           8,
-	"internal/demo":              8,
+	"internal/demo":              9,
 	"internal/bench":             8,
 	"examples/channel":           8,
 	"examples/channel/miniapp":   7,
-	"cmd/liuma":                  9,
+	"cmd/liuma":                  10,
 }
 
 type pkg struct {

@@ -64,6 +64,7 @@ func (o *Options) fill() {
 type Office struct {
 	Config   config.Config
 	Store    store.Store
+	Database *sqlite.Store // what Store is kept in, for backups
 	Vault    *vault.Vault
 	Registry *registry.Registry
 	closers  closers
@@ -164,7 +165,7 @@ func OpenOffice(ctx context.Context, c config.Config, o Options) (_ *Office, err
 	if err != nil {
 		return nil, err
 	}
-	off.Store = db
+	off.Store, off.Database = db, db
 	off.closers.add(db.Close)
 	if o.BetweenStore != nil {
 		off.Store = o.BetweenStore(db)

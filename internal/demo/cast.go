@@ -127,7 +127,7 @@ func goodPIN(h *holder, seed uint64, other string) (string, error) {
 func (s *stage) evidence(h *holder, challenge string) (string, error) {
 	now := time.Now()
 	return s.provider.Sign(evidence.Statement{
-		Audience: s.base, Challenge: challenge, IDNumber: h.facts.IDNumber, Name: h.facts.Name,
+		Audience: s.issuer, Challenge: challenge, IDNumber: h.facts.IDNumber, Name: h.facts.Name,
 		Method: evidence.MethodStandIn, IssuedAt: now, Expires: now.Add(5 * time.Minute),
 	})
 }

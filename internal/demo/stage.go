@@ -20,12 +20,16 @@ import (
 	"github.com/liuma-pin/liuma/internal/progress"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/window"
 )
 
 // stage is a running authority with its sample parties.
 type stage struct {
 	dir      string
-	base     string // address and issuer
+	base     string // address of the channel door
+	issuer   string // the authority's name: the address of the hosted door
+	hub      *window.Hub
+	window   string // address of the demo's window
 	system   *assembly.System
 	stop     context.CancelFunc
 	served   chan error // what Serve returned, once
@@ -33,6 +37,7 @@ type stage struct {
 	national *channel
 	regional *channel
 	provider *evidence.Signer
+	shown    chan error // what the window's Serve returned, once; nil without one
 }
 
 func (s *stage) path(name string) string { return filepath.Join(s.dir, name) }
@@ -56,8 +61,17 @@ func build(ctx context.Context, p *play) (_ *stage, err error) {
 			err = errors.Join(err, ln.Close())
 		}
 	}()
-	s.base = "http://" + ln.Addr().String()
-	if err := s.open(ctx, p, ln.Addr().String()); err != nil {
+	hosted, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if s.served == nil {
+			err = errors.Join(err, hosted.Close())
+		}
+	}()
+	s.base, s.issuer = "http://"+ln.Addr().String(), "http://"+hosted.Addr().String()
+	if err := s.open(ctx, p, ln.Addr().String(), hosted.Addr().String()); err != nil {
 		return nil, err
 	}
 	if err := s.importPeople(ctx, p); err != nil {
@@ -68,7 +82,7 @@ func build(ctx context.Context, p *play) (_ *stage, err error) {
 	}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop, s.served = stop, make(chan error, 1)
-	go func() { s.served <- s.system.Serve(serving, ln) }()
+	go func() { s.served <- s.system.Serve(serving, ln, hosted) }()
 	if p.c.Beside != nil {
 		s.shut = p.c.Beside(serving, s.path("data"), s.system)
 	}
@@ -80,9 +94,9 @@ func build(ctx context.Context, p *play) (_ *stage, err error) {
 	return s, nil
 }
 
-func (s *stage) open(ctx context.Context, p *play, listen string) error {
+func (s *stage) open(ctx context.Context, p *play, channel, hosted string) error {
 	conf := config.Default()
-	conf.Issuer, conf.Channel.Listen, conf.AllowStandIn = s.base, listen, true
+	conf.Issuer, conf.Channel.Listen, conf.Hosted.Listen, conf.AllowStandIn = s.issuer, channel, hosted, true
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
 	}
@@ -93,8 +107,16 @@ func (s *stage) open(ctx context.Context, p *play, listen string) error {
 	if err != nil {
 		return err
 	}
-	s.system, err = assembly.Open(ctx, conf, assembly.Options{Logger: p.c.Logger})
+	options := assembly.Options{Logger: p.c.Logger}
+	if !p.c.Once {
+		s.hub = window.NewHub(time.Now)
+		options.BetweenStore, options.BetweenKeeper = s.hub.Store, s.hub.Keeper
+	}
+	s.system, err = assembly.Open(ctx, conf, options)
 	if err == nil {
+		if s.hub != nil {
+			s.system.Hosted.Handler = s.hub.Door(s.system.Hosted.Handler)
+		}
 		p.Fact(liuma.Text{ZH: "数据目录", EN: "data"}, s.path("data"))
 	}
 	return err
@@ -183,7 +205,7 @@ func (s *stage) newChannel(ctx context.Context, book *parties.Book, p parties.Pa
 	if err := writePrivate(ch.keyFile, private); err != nil {
 		return nil, err
 	}
-	ch.client, err = client.New(client.Config{BaseURL: s.base, ID: p.ID, KeyID: ch.kid, Key: pair.Private})
+	ch.client, err = client.New(client.Config{BaseURL: s.base, Audience: s.issuer, ID: p.ID, KeyID: ch.kid, Key: pair.Private})
 	return ch, err
 }
 
@@ -204,6 +226,9 @@ func (s *stage) close() error {
 	if s.stop != nil {
 		s.stop()
 		err = <-s.served
+	}
+	if s.shown != nil {
+		err = errors.Join(err, <-s.shown)
 	}
 	if s.shut != nil {
 		s.shut()

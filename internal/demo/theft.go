@@ -158,13 +158,7 @@ func (s *stage) steal(ctx context.Context, victim *holder) (l loot, err error) {
 		return l, err
 	}
 	database, keyFile := s.path(filepath.Join("stolen", "liuma.db")), s.path(filepath.Join("stolen", "vault.key"))
-	db, ok := s.system.Store.(interface {
-		Backup(ctx context.Context, path string) error
-	})
-	if !ok {
-		return l, errors.New("the store makes no backups to steal")
-	}
-	if err := db.Backup(ctx, database); err != nil {
+	if err := s.system.Database.Backup(ctx, database); err != nil {
 		return l, err
 	}
 	if err := copyFile(s.system.Config.Vault, keyFile); err != nil {
