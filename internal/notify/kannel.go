@@ -59,10 +59,10 @@ func NewKannel(c KannelConfig) (*Kannel, error) {
 		errs = append(errs, errors.New("ReceiptURL: want https, or http to a loopback address, without query and %"))
 	}
 	if c.Username == "" || c.Password == "" {
-		errs = append(errs, errors.New("Username or Password is missing"))
+		errs = append(errs, errors.New("no Username or no Password"))
 	}
 	if c.Vault == nil {
-		errs = append(errs, errors.New("Vault is missing"))
+		errs = append(errs, errors.New("no Vault"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("notify: kannel: %w", err)

@@ -130,7 +130,7 @@ func (f *fake) admit(r *http.Request) url.Values {
 	}
 	var c jwt.Claims
 	if err := token.Claims(f.own.Public(), &c); err != nil || c.Issuer != "zj" || c.Subject != "zj" || !c.Audience.Contains(f.server.URL) ||
-		c.Expiry.Time().Sub(time.Now()) > 5*time.Minute || token.Headers[0].KeyID != "k" || len(c.ID) < 16 {
+		time.Until(c.Expiry.Time()) > 5*time.Minute || token.Headers[0].KeyID != "k" || len(c.ID) < 16 {
 		f.t.Errorf("assertion %+v, %v", c, err)
 	}
 	f.mu.Lock()
