@@ -200,7 +200,9 @@ func TestCodeIsNotSentLate(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		if m := h.only(); m.State != store.MessageDead || m.Fault != "busy" || sends < 10 { // busy: an operator sees why it was late
+		// The jitter of the last pause decides which word is left: the gateway's,
+		// if no try fits before the end any more, or that it expired waiting.
+		if m := h.only(); m.State != store.MessageDead || m.Fault != "busy" && m.Fault != "expired" || sends < 10 {
 			t.Errorf("%d sends, then %s, fault %q", sends, m.State, m.Fault)
 		}
 	})
