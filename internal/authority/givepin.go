@@ -70,9 +70,7 @@ func (a *Authority) try(ctx context.Context, cer store.Ceremony, d details, g Gi
 	}
 	host := &hosted{ceremony: cer.ID}
 	if d.Proof != nil {
-		host.proof = &evidence.Proof{Provider: d.Proof.Provider, ID: d.Proof.ID, Method: d.Proof.Method,
-			IssuedAt: d.Proof.IssuedAt, Expires: d.Proof.Expires}
-		host.about = d.Proof.IDNumber
+		host.proof, host.about = d.Proof.proof(), d.Proof.IDNumber
 	}
 	if d.Coded != nil {
 		host.phone = d.NewPhone

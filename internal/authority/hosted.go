@@ -17,6 +17,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -100,7 +101,7 @@ func (a *Authority) Push(ctx context.Context, c Caller, q Push) (Pushed, error) 
 		return Pushed{}, liuma.FailField(liuma.CodeBadRequest, "purpose", errors.New("want 1 to 60 characters"))
 	}
 	d := details{Subject: subjectParts(q.Subject), Purpose: q.Purpose, Return: q.Return}
-	if err := a.checkSubject(q, &d); err != nil {
+	if err := checkSubject(q); err != nil {
 		return Pushed{}, err
 	}
 	if err := a.pushEvidence(ctx, c, q, &d); err != nil {
@@ -119,7 +120,7 @@ func (a *Authority) Push(ctx context.Context, c Caller, q Push) (Pushed, error) 
 
 // checkSubject checks that the subject names a holder in the way that the
 // action wants.
-func (a *Authority) checkSubject(q Push, d *details) error {
+func checkSubject(q Push) error {
 	if q.Action != liuma.ActionEnroll && q.Action != liuma.ActionLink {
 		if q.Subject.Card == "" || q.Subject.IDNumber != "" || q.Subject.Name != "" || q.Subject.Phone != "" {
 			return liuma.FailField(liuma.CodeBadRequest, "holder", errors.New("want the card's handle alone"))
@@ -201,7 +202,7 @@ func (a *Authority) factsByHandle(ctx context.Context, c Caller, handle string) 
 // pushed keeps a push: a new ceremony, or one that goes on under a new
 // address. A crash before the commit leaves nothing.
 func (a *Authority) pushed(tx store.Tx, c Caller, q Push, d details, uri [32]byte, expires time.Time) (audit.Entry, error) {
-	if err := a.markProof(tx, d.Proof); err != nil {
+	if err := a.markEvidence(tx, d.Proof.proof()); err != nil {
 		return audit.Entry{}, err
 	}
 	e := a.entry(c.actor(), audit.CeremonyPushed, liuma.CardID{}, q.BusinessNo, "ok")
@@ -278,16 +279,12 @@ func maxTime(a, b time.Time) time.Time {
 	return b
 }
 
-func (a *Authority) markProof(tx store.Tx, p *proofParts) error {
+// proof is the evidence as the native door has it; nil is none.
+func (p *proofParts) proof() *evidence.Proof {
 	if p == nil {
 		return nil
 	}
-	jti := a.Vault.Index(vault.IndexEvidence, p.Provider+"\x00"+p.ID)
-	err := tx.InsertEvidence(p.Provider, jti, p.Expires)
-	if errors.Is(err, store.ErrExists) {
-		return liuma.FailField(liuma.CodeEvidenceUsed, "evidence", nil)
-	}
-	return err
+	return &evidence.Proof{Provider: p.Provider, ID: p.ID, Method: p.Method, IssuedAt: p.IssuedAt, Expires: p.Expires}
 }
 
 func (a *Authority) sealDetails(c *store.Ceremony, d details) error {

@@ -171,9 +171,6 @@ func write(ctx context.Context, c Config, s *assembly.System, cards []store.Card
 		}
 		bar.Add(int64(len(part)))
 	}
-	for i := range cards {
-		cards[i].Sealed = nil
-	}
 	return nil
 }
 
