@@ -27,6 +27,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -42,7 +43,10 @@ type Options struct {
 	Policy *policy.Policy
 	// Wait replaces the timer that paces refusals.
 	Wait func(context.Context, time.Duration)
-	// Outbox makes what takes codes and notices to phones; nil for none.
+	// Texts takes codes and notices to phones, whatever the configuration says.
+	Texts notify.Driver
+	// Outbox replaces the outbox itself, for tests that look at texts before
+	// they are sent.
 	Outbox func(*Office) authority.Outbox
 	// BetweenStore and BetweenKeeper let tests put faults between the rooms.
 	BetweenStore  func(store.Store) store.Store
@@ -76,8 +80,9 @@ type System struct {
 	Keepers   []keeper.Keeper
 	Quorum    *keeper.Quorum
 	Authority *authority.Authority
-	Door      *http.Server // of channels and registries
-	Hosted    *http.Server // of holders' browsers; nil unless configured
+	Door      *http.Server   // of channels and registries
+	Hosted    *http.Server   // of holders' browsers; nil unless configured
+	Outbox    *notify.Outbox // of texts to phones; nil unless configured
 	options   Options
 	// alarmed is where alarms go once the authority is there.
 	alarmed atomic.Pointer[authority.Authority]
@@ -278,12 +283,12 @@ func (s *System) openAuthority(ctx context.Context) error {
 	}
 	var process [8]byte
 	rand.Read(process[:])
-	var outbox authority.Outbox
-	if s.options.Outbox != nil {
-		outbox = s.options.Outbox(s.Office)
+	db, outbox, err := s.openTexts()
+	if err != nil {
+		return err
 	}
 	s.Authority, err = authority.New(ctx, authority.Config{
-		Store: s.Store, Vault: s.Vault, Quorum: s.Quorum, Policy: layers, Registry: s.Registry, Outbox: outbox,
+		Store: db, Vault: s.Vault, Quorum: s.Quorum, Policy: layers, Registry: s.Registry, Outbox: outbox,
 		Issuer: s.Config.Issuer, Process: hex.EncodeToString(process[:]), Alone: true,
 		Now: s.options.Now, Wait: s.options.Wait, Logger: s.options.Logger,
 	})

@@ -66,6 +66,10 @@ type Config struct {
 	// Lease is how long a message that was taken up is left alone: after a
 	// crash it is tried again then. More than twice SendTimeout; default 30 s.
 	Lease time.Duration
+	// Drain is how long Run, when it ends, waits for the sends that are under
+	// way; default a little longer than SendTimeout. A send that is left behind
+	// is as after a crash: it is made again, under the same ID.
+	Drain time.Duration
 	// NoticeLife is after what time a notice is not tried any more; default
 	// 72 h. A code's is in Notice.Expires.
 	NoticeLife time.Duration
@@ -98,6 +102,7 @@ func (c *Config) defaults() {
 	def(&c.Poll, 500*time.Millisecond)
 	def(&c.SendTimeout, 10*time.Second)
 	def(&c.Lease, max(30*time.Second, 3*c.SendTimeout))
+	def(&c.Drain, c.SendTimeout+grace+recordTime)
 	def(&c.NoticeLife, 72*time.Hour)
 	def(&c.Keep, 30*24*time.Hour)
 	quota(&c.Codes, 6, time.Minute)
@@ -125,7 +130,7 @@ func (c *Config) validate() error {
 	for _, q := range []Quota{c.Codes, c.Notices} {
 		need(q.PerSecond > 0 && q.Concurrent > 0 && q.MaxTries > 0 && q.MaxBackoff > 0, "a quota is negative")
 	}
-	need(c.Poll > 0 && c.SendTimeout > 0 && c.NoticeLife > 0 && c.Keep > 0, "a time is negative")
+	need(c.Poll > 0 && c.SendTimeout > 0 && c.Drain > 0 && c.NoticeLife > 0 && c.Keep > 0, "a time is negative")
 	need(c.Lease > 2*c.SendTimeout, "Lease is not more than twice SendTimeout")
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("notify: config: %w", err)
@@ -163,7 +168,7 @@ func (o *Outbox) Wake() {
 }
 
 // Run sends until ctx ends, then waits for the sends that are under way, at
-// most a little longer than SendTimeout. It returns an error only when the
+// most for Drain. It returns an error only when the
 // store can no longer be used; the messages are safe there, and another
 // process or a restart goes on with them.
 func (o *Outbox) Run(ctx context.Context) error {

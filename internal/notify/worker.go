@@ -90,12 +90,11 @@ func lost(err error) bool {
 	return errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrFailed)
 }
 
-// drain waits for what is under way. A send that is left behind here is as
-// after a crash: its lease ends and it is sent again under the same ID.
+// drain waits for what is under way.
 func (q *queue) drain() {
 	done := make(chan struct{})
 	go func() { q.sends.Wait(); close(done) }()
-	t := time.NewTimer(q.o.cfg.SendTimeout + grace + recordTime)
+	t := time.NewTimer(q.o.cfg.Drain)
 	defer t.Stop()
 	select {
 	case <-done:

@@ -32,6 +32,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/evidence"
+	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -75,6 +76,8 @@ type Options struct {
 	Faults *Faults
 	// Phones, if set, gives the authority an outbox, whose texts Texts reads.
 	Phones bool
+	// Texts, if set, takes the texts of the real outbox, which runs.
+	Texts notify.Driver
 }
 
 // Env is a running system.
@@ -129,7 +132,8 @@ func (e *Env) Open() {
 	e.T.Helper()
 	c, err := config.Load(e.Dir)
 	e.must(err)
-	o := assembly.Options{Now: e.Clock.Now, Logger: e.options.Logger, Policy: e.options.Policy, Wait: e.options.Wait}
+	o := assembly.Options{Now: e.Clock.Now, Logger: e.options.Logger, Policy: e.options.Policy, Wait: e.options.Wait,
+		Texts: e.options.Texts}
 	if e.options.Phones {
 		o.Outbox = e.newPhones
 	}
