@@ -111,6 +111,12 @@ type Page struct {
 	// asked for now.
 	WasReset bool
 
+	// CanRemember says, after Forgot, that there is a pad to go back to: Remember.
+	CanRemember bool
+	// EveryUse says at StepDone whether the bound phone is told of every use;
+	// nil where there is no phone to tell: NoticeEveryUse.
+	EveryUse *bool
+
 	// What the last move came to. Code is empty at the first look.
 	Verdict   liuma.Verdict
 	Code      liuma.Code

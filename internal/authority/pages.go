@@ -82,15 +82,40 @@ func (a *Authority) page(ctx context.Context, c store.Ceremony) (Page, error) {
 		return Page{}, err
 	}
 	p.CardNoAllowed = p.Step == StepEvidence && p.Action == liuma.ActionReset && a.Policy.For(c.Region, c.Channel).Recovery.CardNumber
-	if a.Outbox != nil && hasCode(c, d) {
-		if err := a.Store.View(ctx, func(r store.Reader) error { return a.showCode(r, c, d, &p) }); err != nil {
-			return Page{}, house(err)
-		}
+	if err := a.Store.View(ctx, func(r store.Reader) error { return a.showMoves(r, c, d, &p) }); err != nil {
+		return Page{}, house(err)
 	}
 	if p.Step == StepPIN {
 		err = a.showPad(ctx, Caller{Client: client}, c, d, &p)
 	}
 	return p, house(err)
+}
+
+// showMoves fills in what the holder may do besides the step itself.
+func (a *Authority) showMoves(r store.Reader, c store.Ceremony, d details, p *Page) error {
+	if d.Doing != "" && (p.Step == StepCode || p.Step == StepEvidence) {
+		row, err := r.Request(c.Channel, c.BusinessNo)
+		if err != nil {
+			return err
+		}
+		p.CanRemember = !row.Decided
+	}
+	if a.Outbox == nil {
+		return nil
+	}
+	if p.Step == StepDone {
+		contact, _, err := a.contact(r, c.Card)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if err == nil {
+			p.EveryUse = &contact.EveryUse
+		}
+	}
+	if hasCode(c, d) {
+		return a.showCode(r, c, d, p)
+	}
+	return nil
 }
 
 // showHolder fills in the masked identity: of the card once the PIN was

@@ -278,8 +278,12 @@ func TestNoticesOfEveryUseAndOfChanges(t *testing.T) {
 	x := newPhoned(t, testenv.Options{})
 	p, h := x.OpenPage(x.ch, x.push(liuma.ActionVerify))
 	p = x.GivePIN(p, h, liuma.RoleCurrent, goodPIN)
-	if _, err := x.Authority().NoticeEveryUse(t.Context(), p.ID, h, true); err != nil {
-		t.Fatal(err)
+	if p.EveryUse == nil || *p.EveryUse {
+		t.Errorf("the page says of every use: %v", p.EveryUse)
+	}
+	p, err := x.Authority().NoticeEveryUse(t.Context(), p.ID, h, true)
+	if err != nil || p.EveryUse == nil || !*p.EveryUse {
+		t.Fatalf("%v, %v", p.EveryUse, err)
 	}
 	x.Verify(x.ch, x.card, goodPIN)
 	x.Clock.Advance(time.Second)

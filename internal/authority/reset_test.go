@@ -164,6 +164,9 @@ func TestForgotFromThePad(t *testing.T) {
 		t.Fatalf("forgot: %+v, %v", p, err)
 	}
 	x.want(p, authority.StepCode, "")
+	if !p.CanRemember {
+		t.Error("the page leads nowhere back")
+	}
 	if back, err := x.Authority().Remember(t.Context(), p.ID, h); err != nil || back.Step != authority.StepPIN || back.Action != liuma.ActionVerify {
 		t.Fatalf("remember: %+v, %v", back, err)
 	}
@@ -202,8 +205,8 @@ func TestForgotFromTheLockedPage(t *testing.T) {
 		t.Errorf("a locked business number goes on without a reset: %v", err)
 	}
 	p, err := x.Authority().Forgot(t.Context(), p.ID, h)
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || p.CanRemember {
+		t.Fatalf("forgot: %+v, %v", p, err)
 	}
 	x.want(x.Code(p, h, x.who.Phone), authority.StepEvidence, liuma.CodeEvidenceRequired)
 	p, h = x.WithEvidence(x.ch, q, x.who, p, h, h)
