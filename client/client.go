@@ -1,5 +1,5 @@
-// Package client is the Go SDK for channels and for the physical-card
-// registry: seal a PIN, ask for a verification, check a receipt. It guarantees
+// Package client is the Go SDK for channels, for the physical-card registry
+// and for hotlines: seal a PIN, ask for a verification, check a receipt. It guarantees
 // that a PIN is sealed to the authority before it is handed on, for one
 // request and nothing else, that no attempt is ever sent twice under two
 // business numbers, and that a receipt passes only when it is about exactly
@@ -14,8 +14,8 @@
 //
 // No method repeats an attempt by itself. When no answer came, the error is a
 // [NoAnswerError], and it is unknown whether the attempt was made: ask
-// [Client.Verification] by the business number, or send the very same request
-// again. Both are safe, since one business number makes at most one attempt.
+// [Client.Verification] by the business number (channels only), or send the very
+// same request again. Both are safe, since one business number makes at most one attempt.
 //
 // DESIGN section 7 ("Native channel").
 package client
@@ -44,7 +44,7 @@ type Config struct {
 	// Audience is the authority's name, which tokens are addressed to and
 	// which receipts are issued by. Default: BaseURL.
 	Audience string
-	// ID is the registered id of the channel, or of the registry.
+	// ID is the registered id of the channel, the registry or the hotline.
 	ID string
 	// KeyID and Key are the kid and the private half of a registered key:
 	// ECDSA on P-256, in memory or in a device.

@@ -72,6 +72,40 @@ func Example() {
 	// proved by: [pin]
 }
 
+// A hotline's server freezes the card of a holder who called.
+func ExampleClient_HotlineFreeze() {
+	authority := standIn()
+	defer authority.Close()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader) // registered by 'liuma hotline add'
+	if err != nil {
+		log.Fatal(err)
+	}
+	c, err := client.New(client.Config{BaseURL: authority.URL, ID: "h12333", KeyID: "2026-1", Key: key})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, call := range []client.HotlineFreezeRequest{
+		{BusinessNo: "12333-20260401-000031", IDNumber: "330501195003076129"},
+		{BusinessNo: "12333-20260401-000032", IDNumber: "330501195003076110"}, // misheard
+	} {
+		done, err := c.HotlineFreeze(context.Background(), call)
+		if _, lost := errors.AsType[*client.NoAnswerError](err); lost {
+			done, err = c.HotlineFreeze(context.Background(), call) // the very same again freezes once
+		}
+		switch {
+		case client.CodeOf(err) == "not_found":
+			fmt.Println(call.BusinessNo, "nothing to freeze: ask for the ID number again")
+		case err != nil:
+			log.Fatal(err)
+		default:
+			fmt.Println(done.BusinessNo, "frozen")
+		}
+	}
+	// Output:
+	// 12333-20260401-000031 frozen
+	// 12333-20260401-000032 nothing to freeze: ask for the ID number again
+}
+
 // device is what runs on the holder's phone.
 func device(request []byte) (client.Envelope, error) {
 	var ask client.DeviceRequest

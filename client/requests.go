@@ -75,6 +75,20 @@ type FreezeRequest struct {
 	Region     string  `json:"region,omitempty"`
 }
 
+// HotlineFreezeRequest stops the card of a holder who called, in every
+// channel. Only a hotline's client may send it.
+type HotlineFreezeRequest struct {
+	BusinessNo string `json:"business_no"` // the hotline's own, of the call
+	IDNumber   string `json:"id_number"`
+}
+
+// HotlineFreeze says that a card is frozen, and nothing else about it: the
+// answer is the same for a card that was frozen before.
+type HotlineFreeze struct {
+	BusinessNo string    `json:"business_no"`
+	At         time.Time `json:"at"`
+}
+
 // PhysicalRequest is the registry's word on a physical card. Event is lost,
 // found, cancelled or replaced; the last has ReplacedBy, the new card number.
 type PhysicalRequest struct {
@@ -165,7 +179,9 @@ func (c *Client) Change(ctx context.Context, r ChangeRequest) (*Verification, er
 	return c.ask(ctx, "/v1/pin-changes", r.BusinessNo, r)
 }
 
-// Freeze stops the card in every channel.
+// Freeze stops the card in every channel, and the bound phone is told. A card
+// that is frozen already is no error: only the holder, with PIN and code, lifts
+// a freeze.
 func (c *Client) Freeze(ctx context.Context, r FreezeRequest) (*Verification, error) {
 	return c.ask(ctx, "/v1/freezes", r.BusinessNo, r)
 }
@@ -209,6 +225,18 @@ func (c *Client) Card(ctx context.Context, handle string) (*Card, error) {
 func (c *Client) PhysicalStatus(ctx context.Context, r PhysicalRequest) (*PhysicalStatus, error) {
 	out := &PhysicalStatus{}
 	if err := c.post(ctx, "/v1/physical-card-status", r.BusinessNo, r, out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// HotlineFreeze stops the card of a holder who called. Only a hotline's client
+// may. Code not_found means that there is nothing to freeze under this ID
+// number: ask the caller for it again. After a [NoAnswerError] send the very
+// same request again; it freezes once.
+func (c *Client) HotlineFreeze(ctx context.Context, r HotlineFreezeRequest) (*HotlineFreeze, error) {
+	out := &HotlineFreeze{}
+	if err := c.post(ctx, "/v1/hotline-freezes", r.BusinessNo, r, out); err != nil {
 		return nil, err
 	}
 	return out, nil

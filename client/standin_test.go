@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/client"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -51,6 +52,7 @@ func standIn() *server {
 			time.Now().Add(5*time.Minute).Format(time.RFC3339), base64.RawURLEncoding.EncodeToString(public))
 	})
 	mux.HandleFunc("POST /v1/verifications", func(w http.ResponseWriter, r *http.Request) { s.verify(w, r, private) })
+	mux.HandleFunc("POST /v1/hotline-freezes", hotlineFreeze)
 	mux.HandleFunc("GET /.well-known/jwks.json", func(w http.ResponseWriter, _ *http.Request) {
 		s.keyFetches.Add(1)
 		json.NewEncoder(w).Encode(s.vault.ReceiptKeys())
@@ -96,4 +98,16 @@ func (s *server) verify(w http.ResponseWriter, r *http.Request, private []byte) 
 func (s *server) receipt(now time.Time, card string, no liuma.BusinessNo, purpose string) vault.Receipt {
 	return vault.Receipt{ID: "r-1", Issuer: s.URL, Channel: "zj-hrss", Handle: card, BusinessNo: no, Action: liuma.ActionVerify,
 		PurposeHash: envelope.PurposeHash(purpose), ACR: "urn:liuma:acr:pin", AMR: []string{"pin"}, IssuedAt: now, Expires: now.Add(time.Minute)}
+}
+
+// hotlineFreeze knows one holder.
+func hotlineFreeze(w http.ResponseWriter, r *http.Request) {
+	var call client.HotlineFreezeRequest
+	if err := json.NewDecoder(r.Body).Decode(&call); err != nil || call.IDNumber != "330501195003076129" {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, `{"code":"not_found","field":"id_number","detail_en":"No such record."}`)
+		return
+	}
+	fmt.Fprintf(w, `{"business_no":%q,"action":"freeze","state":"decided","at":"2026-04-01T01:00:00Z"}`, call.BusinessNo)
 }

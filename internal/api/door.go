@@ -1,5 +1,5 @@
-// Package api is the native channel door: the JSON API that channels and the
-// physical-card registry call, and its OpenAPI document. It guarantees that
+// Package api is the native channel door: the JSON API that channels, the
+// physical-card registry and hotlines call, and its OpenAPI document. It guarantees that
 // the authority is asked only by a client whose token was signed by a key
 // registered for it, only in the words of the published schema (nothing
 // unknown, nothing twice, nothing oversized), and that whatever comes back is
@@ -38,6 +38,7 @@ type Authority interface {
 	Verify(context.Context, authority.Caller, authority.VerifyRequest) (authority.Verification, error)
 	Change(context.Context, authority.Caller, authority.ChangeRequest) (authority.Verification, error)
 	Freeze(context.Context, authority.Caller, authority.FreezeRequest) (authority.Verification, error)
+	FreezeByHotline(context.Context, authority.Caller, authority.HotlineFreeze) (authority.Verification, error)
 	SetPhysical(context.Context, authority.Caller, authority.PhysicalRequest) (authority.PhysicalView, error)
 	Verification(context.Context, authority.Caller, liuma.BusinessNo) (authority.Verification, error)
 	Card(context.Context, authority.Caller, store.Handle) (authority.CardView, error)

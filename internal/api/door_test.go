@@ -93,12 +93,12 @@ func newSetup(t testing.TB) *setup {
 	server := httptest.NewServer(s.door)
 	t.Cleanup(server.Close)
 	s.Env = &apitest.Env{URL: server.URL, Audience: audience, Now: s.clock.now, Advance: s.clock.advance,
-		A: newParty(t, "zj-hrss"), B: newParty(t, "hz-app"), Registry: newParty(t, "mohrss"), Provider: newParty(t, "face"),
+		A: newParty(t, "zj-hrss"), B: newParty(t, "hz-app"), Registry: newParty(t, "mohrss"), Provider: newParty(t, "face"), Hotline: newParty(t, "h12333"),
 		Evidence: func(_ testing.TB, challenge, id, name string) string { return evidenceFor(challenge, id, name) }}
 	for _, c := range []struct {
 		party apitest.Client
 		kind  store.ClientKind
-	}{{s.A, store.ClientChannel}, {s.B, store.ClientChannel}, {s.Registry, store.ClientRegistry}, {s.Provider, store.ClientProvider}} {
+	}{{s.A, store.ClientChannel}, {s.B, store.ClientChannel}, {s.Registry, store.ClientRegistry}, {s.Provider, store.ClientProvider}, {s.Hotline, store.ClientHotline}} {
 		s.fake.clients[c.party.ID] = store.Client{ID: c.party.ID, Kind: c.kind, Keys: keySet(t, c.party), Actions: liuma.Actions(), Regions: []liuma.Region{""}}
 	}
 	n := 0

@@ -65,8 +65,18 @@ func freezeEndpoint() endpoint {
 	return endpoint{
 		path: "/v1/freezes", id: "freeze", kind: store.ClientChannel, answer: verificationView{},
 		summary: "Freeze the card in every channel (冻结)",
-		detail:  "No channel can undo it.",
+		detail:  "At once; the bound phone is told. Freezing a frozen card is no error. No channel can undo it alone: unfreezing is a hosted ceremony of the holder.",
 		codes:   []liuma.Code{liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeRefused, liuma.CodeNotFound, liuma.CodeCancelled},
+	}
+}
+
+func hotlineFreezeEndpoint() endpoint {
+	return endpoint{
+		path: "/v1/hotline-freezes", id: "hotline-freeze", kind: store.ClientHotline, answer: hotlineFreezeView{},
+		summary: "Freeze the card of a holder who called (热线冻结)",
+		detail: "In every channel at once; the bound phone is told. The answer is the same whatever state the card was in, and says nothing about it. " +
+			"not_found: there is nothing to freeze under this ID number. When no answer came, send the very same request again. A hotline can do nothing else.",
+		codes: []liuma.Code{liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeNotFound},
 	}
 }
 

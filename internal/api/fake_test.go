@@ -300,6 +300,27 @@ func (f *fake) Freeze(_ context.Context, c authority.Caller, q authority.FreezeR
 	return f.decide(c, q.BusinessNo, q.Digest, authority.Verification{Action: liuma.ActionFreeze, Card: store.Handle(q.Subject.Card)})
 }
 
+func (f *fake) FreezeByHotline(_ context.Context, c authority.Caller, q authority.HotlineFreeze) (authority.Verification, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if v, err := f.enter(c, q.BusinessNo, q.Digest, ""); v != nil || err != nil {
+		return deref(v), err
+	}
+	if len(q.IDNumber) == 15 {
+		return authority.Verification{}, liuma.FailField(liuma.CodeIDNumber15, "id_number", nil)
+	}
+	if len(q.IDNumber) != 18 {
+		return authority.Verification{}, liuma.FailField(liuma.CodeIDNumberInvalid, "id_number", nil)
+	}
+	card := f.cards[q.IDNumber]
+	if card == nil {
+		return authority.Verification{}, liuma.FailField(liuma.CodeNotFound, "id_number", nil)
+	}
+	card.frozen = true
+	// The real one says a handle, too, which is none of a hotline's business.
+	return f.decide(c, q.BusinessNo, q.Digest, authority.Verification{Action: liuma.ActionFreeze, Card: handleOf(liuma.ChannelID(c.Client.ID), q.IDNumber)})
+}
+
 func (f *fake) SetPhysical(_ context.Context, _ authority.Caller, q authority.PhysicalRequest) (authority.PhysicalView, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -88,7 +88,7 @@ func TestGuideExamples(t *testing.T) {
 		"/v1/challenges": reflect.TypeFor[challengeRequest](), "/v1/cards": reflect.TypeFor[enrollRequest](),
 		"/v1/links": reflect.TypeFor[linkRequest](), "/v1/verifications": reflect.TypeFor[verifyRequest](),
 		"/v1/pin-changes": reflect.TypeFor[changeRequest](), "/v1/freezes": reflect.TypeFor[freezeRequest](),
-		"/v1/redemptions": reflect.TypeFor[redemptionRequest](), "/v1/physical-card-status": reflect.TypeFor[physicalRequest](),
+		"/v1/hotline-freezes": reflect.TypeFor[hotlineFreezeRequest](), "/v1/redemptions": reflect.TypeFor[redemptionRequest](), "/v1/physical-card-status": reflect.TypeFor[physicalRequest](),
 	}
 	registry := huma.NewMapRegistry("#/", huma.DefaultSchemaNamer)
 	example := regexp.MustCompile("(?s)```http\nPOST (\\S+)\n\n(.*?)```")

@@ -19,6 +19,7 @@ func (d *Door) routes(h huma.API) error {
 		post(d, h, verifyEndpoint(), d.verify),
 		post(d, h, changeEndpoint(), d.change),
 		post(d, h, freezeEndpoint(), d.freeze),
+		post(d, h, hotlineFreezeEndpoint(), d.hotlineFreeze),
 		post(d, h, redeemEndpoint(), d.redeem),
 		post(d, h, physicalEndpoint(), d.physical),
 	)
@@ -149,6 +150,37 @@ func (d *Door) freeze(c *call, b *freezeRequest) (any, error) {
 		BusinessNo: p.businessNo, Subject: b.Subject.subject(), Region: p.region, Digest: c.digest,
 	})
 	return answered(v, err)
+}
+
+func (d *Door) hotlineFreeze(c *call, b *hotlineFreezeRequest) (any, error) {
+	p, err := parseCommon(b.BusinessNo, "", "")
+	if err != nil {
+		return nil, err
+	}
+	c.name(p.businessNo)
+	v, err := d.authority.FreezeByHotline(c.Context(), c.caller, authority.HotlineFreeze{
+		BusinessNo: p.businessNo, IDNumber: b.IDNumber, Digest: c.digest,
+	})
+	if err == nil && v.Code != "" {
+		err = liuma.Fail(v.Code, nil)
+	}
+	if err != nil {
+		return nil, nothingToFreeze(err)
+	}
+	return viewHotlineFreeze(v), nil
+}
+
+// nothingToFreeze folds into one refusal whatever would tell a hotline more
+// about a holder than that there is nothing to freeze: whether they are in the
+// registry, never had an electronic card, or have one that was cancelled.
+func nothingToFreeze(err error) error {
+	switch liuma.CodeOf(err) {
+	case liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy, liuma.CodeBadRequest,
+		liuma.CodeForbidden, liuma.CodeBusinessNoUsed, liuma.CodeUndecided,
+		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15:
+		return err
+	}
+	return liuma.FailField(liuma.CodeNotFound, "id_number", err)
 }
 
 func (d *Door) redeem(c *call, b *redemptionRequest) (any, error) {

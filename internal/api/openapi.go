@@ -44,6 +44,7 @@ func newSpec() *huma.OpenAPI {
 		Tags: []*huma.Tag{
 			{Name: tagChannel, Description: "For channels (渠道)"},
 			{Name: tagRegistry, Description: "For the physical-card registry (实体卡登记机构)"},
+			{Name: tagHotline, Description: "For hotlines (热线，如 12333), which may freeze and nothing else"},
 			{Name: tagService, Description: "For anybody"},
 		},
 	}
@@ -52,6 +53,7 @@ func newSpec() *huma.OpenAPI {
 const (
 	tagChannel  = "channel"
 	tagRegistry = "registry"
+	tagHotline  = "hotline"
 	tagService  = "service"
 )
 
@@ -95,6 +97,8 @@ func tagOf(k store.ClientKind) string {
 		return tagChannel
 	case store.ClientRegistry:
 		return tagRegistry
+	case store.ClientHotline:
+		return tagHotline
 	}
 	return tagService
 }

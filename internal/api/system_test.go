@@ -36,7 +36,7 @@ func openSystem(t testing.TB) *apitest.Env {
 	return &apitest.Env{
 		URL: server.URL, Audience: issuer, Now: sys.Clock.Now, Advance: sys.Clock.Advance,
 		A: party("zj-hrss", store.ClientChannel), B: party("hz-app", store.ClientChannel),
-		Registry: party("mohrss", store.ClientRegistry), Provider: party("face", store.ClientProvider),
+		Registry: party("mohrss", store.ClientRegistry), Provider: party("face", store.ClientProvider), Hotline: party("h12333", store.ClientHotline),
 		Person: func(t testing.TB) apitest.Person {
 			if used == len(sys.People) {
 				t.Fatal("the registry has no more people")

@@ -95,6 +95,23 @@ func TestOneRefusalFoldsTheRest(t *testing.T) {
 	}
 }
 
+// TestAHotlineLearnsNoMore: whatever the authority says of a card or its
+// holder, a hotline hears that there is nothing to freeze.
+func TestAHotlineLearnsNoMore(t *testing.T) {
+	for _, c := range []liuma.Code{liuma.CodeNotInRegistry, liuma.CodeCancelled, liuma.CodeFrozen, liuma.CodeLocked, liuma.CodeNotFound, liuma.CodeRefused} {
+		left := 3
+		e := shown(nothingToFreeze(&liuma.Error{Code: c, TriesLeft: &left, Until: time.Now(), Field: "f", Reason: "r"}))
+		e.Cause = nil
+		if *e != (liuma.Error{Code: liuma.CodeNotFound, Field: "id_number"}) {
+			t.Errorf("%s shows %+v", c, e)
+		}
+	}
+	got := viewHotlineFreeze(authority.Verification{BusinessNo: "b", Action: liuma.ActionFreeze, State: authority.StateDecided, Card: "handle", Verdict: liuma.Right})
+	if got != (hotlineFreezeView{BusinessNo: "b", Action: "freeze", State: "decided"}) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestTokenCache(t *testing.T) {
 	c := newTokenCache(2)
 	key := func(b byte) [32]byte { return [32]byte{b} }

@@ -115,6 +115,11 @@ type freezeRequest struct {
 	Region     string      `json:"region,omitempty" minLength:"2" maxLength:"6" pattern:"^[1-9][0-9](?:[0-9]{2}){0,2}$" doc:"GB/T 2260 code of 2, 4 or 6 digits; absent: the nation" example:"3305"`
 }
 
+type hotlineFreezeRequest struct {
+	BusinessNo string `json:"business_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" doc:"The hotline's number for this call" example:"12333-20260401-000031"`
+	IDNumber   string `json:"id_number" minLength:"1" maxLength:"64" doc:"Resident identity number of the holder who called"`
+}
+
 type physicalRequest struct {
 	BusinessNo string `json:"business_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" doc:"The registry's number for this report" example:"MOHRSS-2026-0001"`
 	IDNumber   string `json:"id_number" minLength:"1" maxLength:"64" doc:"Resident identity number of the holder"`
@@ -237,6 +242,20 @@ func viewVerification(v authority.Verification) verificationView {
 	out.ReceiptExpires = moment(v.ReceiptEnd)
 	out.Redeemed = v.Redeemed
 	return out
+}
+
+// hotlineFreezeView is all that a hotline gets to know: that the card is
+// frozen. Not its handle, so that calls about one holder cannot be told to be;
+// not its standing before; and no name.
+type hotlineFreezeView struct {
+	BusinessNo string    `json:"business_no"`
+	Action     string    `json:"action" enum:"freeze"`
+	State      string    `json:"state" enum:"decided"`
+	At         time.Time `json:"at" doc:"When this request was decided"`
+}
+
+func viewHotlineFreeze(v authority.Verification) hotlineFreezeView {
+	return hotlineFreezeView{BusinessNo: string(v.BusinessNo), Action: string(liuma.ActionFreeze), State: v.State, At: v.At.UTC()}
 }
 
 func moment(t time.Time) *time.Time {

@@ -1,5 +1,5 @@
 // Package parties registers who may knock at the door: channels, registry
-// clients and evidence providers, each with its public keys. It guarantees
+// clients, hotlines and evidence providers, each with its public keys. It guarantees
 // that only public P-256 keys are kept, that a party always has at least one,
 // that an identifier belongs to one party for good, and that every change is
 // in the audit record with its kind and identifier (I-8). It trusts the
@@ -113,7 +113,7 @@ func (p Party) validate() error {
 		if len(p.Actions) == 0 || len(p.Regions) == 0 {
 			return fmt.Errorf("%w: a channel needs at least one action and one region", ErrParty)
 		}
-	case store.ClientRegistry, store.ClientProvider:
+	case store.ClientRegistry, store.ClientProvider, store.ClientHotline:
 		if len(p.Actions) > 0 || len(p.Regions) > 0 || len(p.RedirectURIs) > 0 {
 			return fmt.Errorf("%w: only a channel has actions, regions and redirect URIs", ErrParty)
 		}

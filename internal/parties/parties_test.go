@@ -81,6 +81,10 @@ func TestLife(t *testing.T) {
 		{"registry added id=cards", func() error {
 			return b.Add(ctx, parties.Party{ID: "cards", Kind: store.ClientRegistry, Name: p.Name, Key: p.Key})
 		}},
+		{"hotline added id=h12333", func() error {
+			return b.Add(ctx, parties.Party{ID: "h12333", Kind: store.ClientHotline, Name: p.Name, Key: p.Key})
+		}},
+		{"hotline stopped id=h12333", func() error { return b.Stop(ctx, store.ClientHotline, "h12333") }},
 	} {
 		if err := step.do(); err != nil {
 			t.Fatalf("%s: %v", step.name, err)
@@ -153,6 +157,8 @@ func TestRefusals(t *testing.T) {
 		"kind":                     {spoiled(func(p *parties.Party) { p.Kind = "king" }), parties.ErrParty},
 		"stand-in channel":         {spoiled(func(p *parties.Party) { p.StandIn = true }), parties.ErrParty},
 		"provider with actions":    {spoiled(func(p *parties.Party) { p.Kind = store.ClientProvider }), parties.ErrParty},
+		"hotline with actions":     {spoiled(func(p *parties.Party) { p.Kind = store.ClientHotline; p.Regions = nil }), parties.ErrParty},
+		"hotline with regions":     {spoiled(func(p *parties.Party) { p.Kind = store.ClientHotline; p.Actions = nil }), parties.ErrParty},
 		"no key":                   {spoiled(func(p *parties.Party) { p.Key = jose.JSONWebKey{} }), parties.ErrKey},
 		"private key":              {spoiled(func(p *parties.Party) { p.Key.Key = pair(t).Private }), parties.ErrKey},
 		"stop nobody":              {b.Stop(ctx, store.ClientChannel, "nobody"), parties.ErrUnknown},

@@ -29,9 +29,9 @@ type Env struct {
 	Advance  func(time.Duration) // moves the clock of door, authority and keepers
 	// A and B are channels registered for every action, everywhere.
 	A, B Client
-	// Registry reports physical cards; Provider signs evidence. Neither is a
-	// channel.
-	Registry, Provider Client
+	// Registry reports physical cards, Provider signs evidence, Hotline freezes.
+	// None is a channel.
+	Registry, Provider, Hotline Client
 	// Person returns somebody who has a physical card and no electronic one;
 	// another one each time.
 	Person func(testing.TB) Person
@@ -62,6 +62,8 @@ type Open func(testing.TB) *Env
 func Run(t *testing.T, open Open) {
 	t.Run("story", func(t *testing.T) { Story(t, open(t)) })
 	t.Run("tokens", func(t *testing.T) { Tokens(t, open(t)) })
+	t.Run("roles", func(t *testing.T) { Roles(t, open(t)) })
+	t.Run("hotline", func(t *testing.T) { Hotline(t, open(t)) })
 	t.Run("bodies", func(t *testing.T) { Bodies(t, open(t)) })
 	t.Run("replay", func(t *testing.T) { Replay(t, open(t)) })
 	t.Run("one refusal", func(t *testing.T) { OneRefusal(t, open(t)) })
@@ -95,6 +97,16 @@ func (a answer) member(name string) string {
 	}
 	s, _ := m[name].(string)
 	return s
+}
+
+// raw is the JSON body's members as they are written.
+func (a answer) raw(t testing.TB) map[string]any {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal(a.body, &m); err != nil {
+		t.Fatalf("%v: %s", err, a.body)
+	}
+	return m
 }
 
 // request is a raw request; its zero members are what an honest client sends.

@@ -89,19 +89,6 @@ func Tokens(t *testing.T, e *Env) {
 			}
 		})
 	}
-	for what, c := range map[string]struct {
-		who  Client
-		path string
-	}{
-		"registry at a channel's endpoint": {e.Registry, "/v1/challenges"},
-		"channel at the registry's":        {e.A, "/v1/physical-card-status"},
-		"provider at a channel's endpoint": {e.Provider, "/v1/verifications"},
-		"provider at the registry's":       {e.Provider, "/v1/physical-card-status"},
-	} {
-		t.Run(what, func(t *testing.T) {
-			knock(t, c.path, e.bearer(t, c.who)).refused(t, http.StatusForbidden, "forbidden", "", "")
-		})
-	}
 	t.Run("a cached token ends", func(t *testing.T) {
 		h := e.bearer(t, e.A)
 		if a := knock(t, "/v1/challenges", h); a.status != http.StatusOK {
