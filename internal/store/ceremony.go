@@ -101,12 +101,12 @@ type FreezeCode struct {
 }
 
 // Device is a known device of a card: a browser that once gave a right PIN
-// and a code. Only the hash of its secret is kept.
+// and a code. Only a MAC of its secret is kept, bound to Card.
 type Device struct {
 	Card liuma.CardID
-	Hash [32]byte
+	MAC  vault.MAC
 	At   time.Time
-	Seen time.Time
+	Seen time.Time // last right PIN from it
 }
 
 // MessageState is how far a message has come.
@@ -150,8 +150,8 @@ type PhoneReader interface {
 	// first; one at since itself is left out.
 	Ticks(kind string, key vault.Index, since time.Time) ([]time.Time, error)
 	FreezeCode(vault.MAC) (FreezeCode, error)
-	Device(liuma.CardID, [32]byte) (Device, error)
-	CountDevices(liuma.CardID) (int, error)
+	// DevicesOf lists a card's known devices, those seen longest ago first.
+	DevicesOf(liuma.CardID) ([]Device, error)
 	// DueMessages lists waiting messages of a kind whose NextAt is not after
 	// now, oldest NextAt first, at most limit.
 	DueMessages(kind string, now time.Time, limit int) ([]Message, error)
@@ -179,8 +179,11 @@ type PhoneWriter interface {
 	UpdateFreezeCode(FreezeCode) error
 	DeleteFreezeCodesOf(liuma.CardID) error
 	PruneFreezeCodes(expiredBefore time.Time) (int64, error)
-	PutDevice(Device) error // replaces the one with that Hash
+	PutDevice(Device) error // replaces the card's with that MAC
+	DeleteDevice(liuma.CardID, vault.MAC) error
 	DeleteDevicesOf(liuma.CardID) error
+	// PruneDevices drops those that were last seen before a time.
+	PruneDevices(seenBefore time.Time) (int64, error)
 	InsertMessage(Message) error // ErrExists: the ID is taken
 	UpdateMessage(Message) error
 	// PruneMessages drops those that were done before a time, never one that

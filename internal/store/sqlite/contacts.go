@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"slices"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -80,29 +81,36 @@ const deviceColumns = "card, hash, at, seen"
 func scanDevice(r *row) store.Device {
 	var d store.Device
 	r.fixed(d.Card[:])
-	r.fixed(d.Hash[:])
+	r.fixed(d.MAC[:])
 	d.At = r.time()
 	d.Seen = r.time()
 	return d
 }
 
-func (r *reader) Device(card liuma.CardID, hash [32]byte) (store.Device, error) {
-	return one(r, scanDevice, "SELECT "+deviceColumns+" FROM devices WHERE card = ? AND hash = ?", card[:], hash[:])
-}
-
-func (r *reader) CountDevices(card liuma.CardID) (int, error) {
-	n, err := r.count("SELECT count(*) FROM devices WHERE card = ?", card[:])
-	return int(n), err
+// DevicesOf sorts here: a card has a handful, and an index by time would cost
+// a write with every right PIN.
+func (r *reader) DevicesOf(card liuma.CardID) ([]store.Device, error) {
+	found, err := list(r, scanDevice, "SELECT "+deviceColumns+" FROM devices WHERE card = ?", card[:])
+	slices.SortStableFunc(found, func(a, b store.Device) int { return a.Seen.Compare(b.Seen) })
+	return found, err
 }
 
 func (t *tx) PutDevice(d store.Device) error {
 	return t.insert(`INSERT INTO devices (`+deviceColumns+`) VALUES (?, ?, ?, ?)
 		ON CONFLICT (card, hash) DO UPDATE SET at = excluded.at, seen = excluded.seen`,
-		d.Card[:], d.Hash[:], milli(d.At), milli(d.Seen))
+		d.Card[:], d.MAC[:], milli(d.At), d.Seen.UnixMilli())
+}
+
+func (t *tx) DeleteDevice(card liuma.CardID, mac vault.MAC) error {
+	return t.change("DELETE FROM devices WHERE card = ? AND hash = ?", card[:], mac[:])
 }
 
 func (t *tx) DeleteDevicesOf(card liuma.CardID) error {
 	return t.insert("DELETE FROM devices WHERE card = ?", card[:])
+}
+
+func (t *tx) PruneDevices(seenBefore time.Time) (int64, error) {
+	return t.write("DELETE FROM devices WHERE seen < ?", seenBefore.UnixMilli())
 }
 
 func (t *tx) DeleteLink(ch liuma.ChannelID, card liuma.CardID) error {

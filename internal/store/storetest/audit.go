@@ -56,6 +56,8 @@ func ceremonyChanges() map[string]func(store.Tx) error {
 		"DeleteFreezeCodesOf": func(tx store.Tx) error { return tx.DeleteFreezeCodesOf(cardID(1)) },
 		"PruneFreezeCodes":    func(tx store.Tx) error { _, err := tx.PruneFreezeCodes(at(100)); return err },
 		"PutDevice":           func(tx store.Tx) error { return tx.PutDevice(device(2)) },
+		"DeleteDevice":        func(tx store.Tx) error { return tx.DeleteDevice(cardID(1), device(1).MAC) },
+		"PruneDevices":        func(tx store.Tx) error { _, err := tx.PruneDevices(at(100)); return err },
 		"DeleteDevicesOf":     func(tx store.Tx) error { return tx.DeleteDevicesOf(cardID(1)) },
 		"InsertMessage":       func(tx store.Tx) error { return tx.InsertMessage(message(2)) },
 		"UpdateMessage":       func(tx store.Tx) error { return tx.UpdateMessage(store.Message{ID: messageID(1)}) },
@@ -167,11 +169,11 @@ func snapshotCeremonies(r store.Reader) (string, error) {
 		add(c, err)
 		f, err := r.FreezeCode(freezeCode(i).MAC)
 		add(f, err)
-		d, err := r.Device(cardID(1), hash("device", i))
-		add(d, err)
 		k, err := r.Code(ceremonyID(i))
 		add(k, err)
 	}
+	known, err := r.DevicesOf(cardID(1))
+	add(known, err)
 	contact, err := r.Contact(cardID(1))
 	add(contact, err)
 	ticks, err := r.Ticks("a", vault.Index{}, time.Time{})

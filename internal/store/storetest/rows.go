@@ -368,11 +368,10 @@ func empty(t *testing.T, open Open) {
 		_, contact := r.Contact(cardID(1))
 		_, code := r.Code("a")
 		_, freeze := r.FreezeCode(vault.MAC{1})
-		_, device := r.Device(cardID(1), hash("device", 1))
 		_, message := r.Message("a")
 		_, byRef := r.MessageByRef("a")
 		for i, err := range []error{card, byHolder, link, byHandle, request, intent, person, byNo, client, ceremony,
-			byURI, byCode, byBusiness, contact, code, freeze, device, message, byRef} {
+			byURI, byCode, byBusiness, contact, code, freeze, message, byRef} {
 			if err != store.ErrNotFound { //nolint:errorlint // exactly this
 				t.Errorf("look-up %d: %v, want %v", i, err, store.ErrNotFound)
 			}
