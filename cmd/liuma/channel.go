@@ -18,7 +18,7 @@ import (
 type channelCmd struct {
 	Add channelAddCmd `cmd:"" help:"Register a channel with its public key, regions and actions."`
 	partyCmds
-	Keygen channelKeygenCmd `cmd:"" help:"Make a key pair, for a channel, a registry client or a provider."`
+	Keygen channelKeygenCmd `cmd:"" help:"Make a key pair, for a channel, a registry client, a hotline or a provider."`
 }
 
 // AfterApply says whom the commands below are about.

@@ -39,6 +39,7 @@ type cli struct {
 	Status   statusCmd   `cmd:"" help:"Say how the data directory and the server that works with it stand."`
 	Registry registryCmd `cmd:"" help:"The registry of physical cards, and the clients that report on them."`
 	Channel  channelCmd  `cmd:"" help:"The channels, their keys, regions and actions."`
+	Hotline  hotlineCmd  `cmd:"" help:"The hotlines that freeze the cards of holders who call."`
 	Evidence evidenceCmd `cmd:"" help:"The providers of evidence."`
 	Keys     keysCmd     `cmd:"" help:"The keys that receipts and ID tokens are signed with."`
 	PIN      PINCmd      `cmd:"" name:"pin" help:"What may be a PIN."`

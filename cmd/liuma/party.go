@@ -57,6 +57,26 @@ func (a *registryClientAddCmd) Run(ctx context.Context, c *cli, t *terminal, g g
 	return c.addParty(ctx, t, parties.Party{ID: a.ID, Kind: g.kind, Name: liuma.Text{ZH: a.NameZH, EN: a.NameEN}}, a.Key, g)
 }
 
+// hotlineCmd is "liuma hotline".
+type hotlineCmd struct {
+	Add hotlineAddCmd `cmd:"" help:"Register a hotline with its public key. It may freeze, and nothing else."`
+	partyCmds
+}
+
+// AfterApply says whom the commands below are about.
+func (hotlineCmd) AfterApply(k *kong.Context) error {
+	k.Bind(group{store.ClientHotline, "liuma hotline"})
+	return nil
+}
+
+// hotlineAddCmd is "liuma hotline add".
+type hotlineAddCmd struct{ namedAddCmd }
+
+// Run registers the hotline.
+func (a *hotlineAddCmd) Run(ctx context.Context, c *cli, t *terminal, g group) error {
+	return c.addParty(ctx, t, parties.Party{ID: a.ID, Kind: g.kind, Name: liuma.Text{ZH: a.NameZH, EN: a.NameEN}}, a.Key, g)
+}
+
 // evidenceCmd is "liuma evidence".
 type evidenceCmd struct {
 	Provider providerCmd `cmd:"" help:"The providers that say who a holder is."`
