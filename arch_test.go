@@ -32,6 +32,7 @@ var levels = map[string]int{
 	"internal/ledger":            1,
 	"internal/envelope":          1,
 	"internal/websec":            1,
+	"internal/visitor":           2,
 	"internal/pin/gencommon":     9,
 	"internal/ledger/sqlite":     2,
 	"internal/ledger/ledgertest": 3,

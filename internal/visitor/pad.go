@@ -1,0 +1,103 @@
+package visitor
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+
+	"github.com/liuma-pin/liuma/internal/envelope"
+)
+
+// The pad's attributes and fields are those of web/README.md.
+const padInfo = "liuma/1/pin-envelope"
+
+// Pad says what the page's pad asks for: current, new, change, or nothing.
+func (p *Page) Pad() string {
+	f, ok := p.padForm()
+	if !ok {
+		return ""
+	}
+	return f.pad.attr["data-mode"]
+}
+
+func (p *Page) padForm() (Form, bool) {
+	for _, f := range p.Forms() {
+		if f.pad != nil {
+			return f, true
+		}
+	}
+	return Form{}, false
+}
+
+// entry is a PIN that the pad asks for: the field that it is posted in, and
+// the role that it is sealed for.
+type entry struct{ field, role string }
+
+func entries(mode string) []entry {
+	switch mode {
+	case "current":
+		return []entry{{"pin", "current"}}
+	case "new":
+		return []entry{{"new_pin", "new"}}
+	case "change":
+		return []entry{{"old_pin", "old"}, {"new_pin", "new"}}
+	}
+	return nil
+}
+
+// TypePIN types what the pad asks for, in its order: the current PIN; the new
+// one, which the pad has typed twice; or the old one and the new. It seals each
+// and submits the form.
+func (p *Page) TypePIN(ctx context.Context, secrets ...string) (*Page, error) {
+	f, ok := p.padForm()
+	if !ok {
+		return nil, fmt.Errorf("%w: a pad", ErrNotOffered)
+	}
+	sealed, err := p.Seal(secrets...)
+	if err != nil {
+		return nil, err
+	}
+	return p.submit(ctx, f, sealed)
+}
+
+// Seal does what TypePIN does but for sending: the whole form that would go.
+func (p *Page) Seal(secrets ...string) (url.Values, error) {
+	f, ok := p.padForm()
+	if !ok {
+		return nil, fmt.Errorf("%w: a pad", ErrNotOffered)
+	}
+	a := f.pad.attr
+	asked := entries(a["data-mode"])
+	switch {
+	case len(asked) == 0 || a["data-info"] != padInfo:
+		return nil, fmt.Errorf("%w: a pad that is known here", ErrNotOffered)
+	case len(asked) != len(secrets):
+		return nil, fmt.Errorf("%w: the pad asks for %d entries, not %d", ErrNotOffered, len(asked), len(secrets))
+	}
+	key, err := base64.RawURLEncoding.DecodeString(a["data-key"])
+	if err != nil {
+		return nil, fmt.Errorf("visitor: the pad's key does not read")
+	}
+	out := maps.Clone(f.Fields)
+	for i, e := range asked {
+		aad, err := base64.RawURLEncoding.DecodeString(a["data-aad-"+e.role])
+		if err != nil || len(aad) == 0 {
+			return nil, fmt.Errorf("visitor: the pad does not say what to seal for")
+		}
+		secret := []byte(secrets[i])
+		sealed, err := envelope.SealAAD(key, a["data-kid"], aad, secret)
+		clear(secret)
+		if err != nil {
+			return nil, fmt.Errorf("visitor: seal: %w", err)
+		}
+		raw, err := json.Marshal(sealed)
+		if err != nil {
+			return nil, fmt.Errorf("visitor: seal: %w", err)
+		}
+		out.Set(e.field, string(raw))
+	}
+	return out, nil
+}

@@ -1,0 +1,254 @@
+// Package visitor is a holder's browser without a screen: it opens addresses,
+// follows redirects and refreshes, keeps cookies, reads forms by their markup,
+// submits them, and plays the pad. It guarantees that it does nothing that a
+// page's own markup does not offer, unless it is asked to by Post, that it
+// sends the headers by which a server tells its own forms from another site's,
+// and that a PIN leaves it sealed and in no other form. It trusts its
+// Transport, and nothing that it reads: an answer is bounded, and so is a
+// chain of redirects. It runs no script; of what scripts do it knows the pad
+// alone. Whoever drives it has the PINs, so it is for demos and tests.
+//
+// DESIGN section 7 ("Hosted page").
+package visitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const (
+	mostSteps     = 12 // redirects and refreshes from one press to the page
+	longestAnswer = 1 << 20
+)
+
+// Config says what a browser is like. Transport is required.
+type Config struct {
+	Transport http.RoundTripper
+	Language  string           // Accept-Language; default zh-CN
+	Now       func() time.Time // when cookies end; default time.Now
+	// NoCookies is a web view that keeps none.
+	NoCookies bool
+}
+
+// Visitor is one browser with a jar of its own. Safe for concurrent use: two
+// presses at once are two tabs.
+type Visitor struct {
+	transport http.RoundTripper
+	language  string
+	jar       *jar // nil: keeps no cookies
+}
+
+// The ways in which a page is not what was expected.
+var (
+	// ErrNotOffered means that the page has no such form, link or field.
+	ErrNotOffered = errors.New("visitor: the page does not offer that")
+	// ErrTooFar means that redirects did not end, or an answer did not.
+	ErrTooFar = errors.New("visitor: redirects or answer without end")
+)
+
+// New opens a browser.
+func New(c Config) (*Visitor, error) {
+	if c.Transport == nil {
+		return nil, errors.New("visitor: no transport")
+	}
+	v := &Visitor{transport: c.Transport, language: c.Language}
+	if v.language == "" {
+		v.language = "zh-CN,zh;q=0.9,en;q=0.8"
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if !c.NoCookies {
+		v.jar = newJar(c.Now)
+	}
+	return v, nil
+}
+
+// Open goes to an address that was typed or scanned.
+func (v *Visitor) Open(ctx context.Context, address string) (*Page, error) {
+	to, err := url.Parse(address)
+	if err != nil || !to.IsAbs() {
+		return nil, fmt.Errorf("visitor: not an address to open")
+	}
+	return v.visit(ctx, visit{method: http.MethodGet, to: to})
+}
+
+// Enter opens an address and, where it is the first page of a ceremony, goes
+// on as that page's script does when somebody really looks at it.
+func (v *Visitor) Enter(ctx context.Context, address string) (*Page, error) {
+	p, err := v.Open(ctx, address)
+	if err != nil || !p.Has("begin") {
+		return p, err
+	}
+	return p.Press(ctx, "begin", nil)
+}
+
+// Post sends a form that no page offered, as if a page of the same origin had:
+// what somebody with the browser's tools can do.
+func (v *Visitor) Post(ctx context.Context, address string, values url.Values) (*Page, error) {
+	to, err := url.Parse(address)
+	if err != nil || !to.IsAbs() {
+		return nil, fmt.Errorf("visitor: not an address to post to")
+	}
+	return v.visit(ctx, visit{method: http.MethodPost, to: to, from: to, form: values})
+}
+
+// Cookies are those that an address would get.
+func (v *Visitor) Cookies(address string) map[string]string {
+	out := map[string]string{}
+	u, err := url.Parse(address)
+	if v.jar == nil || err != nil {
+		return out
+	}
+	for _, c := range v.jar.at(u) {
+		out[c.Name] = c.Value
+	}
+	return out
+}
+
+// Plant puts cookies into the browser that no server set.
+func (v *Visitor) Plant(address string, cookies map[string]string) {
+	u, err := url.Parse(address)
+	if v.jar == nil || err != nil {
+		return
+	}
+	for name, value := range cookies {
+		v.jar.plant(u, name, value)
+	}
+}
+
+// visit is one way from a press to the page that comes of it.
+type visit struct {
+	method string
+	to     *url.URL
+	from   *url.URL // page that it began at; nil where somebody typed the address
+	form   url.Values
+	far    bool // another site was on the way
+}
+
+// visit walks until a page is shown.
+func (v *Visitor) visit(ctx context.Context, at visit) (*Page, error) {
+	for range mostSteps {
+		if at.to.Scheme != "http" && at.to.Scheme != "https" {
+			return &Page{visitor: v, address: at.to, root: &node{}}, nil // an app opens
+		}
+		resp, body, err := v.ask(ctx, at)
+		if err != nil {
+			return nil, err
+		}
+		p := &Page{visitor: v, address: at.to, status: resp.StatusCode, root: &node{}, raw: body}
+		if kind := resp.Header.Get("Content-Type"); strings.HasPrefix(kind, "text/html") {
+			p.root = parse(body)
+		}
+		to, keep := goesOn(resp, p)
+		if to == "" {
+			return p, nil
+		}
+		next, err := at.to.Parse(to)
+		if err != nil {
+			return nil, fmt.Errorf("visitor: sent to what is no address")
+		}
+		if !keep {
+			at.method, at.form = http.MethodGet, nil
+		}
+		at.far = at.far || at.from != nil && !sameSite(at.from, at.to)
+		at.to = next
+	}
+	return nil, ErrTooFar
+}
+
+// goesOn says where an answer leads, and whether a post is posted there again.
+func goesOn(resp *http.Response, p *Page) (to string, keep bool) {
+	switch resp.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther:
+		return resp.Header.Get("Location"), false
+	case http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return resp.Header.Get("Location"), true
+	}
+	return p.refresh(), false
+}
+
+// ask sends one request and reads the whole answer.
+func (v *Visitor) ask(ctx context.Context, at visit) (*http.Response, string, error) {
+	var body io.Reader
+	if at.method == http.MethodPost {
+		body = strings.NewReader(at.form.Encode())
+	}
+	bare := *at.to
+	bare.Fragment, bare.RawFragment = "", ""
+	req, err := http.NewRequestWithContext(ctx, at.method, bare.String(), body)
+	if err != nil {
+		return nil, "", fmt.Errorf("visitor: %w", err)
+	}
+	v.dress(req, at)
+	resp, err := v.transport.RoundTrip(req)
+	if err != nil {
+		return nil, "", fmt.Errorf("visitor: %s %s: %w", at.method, at.to.Host, err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, longestAnswer+1))
+	if err != nil {
+		return nil, "", fmt.Errorf("visitor: %s %s: %w", at.method, at.to.Host, err)
+	}
+	if len(raw) > longestAnswer {
+		return nil, "", ErrTooFar
+	}
+	if v.jar != nil {
+		v.jar.keep(at.to, resp.Cookies())
+	}
+	return resp, string(raw), nil
+}
+
+// dress puts on the headers of a browser that goes to a page.
+func (v *Visitor) dress(req *http.Request, at visit) {
+	h := req.Header
+	site := siteOf(at)
+	h.Set("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
+	h.Set("Accept-Language", v.language)
+	h.Set("User-Agent", "Mozilla/5.0 (compatible; Liuma visitor)")
+	h.Set("Sec-Fetch-Site", site)
+	h.Set("Sec-Fetch-Mode", "navigate")
+	h.Set("Sec-Fetch-Dest", "document")
+	h.Set("Sec-Fetch-User", "?1")
+	if req.Method == http.MethodPost {
+		h.Set("Content-Type", "application/x-www-form-urlencoded")
+		if h.Set("Origin", "null"); !at.far && at.from != nil {
+			h.Set("Origin", originOf(at.from))
+		}
+	}
+	if v.jar == nil {
+		return
+	}
+	for _, c := range v.jar.at(at.to) {
+		// Browsers take a cookie without SameSite for lax.
+		if c.SameSite != http.SameSiteNoneMode && site == "cross-site" &&
+			(req.Method == http.MethodPost || c.SameSite == http.SameSiteStrictMode) {
+			continue
+		}
+		req.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+	}
+}
+
+func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
+
+// sameSite takes hosts for sites, which is stricter than a browser is.
+func sameSite(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Hostname() == b.Hostname() }
+
+// siteOf is Sec-Fetch-Site: what is farthest on the way so far.
+func siteOf(at visit) string {
+	switch {
+	case at.from == nil:
+		return "none"
+	case at.far || !sameSite(at.from, at.to):
+		return "cross-site"
+	case originOf(at.from) != originOf(at.to):
+		return "same-site"
+	}
+	return "same-origin"
+}
