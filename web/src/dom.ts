@@ -31,3 +31,8 @@ export function say(node: HTMLElement, text: string): void {
 export function hasMouse(): boolean {
   return !!window.matchMedia && window.matchMedia("(hover: hover) and (pointer: fine) and (min-width: 40rem)").matches;
 }
+
+/** Whether what is typed there is the element's own: any field, the pad's too. */
+export function takesText(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+}

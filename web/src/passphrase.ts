@@ -1,7 +1,7 @@
 // Passphrase: where a region allows 8 to 64 characters in place of six digits.
 // All fields stand on the page at once; one button seals and sends.
 import { same, wipe } from "./bytes";
-import { button, make, say } from "./dom";
+import { button, hasMouse, make, say } from "./dom";
 import type { Role, Step } from "./flow";
 import { broken } from "./rules";
 import { onlyDigits, sealerFor, type PadConfig } from "./pad";
@@ -57,6 +57,13 @@ export class PassphrasePad {
         if (node) this.offerArea.appendChild(node).focus();
       },
     }, config.resume);
+    this.focus();
+  }
+
+  // As in the digit pad: a phone's keyboard would rise over the page.
+  private focus(): void {
+    const first = this.fields[FIELDS[this.config.mode][0]];
+    if (first && hasMouse()) first.focus();
   }
 
   /** Forgets everything that was typed or sealed. */

@@ -1,6 +1,6 @@
 // View: what the digit pad looks like. It holds no digits but those in the
 // entry field, and decides nothing.
-import { button, hasMouse, make, say } from "./dom";
+import { button, hasMouse, make, say, takesText } from "./dom";
 import type { Texts } from "./texts";
 
 export const LENGTH = 6;
@@ -78,7 +78,8 @@ export class View {
       this.tools, this.keys, this.final]) root.appendChild(part);
     root.classList.add("pad-ready");
     if (long) root.classList.add("pad-long");
-    root.addEventListener("keydown", (event) => this.onKey(event));
+    document.addEventListener("keydown", (event) => this.onKey(event));
+    document.addEventListener("paste", (event) => this.onPaste(event));
     // Nobody peeks at a screen that was put away.
     document.addEventListener("visibilitychange", () => this.peek(false));
   }
@@ -245,13 +246,21 @@ export class View {
     if (this.field.value === "") this.announce(this.t.cleared);
   }
 
-  // A physical keyboard works wherever the focus is inside the pad.
+  // A physical keyboard works wherever the focus is: nobody must click first,
+  // and a phone, or a small window, gives the field no focus by itself.
   private onKey(event: KeyboardEvent): void {
-    if (this.entry.hidden || event.target === this.field || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (this.entry.hidden || takesText(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
     if (/^[0-9]$/.test(event.key)) this.type(event.key);
     else if (event.key === "Backspace") this.backspace();
     else return;
     event.preventDefault();
+  }
+
+  private onPaste(event: ClipboardEvent): void {
+    if (this.entry.hidden || this.locked || takesText(event.target) || !event.clipboardData) return;
+    event.preventDefault();
+    this.field.value = event.clipboardData.getData("text/plain");
+    this.events.changed(true);
   }
 
   // own: our keys; else the phone's, which the focused field raises.
