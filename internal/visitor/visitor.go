@@ -138,15 +138,11 @@ func (v *Visitor) visit(ctx context.Context, at visit) (*Page, error) {
 		if at.to.Scheme != "http" && at.to.Scheme != "https" {
 			return &Page{visitor: v, address: at.to, root: &node{}}, nil // an app opens
 		}
-		resp, body, err := v.ask(ctx, at)
+		p, head, err := v.ask(ctx, at)
 		if err != nil {
 			return nil, err
 		}
-		p := &Page{visitor: v, address: at.to, status: resp.StatusCode, root: &node{}, raw: body}
-		if kind := resp.Header.Get("Content-Type"); strings.HasPrefix(kind, "text/html") {
-			p.root = parse(body)
-		}
-		to, keep := goesOn(resp, p)
+		to, keep := p.goesOn(head)
 		if to == "" {
 			return p, nil
 		}
@@ -164,18 +160,18 @@ func (v *Visitor) visit(ctx context.Context, at visit) (*Page, error) {
 }
 
 // goesOn says where an answer leads, and whether a post is posted there again.
-func goesOn(resp *http.Response, p *Page) (to string, keep bool) {
-	switch resp.StatusCode {
+func (p *Page) goesOn(head http.Header) (to string, keep bool) {
+	switch p.status {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther:
-		return resp.Header.Get("Location"), false
+		return head.Get("Location"), false
 	case http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		return resp.Header.Get("Location"), true
+		return head.Get("Location"), true
 	}
 	return p.refresh(), false
 }
 
 // ask sends one request and reads the whole answer.
-func (v *Visitor) ask(ctx context.Context, at visit) (*http.Response, string, error) {
+func (v *Visitor) ask(ctx context.Context, at visit) (*Page, http.Header, error) {
 	var body io.Reader
 	if at.method == http.MethodPost {
 		body = strings.NewReader(at.form.Encode())
@@ -184,25 +180,29 @@ func (v *Visitor) ask(ctx context.Context, at visit) (*http.Response, string, er
 	bare.Fragment, bare.RawFragment = "", ""
 	req, err := http.NewRequestWithContext(ctx, at.method, bare.String(), body)
 	if err != nil {
-		return nil, "", fmt.Errorf("visitor: %w", err)
+		return nil, nil, fmt.Errorf("visitor: %w", err)
 	}
 	v.dress(req, at)
 	resp, err := v.transport.RoundTrip(req)
 	if err != nil {
-		return nil, "", fmt.Errorf("visitor: %s %s: %w", at.method, at.to.Host, err)
+		return nil, nil, fmt.Errorf("visitor: %s %s: %w", at.method, at.to.Host, err)
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, longestAnswer+1))
 	if err != nil {
-		return nil, "", fmt.Errorf("visitor: %s %s: %w", at.method, at.to.Host, err)
+		return nil, nil, fmt.Errorf("visitor: %s %s: %w", at.method, at.to.Host, err)
 	}
 	if len(raw) > longestAnswer {
-		return nil, "", ErrTooFar
+		return nil, nil, ErrTooFar
 	}
 	if v.jar != nil {
 		v.jar.keep(at.to, resp.Cookies())
 	}
-	return resp, string(raw), nil
+	p := &Page{visitor: v, address: at.to, status: resp.StatusCode, root: &node{}, raw: string(raw)}
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {
+		p.root = parse(p.raw)
+	}
+	return p, resp.Header, nil
 }
 
 // dress puts on the headers of a browser that goes to a page.
