@@ -82,7 +82,9 @@ type System struct {
 	Authority *authority.Authority
 	Door      *http.Server   // of channels and registries
 	Hosted    *http.Server   // of holders' browsers; nil unless configured
+	Gateway   *http.Server   // of the gateway of texts; nil unless configured
 	Outbox    *notify.Outbox // of texts to phones; nil unless configured
+	Inbox     *notify.Inbox  // what the outbox sends to; nil unless so configured
 	options   Options
 	// alarmed is where alarms go once the authority is there.
 	alarmed atomic.Pointer[authority.Authority]

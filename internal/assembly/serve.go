@@ -23,6 +23,14 @@ func (s *System) ListenHosted() (net.Listener, error) {
 	return listen("hosted door", s.Config.Hosted)
 }
 
+// ListenGateway opens the gateway door's listener; nil where there is none.
+func (s *System) ListenGateway() (net.Listener, error) {
+	if s.Gateway == nil {
+		return nil, nil
+	}
+	return listen("gateway door", s.Config.Gateway)
+}
+
 func listen(name string, d config.Door) (net.Listener, error) {
 	ln, err := net.Listen("tcp", d.Listen)
 	if err != nil {
@@ -42,20 +50,24 @@ func listen(name string, d config.Door) (net.Listener, error) {
 	}), nil
 }
 
-// Serve answers on the channel door's listener and, where hosted is not nil,
-// on the hosted door's, until ctx ends or one of them fails; then it lets
-// requests finish for the configured time. What is cut off then is undecided,
-// as after a crash.
-func (s *System) Serve(ctx context.Context, channel net.Listener, hosted ...net.Listener) error {
+// Serve answers on the channel door's listener and on others, which are those
+// of the hosted door and the gateway door, in this order, nil where there is
+// none, until ctx ends or one of them fails; then it lets requests finish for
+// the configured time. What is cut off then is undecided, as after a crash.
+func (s *System) Serve(ctx context.Context, channel net.Listener, others ...net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	beside := []struct {
+		name   string
+		server *http.Server
+	}{{"hosted door", s.Hosted}, {"gateway door", s.Gateway}}
 	doors := 1
-	ended := make(chan error, 2)
+	ended := make(chan error, 1+len(beside))
 	go func() { ended <- s.serve(ctx, "channel door", s.Door, channel); stop() }()
-	for _, ln := range hosted {
-		if ln != nil && s.Hosted != nil {
+	for i, d := range beside {
+		if i < len(others) && others[i] != nil && d.server != nil {
 			doors++
-			go func() { ended <- s.serve(ctx, "hosted door", s.Hosted, ln); stop() }()
+			go func() { ended <- s.serve(ctx, d.name, d.server, others[i]); stop() }()
 		}
 	}
 	var errs []error

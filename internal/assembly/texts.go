@@ -2,12 +2,15 @@ package assembly
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
-	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -20,19 +23,34 @@ func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 	if s.options.Outbox != nil {
 		return s.Store, s.options.Outbox(s.Office), nil
 	}
-	if s.options.Texts == nil {
-		return s.Store, nil, nil
+	driver, err := s.openDriver()
+	if err != nil || driver == nil {
+		return s.Store, nil, err
 	}
-	templates, err := notify.NewTemplates(liuma.Text{}, nil)
+	texts := s.Config.Texts
+	var wordings []notify.Override
+	if texts.Wordings != "" {
+		if wordings, err = config.ReadWordings(texts.Wordings); err != nil {
+			return nil, nil, err
+		}
+	}
+	templates, err := notify.NewTemplates(texts.Signature(), wordings)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%s: %w", texts.Wordings, err)
+	}
+	quota := func(q config.Quota) notify.Quota {
+		return notify.Quota{PerSecond: q.PerSecond, Concurrent: q.Concurrent}
 	}
 	s.Outbox, err = notify.New(notify.Config{
-		Store: s.Store, Vault: s.Vault, Driver: s.options.Texts, Templates: templates,
+		Store: s.Store, Vault: s.Vault, Driver: driver, Templates: templates,
+		Codes: quota(texts.Codes), Notices: quota(texts.Notices),
 		Drain: time.Duration(s.Config.Drain), Now: s.options.Now, Logger: s.options.Logger,
 	})
 	if err != nil {
 		return nil, nil, err
+	}
+	if s.Config.Gateway.Listen != "" {
+		s.Gateway = s.gatewayDoor(driver)
 	}
 	background, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -43,6 +61,73 @@ func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 	})
 	s.closers.add(func() error { stop(); running.Wait(); return nil })
 	return waking{s.Store, s.Outbox.Wake}, toPhones{s.Outbox}, nil
+}
+
+// openDriver makes the configured driver; nil for none.
+func (s *System) openDriver() (notify.Driver, error) {
+	texts := s.Config.Texts
+	if s.options.Texts != nil {
+		return s.options.Texts, nil
+	}
+	switch texts.Driver {
+	case config.DriverInbox:
+		s.Inbox = notify.NewInbox(s.options.Now)
+		return s.Inbox, nil
+	case config.DriverWebhook:
+		return s.openWebhook(texts.Webhook)
+	case config.DriverKannel:
+		password, err := config.ReadSecret(texts.Kannel.PasswordFile)
+		if err != nil {
+			return nil, err
+		}
+		defer clear(password)
+		return notify.NewKannel(notify.KannelConfig{
+			SendURL: texts.Kannel.URL, Username: texts.Kannel.Username, Password: string(password), From: texts.Kannel.From,
+			ReceiptURL: texts.Kannel.ReceiptURL, Vault: s.Vault, Now: s.options.Now, Logger: s.options.Logger,
+		})
+	}
+	return nil, nil
+}
+
+func (s *System) openWebhook(w config.Webhook) (notify.Driver, error) {
+	secret, err := config.ReadSecret(w.SecretFile)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(secret)
+	var previous []byte
+	if w.PreviousFile != "" {
+		if previous, err = config.ReadSecret(w.PreviousFile); err != nil {
+			return nil, err
+		}
+		defer clear(previous)
+	}
+	return notify.NewWebhook(notify.WebhookConfig{
+		URL: w.URL, Secret: secret, Previous: previous, Now: s.options.Now, Logger: s.options.Logger,
+	})
+}
+
+// reporter is a driver whose gateway reports deliveries.
+type reporter interface {
+	Receipts(notify.ReceiptSink) http.Handler
+}
+
+// gatewayDoor takes delivery receipts, and nothing else. The driver checks
+// that they come from its gateway.
+func (s *System) gatewayDoor(driver notify.Driver) *http.Server {
+	mux := http.NewServeMux()
+	if r, ok := driver.(reporter); ok {
+		mux.Handle(config.ReceiptPath, r.Receipts(s.Outbox))
+	}
+	return &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      20 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    8 << 10,
+		ErrorLog:          slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelWarn),
+	}
 }
 
 // toPhones is the outbox as the authority knows one.

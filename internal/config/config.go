@@ -36,6 +36,11 @@ type Config struct {
 	// Hosted is the door of holders' browsers and of the channels that push
 	// requests to it. Its public address is Issuer. Default: none.
 	Hosted Door `yaml:"hosted_door"`
+	// Gateway is the door where the gateway of texts reports deliveries, at
+	// /receipts. Default: none.
+	Gateway Door `yaml:"gateway_door"`
+	// Texts says how codes and notices get to phones. Default: not at all.
+	Texts Texts `yaml:"texts"`
 	// DomainChecks is a directory whose .txt and .html files the hosted door
 	// serves at its root, as mini-program platforms ask for. Default: none.
 	DomainChecks string `yaml:"domain_checks"`
@@ -103,6 +108,7 @@ func Default() Config {
 		Channel:  Door{Listen: "127.0.0.1:8600"},
 		Vault:    "vault.key",
 		Database: "liuma.db",
+		Texts:    defaultTexts(),
 		Keepers:  Keepers{Shape: "1/1", Directories: []string{filepath.Join("keepers", "k1")}},
 		Log:      "info",
 		Drain:    Duration(10 * time.Second),
@@ -181,12 +187,16 @@ func (c Config) Validate() error {
 		errs = append(errs, err)
 	}
 	if c.Hosted.Listen != "" {
-		if err := c.Hosted.validate("hosted_door"); err != nil {
-			errs = append(errs, err)
-		}
+		errs = append(errs, c.Hosted.validate("hosted_door"), c.bareIssuer())
 	} else if c.Hosted != (Door{}) || c.DomainChecks != "" {
 		errs = append(errs, errors.New("hosted_door.listen is missing"))
 	}
+	if c.Gateway.Listen != "" {
+		errs = append(errs, c.Gateway.validate("gateway_door"))
+	} else if c.Gateway != (Door{}) {
+		errs = append(errs, errors.New("gateway_door.listen is missing"))
+	}
+	errs = append(errs, c.Texts.validate(c))
 	if c.Vault == "" || c.Database == "" {
 		errs = append(errs, errors.New("vault and database must name files"))
 	}
@@ -206,6 +216,24 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// bareIssuer holds the issuer to what browsers and channels need of the hosted
+// door's address: paths are put after it, and cookies belong to it.
+func (c Config) bareIssuer() error {
+	u, err := url.Parse(c.Issuer)
+	if err != nil || u.User != nil || u.Scheme+"://"+u.Host != c.Issuer {
+		return fmt.Errorf("issuer %q: with a hosted_door it is that door's public address, so want scheme://host[:port] and nothing after it", c.Issuer)
+	}
+	if u.Scheme == "http" && !loopback(u.Hostname()) {
+		return fmt.Errorf("issuer %q: with a hosted_door it is what browsers open, so want https, or http on loopback", c.Issuer)
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
 func (d Door) validate(name string) error {
 	host, _, err := net.SplitHostPort(d.Listen)
 	if err != nil {
@@ -214,9 +242,7 @@ func (d Door) validate(name string) error {
 	if (d.Certificate == "") != (d.Key == "") {
 		return fmt.Errorf("%s: certificate and key go together", name)
 	}
-	ip := net.ParseIP(host)
-	loopback := host == "localhost" || ip != nil && ip.IsLoopback()
-	if !loopback && d.Certificate == "" && !d.BehindProxy {
+	if !loopback(host) && d.Certificate == "" && !d.BehindProxy {
 		return fmt.Errorf("%s: %s is not loopback; give certificate and key, or say behind_proxy", name, d.Listen)
 	}
 	return nil
@@ -233,6 +259,10 @@ func (c Config) at(dir string) Config {
 	c.Channel.Certificate, c.Channel.Key = abs(c.Channel.Certificate), abs(c.Channel.Key)
 	c.Hosted.Certificate, c.Hosted.Key = abs(c.Hosted.Certificate), abs(c.Hosted.Key)
 	c.DomainChecks = abs(c.DomainChecks)
+	c.Gateway.Certificate, c.Gateway.Key = abs(c.Gateway.Certificate), abs(c.Gateway.Key)
+	c.Texts.Wordings = abs(c.Texts.Wordings)
+	c.Texts.Webhook.SecretFile, c.Texts.Webhook.PreviousFile = abs(c.Texts.Webhook.SecretFile), abs(c.Texts.Webhook.PreviousFile)
+	c.Texts.Kannel.PasswordFile = abs(c.Texts.Kannel.PasswordFile)
 	dirs := make([]string, len(c.Keepers.Directories))
 	for i, d := range c.Keepers.Directories {
 		dirs[i] = abs(d)

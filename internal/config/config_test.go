@@ -46,6 +46,9 @@ func TestParseRefuses(t *testing.T) {
 		{"open hosted door", "hosted_door: {listen: '0.0.0.0:1'}", "hosted_door"},
 		{"hosted door that listens nowhere", "hosted_door: {behind_proxy: true}", "hosted_door.listen"},
 		{"domain checks without a hosted door", "domain_checks: checks", "hosted_door.listen"},
+		{"issuer with a path and a hosted door", "issuer: https://x/pin\nhosted_door: {listen: '127.0.0.1:1'}", "nothing after it"},
+		{"issuer with a slash and a hosted door", "issuer: https://x/\nhosted_door: {listen: '127.0.0.1:1'}", "nothing after it"},
+		{"plain issuer and a hosted door", "issuer: http://pin.example.cn\nhosted_door: {listen: '127.0.0.1:1'}", "want https"},
 		{"no port", "channel_door: {listen: localhost}", "host:port"},
 		{"too long", "# " + strings.Repeat("x", maxFile), "longer"},
 	} {

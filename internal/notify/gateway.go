@@ -39,6 +39,12 @@ func parseGateway(address string) (*url.URL, error) {
 	return nil, errors.New("want https, or http to a loopback address")
 }
 
+// CheckAddress says whether a gateway may be at an address.
+func CheckAddress(address string) error {
+	_, err := parseGateway(address)
+	return err
+}
+
 // gatewayClient never follows a redirect: the text would go where nobody
 // configured it to.
 func gatewayClient(given *http.Client) *http.Client {

@@ -76,6 +76,8 @@ type Options struct {
 	Faults *Faults
 	// Phones, if set, gives the authority an outbox, whose texts Texts reads.
 	Phones bool
+	// Configure, if set, changes the configuration before the directory is made.
+	Configure func(*config.Config)
 	// Texts, if set, takes the texts of the real outbox, which runs.
 	Texts notify.Driver
 }
@@ -116,6 +118,9 @@ func New(t testing.TB, o Options) *Env {
 	shape, err := c.Keepers.SplitShape()
 	e.must(err)
 	c.Keepers.Directories = config.DefaultDirectories(shape)
+	if o.Configure != nil {
+		o.Configure(&c)
+	}
 	e.must(assembly.Init(context.Background(), e.Dir, c))
 	e.Open()
 	t.Cleanup(func() {

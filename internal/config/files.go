@@ -1,0 +1,85 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/notify"
+)
+
+// maxSecret bounds a secret, in bytes.
+const maxSecret = 4096
+
+// ErrSecretMode is returned for a file of a secret that others can read.
+var ErrSecretMode = errors.New("can be read or written by others; want mode 0600 or stricter")
+
+// ReadSecret reads the one line of a file that nobody else can read. The
+// caller wipes it.
+func ReadSecret(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("config: secret: %w", err)
+	}
+	defer func() { _ = f.Close() }() // read only: nothing to lose
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("config: secret: %w", err)
+	}
+	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("config: secret: %s %w", path, ErrSecretMode)
+	}
+	raw, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	if err != nil {
+		return nil, fmt.Errorf("config: secret: %w", err)
+	}
+	secret := bytes.TrimRight(raw, "\r\n")
+	if !info.Mode().IsRegular() || len(secret) == 0 || len(raw) > maxSecret || bytes.ContainsAny(secret, "\r\n\x00") {
+		clear(raw)
+		return nil, fmt.Errorf("config: secret: %s: want a file of one line, of at most %d bytes", path, maxSecret)
+	}
+	return secret, nil
+}
+
+// wording is one entry of a file of wordings.
+type wording struct {
+	Region   string `yaml:"region"`
+	Template string `yaml:"template"`
+	Language string `yaml:"language"`
+	Text     string `yaml:"text"`
+}
+
+// maxWordings bounds a file of wordings, in bytes.
+const maxWordings = 4 << 20
+
+// ReadWordings reads a file of regions' own wordings, strictly. Whether each
+// is fit for use is notify.NewTemplates' to say.
+func ReadWordings(path string) ([]notify.Override, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("config: wordings: %w", err)
+	}
+	if len(b) > maxWordings {
+		return nil, fmt.Errorf("config: wordings %s: longer than %d bytes", path, maxWordings)
+	}
+	var list []wording
+	dec := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict())
+	if err := dec.Decode(&list); err != nil {
+		return nil, fmt.Errorf("config: wordings %s: %w", path, err)
+	}
+	out := make([]notify.Override, len(list))
+	var errs []error
+	for i, w := range list {
+		region, err := liuma.ParseRegion(w.Region)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("config: wordings %s: entry %d: region %q: %w", path, i+1, w.Region, err))
+		}
+		out[i] = notify.Override{Region: region, Template: notify.Template(w.Template), Language: w.Language, Text: w.Text}
+	}
+	return out, errors.Join(errs...)
+}

@@ -1,0 +1,177 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/notify"
+)
+
+// The drivers of texts.
+const (
+	DriverNone    = "none"    // nobody is told, and what needs a code leads to the counter
+	DriverInbox   = "inbox"   // texts stay in memory: for trying things out
+	DriverWebhook = "webhook" // signed HTTP, to whatever sends texts
+	DriverKannel  = "kannel"  // HTTP to a Kannel gateway
+)
+
+// Texts says how codes and notices get to phones.
+type Texts struct {
+	// Driver is none, inbox, webhook or kannel. Default none. inbox is refused
+	// without allow_stand_in_evidence: whoever may run commands reads its codes.
+	Driver string `yaml:"driver"`
+	// SignatureZH and SignatureEN open every text. Default 【电子社保卡】 and
+	// "[E-Social-Security Card] ".
+	SignatureZH string `yaml:"signature_zh"`
+	SignatureEN string `yaml:"signature_en"`
+	// Wordings is a YAML file of regions' own wordings. Default: none.
+	Wordings string `yaml:"wordings"`
+	// Codes and Notices are what each queue may take up of the gateway.
+	Codes   Quota `yaml:"codes"`
+	Notices Quota `yaml:"notices"`
+	// Webhook and Kannel are the settings of these drivers.
+	Webhook Webhook `yaml:"webhook"`
+	Kannel  Kannel  `yaml:"kannel"`
+}
+
+// Quota is what one queue of texts may take up.
+type Quota struct {
+	// PerSecond is how many texts are sent a second, also at once after a
+	// rest. Default 50.
+	PerSecond float64 `yaml:"per_second"`
+	// Concurrent is how many are under way at once. Default 16.
+	Concurrent int `yaml:"concurrent"`
+}
+
+// Webhook is the gateway of driver webhook.
+type Webhook struct {
+	// URL takes the texts: https, or http to a loopback address.
+	URL string `yaml:"url"`
+	// SecretFile holds the secret that texts and receipts are signed with, 32
+	// bytes at least, in a file that only the server's account can read.
+	SecretFile string `yaml:"secret_file"`
+	// PreviousFile holds the secret before it, with which receipts may still
+	// be signed. Default: none.
+	PreviousFile string `yaml:"previous_secret_file"`
+}
+
+// Kannel is the gateway of driver kannel.
+type Kannel struct {
+	// URL is sendsms of smsbox: https, or http to a loopback address.
+	URL string `yaml:"url"`
+	// Username is that of smsbox's sendsms-user.
+	Username string `yaml:"username"`
+	// PasswordFile holds its password, in a file that only the server's
+	// account can read.
+	PasswordFile string `yaml:"password_file"`
+	// From is the sender's number or name. Default: smsbox's own.
+	From string `yaml:"from"`
+	// ReceiptURL is where smsbox reaches the gateway door, with /receipts:
+	// https, or http to a loopback address.
+	ReceiptURL string `yaml:"receipt_url"`
+}
+
+// ReceiptPath is where the gateway door takes delivery receipts.
+const ReceiptPath = "/receipts"
+
+// Bounds of a quota.
+const (
+	maxPerSecond  = 10_000
+	maxConcurrent = 256
+)
+
+func defaultTexts() Texts {
+	q := Quota{PerSecond: 50, Concurrent: 16}
+	return Texts{Driver: DriverNone, SignatureZH: "【电子社保卡】", SignatureEN: "[E-Social-Security Card] ", Codes: q, Notices: q}
+}
+
+// Signature is what texts open with, by language.
+func (t Texts) Signature() liuma.Text { return liuma.Text{ZH: t.SignatureZH, EN: t.SignatureEN} }
+
+// validate reports everything that is wrong with the texts of c.
+func (t Texts) validate(c Config) error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("texts."+format, args...)) }
+	for _, s := range []struct{ name, text string }{{"signature_zh", t.SignatureZH}, {"signature_en", t.SignatureEN}} {
+		if strings.TrimSpace(s.text) == "" {
+			bad("%s is empty: a text must name its sender", s.name)
+		}
+	}
+	if _, err := notify.NewTemplates(t.Signature(), nil); err != nil {
+		bad("signature_zh, signature_en: %w", err)
+	}
+	for _, q := range []struct {
+		name string
+		Quota
+	}{{"codes", t.Codes}, {"notices", t.Notices}} {
+		if !(q.PerSecond >= 0.1 && q.PerSecond <= maxPerSecond) { // not a number is neither
+			bad("%s.per_second: want 0.1 to %d", q.name, maxPerSecond)
+		}
+		if q.Concurrent < 1 || q.Concurrent > maxConcurrent {
+			bad("%s.concurrent: want 1 to %d", q.name, maxConcurrent)
+		}
+	}
+	if t.Driver != DriverWebhook && t.Webhook != (Webhook{}) {
+		bad("webhook: the driver is %q", t.Driver)
+	}
+	if t.Driver != DriverKannel && t.Kannel != (Kannel{}) {
+		bad("kannel: the driver is %q", t.Driver)
+	}
+	receipts := c.Gateway.Listen != ""
+	switch t.Driver {
+	case DriverNone:
+		if t.Wordings != "" {
+			bad(`wordings: the driver is "none"`)
+		}
+	case DriverInbox:
+		if !c.AllowStandIn {
+			bad("driver inbox sends nothing and shows codes to whoever may run commands: it is for trying things out, with allow_stand_in_evidence")
+		}
+	case DriverWebhook:
+		errs = append(errs, t.Webhook.validate())
+	case DriverKannel:
+		errs = append(errs, t.Kannel.validate(receipts))
+	default:
+		bad("driver %q: want none, inbox, webhook or kannel", t.Driver)
+	}
+	if receipts && t.Driver != DriverWebhook && t.Driver != DriverKannel {
+		errs = append(errs, errors.New("gateway_door is for the receipts of texts.driver webhook or kannel"))
+	}
+	return errors.Join(errs...)
+}
+
+func (w Webhook) validate() error {
+	var errs []error
+	if err := notify.CheckAddress(w.URL); err != nil {
+		errs = append(errs, fmt.Errorf("texts.webhook.url %q: %w", w.URL, err))
+	}
+	if w.SecretFile == "" {
+		errs = append(errs, errors.New("texts.webhook.secret_file is missing"))
+	}
+	return errors.Join(errs...)
+}
+
+func (k Kannel) validate(receipts bool) error {
+	var errs []error
+	plain := func(name, address string) {
+		if err := notify.CheckAddress(address); err != nil {
+			errs = append(errs, fmt.Errorf("texts.kannel.%s %q: %w", name, address, err))
+		} else if strings.ContainsAny(address, "?%") {
+			errs = append(errs, fmt.Errorf("texts.kannel.%s %q: want no query and no %%", name, address))
+		}
+	}
+	plain("url", k.URL)
+	plain("receipt_url", k.ReceiptURL)
+	if k.ReceiptURL != "" && !strings.HasSuffix(k.ReceiptURL, ReceiptPath) {
+		errs = append(errs, fmt.Errorf("texts.kannel.receipt_url %q: the gateway door takes receipts at %s", k.ReceiptURL, ReceiptPath))
+	}
+	if k.Username == "" || k.PasswordFile == "" {
+		errs = append(errs, errors.New("texts.kannel: username and password_file go together with the driver"))
+	}
+	if !receipts {
+		errs = append(errs, errors.New("gateway_door.listen is missing: texts.driver kannel needs it for receipts"))
+	}
+	return errors.Join(errs...)
+}
