@@ -225,6 +225,9 @@ func RegistryCSV() (string, error) {
 	var b strings.Builder
 	b.WriteString("id_number,name,phone,card_no,region,status\n")
 	for i, p := range people {
+		if p.Account != "" {
+			continue // a thief of the play has no card to steal
+		}
 		status := liuma.PhysicalNormal
 		if p.Key == "zhao" {
 			status = liuma.PhysicalLost

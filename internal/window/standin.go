@@ -14,8 +14,10 @@ const EvidencePath = "/stand-in/evidence"
 
 const evidenceLife = 5 * time.Minute
 
-// standIn signs whatever it is asked to, by a provider that is registered as a
-// stand-in: a receipt says so, and only demos accept it.
+// standIn signs that a holder is who they say, by a provider that is registered
+// as a stand-in: a receipt says so, and only demos accept it. Who is in front
+// of the camera it takes from the sample channel's word, so that a thief can be
+// played; it proves nothing.
 func standIn(signer *evidence.Signer, now func() time.Time) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+EvidencePath, func(w http.ResponseWriter, r *http.Request) {
@@ -24,14 +26,21 @@ func standIn(signer *evidence.Signer, now func() time.Time) http.Handler {
 			Challenge string `json:"challenge"`
 			IDNumber  string `json:"id_number"`
 			Name      string `json:"name"`
+			// Camera is who is in front of it: the stand-in has no eyes, and
+			// believes the sample channel.
+			Camera string `json:"camera"`
 		}
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostBody)).Decode(&q); err != nil {
-			http.Error(w, `{"error":"bad_request"}`, http.StatusBadRequest)
+			refuse(w, http.StatusBadRequest, "bad_request")
 			return
 		}
 		id, err := registry.ParseIDNumber(q.IDNumber)
 		if err != nil {
-			http.Error(w, `{"error":"id_number_invalid"}`, http.StatusBadRequest)
+			refuse(w, http.StatusBadRequest, "id_number_invalid")
+			return
+		}
+		if seen, err := registry.ParseIDNumber(q.Camera); err != nil || seen.Canonical() != id.Canonical() {
+			refuse(w, http.StatusUnprocessableEntity, "face_mismatch")
 			return
 		}
 		token, err := signer.Sign(evidence.Statement{
@@ -39,10 +48,16 @@ func standIn(signer *evidence.Signer, now func() time.Time) http.Handler {
 			Method: evidence.MethodStandIn, IssuedAt: now(), Expires: now().Add(evidenceLife),
 		})
 		if err != nil {
-			http.Error(w, `{"error":"failed"}`, http.StatusInternalServerError)
+			refuse(w, http.StatusInternalServerError, "failed")
 			return
 		}
 		answer(w, map[string]string{"evidence": token})
 	})
 	return mux
+}
+
+func refuse(w http.ResponseWriter, status int, code string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(`{"error":"` + code + `"}`)) // an error here means that nobody is listening
 }

@@ -213,7 +213,7 @@ func flatten(facts []Fact, name string, v any) []Fact {
 // as far as needed.
 func shown(name, value string) string {
 	switch name[strings.LastIndexByte(name, '.')+1:] {
-	case "id_number":
+	case "id_number", "camera":
 		return registry.MaskIDNumber(value)
 	case "phone":
 		return registry.MaskPhone(value)

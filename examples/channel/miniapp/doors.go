@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/liuma-pin/liuma/client"
 )
 
 // The actions that this channel is registered for.
@@ -14,6 +16,13 @@ const (
 	actionLink   = "link"
 	actionVerify = "verify"
 	actionChange = "change"
+	// Ways back for a holder who forgot the PIN, changed the phone, or froze
+	// the card. They all take place on the authority's page.
+	actionReset    = "reset"
+	actionRebind   = "rebind"
+	actionUnfreeze = "unfreeze"
+	// actionFreeze takes no page: one call of our server's.
+	actionFreeze = "freeze"
 )
 
 const (
@@ -31,6 +40,14 @@ func purposeOf(action string) string {
 		return "关联电子社保卡"
 	case actionChange:
 		return "修改电子社保卡密码"
+	case actionReset:
+		return "找回电子社保卡密码"
+	case actionRebind:
+		return "更换绑定手机"
+	case actionUnfreeze:
+		return "解除电子社保卡冻结"
+	case actionFreeze:
+		return "冻结电子社保卡"
 	}
 	return "查询社保缴费年限"
 }
@@ -45,6 +62,9 @@ func (a *App) routes() (http.Handler, error) {
 		"POST /resume":     a.resume,
 		"GET /evidence":    a.showEvidence,
 		"POST /evidence":   a.giveEvidence,
+		"GET /freeze":      a.showFreeze,
+		"POST /freeze":     a.freeze,
+		"GET /counter":     a.showCounter,
 		"GET /callback":    a.callback,
 		"POST /ask":        a.askAgain,
 		"GET /result":      a.showResult,
@@ -118,7 +138,7 @@ func (a *App) setSession(w http.ResponseWriter, id string) {
 		HttpOnly: true, Secure: a.secure(), SameSite: http.SameSiteLaxMode})
 }
 
-// who is the person that the browser's session is about, or nil.
+// who is the person at the browser, or nil.
 func (a *App) who(r *http.Request) *Person {
 	var key string
 	a.memory.with(a.session(r), func(s *session) { key = s.person })
@@ -144,16 +164,21 @@ func (a *App) leavePerson(w http.ResponseWriter, r *http.Request) {
 // newFlow begins a request: a fresh business number, state, nonce and PKCE
 // verifier.
 func (a *App) newFlow(action string, p *Person) flow {
+	of := a.holder(p)
 	f := flow{
-		Action: action, Person: p.Key, Purpose: purposeOf(action), Started: a.c.Now(),
+		Action: action, Person: of.Key, Camera: p.Key, Purpose: purposeOf(action), Started: a.c.Now(),
 		BusinessNo: strings.ToUpper(a.c.ClientID) + "-" + a.c.Now().In(beijing()).Format("060102") + "-" + rand.Text()[:8],
 	}
-	if action == actionVerify || action == actionChange {
-		f.Card = a.memory.card(p.Key)
+	if needsCard(action) {
+		f.Card = a.memory.card(of.Key)
 	}
 	f.renew()
 	return f
 }
+
+// needsCard says whether an action is about a card that this channel has a
+// handle of. Only enroll and link name the holder.
+func needsCard(action string) bool { return action != actionEnroll && action != actionLink }
 
 // renew draws what belongs to one push. The business number stays: the same
 // number again goes on with the same ceremony.
@@ -168,13 +193,16 @@ func (a *App) start(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch action {
-	case actionEnroll, actionLink, actionVerify, actionChange:
+	case actionEnroll, actionLink, actionVerify, actionChange, actionReset, actionRebind, actionUnfreeze:
+	case actionFreeze:
+		http.Redirect(w, r, "/freeze", http.StatusSeeOther)
+		return
 	default:
 		a.lost(w, r, http.StatusBadRequest)
 		return
 	}
 	f := a.newFlow(action, p)
-	if f.Card == "" && (action == actionVerify || action == actionChange) {
+	if f.Card == "" && needsCard(action) {
 		http.Redirect(w, r, "/", http.StatusSeeOther) // the card first
 		return
 	}
@@ -194,6 +222,10 @@ func (a *App) open(w http.ResponseWriter, r *http.Request, f flow, evidence stri
 	// known.
 	a.memory.update(a.session(r), f.BusinessNo, func(kept *flow) { *kept = f })
 	address, err := a.push(r.Context(), f, evidence)
+	if evidence != "" {
+		f.Challenge = "" // answered, whatever came of it
+		a.memory.update(a.session(r), f.BusinessNo, func(kept *flow) { kept.Challenge = "" })
+	}
 	if err != nil {
 		if no, ok := errors.AsType[*refusal](err); ok && no.Challenge != "" {
 			f.Challenge = no.Challenge // evidence_required: bind it to this
@@ -216,7 +248,7 @@ func (a *App) resume(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !ok:
 		http.Redirect(w, r, "/", http.StatusSeeOther)
-	case f.Action == actionEnroll, f.Outcome != nil && f.Outcome.Code == "evidence_required":
+	case f.Action == actionEnroll, f.Outcome != nil && f.Outcome.wantsEvidence():
 		http.Redirect(w, r, "/evidence?no="+f.BusinessNo, http.StatusSeeOther)
 	default:
 		a.open(w, r, f, "")
@@ -242,6 +274,35 @@ func (a *App) giveEvidence(w http.ResponseWriter, r *http.Request) {
 	a.open(w, r, f, evidence)
 }
 
+// freeze stops the card, at once and in every channel. It needs no PIN and no
+// page of the authority's: it takes nothing away that the holder cannot get
+// back, and whoever must freeze may just have lost everything else.
+func (a *App) freeze(w http.ResponseWriter, r *http.Request) {
+	p := a.who(r)
+	if p == nil {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return
+	}
+	f := a.newFlow(actionFreeze, p)
+	if f.Card == "" {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return
+	}
+	f.Pushed = true
+	a.memory.keep(a.session(r), f)
+	v, err := a.door.Freeze(r.Context(), client.FreezeRequest{BusinessNo: f.BusinessNo, Subject: client.Subject{Card: f.Card}, Region: a.c.Region})
+	switch {
+	case err != nil:
+		a.finish(w, r, f, a.problem(f, err), "")
+	case !froze(f, v):
+		a.finish(w, r, f, refused(v, f.Action), "")
+	default:
+		o := success(f.Action)
+		o.Received = received(v)
+		a.finish(w, r, f, o, "")
+	}
+}
+
 // callback is where the authority sends the holder back to. Whatever else is
 // in the address, only state and issuer make it ours.
 func (a *App) callback(w http.ResponseWriter, r *http.Request) {
@@ -251,12 +312,12 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 	if !ok || q.Get("iss") != a.c.Issuer {
 		// No such request in this browser: a stranger's link, a reload, or an
 		// answer of another authority (RFC 9207). Nothing in it is used.
-		a.render(w, r, http.StatusBadRequest, "result", view{Outcome: ref(words("state"))})
+		a.render(w, r, http.StatusBadRequest, "result", view{Outcome: ref(words("state", ""))})
 		return
 	}
 	if q.Get("error") == "evidence_required" {
 		f.Challenge = q.Get("challenge")
-		a.finish(w, r, f, words("evidence_required"), "")
+		a.finish(w, r, f, words("evidence_required", f.Action), "")
 		return
 	}
 	if code := q.Get("code"); code != "" {

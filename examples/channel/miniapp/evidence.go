@@ -13,9 +13,11 @@ import (
 // only carries the token, and could not make one. How a real provider is
 // reached is its own affair: mostly by its SDK on the phone.
 func (a *App) evidence(ctx context.Context, f flow) (string, error) {
-	p := a.person(f.Person)
+	p, camera := a.person(f.Person), a.person(f.Camera)
 	body, err := json.Marshal(map[string]string{
 		"audience": a.c.Issuer, "challenge": f.Challenge, "id_number": p.IDNumber, "name": p.Name,
+		// A real provider sees for itself who is there. The stand-in is told.
+		"camera": camera.IDNumber,
 	})
 	if err != nil {
 		return "", err

@@ -56,6 +56,11 @@ type fake struct {
 	fail    bool                               // guarded by mu: the token endpoint breaks
 	state   func(businessNo string) (int, any) // guarded by mu: answers GET /v1/verifications
 	redeems int                                // guarded by mu
+	freezes []map[string]any                   // guarded by mu: bodies
+	frozen  func() (int, any)                  // guarded by mu: answers POST /v1/freezes
+	stand   string                             // guarded by mu: the card's standing; empty for no answer
+	sees    []map[string]string                // guarded by mu: what the provider was asked
+	face    string                             // guarded by mu: why the provider refuses
 }
 
 func newFake(t *testing.T) *fake {
@@ -95,16 +100,56 @@ func newFake(t *testing.T) *fake {
 		f.mu.Unlock()
 		f.answer(w, 200, map[string]any{"state": "decided", "verdict": "right", "redeemed": true})
 	})
-	mux.HandleFunc("POST /evidence", func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil || !strings.Contains(string(body), "challenge-") {
-			t.Errorf("evidence asked for with %s, %v", body, err)
+	mux.HandleFunc("POST /evidence", f.look)
+	mux.HandleFunc("POST /v1/freezes", f.freeze)
+	mux.HandleFunc("GET /v1/cards/{handle}", func(w http.ResponseWriter, _ *http.Request) {
+		f.mu.Lock()
+		stand := f.stand
+		f.mu.Unlock()
+		if stand == "" {
+			w.WriteHeader(http.StatusBadGateway)
+			return
 		}
-		f.answer(w, 200, map[string]string{"evidence": "proof-of-challenge"})
+		f.answer(w, 200, map[string]any{"card": handle, "standing": stand})
 	})
 	f.server = httptest.NewServer(mux)
 	t.Cleanup(f.server.Close)
 	return f
+}
+
+// look is the provider: it signs, unless it is to refuse.
+func (f *fake) look(w http.ResponseWriter, r *http.Request) {
+	var asked map[string]string
+	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || !strings.HasPrefix(asked["challenge"], "challenge-") {
+		f.t.Errorf("evidence asked for with %v, %v", asked, err)
+	}
+	f.mu.Lock()
+	f.sees = append(f.sees, asked)
+	face := f.face
+	f.mu.Unlock()
+	if face != "" {
+		f.answer(w, 422, map[string]string{"error": face})
+		return
+	}
+	f.answer(w, 200, map[string]string{"evidence": "proof-of-challenge"})
+}
+
+func (f *fake) freeze(w http.ResponseWriter, r *http.Request) {
+	var body map[string]any
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		f.t.Error(err)
+	}
+	f.mu.Lock()
+	f.freezes = append(f.freezes, body)
+	status, answer := 200, any(map[string]any{"state": "decided", "action": "freeze"})
+	if f.frozen != nil {
+		status, answer = f.frozen()
+	}
+	f.mu.Unlock()
+	if status != 200 {
+		w.Header().Set("Content-Type", "application/problem+json")
+	}
+	f.answer(w, status, answer)
 }
 
 func (f *fake) answer(w http.ResponseWriter, status int, body any) {
@@ -323,4 +368,20 @@ func (s *site) back(more url.Values) got {
 		q[k] = v
 	}
 	return s.do(http.MethodGet, "/callback?"+q.Encode(), nil)
+}
+
+// cookie is the browser's session.
+func (s *site) cookie() string {
+	s.t.Helper()
+	u, err := url.Parse(s.server.URL)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, c := range s.client.Jar.Cookies(u) {
+		if c.Name == "sample-zj" {
+			return c.Value
+		}
+	}
+	s.t.Fatal("no session")
+	return ""
 }

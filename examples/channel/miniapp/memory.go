@@ -19,10 +19,11 @@ const (
 // It is a value: memory keeps the original.
 type flow struct {
 	Action     string
-	Person     string
+	Person     string // the holder
+	Camera     string // who is at the browser, and would be before the camera
 	BusinessNo string
 	Purpose    string
-	Card       string // handle; empty for enroll and link
+	Card       string // the handle; empty for enroll and link
 	State      string
 	Nonce      string
 	Verifier   string // PKCE

@@ -22,6 +22,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -63,6 +64,9 @@ type Person struct {
 	Name     string `json:"name"`
 	IDNumber string `json:"id_number"`
 	Phone    string `json:"phone"`
+	// Account, if set, is the key of the person whose account this one got
+	// into: a thief, to be played.
+	Account string `json:"account,omitempty"`
 }
 
 // samplePeople is read only; the compiler fills it.
@@ -168,6 +172,11 @@ func checkPeople(people []Person) error {
 		}
 		seen[p.Key] = true
 	}
+	for _, p := range people {
+		if p.Account != "" && !slices.ContainsFunc(people, func(q Person) bool { return q.Key == p.Account && q.Account == "" }) {
+			return errors.New("miniapp: a thief needs somebody else's account")
+		}
+	}
 	return nil
 }
 
@@ -192,6 +201,14 @@ func (a *App) person(key string) *Person {
 		}
 	}
 	return nil
+}
+
+// holder is the person whose account somebody is in: mostly one's own.
+func (a *App) holder(p *Person) *Person {
+	if p == nil || p.Account == "" {
+		return p
+	}
+	return a.person(p.Account)
 }
 
 // ServeHTTP answers the holder's browser.

@@ -154,12 +154,13 @@ type refusal struct {
 	Kind        string `json:"error"`
 	Description string `json:"error_description"`
 	// The authority's own members: its stable code, and sentences to show.
-	Code          string `json:"code"`
-	DescriptionZH string `json:"error_description_zh"`
-	NextStepZH    string `json:"next_step_zh"`
-	NextStepEN    string `json:"next_step_en"`
-	Field         string `json:"field"`     // that is at fault
-	Challenge     string `json:"challenge"` // with evidence_required
+	Code          string     `json:"code"`
+	DescriptionZH string     `json:"error_description_zh"`
+	NextStepZH    string     `json:"next_step_zh"`
+	NextStepEN    string     `json:"next_step_en"`
+	Field         string     `json:"field"`     // that is at fault
+	Challenge     string     `json:"challenge"` // with evidence_required
+	Until         *time.Time `json:"until"`     // when the refusal ends by itself
 }
 
 // Error is for the log: nothing in it is personal.

@@ -2,6 +2,7 @@ package miniapp
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"fmt"
 	"html/template"
@@ -27,7 +28,7 @@ func loadPages() (*pages, error) {
 		"masked": masked,
 		"clock":  func(t time.Time) string { return t.In(beijing()).Format("1 月 2 日 15:04") },
 	}
-	for _, name := range []string{"choose", "home", "evidence", "result", "years", "card"} {
+	for _, name := range []string{"choose", "home", "evidence", "result", "years", "card", "freeze", "counter"} {
 		t, err := template.New(name).Funcs(helpers).ParseFS(files, "pages/layout.html", "pages/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("miniapp: page %s: %w", name, err)
@@ -39,16 +40,20 @@ func loadPages() (*pages, error) {
 	return p, err
 }
 
+const standingLasts = 3 * time.Second
+
 func beijing() *time.Location { return time.FixedZone("CST", 8*60*60) }
 
 // view is what a page may show.
 type view struct {
 	Name, NameEN, Theme string
 	Title               string
-	Person              *Person
+	Person              *Person // at the browser
+	Holder              *Person // whose account it is: the same, but for a thief
 	Age                 int
 	People              []Person
 	Card                string // handle
+	Frozen              bool
 	Flow                *flow
 	Open                *flow // a request without an answer
 	Outcome             *outcome
@@ -62,8 +67,8 @@ func (a *App) render(w http.ResponseWriter, r *http.Request, status int, name st
 	if v.Person == nil {
 		v.Person = a.who(r)
 	}
-	if v.Person != nil {
-		v.Age = age(*v.Person, a.c.Now())
+	if v.Holder = a.holder(v.Person); v.Holder != nil {
+		v.Age = age(*v.Holder, a.c.Now())
 	}
 	var page bytes.Buffer
 	if err := a.pages.byName[name].ExecuteTemplate(&page, "layout", v); err != nil {
@@ -93,11 +98,36 @@ func (a *App) showHome(w http.ResponseWriter, r *http.Request) {
 		a.render(w, r, http.StatusOK, "choose", view{Title: "选一个人", People: a.c.People})
 		return
 	}
-	v := view{Title: "首页", Person: p, Card: a.memory.card(p.Key)}
+	v := view{Title: "首页", Person: p, Card: a.memory.card(a.holder(p).Key)}
+	v.Frozen = a.frozen(r.Context(), v.Card)
 	if f, ok := a.memory.flowBy(a.session(r), func(f *flow) bool { return f.Pushed && (f.Outcome == nil || f.Outcome.Open) }); ok {
 		v.Open = &f
 	}
 	a.render(w, r, http.StatusOK, "home", v)
+}
+
+// frozen asks how the card stands, so that the first page can offer the way
+// back. Nothing hangs on it: without an answer in time the page does without.
+func (a *App) frozen(ctx context.Context, card string) bool {
+	if card == "" {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, standingLasts)
+	defer cancel()
+	c, err := a.door.Card(ctx, card)
+	return err == nil && c.Standing == "frozen"
+}
+
+func (a *App) showFreeze(w http.ResponseWriter, r *http.Request) {
+	if p := a.who(r); p == nil || a.memory.card(a.holder(p).Key) == "" {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return
+	}
+	a.render(w, r, http.StatusOK, "freeze", view{Title: "冻结"})
+}
+
+func (a *App) showCounter(w http.ResponseWriter, r *http.Request) {
+	a.render(w, r, http.StatusOK, "counter", view{Title: "到窗口办理"})
 }
 
 func (a *App) showEvidence(w http.ResponseWriter, r *http.Request) {
@@ -128,11 +158,11 @@ func (a *App) showYears(w http.ResponseWriter, r *http.Request) {
 	var of, no string
 	a.memory.with(a.session(r), func(s *session) { until, of, no = s.yearsUntil, s.yearsOf, s.yearsNo })
 	p := a.who(r)
-	if p == nil || of != p.Key || !a.c.Now().Before(until) {
+	if p == nil || of != a.holder(p).Key || !a.c.Now().Before(until) {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	v := view{Title: "缴费年限", Person: p, Insurances: contributions(*p, a.c.Now()), BusinessNo: no}
+	v := view{Title: "缴费年限", Person: p, Insurances: contributions(*a.holder(p), a.c.Now()), BusinessNo: no}
 	if f, ok := a.memory.flowBy(a.session(r), func(f *flow) bool { return f.BusinessNo == no }); ok && f.Outcome != nil {
 		v.Received = f.Outcome.Received
 	}
@@ -141,9 +171,9 @@ func (a *App) showYears(w http.ResponseWriter, r *http.Request) {
 
 func (a *App) showCard(w http.ResponseWriter, r *http.Request) {
 	p := a.who(r)
-	if p == nil || a.memory.card(p.Key) == "" {
+	if p == nil || a.memory.card(a.holder(p).Key) == "" {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	a.render(w, r, http.StatusOK, "card", view{Title: "我的电子社保卡", Person: p, Card: a.memory.card(p.Key)})
+	a.render(w, r, http.StatusOK, "card", view{Title: "我的电子社保卡", Person: p, Card: a.memory.card(a.holder(p).Key)})
 }
