@@ -25,6 +25,7 @@ type attempt struct {
 	marked bool            // proof was taken out of use when it was pushed
 	policy policy.Policy
 	thaws  bool // an unfreezing: that the card is frozen does not stop it
+	hosted *hosted
 	// onRight runs in the transaction that stores a right verdict. It may
 	// change the card and write more rows; leaving row undecided (change)
 	// means that a later transaction decides.
@@ -32,7 +33,11 @@ type attempt struct {
 
 	// Set by begin.
 	target keeper.Target
+	place  place
+	reopen bool   // a right PIN lets strangers guess again
 	count  uint64 // number of the guess in the authority's own tally
+	// Set by conclude.
+	shut ledger.Reason // what a wrong PIN brought about, or empty
 }
 
 // attempt counts a guess, has it evaluated, and stores the verdict. It returns
@@ -59,7 +64,8 @@ func (a *Authority) attempt(ctx context.Context, at *attempt) (store.Request, er
 	defer cancel()
 	var out keeper.Outcome
 	err = at.pin.Use(func(secret []byte) (err error) {
-		out, err = a.Quorum.Attempt(ctx, at.target, keeper.Guess{Lane: ledger.Stranger, Limits: at.policy.Limits}, secret)
+		out, err = a.Quorum.Attempt(ctx, at.target, keeper.Guess{Lane: at.place.lane, Reserve: at.place.reserve,
+			Limits: at.policy.Limits, Reopen: at.reopen}, secret)
 		return err
 	})
 	if err != nil {
@@ -101,6 +107,11 @@ func (a *Authority) begin(ctx context.Context, at *attempt) (decided bool, err e
 			return audit.Entry{}, err
 		}
 		at.row.Version = card.Version
+		device, reopen := at.hosted.seat()
+		if at.place, err = a.placeOf(tx, card.ID, device, at.policy); err != nil {
+			return audit.Entry{}, err
+		}
+		at.reopen = reopen && at.place.lane == ledger.Known
 		if at.proof != nil {
 			at.row.Evidence = at.proof.Method
 		}
@@ -108,7 +119,7 @@ func (a *Authority) begin(ctx context.Context, at *attempt) (decided bool, err e
 			return audit.Entry{}, err
 		} else if stop {
 			decided = true
-		} else if _, refusal := card.Tally.Check(now, ledger.Stranger, 0, at.policy.Limits); refusal != nil {
+		} else if _, refusal := card.Tally.Check(now, at.place.lane, at.place.reserve, at.policy.Limits); refusal != nil {
 			decided = true
 			refuseBy(&at.row, now, refusal)
 		}
@@ -126,7 +137,7 @@ func (a *Authority) begin(ctx context.Context, at *attempt) (decided bool, err e
 		if decided {
 			return a.decidedEntry(at.caller, audit.AttemptDecided, at.row), nil
 		}
-		at.count = card.Tally.Spend(now, ledger.Stranger)
+		at.count = card.Tally.Spend(now, at.place.lane)
 		if err := tx.UpdateCard(card); err != nil {
 			return audit.Entry{}, err
 		}
@@ -186,10 +197,15 @@ func (a *Authority) conclude(ctx context.Context, at *attempt, out keeper.Outcom
 				return audit.Entry{}, err
 			}
 		}
+		if device, _ := at.hosted.seat(); at.row.Verdict == liuma.Right && at.place.lane == ledger.Known {
+			if err := a.sawDevice(tx, card.ID, device); err != nil {
+				return audit.Entry{}, err
+			}
+		}
 		if err := tx.UpdateCard(card); err != nil {
 			return audit.Entry{}, err
 		}
-		if err := errors.Join(tx.UpdateRequest(at.row), a.advance(tx, at.row), a.tellVerdict(tx, card, at.row)); err != nil {
+		if err := errors.Join(tx.UpdateRequest(at.row), a.advance(tx, at.row), a.tellVerdict(tx, card, at)); err != nil {
 			return audit.Entry{}, err
 		}
 		if len(seen) > 0 {
@@ -209,7 +225,7 @@ func (a *Authority) conclude(ctx context.Context, at *attempt, out keeper.Outcom
 func (a *Authority) judge(at *attempt, card *store.Card, out keeper.Outcome, now time.Time) {
 	sameVersion := card.Version == at.target.Version
 	if sameVersion && out.Verdict == liuma.Right {
-		card.Tally.Clear(at.count, true)
+		card.Tally.Clear(at.count, at.reopen) // a stranger's proof clears both lanes
 	} else if sameVersion && out.Evaluated == 0 {
 		// No keeper evaluated it, so nothing was learnt from it.
 		card.Tally.Refund(at.count)
@@ -229,14 +245,30 @@ func (a *Authority) judge(at *attempt, card *store.Card, out keeper.Outcome, now
 	}
 	at.row.Until = out.Until
 	if verdict == liuma.Wrong {
-		left, refusal := card.Tally.Check(now, ledger.Stranger, 0, at.policy.Limits)
-		if refusal != nil {
-			left = 0
-			at.row.Until = refusal.Until
-		}
-		at.row.TriesLeft = min(left, out.TriesLeft)
+		code = at.lastTry(card.Tally, out, now)
 	}
 	decide(&at.row, now, verdict, code)
+}
+
+// lastTry says how many tries a wrong PIN left and, where it left none, what
+// it brought about: the verdict is wrong, for it was evaluated, and the code
+// locked or blocked, for that is what the holder has to know.
+func (at *attempt) lastTry(t ledger.Tally, out keeper.Outcome, now time.Time) liuma.Code {
+	left, refusal := t.Check(now, at.place.lane, at.place.reserve, at.policy.Limits)
+	if refusal == nil && out.TriesLeft <= 0 {
+		// The keepers counted more than this record did. Their lock, if that is
+		// what it is, counts from this guess; the next one tells.
+		refusal = &ledger.Refusal{Reason: ledger.Locked, Until: now.Add(at.policy.Limits.LockFor)}
+	}
+	if refusal == nil {
+		at.row.TriesLeft = min(left, out.TriesLeft)
+		return liuma.CodeWrong
+	}
+	at.row.TriesLeft, at.row.Until, at.shut = 0, refusal.Until, refusal.Reason
+	if refusal.Reason == ledger.Locked {
+		return liuma.CodeLocked
+	}
+	return liuma.CodeBlocked
 }
 
 // checkedCard reads a card and checks that its PIN is its own: whoever can

@@ -51,7 +51,7 @@ func (a *Authority) Change(ctx context.Context, c Caller, q ChangeRequest) (Veri
 	defer release()
 	row.Card = card
 	var intent store.Intent
-	done, err := a.attempt(ctx, &attempt{caller: c, row: row, pin: old, proof: proof, marked: q.hosted != nil, policy: p,
+	done, err := a.attempt(ctx, &attempt{caller: c, row: row, pin: old, proof: proof, marked: q.hosted != nil, hosted: q.hosted, policy: p,
 		onRight: func(tx store.Tx, card *store.Card, row *store.Request) (err error) {
 			// The request is decided by the flip, or by the intent's end.
 			row.Decided, row.Verdict, row.ReceiptID = false, "", ""

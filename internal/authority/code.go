@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -251,6 +252,7 @@ func (a *Authority) GiveCode(ctx context.Context, id string, h Hand, typed strin
 				return step, e, nil
 			}
 			d.Coded, d.Prover = &codedParts{Phone: indexBytes(a.phoneIndex(to.phone)), At: a.now()}, c.Browser[:]
+			d.CodeIn = bytes.Clone(c.Browser[:])
 			next, err := a.codeRight(tx, c, d, to)
 			switch {
 			case next != StepDone:

@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -20,6 +21,8 @@ type hosted struct {
 	proof    *evidence.Proof
 	about    string // ID number that the proof is about
 	phone    string // number whose code was right, of an enrolment
+	device   string // secret of the browser's device cookie, or empty
+	reopen   bool   // the holder wants strangers to be let in again
 }
 
 // GivePIN makes one try of a ceremony. It takes the try's number first, so
@@ -33,6 +36,7 @@ func (a *Authority) GivePIN(ctx context.Context, id string, h Hand, g Given) (Pa
 			return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
 		}
 		c.Tries++
+		kept.Giver = bytes.Clone(c.Browser[:])
 		kept.clearVerdict()
 		kept.WasReset = false
 		cer, d = *c, *kept
@@ -46,7 +50,7 @@ func (a *Authority) GivePIN(ctx context.Context, id string, h Hand, g Given) (Pa
 	}
 	// A crash from here on leaves the try undecided and the ceremony at the
 	// pad: the holder tries again under the next number.
-	if err := a.try(ctx, cer, d, g); err != nil {
+	if err := a.try(ctx, cer, d, h, g); err != nil {
 		if err := a.noteRefusal(ctx, cer.ID, err); err != nil {
 			return Page{}, house(err)
 		}
@@ -57,7 +61,7 @@ func (a *Authority) GivePIN(ctx context.Context, id string, h Hand, g Given) (Pa
 }
 
 // try sends a try down the path that its action has at the native door.
-func (a *Authority) try(ctx context.Context, cer store.Ceremony, d details, g Given) error {
+func (a *Authority) try(ctx context.Context, cer store.Ceremony, d details, h Hand, g Given) error {
 	client, err := a.Client(ctx, string(cer.Channel))
 	if err != nil {
 		return err
@@ -68,7 +72,7 @@ func (a *Authority) try(ctx context.Context, cer store.Ceremony, d details, g Gi
 	if err != nil {
 		return err
 	}
-	host := &hosted{ceremony: cer.ID}
+	host := &hosted{ceremony: cer.ID, device: h.Device, reopen: g.Reopen}
 	if d.Proof != nil {
 		host.proof, host.about = d.Proof.proof(), d.Proof.IDNumber
 	}
@@ -112,7 +116,7 @@ func given(e *envelope.Envelope) envelope.Envelope {
 }
 
 func givenDigest(id string, g Given) ([32]byte, error) {
-	b, err := json.Marshal([]any{id, g.Try, g.Current, g.Old, g.New})
+	b, err := json.Marshal([]any{id, g.Try, g.Current, g.Old, g.New, g.Reopen})
 	if err != nil {
 		return [32]byte{}, liuma.FailField(liuma.CodeEnvelopeInvalid, "pin", err)
 	}

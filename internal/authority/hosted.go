@@ -62,6 +62,14 @@ type details struct {
 	NoReset      string        `json:"no_reset,omitempty"`  // why it cannot be reset online
 	NoResetUntil time.Time     `json:"no_reset_until,omitzero"`
 	WasReset     bool          `json:"was_reset,omitempty"`
+
+	// Hashes of browsers, for known devices: that made the last try, that gave
+	// or set a right PIN (of version PINOf), and that gave a right code.
+	Giver  []byte        `json:"giver,omitempty"`
+	PINIn  []byte        `json:"pin_in,omitempty"`
+	PINOf  liuma.Version `json:"pin_of,omitempty"`
+	CodeIn []byte        `json:"code_in,omitempty"`
+	Device []byte        `json:"device,omitempty"` // MAC of the device that this ceremony made known
 }
 
 // subjectParts and proofParts are the wire forms of envelope.Subject and

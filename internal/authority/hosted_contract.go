@@ -67,6 +67,9 @@ const (
 type Hand struct {
 	Secret     string
 	RequestURI string
+	// Device is the secret of this browser's device cookie, or empty. It goes
+	// with every look and move: guesses of a known device have their own lane.
+	Device string
 	// Language is that of the page, for texts to the phone: "zh-CN" or "en".
 	Language string
 }
@@ -117,7 +120,28 @@ type Page struct {
 	// nil where there is no phone to tell: NoticeEveryUse.
 	EveryUse *bool
 
-	// What the last move came to. Code is empty at the first look.
+	// DeviceOffer says at StepDone that this browser gave a right PIN, or set
+	// one, and a code, and may so be made a known device: KnowDevice.
+	// DeviceKnown says that it is one; set its cookie anew then, for its life
+	// counts from the last right PIN. Device is the secret to set as that
+	// cookie, after KnowDevice; else empty.
+	DeviceOffer bool
+	DeviceKnown bool
+	Device      string
+	// LaneClosed says, where the channel is linked, that so many wrong PINs came
+	// from unknown devices that only known ones go on. At StepRefused (Code is
+	// blocked): a known device reopens it, or a reset. At StepPIN, in a known
+	// device: it may be reopened with a right PIN, by Given.Reopen.
+	LaneClosed bool
+
+	// RemindChange says at StepDone that the PIN is so old that the holder
+	// should choose a new one.
+	RemindChange bool
+
+	// What the last move came to. Code is empty at the first look, and
+	// TriesLeft is there at the pad from the first look on where the channel is
+	// linked and the current PIN is asked for. Code is locked or blocked after
+	// a wrong PIN that left no more tries: Verdict is then wrong.
 	Verdict   liuma.Verdict
 	Code      liuma.Code
 	Reason    string     // PIN rule, with weak_pin
@@ -141,6 +165,9 @@ type Way struct{ URL string }
 type Given struct {
 	Try               int
 	Current, Old, New *envelope.Envelope
+	// Reopen asks that a right PIN let unknown devices guess again. It counts
+	// only in a known device.
+	Reopen bool
 }
 
 // Grant is what a code is redeemed for: the claims of the ID token.
@@ -172,6 +199,7 @@ type Grant struct {
 //	(*Authority) Remember(ctx, id string, h Hand) (Page, error)                   back from Forgot to StepPIN
 //	(*Authority) FreezeOwn(ctx, id string, h Hand) (Page, error)                  any open step -> StepRefused (frozen)
 //	(*Authority) NoticeEveryUse(ctx, id string, h Hand, on bool) (Page, error)    StepDone
+//	(*Authority) KnowDevice(ctx, id string, h Hand) (Page, error)                 StepDone with DeviceOffer; sets Page.Device
 //	(*Authority) FreezeByCode(ctx, source, typed string) (FreezeView, error)      no ceremony and no log-in
 //	(*Authority) GivePIN(ctx, id string, h Hand, g Given) (Page, error)           StepPIN -> StepPIN, StepDone, StepRefused
 //	(*Authority) Leave(ctx, id string, h Hand) (Page, error)                      -> StepLeft

@@ -69,7 +69,7 @@ func (a *Authority) link(ctx context.Context, c Caller, q LinkRequest, holder va
 	}
 	defer release()
 	row.Card = card.ID
-	done, err := a.attempt(ctx, &attempt{caller: c, row: row, pin: guess, policy: p,
+	done, err := a.attempt(ctx, &attempt{caller: c, row: row, pin: guess, hosted: q.hosted, policy: p,
 		onRight: func(tx store.Tx, card *store.Card, row *store.Request) error {
 			made, err := a.ensureLink(tx, row.Channel, card.ID, row.DecidedAt)
 			if err != nil || !made {

@@ -113,7 +113,7 @@ func (a *Authority) pruneEvidence(ctx context.Context) error {
 }
 
 // ticksKept is longer than any window that counts ticks.
-const ticksKept = 7 * 24 * time.Hour
+const ticksKept = 30 * 24 * time.Hour
 
 // pruneRows drops what ended, expired or stopped counting long ago.
 func (a *Authority) pruneRows(ctx context.Context) error {
@@ -122,11 +122,12 @@ func (a *Authority) pruneRows(ctx context.Context) error {
 		ceremonies, err1 := tx.PruneCeremonies(now.Add(-keepEnded))
 		ticks, err2 := tx.PruneTicks(now.Add(-ticksKept))
 		codes, err3 := tx.PruneFreezeCodes(now)
-		if err := errors.Join(err1, err2, err3); err != nil || ceremonies+ticks+codes == 0 {
+		devices, err4 := tx.PruneDevices(now.Add(-deviceLife))
+		if err := errors.Join(err1, err2, err3, err4); err != nil || ceremonies+ticks+codes+devices == 0 {
 			return audit.Entry{}, err
 		}
 		e := a.entry("system", audit.RowsPruned, liuma.CardID{}, "", "ok")
-		e.Note = fmt.Sprintf("rows=%d", ceremonies+ticks+codes)
+		e.Note = fmt.Sprintf("rows=%d", ceremonies+ticks+codes+devices)
 		return e, nil
 	})
 }

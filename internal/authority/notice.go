@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -54,6 +55,8 @@ const (
 	noticeLinked       = "channel_linked"
 	noticeFrozen       = "card_frozen"
 	noticeUnfrozen     = "card_unfrozen"
+	noticeDevice       = "device_known"
+	noticeRemind       = "rotation_reminder"
 	noticeEveryUse     = "every_use"
 	noticeResetPlanned = "reset_planned"
 )
@@ -180,24 +183,25 @@ func (a *Authority) freezeMAC(code string) vault.MAC {
 
 // tellVerdict tells of an attempt what the holder should know: that it locked
 // the PIN or, where that was asked for, that the PIN was used.
-func (a *Authority) tellVerdict(tx store.Tx, card store.Card, row store.Request) error {
+func (a *Authority) tellVerdict(tx store.Tx, card store.Card, at *attempt) error {
 	if a.Outbox == nil {
 		return nil
 	}
+	row := at.row
 	switch {
-	case row.Verdict == liuma.Wrong && row.TriesLeft == 0 && row.Until.IsZero():
-		return a.tellIn(tx, card, noticePINBlocked, row.Channel, nil)
-	case row.Verdict == liuma.Wrong && row.TriesLeft == 0:
+	case row.Verdict == liuma.Wrong && at.shut == ledger.Locked:
 		return a.tellIn(tx, card, noticePINLocked, row.Channel, map[string]string{"until": row.Until.UTC().Format(time.RFC3339)})
+	case row.Verdict == liuma.Wrong && at.shut != "":
+		return a.tellIn(tx, card, noticePINBlocked, row.Channel, nil)
 	case row.Verdict == liuma.Right && row.Code == "" && row.Action == liuma.ActionVerify:
 		c, err := tx.Contact(card.ID)
-		if errors.Is(err, store.ErrNotFound) || err == nil && !c.EveryUse {
+		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
-		if err != nil {
-			return err
+		if err == nil && c.EveryUse {
+			err = a.tellIn(tx, card, noticeEveryUse, row.Channel, nil)
 		}
-		return a.tellIn(tx, card, noticeEveryUse, row.Channel, nil)
+		return errors.Join(err, a.remind(tx, card, row, at.policy))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -42,6 +43,13 @@ func (a *Authority) advance(tx store.Tx, try store.Request) error {
 		d.Verdict, d.Code, d.Until, d.Left = "", string(liuma.CodeRefused), time.Time{}, nil
 	}
 	to, end := afterTry(try)
+	if here := tryIsOf(c, d, try); to == StepDone && here {
+		d.PINIn, d.PINOf = d.Giver, try.Version
+	} else if to == StepDone && try.Action == liuma.ActionRebind {
+		// Another browser went on while the keepers worked: it proved nothing.
+		d.clearVerdict()
+		to, end = StepPIN, false
+	}
 	switch {
 	case to == StepDone && try.Action == liuma.ActionRebind:
 		to, end = d.afterRebindPIN(&c, try.Version), false
@@ -60,6 +68,12 @@ func (a *Authority) advance(tx store.Tx, try store.Request) error {
 		return err
 	}
 	return tx.UpdateCeremony(c)
+}
+
+// tryIsOf reports whether a try is the last one, and was made by the browser
+// that goes on with the ceremony now.
+func tryIsOf(c store.Ceremony, d details, try store.Request) bool {
+	return try.BusinessNo == tryNo(c.BusinessNo, c.Tries) && bytes.Equal(d.Giver, c.Browser[:])
 }
 
 // afterTry says where a verdict leads, and whether it decides the ceremony's

@@ -54,11 +54,11 @@ func (a *Authority) look(ctx context.Context, c store.Ceremony, h Hand) (Page, e
 	case !begun && expired(c, a.now()):
 		return Page{}, liuma.Fail(liuma.CodeRequestURIInvalid, nil)
 	}
-	return a.page(ctx, c)
+	return a.page(ctx, c, h)
 }
 
 // page is what may be shown of a ceremony to whoever goes on with it.
-func (a *Authority) page(ctx context.Context, c store.Ceremony) (Page, error) {
+func (a *Authority) page(ctx context.Context, c store.Ceremony, h Hand) (Page, error) {
 	d, err := a.openDetails(c)
 	if err != nil {
 		return Page{}, house(err)
@@ -82,7 +82,7 @@ func (a *Authority) page(ctx context.Context, c store.Ceremony) (Page, error) {
 		return Page{}, err
 	}
 	p.CardNoAllowed = p.Step == StepEvidence && p.Action == liuma.ActionReset && a.Policy.For(c.Region, c.Channel).Recovery.CardNumber
-	if err := a.Store.View(ctx, func(r store.Reader) error { return a.showMoves(r, c, d, &p) }); err != nil {
+	if err := a.Store.View(ctx, func(r store.Reader) error { return a.showMoves(r, c, d, h, &p) }); err != nil {
 		return Page{}, house(err)
 	}
 	if p.Step == StepPIN {
@@ -92,13 +92,16 @@ func (a *Authority) page(ctx context.Context, c store.Ceremony) (Page, error) {
 }
 
 // showMoves fills in what the holder may do besides the step itself.
-func (a *Authority) showMoves(r store.Reader, c store.Ceremony, d details, p *Page) error {
+func (a *Authority) showMoves(r store.Reader, c store.Ceremony, d details, h Hand, p *Page) error {
 	if d.Doing != "" && (p.Step == StepCode || p.Step == StepEvidence) {
 		row, err := r.Request(c.Channel, c.BusinessNo)
 		if err != nil {
 			return err
 		}
 		p.CanRemember = !row.Decided
+	}
+	if err := errors.Join(a.showDevice(r, c, d, h, p), a.showTries(r, c, d, h, p), a.showAge(r, c, p)); err != nil {
+		return err
 	}
 	if a.Outbox == nil {
 		return nil

@@ -74,6 +74,14 @@ func (h *hosted) id() string {
 	return h.ceremony
 }
 
+// seat says by which device a guess comes, and what it asks for.
+func (h *hosted) seat() (device string, reopen bool) {
+	if h == nil {
+		return "", false
+	}
+	return h.device, h.reopen
+}
+
 // boundSubject is the subject that a request's envelopes are bound to: as
 // sent, or in a ceremony the ceremony, whose subject cannot change. The bytes
 // stand in the page, so they must not hold a name or an ID number.

@@ -37,7 +37,7 @@ func (a *Authority) provePIN(ctx context.Context, c Caller, action liuma.Action,
 		return err
 	}
 	defer release()
-	at.caller, at.row, at.pin, at.proof, at.marked, at.policy = c, row, guess, proof, true, p
+	at.caller, at.row, at.pin, at.proof, at.marked, at.hosted, at.policy = c, row, guess, proof, true, q.hosted, p
 	_, err = a.attempt(ctx, &at)
 	return err
 }

@@ -318,10 +318,10 @@ func (a *Authority) provedAbout(card store.Card, d details) error {
 }
 
 // wasReset follows the flip of a reset, in its transaction: the phone is
-// confirmed, every open ceremony of the card that proved or guessed at the old
-// PIN ends, and the holder is told. Links stay.
+// confirmed, no device is known any more, every open ceremony of the card that
+// proved or guessed at the old PIN ends, and the holder is told. Links stay.
 func (a *Authority) wasReset(tx store.Tx, card store.Card, row store.Request) error {
-	if err := errors.Join(a.confirmContact(tx, card.ID), tx.DeleteCodesOf(card.ID), tx.DeleteTicks(tickResetPlanned, card.Holder)); err != nil {
+	if err := errors.Join(a.confirmContact(tx, card.ID), tx.DeleteCodesOf(card.ID), tx.DeleteDevicesOf(card.ID), tx.DeleteTicks(tickResetPlanned, card.Holder)); err != nil {
 		return err
 	}
 	if err := a.endOthers(tx, card.ID, row.Ceremony); err != nil {

@@ -110,7 +110,7 @@ func (a *Authority) moveAs(ctx context.Context, id string, h Hand, from []Step,
 	if err != nil {
 		return Page{}, house(err)
 	}
-	p, err := a.page(ctx, cer)
+	p, err := a.page(ctx, cer, h)
 	p.Bound = bound
 	return p, err
 }

@@ -72,7 +72,7 @@ func (a *Authority) unfreeze(ctx context.Context, c Caller, q recovery) error {
 				return err
 			}
 			card.Frozen, card.FrozenAt = false, time.Time{}
-			err := errors.Join(tx.DeleteCodesOf(card.ID), a.confirmContact(tx, card.ID))
+			err := errors.Join(tx.DeleteCodesOf(card.ID), tx.DeleteDevicesOf(card.ID), a.confirmContact(tx, card.ID))
 			if err != nil {
 				return err
 			}

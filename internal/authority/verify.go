@@ -41,7 +41,7 @@ func (a *Authority) Verify(ctx context.Context, c Caller, q VerifyRequest) (Veri
 	}
 	defer release()
 	row.Card = card
-	done, err := a.attempt(ctx, &attempt{caller: c, row: row, pin: guess, proof: proof, marked: q.hosted != nil, policy: p})
+	done, err := a.attempt(ctx, &attempt{caller: c, row: row, pin: guess, proof: proof, marked: q.hosted != nil, hosted: q.hosted, policy: p})
 	if err != nil {
 		return a.repeated(ctx, c, a.withChallenge(c, err))
 	}
