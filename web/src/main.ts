@@ -26,6 +26,8 @@ function start(): void {
   // On a phone nothing else takes the focus, so a screen reader starts at the
   // refusal; on a computer the pad's field does, and it is described by it.
   if (notice && !(pad && hasMouse())) notice.focus();
+  // After a refusal whoever asks is known: the keys come first.
+  if (notice && root && root.getBoundingClientRect().bottom > window.innerHeight) notice.scrollIntoView();
   window.addEventListener("pagehide", () => pad && pad.reset());
   window.addEventListener("pageshow", (event) => {
     if (event.persisted && pad) pad.reset();
