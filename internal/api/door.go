@@ -28,6 +28,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/visit"
 )
 
 // Authority is what the door asks of the authority.
@@ -93,9 +94,9 @@ type Door struct {
 	authority Authority
 	now       func() time.Time
 	log       *slog.Logger
+	visits    *visit.Log
 	mux       *http.ServeMux
 	gate      *gate
-	tongue    tongue
 	spec      *huma.OpenAPI
 	specJSON  []byte
 	specYAML  []byte
@@ -116,7 +117,13 @@ func New(c Config) (*Door, error) {
 		log:       c.Logger,
 		mux:       http.NewServeMux(),
 		gate:      newGate(c.Authority.Client, c.Audience, c.Now, size),
-		tongue:    newTongue(),
+	}
+	var err error
+	d.visits, err = visit.New(visit.Config{Now: c.Now, Logger: c.Logger, Fault: func(v *visit.Visit, r *http.Request) {
+		d.fail(v, r, liuma.Fail(liuma.CodeInternal, errors.New("panic")))
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("api: %w", err)
 	}
 	// Huma describes the operations and their schemas. Its own documents,
 	// docs page (which points at a CDN) and error model stay off: the door
@@ -127,7 +134,6 @@ func New(c Config) (*Door, error) {
 		return nil, fmt.Errorf("api: %w", err)
 	}
 	openAnswers(d.spec)
-	var err error
 	if d.specJSON, d.specYAML, err = renderSpec(d.spec); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
@@ -157,13 +163,12 @@ func NewServer(c Config) (*http.Server, error) {
 func (d *Door) OpenAPI() []byte { return d.specJSON }
 
 // ServeHTTP answers one request. Nothing that goes wrong inside escapes it.
-func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	v := &visit{ResponseWriter: w, id: newRequestID(), begun: d.now()}
-	defer d.leave(v, r)
-	h := w.Header()
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.visits.Serve(w, r, d.enter) }
+
+func (d *Door) enter(v *visit.Visit, r *http.Request) {
+	h := v.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Request-Id", v.id)
 	// The mux would answer an unclean path with a redirect, which a POST must
 	// never follow.
 	if p := r.URL.Path; p == "" || p[0] != '/' || path.Clean(p) != p {
@@ -173,10 +178,18 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mux.ServeHTTP(v, r)
 }
 
+// visitOf returns the visit that ServeHTTP began.
+func visitOf(r *http.Request) *visit.Visit {
+	if v := visit.Of(r.Context()); v != nil {
+		return v
+	}
+	panic("api: a route was reached past ServeHTTP")
+}
+
 // lost answers whatever matches no route: 405 where another method would
 // match, else 404.
-func (d *Door) lost(w http.ResponseWriter, r *http.Request) {
-	v := visitOf(w)
+func (d *Door) lost(_ http.ResponseWriter, r *http.Request) {
+	v := visitOf(r)
 	var allow []string
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		probe := &http.Request{Method: method, URL: r.URL, Host: r.Host}
@@ -189,7 +202,7 @@ func (d *Door) lost(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for _, method := range allow {
-		w.Header().Add("Allow", method)
+		v.Header().Add("Allow", method)
 	}
 	d.fail(v, r, badRequest(reasonMethod, ""))
 }

@@ -2,16 +2,12 @@ package api
 
 import (
 	"encoding/json"
-	"errors"
-	"log/slog"
-	"math"
 	"net/http"
 	"strconv"
 	"time"
 
-	"golang.org/x/text/language"
-
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/visit"
 )
 
 // problem is an RFC 9457 problem document. Members that a code does not call
@@ -21,7 +17,7 @@ type problem struct {
 	Title      string     `json:"title" doc:"What happened, in the language asked for (Accept-Language: zh or en; zh if neither)"`
 	Status     int        `json:"status" doc:"HTTP status"`
 	Detail     string     `json:"detail" doc:"What happened in this case, in the language asked for"`
-	Instance   string     `json:"instance" doc:"This occurrence; name it when asking for help" example:"urn:liuma:request:5f0c1b2a9d8e7f6a5b4c3d2e"`
+	Instance   string     `json:"instance" doc:"This occurrence; name it when asking for help" example:"urn:liuma:request:5f0c1b2a9d8e7f6a"`
 	Code       string     `json:"code" doc:"Stable name of the problem; branch on this"`
 	NextStep   string     `json:"next_step" doc:"What to do next, in the language asked for"`
 	TitleZH    string     `json:"title_zh"`
@@ -86,31 +82,9 @@ func badRequest(why reason, path string) *liuma.Error {
 	return &liuma.Error{Code: liuma.CodeBadRequest, Field: path, Reason: string(why)}
 }
 
-// shown reduces err to what may leave the house. What nobody classified is an
-// internal error and nothing more; the one refusal carries nothing that would
-// tell its causes apart.
-func shown(err error) *liuma.Error {
-	e, ok := errors.AsType[*liuma.Error](err)
-	if !ok {
-		return &liuma.Error{Code: liuma.CodeInternal}
-	}
-	if _, known := statusOf(e.Code); !known {
-		return &liuma.Error{Code: liuma.CodeInternal}
-	}
-	switch e.Code {
-	case liuma.CodeInternal, liuma.CodeRefused:
-		return &liuma.Error{Code: e.Code}
-	}
-	return e
-}
-
 // fail answers with a problem document and logs the cause.
-func (d *Door) fail(v *visit, r *http.Request, err error) {
-	e := shown(err)
-	if r.Context().Err() != nil {
-		// The caller is gone or the server is stopping; nobody is at fault.
-		e = &liuma.Error{Code: liuma.CodeUnavailable}
-	}
+func (d *Door) fail(v *visit.Visit, r *http.Request, err error) {
+	e := visit.Shown(r, err, known)
 	status, _ := statusOf(e.Code)
 	switch reason(e.Reason) {
 	case reasonMethod:
@@ -118,7 +92,7 @@ func (d *Door) fail(v *visit, r *http.Request, err error) {
 	case reasonContentType, reasonContentEncoding:
 		status = http.StatusUnsupportedMediaType
 	}
-	d.logFailure(v, r, status, e.Code, err)
+	d.visits.Failed(v, r, status, e.Code, err)
 
 	h := v.Header()
 	h.Set("Content-Type", "application/problem+json")
@@ -126,74 +100,28 @@ func (d *Door) fail(v *visit, r *http.Request, err error) {
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 	}
-	if s := retryAfter(e, d.now()); s > 0 {
+	if s := visit.RetryAfter(e, d.now()); s > 0 {
 		h.Set("Retry-After", strconv.Itoa(s))
 	}
-	doc := d.tongue.problem(e, status, r.Header.Get("Accept-Language"))
-	doc.Instance = "urn:liuma:request:" + v.id
-	doc.BusinessNo = string(v.businessNo)
+	doc := newProblem(e, status, visit.English(r.Header.Get("Accept-Language")))
+	doc.Instance = v.Instance()
+	doc.BusinessNo = string(v.BusinessNo)
 	v.WriteHeader(status)
 	body, jsonErr := json.Marshal(doc)
 	if jsonErr != nil {
-		d.log.ErrorContext(r.Context(), "problem document", "request", v.id, "error", jsonErr)
+		d.log.ErrorContext(r.Context(), "problem document", "request", v.ID(), "error", jsonErr)
 		return
 	}
 	_, _ = v.Write(append(body, '\n')) // an error here means that nobody is listening
 }
 
-// logFailure keeps the cause, which is never shown. Errors in the house hold
-// nothing personal, so the cause may be logged.
-func (d *Door) logFailure(v *visit, r *http.Request, status int, code liuma.Code, err error) {
-	level := slog.LevelDebug
-	switch {
-	case r.Context().Err() != nil:
-	case status >= http.StatusInternalServerError:
-		level = slog.LevelError
-	case code == liuma.CodeUnauthenticated || code == liuma.CodeForbidden:
-		level = slog.LevelWarn
-	}
-	d.log.LogAttrs(r.Context(), level, "request failed",
-		slog.String("request", v.id), slog.String("client", v.client),
-		slog.String("code", string(code)), slog.Any("cause", err))
+// known reports whether a code has a status here.
+func known(c liuma.Code) bool {
+	_, ok := statusOf(c)
+	return ok
 }
 
-// retryAfter is in whole seconds; zero means that waiting does not help.
-func retryAfter(e *liuma.Error, now time.Time) int {
-	if !e.Until.IsZero() {
-		return max(1, int(math.Ceil(e.Until.Sub(now).Seconds())))
-	}
-	switch e.Code {
-	case liuma.CodeBusy, liuma.CodeChangeUnderWay:
-		return 2
-	case liuma.CodeUnavailable:
-		return 5
-	}
-	return 0
-}
-
-// tongue chooses between the two languages of the house.
-type tongue struct{ match language.Matcher }
-
-func newTongue() tongue {
-	return tongue{language.NewMatcher([]language.Tag{language.Chinese, language.English})}
-}
-
-// english reports whether an Accept-Language header asks for English rather
-// than Chinese. Chinese is the default.
-func (t tongue) english(header string) bool {
-	const longest = 256 // a longer list is not a reader's preference
-	if header == "" || len(header) > longest {
-		return false
-	}
-	tags, _, err := language.ParseAcceptLanguage(header)
-	if err != nil || len(tags) == 0 {
-		return false
-	}
-	_, i, confidence := t.match.Match(tags...)
-	return i == 1 && confidence > language.No
-}
-
-func (t tongue) problem(e *liuma.Error, status int, acceptLanguage string) problem {
+func newProblem(e *liuma.Error, status int, english bool) problem {
 	x := liuma.Explain(e.Code)
 	detail := x.What
 	if s, ok := reason(e.Reason).sentence(); ok {
@@ -216,7 +144,7 @@ func (t tongue) problem(e *liuma.Error, status int, acceptLanguage string) probl
 		Until:     moment(e.Until),
 		Challenge: e.Challenge,
 	}
-	if t.english(acceptLanguage) {
+	if english {
 		doc.Title, doc.Detail, doc.NextStep = x.What.EN, detail.EN, x.Next.EN
 	}
 	return doc

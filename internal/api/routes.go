@@ -19,6 +19,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/visit"
 )
 
 // maxBody bounds a request's body, in bytes.
@@ -56,8 +57,8 @@ func post[B any](d *Door, h huma.API, e endpoint, handle func(*call, *B) (any, e
 		return err
 	}
 	h.Adapter().Handle(op, func(ctx huma.Context) {
-		r, w := humago.Unwrap(ctx)
-		v := visitOf(w)
+		r, _ := humago.Unwrap(ctx)
+		v := visitOf(r)
 		c, err := d.admit(v, r, e.kind)
 		if err == nil {
 			err = d.serve(v, c, func() (any, error) {
@@ -85,8 +86,8 @@ func get(d *Door, h huma.API, e endpoint, handle func(*call) (any, error)) {
 	e.method = http.MethodGet
 	op := describe(h.OpenAPI(), e, nil)
 	h.Adapter().Handle(op, func(ctx huma.Context) {
-		r, w := humago.Unwrap(ctx)
-		v := visitOf(w)
+		r, _ := humago.Unwrap(ctx)
+		v := visitOf(r)
 		c, err := d.admit(v, r, e.kind)
 		if err == nil {
 			err = d.serve(v, c, func() (any, error) { return handle(c) })
@@ -99,8 +100,8 @@ func get(d *Door, h huma.API, e endpoint, handle func(*call) (any, error)) {
 
 // admit authenticates the caller. A client of the wrong kind is refused before
 // its body is read.
-func (d *Door) admit(v *visit, r *http.Request, kind store.ClientKind) (*call, error) {
-	c := &call{Request: r, name: func(no liuma.BusinessNo) { v.businessNo = no }}
+func (d *Door) admit(v *visit.Visit, r *http.Request, kind store.ClientKind) (*call, error) {
+	c := &call{Request: r, name: func(no liuma.BusinessNo) { v.BusinessNo = no }}
 	if kind == "" {
 		return c, nil
 	}
@@ -108,7 +109,7 @@ func (d *Door) admit(v *visit, r *http.Request, kind store.ClientKind) (*call, e
 	if err != nil {
 		return nil, err
 	}
-	v.client = client.ID
+	v.Client = client.ID
 	if client.Kind != kind {
 		return nil, liuma.Fail(liuma.CodeForbidden, errors.New("wrong kind of client"))
 	}
@@ -121,7 +122,7 @@ func (d *Door) admit(v *visit, r *http.Request, kind store.ClientKind) (*call, e
 }
 
 // serve runs a handler and writes its answer.
-func (d *Door) serve(v *visit, c *call, handle func() (any, error)) error {
+func (d *Door) serve(v *visit.Visit, c *call, handle func() (any, error)) error {
 	answer, err := handle()
 	if err != nil {
 		return err

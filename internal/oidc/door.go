@@ -37,6 +37,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
+	"github.com/liuma-pin/liuma/internal/visit"
 )
 
 // Authority is what the door asks of the authority.
@@ -109,10 +110,10 @@ type Door struct {
 	issuer    string
 	now       func() time.Time
 	log       *slog.Logger
+	visits    *visit.Log
 	gate      gate
 	details   *jsonschema.Schema
 	discovery []byte
-	tongue    tongue
 	mux       *http.ServeMux
 }
 
@@ -131,11 +132,17 @@ func New(c Config) (*Door, error) {
 	}
 	d := &Door{
 		authority: c.Authority, tokens: c.Tokens, issuer: c.Issuer, now: c.Now, log: c.Logger,
-		details: details, discovery: discovery, tongue: newTongue(), mux: http.NewServeMux(),
+		details: details, discovery: discovery, mux: http.NewServeMux(),
 		gate: gate{authority: c.Authority, now: c.Now, audiences: []string{c.Issuer, c.Issuer + TokenPath, c.Issuer + PARPath}},
 	}
+	d.visits, err = visit.New(visit.Config{Now: c.Now, Logger: c.Logger, Fault: func(v *visit.Visit, r *http.Request) {
+		d.fail(v, r, liuma.Fail(liuma.CodeInternal, errors.New("panic")))
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("oidc: %w", err)
+	}
 	d.Routes(d.mux)
-	d.mux.Handle("/", d.endpoint("", func(*visit, *http.Request) error { return liuma.Fail(liuma.CodeNotFound, nil) }))
+	d.mux.Handle("/", d.endpoint("", func(*visit.Visit, *http.Request) error { return liuma.Fail(liuma.CodeNotFound, nil) }))
 	return d, nil
 }
 
@@ -154,7 +161,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The mux would answer an unclean path with a redirect, which a POST must
 	// never follow.
 	if p := r.URL.Path; p == "" || p[0] != '/' || path.Clean(p) != p {
-		d.endpoint("", func(*visit, *http.Request) error { return liuma.Fail(liuma.CodeNotFound, nil) }).ServeHTTP(w, r)
+		d.endpoint("", func(*visit.Visit, *http.Request) error { return liuma.Fail(liuma.CodeNotFound, nil) }).ServeHTTP(w, r)
 		return
 	}
 	d.mux.ServeHTTP(w, r)
@@ -162,26 +169,25 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // endpoint is one path: headers, method, log and errors are the same for all.
 // An empty method stands for any.
-func (d *Door) endpoint(method string, handle func(*visit, *http.Request) error) http.Handler {
+func (d *Door) endpoint(method string, handle func(*visit.Visit, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{ResponseWriter: w, id: newRequestID(), begun: d.now()}
-		defer d.leave(v, r)
-		h := w.Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("Pragma", "no-cache")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Request-Id", v.id)
-		err := d.allow(v, r, method)
-		if err == nil {
-			err = handle(v, r)
-		}
-		if err != nil {
-			d.fail(v, r, err)
-		}
+		d.visits.Serve(w, r, func(v *visit.Visit, r *http.Request) {
+			h := v.Header()
+			h.Set("Cache-Control", "no-store")
+			h.Set("Pragma", "no-cache")
+			h.Set("X-Content-Type-Options", "nosniff")
+			err := d.allow(v, r, method)
+			if err == nil {
+				err = handle(v, r)
+			}
+			if err != nil {
+				d.fail(v, r, err)
+			}
+		})
 	})
 }
 
-func (d *Door) allow(v *visit, r *http.Request, method string) error {
+func (d *Door) allow(v *visit.Visit, r *http.Request, method string) error {
 	switch {
 	case method == "" || r.Method == method:
 		return nil
@@ -196,8 +202,8 @@ func (d *Door) allow(v *visit, r *http.Request, method string) error {
 }
 
 // document answers with something public that changes rarely.
-func (d *Door) document(kind string, body func() ([]byte, error)) func(*visit, *http.Request) error {
-	return func(v *visit, _ *http.Request) error {
+func (d *Door) document(kind string, body func() ([]byte, error)) func(*visit.Visit, *http.Request) error {
+	return func(v *visit.Visit, _ *http.Request) error {
 		b, err := body()
 		if err != nil {
 			return err
@@ -214,7 +220,7 @@ func (d *Door) document(kind string, body func() ([]byte, error)) func(*visit, *
 func (d *Door) keys() ([]byte, error) { return json.Marshal(d.tokens.ReceiptKeys()) }
 
 // answer writes an answer that nobody may keep.
-func answer(v *visit, status int, body any) error {
+func answer(v *visit.Visit, status int, body any) error {
 	b, err := json.Marshal(body)
 	if err != nil {
 		return err

@@ -36,9 +36,9 @@ func TestGuide(t *testing.T) {
 		}
 		problems++
 		e := &liuma.Error{Code: liuma.CodeIDNumberInvalid, Field: "authorization_details.holder.id_number"}
-		want := d.tongue.problem(e, "")
+		want := newProblem(e, false)
 		want.Error, _ = answerOf(e, PARPath)
-		want.BusinessNo, want.Instance = "ZJ20260401-000018", "urn:liuma:request:5f0c1b2a9d8e7f6a5b4c3d2e"
+		want.BusinessNo, want.Instance = "ZJ20260401-000018", "urn:liuma:request:5f0c1b2a9d8e7f6a"
 		var got problem
 		must(t, json.Unmarshal([]byte(block[1]), &got))
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -1,17 +1,13 @@
 package oidc
 
 import (
-	"errors"
-	"log/slog"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
-	"golang.org/x/text/language"
-
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/visit"
 )
 
 // problem is an OAuth error (RFC 6749, 5.2; RFC 9126, 2.3), with the members
@@ -82,22 +78,10 @@ func oauthOf(c liuma.Code) (oauthRow, bool) {
 	return oauthRow{"server_error", "server_error", http.StatusInternalServerError}, false
 }
 
-// shown reduces err to what may leave the house. What nobody classified is an
-// internal error and nothing more; the one refusal carries nothing that would
-// tell its causes apart.
-func shown(err error) *liuma.Error {
-	e, ok := errors.AsType[*liuma.Error](err)
-	if !ok {
-		return &liuma.Error{Code: liuma.CodeInternal}
-	}
-	if _, known := oauthOf(e.Code); !known {
-		return &liuma.Error{Code: liuma.CodeInternal}
-	}
-	switch e.Code {
-	case liuma.CodeInternal, liuma.CodeRefused:
-		return &liuma.Error{Code: e.Code}
-	}
-	return e
+// known reports whether a code has a row here.
+func known(c liuma.Code) bool {
+	_, ok := oauthOf(c)
+	return ok
 }
 
 // answerOf is the OAuth error and HTTP status of e at a path.
@@ -125,81 +109,25 @@ func answerOf(e *liuma.Error, path string) (name string, status int) {
 }
 
 // fail answers with an OAuth error and logs the cause.
-func (d *Door) fail(v *visit, r *http.Request, err error) {
-	e := shown(err)
-	if r.Context().Err() != nil {
-		// The caller is gone or the server is stopping; nobody is at fault.
-		e = &liuma.Error{Code: liuma.CodeUnavailable}
-	}
+func (d *Door) fail(v *visit.Visit, r *http.Request, err error) {
+	e := visit.Shown(r, err, known)
 	name, status := answerOf(e, r.URL.Path)
-	d.logFailure(v, r, status, e.Code, err)
+	d.visits.Failed(v, r, status, e.Code, err)
 	h := v.Header()
 	h.Add("Vary", "Accept-Language")
-	if s := retryAfter(e, d.now()); s > 0 {
+	if s := visit.RetryAfter(e, d.now()); s > 0 {
 		h.Set("Retry-After", strconv.Itoa(s))
 	}
-	doc := d.tongue.problem(e, r.Header.Get("Accept-Language"))
+	doc := newProblem(e, visit.English(r.Header.Get("Accept-Language")))
 	doc.Error = name
-	doc.Instance = "urn:liuma:request:" + v.id
-	doc.BusinessNo = string(v.businessNo)
+	doc.Instance = v.Instance()
+	doc.BusinessNo = string(v.BusinessNo)
 	if err := answer(v, status, doc); err != nil {
-		d.log.ErrorContext(r.Context(), "OAuth error", "request", v.id, "error", err)
+		d.log.ErrorContext(r.Context(), "OAuth error", "request", v.ID(), "error", err)
 	}
 }
 
-// logFailure keeps the cause, which is never shown. Errors in the house hold
-// nothing personal, so the cause may be logged.
-func (d *Door) logFailure(v *visit, r *http.Request, status int, code liuma.Code, err error) {
-	level := slog.LevelDebug
-	switch {
-	case r.Context().Err() != nil:
-	case status >= http.StatusInternalServerError:
-		level = slog.LevelError
-	case code == liuma.CodeUnauthenticated || code == liuma.CodeForbidden || code == liuma.CodeCodeInvalid:
-		level = slog.LevelWarn
-	}
-	d.log.LogAttrs(r.Context(), level, "request failed",
-		slog.String("request", v.id), slog.String("client", v.client),
-		slog.String("code", string(code)), slog.Any("cause", err))
-}
-
-// retryAfter is in whole seconds; zero means that waiting does not help.
-func retryAfter(e *liuma.Error, now time.Time) int {
-	if !e.Until.IsZero() {
-		return max(1, int(math.Ceil(e.Until.Sub(now).Seconds())))
-	}
-	switch e.Code {
-	case liuma.CodeBusy, liuma.CodeChangeUnderWay:
-		return 2
-	case liuma.CodeUnavailable:
-		return 5
-	}
-	return 0
-}
-
-// tongue chooses between the two languages of the house.
-type tongue struct{ match language.Matcher }
-
-func newTongue() tongue {
-	return tongue{language.NewMatcher([]language.Tag{language.Chinese, language.English})}
-}
-
-// english reports whether an Accept-Language header asks for English rather
-// than Chinese. Chinese is the default.
-func (t tongue) english(header string) bool {
-	const longest = 256 // a longer list is not a reader's preference
-	if header == "" || len(header) > longest {
-		return false
-	}
-	tags, _, err := language.ParseAcceptLanguage(header)
-	if err != nil || len(tags) == 0 {
-		return false
-	}
-	_, i, confidence := t.match.Match(tags...)
-	return i == 1 && confidence > language.No
-}
-
-func (t tongue) problem(e *liuma.Error, acceptLanguage string) problem {
+func newProblem(e *liuma.Error, english bool) problem {
 	x := liuma.Explain(e.Code)
 	what := x.What
 	if r, ok := reason(e.Reason).explain(); ok {
@@ -222,7 +150,7 @@ func (t tongue) problem(e *liuma.Error, acceptLanguage string) problem {
 		until := e.Until.UTC().Truncate(time.Second)
 		doc.Until = &until
 	}
-	if t.english(acceptLanguage) {
+	if english {
 		doc.NextStep = x.Next.EN
 	}
 	return doc

@@ -9,6 +9,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/visit"
 )
 
 const (
@@ -26,7 +27,7 @@ type pushAnswer struct {
 
 // push is the PAR endpoint: a channel's server says what it wants of a holder,
 // and gets the address under which a browser may begin.
-func (d *Door) push(v *visit, r *http.Request) error {
+func (d *Door) push(v *visit.Visit, r *http.Request) error {
 	f, caller, err := d.admit(v, r)
 	if err != nil {
 		return err
@@ -35,7 +36,7 @@ func (d *Door) push(v *visit, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v.businessNo = q.BusinessNo
+	v.BusinessNo = q.BusinessNo
 	pushed, err := d.authority.Push(r.Context(), caller, q)
 	if err != nil {
 		return pushError(err)
@@ -48,7 +49,7 @@ func (d *Door) push(v *visit, r *http.Request) error {
 }
 
 // admit reads a request's form and authenticates the channel.
-func (d *Door) admit(v *visit, r *http.Request) (form, authority.Caller, error) {
+func (d *Door) admit(v *visit.Visit, r *http.Request) (form, authority.Caller, error) {
 	f, err := readForm(v, r)
 	if err != nil {
 		return nil, authority.Caller{}, err
@@ -57,7 +58,7 @@ func (d *Door) admit(v *visit, r *http.Request) (form, authority.Caller, error) 
 	if err != nil {
 		return nil, authority.Caller{}, err
 	}
-	v.client = caller.Client.ID
+	v.Client = caller.Client.ID
 	return f, caller, nil
 }
 

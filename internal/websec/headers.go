@@ -27,7 +27,7 @@ func contentPolicy() string {
 
 // setHeaders writes what every answer carries. A handler of something that is
 // not personal may overwrite Cache-Control.
-func setHeaders(h http.Header, secure bool, id string) {
+func setHeaders(h http.Header, secure bool) {
 	h.Set("Content-Security-Policy", contentPolicy())
 	h.Set("X-Frame-Options", "DENY") // web views that know no frame-ancestors
 	// Not no-referrer: with it, browsers post to ourselves with Origin: null,
@@ -41,7 +41,6 @@ func setHeaders(h http.Header, secure bool, id string) {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("X-Robots-Tag", "noindex, nofollow")
-	h.Set("X-Request-Id", id)
 	if secure {
 		h.Set("Strict-Transport-Security", "max-age=63072000")
 	}

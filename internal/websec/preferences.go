@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/text/language"
+	"github.com/liuma-pin/liuma/internal/visit"
 )
 
 // Lang is a language of the pages, as a BCP 47 tag.
@@ -22,7 +22,6 @@ const (
 	langCookie    = "lang"
 	careCookie    = "care"
 	preferenceAge = 365 * 24 * time.Hour
-	longestHeader = 200 // bytes of Accept-Language that are worth reading
 )
 
 // Preferences is how a person wants to read pages.
@@ -63,20 +62,8 @@ func (d *Door) KeepLang(w http.ResponseWriter, r *http.Request) {
 }
 
 func accepted(header string) Lang {
-	if header == "" || len(header) > longestHeader {
-		return Chinese
-	}
-	tags, _, err := language.ParseAcceptLanguage(header)
-	if err != nil {
-		return Chinese
-	}
-	for _, tag := range tags {
-		switch base, _ := tag.Base(); base.String() {
-		case "zh":
-			return Chinese
-		case "en":
-			return English
-		}
+	if visit.English(header) {
+		return English
 	}
 	return Chinese
 }

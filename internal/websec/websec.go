@@ -12,19 +12,16 @@ package websec
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
-	"runtime"
-	"runtime/debug"
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/visit"
 )
 
 // ReportPath is where browsers report what the content policy refused.
@@ -79,6 +76,7 @@ type Door struct {
 	handler http.Handler
 	now     func() time.Time
 	log     *slog.Logger
+	visits  *visit.Log
 	fault   func(http.ResponseWriter, *http.Request, int, liuma.Code)
 	maxBody int64
 	secure  bool
@@ -97,6 +95,12 @@ func New(c Config) (*Door, error) {
 	}
 	if d.maxBody == 0 {
 		d.maxBody = defaultMaxBody
+	}
+	d.visits, err = visit.New(visit.Config{Now: c.Now, Logger: c.Logger, Fault: func(v *visit.Visit, r *http.Request) {
+		d.fault(v, r, http.StatusInternalServerError, liuma.CodeInternal)
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("websec: %w", err)
 	}
 	guard := http.NewCrossOriginProtection()
 	if err := guard.AddTrustedOrigin(c.Origin); err != nil {
@@ -119,24 +123,15 @@ func (d *Door) Handle(pattern string, h http.Handler) { d.mux.Handle(pattern, h)
 // HandleFunc registers a function for a pattern of http.ServeMux.
 func (d *Door) HandleFunc(pattern string, h http.HandlerFunc) { d.mux.HandleFunc(pattern, h) }
 
-// ServeHTTP is the outermost layer: request id, headers, panic, log.
+// ServeHTTP is the outermost layer: request id, panic, log, headers.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	start := d.now()
-	id := newRequestID()
-	rec := &record{ResponseWriter: w}
-	r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
-	setHeaders(rec.Header(), d.secure, id)
-	if r.Body != nil {
-		r.Body = http.MaxBytesReader(rec, r.Body, d.maxBody)
-	}
-	defer func() {
-		if v := recover(); v != nil {
-			d.recovered(rec, r, v)
+	d.visits.Serve(w, r, func(v *visit.Visit, r *http.Request) {
+		setHeaders(v.Header(), d.secure)
+		if r.Body != nil {
+			r.Body = http.MaxBytesReader(v, r.Body, d.maxBody)
 		}
-		d.log.Info("page", "method", method(r.Method), "route", r.Pattern, "status", rec.code(), "bytes", rec.bytes,
-			"duration", d.now().Sub(start), "request", id)
-	}()
-	d.handler.ServeHTTP(rec, r)
+		d.handler.ServeHTTP(v, r)
+	})
 }
 
 // route gives the mux's own refusals (no such page, wrong method) a page.
@@ -154,42 +149,11 @@ func (d *Door) route(w http.ResponseWriter, r *http.Request) {
 	d.fault(w, r, probe.status, liuma.CodeNotFound)
 }
 
-// recovered turns a panic into an error page. The value of a panic may quote
-// anything, so only the runtime's own are logged.
-func (d *Door) recovered(rec *record, r *http.Request, v any) {
-	if v == http.ErrAbortHandler {
-		panic(v)
-	}
-	what := fmt.Sprintf("%T", v)
-	if e, ok := v.(runtime.Error); ok {
-		what = e.Error()
-	}
-	d.log.Error("panic", "what", what, "route", r.Pattern, "request", RequestID(r.Context()), "stack", string(debug.Stack()))
-	if rec.status == 0 {
-		d.fault(rec, r, http.StatusInternalServerError, liuma.CodeInternal)
-	}
-}
-
-type requestIDKey struct{}
-
-func newRequestID() string {
-	var b [8]byte
-	rand.Read(b[:])
-	return hex.EncodeToString(b[:])
-}
-
 // RequestID is the number under which the log knows the request, for error
 // pages; empty outside a door.
 func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
-}
-
-// method keeps whatever a stranger calls a method out of the log.
-func method(m string) string {
-	switch m {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions:
-		return m
+	if v := visit.Of(ctx); v != nil {
+		return v.ID()
 	}
-	return "other"
+	return ""
 }
