@@ -13,6 +13,8 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,11 +56,22 @@ type world struct {
 	caller authority.Caller
 	key    *ecdsa.PrivateKey
 	ctx    context.Context // carries the client that reaches the door by its issuer
+	door   atomic.Value    // string: where the door listens now
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{Env: testenv.New(t, testenv.Options{}), t: t}
+	return newWorldOf(t, testenv.Options{})
+}
+
+func newWorldOf(t *testing.T, o testenv.Options) *world {
+	t.Helper()
+	w := &world{Env: testenv.New(t, o), t: t}
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, w.door.Load().(string))
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	w.ctx = goidc.ClientContext(t.Context(), &http.Client{Transport: transport})
 	w.key = w.NewKey()
 	w.caller = authority.Caller{Client: w.AddClient(store.Client{ID: channelID, Kind: store.ClientChannel,
 		Regions: []liuma.Region{""}, Actions: liuma.Actions(), RedirectURIs: []string{redirect}}, w.key)}
@@ -78,12 +91,8 @@ func (w *world) serve() {
 	}
 	w.server = httptest.NewServer(door)
 	w.t.Cleanup(w.server.Close)
-	address := w.server.Listener.Addr().String()
-	transport := &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, address)
-	}}
-	w.t.Cleanup(transport.CloseIdleConnections)
-	w.ctx = goidc.ClientContext(w.t.Context(), &http.Client{Transport: transport})
+	w.http().CloseIdleConnections() // those to the server before
+	w.door.Store(w.server.Listener.Addr().String())
 }
 
 func (w *world) issuer() string { return w.System.Config.Issuer }
@@ -440,30 +449,62 @@ func TestReceiptIsNoIDToken(t *testing.T) {
 	}
 }
 
-// A channel that fetched the keys before a rotation fetches them again when it
-// meets a kid that it does not know.
+// TestGoClientOverARotation: a channel that fetched the keys before a rotation
+// goes on checking while they change. What the old key signed is still good,
+// the new kid makes the client fetch again, and once the old key is dropped,
+// only a client that kept it takes what it signed.
 func TestGoClientOverARotation(t *testing.T) {
 	w := newWorld(t)
 	p := w.provider()
 	card := w.card(p, w.People[0])
-	before := w.System.Vault.ReceiptKeys().Keys
-	w.Close()
-	fresh, err := vault.RotateSigningKey(w.Dir+"/vault.key", w.Clock.Now())
-	must(t, err)
-	w.Open()
-	w.serve()
-	p2 := w.provider()
-	s := w.push(p2, w.verifyDetails(card))
-	back := w.browse(w.authorize(w.config(p2), s), liuma.RoleCurrent, goodPIN)
-	token, err := w.exchange(w.config(p2), back.Get("code"), s.verifier)
-	must(t, err)
-	raw := token.Extra("id_token").(string)
-	jws, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.ES256})
-	must(t, err)
-	if kid := jws.Signatures[0].Protected.KeyID; kid != fresh.ID || kid == before[0].KeyID {
-		t.Errorf("signed with %s, rotated to %s", kid, fresh.ID)
+	token := func() string {
+		s := w.push(p, w.verifyDetails(card))
+		back := w.browse(w.authorize(w.config(p), s), liuma.RoleCurrent, goodPIN)
+		token, err := w.exchange(w.config(p), back.Get("code"), s.verifier)
+		must(t, err)
+		return token.Extra("id_token").(string)
 	}
-	if _, err := w.verifier(p2).Verify(w.ctx, raw); err != nil {
+	restart := func(change func(path string) error) {
+		w.Close()
+		must(t, change(w.Dir+"/vault.key"))
+		w.Open()
+		w.serve()
+	}
+	check := w.verifier(p) // one, with the keys that it fetched, all the way
+	old := token()
+	if _, err := check.Verify(w.ctx, old); err != nil {
+		t.Fatal(err)
+	}
+	var fresh vault.SigningKey
+	restart(func(path string) (err error) { fresh, err = vault.RotateSigningKey(path, w.Clock.Now()); return err })
+	renewed := token()
+	if kidOf(t, renewed) != fresh.ID || kidOf(t, old) == fresh.ID {
+		t.Errorf("signed with %s, then %s, rotated to %s", kidOf(t, old), kidOf(t, renewed), fresh.ID)
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		for _, raw := range []string{old, renewed} {
+			all.Go(func() {
+				if _, err := check.Verify(w.ctx, raw); err != nil {
+					t.Errorf("signed with %s: %v", kidOf(t, raw), err)
+				}
+			})
+		}
+	}
+	all.Wait()
+	restart(func(path string) error { return vault.DropSigningKey(path, kidOf(t, old)) })
+	late := w.verifier(w.provider())
+	if _, err := late.Verify(w.ctx, old); err == nil {
+		t.Error("a client that fetched the keys afterwards takes what the dropped key signed")
+	}
+	if _, err := late.Verify(w.ctx, renewed); err != nil {
 		t.Error(err)
 	}
+}
+
+func kidOf(t *testing.T, raw string) string {
+	t.Helper()
+	jws, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.ES256})
+	must(t, err)
+	return jws.Signatures[0].Protected.KeyID
 }
