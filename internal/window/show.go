@@ -168,7 +168,7 @@ func (s *Show) Build(p Parts) error {
 		apps = append(apps, p.Hub.Channel(c.ID, app))
 		phones = append(phones, Phone{Name: c.Name, URL: origin, Theme: c.Theme, Mark: c.Mark})
 	}
-	page, err := New(Config{Hub: p.Hub, Origin: s.Origin(), Phones: phones, SMS: p.SMS})
+	page, err := New(Config{Hub: p.Hub, Origin: s.Origin(), Phones: phones, Official: p.Issuer + "/", SMS: p.SMS, Scan: s.scheme == "https"})
 	if err != nil {
 		return err
 	}

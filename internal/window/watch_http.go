@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 
@@ -17,24 +18,34 @@ import (
 const mostBody = 64 << 10 // of what is looked into
 
 // Door lets the hub see what browsers send to the hosted door: that a page was
-// opened, and the envelopes as they arrive. Nothing is changed.
+// opened, and the forms and envelopes as they arrive. Nothing is changed.
 func (h *Hub) Door(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
+		ceremony := strings.HasPrefix(r.URL.Path, "/c/")
+		switch verb := path.Base(r.URL.Path); {
 		case r.Method == http.MethodGet && r.URL.Path == "/authorize":
 			h.Saw(Authority, "", text("手机打开密码页面", "The phone opens the PIN page"), known(r.URL.Query(), "client_id", "request_uri")...)
-		case r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/c/") && strings.HasSuffix(r.URL.Path, "/pin"):
-			h.sawEnvelopes(r)
+		case r.Method == http.MethodPost && ceremony && verb == "pin":
+			h.sawEnvelopes(formOf(r))
+		case r.Method == http.MethodPost && ceremony:
+			h.sawForm(verb, formOf(r))
+		case r.Method == http.MethodPost && r.URL.Path == "/freeze":
+			h.sawFreezePage(formOf(r))
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-func (h *Hub) sawEnvelopes(r *http.Request) {
+// formOf reads a form without using it up.
+func formOf(r *http.Request) url.Values {
 	form, err := url.ParseQuery(string(peek(&r.Body)))
 	if err != nil {
-		return
+		return nil
 	}
+	return form
+}
+
+func (h *Hub) sawEnvelopes(form url.Values) {
 	for _, name := range []string{"pin", "old_pin", "new_pin"} {
 		var e struct {
 			KID string `json:"kid"`
@@ -132,6 +143,8 @@ func titleOfCall(r *http.Request) (liuma.Text, bool) {
 		return text("取挑战值", "Asks for a challenge"), true
 	case p == "/v1/redemptions":
 		return text("兑付回执", "Redeems a receipt"), true
+	case p == "/v1/freezes":
+		return text("冻结这张卡", "Freezes the card"), true
 	case strings.HasPrefix(p, "/v1/verifications/"):
 		return text("按业务流水号查询结果", "Asks for the result by business number"), true
 	case p == EvidencePath:

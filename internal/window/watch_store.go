@@ -91,12 +91,22 @@ func titleOf(e audit.Event) (liuma.Text, bool) {
 		return text("卡已解冻", "A card unfrozen"), true
 	case audit.PINReset:
 		return text("密码已重置", "A PIN reset"), true
-	case audit.PhoneBound, audit.PhoneChanged:
+	case audit.PhoneBound:
 		return text("绑定手机", "A phone bound"), true
+	case audit.PhoneChanged:
+		return text("换绑手机", "Another phone bound"), true
+	case audit.DeviceKnown:
+		return text("设为常用设备", "A device made known"), true
+	case audit.FreezeTried:
+		return text("冻结码不对", "A freeze code that stops nothing"), true
+	case audit.MessageSent:
+		return text("短信交给网关", "A text handed to the gateway"), true
 	case audit.CodeSent:
 		return text("发出短信验证码", "A code sent to the phone"), true
-	case audit.CodeRight, audit.CodeWrong:
-		return text("核对短信验证码", "A code checked"), true
+	case audit.CodeRight:
+		return text("验证码正确", "The code was right"), true
+	case audit.CodeWrong:
+		return text("验证码不对", "The code was wrong"), true
 	case audit.NoticeQueued:
 		return text("排入通知", "A notice queued"), true
 	case audit.KeeperAlarm:

@@ -2,7 +2,8 @@
 // inbox and what each party saw, the two sample channels, and a stand-in
 // evidence provider. It guarantees that what the page shows passed in this
 // process while one looked, cut short, that no PIN is in it (the hub stands
-// where none passes: the envelopes arrive sealed, keepers get blinded points),
+// where none passes: the envelopes arrive sealed, keepers get blinded points)
+// and a code only where it was typed in and in the text that brought it,
 // and that it asks no other origin for anything. It trusts everybody who
 // reaches its listener: only the demo may start it, with invented people. What
 // it shows would be a leak anywhere else.
@@ -23,7 +24,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/liuma-pin/liuma"
 )
@@ -32,13 +32,6 @@ import (
 //
 //go:embed page
 var files embed.FS
-
-// SMS is a text message on the demo's phone.
-type SMS struct {
-	At   time.Time `json:"at"`
-	To   string    `json:"to"` // masked
-	Text string    `json:"text"`
-}
 
 // Phone is an app on the phone's first screen.
 type Phone struct {
@@ -53,9 +46,14 @@ type Config struct {
 	Hub    *Hub
 	Origin string // its own address, scheme://host:port; other Host headers are refused
 	Phones []Phone
-	// SMS lists the messages on the phone, oldest first; nil while nobody
+	// Official is the address of the authority's own page, where freeze codes
+	// are typed; it stands in no text. Empty for none.
+	Official string
+	// SMS lists the messages on the phones, oldest first; nil while nobody
 	// sends any.
 	SMS func() []SMS
+	// Scan, if set, shows Origin as a QR code, for a phone of one's own.
+	Scan bool
 }
 
 const mostAtOnce = 200 // events in one answer
@@ -64,6 +62,7 @@ type window struct {
 	c    Config
 	host string
 	page []byte
+	qr   []byte // Origin's, drawn; nil without Scan
 }
 
 // New builds the window. It fails only for a bad Config.
@@ -79,6 +78,13 @@ func New(c Config) (http.Handler, error) {
 		c.SMS = func() []SMS { return nil }
 	}
 	w := &window{c: c, host: u.Host}
+	if c.Scan {
+		code, err := NewQR(c.Origin)
+		if err != nil {
+			return nil, err
+		}
+		w.qr = code.SVG()
+	}
 	t, err := template.ParseFS(files, "page/window.html")
 	if err != nil {
 		return nil, fmt.Errorf("window: %w", err)
@@ -95,15 +101,18 @@ func New(c Config) (http.Handler, error) {
 	mux.HandleFunc("GET /favicon.ico", func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /saw.json", w.saw)
 	mux.HandleFunc("GET /sms.json", w.sms)
+	if w.qr != nil {
+		mux.HandleFunc("GET /qr.svg", w.scan)
+	}
 	return w.guard(mux), nil
 }
 
 // guard sets the headers and refuses other names for this host: what is shown
-// is for this machine's browser alone, whatever a name server says.
+// is for whom the demo was started for, whatever a name server says.
 func (w *window) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		h := rw.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'none'; "+
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'none'; "+
 			"frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
@@ -146,6 +155,11 @@ func (w *window) sms(rw http.ResponseWriter, _ *http.Request) {
 		messages = []SMS{}
 	}
 	answer(rw, map[string]any{"messages": messages})
+}
+
+func (w *window) scan(rw http.ResponseWriter, _ *http.Request) {
+	rw.Header().Set("Content-Type", "image/svg+xml")
+	_, _ = rw.Write(w.qr) // an error here means that nobody is listening
 }
 
 func answer(rw http.ResponseWriter, v any) {

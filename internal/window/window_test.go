@@ -75,7 +75,7 @@ func TestWindowPage(t *testing.T) {
 		}
 	}
 	policy := page.Header().Get("Content-Security-Policy")
-	if !strings.HasPrefix(policy, "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';") || strings.Contains(policy, "unsafe") {
+	if !strings.HasPrefix(policy, "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';") || strings.Contains(policy, "unsafe") {
 		t.Errorf("policy %q", policy)
 	}
 	for path, want := range map[string]int{"/window.js": 200, "/window.css": 200, "/saw.json": 400, "/saw.json?after=x": 400, "/saw.json?after=0": 200, "/page/window.html": 404, "/favicon.ico": 204} {
@@ -94,7 +94,7 @@ func TestMessages(t *testing.T) {
 		t.Errorf("empty inbox: %s", got)
 	}
 	h := newWindow(t, func() []window.SMS { return []window.SMS{{At: at(), To: "138****0019", Text: "密码已设置"}} })
-	if got := get(h, "127.0.0.1:8700", "/sms.json").Body.String(); !strings.Contains(got, `"to":"138****0019","text":"密码已设置"`) {
+	if got := get(h, "127.0.0.1:8700", "/sms.json").Body.String(); !strings.Contains(got, `"to":"138****0019","whose":{"ZH":"","EN":""},"also":{"ZH":"","EN":""},"text":"密码已设置"`) {
 		t.Errorf("inbox: %s", got)
 	}
 }

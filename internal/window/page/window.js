@@ -22,7 +22,7 @@ function time(at) {
   return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
 }
 
-const telling = new Set(["outcome", "verdict", "tally", "spend", "blinded point", "verifier", "ct", "refused", "error"]);
+const telling = new Set(["outcome", "verdict", "tally", "spend", "blinded point", "verifier", "ct", "refused", "error", "code", "code (MAC)", "freeze code (MAC)"]);
 
 function eventItem(event) {
   const item = el("li", "event event-new");
@@ -55,16 +55,95 @@ function writeEvents(events) {
   }
 }
 
+/** both makes a Chinese text with its English beside it. */
+function both(name, className, text) {
+  const e = el(name, className, text.ZH);
+  const en = el("span", "en", text.EN);
+  en.lang = "en";
+  e.append(" ", en);
+  return e;
+}
+
+function copyButton(value) {
+  const button = el("button", "small", "复制");
+  button.type = "button";
+  button.setAttribute("aria-label", `复制 ${value} / copy`);
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(value);
+      button.textContent = "已复制";
+    } catch {
+      button.textContent = "请手抄"; // no clipboard here: it is easy to read
+    }
+    setTimeout(() => { button.textContent = "复制"; }, 2000);
+  });
+  return button;
+}
+
+/** messageItem writes one text: whose, what it says, and what of it is to be typed. */
+function messageItem(message, official) {
+  const item = el("li", "sms sms-new");
+  const from = el("p", "sms-from");
+  from.append(both("span", "sms-whose", message.whose), el("span", "", `${message.to} · ${time(message.at)}`));
+  item.append(from);
+  if (message.also.ZH) {
+    item.append(both("p", "sms-thief", { ZH: `${message.also.ZH}也看得到`, EN: `${message.also.EN} reads it, too` }));
+  }
+  item.append(el("p", "sms-text", message.text));
+  if (message.code) {
+    const line = el("p", "sms-do");
+    line.append(el("span", "sms-digits", message.code), copyButton(message.code));
+    item.append(line);
+  }
+  if (message.freeze) {
+    const line = el("p", "sms-do");
+    line.append(both("span", "sms-label", { ZH: "冻结码", EN: "freeze code" }), el("span", "sms-digits sms-freeze", message.freeze), copyButton(message.freeze));
+    item.append(line);
+    if (official) {
+      const hint = el("p", "sms-hint", "不是本人办的？到 ");
+      const link = el("a", "", "官方页面 official page");
+      link.href = official;
+      link.target = "liuma-official";
+      openBeside(link);
+      hint.append(link, " 输入冻结码，不用登录");
+      item.append(hint);
+    }
+  }
+  return item;
+}
+
+const written = new Set(); // IDs of texts on the page
+
 function writeMessages(messages) {
   const inbox = find("[data-inbox]");
-  find("[data-inbox-empty]").hidden = messages.length > 0;
-  const have = inbox.querySelectorAll(".sms").length;
-  for (const message of messages.slice(have)) {
-    const one = el("div", "sms");
-    one.append(el("p", "sms-from", `${time(message.at)} → ${message.to}`), el("p", "sms-text", message.text));
-    inbox.append(one);
-    inbox.scrollTop = inbox.scrollHeight;
+  for (const message of messages) {
+    if (written.has(message.id)) continue;
+    written.add(message.id);
+    inbox.prepend(messageItem(message, inbox.dataset.official));
+    while (inbox.children.length > kept) inbox.lastElementChild.remove();
+    inbox.scrollTop = 0;
   }
+  inbox.hidden = inbox.children.length === 0;
+  find("[data-inbox-empty]").hidden = !inbox.hidden;
+}
+
+// The guide ticks off what one has seen.
+const signs = {
+  apply: ["audit", "card.enrolled"],
+  query: ["outcome", "right"],
+  wrong: ["template", "pin_locked"],
+  forget: ["audit", "pin.reset"],
+  thief: ["error", "face_mismatch"],
+};
+
+function tick(events) {
+  for (const [step, [name, value]] of Object.entries(signs)) {
+    if (events.some((e) => e.facts.some((f) => f.name === name && f.value === value))) {
+      find(`[data-step="${step}"]`).classList.add("step-done");
+    }
+  }
+  for (const step of document.querySelectorAll(".step-now")) step.classList.remove("step-now");
+  find(".step:not(.step-done)")?.classList.add("step-now");
 }
 
 async function ask(address) {
@@ -80,6 +159,7 @@ async function look() {
     if (!document.hidden) {
       const [saw, sms] = await Promise.all([ask(`/saw.json?after=${after}`), ask("/sms.json")]);
       writeEvents(saw.events);
+      tick(saw.events);
       if (saw.events.length > 0) after = saw.events[saw.events.length - 1].seq;
       writeMessages(sms.messages);
     }
@@ -92,14 +172,16 @@ async function look() {
 }
 
 // The phone opens at the right edge of the screen, as large as a phone. Where
-// pop-ups are refused, the link opens a tab by itself.
-for (const link of document.querySelectorAll("[data-phone]")) {
+// pop-ups are refused, or on a phone itself, the link opens a tab by itself.
+function openBeside(link) {
   link.addEventListener("click", (event) => {
+    if (window.innerWidth < 2 * phoneWidth) return;
     const left = Math.max(0, window.screenX + window.outerWidth - phoneWidth - 24);
     const opened = window.open(link.href, link.target, `popup,width=${phoneWidth},height=${phoneHeight},left=${left},top=${window.screenY + 60}`);
     if (opened) event.preventDefault();
   });
 }
+for (const link of document.querySelectorAll("[data-phone]")) openBeside(link);
 
 find("[data-clear]").addEventListener("click", () => {
   for (const column of document.querySelectorAll("[data-party]")) column.replaceChildren();

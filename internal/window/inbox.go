@@ -1,0 +1,62 @@
+package window
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/examples/channel/miniapp"
+	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/registry"
+)
+
+// SMS is a text message on the demo's phone.
+type SMS struct {
+	ID     string     `json:"id"`
+	At     time.Time  `json:"at"`
+	To     string     `json:"to"`     // masked
+	Whose  liuma.Text `json:"whose"`  // whose number it is
+	Also   liuma.Text `json:"also"`   // who else reads it; empty for nobody
+	Text   string     `json:"text"`   // as the phone shows it
+	Code   string     `json:"code"`   // that is in it, to be typed on the page that asked; or empty
+	Freeze string     `json:"freeze"` // freeze code that is in it; or empty
+}
+
+// Messages reads the demo's inbox for the page: whose number a text went to,
+// and what in it is there to be typed. It is fit for Parts.SMS.
+func Messages(inbox *notify.Inbox) (func() []SMS, error) {
+	people, err := miniapp.SamplePeople()
+	if err != nil {
+		return nil, err
+	}
+	return func() []SMS {
+		all := []SMS{}
+		for _, r := range inbox.Texts("") {
+			m := SMS{ID: r.ID, At: r.At, To: registry.MaskPhone(r.Phone), Text: r.Body, Code: r.Params["code"], Freeze: r.Params["freeze"]}
+			m.Whose, m.Also = readers(people, r.Phone)
+			all = append(all, m)
+		}
+		return all
+	}, nil
+}
+
+// readers says whose number it is, and which thief has that SIM card.
+func readers(people []miniapp.Person, phone string) (whose, also liuma.Text) {
+	var owners, keys, thieves []string
+	var ownersEN, thievesEN []string
+	for _, p := range people {
+		if p.Phone == phone {
+			owners, ownersEN, keys = append(owners, p.Known), append(ownersEN, p.KnownEN), append(keys, p.Key)
+		}
+	}
+	for _, p := range people {
+		if p.Account != "" && slices.Contains(keys, p.Account) {
+			thieves, thievesEN = append(thieves, p.Known), append(thievesEN, p.KnownEN)
+		}
+	}
+	if len(owners) == 0 {
+		return text("新号码", "a new number"), liuma.Text{}
+	}
+	return text(strings.Join(owners, "、"), strings.Join(ownersEN, ", ")), text(strings.Join(thieves, "、"), strings.Join(thievesEN, ", "))
+}
