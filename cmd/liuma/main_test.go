@@ -32,6 +32,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "freeport": freeport, "await": await, "mode": mode,
 			"terminate": terminate, "leftover": leftover, "awaitfile": awaitfile, "knock": knock, "kid": kid, "signingkey": signingKey,
+			"letters": letters, "letter": letter, "awaittexts": awaitTexts, "gateway": gateway, "audited": audited,
 		},
 		RequireExplicitExec: true,
 	})

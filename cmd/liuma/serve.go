@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -56,18 +57,28 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
+	gateway, err := system.ListenGateway()
+	if err != nil {
+		return errors.Join(err, ln.Close(), shutIf(hosted))
+	}
 	base := address(conf, ln.Addr().String())
 	fmt.Fprintf(t.out, "Serving %s at %s\n", c.Data, base)
 	fmt.Fprintf(t.out, "  ready?   %s/readyz\n  document %s/openapi.json\n", base, base)
 	if hosted != nil {
 		fmt.Fprintf(t.out, "  holders  %s (the hosted door listens at %s)\n", conf.Issuer, hosted.Addr())
 	}
-	logger.Info("serving", "address", base, "issuer", conf.Issuer, "shape", conf.Keepers.Shape)
+	if gateway != nil {
+		fmt.Fprintf(t.out, "  receipts %s (the gateway door listens at %s)\n", config.ReceiptPath, gateway.Addr())
+	}
+	if conf.Texts.Driver == config.DriverNone && hosted != nil {
+		logger.Warn("texts.driver is none: no phone is bound, nobody is told, and a forgotten PIN leads to the counter")
+	}
+	logger.Info("serving", "texts", conf.Texts.Driver, "address", base, "issuer", conf.Issuer, "shape", conf.Keepers.Shape)
 	if err := ready(ctx, system); err != nil {
 		logger.Warn("not ready yet", "err", err)
 	}
 	shut := openOperatorDoor(ctx, operator.DoorConfig{Dir: c.Data, System: system, Now: t.now, Logger: logger})
-	err = system.Serve(ctx, ln, hosted)
+	err = system.Serve(ctx, ln, hosted, gateway)
 	shut()
 	if err != nil {
 		logger.Error("stopped", "err", err)
@@ -76,6 +87,14 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 	logger.Info("stopped")
 	fmt.Fprintln(t.out, "Stopped.")
 	return nil
+}
+
+// shutIf closes a listener that may not be there.
+func shutIf(ln net.Listener) error {
+	if ln == nil {
+		return nil
+	}
+	return ln.Close()
 }
 
 // openOperatorDoor lets operators in beside the other doors, until shut is

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/operator"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -128,6 +129,9 @@ func (v *statusView) printRest(w io.Writer) error {
 	if err == nil {
 		_, err = fmt.Fprintf(w, "  open intents  %d\n  cards         %d\n  people        %d\n", v.OpenIntents, v.Cards, v.People)
 	}
+	if err == nil {
+		err = printTexts(w, v.Texts)
+	}
 	if err != nil {
 		return err
 	}
@@ -136,5 +140,36 @@ func (v *statusView) printRest(w io.Writer) error {
 		return err
 	}
 	_, err = fmt.Fprintf(w, "  seal key      %s, %s old\n", v.SealKey.ID, v.At.Sub(v.SealKey.MadeAt).Truncate(time.Second))
+	return err
+}
+
+// printTexts says how the outbox stands. Where nothing is sent there is still
+// what an earlier configuration left.
+func printTexts(w io.Writer, x operator.Texts) error {
+	how := x.Driver
+	if x.Behind {
+		how += ", LATE: see the log for the gateway's fault"
+	}
+	_, err := fmt.Fprintf(w, "  texts         %s\n", how)
+	for _, q := range []struct {
+		name string
+		operator.TextQueue
+	}{{"codes", x.Codes}, {"notices", x.Notices}} {
+		if err != nil {
+			return err
+		}
+		if x.Driver == config.DriverNone && q.Waiting+q.Dead == 0 {
+			continue
+		}
+		line := fmt.Sprintf("%d waiting, %d of them over a minute", q.Waiting, q.Overdue)
+		if q.Waiting > 0 {
+			line += fmt.Sprintf(" (oldest %s)", time.Duration(q.Oldest)*time.Second)
+		}
+		line += fmt.Sprintf(", %d dead", q.Dead)
+		if s := q.Since; s != nil {
+			line += fmt.Sprintf("; since the start %d sent, %d of them late, %d given up, %d stuck", s.Sent, s.Late, s.Dead, s.Stuck)
+		}
+		_, err = fmt.Fprintf(w, "    %-12s %s\n", q.name, line)
+	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -133,6 +134,11 @@ func Init(ctx context.Context, dir string, c config.Config) error {
 	}
 	if err := vault.Create(in(c.Vault)); err != nil {
 		return fmt.Errorf("init: %w", err)
+	}
+	if c.Texts.Driver == config.DriverWebhook {
+		if err := config.CreateSecret(in(c.Texts.Webhook.SecretFile)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("init: %w", err)
+		}
 	}
 	shape, err := c.Keepers.SplitShape()
 	if err != nil {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -44,6 +45,25 @@ func ReadSecret(path string) ([]byte, error) {
 		return nil, fmt.Errorf("config: secret: %s: want a file of one line, of at most %d bytes", path, maxSecret)
 	}
 	return secret, nil
+}
+
+// CreateSecret makes a file with a random secret of 256 bits, in hexadecimal,
+// that nobody else can read. It never replaces one.
+func CreateSecret(path string) error {
+	var raw [32]byte
+	rand.Read(raw[:])
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("config: secret: %w", err)
+	}
+	_, err = fmt.Fprintf(f, "%x\n", raw)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("config: secret: %w", err)
+	}
+	return nil
 }
 
 // wording is one entry of a file of wordings.

@@ -123,6 +123,19 @@ func TestReadSecret(t *testing.T) {
 	}
 }
 
+func TestCreateSecret(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	if err := CreateSecret(path); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := ReadSecret(path); err != nil || len(s) != 64 {
+		t.Errorf("%d bytes, %v", len(s), err)
+	}
+	if err := CreateSecret(path); !errors.Is(err, os.ErrExist) {
+		t.Errorf("made it twice: %v", err)
+	}
+}
+
 func TestReadWordings(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "w.yaml")
 	read := func(content string) ([]notify.Override, error) {

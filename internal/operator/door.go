@@ -84,6 +84,7 @@ func (d *Door) routes() http.Handler {
 	mux.HandleFunc("POST "+pathParty, d.answer(d.add))
 	mux.HandleFunc("POST "+pathChange, d.answer(d.change))
 	mux.HandleFunc("POST "+pathImport, d.importRegistry)
+	d.textRoutes(mux)
 	return mux
 }
 

@@ -80,6 +80,9 @@ func (l *local) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
+	if s.Texts, err = l.textsState(ctx); err != nil {
+		return Status{}, err
+	}
 	if l.server != nil {
 		s.Serving = l.server.state(ctx)
 		for id, sequence := range l.server.system.Quorum.Seen() {

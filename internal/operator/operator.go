@@ -3,10 +3,10 @@
 // socket in the data directory, and does the work itself otherwise; Office is
 // the same either way, and so are the audit entries, whose actor is
 // "operator". It guarantees that the door answers only the account that serves
-// and root, that nothing but public keys, registry rows and counts goes
-// through it, that a body is whole or is not taken, and that an import which
-// is cut off leaves whole chunks. It trusts those two accounts: they can read
-// the data directory.
+// and root, that nothing but public keys, registry rows, identifiers and
+// counts goes through it (and, where nothing is sent, the texts), that a body
+// is whole or is not taken, and that an import which is cut off leaves whole
+// chunks. It trusts those two accounts: they can read the data directory.
 //
 // DESIGN sections 5 (I-8), 6 and 7.
 package operator
@@ -21,6 +21,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -66,6 +67,14 @@ type Office interface {
 	// good: Import waits for the one under way, also when ctx ends.
 	Import(ctx context.Context, in io.Reader, c ImportConfig) (registry.Summary, error)
 	Status(context.Context) (Status, error)
+	// Texts lists messages of the outbox in a state, or all, in the order of
+	// their IDs after one, at most MaxTexts.
+	Texts(ctx context.Context, state store.MessageState, after string) ([]notify.Letter, error)
+	// RetryText has a dead notice tried again and returns the ID that it goes
+	// by now. Errors: store.ErrNotFound, notify.ErrNotRetriable.
+	RetryText(ctx context.Context, id string) (string, error)
+	// Inbox shows what a driver inbox took, codes too. ErrNoInbox: there is none.
+	Inbox(context.Context) ([]InboxText, error)
 	Close() error
 }
 
@@ -90,6 +99,7 @@ type Status struct {
 	Cards       int64    `json:"cards"`
 	People      int64    `json:"people"`   // in the registry
 	SealKey     *SealKey `json:"seal_key"` // the newest; null before the first start
+	Texts       Texts    `json:"texts"`
 }
 
 // Serving tells of the server at work.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -23,6 +24,9 @@ const (
 	pathParty  = "/v1/parties"
 	pathChange = "/v1/parties/change"
 	pathImport = "/v1/registry/import"
+	pathTexts  = "/v1/texts"
+	pathRetry  = "/v1/texts/retry"
+	pathInbox  = "/v1/texts/inbox"
 )
 
 // greeting tells an operator's door from whatever else may answer.
@@ -47,6 +51,9 @@ const (
 	CodeKey      Code = "key_invalid"
 	CodeLastKey  Code = "last_key"
 	CodeParty    Code = "party_invalid"
+	CodeNoText   Code = "text_unknown"
+	CodeNoRetry  Code = "text_not_retriable"
+	CodeNoInbox  Code = "no_inbox"
 	CodeRequest  Code = "request_invalid"
 	CodeTooLarge Code = "too_large"
 	CodeBusy     Code = "import_busy" // one import at a time
@@ -98,6 +105,9 @@ func known() []knownError {
 		{parties.ErrKey, CodeKey, http.StatusUnprocessableEntity},
 		{parties.ErrLastKey, CodeLastKey, http.StatusConflict},
 		{parties.ErrParty, CodeParty, http.StatusUnprocessableEntity},
+		{store.ErrNotFound, CodeNoText, http.StatusNotFound},
+		{notify.ErrNotRetriable, CodeNoRetry, http.StatusConflict},
+		{ErrNoInbox, CodeNoInbox, http.StatusConflict},
 		{store.ErrFailed, CodeStore, http.StatusServiceUnavailable},
 		{errRequest, CodeRequest, http.StatusBadRequest},
 		{errTooLong, CodeTooLarge, http.StatusRequestEntityTooLarge},

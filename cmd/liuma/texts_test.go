@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/assembly"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// inDirectory opens a data directory that no server has.
+func inDirectory(ts *testscript.TestScript, dir string, f func(*assembly.Office) error) {
+	c, err := config.Load(ts.MkAbs(dir))
+	ts.Check(err)
+	off, err := assembly.OpenOffice(context.Background(), c, assembly.Options{})
+	ts.Check(err)
+	defer func() { ts.Check(off.Close()) }()
+	ts.Check(f(off))
+}
+
+// refusing is a gateway that takes nothing.
+type refusing struct{}
+
+func (refusing) Send(context.Context, notify.Text) (string, error) {
+	return "", &notify.Failure{Kind: notify.Permanent, Word: "refused"}
+}
+
+// letters DIR leaves a dead code and two dead notices in an outbox, and a
+// notice that has waited for an hour.
+func letters(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: letters DIR")
+	}
+	inDirectory(ts, args[0], func(off *assembly.Office) error {
+		templates, err := notify.NewTemplates(liuma.Text{}, nil)
+		if err != nil {
+			return err
+		}
+		outbox := func(now func() time.Time) *notify.Outbox {
+			o, err := notify.New(notify.Config{Store: off.Store, Vault: off.Vault, Driver: refusing{}, Templates: templates, Now: now, Poll: 10 * time.Millisecond})
+			ts.Check(err)
+			return o
+		}
+		queue := func(o *notify.Outbox, n notify.Notice) error {
+			n.Card, n.Phone, n.Language = liuma.CardID{7}, "13812345678", notify.Chinese
+			return off.Store.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {
+				return audit.Entry{At: time.Now(), Actor: "test", Event: audit.NoticeQueued, Outcome: "ok"}, o.Queue(tx, n)
+			})
+		}
+		notice := notify.Notice{Template: notify.PINReset, Params: map[string]string{"holder": "王*奶", "channel": "浙里办", "freeze": "AB23CD45"}}
+		o := outbox(time.Now)
+		err = errors.Join(queue(o, notice), queue(o, notice), queue(o, notify.Notice{Template: notify.CodeReset,
+			Params: map[string]string{"holder": "王*奶", "code": "048213"}, Expires: time.Now().Add(10 * time.Minute)}))
+		if err != nil {
+			return err
+		}
+		ctx, stop := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- o.Run(ctx) }()
+		for until := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			s, err := o.Stats(ctx)
+			ts.Check(err)
+			if s.Codes.Letters+s.Notices.Letters == 3 {
+				break
+			}
+			if time.Now().After(until) {
+				ts.Fatalf("the letters do not die: %+v", s)
+			}
+		}
+		stop()
+		ts.Check(<-ended)
+		return queue(outbox(func() time.Time { return time.Now().Add(-time.Hour) }), notice)
+	})
+}
+
+// letter VARIABLE DIR TEMPLATE sets a variable to the ID of the first dead
+// letter of a template, as the command lists them.
+func letter(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: letter VARIABLE DIR TEMPLATE")
+	}
+	for line := range strings.Lines(listTexts(ts, args[1], "dead")) {
+		if f := strings.Fields(line); len(f) > 3 && f[2] == args[2] {
+			ts.Setenv(args[0], f[0])
+			return
+		}
+	}
+	ts.Fatalf("no %s is dead", args[2])
+}
+
+func listTexts(ts *testscript.TestScript, dir, state string) string {
+	program, err := exec.LookPath("liuma")
+	ts.Check(err)
+	var out bytes.Buffer
+	cmd := exec.Command(program, "--data", ts.MkAbs(dir), "texts", "list", "--state", state)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		ts.Fatalf("%v: %s", err, out.String())
+	}
+	return out.String()
+}
+
+// awaittexts STATE COUNT waits until at least so many texts of the directory
+// of LIUMA_DATA are in a state.
+func awaitTexts(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: awaittexts STATE COUNT")
+	}
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	got := ""
+	for range 200 {
+		got = listTexts(ts, ts.Getenv("LIUMA_DATA"), args[0])
+		if strings.Count(got, "  "+args[0]+" ") >= want {
+			return
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	ts.Fatalf("want %d %s, have:\n%s", want, args[0], got)
+}
+
+// gateway ADDRESS SECRETFILE takes whatever is signed with the secret, until
+// the script ends.
+func gateway(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: gateway ADDRESS SECRETFILE")
+	}
+	secret, err := config.ReadSecret(ts.MkAbs(args[1]))
+	ts.Check(err)
+	ln, err := net.Listen("tcp", args[0])
+	ts.Check(err)
+	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body bytes.Buffer
+		_, err := body.ReadFrom(r.Body)
+		if err != nil || r.Header.Get(notify.HeaderSignature) != notify.Signature(secret, r.Header.Get(notify.HeaderTimestamp), body.Bytes()) {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	})}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ln) }()
+	ts.Defer(func() {
+		ts.Check(server.Close())
+		<-ended
+	})
+}
+
+// audited DIR EVENT ACTOR NOTE COUNT counts entries of the audit record.
+func audited(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 5 {
+		ts.Fatalf("usage: audited DIR EVENT ACTOR NOTE COUNT")
+	}
+	n := 0
+	inDirectory(ts, args[0], func(off *assembly.Office) error {
+		return off.Store.View(context.Background(), func(r store.Reader) error {
+			list, err := r.Audit(0, 1000)
+			for _, e := range list {
+				if string(e.Event) == args[1] && e.Actor == args[2] && e.Note == args[3] {
+					n++
+				}
+			}
+			return err
+		})
+	})
+	if strconv.Itoa(n) != args[4] {
+		ts.Fatalf("%d entries of %s", n, args[1])
+	}
+}
