@@ -25,6 +25,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -144,6 +145,7 @@ type Outbox struct {
 	codes   *queue
 	notices *queue
 	counts  counters
+	behind  atomic.Bool // when watch looked last
 }
 
 // New checks the config. Nothing is sent before Run.

@@ -16,8 +16,7 @@ import (
 type Letter struct {
 	ID       string             `json:"id"`
 	Kind     string             `json:"kind"`
-	Card     liuma.CardID       `json:"-"`
-	CardID   string             `json:"card"`
+	Card     string             `json:"card"` // as liuma.CardID writes it
 	Template string             `json:"template"`
 	Language string             `json:"language"`
 	Region   liuma.Region       `json:"region"`
@@ -43,7 +42,7 @@ func List(ctx context.Context, s store.Store, state store.MessageState, after st
 		}
 		out = make([]Letter, 0, len(page))
 		for _, m := range page {
-			l := Letter{ID: m.ID, Kind: m.Kind, Card: m.Card, CardID: m.Card.String(), Template: m.Template,
+			l := Letter{ID: m.ID, Kind: m.Kind, Card: m.Card.String(), Template: m.Template,
 				Language: m.Language, Region: m.Region, State: m.State, Tries: m.Tries, Fault: m.Fault,
 				At: m.At, Expires: m.Expires, DoneAt: m.DoneAt, Retriable: retriable(m)}
 			if m.State == store.MessageWaiting {

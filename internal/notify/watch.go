@@ -22,7 +22,9 @@ const (
 // QueueStats is the state of one queue.
 type QueueStats struct {
 	Waiting int           // messages that wait, those under way too
+	Overdue int           // those of them that were queued more than Promise ago
 	Oldest  time.Duration // since the oldest of them was queued; zero if none waits
+	Letters int           // dead letters on record
 	Stuck   int           // sends that the driver never came back from
 	// Since this process started:
 	Sent, Late, Retried, Delivered, Dead uint64 // Late: sent more than Promise after it was queued
@@ -31,43 +33,90 @@ type QueueStats struct {
 // Stats is the state of the outbox.
 type Stats struct {
 	Codes, Notices QueueStats
-	// Partial says that more waits than was looked at (20,000): Waiting and
-	// Oldest are lower bounds.
+	// Partial says that there are more than was looked at (20,000 in a state):
+	// what was counted and Oldest are lower bounds.
 	Partial bool
 }
 
-// Stats reads what waits and what this process has done.
-func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
-	var s Stats
-	now := o.now()
-	err := o.cfg.Store.View(ctx, func(r store.Reader) error {
-		s = Stats{}
-		after := ""
-		for range statsPages {
-			page, err := r.Messages(store.MessageWaiting, after, statsPage)
-			if err != nil {
+// Look reads what waits and what is dead, without an outbox: all but Stuck and
+// the counts since a start.
+func Look(ctx context.Context, s store.Store, now time.Time) (Stats, error) {
+	return look(ctx, s, now, store.MessageWaiting, store.MessageDead)
+}
+
+// look reads messages in some states.
+func look(ctx context.Context, s store.Store, now time.Time, states ...store.MessageState) (Stats, error) {
+	var out Stats
+	err := s.View(ctx, func(r store.Reader) error {
+		out = Stats{}
+		for _, state := range states {
+			if err := out.add(r, state, now); err != nil {
 				return err
 			}
-			for _, m := range page {
-				q := s.of(m.Kind)
-				q.Waiting++
-				q.Oldest = max(q.Oldest, now.Sub(m.At))
-				after = m.ID
-			}
-			if len(page) < statsPage {
-				return nil
-			}
 		}
-		s.Partial = true
 		return nil
 	})
 	if err != nil {
 		return Stats{}, fmt.Errorf("notify: stats: %w", err)
 	}
-	o.counts.addTo(&s)
-	s.Codes.Stuck, s.Notices.Stuck = len(o.codes.stuck), len(o.notices.stuck)
+	return out, nil
+}
+
+// add counts messages in a state, page by page, so that an outbox that was
+// never looked after does not fill the memory.
+func (s *Stats) add(r store.Reader, state store.MessageState, now time.Time) error {
+	after := ""
+	for range statsPages {
+		page, err := r.Messages(state, after, statsPage)
+		if err != nil {
+			return err
+		}
+		for _, m := range page {
+			s.of(m.Kind).see(m, now)
+			after = m.ID
+		}
+		if len(page) < statsPage {
+			return nil
+		}
+	}
+	s.Partial = true
+	return nil
+}
+
+func (q *QueueStats) see(m store.Message, now time.Time) {
+	if m.State == store.MessageDead {
+		q.Letters++
+		return
+	}
+	q.Waiting++
+	age := now.Sub(m.At)
+	q.Oldest = max(q.Oldest, age)
+	if age > Promise {
+		q.Overdue++
+	}
+}
+
+// Behind reports whether texts are not going out as they should.
+func (q QueueStats) Behind() bool { return q.Overdue > 0 || q.Stuck > 0 }
+
+// Stats is Look, with what this process has done.
+func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
+	s, err := Look(ctx, o.cfg.Store, o.now())
+	if err != nil {
+		return Stats{}, err
+	}
+	o.addCounts(&s)
 	return s, nil
 }
+
+func (o *Outbox) addCounts(s *Stats) {
+	o.counts.addTo(s)
+	s.Codes.Stuck, s.Notices.Stuck = len(o.codes.stuck), len(o.notices.stuck)
+}
+
+// Behind reports whether texts of some kind were late when it was last looked,
+// at most 15 seconds ago while Run runs. It does not read the store.
+func (o *Outbox) Behind() bool { return o.behind.Load() }
 
 func (s *Stats) of(kind string) *QueueStats {
 	if kind == KindCode {
@@ -127,15 +176,25 @@ func (o *Outbox) watch(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		s, err := o.Stats(ctx)
-		if err != nil {
-			continue // the queues report a store that fails
+		o.checkLate(ctx)
+	}
+}
+
+func (o *Outbox) checkLate(ctx context.Context) {
+	s, err := look(ctx, o.cfg.Store, o.now(), store.MessageWaiting)
+	if err != nil {
+		return // the queues report a store that fails
+	}
+	o.addCounts(&s)
+	late := false
+	for _, kind := range []string{KindCode, KindNotice} {
+		if q := s.of(kind); q.Behind() {
+			late = true
+			o.cfg.Logger.Error("texts are late", "kind", kind, "waiting", q.Waiting, "overdue", q.Overdue, "oldest", q.Oldest, "stuck", q.Stuck)
 		}
-		for _, kind := range []string{KindCode, KindNotice} {
-			if q := s.of(kind); q.Oldest > Promise || q.Stuck > 0 {
-				o.cfg.Logger.Error("texts are late", "kind", kind, "waiting", q.Waiting, "oldest", q.Oldest, "stuck", q.Stuck)
-			}
-		}
+	}
+	if o.behind.Swap(late) && !late {
+		o.cfg.Logger.Info("texts are in time again")
 	}
 }
 
