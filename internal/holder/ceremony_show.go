@@ -2,6 +2,7 @@ package holder
 
 import (
 	"net/http"
+	"path"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
@@ -47,11 +48,25 @@ func (h *handler) moved(w http.ResponseWriter, r *http.Request, page authority.P
 			h.keep(w, r, page.ID, by.RequestURI, page.Bound)
 		}
 	}
+	h.keepDevice(w, page, by)
 	if by.bare {
 		h.showPage(w, r, page, by)
 		return
 	}
-	http.Redirect(w, r, address(page.ID)+goOn(page), http.StatusSeeOther)
+	http.Redirect(w, r, address(page.ID)+nextLook(r, page), http.StatusSeeOther)
+}
+
+// nextLook is what is shown after a move, if it is not just the step: the way
+// back after a move that ended the ceremony, unless the holder asked to stay,
+// and why the PIN cannot be set anew online.
+func nextLook(r *http.Request, p authority.Page) string {
+	switch last := path.Base(r.URL.Path); {
+	case last == "pin" && r.PostForm.Get("stay") == "", last == "leave":
+		return goOn(p)
+	case last == "forgot" && resetRefused(p):
+		return "?ask=" + askReset
+	}
+	return ""
 }
 
 // goOn marks the one showing of a page that leads back to the channel by

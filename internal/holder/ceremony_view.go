@@ -3,6 +3,7 @@ package holder
 import (
 	"encoding/base64"
 	"net/http"
+	"path"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -11,13 +12,7 @@ import (
 
 // ceremonyView turns where a ceremony is into a page.
 func (h *handler) ceremonyView(r *http.Request, p authority.Page, by hand) *view {
-	name := pageResult
-	switch p.Step {
-	case authority.StepConfirm:
-		name = pageConfirm
-	case authority.StepPIN:
-		name = pagePIN
-	}
+	draw, name := h.faceOf(r, p)
 	v := h.newView(r, name)
 	v.ID, v.Asker, v.BusinessNo = p.ID, v.say(p.ChannelName), string(p.BusinessNo)
 	if by.bare {
@@ -25,20 +20,40 @@ func (h *handler) ceremonyView(r *http.Request, p authority.Page, by hand) *view
 	} else {
 		v.Back = address(p.ID)
 	}
-	switch p.Step {
-	case authority.StepConfirm:
-		h.confirm(v, p)
-	case authority.StepPIN:
-		h.askPIN(v, p)
-	case authority.StepDone:
-		h.done(v, p)
-	default:
-		h.refused(v, p)
-	}
+	draw(v, p)
 	if r.URL.Query().Get("go") != "" && goOn(p) != "" && !by.bare {
 		v.Forward = address(p.ID) + "/return"
 	}
 	return v
+}
+
+// faceOf picks what a ceremony shows: its step, or what the address asks for
+// besides, where the step has it.
+func (h *handler) faceOf(r *http.Request, p authority.Page) (draw func(*view, authority.Page), name string) {
+	ask := r.URL.Query().Get("ask")
+	switch {
+	case ask == askFreeze && canFreeze(p):
+		return h.sureToFreeze, pageStep
+	case resetRefused(p) && (ask == askReset || path.Base(r.URL.Path) == "forgot"):
+		return h.noReset, pageResult
+	}
+	switch p.Step {
+	case authority.StepConfirm:
+		return h.confirm, pageConfirm
+	case authority.StepPIN:
+		return h.askPIN, pagePIN
+	case authority.StepCode:
+		return h.askCode, pageStep
+	case authority.StepEvidence:
+		return h.askProof, pageStep
+	case authority.StepPhone:
+		return h.askPhone, pageStep
+	case authority.StepDone:
+		return h.done, pageResult
+	case authority.StepReset:
+		return h.wasReset, pageResult
+	}
+	return h.refused, pageResult
 }
 
 // back is the way to the channel; its name says where that is.
@@ -61,24 +76,56 @@ func titleOf(a liuma.Action) func(*texts) string {
 			return t.LinkTitle
 		case liuma.ActionChange:
 			return t.ChangeTitle
+		case liuma.ActionReset:
+			return t.ResetTitle
+		case liuma.ActionRebind:
+			return t.RebindTitle
+		case liuma.ActionUnfreeze:
+			return t.UnfreezeTitle
 		}
 		return t.VerifyTitle
 	}
 }
 
-// stages says how far an enrolment or a link has come: 0, 1, 2, or 3 for done.
-func (v *view) stages(a liuma.Action, now int) {
-	second := v.T.StageEnter
-	switch a {
-	case liuma.ActionEnroll:
-		second = v.T.StageSet
-	case liuma.ActionLink:
-	default:
-		return
-	}
-	for i, name := range []string{v.T.StageCheck, second, v.T.StageDone} {
+// stages says how far a ceremony of several steps has come.
+func (h *handler) stages(v *view, p authority.Page) {
+	names, now := stagesOf(v.T, p)
+	for i, name := range names {
 		v.Steps = append(v.Steps, stage{Name: name, Done: i < now, Current: i == now})
 	}
+}
+
+func stagesOf(t *texts, p authority.Page) (names []string, now int) {
+	at := func(steps ...authority.Step) int {
+		for i, s := range steps {
+			if s == p.Step {
+				return i
+			}
+		}
+		return 0
+	}
+	const confirm, code, evidence, phone, pin, done = authority.StepConfirm, authority.StepCode, authority.StepEvidence,
+		authority.StepPhone, authority.StepPIN, authority.StepDone
+	switch p.Action {
+	case liuma.ActionEnroll: // the code belongs to who it is
+		return []string{t.StageCheck, t.StageSet, t.StageDone}, at(confirm, pin, done)
+	case liuma.ActionLink:
+		return []string{t.StageCheck, t.StageEnter, t.StageDone}, at(confirm, pin, done)
+	case liuma.ActionReset:
+		if p.Began != "" && p.Began != p.Action {
+			return []string{t.StageCode, t.StageProve, t.StageNew, t.StageDone}, at(code, evidence, pin, done)
+		}
+		return []string{t.StageAgree, t.StageCode, t.StageProve, t.StageNew, t.StageDone}, at(confirm, code, evidence, pin, done)
+	case liuma.ActionUnfreeze:
+		return []string{t.StageAgree, t.StageCode, t.StagePIN, t.StageDone}, at(confirm, code, pin, done)
+	case liuma.ActionRebind: // the code goes to the number, so they are one
+		names = []string{t.StageAgree, t.StagePIN, t.StageProve, t.StagePhone, t.StageDone}
+		if p.Step == code {
+			return names, 3
+		}
+		return names, at(confirm, pin, evidence, phone, done)
+	}
+	return nil, 0
 }
 
 func (v *view) cell(key, value, class, id string) {
@@ -89,7 +136,7 @@ func (v *view) cell(key, value, class, id string) {
 
 func (h *handler) confirm(v *view, p authority.Page) {
 	v.heading(titleOf(p.Action))
-	v.stages(p.Action, 0)
+	h.stages(v, p)
 	v.CellsTitle = v.T.IsThisYou
 	v.cell(v.T.Name, p.NameMasked, "", "")
 	v.cell(v.T.IDNumber, p.IDMasked, "number", "")
@@ -97,8 +144,15 @@ func (h *handler) confirm(v *view, p authority.Page) {
 	v.cell(v.T.Region, v.say(regionName(p.Region)), "", "")
 	v.cell(v.T.For, p.Purpose, "", "purpose")
 	next := v.T.NextLink
-	if p.Action == liuma.ActionEnroll {
+	switch p.Action {
+	case liuma.ActionEnroll:
 		next = v.T.NextEnroll
+	case liuma.ActionReset:
+		next = v.T.NextReset
+	case liuma.ActionRebind:
+		next = v.T.NextRebind
+	case liuma.ActionUnfreeze:
+		next = v.T.NextUnfreeze
 	}
 	v.Notice = &notice{Title: v.T.WhatNext, Text: next}
 	v.Refusal = h.refusal(v, p)
@@ -106,16 +160,17 @@ func (h *handler) confirm(v *view, p authority.Page) {
 		{Class: "btn-primary", Text: v.T.ItIsMe, Post: "agree"},
 		{Class: "btn-plain", Text: v.T.NotMe, Post: "leave"},
 	}
+	v.Links = v.freezeLink(p)
 	v.Expiry = h.expiryOf(p)
 }
 
 func (h *handler) askPIN(v *view, p authority.Page) {
 	v.heading(titleOf(p.Action))
-	v.stages(p.Action, 1)
+	h.stages(v, p)
 	v.Refusal = h.refusal(v, p)
 	// Few lines above the pad: its keys should stand on the first screen.
 	switch p.Action {
-	case liuma.ActionEnroll:
+	case liuma.ActionEnroll, liuma.ActionReset:
 	case liuma.ActionChange:
 		v.cell(v.T.Holder, p.NameMasked, "", "purpose")
 		v.Lead = v.T.ChangeLead
@@ -126,9 +181,20 @@ func (h *handler) askPIN(v *view, p authority.Page) {
 	if v.Care && v.Refusal != nil {
 		v.Cells = nil // said on the page before; large keys need the room
 	}
-	v.Forgot = p.Action != liuma.ActionEnroll
 	v.Keypad = keypadOf(v, p)
-	v.Ways = []way{{Class: "btn-plain", Text: v.T.Leave, Post: "leave"}}
+	if canForget(p) {
+		v.Ways = append(v.Ways, h.forgotWay(v, p, "btn-plain", v.T.ForgotWay))
+	}
+	switch p.Action {
+	case liuma.ActionLink:
+		v.Forgot = v.T.ForgotText
+	case liuma.ActionUnfreeze:
+		v.Forgot = v.T.ForgotFrozen
+	}
+	v.Ways = append(v.Ways, way{Class: "btn-plain", Text: v.T.Leave, Post: "leave"})
+	v.Links = v.freezeLink(p)
+	v.More = p.Action == liuma.ActionVerify
+	v.Reopen = p.LaneClosed
 	v.Expiry = h.expiryOf(p)
 }
 
@@ -142,7 +208,7 @@ func keypadOf(v *view, p authority.Page) *keypad {
 		DescribedBy: "asker",
 	}
 	switch p.Action {
-	case liuma.ActionEnroll:
+	case liuma.ActionEnroll, liuma.ActionReset:
 		k.Mode = "new"
 	case liuma.ActionChange:
 		k.Mode = "change"
@@ -155,7 +221,8 @@ func keypadOf(v *view, p authority.Page) *keypad {
 	}
 	if v.Refusal != nil {
 		k.DescribedBy = "refusal " + k.DescribedBy
-	} else if p.TriesLeft != nil {
+	}
+	if p.TriesLeft != nil && codeOf(p) == "" {
 		k.Note = v.T.triesLeft(*p.TriesLeft) + v.T.Stop
 	}
 	return k
@@ -166,27 +233,4 @@ func (h *handler) expiryOf(p authority.Page) *expiry {
 		return nil
 	}
 	return &expiry{p.Expires.UTC().Format(time.RFC3339), h.now().UTC().Format(time.RFC3339)}
-}
-
-func (h *handler) done(v *view, p authority.Page) {
-	pick := func(title, text func(*texts) string) {
-		v.heading(title)
-		v.Result = &result{Kind: "ok", Icon: "ok", Text: text(v.T)}
-	}
-	switch p.Action {
-	case liuma.ActionEnroll:
-		v.stages(p.Action, 3)
-		pick(func(t *texts) string { return t.EnrolledTitle }, func(t *texts) string { return t.EnrolledText })
-		v.Card = &face{Region: v.say(regionName(p.Region)), Name: p.NameMasked, Number: p.IDMasked,
-			Note: v.T.issued(h.now().In(h.zone))}
-	case liuma.ActionLink:
-		v.stages(p.Action, 3)
-		pick(func(t *texts) string { return t.LinkedTitle }, func(t *texts) string { return t.LinkedText })
-	case liuma.ActionChange:
-		pick(func(t *texts) string { return t.ChangedTitle }, func(t *texts) string { return t.ChangedText })
-	default:
-		pick(func(t *texts) string { return t.VerifiedTitle }, func(t *texts) string { return t.VerifiedText })
-		v.cell(v.T.For, p.Purpose, "", "")
-	}
-	v.Ways = []way{v.back("btn-primary")}
 }

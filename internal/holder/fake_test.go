@@ -40,6 +40,7 @@ type fake struct {
 	err    error // of the next move; guarded by mu
 	after  func(*authority.Page)
 	way    string
+	frozen authority.FreezeView
 }
 
 func (f *fake) note(what string) { f.asked = append(f.asked, what) }
@@ -126,6 +127,58 @@ func (f *fake) Extend(_ context.Context, id string, h authority.Hand) (authority
 	return f.move("extend", id, h, func(p *authority.Page) { p.Expires = p.Expires.Add(10 * time.Minute) })
 }
 
+func (f *fake) SendCode(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
+	return f.move("send-code "+h.Language, id, h, f.changed)
+}
+
+func (f *fake) GiveCode(_ context.Context, id string, h authority.Hand, typed string) (authority.Page, error) {
+	return f.move("code "+typed, id, h, f.changed)
+}
+
+func (f *fake) GivePhone(_ context.Context, id string, h authority.Hand, typed string) (authority.Page, error) {
+	return f.move("phone "+typed, id, h, f.changed)
+}
+
+func (f *fake) GiveCardNo(_ context.Context, id string, h authority.Hand, typed string) (authority.Page, error) {
+	return f.move("card-number "+typed, id, h, f.changed)
+}
+
+func (f *fake) Forgot(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
+	return f.move("forgot", id, h, f.changed)
+}
+
+func (f *fake) Remember(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
+	return f.move("remember", id, h, f.changed)
+}
+
+func (f *fake) FreezeOwn(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
+	return f.move("freeze", id, h, func(p *authority.Page) { p.Step, p.Code = authority.StepRefused, liuma.CodeFrozen })
+}
+
+func (f *fake) NoticeEveryUse(_ context.Context, id string, h authority.Hand, on bool) (authority.Page, error) {
+	return f.move("every-use", id, h, func(p *authority.Page) { p.EveryUse = &on })
+}
+
+func (f *fake) KnowDevice(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
+	p, err := f.move("know-device", id, h, func(p *authority.Page) { p.DeviceKnown, p.DeviceOffer = true, false })
+	p.Device = "device-secret"
+	return p, err
+}
+
+func (f *fake) FreezeByCode(_ context.Context, source, typed string) (authority.FreezeView, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.note("freeze-code " + source + " " + typed)
+	return f.frozen, f.err
+}
+
+// changed is what a test wants a move to come to.
+func (f *fake) changed(p *authority.Page) {
+	if f.after != nil {
+		f.after(p)
+	}
+}
+
 func (f *fake) WayBack(_ context.Context, id string, h authority.Hand) (authority.Way, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -134,7 +187,7 @@ func (f *fake) WayBack(_ context.Context, id string, h authority.Hand) (authorit
 		return authority.Way{}, liuma.Fail(liuma.CodeCeremonyElsewhere, nil)
 	}
 	switch f.page.Step {
-	case authority.StepConfirm, authority.StepPIN:
+	case authority.StepConfirm, authority.StepPIN, authority.StepCode, authority.StepPhone:
 		return authority.Way{}, liuma.Fail(liuma.CodeCeremonyMoved, nil)
 	}
 	return authority.Way{URL: f.way}, nil

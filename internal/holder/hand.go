@@ -12,12 +12,15 @@ import (
 )
 
 // The cookies: one for each ceremony, so that two of them in one browser do
-// not throw each other out, and one that only shows that cookies work.
+// not throw each other out, one that only shows that cookies work, and one by
+// which a known device is known, for all cards that it is a device of.
 const (
-	handPrefix = "hand-"
-	seenCookie = "seen"
-	handAge    = 70 * time.Minute // a ceremony lasts an hour at most
-	mostHands  = 8                // that a browser keeps of us
+	handPrefix   = "hand-"
+	seenCookie   = "seen"
+	deviceCookie = "device"
+	handAge      = 70 * time.Minute     // a ceremony lasts an hour at most
+	deviceAge    = 400 * 24 * time.Hour // the longest that browsers keep one
+	mostHands    = 8                    // that a browser keeps of us
 )
 
 var idPattern = regexp.MustCompile(`^[a-z0-9]{1,64}$`)
@@ -33,7 +36,7 @@ type hand struct {
 // handOf reads a hand: the cookie, else the form's hidden field.
 func (h *handler) handOf(r *http.Request, id string) hand {
 	secret, _, _ := strings.Cut(h.cookies.Get(r, handPrefix+id), ".")
-	out := hand{Hand: authority.Hand{Secret: secret}}
+	out := hand{Hand: authority.Hand{Secret: secret, Device: h.cookies.Get(r, deviceCookie), Language: string(h.door.Preferences(r).Lang)}}
 	if r.Method != http.MethodPost {
 		return out
 	}
@@ -60,6 +63,18 @@ func (h *handler) keep(w http.ResponseWriter, r *http.Request, id, requestURI, s
 		}
 	})
 	h.cookies.Set(w, handPrefix+id, secret+"."+mark(requestURI), handAge)
+}
+
+// keepDevice sets a known device's cookie: when it becomes one, and again
+// whenever it gave a right PIN, for its life counts from then.
+func (h *handler) keepDevice(w http.ResponseWriter, p authority.Page, by hand) {
+	secret := p.Device
+	if secret == "" && p.DeviceKnown {
+		secret = by.Device
+	}
+	if secret != "" && !by.bare {
+		h.cookies.Set(w, deviceCookie, secret, deviceAge)
+	}
 }
 
 // begunHere finds the ceremony that this browser began from a pushed request.

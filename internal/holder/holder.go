@@ -16,7 +16,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +37,16 @@ type Authority interface {
 	GivePIN(ctx context.Context, id string, h authority.Hand, g authority.Given) (authority.Page, error)
 	Leave(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
 	Extend(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
+	SendCode(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
+	GiveCode(ctx context.Context, id string, h authority.Hand, typed string) (authority.Page, error)
+	GivePhone(ctx context.Context, id string, h authority.Hand, typed string) (authority.Page, error)
+	GiveCardNo(ctx context.Context, id string, h authority.Hand, typed string) (authority.Page, error)
+	Forgot(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
+	Remember(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
+	FreezeOwn(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
+	NoticeEveryUse(ctx context.Context, id string, h authority.Hand, on bool) (authority.Page, error)
+	KnowDevice(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
+	FreezeByCode(ctx context.Context, source, typed string) (authority.FreezeView, error)
 	WayBack(ctx context.Context, id string, h authority.Hand) (authority.Way, error)
 }
 
@@ -55,6 +67,10 @@ type Config struct {
 	Hotline string
 	// Zone is the time zone of what pages say; nil means China's.
 	Zone *time.Location
+	// Proxies are the addresses of proxies in front of the door. Only what they
+	// say of whom a request is from is believed; it is asked for where freeze
+	// codes are tried, to ration them.
+	Proxies []netip.Prefix
 	// Settle is how long a second press of the same button waits for what the
 	// first comes to; zero means three seconds.
 	Settle time.Duration
@@ -96,6 +112,8 @@ type handler struct {
 	zone      *time.Location
 	hotline   string
 	settle    time.Duration
+	proxies   []netip.Prefix
+	host      string // that the address line of a real page shows
 	pages     *pages
 	checks    *os.Root // nil: no domain checks
 }
@@ -105,7 +123,8 @@ func New(c Config) (http.Handler, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	h := &handler{authority: c.Authority, now: c.Now, log: c.Logger, zone: c.Zone, hotline: c.Hotline, settle: c.Settle}
+	h := &handler{authority: c.Authority, now: c.Now, log: c.Logger, zone: c.Zone, hotline: c.Hotline,
+		settle: c.Settle, proxies: slices.Clone(c.Proxies)}
 	if h.zone == nil {
 		h.zone = time.FixedZone("CST", 8*60*60)
 	}
@@ -124,6 +143,7 @@ func New(c Config) (http.Handler, error) {
 		return nil, fmt.Errorf("holder: %w", err)
 	}
 	h.cookies = h.door.Cookies()
+	_, h.host, _ = strings.Cut(c.Origin, "://")
 	if c.DomainChecks != "" {
 		if h.checks, err = os.OpenRoot(c.DomainChecks); err != nil {
 			return nil, fmt.Errorf("holder: domain checks: %w", err)
@@ -143,8 +163,21 @@ func (h *handler) routes(assets *web.Assets) {
 	h.door.HandleFunc("POST /c/{id}/pin", h.givePIN)
 	h.door.HandleFunc("POST /c/{id}/leave", h.leaveCeremony)
 	h.door.HandleFunc("POST /c/{id}/extend", h.extendCeremony)
+	h.door.HandleFunc("POST /c/{id}/send-code", h.sendCode)
+	h.door.HandleFunc("POST /c/{id}/code", h.giveCode)
+	h.door.HandleFunc("POST /c/{id}/phone", h.givePhone)
+	h.door.HandleFunc("POST /c/{id}/card-number", h.giveCardNo)
+	h.door.HandleFunc("POST /c/{id}/forgot", h.forgot)
+	h.door.HandleFunc("POST /c/{id}/remember", h.remember)
+	h.door.HandleFunc("POST /c/{id}/freeze", h.freezeOwn)
+	h.door.HandleFunc("POST /c/{id}/every-use", h.setEveryUse)
+	h.door.HandleFunc("POST /c/{id}/know-device", h.knowDevice)
 	h.door.HandleFunc("GET /c/{id}/return", h.returnToChannel)
 	h.door.HandleFunc("POST /c/{id}/return", h.returnToChannel) // where cookies are blocked
+	h.door.HandleFunc("GET /{$}", h.showOfficial)
+	h.door.HandleFunc("GET /freeze", h.showFreeze)
+	h.door.HandleFunc("POST /freeze", h.freezeByCode)
+	h.door.HandleFunc("GET /freeze/done", h.showFrozen)
 	h.door.HandleFunc("GET /healthz", h.showHealth)
 	h.door.HandleFunc("GET /favicon.ico", h.showNothing)
 	h.door.HandleFunc("GET /assets/"+h.pages.script.file, h.showScript)
@@ -182,6 +215,11 @@ func statusOf(c liuma.Code) int {
 		return http.StatusServiceUnavailable
 	case liuma.CodeForbidden:
 		return http.StatusForbidden
+	case liuma.CodeFreezeCodeLimit:
+		return http.StatusTooManyRequests
+	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
+		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled, liuma.CodeFreezeCodeInvalid:
+		return http.StatusUnprocessableEntity // what the holder asked for cannot be done to this card
 	}
 	return http.StatusInternalServerError
 }

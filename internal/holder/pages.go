@@ -24,6 +24,7 @@ const (
 	pageConfirm = "confirm"
 	pagePIN     = "pin"
 	pageResult  = "result"
+	pageStep    = "step"
 )
 
 // script is the pages' own script under a name that is its content.
@@ -59,7 +60,7 @@ func newPages(assets *web.Assets) (*pages, error) {
 		return nil, err
 	}
 	funcs := template.FuncMap{"icon": assets.Icon}
-	for _, name := range []string{pageLanding, pageConfirm, pagePIN, pageResult} {
+	for _, name := range []string{pageLanding, pageConfirm, pagePIN, pageResult, pageStep} {
 		t, err := template.New("layout.html").Funcs(funcs).Option("missingkey=error").
 			ParseFS(embedded, "pages/layout.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {

@@ -37,7 +37,7 @@ func givenPINs(r *http.Request) (authority.Given, error) {
 	if err != nil || try < 1 {
 		return authority.Given{}, liuma.Fail(liuma.CodeCeremonyMoved, err)
 	}
-	g := authority.Given{Try: try}
+	g := authority.Given{Try: try, Reopen: r.PostForm.Get("reopen") == "1"}
 	some := false
 	for name, into := range map[string]**envelope.Envelope{"pin": &g.Current, "old_pin": &g.Old, "new_pin": &g.New} {
 		values := r.PostForm[name]

@@ -47,6 +47,9 @@ func (h *handler) refusal(v *view, p authority.Page) *notice {
 	n := &notice{Kind: "notice-refuse", Title: strings.TrimRight(v.say(e.What), "。."), Text: v.say(e.Next)}
 	switch code {
 	case "":
+		if p.WasReset && p.Step == authority.StepPIN {
+			return &notice{Title: v.T.WasResetTitle, Text: v.T.WasResetText}
+		}
 		return nil
 	case liuma.CodeWrong:
 		n.Title = v.T.WrongTitle
@@ -65,7 +68,16 @@ func (h *handler) refusal(v *view, p authority.Page) *notice {
 	case liuma.CodePINFormat, liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired, liuma.CodeBadRequest,
 		liuma.CodeUndecided, liuma.CodeInternal:
 		n.Kind, n.Title, n.Text = "notice-warn", v.T.NotSentTitle, v.T.NotSentText
-	case liuma.CodeBusy, liuma.CodeChangeUnderWay, liuma.CodeUnavailable:
+	case liuma.CodeEvidenceRequired:
+		if p.Step == authority.StepEvidence {
+			return nil // that is what the page is about
+		}
+	case liuma.CodePhoneCodeWrong:
+		n.More = v.T.triesLeft(p.CodesLeft)
+	case liuma.CodePhoneCodesSpent:
+		n.Title, n.Text = v.T.SpentTitle, v.say(liuma.Explain(code).What)
+	case liuma.CodeBusy, liuma.CodeChangeUnderWay, liuma.CodeUnavailable, liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit,
+		liuma.CodePhoneCodeExpired:
 		n.Kind = "notice-warn"
 	}
 	return n
@@ -78,17 +90,22 @@ func (h *handler) refused(v *view, p authority.Page) {
 	look := refusedLook(code)
 	v.heading(look.title)
 	v.Result = &result{Kind: look.kind, Icon: look.icon, Text: v.say(e.What), Next: v.say(e.Next)}
+	v.Links = v.freezeLink(p)
 	switch code {
 	case liuma.CodeLocked:
 		v.Result.Text, v.Result.Next = v.T.LockedText, ""
 		v.Until = h.untilOf(v, p.Until)
 		v.cell(v.T.PhysicalCard, v.T.NotAffected, "", "")
 		v.cell(v.T.OtherChannels, v.T.LockedToo, "", "")
-		v.Notice = &notice{Title: v.T.ForgotTitle, Text: v.T.RecoverText}
+		h.toNewPIN(v, p, v.T.ForgotUnlock)
 	case liuma.CodeBlocked:
 		v.Result.Text, v.Result.Next = v.T.BlockedText, ""
+		if p.LaneClosed {
+			v.heading(func(t *texts) string { return t.LaneTitle })
+			v.Result.Text, v.Result.Next = v.T.LaneText, v.T.LaneNext
+		}
 		v.cell(v.T.PhysicalCard, v.T.NotAffected, "", "")
-		v.Notice = &notice{Title: v.T.HowToGoOn, Text: v.T.RecoverText}
+		h.toNewPIN(v, p, v.T.ForgotBlocked)
 	case liuma.CodeFrozen:
 		v.Result.Text, v.Result.Next = v.T.FrozenText, ""
 		v.Notice = &notice{Title: v.T.HowToGoOn, Text: v.T.FrozenNext}
@@ -97,14 +114,48 @@ func (h *handler) refused(v *view, p authority.Page) {
 		v.Notice = &notice{Title: v.T.HowToGoOn, Text: v.T.EvidenceNext}
 		check := v.back("btn-primary")
 		check.Text = v.T.DoEvidence
-		v.Ways = append(v.Ways, check, h.call(v))
+		v.First = append(v.First, check)
+		v.Counter = v.counterOf(v.T.CounterFace, p.Region)
 		return
+	case liuma.CodeResetPlanned:
+		v.Result.Text, v.Result.Next = v.T.PlannedText, v.T.PlannedNext
+		if v.Until = h.untilOf(v, p.Until); v.Until != nil {
+			v.Until.Title, v.Until.Over = v.T.WhenSet, v.T.OverSet
+		}
+	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent:
+		v.Result.Next = "" // the counter says it
+		v.Until = h.untilOf(v, p.Until)
+		v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
 	case liuma.CodeRefused:
+		if linked(p) { // by its handle, which turned out to be none of the channel's
+			v.Result.Text, v.Result.Next = v.T.NoLink, ""
+			v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
+			break
+		}
 		v.Notice = &notice{Title: v.T.ForgotTitle, Text: v.T.RecoverText}
 	}
-	v.Ways = append(v.Ways, v.back("btn-primary"))
-	if code != liuma.CodeLeft {
+	class := "btn-primary"
+	if len(v.First) > 0 {
+		class = "btn-plain"
+	}
+	v.Ways = append(v.Ways, v.back(class))
+	if code != liuma.CodeLeft && v.Counter == nil {
 		v.Ways = append(v.Ways, h.call(v))
+	}
+}
+
+// toNewPIN leads from a locked or blocked PIN to a new one: here, where the
+// card is linked, else where it is, and always at a counter.
+func (h *handler) toNewPIN(v *view, p authority.Page, text string) {
+	switch {
+	case canForget(p):
+		v.First = append(v.First, h.forgotWay(v, p, "btn-primary", text))
+		v.Counter = v.counterOf(v.T.CounterTitle, p.Region)
+	case p.Action == liuma.ActionUnfreeze:
+		v.Notice = &notice{Title: v.T.ForgotTitle, Text: v.T.ForgotFrozen}
+		v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
+	default:
+		v.Notice = &notice{Title: v.T.ForgotTitle, Text: v.T.RecoverText}
 	}
 }
 
@@ -128,6 +179,14 @@ func refusedLook(c liuma.Code) look {
 		return look{title: func(t *texts) string { return t.ExpiredTitle }, kind: "info", icon: "expired"}
 	case liuma.CodeLeft:
 		return look{title: func(t *texts) string { return t.LeftTitle }, kind: "info", icon: "unavailable"}
+	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent:
+		return look{title: func(t *texts) string { return t.CounterNeeded }, kind: "warn", icon: "agency"}
+	case liuma.CodePINReset:
+		return look{title: func(t *texts) string { return t.ResetDoneTitle }, kind: "info", icon: "ok"}
+	case liuma.CodeNotFrozen:
+		return look{title: func(t *texts) string { return t.NotFrozenTitle }, kind: "ok", icon: "ok"}
+	case liuma.CodeResetPlanned:
+		return look{title: func(t *texts) string { return t.PlannedTitle }, kind: "ok", icon: "expired"}
 	case liuma.CodeRefused:
 		return look{title: func(t *texts) string { return t.RefusedTitle }, kind: "refuse", icon: "wrong"}
 	}
@@ -140,5 +199,5 @@ func (h *handler) untilOf(v *view, at time.Time) *until {
 		return nil
 	}
 	now := h.now().In(h.zone)
-	return &until{Text: v.T.moment(at.In(h.zone), now), RFC3339: at.In(h.zone).Format(time.RFC3339), Now: now.Format(time.RFC3339)}
+	return &until{Title: v.T.WhenAgain, Over: v.T.OverNow, Text: v.T.moment(at.In(h.zone), now), RFC3339: at.In(h.zone).Format(time.RFC3339), Now: now.Format(time.RFC3339)}
 }

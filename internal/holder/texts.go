@@ -12,6 +12,7 @@ import (
 // said by liuma.Explain. Every field is filled in both languages (a test).
 type texts struct {
 	lang websec.Lang
+	recovery
 
 	Brand, Product, Skip, Care, OtherLang               string
 	HelpLine, NeverAsk, WhoAsks, Registered             string
@@ -57,6 +58,7 @@ func newTexts(lang websec.Lang) *texts {
 	padTexts(t, say)
 	resultTexts(t, say)
 	refusalTexts(t, say)
+	recoveryTexts(t, say)
 	return t
 }
 
@@ -156,7 +158,8 @@ func refusalTexts(t *texts, say func(zh, en string) string) {
 	t.FrozenTitle = say("电子社保卡已冻结", "The e-Card is frozen")
 	t.FrozenText = say("这张卡在所有渠道都不能使用。您的密码没有改变。", "It cannot be used in any channel. Your PIN has not changed.")
 	t.HowToGoOn = say("现在怎么办", "What to do now")
-	t.FrozenNext = say("由您本人办理解冻；不是您自己冻结的，请拨打 12333。", "Unfreeze it yourself. If it was not you who froze it, call 12333.")
+	t.FrozenNext = say("要恢复使用，在关联了这张卡的应用里选“解冻”，用绑定手机的验证码和密码办理。不是您自己冻结的，请拨打 12333。",
+		"To use it again, choose “Unfreeze” in an app that the card is linked to, with a code to the bound phone and the PIN. If it was not you who froze it, call 12333.")
 	t.EvidenceTitle = say("还需要实人认证", "An identity check is needed")
 	t.EvidenceText = say("现在单凭密码还不能办理（例如实体社保卡已挂失），还要证明是您本人。", "For now the PIN alone is not enough for this card, for example because the physical card is reported lost.")
 	t.EvidenceNext = say("点下面的按钮回到应用，做一次实人认证，再回来输入密码。不方便刷脸，可以到经办机构办理。",

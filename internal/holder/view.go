@@ -36,7 +36,22 @@ type view struct {
 	Keypad            *keypad
 	Until             *until
 	Ways              []way
-	Forgot            bool // say what to do about a forgotten PIN
+	First             []way  // before what else can be done
+	Links             []way  // small, beneath everything
+	Say               string // what is to be done, in a sentence
+	Field             *field
+	Other             *field // folded away: another way to go on
+	OtherTitle        string
+	OtherText         string
+	Send              *send
+	Help              []string // why no code may have come
+	Counter           *counter
+	Tips              []string
+	TipsTitle         string
+	Settings          *settings
+	Reopen            bool   // offer to let unknown devices try again
+	More              bool   // the pad's own settings
+	Forgot            string // what to do about a forgotten PIN
 	BusinessNo        string
 	Expiry            *expiry
 	Forward           string // address that the page goes on to by itself
@@ -68,8 +83,29 @@ type keypad struct {
 	Try                                                            int
 }
 
+// field is a form with one field in it.
+type field struct {
+	Post, Name, Label, Hint, Type, Mode, Autocomplete, Button, Class, Most string
+	Capital, Wrong                                                         bool
+}
+
+// send is the button that has a code sent. Until Ready it waits, where there
+// is a script to count.
+type send struct{ Text, Class, Ready, Now, Later string }
+
+// counter is the way in person.
+type counter struct{ Title, Where string }
+
+// settings are what can be set once a ceremony succeeded.
+type settings struct {
+	Phone               string // to be confirmed by the view's Field and Send
+	Open                bool   // unfold that
+	EveryUse, On        bool   // whether it can be set, and how it is
+	Device, DeviceKnown bool
+}
+
 // until is a moment with a countdown.
-type until struct{ Text, RFC3339, Now string }
+type until struct{ Title, Text, Over, RFC3339, Now string }
 
 type expiry struct{ RFC3339, Now string }
 
@@ -78,10 +114,23 @@ type expiry struct{ RFC3339, Now string }
 type way struct {
 	Class, Text string
 	Link        string // same-origin address
+	See         string // address of the ceremony's own that a hand may be needed for
 	Tel         string
 	Post        string       // last element of the ceremony's address
 	Out         template.URL // the channel's own
 }
+
+// shownWay is a way on the page that it is on.
+type shownWay struct {
+	way
+	ID, Hand string
+}
+
+// CallText is what the link to the hotline says.
+func (v *view) CallText() string { return v.T.call(v.Hotline) }
+
+// Show is for templates.
+func (v *view) Show(w way) shownWay { return shownWay{w, v.ID, v.Hand} }
 
 // Mark is the first character of the channel's name, as its sign.
 func (v *view) Mark() string {
@@ -140,11 +189,16 @@ func (h *handler) fault(w http.ResponseWriter, r *http.Request, status int, code
 	if status >= http.StatusInternalServerError {
 		v.RequestID = websec.RequestID(r.Context())
 	}
-	ours := r.URL.Path == "/authorize" || strings.HasPrefix(r.URL.Path, "/c/")
+	ours := r.URL.Path == "/authorize" || r.URL.Path == freezePath || strings.HasPrefix(r.URL.Path, "/c/")
 	if r.Method == http.MethodGet && ours && len(r.URL.RawQuery) <= longestAddress {
 		v.Back = r.URL.RequestURI()
 	}
 	h.show(w, r, status, v)
+}
+
+// counterOf says where the counter is, for whoever cannot go on here.
+func (v *view) counterOf(title string, region liuma.Region) *counter {
+	return &counter{Title: title, Where: v.T.agencies(regionName(region))}
 }
 
 // call is the way out that is always open.
@@ -165,6 +219,11 @@ func faultLook(c liuma.Code) look {
 		return look{title: func(t *texts) string { return t.ExpiredTitle }, kind: "info", icon: "expired"}
 	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved:
 		return look{title: func(t *texts) string { return t.ElsewhereTitle }, kind: "info", icon: "unavailable"}
+	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
+		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled:
+		l := refusedLook(c)
+		l.again = true
+		return l
 	case liuma.CodeTooLarge, liuma.CodeBadRequest:
 		return look{title: func(t *texts) string { return t.NotSentTitle }, kind: "warn", icon: "unavailable", again: true}
 	}

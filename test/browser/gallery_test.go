@@ -58,6 +58,38 @@ func (g gallery) GivePIN(context.Context, string, authority.Hand, authority.Give
 	return g.no()
 }
 
+func (g gallery) SendCode(context.Context, string, authority.Hand) (authority.Page, error) {
+	return g.no()
+}
+func (g gallery) GiveCode(context.Context, string, authority.Hand, string) (authority.Page, error) {
+	return g.no()
+}
+func (g gallery) GivePhone(context.Context, string, authority.Hand, string) (authority.Page, error) {
+	return g.no()
+}
+func (g gallery) GiveCardNo(context.Context, string, authority.Hand, string) (authority.Page, error) {
+	return g.no()
+}
+func (g gallery) Forgot(context.Context, string, authority.Hand) (authority.Page, error) {
+	return g.no()
+}
+func (g gallery) Remember(context.Context, string, authority.Hand) (authority.Page, error) {
+	return g.no()
+}
+func (g gallery) FreezeOwn(context.Context, string, authority.Hand) (authority.Page, error) {
+	return g.no()
+}
+func (g gallery) NoticeEveryUse(context.Context, string, authority.Hand, bool) (authority.Page, error) {
+	return g.no()
+}
+func (g gallery) KnowDevice(context.Context, string, authority.Hand) (authority.Page, error) {
+	return g.no()
+}
+
+func (gallery) FreezeByCode(context.Context, string, string) (authority.FreezeView, error) {
+	return authority.FreezeView{}, liuma.Fail(liuma.CodeFreezeCodeInvalid, nil)
+}
+
 func (gallery) WayBack(context.Context, string, authority.Hand) (authority.Way, error) {
 	return authority.Way{}, liuma.Fail(liuma.CodeUnavailable, nil)
 }

@@ -1,5 +1,5 @@
 // Begins the ceremony as soon as its page is really looked at, and offers more
-// time before it ends. Pages work without this script: each has a plain form.
+// time before it ends, and counts until a code can be sent again. Pages work without this script: each has a plain form.
 (function () {
   "use strict";
 
@@ -66,6 +66,20 @@
     });
   }
 
+  // A new code can be sent after a while: until then the button counts down.
+  // The phone's clock may be wrong, so only the server's two are compared.
+  function wait(button) {
+    var says = button.textContent;
+    var end = Date.now() + Date.parse(button.getAttribute("data-ready")) - Date.parse(button.getAttribute("data-now"));
+    function tick() {
+      var left = Math.ceil((end - Date.now()) / 1000);
+      button.disabled = left > 0;
+      button.textContent = left > 0 ? button.getAttribute("data-wait").replace("{n}", left) : says;
+      if (left > 0) setTimeout(tick, 1000);
+    }
+    tick();
+  }
+
   // Back from the channel, a browser may show the page as it was left. Only
   // the server knows what has become of the ceremony, so ask it. A page that
   // was the answer to a post would be posted again, so that one stays.
@@ -75,6 +89,7 @@
 
   var begins = document.querySelector("form[data-begin]");
   var expiry = document.querySelector("[data-expires]");
+  Array.prototype.forEach.call(document.querySelectorAll("button[data-ready]"), wait);
   if (begins && window.fetch) whenSeen(function () { begin(begins, 1); });
   if (expiry && window.fetch) watch(expiry);
 })();

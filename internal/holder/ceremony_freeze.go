@@ -1,0 +1,15 @@
+package holder
+
+import (
+	"net/http"
+
+	"github.com/liuma-pin/liuma/internal/authority"
+)
+
+// freezeOwn freezes the card of a ceremony; the page before it asked whether
+// the holder is sure.
+func (h *handler) freezeOwn(w http.ResponseWriter, r *http.Request) {
+	h.post(w, r, func(id string, by hand) (authority.Page, error) {
+		return h.authority.FreezeOwn(r.Context(), id, by.Hand)
+	})
+}

@@ -1,0 +1,151 @@
+package holder
+
+import (
+	"encoding/base64"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+)
+
+// What came of a freeze code is kept in a cookie for as long as somebody may
+// look at the page, so that the post can end in a GET. Nothing but that page
+// reads it.
+const (
+	freezeCookie = "freeze"
+	freezeAge    = 5 * time.Minute
+	freezePath   = "/freeze"
+	frozenPath   = "/freeze/done"
+)
+
+// showFreeze is the official page on which a freeze code from a notice stops
+// the card, without log-in.
+func (h *handler) showFreeze(w http.ResponseWriter, r *http.Request) {
+	h.door.KeepLang(w, r)
+	code, until, _ := strings.Cut(strings.TrimPrefix(h.cookies.Get(r, freezeCookie), "no."), ".")
+	refused := liuma.Code(code)
+	if refused != liuma.CodeFreezeCodeInvalid && refused != liuma.CodeFreezeCodeLimit {
+		refused = ""
+	}
+	if refused != "" {
+		h.cookies.Set(w, freezeCookie, "", -1) // said once
+	}
+	h.cookies.Set(w, seenCookie, "1", seenAge)
+	h.show(w, r, http.StatusOK, h.freezeView(r, refused, unix(until)))
+}
+
+// freezeByCode takes the code. It says the same of a code that never was, one
+// that is too old and one that was used.
+func (h *handler) freezeByCode(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		h.wrong(w, r, formError(err))
+		return
+	}
+	code, err := typed(r, "code")
+	if err != nil {
+		code = "" // and is refused like any other
+	}
+	frozen, err := h.authority.FreezeByCode(r.Context(), h.source(r), code)
+	refused := liuma.CodeOf(err)
+	switch {
+	case err == nil:
+	case refused == liuma.CodeFreezeCodeInvalid, refused == liuma.CodeFreezeCodeLimit:
+		h.freezeRefused(w, r, err, refused)
+		return
+	default:
+		h.wrong(w, r, err)
+		return
+	}
+	if h.cookies.Get(r, seenCookie) == "" {
+		h.show(w, r, http.StatusOK, h.frozenView(r, frozen))
+		return
+	}
+	h.cookies.Set(w, freezeCookie, "ok."+strconv.FormatInt(frozen.At.Unix(), 10)+"."+
+		base64.RawURLEncoding.EncodeToString([]byte(frozen.NameMasked)), freezeAge)
+	http.Redirect(w, r, frozenPath, http.StatusSeeOther)
+}
+
+func (h *handler) freezeRefused(w http.ResponseWriter, r *http.Request, err error, code liuma.Code) {
+	var until time.Time
+	if e, ok := errors.AsType[*liuma.Error](err); ok {
+		until = e.Until
+	}
+	if h.cookies.Get(r, seenCookie) == "" {
+		h.show(w, r, statusOf(code), h.freezeView(r, code, until))
+		return
+	}
+	value := "no." + string(code)
+	if !until.IsZero() {
+		value += "." + strconv.FormatInt(until.Unix(), 10)
+	}
+	h.cookies.Set(w, freezeCookie, value, freezeAge)
+	http.Redirect(w, r, freezePath, http.StatusSeeOther)
+}
+
+// showFrozen says what a freeze code did, to the browser that gave it.
+func (h *handler) showFrozen(w http.ResponseWriter, r *http.Request) {
+	kept, ok := strings.CutPrefix(h.cookies.Get(r, freezeCookie), "ok.")
+	at, name, _ := strings.Cut(kept, ".")
+	masked, err := base64.RawURLEncoding.DecodeString(name)
+	if !ok || err != nil || len(masked) > longestTyped {
+		http.Redirect(w, r, freezePath, http.StatusSeeOther)
+		return
+	}
+	h.show(w, r, http.StatusOK, h.frozenView(r, authority.FreezeView{NameMasked: string(masked), At: unix(at)}))
+}
+
+// unix reads a moment of a cookie; zero where there is none.
+func unix(s string) time.Time {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n <= 0 {
+		return time.Time{}
+	}
+	return time.Unix(n, 0)
+}
+
+// source is whom the limit of freeze codes counts a request for: the address
+// that it came from or, from one of our proxies, the last one on its way that
+// is none of them. One household has a /64 of IPv6 and is one source.
+func (h *handler) source(r *http.Request) string {
+	from := addressOf(r.RemoteAddr)
+	way := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(way) - 1; i >= 0 && h.isProxy(from); i-- {
+		before := addressOf(strings.TrimSpace(way[i]))
+		if !before.IsValid() {
+			break
+		}
+		from = before
+	}
+	if from.Is6() {
+		if household, err := from.Prefix(64); err == nil {
+			return household.String()
+		}
+	}
+	return from.String()
+}
+
+func (h *handler) isProxy(a netip.Addr) bool {
+	for _, p := range h.proxies {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+func addressOf(s string) netip.Addr {
+	if host, _, err := net.SplitHostPort(s); err == nil {
+		s = host
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Unmap().WithZone("")
+}
