@@ -85,7 +85,12 @@ func TestOtherFieldsKeepTheirKeys(t *testing.T) {
 	b.full(0)
 	b.typed("9")
 	b.full(1)
+	// A box to tick is no field.
+	evaluate[chromedp.Void](b, `(() => { const other = document.getElementById("other"); other.type = "checkbox"; other.focus(); })()`)
+	b.typed("0")
+	b.full(2)
 }
+
 // TestKeysOnFirstScreen: whoever opens a pad sees all of its keys, without
 // scrolling.
 func TestKeysOnFirstScreen(t *testing.T) {

@@ -32,7 +32,8 @@ export function hasMouse(): boolean {
   return !!window.matchMedia && window.matchMedia("(hover: hover) and (pointer: fine) and (min-width: 40rem)").matches;
 }
 
-/** Whether what is typed there is the element's own: any field, the pad's too. */
+/** Whether what is typed there is the element's own: a field, the pad's too, but not a box to tick. */
 export function takesText(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  if (target instanceof HTMLInputElement) return !/^(checkbox|radio|button|submit|reset)$/.test(target.type);
+  return target instanceof HTMLElement && (target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName));
 }
