@@ -58,6 +58,9 @@ type Config struct {
 	Audience string
 	Now      func() time.Time
 	Logger   *slog.Logger
+	// TextsBehind says whether codes and notices are late; nil where none are
+	// sent.
+	TextsBehind func() bool
 	// TokenCache is how many checked token signatures are remembered; zero
 	// means 4096.
 	TokenCache int
@@ -100,6 +103,8 @@ type Door struct {
 	spec      *huma.OpenAPI
 	specJSON  []byte
 	specYAML  []byte
+
+	textsBehind func() bool
 }
 
 // New builds the door. It fails only for a bad Config.
@@ -117,6 +122,8 @@ func New(c Config) (*Door, error) {
 		log:       c.Logger,
 		mux:       http.NewServeMux(),
 		gate:      newGate(c.Authority.Client, c.Audience, c.Now, size),
+
+		textsBehind: c.TextsBehind,
 	}
 	var err error
 	d.visits, err = visit.New(visit.Config{Now: c.Now, Logger: c.Logger, Fault: func(v *visit.Visit, r *http.Request) {

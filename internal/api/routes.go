@@ -199,5 +199,12 @@ func (d *Door) ready(ctx context.Context) (any, error) {
 	if err := d.authority.Ready(ctx); err != nil {
 		return nil, liuma.Fail(liuma.CodeUnavailable, err)
 	}
-	return healthView{Status: "ready"}, nil
+	v := healthView{Status: "ready"}
+	if d.textsBehind != nil {
+		v.Texts = "in_time"
+		if d.textsBehind() {
+			v.Texts = "late" // an operator's to see to; verdicts go on
+		}
+	}
+	return v, nil
 }

@@ -306,4 +306,5 @@ func viewPhysical(p authority.PhysicalView) physicalView {
 
 type healthView struct {
 	Status string `json:"status" enum:"alive,ready"`
+	Texts  string `json:"texts,omitempty" enum:"in_time,late" doc:"Of readiness, where texts are sent: whether codes and notices reach the gateway within a minute. Late texts hold up no verdict"`
 }

@@ -206,7 +206,11 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 	if err := s.openAuthority(ctx); err != nil {
 		return nil, err
 	}
-	s.Door, err = api.NewServer(api.Config{Authority: s.Authority, Audience: c.Issuer, Now: o.Now, Logger: o.Logger})
+	door := api.Config{Authority: s.Authority, Audience: c.Issuer, Now: o.Now, Logger: o.Logger}
+	if s.Outbox != nil {
+		door.TextsBehind = s.Outbox.Behind
+	}
+	s.Door, err = api.NewServer(door)
 	if err != nil {
 		return nil, err
 	}
