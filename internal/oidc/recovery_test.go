@@ -209,3 +209,33 @@ func TestRecoveryThatCameToNothing(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// TestOneVerdictIsRedeemedOnce: the code of the hosted door and the receipt that
+// the native door shows for it are one verdict, and whichever comes second gets
+// nothing.
+func TestOneVerdictIsRedeemedOnce(t *testing.T) {
+	x := newPhoned(t)
+	verdict := func() (session, string, string) {
+		s := x.push(x.p, x.ask("verify"))
+		p, h := x.open(s, authority.Hand{})
+		p = x.GivePIN(p, h, liuma.RoleCurrent, goodPIN)
+		return s, x.WayBack(p, h).Get("code"), x.asked(s).Receipt
+	}
+	s, code, receipt := verdict()
+	if receipt == "" {
+		t.Fatal("no receipt for a right verdict")
+	}
+	if v, err := x.sdk.Redeem(t.Context(), receipt); err != nil || !v.Redeemed {
+		t.Fatalf("%+v, %v", v, err)
+	}
+	token, err := x.exchange(x.config(x.p), code, s.verifier)
+	wantError(t, token, err, "invalid_grant", liuma.CodeReceiptSpent)
+
+	s, code, receipt = verdict()
+	if _, err := x.exchange(x.config(x.p), code, s.verifier); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := x.sdk.Redeem(t.Context(), receipt); client.CodeOf(err) != "receipt_spent" {
+		t.Errorf("the receipt after the code: %v", err)
+	}
+}
