@@ -44,7 +44,7 @@ func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 	s.Outbox, err = notify.New(notify.Config{
 		Store: s.Store, Vault: s.Vault, Driver: driver, Templates: templates,
 		Codes: quota(texts.Codes), Notices: quota(texts.Notices),
-		Drain: time.Duration(s.Config.Drain), Now: s.options.Now, Logger: s.options.Logger,
+		Drain: max(time.Duration(s.Config.Drain), time.Millisecond), Now: s.options.Now, Logger: s.options.Logger,
 	})
 	if err != nil {
 		return nil, nil, err
