@@ -60,6 +60,10 @@ async function callback({ url, check }) {
 
 const metadata = () => ({ par: config.serverMetadata().pushed_authorization_request_endpoint, pkce: config.serverMetadata().supportsPKCE() })
 
+// With evidence_required: in the body of a refused push, or in the address that
+// the browser came back with.
+const challengeOf = (cause) => (cause instanceof URLSearchParams ? cause.get('challenge') : cause?.challenge) ?? undefined
+
 async function answer(line) {
   const request = JSON.parse(line)
   try {
@@ -73,7 +77,7 @@ async function answer(line) {
     }
     return { error: `what is ${request.do}?` }
   } catch (e) {
-    return { error: e.message, code: e.code, oauth: e.error, liuma: e.cause?.code, reason: e.cause?.reason }
+    return { error: e.message, code: e.code, oauth: e.error, liuma: e.cause?.code, reason: e.cause?.reason, challenge: challengeOf(e.cause) }
   }
 }
 

@@ -83,7 +83,12 @@ type channel struct {
 
 func start(t *testing.T) *channel {
 	t.Helper()
-	c := &channel{Env: testenv.New(t, testenv.Options{}), t: t}
+	return startOf(t, testenv.Options{})
+}
+
+func startOf(t *testing.T, o testenv.Options) *channel {
+	t.Helper()
+	c := &channel{Env: testenv.New(t, o), t: t}
 	c.wind()
 	key := c.NewKey()
 	c.caller = authority.Caller{Client: c.AddClient(store.Client{ID: channelID, Kind: store.ClientChannel,
@@ -162,20 +167,11 @@ func (c *channel) browse(address string, role liuma.Role, pins ...string) string
 	if !strings.HasPrefix(address, c.System.Config.Issuer+"/authorize?") || len(q) != 2 {
 		c.t.Fatalf("sent to %s", address)
 	}
-	a, ctx, hand := c.Authority(), c.t.Context(), authority.Hand{RequestURI: q.Get("request_uri")}
-	p, err := a.LookAt(ctx, q.Get("client_id"), hand.RequestURI, authority.Hand{})
-	must(c.t, err)
-	p, err = a.Begin(ctx, p.ID, hand)
-	must(c.t, err)
-	hand = authority.Hand{Secret: p.Bound}
-	if p.Step == authority.StepConfirm {
-		p, err = a.Agree(ctx, p.ID, hand)
-		must(c.t, err)
-	}
+	p, hand := c.begin(address, authority.Hand{})
 	for _, secret := range pins {
 		p = c.GivePIN(p, hand, role, secret)
 	}
-	way, err := a.WayBack(ctx, p.ID, hand)
+	way, err := c.Authority().WayBack(c.t.Context(), p.ID, hand)
 	must(c.t, err)
 	return way.URL
 }
@@ -265,4 +261,81 @@ func TestOpenIDClientIsRefused(t *testing.T) {
 		Subject: envelope.Subject{Card: card}, Digest: testenv.Digest("freeze")})
 	must(t, err)
 	want("frozen meanwhile", c.redeem(back), "oauth", "invalid_grant")
+}
+
+// TestOpenIDClientOfRecovery: a forgotten PIN is set anew by a channel that
+// never saw one: pushed, sent back for evidence, pushed again with it, redeemed.
+func TestOpenIDClientOfRecovery(t *testing.T) {
+	c := startOf(t, testenv.Options{Phones: true})
+	who := c.People[0]
+	const ago = 80 * time.Hour // a phone that was bound lately resets nothing
+	c.Clock.Advance(-ago)
+	card := string(c.EnrollPhone(c.caller, who, goodPIN))
+	c.Clock.Advance(ago)
+
+	// To enroll without evidence is refused at the push, with a challenge.
+	other := c.People[1]
+	a := c.ask(map[string]any{"do": "push", "details": c.details("enroll", map[string]any{"id_number": other.IDNumber, "name": other.Name, "phone": other.Phone})})
+	if challenge, _ := a["challenge"].(string); a["oauth"] != "invalid_authorization_details" || a["liuma"] != "evidence_required" || challenge == "" {
+		t.Errorf("enroll without evidence: %v", a)
+	}
+
+	d := c.details("reset", map[string]any{"card": card})
+	p, hand := c.begin(c.push(d), authority.Hand{})
+	p = c.codeNow(p, hand, who.Phone)
+	way, err := c.Authority().WayBack(t.Context(), p.ID, hand)
+	must(t, err)
+	a = c.redeem(way.URL)
+	challenge, _ := a["challenge"].(string)
+	if a["oauth"] != "evidence_required" || challenge == "" || a["claims"] != nil {
+		t.Fatalf("sent back for evidence: %v", a)
+	}
+	d["challenge"], d["evidence"] = challenge, c.Evidence(who, challenge)
+	p, hand = c.begin(c.push(d), hand)
+	if p = c.GivePIN(p, hand, liuma.RoleNew, "815206"); p.Step != authority.StepDone {
+		t.Fatalf("%+v", p)
+	}
+	way, err = c.Authority().WayBack(t.Context(), p.ID, hand)
+	must(t, err)
+	a = c.redeem(way.URL)
+	claims, ok := a["claims"].(map[string]any)
+	if !ok || claims["sub"] != card || claims["liuma_action"] != "reset" || claims["acr"] != "urn:liuma:acr:pin-evidence" || claims["liuma_business_no"] != d["business_no"] {
+		t.Errorf("%v", a)
+	}
+
+	// The other two open as well.
+	for action, step := range map[string]authority.Step{"rebind": authority.StepPIN, "unfreeze": authority.StepRefused} {
+		if p, _ := c.begin(c.push(c.details(action, map[string]any{"card": card})), authority.Hand{}); p.Step != step {
+			t.Errorf("%s opens at %s, want %s", action, p.Step, step)
+		}
+	}
+}
+
+// begin opens an address in a browser that may have begun it before, up to the
+// first step that needs the holder.
+func (c *channel) begin(address string, in authority.Hand) (authority.Page, authority.Hand) {
+	c.t.Helper()
+	u, err := url.Parse(address)
+	must(c.t, err)
+	q, ctx := u.Query(), c.t.Context()
+	p, err := c.Authority().LookAt(ctx, q.Get("client_id"), q.Get("request_uri"), authority.Hand{})
+	must(c.t, err)
+	p, err = c.Authority().Begin(ctx, p.ID, authority.Hand{Secret: in.Secret, RequestURI: q.Get("request_uri")})
+	must(c.t, err)
+	hand := authority.Hand{Secret: p.Bound}
+	if p.Step == authority.StepConfirm {
+		p, err = c.Authority().Agree(ctx, p.ID, hand)
+		must(c.t, err)
+	}
+	return p, hand
+}
+
+// codeNow has a code sent and gives it, by the clock that Node goes by.
+func (c *channel) codeNow(p authority.Page, hand authority.Hand, phone string) authority.Page {
+	c.t.Helper()
+	p, err := c.Authority().SendCode(c.t.Context(), p.ID, hand)
+	must(c.t, err)
+	p, err = c.Authority().GiveCode(c.t.Context(), p.ID, hand, c.LastCode(phone))
+	must(c.t, err)
+	return p
 }
