@@ -52,6 +52,7 @@ type site struct {
 	t          *testing.T
 	url        string
 	channelURL string
+	others     []string // further channels' origins
 	logs       *lines
 
 	mu   sync.Mutex

@@ -1,0 +1,338 @@
+package browser
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/examples/channel/miniapp"
+	"github.com/liuma-pin/liuma/internal/assembly"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/evidence"
+	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/window"
+)
+
+// stage is everything there is, over HTTP: the assembled server with its
+// hosted and its channel door, two of the sample channel's servers in front of
+// it, a stand-in provider of evidence, and the phones that get the texts.
+type stage struct {
+	*site
+	system *assembly.System
+	inbox  *notify.Inbox
+	ahead  atomic.Int64 // of the machine's clock, for all of them
+	apps   []string     // the channels' origins: the province's, the nation's
+}
+
+const (
+	provincial = 0
+	national   = 1
+)
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	s := &stage{site: &site{t: t, logs: &lines{}}}
+	s.inbox = notify.NewInbox(s.now)
+	channelDoor, hostedDoor := s.listen(), s.listen()
+	s.url = "http://" + hostedDoor.Addr().String()
+	s.open(channelDoor, hostedDoor)
+	show, err := window.Listen(window.Addresses{Window: "127.0.0.1:0", Channels: []string{"127.0.0.1:0", "127.0.0.1:0"}})
+	s.must(err)
+	cast := []window.Cast{
+		{ID: "zj-app", Name: liuma.Text{ZH: "浙里社保·虚构", EN: "Zhejiang (invented)"}, Theme: "jade", Mark: "浙", Region: "33"},
+		{ID: "gov-app", Name: liuma.Text{ZH: "国家社保平台·虚构", EN: "National platform (invented)"}, Theme: "azure", Mark: "国"},
+	}
+	for i := range cast {
+		cast[i].Key, cast[i].KeyID = s.party(store.Client{ID: cast[i].ID, Kind: store.ClientChannel, Name: cast[i].Name,
+			Regions: []liuma.Region{cast[i].Region}, Actions: liuma.Actions(), RedirectURIs: []string{show.RedirectURI(i)}}), "k"
+		s.apps = append(s.apps, strings.TrimSuffix(show.RedirectURI(i), "/callback"))
+	}
+	s.channelURL, s.others = s.apps[0], s.apps[1:]
+	key := s.party(store.Client{ID: "stand-in-face", Kind: store.ClientProvider, StandIn: true, Name: liuma.Text{ZH: "替身", EN: "Stand-in"}})
+	provider, err := evidence.NewSigner("stand-in-face", key, "k")
+	s.must(err)
+	s.must(show.Build(window.Parts{
+		Hub: window.NewHub(s.now), Issuer: s.url, API: "http://" + channelDoor.Addr().String(), Channels: cast, Provider: provider, Now: s.now,
+	}))
+	serving, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 2)
+	go func() { ended <- s.system.Serve(serving, channelDoor, hostedDoor) }()
+	go func() { ended <- show.Serve(serving) }()
+	t.Cleanup(func() {
+		stop()
+		for range 2 {
+			s.must(<-ended)
+		}
+	})
+	return s
+}
+
+// open makes the data directory and opens the server on it, with the people
+// of the sample in its registry.
+func (s *stage) open(channelDoor, hostedDoor net.Listener) {
+	s.t.Helper()
+	ctx := context.Background()
+	conf := config.Default()
+	conf.Issuer, conf.AllowStandIn = s.url, true
+	conf.Channel.Listen, conf.Hosted.Listen = channelDoor.Addr().String(), hostedDoor.Addr().String()
+	dir := filepath.Join(s.t.TempDir(), "data")
+	s.must(assembly.Init(ctx, dir, conf))
+	conf, err := config.Load(dir)
+	s.must(err)
+	s.system, err = assembly.Open(ctx, conf, assembly.Options{Now: s.now, Texts: s.inbox, Logger: slog.New(slog.NewTextHandler(s.logs, nil))})
+	s.must(err)
+	s.t.Cleanup(func() { s.must(s.system.Close()) })
+	people, err := window.RegistryCSV()
+	s.must(err)
+	sum, err := s.system.Registry.Import(ctx, strings.NewReader(people), registry.ImportConfig{})
+	s.must(err)
+	if sum.Kept == 0 || sum.Rejected != 0 {
+		s.t.Fatalf("import: %+v", sum)
+	}
+}
+
+func (s *stage) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *stage) listen() net.Listener {
+	s.t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	s.must(err)
+	return ln
+}
+
+// now is everybody's clock but the browsers'.
+func (s *stage) now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
+
+// wait lets time pass for everybody but the browsers.
+func (s *stage) wait(d time.Duration) { s.ahead.Add(int64(d)) }
+
+// party registers one, with a fresh key.
+func (s *stage) party(c store.Client) *ecdsa.PrivateKey {
+	s.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	s.must(err)
+	c.Keys, err = json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}}})
+	s.must(err)
+	c.At = s.now()
+	s.must(s.system.Store.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {
+		return audit.Entry{At: c.At, Actor: "operator", Event: audit.ChannelRegistered, Outcome: "ok"}, tx.InsertClient(c)
+	}))
+	return key
+}
+
+// person is one of the sample's people.
+func (s *stage) person(key string) miniapp.Person {
+	s.t.Helper()
+	people, err := miniapp.SamplePeople()
+	s.must(err)
+	for _, p := range people {
+		if p.Key == key {
+			return p
+		}
+	}
+	s.t.Fatalf("nobody is %q", key)
+	return miniapp.Person{}
+}
+
+// text waits for the n-th text to a phone, counted from one, and returns it.
+func (s *stage) text(phone string, n int) notify.Text {
+	s.t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		if got := s.inbox.Texts(phone); len(got) >= n {
+			return got[n-1].Text
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("no text %d to %s; there are %d\n%s", n, phone, len(s.inbox.Texts(phone)), s.logs)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// told waits for a notice of this kind to a phone and returns its freeze code.
+func (s *stage) told(phone string, kind notify.Template) string {
+	s.t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		for _, r := range s.inbox.Texts(phone) {
+			if r.Template == kind {
+				if strings.Contains(r.Body, "http") {
+					s.t.Errorf("a notice with a link: %s", r.Body)
+				}
+				return r.Params["freeze"]
+			}
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("no notice %s to %s", kind, phone)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// actor is somebody at a phone, with a browser of their own.
+type actor struct {
+	*tab
+	s     *stage
+	me    miniapp.Person
+	codes []string // that came by text, none of which may be seen in an address
+}
+
+// actor opens a browser for one of the sample's people and logs in at a
+// channel.
+func (s *stage) actor(key string, app int, sc screen, language string) *actor {
+	s.t.Helper()
+	a := &actor{tab: newTab(s.t, sc, language), s: s, me: s.person(key)}
+	a.goTo(app)
+	return a
+}
+
+// goTo logs in at a channel and shows its first page.
+func (a *actor) goTo(app int) {
+	a.t.Helper()
+	a.open(a.s.apps[app])
+	if evaluate[bool](a.tab, `!!document.querySelector("form.people")`) {
+		a.click(fmt.Sprintf(`//button[@name="person" and @value=%q]`, a.me.Key))
+		a.waits(`!document.querySelector("form.people")`)
+	}
+}
+
+// starts presses one of the first page's services.
+func (a *actor) starts(action string) {
+	a.t.Helper()
+	a.click(fmt.Sprintf(`//form[input[@name="action" and @value=%q]]//button`, action))
+}
+
+// looks looks into the provider's camera.
+func (a *actor) looks() {
+	a.t.Helper()
+	a.sees("STAND-IN")
+	a.click(`//form[@action="/evidence"]//button`)
+}
+
+// presses presses the button that posts to this last element of the
+// ceremony's address, whatever the language.
+func (a *actor) presses(verb string) {
+	a.t.Helper()
+	a.click(formTo(verb) + `//button`)
+}
+
+// formTo finds the form whose address ends so.
+func formTo(verb string) string {
+	return fmt.Sprintf(`//form[contains(concat(@action, "|"), "/%s|")]`, verb)
+}
+
+// asks has a code sent and waits for the text.
+func (a *actor) asks(phone string) string {
+	a.t.Helper()
+	before := len(a.s.inbox.Texts(phone))
+	a.presses("send-code")
+	for n := before + 1; ; n++ {
+		if text := a.s.text(phone, n); text.Params["code"] != "" {
+			a.codes = append(a.codes, text.Params["code"])
+			return text.Params["code"]
+		}
+	}
+}
+
+// gives types into the step's field and sends it.
+func (a *actor) gives(name, value string) {
+	a.t.Helper()
+	verb := map[string]string{"code": "code", "phone": "phone", "card_no": "card-number"}[name]
+	a.fills(fmt.Sprintf(`form[action$="/%s"] [name=%s]`, verb, name), value)
+	a.presses(verb)
+}
+
+func (b *tab) fills(field, value string) {
+	b.t.Helper()
+	b.waits(fmt.Sprintf(`!!document.querySelector(%q)`, field))
+	b.do(chromedp.Focus(chromedp.CSS(field)))
+	evaluate[chromedp.Void](b, fmt.Sprintf(`document.querySelector(%q).value = ""`, field))
+	b.typed(value)
+}
+
+// proves asks for a code and gives it.
+func (a *actor) proves(phone string) {
+	a.t.Helper()
+	a.gives("code", a.asks(phone))
+}
+
+// chooses sets a new PIN on the pad.
+func (a *actor) chooses(pin string) {
+	a.t.Helper()
+	a.keypad(pin)
+	a.waits(`document.querySelector(".pad-ready[aria-busy=false]") && !document.querySelector(".box-full")`)
+	a.keypad(pin)
+	a.click(`//div[contains(@class, "pad-final") and not(@hidden)]//button[@type="submit"]`)
+}
+
+// applies walks through the whole application for a card, at a channel.
+func (a *actor) applies(pin string) {
+	a.t.Helper()
+	a.starts("enroll")
+	a.looks()
+	a.presses("agree")
+	a.proves(a.me.Phone)
+	a.chooses(pin)
+	a.returns()
+}
+
+// returns goes back to the channel from a page that is done or refused.
+func (a *actor) returns() {
+	a.t.Helper()
+	a.waits(`location.origin !== ` + fmt.Sprintf("%q", a.s.url) + ` || !!document.querySelector("a[href$='/return']")`)
+	if !a.at(a.s.url) {
+		return
+	}
+	a.click(`//a[contains(concat(@href, "|"), "/return|")]`)
+	a.waits(`location.origin !== ` + fmt.Sprintf("%q", a.s.url))
+}
+
+// at says whether the browser is at this origin.
+func (b *tab) at(origin string) bool { return strings.HasPrefix(b.address(), origin+"/") }
+
+// leaks looks at everything that went over the network, when all is done: no
+// PIN in the clear anywhere, no code in an address nor at any other place than
+// the form that it is for, and nobody asked but channels and authority.
+func (a *actor) leaks(pins ...string) {
+	a.t.Helper()
+	a.clean(a.s.site, append(pins, a.me.IDNumber)...)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	form := regexp.MustCompile(`/c/[^/]+/code$|/freeze$`)
+	for _, r := range a.requests {
+		u, err := url.Parse(r.url)
+		if err != nil {
+			a.t.Errorf("asked %s", r.url)
+			continue
+		}
+		for _, code := range a.codes {
+			if strings.Contains(r.url, code) || strings.Contains(r.body, code) && !form.MatchString(u.Path) {
+				a.t.Errorf("a code went to %s %s", r.method, r.url)
+			}
+		}
+	}
+}
