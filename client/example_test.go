@@ -72,6 +72,29 @@ func Example() {
 	// proved by: [pin]
 }
 
+// A channel's server freezes the card of a holder who asks for it. No PIN is
+// needed, and no channel can undo it.
+func ExampleClient_Freeze() {
+	authority := standIn()
+	defer authority.Close()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		log.Fatal(err)
+	}
+	c, err := client.New(client.Config{BaseURL: authority.URL, ID: "zj-hrss", KeyID: "2026-1", Key: key})
+	if err != nil {
+		log.Fatal(err)
+	}
+	v, err := c.Freeze(context.Background(), client.FreezeRequest{
+		BusinessNo: "ZJ20260401-000022", Subject: client.Subject{Card: "0123456789abcdef0123456789abcdef"},
+	})
+	if err != nil {
+		log.Fatal(err) // not frozen, or not known to be: send the very same again
+	}
+	fmt.Println(v.Action, v.State)
+	// Output: freeze decided
+}
+
 // A hotline's server freezes the card of a holder who called.
 func ExampleClient_HotlineFreeze() {
 	authority := standIn()

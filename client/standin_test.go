@@ -53,6 +53,11 @@ func standIn() *server {
 	})
 	mux.HandleFunc("POST /v1/verifications", func(w http.ResponseWriter, r *http.Request) { s.verify(w, r, private) })
 	mux.HandleFunc("POST /v1/hotline-freezes", hotlineFreeze)
+	mux.HandleFunc("POST /v1/freezes", func(w http.ResponseWriter, r *http.Request) {
+		var ask client.FreezeRequest
+		_ = json.NewDecoder(r.Body).Decode(&ask)
+		fmt.Fprintf(w, `{"business_no":%q,"action":"freeze","state":"decided","card":%q,"at":"2026-04-01T01:00:00Z"}`, ask.BusinessNo, ask.Subject.Card)
+	})
 	mux.HandleFunc("GET /.well-known/jwks.json", func(w http.ResponseWriter, _ *http.Request) {
 		s.keyFetches.Add(1)
 		json.NewEncoder(w).Encode(s.vault.ReceiptKeys())

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -18,6 +16,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -220,11 +219,11 @@ func (g *gate) client(ctx context.Context, id string) (store.Client, map[string]
 	if ok && set.raw == string(client.Keys) {
 		return client, set.keys, nil
 	}
-	keys, err := parseKeys(client.Keys)
+	keys, err := parseKeys(client)
 	if err != nil {
 		// What was registered cannot be read: nobody's fault but ours, and
 		// nobody gets in.
-		return store.Client{}, nil, fmt.Errorf("keys of client %s: %w", id, err)
+		return store.Client{}, nil, err
 	}
 	g.mu.Lock()
 	g.sets[id] = keySet{raw: string(client.Keys), keys: keys}
@@ -232,26 +231,19 @@ func (g *gate) client(ctx context.Context, id string) (store.Client, map[string]
 	return client, keys, nil
 }
 
-// parseKeys reads a JWK set of public P-256 keys with distinct key ids.
-func parseKeys(raw []byte) (map[string]clientKey, error) {
-	var set jose.JSONWebKeySet
-	if err := json.Unmarshal(raw, &set); err != nil {
-		return nil, errors.New("not a JWK set")
+// parseKeys reads a client's keys, and their thumbprints.
+func parseKeys(client store.Client) (map[string]clientKey, error) {
+	public, err := parties.PublicKeys(client)
+	if err != nil {
+		return nil, err
 	}
-	keys := make(map[string]clientKey, len(set.Keys))
-	for _, k := range set.Keys {
-		public, ok := k.Key.(*ecdsa.PublicKey)
-		if !ok || public.Curve != elliptic.P256() || k.KeyID == "" {
-			return nil, errors.New("want public P-256 keys with a kid")
-		}
-		if _, twice := keys[k.KeyID]; twice {
-			return nil, errors.New("two keys have one kid")
-		}
-		sum, err := k.Thumbprint(crypto.SHA256)
+	keys := make(map[string]clientKey, len(public))
+	for kid, key := range public {
+		sum, err := (&jose.JSONWebKey{Key: key}).Thumbprint(crypto.SHA256)
 		if err != nil {
 			return nil, fmt.Errorf("thumbprint: %w", err)
 		}
-		keys[k.KeyID] = clientKey{public: public, print: keyPrint(sum)}
+		keys[kid] = clientKey{public: key, print: keyPrint(sum)}
 	}
 	return keys, nil
 }

@@ -3,8 +3,6 @@ package oidc
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -142,13 +141,13 @@ func (g gate) signer(ctx context.Context, token *jwt.JSONWebToken, a *assertion)
 	if err != nil {
 		return store.Client{}, fmt.Errorf("look up client: %w", err)
 	}
-	keys, err := parseKeys(client.Keys)
+	keys, err := parties.PublicKeys(client)
 	if err != nil {
 		// What was registered cannot be read: nobody's fault but ours, and
 		// nobody gets in.
-		return store.Client{}, fmt.Errorf("keys of client %s: %w", client.ID, err)
+		return store.Client{}, err
 	}
-	key := keys.named(token.Headers[0].KeyID)
+	key := named(keys, token.Headers[0].KeyID)
 	if key == nil {
 		return store.Client{}, unsigned
 	}
@@ -191,36 +190,13 @@ func (g gate) proper(a assertion) (until time.Time, err error) {
 	return time.Unix(expires, 0).Add(assertionLeeway).UTC(), nil
 }
 
-// clientKeys are a channel's registered keys by kid.
-type clientKeys map[string]*ecdsa.PublicKey
-
 // named finds the key of a kid. Without a kid, which OpenID Connect leaves
 // out where there is only one key, it is that one.
-func (k clientKeys) named(kid string) *ecdsa.PublicKey {
-	if kid == "" && len(k) == 1 {
-		for _, key := range k {
+func named(keys map[string]*ecdsa.PublicKey, kid string) *ecdsa.PublicKey {
+	if kid == "" && len(keys) == 1 {
+		for _, key := range keys {
 			return key
 		}
 	}
-	return k[kid]
-}
-
-// parseKeys reads a JWK set of public P-256 keys with distinct key ids.
-func parseKeys(raw []byte) (clientKeys, error) {
-	var set jose.JSONWebKeySet
-	if err := json.Unmarshal(raw, &set); err != nil {
-		return nil, errors.New("not a JWK set")
-	}
-	keys := make(clientKeys, len(set.Keys))
-	for _, k := range set.Keys {
-		public, ok := k.Key.(*ecdsa.PublicKey)
-		if !ok || public.Curve != elliptic.P256() || k.KeyID == "" {
-			return nil, errors.New("want public P-256 keys with a kid")
-		}
-		if _, twice := keys[k.KeyID]; twice {
-			return nil, errors.New("two keys have one kid")
-		}
-		keys[k.KeyID] = public
-	}
-	return keys, nil
+	return keys[kid]
 }

@@ -256,9 +256,11 @@ func TestClients(t *testing.T) {
 	}
 	edit(func(c *store.Client) { c.Stopped = true })
 	wantProblem(t, e.post(PARPath, e.authed(pushForm())), 401, "invalid_client", liuma.CodeUnauthenticated, reasonClientStopped, "")
-	edit(func(c *store.Client) { c.Stopped, c.Kind = false, store.ClientRegistry })
-	wantProblem(t, e.post(PARPath, e.authed(pushForm())), 400, "unauthorized_client", liuma.CodeForbidden, "", "")
-	wantProblem(t, e.post(TokenPath, e.authed(tokenForm("c"))), 400, "unauthorized_client", liuma.CodeForbidden, "", "")
+	for _, kind := range []store.ClientKind{store.ClientRegistry, store.ClientProvider, store.ClientHotline} {
+		edit(func(c *store.Client) { c.Stopped, c.Kind = false, kind })
+		wantProblem(t, e.post(PARPath, e.authed(pushForm())), 400, "unauthorized_client", liuma.CodeForbidden, "", "")
+		wantProblem(t, e.post(TokenPath, e.authed(tokenForm("c"))), 400, "unauthorized_client", liuma.CodeForbidden, "", "")
+	}
 
 	// A replaced key is out at once; of two keys a kid chooses.
 	second := newKey(t)
@@ -277,12 +279,10 @@ func TestClients(t *testing.T) {
 	}
 
 	// What was registered wrongly lets nobody in, and is our fault.
-	for _, keys := range []string{"", "{", `{"keys":[{"kty":"oct","k":"AAAA","kid":"k"}]}`, strings.Replace(string(jwks(t, e.key, e.key)), `"kk"`, `"k"`, 1), strings.Replace(string(jwks(t, e.key)), `"k"`, `""`, 1)} {
+	for _, keys := range []string{"", "{", `{"keys":[]}`, `{"keys":[{"kty":"oct","k":"AAAA","kid":"k"}]}`, strings.Replace(string(jwks(t, e.key, e.key)), `"kk"`, `"k"`, 1), strings.Replace(string(jwks(t, e.key)), `"k"`, `""`, 1)} {
 		edit(func(c *store.Client) { c.Keys = []byte(keys) })
 		wantProblem(t, e.post(PARPath, e.authed(pushForm())), 500, "server_error", liuma.CodeInternal, "", "")
 	}
-	edit(func(c *store.Client) { c.Keys = []byte(`{"keys":[]}`) })
-	wantProblem(t, e.post(PARPath, e.authed(pushForm())), 401, "invalid_client", liuma.CodeUnauthenticated, reasonAssertionSignature, "client_assertion")
 
 	e.fake.broken = errors.New("the database is away")
 	wantProblem(t, e.post(PARPath, e.authed(pushForm())), 500, "server_error", liuma.CodeInternal, "", "")

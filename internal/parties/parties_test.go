@@ -176,6 +176,28 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// A door gets the keys that were registered, or none.
+func TestPublicKeys(t *testing.T) {
+	b, _ := book(t)
+	p, second := channel(t, "zj"), pair(t)
+	if err := errors.Join(b.Add(t.Context(), p), b.AddKey(t.Context(), store.ClientChannel, "zj", second.Public)); err != nil {
+		t.Fatal(err)
+	}
+	list, err := b.List(t.Context(), store.ClientChannel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := parties.PublicKeys(list[0])
+	if err != nil || len(keys) != 2 || !second.Private.PublicKey.Equal(keys[second.Public.KeyID]) || keys[p.Key.KeyID] == nil {
+		t.Errorf("%v, %v", keys, err)
+	}
+	for _, raw := range []string{"", "{", `{"keys":[]}`, `{"keys":[{"kty":"oct","k":"AAAA","kid":"k"}]}`} {
+		if keys, err := parties.PublicKeys(store.Client{ID: "zj", Keys: []byte(raw)}); err == nil || keys != nil {
+			t.Errorf("%s: %v", raw, keys)
+		}
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	if _, err := parties.New(parties.Config{}); err == nil {
 		t.Error("made a book of nothing")
