@@ -17,16 +17,17 @@ const purpose = "查询社保缴费年限"
 // holder is one person at one phone: acts one after the other, so that what
 // is right at any moment is known, but for a change that was cut off.
 type holder struct {
-	facts  registry.Facts
-	rng    *rand.Rand
-	card   string
-	pin    string
-	maybe  string // the PIN of a change whose answer was lost, or empty
-	wrongs int    // uncleared wrong guesses at the most
-	serial int
-	given  map[string]string // in this life; business number: verdict that was given
-	spends int               // guesses that right and wrong were said of, ever
-	broken error
+	facts   registry.Facts
+	rng     *rand.Rand
+	card    string
+	pin     string
+	maybe   string // the PIN of a change whose answer was lost, or empty
+	wrongs  int    // uncleared wrong guesses at the most
+	serial  int
+	given   map[string]string // in this life; business number: verdict that was given
+	spends  int               // guesses that right and wrong were said of, ever
+	changes int               // of the PIN that were acknowledged, ever
+	broken  error
 }
 
 // somePIN draws a PIN that no rule refuses: the judge at the door has the
@@ -136,6 +137,7 @@ func (p *holder) change(ctx context.Context, h *house) error {
 	p.given[bn] = "right"
 	p.spends++
 	p.wrongs = 0
+	p.changes++
 	h.changes.Add(1)
 	return nil
 }

@@ -1,0 +1,226 @@
+package crash
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/testenv"
+)
+
+const textsSecret = "0123456789abcdef0123456789abcdef"
+
+// gateway is an SMS gateway that is not a good one: it refuses some texts for
+// the moment, and of some it loses its answer. It tells repetitions by ID.
+type gateway struct {
+	mu     sync.Mutex
+	rng    *rand.Rand        // guarded by mu
+	well   bool              // guarded by mu: no more mischief
+	told   map[string]string // guarded by mu: ID to number and template
+	again  int               // guarded by mu
+	broken error             // guarded by mu
+}
+
+func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // cut off by a kill
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var text struct{ ID, Phone, Template, Text string }
+	if r.Header.Get(notify.HeaderSignature) != notify.Signature([]byte(textsSecret), r.Header.Get(notify.HeaderTimestamp), body) {
+		g.broken = fmt.Errorf("a text that nobody signed")
+	} else if err := json.Unmarshal(body, &text); err != nil || text.ID != r.Header.Get(notify.HeaderIdempotencyKey) {
+		g.broken = fmt.Errorf("not a text: %s, %w", body, err)
+	}
+	mischief := g.rng.IntN(10)
+	if !g.well && mischief == 0 {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	is := text.Phone + " " + text.Template
+	switch was, ok := g.told[text.ID]; {
+	case !ok:
+		g.told[text.ID] = is
+	case was != is:
+		g.broken = fmt.Errorf("one ID, two texts: %s and %s", was, is)
+	default:
+		g.again++
+	}
+	if !g.well && mischief == 1 {
+		panic(http.ErrAbortHandler) // taken, and the answer is lost
+	}
+}
+
+// count is how many texts of a template came to a number, each ID once.
+func (g *gateway) count(phone string, template notify.Template) (n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, is := range g.told {
+		if is == phone+" "+string(template) {
+			n++
+		}
+	}
+	return n
+}
+
+func (g *gateway) err() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.broken
+}
+
+// newTextHouse is a house whose holders have bound phones, and whose texts go
+// to a gateway of the test's.
+func newTextHouse(t *testing.T, binary, smsURL string, people int) *house {
+	t.Helper()
+	secret := filepath.Join(t.TempDir(), "secret")
+	must(t, os.WriteFile(secret, []byte(textsSecret), 0o600))
+	inbox := notify.NewInbox(time.Now)
+	e := testenv.New(t, testenv.Options{Texts: inbox, People: 3 * people, Configure: func(c *config.Config) {
+		c.Log = "error"
+		c.Texts.Driver, c.Texts.Webhook = config.DriverWebhook, config.Webhook{URL: smsURL, SecretFile: secret}
+	}})
+	e.Clock.Advance(time.Since(testenv.Start))
+	h := &house{binary: binary, dir: e.Dir, key: e.NewKey()}
+	channel := authority.Caller{Client: e.AddClient(store.Client{ID: channelID, Kind: store.ClientChannel,
+		Regions: []liuma.Region{""}, Actions: liuma.Actions(), RedirectURIs: []string{testenv.RedirectURI}}, h.key)}
+	phones := map[string]bool{}
+	for _, f := range e.People {
+		if len(h.holders) == people || phones[f.Phone] || f.Phone == "" {
+			continue
+		}
+		phones[f.Phone] = true
+		p := &holder{facts: f, rng: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), uint64(len(h.holders)))), pin: "483920"}
+		p.card = string(enrollPhone(t, e, channel, inbox, f, p.pin))
+		h.holders = append(h.holders, p)
+	}
+	e.Close()
+	var err error
+	h.config, err = config.Load(h.dir)
+	must(t, err)
+	t.Cleanup(func() {
+		if h.process != nil {
+			h.process.Process.Kill()
+			h.process.Wait()
+		}
+	})
+	return h
+}
+
+// enrollPhone enrols at the hosted door, with the code that the phone shows.
+func enrollPhone(t *testing.T, e *testenv.Env, c authority.Caller, inbox *notify.Inbox, f registry.Facts, pin string) store.Handle {
+	t.Helper()
+	q := e.PushFor(c, liuma.ActionEnroll, testenv.Subject(f), &f)
+	p, h := e.OpenPage(c, q)
+	p, err := e.Authority().Agree(t.Context(), p.ID, h)
+	must(t, err)
+	p, err = e.Authority().SendCode(t.Context(), p.ID, h)
+	must(t, err)
+	code := ""
+	for until := time.Now().Add(20 * time.Second); code == "" && time.Now().Before(until); time.Sleep(time.Millisecond) {
+		for _, r := range inbox.Texts(f.Phone) {
+			if r.Template == notify.CodeBind {
+				code = r.Params["code"]
+			}
+		}
+	}
+	p, err = e.Authority().GiveCode(t.Context(), p.ID, h, code)
+	must(t, err)
+	if p = e.GivePIN(p, h, liuma.RoleNew, pin); p.Step != authority.StepDone {
+		t.Fatalf("enroll: %+v", p)
+	}
+	v, err := e.Authority().Verification(t.Context(), c, q.BusinessNo)
+	must(t, err)
+	return v.Card
+}
+
+// TestKilledServerTellsOfEveryChange: holders change their PINs while the
+// server is killed at random moments, and while the gateway refuses texts and
+// loses answers. In the end the gateway has, by ID, exactly one notice of each
+// change that came about, whether its holder was told so, it was cut off, or
+// it was finished by the next start; and none of any other.
+func TestKilledServerTellsOfEveryChange(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 2))
+	g := &gateway{rng: rand.New(rand.NewPCG(seed, 3)), told: map[string]string{}}
+	sms := httptest.NewServer(g)
+	sms.Config.ErrorLog = nil
+	defer sms.Close()
+	h := newTextHouse(t, build(t), sms.URL, 8)
+	changed := map[*holder]int{} // changes that a cut hid from their holder
+	resolve := func() {
+		for _, p := range h.holders {
+			before := p.pin
+			p.resolve(t, h)
+			if p.pin != before {
+				changed[p]++
+			}
+		}
+	}
+	n := kills(t)
+	for range n {
+		h.start(t)
+		resolve()
+		run(t, h, time.Duration(rng.IntN(500))*time.Millisecond)
+		h.checkDisk(t)
+	}
+	h.start(t)
+	up := time.Now()
+	resolve()
+	g.mu.Lock()
+	g.well = true
+	g.mu.Unlock()
+	missing := func() (short []string, all int) {
+		for _, p := range h.holders {
+			want, got := p.changes+changed[p], g.count(p.facts.Phone, notify.PINChanged)
+			all += want
+			if got != want {
+				short = append(short, fmt.Sprintf("%d changes, %d notices", want, got))
+			}
+		}
+		return short, all
+	}
+	// A message that was under way at the kill is left alone for 30 seconds.
+	short, all := missing()
+	for ; len(short) > 0 && time.Since(up) < notify.Promise; short, all = missing() {
+		time.Sleep(100 * time.Millisecond)
+	}
+	took := time.Since(up)
+	if len(short) > 0 {
+		t.Fatalf("a minute after the last start: %s", strings.Join(short, "; "))
+	}
+	time.Sleep(time.Second) // for one too many to come
+	if short, _ = missing(); len(short) > 0 {
+		t.Errorf("more notices than changes: %s", strings.Join(short, "; "))
+	}
+	if err := g.err(); err != nil {
+		t.Error(err)
+	}
+	h.kill(t)
+	hidden := 0
+	for _, n := range changed {
+		hidden += n
+	}
+	t.Logf("%d kills, %d changes, %d of them cut off, all told of %v after the last start; %d texts came again", n, all, hidden, took.Round(time.Millisecond), g.again)
+	if all == 0 || h.changes.Load() == 0 {
+		t.Error("nothing was changed between the kills; the test proves nothing")
+	}
+}
