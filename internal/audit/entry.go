@@ -41,6 +41,7 @@ const (
 	CeremonyEnded      Event = "ceremony.ended"
 	AssertionUsed      Event = "assertion.used" // a channel proved itself with a signed assertion, once
 	CodeRedeemed       Event = "code.redeemed"  // an authorization code became a receipt
+	CodeRefused        Event = "code.refused"   // an authorization code came late, or with another redirect or verifier
 	CodeReplayed       Event = "code.replayed"  // an authorization code came a second time
 	CodeSent           Event = "code.sent"      // a one-time code to a phone was put into the outbox
 	CodeRight          Event = "code.right"
@@ -49,7 +50,6 @@ const (
 	PhoneChanged       Event = "phone.changed"
 	PhoneConfirmed     Event = "phone.confirmed"  // its holder was seen to have it
 	DeviceKnown        Event = "device.known"     // a browser became a known device
-	DeviceForgotten    Event = "device.forgotten" // the known devices of a card were dropped
 	NoticeQueued       Event = "notice.queued"
 	MessageTried       Event = "message.tried" // messages were taken up, or one failed and will be tried again
 	MessageSent        Event = "message.sent"  // a gateway took it

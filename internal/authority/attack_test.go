@@ -33,6 +33,8 @@ type thief struct {
 	sim, face, pin bool
 	cardNo         bool // the physical card's number, where a region lets it count
 	session        bool // in the channel that the card is linked in
+	device         bool // a known device of the holder's, or its cookie
+	cookie         string
 	own2           store.Handle
 	unborn         registry.Facts // in the registry, without a card
 	flows          []*flow
@@ -100,7 +102,7 @@ func (th *thief) push(f *flow, in authority.Hand) bool {
 		return false
 	}
 	f.id = p.ID
-	h := authority.Hand{Secret: in.Secret, RequestURI: pushed.RequestURI}
+	h := authority.Hand{Secret: in.Secret, RequestURI: pushed.RequestURI, Device: th.cookie}
 	if th.one(4) {
 		f.hands = append(f.hands, h) // goes on without beginning
 		return true
@@ -108,7 +110,7 @@ func (th *thief) push(f *flow, in authority.Hand) bool {
 	if p, err = a.Begin(context.Background(), p.ID, h); err != nil {
 		return false
 	}
-	f.hands = append(f.hands, authority.Hand{Secret: p.Bound})
+	f.hands = append(f.hands, authority.Hand{Secret: p.Bound, Device: th.cookie})
 	return true
 }
 
@@ -173,6 +175,11 @@ func (th *thief) natural(f *flow, h authority.Hand) {
 	case authority.StepRefused:
 		_, _ = a.Forgot(ctx, f.id, h)
 	case authority.StepDone:
+		th.Clock.Advance(time.Minute)
+		if _, err := a.SendCode(ctx, f.id, h); err == nil {
+			_, _ = a.GiveCode(ctx, f.id, h, th.code())
+		}
+		_, _ = a.KnowDevice(ctx, f.id, h)
 		_, _ = a.WayBack(ctx, f.id, h)
 	}
 }
@@ -193,7 +200,9 @@ func (th *thief) twice(do func()) {
 // wild takes any step at all.
 func (th *thief) wild(f *flow, h authority.Hand) {
 	a, ctx := th.Authority(), context.Background()
-	switch th.rng.IntN(12) {
+	switch th.rng.IntN(13) {
+	case 12:
+		_, _ = a.KnowDevice(ctx, f.id, h)
 	case 11:
 		_, _ = a.GiveCardNo(ctx, f.id, h, th.who.CardNo)
 	case 0:
@@ -219,7 +228,9 @@ func (th *thief) wild(f *flow, h authority.Hand) {
 		p, err := a.Look(ctx, f.id, h)
 		if err == nil && p.SealKey != nil {
 			p.Try += th.rng.IntN(3) - 1
-			_, _ = a.GivePIN(ctx, f.id, h, th.envelopes(p))
+			g := th.envelopes(p)
+			g.Reopen = th.one(2)
+			_, _ = a.GivePIN(ctx, f.id, h, g)
 		}
 	case 9:
 		_, _ = a.Extend(ctx, f.id, h)
@@ -281,12 +292,16 @@ func (th *thief) step() {
 func (th *thief) won(before store.Card, contact store.Contact) string {
 	var now store.Card
 	var phone store.Contact
+	var known []store.Device
 	born := false
 	err := th.System.Store.View(context.Background(), func(r store.Reader) (err error) {
 		if now, err = r.Card(before.ID); err != nil {
 			return err
 		}
 		if phone, err = r.Contact(before.ID); err != nil {
+			return err
+		}
+		if known, err = r.DevicesOf(before.ID); err != nil {
 			return err
 		}
 		holder := th.System.Vault.Index("id-number", th.unborn.IDNumber)
@@ -308,6 +323,8 @@ func (th *thief) won(before store.Card, contact store.Contact) string {
 		return "bound a phone"
 	case before.Frozen && !now.Frozen:
 		return "unfroze the card"
+	case len(known) > int(b2i(th.device)):
+		return "made a device known"
 	}
 	return ""
 }
@@ -321,6 +338,10 @@ func rob(t *testing.T, th *thief, frozen bool, seed uint64, steps int) (string, 
 		th.phoned = newPhoned(t, testenv.Options{})
 	}
 	th.own, th.unborn, th.rng = th.Channel("any-app"), th.People[1], rand.New(rand.NewPCG(seed, 1))
+	if th.device {
+		th.cookie = th.know("")
+		th.Clock.Advance(time.Minute)
+	}
 	if frozen {
 		freezeIn(th.phoned)
 	}
@@ -350,7 +371,8 @@ func rob(t *testing.T, th *thief, frozen bool, seed uint64, steps int) (string, 
 // TestNoSingleFactorGetsAnything is I-12: whoever holds one thing, with all
 // that is public about the holder and a session in the holder's channel where
 // that thing opens one, sets and resets no PIN, binds no phone and unfreezes
-// nothing, whatever steps are taken in whatever order.
+// nothing, whatever steps are taken in whatever order; nor does it make a
+// device known, and a device that is known adds nothing to what it holds.
 func TestNoSingleFactorGetsAnything(t *testing.T) {
 	for name, th := range map[string]thief{
 		"nothing":   {},
@@ -359,6 +381,11 @@ func TestNoSingleFactorGetsAnything(t *testing.T) {
 		"a face":    {face: true, session: true},
 		"a PIN":     {pin: true},
 		"a card":    {cardNo: true, session: true},
+		// A known device is no factor: with one, each of these is as before.
+		"a device":            {device: true, session: true},
+		"a SIM and a device":  {sim: true, device: true, session: true},
+		"a face and a device": {face: true, device: true, session: true},
+		"a PIN and a device":  {pin: true, device: true},
 	} {
 		for _, frozen := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/frozen=%v", name, frozen), func(t *testing.T) {
@@ -385,6 +412,7 @@ func TestTwoFactorsAreFound(t *testing.T) {
 		{"PIN, SIM and session, frozen", thief{sim: true, pin: true, session: true}, true, "unfroze the card"},
 		{"SIM and card, where that counts", thief{sim: true, cardNo: true, session: true}, false, "set the PIN"},
 		{"PIN and session", thief{pin: true, session: true}, false, "set the PIN"},
+		{"PIN, SIM and own channel", thief{pin: true, sim: true}, false, "made a device known"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for seed := range uint64(6) {

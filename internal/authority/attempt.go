@@ -37,7 +37,8 @@ type attempt struct {
 	reopen bool   // a right PIN lets strangers guess again
 	count  uint64 // number of the guess in the authority's own tally
 	// Set by conclude.
-	shut ledger.Reason // what a wrong PIN brought about, or empty
+	links bool          // a right PIN made a link that was not there
+	shut  ledger.Reason // what a wrong PIN brought about, or empty
 }
 
 // attempt counts a guess, has it evaluated, and stores the verdict. It returns
@@ -78,6 +79,7 @@ func (a *Authority) attempt(ctx context.Context, at *attempt) (store.Request, er
 	}
 	if err := a.conclude(ctx, at, out); err != nil {
 		// No durable row, no verdict (I-9): the request stays undecided.
+		a.recordUndecided(ctx, at)
 		return store.Request{}, house(err)
 	}
 	return at.row, nil
@@ -138,7 +140,7 @@ func (a *Authority) begin(ctx context.Context, at *attempt) (decided bool, err e
 			return a.decidedEntry(at.caller, audit.AttemptDecided, at.row), nil
 		}
 		at.count = card.Tally.Spend(now, at.place.lane)
-		if err := tx.UpdateCard(card); err != nil {
+		if err := a.putCard(tx, card); err != nil {
 			return audit.Entry{}, err
 		}
 		at.target = keeper.Target{Card: card.ID, Version: card.Version, KeySet: card.KeySet,
@@ -202,7 +204,7 @@ func (a *Authority) conclude(ctx context.Context, at *attempt, out keeper.Outcom
 				return audit.Entry{}, err
 			}
 		}
-		if err := tx.UpdateCard(card); err != nil {
+		if err := a.putCard(tx, card); err != nil {
 			return audit.Entry{}, err
 		}
 		if err := errors.Join(tx.UpdateRequest(at.row), a.advance(tx, at.row), a.tellVerdict(tx, card, at)); err != nil {
@@ -214,11 +216,27 @@ func (a *Authority) conclude(ctx context.Context, at *attempt, out keeper.Outcom
 			}
 		}
 		ev := audit.AttemptDecided
-		if at.thaws && at.row.Verdict == liuma.Right {
+		switch {
+		case at.row.Verdict != liuma.Right:
+		case at.thaws:
 			ev = audit.CardUnfrozen
+		case at.links:
+			ev = audit.CardLinked
 		}
 		return a.decidedEntry(at.caller, ev, at.row), nil
 	})
+}
+
+// recordUndecided notes that a guess which was counted came to no verdict. It
+// changes nothing, and a crash here, or a store that is gone, leaves only that
+// the audit record has the attempt begun and not decided.
+func (a *Authority) recordUndecided(ctx context.Context, at *attempt) {
+	err := a.Store.Update(ctx, func(store.Tx) (audit.Entry, error) {
+		return a.entry(at.caller.actor(), audit.AttemptUndecided, at.row.Card, at.row.BusinessNo, string(liuma.CodeUndecided)), nil
+	})
+	if err != nil {
+		a.Logger.Error("attempt without a verdict not recorded", "card", at.row.Card, "err", err)
+	}
 }
 
 // judge settles the authority's own tally and decides the row.
@@ -278,7 +296,7 @@ func (a *Authority) checkedCard(r store.Reader, id liuma.CardID) (store.Card, er
 	if err != nil {
 		return store.Card{}, err
 	}
-	if !a.cardMAC(card).Equal(card.MAC) {
+	if !store.CardMAC(a.Vault, card).Equal(card.MAC) {
 		return store.Card{}, liuma.Fail(liuma.CodeUnavailable, errors.New("authority: card row fails its MAC: "+id.String()))
 	}
 	return card, nil

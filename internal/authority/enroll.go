@@ -137,7 +137,10 @@ func (a *Authority) openCard(ctx context.Context, c Caller, q EnrollRequest, row
 		switch {
 		case fresh:
 			card, err = a.newCard(c, q, who)
-		case err == nil && card.Version > 0:
+		case err == nil:
+			card, err = a.checkedCard(tx, card.ID)
+		}
+		if err == nil && card.Version > 0 {
 			// The same business number may be the one that enrolled it.
 			if err := lookRequest(tx, row.Channel, row.BusinessNo, row.Digest); err != nil {
 				return audit.Entry{}, err
@@ -164,7 +167,7 @@ func (a *Authority) openCard(ctx context.Context, c Caller, q EnrollRequest, row
 		if in, err = a.reserve(tx, &card, row.Channel, row.BusinessNo); err != nil {
 			return audit.Entry{}, err
 		}
-		if err := tx.UpdateCard(card); err != nil {
+		if err := a.putCard(tx, card); err != nil {
 			return audit.Entry{}, err
 		}
 		return a.entry(c.actor(), audit.CardEnrolled, card.ID, row.BusinessNo, "ok"), nil
@@ -185,6 +188,6 @@ func (a *Authority) newCard(c Caller, q EnrollRequest, who applicant) (store.Car
 	if card.Sealed, err = a.Vault.Seal(vault.CardFacts, card.ID[:], plain); err != nil {
 		return store.Card{}, err
 	}
-	card.MAC = a.cardMAC(card)
+	card.MAC = store.CardMAC(a.Vault, card)
 	return card, nil
 }

@@ -40,7 +40,7 @@ func (a *Authority) freezeCard(tx store.Tx, card *store.Card, at liuma.Text) err
 		return nil
 	}
 	card.Frozen, card.FrozenAt = true, a.now()
-	err := errors.Join(tx.UpdateCard(*card), tx.DeleteCodesOf(card.ID), tx.DeleteTicks(tickResetPlanned, card.Holder))
+	err := errors.Join(a.putCard(tx, *card), tx.DeleteCodesOf(card.ID), tx.DeleteTicks(tickResetPlanned, card.Holder))
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func (a *Authority) reserveHigher(ctx context.Context, in *store.Intent, v liuma
 		next := *in
 		next.Version, card.Reserved = v, max(card.Reserved, v)
 		next.MAC = a.intentMAC(next)
-		if err := errors.Join(tx.UpdateIntent(next), tx.UpdateCard(card)); err != nil {
+		if err := errors.Join(tx.UpdateIntent(next), a.putCard(tx, card)); err != nil {
 			return audit.Entry{}, err
 		}
 		*in = next
@@ -219,8 +219,7 @@ func (a *Authority) flipCard(tx store.Tx, card *store.Card, in store.Intent) (au
 	card.Version, card.KeySet, card.Verifier = in.Version, in.KeySet, in.Verifier
 	card.PINSetAt = now
 	card.Tally.Reset()
-	card.MAC = a.cardMAC(*card)
-	if err := tx.UpdateCard(*card); err != nil {
+	if err := a.putCard(tx, *card); err != nil {
 		return "", err
 	}
 	row, err := tx.Request(in.Channel, in.BusinessNo)

@@ -366,7 +366,7 @@ func TestFlipCompares(t *testing.T) {
 		t.Fatalf("%+v, %v; card at version %d", in, open, row.Version)
 	}
 	row.Version = in.Version + 7 // as a restored or meddled-with database might say
-	row.MAC = authority.CardMAC(env.System.Vault, row)
+	row.MAC = store.CardMAC(env.System.Vault, row)
 	tamper(t, env, func(tx store.Tx) error { return tx.UpdateCard(row) })
 	h.set(nil, nil)
 	again(t, env)
@@ -492,7 +492,7 @@ func TestChangeWhileKeepersWork(t *testing.T) {
 	card := env.Enroll(ch, env.People[0], goodPIN)
 	row := cardRow(t, env, ch, card)
 	row.Version++
-	row.MAC = authority.CardMAC(env.System.Vault, row)
+	row.MAC = store.CardMAC(env.System.Vault, row)
 	h.set(once(func() { tamper(t, env, func(tx store.Tx) error { return tx.UpdateCard(row) }) }), nil)
 	if v := env.Verify(ch, card, goodPIN); v.Verdict != liuma.Unavailable || v.Receipt != "" {
 		t.Errorf("%+v", v)
@@ -597,6 +597,53 @@ func TestNoPINMovesToAnotherHolder(t *testing.T) {
 				wantCode(t, err, liuma.CodeUnavailable)
 			}
 			if got := counted(t, env, changed.ID); got[0] != 0 {
+				t.Errorf("%d guesses on a row that was meddled with", got[0])
+			}
+		})
+	}
+}
+
+// TestStandingIsNotForged: nor can they write a freeze away, undo a loss or a
+// cancellation, or move a freeze to where its thief may lift it; and what the
+// card's own ceremonies write afterwards does not make such a row good.
+func TestStandingIsNotForged(t *testing.T) {
+	for name, meddle := range map[string]func(*store.Card){
+		"freeze lifted":  func(c *store.Card) { c.Frozen, c.FrozenAt = false, time.Time{} },
+		"flag only":      func(c *store.Card) { c.Frozen = false },
+		"freeze dated":   func(c *store.Card) { c.FrozenAt = c.FrozenAt.Add(100 * time.Hour) },
+		"freeze undated": func(c *store.Card) { c.FrozenAt = time.Time{} },
+		"loss undone":    func(c *store.Card) { c.Physical = liuma.PhysicalNormal },
+		"cancelled":      func(c *store.Card) { c.Physical = liuma.PhysicalCancelled },
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := testenv.New(t, testenv.Options{})
+			ch, reg, who := env.Channel("zj-hrss"), env.RegistryClient("mohrss"), env.People[0]
+			h := env.Enroll(ch, who, goodPIN)
+			physical := func(ev authority.PhysicalEvent) error {
+				bn := env.BusinessNo()
+				_, err := env.Authority().SetPhysical(t.Context(), reg, authority.PhysicalRequest{
+					BusinessNo: bn, IDNumber: who.IDNumber, CardNo: who.CardNo, Event: ev, Digest: testenv.Digest(string(bn))})
+				return err
+			}
+			if err := physical(authority.PhysicalLost); err != nil {
+				t.Fatal(err)
+			}
+			freeze := authority.FreezeRequest{BusinessNo: env.BusinessNo(), Subject: env.VerifyRequest(ch, h, goodPIN).Subject}
+			if _, err := env.Authority().Freeze(t.Context(), ch, freeze); err != nil {
+				t.Fatal(err)
+			}
+			row := cardRow(t, env, ch, h)
+			meddle(&row)
+			tamper(t, env, func(tx store.Tx) error { return tx.UpdateCard(row) })
+			_, err := env.Authority().Verify(t.Context(), ch, env.VerifyRequest(ch, h, goodPIN))
+			wantCode(t, err, liuma.CodeUnavailable)
+			freeze.BusinessNo = env.BusinessNo()
+			_, err = env.Authority().Freeze(t.Context(), ch, freeze)
+			wantCode(t, err, liuma.CodeUnavailable)
+			wantCode(t, physical(authority.PhysicalFound), liuma.CodeUnavailable)
+			_, err = env.Authority().Verify(t.Context(), ch, env.VerifyRequest(ch, h, goodPIN))
+			wantCode(t, err, liuma.CodeUnavailable)
+			if got := counted(t, env, row.ID); got[0] != 0 {
 				t.Errorf("%d guesses on a row that was meddled with", got[0])
 			}
 		})

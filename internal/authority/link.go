@@ -69,14 +69,15 @@ func (a *Authority) link(ctx context.Context, c Caller, q LinkRequest, holder va
 	}
 	defer release()
 	row.Card = card.ID
-	done, err := a.attempt(ctx, &attempt{caller: c, row: row, pin: guess, hosted: q.hosted, policy: p,
-		onRight: func(tx store.Tx, card *store.Card, row *store.Request) error {
-			made, err := a.ensureLink(tx, row.Channel, card.ID, row.DecidedAt)
-			if err != nil || !made {
-				return err
-			}
-			return a.tellIn(tx, *card, noticeLinked, row.Channel, nil)
-		}})
+	at := &attempt{caller: c, row: row, pin: guess, hosted: q.hosted, policy: p}
+	at.onRight = func(tx store.Tx, card *store.Card, row *store.Request) (err error) {
+		at.links, err = a.ensureLink(tx, row.Channel, card.ID, row.DecidedAt)
+		if err != nil || !at.links {
+			return err
+		}
+		return a.tellIn(tx, *card, noticeLinked, row.Channel, nil)
+	}
+	done, err := a.attempt(ctx, at)
 	if liuma.CodeOf(err) == liuma.CodeEvidenceRequired {
 		row.Card = liuma.CardID{}
 		return a.refuseNow(ctx, c, row) // a lost card is nobody's news without a link

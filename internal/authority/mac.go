@@ -9,12 +9,10 @@ import (
 
 func u32(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 
-func (a *Authority) cardMAC(c store.Card) vault.MAC { return CardMAC(a.Vault, c) }
-
-// CardMAC covers what ties a PIN to its holder (DESIGN section 3). It is
-// exported for the bench, which fills a database without ceremonies.
-func CardMAC(v *vault.Vault, c store.Card) vault.MAC {
-	return v.RowMAC("card", c.Holder[:], c.ID[:], u32(uint32(c.Version)), u32(c.KeySet), c.Verifier[:])
+// putCard writes a card that was read by checkedCard in this transaction.
+func (a *Authority) putCard(tx store.Tx, c store.Card) error {
+	c.MAC = store.CardMAC(a.Vault, c)
+	return tx.UpdateCard(c)
 }
 
 // intentMAC covers what would become the card's PIN.

@@ -155,7 +155,7 @@ func (a *Authority) followPhysical(tx store.Tx, p store.Person, f registry.Facts
 			return store.Card{}, err
 		}
 	}
-	return card, tx.UpdateCard(card)
+	return card, a.putCard(tx, card)
 }
 
 func viewPhysical(p store.Person, card store.Card) PhysicalView {

@@ -278,7 +278,7 @@ func (a *Authority) openReset(ctx context.Context, c Caller, row store.Request, 
 		if in, err = a.reserve(tx, &card, row.Channel, row.BusinessNo); err != nil {
 			return audit.Entry{}, err
 		}
-		return a.versionEntry(c.actor(), audit.PINIntended, in, how), tx.UpdateCard(card)
+		return a.versionEntry(c.actor(), audit.PINIntended, in, how), a.putCard(tx, card)
 	})
 	return in, err
 }

@@ -91,7 +91,8 @@ func (a *Authority) way(c store.Ceremony, d details, code string) (Way, error) {
 
 // RedeemCode exchanges a code, once, for the claims of an ID token, while
 // standing and version are what they were at the verdict (I-10). A code that
-// comes a second time is refused and recorded.
+// comes a second time, late, or with another redirect or verifier is refused
+// and recorded.
 func (a *Authority) RedeemCode(ctx context.Context, c Caller, code, redirectURI, verifier string) (Grant, error) {
 	if c.Client.Kind != store.ClientChannel || c.Client.Stopped {
 		return Grant{}, liuma.Fail(liuma.CodeForbidden, nil)
@@ -112,6 +113,10 @@ func (a *Authority) RedeemCode(ctx context.Context, c Caller, code, redirectURI,
 			return a.entry(c.actor(), audit.CodeReplayed, cer.Card, cer.BusinessNo, string(liuma.CodeCodeInvalid)), nil
 		}
 		g, err = a.redeemCode(tx, c, &cer, redirectURI, verifier)
+		if e, ok := refusal(err); ok {
+			refused = e // nothing was changed; that somebody tried is recorded
+			return a.entry(c.actor(), audit.CodeRefused, cer.Card, cer.BusinessNo, string(e.Code)), nil
+		}
 		if err != nil {
 			return audit.Entry{}, err
 		}

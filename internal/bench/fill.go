@@ -17,7 +17,6 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/audit"
-	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	ledgersqlite "github.com/liuma-pin/liuma/internal/ledger/sqlite"
@@ -154,7 +153,7 @@ func write(ctx context.Context, c Config, s *assembly.System, cards []store.Card
 				if card.Sealed, err = s.Vault.Seal(vault.CardFacts, card.ID[:], plain); err != nil {
 					return audit.Entry{}, err
 				}
-				card.MAC = authority.CardMAC(s.Vault, *card)
+				card.MAC = store.CardMAC(s.Vault, *card)
 				if err := tx.InsertCard(*card); err != nil {
 					return audit.Entry{}, err
 				}

@@ -221,7 +221,7 @@ func (g *Registry) upsert(tx store.Tx, r keptRow) error {
 	if err := tx.UpsertPerson(next); err != nil {
 		return err
 	}
-	return raiseCard(tx, next)
+	return g.raiseCard(tx, next)
 }
 
 // merge keeps of the old row what a registry client said.
@@ -243,8 +243,9 @@ func (g *Registry) merge(old, next store.Person, facts Facts) (store.Person, Fac
 }
 
 // raiseCard brings a raised status to the electronic card, if there is one:
-// its own row is what every attempt reads.
-func raiseCard(tx store.Tx, p store.Person) error {
+// its own row is what every attempt reads. A row that fails its MAC is refused
+// everywhere; it is left so.
+func (g *Registry) raiseCard(tx store.Tx, p store.Person) error {
 	if p.Physical == liuma.PhysicalNormal {
 		return nil
 	}
@@ -255,9 +256,18 @@ func raiseCard(tx store.Tx, p store.Person) error {
 	if err != nil {
 		return err
 	}
+	if !store.CardMAC(g.vault, card).Equal(card.MAC) {
+		g.logger.Error("a card's row fails its MAC: its status was not raised", "card", card.ID)
+		return nil
+	}
 	if rank(card.Physical) >= rank(p.Physical) {
 		return nil
 	}
-	card.Physical = p.Physical
+	if card.Physical = p.Physical; card.Physical == liuma.PhysicalCancelled {
+		if err := tx.DeleteDevicesOf(card.ID); err != nil {
+			return err
+		}
+	}
+	card.MAC = store.CardMAC(g.vault, card)
 	return tx.UpdateCard(card)
 }

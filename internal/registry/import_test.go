@@ -298,9 +298,15 @@ func TestRaisedStatusReachesTheElectronicCard(t *testing.T) {
 		ID: liuma.NewCardID(), Holder: h.vault.Index(vault.IndexIDNumber, goodID), Region: "330502",
 		Version: 3, Verifier: liuma.Verifier{1}, Physical: liuma.PhysicalNormal, CreatedAt: h.now(),
 	}
-	must(t, h.st.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
-		return audit.Entry{At: h.now(), Actor: "system", Event: audit.CardEnrolled, Outcome: "ok"}, tx.InsertCard(card)
-	}))
+	card.MAC = store.CardMAC(h.vault, card)
+	write := func(change func(store.Tx) error) {
+		must(t, h.st.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+			return audit.Entry{At: h.now(), Actor: "system", Event: audit.CardEnrolled, Outcome: "ok"}, change(tx)
+		}))
+	}
+	write(func(tx store.Tx) error {
+		return errors.Join(tx.InsertCard(card), tx.PutDevice(store.Device{Card: card.ID, MAC: vault.MAC{1}, Seen: h.now()}))
+	})
 	for _, step := range []struct {
 		status string
 		want   liuma.PhysicalStatus
@@ -308,12 +314,27 @@ func TestRaisedStatusReachesTheElectronicCard(t *testing.T) {
 		h.mustImport(t, goodID+",王秀英,13800138000,A12345678,330502,"+step.status)
 		must(t, h.st.View(t.Context(), func(r store.Reader) error {
 			got, err := r.Card(card.ID)
-			if got.Physical != step.want || got.Version != 3 || got.Verifier != card.Verifier {
+			if got.Physical != step.want || got.Version != 3 || got.Verifier != card.Verifier || got.MAC != store.CardMAC(h.vault, got) {
 				t.Errorf("after %q: %+v", step.status, got)
 			}
-			return err
+			known, err2 := r.DevicesOf(card.ID)
+			if (len(known) == 0) != (step.want == liuma.PhysicalCancelled) {
+				t.Errorf("after %q: %d known devices", step.status, len(known))
+			}
+			return errors.Join(err, err2)
 		}))
 	}
+	// A row that somebody wrote is not made good by an import.
+	card.Verifier, card.Physical = liuma.Verifier{2}, liuma.PhysicalNormal
+	write(func(tx store.Tx) error { return tx.UpdateCard(card) })
+	h.mustImport(t, goodID+",王秀英,13800138000,A12345678,330502,lost")
+	must(t, h.st.View(t.Context(), func(r store.Reader) error {
+		got, err := r.Card(card.ID)
+		if got.Physical != liuma.PhysicalNormal || got.MAC != card.MAC {
+			t.Errorf("a forged row was made good: %+v", got)
+		}
+		return err
+	}))
 }
 
 func TestCardNumberOfAnotherPersonIsRejected(t *testing.T) {

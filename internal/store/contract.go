@@ -169,7 +169,7 @@ type Card struct {
 	Verifier liuma.Verifier
 	Reserved liuma.Version // highest version that an intent ever reserved
 	PINSetAt time.Time
-	MAC      vault.MAC // over Holder, ID, Version, KeySet, Verifier
+	MAC      vault.MAC // CardMAC
 
 	Physical liuma.PhysicalStatus // as the registry last said
 	Frozen   bool

@@ -32,6 +32,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/evidence"
+	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -76,6 +77,8 @@ type Options struct {
 	Faults *Faults
 	// Phones, if set, gives the authority an outbox, whose texts Texts reads.
 	Phones bool
+	// Keeper, if set, stands between the authority and each keeper.
+	Keeper func(keeper.Keeper) keeper.Keeper
 	// Configure, if set, changes the configuration before the directory is made.
 	Configure func(*config.Config)
 	// Texts, if set, takes the texts of the real outbox, which runs.
@@ -142,6 +145,7 @@ func (e *Env) Open() {
 	if e.options.Phones {
 		o.Outbox = e.newPhones
 	}
+	o.BetweenKeeper = e.options.Keeper
 	if f := e.options.Faults; f != nil {
 		o.BetweenStore, o.BetweenKeeper = f.Store, f.Keeper
 	}

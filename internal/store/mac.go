@@ -1,0 +1,25 @@
+package store
+
+import (
+	"encoding/binary"
+
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// CardMAC covers what whoever can write to the database must not change: what
+// ties a PIN to its holder, and how the card stands (DESIGN section 3). Every
+// writer of a card sets MAC to it, and none of a card whose MAC it did not
+// check in the same transaction.
+func CardMAC(v *vault.Vault, c Card) vault.MAC {
+	frozen := []byte{0}
+	if c.Frozen {
+		frozen[0] = 1
+	}
+	at := c.FrozenAt
+	var since []byte // empty for a zero time
+	if !at.IsZero() {
+		since = binary.BigEndian.AppendUint64(nil, uint64(at.UnixMilli()))
+	}
+	return v.RowMAC("card", c.Holder[:], c.ID[:], binary.BigEndian.AppendUint32(nil, uint32(c.Version)),
+		binary.BigEndian.AppendUint32(nil, c.KeySet), c.Verifier[:], []byte(c.Physical), frozen, since)
+}
