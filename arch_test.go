@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -244,8 +245,10 @@ func declared(files map[string]*ast.File) map[string]bool {
 
 var codeSpan = regexp.MustCompile("`([^`]+)`")
 
-// TestInvariantsNameWhatExists reads docs/INVARIANTS.md: for each invariant a
-// row with the symbols that enforce it, the tests that try to break it, and
+var ruleID = regexp.MustCompile(`^[A-Z]-[0-9]+$`)
+
+// TestInvariantsNameWhatExists reads docs/INVARIANTS.md: for each invariant,
+// and each rule beside them, a row with the symbols that enforce it, the tests that try to break it, and
 // the mutants that show the tests failing.
 func TestInvariantsNameWhatExists(t *testing.T) {
 	f, err := os.Open("docs/INVARIANTS.md")
@@ -257,10 +260,17 @@ func TestInvariantsNameWhatExists(t *testing.T) {
 	seen := map[string]bool{}
 	for sc := bufio.NewScanner(f); sc.Scan(); {
 		cells := strings.Split(sc.Text(), "|")
-		if len(cells) < 6 || !strings.HasPrefix(strings.TrimSpace(cells[1]), "I-") {
+		if len(cells) < 2 || !ruleID.MatchString(strings.TrimSpace(cells[1])) {
 			continue
 		}
 		id := strings.TrimSpace(cells[1])
+		if len(cells) < 7 {
+			t.Errorf("%s: a row of %d cells", id, len(cells)-2)
+			continue
+		}
+		if seen[id] {
+			t.Errorf("%s has two rows", id)
+		}
 		seen[id] = true
 		checkNames(t, id, "symbol", cells[3], func(dir, name string) bool {
 			return pkgs[dir] != nil && declared(pkgs[dir].files)[name]
@@ -277,9 +287,21 @@ func TestInvariantsNameWhatExists(t *testing.T) {
 			}
 		}
 	}
-	for n := 1; n <= 12; n++ {
-		if id := fmt.Sprintf("I-%d", n); !seen[id] {
-			t.Errorf("docs/INVARIANTS.md has no row for %s", id)
+	for _, kind := range []struct {
+		letter string
+		least  int
+	}{{"I", 12}, {"R", 4}} {
+		most := kind.least
+		for id := range seen {
+			n, err := strconv.Atoi(strings.TrimPrefix(id, kind.letter+"-"))
+			if err == nil {
+				most = max(most, n)
+			}
+		}
+		for n := 1; n <= most; n++ {
+			if id := fmt.Sprintf("%s-%d", kind.letter, n); !seen[id] {
+				t.Errorf("docs/INVARIANTS.md has no row for %s", id)
+			}
 		}
 	}
 }
