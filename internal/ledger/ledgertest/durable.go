@@ -18,6 +18,7 @@ func SpentOnlyAfterDurable(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := r.enroll()
 	entered, release := r.fault.Hold()
+	defer release() // whatever fails: closing the ledger waits for its write
 	answers := make(chan *ledger.Spent, 1)
 	go func() {
 		spent, err := r.try(h, ledger.Stranger, 0)
@@ -26,7 +27,14 @@ func SpentOnlyAfterDurable(t *testing.T, place func(testing.TB) Place) {
 		}
 		answers <- spent
 	}()
-	<-entered
+	const patience = 20 * time.Second
+	select {
+	case <-entered:
+	case spent := <-answers:
+		t.Fatalf("answered %+v without a write", spent)
+	case <-time.After(patience):
+		t.Fatal("neither a write nor an answer")
+	}
 	select {
 	case spent := <-answers:
 		t.Fatalf("answered %+v before it was durable", spent)
@@ -34,7 +42,11 @@ func SpentOnlyAfterDurable(t *testing.T, place func(testing.TB) Place) {
 	}
 	before := r.row(h).Tally.Spent
 	release()
-	spent := <-answers
+	var spent *ledger.Spent
+	select {
+	case spent = <-answers:
+	case <-time.After(patience):
+	}
 	if spent == nil {
 		t.Fatal("no answer")
 	}
