@@ -90,6 +90,9 @@ func titleOf(a liuma.Action) func(*texts) string {
 // stages says how far a ceremony of several steps has come.
 func (h *handler) stages(v *view, p authority.Page) {
 	names, now := stagesOf(v.T, p)
+	if p.Step == authority.StepDone {
+		now = len(names) // nothing is left to do
+	}
 	for i, name := range names {
 		v.Steps = append(v.Steps, stage{Name: name, Done: i < now, Current: i == now})
 	}

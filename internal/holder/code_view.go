@@ -33,10 +33,15 @@ func (h *handler) askCode(v *view, p authority.Page) {
 	if p.CodesLeft == 0 {
 		// No more are taken for hours: nothing to type or to send.
 		v.heading(func(t *texts) string { return t.SpentTitle })
+		v.Say = v.T.SpentText
+		if v.Refusal != nil {
+			v.Say = "" // said on top
+		}
 		if v.Until = h.untilOf(v, laterOf(p.Until, p.ResendAt)); v.Until != nil {
 			v.Until.Over = v.T.OverReload
 		}
 		v.Counter.Title = v.T.CounterOnly
+		v.Ways[0].Class = "btn-primary"
 		return
 	}
 	h.codeForm(v, p)

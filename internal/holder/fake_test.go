@@ -37,7 +37,8 @@ type fake struct {
 	secret string         // of the browser that began; guarded by mu
 	asked  []string       // guarded by mu
 	given  []authority.Given
-	err    error // of the next move; guarded by mu
+	hands  []authority.Hand // of every look and move; guarded by mu
+	err    error            // of the next move; guarded by mu
 	after  func(*authority.Page)
 	way    string
 	frozen authority.FreezeView
@@ -48,6 +49,7 @@ func (f *fake) note(what string) { f.asked = append(f.asked, what) }
 func (f *fake) held(h authority.Hand) bool { return f.secret != "" && h.Secret == f.secret }
 
 func (f *fake) look(h authority.Hand) authority.Page {
+	f.hands = append(f.hands, h)
 	if f.held(h) || f.secret == "" && h.RequestURI == pushedURI {
 		return f.page
 	}
@@ -78,6 +80,7 @@ func (f *fake) move(what, id string, h authority.Hand, change func(*authority.Pa
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.note(what)
+	f.hands = append(f.hands, h)
 	if f.err != nil {
 		err := f.err
 		f.err = nil

@@ -23,7 +23,7 @@ func (h *handler) freezeView(r *http.Request, refused liuma.Code, until time.Tim
 		v.Until = h.untilOf(v, until)
 		v.Field.Wrong = true
 	}
-	v.Notice = &notice{Title: v.T.NoFreezeCode, Text: v.T.NoFreezeCodeText}
+	v.Below = &notice{Title: v.T.NoFreezeCode, Text: v.T.NoFreezeCodeText}
 	v.Ways = []way{h.call(v)}
 	return v
 }

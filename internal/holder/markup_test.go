@@ -67,9 +67,42 @@ type inspected struct {
 	title    string
 }
 
+// ours are the addresses that a form may post to.
+func ours(action string) bool {
+	return strings.HasPrefix(action, "/c/"+ceremonyID+"/") || strings.HasPrefix(action, "/c/"+ceremonyID+"?ask=") ||
+		action == "/c/"+ceremonyID || action == "/preferences" || action == "/freeze"
+}
+
+// labelled checks that every field has a label of its own, and what describes it.
+func labelled(t *testing.T, all []*element) {
+	t.Helper()
+	ids, labels := map[string]bool{}, map[string]int{}
+	for _, e := range all {
+		ids[e.attr["id"]] = true
+		if e.name == "label" && e.text != "" {
+			labels[e.attr["for"]]++
+		}
+	}
+	for _, e := range all {
+		for id := range strings.FieldsSeq(e.attr["aria-describedby"] + " " + e.attr["aria-labelledby"] + " " + e.attr["form"]) {
+			if !ids[id] {
+				t.Errorf("%s refers to %q, which is not there", e.name, id)
+			}
+		}
+		kind := e.attr["type"]
+		if e.name != "input" || kind == "hidden" || kind == "checkbox" {
+			continue
+		}
+		if id := e.attr["id"]; id == "" || labels[id] != 1 || e.attr["inputmode"] == "" || e.attr["autocomplete"] == "" || e.attr["value"] != "" {
+			t.Errorf("field %v", e.attr)
+		}
+	}
+}
+
 // inspect counts what a page must have, and refuses what it must not.
 func inspect(t *testing.T, all []*element) inspected {
 	t.Helper()
+	labelled(t, all)
 	var in inspected
 	ids := map[string]bool{}
 	for _, e := range all {
@@ -86,16 +119,16 @@ func inspect(t *testing.T, all []*element) inspected {
 		case "title":
 			in.title = e.text
 		case "form":
-			if a := e.attr["action"]; e.attr["method"] != "post" || !strings.HasPrefix(a, "/c/"+ceremonyID+"/") && a != "/preferences" {
+			if a := e.attr["action"]; e.attr["method"] != "post" || !ours(a) {
 				t.Errorf("form posts to %q by %q", a, e.attr["method"])
 			}
 		case "a":
-			if strings.Contains(class, "btn") && !strings.HasPrefix(href, "/c/"+ceremonyID) && !strings.HasPrefix(href, "tel:") {
+			if strings.Contains(class, "btn") && !strings.HasPrefix(href, "/c/"+ceremonyID) && !strings.HasPrefix(href, "tel:") && href != "/freeze" {
 				t.Errorf("button to %q", href)
 			}
 		}
 		_, pad := e.attr["data-pad"]
-		if pad || strings.Contains(class, "btn-primary") || strings.Contains(class, "btn") && strings.HasPrefix(href, "tel:") {
+		if pad || strings.Contains(class, "btn-primary") || strings.Contains(class, "btn-danger") || strings.Contains(class, "btn") && strings.HasPrefix(href, "tel:") {
 			in.next++
 		}
 	}

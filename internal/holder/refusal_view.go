@@ -75,7 +75,7 @@ func (h *handler) refusal(v *view, p authority.Page) *notice {
 	case liuma.CodePhoneCodeWrong:
 		n.More = v.T.triesLeft(p.CodesLeft)
 	case liuma.CodePhoneCodesSpent:
-		n.Title, n.Text = v.T.SpentTitle, v.say(liuma.Explain(code).What)
+		n.Title, n.Text = v.T.SpentTitle, v.T.SpentText
 	case liuma.CodeBusy, liuma.CodeChangeUnderWay, liuma.CodeUnavailable, liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit,
 		liuma.CodePhoneCodeExpired:
 		n.Kind = "notice-warn"
@@ -135,7 +135,7 @@ func (h *handler) refused(v *view, p authority.Page) {
 		v.Notice = &notice{Title: v.T.ForgotTitle, Text: v.T.RecoverText}
 	}
 	class := "btn-primary"
-	if len(v.First) > 0 {
+	if len(v.First) > 0 && v.First[0].Class == class {
 		class = "btn-plain"
 	}
 	v.Ways = append(v.Ways, v.back(class))

@@ -15,7 +15,7 @@ type recovery struct {
 	StagePhone                                                    string
 	SendTitle, CodeTitle, SendSay, ToBound, ToNew, ToRegistered   string
 	CodeLabel, CodeGive, CodeSend, CodeResend, CodeWait, CodeOver string
-	SpentTitle, HelpTitle, HelpWait, HelpNumber                   string
+	SpentTitle, SpentText, HelpTitle, HelpWait, HelpNumber        string
 	CounterTitle, CounterOnly, CounterFace                        string
 	CounterWhere, CounterBring, BringID, CounterAsk               string
 	ProveTitle, ProveReset, ProveRebind, WhatNow                  string
@@ -52,7 +52,7 @@ func recoveryTexts(t *texts, say func(zh, en string) string) {
 		"You enter a code that the bound phone gets, then the PIN. The card works again at once.")
 	t.StageAgree = say("核对", "Start")
 	t.StageCode = say("验证码", "Code")
-	t.StageProve = say("实人认证", "ID check")
+	t.StageProve = say("认证", "ID check")
 	t.StageNew = say("新密码", "New PIN")
 	t.StagePIN = say("密码", "PIN")
 	t.StagePhone = say("新号码", "Number")
@@ -90,6 +90,8 @@ func codeTexts(t *texts, say func(zh, en string) string) {
 	t.CodeWait = say("{n} 秒后可以重新获取", "A new code can be sent in {n} s")
 	t.CodeOver = say("上一条验证码已过期，请重新获取。", "The last code is too old. Ask for a new one.")
 	t.SpentTitle = say("验证码输错次数太多了", "Too many wrong codes")
+	t.SpentText = say("为防止别人试出验证码，要等一段时间才能再试。急需办理，请到柜台。您的密码没有改变。",
+		"So that nobody can find out a code by trying, it takes a while until you can try again. If it cannot wait, go to a counter. Your PIN has not changed.")
 	t.HelpTitle = say("收不到验证码？", "No code arriving?")
 	t.HelpWait = say("先看看手机有没有信号，短信有没有被拦截。等一分钟，可以重新获取。",
 		"Check the signal, and whether the message was filtered out. After a minute a new code can be sent.")
@@ -189,12 +191,12 @@ func afterTexts(t *texts, say func(zh, en string) string) {
 	t.ConfirmText = say("每年确认一次，忘记密码时才能在线找回。", "Once a year, so that a forgotten PIN can be recovered online.")
 	t.EveryUse = say("每次用密码，都发短信告诉我", "Text me after every use of the PIN")
 	t.On, t.Off = say("已开启", "On"), say("已关闭", "Off")
-	t.DeviceTitle = say("把这台手机设为常用设备？", "Make this phone a known device?")
-	t.DeviceText = say("设好以后，别人在别处乱试密码，也不会影响您在这台手机上使用。",
-		"Then, whoever tries PINs elsewhere, you can still use yours on this phone.")
-	t.DeviceShared = say("只在自己的手机上设置。公用的、借来的不要设置。", "Only on your own phone: not on one that is shared or borrowed.")
+	t.DeviceTitle = say("把这里设为常用设备？", "Make this a known device?")
+	t.DeviceText = say("设好以后，别人在别处乱试密码，也不会影响您在这台手机或电脑上使用。",
+		"Then, whoever tries PINs elsewhere, you can still use yours on this phone or computer.")
+	t.DeviceShared = say("只在您自己的手机或电脑上设置。公用的、借来的不要设置。", "Only on your own: not on a phone or computer that is shared or borrowed.")
 	t.DeviceGive = say("设为常用设备", "Make it a known device")
-	t.DeviceKnown = say("这台手机是您的常用设备", "This phone is a known device of yours")
+	t.DeviceKnown = say("这里是您的常用设备", "This is a known device of yours")
 	t.OldPIN = say("这个密码用了很久了", "This PIN is quite old")
 	t.OldPINText = say("建议换一个新密码：在应用里选“修改密码”。", "It is time for a new one: choose “Change the PIN” in the app.")
 	t.LaneTitle = say("这里不能输入密码了", "The PIN cannot be entered here")

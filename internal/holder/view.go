@@ -46,6 +46,7 @@ type view struct {
 	Send              *send
 	Help              []string // why no code may have come
 	Counter           *counter
+	Below             *notice // beneath what can be done here
 	Tips              []string
 	TipsTitle         string
 	Settings          *settings

@@ -108,7 +108,7 @@ func scenes(t *testing.T) ([]scene, gallery) {
 	g := gallery{map[string]authority.Page{}}
 	var list []scene
 	add := func(name string, a liuma.Action, s authority.Step, code liuma.Code, more func(*authority.Page)) {
-		id := strings.ReplaceAll(name, "-", "")
+		id := strings.NewReplacer("-", "", "_", "").Replace(name)
 		p := authority.Page{
 			ID: id, Step: s, Action: a, Channel: "zj-hrss", Code: code,
 			ChannelName: liuma.Text{ZH: "浙里社保（虚构）", EN: "Zheli Social Security (invented)"},
@@ -152,8 +152,8 @@ func scenes(t *testing.T) ([]scene, gallery) {
 	add("expired", verify, authority.StepExpired, liuma.CodeCeremonyExpired, nil)
 	add("left", verify, authority.StepLeft, liuma.CodeLeft, nil)
 	add("elsewhere", verify, pad, "", func(p *authority.Page) { p.Elsewhere = true })
-	list = append(list, scene{"link-invalid", "/authorize"}, scene{"landing", "/authorize?client_id=zj-hrss&request_uri=urn:x"})
-	return list, g
+	addRecovery(add)
+	return append(list, besides()...), g
 }
 
 func openGallery(t *testing.T) ([]scene, *site) {
