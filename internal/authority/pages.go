@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/envelope"
@@ -181,6 +182,10 @@ func maskCardNo(s string) string {
 func tryNo(bn liuma.BusinessNo, try int) liuma.BusinessNo {
 	return liuma.BusinessNo(fmt.Sprintf("%s#%d", bn, try))
 }
+
+// ofTry reports whether a number is that of a try. Nobody outside can ask for
+// it, so there is no receipt in its name.
+func ofTry(bn liuma.BusinessNo) bool { return strings.Contains(string(bn), "#") }
 
 // tryChallenge stands for the server challenge in the binding of a try: the
 // ceremony bounds its life.

@@ -126,7 +126,7 @@ func (a *Authority) view(ctx context.Context, c Caller, row store.Request) (Veri
 		v.TriesLeft = &left
 	}
 	v.Redeemed = !row.RedeemedAt.IsZero()
-	if row.Verdict == liuma.Right && row.ReceiptID != "" {
+	if row.Verdict == liuma.Right && row.ReceiptID != "" && !ofTry(row.BusinessNo) {
 		rc := a.receipt(c, row)
 		v.ReceiptEnd = rc.Expires
 		if now.Before(rc.Expires) && !v.Redeemed {

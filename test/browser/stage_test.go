@@ -100,7 +100,14 @@ func (s *stage) open(channelDoor, hostedDoor net.Listener) {
 	s.must(err)
 	s.system, err = assembly.Open(ctx, conf, assembly.Options{Now: s.now, Texts: s.inbox, Logger: slog.New(slog.NewTextHandler(s.logs, nil))})
 	s.must(err)
-	s.t.Cleanup(func() { s.must(s.system.Close()) })
+	s.t.Cleanup(func() {
+		s.must(s.system.Close())
+		for line := range strings.Lines(s.logs.String()) {
+			if strings.Contains(line, "level=ERROR") {
+				s.t.Errorf("the server logged %s", line)
+			}
+		}
+	})
 	people, err := window.RegistryCSV()
 	s.must(err)
 	sum, err := s.system.Registry.Import(ctx, strings.NewReader(people), registry.ImportConfig{})
@@ -253,6 +260,7 @@ func (a *actor) asks(phone string) string {
 	for n := before + 1; ; n++ {
 		if text := a.s.text(phone, n); text.Params["code"] != "" {
 			a.codes = append(a.codes, text.Params["code"])
+			a.waits(`!!document.querySelector("form[action$='/code'] [name=code]")`)
 			return text.Params["code"]
 		}
 	}

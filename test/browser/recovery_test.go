@@ -1,0 +1,312 @@
+package browser
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/liuma-pin/liuma/internal/notify"
+)
+
+// phoneHold is how long a newly bound phone sets no PIN anew, and a little.
+const phoneHold = 73 * time.Hour
+
+// minute is how long a number waits for its next code, and a little.
+const minute = 61 * time.Second
+
+// TestForgotten: 王奶奶 has forgotten her PIN and tries until it locks. A code,
+// a look into the camera and a new PIN twice, and it is right and unlocked in
+// every channel, while the old one is not.
+func TestForgotten(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	a := s.actor("wang", provincial, phone(), "zh-CN")
+	a.applies(rightPIN)
+	a.goTo(national)
+	a.starts("link")
+	a.presses("agree")
+	a.keypad(rightPIN)
+	a.sees("关联成功")
+	a.returns()
+	s.wait(phoneHold)
+	a.goTo(provincial)
+	a.starts("verify")
+	a.wrongUntilLocked()
+	a.sees("密码已锁定", "找回密码，马上解锁", "也可以到柜台办理", "本人身份证原件")
+	a.presses("forgot")
+	a.sees("先收一条验证码", "138****0019")
+	right := a.asks(a.me.Phone)
+	a.gives("code", other(right))
+	a.sees("验证码不正确", "还可试 4 次")
+	a.gives("code", right)
+	a.sees("请证明是您本人", "单凭手机不能改密码", "不方便刷脸？到柜台办理")
+	a.returns()
+	a.sees("还需要实人认证")
+	a.press("去做实人认证")
+	a.looks()
+	a.sees("请设置 6 位新密码")
+	a.chooses(otherPIN)
+	a.sees("新密码已设好")
+	a.returns()
+	s.told(a.me.Phone, notify.PINReset)
+	a.goTo(provincial)
+	a.starts("verify")
+	a.keypad(otherPIN)
+	a.sees("密码核验通过")
+	a.goTo(national)
+	a.starts("verify")
+	a.keypad(rightPIN)
+	a.sees("密码不正确", "还可试 5 次")
+	a.keypad(otherPIN)
+	a.sees("密码核验通过")
+	a.leaks(rightPIN, otherPIN, wrongPIN)
+}
+
+// other is a code that is not this one.
+func other(code string) string {
+	if code[0] == '9' {
+		return "0" + code[1:]
+	}
+	return string(code[0]+1) + code[1:]
+}
+
+// TestForgottenInEnglish turns from the pad, remembers, forgets again, and goes
+// on with what it came for.
+func TestForgottenInEnglish(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	a := s.actor("li", provincial, phone(), "en")
+	a.applies(rightPIN)
+	a.goTo(provincial)
+	a.starts("verify")
+	a.ready()
+	a.presses("forgot") // too early
+	a.goesTo("reset")
+	a.sees("The PIN cannot be recovered online now", "go to a counter")
+	s.wait(phoneHold)
+	a.goTo(provincial)
+	a.starts("verify")
+	a.sees("Forgot the PIN? Set a new one")
+	a.presses("forgot")
+	a.sees("First, get a code")
+	a.presses("remember")
+	a.ready()
+	a.presses("forgot")
+	a.proves(a.me.Phone)
+	a.sees("Show that it is you", "A phone alone cannot change the PIN")
+	a.returns()
+	a.press("To the identity check")
+	a.looks()
+	a.chooses(otherPIN)
+	a.sees("The new PIN is set: enter it once more")
+	a.keypad(otherPIN)
+	a.sees("Verified by PIN")
+	a.leaks(rightPIN, otherPIN)
+}
+
+// goesTo waits until the page is one that an address asks for besides the
+// step.
+func (a *actor) goesTo(ask string) {
+	a.t.Helper()
+	a.waits(`location.search === "?ask=` + ask + `"`)
+}
+
+// TestThiefWithSIM reads her texts and is in her account: nowhere a new PIN.
+func TestThiefWithSIM(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	wang := s.actor("wang", provincial, phone(), "zh-CN")
+	wang.applies(rightPIN)
+	s.wait(phoneHold)
+	thief := s.actor("thief", provincial, phone(), "zh-CN")
+	thief.starts("reset")
+	thief.presses("agree")
+	thief.proves(wang.me.Phone)
+	thief.sees("请证明是您本人", "单凭手机不能改密码")
+	thief.returns()
+	thief.press("去做实人认证")
+	thief.looks()
+	thief.sees("镜头前不是本人")
+	// Nor by trying the step that comes next, or by asking again.
+	thief.goTo(provincial)
+	thief.press("继续办理")
+	thief.looks()
+	thief.sees("镜头前不是本人")
+	if thief.at(s.url) || evaluate[bool](thief.tab, `!!document.querySelector("[data-pad]")`) {
+		t.Errorf("the thief has a pad before him at %s", thief.address())
+	}
+	// Nor by rebinding, which wants the PIN first.
+	thief.goTo(provincial)
+	thief.starts("rebind")
+	thief.presses("agree")
+	thief.keypad(wrongPIN)
+	thief.sees("密码不正确")
+	wang.goTo(provincial)
+	wang.starts("verify")
+	wang.keypad(rightPIN)
+	wang.sees("密码核验通过")
+	for _, r := range s.inbox.Texts(wang.me.Phone) {
+		if r.Template == notify.PINReset || r.Template == notify.PhoneChangedOld {
+			t.Errorf("a notice of %s", r.Template)
+		}
+	}
+	thief.leaks(wrongPIN)
+	wang.leaks(rightPIN)
+}
+
+const newPhone = "13712345678"
+
+// TestRebind: PIN, evidence and a code to the new number, which then gets the
+// codes; the old number is told, and for 72 hours no PIN is set anew.
+func TestRebind(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	a := s.actor("chen", provincial, phone(), "zh-CN")
+	a.applies(rightPIN)
+	s.wait(phoneHold)
+	a.goTo(provincial)
+	a.starts("rebind")
+	a.sees("更换绑定手机")
+	a.presses("agree")
+	a.keypad(rightPIN)
+	a.sees("请证明是您本人")
+	a.returns()
+	a.press("去做实人认证")
+	a.looks()
+	a.sees("请输入新手机号")
+	a.gives("phone", "1371234")
+	a.sees("手机号码不正确")
+	a.gives("phone", a.me.Phone)
+	a.sees("就是现在绑定的手机号")
+	a.gives("phone", newPhone)
+	a.sees("137****5678")
+	a.proves(newPhone)
+	a.sees("绑定手机已更换")
+	if s.told(a.me.Phone, notify.PhoneChangedOld) == "" || s.told(newPhone, notify.PhoneChangedNew) == "" {
+		t.Error("a notice without a freeze code")
+	}
+	a.returns()
+	a.sees("手机已换绑")
+	a.goTo(provincial)
+	a.starts("verify")
+	a.presses("forgot")
+	a.goesTo("reset")
+	a.sees("现在不能在线找回密码", "到柜台")
+	a.leaks(rightPIN)
+	a.cleanOf(newPhone, "/phone")
+}
+
+// cleanOf looks that a number was typed at one place and went nowhere else.
+func (a *actor) cleanOf(number, place string) {
+	a.t.Helper()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range a.requests {
+		if strings.Contains(r.url, number) || strings.Contains(r.body, number) && !strings.HasSuffix(r.url, place) {
+			a.t.Errorf("%s went to %s", number, r.url)
+		}
+	}
+}
+
+// TestFreezeOnPage: whoever finds something odd on the page stops the card
+// there, and it is stopped everywhere; PIN and code bring it back.
+func TestFreezeOnPage(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	a := s.actor("wang", provincial, phone(), "zh-CN")
+	a.applies(rightPIN)
+	a.goTo(national)
+	a.starts("link")
+	a.presses("agree")
+	a.keypad(rightPIN)
+	a.sees("关联成功")
+	a.returns()
+	a.goTo(provincial)
+	a.starts("change")
+	a.ready()
+	a.press("不是您本人在办？冻结这张卡")
+	a.sees("要冻结这张电子社保卡吗", "马上停用")
+	a.press("先不冻结")
+	a.ready()
+	a.press("不是您本人在办？冻结这张卡")
+	a.presses("freeze")
+	a.sees("已冻结")
+	s.told(a.me.Phone, notify.CardFrozen)
+	a.goTo(national)
+	a.starts("verify")
+	a.gets(rightPIN, "电子社保卡已冻结")
+	a.returns()
+	s.wait(minute) // since the last code to this number
+	a.press("解除冻结")
+	a.sees("解冻电子社保卡")
+	a.presses("agree")
+	a.proves(a.me.Phone)
+	a.keypad(rightPIN)
+	a.sees("已解冻，可以使用了")
+	a.returns()
+	a.sees("已解除冻结")
+	s.told(a.me.Phone, notify.CardUnfrozen)
+	a.goTo(provincial)
+	a.starts("verify")
+	a.keypad(rightPIN)
+	a.sees("密码核验通过")
+	a.leaks(rightPIN)
+}
+
+// TestFreezeByCode: with the code of a notice, on the official page, without
+// log-in, in both languages; a code that is none, or was used, says no more
+// than that.
+func TestFreezeByCode(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	a := s.actor("li", provincial, phone(), "zh-CN")
+	a.applies(rightPIN)
+	freezeCode := s.told(a.me.Phone, notify.PINSet)
+	a.codes = append(a.codes, freezeCode)
+	stranger := &actor{tab: newTab(t, phone(), "en"), s: s, me: a.me, codes: a.codes} // no cookie, no log-in
+	stranger.open(s.url + "/")
+	stranger.sees("official page", "12333")
+	stranger.press("Freeze the card")
+	stranger.sees("Freeze the e-Card with a freeze code", "No log-in is needed")
+	enter := func(code string) {
+		stranger.fills(`form[action="/freeze"] [name=code]`, code)
+		stranger.click(`//form[@action="/freeze"]//button`)
+	}
+	enter("ABCDEFGH")
+	stranger.sees("This freeze code is unknown, used or too old")
+	enter(strings.ToLower(freezeCode[:4]) + " " + freezeCode[4:])
+	stranger.sees("It cannot be used in any channel now", "How to use it again")
+	stranger.do(chromedp.Reload())
+	stranger.sees("It cannot be used in any channel now")
+	if text := stranger.text(); strings.Contains(text, a.me.Name) || strings.Contains(text, a.me.IDNumber) {
+		t.Errorf("the page tells a stranger whose card it is:\n%s", text)
+	}
+	s.told(a.me.Phone, notify.CardFrozen)
+	a.goTo(provincial)
+	a.starts("verify")
+	a.gets(rightPIN, "电子社保卡已冻结")
+	stranger.press("Freeze another card")
+	enter(freezeCode) // a second press says what the first did
+	stranger.sees("It cannot be used in any channel now")
+	a.returns()
+	s.wait(minute) // since the last code to this number
+	a.press("解除冻结")
+	a.presses("agree")
+	a.proves(a.me.Phone)
+	a.keypad(rightPIN)
+	a.sees("已解冻，可以使用了")
+	stranger.press("Freeze another card")
+	enter(freezeCode)
+	stranger.sees("This freeze code is unknown, used or too old")
+	stranger.press("中文")
+	stranger.sees("用冻结码冻结电子社保卡", "没有冻结码？")
+	a.goTo(provincial)
+	a.starts("verify")
+	a.keypad(rightPIN)
+	a.sees("密码核验通过")
+	stranger.codes = append(stranger.codes, strings.ToLower(freezeCode))
+	stranger.leaks(rightPIN)
+	a.leaks(rightPIN)
+}
