@@ -1,0 +1,393 @@
+// Package attack tries to break I-12 from outside: attackers who hold one
+// thing each walk the real doors over HTTP, hosted and native, by known attacks
+// and at random, and none may set or reset a PIN, bind a phone or unfreeze a
+// card. The whole system is assembled as `liuma serve` assembles it, with the
+// handlers of its own servers; what stands in is the network (in process), the
+// clock, the pace of refusals, the phone (the inbox driver) and the evidence
+// provider, which signs what a test asks for.
+//
+// DESIGN section 5 (I-12), docs/RECOVERY.md.
+package attack
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/client"
+	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/visitor"
+)
+
+const (
+	hosted  = "https://pin.example.cn"
+	native  = "https://api.example.cn"
+	purpose = "查询社保缴费年限"
+
+	goodPIN  = "483159"
+	wrongPIN = "948271"
+	thiefPIN = "627159"
+
+	thiefNumber = "13700137000"
+)
+
+func must[T any](t testing.TB, v T, err error) T {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// network is every host there is. It counts what can be a guess.
+type network struct {
+	mu      sync.Mutex
+	hosts   map[string]http.Handler // guarded by mu
+	guesses atomic.Int64            // posts that carry a PIN that is checked
+}
+
+func (n *network) add(origin string, h http.Handler) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.hosts[origin] = h
+}
+
+// RoundTrip hands a request to its host's handler, as a server would.
+func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
+	n.mu.Lock()
+	h := n.hosts[r.URL.Scheme+"://"+r.URL.Host]
+	n.mu.Unlock()
+	if h == nil {
+		return nil, errors.New("no such host")
+	}
+	if r.Method == http.MethodPost {
+		switch last := path.Base(r.URL.Path); {
+		case last == "pin", r.URL.Path == "/v1/links", r.URL.Path == "/v1/verifications", r.URL.Path == "/v1/pin-changes":
+			n.guesses.Add(1)
+		}
+	}
+	in := r.Clone(r.Context())
+	in.RequestURI, in.Host, in.RemoteAddr = r.URL.RequestURI(), r.URL.Host, "192.0.2.7:50000"
+	if in.Body == nil {
+		in.Body = http.NoBody
+	}
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, in)
+	return rec.Result(), nil
+}
+
+// world is a running system, a holder with a card in two channels, and a
+// channel that anybody may type anything into.
+type world struct {
+	*testenv.Env
+	t     *testing.T
+	net   *network
+	inbox *notify.Inbox
+	who   registry.Facts // the holder
+	thief registry.Facts // who attacks: has a face and an ID number as well
+
+	home  *party // where the card was applied for
+	watch *party // where the holder looks whether all is well
+	shady *party // the thief's own: registered, and careless about its users
+	card  string // handle at home
+	seen  string // handle at watch
+}
+
+// party is a registered client of the authority with a key.
+type party struct {
+	w      *world
+	id     string
+	key    *ecdsa.PrivateKey
+	native *client.Client
+}
+
+func newWorld(t *testing.T, lenient bool) *world {
+	t.Helper()
+	w := &world{t: t, net: &network{hosts: map[string]http.Handler{}}}
+	clock := testenv.NewClock()
+	w.inbox = notify.NewInbox(clock.Now)
+	o := testenv.Options{Texts: w.inbox, Configure: func(c *config.Config) {
+		c.Issuer, c.Hosted.Listen = hosted, "127.0.0.1:0"
+	}}
+	if lenient {
+		p := policy.National()
+		p.Recovery.CardNumber = true
+		o.Policy = &p
+	}
+	w.Env = testenv.New(t, o)
+	w.net.add(hosted, w.System.Hosted.Handler)
+	w.net.add(native, w.System.Door.Handler)
+	w.who, w.thief = w.People[0], w.People[9]
+	w.home, w.watch, w.shady = w.channel("home-app"), w.channel("watch-app"), w.channel("any-app")
+	w.card = w.enroll(w.home, w.who, goodPIN)
+	w.seen = w.link(w.watch, w.who, goodPIN)
+	w.Clock.Advance(80 * time.Hour) // links are not new any more
+	return w
+}
+
+func (w *world) channel(id string) *party {
+	return w.party(store.Client{ID: id, Kind: store.ClientChannel, Regions: []liuma.Region{""}, Actions: liuma.Actions(),
+		RedirectURIs: []string{"https://" + id + ".example/back"}})
+}
+
+func (w *world) party(c store.Client) *party {
+	w.t.Helper()
+	p := &party{w: w, id: c.ID, key: w.NewKey()}
+	w.AddClient(c, p.key)
+	w.net.add("https://"+c.ID+".example", http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprint(rw, "<h1>back</h1>")
+	}))
+	n, err := client.New(client.Config{BaseURL: native, Audience: hosted, ID: c.ID, KeyID: "k", Key: p.key,
+		HTTP: &http.Client{Transport: w.net}, Now: w.Clock.Now})
+	p.native = must(w.t, n, err)
+	return p
+}
+
+// browser opens one with a jar of its own.
+func (w *world) browser() *visitor.Visitor {
+	v, err := visitor.New(visitor.Config{Transport: w.net, Now: w.Clock.Now})
+	return must(w.t, v, err)
+}
+
+// request is what a channel pushes.
+type request struct {
+	action              liuma.Action
+	card                string          // handle, or
+	about               *registry.Facts // who it is
+	bn                  string
+	challenge, evidence string
+}
+
+// refusal is an OAuth error document with our members.
+type refusal struct {
+	Status    int
+	Code      string `json:"code"`
+	Challenge string `json:"challenge"`
+}
+
+func (p *party) assertion() string {
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: p.key, KeyID: "k"}}, nil)
+	must(p.w.t, signer, err)
+	now := p.w.Clock.Now()
+	token, err := jwt.Signed(signer).Claims(jwt.Claims{Issuer: p.id, Subject: p.id, Audience: jwt.Audience{hosted}, ID: rand.Text(),
+		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(time.Minute))}).Serialize()
+	return must(p.w.t, token, err)
+}
+
+// form is a push as a channel's server sends it.
+func (p *party) form(q request) url.Values {
+	holder := map[string]any{}
+	if q.card != "" {
+		holder["card"] = q.card
+	} else {
+		holder["id_number"], holder["name"] = q.about.IDNumber, q.about.Name
+		if q.action == liuma.ActionEnroll {
+			holder["phone"] = thiefNumber // whatever was typed into the app
+		}
+	}
+	d := map[string]any{"type": "liuma_pin", "action": string(q.action), "purpose": purpose, "business_no": q.bn, "holder": holder}
+	if q.evidence != "" {
+		d["challenge"], d["evidence"] = q.challenge, q.evidence
+	}
+	details, err := json.Marshal([]any{d})
+	must(p.w.t, details, err)
+	sum := sha256.Sum256([]byte(testenv.Verifier))
+	return url.Values{
+		"client_id": {p.id}, "response_type": {"code"}, "redirect_uri": {"https://" + p.id + ".example/back"}, "scope": {"openid"},
+		"state": {"state-" + q.bn}, "nonce": {"nonce-" + q.bn}, "code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])},
+		"code_challenge_method": {"S256"}, "authorization_details": {string(details)},
+		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+		"client_assertion":      {p.assertion()},
+	}
+}
+
+// push pushes a request and gives the address to open, or why there is none.
+func (p *party) push(q request) (string, *refusal) {
+	p.w.t.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, hosted+"/par", strings.NewReader(p.form(q).Encode()))
+	must(p.w.t, r, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := p.w.net.RoundTrip(r)
+	must(p.w.t, resp, err)
+	var answer struct {
+		RequestURI string `json:"request_uri"`
+		refusal
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		p.w.t.Fatal(err)
+	}
+	if answer.Status = resp.StatusCode; answer.RequestURI == "" {
+		return "", &answer.refusal
+	}
+	return hosted + "/authorize?" + url.Values{"client_id": {p.id}, "request_uri": {answer.RequestURI}}.Encode(), nil
+}
+
+// pushed is push where a refusal is a fault of the test.
+func (p *party) pushed(q request) string {
+	p.w.t.Helper()
+	address, no := p.push(q)
+	if no != nil {
+		p.w.t.Fatalf("push of %s: %+v", q.action, no)
+	}
+	return address
+}
+
+func (w *world) number() string { return string(w.BusinessNo()) }
+
+// challenge asks for one as a channel does.
+func (p *party) challenge() client.Challenge {
+	p.w.t.Helper()
+	c, err := p.native.Challenge(context.Background())
+	return must(p.w.t, c, err)
+}
+
+// proved adds evidence about somebody to a request.
+func (p *party) proved(q request, about registry.Facts) request {
+	q.challenge = p.challenge().Value
+	q.evidence = p.w.Evidence(about, q.challenge)
+	return q
+}
+
+// at is the address of a ceremony's page or of one of its verbs.
+func at(p *visitor.Page, verb ...string) string {
+	parts := strings.Split(p.URL().Path, "/")
+	if len(parts) < 3 || parts[1] != "c" {
+		return hosted + "/c/none/" + strings.Join(verb, "/")
+	}
+	return strings.Join(append([]string{hosted, "c", parts[2]}, verb...), "/")
+}
+
+// ceremony is the id in a page's address, or empty.
+func ceremony(p *visitor.Page) string {
+	if parts := strings.Split(p.URL().Path, "/"); p.URL().Host == "pin.example.cn" && len(parts) > 2 && parts[1] == "c" {
+		return parts[2]
+	}
+	return ""
+}
+
+// do presses what the page offers, and fails the test where it does not.
+func (w *world) do(p *visitor.Page, verb string, pairs ...string) *visitor.Page {
+	w.t.Helper()
+	next, err := p.Press(context.Background(), verb, values(pairs...))
+	if err != nil {
+		w.t.Fatalf("%v on %q:\n%s", err, p.Title(), p.Text())
+	}
+	return next
+}
+
+func values(pairs ...string) url.Values {
+	v := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		v.Set(pairs[i], pairs[i+1])
+	}
+	return v
+}
+
+// typed types PINs into the pad.
+func (w *world) typed(p *visitor.Page, pins ...string) *visitor.Page {
+	w.t.Helper()
+	next, err := p.TypePIN(context.Background(), pins...)
+	if err != nil {
+		w.t.Fatalf("%v on %q:\n%s", err, p.Title(), p.Text())
+	}
+	return next
+}
+
+func (w *world) enter(v *visitor.Visitor, address string) *visitor.Page {
+	w.t.Helper()
+	p, err := v.Enter(context.Background(), address)
+	return must(w.t, p, err)
+}
+
+// sent waits until the phones have all that was queued.
+func (w *world) sent() {
+	w.t.Helper()
+	for until := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		s, err := w.System.Outbox.Stats(context.Background())
+		if must(w.t, s, err); s.Codes.Waiting == 0 && s.Notices.Waiting == 0 {
+			return
+		}
+		if time.Now().After(until) {
+			w.t.Fatalf("texts do not go out: %+v", s)
+		}
+	}
+}
+
+// lastCode is the newest code on a phone, or empty.
+func (w *world) lastCode(phone string) string {
+	w.t.Helper()
+	w.sent()
+	texts := w.inbox.Texts(phone)
+	for i := len(texts) - 1; i >= 0; i-- {
+		if code := texts[i].Params["code"]; code != "" {
+			return code
+		}
+	}
+	return ""
+}
+
+// coded has a code sent to a phone and gives it.
+func (w *world) coded(p *visitor.Page, phone string) *visitor.Page {
+	w.t.Helper()
+	w.Clock.Advance(time.Minute)
+	p = w.do(p, "send-code")
+	return w.do(p, "code", "code", w.lastCode(phone))
+}
+
+// enroll applies for a card at the hosted door and gives its handle.
+func (w *world) enroll(c *party, f registry.Facts, secret string) string {
+	w.t.Helper()
+	q := c.proved(request{action: liuma.ActionEnroll, about: &f, bn: w.number()}, f)
+	p := w.coded(w.do(w.enter(w.browser(), c.pushed(q)), "agree"), f.Phone)
+	w.typed(p, secret)
+	return c.handle(q.bn)
+}
+
+// link links a card at the hosted door.
+func (w *world) link(c *party, f registry.Facts, secret string) string {
+	w.t.Helper()
+	q := request{action: liuma.ActionLink, about: &f, bn: w.number()}
+	w.typed(w.do(w.enter(w.browser(), c.pushed(q)), "agree"), secret)
+	return c.handle(q.bn)
+}
+
+// handle is the card of a request that succeeded.
+func (c *party) handle(bn string) string {
+	c.w.t.Helper()
+	v, err := c.native.Verification(context.Background(), bn)
+	if must(c.w.t, v, err); v.Card == "" || v.Verdict != "right" {
+		c.w.t.Fatalf("%s: %+v", bn, v)
+	}
+	return v.Card
+}
+
+// standing is a card's, as a linked channel is told.
+func (c *party) standing(handle string) string {
+	c.w.t.Helper()
+	v, err := c.native.Card(context.Background(), handle)
+	return must(c.w.t, v, err).Standing
+}
