@@ -323,7 +323,7 @@ func TestWithoutWebCrypto(t *testing.T) {
 	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
 		Source: `Object.defineProperty(Crypto.prototype, "subtle", {get: () => undefined})`})
 	b.open(w.verify(w.enroll(rightPIN), "v-1"))
-	b.sees("这个浏览器不能安全地加密密码", "请升级手机系统", "忘记密码怎么办")
+	b.sees("这个浏览器不能安全地加密密码", "请升级手机系统", "忘记密码？重新设置")
 	b.press("不办了")
 	b.sees("Back at the channel")
 }
