@@ -125,7 +125,7 @@ func goodPIN(h *holder, seed uint64, other string) (string, error) {
 
 // evidence is what the stand-in provider signs: whatever it is asked to.
 func (s *stage) evidence(h *holder, challenge string) (string, error) {
-	now := time.Now()
+	now := s.clock.now()
 	return s.provider.Sign(evidence.Statement{
 		Audience: s.issuer, Challenge: challenge, IDNumber: h.facts.IDNumber, Name: h.facts.Name,
 		Method: evidence.MethodStandIn, IssuedAt: now, Expires: now.Add(5 * time.Minute),

@@ -44,6 +44,9 @@ type Config struct {
 	Guessing time.Duration
 	// Once ends the play without serving on.
 	Once bool
+	// LAN, if not nil, serves window, channels and authority by TLS to other
+	// devices on the network. Everybody there sees the window: its texts too.
+	LAN *LAN
 	// Beside, if not nil, opens further doors of the running system, whose
 	// data directory is dir. They are shut before the system is closed.
 	Beside func(ctx context.Context, dir string, s *assembly.System) (shut func())
@@ -54,6 +57,12 @@ type Config struct {
 	Progress         io.Writer
 	ProgressTerminal bool
 	Logger           *slog.Logger // of the server; default: discard
+}
+
+// LAN says how other devices reach the demo.
+type LAN struct {
+	Host string // an IP address of this machine; default: a private one that is found
+	Port int    // the first of four in a row; 0 for any free ones
 }
 
 func (c *Config) fill() error {
@@ -105,6 +114,11 @@ func scenes() []scene {
 		{liuma.Text{ZH: "修改密码（换一位持卡人：锁定的密码不能改）", EN: "Change the PIN (another holder: a locked PIN cannot be changed)"}, sceneChange},
 		{liuma.Text{ZH: "回执：离线核对，只兑付一次", EN: "The receipt: checked offline, redeemed once"}, sceneReceipt},
 		{liuma.Text{ZH: "数据库被偷了", EN: "The database is stolen"}, sceneTheft},
+		{liuma.Text{ZH: "王奶奶在官方页面申领，绑定手机", EN: "Granny Wang applies on the hosted page, and her phone is bound"}, sceneHosted},
+		{liuma.Text{ZH: "王奶奶忘了密码，自己找回来", EN: "She forgets her PIN, and gets it back"}, sceneForgot},
+		{liuma.Text{ZH: "小偷有她的手机卡，没有她的脸", EN: "A thief with her SIM card, but not her face"}, sceneSIM},
+		{liuma.Text{ZH: "骗子有她的人脸视频，没有她的手机", EN: "A fraudster with a video of her face, but not her phone"}, sceneFace},
+		{liuma.Text{ZH: "凭短信里的冻结码停用，再解冻", EN: "Frozen by the code in a text, and unfrozen"}, sceneFreeze},
 	}
 }
 
@@ -132,6 +146,9 @@ func Run(ctx context.Context, c Config) (err error) {
 		if err := s.play(ctx, p); err != nil {
 			return fmt.Errorf("scene %d (%s): %w", i+1, s.title.EN, err)
 		}
+	}
+	if !p.stage.clock.catchUp() {
+		return want("the play behind the world's time", p.stage.clock.now())
 	}
 	if !c.Once {
 		if err := p.stage.show(ctx, p); err != nil {

@@ -209,7 +209,7 @@ func sceneLink(ctx context.Context, p *play) error {
 func sceneLock(ctx context.Context, p *play) error {
 	h := p.cast.first
 	both := []*channel{p.stage.national, p.stage.regional}
-	start := time.Now()
+	start := p.stage.clock.now()
 	for left := attemptsBeforeLock - 1; left >= 0; left-- {
 		if err := p.wrong(ctx, both[left%2], h, left); err != nil {
 			return err

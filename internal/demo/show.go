@@ -3,65 +3,47 @@ package demo
 import (
 	"context"
 	"errors"
-	"strings"
-	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/parties"
-	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/window"
 )
 
 // show opens the demo's window: two sample channels at the hosted door, with a
-// few people to be, and what each party saw. It serves until the stage closes.
+// few people to be, their texts, and what each party saw. It serves until the
+// stage closes.
 func (s *stage) show(ctx context.Context, p *play) error {
 	people, err := window.RegistryCSV()
 	if err != nil {
 		return err
 	}
-	sum, err := s.system.Registry.Import(ctx, strings.NewReader(people), registry.ImportConfig{})
+	if err := s.admit(ctx, people); err != nil {
+		return err
+	}
+	messages, err := window.Messages(s.inbox, s.clock.now())
 	if err != nil {
 		return err
 	}
-	if sum.Rejected != 0 {
-		return want("all people of the window kept", sum)
-	}
-	book, err := parties.New(parties.Config{Store: s.system.Store, Now: time.Now, Actor: "operator"})
-	if err != nil {
-		return err
-	}
-	doors, err := window.Listen(window.Addresses{Window: "127.0.0.1:0", Channels: []string{"127.0.0.1:0", "127.0.0.1:0"}})
-	if err != nil {
-		return err
-	}
+	doors := s.doors
+	s.doors = nil // serveDoors serves them, or closes them
 	cast := []window.Cast{
 		{ID: "zj-mini", Theme: "jade", Mark: "浙", Region: "33", Name: liuma.Text{ZH: "浙里社保（虚构）", EN: "Zhejiang HRSS (invented)"}},
 		{ID: "gov-mini", Theme: "azure", Mark: "国", Name: liuma.Text{ZH: "国家社保平台（虚构）", EN: "National platform (invented)"}},
 	}
-	for i := range cast {
-		if err := addCast(ctx, book, &cast[i], doors.RedirectURI(i)); err != nil {
-			return err
-		}
+	parts := window.Parts{Hub: s.hub, SMS: messages, Pass: s.clock.pass}
+	if s.lan != nil {
+		parts.CA = s.lan.ca
 	}
-	err = doors.Build(window.Parts{Hub: s.hub, Issuer: s.issuer, API: s.base, Channels: cast,
-		Provider: s.provider, Now: time.Now, Logger: p.c.Logger})
-	if err != nil {
+	if err := s.serveDoors(ctx, p, doors, cast, parts); err != nil {
 		return err
 	}
-	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s.window, s.shown = doors.Origin(), make(chan error, 1)
-	stopDoors := s.stop
-	s.stop = func() { stop(); stopDoors() }
-	go func() {
-		err := doors.Serve(serving)
-		if errors.Is(err, context.Canceled) {
-			err = nil
-		}
-		s.shown <- err
-	}()
+	s.window = doors.Origin()
 	return nil
 }
+
+// closing closes doors that will not serve.
+func closing(doors *window.Show, err error) error { return errors.Join(err, doors.Close()) }
 
 // addCast registers a sample channel and gives it its key.
 func addCast(ctx context.Context, book *parties.Book, c *window.Cast, back string) error {

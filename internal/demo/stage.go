@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/evidence"
+	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/progress"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -37,7 +39,14 @@ type stage struct {
 	national *channel
 	regional *channel
 	provider *evidence.Signer
-	shown    chan error // what the window's Serve returned, once; nil without one
+	clock    *clock
+	inbox    *notify.Inbox // every phone there is
+	lan      *lan          // nil on loopback
+	theatre  *theatre
+	// transport sends what is for the authority and the channels.
+	transport http.RoundTripper
+	shown     []func() error // end the doors of channels and window
+	doors     *window.Show   // of the window, while they only listen
 }
 
 func (s *stage) path(name string) string { return filepath.Join(s.dir, name) }
@@ -45,12 +54,16 @@ func (s *stage) path(name string) string { return filepath.Join(s.dir, name) }
 // build makes the data directory, fills it and starts the server. What it has
 // opened when it fails is closed again.
 func build(ctx context.Context, p *play) (_ *stage, err error) {
-	s := &stage{dir: p.c.Dir}
+	s := &stage{dir: p.c.Dir, clock: newClock(), transport: http.DefaultTransport}
+	s.inbox = notify.NewInbox(s.clock.now)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
 		}
 	}()
+	if err := s.findLAN(p.c); err != nil {
+		return nil, err
+	}
 	// Listening comes first: the address is the authority's name.
 	ln, err := net.Listen("tcp", p.c.Listen)
 	if err != nil {
@@ -61,7 +74,12 @@ func build(ctx context.Context, p *play) (_ *stage, err error) {
 			err = errors.Join(err, ln.Close())
 		}
 	}()
-	hosted, err := net.Listen("tcp", "127.0.0.1:0")
+	if !p.c.Once {
+		if s.doors, err = s.listenWindow(); err != nil {
+			return nil, err
+		}
+	}
+	hosted, err := s.listenHosted()
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +88,7 @@ func build(ctx context.Context, p *play) (_ *stage, err error) {
 			err = errors.Join(err, hosted.Close())
 		}
 	}()
-	s.base, s.issuer = "http://"+ln.Addr().String(), "http://"+hosted.Addr().String()
+	s.base, s.issuer = "http://"+ln.Addr().String(), s.scheme()+"://"+hosted.Addr().String()
 	if err := s.open(ctx, p, ln.Addr().String(), hosted.Addr().String()); err != nil {
 		return nil, err
 	}
@@ -83,6 +101,9 @@ func build(ctx context.Context, p *play) (_ *stage, err error) {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop, s.served = stop, make(chan error, 1)
 	go func() { s.served <- s.system.Serve(serving, ln, hosted) }()
+	if err := s.openTheatre(ctx, p); err != nil {
+		return nil, err
+	}
 	if p.c.Beside != nil {
 		s.shut = p.c.Beside(serving, s.path("data"), s.system)
 	}
@@ -100,6 +121,9 @@ func (s *stage) open(ctx context.Context, p *play, channel, hosted string) error
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
 	}
+	if err := s.keepCertificate(&conf); err != nil {
+		return err
+	}
 	if err := assembly.Init(ctx, s.path("data"), conf); err != nil {
 		return err
 	}
@@ -107,9 +131,9 @@ func (s *stage) open(ctx context.Context, p *play, channel, hosted string) error
 	if err != nil {
 		return err
 	}
-	options := assembly.Options{Logger: p.c.Logger}
+	options := assembly.Options{Now: s.clock.now, Texts: s.inbox, Logger: p.c.Logger}
 	if !p.c.Once {
-		s.hub = window.NewHub(time.Now)
+		s.hub = window.NewHub(s.clock.now)
 		options.BetweenStore, options.BetweenKeeper = s.hub.Store, s.hub.Keeper
 	}
 	s.system, err = assembly.Open(ctx, conf, options)
@@ -148,7 +172,7 @@ func (s *stage) importPeople(ctx context.Context, p *play) error {
 
 // register registers two channels and a provider, and keeps their keys.
 func (s *stage) register(ctx context.Context) error {
-	book, err := parties.New(parties.Config{Store: s.system.Store, Now: time.Now, Actor: "operator"})
+	book, err := parties.New(parties.Config{Store: s.system.Store, Now: s.clock.now, Actor: "operator"})
 	if err != nil {
 		return err
 	}
@@ -205,7 +229,7 @@ func (s *stage) newChannel(ctx context.Context, book *parties.Book, p parties.Pa
 	if err := writePrivate(ch.keyFile, private); err != nil {
 		return nil, err
 	}
-	ch.client, err = client.New(client.Config{BaseURL: s.base, Audience: s.issuer, ID: p.ID, KeyID: ch.kid, Key: pair.Private})
+	ch.client, err = client.New(client.Config{BaseURL: s.base, Audience: s.issuer, ID: p.ID, KeyID: ch.kid, Key: pair.Private, Now: s.clock.now})
 	return ch, err
 }
 
@@ -223,12 +247,15 @@ func (s *stage) serveOn(ctx context.Context) error {
 // close stops the server and closes the system.
 func (s *stage) close() error {
 	var err error
+	if s.doors != nil {
+		err = s.doors.Close()
+	}
+	for _, end := range s.shown {
+		err = errors.Join(err, end())
+	}
 	if s.stop != nil {
 		s.stop()
-		err = <-s.served
-	}
-	if s.shown != nil {
-		err = errors.Join(err, <-s.shown)
+		err = errors.Join(err, <-s.served)
 	}
 	if s.shut != nil {
 		s.shut()

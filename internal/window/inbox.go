@@ -24,8 +24,9 @@ type SMS struct {
 }
 
 // Messages reads the demo's inbox for the page: whose number a text went to,
-// and what in it is there to be typed. It is fit for Parts.SMS.
-func Messages(inbox *notify.Inbox) (func() []SMS, error) {
+// and what in it is there to be typed. Texts from before since are left
+// out. It is fit for Parts.SMS.
+func Messages(inbox *notify.Inbox, since time.Time) (func() []SMS, error) {
 	people, err := miniapp.SamplePeople()
 	if err != nil {
 		return nil, err
@@ -33,6 +34,9 @@ func Messages(inbox *notify.Inbox) (func() []SMS, error) {
 	return func() []SMS {
 		all := []SMS{}
 		for _, r := range inbox.Texts("") {
+			if r.At.Before(since) {
+				continue
+			}
 			m := SMS{ID: r.ID, At: r.At, To: registry.MaskPhone(r.Phone), Text: r.Body, Code: r.Params["code"], Freeze: r.Params["freeze"]}
 			m.Whose, m.Also = readers(people, r.Phone)
 			all = append(all, m)

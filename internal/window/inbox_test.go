@@ -11,7 +11,7 @@ import (
 // TestInbox: whose number it is, who else reads it, and what is to be typed.
 func TestInbox(t *testing.T) {
 	inbox := notify.NewInbox(at)
-	read, err := window.Messages(inbox)
+	read, err := window.Messages(inbox, at())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,6 +32,9 @@ func TestInbox(t *testing.T) {
 		{ID: "a", At: at(), To: "138****0019", Whose: liuma.Text{ZH: "王奶奶", EN: "Granny Wang"}, Also: liuma.Text{ZH: "小偷", EN: "The thief"}, Text: "验证码482913", Code: "482913"},
 		{ID: "b", At: at(), To: "139****0028", Whose: liuma.Text{ZH: "李师傅", EN: "Master Li"}, Text: "冻结码ABCD2345", Freeze: "ABCD2345"},
 		{ID: "c", At: at(), To: "133****0000", Whose: liuma.Text{ZH: "新号码", EN: "a new number"}, Text: "本机已绑定"},
+	}
+	if none, err := window.Messages(inbox, at().Add(1)); err != nil || len(none()) != 0 {
+		t.Errorf("texts from before: %v", none())
 	}
 	got := read()
 	if len(got) != len(want) {

@@ -109,6 +109,9 @@ func (s *Show) Origin() string { return s.origin(s.window) }
 // RedirectURI is what to register for the i-th channel.
 func (s *Show) RedirectURI(i int) string { return miniapp.RedirectURI(s.origin(s.channels[i])) }
 
+// ChannelOrigin is the address of the i-th channel.
+func (s *Show) ChannelOrigin(i int) string { return s.origin(s.channels[i]) }
+
 // Cast is one of the sample channels, as registered.
 type Cast struct {
 	ID     string
@@ -120,15 +123,19 @@ type Cast struct {
 	Region liuma.Region
 }
 
-// Parts are what a Show is built from. SMS, Base and Logger are optional.
+// Parts are what a Show is built from. People, SMS, CA, Pass, Base and
+// Logger are optional.
 type Parts struct {
 	Hub      *Hub
 	Issuer   string // the authority's, which is the hosted door's address
 	API      string // the native door's address
 	Channels []Cast // as many as addresses
 	Provider *evidence.Signer
+	People   []miniapp.Person // to be; default: those of the sample
 	SMS      func() []SMS
+	CA       []byte // PEM, to be fetched from the window; nil for none
 	Now      func() time.Time
+	Pass     func(time.Duration) // lets Now go by, at the window; nil where it cannot
 	// Base sends the channels' calls; default: http.DefaultTransport. With a
 	// certificate of one's own, it is what trusts it.
 	Base   http.RoundTripper
@@ -148,9 +155,12 @@ func (s *Show) Build(p Parts) error {
 	if p.Logger == nil {
 		p.Logger = slog.New(slog.DiscardHandler)
 	}
-	people, err := miniapp.SamplePeople()
-	if err != nil {
-		return err
+	if p.People == nil {
+		people, err := miniapp.SamplePeople()
+		if err != nil {
+			return err
+		}
+		p.People = people
 	}
 	var apps []http.Handler
 	var phones []Phone
@@ -159,7 +169,7 @@ func (s *Show) Build(p Parts) error {
 		app, err := miniapp.New(miniapp.Config{
 			Issuer: p.Issuer, API: p.API, ClientID: c.ID, KeyID: c.KeyID, Key: c.Key, Origin: origin,
 			Name: c.Name.ZH, NameEN: c.Name.EN, Theme: c.Theme, Region: string(c.Region),
-			Evidence: "http://" + s.provider.Addr().String() + EvidencePath, People: people,
+			Evidence: "http://" + s.provider.Addr().String() + EvidencePath, People: p.People,
 			HTTP: &http.Client{Transport: p.Hub.Transport(c.ID, p.Base), Timeout: callLasts}, Now: p.Now, Logger: p.Logger,
 		})
 		if err != nil {
@@ -168,7 +178,7 @@ func (s *Show) Build(p Parts) error {
 		apps = append(apps, p.Hub.Channel(c.ID, app))
 		phones = append(phones, Phone{Name: c.Name, URL: origin, Theme: c.Theme, Mark: c.Mark})
 	}
-	page, err := New(Config{Hub: p.Hub, Origin: s.Origin(), Phones: phones, Official: p.Issuer + "/", SMS: p.SMS, Scan: s.scheme == "https"})
+	page, err := New(Config{Hub: p.Hub, Origin: s.Origin(), Phones: phones, Official: p.Issuer + "/", SMS: p.SMS, Pass: p.Pass, Now: p.Now, Scan: s.scheme == "https", CA: p.CA})
 	if err != nil {
 		return err
 	}
@@ -215,13 +225,21 @@ func (s *Show) Serve(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// RegistryCSV is the people to be as the registry imports them, each with a
-// physical card; that of one is reported lost.
+// RegistryCSV is the sample's people to be as the registry imports them, each
+// with a physical card; that of one is reported lost.
 func RegistryCSV() (string, error) {
 	people, err := miniapp.SamplePeople()
 	if err != nil {
 		return "", err
 	}
+	return RegistryOf(people, firstCard), nil
+}
+
+const firstCard = 90417300 // number of the first sample person's card
+
+// RegistryOf is other people to be as the registry imports them. first is the
+// number of the first one's card; those of the others follow.
+func RegistryOf(people []miniapp.Person, first int) string {
 	var b strings.Builder
 	b.WriteString("id_number,name,phone,card_no,region,status\n")
 	for i, p := range people {
@@ -232,7 +250,7 @@ func RegistryCSV() (string, error) {
 		if p.Key == "zhao" {
 			status = liuma.PhysicalLost
 		}
-		fmt.Fprintf(&b, "%s,%s,%s,A%08d,%s,%s\n", p.IDNumber, p.Name, p.Phone, 90417300+i*37, p.IDNumber[:6], status)
+		fmt.Fprintf(&b, "%s,%s,%s,A%08d,%s,%s\n", p.IDNumber, p.Name, p.Phone, first+i*37, p.IDNumber[:6], status)
 	}
-	return b.String(), nil
+	return b.String()
 }

@@ -24,6 +24,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/liuma-pin/liuma"
 )
@@ -52,8 +53,14 @@ type Config struct {
 	// SMS lists the messages on the phones, oldest first; nil while nobody
 	// sends any.
 	SMS func() []SMS
+	// Pass, if set, lets the demo's time go by, for all parties at once: what
+	// takes three days need not be waited for.
+	Pass func(time.Duration)
+	Now  func() time.Time // the demo's time; required with Pass
 	// Scan, if set, shows Origin as a QR code, for a phone of one's own.
 	Scan bool
+	// CA, if set, is the certificate that a phone may trust, PEM.
+	CA []byte
 }
 
 const mostAtOnce = 200 // events in one answer
@@ -71,8 +78,8 @@ func New(c Config) (http.Handler, error) {
 	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != c.Origin {
 		return nil, fmt.Errorf("window: origin %q: want scheme://host[:port]", c.Origin)
 	}
-	if c.Hub == nil || len(c.Phones) == 0 {
-		return nil, errors.New("window: want a hub and at least one app")
+	if c.Hub == nil || len(c.Phones) == 0 || c.Pass != nil && c.Now == nil {
+		return nil, errors.New("window: want a hub and at least one app, and a clock where time can pass")
 	}
 	if c.SMS == nil {
 		c.SMS = func() []SMS { return nil }
@@ -104,7 +111,13 @@ func New(c Config) (http.Handler, error) {
 	if w.qr != nil {
 		mux.HandleFunc("GET /qr.svg", w.scan)
 	}
-	return w.guard(mux), nil
+	if c.CA != nil {
+		mux.HandleFunc("GET /ca.crt", w.ca)
+	}
+	if c.Pass != nil {
+		mux.HandleFunc("POST /pass", w.pass)
+	}
+	return w.guard(http.NewCrossOriginProtection().Handler(mux)), nil
 }
 
 // guard sets the headers and refuses other names for this host: what is shown
@@ -154,12 +167,38 @@ func (w *window) sms(rw http.ResponseWriter, _ *http.Request) {
 	if messages == nil {
 		messages = []SMS{}
 	}
-	answer(rw, map[string]any{"messages": messages})
+	all := map[string]any{"messages": messages}
+	if w.c.Now != nil {
+		all["now"] = w.c.Now()
+	}
+	answer(rw, all)
+}
+
+// pass lets a minute or three days go by: what the authority makes people
+// wait.
+func (w *window) pass(rw http.ResponseWriter, r *http.Request) {
+	switch r.URL.Query().Get("time") {
+	case "minute":
+		w.c.Pass(time.Minute)
+	case "days":
+		w.c.Pass(3*24*time.Hour + time.Minute)
+	default:
+		http.Error(rw, "time: want minute or days", http.StatusBadRequest)
+		return
+	}
+	rw.WriteHeader(http.StatusNoContent)
 }
 
 func (w *window) scan(rw http.ResponseWriter, _ *http.Request) {
 	rw.Header().Set("Content-Type", "image/svg+xml")
 	_, _ = rw.Write(w.qr) // an error here means that nobody is listening
+}
+
+// ca is the certificate for a phone to trust, as phones know it.
+func (w *window) ca(rw http.ResponseWriter, _ *http.Request) {
+	rw.Header().Set("Content-Type", "application/x-x509-ca-cert")
+	rw.Header().Set("Content-Disposition", `attachment; filename="liuma-demo-ca.crt"`)
+	_, _ = rw.Write(w.c.CA) // an error here means that nobody is listening
 }
 
 func answer(rw http.ResponseWriter, v any) {

@@ -266,3 +266,41 @@ func TestShownValuesAreMasked(t *testing.T) {
 		}
 	}
 }
+
+// TestPass: time goes by for a press on the page, and for nobody else's.
+func TestPass(t *testing.T) {
+	var passed []time.Duration
+	h, err := window.New(window.Config{Hub: window.NewHub(at), Origin: "http://127.0.0.1:8700", Phones: []window.Phone{{URL: "http://127.0.0.1:1"}},
+		Now: at, Pass: func(d time.Duration) { passed = append(passed, d) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	post := func(path, site string) int {
+		r := httptest.NewRequest(http.MethodPost, path, nil)
+		r.Host = "127.0.0.1:8700"
+		r.Header.Set("Sec-Fetch-Site", site)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	for _, x := range []struct {
+		path, site string
+		want       int
+	}{
+		{"/pass?time=minute", "same-origin", 204}, {"/pass?time=days", "same-origin", 204}, {"/pass?time=year", "same-origin", 400},
+		{"/pass", "same-origin", 400}, {"/pass?time=days", "cross-site", 403}, {"/pass?time=days", "same-site", 403},
+	} {
+		if got := post(x.path, x.site); got != x.want {
+			t.Errorf("%s from %s: %d, want %d", x.path, x.site, got, x.want)
+		}
+	}
+	if len(passed) != 2 || passed[0] != time.Minute || passed[1] <= 72*time.Hour {
+		t.Errorf("passed %v", passed)
+	}
+	if body := get(h, "127.0.0.1:8700", "/sms.json").Body.String(); !strings.Contains(body, `"now":"2026-04-01T09:00:00Z"`) {
+		t.Errorf("no time: %s", body)
+	}
+	if got := get(newWindow(t, nil), "127.0.0.1:8700", "/").Body.String(); strings.Contains(got, "data-pass") {
+		t.Error("time is offered where it cannot pass")
+	}
+}

@@ -139,7 +139,7 @@ func wordsOfEvidence(code, action string) (o outcome, ok bool) {
 func wordsOfPhone(code, _ string) (o outcome, ok bool) {
 	switch code {
 	case "phone_bound_lately":
-		o = sayAs(code, "绑定手机刚换过，暂时不能在线办理", "The bound phone was changed lately", "这是为了防止有人偷换手机后找回密码。可以等到所示时间，急用请到窗口办理。", "This keeps out thieves who changed the phone. Wait until the time shown, or go to an agency if it cannot wait.", counter())
+		o = sayAs(code, "绑定手机刚绑定或更换过，暂时不能在线办理", "The phone was bound or changed lately", "这是为了防止有人偷换手机后找回密码。可以等到所示时间，急用请到窗口办理。", "This keeps out thieves who changed the phone. Wait until the time shown, or go to an agency if it cannot wait.", counter())
 		o.UntilZH, o.UntilEN = "可以在线办理的时间", "online again from"
 	case "phone_unconfirmed":
 		o = sayAs(code, "绑定手机太久没有确认过", "The bound phone was not confirmed for too long", "号码可能已经换了人，所以不能凭它找回密码。请到窗口办理。", "The number may have another owner by now, so it recovers nothing. Please go to an agency.", counter())

@@ -1,0 +1,37 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/notify"
+)
+
+const textWithin = 15 * time.Second // a text is on its phone after that, or the play fails
+
+// letterbox reads the texts to one number, each once.
+type letterbox struct {
+	inbox *notify.Inbox
+	phone string
+	read  map[string]bool // IDs
+}
+
+// next waits for a text of a template that was not read before, and takes it.
+func (l *letterbox) next(ctx context.Context, template notify.Template) (notify.Received, error) {
+	ctx, cancel := context.WithTimeout(ctx, textWithin)
+	defer cancel()
+	for {
+		for _, r := range l.inbox.Texts(l.phone) {
+			if r.Template == template && !l.read[r.ID] {
+				l.read[r.ID] = true
+				return r, nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return notify.Received{}, fmt.Errorf("expected a text %s: %w", template, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
