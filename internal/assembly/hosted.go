@@ -23,9 +23,14 @@ func (s *System) hostedDoor() (*http.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	proxies, err := s.Config.ProxyNetworks()
+	if err != nil {
+		return nil, err
+	}
 	pages, err := holder.New(holder.Config{
 		Authority: s.Authority, Assets: assets, Origin: strings.TrimSuffix(s.Config.Issuer, "/"),
 		Now: s.options.Now, Logger: s.options.Logger, DomainChecks: s.Config.DomainChecks,
+		Proxies: proxies, Hotline: s.Config.Hotline,
 	})
 	if err != nil {
 		return nil, err

@@ -12,9 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -44,6 +46,13 @@ type Config struct {
 	// DomainChecks is a directory whose .txt and .html files the hosted door
 	// serves at its root, as mini-program platforms ask for. Default: none.
 	DomainChecks string `yaml:"domain_checks"`
+	// Proxies are the addresses, or networks, of proxies in front of the hosted
+	// door: only what they say of whom a request is from is believed, where
+	// freeze codes are rationed. Default: the loopback, where hosted_door is
+	// behind_proxy.
+	Proxies []string `yaml:"proxies,omitempty"`
+	// Hotline is the number that the hosted door's pages name. Default 12333.
+	Hotline string `yaml:"hotline"`
 	// Vault is the key file of the authority. Default vault.key.
 	Vault string `yaml:"vault"`
 	// Database is the authority's SQLite file. Default liuma.db.
@@ -188,8 +197,14 @@ func (c Config) Validate() error {
 	}
 	if c.Hosted.Listen != "" {
 		errs = append(errs, c.Hosted.validate("hosted_door"), c.bareIssuer())
-	} else if c.Hosted != (Door{}) || c.DomainChecks != "" {
+	} else if c.Hosted != (Door{}) || c.DomainChecks != "" || len(c.Proxies) > 0 || c.Hotline != "" {
 		errs = append(errs, errors.New("hosted_door.listen is missing"))
+	}
+	if _, err := c.ProxyNetworks(); err != nil {
+		errs = append(errs, err)
+	}
+	if strings.Trim(c.Hotline, "0123456789-+") != "" {
+		errs = append(errs, fmt.Errorf("hotline %q: want digits", c.Hotline))
 	}
 	if c.Gateway.Listen != "" {
 		errs = append(errs, c.Gateway.validate("gateway_door"))
@@ -214,6 +229,27 @@ func (c Config) Validate() error {
 		errs = append(errs, errors.New("drain: want 0s to 5m"))
 	}
 	return errors.Join(errs...)
+}
+
+// ProxyNetworks reads Proxies.
+func (c Config) ProxyNetworks() ([]netip.Prefix, error) {
+	given := c.Proxies
+	if len(given) == 0 && c.Hosted.BehindProxy {
+		given = []string{"127.0.0.0/8", "::1"}
+	}
+	var out []netip.Prefix
+	for _, s := range given {
+		network, err := netip.ParsePrefix(s)
+		if err != nil {
+			one, oneErr := netip.ParseAddr(s)
+			if oneErr != nil || one.Zone() != "" {
+				return nil, fmt.Errorf("proxies %q: want an address or a network", s)
+			}
+			network = netip.PrefixFrom(one, one.BitLen())
+		}
+		out = append(out, network)
+	}
+	return out, nil
 }
 
 // bareIssuer holds the issuer to what browsers and channels need of the hosted

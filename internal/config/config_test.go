@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,6 +47,10 @@ func TestParseRefuses(t *testing.T) {
 		{"open hosted door", "hosted_door: {listen: '0.0.0.0:1'}", "hosted_door"},
 		{"hosted door that listens nowhere", "hosted_door: {behind_proxy: true}", "hosted_door.listen"},
 		{"domain checks without a hosted door", "domain_checks: checks", "hosted_door.listen"},
+		{"proxies without a hosted door", "proxies: [10.0.0.1]", "hosted_door.listen"},
+		{"hotline without a hosted door", "hotline: '12333'", "hosted_door.listen"},
+		{"proxy that is no address", "hosted_door: {listen: '127.0.0.1:1'}\nproxies: [proxy.example.cn]", "want an address or a network"},
+		{"hotline that is none", "hosted_door: {listen: '127.0.0.1:1'}\nhotline: call us", "hotline"},
 		{"issuer with a path and a hosted door", "issuer: https://x/pin\nhosted_door: {listen: '127.0.0.1:1'}", "nothing after it"},
 		{"issuer with a slash and a hosted door", "issuer: https://x/\nhosted_door: {listen: '127.0.0.1:1'}", "nothing after it"},
 		{"plain issuer and a hosted door", "issuer: http://pin.example.cn\nhosted_door: {listen: '127.0.0.1:1'}", "want https"},
@@ -68,6 +73,23 @@ func TestDefaultsFollowTheShape(t *testing.T) {
 	}
 	if got := len(c.Keepers.Directories); got != 5 {
 		t.Errorf("%d directories", got)
+	}
+}
+
+func TestProxies(t *testing.T) {
+	for yaml, want := range map[string]string{
+		"hosted_door: {listen: '127.0.0.1:1'}":                                                  "[]",
+		"hosted_door: {listen: '127.0.0.1:1', behind_proxy: true}":                              "[127.0.0.0/8 ::1/128]",
+		"hosted_door: {listen: '127.0.0.1:1'}\nproxies: [10.0.0.1, 10.1.0.0/16, '2001:db8::1']": "[10.0.0.1/32 10.1.0.0/16 2001:db8::1/128]",
+	} {
+		c, err := Parse([]byte(yaml))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.ProxyNetworks()
+		if err != nil || fmt.Sprint(got) != want {
+			t.Errorf("%s: %v, %v", yaml, got, err)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,7 +91,7 @@ func scenes() []scene {
 // TestEveryPage draws every scene in both languages, plain and in care mode,
 // and holds it to what all pages promise.
 func TestEveryPage(t *testing.T) {
-	for _, sc := range append(scenes(), recoveryScenes()...) {
+	for _, sc := range slices.Concat(scenes(), codeScenes(), endScenes()) {
 		for _, lang := range []websec.Lang{websec.Chinese, websec.English} {
 			for _, care := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/%s/%v", sc.name, lang, care), func(t *testing.T) {

@@ -39,7 +39,8 @@ func settingsPage(f func(*authority.Page)) authority.Page {
 	})
 }
 
-func recoveryScenes() []scene {
+// codeScenes are those before the pad.
+func codeScenes() []scene {
 	const reset, rebind, unfreeze, verify = liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze, liuma.ActionVerify
 	first := with(sample(reset, authority.StepCode), func(p *authority.Page) { p.CodesLeft = 5 })
 	old := with(first, func(p *authority.Page) { p.CodeSentAt = start.Add(-11 * time.Minute) })
@@ -47,11 +48,8 @@ func recoveryScenes() []scene {
 	spent := with(codePage(reset, liuma.CodePhoneCodesSpent, 0), func(p *authority.Page) { p.Until = start.Add(11 * time.Hour) })
 	spentLater := with(codePage(reset, "", 0), func(p *authority.Page) { p.ResendAt = start.Add(11 * time.Hour) })
 	back := with(codePage(reset, "", 5), func(p *authority.Page) { p.Began, p.CanRemember = verify, true })
-	planned := with(refusedPage(reset, liuma.CodeResetPlanned, ""), func(p *authority.Page) { p.Until = start.Add(24 * time.Hour) })
 	cardSpent := with(evidencePage(reset, liuma.CodeCardNoSpent, true), func(p *authority.Page) { p.Until = start.Add(time.Hour) })
-	locked := refusedPage(verify, liuma.CodeLocked, liuma.Locked)
-	lane := with(refusedPage(verify, liuma.CodeBlocked, liuma.Blocked), func(p *authority.Page) { p.LaneClosed = true })
-	out := []scene{
+	return []scene{
 		{"reset-confirm", sample(reset, authority.StepConfirm), "找回电子社保卡密码", "Recover the e-Card's PIN"},
 		{"rebind-confirm", sample(rebind, authority.StepConfirm), "更换绑定手机", "Change the bound phone"},
 		{"unfreeze-confirm", sample(unfreeze, authority.StepConfirm), "解冻电子社保卡", "Unfreeze the e-Card"},
@@ -76,6 +74,16 @@ func recoveryScenes() []scene {
 		{"card-number", evidencePage(reset, liuma.CodeEvidenceRequired, true), "用卡号要等 24 小时", "it takes 24 hours"},
 		{"card-number-wrong", evidencePage(reset, liuma.CodeCardNoWrong, true), "社保卡号不正确", "That card number is not right"},
 		{"card-number-spent", cardSpent, "社保卡号输错次数过多", "Too many wrong card numbers"},
+	}
+}
+
+// endScenes are those at the pad and after it.
+func endScenes() []scene {
+	const reset, rebind, unfreeze, verify = liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze, liuma.ActionVerify
+	planned := with(refusedPage(reset, liuma.CodeResetPlanned, ""), func(p *authority.Page) { p.Until = start.Add(24 * time.Hour) })
+	locked := refusedPage(verify, liuma.CodeLocked, liuma.Locked)
+	lane := with(refusedPage(verify, liuma.CodeBlocked, liuma.Blocked), func(p *authority.Page) { p.LaneClosed = true })
+	out := []scene{
 		{"phone", sample(rebind, authority.StepPhone), "请输入新手机号", "Enter the new number"},
 		{"phone-invalid", with(sample(rebind, authority.StepPhone), func(p *authority.Page) { p.Code = liuma.CodePhoneInvalid }), "手机号码不正确", "not a mobile number"},
 		{"phone-same", with(sample(rebind, authority.StepPhone), func(p *authority.Page) { p.Code = liuma.CodePhoneSame }), "现在绑定的手机号", "bound already"},
@@ -241,7 +249,7 @@ func TestRebind(t *testing.T) {
 		t.Errorf("no field for a number:\n%s", body)
 	}
 	s.fake.after = func(p *authority.Page) { *p = codePage(liuma.ActionRebind, "", 5) }
-	s.posts("phone", url.Values{"phone": {"139 0000 4321"}})
+	s.posts("phone", url.Values{"phone": {"139-0000-4321"}})
 	if body := s.reads("/c/" + ceremonyID); !strings.Contains(body, `action="/c/`+ceremonyID+`/phone"`) {
 		t.Errorf("a wrong number cannot be mended:\n%s", body)
 	}
@@ -250,7 +258,7 @@ func TestRebind(t *testing.T) {
 	if body := s.reads("/c/" + ceremonyID); !strings.Contains(body, "绑定手机已更换") {
 		t.Errorf("not done:\n%s", body)
 	}
-	if strings.Contains(s.logs.String(), "139") {
+	if strings.Contains(s.logs.String(), "-4321") {
 		t.Errorf("the log holds the number:\n%s", s.logs)
 	}
 }
