@@ -233,7 +233,7 @@ func (a *Authority) showTries(r store.Reader, c store.Ceremony, d details, h Han
 		return err
 	}
 	_, closed := card.Tally.Check(a.now(), ledger.Stranger, at.reserve, rules.Limits)
-	p.LaneClosed = closed != nil && closed.Reason == ledger.LaneClosed
+	p.LaneClosed = closed != nil && closed.Reason == ledger.LaneClosed && refused == (at.lane != ledger.Known)
 	if refused || p.TriesLeft != nil || !asksCurrent(p.Action) {
 		return nil
 	}

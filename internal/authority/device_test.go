@@ -282,6 +282,9 @@ func TestSixtyHostileDays(t *testing.T) {
 					}
 				}
 				p, h := x.OpenPage(x.ch, x.push(liuma.ActionVerify))
+				if p.LaneClosed || wrong >= 30 && *p.TriesLeft != 0 {
+					t.Fatalf("day %d: a stranger's pad: %+v", d, p)
+				}
 				h.Device = cookie
 				look, err := x.Authority().Look(t.Context(), p.ID, h)
 				if err != nil || look.TriesLeft == nil || *look.TriesLeft < 2 || look.LaneClosed != (wrong >= 30) {
