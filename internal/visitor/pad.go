@@ -52,14 +52,24 @@ func entries(mode string) []entry {
 // one, which the pad has typed twice; or the old one and the new. It seals each
 // and submits the form.
 func (p *Page) TypePIN(ctx context.Context, secrets ...string) (*Page, error) {
+	return p.TypeWith(ctx, nil, secrets...)
+}
+
+// TypeWith is TypePIN with values for what else there is in the pad's form,
+// such as a box to tick.
+func (p *Page) TypeWith(ctx context.Context, values url.Values, secrets ...string) (*Page, error) {
 	f, ok := p.padForm()
 	if !ok {
 		return nil, fmt.Errorf("%w: a pad", ErrNotOffered)
+	}
+	if err := f.takes(values); err != nil {
+		return nil, err
 	}
 	sealed, err := p.Seal(secrets...)
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(sealed, values)
 	return p.submit(ctx, f, sealed)
 }
 

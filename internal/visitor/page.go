@@ -118,7 +118,10 @@ func (p *Page) form(e *node) (Form, bool) {
 	if strings.EqualFold(e.attr["method"], "post") {
 		f.Method = http.MethodPost
 	}
-	e.each(func(c *node) bool {
+	p.root.each(func(c *node) bool {
+		if !c.belongs(e) {
+			return true
+		}
 		if c.has("data-pad") && f.pad == nil {
 			f.pad = c
 		}
@@ -126,6 +129,20 @@ func (p *Page) form(e *node) (Form, bool) {
 		return true
 	})
 	return f, true
+}
+
+// belongs reports whether an element is of a form: within it, or by its form
+// attribute.
+func (n *node) belongs(form *node) bool {
+	if n.has("form") {
+		return form.attr["id"] != "" && n.attr["form"] == form.attr["id"]
+	}
+	for at := n.parent; at != nil; at = at.parent {
+		if at.name == "form" {
+			return at == form
+		}
+	}
+	return false
 }
 
 // field takes a field as it stands; a button counts only when it is pressed.
@@ -204,18 +221,35 @@ func (p *Page) Form(verb string) (Form, bool) {
 // Has reports whether the page offers a verb.
 func (p *Page) Has(verb string) bool { _, ok := p.Form(verb); return ok }
 
+// Follow goes where the first link leads whose address has a part in it.
+func (p *Page) Follow(ctx context.Context, part string) (*Page, error) {
+	for _, f := range p.Forms() {
+		if f.Method == http.MethodGet && f.Names == nil && strings.Contains(f.Action.String(), part) {
+			return p.submit(ctx, f, nil)
+		}
+	}
+	return nil, fmt.Errorf("%w: a link to %s", ErrNotOffered, part)
+}
+
 // Press fills in a form's fields and submits it, or follows the link.
 func (p *Page) Press(ctx context.Context, verb string, values url.Values) (*Page, error) {
 	f, ok := p.Form(verb)
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", ErrNotOffered, verb)
 	}
-	for name := range values {
-		if !slices.Contains(f.Names, name) {
-			return nil, fmt.Errorf("%w: %s with %s", ErrNotOffered, verb, name)
-		}
+	if err := f.takes(values); err != nil {
+		return nil, err
 	}
 	return p.submit(ctx, f, values)
+}
+
+func (f Form) takes(values url.Values) error {
+	for name := range values {
+		if !slices.Contains(f.Names, name) {
+			return fmt.Errorf("%w: %s with %s", ErrNotOffered, f.Verb, name)
+		}
+	}
+	return nil
 }
 
 func (p *Page) submit(ctx context.Context, f Form, values url.Values) (*Page, error) {

@@ -124,7 +124,7 @@ func TestFormsAsTheyStand(t *testing.T) {
 <input name=code autocomplete=one-time-code><input type=checkbox name=yes checked><input type=checkbox name=no>
 <input type=radio name=r value=1><input type=radio name=r value=2 checked><select name=s><option value=x>X<option value=y selected>Y</select>
 <textarea name=t>&lt;text</textarea><input name=off disabled value=1><input type=submit name=go value=1><button name=on value=1>开</button></form>
-<form action="find"><input name=q></form><a href="/c/1/return?x=1">back</a><a href="tel:12333">12333</a><a href="#main">skip</a>`)
+<input name=far value=1 form=elsewhere><form action="find"><input name=q></form><a href="/c/1/return?x=1">back</a><a href="tel:12333">12333</a><a href="#main">skip</a>`)
 		},
 		"POST /c/1/code": func(w http.ResponseWriter, r *http.Request) {
 			_ = r.ParseForm()
@@ -154,6 +154,12 @@ func TestFormsAsTheyStand(t *testing.T) {
 	}
 	if _, err := p.Press(t.Context(), "find", url.Values{"q": {"a b"}}); err != nil || how != "/c/find" || got.Get("q") != "a b" {
 		t.Errorf("a form that asks: %s %v, %v", how, got, err)
+	}
+	if _, err := p.Follow(t.Context(), "?x=1"); err != nil || how != "/c/1/return" {
+		t.Errorf("a link by its address: %s, %v", how, err)
+	}
+	if _, err := p.Follow(t.Context(), "?ask=freeze"); !errors.Is(err, visitor.ErrNotOffered) {
+		t.Errorf("a link that is not there: %v", err)
 	}
 	if !p.Has("code") || p.Has("pin") || p.Pad() != "" {
 		t.Error("offers what is not there, or not what is")
@@ -347,8 +353,8 @@ func TestPad(t *testing.T) {
 	}
 	b64 := base64.RawURLEncoding.EncodeToString
 	pad := func(mode, info string) string {
-		return fmt.Sprintf(`<form method=post action="/c/1/pin"><input type=hidden name=try value=7><div data-pad data-mode="%s" data-info="%s" data-kid=k data-key="%s"
-data-aad-current="%s" data-aad-old="%s" data-aad-new="%s"></div></form>`, mode, info, b64(public), b64(bind(liuma.RoleCurrent).AAD()), b64(bind(liuma.RoleOld).AAD()), b64(bind(liuma.RoleNew).AAD()))
+		return fmt.Sprintf(`<form method=post action="/c/1/pin" id=f><input type=hidden name=try value=7><div data-pad data-mode="%s" data-info="%s" data-kid=k data-key="%s"
+data-aad-current="%s" data-aad-old="%s" data-aad-new="%s"></div></form><input type=checkbox name=stay value=1 form=f>`, mode, info, b64(public), b64(bind(liuma.RoleCurrent).AAD()), b64(bind(liuma.RoleOld).AAD()), b64(bind(liuma.RoleNew).AAD()))
 	}
 	var markup string
 	var posted url.Values
@@ -389,6 +395,12 @@ data-aad-current="%s" data-aad-old="%s" data-aad-new="%s"></div></form>`, mode, 
 			if err != nil || string(got) != want {
 				t.Errorf("%s %s: %q, %v", mode, name, got, err)
 			}
+		}
+		if _, err := p.TypeWith(t.Context(), url.Values{"stay": {"1"}}, typed...); err != nil || posted.Get("stay") != "1" || posted.Get("try") != "7" {
+			t.Errorf("%s: ticked: %v, %v", mode, posted.Get("stay"), err)
+		}
+		if _, err := p.TypeWith(t.Context(), url.Values{"hand": {"1"}}, typed...); !errors.Is(err, visitor.ErrNotOffered) {
+			t.Errorf("%s: a field that is not there: %v", mode, err)
 		}
 		if _, err := p.TypePIN(t.Context(), "1", "2", "3"); !errors.Is(err, visitor.ErrNotOffered) {
 			t.Errorf("%s: three entries: %v", mode, err)
