@@ -216,7 +216,7 @@ func TestNamesAreMadeSafe(t *testing.T) {
 			t.Errorf("%q: %v", name, err)
 			continue
 		}
-		if text.Params["channel"] != want || !strings.Contains(text.Body, "在"+want+"通过") {
+		if text.Params["channel"] != want || !strings.Contains(text.Body, "在"+want+"使用") {
 			t.Errorf("%q became %q", name, text.Params["channel"])
 		}
 	}
