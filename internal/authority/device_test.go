@@ -296,7 +296,11 @@ func TestSixtyHostileDays(t *testing.T) {
 			if wrong != 30 {
 				t.Fatalf("%d hostile guesses were evaluated, want 30", wrong)
 			}
-			if got := counted(t, x.Env, id)[0] - base; got != 30+60 {
+			got := counted(t, x.Env, id)[0] - base
+			for end := time.Now().Add(5 * time.Second); got != 30+60 && time.Now().Before(end); got = counted(t, x.Env, id)[0] - base {
+				time.Sleep(5 * time.Millisecond) // right is said before the last keeper has answered
+			}
+			if got != 30+60 {
 				t.Errorf("a keeper counted %d, want 90", got)
 			}
 			p := x.guess("")
