@@ -21,6 +21,9 @@ type demoCmd struct {
 	Dir     string `name:"dir" placeholder:"DIR" help:"New or empty directory to play in. Default: a fresh one among the temporary files."`
 	Listen  string `name:"listen" default:"127.0.0.1:0" placeholder:"HOST:PORT" help:"Loopback address of the server; port 0 takes any free one."`
 	Seconds int    `name:"seconds" default:"8" help:"How long the Argon2id hash is guessed at, 1 to 600."`
+	LAN     bool   `name:"lan" help:"Serve window, channels and hosted pages by TLS on this machine's LAN address, with a certificate of its own, and show a QR code for your phone. Everybody on the network can open it."`
+	Host    string `name:"host" placeholder:"IP" help:"With --lan: the address to be reached at. Default: a private one of this machine."`
+	Port    int    `name:"port" placeholder:"N" help:"With --lan: the first of four ports in a row. Default: any free ones."`
 	Log     bool   `name:"log" help:"Show the server's log on standard error."`
 }
 
@@ -29,6 +32,9 @@ func (d *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 	const maxSeconds = 600
 	if d.Seconds < 1 || d.Seconds > maxSeconds {
 		return badUsage("liuma demo", "--seconds %d: want 1 to %d", d.Seconds, maxSeconds)
+	}
+	if !d.LAN && (d.Host != "" || d.Port != 0) {
+		return badUsage("liuma demo", "--host and --port go with --lan")
 	}
 	logger := slog.New(slog.DiscardHandler)
 	if d.Log {
@@ -51,7 +57,7 @@ func (d *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 		Dir: dir, Listen: d.Listen, People: d.People, Seed: d.Seed,
 		Guessing: time.Duration(d.Seconds) * time.Second, Once: d.Once,
 		Out: t.out, Terminal: isTerminal(t.out), Progress: t.err, ProgressTerminal: isTerminal(t.err),
-		Logger: logger,
+		Logger: logger, LAN: d.lan(),
 		Beside: func(ctx context.Context, dir string, s *assembly.System) (shut func()) {
 			return openOperatorDoor(ctx, operator.DoorConfig{Dir: dir, System: s, Now: t.now, Logger: logger})
 		},
@@ -60,4 +66,12 @@ func (d *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 		return nil // Ctrl-C is how a demo ends
 	}
 	return err
+}
+
+// lan says how other devices reach the demo; nil where they do not.
+func (d *demoCmd) lan() *demo.LAN {
+	if !d.LAN {
+		return nil
+	}
+	return &demo.LAN{Host: d.Host, Port: d.Port}
 }

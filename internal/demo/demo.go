@@ -169,7 +169,7 @@ func (p *play) curtain() {
 	if p.c.Once {
 		return
 	}
-	p.Fact(liuma.Text{ZH: "用浏览器打开", EN: "open this"}, s.window+"  （手机上的样子，和各方看到了什么 / the phone, and what each party saw）")
+	p.Fact(liuma.Text{ZH: "用浏览器打开", EN: "open this"}, s.window+"  （手机、短信，和各方看到了什么 / the phone, its texts, and what each party saw）")
 	p.Fact(liuma.Text{ZH: "服务", EN: "API"}, s.base)
 	p.Fact(liuma.Text{ZH: "接口文档", EN: "OpenAPI 3.1"}, s.base+"/openapi.json")
 	p.Fact(liuma.Text{ZH: "就绪", EN: "ready?"}, "curl "+s.base+"/readyz")
@@ -179,9 +179,11 @@ func (p *play) curtain() {
 		p.Fact(liuma.Text{ZH: "渠道密钥", EN: "channel key"}, fmt.Sprintf("%s  (iss, sub: %s  kid: %s)", ch.keyFile, ch.id, ch.kid))
 	}
 	p.Note(liuma.Text{
-		ZH: "调用方法：用渠道密钥签一个五分钟内有效的 ES256 JWT（aud 为 " + s.issuer + "），再 POST /v1/challenges；Go 程序可直接用 client 包。按 Ctrl-C 结束。",
-		EN: "To call it, sign an ES256 JWT with a channel key (aud " + s.issuer + ", at most five minutes), then POST /v1/challenges; Go programs use package client. Ctrl-C ends it.",
+		ZH: "调用方法：用渠道密钥签一个五分钟内有效的 ES256 JWT（aud 为 " + s.issuer + "），再 POST /v1/challenges；Go 程序可直接用 client 包。",
+		EN: "To call it, sign an ES256 JWT with a channel key (aud " + s.issuer + ", at most five minutes), then POST /v1/challenges; Go programs use package client.",
 	})
+	p.howToReach()
+	p.Note(liuma.Text{ZH: "按 Ctrl-C 结束。", EN: "Ctrl-C ends it."})
 }
 
 // want is what a step expected and did not get.
