@@ -284,6 +284,36 @@ ${verifyCells(k)}
 <a class="btn btn-primary" href="tel:12333">${k.t("拨打 12333", "Call 12333")}</a>
 ${plain("/cancel", k.t("返回浙里社保", "Back to the channel"))}`,
   }),
+  code: (k) => ({
+    title: k.t("请输入短信验证码", "Enter the code from the text message"),
+    body: `${asker(k)}
+${title(k.t, "请输入短信验证码", "Enter the code from the text message")}
+${cells([[k.t("绑定的手机", "Bound phone"), holder.phone, ' class="number"']])}
+<form method="post" action="/ceremony" data-once>
+<div class="field">
+<label class="field-label" for="code">${k.t("验证码（6 位数字）", "Code (six digits)")}</label>
+<p class="field-hint" id="code-hint">${k.t("20:43 已发送，10 分钟内有效。", "Sent at 20:43, good for 10 minutes.")}</p>
+<input class="field-input field-code" id="code" name="code" type="text" inputmode="numeric" autocomplete="one-time-code" maxlength="20" aria-describedby="code-hint">
+</div>
+<button class="btn btn-primary">${k.t("下一步", "Next")}</button>
+</form>
+<form method="post" action="/ceremony" data-once><button class="btn btn-plain">${k.t("重新获取验证码", "Send a new code")}</button></form>
+<details class="fold"><summary>${k.t("收不到验证码？", "No code arriving?")}</summary>
+<p class="fold-text">${k.t("先看看手机有没有信号，短信有没有被拦截。", "Check the signal, and whether the message was filtered out.")}</p></details>
+<div class="asides"><a class="btn btn-aside" href="/freeze">${k.t("不是您本人在办？冻结这张卡", "Not you? Freeze the e-Card")}</a></div>`,
+  }),
+  settings: (k) => ({
+    title: k.t("验证通过", "The PIN is right"),
+    body: `${asker(k)}
+${result(k, "ok", "ok", "验证通过", "The PIN is right", k.t("可以继续办理了。", "You can go on."))}
+${primary("/return", k.t("返回浙里社保", "Back to the channel"))}
+<section class="settings" aria-labelledby="settings"><h2 class="cells-title" id="settings">${k.t("还可以设置", "You may also set")}</h2>
+<form method="post" action="/ceremony" data-once><button class="switch" name="on" value="0" role="switch" aria-checked="true"><span class="switch-text">${k.t(
+      "每次用密码，都发短信告诉我", "Text me after every use of the PIN",
+    )}<span class="switch-word">${k.t("已开启", "On")}</span></span><span class="switch-knob" aria-hidden="true"></span></button></form>
+<p class="fold fold-known">${k.t("这里是您的常用设备", "This is a known device of yours")}</p>
+</section>`,
+  }),
   sms: (k) => ({
     title: k.t("短信", "Messages"),
     body: `${title(k.t, "短信收件箱（演示）", "Text messages (demo)")}
