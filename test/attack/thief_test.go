@@ -29,6 +29,7 @@ type holding struct {
 	session bool // is somebody in the holder's own channel
 	key     bool // is that channel
 	hotline bool // sits at the hotline
+	device  bool // has the cookie of the holder's known device
 }
 
 // thief walks through the doors at random: the natural next step of some
@@ -40,6 +41,7 @@ type thief struct {
 	rng    *rand.Rand
 	unborn registry.Facts // in the registry, without a card
 	desk   *party         // the hotline's client
+	cookie string         // of the known device
 	own    string         // handle of a link that the thief made
 	flows  []*flow
 	loot   []url.Values // sealed PINs of earlier posts
@@ -62,6 +64,9 @@ func newThief(t *testing.T, h holding, frozen bool, seed uint64) *thief {
 	if h.hotline {
 		th.desk = th.party(store.Client{ID: "hotline", Kind: store.ClientHotline})
 	}
+	if h.device {
+		th.cookie = th.knownDevice()
+	}
 	if frozen {
 		th.freeze()
 	}
@@ -69,6 +74,15 @@ func newThief(t *testing.T, h holding, frozen bool, seed uint64) *thief {
 	th.began = th.Clock.Now()
 	th.first = th.look(th.unborn)
 	return th
+}
+
+// browser opens one of the thief's.
+func (th *thief) browser() *visitor.Visitor {
+	v := th.world.browser()
+	if th.cookie != "" {
+		v.Plant(hosted+"/", map[string]string{deviceCookie: th.cookie})
+	}
+	return v
 }
 
 func (th *thief) one(n int) bool { return th.rng.IntN(n) == 0 }
@@ -205,6 +219,11 @@ func (th *thief) natural(f *flow, v *visitor.Visitor) {
 	case p.Pad() != "":
 		sealed, err := p.Seal(th.secrets(p.Pad())...)
 		if err == nil {
+			for _, box := range []string{"stay", "reopen"} {
+				if th.one(2) {
+					sealed.Set(box, "1")
+				}
+			}
 			th.loot = append(th.loot, sealed)
 			th.post(f, v, "pin", sealed)
 		}
@@ -418,6 +437,7 @@ func thieves() map[string]holding {
 		"a card":    {cardNo: true, session: true},
 		"a PIN":     {pin: true},
 		"a hotline": {hotline: true, session: true},
+		"a device":  {device: true, session: true},
 	}
 }
 

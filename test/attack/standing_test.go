@@ -1,0 +1,196 @@
+package attack
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/client"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/visitor"
+)
+
+// TestKnownAttacksOnAFrozenCard: nothing but PIN and code thaws it.
+func TestKnownAttacksOnAFrozenCard(t *testing.T) {
+	w := newWorld(t, false)
+	w.freeze()
+	before := w.look(w.People[1])
+	unfreeze := func(c *party, card string) (request, *world) {
+		return request{action: liuma.ActionUnfreeze, card: card, bn: c.w.number()}, w
+	}
+	t.Run("SIM alone", func(t *testing.T) {
+		v := w.browser()
+		q, _ := unfreeze(w.home, w.card)
+		p := w.coded(w.do(w.opened(v, w.home, q), "agree"), w.who.Phone)
+		if p.Pad() != "current" {
+			t.Fatalf("at %q", p.Title())
+		}
+		for range 8 {
+			if p = w.look1(v, ceremony(p)); p.Pad() == "" {
+				break
+			}
+			w.typed(p, wrongPIN)
+		}
+		if n := w.look(w.People[1]).spent - before.spent; n > 6 {
+			t.Errorf("%d guesses", n)
+		}
+	})
+	w.Clock.Advance(25 * time.Hour)
+	t.Run("PIN alone", func(t *testing.T) {
+		spent := w.look(w.People[1]).spent
+		v := w.browser()
+		q, _ := unfreeze(w.home, w.card)
+		p := w.do(w.do(w.opened(v, w.home, q), "agree"), "send-code")
+		for _, form := range w.forged(w.home, q, ceremony(p), goodPIN) {
+			w.post(v, ceremony(p), "pin", form)
+		}
+		// A code for something else, in another browser.
+		other := w.browser()
+		w.post(other, ceremony(p), "code", values("code", w.lastCode(w.who.Phone)))
+		if w.look(w.People[1]).spent != spent {
+			t.Error("a frozen card was a place to guess at")
+		}
+	})
+	t.Run("evidence", func(t *testing.T) {
+		v := w.browser()
+		q, _ := unfreeze(w.home, w.card)
+		q = w.home.proved(q, w.who)
+		p := w.do(w.opened(v, w.home, q), "agree")
+		for _, form := range w.forged(w.home, q, ceremony(p), goodPIN) {
+			w.post(v, ceremony(p), "pin", form)
+		}
+	})
+	t.Run("a channel", func(t *testing.T) {
+		for _, a := range []liuma.Action{liuma.ActionVerify, liuma.ActionChange} {
+			v := w.browser()
+			p := w.opened(v, w.home, request{action: a, card: w.card, bn: w.number()})
+			for verb, form := range verbs() {
+				w.post(v, ceremony(p), verb, form)
+			}
+		}
+		if _, err := w.home.verify(w.card, goodPIN); err != nil && client.CodeOf(err) != "frozen" {
+			t.Errorf("%v", err)
+		}
+	})
+	if what := got(before, w.look(w.People[1])); what != "" {
+		t.Fatalf("a thief %s", what)
+	}
+	w.outside(t, before)
+}
+
+// TestKnownAttacksWithTheCard, where its number counts for something.
+func TestKnownAttacksWithTheCard(t *testing.T) {
+	w := newWorld(t, true)
+	before := w.look(w.People[1])
+	t.Run("the card alone", func(t *testing.T) {
+		v := w.browser()
+		q := request{action: liuma.ActionReset, card: w.card, bn: w.number()}
+		p := w.do(w.opened(v, w.home, q), "agree")
+		w.post(v, ceremony(p), "card-number", values("card_no", w.who.CardNo))
+		w.Clock.Advance(25 * time.Hour)
+		w.force(v, w.home, q, ceremony(p))
+		if w.ticks("reset_planned") != 0 {
+			t.Error("a card alone plans a reset")
+		}
+	})
+	t.Run("SIM and card, at once", func(t *testing.T) {
+		for range 2 {
+			v := w.browser()
+			q, p := w.withSIM(v)
+			p = w.do(p, "card-number", "card_no", w.who.CardNo)
+			w.force(v, w.home, q, ceremony(p))
+		}
+		w.freeze() // what the holder does, who was told
+		if w.ticks("reset_planned") != 0 {
+			t.Error("the plan outlives the freeze")
+		}
+	})
+	t.Run("guessing the card's number", func(t *testing.T) {
+		w := newWorld(t, true)
+		v := w.browser()
+		q, p := w.withSIM(v)
+		for i := range 6 {
+			w.post(v, ceremony(p), "card-number", values("card_no", fmt.Sprintf("A0000000%d", i)))
+		}
+		w.post(v, ceremony(p), "card-number", values("card_no", w.who.CardNo))
+		w.force(v, w.home, q, ceremony(p))
+		if n := w.ticks("card_no"); n != 3 {
+			t.Errorf("%d numbers were judged, want 3", n)
+		}
+		if w.ticks("reset_planned") != 0 {
+			t.Error("the fourth number planned a reset")
+		}
+	})
+	t.Run("a lost card's number", func(t *testing.T) {
+		w := newWorld(t, true)
+		reg := w.party(store.Client{ID: "mohrss", Kind: store.ClientRegistry})
+		_, err := reg.native.PhysicalStatus(context.Background(), client.PhysicalRequest{BusinessNo: w.number(), IDNumber: w.who.IDNumber, CardNo: w.who.CardNo, Event: "lost"})
+		must(t, w, err)
+		v := w.browser()
+		q, p := w.withSIM(v)
+		w.post(v, ceremony(p), "card-number", values("card_no", w.who.CardNo))
+		w.Clock.Advance(25 * time.Hour)
+		w.force(v, w.home, q, ceremony(p))
+		if w.ticks("reset_planned") != 0 {
+			t.Error("it plans a reset")
+		}
+	})
+	t.Run("SIM and card, a day apart", func(t *testing.T) {
+		// Two factors and a day in which nobody read the notice: the way that
+		// there is. It shows that what is refused above is not refused for nothing.
+		w := newWorld(t, true)
+		before := w.look(w.People[1])
+		_, p := w.withSIM(w.browser())
+		w.do(p, "card-number", "card_no", w.who.CardNo)
+		w.Clock.Advance(25 * time.Hour)
+		_, p = w.withSIM(w.browser())
+		w.typed(w.do(p, "card-number", "card_no", w.who.CardNo), thiefPIN)
+		if got(before, w.look(w.People[1])) != "set the PIN" {
+			t.Error("not found")
+		}
+	})
+	if what := got(before, w.look(w.People[1])); what != "" {
+		t.Fatalf("a thief %s", what)
+	}
+}
+
+// TestAStolenDeviceCookieGuessesNoMore: with the cookie of a known device and
+// without, a day has six wrong PINs on a card, and no thief without the cookie
+// has more than four.
+func TestAStolenDeviceCookieGuessesNoMore(t *testing.T) {
+	w := newWorld(t, false)
+	cookie := w.knownDevice()
+	before := w.look(w.People[1])
+	guess := func(v *visitor.Visitor) {
+		p := w.opened(v, w.home, request{action: liuma.ActionVerify, card: w.card, bn: w.number()})
+		for range 3 {
+			if p = w.look1(v, ceremony(p)); p.Pad() != "" {
+				w.typed(p, wrongPIN)
+			}
+		}
+	}
+	spent := func() uint64 { return w.look(w.People[1]).spent - before.spent }
+	for range 3 {
+		guess(w.browser())
+	}
+	if n := spent(); n != 4 {
+		t.Errorf("strangers had %d guesses, want 4", n)
+	}
+	for range 3 {
+		v := w.browser()
+		v.Plant(hosted+"/", map[string]string{deviceCookie: cookie})
+		guess(v)
+		made := w.browser()
+		made.Plant(hosted+"/", map[string]string{deviceCookie: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"})
+		guess(made)
+	}
+	if n := spent(); n != 6 {
+		t.Errorf("%d guesses in all, want 6", n)
+	}
+	if what := got(before, w.look(w.People[1])); what != "" {
+		t.Fatalf("a thief %s", what)
+	}
+	w.outside(t, before)
+}
