@@ -303,6 +303,9 @@ func TestSixtyHostileDays(t *testing.T) {
 			if got != 30+60 {
 				t.Errorf("a keeper counted %d, want 90", got)
 			}
+			if got := x.Notices(x.who.Phone); got[len(got)-1] != "strangers_stopped" || slices.Contains(got, "pin_blocked") {
+				t.Errorf("notices: %v", got)
+			}
 			p := x.guess("")
 			if p.Step != authority.StepRefused || p.Code != liuma.CodeBlocked || !p.LaneClosed {
 				t.Errorf("a stranger's page: %+v", p)

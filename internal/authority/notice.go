@@ -50,6 +50,7 @@ const (
 	noticePINReset     = "pin_reset"
 	noticePINLocked    = "pin_locked"
 	noticePINBlocked   = "pin_blocked"
+	noticeStrangers    = "strangers_stopped"
 	noticePhoneOld     = "phone_changed_old"
 	noticePhoneNew     = "phone_changed_new"
 	noticeLinked       = "channel_linked"
@@ -191,6 +192,8 @@ func (a *Authority) tellVerdict(tx store.Tx, card store.Card, at *attempt) error
 	switch {
 	case row.Verdict == liuma.Wrong && at.shut == ledger.Locked:
 		return a.tellIn(tx, card, noticePINLocked, row.Channel, map[string]string{"until": row.Until.UTC().Format(time.RFC3339)})
+	case row.Verdict == liuma.Wrong && at.shut == ledger.LaneClosed:
+		return a.tellIn(tx, card, noticeStrangers, row.Channel, nil)
 	case row.Verdict == liuma.Wrong && at.shut != "":
 		return a.tellIn(tx, card, noticePINBlocked, row.Channel, nil)
 	case row.Verdict == liuma.Right && row.Code == "" && row.Action == liuma.ActionVerify:

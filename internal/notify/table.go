@@ -22,6 +22,7 @@ const (
 	PINReset         Template = "pin_reset"
 	PINLocked        Template = "pin_locked"
 	PINBlocked       Template = "pin_blocked"       // locked without an end
+	StrangersStopped Template = "strangers_stopped" // only known devices go on
 	PhoneChangedOld  Template = "phone_changed_old" // to the number that was bound
 	PhoneChangedNew  Template = "phone_changed_new" // to the number that is bound now
 	DeviceKnown      Template = "device_known"
@@ -91,6 +92,8 @@ func shapes() []shape {
 			"Wrong PINs: the PIN of {holder} was locked at {channel} on {at}, until {until}."+enWarn, "at", "channel", "until"),
 		noticeText(PINBlocked, "{holder}的电子社保卡密码输错次数过多，已于{at}在{channel}停用，找回密码后才能再用。"+zhWarn,
 			"Wrong PINs: the PIN of {holder} was blocked at {channel} on {at}. Recover it."+enWarn, "at", "channel"),
+		noticeText(StrangersStopped, "{holder}的电子社保卡密码在其他设备上输错过多，已于{at}在{channel}停止其他设备使用，常用设备不受影响。"+zhWarn,
+			"Wrong PINs: at {channel} on {at} only known devices of {holder} may go on."+enWarn, "at", "channel"),
 		noticeText(PhoneChangedOld, "{holder}的电子社保卡已于{at}在{channel}改绑手机{phone}，本机不再是绑定手机。"+zhWarn,
 			"The bound phone of {holder} was changed to {phone} at {channel} on {at}."+enWarn, "at", "channel", "phone"),
 		noticeText(PhoneChangedNew, "本机已于{at}在{channel}绑定{holder}的电子社保卡。"+zhWarn,
