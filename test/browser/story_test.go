@@ -76,7 +76,7 @@ func (a *actor) wrongUntilLocked() {
 // first, after this one.
 func (a *actor) gets(pin, words string) {
 	a.t.Helper()
-	a.waits(fmt.Sprintf(`location.origin === %q && document.readyState === "complete"`, a.s.url))
+	a.waits(fmt.Sprintf(`location.href.startsWith(%q) && document.readyState === "complete"`, a.s.url+"/c/"))
 	a.settled()
 	if evaluate[bool](a.tab, `!!document.querySelector("[data-pad]")`) {
 		a.keypad(pin)
