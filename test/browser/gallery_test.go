@@ -195,7 +195,7 @@ func (b *tab) care(s *site) {
 // TestAccessibility runs axe over every page, in every look.
 func TestAccessibility(t *testing.T) {
 	list, s := openGallery(t)
-	for _, l := range []look{{"zh", "zh-CN", false, false}, {"en", "en", false, false}, {"care-dark", "zh-CN", true, true}, {"care-en", "en", true, false}} {
+	for _, l := range []look{{"zh", "zh-CN", false, false}, {"en-dark", "en", false, true}, {"care-dark", "zh-CN", true, true}, {"care-en", "en", true, false}} {
 		t.Run(l.name, func(t *testing.T) {
 			b := newTab(t, phone(), l.language)
 			b.dress(l)

@@ -1,0 +1,62 @@
+package browser
+
+import (
+	"io"
+	"net/http"
+	"regexp"
+	"testing"
+)
+
+const heaviest = 60_000 // bytes over the wire, with all that a page brings
+
+// TestPageWeight asks for each page as a first visit does, with everything that
+// it refers to, packed as browsers ask for it.
+func TestPageWeight(t *testing.T) {
+	list, s := openGallery(t)
+	refers := regexp.MustCompile(`(?:src|href)="(/assets/[^"]+)"`)
+	for _, language := range []string{"zh-CN", "en"} {
+		for _, sc := range list {
+			page, total := s.fetched(sc.path, language, false)
+			_, weight := s.fetched(sc.path, language, true)
+			assets := refers.FindAllStringSubmatch(string(page), -1)
+			if len(assets) < 2 {
+				t.Errorf("%s: refers to %d assets: %s", sc.name, len(assets), page)
+			}
+			for _, m := range assets {
+				_, n := s.fetched(m[1], language, true)
+				weight += n
+			}
+			if weight > heaviest || total > heaviest {
+				t.Errorf("%s in %s: %d bytes over the wire", sc.name, language, weight)
+			}
+		}
+	}
+}
+
+// fetched gets an address and says how many bytes its head and body took.
+func (s *site) fetched(path, language string, packed bool) (body []byte, wire int) {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Accept-Language", language)
+	r.Header.Set("Accept-Encoding", "identity")
+	if packed {
+		r.Header.Set("Accept-Encoding", "gzip")
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if body, err = io.ReadAll(answer.Body); err != nil {
+		s.t.Fatal(err)
+	}
+	for name, values := range answer.Header {
+		for _, v := range values {
+			wire += len(name) + len(v) + len(": \r\n")
+		}
+	}
+	return body, wire + len(body)
+}
