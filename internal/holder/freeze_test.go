@@ -177,7 +177,7 @@ func TestOfficialPages(t *testing.T) {
 					t.Errorf("%s, %s: %d, no %q", target, lang, w.Code, want)
 				}
 			}
-			if target == "/" && !strings.Contains(body, "pin.example.cn") {
+			if target == "/" && !strings.Contains(body, origin+"/ ") {
 				t.Error("the official page does not say its address")
 			}
 			all := elements(t, body)

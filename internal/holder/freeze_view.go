@@ -54,7 +54,7 @@ func (h *handler) officialView(r *http.Request) *view {
 	v.Notice = &notice{Title: v.T.FreezeTitle, Text: v.T.OfficialFreeze}
 	v.First = []way{{Class: "btn-primary", Text: v.T.FreezeGive, Link: freezePath}}
 	v.TipsTitle = v.T.RealTitle
-	v.Tips = []string{v.T.realAddress(h.host), v.T.RealName, v.T.RealNotice, v.T.RealNever}
+	v.Tips = []string{v.T.realAddress(h.real), v.T.RealName, v.T.RealNotice, v.T.RealNever}
 	v.Ways = []way{h.call(v)}
 	return v
 }

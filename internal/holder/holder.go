@@ -113,7 +113,7 @@ type handler struct {
 	hotline   string
 	settle    time.Duration
 	proxies   []netip.Prefix
-	host      string // that the address line of a real page shows
+	real      string // what the address of a real page begins with
 	pages     *pages
 	checks    *os.Root // nil: no domain checks
 }
@@ -143,7 +143,7 @@ func New(c Config) (http.Handler, error) {
 		return nil, fmt.Errorf("holder: %w", err)
 	}
 	h.cookies = h.door.Cookies()
-	_, h.host, _ = strings.Cut(c.Origin, "://")
+	h.real = c.Origin + "/" // with the slash: other hosts may begin like ours
 	if c.DomainChecks != "" {
 		if h.checks, err = os.OpenRoot(c.DomainChecks); err != nil {
 			return nil, fmt.Errorf("holder: domain checks: %w", err)

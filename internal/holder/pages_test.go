@@ -74,6 +74,7 @@ func scenes() []scene {
 		{"change-done", sample(change, authority.StepDone), "密码已修改", "The PIN was changed"},
 		{"locked", locked, "明天（5 月 7 日）07:44", "tomorrow, 7 May, at 07:44"},
 		{"locked-by-last", last, "密码已锁定", "The PIN is locked"},
+		{"blocked-by-last", refusedPage(verify, liuma.CodeBlocked, liuma.Wrong), "密码已停用", "The PIN is blocked"},
 		{"blocked", refusedPage(verify, liuma.CodeBlocked, liuma.Blocked), "密码已停用", "The PIN is blocked"},
 		{"frozen", refusedPage(verify, liuma.CodeFrozen, liuma.Suspended), "已冻结", "is frozen"},
 		{"cancelled", refusedPage(verify, liuma.CodeCancelled, liuma.Suspended), "已注销", "was cancelled"},

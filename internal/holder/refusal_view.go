@@ -10,7 +10,7 @@ import (
 
 // codeOf is why the last move did not go through, or empty.
 func codeOf(p authority.Page) liuma.Code {
-	if p.Verdict == liuma.Wrong && p.Step == authority.StepRefused {
+	if p.Verdict == liuma.Wrong && p.Step == authority.StepRefused && (p.Code == "" || p.Code == liuma.CodeWrong) {
 		return liuma.CodeLocked // the last try was used up
 	}
 	if p.Code != "" {

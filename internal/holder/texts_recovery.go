@@ -218,11 +218,11 @@ func (t *texts) proveAt(channel string) string {
 	return "点下面的按钮，回到" + channel + "做实人认证。做完会自动回到这里，接着办。"
 }
 
-func (t *texts) realAddress(host string) string {
+func (t *texts) realAddress(start string) string {
 	if t.english() {
-		return "Its address begins with " + host
+		return "Its address begins with " + start + " (with the slash)."
 	}
-	return "网址是 " + host + " 开头的。"
+	return "网址以 " + start + " 开头，一个字符都不差。"
 }
 
 func (t *texts) codeSent(at time.Time) string {
