@@ -56,15 +56,10 @@ func (p *play) giveCode(ctx context.Context, g *guest, template notify.Template)
 	return g.press(ctx, "code", "code", r.Params["code"])
 }
 
-// looks goes to the channel's identity check and on to the authority's page.
+// looks goes to the channel's camera, and on to wherever that leads.
 func (p *play) looks(ctx context.Context, g *guest) error {
 	if err := g.back(ctx); err != nil {
 		return err
-	}
-	if !strings.Contains(g.page.URL().Path, "evidence") {
-		if err := g.press(ctx, "evidence"); err != nil { // the way to the camera
-			return err
-		}
 	}
 	if err := g.press(ctx, "evidence"); err != nil {
 		return err
@@ -347,13 +342,7 @@ func sceneSIM(ctx context.Context, p *play) error {
 		return want("no pad for a thief", skipped.Title())
 	}
 	p.Say(thiefWho, pageWho(), liuma.Text{ZH: "想跳过看镜头，直接提交新密码：不收", EN: "tries to skip the camera and posts a PIN: not taken"})
-	if err := g.back(ctx); err != nil {
-		return err
-	}
-	if err := g.press(ctx, "evidence"); err != nil {
-		return err
-	}
-	if err := g.press(ctx, "evidence"); err != nil {
+	if err := p.looks(ctx, g); err != nil {
 		return err
 	}
 	if err := g.reads(saysNotHer); err != nil {

@@ -39,6 +39,7 @@ func (s *stage) show(ctx context.Context, p *play) error {
 		return err
 	}
 	s.window = doors.Origin()
+	s.hub.Forget() // the window shows what its visitors do, not the play
 	return nil
 }
 

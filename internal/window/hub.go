@@ -66,6 +66,13 @@ func (h *Hub) Saw(p Party, who string, title liuma.Text, facts ...Fact) {
 	}
 }
 
+// Forget drops what was seen so far. Numbers go on.
+func (h *Hub) Forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.events = nil
+}
+
 // After returns the events behind a sequence number, oldest first, at most
 // limit.
 func (h *Hub) After(seq uint64, limit int) []Event {

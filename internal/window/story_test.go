@@ -212,8 +212,7 @@ func TestPhysicalCardLost(t *testing.T) {
 		t.Fatal("the PIN alone was enough")
 	}
 	p.goBack()
-	p.says("还需要实人认证")
-	p.open("/evidence?no=" + p.at.Query().Get("no"))
+	p.says("请看一下镜头")
 	p.press("/evidence")
 	p.begin()
 	p.give("current", goodPIN)

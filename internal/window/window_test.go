@@ -38,6 +38,11 @@ func TestHubIsBounded(t *testing.T) {
 	if got := h.After(2000, 5); got == nil || len(got) != 0 {
 		t.Errorf("after the last: %+v", got)
 	}
+	h.Forget()
+	h.Saw(window.Channel, "", liuma.Text{})
+	if got := h.After(0, 5); len(got) != 1 || got[0].Seq != 2001 {
+		t.Errorf("after forgetting: %+v", got)
+	}
 }
 
 func newWindow(t *testing.T, sms func() []window.SMS) http.Handler {

@@ -316,8 +316,11 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if q.Get("error") == "evidence_required" {
+		// The authority's page has said why: on to the camera. A challenge that
+		// somebody else made up would only be refused.
 		f.Challenge = q.Get("challenge")
-		a.finish(w, r, f, words("evidence_required", f.Action), "")
+		a.keepOutcome(r, f, words("evidence_required", f.Action))
+		http.Redirect(w, r, "/evidence?no="+f.BusinessNo, http.StatusSeeOther)
 		return
 	}
 	if code := q.Get("code"); code != "" {
@@ -349,7 +352,6 @@ func (a *App) askAgain(w http.ResponseWriter, r *http.Request) {
 // finish keeps what a flow came to and shows it, by a redirect, so that a
 // reload repeats nothing.
 func (a *App) finish(w http.ResponseWriter, r *http.Request, f flow, o outcome, card string) {
-	f.Outcome = &o
 	to := "/result?no=" + f.BusinessNo
 	if o.OK && card != "" && (f.Action == actionEnroll || f.Action == actionLink) {
 		a.memory.setCard(f.Person, card)
@@ -360,12 +362,17 @@ func (a *App) finish(w http.ResponseWriter, r *http.Request, f flow, o outcome, 
 			to = "/years"
 		}
 	})
+	a.keepOutcome(r, f, o)
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+func (a *App) keepOutcome(r *http.Request, f flow, o outcome) {
+	f.Outcome = &o
 	a.memory.update(a.session(r), f.BusinessNo, func(kept *flow) {
 		state := kept.State // may have been taken meanwhile
 		*kept = f
 		kept.State = state
 	})
-	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
 func ref(o outcome) *outcome { return &o }

@@ -230,7 +230,7 @@ func TestEvidenceMidway(t *testing.T) {
 	s.post("/start", "action", "verify")
 	_, first := s.last()
 	page := s.get(s.back(url.Values{"error": {"evidence_required"}, "challenge": {"challenge-2"}}).to)
-	says(t, page, "还需要实人认证")
+	says(t, page, "请正对镜头")
 	s.post("/evidence", "no", first.BusinessNo)
 	push, second := s.last()
 	want := first

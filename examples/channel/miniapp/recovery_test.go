@@ -45,10 +45,11 @@ func TestResetEvidenceMidway(t *testing.T) {
 	s.post("/start", "action", "reset")
 	_, first := s.last()
 	page := s.get(s.back(url.Values{"error": {"evidence_required"}, "challenge": {"challenge-9"}}).to)
+	says(t, page, "请正对镜头")
 	says(t, page, "验证码只说明手机在手上")
-	says(t, page, `href="/evidence?no=`+first.BusinessNo)
 	says(t, page, `href="/counter"`) // another way than the face, always
-	says(t, s.do("GET", "/evidence?no="+first.BusinessNo, nil), "请正对镜头")
+	says(t, s.do("GET", "/result?no="+first.BusinessNo, nil), `href="/evidence?no=`+first.BusinessNo)
+	says(t, s.do("GET", "/", nil), "还没有结果") // and it can be gone on with later
 	s.post("/evidence", "no", first.BusinessNo)
 	_, second := s.last()
 	want := first

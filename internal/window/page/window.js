@@ -16,10 +16,12 @@ function el(name, className, text) {
   return e;
 }
 
+// The phone is in China, as the texts' times are.
+const clock = new Intl.DateTimeFormat("en-GB", { timeZone: "Asia/Shanghai", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const day = new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", month: "long", day: "numeric" });
+
 function time(at) {
-  const d = new Date(at);
-  const two = (n) => String(n).padStart(2, "0");
-  return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
+  return clock.format(new Date(at));
 }
 
 const telling = new Set(["outcome", "verdict", "tally", "spend", "blinded point", "verifier", "ct", "refused", "error", "code", "code (MAC)", "freeze code (MAC)"]);
@@ -89,12 +91,12 @@ function messageItem(message, official) {
   if (message.also.ZH) {
     item.append(both("p", "sms-thief", { ZH: `${message.also.ZH}也看得到`, EN: `${message.also.EN} reads it, too` }));
   }
-  item.append(el("p", "sms-text", message.text));
   if (message.code) {
     const line = el("p", "sms-do");
     line.append(el("span", "sms-digits", message.code), copyButton(message.code));
     item.append(line);
   }
+  item.append(el("p", "sms-text", message.text));
   if (message.freeze) {
     const line = el("p", "sms-do");
     line.append(both("span", "sms-label", { ZH: "冻结码", EN: "freeze code" }), el("span", "sms-digits sms-freeze", message.freeze), copyButton(message.freeze));
@@ -157,7 +159,7 @@ function writeTime(now) {
   const at = now ? new Date(now) : new Date();
   find("[data-clock]").textContent = time(at).slice(0, 5);
   const date = find("[data-date]");
-  if (date) date.textContent = `${at.getMonth() + 1} 月 ${at.getDate()} 日`;
+  if (date) date.textContent = day.format(at);
 }
 
 // The authority makes people wait: a minute between two codes, three days
