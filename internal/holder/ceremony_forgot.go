@@ -3,6 +3,7 @@ package holder
 import (
 	"net/http"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 )
 
@@ -10,7 +11,15 @@ import (
 // page of its own says why and where to go.
 func (h *handler) forgot(w http.ResponseWriter, r *http.Request) {
 	h.post(w, r, func(id string, by hand) (authority.Page, error) {
-		return h.authority.Forgot(r.Context(), id, by.Hand)
+		page, err := h.authority.Forgot(r.Context(), id, by.Hand)
+		if err != nil && liuma.CodeOf(err) == liuma.CodeCeremonyExpired {
+			// A locked page stays readable for longer than it can be turned to
+			// something else; showing it again would be no answer.
+			if now, lookErr := h.authority.Look(r.Context(), id, by.Hand); lookErr == nil && now.Step == authority.StepRefused {
+				err = liuma.Fail(liuma.CodeRequestURIInvalid, err)
+			}
+		}
+		return page, err
 	})
 }
 

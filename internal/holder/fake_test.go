@@ -251,10 +251,13 @@ type site struct {
 func newSite(t *testing.T, p authority.Page, options ...func(*Config)) *site {
 	t.Helper()
 	s := &site{t: t, fake: &fake{page: p, way: channelURI}, jar: map[string]string{}, header: http.Header{}, logs: &strings.Builder{}}
-	c := Config{Authority: s.fake, Assets: mustAssets(t), Origin: origin, Now: clock(),
+	c := Config{Authority: s.fake, Origin: origin, Now: clock(),
 		Logger: slog.New(slog.NewTextHandler(s.logs, nil)), Settle: 300 * time.Millisecond}
 	for _, o := range options {
 		o(&c)
+	}
+	if c.Assets == nil {
+		c.Assets = mustAssets(t)
 	}
 	var err error
 	if s.handler, err = New(c); err != nil {

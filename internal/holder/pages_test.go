@@ -92,11 +92,12 @@ func scenes() []scene {
 // TestEveryPage draws every scene in both languages, plain and in care mode,
 // and holds it to what all pages promise.
 func TestEveryPage(t *testing.T) {
+	assets := mustAssets(t)
 	for _, sc := range slices.Concat(scenes(), codeScenes(), endScenes()) {
 		for _, lang := range []websec.Lang{websec.Chinese, websec.English} {
 			for _, care := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/%s/%v", sc.name, lang, care), func(t *testing.T) {
-					s := newSite(t, sc.page)
+					s := newSite(t, sc.page, func(c *Config) { c.Assets = assets })
 					s.begin()
 					s.jar["__Host-lang"] = string(lang)
 					if care {

@@ -436,3 +436,14 @@ func TestBeginKeepsTheHand(t *testing.T) {
 		t.Errorf("begun with %+v", last)
 	}
 }
+
+// TestForgotTooLate: a page that was left open is not just shown again.
+func TestForgotTooLate(t *testing.T) {
+	s := newSite(t, refusedPage(liuma.ActionVerify, liuma.CodeLocked, liuma.Locked))
+	s.begin()
+	s.fake.err = liuma.Fail(liuma.CodeCeremonyExpired, nil)
+	w := s.do("POST", "/c/"+ceremonyID+"/forgot", nil)
+	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "请回到原来的应用") {
+		t.Errorf("%d\n%s", w.Code, w.Body)
+	}
+}
