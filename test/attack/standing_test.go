@@ -194,3 +194,94 @@ func TestAStolenDeviceCookieGuessesNoMore(t *testing.T) {
 	}
 	w.outside(t, before)
 }
+
+// TestWhoBoundAPhoneIsStoppedByTheOldOne: PIN, face and session bind another
+// phone; that is all that they get for three days, in which the old number's
+// notice stops the card, and the new phone does not get it back.
+func TestWhoBoundAPhoneIsStoppedByTheOldOne(t *testing.T) {
+	w := newWorld(t, false)
+	v := w.browser()
+	q := request{action: liuma.ActionRebind, card: w.card, bn: w.number()}
+	p := w.typed(w.do(w.opened(v, w.home, q), "agree"), goodPIN)
+	q.challenge = w.proof(p)
+	q.evidence = w.Evidence(w.who, q.challenge)
+	p = w.do(w.do(w.enter(v, w.home.pushed(q)), "phone", "phone", thiefNumber), "send-code")
+	w.do(p, "code", "code", w.lastCode(thiefNumber))
+	before := w.look(w.People[1])
+
+	reset := w.home.proved(request{action: liuma.ActionReset, card: w.card, bn: w.number()}, w.who)
+	p = w.do(w.opened(v, w.home, reset), "agree")
+	if p.Has("send-code") || p.Pad() != "" {
+		t.Error("a phone that was bound just now resets a PIN")
+	}
+	for _, verb := range []string{"send-code", "code", "forgot"} {
+		w.post(v, ceremony(p), verb, verbs()[verb])
+	}
+	w.force(v, w.home, reset, ceremony(p))
+
+	texts := w.inbox.Texts(w.who.Phone)
+	freeze := texts[len(texts)-1].Params["freeze"]
+	if _, err := w.browser().Post(context.Background(), hosted+"/freeze", values("code", freeze)); err != nil || w.watch.standing(w.seen) != "frozen" {
+		t.Fatalf("the old number's code %q did not freeze: %v", freeze, err)
+	}
+	frozen := w.look(w.People[1])
+	thaw := func(after time.Duration) {
+		t.Helper()
+		w.Clock.Advance(after)
+		q := w.home.proved(request{action: liuma.ActionUnfreeze, card: w.card, bn: w.number()}, w.who)
+		p := w.do(w.opened(v, w.home, q), "agree")
+		w.post(v, ceremony(p), "send-code", nil)
+		w.post(v, ceremony(p), "code", values("code", w.lastCode(thiefNumber)))
+		for _, form := range w.forged(w.home, q, ceremony(p), goodPIN) {
+			w.post(v, ceremony(p), "pin", form)
+		}
+	}
+	thaw(time.Minute)
+	thaw(80 * time.Hour)
+	if what := got(before, w.look(w.People[1])) + got(frozen, w.look(w.People[1])); what != "" {
+		t.Errorf("the thief %s", what)
+	}
+}
+
+// TestKnownAttacksOnALostCard: with the physical card lost, a PIN alone is
+// nothing at any door.
+func TestKnownAttacksOnALostCard(t *testing.T) {
+	w := newWorld(t, false)
+	own := w.link(w.shady, w.who, goodPIN)
+	w.Clock.Advance(80 * time.Hour)
+	reg := w.party(store.Client{ID: "mohrss", Kind: store.ClientRegistry})
+	_, err := reg.native.PhysicalStatus(context.Background(), client.PhysicalRequest{BusinessNo: w.number(), IDNumber: w.who.IDNumber, CardNo: w.who.CardNo, Event: "lost"})
+	must(t, w, err)
+	before := w.look(w.People[1])
+	if v, err := w.shady.verify(own, goodPIN); err == nil && v.Right() {
+		t.Error("verified by PIN alone")
+	}
+	if v, err := w.shady.change(own, goodPIN, thiefPIN, "", w.shady.challenge()); err == nil && v.Right() {
+		t.Error("changed by PIN alone")
+	}
+	ch := w.shady.challenge()
+	if v, err := w.shady.change(own, goodPIN, thiefPIN, w.Evidence(w.thief, ch.Value), ch); err == nil && v.Right() {
+		t.Error("changed by PIN and somebody else's face")
+	}
+	w.typed(w.opened(w.browser(), w.shady, request{action: liuma.ActionChange, card: own, bn: w.number()}), goodPIN, thiefPIN)
+	q := request{action: liuma.ActionVerify, card: own, bn: w.number()}
+	w.typed(w.opened(w.browser(), w.shady, q), goodPIN)
+	if v, err := w.shady.native.Verification(context.Background(), q.bn); err == nil && v.Right() {
+		t.Error("verified at the hosted door by PIN alone")
+	}
+	other := w.channel("other-app")
+	q = request{action: liuma.ActionLink, about: &w.who, bn: w.number()}
+	w.typed(w.do(w.opened(w.browser(), other, q), "agree"), goodPIN)
+	if v, err := other.native.Verification(context.Background(), q.bn); err == nil && v.Right() {
+		t.Error("linked by PIN alone")
+	}
+	if _, err := w.shady.native.PhysicalStatus(context.Background(), client.PhysicalRequest{BusinessNo: w.number(), IDNumber: w.who.IDNumber, CardNo: w.who.CardNo, Event: "found"}); err == nil {
+		t.Error("a channel found the card")
+	}
+	if what := got(before, w.look(w.People[1])); what != "" {
+		t.Errorf("the thief %s", what)
+	}
+	if got := w.watch.standing(w.seen); got != "suspended" {
+		t.Errorf("the card is %s", got)
+	}
+}
