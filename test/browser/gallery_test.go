@@ -192,11 +192,14 @@ func (b *tab) care(s *site) {
 	b.waits(`document.documentElement.hasAttribute("data-care")`)
 }
 
-// TestAccessibility runs axe over every page, in every look.
+// TestAccessibility runs axe over every page, in every look, and looks whether
+// it fits: on small phones, with large text, under an unsteady finger, and with
+// all of a pad's keys on the first screen.
 func TestAccessibility(t *testing.T) {
 	list, s := openGallery(t)
 	for _, l := range []look{{"zh", "zh-CN", false, false}, {"en-dark", "en", false, true}, {"care-dark", "zh-CN", true, true}, {"care-en", "en", true, false}} {
 		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
 			b := newTab(t, phone(), l.language)
 			b.dress(l)
 			if l.care {
@@ -205,6 +208,8 @@ func TestAccessibility(t *testing.T) {
 			for _, sc := range list {
 				b.open(s.url + sc.path)
 				b.settled()
+				b.keysOnFirstScreen(sc.name)
+				b.targets(sc.name)
 				b.violations(sc.name)
 				b.reflows(sc.name)
 			}
@@ -260,31 +265,36 @@ func (b *tab) reflows(name string) {
 	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: s.width, Height: s.height, DeviceScaleFactor: 1, Mobile: true})
 }
 
-// TestTargets: whatever is pressed is large enough for an unsteady finger.
-func TestTargets(t *testing.T) {
-	list, s := openGallery(t)
-	b := newTab(t, phone(), "zh-CN")
-	for _, sc := range list {
-		b.open(s.url + sc.path)
-		b.settled()
-		small := evaluate[[]string](b, `[...document.querySelectorAll("button, a.btn, .key")].filter(e => {
-			const r = e.getBoundingClientRect();
-			return r.width > 0 && (r.height < 44 || r.width < 44);
-		}).map(e => e.textContent.trim())`)
-		if len(small) > 0 {
-			t.Errorf("%s: smaller than 44 px: %v", sc.name, small)
-		}
+// targets checks that whatever is pressed is large enough.
+func (b *tab) targets(name string) {
+	b.t.Helper()
+	small := evaluate[[]string](b, `[...document.querySelectorAll("button, a.btn, .key, summary")].filter(e => {
+		const r = e.getBoundingClientRect();
+		return r.width > 0 && (r.height < 44 || r.width < 44);
+	}).map(e => e.textContent.trim())`)
+	if len(small) > 0 {
+		b.t.Errorf("%s: smaller than 44 px: %v", name, small)
+	}
+}
+
+// keysOnFirstScreen: whoever opens a pad sees all of its keys, without
+// scrolling.
+func (b *tab) keysOnFirstScreen(name string) {
+	b.t.Helper()
+	bottom := evaluate[float64](b, `(() => { const k = [...document.querySelectorAll(".key")].pop(); return k ? k.getBoundingClientRect().bottom : 0; })()`)
+	if bottom > float64(phone().height) {
+		b.t.Errorf("%s: the last row of keys ends at %.0f px", name, bottom)
 	}
 }
 
 // TestScreenshots writes pictures of all pages, with -screenshots DIR. Without
-// it, it draws them all the same and checks that none is blank.
+// it, it draws the first few and checks that none is blank.
 func TestScreenshots(t *testing.T) {
 	list, s := openGallery(t)
 	sizes := []screen{phone(), desktop()}
 	looks := []look{{"zh", "zh-CN", false, false}, {"en", "en", false, false}, {"care", "zh-CN", true, false}, {"dark", "zh-CN", false, true}}
 	if *screenshots == "" {
-		sizes, looks = sizes[:1], looks[:1]
+		sizes, looks, list = sizes[:1], looks[:1], list[:6]
 	}
 	for _, size := range sizes {
 		for _, l := range looks {

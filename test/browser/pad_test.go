@@ -90,26 +90,3 @@ func TestOtherFieldsKeepTheirKeys(t *testing.T) {
 	b.typed("0")
 	b.full(2)
 }
-
-// TestKeysOnFirstScreen: whoever opens a pad sees all of its keys, without
-// scrolling.
-func TestKeysOnFirstScreen(t *testing.T) {
-	list, s := openGallery(t)
-	for _, l := range []look{{"zh", "zh-CN", false, false}, {"en", "en", false, false}, {"care", "zh-CN", true, false}, {"care-en", "en", true, false}} {
-		t.Run(l.name, func(t *testing.T) {
-			b := newTab(t, phone(), l.language)
-			if l.care {
-				b.care(s)
-			}
-			for _, sc := range list {
-				b.open(s.url + sc.path)
-				b.settled()
-				bottom := evaluate[float64](b, `(() => { const k = [...document.querySelectorAll(".key")].pop(); return k ? k.getBoundingClientRect().bottom : 0; })()`)
-				t.Logf("%s: %.0f", sc.name, bottom)
-				if bottom > float64(phone().height) {
-					t.Errorf("%s: the last row of keys ends at %.0f px", sc.name, bottom)
-				}
-			}
-		})
-	}
-}
