@@ -61,7 +61,7 @@ func (a *Authority) refuse(tx store.Tx, c *store.Ceremony, d *details, err error
 		return "", err
 	}
 	d.Code, d.Until = string(e.Code), e.Until
-	return StepRefused, a.endRequest(tx, c, e.Code)
+	return StepRefused, a.endRequestUntil(tx, c, e.Code, e.Until)
 }
 
 // agreed goes on from who asks for what to the first proof.

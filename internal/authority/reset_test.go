@@ -266,6 +266,11 @@ func TestResetRefuses(t *testing.T) {
 			if back := x.WayBack(p, h); back.Get("error_description") != string(tt.want) {
 				t.Errorf("way back: %v", back)
 			}
+			// The channel is told until when, as the page tells the holder.
+			if v, err := x.Authority().Verification(t.Context(), x.ch, q.BusinessNo); err != nil || v.Code != tt.want || !v.Until.Equal(p.Until) ||
+				v.Until.IsZero() == (tt.want == liuma.CodePhoneLate) {
+				t.Errorf("by business number: %+v, %v; the page says until %v", v, err, p.Until)
+			}
 			if _, err := x.Authority().SendCode(t.Context(), p.ID, h); liuma.CodeOf(err) != liuma.CodeCeremonyMoved {
 				t.Errorf("code after a refusal: %v", err)
 			}

@@ -197,6 +197,12 @@ func (a *Authority) Extend(ctx context.Context, id string, h Hand) (Page, error)
 // endRequest decides the business number of a ceremony that ends without a
 // verdict, and ends the ceremony.
 func (a *Authority) endRequest(tx store.Tx, c *store.Ceremony, code liuma.Code) error {
+	return a.endRequestUntil(tx, c, code, time.Time{})
+}
+
+// endRequestUntil is endRequest for what ends by itself at a time, or never
+// where that is zero.
+func (a *Authority) endRequestUntil(tx store.Tx, c *store.Ceremony, code liuma.Code, until time.Time) error {
 	c.Ended = a.now()
 	row, err := tx.Request(c.Channel, c.BusinessNo)
 	if err != nil {
@@ -206,6 +212,7 @@ func (a *Authority) endRequest(tx store.Tx, c *store.Ceremony, code liuma.Code) 
 		return nil
 	}
 	decide(&row, a.now(), "", code)
+	row.Until = until
 	return tx.UpdateRequest(row)
 }
 

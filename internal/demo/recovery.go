@@ -25,6 +25,7 @@ const (
 	saysYears    = "养老保险"
 	saysLocked   = "密码已锁定"
 	saysTooSoon  = "刚绑定或更换过"
+	saysUntil    = "可以在线办理的时间"
 	saysReset    = "密码找回来了"
 	saysNotHer   = "镜头前不是本人"
 	saysFrozen   = "已冻结"
@@ -238,7 +239,7 @@ func tooSoon(ctx context.Context, p *play) error {
 	if err := g.back(ctx); err != nil {
 		return err
 	}
-	if err := g.reads(saysTooSoon); err != nil {
+	if err := g.reads(saysTooSoon, saysUntil); err != nil {
 		return err
 	}
 	p.Say(pageWho(), grannyWho(), liuma.Text{ZH: "刚绑定的手机，72 小时内不能找回密码：防止有人先换手机、再改密码", EN: "a phone bound just now resets nothing for 72 hours, or a thief would bind one first"})
