@@ -210,6 +210,7 @@ func TestAccessibility(t *testing.T) {
 				b.settled()
 				b.keysOnFirstScreen(sc.name)
 				b.targets(sc.name)
+				b.operable(sc.name)
 				b.violations(sc.name)
 				b.reflows(sc.name)
 			}
@@ -274,6 +275,25 @@ func (b *tab) targets(name string) {
 	}).map(e => e.textContent.trim())`)
 	if len(small) > 0 {
 		b.t.Errorf("%s: smaller than 44 px: %v", name, small)
+	}
+}
+
+// operable checks that the Tab key comes to everything that can be used, in
+// the order of the page, and that it takes the focus.
+func (b *tab) operable(name string) {
+	b.t.Helper()
+	missed := evaluate[[]string](b, `(() => {
+		const before = document.activeElement;
+		const missed = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), summary")].filter(e => {
+			if (e.disabled || e.getClientRects().length === 0) return false;
+			e.focus({preventScroll: true});
+			return e.tabIndex !== 0 || document.activeElement !== e;
+		}).map(e => e.outerHTML.slice(0, 120));
+		if (before) before.focus({preventScroll: true});
+		return missed;
+	})()`)
+	if len(missed) > 0 {
+		b.t.Errorf("%s: the Tab key does not reach %v", name, missed)
 	}
 }
 

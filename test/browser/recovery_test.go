@@ -306,3 +306,53 @@ func TestFreezeByCode(t *testing.T) {
 	stranger.leaks(rightPIN)
 	a.leaks(rightPIN)
 }
+
+// TestKnownDevice: she makes her phone a known device, at her wish, with PIN
+// and code. Whoever then tries PINs elsewhere stops at four, and she goes on.
+func TestKnownDevice(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	a := s.actor("wang", provincial, phone(), "zh-CN")
+	a.applies(rightPIN)
+	s.wait(minute)
+	a.goTo(provincial)
+	a.starts("verify")
+	a.ready()
+	a.press("更多")
+	a.click(`//label[contains(., "验证后先停在这里")]`)
+	a.keypad(rightPIN)
+	a.sees("验证通过", "还可以设置")
+	if evaluate[bool](a.tab, `!!document.querySelector("form[action$='/know-device']")`) {
+		t.Error("a PIN alone makes a known device")
+	}
+	a.press("确认绑定的手机还在您手里")
+	a.proves(a.me.Phone)
+	a.sees("设为常用设备", "公用的、借来的不要设置")
+	a.presses("know-device")
+	a.waits(`!document.querySelector("form[action$='/know-device']")`)
+	a.sees("您的常用设备")
+	s.told(a.me.Phone, notify.DeviceKnown)
+	a.presses("every-use")
+	a.sees("已开启")
+	a.returns()
+	a.sees("密码核验通过")
+
+	stranger := s.actor("wang", provincial, phone(), "zh-CN")
+	stranger.starts("verify")
+	for left := 3; left >= 0; left-- {
+		stranger.keypad(wrongPIN)
+		stranger.sees("密码")
+		stranger.waits(`document.readyState === "complete" && !!document.querySelector("#refusal, .result")`)
+		if !evaluate[bool](stranger.tab, `!!document.querySelector("[data-pad]")`) {
+			break
+		}
+	}
+	stranger.sees("密码已锁定")
+	a.goTo(provincial)
+	a.starts("verify")
+	a.keypad(rightPIN)
+	a.sees("密码核验通过")
+	s.told(a.me.Phone, notify.EveryUse)
+	a.leaks(rightPIN)
+	stranger.leaks(wrongPIN)
+}
