@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/evidence"
+	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/window"
@@ -43,6 +45,8 @@ type stage struct {
 	apps   []string // origins
 	// spent says that the next answer of the token endpoint is lost.
 	lossy *lossyTransport
+	inbox *notify.Inbox // nil where no texts are sent
+	ahead atomic.Int64  // of the world's time
 }
 
 // lossyTransport loses answers of the token endpoint after the authority has
@@ -62,10 +66,29 @@ func (l *lossyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
+func (s *stage) now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
+
+// newStage is a demo that sends no texts, newTexted one that does.
 func newStage(t *testing.T) *stage {
 	t.Helper()
+	s := &stage{t: t}
+	s.open()
+	return s
+}
+
+func newTexted(t *testing.T) *stage {
+	t.Helper()
+	s := &stage{t: t}
+	s.inbox = notify.NewInbox(s.now)
+	s.open()
+	return s
+}
+
+func (s *stage) open() {
+	t := s.t
+	t.Helper()
 	ctx := context.Background()
-	s := &stage{t: t, hub: window.NewHub(time.Now), lossy: &lossyTransport{lose: make(chan struct{}, 1)}}
+	s.hub, s.lossy = window.NewHub(s.now), &lossyTransport{lose: make(chan struct{}, 1)}
 	channelDoor, hostedDoor := s.listen(), s.listen()
 	s.issuer = "http://" + hostedDoor.Addr().String()
 	conf := config.Default()
@@ -75,7 +98,14 @@ func newStage(t *testing.T) *stage {
 	s.must(assembly.Init(ctx, dir, conf))
 	conf, err := config.Load(dir)
 	s.must(err)
-	s.system, err = assembly.Open(ctx, conf, assembly.Options{BetweenStore: s.hub.Store, BetweenKeeper: s.hub.Keeper})
+	options := assembly.Options{Now: s.now, BetweenStore: s.hub.Store, BetweenKeeper: s.hub.Keeper}
+	parts := window.Parts{Now: s.now}
+	if s.inbox != nil {
+		options.Texts = s.inbox
+		parts.SMS, err = window.Messages(s.inbox, s.now())
+		s.must(err)
+	}
+	s.system, err = assembly.Open(ctx, conf, options)
 	s.must(err)
 	t.Cleanup(func() { s.must(s.system.Close()) })
 	s.system.Hosted.Handler = s.hub.Door(s.system.Hosted.Handler)
@@ -105,10 +135,9 @@ func newStage(t *testing.T) *stage {
 	provider, err := evidence.NewSigner("stand-in-face", key, "k")
 	s.must(err)
 	s.register(store.Client{ID: "stand-in-face", Kind: store.ClientProvider, StandIn: true, Name: liuma.Text{ZH: "替身", EN: "Stand-in"}}, key)
-	s.must(show.Build(window.Parts{
-		Hub: s.hub, Issuer: s.issuer, API: "http://" + channelDoor.Addr().String(), Channels: cast, Provider: provider,
-		Now: time.Now, Base: s.lossy,
-	}))
+	parts.Hub, parts.Issuer, parts.API = s.hub, s.issuer, "http://"+channelDoor.Addr().String()
+	parts.Channels, parts.Provider, parts.Base = cast, provider, s.lossy
+	s.must(show.Build(parts))
 	serving, stop := context.WithCancel(ctx)
 	ended := make(chan error, 2)
 	go func() { ended <- s.system.Serve(serving, channelDoor, hostedDoor) }()
@@ -119,7 +148,6 @@ func newStage(t *testing.T) *stage {
 			s.must(<-ended)
 		}
 	})
-	return s
 }
 
 func (s *stage) must(err error) {

@@ -99,46 +99,62 @@ func TestStory(t *testing.T) {
 // sawAll checks the window's events: every party, real values, no secret.
 func (s *stage) sawAll(secrets ...string) {
 	s.t.Helper()
-	seen := map[window.Party]string{}
-	all := ""
-	var after uint64
-	for {
-		resp, err := http.Get(s.window + "/saw.json?after=" + strconv.FormatUint(after, 10))
-		s.must(err)
-		raw, err := io.ReadAll(resp.Body)
-		s.must(err)
-		s.must(resp.Body.Close())
-		all += string(raw)
-		var page struct{ Events []window.Event }
-		s.must(json.Unmarshal(raw, &page))
-		if len(page.Events) == 0 {
-			break
-		}
-		for _, e := range page.Events {
-			after = e.Seq
-			seen[e.Party] += "\n" + e.Who + " " + e.Title.EN
-			for _, f := range e.Facts {
-				seen[e.Party] += " " + f.Name + "=" + f.Value
-			}
-		}
-	}
-	for party, wants := range map[window.Party][]string{
+	seen := s.seen()
+	s.wants(seen, map[window.Party][]string{
 		window.Channel:   {"/par", "request_uri", "id_token", "business_no", "evidence", "/v1/challenges"},
 		window.Authority: {"ceremony.pushed", "attempt.decided", "outcome=wrong", "outcome=right", "outcome=locked", "ct=", "code.redeemed"},
 		window.Keeper:    {"blinded point=0", "spend=", "signature=", "verifier=", "left=0"},
 		window.Database:  {"verifier=", "tally=spent", "sealed", "verdict=right", "handle="},
-	} {
+	})
+	for _, secret := range secrets {
+		for party, words := range seen {
+			if strings.Contains(words, secret) {
+				s.t.Errorf("the window shows %s at %s", secret, party)
+			}
+		}
+	}
+}
+
+func (s *stage) wants(seen map[window.Party]string, all map[window.Party][]string) {
+	s.t.Helper()
+	for party, wants := range all {
 		for _, want := range wants {
 			if !strings.Contains(seen[party], want) {
 				s.t.Errorf("%s did not see %q:%s", party, want, seen[party])
 			}
 		}
 	}
-	for _, secret := range secrets {
-		if strings.Contains(all, secret) {
-			s.t.Errorf("the window shows %s", secret)
+}
+
+// seen is all that the window shows of each party.
+func (s *stage) seen() map[window.Party]string {
+	s.t.Helper()
+	seen := map[window.Party]string{}
+	var after uint64
+	for {
+		var page struct{ Events []window.Event }
+		s.must(json.Unmarshal([]byte(s.ask("/saw.json?after="+strconv.FormatUint(after, 10))), &page))
+		if len(page.Events) == 0 {
+			return seen
+		}
+		for _, e := range page.Events {
+			after = e.Seq
+			seen[e.Party] += "\n" + e.Who + " " + e.Title.ZH + " " + e.Title.EN
+			for _, f := range e.Facts {
+				seen[e.Party] += " " + f.Name + "=" + f.Value
+			}
 		}
 	}
+}
+
+func (s *stage) ask(path string) string {
+	s.t.Helper()
+	resp, err := http.Get(s.window + path)
+	s.must(err)
+	raw, err := io.ReadAll(resp.Body)
+	s.must(err)
+	s.must(resp.Body.Close())
+	return string(raw)
 }
 
 // TestLostAnswers: the way back or the token is lost, and the verdict is found
