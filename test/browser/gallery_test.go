@@ -283,12 +283,14 @@ func (b *tab) targets(name string) {
 func (b *tab) operable(name string) {
 	b.t.Helper()
 	missed := evaluate[[]string](b, `(() => {
-		const before = document.activeElement;
+		const before = document.activeElement, folded = [...document.querySelectorAll("details:not([open])")];
+		folded.forEach(d => { d.open = true; });
 		const missed = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), summary")].filter(e => {
 			if (e.disabled || e.getClientRects().length === 0) return false;
 			e.focus({preventScroll: true});
 			return e.tabIndex !== 0 || document.activeElement !== e;
 		}).map(e => e.outerHTML.slice(0, 120));
+		folded.forEach(d => { d.open = false; });
 		if (before) before.focus({preventScroll: true});
 		return missed;
 	})()`)

@@ -95,7 +95,6 @@ func TestForgottenInEnglish(t *testing.T) {
 	a.proves(a.me.Phone)
 	a.sees("Show that it is you", "A phone alone cannot change the PIN")
 	a.returns()
-	a.press("To the identity check")
 	a.looks()
 	a.chooses(otherPIN)
 	a.sees("The new PIN is set: enter it once more")

@@ -233,9 +233,14 @@ func (a *actor) starts(action string) {
 	a.click(fmt.Sprintf(`//form[input[@name="action" and @value=%q]]//button`, action))
 }
 
-// looks looks into the provider's camera.
+// looks looks into the provider's camera, to which the channel leads at once or
+// by a button.
 func (a *actor) looks() {
 	a.t.Helper()
+	a.waits(`document.readyState === "complete" && !!document.querySelector("form[action='/evidence'], a[href^='/evidence']")`)
+	if !evaluate[bool](a.tab, `!!document.querySelector("form[action='/evidence']")`) {
+		a.click(`//a[starts-with(@href, "/evidence")]`)
+	}
 	a.sees("STAND-IN")
 	a.click(`//form[@action="/evidence"]//button`)
 }
