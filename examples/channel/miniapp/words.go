@@ -166,7 +166,7 @@ func wordsOfCode(code, _ string) (o outcome, ok bool) {
 		o = sayAs(code, "验证码要得太多", "Too many codes were asked for", "请等到所示时间再要；急用请到窗口。", "Ask again at the time shown. If it cannot wait, go to an agency.", counter())
 		o.UntilZH, o.UntilEN = "可以再要的时间", "again from"
 	case "card_number_wrong", "card_numbers_spent":
-		o = sayAs(code, "社保卡号不对", "The card's number is not right", "请改用实人认证，或到窗口办理。", "Use the identity check instead, or go to an agency.", lookHere(), counter())
+		o = sayAs(code, "社保卡号不对", "The card's number is not right", "请重新办理，改用实人认证；或到窗口办理。", "Start again with the identity check instead, or go to an agency.", again(), counter())
 	case "id_number_invalid", "id_number_15_digits":
 		o = sayAs(code, "身份证号码不正确", "The ID number is not valid", "请核对 18 位身份证号码。", "Check its 18 characters.")
 	}
