@@ -58,9 +58,10 @@ cover: ## statements that the tests reach
 	go test -timeout 20m -coverpkg=./... -coverprofile=coverage.out ./...
 	go tool cover -func=coverage.out | tail -n 1
 
-screenshots: prepare ## all holder pages as PNG, into SHOTS (dist/screenshots)
+screenshots: prepare ## all holder pages as PNG, into SHOTS (dist/screenshots), and the few of the READMEs
 	mkdir -p $(SHOTS)
 	go test -count=1 -timeout 20m ./test/browser -run TestScreenshots -screenshots $(abspath $(SHOTS))
+	go test -count=1 ./test/browser -run TestReadmePictures -pictures $(abspath docs/images)
 
 demo: ## play the demo once; fails unless every step went as it should
 	go run ./cmd/liuma demo --once

@@ -31,6 +31,7 @@ import (
 
 var (
 	screenshots = flag.String("screenshots", "", "write a picture of every page into this directory")
+	pictures    = flag.String("pictures", "", "write the pictures of the READMEs into this directory")
 	browser     context.Context // set once by TestMain; its one process serves all tests
 	axe         string          // source of axe-core; set once by TestMain
 )
