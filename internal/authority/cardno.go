@@ -73,7 +73,15 @@ func (a *Authority) GiveCardNo(ctx context.Context, id string, h Hand, typed str
 		if err != nil {
 			return "", err
 		}
+		contact, _, err := a.boundPhone(tx, c.Card)
+		if err != nil {
+			return "", err
+		}
 		d.clearVerdict()
+		if !d.codeHolds(*c, contact.Phone, a.now()) {
+			d.Coded, d.Code = nil, string(liuma.CodePhoneCodeExpired)
+			return StepCode, nil
+		}
 		err = a.cardNoStops(tx, card, a.Policy.For(c.Region, c.Channel).Recovery)
 		if err == nil {
 			err = a.judgeCardNo(tx, card, typed)

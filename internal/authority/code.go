@@ -29,6 +29,12 @@ const (
 	cardMost       = 20 // codes for a holder and window, whatever the number
 	codeEvery      = time.Minute
 
+	// codedLife is how long a right code shows that somebody reads the texts
+	// of a number. It is time to go to the provider and back and to choose a
+	// PIN, also for the slow; a phone that was lent, or was left on a table, is
+	// back with its owner by then. Later the ceremony asks for another code.
+	codedLife = 30 * time.Minute
+
 	tickCodeWrong = "code_wrong" // key: holder
 	tickCodeSent  = "code_sent"  // key: number
 	tickCodeCard  = "code_card"  // key: holder
@@ -47,6 +53,13 @@ type addressee struct {
 type codedParts struct {
 	Phone []byte // index of the number that it went to
 	At    time.Time
+}
+
+// codeHolds reports whether a code was right in this ceremony that counts now:
+// to this number, in the browser that goes on, and not long ago.
+func (d details) codeHolds(c store.Ceremony, phone vault.Index, now time.Time) bool {
+	return d.Coded != nil && bytes.Equal(d.Coded.Phone, phone[:]) && bytes.Equal(d.Prover, c.Browser[:]) &&
+		now.Before(d.Coded.At.Add(codedLife))
 }
 
 // addresseeOf says where the codes of a ceremony go: to the number that the

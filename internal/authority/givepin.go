@@ -76,7 +76,7 @@ func (a *Authority) try(ctx context.Context, cer store.Ceremony, d details, h Ha
 	if d.Proof != nil {
 		host.proof, host.about = d.Proof.proof(), d.Proof.IDNumber
 	}
-	if d.Coded != nil {
+	if d.NewPhone != "" && d.codeHolds(cer, a.phoneIndex(d.NewPhone), a.now()) {
 		host.phone = d.NewPhone
 	}
 	last := recovery{no: bn, subject: subject, region: cer.Region, purpose: d.Purpose, challenge: challenge,

@@ -28,7 +28,7 @@ const (
 	pushedLife   = 90 * time.Second // of a request_uri until the first post
 	ceremonyLife = 15 * time.Minute // from the first post
 	ceremonyMore = 10 * time.Minute // that an extension gives
-	ceremonyMost = time.Hour        // in all
+	ceremonyMost = time.Hour        // in all, from the first push
 	codeLife     = 60 * time.Second
 	keepEnded    = 30 * 24 * time.Hour // before an ended ceremony is forgotten
 )
@@ -249,7 +249,8 @@ func pushDigest(q Push) [32]byte {
 
 // pushedAgain lets a ceremony go on: in another browser, perhaps with
 // evidence that it lacked. One whose business number is decided goes on only
-// while its holder sets the PIN anew.
+// while its holder sets the PIN anew. One whose time is over does not, whether
+// the sweep has been there or not: what was proved in it was proved then (I-12).
 func (a *Authority) pushedAgain(tx store.Tx, row store.Request, d details, uri [32]byte, expires time.Time) error {
 	cer, err := tx.Ceremony(row.Ceremony)
 	if err != nil {
@@ -258,6 +259,9 @@ func (a *Authority) pushedAgain(tx store.Tx, row store.Request, d details, uri [
 	kept, err := a.openDetails(cer)
 	if err != nil {
 		return err
+	}
+	if expired(cer, a.now()) || row.Decided && row.Code == liuma.CodeCeremonyExpired {
+		return liuma.FailField(liuma.CodeCeremonyExpired, "business_no", nil)
 	}
 	if !cer.Ended.IsZero() || row.Decided && kept.Doing == "" {
 		return liuma.FailField(liuma.CodeBusinessNoUsed, "business_no", nil)
@@ -273,7 +277,7 @@ func (a *Authority) pushedAgain(tx store.Tx, row store.Request, d details, uri [
 		}
 	}
 	cer.RequestURI, cer.Browser = uri, [32]byte{}
-	cer.Expires = maxTime(cer.Expires, expires)
+	cer.Expires = within(cer, maxTime(cer.Expires, expires))
 	if err := a.sealDetails(&cer, kept); err != nil {
 		return err
 	}

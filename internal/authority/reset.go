@@ -1,7 +1,6 @@
 package authority
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -105,12 +104,11 @@ func (a *Authority) agreed(tx store.Tx, c *store.Ceremony, d *details) (Step, er
 func (a *Authority) Forgot(ctx context.Context, id string, h Hand) (Page, error) {
 	return a.move(ctx, id, h, []Step{StepPIN, StepRefused}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		step, code := Step(c.Step), liuma.Code(d.Code)
-		last := c.At.Add(ceremonyMost)
 		switch {
 		case acting(*c, *d) == liuma.ActionReset || acting(*c, *d) == liuma.ActionUnfreeze,
 			step == StepRefused && code != liuma.CodeLocked && code != liuma.CodeBlocked:
 			return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
-		case !a.now().Before(last):
+		case !a.now().Before(lastOf(*c)):
 			return "", liuma.Fail(liuma.CodeCeremonyExpired, nil)
 		}
 		card, err := a.linkedCardOf(tx, *c, *d)
@@ -129,9 +127,7 @@ func (a *Authority) Forgot(ctx context.Context, id string, h Hand) (Page, error)
 			return "", err
 		}
 		c.Card, c.Ended = card.ID, time.Time{}
-		if c.Expires = maxTime(c.Expires, a.now().Add(ceremonyLife)); c.Expires.After(last) {
-			c.Expires = last
-		}
+		c.Expires = within(*c, maxTime(c.Expires, a.now().Add(ceremonyLife)))
 		d.Doing, d.NoReset = string(liuma.ActionReset), ""
 		d.clearVerdict()
 		return StepCode, nil
@@ -293,7 +289,7 @@ func (a *Authority) mayReset(r store.Reader, cer store.Ceremony, d details, card
 	if err != nil {
 		return err
 	}
-	if d.Coded == nil || !bytes.Equal(d.Coded.Phone, c.Phone[:]) || !bytes.Equal(d.Prover, cer.Browser[:]) {
+	if !d.codeHolds(cer, c.Phone, a.now()) {
 		return liuma.Fail(liuma.CodePhoneCodeExpired, nil)
 	}
 	if d.Proof == nil && d.CardNo {

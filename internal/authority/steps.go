@@ -56,6 +56,18 @@ func grip(c store.Ceremony, h Hand) holds {
 // expired reports whether time is over for a ceremony that has not ended.
 func expired(c store.Ceremony, now time.Time) bool { return c.Ended.IsZero() && !now.Before(c.Expires) }
 
+// lastOf is when a ceremony's time is over, however often it is pushed again or
+// extended.
+func lastOf(c store.Ceremony) time.Time { return c.At.Add(ceremonyMost) }
+
+// within is a time, or the end of the ceremony's time where that is earlier.
+func within(c store.Ceremony, t time.Time) time.Time {
+	if last := lastOf(c); t.After(last) {
+		return last
+	}
+	return t
+}
+
 // move changes a ceremony in one transaction. change sees it at one of the
 // steps from, gripped by this browser or, where nobody has it yet, bound to it
 // now; it returns the step to go to.
@@ -126,7 +138,7 @@ func (a *Authority) bind(c *store.Ceremony, d *details, h Hand, secret string) s
 		d.rewind(c)
 	}
 	c.Browser = hashed("browser", secret)
-	c.Expires = a.now().Add(ceremonyLife)
+	c.Expires = within(*c, a.now().Add(ceremonyLife))
 	return secret
 }
 
@@ -185,11 +197,8 @@ func (a *Authority) Leave(ctx context.Context, id string, h Hand) (Page, error) 
 func (a *Authority) Extend(ctx context.Context, id string, h Hand) (Page, error) {
 	return a.move(ctx, id, h, []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN, StepDone},
 		func(_ store.Tx, c *store.Ceremony, _ *details) (Step, error) {
-			last := c.At.Add(ceremonyMost)
-			c.Expires = maxTime(c.Expires, a.now().Add(ceremonyMore))
-			if c.Expires.After(last) {
-				c.Expires = last
-			}
+			// What succeeded may have longer than an hour, to go back.
+			c.Expires = maxTime(c.Expires, within(*c, a.now().Add(ceremonyMore)))
 			return Step(c.Step), nil
 		})
 }

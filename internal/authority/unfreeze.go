@@ -1,7 +1,6 @@
 package authority
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -49,7 +48,7 @@ func (a *Authority) unfreeze(ctx context.Context, c Caller, q recovery) error {
 		if err != nil {
 			return err
 		}
-		if d.Coded == nil || !bytes.Equal(d.Coded.Phone, contact.Phone[:]) || !bytes.Equal(d.Prover, cer.Browser[:]) {
+		if !d.codeHolds(cer, contact.Phone, a.now()) {
 			return liuma.Fail(liuma.CodePhoneCodeExpired, nil)
 		}
 		return nil
