@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -151,6 +152,31 @@ func TestLANRefuses(t *testing.T) {
 	}
 }
 
+// transcript can be read while the play goes on. seen is closed once a word
+// was written.
+type transcript struct {
+	word string
+	seen chan struct{}
+
+	mu  sync.Mutex
+	all bytes.Buffer // guarded by mu
+}
+
+func (w *transcript) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if bytes.Contains(b, []byte(w.word)) {
+		defer close(w.seen)
+	}
+	return w.all.Write(b)
+}
+
+func (w *transcript) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.all.String()
+}
+
 // household is the other devices on the network.
 type household struct {
 	t      *testing.T
@@ -206,17 +232,15 @@ func (h *household) press(p *visitor.Page, verb string, pairs ...string) *visito
 // A phone that trusts the certificate opens the window, enrols in an app and
 // gets its texts, all by TLS.
 func TestServesTheLAN(t *testing.T) {
-	var out bytes.Buffer
-	c := small(t, &out)
-	c.Once, c.LAN = false, &LAN{Host: "127.0.0.1"}
+	out := &transcript{word: "Ctrl-C ends it", seen: make(chan struct{})}
+	c := small(t, nil)
+	c.Out, c.Once, c.LAN = out, false, &LAN{Host: "127.0.0.1"}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	curtain, served := make(chan struct{}), make(chan error, 1)
-	watch := &watcher{w: &out, word: "Ctrl-C ends it", seen: func() { close(curtain) }}
-	c.Out = watch
+	served := make(chan error, 1)
 	go func() { served <- Run(ctx, c) }()
 	select {
-	case <-curtain:
+	case <-out.seen:
 	case err := <-served:
 		t.Fatalf("%v\n%s", err, out.String())
 	case <-time.After(3 * time.Minute):

@@ -1,0 +1,98 @@
+package demo
+
+import (
+	"context"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/notify"
+)
+
+// sceneFreeze stops the card by a freeze code, without a log-in, and brings it
+// back by code and PIN.
+func sceneFreeze(ctx context.Context, p *play) error {
+	t := p.stage.theatre
+	code, err := p.stage.freezeCode()
+	if err != nil {
+		return err
+	}
+	g, err := p.stage.newGuest(t.province)
+	if err != nil {
+		return err
+	}
+	if err := g.open(ctx, p.stage.issuer+"/freeze"); err != nil {
+		return err
+	}
+	if err := g.press(ctx, "freeze", "code", code); err != nil {
+		return err
+	}
+	p.Say(grannyWho(), pageWho(), liuma.Text{ZH: "看到陌生的验证码短信，在官方页面输入冻结码 " + code + "，不用登录", EN: "codes that she did not ask for: she types the freeze code " + code + " on the official page, without a log-in"})
+	if _, err := p.text(ctx, notify.CardFrozen); err != nil {
+		return err
+	}
+	for _, app := range []string{t.province, t.nation} {
+		g, err := p.granny(ctx, app)
+		if err != nil {
+			return err
+		}
+		if err := g.reads(saysFrozen); err != nil {
+			return err
+		}
+		if g, err = p.years(ctx, app, t.granny.pin); err != nil {
+			return err
+		}
+		if err := g.back(ctx); err != nil {
+			return err
+		}
+		if err := g.reads(saysFrozen); err != nil {
+			return err
+		}
+	}
+	p.Say(pageWho(), grannyWho(), liuma.Text{ZH: "两个渠道都已冻结，对的密码也不收", EN: "frozen in both channels; the right PIN is refused as well"})
+	return unfreeze(ctx, p)
+}
+
+func unfreeze(ctx context.Context, p *play) error {
+	t := p.stage.theatre
+	p.later()
+	g, err := p.granny(ctx, t.province)
+	if err != nil {
+		return err
+	}
+	if err := g.start(ctx, "unfreeze"); err != nil {
+		return err
+	}
+	if err := g.press(ctx, "agree"); err != nil {
+		return err
+	}
+	if err := p.giveCode(ctx, g, notify.CodeUnfreeze); err != nil {
+		return err
+	}
+	if err := g.pad("current"); err != nil {
+		return err
+	}
+	if err := g.types(ctx, t.granny.pin); err != nil {
+		return err
+	}
+	if err := g.back(ctx); err != nil {
+		return err
+	}
+	if err := g.reads(saysThawed); err != nil {
+		return err
+	}
+	p.Say(grannyWho(), pageWho(), liuma.Text{ZH: "验证码和密码，两样都要：" + saysThawed, EN: "a code and the PIN, both: unfrozen"})
+	if _, err := p.text(ctx, notify.CardUnfrozen); err != nil {
+		return err
+	}
+	return p.opens(ctx, t.nation, t.granny.pin)
+}
+
+// freezeCode is the one of her latest notice.
+func (s *stage) freezeCode() (string, error) {
+	all := s.inbox.Texts(s.theatre.letters.phone)
+	for i := len(all) - 1; i >= 0; i-- {
+		if code := all[i].Params["freeze"]; code != "" {
+			return code, nil
+		}
+	}
+	return "", want("a freeze code among her texts", len(all))
+}
