@@ -94,6 +94,9 @@ func (a *Authority) begin(ctx context.Context, at *attempt) (decided bool, err e
 	start := at.row
 	err = a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		decided, at.row = false, start
+		if err := a.stillServed(tx, at.hosted); err != nil {
+			return audit.Entry{}, err
+		}
 		now := a.now()
 		at.row.At = now
 		card, err := a.checkedCard(tx, at.row.Card)
@@ -194,6 +197,11 @@ func (a *Authority) conclude(ctx context.Context, at *attempt, out keeper.Outcom
 			return audit.Entry{}, err
 		}
 		a.judge(at, &card, out, now)
+		if at.row.Verdict == liuma.Right {
+			if err := a.stillServed(tx, at.hosted); err != nil {
+				return audit.Entry{}, err // stopped while the keepers worked: no verdict
+			}
+		}
 		if at.row.Verdict == liuma.Right && at.onRight != nil {
 			if err := at.onRight(tx, &card, &at.row); err != nil {
 				return audit.Entry{}, err

@@ -132,6 +132,9 @@ func (a *Authority) openCard(ctx context.Context, c Caller, q EnrollRequest, row
 	err := a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		row := start
 		row.Evidence = who.proof.Method
+		if err := a.stillServed(tx, q.hosted); err != nil {
+			return audit.Entry{}, err
+		}
 		card, err := tx.CardByHolder(who.holder)
 		fresh := errors.Is(err, store.ErrNotFound)
 		switch {

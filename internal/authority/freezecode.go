@@ -162,7 +162,7 @@ func (a *Authority) useFreezeCode(tx store.Tx, code string) error {
 // it; one that somebody merely named needs the PIN to have been right.
 func (a *Authority) FreezeOwn(ctx context.Context, id string, h Hand) (Page, error) {
 	from := []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN, StepRefused, StepDone}
-	return a.moveAs(ctx, id, h, from, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
+	return a.moveAnyway(ctx, id, h, from, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
 		e := a.entry("holder", audit.CardFrozen, c.Card, c.BusinessNo, "ok")
 		card, err := a.ownCard(tx, *c, *d)
 		if err != nil {

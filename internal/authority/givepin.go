@@ -42,8 +42,8 @@ func (a *Authority) GivePIN(ctx context.Context, id string, h Hand, g Given) (Pa
 		cer, d = *c, *kept
 		return StepPIN, nil
 	})
-	if err != nil {
-		return Page{}, err
+	if err != nil || p.Step != StepPIN {
+		return p, err
 	}
 	if h.Secret == "" {
 		h.Secret = p.Bound
@@ -67,6 +67,9 @@ func (a *Authority) try(ctx context.Context, cer store.Ceremony, d details, h Ha
 		return err
 	}
 	c := Caller{Client: client}
+	if err := c.permit(cer.Action, cer.Region); err != nil {
+		return err
+	}
 	bn, challenge, subject := tryNo(cer.BusinessNo, cer.Tries), tryChallenge(cer.ID, cer.Tries), d.subject()
 	digest, err := givenDigest(cer.ID, g)
 	if err != nil {

@@ -79,6 +79,12 @@ func (a *Authority) page(ctx context.Context, c store.Ceremony, h Hand) (Page, e
 		p.Step, p.Code = StepExpired, liuma.CodeCeremonyExpired
 		return p, nil
 	}
+	if err := (Caller{Client: client}).permit(c.Action, c.Region); err != nil && !p.Step.over() {
+		if p.Step != StepDone {
+			p.Step, p.Code = StepRefused, liuma.CodeForbidden
+		}
+		return p, nil // nobody is named, and nothing asked for, in a channel that was stopped
+	}
 	if err := a.showHolder(ctx, Caller{Client: client}, c.Card, d, &p); err != nil {
 		return Page{}, err
 	}

@@ -261,7 +261,7 @@ func (a *Authority) openReset(ctx context.Context, c Caller, row store.Request, 
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		if err := a.mayReset(tx, cer, d, card, p); err != nil {
+		if err := errors.Join(a.served(tx, cer), a.mayReset(tx, cer, d, card, p)); err != nil {
 			return audit.Entry{}, err
 		}
 		how := methodCardNo // no evidence, and no receipt says that there was

@@ -82,6 +82,17 @@ func (a *Authority) move(ctx context.Context, id string, h Hand, from []Step,
 // moveAs is move for what has an audit entry of its own.
 func (a *Authority) moveAs(ctx context.Context, id string, h Hand, from []Step,
 	change func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error)) (Page, error) {
+	return a.moveAnyway(ctx, id, h, from, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
+		if err := a.served(tx, *c); err != nil {
+			return a.unserved(tx, c, d, err)
+		}
+		return change(tx, c, d)
+	})
+}
+
+// moveAnyway is moveAs also for a ceremony whose channel is not served any more.
+func (a *Authority) moveAnyway(ctx context.Context, id string, h Hand, from []Step,
+	change func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error)) (Page, error) {
 	var cer store.Ceremony
 	var bound string
 	secret := newSecret()
@@ -186,10 +197,11 @@ func (a *Authority) Agree(ctx context.Context, id string, h Hand) (Page, error) 
 
 // Leave calls a ceremony off, and decides its business number so.
 func (a *Authority) Leave(ctx context.Context, id string, h Hand) (Page, error) {
-	return a.move(ctx, id, h, []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN},
-		func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
+	return a.moveAnyway(ctx, id, h, []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN},
+		func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
 			d.Code = string(liuma.CodeLeft)
-			return StepLeft, a.endRequest(tx, c, liuma.CodeLeft)
+			e := a.entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "ok")
+			return StepLeft, e, a.endRequest(tx, c, liuma.CodeLeft)
 		})
 }
 

@@ -39,7 +39,7 @@ func canFreeze(p authority.Page) bool {
 	case authority.StepRefused:
 		code := codeOf(p)
 		return linked(p) && p.Action != liuma.ActionUnfreeze &&
-			(code == liuma.CodeLocked || code == liuma.CodeBlocked || code == liuma.CodeResetPlanned)
+			(code == liuma.CodeLocked || code == liuma.CodeBlocked || code == liuma.CodeResetPlanned || code == liuma.CodeForbidden)
 	}
 	return false
 }

@@ -83,7 +83,7 @@ func scenes() []scene {
 		{"refused", refusedPage(verify, liuma.CodeRefused, ""), "未能通过核验", "The check did not succeed"},
 		{"not-in-registry", refusedPage(enroll, liuma.CodeNotInRegistry, ""), "没有查到", "No matching"},
 		{"already-enrolled", refusedPage(enroll, liuma.CodeAlreadyEnrolled, ""), "已经有电子社保卡", "already have an e-Card"},
-		{"forbidden", refusedPage(verify, liuma.CodeForbidden, ""), "暂时不能办理", "Not possible right now"},
+		{"forbidden", refusedPage(verify, liuma.CodeForbidden, ""), "请换一个官方应用办理", "Use another official app"},
 		{"expired", with(sample(verify, authority.StepExpired), func(p *authority.Page) { p.Code = liuma.CodeCeremonyExpired }), "已失效", "has expired"},
 		{"left", with(sample(verify, authority.StepLeft), func(p *authority.Page) { p.Code = liuma.CodeLeft }), "已取消办理", "Cancelled"},
 	}

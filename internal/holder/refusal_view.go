@@ -126,6 +126,11 @@ func (h *handler) refused(v *view, p authority.Page) {
 		v.Result.Next = "" // the counter says it
 		v.Until = h.untilOf(v, p.Until)
 		v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
+	case liuma.CodeForbidden: // nothing leads back to a channel that was stopped
+		v.Result.Text, v.Result.Next = v.T.StoppedText, v.T.StoppedNext
+		v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
+		v.Ways = append(v.Ways, h.call(v))
+		return
 	case liuma.CodeRefused:
 		if linked(p) { // by its handle, which turned out to be none of the channel's
 			v.Result.Text, v.Result.Next = v.T.NoLink, ""
@@ -185,6 +190,8 @@ func refusedLook(c liuma.Code) look {
 		return look{title: func(t *texts) string { return t.ResetDoneTitle }, kind: "info", icon: "ok"}
 	case liuma.CodeNotFrozen:
 		return look{title: func(t *texts) string { return t.NotFrozenTitle }, kind: "ok", icon: "ok"}
+	case liuma.CodeForbidden:
+		return look{title: func(t *texts) string { return t.StoppedTitle }, kind: "warn", icon: "unavailable"}
 	case liuma.CodeResetPlanned:
 		return look{title: func(t *texts) string { return t.PlannedTitle }, kind: "ok", icon: "expired"}
 	case liuma.CodeRefused:

@@ -28,6 +28,7 @@ type recovery struct {
 	ResetDoneTitle, ResetDoneText, ReboundTitle, ReboundText                                                                                  string
 	UnfrozenTitle, UnfrozenText, ResetEndText, ResetEndNext                                                                                   string
 	WasResetTitle, WasResetText, PlannedTitle, PlannedText                                                                                    string
+	StoppedTitle, StoppedText, StoppedNext                                                                                                    string
 	PlannedNext, NotFrozenTitle, CounterNeeded                                                                                                string
 	FreezeAsk, FreezeSure, FreezeStops, ThawHow, ThawText                                                                                     string
 	FreezeYes, FreezeNo, FreezeTitle, FreezeSay, FreezeLabel                                                                                  string
@@ -148,6 +149,9 @@ func recoveredTexts(t *texts, say func(zh, en string) string) {
 	t.OverSet = say("现在可以设置了。请回到应用，进入“找回密码”。", "It can be set now. Choose “Recover the PIN” in the app.")
 	t.OverReload = say("现在可以了，请重新打开这一页。", "It is time: open this page again.")
 	t.NotFrozenTitle = say("这张卡没有冻结", "The e-Card is not frozen")
+	t.StoppedTitle = say("这个应用现在不能办理", "This app cannot do this now")
+	t.StoppedText = say("这个应用已经停办这项业务。", "It was stopped for this app.")
+	t.StoppedNext = say("请换一个官方应用办理。", "Use another official app.")
 	t.CounterNeeded = say("现在不能在线办理", "This cannot be done online now")
 }
 
