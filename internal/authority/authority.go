@@ -32,6 +32,11 @@ type Quorum interface {
 	Ready(ctx context.Context) error
 }
 
+// Rules say which policy holds for a region and a channel; *policy.Layers do.
+type Rules interface {
+	For(liuma.Region, liuma.ChannelID) policy.Policy
+}
+
 // Times of the engine. They are bounds on waiting, not policy.
 const (
 	// busyWait is how long a request waits for another on the same card.
@@ -53,7 +58,7 @@ type Config struct {
 	Store    store.Store
 	Vault    *vault.Vault
 	Quorum   Quorum
-	Policy   *policy.Layers
+	Policy   Rules
 	Registry *registry.Registry
 	// Issuer is the authority's own name: the audience of callers' tokens and
 	// of evidence, the issuer of receipts.

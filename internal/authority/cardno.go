@@ -45,10 +45,28 @@ func (a *Authority) cardNoStops(r store.Reader, card store.Card, rules policy.Re
 	return err
 }
 
+// showCardNo says at the evidence step whether the card's number would do: what
+// is always refused is not offered.
+func (a *Authority) showCardNo(r store.Reader, c store.Ceremony, p *Page) error {
+	if p.Step != StepEvidence || p.Action != liuma.ActionReset {
+		return nil
+	}
+	card, err := a.checkedCard(r, c.Card)
+	if err != nil {
+		return err
+	}
+	err = a.cardNoStops(r, card, a.recoveryOf(card, c.Channel))
+	if _, ok := refusal(err); ok {
+		return nil
+	}
+	p.CardNoAllowed = err == nil
+	return err
+}
+
 // mayResetByCardNo is the part of mayReset for a reset without evidence. A
 // freeze meanwhile took the plan away.
-func (a *Authority) mayResetByCardNo(r store.Reader, card store.Card, p policy.Policy) error {
-	if err := a.cardNoStops(r, card, p.Recovery); err != nil {
+func (a *Authority) mayResetByCardNo(r store.Reader, card store.Card, rules policy.Recovery) error {
+	if err := a.cardNoStops(r, card, rules); err != nil {
 		return err
 	}
 	from, err := a.planned(r, card.Holder)
@@ -82,7 +100,7 @@ func (a *Authority) GiveCardNo(ctx context.Context, id string, h Hand, typed str
 			d.Coded, d.Code = nil, string(liuma.CodePhoneCodeExpired)
 			return StepCode, nil
 		}
-		err = a.cardNoStops(tx, card, a.Policy.For(c.Region, c.Channel).Recovery)
+		err = a.cardNoStops(tx, card, a.recoveryOf(card, c.Channel))
 		if err == nil {
 			err = a.judgeCardNo(tx, card, typed)
 		}

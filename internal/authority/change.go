@@ -34,7 +34,7 @@ func (a *Authority) Change(ctx context.Context, c Caller, q ChangeRequest) (Veri
 		return Verification{}, err
 	}
 	if proof == nil {
-		if err := a.lateLink(ctx, c, card, p); err != nil {
+		if err := a.lateLink(ctx, c, card); err != nil {
 			return Verification{}, a.withChallenge(c, err)
 		}
 	}
@@ -76,20 +76,24 @@ func (a *Authority) Change(ctx context.Context, c Caller, q ChangeRequest) (Veri
 // new the holder has a notice of it, with a freeze code. The link that came
 // with the card and its phone is not new in this sense; a card without a bound
 // phone has nobody to tell, and is as it was.
-func (a *Authority) lateLink(ctx context.Context, c Caller, card liuma.CardID, p policy.Policy) error {
+func (a *Authority) lateLink(ctx context.Context, c Caller, id liuma.CardID) error {
 	if a.Outbox == nil {
 		return nil
 	}
 	err := a.Store.View(ctx, func(r store.Reader) error {
-		link, err := r.Link(c.channel(), card)
+		link, err := r.Link(c.channel(), id)
 		if err != nil {
 			return err
 		}
-		contact, err := r.Contact(card)
+		card, err := a.checkedCard(r, id)
 		if err != nil {
 			return err
 		}
-		if link.At.After(contact.BoundAt) && a.now().Before(link.At.Add(p.Recovery.Hold)) {
+		contact, err := r.Contact(id)
+		if err != nil {
+			return err
+		}
+		if link.At.After(contact.BoundAt) && a.now().Before(link.At.Add(a.recoveryOf(card, c.channel()).Hold)) {
 			return &liuma.Error{Code: liuma.CodeEvidenceRequired}
 		}
 		return nil

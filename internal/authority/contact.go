@@ -87,6 +87,13 @@ func (a *Authority) boundPhone(r store.Reader, card liuma.CardID) (store.Contact
 	return c, phone, err
 }
 
+// recoveryOf are the rules for the recovery of a card: those of its own region.
+// The region of a push is the channel's word, and would be that of the weakest
+// rules that it is registered for.
+func (a *Authority) recoveryOf(card store.Card, ch liuma.ChannelID) policy.Recovery {
+	return a.Policy.For(card.Region, ch).Recovery
+}
+
 // resettable refuses a reset online of a card that it is not safe for: one
 // that may not be used, one without a phone, with a phone that came lately,
 // or with one that nobody was seen with for so long that the number may have

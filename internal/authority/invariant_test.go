@@ -120,7 +120,7 @@ func once(act func()) func(keeper.ID) error {
 }
 
 // cardRow is the card behind a handle.
-func cardRow(t *testing.T, env *testenv.Env, c authority.Caller, h store.Handle) (card store.Card) {
+func cardRow(t testing.TB, env *testenv.Env, c authority.Caller, h store.Handle) (card store.Card) {
 	t.Helper()
 	err := env.System.Store.View(t.Context(), func(r store.Reader) error {
 		link, err := r.LinkByHandle(liuma.ChannelID(c.Client.ID), h)

@@ -88,7 +88,6 @@ func (a *Authority) page(ctx context.Context, c store.Ceremony, h Hand) (Page, e
 	if err := a.showHolder(ctx, Caller{Client: client}, c.Card, d, &p); err != nil {
 		return Page{}, err
 	}
-	p.CardNoAllowed = p.Step == StepEvidence && p.Action == liuma.ActionReset && a.Policy.For(c.Region, c.Channel).Recovery.CardNumber
 	if err := a.Store.View(ctx, func(r store.Reader) error { return a.showMoves(r, c, d, h, &p) }); err != nil {
 		return Page{}, house(err)
 	}
@@ -107,7 +106,7 @@ func (a *Authority) showMoves(r store.Reader, c store.Ceremony, d details, h Han
 		}
 		p.CanRemember = !row.Decided
 	}
-	if err := errors.Join(a.showDevice(r, c, d, h, p), a.showTries(r, c, d, h, p), a.showAge(r, c, p)); err != nil {
+	if err := errors.Join(a.showDevice(r, c, d, h, p), a.showTries(r, c, d, h, p), a.showAge(r, c, p), a.showCardNo(r, c, p)); err != nil {
 		return err
 	}
 	if a.Outbox == nil {

@@ -95,7 +95,7 @@ func (a *Authority) rebind(tx store.Tx, c *store.Ceremony, d *details, to addres
 		return a.refuse(tx, c, d, err)
 	}
 	now := a.now()
-	hold := now.Add(a.Policy.For(c.Region, c.Channel).Recovery.Hold)
+	hold := now.Add(a.recoveryOf(card, c.Channel).Hold)
 	next := store.Contact{Card: card.ID, Language: languageOf(d.Language), BoundAt: now, ConfirmedAt: now, HoldUntil: hold}
 	old, number, err := a.contact(tx, card.ID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {

@@ -8,7 +8,6 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/envelope"
-	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -85,7 +84,7 @@ func (a *Authority) agreed(tx store.Tx, c *store.Ceremony, d *details) (Step, er
 	case a.Outbox == nil:
 		err = liuma.Fail(liuma.CodeOnlineOff, nil)
 	case c.Action == liuma.ActionReset:
-		_, err = a.resettable(tx, card, a.Policy.For(c.Region, c.Channel).Recovery, true)
+		_, err = a.resettable(tx, card, a.recoveryOf(card, c.Channel), true)
 	case c.Action == liuma.ActionUnfreeze:
 		_, err = a.unfreezable(tx, card)
 	default:
@@ -117,7 +116,7 @@ func (a *Authority) Forgot(ctx context.Context, id string, h Hand) (Page, error)
 		case a.Outbox == nil:
 			err = liuma.Fail(liuma.CodeOnlineOff, nil)
 		default:
-			_, err = a.resettable(tx, card, a.Policy.For(c.Region, c.Channel).Recovery, true)
+			_, err = a.resettable(tx, card, a.recoveryOf(card, c.Channel), true)
 		}
 		if e, ok := refusal(err); ok {
 			d.NoReset, d.NoResetUntil = string(e.Code), e.Until
@@ -235,7 +234,7 @@ func (a *Authority) reset(ctx context.Context, c Caller, q recovery) error {
 	if err := a.finishIntent(ctx, q.card); err != nil {
 		return err
 	}
-	in, err := a.openReset(ctx, c, row, p)
+	in, err := a.openReset(ctx, c, row)
 	if err != nil {
 		return err
 	}
@@ -244,7 +243,7 @@ func (a *Authority) reset(ctx context.Context, c Caller, q recovery) error {
 
 // openReset takes the try's number and reserves the new version, if the
 // ceremony holds all that a reset needs.
-func (a *Authority) openReset(ctx context.Context, c Caller, row store.Request, p policy.Policy) (store.Intent, error) {
+func (a *Authority) openReset(ctx context.Context, c Caller, row store.Request) (store.Intent, error) {
 	var in store.Intent
 	start := row
 	err := a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -261,7 +260,7 @@ func (a *Authority) openReset(ctx context.Context, c Caller, row store.Request, 
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		if err := errors.Join(a.served(tx, cer), a.mayReset(tx, cer, d, card, p)); err != nil {
+		if err := errors.Join(a.served(tx, cer), a.mayReset(tx, cer, d, card)); err != nil {
 			return audit.Entry{}, err
 		}
 		how := methodCardNo // no evidence, and no receipt says that there was
@@ -281,11 +280,12 @@ func (a *Authority) openReset(ctx context.Context, c Caller, row store.Request, 
 
 // mayReset is the rule of I-12 for a reset: a code to the phone that is bound
 // now, and evidence about this card's holder.
-func (a *Authority) mayReset(r store.Reader, cer store.Ceremony, d details, card store.Card, p policy.Policy) error {
+func (a *Authority) mayReset(r store.Reader, cer store.Ceremony, d details, card store.Card) error {
 	if acting(cer, d) != liuma.ActionReset || Step(cer.Step) != StepPIN || cer.Card != card.ID || !cer.Ended.IsZero() {
 		return liuma.Fail(liuma.CodeCeremonyMoved, nil)
 	}
-	c, err := a.resettable(r, card, p.Recovery, d.Proof != nil)
+	rules := a.recoveryOf(card, cer.Channel)
+	c, err := a.resettable(r, card, rules, d.Proof != nil)
 	if err != nil {
 		return err
 	}
@@ -293,7 +293,7 @@ func (a *Authority) mayReset(r store.Reader, cer store.Ceremony, d details, card
 		return liuma.Fail(liuma.CodePhoneCodeExpired, nil)
 	}
 	if d.Proof == nil && d.CardNo {
-		return a.mayResetByCardNo(r, card, p)
+		return a.mayResetByCardNo(r, card, rules)
 	}
 	return a.provedAbout(card, d)
 }
