@@ -4,7 +4,8 @@
 // card. The whole system is assembled as `liuma serve` assembles it, with the
 // handlers of its own servers; what stands in is the network (in process), the
 // clock, the pace of refusals, the phone (the inbox driver) and the evidence
-// provider, which signs what a test asks for.
+// provider, which signs what a test asks for. What the holder is told of, by
+// whichever door it came about, is tried here as well (told_test.go).
 //
 // DESIGN section 5 (I-12), docs/RECOVERY.md.
 package attack
@@ -127,8 +128,7 @@ type party struct {
 func newWorld(t *testing.T, lenient bool) *world {
 	t.Helper()
 	w := &world{t: t, net: &network{hosts: map[string]http.Handler{}}}
-	clock := testenv.NewClock()
-	w.inbox = notify.NewInbox(clock.Now)
+	w.inbox = notify.NewInbox(func() time.Time { return w.Clock.Now() })
 	o := testenv.Options{Texts: w.inbox, Configure: func(c *config.Config) {
 		c.Issuer, c.Hosted.Listen = hosted, "127.0.0.1:0"
 	}}
