@@ -155,6 +155,25 @@ func TestSecondPress(t *testing.T) {
 	}
 }
 
+// TestOnlyTheLastTryIsWaitedFor: a second press waits for the first; a try that
+// is none or is long over does not keep the house looking.
+func TestOnlyTheLastTryIsWaitedFor(t *testing.T) {
+	for try, waits := range map[string]bool{"1": false, "2": true, "3": false, "9": false} {
+		page := sample(liuma.ActionVerify, authority.StepPIN)
+		page.Try, page.Code, page.Verdict = 3, "", "" // the second is under way, or was
+		s := newSite(t, page)
+		s.begin()
+		s.fake.err = liuma.Fail(liuma.CodeCeremonyMoved, nil)
+		form := pinForm("pin")
+		form.Set("try", try)
+		before := len(s.fake.hands)
+		s.do("POST", "/c/"+ceremonyID+"/pin", form)
+		if looks := len(s.fake.hands) - before; looks > 2 != waits {
+			t.Errorf("try %s: %d looks", try, looks)
+		}
+	}
+}
+
 // TestElsewhere: another browser, and one that lost its cookie, are told where
 // to go on, and nothing else.
 func TestElsewhere(t *testing.T) {

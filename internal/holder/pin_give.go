@@ -24,7 +24,7 @@ func (h *handler) givePIN(w http.ResponseWriter, r *http.Request) {
 		}
 		page, err := h.authority.GivePIN(r.Context(), id, by.Hand, given)
 		if liuma.CodeOf(err) == liuma.CodeCeremonyMoved && err != nil {
-			h.awaitTry(r.Context(), id, by.Hand)
+			h.awaitTry(r.Context(), id, by.Hand, given.Try)
 		}
 		return page, err
 	})
@@ -61,15 +61,16 @@ func givenPINs(r *http.Request) (authority.Given, error) {
 }
 
 // awaitTry waits a little while for what a try comes to whose page was
-// submitted twice: the answer to the second press is the one that is shown.
-func (h *handler) awaitTry(ctx context.Context, id string, by authority.Hand) {
+// submitted twice: the answer to the second press is the one that is shown. It
+// waits for the last try alone; no other can be under way.
+func (h *handler) awaitTry(ctx context.Context, id string, by authority.Hand, try int) {
 	ctx, cancel := context.WithTimeout(ctx, h.settle)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		page, err := h.authority.Look(ctx, id, by)
-		if err != nil || page.Step != authority.StepPIN || page.Code != "" || page.Verdict != "" {
+		if err != nil || page.Try != try+1 || page.Step != authority.StepPIN || page.Code != "" || page.Verdict != "" {
 			return
 		}
 		select {

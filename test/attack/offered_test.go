@@ -3,7 +3,9 @@ package attack
 import (
 	"context"
 	"testing"
+	"time"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/client"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -16,5 +18,21 @@ func TestALostCardsNumberIsNotAskedFor(t *testing.T) {
 	must(t, w, err)
 	if _, p := w.withSIM(w.browser()); p.Has("card-number") {
 		t.Errorf("it is asked for:\n%s", p.Text())
+	}
+}
+
+// TestATryThatNobodyMadeIsAnsweredAtOnce: only a second press waits for the
+// first.
+func TestATryThatNobodyMadeIsAnsweredAtOnce(t *testing.T) {
+	w := newWorld(t, false)
+	v := w.browser()
+	p := w.opened(v, w.home, request{action: liuma.ActionVerify, card: w.card, bn: w.number()})
+	sealed, err := p.Seal(wrongPIN)
+	must(t, sealed, err)
+	sealed.Set("try", "9")
+	begun := time.Now()
+	w.post(v, ceremony(p), "pin", sealed)
+	if d := time.Since(begun); d > 2*time.Second {
+		t.Errorf("it took %v", d)
 	}
 }
