@@ -151,17 +151,15 @@ func (a *Authority) noteRefusal(ctx context.Context, id string, cause error) err
 		}
 		switch code {
 		case liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed:
-			c.Step = string(StepRefused) // goes on under a new push
+			err = goTo(&c, StepRefused) // goes on under a new push
 		case liuma.CodePhoneCodeExpired:
-			c.Step, d.Coded = string(StepCode), nil // its code does not hold any more
+			d.Coded = nil // it does not hold any more
+			err = goTo(&c, StepCode)
 		case liuma.CodeNotInRegistry, liuma.CodeAlreadyEnrolled, liuma.CodeCancelled, liuma.CodeForbidden,
 			liuma.CodeFrozen, liuma.CodeNotFrozen, liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale:
-			c.Step = string(StepRefused)
-			if err := a.endRequest(tx, &c, code); err != nil {
-				return audit.Entry{}, err
-			}
+			err = errors.Join(goTo(&c, StepRefused), a.endRequest(tx, &c, code))
 		}
-		if err := a.sealDetails(&c, d); err != nil {
+		if err := errors.Join(err, a.sealDetails(&c, d)); err != nil {
 			return audit.Entry{}, err
 		}
 		return a.entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, string(code)), tx.UpdateCeremony(c)

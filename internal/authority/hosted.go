@@ -271,9 +271,13 @@ func (a *Authority) pushedAgain(tx store.Tx, row store.Request, d details, uri [
 		kept.Proof = d.Proof
 		switch Step(cer.Step) {
 		case StepRefused:
-			cer.Step, kept.Code = string(StepPIN), ""
+			kept.Code = ""
+			err = goTo(&cer, StepPIN)
 		case StepEvidence:
-			cer.Step = string(kept.withProof(acting(cer, kept)))
+			err = goTo(&cer, kept.withProof(acting(cer, kept)))
+		}
+		if err != nil {
+			return err
 		}
 	}
 	cer.RequestURI, cer.Browser = uri, [32]byte{}

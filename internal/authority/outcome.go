@@ -21,6 +21,9 @@ func (a *Authority) advance(tx store.Tx, try store.Request) error {
 	if c.BusinessNo == try.BusinessNo {
 		return nil // the ceremony's own row, not a try
 	}
+	if s := Step(c.Step); s == StepDone || s.over() {
+		return nil // it ended while the keepers worked, and its channel knows how
+	}
 	d, err := a.openDetails(c)
 	if err != nil {
 		return err
@@ -58,7 +61,9 @@ func (a *Authority) advance(tx store.Tx, try store.Request) error {
 			return err
 		}
 	}
-	c.Step = string(to)
+	if err := goTo(&c, to); err != nil {
+		return err
+	}
 	if end {
 		if err := a.decideParent(tx, &c, try); err != nil {
 			return err

@@ -170,22 +170,23 @@ func (d *details) withProof(acting liuma.Action) Step {
 
 // rewind takes back what was proved in another browser, so that whoever goes
 // on with a ceremony elsewhere proves it again.
-func (d *details) rewind(c *store.Ceremony) {
+func (d *details) rewind(c *store.Ceremony) error {
 	if Step(c.Step).over() || Step(c.Step) == StepDone {
-		return
+		return nil
 	}
 	proved := d.Coded != nil || d.Right != 0
 	d.Coded, d.Right, d.Prover, d.CardNo = nil, 0, nil, false
 	if !proved {
-		return
+		return nil
 	}
 	d.Code, d.NewPhone = "", ""
 	switch acting(*c, *d) {
 	case liuma.ActionRebind:
-		c.Step = string(StepPIN)
+		return goTo(c, StepPIN)
 	case liuma.ActionEnroll, liuma.ActionReset, liuma.ActionUnfreeze:
-		c.Step = string(StepCode)
+		return goTo(c, StepCode)
 	}
+	return nil
 }
 
 func (d *details) clearVerdict() {
@@ -342,11 +343,9 @@ func (a *Authority) endOthers(tx store.Tx, card liuma.CardID, but string) error 
 			return err
 		}
 		d.clearVerdict()
-		d.Code, c.Step = string(liuma.CodePINReset), string(StepRefused)
-		if err := a.endRequest(tx, &c, liuma.CodePINReset); err != nil {
-			return err
-		}
-		if err := a.sealDetails(&c, d); err != nil {
+		d.Code = string(liuma.CodePINReset)
+		err = errors.Join(goTo(&c, StepRefused), a.endRequest(tx, &c, liuma.CodePINReset), a.sealDetails(&c, d))
+		if err != nil {
 			return err
 		}
 		if err := tx.UpdateCeremony(c); err != nil {

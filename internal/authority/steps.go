@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -21,7 +22,8 @@ import (
 //	any but done --Leave--> left          any --time--> expired
 //
 // Enrolment has a code to the phone between confirm and pin. What resets,
-// rebinds and unfreezes is drawn in the files of their own.
+// rebinds and unfreezes is drawn in the files of their own. The table of all
+// moves is mayGo, and no step is left but by goTo, which holds to it.
 
 func firstStep(a liuma.Action) Step {
 	if a == liuma.ActionVerify || a == liuma.ActionChange {
@@ -107,17 +109,18 @@ func (a *Authority) moveAnyway(ctx context.Context, id string, h Hand, from []St
 			return audit.Entry{}, err
 		}
 		if c.Browser == [32]byte{} {
-			bound = a.bind(&c, &d, h, secret)
+			if bound, err = a.bind(&c, &d, h, secret); err != nil {
+				return audit.Entry{}, err
+			}
 		}
-		if !isOneOf(Step(c.Step), from) {
+		if !slices.Contains(from, Step(c.Step)) {
 			return audit.Entry{}, liuma.Fail(liuma.CodeCeremonyMoved, nil)
 		}
 		to, e, err := change(tx, &c, &d)
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		c.Step = string(to)
-		if err := a.sealDetails(&c, d); err != nil {
+		if err := errors.Join(goTo(&c, to), a.sealDetails(&c, d)); err != nil {
 			return audit.Entry{}, err
 		}
 		if err := tx.UpdateCeremony(c); err != nil {
@@ -141,25 +144,16 @@ func (a *Authority) moveAnyway(ctx context.Context, id string, h Hand, from []St
 // bind ties a ceremony to a browser and returns its secret: a new one, or that
 // of the browser which gave a code or a PIN before the ceremony was pushed
 // again. What was proved in another browser is taken back.
-func (a *Authority) bind(c *store.Ceremony, d *details, h Hand, secret string) string {
+func (a *Authority) bind(c *store.Ceremony, d *details, h Hand, secret string) (string, error) {
 	same := hashed("browser", h.Secret)
 	if h.Secret != "" && subtle.ConstantTimeCompare(same[:], d.Prover) == 1 {
 		secret = h.Secret
-	} else {
-		d.rewind(c)
+	} else if err := d.rewind(c); err != nil {
+		return "", err
 	}
 	c.Browser = hashed("browser", secret)
 	c.Expires = within(*c, a.now().Add(ceremonyLife))
-	return secret
-}
-
-func isOneOf(s Step, in []Step) bool {
-	for _, f := range in {
-		if f == s {
-			return true
-		}
-	}
-	return false
+	return secret, nil
 }
 
 // gripped reads a ceremony for a move.
@@ -199,8 +193,11 @@ func (a *Authority) Agree(ctx context.Context, id string, h Hand) (Page, error) 
 func (a *Authority) Leave(ctx context.Context, id string, h Hand) (Page, error) {
 	return a.moveAnyway(ctx, id, h, []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN},
 		func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
-			d.Code = string(liuma.CodeLeft)
 			e := a.entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "ok")
+			if under, err := setting(tx, *c); err != nil || under {
+				return "", e, errors.Join(err, liuma.Fail(liuma.CodeChangeUnderWay, nil))
+			}
+			d.Code = string(liuma.CodeLeft)
 			return StepLeft, e, a.endRequest(tx, c, liuma.CodeLeft)
 		})
 }
@@ -263,11 +260,13 @@ func (a *Authority) expire(ctx context.Context, id string) error {
 		if err != nil || !expired(c, a.now()) {
 			return audit.Entry{}, err
 		}
-		if in, err := tx.Intent(c.Card); err == nil && in.Channel == c.Channel {
-			return audit.Entry{}, nil // its PIN is being carried through
+		if under, err := setting(tx, c); err != nil || under {
+			return audit.Entry{}, err // its PIN is being carried through
 		}
 		if Step(c.Step) != StepDone {
-			c.Step = string(StepExpired)
+			if err := goTo(&c, StepExpired); err != nil {
+				return audit.Entry{}, err
+			}
 		}
 		if err := a.endRequest(tx, &c, liuma.CodeCeremonyExpired); err != nil {
 			return audit.Entry{}, err
