@@ -128,6 +128,7 @@ const (
 	CodeCardNoSpent       Code = "card_numbers_spent" // too many wrong card numbers within a day
 	CodeFreezeCodeInvalid Code = "freeze_code_invalid"
 	CodeFreezeCodeLimit   Code = "freeze_code_limit"
+	CodeHotlineLimit      Code = "hotline_limit" // a hotline froze as many cards as one may
 )
 
 // Text is one sentence in the two languages of the house.

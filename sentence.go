@@ -214,6 +214,9 @@ func phoneExplanation(c Code) (Explanation, bool) {
 	case CodeFreezeCodeLimit:
 		return say("输入冻结码的次数过多。", "Too many freeze codes were tried.",
 			"请拨打 12333 立即冻结，或稍后再试。", "Call 12333 to freeze at once, or try again later.")
+	case CodeHotlineLimit:
+		return say("这条热线短时间内冻结次数过多。", "This hotline asked for too many freezes.",
+			"请到所示时间后再试，并马上告诉平台运营方。", "Try again after the time shown, and tell the operator at once.")
 	}
 	return Explanation{}, false
 }

@@ -75,8 +75,9 @@ func hotlineFreezeEndpoint() endpoint {
 		path: "/v1/hotline-freezes", id: "hotline-freeze", kind: store.ClientHotline, answer: hotlineFreezeView{},
 		summary: "Freeze the card of a holder who called (热线冻结)",
 		detail: "In every channel at once; the bound phone is told. The answer is the same whatever state the card was in, and says nothing about it. " +
-			"not_found: there is nothing to freeze under this ID number. When no answer came, send the very same request again. A hotline can do nothing else.",
-		codes: []liuma.Code{liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeNotFound},
+			"not_found: there is nothing to freeze under this ID number. When no answer came, send the very same request again. A hotline can do nothing else. " +
+			"hotline_limit: it asked for as many freezes as one may; found and not found count alike.",
+		codes: []liuma.Code{liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeNotFound, liuma.CodeHotlineLimit},
 	}
 }
 

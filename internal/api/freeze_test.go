@@ -1,6 +1,9 @@
 package api_test
 
 import (
+	"errors"
+	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -10,6 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/client"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testenv"
@@ -30,11 +34,15 @@ type phones struct {
 	hotline *client.Client
 }
 
-func newPhones(t *testing.T) *phones {
+func newPhones(t *testing.T, rules ...policy.Policy) *phones {
 	t.Helper()
 
 	inbox := notify.NewInbox(time.Now)
-	p := &phones{Env: testenv.New(t, testenv.Options{Texts: inbox}), t: t, inbox: inbox}
+	o := testenv.Options{Texts: inbox}
+	for _, r := range rules {
+		o.Policy = &r
+	}
+	p := &phones{Env: testenv.New(t, o), t: t, inbox: inbox}
 	p.door = httptest.NewServer(p.System.Door.Handler)
 	t.Cleanup(p.door.Close)
 	p.a, p.inA = p.party(store.Client{ID: "zj-hrss", Kind: store.ClientChannel, Name: liuma.Text{ZH: "浙里办", EN: "Zheliban"}, Regions: []liuma.Region{""},
@@ -208,5 +216,40 @@ func TestHotlineFreezeTellsTheHolder(t *testing.T) {
 	p.texts(who.Phone, notify.CardUnfrozen, 1)
 	if n := len(p.of(other.Phone, notify.CardFrozen)) + len(p.inbox.Texts(p.People[2].Phone)); n != 0 {
 		t.Errorf("%d texts to others", n)
+	}
+}
+
+// TestAHotlineStopsAtItsLimit: over HTTP it is told when it may go on, and
+// nothing about whom it asked for; what it did before can be asked for again.
+func TestAHotlineStopsAtItsLimit(t *testing.T) {
+	rules := policy.National()
+	rules.Hotline = policy.Hotline{Hour: 2, Day: 2}
+	p := newPhones(t, rules)
+	ctx, who, nobody := t.Context(), p.People[0], p.People[2]
+	inA, _ := p.holder(who)
+	first := client.HotlineFreezeRequest{BusinessNo: "call-1", IDNumber: who.IDNumber}
+	done, err := p.hotline.HotlineFreeze(ctx, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.hotline.HotlineFreeze(ctx, client.HotlineFreezeRequest{BusinessNo: "call-2", IDNumber: nobody.IDNumber}); client.CodeOf(err) != "not_found" {
+		t.Fatalf("without a card: %v", err)
+	}
+	p.unfreeze(inA, who)
+	var answers []string
+	for i, about := range []string{who.IDNumber, nobody.IDNumber, p.People[4].IDNumber} {
+		_, err := p.hotline.HotlineFreeze(ctx, client.HotlineFreezeRequest{BusinessNo: fmt.Sprintf("call-%d", 3+i), IDNumber: about})
+		e, ok := errors.AsType[*client.Problem](err)
+		if !ok || e.Status != http.StatusTooManyRequests || e.Code != "hotline_limit" || e.RetryAfter <= 23*time.Hour || e.Field != "" {
+			t.Fatalf("over the limit: %+v", err)
+		}
+		answers = append(answers, e.DetailEN+e.TitleEN+e.Reason+e.Until.String())
+	}
+	if answers[0] != answers[1] || answers[1] != answers[2] {
+		t.Errorf("the answers differ: %q", answers)
+	}
+	p.standing("active", p.inA, inA)
+	if again, err := p.hotline.HotlineFreeze(ctx, first); err != nil || *again != *done {
+		t.Errorf("the first call again: %+v, %v", again, err)
 	}
 }

@@ -177,7 +177,7 @@ func nothingToFreeze(err error) error {
 	switch liuma.CodeOf(err) {
 	case liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy, liuma.CodeBadRequest,
 		liuma.CodeForbidden, liuma.CodeBusinessNoUsed, liuma.CodeUndecided,
-		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15:
+		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeHotlineLimit:
 		return err
 	}
 	return liuma.FailField(liuma.CodeNotFound, "id_number", err)

@@ -44,7 +44,7 @@ func statusOf(c liuma.Code) (int, bool) {
 	case liuma.CodeUnavailable:
 		return http.StatusServiceUnavailable, true
 	case liuma.CodeBusy, liuma.CodePhoneCodesSpent, liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit,
-		liuma.CodeCardNoSpent, liuma.CodeFreezeCodeLimit:
+		liuma.CodeCardNoSpent, liuma.CodeFreezeCodeLimit, liuma.CodeHotlineLimit:
 		return http.StatusTooManyRequests, true
 	case liuma.CodeBadRequest:
 		return http.StatusBadRequest, true

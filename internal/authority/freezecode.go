@@ -8,7 +8,6 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
-	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -187,54 +186,4 @@ func (a *Authority) ownCard(r store.Reader, c store.Ceremony, d details) (store.
 		return a.checkedCard(r, c.Card)
 	}
 	return a.linkedCardOf(r, c, d)
-}
-
-// HotlineFreeze is a hotline's request to freeze a holder's card.
-type HotlineFreeze struct {
-	BusinessNo liuma.BusinessNo
-	IDNumber   string
-	Digest     [32]byte // of all that was sent, but the caller's token
-}
-
-// FreezeByHotline freezes the card of a holder who called. It is all that a
-// hotline may do; nobody there can unfreeze (I-12).
-func (a *Authority) FreezeByHotline(ctx context.Context, c Caller, q HotlineFreeze) (Verification, error) {
-	if c.Client.Kind != store.ClientHotline || c.Client.Stopped {
-		return Verification{}, liuma.Fail(liuma.CodeForbidden, nil)
-	}
-	id, err := registry.ParseIDNumber(q.IDNumber)
-	if err != nil {
-		return Verification{}, atField(house(err), "id_number")
-	}
-	holder := a.Vault.Index(vault.IndexIDNumber, id.Canonical())
-	start := a.row(c, liuma.ActionFreeze, q.BusinessNo, "", q.Digest)
-	var row store.Request
-	err = a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		r := start
-		if err := lookRequest(tx, r.Channel, r.BusinessNo, r.Digest); err != nil {
-			return audit.Entry{}, err
-		}
-		found, err := tx.CardByHolder(holder)
-		if errors.Is(err, store.ErrNotFound) || err == nil && found.Version == 0 {
-			return audit.Entry{}, liuma.FailField(liuma.CodeNotFound, "id_number", nil)
-		}
-		if err != nil {
-			return audit.Entry{}, err
-		}
-		card, err := a.checkedCard(tx, found.ID)
-		if err != nil {
-			return audit.Entry{}, err
-		}
-		r.Card = card.ID
-		decide(&r, a.now(), "", "")
-		if err := insertRequest(tx, r); err != nil {
-			return audit.Entry{}, err
-		}
-		row = r
-		return a.decidedEntry(c, audit.CardFrozen, r), a.freezeCard(tx, &card, c.Client.Name)
-	})
-	if err != nil {
-		return a.repeated(ctx, c, err)
-	}
-	return a.view(ctx, c, row)
 }

@@ -83,6 +83,9 @@ type Policy struct {
 	// Recovery bounds what can be done online when the PIN is forgotten.
 	Recovery Recovery
 
+	// Hotline bounds what one hotline may freeze.
+	Hotline Hotline
+
 	// RefusalPace is when a caller without a link gets its one refusal,
 	// counted from the request, whatever the reason: 500 ms to 5 s. It must
 	// be longer than an attempt takes, or time tells wrong from unknown.
@@ -106,6 +109,7 @@ func National() Policy {
 		SealKeyLife:    24 * time.Hour,
 		RemindAfter:    365 * 24 * time.Hour,
 		Recovery:       nationalRecovery(),
+		Hotline:        nationalHotline(),
 		RefusalPace:    800 * time.Millisecond,
 	}
 }
@@ -123,6 +127,7 @@ func (p Policy) Validate() error {
 		between("refusal_pace", p.RefusalPace, MinRefusalPace, MaxRefusalPace),
 		p.validateAges(),
 		p.Recovery.validate(),
+		p.Hotline.validate(),
 	)
 	if err != nil {
 		return fmt.Errorf("policy: %w", err)

@@ -98,7 +98,7 @@ func titleOf(e audit.Event) (liuma.Text, bool) {
 	case audit.DeviceKnown:
 		return text("设为常用设备", "A device made known"), true
 	case audit.FreezeTried:
-		return text("冻结码不对", "A freeze code that stops nothing"), true
+		return text("没有冻结任何卡", "A freeze that stopped nothing"), true
 	case audit.MessageSent:
 		return text("短信交给网关", "A text handed to the gateway"), true
 	case audit.CodeSent:

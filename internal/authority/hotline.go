@@ -1,0 +1,130 @@
+package authority
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// A hotline freezes by an ID number, which is no secret. So whoever has its key
+// could stop every card whose holder's number leaked, or ask who has a card:
+// each hotline has a limit, found and not found count alike, and both stand in
+// the audit record.
+const (
+	tickHotline      = "hotline_freeze" // a try that counts; key: hotline
+	tickHotlineLimit = "hotline_limit"  // the limit was reported; key: hotline
+)
+
+// HotlineFreeze is a hotline's request to freeze a holder's card.
+type HotlineFreeze struct {
+	BusinessNo liuma.BusinessNo
+	IDNumber   string
+	Digest     [32]byte // of all that was sent, but the caller's token
+}
+
+// FreezeByHotline freezes the card of a holder who called. It is all that a
+// hotline may do; nobody there can unfreeze (I-12). A repetition is answered
+// with what the first came to, and counts nothing. A crash leaves the freeze,
+// its count, its notice and its audit entry, or none of them.
+func (a *Authority) FreezeByHotline(ctx context.Context, c Caller, q HotlineFreeze) (Verification, error) {
+	if c.Client.Kind != store.ClientHotline || c.Client.Stopped {
+		return Verification{}, liuma.Fail(liuma.CodeForbidden, nil)
+	}
+	id, err := registry.ParseIDNumber(q.IDNumber)
+	if err != nil {
+		return Verification{}, atField(house(err), "id_number")
+	}
+	holder := a.Vault.Index(vault.IndexIDNumber, id.Canonical())
+	start := a.row(c, liuma.ActionFreeze, q.BusinessNo, "", q.Digest)
+	var row store.Request
+	var refused error // committed with its count
+	var reached bool
+	err = a.Store.Update(ctx, func(tx store.Tx) (e audit.Entry, err error) {
+		r := start
+		refused, reached = nil, false
+		if err := lookRequest(tx, r.Channel, r.BusinessNo, r.Digest); err != nil {
+			return audit.Entry{}, err
+		}
+		if refused, e, err = a.countHotline(tx, c, r); err != nil || refused != nil {
+			reached = e.Event == audit.HotlineLimited
+			return e, err
+		}
+		found, err := tx.CardByHolder(holder)
+		if errors.Is(err, store.ErrNotFound) || err == nil && found.Version == 0 {
+			refused = liuma.FailField(liuma.CodeNotFound, "id_number", nil)
+			return a.entry(c.actor(), audit.FreezeTried, liuma.CardID{}, r.BusinessNo, string(liuma.CodeNotFound)), nil
+		}
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		card, err := a.checkedCard(tx, found.ID)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		r.Card = card.ID
+		decide(&r, a.now(), "", "")
+		if err := insertRequest(tx, r); err != nil {
+			return audit.Entry{}, err
+		}
+		row = r
+		return a.decidedEntry(c, audit.CardFrozen, r), a.freezeCard(tx, &card, c.Client.Name)
+	})
+	if err == nil && reached {
+		a.Logger.Error("hotline reached its limit of freezes: is its key in other hands?", "hotline", c.Client.ID)
+	}
+	if err == nil && refused != nil {
+		return Verification{}, refused
+	}
+	if err != nil {
+		return a.repeated(ctx, c, err)
+	}
+	return a.view(ctx, c, row)
+}
+
+// countHotline counts a try of a hotline, before anything is looked up, or
+// refuses it. That the limit was reached is reported once an hour, so that
+// whoever goes on asking fills neither the log nor the audit record.
+func (a *Authority) countHotline(tx store.Tx, c Caller, r store.Request) (refused error, e audit.Entry, err error) {
+	now, key := a.now(), a.Vault.Index(vault.IndexPhone, "hotline\x00"+c.Client.ID)
+	until, err := a.hotlineSpent(tx, key, a.policyFor(c, "").Hotline)
+	if err != nil {
+		return nil, e, err
+	}
+	if until.IsZero() {
+		return nil, e, tx.InsertTick(store.Tick{Kind: tickHotline, Key: key, At: now})
+	}
+	refused = &liuma.Error{Code: liuma.CodeHotlineLimit, Until: until}
+	lately, err := tx.Ticks(tickHotlineLimit, key, now.Add(-time.Hour))
+	if err != nil || len(lately) > 0 {
+		return refused, e, err
+	}
+	e = a.entry(c.actor(), audit.HotlineLimited, liuma.CardID{}, r.BusinessNo, string(liuma.CodeHotlineLimit))
+	return refused, e, tx.InsertTick(store.Tick{Kind: tickHotlineLimit, Key: key, At: now})
+}
+
+// hotlineSpent says until when a hotline may freeze no more; zero where it may.
+func (a *Authority) hotlineSpent(r store.Reader, key vault.Index, most policy.Hotline) (until time.Time, err error) {
+	const day = 24 * time.Hour
+	tried, err := r.Ticks(tickHotline, key, a.now().Add(-day))
+	if err != nil {
+		return time.Time{}, err
+	}
+	for _, l := range []struct {
+		most   int
+		window time.Duration
+	}{{most.Hour, time.Hour}, {most.Day, day}} {
+		if n := len(tried); n >= l.most {
+			if end := tried[n-l.most].Add(l.window); end.After(a.now()) {
+				until = maxTime(until, end)
+			}
+		}
+	}
+	return until, nil
+}
