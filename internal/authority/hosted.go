@@ -62,6 +62,7 @@ type details struct {
 	NoReset      string        `json:"no_reset,omitempty"`  // why it cannot be reset online
 	NoResetUntil time.Time     `json:"no_reset_until,omitzero"`
 	WasReset     bool          `json:"was_reset,omitempty"`
+	ToldOff      bool          `json:"told_off,omitempty"` // the phone, that every use is not told any more
 
 	// Hashes of browsers, for known devices: that made the last try, that gave
 	// or set a right PIN (of version PINOf), and that gave a right code.

@@ -59,6 +59,7 @@ const (
 	noticeDevice       = "device_known"
 	noticeRemind       = "rotation_reminder"
 	noticeEveryUse     = "every_use"
+	noticeEveryUseOff  = "every_use_off"
 	noticeResetPlanned = "reset_planned"
 )
 
@@ -209,14 +210,26 @@ func (a *Authority) tellVerdict(tx store.Tx, card store.Card, at *attempt) error
 	return nil
 }
 
-// NoticeEveryUse turns notices of every use on or off, after a right PIN.
+// NoticeEveryUse turns notices of every use on or off, after a right PIN. The
+// phone is told that they end: else whoever knows the PIN would turn them off
+// and go on unseen. It is told once a ceremony, so that pressing the one and
+// the other by turns sends no texts.
 func (a *Authority) NoticeEveryUse(ctx context.Context, id string, h Hand, on bool) (Page, error) {
-	return a.move(ctx, id, h, []Step{StepDone}, func(tx store.Tx, c *store.Ceremony, _ *details) (Step, error) {
+	return a.move(ctx, id, h, []Step{StepDone}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		contact, phone, err := a.boundPhone(tx, c.Card)
 		if err != nil {
 			return "", err
 		}
+		off := contact.EveryUse && !on
 		contact.EveryUse = on
-		return StepDone, a.putContact(tx, contact, phone)
+		if err := a.putContact(tx, contact, phone); err != nil || !off || d.ToldOff {
+			return StepDone, err
+		}
+		d.ToldOff = true
+		card, err := a.checkedCard(tx, c.Card)
+		if err != nil {
+			return "", err
+		}
+		return StepDone, a.tellIn(tx, card, noticeEveryUseOff, c.Channel, nil)
 	})
 }

@@ -298,6 +298,34 @@ func TestNoticesOfEveryUseAndOfChanges(t *testing.T) {
 	}
 }
 
+// TestThePhoneIsToldThatItIsToldNoMore: whoever has the PIN may turn the texts
+// of every use off, but not unseen, and cannot send texts by it.
+func TestThePhoneIsToldThatItIsToldNoMore(t *testing.T) {
+	x := newPhoned(t, testenv.Options{})
+	set := func(on ...bool) {
+		p, h := x.OpenPage(x.ch, x.push(liuma.ActionVerify))
+		p = x.GivePIN(p, h, liuma.RoleCurrent, goodPIN)
+		for _, o := range on {
+			if got, err := x.Authority().NoticeEveryUse(t.Context(), p.ID, h, o); err != nil || got.EveryUse == nil || *got.EveryUse != o {
+				t.Fatalf("%+v, %v", got, err)
+			}
+		}
+	}
+	set(false, true, true)
+	want := []string{"pin_set"}
+	if got := x.Notices(x.who.Phone); !slices.Equal(got, want) {
+		t.Fatalf("turned on: %v", got)
+	}
+	set(false, false, true, false, true, false)
+	want = []string{"every_use", "every_use_off", "pin_set"}
+	if got := slices.Sorted(slices.Values(x.Notices(x.who.Phone))); !slices.Equal(got, want) {
+		t.Errorf("turned off: %v, want %v", got, want)
+	}
+	if _, err := x.Authority().FreezeByCode(t.Context(), "a", x.LastFreezeCode(x.who.Phone)); err != nil {
+		t.Errorf("its freeze code: %v", err)
+	}
+}
+
 // TestANoticeIsOfAChange: what did not come about is told to nobody.
 func TestANoticeIsOfAChange(t *testing.T) {
 	x := newPhoned(t, testenv.Options{})

@@ -31,6 +31,7 @@ const (
 	CardUnfrozen     Template = "card_unfrozen"
 	RotationReminder Template = "rotation_reminder"
 	EveryUse         Template = "every_use"
+	EveryUseOff      Template = "every_use_off" // no such texts any more
 	ResetPlanned     Template = "reset_planned" // by the physical card's number, after a day
 )
 
@@ -110,6 +111,8 @@ func shapes() []shape {
 			"The PIN of {holder}, used at {channel}, is {days} days old ({at}). Choose a new one."+enWarn, "at", "channel", "days"),
 		noticeText(EveryUse, "{holder}的电子社保卡已于{at}在{channel}使用，密码核验通过。"+zhWarn,
 			"The PIN of {holder} was used at {channel} on {at}."+enWarn, "at", "channel"),
+		noticeText(EveryUseOff, "{holder}的电子社保卡已于{at}在{channel}关闭每次用密码的短信提醒。"+zhWarn,
+			"Texts at every use of the PIN of {holder} were turned off at {channel} on {at}."+enWarn, "at", "channel"),
 		noticeText(ResetPlanned, "{holder}的电子社保卡已于{at}在{channel}登记找回密码，{until}起可重设。"+zhWarn,
 			"PIN recovery for {holder} asked for at {channel} on {at}, from {until}."+enWarn, "at", "channel", "until"),
 	}

@@ -415,6 +415,10 @@ func onPINs() []event {
 			use(s, false)
 			use(s, true)
 		}, []string{"every_use", "every_use"}, func(s *told) { s.everyUse("0") }}},
+		[]event{{"every use, turned off", func(s *told) {
+			s.everyUse("1")
+			s.everyUse("0") // takes the PIN, which is a use
+		}, []string{"every_use", "every_use_off"}, nil}},
 		both("reminder", []string{"rotation_reminder"}, func(s *told, hosted bool) {
 			s.Clock.Advance(366 * 24 * time.Hour)
 			use(s, hosted)
