@@ -225,7 +225,7 @@ func keypadOf(v *view, p authority.Page) *keypad {
 	if v.Refusal != nil {
 		k.DescribedBy = "refusal " + k.DescribedBy
 	}
-	if p.TriesLeft != nil && codeOf(p) == "" {
+	if p.TriesLeft != nil && *p.TriesLeft > 0 && codeOf(p) == "" {
 		k.Note = v.T.triesLeft(*p.TriesLeft) + v.T.Stop
 	}
 	return k

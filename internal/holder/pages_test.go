@@ -51,7 +51,12 @@ func scenes() []scene {
 	last := refusedPage(verify, liuma.CodeWrong, liuma.Wrong)
 	phrase := with(sample(enroll, authority.StepPIN), func(p *authority.Page) { p.Passphrase = true })
 	tries := with(sample(verify, authority.StepPIN), func(p *authority.Page) { n := 5; p.TriesLeft = &n })
+	shut := func(a liuma.Action) authority.Page {
+		return with(sample(a, authority.StepPIN), func(p *authority.Page) { n := 0; p.TriesLeft, p.Until = &n, start.Add(11*time.Hour) })
+	}
 	return []scene{
+		{"verify-locked-before", shut(verify), "现在输对了也不行", "Even the right PIN is not taken now"},
+		{"unfreeze-locked-before", shut(liuma.ActionUnfreeze), "自动恢复。</p>", "It ends by itself"},
 		{"enroll-confirm", sample(enroll, authority.StepConfirm), "申领电子社保卡", "Apply for the e-Card"},
 		{"link-confirm", sample(link, authority.StepConfirm), "关联电子社保卡", "Link the e-Card"},
 		{"enroll-pin", sample(enroll, authority.StepPIN), `data-mode="new"`, `data-mode="new"`},
@@ -86,6 +91,20 @@ func scenes() []scene {
 		{"forbidden", refusedPage(verify, liuma.CodeForbidden, ""), "请换一个官方应用办理", "Use another official app"},
 		{"expired", with(sample(verify, authority.StepExpired), func(p *authority.Page) { p.Code = liuma.CodeCeremonyExpired }), "已失效", "has expired"},
 		{"left", with(sample(verify, authority.StepLeft), func(p *authority.Page) { p.Code = liuma.CodeLeft }), "已取消办理", "Cancelled"},
+	}
+}
+
+// TestNoTriesIsNoNumber: a pad at which nothing will be taken says so instead
+// of counting to zero.
+func TestNoTriesIsNoNumber(t *testing.T) {
+	for _, sc := range scenes() {
+		if strings.HasSuffix(sc.name, "-locked-before") {
+			s := newSite(t, sc.page)
+			s.begin()
+			if body := s.do("GET", "/c/"+ceremonyID, nil).Body.String(); strings.Contains(body, "data-note") || !strings.Contains(body, "密码已锁定") {
+				t.Errorf("%s: %s", sc.name, body)
+			}
+		}
 	}
 }
 

@@ -50,6 +50,10 @@ func (h *handler) refusal(v *view, p authority.Page) *notice {
 		if p.WasReset && p.Step == authority.StepPIN {
 			return &notice{Title: v.T.WasResetTitle, Text: v.T.WasResetText}
 		}
+		if lockedBefore(p) {
+			return &notice{Kind: "notice-warn", Title: v.T.LockedTitle,
+				Text: v.T.lockedUntil(v.T.moment(p.Until.In(h.zone), h.now().In(h.zone)), canForget(p))}
+		}
 		return nil
 	case liuma.CodeWrong:
 		n.Title = v.T.WrongTitle
@@ -81,6 +85,12 @@ func (h *handler) refusal(v *view, p authority.Page) *notice {
 		n.Kind = "notice-warn"
 	}
 	return n
+}
+
+// lockedBefore reports a pad at which no PIN will be taken: too many were wrong
+// elsewhere, or in an earlier ceremony.
+func lockedBefore(p authority.Page) bool {
+	return p.Step == authority.StepPIN && p.TriesLeft != nil && *p.TriesLeft == 0 && !p.Until.IsZero()
 }
 
 // refused is the page at which a ceremony ends without success.

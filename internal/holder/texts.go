@@ -222,6 +222,15 @@ func (t *texts) wrongText(left int) string {
 	return fmt.Sprintf("Try again. %d more wrong PINs lock it.", left)
 }
 
+// lockedUntil says above a pad that it takes no PIN, and what to do instead.
+func (t *texts) lockedUntil(moment string, forgot bool) string {
+	zh, en := "现在输对了也不行，"+moment+"自动恢复。", "Even the right PIN is not taken now. It ends by itself "+moment+"."
+	if forgot {
+		zh, en = zh+"不想等，可以点下面的“忘记密码”，马上解锁。", en+" Or choose “Forgot the PIN” below, and unlock it at once."
+	}
+	return t.of(liuma.Text{ZH: zh, EN: en})
+}
+
 func (t *texts) issued(day time.Time) string {
 	if t.english() {
 		return "Issued " + day.Format("2 January 2006")

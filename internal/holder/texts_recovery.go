@@ -88,7 +88,7 @@ func codeTexts(t *texts, say func(zh, en string) string) {
 	t.CodeGive = say("下一步", "Next")
 	t.CodeSend = say("获取验证码", "Send me a code")
 	t.CodeResend = say("重新获取验证码", "Send a new code")
-	t.CodeWait = say("{n} 秒后可以重新获取", "A new code can be sent in {n} s")
+	t.CodeWait = say("{n} 秒后可以重新获取", "A new code can be sent in {n}\u00a0s")
 	t.CodeOver = say("上一条验证码已过期，请重新获取。", "The last code is too old. Ask for a new one.")
 	t.SpentTitle = say("验证码输错次数太多了", "Too many wrong codes")
 	t.SpentText = say("为防止别人试出验证码，要等一段时间才能再试。急需办理，请到柜台。您的密码没有改变。",
