@@ -47,15 +47,29 @@ type Hub struct {
 	mu     sync.Mutex
 	seq    uint64  // guarded by mu
 	events []Event // guarded by mu; oldest first
+	// What an event may be part of, seen until Forget and from before it. Both
+	// guarded by mu; the first is nil after Forget.
+	during, before map[Fact]bool
 }
 
 // NewHub makes an empty hub.
-func NewHub(now func() time.Time) *Hub { return &Hub{now: now} }
+func NewHub(now func() time.Time) *Hub { return &Hub{now: now, during: map[Fact]bool{}} }
 
 // Saw records one event.
 func (h *Hub) Saw(p Party, who string, title liuma.Text, facts ...Fact) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	for _, f := range facts {
+		if f.Name != "channel" && f.Name != "business_no" {
+			continue
+		}
+		if h.before[f] {
+			return
+		}
+		if h.during != nil {
+			h.during[f] = true
+		}
+	}
 	h.seq++
 	if facts == nil {
 		facts = []Fact{}
@@ -66,11 +80,15 @@ func (h *Hub) Saw(p Party, who string, title liuma.Text, facts ...Fact) {
 	}
 }
 
-// Forget drops what was seen so far. Numbers go on.
+// Forget drops what was seen so far, and whatever becomes of it later: a
+// ceremony that is left open ends by itself some time. Numbers go on.
 func (h *Hub) Forget() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.events = nil
+	if h.before == nil {
+		h.before, h.during = h.during, nil
+	}
 }
 
 // After returns the events behind a sequence number, oldest first, at most

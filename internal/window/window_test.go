@@ -45,6 +45,51 @@ func TestHubIsBounded(t *testing.T) {
 	}
 }
 
+// TestForgetsForGood: what becomes later of something that was forgotten is not
+// shown either; what begins afterwards is.
+func TestForgetsForGood(t *testing.T) {
+	h := window.NewHub(at)
+	old, fresh := window.Fact{Name: "business_no", Value: "PLAY-1"}, window.Fact{Name: "business_no", Value: "VISITOR-1"}
+	h.Saw(window.Authority, "", liuma.Text{}, old)
+	h.Saw(window.Database, "", liuma.Text{}, window.Fact{Name: "channel", Value: "play"}, window.Fact{Name: "outcome", Value: "right"})
+	h.Forget()
+	h.Saw(window.Authority, "", liuma.Text{}, window.Fact{Name: "outcome", Value: "expired"}, old)
+	h.Saw(window.Database, "", liuma.Text{}, window.Fact{Name: "channel", Value: "play"})
+	h.Saw(window.Authority, "", liuma.Text{}, fresh)
+	h.Saw(window.Keeper, "", liuma.Text{}, window.Fact{Name: "outcome", Value: "right"})
+	h.Forget()
+	h.Saw(window.Authority, "", liuma.Text{}, fresh)
+	got := h.After(0, 10)
+	if len(got) != 1 || got[0].Facts[0] != fresh {
+		t.Errorf("after forgetting: %+v", got)
+	}
+}
+
+// TestSaysHowFarAhead: whoever let time pass is told that the demo's clock is
+// not the world's.
+func TestSaysHowFarAhead(t *testing.T) {
+	ahead := time.Duration(0)
+	h, err := window.New(window.Config{
+		Hub: window.NewHub(at), Origin: "http://127.0.0.1:8700", Phones: []window.Phone{{URL: "http://127.0.0.1:8701"}},
+		Now: func() time.Time { return time.Now().Add(ahead) }, Pass: func(d time.Duration) { ahead += d },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{0, 3*24*60*60 + 60} {
+		var got struct{ Ahead int }
+		if err := json.Unmarshal(get(h, "127.0.0.1:8700", "/sms.json").Body.Bytes(), &got); err != nil || got.Ahead < want-1 || got.Ahead > want {
+			t.Errorf("ahead by %d s, want %d: %v", got.Ahead, want, err)
+		}
+		r := httptest.NewRequest(http.MethodPost, "/pass?time=days", nil)
+		r.Host = "127.0.0.1:8700"
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if page := get(h, "127.0.0.1:8700", "/").Body.String(); !strings.Contains(page, "data-ahead") {
+		t.Error("the page has no place to say it")
+	}
+}
+
 func newWindow(t *testing.T, sms func() []window.SMS) http.Handler {
 	t.Helper()
 	w, err := window.New(window.Config{

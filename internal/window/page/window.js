@@ -67,7 +67,7 @@ function both(name, className, text) {
 }
 
 function copyButton(value) {
-  const button = el("button", "small", "复制");
+  const button = el("button", "small", "复制 copy");
   button.type = "button";
   button.setAttribute("aria-label", `复制 ${value} / copy`);
   button.addEventListener("click", async () => {
@@ -77,7 +77,7 @@ function copyButton(value) {
     } catch {
       button.textContent = "请手抄"; // no clipboard here: it is easy to read
     }
-    setTimeout(() => { button.textContent = "复制"; }, 2000);
+    setTimeout(() => { button.textContent = "复制 copy"; }, 2000);
   });
   return button;
 }
@@ -86,7 +86,7 @@ function copyButton(value) {
 function messageItem(message, official) {
   const item = el("li", "sms sms-new");
   const from = el("p", "sms-from");
-  from.append(both("span", "sms-whose", message.whose), el("span", "", `${message.to} · ${time(message.at)}`));
+  from.append(both("span", "sms-whose", message.whose), el("span", "", `${message.to} · ${day.format(new Date(message.at))} ${time(message.at)}`));
   item.append(from);
   if (message.also.ZH) {
     item.append(both("p", "sms-thief", { ZH: `${message.also.ZH}也看得到`, EN: `${message.also.EN} reads it, too` }));
@@ -102,12 +102,14 @@ function messageItem(message, official) {
     line.append(both("span", "sms-label", { ZH: "冻结码", EN: "freeze code" }), el("span", "sms-digits sms-freeze", message.freeze), copyButton(message.freeze));
     item.append(line);
     if (official) {
-      const hint = el("p", "sms-hint", "不是本人办的？到 ");
-      const link = el("a", "", "官方页面 official page");
+      const hint = el("p", "sms-hint", "不是本人办的？到");
+      const link = el("a", "", "官方页面");
       link.href = official;
       link.target = "liuma-official";
       openBeside(link);
-      hint.append(link, " 输入冻结码，不用登录");
+      const en = el("span", "en", "Not you? Type it on the official page; no log-in.");
+      en.lang = "en";
+      hint.append(link, "输入冻结码，不用登录 ", en);
       item.append(hint);
     }
   }
@@ -145,13 +147,35 @@ function tick(events) {
     }
   }
   for (const step of document.querySelectorAll(".step-now")) step.classList.remove("step-now");
-  find(".step:not(.step-done)")?.classList.add("step-now");
+  const next = find(".step:not(.step-done)");
+  next?.classList.add("step-now");
+  find("[data-after]").hidden = next !== null;
 }
 
 async function ask(address) {
   const answer = await fetch(address, { cache: "no-store" });
   if (!answer.ok) throw new Error(String(answer.status));
   return answer.json();
+}
+
+/** lasts says how long seconds are, in its two largest units. */
+function lasts(seconds) {
+  const minutes = Math.round(seconds / 60);
+  const parts = [[Math.floor(minutes / 1440), "天", "d"], [Math.floor(minutes / 60) % 24, "小时", "h"], [minutes % 60, "分钟", "min"]].filter(([n]) => n > 0).slice(0, 2);
+  return { ZH: parts.map(([n, zh]) => `${n} ${zh}`).join(" "), EN: parts.map(([n, , en]) => `${n} ${en}`).join(" ") };
+}
+
+/** writeAhead says how far somebody here has set the demo's clock forward. */
+function writeAhead(seconds) {
+  const line = find("[data-ahead]");
+  if (!line) return;
+  line.hidden = !(seconds >= 30);
+  if (line.hidden || line.dataset.ahead === String(Math.round(seconds / 60))) return;
+  line.dataset.ahead = String(Math.round(seconds / 60));
+  const long = lasts(seconds);
+  line.replaceChildren(both("span", "", {
+    ZH: `演示的钟比真实时间快 ${long.ZH}；手机里开着的页面请刷新。`, EN: `The demo’s clock is ${long.EN} ahead. Reload what the phone shows.`,
+  }));
 }
 
 /** writeTime shows the demo's time, which may be ahead of this machine's. */
@@ -186,6 +210,7 @@ async function look() {
       if (saw.events.length > 0) after = saw.events[saw.events.length - 1].seq;
       writeMessages(sms.messages);
       writeTime(sms.now);
+      writeAhead(sms.ahead);
     }
     find("[data-trouble]").hidden = true;
   } catch {
