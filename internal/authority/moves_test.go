@@ -196,8 +196,8 @@ func (x *phoned) anyOrder(action liuma.Action, r *rand.Rand) {
 	all := verbs(x.Authority())
 	was, trail := x.row(p.ID), []string{}
 	for range 40 {
+		var name string
 		var err error
-		name := ""
 		switch n := r.IntN(len(all) + 8); {
 		case n < len(all) && all[n].name == "freeze" && r.IntN(12) > 0:
 			continue

@@ -6,8 +6,8 @@
 // byte and for authorization_details that fit the published schema; that
 // whatever is in a request comes once and bounded; and that what comes back is
 // an answer or an OAuth error with a stable code. No log line of the door
-// holds more than method, route, status, duration, request id and client id,
-// and the cause of a failure. It trusts the authority with everything that is
+// holds more than method, route, status, size, duration, request id and client
+// id, and the cause of a failure. It trusts the authority with everything that is
 // decided about a ceremony or a code, the vault with signing, and the network
 // with nothing. The pages between push and code are another room's.
 //
