@@ -321,6 +321,13 @@ func TestExtend(t *testing.T) {
 func TestOtherSitesCannotPost(t *testing.T) {
 	s := newSite(t, sample(liuma.ActionVerify, authority.StepPIN))
 	s.begin()
+	posts := []string{"/preferences"}
+	for _, m := range regexp.MustCompile(`"POST (/[^"]*)"`).FindAllStringSubmatch(readFile(t, "holder.go"), -1) {
+		posts = append(posts, strings.Replace(m[1], "{id}", ceremonyID, 1))
+	}
+	if len(posts) < 18 {
+		t.Fatalf("the door takes only %d posts: %v", len(posts), posts)
+	}
 	asked := s.fake.calls()
 	for _, headers := range []map[string]string{
 		{"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
@@ -334,8 +341,7 @@ func TestOtherSitesCannotPost(t *testing.T) {
 				s.header[k] = nil
 			}
 		}
-		for _, path := range []string{"/c/" + ceremonyID + "/pin", "/c/" + ceremonyID + "/leave", "/c/" + ceremonyID + "/agree",
-			"/c/" + ceremonyID + "/begin", "/c/" + ceremonyID + "/extend", "/c/" + ceremonyID + "/return", "/preferences"} {
+		for _, path := range posts {
 			if w := s.do("POST", path, pinForm("pin")); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "<h1") {
 				t.Errorf("%v %s: %d", headers, path, w.Code)
 			}
