@@ -13,9 +13,6 @@ package attack
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,9 +25,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/client"
@@ -189,15 +183,6 @@ type refusal struct {
 	Challenge string `json:"challenge"`
 }
 
-func (p *party) assertion() string {
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: p.key, KeyID: "k"}}, nil)
-	must(p.w.t, signer, err)
-	now := p.w.Clock.Now()
-	token, err := jwt.Signed(signer).Claims(jwt.Claims{Issuer: p.id, Subject: p.id, Audience: jwt.Audience{hosted}, ID: rand.Text(),
-		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(time.Minute))}).Serialize()
-	return must(p.w.t, token, err)
-}
-
 // form is a push as a channel's server sends it.
 func (p *party) form(q request) url.Values {
 	holder := map[string]any{}
@@ -209,20 +194,13 @@ func (p *party) form(q request) url.Values {
 			holder["phone"] = thiefNumber // whatever was typed into the app
 		}
 	}
-	d := map[string]any{"type": "liuma_pin", "action": string(q.action), "purpose": purpose, "business_no": q.bn, "holder": holder}
+	d := map[string]any{"action": string(q.action), "purpose": purpose, "holder": holder}
 	if q.evidence != "" {
 		d["challenge"], d["evidence"] = q.challenge, q.evidence
 	}
-	details, err := json.Marshal([]any{d})
-	must(p.w.t, details, err)
-	sum := sha256.Sum256([]byte(testenv.Verifier))
-	return url.Values{
-		"client_id": {p.id}, "response_type": {"code"}, "redirect_uri": {"https://" + p.id + ".example/back"}, "scope": {"openid"},
-		"state": {"state-" + q.bn}, "nonce": {"nonce-" + q.bn}, "code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])},
-		"code_challenge_method": {"S256"}, "authorization_details": {string(details)},
-		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
-		"client_assertion":      {p.assertion()},
-	}
+	form, err := testenv.PAR{Issuer: hosted, Client: p.id, Key: p.key, Now: p.w.Clock.Now(), BusinessNo: q.bn,
+		RedirectURI: "https://" + p.id + ".example/back", Details: d}.Form()
+	return must(p.w.t, form, err)
 }
 
 // push pushes a request and gives the address to open, or why there is none.

@@ -42,6 +42,7 @@ const (
 type house struct {
 	binary  string
 	dir     string
+	hosted  string // address of the hosted door's listener, where there is one
 	config  config.Config
 	process *exec.Cmd
 	key     *ecdsa.PrivateKey
@@ -136,9 +137,16 @@ func (h *house) start(t *testing.T) {
 	out, err := h.process.StdoutPipe()
 	must(t, err)
 	must(t, h.process.Start())
-	line, err := bufio.NewReader(out).ReadString('\n')
+	lines := bufio.NewReader(out)
+	line, err := lines.ReadString('\n')
 	if err != nil {
 		t.Fatalf("the server did not start: %v\n%s", err, said.String())
+	}
+	for at := ""; h.config.Hosted.Listen != "" && !strings.Contains(at, "hosted door listens at "); {
+		if at, err = lines.ReadString('\n'); err != nil {
+			t.Fatalf("the server did not open the hosted door: %v\n%s", err, said.String())
+		}
+		_, h.hosted, _ = strings.Cut(strings.Trim(at, ")\n"), "listens at ")
 	}
 	base := line[strings.LastIndex(line, "http://"):]
 	h.client, err = client.New(client.Config{

@@ -32,6 +32,7 @@ type gateway struct {
 	rng    *rand.Rand        // guarded by mu
 	well   bool              // guarded by mu: no more mischief
 	told   map[string]string // guarded by mu: ID to number and template
+	codes  map[string]string // guarded by mu: number to the code that came last
 	again  int               // guarded by mu
 	broken error             // guarded by mu
 }
@@ -43,7 +44,10 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	var text struct{ ID, Phone, Template, Text string }
+	var text struct {
+		ID, Phone, Template, Text string
+		Params                    map[string]string
+	}
 	if r.Header.Get(notify.HeaderSignature) != notify.Signature([]byte(textsSecret), r.Header.Get(notify.HeaderTimestamp), body) {
 		g.broken = fmt.Errorf("a text that nobody signed")
 	} else if err := json.Unmarshal(body, &text); err != nil || text.ID != r.Header.Get(notify.HeaderIdempotencyKey) {
@@ -55,6 +59,9 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	is := text.Phone + " " + text.Template
+	if code := text.Params["code"]; code != "" {
+		g.codes[text.Phone] = code
+	}
 	switch was, ok := g.told[text.ID]; {
 	case !ok:
 		g.told[text.ID] = is
@@ -80,25 +87,32 @@ func (g *gateway) count(phone string, template notify.Template) (n int) {
 	return n
 }
 
+// code is the last that came to a number, or empty.
+func (g *gateway) code(phone string) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.codes[phone]
+}
+
 func (g *gateway) err() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.broken
 }
 
-// newTextHouse is a house whose holders have bound phones, and whose texts go
-// to a gateway of the test's.
+// newTextHouse is a house whose holders have bound phones, for long enough to
+// reset a PIN by them, and whose texts go to a gateway of the test's.
 func newTextHouse(t *testing.T, binary, smsURL string, people int) *house {
 	t.Helper()
 	secret := filepath.Join(t.TempDir(), "secret")
 	must(t, os.WriteFile(secret, []byte(textsSecret), 0o600))
 	inbox := notify.NewInbox(time.Now)
 	e := testenv.New(t, testenv.Options{Texts: inbox, People: 3 * people, Configure: func(c *config.Config) {
-		c.Log = "error"
+		c.Log, c.Issuer, c.Hosted.Listen = "error", hostedDoor, "127.0.0.1:0"
 		c.Texts.Driver, c.Texts.Webhook = config.DriverWebhook, config.Webhook{URL: smsURL, SecretFile: secret}
 	}})
-	e.Clock.Advance(time.Since(testenv.Start))
-	h := &house{binary: binary, dir: e.Dir, key: e.NewKey()}
+	e.Clock.Advance(time.Since(testenv.Start) - 100*time.Hour)
+	h := &house{binary: binary, dir: e.Dir, key: e.NewKey(), signer: e.Provider}
 	channel := authority.Caller{Client: e.AddClient(store.Client{ID: channelID, Kind: store.ClientChannel,
 		Regions: []liuma.Region{""}, Actions: liuma.Actions(), RedirectURIs: []string{testenv.RedirectURI}}, h.key)}
 	phones := map[string]bool{}
@@ -160,7 +174,7 @@ func TestKilledServerTellsOfEveryChange(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 2))
-	g := &gateway{rng: rand.New(rand.NewPCG(seed, 3)), told: map[string]string{}}
+	g := &gateway{rng: rand.New(rand.NewPCG(seed, 3)), told: map[string]string{}, codes: map[string]string{}}
 	sms := httptest.NewServer(g)
 	sms.Config.ErrorLog = nil
 	defer sms.Close()
