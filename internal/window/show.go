@@ -112,6 +112,10 @@ func (s *Show) RedirectURI(i int) string { return miniapp.RedirectURI(s.origin(s
 // ChannelOrigin is the address of the i-th channel.
 func (s *Show) ChannelOrigin(i int) string { return s.origin(s.channels[i]) }
 
+// EvidenceURL is where a channel asks the stand-in provider for evidence: the
+// sample channels do, and any that somebody registers to try things out.
+func (s *Show) EvidenceURL() string { return "http://" + s.provider.Addr().String() + EvidencePath }
+
 // Cast is one of the sample channels, as registered.
 type Cast struct {
 	ID     string
@@ -169,7 +173,7 @@ func (s *Show) Build(p Parts) error {
 		app, err := miniapp.New(miniapp.Config{
 			Issuer: p.Issuer, API: p.API, ClientID: c.ID, KeyID: c.KeyID, Key: c.Key, Origin: origin,
 			Name: c.Name.ZH, NameEN: c.Name.EN, Theme: c.Theme, Region: string(c.Region),
-			Evidence: "http://" + s.provider.Addr().String() + EvidencePath, People: p.People,
+			Evidence: s.EvidenceURL(), People: p.People,
 			HTTP: &http.Client{Transport: p.Hub.Transport(c.ID, p.Base), Timeout: callLasts}, Now: p.Now, Logger: p.Logger,
 		})
 		if err != nil {
