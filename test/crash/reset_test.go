@@ -230,9 +230,7 @@ func TestKilledServerInTheMiddleOfResets(t *testing.T) {
 			f := &forgetful{holder: h.holders[round*together+i], browser: v, bn: fmt.Sprintf("reset-%d-%d", round, i), late: rng.IntN(2) == 0}
 			all, open = append(all, f), append(open, f)
 		}
-		live(t, h, open, func(ctx context.Context, f *forgetful, pads chan struct{}) error {
-			return f.recover(ctx, h, door, g, pads)
-		}, rng)
+		live(t, h, door, g, open, rng)
 	}
 	h.start(t)
 	look()
