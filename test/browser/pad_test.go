@@ -2,6 +2,7 @@ package browser
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -89,4 +90,44 @@ func TestOtherFieldsKeepTheirKeys(t *testing.T) {
 	evaluate[chromedp.Void](b, `(() => { const other = document.getElementById("other"); other.type = "checkbox"; other.focus(); })()`)
 	b.typed("0")
 	b.full(2)
+}
+
+// TestDigitsLeaveNothingBehind: who listens or looks into the page learns how
+// many digits there are and never which; once they are sealed, they are in no
+// field, in no text, in no storage and in no address, also while they wait for
+// the network.
+func TestDigitsLeaveNothingBehind(t *testing.T) {
+	w := newWorld(t, nil)
+	b := newTab(t, phone(), "zh-CN")
+	b.open(w.verify(w.enroll(rightPIN), "v-1"))
+	b.ready()
+	// All that stands on the page but the field's own value.
+	const page = `document.documentElement.outerHTML + document.body.innerText + location.href + JSON.stringify(history.state)`
+	b.keypad(rightPIN[:4])
+	b.sees("已输入 4 位")
+	if strings.Contains(evaluate[string](b, page), rightPIN[:4]) {
+		t.Error("the page says which digits were entered")
+	}
+	if kind := evaluate[string](b, `document.querySelector(".pad-field").type`); kind != "password" {
+		t.Errorf("the field is of type %s", kind)
+	}
+	b.offline(true)
+	b.keypad(rightPIN[4:])
+	b.sees("手机现在没有网络")
+	left := evaluate[string](b, page+` + [...document.querySelectorAll("input, textarea")].map(e => e.value).join("|")`)
+	if strings.Contains(left, rightPIN) || strings.Contains(left, rightPIN[:4]) {
+		t.Error("the digits are still on the page after they were sealed")
+	}
+	kept := evaluate[string](b, `Promise.all([indexedDB.databases(), caches.keys()]).then(([d, c]) =>
+		[localStorage.length, sessionStorage.length, d.length, c.length, document.cookie].join(","))`)
+	if kept != "0,0,0,0," {
+		t.Errorf("the page keeps something: %s", kept)
+	}
+	if !strings.Contains(evaluate[string](b, `document.querySelector("[name=pin]").value`), "enc") {
+		t.Error("there is no envelope that waits to be sent")
+	}
+	b.offline(false)
+	b.press("重试")
+	b.sees("Back at the channel")
+	b.clean(w.site, rightPIN)
 }

@@ -279,9 +279,11 @@ func (a *actor) gives(name, value string) {
 	a.presses(verb)
 }
 
+// fills types into a field, once the page's script has put the focus where it
+// belongs: a refusal takes it, and with it what is typed meanwhile.
 func (b *tab) fills(field, value string) {
 	b.t.Helper()
-	b.waits(fmt.Sprintf(`!!document.querySelector(%q)`, field))
+	b.waits(fmt.Sprintf(`document.readyState === "complete" && !!document.querySelector(%q)`, field))
 	b.do(chromedp.Focus(chromedp.CSS(field)))
 	evaluate[chromedp.Void](b, fmt.Sprintf(`document.querySelector(%q).value = ""`, field))
 	b.typed(value)

@@ -328,6 +328,44 @@ func TestWithoutWebCrypto(t *testing.T) {
 	b.sees("Back at the channel")
 }
 
+// since2018 is what browsers have learnt since the web views that pages must
+// work in: Chrome 64, Safari 11.1.
+const since2018 = `
+	for (const name of ["BigInt", "globalThis", "queueMicrotask", "structuredClone", "WeakRef", "CompressionStream"]) delete self[name];
+	for (const [of, names] of [
+		[String.prototype, ["replaceAll", "matchAll", "at", "trimStart", "trimEnd", "isWellFormed"]],
+		[Array.prototype, ["flat", "flatMap", "at", "findLast", "toSorted", "with"]],
+		[Uint8Array.prototype, ["at", "findLast", "toSorted", "toBase64", "toHex"]], [Uint8Array, ["fromBase64", "fromHex"]],
+		[Object, ["fromEntries", "hasOwn", "groupBy"]], [Promise, ["allSettled", "any", "withResolvers", "try"]],
+		[Element.prototype, ["replaceChildren", "checkVisibility"]], [HTMLFormElement.prototype, ["requestSubmit"]],
+		[Crypto.prototype, ["randomUUID"]], [Blob.prototype, ["arrayBuffer"]], [AbortSignal, ["timeout", "any"]],
+	]) for (const name of names) delete of[name];`
+
+// TestOldWebView sets a PIN where there is nothing of what came after 2018.
+func TestOldWebView(t *testing.T) {
+	w := newWorld(t, nil)
+	person := w.person()
+	b := newTab(t, phone(), "zh-CN")
+	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: since2018})
+	b.open(w.push(w.channel, liuma.ActionEnroll, whole(person), "e-1", &person))
+	b.sees("这是您本人吗")
+	if has := evaluate[string](b, `["at" in Array.prototype, "requestSubmit" in HTMLFormElement.prototype, "randomUUID" in crypto, typeof BigInt(1) === "bigint"].join()`); has != "false,false,false,false" {
+		t.Fatalf("the browser is not an old one: %s", has)
+	}
+	b.press("是我本人")
+	b.keypad("111111")
+	b.sees("同一个数字用得太多了")
+	b.keypad(rightPIN)
+	b.sees("请再输入一次新密码")
+	b.keypad(rightPIN)
+	b.press("完成设置")
+	b.sees("申领成功")
+	b.press("返回测试")
+	b.sees("Back at the channel")
+	w.redeem(w.channel)
+	b.clean(w.site, rightPIN)
+}
+
 // TestPreferences keeps language and care mode over the pages.
 func TestPreferences(t *testing.T) {
 	w := newWorld(t, nil)
