@@ -57,7 +57,7 @@ func letters(ts *testscript.TestScript, neg bool, args []string) {
 		queue := func(o *notify.Outbox, n notify.Notice) error {
 			n.Card, n.Phone, n.Language = liuma.CardID{7}, "13812345678", notify.Chinese
 			return off.Store.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {
-				return audit.Entry{At: time.Now(), Actor: "test", Event: audit.NoticeQueued, Outcome: "ok"}, o.Queue(tx, n)
+				return audit.Entry{At: time.Now(), Actor: "test", Event: audit.CodeSent, Outcome: "ok"}, o.Queue(tx, n)
 			})
 		}
 		notice := notify.Notice{Template: notify.PINReset, Params: map[string]string{"holder": "王*奶", "channel": "浙里办", "freeze": "AB23CD45"}}

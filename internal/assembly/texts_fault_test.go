@@ -194,7 +194,7 @@ func TestACodeFloodStarvesNoNotice(t *testing.T) {
 				return audit.Entry{}, err
 			}
 		}
-		return audit.Entry{At: w.Clock.Now(), Actor: "test", Event: audit.NoticeQueued, Outcome: "ok"}, nil
+		return audit.Entry{At: w.Clock.Now(), Actor: "test", Event: audit.CodeSent, Outcome: "ok"}, nil
 	})
 	if err != nil {
 		t.Fatal(err)

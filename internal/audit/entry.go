@@ -24,7 +24,6 @@ const (
 	CardLinked         Event = "card.linked"
 	CardFrozen         Event = "card.frozen"
 	CardUnfrozen       Event = "card.unfrozen"
-	LinkRemoved        Event = "link.removed"
 	FreezeTried        Event = "freeze.tried"    // a freeze code, or a hotline's ID number, that stopped nothing
 	HotlineLimited     Event = "hotline.limited" // a hotline reached its limit of freezes
 	PINIntended        Event = "pin.intended"    // an intent reserved a version
@@ -47,13 +46,11 @@ const (
 	CodeSent           Event = "code.sent"      // a one-time code to a phone was put into the outbox
 	CodeRight          Event = "code.right"
 	CodeWrong          Event = "code.wrong"
-	PhoneBound         Event = "phone.bound"
 	PhoneChanged       Event = "phone.changed"
 	PhoneConfirmed     Event = "phone.confirmed" // its holder was seen to have it
 	DeviceKnown        Event = "device.known"    // a browser became a known device
-	NoticeQueued       Event = "notice.queued"
-	MessageTried       Event = "message.tried" // messages were taken up, or one failed and will be tried again
-	MessageSent        Event = "message.sent"  // a gateway took it
+	MessageTried       Event = "message.tried"   // messages were taken up, or one failed and will be tried again
+	MessageSent        Event = "message.sent"    // a gateway took it
 	MessageDelivered   Event = "message.delivered"
 	MessageDead        Event = "message.dead" // given up
 	RowsPruned         Event = "rows.pruned"  // what ended or expired long ago was dropped

@@ -124,7 +124,7 @@ func tryQueue(s store.Store, o *Outbox, ns ...Notice) error {
 				return audit.Entry{}, err
 			}
 		}
-		return audit.Entry{At: time.Now(), Actor: "system", Event: audit.NoticeQueued, Outcome: "ok"}, nil
+		return audit.Entry{At: time.Now(), Actor: "system", Event: audit.CodeSent, Outcome: "ok"}, nil
 	})
 }
 

@@ -46,7 +46,7 @@ func TestSendsWhatWasQueued(t *testing.T) {
 	if err := o.Receive(t.Context(), Receipt{Ref: m.Ref, Delivered: false}); err != nil || h.only().State != store.MessageDelivered {
 		t.Errorf("bad news after good: %v, %+v", err, h.only())
 	}
-	want := []string{"notice.queued ok", "message.tried ok", "message.sent ok", "message.delivered ok"}
+	want := []string{"code.sent ok", "message.tried ok", "message.sent ok", "message.delivered ok"}
 	if got := h.events(); !slices.Equal(got, want) {
 		t.Errorf("audit %q, want %q", got, want)
 	}
@@ -148,7 +148,7 @@ func TestSealedPartIsBoundToItsRow(t *testing.T) {
 		for _, m := range ms {
 			err = errors.Join(err, tx.UpdateMessage(m))
 		}
-		return o.entry(audit.NoticeQueued, liuma.CardID{}, "ok", ""), err
+		return o.entry(audit.CodeSent, liuma.CardID{}, "ok", ""), err
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -48,7 +48,7 @@ func fillOutbox(t *testing.T, e *testenv.Env) {
 				errs = append(errs, fmt.Errorf("%d: %w", i, err))
 			}
 		}
-		return audit.Entry{At: now, Actor: "test", Event: audit.NoticeQueued, Outcome: "ok"}, errors.Join(errs...)
+		return audit.Entry{At: now, Actor: "test", Event: audit.CodeSent, Outcome: "ok"}, errors.Join(errs...)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func TestTextsPageByPage(t *testing.T) {
 				return audit.Entry{}, err
 			}
 		}
-		return audit.Entry{At: h.Clock.Now(), Actor: "test", Event: audit.NoticeQueued, Outcome: "ok"}, nil
+		return audit.Entry{At: h.Clock.Now(), Actor: "test", Event: audit.CodeSent, Outcome: "ok"}, nil
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -91,8 +91,6 @@ func titleOf(e audit.Event) (liuma.Text, bool) {
 		return text("卡已解冻", "A card unfrozen"), true
 	case audit.PINReset:
 		return text("密码已重置", "A PIN reset"), true
-	case audit.PhoneBound:
-		return text("绑定手机", "A phone bound"), true
 	case audit.PhoneChanged:
 		return text("换绑手机", "Another phone bound"), true
 	case audit.DeviceKnown:
@@ -107,8 +105,6 @@ func titleOf(e audit.Event) (liuma.Text, bool) {
 		return text("验证码正确", "The code was right"), true
 	case audit.CodeWrong:
 		return text("验证码不对", "The code was wrong"), true
-	case audit.NoticeQueued:
-		return text("排入通知", "A notice queued"), true
 	case audit.KeeperAlarm:
 		return text("keeper 告警", "A keeper raised an alarm"), true
 	}

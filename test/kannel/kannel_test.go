@@ -88,7 +88,7 @@ func (s *sender) send(n notify.Notice) string {
 	s.t.Helper()
 	before := s.ids()
 	err := s.store.Update(s.t.Context(), func(tx store.Tx) (audit.Entry, error) {
-		e := audit.Entry{At: time.Now(), Actor: "system", Event: audit.NoticeQueued, Outcome: "ok"}
+		e := audit.Entry{At: time.Now(), Actor: "system", Event: audit.CodeSent, Outcome: "ok"}
 		return e, s.outbox.Queue(tx, n)
 	})
 	if err != nil {
