@@ -43,3 +43,7 @@ func (c *clock) catchUp() bool {
 		}
 	}
 }
+
+// inChina is a time as the texts and pages of the play show it, wherever it is
+// played.
+func inChina(t time.Time) time.Time { return t.In(time.FixedZone("China", 8*60*60)) }

@@ -130,6 +130,9 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	p := &play{Script: newScript(c.Out, c.Terminal), c: c}
 	p.Title()
+	if !c.Once {
+		p.Note(liuma.Text{ZH: "先演一遍，一分钟左右；最后给出一个网址，您自己来试。", EN: "First the play, about a minute; then the address of a page where you try it yourself."})
+	}
 	p.Scene(liuma.Text{ZH: "搭台：数据目录、样例名册、服务", EN: "The stage: a data directory, a made-up registry, a server"})
 	if p.stage, err = build(ctx, p); err != nil {
 		return fmt.Errorf("setting the stage: %w", err)
@@ -169,7 +172,6 @@ func (p *play) curtain() {
 	if p.c.Once {
 		return
 	}
-	p.Fact(liuma.Text{ZH: "用浏览器打开", EN: "open this"}, s.window+"  （手机、短信，和各方看到了什么 / the phone, its texts, and what each party saw）")
 	p.Fact(liuma.Text{ZH: "服务", EN: "API"}, s.base)
 	p.Fact(liuma.Text{ZH: "接口文档", EN: "OpenAPI 3.1"}, s.base+"/openapi.json")
 	p.Fact(liuma.Text{ZH: "就绪", EN: "ready?"}, "curl "+s.base+"/readyz")
@@ -184,6 +186,10 @@ func (p *play) curtain() {
 	})
 	p.howToReach()
 	p.Note(liuma.Text{ZH: "按 Ctrl-C 结束。", EN: "Ctrl-C ends it."})
+	// Last, where one looks first.
+	p.printf("\n")
+	p.Fact(liuma.Text{ZH: "用浏览器打开", EN: "open this"}, p.styled(bold, s.window))
+	p.Note(liuma.Text{ZH: "五步，五分钟：手机、短信，和各方看到了什么。", EN: "Five steps in five minutes: the phone, its texts, and what each party saw."})
 }
 
 // want is what a step expected and did not get.

@@ -37,7 +37,10 @@ func sceneFreeze(ctx context.Context, p *play) error {
 		if err := g.reads(saysFrozen); err != nil {
 			return err
 		}
-		if g, err = p.years(ctx, app, t.granny.pin); err != nil {
+		if err := g.start(ctx, "verify"); err != nil {
+			return err
+		}
+		if err := g.pad(""); err != nil { // nobody types a PIN in vain
 			return err
 		}
 		if err := g.back(ctx); err != nil {
@@ -47,7 +50,7 @@ func sceneFreeze(ctx context.Context, p *play) error {
 			return err
 		}
 	}
-	p.Say(pageWho(), grannyWho(), liuma.Text{ZH: "两个渠道都已冻结，对的密码也不收", EN: "frozen in both channels; the right PIN is refused as well"})
+	p.Say(pageWho(), grannyWho(), liuma.Text{ZH: "两个渠道都已冻结：还没输密码就说明，谁的密码也不收", EN: "frozen in both channels: it says so before the pad, and takes nobody's PIN"})
 	return unfreeze(ctx, p)
 }
 

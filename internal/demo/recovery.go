@@ -37,7 +37,7 @@ const (
 func (p *play) text(ctx context.Context, template notify.Template) (notify.Received, error) {
 	r, err := p.stage.theatre.letters.next(ctx, template)
 	if err == nil {
-		p.Do(textWho(), liuma.Text{ZH: "收到短信：" + r.Body, EN: "a text arrives: " + string(template)})
+		p.Do(textWho(), liuma.Text{ZH: "收到短信：" + r.Body, EN: "a text arrives: " + subjectOf(template)})
 	}
 	return r, err
 }

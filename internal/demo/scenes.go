@@ -140,7 +140,7 @@ func (p *play) right(ctx context.Context, ch *channel, h *holder, purpose string
 	}
 	p.Say(ch.name, authorityWho, liuma.Text{ZH: "POST /v1/verifications：" + h.pin + "，用途「" + purpose + "」", EN: "verify " + h.pin})
 	p.Say(authorityWho, ch.name, liuma.Text{
-		ZH: fmt.Sprintf("right 正确，附回执，%s 前有效", v.ReceiptEnd.Local().Format("15:04:05")),
+		ZH: fmt.Sprintf("right 正确，附回执，%s 前有效", inChina(*v.ReceiptEnd).Format("15:04:05")),
 		EN: "right, with a signed receipt that lives 60 seconds",
 	})
 	return v, nil
@@ -227,7 +227,7 @@ func sceneLock(ctx context.Context, p *play) error {
 		if off := v.Until.Sub(start.Add(lockLasts)); off < -time.Minute || off > time.Minute {
 			return want("a lock of 24 hours", v.Until)
 		}
-		until := v.Until.Local().Format("2006-01-02 15:04:05")
+		until := inChina(*v.Until).Format("2006-01-02 15:04:05")
 		p.Say(ch.name, authorityWho, liuma.Text{ZH: "POST /v1/verifications：" + h.pin + "（这是对的）", EN: "verify " + h.pin + " (the right one)"})
 		p.Say(authorityWho, ch.name, liuma.Text{
 			ZH: "locked 已锁定，" + until + " 自动解除；对的也不收",

@@ -109,7 +109,7 @@ func build(ctx context.Context, p *play) (_ *stage, err error) {
 	}
 	p.Fact(liuma.Text{ZH: "服务地址", EN: "door"}, s.base)
 	p.Note(liuma.Text{
-		ZH: "单进程形态：密钥分持方（keeper）也在本进程里，密钥和计数放在自己的目录 keepers/k1。",
+		ZH: "单进程形态：保管方（keeper）也在本进程里，密钥和计数放在自己的目录 keepers/k1。",
 		EN: "One-process shape: the keeper runs inside, with its share key and ledger in a directory of its own, keepers/k1.",
 	})
 	return s, nil

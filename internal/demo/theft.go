@@ -45,7 +45,7 @@ func sceneTheft(ctx context.Context, p *play) error {
 		EN: fmt.Sprintf("He reads the personal data of %s people, and each card's verifier. That is bad enough.", grouped(l.people)),
 	})
 	p.Note(liuma.Text{
-		ZH: "读不到密码：验证公钥由 y 推出，y = OPRF(密码, 分持方的密钥)，而那把密钥不在这里。",
+		ZH: "读不到密码：验证公钥由 y 推出，y = OPRF(密码, 保管方的密钥)，而那把密钥不在这里。",
 		EN: "He does not read PINs: the verifier comes from y = OPRF(PIN, the keepers' key), and that key is not in the loot.",
 	})
 	if err := p.sweepLoot(ctx, l); err != nil {
@@ -107,7 +107,7 @@ func (p *play) trueFunction(ctx context.Context, l loot) error {
 		}
 	}
 	p.Do(thiefWho, liuma.Text{
-		ZH: fmt.Sprintf("再用完整算法，把偷来的密钥当作分持密钥，抽 %d 个密码（含正确的）试：也没有", sampled),
+		ZH: fmt.Sprintf("再用完整算法，把偷来的密钥当作保管方的密钥，抽 %d 个密码（含正确的）试：也没有", sampled),
 		EN: fmt.Sprintf("and %d PINs, the right one among them, through the whole function with each stolen key as the share key: nothing", sampled),
 	})
 	return nil
@@ -145,7 +145,7 @@ func (p *play) withKeeper(ctx context.Context, l loot) error {
 		EN: fmt.Sprintf("What would open it: the keepers/ directory. With it the same %d PINs give %s; all of them take about %.0f minutes here.", sampled, hit, whole.Minutes()),
 	})
 	p.Note(liuma.Text{
-		ZH: "单进程形态把它放在同一台机器上：拿走整个数据目录的人几分钟就能得到密码。生产形态由三家各管一个分持方，缺两家就打不开。",
+		ZH: "单进程形态把它放在同一台机器上：拿走整个数据目录的人几分钟就能得到密码。生产形态由三家各管一个保管方，缺两家就打不开。",
 		EN: "The one-process shape keeps it on the same machine: whoever takes the whole data directory has every PIN in minutes. In production three administrations hold a keeper each, and two must fall.",
 	})
 	return nil
