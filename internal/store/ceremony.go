@@ -189,6 +189,4 @@ type PhoneWriter interface {
 	// PruneMessages drops those that were done before a time, never one that
 	// waits, and says how many.
 	PruneMessages(doneBefore time.Time) (int64, error)
-	// DeleteLink ends a card's link in a channel; its handle is free again.
-	DeleteLink(liuma.ChannelID, liuma.CardID) error
 }

@@ -113,10 +113,6 @@ func (t *tx) PruneDevices(seenBefore time.Time) (int64, error) {
 	return t.write("DELETE FROM devices WHERE seen < ?", seenBefore.UnixMilli())
 }
 
-func (t *tx) DeleteLink(ch liuma.ChannelID, card liuma.CardID) error {
-	return t.change("DELETE FROM links WHERE card = ? AND channel = ?", card[:], string(ch))
-}
-
 func (r *reader) Ticks(kind string, key vault.Index, since time.Time) ([]time.Time, error) {
 	return list(r, (*row).time, "SELECT at FROM ticks WHERE kind = ? AND key = ? AND at > ? ORDER BY at",
 		kind, key[:], since.UnixMilli())

@@ -62,7 +62,6 @@ func ceremonyChanges() map[string]func(store.Tx) error {
 		"InsertMessage":       func(tx store.Tx) error { return tx.InsertMessage(message(2)) },
 		"UpdateMessage":       func(tx store.Tx) error { return tx.UpdateMessage(store.Message{ID: messageID(1)}) },
 		"PruneMessages":       func(tx store.Tx) error { _, err := tx.PruneMessages(at(100)); return err },
-		"DeleteLink":          func(tx store.Tx) error { return tx.DeleteLink("z", cardID(1)) },
 	}
 }
 

@@ -295,28 +295,3 @@ func devices(t *testing.T, open Open) {
 		t.Errorf("%d and %d devices, want 0 and 1", len(of(1)), len(of(2)))
 	}
 }
-
-// linkRemoved ends a link: it and its handle are free for another.
-func linkRemoved(t *testing.T, open Open) {
-	s, reopen := twoCards(t, open)
-	a := store.Link{Channel: "a", Card: cardID(1), Handle: "h", At: at(1)}
-	b := store.Link{Channel: "b", Card: cardID(1), Handle: "h", At: at(1)}
-	insert := func(l store.Link) error {
-		return update(t, s, func(tx store.Tx) error { return tx.InsertLink(l) })
-	}
-	remove := func(ch liuma.ChannelID, i int) error {
-		return update(t, s, func(tx store.Tx) error { return tx.DeleteLink(ch, cardID(i)) })
-	}
-	must(t, insert(a))
-	must(t, insert(b))
-	wantErr(t, remove("a", 2), store.ErrNotFound)
-	wantErr(t, remove("c", 1), store.ErrNotFound)
-	must(t, remove("a", 1))
-	wantErr(t, remove("a", 1), store.ErrNotFound)
-	s = reopen()
-	_, err := get(t, s, func(r store.Reader) (store.Link, error) { return r.LinkByHandle("a", "h") })
-	wantErr(t, err, store.ErrNotFound)
-	same(t, mustGet(t, s, func(r store.Reader) ([]store.Link, error) { return r.LinksOf(cardID(1)) }), []store.Link{b})
-	a.Card = cardID(2)
-	must(t, insert(a))
-}

@@ -58,7 +58,6 @@ func Run(t *testing.T, open Open) {
 		{"Ticks", ticks},
 		{"FreezeCodes", freezeCodes},
 		{"Devices", devices},
-		{"LinkRemoved", linkRemoved},
 		{"Messages", messages},
 		{"MessagesDue", messagesDue},
 		{"MessageLists", messageLists},
