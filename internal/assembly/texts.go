@@ -13,6 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/visit"
 )
 
 // openTexts makes the outbox and lets it send until the system is closed. It
@@ -50,7 +51,9 @@ func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 		return nil, nil, err
 	}
 	if s.Config.Gateway.Listen != "" {
-		s.Gateway = s.gatewayDoor(driver)
+		if s.Gateway, err = s.gatewayDoor(driver); err != nil {
+			return nil, nil, err
+		}
 	}
 	background, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -113,21 +116,31 @@ type reporter interface {
 }
 
 // gatewayDoor takes delivery receipts, and nothing else. The driver checks
-// that they come from its gateway.
-func (s *System) gatewayDoor(driver notify.Driver) *http.Server {
+// that they come from its gateway. Like every door it has a line in the access
+// log for each request, which holds no address and so no token of a receipt.
+func (s *System) gatewayDoor(driver notify.Driver) (*http.Server, error) {
+	visits, err := visit.New(visit.Config{Now: s.options.Now, Logger: s.options.Logger, Fault: func(v *visit.Visit, _ *http.Request) {
+		v.WriteHeader(http.StatusInternalServerError) // the gateway sends it again
+	}})
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	if r, ok := driver.(reporter); ok {
 		mux.Handle(config.ReceiptPath, r.Receipts(s.Outbox))
 	}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		visits.Serve(w, r, func(v *visit.Visit, r *http.Request) { mux.ServeHTTP(v, r) })
+	})
 	return &http.Server{
-		Handler:           mux,
+		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      20 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    8 << 10,
 		ErrorLog:          slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelWarn),
-	}
+	}, nil
 }
 
 // toPhones is the outbox as the authority knows one.
