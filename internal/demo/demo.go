@@ -173,6 +173,8 @@ func (p *play) curtain() {
 		return
 	}
 	p.Fact(liuma.Text{ZH: "服务", EN: "API"}, s.base)
+	p.Fact(liuma.Text{ZH: "官方页面", EN: "issuer"}, s.issuer)
+	p.Fact(liuma.Text{ZH: "替代认证", EN: "evidence"}, s.evidenceAt)
 	p.Fact(liuma.Text{ZH: "接口文档", EN: "OpenAPI 3.1"}, s.base+"/openapi.json")
 	p.Fact(liuma.Text{ZH: "就绪", EN: "ready?"}, "curl "+s.base+"/readyz")
 	p.Fact(liuma.Text{ZH: "数据目录", EN: "data"}, s.path("data"))
@@ -183,6 +185,10 @@ func (p *play) curtain() {
 	p.Note(liuma.Text{
 		ZH: "调用方法：用渠道密钥签一个五分钟内有效的 ES256 JWT（aud 为 " + s.issuer + "），再 POST /v1/challenges；Go 程序可直接用 client 包。",
 		EN: "To call it, sign an ES256 JWT with a channel key (aud " + s.issuer + ", at most five minutes), then POST /v1/challenges; Go programs use package client.",
+	})
+	p.Note(liuma.Text{
+		ZH: "接入自己的渠道：另开一个终端，照 docs/CHANNELS.md 登记到上面的数据目录，不用重启。",
+		EN: "A channel of your own: register it in that data directory from another terminal, as docs/CHANNELS.md says; nothing has to be restarted.",
 	})
 	p.howToReach()
 	p.Note(liuma.Text{ZH: "按 Ctrl-C 结束。", EN: "Ctrl-C ends it."})

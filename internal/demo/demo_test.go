@@ -16,6 +16,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/window"
 )
 
 func small(t *testing.T, out *bytes.Buffer) Config {
@@ -106,8 +107,10 @@ func TestServesOn(t *testing.T) {
 	case <-time.After(2 * time.Minute):
 		t.Fatal("still playing")
 	}
-	if !strings.Contains(out.String(), "/openapi.json") {
-		t.Error("no addresses at the end")
+	for _, want := range []string{"/openapi.json", "issuer", window.EvidencePath, "docs/CHANNELS.md"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the end says nothing of %s", want)
+		}
 	}
 	if want := []string{"true <nil>", "true <nil>"}; !slices.Equal(beside, want) {
 		t.Errorf("the doors beside were opened and shut in %q, want on the running system", beside)

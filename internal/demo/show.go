@@ -38,7 +38,7 @@ func (s *stage) show(ctx context.Context, p *play) error {
 	if err := s.serveDoors(ctx, p, doors, cast, parts); err != nil {
 		return err
 	}
-	s.window = doors.Origin()
+	s.window, s.evidenceAt = doors.Origin(), doors.EvidenceURL()
 	s.hub.Forget() // the window shows what its visitors do, not the play
 	return nil
 }

@@ -27,22 +27,23 @@ import (
 
 // stage is a running authority with its sample parties.
 type stage struct {
-	dir      string
-	base     string // address of the channel door
-	issuer   string // the authority's name: the address of the hosted door
-	hub      *window.Hub
-	window   string // address of the demo's window
-	system   *assembly.System
-	stop     context.CancelFunc
-	served   chan error // what Serve returned, once
-	shut     func()     // shuts the doors beside; nil where there are none
-	national *channel
-	regional *channel
-	provider *evidence.Signer
-	clock    *clock
-	inbox    *notify.Inbox // every phone there is
-	lan      *lan          // nil on loopback
-	theatre  *theatre
+	dir        string
+	base       string // address of the channel door
+	issuer     string // the authority's name: the address of the hosted door
+	hub        *window.Hub
+	window     string // address of the demo's window
+	evidenceAt string // address of the stand-in provider
+	system     *assembly.System
+	stop       context.CancelFunc
+	served     chan error // what Serve returned, once
+	shut       func()     // shuts the doors beside; nil where there are none
+	national   *channel
+	regional   *channel
+	provider   *evidence.Signer
+	clock      *clock
+	inbox      *notify.Inbox // every phone there is
+	lan        *lan          // nil on loopback
+	theatre    *theatre
 	// transport sends what is for the authority and the channels.
 	transport http.RoundTripper
 	shown     []func() error // end the doors of channels and window
