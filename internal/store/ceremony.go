@@ -143,8 +143,6 @@ type Message struct {
 // PhoneReader reads what belongs to the bound phone.
 type PhoneReader interface {
 	Contact(liuma.CardID) (Contact, error)
-	// CardsOfPhone counts the cards that a number serves.
-	CardsOfPhone(vault.Index) (int, error)
 	Code(ceremony string) (Code, error)
 	// Ticks lists the times of ticks of a kind and key after since, oldest
 	// first; one at since itself is left out.
@@ -169,15 +167,13 @@ type PhoneReader interface {
 // due.
 type PhoneWriter interface {
 	PutContact(Contact) error // replaces the card's
-	DeleteContact(liuma.CardID) error
-	PutCode(Code) error // replaces the ceremony's
+	PutCode(Code) error       // replaces the ceremony's
 	DeleteCodesOf(liuma.CardID) error
 	InsertTick(Tick) error // two in one millisecond are two
 	DeleteTicks(kind string, key vault.Index) error
 	PruneTicks(before time.Time) (int64, error)
 	InsertFreezeCode(FreezeCode) error // ErrExists: the MAC is taken
 	UpdateFreezeCode(FreezeCode) error
-	DeleteFreezeCodesOf(liuma.CardID) error
 	PruneFreezeCodes(expiredBefore time.Time) (int64, error)
 	PutDevice(Device) error // replaces the card's with that MAC
 	DeleteDevice(liuma.CardID, vault.MAC) error

@@ -28,11 +28,6 @@ func (r *reader) Contact(card liuma.CardID) (store.Contact, error) {
 	return one(r, scanContact, "SELECT "+contactColumns+" FROM contacts WHERE card = ?", card[:])
 }
 
-func (r *reader) CardsOfPhone(phone vault.Index) (int, error) {
-	n, err := r.count("SELECT count(*) FROM contacts WHERE phone = ?", fixed(phone[:]))
-	return int(n), err
-}
-
 func (t *tx) PutContact(c store.Contact) error {
 	return t.insert(`INSERT INTO contacts (`+contactColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (card) DO UPDATE SET phone = excluded.phone, sealed = excluded.sealed,
@@ -40,10 +35,6 @@ func (t *tx) PutContact(c store.Contact) error {
 		hold_until = excluded.hold_until, every_use = excluded.every_use`,
 		c.Card[:], fixed(c.Phone[:]), blob(c.Sealed), c.Language, milli(c.BoundAt), milli(c.ConfirmedAt),
 		milli(c.HoldUntil), flag(c.EveryUse))
-}
-
-func (t *tx) DeleteContact(card liuma.CardID) error {
-	return t.change("DELETE FROM contacts WHERE card = ?", card[:])
 }
 
 const codeColumns = "ceremony, card, phone, mac, sent_at, expires, used"
@@ -157,10 +148,6 @@ func (t *tx) InsertFreezeCode(f store.FreezeCode) error {
 func (t *tx) UpdateFreezeCode(f store.FreezeCode) error {
 	return t.change("UPDATE freeze_codes SET card = ?, expires = ?, used = ? WHERE mac = ?",
 		f.Card[:], f.Expires.UnixMilli(), milli(f.Used), f.MAC[:])
-}
-
-func (t *tx) DeleteFreezeCodesOf(card liuma.CardID) error {
-	return t.insert("DELETE FROM freeze_codes WHERE card = ?", card[:])
 }
 
 func (t *tx) PruneFreezeCodes(expiredBefore time.Time) (int64, error) {

@@ -66,33 +66,13 @@ func contacts(t *testing.T, open Open) {
 	_, err := get(t, s, getContact(cardID(9)))
 	wantErr(t, err, store.ErrNotFound)
 
-	served := func(i int) int {
-		return mustGet(t, s, func(r store.Reader) (int, error) { return r.CardsOfPhone(index("phone", i)) })
-	}
-	none := mustGet(t, s, func(r store.Reader) (int, error) { return r.CardsOfPhone(vault.Index{}) })
-	if served(1) != 1 || served(2) != 0 || none != 0 {
-		t.Errorf("numbers serve %d, %d and %d cards, want 1, 0 and 0", served(1), served(2), none)
-	}
 	b = contact(2)
 	b.Phone, b.Language, b.EveryUse = a.Phone, "en", false // a number may serve several cards
 	must(t, put(b))
 	same(t, mustGet(t, s, getContact(b.Card)), b)
-	if served(1) != 2 {
-		t.Errorf("the number serves %d cards, want 2", served(1))
-	}
 	a = store.Contact{Card: a.Card, Phone: index("phone", 3)} // every other member back to zero
 	must(t, put(a))
 	same(t, mustGet(t, s, getContact(a.Card)), a)
-	if served(1) != 1 || served(3) != 1 {
-		t.Errorf("numbers serve %d and %d cards, want 1 and 1", served(1), served(3))
-	}
-	remove := func(id liuma.CardID) error {
-		return update(t, s, func(tx store.Tx) error { return tx.DeleteContact(id) })
-	}
-	must(t, remove(a.Card))
-	wantErr(t, remove(a.Card), store.ErrNotFound)
-	_, err = get(t, s, getContact(a.Card))
-	wantErr(t, err, store.ErrNotFound)
 	same(t, mustGet(t, s, getContact(b.Card)), b)
 }
 
@@ -235,10 +215,6 @@ func freezeCodes(t *testing.T, open Open) {
 		t.Errorf("pruned %d freeze codes, want the one that expired", pruned)
 	}
 	_, err = get(t, s, find(10))
-	wantErr(t, err, store.ErrNotFound)
-	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteFreezeCodesOf(cardID(1)) })
-	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteFreezeCodesOf(cardID(1)) }) // none is none
-	_, err = get(t, s, find(20))
 	wantErr(t, err, store.ErrNotFound)
 	same(t, mustGet(t, s, find(30)), c)
 }
