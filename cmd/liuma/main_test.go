@@ -222,7 +222,8 @@ func members(of reflect.Type, prefix string) []string {
 	var out []string
 	for i := range of.NumField() {
 		f := of.Field(i)
-		name := prefix + f.Tag.Get("yaml")
+		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		name = prefix + name
 		if f.Type.Kind() == reflect.Struct {
 			out = append(out, members(f.Type, name+".")...)
 			continue
