@@ -266,7 +266,7 @@ func (a *Authority) GiveCode(ctx context.Context, id string, h Hand, typed strin
 			}
 			d.Coded, d.Prover = &codedParts{Phone: indexBytes(a.phoneIndex(to.phone)), At: a.now()}, c.Browser[:]
 			d.CodeIn = bytes.Clone(c.Browser[:])
-			next, err := a.codeRight(tx, c, d, to)
+			next, err := a.toPad(h, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) { return a.codeRight(tx, c, d, to) })(tx, c, d)
 			switch {
 			case next != StepDone:
 			case acting(*c, *d) == liuma.ActionRebind:

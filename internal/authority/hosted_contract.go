@@ -189,10 +189,10 @@ type Grant struct {
 //	(*Authority) Push(ctx, Caller, Push) (Pushed, error)
 //	(*Authority) LookAt(ctx, clientID, requestURI string, h Hand) (Page, error)   GET /authorize; changes nothing
 //	(*Authority) Look(ctx, id string, h Hand) (Page, error)                       GET of a ceremony; changes nothing
-//	(*Authority) Begin(ctx, id string, h Hand) (Page, error)                      binds the ceremony to this browser
+//	(*Authority) Begin(ctx, id string, h Hand) (Page, error)                      binds the ceremony to this browser; StepPIN -> StepRefused (locked, blocked, frozen, cancelled)
 //	(*Authority) Agree(ctx, id string, h Hand) (Page, error)                      StepConfirm -> StepPIN, StepCode, StepRefused
 //	(*Authority) SendCode(ctx, id string, h Hand) (Page, error)                   StepCode, StepDone of a verify
-//	(*Authority) GiveCode(ctx, id string, h Hand, typed string) (Page, error)     StepCode -> StepCode, StepPIN, StepEvidence, StepDone
+//	(*Authority) GiveCode(ctx, id string, h Hand, typed string) (Page, error)     StepCode -> StepCode, StepPIN, StepEvidence, StepDone, StepRefused
 //	(*Authority) GivePhone(ctx, id string, h Hand, typed string) (Page, error)    StepPhone, StepCode of a rebind -> StepCode
 //	(*Authority) GiveCardNo(ctx, id string, h Hand, typed string) (Page, error)   StepEvidence of a reset -> StepEvidence, StepPIN, StepRefused (reset_planned)
 //	(*Authority) Forgot(ctx, id string, h Hand) (Page, error)                     StepPIN, StepRefused (locked, blocked) -> StepCode

@@ -181,12 +181,12 @@ func (a *Authority) gripped(r store.Reader, id string, h Hand) (store.Ceremony, 
 // prefetched page never calls it.
 func (a *Authority) Begin(ctx context.Context, id string, h Hand) (Page, error) {
 	return a.move(ctx, id, h, []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN, StepDone, StepRefused},
-		func(_ store.Tx, c *store.Ceremony, _ *details) (Step, error) { return Step(c.Step), nil })
+		a.toPad(h, func(_ store.Tx, c *store.Ceremony, _ *details) (Step, error) { return Step(c.Step), nil }))
 }
 
 // Agree goes on from who asks for what to the pad, or to the first proof.
 func (a *Authority) Agree(ctx context.Context, id string, h Hand) (Page, error) {
-	return a.move(ctx, id, h, []Step{StepConfirm}, a.agreed)
+	return a.move(ctx, id, h, []Step{StepConfirm}, a.toPad(h, a.agreed))
 }
 
 // Leave calls a ceremony off, and decides its business number so.

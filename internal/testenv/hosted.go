@@ -47,16 +47,16 @@ func (e *Env) OpenPage(c authority.Caller, q authority.Push) (authority.Page, au
 }
 
 // OpenPageIn pushes a request and opens its page in a browser that may have
-// begun it before.
+// begun it before, or be a known device.
 func (e *Env) OpenPageIn(c authority.Caller, q authority.Push, h authority.Hand) (authority.Page, authority.Hand) {
 	e.T.Helper()
 	pushed, err := e.Authority().Push(context.Background(), c, q)
 	e.must(err)
 	p, err := e.Authority().LookAt(context.Background(), c.Client.ID, pushed.RequestURI, authority.Hand{})
 	e.must(err)
-	p, err = e.Authority().Begin(context.Background(), p.ID, authority.Hand{Secret: h.Secret, RequestURI: pushed.RequestURI})
+	p, err = e.Authority().Begin(context.Background(), p.ID, authority.Hand{Secret: h.Secret, RequestURI: pushed.RequestURI, Device: h.Device})
 	e.must(err)
-	return p, authority.Hand{Secret: p.Bound}
+	return p, authority.Hand{Secret: p.Bound, Device: h.Device}
 }
 
 // SealPage seals a PIN as the pad on the page would.
@@ -67,9 +67,13 @@ func (e *Env) SealPage(p authority.Page, role liuma.Role, secret string) *envelo
 	return &sealed
 }
 
-// GivePIN types one PIN into the page.
+// GivePIN types one PIN into the page. One that says at once that no PIN can be
+// given (locked, frozen) has no pad, and stays.
 func (e *Env) GivePIN(p authority.Page, h authority.Hand, role liuma.Role, secret string) authority.Page {
 	e.T.Helper()
+	if p.Step == authority.StepRefused {
+		return p
+	}
 	g := authority.Given{Try: p.Try}
 	sealed := e.SealPage(p, role, secret)
 	if role == liuma.RoleNew {
