@@ -120,7 +120,13 @@ type world struct {
 
 func newWorld(t *testing.T, wrap func(http.Handler) http.Handler) *world {
 	t.Helper()
-	env := testenv.New(t, testenv.Options{})
+	return worldOf(t, testenv.Options{}, wrap)
+}
+
+// worldOf is newWorld over another system.
+func worldOf(t *testing.T, o testenv.Options, wrap func(http.Handler) http.Handler) *world {
+	t.Helper()
+	env := testenv.New(t, o)
 	w := &world{env: env, verifier: rand.Text() + rand.Text(), channel: env.Channel("zj-hrss")}
 	w.site = serve(t, env.Authority(), holder.Config{Now: env.Clock.Now}, wrap)
 	return w
