@@ -77,7 +77,11 @@ func (a *Authority) move(ctx context.Context, id string, h Hand, from []Step,
 	change func(tx store.Tx, c *store.Ceremony, d *details) (Step, error)) (Page, error) {
 	return a.moveAs(ctx, id, h, from, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
 		to, err := change(tx, c, d)
-		return to, a.entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "ok"), err
+		outcome := "ok"
+		if to == StepRefused && d.Code != "" {
+			outcome = d.Code
+		}
+		return to, a.entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, outcome), err
 	})
 }
 

@@ -146,8 +146,7 @@ func TestFreezeInTheWindow(t *testing.T) {
 	p.press("/freeze")
 	p.says("已经冻结")
 	s.next(&read)
-	p.askYears(s.apps[0])
-	p.give("current", goodPIN)
+	p.askYears(s.apps[0]) // no pad: nobody types in vain
 	p.goBack()
 	p.says("这张电子社保卡已冻结")
 	s.ahead.Add(int64(61 * time.Second))

@@ -88,8 +88,8 @@ func TestStory(t *testing.T) {
 	nation.goBack()
 	nation.says("自动恢复")
 	nation.says("密码已锁定")
-	province.askYears(s.apps[0])
-	province.give("current", goodPIN)
+	province.askYears(s.apps[0]) // no pad: nobody types in vain
+	province.says("密码已锁定")
 	province.goBack()
 	province.says("密码已锁定")
 

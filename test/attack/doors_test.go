@@ -131,13 +131,17 @@ func onSteps() []known {
 		}},
 		{"six tries at once, in as many ceremonies", func(t *testing.T, w *world) {
 			before := w.look(w.People[1]).spent
-			var wg sync.WaitGroup
+			var all []func() // opened before the first of them locks the PIN
 			for range 9 {
 				v := w.browser()
 				p := w.opened(v, w.home, request{action: liuma.ActionVerify, card: w.card, bn: w.number()})
 				sealed, err := p.Seal(wrongPIN)
 				must(t, sealed, err)
-				wg.Go(func() { _, _ = v.Post(context.Background(), at(p, "pin"), sealed) })
+				all = append(all, func() { _, _ = v.Post(context.Background(), at(p, "pin"), sealed) })
+			}
+			var wg sync.WaitGroup
+			for _, post := range all {
+				wg.Go(post)
 			}
 			wg.Wait()
 			if n := w.look(w.People[1]).spent - before; n > 6 {
