@@ -28,8 +28,8 @@ func (s *stage) show(ctx context.Context, p *play) error {
 	doors := s.doors
 	s.doors = nil // serveDoors serves them, or closes them
 	cast := []window.Cast{
-		{ID: "zj-mini", Theme: "jade", Mark: "浙", Region: "33", Name: liuma.Text{ZH: "浙里社保（虚构）", EN: "Zhejiang HRSS (invented)"}},
-		{ID: "gov-mini", Theme: "azure", Mark: "国", Name: liuma.Text{ZH: "国家社保平台（虚构）", EN: "National platform (invented)"}},
+		{ID: "zj-mini", Theme: "jade", Mark: "浙", Region: "33", Name: liuma.Text{ZH: "浙里社保（虚构）", EN: "Zhejiang (invented)"}},
+		{ID: "gov-mini", Theme: "azure", Mark: "国", Name: liuma.Text{ZH: "国家社保平台（虚构）", EN: "National (invented)"}},
 	}
 	parts := window.Parts{Hub: s.hub, SMS: messages, Pass: s.clock.pass}
 	if s.lan != nil {
