@@ -162,10 +162,9 @@ func TestWrongUntilLocked(t *testing.T) {
 	}
 	other := newTab(t, phone(), "en")
 	other.open(w.push(national, liuma.ActionVerify, envelope.Subject{Card: string(link.Card)}, "n-1", nil))
-	other.keypad(rightPIN)
-	other.sees("The PIN is locked", "tomorrow")
+	other.sees("The PIN is locked", "tomorrow") // and asks for no PIN
 	b.clean(w.site, wrongPIN)
-	other.clean(w.site, rightPIN)
+	other.clean(w.site)
 }
 
 func TestLink(t *testing.T) {
@@ -239,6 +238,8 @@ func TestLeave(t *testing.T) {
 	b.clean(w.site)
 }
 
+// TestStandings: who cannot use the card is told so before the pad; a lost
+// physical card needs the PIN and evidence.
 func TestStandings(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -249,6 +250,7 @@ func TestStandings(t *testing.T) {
 	}{
 		{"frozen", freeze, []string{"电子社保卡已冻结", "拨打 12333"}, "返回测试", "frozen"},
 		{"cancelled", physical(authority.PhysicalCancelled), []string{"不能使用", "到经办机构"}, "返回测试", "cancelled"},
+		{"blocked", block, []string{"密码已停用", "等待不能恢复", "12333"}, "返回测试", "blocked"},
 		{"lost", physical(authority.PhysicalLost), []string{"还需要实人认证"}, "去做实人认证", "evidence_required"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -257,8 +259,13 @@ func TestStandings(t *testing.T) {
 			tt.set(w, card)
 			b := newTab(t, phone(), "zh-CN")
 			b.open(w.verify(card, "v-1"))
-			b.keypad(rightPIN)
+			if tt.name == "lost" {
+				b.keypad(rightPIN)
+			}
 			b.sees(tt.says...)
+			if tt.name != "lost" && evaluate[bool](b, `!!document.querySelector("[data-pad]")`) {
+				t.Error("the page asks for a PIN that opens nothing")
+			}
 			b.press(tt.button)
 			b.sees("Back at the channel: " + tt.back)
 			if tt.name != "lost" {
@@ -284,6 +291,17 @@ func freeze(w *world, card store.Handle) {
 	_, err := w.env.Authority().Freeze(context.Background(), w.channel, authority.FreezeRequest{BusinessNo: bn, Subject: envelope.Subject{Card: string(card)}, Digest: [32]byte{1}})
 	if err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// block makes thirty wrong guesses, six a day.
+func block(w *world, card store.Handle) {
+	w.t.Helper()
+	for range 5 {
+		for range 6 {
+			w.env.Verify(w.channel, card, wrongPIN)
+		}
+		w.env.Clock.Advance(25 * time.Hour)
 	}
 }
 
