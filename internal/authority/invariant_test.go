@@ -614,6 +614,7 @@ func TestStandingIsNotForged(t *testing.T) {
 		"freeze undated": func(c *store.Card) { c.FrozenAt = time.Time{} },
 		"loss undone":    func(c *store.Card) { c.Physical = liuma.PhysicalNormal },
 		"cancelled":      func(c *store.Card) { c.Physical = liuma.PhysicalCancelled },
+		"moved":          func(c *store.Card) { c.Region = "3305" }, // to laxer rules of recovery
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := testenv.New(t, testenv.Options{})

@@ -7,7 +7,8 @@ import (
 )
 
 // CardMAC covers what whoever can write to the database must not change: what
-// ties a PIN to its holder, and how the card stands (DESIGN section 3). Every
+// ties a PIN to its holder, how the card stands, and the region whose rules of
+// recovery apply to it (DESIGN section 3). Every
 // writer of a card sets MAC to it, and none of a card whose MAC it did not
 // check in the same transaction.
 func CardMAC(v *vault.Vault, c Card) vault.MAC {
@@ -21,5 +22,5 @@ func CardMAC(v *vault.Vault, c Card) vault.MAC {
 		since = binary.BigEndian.AppendUint64(nil, uint64(at.UnixMilli()))
 	}
 	return v.RowMAC("card", c.Holder[:], c.ID[:], binary.BigEndian.AppendUint32(nil, uint32(c.Version)),
-		binary.BigEndian.AppendUint32(nil, c.KeySet), c.Verifier[:], []byte(c.Physical), frozen, since)
+		binary.BigEndian.AppendUint32(nil, c.KeySet), c.Verifier[:], []byte(c.Physical), frozen, since, []byte(c.Region))
 }
