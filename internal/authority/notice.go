@@ -51,6 +51,7 @@ const (
 	noticePINLocked    = "pin_locked"
 	noticePINBlocked   = "pin_blocked"
 	noticeStrangers    = "strangers_stopped"
+	noticeOutside      = "strangers_locked"
 	noticePhoneOld     = "phone_changed_old"
 	noticePhoneNew     = "phone_changed_new"
 	noticeLinked       = "channel_linked"
@@ -192,7 +193,11 @@ func (a *Authority) tellVerdict(tx store.Tx, card store.Card, at *attempt) error
 	row := at.row
 	switch {
 	case row.Verdict == liuma.Wrong && at.shut == ledger.Locked:
-		return a.tellIn(tx, card, noticePINLocked, row.Channel, map[string]string{"until": row.Until.UTC().Format(time.RFC3339)})
+		template := noticePINLocked
+		if _, shut := card.Tally.Check(a.now(), ledger.Known, at.place.reserve, at.policy.Limits); at.place.reserve > 0 && shut == nil {
+			template = noticeOutside // what is reserved for known devices is still there
+		}
+		return a.tellIn(tx, card, template, row.Channel, map[string]string{"until": row.Until.UTC().Format(time.RFC3339)})
 	case row.Verdict == liuma.Wrong && at.shut == ledger.LaneClosed:
 		return a.tellIn(tx, card, noticeStrangers, row.Channel, nil)
 	case row.Verdict == liuma.Wrong && at.shut != "":

@@ -23,6 +23,7 @@ const (
 	PINLocked        Template = "pin_locked"
 	PINBlocked       Template = "pin_blocked"       // locked without an end
 	StrangersStopped Template = "strangers_stopped" // only known devices go on
+	StrangersLocked  Template = "strangers_locked"  // only known devices go on until then
 	PhoneChangedOld  Template = "phone_changed_old" // to the number that was bound
 	PhoneChangedNew  Template = "phone_changed_new" // to the number that is bound now
 	DeviceKnown      Template = "device_known"
@@ -95,6 +96,8 @@ func shapes() []shape {
 			"Wrong PINs: the PIN of {holder} was blocked at {channel} on {at}. Recover it."+enWarn, "at", "channel"),
 		noticeText(StrangersStopped, "{holder}的电子社保卡密码在其他设备上输错过多，已于{at}在{channel}停止其他设备使用，常用设备不受影响。"+zhWarn,
 			"Wrong PINs: at {channel} on {at} only known devices of {holder} may go on."+enWarn, "at", "channel"),
+		noticeText(StrangersLocked, "{holder}的电子社保卡密码在其他设备上多次输错，{at}在{channel}锁定，{until}解锁，常用设备不受影响。"+zhWarn,
+			"Wrong PINs at {channel}, {at}: until {until} {holder} needs a known device."+enWarn, "at", "channel", "until"),
 		noticeText(PhoneChangedOld, "{holder}的电子社保卡已于{at}在{channel}改绑手机{phone}，本机不再是绑定手机。"+zhWarn,
 			"The bound phone of {holder} was changed to {phone} at {channel} on {at}."+enWarn, "at", "channel", "phone"),
 		noticeText(PhoneChangedNew, "本机已于{at}在{channel}绑定{holder}的电子社保卡。"+zhWarn,

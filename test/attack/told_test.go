@@ -406,7 +406,7 @@ func onPINs() []event {
 		both("locked", []string{"pin_locked"}, func(s *told, hosted bool) { s.guess(hosted, 6, 6) }, nextDay),
 		both("blocked", times(4, "pin_locked", "pin_blocked"), func(s *told, hosted bool) { s.guess(hosted, 30, 6) },
 			func(s *told) { nextDay(s); s.reset() }),
-		both("strangers stopped", times(7, "pin_locked", "device_known", "strangers_stopped"), func(s *told, hosted bool) {
+		both("strangers stopped", times(7, "strangers_locked", "device_known", "strangers_stopped"), func(s *told, hosted bool) {
 			s.stay(s.browser())
 			s.guess(hosted, 30, 4)
 		}, func(s *told) { nextDay(s); s.reset() }),
