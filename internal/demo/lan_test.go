@@ -247,7 +247,7 @@ func TestServesTheLAN(t *testing.T) {
 		t.Fatal("still playing")
 	}
 	text := out.String()
-	address := regexp.MustCompile(`https://127\.0\.0\.1:[0-9]+`).FindAllString(text, -1)
+	address := regexp.MustCompile(`open this\W.*(https://127\.0\.0\.1:[0-9]+)`).FindStringSubmatch(text)
 	if len(address) == 0 || !strings.Contains(text, "▀") || !strings.Contains(text, "ca.pem") {
 		t.Fatalf("no address, QR code or certificate:\n%s", text)
 	}
@@ -258,7 +258,7 @@ func TestServesTheLAN(t *testing.T) {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
-	h := &household{t: t, ctx: ctx, client: &http.Client{Transport: transport, Timeout: 20 * time.Second}, window: address[0]}
+	h := &household{t: t, ctx: ctx, client: &http.Client{Transport: transport, Timeout: 20 * time.Second}, window: address[1]}
 	page := h.get(h.window + "/")
 	apps := regexp.MustCompile(`class="app" href="(https://127\.0\.0\.1:[0-9]+)"`).FindAllStringSubmatch(page, -1)
 	if len(apps) != 2 || !strings.Contains(page, "/qr.svg") || h.get(h.window+"/ca.crt") != string(ca) {

@@ -103,11 +103,12 @@ func (w *world) outside(t *testing.T, before state) {
 	if frozen {
 		action = liuma.ActionUnfreeze
 	}
+	w.sent() // what the thief brought about
 	texts := len(w.inbox.Texts(w.who.Phone))
 	p := w.do(w.enter(w.browser(), w.watch.pushed(request{action: action, card: w.seen, bn: w.number()})), "agree")
 	w.do(p, "send-code")
 	if w.sent(); len(w.inbox.Texts(w.who.Phone)) != texts+1 {
-		t.Error("the holder's phone gets no code any more")
+		t.Errorf("the holder's phone gets no code any more, but %d texts; the page: %s", len(w.inbox.Texts(w.who.Phone))-texts, p.Title())
 	}
 }
 
