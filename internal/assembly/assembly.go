@@ -42,6 +42,9 @@ type Options struct {
 	Logger *slog.Logger     // default: discard
 	// Policy replaces the national policy. Tests shorten its times with it.
 	Policy *policy.Policy
+	// Rules replaces the layers of policy, and Policy with them. Tests give
+	// regions rules of their own with it.
+	Rules authority.Rules
 	// Wait replaces the timer that paces refusals.
 	Wait func(context.Context, time.Duration)
 	// Texts takes codes and notices to phones, whatever the configuration says.
@@ -293,6 +296,10 @@ func (s *System) openAuthority(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var rules authority.Rules = layers
+	if s.options.Rules != nil {
+		rules = s.options.Rules
+	}
 	var process [8]byte
 	rand.Read(process[:])
 	db, outbox, err := s.openTexts()
@@ -300,7 +307,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 		return err
 	}
 	s.Authority, err = authority.New(ctx, authority.Config{
-		Store: db, Vault: s.Vault, Quorum: s.Quorum, Policy: layers, Registry: s.Registry, Outbox: outbox,
+		Store: db, Vault: s.Vault, Quorum: s.Quorum, Policy: rules, Registry: s.Registry, Outbox: outbox,
 		Issuer: s.Config.Issuer, Process: hex.EncodeToString(process[:]), Alone: true,
 		Now: s.options.Now, Wait: s.options.Wait, Logger: s.options.Logger,
 	})

@@ -47,14 +47,7 @@ func TestRecoveryFollowsTheCardsRegion(t *testing.T) {
 		cards, pushed liuma.Region
 		want          bool
 	}{{"330500", "440100", false}, {"440100", "330500", true}, {"440100", "440100", true}} {
-		x := newPhoned(t, testenv.Options{})
-		c := x.Authority().Config
-		c.Policy = lenientIn("440100")
-		a, err := authority.New(t.Context(), c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		x.System.Authority = a
+		x := newPhoned(t, testenv.Options{Rules: lenientIn("440100")})
 		x.moveCard(tt.cards)
 		q := x.push(liuma.ActionReset)
 		q.Region = tt.pushed
@@ -64,7 +57,7 @@ func TestRecoveryFollowsTheCardsRegion(t *testing.T) {
 		if p.CardNoAllowed != tt.want {
 			t.Errorf("%+v: asked for: %t", tt, p.CardNoAllowed)
 		}
-		p, err = a.GiveCardNo(t.Context(), p.ID, h, x.who.CardNo)
+		p, err := x.Authority().GiveCardNo(t.Context(), p.ID, h, x.who.CardNo)
 		want := liuma.CodeOnlineOff
 		if tt.want {
 			want = liuma.CodeResetPlanned

@@ -70,7 +70,9 @@ type Options struct {
 	Shape  string         // "1/1", "2/3", "3/5"; default 1/1
 	People int            // default 20
 	Policy *policy.Policy // default national
-	Logger *slog.Logger   // default: discard
+	// Rules, if set, replaces the layers of policy.
+	Rules  authority.Rules
+	Logger *slog.Logger // default: discard
 	// Wait stands in for the timer that paces refusals; default returns at once.
 	Wait func(context.Context, time.Duration)
 	// Faults, if set, stands between the authority and its store and keepers.
@@ -140,7 +142,7 @@ func (e *Env) Open() {
 	e.T.Helper()
 	c, err := config.Load(e.Dir)
 	e.must(err)
-	o := assembly.Options{Now: e.Clock.Now, Logger: e.options.Logger, Policy: e.options.Policy, Wait: e.options.Wait,
+	o := assembly.Options{Now: e.Clock.Now, Logger: e.options.Logger, Policy: e.options.Policy, Rules: e.options.Rules, Wait: e.options.Wait,
 		Texts: e.options.Texts}
 	if e.options.Phones {
 		o.Outbox = e.newPhones
