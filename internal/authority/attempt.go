@@ -120,14 +120,11 @@ func (a *Authority) begin(ctx context.Context, at *attempt) (decided bool, err e
 		if at.proof != nil {
 			at.row.Evidence = at.proof.Method
 		}
-		if stop, err := a.standingStops(at, card, now); err != nil {
-			return audit.Entry{}, err
-		} else if stop {
-			decided = true
-		} else if _, refusal := card.Tally.Check(now, at.place.lane, at.place.reserve, at.policy.Limits); refusal != nil {
-			decided = true
-			refuseBy(&at.row, now, refusal)
+		if standing := liuma.StandingOf(card.Physical, card.Frozen && !at.thaws); standing == liuma.StandingSuspended && at.proof == nil {
+			// Not decided but sent back, before the business number is taken.
+			return audit.Entry{}, &liuma.Error{Code: liuma.CodeEvidenceRequired}
 		}
+		decided = refusedAtOnce(&at.row, card, at.thaws, at.place, at.policy.Limits, now)
 		if err := insertRequest(tx, at.row); err != nil {
 			return audit.Entry{}, err
 		}
@@ -153,23 +150,23 @@ func (a *Authority) begin(ctx context.Context, at *attempt) (decided bool, err e
 	return decided, err
 }
 
-// standingStops decides what standing alone decides. A lost physical card
-// without evidence is not decided but sent back for evidence, before the
-// business number is taken.
-func (a *Authority) standingStops(at *attempt, card store.Card, now time.Time) (bool, error) {
-	switch liuma.StandingOf(card.Physical, card.Frozen && !at.thaws) {
+// refusedAtOnce decides, and reports that it did, what needs no keeper: by how
+// the card stands or, where that does not forbid it, by the authority's own
+// tally. A lost physical card is not decided here: evidence mends it.
+func refusedAtOnce(row *store.Request, card store.Card, thaws bool, at place, l ledger.Limits, now time.Time) bool {
+	switch liuma.StandingOf(card.Physical, card.Frozen && !thaws) {
 	case liuma.StandingCancelled:
-		decide(&at.row, now, liuma.Suspended, liuma.CodeCancelled)
-		return true, nil
+		decide(row, now, liuma.Suspended, liuma.CodeCancelled)
+		return true
 	case liuma.StandingFrozen:
-		decide(&at.row, now, liuma.Suspended, liuma.CodeFrozen)
-		return true, nil
-	case liuma.StandingSuspended:
-		if at.proof == nil {
-			return false, &liuma.Error{Code: liuma.CodeEvidenceRequired}
-		}
+		decide(row, now, liuma.Suspended, liuma.CodeFrozen)
+		return true
 	}
-	return false, nil
+	_, refusal := card.Tally.Check(now, at.lane, at.reserve, l)
+	if refusal != nil {
+		refuseBy(row, now, refusal)
+	}
+	return refusal != nil
 }
 
 func refuseBy(row *store.Request, now time.Time, r *ledger.Refusal) {

@@ -45,17 +45,8 @@ func (a *Authority) atPad(tx store.Tx, c *store.Ceremony, d *details, h Hand) (S
 	}
 	now := a.now()
 	row.Card, row.Version = card.ID, card.Version
-	_, shut := card.Tally.Check(now, at.lane, at.reserve, rules.Limits)
-	switch liuma.StandingOf(card.Physical, card.Frozen && action != liuma.ActionUnfreeze) {
-	case liuma.StandingCancelled:
-		decide(&row, now, liuma.Suspended, liuma.CodeCancelled)
-	case liuma.StandingFrozen:
-		decide(&row, now, liuma.Suspended, liuma.CodeFrozen)
-	default:
-		if shut == nil {
-			return StepPIN, nil
-		}
-		refuseBy(&row, now, shut)
+	if !refusedAtOnce(&row, card, action == liuma.ActionUnfreeze, at, rules.Limits, now) {
+		return StepPIN, nil
 	}
 	d.clearVerdict()
 	d.Verdict, d.Code, d.Until = string(row.Verdict), string(row.Code), row.Until
