@@ -122,8 +122,8 @@ func (a *Authority) judgeCardNo(tx store.Tx, card store.Card, typed string) erro
 	if err != nil {
 		return err
 	}
-	if n := len(wrong); n >= cardNosMost {
-		return &liuma.Error{Code: liuma.CodeCardNoSpent, Until: wrong[n-cardNosMost].Add(codeWindow)}
+	if until := spentUntil(wrong, cardNosMost, codeWindow); !until.IsZero() {
+		return &liuma.Error{Code: liuma.CodeCardNoSpent, Until: until}
 	}
 	f, err := a.facts(card)
 	if err != nil {

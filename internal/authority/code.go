@@ -190,16 +190,19 @@ func (a *Authority) maySend(r store.Reader, to addressee) (liuma.Code, time.Time
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	if n := len(sent); n >= numberMost {
-		return liuma.CodePhoneCodeLimit, sent[n-numberMost].Add(codeWindow), nil
-	} else if n > 0 && now.Before(sent[n-1].Add(codeEvery)) {
-		return liuma.CodePhoneCodeSoon, sent[n-1].Add(codeEvery), nil
+	if until := spentUntil(sent, numberMost, codeWindow); !until.IsZero() {
+		return liuma.CodePhoneCodeLimit, until, nil
 	}
-	sent, err = r.Ticks(tickCodeCard, to.holder, now.Add(-codeWindow))
-	if n := len(sent); err == nil && n >= cardMost {
-		return liuma.CodePhoneCodeLimit, sent[n-cardMost].Add(codeWindow), nil
+	if until := spentUntil(sent, 1, codeEvery); until.After(now) {
+		return liuma.CodePhoneCodeSoon, until, nil
 	}
-	return "", time.Time{}, err
+	if sent, err = r.Ticks(tickCodeCard, to.holder, now.Add(-codeWindow)); err != nil {
+		return "", time.Time{}, err
+	}
+	if until := spentUntil(sent, cardMost, codeWindow); !until.IsZero() {
+		return liuma.CodePhoneCodeLimit, until, nil
+	}
+	return "", time.Time{}, nil
 }
 
 // codesLeft is how many wrong codes a holder's card has left, and, when there
@@ -209,8 +212,8 @@ func (a *Authority) codesLeft(r store.Reader, holder vault.Index) (left int, unt
 	if err != nil {
 		return 0, time.Time{}, err
 	}
-	if n := len(wrong); n >= wrongCodesMost {
-		return 0, wrong[n-wrongCodesMost].Add(codeWindow), nil
+	if until := spentUntil(wrong, wrongCodesMost, codeWindow); !until.IsZero() {
+		return 0, until, nil
 	}
 	return wrongCodesMost - len(wrong), time.Time{}, nil
 }

@@ -120,9 +120,7 @@ func (a *Authority) freezeCodesSpent(r store.Reader, from vault.Index) (until ti
 		if err != nil {
 			return time.Time{}, err
 		}
-		if n := len(tried); n >= l.most {
-			until = maxTime(until, tried[n-l.most].Add(freezeCodeWindow))
-		}
+		until = maxTime(until, spentUntil(tried, l.most, freezeCodeWindow))
 	}
 	return until, nil
 }

@@ -116,15 +116,9 @@ func (a *Authority) hotlineSpent(r store.Reader, key vault.Index, most policy.Ho
 	if err != nil {
 		return time.Time{}, err
 	}
-	for _, l := range []struct {
-		most   int
-		window time.Duration
-	}{{most.Hour, time.Hour}, {most.Day, day}} {
-		if n := len(tried); n >= l.most {
-			if end := tried[n-l.most].Add(l.window); end.After(a.now()) {
-				until = maxTime(until, end)
-			}
-		}
+	until = maxTime(spentUntil(tried, most.Hour, time.Hour), spentUntil(tried, most.Day, day))
+	if !until.After(a.now()) {
+		return time.Time{}, nil // the hour is over, and the day is not spent
 	}
 	return until, nil
 }
