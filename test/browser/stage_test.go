@@ -315,6 +315,18 @@ func (a *actor) applies(pin string) {
 	a.returns()
 }
 
+// appliesInBoth applies at this channel, and links the card in the national one.
+func (a *actor) appliesInBoth(pin string) {
+	a.t.Helper()
+	a.applies(pin)
+	a.goTo(national)
+	a.starts("link")
+	a.presses("agree")
+	a.keypad(pin)
+	a.sees("关联成功")
+	a.returns()
+}
+
 // returns goes back to the channel from a page that is done or refused.
 func (a *actor) returns() {
 	a.t.Helper()
