@@ -6,7 +6,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # The rooms where two goroutines meet over something that must not be lost.
 CORE := ./internal/pin/... ./internal/split/... ./internal/ledger/... ./internal/keeper/... \
 	./internal/vault/... ./internal/store/... ./internal/evidence/... ./internal/authority/... \
-	./internal/api/... ./internal/oidc/... ./client/...
+	./internal/door/api/... ./internal/door/oidc/... ./client/...
 
 FUZZTIME ?= 30s
 KILLS ?= 300

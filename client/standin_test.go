@@ -19,7 +19,7 @@ import (
 
 // server stands in for the authority: it opens envelopes and signs receipts
 // for real, and knows one PIN. The SDK is tried against the door itself in
-// internal/api.
+// internal/door/api.
 type server struct {
 	*httptest.Server
 	vault      *vault.Vault

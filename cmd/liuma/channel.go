@@ -9,7 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/oidc"
+	"github.com/liuma-pin/liuma/internal/door/oidc"
 	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/store"
 )

@@ -8,9 +8,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/demo"
 	"github.com/liuma-pin/liuma/internal/operator"
+	"github.com/liuma-pin/liuma/internal/server"
 )
 
 // demoCmd is "liuma demo".
@@ -58,7 +58,7 @@ func (d *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 		Guessing: time.Duration(d.Seconds) * time.Second, Once: d.Once,
 		Out: t.out, Terminal: isTerminal(t.out), Progress: t.err, ProgressTerminal: isTerminal(t.err),
 		Logger: logger, LAN: d.lan(),
-		Beside: func(ctx context.Context, dir string, s *assembly.System) (shut func()) {
+		Beside: func(ctx context.Context, dir string, s *server.System) (shut func()) {
 			return openOperatorDoor(ctx, operator.DoorConfig{Dir: dir, System: s, Now: t.now, Logger: logger})
 		},
 	})

@@ -9,8 +9,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/server"
 )
 
 // initCmd is "liuma init".
@@ -49,7 +49,7 @@ func (i *initCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	if err := assembly.Init(ctx, dir, conf); err != nil {
+	if err := server.Init(ctx, dir, conf); err != nil {
 		return err
 	}
 	i.explain(t.out, dir, conf)

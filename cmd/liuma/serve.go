@@ -14,9 +14,9 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/operator"
+	"github.com/liuma-pin/liuma/internal/server"
 )
 
 // serveCmd is "liuma serve".
@@ -44,7 +44,7 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	system, err := assembly.Open(ctx, conf, assembly.Options{Now: t.now, Logger: logger})
+	system, err := server.Open(ctx, conf, server.Options{Now: t.now, Logger: logger})
 	if err != nil {
 		return explainOpen(c.Data, err)
 	}
@@ -116,7 +116,7 @@ func openOperatorDoor(ctx context.Context, c operator.DoorConfig) (shut func()) 
 	return func() { stop(); serving.Wait() }
 }
 
-func ready(ctx context.Context, s *assembly.System) error {
+func ready(ctx context.Context, s *server.System) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	return s.Authority.Ready(ctx)

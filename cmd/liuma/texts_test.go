@@ -14,18 +14,18 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
 // inDirectory opens a data directory that no server has.
-func inDirectory(ts *testscript.TestScript, dir string, f func(*assembly.Office) error) {
+func inDirectory(ts *testscript.TestScript, dir string, f func(*server.Office) error) {
 	c, err := config.Load(ts.MkAbs(dir))
 	ts.Check(err)
-	off, err := assembly.OpenOffice(context.Background(), c, assembly.Options{})
+	off, err := server.OpenOffice(context.Background(), c, server.Options{})
 	ts.Check(err)
 	defer func() { ts.Check(off.Close()) }()
 	ts.Check(f(off))
@@ -44,7 +44,7 @@ func letters(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: letters DIR")
 	}
-	inDirectory(ts, args[0], func(off *assembly.Office) error {
+	inDirectory(ts, args[0], func(off *server.Office) error {
 		templates, err := notify.NewTemplates(liuma.Text{}, nil)
 		if err != nil {
 			return err
@@ -163,7 +163,7 @@ func audited(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: audited DIR EVENT ACTOR NOTE COUNT")
 	}
 	n := 0
-	inDirectory(ts, args[0], func(off *assembly.Office) error {
+	inDirectory(ts, args[0], func(off *server.Office) error {
 		return off.Store.View(context.Background(), func(r store.Reader) error {
 			list, err := r.Audit(0, 1000)
 			for _, e := range list {

@@ -7,13 +7,13 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/registry"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // TestPushingAgainGivesNoMoreTime: a ceremony has an hour from its first push,
 // whoever pushes it again, and none of it comes back once its time was over.
 func TestPushingAgainGivesNoMoreTime(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	q := x.push(liuma.ActionVerify)
 	begun := x.Clock.Now()
 	p, h := x.OpenPage(x.ch, q)
@@ -53,7 +53,7 @@ func (x *phoned) aged(p authority.Page, h authority.Hand) {
 // TestACodeGrowsOld: what reads the texts now is asked for now. A code of half
 // an hour ago sets no PIN and lets nobody guess; a new one does.
 func TestACodeGrowsOld(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	t.Run("reset", func(t *testing.T) {
 		p, h := x.readyToReset()
 		x.aged(p, h)
@@ -80,7 +80,7 @@ func TestACodeGrowsOld(t *testing.T) {
 	})
 	t.Run("enroll", func(t *testing.T) {
 		who := x.People[1]
-		p, h := x.agreed(x.PushFor(x.ch, liuma.ActionEnroll, testenv.Subject(who), &who))
+		p, h := x.agreed(x.PushFor(x.ch, liuma.ActionEnroll, testkit.Subject(who), &who))
 		p = x.Code(p, h, who.Phone)
 		x.aged(p, h)
 		x.want(x.GivePIN(p, h, liuma.RoleNew, goodPIN), authority.StepCode, liuma.CodePhoneCodeExpired)

@@ -14,7 +14,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 const (
@@ -54,9 +54,9 @@ func (th *thief) one(n int) bool { return th.rng.IntN(n) == 0 }
 func (th *thief) subject(a liuma.Action) (authority.Caller, envelope.Subject, registry.Facts, bool) {
 	switch {
 	case a == liuma.ActionEnroll && th.one(2):
-		return th.own, testenv.Subject(th.unborn), th.unborn, true
+		return th.own, testkit.Subject(th.unborn), th.unborn, true
 	case a == liuma.ActionEnroll:
-		return th.own, testenv.Subject(th.who), th.who, true
+		return th.own, testkit.Subject(th.who), th.who, true
 	case a == liuma.ActionLink:
 		return th.own, envelope.Subject{IDNumber: th.who.IDNumber, Name: th.who.Name}, th.who, true
 	case th.own2 != "" && th.one(2):
@@ -335,7 +335,7 @@ func rob(t *testing.T, th *thief, frozen bool, seed uint64, steps int) (string, 
 	if th.cardNo {
 		th.phoned = newLenient(t)
 	} else {
-		th.phoned = newPhoned(t, testenv.Options{})
+		th.phoned = newPhoned(t, testkit.Options{})
 	}
 	th.own, th.unborn, th.rng = th.Channel("any-app"), th.People[1], rand.New(rand.NewPCG(seed, 1))
 	if th.device {

@@ -8,14 +8,14 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // BenchmarkVerify is a right PIN without the door: envelope, count, check,
 // verdict, receipt, on real files. Requests are sealed beforehand.
 func BenchmarkVerify(b *testing.B) {
 	const people = 200
-	env := testenv.New(b, testenv.Options{People: people})
+	env := testkit.New(b, testkit.Options{People: people})
 	ch := env.Channel("zj-hrss")
 	var cards []store.Handle
 	for _, p := range env.People {

@@ -8,14 +8,14 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/policy"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 func newLenient(t *testing.T) *phoned {
 	t.Helper()
 	p := policy.National()
 	p.Recovery.CardNumber = true
-	return newPhoned(t, testenv.Options{Policy: &p})
+	return newPhoned(t, testkit.Options{Policy: &p})
 }
 
 // cardNo plays a reset up to the physical card's number, and gives one.
@@ -52,7 +52,7 @@ func TestResetByCardNumberWaitsADay(t *testing.T) {
 	if v := x.Verify(x.ch, x.card, otherPIN); v.Verdict != liuma.Right {
 		t.Errorf("new PIN: %+v", v)
 	}
-	g, err := x.Authority().RedeemCode(t.Context(), x.ch, x.WayBack(p, h).Get("code"), testenv.RedirectURI, testenv.Verifier)
+	g, err := x.Authority().RedeemCode(t.Context(), x.ch, x.WayBack(p, h).Get("code"), testkit.RedirectURI, testkit.Verifier)
 	if err != nil || g.ACR != "urn:liuma:acr:pin" {
 		t.Errorf("it claims evidence that there was not: %+v, %v", g, err)
 	}
@@ -79,7 +79,7 @@ func TestFreezeTakesAPlannedResetAway(t *testing.T) {
 }
 
 func TestResetByCardNumberRefuses(t *testing.T) {
-	x := newPhoned(t, testenv.Options{}) // the nation
+	x := newPhoned(t, testkit.Options{}) // the nation
 	p, _ := x.cardNo(x.who.CardNo)
 	x.want(p, authority.StepEvidence, liuma.CodeOnlineOff)
 	if p.CardNoAllowed {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 func (x *phoned) send(p authority.Page, h authority.Hand) authority.Page {
@@ -42,7 +42,7 @@ func not(code string, n int) string {
 // whatever ceremonies and after whatever resends; then even the right one is
 // not taken.
 func TestCodesAreCountedOverAllCeremonies(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	for i := range 5 {
 		p, h := x.agreed(x.push(liuma.ActionReset))
 		x.Clock.Advance(time.Minute)
@@ -70,7 +70,7 @@ func TestCodesAreCountedOverAllCeremonies(t *testing.T) {
 // TestCodesAreRationedByNumber: one a minute, ten a day, all ceremonies and
 // all cards of the number together.
 func TestCodesAreRationedByNumber(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	sent := 0
 	for range 14 {
 		p, h := x.agreed(x.push(liuma.ActionReset))
@@ -102,7 +102,7 @@ func TestCodesAreRationedByNumber(t *testing.T) {
 }
 
 func TestACodeServesOnceAndItsCeremonyOnly(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	one, h1 := x.agreed(x.push(liuma.ActionReset))
 	two, h2 := x.agreed(x.push(liuma.ActionReset))
 	x.want(x.give(one, h1, "000000"), authority.StepCode, liuma.CodePhoneCodeExpired) // none was sent
@@ -130,7 +130,7 @@ func TestACodeServesOnceAndItsCeremonyOnly(t *testing.T) {
 // would be ten chances in a million a guess; a thousand guesses at once are
 // five, whichever ceremony they are made in.
 func TestAThousandParallelFlowsGainNothing(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	type flow struct {
 		p authority.Page
 		h authority.Hand
@@ -189,7 +189,7 @@ func TestAThousandParallelFlowsGainNothing(t *testing.T) {
 
 // TestSendingInParallel: a thousand presses at once send one text.
 func TestSendingInParallel(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	before := len(x.Texts(x.who.Phone))
 	var pages []authority.Page
 	var hands []authority.Hand
@@ -215,7 +215,7 @@ func TestSendingInParallel(t *testing.T) {
 // TestTwoCardsOnOneNumber: texts say whose card they are about, and the
 // wrong codes of one card are not the other's.
 func TestTwoCardsOnOneNumber(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	second := x.People[1]
 	card := x.EnrollPhone(x.ch, second, goodPIN)
 	other := &phoned{Env: x.Env, ch: x.ch, who: second, card: card}

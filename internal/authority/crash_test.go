@@ -8,7 +8,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // TestChangeSurvivesADeathAtEveryStep lets the process die before and after
@@ -18,8 +18,8 @@ func TestChangeSurvivesADeathAtEveryStep(t *testing.T) {
 	for _, shape := range []string{"1/1", "2/3"} {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/after=%v", shape, after), func(t *testing.T) {
-				faults := &testenv.Faults{}
-				env := testenv.New(t, testenv.Options{Shape: shape, Faults: faults})
+				faults := &testkit.Faults{}
+				env := testkit.New(t, testkit.Options{Shape: shape, Faults: faults})
 				ch := env.Channel("zj-hrss")
 				card := env.Enroll(ch, env.People[0], goodPIN)
 				pins := []string{goodPIN, otherPIN}
@@ -51,13 +51,13 @@ func TestChangeSurvivesADeathAtEveryStep(t *testing.T) {
 }
 
 // restart is a new process on the same data, past the lease of the old one.
-func restart(env *testenv.Env) {
+func restart(env *testkit.Env) {
 	env.Close()
 	env.Open()
 }
 
 // whichPIN says which of two PINs is right, and fails unless exactly one is.
-func whichPIN(t *testing.T, env *testenv.Env, channel string, card store.Handle, pins []string) int {
+func whichPIN(t *testing.T, env *testkit.Env, channel string, card store.Handle, pins []string) int {
 	t.Helper()
 	c, err := env.Authority().Client(t.Context(), channel)
 	if err != nil {
@@ -89,8 +89,8 @@ func whichPIN(t *testing.T, env *testenv.Env, channel string, card store.Handle,
 // ends up with the card, or can enrol again.
 func TestEnrolSurvivesADeathAtEveryStep(t *testing.T) {
 	for _, after := range []bool{false, true} {
-		faults := &testenv.Faults{}
-		env := testenv.New(t, testenv.Options{Shape: "2/3", Faults: faults, People: 40})
+		faults := &testkit.Faults{}
+		env := testkit.New(t, testkit.Options{Shape: "2/3", Faults: faults, People: 40})
 		ch := env.Channel("zj-hrss")
 		for steps := 0; ; steps++ {
 			who := env.People[steps]
@@ -127,8 +127,8 @@ func TestEnrolSurvivesADeathAtEveryStep(t *testing.T) {
 // decided stays so, and its guess stays counted (I-1, I-9, I-11).
 func TestVerifyIsUndecidedAfterADeath(t *testing.T) {
 	for _, after := range []bool{false, true} {
-		faults := &testenv.Faults{}
-		env := testenv.New(t, testenv.Options{Faults: faults})
+		faults := &testkit.Faults{}
+		env := testkit.New(t, testkit.Options{Faults: faults})
 		ch := env.Channel("zj-hrss")
 		for steps := 0; ; steps++ {
 			card := env.Enroll(ch, env.People[steps], goodPIN)
@@ -158,7 +158,7 @@ func TestVerifyIsUndecidedAfterADeath(t *testing.T) {
 // TestConcurrentChangesOfOneCard: many at once, from the same old PIN to
 // different new ones. One wins; its PIN and no other is right.
 func TestConcurrentChangesOfOneCard(t *testing.T) {
-	env := testenv.New(t, testenv.Options{Shape: "2/3"})
+	env := testkit.New(t, testkit.Options{Shape: "2/3"})
 	ch := env.Channel("zj-hrss")
 	card := env.Enroll(ch, env.People[0], goodPIN)
 	pins := []string{"835271", "904738", "627159", "382916"}

@@ -10,7 +10,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -61,7 +61,7 @@ func (x *phoned) devices() (all []store.Device) {
 	return all
 }
 
-func events(t *testing.T, env *testenv.Env) (all []audit.Entry) {
+func events(t *testing.T, env *testkit.Env) (all []audit.Entry) {
 	t.Helper()
 	err := env.System.Store.View(t.Context(), func(r store.Reader) error {
 		all = nil
@@ -83,7 +83,7 @@ func events(t *testing.T, env *testenv.Env) (all []audit.Entry) {
 	return all
 }
 
-func countEvents(t *testing.T, env *testenv.Env, ev audit.Event, outcome string) (n int) {
+func countEvents(t *testing.T, env *testkit.Env, ev audit.Event, outcome string) (n int) {
 	t.Helper()
 	for _, e := range events(t, env) {
 		if e.Event == ev && e.Outcome == outcome {
@@ -95,7 +95,7 @@ func countEvents(t *testing.T, env *testenv.Env, ev audit.Event, outcome string)
 
 // TestKnowDeviceStory: PIN and code in one browser, then the holder's wish.
 func TestKnowDeviceStory(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	p, h := x.verified("")
 	if p.DeviceOffer || p.DeviceKnown {
 		t.Errorf("a PIN alone: %+v", p)
@@ -140,7 +140,7 @@ func TestKnowDeviceStory(t *testing.T) {
 // TestOneCookieServesAFamily: a browser has one secret for all the cards that
 // it is known for, and the cards share nothing else.
 func TestOneCookieServesAFamily(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	cookie := x.know("")
 	other := &phoned{Env: x.Env, ch: x.ch, who: x.People[1]}
 	other.card = x.EnrollPhone(x.ch, other.who, goodPIN)
@@ -163,7 +163,7 @@ func TestOneCookieServesAFamily(t *testing.T) {
 
 // TestDeviceIsOfferedAfterPINAndCode: in whatever ceremony, in this browser.
 func TestDeviceIsOfferedAfterPINAndCode(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	q := x.push(liuma.ActionReset)
 	p, h := x.agreed(q)
 	p = x.Code(p, h, x.who.Phone)
@@ -208,7 +208,7 @@ func TestDeviceIsOfTheVersionThatWasProved(t *testing.T) {
 		"frozen meanwhile": {func(x *phoned) { freezeIn(x) }, liuma.CodeFrozen},
 	} {
 		t.Run(name, func(t *testing.T) {
-			x := newPhoned(t, testenv.Options{})
+			x := newPhoned(t, testkit.Options{})
 			p, h := x.verified("")
 			p = x.Code(p, h, x.who.Phone)
 			tt.do(x)
@@ -247,7 +247,7 @@ func TestWhenDevicesAreDropped(t *testing.T) {
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			x := newPhoned(t, testenv.Options{})
+			x := newPhoned(t, testkit.Options{})
 			x.know("")
 			x.Clock.Advance(time.Minute)
 			tt.do(x)
@@ -261,7 +261,7 @@ func TestWhenDevicesAreDropped(t *testing.T) {
 // TestDevicesAreFewAndSeen: the sixth takes the place of that seen longest
 // ago, and one that was not seen for 400 days is none, nor keeps a reserve.
 func TestDevicesAreFewAndSeen(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	var cookies []string
 	for range 5 {
 		cookies = append(cookies, x.know(""))
@@ -298,7 +298,7 @@ func TestDevicesAreFewAndSeen(t *testing.T) {
 // TestADatabaseMakesNoDeviceKnown: rows that somebody wrote, of no secret or
 // of another card's, give nobody the lane.
 func TestADatabaseMakesNoDeviceKnown(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	own := &phoned{Env: x.Env, ch: x.ch, who: x.People[1]}
 	own.card = x.EnrollPhone(x.ch, own.who, goodPIN)
 	x.Clock.Advance(time.Minute)
@@ -318,7 +318,7 @@ func TestADatabaseMakesNoDeviceKnown(t *testing.T) {
 // TestAStolenDeviceIsALane (I-12): a device's cookie, with a session in the
 // holder's channel, proves nothing and shows nothing that the session does not.
 func TestAStolenDeviceIsALane(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	cookie := x.know("")
 	x.Clock.Advance(time.Minute)
 	for _, action := range []liuma.Action{liuma.ActionVerify, liuma.ActionChange, liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze} {
@@ -357,7 +357,7 @@ func TestAStolenDeviceIsALane(t *testing.T) {
 // PIN was not given there, and counts for nothing there.
 func TestAPINProvesNothingForAnotherBrowser(t *testing.T) {
 	hook := &hooks{}
-	x := newPhoned(t, testenv.Options{Keeper: func(k keeper.Keeper) keeper.Keeper { return &hookedKeeper{k, hook} }})
+	x := newPhoned(t, testkit.Options{Keeper: func(k keeper.Keeper) keeper.Keeper { return &hookedKeeper{k, hook} }})
 	swapped := func(q authority.Push) (p authority.Page, thief authority.Hand) {
 		p, h := x.OpenPage(x.ch, q)
 		if p.Step == authority.StepConfirm {

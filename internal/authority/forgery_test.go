@@ -7,7 +7,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // TestNoPINMovesToAnotherHolder: somebody who writes to the database, and
@@ -24,7 +24,7 @@ func TestNoPINMovesToAnotherHolder(t *testing.T) {
 		"holder":  func(_, own store.Card) store.Card { own.Holder[0] ^= 1; return own },
 	} {
 		t.Run(name, func(t *testing.T) {
-			env := testenv.New(t, testenv.Options{})
+			env := testkit.New(t, testkit.Options{})
 			ch := env.Channel("zj-hrss")
 			handles := []store.Handle{env.Enroll(ch, env.People[0], goodPIN), env.Enroll(ch, env.People[1], otherPIN)}
 			victim, own := cardRow(t, env, ch, handles[0]), cardRow(t, env, ch, handles[1])
@@ -59,13 +59,13 @@ func TestStandingIsNotForged(t *testing.T) {
 		"moved":          func(c *store.Card) { c.Region = "3305" }, // to laxer rules of recovery
 	} {
 		t.Run(name, func(t *testing.T) {
-			env := testenv.New(t, testenv.Options{})
+			env := testkit.New(t, testkit.Options{})
 			ch, reg, who := env.Channel("zj-hrss"), env.RegistryClient("mohrss"), env.People[0]
 			h := env.Enroll(ch, who, goodPIN)
 			physical := func(ev authority.PhysicalEvent) error {
 				bn := env.BusinessNo()
 				_, err := env.Authority().SetPhysical(t.Context(), reg, authority.PhysicalRequest{
-					BusinessNo: bn, IDNumber: who.IDNumber, CardNo: who.CardNo, Event: ev, Digest: testenv.Digest(string(bn))})
+					BusinessNo: bn, IDNumber: who.IDNumber, CardNo: who.CardNo, Event: ev, Digest: testkit.Digest(string(bn))})
 				return err
 			}
 			if err := physical(authority.PhysicalLost); err != nil {
@@ -96,7 +96,7 @@ func TestStandingIsNotForged(t *testing.T) {
 // TestNoIntentIsForged: nor can they write an intent that the authority then
 // carries through.
 func TestNoIntentIsForged(t *testing.T) {
-	env := testenv.New(t, testenv.Options{})
+	env := testkit.New(t, testkit.Options{})
 	ch := env.Channel("zj-hrss")
 	victim := env.Enroll(ch, env.People[0], goodPIN)
 	own := cardRow(t, env, ch, env.Enroll(ch, env.People[1], otherPIN))
@@ -126,7 +126,7 @@ func TestNoIntentIsForged(t *testing.T) {
 // TestChallengeIsCheckedAtEveryCeremony: of another channel, or too old, it
 // serves nowhere, and nothing is counted.
 func TestChallengeIsCheckedAtEveryCeremony(t *testing.T) {
-	env := testenv.New(t, testenv.Options{})
+	env := testkit.New(t, testkit.Options{})
 	ch, other := env.Channel("zj-hrss"), env.Channel("other")
 	a, who := env.Authority(), env.People[0]
 	card := env.Enroll(ch, who, goodPIN)
@@ -149,7 +149,7 @@ func TestChallengeIsCheckedAtEveryCeremony(t *testing.T) {
 
 // TestHandleServesOneChannel: another channel's handle is as good as none.
 func TestHandleServesOneChannel(t *testing.T) {
-	env := testenv.New(t, testenv.Options{})
+	env := testkit.New(t, testkit.Options{})
 	home, far := env.Channel("home"), env.Channel("far")
 	a := env.Authority()
 	card := env.Enroll(home, env.People[0], goodPIN)

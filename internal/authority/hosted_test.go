@@ -13,7 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 func identity(f registry.Facts) envelope.Subject {
@@ -21,7 +21,7 @@ func identity(f registry.Facts) envelope.Subject {
 }
 
 // enrollHosted plays an enrolment at the hosted door to its ID token's claims.
-func enrollHosted(t *testing.T, env *testenv.Env, ch authority.Caller, f registry.Facts) store.Handle {
+func enrollHosted(t *testing.T, env *testkit.Env, ch authority.Caller, f registry.Facts) store.Handle {
 	t.Helper()
 	q := env.PushFor(ch, liuma.ActionEnroll, identity(f), &f)
 	p, h := env.OpenPage(ch, q)
@@ -42,7 +42,7 @@ func enrollHosted(t *testing.T, env *testenv.Env, ch authority.Caller, f registr
 	if back.Get("code") == "" || back.Get("state") != "state-1" || back.Get("iss") != env.System.Config.Issuer {
 		t.Fatalf("way back: %v", back)
 	}
-	g, err := env.Authority().RedeemCode(t.Context(), ch, back.Get("code"), testenv.RedirectURI, testenv.Verifier)
+	g, err := env.Authority().RedeemCode(t.Context(), ch, back.Get("code"), testkit.RedirectURI, testkit.Verifier)
 	if err != nil || g.Nonce != "nonce-1" || g.BusinessNo != q.BusinessNo || g.Handle == "" {
 		t.Fatalf("grant: %+v, %v", g, err)
 	}
@@ -54,7 +54,7 @@ func enrollHosted(t *testing.T, env *testenv.Env, ch authority.Caller, f registr
 }
 
 func TestHostedStory(t *testing.T) {
-	env := testenv.New(t, testenv.Options{Shape: "2/3"})
+	env := testkit.New(t, testkit.Options{Shape: "2/3"})
 	one, two := env.Channel("zj-hrss"), env.Channel("national")
 	who := env.People[0]
 	card := enrollHosted(t, env, one, who)
@@ -98,7 +98,7 @@ func TestHostedStory(t *testing.T) {
 // TestHostedPageHasOneBrowser: who has the address may look and begin; once a
 // browser has begun, no other goes on, sees a name or gets the code.
 func TestHostedPageHasOneBrowser(t *testing.T) {
-	env := testenv.New(t, testenv.Options{})
+	env := testkit.New(t, testkit.Options{})
 	ch := env.Channel("zj-hrss")
 	card := env.Enroll(ch, env.People[0], goodPIN)
 	a := env.Authority()
@@ -138,7 +138,7 @@ func TestHostedPageHasOneBrowser(t *testing.T) {
 
 // TestHostedTryIsMadeOnce submits one page many times at once (I-11).
 func TestHostedTryIsMadeOnce(t *testing.T) {
-	env := testenv.New(t, testenv.Options{})
+	env := testkit.New(t, testkit.Options{})
 	ch := env.Channel("zj-hrss")
 	card := env.Enroll(ch, env.People[0], goodPIN)
 	p, h := env.OpenPage(ch, env.PushFor(ch, liuma.ActionVerify, envelope.Subject{Card: string(card)}, nil))
@@ -168,7 +168,7 @@ func TestHostedTryIsMadeOnce(t *testing.T) {
 }
 
 func TestHostedCodes(t *testing.T) {
-	env := testenv.New(t, testenv.Options{})
+	env := testkit.New(t, testkit.Options{})
 	ch, other := env.Channel("zj-hrss"), env.Channel("other")
 	a := env.Authority()
 	for i, tt := range []struct {
@@ -176,32 +176,32 @@ func TestHostedCodes(t *testing.T) {
 		do   func(code string, card store.Handle) error
 	}{
 		{"wrong verifier", func(code string, _ store.Handle) error {
-			_, err := a.RedeemCode(t.Context(), ch, code, testenv.RedirectURI, testenv.Verifier+"x")
+			_, err := a.RedeemCode(t.Context(), ch, code, testkit.RedirectURI, testkit.Verifier+"x")
 			return err
 		}},
 		{"wrong redirect", func(code string, _ store.Handle) error {
-			_, err := a.RedeemCode(t.Context(), ch, code, testenv.RedirectURI+"/", testenv.Verifier)
+			_, err := a.RedeemCode(t.Context(), ch, code, testkit.RedirectURI+"/", testkit.Verifier)
 			return err
 		}},
 		{"another channel", func(code string, _ store.Handle) error {
-			_, err := a.RedeemCode(t.Context(), other, code, testenv.RedirectURI, testenv.Verifier)
+			_, err := a.RedeemCode(t.Context(), other, code, testkit.RedirectURI, testkit.Verifier)
 			return err
 		}},
 		{"late", func(code string, _ store.Handle) error {
 			env.Clock.Advance(61 * time.Second)
-			_, err := a.RedeemCode(t.Context(), ch, code, testenv.RedirectURI, testenv.Verifier)
+			_, err := a.RedeemCode(t.Context(), ch, code, testkit.RedirectURI, testkit.Verifier)
 			return err
 		}},
 		{"twice", func(code string, _ store.Handle) error {
-			if _, err := a.RedeemCode(t.Context(), ch, code, testenv.RedirectURI, testenv.Verifier); err != nil {
+			if _, err := a.RedeemCode(t.Context(), ch, code, testkit.RedirectURI, testkit.Verifier); err != nil {
 				t.Fatal(err)
 			}
-			_, err := a.RedeemCode(t.Context(), ch, code, testenv.RedirectURI, testenv.Verifier)
+			_, err := a.RedeemCode(t.Context(), ch, code, testkit.RedirectURI, testkit.Verifier)
 			return err
 		}},
 		{"after a change", func(code string, card store.Handle) error {
 			env.Change(ch, card, goodPIN, otherPIN)
-			_, err := a.RedeemCode(t.Context(), ch, code, testenv.RedirectURI, testenv.Verifier)
+			_, err := a.RedeemCode(t.Context(), ch, code, testkit.RedirectURI, testkit.Verifier)
 			return err
 		}},
 	} {
@@ -222,7 +222,7 @@ func TestHostedCodes(t *testing.T) {
 
 // TestHostedGoesOnUnderANewPush: the app was killed; or evidence was missing.
 func TestHostedGoesOnUnderANewPush(t *testing.T) {
-	env := testenv.New(t, testenv.Options{})
+	env := testkit.New(t, testkit.Options{})
 	ch, reg := env.Channel("zj-hrss"), env.RegistryClient("mohrss")
 	who := env.People[0]
 	card := env.Enroll(ch, who, goodPIN)
@@ -261,7 +261,7 @@ func TestHostedGoesOnUnderANewPush(t *testing.T) {
 }
 
 func TestHostedEnds(t *testing.T) {
-	env := testenv.New(t, testenv.Options{})
+	env := testkit.New(t, testkit.Options{})
 	ch := env.Channel("zj-hrss")
 	card := env.Enroll(ch, env.People[0], goodPIN)
 	a := env.Authority()
@@ -302,7 +302,7 @@ func TestHostedEnds(t *testing.T) {
 // TestPageHoldsNothingPersonal looks for the holder's data in what a page is
 // given, the bytes for the pad included (I-6 for the rest of the person).
 func TestPageHoldsNothingPersonal(t *testing.T) {
-	env := testenv.New(t, testenv.Options{})
+	env := testkit.New(t, testkit.Options{})
 	ch := env.Channel("zj-hrss")
 	f := env.People[0]
 	p, h := env.OpenPage(ch, env.PushFor(ch, liuma.ActionEnroll, identity(f), &f))

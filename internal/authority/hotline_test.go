@@ -13,7 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // desk is a hotline with a limit that a test can reach.
@@ -28,7 +28,7 @@ func newDesk(t *testing.T) *desk {
 	d := &desk{}
 	rules := policy.National()
 	rules.Hotline = policy.Hotline{Hour: 3, Day: 5}
-	d.phoned = newPhoned(t, testenv.Options{Policy: &rules, Logger: slog.New(slog.NewTextHandler(&d.logs, nil))})
+	d.phoned = newPhoned(t, testkit.Options{Policy: &rules, Logger: slog.New(slog.NewTextHandler(&d.logs, nil))})
 	d.hotline = d.register("h12333")
 	return d
 }
@@ -42,7 +42,7 @@ func (d *desk) register(id string) authority.Caller {
 func (d *desk) ask(c authority.Caller, idNumber string) (liuma.Code, time.Time) {
 	d.T.Helper()
 	bn := d.BusinessNo()
-	_, err := d.Authority().FreezeByHotline(d.T.Context(), c, authority.HotlineFreeze{BusinessNo: bn, IDNumber: idNumber, Digest: testenv.Digest(string(bn))})
+	_, err := d.Authority().FreezeByHotline(d.T.Context(), c, authority.HotlineFreeze{BusinessNo: bn, IDNumber: idNumber, Digest: testkit.Digest(string(bn))})
 	if err == nil {
 		return "", time.Time{}
 	}
@@ -82,7 +82,7 @@ func TestHotlineStopsAtItsLimit(t *testing.T) {
 	d := newDesk(t)
 	nobody := d.People[3].IDNumber
 	begun := d.Clock.Now()
-	same := authority.HotlineFreeze{BusinessNo: d.BusinessNo(), IDNumber: d.who.IDNumber, Digest: testenv.Digest("same")}
+	same := authority.HotlineFreeze{BusinessNo: d.BusinessNo(), IDNumber: d.who.IDNumber, Digest: testkit.Digest("same")}
 	for range 5 {
 		if _, err := d.Authority().FreezeByHotline(t.Context(), d.hotline, same); err != nil {
 			t.Fatalf("the same call again: %v", err)

@@ -9,15 +9,15 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // The tests in this file try to break single invariants (docs/INVARIANTS.md)
@@ -89,15 +89,15 @@ func (s *lossyStore) Update(ctx context.Context, f func(store.Tx) (audit.Entry, 
 }
 
 // hooked is a system whose keepers and store have hooks.
-func hooked(t *testing.T, shape string) (*testenv.Env, *hooks) {
+func hooked(t *testing.T, shape string) (*testkit.Env, *hooks) {
 	t.Helper()
-	env, h := testenv.New(t, testenv.Options{Shape: shape}), &hooks{}
+	env, h := testkit.New(t, testkit.Options{Shape: shape}), &hooks{}
 	env.Close()
 	c, err := config.Load(env.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	env.System, err = assembly.Open(t.Context(), c, assembly.Options{
+	env.System, err = server.Open(t.Context(), c, server.Options{
 		Now:           env.Clock.Now,
 		Wait:          func(context.Context, time.Duration) {},
 		BetweenKeeper: func(k keeper.Keeper) keeper.Keeper { return &hookedKeeper{k, h} },
@@ -120,7 +120,7 @@ func once(act func()) func(keeper.ID) error {
 }
 
 // cardRow is the card behind a handle.
-func cardRow(t testing.TB, env *testenv.Env, c authority.Caller, h store.Handle) (card store.Card) {
+func cardRow(t testing.TB, env *testkit.Env, c authority.Caller, h store.Handle) (card store.Card) {
 	t.Helper()
 	err := env.System.Store.View(t.Context(), func(r store.Reader) error {
 		link, err := r.LinkByHandle(liuma.ChannelID(c.Client.ID), h)
@@ -137,7 +137,7 @@ func cardRow(t testing.TB, env *testenv.Env, c authority.Caller, h store.Handle)
 }
 
 // tamper writes to the database as somebody would who has broken into it.
-func tamper(t *testing.T, env *testenv.Env, write func(store.Tx) error) {
+func tamper(t *testing.T, env *testkit.Env, write func(store.Tx) error) {
 	t.Helper()
 	err := env.System.Store.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {
 		return audit.Entry{At: env.Clock.Now(), Actor: "thief", Event: audit.KeeperAlarm, Outcome: "ok"}, write(tx)
@@ -148,7 +148,7 @@ func tamper(t *testing.T, env *testenv.Env, write func(store.Tx) error) {
 }
 
 // counted is what each keeper's row of a card says.
-func counted(t *testing.T, env *testenv.Env, card liuma.CardID) (spent []uint64) {
+func counted(t *testing.T, env *testkit.Env, card liuma.CardID) (spent []uint64) {
 	t.Helper()
 	for _, k := range env.System.Keepers {
 		s, err := k.Status(t.Context(), card)
@@ -172,7 +172,7 @@ func spelled(f registry.Facts, as string) registry.Facts {
 }
 
 // withX finds a person whose ID number ends in X, which has the most spellings.
-func withX(t *testing.T, env *testenv.Env) registry.Facts {
+func withX(t *testing.T, env *testkit.Env) registry.Facts {
 	t.Helper()
 	for _, f := range env.People {
 		if strings.HasSuffix(f.IDNumber, "X") {
@@ -186,7 +186,7 @@ func withX(t *testing.T, env *testenv.Env) registry.Facts {
 // TestEverySpellingReachesOneRow (I-4): no spelling of the ID number opens a
 // second card, and all guess at the same counters, whatever the ceremony.
 func TestEverySpellingReachesOneRow(t *testing.T) {
-	env := testenv.New(t, testenv.Options{Shape: "2/3", People: 60})
+	env := testkit.New(t, testkit.Options{Shape: "2/3", People: 60})
 	home, far := env.Channel("home"), env.Channel("far")
 	a, who := env.Authority(), withX(t, env)
 	card := env.Enroll(home, who, goodPIN)
@@ -225,7 +225,7 @@ func TestEverySpellingReachesOneRow(t *testing.T) {
 // in two ceremonies, two channels and every spelling, six are counted and no
 // more than six evaluated.
 func TestThousandGuessesInEverySpelling(t *testing.T) {
-	env := testenv.New(t, testenv.Options{Shape: "2/3", People: 60})
+	env := testkit.New(t, testkit.Options{Shape: "2/3", People: 60})
 	home, far := env.Channel("home"), env.Channel("far")
 	a, who := env.Authority(), withX(t, env)
 	card := env.Enroll(home, who, goodPIN)
@@ -295,7 +295,7 @@ func TestAuthorityStopsAtSixWhicheverKeepersAnswer(t *testing.T) {
 }
 
 // intentOf is the setting of a card's PIN that is under way, if one is.
-func intentOf(t *testing.T, env *testenv.Env, card liuma.CardID) (store.Intent, bool) {
+func intentOf(t *testing.T, env *testkit.Env, card liuma.CardID) (store.Intent, bool) {
 	t.Helper()
 	var in store.Intent
 	err := env.System.Store.View(t.Context(), func(r store.Reader) (err error) {
@@ -309,7 +309,7 @@ func intentOf(t *testing.T, env *testenv.Env, card liuma.CardID) (store.Intent, 
 }
 
 // again is what the next process does with what this one left.
-func again(t *testing.T, env *testenv.Env) {
+func again(t *testing.T, env *testkit.Env) {
 	t.Helper()
 	if _, err := authority.New(t.Context(), env.Authority().Config); err != nil {
 		t.Fatal(err)
@@ -418,7 +418,7 @@ func (failingQuorum) Attempt(context.Context, keeper.Target, keeper.Guess, []byt
 
 // TestErrorOfTheKeepersIsNoVerdict (I-9).
 func TestErrorOfTheKeepersIsNoVerdict(t *testing.T) {
-	env := testenv.New(t, testenv.Options{})
+	env := testkit.New(t, testkit.Options{})
 	ch := env.Channel("zj-hrss")
 	card := env.Enroll(ch, env.People[0], goodPIN)
 	c := env.Authority().Config

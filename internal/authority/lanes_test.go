@@ -7,7 +7,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // TestReserve: strangers have four of the six guesses, a known device has the
@@ -15,7 +15,7 @@ import (
 func TestReserve(t *testing.T) {
 	for _, shape := range []string{"1/1", "2/3"} {
 		t.Run(shape, func(t *testing.T) {
-			x := newPhoned(t, testenv.Options{Shape: shape})
+			x := newPhoned(t, testkit.Options{Shape: shape})
 			cookie := x.know("")
 			for n := 3; n >= 0; n-- {
 				p := x.guess("")
@@ -53,7 +53,7 @@ func TestReserve(t *testing.T) {
 func TestSixtyHostileDays(t *testing.T) {
 	for _, shape := range []string{"1/1", "2/3"} {
 		t.Run(shape, func(t *testing.T) {
-			x := newPhoned(t, testenv.Options{Shape: shape})
+			x := newPhoned(t, testkit.Options{Shape: shape})
 			cookie := x.know("")
 			id := cardRow(t, x.Env, x.ch, x.card).ID
 			base := counted(t, x.Env, id)[0]
@@ -123,7 +123,7 @@ func reopenBy(t *testing.T, x *phoned, cookie string) {
 // TestBlockedFromAKnownDevice: thirty wrong PINs from known devices block the
 // PIN until it is reset, and a reset leaves no device known.
 func TestBlockedFromAKnownDevice(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	cookie := x.know("")
 	var p authority.Page
 	for n := 0; n < 30; {

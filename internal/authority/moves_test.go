@@ -16,7 +16,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // TestWhatEndedStaysEnded: a ceremony that its holder called off, or that was
@@ -145,7 +145,7 @@ func (x *phoned) row(id string) (c store.Ceremony) {
 // TestMovesOfAPageThatIsBehind: at every step of every action, what its page
 // does not offer is refused and changes nothing.
 func TestMovesOfAPageThatIsBehind(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	every := []authority.Step{authority.StepConfirm, authority.StepCode, authority.StepEvidence, authority.StepPhone, authority.StepPIN,
 		authority.StepDone, authority.StepRefused, authority.StepReset, authority.StepLeft, authority.StepExpired}
 	for _, action := range everyAction {
@@ -180,7 +180,7 @@ func TestMovesInAnyOrder(t *testing.T) {
 	for i, action := range everyAction {
 		t.Run(string(action), func(t *testing.T) {
 			for round := range 4 {
-				x := newPhoned(t, testenv.Options{})
+				x := newPhoned(t, testkit.Options{})
 				if action == liuma.ActionUnfreeze {
 					freezeIn(x)
 				}

@@ -7,7 +7,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/keeper"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // TestNobodyTypesInVain: a PIN that cannot be given now is not asked for. The
@@ -29,7 +29,7 @@ func TestNobodyTypesInVain(t *testing.T) {
 		"locked, to be unfrozen": {func(x *phoned) { x.lock(); freezeIn(x) }, liuma.ActionUnfreeze, liuma.Locked, liuma.CodeLocked, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			x := newPhoned(t, testenv.Options{})
+			x := newPhoned(t, testkit.Options{})
 			tt.do(x)
 			id := cardRow(t, x.Env, x.ch, x.card).ID
 			before := counted(t, x.Env, id)[0]
@@ -65,7 +65,7 @@ func TestNobodyTypesInVain(t *testing.T) {
 // TestALockIsNotShownToStrangers: a channel without a link gets the pad of a
 // locked card, as of any other and of none.
 func TestALockIsNotShownToStrangers(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	x.lock()
 	far := x.Channel("national")
 	p, h := x.OpenPage(far, x.PushFor(far, liuma.ActionLink, identity(x.who), nil))
@@ -83,7 +83,7 @@ func TestALockIsNotShownToStrangers(t *testing.T) {
 // under a new push is still the pad, for that guess may be right.
 func TestTheSixthMayBeRight(t *testing.T) {
 	hook := &hooks{}
-	x := newPhoned(t, testenv.Options{Keeper: func(k keeper.Keeper) keeper.Keeper { return &hookedKeeper{k, hook} }})
+	x := newPhoned(t, testkit.Options{Keeper: func(k keeper.Keeper) keeper.Keeper { return &hookedKeeper{k, hook} }})
 	for range 5 {
 		x.guess("")
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 const newNumber = "13800138000"
@@ -18,7 +18,7 @@ const newNumber = "13800138000"
 func TestRebindStory(t *testing.T) {
 	for _, shape := range []string{"1/1", "2/3"} {
 		t.Run(shape, func(t *testing.T) {
-			x := newPhoned(t, testenv.Options{Shape: shape})
+			x := newPhoned(t, testkit.Options{Shape: shape})
 			q := x.push(liuma.ActionRebind)
 			p, h := x.agreed(q)
 			x.want(p, authority.StepPIN, "")
@@ -62,7 +62,7 @@ func TestRebindStory(t *testing.T) {
 // TestOldNumberStopsAThief: whoever took PIN and face to bind a phone of their
 // own can be stopped from the old number, and does not get the card back.
 func TestOldNumberStopsAThief(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	x.rebindTo(newNumber)
 	if _, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.1", x.LastFreezeCode(x.who.Phone)); err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestOldNumberStopsAThief(t *testing.T) {
 func TestUnfreezeStory(t *testing.T) {
 	for _, shape := range []string{"1/1", "2/3"} {
 		t.Run(shape, func(t *testing.T) {
-			x := newPhoned(t, testenv.Options{Shape: shape})
+			x := newPhoned(t, testkit.Options{Shape: shape})
 			p, _ := x.agreed(x.push(liuma.ActionUnfreeze))
 			x.want(p, authority.StepRefused, liuma.CodeNotFrozen)
 			code := x.LastFreezeCode(x.who.Phone)
@@ -114,7 +114,7 @@ func TestUnfreezeStory(t *testing.T) {
 // TestAttemptsOnAFrozenCardNeedTheCode: an unfreezing without its code makes no
 // guess at the PIN.
 func TestAttemptsOnAFrozenCardNeedTheCode(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	freezeIn(x)
 	p, h := x.agreed(x.push(liuma.ActionUnfreeze))
 	id := cardRow(t, x.Env, x.ch, x.card).ID
@@ -156,7 +156,7 @@ func TestAResetChecksItsProofsItself(t *testing.T) {
 		}, authority.StepRefused, liuma.CodeEvidenceRequired},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			x := newPhoned(t, testenv.Options{})
+			x := newPhoned(t, testkit.Options{})
 			p, h := tt.pass(x)
 			tamper(t, x.Env, func(tx store.Tx) error {
 				c, err := tx.Ceremony(p.ID)
@@ -176,7 +176,7 @@ func TestAResetChecksItsProofsItself(t *testing.T) {
 }
 
 func TestFreezeByCode(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	code := x.LastFreezeCode(x.who.Phone)
 	for i, wrong := range []string{"", "ABC", "00000000", "ABCDEFGH", code + "2"} {
 		if _, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.1", wrong); liuma.CodeOf(err) != liuma.CodeFreezeCodeInvalid {
@@ -207,7 +207,7 @@ func b2i(b bool) byte {
 }
 
 func TestFreezeCodesAreRationedBySourceAndTime(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	code := x.LastFreezeCode(x.who.Phone)
 	for range 10 {
 		if _, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.1", "ABCDEFGH"); liuma.CodeOf(err) != liuma.CodeFreezeCodeInvalid {
@@ -226,7 +226,7 @@ func TestFreezeCodesAreRationedBySourceAndTime(t *testing.T) {
 // TestFreezeFromThePage: no PIN for a card that the channel is linked to, and
 // none that was merely named.
 func TestFreezeFromThePage(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	two := x.Channel("national")
 	p, h := x.OpenPage(two, x.PushFor(two, liuma.ActionLink, envelope.Subject{IDNumber: x.who.IDNumber, Name: x.who.Name}, nil))
 	if _, err := x.Authority().FreezeOwn(t.Context(), p.ID, h); liuma.CodeOf(err) != liuma.CodeRefused {
@@ -245,9 +245,9 @@ func TestFreezeFromThePage(t *testing.T) {
 }
 
 func TestHotlineOnlyFreezes(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	hotline := authority.Caller{Client: x.AddClient(store.Client{ID: "hotline-12333", Kind: store.ClientHotline, Actions: liuma.Actions(), Regions: []liuma.Region{""}}, x.NewKey())}
-	ask := authority.HotlineFreeze{BusinessNo: x.BusinessNo(), IDNumber: x.who.IDNumber, Digest: testenv.Digest("a")}
+	ask := authority.HotlineFreeze{BusinessNo: x.BusinessNo(), IDNumber: x.who.IDNumber, Digest: testkit.Digest("a")}
 	if _, err := x.Authority().FreezeByHotline(t.Context(), x.ch, ask); liuma.CodeOf(err) != liuma.CodeForbidden {
 		t.Errorf("a channel as a hotline: %v", err)
 	}
@@ -275,7 +275,7 @@ func TestHotlineOnlyFreezes(t *testing.T) {
 }
 
 func TestNoticesOfEveryUseAndOfChanges(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	p, h := x.OpenPage(x.ch, x.push(liuma.ActionVerify))
 	p = x.GivePIN(p, h, liuma.RoleCurrent, goodPIN)
 	if p.EveryUse == nil || *p.EveryUse {
@@ -301,7 +301,7 @@ func TestNoticesOfEveryUseAndOfChanges(t *testing.T) {
 // TestThePhoneIsToldThatItIsToldNoMore: whoever has the PIN may turn the texts
 // of every use off, but not unseen, and cannot send texts by it.
 func TestThePhoneIsToldThatItIsToldNoMore(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	set := func(on ...bool) {
 		p, h := x.OpenPage(x.ch, x.push(liuma.ActionVerify))
 		p = x.GivePIN(p, h, liuma.RoleCurrent, goodPIN)
@@ -328,7 +328,7 @@ func TestThePhoneIsToldThatItIsToldNoMore(t *testing.T) {
 
 // TestANoticeIsOfAChange: what did not come about is told to nobody.
 func TestANoticeIsOfAChange(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	before := len(x.Texts(""))
 	if v := x.Change(x.ch, x.card, wrongPIN, otherPIN); v.Verdict != liuma.Wrong {
 		t.Fatalf("%+v", v)
@@ -343,7 +343,7 @@ func TestANoticeIsOfAChange(t *testing.T) {
 // TestANewLinkChangesNoPINAlone: a PIN makes a link, and for 72 hours the link
 // changes the PIN only with evidence as well, at both doors.
 func TestANewLinkChangesNoPINAlone(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	two := x.Channel("national")
 	v, err := x.Authority().Link(t.Context(), two, x.LinkRequest(two, x.who, goodPIN))
 	if err != nil || v.Verdict != liuma.Right {

@@ -9,7 +9,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // lenientIn takes the physical card's number in one region.
@@ -47,7 +47,7 @@ func TestRecoveryFollowsTheCardsRegion(t *testing.T) {
 		cards, pushed liuma.Region
 		want          bool
 	}{{"330500", "440100", false}, {"440100", "330500", true}, {"440100", "440100", true}} {
-		x := newPhoned(t, testenv.Options{Rules: lenientIn("440100")})
+		x := newPhoned(t, testkit.Options{Rules: lenientIn("440100")})
 		x.moveCard(tt.cards)
 		q := x.push(liuma.ActionReset)
 		q.Region = tt.pushed

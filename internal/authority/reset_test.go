@@ -10,7 +10,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 const day = 24 * time.Hour
@@ -18,16 +18,16 @@ const day = 24 * time.Hour
 // phoned is a system with an outbox and a card that was enrolled by code, past
 // the time in which its phone is too new.
 type phoned struct {
-	*testenv.Env
+	*testkit.Env
 	ch   authority.Caller
 	who  registry.Facts
 	card store.Handle
 }
 
-func newPhoned(t *testing.T, o testenv.Options) *phoned {
+func newPhoned(t *testing.T, o testkit.Options) *phoned {
 	t.Helper()
 	o.Phones = true
-	env := testenv.New(t, o)
+	env := testkit.New(t, o)
 	x := &phoned{Env: env, ch: env.Channel("zj-hrss"), who: env.People[0]}
 	x.card = env.EnrollPhone(x.ch, x.who, goodPIN)
 	env.Clock.Advance(73 * time.Hour)
@@ -81,9 +81,9 @@ func (x *phoned) lock() authority.Verification {
 }
 
 func TestEnrollBindsThePhoneByCode(t *testing.T) {
-	env := testenv.New(t, testenv.Options{Phones: true, Shape: "2/3"})
+	env := testkit.New(t, testkit.Options{Phones: true, Shape: "2/3"})
 	ch, who := env.Channel("zj-hrss"), env.People[0]
-	pushedPhone := testenv.Subject(who)
+	pushedPhone := testkit.Subject(who)
 	pushedPhone.Phone = "13900000001" // the channel's word on the number binds nothing
 	p, h := env.OpenPage(ch, env.PushFor(ch, liuma.ActionEnroll, pushedPhone, &who))
 	p, err := env.Authority().Agree(t.Context(), p.ID, h)
@@ -120,7 +120,7 @@ func TestEnrollBindsThePhoneByCode(t *testing.T) {
 func TestResetStory(t *testing.T) {
 	for _, shape := range []string{"1/1", "2/3"} {
 		t.Run(shape, func(t *testing.T) {
-			x := newPhoned(t, testenv.Options{Shape: shape})
+			x := newPhoned(t, testkit.Options{Shape: shape})
 			two := x.Channel("national")
 			if v, err := x.Authority().Link(t.Context(), two, x.LinkRequest(two, x.who, goodPIN)); err != nil || v.Verdict != liuma.Right {
 				t.Fatalf("link: %+v, %v", v, err)
@@ -134,7 +134,7 @@ func TestResetStory(t *testing.T) {
 			if v := x.Verify(x.ch, x.card, goodPIN); v.Verdict != liuma.Wrong {
 				t.Errorf("old PIN: %+v", v)
 			}
-			linked := testenvHandle(t, x, two)
+			linked := handleIn(t, x, two)
 			if v := x.Verify(two, linked, otherPIN); v.Verdict != liuma.Right {
 				t.Errorf("in the other channel: %+v", v)
 			}
@@ -146,8 +146,8 @@ func TestResetStory(t *testing.T) {
 	}
 }
 
-// testenvHandle is the handle of the card in another channel.
-func testenvHandle(t *testing.T, x *phoned, c authority.Caller) store.Handle {
+// handleIn is the handle of the card in another channel.
+func handleIn(t *testing.T, x *phoned, c authority.Caller) store.Handle {
 	t.Helper()
 	return store.Handle(x.System.Vault.Handle(liuma.ChannelID(c.Client.ID), cardRow(t, x.Env, x.ch, x.card).ID))
 }
@@ -155,7 +155,7 @@ func testenvHandle(t *testing.T, x *phoned, c authority.Caller) store.Handle {
 // TestForgotFromThePad: the holder turns to a reset, and comes back to the pad
 // of what the channel asked for.
 func TestForgotFromThePad(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	q := x.push(liuma.ActionVerify)
 	p, h := x.OpenPage(x.ch, q)
 	x.want(x.GivePIN(p, h, liuma.RoleCurrent, wrongPIN), authority.StepPIN, liuma.CodeWrong)
@@ -195,7 +195,7 @@ func TestForgotFromThePad(t *testing.T) {
 // TestForgotFromTheLockedPage: the channel's business number stays locked, but
 // the holder gets the PIN back on the spot.
 func TestForgotFromTheLockedPage(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	x.lock()
 	q := x.push(liuma.ActionVerify)
 	p, h := x.OpenPage(x.ch, q)
@@ -226,7 +226,7 @@ func TestForgotFromTheLockedPage(t *testing.T) {
 
 // TestResetUpfrontEvidence: a channel may push the evidence with the reset.
 func TestResetUpfrontEvidence(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	p, h := x.agreed(x.PushFor(x.ch, liuma.ActionReset, envelope.Subject{Card: string(x.card)}, &x.who))
 	p = x.Code(p, h, x.who.Phone)
 	x.want(p, authority.StepPIN, "")
@@ -254,7 +254,7 @@ func TestResetRefuses(t *testing.T) {
 		{"no link", func(x *phoned) { x.card = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" }, liuma.CodeRefused},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			x := newPhoned(t, testenv.Options{})
+			x := newPhoned(t, testkit.Options{})
 			tt.do(x)
 			q := x.push(liuma.ActionReset)
 			p, h := x.agreed(q)
@@ -300,7 +300,7 @@ func freezeIn(x *phoned) {
 // TestResetCodeConfirmsNothingByItself: a number that went to another owner
 // must not renew itself by a code without evidence.
 func TestResetCodeConfirmsNothingByItself(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	x.Clock.Advance(390 * day)
 	p, h := x.agreed(x.push(liuma.ActionReset))
 	x.want(x.Code(p, h, x.who.Phone), authority.StepEvidence, liuma.CodeEvidenceRequired)
@@ -311,7 +311,7 @@ func TestResetCodeConfirmsNothingByItself(t *testing.T) {
 
 // TestConfirmingAPhone: a right PIN with a code.
 func TestConfirmingAPhone(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	x.Clock.Advance(390 * day)
 	p, h := x.OpenPage(x.ch, x.push(liuma.ActionVerify))
 	p = x.GivePIN(p, h, liuma.RoleCurrent, goodPIN)
@@ -328,7 +328,7 @@ func TestConfirmingAPhone(t *testing.T) {
 // TestResetEndsWhatWasOpen: other ceremonies that proved something end; links
 // and their cards stay.
 func TestResetEndsWhatWasOpen(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	verify, hv := x.OpenPage(x.ch, x.push(liuma.ActionVerify))
 	verify = x.GivePIN(verify, hv, liuma.RoleCurrent, wrongPIN)
 	other, ho := x.agreed(x.push(liuma.ActionReset))
@@ -349,7 +349,7 @@ func TestResetEndsWhatWasOpen(t *testing.T) {
 // TestWithoutAnOutbox: what needs a code leads to the counter, all else is as
 // it was.
 func TestWithoutAnOutbox(t *testing.T) {
-	env := testenv.New(t, testenv.Options{})
+	env := testkit.New(t, testkit.Options{})
 	ch := env.Channel("zj-hrss")
 	card := enrollHosted(t, env, ch, env.People[0])
 	for _, action := range []liuma.Action{liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze} {
@@ -371,7 +371,7 @@ func TestWithoutAnOutbox(t *testing.T) {
 // TestProofsStayInTheirBrowser: a reset that goes on in another browser asks
 // for the code again, one that goes on in the same one does not.
 func TestProofsStayInTheirBrowser(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	q := x.push(liuma.ActionReset)
 	p, h := x.agreed(q)
 	x.want(x.Code(p, h, x.who.Phone), authority.StepEvidence, liuma.CodeEvidenceRequired)
@@ -411,7 +411,7 @@ func (x *phoned) padOf() authority.Page {
 // TestEvidenceOfSomebodyElse: right evidence about another person, and the
 // holder's evidence a second time.
 func TestEvidenceOfSomebodyElse(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	q := x.push(liuma.ActionReset)
 	p, h := x.agreed(q)
 	x.want(x.Code(p, h, x.who.Phone), authority.StepEvidence, liuma.CodeEvidenceRequired)

@@ -11,7 +11,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/envelope"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // readyToReset brings a reset to its pad: code and evidence are given.
@@ -31,8 +31,8 @@ func TestResetSurvivesADeathAtEveryStep(t *testing.T) {
 	for _, shape := range []string{"1/1", "2/3"} {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/after=%v", shape, after), func(t *testing.T) {
-				faults := &testenv.Faults{}
-				x := newPhoned(t, testenv.Options{Shape: shape, Faults: faults})
+				faults := &testkit.Faults{}
+				x := newPhoned(t, testkit.Options{Shape: shape, Faults: faults})
 				pins := []string{goodPIN, otherPIN}
 				resets, steps := 0, 0
 				for ; ; steps++ {
@@ -93,7 +93,7 @@ func (x *phoned) goesOn(p authority.Page, h authority.Hand, reset bool, pins []s
 // TestResetIsDoneOnce submits the pad of a reset, and of two resets, many
 // times at once with different PINs: one wins, and only its PIN is right.
 func TestResetIsDoneOnce(t *testing.T) {
-	x := newPhoned(t, testenv.Options{Shape: "2/3"})
+	x := newPhoned(t, testkit.Options{Shape: "2/3"})
 	p1, h1 := x.readyToReset()
 	p2, h2 := x.readyToReset()
 	pins := []string{"835271", "904738", "627159", "382916"}
@@ -142,8 +142,8 @@ func TestResetIsDoneOnce(t *testing.T) {
 // of the change if and only if there was one.
 func TestRebindSurvivesADeathAtEveryStep(t *testing.T) {
 	for _, after := range []bool{false, true} {
-		faults := &testenv.Faults{}
-		x := newPhoned(t, testenv.Options{Faults: faults})
+		faults := &testkit.Faults{}
+		x := newPhoned(t, testkit.Options{Faults: faults})
 		for steps := 0; ; steps++ {
 			number := fmt.Sprintf("1390013%04d", steps)
 			p, h := x.agreed(x.PushFor(x.ch, liuma.ActionRebind, envelope.Subject{Card: string(x.card)}, &x.who))

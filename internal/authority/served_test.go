@@ -11,7 +11,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // client changes how a channel is registered, as an operator does.
@@ -58,7 +58,7 @@ func TestAStoppedChannelIsServedNoMore(t *testing.T) {
 		"elsewhere": func(c *store.Client) { c.Regions = []liuma.Region{"999999"} }} {
 		for verb, move := range moves {
 			t.Run(name+"/"+verb, func(t *testing.T) {
-				x := newPhoned(t, testenv.Options{})
+				x := newPhoned(t, testkit.Options{})
 				q := x.push(liuma.ActionVerify)
 				q.Region = "330500"
 				p, h := x.OpenPage(x.ch, q)
@@ -94,7 +94,7 @@ func TestAStoppedChannelIsServedNoMore(t *testing.T) {
 
 // TestAStoppedChannelsHolderLeavesAndFreezes: what does no harm stays.
 func TestAStoppedChannelsHolderLeavesAndFreezes(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	p, h := x.OpenPage(x.ch, x.push(liuma.ActionVerify))
 	p2, h2 := x.OpenPage(x.ch, x.push(liuma.ActionVerify))
 	p3, h3 := x.verified("")
@@ -121,7 +121,7 @@ func TestAStoppedChannelsHolderLeavesAndFreezes(t *testing.T) {
 // TestAForgottenPINNeedsNoPermissionOfItsOwn: a holder may set their PIN anew
 // from every channel that may do what they came for.
 func TestAForgottenPINNeedsNoPermissionOfItsOwn(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	x.client(only(liuma.ActionVerify))
 	x.ch.Client.Actions = []liuma.Action{liuma.ActionVerify}
 	q := x.push(liuma.ActionVerify)
@@ -144,7 +144,7 @@ func TestAChannelIsStoppedWhileTheKeepersWork(t *testing.T) {
 	for _, action := range []liuma.Action{liuma.ActionVerify, liuma.ActionLink, liuma.ActionRebind, liuma.ActionUnfreeze} {
 		t.Run(string(action), func(t *testing.T) {
 			hook := &hooks{}
-			x := newPhoned(t, testenv.Options{Keeper: func(k keeper.Keeper) keeper.Keeper { return &hookedKeeper{k, hook} }})
+			x := newPhoned(t, testkit.Options{Keeper: func(k keeper.Keeper) keeper.Keeper { return &hookedKeeper{k, hook} }})
 			q := x.push(action)
 			switch action {
 			case liuma.ActionUnfreeze:
@@ -154,7 +154,7 @@ func TestAChannelIsStoppedWhileTheKeepersWork(t *testing.T) {
 			case liuma.ActionLink:
 				two := x.Channel("national")
 				q = x.PushFor(two, action, envelope.Subject{IDNumber: x.who.IDNumber, Name: x.who.Name}, nil)
-				x.ch, x.card = two, testenvHandle(t, x, two)
+				x.ch, x.card = two, handleIn(t, x, two)
 			}
 			p, h := x.OpenPage(x.ch, q)
 			if p.Step == authority.StepConfirm {

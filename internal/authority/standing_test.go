@@ -7,18 +7,18 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/registry"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
-func physical(env *testenv.Env, c authority.Caller, f registry.Facts, ev authority.PhysicalEvent, to string) (authority.PhysicalView, error) {
+func physical(env *testkit.Env, c authority.Caller, f registry.Facts, ev authority.PhysicalEvent, to string) (authority.PhysicalView, error) {
 	bn := env.BusinessNo()
 	return env.Authority().SetPhysical(context.Background(), c, authority.PhysicalRequest{
-		BusinessNo: bn, IDNumber: f.IDNumber, CardNo: f.CardNo, Event: ev, ReplacedBy: to, Digest: testenv.Digest(string(bn)),
+		BusinessNo: bn, IDNumber: f.IDNumber, CardNo: f.CardNo, Event: ev, ReplacedBy: to, Digest: testkit.Digest(string(bn)),
 	})
 }
 
 func TestPhysicalCardLostFoundCancelledReplaced(t *testing.T) {
-	env := testenv.New(t, testenv.Options{})
+	env := testkit.New(t, testkit.Options{})
 	ch, reg := env.Channel("zj-hrss"), env.RegistryClient("mohrss")
 	who := env.People[0]
 	card := env.Enroll(ch, who, goodPIN)
@@ -75,7 +75,7 @@ func TestPhysicalCardLostFoundCancelledReplaced(t *testing.T) {
 // TestOnlyARegistryReportsAndNoChannelUnfreezes: a channel neither says that a
 // physical card is well nor lifts a freeze (I-12).
 func TestOnlyARegistryReportsAndNoChannelUnfreezes(t *testing.T) {
-	env := testenv.New(t, testenv.Options{})
+	env := testkit.New(t, testkit.Options{})
 	ch, reg := env.Channel("zj-hrss"), env.RegistryClient("mohrss")
 	who := env.People[0]
 	card := env.Enroll(ch, who, goodPIN)
@@ -106,7 +106,7 @@ func TestOnlyARegistryReportsAndNoChannelUnfreezes(t *testing.T) {
 }
 
 func TestChangeRefuses(t *testing.T) {
-	env := testenv.New(t, testenv.Options{})
+	env := testkit.New(t, testkit.Options{})
 	ch := env.Channel("zj-hrss")
 	card := env.Enroll(ch, env.People[0], goodPIN)
 	for _, tt := range []struct{ old, chosen, rule string }{

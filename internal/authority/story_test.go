@@ -9,7 +9,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -32,7 +32,7 @@ func wantCode(t *testing.T, err error, code liuma.Code) *liuma.Error {
 func TestTheMainJob(t *testing.T) {
 	for _, shape := range []string{"1/1", "2/3", "3/5"} {
 		t.Run(shape, func(t *testing.T) {
-			env := testenv.New(t, testenv.Options{Shape: shape})
+			env := testkit.New(t, testkit.Options{Shape: shape})
 			one, two := env.Channel("zj-hrss"), env.Channel("national")
 			who := env.People[0]
 			card := env.Enroll(one, who, goodPIN)
@@ -75,7 +75,7 @@ func TestTheMainJob(t *testing.T) {
 }
 
 func TestEnrollRefuses(t *testing.T) {
-	env := testenv.New(t, testenv.Options{})
+	env := testkit.New(t, testkit.Options{})
 	ch := env.Channel("zj-hrss")
 	a := env.Authority()
 	ctx := t.Context()
@@ -152,7 +152,7 @@ func TestEnrollRefuses(t *testing.T) {
 // is refused against the others: the same answer, at the same pace.
 func TestOneRefusalWithoutALink(t *testing.T) {
 	var waited []time.Duration
-	env := testenv.New(t, testenv.Options{Wait: func(_ context.Context, d time.Duration) { waited = append(waited, d) }})
+	env := testkit.New(t, testkit.Options{Wait: func(_ context.Context, d time.Duration) { waited = append(waited, d) }})
 	home, away := env.Channel("home"), env.Channel("away")
 	a := env.Authority()
 	env.Enroll(home, env.People[0], goodPIN)
@@ -208,7 +208,7 @@ func TestOneRefusalWithoutALink(t *testing.T) {
 
 // TestBusinessNumberMakesOneAttempt repeats requests and counts guesses (I-11).
 func TestBusinessNumberMakesOneAttempt(t *testing.T) {
-	env := testenv.New(t, testenv.Options{})
+	env := testkit.New(t, testkit.Options{})
 	ch := env.Channel("zj-hrss")
 	card := env.Enroll(ch, env.People[0], goodPIN)
 	q := env.VerifyRequest(ch, card, wrongPIN)
@@ -223,7 +223,7 @@ func TestBusinessNumberMakesOneAttempt(t *testing.T) {
 		}
 	}
 	other := q
-	other.Digest = testenv.Digest("something else")
+	other.Digest = testkit.Digest("something else")
 	_, err = env.Authority().Verify(t.Context(), ch, other)
 	wantCode(t, err, liuma.CodeBusinessNoUsed)
 	if v := env.Verify(ch, card, wrongPIN); *v.TriesLeft != 4 {
@@ -233,7 +233,7 @@ func TestBusinessNumberMakesOneAttempt(t *testing.T) {
 
 // TestReceiptIsRedeemedOnceAndOnlyUnchanged covers I-10.
 func TestReceiptIsRedeemedOnceAndOnlyUnchanged(t *testing.T) {
-	env := testenv.New(t, testenv.Options{})
+	env := testkit.New(t, testkit.Options{})
 	ch, other := env.Channel("zj-hrss"), env.Channel("other")
 	a := env.Authority()
 	redeem := func(c authority.Caller, receipt string) error {

@@ -9,13 +9,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/envelope"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // TestTriesLeftAtTheFirstLook: the pad says it before a guess is spent, and
 // only to whom a channel is linked.
 func TestTriesLeftAtTheFirstLook(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	id := cardRow(t, x.Env, x.ch, x.card).ID
 	for want := 6; want > 0; want-- {
 		before := counted(t, x.Env, id)[0]
@@ -49,7 +49,7 @@ func TestTriesLeftAtTheFirstLook(t *testing.T) {
 // TestTheSixthWrongPINSaysLocked, at both doors and on the way back; the
 // thirtieth says blocked. The verdict stays wrong: it was evaluated.
 func TestTheSixthWrongPINSaysLocked(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	for range 5 {
 		if v := x.Verify(x.ch, x.card, wrongPIN); v.Code != liuma.CodeWrong || !v.Until.IsZero() {
 			t.Fatalf("%+v", v)
@@ -93,7 +93,7 @@ func TestTheSixthWrongPINSaysLocked(t *testing.T) {
 // TestReminderOfAnOldPIN: with a right PIN, on the page and by a notice, and
 // the notice once in four weeks.
 func TestReminderOfAnOldPIN(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	count := func() (n int) {
 		for _, name := range x.Notices(x.who.Phone) {
 			if name == "rotation_reminder" {
@@ -142,7 +142,7 @@ func TestReminderOfAnOldPIN(t *testing.T) {
 // TestWhatTheAuditRecordSaysOfLinksAndCodes: a link that was made, a code that
 // was refused, and a guess that came to no verdict each have their entry.
 func TestWhatTheAuditRecordSaysOfLinksAndCodes(t *testing.T) {
-	x := newPhoned(t, testenv.Options{})
+	x := newPhoned(t, testkit.Options{})
 	two := x.Channel("national")
 	for range 2 { // the second finds the link there
 		if v, err := x.Authority().Link(t.Context(), two, x.LinkRequest(two, x.who, goodPIN)); err != nil || v.Verdict != liuma.Right {
@@ -155,14 +155,14 @@ func TestWhatTheAuditRecordSaysOfLinksAndCodes(t *testing.T) {
 	p, h := x.verified("")
 	code := x.WayBack(p, h).Get("code")
 	for _, try := range []struct{ redirect, verifier string }{
-		{testenv.RedirectURI + "/", testenv.Verifier}, {testenv.RedirectURI, testenv.Verifier + "x"}} {
+		{testkit.RedirectURI + "/", testkit.Verifier}, {testkit.RedirectURI, testkit.Verifier + "x"}} {
 		_, err := x.Authority().RedeemCode(t.Context(), x.ch, code, try.redirect, try.verifier)
 		wantCode(t, err, liuma.CodeCodeInvalid)
 	}
 	if n := countEvents(t, x.Env, audit.CodeRefused, string(liuma.CodeCodeInvalid)); n != 2 {
 		t.Errorf("%d refused codes recorded, want 2", n)
 	}
-	if _, err := x.Authority().RedeemCode(t.Context(), x.ch, code, testenv.RedirectURI, testenv.Verifier); err != nil {
+	if _, err := x.Authority().RedeemCode(t.Context(), x.ch, code, testkit.RedirectURI, testkit.Verifier); err != nil {
 		t.Errorf("the code is void after a refusal: %v", err)
 	}
 	env, hooks := hooked(t, "1/1")

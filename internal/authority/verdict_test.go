@@ -8,7 +8,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // TestFreezeWhileKeepersWork (I-10): the right PIN of a card that is frozen
@@ -49,7 +49,7 @@ func TestChangeWhileKeepersWork(t *testing.T) {
 // redeemed after the physical card was reported lost or cancelled.
 func TestReceiptDiesWithStanding(t *testing.T) {
 	for i, ev := range []authority.PhysicalEvent{authority.PhysicalLost, authority.PhysicalCancelled} {
-		env := testenv.New(t, testenv.Options{})
+		env := testkit.New(t, testkit.Options{})
 		ch, reg := env.Channel("zj-hrss"), env.RegistryClient("mohrss")
 		who := env.People[i]
 		v := env.Verify(ch, env.Enroll(ch, who, goodPIN), goodPIN)
@@ -66,8 +66,8 @@ func TestReceiptDiesWithStanding(t *testing.T) {
 // with the wrong PIN or the right one, now or later.
 func TestInterruptedNumberIsNeverTriedAgain(t *testing.T) {
 	for _, p := range []string{wrongPIN, goodPIN} {
-		faults := &testenv.Faults{}
-		env := testenv.New(t, testenv.Options{Faults: faults})
+		faults := &testkit.Faults{}
+		env := testkit.New(t, testkit.Options{Faults: faults})
 		ch := env.Channel("zj-hrss")
 		card := env.Enroll(ch, env.People[0], goodPIN)
 		id := cardRow(t, env, ch, card).ID

@@ -15,12 +15,12 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	ledgersqlite "github.com/liuma-pin/liuma/internal/ledger/sqlite"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -45,7 +45,7 @@ type filled struct {
 func fill(ctx context.Context, c Config) (*filled, error) {
 	conf := config.Default()
 	conf.Log = "error"
-	if err := assembly.Init(ctx, c.Dir, conf); err != nil {
+	if err := server.Init(ctx, c.Dir, conf); err != nil {
 		return nil, err
 	}
 	conf, err := config.Load(c.Dir)
@@ -72,7 +72,7 @@ func fill(ctx context.Context, c Config) (*filled, error) {
 // cards sets the PINs of the cards that will be asked about, and writes all
 // cards with their links.
 func (f *filled) cards(ctx context.Context, c Config) (_ []store.Card, err error) {
-	s, err := assembly.Open(ctx, f.config, assembly.Options{})
+	s, err := server.Open(ctx, f.config, server.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (f *filled) register(ctx context.Context, st store.Store) error {
 }
 
 // setPINs has the real keeper evaluate the PIN of each card.
-func setPINs(ctx context.Context, c Config, s *assembly.System, cards []store.Card) error {
+func setPINs(ctx context.Context, c Config, s *server.System, cards []store.Card) error {
 	bar := c.bar("setting PINs", len(cards))
 	defer bar.Done()
 	work := make(chan *store.Card)
@@ -136,7 +136,7 @@ func setPINs(ctx context.Context, c Config, s *assembly.System, cards []store.Ca
 	return errors.Join(errs...)
 }
 
-func write(ctx context.Context, c Config, s *assembly.System, cards []store.Card) error {
+func write(ctx context.Context, c Config, s *server.System, cards []store.Card) error {
 	bar := c.bar("writing cards", len(cards))
 	defer bar.Done()
 	facts := registry.Facts{Name: "王淑珍", IDNumber: "330521195503070024", Phone: "13800001234", CardNo: "A12345678", Region: "330521"}

@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/assembly"
+	"github.com/liuma-pin/liuma/internal/server"
 )
 
 // AllPINs is how many PINs of six digits there are.
@@ -49,7 +49,7 @@ type Config struct {
 	LAN *LAN
 	// Beside, if not nil, opens further doors of the running system, whose
 	// data directory is dir. They are shut before the system is closed.
-	Beside func(ctx context.Context, dir string, s *assembly.System) (shut func())
+	Beside func(ctx context.Context, dir string, s *server.System) (shut func())
 
 	Out      io.Writer // transcript
 	Terminal bool      // Out is watched by a person: some words stand out

@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/assembly"
+	"github.com/liuma-pin/liuma/internal/demo/window"
+	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/window"
 )
 
 func small(t *testing.T, out *bytes.Buffer) Config {
@@ -88,7 +88,7 @@ func TestServesOn(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	var beside []string
-	c.Beside = func(_ context.Context, dir string, s *assembly.System) (shut func()) {
+	c.Beside = func(_ context.Context, dir string, s *server.System) (shut func()) {
 		look := func() {
 			err := s.Store.View(context.Background(), func(r store.Reader) error { _, err := r.CountPersons(); return err })
 			beside = append(beside, fmt.Sprint(dir == filepath.Join(c.Dir, "data"), " ", err))

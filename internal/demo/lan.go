@@ -23,7 +23,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/config"
-	"github.com/liuma-pin/liuma/internal/window"
+	"github.com/liuma-pin/liuma/internal/demo/window"
 )
 
 // certificateLife is how long the certificate of a LAN demo lasts.

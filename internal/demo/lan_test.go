@@ -20,8 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/liuma-pin/liuma/internal/demo/window"
 	"github.com/liuma-pin/liuma/internal/visitor"
-	"github.com/liuma-pin/liuma/internal/window"
 )
 
 // addressesOf makes addresses as interfaces have them.

@@ -5,9 +5,9 @@ import (
 	"errors"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/demo/window"
 	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/window"
 )
 
 // show opens the demo's window: two sample channels at the hosted door, with a

@@ -14,15 +14,15 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/client"
-	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/demo/window"
 	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/progress"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/window"
 )
 
 // stage is a running authority with its sample parties.
@@ -33,7 +33,7 @@ type stage struct {
 	hub        *window.Hub
 	window     string // address of the demo's window
 	evidenceAt string // address of the stand-in provider
-	system     *assembly.System
+	system     *server.System
 	stop       context.CancelFunc
 	served     chan error // what Serve returned, once
 	shut       func()     // shuts the doors beside; nil where there are none
@@ -125,19 +125,19 @@ func (s *stage) open(ctx context.Context, p *play, channel, hosted string) error
 	if err := s.keepCertificate(&conf); err != nil {
 		return err
 	}
-	if err := assembly.Init(ctx, s.path("data"), conf); err != nil {
+	if err := server.Init(ctx, s.path("data"), conf); err != nil {
 		return err
 	}
 	conf, err := config.Load(s.path("data"))
 	if err != nil {
 		return err
 	}
-	options := assembly.Options{Now: s.clock.now, Texts: s.inbox, Logger: p.c.Logger}
+	options := server.Options{Now: s.clock.now, Texts: s.inbox, Logger: p.c.Logger}
 	if !p.c.Once {
 		s.hub = window.NewHub(s.clock.now)
 		options.BetweenStore, options.BetweenKeeper = s.hub.Store, s.hub.Keeper
 	}
-	s.system, err = assembly.Open(ctx, conf, options)
+	s.system, err = server.Open(ctx, conf, options)
 	if err == nil {
 		if s.hub != nil {
 			s.system.Hosted.Handler = s.hub.Door(s.system.Hosted.Handler)

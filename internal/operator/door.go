@@ -12,15 +12,15 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/parties"
+	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
 // DoorConfig is what a Door needs; Dir and System are required.
 type DoorConfig struct {
 	Dir    string           // the data directory that System has the lease of
-	System *assembly.System // must be open for as long as Serve runs
+	System *server.System   // must be open for as long as Serve runs
 	Now    func() time.Time // default time.Now
 	Logger *slog.Logger     // default: discard
 }
@@ -28,7 +28,7 @@ type DoorConfig struct {
 // Door is the operator's door of a running server.
 type Door struct {
 	office    *local
-	system    *assembly.System
+	system    *server.System
 	logger    *slog.Logger
 	ln        net.Listener
 	importing chan struct{} // holds one token while an import is under way
@@ -54,7 +54,7 @@ func OpenDoor(ctx context.Context, c DoorConfig) (*Door, error) {
 	if err != nil {
 		return nil, err
 	}
-	behind := &server{system: c.System, since: c.Now().UTC(), signs: signs}
+	behind := &serving{system: c.System, since: c.Now().UTC(), signs: signs}
 	office, err := newLocal(c.System.Office, c.Now, behind, func() error { return nil })
 	if err != nil {
 		return nil, err

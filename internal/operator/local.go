@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -19,28 +19,28 @@ import (
 // parties is Book's own.
 type local struct {
 	*parties.Book
-	office *assembly.Office
+	office *server.Office
 	now    func() time.Time
-	server *server // nil where nothing is served
+	server *serving // nil where nothing is served
 	close  func() error
 }
 
-// server is what a serving process adds to the answers.
-type server struct {
-	system *assembly.System
+// serving is what a serving process adds to the answers.
+type serving struct {
+	system *server.System
 	since  time.Time
 	signs  string
 }
 
 func openLocal(ctx context.Context, c Config) (Office, error) {
-	off, err := assembly.OpenOffice(ctx, c.Directory, assembly.Options{Now: c.Now, Logger: c.Logger})
+	off, err := server.OpenOffice(ctx, c.Directory, server.Options{Now: c.Now, Logger: c.Logger})
 	if err != nil {
 		return nil, err
 	}
 	return newLocal(off, c.Now, nil, off.Close)
 }
 
-func newLocal(off *assembly.Office, now func() time.Time, s *server, done func() error) (*local, error) {
+func newLocal(off *server.Office, now func() time.Time, s *serving, done func() error) (*local, error) {
 	book, err := parties.New(parties.Config{Store: off.Store, Now: now, Actor: Actor})
 	if err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ func countIntents(r store.Reader) (n int64, err error) {
 	}
 }
 
-func (s *server) state(ctx context.Context) *Serving {
+func (s *serving) state(ctx context.Context) *Serving {
 	out := &Serving{Since: s.since, Ready: true, Signs: s.signs, Keys: kids(s.system.Vault)}
 	if err := s.system.Authority.Ready(ctx); err != nil {
 		out.Ready, out.Why = false, err.Error()
@@ -132,7 +132,7 @@ func kids(v *vault.Vault) []string {
 // signingKey is the kid that the system signs with: the key file's, as long as
 // the file holds the keys that the system has read from it. Empty if the file
 // was changed in between, so that nobody takes a guess for knowledge.
-func signingKey(s *assembly.System) (string, error) {
+func signingKey(s *server.System) (string, error) {
 	file, err := vault.SigningKeys(s.Config.Vault)
 	if err != nil {
 		return "", err

@@ -24,18 +24,18 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // house is a data directory with a server whose operator's door is open.
 type house struct {
-	*testenv.Env
+	*testkit.Env
 	stop func() // stops the door and waits for it
 }
 
 func serve(t *testing.T) *house {
 	t.Helper()
-	h := &house{Env: testenv.New(t, testenv.Options{})}
+	h := &house{Env: testkit.New(t, testkit.Options{})}
 	h.open(t)
 	return h
 }
@@ -182,7 +182,7 @@ func TestSameBehindTheSocket(t *testing.T) {
 	remote := script(t, h.dial(t), first, second)
 	remoteEntries := entries(t, h.System.Store, uint64(len(before)))
 
-	other := testenv.New(t, testenv.Options{})
+	other := testkit.New(t, testkit.Options{})
 	before = entries(t, other.System.Store, 0)
 	other.Close()
 	h.Env = other
@@ -223,7 +223,7 @@ func filled(t *testing.T, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		if v.Type() == reflect.TypeFor[time.Time]() {
-			v.Set(reflect.ValueOf(testenv.Start))
+			v.Set(reflect.ValueOf(testkit.Start))
 			return
 		}
 		for i := range v.NumField() {
@@ -504,7 +504,7 @@ func TestStatus(t *testing.T) {
 	if err != nil || s.Serving == nil {
 		t.Fatalf("%+v, %v", s, err)
 	}
-	if !s.Serving.Ready || !s.Serving.Since.Equal(testenv.Start) || s.Serving.Signs == "" || !s.At.Equal(h.Clock.Now()) {
+	if !s.Serving.Ready || !s.Serving.Since.Equal(testkit.Start) || s.Serving.Signs == "" || !s.At.Equal(h.Clock.Now()) {
 		t.Errorf("serving %+v at %v", s.Serving, s.At)
 	}
 	if s.People != 20 || s.Cards != 0 || s.OpenIntents != 0 || s.Shape != "1/1" || len(s.Keepers) != 1 || s.Keepers[0].ID != "k1" {
@@ -529,7 +529,7 @@ func TestStatus(t *testing.T) {
 // A directory that another process holds without answering is told apart from
 // one that is free a moment later.
 func TestOpenInUse(t *testing.T) {
-	h := &house{Env: testenv.New(t, testenv.Options{})}
+	h := &house{Env: testkit.New(t, testkit.Options{})}
 	c := h.config(t)
 	if _, err := operator.Open(t.Context(), c); !errors.Is(err, sqlite.ErrInUse) {
 		t.Errorf("got %v", err)

@@ -16,7 +16,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/operator"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // textID makes an ID as messages have them.
@@ -24,7 +24,7 @@ func textID(n int) string { return strings.Repeat("a", 26-n) + strings.Repeat("b
 
 // fillOutbox leaves a dead code, two dead notices, a waiting and a delivered
 // one in an outbox.
-func fillOutbox(t *testing.T, e *testenv.Env) {
+func fillOutbox(t *testing.T, e *testkit.Env) {
 	t.Helper()
 	now := e.Clock.Now()
 	row := func(n int, kind string, state store.MessageState) store.Message {
@@ -106,7 +106,7 @@ func TestTextsAreTheSameBehindTheSocket(t *testing.T) {
 	remote := textScript(t, h.dial(t))
 	remoteEntries := changes(entries(t, h.System.Store, uint64(known)))
 
-	other := testenv.New(t, testenv.Options{})
+	other := testkit.New(t, testkit.Options{})
 	fillOutbox(t, other)
 	known = len(entries(t, other.System.Store, 0))
 	other.Close()
@@ -177,7 +177,7 @@ func TestTextsPageByPage(t *testing.T) {
 
 // The inbox's texts are shown by the server that has it, whole.
 func TestInboxIsShown(t *testing.T) {
-	h := &house{Env: testenv.New(t, testenv.Options{Configure: func(c *config.Config) { c.Texts.Driver = config.DriverInbox }})}
+	h := &house{Env: testkit.New(t, testkit.Options{Configure: func(c *config.Config) { c.Texts.Driver = config.DriverInbox }})}
 	h.open(t)
 	o := h.dial(t)
 	if texts, err := o.Inbox(t.Context()); err != nil || len(texts) != 0 {

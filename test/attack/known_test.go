@@ -14,7 +14,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/client"
 	"github.com/liuma-pin/liuma/internal/evidence"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/visitor"
 )
 
@@ -193,7 +193,7 @@ func onProofs() []known {
 		}},
 		{"SIM, and evidence that nobody registered signed", func(t *testing.T, w *world) {
 			q, _ := w.withSIM(w.browser())
-			for id, key := range map[string]*ecdsa.PrivateKey{w.home.id: w.home.key, testenv.ProviderID: w.NewKey(), "nobody": w.NewKey()} {
+			for id, key := range map[string]*ecdsa.PrivateKey{w.home.id: w.home.key, testkit.ProviderID: w.NewKey(), "nobody": w.NewKey()} {
 				signer, err := evidence.NewSigner(id, key, "k")
 				must(t, signer, err)
 				q.challenge = w.home.challenge().Value

@@ -33,7 +33,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/visitor"
 )
 
@@ -97,7 +97,7 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 // world is a running system, a holder with a card in two channels, and a
 // channel that anybody may type anything into.
 type world struct {
-	*testenv.Env
+	*testkit.Env
 	t     *testing.T
 	net   *network
 	inbox *notify.Inbox
@@ -123,7 +123,7 @@ func newWorld(t *testing.T, lenient bool) *world {
 	t.Helper()
 	w := &world{t: t, net: &network{hosts: map[string]http.Handler{}}}
 	w.inbox = notify.NewInbox(func() time.Time { return w.Clock.Now() })
-	o := testenv.Options{Texts: w.inbox, Configure: func(c *config.Config) {
+	o := testkit.Options{Texts: w.inbox, Configure: func(c *config.Config) {
 		c.Issuer, c.Hosted.Listen = hosted, "127.0.0.1:0"
 	}}
 	if lenient {
@@ -131,7 +131,7 @@ func newWorld(t *testing.T, lenient bool) *world {
 		p.Recovery.CardNumber = true
 		o.Policy = &p
 	}
-	w.Env = testenv.New(t, o)
+	w.Env = testkit.New(t, o)
 	w.net.add(hosted, w.System.Hosted.Handler)
 	w.net.add(native, w.System.Door.Handler)
 	w.who, w.thief = w.People[0], w.People[9]
@@ -198,7 +198,7 @@ func (p *party) form(q request) url.Values {
 	if q.evidence != "" {
 		d["challenge"], d["evidence"] = q.challenge, q.evidence
 	}
-	form, err := testenv.PAR{Issuer: hosted, Client: p.id, Key: p.key, Now: p.w.Clock.Now(), BusinessNo: q.bn,
+	form, err := testkit.PAR{Issuer: hosted, Client: p.id, Key: p.key, Now: p.w.Clock.Now(), BusinessNo: q.bn,
 		RedirectURI: "https://" + p.id + ".example/back", Details: d}.Form()
 	return must(p.w.t, form, err)
 }

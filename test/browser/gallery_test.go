@@ -16,7 +16,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
-	"github.com/liuma-pin/liuma/internal/holder"
+	"github.com/liuma-pin/liuma/internal/door/holder"
 )
 
 var galleryNow = time.Date(2026, 5, 6, 12, 44, 0, 0, time.UTC)

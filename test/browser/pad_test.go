@@ -11,7 +11,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/policy"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // narrow is a small window on a computer, as apps and demos open them.
@@ -144,7 +144,7 @@ func TestDigitsLeaveNothingBehind(t *testing.T) {
 func TestPassphrase(t *testing.T) {
 	allowed := policy.National()
 	allowed.Passphrase = true
-	w := worldOf(t, testenv.Options{Policy: &allowed}, nil)
+	w := worldOf(t, testkit.Options{Policy: &allowed}, nil)
 	person := w.person()
 	const first, second, other = "西湖 willow 三月", "lotus & 断桥 1950", "西湖 willow 四月"
 	b := newTab(t, desktop(), "zh-CN")

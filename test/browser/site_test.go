@@ -18,11 +18,11 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/door/holder"
 	"github.com/liuma-pin/liuma/internal/envelope"
-	"github.com/liuma-pin/liuma/internal/holder"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/web"
 )
 
@@ -113,20 +113,20 @@ func (s *site) redirect() string { return s.channelURL + "/callback" }
 // world is a site over the whole system.
 type world struct {
 	*site
-	env      *testenv.Env
+	env      *testkit.Env
 	channel  authority.Caller
 	verifier string
 }
 
 func newWorld(t *testing.T, wrap func(http.Handler) http.Handler) *world {
 	t.Helper()
-	return worldOf(t, testenv.Options{}, wrap)
+	return worldOf(t, testkit.Options{}, wrap)
 }
 
 // worldOf is newWorld over another system.
-func worldOf(t *testing.T, o testenv.Options, wrap func(http.Handler) http.Handler) *world {
+func worldOf(t *testing.T, o testkit.Options, wrap func(http.Handler) http.Handler) *world {
 	t.Helper()
-	env := testenv.New(t, o)
+	env := testkit.New(t, o)
 	w := &world{env: env, verifier: rand.Text() + rand.Text(), channel: env.Channel("zj-hrss")}
 	w.site = serve(t, env.Authority(), holder.Config{Now: env.Clock.Now}, wrap)
 	return w

@@ -22,14 +22,14 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/examples/channel/miniapp"
-	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/demo/window"
 	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/window"
 )
 
 // stage is everything there is, over HTTP: the assembled server with its
@@ -37,7 +37,7 @@ import (
 // it, a stand-in provider of evidence, and the phones that get the texts.
 type stage struct {
 	*site
-	system *assembly.System
+	system *server.System
 	inbox  *notify.Inbox
 	ahead  atomic.Int64 // of the machine's clock, for all of them
 	apps   []string     // the channels' origins: the province's, the nation's
@@ -95,10 +95,10 @@ func (s *stage) open(channelDoor, hostedDoor net.Listener) {
 	conf.Issuer, conf.AllowStandIn = s.url, true
 	conf.Channel.Listen, conf.Hosted.Listen = channelDoor.Addr().String(), hostedDoor.Addr().String()
 	dir := filepath.Join(s.t.TempDir(), "data")
-	s.must(assembly.Init(ctx, dir, conf))
+	s.must(server.Init(ctx, dir, conf))
 	conf, err := config.Load(dir)
 	s.must(err)
-	s.system, err = assembly.Open(ctx, conf, assembly.Options{Now: s.now, Texts: s.inbox, Logger: slog.New(slog.NewTextHandler(s.logs, nil))})
+	s.system, err = server.Open(ctx, conf, server.Options{Now: s.now, Texts: s.inbox, Logger: slog.New(slog.NewTextHandler(s.logs, nil))})
 	s.must(err)
 	s.t.Cleanup(func() {
 		s.must(s.system.Close())

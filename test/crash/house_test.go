@@ -23,12 +23,12 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/client"
-	"github.com/liuma-pin/liuma/internal/assembly"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/evidence"
 	ledgersqlite "github.com/liuma-pin/liuma/internal/ledger/sqlite"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
 	storesqlite "github.com/liuma-pin/liuma/internal/store/sqlite"
 )
@@ -80,7 +80,7 @@ func newHouse(t *testing.T, binary, shape string, people int) *house {
 	s, err := c.Keepers.SplitShape()
 	must(t, err)
 	c.Keepers.Directories = config.DefaultDirectories(s)
-	must(t, assembly.Init(t.Context(), h.dir, c))
+	must(t, server.Init(t.Context(), h.dir, c))
 	h.config, err = config.Load(h.dir)
 	must(t, err)
 	h.populate(t, people)
@@ -95,7 +95,7 @@ func newHouse(t *testing.T, binary, shape string, people int) *house {
 
 func (h *house) populate(t *testing.T, people int) {
 	t.Helper()
-	office, err := assembly.OpenOffice(t.Context(), h.config, assembly.Options{})
+	office, err := server.OpenOffice(t.Context(), h.config, server.Options{})
 	must(t, err)
 	defer func() { must(t, office.Close()) }()
 	var sample bytes.Buffer

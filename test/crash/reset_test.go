@@ -19,7 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/client"
 	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/notify"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/visitor"
 )
 
@@ -75,8 +75,8 @@ func (f *forgetful) push(ctx context.Context, h *house, p *proxy, proved bool) e
 			return err
 		}
 	}
-	form, err := testenv.PAR{Issuer: hostedDoor, Client: channelID, Key: h.key, Now: time.Now(), BusinessNo: f.bn,
-		RedirectURI: testenv.RedirectURI, Details: details}.Form()
+	form, err := testkit.PAR{Issuer: hostedDoor, Client: channelID, Key: h.key, Now: time.Now(), BusinessNo: f.bn,
+		RedirectURI: testkit.RedirectURI, Details: details}.Form()
 	if err != nil {
 		return err
 	}

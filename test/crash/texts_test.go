@@ -20,7 +20,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 const textsSecret = "0123456789abcdef0123456789abcdef"
@@ -107,14 +107,14 @@ func newTextHouse(t *testing.T, binary, smsURL string, people int) *house {
 	secret := filepath.Join(t.TempDir(), "secret")
 	must(t, os.WriteFile(secret, []byte(textsSecret), 0o600))
 	inbox := notify.NewInbox(time.Now)
-	e := testenv.New(t, testenv.Options{Texts: inbox, People: 3 * people, Configure: func(c *config.Config) {
+	e := testkit.New(t, testkit.Options{Texts: inbox, People: 3 * people, Configure: func(c *config.Config) {
 		c.Log, c.Issuer, c.Hosted.Listen = "error", hostedDoor, "127.0.0.1:0"
 		c.Texts.Driver, c.Texts.Webhook = config.DriverWebhook, config.Webhook{URL: smsURL, SecretFile: secret}
 	}})
-	e.Clock.Advance(time.Since(testenv.Start) - 100*time.Hour)
+	e.Clock.Advance(time.Since(testkit.Start) - 100*time.Hour)
 	h := &house{binary: binary, dir: e.Dir, key: e.NewKey(), signer: e.Provider}
 	channel := authority.Caller{Client: e.AddClient(store.Client{ID: channelID, Kind: store.ClientChannel,
-		Regions: []liuma.Region{""}, Actions: liuma.Actions(), RedirectURIs: []string{testenv.RedirectURI}}, h.key)}
+		Regions: []liuma.Region{""}, Actions: liuma.Actions(), RedirectURIs: []string{testkit.RedirectURI}}, h.key)}
 	phones := map[string]bool{}
 	for _, f := range e.People {
 		if len(h.holders) == people || phones[f.Phone] || f.Phone == "" {
@@ -139,9 +139,9 @@ func newTextHouse(t *testing.T, binary, smsURL string, people int) *house {
 }
 
 // enrollPhone enrols at the hosted door, with the code that the phone shows.
-func enrollPhone(t *testing.T, e *testenv.Env, c authority.Caller, inbox *notify.Inbox, f registry.Facts, pin string) store.Handle {
+func enrollPhone(t *testing.T, e *testkit.Env, c authority.Caller, inbox *notify.Inbox, f registry.Facts, pin string) store.Handle {
 	t.Helper()
-	q := e.PushFor(c, liuma.ActionEnroll, testenv.Subject(f), &f)
+	q := e.PushFor(c, liuma.ActionEnroll, testkit.Subject(f), &f)
 	p, h := e.OpenPage(c, q)
 	p, err := e.Authority().Agree(t.Context(), p.ID, h)
 	must(t, err)

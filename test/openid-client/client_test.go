@@ -28,10 +28,10 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/door/oidc"
 	"github.com/liuma-pin/liuma/internal/envelope"
-	"github.com/liuma-pin/liuma/internal/oidc"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/testenv"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 const (
@@ -74,7 +74,7 @@ func must(t testing.TB, err error) {
 
 // channel is a running client.mjs and the authority that it talks to.
 type channel struct {
-	*testenv.Env
+	*testkit.Env
 	t      *testing.T
 	caller authority.Caller
 	in     io.Writer
@@ -83,12 +83,12 @@ type channel struct {
 
 func start(t *testing.T) *channel {
 	t.Helper()
-	return startOf(t, testenv.Options{})
+	return startOf(t, testkit.Options{})
 }
 
-func startOf(t *testing.T, o testenv.Options) *channel {
+func startOf(t *testing.T, o testkit.Options) *channel {
 	t.Helper()
-	c := &channel{Env: testenv.New(t, o), t: t}
+	c := &channel{Env: testkit.New(t, o), t: t}
 	c.wind()
 	key := c.NewKey()
 	c.caller = authority.Caller{Client: c.AddClient(store.Client{ID: channelID, Kind: store.ClientChannel,
@@ -258,7 +258,7 @@ func TestOpenIDClientIsRefused(t *testing.T) {
 
 	back = c.browse(c.push(verify()), liuma.RoleCurrent, goodPIN)
 	_, err = c.Authority().Freeze(t.Context(), c.caller, authority.FreezeRequest{BusinessNo: c.BusinessNo(),
-		Subject: envelope.Subject{Card: card}, Digest: testenv.Digest("freeze")})
+		Subject: envelope.Subject{Card: card}, Digest: testkit.Digest("freeze")})
 	must(t, err)
 	want("frozen meanwhile", c.redeem(back), "oauth", "invalid_grant")
 }
@@ -266,7 +266,7 @@ func TestOpenIDClientIsRefused(t *testing.T) {
 // TestOpenIDClientOfRecovery: a forgotten PIN is set anew by a channel that
 // never saw one: pushed, sent back for evidence, pushed again with it, redeemed.
 func TestOpenIDClientOfRecovery(t *testing.T) {
-	c := startOf(t, testenv.Options{Phones: true})
+	c := startOf(t, testkit.Options{Phones: true})
 	who := c.People[0]
 	const ago = 80 * time.Hour // a phone that was bound lately resets nothing
 	c.Clock.Advance(-ago)

@@ -1,0 +1,80 @@
+package oidc
+
+import (
+	"encoding/json"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// What docs/HOSTED.md shows must be what the door does.
+func TestGuide(t *testing.T) {
+	raw, err := os.ReadFile("../../../docs/HOSTED.md")
+	must(t, err)
+	guide := string(raw)
+	d := newEnv(t).door
+	var pushed, tokens, problems int
+	for _, block := range regexp.MustCompile("(?s)```json\n(.*?)```").FindAllStringSubmatch(guide, -1) {
+		if strings.HasPrefix(block[1], "[") {
+			pushed++
+			if _, err := d.parseDetails(block[1]); err != nil {
+				t.Errorf("%s: %v", block[1], err)
+			}
+			continue
+		}
+		var m map[string]any
+		must(t, json.Unmarshal([]byte(block[1]), &m))
+		if _, is := m["id_token"]; is {
+			tokens++
+			wantMembers(t, m, tokenAnswer{Details: []grantedDetail{}})
+			continue
+		}
+		problems++
+		e := &liuma.Error{Code: liuma.CodeIDNumberInvalid, Field: "authorization_details.holder.id_number"}
+		want := newProblem(e, false)
+		want.Error, _ = answerOf(e, PARPath)
+		want.BusinessNo, want.Instance = "ZJ20260401-000018", "urn:liuma:request:5f0c1b2a9d8e7f6a"
+		var got problem
+		must(t, json.Unmarshal([]byte(block[1]), &got))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("the shown problem (-door +guide):\n%s", diff)
+		}
+	}
+	if pushed != 2 || tokens != 1 || problems != 1 {
+		t.Errorf("found %d requests, %d tokens and %d problems", pushed, tokens, problems)
+	}
+	for _, name := range constants(t, "reason.go", "reason") {
+		if !strings.Contains(guide, "`"+name+"`") {
+			t.Errorf("reason %s is not in the guide", name)
+		}
+	}
+	for _, path := range []string{DiscoveryPath, AuthorizePath, PARPath, TokenPath, KeysPath, keysPathToo, SchemaPath} {
+		if !strings.Contains(guide, "`"+path+"`") {
+			t.Errorf("path %s is not in the guide", path)
+		}
+	}
+}
+
+// wantMembers checks that a shown object has the members of an answer.
+func wantMembers(t *testing.T, shown map[string]any, answer any) {
+	t.Helper()
+	raw, err := json.Marshal(answer)
+	must(t, err)
+	var want map[string]any
+	must(t, json.Unmarshal(raw, &want))
+	for name := range want {
+		if _, ok := shown[name]; !ok {
+			t.Errorf("%s is not shown", name)
+		}
+	}
+	for name := range shown {
+		if _, ok := want[name]; !ok {
+			t.Errorf("%s is shown, but not answered", name)
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package oidc
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"net/http"
+	"strconv"
+	"testing"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// constants reads the string constants of a type from a file, so that none can
+// be added without a row.
+func constants(t *testing.T, path, kind string) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+	must(t, err)
+	var all []string
+	for _, decl := range file.Decls {
+		g, ok := decl.(*ast.GenDecl)
+		if !ok || g.Tok != token.CONST {
+			continue
+		}
+		for _, spec := range g.Specs {
+			v := spec.(*ast.ValueSpec)
+			if of, ok := v.Type.(*ast.Ident); !ok || of.Name != kind {
+				continue
+			}
+			text, err := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
+			must(t, err)
+			all = append(all, text)
+		}
+	}
+	if len(all) < 30 {
+		t.Fatalf("found %d constants of type %s", len(all), kind)
+	}
+	return all
+}
+
+// registered are the error codes that OAuth (RFC 6749, RFC 9126, RFC 9396) and
+// OpenID Connect know.
+func registered(name string) bool {
+	switch name {
+	case "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
+		"access_denied", "unsupported_response_type", "server_error", "temporarily_unavailable",
+		"invalid_authorization_details", "request_not_supported", "interaction_required":
+		return true
+	}
+	return false
+}
+
+func TestEveryCodeHasAnOAuthError(t *testing.T) {
+	for _, text := range constants(t, "../../../error.go", "Code") {
+		c := liuma.Code(text)
+		row, ok := oauthOf(c)
+		if !ok || !registered(row.par) || !registered(row.token) || http.StatusText(row.status) == "" || row.status < 400 {
+			t.Errorf("%s: %+v", c, row)
+		}
+		if x := liuma.Explain(c).What.EN; descriptive(x) != x {
+			t.Errorf("%s: %q is no error_description", c, x)
+		}
+	}
+	if row, ok := oauthOf("no_such_code"); ok || row.par != "server_error" || row.token != "server_error" || row.status != 500 {
+		t.Errorf("an unknown code: %+v", row)
+	}
+}
+
+func TestEveryReasonIsExplained(t *testing.T) {
+	seen := map[string]bool{}
+	for _, text := range constants(t, "reason.go", "reason") {
+		x, ok := reason(text).explain()
+		if !ok || x.text.ZH == "" || x.text.EN == "" || descriptive(x.text.EN) != x.text.EN || seen[text] {
+			t.Errorf("%s: %+v", text, x)
+		}
+		if x.oauth != "" && !registered(x.oauth) {
+			t.Errorf("%s: %s", text, x.oauth)
+		}
+		seen[text] = true
+	}
+	rows := 0
+	for _, m := range []map[reason]explained{requestReasons(), detailsReasons(), flowReasons(), clientReasons()} {
+		rows += len(m)
+	}
+	if rows != len(seen) {
+		t.Errorf("%d rows, %d reasons", rows, len(seen))
+	}
+}
+
+func TestWhatIsUnknownIsNotShown(t *testing.T) {
+	if _, ok := reason("").explain(); ok {
+		t.Error("an empty reason is explained")
+	}
+	if got := descriptive("a\"b\\c\n中d"); got != "a?b?c??d" {
+		t.Errorf("%q", got)
+	}
+}

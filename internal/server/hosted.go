@@ -1,0 +1,50 @@
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/door/holder"
+	"github.com/liuma-pin/liuma/internal/door/oidc"
+	"github.com/liuma-pin/liuma/web"
+)
+
+// hostedDoor puts the protocol part and the pages behind one listener.
+func (s *System) hostedDoor() (*http.Server, error) {
+	protocol, err := oidc.New(oidc.Config{
+		Authority: s.Authority, Tokens: s.Vault, Issuer: s.Config.Issuer, Now: s.options.Now, Logger: s.options.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	assets, err := web.Load()
+	if err != nil {
+		return nil, err
+	}
+	proxies, err := s.Config.ProxyNetworks()
+	if err != nil {
+		return nil, err
+	}
+	pages, err := holder.New(holder.Config{
+		Authority: s.Authority, Assets: assets, Origin: strings.TrimSuffix(s.Config.Issuer, "/"),
+		Now: s.options.Now, Logger: s.options.Logger, DomainChecks: s.Config.DomainChecks,
+		Proxies: proxies, Hotline: s.Config.Hotline,
+	})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	protocol.Routes(mux)
+	mux.Handle("/", pages)
+	return &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       20 * time.Second, // phones on poor networks
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelWarn),
+	}, nil
+}

@@ -1,0 +1,97 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/config"
+)
+
+// Listen opens the channel door's listener, with TLS where it is configured.
+func (s *System) Listen() (net.Listener, error) { return listen("channel door", s.Config.Channel) }
+
+// ListenHosted opens the hosted door's listener; nil where there is none.
+func (s *System) ListenHosted() (net.Listener, error) {
+	if s.Hosted == nil {
+		return nil, nil
+	}
+	return listen("hosted door", s.Config.Hosted)
+}
+
+// ListenGateway opens the gateway door's listener; nil where there is none.
+func (s *System) ListenGateway() (net.Listener, error) {
+	if s.Gateway == nil {
+		return nil, nil
+	}
+	return listen("gateway door", s.Config.Gateway)
+}
+
+func listen(name string, d config.Door) (net.Listener, error) {
+	ln, err := net.Listen("tcp", d.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if d.Certificate == "" {
+		return ln, nil
+	}
+	cert, err := tls.LoadX509KeyPair(d.Certificate, d.Key)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), ln.Close())
+	}
+	return tls.NewListener(ln, &tls.Config{
+		Certificates: []tls.Certificate{cert},
+		MinVersion:   tls.VersionTLS12,
+		NextProtos:   []string{"h2", "http/1.1"},
+	}), nil
+}
+
+// Serve answers on the channel door's listener and on others, which are those
+// of the hosted door and the gateway door, in this order, nil where there is
+// none, until ctx ends or one of them fails; then it lets requests finish for
+// the configured time. What is cut off then is undecided, as after a crash.
+func (s *System) Serve(ctx context.Context, channel net.Listener, others ...net.Listener) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	beside := []struct {
+		name   string
+		server *http.Server
+	}{{"hosted door", s.Hosted}, {"gateway door", s.Gateway}}
+	doors := 1
+	ended := make(chan error, 1+len(beside))
+	go func() { ended <- s.serve(ctx, "channel door", s.Door, channel); stop() }()
+	for i, d := range beside {
+		if i < len(others) && others[i] != nil && d.server != nil {
+			doors++
+			go func() { ended <- s.serve(ctx, d.name, d.server, others[i]); stop() }()
+		}
+	}
+	var errs []error
+	for range doors {
+		errs = append(errs, <-ended)
+	}
+	return errors.Join(errs...)
+}
+
+func (s *System) serve(ctx context.Context, name string, server *http.Server, ln net.Listener) error {
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(ln) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("%s: %w", name, err)
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.Background(), time.Duration(s.Config.Drain))
+	defer cancel()
+	if err := server.Shutdown(drain); err != nil {
+		return errors.Join(fmt.Errorf("%s: drain: %w", name, err), server.Close())
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/visit"
+)
+
+// openTexts makes the outbox and lets it send until the system is closed. It
+// returns the store that the authority works on, which wakes the outbox after
+// each commit that queued a text, and the outbox as the authority sees it: nil
+// where texts are not configured.
+func (s *System) openTexts() (store.Store, authority.Outbox, error) {
+	if s.options.Outbox != nil {
+		return s.Store, s.options.Outbox(s.Office), nil
+	}
+	driver, err := s.openDriver()
+	if err != nil || driver == nil {
+		return s.Store, nil, err
+	}
+	texts := s.Config.Texts
+	var wordings []notify.Override
+	if texts.Wordings != "" {
+		if wordings, err = config.ReadWordings(texts.Wordings); err != nil {
+			return nil, nil, err
+		}
+	}
+	templates, err := notify.NewTemplates(texts.Signature(), wordings)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", texts.Wordings, err)
+	}
+	quota := func(q config.Quota) notify.Quota {
+		return notify.Quota{PerSecond: q.PerSecond, Concurrent: q.Concurrent}
+	}
+	s.Outbox, err = notify.New(notify.Config{
+		Store: s.Store, Vault: s.Vault, Driver: driver, Templates: templates,
+		Codes: quota(texts.Codes), Notices: quota(texts.Notices),
+		Drain: max(time.Duration(s.Config.Drain), time.Millisecond), Now: s.options.Now, Logger: s.options.Logger,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if s.Config.Gateway.Listen != "" {
+		if s.Gateway, err = s.gatewayDoor(driver); err != nil {
+			return nil, nil, err
+		}
+	}
+	background, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := s.Outbox.Run(background); err != nil {
+			s.options.Logger.Error("texts are no longer sent", "err", err)
+		}
+	})
+	s.closers.add(func() error { stop(); running.Wait(); return nil })
+	return waking{s.Store, s.Outbox.Wake}, toPhones{s.Outbox}, nil
+}
+
+// openDriver makes the configured driver; nil for none.
+func (s *System) openDriver() (notify.Driver, error) {
+	texts := s.Config.Texts
+	if s.options.Texts != nil {
+		return s.options.Texts, nil
+	}
+	switch texts.Driver {
+	case config.DriverInbox:
+		s.Inbox = notify.NewInbox(s.options.Now)
+		return s.Inbox, nil
+	case config.DriverWebhook:
+		return s.openWebhook(texts.Webhook)
+	case config.DriverKannel:
+		password, err := config.ReadSecret(texts.Kannel.PasswordFile)
+		if err != nil {
+			return nil, err
+		}
+		defer clear(password)
+		return notify.NewKannel(notify.KannelConfig{
+			SendURL: texts.Kannel.URL, Username: texts.Kannel.Username, Password: string(password), From: texts.Kannel.From,
+			ReceiptURL: texts.Kannel.ReceiptURL, Vault: s.Vault, Now: s.options.Now, Logger: s.options.Logger,
+		})
+	}
+	return nil, nil
+}
+
+func (s *System) openWebhook(w config.Webhook) (notify.Driver, error) {
+	secret, err := config.ReadSecret(w.SecretFile)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(secret)
+	var previous []byte
+	if w.PreviousFile != "" {
+		if previous, err = config.ReadSecret(w.PreviousFile); err != nil {
+			return nil, err
+		}
+		defer clear(previous)
+	}
+	return notify.NewWebhook(notify.WebhookConfig{
+		URL: w.URL, Secret: secret, Previous: previous, Now: s.options.Now, Logger: s.options.Logger,
+	})
+}
+
+// reporter is a driver whose gateway reports deliveries.
+type reporter interface {
+	Receipts(notify.ReceiptSink) http.Handler
+}
+
+// gatewayDoor takes delivery receipts, and nothing else. The driver checks
+// that they come from its gateway. Like every door it has a line in the access
+// log for each request, which holds no address and so no token of a receipt.
+func (s *System) gatewayDoor(driver notify.Driver) (*http.Server, error) {
+	visits, err := visit.New(visit.Config{Now: s.options.Now, Logger: s.options.Logger, Fault: func(v *visit.Visit, _ *http.Request) {
+		v.WriteHeader(http.StatusInternalServerError) // the gateway sends it again
+	}})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	if r, ok := driver.(reporter); ok {
+		mux.Handle(config.ReceiptPath, r.Receipts(s.Outbox))
+	}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		visits.Serve(w, r, func(v *visit.Visit, r *http.Request) { mux.ServeHTTP(v, r) })
+	})
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      20 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    8 << 10,
+		ErrorLog:          slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelWarn),
+	}, nil
+}
+
+// toPhones is the outbox as the authority knows one.
+type toPhones struct{ outbox *notify.Outbox }
+
+func (t toPhones) Queue(tx store.Tx, n authority.Notice) error {
+	err := t.outbox.Queue(tx, notify.Notice{
+		Kind: n.Kind, Card: n.Card, Phone: n.Phone, Template: notify.Template(n.Template), Language: n.Language,
+		Region: n.Region, Params: n.Params, Expires: n.Expires, Dedup: n.Dedup,
+	})
+	if w, ok := tx.(*wakingTx); ok && err == nil {
+		w.queued = true
+	}
+	return err
+}
+
+// waking is a store that says when a text was committed, so that it goes out
+// at once. Whoever dies between commit and wake has the text found by the
+// outbox's next look.
+type waking struct {
+	store.Store
+	wake func()
+}
+
+type wakingTx struct {
+	store.Tx
+	queued bool
+}
+
+func (w waking) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error)) error {
+	var run *wakingTx // the last one, which is the one that counts
+	err := w.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		run = &wakingTx{Tx: tx}
+		return f(run)
+	})
+	// An error wakes as well, for the commit may have come about: a look too
+	// many costs nothing.
+	if run != nil && run.queued {
+		w.wake()
+	}
+	return err
+}

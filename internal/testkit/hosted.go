@@ -1,0 +1,97 @@
+package testkit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/url"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/registry"
+)
+
+// Verifier is the PKCE verifier of every push in tests.
+const Verifier = "test-verifier-test-verifier-test-verifier-test"
+
+// RedirectURI is where every ceremony in tests goes back to.
+const RedirectURI = "https://channel.example/back"
+
+func (e *Env) back() authority.Return {
+	sum := sha256.Sum256([]byte(Verifier))
+	return authority.Return{RedirectURI: RedirectURI, State: "state-1", Nonce: "nonce-1",
+		CodeChallenge: base64.RawURLEncoding.EncodeToString(sum[:])}
+}
+
+// Subject names a person as a channel would in a push.
+func Subject(f registry.Facts) envelope.Subject {
+	return envelope.Subject{IDNumber: f.IDNumber, Name: f.Name, Phone: f.Phone}
+}
+
+// PushFor makes a push about a subject; evidence only where f is given.
+func (e *Env) PushFor(c authority.Caller, a liuma.Action, s envelope.Subject, f *registry.Facts) authority.Push {
+	e.T.Helper()
+	q := authority.Push{BusinessNo: e.BusinessNo(), Action: a, Subject: s, Purpose: purpose, Return: e.back()}
+	if f != nil {
+		q.Challenge = e.Challenge(c).Value
+		q.Evidence = e.Evidence(*f, q.Challenge)
+	}
+	return q
+}
+
+// OpenPage pushes a request and opens its page in a browser of its own.
+func (e *Env) OpenPage(c authority.Caller, q authority.Push) (authority.Page, authority.Hand) {
+	e.T.Helper()
+	return e.OpenPageIn(c, q, authority.Hand{})
+}
+
+// OpenPageIn pushes a request and opens its page in a browser that may have
+// begun it before, or be a known device.
+func (e *Env) OpenPageIn(c authority.Caller, q authority.Push, h authority.Hand) (authority.Page, authority.Hand) {
+	e.T.Helper()
+	pushed, err := e.Authority().Push(context.Background(), c, q)
+	e.must(err)
+	p, err := e.Authority().LookAt(context.Background(), c.Client.ID, pushed.RequestURI, authority.Hand{})
+	e.must(err)
+	p, err = e.Authority().Begin(context.Background(), p.ID, authority.Hand{Secret: h.Secret, RequestURI: pushed.RequestURI, Device: h.Device})
+	e.must(err)
+	return p, authority.Hand{Secret: p.Bound, Device: h.Device}
+}
+
+// SealPage seals a PIN as the pad on the page would.
+func (e *Env) SealPage(p authority.Page, role liuma.Role, secret string) *envelope.Envelope {
+	e.T.Helper()
+	sealed, err := envelope.SealAAD(p.SealKey, p.SealKeyID, p.AAD[role], []byte(secret))
+	e.must(err)
+	return &sealed
+}
+
+// GivePIN types one PIN into the page. One that says at once that no PIN can be
+// given (locked, frozen) has no pad, and stays.
+func (e *Env) GivePIN(p authority.Page, h authority.Hand, role liuma.Role, secret string) authority.Page {
+	e.T.Helper()
+	if p.Step == authority.StepRefused {
+		return p
+	}
+	g := authority.Given{Try: p.Try}
+	sealed := e.SealPage(p, role, secret)
+	if role == liuma.RoleNew {
+		g.New = sealed
+	} else {
+		g.Current = sealed
+	}
+	next, err := e.Authority().GivePIN(context.Background(), p.ID, h, g)
+	e.must(err)
+	return next
+}
+
+// WayBack goes back to the channel and returns the parameters.
+func (e *Env) WayBack(p authority.Page, h authority.Hand) url.Values {
+	e.T.Helper()
+	w, err := e.Authority().WayBack(context.Background(), p.ID, h)
+	e.must(err)
+	u, err := url.Parse(w.URL)
+	e.must(err)
+	return u.Query()
+}

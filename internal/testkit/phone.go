@@ -1,0 +1,191 @@
+package testkit
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/server"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// phones is an outbox without a sender: texts stay in the store, where only
+// those of transactions that came about are, and Texts reads them. The real
+// outbox looks at each first and refuses what it could not send.
+type phones struct {
+	vault *vault.Vault
+	now   func() time.Time
+	real  *notify.Outbox
+}
+
+func (e *Env) newPhones(off *server.Office) authority.Outbox {
+	e.T.Helper()
+	templates, err := notify.NewTemplates(liuma.Text{}, nil)
+	e.must(err)
+	outbox, err := notify.New(notify.Config{Store: off.Store, Vault: off.Vault, Driver: noDriver{}, Templates: templates, Now: e.Clock.Now})
+	e.must(err)
+	return phones{off.Vault, e.Clock.Now, outbox}
+}
+
+// noDriver is never run.
+type noDriver struct{}
+
+func (noDriver) Send(context.Context, notify.Text) (string, error) {
+	return "", errors.New("testkit: nothing is sent")
+}
+
+// checked lets the real outbox do all but write.
+type checked struct{ store.Tx }
+
+func (checked) InsertMessage(store.Message) error { return nil }
+
+// Text is a text that a phone would have got.
+type Text struct {
+	ID, Kind, Phone, Template, Language string
+	Card                                liuma.CardID
+	Params                              map[string]string
+	At, Expires                         time.Time
+}
+
+func (p phones) Queue(tx store.Tx, n authority.Notice) error {
+	err := p.real.Queue(checked{tx}, notify.Notice{Kind: n.Kind, Card: n.Card, Phone: n.Phone, Template: notify.Template(n.Template),
+		Language: n.Language, Region: n.Region, Params: n.Params, Expires: n.Expires, Dedup: n.Dedup})
+	if err != nil {
+		return err
+	}
+	var raw [16]byte
+	rand.Read(raw[:])
+	id := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(raw[:]))
+	plain, err := json.Marshal(Text{ID: id, Kind: n.Kind, Phone: n.Phone, Template: n.Template, Language: n.Language,
+		Card: n.Card, Params: n.Params, At: p.now(), Expires: n.Expires})
+	if err != nil {
+		return err
+	}
+	sealed, err := p.vault.Seal(vault.MessageText, []byte(id), plain)
+	if err != nil {
+		return err
+	}
+	return tx.InsertMessage(store.Message{ID: id, Kind: n.Kind, Card: n.Card, Template: n.Template, Language: n.Language,
+		Region: n.Region, Sealed: sealed, State: store.MessageWaiting, NextAt: p.now(), Expires: n.Expires, At: p.now()})
+}
+
+// Texts lists what was queued to a number, oldest first; all where it is empty.
+func (e *Env) Texts(phone string) []Text {
+	e.T.Helper()
+	var all []Text
+	e.must(e.System.Store.View(context.Background(), func(r store.Reader) error {
+		all = nil
+		after := ""
+		for {
+			page, err := r.Messages("", after, 500)
+			if err != nil || len(page) == 0 {
+				return err
+			}
+			for _, m := range page {
+				plain, err := e.System.Vault.Unseal(vault.MessageText, []byte(m.ID), m.Sealed)
+				if err != nil {
+					return err
+				}
+				var t Text
+				if err := json.Unmarshal(plain, &t); err != nil {
+					return err
+				}
+				if phone == "" || t.Phone == phone {
+					all = append(all, t)
+				}
+				after = m.ID
+			}
+		}
+	}))
+	slices.SortStableFunc(all, func(a, b Text) int { return a.At.Compare(b.At) })
+	return all
+}
+
+// Notices lists the templates of the notices to a number.
+func (e *Env) Notices(phone string) []string {
+	e.T.Helper()
+	var names []string
+	for _, t := range e.Texts(phone) {
+		if t.Kind == authority.KindNotice {
+			names = append(names, t.Template)
+		}
+	}
+	return names
+}
+
+// LastCode is the newest code that a number got, or empty.
+func (e *Env) LastCode(phone string) string {
+	e.T.Helper()
+	texts := e.Texts(phone)
+	for i := len(texts) - 1; i >= 0; i-- {
+		if texts[i].Kind == authority.KindCode {
+			return texts[i].Params["code"]
+		}
+	}
+	return ""
+}
+
+// LastFreezeCode is the newest freeze code that a number got, or empty.
+func (e *Env) LastFreezeCode(phone string) string {
+	e.T.Helper()
+	texts := e.Texts(phone)
+	for i := len(texts) - 1; i >= 0; i-- {
+		if code := texts[i].Params["freeze"]; code != "" {
+			return code
+		}
+	}
+	return ""
+}
+
+// Code has a code sent for the page and gives it, a minute after the last one.
+func (e *Env) Code(p authority.Page, h authority.Hand, phone string) authority.Page {
+	e.T.Helper()
+	e.Clock.Advance(time.Minute)
+	p, err := e.Authority().SendCode(context.Background(), p.ID, h)
+	e.must(err)
+	if p.Code != "" || p.CodeSentAt.IsZero() {
+		e.T.Fatalf("code not sent: %+v", p)
+	}
+	p, err = e.Authority().GiveCode(context.Background(), p.ID, h, e.LastCode(phone))
+	e.must(err)
+	return p
+}
+
+// EnrollPhone plays an enrolment at the hosted door, with the code to the
+// phone that the registry holds, and returns the card's handle.
+func (e *Env) EnrollPhone(c authority.Caller, f registry.Facts, secret string) store.Handle {
+	e.T.Helper()
+	q := e.PushFor(c, liuma.ActionEnroll, Subject(f), &f)
+	p, h := e.OpenPage(c, q)
+	p, err := e.Authority().Agree(context.Background(), p.ID, h)
+	e.must(err)
+	if p.Step == authority.StepCode {
+		p = e.Code(p, h, f.Phone)
+	}
+	if p = e.GivePIN(p, h, liuma.RoleNew, secret); p.Step != authority.StepDone {
+		e.T.Fatalf("enroll: %+v", p)
+	}
+	v, err := e.Authority().Verification(context.Background(), c, q.BusinessNo)
+	e.must(err)
+	return v.Card
+}
+
+// WithEvidence pushes a ceremony again with evidence for the challenge that
+// its way back carries, and opens it with the hand given: in the same browser,
+// or, with a zero hand, in another.
+func (e *Env) WithEvidence(c authority.Caller, q authority.Push, f registry.Facts, p authority.Page, h authority.Hand, in authority.Hand) (authority.Page, authority.Hand) {
+	e.T.Helper()
+	q.Challenge = e.WayBack(p, h).Get("challenge")
+	q.Evidence = e.Evidence(f, q.Challenge)
+	return e.OpenPageIn(c, q, in)
+}
