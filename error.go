@@ -68,6 +68,30 @@ func CodeOf(err error) Code {
 	return CodeInternal
 }
 
+// Outward returns err if it is an *Error, and otherwise an *Error that says no
+// more than that the service was unable: what is not classified is never a
+// verdict (I-9). nil stays nil.
+func Outward(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*Error](err); ok {
+		return err
+	}
+	return Fail(CodeUnavailable, err)
+}
+
+// AtField names the member of a request that an *Error is about. An inability
+// is about no member, and stays as it is.
+func AtField(err error, field string) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.Code != CodeUnavailable {
+		c := *e
+		c.Field = field
+		return &c
+	}
+	return err
+}
+
 // The codes. Each has a row in sentence.go; a test holds the two together.
 const (
 	CodeInternal         Code = "internal"

@@ -16,6 +16,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/door/holder"
 )
 
@@ -23,66 +24,66 @@ var galleryNow = time.Date(2026, 5, 6, 12, 44, 0, 0, time.UTC)
 
 // gallery is an authority that shows every page there is, each under its own
 // address, to whoever asks. It moves nothing.
-type gallery struct{ pages map[string]authority.Page }
+type gallery struct{ pages map[string]ceremony.Page }
 
-func (g gallery) Look(_ context.Context, id string, _ authority.Hand) (authority.Page, error) {
+func (g gallery) Look(_ context.Context, id string, _ ceremony.Hand) (ceremony.Page, error) {
 	p, ok := g.pages[id]
 	if !ok {
-		return authority.Page{}, liuma.Fail(liuma.CodeRequestURIInvalid, nil)
+		return ceremony.Page{}, liuma.Fail(liuma.CodeRequestURIInvalid, nil)
 	}
 	return p, nil
 }
 
-func (g gallery) LookAt(context.Context, string, string, authority.Hand) (authority.Page, error) {
+func (g gallery) LookAt(context.Context, string, string, ceremony.Hand) (ceremony.Page, error) {
 	return g.pages["verifypin"], nil
 }
 
-func (gallery) no() (authority.Page, error) {
-	return authority.Page{}, liuma.Fail(liuma.CodeUnavailable, nil)
+func (gallery) no() (ceremony.Page, error) {
+	return ceremony.Page{}, liuma.Fail(liuma.CodeUnavailable, nil)
 }
 
-func (g gallery) Begin(context.Context, string, authority.Hand) (authority.Page, error) {
+func (g gallery) Begin(context.Context, string, ceremony.Hand) (ceremony.Page, error) {
 	return g.no()
 }
-func (g gallery) Agree(context.Context, string, authority.Hand) (authority.Page, error) {
+func (g gallery) Agree(context.Context, string, ceremony.Hand) (ceremony.Page, error) {
 	return g.no()
 }
-func (g gallery) Leave(context.Context, string, authority.Hand) (authority.Page, error) {
+func (g gallery) Leave(context.Context, string, ceremony.Hand) (ceremony.Page, error) {
 	return g.no()
 }
-func (g gallery) Extend(context.Context, string, authority.Hand) (authority.Page, error) {
-	return g.no()
-}
-
-func (g gallery) GivePIN(context.Context, string, authority.Hand, authority.Given) (authority.Page, error) {
+func (g gallery) Extend(context.Context, string, ceremony.Hand) (ceremony.Page, error) {
 	return g.no()
 }
 
-func (g gallery) SendCode(context.Context, string, authority.Hand) (authority.Page, error) {
+func (g gallery) GivePIN(context.Context, string, ceremony.Hand, ceremony.Given) (ceremony.Page, error) {
 	return g.no()
 }
-func (g gallery) GiveCode(context.Context, string, authority.Hand, string) (authority.Page, error) {
+
+func (g gallery) SendCode(context.Context, string, ceremony.Hand) (ceremony.Page, error) {
 	return g.no()
 }
-func (g gallery) GivePhone(context.Context, string, authority.Hand, string) (authority.Page, error) {
+func (g gallery) GiveCode(context.Context, string, ceremony.Hand, string) (ceremony.Page, error) {
 	return g.no()
 }
-func (g gallery) GiveCardNo(context.Context, string, authority.Hand, string) (authority.Page, error) {
+func (g gallery) GivePhone(context.Context, string, ceremony.Hand, string) (ceremony.Page, error) {
 	return g.no()
 }
-func (g gallery) Forgot(context.Context, string, authority.Hand) (authority.Page, error) {
+func (g gallery) GiveCardNo(context.Context, string, ceremony.Hand, string) (ceremony.Page, error) {
 	return g.no()
 }
-func (g gallery) Remember(context.Context, string, authority.Hand) (authority.Page, error) {
+func (g gallery) Forgot(context.Context, string, ceremony.Hand) (ceremony.Page, error) {
 	return g.no()
 }
-func (g gallery) FreezeOwn(context.Context, string, authority.Hand) (authority.Page, error) {
+func (g gallery) Remember(context.Context, string, ceremony.Hand) (ceremony.Page, error) {
 	return g.no()
 }
-func (g gallery) NoticeEveryUse(context.Context, string, authority.Hand, bool) (authority.Page, error) {
+func (g gallery) FreezeOwn(context.Context, string, ceremony.Hand) (ceremony.Page, error) {
 	return g.no()
 }
-func (g gallery) KnowDevice(context.Context, string, authority.Hand) (authority.Page, error) {
+func (g gallery) NoticeEveryUse(context.Context, string, ceremony.Hand, bool) (ceremony.Page, error) {
+	return g.no()
+}
+func (g gallery) KnowDevice(context.Context, string, ceremony.Hand) (ceremony.Page, error) {
 	return g.no()
 }
 
@@ -90,8 +91,8 @@ func (gallery) FreezeByCode(context.Context, string, string) (authority.FreezeVi
 	return authority.FreezeView{}, liuma.Fail(liuma.CodeFreezeCodeInvalid, nil)
 }
 
-func (gallery) WayBack(context.Context, string, authority.Hand) (authority.Way, error) {
-	return authority.Way{}, liuma.Fail(liuma.CodeUnavailable, nil)
+func (gallery) WayBack(context.Context, string, ceremony.Hand) (ceremony.Way, error) {
+	return ceremony.Way{}, liuma.Fail(liuma.CodeUnavailable, nil)
 }
 
 type scene struct{ name, path string }
@@ -105,11 +106,11 @@ func scenes(t *testing.T) ([]scene, gallery) {
 		t.Fatal(err)
 	}
 	aad := map[liuma.Role][]byte{liuma.RoleCurrent: {1}, liuma.RoleOld: {2}, liuma.RoleNew: {3}}
-	g := gallery{map[string]authority.Page{}}
+	g := gallery{map[string]ceremony.Page{}}
 	var list []scene
-	add := func(name string, a liuma.Action, s authority.Step, code liuma.Code, more func(*authority.Page)) {
+	add := func(name string, a liuma.Action, s ceremony.Step, code liuma.Code, more func(*ceremony.Page)) {
 		id := strings.NewReplacer("-", "", "_", "").Replace(name)
-		p := authority.Page{
+		p := ceremony.Page{
 			ID: id, Step: s, Action: a, Channel: "zj-hrss", Code: code,
 			ChannelName: liuma.Text{ZH: "浙里社保（虚构）", EN: "Zheli Social Security (invented)"},
 			Purpose:     purpose, BusinessNo: "ZL20260506-000187", Region: "3305",
@@ -123,12 +124,12 @@ func scenes(t *testing.T) ([]scene, gallery) {
 		list = append(list, scene{name, "/c/" + id})
 	}
 	const enroll, link, verify, change = liuma.ActionEnroll, liuma.ActionLink, liuma.ActionVerify, liuma.ActionChange
-	const confirm, pad, done, refused = authority.StepConfirm, authority.StepPIN, authority.StepDone, authority.StepRefused
-	tries := func(n int) func(*authority.Page) { return func(p *authority.Page) { p.TriesLeft = &n } }
+	const confirm, pad, done, refused = ceremony.StepConfirm, ceremony.StepPIN, ceremony.StepDone, ceremony.StepRefused
+	tries := func(n int) func(*ceremony.Page) { return func(p *ceremony.Page) { p.TriesLeft = &n } }
 	add("enroll-confirm", enroll, confirm, "", nil)
 	add("enroll-pin", enroll, pad, "", nil)
-	add("enroll-passphrase", enroll, pad, "", func(p *authority.Page) { p.Passphrase = true })
-	add("enroll-weak", enroll, pad, liuma.CodeWeakPIN, func(p *authority.Page) {
+	add("enroll-passphrase", enroll, pad, "", func(p *ceremony.Page) { p.Passphrase = true })
+	add("enroll-weak", enroll, pad, liuma.CodeWeakPIN, func(p *ceremony.Page) {
 		p.Sentence = liuma.Text{ZH: "这里面有您的生日，认识您的人容易猜到。请换一个与生日无关的号码。", EN: "This contains your birthday, which people who know you can guess. Choose something else."}
 	})
 	add("enroll-done", enroll, done, "", nil)
@@ -142,16 +143,16 @@ func scenes(t *testing.T) ([]scene, gallery) {
 	add("verify-done", verify, done, "", nil)
 	add("change-pin", change, pad, "", nil)
 	add("change-done", change, done, "", nil)
-	add("more-time", verify, pad, "", func(p *authority.Page) { p.Expires = galleryNow.Add(time.Minute) })
-	add("locked", verify, refused, liuma.CodeLocked, func(p *authority.Page) { p.Until = galleryNow.Add(12*time.Hour + 28*time.Minute) })
+	add("more-time", verify, pad, "", func(p *ceremony.Page) { p.Expires = galleryNow.Add(time.Minute) })
+	add("locked", verify, refused, liuma.CodeLocked, func(p *ceremony.Page) { p.Until = galleryNow.Add(12*time.Hour + 28*time.Minute) })
 	for _, code := range []liuma.Code{liuma.CodeBlocked, liuma.CodeFrozen, liuma.CodeCancelled, liuma.CodeEvidenceRequired, liuma.CodeRefused} {
 		add("refused-"+strings.ReplaceAll(string(code), "_", "-"), verify, refused, code, nil)
 	}
 	add("not-in-registry", enroll, refused, liuma.CodeNotInRegistry, nil)
 	add("already-enrolled", enroll, refused, liuma.CodeAlreadyEnrolled, nil)
-	add("expired", verify, authority.StepExpired, liuma.CodeCeremonyExpired, nil)
-	add("left", verify, authority.StepLeft, liuma.CodeLeft, nil)
-	add("elsewhere", verify, pad, "", func(p *authority.Page) { p.Elsewhere = true })
+	add("expired", verify, ceremony.StepExpired, liuma.CodeCeremonyExpired, nil)
+	add("left", verify, ceremony.StepLeft, liuma.CodeLeft, nil)
+	add("elsewhere", verify, pad, "", func(p *ceremony.Page) { p.Elsewhere = true })
 	addRecovery(add)
 	return append(list, besides()...), g
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
 const (
@@ -29,7 +29,7 @@ func (h *handler) showAuthorize(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, address(id), http.StatusSeeOther)
 		return
 	}
-	page, err := h.authority.LookAt(r.Context(), clientID, requestURI, authority.Hand{RequestURI: requestURI})
+	page, err := h.authority.LookAt(r.Context(), clientID, requestURI, ceremony.Hand{RequestURI: requestURI})
 	if err != nil {
 		h.wrong(w, r, err)
 		return

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/websec"
 )
 
@@ -20,7 +20,7 @@ func (h *handler) beginCeremony(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !scripted {
-		h.post(w, r, func(id string, by hand) (authority.Page, error) {
+		h.post(w, r, func(id string, by hand) (ceremony.Page, error) {
 			return h.authority.Begin(r.Context(), id, by.Hand)
 		})
 		return

@@ -4,7 +4,7 @@ import (
 	"net/http"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
 const longestTyped = 200 // bytes of what a holder types into a field
@@ -24,17 +24,17 @@ func typed(r *http.Request, name string) (string, error) {
 
 // sendCode has a code sent to the phone.
 func (h *handler) sendCode(w http.ResponseWriter, r *http.Request) {
-	h.post(w, r, func(id string, by hand) (authority.Page, error) {
+	h.post(w, r, func(id string, by hand) (ceremony.Page, error) {
 		return h.authority.SendCode(r.Context(), id, by.Hand)
 	})
 }
 
 // giveCode takes the code that came.
 func (h *handler) giveCode(w http.ResponseWriter, r *http.Request) {
-	h.post(w, r, func(id string, by hand) (authority.Page, error) {
+	h.post(w, r, func(id string, by hand) (ceremony.Page, error) {
 		code, err := typed(r, "code")
 		if err != nil {
-			return authority.Page{}, err
+			return ceremony.Page{}, err
 		}
 		return h.authority.GiveCode(r.Context(), id, by.Hand, code)
 	})
@@ -42,10 +42,10 @@ func (h *handler) giveCode(w http.ResponseWriter, r *http.Request) {
 
 // givePhone takes the number to bind.
 func (h *handler) givePhone(w http.ResponseWriter, r *http.Request) {
-	h.post(w, r, func(id string, by hand) (authority.Page, error) {
+	h.post(w, r, func(id string, by hand) (ceremony.Page, error) {
 		phone, err := typed(r, "phone")
 		if err != nil {
-			return authority.Page{}, err
+			return ceremony.Page{}, err
 		}
 		return h.authority.GivePhone(r.Context(), id, by.Hand, phone)
 	})
@@ -53,10 +53,10 @@ func (h *handler) givePhone(w http.ResponseWriter, r *http.Request) {
 
 // giveCardNo takes the number of the physical card.
 func (h *handler) giveCardNo(w http.ResponseWriter, r *http.Request) {
-	h.post(w, r, func(id string, by hand) (authority.Page, error) {
+	h.post(w, r, func(id string, by hand) (ceremony.Page, error) {
 		number, err := typed(r, "card_no")
 		if err != nil {
-			return authority.Page{}, err
+			return ceremony.Page{}, err
 		}
 		return h.authority.GiveCardNo(r.Context(), id, by.Hand, number)
 	})

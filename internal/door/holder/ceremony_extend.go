@@ -6,14 +6,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
 // extendCeremony gives more time. The script asks for it without leaving the
 // page, so that what was typed stays.
 func (h *handler) extendCeremony(w http.ResponseWriter, r *http.Request) {
 	if !strings.Contains(r.Header.Get("Accept"), "application/json") {
-		h.post(w, r, func(id string, by hand) (authority.Page, error) {
+		h.post(w, r, func(id string, by hand) (ceremony.Page, error) {
 			return h.authority.Extend(r.Context(), id, by.Hand)
 		})
 		return

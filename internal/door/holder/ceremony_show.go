@@ -5,7 +5,7 @@ import (
 	"path"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
 // showCeremony shows where a ceremony is. Posted to, it does the same for a
@@ -26,13 +26,13 @@ func (h *handler) showCeremony(w http.ResponseWriter, r *http.Request) {
 	h.showPage(w, r, page, by)
 }
 
-func (h *handler) showPage(w http.ResponseWriter, r *http.Request, page authority.Page, by hand) {
+func (h *handler) showPage(w http.ResponseWriter, r *http.Request, page ceremony.Page, by hand) {
 	if page.Elsewhere {
 		h.fault(w, r, http.StatusConflict, liuma.CodeCeremonyElsewhere)
 		return
 	}
 	status := http.StatusOK
-	if page.Step == authority.StepExpired {
+	if page.Step == ceremony.StepExpired {
 		status = http.StatusGone
 	}
 	h.show(w, r, status, h.ceremonyView(r, page, by))
@@ -40,7 +40,7 @@ func (h *handler) showPage(w http.ResponseWriter, r *http.Request, page authorit
 
 // moved answers a post that came to something: the browser asks for the page
 // itself, so that a reload repeats the asking and not the post.
-func (h *handler) moved(w http.ResponseWriter, r *http.Request, page authority.Page, by hand) {
+func (h *handler) moved(w http.ResponseWriter, r *http.Request, page ceremony.Page, by hand) {
 	if page.Bound != "" {
 		if by.bare || h.cookies.Get(r, seenCookie) == "" {
 			by.Secret, by.bare = page.Bound, true
@@ -59,7 +59,7 @@ func (h *handler) moved(w http.ResponseWriter, r *http.Request, page authority.P
 // nextLook is what is shown after a move, if it is not just the step: the way
 // back after a move that ended the ceremony, unless the holder asked to stay,
 // and why the PIN cannot be set anew online.
-func nextLook(r *http.Request, p authority.Page) string {
+func nextLook(r *http.Request, p ceremony.Page) string {
 	switch last := path.Base(r.URL.Path); {
 	case last == "pin" && r.PostForm.Get("stay") == "", last == "leave":
 		return goOn(p)
@@ -72,8 +72,8 @@ func nextLook(r *http.Request, p authority.Page) string {
 // goOn marks the one showing of a page that leads back to the channel by
 // itself. The browser's history forgets that address, so the back button does
 // not send the holder away again.
-func goOn(p authority.Page) string {
-	if p.Step == authority.StepLeft || p.Step == authority.StepDone && p.Action == liuma.ActionVerify {
+func goOn(p ceremony.Page) string {
+	if p.Step == ceremony.StepLeft || p.Step == ceremony.StepDone && p.Action == liuma.ActionVerify {
 		return "?go=1"
 	}
 	return ""
@@ -101,7 +101,7 @@ func (h *handler) failed(w http.ResponseWriter, r *http.Request, id string, by h
 }
 
 // post does what the posts that move a ceremony have in common.
-func (h *handler) post(w http.ResponseWriter, r *http.Request, move func(id string, by hand) (authority.Page, error)) {
+func (h *handler) post(w http.ResponseWriter, r *http.Request, move func(id string, by hand) (ceremony.Page, error)) {
 	id := r.PathValue("id")
 	if err := r.ParseForm(); err != nil || !idPattern.MatchString(id) {
 		h.wrong(w, r, formError(err))

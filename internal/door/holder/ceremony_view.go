@@ -7,11 +7,11 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
 // ceremonyView turns where a ceremony is into a page.
-func (h *handler) ceremonyView(r *http.Request, p authority.Page, by hand) *view {
+func (h *handler) ceremonyView(r *http.Request, p ceremony.Page, by hand) *view {
 	draw, name := h.faceOf(r, p)
 	v := h.newView(r, name)
 	v.ID, v.Asker, v.BusinessNo = p.ID, v.say(p.ChannelName), string(p.BusinessNo)
@@ -29,7 +29,7 @@ func (h *handler) ceremonyView(r *http.Request, p authority.Page, by hand) *view
 
 // faceOf picks what a ceremony shows: its step, or what the address asks for
 // besides, where the step has it.
-func (h *handler) faceOf(r *http.Request, p authority.Page) (draw func(*view, authority.Page), name string) {
+func (h *handler) faceOf(r *http.Request, p ceremony.Page) (draw func(*view, ceremony.Page), name string) {
 	ask := r.URL.Query().Get("ask")
 	switch {
 	case ask == askFreeze && canFreeze(p):
@@ -38,19 +38,19 @@ func (h *handler) faceOf(r *http.Request, p authority.Page) (draw func(*view, au
 		return h.noReset, pageResult
 	}
 	switch p.Step {
-	case authority.StepConfirm:
+	case ceremony.StepConfirm:
 		return h.confirm, pageConfirm
-	case authority.StepPIN:
+	case ceremony.StepPIN:
 		return h.askPIN, pagePIN
-	case authority.StepCode:
+	case ceremony.StepCode:
 		return h.askCode, pageStep
-	case authority.StepEvidence:
+	case ceremony.StepEvidence:
 		return h.askProof, pageStep
-	case authority.StepPhone:
+	case ceremony.StepPhone:
 		return h.askPhone, pageStep
-	case authority.StepDone:
+	case ceremony.StepDone:
 		return h.done, pageResult
-	case authority.StepReset:
+	case ceremony.StepReset:
 		return h.wasReset, pageResult
 	}
 	return h.refused, pageResult
@@ -88,9 +88,9 @@ func titleOf(a liuma.Action) func(*texts) string {
 }
 
 // stages says how far a ceremony of several steps has come.
-func (h *handler) stages(v *view, p authority.Page) {
+func (h *handler) stages(v *view, p ceremony.Page) {
 	names, now := stagesOf(v.T, p)
-	if p.Step == authority.StepDone {
+	if p.Step == ceremony.StepDone {
 		now = len(names) // nothing is left to do
 	}
 	for i, name := range names {
@@ -98,8 +98,8 @@ func (h *handler) stages(v *view, p authority.Page) {
 	}
 }
 
-func stagesOf(t *texts, p authority.Page) (names []string, now int) {
-	at := func(steps ...authority.Step) int {
+func stagesOf(t *texts, p ceremony.Page) (names []string, now int) {
+	at := func(steps ...ceremony.Step) int {
 		for i, s := range steps {
 			if s == p.Step {
 				return i
@@ -107,8 +107,8 @@ func stagesOf(t *texts, p authority.Page) (names []string, now int) {
 		}
 		return 0
 	}
-	const confirm, code, evidence, phone, pin, done = authority.StepConfirm, authority.StepCode, authority.StepEvidence,
-		authority.StepPhone, authority.StepPIN, authority.StepDone
+	const confirm, code, evidence, phone, pin, done = ceremony.StepConfirm, ceremony.StepCode, ceremony.StepEvidence,
+		ceremony.StepPhone, ceremony.StepPIN, ceremony.StepDone
 	switch p.Action {
 	case liuma.ActionEnroll: // the code belongs to who it is
 		return []string{t.StageCheck, t.StageSet, t.StageDone}, at(confirm, pin, done)
@@ -137,7 +137,7 @@ func (v *view) cell(key, value, class, id string) {
 	}
 }
 
-func (h *handler) confirm(v *view, p authority.Page) {
+func (h *handler) confirm(v *view, p ceremony.Page) {
 	v.heading(titleOf(p.Action))
 	h.stages(v, p)
 	v.CellsTitle = v.T.IsThisYou
@@ -167,7 +167,7 @@ func (h *handler) confirm(v *view, p authority.Page) {
 	v.Expiry = h.expiryOf(p)
 }
 
-func (h *handler) askPIN(v *view, p authority.Page) {
+func (h *handler) askPIN(v *view, p ceremony.Page) {
 	v.heading(titleOf(p.Action))
 	h.stages(v, p)
 	v.Refusal = h.refusal(v, p)
@@ -203,7 +203,7 @@ func (h *handler) askPIN(v *view, p authority.Page) {
 
 // keypadOf writes the seal key and the bytes to be bound, as the script reads
 // them.
-func keypadOf(v *view, p authority.Page) *keypad {
+func keypadOf(v *view, p ceremony.Page) *keypad {
 	b64 := base64.RawURLEncoding.EncodeToString
 	k := &keypad{
 		Mode: "current", KeyID: p.SealKeyID, Key: b64(p.SealKey), Passphrase: p.Passphrase, Try: p.Try,
@@ -231,7 +231,7 @@ func keypadOf(v *view, p authority.Page) *keypad {
 	return k
 }
 
-func (h *handler) expiryOf(p authority.Page) *expiry {
+func (h *handler) expiryOf(p ceremony.Page) *expiry {
 	if p.Expires.IsZero() {
 		return nil
 	}

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
 const (
@@ -15,7 +15,7 @@ const (
 )
 
 // askCode is the page that takes a code, or has one sent.
-func (h *handler) askCode(v *view, p authority.Page) {
+func (h *handler) askCode(v *view, p ceremony.Page) {
 	h.stages(v, p)
 	v.Refusal = h.refusal(v, p)
 	to := v.T.ToBound
@@ -68,7 +68,7 @@ func laterOf(a, b time.Time) time.Time {
 
 // codeForm fills in the field for a code that is open, and the button that
 // sends one, or why it does not.
-func (h *handler) codeForm(v *view, p authority.Page) {
+func (h *handler) codeForm(v *view, p ceremony.Page) {
 	now := h.now()
 	open := !p.CodeSentAt.IsZero() && now.Before(p.CodeSentAt.Add(codeLasts))
 	v.Send = &send{Text: v.T.CodeSend, Class: "btn-primary"}
@@ -93,7 +93,7 @@ func (h *handler) codeForm(v *view, p authority.Page) {
 }
 
 // waysOff are the ways out of a step on which nothing is decided yet.
-func (h *handler) waysOff(v *view, p authority.Page) []way {
+func (h *handler) waysOff(v *view, p ceremony.Page) []way {
 	var out []way
 	if p.CanRemember {
 		out = append(out, way{Class: "btn-plain", Text: v.T.RememberWay, Post: "remember"})

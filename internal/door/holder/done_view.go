@@ -2,11 +2,11 @@ package holder
 
 import (
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
 // done is the page at which a ceremony succeeded.
-func (h *handler) done(v *view, p authority.Page) {
+func (h *handler) done(v *view, p ceremony.Page) {
 	h.stages(v, p)
 	pick := func(title, text func(*texts) string) {
 		v.heading(title)
@@ -41,7 +41,7 @@ func (h *handler) done(v *view, p authority.Page) {
 
 // settings offers what can be set after a right PIN. None of it is in the way:
 // the way back to the channel stands above it.
-func (h *handler) settings(v *view, p authority.Page) {
+func (h *handler) settings(v *view, p ceremony.Page) {
 	s := &settings{Phone: p.PhoneMasked, DeviceKnown: p.DeviceKnown, Device: p.DeviceOffer && v.Hand == ""}
 	if p.EveryUse != nil {
 		s.EveryUse, s.On = true, *p.EveryUse
@@ -61,7 +61,7 @@ func (h *handler) settings(v *view, p authority.Page) {
 
 // wasReset is the end of a ceremony in which the PIN was set anew, and that
 // has nothing left to do.
-func (h *handler) wasReset(v *view, p authority.Page) {
+func (h *handler) wasReset(v *view, p ceremony.Page) {
 	v.heading(func(t *texts) string { return t.ResetDoneTitle })
 	v.Result = &result{Kind: "ok", Icon: "ok", Text: v.T.ResetEndText, Next: v.T.ResetEndNext}
 	v.Ways = []way{v.back("btn-primary")}

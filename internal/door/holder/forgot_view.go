@@ -2,7 +2,7 @@ package holder
 
 import (
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
 // What an address of a ceremony may ask to see besides its step.
@@ -13,30 +13,30 @@ const (
 
 // linked reports whether a ceremony is about a card that the channel named by
 // its handle, so that its page may freeze it and set its PIN anew.
-func linked(p authority.Page) bool {
+func linked(p ceremony.Page) bool {
 	return p.Began != liuma.ActionEnroll && p.Began != liuma.ActionLink &&
 		p.Action != liuma.ActionEnroll && p.Action != liuma.ActionLink
 }
 
 // canForget reports whether the authority takes Forgot at this step.
-func canForget(p authority.Page) bool {
+func canForget(p ceremony.Page) bool {
 	if !linked(p) || p.Action == liuma.ActionReset || p.Action == liuma.ActionUnfreeze {
 		return false
 	}
 	code := codeOf(p)
-	return p.Step == authority.StepPIN || p.Step == authority.StepRefused && (code == liuma.CodeLocked || code == liuma.CodeBlocked)
+	return p.Step == ceremony.StepPIN || p.Step == ceremony.StepRefused && (code == liuma.CodeLocked || code == liuma.CodeBlocked)
 }
 
-func resetRefused(p authority.Page) bool { return p.ResetRefused != "" && canForget(p) }
+func resetRefused(p ceremony.Page) bool { return p.ResetRefused != "" && canForget(p) }
 
 // canFreeze reports whether the authority takes FreezeOwn at this step.
-func canFreeze(p authority.Page) bool {
+func canFreeze(p ceremony.Page) bool {
 	switch p.Step {
-	case authority.StepDone:
+	case ceremony.StepDone:
 		return true
-	case authority.StepConfirm, authority.StepCode, authority.StepEvidence, authority.StepPhone, authority.StepPIN:
+	case ceremony.StepConfirm, ceremony.StepCode, ceremony.StepEvidence, ceremony.StepPhone, ceremony.StepPIN:
 		return linked(p) && p.Action != liuma.ActionUnfreeze
-	case authority.StepRefused:
+	case ceremony.StepRefused:
 		code := codeOf(p)
 		return linked(p) && p.Action != liuma.ActionUnfreeze &&
 			(code == liuma.CodeLocked || code == liuma.CodeBlocked || code == liuma.CodeResetPlanned || code == liuma.CodeForbidden)
@@ -44,7 +44,7 @@ func canFreeze(p authority.Page) bool {
 	return false
 }
 
-func (v *view) freezeLink(p authority.Page) []way {
+func (v *view) freezeLink(p ceremony.Page) []way {
 	if !canFreeze(p) {
 		return nil
 	}
@@ -53,7 +53,7 @@ func (v *view) freezeLink(p authority.Page) []way {
 
 // forgotWay leads to a new PIN, or to why there is none online. A refusal that
 // is over by now is asked for again.
-func (h *handler) forgotWay(v *view, p authority.Page, class, text string) way {
+func (h *handler) forgotWay(v *view, p ceremony.Page, class, text string) way {
 	over := !p.ResetRefusedUntil.IsZero() && !h.now().Before(p.ResetRefusedUntil)
 	if resetRefused(p) && !over {
 		return way{Class: "btn-plain", Text: v.T.NoResetWhy, See: address(p.ID) + "?ask=" + askReset}
@@ -62,7 +62,7 @@ func (h *handler) forgotWay(v *view, p authority.Page, class, text string) way {
 }
 
 // noReset says why the PIN cannot be set anew online, and where it can.
-func (h *handler) noReset(v *view, p authority.Page) {
+func (h *handler) noReset(v *view, p ceremony.Page) {
 	v.heading(func(t *texts) string { return t.NoResetTitle })
 	why := v.say(liuma.Explain(p.ResetRefused).What)
 	switch p.ResetRefused {
@@ -77,7 +77,7 @@ func (h *handler) noReset(v *view, p authority.Page) {
 	}
 	v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
 	stay := way{Class: "btn-primary", Text: v.T.RememberWay, See: address(p.ID)}
-	if p.Step == authority.StepPIN {
+	if p.Step == ceremony.StepPIN {
 		v.Ways = []way{stay, {Class: "btn-plain", Text: v.T.Leave, Post: "leave"}}
 	} else {
 		v.Ways = []way{v.back("btn-primary")}
@@ -86,7 +86,7 @@ func (h *handler) noReset(v *view, p authority.Page) {
 }
 
 // sureToFreeze asks before the card stops.
-func (h *handler) sureToFreeze(v *view, p authority.Page) {
+func (h *handler) sureToFreeze(v *view, p ceremony.Page) {
 	v.heading(func(t *texts) string { return t.FreezeSure })
 	v.cell(v.T.Holder, p.NameMasked, "", "")
 	v.Say = v.T.FreezeStops

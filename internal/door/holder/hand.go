@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
 // The cookies: one for each ceremony, so that two of them in one browser do
@@ -29,14 +29,14 @@ var idPattern = regexp.MustCompile(`^[a-z0-9]{1,64}$`)
 // form because the web view keeps no cookies: then there is nothing to
 // redirect to, and posts are answered with the page itself.
 type hand struct {
-	authority.Hand
+	ceremony.Hand
 	bare bool
 }
 
 // handOf reads a hand: the cookie, else the form's hidden field.
 func (h *handler) handOf(r *http.Request, id string) hand {
 	secret, _, _ := strings.Cut(h.cookies.Get(r, handPrefix+id), ".")
-	out := hand{Hand: authority.Hand{Secret: secret, Device: h.cookies.Get(r, deviceCookie), Language: string(h.door.Preferences(r).Lang)}}
+	out := hand{Hand: ceremony.Hand{Secret: secret, Device: h.cookies.Get(r, deviceCookie), Language: string(h.door.Preferences(r).Lang)}}
 	if r.Method != http.MethodPost {
 		return out
 	}
@@ -67,7 +67,7 @@ func (h *handler) keep(w http.ResponseWriter, r *http.Request, id, requestURI, s
 
 // keepDevice sets a known device's cookie: when it becomes one, and again
 // whenever it gave a right PIN, for its life counts from then.
-func (h *handler) keepDevice(w http.ResponseWriter, p authority.Page, by hand) {
+func (h *handler) keepDevice(w http.ResponseWriter, p ceremony.Page, by hand) {
 	secret := p.Device
 	if secret == "" && p.DeviceKnown {
 		secret = by.Device

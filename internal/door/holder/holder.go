@@ -24,30 +24,31 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/websec"
 	"github.com/liuma-pin/liuma/web"
 )
 
 // Authority is what the pages ask of the authority.
 type Authority interface {
-	LookAt(ctx context.Context, clientID, requestURI string, h authority.Hand) (authority.Page, error)
-	Look(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
-	Begin(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
-	Agree(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
-	GivePIN(ctx context.Context, id string, h authority.Hand, g authority.Given) (authority.Page, error)
-	Leave(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
-	Extend(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
-	SendCode(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
-	GiveCode(ctx context.Context, id string, h authority.Hand, typed string) (authority.Page, error)
-	GivePhone(ctx context.Context, id string, h authority.Hand, typed string) (authority.Page, error)
-	GiveCardNo(ctx context.Context, id string, h authority.Hand, typed string) (authority.Page, error)
-	Forgot(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
-	Remember(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
-	FreezeOwn(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
-	NoticeEveryUse(ctx context.Context, id string, h authority.Hand, on bool) (authority.Page, error)
-	KnowDevice(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
+	LookAt(ctx context.Context, clientID, requestURI string, h ceremony.Hand) (ceremony.Page, error)
+	Look(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	Begin(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	Agree(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	GivePIN(ctx context.Context, id string, h ceremony.Hand, g ceremony.Given) (ceremony.Page, error)
+	Leave(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	Extend(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	SendCode(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	GiveCode(ctx context.Context, id string, h ceremony.Hand, typed string) (ceremony.Page, error)
+	GivePhone(ctx context.Context, id string, h ceremony.Hand, typed string) (ceremony.Page, error)
+	GiveCardNo(ctx context.Context, id string, h ceremony.Hand, typed string) (ceremony.Page, error)
+	Forgot(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	Remember(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	FreezeOwn(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	NoticeEveryUse(ctx context.Context, id string, h ceremony.Hand, on bool) (ceremony.Page, error)
+	KnowDevice(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
 	FreezeByCode(ctx context.Context, source, typed string) (authority.FreezeView, error)
-	WayBack(ctx context.Context, id string, h authority.Hand) (authority.Way, error)
+	WayBack(ctx context.Context, id string, h ceremony.Hand) (ceremony.Way, error)
 }
 
 // Config says what the door needs. Authority, Assets, Origin, Now and Logger

@@ -5,12 +5,12 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
 // landingView is the page at the address that a channel sends its holder to.
 // Nobody is bound to the ceremony yet, so it names the channel and nobody else.
-func (h *handler) landingView(r *http.Request, p authority.Page, requestURI string) *view {
+func (h *handler) landingView(r *http.Request, p ceremony.Page, requestURI string) *view {
 	v := h.newView(r, pageLanding)
 	v.ID, v.RequestURI = p.ID, requestURI
 	v.Asker = v.say(p.ChannelName)

@@ -13,28 +13,28 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/websec"
 )
 
 // scene is one thing that a holder can meet.
 type scene struct {
 	name   string
-	page   authority.Page
+	page   ceremony.Page
 	zh, en string // what must be said
 }
 
-func with(p authority.Page, f func(*authority.Page)) authority.Page {
+func with(p ceremony.Page, f func(*ceremony.Page)) ceremony.Page {
 	f(&p)
 	return p
 }
 
-func refusedPage(a liuma.Action, code liuma.Code, verdict liuma.Verdict) authority.Page {
-	return with(sample(a, authority.StepRefused), func(p *authority.Page) { p.Code, p.Verdict = code, verdict })
+func refusedPage(a liuma.Action, code liuma.Code, verdict liuma.Verdict) ceremony.Page {
+	return with(sample(a, ceremony.StepRefused), func(p *ceremony.Page) { p.Code, p.Verdict = code, verdict })
 }
 
-func triedPage(a liuma.Action, code liuma.Code, verdict liuma.Verdict, left int) authority.Page {
-	return with(sample(a, authority.StepPIN), func(p *authority.Page) {
+func triedPage(a liuma.Action, code liuma.Code, verdict liuma.Verdict, left int) ceremony.Page {
+	return with(sample(a, ceremony.StepPIN), func(p *ceremony.Page) {
 		p.Code, p.Verdict, p.Try = code, verdict, 2
 		if left > 0 {
 			p.TriesLeft = &left
@@ -44,27 +44,27 @@ func triedPage(a liuma.Action, code liuma.Code, verdict liuma.Verdict, left int)
 
 func scenes() []scene {
 	const enroll, link, verify, change = liuma.ActionEnroll, liuma.ActionLink, liuma.ActionVerify, liuma.ActionChange
-	weak := with(triedPage(enroll, liuma.CodeWeakPIN, "", 0), func(p *authority.Page) {
+	weak := with(triedPage(enroll, liuma.CodeWeakPIN, "", 0), func(p *ceremony.Page) {
 		p.Reason, p.Sentence = "birthday", liuma.Text{ZH: "这是您的生日。", EN: "This is your birthday."}
 	})
-	locked := with(refusedPage(verify, liuma.CodeLocked, liuma.Locked), func(p *authority.Page) { p.Until = start.Add(11 * time.Hour) })
+	locked := with(refusedPage(verify, liuma.CodeLocked, liuma.Locked), func(p *ceremony.Page) { p.Until = start.Add(11 * time.Hour) })
 	last := refusedPage(verify, liuma.CodeWrong, liuma.Wrong)
-	phrase := with(sample(enroll, authority.StepPIN), func(p *authority.Page) { p.Passphrase = true })
-	tries := with(sample(verify, authority.StepPIN), func(p *authority.Page) { n := 5; p.TriesLeft = &n })
-	shut := func(a liuma.Action) authority.Page {
-		return with(sample(a, authority.StepPIN), func(p *authority.Page) { n := 0; p.TriesLeft, p.Until = &n, start.Add(11*time.Hour) })
+	phrase := with(sample(enroll, ceremony.StepPIN), func(p *ceremony.Page) { p.Passphrase = true })
+	tries := with(sample(verify, ceremony.StepPIN), func(p *ceremony.Page) { n := 5; p.TriesLeft = &n })
+	shut := func(a liuma.Action) ceremony.Page {
+		return with(sample(a, ceremony.StepPIN), func(p *ceremony.Page) { n := 0; p.TriesLeft, p.Until = &n, start.Add(11*time.Hour) })
 	}
 	return []scene{
 		{"verify-locked-before", shut(verify), "现在输对了也不行", "Even the right PIN is not taken now"},
 		{"unfreeze-locked-before", shut(liuma.ActionUnfreeze), "自动恢复。</p>", "It ends by itself"},
-		{"enroll-confirm", sample(enroll, authority.StepConfirm), "申领电子社保卡", "Apply for the e-Card"},
-		{"link-confirm", sample(link, authority.StepConfirm), "关联电子社保卡", "Link the e-Card"},
-		{"enroll-pin", sample(enroll, authority.StepPIN), `data-mode="new"`, `data-mode="new"`},
+		{"enroll-confirm", sample(enroll, ceremony.StepConfirm), "申领电子社保卡", "Apply for the e-Card"},
+		{"link-confirm", sample(link, ceremony.StepConfirm), "关联电子社保卡", "Link the e-Card"},
+		{"enroll-pin", sample(enroll, ceremony.StepPIN), `data-mode="new"`, `data-mode="new"`},
 		{"enroll-passphrase", phrase, `data-passphrase="true"`, `data-passphrase="true"`},
-		{"link-pin", sample(link, authority.StepPIN), "输入密码", "Enter PIN"},
-		{"verify-pin", sample(verify, authority.StepPIN), "验证电子社保卡密码", "Check the e-Card"},
+		{"link-pin", sample(link, ceremony.StepPIN), "输入密码", "Enter PIN"},
+		{"verify-pin", sample(verify, ceremony.StepPIN), "验证电子社保卡密码", "Check the e-Card"},
 		{"verify-tries", tries, `data-note="还可试 5 次。"`, `data-note="5 tries left."`},
-		{"change-pin", sample(change, authority.StepPIN), `data-mode="change"`, `data-mode="change"`},
+		{"change-pin", sample(change, ceremony.StepPIN), `data-mode="change"`, `data-mode="change"`},
 		{"verify-wrong", triedPage(verify, "", liuma.Wrong, 4), "还可试 4 次", "4 tries left"},
 		{"verify-last", triedPage(verify, liuma.CodeWrong, liuma.Wrong, 1), "再错 1 次", "One more wrong PIN"},
 		{"change-wrong", triedPage(change, liuma.CodeWrong, liuma.Wrong, 4), "现在的密码不正确", "The present PIN is wrong"},
@@ -73,10 +73,10 @@ func scenes() []scene {
 		{"verify-busy", triedPage(verify, liuma.CodeBusy, "", 0), "不计入输错次数", "did not count"},
 		{"verify-unavailable", triedPage(verify, "", liuma.Unavailable, 0), "暂时不可用", "cannot give a verdict"},
 		{"verify-garbled", triedPage(verify, liuma.CodeEnvelopeInvalid, "", 0), "密码没有送到", "did not arrive"},
-		{"enroll-done", sample(enroll, authority.StepDone), "申领成功", "Your e-Card is ready"},
-		{"link-done", sample(link, authority.StepDone), "关联成功", "is linked"},
-		{"verify-done", sample(verify, authority.StepDone), "验证通过", "The PIN is right"},
-		{"change-done", sample(change, authority.StepDone), "密码已修改", "The PIN was changed"},
+		{"enroll-done", sample(enroll, ceremony.StepDone), "申领成功", "Your e-Card is ready"},
+		{"link-done", sample(link, ceremony.StepDone), "关联成功", "is linked"},
+		{"verify-done", sample(verify, ceremony.StepDone), "验证通过", "The PIN is right"},
+		{"change-done", sample(change, ceremony.StepDone), "密码已修改", "The PIN was changed"},
 		{"locked", locked, "明天（5 月 7 日）07:44", "tomorrow, 7 May, at 07:44"},
 		{"locked-by-last", last, "密码已锁定", "The PIN is locked"},
 		{"blocked-by-last", refusedPage(verify, liuma.CodeBlocked, liuma.Wrong), "密码已停用", "The PIN is blocked"},
@@ -89,8 +89,8 @@ func scenes() []scene {
 		{"not-in-registry", refusedPage(enroll, liuma.CodeNotInRegistry, ""), "没有查到", "No matching"},
 		{"already-enrolled", refusedPage(enroll, liuma.CodeAlreadyEnrolled, ""), "已经有电子社保卡", "already have an e-Card"},
 		{"forbidden", refusedPage(verify, liuma.CodeForbidden, ""), "请换一个官方应用办理", "Use another official app"},
-		{"expired", with(sample(verify, authority.StepExpired), func(p *authority.Page) { p.Code = liuma.CodeCeremonyExpired }), "已失效", "has expired"},
-		{"left", with(sample(verify, authority.StepLeft), func(p *authority.Page) { p.Code = liuma.CodeLeft }), "已取消办理", "Cancelled"},
+		{"expired", with(sample(verify, ceremony.StepExpired), func(p *ceremony.Page) { p.Code = liuma.CodeCeremonyExpired }), "已失效", "has expired"},
+		{"left", with(sample(verify, ceremony.StepLeft), func(p *ceremony.Page) { p.Code = liuma.CodeLeft }), "已取消办理", "Cancelled"},
 	}
 }
 
@@ -171,7 +171,7 @@ func TestEveryFault(t *testing.T) {
 	for _, code := range codes {
 		for _, lang := range []websec.Lang{websec.Chinese, websec.English} {
 			t.Run(string(code)+"/"+string(lang), func(t *testing.T) {
-				s := newSite(t, sample(liuma.ActionVerify, authority.StepPIN))
+				s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
 				s.begin()
 				s.jar["__Host-lang"] = string(lang)
 				s.fake.err = liuma.Fail(code, fmt.Errorf("canary"))

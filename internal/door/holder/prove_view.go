@@ -2,12 +2,12 @@ package holder
 
 import (
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
 // askProof is the page that sends the holder to the channel for evidence, and
 // says how else it can be done.
-func (h *handler) askProof(v *view, p authority.Page) {
+func (h *handler) askProof(v *view, p ceremony.Page) {
 	h.stages(v, p)
 	v.heading(func(t *texts) string { return t.ProveTitle })
 	v.Refusal = h.refusal(v, p)
@@ -32,7 +32,7 @@ func (h *handler) askProof(v *view, p authority.Page) {
 }
 
 // askPhone is the page of a rebind that takes the new number.
-func (h *handler) askPhone(v *view, p authority.Page) {
+func (h *handler) askPhone(v *view, p ceremony.Page) {
 	h.stages(v, p)
 	v.heading(func(t *texts) string { return t.PhoneTitle })
 	v.Refusal = h.refusal(v, p)

@@ -5,12 +5,12 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
 // codeOf is why the last move did not go through, or empty.
-func codeOf(p authority.Page) liuma.Code {
-	if p.Verdict == liuma.Wrong && p.Step == authority.StepRefused && (p.Code == "" || p.Code == liuma.CodeWrong) {
+func codeOf(p ceremony.Page) liuma.Code {
+	if p.Verdict == liuma.Wrong && p.Step == ceremony.StepRefused && (p.Code == "" || p.Code == liuma.CodeWrong) {
 		return liuma.CodeLocked // the last try was used up
 	}
 	if p.Code != "" {
@@ -29,11 +29,11 @@ func codeOf(p authority.Page) liuma.Code {
 		return liuma.CodeEvidenceRequired
 	}
 	switch p.Step {
-	case authority.StepExpired:
+	case ceremony.StepExpired:
 		return liuma.CodeCeremonyExpired
-	case authority.StepLeft:
+	case ceremony.StepLeft:
 		return liuma.CodeLeft
-	case authority.StepRefused:
+	case ceremony.StepRefused:
 		return liuma.CodeRefused
 	}
 	return ""
@@ -41,13 +41,13 @@ func codeOf(p authority.Page) liuma.Code {
 
 // refusal is what stands on top of a page that can be tried again: what was
 // wrong with the last try, and what to do.
-func (h *handler) refusal(v *view, p authority.Page) *notice {
+func (h *handler) refusal(v *view, p ceremony.Page) *notice {
 	code := codeOf(p)
 	e := liuma.Explain(code)
 	n := &notice{Kind: "notice-refuse", Title: strings.TrimRight(v.say(e.What), "。."), Text: v.say(e.Next)}
 	switch code {
 	case "":
-		if p.WasReset && p.Step == authority.StepPIN {
+		if p.WasReset && p.Step == ceremony.StepPIN {
 			return &notice{Title: v.T.WasResetTitle, Text: v.T.WasResetText}
 		}
 		if lockedBefore(p) {
@@ -73,7 +73,7 @@ func (h *handler) refusal(v *view, p authority.Page) *notice {
 		liuma.CodeUndecided, liuma.CodeInternal:
 		n.Kind, n.Title, n.Text = "notice-warn", v.T.NotSentTitle, v.T.NotSentText
 	case liuma.CodeEvidenceRequired:
-		if p.Step == authority.StepEvidence {
+		if p.Step == ceremony.StepEvidence {
 			return nil // that is what the page is about
 		}
 	case liuma.CodePhoneCodeWrong:
@@ -89,12 +89,12 @@ func (h *handler) refusal(v *view, p authority.Page) *notice {
 
 // lockedBefore reports a pad at which no PIN will be taken: too many were wrong
 // elsewhere, or in an earlier ceremony.
-func lockedBefore(p authority.Page) bool {
-	return p.Step == authority.StepPIN && p.TriesLeft != nil && *p.TriesLeft == 0 && !p.Until.IsZero()
+func lockedBefore(p ceremony.Page) bool {
+	return p.Step == ceremony.StepPIN && p.TriesLeft != nil && *p.TriesLeft == 0 && !p.Until.IsZero()
 }
 
 // refused is the page at which a ceremony ends without success.
-func (h *handler) refused(v *view, p authority.Page) {
+func (h *handler) refused(v *view, p ceremony.Page) {
 	code := codeOf(p)
 	e := liuma.Explain(code)
 	look := refusedLook(code)
@@ -161,7 +161,7 @@ func (h *handler) refused(v *view, p authority.Page) {
 
 // toNewPIN leads from a locked or blocked PIN to a new one: here, where the
 // card is linked, else where it is, and always at a counter.
-func (h *handler) toNewPIN(v *view, p authority.Page, text string) {
+func (h *handler) toNewPIN(v *view, p ceremony.Page, text string) {
 	switch {
 	case canForget(p):
 		v.First = append(v.First, h.forgotWay(v, p, "btn-primary", text))
