@@ -111,7 +111,7 @@ func TestNoIntentIsForged(t *testing.T) {
 			State: store.IntentCommitting, Channel: "zj-hrss", BusinessNo: q.BusinessNo, MAC: own.MAC,
 		})
 	})
-	again(t, env)
+	restart(env)
 	_, err := env.Authority().Verify(t.Context(), ch, env.VerifyRequest(ch, victim, goodPIN))
 	wantCode(t, err, liuma.CodeUnavailable)
 	s, err := env.System.Keepers[0].Status(t.Context(), row.ID)
