@@ -22,7 +22,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/websec"
 	"github.com/liuma-pin/liuma/web"
@@ -182,44 +181,4 @@ func (h *handler) routes(assets *web.Assets) {
 	h.door.HandleFunc("GET /favicon.ico", h.showNothing)
 	h.door.HandleFunc("GET /assets/"+h.pages.script.file, h.showScript)
 	h.door.Handle("GET /assets/", assets)
-}
-
-// look at a ceremony's address.
-func address(id string) string { return "/c/" + id }
-
-// wrong answers an error that is not a page of a ceremony.
-func (h *handler) wrong(w http.ResponseWriter, r *http.Request, err error) {
-	code := liuma.CodeOf(err)
-	if r.Context().Err() != nil {
-		return // nobody is listening
-	}
-	if code == liuma.CodeInternal {
-		h.log.Error("page failed", "route", r.Pattern, "request", websec.RequestID(r.Context()), "err", err)
-	}
-	h.fault(w, r, statusOf(code), code)
-}
-
-func statusOf(c liuma.Code) int {
-	switch c {
-	case liuma.CodeRequestURIInvalid, liuma.CodeBadRequest:
-		return http.StatusBadRequest
-	case liuma.CodeNotFound:
-		return http.StatusNotFound
-	case liuma.CodeCeremonyExpired:
-		return http.StatusGone
-	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved:
-		return http.StatusConflict
-	case liuma.CodeTooLarge:
-		return http.StatusRequestEntityTooLarge
-	case liuma.CodeBusy, liuma.CodeUnavailable, liuma.CodeChangeUnderWay:
-		return http.StatusServiceUnavailable
-	case liuma.CodeForbidden:
-		return http.StatusForbidden
-	case liuma.CodeFreezeCodeLimit:
-		return http.StatusTooManyRequests
-	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
-		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled, liuma.CodeFreezeCodeInvalid:
-		return http.StatusUnprocessableEntity // what the holder asked for cannot be done to this card
-	}
-	return http.StatusInternalServerError
 }

@@ -1,12 +1,108 @@
 package holder
 
 import (
+	"errors"
+	"net/http"
 	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/websec"
 )
+
+// wrong answers an error that is not a page of a ceremony.
+func (h *handler) wrong(w http.ResponseWriter, r *http.Request, err error) {
+	code := liuma.CodeOf(err)
+	if r.Context().Err() != nil {
+		return // nobody is listening
+	}
+	if code == liuma.CodeInternal {
+		h.log.Error("page failed", "route", r.Pattern, "request", websec.RequestID(r.Context()), "err", err)
+	}
+	h.fault(w, r, statusOf(code), code)
+}
+
+func statusOf(c liuma.Code) int {
+	switch c {
+	case liuma.CodeRequestURIInvalid, liuma.CodeBadRequest:
+		return http.StatusBadRequest
+	case liuma.CodeNotFound:
+		return http.StatusNotFound
+	case liuma.CodeCeremonyExpired:
+		return http.StatusGone
+	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved:
+		return http.StatusConflict
+	case liuma.CodeTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case liuma.CodeBusy, liuma.CodeUnavailable, liuma.CodeChangeUnderWay:
+		return http.StatusServiceUnavailable
+	case liuma.CodeForbidden:
+		return http.StatusForbidden
+	case liuma.CodeFreezeCodeLimit:
+		return http.StatusTooManyRequests
+	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
+		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled, liuma.CodeFreezeCodeInvalid:
+		return http.StatusUnprocessableEntity // what the holder asked for cannot be done to this card
+	}
+	return http.StatusInternalServerError
+}
+
+// formError says what was wrong with a form that did not parse.
+func formError(err error) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return liuma.Fail(liuma.CodeTooLarge, nil)
+	}
+	return liuma.Fail(liuma.CodeRequestURIInvalid, errors.New("form does not parse"))
+}
+
+// fault answers with an error page: what happened, and what to do now.
+func (h *handler) fault(w http.ResponseWriter, r *http.Request, status int, code liuma.Code) {
+	v := h.newView(r, pageResult)
+	look := faultLook(code)
+	v.heading(look.title)
+	e := liuma.Explain(code)
+	if code == liuma.CodeNotFound {
+		e = liuma.Explain(liuma.CodeRequestURIInvalid)
+	}
+	v.Result = &result{Kind: look.kind, Icon: look.icon, Text: v.say(e.What), Next: v.say(e.Next)}
+	if id := r.PathValue("id"); look.again && idPattern.MatchString(id) {
+		v.Ways = append(v.Ways, way{Class: "btn-primary", Text: v.T.LookAgain, Link: address(id)})
+	}
+	v.Ways = append(v.Ways, h.call(v))
+	if status >= http.StatusInternalServerError {
+		v.RequestID = websec.RequestID(r.Context())
+	}
+	ours := r.URL.Path == "/authorize" || r.URL.Path == freezePath || strings.HasPrefix(r.URL.Path, "/c/")
+	if r.Method == http.MethodGet && ours && len(r.URL.RawQuery) <= longestAddress {
+		v.Back = r.URL.RequestURI()
+	}
+	h.show(w, r, status, v)
+}
+
+// look is the face of a kind of refusal.
+type look struct {
+	title      func(*texts) string
+	kind, icon string
+	again      bool // the ceremony may be looked at again
+}
+
+func faultLook(c liuma.Code) look {
+	switch c {
+	case liuma.CodeCeremonyExpired, liuma.CodeRequestURIInvalid, liuma.CodeNotFound:
+		return look{title: func(t *texts) string { return t.ExpiredTitle }, kind: "info", icon: "expired"}
+	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved:
+		return look{title: func(t *texts) string { return t.ElsewhereTitle }, kind: "info", icon: "unavailable"}
+	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
+		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled:
+		l := refusedLook(c)
+		l.again = true
+		return l
+	case liuma.CodeTooLarge, liuma.CodeBadRequest:
+		return look{title: func(t *texts) string { return t.NotSentTitle }, kind: "warn", icon: "unavailable", again: true}
+	}
+	return look{title: func(t *texts) string { return t.UnavailableTitle }, kind: "warn", icon: "unavailable", again: true}
+}
 
 // codeOf is why the last move did not go through, or empty.
 func codeOf(p authority.Page) liuma.Code {

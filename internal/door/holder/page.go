@@ -1,13 +1,108 @@
 package holder
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
 	"html/template"
 	"net/http"
-	"strings"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/websec"
+	"github.com/liuma-pin/liuma/web"
 )
+
+// embedded is read only; the compiler fills it.
+//
+//go:embed pages/*.html script/ceremony.js
+var embedded embed.FS
+
+// The pages, each a template of its own over the same layout.
+const (
+	pageLanding = "landing"
+	pageConfirm = "confirm"
+	pagePIN     = "pin"
+	pageResult  = "result"
+	pageStep    = "step"
+)
+
+// script is the pages' own script under a name that is its content.
+type script struct {
+	file    string
+	content []byte
+}
+
+// pages are the parsed templates and what they link to. Immutable.
+type pages struct {
+	templates map[string]*template.Template
+	texts     map[websec.Lang]*texts
+	script    script
+	pad       web.Asset
+	style     web.Asset
+}
+
+func newPages(assets *web.Assets) (*pages, error) {
+	p := &pages{
+		templates: map[string]*template.Template{},
+		texts:     map[websec.Lang]*texts{websec.Chinese: newTexts(websec.Chinese), websec.English: newTexts(websec.English)},
+	}
+	content, err := embedded.ReadFile("script/ceremony.js")
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(content)
+	p.script = script{file: "ceremony." + hex.EncodeToString(sum[:8]) + ".js", content: content}
+	if p.pad, err = assets.Asset(web.Script); err != nil {
+		return nil, err
+	}
+	if p.style, err = assets.Asset(web.Style); err != nil {
+		return nil, err
+	}
+	funcs := template.FuncMap{"icon": assets.Icon}
+	for _, name := range []string{pageLanding, pageConfirm, pagePIN, pageResult, pageStep} {
+		t, err := template.New("layout.html").Funcs(funcs).Option("missingkey=error").
+			ParseFS(embedded, "pages/layout.html", "pages/parts.html", "pages/"+name+".html")
+		if err != nil {
+			return nil, err
+		}
+		p.templates[name] = t
+	}
+	return p, nil
+}
+
+// render draws a page whole, so that a template that fails leaves no half page.
+func (p *pages) render(v *view) ([]byte, error) {
+	t, ok := p.templates[v.Page]
+	if !ok {
+		return nil, fmt.Errorf("no page %q", v.Page)
+	}
+	var out bytes.Buffer
+	if err := t.Execute(&out, v); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// show writes a page.
+func (h *handler) show(w http.ResponseWriter, r *http.Request, status int, v *view) {
+	html, err := h.pages.render(v)
+	if err != nil {
+		h.log.Error("page not drawn", "page", v.Page, "request", websec.RequestID(r.Context()), "err", err)
+		http.Error(w, "500", http.StatusInternalServerError)
+		return
+	}
+	head := w.Header()
+	head.Set("Content-Type", "text/html; charset=utf-8")
+	head.Set("Content-Language", string(v.Lang))
+	head.Set("Vary", "Cookie, Accept-Language")
+	w.WriteHeader(status)
+	if r.Method == http.MethodHead {
+		return
+	}
+	_, _ = w.Write(html) // an error here means that nobody is listening
+}
 
 // view is all that a template may use. What is empty is not drawn.
 type view struct {
@@ -173,30 +268,6 @@ func (v *view) heading(pick func(*texts) string) {
 	v.Title, v.TitleOther = pick(v.T), pick(v.O)
 }
 
-// fault answers with an error page: what happened, and what to do now.
-func (h *handler) fault(w http.ResponseWriter, r *http.Request, status int, code liuma.Code) {
-	v := h.newView(r, pageResult)
-	look := faultLook(code)
-	v.heading(look.title)
-	e := liuma.Explain(code)
-	if code == liuma.CodeNotFound {
-		e = liuma.Explain(liuma.CodeRequestURIInvalid)
-	}
-	v.Result = &result{Kind: look.kind, Icon: look.icon, Text: v.say(e.What), Next: v.say(e.Next)}
-	if id := r.PathValue("id"); look.again && idPattern.MatchString(id) {
-		v.Ways = append(v.Ways, way{Class: "btn-primary", Text: v.T.LookAgain, Link: address(id)})
-	}
-	v.Ways = append(v.Ways, h.call(v))
-	if status >= http.StatusInternalServerError {
-		v.RequestID = websec.RequestID(r.Context())
-	}
-	ours := r.URL.Path == "/authorize" || r.URL.Path == freezePath || strings.HasPrefix(r.URL.Path, "/c/")
-	if r.Method == http.MethodGet && ours && len(r.URL.RawQuery) <= longestAddress {
-		v.Back = r.URL.RequestURI()
-	}
-	h.show(w, r, status, v)
-}
-
 // counterOf says where the counter is, for whoever cannot go on here.
 func (v *view) counterOf(title string, region liuma.Region) *counter {
 	return &counter{Title: title, Where: v.T.agencies(regionName(region))}
@@ -205,28 +276,4 @@ func (v *view) counterOf(title string, region liuma.Region) *counter {
 // call is the way out that is always open.
 func (h *handler) call(v *view) way {
 	return way{Class: "btn-plain", Text: v.T.call(h.hotline), Tel: h.hotline}
-}
-
-// look is the face of a kind of refusal.
-type look struct {
-	title      func(*texts) string
-	kind, icon string
-	again      bool // the ceremony may be looked at again
-}
-
-func faultLook(c liuma.Code) look {
-	switch c {
-	case liuma.CodeCeremonyExpired, liuma.CodeRequestURIInvalid, liuma.CodeNotFound:
-		return look{title: func(t *texts) string { return t.ExpiredTitle }, kind: "info", icon: "expired"}
-	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved:
-		return look{title: func(t *texts) string { return t.ElsewhereTitle }, kind: "info", icon: "unavailable"}
-	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
-		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled:
-		l := refusedLook(c)
-		l.again = true
-		return l
-	case liuma.CodeTooLarge, liuma.CodeBadRequest:
-		return look{title: func(t *texts) string { return t.NotSentTitle }, kind: "warn", icon: "unavailable", again: true}
-	}
-	return look{title: func(t *texts) string { return t.UnavailableTitle }, kind: "warn", icon: "unavailable", again: true}
 }

@@ -109,6 +109,84 @@ func unix(s string) time.Time {
 	return time.Unix(n, 0)
 }
 
+// freezeView is the official page that takes a freeze code.
+func (h *handler) freezeView(r *http.Request, refused liuma.Code, until time.Time) *view {
+	v := h.newView(r, pageStep)
+	v.Back = freezePath
+	v.heading(func(t *texts) string { return t.FreezeTitle })
+	v.Say = v.T.FreezeSay
+	v.Field = &field{Post: freezePath, Name: "code", Label: v.T.FreezeLabel, Hint: v.T.FreezeHint, Type: "text", Mode: "text",
+		Autocomplete: "off", Button: v.T.FreezeGive, Class: "field-code field-letters", Most: "30", Capital: true}
+	if refused != "" {
+		e := liuma.Explain(refused)
+		v.Refusal = &notice{Kind: "notice-refuse", Title: strings.TrimRight(v.say(e.What), "。."), Text: v.say(e.Next)}
+		v.Until = h.untilOf(v, until)
+		v.Field.Wrong = true
+	}
+	v.Below = &notice{Title: v.T.NoFreezeCode, Text: v.T.NoFreezeCodeText}
+	v.Ways = []way{h.call(v)}
+	return v
+}
+
+// frozenView says what a freeze code did.
+func (h *handler) frozenView(r *http.Request, f authority.FreezeView) *view {
+	v := h.newView(r, pageResult)
+	if r.Method == http.MethodGet {
+		v.Back = frozenPath
+	}
+	v.heading(func(t *texts) string { return t.FrozenTitle })
+	v.Result = &result{Kind: "ok", Icon: "frozen", Text: v.T.FrozenByCode}
+	v.cell(v.T.Holder, f.NameMasked, "", "")
+	if !f.At.IsZero() {
+		v.cell(v.T.FrozenSince, v.T.moment(f.At.In(h.zone), h.now().In(h.zone)), "", "")
+	}
+	v.Notice = &notice{Title: v.T.ThawHow, Text: v.T.ThawText}
+	v.Ways = []way{h.call(v), {Class: "btn-plain", Text: v.T.FreezeAnother, Link: freezePath}}
+	return v
+}
+
+// freezeOwn freezes the card of a ceremony; the page before it asked whether
+// the holder is sure.
+func (h *handler) freezeOwn(w http.ResponseWriter, r *http.Request) {
+	h.post(w, r, func(id string, by hand) (authority.Page, error) {
+		return h.authority.FreezeOwn(r.Context(), id, by.Hand)
+	})
+}
+
+// canFreeze reports whether the authority takes FreezeOwn at this step.
+func canFreeze(p authority.Page) bool {
+	switch p.Step {
+	case authority.StepDone:
+		return true
+	case authority.StepConfirm, authority.StepCode, authority.StepEvidence, authority.StepPhone, authority.StepPIN:
+		return linked(p) && p.Action != liuma.ActionUnfreeze
+	case authority.StepRefused:
+		code := codeOf(p)
+		return linked(p) && p.Action != liuma.ActionUnfreeze &&
+			(code == liuma.CodeLocked || code == liuma.CodeBlocked || code == liuma.CodeResetPlanned || code == liuma.CodeForbidden)
+	}
+	return false
+}
+
+func (v *view) freezeLink(p authority.Page) []way {
+	if !canFreeze(p) {
+		return nil
+	}
+	return []way{{Class: "btn-aside", Text: v.T.FreezeAsk, See: address(p.ID) + "?ask=" + askFreeze}}
+}
+
+// sureToFreeze asks before the card stops.
+func (h *handler) sureToFreeze(v *view, p authority.Page) {
+	v.heading(func(t *texts) string { return t.FreezeSure })
+	v.cell(v.T.Holder, p.NameMasked, "", "")
+	v.Say = v.T.FreezeStops
+	v.Notice = &notice{Title: v.T.ThawHow, Text: v.T.ThawText}
+	v.Ways = []way{
+		{Class: "btn-danger", Text: v.T.FreezeYes, Post: "freeze"},
+		{Class: "btn-plain", Text: v.T.FreezeNo, See: address(p.ID)},
+	}
+}
+
 // source is whom the limit of freeze codes counts a request for: the address
 // that it came from or, from one of our proxies, the last one on its way that
 // is none of them. One household has a /64 of IPv6 and is one source.
