@@ -179,6 +179,5 @@ func (h *handler) routes(assets *web.Assets) {
 	h.door.HandleFunc("GET /freeze/done", h.showFrozen)
 	h.door.HandleFunc("GET /healthz", h.showHealth)
 	h.door.HandleFunc("GET /favicon.ico", h.showNothing)
-	h.door.HandleFunc("GET /assets/"+h.pages.script.file, h.showScript)
 	h.door.Handle("GET /assets/", assets)
 }

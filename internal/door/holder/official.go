@@ -4,7 +4,6 @@ import (
 	"io"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/liuma-pin/liuma"
@@ -82,12 +81,4 @@ func (h *handler) showHealth(w http.ResponseWriter, _ *http.Request) {
 func (h *handler) showNothing(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "public, max-age=86400")
 	w.WriteHeader(http.StatusNoContent)
-}
-
-// showScript serves the pages' own script; its name is its content.
-func (h *handler) showScript(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	w.Header().Set("Content-Length", strconv.Itoa(len(h.pages.script.content)))
-	_, _ = w.Write(h.pages.script.content) // an error here means that nobody is listening
 }

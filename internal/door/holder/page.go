@@ -2,9 +2,7 @@ package holder
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -16,7 +14,7 @@ import (
 
 // embedded is read only; the compiler fills it.
 //
-//go:embed pages/*.html script/ceremony.js
+//go:embed pages/*.html
 var embedded embed.FS
 
 // The pages, each a template of its own over the same layout.
@@ -28,18 +26,12 @@ const (
 	pageStep    = "step"
 )
 
-// script is the pages' own script under a name that is its content.
-type script struct {
-	file    string
-	content []byte
-}
-
 // pages are the parsed templates and what they link to. Immutable.
 type pages struct {
 	templates map[string]*template.Template
 	texts     map[websec.Lang]*texts
-	script    script
 	pad       web.Asset
+	ceremony  web.Asset
 	style     web.Asset
 }
 
@@ -48,17 +40,11 @@ func newPages(assets *web.Assets) (*pages, error) {
 		templates: map[string]*template.Template{},
 		texts:     map[websec.Lang]*texts{websec.Chinese: newTexts(websec.Chinese), websec.English: newTexts(websec.English)},
 	}
-	content, err := embedded.ReadFile("script/ceremony.js")
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(content)
-	p.script = script{file: "ceremony." + hex.EncodeToString(sum[:8]) + ".js", content: content}
-	if p.pad, err = assets.Asset(web.Script); err != nil {
-		return nil, err
-	}
-	if p.style, err = assets.Asset(web.Style); err != nil {
-		return nil, err
+	for name, asset := range map[string]*web.Asset{web.Pad: &p.pad, web.Ceremony: &p.ceremony, web.Style: &p.style} {
+		var err error
+		if *asset, err = assets.Asset(name); err != nil {
+			return nil, err
+		}
 	}
 	funcs := template.FuncMap{"icon": assets.Icon}
 	for _, name := range []string{pageLanding, pageConfirm, pagePIN, pageResult, pageStep} {
@@ -106,17 +92,15 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, status int, v *vi
 
 // view is all that a template may use. What is empty is not drawn.
 type view struct {
-	Page       string
-	T, O       *texts // the page's language; the other one, for whoever helps
-	Lang       websec.Lang
-	OtherLang  websec.Lang
-	Care       bool
-	Hotline    string
-	Style      string // file names
-	Pad        string
-	Script     string
-	StyleCheck string // integrity
-	PadCheck   string
+	Page      string
+	T, O      *texts // the page's language; the other one, for whoever helps
+	Lang      websec.Lang
+	OtherLang websec.Lang
+	Care      bool
+	Hotline   string
+	Style     web.Asset
+	Pad       web.Asset
+	Ceremony  web.Asset // the script of the ceremony's pages
 
 	Title, TitleOther string
 	Lead              string // a sentence beneath the title
@@ -254,9 +238,7 @@ func (h *handler) newView(r *http.Request, page string) *view {
 	}
 	return &view{
 		Page: page, T: h.pages.texts[want.Lang], O: h.pages.texts[other], Lang: want.Lang, OtherLang: other,
-		Care: want.Care, Hotline: h.hotline, Script: h.pages.script.file,
-		Style: h.pages.style.File, StyleCheck: h.pages.style.Integrity,
-		Pad: h.pages.pad.File, PadCheck: h.pages.pad.Integrity,
+		Care: want.Care, Hotline: h.hotline, Style: h.pages.style, Pad: h.pages.pad, Ceremony: h.pages.ceremony,
 	}
 }
 
