@@ -1,6 +1,7 @@
 package holder
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"path"
@@ -11,17 +12,18 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 )
 
-// What an address of a ceremony may ask to see besides its step.
+// What a ceremony's address may ask for (?ask=…) in place of the page of its
+// step.
 const (
-	askFreeze = "freeze" // whether the holder is sure
+	askFreeze = "freeze" // the question whether the holder is sure
 	askReset  = "reset"  // why the PIN cannot be set anew online
 )
 
-// look at a ceremony's address.
+// address is where a ceremony is shown.
 func address(id string) string { return "/c/" + id }
 
-// showCeremony shows where a ceremony is. Posted to, it does the same for a
-// web view that keeps no cookies and so brings its hand in a form.
+// showCeremony shows where a ceremony is. A web view that keeps no cookies posts
+// here, because it brings its hand in a form.
 func (h *handler) showCeremony(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	if !idPattern.MatchString(id) {
@@ -50,24 +52,74 @@ func (h *handler) showPage(w http.ResponseWriter, r *http.Request, page authorit
 	h.show(w, r, status, h.ceremonyView(r, page, by))
 }
 
-// post does what the posts that move a ceremony have in common.
-func (h *handler) post(w http.ResponseWriter, r *http.Request, move func(id string, by hand) (authority.Page, error)) {
-	id := r.PathValue("id")
-	if err := r.ParseForm(); err != nil || !idPattern.MatchString(id) {
-		h.wrong(w, r, formError(err))
-		return
+// move is what a post asks of the authority. If it fails and has looked at the
+// ceremony, it returns the latest page beside the error, so that the page is not
+// built twice.
+type move func(r *http.Request, id string, by hand) (authority.Page, error)
+
+// simple makes a move of a method that takes nothing but the ceremony.
+func simple(ask func(context.Context, string, authority.Hand) (authority.Page, error)) move {
+	return func(r *http.Request, id string, by hand) (authority.Page, error) {
+		return ask(r.Context(), id, by.Hand)
 	}
-	by := h.handOf(r, id)
-	page, err := move(id, by)
-	if err != nil {
-		h.failed(w, r, id, by, err)
-		return
-	}
-	h.moved(w, r, page, by)
 }
 
-// moved answers a post that came to something: the browser asks for the page
-// itself, so that a reload repeats the asking and not the post.
+// typed makes a move of a method that takes what the holder typed into a field.
+func typed(name string, give func(context.Context, string, authority.Hand, string) (authority.Page, error)) move {
+	return func(r *http.Request, id string, by hand) (authority.Page, error) {
+		value, err := typedIn(r, name)
+		if err != nil {
+			return authority.Page{}, err
+		}
+		return give(r.Context(), id, by.Hand, value)
+	}
+}
+
+const longestTyped = 200 // bytes of what a holder types into a field
+
+// typedIn reads a field. A form without the field is an old one, and is answered
+// with the latest page. Whether the value is right, the authority judges.
+func typedIn(r *http.Request, name string) (string, error) {
+	switch values := r.PostForm[name]; {
+	case len(values) == 0:
+		return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
+	case len(values) > 1 || len(values[0]) > longestTyped:
+		return "", liuma.FailField(liuma.CodeBadRequest, name, nil)
+	default:
+		return values[0], nil
+	}
+}
+
+// post handles the posts that move a ceremony.
+func (h *handler) post(m move) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		id, by, ok := h.posted(w, r)
+		if !ok {
+			return
+		}
+		page, err := m(r, id, by)
+		if err != nil {
+			h.failed(w, r, id, by, page, err)
+			return
+		}
+		h.moved(w, r, page, by)
+	}
+}
+
+// posted reads the form, and says for which ceremony and by which browser it was
+// posted. If ok is false, the request has been answered.
+func (h *handler) posted(w http.ResponseWriter, r *http.Request) (id string, by hand, ok bool) {
+	id = r.PathValue("id")
+	if err := r.ParseForm(); err != nil || !idPattern.MatchString(id) {
+		h.wrong(w, r, formError(err))
+		return "", hand{}, false
+	}
+	return id, h.handOf(r, id), true
+}
+
+// moved answers a post that moved the ceremony. The browser is sent to the page
+// by a redirect, so that a reload asks for the page again and does not post
+// again. A web view without cookies gets the page as the answer.
 func (h *handler) moved(w http.ResponseWriter, r *http.Request, page authority.Page, by hand) {
 	if page.Bound != "" {
 		if by.bare || h.cookies.Get(r, seenCookie) == "" {
@@ -84,9 +136,10 @@ func (h *handler) moved(w http.ResponseWriter, r *http.Request, page authority.P
 	http.Redirect(w, r, address(page.ID)+nextLook(r, page), http.StatusSeeOther)
 }
 
-// nextLook is what is shown after a move, if it is not just the step: the way
-// back after a move that ended the ceremony, unless the holder asked to stay,
-// and why the PIN cannot be set anew online.
+// nextLook is the query of the address to which a move redirects. It is empty
+// where the page of the step is to be shown. It leads on to the channel where the
+// ceremony has ended, unless the holder asked to stay; and it asks for the page
+// that says why the PIN cannot be set anew online.
 func nextLook(r *http.Request, p authority.Page) string {
 	switch last := path.Base(r.URL.Path); {
 	case last == "pin" && r.PostForm.Get("stay") == "", last == "leave":
@@ -107,9 +160,9 @@ func goOn(p authority.Page) string {
 	return ""
 }
 
-// failed answers a post that came to nothing: a page that is behind is shown
-// the latest, whatever it wanted.
-func (h *handler) failed(w http.ResponseWriter, r *http.Request, id string, by hand, err error) {
+// failed answers a post that moved nothing. If the ceremony had gone on since
+// the page was shown, the answer is the latest page, whatever was asked for.
+func (h *handler) failed(w http.ResponseWriter, r *http.Request, id string, by hand, latest authority.Page, err error) {
 	switch liuma.CodeOf(err) {
 	case liuma.CodeCeremonyMoved, liuma.CodeCeremonyExpired:
 	default:
@@ -120,36 +173,27 @@ func (h *handler) failed(w http.ResponseWriter, r *http.Request, id string, by h
 		http.Redirect(w, r, address(id), http.StatusSeeOther)
 		return
 	}
-	page, err := h.authority.Look(r.Context(), id, by.Hand)
-	if err != nil {
-		h.wrong(w, r, err)
-		return
+	if latest.ID == "" {
+		if latest, err = h.authority.Look(r.Context(), id, by.Hand); err != nil {
+			h.wrong(w, r, err)
+			return
+		}
 	}
-	h.showPage(w, r, page, by)
+	h.showPage(w, r, latest, by)
 }
 
-// agreeCeremony goes on from who asks for what to the pad.
-func (h *handler) agreeCeremony(w http.ResponseWriter, r *http.Request) {
-	h.post(w, r, func(id string, by hand) (authority.Page, error) {
-		return h.authority.Agree(r.Context(), id, by.Hand)
-	})
-}
-
-// extendCeremony gives more time. The script asks for it without leaving the
+// extend gives more time. The ceremony's script asks for it without leaving the
 // page, so that what was typed stays.
-func (h *handler) extendCeremony(w http.ResponseWriter, r *http.Request) {
-	if !strings.Contains(r.Header.Get("Accept"), "application/json") {
-		h.post(w, r, func(id string, by hand) (authority.Page, error) {
-			return h.authority.Extend(r.Context(), id, by.Hand)
-		})
+func (h *handler) extend(w http.ResponseWriter, r *http.Request) {
+	if !scripted(r) {
+		h.post(simple(h.authority.Extend))(w, r)
 		return
 	}
-	id := r.PathValue("id")
-	if err := r.ParseForm(); err != nil || !idPattern.MatchString(id) {
-		h.wrong(w, r, formError(err))
+	id, by, ok := h.posted(w, r)
+	if !ok {
 		return
 	}
-	page, err := h.authority.Extend(r.Context(), id, h.handOf(r, id).Hand)
+	page, err := h.authority.Extend(r.Context(), id, by.Hand)
 	if err != nil {
 		h.wrong(w, r, err)
 		return
@@ -162,20 +206,19 @@ func (h *handler) extendCeremony(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer) // an error here means that nobody is listening
 }
 
-// leaveCeremony calls a ceremony off.
-func (h *handler) leaveCeremony(w http.ResponseWriter, r *http.Request) {
-	h.post(w, r, func(id string, by hand) (authority.Page, error) {
-		return h.authority.Leave(r.Context(), id, by.Hand)
-	})
+// scripted reports whether a form was sent by the ceremony's script and not by
+// the browser itself.
+func scripted(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "application/json")
 }
 
-// ceremonyView turns where a ceremony is into a page.
+// ceremonyView turns the state of a ceremony into a page.
 func (h *handler) ceremonyView(r *http.Request, p authority.Page, by hand) *view {
 	draw, name := h.faceOf(r, p)
 	v := h.newView(r, name)
 	v.ID, v.Asker, v.BusinessNo = p.ID, v.say(p.ChannelName), string(p.BusinessNo)
 	if by.bare {
-		v.Hand = by.Secret // and no preferences: they would not be kept
+		v.Hand = by.Secret // no form for preferences: without cookies they are not kept
 	} else {
 		v.Back = address(p.ID)
 	}
@@ -186,8 +229,8 @@ func (h *handler) ceremonyView(r *http.Request, p authority.Page, by hand) *view
 	return v
 }
 
-// faceOf picks what a ceremony shows: its step, or what the address asks for
-// besides, where the step has it.
+// faceOf picks the page: that of the step or, where the step allows it, the one
+// that the address asks for.
 func (h *handler) faceOf(r *http.Request, p authority.Page) (draw func(*view, authority.Page), name string) {
 	ask := r.URL.Query().Get("ask")
 	switch {
@@ -215,91 +258,16 @@ func (h *handler) faceOf(r *http.Request, p authority.Page) (draw func(*view, au
 	return h.refused, pageResult
 }
 
-func titleOf(a liuma.Action) func(*texts) string {
-	return func(t *texts) string {
-		switch a {
-		case liuma.ActionEnroll:
-			return t.EnrollTitle
-		case liuma.ActionLink:
-			return t.LinkTitle
-		case liuma.ActionChange:
-			return t.ChangeTitle
-		case liuma.ActionReset:
-			return t.ResetTitle
-		case liuma.ActionRebind:
-			return t.RebindTitle
-		case liuma.ActionUnfreeze:
-			return t.UnfreezeTitle
-		}
-		return t.VerifyTitle
-	}
-}
-
-// stages says how far a ceremony of several steps has come.
-func (h *handler) stages(v *view, p authority.Page) {
-	names, now := stagesOf(v.T, p)
-	if p.Step == authority.StepDone {
-		now = len(names) // nothing is left to do
-	}
-	for i, name := range names {
-		v.Steps = append(v.Steps, stage{Name: name, Done: i < now, Current: i == now})
-	}
-}
-
-func stagesOf(t *texts, p authority.Page) (names []string, now int) {
-	at := func(steps ...authority.Step) int {
-		for i, s := range steps {
-			if s == p.Step {
-				return i
-			}
-		}
-		return 0
-	}
-	const confirm, code, evidence, phone, pin, done = authority.StepConfirm, authority.StepCode, authority.StepEvidence,
-		authority.StepPhone, authority.StepPIN, authority.StepDone
-	switch p.Action {
-	case liuma.ActionEnroll: // the code belongs to who it is
-		return []string{t.StageCheck, t.StageSet, t.StageDone}, at(confirm, pin, done)
-	case liuma.ActionLink:
-		return []string{t.StageCheck, t.StageEnter, t.StageDone}, at(confirm, pin, done)
-	case liuma.ActionReset:
-		if p.Began != "" && p.Began != p.Action {
-			return []string{t.StageCode, t.StageProve, t.StageNew, t.StageDone}, at(code, evidence, pin, done)
-		}
-		return []string{t.StageAgree, t.StageCode, t.StageProve, t.StageNew, t.StageDone}, at(confirm, code, evidence, pin, done)
-	case liuma.ActionUnfreeze:
-		return []string{t.StageAgree, t.StageCode, t.StagePIN, t.StageDone}, at(confirm, code, pin, done)
-	case liuma.ActionRebind: // the code goes to the number, so they are one
-		names = []string{t.StageAgree, t.StagePIN, t.StageProve, t.StagePhone, t.StageDone}
-		if p.Step == code {
-			return names, 3
-		}
-		return names, at(confirm, pin, evidence, phone, done)
-	}
-	return nil, 0
-}
-
 func (h *handler) confirm(v *view, p authority.Page) {
-	v.heading(titleOf(p.Action))
-	h.stages(v, p)
+	v.title(p.Action)
+	v.stages(p)
 	v.CellsTitle = v.T.IsThisYou
 	v.cell(v.T.Name, p.NameMasked, "", "")
 	v.cell(v.T.IDNumber, p.IDMasked, "number", "")
 	v.cell(v.T.Phone, p.PhoneMasked, "number", "")
 	v.cell(v.T.Region, v.say(regionName(p.Region)), "", "")
 	v.cell(v.T.For, p.Purpose, "", "purpose")
-	next := v.T.NextLink
-	switch p.Action {
-	case liuma.ActionEnroll:
-		next = v.T.NextEnroll
-	case liuma.ActionReset:
-		next = v.T.NextReset
-	case liuma.ActionRebind:
-		next = v.T.NextRebind
-	case liuma.ActionUnfreeze:
-		next = v.T.NextUnfreeze
-	}
-	v.Notice = &notice{Title: v.T.WhatNext, Text: next}
+	v.Notice = &notice{Title: v.T.WhatNext, Text: actOf(v.T, p.Action).next}
 	v.Refusal = h.refusal(v, p)
 	v.Ways = []way{
 		{Class: "btn-primary", Text: v.T.ItIsMe, Post: "agree"},

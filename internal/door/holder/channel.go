@@ -17,10 +17,11 @@ const (
 	seenAge        = 24 * time.Hour
 )
 
-// showAuthorize is where a channel sends its holder. It changes nothing: a
-// prefetch, a reload or a link scanner costs nothing, and nothing personal is
-// on it, because whoever has the address could be reading it. The script goes
-// on as soon as the page is really looked at; without script, a button does.
+// showAuthorize shows the landing page, to which a channel sends its holder. It
+// changes nothing, so a prefetch, a reload or a link scanner does no harm. It
+// shows nothing personal, because anybody who has the address could be reading
+// it. The ceremony's script goes on as soon as the page is really looked at;
+// without script, the holder presses a button.
 func (h *handler) showAuthorize(w http.ResponseWriter, r *http.Request) {
 	clientID, requestURI, ok := pushedParameters(r.URL)
 	if !ok {
@@ -45,8 +46,8 @@ func (h *handler) showAuthorize(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, http.StatusOK, h.landingView(r, page, requestURI))
 }
 
-// pushedParameters reads the two parameters of RFC 9126. What else there is
-// was pushed, or is ignored; a parameter given twice is refused.
+// pushedParameters reads the two parameters of RFC 9126. All others were pushed
+// before, so they are ignored here; one of the two given twice is refused.
 func pushedParameters(u *url.URL) (clientID, requestURI string, ok bool) {
 	if len(u.RawQuery) > longestAddress {
 		return "", "", false
@@ -59,58 +60,51 @@ func pushedParameters(u *url.URL) (clientID, requestURI string, ok bool) {
 	return clientID, requestURI, clientID != "" && requestURI != ""
 }
 
-// landingView is the page at the address that a channel sends its holder to.
-// Nobody is bound to the ceremony yet, so it names the channel and nobody else.
+// landingView is the landing page. No browser is bound to the ceremony yet, so
+// it names the channel and not the holder.
 func (h *handler) landingView(r *http.Request, p authority.Page, requestURI string) *view {
 	v := h.newView(r, pageLanding)
 	v.ID, v.RequestURI = p.ID, requestURI
 	v.Asker = v.say(p.ChannelName)
-	v.heading(titleOf(p.Action))
+	v.title(p.Action)
 	v.Back = "/authorize?" + url.Values{"client_id": {r.URL.Query().Get("client_id")}, "request_uri": {requestURI}}.Encode()
 	return v
 }
 
-// beginCeremony binds a ceremony to the browser that looks at it. The landing
-// page's script asks for it and is told where to go; without script, a button
+// begin binds a ceremony to the browser that looks at its page. The script of
+// the landing page asks for it and is told where to go; without script, a button
 // posts the same form. A script in a web view without cookies is told to post
 // the form: then the hand has to travel in the pages.
-func (h *handler) beginCeremony(w http.ResponseWriter, r *http.Request) {
-	scripted := strings.Contains(r.Header.Get("Accept"), "application/json")
-	if scripted && (h.cookies.Get(r, seenCookie) == "" || websec.Prefetched(r)) {
+func (h *handler) begin(w http.ResponseWriter, r *http.Request) {
+	if !scripted(r) {
+		h.post(simple(h.authority.Begin))(w, r)
+		return
+	}
+	if h.cookies.Get(r, seenCookie) == "" || websec.Prefetched(r) {
 		w.WriteHeader(http.StatusConflict)
 		return
 	}
-	if !scripted {
-		h.post(w, r, func(id string, by hand) (authority.Page, error) {
-			return h.authority.Begin(r.Context(), id, by.Hand)
-		})
+	id, by, ok := h.posted(w, r)
+	if !ok {
 		return
 	}
-	id := r.PathValue("id")
-	if err := r.ParseForm(); err != nil || !idPattern.MatchString(id) {
-		h.wrong(w, r, formError(err))
-		return
-	}
-	by := h.handOf(r, id)
 	page, err := h.authority.Begin(r.Context(), id, by.Hand)
-	switch liuma.CodeOf(err) {
-	case liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy:
-		if err != nil {
-			h.wrong(w, r, err)
-			return
-		}
-	}
-	if err == nil && page.Bound != "" {
+	switch code := liuma.CodeOf(err); {
+	case err == nil && page.Bound != "":
 		h.keep(w, r, id, by.RequestURI, page.Bound)
+	case err != nil && (code == liuma.CodeInternal || code == liuma.CodeUnavailable || code == liuma.CodeBusy):
+		h.wrong(w, r, err)
+		return
 	}
 	// Whatever else is wrong, the ceremony's own page says it.
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// returnToChannel sends the holder back, with a code or with why there is
-// none. It is a plain GET on purpose: browsers hold what follows a post to the
-// policy's form-action. Nobody but a person may follow it, since it mints the
-// code. Posted to, where cookies are blocked, it shows a page that goes on.
+// returnToChannel sends the holder back, with an authorization code or with the
+// reason why there is none. It is a GET because browsers hold a redirect that
+// follows a post to the content policy's form-action, which names no channel. It
+// makes the authorization code, so a prefetch is not answered. A web view
+// without cookies posts here, and gets a page that leads on.
 func (h *handler) returnToChannel(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	if !idPattern.MatchString(id) {
@@ -124,7 +118,7 @@ func (h *handler) returnToChannel(w http.ResponseWriter, r *http.Request) {
 	by := h.handOf(r, id)
 	way, err := h.authority.WayBack(r.Context(), id, by.Hand)
 	if err != nil {
-		h.failed(w, r, id, by, err)
+		h.failed(w, r, id, by, authority.Page{}, err)
 		return
 	}
 	to, err := wayURL(way.URL)
@@ -139,8 +133,9 @@ func (h *handler) returnToChannel(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, http.StatusOK, h.goingView(r, to))
 }
 
-// wayURL vouches for an address that the authority took from the channel's
-// registration: any scheme, since apps register their own, but no code.
+// wayURL marks the channel's address, which the authority took from its
+// registration, as fit for a page. Apps register schemes of their own, so any
+// scheme is good except those that run code or open local files.
 func wayURL(s string) (template.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil {
@@ -163,7 +158,7 @@ func (h *handler) goingView(r *http.Request, to template.URL) *view {
 	return v
 }
 
-// back is the way to the channel; its name says where that is.
+// back is the way to the channel, named after it.
 func (v *view) back(class string) way {
 	w := way{Class: class, Text: v.T.backTo(v.Asker)}
 	if v.Hand != "" {

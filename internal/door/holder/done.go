@@ -7,30 +7,16 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 )
 
-// done is the page at which a ceremony succeeded.
+// done is the page of a ceremony that succeeded.
 func (h *handler) done(v *view, p authority.Page) {
-	h.stages(v, p)
-	pick := func(title, text func(*texts) string) {
-		v.heading(title)
-		v.Result = &result{Kind: "ok", Icon: "ok", Text: text(v.T)}
-	}
+	v.stages(p)
+	v.heading(func(t *texts) string { return actOf(t, p.Action).success })
+	v.Result = &result{Kind: "ok", Icon: "ok", Text: actOf(v.T, p.Action).successMeans}
 	switch p.Action {
 	case liuma.ActionEnroll:
-		pick(func(t *texts) string { return t.EnrolledTitle }, func(t *texts) string { return t.EnrolledText })
 		v.Card = &face{Region: v.say(regionName(p.Region)), Name: p.NameMasked, Number: p.IDMasked,
 			Note: v.T.issued(h.now().In(h.zone))}
-	case liuma.ActionLink:
-		pick(func(t *texts) string { return t.LinkedTitle }, func(t *texts) string { return t.LinkedText })
-	case liuma.ActionChange:
-		pick(func(t *texts) string { return t.ChangedTitle }, func(t *texts) string { return t.ChangedText })
-	case liuma.ActionReset:
-		pick(func(t *texts) string { return t.ResetDoneTitle }, func(t *texts) string { return t.ResetDoneText })
-	case liuma.ActionRebind:
-		pick(func(t *texts) string { return t.ReboundTitle }, func(t *texts) string { return t.ReboundText })
-	case liuma.ActionUnfreeze:
-		pick(func(t *texts) string { return t.UnfrozenTitle }, func(t *texts) string { return t.UnfrozenText })
-	default:
-		pick(func(t *texts) string { return t.VerifiedTitle }, func(t *texts) string { return t.VerifiedText })
+	case liuma.ActionVerify:
 		v.cell(v.T.For, p.Purpose, "", "")
 	}
 	if p.RemindChange {
@@ -41,8 +27,8 @@ func (h *handler) done(v *view, p authority.Page) {
 	v.Links = v.freezeLink(p)
 }
 
-// settings offers what can be set after a right PIN. None of it is in the way:
-// the way back to the channel stands above it.
+// settings offers what can be set after a right PIN. It stands below the way
+// back to the channel, so that nobody has to go through it.
 func (h *handler) settings(v *view, p authority.Page) {
 	s := &settings{Phone: p.PhoneMasked, DeviceKnown: p.DeviceKnown, Device: p.DeviceOffer && v.Hand == ""}
 	if p.EveryUse != nil {
@@ -61,8 +47,8 @@ func (h *handler) settings(v *view, p authority.Page) {
 	}
 }
 
-// wasReset is the end of a ceremony in which the PIN was set anew, and that
-// has nothing left to do.
+// wasReset is the last page of a ceremony that ended because the PIN was set
+// anew: what it was begun for has to be begun again.
 func (h *handler) wasReset(v *view, p authority.Page) {
 	v.heading(func(t *texts) string { return t.ResetDoneTitle })
 	v.Result = &result{Kind: "ok", Icon: "ok", Text: v.T.ResetEndText, Next: v.T.ResetEndNext}
@@ -70,26 +56,22 @@ func (h *handler) wasReset(v *view, p authority.Page) {
 }
 
 // setEveryUse turns the text after every use of the PIN on or off.
-func (h *handler) setEveryUse(w http.ResponseWriter, r *http.Request) {
-	h.post(w, r, func(id string, by hand) (authority.Page, error) {
-		on, err := typed(r, "on")
-		if err == nil && on != "0" && on != "1" {
-			err = liuma.FailField(liuma.CodeBadRequest, "on", nil)
-		}
-		if err != nil {
-			return authority.Page{}, err
-		}
-		return h.authority.NoticeEveryUse(r.Context(), id, by.Hand, on == "1")
-	})
+func (h *handler) setEveryUse(r *http.Request, id string, by hand) (authority.Page, error) {
+	on, err := typedIn(r, "on")
+	if err == nil && on != "0" && on != "1" {
+		err = liuma.FailField(liuma.CodeBadRequest, "on", nil)
+	}
+	if err != nil {
+		return authority.Page{}, err
+	}
+	return h.authority.NoticeEveryUse(r.Context(), id, by.Hand, on == "1")
 }
 
 // knowDevice makes this browser one of the holder's known devices. A browser
 // that keeps no cookies cannot be one.
-func (h *handler) knowDevice(w http.ResponseWriter, r *http.Request) {
-	h.post(w, r, func(id string, by hand) (authority.Page, error) {
-		if by.bare || h.cookies.Get(r, seenCookie) == "" {
-			return authority.Page{}, liuma.Fail(liuma.CodeCeremonyMoved, nil)
-		}
-		return h.authority.KnowDevice(r.Context(), id, by.Hand)
-	})
+func (h *handler) knowDevice(r *http.Request, id string, by hand) (authority.Page, error) {
+	if by.bare || h.cookies.Get(r, seenCookie) == "" {
+		return authority.Page{}, liuma.Fail(liuma.CodeCeremonyMoved, nil)
+	}
+	return h.authority.KnowDevice(r.Context(), id, by.Hand)
 }

@@ -14,9 +14,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 )
 
-// What came of a freeze code is kept in a cookie for as long as somebody may
-// look at the page, so that the post can end in a GET. Nothing but that page
-// reads it.
+// The result of a freeze code is kept in a cookie for five minutes, so that the
+// post can end in a redirect to a page that shows it. Only that page reads it.
 const (
 	freezeCookie = "freeze"
 	freezeAge    = 5 * time.Minute
@@ -24,8 +23,8 @@ const (
 	frozenPath   = "/freeze/done"
 )
 
-// showFreeze is the official page on which a freeze code from a notice stops
-// the card, without log-in.
+// showFreeze shows the official page that takes a freeze code from a notice and
+// stops the card, without log-in.
 func (h *handler) showFreeze(w http.ResponseWriter, r *http.Request) {
 	h.door.KeepLang(w, r)
 	code, until, _ := strings.Cut(strings.TrimPrefix(h.cookies.Get(r, freezeCookie), "no."), ".")
@@ -34,20 +33,20 @@ func (h *handler) showFreeze(w http.ResponseWriter, r *http.Request) {
 		refused = ""
 	}
 	if refused != "" {
-		h.cookies.Set(w, freezeCookie, "", -1) // said once
+		h.cookies.Set(w, freezeCookie, "", -1) // a refusal is shown once
 	}
 	h.cookies.Set(w, seenCookie, "1", seenAge)
 	h.show(w, r, http.StatusOK, h.freezeView(r, refused, unix(until)))
 }
 
-// freezeByCode takes the code. It says the same of a code that never was, one
-// that is too old and one that was used.
+// freezeByCode takes the code. A code that never existed, one that is too old and
+// one that was used get the same answer.
 func (h *handler) freezeByCode(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
 		h.wrong(w, r, formError(err))
 		return
 	}
-	code, err := typed(r, "code")
+	code, err := typedIn(r, "code")
 	if err != nil {
 		code = "" // and is refused like any other
 	}
@@ -100,7 +99,7 @@ func (h *handler) showFrozen(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, http.StatusOK, h.frozenView(r, authority.FreezeView{NameMasked: string(masked), At: unix(at)}))
 }
 
-// unix reads a moment of a cookie; zero where there is none.
+// unix reads a moment from a cookie; it is zero where there is none.
 func unix(s string) time.Time {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n <= 0 {
@@ -145,14 +144,6 @@ func (h *handler) frozenView(r *http.Request, f authority.FreezeView) *view {
 	return v
 }
 
-// freezeOwn freezes the card of a ceremony; the page before it asked whether
-// the holder is sure.
-func (h *handler) freezeOwn(w http.ResponseWriter, r *http.Request) {
-	h.post(w, r, func(id string, by hand) (authority.Page, error) {
-		return h.authority.FreezeOwn(r.Context(), id, by.Hand)
-	})
-}
-
 // canFreeze reports whether the authority takes FreezeOwn at this step.
 func canFreeze(p authority.Page) bool {
 	switch p.Step {
@@ -175,7 +166,7 @@ func (v *view) freezeLink(p authority.Page) []way {
 	return []way{{Class: "btn-aside", Text: v.T.FreezeAsk, See: address(p.ID) + "?ask=" + askFreeze}}
 }
 
-// sureToFreeze asks before the card stops.
+// sureToFreeze asks whether the holder is sure, before the card stops.
 func (h *handler) sureToFreeze(v *view, p authority.Page) {
 	v.heading(func(t *texts) string { return t.FreezeSure })
 	v.cell(v.T.Holder, p.NameMasked, "", "")
@@ -187,9 +178,10 @@ func (h *handler) sureToFreeze(v *view, p authority.Page) {
 	}
 }
 
-// source is whom the limit of freeze codes counts a request for: the address
-// that it came from or, from one of our proxies, the last one on its way that
-// is none of them. One household has a /64 of IPv6 and is one source.
+// source is the address for which a request counts at the limit of freeze codes.
+// It is the address that the request came from. If that is one of our proxies,
+// it is the last address before it that is none of our proxies. A household has a
+// /64 of IPv6, so a whole /64 is one source.
 func (h *handler) source(r *http.Request) string {
 	from := addressOf(r.RemoteAddr)
 	way := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")

@@ -16,7 +16,7 @@ func (h *handler) showOfficial(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, http.StatusOK, h.officialView(r))
 }
 
-// officialView is the page at the bare address.
+// officialView is that page.
 func (h *handler) officialView(r *http.Request) *view {
 	v := h.newView(r, pageStep)
 	v.Back = "/"
@@ -34,9 +34,9 @@ const largestCheck = 64 << 10
 
 var checkPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}\.(txt|html)$`)
 
-// showDomainCheck serves what an operator put into the directory, so that a
-// mini-program platform believes that the domain is theirs. Links that lead
-// out of the directory are not followed (os.Root).
+// showDomainCheck serves the files by which an operator proves to a mini-program
+// platform that the domain is theirs. Links that lead out of their directory are
+// not followed (os.Root).
 func (h *handler) showDomainCheck(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
 	content, ok := h.readCheck(name)
@@ -70,14 +70,15 @@ func (h *handler) readCheck(name string) ([]byte, bool) {
 	return content, err == nil
 }
 
-// showHealth says that the door is there. Whether the authority can give
-// verdicts, the native door's /readyz says.
+// showHealth says that the door answers. Whether the authority can give verdicts
+// is asked at the native door's /readyz.
 func (h *handler) showHealth(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write([]byte("{\"status\":\"alive\"}\n")) // an error here means that nobody is listening
 }
 
-// showNothing keeps browsers that want a picture out of the log of errors.
+// showNothing answers browsers that ask for /favicon.ico, so that they do not
+// fill the log with errors.
 func (h *handler) showNothing(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "public, max-age=86400")
 	w.WriteHeader(http.StatusNoContent)

@@ -93,7 +93,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, status int, v *vi
 // view is all that a template may use. What is empty is not drawn.
 type view struct {
 	Page      string
-	T, O      *texts // the page's language; the other one, for whoever helps
+	T, O      *texts // in the page's language; in the other one, for somebody who helps
 	Lang      websec.Lang
 	OtherLang websec.Lang
 	Care      bool
@@ -115,17 +115,17 @@ type view struct {
 	Keypad            *keypad
 	Until             *until
 	Ways              []way
-	First             []way  // before what else can be done
+	First             []way  // the way to go first, above all others
 	Links             []way  // small, beneath everything
-	Say               string // what is to be done, in a sentence
+	Say               string // a sentence that says what to do
 	Field             *field
-	Other             *field // folded away: another way to go on
+	Other             *field // another way to go on, folded away
 	OtherTitle        string
 	OtherText         string
 	Send              *send
 	Help              []string // why no code may have come
 	Counter           *counter
-	Below             *notice // beneath what can be done here
+	Below             *notice // beneath the form and its ways
 	Tips              []string
 	TipsTitle         string
 	Settings          *settings
@@ -135,12 +135,12 @@ type view struct {
 	BusinessNo        string
 	Expiry            *expiry
 	Forward           string // address that the page goes on to by itself
-	Back              string // of the preferences' form; empty leaves it out
+	Back              string // address to which the form of language and care mode returns; without it there is no such form
 	RequestID         string
 
 	ID         string
-	Hand       string // hidden in every form, where cookies are blocked
-	RequestURI string // hidden in the landing page's form
+	Hand       string // the browser's secret, hidden in every form where cookies are blocked
+	RequestURI string // the pushed request, hidden in the landing page's form
 }
 
 type stage struct {
@@ -169,18 +169,18 @@ type field struct {
 	Capital, Wrong                                                         bool
 }
 
-// send is the button that has a code sent. Until Ready it waits, where there
-// is a script to count.
+// send is the button that has a code sent. The ceremony's script keeps it off
+// until Ready. Later, if it is there, stands in place of the button.
 type send struct{ Text, Class, Ready, Now, Later string }
 
-// counter is the way in person.
+// counter says how to go on in person, at an agency.
 type counter struct{ Title, Where string }
 
 // settings are what can be set once a ceremony succeeded.
 type settings struct {
 	Phone               string // to be confirmed by the view's Field and Send
-	Open                bool   // unfold that
-	EveryUse, On        bool   // whether it can be set, and how it is
+	Open                bool   // show that unfolded
+	EveryUse, On        bool   // whether texts after every use can be set, and whether they are on
 	Device, DeviceKnown bool
 }
 
@@ -189,18 +189,17 @@ type until struct{ Title, Text, Over, RFC3339, Now string }
 
 type expiry struct{ RFC3339, Now string }
 
-// way is a way on or out: a link, a form of the ceremony, or a plain address
-// that was vouched for.
+// way is a button or link that leads on or out. One of its addresses is set.
 type way struct {
 	Class, Text string
 	Link        string // same-origin address
-	See         string // address of the ceremony's own that a hand may be needed for
+	See         string // address on a ceremony's page; posted to where the hand travels in forms
 	Tel         string
 	Post        string       // last element of the ceremony's address
-	Out         template.URL // the channel's own
+	Out         template.URL // the channel's address, checked by wayURL
 }
 
-// shownWay is a way on the page that it is on.
+// shownWay is a way with what its template needs of the page.
 type shownWay struct {
 	way
 	ID, Hand string
@@ -209,7 +208,7 @@ type shownWay struct {
 // CallText is what the link to the hotline says.
 func (v *view) CallText() string { return v.T.call(v.Hotline) }
 
-// Show is for templates.
+// Show gives a way to the template that draws it.
 func (v *view) Show(w way) shownWay { return shownWay{w, v.ID, v.Hand} }
 
 // Mark is the first character of the channel's name, as its sign.
@@ -220,8 +219,8 @@ func (v *view) Mark() string {
 	return ""
 }
 
-// Tab is the document's title: what a screen reader says first, so the news
-// and not the heading.
+// Tab is the document's title. A screen reader says it first, so after a refusal
+// it is the refusal and not the heading.
 func (v *view) Tab() string {
 	if v.Refusal != nil {
 		return v.Refusal.Title
@@ -250,12 +249,12 @@ func (v *view) heading(pick func(*texts) string) {
 	v.Title, v.TitleOther = pick(v.T), pick(v.O)
 }
 
-// counterOf says where the counter is, for whoever cannot go on here.
+// counterOf says where the counter is, for a holder who cannot go on here.
 func (v *view) counterOf(title string, region liuma.Region) *counter {
 	return &counter{Title: title, Where: v.T.agencies(regionName(region))}
 }
 
-// call is the way out that is always open.
+// call leads to the hotline, which is open to everybody.
 func (h *handler) call(v *view) way {
 	return way{Class: "btn-plain", Text: v.T.call(h.hotline), Tel: h.hotline}
 }

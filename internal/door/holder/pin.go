@@ -14,25 +14,23 @@ import (
 	"github.com/liuma-pin/liuma/internal/envelope"
 )
 
-const longestEnvelope = 2048 // bytes of one, as JSON
+const longestEnvelope = 2048 // bytes of an envelope, as JSON
 
-// givePIN takes what the pad sealed.
-func (h *handler) givePIN(w http.ResponseWriter, r *http.Request) {
-	h.post(w, r, func(id string, by hand) (authority.Page, error) {
-		given, err := givenPINs(r)
-		if err != nil {
-			return authority.Page{}, err
-		}
-		page, err := h.authority.GivePIN(r.Context(), id, by.Hand, given)
-		if liuma.CodeOf(err) == liuma.CodeCeremonyMoved && err != nil {
-			h.awaitTry(r.Context(), id, by.Hand, given.Try)
-		}
-		return page, err
-	})
+// givePIN takes the PIN, or the old and the new one, as the pad sealed it.
+func (h *handler) givePIN(r *http.Request, id string, by hand) (authority.Page, error) {
+	given, err := givenPINs(r)
+	if err != nil {
+		return authority.Page{}, err
+	}
+	page, err := h.authority.GivePIN(r.Context(), id, by.Hand, given)
+	if err != nil && liuma.CodeOf(err) == liuma.CodeCeremonyMoved {
+		page = h.awaitTry(r.Context(), id, by.Hand, given.Try)
+	}
+	return page, err
 }
 
-// givenPINs reads the form. A form without envelopes was not sent by the pad:
-// it is a reload of something old, and the latest page is the answer to it.
+// givenPINs reads the form. A form without envelopes was not sent by the pad but
+// by a reload of an old page, and is answered with the latest page.
 func givenPINs(r *http.Request) (authority.Given, error) {
 	try, err := strconv.Atoi(r.PostForm.Get("try"))
 	if err != nil || try < 1 {
@@ -50,7 +48,7 @@ func givenPINs(r *http.Request) (authority.Given, error) {
 		}
 		e := new(envelope.Envelope)
 		if err := json.Unmarshal([]byte(values[0]), e); err != nil {
-			// The decoder's words may quote the field.
+			// The decoder's error may quote the field, so it is not passed on.
 			return authority.Given{}, liuma.FailField(liuma.CodeBadRequest, name, errors.New("not an envelope"))
 		}
 		*into, some = e, true
@@ -61,32 +59,36 @@ func givenPINs(r *http.Request) (authority.Given, error) {
 	return g, nil
 }
 
-// awaitTry waits a little while for what a try comes to whose page was
-// submitted twice: the answer to the second press is the one that is shown. It
-// waits for the last try alone; no other can be under way.
-func (h *handler) awaitTry(ctx context.Context, id string, by authority.Hand, try int) {
+// awaitTry waits a little while for the result of a try whose page was
+// submitted twice, so that the answer to the second press shows it. It looks
+// less and less often, and gives the page that it saw last, or none. It waits
+// for the last try alone: no other can be under way.
+func (h *handler) awaitTry(ctx context.Context, id string, by authority.Hand, try int) authority.Page {
 	ctx, cancel := context.WithTimeout(ctx, h.settle)
 	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	var latest authority.Page
+	for pause := 100 * time.Millisecond; ; pause *= 2 {
 		page, err := h.authority.Look(ctx, id, by)
-		if err != nil || page.Try != try+1 || page.Step != authority.StepPIN || page.Code != "" || page.Verdict != "" {
-			return
+		if err != nil {
+			return latest
+		}
+		latest = page
+		if page.Try != try+1 || page.Step != authority.StepPIN || page.Code != "" || page.Verdict != "" {
+			return latest
 		}
 		select {
 		case <-ctx.Done():
-			return
-		case <-tick.C:
+			return latest
+		case <-time.After(pause):
 		}
 	}
 }
 
 func (h *handler) askPIN(v *view, p authority.Page) {
-	v.heading(titleOf(p.Action))
-	h.stages(v, p)
+	v.title(p.Action)
+	v.stages(p)
 	v.Refusal = h.refusal(v, p)
-	// Few lines above the pad: its keys should stand on the first screen.
+	// Only a few lines stand above the pad, so that its keys are on the first screen.
 	switch p.Action {
 	case liuma.ActionEnroll, liuma.ActionReset:
 	case liuma.ActionChange:
@@ -97,18 +99,13 @@ func (h *handler) askPIN(v *view, p authority.Page) {
 		v.cell(v.T.For, p.Purpose, "", "purpose")
 	}
 	if v.Care && v.Refusal != nil {
-		v.Cells = nil // said on the page before; large keys need the room
+		v.Cells = nil // they stood on the page before; the large keys need the room
 	}
 	v.Keypad = keypadOf(v, p)
 	if canForget(p) {
 		v.Ways = append(v.Ways, h.forgotWay(v, p, "btn-plain", v.T.ForgotWay))
 	}
-	switch p.Action {
-	case liuma.ActionLink:
-		v.Forgot = v.T.ForgotText
-	case liuma.ActionUnfreeze:
-		v.Forgot = v.T.ForgotFrozen
-	}
+	v.Forgot = actOf(v.T, p.Action).forgot
 	v.Ways = append(v.Ways, way{Class: "btn-plain", Text: v.T.Leave, Post: "leave"})
 	v.Links = v.freezeLink(p)
 	v.More = p.Action == liuma.ActionVerify
@@ -116,20 +113,14 @@ func (h *handler) askPIN(v *view, p authority.Page) {
 	v.Expiry = h.expiryOf(p)
 }
 
-// keypadOf writes the seal key and the bytes to be bound, as the script reads
-// them.
+// keypadOf writes the seal key, and the bytes to which an envelope is bound, as
+// the pad's script reads them.
 func keypadOf(v *view, p authority.Page) *keypad {
 	b64 := base64.RawURLEncoding.EncodeToString
 	k := &keypad{
-		Mode: "current", KeyID: p.SealKeyID, Key: b64(p.SealKey), Passphrase: p.Passphrase, Try: p.Try,
+		Mode: actOf(v.T, p.Action).pad, KeyID: p.SealKeyID, Key: b64(p.SealKey), Passphrase: p.Passphrase, Try: p.Try,
 		Current: b64(p.AAD[liuma.RoleCurrent]), Old: b64(p.AAD[liuma.RoleOld]), New: b64(p.AAD[liuma.RoleNew]),
 		DescribedBy: "asker",
-	}
-	switch p.Action {
-	case liuma.ActionEnroll, liuma.ActionReset:
-		k.Mode = "new"
-	case liuma.ActionChange:
-		k.Mode = "change"
 	}
 	if v.Hand == "" {
 		k.Resume = address(p.ID)
@@ -148,25 +139,18 @@ func keypadOf(v *view, p authority.Page) *keypad {
 
 // forgot turns to setting the PIN anew. Where that cannot be done online, a
 // page of its own says why and where to go.
-func (h *handler) forgot(w http.ResponseWriter, r *http.Request) {
-	h.post(w, r, func(id string, by hand) (authority.Page, error) {
-		page, err := h.authority.Forgot(r.Context(), id, by.Hand)
-		if err != nil && liuma.CodeOf(err) == liuma.CodeCeremonyExpired {
-			// A locked page stays readable for longer than it can be turned to
-			// something else; showing it again would be no answer.
-			if now, lookErr := h.authority.Look(r.Context(), id, by.Hand); lookErr == nil && now.Step == authority.StepRefused {
-				err = liuma.Fail(liuma.CodeRequestURIInvalid, err)
-			}
-		}
+func (h *handler) forgot(r *http.Request, id string, by hand) (authority.Page, error) {
+	page, err := h.authority.Forgot(r.Context(), id, by.Hand)
+	if err == nil || liuma.CodeOf(err) != liuma.CodeCeremonyExpired {
 		return page, err
-	})
-}
-
-// remember goes back from there to the pad.
-func (h *handler) remember(w http.ResponseWriter, r *http.Request) {
-	h.post(w, r, func(id string, by hand) (authority.Page, error) {
-		return h.authority.Remember(r.Context(), id, by.Hand)
-	})
+	}
+	latest, lookErr := h.authority.Look(r.Context(), id, by.Hand)
+	if lookErr == nil && latest.Step == authority.StepRefused {
+		// A locked page stays readable for longer than it can be turned to
+		// something else; showing it again would be no answer.
+		err = liuma.Fail(liuma.CodeRequestURIInvalid, err)
+	}
+	return latest, err
 }
 
 // canForget reports whether the authority takes Forgot at this step.

@@ -1,7 +1,7 @@
 package holder
 
 import (
-	"net/http"
+	"cmp"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -10,79 +10,16 @@ import (
 
 const (
 	codeLasts  = 10 * time.Minute // as the authority has it
-	shortWait  = 2 * time.Minute  // that is counted down; longer ones have a clock time
-	fullCodes  = 5                // wrong ones a day; fewer left are worth saying
+	shortWait  = 2 * time.Minute  // the longest wait that is counted down; for a longer one the page says the time
 	longestSMS = "20"             // characters of a code with the spaces people copy
 )
 
-const longestTyped = 200 // bytes of what a holder types into a field
-
-// typed reads a field. A form without it is no form of ours, or old: the
-// latest page is the answer to it. What is in it, the authority judges.
-func typed(r *http.Request, name string) (string, error) {
-	switch values := r.PostForm[name]; {
-	case len(values) == 0:
-		return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
-	case len(values) > 1 || len(values[0]) > longestTyped:
-		return "", liuma.FailField(liuma.CodeBadRequest, name, nil)
-	default:
-		return values[0], nil
-	}
-}
-
-// sendCode has a code sent to the phone.
-func (h *handler) sendCode(w http.ResponseWriter, r *http.Request) {
-	h.post(w, r, func(id string, by hand) (authority.Page, error) {
-		return h.authority.SendCode(r.Context(), id, by.Hand)
-	})
-}
-
-// giveCode takes the code that came.
-func (h *handler) giveCode(w http.ResponseWriter, r *http.Request) {
-	h.post(w, r, func(id string, by hand) (authority.Page, error) {
-		code, err := typed(r, "code")
-		if err != nil {
-			return authority.Page{}, err
-		}
-		return h.authority.GiveCode(r.Context(), id, by.Hand, code)
-	})
-}
-
-// givePhone takes the number to bind.
-func (h *handler) givePhone(w http.ResponseWriter, r *http.Request) {
-	h.post(w, r, func(id string, by hand) (authority.Page, error) {
-		phone, err := typed(r, "phone")
-		if err != nil {
-			return authority.Page{}, err
-		}
-		return h.authority.GivePhone(r.Context(), id, by.Hand, phone)
-	})
-}
-
-// giveCardNo takes the number of the physical card.
-func (h *handler) giveCardNo(w http.ResponseWriter, r *http.Request) {
-	h.post(w, r, func(id string, by hand) (authority.Page, error) {
-		number, err := typed(r, "card_no")
-		if err != nil {
-			return authority.Page{}, err
-		}
-		return h.authority.GiveCardNo(r.Context(), id, by.Hand, number)
-	})
-}
-
 // askCode is the page that takes a code, or has one sent.
 func (h *handler) askCode(v *view, p authority.Page) {
-	h.stages(v, p)
+	v.stages(p)
 	v.Refusal = h.refusal(v, p)
-	to := v.T.ToBound
-	switch p.Action {
-	case liuma.ActionEnroll:
-		to = v.T.ToRegistered
-	case liuma.ActionRebind:
-		to = v.T.ToNew
-	}
-	v.cell(to, p.PhoneMasked, "number", "")
-	v.Ways = h.waysOff(v, p)
+	v.cell(cmp.Or(actOf(v.T, p.Action).codeTo, v.T.ToBound), p.PhoneMasked, "number", "")
+	v.Ways = v.waysOff(p)
 	v.Expiry = h.expiryOf(p)
 	v.Links = v.freezeLink(p)
 	v.Counter = v.counterOf(v.T.CounterTitle, p.Region)
@@ -109,7 +46,7 @@ func (h *handler) askCode(v *view, p authority.Page) {
 	}
 	v.Help = []string{v.T.HelpWait, v.T.HelpNumber}
 	if p.Action == liuma.ActionRebind {
-		v.Help = v.Help[:1] // the number is the one just given
+		v.Help = v.Help[:1] // the number was given a moment ago, so it is not an old one
 		v.Other, v.OtherTitle = v.phoneField(), v.T.PhoneOther
 		v.Other.Wrong = p.Code == liuma.CodePhoneInvalid || p.Code == liuma.CodePhoneSame
 	}
@@ -122,8 +59,8 @@ func laterOf(a, b time.Time) time.Time {
 	return b
 }
 
-// codeForm fills in the field for a code that is open, and the button that
-// sends one, or why it does not.
+// codeForm fills in the field for a code that was sent, and the button that
+// sends one, or from when on it can be sent.
 func (h *handler) codeForm(v *view, p authority.Page) {
 	now := h.now()
 	open := !p.CodeSentAt.IsZero() && now.Before(p.CodeSentAt.Add(codeLasts))
@@ -148,8 +85,8 @@ func (h *handler) codeForm(v *view, p authority.Page) {
 	}
 }
 
-// waysOff are the ways out of a step on which nothing is decided yet.
-func (h *handler) waysOff(v *view, p authority.Page) []way {
+// waysOff are the ways out of a step before anything is decided.
+func (v *view) waysOff(p authority.Page) []way {
 	var out []way
 	if p.CanRemember {
 		out = append(out, way{Class: "btn-plain", Text: v.T.RememberWay, Post: "remember"})
@@ -160,7 +97,7 @@ func (h *handler) waysOff(v *view, p authority.Page) []way {
 // askProof is the page that sends the holder to the channel for evidence, and
 // says how else it can be done.
 func (h *handler) askProof(v *view, p authority.Page) {
-	h.stages(v, p)
+	v.stages(p)
 	v.heading(func(t *texts) string { return t.ProveTitle })
 	v.Refusal = h.refusal(v, p)
 	v.Say = v.T.ProveReset
@@ -178,21 +115,21 @@ func (h *handler) askProof(v *view, p authority.Page) {
 			Wrong: p.Code == liuma.CodeCardNoWrong}
 		v.OtherTitle, v.OtherText = v.T.CardNoTitle, v.T.CardNoText
 	}
-	v.Ways = h.waysOff(v, p)
+	v.Ways = v.waysOff(p)
 	v.Links = v.freezeLink(p)
 	v.Expiry = h.expiryOf(p)
 }
 
 // askPhone is the page of a rebind that takes the new number.
 func (h *handler) askPhone(v *view, p authority.Page) {
-	h.stages(v, p)
+	v.stages(p)
 	v.heading(func(t *texts) string { return t.PhoneTitle })
 	v.Refusal = h.refusal(v, p)
 	v.Say = v.T.PhoneSay
 	v.Field = v.phoneField()
 	v.Field.Wrong = v.Refusal != nil
 	v.Counter = v.counterOf(v.T.CounterTitle, p.Region)
-	v.Ways = h.waysOff(v, p)
+	v.Ways = v.waysOff(p)
 	v.Links = v.freezeLink(p)
 	v.Expiry = h.expiryOf(p)
 }

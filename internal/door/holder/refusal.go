@@ -11,7 +11,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/websec"
 )
 
-// wrong answers an error that is not a page of a ceremony.
+// wrong answers an error that no page of the ceremony can show.
 func (h *handler) wrong(w http.ResponseWriter, r *http.Request, err error) {
 	code := liuma.CodeOf(err)
 	if r.Context().Err() != nil {
@@ -80,7 +80,7 @@ func (h *handler) fault(w http.ResponseWriter, r *http.Request, status int, code
 	h.show(w, r, status, v)
 }
 
-// look is the face of a kind of refusal.
+// look is how a kind of refusal is shown.
 type look struct {
 	title      func(*texts) string
 	kind, icon string
@@ -104,11 +104,8 @@ func faultLook(c liuma.Code) look {
 	return look{title: func(t *texts) string { return t.UnavailableTitle }, kind: "warn", icon: "unavailable", again: true}
 }
 
-// codeOf is why the last move did not go through, or empty.
+// codeOf says why the last move did not go through. It is empty where it did.
 func codeOf(p authority.Page) liuma.Code {
-	if p.Verdict == liuma.Wrong && p.Step == authority.StepRefused && (p.Code == "" || p.Code == liuma.CodeWrong) {
-		return liuma.CodeLocked // the last try was used up
-	}
 	if p.Code != "" {
 		return p.Code
 	}
@@ -170,7 +167,7 @@ func (h *handler) refusal(v *view, p authority.Page) *notice {
 		n.Kind, n.Title, n.Text = "notice-warn", v.T.NotSentTitle, v.T.NotSentText
 	case liuma.CodeEvidenceRequired:
 		if p.Step == authority.StepEvidence {
-			return nil // that is what the page is about
+			return nil // the whole page says it
 		}
 	case liuma.CodePhoneCodeWrong:
 		n.More = v.T.triesLeft(p.CodesLeft)
@@ -183,13 +180,13 @@ func (h *handler) refusal(v *view, p authority.Page) *notice {
 	return n
 }
 
-// lockedBefore reports a pad at which no PIN will be taken: too many were wrong
-// elsewhere, or in an earlier ceremony.
+// lockedBefore reports a pad that takes no PIN, because too many were wrong
+// elsewhere or in an earlier ceremony.
 func lockedBefore(p authority.Page) bool {
 	return p.Step == authority.StepPIN && p.TriesLeft != nil && *p.TriesLeft == 0 && !p.Until.IsZero()
 }
 
-// refused is the page at which a ceremony ends without success.
+// refused is the page of a ceremony that ended without success.
 func (h *handler) refused(v *view, p authority.Page) {
 	code := codeOf(p)
 	e := liuma.Explain(code)
@@ -238,7 +235,7 @@ func (h *handler) refused(v *view, p authority.Page) {
 		v.Ways = append(v.Ways, h.call(v))
 		return
 	case liuma.CodeRefused:
-		if linked(p) { // by its handle, which turned out to be none of the channel's
+		if linked(p) { // the handle that named the card is none of this channel's
 			v.Result.Text, v.Result.Next = v.T.NoLink, ""
 			v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
 			break
@@ -255,8 +252,9 @@ func (h *handler) refused(v *view, p authority.Page) {
 	}
 }
 
-// toNewPIN leads from a locked or blocked PIN to a new one: here, where the
-// card is linked, else where it is, and always at a counter.
+// toNewPIN leads from a locked or blocked PIN to a new one: on this page if the
+// card is linked to this channel, else in a channel that it is linked to, and
+// always at a counter.
 func (h *handler) toNewPIN(v *view, p authority.Page, text string) {
 	switch {
 	case canForget(p):
