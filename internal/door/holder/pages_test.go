@@ -30,11 +30,11 @@ func refusedPage(a liuma.Action, code liuma.Code, verdict liuma.Verdict) authori
 // TestNoTriesIsNoNumber: a pad at which nothing will be taken says so instead
 // of counting to zero.
 func TestNoTriesIsNoNumber(t *testing.T) {
-	n, door := 0, galleryDoor(t)
+	n, handler := 0, galleryDoor(t)
 	for _, sc := range gallery.Scenes() {
 		if strings.HasSuffix(sc.Name, "-locked-before") {
 			n++
-			if body := drawn(t, door, sc, websec.Chinese, false); strings.Contains(body, "data-note") || !strings.Contains(body, "密码已锁定") {
+			if body := drawn(t, handler, sc, websec.Chinese, false); strings.Contains(body, "data-note") || !strings.Contains(body, "密码已锁定") {
 				t.Errorf("%s: %s", sc.Name, body)
 			}
 		}
@@ -45,9 +45,9 @@ func TestNoTriesIsNoNumber(t *testing.T) {
 }
 
 // drawn is the page of a scene.
-func drawn(t *testing.T, door http.Handler, sc gallery.Scene, lang websec.Lang, care bool) string {
+func drawn(t *testing.T, handler http.Handler, sc gallery.Scene, lang websec.Lang, care bool) string {
 	t.Helper()
-	s := &site{t: t, handler: door, jar: map[string]string{"__Host-lang": string(lang)}, header: http.Header{}}
+	s := &site{t: t, handler: handler, jar: map[string]string{"__Host-lang": string(lang)}, header: http.Header{}}
 	if care {
 		s.jar["__Host-care"] = "1"
 	}
@@ -67,12 +67,12 @@ func galleryDoor(t *testing.T) http.Handler {
 // TestEveryPage draws every scene in both languages, plain and in care mode,
 // and holds it to what all pages promise.
 func TestEveryPage(t *testing.T) {
-	door := galleryDoor(t)
+	handler := galleryDoor(t)
 	for _, lang := range []websec.Lang{websec.Chinese, websec.English} {
 		for _, care := range []bool{false, true} {
 			for _, sc := range gallery.Scenes() {
 				t.Run(fmt.Sprintf("%s/%s/%v", sc.Name, lang, care), func(t *testing.T) {
-					body := drawn(t, door, sc, lang, care)
+					body := drawn(t, handler, sc, lang, care)
 					for _, words := range sc.Says {
 						want := words.ZH
 						if lang == websec.English {
