@@ -3,8 +3,6 @@ package holder
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +16,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/test/gallery"
 	"github.com/liuma-pin/liuma/web"
 )
 
@@ -28,7 +27,7 @@ const (
 	channelURI = "https://channel.example.cn/callback?x=1"
 )
 
-var start = time.Date(2026, 5, 6, 12, 44, 0, 0, time.UTC) // 20:44 in China
+var start = gallery.Now()
 
 // fake is an authority with one ceremony whose page a test sets. It binds and
 // steps as the contract says, and writes down what it was asked.
@@ -205,36 +204,9 @@ func (f *fake) calls() string {
 
 // sample is a page of a ceremony with everything that may be shown.
 func sample(a liuma.Action, s ceremony.Step) ceremony.Page {
-	p := ceremony.Page{
-		ID: ceremonyID, Step: s, Action: a, Channel: "zj-hrss",
-		ChannelName: liuma.Text{ZH: "浙里社保（虚构）", EN: "Zheli Social Security (invented)"},
-		Purpose:     "查询社保缴费年限", BusinessNo: "ZL20260506-000187", Region: "3305",
-		NameMasked: "王*奶", IDMasked: "3305**********1228", PhoneMasked: "138****5678",
-		Expires: start.Add(15 * time.Minute),
-	}
-	if s != ceremony.StepPIN {
-		return p
-	}
-	sum := sha256.Sum256([]byte("aad"))
-	p.SealKeyID, p.SealKey, p.Try = "k-1", sealKey(), 1
-	switch a {
-	case liuma.ActionEnroll:
-		p.AAD = map[liuma.Role][]byte{liuma.RoleNew: sum[:]}
-	case liuma.ActionChange:
-		p.AAD = map[liuma.Role][]byte{liuma.RoleOld: sum[:], liuma.RoleNew: sum[1:]}
-	default:
-		p.AAD = map[liuma.Role][]byte{liuma.RoleCurrent: sum[:]}
-	}
+	p := gallery.Ceremony(a, s)
+	p.ID = ceremonyID
 	return p
-}
-
-func sealKey() []byte {
-	key, err := hex.DecodeString("046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296" +
-		"4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5")
-	if err != nil {
-		panic(err) // the base point of P-256
-	}
-	return key
 }
 
 func clock() func() time.Time { return func() time.Time { return start } }

@@ -140,7 +140,7 @@ func TestFreezeWithoutCookies(t *testing.T) {
 	if w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "今天 21:44") {
 		t.Errorf("%d\n%s", w.Code, w.Body)
 	}
-	checkPage(t, w.Body.String(), "zh-CN", false)
+	checkPage(t, ceremonyID, w.Body.String(), "zh-CN", false)
 }
 
 func TestFreezeFails(t *testing.T) {
@@ -182,7 +182,7 @@ func TestOfficialPages(t *testing.T) {
 				t.Error("the official page does not say its address")
 			}
 			all := elements(t, body)
-			if in := inspect(t, all); in.h1 != 1 || in.next == 0 {
+			if in := inspect(t, ceremonyID, all); in.h1 != 1 || in.next == 0 {
 				t.Errorf("%s, %s: %+v", target, lang, in)
 			}
 		}

@@ -26,11 +26,6 @@ func evidencePage(a liuma.Action, code liuma.Code, cardNo bool) ceremony.Page {
 	return with(sample(a, ceremony.StepEvidence), func(p *ceremony.Page) { p.Code, p.CardNoAllowed = code, cardNo })
 }
 
-func forgotFrom(p ceremony.Page, why liuma.Code, until time.Time) ceremony.Page {
-	p.ResetRefused, p.ResetRefusedUntil = why, until
-	return p
-}
-
 // settingsPage is the end of a verification with everything that can be set.
 func settingsPage(f func(*ceremony.Page)) ceremony.Page {
 	return with(sample(liuma.ActionVerify, ceremony.StepDone), func(p *ceremony.Page) {
@@ -39,94 +34,13 @@ func settingsPage(f func(*ceremony.Page)) ceremony.Page {
 	})
 }
 
-// codeScenes are those before the pad.
-func codeScenes() []scene {
-	const reset, rebind, unfreeze, verify = liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze, liuma.ActionVerify
-	first := with(sample(reset, ceremony.StepCode), func(p *ceremony.Page) { p.CodesLeft = 5 })
-	old := with(first, func(p *ceremony.Page) { p.CodeSentAt = start.Add(-11 * time.Minute) })
-	limit := with(codePage(reset, liuma.CodePhoneCodeLimit, 5), func(p *ceremony.Page) { p.ResendAt = start.Add(11 * time.Hour) })
-	spent := with(codePage(reset, liuma.CodePhoneCodesSpent, 0), func(p *ceremony.Page) { p.Until = start.Add(11 * time.Hour) })
-	spentLater := with(codePage(reset, "", 0), func(p *ceremony.Page) { p.ResendAt = start.Add(11 * time.Hour) })
-	back := with(codePage(reset, "", 5), func(p *ceremony.Page) { p.Began, p.CanRemember = verify, true })
-	cardSpent := with(evidencePage(reset, liuma.CodeCardNoSpent, true), func(p *ceremony.Page) { p.Until = start.Add(time.Hour) })
-	return []scene{
-		{"reset-confirm", sample(reset, ceremony.StepConfirm), "找回电子社保卡密码", "Recover the e-Card's PIN"},
-		{"rebind-confirm", sample(rebind, ceremony.StepConfirm), "更换绑定手机", "Change the bound phone"},
-		{"unfreeze-confirm", sample(unfreeze, ceremony.StepConfirm), "解冻电子社保卡", "Unfreeze the e-Card"},
-		{"code-first", first, "获取验证码", "Send me a code"},
-		{"code", codePage(reset, "", 5), "20:43 已发送，10 分钟内有效", "Sent at 20:43, good for 10 minutes"},
-		{"code-number", codePage(reset, "", 5), "138****5678", "138****5678"},
-		{"code-enroll", codePage(liuma.ActionEnroll, "", 5), "社保登记的手机", "Phone on record"},
-		{"code-rebind", codePage(rebind, "", 5), "号码填错了？换一个", "Give another"},
-		{"code-unfreeze", codePage(unfreeze, "", 5), "绑定的手机", "Bound phone"},
-		{"code-wrong", codePage(reset, liuma.CodePhoneCodeWrong, 3), "还可试 3 次", "3 tries left"},
-		{"code-malformed", codePage(reset, liuma.CodePhoneCodeFormat, 5), "不计入输错次数", "did not count"},
-		{"code-expired", with(first, func(p *ceremony.Page) { p.Code = liuma.CodePhoneCodeExpired }), "请重新获取验证码", "Ask for a new code"},
-		{"code-old", old, "上一条验证码已过期", "too old"},
-		{"code-soon", codePage(reset, liuma.CodePhoneCodeSoon, 5), "一分钟后可以重新获取", "after a minute"},
-		{"code-limit", limit, "明天（5 月 7 日）07:44 以后可以重新获取", "tomorrow, 7 May, at 07:44"},
-		{"code-spent", spent, "明天（5 月 7 日）07:44", "tomorrow, 7 May, at 07:44"},
-		{"code-spent-later", spentLater, "验证码输错次数太多了", "Too many wrong codes"},
-		{"code-help", codePage(reset, "", 5), "浙江省任一社保经办机构", "Any social-security agency in Zhejiang"},
-		{"code-remember", back, "想起密码了，回去输入", "back to the PIN"},
-		{"evidence-reset", evidencePage(reset, liuma.CodeEvidenceRequired, false), "不方便刷脸？到柜台办理", "Cannot show your face?"},
-		{"evidence-rebind", evidencePage(rebind, liuma.CodeEvidenceRequired, false), "以后找回密码要靠绑定的手机", "what recovers the PIN"},
-		{"card-number", evidencePage(reset, liuma.CodeEvidenceRequired, true), "用卡号要等 24 小时", "it takes 24 hours"},
-		{"card-number-wrong", evidencePage(reset, liuma.CodeCardNoWrong, true), "社保卡号不正确", "That card number is not right"},
-		{"card-number-spent", cardSpent, "社保卡号输错次数过多", "Too many wrong card numbers"},
-	}
-}
-
-// endScenes are those at the pad and after it.
-func endScenes() []scene {
-	const reset, rebind, unfreeze, verify = liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze, liuma.ActionVerify
-	planned := with(refusedPage(reset, liuma.CodeResetPlanned, ""), func(p *ceremony.Page) { p.Until = start.Add(24 * time.Hour) })
-	locked := refusedPage(verify, liuma.CodeLocked, liuma.Locked)
-	lane := with(refusedPage(verify, liuma.CodeBlocked, liuma.Blocked), func(p *ceremony.Page) { p.LaneClosed = true })
-	out := []scene{
-		{"phone", sample(rebind, ceremony.StepPhone), "请输入新手机号", "Enter the new number"},
-		{"phone-invalid", with(sample(rebind, ceremony.StepPhone), func(p *ceremony.Page) { p.Code = liuma.CodePhoneInvalid }), "手机号码不正确", "not a mobile number"},
-		{"phone-same", with(sample(rebind, ceremony.StepPhone), func(p *ceremony.Page) { p.Code = liuma.CodePhoneSame }), "现在绑定的手机号", "bound already"},
-		{"reset-pin", sample(reset, ceremony.StepPIN), `data-mode="new"`, `data-mode="new"`},
-		{"rebind-pin", sample(rebind, ceremony.StepPIN), `data-mode="current"`, `data-mode="current"`},
-		{"unfreeze-pin", sample(unfreeze, ceremony.StepPIN), "冻结期间不能在线找回密码", "While the card is frozen"},
-		{"reset-weak", triedPage(reset, liuma.CodeWeakPIN, "", 0), "太容易被猜到", "too easy to guess"},
-		{"was-reset", with(sample(verify, ceremony.StepPIN), func(p *ceremony.Page) { p.WasReset = true }), "新密码已设好，请再输入一次", "enter it once more"},
-		{"reset-done", sample(reset, ceremony.StepDone), "已经解锁", "nothing is locked"},
-		{"rebind-done", sample(rebind, ceremony.StepDone), "旧号码收到了通知", "the old one was told"},
-		{"unfreeze-done", sample(unfreeze, ceremony.StepDone), "已解冻，可以使用了", "works again"},
-		{"reset-end", with(sample(reset, ceremony.StepReset), func(p *ceremony.Page) { p.Code = liuma.CodePINReset }), "用新密码重新办理", "start again with the new PIN"},
-		{"ended-by-reset", refusedPage(verify, liuma.CodePINReset, ""), "用新密码重新办理", "start again with the new PIN"},
-		{"planned", planned, "明天（5 月 7 日）20:44", "tomorrow, 7 May, at 20:44"},
-		{"not-frozen", refusedPage(unfreeze, liuma.CodeNotFrozen, ""), "没有冻结", "is not frozen"},
-		{"unfreeze-locked", refusedPage(unfreeze, liuma.CodeLocked, liuma.Locked), "解冻和找回密码可以一起办", "both can be done there"},
-		{"unlinked", refusedPage(reset, liuma.CodeRefused, ""), "还没有关联到这个应用", "not linked to this app"},
-		{"lane-closed", lane, "请在您的常用设备上输入", "Use a known device"},
-		{"lane-open-again", with(sample(verify, ceremony.StepPIN), func(p *ceremony.Page) { p.LaneClosed = true }), "允许其他设备再试", "let other devices try"},
-		{"forgot", sample(verify, ceremony.StepPIN), "忘记密码？重新设置", "Set a new one"},
-		{"forgot-locked", locked, "找回密码，马上解锁", "Recover the PIN and unlock now"},
-		{"forgot-refused", forgotFrom(locked, liuma.CodePhoneLate, start.Add(time.Hour)), "不能在线找回密码：看原因和办法", "and what to do"},
-		{"forgot-again", forgotFrom(locked, liuma.CodePhoneLate, start), "找回密码，马上解锁", "Recover the PIN and unlock now"},
-		{"settings", settingsPage(func(p *ceremony.Page) { *p.EveryUse = true }), "已开启", ">On<"},
-		{"settings-off", settingsPage(func(*ceremony.Page) {}), "已关闭", ">Off<"},
-		{"settings-code", settingsPage(func(p *ceremony.Page) { p.CodeSentAt, p.Code = start, liuma.CodePhoneCodeWrong }), "还可试 5 次", "5 tries left"},
-		{"settings-device", settingsPage(func(p *ceremony.Page) { p.DeviceOffer = true }), "公用的、借来的不要设置", "shared or borrowed"},
-		{"settings-known", settingsPage(func(p *ceremony.Page) { p.DeviceKnown = true }), "这里是您的常用设备", "a known device of yours"},
-		{"settings-old", settingsPage(func(p *ceremony.Page) { p.RemindChange = true }), "这个密码用了很久了", "This PIN is quite old"},
-	}
-	for _, why := range []liuma.Code{liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff} {
-		out = append(out, scene{"refused-" + string(why), refusedPage(reset, why, ""), "本人身份证原件", "original ID card"})
-	}
-	return out
-}
-
 func (s *site) reads(target string) string {
 	s.t.Helper()
 	w := s.do("GET", target, nil)
 	if w.Code != http.StatusOK {
 		s.t.Fatalf("%s: %d", target, w.Code)
 	}
-	checkPage(s.t, w.Body.String(), "zh-CN", false)
+	checkPage(s.t, ceremonyID, w.Body.String(), "zh-CN", false)
 	return html.UnescapeString(w.Body.String())
 }
 
@@ -297,7 +211,7 @@ func TestMovesThatFail(t *testing.T) {
 		if w.Code < 400 || strings.Contains(w.Body.String()+s.logs.String(), "987654") {
 			t.Errorf("%s: %d\n%s", code, w.Code, w.Body)
 		}
-		checkPage(t, w.Body.String(), "zh-CN", false)
+		checkPage(t, ceremonyID, w.Body.String(), "zh-CN", false)
 	}
 }
 
@@ -406,7 +320,7 @@ func TestCodesWithoutCookies(t *testing.T) {
 		if w.Code != http.StatusOK {
 			t.Fatalf("%s: %d", target, w.Code)
 		}
-		checkPage(t, w.Body.String(), "zh-CN", false)
+		checkPage(t, ceremonyID, w.Body.String(), "zh-CN", false)
 		return html.UnescapeString(w.Body.String())
 	}
 	body := post(here+"/begin", url.Values{"request_uri": {pushedURI}})
