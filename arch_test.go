@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/mod/modfile"
@@ -73,9 +74,18 @@ type pkg struct {
 	fset  *token.FileSet
 }
 
-// parse reads every package of the module.
+// parse reads every package of the module. The result is shared by all tests,
+// which must not change it.
 func parse(t *testing.T) map[string]*pkg {
 	t.Helper()
+	pkgs, err := parsed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pkgs
+}
+
+var parsed = sync.OnceValues(func() (map[string]*pkg, error) {
 	pkgs := map[string]*pkg{}
 	fset := token.NewFileSet()
 	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
@@ -106,11 +116,8 @@ func parse(t *testing.T) map[string]*pkg {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pkgs
-}
+	return pkgs, err
+})
 
 func houseImports(f *ast.File) []string {
 	var in []string
