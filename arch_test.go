@@ -57,13 +57,14 @@ var levels = map[string]int{
 	"internal/config":            6,
 	"internal/server":            7,
 	"internal/operator":          8,
-	"internal/demo/window":       8,
-	"internal/testkit":           8,
-	"internal/demo":              9,
-	"internal/bench":             8,
+	"internal/demo/window":       9,
+	"internal/testkit/world":     8,
+	"internal/testkit":           9,
+	"internal/demo":              10,
+	"internal/bench":             9,
 	"examples/channel":           8,
 	"examples/channel/miniapp":   7,
-	"cmd/liuma":                  10,
+	"cmd/liuma":                  11,
 }
 
 type pkg struct {

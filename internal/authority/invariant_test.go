@@ -11,11 +11,9 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
-	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/registry"
-	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
@@ -91,22 +89,12 @@ func (s *lossyStore) Update(ctx context.Context, f func(store.Tx) (audit.Entry, 
 // hooked is a system whose keepers and store have hooks.
 func hooked(t *testing.T, shape string) (*testkit.Env, *hooks) {
 	t.Helper()
-	env, h := testkit.New(t, testkit.Options{Shape: shape}), &hooks{}
-	env.Close()
-	c, err := config.Load(env.Dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	env.System, err = server.Open(t.Context(), c, server.Options{
-		Now:           env.Clock.Now,
-		Wait:          func(context.Context, time.Duration) {},
-		BetweenKeeper: func(k keeper.Keeper) keeper.Keeper { return &hookedKeeper{k, h} },
-		BetweenStore:  func(s store.Store) store.Store { return &lossyStore{s, h} },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return env, h
+	h := &hooks{}
+	return testkit.New(t, testkit.Options{
+		Shape:  shape,
+		Store:  func(s store.Store) store.Store { return &lossyStore{s, h} },
+		Keeper: func(k keeper.Keeper) keeper.Keeper { return &hookedKeeper{k, h} },
+	}), h
 }
 
 var errAway = errors.New("the keeper is away")

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -28,13 +29,17 @@ type phones struct {
 	real  *notify.Outbox
 }
 
-func (e *Env) newPhones(off *server.Office) authority.Outbox {
-	e.T.Helper()
+func newPhones(t testing.TB, off *server.Office, now func() time.Time) authority.Outbox {
+	t.Helper()
 	templates, err := notify.NewTemplates(liuma.Text{}, nil)
-	e.must(err)
-	outbox, err := notify.New(notify.Config{Store: off.Store, Vault: off.Vault, Driver: noDriver{}, Templates: templates, Now: e.Clock.Now})
-	e.must(err)
-	return phones{off.Vault, e.Clock.Now, outbox}
+	if err != nil {
+		t.Fatal(err)
+	}
+	outbox, err := notify.New(notify.Config{Store: off.Store, Vault: off.Vault, Driver: noDriver{}, Templates: templates, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return phones{off.Vault, now, outbox}
 }
 
 // noDriver is never run.

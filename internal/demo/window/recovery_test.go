@@ -67,7 +67,7 @@ func TestForgotten(t *testing.T) {
 	p.says("可以在线办理的时间")
 	p.says("到窗口办理")
 
-	s.ahead.Add(int64(73 * time.Hour))
+	s.Clock.Advance(73 * time.Hour)
 	p.be(s.apps[0], "wang")
 	p.press("/start", "action", "reset")
 	p.begin()
@@ -84,7 +84,7 @@ func TestForgotten(t *testing.T) {
 		t.Fatalf("notice %+v", m)
 	}
 
-	s.ahead.Add(int64(61 * time.Second))
+	s.Clock.Advance(61 * time.Second)
 	thief := newPhone(t)
 	thief.be(s.apps[0], "thief")
 	thief.press("/start", "action", "reset")
@@ -149,7 +149,7 @@ func TestFreezeInTheWindow(t *testing.T) {
 	p.askYears(s.apps[0]) // no pad: nobody types in vain
 	p.goBack()
 	p.says("这张电子社保卡已冻结")
-	s.ahead.Add(int64(61 * time.Second))
+	s.Clock.Advance(61 * time.Second)
 	p.press("/start", "action", "unfreeze")
 	p.begin()
 	p.agree()

@@ -1,52 +1,35 @@
 package window_test
 
 import (
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"html"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/audit"
-	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/demo/window"
 	"github.com/liuma-pin/liuma/internal/envelope"
-	"github.com/liuma-pin/liuma/internal/evidence"
-	"github.com/liuma-pin/liuma/internal/notify"
-	"github.com/liuma-pin/liuma/internal/registry"
-	"github.com/liuma-pin/liuma/internal/server"
-	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/testkit"
+	"github.com/liuma-pin/liuma/internal/testkit/world"
 )
 
 // stage is the whole demo: authority with both doors, two channels, provider
 // and window, on loopback, with the system's clock.
 type stage struct {
+	*testkit.Env
 	t      *testing.T
 	hub    *window.Hub
-	system *server.System
 	issuer string
 	window string
 	apps   []string // origins
-	// spent says that the next answer of the token endpoint is lost.
-	lossy *lossyTransport
-	inbox *notify.Inbox // nil where no texts are sent
-	ahead atomic.Int64  // of the world's time
+	lossy  *lossyTransport
 }
 
 // lossyTransport loses answers of the token endpoint after the authority has
@@ -66,88 +49,33 @@ func (l *lossyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-func (s *stage) now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
-
 // newStage is a demo that sends no texts, newTexted one that does.
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{t: t}
-	s.open()
-	return s
+	return openStage(t, false)
 }
 
 func newTexted(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{t: t}
-	s.inbox = notify.NewInbox(s.now)
-	s.open()
-	return s
+	return openStage(t, true)
 }
 
-func (s *stage) open() {
-	t := s.t
+func openStage(t *testing.T, texted bool) *stage {
 	t.Helper()
-	ctx := context.Background()
-	s.hub, s.lossy = window.NewHub(s.now), &lossyTransport{lose: make(chan struct{}, 1)}
-	channelDoor, hostedDoor := s.listen(), s.listen()
-	s.issuer = "http://" + hostedDoor.Addr().String()
-	conf := config.Default()
-	conf.Issuer, conf.AllowStandIn = s.issuer, true
-	conf.Channel.Listen, conf.Hosted.Listen = channelDoor.Addr().String(), hostedDoor.Addr().String()
-	dir := filepath.Join(t.TempDir(), "data")
-	s.must(server.Init(ctx, dir, conf))
-	conf, err := config.Load(dir)
-	s.must(err)
-	options := server.Options{Now: s.now, BetweenStore: s.hub.Store, BetweenKeeper: s.hub.Keeper}
-	parts := window.Parts{Now: s.now}
-	if s.inbox != nil {
-		options.Texts = s.inbox
-		parts.SMS, err = window.Messages(s.inbox, s.now())
-		s.must(err)
-	}
-	s.system, err = server.Open(ctx, conf, options)
-	s.must(err)
-	t.Cleanup(func() { s.must(s.system.Close()) })
-	s.system.Hosted.Handler = s.hub.Door(s.system.Hosted.Handler)
-
-	people, err := window.RegistryCSV()
-	s.must(err)
-	sum, err := s.system.Registry.Import(ctx, strings.NewReader(people), registry.ImportConfig{})
-	s.must(err)
-	if sum.Kept != 4 || sum.Rejected != 0 {
-		t.Fatalf("import: %+v", sum)
-	}
-	show, err := window.Listen(window.Addresses{Window: "127.0.0.1:0", Channels: []string{"127.0.0.1:0", "127.0.0.1:0"}})
-	s.must(err)
-	s.window = show.Origin()
-	cast := []window.Cast{
+	clock := world.Running(0)
+	s := &stage{t: t, hub: window.NewHub(clock.Now), lossy: &lossyTransport{lose: make(chan struct{}, 1)}}
+	s.Env = testkit.New(t, testkit.Options{Clock: clock, Inbox: texted, Listen: true, Store: s.hub.Store, Keeper: s.hub.Keeper})
+	s.issuer = s.Issuer()
+	s.System.Hosted.Handler = s.hub.Door(s.System.Hosted.Handler)
+	s.Serve()
+	show, err := window.OnLoopback(t.Context(), window.Parts{World: s.World, Hub: s.hub, Base: s.lossy, Channels: []window.Cast{
 		{ID: "zj-app", Name: liuma.Text{ZH: "浙里社保·虚构", EN: "Zhejiang (invented)"}, Theme: "jade", Mark: "浙", Region: "33"},
 		{ID: "gov-app", Name: liuma.Text{ZH: "国家社保平台·虚构", EN: "National platform (invented)"}, Theme: "azure", Mark: "国"},
-	}
-	for i := range cast {
-		key := s.newKey()
-		cast[i].Key, cast[i].KeyID = key, "k"
-		s.register(store.Client{ID: cast[i].ID, Kind: store.ClientChannel, Name: cast[i].Name, Regions: []liuma.Region{cast[i].Region},
-			Actions: liuma.Actions(), RedirectURIs: []string{show.RedirectURI(i)}}, key)
-		s.apps = append(s.apps, strings.TrimSuffix(show.RedirectURI(i), "/callback"))
-	}
-	key := s.newKey()
-	provider, err := evidence.NewSigner("stand-in-face", key, "k")
+	}})
 	s.must(err)
-	s.register(store.Client{ID: "stand-in-face", Kind: store.ClientProvider, StandIn: true, Name: liuma.Text{ZH: "替身", EN: "Stand-in"}}, key)
-	parts.Hub, parts.Issuer, parts.API = s.hub, s.issuer, "http://"+channelDoor.Addr().String()
-	parts.Channels, parts.Provider, parts.Base = cast, provider, s.lossy
-	s.must(show.Build(parts))
-	serving, stop := context.WithCancel(ctx)
-	ended := make(chan error, 2)
-	go func() { ended <- s.system.Serve(serving, channelDoor, hostedDoor) }()
-	go func() { ended <- show.Serve(serving) }()
-	t.Cleanup(func() {
-		stop()
-		for range 2 {
-			s.must(<-ended)
-		}
-	})
+	t.Cleanup(func() { s.must(show.Close()) })
+	s.window, s.apps = show.Origin(), []string{show.ChannelOrigin(0), show.ChannelOrigin(1)}
+	return s
 }
 
 func (s *stage) must(err error) {
@@ -155,27 +83,6 @@ func (s *stage) must(err error) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-}
-
-func (s *stage) listen() net.Listener {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	s.must(err)
-	return ln
-}
-
-func (s *stage) newKey() *ecdsa.PrivateKey {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	s.must(err)
-	return key
-}
-
-func (s *stage) register(c store.Client, key *ecdsa.PrivateKey) {
-	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}}})
-	s.must(err)
-	c.Keys, c.At = keys, time.Now()
-	s.must(s.system.Store.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {
-		return audit.Entry{At: time.Now(), Actor: "operator", Event: audit.ChannelRegistered, Outcome: "ok"}, tx.InsertClient(c)
-	}))
 }
 
 // phone is a browser: cookies, redirects, forms, and the pad's sealing.

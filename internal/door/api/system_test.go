@@ -5,12 +5,12 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/door/api"
 	"github.com/liuma-pin/liuma/internal/door/api/apitest"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
+	"github.com/liuma-pin/liuma/internal/testkit/world"
 )
 
 // TestDoorOfTheWholeSystem runs everything that TestDoor runs, with the real
@@ -28,9 +28,12 @@ func openSystem(t testing.TB) *apitest.Env {
 	server := httptest.NewServer(door)
 	t.Cleanup(server.Close)
 	party := func(id string, kind store.ClientKind) apitest.Client {
-		key := sys.NewKey()
-		sys.AddClient(store.Client{ID: id, Kind: kind, Regions: []liuma.Region{""}, Actions: liuma.Actions()}, key)
-		return apitest.Client{ID: id, KeyID: "k", Key: key}
+		c := store.Client{ID: id, Kind: kind}
+		if kind == store.ClientChannel {
+			c = world.Channel(id)
+		}
+		p := sys.AddParty(c)
+		return apitest.Client{ID: id, KeyID: p.KeyID, Key: p.Key}
 	}
 	used := 0
 	return &apitest.Env{
