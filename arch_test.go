@@ -162,6 +162,34 @@ func TestKeeperStaysSmall(t *testing.T) {
 	}
 }
 
+// TestProgramHoldsNoTests keeps package testing, and with it every room that is
+// for tests alone, out of the program.
+func TestProgramHoldsNoTests(t *testing.T) {
+	pkgs := parse(t)
+	seen := map[string]bool{}
+	var visit func(dir string)
+	visit = func(dir string) {
+		if seen[dir] {
+			return
+		}
+		seen[dir] = true
+		for name, f := range pkgs[dir].files {
+			for _, s := range f.Imports {
+				if s.Path.Value == `"testing"` {
+					t.Errorf("%s brings testing into the program", name)
+				}
+			}
+			for _, in := range houseImports(f) {
+				visit(in)
+			}
+		}
+	}
+	visit("cmd/liuma")
+	if !seen["internal/testkit/world"] || !seen["internal/server"] {
+		t.Error("the walk missed rooms that the program has")
+	}
+}
+
 func TestEveryPackageSaysWhatItGuarantees(t *testing.T) {
 	for dir, p := range parse(t) {
 		if len(p.files) == 0 {

@@ -66,7 +66,7 @@ func (f *filled) cards(ctx context.Context, c Config) (_ []store.Card, err error
 	defer func() { err = errors.Join(err, w.Close()) }()
 	s := w.System
 	f.config = s.Config
-	channel := world.Channel(channelID)
+	channel := world.NationalChannel(channelID)
 	channel.Name, channel.Actions = liuma.Text{ZH: "压测", EN: "Bench"}, []liuma.Action{liuma.ActionVerify}
 	if f.channel, err = w.Register(ctx, channel); err != nil {
 		return nil, err

@@ -163,7 +163,7 @@ func (s *stage) register(ctx context.Context) (err error) {
 	if err := os.MkdirAll(s.path("keys"), 0o700); err != nil {
 		return err
 	}
-	national := world.Channel("gov-app")
+	national := world.NationalChannel("gov-app")
 	national.Name = liuma.Text{ZH: "国家平台（演示）", EN: "National platform (demo)"}
 	if s.national, err = s.newChannel(ctx, national, who{ZH: "国家平台", EN: "platform"}); err != nil {
 		return err

@@ -44,14 +44,29 @@ var Start = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 // ProviderID is the registered evidence provider's.
 const ProviderID = world.ProviderID
 
+// Clock and Party are those of the world.
+type (
+	Clock = world.Clock
+	Party = world.Party
+)
+
 // NewClock stands still at Start.
-func NewClock() *world.Clock { return world.Still(Start) }
+func NewClock() *Clock { return world.Still(Start) }
+
+// RunningClock runs ahead of the machine's clock, or behind it.
+func RunningClock(ahead time.Duration) *Clock { return world.Running(ahead) }
+
+// NationalChannel is a channel for the whole nation and every action, to be
+// registered.
+func NationalChannel(id string, redirectURIs ...string) store.Client {
+	return world.NationalChannel(id, redirectURIs...)
+}
 
 // Options choose what is built. The zero value is one keeper and 20 people.
 type Options struct {
 	Shape  string         // "1/1", "2/3", "3/5"; default 1/1
 	People int            // default 20
-	Clock  *world.Clock   // default: NewClock
+	Clock  *Clock         // default: NewClock
 	Policy *policy.Policy // default national
 	// Rules, if set, replaces the layers of policy.
 	Rules  authority.Rules
@@ -196,7 +211,7 @@ func (e *Env) NewKey() *ecdsa.PrivateKey {
 }
 
 // AddParty registers a client with a fresh key under kid "k".
-func (e *Env) AddParty(c store.Client) world.Party {
+func (e *Env) AddParty(c store.Client) Party {
 	e.T.Helper()
 	return e.add(c, e.NewKey())
 }
@@ -207,7 +222,7 @@ func (e *Env) AddClient(c store.Client, key *ecdsa.PrivateKey) store.Client {
 	return e.add(c, key).Client
 }
 
-func (e *Env) add(c store.Client, key *ecdsa.PrivateKey) world.Party {
+func (e *Env) add(c store.Client, key *ecdsa.PrivateKey) Party {
 	e.T.Helper()
 	p, err := e.RegisterKey(context.Background(), c, parties.Pair{Private: key,
 		Public: jose.JSONWebKey{Key: key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}})
@@ -218,7 +233,7 @@ func (e *Env) add(c store.Client, key *ecdsa.PrivateKey) world.Party {
 // Channel registers a channel for the whole nation and every action.
 func (e *Env) Channel(id string) authority.Caller {
 	e.T.Helper()
-	return authority.Caller{Client: e.AddParty(world.Channel(id)).Client}
+	return authority.Caller{Client: e.AddParty(NationalChannel(id)).Client}
 }
 
 // RegistryClient registers a physical-card registry.

@@ -3,7 +3,7 @@
 // accessibility. It guarantees nothing to other packages; it needs Chromium
 // (Debian: chromium and fonts-noto-cjk) and npm, and fails without them.
 //
-// DESIGN section 7 ("Hosted page").
+// docs/HOSTED.md describes the pages.
 package browser
 
 import (

@@ -213,7 +213,7 @@ func (s *Show) Build(ctx context.Context, p Parts) error {
 // channel registers a sample channel and makes its handler, which the hub
 // watches.
 func (s *Show) channel(ctx context.Context, p Parts, c Cast, origin string) (http.Handler, error) {
-	row := world.Channel(c.ID, miniapp.RedirectURI(origin))
+	row := world.NationalChannel(c.ID, miniapp.RedirectURI(origin))
 	row.Name, row.Regions = c.Name, []liuma.Region{c.Region}
 	party, err := p.World.Register(ctx, row)
 	if err != nil {

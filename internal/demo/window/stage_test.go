@@ -17,7 +17,6 @@ import (
 	"github.com/liuma-pin/liuma/internal/demo/window"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/testkit"
-	"github.com/liuma-pin/liuma/internal/testkit/world"
 )
 
 // stage is the whole demo: authority with both doors, two channels, provider
@@ -62,7 +61,7 @@ func newTexted(t *testing.T) *stage {
 
 func openStage(t *testing.T, texted bool) *stage {
 	t.Helper()
-	clock := world.Running(0)
+	clock := testkit.RunningClock(0)
 	s := &stage{t: t, hub: window.NewHub(clock.Now), lossy: &lossyTransport{lose: make(chan struct{}, 1)}}
 	s.Env = testkit.New(t, testkit.Options{Clock: clock, Inbox: texted, Listen: true, Store: s.hub.Store, Keeper: s.hub.Keeper})
 	s.issuer = s.Issuer()

@@ -10,7 +10,6 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
-	"github.com/liuma-pin/liuma/internal/testkit/world"
 )
 
 // TestDoorOfTheWholeSystem runs everything that TestDoor runs, with the real
@@ -30,7 +29,7 @@ func openSystem(t testing.TB) *apitest.Env {
 	party := func(id string, kind store.ClientKind) apitest.Client {
 		c := store.Client{ID: id, Kind: kind}
 		if kind == store.ClientChannel {
-			c = world.Channel(id)
+			c = testkit.NationalChannel(id)
 		}
 		p := sys.AddParty(c)
 		return apitest.Client{ID: id, KeyID: p.KeyID, Key: p.Key}

@@ -60,8 +60,8 @@ func (w *World) RegisterKey(ctx context.Context, c store.Client, pair parties.Pa
 	return p, err
 }
 
-// Channel is a channel for the whole nation and every action.
-func Channel(id string, redirectURIs ...string) store.Client {
+// NationalChannel is a channel for the whole nation and every action.
+func NationalChannel(id string, redirectURIs ...string) store.Client {
 	return store.Client{ID: id, Kind: store.ClientChannel, Regions: []liuma.Region{""}, Actions: liuma.Actions(), RedirectURIs: redirectURIs}
 }
 
