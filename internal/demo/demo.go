@@ -8,7 +8,11 @@
 // nothing else of the house; its people, PINs and evidence provider are made
 // up.
 //
-// DESIGN sections 1, 3 and 7.
+// The stage (stage.go) is a world of package testkit/world with two native
+// channels and those of the story; a scene is a function on it. What one sees
+// in a browser is in package window.
+//
+// Start here: Run, and scenes, which lists the play.
 package demo
 
 import (
