@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
+
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/ledger"
