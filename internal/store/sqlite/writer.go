@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/sqlitefile"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -30,11 +30,10 @@ const (
 // one transaction, and answers them after the commit: one sync for all.
 type writer struct {
 	conn    *conn // used by loop only
-	path    string
-	files   []os.FileInfo // database and WAL as they were at the start
-	seq     uint64        // last audit entry on disk; used by loop only
-	scrubAt time.Time     // when to try to scrub; zero if nothing is to be scrubbed; loop only
-	looping bool          // loop was started; set by Open
+	file    *sqlitefile.File
+	seq     uint64    // last audit entry on disk; used by loop only
+	scrubAt time.Time // when to try to scrub; zero if nothing is to be scrubbed; loop only
+	looping bool      // loop was started; set by Open
 
 	mu     sync.Mutex
 	queue  []*call // by mu
@@ -68,25 +67,13 @@ type result struct {
 	destroys bool // a seal key was deleted
 }
 
-// newWriter reads where the audit entries end and remembers the files.
-func newWriter(c *conn, path string) (*writer, error) {
-	w := &writer{conn: c, path: path, wake: make(chan struct{}, 1), done: make(chan struct{})}
+// newWriter reads where the audit entries end.
+func newWriter(c *conn, file *sqlitefile.File) (*writer, error) {
+	w := &writer{conn: c, file: file, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	last, err := c.number("SELECT coalesce(max(seq), 0) FROM audit")
-	if err != nil {
-		return nil, err
-	}
 	w.seq = uint64(last)
-	for _, name := range w.fileNames() {
-		info, err := os.Stat(name)
-		if err != nil {
-			return nil, err
-		}
-		w.files = append(w.files, info)
-	}
-	return w, nil
+	return w, err
 }
-
-func (w *writer) fileNames() []string { return []string{w.path, w.path + "-wal"} }
 
 // update queues f and waits. ctx can withdraw it only before it is taken:
 // after that the outcome is certain and worth waiting for.
@@ -311,16 +298,8 @@ func (w *writer) commit(wrote bool) error {
 	if _, err := w.conn.exec("COMMIT"); err != nil {
 		return w.fail(fmt.Errorf("commit: %w", err))
 	}
-	// SQLite goes on writing to files that were deleted or replaced. What is
-	// written there is gone at the next start, so it must not be answered.
-	for i, name := range w.fileNames() {
-		info, err := os.Stat(name)
-		if err != nil {
-			return w.fail(err)
-		}
-		if !os.SameFile(info, w.files[i]) {
-			return w.fail(errors.New("the database file was replaced"))
-		}
+	if err := w.file.Check(); err != nil {
+		return w.fail(err)
 	}
 	return nil
 }
