@@ -2,13 +2,13 @@
 // guarantees what package store promises: an Update is on disk when it returns
 // nil, a change and its audit entry are kept together or not at all (I-8), a
 // business number and an open intent exist once (I-11, I-7, as keys of their
-// tables), and audit entries follow one another without gaps and never change
-// (as triggers of the schema). One process at a time holds the lease on the
+// tables), and the audit entries of each stream follow one another without gaps
+// and never change (as triggers of the schema). One process at a time holds the lease on the
 // file. After an I/O error that leaves a commit in doubt, or when the file is
 // moved from under it, the store refuses everything until it is opened again.
 // It trusts the file system to keep what it has synced.
 //
-// DESIGN sections 4 ("Rollback and time": one leased writer), 5, 6 and 8.
+// Start here: Open, then the writer's loop in writer.go.
 package sqlite
 
 import (
@@ -113,10 +113,7 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 	if err := s.file.Watch(); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	s.writer, err = newWriter(w, s.file)
-	if err != nil {
-		return nil, errors.Join(err, w.close())
-	}
+	s.writer = newWriter(w, s.file)
 	for range cfg.Readers {
 		r, err := openConn(s.file.Path(), sqlitefile.Settings{ReadOnly: true, CacheKiB: max(1, cfg.CacheMiB/8) << 10})
 		if err != nil {

@@ -31,9 +31,9 @@ const (
 type writer struct {
 	conn    *conn // used by loop only
 	file    *sqlitefile.File
-	seq     uint64    // last audit entry on disk; used by loop only
-	scrubAt time.Time // when to try to scrub; zero if nothing is to be scrubbed; loop only
-	looping bool      // loop was started; set by Open
+	process audit.ProcessID // this start, whose stream has what concerns no card
+	scrubAt time.Time       // when to try to scrub; zero if nothing is to be scrubbed; loop only
+	looping bool            // loop was started; set by Open
 
 	mu     sync.Mutex
 	queue  []*call // by mu
@@ -67,12 +67,9 @@ type result struct {
 	destroys bool // a seal key was deleted
 }
 
-// newWriter reads where the audit entries end.
-func newWriter(c *conn, file *sqlitefile.File) (*writer, error) {
-	w := &writer{conn: c, file: file, wake: make(chan struct{}, 1), done: make(chan struct{})}
-	last, err := c.number("SELECT coalesce(max(seq), 0) FROM audit")
-	w.seq = uint64(last)
-	return w, err
+func newWriter(c *conn, file *sqlitefile.File) *writer {
+	return &writer{conn: c, file: file, process: audit.NewProcessID(),
+		wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
 // update queues f and waits. ctx can withdraw it only before it is taken:
@@ -245,10 +242,10 @@ func (w *writer) attempt(calls []*call) (bad int) {
 	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return answerAll(calls, fmt.Errorf("store: %w", err))
 	}
-	seq, wrote, destroys := w.seq, false, false
+	wrote, destroys := false, false
 	results := make([]result, len(calls))
 	for i, c := range calls {
-		r := w.run(c, &seq)
+		r := w.run(c)
 		if r.undo {
 			return w.undo(calls, i, r)
 		}
@@ -259,7 +256,6 @@ func (w *writer) attempt(calls []*call) (bad int) {
 	if err := w.commit(wrote); err != nil {
 		return answerAll(calls, err)
 	}
-	w.seq = seq
 	if destroys {
 		w.scrubAt = time.Now()
 		w.scrub()
@@ -321,7 +317,7 @@ func (w *writer) rollback() error {
 }
 
 // run runs one closure and writes its entry.
-func (w *writer) run(c *call, seq *uint64) (r result) {
+func (w *writer) run(c *call) (r result) {
 	t := &tx{reader: reader{conn: w.conn, ctx: context.Background()}}
 	defer func() { t.conn = nil }() // the Tx is invalid after f
 	entry, r := protect(c.f, t)
@@ -338,30 +334,12 @@ func (w *writer) run(c *call, seq *uint64) (r result) {
 	if !t.wrote && entry == (audit.Entry{}) {
 		return r
 	}
-	if err := w.record(entry, *seq+1); err != nil {
+	if err := w.record(entry); err != nil {
 		r.err, r.undo = err, true
 		return r
 	}
-	*seq++
 	r.wrote = true
 	return r
-}
-
-// record writes the entry of a change, in the transaction of the change (I-8).
-func (w *writer) record(e audit.Entry, seq uint64) error {
-	if e == (audit.Entry{}) {
-		return store.ErrNoAudit
-	}
-	if err := e.Validate(); err != nil {
-		return fmt.Errorf("%w: %w", store.ErrNoAudit, err)
-	}
-	_, err := w.conn.exec(`INSERT INTO audit (seq, at, actor, event, card, business_no, outcome, note)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		int64(seq), e.At.UnixMilli(), e.Actor, string(e.Event), fixed(e.Card[:]), string(e.BusinessNo), e.Outcome, e.Note)
-	if err != nil {
-		return fmt.Errorf("store: audit entry: %w", err)
-	}
-	return nil
 }
 
 // protect keeps a panic from the loop; update raises it again in its caller.
