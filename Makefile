@@ -14,8 +14,9 @@ CARDS ?= 1000
 FOR ?= 30s
 
 SHOTS ?= dist/screenshots
+PAGES ?= dist/gallery
 
-.PHONY: screenshots help test prepare format vet unit race lint fuzz crash bench mutants cover demo build
+.PHONY: gallery screenshots help test prepare format vet unit race lint fuzz crash bench mutants cover demo build
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +63,9 @@ screenshots: prepare ## all holder pages as PNG, into SHOTS (dist/screenshots), 
 	mkdir -p $(SHOTS)
 	go test -count=1 -timeout 20m ./test/browser -run TestScreenshots -screenshots $(abspath $(SHOTS))
 	go test -count=1 ./test/browser -run TestReadmePictures -pictures $(abspath docs/images)
+
+gallery: ## all holder pages as files, into PAGES (dist/gallery); open its index.html
+	go test -count=1 ./web -run TestGallery -gallery $(abspath $(PAGES))
 
 demo: ## play the demo once; fails unless every step went as it should
 	go run ./cmd/liuma demo --once

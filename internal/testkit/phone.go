@@ -12,6 +12,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/server"
@@ -148,7 +149,7 @@ func (e *Env) LastFreezeCode(phone string) string {
 }
 
 // Code has a code sent for the page and gives it, a minute after the last one.
-func (e *Env) Code(p authority.Page, h authority.Hand, phone string) authority.Page {
+func (e *Env) Code(p ceremony.Page, h ceremony.Hand, phone string) ceremony.Page {
 	e.T.Helper()
 	e.Clock.Advance(time.Minute)
 	p, err := e.Authority().SendCode(context.Background(), p.ID, h)
@@ -169,10 +170,10 @@ func (e *Env) EnrollPhone(c authority.Caller, f registry.Facts, secret string) s
 	p, h := e.OpenPage(c, q)
 	p, err := e.Authority().Agree(context.Background(), p.ID, h)
 	e.must(err)
-	if p.Step == authority.StepCode {
+	if p.Step == ceremony.StepCode {
 		p = e.Code(p, h, f.Phone)
 	}
-	if p = e.GivePIN(p, h, liuma.RoleNew, secret); p.Step != authority.StepDone {
+	if p = e.GivePIN(p, h, liuma.RoleNew, secret); p.Step != ceremony.StepDone {
 		e.T.Fatalf("enroll: %+v", p)
 	}
 	v, err := e.Authority().Verification(context.Background(), c, q.BusinessNo)
@@ -183,7 +184,7 @@ func (e *Env) EnrollPhone(c authority.Caller, f registry.Facts, secret string) s
 // WithEvidence pushes a ceremony again with evidence for the challenge that
 // its way back carries, and opens it with the hand given: in the same browser,
 // or, with a zero hand, in another.
-func (e *Env) WithEvidence(c authority.Caller, q authority.Push, f registry.Facts, p authority.Page, h authority.Hand, in authority.Hand) (authority.Page, authority.Hand) {
+func (e *Env) WithEvidence(c authority.Caller, q ceremony.Push, f registry.Facts, p ceremony.Page, h ceremony.Hand, in ceremony.Hand) (ceremony.Page, ceremony.Hand) {
 	e.T.Helper()
 	q.Challenge = e.WayBack(p, h).Get("challenge")
 	q.Evidence = e.Evidence(f, q.Challenge)

@@ -163,7 +163,7 @@ func (e *Env) Close() {
 }
 
 // Authority is the authority of the open system.
-func (e *Env) Authority() *authority.Authority { return e.System.Authority }
+func (e *Env) Authority() server.Front { return e.System.Front() }
 
 func (e *Env) must(err error) {
 	e.T.Helper()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -157,7 +158,7 @@ func enrollPhone(t *testing.T, e *testkit.Env, c authority.Caller, inbox *notify
 	}
 	p, err = e.Authority().GiveCode(t.Context(), p.ID, h, code)
 	must(t, err)
-	if p = e.GivePIN(p, h, liuma.RoleNew, pin); p.Step != authority.StepDone {
+	if p = e.GivePIN(p, h, liuma.RoleNew, pin); p.Step != ceremony.StepDone {
 		t.Fatalf("enroll: %+v", p)
 	}
 	v, err := e.Authority().Verification(t.Context(), c, q.BusinessNo)
