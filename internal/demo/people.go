@@ -8,7 +8,6 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/examples/channel/miniapp"
 	"github.com/liuma-pin/liuma/internal/demo/window"
-	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/registry"
 )
 
@@ -80,12 +79,8 @@ func (s *stage) admit(ctx context.Context, csv string) error {
 // serveDoors registers channels, builds their doors and serves them until the
 // stage closes.
 func (s *stage) serveDoors(ctx context.Context, p *play, doors *window.Show, cast []window.Cast, parts window.Parts) error {
-	book, err := parties.New(parties.Config{Store: s.system.Store, Now: s.clock.now, Actor: "operator"})
-	if err != nil {
-		return closing(doors, err)
-	}
 	for i := range cast {
-		if err := addCast(ctx, book, &cast[i], doors.RedirectURI(i)); err != nil {
+		if err := addCast(ctx, s.system.Admin, &cast[i], doors.RedirectURI(i)); err != nil {
 			return closing(doors, err)
 		}
 	}

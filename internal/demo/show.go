@@ -5,8 +5,8 @@ import (
 	"errors"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/demo/window"
-	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -47,13 +47,13 @@ func (s *stage) show(ctx context.Context, p *play) error {
 func closing(doors *window.Show, err error) error { return errors.Join(err, doors.Close()) }
 
 // addCast registers a sample channel and gives it its key.
-func addCast(ctx context.Context, book *parties.Book, c *window.Cast, back string) error {
-	pair, err := parties.NewPair()
+func addCast(ctx context.Context, a *admin.Admin, c *window.Cast, back string) error {
+	pair, err := admin.NewKeyPair()
 	if err != nil {
 		return err
 	}
 	c.Key, c.KeyID = pair.Private, pair.Public.KeyID
 	region := []liuma.Region{c.Region}
-	return book.Add(ctx, parties.Party{ID: c.ID, Kind: store.ClientChannel, Name: c.Name, Key: pair.Public,
+	return a.AddClient(ctx, admin.Client{ID: c.ID, Kind: store.ClientChannel, Name: c.Name, Key: pair.Public,
 		Regions: region, Actions: liuma.Actions(), RedirectURIs: []string{back}})
 }

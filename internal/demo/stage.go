@@ -14,11 +14,11 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/client"
+	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/demo/window"
 	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/notify"
-	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/progress"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/server"
@@ -173,21 +173,18 @@ func (s *stage) importPeople(ctx context.Context, p *play) error {
 
 // register registers two channels and a provider, and keeps their keys.
 func (s *stage) register(ctx context.Context) error {
-	book, err := parties.New(parties.Config{Store: s.system.Store, Now: s.clock.now, Actor: "operator"})
-	if err != nil {
-		return err
-	}
 	if err := os.MkdirAll(s.path("keys"), 0o700); err != nil {
 		return err
 	}
-	s.national, err = s.newChannel(ctx, book, parties.Party{
+	var err error
+	s.national, err = s.newChannel(ctx, admin.Client{
 		ID: "gov-app", Name: liuma.Text{ZH: "国家平台（演示）", EN: "National platform (demo)"},
 		Regions: []liuma.Region{""}, Actions: liuma.Actions(),
 	}, who{ZH: "国家平台", EN: "platform"})
 	if err != nil {
 		return err
 	}
-	s.regional, err = s.newChannel(ctx, book, parties.Party{
+	s.regional, err = s.newChannel(ctx, admin.Client{
 		ID: "zj-app", Name: liuma.Text{ZH: "浙江人社（演示）", EN: "Zhejiang app (demo)"},
 		Regions: []liuma.Region{"33"}, Actions: []liuma.Action{liuma.ActionLink, liuma.ActionVerify},
 	}, who{ZH: "浙江 App", EN: "Zhejiang"})
@@ -195,11 +192,11 @@ func (s *stage) register(ctx context.Context) error {
 		return err
 	}
 	const provider = "stand-in-face"
-	pair, err := parties.NewPair()
+	pair, err := admin.NewKeyPair()
 	if err != nil {
 		return err
 	}
-	err = book.Add(ctx, parties.Party{
+	err = s.system.Admin.AddClient(ctx, admin.Client{
 		ID: provider, Kind: store.ClientProvider, StandIn: true, Key: pair.Public,
 		Name: liuma.Text{ZH: "替身实人认证（不作数）", EN: "Stand-in identity check (proves nothing)"},
 	})
@@ -212,13 +209,13 @@ func (s *stage) register(ctx context.Context) error {
 
 // newChannel registers a channel and makes its client, which knows nothing
 // but address, identifier and key.
-func (s *stage) newChannel(ctx context.Context, book *parties.Book, p parties.Party, name who) (*channel, error) {
-	pair, err := parties.NewPair()
+func (s *stage) newChannel(ctx context.Context, p admin.Client, name who) (*channel, error) {
+	pair, err := admin.NewKeyPair()
 	if err != nil {
 		return nil, err
 	}
 	p.Kind, p.Key = store.ClientChannel, pair.Public
-	if err := book.Add(ctx, p); err != nil {
+	if err := s.system.Admin.AddClient(ctx, p); err != nil {
 		return nil, err
 	}
 	private, err := pair.PrivatePEM()

@@ -28,7 +28,7 @@ type phones struct {
 	real  *notify.Outbox
 }
 
-func (e *Env) newPhones(off *server.Office) authority.Outbox {
+func (e *Env) newPhones(off *server.Data) authority.Outbox {
 	e.T.Helper()
 	templates, err := notify.NewTemplates(liuma.Text{}, nil)
 	e.must(err)

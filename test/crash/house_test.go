@@ -95,7 +95,7 @@ func newHouse(t *testing.T, binary, shape string, people int) *house {
 
 func (h *house) populate(t *testing.T, people int) {
 	t.Helper()
-	office, err := server.OpenOffice(t.Context(), h.config, server.Options{})
+	office, err := server.OpenData(t.Context(), h.config, server.Options{})
 	must(t, err)
 	defer func() { must(t, office.Close()) }()
 	var sample bytes.Buffer
