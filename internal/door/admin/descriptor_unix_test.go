@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -68,6 +69,7 @@ func answer(t *testing.T, from *bufio.Reader) (status int, last string) {
 // An import comes with one descriptor and nothing else; no other request comes
 // with any. What is refused is closed, and changes nothing.
 func TestDescriptorsRefused(t *testing.T) {
+	keepGarbage(t)
 	h := serve(t, admintest.New(t, admintest.Options{}))
 	file := h.File(t, admintest.Sample(t, 700))
 	files := func(n int) (out []*os.File) {
@@ -122,6 +124,7 @@ func TestDescriptorsRefused(t *testing.T) {
 
 // Several descriptors are several, however they come.
 func TestDescriptorsInPieces(t *testing.T) {
+	keepGarbage(t)
 	h := serve(t, admintest.New(t, admintest.Options{}))
 	file := h.File(t, admintest.Sample(t, 10))
 	conn := h.connected(t)
@@ -149,6 +152,7 @@ func TestDescriptorsInPieces(t *testing.T) {
 
 // A caller that goes away in the middle of a request leaves no descriptor open.
 func TestCallerDiesWhileAsking(t *testing.T) {
+	keepGarbage(t)
 	h := serve(t, admintest.New(t, admintest.Options{}))
 	file := h.File(t, admintest.Sample(t, 10))
 	for _, sent := range []int{1, 10, len(importRequest) - 1} {
@@ -167,6 +171,7 @@ func TestCallerDiesWhileAsking(t *testing.T) {
 // A caller that goes away during an import is noticed: the import ends after
 // the chunk that it is at, and makes room for the next.
 func TestCallerDiesDuringImport(t *testing.T) {
+	keepGarbage(t)
 	h := serve(t, admintest.New(t, admintest.Options{}))
 	file := h.File(t, admintest.Sample(t, 60_000))
 	conn := h.connected(t)
@@ -218,6 +223,12 @@ func (h *house) idle(t *testing.T) {
 		return
 	}
 	t.Fatal("an import goes on without a caller")
+}
+
+// keepGarbage stops the collector, which would close what was forgotten.
+func keepGarbage(t *testing.T) {
+	before := debug.SetGCPercent(-1)
+	t.Cleanup(func() { debug.SetGCPercent(before) })
 }
 
 // noneLeft waits until the file is open once only, in the test.
