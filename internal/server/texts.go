@@ -22,7 +22,7 @@ import (
 // where texts are not configured.
 func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 	if s.options.Outbox != nil {
-		return s.Store, s.options.Outbox(s.Office), nil
+		return s.Store, s.options.Outbox(s.Data), nil
 	}
 	driver, err := s.openDriver()
 	if err != nil || driver == nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/parties"
+	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -233,7 +233,7 @@ func (g *gate) client(ctx context.Context, id string) (store.Client, map[string]
 
 // parseKeys reads a client's keys, and their thumbprints.
 func parseKeys(client store.Client) (map[string]clientKey, error) {
-	public, err := parties.PublicKeys(client)
+	public, err := evidence.PublicKeys(client)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
-	"github.com/liuma-pin/liuma/internal/parties"
+	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -141,7 +141,7 @@ func (g gate) signer(ctx context.Context, token *jwt.JSONWebToken, a *assertion)
 	if err != nil {
 		return store.Client{}, fmt.Errorf("look up client: %w", err)
 	}
-	keys, err := parties.PublicKeys(client)
+	keys, err := evidence.PublicKeys(client)
 	if err != nil {
 		// What was registered cannot be read: nobody's fault but ours, and
 		// nobody gets in.
