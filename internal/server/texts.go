@@ -11,9 +11,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/visit"
 )
 
 // openTexts makes the outbox and lets it send until the system is closed. It
@@ -119,7 +119,7 @@ type reporter interface {
 // that they come from its gateway. Like every door it has a line in the access
 // log for each request, which holds no address and so no token of a receipt.
 func (s *System) gatewayDoor(driver notify.Driver) (*http.Server, error) {
-	visits, err := visit.New(visit.Config{Now: s.options.Now, Logger: s.options.Logger, Fault: func(v *visit.Visit, _ *http.Request) {
+	visits, err := door.NewLog(door.LogConfig{Now: s.options.Now, Logger: s.options.Logger, Fault: func(v *door.Visit, _ *http.Request) {
 		v.WriteHeader(http.StatusInternalServerError) // the gateway sends it again
 	}})
 	if err != nil {
@@ -130,7 +130,7 @@ func (s *System) gatewayDoor(driver notify.Driver) (*http.Server, error) {
 		mux.Handle(config.ReceiptPath, r.Receipts(s.Outbox))
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		visits.Serve(w, r, func(v *visit.Visit, r *http.Request) { mux.ServeHTTP(v, r) })
+		visits.Serve(w, r, func(v *door.Visit, r *http.Request) { mux.ServeHTTP(v, r) })
 	})
 	return &http.Server{
 		Handler:           handler,

@@ -18,7 +18,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"path"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -27,8 +26,8 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/visit"
 )
 
 // Authority is what the door asks of the authority.
@@ -97,7 +96,7 @@ type Door struct {
 	authority Authority
 	now       func() time.Time
 	log       *slog.Logger
-	visits    *visit.Log
+	visits    *door.Log
 	mux       *http.ServeMux
 	gate      *gate
 	spec      *huma.OpenAPI
@@ -126,7 +125,7 @@ func New(c Config) (*Door, error) {
 		textsBehind: c.TextsBehind,
 	}
 	var err error
-	d.visits, err = visit.New(visit.Config{Now: c.Now, Logger: c.Logger, Fault: func(v *visit.Visit, r *http.Request) {
+	d.visits, err = door.NewLog(door.LogConfig{Now: c.Now, Logger: c.Logger, Fault: func(v *door.Visit, r *http.Request) {
 		d.fail(v, r, liuma.Fail(liuma.CodeInternal, errors.New("panic")))
 	}})
 	if err != nil {
@@ -151,19 +150,11 @@ func New(c Config) (*Door, error) {
 // NewServer builds a door and an HTTP server around it, with every time and
 // size bounded. The caller sets Addr or listens itself, and shuts it down.
 func NewServer(c Config) (*http.Server, error) {
-	door, err := New(c)
+	d, err := New(c)
 	if err != nil {
 		return nil, err
 	}
-	return &http.Server{
-		Handler:           door,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelWarn),
-	}, nil
+	return door.NewServer(d, door.Bounds{Read: 10 * time.Second, Write: 30 * time.Second, Idle: 2 * time.Minute, HeaderBytes: 16 << 10}, c.Logger), nil
 }
 
 // OpenAPI returns the document as served at /openapi.json.
@@ -172,13 +163,11 @@ func (d *Door) OpenAPI() []byte { return d.specJSON }
 // ServeHTTP answers one request. Nothing that goes wrong inside escapes it.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.visits.Serve(w, r, d.enter) }
 
-func (d *Door) enter(v *visit.Visit, r *http.Request) {
+func (d *Door) enter(v *door.Visit, r *http.Request) {
 	h := v.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	// The mux would answer an unclean path with a redirect, which a POST must
-	// never follow.
-	if p := r.URL.Path; p == "" || p[0] != '/' || path.Clean(p) != p {
+	if !door.CleanPath(r.URL.Path) {
 		d.fail(v, r, liuma.Fail(liuma.CodeNotFound, nil))
 		return
 	}
@@ -186,8 +175,8 @@ func (d *Door) enter(v *visit.Visit, r *http.Request) {
 }
 
 // visitOf returns the visit that ServeHTTP began.
-func visitOf(r *http.Request) *visit.Visit {
-	if v := visit.Of(r.Context()); v != nil {
+func visitOf(r *http.Request) *door.Visit {
+	if v := door.VisitOf(r.Context()); v != nil {
 		return v
 	}
 	panic("api: a route was reached past ServeHTTP")

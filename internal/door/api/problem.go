@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/visit"
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 // problem is an RFC 9457 problem document. Members that a code does not call
@@ -83,8 +83,8 @@ func badRequest(why reason, path string) *liuma.Error {
 }
 
 // fail answers with a problem document and logs the cause.
-func (d *Door) fail(v *visit.Visit, r *http.Request, err error) {
-	e := visit.Shown(r, err, known)
+func (d *Door) fail(v *door.Visit, r *http.Request, err error) {
+	e := door.Shown(r, err, known)
 	status, _ := statusOf(e.Code)
 	switch reason(e.Reason) {
 	case reasonMethod:
@@ -100,10 +100,10 @@ func (d *Door) fail(v *visit.Visit, r *http.Request, err error) {
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 	}
-	if s := visit.RetryAfter(e, d.now()); s > 0 {
+	if s := door.RetryAfter(e, d.now()); s > 0 {
 		h.Set("Retry-After", strconv.Itoa(s))
 	}
-	doc := newProblem(e, status, visit.English(r.Header.Get("Accept-Language")))
+	doc := newProblem(e, status, door.Accepted(r.Header.Get("Accept-Language")) == door.English)
 	doc.Instance = v.Instance()
 	doc.BusinessNo = string(v.BusinessNo)
 	v.WriteHeader(status)

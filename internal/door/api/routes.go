@@ -18,8 +18,8 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/visit"
 )
 
 // maxBody bounds a request's body, in bytes.
@@ -100,7 +100,7 @@ func get(d *Door, h huma.API, e endpoint, handle func(*call) (any, error)) {
 
 // admit authenticates the caller. A client of the wrong kind is refused before
 // its body is read.
-func (d *Door) admit(v *visit.Visit, r *http.Request, kind store.ClientKind) (*call, error) {
+func (d *Door) admit(v *door.Visit, r *http.Request, kind store.ClientKind) (*call, error) {
 	c := &call{Request: r, name: func(no liuma.BusinessNo) { v.BusinessNo = no }}
 	if kind == "" {
 		return c, nil
@@ -122,7 +122,7 @@ func (d *Door) admit(v *visit.Visit, r *http.Request, kind store.ClientKind) (*c
 }
 
 // serve runs a handler and writes its answer.
-func (d *Door) serve(v *visit.Visit, c *call, handle func() (any, error)) error {
+func (d *Door) serve(v *door.Visit, c *call, handle func() (any, error)) error {
 	answer, err := handle()
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
-	"github.com/liuma-pin/liuma/internal/visit"
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 // declaredCodes reads the codes from the root package's source, so that none
@@ -90,7 +90,7 @@ func TestOneRefusalFoldsTheRest(t *testing.T) {
 	for _, c := range []liuma.Code{liuma.CodeWrong, liuma.CodeLocked, liuma.CodeBlocked, liuma.CodeFrozen, liuma.CodeCancelled,
 		liuma.CodeNotInRegistry, liuma.CodeNotFound, liuma.CodeAlreadyEnrolled, liuma.CodeEvidenceRequired, liuma.CodeChangeUnderWay, liuma.CodeRefused} {
 		left := 3
-		e := visit.Shown(httptest.NewRequest("GET", "/", nil), oneRefusal(&liuma.Error{Code: c, TriesLeft: &left, Until: time.Now(), Field: "f", Reason: "r"}), known)
+		e := door.Shown(httptest.NewRequest("GET", "/", nil), oneRefusal(&liuma.Error{Code: c, TriesLeft: &left, Until: time.Now(), Field: "f", Reason: "r"}), known)
 		if *e != (liuma.Error{Code: liuma.CodeRefused}) {
 			t.Errorf("%s shows %+v", c, e)
 		}
@@ -102,7 +102,7 @@ func TestOneRefusalFoldsTheRest(t *testing.T) {
 func TestAHotlineLearnsNoMore(t *testing.T) {
 	for _, c := range []liuma.Code{liuma.CodeNotInRegistry, liuma.CodeCancelled, liuma.CodeFrozen, liuma.CodeLocked, liuma.CodeNotFound, liuma.CodeRefused} {
 		left := 3
-		e := visit.Shown(httptest.NewRequest("GET", "/", nil), nothingToFreeze(&liuma.Error{Code: c, TriesLeft: &left, Until: time.Now(), Field: "f", Reason: "r"}), known)
+		e := door.Shown(httptest.NewRequest("GET", "/", nil), nothingToFreeze(&liuma.Error{Code: c, TriesLeft: &left, Until: time.Now(), Field: "f", Reason: "r"}), known)
 		e.Cause = nil
 		if *e != (liuma.Error{Code: liuma.CodeNotFound, Field: "id_number"}) {
 			t.Errorf("%s shows %+v", c, e)

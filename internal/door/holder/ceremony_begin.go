@@ -6,7 +6,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
-	"github.com/liuma-pin/liuma/internal/websec"
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 // beginCeremony binds a ceremony to the browser that looks at it. The landing
@@ -15,7 +15,7 @@ import (
 // the form: then the hand has to travel in the pages.
 func (h *handler) beginCeremony(w http.ResponseWriter, r *http.Request) {
 	scripted := strings.Contains(r.Header.Get("Accept"), "application/json")
-	if scripted && (h.cookies.Get(r, seenCookie) == "" || websec.Prefetched(r)) {
+	if scripted && (h.cookies.Get(r, seenCookie) == "" || door.Prefetched(r)) {
 		w.WriteHeader(http.StatusConflict)
 		return
 	}

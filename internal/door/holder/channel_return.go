@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/websec"
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 // returnToChannel sends the holder back, with a code or with why there is
@@ -20,7 +20,7 @@ func (h *handler) returnToChannel(w http.ResponseWriter, r *http.Request) {
 		h.fault(w, r, http.StatusNotFound, liuma.CodeRequestURIInvalid)
 		return
 	}
-	if r.Method == http.MethodHead || websec.Prefetched(r) {
+	if r.Method == http.MethodHead || door.Prefetched(r) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}

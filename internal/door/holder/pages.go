@@ -9,7 +9,7 @@ import (
 	"html/template"
 	"net/http"
 
-	"github.com/liuma-pin/liuma/internal/websec"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/web"
 )
 
@@ -36,7 +36,7 @@ type script struct {
 // pages are the parsed templates and what they link to. Immutable.
 type pages struct {
 	templates map[string]*template.Template
-	texts     map[websec.Lang]*texts
+	texts     map[door.Lang]*texts
 	script    script
 	pad       web.Asset
 	style     web.Asset
@@ -45,7 +45,7 @@ type pages struct {
 func newPages(assets *web.Assets) (*pages, error) {
 	p := &pages{
 		templates: map[string]*template.Template{},
-		texts:     map[websec.Lang]*texts{websec.Chinese: newTexts(websec.Chinese), websec.English: newTexts(websec.English)},
+		texts:     map[door.Lang]*texts{door.Chinese: newTexts(door.Chinese), door.English: newTexts(door.English)},
 	}
 	content, err := embedded.ReadFile("script/ceremony.js")
 	if err != nil {
@@ -88,7 +88,7 @@ func (p *pages) render(v *view) ([]byte, error) {
 func (h *handler) show(w http.ResponseWriter, r *http.Request, status int, v *view) {
 	html, err := h.pages.render(v)
 	if err != nil {
-		h.log.Error("page not drawn", "page", v.Page, "request", websec.RequestID(r.Context()), "err", err)
+		h.log.Error("page not drawn", "page", v.Page, "request", door.RequestID(r.Context()), "err", err)
 		http.Error(w, "500", http.StatusInternalServerError)
 		return
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
-	"github.com/liuma-pin/liuma/internal/websec"
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 // scene is one thing that a holder can meet.
@@ -113,7 +113,7 @@ func TestNoTriesIsNoNumber(t *testing.T) {
 func TestEveryPage(t *testing.T) {
 	assets := mustAssets(t)
 	for _, sc := range slices.Concat(scenes(), codeScenes(), endScenes()) {
-		for _, lang := range []websec.Lang{websec.Chinese, websec.English} {
+		for _, lang := range []door.Lang{door.Chinese, door.English} {
 			for _, care := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/%s/%v", sc.name, lang, care), func(t *testing.T) {
 					s := newSite(t, sc.page, func(c *Config) { c.Assets = assets })
@@ -124,7 +124,7 @@ func TestEveryPage(t *testing.T) {
 					}
 					w := s.do("GET", "/c/"+ceremonyID, nil)
 					want := sc.zh
-					if lang == websec.English {
+					if lang == door.English {
 						want = sc.en
 					}
 					if body := html.UnescapeString(w.Body.String()); !strings.Contains(body, want) {
@@ -138,7 +138,7 @@ func TestEveryPage(t *testing.T) {
 }
 
 // checkPage holds for every page.
-func checkPage(t *testing.T, body string, lang websec.Lang, care bool) {
+func checkPage(t *testing.T, body string, lang door.Lang, care bool) {
 	t.Helper()
 	all := elements(t, body)
 	seen := inspect(t, all)
@@ -169,7 +169,7 @@ func TestEveryFault(t *testing.T) {
 	codes := []liuma.Code{liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy, liuma.CodeBadRequest, liuma.CodeNotFound,
 		liuma.CodeTooLarge, liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeRequestURIInvalid, liuma.CodeForbidden}
 	for _, code := range codes {
-		for _, lang := range []websec.Lang{websec.Chinese, websec.English} {
+		for _, lang := range []door.Lang{door.Chinese, door.English} {
 			t.Run(string(code)+"/"+string(lang), func(t *testing.T) {
 				s := newSite(t, sample(liuma.ActionVerify, authority.StepPIN))
 				s.begin()
@@ -193,7 +193,7 @@ func TestEveryFault(t *testing.T) {
 
 // TestTexts finds sentences that lack a language, and ones that no page says.
 func TestTexts(t *testing.T) {
-	zh, en := reflect.ValueOf(*newTexts(websec.Chinese)), reflect.ValueOf(*newTexts(websec.English))
+	zh, en := reflect.ValueOf(*newTexts(door.Chinese)), reflect.ValueOf(*newTexts(door.English))
 	var sources strings.Builder
 	for _, pattern := range []string{"pages/*.html", "*.go"} {
 		names, err := filepath.Glob(pattern)
@@ -235,10 +235,10 @@ func TestMoments(t *testing.T) {
 		30 * 24 * time.Hour: {"6 月 5 日 20:44", "5 June at 20:44"},
 	} {
 		at := now.Add(after)
-		if got := newTexts(websec.Chinese).moment(at, now); got != want[0] {
+		if got := newTexts(door.Chinese).moment(at, now); got != want[0] {
 			t.Errorf("%s: %q", after, got)
 		}
-		if got := newTexts(websec.English).moment(at, now); got != want[1] {
+		if got := newTexts(door.English).moment(at, now); got != want[1] {
 			t.Errorf("%s: %q", after, got)
 		}
 	}

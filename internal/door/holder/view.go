@@ -6,15 +6,15 @@ import (
 	"strings"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/websec"
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 // view is all that a template may use. What is empty is not drawn.
 type view struct {
 	Page       string
 	T, O       *texts // the page's language; the other one, for whoever helps
-	Lang       websec.Lang
-	OtherLang  websec.Lang
+	Lang       door.Lang
+	OtherLang  door.Lang
 	Care       bool
 	Hotline    string
 	Style      string // file names
@@ -153,9 +153,9 @@ func (v *view) Tab() string {
 // newView fills in what all pages have.
 func (h *handler) newView(r *http.Request, page string) *view {
 	want := h.door.Preferences(r)
-	other := websec.English
-	if want.Lang == websec.English {
-		other = websec.Chinese
+	other := door.English
+	if want.Lang == door.English {
+		other = door.Chinese
 	}
 	return &view{
 		Page: page, T: h.pages.texts[want.Lang], O: h.pages.texts[other], Lang: want.Lang, OtherLang: other,
@@ -188,7 +188,7 @@ func (h *handler) fault(w http.ResponseWriter, r *http.Request, status int, code
 	}
 	v.Ways = append(v.Ways, h.call(v))
 	if status >= http.StatusInternalServerError {
-		v.RequestID = websec.RequestID(r.Context())
+		v.RequestID = door.RequestID(r.Context())
 	}
 	ours := r.URL.Path == "/authorize" || r.URL.Path == freezePath || strings.HasPrefix(r.URL.Path, "/c/")
 	if r.Method == http.MethodGet && ours && len(r.URL.RawQuery) <= longestAddress {

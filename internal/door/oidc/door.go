@@ -27,7 +27,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"path"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -35,9 +34,9 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
-	"github.com/liuma-pin/liuma/internal/visit"
 )
 
 // Authority is what the door asks of the authority.
@@ -110,7 +109,7 @@ type Door struct {
 	issuer    string
 	now       func() time.Time
 	log       *slog.Logger
-	visits    *visit.Log
+	visits    *door.Log
 	gate      gate
 	details   *jsonschema.Schema
 	discovery []byte
@@ -135,14 +134,14 @@ func New(c Config) (*Door, error) {
 		details: details, discovery: discovery, mux: http.NewServeMux(),
 		gate: gate{authority: c.Authority, now: c.Now, audiences: []string{c.Issuer, c.Issuer + TokenPath, c.Issuer + PARPath}},
 	}
-	d.visits, err = visit.New(visit.Config{Now: c.Now, Logger: c.Logger, Fault: func(v *visit.Visit, r *http.Request) {
+	d.visits, err = door.NewLog(door.LogConfig{Now: c.Now, Logger: c.Logger, Fault: func(v *door.Visit, r *http.Request) {
 		d.fail(v, r, liuma.Fail(liuma.CodeInternal, errors.New("panic")))
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("oidc: %w", err)
 	}
 	d.Routes(d.mux)
-	d.mux.Handle("/", d.endpoint("", func(*visit.Visit, *http.Request) error { return liuma.Fail(liuma.CodeNotFound, nil) }))
+	d.mux.Handle("/", d.endpoint("", func(*door.Visit, *http.Request) error { return liuma.Fail(liuma.CodeNotFound, nil) }))
 	return d, nil
 }
 
@@ -158,10 +157,8 @@ func (d *Door) Routes(mux *http.ServeMux) {
 
 // ServeHTTP answers at the paths of Routes, and 404 elsewhere.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// The mux would answer an unclean path with a redirect, which a POST must
-	// never follow.
-	if p := r.URL.Path; p == "" || p[0] != '/' || path.Clean(p) != p {
-		d.endpoint("", func(*visit.Visit, *http.Request) error { return liuma.Fail(liuma.CodeNotFound, nil) }).ServeHTTP(w, r)
+	if !door.CleanPath(r.URL.Path) {
+		d.endpoint("", func(*door.Visit, *http.Request) error { return liuma.Fail(liuma.CodeNotFound, nil) }).ServeHTTP(w, r)
 		return
 	}
 	d.mux.ServeHTTP(w, r)
@@ -169,9 +166,9 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // endpoint is one path: headers, method, log and errors are the same for all.
 // An empty method stands for any.
-func (d *Door) endpoint(method string, handle func(*visit.Visit, *http.Request) error) http.Handler {
+func (d *Door) endpoint(method string, handle func(*door.Visit, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.visits.Serve(w, r, func(v *visit.Visit, r *http.Request) {
+		d.visits.Serve(w, r, func(v *door.Visit, r *http.Request) {
 			h := v.Header()
 			h.Set("Cache-Control", "no-store")
 			h.Set("Pragma", "no-cache")
@@ -187,7 +184,7 @@ func (d *Door) endpoint(method string, handle func(*visit.Visit, *http.Request) 
 	})
 }
 
-func (d *Door) allow(v *visit.Visit, r *http.Request, method string) error {
+func (d *Door) allow(v *door.Visit, r *http.Request, method string) error {
 	switch {
 	case method == "" || r.Method == method:
 		return nil
@@ -202,8 +199,8 @@ func (d *Door) allow(v *visit.Visit, r *http.Request, method string) error {
 }
 
 // document answers with something public that changes rarely.
-func (d *Door) document(kind string, body func() ([]byte, error)) func(*visit.Visit, *http.Request) error {
-	return func(v *visit.Visit, _ *http.Request) error {
+func (d *Door) document(kind string, body func() ([]byte, error)) func(*door.Visit, *http.Request) error {
+	return func(v *door.Visit, _ *http.Request) error {
 		b, err := body()
 		if err != nil {
 			return err
@@ -220,7 +217,7 @@ func (d *Door) document(kind string, body func() ([]byte, error)) func(*visit.Vi
 func (d *Door) keys() ([]byte, error) { return json.Marshal(d.tokens.ReceiptKeys()) }
 
 // answer writes an answer that nobody may keep.
-func answer(v *visit.Visit, status int, body any) error {
+func answer(v *door.Visit, status int, body any) error {
 	b, err := json.Marshal(body)
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/visit"
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 // problem is an OAuth error (RFC 6749, 5.2; RFC 9126, 2.3), with the members
@@ -109,16 +109,16 @@ func answerOf(e *liuma.Error, path string) (name string, status int) {
 }
 
 // fail answers with an OAuth error and logs the cause.
-func (d *Door) fail(v *visit.Visit, r *http.Request, err error) {
-	e := visit.Shown(r, err, known)
+func (d *Door) fail(v *door.Visit, r *http.Request, err error) {
+	e := door.Shown(r, err, known)
 	name, status := answerOf(e, r.URL.Path)
 	d.visits.Failed(v, r, status, e.Code, err)
 	h := v.Header()
 	h.Add("Vary", "Accept-Language")
-	if s := visit.RetryAfter(e, d.now()); s > 0 {
+	if s := door.RetryAfter(e, d.now()); s > 0 {
 		h.Set("Retry-After", strconv.Itoa(s))
 	}
-	doc := newProblem(e, visit.English(r.Header.Get("Accept-Language")))
+	doc := newProblem(e, door.Accepted(r.Header.Get("Accept-Language")) == door.English)
 	doc.Error = name
 	doc.Instance = v.Instance()
 	doc.BusinessNo = string(v.BusinessNo)
