@@ -26,6 +26,7 @@ const module = "github.com/liuma-pin/liuma"
 var levels = map[string]int{
 	"":                           0,
 	"internal/progress":          0,
+	"internal/strictjson":        0,
 	"web":                        1,
 	"internal/pin":               1,
 	"internal/split":             1,

@@ -248,24 +248,6 @@ func KeyIDs(c store.Client) ([]string, error) {
 	return out, nil
 }
 
-// PublicKeys are a registered party's keys by kid, as a door checks signatures
-// with them. What cannot be read is an error, and lets nobody in.
-func PublicKeys(c store.Client) (map[string]*ecdsa.PublicKey, error) {
-	set, err := evidence.ParseKeys(c.Keys)
-	if err != nil {
-		return nil, fmt.Errorf("keys of %s: %w", c.ID, err)
-	}
-	out := make(map[string]*ecdsa.PublicKey, len(set.Keys))
-	for _, k := range set.Keys {
-		public, ok := k.Key.(*ecdsa.PublicKey)
-		if !ok {
-			return nil, fmt.Errorf("keys of %s: %w", c.ID, ErrKey)
-		}
-		out[k.KeyID] = public
-	}
-	return out, nil
-}
-
 // marshalKeys writes the set down and reads it back as the doors will.
 func marshalKeys(keys []jose.JSONWebKey) ([]byte, error) {
 	for _, k := range keys {

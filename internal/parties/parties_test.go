@@ -18,6 +18,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
@@ -187,12 +188,12 @@ func TestPublicKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := parties.PublicKeys(list[0])
+	keys, err := evidence.PublicKeys(list[0])
 	if err != nil || len(keys) != 2 || !second.Private.PublicKey.Equal(keys[second.Public.KeyID]) || keys[p.Key.KeyID] == nil {
 		t.Errorf("%v, %v", keys, err)
 	}
 	for _, raw := range []string{"", "{", `{"keys":[]}`, `{"keys":[{"kty":"oct","k":"AAAA","kid":"k"}]}`} {
-		if keys, err := parties.PublicKeys(store.Client{ID: "zj", Keys: []byte(raw)}); err == nil || keys != nil {
+		if keys, err := evidence.PublicKeys(store.Client{ID: "zj", Keys: []byte(raw)}); err == nil || keys != nil {
 			t.Errorf("%s: %v", raw, keys)
 		}
 	}

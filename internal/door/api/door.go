@@ -94,9 +94,7 @@ const defaultTokenCache = 4096
 // but for its caches, which guard themselves.
 type Door struct {
 	authority Authority
-	now       func() time.Time
-	log       *slog.Logger
-	visits    *door.Log
+	calls     *door.Calls
 	mux       *http.ServeMux
 	gate      *gate
 	spec      *huma.OpenAPI
@@ -117,17 +115,17 @@ func New(c Config) (*Door, error) {
 	}
 	d := &Door{
 		authority: c.Authority,
-		now:       c.Now,
-		log:       c.Logger,
 		mux:       http.NewServeMux(),
 		gate:      newGate(c.Authority.Client, c.Audience, c.Now, size),
 
 		textsBehind: c.TextsBehind,
 	}
 	var err error
-	d.visits, err = door.NewLog(door.LogConfig{Now: c.Now, Logger: c.Logger, Fault: func(v *door.Visit, r *http.Request) {
-		d.fail(v, r, liuma.Fail(liuma.CodeInternal, errors.New("panic")))
-	}})
+	d.calls, err = door.NewCalls(door.CallsConfig{
+		Now: c.Now, Logger: c.Logger, Status: statusOf, Reasons: reasons(),
+		Type: "application/problem+json", Challenge: `Bearer error="invalid_token"`,
+		Document: func(_ *http.Request, f door.Refusal) any { return newProblem(f) },
+	})
 	if err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
@@ -161,17 +159,14 @@ func NewServer(c Config) (*http.Server, error) {
 func (d *Door) OpenAPI() []byte { return d.specJSON }
 
 // ServeHTTP answers one request. Nothing that goes wrong inside escapes it.
-func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.visits.Serve(w, r, d.enter) }
-
-func (d *Door) enter(v *door.Visit, r *http.Request) {
-	h := v.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	if !door.CleanPath(r.URL.Path) {
-		d.fail(v, r, liuma.Fail(liuma.CodeNotFound, nil))
-		return
-	}
-	d.mux.ServeHTTP(v, r)
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d.calls.Serve(w, r, func(v *door.Visit, r *http.Request) error {
+		if !door.CleanPath(r.URL.Path) {
+			return liuma.Fail(liuma.CodeNotFound, nil)
+		}
+		d.mux.ServeHTTP(v, r)
+		return nil
+	})
 }
 
 // visitOf returns the visit that ServeHTTP began.
@@ -194,11 +189,11 @@ func (d *Door) lost(_ http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(allow) == 0 {
-		d.fail(v, r, liuma.Fail(liuma.CodeNotFound, nil))
+		d.calls.Fail(v, r, liuma.Fail(liuma.CodeNotFound, nil))
 		return
 	}
 	for _, method := range allow {
 		v.Header().Add("Allow", method)
 	}
-	d.fail(v, r, badRequest(reasonMethod, ""))
+	d.calls.Fail(v, r, door.Malformed(door.ReasonMethod, ""))
 }

@@ -108,8 +108,7 @@ type Door struct {
 	tokens    Tokens
 	issuer    string
 	now       func() time.Time
-	log       *slog.Logger
-	visits    *door.Log
+	calls     *door.Calls
 	gate      gate
 	details   *jsonschema.Schema
 	discovery []byte
@@ -130,13 +129,14 @@ func New(c Config) (*Door, error) {
 		return nil, fmt.Errorf("oidc: discovery: %w", err)
 	}
 	d := &Door{
-		authority: c.Authority, tokens: c.Tokens, issuer: c.Issuer, now: c.Now, log: c.Logger,
+		authority: c.Authority, tokens: c.Tokens, issuer: c.Issuer, now: c.Now,
 		details: details, discovery: discovery, mux: http.NewServeMux(),
-		gate: gate{authority: c.Authority, now: c.Now, audiences: []string{c.Issuer, c.Issuer + TokenPath, c.Issuer + PARPath}},
+		gate: gate{authority: c.Authority, clients: door.NewClients(c.Authority.Client), now: c.Now, audiences: []string{c.Issuer, c.Issuer + TokenPath, c.Issuer + PARPath}},
 	}
-	d.visits, err = door.NewLog(door.LogConfig{Now: c.Now, Logger: c.Logger, Fault: func(v *door.Visit, r *http.Request) {
-		d.fail(v, r, liuma.Fail(liuma.CodeInternal, errors.New("panic")))
-	}})
+	d.calls, err = door.NewCalls(door.CallsConfig{
+		Now: c.Now, Logger: c.Logger, Status: statusOf, Reasons: reasons(), Type: "application/json",
+		Document: func(r *http.Request, f door.Refusal) any { return newProblem(r, f) },
+	})
 	if err != nil {
 		return nil, fmt.Errorf("oidc: %w", err)
 	}
@@ -168,18 +168,12 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // An empty method stands for any.
 func (d *Door) endpoint(method string, handle func(*door.Visit, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.visits.Serve(w, r, func(v *door.Visit, r *http.Request) {
-			h := v.Header()
-			h.Set("Cache-Control", "no-store")
-			h.Set("Pragma", "no-cache")
-			h.Set("X-Content-Type-Options", "nosniff")
-			err := d.allow(v, r, method)
-			if err == nil {
-				err = handle(v, r)
+		d.calls.Serve(w, r, func(v *door.Visit, r *http.Request) error {
+			v.Header().Set("Pragma", "no-cache")
+			if err := d.allow(v, r, method); err != nil {
+				return err
 			}
-			if err != nil {
-				d.fail(v, r, err)
-			}
+			return handle(v, r)
 		})
 	})
 }
@@ -218,12 +212,5 @@ func (d *Door) keys() ([]byte, error) { return json.Marshal(d.tokens.ReceiptKeys
 
 // answer writes an answer that nobody may keep.
 func answer(v *door.Visit, status int, body any) error {
-	b, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	v.Header().Set("Content-Type", "application/json")
-	v.WriteHeader(status)
-	_, _ = v.Write(append(b, '\n')) // an error here means that nobody is listening
-	return nil
+	return door.Answer(v, status, "application/json", body)
 }
