@@ -53,6 +53,7 @@ var levels = map[string]int{
 	"internal/door/api":          6,
 	"internal/door/oidc":         6,
 	"internal/door/holder":       6,
+	"internal/door/gateway":      6,
 	"internal/door/api/apitest":  7,
 	"internal/config":            6,
 	"internal/server":            7,

@@ -9,7 +9,8 @@
 // the cause of a failure. It trusts the authority with every decision about a
 // card, and the network with nothing.
 //
-// DESIGN section 7 ("Native channel").
+// Start here: Door.routes in handlers.go, the operations in the order of the
+// document; post in routes.go, the way of one request.
 package api
 
 import (

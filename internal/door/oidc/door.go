@@ -17,7 +17,9 @@
 // token is good for nothing, and would have to be told to refuse most of what
 // it can do. What is left of OAuth without those is two POST endpoints.
 //
-// DESIGN section 7 ("Hosted page"); docs/HOSTED.md.
+// docs/HOSTED.md is the guide for channels.
+//
+// Start here: Door.Routes, then push in push.go and token in token.go.
 package oidc
 
 import (
