@@ -1,9 +1,7 @@
 package admin
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/strictjson"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -241,13 +240,7 @@ func decode[T any](r io.Reader) (v T, err error) {
 	if err != nil {
 		return v, err
 	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&v); err != nil {
-		return v, errRequest
-	}
-	again, err := json.Marshal(v)
-	if err != nil || !bytes.Equal(again, raw) {
+	if v, err = strictjson.Canonical[T](raw); err != nil {
 		return v, errRequest
 	}
 	return v, nil

@@ -1,4 +1,4 @@
-package websec
+package door
 
 import (
 	"net/http"
@@ -11,7 +11,7 @@ import (
 type Cookies struct{ secure bool }
 
 // Cookies returns the door's cookies.
-func (d *Door) Cookies() Cookies { return Cookies{d.secure} }
+func (d *Pages) Cookies() Cookies { return Cookies{d.secure} }
 
 // Name is a cookie's full name: with __Host- where there is TLS, so that no
 // neighbouring host can set it.

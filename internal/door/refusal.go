@@ -1,4 +1,4 @@
-package visit
+package door
 
 import (
 	"errors"
@@ -6,8 +6,6 @@ import (
 	"math"
 	"net/http"
 	"time"
-
-	"golang.org/x/text/language"
 
 	"github.com/liuma-pin/liuma"
 )
@@ -60,27 +58,4 @@ func RetryAfter(e *liuma.Error, now time.Time) int {
 		return 5
 	}
 	return 0
-}
-
-// English reports whether an Accept-Language header asks for English rather
-// than Chinese: whichever of the two comes first in the reader's order. Chinese
-// is the default.
-func English(header string) bool {
-	const longest = 256 // bytes; a longer list is not a reader's preference
-	if header == "" || len(header) > longest {
-		return false
-	}
-	tags, _, err := language.ParseAcceptLanguage(header)
-	if err != nil {
-		return false
-	}
-	for _, tag := range tags {
-		switch base, _ := tag.Base(); base.String() {
-		case "zh":
-			return false
-		case "en":
-			return true
-		}
-	}
-	return false
 }

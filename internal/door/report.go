@@ -1,4 +1,4 @@
-package websec
+package door
 
 import (
 	"encoding/json"
@@ -35,7 +35,7 @@ var directivePattern = regexp.MustCompile(`^[a-z-]{1,40}$`)
 
 // report logs what a browser refused. What it says is a stranger's word and
 // may quote addresses, so only directive and origins are kept.
-func (d *Door) report(w http.ResponseWriter, r *http.Request) {
+func (d *Pages) report(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Report struct {
 			Effective string `json:"effective-directive"`

@@ -1,4 +1,4 @@
-package websec
+package door
 
 import (
 	"fmt"
@@ -13,11 +13,11 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-func testDoor(t *testing.T, origin string) (*Door, *strings.Builder) {
+func testDoor(t *testing.T, origin string) (*Pages, *strings.Builder) {
 	t.Helper()
 	logs := &strings.Builder{}
 	now := time.Date(2026, 5, 6, 12, 0, 0, 0, time.UTC)
-	d, err := New(Config{
+	d, err := NewPages(PagesConfig{
 		Origin: origin, Now: func() time.Time { return now },
 		Logger: slog.New(slog.NewTextHandler(logs, nil)),
 		Fault: func(w http.ResponseWriter, _ *http.Request, status int, code liuma.Code) {
@@ -32,7 +32,7 @@ func testDoor(t *testing.T, origin string) (*Door, *strings.Builder) {
 	return d, logs
 }
 
-func do(d *Door, method, target, body string, headers ...string) *httptest.ResponseRecorder {
+func do(d *Pages, method, target, body string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
@@ -184,21 +184,21 @@ func TestLanguages(t *testing.T) {
 	}
 }
 
-func TestConfigIsChecked(t *testing.T) {
-	ok := Config{Origin: "https://a.example", Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+func TestPagesConfigIsChecked(t *testing.T) {
+	ok := PagesConfig{Origin: "https://a.example", Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 		Fault: func(http.ResponseWriter, *http.Request, int, liuma.Code) {}}
-	if _, err := New(ok); err != nil {
+	if _, err := NewPages(ok); err != nil {
 		t.Fatal(err)
 	}
-	for name, spoil := range map[string]func(*Config){
-		"no clock": func(c *Config) { c.Now = nil }, "no logger": func(c *Config) { c.Logger = nil },
-		"no fault page": func(c *Config) { c.Fault = nil }, "negative": func(c *Config) { c.MaxBody = -1 },
-		"plain http": func(c *Config) { c.Origin = "http://a.example" }, "path": func(c *Config) { c.Origin = "https://a.example/x" },
-		"user": func(c *Config) { c.Origin = "https://u@a.example" }, "empty": func(c *Config) { c.Origin = "" },
+	for name, spoil := range map[string]func(*PagesConfig){
+		"no clock": func(c *PagesConfig) { c.Now = nil }, "no logger": func(c *PagesConfig) { c.Logger = nil },
+		"no fault page": func(c *PagesConfig) { c.Fault = nil }, "negative": func(c *PagesConfig) { c.MaxBody = -1 },
+		"plain http": func(c *PagesConfig) { c.Origin = "http://a.example" }, "path": func(c *PagesConfig) { c.Origin = "https://a.example/x" },
+		"user": func(c *PagesConfig) { c.Origin = "https://u@a.example" }, "empty": func(c *PagesConfig) { c.Origin = "" },
 	} {
 		c := ok
 		spoil(&c)
-		if _, err := New(c); err == nil {
+		if _, err := NewPages(c); err == nil {
 			t.Errorf("%s passed", name)
 		}
 	}

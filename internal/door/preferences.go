@@ -1,21 +1,10 @@
-package websec
+package door
 
 import (
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/liuma-pin/liuma/internal/visit"
-)
-
-// Lang is a language of the pages, as a BCP 47 tag.
-type Lang string
-
-// Chinese is the default.
-const (
-	Chinese Lang = "zh-CN"
-	English Lang = "en"
 )
 
 const (
@@ -30,20 +19,10 @@ type Preferences struct {
 	Care bool // 关怀版: larger, and fewer things
 }
 
-func parseLang(s string) (Lang, bool) {
-	switch strings.ToLower(s) {
-	case "zh", "zh-cn", "zh-hans":
-		return Chinese, true
-	case "en":
-		return English, true
-	}
-	return "", false
-}
-
 // Preferences reads them from ?lang=, the cookies and Accept-Language, in
 // this order.
-func (d *Door) Preferences(r *http.Request) Preferences {
-	p := Preferences{Lang: accepted(r.Header.Get("Accept-Language")), Care: d.Cookies().Get(r, careCookie) == "1"}
+func (d *Pages) Preferences(r *http.Request) Preferences {
+	p := Preferences{Lang: Accepted(r.Header.Get("Accept-Language")), Care: d.Cookies().Get(r, careCookie) == "1"}
 	if l, ok := parseLang(d.Cookies().Get(r, langCookie)); ok {
 		p.Lang = l
 	}
@@ -55,22 +34,15 @@ func (d *Door) Preferences(r *http.Request) Preferences {
 
 // KeepLang keeps the language that an address asked for, for the pages that
 // follow it.
-func (d *Door) KeepLang(w http.ResponseWriter, r *http.Request) {
+func (d *Pages) KeepLang(w http.ResponseWriter, r *http.Request) {
 	if l, ok := parseLang(r.URL.Query().Get("lang")); ok {
 		d.Cookies().Set(w, langCookie, string(l), preferenceAge)
 	}
 }
 
-func accepted(header string) Lang {
-	if visit.English(header) {
-		return English
-	}
-	return Chinese
-}
-
 // savePreferences takes the header's plain form: lang, care and back, the page
 // to return to.
-func (d *Door) savePreferences(w http.ResponseWriter, r *http.Request) {
+func (d *Pages) savePreferences(w http.ResponseWriter, r *http.Request) {
 	back := localPath(r.PostFormValue("back"))
 	if l, ok := parseLang(r.PostFormValue("lang")); ok {
 		d.Cookies().Set(w, langCookie, string(l), preferenceAge)

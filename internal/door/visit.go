@@ -1,15 +1,4 @@
-// Package visit is one request on its way through a door, whichever door it
-// is: pages, API and protocol all use it. It guarantees that each request has
-// a random id, in X-Request-Id and in whatever is logged of it; that a panic
-// becomes an answer of the door's own and never its text; that there is
-// exactly one line for it in the access log, with method, route, status, size,
-// duration, id and the caller's client id, and nothing of its address, its
-// body or its sender; and that no error is shown that nobody classified. It
-// trusts the door with what it writes, and the house's errors to hold nothing
-// personal.
-//
-// DESIGN sections 5 (I-6) and 7.
-package visit
+package door
 
 import (
 	"context"
@@ -26,8 +15,8 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Config says what a Log needs. All members are required.
-type Config struct {
+// LogConfig says what a Log needs. All members are required.
+type LogConfig struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 	// Fault answers after a panic, where nothing was answered yet.
@@ -35,12 +24,12 @@ type Config struct {
 }
 
 // Log keeps a door's access log. It is immutable and safe for concurrent use.
-type Log struct{ c Config }
+type Log struct{ c LogConfig }
 
-// New checks the Config.
-func New(c Config) (*Log, error) {
+// NewLog checks the configuration.
+func NewLog(c LogConfig) (*Log, error) {
 	if c.Now == nil || c.Logger == nil || c.Fault == nil {
-		return nil, errors.New("visit: clock, logger and fault are required")
+		return nil, errors.New("door: clock, logger and fault are required")
 	}
 	return &Log{c: c}, nil
 }
@@ -87,11 +76,11 @@ func (v *Visit) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (v *Visit) Unwrap() http.ResponseWriter { return v.ResponseWriter }
 
-type key struct{}
+type visitKey struct{}
 
-// Of returns the visit of a request's context, and nil outside a door.
-func Of(ctx context.Context) *Visit {
-	v, _ := ctx.Value(key{}).(*Visit)
+// VisitOf returns the visit of a request's context, and nil outside a door.
+func VisitOf(ctx context.Context) *Visit {
+	v, _ := ctx.Value(visitKey{}).(*Visit)
 	return v
 }
 
@@ -99,7 +88,7 @@ func Of(ctx context.Context) *Visit {
 // visit.
 func (l *Log) Serve(w http.ResponseWriter, r *http.Request, handle func(*Visit, *http.Request)) {
 	v := &Visit{ResponseWriter: w, id: newID(), begun: l.c.Now()}
-	r = r.WithContext(context.WithValue(r.Context(), key{}, v))
+	r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
 	v.Header().Set("X-Request-Id", v.id)
 	defer func() {
 		if p := recover(); p != nil {

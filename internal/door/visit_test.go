@@ -1,4 +1,4 @@
-package visit_test
+package door_test
 
 import (
 	"bytes"
@@ -13,19 +13,19 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/visit"
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 var start = time.Date(2026, 5, 6, 12, 0, 0, 0, time.UTC)
 
 // newLog is a log whose clock moves a second at each look.
-func newLog(t *testing.T, level slog.Level) (*visit.Log, *bytes.Buffer) {
+func newLog(t *testing.T, level slog.Level) (*door.Log, *bytes.Buffer) {
 	t.Helper()
 	out, now := &bytes.Buffer{}, start
-	l, err := visit.New(visit.Config{
+	l, err := door.NewLog(door.LogConfig{
 		Now:    func() time.Time { now = now.Add(time.Second); return now },
 		Logger: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level})),
-		Fault: func(v *visit.Visit, _ *http.Request) {
+		Fault: func(v *door.Visit, _ *http.Request) {
 			v.WriteHeader(http.StatusInternalServerError)
 			fmt.Fprint(v, "fault")
 		},
@@ -36,20 +36,20 @@ func newLog(t *testing.T, level slog.Level) (*visit.Log, *bytes.Buffer) {
 	return l, out
 }
 
-func serve(l *visit.Log, r *http.Request, handle func(*visit.Visit, *http.Request)) *httptest.ResponseRecorder {
+func serve(l *door.Log, r *http.Request, handle func(*door.Visit, *http.Request)) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	l.Serve(w, r, handle)
 	return w
 }
 
-func TestConfigIsChecked(t *testing.T) {
-	good := visit.Config{Now: time.Now, Logger: slog.New(slog.DiscardHandler), Fault: func(*visit.Visit, *http.Request) {}}
-	for what, spoil := range map[string]func(*visit.Config){
-		"clock": func(c *visit.Config) { c.Now = nil }, "logger": func(c *visit.Config) { c.Logger = nil }, "fault": func(c *visit.Config) { c.Fault = nil },
+func TestLogConfigIsChecked(t *testing.T) {
+	good := door.LogConfig{Now: time.Now, Logger: slog.New(slog.DiscardHandler), Fault: func(*door.Visit, *http.Request) {}}
+	for what, spoil := range map[string]func(*door.LogConfig){
+		"clock": func(c *door.LogConfig) { c.Now = nil }, "logger": func(c *door.LogConfig) { c.Logger = nil }, "fault": func(c *door.LogConfig) { c.Fault = nil },
 	} {
 		c := good
 		spoil(&c)
-		if _, err := visit.New(c); err == nil {
+		if _, err := door.NewLog(c); err == nil {
 			t.Errorf("no %s: accepted", what)
 		}
 	}
@@ -60,10 +60,10 @@ func TestOneLine(t *testing.T) {
 	l, out := newLog(t, slog.LevelInfo)
 	r := httptest.NewRequest("POST", "/v1/canary1?canary2=1", strings.NewReader("canary3"))
 	r.Header.Set("User-Agent", "canary4")
-	w := serve(l, r, func(v *visit.Visit, r *http.Request) {
+	w := serve(l, r, func(v *door.Visit, r *http.Request) {
 		r.Pattern = "POST /v1/{x}"
 		v.Client, v.BusinessNo = "zj-hrss", "canary5"
-		if visit.Of(r.Context()) != v || v.Instance() != "urn:liuma:request:"+v.ID() {
+		if door.VisitOf(r.Context()) != v || v.Instance() != "urn:liuma:request:"+v.ID() {
 			t.Error("the request does not know its visit")
 		}
 		v.WriteHeader(http.StatusTeapot)
@@ -74,22 +74,22 @@ func TestOneLine(t *testing.T) {
 	if len(id) != 16 || strings.Count(out.String(), "\n") != 1 || !strings.HasSuffix(out.String(), want) || strings.Contains(out.String(), "canary") {
 		t.Errorf("log: %s\nwant: %s", out, want)
 	}
-	if again := serve(l, r, func(*visit.Visit, *http.Request) {}).Header().Get("X-Request-Id"); again == id {
+	if again := serve(l, r, func(*door.Visit, *http.Request) {}).Header().Get("X-Request-Id"); again == id {
 		t.Error("two requests have one id")
 	}
-	if visit.Of(context.Background()) != nil {
+	if door.VisitOf(context.Background()) != nil {
 		t.Error("a visit outside of a door")
 	}
 }
 
 func TestWhatIsLoggedOfOddRequests(t *testing.T) {
 	l, out := newLog(t, slog.LevelInfo)
-	serve(l, httptest.NewRequest("CANARY", "/", nil), func(*visit.Visit, *http.Request) {})
+	serve(l, httptest.NewRequest("CANARY", "/", nil), func(*door.Visit, *http.Request) {})
 	if !strings.Contains(out.String(), "method=other") || !strings.Contains(out.String(), "status=200") || strings.Contains(out.String(), "CANARY") {
 		t.Errorf("log: %s", out)
 	}
 	quiet, out := newLog(t, slog.LevelWarn)
-	serve(quiet, httptest.NewRequest("GET", "/", nil), func(*visit.Visit, *http.Request) {})
+	serve(quiet, httptest.NewRequest("GET", "/", nil), func(*door.Visit, *http.Request) {})
 	if out.Len() != 0 {
 		t.Errorf("a quiet log: %s", out)
 	}
@@ -97,16 +97,16 @@ func TestWhatIsLoggedOfOddRequests(t *testing.T) {
 
 func TestPanics(t *testing.T) {
 	for what, c := range map[string]struct {
-		handle       func(*visit.Visit, *http.Request)
+		handle       func(*door.Visit, *http.Request)
 		status       int
 		body, logged string
 	}{
-		"a text":              {func(*visit.Visit, *http.Request) { panic("canary") }, 500, "fault", "panic=string"},
-		"an error":            {func(*visit.Visit, *http.Request) { panic(errors.New("canary")) }, 500, "fault", "panic=*errors.errorString"},
-		"the runtime's":       {func(*visit.Visit, *http.Request) { _ = []int{}[len(what())] }, 500, "fault", "index out of range"},
-		"nil":                 {func(*visit.Visit, *http.Request) { panic(nil) }, 500, "fault", "panic called with nil"},
-		"after half a page":   {func(v *visit.Visit, _ *http.Request) { fmt.Fprint(v, "half"); panic("canary") }, 200, "half", "panic=string"},
-		"after a bare status": {func(v *visit.Visit, _ *http.Request) { v.WriteHeader(204); panic("canary") }, 204, "", "panic=string"},
+		"a text":              {func(*door.Visit, *http.Request) { panic("canary") }, 500, "fault", "panic=string"},
+		"an error":            {func(*door.Visit, *http.Request) { panic(errors.New("canary")) }, 500, "fault", "panic=*errors.errorString"},
+		"the runtime's":       {func(*door.Visit, *http.Request) { _ = []int{}[len(what())] }, 500, "fault", "index out of range"},
+		"nil":                 {func(*door.Visit, *http.Request) { panic(nil) }, 500, "fault", "panic called with nil"},
+		"after half a page":   {func(v *door.Visit, _ *http.Request) { fmt.Fprint(v, "half"); panic("canary") }, 200, "half", "panic=string"},
+		"after a bare status": {func(v *door.Visit, _ *http.Request) { v.WriteHeader(204); panic("canary") }, 204, "", "panic=string"},
 	} {
 		l, out := newLog(t, slog.LevelInfo)
 		w := serve(l, httptest.NewRequest("GET", "/", nil), c.handle)
@@ -128,7 +128,7 @@ func TestAbortGoesOn(t *testing.T) {
 			t.Errorf("swallowed: %s", out)
 		}
 	}()
-	serve(l, httptest.NewRequest("GET", "/", nil), func(*visit.Visit, *http.Request) { panic(http.ErrAbortHandler) })
+	serve(l, httptest.NewRequest("GET", "/", nil), func(*door.Visit, *http.Request) { panic(http.ErrAbortHandler) })
 }
 
 // TestTheConnectionIsReached: the log takes no informational status for the
@@ -136,7 +136,7 @@ func TestAbortGoesOn(t *testing.T) {
 func TestTheConnectionIsReached(t *testing.T) {
 	l, out := newLog(t, slog.LevelInfo)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		l.Serve(w, r, func(v *visit.Visit, _ *http.Request) {
+		l.Serve(w, r, func(v *door.Visit, _ *http.Request) {
 			if err := http.NewResponseController(v).SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 				t.Error(err)
 			}
@@ -176,7 +176,7 @@ func TestShown(t *testing.T) {
 		"one refusal":  {r, full(liuma.CodeRefused), liuma.Error{Code: liuma.CodeRefused}},
 		"caller gone":  {r.WithContext(ended), full(liuma.CodeLocked), liuma.Error{Code: liuma.CodeUnavailable}},
 	} {
-		if got := visit.Shown(c.r, c.err, known); *got != c.want {
+		if got := door.Shown(c.r, c.err, known); *got != c.want {
 			t.Errorf("%s: %+v", what, got)
 		}
 	}
@@ -197,7 +197,7 @@ func TestFailed(t *testing.T) {
 		{r.WithContext(ended), 503, liuma.CodeUnavailable, "DEBUG"},
 	} {
 		l, out := newLog(t, slog.LevelDebug)
-		serve(l, c.r, func(v *visit.Visit, r *http.Request) {
+		serve(l, c.r, func(v *door.Visit, r *http.Request) {
 			v.Client = "zj-hrss"
 			l.Failed(v, r, c.status, c.code, errors.New("why"))
 		})
@@ -220,7 +220,7 @@ func TestRetryAfter(t *testing.T) {
 		{liuma.Error{Code: liuma.CodeBusy}, 2}, {liuma.Error{Code: liuma.CodeChangeUnderWay}, 2}, {liuma.Error{Code: liuma.CodeUnavailable}, 5},
 		{liuma.Error{Code: liuma.CodeLocked}, 0}, {liuma.Error{Code: liuma.CodeBadRequest}, 0},
 	} {
-		if got := visit.RetryAfter(&c.e, start); got != c.want {
+		if got := door.RetryAfter(&c.e, start); got != c.want {
 			t.Errorf("%s: %d, want %d", c.e.Code, got, c.want)
 		}
 	}
@@ -232,7 +232,7 @@ func TestEnglish(t *testing.T) {
 		"zh-TW,en;q=0.9": false, "fr": false, "fr,en;q=0.5,zh;q=0.4": true, "bo,zh-CN;q=0.9,en;q=0.8": false, "*": false,
 		"\x80;;;": false, "en;q=oops": false, strings.Repeat("en,", 100): false,
 	} {
-		if got := visit.English(header); got != want {
+		if got := door.Accepted(header) == door.English; got != want {
 			t.Errorf("%.30q: %v", header, got)
 		}
 	}

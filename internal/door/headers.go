@@ -1,4 +1,4 @@
-package websec
+package door
 
 import (
 	"net/http"
