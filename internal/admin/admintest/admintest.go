@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -176,15 +177,34 @@ func (g *Gate) Import(ctx context.Context, r io.Reader, c registry.ImportConfig)
 
 // Server stands in for the parts of a server at work.
 type Server struct {
-	NotReady error        // what keeps it from giving verdicts
 	Woken    atomic.Int64 // how often the outbox was asked to look
-	Took     []notify.Received
+	mu       sync.Mutex
+	notReady error             // guarded by mu
+	took     []notify.Received // guarded by mu
 }
 
-// Ready says whether it is.
-func (s *Server) Ready(context.Context) error { return s.NotReady }
+// Ail keeps the server from giving verdicts.
+func (s *Server) Ail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.notReady = err
+}
 
-// Seen is of three keepers.
+// Take puts a text into the inbox.
+func (s *Server) Take(r notify.Received) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.took = append(s.took, r)
+}
+
+// Ready says what ails the server.
+func (s *Server) Ready(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.notReady
+}
+
+// Seen is of two keepers.
 func (s *Server) Seen() map[keeper.ID]uint64 { return map[keeper.ID]uint64{"k1": 7, "k2": 5} }
 
 // Stats are of a server that has sent a little.
@@ -195,8 +215,12 @@ func (s *Server) Stats(context.Context) (notify.Stats, error) {
 // Wake is counted.
 func (s *Server) Wake() { s.Woken.Add(1) }
 
-// Texts are what the inbox took.
-func (s *Server) Texts(string) []notify.Received { return s.Took }
+// Texts are those that the inbox took.
+func (s *Server) Texts(string) []notify.Received {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.took)
+}
 
 func must(t testing.TB, err error) {
 	t.Helper()

@@ -62,7 +62,7 @@ func servedStatus(t *testing.T, w *World, a admin.Administration) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Error("ready:", diff, err)
 	}
-	w.Server.NotReady = errors.New("two of three keepers are silent")
+	w.Server.Ail(errors.New("two of three keepers are silent"))
 	want.Serving.Ready, want.Serving.Why = false, "two of three keepers are silent"
 	got, err = a.Status(t.Context())
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {

@@ -155,7 +155,7 @@ func inbox(t *testing.T, w *World, a admin.Administration) {
 	if shown, err := a.Inbox(t.Context()); err != nil || len(shown) != 0 {
 		t.Fatalf("%v, %v", shown, err)
 	}
-	w.Server.Took = []notify.Received{{At: Start, Text: notify.Text{ID: textID(1), Phone: "13812345678", Template: notify.CodeBind, Body: "【电子社保卡】验证码048213"}}}
+	w.Server.Take(notify.Received{At: Start, Text: notify.Text{ID: textID(1), Phone: "13812345678", Template: notify.CodeBind, Body: "【电子社保卡】验证码048213"}})
 	shown, err := a.Inbox(t.Context())
 	want := []admin.InboxText{{At: Start, Phone: "13812345678", Template: "code_bind", Text: "【电子社保卡】验证码048213"}}
 	if diff := cmp.Diff(want, shown); diff != "" || err != nil {

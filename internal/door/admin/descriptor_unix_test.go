@@ -173,7 +173,7 @@ func TestCallerDiesWhileAsking(t *testing.T) {
 func TestCallerDiesDuringImport(t *testing.T) {
 	keepGarbage(t)
 	h := serve(t, admintest.New(t, admintest.Options{}))
-	file := h.File(t, admintest.Sample(t, 60_000))
+	file := h.File(t, admintest.Sample(t, 10_000))
 	conn := h.connected(t)
 	write(t, conn, importRequest, file)
 	// The first line tells that it has begun.
@@ -184,7 +184,7 @@ func TestCallerDiesDuringImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.idle(t)
-	if got := h.People(t); got%500 != 0 || got == 60_000 {
+	if got := h.People(t); got%500 != 0 || got == 10_000 {
 		t.Errorf("%d people kept for nobody", got)
 	}
 	h.noneLeft(t, file)

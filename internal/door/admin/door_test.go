@@ -204,10 +204,10 @@ func TestImportWhileStopping(t *testing.T) {
 	h := serve(t, admintest.New(t, admintest.Options{}))
 	stopped := make(chan struct{})
 	once := sync.OnceFunc(func() { go func() { h.stop(); close(stopped) }() })
-	file := h.File(t, admintest.Sample(t, 60_000))
+	file := h.File(t, admintest.Sample(t, 10_000))
 	sum, err := h.dial(t).ImportRegistry(t.Context(), file, admin.ImportConfig{Progress: func(int64) { once() }})
 	r, ok := errors.AsType[*door.Refusal](err)
-	if !ok || r.Code != door.CodeStopping || sum.Kept == 0 || sum.Kept >= 60_000 || sum.Kept%500 != 0 {
+	if !ok || r.Code != door.CodeStopping || sum.Kept == 0 || sum.Kept >= 10_000 || sum.Kept%500 != 0 {
 		t.Errorf("%+v, %v", sum, err)
 	}
 	<-stopped
