@@ -117,14 +117,18 @@ type party struct {
 
 func newWorld(t *testing.T, lenient bool) *world {
 	t.Helper()
-	o := testkit.Options{Inbox: true, Configure: func(c *config.Config) {
-		c.Issuer, c.Hosted.Listen = hosted, "127.0.0.1:0"
-	}}
+	o := testkit.Options{}
 	if lenient {
 		p := policy.National()
 		p.Recovery.CardNumber = true
 		o.Policy = &p
 	}
+	return newWorldOf(t, o)
+}
+
+func newWorldOf(t *testing.T, o testkit.Options) *world {
+	t.Helper()
+	o.Inbox, o.Configure = true, func(c *config.Config) { c.Issuer, c.Hosted.Listen = hosted, "127.0.0.1:0" }
 	w := &world{Env: testkit.New(t, o), t: t, net: &network{hosts: map[string]http.Handler{}}}
 	w.net.add(hosted, w.System.Hosted.Handler)
 	w.net.add(native, w.System.Door.Handler)

@@ -25,7 +25,7 @@ func challengeEndpoint() endpoint {
 
 func enrollEndpoint() endpoint {
 	return endpoint{
-		path: "/v1/cards", id: "enroll", kind: store.ClientChannel, answer: verificationView{},
+		path: "/v1/cards", id: "enroll", kind: store.ClientChannel, recalls: true, answer: verificationView{},
 		summary: "Apply for the card and set its first PIN (申领并设置密码)",
 		detail:  "Needs evidence from a registered provider. The card is linked in this channel, and its handle is in the answer.",
 		codes: requestCodes(liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed, liuma.CodeIDNumberInvalid,
@@ -35,7 +35,7 @@ func enrollEndpoint() endpoint {
 
 func linkEndpoint() endpoint {
 	return endpoint{
-		path: "/v1/links", id: "link", kind: store.ClientChannel, answer: verificationView{},
+		path: "/v1/links", id: "link", kind: store.ClientChannel, recalls: true, answer: verificationView{},
 		summary: "Link the holder's card in this channel by its PIN (关联)",
 		detail:  "Whatever the cause (wrong, unknown, not set, locked), the refusal is the same problem with code refused, at one pace.",
 		codes:   requestCodes(liuma.CodeRefused, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15),
@@ -44,7 +44,7 @@ func linkEndpoint() endpoint {
 
 func verifyEndpoint() endpoint {
 	return endpoint{
-		path: "/v1/verifications", id: "verify", kind: store.ClientChannel, answer: verificationView{},
+		path: "/v1/verifications", id: "verify", kind: store.ClientChannel, recalls: true, answer: verificationView{},
 		summary: "Verify a PIN (核验密码)",
 		detail:  "Any verdict is an answer with status 200. A right one carries a receipt that lives 60 seconds.",
 		codes:   requestCodes(liuma.CodeRefused, liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed),
@@ -53,7 +53,7 @@ func verifyEndpoint() endpoint {
 
 func changeEndpoint() endpoint {
 	return endpoint{
-		path: "/v1/pin-changes", id: "change", kind: store.ClientChannel, answer: verificationView{},
+		path: "/v1/pin-changes", id: "change", kind: store.ClientChannel, recalls: true, answer: verificationView{},
 		summary: "Change the PIN (修改密码)",
 		detail:  "The verdict is about the old PIN; right means that the new one holds, in every channel at once.",
 		codes: requestCodes(liuma.CodeRefused, liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed,
@@ -63,7 +63,7 @@ func changeEndpoint() endpoint {
 
 func freezeEndpoint() endpoint {
 	return endpoint{
-		path: "/v1/freezes", id: "freeze", kind: store.ClientChannel, answer: verificationView{},
+		path: "/v1/freezes", id: "freeze", kind: store.ClientChannel, recalls: true, answer: verificationView{},
 		summary: "Freeze the card in every channel (冻结)",
 		detail:  "At once; the bound phone is told. Freezing a frozen card is no error. No channel can undo it alone: unfreezing is a hosted ceremony of the holder.",
 		codes:   []liuma.Code{liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeRefused, liuma.CodeNotFound, liuma.CodeCancelled},

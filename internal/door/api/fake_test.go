@@ -82,6 +82,8 @@ func newFake(t testing.TB, now func() time.Time) *fake {
 		requests: map[string]*fakeRequest{}, spent: map[string]bool{}, ends: map[string]time.Time{}}
 }
 
+func (f *fake) Recall(ctx context.Context, id string) (store.Client, error) { return f.Client(ctx, id) }
+
 func (f *fake) Client(_ context.Context, id string) (store.Client, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

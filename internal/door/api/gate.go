@@ -33,6 +33,14 @@ func newGate(lookup func(context.Context, string) (store.Client, error), audienc
 	return &gate{clients: door.NewClients(lookup), audience: audience, now: now, tokens: newTokenCache(size)}
 }
 
+// with is the gate with another look-up of clients. Both remember the same
+// tokens.
+func (g *gate) with(lookup func(context.Context, string) (store.Client, error)) *gate {
+	other := *g
+	other.clients = door.NewClients(lookup)
+	return &other
+}
+
 func refuseToken(why reason, cause error) error {
 	return door.Unauthenticated(why, "", cause)
 }

@@ -38,8 +38,11 @@ type endpoint struct {
 	summary string
 	detail  string
 	kind    store.ClientKind // that may call; empty: anybody
-	answer  any              // its zero value names the schema
-	codes   []liuma.Code     // particular to it, for the document
+	// recalls says that the caller is authenticated by its registration from
+	// memory: the act checks that again in the first view that it makes.
+	recalls bool
+	answer  any          // its zero value names the schema
+	codes   []liuma.Code // particular to it, for the document
 }
 
 // post registers an endpoint with a body of type B.
@@ -52,9 +55,10 @@ func post[B any](d *Door, h huma.API, e endpoint, handle func(*call, *B) (any, e
 		return err
 	}
 	h.Adapter().Handle(op, func(ctx huma.Context) {
+		e := e // of this request
 		r, _ := humago.Unwrap(ctx)
 		v := visitOf(r)
-		c, err := d.admit(v, r, e.kind)
+		c, err := d.admit(v, r, e)
 		if err == nil {
 			err = d.serve(v, c, func() (any, error) {
 				raw, err := readBody(v, r)
@@ -66,7 +70,19 @@ func post[B any](d *Door, h huma.API, e endpoint, handle func(*call, *B) (any, e
 					return nil, door.Malformed(reason(fault.Kind), fault.Path)
 				}
 				c.digest = digest(r.Method, r.URL.Path, raw)
-				return handle(c, into)
+				answer, err := handle(c, into)
+				if errors.Is(err, authority.ErrClientChanged) {
+					// Nothing was done. Whether the client may still call is
+					// asked of the store now.
+					e.recalls = false
+					again, err := d.admit(v, r, e)
+					if err != nil {
+						return nil, err
+					}
+					c.caller = again.caller
+					return handle(c, into)
+				}
+				return answer, err
 			})
 		}
 		if err != nil {
@@ -83,7 +99,7 @@ func get(d *Door, h huma.API, e endpoint, handle func(*call) (any, error)) {
 	h.Adapter().Handle(op, func(ctx huma.Context) {
 		r, _ := humago.Unwrap(ctx)
 		v := visitOf(r)
-		c, err := d.admit(v, r, e.kind)
+		c, err := d.admit(v, r, e)
 		if err == nil {
 			err = d.serve(v, c, func() (any, error) { return handle(c) })
 		}
@@ -95,17 +111,17 @@ func get(d *Door, h huma.API, e endpoint, handle func(*call) (any, error)) {
 
 // admit authenticates the caller. A client of the wrong kind is refused before
 // its body is read.
-func (d *Door) admit(v *door.Visit, r *http.Request, kind store.ClientKind) (*call, error) {
+func (d *Door) admit(v *door.Visit, r *http.Request, e endpoint) (*call, error) {
 	c := &call{Request: r, name: func(no liuma.BusinessNo) { v.BusinessNo = no }}
-	if kind == "" {
+	if e.kind == "" {
 		return c, nil
 	}
-	client, err := d.gate.check(r)
+	client, err := d.client(r, e)
 	if err != nil {
 		return nil, err
 	}
 	v.Client = client.ID
-	if client.Kind != kind {
+	if client.Kind != e.kind {
 		return nil, liuma.Fail(liuma.CodeForbidden, errors.New("wrong kind of client"))
 	}
 	if err := door.NoQuery(r); err != nil {
@@ -113,6 +129,17 @@ func (d *Door) admit(v *door.Visit, r *http.Request, kind store.ClientKind) (*ca
 	}
 	c.caller = authority.Caller{Client: client}
 	return c, nil
+}
+
+// client is who signed the request's token. Memory lets in, but never refuses:
+// a refusal is what the store says now.
+func (d *Door) client(r *http.Request, e endpoint) (store.Client, error) {
+	if e.recalls {
+		if client, err := d.recalling.check(r); err == nil {
+			return client, nil
+		}
+	}
+	return d.gate.check(r)
 }
 
 // serve runs a handler and writes its answer.
