@@ -22,9 +22,10 @@ FOR ?= 30s
 ROUNDS ?= 3
 MUTANTS_FOR ?= 15m
 SHOTS ?= dist/screenshots
+PAGES ?= dist/gallery
 
 .PHONY: help quick test ci nightly prepare format vet unit race looks foreign lint demo changed-mutants \
-	mutants crash fuzz bench screenshots soak update cover vulncheck build release
+	mutants crash fuzz bench gallery screenshots soak update cover vulncheck build release
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -91,6 +92,9 @@ screenshots: prepare ## all holder pages as PNG, into SHOTS (dist/screenshots), 
 	go test -count=1 -timeout 20m ./test/browser -run TestScreenshots -screenshots $(abspath $(SHOTS))
 	go test -count=1 ./test/browser -run TestReadmePictures -pictures $(abspath docs/images)
 
+gallery: ## all holder pages as files, into PAGES (dist/gallery); open its index.html
+	go test -count=1 ./web -run TestGallery -gallery $(abspath $(PAGES))
+
 soak: ## the rooms under the race detector, ROUNDS (3) times, each in another order
 	CGO_ENABLED=1 go test -json -race -shuffle=on -count=$(ROUNDS) -timeout 3h $(RACED) | go run ./test/slowest
 
@@ -101,7 +105,7 @@ cover: ## statements that the tests reach
 	go test -timeout 20m -coverpkg=./... -coverprofile=coverage.out ./...
 	go tool cover -func=coverage.out | tail -n 1
 
-vulncheck: ## known vulnerabilities that our code can reach; asks vuln.go.dev
+vulncheck: ## known vulnerabilities that our code can reach; needs the network
 	go run $(GOVULNCHECK) ./...
 
 build: ## the program, at dist/liuma

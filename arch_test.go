@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/mod/modfile"
@@ -36,6 +37,7 @@ var levels = map[string]int{
 	"internal/websec":            2,
 	"internal/visitor":           2,
 	"internal/pin/gencommon":     9,
+	"internal/sqlitefile":        1,
 	"internal/ledger/sqlite":     2,
 	"internal/ledger/ledgertest": 3,
 	"internal/vault":             2,
@@ -50,20 +52,22 @@ var levels = map[string]int{
 	"internal/parties":           5,
 	"internal/authority":         5,
 	"client":                     5,
-	"internal/door/api":          6,
-	"internal/door/oidc":         6,
-	"internal/door/holder":       6,
-	"internal/door/api/apitest":  7,
-	"internal/config":            6,
-	"internal/server":            7,
-	"internal/operator":          8,
-	"internal/demo/window":       8,
-	"internal/testkit":           8,
-	"internal/demo":              9,
-	"internal/bench":             8,
-	"examples/channel":           8,
-	"examples/channel/miniapp":   7,
-	"cmd/liuma":                  10,
+	"internal/ceremony":          6,
+	"internal/door/api":          7,
+	"internal/door/oidc":         7,
+	"internal/door/holder":       7,
+	"internal/door/api/apitest":  8,
+	"internal/config":            7,
+	"internal/server":            8,
+	"internal/operator":          9,
+	"internal/demo/window":       10,
+	"internal/testkit/world":     9,
+	"internal/testkit":           10,
+	"internal/demo":              11,
+	"internal/bench":             10,
+	"examples/channel":           9,
+	"examples/channel/miniapp":   8,
+	"cmd/liuma":                  12,
 }
 
 type pkg struct {
@@ -73,9 +77,18 @@ type pkg struct {
 	fset  *token.FileSet
 }
 
-// parse reads every package of the module.
+// parse reads every package of the module. The result is shared by all tests,
+// which must not change it.
 func parse(t *testing.T) map[string]*pkg {
 	t.Helper()
+	pkgs, err := parsed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pkgs
+}
+
+var parsed = sync.OnceValues(func() (map[string]*pkg, error) {
 	pkgs := map[string]*pkg{}
 	fset := token.NewFileSet()
 	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
@@ -106,11 +119,8 @@ func parse(t *testing.T) map[string]*pkg {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pkgs
-}
+	return pkgs, err
+})
 
 func houseImports(f *ast.File) []string {
 	var in []string
@@ -149,7 +159,7 @@ func TestImportsPointDownward(t *testing.T) {
 // keeper, directly and at one remove.
 func TestKeeperStaysSmall(t *testing.T) {
 	pkgs := parse(t)
-	allowed := []string{"", "internal/split", "internal/ledger", "internal/ledger/sqlite", "internal/keeper"}
+	allowed := []string{"", "internal/split", "internal/sqlitefile", "internal/ledger", "internal/ledger/sqlite", "internal/keeper"}
 	for _, dir := range allowed {
 		for name, f := range pkgs[dir].files {
 			for _, in := range houseImports(f) {
@@ -158,6 +168,34 @@ func TestKeeperStaysSmall(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestProgramHoldsNoTests keeps package testing, and with it every room that is
+// for tests alone, out of the program.
+func TestProgramHoldsNoTests(t *testing.T) {
+	pkgs := parse(t)
+	seen := map[string]bool{}
+	var visit func(dir string)
+	visit = func(dir string) {
+		if seen[dir] {
+			return
+		}
+		seen[dir] = true
+		for name, f := range pkgs[dir].files {
+			for _, s := range f.Imports {
+				if s.Path.Value == `"testing"` {
+					t.Errorf("%s brings testing into the program", name)
+				}
+			}
+			for _, in := range houseImports(f) {
+				visit(in)
+			}
+		}
+	}
+	visit("cmd/liuma")
+	if !seen["internal/testkit/world"] || !seen["internal/server"] {
+		t.Error("the walk missed rooms that the program has")
 	}
 }
 
@@ -264,27 +302,12 @@ func TestInvariantsNameWhatExists(t *testing.T) {
 			continue
 		}
 		id := strings.TrimSpace(cells[1])
-		if len(cells) < 7 {
-			t.Errorf("%s: a row of %d cells", id, len(cells)-2)
-			continue
-		}
 		if seen[id] {
 			t.Errorf("%s has two rows", id)
 		}
 		seen[id] = true
-		checkNames(t, id, "symbol", cells[3], func(dir, name string) bool {
-			return pkgs[dir] != nil && declared(pkgs[dir].files)[name]
-		})
-		checkNames(t, id, "test", cells[4], func(dir, name string) bool {
-			if pkgs[dir] == nil {
-				return false
-			}
-			return declared(pkgs[dir].tests)[name] || declared(pkgs[dir].files)[name]
-		})
-		for _, m := range codeSpan.FindAllStringSubmatch(cells[5], -1) {
-			if _, err := os.Stat(filepath.Join("test/mutants/patches", m[1])); err != nil {
-				t.Errorf("%s: mutant %s does not exist", id, m[1])
-			}
+		for _, fault := range rowFaults(pkgs, cells) {
+			t.Errorf("%s %s", id, fault)
 		}
 	}
 	for _, kind := range []struct {
@@ -306,19 +329,71 @@ func TestInvariantsNameWhatExists(t *testing.T) {
 	}
 }
 
-// checkNames checks names written as dir.Name, such as internal/ledger.Spent
+// rowFaults says what is missing or false in a row of docs/INVARIANTS.md, whose
+// cells are: number, sentence, symbols, tests, mutants.
+func rowFaults(pkgs map[string]*pkg, cells []string) []string {
+	if len(cells) != 7 {
+		return []string{fmt.Sprintf("has a row of %d cells, not 5", len(cells)-2)}
+	}
+	var faults []string
+	if strings.TrimSpace(cells[2]) == "" {
+		faults = append(faults, "says nothing that always holds")
+	}
+	faults = append(faults, nameFaults("symbol", cells[3], func(dir, name string) bool {
+		return pkgs[dir] != nil && declared(pkgs[dir].files)[name]
+	})...)
+	faults = append(faults, nameFaults("test", cells[4], func(dir, name string) bool {
+		return pkgs[dir] != nil && (declared(pkgs[dir].tests)[name] || declared(pkgs[dir].files)[name])
+	})...)
+	mutants := codeSpan.FindAllStringSubmatch(cells[5], -1)
+	if len(mutants) == 0 {
+		faults = append(faults, "names no mutant")
+	}
+	for _, m := range mutants {
+		if _, err := os.Stat(filepath.Join("test/mutants/patches", m[1])); err != nil {
+			faults = append(faults, "names the mutant "+m[1]+", which does not exist")
+		}
+	}
+	return faults
+}
+
+// nameFaults checks names written as dir.Name, such as internal/ledger.Spent
 // or internal/ledger.Ledger.Spend.
-func checkNames(t *testing.T, id, what, cell string, exists func(dir, name string) bool) {
-	t.Helper()
+func nameFaults(what, cell string, exists func(dir, name string) bool) []string {
 	found := codeSpan.FindAllStringSubmatch(cell, -1)
 	if len(found) == 0 {
-		t.Errorf("%s names no %s", id, what)
+		return []string{"names no " + what}
 	}
+	var faults []string
 	for _, m := range found {
 		slash := strings.LastIndex(m[1], "/")
 		dir, name, ok := strings.Cut(m[1][slash+1:], ".")
 		if !ok || !exists(m[1][:slash+1]+dir, name) {
-			t.Errorf("%s: %s %s does not exist", id, what, m[1])
+			faults = append(faults, fmt.Sprintf("names the %s %s, which does not exist", what, m[1]))
+		}
+	}
+	return faults
+}
+
+// TestInvariantsWithoutEvidenceAreRefused shows that the check of the table
+// notices rows that promise more than they show.
+func TestInvariantsWithoutEvidenceAreRefused(t *testing.T) {
+	pkgs := parse(t)
+	symbol, test, mutant := "`internal/ledger.Ledger.Spend`", "`internal/ledger.TestCountsOnlyRise`", "`i01-sync-off.patch`"
+	for _, row := range []struct{ cells, want string }{
+		{"I-1|x|" + symbol + "|" + test + "|" + mutant, ""},
+		{"I-1||" + symbol + "|" + test + "|" + mutant, "says nothing that always holds"},
+		{"I-1|x||" + test + "|" + mutant, "names no symbol"},
+		{"I-1|x|" + symbol + "||" + mutant, "names no test"},
+		{"I-1|x|" + symbol + "|" + test + "|", "names no mutant"},
+		{"I-1|x|" + symbol + "|" + test, "has a row of 4 cells, not 5"},
+		{"I-1|x|`internal/ledger.Ledger.Gone`|" + test + "|" + mutant, "names the symbol internal/ledger.Ledger.Gone, which does not exist"},
+		{"I-1|x|" + symbol + "|`internal/ledger.TestGone`|" + mutant, "names the test internal/ledger.TestGone, which does not exist"},
+		{"I-1|x|" + symbol + "|" + test + "|`gone.patch`", "names the mutant gone.patch, which does not exist"},
+	} {
+		got := strings.Join(rowFaults(pkgs, strings.Split("|"+row.cells+"|", "|")), "; ")
+		if got != row.want {
+			t.Errorf("%s: %q, want %q", row.cells, got, row.want)
 		}
 	}
 }

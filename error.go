@@ -6,27 +6,28 @@ import (
 	"time"
 )
 
-// Code is the stable name of an error, in snake case. Channels branch on it;
-// its meaning never changes.
+// Code is an error code: the stable name of an error, in snake case. Channels
+// branch on it; its meaning never changes.
 type Code string
 
-// Error is an error that may leave the house. Everything in it is safe to
-// show; the wrapped cause is for the log alone.
+// Error is an error that may be shown outside the process. Every member is safe
+// to show but Cause, which is for the log alone.
 type Error struct {
 	Code Code
 	// Field names the request's member that is at fault, as a dotted path,
 	// or is empty.
 	Field string
 	// TriesLeft is how many wrong PINs remain, or nil where that may not be
-	// said (DESIGN section 7: a caller without a link learns nothing).
+	// said: a channel without a link to the card learns nothing.
 	TriesLeft *int
 	// Until is when the refusal ends by itself, or zero.
 	Until time.Time
-	// Reason is a finer code beneath Code, such as the PIN rule that refused.
+	// Reason is a finer error code beneath Code, such as the PIN rule that refused.
 	Reason string
 	// Sentence says in plain words what Reason means, and how to do better.
 	Sentence Text
-	// Challenge, with CodeEvidenceRequired, is what evidence must be bound to.
+	// Challenge, with CodeEvidenceRequired, is the challenge that the evidence
+	// must be bound to.
 	Challenge string
 	// Cause is never shown.
 	Cause error
@@ -53,14 +54,14 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Is makes errors.Is(err, &Error{Code: c}) match on the code alone.
+// Is makes errors.Is(err, &Error{Code: c}) match on the error code alone.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code
 }
 
-// CodeOf returns the code of the outermost Error in err's chain. Any other
-// error is CodeInternal: what nobody classified is not shown.
+// CodeOf returns the error code of the outermost Error in err's chain. Any other
+// error gives CodeInternal, so an error without an error code is never shown.
 func CodeOf(err error) Code {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
@@ -68,7 +69,32 @@ func CodeOf(err error) Code {
 	return CodeInternal
 }
 
-// The codes. Each has a row in sentence.go; a test holds the two together.
+// Outward returns err if it is an *Error, and otherwise an *Error that says no
+// more than that the service was unable: what is not classified is never a
+// verdict (I-9). nil stays nil.
+func Outward(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*Error](err); ok {
+		return err
+	}
+	return Fail(CodeUnavailable, err)
+}
+
+// AtField names the member of a request that an *Error is about. An inability
+// is about no member, and stays as it is.
+func AtField(err error, field string) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.Code != CodeUnavailable {
+		c := *e
+		c.Field = field
+		return &c
+	}
+	return err
+}
+
+// The error codes. Each has a row in sentence.go; a test compares the two. Those
+// named CodePhone… are about one-time codes and the bound phone.
 const (
 	CodeInternal         Code = "internal"
 	CodeUnavailable      Code = "unavailable"
@@ -92,7 +118,7 @@ const (
 	CodePINFormat        Code = "pin_format"
 	CodeWeakPIN          Code = "weak_pin"
 	CodeChangeUnderWay   Code = "change_under_way"
-	CodeRefused          Code = "refused" // the one refusal for a caller without a link
+	CodeRefused          Code = "refused" // the only refusal that a channel without a link gets
 	CodeWrong            Code = "wrong_pin"
 	CodeLocked           Code = "locked"
 	CodeBlocked          Code = "blocked"
@@ -104,7 +130,7 @@ const (
 
 	CodeCeremonyExpired   Code = "ceremony_expired"
 	CodeCeremonyElsewhere Code = "ceremony_elsewhere" // another browser goes on with it
-	CodeCeremonyMoved     Code = "ceremony_moved"     // another page of it went on meanwhile
+	CodeCeremonyMoved     Code = "ceremony_moved"     // another page of the same ceremony was ahead
 	CodeLeft              Code = "left_by_holder"
 	CodeRequestURIInvalid Code = "request_uri_invalid"
 	CodeCodeInvalid       Code = "code_invalid" // authorization code unknown, used, late or for another
@@ -120,16 +146,16 @@ const (
 	CodePhoneNone         Code = "phone_not_bound"
 	CodePhoneLate         Code = "phone_bound_lately"
 	CodePhoneStale        Code = "phone_unconfirmed"
-	CodePINReset          Code = "pin_reset" // what was open ended because the PIN was reset
+	CodePINReset          Code = "pin_reset" // the ceremony ended because the PIN was reset meanwhile
 	CodeNotFrozen         Code = "not_frozen"
 	CodeOnlineOff         Code = "online_recovery_off" // this service sends no codes
-	CodeResetPlanned      Code = "reset_planned"       // allowed, but only after a day
+	CodeResetPlanned      Code = "reset_planned"       // noted; the new PIN can be set after a day
 	CodeCardNoWrong       Code = "card_number_wrong"
 	CodeCardNoSpent       Code = "card_numbers_spent" // too many wrong card numbers within a day
 	CodeFreezeCodeInvalid Code = "freeze_code_invalid"
 	CodeFreezeCodeLimit   Code = "freeze_code_limit"
-	CodeHotlineLimit      Code = "hotline_limit" // a hotline froze as many cards as one may
+	CodeHotlineLimit      Code = "hotline_limit" // a hotline asked for more freezes than its ration
 )
 
-// Text is one sentence in the two languages of the house.
+// Text is the same words in Chinese and English.
 type Text struct{ ZH, EN string }

@@ -1,10 +1,11 @@
 // Package liuma holds the words of the domain: cards, versions, verdicts,
 // standing, actions. It guarantees that each identifier has one type and one
-// spelling, and that every error that can leave the house has a stable code and
-// a sentence that is safe to show (see error.go). It trusts nothing and imports
-// nothing of the house.
+// spelling, and that every error that may be shown outside the process has a
+// stable error code and sentences that are safe to show. It trusts nothing and
+// imports no other package of this module.
 //
-// The words follow DESIGN section 2.
+// Start here: Verdict and Standing, then error.go. docs/GLOSSARY.md has all the
+// words.
 package liuma
 
 import (
@@ -50,7 +51,8 @@ func (id CardID) IsZero() bool { return id == CardID{} }
 type Version uint32
 
 // Verifier is the Ed25519 public key that only the right PIN of one version of
-// one card yields (DESIGN section 4). It is not secret.
+// one card yields (docs/ARCHITECTURE.md, "Walk 1: an attempt, from thumb to
+// verdict"). It is not secret.
 type Verifier [32]byte
 
 // IsZero reports whether no verifier was recorded.
@@ -114,12 +116,12 @@ func (r Region) Contains(other Region) bool {
 // Verdict is the outcome of an attempt.
 type Verdict string
 
-// The verdicts of DESIGN section 2. Only Right and Wrong say anything about a
-// PIN; both rest on t evaluations and a durable row (I-9).
+// The verdicts. Only Right and Wrong say anything about a PIN; both rest on the
+// answers of t keepers and a durable row (I-9).
 const (
 	Right       Verdict = "right"
 	Wrong       Verdict = "wrong"
-	Locked      Verdict = "locked"      // too many wrong PINs within the window; ends by itself
+	Locked      Verdict = "locked"      // too many wrong PINs within the guess window; ends by itself
 	Blocked     Verdict = "blocked"     // too many over all time; ends only with a reset
 	Suspended   Verdict = "suspended"   // standing forbids it: frozen, cancelled, or lost and no evidence
 	Unavailable Verdict = "unavailable" // no quorum, or keepers that disagree
@@ -139,7 +141,7 @@ func (v Verdict) Decided() bool {
 type Action string
 
 // The actions. The last three are ceremonies of the hosted door only: they
-// need what a native request cannot carry, a code to the bound phone.
+// need a one-time code to the bound phone, which a native request cannot carry.
 const (
 	ActionEnroll   Action = "enroll"
 	ActionLink     Action = "link"
@@ -171,7 +173,7 @@ func ParseAction(s string) (Action, error) {
 // device seals, so a current PIN cannot be passed off as a new one.
 type Role string
 
-// The roles of DESIGN section 7. RoleOld is the current PIN in a change.
+// The roles. RoleOld is the current PIN in a change; elsewhere it is RoleCurrent.
 const (
 	RoleCurrent Role = "current"
 	RoleOld     Role = "old"
@@ -192,7 +194,8 @@ const (
 // Standing is whether, and how, the electronic card may be used now.
 type Standing string
 
-// StandingOf ranks them: cancelled over frozen over suspended.
+// A card that is in several of these states at once has the one that forbids
+// most: cancelled before frozen before suspended.
 const (
 	StandingActive    Standing = "active"
 	StandingSuspended Standing = "suspended" // physical card lost: PIN and evidence together
@@ -200,8 +203,9 @@ const (
 	StandingCancelled Standing = "cancelled" // physical card cancelled: not at all
 )
 
-// StandingOf derives the standing; it is never stored, so it cannot disagree
-// with the facts that it rests on.
+// StandingOf derives the standing from the physical card's status and from
+// whether the card is frozen. It is never stored, so it cannot disagree with
+// either.
 func StandingOf(physical PhysicalStatus, frozen bool) Standing {
 	switch {
 	case physical == PhysicalCancelled:

@@ -1,7 +1,7 @@
 package liuma
 
-// Explanation is what a person is told about a code: what happened, and what
-// to do next.
+// Explanation tells a person about an error code: what happened, and what to do
+// next.
 type Explanation struct{ What, Next Text }
 
 // Explain returns the explanation of c. Unknown codes read as CodeInternal, so

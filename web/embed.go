@@ -1,12 +1,12 @@
-// Package web holds the pad and the stylesheet of the holder pages, as built
-// from the TypeScript and CSS beside it, and the icons that the pages use. It
-// guarantees that every asset is served under a name that changes with its
-// content, and that what is embedded is whole: Load refuses a file whose bytes
-// do not have the hash in its name. It trusts nothing at run time; a test
-// rebuilds dist from the sources and compares.
+// Package web holds the scripts and the stylesheet of the holder pages, as
+// built from the TypeScript and CSS beside it, and the icons that the pages
+// use. It guarantees that every asset is served under a name that changes with
+// its content, and that each file is whole: Load refuses one whose bytes do not
+// have the hash in its name. It trusts nothing at run time; a test rebuilds
+// dist from the sources and compares.
 //
-// DESIGN sections 6 and 7 ("Hosted page"). README.md is the contract between
-// the pages' markup, the script and the stylesheet.
+// Start here: README.md, the contract between the pages' markup, the scripts
+// and the stylesheet; then Load.
 package web
 
 import (
@@ -34,7 +34,8 @@ var embedded embed.FS
 
 // The logical names of the assets.
 const (
-	Script   = "pad.js"
+	Pad      = "pad.js"      // the PIN pad, countdowns, second presses
+	Ceremony = "ceremony.js" // begins a ceremony, offers more time, waits for codes
 	Style    = "page.css"
 	Licenses = "licenses.txt"
 )
@@ -77,7 +78,7 @@ func load(files fs.FS) (*Assets, error) {
 		}
 		a.byName[name], a.byFile[file] = asset, asset
 	}
-	for _, name := range []string{Script, Style, Licenses} {
+	for _, name := range []string{Pad, Ceremony, Style, Licenses} {
 		if _, ok := a.byName[name]; !ok {
 			return nil, fmt.Errorf("web: manifest: %s is missing", name)
 		}

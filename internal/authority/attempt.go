@@ -15,43 +15,53 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// attempt is one guess on its way through begin, the keepers and conclude.
-// All doors and ceremonies that check a PIN go through Authority.attempt (I-4).
-type attempt struct {
-	caller Caller
-	row    store.Request // Card is set; begin takes its business number
-	pin    pin.PIN
-	proof  *evidence.Proof // evidence that came with it, or nil
-	marked bool            // proof was taken out of use when it was pushed
-	policy policy.Policy
-	thaws  bool // an unfreezing: that the card is frozen does not stop it
-	hosted *hosted
-	// onRight runs in the transaction that stores a right verdict. It may
-	// change the card and write more rows; leaving row undecided (change)
-	// means that a later transaction decides.
-	onRight func(tx store.Tx, card *store.Card, row *store.Request) error
+// Attempt is one guess, as an act asks for it. All doors and acts that check a
+// PIN make one (I-4).
+type Attempt struct {
+	Caller Caller
+	Row    store.Request // Card is set; Authority.Attempt takes its business number
+	PIN    pin.PIN
+	Policy policy.Policy
+	Proof  *evidence.Proof // evidence that came with the guess, or nil
+	// ProofUsed says that Proof was taken out of use before, in another
+	// transaction of the same act.
+	ProofUsed bool
+	// Thaws says that the card's freeze does not stop the guess: it is made to
+	// end the freeze.
+	Thaws bool
+	// Device is the secret of the known device that the guess came from, or
+	// empty; Reopen asks that a right PIN from there lets strangers guess again.
+	Device string
+	Reopen bool
+	Hooks  Hooks
+}
+
+// guess is an attempt on its way through begin, the keepers and conclude.
+type guess struct {
+	Attempt
+	row store.Request
 
 	// Set by begin.
 	target keeper.Target
-	place  place
+	place  Place
 	reopen bool   // a right PIN lets strangers guess again
 	count  uint64 // number of the guess in the authority's own tally
 	// Set by conclude.
-	links bool          // a right PIN made a link that was not there
-	shut  ledger.Reason // what a wrong PIN brought about, or empty
+	shut ledger.Reason // what a wrong PIN brought about, or empty
 }
 
-// attempt counts a guess, has it evaluated, and stores the verdict. It returns
-// the row as decided. The caller holds the card's slot.
+// Attempt counts a guess, has it evaluated, and stores the verdict. It returns
+// the row as decided. The caller holds the card's slot (HoldCard).
 //
 // Crash points: before begin commits, nothing happened. After it, the
 // business number is taken and the request stays undecided for good (I-11);
 // the guess stays counted in the authority's tally, and in each keeper that
 // counted it (I-1). After conclude commits, the verdict can be asked for.
-func (a *Authority) attempt(ctx context.Context, at *attempt) (store.Request, error) {
+func (a *Authority) Attempt(ctx context.Context, q Attempt) (store.Request, error) {
+	at := &guess{Attempt: q, row: q.Row}
 	decided, err := a.begin(ctx, at)
 	if errors.Is(err, errUnfinished) {
-		if err := a.finishIntent(ctx, at.row.Card); err != nil {
+		if err := a.FinishIntent(ctx, at.row.Card); err != nil {
 			return store.Request{}, err
 		}
 		decided, err = a.begin(ctx, at)
@@ -64,23 +74,23 @@ func (a *Authority) attempt(ctx context.Context, at *attempt) (store.Request, er
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTime)
 	defer cancel()
 	var out keeper.Outcome
-	err = at.pin.Use(func(secret []byte) (err error) {
-		out, err = a.Quorum.Attempt(ctx, at.target, keeper.Guess{Lane: at.place.lane, Reserve: at.place.reserve,
-			Limits: at.policy.Limits, Reopen: at.reopen}, secret)
+	err = at.PIN.Use(func(secret []byte) (err error) {
+		out, err = a.quorum.Attempt(ctx, at.target, keeper.Guess{Lane: at.place.Lane, Reserve: at.place.Reserve,
+			Limits: at.Policy.Limits, Reopen: at.reopen}, secret)
 		return err
 	})
 	if err != nil {
-		a.Logger.Error("attempt not evaluated", "card", at.row.Card, "err", err)
+		a.log.Error("attempt not evaluated", "card", at.row.Card, "err", err)
 		out = keeper.Outcome{Verdict: liuma.Unavailable}
 	}
 	if out.Stale {
 		// A later version is committed somewhere; the next attempt finishes it.
-		a.Logger.Warn("keepers hold a later version", "card", at.row.Card, "version", at.target.Version)
+		a.log.Warn("keepers hold a later version", "card", at.row.Card, "version", at.target.Version)
 	}
 	if err := a.conclude(ctx, at, out); err != nil {
 		// No durable row, no verdict (I-9): the request stays undecided.
 		a.recordUndecided(ctx, at)
-		return store.Request{}, house(err)
+		return store.Request{}, liuma.Outward(err)
 	}
 	return at.row, nil
 }
@@ -90,79 +100,92 @@ var errUnfinished = errors.New("authority: the setting of a PIN is to be finishe
 
 // begin takes the business number and counts the guess in the authority's own
 // tally, in one transaction, or decides at once what needs no keeper.
-func (a *Authority) begin(ctx context.Context, at *attempt) (decided bool, err error) {
-	start := at.row
-	err = a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		decided, at.row = false, start
-		if err := a.stillServed(tx, at.hosted); err != nil {
-			return audit.Entry{}, err
-		}
-		now := a.now()
+func (a *Authority) begin(ctx context.Context, at *guess) (decided bool, err error) {
+	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		decided, at.row = false, at.Row
+		now := a.Now()
 		at.row.At = now
-		card, err := a.checkedCard(tx, at.row.Card)
+		card, err := a.ReadCard(tx, at.row.Card)
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		in, err := a.checkedIntent(tx, card.ID)
-		open := err == nil
-		switch {
-		case open && in.State == store.IntentCommitting:
-			return audit.Entry{}, errUnfinished
-		case !open && !errors.Is(err, store.ErrNotFound):
+		if err := at.Hooks.guard(tx, card); err != nil {
 			return audit.Entry{}, err
 		}
-		at.row.Version = card.Version
-		device, reopen := at.hosted.seat()
-		if at.place, err = a.placeOf(tx, card.ID, device, at.policy); err != nil {
+		waiting, err := a.waitingIntent(tx, card.ID)
+		if err != nil {
 			return audit.Entry{}, err
 		}
-		at.reopen = reopen && at.place.lane == ledger.Known
-		if at.proof != nil {
-			at.row.Evidence = at.proof.Method
-		}
-		if standing := liuma.StandingOf(card.Physical, card.Frozen && !at.thaws); standing == liuma.StandingSuspended && at.proof == nil {
-			// Not decided but sent back, before the business number is taken.
-			return audit.Entry{}, &liuma.Error{Code: liuma.CodeEvidenceRequired}
-		}
-		decided = refusedAtOnce(&at.row, card, at.thaws, at.place, at.policy.Limits, now)
-		if err := insertRequest(tx, at.row); err != nil {
+		if err := a.place(tx, at, card); err != nil {
 			return audit.Entry{}, err
 		}
-		if !at.marked {
-			if err := a.markEvidence(tx, at.proof); err != nil {
+		decided = RefusedAtOnce(&at.row, card, at.Thaws, at.place, at.Policy.Limits, now)
+		if err := TakeNumber(tx, at.row); err != nil {
+			return audit.Entry{}, err
+		}
+		if !at.ProofUsed {
+			if err := a.MarkEvidence(tx, at.Proof); err != nil {
 				return audit.Entry{}, err
 			}
 		}
-		if err := a.advance(tx, at.row); err != nil {
-			return audit.Entry{}, err
-		}
 		if decided {
-			return a.decidedEntry(at.caller, audit.AttemptDecided, at.row), nil
+			ev, err := at.Hooks.after(tx, &card, &at.row, audit.AttemptDecided)
+			return a.DecidedEntry(at.Caller, ev, at.row), err
 		}
-		at.count = card.Tally.Spend(now, at.place.lane)
-		if err := a.putCard(tx, card); err != nil {
-			return audit.Entry{}, err
-		}
+		at.count = card.Tally.Spend(now, at.place.Lane)
 		at.target = keeper.Target{Card: card.ID, Version: card.Version, KeySet: card.KeySet,
-			Verifier: card.Verifier, Unacknowledged: open}
-		return a.entry(at.caller.actor(), audit.AttemptBegun, card.ID, at.row.BusinessNo, "ok"), nil
+			Verifier: card.Verifier, Unacknowledged: waiting}
+		return a.Entry(at.Caller.Actor(), audit.AttemptBegun, card.ID, at.row.BusinessNo, "ok"), a.WriteCard(tx, card)
 	})
 	return decided, err
 }
 
-// refusedAtOnce decides, and reports that it did, what needs no keeper: by how
+// waitingIntent reports whether a card has an open intent that does not stand
+// in the way of a guess. One that was recorded does: errUnfinished.
+func (a *Authority) waitingIntent(r store.Reader, card liuma.CardID) (bool, error) {
+	in, err := a.checkedIntent(r, card)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	case in.State == store.IntentCommitting:
+		return false, errUnfinished
+	}
+	return true, nil
+}
+
+// place fills in where the guess is counted and what it is about. A card that
+// is lost is not decided but sent back for evidence, before its business number
+// is taken.
+func (a *Authority) place(r store.Reader, at *guess, card store.Card) (err error) {
+	at.row.Version = card.Version
+	if at.place, err = a.PlaceOf(r, card.ID, at.Device, at.Policy); err != nil {
+		return err
+	}
+	at.reopen = at.Reopen && at.place.Lane == ledger.Known
+	if at.Proof != nil {
+		at.row.Evidence = at.Proof.Method
+	}
+	if standing := liuma.StandingOf(card.Physical, card.Frozen && !at.Thaws); standing == liuma.StandingSuspended && at.Proof == nil {
+		return &liuma.Error{Code: liuma.CodeEvidenceRequired}
+	}
+	return nil
+}
+
+// RefusedAtOnce decides, and reports that it did, what needs no keeper: by how
 // the card stands or, where that does not forbid it, by the authority's own
 // tally. A lost physical card is not decided here: evidence mends it.
-func refusedAtOnce(row *store.Request, card store.Card, thaws bool, at place, l ledger.Limits, now time.Time) bool {
+func RefusedAtOnce(row *store.Request, card store.Card, thaws bool, at Place, l ledger.Limits, now time.Time) bool {
 	switch liuma.StandingOf(card.Physical, card.Frozen && !thaws) {
 	case liuma.StandingCancelled:
-		decide(row, now, liuma.Suspended, liuma.CodeCancelled)
+		Decide(row, now, liuma.Suspended, liuma.CodeCancelled)
 		return true
 	case liuma.StandingFrozen:
-		decide(row, now, liuma.Suspended, liuma.CodeFrozen)
+		Decide(row, now, liuma.Suspended, liuma.CodeFrozen)
 		return true
 	}
-	_, refusal := card.Tally.Check(now, at.lane, at.reserve, l)
+	_, refusal := card.Tally.Check(now, at.Lane, at.Reserve, l)
 	if refusal != nil {
 		refuseBy(row, now, refusal)
 	}
@@ -175,44 +198,40 @@ func refuseBy(row *store.Request, now time.Time, r *ledger.Refusal) {
 		verdict = liuma.Locked
 	}
 	row.Until = r.Until
-	decide(row, now, verdict, codeOf(verdict))
+	Decide(row, now, verdict, codeOf(verdict))
 }
 
 // conclude stores the verdict. It reads standing and version again: what
 // changed while the keepers worked takes the verdict back (I-10).
-func (a *Authority) conclude(ctx context.Context, at *attempt, out keeper.Outcome) error {
+func (a *Authority) conclude(ctx context.Context, at *guess, out keeper.Outcome) error {
 	begun := at.row
 	seen := a.seenToSave()
-	return a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		at.row = begun
-		now := a.now()
+		now := a.Now()
 		if now.Sub(at.row.At) >= decideTime {
 			return audit.Entry{}, errors.New("authority: too late to decide")
 		}
-		card, err := a.checkedCard(tx, at.row.Card)
+		card, err := a.ReadCard(tx, at.row.Card)
 		if err != nil {
 			return audit.Entry{}, err
 		}
 		a.judge(at, &card, out, now)
 		if at.row.Verdict == liuma.Right {
-			if err := a.stillServed(tx, at.hosted); err != nil {
-				return audit.Entry{}, err // stopped while the keepers worked: no verdict
+			// An error here is no verdict: what changed meanwhile stops it.
+			err := at.Hooks.guard(tx, card)
+			if err == nil && at.place.Lane == ledger.Known {
+				err = a.sawDevice(tx, card.ID, at.Device)
 			}
-		}
-		if at.row.Verdict == liuma.Right && at.onRight != nil {
-			if err := at.onRight(tx, &card, &at.row); err != nil {
+			if err != nil {
 				return audit.Entry{}, err
 			}
 		}
-		if device, _ := at.hosted.seat(); at.row.Verdict == liuma.Right && at.place.lane == ledger.Known {
-			if err := a.sawDevice(tx, card.ID, device); err != nil {
-				return audit.Entry{}, err
-			}
-		}
-		if err := a.putCard(tx, card); err != nil {
+		ev, err := at.Hooks.after(tx, &card, &at.row, audit.AttemptDecided)
+		if err != nil {
 			return audit.Entry{}, err
 		}
-		if err := errors.Join(tx.UpdateRequest(at.row), a.advance(tx, at.row), a.tellVerdict(tx, card, at)); err != nil {
+		if err := errors.Join(a.WriteCard(tx, card), tx.UpdateRequest(at.row), a.tellShut(tx, card, at)); err != nil {
 			return audit.Entry{}, err
 		}
 		if len(seen) > 0 {
@@ -220,32 +239,24 @@ func (a *Authority) conclude(ctx context.Context, at *attempt, out keeper.Outcom
 				return audit.Entry{}, err
 			}
 		}
-		ev := audit.AttemptDecided
-		switch {
-		case at.row.Verdict != liuma.Right:
-		case at.thaws:
-			ev = audit.CardUnfrozen
-		case at.links:
-			ev = audit.CardLinked
-		}
-		return a.decidedEntry(at.caller, ev, at.row), nil
+		return a.DecidedEntry(at.Caller, ev, at.row), nil
 	})
 }
 
 // recordUndecided notes that a guess which was counted came to no verdict. It
 // changes nothing, and a crash here, or a store that is gone, leaves only that
 // the audit record has the attempt begun and not decided.
-func (a *Authority) recordUndecided(ctx context.Context, at *attempt) {
-	err := a.Store.Update(ctx, func(store.Tx) (audit.Entry, error) {
-		return a.entry(at.caller.actor(), audit.AttemptUndecided, at.row.Card, at.row.BusinessNo, string(liuma.CodeUndecided)), nil
+func (a *Authority) recordUndecided(ctx context.Context, at *guess) {
+	err := a.store.Update(ctx, func(store.Tx) (audit.Entry, error) {
+		return a.Entry(at.Caller.Actor(), audit.AttemptUndecided, at.row.Card, at.row.BusinessNo, string(liuma.CodeUndecided)), nil
 	})
 	if err != nil {
-		a.Logger.Error("attempt without a verdict not recorded", "card", at.row.Card, "err", err)
+		a.log.Error("attempt without a verdict not recorded", "card", at.row.Card, "err", err)
 	}
 }
 
 // judge settles the authority's own tally and decides the row.
-func (a *Authority) judge(at *attempt, card *store.Card, out keeper.Outcome, now time.Time) {
+func (a *Authority) judge(at *guess, card *store.Card, out keeper.Outcome, now time.Time) {
 	sameVersion := card.Version == at.target.Version
 	if sameVersion && out.Verdict == liuma.Right {
 		card.Tally.Clear(at.count, at.reopen) // a stranger's proof clears both lanes
@@ -254,7 +265,7 @@ func (a *Authority) judge(at *attempt, card *store.Card, out keeper.Outcome, now
 		card.Tally.Refund(at.count)
 	}
 	verdict, code := out.Verdict, codeOf(out.Verdict)
-	standing := liuma.StandingOf(card.Physical, card.Frozen && !at.thaws)
+	standing := liuma.StandingOf(card.Physical, card.Frozen && !at.Thaws)
 	switch {
 	case out.Verdict != liuma.Right:
 	case !sameVersion:
@@ -263,25 +274,25 @@ func (a *Authority) judge(at *attempt, card *store.Card, out keeper.Outcome, now
 		verdict, code = liuma.Suspended, liuma.CodeCancelled
 	case standing == liuma.StandingFrozen:
 		verdict, code = liuma.Suspended, liuma.CodeFrozen
-	case standing == liuma.StandingSuspended && at.proof == nil:
+	case standing == liuma.StandingSuspended && at.Proof == nil:
 		verdict, code = liuma.Suspended, liuma.CodeEvidenceRequired
 	}
 	at.row.Until = out.Until
 	if verdict == liuma.Wrong {
 		code = at.lastTry(card.Tally, out, now)
 	}
-	decide(&at.row, now, verdict, code)
+	Decide(&at.row, now, verdict, code)
 }
 
 // lastTry says how many tries a wrong PIN left and, where it left none, what
 // it brought about: the verdict is wrong, for it was evaluated, and the code
 // locked or blocked, for that is what the holder has to know.
-func (at *attempt) lastTry(t ledger.Tally, out keeper.Outcome, now time.Time) liuma.Code {
-	left, refusal := t.Check(now, at.place.lane, at.place.reserve, at.policy.Limits)
+func (at *guess) lastTry(t ledger.Tally, out keeper.Outcome, now time.Time) liuma.Code {
+	left, refusal := t.Check(now, at.place.Lane, at.place.Reserve, at.Policy.Limits)
 	if refusal == nil && out.TriesLeft <= 0 {
 		// The keepers counted more than this record did. Their lock, if that is
 		// what it is, counts from this guess; the next one tells.
-		refusal = &ledger.Refusal{Reason: ledger.Locked, Until: now.Add(at.policy.Limits.LockFor)}
+		refusal = &ledger.Refusal{Reason: ledger.Locked, Until: now.Add(at.Policy.Limits.LockFor)}
 	}
 	if refusal == nil {
 		at.row.TriesLeft = min(left, out.TriesLeft)
@@ -294,31 +305,18 @@ func (at *attempt) lastTry(t ledger.Tally, out keeper.Outcome, now time.Time) li
 	return liuma.CodeBlocked
 }
 
-// checkedCard reads a card and checks that its PIN is its own: whoever can
-// write to the database can still not move a PIN to another holder.
-func (a *Authority) checkedCard(r store.Reader, id liuma.CardID) (store.Card, error) {
-	card, err := r.Card(id)
-	if err != nil {
-		return store.Card{}, err
-	}
-	if !store.CardMAC(a.Vault, card).Equal(card.MAC) {
-		return store.Card{}, liuma.Fail(liuma.CodeUnavailable, errors.New("authority: card row fails its MAC: "+id.String()))
-	}
-	return card, nil
-}
-
 // seenToSave returns the keepers' sequences when a second has passed since
 // they were last handed to a transaction and one of them rose. Losing that
 // transaction only makes a rollback of that second harder to see.
 func (a *Authority) seenToSave() map[string]uint64 {
 	a.seenMu.Lock()
 	defer a.seenMu.Unlock()
-	now := a.now()
+	now := a.Now()
 	if gap := now.Sub(a.seenAt); gap >= 0 && gap < seenEvery {
 		return nil
 	}
 	rose := map[string]uint64{}
-	for id, seq := range a.Quorum.Seen() {
+	for id, seq := range a.quorum.Seen() {
 		if seq > a.seen[string(id)] {
 			rose[string(id)] = seq
 			a.seen[string(id)] = seq

@@ -66,9 +66,11 @@ type Config struct {
 	// Process names this process among the authorities that share a store;
 	// it must differ from that of any process that ran before.
 	Process string
-	// Alone says that no other authority shares the store, so what an earlier
-	// process left can be taken over without waiting for its lease.
-	Alone bool
+	// Ended reports that an authority process of that name runs no more, so
+	// that the intents it left are taken over before their lease ends. It must
+	// never say so of a process that may still be running. Default: no process
+	// is known to have ended, and the lease alone decides.
+	Ended func(process string) bool
 	// Outbox takes codes and notices to phones. Without one no code is asked
 	// for and nobody is told, and what needs a code is refused: reset, rebind
 	// and unfreeze lead to the counter.
@@ -94,6 +96,9 @@ func (c *Config) validate() error {
 	need(c.Registry != nil, "Registry")
 	need(c.Issuer != "", "Issuer")
 	need(c.Process != "", "Process")
+	if c.Ended == nil {
+		c.Ended = func(string) bool { return false }
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -118,134 +123,143 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// Authority runs the ceremonies. It is safe for concurrent use.
+// Hooks tie a request to the act that it belongs to. The engine calls them in
+// its own transactions and knows nothing else of acts.
+type Hooks struct {
+	// Guard refuses a request that may not go on. It reads only, and runs in
+	// the transaction that counts the guess and again in the one that stores a
+	// right verdict: what changed while the keepers worked is seen. Its error
+	// ends the transaction, which then keeps nothing.
+	Guard func(r store.Reader, card store.Card) error
+	// After follows a decision in the transaction that stores it, before card
+	// and row are written. It may change both and write rows of its own; a
+	// right row that it makes undecided again is decided later, by an intent.
+	// The event that it returns names the decision in the record; empty means
+	// the engine's own name for it.
+	After func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error)
+}
+
+// guard calls Guard if there is one.
+func (h Hooks) guard(r store.Reader, card store.Card) error {
+	if h.Guard == nil {
+		return nil
+	}
+	return h.Guard(r, card)
+}
+
+// after calls After if there is one; fallback is the engine's own event.
+func (h Hooks) after(tx store.Tx, card *store.Card, row *store.Request, fallback audit.Event) (audit.Event, error) {
+	if h.After == nil {
+		return fallback, nil
+	}
+	ev, err := h.After(tx, card, row)
+	if ev == "" {
+		ev = fallback
+	}
+	return ev, err
+}
+
+// Authority is the engine under all acts. It is safe for concurrent use.
 type Authority struct {
-	Config
-	slots  *slots
-	seals  *sealKeys
-	judges *judges
+	store    store.Store
+	vault    *vault.Vault
+	quorum   Quorum
+	policy   Rules
+	registry *registry.Registry
+	issuer   string
+	process  string
+	ended    func(process string) bool
+	outbox   Outbox // nil: nobody is told
+	clock    func() time.Time
+	wait     func(ctx context.Context, d time.Duration)
+	log      *slog.Logger
+
+	// settingHooks finds the hooks of an intent by the request that it belongs
+	// to, also after a restart. Set once by Attach, before Start.
+	settingHooks func(row store.Request) Hooks
+
+	slots   *slots
+	seals   *sealKeys
+	judges  *judges
+	clients *clients
 
 	seenMu sync.Mutex
 	seenAt time.Time         // guarded by seenMu: when seen was last handed to a transaction
 	seen   map[string]uint64 // guarded by seenMu: what was handed out then
 }
 
-// New checks the config and finishes what an earlier process left half done:
-// intents that no keeper committed are abandoned, others carried through as
-// far as the keepers answer (the rest is Maintain's).
-func New(ctx context.Context, c Config) (*Authority, error) {
+// New checks the config. Attach the acts to it, then Start it.
+func New(c Config) (*Authority, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	a := &Authority{Config: c, slots: newSlots(), seals: &sealKeys{},
-		judges: &judges{made: map[pin.Rules]*pin.Judge{}}, seen: map[string]uint64{}}
-	if err := a.recoverIntents(ctx); err != nil {
-		return nil, fmt.Errorf("authority: recover: %w", err)
-	}
-	if _, err := a.currentSealKey(ctx); err != nil {
-		return nil, fmt.Errorf("authority: seal key: %w", err)
-	}
-	return a, nil
+	return &Authority{
+		store: c.Store, vault: c.Vault, quorum: c.Quorum, policy: c.Policy, registry: c.Registry,
+		issuer: c.Issuer, process: c.Process, ended: c.Ended, outbox: c.Outbox,
+		clock: c.Now, wait: c.Wait, log: c.Logger,
+		slots: newSlots(), seals: &sealKeys{}, judges: &judges{made: map[pin.Rules]*pin.Judge{}},
+		clients: newClients(), seen: map[string]uint64{},
+	}, nil
 }
 
-// now is the clock in the precision that the store keeps.
-func (a *Authority) now() time.Time { return a.Now().UTC().Truncate(time.Millisecond) }
+// Attach sets how the hooks of an intent are found by its request. It is
+// called once, before Start.
+func (a *Authority) Attach(settingHooks func(row store.Request) Hooks) { a.settingHooks = settingHooks }
+
+// Start finishes what an earlier process left half done: intents that no keeper
+// committed are abandoned, others carried through as far as the keepers answer
+// (the rest is Maintain's). It refuses to run without the acts, since an intent
+// that is carried through without its act's hooks would leave out what the new
+// PIN brings with it (I-7).
+func (a *Authority) Start(ctx context.Context) error {
+	if a.settingHooks == nil {
+		return errors.New("authority: no acts are attached")
+	}
+	if err := a.finishIntents(ctx); err != nil {
+		return fmt.Errorf("authority: recover: %w", err)
+	}
+	if _, err := a.SealKey(ctx); err != nil {
+		return fmt.Errorf("authority: seal key: %w", err)
+	}
+	return nil
+}
+
+// Now is the time in UTC and in the precision that the store keeps.
+func (a *Authority) Now() time.Time { return a.clock().UTC().Truncate(time.Millisecond) }
 
 // Ready reports whether a verdict could be given now: the store answers and
 // a quorum of keepers serves.
 func (a *Authority) Ready(ctx context.Context) error {
-	if err := a.Store.View(ctx, func(r store.Reader) error {
+	if err := a.store.View(ctx, func(r store.Reader) error {
 		_, err := r.SealKeys()
 		return err
 	}); err != nil {
 		return liuma.Fail(liuma.CodeUnavailable, err)
 	}
-	if err := a.Quorum.Ready(ctx); err != nil {
+	if err := a.quorum.Ready(ctx); err != nil {
 		return liuma.Fail(liuma.CodeUnavailable, err)
 	}
 	return nil
 }
 
-// Client looks up a registered client. Doors call it on every request, so a
-// stopped client is stopped at once.
-func (a *Authority) Client(ctx context.Context, id string) (store.Client, error) {
-	var c store.Client
-	err := a.Store.View(ctx, func(r store.Reader) (err error) {
-		c, err = r.Client(id)
-		return err
-	})
-	if errors.Is(err, store.ErrNotFound) {
-		return store.Client{}, liuma.Fail(liuma.CodeUnauthenticated, err)
-	}
-	if err != nil {
-		return store.Client{}, liuma.Fail(liuma.CodeUnavailable, err)
-	}
-	return c, nil
-}
-
 // ReceiptKeys are the public keys that receipts are checked with.
-func (a *Authority) ReceiptKeys() jose.JSONWebKeySet { return a.Vault.ReceiptKeys() }
+func (a *Authority) ReceiptKeys() jose.JSONWebKeySet { return a.vault.ReceiptKeys() }
 
 // RecordAlarm writes what a keeper did wrong to the log and the audit record.
 // It never fails the request that met the alarm.
 func (a *Authority) RecordAlarm(ctx context.Context, al keeper.Alarm) {
-	a.Logger.Error("keeper alarm", "keeper", al.Keeper, "what", al.What, "card", al.Card)
-	err := a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		e := a.entry("system", audit.KeeperAlarm, al.Card, "", string(al.What))
+	a.log.Error("keeper alarm", "keeper", al.Keeper, "what", al.What, "card", al.Card)
+	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		e := a.Entry("system", audit.KeeperAlarm, al.Card, "", string(al.What))
 		e.Note = "keeper=" + string(al.Keeper)
 		return e, nil
 	})
 	if err != nil {
-		a.Logger.Error("keeper alarm not recorded", "err", err)
+		a.log.Error("keeper alarm not recorded", "err", err)
 	}
 }
 
-func (a *Authority) entry(actor string, ev audit.Event, card liuma.CardID, bn liuma.BusinessNo, outcome string) audit.Entry {
-	return audit.Entry{At: a.now(), Actor: actor, Event: ev, Card: card, BusinessNo: bn, Outcome: outcome}
-}
-
-func (c Caller) channel() liuma.ChannelID { return liuma.ChannelID(c.Client.ID) }
-
-func (c Caller) actor() string { return string(c.Client.Kind) + ":" + c.Client.ID }
-
-// permit checks that the caller is a channel registered for the action and,
-// where the request names one, the region.
-func (c Caller) permit(action liuma.Action, region liuma.Region) error {
-	if c.Client.Kind != store.ClientChannel || c.Client.Stopped {
-		return liuma.Fail(liuma.CodeForbidden, nil)
-	}
-	allowed := false
-	for _, a := range c.Client.Actions {
-		allowed = allowed || a == action
-	}
-	if !allowed {
-		return liuma.FailField(liuma.CodeForbidden, "action", nil)
-	}
-	for _, r := range c.Client.Regions {
-		if region == "" || r.Contains(region) {
-			return nil
-		}
-	}
-	return liuma.FailField(liuma.CodeForbidden, "region", nil)
-}
-
-// region is where the service takes place: what the request says, else the
-// first region that the channel is registered for.
-func (c Caller) region(r liuma.Region) liuma.Region {
-	if r == "" && len(c.Client.Regions) > 0 {
-		return c.Client.Regions[0]
-	}
-	return r
-}
-
-// house turns an error of the rooms below into one that may leave. What is
-// not classified is an inability, never a verdict (I-9).
-func house(err error) error {
-	if err == nil {
-		return nil
-	}
-	if _, ok := errors.AsType[*liuma.Error](err); ok {
-		return err
-	}
-	return liuma.Fail(liuma.CodeUnavailable, err)
+// Entry starts an entry of the audit record, dated now.
+func (a *Authority) Entry(actor string, ev audit.Event, card liuma.CardID, bn liuma.BusinessNo, outcome string) audit.Entry {
+	return audit.Entry{At: a.Now(), Actor: actor, Event: ev, Card: card, BusinessNo: bn, Outcome: outcome}
 }

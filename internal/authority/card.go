@@ -6,41 +6,95 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/evidence"
+	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // Card shows a linked channel how a card stands. Nothing in it is personal but
 // the masked name.
 func (a *Authority) Card(ctx context.Context, c Caller, h store.Handle) (CardView, error) {
-	if c.Client.Kind != store.ClientChannel || c.Client.Stopped {
-		return CardView{}, liuma.Fail(liuma.CodeForbidden, nil)
+	if err := c.PermitChannel(); err != nil {
+		return CardView{}, err
 	}
 	var card store.Card
 	var link store.Link
-	err := a.Store.View(ctx, func(r store.Reader) (err error) {
-		if link, err = r.LinkByHandle(c.channel(), h); err != nil {
+	err := a.store.View(ctx, func(r store.Reader) (err error) {
+		if link, err = r.LinkByHandle(c.Channel(), h); err != nil {
 			return err
 		}
-		card, err = a.checkedCard(r, link.Card)
+		card, err = a.ReadCard(r, link.Card)
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return CardView{}, liuma.FailField(liuma.CodeNotFound, "card", nil)
 	}
 	if err != nil {
-		return CardView{}, house(err)
+		return CardView{}, liuma.Outward(err)
 	}
-	f, err := a.facts(card)
+	f, err := a.Facts(card)
 	if err != nil {
 		return CardView{}, err
 	}
 	v := CardView{
 		Card: h, Standing: liuma.StandingOf(card.Physical, card.Frozen),
-		PINSetAt: card.PINSetAt, PINAge: max(0, a.now().Sub(card.PINSetAt)).Truncate(time.Second),
+		PINSetAt: card.PINSetAt, PINAge: max(0, a.Now().Sub(card.PINSetAt)).Truncate(time.Second),
 		LinkedAt: link.At, Region: card.Region, NameMasked: f.MaskedName(),
 	}
-	if remind := a.policyFor(c, "").RemindAfter; remind > 0 {
+	if remind := a.PolicyFor(c, "").RemindAfter; remind > 0 {
 		v.RemindAt = card.PINSetAt.Add(remind)
 	}
 	return v, nil
+}
+
+// ReadCard reads a card and checks that its PIN is its own: whoever can
+// write to the database can still not move a PIN to another holder.
+func (a *Authority) ReadCard(r store.Reader, id liuma.CardID) (store.Card, error) {
+	card, err := r.Card(id)
+	if err != nil {
+		return store.Card{}, err
+	}
+	if !store.CardMAC(a.vault, card).Equal(card.MAC) {
+		return store.Card{}, liuma.Fail(liuma.CodeUnavailable, errors.New("authority: card row fails its MAC: "+id.String()))
+	}
+	return card, nil
+}
+
+// Facts opens what a card holds about its holder.
+func (a *Authority) Facts(card store.Card) (registry.Facts, error) {
+	plain, err := a.vault.Unseal(vault.CardFacts, card.ID[:], card.Sealed)
+	if err != nil {
+		return registry.Facts{}, liuma.Fail(liuma.CodeUnavailable, err)
+	}
+	defer clear(plain)
+	f, err := registry.ParseFacts(plain)
+	if err != nil {
+		return registry.Facts{}, liuma.Fail(liuma.CodeUnavailable, err)
+	}
+	return f, nil
+}
+
+// MarkEvidence takes evidence out of use, in the transaction of the request
+// that it was used for. nil is no evidence.
+func (a *Authority) MarkEvidence(tx store.Tx, proof *evidence.Proof) error {
+	if proof == nil {
+		return nil
+	}
+	jti := a.vault.Index(vault.IndexEvidence, proof.Provider+"\x00"+proof.ID)
+	err := tx.InsertEvidence(proof.Provider, jti, proof.Expires)
+	if errors.Is(err, store.ErrExists) {
+		return liuma.FailField(liuma.CodeEvidenceUsed, "evidence", nil)
+	}
+	return err
+}
+
+// EnsureLink links a card in a channel, or leaves the link that is there; made
+// says which.
+func (a *Authority) EnsureLink(tx store.Tx, ch liuma.ChannelID, card liuma.CardID, now time.Time) (made bool, err error) {
+	err = tx.InsertLink(store.Link{Channel: ch, Card: card, Handle: store.Handle(a.vault.Handle(ch, card)), At: now})
+	if errors.Is(err, store.ErrExists) {
+		return false, nil
+	}
+	return err == nil, err
 }

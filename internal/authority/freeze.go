@@ -11,35 +11,65 @@ import (
 
 // Freeze stops a linked card in every channel at once. Freezing a frozen card
 // succeeds and changes nothing. No channel can unfreeze (I-12).
-func (a *Authority) Freeze(ctx context.Context, c Caller, q FreezeRequest) (Verification, error) {
-	if err := c.permit(liuma.ActionFreeze, q.Region); err != nil {
+func (a *Authority) Freeze(ctx context.Context, c Caller, q Request) (Verification, error) {
+	if err := c.Permit(liuma.ActionFreeze, q.Region); err != nil {
 		return Verification{}, err
 	}
-	row := a.row(c, liuma.ActionFreeze, q.BusinessNo, "", q.Digest)
+	row := a.NewRow(c, liuma.ActionFreeze, q, "")
 	linked, err := a.linkedCard(ctx, c, q.Subject.Card, row)
-	if errors.Is(err, errUnlinked) {
-		return a.refuseUnlinked(ctx, c, row)
+	if errors.Is(err, ErrUnlinked) {
+		return a.RefuseUnlinked(ctx, c, row, Hooks{})
 	}
 	if err != nil {
-		return a.repeated(ctx, c, err)
+		return a.Repeat(ctx, c, err)
 	}
 	start := row
-	err = a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		r := start
 		r.Card = linked
-		card, err := a.checkedCard(tx, linked)
+		card, err := a.ReadCard(tx, linked)
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		decide(&r, a.now(), "", "")
-		if err := insertRequest(tx, r); err != nil {
+		Decide(&r, a.Now(), "", "")
+		if err := TakeNumber(tx, r); err != nil {
 			return audit.Entry{}, err
 		}
 		row = r
-		return a.decidedEntry(c, audit.CardFrozen, r), a.freezeCard(tx, &card, c.Client.Name)
+		return a.DecidedEntry(c, audit.CardFrozen, r), a.FreezeCard(tx, &card, c.Client.Name)
 	})
 	if err != nil {
-		return a.repeated(ctx, c, err)
+		return a.Repeat(ctx, c, err)
 	}
-	return a.view(ctx, c, row)
+	return a.Answer(ctx, c, row)
+}
+
+// ErrUnlinked says that the caller has no link to the card that it names, if
+// there is such a card.
+var ErrUnlinked = errors.New("authority: no link")
+
+// linkedCard finds the card behind a channel's handle, unless the business
+// number was used before.
+func (a *Authority) linkedCard(ctx context.Context, c Caller, handle string, row store.Request) (id liuma.CardID, err error) {
+	err = a.store.View(ctx, func(r store.Reader) error {
+		if err := a.StillRegistered(r, c); err != nil {
+			return err
+		}
+		id, err = Linked(r, c, handle, row)
+		return err
+	})
+	return id, err
+}
+
+// Linked finds the card behind a channel's handle, unless the request's
+// business number was used before. ErrUnlinked where there is none.
+func Linked(r store.Reader, c Caller, handle string, row store.Request) (liuma.CardID, error) {
+	if err := LookNumber(r, row); err != nil {
+		return liuma.CardID{}, err
+	}
+	link, err := r.LinkByHandle(c.Channel(), store.Handle(handle))
+	if errors.Is(err, store.ErrNotFound) {
+		return liuma.CardID{}, ErrUnlinked
+	}
+	return link.Card, err
 }

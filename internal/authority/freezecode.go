@@ -26,24 +26,28 @@ const (
 	freezeCodeAll    = 3000
 )
 
+// TickResetPlanned marks a reset that was planned by the number of the physical
+// card (key: holder). A freeze, like a reset or a rebinding, takes it away.
+const TickResetPlanned = "reset_planned"
+
 // FreezeView is what a freeze code's page may show.
 type FreezeView struct {
 	NameMasked string
 	At         time.Time // since when it is frozen
 }
 
-// freezeCard stops a card, unless it is stopped already, and tells the holder.
+// FreezeCard stops a card, unless it is stopped already, and tells the holder.
 // The caller writes the audit entry.
-func (a *Authority) freezeCard(tx store.Tx, card *store.Card, at liuma.Text) error {
+func (a *Authority) FreezeCard(tx store.Tx, card *store.Card, at liuma.Text) error {
 	if card.Frozen {
 		return nil
 	}
-	card.Frozen, card.FrozenAt = true, a.now()
-	err := errors.Join(a.putCard(tx, *card), tx.DeleteCodesOf(card.ID), tx.DeleteTicks(tickResetPlanned, card.Holder))
+	card.Frozen, card.FrozenAt = true, a.Now()
+	err := errors.Join(a.WriteCard(tx, *card), tx.DeleteCodesOf(card.ID), tx.DeleteTicks(TickResetPlanned, card.Holder))
 	if err != nil {
 		return err
 	}
-	return a.tell(tx, *card, noticeFrozen, at, nil)
+	return a.Tell(tx, *card, noticeFrozen, at, nil)
 }
 
 // parseFreezeCode brings a typed code to its spelling.
@@ -71,13 +75,13 @@ func parseFreezeCode(s string) (string, bool) {
 // kept as a blind index, and only while it counts.
 func (a *Authority) FreezeByCode(ctx context.Context, source, typed string) (FreezeView, error) {
 	code, formed := parseFreezeCode(typed)
-	from := a.Vault.Index(vault.IndexPhone, "freeze-source\x00"+source)
+	from := a.vault.Index(vault.IndexPhone, "freeze-source\x00"+source)
 	var v FreezeView
 	var refused error
-	err := a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		v, refused = FreezeView{}, nil
-		now := a.now()
-		e := a.entry("holder", audit.FreezeTried, liuma.CardID{}, "", string(liuma.CodeFreezeCodeInvalid))
+		now := a.Now()
+		e := a.Entry("holder", audit.FreezeTried, liuma.CardID{}, "", string(liuma.CodeFreezeCodeInvalid))
 		if until, err := a.freezeCodesSpent(tx, from); err != nil {
 			return audit.Entry{}, err
 		} else if !until.IsZero() {
@@ -93,25 +97,25 @@ func (a *Authority) FreezeByCode(ctx context.Context, source, typed string) (Fre
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		f, err := a.facts(card)
+		f, err := a.Facts(card)
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		if err := a.freezeCard(tx, &card, officialPage()); err != nil {
+		if err := a.FreezeCard(tx, &card, officialPage()); err != nil {
 			return audit.Entry{}, err
 		}
 		v = FreezeView{NameMasked: f.MaskedName(), At: card.FrozenAt}
-		return a.entry("holder", audit.CardFrozen, card.ID, "", "ok"), a.useFreezeCode(tx, code)
+		return a.Entry("holder", audit.CardFrozen, card.ID, "", "ok"), a.useFreezeCode(tx, code)
 	})
 	if err = errors.Join(err, refused); err != nil {
-		return FreezeView{}, house(err)
+		return FreezeView{}, liuma.Outward(err)
 	}
 	return v, nil
 }
 
 // freezeCodesSpent says until when a source, or everybody, tries no more.
 func (a *Authority) freezeCodesSpent(r store.Reader, from vault.Index) (until time.Time, err error) {
-	since := a.now().Add(-freezeCodeWindow)
+	since := a.Now().Add(-freezeCodeWindow)
 	for _, l := range []struct {
 		key  vault.Index
 		most int
@@ -120,7 +124,7 @@ func (a *Authority) freezeCodesSpent(r store.Reader, from vault.Index) (until ti
 		if err != nil {
 			return time.Time{}, err
 		}
-		until = maxTime(until, spentUntil(tried, l.most, freezeCodeWindow))
+		until = later(until, SpentUntil(tried, l.most, freezeCodeWindow))
 	}
 	return until, nil
 }
@@ -135,10 +139,10 @@ func (a *Authority) cardOfFreezeCode(r store.Reader, code string, formed bool) (
 	if err != nil {
 		return store.Card{}, err
 	}
-	if !a.now().Before(f.Expires) {
+	if !a.Now().Before(f.Expires) {
 		return store.Card{}, store.ErrNotFound
 	}
-	card, err := a.checkedCard(r, f.Card)
+	card, err := a.ReadCard(r, f.Card)
 	if err == nil && !f.Used.IsZero() && !card.Frozen {
 		return store.Card{}, store.ErrNotFound
 	}
@@ -150,38 +154,6 @@ func (a *Authority) useFreezeCode(tx store.Tx, code string) error {
 	if err != nil || !f.Used.IsZero() {
 		return err
 	}
-	f.Used = a.now()
+	f.Used = a.Now()
 	return tx.UpdateFreezeCode(f)
-}
-
-// FreezeOwn freezes the card of a ceremony from its page. A card that the
-// channel is linked to needs no PIN for it, as the channel itself may freeze
-// it; one that somebody merely named needs the PIN to have been right.
-func (a *Authority) FreezeOwn(ctx context.Context, id string, h Hand) (Page, error) {
-	from := []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN, StepRefused, StepDone}
-	return a.moveAnyway(ctx, id, h, from, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
-		e := a.entry("holder", audit.CardFrozen, c.Card, c.BusinessNo, "ok")
-		card, err := a.ownCard(tx, *c, *d)
-		if err != nil {
-			return "", e, err
-		}
-		at, err := where(tx, c.Channel)
-		if err != nil {
-			return "", e, err
-		}
-		if err := a.freezeCard(tx, &card, at); err != nil {
-			return "", e, err
-		}
-		e.Card, c.Card = card.ID, card.ID
-		d.clearVerdict()
-		d.Code = string(liuma.CodeFrozen)
-		return StepRefused, e, a.endRequest(tx, c, liuma.CodeFrozen)
-	})
-}
-
-func (a *Authority) ownCard(r store.Reader, c store.Ceremony, d details) (store.Card, error) {
-	if d.Subject.Card == "" && Step(c.Step) == StepDone {
-		return a.checkedCard(r, c.Card)
-	}
-	return a.linkedCardOf(r, c, d)
 }

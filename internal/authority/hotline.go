@@ -39,17 +39,17 @@ func (a *Authority) FreezeByHotline(ctx context.Context, c Caller, q HotlineFree
 	}
 	id, err := registry.ParseIDNumber(q.IDNumber)
 	if err != nil {
-		return Verification{}, atField(house(err), "id_number")
+		return Verification{}, liuma.AtField(liuma.Outward(err), "id_number")
 	}
-	holder := a.Vault.Index(vault.IndexIDNumber, id.Canonical())
-	start := a.row(c, liuma.ActionFreeze, q.BusinessNo, "", q.Digest)
+	holder := a.vault.Index(vault.IndexIDNumber, id.Canonical())
+	start := a.NewRow(c, liuma.ActionFreeze, Request{BusinessNo: q.BusinessNo, Digest: q.Digest}, "")
 	var row store.Request
 	var refused error // committed with its count
 	var reached bool
-	err = a.Store.Update(ctx, func(tx store.Tx) (e audit.Entry, err error) {
+	err = a.store.Update(ctx, func(tx store.Tx) (e audit.Entry, err error) {
 		r := start
 		refused, reached = nil, false
-		if err := lookRequest(tx, r.Channel, r.BusinessNo, r.Digest); err != nil {
+		if err := LookNumber(tx, r); err != nil {
 			return audit.Entry{}, err
 		}
 		if refused, e, err = a.countHotline(tx, c, r); err != nil || refused != nil {
@@ -59,41 +59,41 @@ func (a *Authority) FreezeByHotline(ctx context.Context, c Caller, q HotlineFree
 		found, err := tx.CardByHolder(holder)
 		if errors.Is(err, store.ErrNotFound) || err == nil && found.Version == 0 {
 			refused = liuma.FailField(liuma.CodeNotFound, "id_number", nil)
-			return a.entry(c.actor(), audit.FreezeTried, liuma.CardID{}, r.BusinessNo, string(liuma.CodeNotFound)), nil
+			return a.Entry(c.Actor(), audit.FreezeTried, liuma.CardID{}, r.BusinessNo, string(liuma.CodeNotFound)), nil
 		}
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		card, err := a.checkedCard(tx, found.ID)
+		card, err := a.ReadCard(tx, found.ID)
 		if err != nil {
 			return audit.Entry{}, err
 		}
 		r.Card = card.ID
-		decide(&r, a.now(), "", "")
-		if err := insertRequest(tx, r); err != nil {
+		Decide(&r, a.Now(), "", "")
+		if err := TakeNumber(tx, r); err != nil {
 			return audit.Entry{}, err
 		}
 		row = r
-		return a.decidedEntry(c, audit.CardFrozen, r), a.freezeCard(tx, &card, c.Client.Name)
+		return a.DecidedEntry(c, audit.CardFrozen, r), a.FreezeCard(tx, &card, c.Client.Name)
 	})
 	if err == nil && reached {
-		a.Logger.Error("hotline reached its limit of freezes: is its key in other hands?", "hotline", c.Client.ID)
+		a.log.Error("hotline reached its limit of freezes: is its key in other hands?", "hotline", c.Client.ID)
 	}
 	if err == nil && refused != nil {
 		return Verification{}, refused
 	}
 	if err != nil {
-		return a.repeated(ctx, c, err)
+		return a.Repeat(ctx, c, err)
 	}
-	return a.view(ctx, c, row)
+	return a.Answer(ctx, c, row)
 }
 
 // countHotline counts a try of a hotline, before anything is looked up, or
 // refuses it. That the limit was reached is reported once an hour, so that
 // whoever goes on asking fills neither the log nor the audit record.
 func (a *Authority) countHotline(tx store.Tx, c Caller, r store.Request) (refused error, e audit.Entry, err error) {
-	now, key := a.now(), a.Vault.Index(vault.IndexPhone, "hotline\x00"+c.Client.ID)
-	until, err := a.hotlineSpent(tx, key, a.policyFor(c, "").Hotline)
+	now, key := a.Now(), a.vault.Index(vault.IndexPhone, "hotline\x00"+c.Client.ID)
+	until, err := a.hotlineSpent(tx, key, a.PolicyFor(c, "").Hotline)
 	if err != nil {
 		return nil, e, err
 	}
@@ -105,19 +105,19 @@ func (a *Authority) countHotline(tx store.Tx, c Caller, r store.Request) (refuse
 	if err != nil || len(lately) > 0 {
 		return refused, e, err
 	}
-	e = a.entry(c.actor(), audit.HotlineLimited, liuma.CardID{}, r.BusinessNo, string(liuma.CodeHotlineLimit))
+	e = a.Entry(c.Actor(), audit.HotlineLimited, liuma.CardID{}, r.BusinessNo, string(liuma.CodeHotlineLimit))
 	return refused, e, tx.InsertTick(store.Tick{Kind: tickHotlineLimit, Key: key, At: now})
 }
 
 // hotlineSpent says until when a hotline may freeze no more; zero where it may.
 func (a *Authority) hotlineSpent(r store.Reader, key vault.Index, most policy.Hotline) (until time.Time, err error) {
 	const day = 24 * time.Hour
-	tried, err := r.Ticks(tickHotline, key, a.now().Add(-day))
+	tried, err := r.Ticks(tickHotline, key, a.Now().Add(-day))
 	if err != nil {
 		return time.Time{}, err
 	}
-	until = maxTime(spentUntil(tried, most.Hour, time.Hour), spentUntil(tried, most.Day, day))
-	if !until.After(a.now()) {
+	until = later(SpentUntil(tried, most.Hour, time.Hour), SpentUntil(tried, most.Day, day))
+	if !until.After(a.Now()) {
 		return time.Time{}, nil // the hour is over, and the day is not spent
 	}
 	return until, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -22,7 +21,7 @@ import (
 //	record    the verifier is in the intent: from here on it is carried through
 //	commit    q keepers hold the new version, then the card row flips; new PIN
 //
-// Between record and flip a verify finishes the intent first (finishIntent),
+// Between record and flip a verify finishes the intent first (FinishIntent),
 // so no door ever asks keepers for a version that they gave up.
 
 // proposeTries is how often a version that a keeper has seen before is
@@ -30,11 +29,11 @@ import (
 // proposals of intents that were lost with a restored database.
 const proposeTries = 4
 
-// reserve opens an intent on a card, in the caller's transaction, and takes
+// Reserve opens an intent on a card, in the caller's transaction, and takes
 // its version. It replaces an intent that only waits for acknowledgements, and
 // one that its owner left before anything was committed.
-func (a *Authority) reserve(tx store.Tx, card *store.Card, ch liuma.ChannelID, bn liuma.BusinessNo) (store.Intent, error) {
-	now := a.now()
+func (a *Authority) Reserve(tx store.Tx, card *store.Card, ch liuma.ChannelID, bn liuma.BusinessNo) (store.Intent, error) {
+	now := a.Now()
 	switch there, err := tx.Intent(card.ID); {
 	case errors.Is(err, store.ErrNotFound):
 	case err != nil:
@@ -49,28 +48,28 @@ func (a *Authority) reserve(tx store.Tx, card *store.Card, ch liuma.ChannelID, b
 	}
 	card.Reserved = max(card.Reserved, card.Version) + 1
 	in := store.Intent{
-		Card: card.ID, From: card.Version, Version: card.Reserved, KeySet: a.Quorum.KeySet(),
-		State: store.IntentReserved, Owner: a.Process, Lease: now.Add(intentLease),
+		Card: card.ID, From: card.Version, Version: card.Reserved, KeySet: a.quorum.KeySet(),
+		State: store.IntentReserved, Owner: a.process, Lease: now.Add(intentLease),
 		Channel: ch, BusinessNo: bn, At: now,
 	}
 	in.MAC = a.intentMAC(in)
 	return in, tx.InsertIntent(in)
 }
 
-// setPIN carries a reserved intent to the flip. An error before the verifier
+// SetPIN carries a reserved intent to the flip. An error before the verifier
 // was recorded abandons the intent and leaves the old PIN; an error after it
-// leaves an intent that finishIntent or Maintain completes.
-func (a *Authority) setPIN(ctx context.Context, c Caller, in store.Intent, p pin.PIN) error {
+// leaves an intent that FinishIntent or Maintain completes.
+func (a *Authority) SetPIN(ctx context.Context, c Caller, in store.Intent, p pin.PIN) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTime)
 	defer cancel()
 	in, err := a.propose(ctx, in, p)
 	if err != nil {
-		return errors.Join(house(err), a.abandon(ctx, c.actor(), in, codeOfSetting(err)))
+		return errors.Join(liuma.Outward(err), a.abandon(ctx, c.Actor(), in, codeOfSetting(err)))
 	}
-	if err := a.record(ctx, c.actor(), &in); err != nil {
-		return house(err) // a crash or failure here leaves a reserved intent: old PIN
+	if err := a.record(ctx, c.Actor(), &in); err != nil {
+		return liuma.Outward(err) // a crash or failure here leaves a reserved intent: old PIN
 	}
-	return house(a.carryThrough(ctx, c.actor(), in))
+	return liuma.Outward(a.carryThrough(ctx, c.Actor(), in))
 }
 
 func codeOfSetting(err error) liuma.Code {
@@ -84,7 +83,7 @@ func codeOfSetting(err error) liuma.Code {
 func (a *Authority) propose(ctx context.Context, in store.Intent, p pin.PIN) (store.Intent, error) {
 	for try := 0; ; try++ {
 		err := p.Use(func(secret []byte) (err error) {
-			in.Verifier, err = a.Quorum.Propose(ctx, in.Card, in.Version, secret)
+			in.Verifier, err = a.quorum.Propose(ctx, in.Card, in.Version, secret)
 			return err
 		})
 		if !errors.Is(err, keeper.ErrVersionUsed) || try == proposeTries {
@@ -101,29 +100,29 @@ func (a *Authority) propose(ctx context.Context, in store.Intent, p pin.PIN) (st
 
 // reserveHigher moves a reserved intent to a higher version.
 func (a *Authority) reserveHigher(ctx context.Context, in *store.Intent, v liuma.Version) error {
-	return a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		if err := a.ownIntent(tx, *in, store.IntentReserved); err != nil {
 			return audit.Entry{}, err
 		}
-		card, err := a.checkedCard(tx, in.Card)
+		card, err := a.ReadCard(tx, in.Card)
 		if err != nil {
 			return audit.Entry{}, err
 		}
 		next := *in
 		next.Version, card.Reserved = v, max(card.Reserved, v)
 		next.MAC = a.intentMAC(next)
-		if err := errors.Join(tx.UpdateIntent(next), a.putCard(tx, card)); err != nil {
+		if err := errors.Join(tx.UpdateIntent(next), a.WriteCard(tx, card)); err != nil {
 			return audit.Entry{}, err
 		}
 		*in = next
-		return a.versionEntry("system", audit.PINIntended, next, "ok"), nil
+		return a.VersionEntry("system", audit.PINIntended, next, "ok"), nil
 	})
 }
 
 // record writes the verifier into the intent. The compare with the stored
 // intent makes sure that nobody abandoned it meanwhile.
 func (a *Authority) record(ctx context.Context, actor string, in *store.Intent) error {
-	return a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		if err := a.ownIntent(tx, *in, store.IntentReserved); err != nil {
 			return audit.Entry{}, err
 		}
@@ -134,7 +133,7 @@ func (a *Authority) record(ctx context.Context, actor string, in *store.Intent) 
 			return audit.Entry{}, err
 		}
 		*in = next
-		return a.versionEntry(actor, audit.PINProposed, next, "ok"), nil
+		return a.VersionEntry(actor, audit.PINProposed, next, "ok"), nil
 	})
 }
 
@@ -165,7 +164,7 @@ func (a *Authority) checkedIntent(r store.Reader, id liuma.CardID) (store.Intent
 // carryThrough commits a recorded intent and flips the card. It is idempotent:
 // keepers take the same commit again, and the flip compares.
 func (a *Authority) carryThrough(ctx context.Context, actor string, in store.Intent) error {
-	all, err := a.Quorum.Commit(ctx, ledger.Commitment{Card: in.Card, Version: in.Version, KeySet: in.KeySet, Verifier: in.Verifier})
+	all, err := a.quorum.Commit(ctx, ledger.Commitment{Card: in.Card, Version: in.Version, KeySet: in.KeySet, Verifier: in.Verifier})
 	if err != nil {
 		// Some keepers may hold the new version: the intent stays, and every
 		// attempt finishes it before it guesses (I-7).
@@ -175,9 +174,9 @@ func (a *Authority) carryThrough(ctx context.Context, actor string, in store.Int
 }
 
 // flip makes the committed version the card's, decides the request that asked
-// for it, and links the card where that was an enrolment: all or nothing.
+// for it, and lets its act write what the new PIN brings: all or nothing.
 func (a *Authority) flip(ctx context.Context, actor string, in store.Intent, all bool) error {
-	return a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		there, err := a.checkedIntent(tx, in.Card)
 		if errors.Is(err, store.ErrNotFound) || err == nil && there.Version != in.Version {
 			return audit.Entry{}, nil // another process finished it
@@ -185,7 +184,7 @@ func (a *Authority) flip(ctx context.Context, actor string, in store.Intent, all
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		card, err := a.checkedCard(tx, in.Card)
+		card, err := a.ReadCard(tx, in.Card)
 		if err != nil {
 			return audit.Entry{}, err
 		}
@@ -201,64 +200,41 @@ func (a *Authority) flip(ctx context.Context, actor string, in store.Intent, all
 			if there.State == store.IntentFlipped {
 				ev = audit.PINSettled
 			}
-			return a.versionEntry(actor, ev, in, "ok"), tx.DeleteIntent(in.Card)
+			return a.VersionEntry(actor, ev, in, "ok"), tx.DeleteIntent(in.Card)
 		}
 		if there.State == store.IntentFlipped {
 			return audit.Entry{}, nil // still waiting for a keeper
 		}
 		in.State = store.IntentFlipped
 		in.MAC = a.intentMAC(in)
-		return a.versionEntry(actor, ev, in, "ok"), tx.UpdateIntent(in)
+		return a.VersionEntry(actor, ev, in, "ok"), tx.UpdateIntent(in)
 	})
 }
 
-// flipCard changes the card and all that its new PIN brings with it, and says
-// what that is in the audit record.
+// flipCard changes the card, decides the request, and writes what its act
+// brings with a new PIN. It returns the event for the audit record.
 func (a *Authority) flipCard(tx store.Tx, card *store.Card, in store.Intent) (audit.Event, error) {
-	now := a.now()
+	now := a.Now()
 	card.Version, card.KeySet, card.Verifier = in.Version, in.KeySet, in.Verifier
 	card.PINSetAt = now
 	card.Tally.Reset()
-	if err := a.putCard(tx, *card); err != nil {
-		return "", err
-	}
 	row, err := tx.Request(in.Channel, in.BusinessNo)
 	if err != nil {
 		return "", err
 	}
-	ev := audit.PINSet
-	switch row.Action {
-	case liuma.ActionEnroll:
-		if _, err = a.ensureLink(tx, in.Channel, card.ID, now); err == nil {
-			err = errors.Join(a.bindFirst(tx, *card, row), a.tellIn(tx, *card, noticePINSet, row.Channel, nil))
-		}
-	case liuma.ActionChange:
-		err = a.tellIn(tx, *card, noticePINChanged, row.Channel, nil)
-	case liuma.ActionReset:
-		ev, err = audit.PINReset, a.wasReset(tx, *card, row)
-	}
+	row.Version = in.Version
+	Decide(&row, now, liuma.Right, "")
+	ev, err := a.settingHooks(row).after(tx, card, &row, audit.PINSet)
 	if err != nil {
 		return "", err
 	}
-	row.Version = in.Version
-	decide(&row, now, liuma.Right, "")
-	return ev, errors.Join(tx.UpdateRequest(row), a.advance(tx, row))
-}
-
-// ensureLink links a card in a channel, or leaves the link that is there; made
-// says which.
-func (a *Authority) ensureLink(tx store.Tx, ch liuma.ChannelID, card liuma.CardID, now time.Time) (made bool, err error) {
-	err = tx.InsertLink(store.Link{Channel: ch, Card: card, Handle: store.Handle(a.Vault.Handle(ch, card)), At: now})
-	if errors.Is(err, store.ErrExists) {
-		return false, nil
-	}
-	return err == nil, err
+	return ev, errors.Join(a.WriteCard(tx, *card), tx.UpdateRequest(row))
 }
 
 // abandon ends an intent that no keeper was asked to commit. The old PIN
 // holds; the version is never used again.
 func (a *Authority) abandon(ctx context.Context, actor string, in store.Intent, code liuma.Code) error {
-	err := a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		if err := a.ownIntent(tx, in, store.IntentReserved); err != nil {
 			return audit.Entry{}, err
 		}
@@ -266,13 +242,20 @@ func (a *Authority) abandon(ctx context.Context, actor string, in store.Intent, 
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		if !row.Decided && a.now().Sub(row.At) < decideTime {
-			decide(&row, a.now(), liuma.Unavailable, code)
-			if err := errors.Join(tx.UpdateRequest(row), a.advance(tx, row)); err != nil {
+		if !row.Decided && a.Now().Sub(row.At) < decideTime {
+			card, err := a.ReadCard(tx, in.Card)
+			if err != nil {
+				return audit.Entry{}, err
+			}
+			Decide(&row, a.Now(), liuma.Unavailable, code)
+			if _, err := a.settingHooks(row).after(tx, &card, &row, audit.PINAbandoned); err != nil {
+				return audit.Entry{}, err
+			}
+			if err := tx.UpdateRequest(row); err != nil {
 				return audit.Entry{}, err
 			}
 		}
-		return a.versionEntry(actor, audit.PINAbandoned, in, string(code)), tx.DeleteIntent(in.Card)
+		return a.VersionEntry(actor, audit.PINAbandoned, in, string(code)), tx.DeleteIntent(in.Card)
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -280,12 +263,12 @@ func (a *Authority) abandon(ctx context.Context, actor string, in store.Intent, 
 	return err
 }
 
-// finishIntent brings a card to a state in which it can be guessed at: a
+// FinishIntent brings a card to a state in which it can be guessed at: a
 // recorded intent is carried through. One that is merely reserved does not
 // concern the current PIN, and one that is flipped rides along with attempts.
-func (a *Authority) finishIntent(ctx context.Context, card liuma.CardID) error {
+func (a *Authority) FinishIntent(ctx context.Context, card liuma.CardID) error {
 	var in store.Intent
-	err := a.Store.View(ctx, func(r store.Reader) (err error) {
+	err := a.store.View(ctx, func(r store.Reader) (err error) {
 		in, err = a.checkedIntent(r, card)
 		return err
 	})
@@ -293,18 +276,19 @@ func (a *Authority) finishIntent(ctx context.Context, card liuma.CardID) error {
 		return nil
 	}
 	if err != nil {
-		return house(err)
+		return liuma.Outward(err)
 	}
 	if in.State != store.IntentCommitting {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTime)
 	defer cancel()
-	return house(a.carryThrough(ctx, "system", in))
+	return liuma.Outward(a.carryThrough(ctx, "system", in))
 }
 
-func (a *Authority) versionEntry(actor string, ev audit.Event, in store.Intent, outcome string) audit.Entry {
-	e := a.entry(actor, ev, in.Card, in.BusinessNo, outcome)
+// VersionEntry is an audit entry about a version of a card's PIN.
+func (a *Authority) VersionEntry(actor string, ev audit.Event, in store.Intent, outcome string) audit.Entry {
+	e := a.Entry(actor, ev, in.Card, in.BusinessNo, outcome)
 	e.Note = fmt.Sprintf("version=%d", in.Version)
 	return e
 }

@@ -31,27 +31,23 @@ func (a *Authority) Maintain(ctx context.Context) {
 		case <-t.C:
 		}
 		if err := a.maintainOnce(ctx); err != nil && ctx.Err() == nil {
-			a.Logger.Warn("maintenance incomplete", "err", err)
+			a.log.Warn("maintenance incomplete", "err", err)
 		}
 	}
 }
 
 func (a *Authority) maintainOnce(ctx context.Context) error {
-	_, err := a.currentSealKey(ctx)
-	return errors.Join(err, a.destroySealKeys(ctx), a.finishIntents(ctx, false), a.pruneEvidence(ctx), a.endExpired(ctx), a.pruneRows(ctx), a.saveSeen(ctx))
+	_, err := a.SealKey(ctx)
+	return errors.Join(err, a.destroySealKeys(ctx), a.finishIntents(ctx), a.pruneEvidence(ctx), a.pruneRows(ctx), a.saveSeen(ctx))
 }
-
-// recoverIntents runs before the doors open. Where this is the only authority
-// on the store, no intent has a live owner; elsewhere the lease decides.
-func (a *Authority) recoverIntents(ctx context.Context) error { return a.finishIntents(ctx, true) }
 
 // finishIntents abandons what was reserved and left, and carries through what
 // was recorded. Keepers that do not answer only leave intents for later.
-func (a *Authority) finishIntents(ctx context.Context, starting bool) error {
+func (a *Authority) finishIntents(ctx context.Context) error {
 	var after liuma.CardID
 	for {
 		var page []store.Intent
-		err := a.Store.View(ctx, func(r store.Reader) (err error) {
+		err := a.store.View(ctx, func(r store.Reader) (err error) {
 			page, err = r.Intents(after, intentPage)
 			return err
 		})
@@ -59,8 +55,8 @@ func (a *Authority) finishIntents(ctx context.Context, starting bool) error {
 			return fmt.Errorf("list intents: %w", err)
 		}
 		for _, in := range page {
-			if err := a.finishOne(ctx, in.Card, starting); err != nil {
-				a.Logger.Warn("intent not finished", "card", in.Card, "version", in.Version, "err", err)
+			if err := a.finishOne(ctx, in.Card); err != nil {
+				a.log.Warn("intent not finished", "card", in.Card, "version", in.Version, "err", err)
 			}
 			after = in.Card
 		}
@@ -71,8 +67,8 @@ func (a *Authority) finishIntents(ctx context.Context, starting bool) error {
 }
 
 // finishOne works on an intent as it is once the card's slot is held.
-func (a *Authority) finishOne(ctx context.Context, card liuma.CardID, starting bool) error {
-	release, err := a.slots.take(ctx, cardSlot(card), busyWait)
+func (a *Authority) finishOne(ctx context.Context, card liuma.CardID) error {
+	release, err := a.HoldCard(ctx, card)
 	if err != nil {
 		return err
 	}
@@ -80,7 +76,7 @@ func (a *Authority) finishOne(ctx context.Context, card liuma.CardID, starting b
 	ctx, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
 	var in store.Intent
-	err = a.Store.View(ctx, func(r store.Reader) (err error) {
+	err = a.store.View(ctx, func(r store.Reader) (err error) {
 		in, err = a.checkedIntent(r, card)
 		return err
 	})
@@ -93,7 +89,7 @@ func (a *Authority) finishOne(ctx context.Context, card liuma.CardID, starting b
 	if in.State != store.IntentReserved {
 		return a.carryThrough(ctx, "system", in)
 	}
-	if starting && a.Alone || !a.now().Before(in.Lease) {
+	if a.ended(in.Owner) || !a.Now().Before(in.Lease) {
 		return a.abandon(ctx, "system", in, liuma.CodeUnavailable)
 	}
 	return nil
@@ -101,12 +97,12 @@ func (a *Authority) finishOne(ctx context.Context, card liuma.CardID, starting b
 
 // pruneEvidence forgets evidence that is too old to be accepted anyway.
 func (a *Authority) pruneEvidence(ctx context.Context) error {
-	return a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		n, err := tx.PruneEvidence(a.now())
+	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		n, err := tx.PruneEvidence(a.Now())
 		if err != nil || n == 0 {
 			return audit.Entry{}, err
 		}
-		e := a.entry("system", audit.EvidencePruned, liuma.CardID{}, "", "ok")
+		e := a.Entry("system", audit.EvidencePruned, liuma.CardID{}, "", "ok")
 		e.Note = fmt.Sprintf("rows=%d", n)
 		return e, nil
 	})
@@ -117,17 +113,16 @@ const ticksKept = 30 * 24 * time.Hour
 
 // pruneRows drops what ended, expired or stopped counting long ago.
 func (a *Authority) pruneRows(ctx context.Context) error {
-	now := a.now()
-	return a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		ceremonies, err1 := tx.PruneCeremonies(now.Add(-keepEnded))
-		ticks, err2 := tx.PruneTicks(now.Add(-ticksKept))
-		codes, err3 := tx.PruneFreezeCodes(now)
-		devices, err4 := tx.PruneDevices(now.Add(-deviceLife))
-		if err := errors.Join(err1, err2, err3, err4); err != nil || ceremonies+ticks+codes+devices == 0 {
+	now := a.Now()
+	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		ticks, err1 := tx.PruneTicks(now.Add(-ticksKept))
+		codes, err2 := tx.PruneFreezeCodes(now)
+		devices, err3 := tx.PruneDevices(now.Add(-deviceLife))
+		if err := errors.Join(err1, err2, err3); err != nil || ticks+codes+devices == 0 {
 			return audit.Entry{}, err
 		}
-		e := a.entry("system", audit.RowsPruned, liuma.CardID{}, "", "ok")
-		e.Note = fmt.Sprintf("rows=%d", ceremonies+ticks+codes+devices)
+		e := a.Entry("system", audit.RowsPruned, liuma.CardID{}, "", "ok")
+		e.Note = fmt.Sprintf("rows=%d", ticks+codes+devices)
 		return e, nil
 	})
 }
@@ -139,7 +134,7 @@ func (a *Authority) saveSeen(ctx context.Context) error {
 	if len(seen) == 0 {
 		return nil
 	}
-	return a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		return a.entry("system", audit.KeeperSeen, liuma.CardID{}, "", "ok"), tx.SaveKeepersSeen(seen)
+	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		return a.Entry("system", audit.KeeperSeen, liuma.CardID{}, "", "ok"), tx.SaveKeepersSeen(seen)
 	})
 }

@@ -1,7 +1,6 @@
 package authority
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -43,25 +42,13 @@ const (
 	KindNotice = "notice"
 )
 
-// The notices. The codes are in code.go.
+// The templates of notices. Those of one-time codes are the acts'.
 const (
-	noticePINSet       = "pin_set"
-	noticePINChanged   = "pin_changed"
-	noticePINReset     = "pin_reset"
-	noticePINLocked    = "pin_locked"
-	noticePINBlocked   = "pin_blocked"
-	noticeStrangers    = "strangers_stopped"
-	noticeOutside      = "strangers_locked"
-	noticePhoneOld     = "phone_changed_old"
-	noticePhoneNew     = "phone_changed_new"
-	noticeLinked       = "channel_linked"
-	noticeFrozen       = "card_frozen"
-	noticeUnfrozen     = "card_unfrozen"
-	noticeDevice       = "device_known"
-	noticeRemind       = "rotation_reminder"
-	noticeEveryUse     = "every_use"
-	noticeEveryUseOff  = "every_use_off"
-	noticeResetPlanned = "reset_planned"
+	noticePINLocked  = "pin_locked"
+	noticePINBlocked = "pin_blocked"
+	noticeStrangers  = "strangers_stopped"
+	noticeOutside    = "strangers_locked"
+	noticeFrozen     = "card_frozen"
 )
 
 const redactedText = "[text]"
@@ -98,8 +85,8 @@ func inLanguage(t liuma.Text, language string) string {
 // Places that are not channels, as notices name them.
 func officialPage() liuma.Text { return liuma.Text{ZH: "官方页面", EN: "the official page"} }
 
-// where is the registered name of a channel, as notices show it.
-func where(r store.Reader, ch liuma.ChannelID) (liuma.Text, error) {
+// PlaceName is the registered name of a channel, as notices show it.
+func PlaceName(r store.Reader, ch liuma.ChannelID) (liuma.Text, error) {
 	c, err := r.Client(string(ch))
 	if errors.Is(err, store.ErrNotFound) {
 		return liuma.Text{ZH: string(ch), EN: string(ch)}, nil
@@ -107,53 +94,53 @@ func where(r store.Reader, ch liuma.ChannelID) (liuma.Text, error) {
 	return c.Name, err
 }
 
-// tell queues a notice to the bound phone of a card, if there is one.
-func (a *Authority) tell(tx store.Tx, card store.Card, template string, at liuma.Text, params map[string]string) error {
-	if a.Outbox == nil {
+// Tell queues a notice to the bound phone of a card, if there is one.
+func (a *Authority) Tell(tx store.Tx, card store.Card, template string, at liuma.Text, params map[string]string) error {
+	if a.outbox == nil {
 		return nil
 	}
-	c, phone, err := a.contact(tx, card.ID)
+	c, phone, err := a.Contact(tx, card.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return a.tellAt(tx, card, c, phone, template, at, params)
+	return a.TellAt(tx, card, c, phone, template, at, params)
 }
 
-// tellIn is tell for what happened in a channel.
-func (a *Authority) tellIn(tx store.Tx, card store.Card, template string, ch liuma.ChannelID, params map[string]string) error {
-	if a.Outbox == nil {
+// TellIn is Tell for what happened in a channel.
+func (a *Authority) TellIn(tx store.Tx, card store.Card, template string, ch liuma.ChannelID, params map[string]string) error {
+	if a.outbox == nil {
 		return nil
 	}
-	at, err := where(tx, ch)
+	at, err := PlaceName(tx, ch)
 	if err != nil {
 		return err
 	}
-	return a.tell(tx, card, template, at, params)
+	return a.Tell(tx, card, template, at, params)
 }
 
-// tellAt queues a notice to a given contact, with a fresh freeze code. Only
+// TellAt queues a notice to a given contact, with a fresh freeze code. Only
 // the code's MAC is kept.
-func (a *Authority) tellAt(tx store.Tx, card store.Card, c store.Contact, phone, template string, at liuma.Text, params map[string]string) error {
-	if a.Outbox == nil {
+func (a *Authority) TellAt(tx store.Tx, card store.Card, c store.Contact, phone, template string, at liuma.Text, params map[string]string) error {
+	if a.outbox == nil {
 		return nil
 	}
-	f, err := a.facts(card)
+	f, err := a.Facts(card)
 	if err != nil {
 		return err
 	}
 	code := newFreezeCode()
-	if err := tx.InsertFreezeCode(store.FreezeCode{MAC: a.freezeMAC(code), Card: card.ID, Expires: a.now().Add(freezeCodeLife)}); err != nil {
+	if err := tx.InsertFreezeCode(store.FreezeCode{MAC: a.freezeMAC(code), Card: card.ID, Expires: a.Now().Add(freezeCodeLife)}); err != nil {
 		return err
 	}
 	language := languageOf(c.Language)
-	all := map[string]string{"holder": f.MaskedName(), "freeze": code, "channel": inLanguage(at, language), "at": a.now().Format(time.RFC3339)}
+	all := map[string]string{"holder": f.MaskedName(), "freeze": code, "channel": inLanguage(at, language), "at": a.Now().Format(time.RFC3339)}
 	for k, v := range params {
 		all[k] = v
 	}
-	return a.Outbox.Queue(tx, Notice{Kind: KindNotice, Card: card.ID, Phone: phone, Template: template,
+	return a.outbox.Queue(tx, Notice{Kind: KindNotice, Card: card.ID, Phone: phone, Template: template,
 		Language: language, Region: card.Region, Params: all})
 }
 
@@ -181,60 +168,27 @@ func newFreezeCode() string {
 }
 
 func (a *Authority) freezeMAC(code string) vault.MAC {
-	return a.Vault.RowMAC("freeze-code", []byte(code))
+	return a.vault.RowMAC("freeze-code", []byte(code))
 }
 
-// tellVerdict tells of an attempt what the holder should know: that it locked
-// the PIN or, where that was asked for, that the PIN was used.
-func (a *Authority) tellVerdict(tx store.Tx, card store.Card, at *attempt) error {
-	if a.Outbox == nil {
+// tellShut tells the holder that a wrong PIN locked or blocked the PIN, or shut
+// strangers out.
+func (a *Authority) tellShut(tx store.Tx, card store.Card, at *guess) error {
+	if a.outbox == nil || at.row.Verdict != liuma.Wrong {
 		return nil
 	}
 	row := at.row
-	switch {
-	case row.Verdict == liuma.Wrong && at.shut == ledger.Locked:
+	switch at.shut {
+	case "":
+		return nil
+	case ledger.Locked:
 		template := noticePINLocked
-		if _, shut := card.Tally.Check(a.now(), ledger.Known, at.place.reserve, at.policy.Limits); at.place.reserve > 0 && shut == nil {
-			template = noticeOutside // what is reserved for known devices is still there
+		if _, shut := card.Tally.Check(a.Now(), ledger.Known, at.place.Reserve, at.Policy.Limits); at.place.Reserve > 0 && shut == nil {
+			template = noticeOutside // known devices can still guess
 		}
-		return a.tellIn(tx, card, template, row.Channel, map[string]string{"until": row.Until.UTC().Format(time.RFC3339)})
-	case row.Verdict == liuma.Wrong && at.shut == ledger.LaneClosed:
-		return a.tellIn(tx, card, noticeStrangers, row.Channel, nil)
-	case row.Verdict == liuma.Wrong && at.shut != "":
-		return a.tellIn(tx, card, noticePINBlocked, row.Channel, nil)
-	case row.Verdict == liuma.Right && row.Code == "" && row.Action == liuma.ActionVerify:
-		c, err := tx.Contact(card.ID)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err == nil && c.EveryUse {
-			err = a.tellIn(tx, card, noticeEveryUse, row.Channel, nil)
-		}
-		return errors.Join(err, a.remind(tx, card, row, at.policy))
+		return a.TellIn(tx, card, template, row.Channel, map[string]string{"until": row.Until.UTC().Format(time.RFC3339)})
+	case ledger.LaneClosed:
+		return a.TellIn(tx, card, noticeStrangers, row.Channel, nil)
 	}
-	return nil
-}
-
-// NoticeEveryUse turns notices of every use on or off, after a right PIN. The
-// phone is told that they end: else whoever knows the PIN would turn them off
-// and go on unseen. It is told once a ceremony, so that pressing the one and
-// the other by turns sends no texts.
-func (a *Authority) NoticeEveryUse(ctx context.Context, id string, h Hand, on bool) (Page, error) {
-	return a.move(ctx, id, h, []Step{StepDone}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
-		contact, phone, err := a.boundPhone(tx, c.Card)
-		if err != nil {
-			return "", err
-		}
-		off := contact.EveryUse && !on
-		contact.EveryUse = on
-		if err := a.putContact(tx, contact, phone); err != nil || !off || d.ToldOff {
-			return StepDone, err
-		}
-		d.ToldOff = true
-		card, err := a.checkedCard(tx, c.Card)
-		if err != nil {
-			return "", err
-		}
-		return StepDone, a.tellIn(tx, card, noticeEveryUseOff, c.Channel, nil)
-	})
+	return a.TellIn(tx, card, noticePINBlocked, row.Channel, nil)
 }

@@ -23,48 +23,48 @@ func (a *Authority) SetPhysical(ctx context.Context, c Caller, q PhysicalRequest
 	}
 	id, err := registry.ParseIDNumber(q.IDNumber)
 	if err != nil {
-		return PhysicalView{}, atField(house(err), "id_number")
+		return PhysicalView{}, liuma.AtField(liuma.Outward(err), "id_number")
 	}
 	number, err := registry.ParseCardNo(q.CardNo)
 	if err != nil {
-		return PhysicalView{}, atField(house(err), "card_no")
+		return PhysicalView{}, liuma.AtField(liuma.Outward(err), "card_no")
 	}
 	var replacement string
 	if q.Event == PhysicalReplaced {
 		if replacement, err = registry.ParseCardNo(q.ReplacedBy); err != nil {
-			return PhysicalView{}, atField(house(err), "replaced_by")
+			return PhysicalView{}, liuma.AtField(liuma.Outward(err), "replaced_by")
 		}
 	} else if q.ReplacedBy != "" {
 		return PhysicalView{}, liuma.FailField(liuma.CodeBadRequest, "replaced_by", errors.New("only with event replaced"))
 	}
-	row := a.row(c, actionPhysical, q.BusinessNo, "", q.Digest)
+	row := a.NewRow(c, actionPhysical, Request{BusinessNo: q.BusinessNo, Digest: q.Digest}, "")
 	var v PhysicalView
-	err = a.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		v = PhysicalView{}
 		return a.setPhysical(tx, c, row, q.Event, id, number, replacement, &v)
 	})
-	if _, ok := errors.AsType[errRepeated](err); ok {
+	if _, ok := errors.AsType[Repeated](err); ok {
 		return a.physicalView(ctx, id)
 	}
-	return v, house(err)
+	return v, liuma.Outward(err)
 }
 
 func (a *Authority) setPhysical(tx store.Tx, c Caller, row store.Request, ev PhysicalEvent, id registry.IDNumber, number, replacement string, v *PhysicalView) (audit.Entry, error) {
-	if err := lookRequest(tx, row.Channel, row.BusinessNo, row.Digest); err != nil {
+	if err := LookNumber(tx, row); err != nil {
 		return audit.Entry{}, err
 	}
-	person, f, err := a.Registry.Find(tx, id)
+	person, f, err := a.registry.Find(tx, id)
 	if err != nil {
 		return audit.Entry{}, err
 	}
-	given := a.Vault.Index(vault.IndexCardNo, number)
+	given := a.vault.Index(vault.IndexCardNo, number)
 	if subtle.ConstantTimeCompare(given[:], person.CardNo[:]) != 1 {
 		return audit.Entry{}, liuma.FailField(liuma.CodeNotFound, "card_no", errors.New("not the person's current card"))
 	}
 	if person.Physical, err = nextPhysical(person.Physical, ev); err != nil {
 		return audit.Entry{}, err
 	}
-	person.UpdatedAt = a.now()
+	person.UpdatedAt = a.Now()
 	if replacement != "" {
 		if err := a.replaceCard(&person, &f, replacement); err != nil {
 			return audit.Entry{}, err
@@ -78,12 +78,12 @@ func (a *Authority) setPhysical(tx store.Tx, c Caller, row store.Request, ev Phy
 		return audit.Entry{}, err
 	}
 	row.Card = card.ID
-	decide(&row, a.now(), "", "")
-	if err := insertRequest(tx, row); err != nil {
+	Decide(&row, a.Now(), "", "")
+	if err := TakeNumber(tx, row); err != nil {
 		return audit.Entry{}, err
 	}
 	*v = viewPhysical(person, card)
-	e := a.entry(c.actor(), audit.PhysicalChanged, card.ID, row.BusinessNo, "ok")
+	e := a.Entry(c.Actor(), audit.PhysicalChanged, card.ID, row.BusinessNo, "ok")
 	e.Note = "event=" + string(ev)
 	return e, nil
 }
@@ -109,14 +109,14 @@ func nextPhysical(now liuma.PhysicalStatus, ev PhysicalEvent) (liuma.PhysicalSta
 // replaceCard puts the new card number in place of the old one.
 func (a *Authority) replaceCard(p *store.Person, f *registry.Facts, number string) error {
 	f.CardNo = number
-	p.CardNo = a.Vault.Index(vault.IndexCardNo, number)
+	p.CardNo = a.vault.Index(vault.IndexCardNo, number)
 	p.ReplacedBy = p.CardNo
 	plain, err := f.Marshal()
 	if err != nil {
 		return err
 	}
 	defer clear(plain)
-	p.Sealed, err = a.Vault.Seal(vault.PersonFacts, p.Holder[:], plain)
+	p.Sealed, err = a.vault.Seal(vault.PersonFacts, p.Holder[:], plain)
 	return err
 }
 
@@ -130,7 +130,7 @@ func (a *Authority) followPhysical(tx store.Tx, p store.Person, f registry.Facts
 	if err != nil {
 		return store.Card{}, err
 	}
-	card, err := a.checkedCard(tx, found.ID)
+	card, err := a.ReadCard(tx, found.ID)
 	if err != nil {
 		return store.Card{}, err
 	}
@@ -140,7 +140,7 @@ func (a *Authority) followPhysical(tx store.Tx, p store.Person, f registry.Facts
 			return store.Card{}, err
 		}
 	}
-	own, err := a.facts(card)
+	own, err := a.Facts(card)
 	if err != nil {
 		return store.Card{}, err
 	}
@@ -151,11 +151,11 @@ func (a *Authority) followPhysical(tx store.Tx, p store.Person, f registry.Facts
 			return store.Card{}, err
 		}
 		defer clear(plain)
-		if card.Sealed, err = a.Vault.Seal(vault.CardFacts, card.ID[:], plain); err != nil {
+		if card.Sealed, err = a.vault.Seal(vault.CardFacts, card.ID[:], plain); err != nil {
 			return store.Card{}, err
 		}
 	}
-	return card, a.putCard(tx, card)
+	return card, a.WriteCard(tx, card)
 }
 
 func viewPhysical(p store.Person, card store.Card) PhysicalView {
@@ -166,8 +166,8 @@ func viewPhysical(p store.Person, card store.Card) PhysicalView {
 // physicalView answers a repetition with how things stand now.
 func (a *Authority) physicalView(ctx context.Context, id registry.IDNumber) (PhysicalView, error) {
 	var v PhysicalView
-	err := a.Store.View(ctx, func(r store.Reader) error {
-		p, _, err := a.Registry.Find(r, id)
+	err := a.store.View(ctx, func(r store.Reader) error {
+		p, _, err := a.registry.Find(r, id)
 		if err != nil {
 			return err
 		}
@@ -178,5 +178,5 @@ func (a *Authority) physicalView(ctx context.Context, id registry.IDNumber) (Phy
 		v = viewPhysical(p, card)
 		return nil
 	})
-	return v, house(err)
+	return v, liuma.Outward(err)
 }

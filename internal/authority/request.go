@@ -5,30 +5,27 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/envelope"
-	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-func (a *Authority) policyFor(c Caller, region liuma.Region) policy.Policy {
-	return a.Policy.For(c.region(region), c.channel())
-}
+// Repeated carries the request that already has the business number out of a
+// transaction; Repeat answers with it.
+type Repeated struct{ Row store.Request }
 
-// errRepeated carries the request that already has the business number out of
-// a transaction.
-type errRepeated struct{ row store.Request }
+func (Repeated) Error() string { return "authority: business number taken" }
 
-func (errRepeated) Error() string { return "authority: business number taken" }
-
-// insertRequest takes the business number. If it is taken, the error is an
-// errRepeated for the same request and business_no_used for another (I-11).
-func insertRequest(tx store.Tx, row store.Request) error {
+// TakeNumber writes a request and so takes its business number. If it is taken,
+// the error is Repeated for the same request, and business_no_used for another
+// (I-11).
+func TakeNumber(tx store.Tx, row store.Request) error {
 	err := tx.InsertRequest(row)
 	if !errors.Is(err, store.ErrExists) {
 		return err
@@ -44,49 +41,50 @@ func sameRequest(there store.Request, digest [32]byte) error {
 	if there.Digest != digest {
 		return liuma.FailField(liuma.CodeBusinessNoUsed, "business_no", nil)
 	}
-	return errRepeated{there}
+	return Repeated{there}
 }
 
-// lookRequest returns nil if the business number is free, and otherwise what
-// insertRequest would.
-func lookRequest(r store.Reader, ch liuma.ChannelID, bn liuma.BusinessNo, digest [32]byte) error {
-	there, err := r.Request(ch, bn)
+// LookNumber returns nil if a request's business number is free, and otherwise
+// what TakeNumber would.
+func LookNumber(r store.Reader, row store.Request) error {
+	there, err := r.Request(row.Channel, row.BusinessNo)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return sameRequest(there, digest)
+	return sameRequest(there, row.Digest)
 }
 
-// repeated answers a repetition with what the first request came to.
-func (a *Authority) repeated(ctx context.Context, c Caller, err error) (Verification, error) {
-	rep, ok := errors.AsType[errRepeated](err)
+// Repeat answers a repetition with what the first request came to, and any
+// other error as what may leave the house.
+func (a *Authority) Repeat(ctx context.Context, c Caller, err error) (Verification, error) {
+	rep, ok := errors.AsType[Repeated](err)
 	if !ok {
-		return Verification{}, house(err)
+		return Verification{}, liuma.Outward(err)
 	}
-	return a.view(ctx, c, rep.row)
+	return a.Answer(ctx, c, rep.Row)
 }
 
 // Verification answers by business number, for a channel whose answer was
 // lost. It tells what the first answer told, and no more.
 func (a *Authority) Verification(ctx context.Context, c Caller, bn liuma.BusinessNo) (Verification, error) {
-	if c.Client.Kind != store.ClientChannel || c.Client.Stopped {
-		return Verification{}, liuma.Fail(liuma.CodeForbidden, nil)
+	if err := c.PermitChannel(); err != nil {
+		return Verification{}, err
 	}
 	var row store.Request
-	err := a.Store.View(ctx, func(r store.Reader) (err error) {
-		row, err = r.Request(c.channel(), bn)
+	err := a.store.View(ctx, func(r store.Reader) (err error) {
+		row, err = r.Request(c.Channel(), bn)
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return Verification{}, liuma.FailField(liuma.CodeNotFound, "business_no", nil)
 	}
 	if err != nil {
-		return Verification{}, house(err)
+		return Verification{}, liuma.Outward(err)
 	}
-	return a.view(ctx, c, row)
+	return a.Answer(ctx, c, row)
 }
 
 // States of a Verification.
@@ -96,16 +94,17 @@ const (
 	StateUndecided = "undecided" // interrupted; there will be no verdict
 )
 
-// view is a request as its channel may see it. A link that did not come about
-// shows one refusal, whatever its cause (DESIGN section 7).
-func (a *Authority) view(ctx context.Context, c Caller, row store.Request) (Verification, error) {
+// Answer is a request as its channel may see it. A link that did not come about
+// shows one refusal, whatever its cause: a caller without a link to the card
+// must not learn whether there is one.
+func (a *Authority) Answer(ctx context.Context, c Caller, row store.Request) (Verification, error) {
 	v := Verification{BusinessNo: row.BusinessNo, Action: row.Action, At: row.At, State: StateDecided}
-	now := a.now()
+	now := a.Now()
 	if !row.Decided {
 		v.State, v.Code = StatePending, liuma.CodeUndecided
 		open, err := a.goesOn(ctx, row)
 		if err != nil {
-			return Verification{}, house(err)
+			return Verification{}, liuma.Outward(err)
 		}
 		if !open && now.Sub(row.At) >= decideTime {
 			v.State = StateUndecided
@@ -113,13 +112,13 @@ func (a *Authority) view(ctx context.Context, c Caller, row store.Request) (Veri
 		return v, nil
 	}
 	v.At = row.DecidedAt
-	if unlinked(row) {
+	if Unlinked(row) {
 		v.Code = liuma.CodeRefused
 		return v, nil
 	}
 	v.Verdict, v.Code, v.Until = row.Verdict, row.Code, row.Until
 	if !row.Card.IsZero() {
-		v.Card = store.Handle(a.Vault.Handle(c.channel(), row.Card))
+		v.Card = store.Handle(a.vault.Handle(c.Channel(), row.Card))
 	}
 	if row.Verdict == liuma.Wrong || row.Verdict == liuma.Locked {
 		left := row.TriesLeft
@@ -127,12 +126,12 @@ func (a *Authority) view(ctx context.Context, c Caller, row store.Request) (Veri
 	}
 	v.Redeemed = !row.RedeemedAt.IsZero()
 	if row.Verdict == liuma.Right && row.ReceiptID != "" && !ofTry(row.BusinessNo) {
-		rc := a.receipt(c, row)
+		rc := a.Receipt(c, row)
 		v.ReceiptEnd = rc.Expires
 		if now.Before(rc.Expires) && !v.Redeemed {
-			token, err := a.Vault.SignReceipt(rc)
+			token, err := a.vault.SignReceipt(rc)
 			if err != nil {
-				return Verification{}, house(err)
+				return Verification{}, liuma.Outward(err)
 			}
 			v.Receipt = token
 		}
@@ -140,51 +139,53 @@ func (a *Authority) view(ctx context.Context, c Caller, row store.Request) (Veri
 	return v, nil
 }
 
-// goesOn reports whether the request is a ceremony that has not ended, or the
-// setting of a PIN that is still under way: then keepers decide how it ends,
-// however long they are away.
+// goesOn reports whether an undecided request may still be decided, however
+// old it is: a ceremony ends only by deciding its request, and the setting of a
+// PIN that is under way ends as its keepers decide, however long they are away.
 func (a *Authority) goesOn(ctx context.Context, row store.Request) (bool, error) {
+	if row.Ceremony != "" && !ofTry(row.BusinessNo) {
+		return true, nil
+	}
 	var in store.Intent
-	hosted := false
-	err := a.Store.View(ctx, func(r store.Reader) (err error) {
-		if row.Ceremony != "" {
-			c, err := r.Ceremony(row.Ceremony)
-			hosted = err == nil && c.BusinessNo == row.BusinessNo && c.Ended.IsZero()
-			if err != nil || hosted {
-				return err
-			}
-		}
+	err := a.store.View(ctx, func(r store.Reader) (err error) {
 		in, err = r.Intent(row.Card)
 		return err
 	})
-	if hosted {
-		return true, nil
-	}
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
 	return err == nil && in.Channel == row.Channel && in.BusinessNo == row.BusinessNo, err
 }
 
-// unlinked reports whether the row is a refusal to a caller that had no link.
-func unlinked(row store.Request) bool {
+// TryNo is the business number of one try of a ceremony. No channel can use
+// it: '#' is not in the alphabet of business numbers.
+func TryNo(bn liuma.BusinessNo, try int) liuma.BusinessNo {
+	return liuma.BusinessNo(fmt.Sprintf("%s#%d", bn, try))
+}
+
+// ofTry reports whether a number is that of a try. Nobody outside can ask for
+// it, so there is no receipt in its name.
+func ofTry(bn liuma.BusinessNo) bool { return strings.Contains(string(bn), "#") }
+
+// Unlinked reports whether the row is a refusal to a caller that had no link.
+func Unlinked(row store.Request) bool {
 	return row.Code == liuma.CodeRefused ||
 		row.Action == liuma.ActionLink && row.Verdict != liuma.Right
 }
 
-// receipt is the signed verdict of a right attempt; the same row always gives
+// Receipt is the signed verdict of a right attempt; the same row always gives
 // the same receipt, so a lost answer can be asked for again.
-func (a *Authority) receipt(c Caller, row store.Request) vault.Receipt {
+func (a *Authority) Receipt(c Caller, row store.Request) vault.Receipt {
 	amr := []string{"pin"}
 	if row.Evidence != "" {
 		amr = append(amr, row.Evidence)
 	}
 	return vault.Receipt{
-		ID: row.ReceiptID, Issuer: a.Issuer, Channel: row.Channel,
-		Handle:     a.Vault.Handle(row.Channel, row.Card),
+		ID: row.ReceiptID, Issuer: a.issuer, Channel: row.Channel,
+		Handle:     a.vault.Handle(row.Channel, row.Card),
 		BusinessNo: row.BusinessNo, Action: row.Action, PurposeHash: row.Purpose,
 		ACR: acr(row), AMR: amr,
-		IssuedAt: row.DecidedAt, Expires: row.DecidedAt.Add(a.policyFor(c, "").ReceiptTTL),
+		IssuedAt: row.DecidedAt, Expires: row.DecidedAt.Add(a.PolicyFor(c, "").ReceiptTTL),
 	}
 }
 
@@ -202,25 +203,27 @@ func newReceiptID() string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
 }
 
-// row starts a request row for a caller.
-func (a *Authority) row(c Caller, action liuma.Action, bn liuma.BusinessNo, purpose string, digest [32]byte) store.Request {
+// NewRow starts the row of a request. Ceremony names the ceremony that it
+// belongs to, or is empty.
+func (a *Authority) NewRow(c Caller, action liuma.Action, q Request, ceremony string) store.Request {
 	return store.Request{
-		Channel: c.channel(), BusinessNo: bn, Action: action, Digest: digest,
-		Purpose: envelope.PurposeHash(purpose), At: a.now(),
+		Channel: c.Channel(), BusinessNo: q.BusinessNo, Action: action, Digest: q.Digest,
+		Purpose: envelope.PurposeHash(q.Purpose), Ceremony: ceremony, At: a.Now(),
 	}
 }
 
-// binding starts the binding of a request's envelopes; openPIN fills in the key.
-func binding(c Caller, action liuma.Action, role liuma.Role, s envelope.Subject, bn liuma.BusinessNo, purpose, challenge string) envelope.Binding {
+// Binding starts the binding of an envelope in a request; OpenPIN fills in the
+// key. subject is what the device bound the envelope to.
+func Binding(c Caller, action liuma.Action, role liuma.Role, subject envelope.Subject, q Request) envelope.Binding {
 	return envelope.Binding{
-		Channel: c.channel(), Action: action, Role: role, Subject: s,
-		BusinessNo: bn, PurposeHash: envelope.PurposeHash(purpose), Challenge: challenge,
+		Channel: c.Channel(), Action: action, Role: role, Subject: subject,
+		BusinessNo: q.BusinessNo, PurposeHash: envelope.PurposeHash(q.Purpose), Challenge: q.Challenge,
 	}
 }
 
-// decide fills in a row's outcome. Nothing about a request changes later but
+// Decide fills in a row's outcome. Nothing about a request changes later but
 // that its receipt is redeemed.
-func decide(row *store.Request, now time.Time, verdict liuma.Verdict, code liuma.Code) {
+func Decide(row *store.Request, now time.Time, verdict liuma.Verdict, code liuma.Code) {
 	row.Decided, row.DecidedAt = true, now
 	row.Verdict, row.Code = verdict, code
 	if verdict == liuma.Right && code == "" {
@@ -253,7 +256,7 @@ func outcomeOf(row store.Request) string {
 	return "ok"
 }
 
-// decidedEntry is the audit entry of a decision.
-func (a *Authority) decidedEntry(c Caller, ev audit.Event, row store.Request) audit.Entry {
-	return a.entry(c.actor(), ev, row.Card, row.BusinessNo, outcomeOf(row))
+// DecidedEntry is the audit entry of a decision.
+func (a *Authority) DecidedEntry(c Caller, ev audit.Event, row store.Request) audit.Entry {
+	return a.Entry(c.Actor(), ev, row.Card, row.BusinessNo, outcomeOf(row))
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // slotKey names what only one request at a time may work on: a card, or a
@@ -17,6 +18,18 @@ func cardSlot(id liuma.CardID) slotKey {
 	copy(k[:], "card")
 	copy(k[16:], id[:])
 	return k
+}
+
+// HoldCard waits, not long, until no other request works on a card, and returns
+// what lets the next one in. CodeBusy: it had to wait too long, and nothing was
+// counted.
+func (a *Authority) HoldCard(ctx context.Context, id liuma.CardID) (release func(), err error) {
+	return a.slots.take(ctx, cardSlot(id), busyWait)
+}
+
+// HoldHolder is HoldCard for a holder who may have no card yet.
+func (a *Authority) HoldHolder(ctx context.Context, holder vault.Index) (release func(), err error) {
+	return a.slots.take(ctx, slotKey(holder), busyWait)
 }
 
 // slots holds one token per key in use. A key that nobody holds or waits for
@@ -34,7 +47,7 @@ type slot struct {
 func newSlots() *slots { return &slots{held: map[slotKey]*slot{}} }
 
 // take waits for the key, at most d, and returns what gives it back. A
-// request that does not get it was not counted (DESIGN section 4, "busy").
+// request that does not get it was not counted.
 func (s *slots) take(ctx context.Context, k slotKey, d time.Duration) (release func(), err error) {
 	s.mu.Lock()
 	e := s.held[k]

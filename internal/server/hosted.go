@@ -14,7 +14,7 @@ import (
 // hostedDoor puts the protocol part and the pages behind one listener.
 func (s *System) hostedDoor() (*http.Server, error) {
 	protocol, err := oidc.New(oidc.Config{
-		Authority: s.Authority, Tokens: s.Vault, Issuer: s.Config.Issuer, Now: s.options.Now, Logger: s.options.Logger,
+		Authority: s.Front(), Tokens: s.Vault, Issuer: s.Config.Issuer, Now: s.options.Now, Logger: s.options.Logger,
 	})
 	if err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func (s *System) hostedDoor() (*http.Server, error) {
 		return nil, err
 	}
 	pages, err := holder.New(holder.Config{
-		Authority: s.Authority, Assets: assets, Origin: strings.TrimSuffix(s.Config.Issuer, "/"),
+		Authority: s.Front(), Assets: assets, Origin: strings.TrimSuffix(s.Config.Issuer, "/"),
 		Now: s.options.Now, Logger: s.options.Logger, DomainChecks: s.Config.DomainChecks,
 		Proxies: proxies, Hotline: s.Config.Hotline,
 	})

@@ -10,7 +10,6 @@ package server
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,11 +18,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/door/api"
 	"github.com/liuma-pin/liuma/internal/keeper"
@@ -81,15 +80,16 @@ type Office struct {
 // System is a whole authority in one process.
 type System struct {
 	*Office
-	Keepers   []keeper.Keeper
-	Quorum    *keeper.Quorum
-	Authority *authority.Authority
-	Door      *http.Server   // of channels and registries
-	Hosted    *http.Server   // of holders' browsers; nil unless configured
-	Gateway   *http.Server   // of the gateway of texts; nil unless configured
-	Outbox    *notify.Outbox // of texts to phones; nil unless configured
-	Inbox     *notify.Inbox  // what the outbox sends to; nil unless so configured
-	options   Options
+	Keepers    []keeper.Keeper
+	Quorum     *keeper.Quorum
+	Authority  *authority.Authority
+	Ceremonies *ceremony.Ceremonies // the acts over Authority
+	Door       *http.Server         // of channels and registries
+	Hosted     *http.Server         // of holders' browsers; nil unless configured
+	Gateway    *http.Server         // of the gateway of texts; nil unless configured
+	Outbox     *notify.Outbox       // of texts to phones; nil unless configured
+	Inbox      *notify.Inbox        // what the outbox sends to; nil unless so configured
+	options    Options
 	// alarmed is where alarms go once the authority is there.
 	alarmed atomic.Pointer[authority.Authority]
 }
@@ -209,7 +209,7 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 	if err := s.openAuthority(ctx); err != nil {
 		return nil, err
 	}
-	door := api.Config{Authority: s.Authority, Audience: c.Issuer, Now: o.Now, Logger: o.Logger}
+	door := api.Config{Authority: s.Front(), Audience: c.Issuer, Now: o.Now, Logger: o.Logger}
 	if s.Outbox != nil {
 		door.TextsBehind = s.Outbox.Behind
 	}
@@ -284,40 +284,4 @@ func (s *System) alarm(al keeper.Alarm) {
 		defer cancel()
 		a.RecordAlarm(ctx, al)
 	}()
-}
-
-func (s *System) openAuthority(ctx context.Context) error {
-	p := policy.National()
-	if s.options.Policy != nil {
-		p = *s.options.Policy
-	}
-	p.AllowStandInEvidence = s.Config.AllowStandIn
-	layers, err := policy.NewLayers(p)
-	if err != nil {
-		return err
-	}
-	var rules authority.Rules = layers
-	if s.options.Rules != nil {
-		rules = s.options.Rules
-	}
-	var process [8]byte
-	rand.Read(process[:])
-	db, outbox, err := s.openTexts()
-	if err != nil {
-		return err
-	}
-	s.Authority, err = authority.New(ctx, authority.Config{
-		Store: db, Vault: s.Vault, Quorum: s.Quorum, Policy: rules, Registry: s.Registry, Outbox: outbox,
-		Issuer: s.Config.Issuer, Process: hex.EncodeToString(process[:]), Alone: true,
-		Now: s.options.Now, Wait: s.options.Wait, Logger: s.options.Logger,
-	})
-	if err != nil {
-		return err
-	}
-	s.alarmed.Store(s.Authority)
-	background, stop := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { s.Authority.Maintain(background) })
-	s.closers.add(func() error { stop(); running.Wait(); return nil })
-	return nil
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -60,14 +61,14 @@ func enroll(t *testing.T, e *testkit.Env, c authority.Caller, f registry.Facts, 
 	}
 	p, err := e.Authority().Agree(ctx, p.ID, h)
 	must(err)
-	if p.Step != authority.StepCode {
+	if p.Step != ceremony.StepCode {
 		t.Fatalf("no code was asked for: %+v", p)
 	}
 	p, err = e.Authority().SendCode(ctx, p.ID, h)
 	must(err)
 	p, err = e.Authority().GiveCode(ctx, p.ID, h, read())
 	must(err)
-	if p = e.GivePIN(p, h, liuma.RoleNew, "483920"); p.Step != authority.StepDone {
+	if p = e.GivePIN(p, h, liuma.RoleNew, "483920"); p.Step != ceremony.StepDone {
 		t.Fatalf("enroll: %+v", p)
 	}
 	v, err := e.Authority().Verification(ctx, c, q.BusinessNo)

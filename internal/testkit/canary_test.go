@@ -13,6 +13,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/policy"
@@ -89,7 +90,7 @@ type recovering struct {
 	kept  []string // secrets that pages give out for cookies: for no file and no log
 }
 
-func (x *recovering) hear(p authority.Page, err error) authority.Page {
+func (x *recovering) hear(p ceremony.Page, err error) ceremony.Page {
 	x.T.Helper()
 	for _, secret := range []string{p.Bound, p.Device} {
 		if secret != "" {
@@ -105,18 +106,18 @@ func (x *recovering) hear(p authority.Page, err error) authority.Page {
 	return p
 }
 
-func (x *recovering) open(a liuma.Action, device string) (authority.Push, authority.Page, authority.Hand) {
+func (x *recovering) open(a liuma.Action, device string) (ceremony.Push, ceremony.Page, ceremony.Hand) {
 	x.T.Helper()
 	q := x.PushFor(x.ch, a, envelope.Subject{Card: string(x.card)}, nil)
 	p, h := x.OpenPage(x.ch, q)
 	x.kept, h.Device = append(x.kept, h.Secret), device
-	if p.Step == authority.StepConfirm {
+	if p.Step == ceremony.StepConfirm {
 		p = x.hear(x.Authority().Agree(context.Background(), p.ID, h))
 	}
 	return q, p, h
 }
 
-func (x *recovering) code(p authority.Page, h authority.Hand, number string) authority.Page {
+func (x *recovering) code(p ceremony.Page, h ceremony.Hand, number string) ceremony.Page {
 	x.T.Helper()
 	ctx := context.Background()
 	x.Clock.Advance(time.Minute)
@@ -132,14 +133,14 @@ func (x *recovering) code(p authority.Page, h authority.Hand, number string) aut
 }
 
 // prove goes on with evidence, in the same browser.
-func (x *recovering) prove(q authority.Push, p authority.Page, h authority.Hand) (authority.Page, authority.Hand) {
+func (x *recovering) prove(q ceremony.Push, p ceremony.Page, h ceremony.Hand) (ceremony.Page, ceremony.Hand) {
 	x.T.Helper()
 	p, again := x.WithEvidence(x.ch, q, x.who, p, h, h)
 	x.kept, again.Device = append(x.kept, again.Secret), h.Device
 	return x.hear(p, nil), again
 }
 
-func (x *recovering) give(p authority.Page, h authority.Hand, role liuma.Role, secret string, want authority.Step) authority.Page {
+func (x *recovering) give(p ceremony.Page, h ceremony.Hand, role liuma.Role, secret string, want ceremony.Step) ceremony.Page {
 	x.T.Helper()
 	p = x.hear(x.GivePIN(p, h, role, secret), nil)
 	if p.Step != want {
@@ -149,7 +150,7 @@ func (x *recovering) give(p authority.Page, h authority.Hand, role liuma.Role, s
 }
 
 // back redeems the way back of a ceremony, first with another's verifier.
-func (x *recovering) back(p authority.Page, h authority.Hand) {
+func (x *recovering) back(p ceremony.Page, h ceremony.Hand) {
 	x.T.Helper()
 	code := x.WayBack(p, h).Get("code")
 	x.kept = append(x.kept, code)
@@ -168,8 +169,8 @@ func (x *recovering) play() {
 	x.kept = append(x.kept, h.Secret)
 	p = x.hear(a.Agree(ctx, p.ID, h))
 	p = x.code(p, h, x.who.Phone)
-	p = x.give(p, h, liuma.RoleNew, "112233", authority.StepPIN)
-	p = x.give(p, h, liuma.RoleNew, firstPIN, authority.StepDone)
+	p = x.give(p, h, liuma.RoleNew, "112233", ceremony.StepPIN)
+	p = x.give(p, h, liuma.RoleNew, firstPIN, ceremony.StepDone)
 	x.back(p, h)
 	v, err := a.Verification(ctx, x.ch, q.BusinessNo)
 	if x.card = v.Card; err != nil || x.card == "" {
@@ -179,8 +180,8 @@ func (x *recovering) play() {
 	x.Clock.Advance(73 * time.Hour)
 
 	_, p, h = x.open(liuma.ActionVerify, "")
-	p = x.give(p, h, liuma.RoleCurrent, wrongPIN, authority.StepPIN)
-	p = x.give(p, h, liuma.RoleCurrent, firstPIN, authority.StepDone)
+	p = x.give(p, h, liuma.RoleCurrent, wrongPIN, ceremony.StepPIN)
+	p = x.give(p, h, liuma.RoleCurrent, firstPIN, ceremony.StepDone)
 	p = x.code(p, h, x.who.Phone)
 	known, err := a.KnowDevice(ctx, p.ID, h)
 	device := known.Device
@@ -191,16 +192,16 @@ func (x *recovering) play() {
 	p = x.hear(a.Forgot(ctx, p.ID, h))
 	p = x.code(p, h, x.who.Phone)
 	p, h = x.prove(q, p, h)
-	p = x.give(p, h, liuma.RoleNew, secondPIN, authority.StepPIN)
-	x.give(p, h, liuma.RoleCurrent, secondPIN, authority.StepDone)
+	p = x.give(p, h, liuma.RoleNew, secondPIN, ceremony.StepPIN)
+	x.give(p, h, liuma.RoleCurrent, secondPIN, ceremony.StepDone)
 	x.cards()
 
 	q, p, h = x.open(liuma.ActionRebind, device)
-	p = x.give(p, h, liuma.RoleCurrent, secondPIN, authority.StepEvidence)
+	p = x.give(p, h, liuma.RoleCurrent, secondPIN, ceremony.StepEvidence)
 	p, h = x.prove(q, p, h)
 	x.hear(a.GivePhone(ctx, p.ID, h, "139 1234"))
 	p = x.hear(a.GivePhone(ctx, p.ID, h, newNumber))
-	if p = x.code(p, h, newNumber); p.Step != authority.StepDone {
+	if p = x.code(p, h, newNumber); p.Step != ceremony.StepDone {
 		x.T.Fatalf("rebind: %+v", p)
 	}
 	freeze := x.phone.wait(x.T, authority.KindNotice, newNumber, "freeze", 1)
@@ -236,7 +237,7 @@ func (x *recovering) freezes(code string) {
 	}
 	_, p, h := x.open(liuma.ActionUnfreeze, "")
 	p = x.code(p, h, newNumber)
-	x.give(p, h, liuma.RoleCurrent, secondPIN, authority.StepDone)
+	x.give(p, h, liuma.RoleCurrent, secondPIN, ceremony.StepDone)
 }
 
 // alone reports whether a code of digits stands in a dump by itself: a run of

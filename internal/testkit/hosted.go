@@ -8,6 +8,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/registry"
 )
@@ -18,9 +19,9 @@ const Verifier = "test-verifier-test-verifier-test-verifier-test"
 // RedirectURI is where every ceremony in tests goes back to.
 const RedirectURI = "https://channel.example/back"
 
-func (e *Env) back() authority.Return {
+func (e *Env) back() ceremony.Return {
 	sum := sha256.Sum256([]byte(Verifier))
-	return authority.Return{RedirectURI: RedirectURI, State: "state-1", Nonce: "nonce-1",
+	return ceremony.Return{RedirectURI: RedirectURI, State: "state-1", Nonce: "nonce-1",
 		CodeChallenge: base64.RawURLEncoding.EncodeToString(sum[:])}
 }
 
@@ -30,9 +31,9 @@ func Subject(f registry.Facts) envelope.Subject {
 }
 
 // PushFor makes a push about a subject; evidence only where f is given.
-func (e *Env) PushFor(c authority.Caller, a liuma.Action, s envelope.Subject, f *registry.Facts) authority.Push {
+func (e *Env) PushFor(c authority.Caller, a liuma.Action, s envelope.Subject, f *registry.Facts) ceremony.Push {
 	e.T.Helper()
-	q := authority.Push{BusinessNo: e.BusinessNo(), Action: a, Subject: s, Purpose: purpose, Return: e.back()}
+	q := ceremony.Push{BusinessNo: e.BusinessNo(), Action: a, Subject: s, Purpose: purpose, Return: e.back()}
 	if f != nil {
 		q.Challenge = e.Challenge(c).Value
 		q.Evidence = e.Evidence(*f, q.Challenge)
@@ -41,26 +42,26 @@ func (e *Env) PushFor(c authority.Caller, a liuma.Action, s envelope.Subject, f 
 }
 
 // OpenPage pushes a request and opens its page in a browser of its own.
-func (e *Env) OpenPage(c authority.Caller, q authority.Push) (authority.Page, authority.Hand) {
+func (e *Env) OpenPage(c authority.Caller, q ceremony.Push) (ceremony.Page, ceremony.Hand) {
 	e.T.Helper()
-	return e.OpenPageIn(c, q, authority.Hand{})
+	return e.OpenPageIn(c, q, ceremony.Hand{})
 }
 
 // OpenPageIn pushes a request and opens its page in a browser that may have
 // begun it before, or be a known device.
-func (e *Env) OpenPageIn(c authority.Caller, q authority.Push, h authority.Hand) (authority.Page, authority.Hand) {
+func (e *Env) OpenPageIn(c authority.Caller, q ceremony.Push, h ceremony.Hand) (ceremony.Page, ceremony.Hand) {
 	e.T.Helper()
 	pushed, err := e.Authority().Push(context.Background(), c, q)
 	e.must(err)
-	p, err := e.Authority().LookAt(context.Background(), c.Client.ID, pushed.RequestURI, authority.Hand{})
+	p, err := e.Authority().LookAt(context.Background(), c.Client.ID, pushed.RequestURI, ceremony.Hand{})
 	e.must(err)
-	p, err = e.Authority().Begin(context.Background(), p.ID, authority.Hand{Secret: h.Secret, RequestURI: pushed.RequestURI, Device: h.Device})
+	p, err = e.Authority().Begin(context.Background(), p.ID, ceremony.Hand{Secret: h.Secret, RequestURI: pushed.RequestURI, Device: h.Device})
 	e.must(err)
-	return p, authority.Hand{Secret: p.Bound, Device: h.Device}
+	return p, ceremony.Hand{Secret: p.Bound, Device: h.Device}
 }
 
 // SealPage seals a PIN as the pad on the page would.
-func (e *Env) SealPage(p authority.Page, role liuma.Role, secret string) *envelope.Envelope {
+func (e *Env) SealPage(p ceremony.Page, role liuma.Role, secret string) *envelope.Envelope {
 	e.T.Helper()
 	sealed, err := envelope.SealAAD(p.SealKey, p.SealKeyID, p.AAD[role], []byte(secret))
 	e.must(err)
@@ -69,12 +70,12 @@ func (e *Env) SealPage(p authority.Page, role liuma.Role, secret string) *envelo
 
 // GivePIN types one PIN into the page. One that says at once that no PIN can be
 // given (locked, frozen) has no pad, and stays.
-func (e *Env) GivePIN(p authority.Page, h authority.Hand, role liuma.Role, secret string) authority.Page {
+func (e *Env) GivePIN(p ceremony.Page, h ceremony.Hand, role liuma.Role, secret string) ceremony.Page {
 	e.T.Helper()
-	if p.Step == authority.StepRefused {
+	if p.Step == ceremony.StepRefused {
 		return p
 	}
-	g := authority.Given{Try: p.Try}
+	g := ceremony.Given{Try: p.Try}
 	sealed := e.SealPage(p, role, secret)
 	if role == liuma.RoleNew {
 		g.New = sealed
@@ -87,7 +88,7 @@ func (e *Env) GivePIN(p authority.Page, h authority.Hand, role liuma.Role, secre
 }
 
 // WayBack goes back to the channel and returns the parameters.
-func (e *Env) WayBack(p authority.Page, h authority.Hand) url.Values {
+func (e *Env) WayBack(p ceremony.Page, h ceremony.Hand) url.Values {
 	e.T.Helper()
 	w, err := e.Authority().WayBack(context.Background(), p.ID, h)
 	e.must(err)

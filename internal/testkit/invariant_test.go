@@ -150,7 +150,7 @@ func tell(env *testkit.Env, who registry.Facts) string {
 		hear(v, err)
 	}
 	damaged := env.VerifyRequest(ch, card, secondPIN)
-	damaged.PIN.Ciphertext[7] ^= 1
+	damaged.Current.Ciphertext[7] ^= 1
 	v, err = a.Verify(ctx, ch, damaged)
 	hear(v, err)
 	broken := who
@@ -164,7 +164,7 @@ func tell(env *testkit.Env, who registry.Facts) string {
 		BusinessNo: bn, IDNumber: who.IDNumber, CardNo: who.CardNo, Event: authority.PhysicalLost, Digest: testkit.Digest(string(bn)),
 	})
 	hear(status, err)
-	v, err = a.Freeze(ctx, ch, authority.FreezeRequest{BusinessNo: env.BusinessNo(), Subject: env.VerifyRequest(ch, card, firstPIN).Subject})
+	v, err = a.Freeze(ctx, ch, authority.Request{BusinessNo: env.BusinessNo(), Subject: env.VerifyRequest(ch, card, firstPIN).Subject})
 	hear(v, err)
 	return said.String()
 }

@@ -8,10 +8,12 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/server"
@@ -28,13 +30,17 @@ type phones struct {
 	real  *notify.Outbox
 }
 
-func (e *Env) newPhones(off *server.Office) authority.Outbox {
-	e.T.Helper()
+func newPhones(t testing.TB, off *server.Office, now func() time.Time) authority.Outbox {
+	t.Helper()
 	templates, err := notify.NewTemplates(liuma.Text{}, nil)
-	e.must(err)
-	outbox, err := notify.New(notify.Config{Store: off.Store, Vault: off.Vault, Driver: noDriver{}, Templates: templates, Now: e.Clock.Now})
-	e.must(err)
-	return phones{off.Vault, e.Clock.Now, outbox}
+	if err != nil {
+		t.Fatal(err)
+	}
+	outbox, err := notify.New(notify.Config{Store: off.Store, Vault: off.Vault, Driver: noDriver{}, Templates: templates, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return phones{off.Vault, now, outbox}
 }
 
 // noDriver is never run.
@@ -79,9 +85,39 @@ func (p phones) Queue(tx store.Tx, n authority.Notice) error {
 		Region: n.Region, Sealed: sealed, State: store.MessageWaiting, NextAt: p.now(), Expires: n.Expires, At: p.now()})
 }
 
+// Sent waits until the real outbox has sent what was queued.
+func (e *Env) Sent() {
+	e.T.Helper()
+	for until := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		s, err := e.System.Outbox.Stats(context.Background())
+		if e.must(err); s.Codes.Waiting == 0 && s.Notices.Waiting == 0 {
+			return
+		}
+		if time.Now().After(until) {
+			e.T.Fatalf("texts do not go out: %+v", s)
+		}
+	}
+}
+
+// received lists what the real outbox sent to a number, with all that was
+// queued; a text does not say which card it is about.
+func (e *Env) received(phone string) []Text {
+	e.T.Helper()
+	e.Sent()
+	var all []Text
+	for _, r := range e.Inbox.Texts(phone) {
+		all = append(all, Text{ID: r.ID, Kind: r.Kind, Phone: r.Phone, Template: string(r.Template), Language: r.Language,
+			Params: r.Params, At: r.At, Expires: r.Expires})
+	}
+	return all
+}
+
 // Texts lists what was queued to a number, oldest first; all where it is empty.
 func (e *Env) Texts(phone string) []Text {
 	e.T.Helper()
+	if e.Inbox != nil {
+		return e.received(phone)
+	}
 	var all []Text
 	e.must(e.System.Store.View(context.Background(), func(r store.Reader) error {
 		all = nil
@@ -148,7 +184,7 @@ func (e *Env) LastFreezeCode(phone string) string {
 }
 
 // Code has a code sent for the page and gives it, a minute after the last one.
-func (e *Env) Code(p authority.Page, h authority.Hand, phone string) authority.Page {
+func (e *Env) Code(p ceremony.Page, h ceremony.Hand, phone string) ceremony.Page {
 	e.T.Helper()
 	e.Clock.Advance(time.Minute)
 	p, err := e.Authority().SendCode(context.Background(), p.ID, h)
@@ -169,10 +205,10 @@ func (e *Env) EnrollPhone(c authority.Caller, f registry.Facts, secret string) s
 	p, h := e.OpenPage(c, q)
 	p, err := e.Authority().Agree(context.Background(), p.ID, h)
 	e.must(err)
-	if p.Step == authority.StepCode {
+	if p.Step == ceremony.StepCode {
 		p = e.Code(p, h, f.Phone)
 	}
-	if p = e.GivePIN(p, h, liuma.RoleNew, secret); p.Step != authority.StepDone {
+	if p = e.GivePIN(p, h, liuma.RoleNew, secret); p.Step != ceremony.StepDone {
 		e.T.Fatalf("enroll: %+v", p)
 	}
 	v, err := e.Authority().Verification(context.Background(), c, q.BusinessNo)
@@ -183,7 +219,7 @@ func (e *Env) EnrollPhone(c authority.Caller, f registry.Facts, secret string) s
 // WithEvidence pushes a ceremony again with evidence for the challenge that
 // its way back carries, and opens it with the hand given: in the same browser,
 // or, with a zero hand, in another.
-func (e *Env) WithEvidence(c authority.Caller, q authority.Push, f registry.Facts, p authority.Page, h authority.Hand, in authority.Hand) (authority.Page, authority.Hand) {
+func (e *Env) WithEvidence(c authority.Caller, q ceremony.Push, f registry.Facts, p ceremony.Page, h ceremony.Hand, in ceremony.Hand) (ceremony.Page, ceremony.Hand) {
 	e.T.Helper()
 	q.Challenge = e.WayBack(p, h).Get("challenge")
 	q.Evidence = e.Evidence(f, q.Challenge)

@@ -20,11 +20,11 @@ func (e *Env) bind(c authority.Caller, a liuma.Action, r liuma.Role, s envelope.
 }
 
 // EnrollRequest makes a request as a channel with evidence would.
-func (e *Env) EnrollRequest(c authority.Caller, f registry.Facts, secret string) authority.EnrollRequest {
+func (e *Env) EnrollRequest(c authority.Caller, f registry.Facts, secret string) authority.Request {
 	e.T.Helper()
 	ch, bn := e.Challenge(c), e.BusinessNo()
 	s := envelope.Subject{IDNumber: f.IDNumber, Name: f.Name, Phone: f.Phone}
-	return authority.EnrollRequest{
+	return authority.Request{
 		BusinessNo: bn, Subject: s, Purpose: purpose, Challenge: ch.Value, Evidence: e.Evidence(f, ch.Value),
 		New:    e.Seal(ch, e.bind(c, liuma.ActionEnroll, liuma.RoleNew, s, bn), secret),
 		Digest: Digest(string(bn), secret),
@@ -32,41 +32,41 @@ func (e *Env) EnrollRequest(c authority.Caller, f registry.Facts, secret string)
 }
 
 // LinkRequest makes a request to link a person's card.
-func (e *Env) LinkRequest(c authority.Caller, f registry.Facts, secret string) authority.LinkRequest {
+func (e *Env) LinkRequest(c authority.Caller, f registry.Facts, secret string) authority.Request {
 	e.T.Helper()
 	ch, bn := e.Challenge(c), e.BusinessNo()
 	s := envelope.Subject{IDNumber: f.IDNumber, Name: f.Name}
-	return authority.LinkRequest{
+	return authority.Request{
 		BusinessNo: bn, Subject: s, Purpose: purpose, Challenge: ch.Value,
-		PIN:    e.Seal(ch, e.bind(c, liuma.ActionLink, liuma.RoleCurrent, s, bn), secret),
-		Digest: Digest(string(bn), secret),
+		Current: e.Seal(ch, e.bind(c, liuma.ActionLink, liuma.RoleCurrent, s, bn), secret),
+		Digest:  Digest(string(bn), secret),
 	}
 }
 
 // VerifyRequest makes a request to verify a PIN.
-func (e *Env) VerifyRequest(c authority.Caller, card store.Handle, secret string) authority.VerifyRequest {
+func (e *Env) VerifyRequest(c authority.Caller, card store.Handle, secret string) authority.Request {
 	e.T.Helper()
 	return e.VerifyRequestFor(c, e.Challenge(c), card, secret)
 }
 
 // VerifyRequestFor makes a request to verify a PIN for a given challenge.
-func (e *Env) VerifyRequestFor(c authority.Caller, ch authority.Challenge, card store.Handle, secret string) authority.VerifyRequest {
+func (e *Env) VerifyRequestFor(c authority.Caller, ch authority.Challenge, card store.Handle, secret string) authority.Request {
 	e.T.Helper()
 	bn := e.BusinessNo()
 	s := envelope.Subject{Card: string(card)}
-	return authority.VerifyRequest{
+	return authority.Request{
 		BusinessNo: bn, Subject: s, Purpose: purpose, Challenge: ch.Value,
-		PIN:    e.Seal(ch, e.bind(c, liuma.ActionVerify, liuma.RoleCurrent, s, bn), secret),
-		Digest: Digest(string(bn), secret),
+		Current: e.Seal(ch, e.bind(c, liuma.ActionVerify, liuma.RoleCurrent, s, bn), secret),
+		Digest:  Digest(string(bn), secret),
 	}
 }
 
 // ChangeRequest makes a request to change a PIN.
-func (e *Env) ChangeRequest(c authority.Caller, card store.Handle, old, chosen string) authority.ChangeRequest {
+func (e *Env) ChangeRequest(c authority.Caller, card store.Handle, old, chosen string) authority.Request {
 	e.T.Helper()
 	ch, bn := e.Challenge(c), e.BusinessNo()
 	s := envelope.Subject{Card: string(card)}
-	return authority.ChangeRequest{
+	return authority.Request{
 		BusinessNo: bn, Subject: s, Purpose: purpose, Challenge: ch.Value,
 		Old:    e.Seal(ch, e.bind(c, liuma.ActionChange, liuma.RoleOld, s, bn), old),
 		New:    e.Seal(ch, e.bind(c, liuma.ActionChange, liuma.RoleNew, s, bn), chosen),

@@ -3,7 +3,8 @@
 // accessibility. It guarantees nothing to other packages; it needs Chromium
 // (Debian: chromium and fonts-noto-cjk) and npm, and fails without them.
 //
-// DESIGN section 7 ("Hosted page").
+// Start here: TestAccessibility for the pages of test/gallery, and
+// ceremonies_test.go for whole ceremonies.
 package browser
 
 import (

@@ -288,7 +288,7 @@ func TestStandings(t *testing.T) {
 func freeze(w *world, card store.Handle) {
 	w.t.Helper()
 	bn := w.env.BusinessNo()
-	_, err := w.env.Authority().Freeze(context.Background(), w.channel, authority.FreezeRequest{BusinessNo: bn, Subject: envelope.Subject{Card: string(card)}, Digest: [32]byte{1}})
+	_, err := w.env.Authority().Freeze(context.Background(), w.channel, authority.Request{BusinessNo: bn, Subject: envelope.Subject{Card: string(card)}, Digest: [32]byte{1}})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -1,165 +1,24 @@
 package browser
 
 import (
-	"context"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
-	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/door/holder"
+	"github.com/liuma-pin/liuma/test/gallery"
 )
 
-var galleryNow = time.Date(2026, 5, 6, 12, 44, 0, 0, time.UTC)
-
-// gallery is an authority that shows every page there is, each under its own
-// address, to whoever asks. It moves nothing.
-type gallery struct{ pages map[string]authority.Page }
-
-func (g gallery) Look(_ context.Context, id string, _ authority.Hand) (authority.Page, error) {
-	p, ok := g.pages[id]
-	if !ok {
-		return authority.Page{}, liuma.Fail(liuma.CodeRequestURIInvalid, nil)
-	}
-	return p, nil
-}
-
-func (g gallery) LookAt(context.Context, string, string, authority.Hand) (authority.Page, error) {
-	return g.pages["verifypin"], nil
-}
-
-func (gallery) no() (authority.Page, error) {
-	return authority.Page{}, liuma.Fail(liuma.CodeUnavailable, nil)
-}
-
-func (g gallery) Begin(context.Context, string, authority.Hand) (authority.Page, error) {
-	return g.no()
-}
-func (g gallery) Agree(context.Context, string, authority.Hand) (authority.Page, error) {
-	return g.no()
-}
-func (g gallery) Leave(context.Context, string, authority.Hand) (authority.Page, error) {
-	return g.no()
-}
-func (g gallery) Extend(context.Context, string, authority.Hand) (authority.Page, error) {
-	return g.no()
-}
-
-func (g gallery) GivePIN(context.Context, string, authority.Hand, authority.Given) (authority.Page, error) {
-	return g.no()
-}
-
-func (g gallery) SendCode(context.Context, string, authority.Hand) (authority.Page, error) {
-	return g.no()
-}
-func (g gallery) GiveCode(context.Context, string, authority.Hand, string) (authority.Page, error) {
-	return g.no()
-}
-func (g gallery) GivePhone(context.Context, string, authority.Hand, string) (authority.Page, error) {
-	return g.no()
-}
-func (g gallery) GiveCardNo(context.Context, string, authority.Hand, string) (authority.Page, error) {
-	return g.no()
-}
-func (g gallery) Forgot(context.Context, string, authority.Hand) (authority.Page, error) {
-	return g.no()
-}
-func (g gallery) Remember(context.Context, string, authority.Hand) (authority.Page, error) {
-	return g.no()
-}
-func (g gallery) FreezeOwn(context.Context, string, authority.Hand) (authority.Page, error) {
-	return g.no()
-}
-func (g gallery) NoticeEveryUse(context.Context, string, authority.Hand, bool) (authority.Page, error) {
-	return g.no()
-}
-func (g gallery) KnowDevice(context.Context, string, authority.Hand) (authority.Page, error) {
-	return g.no()
-}
-
-func (gallery) FreezeByCode(context.Context, string, string) (authority.FreezeView, error) {
-	return authority.FreezeView{}, liuma.Fail(liuma.CodeFreezeCodeInvalid, nil)
-}
-
-func (gallery) WayBack(context.Context, string, authority.Hand) (authority.Way, error) {
-	return authority.Way{}, liuma.Fail(liuma.CodeUnavailable, nil)
-}
-
-type scene struct{ name, path string }
-
-// scenes builds the gallery; everybody in it is invented.
-func scenes(t *testing.T) ([]scene, gallery) {
+// openGallery serves every page that there is.
+func openGallery(t *testing.T) ([]gallery.Scene, *site) {
 	t.Helper()
-	key, err := hex.DecodeString("046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296" +
-		"4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5") // the base point of P-256
-	if err != nil {
-		t.Fatal(err)
-	}
-	aad := map[liuma.Role][]byte{liuma.RoleCurrent: {1}, liuma.RoleOld: {2}, liuma.RoleNew: {3}}
-	g := gallery{map[string]authority.Page{}}
-	var list []scene
-	add := func(name string, a liuma.Action, s authority.Step, code liuma.Code, more func(*authority.Page)) {
-		id := strings.NewReplacer("-", "", "_", "").Replace(name)
-		p := authority.Page{
-			ID: id, Step: s, Action: a, Channel: "zj-hrss", Code: code,
-			ChannelName: liuma.Text{ZH: "浙里社保（虚构）", EN: "Zheli Social Security (invented)"},
-			Purpose:     purpose, BusinessNo: "ZL20260506-000187", Region: "3305",
-			NameMasked: "王*奶", IDMasked: "3305**********1228", PhoneMasked: "138****5678",
-			SealKeyID: "k-1", SealKey: key, AAD: aad, Try: 1, Expires: galleryNow.Add(15 * time.Minute),
-		}
-		if more != nil {
-			more(&p)
-		}
-		g.pages[id] = p
-		list = append(list, scene{name, "/c/" + id})
-	}
-	const enroll, link, verify, change = liuma.ActionEnroll, liuma.ActionLink, liuma.ActionVerify, liuma.ActionChange
-	const confirm, pad, done, refused = authority.StepConfirm, authority.StepPIN, authority.StepDone, authority.StepRefused
-	tries := func(n int) func(*authority.Page) { return func(p *authority.Page) { p.TriesLeft = &n } }
-	add("enroll-confirm", enroll, confirm, "", nil)
-	add("enroll-pin", enroll, pad, "", nil)
-	add("enroll-passphrase", enroll, pad, "", func(p *authority.Page) { p.Passphrase = true })
-	add("enroll-weak", enroll, pad, liuma.CodeWeakPIN, func(p *authority.Page) {
-		p.Sentence = liuma.Text{ZH: "这里面有您的生日，认识您的人容易猜到。请换一个与生日无关的号码。", EN: "This contains your birthday, which people who know you can guess. Choose something else."}
-	})
-	add("enroll-done", enroll, done, "", nil)
-	add("link-confirm", link, confirm, "", nil)
-	add("link-pin", link, pad, "", nil)
-	add("link-refused", link, pad, liuma.CodeRefused, nil)
-	add("link-done", link, done, "", nil)
-	add("verify-pin", verify, pad, "", nil)
-	add("verify-wrong", verify, pad, liuma.CodeWrong, tries(4))
-	add("verify-busy", verify, pad, liuma.CodeBusy, nil)
-	add("verify-done", verify, done, "", nil)
-	add("change-pin", change, pad, "", nil)
-	add("change-done", change, done, "", nil)
-	add("more-time", verify, pad, "", func(p *authority.Page) { p.Expires = galleryNow.Add(time.Minute) })
-	add("locked", verify, refused, liuma.CodeLocked, func(p *authority.Page) { p.Until = galleryNow.Add(12*time.Hour + 28*time.Minute) })
-	for _, code := range []liuma.Code{liuma.CodeBlocked, liuma.CodeFrozen, liuma.CodeCancelled, liuma.CodeEvidenceRequired, liuma.CodeRefused} {
-		add("refused-"+strings.ReplaceAll(string(code), "_", "-"), verify, refused, code, nil)
-	}
-	add("not-in-registry", enroll, refused, liuma.CodeNotInRegistry, nil)
-	add("already-enrolled", enroll, refused, liuma.CodeAlreadyEnrolled, nil)
-	add("expired", verify, authority.StepExpired, liuma.CodeCeremonyExpired, nil)
-	add("left", verify, authority.StepLeft, liuma.CodeLeft, nil)
-	add("elsewhere", verify, pad, "", func(p *authority.Page) { p.Elsewhere = true })
-	addRecovery(add)
-	return append(list, besides()...), g
-}
-
-func openGallery(t *testing.T) ([]scene, *site) {
-	t.Helper()
-	list, g := scenes(t)
-	return list, serve(t, g, holder.Config{Now: func() time.Time { return galleryNow }}, nil)
+	return gallery.Scenes(), serve(t, gallery.NewAuthority(), holder.Config{Now: gallery.Now}, nil)
 }
 
 // settled waits until a page with a pad shows it.
@@ -210,13 +69,13 @@ func TestAccessibility(t *testing.T) {
 				b.care(s)
 			}
 			for _, sc := range list {
-				b.open(s.url + sc.path)
+				b.open(s.url + sc.Path)
 				b.settled()
-				b.keysOnFirstScreen(sc.name)
-				b.targets(sc.name)
-				b.operable(sc.name)
-				b.violations(sc.name)
-				b.reflows(sc.name)
+				b.keysOnFirstScreen(sc.Name)
+				b.targets(sc.Name)
+				b.operable(sc.Name)
+				b.violations(sc.Name)
+				b.reflows(sc.Name)
 			}
 			b.clean(s)
 		})
@@ -332,9 +191,9 @@ func TestScreenshots(t *testing.T) {
 					b.care(s)
 				}
 				for _, sc := range list {
-					b.open(s.url + sc.path)
+					b.open(s.url + sc.Path)
 					b.settled()
-					b.shoot(filepath.Join(size.name, l.name), sc.name)
+					b.shoot(filepath.Join(size.name, l.name), sc.Name)
 				}
 			})
 		}

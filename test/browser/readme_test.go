@@ -31,7 +31,7 @@ func TestReadmePictures(t *testing.T) {
 	list, s := openGallery(t)
 	paths := map[string]string{}
 	for _, sc := range list {
-		paths[sc.name] = sc.path
+		paths[sc.Name] = sc.Path
 	}
 	pages := []string{"enroll-pin", "enroll-done", "locked", "code"}
 	for _, l := range []look{{"zh", "zh-CN", false, false}, {"en", "en", false, false}, {"care", "zh-CN", true, false}} {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/door/holder"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -137,7 +138,7 @@ func worldOf(t *testing.T, o testkit.Options, wrap func(http.Handler) http.Handl
 func (w *world) push(c authority.Caller, a liuma.Action, s envelope.Subject, bn liuma.BusinessNo, proved *registry.Facts) string {
 	w.t.Helper()
 	sum := sha256.Sum256([]byte(w.verifier))
-	q := authority.Push{BusinessNo: bn, Action: a, Subject: s, Region: "3305", Purpose: purpose, Return: authority.Return{
+	q := ceremony.Push{BusinessNo: bn, Action: a, Subject: s, Region: "3305", Purpose: purpose, Return: ceremony.Return{
 		RedirectURI: w.redirect(), State: "state-" + string(bn), Nonce: "nonce",
 		CodeChallenge: base64.RawURLEncoding.EncodeToString(sum[:])}}
 	if proved != nil {
@@ -168,7 +169,7 @@ func (w *world) verify(card store.Handle, bn liuma.BusinessNo) string {
 }
 
 // redeem takes the code of the last arrival, which must be one.
-func (w *world) redeem(c authority.Caller) authority.Grant {
+func (w *world) redeem(c authority.Caller) ceremony.Grant {
 	w.t.Helper()
 	all := w.arrivals()
 	if len(all) == 0 {

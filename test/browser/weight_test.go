@@ -16,18 +16,18 @@ func TestPageWeight(t *testing.T) {
 	refers := regexp.MustCompile(`(?:src|href)="(/assets/[^"]+)"`)
 	for _, language := range []string{"zh-CN", "en"} {
 		for _, sc := range list {
-			page, total := s.fetched(sc.path, language, false)
-			_, weight := s.fetched(sc.path, language, true)
+			page, total := s.fetched(sc.Path, language, false)
+			_, weight := s.fetched(sc.Path, language, true)
 			assets := refers.FindAllStringSubmatch(string(page), -1)
 			if len(assets) < 2 {
-				t.Errorf("%s: refers to %d assets: %s", sc.name, len(assets), page)
+				t.Errorf("%s: refers to %d assets: %s", sc.Name, len(assets), page)
 			}
 			for _, m := range assets {
 				_, n := s.fetched(m[1], language, true)
 				weight += n
 			}
 			if weight > heaviest || total > heaviest {
-				t.Errorf("%s in %s: %d bytes over the wire", sc.name, language, weight)
+				t.Errorf("%s in %s: %d bytes over the wire", sc.Name, language, weight)
 			}
 		}
 	}

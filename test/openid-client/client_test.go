@@ -28,6 +28,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/door/oidc"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -167,7 +168,7 @@ func (c *channel) browse(address string, role liuma.Role, pins ...string) string
 	if !strings.HasPrefix(address, c.System.Config.Issuer+"/authorize?") || len(q) != 2 {
 		c.t.Fatalf("sent to %s", address)
 	}
-	p, hand := c.begin(address, authority.Hand{})
+	p, hand := c.begin(address, ceremony.Hand{})
 	for _, secret := range pins {
 		p = c.GivePIN(p, hand, role, secret)
 	}
@@ -257,7 +258,7 @@ func TestOpenIDClientIsRefused(t *testing.T) {
 	want("nonce", c.ask(map[string]any{"do": "callback", "url": back, "check": map[string]any{"expectedNonce": "another-nonce"}}), "code", "OAUTH_JWT_CLAIM_COMPARISON_FAILED")
 
 	back = c.browse(c.push(verify()), liuma.RoleCurrent, goodPIN)
-	_, err = c.Authority().Freeze(t.Context(), c.caller, authority.FreezeRequest{BusinessNo: c.BusinessNo(),
+	_, err = c.Authority().Freeze(t.Context(), c.caller, authority.Request{BusinessNo: c.BusinessNo(),
 		Subject: envelope.Subject{Card: card}, Digest: testkit.Digest("freeze")})
 	must(t, err)
 	want("frozen meanwhile", c.redeem(back), "oauth", "invalid_grant")
@@ -281,7 +282,7 @@ func TestOpenIDClientOfRecovery(t *testing.T) {
 	}
 
 	d := c.details("reset", map[string]any{"card": card})
-	p, hand := c.begin(c.push(d), authority.Hand{})
+	p, hand := c.begin(c.push(d), ceremony.Hand{})
 	p = c.codeNow(p, hand, who.Phone)
 	way, err := c.Authority().WayBack(t.Context(), p.ID, hand)
 	must(t, err)
@@ -292,7 +293,7 @@ func TestOpenIDClientOfRecovery(t *testing.T) {
 	}
 	d["challenge"], d["evidence"] = challenge, c.Evidence(who, challenge)
 	p, hand = c.begin(c.push(d), hand)
-	if p = c.GivePIN(p, hand, liuma.RoleNew, "815206"); p.Step != authority.StepDone {
+	if p = c.GivePIN(p, hand, liuma.RoleNew, "815206"); p.Step != ceremony.StepDone {
 		t.Fatalf("%+v", p)
 	}
 	way, err = c.Authority().WayBack(t.Context(), p.ID, hand)
@@ -304,8 +305,8 @@ func TestOpenIDClientOfRecovery(t *testing.T) {
 	}
 
 	// The other two open as well.
-	for action, step := range map[string]authority.Step{"rebind": authority.StepPIN, "unfreeze": authority.StepRefused} {
-		if p, _ := c.begin(c.push(c.details(action, map[string]any{"card": card})), authority.Hand{}); p.Step != step {
+	for action, step := range map[string]ceremony.Step{"rebind": ceremony.StepPIN, "unfreeze": ceremony.StepRefused} {
+		if p, _ := c.begin(c.push(c.details(action, map[string]any{"card": card})), ceremony.Hand{}); p.Step != step {
 			t.Errorf("%s opens at %s, want %s", action, p.Step, step)
 		}
 	}
@@ -313,17 +314,17 @@ func TestOpenIDClientOfRecovery(t *testing.T) {
 
 // begin opens an address in a browser that may have begun it before, up to the
 // first step that needs the holder.
-func (c *channel) begin(address string, in authority.Hand) (authority.Page, authority.Hand) {
+func (c *channel) begin(address string, in ceremony.Hand) (ceremony.Page, ceremony.Hand) {
 	c.t.Helper()
 	u, err := url.Parse(address)
 	must(c.t, err)
 	q, ctx := u.Query(), c.t.Context()
-	p, err := c.Authority().LookAt(ctx, q.Get("client_id"), q.Get("request_uri"), authority.Hand{})
+	p, err := c.Authority().LookAt(ctx, q.Get("client_id"), q.Get("request_uri"), ceremony.Hand{})
 	must(c.t, err)
-	p, err = c.Authority().Begin(ctx, p.ID, authority.Hand{Secret: in.Secret, RequestURI: q.Get("request_uri")})
+	p, err = c.Authority().Begin(ctx, p.ID, ceremony.Hand{Secret: in.Secret, RequestURI: q.Get("request_uri")})
 	must(c.t, err)
-	hand := authority.Hand{Secret: p.Bound}
-	if p.Step == authority.StepConfirm {
+	hand := ceremony.Hand{Secret: p.Bound}
+	if p.Step == ceremony.StepConfirm {
 		p, err = c.Authority().Agree(ctx, p.ID, hand)
 		must(c.t, err)
 	}
@@ -331,7 +332,7 @@ func (c *channel) begin(address string, in authority.Hand) (authority.Page, auth
 }
 
 // codeNow has a code sent and gives it, by the clock that Node goes by.
-func (c *channel) codeNow(p authority.Page, hand authority.Hand, phone string) authority.Page {
+func (c *channel) codeNow(p ceremony.Page, hand ceremony.Hand, phone string) ceremony.Page {
 	c.t.Helper()
 	p, err := c.Authority().SendCode(c.t.Context(), p.ID, hand)
 	must(c.t, err)

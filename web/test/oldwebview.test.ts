@@ -3,10 +3,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import vm from "node:vm";
 
-// The built script, in a world without BigInt and what came after 2018. It is
+// The built pad, in a world without BigInt and what came after 2018. It is
 // run by npm from the web folder.
-test("the built script loads where there is no BigInt", () => {
-  const name = readdirSync("dist").find((file) => file.endsWith(".js"));
+test("the built pad loads where there is no BigInt", () => {
+  const name = readdirSync("dist").find((file) => /^pad\..*\.js$/.test(file));
   const source = readFileSync(`dist/${name}`, "utf8");
   const waiting: string[] = [];
   const world = vm.createContext({

@@ -18,7 +18,7 @@ import (
 // instant gives every verification the same right verdict at once.
 type instant struct{ *fake }
 
-func (i instant) Verify(_ context.Context, _ authority.Caller, q authority.VerifyRequest) (authority.Verification, error) {
+func (i instant) Verify(_ context.Context, _ authority.Caller, q authority.Request) (authority.Verification, error) {
 	return authority.Verification{BusinessNo: q.BusinessNo, Action: liuma.ActionVerify, State: "decided", Verdict: liuma.Right,
 		Card: "0123456789abcdef0123456789abcdef", Receipt: strings.Repeat("r", 600), ReceiptEnd: time.Unix(1e9, 0), At: time.Unix(1e9, 0)}, nil
 }

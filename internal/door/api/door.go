@@ -34,11 +34,11 @@ import (
 // Authority is what the door asks of the authority.
 type Authority interface {
 	Challenge(context.Context, authority.Caller) (authority.Challenge, error)
-	Enroll(context.Context, authority.Caller, authority.EnrollRequest) (authority.Verification, error)
-	Link(context.Context, authority.Caller, authority.LinkRequest) (authority.Verification, error)
-	Verify(context.Context, authority.Caller, authority.VerifyRequest) (authority.Verification, error)
-	Change(context.Context, authority.Caller, authority.ChangeRequest) (authority.Verification, error)
-	Freeze(context.Context, authority.Caller, authority.FreezeRequest) (authority.Verification, error)
+	Enroll(context.Context, authority.Caller, authority.Request) (authority.Verification, error)
+	Link(context.Context, authority.Caller, authority.Request) (authority.Verification, error)
+	Verify(context.Context, authority.Caller, authority.Request) (authority.Verification, error)
+	Change(context.Context, authority.Caller, authority.Request) (authority.Verification, error)
+	Freeze(context.Context, authority.Caller, authority.Request) (authority.Verification, error)
 	FreezeByHotline(context.Context, authority.Caller, authority.HotlineFreeze) (authority.Verification, error)
 	SetPhysical(context.Context, authority.Caller, authority.PhysicalRequest) (authority.PhysicalView, error)
 	Verification(context.Context, authority.Caller, liuma.BusinessNo) (authority.Verification, error)

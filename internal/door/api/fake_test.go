@@ -164,7 +164,7 @@ func (f *fake) byHandle(c authority.Caller, handle string) (string, *fakeCard) {
 	return "", nil
 }
 
-func (f *fake) Enroll(_ context.Context, c authority.Caller, q authority.EnrollRequest) (authority.Verification, error) {
+func (f *fake) Enroll(_ context.Context, c authority.Caller, q authority.Request) (authority.Verification, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if v, err := f.enter(c, q.BusinessNo, q.Digest, q.Challenge); v != nil || err != nil {
@@ -199,13 +199,13 @@ func (f *fake) guess(card *fakeCard, pin string) authority.Verification {
 	return authority.Verification{Verdict: liuma.Right}
 }
 
-func (f *fake) Link(_ context.Context, c authority.Caller, q authority.LinkRequest) (authority.Verification, error) {
+func (f *fake) Link(_ context.Context, c authority.Caller, q authority.Request) (authority.Verification, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if v, err := f.enter(c, q.BusinessNo, q.Digest, q.Challenge); v != nil || err != nil {
 		return deref(v), err
 	}
-	pin, err := f.open(c, liuma.ActionLink, liuma.RoleCurrent, q.Subject, q.BusinessNo, q.Purpose, q.Challenge, "pin", q.PIN)
+	pin, err := f.open(c, liuma.ActionLink, liuma.RoleCurrent, q.Subject, q.BusinessNo, q.Purpose, q.Challenge, "pin", q.Current)
 	if err != nil {
 		return authority.Verification{}, err
 	}
@@ -218,7 +218,7 @@ func (f *fake) Link(_ context.Context, c authority.Caller, q authority.LinkReque
 	return f.decide(c, q.BusinessNo, q.Digest, authority.Verification{Action: liuma.ActionLink, Verdict: liuma.Right, Card: handleOf(channel, q.Subject.IDNumber)})
 }
 
-func (f *fake) Verify(_ context.Context, c authority.Caller, q authority.VerifyRequest) (authority.Verification, error) {
+func (f *fake) Verify(_ context.Context, c authority.Caller, q authority.Request) (authority.Verification, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if v, err := f.enter(c, q.BusinessNo, q.Digest, q.Challenge); v != nil || err != nil {
@@ -228,7 +228,7 @@ func (f *fake) Verify(_ context.Context, c authority.Caller, q authority.VerifyR
 	if card == nil {
 		return f.decide(c, q.BusinessNo, q.Digest, authority.Verification{Action: liuma.ActionVerify, Code: liuma.CodeRefused})
 	}
-	pin, err := f.open(c, liuma.ActionVerify, liuma.RoleCurrent, q.Subject, q.BusinessNo, q.Purpose, q.Challenge, "pin", q.PIN)
+	pin, err := f.open(c, liuma.ActionVerify, liuma.RoleCurrent, q.Subject, q.BusinessNo, q.Purpose, q.Challenge, "pin", q.Current)
 	if err != nil {
 		return authority.Verification{}, err
 	}
@@ -241,7 +241,7 @@ func (f *fake) Verify(_ context.Context, c authority.Caller, q authority.VerifyR
 	return f.decide(c, q.BusinessNo, q.Digest, v)
 }
 
-func (f *fake) receipt(c authority.Caller, q authority.VerifyRequest, v authority.Verification) string {
+func (f *fake) receipt(c authority.Caller, q authority.Request, v authority.Verification) string {
 	hash := envelope.PurposeHash(q.Purpose)
 	payload, err := json.Marshal(map[string]any{"iss": audience, "aud": c.Client.ID, "sub": v.Card, "jti": rand.Text(),
 		"iat": f.now().Unix(), "exp": v.ReceiptEnd.Unix(), "business_no": q.BusinessNo, "action": v.Action,
@@ -260,7 +260,7 @@ func (f *fake) receipt(c authority.Caller, q authority.VerifyRequest, v authorit
 	return out
 }
 
-func (f *fake) Change(_ context.Context, c authority.Caller, q authority.ChangeRequest) (authority.Verification, error) {
+func (f *fake) Change(_ context.Context, c authority.Caller, q authority.Request) (authority.Verification, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if v, err := f.enter(c, q.BusinessNo, q.Digest, q.Challenge); v != nil || err != nil {
@@ -286,7 +286,7 @@ func (f *fake) Change(_ context.Context, c authority.Caller, q authority.ChangeR
 	return f.decide(c, q.BusinessNo, q.Digest, v)
 }
 
-func (f *fake) Freeze(_ context.Context, c authority.Caller, q authority.FreezeRequest) (authority.Verification, error) {
+func (f *fake) Freeze(_ context.Context, c authority.Caller, q authority.Request) (authority.Verification, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if v, err := f.enter(c, q.BusinessNo, q.Digest, ""); v != nil || err != nil {

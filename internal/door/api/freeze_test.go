@@ -12,6 +12,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/client"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -92,7 +93,7 @@ func (p *phones) holder(f registry.Facts) (inA, inB string) {
 	p.t.Helper()
 	q := p.PushFor(p.a, liuma.ActionEnroll, testkit.Subject(f), &f)
 	page, hand := p.OpenPage(p.a, q)
-	step := func(next authority.Page, err error) {
+	step := func(next ceremony.Page, err error) {
 		p.t.Helper()
 		if err != nil {
 			p.t.Fatal(err)
@@ -175,7 +176,7 @@ func (p *phones) unfreeze(card string, who registry.Facts) {
 	q := p.PushFor(p.a, liuma.ActionUnfreeze, testkit.Subject(who), nil)
 	q.Subject.IDNumber, q.Subject.Name, q.Subject.Phone, q.Subject.Card = "", "", "", card
 	page, hand := p.OpenPage(p.a, q)
-	step := func(next authority.Page, err error) {
+	step := func(next ceremony.Page, err error) {
 		p.t.Helper()
 		if err != nil {
 			p.t.Fatal(err)

@@ -50,7 +50,7 @@ func (d *Door) enroll(c *call, b *enrollRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := d.authority.Enroll(c.Context(), c.caller, authority.EnrollRequest{
+	v, err := d.authority.Enroll(c.Context(), c.caller, authority.Request{
 		BusinessNo: p.businessNo, Subject: b.Subject.subject(), Region: p.region, Purpose: b.Purpose,
 		Challenge: b.Challenge, Evidence: b.Evidence, New: pin, Digest: c.digest,
 	})
@@ -67,9 +67,9 @@ func (d *Door) link(c *call, b *linkRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := d.authority.Link(c.Context(), c.caller, authority.LinkRequest{
+	v, err := d.authority.Link(c.Context(), c.caller, authority.Request{
 		BusinessNo: p.businessNo, Subject: b.Subject.subject(), Region: p.region, Purpose: b.Purpose,
-		Challenge: b.Challenge, PIN: pin, Digest: c.digest,
+		Challenge: b.Challenge, Current: pin, Digest: c.digest,
 	})
 	if err == nil && v.Code != "" && v.Code != liuma.CodeUndecided {
 		err = liuma.Fail(v.Code, nil)
@@ -109,9 +109,9 @@ func (d *Door) verify(c *call, b *verifyRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := d.authority.Verify(c.Context(), c.caller, authority.VerifyRequest{
+	v, err := d.authority.Verify(c.Context(), c.caller, authority.Request{
 		BusinessNo: p.businessNo, Subject: subject, Region: p.region, Purpose: b.Purpose,
-		Challenge: b.Challenge, Evidence: b.Evidence, PIN: pin, Digest: c.digest,
+		Challenge: b.Challenge, Evidence: b.Evidence, Current: pin, Digest: c.digest,
 	})
 	if subject.Card == "" && err != nil {
 		err = oneRefusal(err)
@@ -133,7 +133,7 @@ func (d *Door) change(c *call, b *changeRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := d.authority.Change(c.Context(), c.caller, authority.ChangeRequest{
+	v, err := d.authority.Change(c.Context(), c.caller, authority.Request{
 		BusinessNo: p.businessNo, Subject: b.Subject.subject(), Region: p.region, Purpose: b.Purpose,
 		Challenge: b.Challenge, Evidence: b.Evidence, Old: old, New: fresh, Digest: c.digest,
 	})
@@ -146,7 +146,7 @@ func (d *Door) freeze(c *call, b *freezeRequest) (any, error) {
 		return nil, err
 	}
 	c.name(p.businessNo)
-	v, err := d.authority.Freeze(c.Context(), c.caller, authority.FreezeRequest{
+	v, err := d.authority.Freeze(c.Context(), c.caller, authority.Request{
 		BusinessNo: p.businessNo, Subject: b.Subject.subject(), Region: p.region, Digest: c.digest,
 	})
 	return answered(v, err)

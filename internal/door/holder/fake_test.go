@@ -3,8 +3,6 @@ package holder
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -16,7 +14,9 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/test/gallery"
 	"github.com/liuma-pin/liuma/web"
 )
 
@@ -27,56 +27,56 @@ const (
 	channelURI = "https://channel.example.cn/callback?x=1"
 )
 
-var start = time.Date(2026, 5, 6, 12, 44, 0, 0, time.UTC) // 20:44 in China
+var start = gallery.Now()
 
 // fake is an authority with one ceremony whose page a test sets. It binds and
 // steps as the contract says, and writes down what it was asked.
 type fake struct {
 	mu     sync.Mutex
-	page   authority.Page // guarded by mu
-	secret string         // of the browser that began; guarded by mu
-	asked  []string       // guarded by mu
-	given  []authority.Given
-	hands  []authority.Hand // of every look and move; guarded by mu
-	err    error            // of the next move; guarded by mu
-	after  func(*authority.Page)
+	page   ceremony.Page // guarded by mu
+	secret string        // of the browser that began; guarded by mu
+	asked  []string      // guarded by mu
+	given  []ceremony.Given
+	hands  []ceremony.Hand // of every look and move; guarded by mu
+	err    error           // of the next move; guarded by mu
+	after  func(*ceremony.Page)
 	way    string
 	frozen authority.FreezeView
 }
 
 func (f *fake) note(what string) { f.asked = append(f.asked, what) }
 
-func (f *fake) held(h authority.Hand) bool { return f.secret != "" && h.Secret == f.secret }
+func (f *fake) held(h ceremony.Hand) bool { return f.secret != "" && h.Secret == f.secret }
 
-func (f *fake) look(h authority.Hand) authority.Page {
+func (f *fake) look(h ceremony.Hand) ceremony.Page {
 	f.hands = append(f.hands, h)
 	if f.held(h) || f.secret == "" && h.RequestURI == pushedURI {
 		return f.page
 	}
-	return authority.Page{ID: f.page.ID, Elsewhere: true, Code: liuma.CodeCeremonyElsewhere}
+	return ceremony.Page{ID: f.page.ID, Elsewhere: true, Code: liuma.CodeCeremonyElsewhere}
 }
 
-func (f *fake) LookAt(_ context.Context, clientID, requestURI string, h authority.Hand) (authority.Page, error) {
+func (f *fake) LookAt(_ context.Context, clientID, requestURI string, h ceremony.Hand) (ceremony.Page, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.note("lookat")
 	if requestURI != pushedURI || clientID != "zj-hrss" {
-		return authority.Page{}, liuma.Fail(liuma.CodeRequestURIInvalid, nil)
+		return ceremony.Page{}, liuma.Fail(liuma.CodeRequestURIInvalid, nil)
 	}
 	return f.look(h), nil
 }
 
-func (f *fake) Look(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
+func (f *fake) Look(_ context.Context, id string, h ceremony.Hand) (ceremony.Page, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.note("look")
 	if id != f.page.ID {
-		return authority.Page{}, liuma.Fail(liuma.CodeRequestURIInvalid, nil)
+		return ceremony.Page{}, liuma.Fail(liuma.CodeRequestURIInvalid, nil)
 	}
 	return f.look(h), nil
 }
 
-func (f *fake) move(what, id string, h authority.Hand, change func(*authority.Page)) (authority.Page, error) {
+func (f *fake) move(what, id string, h ceremony.Hand, change func(*ceremony.Page)) (ceremony.Page, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.note(what)
@@ -84,10 +84,10 @@ func (f *fake) move(what, id string, h authority.Hand, change func(*authority.Pa
 	if f.err != nil {
 		err := f.err
 		f.err = nil
-		return authority.Page{}, err
+		return ceremony.Page{}, err
 	}
 	if id != f.page.ID {
-		return authority.Page{}, liuma.Fail(liuma.CodeRequestURIInvalid, nil)
+		return ceremony.Page{}, liuma.Fail(liuma.CodeRequestURIInvalid, nil)
 	}
 	bound := ""
 	switch {
@@ -96,7 +96,7 @@ func (f *fake) move(what, id string, h authority.Hand, change func(*authority.Pa
 		bound = rand.Text()
 		f.secret = bound
 	default:
-		return authority.Page{}, liuma.Fail(liuma.CodeCeremonyElsewhere, nil)
+		return ceremony.Page{}, liuma.Fail(liuma.CodeCeremonyElsewhere, nil)
 	}
 	change(&f.page)
 	p := f.page
@@ -104,16 +104,16 @@ func (f *fake) move(what, id string, h authority.Hand, change func(*authority.Pa
 	return p, nil
 }
 
-func (f *fake) Begin(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
-	return f.move("begin", id, h, func(*authority.Page) {})
+func (f *fake) Begin(_ context.Context, id string, h ceremony.Hand) (ceremony.Page, error) {
+	return f.move("begin", id, h, func(*ceremony.Page) {})
 }
 
-func (f *fake) Agree(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
-	return f.move("agree", id, h, func(p *authority.Page) { p.Step = authority.StepPIN })
+func (f *fake) Agree(_ context.Context, id string, h ceremony.Hand) (ceremony.Page, error) {
+	return f.move("agree", id, h, func(p *ceremony.Page) { p.Step = ceremony.StepPIN })
 }
 
-func (f *fake) GivePIN(_ context.Context, id string, h authority.Hand, g authority.Given) (authority.Page, error) {
-	return f.move("pin", id, h, func(p *authority.Page) {
+func (f *fake) GivePIN(_ context.Context, id string, h ceremony.Hand, g ceremony.Given) (ceremony.Page, error) {
+	return f.move("pin", id, h, func(p *ceremony.Page) {
 		f.given = append(f.given, g)
 		p.Try++
 		if f.after != nil {
@@ -122,48 +122,48 @@ func (f *fake) GivePIN(_ context.Context, id string, h authority.Hand, g authori
 	})
 }
 
-func (f *fake) Leave(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
-	return f.move("leave", id, h, func(p *authority.Page) { p.Step, p.Code = authority.StepLeft, liuma.CodeLeft })
+func (f *fake) Leave(_ context.Context, id string, h ceremony.Hand) (ceremony.Page, error) {
+	return f.move("leave", id, h, func(p *ceremony.Page) { p.Step, p.Code = ceremony.StepLeft, liuma.CodeLeft })
 }
 
-func (f *fake) Extend(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
-	return f.move("extend", id, h, func(p *authority.Page) { p.Expires = p.Expires.Add(10 * time.Minute) })
+func (f *fake) Extend(_ context.Context, id string, h ceremony.Hand) (ceremony.Page, error) {
+	return f.move("extend", id, h, func(p *ceremony.Page) { p.Expires = p.Expires.Add(10 * time.Minute) })
 }
 
-func (f *fake) SendCode(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
+func (f *fake) SendCode(_ context.Context, id string, h ceremony.Hand) (ceremony.Page, error) {
 	return f.move("send-code "+h.Language, id, h, f.changed)
 }
 
-func (f *fake) GiveCode(_ context.Context, id string, h authority.Hand, typed string) (authority.Page, error) {
+func (f *fake) GiveCode(_ context.Context, id string, h ceremony.Hand, typed string) (ceremony.Page, error) {
 	return f.move("code "+typed, id, h, f.changed)
 }
 
-func (f *fake) GivePhone(_ context.Context, id string, h authority.Hand, typed string) (authority.Page, error) {
+func (f *fake) GivePhone(_ context.Context, id string, h ceremony.Hand, typed string) (ceremony.Page, error) {
 	return f.move("phone "+typed, id, h, f.changed)
 }
 
-func (f *fake) GiveCardNo(_ context.Context, id string, h authority.Hand, typed string) (authority.Page, error) {
+func (f *fake) GiveCardNo(_ context.Context, id string, h ceremony.Hand, typed string) (ceremony.Page, error) {
 	return f.move("card-number "+typed, id, h, f.changed)
 }
 
-func (f *fake) Forgot(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
+func (f *fake) Forgot(_ context.Context, id string, h ceremony.Hand) (ceremony.Page, error) {
 	return f.move("forgot", id, h, f.changed)
 }
 
-func (f *fake) Remember(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
+func (f *fake) Remember(_ context.Context, id string, h ceremony.Hand) (ceremony.Page, error) {
 	return f.move("remember", id, h, f.changed)
 }
 
-func (f *fake) FreezeOwn(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
-	return f.move("freeze", id, h, func(p *authority.Page) { p.Step, p.Code = authority.StepRefused, liuma.CodeFrozen })
+func (f *fake) FreezeOwn(_ context.Context, id string, h ceremony.Hand) (ceremony.Page, error) {
+	return f.move("freeze", id, h, func(p *ceremony.Page) { p.Step, p.Code = ceremony.StepRefused, liuma.CodeFrozen })
 }
 
-func (f *fake) NoticeEveryUse(_ context.Context, id string, h authority.Hand, on bool) (authority.Page, error) {
-	return f.move("every-use", id, h, func(p *authority.Page) { p.EveryUse = &on })
+func (f *fake) NoticeEveryUse(_ context.Context, id string, h ceremony.Hand, on bool) (ceremony.Page, error) {
+	return f.move("every-use", id, h, func(p *ceremony.Page) { p.EveryUse = &on })
 }
 
-func (f *fake) KnowDevice(_ context.Context, id string, h authority.Hand) (authority.Page, error) {
-	p, err := f.move("know-device", id, h, func(p *authority.Page) { p.DeviceKnown, p.DeviceOffer = true, false })
+func (f *fake) KnowDevice(_ context.Context, id string, h ceremony.Hand) (ceremony.Page, error) {
+	p, err := f.move("know-device", id, h, func(p *ceremony.Page) { p.DeviceKnown, p.DeviceOffer = true, false })
 	p.Device = "device-secret"
 	return p, err
 }
@@ -176,24 +176,24 @@ func (f *fake) FreezeByCode(_ context.Context, source, typed string) (authority.
 }
 
 // changed is what a test wants a move to come to.
-func (f *fake) changed(p *authority.Page) {
+func (f *fake) changed(p *ceremony.Page) {
 	if f.after != nil {
 		f.after(p)
 	}
 }
 
-func (f *fake) WayBack(_ context.Context, id string, h authority.Hand) (authority.Way, error) {
+func (f *fake) WayBack(_ context.Context, id string, h ceremony.Hand) (ceremony.Way, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.note("wayback")
 	if id != f.page.ID || !f.held(h) {
-		return authority.Way{}, liuma.Fail(liuma.CodeCeremonyElsewhere, nil)
+		return ceremony.Way{}, liuma.Fail(liuma.CodeCeremonyElsewhere, nil)
 	}
 	switch f.page.Step {
-	case authority.StepConfirm, authority.StepPIN, authority.StepCode, authority.StepPhone:
-		return authority.Way{}, liuma.Fail(liuma.CodeCeremonyMoved, nil)
+	case ceremony.StepConfirm, ceremony.StepPIN, ceremony.StepCode, ceremony.StepPhone:
+		return ceremony.Way{}, liuma.Fail(liuma.CodeCeremonyMoved, nil)
 	}
-	return authority.Way{URL: f.way}, nil
+	return ceremony.Way{URL: f.way}, nil
 }
 
 func (f *fake) calls() string {
@@ -203,37 +203,10 @@ func (f *fake) calls() string {
 }
 
 // sample is a page of a ceremony with everything that may be shown.
-func sample(a liuma.Action, s authority.Step) authority.Page {
-	p := authority.Page{
-		ID: ceremonyID, Step: s, Action: a, Channel: "zj-hrss",
-		ChannelName: liuma.Text{ZH: "浙里社保（虚构）", EN: "Zheli Social Security (invented)"},
-		Purpose:     "查询社保缴费年限", BusinessNo: "ZL20260506-000187", Region: "3305",
-		NameMasked: "王*奶", IDMasked: "3305**********1228", PhoneMasked: "138****5678",
-		Expires: start.Add(15 * time.Minute),
-	}
-	if s != authority.StepPIN {
-		return p
-	}
-	sum := sha256.Sum256([]byte("aad"))
-	p.SealKeyID, p.SealKey, p.Try = "k-1", sealKey(), 1
-	switch a {
-	case liuma.ActionEnroll:
-		p.AAD = map[liuma.Role][]byte{liuma.RoleNew: sum[:]}
-	case liuma.ActionChange:
-		p.AAD = map[liuma.Role][]byte{liuma.RoleOld: sum[:], liuma.RoleNew: sum[1:]}
-	default:
-		p.AAD = map[liuma.Role][]byte{liuma.RoleCurrent: sum[:]}
-	}
+func sample(a liuma.Action, s ceremony.Step) ceremony.Page {
+	p := gallery.Ceremony(a, s)
+	p.ID = ceremonyID
 	return p
-}
-
-func sealKey() []byte {
-	key, err := hex.DecodeString("046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296" +
-		"4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5")
-	if err != nil {
-		panic(err) // the base point of P-256
-	}
-	return key
 }
 
 func clock() func() time.Time { return func() time.Time { return start } }
@@ -248,7 +221,7 @@ type site struct {
 	logs    *strings.Builder
 }
 
-func newSite(t *testing.T, p authority.Page, options ...func(*Config)) *site {
+func newSite(t *testing.T, p ceremony.Page, options ...func(*Config)) *site {
 	t.Helper()
 	s := &site{t: t, fake: &fake{page: p, way: channelURI}, jar: map[string]string{}, header: http.Header{}, logs: &strings.Builder{}}
 	c := Config{Authority: s.fake, Origin: origin, Now: clock(),

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
 func readFile(t *testing.T, name string) string {
@@ -25,7 +25,7 @@ func readFile(t *testing.T, name string) string {
 // TestLandingChangesNothing: the channel's address may be prefetched, read by
 // a scanner or reloaded, and says nothing about anybody.
 func TestLandingChangesNothing(t *testing.T) {
-	s := newSite(t, sample(liuma.ActionEnroll, authority.StepConfirm))
+	s := newSite(t, sample(liuma.ActionEnroll, ceremony.StepConfirm))
 	for range 3 {
 		for _, method := range []string{"GET", "HEAD"} {
 			w := s.do(method, authorize(), nil)
@@ -48,7 +48,7 @@ func TestLandingChangesNothing(t *testing.T) {
 }
 
 func TestBadAddresses(t *testing.T) {
-	s := newSite(t, sample(liuma.ActionVerify, authority.StepPIN))
+	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
 	for _, q := range []string{"", "?client_id=zj-hrss", "?request_uri=" + pushedURI, "?client_id=other&request_uri=" + pushedURI,
 		"?client_id=zj-hrss&request_uri=a&request_uri=b", "?client_id=zj-hrss&request_uri=" + strings.Repeat("x", 3000), "?client_id=%zz"} {
 		w := s.do("GET", "/authorize"+q, nil)
@@ -68,7 +68,7 @@ func TestBadAddresses(t *testing.T) {
 
 // TestEnrolment goes the whole way, as a browser does.
 func TestEnrolment(t *testing.T) {
-	s := newSite(t, sample(liuma.ActionEnroll, authority.StepConfirm))
+	s := newSite(t, sample(liuma.ActionEnroll, ceremony.StepConfirm))
 	s.begin()
 	if w := s.do("GET", authorize(), nil); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/c/"+ceremonyID {
 		t.Errorf("the channel's address does not lead on: %d", w.Code)
@@ -84,8 +84,8 @@ func TestEnrolment(t *testing.T) {
 		{"agree", nil, `data-mode="new"`},
 		{"pin", pinForm("new_pin"), "申领成功"},
 	}
-	page := sample(liuma.ActionEnroll, authority.StepPIN)
-	s.fake.after = func(p *authority.Page) { p.Step = authority.StepDone }
+	page := sample(liuma.ActionEnroll, ceremony.StepPIN)
+	s.fake.after = func(p *ceremony.Page) { p.Step = ceremony.StepDone }
 	for _, step := range steps {
 		w := s.do("POST", "/c/"+ceremonyID+"/"+step.path, step.form)
 		if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/c/"+ceremonyID {
@@ -109,9 +109,9 @@ func TestEnrolment(t *testing.T) {
 // TestVerifiedGoesBackOnce: the page after the post leads back by itself, and
 // the same page found again by the back button does not.
 func TestVerifiedGoesBackOnce(t *testing.T) {
-	s := newSite(t, sample(liuma.ActionVerify, authority.StepPIN))
+	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
 	s.begin()
-	s.fake.after = func(p *authority.Page) { p.Step = authority.StepDone }
+	s.fake.after = func(p *ceremony.Page) { p.Step = ceremony.StepDone }
 	w := s.do("POST", "/c/"+ceremonyID+"/pin", pinForm("pin"))
 	forward := `http-equiv="refresh" content="0; url=/c/` + ceremonyID + `/return"`
 	if body := s.do("GET", w.Header().Get("Location"), nil).Body.String(); !strings.Contains(body, forward) {
@@ -120,7 +120,7 @@ func TestVerifiedGoesBackOnce(t *testing.T) {
 	if body := s.do("GET", "/c/"+ceremonyID, nil).Body.String(); strings.Contains(body, "refresh") || !strings.Contains(body, "/return") {
 		t.Errorf("goes on when it should not:\n%s", body)
 	}
-	s.fake.page = sample(liuma.ActionVerify, authority.StepPIN)
+	s.fake.page = sample(liuma.ActionVerify, ceremony.StepPIN)
 	if body := s.do("GET", "/c/"+ceremonyID+"?go=1", nil).Body.String(); strings.Contains(body, "refresh") {
 		t.Error("an address makes a page go on that has not ended")
 	}
@@ -128,7 +128,7 @@ func TestVerifiedGoesBackOnce(t *testing.T) {
 
 // TestSecondPress: what was done already shows the latest page.
 func TestSecondPress(t *testing.T) {
-	s := newSite(t, sample(liuma.ActionVerify, authority.StepPIN))
+	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
 	s.begin()
 	s.fake.err = liuma.Fail(liuma.CodeCeremonyMoved, nil)
 	for name, form := range map[string]url.Values{"moved": pinForm("pin"), "no envelope": {"try": {"1"}},
@@ -159,7 +159,7 @@ func TestSecondPress(t *testing.T) {
 // is none or is long over does not keep the house looking.
 func TestOnlyTheLastTryIsWaitedFor(t *testing.T) {
 	for try, waits := range map[string]bool{"1": false, "2": true, "3": false, "9": false} {
-		page := sample(liuma.ActionVerify, authority.StepPIN)
+		page := sample(liuma.ActionVerify, ceremony.StepPIN)
 		page.Try, page.Code, page.Verdict = 3, "", "" // the second is under way, or was
 		s := newSite(t, page)
 		s.begin()
@@ -177,7 +177,7 @@ func TestOnlyTheLastTryIsWaitedFor(t *testing.T) {
 // TestElsewhere: another browser, and one that lost its cookie, are told where
 // to go on, and nothing else.
 func TestElsewhere(t *testing.T) {
-	s := newSite(t, sample(liuma.ActionEnroll, authority.StepConfirm))
+	s := newSite(t, sample(liuma.ActionEnroll, ceremony.StepConfirm))
 	s.begin()
 	clear(s.jar)
 	for _, target := range []string{authorize(), "/c/" + ceremonyID, "/c/" + ceremonyID + "/return"} {
@@ -197,7 +197,7 @@ func TestElsewhere(t *testing.T) {
 
 // TestTwoCeremonies of one browser do not throw each other out.
 func TestTwoCeremonies(t *testing.T) {
-	s := newSite(t, sample(liuma.ActionEnroll, authority.StepConfirm))
+	s := newSite(t, sample(liuma.ActionEnroll, ceremony.StepConfirm))
 	s.jar["__Host-hand-other"] = "secret.0011223344556677"
 	s.begin()
 	if s.jar["__Host-hand-other"] == "" || s.jar["__Host-hand-"+ceremonyID] == "" {
@@ -227,7 +227,7 @@ func TestTwoCeremonies(t *testing.T) {
 // TestWithoutCookies goes the whole way in a web view that keeps none: the
 // script is told to post the form, and the hand travels in the pages.
 func TestWithoutCookies(t *testing.T) {
-	s := newSite(t, sample(liuma.ActionVerify, authority.StepPIN))
+	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
 	bare := func(method, target string, form url.Values) string {
 		clear(s.jar)
 		w := s.do(method, target, form)
@@ -253,7 +253,7 @@ func TestWithoutCookies(t *testing.T) {
 	}
 	form := pinForm("pin")
 	form.Set("hand", found[1])
-	s.fake.after = func(p *authority.Page) { n := 5; p.Verdict, p.TriesLeft = liuma.Wrong, &n }
+	s.fake.after = func(p *ceremony.Page) { n := 5; p.Verdict, p.TriesLeft = liuma.Wrong, &n }
 	if body = bare("POST", "/c/"+ceremonyID+"/pin", form); !strings.Contains(body, "还可试 5 次") || !strings.Contains(body, `name="hand"`) {
 		t.Errorf("after a wrong PIN:\n%s", body)
 	}
@@ -261,7 +261,7 @@ func TestWithoutCookies(t *testing.T) {
 	if body = bare("POST", "/c/"+ceremonyID+"/pin", form); !strings.Contains(body, "还可试 5 次") {
 		t.Errorf("after a reload:\n%s", body)
 	}
-	s.fake.after = func(p *authority.Page) { p.Step = authority.StepDone }
+	s.fake.after = func(p *ceremony.Page) { p.Step = ceremony.StepDone }
 	body = bare("POST", "/c/"+ceremonyID+"/pin", form)
 	if !strings.Contains(body, `action="/c/`+ceremonyID+`/return"`) {
 		t.Errorf("no way back:\n%s", body)
@@ -285,7 +285,7 @@ func TestAppSchemes(t *testing.T) {
 
 // TestWayBackIsForPeople: a prefetch mints no code.
 func TestWayBackIsForPeople(t *testing.T) {
-	s := newSite(t, sample(liuma.ActionVerify, authority.StepDone))
+	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepDone))
 	s.begin()
 	s.header.Set("Sec-Purpose", "prefetch;prerender")
 	if w := s.do("GET", "/c/"+ceremonyID+"/return", nil); w.Code != http.StatusNoContent {
@@ -301,7 +301,7 @@ func TestWayBackIsForPeople(t *testing.T) {
 }
 
 func TestExtend(t *testing.T) {
-	s := newSite(t, sample(liuma.ActionVerify, authority.StepPIN))
+	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
 	s.begin()
 	if !strings.Contains(s.do("GET", "/c/"+ceremonyID, nil).Body.String(), `data-expires="2026-05-06T12:59:00Z" data-now="2026-05-06T12:44:00Z"`) {
 		t.Error("the page does not say when it ends")
@@ -319,7 +319,7 @@ func TestExtend(t *testing.T) {
 
 // TestOtherSitesCannotPost, whatever kind of browser is made to.
 func TestOtherSitesCannotPost(t *testing.T) {
-	s := newSite(t, sample(liuma.ActionVerify, authority.StepPIN))
+	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
 	s.begin()
 	posts := []string{"/preferences"}
 	for _, m := range regexp.MustCompile(`"POST (/[^"]*)"`).FindAllStringSubmatch(readFile(t, "holder.go"), -1) {
@@ -376,7 +376,7 @@ func TestDomainChecks(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "dir.txt"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s := newSite(t, sample(liuma.ActionVerify, authority.StepPIN), func(c *Config) { c.DomainChecks = dir })
+	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN), func(c *Config) { c.DomainChecks = dir })
 	if w := s.do("GET", "/MP_verify_aBc123.txt", nil); w.Code != 200 || w.Body.String() != "aBc123" ||
 		w.Header().Get("Content-Type") != "text/plain; charset=utf-8" {
 		t.Errorf("%d %s", w.Code, w.Body)
@@ -396,7 +396,7 @@ func TestDomainChecks(t *testing.T) {
 
 // TestHeadersAndCookies of personal pages and of files that may be kept.
 func TestHeadersAndCookies(t *testing.T) {
-	s := newSite(t, sample(liuma.ActionVerify, authority.StepPIN))
+	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
 	s.begin()
 	w := s.do("GET", "/c/"+ceremonyID, nil)
 	csp := w.Header().Get("Content-Security-Policy")
@@ -420,8 +420,9 @@ func TestHeadersAndCookies(t *testing.T) {
 			t.Errorf("%q: %d %s", file, w.Code, w.Header().Get("Cache-Control"))
 		}
 	}
+	code := s.do("GET", script, nil).Body.String()
 	for _, bad := range []string{"eval(", "innerHTML", "localStorage", "document.cookie"} {
-		if strings.Contains(readFile(t, "script/ceremony.js"), bad) {
+		if strings.Contains(code, bad) {
 			t.Errorf("the script uses %s", bad)
 		}
 	}
@@ -444,7 +445,7 @@ func TestHeadersAndCookies(t *testing.T) {
 }
 
 func TestPreferences(t *testing.T) {
-	s := newSite(t, sample(liuma.ActionVerify, authority.StepPIN))
+	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
 	s.begin()
 	w := s.do("POST", "/preferences", url.Values{"lang": {"en"}, "back": {"/c/" + ceremonyID}})
 	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/c/"+ceremonyID {
@@ -472,7 +473,7 @@ func TestConfigIsChecked(t *testing.T) {
 	if _, err := New(Config{}); err == nil {
 		t.Error("an empty config passed")
 	}
-	s := newSite(t, sample(liuma.ActionVerify, authority.StepPIN))
+	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
 	for _, o := range []string{"http://pin.example.cn", "pin.example.cn", "https://pin.example.cn/", "ftp://x", ""} {
 		c := Config{Authority: s.fake, Assets: mustAssets(t), Origin: o, Now: clock(), Logger: discard()}
 		if _, err := New(c); err == nil {

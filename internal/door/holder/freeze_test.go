@@ -12,11 +12,12 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
 // TestFreezeAsksFirst: the link shows what freezing means; the button does it.
 func TestFreezeAsksFirst(t *testing.T) {
-	s := newSite(t, sample(liuma.ActionVerify, authority.StepPIN))
+	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
 	s.begin()
 	sure := "/c/" + ceremonyID + "?ask=freeze"
 	if body := s.reads("/c/" + ceremonyID); !strings.Contains(body, `href="`+sure+`"`) {
@@ -44,14 +45,14 @@ func TestFreezeAsksFirst(t *testing.T) {
 func TestFreezeIsOffered(t *testing.T) {
 	for _, tt := range []struct {
 		action liuma.Action
-		step   authority.Step
+		step   ceremony.Step
 		want   bool
 	}{
-		{liuma.ActionEnroll, authority.StepConfirm, false}, {liuma.ActionLink, authority.StepPIN, false},
-		{liuma.ActionLink, authority.StepDone, true}, {liuma.ActionEnroll, authority.StepDone, true},
-		{liuma.ActionReset, authority.StepConfirm, true}, {liuma.ActionReset, authority.StepCode, true},
-		{liuma.ActionRebind, authority.StepPhone, true}, {liuma.ActionUnfreeze, authority.StepCode, false},
-		{liuma.ActionVerify, authority.StepExpired, false}, {liuma.ActionVerify, authority.StepLeft, false},
+		{liuma.ActionEnroll, ceremony.StepConfirm, false}, {liuma.ActionLink, ceremony.StepPIN, false},
+		{liuma.ActionLink, ceremony.StepDone, true}, {liuma.ActionEnroll, ceremony.StepDone, true},
+		{liuma.ActionReset, ceremony.StepConfirm, true}, {liuma.ActionReset, ceremony.StepCode, true},
+		{liuma.ActionRebind, ceremony.StepPhone, true}, {liuma.ActionUnfreeze, ceremony.StepCode, false},
+		{liuma.ActionVerify, ceremony.StepExpired, false}, {liuma.ActionVerify, ceremony.StepLeft, false},
 	} {
 		s := newSite(t, sample(tt.action, tt.step))
 		s.begin()
@@ -63,7 +64,7 @@ func TestFreezeIsOffered(t *testing.T) {
 }
 
 // reader is a browser that comes to the official page by itself.
-func reader(t *testing.T) *site { return newSite(t, sample(liuma.ActionVerify, authority.StepPIN)) }
+func reader(t *testing.T) *site { return newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN)) }
 
 func TestFreezeByCode(t *testing.T) {
 	s := reader(t)
@@ -139,7 +140,7 @@ func TestFreezeWithoutCookies(t *testing.T) {
 	if w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "今天 21:44") {
 		t.Errorf("%d\n%s", w.Code, w.Body)
 	}
-	checkPage(t, w.Body.String(), "zh-CN", false)
+	checkPage(t, ceremonyID, w.Body.String(), "zh-CN", false)
 }
 
 func TestFreezeFails(t *testing.T) {
@@ -181,7 +182,7 @@ func TestOfficialPages(t *testing.T) {
 				t.Error("the official page does not say its address")
 			}
 			all := elements(t, body)
-			if in := inspect(t, all); in.h1 != 1 || in.next == 0 {
+			if in := inspect(t, ceremonyID, all); in.h1 != 1 || in.next == 0 {
 				t.Errorf("%s, %s: %+v", target, lang, in)
 			}
 		}

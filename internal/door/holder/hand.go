@@ -8,35 +8,35 @@ import (
 	"strings"
 	"time"
 
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
-// The cookies: one for each ceremony, so that two of them in one browser do
-// not throw each other out, one that only shows that cookies work, and one by
-// which a known device is known, for all cards that it is a device of.
+// The cookies. Each ceremony has a cookie of its own, so that two ceremonies in
+// one browser do not throw each other out. "seen" only shows that cookies work.
+// "device" makes the browser a known device, of every card that it is one of.
 const (
 	handPrefix   = "hand-"
 	seenCookie   = "seen"
 	deviceCookie = "device"
 	handAge      = 70 * time.Minute     // a ceremony lasts an hour at most
 	deviceAge    = 400 * 24 * time.Hour // the longest that browsers keep one
-	mostHands    = 8                    // that a browser keeps of us
+	mostHands    = 8                    // ceremonies whose cookies one browser keeps
 )
 
 var idPattern = regexp.MustCompile(`^[a-z0-9]{1,64}$`)
 
-// hand is what a request shows for a ceremony. Bare means that it came in a
-// form because the web view keeps no cookies: then there is nothing to
-// redirect to, and posts are answered with the page itself.
+// hand is what a request shows to prove that its browser goes on with a
+// ceremony. Bare means that the secret came in a form, because the web view keeps
+// no cookies: a redirect would lose it, so posts are answered with the page.
 type hand struct {
-	authority.Hand
+	ceremony.Hand
 	bare bool
 }
 
 // handOf reads a hand: the cookie, else the form's hidden field.
 func (h *handler) handOf(r *http.Request, id string) hand {
 	secret, _, _ := strings.Cut(h.cookies.Get(r, handPrefix+id), ".")
-	out := hand{Hand: authority.Hand{Secret: secret, Device: h.cookies.Get(r, deviceCookie), Language: string(h.door.Preferences(r).Lang)}}
+	out := hand{Hand: ceremony.Hand{Secret: secret, Device: h.cookies.Get(r, deviceCookie), Language: string(h.door.Preferences(r).Lang)}}
 	if r.Method != http.MethodPost {
 		return out
 	}
@@ -47,14 +47,15 @@ func (h *handler) handOf(r *http.Request, id string) hand {
 	return out
 }
 
-// mark tells for which pushed request a cookie was set, so that the page at
-// its address is known again, without keeping the address itself.
+// mark is a hash of a pushed request's address. It stands in the ceremony's
+// cookie, so that the door finds the ceremony when the address is opened again;
+// the address itself is not kept.
 func mark(requestURI string) string {
 	sum := sha256.Sum256([]byte(requestURI))
 	return hex.EncodeToString(sum[:8])
 }
 
-// keep hands the secret of a ceremony to this browser.
+// keep gives the secret of a ceremony to this browser as a cookie.
 func (h *handler) keep(w http.ResponseWriter, r *http.Request, id, requestURI, secret string) {
 	kept := 0
 	h.cookies.Each(r, handPrefix, func(other, _ string) {
@@ -65,9 +66,9 @@ func (h *handler) keep(w http.ResponseWriter, r *http.Request, id, requestURI, s
 	h.cookies.Set(w, handPrefix+id, secret+"."+mark(requestURI), handAge)
 }
 
-// keepDevice sets a known device's cookie: when it becomes one, and again
-// whenever it gave a right PIN, for its life counts from then.
-func (h *handler) keepDevice(w http.ResponseWriter, p authority.Page, by hand) {
+// keepDevice sets the cookie of a known device: when the browser becomes one, and
+// again after every right PIN, because the cookie's life counts from then.
+func (h *handler) keepDevice(w http.ResponseWriter, p ceremony.Page, by hand) {
 	secret := p.Device
 	if secret == "" && p.DeviceKnown {
 		secret = by.Device

@@ -1,13 +1,16 @@
 // Package holder serves the pages of the hosted door that holders see. It
-// guarantees that a GET changes nothing but the way back, that every post ends
-// in a GET (so that reload, back and a second press are harmless), that pages
-// show what the authority masked and nothing else of a person, that they say
-// what to do next whatever happened, and that none of them carries inline code
-// or asks another origin for anything. The state of a ceremony is the
-// authority's: a page that was lost is shown again. It trusts the authority
-// with every decision, and the browser with nothing but its one secret.
+// guarantees that no GET changes anything, except the one that leads back to the
+// channel; that every post ends in a redirect, so that reload, back and a second
+// press are harmless (a web view without cookies gets the page itself); that
+// pages show of a person only what the authority masked; that every page says
+// what to do next; and that none carries inline code or asks another origin for
+// anything. The state of a ceremony is the authority's, so a page that was lost
+// can be shown again. The door trusts the authority with every decision, and the
+// browser with nothing but its one secret.
 //
-// DESIGN section 7 ("Hosted page").
+// Start here: routes, which names what handles each address; ceremonyView, which
+// turns the state of a ceremony into a page; and the templates in pages. All
+// pages there are can be looked at with "make gallery".
 package holder
 
 import (
@@ -22,32 +25,32 @@ import (
 	"strings"
 	"time"
 
-	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/websec"
 	"github.com/liuma-pin/liuma/web"
 )
 
 // Authority is what the pages ask of the authority.
 type Authority interface {
-	LookAt(ctx context.Context, clientID, requestURI string, h authority.Hand) (authority.Page, error)
-	Look(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
-	Begin(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
-	Agree(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
-	GivePIN(ctx context.Context, id string, h authority.Hand, g authority.Given) (authority.Page, error)
-	Leave(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
-	Extend(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
-	SendCode(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
-	GiveCode(ctx context.Context, id string, h authority.Hand, typed string) (authority.Page, error)
-	GivePhone(ctx context.Context, id string, h authority.Hand, typed string) (authority.Page, error)
-	GiveCardNo(ctx context.Context, id string, h authority.Hand, typed string) (authority.Page, error)
-	Forgot(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
-	Remember(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
-	FreezeOwn(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
-	NoticeEveryUse(ctx context.Context, id string, h authority.Hand, on bool) (authority.Page, error)
-	KnowDevice(ctx context.Context, id string, h authority.Hand) (authority.Page, error)
+	LookAt(ctx context.Context, clientID, requestURI string, h ceremony.Hand) (ceremony.Page, error)
+	Look(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	Begin(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	Agree(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	GivePIN(ctx context.Context, id string, h ceremony.Hand, g ceremony.Given) (ceremony.Page, error)
+	Leave(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	Extend(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	SendCode(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	GiveCode(ctx context.Context, id string, h ceremony.Hand, typed string) (ceremony.Page, error)
+	GivePhone(ctx context.Context, id string, h ceremony.Hand, typed string) (ceremony.Page, error)
+	GiveCardNo(ctx context.Context, id string, h ceremony.Hand, typed string) (ceremony.Page, error)
+	Forgot(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	Remember(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	FreezeOwn(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	NoticeEveryUse(ctx context.Context, id string, h ceremony.Hand, on bool) (ceremony.Page, error)
+	KnowDevice(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
 	FreezeByCode(ctx context.Context, source, typed string) (authority.FreezeView, error)
-	WayBack(ctx context.Context, id string, h authority.Hand) (authority.Way, error)
+	WayBack(ctx context.Context, id string, h ceremony.Hand) (ceremony.Way, error)
 }
 
 // Config says what the door needs. Authority, Assets, Origin, Now and Logger
@@ -67,12 +70,12 @@ type Config struct {
 	Hotline string
 	// Zone is the time zone of what pages say; nil means China's.
 	Zone *time.Location
-	// Proxies are the addresses of proxies in front of the door. Only what they
-	// say of whom a request is from is believed; it is asked for where freeze
-	// codes are tried, to ration them.
+	// Proxies are the addresses of our proxies in front of the door. Their
+	// X-Forwarded-For is believed and nobody else's; the limit of freeze codes
+	// counts by it.
 	Proxies []netip.Prefix
-	// Settle is how long a second press of the same button waits for what the
-	// first comes to; zero means three seconds.
+	// Settle is how long a second press of the same button waits for the result
+	// of the first; zero means three seconds.
 	Settle time.Duration
 }
 
@@ -158,20 +161,20 @@ func (h *handler) routes(assets *web.Assets) {
 	h.door.HandleFunc("GET /authorize", h.showAuthorize)
 	h.door.HandleFunc("GET /c/{id}", h.showCeremony)
 	h.door.HandleFunc("POST /c/{id}", h.showCeremony) // where cookies are blocked
-	h.door.HandleFunc("POST /c/{id}/begin", h.beginCeremony)
-	h.door.HandleFunc("POST /c/{id}/agree", h.agreeCeremony)
-	h.door.HandleFunc("POST /c/{id}/pin", h.givePIN)
-	h.door.HandleFunc("POST /c/{id}/leave", h.leaveCeremony)
-	h.door.HandleFunc("POST /c/{id}/extend", h.extendCeremony)
-	h.door.HandleFunc("POST /c/{id}/send-code", h.sendCode)
-	h.door.HandleFunc("POST /c/{id}/code", h.giveCode)
-	h.door.HandleFunc("POST /c/{id}/phone", h.givePhone)
-	h.door.HandleFunc("POST /c/{id}/card-number", h.giveCardNo)
-	h.door.HandleFunc("POST /c/{id}/forgot", h.forgot)
-	h.door.HandleFunc("POST /c/{id}/remember", h.remember)
-	h.door.HandleFunc("POST /c/{id}/freeze", h.freezeOwn)
-	h.door.HandleFunc("POST /c/{id}/every-use", h.setEveryUse)
-	h.door.HandleFunc("POST /c/{id}/know-device", h.knowDevice)
+	h.door.HandleFunc("POST /c/{id}/begin", h.begin)
+	h.door.HandleFunc("POST /c/{id}/agree", h.post(simple(h.authority.Agree)))
+	h.door.HandleFunc("POST /c/{id}/pin", h.post(h.givePIN))
+	h.door.HandleFunc("POST /c/{id}/leave", h.post(simple(h.authority.Leave)))
+	h.door.HandleFunc("POST /c/{id}/extend", h.extend)
+	h.door.HandleFunc("POST /c/{id}/send-code", h.post(simple(h.authority.SendCode)))
+	h.door.HandleFunc("POST /c/{id}/code", h.post(typed("code", h.authority.GiveCode)))
+	h.door.HandleFunc("POST /c/{id}/phone", h.post(typed("phone", h.authority.GivePhone)))
+	h.door.HandleFunc("POST /c/{id}/card-number", h.post(typed("card_no", h.authority.GiveCardNo)))
+	h.door.HandleFunc("POST /c/{id}/forgot", h.post(h.forgot))
+	h.door.HandleFunc("POST /c/{id}/remember", h.post(simple(h.authority.Remember)))
+	h.door.HandleFunc("POST /c/{id}/freeze", h.post(simple(h.authority.FreezeOwn)))
+	h.door.HandleFunc("POST /c/{id}/every-use", h.post(h.setEveryUse))
+	h.door.HandleFunc("POST /c/{id}/know-device", h.post(h.knowDevice))
 	h.door.HandleFunc("GET /c/{id}/return", h.returnToChannel)
 	h.door.HandleFunc("POST /c/{id}/return", h.returnToChannel) // where cookies are blocked
 	h.door.HandleFunc("GET /{$}", h.showOfficial)
@@ -180,46 +183,5 @@ func (h *handler) routes(assets *web.Assets) {
 	h.door.HandleFunc("GET /freeze/done", h.showFrozen)
 	h.door.HandleFunc("GET /healthz", h.showHealth)
 	h.door.HandleFunc("GET /favicon.ico", h.showNothing)
-	h.door.HandleFunc("GET /assets/"+h.pages.script.file, h.showScript)
 	h.door.Handle("GET /assets/", assets)
-}
-
-// look at a ceremony's address.
-func address(id string) string { return "/c/" + id }
-
-// wrong answers an error that is not a page of a ceremony.
-func (h *handler) wrong(w http.ResponseWriter, r *http.Request, err error) {
-	code := liuma.CodeOf(err)
-	if r.Context().Err() != nil {
-		return // nobody is listening
-	}
-	if code == liuma.CodeInternal {
-		h.log.Error("page failed", "route", r.Pattern, "request", websec.RequestID(r.Context()), "err", err)
-	}
-	h.fault(w, r, statusOf(code), code)
-}
-
-func statusOf(c liuma.Code) int {
-	switch c {
-	case liuma.CodeRequestURIInvalid, liuma.CodeBadRequest:
-		return http.StatusBadRequest
-	case liuma.CodeNotFound:
-		return http.StatusNotFound
-	case liuma.CodeCeremonyExpired:
-		return http.StatusGone
-	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved:
-		return http.StatusConflict
-	case liuma.CodeTooLarge:
-		return http.StatusRequestEntityTooLarge
-	case liuma.CodeBusy, liuma.CodeUnavailable, liuma.CodeChangeUnderWay:
-		return http.StatusServiceUnavailable
-	case liuma.CodeForbidden:
-		return http.StatusForbidden
-	case liuma.CodeFreezeCodeLimit:
-		return http.StatusTooManyRequests
-	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
-		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled, liuma.CodeFreezeCodeInvalid:
-		return http.StatusUnprocessableEntity // what the holder asked for cannot be done to this card
-	}
-	return http.StatusInternalServerError
 }

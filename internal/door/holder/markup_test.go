@@ -67,10 +67,10 @@ type inspected struct {
 	title    string
 }
 
-// ours are the addresses that a form may post to.
-func ours(action string) bool {
-	return strings.HasPrefix(action, "/c/"+ceremonyID+"/") || strings.HasPrefix(action, "/c/"+ceremonyID+"?ask=") ||
-		action == "/c/"+ceremonyID || action == "/preferences" || action == "/freeze"
+// ours are the addresses that a form on a page of a ceremony may post to.
+func ours(id, action string) bool {
+	return strings.HasPrefix(action, "/c/"+id+"/") || strings.HasPrefix(action, "/c/"+id+"?ask=") ||
+		action == "/c/"+id || action == "/preferences" || action == "/freeze"
 }
 
 // labelled checks that every field has a label of its own, and what describes it.
@@ -100,17 +100,17 @@ func labelled(t *testing.T, all []*element) {
 }
 
 // inspect counts what a page must have, and refuses what it must not.
-func inspect(t *testing.T, all []*element) inspected {
+func inspect(t *testing.T, id string, all []*element) inspected {
 	t.Helper()
 	labelled(t, all)
 	var in inspected
 	ids := map[string]bool{}
 	for _, e := range all {
-		if id := e.attr["id"]; id != "" {
-			if ids[id] {
-				t.Errorf("id %q twice", id)
+		if own := e.attr["id"]; own != "" {
+			if ids[own] {
+				t.Errorf("id %q twice", own)
 			}
-			ids[id] = true
+			ids[own] = true
 		}
 		class, href := e.attr["class"], e.attr["href"]
 		switch e.name {
@@ -119,11 +119,11 @@ func inspect(t *testing.T, all []*element) inspected {
 		case "title":
 			in.title = e.text
 		case "form":
-			if a := e.attr["action"]; e.attr["method"] != "post" || !ours(a) {
+			if a := e.attr["action"]; e.attr["method"] != "post" || !ours(id, a) {
 				t.Errorf("form posts to %q by %q", a, e.attr["method"])
 			}
 		case "a":
-			if strings.Contains(class, "btn") && !strings.HasPrefix(href, "/c/"+ceremonyID) && !strings.HasPrefix(href, "tel:") && href != "/freeze" {
+			if strings.Contains(class, "btn") && !strings.HasPrefix(href, "/c/"+id) && !strings.HasPrefix(href, "tel:") && href != "/freeze" {
 				t.Errorf("button to %q", href)
 			}
 		}

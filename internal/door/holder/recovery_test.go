@@ -10,114 +10,28 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
 // codePage is the step that takes a code, a quarter of a minute after one was
 // sent.
-func codePage(a liuma.Action, code liuma.Code, left int) authority.Page {
-	return with(sample(a, authority.StepCode), func(p *authority.Page) {
+func codePage(a liuma.Action, code liuma.Code, left int) ceremony.Page {
+	return with(sample(a, ceremony.StepCode), func(p *ceremony.Page) {
 		p.Code, p.CodesLeft = code, left
 		p.CodeSentAt, p.ResendAt = start.Add(-15*time.Second), start.Add(45*time.Second)
 	})
 }
 
-func evidencePage(a liuma.Action, code liuma.Code, cardNo bool) authority.Page {
-	return with(sample(a, authority.StepEvidence), func(p *authority.Page) { p.Code, p.CardNoAllowed = code, cardNo })
-}
-
-func forgotFrom(p authority.Page, why liuma.Code, until time.Time) authority.Page {
-	p.ResetRefused, p.ResetRefusedUntil = why, until
-	return p
+func evidencePage(a liuma.Action, code liuma.Code, cardNo bool) ceremony.Page {
+	return with(sample(a, ceremony.StepEvidence), func(p *ceremony.Page) { p.Code, p.CardNoAllowed = code, cardNo })
 }
 
 // settingsPage is the end of a verification with everything that can be set.
-func settingsPage(f func(*authority.Page)) authority.Page {
-	return with(sample(liuma.ActionVerify, authority.StepDone), func(p *authority.Page) {
+func settingsPage(f func(*ceremony.Page)) ceremony.Page {
+	return with(sample(liuma.ActionVerify, ceremony.StepDone), func(p *ceremony.Page) {
 		p.EveryUse, p.CodesLeft = new(bool), 5
 		f(p)
 	})
-}
-
-// codeScenes are those before the pad.
-func codeScenes() []scene {
-	const reset, rebind, unfreeze, verify = liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze, liuma.ActionVerify
-	first := with(sample(reset, authority.StepCode), func(p *authority.Page) { p.CodesLeft = 5 })
-	old := with(first, func(p *authority.Page) { p.CodeSentAt = start.Add(-11 * time.Minute) })
-	limit := with(codePage(reset, liuma.CodePhoneCodeLimit, 5), func(p *authority.Page) { p.ResendAt = start.Add(11 * time.Hour) })
-	spent := with(codePage(reset, liuma.CodePhoneCodesSpent, 0), func(p *authority.Page) { p.Until = start.Add(11 * time.Hour) })
-	spentLater := with(codePage(reset, "", 0), func(p *authority.Page) { p.ResendAt = start.Add(11 * time.Hour) })
-	back := with(codePage(reset, "", 5), func(p *authority.Page) { p.Began, p.CanRemember = verify, true })
-	cardSpent := with(evidencePage(reset, liuma.CodeCardNoSpent, true), func(p *authority.Page) { p.Until = start.Add(time.Hour) })
-	return []scene{
-		{"reset-confirm", sample(reset, authority.StepConfirm), "找回电子社保卡密码", "Recover the e-Card's PIN"},
-		{"rebind-confirm", sample(rebind, authority.StepConfirm), "更换绑定手机", "Change the bound phone"},
-		{"unfreeze-confirm", sample(unfreeze, authority.StepConfirm), "解冻电子社保卡", "Unfreeze the e-Card"},
-		{"code-first", first, "获取验证码", "Send me a code"},
-		{"code", codePage(reset, "", 5), "20:43 已发送，10 分钟内有效", "Sent at 20:43, good for 10 minutes"},
-		{"code-number", codePage(reset, "", 5), "138****5678", "138****5678"},
-		{"code-enroll", codePage(liuma.ActionEnroll, "", 5), "社保登记的手机", "Phone on record"},
-		{"code-rebind", codePage(rebind, "", 5), "号码填错了？换一个", "Give another"},
-		{"code-unfreeze", codePage(unfreeze, "", 5), "绑定的手机", "Bound phone"},
-		{"code-wrong", codePage(reset, liuma.CodePhoneCodeWrong, 3), "还可试 3 次", "3 tries left"},
-		{"code-malformed", codePage(reset, liuma.CodePhoneCodeFormat, 5), "不计入输错次数", "did not count"},
-		{"code-expired", with(first, func(p *authority.Page) { p.Code = liuma.CodePhoneCodeExpired }), "请重新获取验证码", "Ask for a new code"},
-		{"code-old", old, "上一条验证码已过期", "too old"},
-		{"code-soon", codePage(reset, liuma.CodePhoneCodeSoon, 5), "一分钟后可以重新获取", "after a minute"},
-		{"code-limit", limit, "明天（5 月 7 日）07:44 以后可以重新获取", "tomorrow, 7 May, at 07:44"},
-		{"code-spent", spent, "明天（5 月 7 日）07:44", "tomorrow, 7 May, at 07:44"},
-		{"code-spent-later", spentLater, "验证码输错次数太多了", "Too many wrong codes"},
-		{"code-help", codePage(reset, "", 5), "浙江省任一社保经办机构", "Any social-security agency in Zhejiang"},
-		{"code-remember", back, "想起密码了，回去输入", "back to the PIN"},
-		{"evidence-reset", evidencePage(reset, liuma.CodeEvidenceRequired, false), "不方便刷脸？到柜台办理", "Cannot show your face?"},
-		{"evidence-rebind", evidencePage(rebind, liuma.CodeEvidenceRequired, false), "以后找回密码要靠绑定的手机", "what recovers the PIN"},
-		{"card-number", evidencePage(reset, liuma.CodeEvidenceRequired, true), "用卡号要等 24 小时", "it takes 24 hours"},
-		{"card-number-wrong", evidencePage(reset, liuma.CodeCardNoWrong, true), "社保卡号不正确", "That card number is not right"},
-		{"card-number-spent", cardSpent, "社保卡号输错次数过多", "Too many wrong card numbers"},
-	}
-}
-
-// endScenes are those at the pad and after it.
-func endScenes() []scene {
-	const reset, rebind, unfreeze, verify = liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze, liuma.ActionVerify
-	planned := with(refusedPage(reset, liuma.CodeResetPlanned, ""), func(p *authority.Page) { p.Until = start.Add(24 * time.Hour) })
-	locked := refusedPage(verify, liuma.CodeLocked, liuma.Locked)
-	lane := with(refusedPage(verify, liuma.CodeBlocked, liuma.Blocked), func(p *authority.Page) { p.LaneClosed = true })
-	out := []scene{
-		{"phone", sample(rebind, authority.StepPhone), "请输入新手机号", "Enter the new number"},
-		{"phone-invalid", with(sample(rebind, authority.StepPhone), func(p *authority.Page) { p.Code = liuma.CodePhoneInvalid }), "手机号码不正确", "not a mobile number"},
-		{"phone-same", with(sample(rebind, authority.StepPhone), func(p *authority.Page) { p.Code = liuma.CodePhoneSame }), "现在绑定的手机号", "bound already"},
-		{"reset-pin", sample(reset, authority.StepPIN), `data-mode="new"`, `data-mode="new"`},
-		{"rebind-pin", sample(rebind, authority.StepPIN), `data-mode="current"`, `data-mode="current"`},
-		{"unfreeze-pin", sample(unfreeze, authority.StepPIN), "冻结期间不能在线找回密码", "While the card is frozen"},
-		{"reset-weak", triedPage(reset, liuma.CodeWeakPIN, "", 0), "太容易被猜到", "too easy to guess"},
-		{"was-reset", with(sample(verify, authority.StepPIN), func(p *authority.Page) { p.WasReset = true }), "新密码已设好，请再输入一次", "enter it once more"},
-		{"reset-done", sample(reset, authority.StepDone), "已经解锁", "nothing is locked"},
-		{"rebind-done", sample(rebind, authority.StepDone), "旧号码收到了通知", "the old one was told"},
-		{"unfreeze-done", sample(unfreeze, authority.StepDone), "已解冻，可以使用了", "works again"},
-		{"reset-end", with(sample(reset, authority.StepReset), func(p *authority.Page) { p.Code = liuma.CodePINReset }), "用新密码重新办理", "start again with the new PIN"},
-		{"ended-by-reset", refusedPage(verify, liuma.CodePINReset, ""), "用新密码重新办理", "start again with the new PIN"},
-		{"planned", planned, "明天（5 月 7 日）20:44", "tomorrow, 7 May, at 20:44"},
-		{"not-frozen", refusedPage(unfreeze, liuma.CodeNotFrozen, ""), "没有冻结", "is not frozen"},
-		{"unfreeze-locked", refusedPage(unfreeze, liuma.CodeLocked, liuma.Locked), "解冻和找回密码可以一起办", "both can be done there"},
-		{"unlinked", refusedPage(reset, liuma.CodeRefused, ""), "还没有关联到这个应用", "not linked to this app"},
-		{"lane-closed", lane, "请在您的常用设备上输入", "Use a known device"},
-		{"lane-open-again", with(sample(verify, authority.StepPIN), func(p *authority.Page) { p.LaneClosed = true }), "允许其他设备再试", "let other devices try"},
-		{"forgot", sample(verify, authority.StepPIN), "忘记密码？重新设置", "Set a new one"},
-		{"forgot-locked", locked, "找回密码，马上解锁", "Recover the PIN and unlock now"},
-		{"forgot-refused", forgotFrom(locked, liuma.CodePhoneLate, start.Add(time.Hour)), "不能在线找回密码：看原因和办法", "and what to do"},
-		{"forgot-again", forgotFrom(locked, liuma.CodePhoneLate, start), "找回密码，马上解锁", "Recover the PIN and unlock now"},
-		{"settings", settingsPage(func(p *authority.Page) { *p.EveryUse = true }), "已开启", ">On<"},
-		{"settings-off", settingsPage(func(*authority.Page) {}), "已关闭", ">Off<"},
-		{"settings-code", settingsPage(func(p *authority.Page) { p.CodeSentAt, p.Code = start, liuma.CodePhoneCodeWrong }), "还可试 5 次", "5 tries left"},
-		{"settings-device", settingsPage(func(p *authority.Page) { p.DeviceOffer = true }), "公用的、借来的不要设置", "shared or borrowed"},
-		{"settings-known", settingsPage(func(p *authority.Page) { p.DeviceKnown = true }), "这里是您的常用设备", "a known device of yours"},
-		{"settings-old", settingsPage(func(p *authority.Page) { p.RemindChange = true }), "这个密码用了很久了", "This PIN is quite old"},
-	}
-	for _, why := range []liuma.Code{liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff} {
-		out = append(out, scene{"refused-" + string(why), refusedPage(reset, why, ""), "本人身份证原件", "original ID card"})
-	}
-	return out
 }
 
 func (s *site) reads(target string) string {
@@ -126,7 +40,7 @@ func (s *site) reads(target string) string {
 	if w.Code != http.StatusOK {
 		s.t.Fatalf("%s: %d", target, w.Code)
 	}
-	checkPage(s.t, w.Body.String(), "zh-CN", false)
+	checkPage(s.t, ceremonyID, w.Body.String(), "zh-CN", false)
 	return html.UnescapeString(w.Body.String())
 }
 
@@ -143,29 +57,29 @@ func (s *site) posts(verb string, form url.Values) string {
 // TestResetFromThePad goes from a forgotten PIN to a new one and back to what
 // the channel asked for.
 func TestResetFromThePad(t *testing.T) {
-	s := newSite(t, sample(liuma.ActionVerify, authority.StepPIN))
+	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
 	s.fake.page.Began = liuma.ActionVerify
 	s.begin()
 	here := "/c/" + ceremonyID
 	steps := []struct {
 		verb string
 		form url.Values
-		to   authority.Page
+		to   ceremony.Page
 		says []string
 	}{
-		{"forgot", nil, with(sample(liuma.ActionReset, authority.StepCode), func(p *authority.Page) { p.CodesLeft, p.CanRemember = 5, true }),
+		{"forgot", nil, with(sample(liuma.ActionReset, ceremony.StepCode), func(p *ceremony.Page) { p.CodesLeft, p.CanRemember = 5, true }),
 			[]string{`action="` + here + `/send-code"`, `action="` + here + `/remember"`, "138****5678"}},
 		{"send-code", nil, codePage(liuma.ActionReset, "", 5),
 			[]string{`autocomplete="one-time-code"`, `inputmode="numeric"`, `action="` + here + `/code"`, `data-ready="2026-05-06T12:44:45Z"`, `data-now="2026-05-06T12:44:00Z"`}},
 		{"code", url.Values{"code": {"12 34 56"}}, evidencePage(liuma.ActionReset, liuma.CodeEvidenceRequired, true),
 			[]string{`href="` + here + `/return"`, "经办机构", `action="` + here + `/card-number"`}},
-		{"card-number", url.Values{"card_no": {"A12345678"}}, sample(liuma.ActionReset, authority.StepPIN), []string{`data-mode="new"`}},
-		{"pin", pinForm("new_pin"), with(sample(liuma.ActionVerify, authority.StepPIN), func(p *authority.Page) { p.WasReset = true }),
+		{"card-number", url.Values{"card_no": {"A12345678"}}, sample(liuma.ActionReset, ceremony.StepPIN), []string{`data-mode="new"`}},
+		{"pin", pinForm("new_pin"), with(sample(liuma.ActionVerify, ceremony.StepPIN), func(p *ceremony.Page) { p.WasReset = true }),
 			[]string{`data-mode="current"`, "新密码已设好，请再输入一次"}},
 	}
 	for _, step := range steps {
-		s.fake.after = func(p *authority.Page) {
-			*p = with(step.to, func(to *authority.Page) { to.Began = liuma.ActionVerify })
+		s.fake.after = func(p *ceremony.Page) {
+			*p = with(step.to, func(to *ceremony.Page) { to.Began = liuma.ActionVerify })
 		}
 		if to := s.posts(step.verb, step.form); to != here {
 			t.Fatalf("%s leads to %s", step.verb, to)
@@ -192,13 +106,13 @@ func TestResetFromThePad(t *testing.T) {
 // TestForgotRefused: why, where to go, and the way back to the pad.
 func TestForgotRefused(t *testing.T) {
 	for _, lockedOut := range []bool{false, true} {
-		page := sample(liuma.ActionVerify, authority.StepPIN)
+		page := sample(liuma.ActionVerify, ceremony.StepPIN)
 		if lockedOut {
 			page = refusedPage(liuma.ActionVerify, liuma.CodeLocked, liuma.Locked)
 		}
 		s := newSite(t, page)
 		s.begin()
-		s.fake.after = func(p *authority.Page) {
+		s.fake.after = func(p *ceremony.Page) {
 			p.ResetRefused, p.ResetRefusedUntil = liuma.CodePhoneLate, start.Add(50*time.Hour)
 		}
 		to := s.posts("forgot", nil)
@@ -220,10 +134,10 @@ func TestForgotRefused(t *testing.T) {
 // TestForgotIsOffered only where the authority takes it, so that no button
 // leads nowhere.
 func TestForgotIsOffered(t *testing.T) {
-	const pad, refused = authority.StepPIN, authority.StepRefused
+	const pad, refused = ceremony.StepPIN, ceremony.StepRefused
 	for _, tt := range []struct {
 		action liuma.Action
-		step   authority.Step
+		step   ceremony.Step
 		code   liuma.Code
 		want   bool
 	}{
@@ -233,7 +147,7 @@ func TestForgotIsOffered(t *testing.T) {
 		{liuma.ActionEnroll, pad, "", false}, {liuma.ActionLink, pad, "", false}, {liuma.ActionLink, refused, liuma.CodeLocked, false},
 		{liuma.ActionReset, pad, "", false}, {liuma.ActionUnfreeze, pad, "", false}, {liuma.ActionUnfreeze, refused, liuma.CodeLocked, false},
 	} {
-		s := newSite(t, with(sample(tt.action, tt.step), func(p *authority.Page) { p.Code = tt.code }))
+		s := newSite(t, with(sample(tt.action, tt.step), func(p *ceremony.Page) { p.Code = tt.code }))
 		s.begin()
 		if got := strings.Contains(s.reads("/c/"+ceremonyID), `/forgot"`); got != tt.want {
 			t.Errorf("%s, %s, %s: %v", tt.action, tt.step, tt.code, got)
@@ -243,17 +157,17 @@ func TestForgotIsOffered(t *testing.T) {
 
 // TestRebind takes the new number and its code.
 func TestRebind(t *testing.T) {
-	s := newSite(t, sample(liuma.ActionRebind, authority.StepPhone))
+	s := newSite(t, sample(liuma.ActionRebind, ceremony.StepPhone))
 	s.begin()
 	if body := s.reads("/c/" + ceremonyID); !strings.Contains(body, `type="tel"`) || !strings.Contains(body, `autocomplete="tel-national"`) {
 		t.Errorf("no field for a number:\n%s", body)
 	}
-	s.fake.after = func(p *authority.Page) { *p = codePage(liuma.ActionRebind, "", 5) }
+	s.fake.after = func(p *ceremony.Page) { *p = codePage(liuma.ActionRebind, "", 5) }
 	s.posts("phone", url.Values{"phone": {"139-0000-4321"}})
 	if body := s.reads("/c/" + ceremonyID); !strings.Contains(body, `action="/c/`+ceremonyID+`/phone"`) {
 		t.Errorf("a wrong number cannot be mended:\n%s", body)
 	}
-	s.fake.after = func(p *authority.Page) { *p = sample(liuma.ActionRebind, authority.StepDone) }
+	s.fake.after = func(p *ceremony.Page) { *p = sample(liuma.ActionRebind, ceremony.StepDone) }
 	s.posts("code", url.Values{"code": {"123456"}})
 	if body := s.reads("/c/" + ceremonyID); !strings.Contains(body, "绑定手机已更换") {
 		t.Errorf("not done:\n%s", body)
@@ -297,14 +211,14 @@ func TestMovesThatFail(t *testing.T) {
 		if w.Code < 400 || strings.Contains(w.Body.String()+s.logs.String(), "987654") {
 			t.Errorf("%s: %d\n%s", code, w.Code, w.Body)
 		}
-		checkPage(t, w.Body.String(), "zh-CN", false)
+		checkPage(t, ceremonyID, w.Body.String(), "zh-CN", false)
 	}
 }
 
 // TestSettings turns notices of every use on and makes the browser a known
 // device, whose cookie then comes with every request.
 func TestSettings(t *testing.T) {
-	s := newSite(t, settingsPage(func(p *authority.Page) { p.DeviceOffer = true }))
+	s := newSite(t, settingsPage(func(p *ceremony.Page) { p.DeviceOffer = true }))
 	s.begin()
 	here := "/c/" + ceremonyID
 	if body := s.reads(here); !strings.Contains(body, `role="switch" aria-checked="false"`) {
@@ -336,7 +250,7 @@ func TestSettings(t *testing.T) {
 		t.Errorf("the device's secret did not come along: %q", got)
 	}
 	// Its life counts from the last right PIN.
-	s.fake.page = with(sample(liuma.ActionVerify, authority.StepPIN), func(p *authority.Page) { p.DeviceKnown = true })
+	s.fake.page = with(sample(liuma.ActionVerify, ceremony.StepPIN), func(p *ceremony.Page) { p.DeviceKnown = true })
 	delete(s.jar, "__Host-device")
 	s.jar["__Host-device"] = "device-secret"
 	w = s.do("POST", here+"/pin", pinForm("pin"))
@@ -347,7 +261,7 @@ func TestSettings(t *testing.T) {
 
 // TestNoDeviceWithoutCookies: a browser that keeps none cannot be known again.
 func TestNoDeviceWithoutCookies(t *testing.T) {
-	s := newSite(t, settingsPage(func(p *authority.Page) { p.DeviceOffer = true }))
+	s := newSite(t, settingsPage(func(p *ceremony.Page) { p.DeviceOffer = true }))
 	w := s.do("POST", "/c/"+ceremonyID+"/begin", url.Values{"request_uri": {pushedURI}})
 	if body := w.Body.String(); w.Code != http.StatusOK || strings.Contains(body, "know-device") || !strings.Contains(body, "every-use") {
 		t.Fatalf("%d\n%s", w.Code, body)
@@ -362,12 +276,12 @@ func TestNoDeviceWithoutCookies(t *testing.T) {
 // TestStay: who wants to set something is not sent on at once; who confirms
 // the phone is not, either.
 func TestStay(t *testing.T) {
-	s := newSite(t, sample(liuma.ActionVerify, authority.StepPIN))
+	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
 	s.begin()
 	if body := s.reads("/c/" + ceremonyID); !strings.Contains(body, `name="stay" value="1" form="pad-form"`) {
 		t.Fatalf("staying is not offered:\n%s", body)
 	}
-	s.fake.after = func(p *authority.Page) { *p = settingsPage(func(*authority.Page) {}) }
+	s.fake.after = func(p *ceremony.Page) { *p = settingsPage(func(*ceremony.Page) {}) }
 	form := pinForm("pin")
 	form.Set("stay", "1")
 	if to := s.posts("pin", form); to != "/c/"+ceremonyID {
@@ -382,7 +296,7 @@ func TestStay(t *testing.T) {
 
 // TestReopen: a known device may let strangers try again, only by its wish.
 func TestReopen(t *testing.T) {
-	s := newSite(t, with(sample(liuma.ActionVerify, authority.StepPIN), func(p *authority.Page) { p.LaneClosed = true }))
+	s := newSite(t, with(sample(liuma.ActionVerify, ceremony.StepPIN), func(p *ceremony.Page) { p.LaneClosed = true }))
 	s.begin()
 	for _, on := range []string{"", "1"} {
 		form := pinForm("pin")
@@ -406,7 +320,7 @@ func TestCodesWithoutCookies(t *testing.T) {
 		if w.Code != http.StatusOK {
 			t.Fatalf("%s: %d", target, w.Code)
 		}
-		checkPage(t, w.Body.String(), "zh-CN", false)
+		checkPage(t, ceremonyID, w.Body.String(), "zh-CN", false)
 		return html.UnescapeString(w.Body.String())
 	}
 	body := post(here+"/begin", url.Values{"request_uri": {pushedURI}})
@@ -417,8 +331,8 @@ func TestCodesWithoutCookies(t *testing.T) {
 	if body := post(here+"?ask=freeze", hand); !strings.Contains(body, "确定冻结") {
 		t.Errorf("freezing is not asked for:\n%s", body)
 	}
-	s.fake.page = sample(liuma.ActionVerify, authority.StepPIN)
-	s.fake.after = func(p *authority.Page) { p.ResetRefused = liuma.CodePhoneStale }
+	s.fake.page = sample(liuma.ActionVerify, ceremony.StepPIN)
+	s.fake.after = func(p *ceremony.Page) { p.ResetRefused = liuma.CodePhoneStale }
 	if body := post(here+"/forgot", hand); !strings.Contains(body, "现在不能在线找回密码") || !strings.Contains(body, `action="`+here+`"`) {
 		t.Errorf("a refusal is not explained:\n%s", body)
 	}
@@ -427,7 +341,7 @@ func TestCodesWithoutCookies(t *testing.T) {
 // TestBeginKeepsTheHand: a ceremony that goes on under a new push in the same
 // browser shows its old secret with the new address, so that its proofs stay.
 func TestBeginKeepsTheHand(t *testing.T) {
-	s := newSite(t, sample(liuma.ActionReset, authority.StepPIN))
+	s := newSite(t, sample(liuma.ActionReset, ceremony.StepPIN))
 	s.jar["__Host-hand-"+ceremonyID] = "old-secret.0011223344556677"
 	s.jar["__Host-lang"] = "en"
 	s.begin()

@@ -222,7 +222,7 @@ func (t *texts) wrongText(left int) string {
 	return fmt.Sprintf("Try again. %d more wrong PINs lock it.", left)
 }
 
-// lockedUntil says above a pad that it takes no PIN, and what to do instead.
+// lockedUntil says above a pad that no PIN is taken now, and what to do instead.
 func (t *texts) lockedUntil(moment string, forgot bool) string {
 	zh, en := "现在输对了也不行，"+moment+"自动恢复。", "Even the right PIN is not taken now. It ends by itself "+moment+"."
 	if forgot {
@@ -238,7 +238,7 @@ func (t *texts) issued(day time.Time) string {
 	return day.Format("2006 年 1 月 2 日") + "申领"
 }
 
-// moment says when something will be, the nearer the plainer.
+// moment says when something will be: today and tomorrow by name, later by date.
 func (t *texts) moment(at, now time.Time) string {
 	clock, date := at.Format("15:04"), at.Format("1 月 2 日")
 	if t.english() {

@@ -14,7 +14,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/envelope"
 )
 
@@ -54,38 +54,38 @@ func (noLoader) Load(string) (any, error) { return nil, errors.New("the schema r
 
 // parseDetails reads the authorization_details parameter: strict JSON in which
 // no member comes twice, that fits the schema.
-func (d *Door) parseDetails(raw string) (authority.Push, error) {
+func (d *Door) parseDetails(raw string) (ceremony.Push, error) {
 	value, why := parseJSON(raw)
 	if why != "" {
-		return authority.Push{}, refuse(why, detailsName)
+		return ceremony.Push{}, refuse(why, detailsName)
 	}
 	if err := d.details.Validate(value); err != nil {
-		return authority.Push{}, misfit(err)
+		return ceremony.Push{}, misfit(err)
 	}
 	return readDetails(value)
 }
 
 // readDetails takes the members out of a value that fits the schema.
-func readDetails(value any) (authority.Push, error) {
+func readDetails(value any) (ceremony.Push, error) {
 	list, ok := value.([]any)
 	if !ok || len(list) != 1 {
-		return authority.Push{}, refuse(reasonCount, detailsName)
+		return ceremony.Push{}, refuse(reasonCount, detailsName)
 	}
 	object := members(list[0])
 	holder := members(object["holder"])
 	action, err := liuma.ParseAction(text(object["action"]))
 	if err != nil || action == liuma.ActionFreeze { // which needs no page
-		return authority.Push{}, refuse(reasonChoice, detailsName+".action")
+		return ceremony.Push{}, refuse(reasonChoice, detailsName+".action")
 	}
 	businessNo, err := liuma.ParseBusinessNo(text(object["business_no"]))
 	if err != nil {
-		return authority.Push{}, refuse(reasonForm, detailsName+".business_no")
+		return ceremony.Push{}, refuse(reasonForm, detailsName+".business_no")
 	}
 	region, err := liuma.ParseRegion(text(object["region"]))
 	if err != nil {
-		return authority.Push{}, refuse(reasonForm, detailsName+".region")
+		return ceremony.Push{}, refuse(reasonForm, detailsName+".region")
 	}
-	return authority.Push{
+	return ceremony.Push{
 		BusinessNo: businessNo, Action: action, Region: region,
 		Subject: envelope.Subject{
 			Card: text(holder["card"]), IDNumber: text(holder["id_number"]),

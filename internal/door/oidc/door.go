@@ -35,6 +35,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 	"github.com/liuma-pin/liuma/internal/visit"
@@ -42,8 +43,8 @@ import (
 
 // Authority is what the door asks of the authority.
 type Authority interface {
-	Push(context.Context, authority.Caller, authority.Push) (authority.Pushed, error)
-	RedeemCode(ctx context.Context, caller authority.Caller, code, redirectURI, verifier string) (authority.Grant, error)
+	Push(context.Context, authority.Caller, ceremony.Push) (ceremony.Pushed, error)
+	RedeemCode(ctx context.Context, caller authority.Caller, code, redirectURI, verifier string) (ceremony.Grant, error)
 	UseAssertion(ctx context.Context, clientID, jti string, until time.Time) error
 	Client(ctx context.Context, id string) (store.Client, error)
 }

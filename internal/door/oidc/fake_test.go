@@ -24,6 +24,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -74,11 +75,11 @@ type fakeAuthority struct {
 	replays int                  // of codes
 	refusal error                // of every Push and RedeemCode, if set
 	broken  error                // of every Client, if set
-	grants  func(*authority.Grant)
+	grants  func(*ceremony.Grant)
 }
 
 type push struct {
-	authority.Push
+	ceremony.Push
 	client string
 	at     time.Time
 }
@@ -107,15 +108,15 @@ func (a *fakeAuthority) UseAssertion(_ context.Context, clientID, jti string, un
 	return nil
 }
 
-func (a *fakeAuthority) Push(_ context.Context, c authority.Caller, q authority.Push) (authority.Pushed, error) {
+func (a *fakeAuthority) Push(_ context.Context, c authority.Caller, q ceremony.Push) (ceremony.Pushed, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.refusal != nil {
-		return authority.Pushed{}, a.refusal
+		return ceremony.Pushed{}, a.refusal
 	}
 	uri := "urn:ietf:params:oauth:request_uri:" + rand.Text()
 	a.pushed[uri] = push{Push: q, client: c.Client.ID, at: a.now()}
-	return authority.Pushed{RequestURI: uri, Expires: a.now().Add(90 * time.Second)}, nil
+	return ceremony.Pushed{RequestURI: uri, Expires: a.now().Add(90 * time.Second)}, nil
 }
 
 // approve is what the browser and its holder do: the page of a pushed request
@@ -134,24 +135,24 @@ func (a *fakeAuthority) approve(t testing.TB, clientID, requestURI string) strin
 	return code
 }
 
-func (a *fakeAuthority) RedeemCode(_ context.Context, c authority.Caller, code, redirectURI, verifier string) (authority.Grant, error) {
+func (a *fakeAuthority) RedeemCode(_ context.Context, c authority.Caller, code, redirectURI, verifier string) (ceremony.Grant, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.refusal != nil {
-		return authority.Grant{}, a.refusal
+		return ceremony.Grant{}, a.refusal
 	}
 	p, ok := a.codes[code]
 	sum := sha256.Sum256([]byte(verifier))
 	if !ok {
 		a.replays++
-		return authority.Grant{}, liuma.Fail(liuma.CodeCodeInvalid, nil)
+		return ceremony.Grant{}, liuma.Fail(liuma.CodeCodeInvalid, nil)
 	}
 	delete(a.codes, code)
 	if p.client != c.Client.ID || p.Return.RedirectURI != redirectURI || a.now().Sub(p.at) >= time.Minute ||
 		p.Return.CodeChallenge != base64.RawURLEncoding.EncodeToString(sum[:]) {
-		return authority.Grant{}, liuma.Fail(liuma.CodeCodeInvalid, nil)
+		return ceremony.Grant{}, liuma.Fail(liuma.CodeCodeInvalid, nil)
 	}
-	g := authority.Grant{
+	g := ceremony.Grant{
 		Handle: store.Handle(strings.Repeat("h", 32)), BusinessNo: p.BusinessNo, Action: p.Action,
 		PurposeHash: envelope.PurposeHash(p.Purpose), ACR: "urn:liuma:acr:pin", AMR: []string{"pin"},
 		Nonce: p.Return.Nonce, At: p.at, Expires: a.now().Add(time.Minute),

@@ -25,6 +25,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/door/oidc"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -176,12 +177,12 @@ func (w *world) browse(authorize string, role liuma.Role, pins ...string) url.Va
 		w.t.Fatalf("sent to %s", authorize)
 	}
 	a, ctx := w.Authority(), w.t.Context()
-	p, err := a.LookAt(ctx, q.Get("client_id"), q.Get("request_uri"), authority.Hand{})
+	p, err := a.LookAt(ctx, q.Get("client_id"), q.Get("request_uri"), ceremony.Hand{})
 	must(w.t, err)
-	p, err = a.Begin(ctx, p.ID, authority.Hand{RequestURI: q.Get("request_uri")})
+	p, err = a.Begin(ctx, p.ID, ceremony.Hand{RequestURI: q.Get("request_uri")})
 	must(w.t, err)
-	hand := authority.Hand{Secret: p.Bound}
-	if p.Step == authority.StepConfirm {
+	hand := ceremony.Hand{Secret: p.Bound}
+	if p.Step == ceremony.StepConfirm {
 		p, err = a.Agree(ctx, p.ID, hand)
 		must(w.t, err)
 	}
@@ -339,7 +340,7 @@ func TestGoClientIsRefused(t *testing.T) {
 
 	// I-10: frozen between the verdict and the redemption.
 	s, back = begin()
-	_, err = w.Authority().Freeze(t.Context(), w.caller, authority.FreezeRequest{BusinessNo: w.BusinessNo(),
+	_, err = w.Authority().Freeze(t.Context(), w.caller, authority.Request{BusinessNo: w.BusinessNo(),
 		Subject: envelope.Subject{Card: card}, Digest: testkit.Digest("freeze")})
 	must(t, err)
 	token, err = w.exchange(c, back.Get("code"), s.verifier)
@@ -364,7 +365,7 @@ func TestGoClientOfAnotherChannel(t *testing.T) {
 	wantError(t, token, err, "invalid_grant", liuma.CodeCodeInvalid)
 
 	s = w.push(p, w.verifyDetails(card))
-	if _, err := w.Authority().LookAt(t.Context(), "js-hrss", s.requestURI, authority.Hand{}); liuma.CodeOf(err) != liuma.CodeRequestURIInvalid {
+	if _, err := w.Authority().LookAt(t.Context(), "js-hrss", s.requestURI, ceremony.Hand{}); liuma.CodeOf(err) != liuma.CodeRequestURIInvalid {
 		t.Errorf("another channel's request_uri: %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/visit"
 )
 
@@ -64,21 +65,21 @@ func (d *Door) admit(v *visit.Visit, r *http.Request) (form, authority.Caller, e
 
 // parsePush checks the parameters of an authorization request. Those that
 // OpenID Connect knows and the door has no use for are ignored, as it asks.
-func (d *Door) parsePush(f form, registered []string) (authority.Push, error) {
+func (d *Door) parsePush(f form, registered []string) (ceremony.Push, error) {
 	if err := checkFlow(f); err != nil {
-		return authority.Push{}, err
+		return ceremony.Push{}, err
 	}
 	back, err := parseReturn(f, registered)
 	if err != nil {
-		return authority.Push{}, err
+		return ceremony.Push{}, err
 	}
 	details, ok := f[detailsName]
 	if !ok {
-		return authority.Push{}, refuse(reasonMissing, detailsName)
+		return ceremony.Push{}, refuse(reasonMissing, detailsName)
 	}
 	q, err := d.parseDetails(details)
 	if err != nil {
-		return authority.Push{}, err
+		return ceremony.Push{}, err
 	}
 	q.Return = back
 	return q, nil
@@ -106,31 +107,31 @@ func checkFlow(f form) error {
 	return nil
 }
 
-func parseReturn(f form, registered []string) (authority.Return, error) {
+func parseReturn(f form, registered []string) (ceremony.Return, error) {
 	redirect, ok := f["redirect_uri"]
 	if !ok {
-		return authority.Return{}, refuse(reasonMissing, "redirect_uri")
+		return ceremony.Return{}, refuse(reasonMissing, "redirect_uri")
 	}
 	if !mayGoBack(registered, redirect) {
-		return authority.Return{}, refuse(reasonRedirectURI, "redirect_uri")
+		return ceremony.Return{}, refuse(reasonRedirectURI, "redirect_uri")
 	}
 	state, err := f.text("state", secretShortest, secretLongest, visible)
 	if err != nil {
-		return authority.Return{}, err
+		return ceremony.Return{}, err
 	}
 	nonce, err := f.text("nonce", secretShortest, secretLongest, visible)
 	if err != nil {
-		return authority.Return{}, err
+		return ceremony.Return{}, err
 	}
 	// Without a method the challenge would be the verifier itself (RFC 7636, 4.3).
 	if err := f.is("code_challenge_method", "S256", reasonChallenge); err != nil {
-		return authority.Return{}, err
+		return ceremony.Return{}, err
 	}
 	challenge, err := f.text("code_challenge", challengeLength, challengeLength, base64url)
 	if err != nil {
-		return authority.Return{}, err
+		return ceremony.Return{}, err
 	}
-	return authority.Return{RedirectURI: redirect, State: state, Nonce: nonce, CodeChallenge: challenge}, nil
+	return ceremony.Return{RedirectURI: redirect, State: state, Nonce: nonce, CodeChallenge: challenge}, nil
 }
 
 // pushError puts what the authority says of a field into the words of the

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/envelope"
 )
 
@@ -27,10 +27,10 @@ func TestPush(t *testing.T) {
 	if h := w.Header(); h.Get("Content-Type") != "application/json" || h.Get("Cache-Control") != "no-store" {
 		t.Errorf("headers %v", h)
 	}
-	want := authority.Push{
+	want := ceremony.Push{
 		BusinessNo: "ZJ-1", Action: liuma.ActionVerify, Subject: envelope.Subject{Card: "k3v9m2x7q4w8t6y1p5z0n8b3c7d2f6g4"},
 		Region: "3305", Purpose: "查询社保缴费年限",
-		Return: authority.Return{RedirectURI: redirect, State: "st-0123456789", Nonce: "n-0S6_WzA2Mj", CodeChallenge: s256(verifier)},
+		Return: ceremony.Return{RedirectURI: redirect, State: "st-0123456789", Nonce: "n-0S6_WzA2Mj", CodeChallenge: s256(verifier)},
 	}
 	if diff := cmp.Diff(want, e.fake.pushed[uri].Push); diff != "" {
 		t.Errorf("pushed (-want +got):\n%s", diff)
@@ -46,7 +46,7 @@ func TestPushReadsEveryMember(t *testing.T) {
 	f.Set("authorization_details", ` [ {"type":"liuma_pin","action":"enroll","holder":{"id_number":"33050119500307612X","name":"王\u5976奶","phone":"138 0000 1234"},
 		"region":"330500","purpose":"申领电子社保卡","business_no":"ZJ-2","challenge":"c~1","evidence":"a.b.c"} ] `)
 	uri := e.push(f)
-	want := authority.Push{
+	want := ceremony.Push{
 		BusinessNo: "ZJ-2", Action: liuma.ActionEnroll, Region: "3305", Purpose: "申领电子社保卡", Challenge: "c~1", Evidence: "a.b.c",
 		Subject: envelope.Subject{IDNumber: "33050119500307612X", Name: "王奶奶", Phone: "138 0000 1234"},
 		Return:  e.fake.pushed[uri].Return,

@@ -12,7 +12,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/client"
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
@@ -64,17 +64,17 @@ func (x *phoned) ask(action string) map[string]any {
 
 // open opens the address of a pushed request in a browser that may have begun
 // it before, and agrees.
-func (x *phoned) open(s session, in authority.Hand) (authority.Page, authority.Hand) {
+func (x *phoned) open(s session, in ceremony.Hand) (ceremony.Page, ceremony.Hand) {
 	x.t.Helper()
 	u, err := url.Parse(x.authorize(x.config(x.p), s))
 	must(x.t, err)
 	uri := u.Query().Get("request_uri")
-	p, err := x.Authority().LookAt(x.t.Context(), u.Query().Get("client_id"), uri, authority.Hand{})
+	p, err := x.Authority().LookAt(x.t.Context(), u.Query().Get("client_id"), uri, ceremony.Hand{})
 	must(x.t, err)
-	p, err = x.Authority().Begin(x.t.Context(), p.ID, authority.Hand{Secret: in.Secret, RequestURI: uri})
+	p, err = x.Authority().Begin(x.t.Context(), p.ID, ceremony.Hand{Secret: in.Secret, RequestURI: uri})
 	must(x.t, err)
-	h := authority.Hand{Secret: p.Bound}
-	if p.Step == authority.StepConfirm {
+	h := ceremony.Hand{Secret: p.Bound}
+	if p.Step == ceremony.StepConfirm {
 		p, err = x.Authority().Agree(x.t.Context(), p.ID, h)
 		must(x.t, err)
 	}
@@ -83,7 +83,7 @@ func (x *phoned) open(s session, in authority.Hand) (authority.Page, authority.H
 
 // evidence has the browser come back for evidence, as a well-written channel
 // reads it, and pushes the same request again with it.
-func (x *phoned) evidence(s session, p authority.Page, h authority.Hand) (session, authority.Page, authority.Hand) {
+func (x *phoned) evidence(s session, p ceremony.Page, h ceremony.Hand) (session, ceremony.Page, ceremony.Hand) {
 	x.t.Helper()
 	back := x.WayBack(p, h)
 	if back.Get("error") != "evidence_required" || back.Get("state") != s.state || back.Get("iss") != x.issuer() || back.Has("code") || back.Get("challenge") == "" {
@@ -112,9 +112,9 @@ func (x *phoned) pending(s session) {
 
 // done redeems what a ceremony ended with, and compares the ID token with what
 // the native door says.
-func (x *phoned) done(s session, p authority.Page, h authority.Hand, evidence bool) {
+func (x *phoned) done(s session, p ceremony.Page, h ceremony.Hand, evidence bool) {
 	x.t.Helper()
-	if p.Step != authority.StepDone {
+	if p.Step != ceremony.StepDone {
 		x.t.Fatalf("not done: %+v", p)
 	}
 	before := x.asked(s)
@@ -145,7 +145,7 @@ func TestGoClientOfRecovery(t *testing.T) {
 	t.Run("reset", func(t *testing.T) {
 		s := x.push(x.p, x.ask("reset"))
 		x.pending(s)
-		p, h := x.open(s, authority.Hand{})
+		p, h := x.open(s, ceremony.Hand{})
 		p = x.Code(p, h, x.who.Phone)
 		s, p, h = x.evidence(s, p, h)
 		x.pending(s)
@@ -155,7 +155,7 @@ func TestGoClientOfRecovery(t *testing.T) {
 		_, err := x.sdk.Freeze(t.Context(), client.FreezeRequest{BusinessNo: string(x.BusinessNo()), Subject: client.Subject{Card: x.card}})
 		must(t, err)
 		s := x.push(x.p, x.ask("unfreeze"))
-		p, h := x.open(s, authority.Hand{})
+		p, h := x.open(s, ceremony.Hand{})
 		p = x.Code(p, h, x.who.Phone)
 		x.pending(s)
 		x.done(s, x.GivePIN(p, h, liuma.RoleCurrent, freshPIN), h, false)
@@ -165,7 +165,7 @@ func TestGoClientOfRecovery(t *testing.T) {
 	})
 	t.Run("rebind", func(t *testing.T) {
 		s := x.push(x.p, x.ask("rebind"))
-		p, h := x.open(s, authority.Hand{})
+		p, h := x.open(s, ceremony.Hand{})
 		p = x.GivePIN(p, h, liuma.RoleCurrent, freshPIN)
 		s, p, h = x.evidence(s, p, h)
 		p, err := x.Authority().GivePhone(t.Context(), p.ID, h, newNumber)
@@ -179,7 +179,7 @@ func TestGoClientOfRecovery(t *testing.T) {
 // native door says.
 func TestRecoveryThatCameToNothing(t *testing.T) {
 	x := newPhoned(t)
-	refused := func(s session, p authority.Page, h authority.Hand, code string) {
+	refused := func(s session, p ceremony.Page, h ceremony.Hand, code string) {
 		t.Helper()
 		back := x.WayBack(p, h)
 		if back.Get("error") != "access_denied" || back.Get("error_description") != code || back.Get("state") != s.state || back.Has("code") {
@@ -190,11 +190,11 @@ func TestRecoveryThatCameToNothing(t *testing.T) {
 		}
 	}
 	s := x.push(x.p, x.ask("unfreeze"))
-	p, h := x.open(s, authority.Hand{})
+	p, h := x.open(s, ceremony.Hand{})
 	refused(s, p, h, "not_frozen")
 
 	s = x.push(x.p, x.ask("reset"))
-	p, h = x.open(s, authority.Hand{})
+	p, h = x.open(s, ceremony.Hand{})
 	p, err := x.Authority().Leave(t.Context(), p.ID, h)
 	must(t, err)
 	refused(s, p, h, "left_by_holder")
@@ -217,7 +217,7 @@ func TestOneVerdictIsRedeemedOnce(t *testing.T) {
 	x := newPhoned(t)
 	verdict := func() (session, string, string) {
 		s := x.push(x.p, x.ask("verify"))
-		p, h := x.open(s, authority.Hand{})
+		p, h := x.open(s, ceremony.Hand{})
 		p = x.GivePIN(p, h, liuma.RoleCurrent, goodPIN)
 		return s, x.WayBack(p, h).Get("code"), x.asked(s).Receipt
 	}

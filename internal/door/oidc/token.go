@@ -9,7 +9,7 @@ import (
 	"net/http"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/vault"
 	"github.com/liuma-pin/liuma/internal/visit"
 )
@@ -72,7 +72,7 @@ func (d *Door) token(v *visit.Visit, r *http.Request) error {
 }
 
 // issue signs the ID token of a grant.
-func (d *Door) issue(channel liuma.ChannelID, g authority.Grant) (tokenAnswer, error) {
+func (d *Door) issue(channel liuma.ChannelID, g ceremony.Grant) (tokenAnswer, error) {
 	now := d.now()
 	if now.Before(g.At) {
 		now = g.At // a clock that was set back must not cost the holder the verdict

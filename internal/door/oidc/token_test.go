@@ -13,7 +13,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/envelope"
 )
 
@@ -152,15 +152,15 @@ func TestNothingIsSignedForWhatChanged(t *testing.T) {
 }
 
 func TestGrantsThatMakeNoToken(t *testing.T) {
-	for name, change := range map[string]func(*authority.Grant){
-		"no handle":  func(g *authority.Grant) { g.Handle = "" },
-		"no nonce":   func(g *authority.Grant) { g.Nonce = "" },
-		"no acr":     func(g *authority.Grant) { g.ACR = "" },
-		"no amr":     func(g *authority.Grant) { g.AMR = nil },
-		"no time":    func(g *authority.Grant) { g.At = time.Time{} },
-		"no purpose": func(g *authority.Grant) { g.PurposeHash = [32]byte{} },
-		"over":       func(g *authority.Grant) { g.Expires = g.At },
-		"no end":     func(g *authority.Grant) { g.Expires = time.Time{} },
+	for name, change := range map[string]func(*ceremony.Grant){
+		"no handle":  func(g *ceremony.Grant) { g.Handle = "" },
+		"no nonce":   func(g *ceremony.Grant) { g.Nonce = "" },
+		"no acr":     func(g *ceremony.Grant) { g.ACR = "" },
+		"no amr":     func(g *ceremony.Grant) { g.AMR = nil },
+		"no time":    func(g *ceremony.Grant) { g.At = time.Time{} },
+		"no purpose": func(g *ceremony.Grant) { g.PurposeHash = [32]byte{} },
+		"over":       func(g *ceremony.Grant) { g.Expires = g.At },
+		"no end":     func(g *ceremony.Grant) { g.Expires = time.Time{} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnv(t)
@@ -174,7 +174,7 @@ func TestTokenAfterTheClockWasSetBack(t *testing.T) {
 	e := newEnv(t)
 	code := e.code()
 	e.clock.advance(-20 * time.Second)
-	e.fake.grants = func(g *authority.Grant) { g.Expires = g.At.Add(time.Minute) }
+	e.fake.grants = func(g *ceremony.Grant) { g.Expires = g.At.Add(time.Minute) }
 	w := e.post(TokenPath, e.authed(tokenForm(code)))
 	if w.Code != http.StatusOK || decode(t, w)["expires_in"] != 60.0 {
 		t.Errorf("%d %s", w.Code, w.Body)

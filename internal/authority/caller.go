@@ -1,0 +1,163 @@
+package authority
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// Caller is an authenticated client. Only the door that checked its signature
+// makes one.
+type Caller struct{ Client store.Client }
+
+// Channel is the caller as a channel.
+func (c Caller) Channel() liuma.ChannelID { return liuma.ChannelID(c.Client.ID) }
+
+// Actor names the caller in the audit record.
+func (c Caller) Actor() string { return string(c.Client.Kind) + ":" + c.Client.ID }
+
+// Permit checks that the caller is a channel registered for the action and,
+// where the request names one, the region.
+func (c Caller) Permit(action liuma.Action, region liuma.Region) error {
+	if err := c.PermitChannel(); err != nil {
+		return err
+	}
+	if !slices.Contains(c.Client.Actions, action) {
+		return liuma.FailField(liuma.CodeForbidden, "action", nil)
+	}
+	for _, r := range c.Client.Regions {
+		if region == "" || r.Contains(region) {
+			return nil
+		}
+	}
+	return liuma.FailField(liuma.CodeForbidden, "region", nil)
+}
+
+// PermitChannel checks that the caller is a channel that was not stopped.
+func (c Caller) PermitChannel() error {
+	if c.Client.Kind != store.ClientChannel || c.Client.Stopped {
+		return liuma.Fail(liuma.CodeForbidden, nil)
+	}
+	return nil
+}
+
+// Region is where the service takes place: what the request says, else the
+// first region that the channel is registered for.
+func (c Caller) Region(r liuma.Region) liuma.Region {
+	if r == "" && len(c.Client.Regions) > 0 {
+		return c.Client.Regions[0]
+	}
+	return r
+}
+
+// PolicyFor is the policy for a caller's request in a region.
+func (a *Authority) PolicyFor(c Caller, region liuma.Region) policy.Policy {
+	return a.policy.For(c.Region(region), c.Channel())
+}
+
+// clients remembers registered clients, so that a request with a PIN costs no
+// look-up before its own first view. At most as many as are registered.
+type clients struct {
+	mu    sync.RWMutex
+	known map[string]store.Client // guarded by mu
+}
+
+func newClients() *clients { return &clients{known: map[string]store.Client{}} }
+
+func (m *clients) get(id string) (store.Client, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	c, ok := m.known[id]
+	return c, ok
+}
+
+func (m *clients) put(c store.Client) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.known[c.ID] = c
+}
+
+func (m *clients) drop(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.known, id)
+}
+
+// Client looks up a registered client in the store. Doors call it on every
+// request that may not rest on Recall, so a stopped client is stopped at once.
+func (a *Authority) Client(ctx context.Context, id string) (store.Client, error) {
+	var c store.Client
+	err := a.store.View(ctx, func(r store.Reader) (err error) {
+		c, err = r.Client(id)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		a.clients.drop(id)
+		return store.Client{}, liuma.Fail(liuma.CodeUnauthenticated, err)
+	}
+	if err != nil {
+		return store.Client{}, liuma.Fail(liuma.CodeUnavailable, err)
+	}
+	a.clients.put(c)
+	return c, nil
+}
+
+// Recall is Client from memory where the client was looked up before. What it
+// returns may be out of date: it is only for requests of acts, which check it
+// again in the first view that they make anyhow (StillRegistered).
+func (a *Authority) Recall(ctx context.Context, id string) (store.Client, error) {
+	if c, ok := a.clients.get(id); ok {
+		return c, nil
+	}
+	return a.Client(ctx, id)
+}
+
+// ErrClientChanged says that a client's registration is not what the request
+// was authenticated by. Nothing was done: authenticate again, with Client.
+var ErrClientChanged = errors.New("authority: the client's registration changed")
+
+// StillRegistered refuses a caller whose registration is not what the door
+// authenticated it by: stopped since, given other keys, or gone, with ErrClientChanged.
+func (a *Authority) StillRegistered(r store.Reader, c Caller) error {
+	now, err := r.Client(c.Client.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		a.clients.drop(c.Client.ID)
+		return liuma.Fail(liuma.CodeUnauthenticated, ErrClientChanged)
+	}
+	if err != nil {
+		return err
+	}
+	if sameClient(now, c.Client) {
+		return nil
+	}
+	a.clients.put(now)
+	return liuma.Fail(liuma.CodeUnauthenticated, ErrClientChanged)
+}
+
+// sameClient compares what a request was authenticated and permitted by.
+func sameClient(a, b store.Client) bool {
+	return a.ID == b.ID && a.Kind == b.Kind && a.Stopped == b.Stopped && bytes.Equal(a.Keys, b.Keys) &&
+		slices.Equal(a.Actions, b.Actions) && slices.Equal(a.Regions, b.Regions) && slices.Equal(a.RedirectURIs, b.RedirectURIs)
+}
+
+// UseAssertion takes a client assertion's jti out of use, until it has expired.
+// CodeUnauthenticated if it was used before.
+func (a *Authority) UseAssertion(ctx context.Context, clientID, jti string, until time.Time) error {
+	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		err := tx.InsertEvidence("assertion:"+clientID, a.vault.Index(vault.IndexEvidence, clientID+"\x00"+jti), until)
+		return a.Entry("channel:"+clientID, audit.AssertionUsed, liuma.CardID{}, "", "ok"), err
+	})
+	if errors.Is(err, store.ErrExists) {
+		return liuma.Fail(liuma.CodeUnauthenticated, errors.New("jti used before"))
+	}
+	return liuma.Outward(err)
+}

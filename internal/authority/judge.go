@@ -1,0 +1,43 @@
+package authority
+
+import (
+	"sync"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/pin"
+	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/registry"
+)
+
+// JudgePIN refuses a weak PIN by the first rule that it breaks. current is the
+// PIN that it replaces, where that was typed too.
+func (a *Authority) JudgePIN(p policy.Policy, chosen pin.PIN, f registry.Facts, current *pin.PIN) error {
+	judge, err := a.judges.of(p.PIN)
+	if err != nil {
+		return liuma.Outward(err)
+	}
+	found := judge.Check(chosen, pin.Facts{IDNumber: f.IDNumber, Phone: f.Phone, CardNo: f.CardNo}, current)
+	if len(found) == 0 {
+		return nil
+	}
+	return &liuma.Error{Code: liuma.CodeWeakPIN, Field: "new_pin", Reason: string(found[0].Rule), Sentence: found[0].Sentence}
+}
+
+// judges keeps one judge per set of rules: making one reads whole lists.
+type judges struct {
+	mu   sync.Mutex
+	made map[pin.Rules]*pin.Judge // guarded by mu
+}
+
+func (j *judges) of(r pin.Rules) (*pin.Judge, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if made, ok := j.made[r]; ok {
+		return made, nil
+	}
+	made, err := pin.NewJudge(r)
+	if err == nil {
+		j.made[r] = made
+	}
+	return made, err
+}

@@ -1,0 +1,186 @@
+package authority
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/pin"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// sealKeys remembers the store's seal keys, newest first.
+type sealKeys struct {
+	mu     sync.Mutex
+	loaded []store.SealKey // guarded by mu
+}
+
+// Challenge hands out a challenge and the seal key to use with it. Nothing is
+// stored: the challenge carries its own MAC, and that a sealed PIN is used
+// once follows from the business number bound into it (I-11).
+func (a *Authority) Challenge(ctx context.Context, c Caller) (Challenge, error) {
+	if err := c.PermitChannel(); err != nil {
+		return Challenge{}, err
+	}
+	key, err := a.SealKey(ctx)
+	if err != nil {
+		return Challenge{}, liuma.Outward(err)
+	}
+	now := a.Now()
+	ttl := a.PolicyFor(c, "").ChallengeTTL
+	value, err := a.vault.NewChallenge(c.Channel(), now, ttl)
+	if err != nil {
+		return Challenge{}, liuma.Outward(err)
+	}
+	return Challenge{Value: value, Expires: now.Add(ttl), SealKeyID: key.ID, SealKey: key.Public}, nil
+}
+
+// SealKey returns a key that is still given out, making one if need be. It
+// costs no view but when the key changes.
+func (a *Authority) SealKey(ctx context.Context) (store.SealKey, error) {
+	a.seals.mu.Lock()
+	defer a.seals.mu.Unlock()
+	now := a.Now()
+	if k, ok := givenOut(a.seals.loaded, now); ok {
+		return k, nil
+	}
+	if err := a.loadSealKeysLocked(ctx); err != nil {
+		return store.SealKey{}, err
+	}
+	if k, ok := givenOut(a.seals.loaded, now); ok {
+		return k, nil
+	}
+	if err := a.makeSealKeyLocked(ctx, now); err != nil {
+		return store.SealKey{}, err
+	}
+	k, ok := givenOut(a.seals.loaded, now)
+	if !ok {
+		return store.SealKey{}, errors.New("authority: no seal key after making one")
+	}
+	return k, nil
+}
+
+func givenOut(keys []store.SealKey, now time.Time) (store.SealKey, bool) {
+	for _, k := range keys {
+		if now.Before(k.RetireAt) && !now.Before(k.MadeAt) {
+			return k, true
+		}
+	}
+	return store.SealKey{}, false
+}
+
+// makeSealKeyLocked adds a key unless another authority did meanwhile. A crash
+// before the commit leaves no key, and the next call makes one.
+func (a *Authority) makeSealKeyLocked(ctx context.Context, now time.Time) error {
+	id, public, sealed, err := a.vault.NewSealKey()
+	if err != nil {
+		return err
+	}
+	p := a.policy.For("", "")
+	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		kept, err := tx.SealKeys()
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if _, ok := givenOut(kept, now); ok {
+			return audit.Entry{}, nil
+		}
+		key := store.SealKey{ID: id, Public: public, Sealed: sealed, MadeAt: now,
+			RetireAt: now.Add(p.SealKeyLife), GoneAt: now.Add(p.SealKeyLife + p.ChallengeTTL)}
+		if err := tx.InsertSealKey(key); err != nil {
+			return audit.Entry{}, err
+		}
+		e := a.Entry("system", audit.SealKeyMade, liuma.CardID{}, "", "ok")
+		e.Note = "key=" + id
+		return e, nil
+	})
+	if err != nil {
+		return fmt.Errorf("authority: make seal key: %w", err)
+	}
+	return a.loadSealKeysLocked(ctx)
+}
+
+func (a *Authority) loadSealKeysLocked(ctx context.Context) error {
+	return a.store.View(ctx, func(r store.Reader) error {
+		keys, err := r.SealKeys()
+		if err == nil {
+			a.seals.loaded = keys
+		}
+		return err
+	})
+}
+
+// destroySealKeys deletes the keys whose day is over. After it, an envelope
+// sealed to them opens for nobody.
+func (a *Authority) destroySealKeys(ctx context.Context) error {
+	a.seals.mu.Lock()
+	defer a.seals.mu.Unlock()
+	if err := a.loadSealKeysLocked(ctx); err != nil {
+		return err
+	}
+	now := a.Now()
+	for _, k := range a.seals.loaded {
+		if now.Before(k.GoneAt) {
+			continue
+		}
+		a.vault.DropSealKey(k.ID)
+		err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+			if err := tx.DeleteSealKey(k.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
+				return audit.Entry{}, err
+			}
+			e := a.Entry("system", audit.SealKeyDestroyed, liuma.CardID{}, "", "ok")
+			e.Note = "key=" + k.ID
+			return e, nil
+		})
+		if err != nil {
+			return fmt.Errorf("authority: destroy seal key: %w", err)
+		}
+	}
+	return a.loadSealKeysLocked(ctx)
+}
+
+// keptSealKey finds a kept key by its id; a key made by another authority is
+// looked up once.
+func (a *Authority) keptSealKey(ctx context.Context, id string) (store.SealKey, error) {
+	a.seals.mu.Lock()
+	defer a.seals.mu.Unlock()
+	find := func() (store.SealKey, bool) {
+		for _, k := range a.seals.loaded {
+			if k.ID == id && a.Now().Before(k.GoneAt) {
+				return k, true
+			}
+		}
+		return store.SealKey{}, false
+	}
+	if k, ok := find(); ok {
+		return k, nil
+	}
+	if err := a.loadSealKeysLocked(ctx); err != nil {
+		return store.SealKey{}, liuma.Outward(err)
+	}
+	if k, ok := find(); ok {
+		return k, nil
+	}
+	return store.SealKey{}, liuma.FailField(liuma.CodeEnvelopeInvalid, "kid", errors.New("seal key unknown or destroyed"))
+}
+
+// OpenPIN opens one envelope of a request. The binding is made here from what
+// the request itself says, so an envelope sealed for any other channel,
+// action, role, subject, business number, purpose or challenge stays shut.
+func (a *Authority) OpenPIN(ctx context.Context, b envelope.Binding, e envelope.Envelope, field string, passphrase bool) (pin.PIN, error) {
+	key, err := a.keptSealKey(ctx, e.SealKeyID)
+	if err != nil {
+		return pin.PIN{}, liuma.AtField(err, field)
+	}
+	b.SealKeyID = e.SealKeyID
+	p, err := a.vault.OpenPIN(key.ID, key.Sealed, b, e, passphrase)
+	if err != nil {
+		return pin.PIN{}, liuma.AtField(liuma.Outward(err), field)
+	}
+	return p, nil
+}

@@ -1,0 +1,157 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/evidence"
+	"github.com/liuma-pin/liuma/internal/pin"
+	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// asking is one asking for an act: a request at the native door, which is the
+// act in one step, or one try of a ceremony at the hosted door. Both go the
+// same way from here on (I-4).
+type asking struct {
+	caller  authority.Caller
+	request authority.Request
+	row     store.Request
+	policy  policy.Policy
+	// subject is what the device bound its envelopes to.
+	subject envelope.Subject
+	// evidence is where evidence comes from, if any does.
+	evidence witness
+	// registered refuses a native caller whose registration changed since the
+	// door authenticated it. Acts ask it in their first view.
+	registered func(store.Reader) error
+	// guard is the engine's (authority.Hooks).
+	guard func(r store.Reader, card store.Card) error
+
+	// Of a try:
+	card      liuma.CardID // that the ceremony is about, where it is known
+	codePhone string       // of an enrolment: the number whose code was right
+	device    string       // secret of the browser's device cookie, or empty
+	reopen    bool         // the holder wants strangers to be let in again
+}
+
+// native is a request at the native door.
+func (s *Ceremonies) native(c authority.Caller, action liuma.Action, q authority.Request) (asking, error) {
+	if err := c.Permit(action, q.Region); err != nil {
+		return asking{}, err
+	}
+	p := s.engine.PolicyFor(c, q.Region)
+	return asking{
+		caller: c, request: q, row: s.engine.NewRow(c, action, q, ""), policy: p, subject: q.Subject,
+		evidence:   sent{s: s, caller: c, challenge: q.Challenge, token: q.Evidence, policy: p},
+		registered: func(r store.Reader) error { return s.engine.StillRegistered(r, c) },
+		guard:      func(store.Reader, store.Card) error { return nil },
+	}, nil
+}
+
+// hosted reports whether the asking is a try of a ceremony.
+func (q asking) hosted() bool { return q.row.Ceremony != "" }
+
+// attempt is the engine's attempt for the asking, on a card.
+func (q asking) attempt(card liuma.CardID, guess pin.PIN, proof *evidence.Proof, h authority.Hooks) authority.Attempt {
+	row := q.row
+	row.Card = card
+	return authority.Attempt{Caller: q.caller, Row: row, PIN: guess, Policy: q.policy, Proof: proof,
+		ProofUsed: q.hosted(), Device: q.device, Reopen: q.reopen, Hooks: h}
+}
+
+// open opens one envelope of the asking. field names it in an error.
+func (s *Ceremonies) open(ctx context.Context, q asking, role liuma.Role, e envelope.Envelope, field string) (pin.PIN, error) {
+	return s.engine.OpenPIN(ctx, authority.Binding(q.caller, q.row.Action, role, q.subject, q.request), e, field, q.policy.Passphrase)
+}
+
+// witness says where the evidence of an asking comes from.
+type witness interface {
+	// about gives evidence about a card's holder, or nil where none came. It
+	// checks a native request's challenge in any case.
+	about(r store.Reader, facts func() (registry.Facts, error)) (*evidence.Proof, error)
+	// applicant gives the evidence of an enrolment, which is never optional.
+	applicant(r store.Reader, idNumber, name string) (*evidence.Proof, error)
+	// challenged checks the challenge of a request without looking at evidence.
+	challenged() error
+}
+
+// sent is the evidence of a native request: a token, checked now.
+type sent struct {
+	s                *Ceremonies
+	caller           authority.Caller
+	challenge, token string
+	policy           policy.Policy
+}
+
+func (w sent) challenged() error {
+	return w.s.vault.CheckChallenge(w.caller.Channel(), w.challenge, w.s.now())
+}
+
+func (w sent) about(r store.Reader, facts func() (registry.Facts, error)) (*evidence.Proof, error) {
+	if err := w.challenged(); err != nil {
+		return nil, err
+	}
+	if w.token == "" {
+		return nil, nil
+	}
+	f, err := facts()
+	if err != nil {
+		return nil, err
+	}
+	return w.s.checkEvidence(r, w.token, w.challenge, f.IDNumber, f.Name, w.policy)
+}
+
+func (w sent) applicant(r store.Reader, idNumber, name string) (*evidence.Proof, error) {
+	if err := w.challenged(); err != nil {
+		return nil, err
+	}
+	if w.token == "" {
+		return nil, w.s.engine.WithChallenge(w.caller, &liuma.Error{Code: liuma.CodeEvidenceRequired})
+	}
+	return w.s.checkEvidence(r, w.token, w.challenge, idNumber, name, w.policy)
+}
+
+// pushed is the evidence of a try: it came with the ceremony's push, where it
+// was checked and taken out of use. The place of a challenge is taken by the
+// ceremony and the number of the try, which the envelopes are bound to.
+type pushed struct{ proof *EvidenceProof }
+
+func (pushed) challenged() error { return nil }
+
+func (w pushed) about(_ store.Reader, facts func() (registry.Facts, error)) (*evidence.Proof, error) {
+	if w.proof == nil {
+		return nil, nil
+	}
+	f, err := facts()
+	if err != nil {
+		return nil, err
+	}
+	if f.IDNumber != w.proof.IDNumber {
+		return nil, liuma.FailField(liuma.CodeEvidenceInvalid, "evidence", errors.New("about somebody else"))
+	}
+	return w.proof.proof(), nil
+}
+
+func (w pushed) applicant(_ store.Reader, idNumber, _ string) (*evidence.Proof, error) {
+	if w.proof == nil || w.proof.IDNumber != idNumber {
+		return nil, &liuma.Error{Code: liuma.CodeEvidenceRequired}
+	}
+	return w.proof.proof(), nil
+}
+
+// checkEvidence checks a provider's token about a person.
+func (s *Ceremonies) checkEvidence(r store.Reader, token, challenge, idNumber, name string, p policy.Policy) (*evidence.Proof, error) {
+	proof, err := evidence.Check(token, r.Client, evidence.Want{
+		Audience: s.issuer, Challenge: challenge, IDNumber: idNumber, Name: name,
+		Now: s.now(), MaxAge: p.EvidenceMaxAge, AllowStandIn: p.AllowStandInEvidence,
+	})
+	if err != nil {
+		return nil, liuma.AtField(liuma.Outward(err), "evidence")
+	}
+	return &proof, nil
+}

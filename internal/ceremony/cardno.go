@@ -1,0 +1,166 @@
+package ceremony
+
+import (
+	"bytes"
+	"context"
+	"crypto/subtle"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// Where a region allows it, the number of the physical card stands in for
+// evidence in a reset, for holders who cannot show their face to a camera. It
+// is a weaker proof, so it takes effect only after a day in which the bound
+// phone has a notice with a freeze code: the holder comes back, with a new code
+// and the number again, and sets the PIN then. Nothing of the PIN waits.
+
+const (
+	methodCardNo = "card-number"
+	tickCardNo   = "card_no" // a wrong number; key: holder
+
+	cardNosMost = 3 // wrong ones a holder and 24 hours
+	planWait    = 24 * time.Hour
+	planLife    = 72 * time.Hour // from the plan
+)
+
+// planned says from when a planned reset may be made; zero where none is.
+func (s *Ceremonies) planned(r store.Reader, holder vault.Index) (time.Time, error) {
+	at, err := r.Ticks(authority.TickResetPlanned, holder, s.now().Add(-planLife))
+	if err != nil || len(at) == 0 {
+		return time.Time{}, err
+	}
+	return at[0].Add(planWait), nil
+}
+
+// cardNoStops says why a card's number is no proof here.
+func (s *Ceremonies) cardNoStops(r store.Reader, card store.Card, rules policy.Recovery) error {
+	if !rules.CardNumber || card.Physical != liuma.PhysicalNormal {
+		return liuma.Fail(liuma.CodeOnlineOff, nil) // a lost card's number may be the finder's
+	}
+	_, err := s.resettable(r, card, rules, false)
+	return err
+}
+
+// showCardNo says at the evidence step whether the card's number would do: what
+// is always refused is not offered.
+func (s *Ceremonies) showCardNo(r store.Reader, c store.Ceremony, p *Page) error {
+	if p.Step != StepEvidence || p.Action != liuma.ActionReset {
+		return nil
+	}
+	card, err := s.engine.ReadCard(r, c.Card)
+	if err != nil {
+		return err
+	}
+	err = s.cardNoStops(r, card, s.recoveryOf(card, c.Channel))
+	if _, ok := refusal(err); ok {
+		return nil
+	}
+	p.CardNoAllowed = err == nil
+	return err
+}
+
+// mayResetByCardNo is the part of mayReset for a reset without evidence. A
+// freeze meanwhile took the plan away.
+func (s *Ceremonies) mayResetByCardNo(r store.Reader, card store.Card, rules policy.Recovery) error {
+	if err := s.cardNoStops(r, card, rules); err != nil {
+		return err
+	}
+	from, err := s.planned(r, card.Holder)
+	if err != nil {
+		return err
+	}
+	if from.IsZero() || s.now().Before(from) {
+		return &liuma.Error{Code: liuma.CodeEvidenceRequired}
+	}
+	return nil
+}
+
+// GiveCardNo takes the number of the physical card in place of evidence. The
+// first right one plans the reset and ends the ceremony; one that comes a day
+// later leads to the pad.
+func (s *Ceremonies) GiveCardNo(ctx context.Context, id string, h Hand, typed string) (Page, error) {
+	return s.move(ctx, id, h, []Step{StepEvidence}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
+		if s.acting(*c, *d).Action != liuma.ActionReset || !d.Proofs.Code.open() {
+			return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
+		}
+		card, err := s.engine.ReadCard(tx, c.Card)
+		if err != nil {
+			return "", err
+		}
+		contact, _, err := s.engine.BoundPhone(tx, c.Card)
+		if err != nil {
+			return "", err
+		}
+		d.clearVerdict()
+		if !d.Proofs.Code.holds(*c, contact.Phone, s.now()) {
+			d.Proofs.Code.Spent, d.Code = true, string(liuma.CodePhoneCodeExpired)
+			return StepCode, nil
+		}
+		err = s.cardNoStops(tx, card, s.recoveryOf(card, c.Channel))
+		if err == nil {
+			err = s.judgeCardNo(tx, card, typed)
+		}
+		if e, ok := refusal(err); ok {
+			d.Code, d.Until = string(e.Code), e.Until
+			return StepEvidence, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		return s.planReset(tx, c, d, card)
+	})
+}
+
+// judgeCardNo compares a number with the card's and counts a wrong one.
+func (s *Ceremonies) judgeCardNo(tx store.Tx, card store.Card, typed string) error {
+	now := s.now()
+	wrong, err := tx.Ticks(tickCardNo, card.Holder, now.Add(-codeWindow))
+	if err != nil {
+		return err
+	}
+	if until := authority.SpentUntil(wrong, cardNosMost, codeWindow); !until.IsZero() {
+		return &liuma.Error{Code: liuma.CodeCardNoSpent, Until: until}
+	}
+	f, err := s.engine.Facts(card)
+	if err != nil {
+		return err
+	}
+	number, err := registry.ParseCardNo(typed)
+	if err == nil && f.CardNo != "" && subtle.ConstantTimeCompare([]byte(number), []byte(f.CardNo)) == 1 {
+		return nil
+	}
+	if err := tx.InsertTick(store.Tick{Kind: tickCardNo, Key: card.Holder, At: now}); err != nil {
+		return err
+	}
+	return liuma.Fail(liuma.CodeCardNoWrong, nil)
+}
+
+// planReset goes on from a right number.
+func (s *Ceremonies) planReset(tx store.Tx, c *store.Ceremony, d *details, card store.Card) (Step, error) {
+	now := s.now()
+	from, err := s.planned(tx, card.Holder)
+	if err != nil {
+		return "", err
+	}
+	if !from.IsZero() && !now.Before(from) {
+		d.Proofs.CardNo = CardNoProof{In: bytes.Clone(c.Browser[:])}
+		return StepPIN, nil
+	}
+	if from.IsZero() {
+		from = now.Add(planWait)
+		if err := tx.InsertTick(store.Tick{Kind: authority.TickResetPlanned, Key: card.Holder, At: now}); err != nil {
+			return "", err
+		}
+		until := map[string]string{"until": from.Format(time.RFC3339)}
+		if err := s.engine.TellIn(tx, card, noticeResetPlanned, c.Channel, until); err != nil {
+			return "", err
+		}
+	}
+	return s.refuse(tx, c, d, &liuma.Error{Code: liuma.CodeResetPlanned, Until: from})
+}

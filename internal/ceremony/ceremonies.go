@@ -1,0 +1,127 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// Config is what the ceremonies are made of. Every member without a default is
+// required.
+type Config struct {
+	// Engine makes attempts and sets PINs. New attaches the acts to it.
+	Engine *authority.Authority
+	// Store, Vault, Policy, Registry, Outbox, Issuer and Now are the engine's own.
+	Store    store.Store
+	Vault    *vault.Vault
+	Policy   authority.Rules
+	Registry *registry.Registry
+	Outbox   authority.Outbox // nil: what needs a code leads to the counter
+	Issuer   string
+	Now      func() time.Time // default time.Now
+	Logger   *slog.Logger     // default: discard
+}
+
+func (c *Config) validate() error {
+	var errs []error
+	need := func(ok bool, what string) {
+		if !ok {
+			errs = append(errs, errors.New(what+" is missing"))
+		}
+	}
+	need(c.Engine != nil, "Engine")
+	need(c.Store != nil, "Store")
+	need(c.Vault != nil, "Vault")
+	need(c.Policy != nil, "Policy")
+	need(c.Registry != nil, "Registry")
+	need(c.Issuer != "", "Issuer")
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("ceremony: config: %w", err)
+	}
+	return nil
+}
+
+// Ceremonies runs the acts. It is safe for concurrent use.
+type Ceremonies struct {
+	acts     map[liuma.Action]Act // never changed after New
+	engine   *authority.Authority
+	store    store.Store
+	vault    *vault.Vault
+	policy   authority.Rules
+	registry *registry.Registry
+	outbox   authority.Outbox // nil: no codes, no notices
+	issuer   string
+	clock    func() time.Time
+	log      *slog.Logger
+}
+
+// New checks the config and attaches the acts to the engine, which is to be
+// started after it.
+func New(c Config) (*Ceremonies, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	s := &Ceremonies{
+		acts: acts(), engine: c.Engine, store: c.Store, vault: c.Vault, policy: c.Policy, registry: c.Registry,
+		outbox: c.Outbox, issuer: c.Issuer, clock: c.Now, log: c.Logger,
+	}
+	s.engine.Attach(s.settingHooks)
+	return s, nil
+}
+
+// now is the clock in the precision that the store keeps.
+func (s *Ceremonies) now() time.Time { return s.clock().UTC().Truncate(time.Millisecond) }
+
+const (
+	// maintainEvery is how often Maintain looks for ceremonies whose time is over.
+	maintainEvery = 10 * time.Second
+	// duePage bounds one look at them.
+	duePage = 256
+	// keepEnded is how long an ended ceremony is kept.
+	keepEnded = 30 * 24 * time.Hour
+)
+
+// Maintain ends ceremonies whose time is over and forgets those that ended long
+// ago, until ctx ends. Each step is safe to repeat and to lose.
+func (s *Ceremonies) Maintain(ctx context.Context) {
+	t := time.NewTicker(maintainEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if err := errors.Join(s.endExpired(ctx), s.prune(ctx)); err != nil && ctx.Err() == nil {
+			s.log.Warn("maintenance of ceremonies incomplete", "err", err)
+		}
+	}
+}
+
+// prune forgets ceremonies that ended long ago.
+func (s *Ceremonies) prune(ctx context.Context) error {
+	return s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		n, err := tx.PruneCeremonies(s.now().Add(-keepEnded))
+		if err != nil || n == 0 {
+			return audit.Entry{}, err
+		}
+		e := s.engine.Entry("system", audit.RowsPruned, liuma.CardID{}, "", "ok")
+		e.Note = fmt.Sprintf("rows=%d", n)
+		return e, nil
+	})
+}

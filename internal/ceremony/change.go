@@ -1,0 +1,157 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/evidence"
+	"github.com/liuma-pin/liuma/internal/pin"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// change is the act of choosing a new PIN on proof of the old one.
+func change() Act {
+	return Act{
+		Action: liuma.ActionChange,
+		First:  StepPIN,
+		Moves: append(turned(),
+			Move{StepPIN, StepDone},
+			// The PIN that was right was given before the holder turned to a reset.
+			Move{StepCode, StepDone}, Move{StepEvidence, StepDone}),
+		Linked:    true,
+		Proofs:    []Proof{ProofPIN},
+		Roles:     []liuma.Role{liuma.RoleOld, liuma.RoleNew},
+		Turns:     true,
+		Evidenced: StepPIN,
+		run:       (*Ceremonies).change,
+		set: func(s *Ceremonies, tx store.Tx, card store.Card, row store.Request) (audit.Event, error) {
+			return audit.PINSet, s.engine.TellIn(tx, card, noticePINChanged, row.Channel, nil)
+		},
+	}
+}
+
+// Change sets a new PIN on proof of the old one: Subject has Card, Old and New
+// are the PINs, Evidence is required where the link is new. The new PIN is
+// judged before the old one is guessed at, so a weak choice costs no try; the
+// judgement says nothing about the PIN that is set, only about the two that
+// were typed.
+func (s *Ceremonies) Change(ctx context.Context, c authority.Caller, q authority.Request) (authority.Verification, error) {
+	ask, err := s.native(c, liuma.ActionChange, q)
+	if err != nil {
+		return authority.Verification{}, err
+	}
+	return s.change(ctx, ask)
+}
+
+// changing is what a change needs to know of its card.
+type changing struct {
+	card  liuma.CardID
+	facts registry.Facts
+	proof *evidence.Proof
+}
+
+func (s *Ceremonies) change(ctx context.Context, q asking) (authority.Verification, error) {
+	of, err := s.readChanging(ctx, q)
+	if errors.Is(err, authority.ErrUnlinked) {
+		return s.engine.RefuseUnlinked(ctx, q.caller, q.row, s.hooks(q, nil))
+	}
+	if err != nil {
+		return s.engine.Repeat(ctx, q.caller, s.engine.WithChallenge(q.caller, err))
+	}
+	old, chosen, err := s.openChange(ctx, q, of.facts)
+	if err != nil {
+		return authority.Verification{}, err
+	}
+	defer old.Wipe()
+	defer chosen.Wipe()
+	release, err := s.engine.HoldCard(ctx, of.card)
+	if err != nil {
+		return authority.Verification{}, err
+	}
+	defer release()
+	var intent store.Intent
+	right := func(tx store.Tx, card *store.Card, row *store.Request) (_ audit.Event, err error) {
+		// The request is decided by the flip, or by the intent's end.
+		row.Decided, row.Verdict, row.ReceiptID = false, "", ""
+		intent, err = s.engine.Reserve(tx, card, row.Channel, row.BusinessNo)
+		return "", err
+	}
+	row, err := s.engine.Attempt(ctx, q.attempt(of.card, old, of.proof, s.hooks(q, right)))
+	if err != nil {
+		return s.engine.Repeat(ctx, q.caller, s.engine.WithChallenge(q.caller, err))
+	}
+	if row.Decided {
+		return s.engine.Answer(ctx, q.caller, row)
+	}
+	if err := s.engine.SetPIN(ctx, q.caller, intent, chosen); err != nil {
+		return authority.Verification{}, err
+	}
+	return s.engine.Verification(ctx, q.caller, q.row.BusinessNo)
+}
+
+// readChanging reads, in one view, what a change needs.
+func (s *Ceremonies) readChanging(ctx context.Context, q asking) (changing, error) {
+	var of changing
+	err := s.store.View(ctx, func(r store.Reader) (err error) {
+		if of.card, of.proof, err = s.readLinked(r, q); err != nil {
+			return err
+		}
+		card, err := s.engine.ReadCard(r, of.card)
+		if err != nil {
+			return err
+		}
+		if of.proof == nil {
+			if err := s.lateLink(r, q.caller, card); err != nil {
+				return err
+			}
+		}
+		of.facts, err = s.engine.Facts(card)
+		return err
+	})
+	return of, err
+}
+
+// lateLink asks for evidence as well where the link is new. A PIN alone makes a
+// link, so without this whoever saw somebody type theirs could link a channel
+// of their own and change it there (I-12). By the time that the link is not
+// new the holder has a notice of it, with a freeze code. The link that came
+// with the card and its phone is not new in this sense; a card without a bound
+// phone has nobody to tell, and is as it was.
+func (s *Ceremonies) lateLink(r store.Reader, c authority.Caller, card store.Card) error {
+	if s.outbox == nil {
+		return nil
+	}
+	link, err := r.Link(c.Channel(), card.ID)
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	contact, err := r.Contact(card.ID)
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	if link.At.After(contact.BoundAt) && s.now().Before(link.At.Add(s.recoveryOf(card, c.Channel()).Hold)) {
+		return &liuma.Error{Code: liuma.CodeEvidenceRequired}
+	}
+	return nil
+}
+
+// openChange opens both envelopes and judges the new PIN.
+func (s *Ceremonies) openChange(ctx context.Context, q asking, f registry.Facts) (old, chosen pin.PIN, err error) {
+	if old, err = s.open(ctx, q, liuma.RoleOld, q.request.Old, "old_pin"); err != nil {
+		return pin.PIN{}, pin.PIN{}, err
+	}
+	if chosen, err = s.open(ctx, q, liuma.RoleNew, q.request.New, "new_pin"); err != nil {
+		old.Wipe()
+		return pin.PIN{}, pin.PIN{}, err
+	}
+	if err = s.engine.JudgePIN(q.policy, chosen, f, &old); err != nil {
+		old.Wipe()
+		chosen.Wipe()
+		return pin.PIN{}, pin.PIN{}, err
+	}
+	return old, chosen, nil
+}

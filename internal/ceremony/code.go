@@ -1,0 +1,320 @@
+package ceremony
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// One-time codes. A code belongs to one ceremony and one number; wrong ones
+// are counted on the card's holder and sent ones on the number, in the
+// transaction that judges or sends, so that any number of ceremonies at once
+// have five guesses and ten texts between them.
+const (
+	codeDigits     = 1_000_000
+	phoneCodeLife  = 10 * time.Minute
+	codeWindow     = 24 * time.Hour
+	wrongCodesMost = 5  // a holder and window
+	numberMost     = 10 // codes to a number and window
+	cardMost       = 20 // codes for a holder and window, whatever the number
+	codeEvery      = time.Minute
+
+	tickCodeWrong = "code_wrong" // key: holder
+	tickCodeSent  = "code_sent"  // key: number
+	tickCodeCard  = "code_card"  // key: holder
+)
+
+// addressee is where the codes of a ceremony go.
+type addressee struct {
+	holder   vault.Index
+	card     store.Card // zero ID at an enrolment
+	phone    string
+	masked   string // name of the holder: a number may serve several cards
+	template string
+}
+
+// addresseeOf says where the codes of a ceremony go: to the number that the
+// server holds, or to the one being bound; never to one that came with a
+// request of somebody who proved nothing.
+func (s *Ceremonies) addresseeOf(r store.Reader, c store.Ceremony, d details) (to addressee, err error) {
+	act := s.acting(c, d)
+	address := (*Ceremonies).boundPhoneOf
+	if act.address != nil {
+		address = act.address
+	}
+	to, err = address(s, r, c, d)
+	to.template = act.CodeText
+	return to, err
+}
+
+// boundPhoneOf says that codes go to the bound phone of the ceremony's card.
+func (s *Ceremonies) boundPhoneOf(r store.Reader, c store.Ceremony, _ details) (addressee, error) {
+	to, err := s.cardHolder(r, c)
+	if err == nil {
+		_, to.phone, err = s.engine.BoundPhone(r, c.Card)
+	}
+	return to, err
+}
+
+// cardHolder is the holder of the ceremony's card, as an addressee without a
+// number.
+func (s *Ceremonies) cardHolder(r store.Reader, c store.Ceremony) (to addressee, err error) {
+	if to.card, err = s.engine.ReadCard(r, c.Card); err != nil {
+		return to, err
+	}
+	to.holder = to.card.Holder
+	f, err := s.engine.Facts(to.card)
+	to.masked = f.MaskedName()
+	return to, err
+}
+
+// hasCode reports whether codes are sent and taken at a step: at StepCode, and
+// after a right PIN to confirm the phone.
+func (s *Ceremonies) hasCode(c store.Ceremony, d details) bool {
+	return Step(c.Step) == StepCode || Step(c.Step) == StepDone && s.acting(c, d).ConfirmsPhone
+}
+
+// SendCode sends a code to the number of the ceremony's step. A refusal to
+// send is in the page, with the time when it ends. A crash leaves the code and
+// its text in the outbox, or neither.
+func (s *Ceremonies) SendCode(ctx context.Context, id string, h Hand) (Page, error) {
+	code, err := newPhoneCode()
+	if err != nil {
+		return Page{}, liuma.Outward(err)
+	}
+	return s.moveAs(ctx, id, h, []Step{StepCode, StepDone},
+		func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
+			step := Step(c.Step)
+			e := s.engine.Entry("holder", audit.CodeSent, c.Card, c.BusinessNo, "ok")
+			if s.outbox == nil {
+				return "", e, liuma.Fail(liuma.CodeOnlineOff, nil)
+			}
+			if !s.hasCode(*c, *d) {
+				return "", e, liuma.Fail(liuma.CodeCeremonyMoved, nil)
+			}
+			to, err := s.addresseeOf(tx, *c, *d)
+			if err != nil {
+				return "", e, err
+			}
+			d.Code, d.Reason, d.Sentence, d.Until, d.Language = "", "", liuma.Text{}, time.Time{}, languageOf(h.Language)
+			why, until, err := s.maySend(tx, to)
+			if err != nil {
+				return "", e, err
+			}
+			if why != "" {
+				d.Code, d.Until, e.Outcome = string(why), until, string(why)
+				return step, e, nil
+			}
+			return step, e, s.sendCode(tx, *c, *d, to, code)
+		})
+}
+
+// newPhoneCode draws six digits, each value as likely as any other.
+func newPhoneCode() (string, error) {
+	n, err := rand.Int(rand.Reader, big.NewInt(codeDigits))
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%06d", n), nil
+}
+
+// maySend says why no code may be sent now, and until when.
+func (s *Ceremonies) maySend(r store.Reader, to addressee) (liuma.Code, time.Time, error) {
+	now := s.now()
+	if left, until, err := s.codesLeft(r, to.holder); err != nil || left == 0 {
+		return liuma.CodePhoneCodesSpent, until, err
+	}
+	sent, err := r.Ticks(tickCodeSent, s.engine.PhoneIndex(to.phone), now.Add(-codeWindow))
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	if until := authority.SpentUntil(sent, numberMost, codeWindow); !until.IsZero() {
+		return liuma.CodePhoneCodeLimit, until, nil
+	}
+	if until := authority.SpentUntil(sent, 1, codeEvery); until.After(now) {
+		return liuma.CodePhoneCodeSoon, until, nil
+	}
+	if sent, err = r.Ticks(tickCodeCard, to.holder, now.Add(-codeWindow)); err != nil {
+		return "", time.Time{}, err
+	}
+	if until := authority.SpentUntil(sent, cardMost, codeWindow); !until.IsZero() {
+		return liuma.CodePhoneCodeLimit, until, nil
+	}
+	return "", time.Time{}, nil
+}
+
+// codesLeft is how many wrong codes a holder's card has left, and, when there
+// are none, until when.
+func (s *Ceremonies) codesLeft(r store.Reader, holder vault.Index) (left int, until time.Time, err error) {
+	wrong, err := r.Ticks(tickCodeWrong, holder, s.now().Add(-codeWindow))
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	if until := authority.SpentUntil(wrong, wrongCodesMost, codeWindow); !until.IsZero() {
+		return 0, until, nil
+	}
+	return wrongCodesMost - len(wrong), time.Time{}, nil
+}
+
+// sendCode puts a code in place of the ceremony's and queues its text.
+func (s *Ceremonies) sendCode(tx store.Tx, c store.Ceremony, d details, to addressee, code string) error {
+	now := s.now()
+	phone := s.engine.PhoneIndex(to.phone)
+	err := errors.Join(
+		tx.InsertTick(store.Tick{Kind: tickCodeSent, Key: phone, At: now}),
+		tx.InsertTick(store.Tick{Kind: tickCodeCard, Key: to.holder, At: now}),
+		tx.PutCode(store.Code{Ceremony: c.ID, Card: to.card.ID, Phone: phone, MAC: s.codeMAC(c.ID, phone, code),
+			SentAt: now, Expires: now.Add(phoneCodeLife)}))
+	if err != nil {
+		return err
+	}
+	return s.outbox.Queue(tx, authority.Notice{Kind: authority.KindCode, Card: to.card.ID, Phone: to.phone, Template: to.template,
+		Language: d.Language, Region: c.Region, Expires: now.Add(phoneCodeLife),
+		Params: map[string]string{"code": code, "holder": to.masked}})
+}
+
+// codeMAC binds a code to its ceremony and number.
+func (s *Ceremonies) codeMAC(ceremony string, phone vault.Index, code string) vault.MAC {
+	return s.vault.RowMAC("code", []byte(ceremony), phone[:], []byte(code))
+}
+
+// GiveCode takes the code that the holder typed. Wrong ones count whatever
+// happens to the answer: the count and the judgement are one transaction.
+func (s *Ceremonies) GiveCode(ctx context.Context, id string, h Hand, typed string) (Page, error) {
+	return s.moveAs(ctx, id, h, []Step{StepCode, StepDone},
+		func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
+			step := Step(c.Step)
+			e := s.engine.Entry("holder", audit.CodeRight, c.Card, c.BusinessNo, "ok")
+			if !s.hasCode(*c, *d) {
+				return "", e, liuma.Fail(liuma.CodeCeremonyMoved, nil)
+			}
+			to, err := s.addresseeOf(tx, *c, *d)
+			if err != nil {
+				return "", e, err
+			}
+			d.Code, d.Reason, d.Sentence, d.Until = "", "", liuma.Text{}, time.Time{}
+			code, ok := parseCode(typed)
+			why, until := liuma.CodePhoneCodeFormat, time.Time{}
+			if ok {
+				if why, until, err = s.judgeCode(tx, c.ID, to, code); err != nil {
+					return "", e, err
+				}
+			}
+			if why != "" {
+				d.Code, d.Until = string(why), until
+				e.Event, e.Outcome = audit.CodeWrong, string(why)
+				return step, e, nil
+			}
+			phone := s.engine.PhoneIndex(to.phone)
+			d.Proofs.Code = CodeProof{In: bytes.Clone(c.Browser[:]), Phone: bytes.Clone(phone[:]), At: s.now()}
+			next, err := s.toPad(h, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) { return s.codeRight(tx, c, d, to) })(tx, c, d)
+			switch {
+			case next != StepDone:
+			case s.acting(*c, *d).Action == liuma.ActionRebind:
+				e.Event = audit.PhoneChanged
+			default:
+				e.Event = audit.PhoneConfirmed
+			}
+			return next, e, err
+		})
+}
+
+// parseCode reads six digits, also full width and with spaces or hyphens, as
+// people copy them.
+func parseCode(s string) (string, bool) {
+	if len(s) > 64 {
+		return "", false
+	}
+	var digits []rune
+	for _, r := range s {
+		switch {
+		case r >= '0' && r <= '9':
+			digits = append(digits, r)
+		case r >= '０' && r <= '９':
+			digits = append(digits, r-'０'+'0')
+		case r == ' ' || r == '-' || r == '　' || r == '\t':
+		default:
+			return "", false
+		}
+	}
+	return string(digits), len(digits) == 6
+}
+
+// judgeCode compares a code with the ceremony's open one, counts a wrong one
+// and uses up a right one. No code is no refusal.
+func (s *Ceremonies) judgeCode(tx store.Tx, ceremony string, to addressee, code string) (liuma.Code, time.Time, error) {
+	left, until, err := s.codesLeft(tx, to.holder)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	if left == 0 {
+		return liuma.CodePhoneCodesSpent, until, nil
+	}
+	now := s.now()
+	sent, err := tx.Code(ceremony)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return liuma.CodePhoneCodeExpired, time.Time{}, nil
+	case err != nil:
+		return "", time.Time{}, err
+	case !sent.Used.IsZero() || !now.Before(sent.Expires) || sent.Phone != s.engine.PhoneIndex(to.phone):
+		return liuma.CodePhoneCodeExpired, time.Time{}, nil
+	}
+	if s.codeMAC(ceremony, sent.Phone, code).Equal(sent.MAC) {
+		sent.Used = now
+		return "", time.Time{}, tx.PutCode(sent)
+	}
+	if err := tx.InsertTick(store.Tick{Kind: tickCodeWrong, Key: to.holder, At: now}); err != nil {
+		return "", time.Time{}, err
+	}
+	if left == 1 {
+		_, until, err := s.codesLeft(tx, to.holder)
+		return liuma.CodePhoneCodesSpent, until, err
+	}
+	return liuma.CodePhoneCodeWrong, time.Time{}, nil
+}
+
+// codeRight goes on from a right code.
+func (s *Ceremonies) codeRight(tx store.Tx, c *store.Ceremony, d *details, to addressee) (Step, error) {
+	if coded := s.acting(*c, *d).coded; coded != nil {
+		return coded(s, tx, c, d, to)
+	}
+	return StepPIN, nil
+}
+
+// showCode fills in the page's part of a step that takes a code.
+func (s *Ceremonies) showCode(r store.Reader, c store.Ceremony, d details, p *Page) error {
+	to, err := s.addresseeOf(r, c, d)
+	if err != nil {
+		if Step(c.Step) == StepDone {
+			return nil // nothing to confirm
+		}
+		return err
+	}
+	p.PhoneMasked = registry.MaskPhone(to.phone)
+	if p.CodesLeft, _, err = s.codesLeft(r, to.holder); err != nil {
+		return err
+	}
+	sent, err := r.Code(c.ID)
+	if err == nil && sent.Used.IsZero() && sent.Phone == s.engine.PhoneIndex(to.phone) {
+		p.CodeSentAt = sent.SentAt
+	} else if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	why, until, err := s.maySend(r, to)
+	if err == nil && why != "" {
+		p.ResendAt = until
+	}
+	return err
+}

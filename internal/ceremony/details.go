@@ -1,0 +1,83 @@
+package ceremony
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// details are what a ceremony keeps sealed. They never leave this package.
+type details struct {
+	Subject subjectParts `json:"subject"`
+	Purpose string       `json:"purpose"`
+	Return  Return       `json:"return"`
+	// Proofs is what the holder has proved so far.
+	Proofs Proofs `json:"proofs,omitzero"`
+	// Turned is the act that the holder turned to, if not the ceremony's own.
+	Turned liuma.Action `json:"turned,omitempty"`
+
+	// What the last move came to, as the page shows it.
+	Verdict  string     `json:"verdict,omitempty"`
+	Code     string     `json:"code,omitempty"`
+	Reason   string     `json:"reason,omitempty"`
+	Sentence liuma.Text `json:"sentence,omitzero"`
+	Left     *int       `json:"left,omitempty"`
+	Until    time.Time  `json:"until,omitzero"`
+
+	Language     string    `json:"language,omitempty"`  // of texts to the phone
+	NewPhone     string    `json:"new_phone,omitempty"` // to be bound
+	NoReset      string    `json:"no_reset,omitempty"`  // why the PIN cannot be reset online
+	NoResetUntil time.Time `json:"no_reset_until,omitzero"`
+	WasReset     bool      `json:"was_reset,omitempty"`
+	ToldOff      bool      `json:"told_off,omitempty"` // the phone was told that notices of every use end
+	Device       []byte    `json:"device,omitempty"`   // MAC of the device that this ceremony made known
+}
+
+// subjectParts is the wire form of envelope.Subject, which refuses to be
+// marshalled by accident.
+type subjectParts struct{ Card, IDNumber, Name, Phone string }
+
+func (d details) subject() envelope.Subject { return envelope.Subject(d.Subject) }
+
+func (d *details) clearVerdict() {
+	d.Verdict, d.Code, d.Reason, d.Sentence, d.Left, d.Until = "", "", "", liuma.Text{}, nil, time.Time{}
+}
+
+func (s *Ceremonies) sealDetails(c *store.Ceremony, d details) error {
+	plain, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	defer clear(plain)
+	c.Sealed, err = s.vault.Seal(vault.CeremonyDetails, []byte(c.ID), plain)
+	return err
+}
+
+func (s *Ceremonies) openDetails(c store.Ceremony) (details, error) {
+	plain, err := s.vault.Unseal(vault.CeremonyDetails, []byte(c.ID), c.Sealed)
+	if err != nil {
+		return details{}, fmt.Errorf("ceremony: %w", err)
+	}
+	defer clear(plain)
+	var d details
+	if err := json.Unmarshal(plain, &d); err != nil {
+		return details{}, errors.New("ceremony details do not parse")
+	}
+	return d, nil
+}
+
+// readCeremony reads a ceremony with its details.
+func (s *Ceremonies) readCeremony(r store.Reader, id string) (store.Ceremony, details, error) {
+	c, err := r.Ceremony(id)
+	if err != nil {
+		return store.Ceremony{}, details{}, err
+	}
+	d, err := s.openDetails(c)
+	return c, d, err
+}

@@ -1,0 +1,297 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/evidence"
+	"github.com/liuma-pin/liuma/internal/pin"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// enroll is the act of applying for the electronic card, with its first PIN.
+func enroll() Act {
+	return Act{
+		Action: liuma.ActionEnroll,
+		First:  StepConfirm,
+		Moves: []Move{
+			{StepConfirm, StepCode}, {StepConfirm, StepPIN}, // without an outbox
+			{StepCode, StepPIN}, {StepPIN, StepDone},
+			{StepPIN, StepCode}, // another browser, or the code is too old
+		},
+		Proofs:    []Proof{ProofEvidence, ProofCode},
+		Roles:     []liuma.Role{liuma.RoleNew},
+		Rewind:    StepCode,
+		Evidenced: StepPIN,
+		CodeText:  "code_bind",
+		agree: func(s *Ceremonies, tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
+			if s.outbox == nil {
+				return StepPIN, nil
+			}
+			if _, err := s.enrollee(tx, *d); err != nil {
+				return s.refuse(tx, c, d, err)
+			}
+			return StepCode, nil
+		},
+		address: func(s *Ceremonies, r store.Reader, _ store.Ceremony, d details) (addressee, error) {
+			return s.enrollee(r, d)
+		},
+		coded: func(_ *Ceremonies, _ store.Tx, _ *store.Ceremony, d *details, to addressee) (Step, error) {
+			d.NewPhone = to.phone
+			return StepPIN, nil
+		},
+		run: (*Ceremonies).enroll,
+		set: func(s *Ceremonies, tx store.Tx, card store.Card, row store.Request) (audit.Event, error) {
+			if _, err := s.engine.EnsureLink(tx, row.Channel, card.ID, card.PINSetAt); err != nil {
+				return "", err
+			}
+			return audit.PINSet, errors.Join(s.bindFirst(tx, card, row), s.engine.TellIn(tx, card, noticePINSet, row.Channel, nil))
+		},
+	}
+}
+
+// applicant is who asks for a card, as evidence and registry confirm it.
+type applicant struct {
+	holder vault.Index
+	facts  registry.Facts // of the registry; Phone as asked for
+	person store.Person
+	proof  *evidence.Proof
+}
+
+// Enroll gives a holder the electronic card and sets its first PIN: Subject has
+// name, ID number and phone, New is the PIN, Evidence is required at every
+// door: a channel's word is not enough to set a PIN (I-12). Whoever the evidence
+// confirms may know what the registry says of them.
+func (s *Ceremonies) Enroll(ctx context.Context, c authority.Caller, q authority.Request) (authority.Verification, error) {
+	ask, err := s.native(c, liuma.ActionEnroll, q)
+	if err != nil {
+		return authority.Verification{}, err
+	}
+	return s.enroll(ctx, ask)
+}
+
+func (s *Ceremonies) enroll(ctx context.Context, q asking) (authority.Verification, error) {
+	who, err := s.confirm(ctx, q)
+	if err != nil {
+		return s.engine.Repeat(ctx, q.caller, err)
+	}
+	chosen, err := s.openFirst(ctx, q, who)
+	if err != nil {
+		return authority.Verification{}, err
+	}
+	defer chosen.Wipe()
+	release, err := s.engine.HoldHolder(ctx, who.holder)
+	if err != nil {
+		return authority.Verification{}, err
+	}
+	defer release()
+	in, err := s.openCard(ctx, q, who)
+	if err != nil {
+		return s.engine.Repeat(ctx, q.caller, err)
+	}
+	if err := s.engine.SetPIN(ctx, q.caller, in, chosen); err != nil {
+		return authority.Verification{}, err
+	}
+	return s.engine.Verification(ctx, q.caller, q.row.BusinessNo)
+}
+
+// confirm checks, in one view, the evidence first and only then looks anybody
+// up.
+func (s *Ceremonies) confirm(ctx context.Context, q asking) (applicant, error) {
+	var who applicant
+	err := s.store.View(ctx, func(r store.Reader) (err error) {
+		if err := q.registered(r); err != nil {
+			return err
+		}
+		if err := authority.LookNumber(r, q.row); err != nil {
+			return err
+		}
+		who, err = s.readApplicant(r, q)
+		return err
+	})
+	return who, err
+}
+
+func (s *Ceremonies) readApplicant(r store.Reader, q asking) (applicant, error) {
+	var who applicant
+	id, err := registry.ParseIDNumber(q.request.Subject.IDNumber)
+	if err != nil {
+		return who, liuma.AtField(liuma.Outward(err), "subject.id_number")
+	}
+	name, err := registry.ParseName(q.request.Subject.Name)
+	if err != nil {
+		return who, liuma.AtField(liuma.Outward(err), "subject.name")
+	}
+	if who.proof, err = q.evidence.applicant(r, id.Canonical(), name); err != nil {
+		return who, err
+	}
+	who.holder = s.vault.Index(vault.IndexIDNumber, id.Canonical())
+	if who.person, who.facts, err = s.registry.Find(r, id); err != nil {
+		return who, err
+	}
+	if who.facts.Name != name {
+		return who, liuma.Fail(liuma.CodeNotInRegistry, nil)
+	}
+	if who.person.Physical == liuma.PhysicalCancelled {
+		return who, liuma.Fail(liuma.CodeCancelled, nil)
+	}
+	switch {
+	case q.hosted() && s.outbox != nil && q.codePhone == "":
+		return who, liuma.Fail(liuma.CodePhoneCodeExpired, nil) // no step of a ceremony is skipped
+	case q.codePhone != "":
+		who.facts.Phone = q.codePhone
+	case q.request.Subject.Phone != "":
+		phone, err := registry.ParsePhone(q.request.Subject.Phone)
+		if err != nil {
+			return who, liuma.AtField(liuma.Outward(err), "subject.phone")
+		}
+		who.facts.Phone = phone
+	}
+	return who, nil
+}
+
+// openFirst opens the envelope of the first PIN and judges it.
+func (s *Ceremonies) openFirst(ctx context.Context, q asking, who applicant) (pin.PIN, error) {
+	chosen, err := s.open(ctx, q, liuma.RoleNew, q.request.New, "new_pin")
+	if err != nil {
+		return pin.PIN{}, err
+	}
+	if err := s.engine.JudgePIN(q.policy, chosen, who.facts, nil); err != nil {
+		chosen.Wipe()
+		return pin.PIN{}, err
+	}
+	return chosen, nil
+}
+
+// openCard takes the business number, uses up the evidence, makes the card
+// row unless an interrupted enrolment left one, and reserves its first
+// version: one transaction. A crash after it leaves a card without a PIN,
+// which looks to everybody like no card, and the next enrolment takes it up.
+func (s *Ceremonies) openCard(ctx context.Context, q asking, who applicant) (store.Intent, error) {
+	var in store.Intent
+	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		row := q.row
+		row.Evidence = who.proof.Method
+		if err := q.guard(tx, store.Card{}); err != nil {
+			return audit.Entry{}, err
+		}
+		card, fresh, err := s.cardToEnroll(tx, q, row, who)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		row.Card = card.ID
+		if err := authority.TakeNumber(tx, row); err != nil {
+			return audit.Entry{}, err
+		}
+		if !q.hosted() {
+			if err := s.engine.MarkEvidence(tx, who.proof); err != nil {
+				return audit.Entry{}, err
+			}
+		}
+		if fresh {
+			if err := tx.InsertCard(card); err != nil {
+				return audit.Entry{}, err
+			}
+		}
+		if in, err = s.engine.Reserve(tx, &card, row.Channel, row.BusinessNo); err != nil {
+			return audit.Entry{}, err
+		}
+		return s.engine.Entry(q.caller.Actor(), audit.CardEnrolled, card.ID, row.BusinessNo, "ok"), s.engine.WriteCard(tx, card)
+	})
+	return in, err
+}
+
+// cardToEnroll is the holder's card: a new one, or the one without a PIN that
+// an interrupted enrolment left. A card with a PIN is not enrolled again.
+func (s *Ceremonies) cardToEnroll(r store.Reader, q asking, row store.Request, who applicant) (card store.Card, fresh bool, err error) {
+	found, err := r.CardByHolder(who.holder)
+	if errors.Is(err, store.ErrNotFound) {
+		card, err = s.newCard(q, who)
+		return card, true, err
+	}
+	if err != nil {
+		return store.Card{}, false, err
+	}
+	if card, err = s.engine.ReadCard(r, found.ID); err != nil || card.Version == 0 {
+		return card, false, err
+	}
+	// The same business number may be the one that enrolled it.
+	if err := authority.LookNumber(r, row); err != nil {
+		return store.Card{}, false, err
+	}
+	return store.Card{}, false, liuma.Fail(liuma.CodeAlreadyEnrolled, nil)
+}
+
+func (s *Ceremonies) newCard(q asking, who applicant) (store.Card, error) {
+	card := store.Card{
+		ID: liuma.NewCardID(), Holder: who.holder, Region: q.caller.Region(q.request.Region),
+		Physical: who.person.Physical, CreatedAt: s.now(),
+	}
+	plain, err := who.facts.Marshal()
+	if err != nil {
+		return store.Card{}, err
+	}
+	defer clear(plain)
+	if card.Sealed, err = s.vault.Seal(vault.CardFacts, card.ID[:], plain); err != nil {
+		return store.Card{}, err
+	}
+	card.MAC = store.CardMAC(s.vault, card)
+	return card, nil
+}
+
+// enrollee is who applies for a card, with the number that the registry holds.
+// A number that came with the push is the channel's word, and would let a face
+// alone bind a phone (I-12). The evidence of the push has confirmed the holder,
+// who may so learn what the registry says.
+func (s *Ceremonies) enrollee(r store.Reader, d details) (addressee, error) {
+	var to addressee
+	id, err := registry.ParseIDNumber(d.Subject.IDNumber)
+	if err != nil {
+		return to, err
+	}
+	name, err := registry.ParseName(d.Subject.Name)
+	if err != nil {
+		return to, err
+	}
+	person, f, err := s.registry.Find(r, id)
+	if err != nil {
+		return to, err
+	}
+	switch card, err := r.CardByHolder(person.Holder); {
+	case f.Name != name:
+		return to, liuma.Fail(liuma.CodeNotInRegistry, nil)
+	case person.Physical == liuma.PhysicalCancelled:
+		return to, liuma.Fail(liuma.CodeCancelled, nil)
+	case err == nil && card.Version > 0:
+		return to, liuma.Fail(liuma.CodeAlreadyEnrolled, nil)
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return to, err
+	case f.Phone == "":
+		return to, liuma.Fail(liuma.CodePhoneNone, nil)
+	}
+	to.holder, to.phone, to.masked = person.Holder, f.Phone, f.MaskedName()
+	return to, nil
+}
+
+// bindFirst binds the phone of an enrolment, in the transaction that makes its
+// PIN the card's. A card that was enrolled at the native door has none.
+func (s *Ceremonies) bindFirst(tx store.Tx, card store.Card, row store.Request) error {
+	if row.Ceremony == "" {
+		return nil
+	}
+	c, err := tx.Ceremony(row.Ceremony)
+	if err != nil {
+		return err
+	}
+	d, err := s.openDetails(c)
+	if err != nil || !d.Proofs.Code.open() || d.NewPhone == "" {
+		return err
+	}
+	now := s.now()
+	return s.engine.WriteContact(tx, store.Contact{Card: card.ID, Language: languageOf(d.Language), BoundAt: now, ConfirmedAt: now}, d.NewPhone)
+}

@@ -1,0 +1,75 @@
+package ceremony
+
+import (
+	"context"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// A holder who forgot the PIN turns, from the pad or from the page that says
+// that it is locked or blocked, to a reset, and back to what they came for.
+//
+//	pin, refused (locked, blocked) --Forgot--> code … reset … and back to the pad
+
+// turned are the moves of a ceremony whose holder forgot the PIN, and back.
+func turned() []Move {
+	return []Move{
+		{StepPIN, StepCode}, {StepRefused, StepCode}, {StepCode, StepEvidence}, {StepEvidence, StepPIN}, {StepPIN, StepReset},
+		{StepCode, StepPIN}, {StepEvidence, StepCode},
+	}
+}
+
+// Forgot turns a ceremony about a linked card to setting its PIN anew: from
+// the pad, or from the page that says that the PIN is locked or blocked. Where
+// that cannot be done online the page stays and says why (ResetRefused).
+func (s *Ceremonies) Forgot(ctx context.Context, id string, h Hand) (Page, error) {
+	return s.move(ctx, id, h, []Step{StepPIN, StepRefused}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
+		step, code := Step(c.Step), liuma.Code(d.Code)
+		act := s.acting(*c, *d)
+		switch {
+		case act.Linked && !act.Turns,
+			step == StepRefused && code != liuma.CodeLocked && code != liuma.CodeBlocked:
+			return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
+		case !s.now().Before(lastOf(*c)):
+			return "", liuma.Fail(liuma.CodeCeremonyExpired, nil)
+		}
+		card, err := s.linkedCardOf(tx, *c, *d)
+		switch {
+		case err != nil:
+		case s.outbox == nil:
+			err = liuma.Fail(liuma.CodeOnlineOff, nil)
+		default:
+			_, err = s.resettable(tx, card, s.recoveryOf(card, c.Channel), true)
+		}
+		if e, ok := refusal(err); ok {
+			d.NoReset, d.NoResetUntil = string(e.Code), e.Until
+			return step, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		c.Card, c.Ended = card.ID, time.Time{}
+		c.Expires = within(*c, later(c.Expires, s.now().Add(ceremonyLife)))
+		d.Turned, d.NoReset = liuma.ActionReset, ""
+		d.clearVerdict()
+		return StepCode, nil
+	})
+}
+
+// Remember goes back to the pad that Forgot left, if it still can be tried.
+func (s *Ceremonies) Remember(ctx context.Context, id string, h Hand) (Page, error) {
+	return s.move(ctx, id, h, []Step{StepCode, StepEvidence}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
+		row, err := tx.Request(c.Channel, c.BusinessNo)
+		if err != nil {
+			return "", err
+		}
+		if d.Turned != liuma.ActionReset || row.Decided {
+			return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
+		}
+		d.Turned, d.Proofs.Code.Spent = "", true
+		d.clearVerdict()
+		return StepPIN, nil
+	})
+}

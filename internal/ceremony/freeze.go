@@ -1,0 +1,42 @@
+package ceremony
+
+import (
+	"context"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// FreezeOwn freezes the card of a ceremony from its page. A card that the
+// channel is linked to needs no PIN for it, as the channel itself may freeze
+// it; one that somebody merely named needs the PIN to have been right.
+func (s *Ceremonies) FreezeOwn(ctx context.Context, id string, h Hand) (Page, error) {
+	from := []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN, StepRefused, StepDone}
+	return s.moveAnyway(ctx, id, h, from, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
+		e := s.engine.Entry("holder", audit.CardFrozen, c.Card, c.BusinessNo, "ok")
+		card, err := s.ownCard(tx, *c, *d)
+		if err != nil {
+			return "", e, err
+		}
+		at, err := authority.PlaceName(tx, c.Channel)
+		if err != nil {
+			return "", e, err
+		}
+		if err := s.engine.FreezeCard(tx, &card, at); err != nil {
+			return "", e, err
+		}
+		e.Card, c.Card = card.ID, card.ID
+		d.clearVerdict()
+		d.Code = string(liuma.CodeFrozen)
+		return StepRefused, e, s.endRequest(tx, c, liuma.CodeFrozen)
+	})
+}
+
+func (s *Ceremonies) ownCard(r store.Reader, c store.Ceremony, d details) (store.Card, error) {
+	if d.Subject.Card == "" && Step(c.Step) == StepDone {
+		return s.engine.ReadCard(r, c.Card)
+	}
+	return s.linkedCardOf(r, c, d)
+}

@@ -1,0 +1,157 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// link is the act of bringing a holder's card into one more channel.
+func link() Act {
+	return Act{
+		Action:    liuma.ActionLink,
+		First:     StepConfirm,
+		Moves:     []Move{{StepConfirm, StepPIN}, {StepPIN, StepDone}},
+		Proofs:    []Proof{ProofPIN},
+		Roles:     []liuma.Role{liuma.RoleCurrent},
+		Evidenced: StepPIN,
+		run:       (*Ceremonies).link,
+	}
+}
+
+// Link brings the holder's card into one more channel, by its PIN: Subject has
+// name and ID number, Current is the PIN. Until the PIN was right the caller
+// has no link, so wrong, unknown, unset, locked and a name that does not fit
+// all look the same and take the same time.
+func (s *Ceremonies) Link(ctx context.Context, c authority.Caller, q authority.Request) (authority.Verification, error) {
+	ask, err := s.native(c, liuma.ActionLink, q)
+	if err != nil {
+		return authority.Verification{}, err
+	}
+	return s.link(ctx, ask)
+}
+
+func (s *Ceremonies) link(ctx context.Context, q asking) (authority.Verification, error) {
+	id, err := registry.ParseIDNumber(q.request.Subject.IDNumber)
+	if err != nil {
+		return authority.Verification{}, liuma.AtField(liuma.Outward(err), "subject.id_number")
+	}
+	name, err := registry.ParseName(q.request.Subject.Name)
+	if err != nil {
+		return authority.Verification{}, liuma.AtField(liuma.Outward(err), "subject.name")
+	}
+	if err := q.evidence.challenged(); err != nil {
+		return s.repeatedOr(ctx, q, err)
+	}
+	// Held also for a holder without a card, so that two requests at once
+	// queue up alike for everybody.
+	holder := s.vault.Index(vault.IndexIDNumber, id.Canonical())
+	release, err := s.engine.HoldHolder(ctx, holder)
+	if err != nil {
+		return authority.Verification{}, err
+	}
+	defer release()
+	hold := s.engine.Pace(ctx, q.caller)
+	v, err := s.linkHolder(ctx, q, holder, name)
+	if err != nil || v.Verdict != liuma.Right {
+		hold()
+	}
+	return v, err
+}
+
+func (s *Ceremonies) linkHolder(ctx context.Context, q asking, holder vault.Index, name string) (authority.Verification, error) {
+	// Opened before the look-up: a bad envelope is the caller's own mistake
+	// and is told as such, whoever the holder is.
+	guess, err := s.open(ctx, q, liuma.RoleCurrent, q.request.Current, "pin")
+	if err != nil {
+		return s.repeatedOr(ctx, q, err)
+	}
+	defer guess.Wipe()
+	card, err := s.cardOf(ctx, q, holder, name)
+	if errors.Is(err, authority.ErrUnlinked) {
+		return s.engine.RefuseNow(ctx, q.caller, q.row, s.hooks(q, nil))
+	}
+	if err != nil {
+		return s.engine.Repeat(ctx, q.caller, err)
+	}
+	release, err := s.engine.HoldCard(ctx, card)
+	if err != nil {
+		// That the card is in use would show that there is one.
+		return s.engine.RefuseNow(ctx, q.caller, q.row, s.hooks(q, nil))
+	}
+	defer release()
+	row, err := s.engine.Attempt(ctx, q.attempt(card, guess, nil, s.hooks(q, s.linked)))
+	if liuma.CodeOf(err) == liuma.CodeEvidenceRequired {
+		// That the physical card is lost may not be told without a link.
+		return s.engine.RefuseNow(ctx, q.caller, q.row, s.hooks(q, nil))
+	}
+	if err != nil {
+		return s.engine.Repeat(ctx, q.caller, err)
+	}
+	return s.engine.Answer(ctx, q.caller, row)
+}
+
+// linked makes the link on a right PIN, and tells the holder of a new one.
+func (s *Ceremonies) linked(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
+	made, err := s.engine.EnsureLink(tx, row.Channel, card.ID, row.DecidedAt)
+	if err != nil || !made {
+		return "", err
+	}
+	return audit.CardLinked, s.engine.TellIn(tx, *card, noticeLinked, row.Channel, nil)
+}
+
+// cardOf finds, in one view, a holder's card whose PIN is set and whose name
+// fits.
+func (s *Ceremonies) cardOf(ctx context.Context, q asking, holder vault.Index, name string) (liuma.CardID, error) {
+	var id liuma.CardID
+	err := s.store.View(ctx, func(r store.Reader) error {
+		if err := q.registered(r); err != nil {
+			return err
+		}
+		if err := authority.LookNumber(r, q.row); err != nil {
+			return err
+		}
+		found, err := r.CardByHolder(holder)
+		if errors.Is(err, store.ErrNotFound) {
+			return authority.ErrUnlinked
+		}
+		if err != nil {
+			return err
+		}
+		card, err := s.engine.ReadCard(r, found.ID)
+		if err != nil {
+			return err
+		}
+		f, err := s.engine.Facts(card)
+		if err != nil {
+			return err
+		}
+		if card.Version == 0 || f.Name != name {
+			return authority.ErrUnlinked
+		}
+		id = card.ID
+		return nil
+	})
+	return id, err
+}
+
+// repeatedOr answers a repetition whose challenge or seal key has meanwhile
+// gone; otherwise it returns err.
+func (s *Ceremonies) repeatedOr(ctx context.Context, q asking, err error) (authority.Verification, error) {
+	look := s.store.View(ctx, func(r store.Reader) error {
+		if err := q.registered(r); err != nil {
+			return err
+		}
+		return authority.LookNumber(r, q.row)
+	})
+	if look != nil {
+		return s.engine.Repeat(ctx, q.caller, look)
+	}
+	return authority.Verification{}, err
+}

@@ -1,0 +1,63 @@
+package ceremony
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Move is one move of a ceremony, from a step to another.
+type Move struct{ From, To Step }
+
+// mayGo is the whole table of moves. Whoever is at an open step may leave, be
+// refused, or be too late; a refusal for want of evidence may be mended by
+// evidence, or run out; a success can only be undone by freezing the card. All
+// other moves are the act's own. Staying is no move.
+func (s *Ceremonies) mayGo(action liuma.Action, from, to Step) bool {
+	open := !from.over() && from != StepDone
+	switch {
+	case from == to:
+		return true
+	case to == StepLeft:
+		return open
+	case to == StepExpired:
+		return open || from == StepRefused
+	case to == StepRefused:
+		return open || from == StepDone
+	case from == StepRefused && to == StepPIN:
+		return true
+	}
+	return slices.Contains(s.acts[action].Moves, Move{from, to})
+}
+
+// goTo moves a ceremony. A move that the table does not have is a fault of
+// ours: it fails, and with it the transaction that it is in.
+func (s *Ceremonies) goTo(c *store.Ceremony, to Step) error {
+	if !s.mayGo(c.Action, Step(c.Step), to) {
+		return fmt.Errorf("ceremony: %s has no move from %s to %s", c.Action, c.Step, to)
+	}
+	c.Step = string(to)
+	return nil
+}
+
+// setting reports whether the last try of a ceremony is setting a PIN that the
+// keepers may hold already: until that is settled, nobody can say that nothing
+// changed.
+func setting(r store.Reader, c store.Ceremony) (bool, error) {
+	row, err := r.Request(c.Channel, authority.TryNo(c.BusinessNo, c.Tries))
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	in, err := r.Intent(row.Card)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && in.Channel == row.Channel && in.BusinessNo == row.BusinessNo && in.State != store.IntentFlipped, err
+}

@@ -1,0 +1,26 @@
+package ceremony
+
+// The templates of notices that the acts queue. Each has its texts in package
+// notify and a row in docs/NOTICES.md.
+const (
+	noticePINSet       = "pin_set"
+	noticePINChanged   = "pin_changed"
+	noticePINReset     = "pin_reset"
+	noticePhoneOld     = "phone_changed_old"
+	noticePhoneNew     = "phone_changed_new"
+	noticeLinked       = "channel_linked"
+	noticeUnfrozen     = "card_unfrozen"
+	noticeDevice       = "device_known"
+	noticeRemind       = "rotation_reminder"
+	noticeEveryUse     = "every_use"
+	noticeEveryUseOff  = "every_use_off"
+	noticeResetPlanned = "reset_planned"
+)
+
+// languageOf is one of the two languages of texts.
+func languageOf(s string) string {
+	if s == "en" {
+		return "en"
+	}
+	return "zh-CN"
+}

@@ -1,0 +1,107 @@
+package ceremony
+
+import (
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// advance carries what became of one try of a ceremony over to the ceremony
+// and its business number, in the transaction that decides the try.
+func (s *Ceremonies) advance(tx store.Tx, try store.Request) error {
+	if try.Ceremony == "" || !try.Decided {
+		return nil
+	}
+	c, d, err := s.readCeremony(tx, try.Ceremony)
+	if err != nil {
+		return err
+	}
+	if c.BusinessNo == try.BusinessNo {
+		return nil // the ceremony's own row, not a try
+	}
+	if at := Step(c.Step); at == StepDone || at.over() {
+		return nil // it ended while the keepers worked, and its channel knows how
+	}
+	if s.acting(c, d).Action != try.Action {
+		// The holder turned to something else while this try was made. Only a
+		// right PIN still counts, for what it was asked for.
+		if try.Action != c.Action || try.Verdict != liuma.Right || try.Code != "" {
+			return nil
+		}
+		d.Turned = ""
+	}
+	c.Card = try.Card
+	d.Verdict, d.Code, d.Until, d.Left = string(try.Verdict), string(try.Code), try.Until, nil
+	if try.Verdict == liuma.Wrong || try.Verdict == liuma.Locked {
+		left := try.TriesLeft
+		d.Left = &left
+	}
+	if authority.Unlinked(try) {
+		d.Verdict, d.Code, d.Until, d.Left = "", string(liuma.CodeRefused), time.Time{}, nil
+	}
+	to, end := s.afterTry(try)
+	if to == StepDone {
+		d.Proofs.PIN = PINProof{} // in another browser it proves nothing
+		if tryIsOf(c, d, try) {
+			d.Proofs.PIN = PINProof{In: d.Proofs.TriedIn, Version: try.Version}
+		}
+	}
+	if act := s.acts[try.Action]; to == StepDone && act.right != nil {
+		if to, end, err = act.right(s, tx, &c, &d, try); err != nil {
+			return err
+		}
+	}
+	if err := s.goTo(&c, to); err != nil {
+		return err
+	}
+	if end {
+		if err := s.decideParent(tx, &c, try); err != nil {
+			return err
+		}
+	}
+	if err := s.sealDetails(&c, d); err != nil {
+		return err
+	}
+	return tx.UpdateCeremony(c)
+}
+
+// tryIsOf reports whether a try is the last one, and was made by the browser
+// that goes on with the ceremony now.
+func tryIsOf(c store.Ceremony, d details, try store.Request) bool {
+	return try.BusinessNo == authority.TryNo(c.BusinessNo, c.Tries) && d.Proofs.triedHere(c)
+}
+
+// afterTry says where a verdict leads, and whether it decides the ceremony's
+// business number. A locked link is not told from a wrong one.
+func (s *Ceremonies) afterTry(try store.Request) (to Step, end bool) {
+	switch {
+	case try.Verdict == liuma.Right && try.Code == "":
+		return StepDone, true
+	case !s.acts[try.Action].Linked:
+		return StepPIN, false
+	case try.Verdict == liuma.Wrong && try.TriesLeft > 0, try.Verdict == liuma.Unavailable:
+		return StepPIN, false
+	}
+	return StepRefused, true
+}
+
+func (s *Ceremonies) decideParent(tx store.Tx, c *store.Ceremony, try store.Request) error {
+	row, err := tx.Request(c.Channel, c.BusinessNo)
+	if err != nil {
+		return err
+	}
+	if row.Decided {
+		return nil
+	}
+	row.Card, row.Version, row.Evidence = try.Card, try.Version, try.Evidence
+	row.TriesLeft, row.Until = try.TriesLeft, try.Until
+	authority.Decide(&row, s.now(), try.Verdict, try.Code)
+	if try.Verdict != liuma.Right {
+		c.Ended = s.now()
+	} else {
+		c.Expires = later(c.Expires, s.now().Add(ceremonyMore)) // to go back
+	}
+	return tx.UpdateRequest(row)
+}

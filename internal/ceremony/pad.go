@@ -1,0 +1,66 @@
+package ceremony
+
+import (
+	"errors"
+
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// atPad is where a ceremony stands that comes to the pad for the PIN that is
+// set: at the pad or, where nobody could give it now (locked, blocked, frozen,
+// cancelled), at the refusal that the first PIN would have met. So nobody types
+// a PIN in vain, and the channel learns why. It tells a linked channel what it
+// may ask for anyhow; any other sees the pad, as for every holder.
+//
+// Nothing is counted, and a crash before the commit leaves the pad.
+func (s *Ceremonies) atPad(tx store.Tx, c *store.Ceremony, d *details, h Hand) (Step, error) {
+	act := s.acting(*c, *d)
+	if !act.asksCurrent() {
+		return StepPIN, nil
+	}
+	card, err := s.linkedCardOf(tx, *c, *d)
+	if _, ok := refusal(err); ok {
+		return StepPIN, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	row, err := tx.Request(c.Channel, c.BusinessNo)
+	if err != nil || row.Decided {
+		return StepPIN, err
+	}
+	// A try that is under way is counted already, and may be right.
+	try, err := tx.Request(c.Channel, authority.TryNo(c.BusinessNo, c.Tries))
+	switch {
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return "", err
+	case err == nil && !try.Decided:
+		return StepPIN, nil
+	}
+	rules := s.policy.For(c.Region, c.Channel)
+	at, err := s.engine.PlaceOf(tx, card.ID, h.Device, rules)
+	if err != nil {
+		return "", err
+	}
+	now := s.now()
+	row.Card, row.Version = card.ID, card.Version
+	if !authority.RefusedAtOnce(&row, card, act.Thaws, at, rules.Limits, now) {
+		return StepPIN, nil
+	}
+	d.clearVerdict()
+	d.Verdict, d.Code, d.Until = string(row.Verdict), string(row.Code), row.Until
+	c.Card, c.Ended = card.ID, now
+	return StepRefused, tx.UpdateRequest(row)
+}
+
+// toPad is a move that leads to the pad, by way of atPad.
+func (s *Ceremonies) toPad(h Hand, move func(store.Tx, *store.Ceremony, *details) (Step, error)) func(store.Tx, *store.Ceremony, *details) (Step, error) {
+	return func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
+		to, err := move(tx, c, d)
+		if err != nil || to != StepPIN || !c.Ended.IsZero() {
+			return to, err
+		}
+		return s.atPad(tx, c, d, h)
+	}
+}

@@ -1,0 +1,203 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// LookAt shows the ceremony of a pushed request. It changes nothing, so a
+// reload or a prefetch costs nothing.
+func (s *Ceremonies) LookAt(ctx context.Context, clientID, requestURI string, h Hand) (Page, error) {
+	h.RequestURI = requestURI
+	return s.show(ctx, h, func(r store.Reader) (store.Ceremony, error) {
+		c, err := r.CeremonyByRequestURI(hashed("request-uri", requestURI))
+		if err == nil && string(c.Channel) != clientID {
+			err = store.ErrNotFound
+		}
+		return c, err
+	})
+}
+
+// Look shows a ceremony to the browser that goes on with it.
+func (s *Ceremonies) Look(ctx context.Context, id string, h Hand) (Page, error) {
+	return s.show(ctx, h, func(r store.Reader) (store.Ceremony, error) { return r.Ceremony(id) })
+}
+
+// show finds a ceremony and builds its page, in one view.
+func (s *Ceremonies) show(ctx context.Context, h Hand, find func(store.Reader) (store.Ceremony, error)) (Page, error) {
+	key, keyErr := s.engine.SealKey(ctx)
+	var p Page
+	err := s.store.View(ctx, func(r store.Reader) error {
+		c, err := find(r)
+		if errors.Is(err, store.ErrNotFound) {
+			return liuma.Fail(liuma.CodeRequestURIInvalid, err)
+		}
+		if err != nil {
+			return err
+		}
+		begun := c.Browser != [32]byte{}
+		switch g := grip(c, h); {
+		case g == holdsNothing, g == holdsAddress && begun:
+			// Nothing personal for a browser that does not go on with it.
+			p = Page{ID: c.ID, Step: Step(c.Step), Action: c.Action, Elsewhere: true, Code: liuma.CodeCeremonyElsewhere}
+			return nil
+		case !begun && expired(c, s.now()):
+			return liuma.Fail(liuma.CodeRequestURIInvalid, nil)
+		}
+		p, err = s.page(r, c, h, key, keyErr)
+		return err
+	})
+	if err != nil {
+		return Page{}, liuma.Outward(err)
+	}
+	return p, nil
+}
+
+// pageOf builds the page of a ceremony that was just moved, in one view.
+func (s *Ceremonies) pageOf(ctx context.Context, c store.Ceremony, h Hand) (p Page, err error) {
+	key, keyErr := s.engine.SealKey(ctx)
+	err = s.store.View(ctx, func(r store.Reader) error {
+		p, err = s.page(r, c, h, key, keyErr)
+		return err
+	})
+	return p, liuma.Outward(err)
+}
+
+// page is what may be shown of a ceremony to whoever goes on with it. key is
+// the seal key for the pad, or keyErr why there is none.
+func (s *Ceremonies) page(r store.Reader, c store.Ceremony, h Hand, key store.SealKey, keyErr error) (Page, error) {
+	d, err := s.openDetails(c)
+	if err != nil {
+		return Page{}, err
+	}
+	client, err := r.Client(string(c.Channel))
+	if errors.Is(err, store.ErrNotFound) {
+		return Page{}, liuma.Fail(liuma.CodeUnauthenticated, err)
+	}
+	if err != nil {
+		return Page{}, err
+	}
+	caller := authority.Caller{Client: client}
+	p := Page{
+		ID: c.ID, Step: Step(c.Step), Action: s.acting(c, d).Action, Began: c.Action, Channel: c.Channel, ChannelName: client.Name,
+		Purpose: d.Purpose, BusinessNo: c.BusinessNo, Region: c.Region, Expires: c.Expires, Try: c.Tries + 1,
+		Verdict: liuma.Verdict(d.Verdict), Code: liuma.Code(d.Code), Reason: d.Reason, Sentence: d.Sentence,
+		TriesLeft: d.Left, Until: d.Until,
+		ResetRefused: liuma.Code(d.NoReset), ResetRefusedUntil: d.NoResetUntil, WasReset: d.WasReset,
+	}
+	if expired(c, s.now()) {
+		p.Step, p.Code = StepExpired, liuma.CodeCeremonyExpired
+		return p, nil
+	}
+	if err := caller.Permit(c.Action, c.Region); err != nil && !p.Step.over() {
+		if p.Step != StepDone {
+			p.Step, p.Code = StepRefused, liuma.CodeForbidden
+		}
+		return p, nil // nobody is named, and nothing asked for, in a channel that was stopped
+	}
+	if err := s.showHolder(r, caller, c.Card, d, &p); err != nil {
+		return Page{}, err
+	}
+	if err := s.showMoves(r, c, d, h, &p); err != nil {
+		return Page{}, err
+	}
+	if p.Step == StepPIN {
+		if keyErr != nil {
+			return Page{}, keyErr
+		}
+		s.showPad(caller, c, d, key, &p)
+	}
+	return p, nil
+}
+
+// showMoves fills in what the holder may do besides the step itself.
+func (s *Ceremonies) showMoves(r store.Reader, c store.Ceremony, d details, h Hand, p *Page) error {
+	if d.Turned != "" && (p.Step == StepCode || p.Step == StepEvidence) {
+		row, err := r.Request(c.Channel, c.BusinessNo)
+		if err != nil {
+			return err
+		}
+		p.CanRemember = !row.Decided
+	}
+	if err := errors.Join(s.showDevice(r, c, d, h, p), s.showTries(r, c, d, h, p), s.showAge(r, c, p), s.showCardNo(r, c, p)); err != nil {
+		return err
+	}
+	if s.outbox == nil {
+		return nil
+	}
+	if p.Step == StepDone {
+		contact, _, err := s.engine.Contact(r, c.Card)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if err == nil {
+			p.EveryUse = &contact.EveryUse
+		}
+	}
+	if s.hasCode(c, d) {
+		return s.showCode(r, c, d, p)
+	}
+	return nil
+}
+
+// showHolder fills in the masked identity: of the card once the PIN was
+// right, of the linked card, or as the channel itself sent it.
+func (s *Ceremonies) showHolder(r store.Reader, c authority.Caller, card liuma.CardID, d details, p *Page) (err error) {
+	f := registry.Facts{Name: d.Subject.Name, IDNumber: d.Subject.IDNumber, Phone: d.Subject.Phone}
+	switch {
+	case p.Step == StepDone:
+		if f, err = s.factsOf(r, card); err != nil {
+			return err
+		}
+	case d.Subject.Card != "":
+		f, err = s.factsByHandle(r, c, d.Subject.Card)
+		if liuma.CodeOf(err) == liuma.CodeEvidenceInvalid {
+			return nil // no link: the page shows nobody, and the PIN will be refused
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if f.Name != "" {
+		p.NameMasked = f.MaskedName()
+	}
+	if f.IDNumber != "" {
+		p.IDMasked = f.MaskedIDNumber()
+	}
+	if f.Phone != "" {
+		p.PhoneMasked = f.MaskedPhone()
+	}
+	if f.CardNo != "" && p.Step == StepDone {
+		p.CardNoMasked = maskCardNo(f.CardNo)
+	}
+	return nil
+}
+
+func maskCardNo(s string) string {
+	r := []rune(s)
+	if len(r) <= 4 {
+		return "****"
+	}
+	return string(r[:1]) + "****" + string(r[len(r)-3:])
+}
+
+// showPad fills in the pad's part: the key to seal to, and what each envelope
+// is bound to.
+func (s *Ceremonies) showPad(c authority.Caller, cer store.Ceremony, d details, key store.SealKey, p *Page) {
+	act := s.acting(cer, d)
+	p.SealKeyID, p.SealKey = key.ID, key.Public
+	p.Passphrase = s.engine.PolicyFor(c, cer.Region).Passphrase
+	p.AAD = map[liuma.Role][]byte{}
+	for _, r := range act.Roles {
+		b := envelope.Binding{Channel: cer.Channel, Action: act.Action, Role: r, Subject: boundSubject(cer.ID),
+			BusinessNo: authority.TryNo(cer.BusinessNo, p.Try), PurposeHash: envelope.PurposeHash(d.Purpose),
+			SealKeyID: key.ID, Challenge: tryChallenge(cer.ID, p.Try)}
+		p.AAD[r] = b.AAD()
+	}
+}

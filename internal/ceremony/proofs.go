@@ -1,0 +1,113 @@
+package ceremony
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/evidence"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// codeProofLife is how long a right code shows that somebody reads the texts of
+// a number. It is time to go to the provider and back and to choose a PIN, also
+// for the slow; a phone that was lent, or was left on a table, is back with its
+// owner by then. Later the ceremony asks for another code.
+const codeProofLife = 30 * time.Minute
+
+// Proofs is what a ceremony's holder has proved so far. Each proof says in
+// which browser it was given, of which version or number, and until when it
+// holds. Browsers are named by the hash of their secret, as in
+// store.Ceremony.Browser.
+type Proofs struct {
+	PIN      PINProof       `json:"pin,omitzero"`
+	Code     CodeProof      `json:"code,omitzero"`
+	CardNo   CardNoProof    `json:"card_no,omitzero"`
+	Evidence *EvidenceProof `json:"evidence,omitempty"`
+	// TriedIn is the browser that made the last try: its verdict proves
+	// something there and nowhere else.
+	TriedIn []byte `json:"tried_in,omitempty"`
+}
+
+// PINProof is a PIN that was right, or was newly set. It holds as long as the
+// card's PIN has that version.
+type PINProof struct {
+	In      []byte        `json:"in,omitempty"`
+	Version liuma.Version `json:"version,omitempty"`
+}
+
+func (p PINProof) given(c store.Ceremony) bool { return p.Version != 0 && isBrowser(p.In, c) }
+
+func (p PINProof) holds(c store.Ceremony, v liuma.Version) bool { return p.given(c) && p.Version == v }
+
+// CodeProof is a one-time code that was right. It holds until Until, for the
+// number that it was sent to, unless it was Spent before: by what it was given
+// for, or because the holder turned back.
+type CodeProof struct {
+	In    []byte    `json:"in,omitempty"`
+	Phone []byte    `json:"phone,omitempty"` // blind index of the number
+	At    time.Time `json:"at,omitzero"`
+	Spent bool      `json:"spent,omitempty"`
+}
+
+// Until is when the proof ends by itself.
+func (p CodeProof) Until() time.Time { return p.At.Add(codeProofLife) }
+
+// given reports whether the browser that goes on gave a right code, spent or not.
+func (p CodeProof) given(c store.Ceremony) bool { return isBrowser(p.In, c) }
+
+// open reports whether there is a proof that was not spent.
+func (p CodeProof) open() bool { return len(p.In) > 0 && !p.Spent }
+
+func (p CodeProof) holds(c store.Ceremony, phone vault.Index, now time.Time) bool {
+	return p.open() && p.given(c) && bytes.Equal(p.Phone, phone[:]) && now.Before(p.Until())
+}
+
+// CardNoProof is the number of the physical card, given in place of evidence.
+// It holds as long as the ceremony goes on in that browser.
+type CardNoProof struct {
+	In []byte `json:"in,omitempty"`
+}
+
+func (p CardNoProof) holds(c store.Ceremony) bool { return isBrowser(p.In, c) }
+
+// EvidenceProof is evidence that came with a push: checked and taken out of use
+// then. It is about a person, comes from the channel's back channel and so
+// belongs to no browser, and holds as long as the ceremony goes on.
+type EvidenceProof struct {
+	Provider, ID, Method string
+	IssuedAt, Expires    time.Time
+	IDNumber             string // canonical: whom it is about
+}
+
+// proof is the evidence as an attempt takes it; nil is none.
+func (p *EvidenceProof) proof() *evidence.Proof {
+	if p == nil {
+		return nil
+	}
+	return &evidence.Proof{Provider: p.Provider, ID: p.ID, Method: p.Method, IssuedAt: p.IssuedAt, Expires: p.Expires}
+}
+
+// browser is the one in which the proofs were given that still count, or nil.
+func (p Proofs) browser() []byte {
+	if p.Code.open() {
+		return p.Code.In
+	}
+	return p.PIN.In
+}
+
+// drop takes back what was proved in a browser, and reports whether there was
+// anything. Evidence stays: it belongs to none.
+func (p *Proofs) drop() bool {
+	proved := p.browser() != nil
+	p.PIN, p.Code, p.CardNo = PINProof{}, CodeProof{}, CardNoProof{}
+	return proved
+}
+
+// triedHere reports whether the browser that goes on now made the last try.
+func (p Proofs) triedHere(c store.Ceremony) bool { return bytes.Equal(p.TriedIn, c.Browser[:]) }
+
+func isBrowser(in []byte, c store.Ceremony) bool {
+	return c.Browser != [32]byte{} && bytes.Equal(in, c.Browser[:])
+}

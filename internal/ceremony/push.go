@@ -1,0 +1,197 @@
+package ceremony
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"time"
+	"unicode/utf8"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+const requestURIPrefix = "urn:ietf:params:oauth:request_uri:"
+
+// maxPurpose bounds what the page shows, in characters.
+const maxPurpose = 60
+
+// Push takes a channel's request for a ceremony and reserves its business
+// number, so that the native door cannot use it as well (I-11).
+func (s *Ceremonies) Push(ctx context.Context, c authority.Caller, q Push) (Pushed, error) {
+	act, ok := s.acts[q.Action]
+	if !ok {
+		return Pushed{}, liuma.FailField(liuma.CodeBadRequest, "action", nil)
+	}
+	if err := c.Permit(q.Action, q.Region); err != nil {
+		return Pushed{}, err
+	}
+	if n := utf8.RuneCountInString(q.Purpose); n < 1 || n > maxPurpose {
+		return Pushed{}, liuma.FailField(liuma.CodeBadRequest, "purpose", errors.New("want 1 to 60 characters"))
+	}
+	d := details{Subject: subjectParts(q.Subject), Purpose: q.Purpose, Return: q.Return}
+	if err := checkSubject(act, q); err != nil {
+		return Pushed{}, err
+	}
+	if err := s.pushEvidence(ctx, c, act, q, &d); err != nil {
+		return Pushed{}, s.engine.WithChallenge(c, err)
+	}
+	uri := requestURIPrefix + random(32)
+	expires := s.now().Add(pushedLife)
+	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		return s.pushed(tx, c, act, q, d, hashed("request-uri", uri), expires)
+	})
+	if err != nil {
+		return Pushed{}, liuma.Outward(err)
+	}
+	return Pushed{RequestURI: uri, Expires: expires}, nil
+}
+
+// checkSubject checks that the subject names a holder in the way that the act
+// wants.
+func checkSubject(act Act, q Push) error {
+	if act.Linked {
+		if q.Subject.Card == "" || q.Subject.IDNumber != "" || q.Subject.Name != "" || q.Subject.Phone != "" {
+			return liuma.FailField(liuma.CodeBadRequest, "holder", errors.New("want the card's handle alone"))
+		}
+		return nil
+	}
+	if q.Subject.Card != "" {
+		return liuma.FailField(liuma.CodeBadRequest, "holder.card", nil)
+	}
+	if _, err := registry.ParseIDNumber(q.Subject.IDNumber); err != nil {
+		return liuma.AtField(liuma.Outward(err), "holder.id_number")
+	}
+	if _, err := registry.ParseName(q.Subject.Name); err != nil {
+		return liuma.AtField(liuma.Outward(err), "holder.name")
+	}
+	if q.Subject.Phone != "" {
+		if _, err := registry.ParsePhone(q.Subject.Phone); err != nil {
+			return liuma.AtField(liuma.Outward(err), "holder.phone")
+		}
+	}
+	return nil
+}
+
+// pushEvidence checks evidence that came with the push. It is marked as used
+// in the transaction that keeps the push, and kept in the ceremony.
+func (s *Ceremonies) pushEvidence(ctx context.Context, c authority.Caller, act Act, q Push, d *details) error {
+	if q.Evidence == "" {
+		if len(act.Proofs) > 0 && act.Proofs[0] == ProofEvidence {
+			return &liuma.Error{Code: liuma.CodeEvidenceRequired}
+		}
+		return nil
+	}
+	if err := s.vault.CheckChallenge(c.Channel(), q.Challenge, s.now()); err != nil {
+		return liuma.AtField(err, "challenge")
+	}
+	return s.store.View(ctx, func(r store.Reader) error {
+		idNumber, name := q.Subject.IDNumber, q.Subject.Name
+		if q.Subject.Card != "" {
+			f, err := s.factsByHandle(r, c, q.Subject.Card)
+			if err != nil {
+				return liuma.Outward(err)
+			}
+			idNumber, name = f.IDNumber, f.Name
+		}
+		id, err := registry.ParseIDNumber(idNumber)
+		if err != nil {
+			return err
+		}
+		if name, err = registry.ParseName(name); err != nil {
+			return err
+		}
+		proof, err := s.checkEvidence(r, q.Evidence, q.Challenge, id.Canonical(), name, s.engine.PolicyFor(c, q.Region))
+		if err != nil {
+			return err
+		}
+		d.Proofs.Evidence = &EvidenceProof{Provider: proof.Provider, ID: proof.ID, Method: proof.Method,
+			IssuedAt: proof.IssuedAt, Expires: proof.Expires, IDNumber: id.Canonical()}
+		return nil
+	})
+}
+
+// pushed keeps a push: a new ceremony, or one that goes on under a new
+// address. A crash before the commit leaves nothing.
+func (s *Ceremonies) pushed(tx store.Tx, c authority.Caller, act Act, q Push, d details, uri [32]byte, expires time.Time) (audit.Entry, error) {
+	if err := s.engine.MarkEvidence(tx, d.Proofs.Evidence.proof()); err != nil {
+		return audit.Entry{}, err
+	}
+	e := s.engine.Entry(c.Actor(), audit.CeremonyPushed, liuma.CardID{}, q.BusinessNo, "ok")
+	e.Note = "action=" + string(q.Action)
+	digest := pushDigest(q)
+	row := s.engine.NewRow(c, q.Action, authority.Request{BusinessNo: q.BusinessNo, Purpose: q.Purpose, Digest: digest}, random(16))
+	there, err := tx.Request(row.Channel, row.BusinessNo)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		if err := tx.InsertRequest(row); err != nil {
+			return audit.Entry{}, err
+		}
+		cer := store.Ceremony{ID: row.Ceremony, Channel: row.Channel, BusinessNo: row.BusinessNo, Action: q.Action,
+			Region: q.Region, Step: string(act.First), RequestURI: uri, At: row.At, Expires: expires}
+		if err := s.sealDetails(&cer, d); err != nil {
+			return audit.Entry{}, err
+		}
+		return e, tx.InsertCeremony(cer)
+	case err != nil:
+		return audit.Entry{}, err
+	case there.Digest != digest || there.Ceremony == "":
+		return audit.Entry{}, liuma.FailField(liuma.CodeBusinessNoUsed, "business_no", nil)
+	}
+	return e, s.pushedAgain(tx, there, d, uri, expires)
+}
+
+// pushDigest covers what a continued ceremony may not change.
+func pushDigest(q Push) [32]byte {
+	b, err := json.Marshal([]any{q.Action, subjectParts(q.Subject), q.Region, q.Purpose, q.Return.RedirectURI})
+	if err != nil {
+		panic(err) // strings only
+	}
+	return sha256.Sum256(b)
+}
+
+// pushedAgain lets a ceremony go on: in another browser, perhaps with
+// evidence that it lacked. One whose business number is decided goes on only
+// while its holder sets the PIN anew. One whose time is over does not, whether
+// the sweep has been there or not: what was proved in it was proved then (I-12).
+func (s *Ceremonies) pushedAgain(tx store.Tx, row store.Request, d details, uri [32]byte, expires time.Time) error {
+	cer, err := tx.Ceremony(row.Ceremony)
+	if err != nil {
+		return err
+	}
+	kept, err := s.openDetails(cer)
+	if err != nil {
+		return err
+	}
+	if expired(cer, s.now()) || row.Decided && row.Code == liuma.CodeCeremonyExpired {
+		return liuma.FailField(liuma.CodeCeremonyExpired, "business_no", nil)
+	}
+	if !cer.Ended.IsZero() || row.Decided && kept.Turned == "" {
+		return liuma.FailField(liuma.CodeBusinessNoUsed, "business_no", nil)
+	}
+	kept.Return = d.Return
+	if d.Proofs.Evidence != nil {
+		kept.Proofs.Evidence = d.Proofs.Evidence
+		switch Step(cer.Step) {
+		case StepRefused:
+			kept.Code = ""
+			err = s.goTo(&cer, StepPIN)
+		case StepEvidence:
+			kept.Code = ""
+			err = s.goTo(&cer, s.acting(cer, kept).Evidenced)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	cer.RequestURI, cer.Browser = uri, [32]byte{}
+	cer.Expires = within(cer, later(cer.Expires, expires))
+	if err := s.sealDetails(&cer, kept); err != nil {
+		return err
+	}
+	return tx.UpdateCeremony(cer)
+}

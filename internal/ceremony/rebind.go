@@ -1,0 +1,191 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/evidence"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// rebind is the act of putting another phone in the bound one's place, on three
+// proofs: the PIN, evidence, and a code to the new number (I-12). The old number
+// is told, with a freeze code, and nothing can be reset online for a while.
+func rebind() Act {
+	return Act{
+		Action: liuma.ActionRebind,
+		First:  StepConfirm,
+		Moves: append(turned(),
+			Move{StepConfirm, StepPIN}, Move{StepPIN, StepEvidence}, Move{StepEvidence, StepPhone},
+			Move{StepPhone, StepCode}, Move{StepCode, StepDone},
+			Move{StepPIN, StepPhone},  // evidence is there already
+			Move{StepPhone, StepPIN},  // another browser
+			Move{StepCode, StepPhone}, // right, and given before the holder turned to a reset
+		),
+		Linked:    true,
+		Proofs:    []Proof{ProofPIN, ProofEvidence, ProofCode},
+		Roles:     []liuma.Role{liuma.RoleCurrent},
+		Turns:     true,
+		Rewind:    StepPIN,
+		Evidenced: StepPhone,
+		CodeText:  "code_rebind",
+		agree: online(func(_ *Ceremonies, _ store.Tx, _ *store.Ceremony, _ store.Card) (Step, error) {
+			return StepPIN, nil
+		}),
+		address: (*Ceremonies).newPhoneOf,
+		coded:   (*Ceremonies).bindNew,
+		run: func(s *Ceremonies, ctx context.Context, q asking) (authority.Verification, error) {
+			return s.provePIN(ctx, q, false, nil)
+		},
+		right: (*Ceremonies).afterRebindPIN,
+	}
+}
+
+// provePIN checks the PIN of a rebind or an unfreezing, which their ceremony
+// goes on from.
+func (s *Ceremonies) provePIN(ctx context.Context, q asking, thaws bool,
+	right func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error)) (authority.Verification, error) {
+	none := authority.Verification{}
+	var proof *evidence.Proof
+	err := s.store.View(ctx, func(r store.Reader) (err error) {
+		proof, err = q.evidence.about(r, func() (registry.Facts, error) { return s.factsOf(r, q.card) })
+		return err
+	})
+	if err != nil {
+		return none, liuma.Outward(err)
+	}
+	guess, err := s.open(ctx, q, liuma.RoleCurrent, q.request.Current, "pin")
+	if err != nil {
+		return none, err
+	}
+	defer guess.Wipe()
+	release, err := s.engine.HoldCard(ctx, q.card)
+	if err != nil {
+		return none, err
+	}
+	defer release()
+	at := q.attempt(q.card, guess, proof, s.hooks(q, right))
+	at.Thaws = thaws
+	_, err = s.engine.Attempt(ctx, at)
+	return none, err
+}
+
+// afterRebindPIN goes on from a right PIN.
+func (s *Ceremonies) afterRebindPIN(_ store.Tx, c *store.Ceremony, d *details, try store.Request) (Step, bool, error) {
+	d.clearVerdict()
+	if !d.Proofs.PIN.holds(*c, try.Version) {
+		// Another browser went on while the keepers worked: it proved nothing.
+		return StepPIN, false, nil
+	}
+	if d.Proofs.Evidence != nil {
+		return StepPhone, false, nil
+	}
+	d.Code = string(liuma.CodeEvidenceRequired)
+	return StepEvidence, false, nil
+}
+
+// GivePhone takes the number to bind. It may be given again until its code
+// was right.
+func (s *Ceremonies) GivePhone(ctx context.Context, id string, h Hand, typed string) (Page, error) {
+	return s.move(ctx, id, h, []Step{StepPhone, StepCode}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
+		if s.acting(*c, *d).Action != liuma.ActionRebind || !d.Proofs.PIN.given(*c) || d.Proofs.Evidence == nil {
+			return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
+		}
+		d.clearVerdict()
+		number, err := registry.ParsePhone(typed)
+		if _, ok := refusal(err); ok {
+			d.Code = string(liuma.CodePhoneInvalid)
+			return Step(c.Step), nil
+		}
+		if err != nil {
+			return "", err
+		}
+		there, err := tx.Contact(c.Card)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return "", err
+		}
+		if err == nil && there.Phone == s.engine.PhoneIndex(number) {
+			d.Code = string(liuma.CodePhoneSame)
+			return Step(c.Step), nil
+		}
+		d.NewPhone = number
+		return StepCode, nil
+	})
+}
+
+// newPhoneOf says that the code of a rebind goes to the number to be bound.
+func (s *Ceremonies) newPhoneOf(r store.Reader, c store.Ceremony, d details) (addressee, error) {
+	if d.NewPhone == "" {
+		return addressee{}, liuma.Fail(liuma.CodePhoneInvalid, nil)
+	}
+	to, err := s.cardHolder(r, c)
+	to.phone = d.NewPhone
+	return to, err
+}
+
+// bindNew puts the number whose code was right in the bound one's place, in the
+// transaction that judged the code: a crash leaves the old phone or the new.
+func (s *Ceremonies) bindNew(tx store.Tx, c *store.Ceremony, d *details, to addressee) (Step, error) {
+	card := to.card
+	if !d.Proofs.PIN.holds(*c, card.Version) {
+		// The PIN was set anew since it was given here.
+		d.Proofs.PIN, d.Proofs.Code.Spent, d.NewPhone = PINProof{}, true, ""
+		return StepPIN, nil
+	}
+	if err := s.mayRebind(card, *d); err != nil {
+		return s.refuse(tx, c, d, err)
+	}
+	now := s.now()
+	hold := now.Add(s.recoveryOf(card, c.Channel).Hold)
+	next := store.Contact{Card: card.ID, Language: languageOf(d.Language), BoundAt: now, ConfirmedAt: now, HoldUntil: hold}
+	old, number, err := s.engine.Contact(tx, card.ID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return "", err
+	}
+	at, werr := authority.PlaceName(tx, c.Channel)
+	if werr != nil {
+		return "", werr
+	}
+	if err == nil {
+		next.EveryUse = old.EveryUse
+		about := map[string]string{"phone": registry.MaskPhone(to.phone)}
+		if err := s.engine.TellAt(tx, card, old, number, noticePhoneOld, at, about); err != nil {
+			return "", err
+		}
+	}
+	err = errors.Join(s.engine.WriteContact(tx, next, to.phone), tx.DeleteTicks(authority.TickResetPlanned, card.Holder))
+	if err != nil {
+		return "", err
+	}
+	if err := s.engine.Tell(tx, card, noticePhoneNew, at, nil); err != nil {
+		return "", err
+	}
+	return StepDone, s.decideRebind(tx, c, *d, card)
+}
+
+// mayRebind looks at standing and evidence again.
+func (s *Ceremonies) mayRebind(card store.Card, d details) error {
+	switch liuma.StandingOf(card.Physical, card.Frozen) {
+	case liuma.StandingCancelled:
+		return liuma.Fail(liuma.CodeCancelled, nil)
+	case liuma.StandingFrozen:
+		return liuma.Fail(liuma.CodeFrozen, nil)
+	}
+	return s.provedAbout(card, d)
+}
+
+// decideRebind decides the ceremony's business number.
+func (s *Ceremonies) decideRebind(tx store.Tx, c *store.Ceremony, d details, card store.Card) error {
+	row, err := tx.Request(c.Channel, c.BusinessNo)
+	if err != nil || row.Decided {
+		return err
+	}
+	row.Card, row.Version, row.Evidence = card.ID, card.Version, d.Proofs.Evidence.Method
+	authority.Decide(&row, s.now(), liuma.Right, "")
+	c.Expires = later(c.Expires, s.now().Add(ceremonyMore))
+	return tx.UpdateRequest(row)
+}

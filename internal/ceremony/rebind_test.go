@@ -1,0 +1,379 @@
+package ceremony_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/testkit"
+)
+
+const newNumber = "13800138000"
+
+func TestRebindStory(t *testing.T) {
+	for _, shape := range []string{"1/1", "2/3"} {
+		t.Run(shape, func(t *testing.T) {
+			x := newPhoned(t, testkit.Options{Shape: shape})
+			q := x.push(liuma.ActionRebind)
+			p, h := x.agreed(q)
+			x.want(p, ceremony.StepPIN, "")
+			x.want(x.GivePIN(p, h, liuma.RoleCurrent, wrongPIN), ceremony.StepPIN, liuma.CodeWrong)
+			p, err := x.Authority().Look(t.Context(), p.ID, h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p = x.GivePIN(p, h, liuma.RoleCurrent, goodPIN)
+			x.want(p, ceremony.StepEvidence, liuma.CodeEvidenceRequired)
+			p, h = x.WithEvidence(x.ch, q, x.who, p, h, h)
+			x.want(p, ceremony.StepPhone, "")
+			for typed, code := range map[string]liuma.Code{"12345": liuma.CodePhoneInvalid, x.who.Phone: liuma.CodePhoneSame} {
+				if p, err = x.Authority().GivePhone(t.Context(), p.ID, h, typed); err != nil {
+					t.Fatal(err)
+				}
+				x.want(p, ceremony.StepPhone, code)
+			}
+			if p, err = x.Authority().GivePhone(t.Context(), p.ID, h, "+86 138 0013 8000"); err != nil || p.PhoneMasked != "138****8000" {
+				t.Fatalf("%+v, %v", p, err)
+			}
+			x.want(x.Code(p, h, newNumber), ceremony.StepDone, "")
+			if v, err := x.Authority().Verification(t.Context(), x.ch, q.BusinessNo); err != nil || v.Verdict != liuma.Right || v.Action != liuma.ActionRebind {
+				t.Errorf("by business number: %+v, %v", v, err)
+			}
+			if got := x.Notices(x.who.Phone); !slices.Contains(got, "phone_changed_old") {
+				t.Errorf("the old number got %v", got)
+			}
+			if got := x.Notices(newNumber); !slices.Equal(got, []string{"phone_changed_new"}) {
+				t.Errorf("the new number got %v", got)
+			}
+			p, _ = x.agreed(x.push(liuma.ActionReset))
+			x.want(p, ceremony.StepRefused, liuma.CodePhoneLate)
+			x.Clock.Advance(72 * time.Hour)
+			p, h = x.agreed(x.push(liuma.ActionReset))
+			x.want(x.Code(p, h, newNumber), ceremony.StepEvidence, liuma.CodeEvidenceRequired)
+		})
+	}
+}
+
+// TestOldNumberStopsAThief: whoever took PIN and face to bind a phone of their
+// own can be stopped from the old number, and does not get the card back.
+func TestOldNumberStopsAThief(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	x.rebindTo(newNumber)
+	if _, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.1", x.LastFreezeCode(x.who.Phone)); err != nil {
+		t.Fatal(err)
+	}
+	x.Clock.Advance(100 * day)
+	p, _ := x.agreed(x.push(liuma.ActionUnfreeze))
+	x.want(p, ceremony.StepRefused, liuma.CodePhoneLate)
+}
+
+func TestUnfreezeStory(t *testing.T) {
+	for _, shape := range []string{"1/1", "2/3"} {
+		t.Run(shape, func(t *testing.T) {
+			x := newPhoned(t, testkit.Options{Shape: shape})
+			p, _ := x.agreed(x.push(liuma.ActionUnfreeze))
+			x.want(p, ceremony.StepRefused, liuma.CodeNotFrozen)
+			code := x.LastFreezeCode(x.who.Phone)
+			if _, err := x.Authority().FreezeByCode(t.Context(), "a", code); err != nil {
+				t.Fatal(err)
+			}
+			x.Clock.Advance(time.Minute)
+			q := x.push(liuma.ActionUnfreeze)
+			p, h := x.agreed(q)
+			x.want(p, ceremony.StepCode, "")
+			p = x.Code(p, h, x.who.Phone)
+			x.want(p, ceremony.StepPIN, "")
+			p = x.GivePIN(p, h, liuma.RoleCurrent, wrongPIN)
+			x.want(p, ceremony.StepPIN, liuma.CodeWrong)
+			if v := x.Verify(x.ch, x.card, goodPIN); v.Code != liuma.CodeFrozen {
+				t.Fatalf("unfrozen by a wrong PIN: %+v", v)
+			}
+			x.want(x.GivePIN(p, h, liuma.RoleCurrent, goodPIN), ceremony.StepDone, "")
+			if v := x.Verify(x.ch, x.card, goodPIN); v.Verdict != liuma.Right {
+				t.Errorf("after unfreezing: %+v", v)
+			}
+			want := []string{"pin_set", "card_frozen", "card_unfrozen"}
+			if got := x.Notices(x.who.Phone); !slices.Equal(got, want) {
+				t.Errorf("notices %v, want %v", got, want)
+			}
+			if _, err := x.Authority().FreezeByCode(t.Context(), "a", code); liuma.CodeOf(err) != liuma.CodeFreezeCodeInvalid {
+				t.Errorf("a freeze code twice: %v", err)
+			}
+			if _, err := x.Authority().FreezeByCode(t.Context(), "a", x.LastFreezeCode(x.who.Phone)); err != nil {
+				t.Errorf("the latest notice's code: %v", err)
+			}
+		})
+	}
+}
+
+// TestAttemptsOnAFrozenCardNeedTheCode: an unfreezing without its code makes no
+// guess at the PIN.
+func TestAttemptsOnAFrozenCardNeedTheCode(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	freezeIn(x)
+	p, h := x.agreed(x.push(liuma.ActionUnfreeze))
+	id := cardRow(t, x.Env, x.ch, x.card).ID
+	before := counted(t, x.Env, id)
+	if _, err := x.Authority().GivePIN(t.Context(), p.ID, h, ceremony.Given{Try: 1}); liuma.CodeOf(err) != liuma.CodeCeremonyMoved {
+		t.Errorf("PIN before the code: %v", err)
+	}
+	// Nor would it if the steps themselves let it through.
+	tamper(t, x.Env, func(tx store.Tx) error {
+		c, err := tx.Ceremony(p.ID)
+		c.Step = string(ceremony.StepPIN)
+		return errors.Join(err, tx.UpdateCeremony(c))
+	})
+	p, err := x.Authority().Look(t.Context(), p.ID, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.want(x.GivePIN(p, h, liuma.RoleCurrent, goodPIN), ceremony.StepCode, liuma.CodePhoneCodeExpired)
+	if after := counted(t, x.Env, id); !slices.Equal(before, after) {
+		t.Errorf("spends went from %v to %v", before, after)
+	}
+}
+
+// TestAResetChecksItsProofsItself: past the steps, a reset without its code or
+// without evidence still sets nothing.
+func TestAResetChecksItsProofsItself(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		pass func(x *phoned) (ceremony.Page, ceremony.Hand)
+		step ceremony.Step
+		want liuma.Code
+	}{
+		{"no code", func(x *phoned) (ceremony.Page, ceremony.Hand) {
+			return x.agreed(x.PushFor(x.ch, liuma.ActionReset, envelope.Subject{Card: string(x.card)}, &x.who))
+		}, ceremony.StepCode, liuma.CodePhoneCodeExpired},
+		{"no evidence", func(x *phoned) (ceremony.Page, ceremony.Hand) {
+			p, h := x.agreed(x.push(liuma.ActionReset))
+			return x.Code(p, h, x.who.Phone), h
+		}, ceremony.StepRefused, liuma.CodeEvidenceRequired},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			x := newPhoned(t, testkit.Options{})
+			p, h := tt.pass(x)
+			tamper(t, x.Env, func(tx store.Tx) error {
+				c, err := tx.Ceremony(p.ID)
+				c.Step = string(ceremony.StepPIN)
+				return errors.Join(err, tx.UpdateCeremony(c))
+			})
+			p, err := x.Authority().Look(t.Context(), p.ID, h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.want(x.GivePIN(p, h, liuma.RoleNew, otherPIN), tt.step, tt.want)
+			if v := x.Verify(x.ch, x.card, goodPIN); v.Verdict != liuma.Right {
+				t.Errorf("the PIN was set: %+v", v)
+			}
+		})
+	}
+}
+
+func TestFreezeByCode(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	code := x.LastFreezeCode(x.who.Phone)
+	for i, wrong := range []string{"", "ABC", "00000000", "ABCDEFGH", code + "2"} {
+		if _, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.1", wrong); liuma.CodeOf(err) != liuma.CodeFreezeCodeInvalid {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	typed := " " + string(code[0]+32*b2i(code[0] >= 'A')) + code[1:4] + "-" + code[4:]
+	v, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.1", typed)
+	if err != nil || v.NameMasked != x.who.MaskedName() || v.At.IsZero() {
+		t.Fatalf("%q: %+v, %v", typed, v, err)
+	}
+	if again, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.2", code); err != nil || !again.At.Equal(v.At) {
+		t.Errorf("pressed twice: %+v, %v", again, err)
+	}
+	if v := x.Verify(x.ch, x.card, goodPIN); v.Code != liuma.CodeFrozen {
+		t.Errorf("in a channel: %+v", v)
+	}
+	if got := x.Notices(x.who.Phone); !slices.Equal(got, []string{"pin_set", "card_frozen"}) {
+		t.Errorf("notices %v", got)
+	}
+}
+
+func b2i(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func TestFreezeCodesAreRationedBySourceAndTime(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	code := x.LastFreezeCode(x.who.Phone)
+	for range 10 {
+		if _, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.1", "ABCDEFGH"); liuma.CodeOf(err) != liuma.CodeFreezeCodeInvalid {
+			t.Fatal(err)
+		}
+	}
+	if _, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.1", code); liuma.CodeOf(err) != liuma.CodeFreezeCodeLimit {
+		t.Errorf("eleventh from one source: %v", err)
+	}
+	x.Clock.Advance(4 * day) // enrolled more than seven days ago
+	if _, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.1", code); liuma.CodeOf(err) != liuma.CodeFreezeCodeInvalid {
+		t.Errorf("a code of more than seven days: %v", err)
+	}
+}
+
+// TestFreezeFromThePage: no PIN for a card that the channel is linked to, and
+// none that was merely named.
+func TestFreezeFromThePage(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	two := x.Channel("national")
+	p, h := x.OpenPage(two, x.PushFor(two, liuma.ActionLink, envelope.Subject{IDNumber: x.who.IDNumber, Name: x.who.Name}, nil))
+	if _, err := x.Authority().FreezeOwn(t.Context(), p.ID, h); liuma.CodeOf(err) != liuma.CodeRefused {
+		t.Errorf("a stranger froze a card by naming its holder: %v", err)
+	}
+	q := x.push(liuma.ActionVerify)
+	p, h = x.OpenPage(x.ch, q)
+	p, err := x.Authority().FreezeOwn(t.Context(), p.ID, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.want(p, ceremony.StepRefused, liuma.CodeFrozen)
+	if v, err := x.Authority().Verification(t.Context(), x.ch, q.BusinessNo); err != nil || v.Code != liuma.CodeFrozen {
+		t.Errorf("by business number: %+v, %v", v, err)
+	}
+}
+
+func TestHotlineOnlyFreezes(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	hotline := authority.Caller{Client: x.AddClient(store.Client{ID: "hotline-12333", Kind: store.ClientHotline}, x.NewKey())}
+	ask := authority.HotlineFreeze{BusinessNo: x.BusinessNo(), IDNumber: x.who.IDNumber, Digest: testkit.Digest("a")}
+	if _, err := x.Authority().FreezeByHotline(t.Context(), x.ch, ask); liuma.CodeOf(err) != liuma.CodeForbidden {
+		t.Errorf("a channel as a hotline: %v", err)
+	}
+	if _, err := x.Authority().FreezeByHotline(t.Context(), hotline, authority.HotlineFreeze{BusinessNo: x.BusinessNo(), IDNumber: x.People[3].IDNumber}); liuma.CodeOf(err) != liuma.CodeNotFound {
+		t.Errorf("no card: %v", err)
+	}
+	for range 2 {
+		if v, err := x.Authority().FreezeByHotline(t.Context(), hotline, ask); err != nil || v.State != authority.StateDecided || v.Code != "" {
+			t.Fatalf("%+v, %v", v, err)
+		}
+	}
+	if got := x.Notices(x.who.Phone); !slices.Equal(got, []string{"pin_set", "card_frozen"}) {
+		t.Errorf("notices %v", got)
+	}
+	a := x.Authority()
+	_, err1 := a.Push(t.Context(), hotline, x.push(liuma.ActionUnfreeze))
+	_, err2 := a.Challenge(t.Context(), hotline)
+	_, err3 := a.Card(t.Context(), hotline, x.card)
+	_, err4 := a.Verification(t.Context(), hotline, ask.BusinessNo)
+	for i, err := range []error{err1, err2, err3, err4} {
+		if liuma.CodeOf(err) != liuma.CodeForbidden {
+			t.Errorf("%d: a hotline may do more than freeze: %v", i, err)
+		}
+	}
+}
+
+func TestNoticesOfEveryUseAndOfChanges(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	p, h := x.OpenPage(x.ch, x.push(liuma.ActionVerify))
+	p = x.GivePIN(p, h, liuma.RoleCurrent, goodPIN)
+	if p.EveryUse == nil || *p.EveryUse {
+		t.Errorf("the page says of every use: %v", p.EveryUse)
+	}
+	p, err := x.Authority().NoticeEveryUse(t.Context(), p.ID, h, true)
+	if err != nil || p.EveryUse == nil || !*p.EveryUse {
+		t.Fatalf("%v, %v", p.EveryUse, err)
+	}
+	x.Verify(x.ch, x.card, goodPIN)
+	x.Clock.Advance(time.Second)
+	x.Change(x.ch, x.card, goodPIN, otherPIN)
+	if got := x.Notices(x.who.Phone); !slices.Equal(got, []string{"pin_set", "every_use", "pin_changed"}) {
+		t.Errorf("notices %v", got)
+	}
+	for _, text := range x.Texts(x.who.Phone) {
+		if text.Kind == authority.KindNotice && (text.Params["channel"] == "" || text.Params["at"] == "" || text.Params["freeze"] == "" || text.Language != "zh-CN") {
+			t.Errorf("%+v", text)
+		}
+	}
+}
+
+// TestThePhoneIsToldThatItIsToldNoMore: whoever has the PIN may turn the texts
+// of every use off, but not unseen, and cannot send texts by it.
+func TestThePhoneIsToldThatItIsToldNoMore(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	set := func(on ...bool) {
+		p, h := x.OpenPage(x.ch, x.push(liuma.ActionVerify))
+		p = x.GivePIN(p, h, liuma.RoleCurrent, goodPIN)
+		for _, o := range on {
+			if got, err := x.Authority().NoticeEveryUse(t.Context(), p.ID, h, o); err != nil || got.EveryUse == nil || *got.EveryUse != o {
+				t.Fatalf("%+v, %v", got, err)
+			}
+		}
+	}
+	set(false, true, true)
+	want := []string{"pin_set"}
+	if got := x.Notices(x.who.Phone); !slices.Equal(got, want) {
+		t.Fatalf("turned on: %v", got)
+	}
+	set(false, false, true, false, true, false)
+	want = []string{"every_use", "every_use_off", "pin_set"}
+	if got := slices.Sorted(slices.Values(x.Notices(x.who.Phone))); !slices.Equal(got, want) {
+		t.Errorf("turned off: %v, want %v", got, want)
+	}
+	if _, err := x.Authority().FreezeByCode(t.Context(), "a", x.LastFreezeCode(x.who.Phone)); err != nil {
+		t.Errorf("its freeze code: %v", err)
+	}
+}
+
+// TestANoticeIsOfAChange: what did not come about is told to nobody.
+func TestANoticeIsOfAChange(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	before := len(x.Texts(""))
+	if v := x.Change(x.ch, x.card, wrongPIN, otherPIN); v.Verdict != liuma.Wrong {
+		t.Fatalf("%+v", v)
+	}
+	freezeIn(x)
+	freezeIn(x) // again changes nothing
+	if n := len(x.Texts("")) - before; n != 1 {
+		t.Errorf("%d texts, want the one of the freeze", n)
+	}
+}
+
+// TestANewLinkChangesNoPINAlone: a PIN makes a link, and for 72 hours the link
+// changes the PIN only with evidence as well, at both doors.
+func TestANewLinkChangesNoPINAlone(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	two := x.Channel("national")
+	v, err := x.Authority().Link(t.Context(), two, x.LinkRequest(two, x.who, goodPIN))
+	if err != nil || v.Verdict != liuma.Right {
+		t.Fatalf("link: %+v, %v", v, err)
+	}
+	id := cardRow(t, x.Env, x.ch, x.card).ID
+	before := counted(t, x.Env, id)
+	_, err = x.Authority().Change(t.Context(), two, x.ChangeRequest(two, v.Card, goodPIN, otherPIN))
+	if e := wantCode(t, err, liuma.CodeEvidenceRequired); e.Challenge == "" {
+		t.Error("no challenge to get evidence for")
+	}
+	if after := counted(t, x.Env, id); !slices.Equal(before, after) {
+		t.Errorf("a guess was made: %v, %v", before, after)
+	}
+	q := x.PushFor(two, liuma.ActionChange, envelope.Subject{Card: string(v.Card)}, nil)
+	p, h := x.OpenPage(two, q)
+	g := ceremony.Given{Try: p.Try, Old: x.SealPage(p, liuma.RoleOld, goodPIN), New: x.SealPage(p, liuma.RoleNew, otherPIN)}
+	if p, err = x.Authority().GivePIN(t.Context(), p.ID, h, g); err != nil {
+		t.Fatal(err)
+	}
+	x.want(p, ceremony.StepRefused, liuma.CodeEvidenceRequired)
+	p, h = x.WithEvidence(two, q, x.who, p, h, h)
+	g = ceremony.Given{Try: p.Try, Old: x.SealPage(p, liuma.RoleOld, goodPIN), New: x.SealPage(p, liuma.RoleNew, otherPIN)}
+	if p, err = x.Authority().GivePIN(t.Context(), p.ID, h, g); err != nil {
+		t.Fatal(err)
+	}
+	x.want(p, ceremony.StepDone, "")
+	x.Clock.Advance(72 * time.Hour)
+	if v := x.Change(two, v.Card, otherPIN, goodPIN); v.Verdict != liuma.Right {
+		t.Errorf("after 72 hours: %+v", v)
+	}
+}

@@ -1,0 +1,45 @@
+package ceremony
+
+import (
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// recoveryOf are the rules for the recovery of a card: those of its own region.
+// The region of a push is the channel's word, and would be that of the weakest
+// rules that it is registered for.
+func (s *Ceremonies) recoveryOf(card store.Card, ch liuma.ChannelID) policy.Recovery {
+	return s.policy.For(card.Region, ch).Recovery
+}
+
+// resettable refuses a reset online of a card that it is not safe for: one
+// that may not be used, one without a phone, with a phone that came lately,
+// or with one that nobody was seen with for so long that the number may have
+// another owner. It is asked before a code is sent, and again with the new PIN.
+func (s *Ceremonies) resettable(r store.Reader, card store.Card, rules policy.Recovery, evidence bool) (store.Contact, error) {
+	switch standing := liuma.StandingOf(card.Physical, card.Frozen); {
+	case card.Version == 0:
+		return store.Contact{}, liuma.Fail(liuma.CodeRefused, nil)
+	case standing == liuma.StandingCancelled:
+		return store.Contact{}, liuma.Fail(liuma.CodeCancelled, nil)
+	case standing == liuma.StandingFrozen:
+		return store.Contact{}, liuma.Fail(liuma.CodeFrozen, nil)
+	}
+	c, _, err := s.engine.BoundPhone(r, card.ID)
+	if err != nil {
+		return c, err
+	}
+	now := s.now()
+	if until := later(c.BoundAt.Add(rules.Hold), c.HoldUntil); now.Before(until) {
+		return c, &liuma.Error{Code: liuma.CodePhoneLate, Until: until}
+	}
+	most := rules.Unconfirmed
+	if evidence {
+		most = rules.UnconfirmedEvidence
+	}
+	if now.Sub(c.ConfirmedAt) > most {
+		return c, liuma.Fail(liuma.CodePhoneStale, nil)
+	}
+	return c, nil
+}

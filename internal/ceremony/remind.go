@@ -1,0 +1,68 @@
+package ceremony
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// The holder of an old PIN is reminded to choose a new one, when they use it
+// and so are there to do it: by a notice, and on the page. Nobody is reminded
+// twice in four weeks, however often the card is used.
+const (
+	remindEvery  = 28 * 24 * time.Hour // less than the month for which ticks are kept
+	tickReminded = "reminded"          // key: holder
+)
+
+// old reports whether a card's PIN is of an age to be reminded of.
+func (s *Ceremonies) old(card store.Card, p policy.Policy) bool {
+	return p.RemindAfter > 0 && card.Version > 0 && s.now().Sub(card.PINSetAt) >= p.RemindAfter
+}
+
+// remind queues the reminder after a right PIN, in its transaction.
+func (s *Ceremonies) remind(tx store.Tx, card store.Card, row store.Request, p policy.Policy) error {
+	if !s.old(card, p) {
+		return nil
+	}
+	now := s.now()
+	lately, err := tx.Ticks(tickReminded, card.Holder, now.Add(-remindEvery))
+	if err != nil || len(lately) > 0 {
+		return err
+	}
+	if err := tx.InsertTick(store.Tick{Kind: tickReminded, Key: card.Holder, At: now}); err != nil {
+		return err
+	}
+	days := min(int(now.Sub(card.PINSetAt)/(24*time.Hour)), 9999) // as many as the text has room for
+	return s.engine.TellIn(tx, card, noticeRemind, row.Channel, map[string]string{
+		"at": card.PINSetAt.UTC().Format(time.RFC3339), "days": strconv.Itoa(days)})
+}
+
+// tellUse tells of a right PIN, where that was asked for, and reminds of an old
+// one.
+func (s *Ceremonies) tellUse(tx store.Tx, card store.Card, row store.Request, p policy.Policy) error {
+	if s.outbox == nil {
+		return nil
+	}
+	c, err := tx.Contact(card.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err == nil && c.EveryUse {
+		err = s.engine.TellIn(tx, card, noticeEveryUse, row.Channel, nil)
+	}
+	return errors.Join(err, s.remind(tx, card, row, p))
+}
+
+// showAge says at the end of a verification whether the PIN is old.
+func (s *Ceremonies) showAge(r store.Reader, c store.Ceremony, p *Page) error {
+	if p.Step != StepDone || p.Action != liuma.ActionVerify {
+		return nil
+	}
+	card, err := s.engine.ReadCard(r, c.Card)
+	p.RemindChange = err == nil && s.old(card, s.policy.For(c.Region, c.Channel))
+	return err
+}

@@ -1,0 +1,217 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// reset is the act of setting a forgotten PIN anew, on a code to the bound
+// phone and evidence, both (I-12). Whose card it is comes from the channel's
+// link, never from what somebody typed. A code is tied to the browser that gave
+// it: a ceremony that goes on in another browser asks for a code again.
+func reset() Act {
+	return Act{
+		Action: liuma.ActionReset,
+		First:  StepConfirm,
+		Moves: []Move{
+			{StepConfirm, StepCode}, {StepCode, StepEvidence}, {StepEvidence, StepPIN}, {StepPIN, StepDone},
+			{StepCode, StepPIN}, // evidence is there already
+			{StepEvidence, StepCode}, {StepPIN, StepCode},
+		},
+		Linked:    true,
+		Proofs:    []Proof{ProofCode, ProofEvidence},
+		Roles:     []liuma.Role{liuma.RoleNew},
+		Rewind:    StepCode,
+		Evidenced: StepPIN,
+		CodeText:  "code_reset",
+		agree: online(func(s *Ceremonies, tx store.Tx, c *store.Ceremony, card store.Card) (Step, error) {
+			_, err := s.resettable(tx, card, s.recoveryOf(card, c.Channel), true)
+			return StepCode, err
+		}),
+		// A right code confirms nothing yet: if it did, a number that went to
+		// another owner would renew itself.
+		coded: func(_ *Ceremonies, _ store.Tx, c *store.Ceremony, d *details, _ addressee) (Step, error) {
+			if d.Proofs.Evidence != nil || d.Proofs.CardNo.holds(*c) {
+				d.Code = ""
+				return StepPIN, nil
+			}
+			d.Code = string(liuma.CodeEvidenceRequired)
+			return StepEvidence, nil
+		},
+		run:   (*Ceremonies).reset,
+		right: (*Ceremonies).afterReset,
+		set:   (*Ceremonies).wasReset,
+	}
+}
+
+// reset sets the new PIN of a reset. Whatever was proved is looked at again in
+// the transaction that opens the intent; a crash before it leaves the old PIN
+// and the ceremony at the pad, one after it is carried through or abandoned
+// like that of any other setting (I-7).
+func (s *Ceremonies) reset(ctx context.Context, q asking) (authority.Verification, error) {
+	none := authority.Verification{}
+	q.row.Card = q.card
+	chosen, err := s.open(ctx, q, liuma.RoleNew, q.request.New, "new_pin")
+	if err != nil {
+		return none, err
+	}
+	defer chosen.Wipe()
+	err = s.store.View(ctx, func(r store.Reader) error {
+		f, err := s.factsOf(r, q.card)
+		if err != nil {
+			return err
+		}
+		return s.engine.JudgePIN(q.policy, chosen, f, nil)
+	})
+	if err != nil {
+		return none, liuma.Outward(err)
+	}
+	release, err := s.engine.HoldCard(ctx, q.card)
+	if err != nil {
+		return none, err
+	}
+	defer release()
+	if err := s.engine.FinishIntent(ctx, q.card); err != nil {
+		return none, err
+	}
+	in, err := s.openReset(ctx, q)
+	if err != nil {
+		return none, err
+	}
+	return none, s.engine.SetPIN(ctx, q.caller, in, chosen)
+}
+
+// openReset takes the try's number and reserves the new version, if the
+// ceremony holds all that a reset needs.
+func (s *Ceremonies) openReset(ctx context.Context, q asking) (store.Intent, error) {
+	var in store.Intent
+	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		row := q.row
+		cer, d, err := s.readCeremony(tx, row.Ceremony)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		card, err := s.engine.ReadCard(tx, row.Card)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if err := errors.Join(q.guard(tx, card), s.mayReset(tx, cer, d, card)); err != nil {
+			return audit.Entry{}, err
+		}
+		how := methodCardNo // no evidence, and no receipt says that there was
+		if e := d.Proofs.Evidence; e != nil {
+			row.Evidence, how = e.Method, "ok"
+		}
+		if err := authority.TakeNumber(tx, row); err != nil {
+			return audit.Entry{}, err
+		}
+		if in, err = s.engine.Reserve(tx, &card, row.Channel, row.BusinessNo); err != nil {
+			return audit.Entry{}, err
+		}
+		return s.engine.VersionEntry(q.caller.Actor(), audit.PINIntended, in, how), s.engine.WriteCard(tx, card)
+	})
+	return in, err
+}
+
+// mayReset is the rule of I-12 for a reset: a code to the phone that is bound
+// now, and evidence about this card's holder.
+func (s *Ceremonies) mayReset(r store.Reader, cer store.Ceremony, d details, card store.Card) error {
+	if s.acting(cer, d).Action != liuma.ActionReset || Step(cer.Step) != StepPIN || cer.Card != card.ID || !cer.Ended.IsZero() {
+		return liuma.Fail(liuma.CodeCeremonyMoved, nil)
+	}
+	rules := s.recoveryOf(card, cer.Channel)
+	c, err := s.resettable(r, card, rules, d.Proofs.Evidence != nil)
+	if err != nil {
+		return err
+	}
+	if !d.Proofs.Code.holds(cer, c.Phone, s.now()) {
+		return liuma.Fail(liuma.CodePhoneCodeExpired, nil)
+	}
+	if d.Proofs.Evidence == nil && d.Proofs.CardNo.holds(cer) {
+		return s.mayResetByCardNo(r, card, rules)
+	}
+	return s.provedAbout(card, d)
+}
+
+// provedAbout checks that the ceremony has evidence about the card's holder.
+func (s *Ceremonies) provedAbout(card store.Card, d details) error {
+	if d.Proofs.Evidence == nil {
+		return &liuma.Error{Code: liuma.CodeEvidenceRequired}
+	}
+	f, err := s.engine.Facts(card)
+	if err != nil {
+		return err
+	}
+	if f.IDNumber != d.Proofs.Evidence.IDNumber {
+		return liuma.FailField(liuma.CodeEvidenceInvalid, "evidence", errors.New("about somebody else"))
+	}
+	return nil
+}
+
+// wasReset follows the flip of a reset, in its transaction: the phone is
+// confirmed, no device is known any more, every open ceremony of the card that
+// proved or guessed at the old PIN ends, and the holder is told. Links stay.
+func (s *Ceremonies) wasReset(tx store.Tx, card store.Card, row store.Request) (audit.Event, error) {
+	err := errors.Join(s.engine.ConfirmContact(tx, card.ID), tx.DeleteCodesOf(card.ID), tx.DeleteDevicesOf(card.ID),
+		tx.DeleteTicks(authority.TickResetPlanned, card.Holder))
+	if err != nil {
+		return "", err
+	}
+	if err := s.endOthers(tx, card.ID, row.Ceremony); err != nil {
+		return "", err
+	}
+	return audit.PINReset, s.engine.TellIn(tx, card, noticePINReset, row.Channel, nil)
+}
+
+// endOthers ends the open ceremonies of a card but one. A ceremony that is done
+// only waits for its channel, which will find its receipt stale.
+func (s *Ceremonies) endOthers(tx store.Tx, card liuma.CardID, but string) error {
+	open, err := tx.CeremoniesOf(card)
+	if err != nil {
+		return err
+	}
+	for _, c := range open {
+		if c.ID == but || Step(c.Step) == StepDone {
+			continue
+		}
+		d, err := s.openDetails(c)
+		if err != nil {
+			return err
+		}
+		d.clearVerdict()
+		d.Code = string(liuma.CodePINReset)
+		err = errors.Join(s.goTo(&c, StepRefused), s.endRequest(tx, &c, liuma.CodePINReset), s.sealDetails(&c, d))
+		if err != nil {
+			return err
+		}
+		if err := tx.UpdateCeremony(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// afterReset says where the ceremony goes that set the new PIN: done, where
+// that was what it was for; else back to its pad; and where its business
+// number has an end already, or has nothing left to do, to StepReset.
+func (s *Ceremonies) afterReset(tx store.Tx, c *store.Ceremony, d *details, _ store.Request) (to Step, end bool, err error) {
+	if c.Action == liuma.ActionReset {
+		return StepDone, true, nil
+	}
+	row, err := tx.Request(c.Channel, c.BusinessNo)
+	if err != nil {
+		return "", false, err
+	}
+	d.Turned, d.Proofs.Code.Spent, d.WasReset = "", true, true
+	d.clearVerdict()
+	if !row.Decided && c.Action != liuma.ActionChange {
+		return StepPIN, false, nil
+	}
+	d.Code = string(liuma.CodePINReset)
+	return StepReset, false, s.endRequest(tx, c, liuma.CodePINReset)
+}

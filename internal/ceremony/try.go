@@ -1,0 +1,157 @@
+package ceremony
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// GivePIN makes one try of a ceremony. It takes the try's number first, so
+// that a page submitted twice makes one attempt; the attempt itself goes the
+// way of the native door. It costs three transactions and two views: the try's
+// number, the act's look at the card, the two transactions of the attempt, and
+// the page.
+func (s *Ceremonies) GivePIN(ctx context.Context, id string, h Hand, g Given) (Page, error) {
+	var client store.Client
+	m, err := s.moved(ctx, id, h, []Step{StepPIN}, s.whileServed(func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
+		e := s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "ok")
+		if g.Try != c.Tries+1 {
+			return "", e, liuma.Fail(liuma.CodeCeremonyMoved, nil)
+		}
+		c.Tries++
+		d.Proofs.TriedIn = bytes.Clone(c.Browser[:])
+		d.clearVerdict()
+		d.WasReset = false
+		var err error
+		client, err = tx.Client(string(c.Channel))
+		return StepPIN, e, err
+	}))
+	if err != nil {
+		return Page{}, err
+	}
+	if m.bound != "" && h.Secret == "" {
+		h.Secret = m.bound
+	}
+	if Step(m.ceremony.Step) == StepPIN {
+		// A crash from here on leaves the try undecided and the ceremony at the
+		// pad: the holder tries again under the next number.
+		if err := s.try(ctx, m, authority.Caller{Client: client}, h, g); err != nil {
+			if err := s.noteRefusal(ctx, id, err); err != nil {
+				return Page{}, liuma.Outward(err)
+			}
+		}
+	}
+	p, err := s.Look(ctx, id, h)
+	p.Bound = m.bound
+	return p, err
+}
+
+// try makes the request of a try and runs its act.
+func (s *Ceremonies) try(ctx context.Context, m moved, c authority.Caller, h Hand, g Given) error {
+	act := s.acting(m.ceremony, m.details)
+	q, err := s.tryOf(m, act, c, h, g)
+	if err != nil {
+		return err
+	}
+	_, err = act.run(s, ctx, q)
+	return err
+}
+
+// tryOf is the last try of a ceremony, as its act asks for it.
+func (s *Ceremonies) tryOf(m moved, act Act, c authority.Caller, h Hand, g Given) (asking, error) {
+	cer, d := m.ceremony, m.details
+	digest, err := givenDigest(cer.ID, g)
+	if err != nil {
+		return asking{}, err
+	}
+	request := authority.Request{
+		BusinessNo: authority.TryNo(cer.BusinessNo, cer.Tries), Subject: d.subject(), Region: cer.Region,
+		Purpose: d.Purpose, Challenge: tryChallenge(cer.ID, cer.Tries),
+		Current: given(g.Current), Old: given(g.Old), New: given(g.New), Digest: digest,
+	}
+	q := asking{
+		caller: c, request: request, row: s.engine.NewRow(c, act.Action, request, cer.ID),
+		policy: s.engine.PolicyFor(c, cer.Region), subject: boundSubject(cer.ID),
+		evidence:   pushed{proof: d.Proofs.Evidence},
+		registered: func(store.Reader) error { return nil }, // guard asks, in the transactions that count and decide
+		guard:      func(r store.Reader, _ store.Card) error { return s.stillServed(r, cer.ID) },
+		card:       cer.Card, device: h.Device, reopen: g.Reopen,
+	}
+	if d.NewPhone != "" && d.Proofs.Code.holds(cer, s.engine.PhoneIndex(d.NewPhone), s.now()) {
+		q.codePhone = d.NewPhone
+	}
+	return q, nil
+}
+
+// boundSubject is the subject that a try's envelopes are bound to: the
+// ceremony, whose subject cannot change. The bytes stand in the page, so they
+// must not hold a name or an ID number.
+func boundSubject(ceremony string) envelope.Subject {
+	return envelope.Subject{Card: "ceremony:" + ceremony}
+}
+
+// tryChallenge stands for the server challenge in the binding of a try: the
+// ceremony bounds its life.
+func tryChallenge(id string, try int) string { return fmt.Sprintf("%s:%d", id, try) }
+
+// given is an envelope that may be missing; a missing one opens for nothing.
+func given(e *envelope.Envelope) envelope.Envelope {
+	if e == nil {
+		return envelope.Envelope{}
+	}
+	return *e
+}
+
+func givenDigest(id string, g Given) ([32]byte, error) {
+	b, err := json.Marshal([]any{id, g.Try, g.Current, g.Old, g.New, g.Reopen})
+	if err != nil {
+		return [32]byte{}, liuma.FailField(liuma.CodeEnvelopeInvalid, "pin", err)
+	}
+	return sha256.Sum256(b), nil
+}
+
+// noteRefusal keeps what a try was refused for, so that the page can say it
+// also after a reload. Refusals that no other PIN can mend end the ceremony.
+func (s *Ceremonies) noteRefusal(ctx context.Context, id string, cause error) error {
+	code := liuma.CodeOf(cause)
+	if code == liuma.CodeInternal || code == liuma.CodeUnavailable {
+		s.log.Error("try not made", "ceremony", id, "err", cause)
+	}
+	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		c, d, err := s.readCeremony(tx, id)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if Step(c.Step) != StepPIN {
+			return audit.Entry{}, nil // a verdict came after all
+		}
+		d.Code = string(code)
+		if e, ok := errors.AsType[*liuma.Error](cause); ok {
+			d.Reason, d.Sentence, d.Until = e.Reason, e.Sentence, e.Until
+		}
+		switch code {
+		case liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed:
+			err = s.goTo(&c, StepRefused) // goes on under a new push
+		case liuma.CodePhoneCodeExpired:
+			d.Proofs.Code.Spent = true // it does not hold any more
+			err = s.goTo(&c, StepCode)
+		case liuma.CodeNotInRegistry, liuma.CodeAlreadyEnrolled, liuma.CodeCancelled, liuma.CodeForbidden,
+			liuma.CodeFrozen, liuma.CodeNotFrozen, liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale:
+			err = errors.Join(s.goTo(&c, StepRefused), s.endRequest(tx, &c, code))
+		}
+		if err := errors.Join(err, s.sealDetails(&c, d)); err != nil {
+			return audit.Entry{}, err
+		}
+		return s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, string(code)), tx.UpdateCeremony(c)
+	})
+	return err
+}

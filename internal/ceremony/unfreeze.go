@@ -1,0 +1,91 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// unfreeze is the act that ends a freeze, on a code to the bound phone and the
+// PIN (I-12). The code comes first, so that a frozen card is not one more place
+// to guess.
+func unfreeze() Act {
+	return Act{
+		Action:    liuma.ActionUnfreeze,
+		First:     StepConfirm,
+		Moves:     []Move{{StepConfirm, StepCode}, {StepCode, StepPIN}, {StepPIN, StepDone}, {StepPIN, StepCode}},
+		Linked:    true,
+		Proofs:    []Proof{ProofCode, ProofPIN},
+		Roles:     []liuma.Role{liuma.RoleCurrent},
+		Rewind:    StepCode,
+		Evidenced: StepPIN,
+		CodeText:  "code_unfreeze",
+		Thaws:     true,
+		agree: online(func(s *Ceremonies, tx store.Tx, _ *store.Ceremony, card store.Card) (Step, error) {
+			_, err := s.unfreezable(tx, card)
+			return StepCode, err
+		}),
+		run: (*Ceremonies).unfreeze,
+	}
+}
+
+// unfreezable refuses to unfreeze online a card that is not frozen, that cannot
+// be used anyway, or that was frozen while its phone was new: then whoever
+// changed the phone may be the one who wants the freeze to end.
+func (s *Ceremonies) unfreezable(r store.Reader, card store.Card) (store.Contact, error) {
+	switch {
+	case card.Version == 0:
+		return store.Contact{}, liuma.Fail(liuma.CodeRefused, nil)
+	case card.Physical == liuma.PhysicalCancelled:
+		return store.Contact{}, liuma.Fail(liuma.CodeCancelled, nil)
+	case !card.Frozen:
+		return store.Contact{}, liuma.Fail(liuma.CodeNotFrozen, nil)
+	}
+	c, _, err := s.engine.BoundPhone(r, card.ID)
+	if err == nil && !c.HoldUntil.IsZero() && !card.FrozenAt.After(c.HoldUntil) {
+		err = liuma.Fail(liuma.CodePhoneLate, nil)
+	}
+	return c, err
+}
+
+// unfreeze makes one try of an unfreezing. Without the code no guess is made;
+// if what was proved changes while the keepers work, the try stays undecided
+// and the card frozen.
+func (s *Ceremonies) unfreeze(ctx context.Context, q asking) (authority.Verification, error) {
+	served := q.guard
+	q.guard = func(r store.Reader, card store.Card) error {
+		if err := served(r, card); err != nil {
+			return err
+		}
+		return s.mayUnfreeze(r, card, q.row.Ceremony)
+	}
+	return s.provePIN(ctx, q, true, func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
+		card.Frozen, card.FrozenAt = false, time.Time{}
+		err := errors.Join(tx.DeleteCodesOf(card.ID), tx.DeleteDevicesOf(card.ID), s.engine.ConfirmContact(tx, card.ID))
+		if err != nil {
+			return "", err
+		}
+		return audit.CardUnfrozen, s.engine.TellIn(tx, *card, noticeUnfrozen, row.Channel, nil)
+	})
+}
+
+// mayUnfreeze is the rule of I-12 for an unfreezing, besides the PIN.
+func (s *Ceremonies) mayUnfreeze(r store.Reader, card store.Card, ceremony string) error {
+	contact, err := s.unfreezable(r, card)
+	if err != nil {
+		return err
+	}
+	cer, d, err := s.readCeremony(r, ceremony)
+	if err != nil {
+		return err
+	}
+	if !d.Proofs.Code.holds(cer, contact.Phone, s.now()) {
+		return liuma.Fail(liuma.CodePhoneCodeExpired, nil)
+	}
+	return nil
+}

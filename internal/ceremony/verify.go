@@ -1,0 +1,99 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/evidence"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// verify is the act of proving the PIN of a linked card to a service.
+func verify() Act {
+	return Act{
+		Action: liuma.ActionVerify,
+		First:  StepPIN,
+		Moves: append(turned(),
+			Move{StepPIN, StepDone},
+			// The PIN that was right was given before the holder turned to a reset.
+			Move{StepCode, StepDone}, Move{StepEvidence, StepDone}),
+		Linked:        true,
+		Proofs:        []Proof{ProofPIN},
+		Roles:         []liuma.Role{liuma.RoleCurrent},
+		Turns:         true,
+		Evidenced:     StepPIN,
+		CodeText:      "code_confirm",
+		ConfirmsPhone: true,
+		coded: func(s *Ceremonies, tx store.Tx, c *store.Ceremony, _ *details, _ addressee) (Step, error) {
+			return StepDone, s.engine.ConfirmContact(tx, c.Card)
+		},
+		run: (*Ceremonies).verify,
+	}
+}
+
+// Verify asks whether a PIN is right: Subject has Card, Current is the PIN,
+// Evidence is required while the physical card is lost. Any verdict is an
+// answer; an error means that nothing was counted, but for a request that then
+// stays undecided. A subject given by ID number is a caller without a link,
+// and is refused as one.
+func (s *Ceremonies) Verify(ctx context.Context, c authority.Caller, q authority.Request) (authority.Verification, error) {
+	ask, err := s.native(c, liuma.ActionVerify, q)
+	if err != nil {
+		return authority.Verification{}, err
+	}
+	return s.verify(ctx, ask)
+}
+
+func (s *Ceremonies) verify(ctx context.Context, q asking) (authority.Verification, error) {
+	card, proof, err := s.linkedHolder(ctx, q)
+	if errors.Is(err, authority.ErrUnlinked) {
+		return s.engine.RefuseUnlinked(ctx, q.caller, q.row, s.hooks(q, nil))
+	}
+	if err != nil {
+		return s.engine.Repeat(ctx, q.caller, err)
+	}
+	guess, err := s.open(ctx, q, liuma.RoleCurrent, q.request.Current, "pin")
+	if err != nil {
+		return authority.Verification{}, err
+	}
+	defer guess.Wipe()
+	release, err := s.engine.HoldCard(ctx, card)
+	if err != nil {
+		return authority.Verification{}, err
+	}
+	defer release()
+	right := func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
+		return "", s.tellUse(tx, *card, *row, q.policy)
+	}
+	row, err := s.engine.Attempt(ctx, q.attempt(card, guess, proof, s.hooks(q, right)))
+	if err != nil {
+		return s.engine.Repeat(ctx, q.caller, s.engine.WithChallenge(q.caller, err))
+	}
+	return s.engine.Answer(ctx, q.caller, row)
+}
+
+// linkedHolder finds, in one view, the card behind a channel's handle and the
+// evidence about its holder.
+func (s *Ceremonies) linkedHolder(ctx context.Context, q asking) (id liuma.CardID, proof *evidence.Proof, err error) {
+	err = s.store.View(ctx, func(r store.Reader) error {
+		id, proof, err = s.readLinked(r, q)
+		return err
+	})
+	return id, proof, err
+}
+
+func (s *Ceremonies) readLinked(r store.Reader, q asking) (liuma.CardID, *evidence.Proof, error) {
+	if err := q.registered(r); err != nil {
+		return liuma.CardID{}, nil, err
+	}
+	id, err := authority.Linked(r, q.caller, q.request.Subject.Card, q.row)
+	if err != nil {
+		return liuma.CardID{}, nil, err
+	}
+	proof, err := q.evidence.about(r, func() (registry.Facts, error) { return s.factsOf(r, id) })
+	return id, proof, err
+}

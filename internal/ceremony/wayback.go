@@ -1,0 +1,161 @@
+package ceremony
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/url"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// WayBack says where the holder goes when the ceremony is over: to the
+// channel's redirect URI with a fresh code, or with why there is none. Asked
+// again before the code was redeemed, it mints another and the first is void.
+func (s *Ceremonies) WayBack(ctx context.Context, id string, h Hand) (Way, error) {
+	code := newSecret()
+	var cer store.Ceremony
+	var d details
+	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		c, err := tx.Ceremony(id)
+		if errors.Is(err, store.ErrNotFound) {
+			return audit.Entry{}, liuma.Fail(liuma.CodeRequestURIInvalid, err)
+		}
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if grip(c, h) != holdsBrowser {
+			return audit.Entry{}, liuma.Fail(liuma.CodeCeremonyElsewhere, nil)
+		}
+		if d, err = s.openDetails(c); err != nil {
+			return audit.Entry{}, err
+		}
+		cer = c
+		if Step(c.Step) != StepDone || !c.CodeUsed.IsZero() || expired(c, s.now()) {
+			return audit.Entry{}, nil
+		}
+		c.Code, c.CodeUntil = hashed("code", code), s.now().Add(codeLife)
+		cer = c
+		return s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "code"), tx.UpdateCeremony(c)
+	})
+	if err != nil {
+		return Way{}, liuma.Outward(err)
+	}
+	return s.way(cer, d, code)
+}
+
+// way builds the authorization response (RFC 6749, RFC 9207).
+func (s *Ceremonies) way(c store.Ceremony, d details, code string) (Way, error) {
+	u, err := url.Parse(d.Return.RedirectURI)
+	if err != nil {
+		return Way{}, liuma.Outward(err)
+	}
+	q := u.Query()
+	q.Set("iss", s.issuer)
+	if d.Return.State != "" {
+		q.Set("state", d.Return.State)
+	}
+	step := Step(c.Step)
+	switch {
+	case step == StepDone && c.CodeUsed.IsZero() && !expired(c, s.now()):
+		q.Set("code", code)
+	case step == StepDone:
+		q.Set("error", "access_denied")
+		q.Set("error_description", string(liuma.CodeCodeInvalid))
+	case step.over() || step == StepEvidence || expired(c, s.now()):
+		why := liuma.Code(d.Code)
+		if why == "" || expired(c, s.now()) {
+			why = liuma.CodeCeremonyExpired
+		}
+		q.Set("error", "access_denied")
+		q.Set("error_description", string(why))
+		if why == liuma.CodeEvidenceRequired {
+			q.Set("error", string(why))
+			challenge, err := s.vault.NewChallenge(c.Channel, s.now(), s.policy.For(c.Region, c.Channel).ChallengeTTL)
+			if err != nil {
+				return Way{}, liuma.Outward(err)
+			}
+			q.Set("challenge", challenge)
+		}
+	default:
+		return Way{}, liuma.Fail(liuma.CodeCeremonyMoved, nil) // not over: leave it first
+	}
+	u.RawQuery = q.Encode()
+	return Way{URL: u.String()}, nil
+}
+
+// RedeemCode exchanges a code, once, for the claims of an ID token, while
+// standing and version are what they were at the verdict (I-10). A code that
+// comes a second time, late, or with another redirect or verifier is refused
+// and recorded.
+func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, redirectURI, verifier string) (Grant, error) {
+	if err := c.PermitChannel(); err != nil {
+		return Grant{}, err
+	}
+	var g Grant
+	var refused error
+	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		refused = nil
+		cer, err := tx.CeremonyByCode(hashed("code", code))
+		if errors.Is(err, store.ErrNotFound) || err == nil && cer.Channel != c.Channel() {
+			return audit.Entry{}, liuma.FailField(liuma.CodeCodeInvalid, "code", err)
+		}
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if !cer.CodeUsed.IsZero() {
+			refused = liuma.FailField(liuma.CodeCodeInvalid, "code", errors.New("replayed"))
+			return s.engine.Entry(c.Actor(), audit.CodeReplayed, cer.Card, cer.BusinessNo, string(liuma.CodeCodeInvalid)), nil
+		}
+		g, err = s.redeemCode(tx, c, &cer, redirectURI, verifier)
+		if e, ok := refusal(err); ok {
+			refused = e // nothing was changed; that somebody tried is recorded
+			return s.engine.Entry(c.Actor(), audit.CodeRefused, cer.Card, cer.BusinessNo, string(e.Code)), nil
+		}
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		return s.engine.Entry(c.Actor(), audit.CodeRedeemed, cer.Card, cer.BusinessNo, "ok"), nil
+	})
+	if err = errors.Join(err, refused); err != nil {
+		return Grant{}, liuma.Outward(err)
+	}
+	return g, nil
+}
+
+func (s *Ceremonies) redeemCode(tx store.Tx, c authority.Caller, cer *store.Ceremony, redirectURI, verifier string) (Grant, error) {
+	d, err := s.openDetails(*cer)
+	if err != nil {
+		return Grant{}, err
+	}
+	sum := sha256.Sum256([]byte(verifier))
+	proved := base64.RawURLEncoding.EncodeToString(sum[:]) == d.Return.CodeChallenge
+	if !s.now().Before(cer.CodeUntil) || redirectURI != d.Return.RedirectURI || !proved {
+		return Grant{}, liuma.FailField(liuma.CodeCodeInvalid, "code", errors.New("late, or for another redirect or verifier"))
+	}
+	row, err := tx.Request(cer.Channel, cer.BusinessNo)
+	if err != nil {
+		return Grant{}, err
+	}
+	if err := s.engine.Redeemable(tx, row, vault.Receipt{ID: row.ReceiptID}); err != nil {
+		return Grant{}, err
+	}
+	row.RedeemedAt = s.now()
+	if err := tx.UpdateRequest(row); err != nil {
+		return Grant{}, err
+	}
+	cer.CodeUsed, cer.Ended = s.now(), s.now()
+	if err := tx.UpdateCeremony(*cer); err != nil {
+		return Grant{}, err
+	}
+	rc := s.engine.Receipt(c, row)
+	return Grant{Handle: store.Handle(rc.Handle), BusinessNo: row.BusinessNo, Action: row.Action,
+		PurposeHash: envelope.PurposeHash(d.Purpose), ACR: rc.ACR, AMR: rc.AMR, Nonce: d.Return.Nonce,
+		At: row.DecidedAt, Expires: s.now().Add(s.engine.PolicyFor(c, cer.Region).ReceiptTTL)}, nil
+}

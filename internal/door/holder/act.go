@@ -1,0 +1,79 @@
+package holder
+
+import (
+	"slices"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ceremony"
+)
+
+// act is what the pages say of one act of a holder, in one language.
+type act struct {
+	title        string
+	next         string // at the confirmation: what comes next
+	pad          string // the pad's mode, as the markup contract in web/README.md names it
+	codeTo       string // what the phone is called that gets the code; empty for the bound phone
+	forgot       string // at the pad: what to do about a forgotten PIN, where it cannot be set anew from here
+	success      string // the title when it succeeded
+	successMeans string
+	stages       []stageOf // how it goes; empty for an act of one page
+}
+
+// stageOf is a stage of an act, and the steps of the ceremony that belong to it.
+type stageOf struct {
+	name  string
+	steps []ceremony.Step
+}
+
+// actOf is the table of acts. A new act has a row here.
+func actOf(t *texts, a liuma.Action) act {
+	at := func(name string, steps ...ceremony.Step) stageOf { return stageOf{name, steps} }
+	confirm, pad, done := ceremony.StepConfirm, ceremony.StepPIN, ceremony.StepDone
+	switch a {
+	case liuma.ActionEnroll: // the code helps to show who the holder is, so it belongs to that stage
+		return act{title: t.EnrollTitle, next: t.NextEnroll, pad: "new", codeTo: t.ToRegistered,
+			success: t.EnrolledTitle, successMeans: t.EnrolledText,
+			stages: []stageOf{at(t.StageCheck, confirm, ceremony.StepCode), at(t.StageSet, pad), at(t.StageDone, done)}}
+	case liuma.ActionLink:
+		return act{title: t.LinkTitle, next: t.NextLink, pad: "current", forgot: t.ForgotText,
+			success: t.LinkedTitle, successMeans: t.LinkedText,
+			stages: []stageOf{at(t.StageCheck, confirm), at(t.StageEnter, pad), at(t.StageDone, done)}}
+	case liuma.ActionChange:
+		return act{title: t.ChangeTitle, pad: "change", success: t.ChangedTitle, successMeans: t.ChangedText}
+	case liuma.ActionReset:
+		return act{title: t.ResetTitle, next: t.NextReset, pad: "new",
+			success: t.ResetDoneTitle, successMeans: t.ResetDoneText,
+			stages: []stageOf{at(t.StageAgree, confirm), at(t.StageCode, ceremony.StepCode),
+				at(t.StageProve, ceremony.StepEvidence), at(t.StageNew, pad), at(t.StageDone, done)}}
+	case liuma.ActionRebind: // the code goes to the new number, so number and code are one stage
+		return act{title: t.RebindTitle, next: t.NextRebind, pad: "current", codeTo: t.ToNew,
+			success: t.ReboundTitle, successMeans: t.ReboundText,
+			stages: []stageOf{at(t.StageAgree, confirm), at(t.StagePIN, pad), at(t.StageProve, ceremony.StepEvidence),
+				at(t.StagePhone, ceremony.StepPhone, ceremony.StepCode), at(t.StageDone, done)}}
+	case liuma.ActionUnfreeze:
+		return act{title: t.UnfreezeTitle, next: t.NextUnfreeze, pad: "current", forgot: t.ForgotFrozen,
+			success: t.UnfrozenTitle, successMeans: t.UnfrozenText,
+			stages: []stageOf{at(t.StageAgree, confirm), at(t.StageCode, ceremony.StepCode), at(t.StagePIN, pad), at(t.StageDone, done)}}
+	}
+	return act{title: t.VerifyTitle, pad: "current", success: t.VerifiedTitle, successMeans: t.VerifiedText}
+}
+
+// title makes the act the page's heading.
+func (v *view) title(a liuma.Action) {
+	v.heading(func(t *texts) string { return actOf(t, a).title })
+}
+
+// stages says how far an act of several pages has come.
+func (v *view) stages(p ceremony.Page) {
+	all := actOf(v.T, p.Action).stages
+	if p.Action == liuma.ActionReset && p.Began != "" && p.Began != p.Action {
+		all = all[1:] // the holder turned to it at the pad, and agreed to nothing first
+	}
+	now := max(0, slices.IndexFunc(all, func(s stageOf) bool { return slices.Contains(s.steps, p.Step) }))
+	if p.Step == ceremony.StepDone {
+		now = len(all) // nothing is left to do
+	}
+	for i, s := range all {
+		v.Steps = append(v.Steps, stage{Name: s.name, Done: i < now, Current: i == now})
+	}
+}

@@ -1,0 +1,298 @@
+package holder
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ceremony"
+)
+
+// What a ceremony's address may ask for (?ask=…) in place of the page of its
+// step.
+const (
+	askFreeze = "freeze" // the question whether the holder is sure
+	askReset  = "reset"  // why the PIN cannot be set anew online
+)
+
+// address is where a ceremony is shown.
+func address(id string) string { return "/c/" + id }
+
+// showCeremony shows where a ceremony is. A web view that keeps no cookies posts
+// here, because it brings its hand in a form.
+func (h *handler) showCeremony(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	if !idPattern.MatchString(id) {
+		h.fault(w, r, http.StatusNotFound, liuma.CodeRequestURIInvalid)
+		return
+	}
+	h.door.KeepLang(w, r)
+	by := h.handOf(r, id)
+	page, err := h.authority.Look(r.Context(), id, by.Hand)
+	if err != nil {
+		h.wrong(w, r, err)
+		return
+	}
+	h.showPage(w, r, page, by)
+}
+
+func (h *handler) showPage(w http.ResponseWriter, r *http.Request, page ceremony.Page, by hand) {
+	if page.Elsewhere {
+		h.fault(w, r, http.StatusConflict, liuma.CodeCeremonyElsewhere)
+		return
+	}
+	status := http.StatusOK
+	if page.Step == ceremony.StepExpired {
+		status = http.StatusGone
+	}
+	h.show(w, r, status, h.ceremonyView(r, page, by))
+}
+
+// move is what a post asks of the authority. If it fails and has looked at the
+// ceremony, it returns the latest page beside the error, so that the page is not
+// built twice.
+type move func(r *http.Request, id string, by hand) (ceremony.Page, error)
+
+// simple makes a move of a method that takes nothing but the ceremony.
+func simple(ask func(context.Context, string, ceremony.Hand) (ceremony.Page, error)) move {
+	return func(r *http.Request, id string, by hand) (ceremony.Page, error) {
+		return ask(r.Context(), id, by.Hand)
+	}
+}
+
+// typed makes a move of a method that takes what the holder typed into a field.
+func typed(name string, give func(context.Context, string, ceremony.Hand, string) (ceremony.Page, error)) move {
+	return func(r *http.Request, id string, by hand) (ceremony.Page, error) {
+		value, err := typedIn(r, name)
+		if err != nil {
+			return ceremony.Page{}, err
+		}
+		return give(r.Context(), id, by.Hand, value)
+	}
+}
+
+const longestTyped = 200 // bytes of what a holder types into a field
+
+// typedIn reads a field. A form without the field is an old one, and is answered
+// with the latest page. Whether the value is right, the authority judges.
+func typedIn(r *http.Request, name string) (string, error) {
+	switch values := r.PostForm[name]; {
+	case len(values) == 0:
+		return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
+	case len(values) > 1 || len(values[0]) > longestTyped:
+		return "", liuma.FailField(liuma.CodeBadRequest, name, nil)
+	default:
+		return values[0], nil
+	}
+}
+
+// post handles the posts that move a ceremony.
+func (h *handler) post(m move) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		id, by, ok := h.posted(w, r)
+		if !ok {
+			return
+		}
+		page, err := m(r, id, by)
+		if err != nil {
+			h.failed(w, r, id, by, page, err)
+			return
+		}
+		h.moved(w, r, page, by)
+	}
+}
+
+// posted reads the form, and says for which ceremony and by which browser it was
+// posted. If ok is false, the request has been answered.
+func (h *handler) posted(w http.ResponseWriter, r *http.Request) (id string, by hand, ok bool) {
+	id = r.PathValue("id")
+	if err := r.ParseForm(); err != nil || !idPattern.MatchString(id) {
+		h.wrong(w, r, formError(err))
+		return "", hand{}, false
+	}
+	return id, h.handOf(r, id), true
+}
+
+// moved answers a post that moved the ceremony. The browser is sent to the page
+// by a redirect, so that a reload asks for the page again and does not post
+// again. A web view without cookies gets the page as the answer.
+func (h *handler) moved(w http.ResponseWriter, r *http.Request, page ceremony.Page, by hand) {
+	if page.Bound != "" {
+		if by.bare || h.cookies.Get(r, seenCookie) == "" {
+			by.Secret, by.bare = page.Bound, true
+		} else {
+			h.keep(w, r, page.ID, by.RequestURI, page.Bound)
+		}
+	}
+	h.keepDevice(w, page, by)
+	if by.bare {
+		h.showPage(w, r, page, by)
+		return
+	}
+	http.Redirect(w, r, address(page.ID)+nextLook(r, page), http.StatusSeeOther)
+}
+
+// nextLook is the query of the address to which a move redirects. It is empty
+// where the page of the step is to be shown. It leads on to the channel where the
+// ceremony has ended, unless the holder asked to stay; and it asks for the page
+// that says why the PIN cannot be set anew online.
+func nextLook(r *http.Request, p ceremony.Page) string {
+	switch last := path.Base(r.URL.Path); {
+	case last == "pin" && r.PostForm.Get("stay") == "", last == "leave":
+		return goOn(p)
+	case last == "forgot" && resetRefused(p):
+		return "?ask=" + askReset
+	}
+	return ""
+}
+
+// goOn marks the one showing of a page that leads back to the channel by
+// itself. The browser's history forgets that address, so the back button does
+// not send the holder away again.
+func goOn(p ceremony.Page) string {
+	if p.Step == ceremony.StepLeft || p.Step == ceremony.StepDone && p.Action == liuma.ActionVerify {
+		return "?go=1"
+	}
+	return ""
+}
+
+// failed answers a post that moved nothing. If the ceremony had gone on since
+// the page was shown, the answer is the latest page, whatever was asked for.
+func (h *handler) failed(w http.ResponseWriter, r *http.Request, id string, by hand, latest ceremony.Page, err error) {
+	switch liuma.CodeOf(err) {
+	case liuma.CodeCeremonyMoved, liuma.CodeCeremonyExpired:
+	default:
+		h.wrong(w, r, err)
+		return
+	}
+	if !by.bare {
+		http.Redirect(w, r, address(id), http.StatusSeeOther)
+		return
+	}
+	if latest.ID == "" {
+		if latest, err = h.authority.Look(r.Context(), id, by.Hand); err != nil {
+			h.wrong(w, r, err)
+			return
+		}
+	}
+	h.showPage(w, r, latest, by)
+}
+
+// extend gives more time. The ceremony's script asks for it without leaving the
+// page, so that what was typed stays.
+func (h *handler) extend(w http.ResponseWriter, r *http.Request) {
+	if !scripted(r) {
+		h.post(simple(h.authority.Extend))(w, r)
+		return
+	}
+	id, by, ok := h.posted(w, r)
+	if !ok {
+		return
+	}
+	page, err := h.authority.Extend(r.Context(), id, by.Hand)
+	if err != nil {
+		h.wrong(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	answer := struct {
+		Expires time.Time `json:"expires"`
+		Now     time.Time `json:"now"`
+	}{page.Expires, h.now()}
+	_ = json.NewEncoder(w).Encode(answer) // an error here means that nobody is listening
+}
+
+// scripted reports whether a form was sent by the ceremony's script and not by
+// the browser itself.
+func scripted(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "application/json")
+}
+
+// ceremonyView turns the state of a ceremony into a page.
+func (h *handler) ceremonyView(r *http.Request, p ceremony.Page, by hand) *view {
+	draw, name := h.faceOf(r, p)
+	v := h.newView(r, name)
+	v.ID, v.Asker, v.BusinessNo = p.ID, v.say(p.ChannelName), string(p.BusinessNo)
+	if by.bare {
+		v.Hand = by.Secret // no form for preferences: without cookies they are not kept
+	} else {
+		v.Back = address(p.ID)
+	}
+	draw(v, p)
+	if r.URL.Query().Get("go") != "" && goOn(p) != "" && !by.bare {
+		v.Forward = address(p.ID) + "/return"
+	}
+	return v
+}
+
+// faceOf picks the page: that of the step or, where the step allows it, the one
+// that the address asks for.
+func (h *handler) faceOf(r *http.Request, p ceremony.Page) (draw func(*view, ceremony.Page), name string) {
+	ask := r.URL.Query().Get("ask")
+	switch {
+	case ask == askFreeze && canFreeze(p):
+		return h.sureToFreeze, pageStep
+	case resetRefused(p) && (ask == askReset || path.Base(r.URL.Path) == "forgot"):
+		return h.noReset, pageResult
+	}
+	switch p.Step {
+	case ceremony.StepConfirm:
+		return h.confirm, pageConfirm
+	case ceremony.StepPIN:
+		return h.askPIN, pagePIN
+	case ceremony.StepCode:
+		return h.askCode, pageStep
+	case ceremony.StepEvidence:
+		return h.askProof, pageStep
+	case ceremony.StepPhone:
+		return h.askPhone, pageStep
+	case ceremony.StepDone:
+		return h.done, pageResult
+	case ceremony.StepReset:
+		return h.wasReset, pageResult
+	}
+	return h.refused, pageResult
+}
+
+func (h *handler) confirm(v *view, p ceremony.Page) {
+	v.title(p.Action)
+	v.stages(p)
+	v.CellsTitle = v.T.IsThisYou
+	v.cell(v.T.Name, p.NameMasked, "", "")
+	v.cell(v.T.IDNumber, p.IDMasked, "number", "")
+	v.cell(v.T.Phone, p.PhoneMasked, "number", "")
+	v.cell(v.T.Region, v.say(regionName(p.Region)), "", "")
+	v.cell(v.T.For, p.Purpose, "", "purpose")
+	v.Notice = &notice{Title: v.T.WhatNext, Text: actOf(v.T, p.Action).next}
+	v.Refusal = h.refusal(v, p)
+	v.Ways = []way{
+		{Class: "btn-primary", Text: v.T.ItIsMe, Post: "agree"},
+		{Class: "btn-plain", Text: v.T.NotMe, Post: "leave"},
+	}
+	v.Links = v.freezeLink(p)
+	v.Expiry = h.expiryOf(p)
+}
+
+// linked reports whether a ceremony is about a card that the channel named by
+// its handle, so that its page may freeze it and set its PIN anew.
+func linked(p ceremony.Page) bool {
+	return p.Began != liuma.ActionEnroll && p.Began != liuma.ActionLink &&
+		p.Action != liuma.ActionEnroll && p.Action != liuma.ActionLink
+}
+
+func (v *view) cell(key, value, class, id string) {
+	if value != "" {
+		v.Cells = append(v.Cells, cell{key, value, class, id})
+	}
+}
+
+func (h *handler) expiryOf(p ceremony.Page) *expiry {
+	if p.Expires.IsZero() {
+		return nil
+	}
+	return &expiry{p.Expires.UTC().Format(time.RFC3339), h.now().UTC().Format(time.RFC3339)}
+}

@@ -1,0 +1,170 @@
+package holder
+
+import (
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/websec"
+)
+
+const (
+	longestAddress = 2000 // bytes of /authorize's query
+	seenAge        = 24 * time.Hour
+)
+
+// showAuthorize shows the landing page, to which a channel sends its holder. It
+// changes nothing, so a prefetch, a reload or a link scanner does no harm. It
+// shows nothing personal, because anybody who has the address could be reading
+// it. The ceremony's script goes on as soon as the page is really looked at;
+// without script, the holder presses a button.
+func (h *handler) showAuthorize(w http.ResponseWriter, r *http.Request) {
+	clientID, requestURI, ok := pushedParameters(r.URL)
+	if !ok {
+		h.fault(w, r, http.StatusBadRequest, liuma.CodeRequestURIInvalid)
+		return
+	}
+	h.door.KeepLang(w, r)
+	if id := h.begunHere(r, requestURI); id != "" {
+		http.Redirect(w, r, address(id), http.StatusSeeOther)
+		return
+	}
+	page, err := h.authority.LookAt(r.Context(), clientID, requestURI, ceremony.Hand{RequestURI: requestURI})
+	if err != nil {
+		h.wrong(w, r, err)
+		return
+	}
+	if page.Elsewhere {
+		h.fault(w, r, http.StatusConflict, liuma.CodeCeremonyElsewhere)
+		return
+	}
+	h.cookies.Set(w, seenCookie, "1", seenAge)
+	h.show(w, r, http.StatusOK, h.landingView(r, page, requestURI))
+}
+
+// pushedParameters reads the two parameters of RFC 9126. All others were pushed
+// before, so they are ignored here; one of the two given twice is refused.
+func pushedParameters(u *url.URL) (clientID, requestURI string, ok bool) {
+	if len(u.RawQuery) > longestAddress {
+		return "", "", false
+	}
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil || len(q["client_id"]) != 1 || len(q["request_uri"]) != 1 {
+		return "", "", false
+	}
+	clientID, requestURI = q.Get("client_id"), q.Get("request_uri")
+	return clientID, requestURI, clientID != "" && requestURI != ""
+}
+
+// landingView is the landing page. No browser is bound to the ceremony yet, so
+// it names the channel and not the holder.
+func (h *handler) landingView(r *http.Request, p ceremony.Page, requestURI string) *view {
+	v := h.newView(r, pageLanding)
+	v.ID, v.RequestURI = p.ID, requestURI
+	v.Asker = v.say(p.ChannelName)
+	v.title(p.Action)
+	v.Back = "/authorize?" + url.Values{"client_id": {r.URL.Query().Get("client_id")}, "request_uri": {requestURI}}.Encode()
+	return v
+}
+
+// begin binds a ceremony to the browser that looks at its page. The script of
+// the landing page asks for it and is told where to go; without script, a button
+// posts the same form. A script in a web view without cookies is told to post
+// the form: then the hand has to travel in the pages.
+func (h *handler) begin(w http.ResponseWriter, r *http.Request) {
+	if !scripted(r) {
+		h.post(simple(h.authority.Begin))(w, r)
+		return
+	}
+	if h.cookies.Get(r, seenCookie) == "" || websec.Prefetched(r) {
+		w.WriteHeader(http.StatusConflict)
+		return
+	}
+	id, by, ok := h.posted(w, r)
+	if !ok {
+		return
+	}
+	page, err := h.authority.Begin(r.Context(), id, by.Hand)
+	switch code := liuma.CodeOf(err); {
+	case err == nil && page.Bound != "":
+		h.keep(w, r, id, by.RequestURI, page.Bound)
+	case err != nil && (code == liuma.CodeInternal || code == liuma.CodeUnavailable || code == liuma.CodeBusy):
+		h.wrong(w, r, err)
+		return
+	}
+	// Whatever else is wrong, the ceremony's own page says it.
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// returnToChannel sends the holder back, with an authorization code or with the
+// reason why there is none. It is a GET because browsers hold a redirect that
+// follows a post to the content policy's form-action, which names no channel. It
+// makes the authorization code, so a prefetch is not answered. A web view
+// without cookies posts here, and gets a page that leads on.
+func (h *handler) returnToChannel(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	if !idPattern.MatchString(id) {
+		h.fault(w, r, http.StatusNotFound, liuma.CodeRequestURIInvalid)
+		return
+	}
+	if r.Method == http.MethodHead || websec.Prefetched(r) {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	by := h.handOf(r, id)
+	way, err := h.authority.WayBack(r.Context(), id, by.Hand)
+	if err != nil {
+		h.failed(w, r, id, by, ceremony.Page{}, err)
+		return
+	}
+	to, err := wayURL(way.URL)
+	if err != nil {
+		h.wrong(w, r, err)
+		return
+	}
+	if !by.bare {
+		http.Redirect(w, r, string(to), http.StatusSeeOther)
+		return
+	}
+	h.show(w, r, http.StatusOK, h.goingView(r, to))
+}
+
+// wayURL marks the channel's address, which the authority took from its
+// registration, as fit for a page. Apps register schemes of their own, so any
+// scheme is good except those that run code or open local files.
+func wayURL(s string) (template.URL, error) {
+	u, err := url.Parse(s)
+	if err != nil {
+		return "", liuma.Fail(liuma.CodeInternal, err)
+	}
+	switch strings.ToLower(u.Scheme) {
+	case "", "javascript", "data", "vbscript", "blob", "file", "about":
+		return "", liuma.FailField(liuma.CodeInternal, "redirect_uri", nil)
+	}
+	return template.URL(u.String()), nil
+}
+
+// goingView leads back to the channel from a web view without cookies.
+func (h *handler) goingView(r *http.Request, to template.URL) *view {
+	v := h.newView(r, pageResult)
+	v.heading(func(t *texts) string { return t.GoingTitle })
+	v.Result = &result{Kind: "ok", Icon: "ok", Text: v.T.GoingText}
+	v.Forward = string(to)
+	v.Ways = []way{{Class: "btn-primary", Text: v.T.BackPlain, Out: to}, h.call(v)}
+	return v
+}
+
+// back is the way to the channel, named after it.
+func (v *view) back(class string) way {
+	w := way{Class: class, Text: v.T.backTo(v.Asker)}
+	if v.Hand != "" {
+		w.Post = "return"
+	} else {
+		w.Link = address(v.ID) + "/return"
+	}
+	return w
+}

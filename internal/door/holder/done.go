@@ -1,0 +1,77 @@
+package holder
+
+import (
+	"net/http"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ceremony"
+)
+
+// done is the page of a ceremony that succeeded.
+func (h *handler) done(v *view, p ceremony.Page) {
+	v.stages(p)
+	v.heading(func(t *texts) string { return actOf(t, p.Action).success })
+	v.Result = &result{Kind: "ok", Icon: "ok", Text: actOf(v.T, p.Action).successMeans}
+	switch p.Action {
+	case liuma.ActionEnroll:
+		v.Card = &face{Region: v.say(regionName(p.Region)), Name: p.NameMasked, Number: p.IDMasked,
+			Note: v.T.issued(h.now().In(h.zone))}
+	case liuma.ActionVerify:
+		v.cell(v.T.For, p.Purpose, "", "")
+	}
+	if p.RemindChange {
+		v.Notice = &notice{Title: v.T.OldPIN, Text: v.T.OldPINText}
+	}
+	v.Ways = []way{v.back("btn-primary")}
+	h.settings(v, p)
+	v.Links = v.freezeLink(p)
+}
+
+// settings offers what can be set after a right PIN. It stands below the way
+// back to the channel, so that nobody has to go through it.
+func (h *handler) settings(v *view, p ceremony.Page) {
+	s := &settings{Phone: p.PhoneMasked, DeviceKnown: p.DeviceKnown, Device: p.DeviceOffer && v.Hand == ""}
+	if p.EveryUse != nil {
+		s.EveryUse, s.On = true, *p.EveryUse
+	}
+	// The authority says how many codes are left only where the phone can be
+	// confirmed.
+	if p.Action == liuma.ActionVerify && p.EveryUse != nil && p.CodesLeft > 0 && !p.DeviceOffer {
+		v.Refusal = h.refusal(v, p)
+		h.codeForm(v, p)
+		v.Send.Class = "btn-plain"
+		s.Open = v.Field != nil || v.Refusal != nil
+	}
+	if *s != (settings{Phone: s.Phone}) || v.Send != nil {
+		v.Settings = s
+	}
+}
+
+// wasReset is the last page of a ceremony that ended because the PIN was set
+// anew: what it was begun for has to be begun again.
+func (h *handler) wasReset(v *view, p ceremony.Page) {
+	v.heading(func(t *texts) string { return t.ResetDoneTitle })
+	v.Result = &result{Kind: "ok", Icon: "ok", Text: v.T.ResetEndText, Next: v.T.ResetEndNext}
+	v.Ways = []way{v.back("btn-primary")}
+}
+
+// setEveryUse turns the text after every use of the PIN on or off.
+func (h *handler) setEveryUse(r *http.Request, id string, by hand) (ceremony.Page, error) {
+	on, err := typedIn(r, "on")
+	if err == nil && on != "0" && on != "1" {
+		err = liuma.FailField(liuma.CodeBadRequest, "on", nil)
+	}
+	if err != nil {
+		return ceremony.Page{}, err
+	}
+	return h.authority.NoticeEveryUse(r.Context(), id, by.Hand, on == "1")
+}
+
+// knowDevice makes this browser one of the holder's known devices. A browser
+// that keeps no cookies cannot be one.
+func (h *handler) knowDevice(r *http.Request, id string, by hand) (ceremony.Page, error) {
+	if by.bare || h.cookies.Get(r, seenCookie) == "" {
+		return ceremony.Page{}, liuma.Fail(liuma.CodeCeremonyMoved, nil)
+	}
+	return h.authority.KnowDevice(r.Context(), id, by.Hand)
+}

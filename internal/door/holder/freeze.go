@@ -1,0 +1,222 @@
+package holder
+
+import (
+	"encoding/base64"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
+)
+
+// The result of a freeze code is kept in a cookie for five minutes, so that the
+// post can end in a redirect to a page that shows it. Only that page reads it.
+const (
+	freezeCookie = "freeze"
+	freezeAge    = 5 * time.Minute
+	freezePath   = "/freeze"
+	frozenPath   = "/freeze/done"
+)
+
+// showFreeze shows the official page that takes a freeze code from a notice and
+// stops the card, without log-in.
+func (h *handler) showFreeze(w http.ResponseWriter, r *http.Request) {
+	h.door.KeepLang(w, r)
+	code, until, _ := strings.Cut(strings.TrimPrefix(h.cookies.Get(r, freezeCookie), "no."), ".")
+	refused := liuma.Code(code)
+	if refused != liuma.CodeFreezeCodeInvalid && refused != liuma.CodeFreezeCodeLimit {
+		refused = ""
+	}
+	if refused != "" {
+		h.cookies.Set(w, freezeCookie, "", -1) // a refusal is shown once
+	}
+	h.cookies.Set(w, seenCookie, "1", seenAge)
+	h.show(w, r, http.StatusOK, h.freezeView(r, refused, unix(until)))
+}
+
+// freezeByCode takes the code. A code that never existed, one that is too old and
+// one that was used get the same answer.
+func (h *handler) freezeByCode(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		h.wrong(w, r, formError(err))
+		return
+	}
+	code, err := typedIn(r, "code")
+	if err != nil {
+		code = "" // and is refused like any other
+	}
+	frozen, err := h.authority.FreezeByCode(r.Context(), h.source(r), code)
+	refused := liuma.CodeOf(err)
+	switch {
+	case err == nil:
+	case refused == liuma.CodeFreezeCodeInvalid, refused == liuma.CodeFreezeCodeLimit:
+		h.freezeRefused(w, r, err, refused)
+		return
+	default:
+		h.wrong(w, r, err)
+		return
+	}
+	if h.cookies.Get(r, seenCookie) == "" {
+		h.show(w, r, http.StatusOK, h.frozenView(r, frozen))
+		return
+	}
+	h.cookies.Set(w, freezeCookie, "ok."+strconv.FormatInt(frozen.At.Unix(), 10)+"."+
+		base64.RawURLEncoding.EncodeToString([]byte(frozen.NameMasked)), freezeAge)
+	http.Redirect(w, r, frozenPath, http.StatusSeeOther)
+}
+
+func (h *handler) freezeRefused(w http.ResponseWriter, r *http.Request, err error, code liuma.Code) {
+	var until time.Time
+	if e, ok := errors.AsType[*liuma.Error](err); ok {
+		until = e.Until
+	}
+	if h.cookies.Get(r, seenCookie) == "" {
+		h.show(w, r, statusOf(code), h.freezeView(r, code, until))
+		return
+	}
+	value := "no." + string(code)
+	if !until.IsZero() {
+		value += "." + strconv.FormatInt(until.Unix(), 10)
+	}
+	h.cookies.Set(w, freezeCookie, value, freezeAge)
+	http.Redirect(w, r, freezePath, http.StatusSeeOther)
+}
+
+// showFrozen says what a freeze code did, to the browser that gave it.
+func (h *handler) showFrozen(w http.ResponseWriter, r *http.Request) {
+	kept, ok := strings.CutPrefix(h.cookies.Get(r, freezeCookie), "ok.")
+	at, name, _ := strings.Cut(kept, ".")
+	masked, err := base64.RawURLEncoding.DecodeString(name)
+	if !ok || err != nil || len(masked) > longestTyped {
+		http.Redirect(w, r, freezePath, http.StatusSeeOther)
+		return
+	}
+	h.show(w, r, http.StatusOK, h.frozenView(r, authority.FreezeView{NameMasked: string(masked), At: unix(at)}))
+}
+
+// unix reads a moment from a cookie; it is zero where there is none.
+func unix(s string) time.Time {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n <= 0 {
+		return time.Time{}
+	}
+	return time.Unix(n, 0)
+}
+
+// freezeView is the official page that takes a freeze code.
+func (h *handler) freezeView(r *http.Request, refused liuma.Code, until time.Time) *view {
+	v := h.newView(r, pageStep)
+	v.Back = freezePath
+	v.heading(func(t *texts) string { return t.FreezeTitle })
+	v.Say = v.T.FreezeSay
+	v.Field = &field{Post: freezePath, Name: "code", Label: v.T.FreezeLabel, Hint: v.T.FreezeHint, Type: "text", Mode: "text",
+		Autocomplete: "off", Button: v.T.FreezeGive, Class: "field-code field-letters", Most: "30", Capital: true}
+	if refused != "" {
+		e := liuma.Explain(refused)
+		v.Refusal = &notice{Kind: "notice-refuse", Title: strings.TrimRight(v.say(e.What), "。."), Text: v.say(e.Next)}
+		v.Until = h.untilOf(v, until)
+		v.Field.Wrong = true
+	}
+	v.Below = &notice{Title: v.T.NoFreezeCode, Text: v.T.NoFreezeCodeText}
+	v.Ways = []way{h.call(v)}
+	return v
+}
+
+// frozenView says what a freeze code did.
+func (h *handler) frozenView(r *http.Request, f authority.FreezeView) *view {
+	v := h.newView(r, pageResult)
+	if r.Method == http.MethodGet {
+		v.Back = frozenPath
+	}
+	v.heading(func(t *texts) string { return t.FrozenTitle })
+	v.Result = &result{Kind: "ok", Icon: "frozen", Text: v.T.FrozenByCode}
+	v.cell(v.T.Holder, f.NameMasked, "", "")
+	if !f.At.IsZero() {
+		v.cell(v.T.FrozenSince, v.T.moment(f.At.In(h.zone), h.now().In(h.zone)), "", "")
+	}
+	v.Notice = &notice{Title: v.T.ThawHow, Text: v.T.ThawText}
+	v.Ways = []way{h.call(v), {Class: "btn-plain", Text: v.T.FreezeAnother, Link: freezePath}}
+	return v
+}
+
+// canFreeze reports whether the authority takes FreezeOwn at this step.
+func canFreeze(p ceremony.Page) bool {
+	switch p.Step {
+	case ceremony.StepDone:
+		return true
+	case ceremony.StepConfirm, ceremony.StepCode, ceremony.StepEvidence, ceremony.StepPhone, ceremony.StepPIN:
+		return linked(p) && p.Action != liuma.ActionUnfreeze
+	case ceremony.StepRefused:
+		code := codeOf(p)
+		return linked(p) && p.Action != liuma.ActionUnfreeze &&
+			(code == liuma.CodeLocked || code == liuma.CodeBlocked || code == liuma.CodeResetPlanned || code == liuma.CodeForbidden)
+	}
+	return false
+}
+
+func (v *view) freezeLink(p ceremony.Page) []way {
+	if !canFreeze(p) {
+		return nil
+	}
+	return []way{{Class: "btn-aside", Text: v.T.FreezeAsk, See: address(p.ID) + "?ask=" + askFreeze}}
+}
+
+// sureToFreeze asks whether the holder is sure, before the card stops.
+func (h *handler) sureToFreeze(v *view, p ceremony.Page) {
+	v.heading(func(t *texts) string { return t.FreezeSure })
+	v.cell(v.T.Holder, p.NameMasked, "", "")
+	v.Say = v.T.FreezeStops
+	v.Notice = &notice{Title: v.T.ThawHow, Text: v.T.ThawText}
+	v.Ways = []way{
+		{Class: "btn-danger", Text: v.T.FreezeYes, Post: "freeze"},
+		{Class: "btn-plain", Text: v.T.FreezeNo, See: address(p.ID)},
+	}
+}
+
+// source is the address for which a request counts at the limit of freeze codes.
+// It is the address that the request came from. If that is one of our proxies,
+// it is the last address before it that is none of our proxies. A household has a
+// /64 of IPv6, so a whole /64 is one source.
+func (h *handler) source(r *http.Request) string {
+	from := addressOf(r.RemoteAddr)
+	way := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(way) - 1; i >= 0 && h.isProxy(from); i-- {
+		before := addressOf(strings.TrimSpace(way[i]))
+		if !before.IsValid() {
+			break
+		}
+		from = before
+	}
+	if from.Is6() {
+		if household, err := from.Prefix(64); err == nil {
+			return household.String()
+		}
+	}
+	return from.String()
+}
+
+func (h *handler) isProxy(a netip.Addr) bool {
+	for _, p := range h.proxies {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+func addressOf(s string) netip.Addr {
+	if host, _, err := net.SplitHostPort(s); err == nil {
+		s = host
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Unmap().WithZone("")
+}

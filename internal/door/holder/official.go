@@ -1,0 +1,85 @@
+package holder
+
+import (
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// showOfficial is the page at the door's bare address: what this is, how to
+// freeze a card, whom to call, and how to know that a page is real.
+func (h *handler) showOfficial(w http.ResponseWriter, r *http.Request) {
+	h.door.KeepLang(w, r)
+	h.show(w, r, http.StatusOK, h.officialView(r))
+}
+
+// officialView is that page.
+func (h *handler) officialView(r *http.Request) *view {
+	v := h.newView(r, pageStep)
+	v.Back = "/"
+	v.heading(func(t *texts) string { return t.OfficialTitle })
+	v.Say = v.T.OfficialSay
+	v.Notice = &notice{Title: v.T.FreezeTitle, Text: v.T.OfficialFreeze}
+	v.First = []way{{Class: "btn-primary", Text: v.T.FreezeGive, Link: freezePath}}
+	v.TipsTitle = v.T.RealTitle
+	v.Tips = []string{v.T.realAddress(h.real), v.T.RealName, v.T.RealNotice, v.T.RealNever}
+	v.Ways = []way{h.call(v)}
+	return v
+}
+
+const largestCheck = 64 << 10
+
+var checkPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}\.(txt|html)$`)
+
+// showDomainCheck serves the files by which an operator proves to a mini-program
+// platform that the domain is theirs. Links that lead out of their directory are
+// not followed (os.Root).
+func (h *handler) showDomainCheck(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("file")
+	content, ok := h.readCheck(name)
+	if !ok {
+		h.fault(w, r, http.StatusNotFound, liuma.CodeNotFound)
+		return
+	}
+	kind := "text/plain; charset=utf-8"
+	if strings.HasSuffix(name, ".html") {
+		kind = "text/html; charset=utf-8"
+	}
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
+	_, _ = w.Write(content) // an error here means that nobody is listening
+}
+
+func (h *handler) readCheck(name string) ([]byte, bool) {
+	if !checkPattern.MatchString(name) {
+		return nil, false
+	}
+	f, err := h.checks.Open(name)
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() > largestCheck {
+		return nil, false
+	}
+	content, err := io.ReadAll(io.LimitReader(f, largestCheck))
+	return content, err == nil
+}
+
+// showHealth says that the door answers. Whether the authority can give verdicts
+// is asked at the native door's /readyz.
+func (h *handler) showHealth(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write([]byte("{\"status\":\"alive\"}\n")) // an error here means that nobody is listening
+}
+
+// showNothing answers browsers that ask for /favicon.ico, so that they do not
+// fill the log with errors.
+func (h *handler) showNothing(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Cache-Control", "public, max-age=86400")
+	w.WriteHeader(http.StatusNoContent)
+}

@@ -1,0 +1,260 @@
+package holder
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/websec"
+	"github.com/liuma-pin/liuma/web"
+)
+
+// embedded is read only; the compiler fills it.
+//
+//go:embed pages/*.html
+var embedded embed.FS
+
+// The pages, each a template of its own over the same layout.
+const (
+	pageLanding = "landing"
+	pageConfirm = "confirm"
+	pagePIN     = "pin"
+	pageResult  = "result"
+	pageStep    = "step"
+)
+
+// pages are the parsed templates and what they link to. Immutable.
+type pages struct {
+	templates map[string]*template.Template
+	texts     map[websec.Lang]*texts
+	pad       web.Asset
+	ceremony  web.Asset
+	style     web.Asset
+}
+
+func newPages(assets *web.Assets) (*pages, error) {
+	p := &pages{
+		templates: map[string]*template.Template{},
+		texts:     map[websec.Lang]*texts{websec.Chinese: newTexts(websec.Chinese), websec.English: newTexts(websec.English)},
+	}
+	for name, asset := range map[string]*web.Asset{web.Pad: &p.pad, web.Ceremony: &p.ceremony, web.Style: &p.style} {
+		var err error
+		if *asset, err = assets.Asset(name); err != nil {
+			return nil, err
+		}
+	}
+	funcs := template.FuncMap{"icon": assets.Icon}
+	for _, name := range []string{pageLanding, pageConfirm, pagePIN, pageResult, pageStep} {
+		t, err := template.New("layout.html").Funcs(funcs).Option("missingkey=error").
+			ParseFS(embedded, "pages/layout.html", "pages/parts.html", "pages/"+name+".html")
+		if err != nil {
+			return nil, err
+		}
+		p.templates[name] = t
+	}
+	return p, nil
+}
+
+// render draws a page whole, so that a template that fails leaves no half page.
+func (p *pages) render(v *view) ([]byte, error) {
+	t, ok := p.templates[v.Page]
+	if !ok {
+		return nil, fmt.Errorf("no page %q", v.Page)
+	}
+	var out bytes.Buffer
+	if err := t.Execute(&out, v); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// show writes a page.
+func (h *handler) show(w http.ResponseWriter, r *http.Request, status int, v *view) {
+	html, err := h.pages.render(v)
+	if err != nil {
+		h.log.Error("page not drawn", "page", v.Page, "request", websec.RequestID(r.Context()), "err", err)
+		http.Error(w, "500", http.StatusInternalServerError)
+		return
+	}
+	head := w.Header()
+	head.Set("Content-Type", "text/html; charset=utf-8")
+	head.Set("Content-Language", string(v.Lang))
+	head.Set("Vary", "Cookie, Accept-Language")
+	w.WriteHeader(status)
+	if r.Method == http.MethodHead {
+		return
+	}
+	_, _ = w.Write(html) // an error here means that nobody is listening
+}
+
+// view is all that a template may use. What is empty is not drawn.
+type view struct {
+	Page      string
+	T, O      *texts // in the page's language; in the other one, for somebody who helps
+	Lang      websec.Lang
+	OtherLang websec.Lang
+	Care      bool
+	Hotline   string
+	Style     web.Asset
+	Pad       web.Asset
+	Ceremony  web.Asset // the script of the ceremony's pages
+
+	Title, TitleOther string
+	Lead              string // a sentence beneath the title
+	Asker             string
+	Steps             []stage
+	CellsTitle        string
+	Cells             []cell
+	Refusal           *notice // on top of the page, takes the focus
+	Notice            *notice
+	Result            *result
+	Card              *face
+	Keypad            *keypad
+	Until             *until
+	Ways              []way
+	First             []way  // the way to go first, above all others
+	Links             []way  // small, beneath everything
+	Say               string // a sentence that says what to do
+	Field             *field
+	Other             *field // another way to go on, folded away
+	OtherTitle        string
+	OtherText         string
+	Send              *send
+	Help              []string // why no code may have come
+	Counter           *counter
+	Below             *notice // beneath the form and its ways
+	Tips              []string
+	TipsTitle         string
+	Settings          *settings
+	Reopen            bool   // offer to let unknown devices try again
+	More              bool   // the pad's own settings
+	Forgot            string // what to do about a forgotten PIN
+	BusinessNo        string
+	Expiry            *expiry
+	Forward           string // address that the page goes on to by itself
+	Back              string // address to which the form of language and care mode returns; without it there is no such form
+	RequestID         string
+
+	ID         string
+	Hand       string // the browser's secret, hidden in every form where cookies are blocked
+	RequestURI string // the pushed request, hidden in the landing page's form
+}
+
+type stage struct {
+	Name          string
+	Done, Current bool
+}
+
+type cell struct{ Key, Value, Class, ID string }
+
+type notice struct{ Kind, Title, Text, More string }
+
+type result struct{ Kind, Icon, Text, Next string }
+
+type face struct{ Region, Name, Number, Note string }
+
+// keypad is the pad's part of the markup contract in web/README.md.
+type keypad struct {
+	Mode, KeyID, Key, Current, Old, New, DescribedBy, Note, Resume string
+	Passphrase                                                     bool
+	Try                                                            int
+}
+
+// field is a form with one field in it.
+type field struct {
+	Post, Name, Label, Hint, Type, Mode, Autocomplete, Button, Class, Most string
+	Capital, Wrong                                                         bool
+}
+
+// send is the button that has a code sent. The ceremony's script keeps it off
+// until Ready. Later, if it is there, stands in place of the button.
+type send struct{ Text, Class, Ready, Now, Later string }
+
+// counter says how to go on in person, at an agency.
+type counter struct{ Title, Where string }
+
+// settings are what can be set once a ceremony succeeded.
+type settings struct {
+	Phone               string // to be confirmed by the view's Field and Send
+	Open                bool   // show that unfolded
+	EveryUse, On        bool   // whether texts after every use can be set, and whether they are on
+	Device, DeviceKnown bool
+}
+
+// until is a moment with a countdown.
+type until struct{ Title, Text, Over, RFC3339, Now string }
+
+type expiry struct{ RFC3339, Now string }
+
+// way is a button or link that leads on or out. One of its addresses is set.
+type way struct {
+	Class, Text string
+	Link        string // same-origin address
+	See         string // address on a ceremony's page; posted to where the hand travels in forms
+	Tel         string
+	Post        string       // last element of the ceremony's address
+	Out         template.URL // the channel's address, checked by wayURL
+}
+
+// shownWay is a way with what its template needs of the page.
+type shownWay struct {
+	way
+	ID, Hand string
+}
+
+// CallText is what the link to the hotline says.
+func (v *view) CallText() string { return v.T.call(v.Hotline) }
+
+// Show gives a way to the template that draws it.
+func (v *view) Show(w way) shownWay { return shownWay{w, v.ID, v.Hand} }
+
+// Mark is the first character of the channel's name, as its sign.
+func (v *view) Mark() string {
+	for _, r := range v.Asker {
+		return string(r)
+	}
+	return ""
+}
+
+// Tab is the document's title. A screen reader says it first, so after a refusal
+// it is the refusal and not the heading.
+func (v *view) Tab() string {
+	if v.Refusal != nil {
+		return v.Refusal.Title
+	}
+	return v.Title
+}
+
+// newView fills in what all pages have.
+func (h *handler) newView(r *http.Request, page string) *view {
+	want := h.door.Preferences(r)
+	other := websec.English
+	if want.Lang == websec.English {
+		other = websec.Chinese
+	}
+	return &view{
+		Page: page, T: h.pages.texts[want.Lang], O: h.pages.texts[other], Lang: want.Lang, OtherLang: other,
+		Care: want.Care, Hotline: h.hotline, Style: h.pages.style, Pad: h.pages.pad, Ceremony: h.pages.ceremony,
+	}
+}
+
+// say picks the page's language.
+func (v *view) say(t liuma.Text) string { return v.T.of(t) }
+
+// heading sets the title in both languages.
+func (v *view) heading(pick func(*texts) string) {
+	v.Title, v.TitleOther = pick(v.T), pick(v.O)
+}
+
+// counterOf says where the counter is, for a holder who cannot go on here.
+func (v *view) counterOf(title string, region liuma.Region) *counter {
+	return &counter{Title: title, Where: v.T.agencies(regionName(region))}
+}
+
+// call leads to the hotline, which is open to everybody.
+func (h *handler) call(v *view) way {
+	return way{Class: "btn-plain", Text: v.T.call(h.hotline), Tel: h.hotline}
+}

@@ -1,0 +1,199 @@
+package holder
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/envelope"
+)
+
+const longestEnvelope = 2048 // bytes of an envelope, as JSON
+
+// givePIN takes the PIN, or the old and the new one, as the pad sealed it.
+func (h *handler) givePIN(r *http.Request, id string, by hand) (ceremony.Page, error) {
+	given, err := givenPINs(r)
+	if err != nil {
+		return ceremony.Page{}, err
+	}
+	page, err := h.authority.GivePIN(r.Context(), id, by.Hand, given)
+	if err != nil && liuma.CodeOf(err) == liuma.CodeCeremonyMoved {
+		page = h.awaitTry(r.Context(), id, by.Hand, given.Try)
+	}
+	return page, err
+}
+
+// givenPINs reads the form. A form without envelopes was not sent by the pad but
+// by a reload of an old page, and is answered with the latest page.
+func givenPINs(r *http.Request) (ceremony.Given, error) {
+	try, err := strconv.Atoi(r.PostForm.Get("try"))
+	if err != nil || try < 1 {
+		return ceremony.Given{}, liuma.Fail(liuma.CodeCeremonyMoved, err)
+	}
+	g := ceremony.Given{Try: try, Reopen: r.PostForm.Get("reopen") == "1"}
+	some := false
+	for name, into := range map[string]**envelope.Envelope{"pin": &g.Current, "old_pin": &g.Old, "new_pin": &g.New} {
+		values := r.PostForm[name]
+		if len(values) == 0 || len(values) == 1 && values[0] == "" {
+			continue
+		}
+		if len(values) > 1 || len(values[0]) > longestEnvelope {
+			return ceremony.Given{}, liuma.FailField(liuma.CodeBadRequest, name, nil)
+		}
+		e := new(envelope.Envelope)
+		if err := json.Unmarshal([]byte(values[0]), e); err != nil {
+			// The decoder's error may quote the field, so it is not passed on.
+			return ceremony.Given{}, liuma.FailField(liuma.CodeBadRequest, name, errors.New("not an envelope"))
+		}
+		*into, some = e, true
+	}
+	if !some {
+		return ceremony.Given{}, liuma.Fail(liuma.CodeCeremonyMoved, nil)
+	}
+	return g, nil
+}
+
+// awaitTry waits a little while for the result of a try whose page was
+// submitted twice, so that the answer to the second press shows it. It looks
+// less and less often, and gives the page that it saw last, or none. It waits
+// for the last try alone: no other can be under way.
+func (h *handler) awaitTry(ctx context.Context, id string, by ceremony.Hand, try int) ceremony.Page {
+	ctx, cancel := context.WithTimeout(ctx, h.settle)
+	defer cancel()
+	var latest ceremony.Page
+	for pause := 100 * time.Millisecond; ; pause *= 2 {
+		page, err := h.authority.Look(ctx, id, by)
+		if err != nil {
+			return latest
+		}
+		latest = page
+		if page.Try != try+1 || page.Step != ceremony.StepPIN || page.Code != "" || page.Verdict != "" {
+			return latest
+		}
+		select {
+		case <-ctx.Done():
+			return latest
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (h *handler) askPIN(v *view, p ceremony.Page) {
+	v.title(p.Action)
+	v.stages(p)
+	v.Refusal = h.refusal(v, p)
+	// Only a few lines stand above the pad, so that its keys are on the first screen.
+	switch p.Action {
+	case liuma.ActionEnroll, liuma.ActionReset:
+	case liuma.ActionChange:
+		v.cell(v.T.Holder, p.NameMasked, "", "purpose")
+		v.Lead = v.T.ChangeLead
+	default:
+		v.cell(v.T.Holder, p.NameMasked, "", "")
+		v.cell(v.T.For, p.Purpose, "", "purpose")
+	}
+	if v.Care && v.Refusal != nil {
+		v.Cells = nil // they stood on the page before; the large keys need the room
+	}
+	v.Keypad = keypadOf(v, p)
+	if canForget(p) {
+		v.Ways = append(v.Ways, h.forgotWay(v, p, "btn-plain", v.T.ForgotWay))
+	}
+	v.Forgot = actOf(v.T, p.Action).forgot
+	v.Ways = append(v.Ways, way{Class: "btn-plain", Text: v.T.Leave, Post: "leave"})
+	v.Links = v.freezeLink(p)
+	v.More = p.Action == liuma.ActionVerify
+	v.Reopen = p.LaneClosed
+	v.Expiry = h.expiryOf(p)
+}
+
+// keypadOf writes the seal key, and the bytes to which an envelope is bound, as
+// the pad's script reads them.
+func keypadOf(v *view, p ceremony.Page) *keypad {
+	b64 := base64.RawURLEncoding.EncodeToString
+	k := &keypad{
+		Mode: actOf(v.T, p.Action).pad, KeyID: p.SealKeyID, Key: b64(p.SealKey), Passphrase: p.Passphrase, Try: p.Try,
+		Current: b64(p.AAD[liuma.RoleCurrent]), Old: b64(p.AAD[liuma.RoleOld]), New: b64(p.AAD[liuma.RoleNew]),
+		DescribedBy: "asker",
+	}
+	if v.Hand == "" {
+		k.Resume = address(p.ID)
+	}
+	if len(v.Cells) > 0 {
+		k.DescribedBy += " purpose"
+	}
+	if v.Refusal != nil {
+		k.DescribedBy = "refusal " + k.DescribedBy
+	}
+	if p.TriesLeft != nil && *p.TriesLeft > 0 && codeOf(p) == "" {
+		k.Note = v.T.triesLeft(*p.TriesLeft) + v.T.Stop
+	}
+	return k
+}
+
+// forgot turns to setting the PIN anew. Where that cannot be done online, a
+// page of its own says why and where to go.
+func (h *handler) forgot(r *http.Request, id string, by hand) (ceremony.Page, error) {
+	page, err := h.authority.Forgot(r.Context(), id, by.Hand)
+	if err == nil || liuma.CodeOf(err) != liuma.CodeCeremonyExpired {
+		return page, err
+	}
+	latest, lookErr := h.authority.Look(r.Context(), id, by.Hand)
+	if lookErr == nil && latest.Step == ceremony.StepRefused {
+		// A locked page stays readable for longer than it can be turned to
+		// something else; showing it again would be no answer.
+		err = liuma.Fail(liuma.CodeRequestURIInvalid, err)
+	}
+	return latest, err
+}
+
+// canForget reports whether the authority takes Forgot at this step.
+func canForget(p ceremony.Page) bool {
+	if !linked(p) || p.Action == liuma.ActionReset || p.Action == liuma.ActionUnfreeze {
+		return false
+	}
+	code := codeOf(p)
+	return p.Step == ceremony.StepPIN || p.Step == ceremony.StepRefused && (code == liuma.CodeLocked || code == liuma.CodeBlocked)
+}
+
+func resetRefused(p ceremony.Page) bool { return p.ResetRefused != "" && canForget(p) }
+
+// forgotWay leads to a new PIN, or to why there is none online. A refusal that
+// is over by now is asked for again.
+func (h *handler) forgotWay(v *view, p ceremony.Page, class, text string) way {
+	over := !p.ResetRefusedUntil.IsZero() && !h.now().Before(p.ResetRefusedUntil)
+	if resetRefused(p) && !over {
+		return way{Class: "btn-plain", Text: v.T.NoResetWhy, See: address(p.ID) + "?ask=" + askReset}
+	}
+	return way{Class: class, Text: text, Post: "forgot"}
+}
+
+// noReset says why the PIN cannot be set anew online, and where it can.
+func (h *handler) noReset(v *view, p ceremony.Page) {
+	v.heading(func(t *texts) string { return t.NoResetTitle })
+	why := v.say(liuma.Explain(p.ResetRefused).What)
+	switch p.ResetRefused {
+	case liuma.CodeRefused:
+		why = v.T.NoLink
+	case liuma.CodeFrozen:
+		why = v.T.NoResetFrozen
+	}
+	v.Result = &result{Kind: "warn", Icon: "agency", Text: why}
+	if v.Until = h.untilOf(v, p.ResetRefusedUntil); v.Until != nil {
+		v.Until.Over = v.T.OverReload
+	}
+	v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
+	stay := way{Class: "btn-primary", Text: v.T.RememberWay, See: address(p.ID)}
+	if p.Step == ceremony.StepPIN {
+		v.Ways = []way{stay, {Class: "btn-plain", Text: v.T.Leave, Post: "leave"}}
+	} else {
+		v.Ways = []way{v.back("btn-primary")}
+	}
+	v.Links = v.freezeLink(p)
+}

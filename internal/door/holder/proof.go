@@ -1,0 +1,140 @@
+package holder
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ceremony"
+)
+
+const (
+	codeLasts  = 10 * time.Minute // as the authority has it
+	shortWait  = 2 * time.Minute  // the longest wait that is counted down; for a longer one the page says the time
+	longestSMS = "20"             // characters of a code with the spaces people copy
+)
+
+// askCode is the page that takes a code, or has one sent.
+func (h *handler) askCode(v *view, p ceremony.Page) {
+	v.stages(p)
+	v.Refusal = h.refusal(v, p)
+	v.cell(cmp.Or(actOf(v.T, p.Action).codeTo, v.T.ToBound), p.PhoneMasked, "number", "")
+	v.Ways = v.waysOff(p)
+	v.Expiry = h.expiryOf(p)
+	v.Links = v.freezeLink(p)
+	v.Counter = v.counterOf(v.T.CounterTitle, p.Region)
+	if p.CodesLeft == 0 {
+		// No more are taken for hours: nothing to type or to send.
+		v.heading(func(t *texts) string { return t.SpentTitle })
+		v.Say = v.T.SpentText
+		if v.Refusal != nil {
+			v.Say = "" // said on top
+		}
+		if v.Until = h.untilOf(v, laterOf(p.Until, p.ResendAt)); v.Until != nil {
+			v.Until.Over = v.T.OverReload
+		}
+		v.Counter.Title = v.T.CounterOnly
+		v.Ways[0].Class = "btn-primary"
+		return
+	}
+	h.codeForm(v, p)
+	v.heading(func(t *texts) string { return t.SendTitle })
+	if v.Field != nil {
+		v.heading(func(t *texts) string { return t.CodeTitle })
+	} else if v.Say = v.T.SendSay; !p.CodeSentAt.IsZero() {
+		v.Say = v.T.CodeOver
+	}
+	v.Help = []string{v.T.HelpWait, v.T.HelpNumber}
+	if p.Action == liuma.ActionRebind {
+		v.Help = v.Help[:1] // the number was given a moment ago, so it is not an old one
+		v.Other, v.OtherTitle = v.phoneField(), v.T.PhoneOther
+		v.Other.Wrong = p.Code == liuma.CodePhoneInvalid || p.Code == liuma.CodePhoneSame
+	}
+}
+
+func laterOf(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// codeForm fills in the field for a code that was sent, and the button that
+// sends one, or from when on it can be sent.
+func (h *handler) codeForm(v *view, p ceremony.Page) {
+	now := h.now()
+	open := !p.CodeSentAt.IsZero() && now.Before(p.CodeSentAt.Add(codeLasts))
+	v.Send = &send{Text: v.T.CodeSend, Class: "btn-primary"}
+	if open {
+		v.Field = &field{Post: address(v.ID) + "/code", Name: "code", Label: v.T.CodeLabel, Hint: v.T.codeSent(p.CodeSentAt.In(h.zone)),
+			Type: "text", Mode: "numeric", Autocomplete: "one-time-code", Button: v.T.CodeGive, Class: "field-code", Most: longestSMS,
+			Wrong: v.Refusal != nil && (p.Code == liuma.CodePhoneCodeWrong || p.Code == liuma.CodePhoneCodeFormat)}
+	}
+	if !p.CodeSentAt.IsZero() {
+		v.Send.Text = v.T.CodeResend
+	}
+	if open {
+		v.Send.Class = "btn-plain"
+	}
+	switch wait := p.ResendAt.Sub(now); {
+	case p.ResendAt.IsZero() || wait <= 0:
+	case wait > shortWait:
+		v.Send.Later = v.T.resendFrom(v.T.moment(p.ResendAt.In(h.zone), now.In(h.zone)))
+	default:
+		v.Send.Ready, v.Send.Now = p.ResendAt.UTC().Format(time.RFC3339Nano), now.UTC().Format(time.RFC3339Nano)
+	}
+}
+
+// waysOff are the ways out of a step before anything is decided.
+func (v *view) waysOff(p ceremony.Page) []way {
+	var out []way
+	if p.CanRemember {
+		out = append(out, way{Class: "btn-plain", Text: v.T.RememberWay, Post: "remember"})
+	}
+	return append(out, way{Class: "btn-plain", Text: v.T.Leave, Post: "leave"})
+}
+
+// askProof is the page that sends the holder to the channel for evidence, and
+// says how else it can be done.
+func (h *handler) askProof(v *view, p ceremony.Page) {
+	v.stages(p)
+	v.heading(func(t *texts) string { return t.ProveTitle })
+	v.Refusal = h.refusal(v, p)
+	v.Say = v.T.ProveReset
+	if p.Action == liuma.ActionRebind {
+		v.Say = v.T.ProveRebind
+	}
+	v.Notice = &notice{Title: v.T.WhatNow, Text: v.T.proveAt(v.Asker)}
+	check := v.back("btn-primary")
+	check.Text = v.T.DoEvidence
+	v.First = []way{check}
+	v.Counter = v.counterOf(v.T.CounterFace, p.Region)
+	if p.CardNoAllowed && p.Code != liuma.CodeCardNoSpent {
+		v.Other = &field{Post: address(v.ID) + "/card-number", Name: "card_no", Label: v.T.CardNoLabel, Hint: v.T.CardNoHint,
+			Type: "text", Mode: "text", Autocomplete: "off", Button: v.T.CardNoGive, Class: "field-code", Most: "40", Capital: true,
+			Wrong: p.Code == liuma.CodeCardNoWrong}
+		v.OtherTitle, v.OtherText = v.T.CardNoTitle, v.T.CardNoText
+	}
+	v.Ways = v.waysOff(p)
+	v.Links = v.freezeLink(p)
+	v.Expiry = h.expiryOf(p)
+}
+
+// askPhone is the page of a rebind that takes the new number.
+func (h *handler) askPhone(v *view, p ceremony.Page) {
+	v.stages(p)
+	v.heading(func(t *texts) string { return t.PhoneTitle })
+	v.Refusal = h.refusal(v, p)
+	v.Say = v.T.PhoneSay
+	v.Field = v.phoneField()
+	v.Field.Wrong = v.Refusal != nil
+	v.Counter = v.counterOf(v.T.CounterTitle, p.Region)
+	v.Ways = v.waysOff(p)
+	v.Links = v.freezeLink(p)
+	v.Expiry = h.expiryOf(p)
+}
+
+func (v *view) phoneField() *field {
+	return &field{Post: address(v.ID) + "/phone", Name: "phone", Label: v.T.PhoneLabel, Type: "tel", Mode: "tel",
+		Autocomplete: "tel-national", Button: v.T.PhoneGive, Class: "field-code", Most: "30"}
+}

@@ -1,0 +1,314 @@
+package holder
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/websec"
+)
+
+// wrong answers an error that no page of the ceremony can show.
+func (h *handler) wrong(w http.ResponseWriter, r *http.Request, err error) {
+	code := liuma.CodeOf(err)
+	if r.Context().Err() != nil {
+		return // nobody is listening
+	}
+	if code == liuma.CodeInternal {
+		h.log.Error("page failed", "route", r.Pattern, "request", websec.RequestID(r.Context()), "err", err)
+	}
+	h.fault(w, r, statusOf(code), code)
+}
+
+func statusOf(c liuma.Code) int {
+	switch c {
+	case liuma.CodeRequestURIInvalid, liuma.CodeBadRequest:
+		return http.StatusBadRequest
+	case liuma.CodeNotFound:
+		return http.StatusNotFound
+	case liuma.CodeCeremonyExpired:
+		return http.StatusGone
+	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved:
+		return http.StatusConflict
+	case liuma.CodeTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case liuma.CodeBusy, liuma.CodeUnavailable, liuma.CodeChangeUnderWay:
+		return http.StatusServiceUnavailable
+	case liuma.CodeForbidden:
+		return http.StatusForbidden
+	case liuma.CodeFreezeCodeLimit:
+		return http.StatusTooManyRequests
+	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
+		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled, liuma.CodeFreezeCodeInvalid:
+		return http.StatusUnprocessableEntity // what the holder asked for cannot be done to this card
+	}
+	return http.StatusInternalServerError
+}
+
+// formError says what was wrong with a form that did not parse.
+func formError(err error) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return liuma.Fail(liuma.CodeTooLarge, nil)
+	}
+	return liuma.Fail(liuma.CodeRequestURIInvalid, errors.New("form does not parse"))
+}
+
+// fault answers with an error page: what happened, and what to do now.
+func (h *handler) fault(w http.ResponseWriter, r *http.Request, status int, code liuma.Code) {
+	v := h.newView(r, pageResult)
+	look := faultLook(code)
+	v.heading(look.title)
+	e := liuma.Explain(code)
+	if code == liuma.CodeNotFound {
+		e = liuma.Explain(liuma.CodeRequestURIInvalid)
+	}
+	v.Result = &result{Kind: look.kind, Icon: look.icon, Text: v.say(e.What), Next: v.say(e.Next)}
+	if id := r.PathValue("id"); look.again && idPattern.MatchString(id) {
+		v.Ways = append(v.Ways, way{Class: "btn-primary", Text: v.T.LookAgain, Link: address(id)})
+	}
+	v.Ways = append(v.Ways, h.call(v))
+	if status >= http.StatusInternalServerError {
+		v.RequestID = websec.RequestID(r.Context())
+	}
+	ours := r.URL.Path == "/authorize" || r.URL.Path == freezePath || strings.HasPrefix(r.URL.Path, "/c/")
+	if r.Method == http.MethodGet && ours && len(r.URL.RawQuery) <= longestAddress {
+		v.Back = r.URL.RequestURI()
+	}
+	h.show(w, r, status, v)
+}
+
+// look is how a kind of refusal is shown.
+type look struct {
+	title      func(*texts) string
+	kind, icon string
+	again      bool // the ceremony may be looked at again
+}
+
+func faultLook(c liuma.Code) look {
+	switch c {
+	case liuma.CodeCeremonyExpired, liuma.CodeRequestURIInvalid, liuma.CodeNotFound:
+		return look{title: func(t *texts) string { return t.ExpiredTitle }, kind: "info", icon: "expired"}
+	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved:
+		return look{title: func(t *texts) string { return t.ElsewhereTitle }, kind: "info", icon: "unavailable"}
+	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
+		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled:
+		l := refusedLook(c)
+		l.again = true
+		return l
+	case liuma.CodeTooLarge, liuma.CodeBadRequest:
+		return look{title: func(t *texts) string { return t.NotSentTitle }, kind: "warn", icon: "unavailable", again: true}
+	}
+	return look{title: func(t *texts) string { return t.UnavailableTitle }, kind: "warn", icon: "unavailable", again: true}
+}
+
+// codeOf says why the last move did not go through. It is empty where it did.
+func codeOf(p ceremony.Page) liuma.Code {
+	if p.Code != "" {
+		return p.Code
+	}
+	switch p.Verdict {
+	case liuma.Wrong:
+		return liuma.CodeWrong
+	case liuma.Locked:
+		return liuma.CodeLocked
+	case liuma.Blocked:
+		return liuma.CodeBlocked
+	case liuma.Unavailable:
+		return liuma.CodeUnavailable
+	case liuma.Suspended:
+		return liuma.CodeEvidenceRequired
+	}
+	switch p.Step {
+	case ceremony.StepExpired:
+		return liuma.CodeCeremonyExpired
+	case ceremony.StepLeft:
+		return liuma.CodeLeft
+	case ceremony.StepRefused:
+		return liuma.CodeRefused
+	}
+	return ""
+}
+
+// refusal is what stands on top of a page that can be tried again: what was
+// wrong with the last try, and what to do.
+func (h *handler) refusal(v *view, p ceremony.Page) *notice {
+	code := codeOf(p)
+	e := liuma.Explain(code)
+	n := &notice{Kind: "notice-refuse", Title: strings.TrimRight(v.say(e.What), "。."), Text: v.say(e.Next)}
+	switch code {
+	case "":
+		if p.WasReset && p.Step == ceremony.StepPIN {
+			return &notice{Title: v.T.WasResetTitle, Text: v.T.WasResetText}
+		}
+		if lockedBefore(p) {
+			return &notice{Kind: "notice-warn", Title: v.T.LockedTitle,
+				Text: v.T.lockedUntil(v.T.moment(p.Until.In(h.zone), h.now().In(h.zone)), canForget(p))}
+		}
+		return nil
+	case liuma.CodeWrong:
+		n.Title = v.T.WrongTitle
+		if p.Action == liuma.ActionChange {
+			n.Title = v.T.WrongOldTitle
+		}
+		n.Text = v.T.WrongAgain
+		if p.TriesLeft != nil {
+			n.More = v.T.triesLeft(*p.TriesLeft)
+			n.Text = v.T.wrongText(*p.TriesLeft)
+		}
+	case liuma.CodeWeakPIN:
+		if s := v.say(p.Sentence); s != "" {
+			n.Text = s
+		}
+	case liuma.CodePINFormat, liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired, liuma.CodeBadRequest,
+		liuma.CodeUndecided, liuma.CodeInternal:
+		n.Kind, n.Title, n.Text = "notice-warn", v.T.NotSentTitle, v.T.NotSentText
+	case liuma.CodeEvidenceRequired:
+		if p.Step == ceremony.StepEvidence {
+			return nil // the whole page says it
+		}
+	case liuma.CodePhoneCodeWrong:
+		n.More = v.T.triesLeft(p.CodesLeft)
+	case liuma.CodePhoneCodesSpent:
+		n.Title, n.Text = v.T.SpentTitle, v.T.SpentText
+	case liuma.CodeBusy, liuma.CodeChangeUnderWay, liuma.CodeUnavailable, liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit,
+		liuma.CodePhoneCodeExpired:
+		n.Kind = "notice-warn"
+	}
+	return n
+}
+
+// lockedBefore reports a pad that takes no PIN, because too many were wrong
+// elsewhere or in an earlier ceremony.
+func lockedBefore(p ceremony.Page) bool {
+	return p.Step == ceremony.StepPIN && p.TriesLeft != nil && *p.TriesLeft == 0 && !p.Until.IsZero()
+}
+
+// refused is the page of a ceremony that ended without success.
+func (h *handler) refused(v *view, p ceremony.Page) {
+	code := codeOf(p)
+	e := liuma.Explain(code)
+	look := refusedLook(code)
+	v.heading(look.title)
+	v.Result = &result{Kind: look.kind, Icon: look.icon, Text: v.say(e.What), Next: v.say(e.Next)}
+	v.Links = v.freezeLink(p)
+	switch code {
+	case liuma.CodeLocked:
+		v.Result.Text, v.Result.Next = v.T.LockedText, ""
+		v.Until = h.untilOf(v, p.Until)
+		v.cell(v.T.PhysicalCard, v.T.NotAffected, "", "")
+		v.cell(v.T.OtherChannels, v.T.LockedToo, "", "")
+		h.toNewPIN(v, p, v.T.ForgotUnlock)
+	case liuma.CodeBlocked:
+		v.Result.Text, v.Result.Next = v.T.BlockedText, ""
+		if p.LaneClosed {
+			v.heading(func(t *texts) string { return t.LaneTitle })
+			v.Result.Text, v.Result.Next = v.T.LaneText, v.T.LaneNext
+		}
+		v.cell(v.T.PhysicalCard, v.T.NotAffected, "", "")
+		h.toNewPIN(v, p, v.T.ForgotBlocked)
+	case liuma.CodeFrozen:
+		v.Result.Text, v.Result.Next = v.T.FrozenText, ""
+		v.Notice = &notice{Title: v.T.HowToGoOn, Text: v.T.FrozenNext}
+	case liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed:
+		v.Result.Text, v.Result.Next = v.T.EvidenceText, ""
+		v.Notice = &notice{Title: v.T.HowToGoOn, Text: v.T.EvidenceNext}
+		check := v.back("btn-primary")
+		check.Text = v.T.DoEvidence
+		v.First = append(v.First, check)
+		v.Counter = v.counterOf(v.T.CounterFace, p.Region)
+		return
+	case liuma.CodeResetPlanned:
+		v.Result.Text, v.Result.Next = v.T.PlannedText, v.T.PlannedNext
+		if v.Until = h.untilOf(v, p.Until); v.Until != nil {
+			v.Until.Title, v.Until.Over = v.T.WhenSet, v.T.OverSet
+		}
+	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent:
+		v.Result.Next = "" // the counter says it
+		v.Until = h.untilOf(v, p.Until)
+		v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
+	case liuma.CodeForbidden: // nothing leads back to a channel that was stopped
+		v.Result.Text, v.Result.Next = v.T.StoppedText, v.T.StoppedNext
+		v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
+		v.Ways = append(v.Ways, h.call(v))
+		return
+	case liuma.CodeRefused:
+		if linked(p) { // the handle that named the card is none of this channel's
+			v.Result.Text, v.Result.Next = v.T.NoLink, ""
+			v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
+			break
+		}
+		v.Notice = &notice{Title: v.T.ForgotTitle, Text: v.T.RecoverText}
+	}
+	class := "btn-primary"
+	if len(v.First) > 0 && v.First[0].Class == class {
+		class = "btn-plain"
+	}
+	v.Ways = append(v.Ways, v.back(class))
+	if code != liuma.CodeLeft && v.Counter == nil {
+		v.Ways = append(v.Ways, h.call(v))
+	}
+}
+
+// toNewPIN leads from a locked or blocked PIN to a new one: on this page if the
+// card is linked to this channel, else in a channel that it is linked to, and
+// always at a counter.
+func (h *handler) toNewPIN(v *view, p ceremony.Page, text string) {
+	switch {
+	case canForget(p):
+		v.First = append(v.First, h.forgotWay(v, p, "btn-primary", text))
+		v.Counter = v.counterOf(v.T.CounterTitle, p.Region)
+	case p.Action == liuma.ActionUnfreeze:
+		v.Notice = &notice{Title: v.T.ForgotTitle, Text: v.T.ForgotFrozen}
+		v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
+	default:
+		v.Notice = &notice{Title: v.T.ForgotTitle, Text: v.T.RecoverText}
+	}
+}
+
+func refusedLook(c liuma.Code) look {
+	switch c {
+	case liuma.CodeLocked:
+		return look{title: func(t *texts) string { return t.LockedTitle }, kind: "warn", icon: "locked"}
+	case liuma.CodeBlocked:
+		return look{title: func(t *texts) string { return t.BlockedTitle }, kind: "refuse", icon: "blocked"}
+	case liuma.CodeFrozen:
+		return look{title: func(t *texts) string { return t.FrozenTitle }, kind: "info", icon: "frozen"}
+	case liuma.CodeCancelled:
+		return look{title: func(t *texts) string { return t.CancelledTitle }, kind: "refuse", icon: "blocked"}
+	case liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed:
+		return look{title: func(t *texts) string { return t.EvidenceTitle }, kind: "warn", icon: "evidence"}
+	case liuma.CodeNotInRegistry:
+		return look{title: func(t *texts) string { return t.NotInRegistryTitle }, kind: "info", icon: "unavailable"}
+	case liuma.CodeAlreadyEnrolled:
+		return look{title: func(t *texts) string { return t.AlreadyEnrolledTitle }, kind: "info", icon: "unavailable"}
+	case liuma.CodeCeremonyExpired:
+		return look{title: func(t *texts) string { return t.ExpiredTitle }, kind: "info", icon: "expired"}
+	case liuma.CodeLeft:
+		return look{title: func(t *texts) string { return t.LeftTitle }, kind: "info", icon: "unavailable"}
+	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent:
+		return look{title: func(t *texts) string { return t.CounterNeeded }, kind: "warn", icon: "agency"}
+	case liuma.CodePINReset:
+		return look{title: func(t *texts) string { return t.ResetDoneTitle }, kind: "info", icon: "ok"}
+	case liuma.CodeNotFrozen:
+		return look{title: func(t *texts) string { return t.NotFrozenTitle }, kind: "ok", icon: "ok"}
+	case liuma.CodeForbidden:
+		return look{title: func(t *texts) string { return t.StoppedTitle }, kind: "warn", icon: "unavailable"}
+	case liuma.CodeResetPlanned:
+		return look{title: func(t *texts) string { return t.PlannedTitle }, kind: "ok", icon: "expired"}
+	case liuma.CodeRefused:
+		return look{title: func(t *texts) string { return t.RefusedTitle }, kind: "refuse", icon: "wrong"}
+	}
+	return look{title: func(t *texts) string { return t.UnavailableTitle }, kind: "warn", icon: "unavailable"}
+}
+
+// untilOf says when a lock ends, on the holder's calendar.
+func (h *handler) untilOf(v *view, at time.Time) *until {
+	if at.IsZero() {
+		return nil
+	}
+	now := h.now().In(h.zone)
+	return &until{Title: v.T.WhenAgain, Over: v.T.OverNow, Text: v.T.moment(at.In(h.zone), now), RFC3339: at.In(h.zone).Format(time.RFC3339), Now: now.Format(time.RFC3339)}
+}

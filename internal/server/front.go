@@ -1,0 +1,73 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"sync"
+
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/policy"
+)
+
+// Front is what the doors call: the engine, and the acts that run on it.
+type Front struct {
+	*authority.Authority
+	*ceremony.Ceremonies
+}
+
+// openAuthority opens the engine and the acts, and recovers what an earlier
+// process left.
+func (s *System) openAuthority(ctx context.Context) error {
+	p := policy.National()
+	if s.options.Policy != nil {
+		p = *s.options.Policy
+	}
+	p.AllowStandInEvidence = s.Config.AllowStandIn
+	layers, err := policy.NewLayers(p)
+	if err != nil {
+		return err
+	}
+	var rules authority.Rules = layers
+	if s.options.Rules != nil {
+		rules = s.options.Rules
+	}
+	var random [8]byte
+	rand.Read(random[:])
+	process := hex.EncodeToString(random[:])
+	db, outbox, err := s.openTexts()
+	if err != nil {
+		return err
+	}
+	s.Authority, err = authority.New(authority.Config{
+		Store: db, Vault: s.Vault, Quorum: s.Quorum, Policy: rules, Registry: s.Registry, Outbox: outbox,
+		Issuer: s.Config.Issuer, Process: process, Now: s.options.Now, Wait: s.options.Wait, Logger: s.options.Logger,
+		// The keepers' ledgers are leased to one process at a time, and this one
+		// holds them: no other authority can be running on this directory.
+		Ended: func(other string) bool { return other != process },
+	})
+	if err != nil {
+		return err
+	}
+	s.Ceremonies, err = ceremony.New(ceremony.Config{
+		Engine: s.Authority, Store: db, Vault: s.Vault, Policy: rules, Registry: s.Registry, Outbox: outbox,
+		Issuer: s.Config.Issuer, Now: s.options.Now, Logger: s.options.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.Authority.Start(ctx); err != nil {
+		return err
+	}
+	s.alarmed.Store(s.Authority)
+	background, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { s.Authority.Maintain(background) })
+	running.Go(func() { s.Ceremonies.Maintain(background) })
+	s.closers.add(func() error { stop(); running.Wait(); return nil })
+	return nil
+}
+
+// Front is what the doors call.
+func (s *System) Front() Front { return Front{s.Authority, s.Ceremonies} }

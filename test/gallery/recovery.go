@@ -1,0 +1,152 @@
+package gallery
+
+import (
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ceremony"
+)
+
+// sent is a page a quarter of a minute after a code was sent. Another can be
+// sent after ready.
+func sent(left int, ready time.Duration) func(*ceremony.Page) {
+	return func(p *ceremony.Page) {
+		p.CodeSentAt, p.ResendAt, p.CodesLeft = Now().Add(-15*time.Second), Now().Add(ready), left
+	}
+}
+
+// sentLongAgo is a page after the code that was sent has run out.
+func sentLongAgo(p *ceremony.Page) {
+	p.CodeSentAt, p.CodesLeft = Now().Add(-11*time.Minute), 5
+}
+
+// forgotten is a reset that the holder turned to at the pad of a verification.
+func forgotten(change func(*ceremony.Page)) func(*ceremony.Page) {
+	return func(p *ceremony.Page) {
+		p.Began, p.CanRemember, p.CodesLeft = liuma.ActionVerify, true, 5
+		if change != nil {
+			change(p)
+		}
+	}
+}
+
+// until is a page whose refusal ends after a while.
+func until(after time.Duration) func(*ceremony.Page) {
+	return func(p *ceremony.Page) { p.Until = Now().Add(after) }
+}
+
+// addCodes puts in the steps that take a code from the phone.
+func (c *collection) addCodes() {
+	const reset, rebind, unfreeze, enroll = liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze, liuma.ActionEnroll
+	const confirm, code = ceremony.StepConfirm, ceremony.StepCode
+	c.add("reset-confirm", reset, confirm, "", nil, text("找回电子社保卡密码", "Recover the e-Card's PIN"))
+	c.add("rebind-confirm", rebind, confirm, "", nil, text("更换绑定手机", "Change the bound phone"))
+	c.add("unfreeze-confirm", unfreeze, confirm, "", nil, text("解冻电子社保卡", "Unfreeze the e-Card"))
+	c.add("code-first", reset, code, "", forgotten(nil), text("获取验证码", "Send me a code"))
+	c.add("code", reset, code, "", forgotten(sent(5, 45*time.Second)),
+		text("20:43 已发送，10 分钟内有效", "Sent at 20:43, good for 10 minutes"), both("138****5678"),
+		text("浙江省任一社保经办机构", "Any social-security agency in Zhejiang"), text("想起密码了，回去输入", "back to the PIN"))
+	c.add("code-reset", reset, code, "", sent(5, 45*time.Second), text("20:43 已发送，10 分钟内有效", "Sent at 20:43, good for 10 minutes"))
+	c.add("code-wrong", reset, code, liuma.CodePhoneCodeWrong, forgotten(sent(3, 0)), text("还可试 3 次", "3 tries left"))
+	c.add("code-malformed", reset, code, liuma.CodePhoneCodeFormat, sent(5, 45*time.Second), text("不计入输错次数", "did not count"))
+	c.add("code-soon", reset, code, liuma.CodePhoneCodeSoon, forgotten(sent(5, 45*time.Second)), text("一分钟后可以重新获取", "after a minute"))
+	c.add("code-limit", reset, code, liuma.CodePhoneCodeLimit, forgotten(sent(4, 11*time.Hour)),
+		text("明天（5 月 7 日）07:44 以后可以重新获取", "tomorrow, 7 May, at 07:44"))
+	c.add("code-expired", reset, code, liuma.CodePhoneCodeExpired, sentLongAgo, text("请重新获取验证码", "Ask for a new code"))
+	c.add("code-old", reset, code, "", sentLongAgo, text("上一条验证码已过期", "too old"))
+	c.add("code-spent", reset, code, liuma.CodePhoneCodesSpent, until(23*time.Hour), text("明天（5 月 7 日）19:44", "tomorrow, 7 May, at 19:44"))
+	c.add("code-spent-later", reset, code, "", sent(0, 11*time.Hour), text("验证码输错次数太多了", "Too many wrong codes"))
+	c.add("code-enroll", enroll, code, "", sent(5, 0), text("社保登记的手机", "Phone on record"))
+	c.add("rebind-code", rebind, code, "", sent(5, 0), text("号码填错了？换一个", "Give another"))
+	c.add("unfreeze-code", unfreeze, code, "", sent(5, 0), text("绑定的手机", "Bound phone"))
+}
+
+// addProofs puts in the steps that take evidence, the number of the physical
+// card, a new phone, and the pads of these ceremonies.
+func (c *collection) addProofs() {
+	const reset, rebind, unfreeze, verify = liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze, liuma.ActionVerify
+	const evidence, phone, pad = ceremony.StepEvidence, ceremony.StepPhone, ceremony.StepPIN
+	cardNo := func(p *ceremony.Page) { p.CardNoAllowed = true }
+	c.add("evidence", reset, evidence, liuma.CodeEvidenceRequired, forgotten(nil), text("不方便刷脸？到柜台办理", "Cannot show your face?"))
+	c.add("evidence-card-number", reset, evidence, liuma.CodeEvidenceRequired, cardNo, text("用卡号要等 24 小时", "it takes 24 hours"))
+	c.add("evidence-card-number-wrong", reset, evidence, liuma.CodeCardNoWrong, cardNo, text("社保卡号不正确", "That card number is not right"))
+	c.add("evidence-card-number-spent", reset, evidence, liuma.CodeCardNoSpent, func(p *ceremony.Page) {
+		cardNo(p)
+		until(time.Hour)(p)
+	}, text("社保卡号输错次数过多", "Too many wrong card numbers"))
+	c.add("rebind-evidence", rebind, evidence, liuma.CodeEvidenceRequired, nil, text("以后找回密码要靠绑定的手机", "what recovers the PIN"))
+	c.add("rebind-phone", rebind, phone, "", nil, text("请输入新手机号", "Enter the new number"))
+	c.add("rebind-phone-invalid", rebind, phone, liuma.CodePhoneInvalid, nil, text("手机号码不正确", "not a mobile number"))
+	c.add("rebind-phone-same", rebind, phone, liuma.CodePhoneSame, nil, text("现在绑定的手机号", "bound already"))
+	c.add("rebind-pin", rebind, pad, "", nil, both(`data-mode="current"`))
+	c.add("unfreeze-pin", unfreeze, pad, "", nil, text("冻结期间不能在线找回密码", "While the card is frozen"))
+	c.add("reset-pin", reset, pad, "", forgotten(nil), both(`data-mode="new"`))
+	c.add("reset-weak", reset, pad, liuma.CodeWeakPIN, nil, text("太容易被猜到", "too easy to guess"))
+	c.add("was-reset", verify, pad, "", func(p *ceremony.Page) { p.WasReset = true }, text("新密码已设好，请再输入一次", "enter it once more"))
+	c.add("lane-reopen", verify, pad, "", func(p *ceremony.Page) { p.LaneClosed, p.DeviceKnown = true, true },
+		text("允许其他设备再试", "let other devices try"))
+}
+
+// addRecovered puts in how these ceremonies end, and what a forgotten PIN is
+// told where it cannot be set anew online.
+func (c *collection) addRecovered() {
+	const reset, rebind, unfreeze, verify = liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze, liuma.ActionVerify
+	const pad, done, refused = ceremony.StepPIN, ceremony.StepDone, ceremony.StepRefused
+	restart := text("用新密码重新办理", "start again with the new PIN")
+	c.add("reset-done", reset, done, "", func(p *ceremony.Page) { p.EveryUse, p.DeviceOffer = new(bool), true }, text("已经解锁", "nothing is locked"))
+	c.add("reset-end", reset, ceremony.StepReset, liuma.CodePINReset, nil, restart)
+	c.add("pin-reset", verify, refused, liuma.CodePINReset, nil, restart)
+	c.add("reset-planned", reset, refused, liuma.CodeResetPlanned, until(24*time.Hour), text("明天（5 月 7 日）20:44", "tomorrow, 7 May, at 20:44"))
+	c.add("reset-unlinked", reset, refused, liuma.CodeRefused, nil, text("还没有关联到这个应用", "not linked to this app"))
+	for _, why := range []liuma.Code{liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff} {
+		c.add("reset-refused-"+string(why), reset, refused, why, nil, text("本人身份证原件", "original ID card"))
+	}
+	c.add("rebind-done", rebind, done, "", nil, text("旧号码收到了通知", "the old one was told"))
+	c.add("unfreeze-done", unfreeze, done, "", nil, text("已解冻，可以使用了", "works again"))
+	c.add("unfreeze-not-frozen", unfreeze, refused, liuma.CodeNotFrozen, nil, text("没有冻结", "is not frozen"))
+	c.add("unfreeze-locked", unfreeze, refused, liuma.CodeLocked, verdict(liuma.Locked), text("解冻和找回密码可以一起办", "both can be done there"))
+	c.add("lane-closed", verify, refused, liuma.CodeBlocked, func(p *ceremony.Page) { p.Verdict, p.LaneClosed = liuma.Blocked, true },
+		text("请在您的常用设备上输入", "Use a known device"))
+	why := text("不能在线找回密码：看原因和办法", "and what to do")
+	c.add("no-reset-pad", verify, pad, "", func(p *ceremony.Page) { p.ResetRefused = liuma.CodePhoneStale }, why)
+	c.add("no-reset-locked", verify, refused, liuma.CodeLocked, noReset(11*time.Hour, 50*time.Hour), why)
+	c.add("no-reset-over", verify, refused, liuma.CodeLocked, noReset(11*time.Hour, 0), text("找回密码，马上解锁", "Recover the PIN and unlock now"))
+	cannot := text("现在不能在线找回密码", "The PIN cannot be recovered online now")
+	c.asked("no-reset", "no-reset-pad", "reset", cannot)
+	c.asked("no-reset-until", "no-reset-locked", "reset", cannot)
+	c.asked("freeze-sure", "verify-pin", "freeze", text("确定冻结", "Freeze it now"))
+}
+
+// noReset is a locked PIN that cannot be set anew online for a while.
+func noReset(locked, refused time.Duration) func(*ceremony.Page) {
+	return func(p *ceremony.Page) {
+		p.Verdict, p.Until = liuma.Locked, Now().Add(locked)
+		p.ResetRefused, p.ResetRefusedUntil = liuma.CodePhoneLate, Now().Add(refused)
+	}
+}
+
+// addSettings puts in what can be set after a right PIN.
+func (c *collection) addSettings() {
+	setting := func(name string, code liuma.Code, on bool, change func(*ceremony.Page), says ...liuma.Text) {
+		c.add(name, liuma.ActionVerify, ceremony.StepDone, code, func(p *ceremony.Page) {
+			p.EveryUse, p.CodesLeft = &on, 5
+			change(p)
+		}, says...)
+	}
+	setting("settings", "", true, func(p *ceremony.Page) { p.RemindChange = true },
+		text("已开启", ">On<"), text("这个密码用了很久了", "This PIN is quite old"))
+	setting("settings-off", "", false, func(*ceremony.Page) {}, text("已关闭", ">Off<"))
+	setting("settings-code", liuma.CodePhoneCodeWrong, false, sent(4, 0), text("还可试 4 次", "4 tries left"))
+	setting("settings-device", "", false, func(p *ceremony.Page) { p.DeviceOffer = true }, text("公用的、借来的不要设置", "shared or borrowed"))
+	setting("settings-known", "", false, func(p *ceremony.Page) { p.DeviceKnown, p.CodesLeft = true, 0 }, text("这里是您的常用设备", "a known device of yours"))
+}
+
+// addOthers puts in the pages that belong to no ceremony of this browser.
+func (c *collection) addOthers() {
+	c.scenes = append(c.scenes,
+		Scene{Name: "official", Path: "/", Says: []liuma.Text{text("怎样认出真的页面", "How to know that a page is real")}},
+		Scene{Name: "freeze", Path: "/freeze", Says: []liuma.Text{text("用冻结码冻结电子社保卡", "Freeze the e-Card with a freeze code")}},
+		Scene{Name: "link-invalid", Path: "/authorize", Says: []liuma.Text{text("这个页面已失效", "This page has expired")}},
+		Scene{Name: "landing", Path: "/authorize?client_id=zj-hrss&request_uri=urn:x", Says: []liuma.Text{text("正在打开…", "Opening…")}},
+	)
+}
