@@ -99,9 +99,7 @@ soak: ## the rooms under the race detector, ROUNDS (3) times, each in another or
 	CGO_ENABLED=1 go test -json -race -shuffle=on -count=$(ROUNDS) -timeout 3h $(RACED) | go run ./test/slowest
 
 update: prepare ## write anew every file that a test compares with what the code makes
-	go generate ./...
-	go test -count=1 -timeout 12m $$(grep -rl --include='*_test.go' --exclude-dir=node_modules 'flag.Bool("update"' . | xargs -n 1 dirname | sort -u) -update
-	@git status --short 2>/dev/null || true
+	.ci/update
 
 cover: ## statements that the tests reach
 	go test -timeout 20m -coverpkg=./... -coverprofile=coverage.out ./...
