@@ -27,14 +27,13 @@ const module = "github.com/liuma-pin/liuma"
 var levels = map[string]int{
 	"":                           0,
 	"internal/progress":          0,
+	"internal/strictjson":        0,
 	"web":                        1,
 	"internal/pin":               1,
 	"internal/split":             1,
 	"internal/audit":             1,
 	"internal/ledger":            1,
 	"internal/envelope":          1,
-	"internal/visit":             1,
-	"internal/websec":            2,
 	"internal/visitor":           2,
 	"internal/pin/gencommon":     9,
 	"internal/sqlitefile":        1,
@@ -49,9 +48,11 @@ var levels = map[string]int{
 	"internal/registry":          4,
 	"internal/evidence":          4,
 	"internal/notify":            4,
-	"internal/parties":           5,
+	"internal/admin":             5,
 	"internal/authority":         5,
 	"client":                     5,
+	"internal/door":              5,
+	"internal/door/gateway":      7,
 	"internal/ceremony":          6,
 	"internal/door/api":          7,
 	"internal/door/oidc":         7,
@@ -59,14 +60,16 @@ var levels = map[string]int{
 	"internal/door/api/apitest":  8,
 	"internal/config":            7,
 	"internal/server":            8,
-	"internal/operator":          9,
-	"internal/demo/window":       9,
-	"internal/testkit":           9,
-	"internal/demo":              10,
-	"internal/bench":             9,
+	"internal/admin/admintest":   8,
+	"internal/door/admin":        7,
+	"internal/demo/window":       10,
+	"internal/testkit/world":     9,
+	"internal/testkit":           10,
+	"internal/demo":              11,
+	"internal/bench":             10,
 	"examples/channel":           9,
 	"examples/channel/miniapp":   8,
-	"cmd/liuma":                  11,
+	"cmd/liuma":                  12,
 }
 
 type pkg struct {
@@ -167,6 +170,34 @@ func TestKeeperStaysSmall(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestProgramHoldsNoTests keeps package testing, and with it every room that is
+// for tests alone, out of the program.
+func TestProgramHoldsNoTests(t *testing.T) {
+	pkgs := parse(t)
+	seen := map[string]bool{}
+	var visit func(dir string)
+	visit = func(dir string) {
+		if seen[dir] {
+			return
+		}
+		seen[dir] = true
+		for name, f := range pkgs[dir].files {
+			for _, s := range f.Imports {
+				if s.Path.Value == `"testing"` {
+					t.Errorf("%s brings testing into the program", name)
+				}
+			}
+			for _, in := range houseImports(f) {
+				visit(in)
+			}
+		}
+	}
+	visit("cmd/liuma")
+	if !seen["internal/testkit/world"] || !seen["internal/server"] {
+		t.Error("the walk missed rooms that the program has")
 	}
 }
 

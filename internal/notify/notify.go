@@ -13,7 +13,9 @@
 // It trusts the store with durability, the vault with the numbers, and the
 // gateway with what it was sent, which is all that a gateway ever learns.
 //
-// DESIGN sections 1 (phishing, phone binding), 5 (I-8) and 6.
+// Start here: Outbox.Queue in queue.go puts a text into a transaction,
+// Outbox.Run sends it, and Driver in driver.go is what a gateway
+// must do.
 package notify
 
 import (
