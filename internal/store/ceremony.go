@@ -38,7 +38,6 @@ type CeremonyReader interface {
 	Ceremony(id string) (Ceremony, error)
 	CeremonyByRequestURI(hash [32]byte) (Ceremony, error)
 	CeremonyByCode(hash [32]byte) (Ceremony, error)
-	CeremonyByBusinessNo(liuma.ChannelID, liuma.BusinessNo) (Ceremony, error)
 	// CeremoniesOf lists a card's ceremonies that have not ended, oldest first.
 	CeremoniesOf(liuma.CardID) ([]Ceremony, error)
 	// DueCeremonies lists ceremonies that expired before now and have not

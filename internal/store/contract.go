@@ -71,13 +71,10 @@ type Reader interface {
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
-	// Cards lists cards in the order of their IDs, at most limit, after one.
-	Cards(after liuma.CardID, limit int) ([]Card, error)
 	CountCards() (int64, error)
 
 	Link(liuma.ChannelID, liuma.CardID) (Link, error)
 	LinkByHandle(liuma.ChannelID, Handle) (Link, error)
-	LinksOf(liuma.CardID) ([]Link, error)
 
 	Request(liuma.ChannelID, liuma.BusinessNo) (Request, error)
 
@@ -85,14 +82,11 @@ type Reader interface {
 	// Intents lists open intents in card order, at most limit, after a card.
 	Intents(after liuma.CardID, limit int) ([]Intent, error)
 
-	Person(vault.Index) (Person, error)         // by ID number
-	PersonByCardNo(vault.Index) (Person, error) // by physical card number
+	Person(vault.Index) (Person, error) // by ID number
 	CountPersons() (int64, error)
 
 	Client(id string) (Client, error)
 	Clients() ([]Client, error)
-
-	EvidenceUsed(provider string, jti vault.Index) (bool, error)
 
 	// SealKeys lists all kept seal keys, newest first.
 	SealKeys() ([]SealKey, error)

@@ -1,11 +1,10 @@
 // Package sqlite keeps a ledger in one SQLite file. It guarantees what
 // ledger.Backend asks for: Apply is atomic, and durable when it returns (WAL
 // with synchronous=FULL: one sync a transaction), and one process at a time has
-// the file (a lock on a file beside it, which the kernel drops when the process
-// ends). It trusts the file system to honour a sync, and whoever can write in
-// the directory.
+// the file, as package sqlitefile keeps it. It trusts the file system to honour
+// a sync, and whoever can write in the directory.
 //
-// DESIGN section 4, "Ledger" and "Rollback and time", and section 8.
+// Start here: Open, then the writer in writer.go.
 package sqlite
 
 import (

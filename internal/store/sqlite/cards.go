@@ -41,10 +41,6 @@ func (r *reader) CardByHolder(h vault.Index) (store.Card, error) {
 	return one(r, scanCard, "SELECT "+cardColumns+" FROM cards WHERE holder = ?", h[:])
 }
 
-func (r *reader) Cards(after liuma.CardID, limit int) ([]store.Card, error) {
-	return list(r, scanCard, "SELECT "+cardColumns+" FROM cards WHERE id > ? ORDER BY id LIMIT ?", after[:], atMost(limit))
-}
-
 func (r *reader) CountCards() (int64, error) { return r.count("SELECT count(*) FROM cards") }
 
 func (t *tx) InsertCard(c store.Card) error {
@@ -97,10 +93,6 @@ func (r *reader) Link(ch liuma.ChannelID, card liuma.CardID) (store.Link, error)
 
 func (r *reader) LinkByHandle(ch liuma.ChannelID, h store.Handle) (store.Link, error) {
 	return one(r, scanLink, "SELECT "+linkColumns+" FROM links WHERE channel = ? AND handle = ?", string(ch), string(h))
-}
-
-func (r *reader) LinksOf(card liuma.CardID) ([]store.Link, error) {
-	return list(r, scanLink, "SELECT "+linkColumns+" FROM links WHERE card = ? ORDER BY channel", card[:])
 }
 
 func (t *tx) InsertLink(l store.Link) error {

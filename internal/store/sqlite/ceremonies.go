@@ -49,11 +49,6 @@ func (r *reader) CeremonyByCode(hash [32]byte) (store.Ceremony, error) {
 	return one(r, scanCeremony, "SELECT "+ceremonyColumns+" FROM ceremonies WHERE code = ?", fixed(hash[:]))
 }
 
-func (r *reader) CeremonyByBusinessNo(ch liuma.ChannelID, no liuma.BusinessNo) (store.Ceremony, error) {
-	return one(r, scanCeremony, "SELECT "+ceremonyColumns+" FROM ceremonies WHERE channel = ? AND business_no = ?",
-		string(ch), string(no))
-}
-
 func (r *reader) CeremoniesOf(card liuma.CardID) ([]store.Ceremony, error) {
 	return list(r, scanCeremony, "SELECT "+ceremonyColumns+` FROM ceremonies
 		WHERE card = ? AND ended IS NULL ORDER BY at, id`, fixed(card[:]))

@@ -28,10 +28,6 @@ func (r *reader) Person(h vault.Index) (store.Person, error) {
 	return one(r, scanPerson, "SELECT "+personColumns+" FROM persons WHERE holder = ?", h[:])
 }
 
-func (r *reader) PersonByCardNo(no vault.Index) (store.Person, error) {
-	return one(r, scanPerson, "SELECT "+personColumns+" FROM persons WHERE card_no = ?", fixed(no[:]))
-}
-
 func (r *reader) CountPersons() (int64, error) { return r.count("SELECT count(*) FROM persons") }
 
 func (t *tx) UpsertPerson(p store.Person) error {
@@ -110,11 +106,6 @@ func (t *tx) UpdateClient(c store.Client) error {
 	}
 	return t.change(`UPDATE clients SET kind = ?, name_zh = ?, name_en = ?, keys = ?, regions = ?, actions = ?,
 		redirect_uris = ?, stand_in = ?, stopped = ?, at = ? WHERE id = ?`, append(vals, c.ID)...)
-}
-
-func (r *reader) EvidenceUsed(provider string, jti vault.Index) (bool, error) {
-	n, err := r.count("SELECT count(*) FROM evidence WHERE provider = ? AND jti = ?", provider, jti[:])
-	return n > 0, err
 }
 
 func (t *tx) InsertEvidence(provider string, jti vault.Index, until time.Time) error {

@@ -61,9 +61,6 @@ func ceremonies(t *testing.T, open Open) {
 		for name, look := range map[string]func(store.Reader) (store.Ceremony, error){
 			"request URI": func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByRequestURI(full.RequestURI) },
 			"code":        func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByCode(full.Code) },
-			"business number": func(r store.Reader) (store.Ceremony, error) {
-				return r.CeremonyByBusinessNo(full.Channel, full.BusinessNo)
-			},
 		} {
 			if got, err := get(t, s, look); err != nil || got.ID != full.ID {
 				t.Errorf("by %s: %q (%v)", name, got.ID, err)
@@ -75,9 +72,6 @@ func ceremonies(t *testing.T, open Open) {
 		"zero request URI": func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByRequestURI([32]byte{}) },
 		"zero code":        func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByCode([32]byte{}) },
 		"browser":          func(r store.Reader) (store.Ceremony, error) { return r.CeremonyByCode(full.Browser) },
-		"another channel": func(r store.Reader) (store.Ceremony, error) {
-			return r.CeremonyByBusinessNo("another", full.BusinessNo)
-		},
 	} {
 		if got, err := get(t, s, look); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("by %s: %q (%v), want %v", name, got.ID, err, store.ErrNotFound)

@@ -133,7 +133,7 @@ func BusinessNumberOnce(t *testing.T, open Open) {
 	if won.Load() != 1 {
 		t.Fatalf("%d requests under one business number", won.Load())
 	}
-	cardPages(t, s, card(winner))
+	cardsAre(t, s, card(winner))
 	got := mustGet(t, s, getRequest(request(1)))
 	if got.Digest[0] != byte(winner) {
 		t.Errorf("the number holds request %d, acknowledged was %d", got.Digest[0], winner)
@@ -306,7 +306,7 @@ func cancelled(t *testing.T, open Open) {
 	cancel()
 	close(release)
 	must(t, <-first)
-	cardPages(t, s, card(1))
+	cardsAre(t, s, card(1))
 }
 
 // closing closes a store under load: what was acknowledged is kept, the rest

@@ -177,9 +177,12 @@ CREATE UNIQUE INDEX streams_start ON streams (start) WHERE start IS NOT NULL;
 -- Append-only, chained and without gaps, whatever the code above does (I-8).
 -- +goose StatementBegin
 CREATE TRIGGER audit_append BEFORE INSERT ON audit
-WHEN NEW.number <> 1 + coalesce((SELECT number FROM streams WHERE kind = NEW.kind AND stream = NEW.stream), 0)
-    OR (NEW.number > 1
-        AND NEW.previous IS NOT (SELECT hash FROM streams WHERE kind = NEW.kind AND stream = NEW.stream))
+WHEN CASE NEW.number
+    WHEN 1 THEN EXISTS (SELECT 1 FROM streams WHERE kind = NEW.kind AND stream = NEW.stream)
+    ELSE NOT EXISTS (SELECT 1 FROM streams WHERE kind = NEW.kind AND stream = NEW.stream
+        AND number = NEW.number - 1
+        AND hash IS NEW.previous)
+    END
 BEGIN
     SELECT RAISE(ABORT, 'audit entries follow one another');
 END;

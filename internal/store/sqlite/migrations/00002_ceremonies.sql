@@ -54,8 +54,6 @@ CREATE TABLE contacts (
     every_use    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX contacts_phone ON contacts (phone) WHERE phone IS NOT NULL; -- may serve several cards
-
 CREATE TABLE codes (
     ceremony TEXT    NOT NULL PRIMARY KEY REFERENCES ceremonies (id) ON DELETE CASCADE, -- one live code each
     card     BLOB,
@@ -85,8 +83,6 @@ CREATE TABLE freeze_codes (
     expires INTEGER NOT NULL,
     used    INTEGER
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX freeze_codes_card ON freeze_codes (card);
 
 CREATE INDEX freeze_codes_expires ON freeze_codes (expires);
 
