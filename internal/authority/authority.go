@@ -134,6 +134,8 @@ type Hooks struct {
 	// After follows a decision in the transaction that stores it, before card
 	// and row are written. It may change both and write rows of its own; a
 	// right row that it makes undecided again is decided later, by an intent.
+	// Of any decision but right, changes to the card are not kept, and the card
+	// may be a zero one.
 	// The event that it returns names the decision in the record; empty means
 	// the engine's own name for it.
 	After func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error)

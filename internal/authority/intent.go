@@ -243,12 +243,10 @@ func (a *Authority) abandon(ctx context.Context, actor string, in store.Intent, 
 			return audit.Entry{}, err
 		}
 		if !row.Decided && a.Now().Sub(row.At) < decideTime {
-			card, err := a.ReadCard(tx, in.Card)
-			if err != nil {
-				return audit.Entry{}, err
-			}
 			Decide(&row, a.Now(), liuma.Unavailable, code)
-			if _, err := a.settingHooks(row).after(tx, &card, &row, audit.PINAbandoned); err != nil {
+			// The card does not change, so that one whose row cannot be trusted
+			// does not keep its intent open.
+			if _, err := a.settingHooks(row).after(tx, &store.Card{}, &row, audit.PINAbandoned); err != nil {
 				return audit.Entry{}, err
 			}
 			if err := tx.UpdateRequest(row); err != nil {

@@ -123,6 +123,40 @@ func TestNoIntentIsForged(t *testing.T) {
 	}
 }
 
+// TestAForgedCardKeepsNoIntent: the setting of a PIN that its process left ends
+// also where the card's row is not to be trusted any more, and its request with
+// it.
+func TestAForgedCardKeepsNoIntent(t *testing.T) {
+	for step := 0; ; step++ {
+		faults := &testkit.Faults{}
+		env := testkit.New(t, testkit.Options{Faults: faults})
+		ch := env.Channel("zj-hrss")
+		card := env.Enroll(ch, env.People[0], goodPIN)
+		row := cardRow(t, env, ch, card)
+		q := env.ChangeRequest(ch, card, goodPIN, otherPIN)
+		faults.DieAt(step, true)
+		_, _ = env.Authority().Change(t.Context(), ch, q)
+		if !faults.Revive() {
+			t.Fatal("no death left a reserved intent")
+		}
+		if in, open := intentOf(t, env, row.ID); !open || in.State != store.IntentReserved {
+			continue
+		}
+		row = cardRow(t, env, ch, card)
+		row.Frozen = !row.Frozen
+		tamper(t, env, func(tx store.Tx) error { return tx.UpdateCard(row) })
+		restart(env)
+		if _, open := intentOf(t, env, row.ID); open {
+			t.Error("the intent stays")
+		}
+		v, err := env.Authority().Verification(t.Context(), ch, q.BusinessNo)
+		if err != nil || v.State != authority.StateDecided || v.Verdict != liuma.Unavailable {
+			t.Errorf("the request: %+v, %v", v, err)
+		}
+		return
+	}
+}
+
 // TestChallengeIsCheckedAtEveryCeremony: of another channel, or too old, it
 // serves nowhere, and nothing is counted.
 func TestChallengeIsCheckedAtEveryCeremony(t *testing.T) {

@@ -89,18 +89,19 @@ func (p *EvidenceProof) proof() *evidence.Proof {
 	return &evidence.Proof{Provider: p.Provider, ID: p.ID, Method: p.Method, IssuedAt: p.IssuedAt, Expires: p.Expires}
 }
 
-// browser is the one in which the proofs were given that still count, or nil.
+// browser is the one in which a code or a PIN was given, or nil. A proof that
+// does not hold any more still shows which browser it was.
 func (p Proofs) browser() []byte {
-	if p.Code.open() {
+	if len(p.Code.In) > 0 {
 		return p.Code.In
 	}
 	return p.PIN.In
 }
 
-// drop takes back what was proved in a browser, and reports whether there was
-// anything. Evidence stays: it belongs to none.
+// drop takes back what was proved in a browser, and reports whether any of it
+// still counted. Evidence stays: it belongs to none.
 func (p *Proofs) drop() bool {
-	proved := p.browser() != nil
+	proved := p.Code.open() || len(p.PIN.In) > 0
 	p.PIN, p.Code, p.CardNo = PINProof{}, CodeProof{}, CardNoProof{}
 	return proved
 }

@@ -89,12 +89,12 @@ func (s *Ceremonies) pushEvidence(ctx context.Context, c authority.Caller, act A
 	if err := s.vault.CheckChallenge(c.Channel(), q.Challenge, s.now()); err != nil {
 		return liuma.AtField(err, "challenge")
 	}
-	return s.store.View(ctx, func(r store.Reader) error {
+	err := s.store.View(ctx, func(r store.Reader) error {
 		idNumber, name := q.Subject.IDNumber, q.Subject.Name
 		if q.Subject.Card != "" {
 			f, err := s.factsByHandle(r, c, q.Subject.Card)
 			if err != nil {
-				return liuma.Outward(err)
+				return err
 			}
 			idNumber, name = f.IDNumber, f.Name
 		}
@@ -113,6 +113,7 @@ func (s *Ceremonies) pushEvidence(ctx context.Context, c authority.Caller, act A
 			IssuedAt: proof.IssuedAt, Expires: proof.Expires, IDNumber: id.Canonical()}
 		return nil
 	})
+	return liuma.Outward(err)
 }
 
 // pushed keeps a push: a new ceremony, or one that goes on under a new

@@ -396,6 +396,54 @@ func TestProofsStayInTheirBrowser(t *testing.T) {
 	x.want(x.GivePIN(p, again, liuma.RoleNew, otherPIN), ceremony.StepDone, "")
 }
 
+// TestASpentProofKeepsItsBrowser: a holder who turned back from a reset and
+// goes on in the same browser, after another push, is known there; a stranger's
+// browser is not.
+func TestASpentProofKeepsItsBrowser(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	q := x.push(liuma.ActionVerify)
+	p, h := x.OpenPage(x.ch, q)
+	p, err := x.Authority().Forgot(t.Context(), p.ID, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.want(x.Code(p, h, x.who.Phone), ceremony.StepEvidence, liuma.CodeEvidenceRequired)
+	if p, err = x.Authority().Remember(t.Context(), p.ID, h); err != nil {
+		t.Fatal(err)
+	}
+	x.want(p, ceremony.StepPIN, "")
+	p, again := x.OpenPageIn(x.ch, q, h)
+	x.want(p, ceremony.StepPIN, "")
+	if again.Secret != h.Secret {
+		t.Error("the same browser got another secret")
+	}
+	p = x.GivePIN(p, again, liuma.RoleCurrent, goodPIN)
+	x.want(p, ceremony.StepDone, "")
+	if !p.DeviceOffer {
+		t.Error("PIN and code of one browser do not count together")
+	}
+}
+
+// TestTheFirstPostMayBeThePIN: it binds the ceremony, whatever the browser held
+// of it before, and its page is shown.
+func TestTheFirstPostMayBeThePIN(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	q := x.push(liuma.ActionVerify)
+	_, h := x.OpenPage(x.ch, q)
+	pushed, err := x.Authority().Push(t.Context(), x.ch, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := x.Authority().LookAt(t.Context(), x.ch.Client.ID, pushed.RequestURI, ceremony.Hand{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = x.GivePIN(p, ceremony.Hand{Secret: h.Secret, RequestURI: pushed.RequestURI}, liuma.RoleCurrent, goodPIN)
+	if p.Step != ceremony.StepDone || p.Elsewhere || p.Bound == "" {
+		t.Errorf("after the PIN: %+v", p)
+	}
+}
+
 // push is a push again, without the evidence that it had.
 func push(q ceremony.Push) ceremony.Push {
 	q.Evidence, q.Challenge = "", ""

@@ -38,8 +38,8 @@ func (s *Ceremonies) GivePIN(ctx context.Context, id string, h Hand, g Given) (P
 	if err != nil {
 		return Page{}, err
 	}
-	if m.bound != "" && h.Secret == "" {
-		h.Secret = m.bound
+	if m.bound != "" {
+		h.Secret = m.bound // what the browser showed may be from before a new push
 	}
 	if Step(m.ceremony.Step) == StepPIN {
 		// A crash from here on leaves the try undecided and the ceremony at the
