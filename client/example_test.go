@@ -28,7 +28,7 @@ func Example() {
 	}
 	ctx := context.Background()
 
-	// On the server: what is asked, and for whom.
+	// On the server: the request, and the holder it is about.
 	challenge, err := c.Challenge(ctx)
 	if err != nil {
 		log.Fatal(err)
@@ -129,7 +129,7 @@ func ExampleClient_HotlineFreeze() {
 	// 12333-20260401-000032 nothing to freeze: ask for the ID number again
 }
 
-// device is what runs on the holder's phone.
+// device runs on the holder's phone.
 func device(request []byte) (client.Envelope, error) {
 	var ask client.DeviceRequest
 	if err := json.Unmarshal(request, &ask); err != nil {
