@@ -50,7 +50,7 @@ type Envelope struct {
 	Ciphertext []byte // CiphertextSize
 }
 
-// Errors behind the error code envelope_invalid, for the log. None carries
+// Errors behind CodeEnvelopeInvalid, for the log. None carries
 // content.
 var (
 	errShape   = errors.New("envelope: wrong shape")
