@@ -1,28 +1,47 @@
-# make test is what everybody runs before a commit; CI runs .ci/run.
+# What to run when: make quick while you work, make test before a commit. CI runs
+# .ci/run, which is make test and make ci; make nightly is for a machine that
+# nobody waits for. CONTRIBUTING.md says more.
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-# The rooms where two goroutines meet over something that must not be lost.
-CORE := ./internal/pin/... ./internal/split/... ./internal/ledger/... ./internal/keeper/... \
-	./internal/vault/... ./internal/store/... ./internal/evidence/... ./internal/authority/... \
-	./internal/door/api/... ./internal/door/oidc/... ./client/...
+# Clients that nobody here wrote, against our doors: make ci runs these.
+FOREIGN := ./test/openid-client
+# Where goroutines meet over something that must not be lost.
+RACED := ./internal/... ./client/...
+# The tests that -every-look makes longer.
+LOOKS := TestAccessibility|TestScreenshots
 
 FUZZTIME ?= 30s
 KILLS ?= 300
 CARDS ?= 1000
 FOR ?= 30s
-
+ROUNDS ?= 3
+MUTANTS_FOR ?= 15m
 SHOTS ?= dist/screenshots
 PAGES ?= dist/gallery
 
-.PHONY: gallery screenshots help test prepare format vet unit race lint fuzz crash bench mutants cover demo build
+.PHONY: help quick test ci nightly prepare format vet unit race looks foreign lint demo changed-mutants \
+	mutants crash fuzz bench gallery screenshots soak update cover vulncheck build release
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
-test: prepare format vet unit race ## everything that must pass, under 15 minutes on two cores
+quick: format vet ## formatting, vet, and the packages that you changed; under a minute once built
+	@packages=$$(.ci/changed | go run ./test/changed) || exit 1; \
+	if [ -z "$$packages" ]; then echo "make quick: no package changed"; else go test -short -timeout 5m $$packages; fi
+
+test: prepare format vet unit ## every behaviour once; at most 15 minutes on two cores
 	@echo "make test: all passed"
+
+ci: prepare race looks foreign lint demo changed-mutants ## what CI runs after make test; at most 40 minutes more
+	@echo "make ci: all passed"
+
+nightly: prepare mutants crash fuzz bench screenshots soak ## all mutants, many kills, long fuzzing and soaking; hours
+	@echo "make nightly: all passed"
 
 prepare: ## install what is missing, and say what and why
 	@.ci/prepare
@@ -34,30 +53,39 @@ format:
 vet:
 	go vet ./...
 
-unit: ## all tests
-	go test -timeout 12m ./...
+unit: ## all tests but those of make ci, and then the ten slowest packages
+	go test -json -timeout 12m $$(go list ./... | grep -vxF "$$(go list $(FOREIGN))") | go run ./test/slowest
 
-race: prepare ## the core under the race detector
-	CGO_ENABLED=1 go test -race -timeout 12m $(CORE)
+race: ## the rooms under the race detector
+	CGO_ENABLED=1 go test -json -race -timeout 30m $(RACED) | go run ./test/slowest
 
-lint: ## golangci-lint, built from its module at a pinned version
+looks: ## the holder pages in every size, language and mode
+	go test -count=1 -timeout 20m ./test/browser -run '^($(LOOKS))$$' -every-look
+
+foreign: ## clients that nobody here wrote, against our doors
+	go test -timeout 12m $(FOREIGN)
+
+lint: ## golangci-lint and actionlint, built from their modules at pinned versions
 	go run $(GOLANGCI) run ./...
+	go run $(ACTIONLINT) -shellcheck= -pyflakes= .github/workflows/*.yml
 
-fuzz: ## every fuzz target for FUZZTIME (30s)
-	.ci/fuzz $(FUZZTIME)
+demo: ## play the demo once; fails unless every step went as it should
+	go run ./cmd/liuma demo --once
 
-crash: ## kill the real server KILLS (300) times
-	LIUMA_CRASH_KILLS=$(KILLS) go test -count=1 -timeout 2h -v -run Killed ./test/crash
+changed-mutants: ## the mutants that your change concerns, for at most MUTANTS_FOR (15m)
+	.ci/changed 20 | go run ./test/mutants -changed -for $(MUTANTS_FOR) -seed "$$(git rev-parse HEAD 2>/dev/null)"
 
 mutants: ## break each invariant on purpose; each must be caught by its test
 	go run ./test/mutants
 
+crash: ## kill the real server KILLS (300) times
+	LIUMA_CRASH_KILLS=$(KILLS) go test -count=1 -timeout 2h -v -run Killed ./test/crash
+
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	.ci/fuzz $(FUZZTIME)
+
 bench: ## measure verifications: CARDS (1000) and FOR (30s)
 	go run ./cmd/liuma bench verify --cards $(CARDS) --for $(FOR)
-
-cover: ## statements that the tests reach
-	go test -timeout 20m -coverpkg=./... -coverprofile=coverage.out ./...
-	go tool cover -func=coverage.out | tail -n 1
 
 screenshots: prepare ## all holder pages as PNG, into SHOTS (dist/screenshots), and the few of the READMEs
 	mkdir -p $(SHOTS)
@@ -67,8 +95,23 @@ screenshots: prepare ## all holder pages as PNG, into SHOTS (dist/screenshots), 
 gallery: ## all holder pages as files, into PAGES (dist/gallery); open its index.html
 	go test -count=1 ./web -run TestGallery -gallery $(abspath $(PAGES))
 
-demo: ## play the demo once; fails unless every step went as it should
-	go run ./cmd/liuma demo --once
+soak: ## the rooms under the race detector, ROUNDS (3) times, each in another order
+	CGO_ENABLED=1 go test -json -race -shuffle=on -count=$(ROUNDS) -timeout 3h $(RACED) | go run ./test/slowest
+
+update: prepare ## write anew every file that a test compares with what the code makes
+	go generate ./...
+	go test -count=1 -timeout 12m $$(grep -rl --include='*_test.go' --exclude-dir=node_modules 'flag.Bool("update"' . | xargs -n 1 dirname | sort -u) -update
+	@git status --short 2>/dev/null || true
+
+cover: ## statements that the tests reach
+	go test -timeout 20m -coverpkg=./... -coverprofile=coverage.out ./...
+	go tool cover -func=coverage.out | tail -n 1
+
+vulncheck: ## known vulnerabilities that our code can reach; needs the network
+	go run $(GOVULNCHECK) ./...
 
 build: ## the program, at dist/liuma
 	CGO_ENABLED=0 go build -trimpath -o dist/liuma ./cmd/liuma
+
+release: ## programs for every platform with checksums and SBOM, built twice and compared, into dist/release
+	.ci/release

@@ -37,6 +37,7 @@ var levels = map[string]int{
 	"internal/websec":            2,
 	"internal/visitor":           2,
 	"internal/pin/gencommon":     9,
+	"internal/sqlitefile":        1,
 	"internal/ledger/sqlite":     2,
 	"internal/ledger/ledgertest": 3,
 	"internal/vault":             2,
@@ -59,13 +60,14 @@ var levels = map[string]int{
 	"internal/config":            7,
 	"internal/server":            8,
 	"internal/operator":          9,
-	"internal/demo/window":       9,
-	"internal/testkit":           9,
-	"internal/demo":              10,
-	"internal/bench":             9,
+	"internal/demo/window":       10,
+	"internal/testkit/world":     9,
+	"internal/testkit":           10,
+	"internal/demo":              11,
+	"internal/bench":             10,
 	"examples/channel":           9,
 	"examples/channel/miniapp":   8,
-	"cmd/liuma":                  11,
+	"cmd/liuma":                  12,
 }
 
 type pkg struct {
@@ -157,7 +159,7 @@ func TestImportsPointDownward(t *testing.T) {
 // keeper, directly and at one remove.
 func TestKeeperStaysSmall(t *testing.T) {
 	pkgs := parse(t)
-	allowed := []string{"", "internal/split", "internal/ledger", "internal/ledger/sqlite", "internal/keeper"}
+	allowed := []string{"", "internal/split", "internal/sqlitefile", "internal/ledger", "internal/ledger/sqlite", "internal/keeper"}
 	for _, dir := range allowed {
 		for name, f := range pkgs[dir].files {
 			for _, in := range houseImports(f) {
@@ -166,6 +168,34 @@ func TestKeeperStaysSmall(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestProgramHoldsNoTests keeps package testing, and with it every room that is
+// for tests alone, out of the program.
+func TestProgramHoldsNoTests(t *testing.T) {
+	pkgs := parse(t)
+	seen := map[string]bool{}
+	var visit func(dir string)
+	visit = func(dir string) {
+		if seen[dir] {
+			return
+		}
+		seen[dir] = true
+		for name, f := range pkgs[dir].files {
+			for _, s := range f.Imports {
+				if s.Path.Value == `"testing"` {
+					t.Errorf("%s brings testing into the program", name)
+				}
+			}
+			for _, in := range houseImports(f) {
+				visit(in)
+			}
+		}
+	}
+	visit("cmd/liuma")
+	if !seen["internal/testkit/world"] || !seen["internal/server"] {
+		t.Error("the walk missed rooms that the program has")
 	}
 }
 

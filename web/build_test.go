@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -23,6 +24,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/pin"
 )
+
+var update = flag.Bool("update", false, "build dist and the gallery anew")
 
 // TestMain makes the tools ready that the tests of the TypeScript need. It
 // never leaves a test out: without Node and npm it fails and says so.
@@ -66,6 +69,11 @@ func tool(t *testing.T, stdin []byte, args ...string) []byte {
 }
 
 func TestBuiltFilesAreUpToDate(t *testing.T) {
+	if *update {
+		if out, err := run("node", "build.mjs"); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
 	fresh := t.TempDir()
 	if out, err := run("node", "build.mjs", "--out", fresh); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -76,7 +84,7 @@ func TestBuiltFilesAreUpToDate(t *testing.T) {
 	}
 	for name := range built {
 		if !bytes.Equal(committed[name], built[name]) {
-			t.Errorf("%s is out of date: run npm run build in web and commit", name)
+			t.Errorf("%s is out of date: run make update and commit", name)
 		}
 	}
 	for name := range committed {

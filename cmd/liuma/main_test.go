@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"net"
 	"net/http"
 	"os"
@@ -25,6 +26,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"liuma": main})
 }
 
+var update = flag.Bool("update", false, "write what the scripts compare with anew")
+
 // The scripts run the real program, each in a directory of its own.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -35,6 +38,7 @@ func TestScripts(t *testing.T) {
 			"letters": letters, "letter": letter, "awaittexts": awaitTexts, "gateway": gateway, "audited": audited,
 		},
 		RequireExplicitExec: true,
+		UpdateScripts:       *update,
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/storetest"
 )
 
 // inDirectory opens a data directory that no server has.
@@ -165,7 +166,7 @@ func audited(ts *testscript.TestScript, neg bool, args []string) {
 	n := 0
 	inDirectory(ts, args[0], func(off *server.Office) error {
 		return off.Store.View(context.Background(), func(r store.Reader) error {
-			list, err := r.Audit(0, 1000)
+			list, err := storetest.Record(r)
 			for _, e := range list {
 				if string(e.Event) == args[1] && e.Actor == args[2] && e.Note == args[3] {
 					n++

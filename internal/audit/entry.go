@@ -1,10 +1,12 @@
-// Package audit defines the entries of the append-only record of what the
-// authority did. It guarantees that an entry is complete and free of personal
-// data by construction: its fields are identifiers and words from fixed lists.
-// It trusts the store to write an entry in the transaction of the change that
-// it describes (I-8) and never to change or delete one.
+// Package audit defines the append-only record of what the authority did: its
+// entries, and the streams in which they follow one another. It guarantees that
+// an entry is complete and free of personal data by construction (its members
+// are identifiers and words from fixed lists), and that Verify finds an entry
+// that was removed, altered or added, without any key. It trusts the store to
+// write an entry and its stream's head in the transaction of the change that
+// the entry describes (I-8), and never to change or delete one.
 //
-// DESIGN sections 5 (I-8) and 6.
+// Start here: Entry, then Recorded and Verify.
 package audit
 
 import (
@@ -65,17 +67,26 @@ const (
 	KeeperAlarm        Event = "keeper.alarm"
 )
 
-// Entry is one record. Entries hold no name, ID number, phone, card number or
-// PIN: only identifiers that mean nothing outside the authority.
+// Entry is what the authority says of one change; the store gives it its place
+// (Recorded). Entries hold no name, ID number, phone, card number or PIN: only
+// identifiers that mean nothing outside the authority.
 type Entry struct {
-	Seq        uint64    // given by the store: 1, 2, 3 … without gaps
 	At         time.Time // the authority's clock, UTC, milliseconds
 	Actor      string    // "channel:zj-hrss", "registry:mohrss", "operator", "system"
 	Event      Event
-	Card       liuma.CardID // zero where no card is concerned
+	Card       liuma.CardID // zero where no card is concerned; says in which stream it stands
 	BusinessNo liuma.BusinessNo
 	Outcome    string // a verdict, an error code or "ok"
 	Note       string // a word or number from a fixed list, e.g. "version=3"
+}
+
+// StreamOf is where an entry belongs: in its card's stream, or in that of the
+// process that writes it.
+func StreamOf(e Entry, process ProcessID) Stream {
+	if e.Card.IsZero() {
+		return process.Stream()
+	}
+	return CardStream(e.Card)
 }
 
 // Validate refuses an entry that does not say when, who, what and how it ended.

@@ -8,6 +8,8 @@
 //
 // The figures mean something as ratios of each other; docs/PERFORMANCE.md says
 // how to read them.
+//
+// Start here: Run.
 package bench
 
 import (

@@ -2,17 +2,12 @@ package bench
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
-
-	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -22,6 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/testkit/world"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -34,28 +30,16 @@ const (
 // filled is a database with its cards. All have a PIN; those in asked have
 // the PIN secret, set by the real keeper, and are spread evenly among the rest.
 type filled struct {
-	config config.Config
-	key    *ecdsa.PrivateKey
-	asked  []store.Card
-	bytes  int64
+	config  config.Config
+	channel world.Party
+	asked   []store.Card
+	bytes   int64
 }
 
 // fill makes the data directory and the cards, with the rows that enrolment
 // would have written but without its ceremonies.
 func fill(ctx context.Context, c Config) (*filled, error) {
-	conf := config.Default()
-	conf.Log = "error"
-	if err := server.Init(ctx, c.Dir, conf); err != nil {
-		return nil, err
-	}
-	conf, err := config.Load(c.Dir)
-	if err != nil {
-		return nil, err
-	}
-	f := &filled{config: conf}
-	if f.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-		return nil, err
-	}
+	f := &filled{}
 	cards, err := f.cards(ctx, c)
 	if err != nil {
 		return nil, err
@@ -63,21 +47,28 @@ func fill(ctx context.Context, c Config) (*filled, error) {
 	if err := f.ledger(ctx, c, cards); err != nil {
 		return nil, err
 	}
-	if f.bytes, err = size(conf.Database, filepath.Join(conf.Keepers.Directories[0], "ledger.db")); err != nil {
+	if f.bytes, err = size(f.config.Database, filepath.Join(f.config.Keepers.Directories[0], "ledger.db")); err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
-// cards sets the PINs of the cards that will be asked about, and writes all
-// cards with their links.
+// cards makes the world, sets the PINs of the cards that will be asked about,
+// and writes all cards with their links.
 func (f *filled) cards(ctx context.Context, c Config) (_ []store.Card, err error) {
-	s, err := server.Open(ctx, f.config, server.Options{})
+	w, err := world.New(ctx, world.Config{Dir: c.Dir, Clock: world.Running(0), Configure: func(conf *config.Config) error {
+		conf.Log, conf.AllowStandIn = "error", false
+		return nil
+	}})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := f.register(ctx, s.Store); err != nil {
+	defer func() { err = errors.Join(err, w.Close()) }()
+	s := w.System
+	f.config = s.Config
+	channel := world.NationalChannel(channelID)
+	channel.Name, channel.Actions = liuma.Text{ZH: "压测", EN: "Bench"}, []liuma.Action{liuma.ActionVerify}
+	if f.channel, err = w.Register(ctx, channel); err != nil {
 		return nil, err
 	}
 	cards := make([]store.Card, c.Cards)
@@ -94,18 +85,6 @@ func (f *filled) cards(ctx context.Context, c Config) (_ []store.Card, err error
 	}
 	f.asked = cards[:n:n]
 	return cards, write(ctx, c, s, cards)
-}
-
-func (f *filled) register(ctx context.Context, st store.Store) error {
-	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: f.key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}}})
-	if err != nil {
-		return err
-	}
-	return st.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		return audit.Entry{At: time.Now(), Actor: "operator", Event: audit.ChannelRegistered, Outcome: "ok"},
-			tx.InsertClient(store.Client{ID: channelID, Kind: store.ClientChannel, Keys: keys,
-				Name: liuma.Text{ZH: "压测", EN: "Bench"}, Regions: []liuma.Region{""}, Actions: []liuma.Action{liuma.ActionVerify}})
-	})
 }
 
 // setPINs has the real keeper evaluate the PIN of each card.

@@ -16,7 +16,6 @@ import (
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
-	"golang.org/x/sys/unix"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/envelope"
@@ -172,19 +171,4 @@ func spendFloor(ctx context.Context, c Config, f *filled) (_ float64, err error)
 		return err
 	})
 	return float64(len(times)) / took.Seconds(), err
-}
-
-// evict drops files from the page cache, as a restart of the machine would.
-func evict(paths ...string) error {
-	for _, p := range paths {
-		fd, err := unix.Open(p, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		err = errors.Join(unix.Fdatasync(fd), unix.Fadvise(fd, 0, 0, unix.FADV_DONTNEED), unix.Close(fd))
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -112,7 +112,7 @@ func load(ctx context.Context, c Config, f *filled) (r Result, err error) {
 // token signs what every request carries; the server checks its signature
 // once and then remembers it, as with any channel.
 func (f *filled) token() (string, error) {
-	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: f.key, KeyID: "k"}},
+	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: f.channel.Key, KeyID: f.channel.KeyID}},
 		(&jose.SignerOptions{}).WithType("JWT"))
 	if err != nil {
 		return "", err

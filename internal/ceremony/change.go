@@ -139,13 +139,6 @@ func (s *Ceremonies) lateLink(r store.Reader, c authority.Caller, card store.Car
 	return nil
 }
 
-func ignoreMissing(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
 // openChange opens both envelopes and judges the new PIN.
 func (s *Ceremonies) openChange(ctx context.Context, q asking, f registry.Facts) (old, chosen pin.PIN, err error) {
 	if old, err = s.open(ctx, q, liuma.RoleOld, q.request.Old, "old_pin"); err != nil {

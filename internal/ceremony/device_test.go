@@ -11,6 +11,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/storetest"
 	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -62,21 +63,11 @@ func (x *phoned) devices() (all []store.Device) {
 	return all
 }
 
-func events(t *testing.T, env *testkit.Env) (all []audit.Entry) {
+func events(t *testing.T, env *testkit.Env) (all []audit.Recorded) {
 	t.Helper()
-	err := env.System.Store.View(t.Context(), func(r store.Reader) error {
-		all = nil
-		for {
-			var after uint64
-			if len(all) > 0 {
-				after = all[len(all)-1].Seq
-			}
-			page, err := r.Audit(after, 500)
-			if err != nil || len(page) == 0 {
-				return err
-			}
-			all = append(all, page...)
-		}
+	err := env.System.Store.View(t.Context(), func(r store.Reader) (err error) {
+		all, err = storetest.Record(r)
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/storetest"
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
@@ -58,7 +59,7 @@ func (d *desk) ask(c authority.Caller, idNumber string) (liuma.Code, time.Time) 
 func (d *desk) entries(ev audit.Event, outcome string) (n int) {
 	d.T.Helper()
 	err := d.System.Store.View(d.T.Context(), func(r store.Reader) error {
-		all, err := r.Audit(0, 100_000)
+		all, err := storetest.Record(r)
 		for _, e := range all {
 			if e.Event == ev && e.Outcome == outcome {
 				n++

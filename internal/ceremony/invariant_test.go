@@ -12,12 +12,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
-	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
-	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
@@ -32,7 +30,6 @@ type hooks struct {
 	attempt func(keeper.ID) error // guarded by mu
 	commit  func(keeper.ID) error // guarded by mu
 	lose    bool                  // guarded by mu: the next transaction runs and is not kept
-	open    func()                // opens the system again, with these hooks
 }
 
 func (h *hooks) set(attempt, commit func(keeper.ID) error) {
@@ -94,25 +91,12 @@ func (s *lossyStore) Update(ctx context.Context, f func(store.Tx) (audit.Entry, 
 // hooked is a system whose keepers and store have hooks.
 func hooked(t *testing.T, shape string) (*testkit.Env, *hooks) {
 	t.Helper()
-	env, h := testkit.New(t, testkit.Options{Shape: shape}), &hooks{}
-	env.Close()
-	c, err := config.Load(env.Dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.open = func() {
-		env.System, err = server.Open(t.Context(), c, server.Options{
-			Now:           env.Clock.Now,
-			Wait:          func(context.Context, time.Duration) {},
-			BetweenKeeper: func(k keeper.Keeper) keeper.Keeper { return &hookedKeeper{k, h} },
-			BetweenStore:  func(s store.Store) store.Store { return &lossyStore{s, h} },
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	h.open()
-	return env, h
+	h := &hooks{}
+	return testkit.New(t, testkit.Options{
+		Shape:  shape,
+		Store:  func(s store.Store) store.Store { return &lossyStore{s, h} },
+		Keeper: func(k keeper.Keeper) keeper.Keeper { return &hookedKeeper{k, h} },
+	}), h
 }
 
 var errAway = errors.New("the keeper is away")
@@ -314,12 +298,6 @@ func intentOf(t *testing.T, env *testkit.Env, card liuma.CardID) (store.Intent, 
 	return in, err == nil
 }
 
-// again is what the next process does with what this one left.
-func again(env *testkit.Env, h *hooks) {
-	env.Close()
-	h.open()
-}
-
 // TestFlipIsOnce (I-7): finishing a setting that is finished, but for a keeper
 // that was away, changes nothing, and above all frees no guess.
 func TestFlipIsOnce(t *testing.T) {
@@ -340,12 +318,12 @@ func TestFlipIsOnce(t *testing.T) {
 	}
 	before := cardRow(t, env, ch, card)
 	env.Clock.Advance(time.Minute)
-	again(env, h)
+	restart(env)
 	if _, open := intentOf(t, env, before.ID); !open {
 		t.Error("the intent ended while a keeper had not acknowledged")
 	}
 	h.set(nil, nil)
-	again(env, h)
+	restart(env)
 	if in, open := intentOf(t, env, before.ID); open {
 		t.Errorf("the intent stays though all have acknowledged: %+v", in)
 	}
@@ -373,7 +351,7 @@ func TestFlipCompares(t *testing.T) {
 	row.MAC = store.CardMAC(env.System.Vault, row)
 	tamper(t, env, func(tx store.Tx) error { return tx.UpdateCard(row) })
 	h.set(nil, nil)
-	again(env, h)
+	restart(env)
 	if now := cardRow(t, env, ch, card); now.Version != row.Version || now.Verifier != row.Verifier {
 		t.Errorf("the card was flipped from version %d to %d by an intent on %d", row.Version, now.Version, in.From)
 	}

@@ -2,14 +2,9 @@ package ceremony
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base32"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -20,28 +15,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Times of the hosted door.
-const (
-	pushedLife   = 90 * time.Second // of a request_uri until the first post
-	ceremonyLife = 15 * time.Minute // from the first post
-	ceremonyMore = 10 * time.Minute // that an extension gives
-	ceremonyMost = time.Hour        // in all, from the first push
-	codeLife     = 60 * time.Second
-)
-
 const requestURIPrefix = "urn:ietf:params:oauth:request_uri:"
 
 // maxPurpose bounds what the page shows, in characters.
 const maxPurpose = 60
-
-// random gives n random bytes in lower-case base32.
-func random(n int) string {
-	b := make([]byte, n)
-	rand.Read(b)
-	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b))
-}
-
-func hashed(label, s string) [32]byte { return sha256.Sum256([]byte("liuma/1/" + label + "\x00" + s)) }
 
 // Push takes a channel's request for a ceremony and reserves its business
 // number, so that the native door cannot use it as well (I-11).
@@ -138,24 +115,6 @@ func (s *Ceremonies) pushEvidence(ctx context.Context, c authority.Caller, act A
 	})
 }
 
-// factsByHandle opens what the card behind a channel's handle holds about its
-// holder.
-func (s *Ceremonies) factsByHandle(r store.Reader, c authority.Caller, handle string) (registry.Facts, error) {
-	link, err := r.LinkByHandle(c.Channel(), store.Handle(handle))
-	if err != nil {
-		return registry.Facts{}, atEvidence(err)
-	}
-	f, err := s.factsOf(r, link.Card)
-	return f, atEvidence(err)
-}
-
-func atEvidence(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return liuma.FailField(liuma.CodeEvidenceInvalid, "evidence", err)
-	}
-	return err
-}
-
 // pushed keeps a push: a new ceremony, or one that goes on under a new
 // address. A crash before the commit leaves nothing.
 func (s *Ceremonies) pushed(tx store.Tx, c authority.Caller, act Act, q Push, d details, uri [32]byte, expires time.Time) (audit.Entry, error) {
@@ -236,20 +195,3 @@ func (s *Ceremonies) pushedAgain(tx store.Tx, row store.Request, d details, uri 
 	}
 	return tx.UpdateCeremony(cer)
 }
-
-// later is the later of two times.
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-// newSecret makes a browser's secret.
-func newSecret() string {
-	b := make([]byte, 32)
-	rand.Read(b)
-	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-func equal(a, b [32]byte) bool { return subtle.ConstantTimeCompare(a[:], b[:]) == 1 }

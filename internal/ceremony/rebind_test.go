@@ -247,7 +247,7 @@ func TestFreezeFromThePage(t *testing.T) {
 
 func TestHotlineOnlyFreezes(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
-	hotline := authority.Caller{Client: x.AddClient(store.Client{ID: "hotline-12333", Kind: store.ClientHotline, Actions: liuma.Actions(), Regions: []liuma.Region{""}}, x.NewKey())}
+	hotline := authority.Caller{Client: x.AddClient(store.Client{ID: "hotline-12333", Kind: store.ClientHotline}, x.NewKey())}
 	ask := authority.HotlineFreeze{BusinessNo: x.BusinessNo(), IDNumber: x.who.IDNumber, Digest: testkit.Digest("a")}
 	if _, err := x.Authority().FreezeByHotline(t.Context(), x.ch, ask); liuma.CodeOf(err) != liuma.CodeForbidden {
 		t.Errorf("a channel as a hotline: %v", err)

@@ -5,11 +5,9 @@ import (
 	"crypto/subtle"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
-	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -47,21 +45,6 @@ func grip(c store.Ceremony, h Hand) holds {
 		return holdsAddress
 	}
 	return holdsNothing
-}
-
-// expired reports whether time is over for a ceremony that has not ended.
-func expired(c store.Ceremony, now time.Time) bool { return c.Ended.IsZero() && !now.Before(c.Expires) }
-
-// lastOf is when a ceremony's time is over, however often it is pushed again or
-// extended.
-func lastOf(c store.Ceremony) time.Time { return c.At.Add(ceremonyMost) }
-
-// within is a time, or the end of the ceremony's time where that is earlier.
-func within(c store.Ceremony, t time.Time) time.Time {
-	if last := lastOf(c); t.After(last) {
-		return last
-	}
-	return t
 }
 
 // changeFunc is what a move does to a ceremony, in the move's transaction. It
@@ -270,103 +253,4 @@ func (s *Ceremonies) Extend(ctx context.Context, id string, h Hand) (Page, error
 			c.Expires = later(c.Expires, within(*c, s.now().Add(ceremonyMore)))
 			return Step(c.Step), nil
 		})
-}
-
-// refusal is the error that a page explains; one that is only an inability is
-// none.
-func refusal(err error) (*liuma.Error, bool) {
-	e, ok := errors.AsType[*liuma.Error](err)
-	if !ok || e.Code == liuma.CodeUnavailable || e.Code == liuma.CodeInternal {
-		return nil, false
-	}
-	return e, true
-}
-
-// refuse ends a ceremony with what an error explains.
-func (s *Ceremonies) refuse(tx store.Tx, c *store.Ceremony, d *details, err error) (Step, error) {
-	e, ok := refusal(err)
-	if !ok {
-		return "", err
-	}
-	d.Code, d.Until = string(e.Code), e.Until
-	return StepRefused, s.endRequestUntil(tx, c, e.Code, e.Until)
-}
-
-// linkedCardOf is the card behind the handle that a ceremony was pushed for.
-func (s *Ceremonies) linkedCardOf(r store.Reader, c store.Ceremony, d details) (store.Card, error) {
-	link, err := r.LinkByHandle(c.Channel, store.Handle(d.Subject.Card))
-	if d.Subject.Card == "" || errors.Is(err, store.ErrNotFound) {
-		return store.Card{}, liuma.Fail(liuma.CodeRefused, err)
-	}
-	if err != nil {
-		return store.Card{}, err
-	}
-	return s.engine.ReadCard(r, link.Card)
-}
-
-// endRequest decides the business number of a ceremony that ends without a
-// verdict, and ends the ceremony.
-func (s *Ceremonies) endRequest(tx store.Tx, c *store.Ceremony, code liuma.Code) error {
-	return s.endRequestUntil(tx, c, code, time.Time{})
-}
-
-// endRequestUntil is endRequest for a refusal that ends by itself at a time, or
-// never where that is zero.
-func (s *Ceremonies) endRequestUntil(tx store.Tx, c *store.Ceremony, code liuma.Code, until time.Time) error {
-	c.Ended = s.now()
-	row, err := tx.Request(c.Channel, c.BusinessNo)
-	if err != nil {
-		return err
-	}
-	if row.Decided {
-		return nil
-	}
-	authority.Decide(&row, s.now(), "", code)
-	row.Until = until
-	return tx.UpdateRequest(row)
-}
-
-// endExpired decides the business numbers of ceremonies whose time is over.
-func (s *Ceremonies) endExpired(ctx context.Context) error {
-	for range 16 { // pages of work a round
-		var due []store.Ceremony
-		err := s.store.View(ctx, func(r store.Reader) (err error) {
-			due, err = r.DueCeremonies(s.now(), duePage)
-			return err
-		})
-		if err != nil || len(due) == 0 {
-			return err
-		}
-		for _, c := range due {
-			if err := s.expire(ctx, c.ID); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (s *Ceremonies) expire(ctx context.Context, id string) error {
-	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		c, err := tx.Ceremony(id)
-		if err != nil || !expired(c, s.now()) {
-			return audit.Entry{}, err
-		}
-		if under, err := setting(tx, c); err != nil || under {
-			return audit.Entry{}, err // its PIN is being carried through
-		}
-		if Step(c.Step) != StepDone {
-			if err := s.goTo(&c, StepExpired); err != nil {
-				return audit.Entry{}, err
-			}
-		}
-		if err := s.endRequest(tx, &c, liuma.CodeCeremonyExpired); err != nil {
-			return audit.Entry{}, err
-		}
-		return s.engine.Entry("system", audit.CeremonyEnded, c.Card, c.BusinessNo, "expired"), tx.UpdateCeremony(c)
-	})
-	if errors.Is(err, store.ErrConflict) {
-		return nil // somebody went on with it just now
-	}
-	return err
 }

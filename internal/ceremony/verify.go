@@ -97,12 +97,3 @@ func (s *Ceremonies) readLinked(r store.Reader, q asking) (liuma.CardID, *eviden
 	proof, err := q.evidence.about(r, func() (registry.Facts, error) { return s.factsOf(r, id) })
 	return id, proof, err
 }
-
-// factsOf opens what a card holds about its holder.
-func (s *Ceremonies) factsOf(r store.Reader, id liuma.CardID) (registry.Facts, error) {
-	card, err := s.engine.ReadCard(r, id)
-	if err != nil {
-		return registry.Facts{}, err
-	}
-	return s.engine.Facts(card)
-}

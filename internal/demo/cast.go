@@ -2,15 +2,11 @@ package demo
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"time"
 
 	"github.com/liuma-pin/liuma/client"
-	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/registry"
 )
@@ -64,39 +60,24 @@ type cast struct {
 	second *holder // changes the PIN, gets a receipt, is robbed
 }
 
-// choose takes the first two people of the registry with a normal card.
+// choose takes the first two people of the registry with a card in use, an ID
+// number and a phone.
 func (s *stage) choose() (cast, error) {
-	f, err := os.Open(s.path("people.csv"))
-	if err != nil {
-		return cast{}, err
-	}
-	defer f.Close() // read only: nothing to lose
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		return cast{}, err
-	}
 	var found []*holder
-	for _, r := range rows[1:] {
-		if r[5] == "normal" && len(r[2]) == 11 && len(r[0]) == 18 {
-			found = append(found, &holder{
-				facts:   registry.Facts{IDNumber: r[0], Name: r[1], Phone: r[2], CardNo: r[3]},
-				handles: map[*channel]string{},
-			})
+	for _, f := range s.people {
+		if len(f.Phone) != 11 || len(f.IDNumber) != 18 {
+			continue
 		}
-		if len(found) == 2 {
-			break
-		}
-	}
-	if len(found) < 2 {
-		return cast{}, errors.New("fewer than two people with a normal card")
-	}
-	c := cast{first: found[0], second: found[1]}
-	for i, h := range found {
-		if h.pin, err = goodPIN(h, uint64(i), ""); err != nil {
+		h := &holder{facts: f, handles: map[*channel]string{}}
+		var err error
+		if h.pin, err = goodPIN(h, uint64(len(found)), ""); err != nil {
 			return cast{}, err
 		}
+		if found = append(found, h); len(found) == 2 {
+			return cast{first: found[0], second: found[1]}, nil
+		}
 	}
-	return c, nil
+	return cast{}, errors.New("fewer than two people with a card in use")
 }
 
 // goodPIN draws a PIN that the rules accept for a holder, as somebody would
@@ -123,15 +104,6 @@ func goodPIN(h *holder, seed uint64, other string) (string, error) {
 	return "", errors.New("no acceptable PIN in 1,000 draws")
 }
 
-// evidence is what the stand-in provider signs: whatever it is asked to.
-func (s *stage) evidence(h *holder, challenge string) (string, error) {
-	now := s.clock.now()
-	return s.provider.Sign(evidence.Statement{
-		Audience: s.issuer, Challenge: challenge, IDNumber: h.facts.IDNumber, Name: h.facts.Name,
-		Method: evidence.MethodStandIn, IssuedAt: now, Expires: now.Add(5 * time.Minute),
-	})
-}
-
 // application is an enrolment as far as it can be prepared: with a challenge
 // and evidence that is bound to it.
 type application struct {
@@ -144,7 +116,7 @@ func (s *stage) apply(ctx context.Context, ch *channel, h *holder) (application,
 	if err != nil {
 		return application{}, err
 	}
-	token, err := s.evidence(h, challenge.Value)
+	token, err := s.world.Evidence(h.facts, challenge.Value)
 	return application{challenge: challenge, evidence: token}, err
 }
 

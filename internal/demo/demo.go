@@ -8,7 +8,11 @@
 // nothing else of the house; its people, PINs and evidence provider are made
 // up.
 //
-// DESIGN sections 1, 3 and 7.
+// The stage (stage.go) is a world of package testkit/world with two native
+// channels and those of the story; a scene is a function on it. What one sees
+// in a browser is in package window.
+//
+// Start here: Run, and scenes, which lists the play.
 package demo
 
 import (
@@ -150,8 +154,8 @@ func Run(ctx context.Context, c Config) (err error) {
 			return fmt.Errorf("scene %d (%s): %w", i+1, s.title.EN, err)
 		}
 	}
-	if !p.stage.clock.catchUp() {
-		return want("the play behind the world's time", p.stage.clock.now())
+	if !p.stage.clock.CatchUp() {
+		return want("the play behind the world's time", p.stage.clock.Now())
 	}
 	if !c.Once {
 		if err := p.stage.show(ctx, p); err != nil {
@@ -162,7 +166,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	if p.Err() != nil || c.Once {
 		return p.Err()
 	}
-	return p.stage.serveOn(ctx)
+	return p.stage.world.Wait(ctx)
 }
 
 // curtain says where everything is.
@@ -172,19 +176,19 @@ func (p *play) curtain() {
 	if p.c.Once {
 		return
 	}
-	p.Fact(liuma.Text{ZH: "服务", EN: "API"}, s.base)
-	p.Fact(liuma.Text{ZH: "官方页面", EN: "issuer"}, s.issuer)
-	p.Fact(liuma.Text{ZH: "替代认证", EN: "evidence"}, s.evidenceAt)
-	p.Fact(liuma.Text{ZH: "接口文档", EN: "OpenAPI 3.1"}, s.base+"/openapi.json")
-	p.Fact(liuma.Text{ZH: "就绪", EN: "ready?"}, "curl "+s.base+"/readyz")
+	p.Fact(liuma.Text{ZH: "服务", EN: "API"}, s.world.API())
+	p.Fact(liuma.Text{ZH: "官方页面", EN: "issuer"}, s.world.Issuer())
+	p.Fact(liuma.Text{ZH: "替代认证", EN: "evidence"}, s.doors.EvidenceURL())
+	p.Fact(liuma.Text{ZH: "接口文档", EN: "OpenAPI 3.1"}, s.world.API()+"/openapi.json")
+	p.Fact(liuma.Text{ZH: "就绪", EN: "ready?"}, "curl "+s.world.API()+"/readyz")
 	p.Fact(liuma.Text{ZH: "数据目录", EN: "data"}, s.path("data"))
 	p.Fact(liuma.Text{ZH: "样例名册", EN: "people"}, s.path("people.csv"))
 	for _, ch := range []*channel{s.national, s.regional} {
 		p.Fact(liuma.Text{ZH: "渠道密钥", EN: "channel key"}, fmt.Sprintf("%s  (iss, sub: %s  kid: %s)", ch.keyFile, ch.id, ch.kid))
 	}
 	p.Note(liuma.Text{
-		ZH: "调用方法：用渠道密钥签一个五分钟内有效的 ES256 JWT（aud 为 " + s.issuer + "），再 POST /v1/challenges；Go 程序可直接用 client 包。",
-		EN: "To call it, sign an ES256 JWT with a channel key (aud " + s.issuer + ", at most five minutes), then POST /v1/challenges; Go programs use package client.",
+		ZH: "调用方法：用渠道密钥签一个五分钟内有效的 ES256 JWT（aud 为 " + s.world.Issuer() + "），再 POST /v1/challenges；Go 程序可直接用 client 包。",
+		EN: "To call it, sign an ES256 JWT with a channel key (aud " + s.world.Issuer() + ", at most five minutes), then POST /v1/challenges; Go programs use package client.",
 	})
 	p.Note(liuma.Text{
 		ZH: "接入自己的渠道：另开一个终端，照 docs/CHANNELS.md 登记到上面的数据目录，不用重启。",
@@ -194,7 +198,7 @@ func (p *play) curtain() {
 	p.Note(liuma.Text{ZH: "按 Ctrl-C 结束。", EN: "Ctrl-C ends it."})
 	// Last, where one looks first.
 	p.printf("\n")
-	p.Fact(liuma.Text{ZH: "用浏览器打开", EN: "open this"}, p.styled(bold, s.window))
+	p.Fact(liuma.Text{ZH: "用浏览器打开", EN: "open this"}, p.styled(bold, s.doors.Origin()))
 	p.Note(liuma.Text{ZH: "五步，五分钟：手机、短信，和各方看到了什么。", EN: "Five steps in five minutes: the phone, its texts, and what each party saw."})
 }
 

@@ -19,7 +19,7 @@ func sceneFreeze(ctx context.Context, p *play) error {
 	if err != nil {
 		return err
 	}
-	if err := g.open(ctx, p.stage.issuer+"/freeze"); err != nil {
+	if err := g.open(ctx, p.stage.world.Issuer()+"/freeze"); err != nil {
 		return err
 	}
 	if err := g.press(ctx, "freeze", "code", code); err != nil {
@@ -91,7 +91,7 @@ func unfreeze(ctx context.Context, p *play) error {
 
 // freezeCode is the one of her latest notice.
 func (s *stage) freezeCode() (string, error) {
-	all := s.inbox.Texts(s.theatre.letters.phone)
+	all := s.world.Inbox.Texts(s.theatre.letters.phone)
 	for i := len(all) - 1; i >= 0; i-- {
 		if code := all[i].Params["freeze"]; code != "" {
 			return code, nil

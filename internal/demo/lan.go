@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -251,6 +250,9 @@ func (s *stage) listenWindow() (*window.Show, error) {
 	return doors, s.lan.explain(err)
 }
 
+// certificateCAFile is what devices may trust, in the demo's directory.
+const certificateCAFile = "tls/ca.pem"
+
 // keepCertificate writes the certificate beside the data, and into the
 // configuration, so that it says what is true.
 func (s *stage) keepCertificate(conf *config.Config) error {
@@ -265,8 +267,8 @@ func (s *stage) keepCertificate(conf *config.Config) error {
 		return err
 	}
 	defer clear(key)
-	conf.Hosted.Certificate, conf.Hosted.Key = s.path(filepath.Join("tls", "certificate.pem")), s.path(filepath.Join("tls", "key.pem"))
-	return errors.Join(writePrivate(conf.Hosted.Certificate, chain), writePrivate(conf.Hosted.Key, key), writePrivate(s.path(filepath.Join("tls", "ca.pem")), s.lan.ca))
+	conf.Hosted.Certificate, conf.Hosted.Key = s.path("tls/certificate.pem"), s.path("tls/key.pem")
+	return errors.Join(writePrivate(conf.Hosted.Certificate, chain), writePrivate(conf.Hosted.Key, key), writePrivate(s.path(certificateCAFile), s.lan.ca))
 }
 
 // howToReach says how a phone gets here: its camera, and what to do about a
@@ -277,7 +279,7 @@ func (p *play) howToReach() {
 		p.Note(liuma.Text{ZH: "想用自己的手机试：加上 --lan 重新运行。", EN: "To use a phone of your own, run it again with --lan."})
 		return
 	}
-	if code, err := window.NewQR(s.window); err == nil { // without it there is still the address
+	if code, err := window.NewQR(s.doors.Origin()); err == nil { // without it there is still the address
 		p.printf("\n")
 		for _, line := range code.Lines() {
 			p.printf("  %s\n", line)
@@ -289,7 +291,7 @@ func (p *play) howToReach() {
 		EN: "With the phone on the same network, scan this. It warns of the certificate: “Advanced”, then “Proceed”; once each for window, both apps and official page.",
 	})
 	p.Note(liuma.Text{
-		ZH: "不想看到提示：在手机上安装 " + s.path(filepath.Join("tls", "ca.pem")) + "（窗口里也能下载），用完删掉。它只认 " + s.lan.host + "，签它的密钥已经丢弃。",
+		ZH: "不想看到提示：在手机上安装 " + s.path(certificateCAFile) + "（窗口里也能下载），用完删掉。它只认 " + s.lan.host + "，签它的密钥已经丢弃。",
 		EN: "Or install that file on the phone (the window offers it too), and remove it afterwards. It is good for " + s.lan.host + " alone, and the key that signed it is gone.",
 	})
 	p.Note(liuma.Text{

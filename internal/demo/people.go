@@ -2,13 +2,11 @@ package demo
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/examples/channel/miniapp"
 	"github.com/liuma-pin/liuma/internal/demo/window"
-	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/registry"
 )
 
@@ -16,10 +14,10 @@ import (
 // the window's people.
 const storyCard = 90500000
 
-// people of the story at the hosted door. They are others than those of the
+// storyPeople are those of the story at the hosted door. They are others than those of the
 // window, whom its visitors play from the beginning. The fraudster's face is
 // the holder's: a video of it.
-func (s *stage) people() []miniapp.Person {
+func storyPeople() []miniapp.Person {
 	granny := miniapp.Person{Key: "wang", Known: "王奶奶", KnownEN: "Granny Wang", About: "70 岁", AboutEN: "70",
 		Name: "王秀珍", IDNumber: "330502195608210647", Phone: "13857219923"}
 	thief, video := granny, granny
@@ -38,73 +36,33 @@ type theatre struct {
 // openTheatre opens two sample channels at the hosted door, for the story on
 // the terminal, with its own people.
 func (s *stage) openTheatre(ctx context.Context, p *play) error {
-	people := s.people()
-	if err := s.admit(ctx, window.RegistryOf(people, storyCard)); err != nil {
-		return err
-	}
-	doors, err := window.Listen(window.Addresses{Window: "127.0.0.1:0", Channels: []string{"127.0.0.1:0", "127.0.0.1:0"}})
-	if err != nil {
-		return err
-	}
+	people := storyPeople()
 	cast := []window.Cast{
 		{ID: "zj-story", Theme: "jade", Mark: "浙", Region: "33", Name: liuma.Text{ZH: "浙里社保（演示）", EN: "Zhejiang HRSS (demo)"}},
 		{ID: "gov-story", Theme: "azure", Mark: "国", Name: liuma.Text{ZH: "国家平台小程序（演示）", EN: "National mini-program (demo)"}},
 	}
-	// What this stage shows nobody looks at: the window has a hub of its own.
-	parts := window.Parts{Hub: window.NewHub(s.clock.now), People: people}
-	if err := s.serveDoors(ctx, p, doors, cast, parts); err != nil {
+	// What these channels show at a window nobody looks at: the demo's window
+	// has a hub of its own.
+	doors, err := window.OnLoopback(ctx, window.Parts{World: s.world, Hub: window.NewHub(s.clock.Now), Channels: cast,
+		People: people, FirstCard: storyCard, Base: s.transport, Logger: p.c.Logger})
+	if err != nil {
 		return err
 	}
+	s.shows = append(s.shows, doors)
 	granny := people[0]
 	h := &holder{facts: registry.Facts{IDNumber: granny.IDNumber, Name: granny.Name, Phone: granny.Phone}, handles: map[*channel]string{}}
 	if h.pin, err = goodPIN(h, 41, ""); err != nil {
 		return err
 	}
-	s.theatre = &theatre{granny: h, letters: &letterbox{inbox: s.inbox, phone: granny.Phone, read: map[string]bool{}}}
+	s.theatre = &theatre{granny: h, letters: &letterbox{inbox: s.world.Inbox, phone: granny.Phone, read: map[string]bool{}}}
 	s.theatre.province, s.theatre.nation = doors.ChannelOrigin(0), doors.ChannelOrigin(1)
-	return nil
-}
-
-// admit imports people into the registry.
-func (s *stage) admit(ctx context.Context, csv string) error {
-	sum, err := s.system.Registry.Import(ctx, strings.NewReader(csv), registry.ImportConfig{})
-	if err != nil {
-		return err
-	}
-	if sum.Rejected != 0 || sum.Kept == 0 {
-		return want("all people kept", sum)
-	}
-	return nil
-}
-
-// serveDoors registers channels, builds their doors and serves them until the
-// stage closes.
-func (s *stage) serveDoors(ctx context.Context, p *play, doors *window.Show, cast []window.Cast, parts window.Parts) error {
-	book, err := parties.New(parties.Config{Store: s.system.Store, Now: s.clock.now, Actor: "operator"})
-	if err != nil {
-		return closing(doors, err)
-	}
-	for i := range cast {
-		if err := addCast(ctx, book, &cast[i], doors.RedirectURI(i)); err != nil {
-			return closing(doors, err)
-		}
-	}
-	parts.Issuer, parts.API, parts.Channels, parts.Provider = s.issuer, s.base, cast, s.provider
-	parts.Now, parts.Base, parts.Logger = s.clock.now, s.transport, p.c.Logger
-	if err := doors.Build(parts); err != nil {
-		return closing(doors, err)
-	}
-	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan error, 1)
-	go func() { ended <- doors.Serve(serving) }()
-	s.shown = append(s.shown, func() error { stop(); return <-ended })
 	return nil
 }
 
 // later lets a minute pass, which is what the authority asks between two texts
 // to a number.
 func (p *play) later() {
-	p.stage.clock.pass(time.Minute + time.Second)
+	p.stage.clock.Advance(time.Minute + time.Second)
 	p.Note(liuma.Text{ZH: "一分钟后（同一个号码一分钟只发一条验证码；演示把钟拨快，不用等）", EN: "A minute later: a number gets one code a minute. The demo sets its clock forward."})
 }
 
@@ -112,6 +70,6 @@ func (p *play) later() {
 // resets nothing.
 func (p *play) threeDaysLater() {
 	const hold = 72 * time.Hour
-	p.stage.clock.pass(hold + time.Minute)
+	p.stage.clock.Advance(hold + time.Minute)
 	p.Note(liuma.Text{ZH: "三天后（演示把钟拨快）", EN: "Three days later: the demo sets its clock forward."})
 }

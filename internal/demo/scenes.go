@@ -209,7 +209,7 @@ func sceneLink(ctx context.Context, p *play) error {
 func sceneLock(ctx context.Context, p *play) error {
 	h := p.cast.first
 	both := []*channel{p.stage.national, p.stage.regional}
-	start := p.stage.clock.now()
+	start := p.stage.clock.Now()
 	for left := attemptsBeforeLock - 1; left >= 0; left-- {
 		if err := p.wrong(ctx, both[left%2], h, left); err != nil {
 			return err
@@ -340,3 +340,7 @@ func sceneReceipt(ctx context.Context, p *play) error {
 	p.Say(authorityWho, ch.name, liuma.Text{ZH: "第二次：receipt_spent，一份回执只用一次", EN: "a second time: receipt_spent; a receipt serves once"})
 	return nil
 }
+
+// inChina is a time as the texts and pages of the play show it, wherever it is
+// played.
+func inChina(t time.Time) time.Time { return t.In(time.FixedZone("China", 8*60*60)) }

@@ -13,41 +13,35 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/client"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/demo/window"
-	"github.com/liuma-pin/liuma/internal/evidence"
-	"github.com/liuma-pin/liuma/internal/notify"
-	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/progress"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/testkit/world"
 )
 
-// stage is a running authority with its sample parties.
+// headStart is how far behind the real time a play begins: more than all that
+// its scenes let pass.
+const headStart = 4 * 24 * time.Hour
+
+// stage is the demo's world with its sample parties.
 type stage struct {
-	dir        string
-	base       string // address of the channel door
-	issuer     string // the authority's name: the address of the hosted door
-	hub        *window.Hub
-	window     string // address of the demo's window
-	evidenceAt string // address of the stand-in provider
-	system     *server.System
-	stop       context.CancelFunc
-	served     chan error // what Serve returned, once
-	shut       func()     // shuts the doors beside; nil where there are none
-	national   *channel
-	regional   *channel
-	provider   *evidence.Signer
-	clock      *clock
-	inbox      *notify.Inbox // every phone there is
-	lan        *lan          // nil on loopback
-	theatre    *theatre
+	dir      string
+	world    *world.World
+	clock    *world.Clock
+	people   []registry.Facts // who have a physical card in use
+	national *channel
+	regional *channel
+	theatre  *theatre
+	lan      *lan // nil on loopback
 	// transport sends what is for the authority and the channels.
 	transport http.RoundTripper
-	shown     []func() error // end the doors of channels and window
-	doors     *window.Show   // of the window, while they only listen
+	hub       *window.Hub    // watches the system for the window; nil where there is none
+	doors     *window.Show   // of the window
+	shows     []*window.Show // all that listen, to be closed
+	shut      func()         // shuts the doors beside; nil where there are none
 }
 
 func (s *stage) path(name string) string { return filepath.Join(s.dir, name) }
@@ -55,8 +49,7 @@ func (s *stage) path(name string) string { return filepath.Join(s.dir, name) }
 // build makes the data directory, fills it and starts the server. What it has
 // opened when it fails is closed again.
 func build(ctx context.Context, p *play) (_ *stage, err error) {
-	s := &stage{dir: p.c.Dir, clock: newClock(), transport: http.DefaultTransport}
-	s.inbox = notify.NewInbox(s.clock.now)
+	s := &stage{dir: p.c.Dir, clock: world.Running(-headStart), transport: http.DefaultTransport}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -65,32 +58,7 @@ func build(ctx context.Context, p *play) (_ *stage, err error) {
 	if err := s.findLAN(p.c); err != nil {
 		return nil, err
 	}
-	// Listening comes first: the address is the authority's name.
-	ln, err := net.Listen("tcp", p.c.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("%w; choose another address with --listen", err)
-	}
-	defer func() {
-		if s.served == nil {
-			err = errors.Join(err, ln.Close())
-		}
-	}()
-	if !p.c.Once {
-		if s.doors, err = s.listenWindow(); err != nil {
-			return nil, err
-		}
-	}
-	hosted, err := s.listenHosted()
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if s.served == nil {
-			err = errors.Join(err, hosted.Close())
-		}
-	}()
-	s.base, s.issuer = "http://"+ln.Addr().String(), s.scheme()+"://"+hosted.Addr().String()
-	if err := s.open(ctx, p, ln.Addr().String(), hosted.Addr().String()); err != nil {
+	if err := s.open(ctx, p); err != nil {
 		return nil, err
 	}
 	if err := s.importPeople(ctx, p); err != nil {
@@ -99,16 +67,18 @@ func build(ctx context.Context, p *play) (_ *stage, err error) {
 	if err := s.register(ctx); err != nil {
 		return nil, err
 	}
-	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s.stop, s.served = stop, make(chan error, 1)
-	go func() { s.served <- s.system.Serve(serving, ln, hosted) }()
+	if err := s.world.Serve(); err != nil {
+		return nil, err
+	}
 	if err := s.openTheatre(ctx, p); err != nil {
 		return nil, err
 	}
 	if p.c.Beside != nil {
-		s.shut = p.c.Beside(serving, s.path("data"), s.system)
+		beside, stop := context.WithCancel(context.WithoutCancel(ctx))
+		shut := p.c.Beside(beside, s.path("data"), s.world.System)
+		s.shut = func() { stop(); shut() }
 	}
-	p.Fact(liuma.Text{ZH: "服务地址", EN: "door"}, s.base)
+	p.Fact(liuma.Text{ZH: "服务地址", EN: "door"}, s.world.API())
 	p.Note(liuma.Text{
 		ZH: "单进程形态：保管方（keeper）也在本进程里，密钥和计数放在自己的目录 keepers/k1。",
 		EN: "One-process shape: the keeper runs inside, with its share key and ledger in a directory of its own, keepers/k1.",
@@ -116,153 +86,126 @@ func build(ctx context.Context, p *play) (_ *stage, err error) {
 	return s, nil
 }
 
-func (s *stage) open(ctx context.Context, p *play, channel, hosted string) error {
-	conf := config.Default()
-	conf.Issuer, conf.Channel.Listen, conf.Hosted.Listen, conf.AllowStandIn = s.issuer, channel, hosted, true
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return err
-	}
-	if err := s.keepCertificate(&conf); err != nil {
-		return err
-	}
-	if err := server.Init(ctx, s.path("data"), conf); err != nil {
-		return err
-	}
-	conf, err := config.Load(s.path("data"))
+// open makes the world, and its window's listeners. Listening comes first: the
+// addresses stand in the configuration.
+func (s *stage) open(ctx context.Context, p *play) error {
+	native, hosted, err := s.listen(p.c)
 	if err != nil {
 		return err
 	}
-	options := server.Options{Now: s.clock.now, Texts: s.inbox, Logger: p.c.Logger}
+	c := world.Config{
+		Dir: s.path("data"), Clock: s.clock, Native: native, Hosted: hosted, Phones: true,
+		Server: server.Options{Logger: p.c.Logger},
+		Configure: func(conf *config.Config) error {
+			conf.Issuer = s.scheme() + "://" + conf.Hosted.Listen
+			return s.keepCertificate(conf)
+		},
+	}
 	if !p.c.Once {
-		s.hub = window.NewHub(s.clock.now)
-		options.BetweenStore, options.BetweenKeeper = s.hub.Store, s.hub.Keeper
+		s.hub = window.NewHub(s.clock.Now)
+		c.Server.BetweenStore, c.Server.BetweenKeeper = s.hub.Store, s.hub.Keeper
 	}
-	s.system, err = server.Open(ctx, conf, options)
-	if err == nil {
-		if s.hub != nil {
-			s.system.Hosted.Handler = s.hub.Door(s.system.Hosted.Handler)
+	if s.world, err = world.New(ctx, c); err != nil {
+		return err
+	}
+	if s.hub != nil {
+		s.world.System.Hosted.Handler = s.hub.Door(s.world.System.Hosted.Handler)
+	}
+	p.Fact(liuma.Text{ZH: "数据目录", EN: "data"}, s.path("data"))
+	return nil
+}
+
+// listen opens the listeners of the authority's doors and, unless the play is
+// all, of the window.
+func (s *stage) listen(c Config) (native, hosted net.Listener, err error) {
+	if native, err = net.Listen("tcp", c.Listen); err != nil {
+		return nil, nil, fmt.Errorf("%w; choose another address with --listen", err)
+	}
+	if !c.Once {
+		if s.doors, err = s.listenWindow(); err != nil {
+			return nil, nil, errors.Join(err, native.Close())
 		}
-		p.Fact(liuma.Text{ZH: "数据目录", EN: "data"}, s.path("data"))
+		s.shows = append(s.shows, s.doors)
 	}
-	return err
+	if hosted, err = s.listenHosted(); err != nil {
+		return nil, nil, errors.Join(err, native.Close())
+	}
+	return native, hosted, nil
 }
 
 // importPeople makes the registry and imports it, as an operator would.
 func (s *stage) importPeople(ctx context.Context, p *play) error {
-	var people bytes.Buffer
-	if err := registry.Sample(&people, p.c.People, p.c.Seed); err != nil {
+	people, inUse, err := world.Sample(p.c.People, p.c.Seed)
+	if err != nil {
 		return err
 	}
-	if err := writePrivate(s.path("people.csv"), people.Bytes()); err != nil {
+	s.people = inUse
+	if err := writePrivate(s.path("people.csv"), people); err != nil {
 		return err
 	}
-	bar := progress.Bytes(p.c.Progress, "导入名册 import", int64(people.Len()), p.c.ProgressTerminal)
+	bar := progress.Bytes(p.c.Progress, "导入名册 import", int64(len(people)), p.c.ProgressTerminal)
 	start := time.Now()
-	sum, err := s.system.Registry.Import(ctx, &people, registry.ImportConfig{Progress: bar.Set})
+	kept, err := s.world.Import(ctx, bytes.NewReader(people), bar.Set)
 	bar.Done()
 	if err != nil {
 		return err
 	}
-	if sum.Kept != int64(p.c.People) || sum.Rejected != 0 {
-		return want(fmt.Sprintf("%d people kept", p.c.People), fmt.Sprintf("%d kept, %d rejected", sum.Kept, sum.Rejected))
+	if kept != int64(p.c.People) {
+		return want(fmt.Sprintf("%d people kept", p.c.People), kept)
 	}
 	p.Fact(liuma.Text{ZH: "样例名册", EN: "people"}, fmt.Sprintf("%d 人，%.1f 秒导入 (imported in %.1f s; sealed, found by blind index only)",
-		sum.Kept, time.Since(start).Seconds(), time.Since(start).Seconds()))
+		kept, time.Since(start).Seconds(), time.Since(start).Seconds()))
 	return nil
 }
 
-// register registers two channels and a provider, and keeps their keys.
-func (s *stage) register(ctx context.Context) error {
-	book, err := parties.New(parties.Config{Store: s.system.Store, Now: s.clock.now, Actor: "operator"})
-	if err != nil {
-		return err
-	}
+// register registers two channels, and keeps their keys.
+func (s *stage) register(ctx context.Context) (err error) {
 	if err := os.MkdirAll(s.path("keys"), 0o700); err != nil {
 		return err
 	}
-	s.national, err = s.newChannel(ctx, book, parties.Party{
-		ID: "gov-app", Name: liuma.Text{ZH: "国家平台（演示）", EN: "National platform (demo)"},
-		Regions: []liuma.Region{""}, Actions: liuma.Actions(),
-	}, who{ZH: "国家平台", EN: "platform"})
-	if err != nil {
+	national := world.NationalChannel("gov-app")
+	national.Name = liuma.Text{ZH: "国家平台（演示）", EN: "National platform (demo)"}
+	if s.national, err = s.newChannel(ctx, national, who{ZH: "国家平台", EN: "platform"}); err != nil {
 		return err
 	}
-	s.regional, err = s.newChannel(ctx, book, parties.Party{
-		ID: "zj-app", Name: liuma.Text{ZH: "浙江人社（演示）", EN: "Zhejiang app (demo)"},
+	s.regional, err = s.newChannel(ctx, store.Client{
+		ID: "zj-app", Kind: store.ClientChannel, Name: liuma.Text{ZH: "浙江人社（演示）", EN: "Zhejiang app (demo)"},
 		Regions: []liuma.Region{"33"}, Actions: []liuma.Action{liuma.ActionLink, liuma.ActionVerify},
 	}, who{ZH: "浙江 App", EN: "Zhejiang"})
-	if err != nil {
-		return err
-	}
-	const provider = "stand-in-face"
-	pair, err := parties.NewPair()
-	if err != nil {
-		return err
-	}
-	err = book.Add(ctx, parties.Party{
-		ID: provider, Kind: store.ClientProvider, StandIn: true, Key: pair.Public,
-		Name: liuma.Text{ZH: "替身实人认证（不作数）", EN: "Stand-in identity check (proves nothing)"},
-	})
-	if err != nil {
-		return err
-	}
-	s.provider, err = evidence.NewSigner(provider, pair.Private, pair.Public.KeyID)
 	return err
 }
 
 // newChannel registers a channel and makes its client, which knows nothing
 // but address, identifier and key.
-func (s *stage) newChannel(ctx context.Context, book *parties.Book, p parties.Party, name who) (*channel, error) {
-	pair, err := parties.NewPair()
+func (s *stage) newChannel(ctx context.Context, c store.Client, name who) (*channel, error) {
+	party, err := s.world.Register(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	p.Kind, p.Key = store.ClientChannel, pair.Public
-	if err := book.Add(ctx, p); err != nil {
-		return nil, err
-	}
-	private, err := pair.PrivatePEM()
+	private, err := party.PrivatePEM()
 	if err != nil {
 		return nil, err
 	}
 	defer clear(private)
-	ch := &channel{id: p.ID, kid: pair.Public.KeyID, keyFile: s.path(filepath.Join("keys", p.ID+".pem")), name: name}
+	ch := &channel{id: party.ID, kid: party.KeyID, keyFile: s.path(filepath.Join("keys", party.ID+".pem")), name: name}
 	if err := writePrivate(ch.keyFile, private); err != nil {
 		return nil, err
 	}
-	ch.client, err = client.New(client.Config{BaseURL: s.base, Audience: s.issuer, ID: p.ID, KeyID: ch.kid, Key: pair.Private, Now: s.clock.now})
+	ch.client, err = party.Connect(s.world.API(), nil)
 	return ch, err
 }
 
-// serveOn waits until ctx ends or the server fails.
-func (s *stage) serveOn(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-s.served:
-		s.served <- err
-		return err
-	}
-}
-
-// close stops the server and closes the system.
+// close shuts all doors and closes the world.
 func (s *stage) close() error {
 	var err error
-	if s.doors != nil {
-		err = s.doors.Close()
-	}
-	for _, end := range s.shown {
-		err = errors.Join(err, end())
-	}
-	if s.stop != nil {
-		s.stop()
-		err = errors.Join(err, <-s.served)
+	for _, show := range s.shows {
+		err = errors.Join(err, show.Close())
 	}
 	if s.shut != nil {
 		s.shut()
 	}
-	if s.system != nil {
-		err = errors.Join(err, s.system.Close())
+	if s.world != nil {
+		err = errors.Join(err, s.world.Close())
 	}
 	return err
 }

@@ -158,10 +158,10 @@ func (s *stage) steal(ctx context.Context, victim *holder) (l loot, err error) {
 		return l, err
 	}
 	database, keyFile := s.path(filepath.Join("stolen", "liuma.db")), s.path(filepath.Join("stolen", "vault.key"))
-	if err := s.system.Database.Backup(ctx, database); err != nil {
+	if err := s.world.System.Database.Backup(ctx, database); err != nil {
 		return l, err
 	}
-	if err := copyFile(s.system.Config.Vault, keyFile); err != nil {
+	if err := copyFile(s.world.System.Config.Vault, keyFile); err != nil {
 		return l, err
 	}
 	if l.keys, err = readKeyFile(keyFile); err != nil {

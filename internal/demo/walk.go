@@ -19,7 +19,7 @@ type guest struct {
 }
 
 func (s *stage) newGuest(app string) (*guest, error) {
-	v, err := visitor.New(visitor.Config{Transport: s.transport, Now: s.clock.now})
+	v, err := visitor.New(visitor.Config{Transport: s.transport, Now: s.clock.Now})
 	return &guest{browser: v, app: app}, err
 }
 

@@ -189,7 +189,7 @@ func TestVectorsAreCurrent(t *testing.T) {
 	}
 	got := readVectors(t)
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("%s is not what the code makes; if the format was meant to change, run with -update", vectorsPath)
+		t.Errorf("%s is not what the code makes; if the format was meant to change, run make update", vectorsPath)
 	}
 }
 

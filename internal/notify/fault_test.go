@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,7 +48,7 @@ func TestDriverFaults(t *testing.T) {
 			}), func(c *Config) { c.SendTimeout, c.Lease = 50*time.Millisecond, 5*time.Second })
 			h.queue(o, notice("a"))
 			h.run(o)
-			eventually(t, "the fault is recorded", func() bool { return slices.Contains(h.events(), "message.tried "+fault.word) })
+			eventually(t, "the fault is recorded", func() bool { return h.recorded("message.tried " + fault.word) })
 			eventually(t, "it is sent", h.allIn(store.MessageSent))
 			m := h.only()
 			if m.Tries != 2 || m.Fault != "" || m.Ref != "ok" || ids[0] != m.ID || ids[1] != m.ID {
@@ -172,7 +171,7 @@ func TestBackoffDoublesAndEnds(t *testing.T) {
 		if m := h.only(); m.State != store.MessageDead || m.Fault != "busy" || m.Tries != 11 {
 			t.Errorf("in the end %+v", m)
 		}
-		if e := h.events(); e[len(e)-1] != "message.dead busy" {
+		if e, _ := h.events(); e[len(e)-1] != "message.dead busy" {
 			t.Errorf("audit ends with %q", e[len(e)-1])
 		}
 	})

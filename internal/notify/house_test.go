@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
+	"github.com/liuma-pin/liuma/internal/store/storetest"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -168,21 +170,33 @@ func (h *house) only() store.Message {
 	panic("unreachable")
 }
 
-// events are the audit events of messages, in order, with their outcomes.
-func (h *house) events() []string {
+// events are the audit events with their outcomes: what concerns cards, and
+// what concerns none. The two have no order between them.
+func (h *house) events() (cards, others []string) {
 	h.t.Helper()
-	var out []string
 	err := h.store.View(context.Background(), func(r store.Reader) error {
-		log, err := r.Audit(0, 1<<20)
+		log, err := storetest.Record(r)
+		cards, others = nil, nil
 		for _, e := range log {
-			out = append(out, string(e.Event)+" "+e.Outcome)
+			if said := string(e.Event) + " " + e.Outcome; e.Card.IsZero() {
+				others = append(others, said)
+			} else {
+				cards = append(cards, said)
+			}
 		}
 		return err
 	})
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return out
+	return cards, others
+}
+
+// recorded reports whether an event is in the record.
+func (h *house) recorded(event string) bool {
+	h.t.Helper()
+	cards, others := h.events()
+	return slices.Contains(cards, event) || slices.Contains(others, event)
 }
 
 // eventually waits until ok holds.

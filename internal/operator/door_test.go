@@ -44,7 +44,7 @@ func TestDoorRefuses(t *testing.T) {
 	if err := h.dial(t).Add(t.Context(), channel(t, "zj")); err != nil {
 		t.Fatal(err)
 	}
-	before := entries(t, h.System.Store, 0)
+	before := entries(t, h.System.Store, nil)
 	p := channel(t, "private")
 	secret := pair(t).Private
 	p.Key = jose.JSONWebKey{Key: secret, KeyID: "k"}
@@ -94,7 +94,7 @@ func TestDoorRefuses(t *testing.T) {
 			t.Errorf("%s: %d %s", name, resp.StatusCode, body)
 		}
 	}
-	if diff := cmp.Diff(before, entries(t, h.System.Store, 0)); diff != "" {
+	if diff := cmp.Diff(before, entries(t, h.System.Store, nil)); diff != "" {
 		t.Error("a refusal changed something:", diff)
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
+	"github.com/liuma-pin/liuma/internal/store/storetest"
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
@@ -81,20 +82,42 @@ func (h *house) config(t *testing.T) operator.Config {
 	return operator.Config{Dir: h.Dir, Directory: c, Now: h.Clock.Now, Patience: time.Millisecond}
 }
 
-// entries are the audit entries after a sequence number, without times.
-func entries(t *testing.T, s store.Store, after uint64) (out []audit.Entry) {
+// entries are the audit entries by their times, without times, but for those
+// that are known.
+func entries(t *testing.T, s store.Store, known map[audit.EntryID]bool) (out []audit.Entry) {
 	t.Helper()
-	err := s.View(t.Context(), func(r store.Reader) (err error) {
-		out, err = r.Audit(after, 1000)
+	err := s.View(t.Context(), func(r store.Reader) error {
+		all, err := storetest.Record(r)
+		out = nil
+		for _, e := range all {
+			e.At = time.Time{}
+			if !known[e.ID] {
+				out = append(out, e.Entry)
+			}
+		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range out {
-		out[i].Seq, out[i].At = 0, time.Time{}
-	}
 	return out
+}
+
+// recorded names the audit entries that are there.
+func recorded(t *testing.T, s store.Store) map[audit.EntryID]bool {
+	t.Helper()
+	known := map[audit.EntryID]bool{}
+	err := s.View(t.Context(), func(r store.Reader) error {
+		all, err := storetest.Record(r)
+		for _, e := range all {
+			known[e.ID] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return known
 }
 
 func people(t *testing.T, s store.Store) (n int64) {
@@ -178,12 +201,12 @@ func script(t *testing.T, o operator.Office, first, second parties.Party) []stri
 func TestSameBehindTheSocket(t *testing.T) {
 	h := serve(t)
 	first, second := channel(t, "zj"), channel(t, "zj")
-	before := entries(t, h.System.Store, 0)
+	before := recorded(t, h.System.Store)
 	remote := script(t, h.dial(t), first, second)
-	remoteEntries := entries(t, h.System.Store, uint64(len(before)))
+	remoteEntries := entries(t, h.System.Store, before)
 
 	other := testkit.New(t, testkit.Options{})
-	before = entries(t, other.System.Store, 0)
+	before = recorded(t, other.System.Store)
 	other.Close()
 	h.Env = other
 	o, err := operator.Open(t.Context(), h.config(t))
@@ -195,7 +218,7 @@ func TestSameBehindTheSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	other.Open()
-	localEntries := entries(t, other.System.Store, uint64(len(before)))
+	localEntries := entries(t, other.System.Store, before)
 	if diff := cmp.Diff(local, remote); diff != "" {
 		t.Error("what came of it (-without, +with a server):", diff)
 	}
@@ -310,7 +333,7 @@ func TestImport(t *testing.T) {
 	h := serve(t)
 	file := sample(t, 2300)
 	before := people(t, h.System.Store)
-	known := len(entries(t, h.System.Store, 0))
+	known := recorded(t, h.System.Store)
 	var remote, local told
 	sum, err := h.dial(t).Import(t.Context(), bytes.NewReader(file), remote.config())
 	if err != nil || sum.Kept != 2300 || sum.Rejected != 23 || sum.Read != 2323 {
@@ -319,7 +342,7 @@ func TestImport(t *testing.T) {
 	if got := people(t, h.System.Store) - before; got != 2300 {
 		t.Errorf("%d people more", got)
 	}
-	chunks := changes(entries(t, h.System.Store, uint64(known)))
+	chunks := changes(entries(t, h.System.Store, known))
 	if len(chunks) != 5 {
 		t.Errorf("%d chunks are an operator's, want 5", len(chunks))
 	}

@@ -102,13 +102,13 @@ func textScript(t *testing.T, o operator.Office) (out []string) {
 func TestTextsAreTheSameBehindTheSocket(t *testing.T) {
 	h := serve(t)
 	fillOutbox(t, h.Env)
-	known := len(entries(t, h.System.Store, 0))
+	known := recorded(t, h.System.Store)
 	remote := textScript(t, h.dial(t))
-	remoteEntries := changes(entries(t, h.System.Store, uint64(known)))
+	remoteEntries := changes(entries(t, h.System.Store, known))
 
 	other := testkit.New(t, testkit.Options{})
 	fillOutbox(t, other)
-	known = len(entries(t, other.System.Store, 0))
+	known = recorded(t, other.System.Store)
 	other.Close()
 	h.Env = other
 	o, err := operator.Open(t.Context(), h.config(t))
@@ -123,7 +123,7 @@ func TestTextsAreTheSameBehindTheSocket(t *testing.T) {
 	if diff := cmp.Diff(local, remote); diff != "" {
 		t.Error("what came of it (-without, +with a server):", diff)
 	}
-	localEntries := changes(entries(t, other.System.Store, uint64(known)))
+	localEntries := changes(entries(t, other.System.Store, known))
 	if diff := cmp.Diff(localEntries, remoteEntries); diff != "" {
 		t.Error("audit entries (-without, +with a server):", diff)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
+	"github.com/liuma-pin/liuma/internal/store/storetest"
 )
 
 var start = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
@@ -110,15 +111,15 @@ func TestLife(t *testing.T) {
 
 func lastEntry(t *testing.T, db store.Store) audit.Entry {
 	t.Helper()
-	var all []audit.Entry
+	var all []audit.Recorded
 	err := db.View(t.Context(), func(r store.Reader) (err error) {
-		all, err = r.Audit(0, 100)
+		all, err = storetest.Record(r)
 		return err
 	})
 	if err != nil || len(all) == 0 {
 		t.Fatal("no audit entry", err)
 	}
-	return all[len(all)-1]
+	return all[len(all)-1].Entry
 }
 
 // What is refused changes nothing and leaves no entry.

@@ -36,7 +36,7 @@ func TestDocumentSaysWhatIsMeasured(t *testing.T) {
 		}
 		now := section.ReplaceAllString(doc, "${1}"+table+"${2}")
 		if now != doc && !*update {
-			t.Errorf("table %s is not what is measured; run go test ./internal/pin -update. Measured:\n%s", name, table)
+			t.Errorf("table %s is not what is measured; run make update. Measured:\n%s", name, table)
 		}
 		doc = now
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
+	"github.com/liuma-pin/liuma/internal/store/storetest"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -76,13 +77,13 @@ func (h *house) find(t testing.TB, number string) (p store.Person, f Facts, err 
 	return p, f, err
 }
 
-func (h *house) count(t testing.TB) (n int64, entries []audit.Entry) {
+func (h *house) count(t testing.TB) (n int64, entries []audit.Recorded) {
 	t.Helper()
 	must(t, h.st.View(t.Context(), func(r store.Reader) (err error) {
 		if n, err = r.CountPersons(); err != nil {
 			return err
 		}
-		entries, err = r.Audit(0, 1000)
+		entries, err = storetest.Record(r)
 		return err
 	}))
 	return n, entries

@@ -1,12 +1,13 @@
 // Package store is the contract of the authority's database. It guarantees
 // that a transaction is serializable and durable when Update returns nil, and
 // that no change is kept without its audit entry (I-8): Update's function
-// returns the entry, and Update writes both or neither. It trusts its backend
+// returns the entry, and Update writes both or neither. Each entry follows the
+// last one of its stream, and there is no order over all streams. It trusts its backend
 // with durability and nothing else: personal data arrives sealed, and rows
 // that move a PIN carry a vault.MAC that the authority checks.
+// The suite in storetest runs on every implementation.
 //
-// DESIGN sections 3, 5 (I-7, I-8, I-11) and 6. The suite in storetest runs on
-// every implementation.
+// Start here: Store, then Tx.
 package store
 
 import (
@@ -47,8 +48,8 @@ type Store interface {
 	// View runs f on one consistent snapshot. The Reader is invalid after f.
 	View(ctx context.Context, f func(Reader) error) error
 	// Update runs f in one serializable transaction and, when f returns nil,
-	// writes the returned entry (its Seq is given here) and commits. It
-	// returns nil only when all is durable. If f wrote nothing and returns a
+	// writes the returned entry at the end of its stream (audit.StreamOf) and
+	// commits. It returns nil only when all is durable. If f wrote nothing and returns a
 	// zero Entry, nothing is kept and no entry is needed.
 	//
 	// f may be run more than once (transactions share a commit, and one that
@@ -99,8 +100,13 @@ type Reader interface {
 	// KeepersSeen returns the highest sequence saved per keeper.
 	KeepersSeen() (map[string]uint64, error)
 
-	// Audit lists entries in order, after a sequence number.
-	Audit(after uint64, limit int) ([]audit.Entry, error)
+	// Streams lists the streams of the audit record by their heads, those of
+	// cards in front, at most limit, after one (zero: from the first). Entries
+	// of different streams have no order: their times are what clocks said.
+	Streams(after audit.Stream, limit int) ([]audit.Head, error)
+	// Entries lists a stream's entries in the order of their numbers, at most
+	// limit, after one.
+	Entries(s audit.Stream, after uint64, limit int) ([]audit.Recorded, error)
 }
 
 // Tx reads and writes. Every write counts as a change that needs an entry; one

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -29,13 +30,17 @@ type phones struct {
 	real  *notify.Outbox
 }
 
-func (e *Env) newPhones(off *server.Office) authority.Outbox {
-	e.T.Helper()
+func newPhones(t testing.TB, off *server.Office, now func() time.Time) authority.Outbox {
+	t.Helper()
 	templates, err := notify.NewTemplates(liuma.Text{}, nil)
-	e.must(err)
-	outbox, err := notify.New(notify.Config{Store: off.Store, Vault: off.Vault, Driver: noDriver{}, Templates: templates, Now: e.Clock.Now})
-	e.must(err)
-	return phones{off.Vault, e.Clock.Now, outbox}
+	if err != nil {
+		t.Fatal(err)
+	}
+	outbox, err := notify.New(notify.Config{Store: off.Store, Vault: off.Vault, Driver: noDriver{}, Templates: templates, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return phones{off.Vault, now, outbox}
 }
 
 // noDriver is never run.
@@ -80,9 +85,39 @@ func (p phones) Queue(tx store.Tx, n authority.Notice) error {
 		Region: n.Region, Sealed: sealed, State: store.MessageWaiting, NextAt: p.now(), Expires: n.Expires, At: p.now()})
 }
 
+// Sent waits until the real outbox has sent what was queued.
+func (e *Env) Sent() {
+	e.T.Helper()
+	for until := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		s, err := e.System.Outbox.Stats(context.Background())
+		if e.must(err); s.Codes.Waiting == 0 && s.Notices.Waiting == 0 {
+			return
+		}
+		if time.Now().After(until) {
+			e.T.Fatalf("texts do not go out: %+v", s)
+		}
+	}
+}
+
+// received lists what the real outbox sent to a number, with all that was
+// queued; a text does not say which card it is about.
+func (e *Env) received(phone string) []Text {
+	e.T.Helper()
+	e.Sent()
+	var all []Text
+	for _, r := range e.Inbox.Texts(phone) {
+		all = append(all, Text{ID: r.ID, Kind: r.Kind, Phone: r.Phone, Template: string(r.Template), Language: r.Language,
+			Params: r.Params, At: r.At, Expires: r.Expires})
+	}
+	return all
+}
+
 // Texts lists what was queued to a number, oldest first; all where it is empty.
 func (e *Env) Texts(phone string) []Text {
 	e.T.Helper()
+	if e.Inbox != nil {
+		return e.received(phone)
+	}
 	var all []Text
 	e.must(e.System.Store.View(context.Background(), func(r store.Reader) error {
 		all = nil

@@ -1,10 +1,11 @@
-// Package testkit is the whole system in one process with a clock that tests
-// move: real SQLite files, real keepers, real envelopes and evidence. It
-// guarantees that nothing in it is a stand-in but the clock, the pace of
-// refusals and the evidence provider, which signs whatever a test asks for.
-// Only tests import it.
+// Package testkit is a world for tests: the whole system in one process, with a
+// clock that tests move, faults that they place, and each of the holder's and
+// the channels' acts as one call that ends the test where it fails. It
+// guarantees what package world guarantees, and that what it opened is closed
+// when the test ends; the pace of refusals is a stand-in as well, and so are
+// the phones of Options.Phones. Only tests import it.
 //
-// DESIGN section 6.
+// Start here: New, and package world for what it makes.
 package testkit
 
 import (
@@ -14,8 +15,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -26,140 +25,171 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/envelope"
-	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/testkit/world"
 )
 
 // Start is the time at which every test's clock starts.
 var Start = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 
-// Clock is a clock that only tests move. Safe for concurrent use.
-type Clock struct {
-	mu  sync.Mutex
-	now time.Time // guarded by mu
-}
+// ProviderID is the registered evidence provider's.
+const ProviderID = world.ProviderID
 
-// NewClock starts at Start.
-func NewClock() *Clock { return &Clock{now: Start} }
+// Clock and Party are those of the world.
+type (
+	Clock = world.Clock
+	Party = world.Party
+)
 
-// Now tells the time.
-func (c *Clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
+// NewClock stands still at Start.
+func NewClock() *Clock { return world.Still(Start) }
 
-// Advance moves the clock, also backwards.
-func (c *Clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
+// RunningClock runs ahead of the machine's clock, or behind it.
+func RunningClock(ahead time.Duration) *Clock { return world.Running(ahead) }
+
+// NationalChannel is a channel for the whole nation and every action, to be
+// registered.
+func NationalChannel(id string, redirectURIs ...string) store.Client {
+	return world.NationalChannel(id, redirectURIs...)
 }
 
 // Options choose what is built. The zero value is one keeper and 20 people.
 type Options struct {
 	Shape  string         // "1/1", "2/3", "3/5"; default 1/1
 	People int            // default 20
+	Clock  *Clock         // default: NewClock
 	Policy *policy.Policy // default national
 	// Rules, if set, replaces the layers of policy.
 	Rules  authority.Rules
 	Logger *slog.Logger // default: discard
-	// Wait stands in for the timer that paces refusals; default returns at once.
+	// Wait stands in for the timer that paces refusals. By default it returns at
+	// once, but beside a Clock that was given the real timer paces them.
 	Wait func(context.Context, time.Duration)
-	// Faults, if set, stands between the authority and its store and keepers.
-	Faults *Faults
-	// Phones, if set, gives the authority an outbox, whose texts Texts reads.
-	Phones bool
-	// Keeper, if set, stands between the authority and each keeper.
+	// Store and Keeper, if set, stand between the authority and its store and
+	// each keeper.
+	Store  func(store.Store) store.Store
 	Keeper func(keeper.Keeper) keeper.Keeper
+	// Faults, if set, stands before Store and Keeper.
+	Faults *Faults
+	// Counts, if set, counts the authority's round trips to its store.
+	Counts *Counts
+	// Phones, if set, gives the authority an outbox without a sender, whose
+	// texts Texts reads.
+	Phones bool
+	// Inbox has the real outbox run and send to Env.Inbox; Texts has it send
+	// by that driver instead.
+	Inbox bool
+	Texts notify.Driver
 	// Configure, if set, changes the configuration before the directory is made.
 	Configure func(*config.Config)
-	// Texts, if set, takes the texts of the real outbox, which runs.
-	Texts notify.Driver
+	// Listen opens listeners for both doors on 127.0.0.1. They answer from
+	// Serve on.
+	Listen bool
 }
 
-// Env is a running system.
+// Env is a running system. Its World's Open and Close end the test where they
+// fail.
 type Env struct {
-	T        testing.TB
-	Dir      string
-	Clock    *Clock
-	System   *server.System
-	People   []registry.Facts
-	Provider *evidence.Signer
-	options  Options
-	mu       sync.Mutex
-	serial   int // guarded by mu
+	*world.World
+	T      testing.TB
+	People []registry.Facts // who have a physical card in use
+	mu     sync.Mutex
+	serial int // guarded by mu
 }
-
-// ProviderID is the registered evidence provider's.
-const ProviderID = "test-face"
 
 // New builds a system in a directory of the test's, with a registry and an
 // evidence provider, and closes it when the test ends.
 func New(t testing.TB, o Options) *Env {
 	t.Helper()
-	if o.Shape == "" {
-		o.Shape = "1/1"
-	}
 	if o.People == 0 {
 		o.People = 20
 	}
-	if o.Wait == nil {
-		o.Wait = func(context.Context, time.Duration) {}
-	}
-	e := &Env{T: t, Dir: t.TempDir() + "/data", Clock: NewClock(), options: o}
-	c := config.Default()
-	c.AllowStandIn = true
-	c.Keepers.Shape = o.Shape
-	shape, err := c.Keepers.SplitShape()
-	e.must(err)
-	c.Keepers.Directories = config.DefaultDirectories(shape)
-	if o.Configure != nil {
-		o.Configure(&c)
-	}
-	e.must(server.Init(context.Background(), e.Dir, c))
-	e.Open()
-	t.Cleanup(func() {
-		if e.System != nil {
-			e.must(e.System.Close())
+	if o.Clock == nil {
+		o.Clock = NewClock()
+		if o.Wait == nil {
+			o.Wait = func(context.Context, time.Duration) {}
 		}
-	})
-	e.populate()
+	}
+	e := &Env{T: t}
+	c := world.Config{Dir: t.TempDir() + "/data", Clock: o.Clock, Shape: o.Shape, Configure: o.configure, Phones: o.Inbox,
+		Server: server.Options{Logger: o.Logger, Policy: o.Policy, Rules: o.Rules, Wait: o.Wait, Texts: o.Texts,
+			BetweenStore: o.betweenStore, BetweenKeeper: o.betweenKeeper}}
+	if o.Phones {
+		c.Server.Outbox = func(off *server.Office) authority.Outbox { return newPhones(t, off, o.Clock.Now) }
+	}
+	var err error
+	if o.Listen {
+		c.Native, err = world.Loopback()
+		e.must(err)
+		c.Hosted, err = world.Loopback()
+		e.must(err)
+	}
+	e.World, err = world.New(context.Background(), c)
+	e.must(err)
+	t.Cleanup(func() { e.must(e.World.Close()) })
+	people, inUse, err := world.Sample(o.People, 1)
+	e.must(err)
+	_, err = e.Import(context.Background(), bytes.NewReader(people), nil)
+	e.must(err)
+	e.People = inUse
 	return e
 }
 
-// Open opens the system, also again after Close.
+func (o Options) configure(c *config.Config) error {
+	if o.Configure != nil {
+		o.Configure(c)
+	}
+	return nil
+}
+
+func (o Options) betweenStore(s store.Store) store.Store {
+	if o.Store != nil {
+		s = o.Store(s)
+	}
+	if o.Faults != nil {
+		s = o.Faults.Store(s)
+	}
+	if o.Counts != nil {
+		s = o.Counts.Store(s)
+	}
+	return s
+}
+
+func (o Options) betweenKeeper(k keeper.Keeper) keeper.Keeper {
+	if o.Keeper != nil {
+		k = o.Keeper(k)
+	}
+	if o.Faults != nil {
+		k = o.Faults.Keeper(k)
+	}
+	return k
+}
+
+// Open opens the system again after Close.
 func (e *Env) Open() {
 	e.T.Helper()
-	c, err := config.Load(e.Dir)
-	e.must(err)
-	o := server.Options{Now: e.Clock.Now, Logger: e.options.Logger, Policy: e.options.Policy, Rules: e.options.Rules, Wait: e.options.Wait,
-		Texts: e.options.Texts}
-	if e.options.Phones {
-		o.Outbox = e.newPhones
-	}
-	o.BetweenKeeper = e.options.Keeper
-	if f := e.options.Faults; f != nil {
-		o.BetweenStore, o.BetweenKeeper = f.Store, f.Keeper
-	}
-	e.System, err = server.Open(context.Background(), c, o)
-	e.must(err)
+	e.must(e.World.Open(context.Background()))
 }
 
 // Close closes the system; Open opens the same data again.
 func (e *Env) Close() {
 	e.T.Helper()
-	e.must(e.System.Close())
-	e.System = nil
+	e.must(e.World.Close())
+}
+
+// Serve opens the doors of a system with listeners.
+func (e *Env) Serve() {
+	e.T.Helper()
+	e.must(e.World.Serve())
 }
 
 // Authority is the authority of the open system.
@@ -172,28 +202,6 @@ func (e *Env) must(err error) {
 	}
 }
 
-func (e *Env) populate() {
-	e.T.Helper()
-	var b bytes.Buffer
-	e.must(registry.Sample(&b, e.options.People, 1))
-	rows, err := csv.NewReader(bytes.NewReader(b.Bytes())).ReadAll()
-	e.must(err)
-	for _, r := range rows[1:] {
-		if r[5] != string(liuma.PhysicalNormal) {
-			continue // in the registry, but not among those that stories begin with
-		}
-		region, err := liuma.ParseRegion(r[4])
-		e.must(err)
-		e.People = append(e.People, registry.Facts{IDNumber: r[0], Name: r[1], Phone: r[2], CardNo: r[3], Region: region})
-	}
-	_, err = e.System.Registry.Import(context.Background(), &b, registry.ImportConfig{})
-	e.must(err)
-	key := e.NewKey()
-	e.Provider, err = evidence.NewSigner(ProviderID, key, "k")
-	e.must(err)
-	e.AddClient(store.Client{ID: ProviderID, Kind: store.ClientProvider, StandIn: true}, key)
-}
-
 // NewKey makes an ES256 key.
 func (e *Env) NewKey() *ecdsa.PrivateKey {
 	e.T.Helper()
@@ -202,33 +210,36 @@ func (e *Env) NewKey() *ecdsa.PrivateKey {
 	return key
 }
 
+// AddParty registers a client with a fresh key under kid "k".
+func (e *Env) AddParty(c store.Client) Party {
+	e.T.Helper()
+	return e.add(c, e.NewKey())
+}
+
 // AddClient registers a client with the public half of key under kid "k".
 func (e *Env) AddClient(c store.Client, key *ecdsa.PrivateKey) store.Client {
 	e.T.Helper()
-	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}}})
+	return e.add(c, key).Client
+}
+
+func (e *Env) add(c store.Client, key *ecdsa.PrivateKey) Party {
+	e.T.Helper()
+	p, err := e.RegisterKey(context.Background(), c, parties.Pair{Private: key,
+		Public: jose.JSONWebKey{Key: key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}})
 	e.must(err)
-	c.Keys, c.At = keys, e.Clock.Now().Truncate(time.Millisecond)
-	if c.Name == (liuma.Text{}) {
-		c.Name = liuma.Text{ZH: "测试 " + c.ID, EN: "Test " + c.ID}
-	}
-	e.must(e.System.Store.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {
-		return audit.Entry{At: e.Clock.Now(), Actor: "operator", Event: audit.ChannelRegistered, Outcome: "ok"}, tx.InsertClient(c)
-	}))
-	return c
+	return p
 }
 
 // Channel registers a channel for the whole nation and every action.
 func (e *Env) Channel(id string) authority.Caller {
 	e.T.Helper()
-	return authority.Caller{Client: e.AddClient(store.Client{
-		ID: id, Kind: store.ClientChannel, Regions: []liuma.Region{""}, Actions: liuma.Actions(),
-	}, e.NewKey())}
+	return authority.Caller{Client: e.AddParty(NationalChannel(id)).Client}
 }
 
 // RegistryClient registers a physical-card registry.
 func (e *Env) RegistryClient(id string) authority.Caller {
 	e.T.Helper()
-	return authority.Caller{Client: e.AddClient(store.Client{ID: id, Kind: store.ClientRegistry}, e.NewKey())}
+	return authority.Caller{Client: e.AddParty(store.Client{ID: id, Kind: store.ClientRegistry}).Client}
 }
 
 // BusinessNo gives a fresh business number.
@@ -242,10 +253,7 @@ func (e *Env) BusinessNo() liuma.BusinessNo {
 // Evidence signs evidence about a person for a challenge.
 func (e *Env) Evidence(f registry.Facts, challenge string) string {
 	e.T.Helper()
-	token, err := e.Provider.Sign(evidence.Statement{
-		Audience: e.System.Config.Issuer, Challenge: challenge, IDNumber: f.IDNumber, Name: f.Name,
-		Method: "face", IssuedAt: e.Clock.Now(), Expires: e.Clock.Now().Add(5 * time.Minute),
-	})
+	token, err := e.World.Evidence(f, challenge)
 	e.must(err)
 	return token
 }

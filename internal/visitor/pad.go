@@ -20,7 +20,7 @@ func (p *Page) Pad() string {
 	if !ok {
 		return ""
 	}
-	return f.pad.attr["data-mode"]
+	return attr(f.pad, "data-mode")
 }
 
 func (p *Page) padForm() (Form, bool) {
@@ -79,26 +79,25 @@ func (p *Page) Seal(secrets ...string) (url.Values, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: a pad", ErrNotOffered)
 	}
-	a := f.pad.attr
-	asked := entries(a["data-mode"])
+	asked := entries(attr(f.pad, "data-mode"))
 	switch {
-	case len(asked) == 0 || a["data-info"] != padInfo:
+	case len(asked) == 0 || attr(f.pad, "data-info") != padInfo:
 		return nil, fmt.Errorf("%w: a pad that is known here", ErrNotOffered)
 	case len(asked) != len(secrets):
 		return nil, fmt.Errorf("%w: the pad asks for %d entries, not %d", ErrNotOffered, len(asked), len(secrets))
 	}
-	key, err := base64.RawURLEncoding.DecodeString(a["data-key"])
+	key, err := base64.RawURLEncoding.DecodeString(attr(f.pad, "data-key"))
 	if err != nil {
 		return nil, fmt.Errorf("visitor: the pad's key does not read")
 	}
 	out := maps.Clone(f.Fields)
 	for i, e := range asked {
-		aad, err := base64.RawURLEncoding.DecodeString(a["data-aad-"+e.role])
+		aad, err := base64.RawURLEncoding.DecodeString(attr(f.pad, "data-aad-"+e.role))
 		if err != nil || len(aad) == 0 {
 			return nil, fmt.Errorf("visitor: the pad does not say what to seal for")
 		}
 		secret := []byte(secrets[i])
-		sealed, err := envelope.SealAAD(key, a["data-kid"], aad, secret)
+		sealed, err := envelope.SealAAD(key, attr(f.pad, "data-kid"), aad, secret)
 		clear(secret)
 		if err != nil {
 			return nil, fmt.Errorf("visitor: seal: %w", err)

@@ -10,6 +10,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
 )
 
 // Page is what the browser shows. It does not change; what comes of a press is
@@ -18,7 +21,7 @@ type Page struct {
 	visitor *Visitor
 	address *url.URL
 	status  int
-	root    *node
+	root    *html.Node
 	raw     string
 }
 
@@ -29,7 +32,7 @@ type Form struct {
 	Action *url.URL
 	Fields url.Values // as they stand, hidden ones too
 	Names  []string   // of all that can be filled in or pressed
-	pad    *node
+	pad    *html.Node
 }
 
 // URL is the address bar's.
@@ -43,9 +46,9 @@ func (p *Page) Body() string { return p.raw }
 
 // Title is the page's heading, or else its name.
 func (p *Page) Title() string {
-	for _, name := range []string{"h1", "title"} {
-		if e := p.root.find(func(e *node) bool { return e.name == name }); e != nil {
-			return strings.Join(strings.Fields(e.words()), " ")
+	for _, name := range []atom.Atom{atom.H1, atom.Title} {
+		if e := find(p.root, named(name)); e != nil {
+			return strings.Join(strings.Fields(words(e)), " ")
 		}
 	}
 	return ""
@@ -54,10 +57,10 @@ func (p *Page) Title() string {
 // Text is what the page says, a line for each block, without header and footer
 // where it has a main part.
 func (p *Page) Text() string {
-	if main := p.root.find(func(e *node) bool { return e.name == "main" }); main != nil {
-		return main.words()
+	if main := find(p.root, named(atom.Main)); main != nil {
+		return words(main)
 	}
-	return p.root.words()
+	return words(p.root)
 }
 
 // Code is the stable code with which the browser came back to a channel, or
@@ -66,19 +69,21 @@ func (p *Page) Code() string { return p.address.Query().Get("error_description")
 
 // Attr is the first value of an attribute anywhere on the page, or empty.
 func (p *Page) Attr(name string) string {
-	if e := p.root.find(func(e *node) bool { return e.has(name) }); e != nil {
-		return e.attr[name]
+	if e := find(p.root, func(e *html.Node) bool { return has(e, name) }); e != nil {
+		return attr(e, name)
 	}
 	return ""
 }
 
 // refresh is where the page goes on to by itself.
 func (p *Page) refresh() string {
-	e := p.root.find(func(e *node) bool { return e.name == "meta" && strings.EqualFold(e.attr["http-equiv"], "refresh") })
+	e := find(p.root, func(e *html.Node) bool {
+		return e.DataAtom == atom.Meta && strings.EqualFold(attr(e, "http-equiv"), "refresh")
+	})
 	if e == nil {
 		return ""
 	}
-	wait, to, ok := strings.Cut(e.attr["content"], ";")
+	wait, to, ok := strings.Cut(attr(e, "content"), ";")
 	if n, err := strconv.Atoi(strings.TrimSpace(wait)); err != nil || n > 1 || !ok {
 		return ""
 	}
@@ -91,86 +96,107 @@ func (p *Page) refresh() string {
 
 // Forms lists what can be pressed: forms, and links that are buttons.
 func (p *Page) Forms() []Form {
-	var out []Form
-	p.root.each(func(e *node) bool {
-		switch {
-		case e.name == "form":
-			if f, ok := p.form(e); ok {
-				out = append(out, f)
+	var out []*Form
+	of := map[*html.Node]*Form{} // forms by their element
+	byID := map[string]*html.Node{}
+	for e := range elements(p.root) {
+		var f *Form
+		switch e.DataAtom {
+		case atom.Form:
+			f = p.form(e)
+			of[e] = f
+			if id := attr(e, "id"); id != "" && byID[id] == nil {
+				byID[id] = e
 			}
-		case e.name == "a" && e.has("href"):
-			to, err := p.address.Parse(e.attr["href"])
-			if err == nil && (to.Scheme == "http" || to.Scheme == "https") && e.attr["href"] != "" && !strings.HasPrefix(e.attr["href"], "#") {
-				out = append(out, Form{Verb: path.Base(to.Path), Method: http.MethodGet, Action: to, Fields: to.Query()})
-			}
+		case atom.A:
+			f = p.link(attr(e, "href"))
 		}
-		return true
-	})
-	return out
+		if f != nil {
+			out = append(out, f)
+		}
+	}
+	for e := range elements(p.root) {
+		if f := of[owner(e, byID)]; f != nil {
+			f.take(e)
+		}
+	}
+	forms := make([]Form, len(out))
+	for i, f := range out {
+		forms[i] = *f
+	}
+	return forms
 }
 
-func (p *Page) form(e *node) (Form, bool) {
-	to, err := p.address.Parse(e.attr["action"])
+// form is a form without its fields yet; nil where it leads nowhere.
+func (p *Page) form(e *html.Node) *Form {
+	to, err := p.address.Parse(attr(e, "action"))
 	if err != nil {
-		return Form{}, false
+		return nil
 	}
-	f := Form{Verb: path.Base(to.Path), Method: http.MethodGet, Action: to, Fields: url.Values{}}
-	if strings.EqualFold(e.attr["method"], "post") {
+	f := &Form{Verb: path.Base(to.Path), Method: http.MethodGet, Action: to, Fields: url.Values{}}
+	if strings.EqualFold(attr(e, "method"), "post") {
 		f.Method = http.MethodPost
 	}
-	p.root.each(func(c *node) bool {
-		if !c.belongs(e) {
-			return true
-		}
-		if c.has("data-pad") && f.pad == nil {
-			f.pad = c
-		}
-		f.field(c)
-		return true
-	})
-	return f, true
+	return f
 }
 
-// belongs reports whether an element is of a form: within it, or by its form
-// attribute.
-func (n *node) belongs(form *node) bool {
-	if n.has("form") {
-		return form.attr["id"] != "" && n.attr["form"] == form.attr["id"]
+// link is a link that leads to another page; nil where it does not.
+func (p *Page) link(href string) *Form {
+	to, err := p.address.Parse(href)
+	if err != nil || to.Scheme != "http" && to.Scheme != "https" || href == "" || strings.HasPrefix(href, "#") {
+		return nil
 	}
-	for at := n.parent; at != nil; at = at.parent {
-		if at.name == "form" {
-			return at == form
+	return &Form{Verb: path.Base(to.Path), Method: http.MethodGet, Action: to, Fields: to.Query()}
+}
+
+// owner is the form that an element is of: the one that its form attribute
+// names, or else the one around it; nil for none.
+func owner(n *html.Node, byID map[string]*html.Node) *html.Node {
+	if id, ok := lookup(n, "form"); ok {
+		return byID[id]
+	}
+	for at := range n.Ancestors() {
+		if at.DataAtom == atom.Form {
+			return at
 		}
 	}
-	return false
+	return nil
+}
+
+// take takes an element that is of the form.
+func (f *Form) take(e *html.Node) {
+	if has(e, "data-pad") && f.pad == nil {
+		f.pad = e
+	}
+	f.field(e)
 }
 
 // field takes a field as it stands; a button counts only when it is pressed.
-func (f *Form) field(e *node) {
-	name := e.attr["name"]
-	if name == "" || e.has("disabled") {
+func (f *Form) field(e *html.Node) {
+	name := attr(e, "name")
+	if name == "" || has(e, "disabled") {
 		return
 	}
-	switch e.name {
-	case "button":
-	case "input":
-		switch strings.ToLower(e.attr["type"]) {
+	switch e.DataAtom {
+	case atom.Button:
+	case atom.Input:
+		switch strings.ToLower(attr(e, "type")) {
 		case "submit", "button", "reset", "image", "file":
 		case "checkbox", "radio":
-			if e.has("checked") {
+			if has(e, "checked") {
 				value := "on"
-				if e.has("value") {
-					value = e.attr["value"]
+				if has(e, "value") {
+					value = attr(e, "value")
 				}
 				f.Fields.Add(name, value)
 			}
 		default:
-			f.Fields.Add(name, e.attr["value"])
+			f.Fields.Add(name, attr(e, "value"))
 		}
-	case "textarea":
-		f.Fields.Add(name, e.plain())
-	case "select":
-		f.Fields.Add(name, e.chosen())
+	case atom.Textarea:
+		f.Fields.Add(name, plain(e))
+	case atom.Select:
+		f.Fields.Add(name, chosen(e))
 	default:
 		return
 	}
@@ -179,25 +205,27 @@ func (f *Form) field(e *node) {
 	}
 }
 
-func (n *node) plain() string {
-	if len(n.children) == 1 {
-		return n.children[0].text
+// plain is what stands in a text area, which holds nothing but text.
+func plain(n *html.Node) string {
+	if n.FirstChild == nil {
+		return ""
 	}
-	return ""
+	return n.FirstChild.Data
 }
 
-func (n *node) chosen() string {
-	option := n.find(func(e *node) bool { return e.name == "option" && e.has("selected") })
+// chosen is a list's value: the option that is selected, or else the first.
+func chosen(n *html.Node) string {
+	option := find(n, func(e *html.Node) bool { return e.DataAtom == atom.Option && has(e, "selected") })
 	if option == nil {
-		option = n.find(func(e *node) bool { return e.name == "option" })
+		option = find(n, named(atom.Option))
 	}
 	switch {
 	case option == nil:
 		return ""
-	case option.has("value"):
-		return option.attr["value"]
+	case has(option, "value"):
+		return attr(option, "value")
 	}
-	return option.words()
+	return words(option)
 }
 
 // Form finds the first form of a verb, before a link of that verb.

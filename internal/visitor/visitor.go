@@ -8,7 +8,7 @@
 // chain of redirects. It runs no script; of what scripts do it knows the pad
 // alone. Whoever drives it has the PINs, so it is for demos and tests.
 //
-// DESIGN section 7 ("Hosted page").
+// Start here: Visitor, and then Page, which is what there is to press.
 package visitor
 
 import (
@@ -136,7 +136,7 @@ type visit struct {
 func (v *Visitor) visit(ctx context.Context, at visit) (*Page, error) {
 	for range mostSteps {
 		if at.to.Scheme != "http" && at.to.Scheme != "https" {
-			return &Page{visitor: v, address: at.to, root: &node{}}, nil // an app opens
+			return &Page{visitor: v, address: at.to, root: empty()}, nil // an app opens
 		}
 		p, head, err := v.ask(ctx, at)
 		if err != nil {
@@ -198,7 +198,7 @@ func (v *Visitor) ask(ctx context.Context, at visit) (*Page, http.Header, error)
 	if v.jar != nil {
 		v.jar.keep(at.to, resp.Cookies())
 	}
-	p := &Page{visitor: v, address: at.to, status: resp.StatusCode, root: &node{}, raw: string(raw)}
+	p := &Page{visitor: v, address: at.to, status: resp.StatusCode, root: empty(), raw: string(raw)}
 	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {
 		p.root = parse(p.raw)
 	}

@@ -103,16 +103,51 @@ func TestMakesSomethingOfAnything(t *testing.T) {
 	}
 }
 
-func FuzzMarkup(f *testing.F) {
+// FuzzPage: whatever a server sends, the page has a text of clean lines, and
+// what it offers can be pressed: an address on the web and fields named once.
+func FuzzPage(f *testing.F) {
 	f.Add(`<form method=post action="/c/x/pin"><input name=a value='1'><button name=b>x</button></form>`)
+	f.Add(`<table><form action=/a><tr><td><input name=a form=f></table><select name=s><option>1<textarea name=t><template><form>`)
 	f.Fuzz(func(t *testing.T, s string) {
 		v := open(t, visitor.Config{Transport: web{pin: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { page(w, s) })}})
 		p, err := v.Open(t.Context(), pin+"/")
 		if err != nil {
 			return // sent elsewhere
 		}
-		_, _, _ = p.Text(), p.Title(), p.Forms()
+		for line := range strings.SplitSeq(p.Text(), "\n") {
+			if line != strings.Join(strings.Fields(line), " ") || line == "" && p.Text() != "" {
+				t.Errorf("a line %q", line)
+			}
+		}
+		if strings.Contains(p.Title(), "\n") {
+			t.Errorf("title %q", p.Title())
+		}
+		for _, form := range p.Forms() {
+			names := map[string]bool{}
+			for _, name := range form.Names {
+				if name == "" || names[name] {
+					t.Errorf("a field %q, twice or without a name", name)
+				}
+				names[name] = true
+			}
+			if form.Action == nil || !form.Action.IsAbs() {
+				t.Errorf("%s leads to %v", form.Verb, form.Action)
+			}
+		}
 	})
+}
+
+// TestOffersWhatABrowserWould: without script the content of noscript counts,
+// and that of a template never does.
+func TestOffersWhatABrowserWould(t *testing.T) {
+	v := open(t, visitor.Config{Transport: web{pin: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		page(w, `<noscript><form method=post action=/begin></form></noscript><template><form method=post action=/never></form></template>`)
+	})}})
+	p, err := v.Open(t.Context(), pin+"/")
+	must(t, p, err)
+	if !p.Has("begin") || p.Has("never") {
+		t.Errorf("offers %v", p.Forms())
+	}
 }
 
 func TestFormsAsTheyStand(t *testing.T) {

@@ -43,7 +43,7 @@ func thousandCodes(t *testing.T, w *world) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	past := 0
-	wrong := wrongCodes(w.lastCode(w.who.Phone), 1000)
+	wrong := wrongCodes(w.LastCode(w.who.Phone), 1000)
 	for range 8 {
 		wg.Go(func() {
 			for n := range guesses {
@@ -71,9 +71,9 @@ func thousandCodes(t *testing.T, w *world) {
 		t.Errorf("%d wrong codes were judged, want 5", ticks)
 	}
 	w.Clock.Advance(time.Minute)
-	texts := len(w.inbox.Texts(w.who.Phone))
+	texts := len(w.Inbox.Texts(w.who.Phone))
 	w.post(all[0].v, all[0].id, "send-code", nil)
-	if w.sent(); len(w.inbox.Texts(w.who.Phone)) != texts {
+	if w.Sent(); len(w.Inbox.Texts(w.who.Phone)) != texts {
 		t.Error("a new code was sent although none is taken any more")
 	}
 }

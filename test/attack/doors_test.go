@@ -24,7 +24,7 @@ func (c *party) seal(q request, id string, try int, role liuma.Role, secret stri
 	ch := c.challenge()
 	key, err := base64.RawURLEncoding.DecodeString(ch.SealKey.Public)
 	must(c.w.t, key, err)
-	e, err := envelope.Seal(key, envelope.Binding{Channel: liuma.ChannelID(c.id), Action: q.action, Role: role,
+	e, err := envelope.Seal(key, envelope.Binding{Channel: liuma.ChannelID(c.ID), Action: q.action, Role: role,
 		Subject: envelope.Subject{Card: "ceremony:" + id}, BusinessNo: liuma.BusinessNo(fmt.Sprintf("%s#%d", q.bn, try)),
 		PurposeHash: envelope.PurposeHash(purpose), SealKeyID: ch.SealKey.ID, Challenge: fmt.Sprintf("%s:%d", id, try)}, []byte(secret))
 	must(c.w.t, e, err)
@@ -93,7 +93,7 @@ func onSteps() []known {
 			all()
 			w.Clock.Advance(time.Minute)
 			w.post(v, ceremony(p), "send-code", nil)
-			w.post(v, ceremony(p), "code", values("code", w.lastCode(w.who.Phone)))
+			w.post(v, ceremony(p), "code", values("code", w.LastCode(w.who.Phone)))
 			all()
 			w.force(v, w.home, q, ceremony(p))
 		}},
@@ -152,7 +152,7 @@ func onSteps() []known {
 			v := w.browser()
 			q := request{action: liuma.ActionReset, card: w.card, bn: w.number()}
 			p := w.do(w.do(w.opened(v, w.home, q), "agree"), "send-code")
-			code := w.lastCode(w.who.Phone)
+			code := w.LastCode(w.who.Phone)
 			var wg sync.WaitGroup
 			for range 8 {
 				wg.Go(func() { _, _ = v.Post(context.Background(), at(p, "code"), values("code", code)) })
@@ -260,7 +260,7 @@ func onDoors() []known {
 				}
 			}
 			// Sealed for the native door, posted at the hosted one.
-			d := client.DeviceRequest{Channel: w.home.id, Action: client.Enroll, Subject: client.Subject{Card: w.card}, BusinessNo: q.bn, Purpose: purpose, Challenge: w.home.challenge()}
+			d := client.DeviceRequest{Channel: w.home.ID, Action: client.Enroll, Subject: client.Subject{Card: w.card}, BusinessNo: q.bn, Purpose: purpose, Challenge: w.home.challenge()}
 			e, err := d.SealPIN([]byte(thiefPIN))
 			must(t, e, err)
 			raw, err := json.Marshal(e)
@@ -274,7 +274,7 @@ func onDoors() []known {
 			}
 			for _, f := range []registry.Facts{w.who, w.People[1]} {
 				ch := c.challenge()
-				d := client.DeviceRequest{Channel: c.id, Action: client.Enroll, Subject: client.Subject{IDNumber: f.IDNumber, Name: f.Name, Phone: f.Phone},
+				d := client.DeviceRequest{Channel: c.ID, Action: client.Enroll, Subject: client.Subject{IDNumber: f.IDNumber, Name: f.Name, Phone: f.Phone},
 					BusinessNo: w.number(), Purpose: purpose, Challenge: ch}
 				e, err := d.SealPIN([]byte(thiefPIN))
 				must(t, e, err)

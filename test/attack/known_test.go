@@ -193,7 +193,7 @@ func onProofs() []known {
 		}},
 		{"SIM, and evidence that nobody registered signed", func(t *testing.T, w *world) {
 			q, _ := w.withSIM(w.browser())
-			for id, key := range map[string]*ecdsa.PrivateKey{w.home.id: w.home.key, testkit.ProviderID: w.NewKey(), "nobody": w.NewKey()} {
+			for id, key := range map[string]*ecdsa.PrivateKey{w.home.ID: w.home.Key, testkit.ProviderID: w.NewKey(), "nobody": w.NewKey()} {
 				signer, err := evidence.NewSigner(id, key, "k")
 				must(t, signer, err)
 				q.challenge = w.home.challenge().Value
@@ -216,14 +216,14 @@ func onProofs() []known {
 			q := w.home.proved(request{action: liuma.ActionReset, card: w.card, bn: w.number()}, w.who)
 			p := w.do(w.do(w.opened(v, w.home, q), "agree"), "send-code")
 			id := ceremony(p)
-			for _, code := range wrongCodes(w.lastCode(w.who.Phone), 7) {
+			for _, code := range wrongCodes(w.LastCode(w.who.Phone), 7) {
 				if w.post(v, id, "code", values("code", code)).Pad() != "" {
 					t.Error("a wrong code leads to the pad")
 				}
 			}
 			w.force(v, w.home, q, id)
 			// The five are all there are: now not even the right one counts.
-			if w.post(v, id, "code", values("code", w.lastCode(w.who.Phone))).Pad() != "" {
+			if w.post(v, id, "code", values("code", w.LastCode(w.who.Phone))).Pad() != "" {
 				t.Error("a sixth code was judged")
 			}
 		}},
@@ -232,7 +232,7 @@ func onProofs() []known {
 			v := w.browser()
 			q := w.shady.proved(request{action: liuma.ActionEnroll, about: &unborn, bn: w.number()}, unborn)
 			p := w.do(w.do(w.opened(v, w.shady, q), "agree"), "send-code")
-			if w.sent(); len(w.inbox.Texts(thiefNumber)) != 0 {
+			if w.Sent(); len(w.Inbox.Texts(thiefNumber)) != 0 {
 				t.Error("the thief's number gets codes")
 			}
 			w.post(v, ceremony(p), "code", values("code", "000000"))
@@ -359,7 +359,7 @@ func onBrowsers() []known {
 			p := w.do(w.opened(a, w.home, request{action: liuma.ActionReset, card: w.card, bn: w.number()}), "agree")
 			other := w.do(w.opened(b, w.watch, request{action: liuma.ActionReset, card: w.seen, bn: w.number()}), "agree")
 			w.do(p, "send-code")
-			next := w.post(b, ceremony(other), "code", values("code", w.lastCode(w.who.Phone)))
+			next := w.post(b, ceremony(other), "code", values("code", w.LastCode(w.who.Phone)))
 			if !next.Has("send-code") || w.ticks("code_wrong") != 0 {
 				t.Errorf("taken, or counted: %d", w.ticks("code_wrong"))
 			}
@@ -401,12 +401,12 @@ func onBrowsers() []known {
 			q.challenge, q.evidence = challenge, w.Evidence(w.who, challenge)
 			p = w.do(w.enter(v, w.home.pushed(q)), "phone", "phone", thiefNumber)
 			p = w.do(p, "send-code")
-			code := w.lastCode(thiefNumber)
+			code := w.LastCode(thiefNumber)
 			w.post(v, ceremony(p), "phone", values("phone", "13600136000"))
 			if next := w.post(v, ceremony(p), "code", values("code", code)); !next.Has("send-code") {
 				t.Error("bound by a code to another number")
 			}
-			w.post(v, ceremony(p), "code", values("code", w.lastCode(w.who.Phone)))
+			w.post(v, ceremony(p), "code", values("code", w.LastCode(w.who.Phone)))
 		}},
 	}
 }
@@ -435,7 +435,7 @@ func (w *world) ownReset(v *visitor.Visitor, card string) (request, *visitor.Pag
 
 // native change of a card, as a request that another test varies.
 func (c *party) change(card, old, fresh, evidence string, ch client.Challenge) (*client.Verification, error) {
-	d := client.DeviceRequest{Channel: c.id, Action: client.Change, Subject: client.Subject{Card: card}, BusinessNo: c.w.number(), Purpose: purpose, Challenge: ch}
+	d := client.DeviceRequest{Channel: c.ID, Action: client.Change, Subject: client.Subject{Card: card}, BusinessNo: c.w.number(), Purpose: purpose, Challenge: ch}
 	a, b, err := d.SealChange([]byte(old), []byte(fresh))
 	must(c.w.t, a, err)
 	return c.native.Change(context.Background(), client.ChangeRequest{BusinessNo: d.BusinessNo, Subject: d.Subject, Purpose: purpose,

@@ -48,7 +48,7 @@ func TestKnownAttacksOnAFrozenCard(t *testing.T) {
 		}
 		// A code for something else, in another browser.
 		other := w.browser()
-		w.post(other, ceremony(p), "code", values("code", w.lastCode(w.who.Phone)))
+		w.post(other, ceremony(p), "code", values("code", w.LastCode(w.who.Phone)))
 		if w.look(w.People[1]).spent != spent {
 			t.Error("a frozen card was a place to guess at")
 		}
@@ -206,7 +206,7 @@ func TestWhoBoundAPhoneIsStoppedByTheOldOne(t *testing.T) {
 	q.challenge = w.proof(p)
 	q.evidence = w.Evidence(w.who, q.challenge)
 	p = w.do(w.do(w.enter(v, w.home.pushed(q)), "phone", "phone", thiefNumber), "send-code")
-	w.do(p, "code", "code", w.lastCode(thiefNumber))
+	w.do(p, "code", "code", w.LastCode(thiefNumber))
 	before := w.look(w.People[1])
 
 	reset := w.home.proved(request{action: liuma.ActionReset, card: w.card, bn: w.number()}, w.who)
@@ -219,7 +219,7 @@ func TestWhoBoundAPhoneIsStoppedByTheOldOne(t *testing.T) {
 	}
 	w.force(v, w.home, reset, ceremony(p))
 
-	texts := w.inbox.Texts(w.who.Phone)
+	texts := w.Inbox.Texts(w.who.Phone)
 	freeze := texts[len(texts)-1].Params["freeze"]
 	if _, err := w.browser().Post(context.Background(), hosted+"/freeze", values("code", freeze)); err != nil || w.watch.standing(w.seen) != "frozen" {
 		t.Fatalf("the old number's code %q did not freeze: %v", freeze, err)
@@ -231,7 +231,7 @@ func TestWhoBoundAPhoneIsStoppedByTheOldOne(t *testing.T) {
 		q := w.home.proved(request{action: liuma.ActionUnfreeze, card: w.card, bn: w.number()}, w.who)
 		p := w.do(w.opened(v, w.home, q), "agree")
 		w.post(v, ceremony(p), "send-code", nil)
-		w.post(v, ceremony(p), "code", values("code", w.lastCode(thiefNumber)))
+		w.post(v, ceremony(p), "code", values("code", w.LastCode(thiefNumber)))
 		for _, form := range w.forged(w.home, q, ceremony(p), goodPIN) {
 			w.post(v, ceremony(p), "pin", form)
 		}

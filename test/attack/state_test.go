@@ -70,7 +70,7 @@ func got(before, now state) string {
 // verify asks for a verdict at the native door.
 func (c *party) verify(card, secret string) (*client.Verification, error) {
 	ch := c.challenge()
-	d := client.DeviceRequest{Channel: c.id, Action: client.Verify, Subject: client.Subject{Card: card},
+	d := client.DeviceRequest{Channel: c.ID, Action: client.Verify, Subject: client.Subject{Card: card},
 		BusinessNo: c.w.number(), Purpose: purpose, Challenge: ch}
 	sealed, err := d.SealPIN([]byte(secret))
 	must(c.w.t, sealed, err)
@@ -103,12 +103,12 @@ func (w *world) outside(t *testing.T, before state) {
 	if frozen {
 		action = liuma.ActionUnfreeze
 	}
-	w.sent() // what the thief brought about
-	texts := len(w.inbox.Texts(w.who.Phone))
+	w.Sent() // what the thief brought about
+	texts := len(w.Inbox.Texts(w.who.Phone))
 	p := w.do(w.enter(w.browser(), w.watch.pushed(request{action: action, card: w.seen, bn: w.number()})), "agree")
 	w.do(p, "send-code")
-	if w.sent(); len(w.inbox.Texts(w.who.Phone)) != texts+1 {
-		t.Errorf("the holder's phone gets no code any more, but %d texts; the page: %s", len(w.inbox.Texts(w.who.Phone))-texts, p.Title())
+	if w.Sent(); len(w.Inbox.Texts(w.who.Phone)) != texts+1 {
+		t.Errorf("the holder's phone gets no code any more, but %d texts; the page: %s", len(w.Inbox.Texts(w.who.Phone))-texts, p.Title())
 	}
 }
 
@@ -120,6 +120,6 @@ func (w *world) freeze() {
 	if got := w.watch.standing(w.seen); got != "frozen" {
 		w.t.Fatalf("the card is %s", got)
 	}
-	w.sent()
+	w.Sent()
 	w.Clock.Advance(time.Minute)
 }

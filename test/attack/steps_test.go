@@ -96,12 +96,12 @@ func (c *course) step(verb string, form url.Values, last bool) *visitor.Page {
 func (c *course) coded(phone string, last bool) *visitor.Page {
 	c.t.Helper()
 	c.Clock.Advance(time.Minute)
-	texts := len(c.inbox.Texts(phone))
+	texts := len(c.Inbox.Texts(phone))
 	c.step("send-code", url.Values{}, false)
-	if c.sent(); len(c.inbox.Texts(phone)) != texts+1 {
-		c.t.Errorf("%d texts for one code", len(c.inbox.Texts(phone))-texts)
+	if c.Sent(); len(c.Inbox.Texts(phone)) != texts+1 {
+		c.t.Errorf("%d texts for one code", len(c.Inbox.Texts(phone))-texts)
 	}
-	return c.step("code", values("code", c.lastCode(phone)), last)
+	return c.step("code", values("code", c.LastCode(phone)), last)
 }
 
 // evidence goes to the provider and back under a new push, in this browser;
@@ -127,9 +127,9 @@ func (c *course) sealed(secret string) url.Values {
 // once checks what came of it all: one change, and one notice of it.
 func (c *course) once(want, template string, notices int) {
 	c.t.Helper()
-	c.sent()
+	c.Sent()
 	n := 0
-	for _, r := range c.inbox.Texts(c.who.Phone) {
+	for _, r := range c.Inbox.Texts(c.who.Phone) {
 		if string(r.Template) == template {
 			n++
 		}

@@ -13,7 +13,7 @@ import (
 func (p *party) stop() {
 	p.w.t.Helper()
 	err := p.w.System.Store.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {
-		c, err := tx.Client(p.id)
+		c, err := tx.Client(p.ID)
 		if err != nil {
 			return audit.Entry{}, err
 		}
@@ -53,7 +53,7 @@ func TestAStoppedChannelsCeremoniesEnd(t *testing.T) {
 		q.evidence = w.Evidence(w.who, q.challenge)
 		p = w.do(w.do(w.enter(v, w.home.pushed(q)), "phone", "phone", thiefNumber), "send-code")
 		w.home.stop()
-		w.post(v, ceremony(p), "code", values("code", w.lastCode(thiefNumber)))
+		w.post(v, ceremony(p), "code", values("code", w.LastCode(thiefNumber)))
 		if what := got(before, w.look(w.People[1])); what != "" {
 			t.Error(what)
 		}

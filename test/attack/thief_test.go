@@ -70,7 +70,7 @@ func newThief(t *testing.T, h holding, frozen bool, seed uint64) *thief {
 	if frozen {
 		th.freeze()
 	}
-	th.sent()
+	th.Sent()
 	th.began = th.Clock.Now()
 	th.first = th.look(th.unborn)
 	return th
@@ -155,9 +155,9 @@ func (th *thief) push(f *flow, v *visitor.Visitor) bool {
 func (th *thief) code() string {
 	switch {
 	case th.one(3):
-		return th.lastCode(thiefNumber)
+		return th.LastCode(thiefNumber)
 	case th.sim:
-		return th.lastCode(th.who.Phone)
+		return th.LastCode(th.who.Phone)
 	}
 	return fmt.Sprintf("%06d", th.rng.IntN(1_000_000))
 }
@@ -326,7 +326,7 @@ func (th *thief) knock() {
 	}
 	current := th.secrets("current")[0]
 	ch := c.challenge()
-	d := client.DeviceRequest{Channel: c.id, BusinessNo: th.number(), Purpose: purpose, Challenge: ch}
+	d := client.DeviceRequest{Channel: c.ID, BusinessNo: th.number(), Purpose: purpose, Challenge: ch}
 	switch th.rng.IntN(4) {
 	case 0:
 		d.Action, d.Subject = client.Link, client.Subject{IDNumber: th.who.IDNumber, Name: th.who.Name}

@@ -96,7 +96,7 @@ func (s *told) guess(hosted bool, n, daily int) {
 	s.t.Helper()
 	for i := range n {
 		if i > 0 && i%daily == 0 {
-			s.sent()
+			s.Sent()
 			s.Clock.Advance(25 * time.Hour)
 		}
 		if hosted {
@@ -142,7 +142,7 @@ func (s *told) link(hosted bool) {
 		return
 	}
 	ch := c.challenge()
-	d := client.DeviceRequest{Channel: c.id, Action: client.Link, Subject: client.Subject{IDNumber: s.who.IDNumber, Name: s.who.Name},
+	d := client.DeviceRequest{Channel: c.ID, Action: client.Link, Subject: client.Subject{IDNumber: s.who.IDNumber, Name: s.who.Name},
 		BusinessNo: s.number(), Purpose: purpose, Challenge: ch}
 	e, err := d.SealPIN([]byte(s.pin))
 	must(s.t, e, err)
@@ -203,8 +203,8 @@ func (s *told) noFreezeBy(code string) {
 // news are the notices since the last time.
 func (s *told) news() (all []notify.Received) {
 	s.t.Helper()
-	s.sent()
-	for _, r := range s.inbox.Texts("") {
+	s.Sent()
+	for _, r := range s.Inbox.Texts("") {
 		if r.Kind == notify.KindNotice && !s.read[r.ID] {
 			all = append(all, r)
 			s.read[r.ID] = true
@@ -369,7 +369,7 @@ func (s *told) enrolments(t *testing.T) {
 
 	other := at(s.People[i+2])
 	ch := other.home.challenge()
-	d := client.DeviceRequest{Channel: other.home.id, Action: client.Enroll, BusinessNo: other.number(), Purpose: purpose, Challenge: ch,
+	d := client.DeviceRequest{Channel: other.home.ID, Action: client.Enroll, BusinessNo: other.number(), Purpose: purpose, Challenge: ch,
 		Subject: client.Subject{IDNumber: other.who.IDNumber, Name: other.who.Name, Phone: other.who.Phone}}
 	sealed, err := d.SealPIN([]byte("580317"))
 	must(t, sealed, err)
@@ -451,7 +451,7 @@ func onCards() []event {
 			}
 		}, frozen, (*told).unfreeze},
 		{"frozen by code, unfrozen", func(s *told) {
-			texts := s.inbox.Texts(s.phone)
+			texts := s.Inbox.Texts(s.phone)
 			i := len(texts) - 1
 			for texts[i].Params["freeze"] == "" {
 				i--

@@ -7,12 +7,11 @@
 // provider, which signs what a test asks for. What the holder is told of, by
 // whichever door it came about, is tried here as well (told_test.go).
 //
-// DESIGN section 5 (I-12), docs/RECOVERY.md.
+// docs/INVARIANTS.md has the invariant, docs/RECOVERY.md the rules.
 package attack
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,7 +28,6 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/client"
 	"github.com/liuma-pin/liuma/internal/config"
-	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -100,7 +98,6 @@ type world struct {
 	*testkit.Env
 	t     *testing.T
 	net   *network
-	inbox *notify.Inbox
 	who   registry.Facts // the holder
 	thief registry.Facts // who attacks: has a face and an ID number as well
 
@@ -113,17 +110,14 @@ type world struct {
 
 // party is a registered client of the authority with a key.
 type party struct {
+	testkit.Party
 	w      *world
-	id     string
-	key    *ecdsa.PrivateKey
 	native *client.Client
 }
 
 func newWorld(t *testing.T, lenient bool) *world {
 	t.Helper()
-	w := &world{t: t, net: &network{hosts: map[string]http.Handler{}}}
-	w.inbox = notify.NewInbox(func() time.Time { return w.Clock.Now() })
-	o := testkit.Options{Texts: w.inbox, Configure: func(c *config.Config) {
+	o := testkit.Options{Inbox: true, Configure: func(c *config.Config) {
 		c.Issuer, c.Hosted.Listen = hosted, "127.0.0.1:0"
 	}}
 	if lenient {
@@ -131,7 +125,7 @@ func newWorld(t *testing.T, lenient bool) *world {
 		p.Recovery.CardNumber = true
 		o.Policy = &p
 	}
-	w.Env = testkit.New(t, o)
+	w := &world{Env: testkit.New(t, o), t: t, net: &network{hosts: map[string]http.Handler{}}}
 	w.net.add(hosted, w.System.Hosted.Handler)
 	w.net.add(native, w.System.Door.Handler)
 	w.who, w.thief = w.People[0], w.People[9]
@@ -143,20 +137,17 @@ func newWorld(t *testing.T, lenient bool) *world {
 }
 
 func (w *world) channel(id string) *party {
-	return w.party(store.Client{ID: id, Kind: store.ClientChannel, Regions: []liuma.Region{""}, Actions: liuma.Actions(),
-		RedirectURIs: []string{"https://" + id + ".example/back"}})
+	return w.party(testkit.NationalChannel(id, "https://"+id+".example/back"))
 }
 
 func (w *world) party(c store.Client) *party {
 	w.t.Helper()
-	p := &party{w: w, id: c.ID, key: w.NewKey()}
-	w.AddClient(c, p.key)
+	p := &party{Party: w.AddParty(c), w: w}
 	w.net.add("https://"+c.ID+".example", http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprint(rw, "<h1>back</h1>")
 	}))
-	n, err := client.New(client.Config{BaseURL: native, Audience: hosted, ID: c.ID, KeyID: "k", Key: p.key,
-		HTTP: &http.Client{Transport: w.net}, Now: w.Clock.Now})
+	n, err := p.Connect(native, &http.Client{Transport: w.net})
 	p.native = must(w.t, n, err)
 	return p
 }
@@ -198,8 +189,8 @@ func (p *party) form(q request) url.Values {
 	if q.evidence != "" {
 		d["challenge"], d["evidence"] = q.challenge, q.evidence
 	}
-	form, err := testkit.PAR{Issuer: hosted, Client: p.id, Key: p.key, Now: p.w.Clock.Now(), BusinessNo: q.bn,
-		RedirectURI: "https://" + p.id + ".example/back", Details: d}.Form()
+	form, err := testkit.PAR{Issuer: hosted, Client: p.ID, Key: p.Key, Now: p.w.Clock.Now(), BusinessNo: q.bn,
+		RedirectURI: "https://" + p.ID + ".example/back", Details: d}.Form()
 	return must(p.w.t, form, err)
 }
 
@@ -221,7 +212,7 @@ func (p *party) push(q request) (string, *refusal) {
 	if answer.Status = resp.StatusCode; answer.RequestURI == "" {
 		return "", &answer.refusal
 	}
-	return hosted + "/authorize?" + url.Values{"client_id": {p.id}, "request_uri": {answer.RequestURI}}.Encode(), nil
+	return hosted + "/authorize?" + url.Values{"client_id": {p.ID}, "request_uri": {answer.RequestURI}}.Encode(), nil
 }
 
 // pushed is push where a refusal is a fault of the test.
@@ -301,39 +292,12 @@ func (w *world) enter(v *visitor.Visitor, address string) *visitor.Page {
 	return must(w.t, p, err)
 }
 
-// sent waits until the phones have all that was queued.
-func (w *world) sent() {
-	w.t.Helper()
-	for until := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
-		s, err := w.System.Outbox.Stats(context.Background())
-		if must(w.t, s, err); s.Codes.Waiting == 0 && s.Notices.Waiting == 0 {
-			return
-		}
-		if time.Now().After(until) {
-			w.t.Fatalf("texts do not go out: %+v", s)
-		}
-	}
-}
-
-// lastCode is the newest code on a phone, or empty.
-func (w *world) lastCode(phone string) string {
-	w.t.Helper()
-	w.sent()
-	texts := w.inbox.Texts(phone)
-	for i := len(texts) - 1; i >= 0; i-- {
-		if code := texts[i].Params["code"]; code != "" {
-			return code
-		}
-	}
-	return ""
-}
-
 // coded has a code sent to a phone and gives it.
 func (w *world) coded(p *visitor.Page, phone string) *visitor.Page {
 	w.t.Helper()
 	w.Clock.Advance(time.Minute)
 	p = w.do(p, "send-code")
-	return w.do(p, "code", "code", w.lastCode(phone))
+	return w.do(p, "code", "code", w.LastCode(phone))
 }
 
 // enroll applies for a card at the hosted door and gives its handle.

@@ -33,6 +33,7 @@ import (
 var (
 	screenshots = flag.String("screenshots", "", "write a picture of every page into this directory")
 	pictures    = flag.String("pictures", "", "write the pictures of the READMEs into this directory")
+	everyLook   = flag.Bool("every-look", false, "make ci: show each page in every size, language and mode, not in one")
 	browser     context.Context // set once by TestMain; its one process serves all tests
 	axe         string          // source of axe-core; set once by TestMain
 )

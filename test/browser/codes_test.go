@@ -79,13 +79,13 @@ func TestCodeReloadAndBack(t *testing.T) {
 	a.do(chromedp.Reload())
 	a.sees("先收一条验证码")
 	code := a.asks(a.me.Phone)
-	texts := len(s.inbox.Texts(a.me.Phone))
+	texts := len(s.env.Inbox.Texts(a.me.Phone))
 	a.sees("请输入短信验证码")
 	a.do(chromedp.Reload())
 	a.sees("请输入短信验证码")
 	a.back()
 	a.sees("请输入短信验证码")
-	if n := len(s.inbox.Texts(a.me.Phone)); n != texts {
+	if n := len(s.env.Inbox.Texts(a.me.Phone)); n != texts {
 		t.Errorf("%d texts after reload and back, %d before", n, texts)
 	}
 	a.gives("code", other(code))

@@ -51,12 +51,16 @@ func (b *tab) care(s *site) {
 	b.waits(`document.documentElement.hasAttribute("data-care")`)
 }
 
-// TestAccessibility runs axe over every page, in every look, and looks whether
-// it fits: on small phones, with large text, under an unsteady finger, and with
-// all of a pad's keys on the first screen.
+// TestAccessibility runs axe over every page, with -every-look in every look,
+// and looks whether it fits: on small phones, with large text, under an unsteady
+// finger, and with all of a pad's keys on the first screen.
 func TestAccessibility(t *testing.T) {
 	list, s := openGallery(t)
-	for _, l := range []look{{"zh", "zh-CN", false, false}, {"en-dark", "en", false, true}, {"care-dark", "zh-CN", true, true}, {"care-en", "en", true, false}} {
+	looks := []look{{"zh", "zh-CN", false, false}, {"en-dark", "en", false, true}, {"care-dark", "zh-CN", true, true}, {"care-en", "en", true, false}}
+	if !*everyLook {
+		looks = looks[:1]
+	}
+	for _, l := range looks {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
 			b := newTab(t, phone(), l.language)
@@ -168,13 +172,14 @@ func (b *tab) keysOnFirstScreen(name string) {
 	}
 }
 
-// TestScreenshots writes pictures of all pages, with -screenshots DIR. Without
-// it, it draws the first few and checks that none is blank.
+// TestScreenshots draws pages and checks that none is blank: all of them, in
+// every look and size, with -screenshots DIR, which keeps them, or -every-look;
+// else the first few.
 func TestScreenshots(t *testing.T) {
 	list, s := openGallery(t)
 	sizes := []screen{phone(), desktop()}
 	looks := []look{{"zh", "zh-CN", false, false}, {"en", "en", false, false}, {"care", "zh-CN", true, false}, {"dark", "zh-CN", false, true}}
-	if *screenshots == "" {
+	if *screenshots == "" && !*everyLook {
 		sizes, looks, list = sizes[:1], looks[:1], list[:6]
 	}
 	for _, size := range sizes {

@@ -137,7 +137,7 @@ func TestThiefWithSIM(t *testing.T) {
 	wang.starts("verify")
 	wang.keypad(rightPIN)
 	wang.sees("密码核验通过")
-	for _, r := range s.inbox.Texts(wang.me.Phone) {
+	for _, r := range s.env.Inbox.Texts(wang.me.Phone) {
 		if r.Template == notify.PINReset || r.Template == notify.PhoneChangedOld {
 			t.Errorf("a notice of %s", r.Template)
 		}

@@ -1,35 +1,21 @@
 package browser
 
 import (
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
-	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/examples/channel/miniapp"
-	"github.com/liuma-pin/liuma/internal/audit"
-	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/demo/window"
-	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/notify"
-	"github.com/liuma-pin/liuma/internal/registry"
-	"github.com/liuma-pin/liuma/internal/server"
-	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // stage is everything there is, over HTTP: the assembled server with its
@@ -37,10 +23,8 @@ import (
 // it, a stand-in provider of evidence, and the phones that get the texts.
 type stage struct {
 	*site
-	system *server.System
-	inbox  *notify.Inbox
-	ahead  atomic.Int64 // of the machine's clock, for all of them
-	apps   []string     // the channels' origins: the province's, the nation's
+	env  *testkit.Env
+	apps []string // the channels' origins: the province's, the nation's
 }
 
 const (
@@ -51,70 +35,26 @@ const (
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{site: &site{t: t, logs: &lines{}}}
-	s.inbox = notify.NewInbox(s.now)
-	channelDoor, hostedDoor := s.listen(), s.listen()
-	s.url = "http://" + hostedDoor.Addr().String()
-	s.open(channelDoor, hostedDoor)
-	show, err := window.Listen(window.Addresses{Window: "127.0.0.1:0", Channels: []string{"127.0.0.1:0", "127.0.0.1:0"}})
-	s.must(err)
-	cast := []window.Cast{
-		{ID: "zj-app", Name: liuma.Text{ZH: "浙里社保·虚构", EN: "Zhejiang (invented)"}, Theme: "jade", Mark: "浙", Region: "33"},
-		{ID: "gov-app", Name: liuma.Text{ZH: "国家社保平台·虚构", EN: "National platform (invented)"}, Theme: "azure", Mark: "国"},
-	}
-	for i := range cast {
-		cast[i].Key, cast[i].KeyID = s.party(store.Client{ID: cast[i].ID, Kind: store.ClientChannel, Name: cast[i].Name,
-			Regions: []liuma.Region{cast[i].Region}, Actions: liuma.Actions(), RedirectURIs: []string{show.RedirectURI(i)}}), "k"
-		s.apps = append(s.apps, strings.TrimSuffix(show.RedirectURI(i), "/callback"))
-	}
-	s.channelURL, s.others = s.apps[0], s.apps[1:]
-	key := s.party(store.Client{ID: "stand-in-face", Kind: store.ClientProvider, StandIn: true, Name: liuma.Text{ZH: "替身", EN: "Stand-in"}})
-	provider, err := evidence.NewSigner("stand-in-face", key, "k")
-	s.must(err)
-	s.must(show.Build(window.Parts{
-		Hub: window.NewHub(s.now), Issuer: s.url, API: "http://" + channelDoor.Addr().String(), Channels: cast, Provider: provider, Now: s.now,
-	}))
-	serving, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 2)
-	go func() { ended <- s.system.Serve(serving, channelDoor, hostedDoor) }()
-	go func() { ended <- show.Serve(serving) }()
-	t.Cleanup(func() {
-		stop()
-		for range 2 {
-			s.must(<-ended)
-		}
-	})
-	return s
-}
-
-// open makes the data directory and opens the server on it, with the people
-// of the sample in its registry.
-func (s *stage) open(channelDoor, hostedDoor net.Listener) {
-	s.t.Helper()
-	ctx := context.Background()
-	conf := config.Default()
-	conf.Issuer, conf.AllowStandIn = s.url, true
-	conf.Channel.Listen, conf.Hosted.Listen = channelDoor.Addr().String(), hostedDoor.Addr().String()
-	dir := filepath.Join(s.t.TempDir(), "data")
-	s.must(server.Init(ctx, dir, conf))
-	conf, err := config.Load(dir)
-	s.must(err)
-	s.system, err = server.Open(ctx, conf, server.Options{Now: s.now, Texts: s.inbox, Logger: slog.New(slog.NewTextHandler(s.logs, nil))})
-	s.must(err)
-	s.t.Cleanup(func() {
-		s.must(s.system.Close())
+	t.Cleanup(func() { // when all is closed
 		for line := range strings.Lines(s.logs.String()) {
 			if strings.Contains(line, "level=ERROR") {
-				s.t.Errorf("the server logged %s", line)
+				t.Errorf("the server logged %s", line)
 			}
 		}
 	})
-	people, err := window.RegistryCSV()
+	s.env = testkit.New(t, testkit.Options{Clock: testkit.RunningClock(0), Inbox: true, Listen: true,
+		Logger: slog.New(slog.NewTextHandler(s.logs, nil))})
+	s.env.Serve()
+	show, err := window.OnLoopback(t.Context(), window.Parts{World: s.env.World, Hub: window.NewHub(s.env.Clock.Now), Channels: []window.Cast{
+		{ID: "zj-app", Name: liuma.Text{ZH: "浙里社保·虚构", EN: "Zhejiang (invented)"}, Theme: "jade", Mark: "浙", Region: "33"},
+		{ID: "gov-app", Name: liuma.Text{ZH: "国家社保平台·虚构", EN: "National platform (invented)"}, Theme: "azure", Mark: "国"},
+	}})
 	s.must(err)
-	sum, err := s.system.Registry.Import(ctx, strings.NewReader(people), registry.ImportConfig{})
-	s.must(err)
-	if sum.Kept == 0 || sum.Rejected != 0 {
-		s.t.Fatalf("import: %+v", sum)
-	}
+	t.Cleanup(func() { s.must(show.Close()) })
+	s.url = s.env.Issuer()
+	s.apps = []string{show.ChannelOrigin(provincial), show.ChannelOrigin(national)}
+	s.channelURL, s.others = s.apps[0], s.apps[1:]
+	return s
 }
 
 func (s *stage) must(err error) {
@@ -124,32 +64,8 @@ func (s *stage) must(err error) {
 	}
 }
 
-func (s *stage) listen() net.Listener {
-	s.t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	s.must(err)
-	return ln
-}
-
-// now is everybody's clock but the browsers'.
-func (s *stage) now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
-
 // wait lets time pass for everybody but the browsers.
-func (s *stage) wait(d time.Duration) { s.ahead.Add(int64(d)) }
-
-// party registers one, with a fresh key.
-func (s *stage) party(c store.Client) *ecdsa.PrivateKey {
-	s.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	s.must(err)
-	c.Keys, err = json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}}})
-	s.must(err)
-	c.At = s.now()
-	s.must(s.system.Store.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {
-		return audit.Entry{At: c.At, Actor: "operator", Event: audit.ChannelRegistered, Outcome: "ok"}, tx.InsertClient(c)
-	}))
-	return key
-}
+func (s *stage) wait(d time.Duration) { s.env.Clock.Advance(d) }
 
 // person is one of the sample's people.
 func (s *stage) person(key string) miniapp.Person {
@@ -170,11 +86,11 @@ func (s *stage) text(phone string, n int) notify.Text {
 	s.t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
-		if got := s.inbox.Texts(phone); len(got) >= n {
+		if got := s.env.Inbox.Texts(phone); len(got) >= n {
 			return got[n-1].Text
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("no text %d to %s; there are %d\n%s", n, phone, len(s.inbox.Texts(phone)), s.logs)
+			s.t.Fatalf("no text %d to %s; there are %d\n%s", n, phone, len(s.env.Inbox.Texts(phone)), s.logs)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -185,7 +101,7 @@ func (s *stage) told(phone string, kind notify.Template) string {
 	s.t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
-		for _, r := range s.inbox.Texts(phone) {
+		for _, r := range s.env.Inbox.Texts(phone) {
 			if r.Template == kind {
 				if strings.Contains(r.Body, "http") {
 					s.t.Errorf("a notice with a link: %s", r.Body)
@@ -260,7 +176,7 @@ func formTo(verb string) string {
 // asks has a code sent and waits for the text.
 func (a *actor) asks(phone string) string {
 	a.t.Helper()
-	before := len(a.s.inbox.Texts(phone))
+	before := len(a.s.env.Inbox.Texts(phone))
 	a.presses("send-code")
 	for n := before + 1; ; n++ {
 		if text := a.s.text(phone, n); text.Params["code"] != "" {

@@ -95,7 +95,7 @@ func TestNewcomerInEnglish(t *testing.T) {
 	a.sees("Is this you?")
 	a.enters("agree")
 	a.sees("First, get a code")
-	before := len(s.inbox.Texts(a.me.Phone))
+	before := len(s.env.Inbox.Texts(a.me.Phone))
 	a.enters("send-code")
 	code := s.text(a.me.Phone, before+1).Params["code"]
 	a.codes = append(a.codes, code)

@@ -3,7 +3,7 @@
 // by itself; it trusts SIGKILL to be as sudden as a power cut but for what the
 // operating system has already been given.
 //
-// DESIGN section 5 (I-1, I-7, I-9, I-11).
+// It tries docs/INVARIANTS.md I-1, I-7, I-9 and I-11.
 package crash
 
 import (

@@ -4,11 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	crand "crypto/rand"
-	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -19,36 +14,28 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/client"
-	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/config"
-	"github.com/liuma-pin/liuma/internal/evidence"
 	ledgersqlite "github.com/liuma-pin/liuma/internal/ledger/sqlite"
 	"github.com/liuma-pin/liuma/internal/registry"
-	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
 	storesqlite "github.com/liuma-pin/liuma/internal/store/sqlite"
+	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
-const (
-	channelID  = "zj-hrss"
-	providerID = "test-face"
-)
+const channelID = "zj-hrss"
 
 // house is a data directory and the server process on it.
 type house struct {
-	binary  string
-	dir     string
-	hosted  string // address of the hosted door's listener, where there is one
-	config  config.Config
-	process *exec.Cmd
-	key     *ecdsa.PrivateKey
-	signer  *evidence.Signer
-	client  *client.Client
-	holders []*holder
+	*testkit.Env // made the directory, and is closed
+	binary       string
+	hosted       string // address of the hosted door's listener, where there is one
+	config       config.Config
+	process      *exec.Cmd
+	channel      testkit.Party
+	client       *client.Client
+	holders      []*holder
 	// What has been answered since the start, by all holders.
 	verdicts, changes atomic.Int64
 }
@@ -73,65 +60,37 @@ func must(t *testing.T, err error) {
 
 func newHouse(t *testing.T, binary, shape string, people int) *house {
 	t.Helper()
-	h := &house{binary: binary, dir: filepath.Join(t.TempDir(), "data")}
-	c := config.Default()
-	c.AllowStandIn, c.Log = true, "error"
-	c.Keepers.Shape = shape
-	s, err := c.Keepers.SplitShape()
-	must(t, err)
-	c.Keepers.Directories = config.DefaultDirectories(s)
-	must(t, server.Init(t.Context(), h.dir, c))
-	h.config, err = config.Load(h.dir)
-	must(t, err)
-	h.populate(t, people)
+	h := &house{binary: binary, Env: testkit.New(t, testkit.Options{Shape: shape, People: 2 * people, Clock: testkit.RunningClock(0),
+		Configure: func(c *config.Config) { c.Log = "error" }})}
+	h.channel = h.AddParty(testkit.NationalChannel(channelID))
+	for _, f := range h.People[:people] {
+		h.holders = append(h.holders, h.newHolder(f))
+	}
+	h.leave(t)
+	return h
+}
+
+func (h *house) newHolder(f registry.Facts) *holder {
+	return &holder{facts: f, rng: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), uint64(len(h.holders))))}
+}
+
+// leave closes the world, so that the server can have its directory.
+func (h *house) leave(t *testing.T) {
+	t.Helper()
+	h.config = h.System.Config
+	h.Close()
 	t.Cleanup(func() {
 		if h.process != nil {
 			h.process.Process.Kill()
 			h.process.Wait()
 		}
 	})
-	return h
-}
-
-func (h *house) populate(t *testing.T, people int) {
-	t.Helper()
-	office, err := server.OpenOffice(t.Context(), h.config, server.Options{})
-	must(t, err)
-	defer func() { must(t, office.Close()) }()
-	var sample bytes.Buffer
-	must(t, registry.Sample(&sample, 2*people, 7))
-	rows, err := csv.NewReader(bytes.NewReader(sample.Bytes())).ReadAll()
-	must(t, err)
-	for _, r := range rows[1:] {
-		if r[5] == string(liuma.PhysicalNormal) && len(h.holders) < people {
-			h.holders = append(h.holders, &holder{
-				facts: registry.Facts{IDNumber: r[0], Name: r[1], Phone: r[2], CardNo: r[3]},
-				rng:   rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), uint64(len(h.holders)))),
-			})
-		}
-	}
-	_, err = office.Registry.Import(t.Context(), &sample, registry.ImportConfig{})
-	must(t, err)
-	h.key, err = ecdsa.GenerateKey(elliptic.P256(), crand.Reader)
-	must(t, err)
-	h.signer, err = evidence.NewSigner(providerID, h.key, "k")
-	must(t, err)
-	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: h.key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}}})
-	must(t, err)
-	must(t, office.Store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
-		e := audit.Entry{At: time.Now(), Actor: "operator", Event: audit.ChannelRegistered, Outcome: "ok"}
-		if err := tx.InsertClient(store.Client{ID: providerID, Kind: store.ClientProvider, StandIn: true, Keys: keys}); err != nil {
-			return e, err
-		}
-		return e, tx.InsertClient(store.Client{ID: channelID, Kind: store.ClientChannel, Keys: keys,
-			Regions: []liuma.Region{""}, Actions: liuma.Actions()})
-	}))
 }
 
 // start runs the server and waits until it is ready.
 func (h *house) start(t *testing.T) {
 	t.Helper()
-	h.process = exec.Command(h.binary, "serve", "--data", h.dir, "--listen", "127.0.0.1:0")
+	h.process = exec.Command(h.binary, "serve", "--data", h.Dir, "--listen", "127.0.0.1:0")
 	var said bytes.Buffer
 	h.process.Stderr = &said
 	out, err := h.process.StdoutPipe()
@@ -149,10 +108,8 @@ func (h *house) start(t *testing.T) {
 		_, h.hosted, _ = strings.Cut(strings.Trim(at, ")\n"), "listens at ")
 	}
 	base := line[strings.LastIndex(line, "http://"):]
-	h.client, err = client.New(client.Config{
-		BaseURL: strings.TrimSpace(base), Audience: h.config.Issuer, ID: channelID, KeyID: "k", Key: h.key,
-		HTTP: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
-	})
+	h.client, err = h.channel.Connect(strings.TrimSpace(base),
+		&http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}})
 	must(t, err)
 }
 
@@ -182,9 +139,7 @@ func (p *holder) enroll(t *testing.T, h *house) {
 		Subject: client.Subject{IDNumber: p.facts.IDNumber, Name: p.facts.Name, Phone: p.facts.Phone}}
 	sealed, err := d.SealPIN([]byte(pin))
 	must(t, err)
-	now := time.Now()
-	proof, err := h.signer.Sign(evidence.Statement{Audience: h.config.Issuer, Challenge: ch.Value,
-		IDNumber: p.facts.IDNumber, Name: p.facts.Name, Method: "face", IssuedAt: now, Expires: now.Add(time.Minute)})
+	proof, err := h.World.Evidence(p.facts, ch.Value)
 	must(t, err)
 	v, err := h.client.Enroll(t.Context(), client.EnrollRequest{BusinessNo: bn, Subject: d.Subject, Purpose: purpose,
 		Challenge: ch.Value, Evidence: proof, NewPIN: sealed})

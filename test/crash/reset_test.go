@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma/client"
-	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/visitor"
@@ -68,14 +67,12 @@ func (f *forgetful) push(ctx context.Context, h *house, p *proxy, proved bool) e
 		if err != nil {
 			return err
 		}
-		now := time.Now()
 		details["challenge"] = ch.Value
-		if details["evidence"], err = h.signer.Sign(evidence.Statement{Audience: hostedDoor, Challenge: ch.Value,
-			IDNumber: f.facts.IDNumber, Name: f.facts.Name, Method: "face", IssuedAt: now, Expires: now.Add(time.Minute)}); err != nil {
+		if details["evidence"], err = h.World.Evidence(f.facts, ch.Value); err != nil {
 			return err
 		}
 	}
-	form, err := testkit.PAR{Issuer: hostedDoor, Client: channelID, Key: h.key, Now: time.Now(), BusinessNo: f.bn,
+	form, err := testkit.PAR{Issuer: hostedDoor, Client: channelID, Key: h.channel.Key, Now: time.Now(), BusinessNo: f.bn,
 		RedirectURI: testkit.RedirectURI, Details: details}.Form()
 	if err != nil {
 		return err

@@ -14,13 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
-	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/notify"
-	"github.com/liuma-pin/liuma/internal/registry"
-	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
@@ -107,63 +103,28 @@ func newTextHouse(t *testing.T, binary, smsURL string, people int) *house {
 	t.Helper()
 	secret := filepath.Join(t.TempDir(), "secret")
 	must(t, os.WriteFile(secret, []byte(textsSecret), 0o600))
-	inbox := notify.NewInbox(time.Now)
-	e := testkit.New(t, testkit.Options{Texts: inbox, People: 3 * people, Configure: func(c *config.Config) {
-		c.Log, c.Issuer, c.Hosted.Listen = "error", hostedDoor, "127.0.0.1:0"
-		c.Texts.Driver, c.Texts.Webhook = config.DriverWebhook, config.Webhook{URL: smsURL, SecretFile: secret}
-	}})
-	e.Clock.Advance(time.Since(testkit.Start) - 100*time.Hour)
-	h := &house{binary: binary, dir: e.Dir, key: e.NewKey(), signer: e.Provider}
-	channel := authority.Caller{Client: e.AddClient(store.Client{ID: channelID, Kind: store.ClientChannel,
-		Regions: []liuma.Region{""}, Actions: liuma.Actions(), RedirectURIs: []string{testkit.RedirectURI}}, h.key)}
+	h := &house{binary: binary, Env: testkit.New(t, testkit.Options{Inbox: true, People: 3 * people, Clock: testkit.RunningClock(-100 * time.Hour),
+		Configure: func(c *config.Config) {
+			c.Log, c.Issuer, c.Hosted.Listen = "error", hostedDoor, "127.0.0.1:0"
+			c.Texts.Driver, c.Texts.Webhook = config.DriverWebhook, config.Webhook{URL: smsURL, SecretFile: secret}
+		}})}
+	h.channel = h.AddParty(testkit.NationalChannel(channelID, testkit.RedirectURI))
 	phones := map[string]bool{}
-	for _, f := range e.People {
+	for _, f := range h.People {
 		if len(h.holders) == people || phones[f.Phone] || f.Phone == "" {
 			continue
 		}
 		phones[f.Phone] = true
-		p := &holder{facts: f, rng: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), uint64(len(h.holders)))), pin: "483920"}
-		p.card = string(enrollPhone(t, e, channel, inbox, f, p.pin))
+		p := h.newHolder(f)
+		p.pin = "483920"
+		p.card = string(h.EnrollPhone(authority.Caller{Client: h.channel.Client}, f, p.pin))
 		h.holders = append(h.holders, p)
 	}
-	e.Close()
-	var err error
-	h.config, err = config.Load(h.dir)
-	must(t, err)
-	t.Cleanup(func() {
-		if h.process != nil {
-			h.process.Process.Kill()
-			h.process.Wait()
-		}
-	})
+	if !h.Clock.CatchUp() {
+		t.Fatal("the enrolments took longer than the phones must be bound")
+	}
+	h.leave(t)
 	return h
-}
-
-// enrollPhone enrols at the hosted door, with the code that the phone shows.
-func enrollPhone(t *testing.T, e *testkit.Env, c authority.Caller, inbox *notify.Inbox, f registry.Facts, pin string) store.Handle {
-	t.Helper()
-	q := e.PushFor(c, liuma.ActionEnroll, testkit.Subject(f), &f)
-	p, h := e.OpenPage(c, q)
-	p, err := e.Authority().Agree(t.Context(), p.ID, h)
-	must(t, err)
-	p, err = e.Authority().SendCode(t.Context(), p.ID, h)
-	must(t, err)
-	code := ""
-	for until := time.Now().Add(20 * time.Second); code == "" && time.Now().Before(until); time.Sleep(time.Millisecond) {
-		for _, r := range inbox.Texts(f.Phone) {
-			if r.Template == notify.CodeBind {
-				code = r.Params["code"]
-			}
-		}
-	}
-	p, err = e.Authority().GiveCode(t.Context(), p.ID, h, code)
-	must(t, err)
-	if p = e.GivePIN(p, h, liuma.RoleNew, pin); p.Step != ceremony.StepDone {
-		t.Fatalf("enroll: %+v", p)
-	}
-	v, err := e.Authority().Verification(t.Context(), c, q.BusinessNo)
-	must(t, err)
-	return v.Card
 }
 
 // TestKilledServerTellsOfEveryChange: holders change their PINs while the

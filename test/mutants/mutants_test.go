@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"go/ast"
 	"go/parser"
 	"go/token"
 	"os"
@@ -10,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 const root = "../.."
@@ -53,38 +53,13 @@ func TestEveryPatchApplies(t *testing.T) {
 
 // TestEveryCatchExists looks for the tests that the patches name.
 func TestEveryCatchExists(t *testing.T) {
-	tests := map[string]map[string]bool{} // by directory, then name
 	for _, m := range mutants(t) {
 		for _, c := range m.CaughtBy {
-			if tests[c.Dir] == nil {
-				tests[c.Dir] = testsIn(t, c.Dir)
-			}
-			if name, _, _ := strings.Cut(c.Test, "/"); !tests[c.Dir][name] {
-				t.Errorf("%s: there is no test %s", m.Name, c)
+			if _, err := c.file(root); err != nil {
+				t.Errorf("%s: %v", m.Name, err)
 			}
 		}
 	}
-}
-
-func testsIn(t *testing.T, dir string) map[string]bool {
-	t.Helper()
-	names, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(dir), "*_test.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := map[string]bool{}
-	for _, name := range names {
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range f.Decls {
-			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil {
-				found[fn.Name.Name] = true
-			}
-		}
-	}
-	return found
 }
 
 var patchSpan = regexp.MustCompile("`([^`]+\\.patch)`")
@@ -205,16 +180,101 @@ func TestRunnerTellsVerdicts(t *testing.T) {
 
 func TestListRunsNothing(t *testing.T) {
 	var out bytes.Buffer
-	if err := run(t.Context(), &out, "^i0[15]", true, false, 1); err != nil {
+	if err := run(t.Context(), nil, &out, options{only: "^i0[15]", list: true}); err != nil {
 		t.Fatal(err)
 	}
 	if s := out.String(); !strings.Contains(s, "i01-") || !strings.Contains(s, "i05-") || strings.Contains(s, "i02-") {
 		t.Errorf("listed:\n%s", s)
 	}
-	if err := run(t.Context(), &out, "no such", true, false, 1); err == nil {
+	if err := run(t.Context(), nil, &out, options{only: "no such", list: true}); err == nil {
 		t.Error("a pattern that matches nothing")
 	}
-	if err := run(t.Context(), &out, "(", true, false, 1); err == nil {
+	if err := run(t.Context(), nil, &out, options{only: "(", list: true}); err == nil {
 		t.Error("a pattern that is none")
+	}
+}
+
+// TestChangedFilesPickMutants: by patch, by test and by patched file, in that
+// order, and nothing else.
+func TestChangedFilesPickMutants(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"a_test.go": "package x\n\nfunc TestA() {}\n", "b_test.go": "package x\n\nfunc TestB() {}\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all []Mutant
+	for _, name := range []string{"i01-a.patch", "i02-a.patch", "i03-b.patch", "i04-b.patch"} {
+		test := "TestA/sub"
+		if strings.Contains(name, "-b") {
+			test = "TestB"
+		}
+		all = append(all, Mutant{Name: name, CaughtBy: []Catch{{Dir: ".", Test: test}}, Files: []FilePatch{{Path: name[:3] + ".go"}}})
+	}
+	pick := func(seed, files string) string {
+		t.Helper()
+		changed, err := readFiles(strings.NewReader(files))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := selection{only: regexp.MustCompile("patch$"), changed: changed, seed: seed}.of(all, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, m := range got {
+			names = append(names, m.Name[:3])
+		}
+		return strings.Join(names, " ")
+	}
+	for files, want := range map[string]string{
+		"":                                 "",
+		"README.md\n":                      "",
+		"i03.go\n":                         "i03",
+		"test/mutants/patches/i02-a.patch": "i02",
+		"i01.go\n\ntest/mutants/patches/i04-b.patch\n":        "i04 i01",
+		"test/mutants/patches/i04-b.patch\ni01.go\nb_test.go": "i04 i03 i01",
+	} {
+		if got := pick("", files); got != want {
+			t.Errorf("%q picks %q, want %q", files, got, want)
+		}
+	}
+	orders := map[string]bool{}
+	for _, seed := range []string{"a", "b", "c", "d", "e", "f"} {
+		orders[pick(seed, "i01.go\ni02.go\ni03.go\ni04.go")] = true
+		if pick(seed, "i01.go\ni02.go\ni03.go") != pick(seed, "i01.go\ni02.go\ni03.go") {
+			t.Errorf("seed %s: two orders", seed)
+		}
+	}
+	if len(orders) < 2 {
+		t.Errorf("every seed gives the order %v", orders)
+	}
+	lost := Mutant{Name: "i01-x.patch", CaughtBy: []Catch{{Dir: ".", Test: "TestGone"}}}
+	if _, err := (selection{only: regexp.MustCompile(""), changed: []string{"x"}}).of([]Mutant{lost}, dir); err == nil {
+		t.Error("a mutant whose test is gone was left out in silence")
+	}
+}
+
+func TestNothingChangedRunsNothing(t *testing.T) {
+	var out bytes.Buffer
+	if err := run(t.Context(), strings.NewReader("README.md\n"), &out, options{changed: true}); err != nil || !strings.HasPrefix(out.String(), "no mutant") {
+		t.Errorf("%v\n%s", err, &out)
+	}
+	if err := run(t.Context(), strings.NewReader("test/mutants/patches/i01-redeem-twice.patch\n"), &out, options{changed: true, list: true}); err != nil || !strings.Contains(out.String(), "i01-redeem-twice.patch") {
+		t.Errorf("%v\n%s", err, &out)
+	}
+}
+
+// TestTimeIsUp: no mutant begins after its time, and what is left is said.
+func TestTimeIsUp(t *testing.T) {
+	r := &runner{root: t.TempDir(), temp: t.TempDir(), timeout: time.Minute, sound: map[Catch]error{}}
+	two := []Mutant{{Name: "i01-x.patch"}, {Name: "i01-y.patch"}} // caught by no test: no time at all
+	var out bytes.Buffer
+	if err := killAll(t.Context(), &out, r, two, options{budget: 1}); err != nil || !strings.Contains(out.String(), "2 more had to do with it") {
+		t.Errorf("%v\n%s", err, &out)
+	}
+	out.Reset()
+	if err := killAll(t.Context(), &out, r, two, options{}); err != nil || !strings.Contains(out.String(), "all 2 mutants") {
+		t.Errorf("%v\n%s", err, &out)
 	}
 }

@@ -25,7 +25,7 @@ type SMS struct {
 
 // Messages reads the demo's inbox for the page: whose number a text went to,
 // and what in it is there to be typed. Texts from before since are left
-// out. It is fit for Parts.SMS.
+// out. It is fit for Config.SMS.
 func Messages(inbox *notify.Inbox, since time.Time) (func() []SMS, error) {
 	people, err := miniapp.SamplePeople()
 	if err != nil {

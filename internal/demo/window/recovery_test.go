@@ -28,12 +28,12 @@ func (s *stage) next(read *int) window.SMS {
 // proves has a code sent, reads it in the window and types it.
 func (p *phone) proves(s *stage, read *int) string {
 	p.t.Helper()
-	p.press(p.ceremony() + "/send-code")
+	p.press("send-code")
 	m := s.next(read)
 	if len(m.Code) != 6 || m.Whose.ZH != "王奶奶" || m.Also.ZH != "小偷" {
 		p.t.Fatalf("text %+v", m)
 	}
-	p.press(p.ceremony()+"/code", "code", m.Code)
+	p.press("code", "code", m.Code)
 	return m.Code
 }
 
@@ -43,10 +43,10 @@ func (p *phone) proves(s *stage, read *int) string {
 // MAC in the database, nothing elsewhere.
 func TestForgotten(t *testing.T) {
 	s := newTexted(t)
-	p, read := newPhone(t), 0
+	p, read := newPhone(t, s), 0
 	p.be(s.apps[0], "wang")
-	p.press("/start", "action", "enroll")
-	p.press("/evidence")
+	p.press("start", "action", "enroll")
+	p.press("evidence")
 	p.begin()
 	p.agree()
 	codes := []string{p.proves(s, &read)}
@@ -60,22 +60,22 @@ func TestForgotten(t *testing.T) {
 
 	// Too soon: the page of the channel says until when.
 	p.open(s.apps[0] + "/")
-	p.press("/start", "action", "reset")
+	p.press("start", "action", "reset")
 	p.begin()
 	p.agree()
 	p.goBack()
 	p.says("可以在线办理的时间")
 	p.says("到窗口办理")
 
-	s.ahead.Add(int64(73 * time.Hour))
+	s.Clock.Advance(73 * time.Hour)
 	p.be(s.apps[0], "wang")
-	p.press("/start", "action", "reset")
+	p.press("start", "action", "reset")
 	p.begin()
 	p.agree()
 	codes = append(codes, p.proves(s, &read))
 	p.goBack()
 	p.says("验证码只说明手机在手上")
-	p.press("/evidence")
+	p.press("evidence")
 	p.begin()
 	p.give("new", newPIN)
 	p.goBack()
@@ -84,15 +84,15 @@ func TestForgotten(t *testing.T) {
 		t.Fatalf("notice %+v", m)
 	}
 
-	s.ahead.Add(int64(61 * time.Second))
-	thief := newPhone(t)
+	s.Clock.Advance(61 * time.Second)
+	thief := newPhone(t, s)
 	thief.be(s.apps[0], "thief")
-	thief.press("/start", "action", "reset")
+	thief.press("start", "action", "reset")
 	thief.begin()
 	thief.agree()
 	codes = append(codes, thief.proves(s, &read))
 	thief.goBack()
-	thief.press("/evidence")
+	thief.press("evidence")
 	thief.says("镜头前不是本人")
 
 	p.askYears(s.apps[0])
@@ -132,10 +132,10 @@ func (s *stage) sawCodes(codes []string, freeze string) {
 // TestFreezeInTheWindow: the channel's button, and the way back.
 func TestFreezeInTheWindow(t *testing.T) {
 	s := newTexted(t)
-	p, read := newPhone(t), 0
+	p, read := newPhone(t, s), 0
 	p.be(s.apps[0], "wang")
-	p.press("/start", "action", "enroll")
-	p.press("/evidence")
+	p.press("start", "action", "enroll")
+	p.press("evidence")
 	p.begin()
 	p.agree()
 	p.proves(s, &read)
@@ -143,14 +143,14 @@ func TestFreezeInTheWindow(t *testing.T) {
 	p.goBack()
 	s.next(&read)
 	p.open("/freeze")
-	p.press("/freeze")
+	p.press("freeze")
 	p.says("已经冻结")
 	s.next(&read)
 	p.askYears(s.apps[0]) // no pad: nobody types in vain
 	p.goBack()
 	p.says("这张电子社保卡已冻结")
-	s.ahead.Add(int64(61 * time.Second))
-	p.press("/start", "action", "unfreeze")
+	s.Clock.Advance(61 * time.Second)
+	p.press("start", "action", "unfreeze")
 	p.begin()
 	p.agree()
 	p.proves(s, &read)

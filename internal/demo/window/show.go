@@ -2,19 +2,12 @@ package window
 
 import (
 	"context"
-	"crypto"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"time"
-
-	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/examples/channel/miniapp"
-	"github.com/liuma-pin/liuma/internal/evidence"
 )
 
 // Addresses say where a Show listens, as host:port; port 0 takes any free one.
@@ -29,7 +22,8 @@ type Addresses struct {
 }
 
 // Show is the demo's browser side, listening. Listen comes first: the redirect
-// URIs must be known to register the channels. Then Build, then Serve.
+// URIs must be known to register the channels. Then Build, then Serve, and
+// Close at any point. It is for one goroutine.
 type Show struct {
 	scheme   string
 	host     string
@@ -37,9 +31,11 @@ type Show struct {
 	provider net.Listener
 	channels []net.Listener
 	servers  []*http.Server // as the listeners in all()
+	stop     context.CancelFunc
+	ended    chan error // what serving came to, once; nil before Serve
 }
 
-// Listen opens the listeners. Close them if it comes to nothing.
+// Listen opens the listeners.
 func Listen(a Addresses) (_ *Show, err error) {
 	s := &Show{scheme: "http", host: a.Host}
 	defer func() {
@@ -86,12 +82,19 @@ func (s *Show) all() []net.Listener {
 	return all
 }
 
-// Close closes the listeners of a Show that does not serve.
+// Close stops serving, or closes the listeners of a Show that does not serve.
 func (s *Show) Close() error {
+	if s.ended != nil {
+		s.stop()
+		err := <-s.ended
+		s.ended <- nil // it can be closed again
+		return err
+	}
 	var errs []error
 	for _, ln := range s.all() {
 		errs = append(errs, ln.Close())
 	}
+	s.window, s.provider, s.channels = nil, nil, nil
 	return errors.Join(errs...)
 }
 
@@ -106,9 +109,6 @@ func (s *Show) origin(ln net.Listener) string {
 // Origin is the address to open in a browser.
 func (s *Show) Origin() string { return s.origin(s.window) }
 
-// RedirectURI is what to register for the i-th channel.
-func (s *Show) RedirectURI(i int) string { return miniapp.RedirectURI(s.origin(s.channels[i])) }
-
 // ChannelOrigin is the address of the i-th channel.
 func (s *Show) ChannelOrigin(i int) string { return s.origin(s.channels[i]) }
 
@@ -116,92 +116,20 @@ func (s *Show) ChannelOrigin(i int) string { return s.origin(s.channels[i]) }
 // sample channels do, and any that somebody registers to try things out.
 func (s *Show) EvidenceURL() string { return "http://" + s.provider.Addr().String() + EvidencePath }
 
-// Cast is one of the sample channels, as registered.
-type Cast struct {
-	ID     string
-	KeyID  string
-	Key    crypto.Signer
-	Name   liuma.Text // as in its own header
-	Theme  string
-	Mark   string // one character, for its icon
-	Region liuma.Region
-}
-
-// Parts are what a Show is built from. People, SMS, CA, Pass, Base and
-// Logger are optional.
-type Parts struct {
-	Hub      *Hub
-	Issuer   string // the authority's, which is the hosted door's address
-	API      string // the native door's address
-	Channels []Cast // as many as addresses
-	Provider *evidence.Signer
-	People   []miniapp.Person // to be; default: those of the sample
-	SMS      func() []SMS
-	CA       []byte // PEM, to be fetched from the window; nil for none
-	Now      func() time.Time
-	Pass     func(time.Duration) // lets Now go by, at the window; nil where it cannot
-	// Base sends the channels' calls; default: http.DefaultTransport. With a
-	// certificate of one's own, it is what trusts it.
-	Base   http.RoundTripper
-	Logger *slog.Logger
-}
-
-const callLasts = 15 * time.Second
-
-// Build makes the servers.
-func (s *Show) Build(p Parts) error {
-	if len(p.Channels) != len(s.channels) || p.Provider == nil || p.Now == nil {
-		return errors.New("demo window: want a channel for each address, a provider and a clock")
+// Serve answers until Close.
+func (s *Show) Serve() error {
+	if len(s.servers) != len(s.all()) {
+		return errors.New("demo window: not built")
 	}
-	if p.Base == nil {
-		p.Base = http.DefaultTransport
-	}
-	if p.Logger == nil {
-		p.Logger = slog.New(slog.DiscardHandler)
-	}
-	if p.People == nil {
-		people, err := miniapp.SamplePeople()
-		if err != nil {
-			return err
-		}
-		p.People = people
-	}
-	var apps []http.Handler
-	var phones []Phone
-	for i, c := range p.Channels {
-		origin := s.origin(s.channels[i])
-		app, err := miniapp.New(miniapp.Config{
-			Issuer: p.Issuer, API: p.API, ClientID: c.ID, KeyID: c.KeyID, Key: c.Key, Origin: origin,
-			Name: c.Name.ZH, NameEN: c.Name.EN, Theme: c.Theme, Region: string(c.Region),
-			Evidence: s.EvidenceURL(), People: p.People,
-			HTTP: &http.Client{Transport: p.Hub.Transport(c.ID, p.Base), Timeout: callLasts}, Now: p.Now, Logger: p.Logger,
-		})
-		if err != nil {
-			return err
-		}
-		apps = append(apps, p.Hub.Channel(c.ID, app))
-		phones = append(phones, Phone{Name: c.Name, URL: origin, Theme: c.Theme, Mark: c.Mark})
-	}
-	page, err := New(Config{Hub: p.Hub, Origin: s.Origin(), Phones: phones, Official: p.Issuer + "/", SMS: p.SMS, Pass: p.Pass, Now: p.Now, Scan: s.scheme == "https", CA: p.CA})
-	if err != nil {
-		return err
-	}
-	for _, h := range append([]http.Handler{page, standIn(p.Provider, p.Now)}, apps...) {
-		s.servers = append(s.servers, &http.Server{
-			Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 45 * time.Second,
-			IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
-			ErrorLog: slog.NewLogLogger(p.Logger.Handler(), slog.LevelWarn),
-		})
-	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop, s.ended = stop, make(chan error, 1)
+	go func() { s.ended <- s.serve(ctx) }()
 	return nil
 }
 
-// Serve answers until ctx ends or a server fails, and then stops.
-func (s *Show) Serve(ctx context.Context) error {
+// serve answers until ctx ends or a server fails, and then stops.
+func (s *Show) serve(ctx context.Context) error {
 	all := s.all()
-	if len(s.servers) != len(all) {
-		return errors.New("demo window: not built")
-	}
 	failed := make(chan error, len(all))
 	for i, ln := range all {
 		go func() { failed <- s.servers[i].Serve(ln) }()
@@ -229,32 +157,21 @@ func (s *Show) Serve(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// RegistryCSV is the sample's people to be as the registry imports them, each
-// with a physical card; that of one is reported lost.
-func RegistryCSV() (string, error) {
-	people, err := miniapp.SamplePeople()
+// OnLoopback is a Show on free ports of this machine that serves.
+func OnLoopback(ctx context.Context, p Parts) (_ *Show, err error) {
+	a := Addresses{Window: "127.0.0.1:0"}
+	for range p.Channels {
+		a.Channels = append(a.Channels, "127.0.0.1:0")
+	}
+	s, err := Listen(a)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return RegistryOf(people, firstCard), nil
-}
-
-const firstCard = 90417300 // number of the first sample person's card
-
-// RegistryOf is other people to be as the registry imports them. first is the
-// number of the first one's card; those of the others follow.
-func RegistryOf(people []miniapp.Person, first int) string {
-	var b strings.Builder
-	b.WriteString("id_number,name,phone,card_no,region,status\n")
-	for i, p := range people {
-		if p.Account != "" {
-			continue // a thief of the play has no card to steal
-		}
-		status := liuma.PhysicalNormal
-		if p.Key == "zhao" {
-			status = liuma.PhysicalLost
-		}
-		fmt.Fprintf(&b, "%s,%s,%s,A%08d,%s,%s\n", p.IDNumber, p.Name, p.Phone, first+i*37, p.IDNumber[:6], status)
+	if err = s.Build(ctx, p); err == nil {
+		err = s.Serve()
 	}
-	return b.String()
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }

@@ -20,17 +20,16 @@ const (
 // be chooses a person in an app.
 func (p *phone) be(app, person string) {
 	p.t.Helper()
-	p.at = nil
 	p.open(app + "/")
-	p.press("/person", "person", person)
+	p.press("person", "person", person)
 }
 
 func (p *phone) enroll(app, person, pin string) {
 	p.t.Helper()
 	p.be(app, person)
-	p.press("/start", "action", "enroll")
+	p.press("start", "action", "enroll")
 	p.says("演示用替代认证")
-	p.press("/evidence")
+	p.press("evidence")
 	p.begin()
 	p.agree()
 	p.give("new", pin)
@@ -42,7 +41,7 @@ func (p *phone) enroll(app, person, pin string) {
 func (p *phone) askYears(app string) {
 	p.t.Helper()
 	p.open(app + "/")
-	p.press("/start", "action", "verify")
+	p.press("start", "action", "verify")
 	p.begin()
 }
 
@@ -51,11 +50,11 @@ func (p *phone) askYears(app string) {
 // then shows.
 func TestStory(t *testing.T) {
 	s := newStage(t)
-	province, nation := newPhone(t), newPhone(t)
+	province, nation := newPhone(t, s), newPhone(t, s)
 
 	province.enroll(s.apps[0], "wang", goodPIN)
 	province.open(s.apps[0] + "/years")
-	if strings.Contains(province.body, "养老保险") {
+	if strings.Contains(province.page.Body(), "养老保险") {
 		t.Fatal("the years are open without a PIN")
 	}
 	province.askYears(s.apps[0])
@@ -67,14 +66,14 @@ func TestStory(t *testing.T) {
 	province.says("urn:liuma:acr:pin")
 
 	nation.be(s.apps[1], "wang")
-	nation.press("/start", "action", "enroll")
-	nation.press("/evidence")
+	nation.press("start", "action", "enroll")
+	nation.press("evidence")
 	nation.begin()
 	nation.agree()
 	nation.give("new", newPIN)
 	nation.goBack()
 	nation.says("您已经有电子社保卡了")
-	nation.press("/start", "action", "link")
+	nation.press("start", "action", "link")
 	nation.begin()
 	nation.agree()
 	nation.give("current", goodPIN)
@@ -161,19 +160,17 @@ func (s *stage) ask(path string) string {
 // by business number; a ceremony that was left open goes on.
 func TestLostAnswers(t *testing.T) {
 	s := newStage(t)
-	p := newPhone(t)
+	p := newPhone(t, s)
 	p.enroll(s.apps[0], "li", goodPIN)
 
 	// The phone dies after the PIN.
 	p.askYears(s.apps[0])
-	follow := p.client.CheckRedirect
-	p.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	p.give("current", goodPIN)
-	p.client.CheckRedirect = follow
-	p.at = nil
+	p.line.cut = func(r *http.Request) bool { return r.Method == http.MethodGet }
+	p.giveInVain(goodPIN)
+	p.line.cut = nil
 	p.open(s.apps[0] + "/")
 	p.says("还没有结果")
-	p.press("/ask")
+	p.press("ask")
 	p.says("养老保险")
 
 	// The answer of the token endpoint is lost: the code is spent, the verdict
@@ -185,31 +182,30 @@ func TestLostAnswers(t *testing.T) {
 
 	// The holder leaves the page by the back button, and goes on later.
 	p.open("/")
-	p.press("/start", "action", "verify")
-	p.at = nil
+	p.press("start", "action", "verify")
 	p.open(s.apps[0] + "/")
-	p.press("/ask")
+	p.press("ask")
 	p.says("还没有办完")
-	p.press("/resume")
+	p.press("resume")
 	p.begin()
 	p.give("current", goodPIN)
 	p.says("养老保险")
 
 	// The holder calls it off.
 	p.askYears(s.apps[0])
-	p.press(p.ceremony() + "/leave")
+	p.press("leave")
 	p.says("您取消了办理")
 }
 
 // TestChange: old and new, and the new one holds.
 func TestChange(t *testing.T) {
 	s := newStage(t)
-	p := newPhone(t)
+	p := newPhone(t, s)
 	p.enroll(s.apps[1], "chen", goodPIN)
 	p.open("/")
-	p.press("/start", "action", "change")
+	p.press("start", "action", "change")
 	p.begin()
-	p.press(p.ceremony()+"/pin", "old_pin", p.seal("old", goodPIN), "new_pin", p.seal("new", newPIN))
+	p.give("change", goodPIN, newPIN)
 	p.goBack()
 	p.says("密码已修改")
 	p.askYears(s.apps[1])
@@ -220,16 +216,16 @@ func TestChange(t *testing.T) {
 // TestPhysicalCardLost: PIN and evidence together, asked for midway.
 func TestPhysicalCardLost(t *testing.T) {
 	s := newStage(t)
-	p := newPhone(t)
+	p := newPhone(t, s)
 	p.enroll(s.apps[0], "zhao", goodPIN)
 	p.askYears(s.apps[0])
 	p.give("current", goodPIN)
-	if strings.Contains(p.body, "养老保险") {
+	if strings.Contains(p.page.Body(), "养老保险") {
 		t.Fatal("the PIN alone was enough")
 	}
 	p.goBack()
 	p.says("请看一下镜头")
-	p.press("/evidence")
+	p.press("evidence")
 	p.begin()
 	p.give("current", goodPIN)
 	p.says("养老保险")
@@ -239,36 +235,32 @@ func TestPhysicalCardLost(t *testing.T) {
 // TestStolenCallback: an answer that this browser did not ask for is not used.
 func TestStolenCallback(t *testing.T) {
 	s := newStage(t)
-	p, thief := newPhone(t), newPhone(t)
+	p, thief := newPhone(t, s), newPhone(t, s)
 	p.enroll(s.apps[0], "chen", goodPIN)
 	p.askYears(s.apps[0])
 	var back string
-	p.client.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
+	p.line.cut = func(r *http.Request) bool {
 		if r.URL.Path == "/callback" {
 			back = r.URL.String()
-			return http.ErrUseLastResponse
 		}
-		return nil
+		return back != ""
 	}
-	p.give("current", goodPIN)
-	if back == "" {
-		t.Fatalf("no way back at %s:\n%s", p.at, p.body)
-	}
+	p.giveInVain(goodPIN)
 	thief.be(s.apps[0], "li")
 	thief.open(back)
-	if thief.status != http.StatusBadRequest {
-		t.Errorf("status %d", thief.status)
+	if thief.page.Status() != http.StatusBadRequest {
+		t.Errorf("status %d", thief.page.Status())
 	}
 	thief.says("不是从本页面打开的")
 
 	// Another issuer's answer neither, and then not even the right one: the
 	// state was taken. The verdict is still there to be asked for.
-	p.client.CheckRedirect = nil
+	p.line.cut = nil
 	p.open(strings.Replace(back, "iss=http", "iss=https", 1))
 	p.says("不是从本页面打开的")
 	p.open(back)
 	p.says("不是从本页面打开的")
 	p.open("/")
-	p.press("/ask")
+	p.press("ask")
 	p.says("养老保险")
 }

@@ -11,7 +11,11 @@
 // The phone is a window of its own and not a frame: the authority's pages
 // refuse to be framed, and the demo does not ask them to make an exception.
 //
-// DESIGN sections 3, 4 and 7.
+// The stage of package demo makes the world, and decides who is in the play; what
+// a browser sees of it is made here: the sample channels (Parts), the servers
+// (Show), what each party saw (Hub), and the page itself (New).
+//
+// Start here: Parts, and Show.Build.
 package window
 
 import (

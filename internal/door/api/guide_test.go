@@ -35,7 +35,7 @@ func TestGuideTables(t *testing.T) {
 		return
 	}
 	if guide != want {
-		t.Error("the tables of docs/API.md are not what the code says; run go test ./internal/door/api -update")
+		t.Error("the tables of docs/API.md are not what the code says; run make update")
 	}
 }
 

@@ -16,22 +16,20 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
 
-	"github.com/pressly/goose/v3"
-	"modernc.org/sqlite"
-
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/sqlitefile"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
+
+// applicationID stands in the header of every ledger's file.
+const applicationID = 0x4C69754B // "LiuK": of a keeper
 
 // Config tunes a backend. The zero Config is good for up to some million cards.
 type Config struct {
@@ -60,9 +58,9 @@ func (c Config) withDefaults() (Config, error) {
 
 // Backend implements ledger.Backend.
 type Backend struct {
-	lock    *os.File // holds the lease
-	writing *sql.DB  // of one connection
-	reading *sql.DB  // for Scan, which must not hold up Apply
+	file    *sqlitefile.File // holds the lease
+	writing *sql.DB          // of one connection
+	reading *sql.DB          // for Scan, which must not hold up Apply
 
 	mu     sync.Mutex // one user of the writer's connection at a time
 	conn   *writer    // mu
@@ -79,107 +77,47 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Backend, err error) 
 	if err != nil {
 		return nil, err
 	}
-	path, err = filepath.Abs(path)
-	if err != nil {
-		return nil, fmt.Errorf("ledger file: %w", err)
-	}
 	b := &Backend{}
-	if b.lock, err = lease(path + ".lock"); err != nil {
-		return nil, err
+	b.file, err = sqlitefile.Take(path)
+	switch {
+	case errors.Is(err, sqlitefile.ErrInUse):
+		return nil, ledger.ErrLeased
+	case err != nil:
+		return nil, fmt.Errorf("ledger file: %w", err)
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.Close())
 		}
 	}()
-	// A crash here leaves an empty file, which the next Open fills.
-	if err := prepareFile(path); err != nil {
-		return nil, err
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("ledger migrations: %w", err)
 	}
-	if b.writing, err = open(path, cfg, false); err != nil {
-		return nil, err
+	if err := b.file.Migrate(ctx, sqlitefile.Schema{Application: applicationID, Migrations: dir}); err != nil {
+		return nil, fmt.Errorf("ledger migrations: %w", err)
 	}
-	b.writing.SetMaxOpenConns(1)
-	if err := migrate(ctx, b.writing); err != nil {
+	pages := sqlitefile.Settings{CacheKiB: 4 * cfg.CachePages, CheckpointPages: cfg.CheckpointPages}
+	b.writing = sqlitefile.Pool(b.file.Path(), pages, 1)
+	if err := makeMeta(ctx, b.writing); err != nil {
 		return nil, err
 	}
 	if b.conn, err = newWriter(ctx, b.writing); err != nil {
 		return nil, err
 	}
-	if b.reading, err = open(path, cfg, true); err != nil {
-		return nil, err
+	if err := b.file.Watch(); err != nil {
+		return nil, fmt.Errorf("ledger file: %w", err)
 	}
-	b.reading.SetMaxOpenConns(2)
+	b.reading = sqlitefile.Pool(b.file.Path(), sqlitefile.Settings{ReadOnly: true}, 2)
 	return b, nil
 }
 
-// prepareFile makes the file, and its entry in the directory, durable with
-// narrow permissions before the database puts anything in it.
-func prepareFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return fmt.Errorf("ledger file: %w", err)
-	}
-	if err := errors.Join(f.Chmod(0o600), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("ledger file: %w", err)
-	}
-	for _, beside := range []string{path + "-wal", path + "-shm"} {
-		if err := os.Chmod(beside, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("ledger file: %w", err)
-		}
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("ledger file: %w", err)
-	}
-	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
-		return fmt.Errorf("ledger file: sync directory: %w", err)
-	}
-	return nil
-}
-
-// open opens connections that all carry the same settings.
-func open(path string, cfg Config, readOnly bool) (*sql.DB, error) {
-	q := url.Values{"_txlock": {"immediate"}}
-	for _, pragma := range []string{
-		"busy_timeout(5000)",
-		"journal_mode(WAL)",
-		"synchronous(FULL)",
-		"foreign_keys(1)",
-		"wal_autocheckpoint(" + strconv.Itoa(cfg.CheckpointPages) + ")",
-	} {
-		q.Add("_pragma", pragma)
-	}
-	if readOnly {
-		q.Add("_pragma", "query_only(1)")
-	} else {
-		q.Add("_pragma", "cache_size("+strconv.Itoa(cfg.CachePages)+")")
-	}
-	name := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}
-	connector, err := sqlite.NewConnector(name.String())
-	if err != nil {
-		return nil, fmt.Errorf("ledger file: %w", err)
-	}
-	return sql.OpenDB(connector), nil
-}
-
-// migrate brings the schema up to date and makes sure that there is a meta row.
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return fmt.Errorf("ledger migrations: %w", err)
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return fmt.Errorf("ledger migrations: %w", err)
-	}
-	// A crash in here leaves whole migrations; the next Open goes on.
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("ledger migrations: %w", err)
-	}
+// makeMeta makes sure that there is a meta row. A new ledger is an incarnation
+// of its own.
+func makeMeta(ctx context.Context, db *sql.DB) error {
 	var incarnation [16]byte
 	rand.Read(incarnation[:]) // never fails since Go 1.24
-	_, err = db.ExecContext(ctx,
+	_, err := db.ExecContext(ctx,
 		`INSERT INTO meta (id, incarnation, sequence, clock) VALUES (1, ?, 0, 0) ON CONFLICT DO NOTHING`, incarnation[:])
 	if err != nil {
 		return fmt.Errorf("ledger meta: %w", err)
@@ -206,7 +144,7 @@ func (b *Backend) Close() error {
 		errs = append(errs, b.writing.Close())
 	}
 	// Last, so that nobody opens the file while it is still written to.
-	return errors.Join(append(errs, b.lock.Close())...)
+	return errors.Join(append(errs, b.file.Release())...)
 }
 
 // use lends the writer's connection.
@@ -229,9 +167,15 @@ func (b *Backend) Load(ctx context.Context, cards []liuma.CardID) (rows []ledger
 	return rows, err
 }
 
-// Apply implements ledger.Backend.
+// Apply implements ledger.Backend. What was written to a file that is no longer
+// in its place would be gone at the next start, and guesses with it.
 func (b *Backend) Apply(ctx context.Context, rows []ledger.Row, meta ledger.Meta) error {
-	return b.use(func(w *writer) error { return w.apply(ctx, rows, meta) })
+	return b.use(func(w *writer) error {
+		if err := w.apply(ctx, rows, meta); err != nil {
+			return err
+		}
+		return b.file.Check()
+	})
 }
 
 // Meta implements ledger.Backend.

@@ -13,6 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/ledger/ledgertest"
 	"github.com/liuma-pin/liuma/internal/ledger/sqlite"
+	"github.com/liuma-pin/liuma/internal/sqlitefile"
 )
 
 // file is a ledgertest.Place: one database file in a directory of its own.
@@ -232,5 +233,31 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	if _, err := sqlite.Open(t.Context(), filepath.Join(dir, "x.db"), sqlite.Config{CachePages: -1}); err == nil {
 		t.Error("a negative cache was taken")
+	}
+}
+
+// TestMovedFilePoisons replaces the file under an open ledger: SQLite would go
+// on writing to one that nobody finds again, and every guess in it would be
+// free.
+func TestMovedFilePoisons(t *testing.T) {
+	f := file{filepath.Join(t.TempDir(), "ledger.db")}
+	b, err := f.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	meta, err := b.Meta(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := []ledger.Row{{Card: liuma.CardID{1}, Mark: 1}}
+	if err := b.Apply(t.Context(), rows, meta); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(f.path, f.path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Apply(t.Context(), rows, meta); !errors.Is(err, sqlitefile.ErrMoved) {
+		t.Errorf("a write to a file that was moved: %v, want %v", err, sqlitefile.ErrMoved)
 	}
 }

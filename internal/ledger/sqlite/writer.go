@@ -51,9 +51,6 @@ func newWriter(ctx context.Context, db *sql.DB) (_ *writer, err error) {
 			err = errors.Join(err, w.close())
 		}
 	}()
-	if err := w.checkPragmas(ctx); err != nil {
-		return nil, err
-	}
 	for _, s := range []struct {
 		into **sql.Stmt
 		text string
@@ -73,21 +70,6 @@ func newWriter(ctx context.Context, db *sql.DB) (_ *writer, err error) {
 		}
 	}
 	return w, nil
-}
-
-// checkPragmas makes sure that the settings that durability rests on were
-// taken: SQLite answers an unknown or impossible one with silence (I-1).
-func (w *writer) checkPragmas(ctx context.Context) error {
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"} {
-		var got string
-		if err := w.conn.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(&got); err != nil {
-			return fmt.Errorf("ledger file: %s: %w", pragma, err)
-		}
-		if got != want {
-			return fmt.Errorf("ledger file: %s is %q, want %q", pragma, got, want)
-		}
-	}
-	return nil
 }
 
 func (w *writer) close() error {

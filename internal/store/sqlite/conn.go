@@ -4,16 +4,14 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"io"
-	"net/url"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/liuma-pin/liuma/internal/sqlitefile"
 )
 
 // conn is one SQLite connection with its prepared statements. It sits on the
@@ -26,54 +24,8 @@ type conn struct {
 	args  []driver.NamedValue // reused by bind
 }
 
-// dsnConfig says how a connection is opened.
-type dsnConfig struct {
-	readOnly       bool // refuses every write
-	cacheMiB       int
-	checkpointPage int // pages in the WAL that start a checkpoint; 0 leaves SQLite's own
-}
-
-// dsn names the database file with the pragmas that every connection needs.
-func dsn(path string, c dsnConfig) string {
-	slashed := filepath.ToSlash(path)
-	if !strings.HasPrefix(slashed, "/") {
-		slashed = "/" + slashed // file:///C:/…
-	}
-	q := url.Values{}
-	q.Set("_txlock", "immediate")
-	pragma := func(name string, value any) { q.Add("_pragma", fmt.Sprintf("%s(%v)", name, value)) }
-	pragma("busy_timeout", busyTimeout.Milliseconds())
-	pragma("foreign_keys", "ON")
-	pragma("cache_size", -c.cacheMiB*1024)
-	pragma("temp_store", "MEMORY") // nothing spills into a file of looser mode
-	if c.readOnly {
-		q.Set("mode", "ro")
-		pragma("query_only", "ON")
-	} else {
-		pragma("journal_mode", "WAL")
-		pragma("synchronous", "FULL")
-		pragma("secure_delete", "ON") // destroyed seal keys are overwritten
-		pragma("journal_size_limit", walKept)
-		if c.checkpointPage > 0 {
-			pragma("wal_autocheckpoint", c.checkpointPage)
-		}
-	}
-	return (&url.URL{Scheme: "file", Path: slashed, RawQuery: q.Encode()}).String()
-}
-
-// busyTimeout bounds the wait for a lock. The lease keeps other writers away,
-// so only a checkpoint meets one, held by a reader.
-const busyTimeout = 2 * time.Second
-
-// walKept is how much of the WAL file is kept for reuse after a checkpoint.
-const walKept = 64 << 20
-
-func openConn(path string, c dsnConfig) (*conn, error) {
-	connector, err := sqlite.NewConnector(dsn(path, c))
-	if err != nil {
-		return nil, err
-	}
-	raw, err := connector.Connect(context.Background())
+func openConn(path string, s sqlitefile.Settings) (*conn, error) {
+	raw, err := sqlitefile.Connect(path, s)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/liuma-pin/liuma/internal/sqlitefile"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -21,7 +22,7 @@ func OpenCopy(path string) (*Copy, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := openConn(path, dsnConfig{readOnly: true, cacheMiB: 8})
+	c, err := openConn(path, sqlitefile.Settings{ReadOnly: true, CacheKiB: 8 << 10})
 	if err != nil {
 		return nil, fmt.Errorf("open copy: %w", err)
 	}
@@ -67,7 +68,7 @@ func (s *Store) Backup(ctx context.Context, path string) (err error) {
 			err = errors.Join(fmt.Errorf("backup: %w", err), os.Remove(path))
 		}
 	}()
-	c, err := openConn(s.path, dsnConfig{cacheMiB: 8})
+	c, err := openConn(s.file.Path(), sqlitefile.Settings{CacheKiB: 8 << 10})
 	if err != nil {
 		return err
 	}
@@ -75,5 +76,5 @@ func (s *Store) Backup(ctx context.Context, path string) (err error) {
 	if err = errors.Join(err, c.close()); err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), syncDir(filepath.Dir(path)))
+	return errors.Join(f.Sync(), sqlitefile.SyncDir(filepath.Dir(path)))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/storetest"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -377,7 +378,57 @@ func TestUnreadableRow(t *testing.T) {
 	}
 }
 
-// TestAppendOnly tries to change the audit entries with SQL (I-8).
+// TestEntryFailureKeepsNothing has the disk fail under the entry of a change,
+// and under the head of its stream: neither the change nor the other of the two
+// is kept, and the next entry takes the number (I-8).
+func TestEntryFailureKeepsNothing(t *testing.T) {
+	s, _ := openForFaults(t)
+	if err := insertCards(t, s, 0, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := insertCards(t, s, 1, 2); err != nil {
+		t.Fatal(err)
+	}
+	kept := int64(2)
+	for name, query := range map[string]string{
+		"entry": insertEntry,
+		"head":  moveHead,
+	} {
+		fault := tap(t, s, query)
+		fault.fail = true
+		if err := insertCards(t, s, 10, 12); !errors.Is(err, errDisk) {
+			t.Errorf("%s: error %v, want the disk's", name, err)
+		}
+		fault.fail = false
+		checkRecord(t, s, kept)
+		if err := insertCards(t, s, 100+int(kept), 101+int(kept)); err != nil {
+			t.Errorf("%s: after it: %v", name, err)
+		}
+		kept++
+		checkRecord(t, s, kept)
+	}
+}
+
+// checkRecord checks that there are n cards and one whole stream of n entries.
+func checkRecord(t *testing.T, s *Store, n int64) {
+	t.Helper()
+	if cards, err := countCards(t, s); cards != n || err != nil {
+		t.Errorf("%d cards (%v), want %d", cards, err, n)
+	}
+	err := s.View(t.Context(), func(r store.Reader) error {
+		log, err := storetest.Record(r)
+		if int64(len(log)) != n || n > 0 && log[n-1].Number != uint64(n) {
+			t.Errorf("%d entries, want %d", len(log), n)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAppendOnly tries to change the record with SQL (I-8): entries and heads,
+// in the middle, at the end and before the beginning.
 func TestAppendOnly(t *testing.T) {
 	s, _ := openForFaults(t)
 	for i := range 3 {
@@ -385,16 +436,33 @@ func TestAppendOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const row = "(seq, at, actor, event, business_no, outcome, note) VALUES "
+	id := s.writer.process
+	head := "(SELECT hash FROM streams)"
+	mine := fmt.Sprintf("x'%x'", id[:])
+	entry := func(verb, stream, number, previous string) string {
+		return verb + " INTO audit (" + entryColumns + ") VALUES (2, " + stream + ", " + number +
+			", x'000102030405060708090A0B0C0D0E0F', " + previous + ", NULL, 0, 1, 'a', 'b', '', 'c', '')"
+	}
+	other := "x'000102030405060708090A0B0C0D0E0F'"
 	for _, sql := range []string{
 		"UPDATE audit SET outcome = 'ok'",
-		"UPDATE audit SET seq = 9 WHERE seq = 3",
+		"UPDATE audit SET number = 9 WHERE number = 3",
 		"DELETE FROM audit",
-		"DELETE FROM audit WHERE seq = 3",
-		"INSERT INTO audit " + row + "(5, 1, 'a', 'b', '', 'c', '')",
-		"INSERT INTO audit " + row + "(3, 1, 'a', 'b', '', 'c', '')",
-		"INSERT OR REPLACE INTO audit " + row + "(3, 1, 'a', 'b', '', 'c', '')",
-		"INSERT INTO audit " + row + "(0, 1, 'a', 'b', '', 'c', '')",
+		"DELETE FROM audit WHERE number = 3",
+		entry("INSERT", mine, "5", head),
+		entry("INSERT", mine, "3", head),
+		entry("INSERT OR REPLACE", mine, "3", head),
+		entry("INSERT", mine, "0", head),
+		entry("INSERT", mine, "4", "NULL"),
+		entry("INSERT", mine, "4", "x'00'"),
+		entry("INSERT", other, "2", "NULL"),
+		"DELETE FROM streams",
+		"UPDATE streams SET number = 2",
+		"UPDATE streams SET number = 4",
+		"UPDATE streams SET hash = zeroblob(32)",
+		"UPDATE streams SET start = 9",
+		"INSERT INTO streams (" + headColumns + ", start) VALUES (2, " + other + ", 1, zeroblob(32), 2)",
+		"INSERT OR REPLACE INTO streams (" + headColumns + ", start) VALUES (2, " + mine + ", 2, zeroblob(32), 1)",
 	} {
 		if _, err := s.writer.conn.exec(sql); !isTrigger(err) {
 			t.Errorf("%s: error %v, want a trigger's", sql, err)
@@ -403,6 +471,7 @@ func TestAppendOnly(t *testing.T) {
 	if err := insertCards(t, s, 5, 6); err != nil {
 		t.Error(err)
 	}
+	checkRecord(t, s, 4)
 }
 
 // TestNothingHoldsDestroyedSealKey searches the files, while the store is

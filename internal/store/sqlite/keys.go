@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -60,25 +58,4 @@ func (t *tx) SaveKeepersSeen(seen map[string]uint64) error {
 		}
 	}
 	return nil
-}
-
-func scanEntry(r *row) audit.Entry {
-	var e audit.Entry
-	e.Seq = uint64(r.int())
-	e.At = r.time()
-	e.Actor = r.text()
-	e.Event = audit.Event(r.text())
-	r.fixed(e.Card[:])
-	e.BusinessNo = liuma.BusinessNo(r.text())
-	e.Outcome = r.text()
-	e.Note = r.text()
-	return e
-}
-
-func (r *reader) Audit(after uint64, limit int) ([]audit.Entry, error) {
-	if after > math.MaxInt64 {
-		return nil, nil
-	}
-	return list(r, scanEntry, `SELECT seq, at, actor, event, card, business_no, outcome, note
-		FROM audit WHERE seq > ? ORDER BY seq LIMIT ?`, int64(after), atMost(limit))
 }

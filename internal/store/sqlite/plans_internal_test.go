@@ -45,7 +45,7 @@ func TestNoQueryScans(t *testing.T) {
 	seen := 0
 	for query := range s.writer.conn.stmts {
 		verb, _, _ := strings.Cut(query, " ")
-		if !strings.Contains("SELECT INSERT UPDATE DELETE", verb) || strings.Contains(query, "max(seq)") {
+		if !strings.Contains("SELECT INSERT UPDATE DELETE", verb) {
 			continue
 		}
 		seen++

@@ -2,35 +2,42 @@
 // guarantees what package store promises: an Update is on disk when it returns
 // nil, a change and its audit entry are kept together or not at all (I-8), a
 // business number and an open intent exist once (I-11, I-7, as keys of their
-// tables), and audit entries follow one another without gaps and never change
-// (as triggers of the schema). One process at a time holds the lease on the
+// tables), and the audit entries of each stream follow one another without gaps
+// and never change (as triggers of the schema). One process at a time holds the lease on the
 // file. After an I/O error that leaves a commit in doubt, or when the file is
 // moved from under it, the store refuses everything until it is opened again.
 // It trusts the file system to keep what it has synced.
 //
-// DESIGN sections 4 ("Rollback and time": one leased writer), 5, 6 and 8.
+// Start here: Open, then the writer's loop in writer.go.
 package sqlite
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io/fs"
 	"sync"
 
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/sqlitefile"
 	"github.com/liuma-pin/liuma/internal/store"
 )
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// applicationID stands in the header of every database of this package.
+const applicationID = 0x4C69756D // "Lium"
 
 // Errors of Open.
 var (
 	// ErrInUse means that another process, or another Store, has the lease.
-	ErrInUse = errors.New("store: database is in use by another process")
+	ErrInUse = sqlitefile.ErrInUse
 	// ErrTooNew means that a later release has changed the schema.
-	ErrTooNew = errors.New("store: database was written by a later release")
+	ErrTooNew = sqlitefile.ErrTooNew
 	// ErrForeign means that the file is a database of something else.
-	ErrForeign = errors.New("store: not a database of the authority")
+	ErrForeign = sqlitefile.ErrForeign
 )
 
 // Config sizes a Store. The zero Config is a good one.
@@ -63,8 +70,7 @@ func (c Config) withDefaults() (Config, error) {
 
 // Store implements store.Store. Safe for concurrent use.
 type Store struct {
-	path    string
-	lease   *os.File
+	file    *sqlitefile.File
 	readers chan *conn // idle readers; Close takes them all
 	size    int        // how many readers there are
 	writer  *writer
@@ -84,35 +90,32 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	path, err = filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	s := &Store{path: path, readers: make(chan *conn, cfg.Readers), closing: make(chan struct{})}
+	s := &Store{readers: make(chan *conn, cfg.Readers), closing: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("open store: %w", err), s.release())
 		}
 	}()
-	if err := s.takeLease(); err != nil {
+	if s.file, err = sqlitefile.Take(path); err != nil {
 		return nil, err
 	}
-	if err := makePrivate(path); err != nil {
-		return nil, err
-	}
-	if err := migrate(ctx, path); err != nil {
-		return nil, err
-	}
-	w, err := openConn(path, dsnConfig{cacheMiB: cfg.CacheMiB, checkpointPage: cfg.CheckpointPages})
+	dir, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
 	}
-	s.writer, err = newWriter(w, path)
+	if err := s.file.Migrate(ctx, sqlitefile.Schema{Application: applicationID, Migrations: dir}); err != nil {
+		return nil, err
+	}
+	w, err := openConn(s.file.Path(), sqlitefile.Settings{CacheKiB: cfg.CacheMiB << 10, CheckpointPages: cfg.CheckpointPages})
 	if err != nil {
+		return nil, err
+	}
+	if err := s.file.Watch(); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
+	s.writer = newWriter(w, s.file)
 	for range cfg.Readers {
-		r, err := openConn(path, dsnConfig{readOnly: true, cacheMiB: max(1, cfg.CacheMiB/8)})
+		r, err := openConn(s.file.Path(), sqlitefile.Settings{ReadOnly: true, CacheKiB: max(1, cfg.CacheMiB/8) << 10})
 		if err != nil {
 			return nil, err
 		}
@@ -122,33 +125,6 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 	go s.writer.loop()
 	s.writer.looping = true
 	return s, nil
-}
-
-func (s *Store) takeLease() error {
-	f, err := os.OpenFile(s.path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := lock(f); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	s.lease = f
-	return nil
-}
-
-// makePrivate creates the file before SQLite does, with a mode that keeps
-// others out; SQLite gives the same mode to the companions.
-func makePrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	// A crash after this leaves an empty file, which is an empty database.
-	err = errors.Join(f.Chmod(0o600), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
 }
 
 // View implements store.Store. It waits for one of the readers, never for a
@@ -228,8 +204,8 @@ func (s *Store) release() error {
 	if s.writer != nil {
 		errs = append(errs, s.writer.conn.close())
 	}
-	if s.lease != nil {
-		errs = append(errs, s.lease.Close())
+	if s.file != nil {
+		errs = append(errs, s.file.Release())
 	}
 	return errors.Join(errs...)
 }

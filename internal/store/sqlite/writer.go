@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/sqlitefile"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -30,11 +30,10 @@ const (
 // one transaction, and answers them after the commit: one sync for all.
 type writer struct {
 	conn    *conn // used by loop only
-	path    string
-	files   []os.FileInfo // database and WAL as they were at the start
-	seq     uint64        // last audit entry on disk; used by loop only
-	scrubAt time.Time     // when to try to scrub; zero if nothing is to be scrubbed; loop only
-	looping bool          // loop was started; set by Open
+	file    *sqlitefile.File
+	process audit.ProcessID // this start, whose stream has what concerns no card
+	scrubAt time.Time       // when to try to scrub; zero if nothing is to be scrubbed; loop only
+	looping bool            // loop was started; set by Open
 
 	mu     sync.Mutex
 	queue  []*call // by mu
@@ -68,25 +67,10 @@ type result struct {
 	destroys bool // a seal key was deleted
 }
 
-// newWriter reads where the audit entries end and remembers the files.
-func newWriter(c *conn, path string) (*writer, error) {
-	w := &writer{conn: c, path: path, wake: make(chan struct{}, 1), done: make(chan struct{})}
-	last, err := c.number("SELECT coalesce(max(seq), 0) FROM audit")
-	if err != nil {
-		return nil, err
-	}
-	w.seq = uint64(last)
-	for _, name := range w.fileNames() {
-		info, err := os.Stat(name)
-		if err != nil {
-			return nil, err
-		}
-		w.files = append(w.files, info)
-	}
-	return w, nil
+func newWriter(c *conn, file *sqlitefile.File) *writer {
+	return &writer{conn: c, file: file, process: audit.NewProcessID(),
+		wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
-
-func (w *writer) fileNames() []string { return []string{w.path, w.path + "-wal"} }
 
 // update queues f and waits. ctx can withdraw it only before it is taken:
 // after that the outcome is certain and worth waiting for.
@@ -258,10 +242,10 @@ func (w *writer) attempt(calls []*call) (bad int) {
 	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
 		return answerAll(calls, fmt.Errorf("store: %w", err))
 	}
-	seq, wrote, destroys := w.seq, false, false
+	wrote, destroys := false, false
 	results := make([]result, len(calls))
 	for i, c := range calls {
-		r := w.run(c, &seq)
+		r := w.run(c)
 		if r.undo {
 			return w.undo(calls, i, r)
 		}
@@ -272,7 +256,6 @@ func (w *writer) attempt(calls []*call) (bad int) {
 	if err := w.commit(wrote); err != nil {
 		return answerAll(calls, err)
 	}
-	w.seq = seq
 	if destroys {
 		w.scrubAt = time.Now()
 		w.scrub()
@@ -311,16 +294,8 @@ func (w *writer) commit(wrote bool) error {
 	if _, err := w.conn.exec("COMMIT"); err != nil {
 		return w.fail(fmt.Errorf("commit: %w", err))
 	}
-	// SQLite goes on writing to files that were deleted or replaced. What is
-	// written there is gone at the next start, so it must not be answered.
-	for i, name := range w.fileNames() {
-		info, err := os.Stat(name)
-		if err != nil {
-			return w.fail(err)
-		}
-		if !os.SameFile(info, w.files[i]) {
-			return w.fail(errors.New("the database file was replaced"))
-		}
+	if err := w.file.Check(); err != nil {
+		return w.fail(err)
 	}
 	return nil
 }
@@ -342,7 +317,7 @@ func (w *writer) rollback() error {
 }
 
 // run runs one closure and writes its entry.
-func (w *writer) run(c *call, seq *uint64) (r result) {
+func (w *writer) run(c *call) (r result) {
 	t := &tx{reader: reader{conn: w.conn, ctx: context.Background()}}
 	defer func() { t.conn = nil }() // the Tx is invalid after f
 	entry, r := protect(c.f, t)
@@ -359,30 +334,12 @@ func (w *writer) run(c *call, seq *uint64) (r result) {
 	if !t.wrote && entry == (audit.Entry{}) {
 		return r
 	}
-	if err := w.record(entry, *seq+1); err != nil {
+	if err := w.record(entry); err != nil {
 		r.err, r.undo = err, true
 		return r
 	}
-	*seq++
 	r.wrote = true
 	return r
-}
-
-// record writes the entry of a change, in the transaction of the change (I-8).
-func (w *writer) record(e audit.Entry, seq uint64) error {
-	if e == (audit.Entry{}) {
-		return store.ErrNoAudit
-	}
-	if err := e.Validate(); err != nil {
-		return fmt.Errorf("%w: %w", store.ErrNoAudit, err)
-	}
-	_, err := w.conn.exec(`INSERT INTO audit (seq, at, actor, event, card, business_no, outcome, note)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		int64(seq), e.At.UnixMilli(), e.Actor, string(e.Event), fixed(e.Card[:]), string(e.BusinessNo), e.Outcome, e.Note)
-	if err != nil {
-		return fmt.Errorf("store: audit entry: %w", err)
-	}
-	return nil
 }
 
 // protect keeps a panic from the loop; update raises it again in its caller.

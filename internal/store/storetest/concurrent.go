@@ -211,7 +211,7 @@ func viewSnapshot(t *testing.T, open Open) {
 		if before.Version != 0 || after.Version != 0 {
 			t.Errorf("one View read versions %d and %d", before.Version, after.Version)
 		}
-		log, err2 := r.Audit(0, 10)
+		log, err2 := Record(r)
 		if len(log) != 1 {
 			t.Errorf("a View sees %d entries, 1 when it began", len(log))
 		}

@@ -1,4 +1,7 @@
 -- +goose Up
+-- "LiuK": tells a ledger from any other SQLite file.
+PRAGMA application_id = 1281979723;
+
 -- One row a card; body is the versioned encoding of package ledger. Without a
 -- rowid the card is the only key, so an update touches one leaf page.
 CREATE TABLE card (

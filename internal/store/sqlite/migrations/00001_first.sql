@@ -139,21 +139,47 @@ CREATE TABLE keepers_seen (
     sequence INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- The audit record is a chain of entries for each stream: kind 1 is a card's
+-- (stream is the card's id), kind 2 a process start's. previous is the hash of
+-- the stream's entry before; of a process start's first entry that of the entry
+-- that after_stream and after_number name, in the stream of the start before.
 CREATE TABLE audit (
-    seq         INTEGER NOT NULL PRIMARY KEY,
-    at          INTEGER NOT NULL,
-    actor       TEXT    NOT NULL,
-    event       TEXT    NOT NULL,
-    card        BLOB,
-    business_no TEXT    NOT NULL,
-    outcome     TEXT    NOT NULL,
-    note        TEXT    NOT NULL
-) STRICT;
+    kind         INTEGER NOT NULL,
+    stream       BLOB    NOT NULL CHECK (length(stream) = 16),
+    number       INTEGER NOT NULL,
+    id           BLOB    NOT NULL CHECK (length(id) = 16),
+    previous     BLOB,
+    after_stream BLOB,
+    after_number INTEGER NOT NULL,
+    at           INTEGER NOT NULL,
+    actor        TEXT    NOT NULL,
+    event        TEXT    NOT NULL,
+    business_no  TEXT    NOT NULL,
+    outcome      TEXT    NOT NULL,
+    note         TEXT    NOT NULL,
+    PRIMARY KEY (kind, stream, number)
+) STRICT, WITHOUT ROWID;
 
--- Append-only and without gaps, whatever the code above does (I-8).
+-- The head of each stream: number and hash of its last entry. start counts the
+-- process starts that wrote here, so that each finds the one before it; of a
+-- card it is NULL.
+CREATE TABLE streams (
+    kind   INTEGER NOT NULL,
+    stream BLOB    NOT NULL,
+    number INTEGER NOT NULL,
+    hash   BLOB    NOT NULL CHECK (length(hash) = 32),
+    start  INTEGER CHECK ((start IS NULL) = (kind = 1)),
+    PRIMARY KEY (kind, stream)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX streams_start ON streams (start) WHERE start IS NOT NULL;
+
+-- Append-only, chained and without gaps, whatever the code above does (I-8).
 -- +goose StatementBegin
 CREATE TRIGGER audit_append BEFORE INSERT ON audit
-WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM audit)
+WHEN NEW.number <> 1 + coalesce((SELECT number FROM streams WHERE kind = NEW.kind AND stream = NEW.stream), 0)
+    OR (NEW.number > 1
+        AND NEW.previous IS NOT (SELECT hash FROM streams WHERE kind = NEW.kind AND stream = NEW.stream))
 BEGIN
     SELECT RAISE(ABORT, 'audit entries follow one another');
 END;
@@ -170,5 +196,30 @@ END;
 CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
 BEGIN
     SELECT RAISE(ABORT, 'audit entries are not deleted');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER streams_begin BEFORE INSERT ON streams
+WHEN NEW.number <> 1
+    OR NOT EXISTS (SELECT 1 FROM audit WHERE kind = NEW.kind AND stream = NEW.stream AND number = 1)
+BEGIN
+    SELECT RAISE(ABORT, 'a stream begins with its first entry');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER streams_follow BEFORE UPDATE ON streams
+WHEN NEW.kind <> OLD.kind OR NEW.stream <> OLD.stream OR NEW.start IS NOT OLD.start OR NEW.number <> OLD.number + 1
+    OR NOT EXISTS (SELECT 1 FROM audit WHERE kind = NEW.kind AND stream = NEW.stream AND number = NEW.number)
+BEGIN
+    SELECT RAISE(ABORT, 'the head of a stream is its last entry');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER streams_no_delete BEFORE DELETE ON streams
+BEGIN
+    SELECT RAISE(ABORT, 'streams are not deleted');
 END;
 -- +goose StatementEnd

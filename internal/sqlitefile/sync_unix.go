@@ -1,14 +1,14 @@
 //go:build !windows
 
-package sqlite
+package sqlitefile
 
 import (
 	"errors"
 	"os"
 )
 
-// syncDir makes the names in a directory durable.
-func syncDir(path string) error {
+// SyncDir makes the names in a directory durable.
+func SyncDir(path string) error {
 	d, err := os.Open(path)
 	if err != nil {
 		return err

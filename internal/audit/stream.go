@@ -1,0 +1,155 @@
+package audit
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// Kind tells the two kinds of streams apart.
+type Kind uint8
+
+// A card has one stream for as long as it is known. A process that works on the
+// database has one from its start to its end, for what concerns no card; it is
+// the only writer of that stream.
+const (
+	OfCard    Kind = 1
+	OfProcess Kind = 2
+)
+
+func (k Kind) String() string {
+	switch k {
+	case OfCard:
+		return "card"
+	case OfProcess:
+		return "process"
+	}
+	return "unknown"
+}
+
+// Stream names one chain of entries. There is no order over all streams, so
+// that changes of different cards do not wait for one another.
+type Stream struct {
+	Kind Kind
+	ID   [16]byte // a card's is its liuma.CardID, a process start's its ProcessID
+}
+
+// CardStream is the stream of a card.
+func CardStream(card liuma.CardID) Stream { return Stream{OfCard, card} }
+
+// IsZero reports whether s names no stream.
+func (s Stream) IsZero() bool { return s == Stream{} }
+
+func (s Stream) String() string { return s.Kind.String() + ":" + hex.EncodeToString(s.ID[:]) }
+
+// ProcessID names one start of a process.
+type ProcessID [16]byte
+
+// NewProcessID draws the name of a start from the system's random source.
+func NewProcessID() (id ProcessID) {
+	rand.Read(id[:]) // never fails since Go 1.24
+	return id
+}
+
+// Stream is the stream of the process start.
+func (p ProcessID) Stream() Stream { return Stream{OfProcess, p} }
+
+// EntryID names one entry among those of all streams.
+type EntryID [16]byte
+
+// NewEntryID draws an entry's name from the system's random source.
+func NewEntryID() (id EntryID) {
+	rand.Read(id[:]) // never fails since Go 1.24
+	return id
+}
+
+func (id EntryID) String() string { return hex.EncodeToString(id[:]) }
+
+// Hash is the SHA-256 of an entry. It has no key: an auditor can compute it.
+type Hash [sha256.Size]byte
+
+func (h Hash) String() string { return hex.EncodeToString(h[:]) }
+
+// Place says where an entry stands.
+type Place struct {
+	Stream Stream
+	Number uint64 // 1, 2, 3 … within the stream, without gaps
+}
+
+// IsZero reports whether p is no place.
+func (p Place) IsZero() bool { return p == Place{} }
+
+// Head is the end of a stream: the place and the hash of its last entry. The
+// store keeps it in a row of the stream, and writes it with the entry.
+type Head struct {
+	Place
+	Hash Hash
+}
+
+// Recorded is an entry as it stands in the record, in the place that the store
+// gave it. With the hash of the entry before, each entry vouches for all that
+// came earlier in its stream.
+type Recorded struct {
+	Entry
+	Place
+	ID       EntryID
+	Previous Hash // of the entry before; zero where there is none
+	// After is set in the first entry of a process start, if the database knew
+	// an earlier start: where the last entry of that one stood. Previous is then
+	// its hash.
+	After Place
+}
+
+// Next is the entry that follows a head which has entries already, or the first
+// entry of a card.
+func (h Head) Next(id EntryID, e Entry) Recorded {
+	e.At = time.UnixMilli(e.At.UnixMilli()).UTC() // finer parts are not kept
+	return Recorded{Entry: e, Place: Place{h.Stream, h.Number + 1}, ID: id, Previous: h.Hash}
+}
+
+// First is the first entry of a process start. predecessor is the head of the
+// start before it, and zero if there was none.
+func (p ProcessID) First(predecessor Head, id EntryID, e Entry) Recorded {
+	r := Head{Place: Place{Stream: p.Stream()}, Hash: predecessor.Hash}.Next(id, e)
+	r.After = predecessor.Place
+	return r
+}
+
+// Head is the head of the stream when r is its last entry.
+func (r Recorded) Head() Head { return Head{Place: r.Place, Hash: r.Hash()} }
+
+// label keeps these hashes apart from all others.
+const label = "liuma/1/audit"
+
+// Hash is the SHA-256 of the entry's members, each preceded by its length.
+// docs/AUDIT.md describes the encoding for those who recompute it.
+func (r Recorded) Hash() Hash {
+	b := make([]byte, 0, 320)
+	field := func(value []byte) {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(value)))
+		b = append(b, value...)
+	}
+	number := func(n uint64) { field(binary.BigEndian.AppendUint64(nil, n)) }
+	field([]byte(label))
+	field([]byte(r.Stream.Kind.String()))
+	field(r.Stream.ID[:])
+	number(r.Number)
+	field(r.ID[:])
+	field(r.Previous[:])
+	if r.After.IsZero() {
+		field(nil)
+		field(nil)
+	} else {
+		field(r.After.Stream.ID[:])
+		number(r.After.Number)
+	}
+	number(uint64(r.At.UnixMilli()))
+	for _, text := range []string{r.Actor, string(r.Event), string(r.BusinessNo), r.Outcome, r.Note} {
+		field([]byte(text))
+	}
+	return sha256.Sum256(b)
+}

@@ -1,0 +1,145 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// Fault says what is wrong with an entry.
+type Fault string
+
+// An entry is missing if its number is not there although the stream goes on,
+// altered if its successor or the head vouches for another, and added if no
+// entry belongs in its place.
+const (
+	Missing Fault = "missing"
+	Altered Fault = "altered"
+	Added   Fault = "added"
+)
+
+// Break is where a stream stops being what was recorded.
+type Break struct {
+	Place
+	Fault Fault
+}
+
+func (b *Break) Error() string {
+	return fmt.Sprintf("audit: stream %s: entry %d was %s", b.Stream, b.Number, b.Fault)
+}
+
+// Verify checks that entries, in the order of their numbers, are all that stood
+// between two heads of one stream; a zero from means the stream's beginning. It
+// returns a *Break that names the first entry that is missing, altered or added.
+//
+// Verify is as good as the heads: whoever can write to the database can compute
+// a chain and its head anew. A head that was noted elsewhere shows it.
+//
+// The first entry of a process start names one of another stream (After), and
+// Verify cannot see that one: Follows compares the two.
+func Verify(from, to Head, entries iter.Seq[Recorded]) error {
+	w := walk{stream: to.Stream, from: from, to: to, last: from}
+	switch {
+	case !from.IsZero() && from.Stream != to.Stream:
+		return errors.New("audit: heads of two streams")
+	case from.Number > to.Number:
+		return w.at(to.Number+1, Missing)
+	}
+	for e := range entries {
+		if b := w.step(e); b != nil {
+			return b
+		}
+	}
+	if b := w.end(); b != nil {
+		return b
+	}
+	return nil
+}
+
+// Follows reports whether before is the entry that r names as the one before
+// it, in its own stream or, of a first entry, in its predecessor's.
+func (r Recorded) Follows(before Recorded) bool {
+	place := Place{r.Stream, r.Number - 1}
+	if r.Number == 1 {
+		place = r.After
+	}
+	return before.Place == place && before.Hash() == r.Previous
+}
+
+// walk is how far Verify has come.
+type walk struct {
+	stream   Stream
+	from, to Head
+	last     Head // computed of the entry that was seen last
+	// doubt means that the last entry does not vouch for the one before it.
+	// Which of the two was altered is known when the next one vouches for the
+	// last, or does not.
+	doubt bool
+}
+
+func (w *walk) at(number uint64, f Fault) *Break { return &Break{Place{w.stream, number}, f} }
+
+func (w *walk) step(e Recorded) *Break {
+	next := w.last.Number + 1
+	switch {
+	case e.Stream != w.stream, e.Number < next, e.Number > w.to.Number:
+		return w.settle(Hash{}, w.at(e.Number, Added))
+	case e.Number > next:
+		return w.settle(Hash{}, w.at(next, Missing))
+	}
+	if b := w.settle(e.Previous, nil); b != nil {
+		return b
+	}
+	if !e.placed() {
+		return w.at(next, Altered)
+	}
+	first := e.Number == 1 // it vouches for none of this stream
+	if !first && e.Previous != w.last.Hash {
+		if w.last.Number == w.from.Number {
+			return w.at(next, Altered) // from is beyond doubt
+		}
+		w.doubt = true
+	}
+	w.last = e.Head()
+	return nil
+}
+
+func (w *walk) end() *Break {
+	if w.last.Number < w.to.Number {
+		return w.settle(Hash{}, w.at(w.last.Number+1, Missing))
+	}
+	if b := w.settle(w.to.Hash, nil); b != nil {
+		return b
+	}
+	if w.last.Hash != w.to.Hash {
+		return w.at(w.last.Number, Altered)
+	}
+	return nil
+}
+
+// settle says who was altered if there is a doubt, and otherwise. vouched is
+// the hash that the successor has of the entry that was seen last.
+func (w *walk) settle(vouched Hash, otherwise *Break) *Break {
+	switch {
+	case !w.doubt:
+		return otherwise
+	case w.last.Hash == vouched:
+		return w.at(w.last.Number-1, Altered)
+	}
+	return w.at(w.last.Number, Altered)
+}
+
+// placed reports whether the members that say where an entry stands fit one
+// another.
+func (r Recorded) placed() bool {
+	card := liuma.CardID{}
+	if r.Stream.Kind == OfCard {
+		card = r.Stream.ID
+	}
+	starts := r.Number == 1 && r.Stream.Kind == OfProcess
+	return r.Card == card &&
+		(r.After.IsZero() || starts && r.After.Stream.Kind == OfProcess) &&
+		(r.Number > 1 || r.After.IsZero() == (r.Previous == Hash{}))
+}

@@ -1,0 +1,56 @@
+package ceremony
+
+import (
+	"errors"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// factsOf opens what a card holds about its holder.
+func (s *Ceremonies) factsOf(r store.Reader, id liuma.CardID) (registry.Facts, error) {
+	card, err := s.engine.ReadCard(r, id)
+	if err != nil {
+		return registry.Facts{}, err
+	}
+	return s.engine.Facts(card)
+}
+
+// factsByHandle opens what the card behind a channel's handle holds about its
+// holder.
+func (s *Ceremonies) factsByHandle(r store.Reader, c authority.Caller, handle string) (registry.Facts, error) {
+	link, err := r.LinkByHandle(c.Channel(), store.Handle(handle))
+	if err != nil {
+		return registry.Facts{}, atEvidence(err)
+	}
+	f, err := s.factsOf(r, link.Card)
+	return f, atEvidence(err)
+}
+
+func atEvidence(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return liuma.FailField(liuma.CodeEvidenceInvalid, "evidence", err)
+	}
+	return err
+}
+
+// linkedCardOf is the card behind the handle that a ceremony was pushed for.
+func (s *Ceremonies) linkedCardOf(r store.Reader, c store.Ceremony, d details) (store.Card, error) {
+	link, err := r.LinkByHandle(c.Channel, store.Handle(d.Subject.Card))
+	if d.Subject.Card == "" || errors.Is(err, store.ErrNotFound) {
+		return store.Card{}, liuma.Fail(liuma.CodeRefused, err)
+	}
+	if err != nil {
+		return store.Card{}, err
+	}
+	return s.engine.ReadCard(r, link.Card)
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}

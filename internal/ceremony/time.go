@@ -1,0 +1,39 @@
+package ceremony
+
+import (
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Times of the hosted door.
+const (
+	pushedLife   = 90 * time.Second // of a request_uri until the first post
+	ceremonyLife = 15 * time.Minute // from the first post
+	ceremonyMore = 10 * time.Minute // that an extension gives
+	ceremonyMost = time.Hour        // in all, from the first push
+	codeLife     = 60 * time.Second
+)
+
+// expired reports whether time is over for a ceremony that has not ended.
+func expired(c store.Ceremony, now time.Time) bool { return c.Ended.IsZero() && !now.Before(c.Expires) }
+
+// lastOf is when a ceremony's time is over, however often it is pushed again or
+// extended.
+func lastOf(c store.Ceremony) time.Time { return c.At.Add(ceremonyMost) }
+
+// within is a time, or the end of the ceremony's time where that is earlier.
+func within(c store.Ceremony, t time.Time) time.Time {
+	if last := lastOf(c); t.After(last) {
+		return last
+	}
+	return t
+}
+
+// later is the later of two times.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

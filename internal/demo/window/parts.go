@@ -1,0 +1,145 @@
+package window
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/examples/channel/miniapp"
+	"github.com/liuma-pin/liuma/internal/testkit/world"
+)
+
+// Cast is one of the sample channels.
+type Cast struct {
+	ID     string
+	Name   liuma.Text // as in its own header
+	Theme  string     // "jade" or "azure"
+	Mark   string     // one character, for its icon
+	Region liuma.Region
+}
+
+// Parts are what a Show is built from. World, Hub and Channels are required.
+type Parts struct {
+	World    *world.World // with listeners, and with phones where the window shows texts
+	Hub      *Hub
+	Channels []Cast // as many as addresses
+	// People to be, and the number of the first one's physical card; those of
+	// the others follow. Default: the sample's.
+	People    []miniapp.Person
+	FirstCard int
+	CA        []byte // PEM, to be fetched from the window; nil for none
+	// Pass lets the world's time go by, at the window.
+	Pass bool
+	// Base sends the channels' calls; default: http.DefaultTransport. With a
+	// certificate of one's own, it is what trusts it.
+	Base   http.RoundTripper
+	Logger *slog.Logger // default: discard
+}
+
+func (p *Parts) fill(addresses int) (err error) {
+	if p.World == nil || p.World.Provider == nil || p.Hub == nil || len(p.Channels) != addresses {
+		return errors.New("demo window: want a world with a provider, a hub, and a channel for each address")
+	}
+	if p.Base == nil {
+		p.Base = http.DefaultTransport
+	}
+	if p.Logger == nil {
+		p.Logger = slog.New(slog.DiscardHandler)
+	}
+	if p.People == nil {
+		p.FirstCard = sampleCard
+		p.People, err = miniapp.SamplePeople()
+	}
+	return err
+}
+
+const callLasts = 15 * time.Second
+
+// Build has the people imported and the channels registered, and makes the
+// servers.
+func (s *Show) Build(ctx context.Context, p Parts) error {
+	if err := p.fill(len(s.channels)); err != nil {
+		return err
+	}
+	if _, err := p.World.Import(ctx, strings.NewReader(registryOf(p.People, p.FirstCard)), nil); err != nil {
+		return err
+	}
+	c := Config{Hub: p.Hub, Origin: s.Origin(), Official: p.World.Issuer() + "/", Now: p.World.Clock.Now, Scan: s.scheme == "https", CA: p.CA}
+	if p.Pass {
+		c.Pass = p.World.Clock.Advance
+	}
+	if p.World.Inbox != nil {
+		var err error
+		if c.SMS, err = Messages(p.World.Inbox, p.World.Clock.Now()); err != nil {
+			return err
+		}
+	}
+	var apps []http.Handler
+	for i, cast := range p.Channels {
+		app, err := s.channel(ctx, p, cast, s.ChannelOrigin(i))
+		if err != nil {
+			return err
+		}
+		apps = append(apps, app)
+		c.Phones = append(c.Phones, Phone{Name: cast.Name, URL: s.ChannelOrigin(i), Theme: cast.Theme, Mark: cast.Mark})
+	}
+	page, err := New(c)
+	if err != nil {
+		return err
+	}
+	for _, h := range append([]http.Handler{page, standIn(p.World.Provider, p.World.Clock.Now)}, apps...) {
+		s.servers = append(s.servers, &http.Server{
+			Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 45 * time.Second,
+			IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+			ErrorLog: slog.NewLogLogger(p.Logger.Handler(), slog.LevelWarn),
+		})
+	}
+	return nil
+}
+
+// channel registers a sample channel and makes its handler, which the hub
+// watches.
+func (s *Show) channel(ctx context.Context, p Parts, c Cast, origin string) (http.Handler, error) {
+	row := world.NationalChannel(c.ID, miniapp.RedirectURI(origin))
+	row.Name, row.Regions = c.Name, []liuma.Region{c.Region}
+	party, err := p.World.Register(ctx, row)
+	if err != nil {
+		return nil, err
+	}
+	app, err := miniapp.New(miniapp.Config{
+		Issuer: p.World.Issuer(), API: p.World.API(), ClientID: c.ID, KeyID: party.KeyID, Key: party.Key, Origin: origin,
+		Name: c.Name.ZH, NameEN: c.Name.EN, Theme: c.Theme, Region: string(c.Region),
+		Evidence: s.EvidenceURL(), People: p.People,
+		HTTP: &http.Client{Transport: p.Hub.Transport(c.ID, p.Base), Timeout: callLasts}, Now: p.World.Clock.Now, Logger: p.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p.Hub.Channel(c.ID, app), nil
+}
+
+const sampleCard = 90417300 // number of the first sample person's card
+
+// registryOf is people to be as the registry imports them, each with a physical
+// card; that of one is reported lost. first is the number of the first one's
+// card; those of the others follow.
+func registryOf(people []miniapp.Person, first int) string {
+	var b strings.Builder
+	b.WriteString("id_number,name,phone,card_no,region,status\n")
+	for i, p := range people {
+		if p.Account != "" {
+			continue // a thief of the play has no card to steal
+		}
+		status := liuma.PhysicalNormal
+		if p.Key == "zhao" {
+			status = liuma.PhysicalLost
+		}
+		fmt.Fprintf(&b, "%s,%s,%s,A%08d,%s,%s\n", p.IDNumber, p.Name, p.Phone, first+i*37, p.IDNumber[:6], status)
+	}
+	return b.String()
+}

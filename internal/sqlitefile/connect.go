@@ -1,0 +1,124 @@
+package sqlitefile
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+)
+
+// Settings say how a connection is opened. A zero size leaves SQLite's own.
+type Settings struct {
+	ReadOnly        bool // refuses every write
+	CacheKiB        int  // of pages in memory
+	CheckpointPages int  // in the log, that start a checkpoint; of connections that write
+}
+
+// busyTimeout bounds the wait for a lock. The lease keeps other writers away,
+// so only a checkpoint meets one, held by a reader.
+const busyTimeout = 2 * time.Second
+
+// logKept is how much of the log's file is kept for reuse after a checkpoint.
+const logKept = 64 << 20
+
+// dataSource names the database file with the pragmas that every connection
+// needs.
+func dataSource(path string, s Settings) string {
+	slashed := filepath.ToSlash(path)
+	if !strings.HasPrefix(slashed, "/") {
+		slashed = "/" + slashed // file:///C:/…
+	}
+	q := url.Values{}
+	q.Set("_txlock", "immediate")
+	pragma := func(name string, value any) { q.Add("_pragma", fmt.Sprintf("%s(%v)", name, value)) }
+	pragma("busy_timeout", busyTimeout.Milliseconds())
+	pragma("foreign_keys", "ON")
+	pragma("temp_store", "MEMORY") // nothing spills into a file of looser mode
+	if s.CacheKiB > 0 {
+		pragma("cache_size", -s.CacheKiB)
+	}
+	if s.ReadOnly {
+		q.Set("mode", "ro")
+		pragma("query_only", "ON")
+	} else {
+		pragma("journal_mode", "WAL")
+		pragma("synchronous", "FULL")
+		pragma("secure_delete", "ON") // what was deleted is overwritten
+		pragma("journal_size_limit", logKept)
+		if s.CheckpointPages > 0 {
+			pragma("wal_autocheckpoint", s.CheckpointPages)
+		}
+	}
+	return (&url.URL{Scheme: "file", Path: slashed, RawQuery: q.Encode()}).String()
+}
+
+// Connect opens one connection. One that writes is checked before it is given
+// out: SQLite answers a setting that it cannot take with silence, and without
+// these nothing would be durable.
+func Connect(path string, s Settings) (driver.Conn, error) {
+	connector, err := sqlite.NewConnector(dataSource(path, s))
+	if err != nil {
+		return nil, err
+	}
+	c, err := connector.Connect(context.Background())
+	if err != nil || s.ReadOnly {
+		return c, err
+	}
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"} {
+		got, err := setting(c, pragma)
+		if err == nil && got != want {
+			err = fmt.Errorf("database file: %s is %q, want %q", pragma, got, want)
+		}
+		if err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+	}
+	// The first read makes the log, so that Watch finds it.
+	if _, err := setting(c, "schema_version"); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// setting asks a connection for the value of a pragma.
+func setting(c driver.Conn, pragma string) (_ string, err error) {
+	stmt, err := c.Prepare("PRAGMA " + pragma)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, stmt.Close()) }()
+	rows, err := stmt.(driver.StmtQueryContext).QueryContext(context.Background(), nil)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	value := make([]driver.Value, 1)
+	if err := rows.Next(value); err != nil {
+		return "", err
+	}
+	return fmt.Sprint(value[0]), nil
+}
+
+// connector opens connections with Connect for database/sql.
+type connector struct {
+	path     string
+	settings Settings
+}
+
+func (c connector) Connect(context.Context) (driver.Conn, error) { return Connect(c.path, c.settings) }
+
+func (c connector) Driver() driver.Driver { return &sqlite.Driver{} }
+
+// Pool opens connections as database/sql asks for them, at most limit.
+func Pool(path string, s Settings, limit int) *sql.DB {
+	db := sql.OpenDB(connector{path, s})
+	db.SetMaxOpenConns(limit)
+	return db
+}

@@ -1,0 +1,123 @@
+// Package sqlitefile is what every database of Liuma in one SQLite file needs:
+// the authority's and each keeper's ledger. It guarantees that one process at a
+// time has the file (a lock on a file beside it, which the system takes back
+// when the process ends, however it ends), that the file and its companions are
+// readable by their owner only, that every connection carries the settings on
+// which durability rests (write-ahead log, one sync a commit), and that a
+// program opens only a schema that is its own and that it knows. It trusts the
+// file system to keep what it has synced, and whoever can write in the
+// directory.
+//
+// Start here: Take, then Connect.
+package sqlitefile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Errors that callers act on.
+var (
+	// ErrInUse means that another process, or another File, has the lease.
+	ErrInUse = errors.New("database file: in use by another process")
+	// ErrTooNew means that a later release has changed the schema.
+	ErrTooNew = errors.New("database file: written by a later release")
+	// ErrForeign means that the file is a database of something else.
+	ErrForeign = errors.New("database file: a database of something else")
+	// ErrMoved means that a file was removed or replaced while it was open.
+	ErrMoved = errors.New("database file: removed or replaced while it was open")
+)
+
+// File is a database file that nobody else opens for writing until Release.
+type File struct {
+	path  string
+	lease *os.File
+	// as are the database and its log as they were when Watch was called;
+	// written by Watch only, before others use the File.
+	as []os.FileInfo
+}
+
+// Take takes the lease on the database at path and makes the file, if there is
+// none, readable and writable by its owner only. ErrInUse: somebody else has
+// the lease. A crash afterwards leaves an empty file, which is an empty
+// database.
+func Take(path string) (_ *File, err error) {
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	// The lock file is never removed: removing it would let a second process
+	// lock a new file of the same name.
+	lease, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := lock(lease); err != nil {
+		return nil, errors.Join(err, lease.Close())
+	}
+	if err := makePrivate(path); err != nil {
+		return nil, errors.Join(err, lease.Close())
+	}
+	return &File{path: path, lease: lease}, nil
+}
+
+// makePrivate creates the file before SQLite does, with a mode that keeps
+// others out; SQLite gives the same mode to companions that it makes.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Chmod(0o600), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	for _, companion := range []string{path + "-wal", path + "-shm"} {
+		if err := os.Chmod(companion, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
+// Path is the absolute path of the database.
+func (f *File) Path() string { return f.path }
+
+// watched are the files that hold what was committed.
+func (f *File) watched() []string { return []string{f.path, f.path + "-wal"} }
+
+// Watch remembers which files are open, for Check. It is called once, when a
+// connection has made the log.
+func (f *File) Watch() error {
+	for _, name := range f.watched() {
+		info, err := os.Stat(name)
+		if err != nil {
+			return err
+		}
+		f.as = append(f.as, info)
+	}
+	return nil
+}
+
+// Check returns an error if one of the files is not where it was at Watch, to
+// be asked after a commit and before anybody is told of it: SQLite goes on
+// writing to files that were removed or replaced, and what is written there is
+// gone at the next start.
+func (f *File) Check() error {
+	for i, name := range f.watched() {
+		info, err := os.Stat(name)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrMoved, err)
+		}
+		if i >= len(f.as) || !os.SameFile(info, f.as[i]) {
+			return ErrMoved
+		}
+	}
+	return nil
+}
+
+// Release gives the lease back. It is called last, when every connection is
+// closed.
+func (f *File) Release() error { return f.lease.Close() }

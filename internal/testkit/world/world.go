@@ -1,0 +1,201 @@
+// Package world makes a whole authority and those around it, to try things on:
+// a data directory, the system that is assembled from it, people in its
+// registry, an evidence provider, clients with their keys, phones, a clock that
+// can be moved, and listeners where the doors shall answer. Tests, the demo and
+// the bench all begin here. It guarantees that everything is the real thing,
+// made as an operator would make it, but for what Config replaces, the clock,
+// and the evidence provider, which signs whatever it is asked to. It trusts
+// whoever calls it: a world is for invented people only.
+//
+// It does not import testing, since the demo is part of the program; package
+// testkit is its side for tests.
+//
+// Start here: New.
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/evidence"
+	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/server"
+)
+
+// Config says what world is made. Dir and Clock are required.
+type Config struct {
+	// Dir is where the data directory is made; it must be empty or absent.
+	Dir   string
+	Clock *Clock
+	// Shape of the keepers: "1/1", "2/3" or "3/5"; default 1/1.
+	Shape string
+	// Configure, if set, changes the configuration before the directory is made.
+	Configure func(*config.Config) error
+	// Native and Hosted, if set, are where the doors answer after Serve; there
+	// is no Hosted without Native. New takes them over, and closes them when it
+	// fails. Hosted's address is the issuer unless Configure chooses another.
+	Native, Hosted net.Listener
+	// Phones has texts sent, to Inbox.
+	Phones bool
+	// Server is what else the system is opened with. Its Now is Clock's, and
+	// its Texts is Inbox where Phones is set.
+	Server server.Options
+}
+
+// World is a system and who is around it. Opening, serving and closing are for
+// one goroutine; all else is safe for concurrent use.
+type World struct {
+	Dir    string // the data directory
+	Clock  *Clock
+	System *server.System // nil while it is closed
+	// Inbox is every phone there is; it stays over Close and Open. Nil without
+	// Config.Phones.
+	Inbox *notify.Inbox
+	// Provider is the evidence provider; nil where the configuration allows no
+	// stand-in.
+	Provider *evidence.Signer
+
+	c       Config
+	issuer  string
+	api     string   // empty without Config.Native
+	serving *serving // nil while the doors are shut
+}
+
+type serving struct {
+	stop  context.CancelFunc
+	ended chan error // what Serve returned, once
+}
+
+// New makes the data directory, opens the system and registers the provider.
+func New(ctx context.Context, c Config) (_ *World, err error) {
+	w := &World{Dir: c.Dir, Clock: c.Clock, c: c}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.Close())
+		}
+	}()
+	if c.Dir == "" || c.Clock == nil || c.Hosted != nil && c.Native == nil {
+		return nil, errors.New("world: config: want Dir and Clock, and Native where there is Hosted")
+	}
+	conf, err := c.configuration()
+	if err != nil {
+		return nil, fmt.Errorf("world: %w", err)
+	}
+	if c.Native != nil {
+		w.api = "http://" + c.Native.Addr().String()
+	}
+	if c.Phones {
+		w.Inbox = notify.NewInbox(c.Clock.Now)
+		w.c.Server.Texts = w.Inbox
+	}
+	w.c.Server.Now = c.Clock.Now
+	if err := server.Init(ctx, c.Dir, conf); err != nil {
+		return nil, err
+	}
+	if err := w.Open(ctx); err != nil {
+		return nil, err
+	}
+	w.issuer = w.System.Config.Issuer
+	if conf.AllowStandIn {
+		if err := w.addProvider(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// configuration is what stands in the data directory.
+func (c Config) configuration() (config.Config, error) {
+	conf := config.Default()
+	conf.AllowStandIn = true
+	if c.Shape != "" {
+		conf.Keepers.Shape = c.Shape
+	}
+	shape, err := conf.Keepers.SplitShape()
+	if err != nil {
+		return config.Config{}, err
+	}
+	conf.Keepers.Directories = config.DefaultDirectories(shape)
+	if c.Native != nil {
+		conf.Channel.Listen = c.Native.Addr().String()
+	}
+	if c.Hosted != nil {
+		conf.Hosted.Listen = c.Hosted.Addr().String()
+		conf.Issuer = "http://" + conf.Hosted.Listen
+	}
+	if c.Configure != nil {
+		err = c.Configure(&conf)
+	}
+	return conf, err
+}
+
+// Open opens the system; again after Close, on the same data. The listeners
+// ended with the first Close.
+func (w *World) Open(ctx context.Context) error {
+	conf, err := config.Load(w.Dir)
+	if err != nil {
+		return err
+	}
+	w.System, err = server.Open(ctx, conf, w.c.Server)
+	return err
+}
+
+// Serve opens the doors, until Close; it needs Config.Native. What stands
+// before a door, such as a handler that watches it, is put there first.
+func (w *World) Serve() error {
+	if w.c.Native == nil || w.System == nil {
+		return errors.New("world: nothing to serve, or nowhere to")
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	w.serving = &serving{stop: stop, ended: make(chan error, 1)}
+	native, hosted := w.c.Native, w.c.Hosted
+	w.c.Native, w.c.Hosted = nil, nil // the servers close them
+	system, ended := w.System, w.serving.ended
+	go func() { ended <- system.Serve(ctx, native, hosted) }()
+	return nil
+}
+
+// Wait returns when ctx ends, or with the error of a door that failed. It is
+// for a world that serves.
+func (w *World) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-w.serving.ended:
+		w.serving.ended <- err
+		return err
+	}
+}
+
+// Close shuts the doors and closes the system.
+func (w *World) Close() error {
+	var err error
+	if w.serving != nil {
+		w.serving.stop()
+		err = <-w.serving.ended
+		w.serving = nil
+	}
+	for _, ln := range []net.Listener{w.c.Native, w.c.Hosted} {
+		if ln != nil {
+			err = errors.Join(err, ln.Close())
+		}
+	}
+	w.c.Native, w.c.Hosted = nil, nil
+	if w.System != nil {
+		err = errors.Join(err, w.System.Close())
+		w.System = nil
+	}
+	return err
+}
+
+// Issuer is the authority's name, which evidence and tokens are addressed to.
+func (w *World) Issuer() string { return w.issuer }
+
+// API is the address of the native door; empty where it has no listener.
+func (w *World) API() string { return w.api }
+
+// Loopback opens a listener on a free port of this machine.
+func Loopback() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
