@@ -50,8 +50,7 @@ type Envelope struct {
 	Ciphertext []byte // CiphertextSize
 }
 
-// Errors behind CodeEnvelopeInvalid, for the log. None carries
-// content.
+// Errors behind CodeEnvelopeInvalid, for the log. None carries content.
 var (
 	errShape   = errors.New("envelope: wrong shape")
 	errKeyID   = errors.New("envelope: sealed to another key than the request names")

@@ -17,8 +17,8 @@ func (e Envelope) Encode() (kid, enc, ct string) {
 }
 
 // Decode reads the members that Encode returns. It refuses every other
-// spelling, so that one envelope has one encoding. Failures have error code
-// envelope_invalid.
+// spelling, so that one envelope has one encoding. Failures are
+// CodeEnvelopeInvalid.
 func Decode(kid, enc, ct string) (Envelope, error) {
 	// Exact lengths are checked first, so nothing long is ever decoded.
 	b64 := base64.RawURLEncoding.Strict()
