@@ -10,13 +10,13 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// maxKeys bounds a provider's key set: the current key, the next, and some
-// that are on their way out.
+// maxKeys bounds a provider's key set: the current key, the next, and some old
+// ones.
 const maxKeys = 8
 
 // ParseKeys reads a provider's JWK set (RFC 7517): one to eight public P-256
-// keys for ES256, each with a kid of its own. It refuses private keys, so that
-// nobody's secret is kept by mistake.
+// keys for ES256, each with its own kid. Private keys are refused, so that none
+// is stored by mistake.
 func ParseKeys(set []byte) (jose.JSONWebKeySet, error) {
 	var keys jose.JSONWebKeySet
 	if err := json.Unmarshal(set, &keys); err != nil {
