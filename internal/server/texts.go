@@ -35,7 +35,7 @@ func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 			return nil, nil, err
 		}
 	}
-	templates, err := notify.NewTemplates(texts.Signature(), wordings)
+	templates, err := notify.NewTemplates(texts.SenderMark(), wordings)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", texts.Wordings, err)
 	}
