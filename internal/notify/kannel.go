@@ -24,9 +24,9 @@ const (
 	dlrRejected  = 16
 )
 
-// KannelConfig is what a Kannel is made of.
+// KannelConfig holds the settings of a Kannel.
 type KannelConfig struct {
-	SendURL  string // of smsbox's sendsms; https, or http to a loopback address
+	SendURL  string // smsbox's sendsms address; https, or http to a loopback address
 	Username string
 	Password string
 	From     string // the sender's number or name
@@ -40,8 +40,8 @@ type KannelConfig struct {
 }
 
 // Kannel is a driver for a Kannel gateway, by the sendsms interface of its
-// smsbox. Kannel itself knows no de-duplication key: a text that is sent twice
-// may be shown twice.
+// smsbox. Kannel has no de-duplication key: a text that is sent twice may be
+// shown twice.
 type Kannel struct {
 	cfg    KannelConfig
 	client *http.Client
@@ -76,16 +76,16 @@ func NewKannel(c KannelConfig) (*Kannel, error) {
 	return &Kannel{cfg: c, client: gatewayClient(c.Client)}, nil
 }
 
-// token is what a report about one message must bring. Whoever has it can say
-// what became of that message, and nothing else.
+// token is the secret that a delivery report about one message must carry. It
+// proves nothing about any other message.
 func (k *Kannel) token(id string) string {
 	mac := k.cfg.Vault.RowMAC("kannel-receipt", []byte(id))
 	return hex.EncodeToString(mac[:16])
 }
 
-// Send asks smsbox to take t, by GET as its interface has it: number, text and
-// password stand in the address. So nothing may be in between that logs
-// addresses, and no error carries one.
+// Send asks smsbox to take t. smsbox's interface is a GET: number, text and
+// password are in the address. So nothing that logs addresses may be in
+// between, and no error carries an address.
 func (k *Kannel) Send(ctx context.Context, t Text) (string, error) {
 	ask := url.Values{
 		"username": {k.cfg.Username}, "password": {k.cfg.Password},
@@ -105,8 +105,8 @@ func (k *Kannel) Send(ctx context.Context, t Text) (string, error) {
 	if err != nil {
 		return "", &Failure{Kind: Temporary, Word: FaultTemporary}
 	}
-	// A GET on a connection that was used before is repeated by net/http if the
-	// answer is lost, and Kannel would send the text twice.
+	// net/http repeats a GET on a reused connection if the answer is lost, and
+	// Kannel would send the text twice.
 	req.Close = true
 	status, header, answer, err := exchange(k.client, req)
 	if err != nil {
@@ -162,7 +162,7 @@ func (k *Kannel) Receipts(sink ReceiptSink) http.Handler {
 	})
 }
 
-// Format keeps the password to itself.
+// Format prints a placeholder, not the password.
 func (k *Kannel) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[kannel]") }
 
 // LogValue logs the placeholder.

@@ -12,7 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// moody does what it is told to.
+// moody is a driver that fails on command.
 type moody struct {
 	mu  sync.Mutex
 	err error    // guarded by mu
@@ -41,7 +41,8 @@ func letters(t *testing.T, h *house, state store.MessageState) []Letter {
 	return ls
 }
 
-// TestDeadLettersAreSeenAndTriedAgain is an operator's morning.
+// TestDeadLettersAreSeenAndTriedAgain: an operator lists dead messages and
+// queues them again.
 func TestDeadLettersAreSeenAndTriedAgain(t *testing.T) {
 	h := newHouse(t)
 	d := &moody{err: &Failure{Kind: Permanent, Word: "refused"}}
@@ -81,7 +82,7 @@ func TestDeadLettersAreSeenAndTriedAgain(t *testing.T) {
 	}
 }
 
-// TestUndeliveredIsTriedUnderANewID: the gateway took the old one, and would
+// TestUndeliveredIsTriedUnderANewID: the gateway took the old ID, and would
 // drop it.
 func TestUndeliveredIsTriedUnderANewID(t *testing.T) {
 	h := newHouse(t)

@@ -35,7 +35,7 @@ func TestSendsWhatWasQueued(t *testing.T) {
 	if m.Ref != m.ID || m.Tries != 1 || m.Fault != "" || m.DoneAt.IsZero() || len(m.Sealed) == 0 {
 		t.Errorf("sent: %+v", m)
 	}
-	for range 2 { // a receipt may come twice
+	for range 2 { // a delivery report may come twice
 		if err := o.Receive(t.Context(), Receipt{ID: m.ID, Delivered: true}); err != nil {
 			t.Fatal(err)
 		}
@@ -59,8 +59,8 @@ func TestSendsWhatWasQueued(t *testing.T) {
 	}
 }
 
-// TestQueuedAgainIsTheSame repeats one event, also as a transaction that is
-// run again, and changes one part of it after another.
+// TestQueuedAgainIsTheSame queues one event repeatedly, also as a transaction
+// that is run again, and changes one part of it after another.
 func TestQueuedAgainIsTheSame(t *testing.T) {
 	h := newHouse(t)
 	o := h.outbox(NewInbox(time.Now))
@@ -91,7 +91,7 @@ func TestQueuedAgainIsTheSame(t *testing.T) {
 	}
 }
 
-// TestQueueIsPartOfTheChange lets the change fail.
+// TestQueueIsPartOfTheChange: the change fails, and there is no message.
 func TestQueueIsPartOfTheChange(t *testing.T) {
 	h := newHouse(t)
 	o := h.outbox(NewInbox(time.Now))
@@ -133,8 +133,8 @@ func TestQueueRefusesMistakes(t *testing.T) {
 	}
 }
 
-// TestSealedPartIsBoundToItsRow moves sealed parts, and renames rows, as
-// somebody who can write to the database might.
+// TestSealedPartIsBoundToItsRow moves sealed parts and renames rows, as an
+// attacker who can write to the database could.
 func TestSealedPartIsBoundToItsRow(t *testing.T) {
 	h := newHouse(t)
 	var sends atomic.Int32
@@ -168,7 +168,8 @@ func TestSealedPartIsBoundToItsRow(t *testing.T) {
 	}
 }
 
-// TestCodesAreWiped looks at what stays of a code once it is out, or too late.
+// TestCodesAreWiped: nothing is left of a one-time code once it is sent, or too
+// late.
 func TestCodesAreWiped(t *testing.T) {
 	h := newHouse(t)
 	var clock atomic.Int64
@@ -190,8 +191,8 @@ func TestCodesAreWiped(t *testing.T) {
 	}
 }
 
-// TestFloodOfCodesDelaysNoNotice queues many codes at a slow gateway, and then
-// one notice.
+// TestFloodOfCodesDelaysNoNotice queues many one-time codes at a slow gateway,
+// and then one notice.
 func TestFloodOfCodesDelaysNoNotice(t *testing.T) {
 	h := newHouse(t)
 	var codes atomic.Int32
@@ -294,7 +295,7 @@ func TestConfigIsChecked(t *testing.T) {
 	}
 }
 
-// TestMinutesThatAreLeft meets clocks that are a moment apart.
+// TestMinutesThatAreLeft: the caller's clock is a moment behind or ahead.
 func TestMinutesThatAreLeft(t *testing.T) {
 	now := time.Date(2026, 11, 22, 7, 32, 0, 0, time.UTC)
 	for left, want := range map[time.Duration]string{10*time.Minute + time.Microsecond: "10", 10*time.Minute - time.Second: "10",

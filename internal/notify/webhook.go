@@ -18,7 +18,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// The headers of a signed request, in both directions.
+// The headers of a signed request, of texts and of delivery reports.
 const (
 	HeaderTimestamp      = "Liuma-Timestamp"
 	HeaderSignature      = "Liuma-Signature"
@@ -28,12 +28,12 @@ const (
 const (
 	// maxSkew is how old, or how far ahead, a signed request may be.
 	maxSkew = 5 * time.Minute
-	// maxReceipts is how many receipts one request may bring.
+	// maxReceipts is how many delivery reports one request may bring.
 	maxReceipts = 100
 	minSecret   = 32
 )
 
-// WebhookConfig is what a Webhook is made of.
+// WebhookConfig holds the settings of a Webhook.
 type WebhookConfig struct {
 	URL string // https, or http to a loopback address
 	// Secret is shared with the gateway, at least 32 bytes. Receipts may also
@@ -113,7 +113,7 @@ func (w *Webhook) Send(ctx context.Context, t Text) (string, error) {
 	if err != nil {
 		return "", &Failure{Kind: Temporary, Word: FaultTemporary}
 	}
-	req.GetBody = nil // or net/http repeats it on its own; when to is the worker's to say
+	req.GetBody = nil // or net/http repeats the request by itself; only the worker may try again
 	stamp := strconv.FormatInt(w.cfg.Now().Unix(), 10)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set(HeaderTimestamp, stamp)
@@ -130,7 +130,7 @@ func (w *Webhook) Send(ctx context.Context, t Text) (string, error) {
 		Ref string `json:"ref"`
 	}
 	if err := json.Unmarshal(answer, &got); err != nil {
-		return "", nil //nolint:nilerr // it was taken; it only has no reference
+		return "", nil //nolint:nilerr // the text was taken; only the reference is missing
 	}
 	return got.Ref, nil
 }

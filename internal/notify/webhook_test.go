@@ -49,7 +49,7 @@ func TestSignatureVector(t *testing.T) {
 	}
 }
 
-// TestWebhookSendsSignedJSON reads what an adapter would.
+// TestWebhookSendsSignedJSON reads the request like an adapter.
 func TestWebhookSendsSignedJSON(t *testing.T) {
 	text := sampleText(t)
 	var got map[string]any
@@ -96,7 +96,7 @@ func TestWebhookAnswers(t *testing.T) {
 		body   string
 		ref    string
 		kind   FailureKind
-		word   string // empty: taken
+		word   string // empty: the text is taken
 		after  time.Duration
 	}{
 		"taken, no body":     {status: 204},
@@ -144,8 +144,9 @@ func TestWebhookAnswers(t *testing.T) {
 	}
 }
 
-// TestGatewayErrorsHideTheText fails before an answer comes; the errors of
-// net/http quote addresses, and Kannel's address has everything.
+// TestGatewayErrorsHideTheText: sends fail before an answer comes. The errors
+// of net/http quote addresses, and Kannel's address contains number, text and
+// password.
 func TestGatewayErrorsHideTheText(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
@@ -263,8 +264,8 @@ func TestWebhookReceipts(t *testing.T) {
 	}
 }
 
-// TestWebhookAllTheWay sends through one that fails twice, forgets what it
-// answered once, and then reports.
+// TestWebhookAllTheWay sends through a gateway that fails twice, loses its
+// answer once, and then reports the delivery.
 func TestWebhookAllTheWay(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
