@@ -112,14 +112,14 @@ func (h *house) run(o *Outbox) (stop func()) {
 }
 
 // queue queues messages in a transaction of their own.
-func (h *house) queue(o *Outbox, ns ...Notice) {
+func (h *house) queue(o *Outbox, ns ...Message) {
 	h.t.Helper()
 	if err := tryQueue(h.store, o, ns...); err != nil {
 		h.t.Fatal(err)
 	}
 }
 
-func tryQueue(s store.Store, o *Outbox, ns ...Notice) error {
+func tryQueue(s store.Store, o *Outbox, ns ...Message) error {
 	return s.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {
 		for _, n := range ns {
 			if err := o.Queue(tx, n); err != nil {
@@ -130,13 +130,13 @@ func tryQueue(s store.Store, o *Outbox, ns ...Notice) error {
 	})
 }
 
-func notice(dedup string) Notice {
-	return Notice{Kind: KindNotice, Card: liuma.CardID{1}, Phone: testPhone, Template: PINSet, Language: Chinese, Region: "330500",
+func notice(dedup string) Message {
+	return Message{Kind: KindNotice, Card: liuma.CardID{1}, Phone: testPhone, Template: PINSet, Language: Chinese, Region: "330500",
 		Params: map[string]string{"holder": "王*奶", "channel": "浙里办", "freeze": "K7M29QXA"}, Dedup: dedup}
 }
 
-func code(digits string, expires time.Time) Notice {
-	return Notice{Kind: KindCode, Card: liuma.CardID{1}, Phone: testPhone, Template: CodeReset, Language: Chinese,
+func code(digits string, expires time.Time) Message {
+	return Message{Kind: KindCode, Card: liuma.CardID{1}, Phone: testPhone, Template: CodeReset, Language: Chinese,
 		Params: map[string]string{"holder": "王*奶", "code": digits}, Expires: expires}
 }
 

@@ -71,7 +71,7 @@ func queueMany(t *testing.T, dir string, n int) map[string]bool {
 	h := reopen(t, dir)
 	defer h.store.Close()
 	o := h.outbox(NewInbox(time.Now))
-	var ns []Notice
+	var ns []Message
 	for i := range n {
 		ns = append(ns, notice(fmt.Sprint(i)))
 	}

@@ -203,7 +203,7 @@ func encodeID(b [16]byte) string {
 // messageID is random, or, for a notice with Dedup, always the same. It is a
 // keyed hash then, because the gateway sees the ID and must not learn anything
 // from it.
-func (o *Outbox) messageID(n Notice) string {
+func (o *Outbox) messageID(n Message) string {
 	var b [16]byte
 	if n.Dedup == "" {
 		rand.Read(b[:])

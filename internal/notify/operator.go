@@ -12,8 +12,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Letter is a message as an operator sees it: no number, no name, no text.
-type Letter struct {
+// MessageView is a message as an operator sees it: no number, no name, no text.
+type MessageView struct {
 	ID       string             `json:"id"`
 	Kind     string             `json:"kind"`
 	Card     string             `json:"card"` // in the form of liuma.CardID
@@ -33,16 +33,16 @@ type Letter struct {
 
 // List returns messages in a state, or in all states if it is empty: in the
 // order of their IDs, those after the ID after, at most limit.
-func List(ctx context.Context, s store.Store, state store.MessageState, after string, limit int) ([]Letter, error) {
-	var out []Letter
+func List(ctx context.Context, s store.Store, state store.MessageState, after string, limit int) ([]MessageView, error) {
+	var out []MessageView
 	err := s.View(ctx, func(r store.Reader) error {
 		page, err := r.Messages(state, after, limit)
 		if err != nil {
 			return err
 		}
-		out = make([]Letter, 0, len(page))
+		out = make([]MessageView, 0, len(page))
 		for _, m := range page {
-			l := Letter{ID: m.ID, Kind: m.Kind, Card: m.Card.String(), Template: m.Template,
+			l := MessageView{ID: m.ID, Kind: m.Kind, Card: m.Card.String(), Template: m.Template,
 				Language: m.Language, Region: m.Region, State: m.State, Tries: m.Tries, Fault: m.Fault,
 				At: m.At, Expires: m.Expires, DoneAt: m.DoneAt, Retriable: retriable(m)}
 			if m.State == store.MessageWaiting {

@@ -32,7 +32,7 @@ func (m *moody) set(err error) {
 	m.err = err
 }
 
-func letters(t *testing.T, h *house, state store.MessageState) []Letter {
+func letters(t *testing.T, h *house, state store.MessageState) []MessageView {
 	t.Helper()
 	ls, err := List(t.Context(), h.store, state, "", 100)
 	if err != nil {

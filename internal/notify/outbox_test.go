@@ -75,7 +75,7 @@ func TestQueuedAgainIsTheSame(t *testing.T) {
 	if text, err := o.open(first); err != nil || text.Params["freeze"] != "K7M29QXA" {
 		t.Errorf("the first one is not the one that stays: %v", err)
 	}
-	others := []Notice{n, n, n, n}
+	others := []Message{n, n, n, n}
 	others[0].Dedup = "other event"
 	others[1].Phone = "13900000000"
 	others[2].Card = liuma.CardID{2}
@@ -107,14 +107,14 @@ func TestQueueIsPartOfTheChange(t *testing.T) {
 func TestQueueRefusesMistakes(t *testing.T) {
 	h := newHouse(t)
 	o := h.outbox(NewInbox(time.Now))
-	change := func(f func(*Notice)) Notice { n := notice(""); f(&n); return n }
-	for name, n := range map[string]Notice{
-		"unknown template":   change(func(n *Notice) { n.Template = "pin" }),
-		"wrong kind":         change(func(n *Notice) { n.Kind = KindCode }),
-		"number with prefix": change(func(n *Notice) { n.Phone = "+8613812345678" }),
-		"no number":          change(func(n *Notice) { n.Phone = "" }),
-		"no holder":          change(func(n *Notice) { delete(n.Params, "holder") }),
-		"whole name":         change(func(n *Notice) { n.Params["holder"] = "王奶奶" }),
+	change := func(f func(*Message)) Message { n := notice(""); f(&n); return n }
+	for name, n := range map[string]Message{
+		"unknown template":   change(func(n *Message) { n.Template = "pin" }),
+		"wrong kind":         change(func(n *Message) { n.Kind = KindCode }),
+		"number with prefix": change(func(n *Message) { n.Phone = "+8613812345678" }),
+		"no number":          change(func(n *Message) { n.Phone = "" }),
+		"no holder":          change(func(n *Message) { delete(n.Params, "holder") }),
+		"whole name":         change(func(n *Message) { n.Params["holder"] = "王奶奶" }),
 		"endless code":       code("123456", time.Time{}),
 		"code of words":      code("sesame", time.Now().Add(time.Minute)),
 	} {
@@ -207,7 +207,7 @@ func TestFloodOfCodesDelaysNoNotice(t *testing.T) {
 		<-hold
 		return "", nil
 	}), func(c *Config) { c.Codes.Concurrent = 4 })
-	var flood []Notice
+	var flood []Message
 	for i := range 2000 {
 		flood = append(flood, code(fmt.Sprintf("%06d", i), time.Now().Add(10*time.Minute)))
 	}
@@ -300,7 +300,7 @@ func TestMinutesThatAreLeft(t *testing.T) {
 	now := time.Date(2026, 11, 22, 7, 32, 0, 0, time.UTC)
 	for left, want := range map[time.Duration]string{10*time.Minute + time.Microsecond: "10", 10*time.Minute - time.Second: "10",
 		10 * time.Minute: "10", time.Second: "1", -time.Minute: "1", 2*time.Minute + 31*time.Second: "3"} {
-		if got := withDefaults(Notice{Expires: now.Add(left)}, now)["minutes"]; got != want {
+		if got := withDefaults(Message{Expires: now.Add(left)}, now)["minutes"]; got != want {
 			t.Errorf("%v left: %s, want %s", left, got, want)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 //
 // Errors are mistakes of the caller (ErrParam, ErrTemplate) or come from the
 // store; they hold nothing of the text.
-func (o *Outbox) Queue(tx store.Tx, n Notice) error {
+func (o *Outbox) Queue(tx store.Tx, n Message) error {
 	s, ok := o.cfg.Templates.shapes[n.Template]
 	if !ok || n.Kind != "" && n.Kind != s.kind {
 		return fmt.Errorf("%w: none of that name and kind", ErrTemplate)
@@ -53,7 +53,7 @@ func (o *Outbox) Queue(tx store.Tx, n Notice) error {
 }
 
 // withDefaults adds the values that follow from other values: at, minutes.
-func withDefaults(n Notice, now time.Time) map[string]string {
+func withDefaults(n Message, now time.Time) map[string]string {
 	out := make(map[string]string, len(n.Params)+2)
 	out["at"] = Stamp(now)
 	// To the nearest minute, because the caller computed Expires a moment

@@ -124,6 +124,6 @@ func shapes() []shape {
 
 // defaultSenderMark opens every text: in China the sender of a short message
 // must be named at its beginning.
-func defaultSignature() liuma.Text {
+func defaultSenderMark() liuma.Text {
 	return liuma.Text{ZH: "【电子社保卡】", EN: "[E-Social-Security Card] "}
 }

@@ -57,7 +57,7 @@ func TestTextsSayWhatTheyMust(t *testing.T) {
 			if LooksLikeLink(text.Body) || strings.ContainsAny(text.Body, "{}") {
 				t.Errorf("%s, %s: %q", s.name, language, text.Body)
 			}
-			if !strings.HasPrefix(text.Body, text.Signature) || text.Segments != Segments(text.Body) || text.Kind != s.kind {
+			if !strings.HasPrefix(text.Body, text.SenderMark) || text.Segments != Segments(text.Body) || text.Kind != s.kind {
 				t.Errorf("%s, %s: parts do not agree", s.name, language)
 			}
 		}
@@ -95,7 +95,7 @@ func TestTextsFit(t *testing.T) {
 		}
 	}
 	wording := "{code}{holder}{minutes}"
-	room := 70 - units(defaultSignature().ZH) - units(fill(wording, longest(Chinese)))
+	room := 70 - units(defaultSenderMark().ZH) - units(fill(wording, longest(Chinese)))
 	for extra, ok := range map[int]bool{room: true, room + 1: false} {
 		_, err := NewTemplates(liuma.Text{}, []Override{{"33", CodeReset, Chinese, wording + strings.Repeat("长", extra)}})
 		if (err == nil) != ok || err != nil && !errors.Is(err, ErrTemplate) {
@@ -261,7 +261,7 @@ func TestNothingPrintsATextOrNumber(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, v := range []any{
-		Notice{Phone: secrets[0], Params: map[string]string{"code": secrets[1]}},
+		Message{Phone: secrets[0], Params: map[string]string{"code": secrets[1]}},
 		Text{Phone: secrets[0], Body: secrets[1]}, &Text{Phone: secrets[0], Body: secrets[1]},
 		Received{Text: Text{Phone: secrets[0], Body: secrets[1]}, At: time.Now()},
 		hook, &Kannel{cfg: KannelConfig{Password: secrets[2]}},

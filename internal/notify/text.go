@@ -11,9 +11,9 @@ import (
 
 const redacted = "[text]"
 
-// Notice is a message that the authority wants to be sent, a notice or a
+// Message is a message that the authority wants to be sent, a notice or a
 // one-time code. It prints redacted.
-type Notice struct {
+type Message struct {
 	// Kind is KindCode or KindNotice; it must be the template's, or empty.
 	Kind     string
 	Card     liuma.CardID
@@ -36,13 +36,13 @@ type Notice struct {
 func Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // Format prints a placeholder under every verb.
-func (n Notice) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
+func (n Message) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
 
 // LogValue logs the placeholder.
-func (n Notice) LogValue() slog.Value { return slog.StringValue(redacted) }
+func (n Message) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // MarshalText writes the placeholder, for JSON and other encoders.
-func (n Notice) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (n Message) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Text is one text on its way to a gateway. It prints redacted.
 type Text struct {
@@ -55,10 +55,10 @@ type Text struct {
 	Region   liuma.Region
 	// SenderMark and Params are parts of Body, for gateways that send by
 	// registered templates of their own. Params are as Body shows them.
-	Signature string
-	Params    map[string]string
-	Segments  int       // number of short messages that Body fills in UCS-2
-	Expires   time.Time // not to be delivered later; zero: no limit
+	SenderMark string
+	Params     map[string]string
+	Segments   int       // number of short messages that Body fills in UCS-2
+	Expires    time.Time // not to be delivered later; zero: no limit
 }
 
 // Format prints a placeholder under every verb.

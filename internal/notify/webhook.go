@@ -101,7 +101,7 @@ func (w *Webhook) Send(ctx context.Context, t Text) (string, error) {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
 	enc.SetEscapeHTML(false)
-	err := enc.Encode(webhookText{ID: t.ID, Kind: t.Kind, Phone: t.Phone, Text: t.Body, Signature: t.Signature,
+	err := enc.Encode(webhookText{ID: t.ID, Kind: t.Kind, Phone: t.Phone, Text: t.Body, Signature: t.SenderMark,
 		Template: string(t.Template), Params: t.Params, Language: t.Language, Region: string(t.Region),
 		Segments: t.Segments, Expires: t.Expires})
 	if err != nil {

@@ -84,7 +84,7 @@ func (l *local) textsState(ctx context.Context) (Texts, error) {
 	return textsOf(l.office.Config.Texts.Driver, s, false), err
 }
 
-func (l *local) Texts(ctx context.Context, state store.MessageState, after string) ([]notify.Letter, error) {
+func (l *local) Texts(ctx context.Context, state store.MessageState, after string) ([]notify.MessageView, error) {
 	return notify.List(ctx, l.office.Store, state, after, MaxTexts)
 }
 
@@ -109,7 +109,7 @@ func (l *local) Inbox(context.Context) ([]InboxText, error) {
 
 // textsListed and inboxListed are answers.
 type textsListed struct {
-	Texts []notify.Letter `json:"texts"`
+	Texts []notify.MessageView `json:"texts"`
 }
 
 type inboxListed struct {
@@ -149,7 +149,7 @@ func (d *Door) textRoutes(mux *http.ServeMux) {
 	}))
 }
 
-func (r *remote) Texts(ctx context.Context, state store.MessageState, after string) ([]notify.Letter, error) {
+func (r *remote) Texts(ctx context.Context, state store.MessageState, after string) ([]notify.MessageView, error) {
 	var l textsListed
 	q := url.Values{"state": {string(state)}, "after": {after}}
 	err := r.call(ctx, http.MethodGet, pathTexts+"?"+q.Encode(), nil, &l)

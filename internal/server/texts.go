@@ -147,7 +147,7 @@ func (s *System) gatewayDoor(driver notify.Driver) (*http.Server, error) {
 type toPhones struct{ outbox *notify.Outbox }
 
 func (t toPhones) Queue(tx store.Tx, n authority.Notice) error {
-	err := t.outbox.Queue(tx, notify.Notice{
+	err := t.outbox.Queue(tx, notify.Message{
 		Kind: n.Kind, Card: n.Card, Phone: n.Phone, Template: notify.Template(n.Template), Language: n.Language,
 		Region: n.Region, Params: n.Params, Expires: n.Expires, Dedup: n.Dedup,
 	})

@@ -84,7 +84,7 @@ func newSender(t *testing.T, g *gateway, password string) *sender {
 }
 
 // send queues one and returns its ID.
-func (s *sender) send(n notify.Notice) string {
+func (s *sender) send(n notify.Message) string {
 	s.t.Helper()
 	before := s.ids()
 	err := s.store.Update(s.t.Context(), func(tx store.Tx) (audit.Entry, error) {
@@ -139,8 +139,8 @@ func is(state store.MessageState, fault string) func(store.Message) bool {
 	return func(m store.Message) bool { return m.State == state && m.Fault == fault }
 }
 
-func notice(phone, language string) notify.Notice {
-	return notify.Notice{Kind: notify.KindNotice, Card: liuma.CardID{1}, Phone: phone, Template: notify.PINReset, Language: language,
+func notice(phone, language string) notify.Message {
+	return notify.Message{Kind: notify.KindNotice, Card: liuma.CardID{1}, Phone: phone, Template: notify.PINReset, Language: language,
 		Params: map[string]string{"holder": "王*奶", "channel": "浙里办", "freeze": "K7M29QXA", "at": "2026-11-22T07:32:00Z"}}
 }
 
@@ -162,11 +162,11 @@ func ucs2(t *testing.T, digits string) string {
 func TestTextsArriveAndAreReported(t *testing.T) {
 	g := startGateway(t)
 	s := newSender(t, g, gatewayPassword)
-	code := notify.Notice{Kind: notify.KindCode, Card: liuma.CardID{1}, Phone: reachable, Template: notify.CodeReset,
+	code := notify.Message{Kind: notify.KindCode, Card: liuma.CardID{1}, Phone: reachable, Template: notify.CodeReset,
 		Language: notify.Chinese, Params: map[string]string{"holder": "王*奶", "code": "048213"}, Expires: time.Now().Add(10 * time.Minute)}
 	for _, c := range []struct {
 		name  string
-		n     notify.Notice
+		n     notify.Message
 		parts int
 		want  string
 	}{
