@@ -74,8 +74,9 @@ func (s selection) place(m Mutant) uint64 {
 	return h.Sum64()
 }
 
-// concern says how closely a mutant is related to changed files: 3 if its patch
-// changed,
+// concern says how closely a mutant is related to changed files. It is 3 if its
+// patch changed, 2 if the file of a test that must catch it did, 1 if a file
+// that it patches did, else 0.
 func concern(m Mutant, changed map[string]bool, root string) (int, error) {
 	if changed[path.Join(patchDir, m.Name)] {
 		return 3, nil
