@@ -9,15 +9,15 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/door/oidc"
-	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
 // channelCmd is "liuma channel".
 type channelCmd struct {
 	Add channelAddCmd `cmd:"" help:"Register a channel with its public key, regions and actions."`
-	partyCmds
+	clientCmds
 	Keygen channelKeygenCmd `cmd:"" help:"Make a key pair, for a channel, a registry client, a hotline or a provider."`
 }
 
@@ -48,7 +48,7 @@ func (a *channelAddCmd) Run(ctx context.Context, c *cli, t *terminal, g group) e
 	if len(a.Actions) == 0 {
 		return badUsage(command, "say what the channel may ask for: --action, once or more: %s", joined(actionNames(liuma.Actions())))
 	}
-	p := parties.Party{ID: a.ID, Kind: store.ClientChannel, Name: liuma.Text{ZH: a.NameZH, EN: a.NameEN}}
+	p := admin.Client{ID: a.ID, Kind: store.ClientChannel, Name: liuma.Text{ZH: a.NameZH, EN: a.NameEN}}
 	if a.Nation {
 		p.Regions = []liuma.Region{""}
 	}
@@ -72,7 +72,7 @@ func (a *channelAddCmd) Run(ctx context.Context, c *cli, t *terminal, g group) e
 		}
 		p.RedirectURIs = append(p.RedirectURIs, s)
 	}
-	return c.addParty(ctx, t, p, a.Key, g)
+	return c.addClient(ctx, t, p, a.Key, g)
 }
 
 // channelKeygenCmd is "liuma channel keygen".
@@ -82,7 +82,7 @@ type channelKeygenCmd struct {
 
 // Run makes both files, or neither.
 func (a *channelKeygenCmd) Run(t *terminal) error {
-	pair, err := parties.NewPair()
+	pair, err := admin.NewKeyPair()
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/demo"
-	"github.com/liuma-pin/liuma/internal/operator"
 	"github.com/liuma-pin/liuma/internal/server"
 )
 
@@ -59,7 +58,7 @@ func (d *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 		Out: t.out, Terminal: isTerminal(t.out), Progress: t.err, ProgressTerminal: isTerminal(t.err),
 		Logger: logger, LAN: d.lan(),
 		Beside: func(ctx context.Context, dir string, s *server.System) (shut func()) {
-			return openOperatorDoor(ctx, operator.DoorConfig{Dir: dir, System: s, Now: t.now, Logger: logger})
+			return s.ServeAdmin(ctx, dir)
 		},
 	})
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil && !d.Once {

@@ -5,10 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	"github.com/liuma-pin/liuma/internal/operator"
+	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -62,27 +61,18 @@ func (a *keysListCmd) Run(c *cli, t *terminal) error {
 // keysRotateCmd is "liuma keys rotate".
 type keysRotateCmd struct{}
 
-// Run rotates. The office is held meanwhile: either a server tells what it
-// signs with, or none can start.
+// Run rotates.
 func (a *keysRotateCmd) Run(ctx context.Context, c *cli, t *terminal) error {
-	return c.inOffice(ctx, t, func(o operator.Office) error {
-		status, err := o.Status(ctx)
-		if err != nil {
-			return err
-		}
-		conf, err := c.load()
-		if err != nil {
-			return err
-		}
-		key, err := vault.RotateSigningKey(conf.Vault, t.now())
+	return c.administer(ctx, t, func(adm admin.Administration) error {
+		key, err := adm.RotateSigningKey(ctx)
 		if err != nil {
 			return err
 		}
 		when := "It signs from the next start of the server on."
-		if status.Serving != nil {
+		if key.Restart {
 			when = "The running server does not know it yet: start it again, and it signs."
 		}
-		_, err = fmt.Fprintf(t.out, "Made the key %s. %s The key before it stays published; drop it a day after that start: liuma keys drop KID\n", key.ID, when)
+		_, err = fmt.Fprintf(t.out, "Made the key %s. %s The key before it stays published; drop it a day after that start: liuma keys drop KID\n", key.KID, when)
 		return err
 	})
 }
@@ -92,22 +82,11 @@ type keysDropCmd struct {
 	KID string `arg:"" name:"kid" help:"The kid of the key, as 'liuma keys list' shows it. Put -- before one that starts with a hyphen."`
 }
 
-// Run drops a key, unless something still signs with it: the key file says
-// what signs from the next start on, the running server what it signs with now.
+// Run drops a key that nothing signs with.
 func (a *keysDropCmd) Run(ctx context.Context, c *cli, t *terminal) error {
-	return c.inOffice(ctx, t, func(o operator.Office) error {
-		status, err := o.Status(ctx)
-		if err != nil {
-			return err
-		}
-		conf, err := c.load()
-		if err != nil {
-			return err
-		}
-		if s := status.Serving; s != nil && (s.Signs == a.KID || s.Signs == "" && slices.Contains(s.Keys, a.KID)) {
-			return errors.New("the running server may still sign with this key; start it again, and drop the key when what it signed has expired")
-		}
-		switch err := vault.DropSigningKey(conf.Vault, a.KID); {
+	return c.administer(ctx, t, func(adm admin.Administration) error {
+		key, err := adm.DropSigningKey(ctx, a.KID)
+		switch {
 		case errors.Is(err, vault.ErrNoSuchKey):
 			return fmt.Errorf("no signing key has the kid %s; 'liuma keys list' shows what there is", a.KID)
 		case errors.Is(err, vault.ErrKeySigns):
@@ -116,7 +95,7 @@ func (a *keysDropCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 			return err
 		}
 		until := ""
-		if s := status.Serving; s != nil && slices.Contains(s.Keys, a.KID) {
+		if key.Published {
 			until = " The running server goes on publishing it until it is started again."
 		}
 		_, err = fmt.Fprintf(t.out, "Dropped the key %s.%s\n", a.KID, until)

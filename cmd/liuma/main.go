@@ -5,7 +5,7 @@
 // wrong command line (2). It trusts whoever may run it with the data
 // directory.
 //
-// DESIGN sections 6 and 8.
+// Start here: cli, in main.go; each command has a file of its name.
 package main
 
 import (

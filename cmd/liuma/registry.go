@@ -8,9 +8,14 @@ import (
 	"os"
 	"strconv"
 
-	"github.com/liuma-pin/liuma/internal/operator"
+	"github.com/alecthomas/kong"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/admin"
+	admindoor "github.com/liuma-pin/liuma/internal/door/admin"
 	"github.com/liuma-pin/liuma/internal/progress"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
 )
 
 // registryCmd is "liuma registry".
@@ -63,13 +68,13 @@ func (a *importCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if err != nil {
 		return fmt.Errorf("registry file: %w", err)
 	}
-	return c.inOffice(ctx, t, func(o operator.Office) error {
+	return c.administer(ctx, t, func(adm admin.Administration) error {
 		side := &rejects{path: a.File + ".rejected.csv"}
 		bar := progress.Bytes(t.err, "import", info.Size(), isTerminal(t.err))
-		sum, err := o.Import(ctx, in, operator.ImportConfig{Progress: bar.Set, Reject: side.add})
+		sum, err := adm.ImportRegistry(ctx, in, admin.ImportConfig{Progress: bar.Set, Reject: side.add})
 		bar.Done()
 		err = errors.Join(err, side.close())
-		if !errors.Is(err, operator.ErrLost) { // then nobody knows
+		if !errors.Is(err, admindoor.ErrLost) { // then nobody knows
 			fmt.Fprintf(t.out, "Read %d rows: %d kept, %d rejected.\n", sum.Read, sum.Kept, sum.Rejected)
 		}
 		if side.n > 0 {
@@ -128,4 +133,24 @@ func wrapRejects(path string, err error) error {
 		return nil
 	}
 	return fmt.Errorf("side file %s: %w", path, err)
+}
+
+// registryClientCmd is "liuma registry client".
+type registryClientCmd struct {
+	Add registryClientAddCmd `cmd:"" help:"Register a client with its public key."`
+	clientCmds
+}
+
+// AfterApply says whom the commands below are about.
+func (registryClientCmd) AfterApply(k *kong.Context) error {
+	k.Bind(group{store.ClientRegistry, "liuma registry client"})
+	return nil
+}
+
+// registryClientAddCmd is "liuma registry client add".
+type registryClientAddCmd struct{ namedAddCmd }
+
+// Run registers the client.
+func (a *registryClientAddCmd) Run(ctx context.Context, c *cli, t *terminal, g group) error {
+	return c.addClient(ctx, t, admin.Client{ID: a.ID, Kind: g.kind, Name: liuma.Text{ZH: a.NameZH, EN: a.NameEN}}, a.Key, g)
 }

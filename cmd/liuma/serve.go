@@ -9,13 +9,11 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/term"
 
 	"github.com/liuma-pin/liuma/internal/config"
-	"github.com/liuma-pin/liuma/internal/operator"
 	"github.com/liuma-pin/liuma/internal/server"
 )
 
@@ -77,7 +75,7 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 	if err := ready(ctx, system); err != nil {
 		logger.Warn("not ready yet", "err", err)
 	}
-	shut := openOperatorDoor(ctx, operator.DoorConfig{Dir: c.Data, System: system, Now: t.now, Logger: logger})
+	shut := system.ServeAdmin(ctx, c.Data)
 	err = system.Serve(ctx, ln, hosted, gateway)
 	shut()
 	if err != nil {
@@ -95,25 +93,6 @@ func shutIf(ln net.Listener) error {
 		return nil
 	}
 	return ln.Close()
-}
-
-// openOperatorDoor lets operators in beside the other doors, until shut is
-// called or ctx ends. A server does without where there can be no such door:
-// holders must not wait for the mode of a directory.
-func openOperatorDoor(ctx context.Context, c operator.DoorConfig) (shut func()) {
-	door, err := operator.OpenDoor(ctx, c)
-	if err != nil {
-		c.Logger.Warn("no operator door: commands on this directory have to wait until the server is stopped", "err", err)
-		return func() {}
-	}
-	ctx, stop := context.WithCancel(ctx)
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		if err := door.Serve(ctx); err != nil {
-			c.Logger.Error("operator door", "err", err)
-		}
-	})
-	return func() { stop(); serving.Wait() }
 }
 
 func ready(ctx context.Context, s *server.System) error {

@@ -10,9 +10,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/config"
-	"github.com/liuma-pin/liuma/internal/operator"
-	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // statusCmd is "liuma status".
@@ -20,32 +19,18 @@ type statusCmd struct {
 	JSON bool `name:"json" help:"Print one JSON object."`
 }
 
-// statusView is a status, and what the key file adds to it.
-type statusView struct {
-	operator.Status
-	// Restart says that the server signs with another key than the key file
-	// says, or publishes others.
-	Restart bool `json:"restart_for_keys"`
-}
-
 // Run prints how things stand. Its exit status says only whether that could be
 // found out; /readyz is for machines.
 func (a *statusCmd) Run(ctx context.Context, c *cli, t *terminal) error {
-	err := c.inOffice(ctx, t, func(o operator.Office) error {
-		s, err := o.Status(ctx)
+	err := c.administer(ctx, t, func(adm admin.Administration) error {
+		s, err := adm.Status(ctx)
 		if err != nil {
 			return err
 		}
-		v := statusView{Status: s}
-		if s.Serving != nil {
-			if v.Restart, err = c.newKeys(s.Serving); err != nil {
-				return err
-			}
-		}
 		if a.JSON {
-			return json.NewEncoder(t.out).Encode(v)
+			return json.NewEncoder(t.out).Encode(s)
 		}
-		return errors.Join(v.printServer(c.Data, t.out), v.printRest(t.out))
+		return errors.Join(printServer(t.out, c.Data, s), printRest(t.out, s))
 	})
 	if inUse, ok := errors.AsType[*inUseError](err); ok {
 		return c.knock(ctx, inUse)
@@ -53,7 +38,7 @@ func (a *statusCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return err
 }
 
-// knock asks at the channel door of a server that has no operator's door, so
+// knock asks at the channel door of a server that has no administration door, so
 // that its trouble is not taken for the server's.
 func (c *cli) knock(ctx context.Context, inUse *inUseError) error {
 	conf, err := c.load()
@@ -81,28 +66,7 @@ func (c *cli) knock(ctx context.Context, inUse *inUseError) error {
 	return fmt.Errorf("%w; the server at %s %s", inUse, conf.Channel.Listen, ready)
 }
 
-// newKeys says whether the key file holds other keys than the server has read.
-func (c *cli) newKeys(s *operator.Serving) (bool, error) {
-	conf, err := c.load()
-	if err != nil {
-		return false, err
-	}
-	keys, err := vault.SigningKeys(conf.Vault)
-	if err != nil {
-		return false, err
-	}
-	if len(keys) != len(s.Keys) {
-		return true, nil
-	}
-	for i, k := range keys {
-		if k.ID != s.Keys[i] || k.State == vault.KeySigning && k.ID != s.Signs {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-func (v *statusView) printServer(dir string, w io.Writer) error {
+func printServer(w io.Writer, dir string, v admin.Status) error {
 	s := v.Serving
 	if s == nil {
 		_, err := fmt.Fprintf(w, "%s: not being served\n", dir)
@@ -119,7 +83,7 @@ func (v *statusView) printServer(dir string, w io.Writer) error {
 	return err
 }
 
-func (v *statusView) printRest(w io.Writer) error {
+func printRest(w io.Writer, v admin.Status) error {
 	_, err := fmt.Fprintf(w, "  keepers       %s\n", v.Shape)
 	for _, k := range v.Keepers {
 		if err == nil {
@@ -145,7 +109,7 @@ func (v *statusView) printRest(w io.Writer) error {
 
 // printTexts says how the outbox stands. Where nothing is sent there is still
 // what an earlier configuration left.
-func printTexts(w io.Writer, x operator.Texts) error {
+func printTexts(w io.Writer, x admin.Texts) error {
 	how := x.Driver
 	if x.Behind {
 		how += ", LATE: see the log for the gateway's fault"
@@ -153,7 +117,7 @@ func printTexts(w io.Writer, x operator.Texts) error {
 	_, err := fmt.Fprintf(w, "  texts         %s\n", how)
 	for _, q := range []struct {
 		name string
-		operator.TextQueue
+		admin.TextQueue
 	}{{"codes", x.Codes}, {"notices", x.Notices}} {
 		if err != nil {
 			return err

@@ -8,8 +8,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/notify"
-	"github.com/liuma-pin/liuma/internal/operator"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -28,10 +28,10 @@ type textsListCmd struct {
 
 // Run lists page by page; texts that come meanwhile may be in it or not.
 func (a *textsListCmd) Run(ctx context.Context, c *cli, t *terminal) error {
-	return c.inOffice(ctx, t, func(o operator.Office) error {
+	return c.administer(ctx, t, func(adm admin.Administration) error {
 		after, none := "", true
 		for {
-			page, err := o.Texts(ctx, store.MessageState(a.State), after)
+			page, err := adm.Texts(ctx, store.MessageState(a.State), after)
 			if err != nil {
 				return err
 			}
@@ -41,7 +41,7 @@ func (a *textsListCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 				}
 				after, none = l.ID, false
 			}
-			if len(page) < operator.MaxTexts {
+			if len(page) < admin.MaxTexts {
 				break
 			}
 		}
@@ -82,8 +82,8 @@ type textsRetryCmd struct {
 
 // Run has it tried again; the audit record names the operator.
 func (a *textsRetryCmd) Run(ctx context.Context, c *cli, t *terminal) error {
-	return c.inOffice(ctx, t, func(o operator.Office) error {
-		id, err := o.RetryText(ctx, a.ID)
+	return c.administer(ctx, t, func(adm admin.Administration) error {
+		id, err := adm.RetryText(ctx, a.ID)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			return fmt.Errorf("no text has the ID %s; 'liuma texts list --state dead' shows what there is", a.ID)
@@ -108,8 +108,8 @@ type textsInboxCmd struct {
 
 // Run shows the texts, oldest first.
 func (a *textsInboxCmd) Run(ctx context.Context, c *cli, t *terminal) error {
-	return c.inOffice(ctx, t, func(o operator.Office) error {
-		texts, err := o.Inbox(ctx)
+	return c.administer(ctx, t, func(adm admin.Administration) error {
+		texts, err := adm.Inbox(ctx)
 		if err != nil {
 			return err
 		}

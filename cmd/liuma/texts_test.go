@@ -23,13 +23,13 @@ import (
 )
 
 // inDirectory opens a data directory that no server has.
-func inDirectory(ts *testscript.TestScript, dir string, f func(*server.Office) error) {
+func inDirectory(ts *testscript.TestScript, dir string, f func(*server.Data) error) {
 	c, err := config.Load(ts.MkAbs(dir))
 	ts.Check(err)
-	off, err := server.OpenOffice(context.Background(), c, server.Options{})
+	data, err := server.OpenData(context.Background(), c, server.Options{})
 	ts.Check(err)
-	defer func() { ts.Check(off.Close()) }()
-	ts.Check(f(off))
+	defer func() { ts.Check(data.Close()) }()
+	ts.Check(f(data))
 }
 
 // refusing is a gateway that takes nothing.
@@ -45,19 +45,19 @@ func letters(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: letters DIR")
 	}
-	inDirectory(ts, args[0], func(off *server.Office) error {
+	inDirectory(ts, args[0], func(data *server.Data) error {
 		templates, err := notify.NewTemplates(liuma.Text{}, nil)
 		if err != nil {
 			return err
 		}
 		outbox := func(now func() time.Time) *notify.Outbox {
-			o, err := notify.New(notify.Config{Store: off.Store, Vault: off.Vault, Driver: refusing{}, Templates: templates, Now: now, Poll: 10 * time.Millisecond})
+			o, err := notify.New(notify.Config{Store: data.Store, Vault: data.Vault, Driver: refusing{}, Templates: templates, Now: now, Poll: 10 * time.Millisecond})
 			ts.Check(err)
 			return o
 		}
 		queue := func(o *notify.Outbox, n notify.Message) error {
 			n.Card, n.Phone, n.Language = liuma.CardID{7}, "13812345678", notify.Chinese
-			return off.Store.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {
+			return data.Store.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {
 				return audit.Entry{At: time.Now(), Actor: "test", Event: audit.CodeSent, Outcome: "ok"}, o.Queue(tx, n)
 			})
 		}
@@ -164,8 +164,8 @@ func audited(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: audited DIR EVENT ACTOR NOTE COUNT")
 	}
 	n := 0
-	inDirectory(ts, args[0], func(off *server.Office) error {
-		return off.Store.View(context.Background(), func(r store.Reader) error {
+	inDirectory(ts, args[0], func(data *server.Data) error {
+		return data.Store.View(context.Background(), func(r store.Reader) error {
 			list, err := storetest.Record(r)
 			for _, e := range list {
 				if string(e.Event) == args[1] && e.Actor == args[2] && e.Note == args[3] {

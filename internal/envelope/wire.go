@@ -1,11 +1,11 @@
 package envelope
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
+
+	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
 // Encode returns the three members of the JSON form: key id, encapsulated key
@@ -74,9 +74,9 @@ func (e Envelope) MarshalJSON() ([]byte, error) {
 // each member once, spelled in lower case, a string, and no other member.
 // Go's decoder alone would take a repeated or upper-case name.
 func (e *Envelope) UnmarshalJSON(data []byte) error {
-	members, err := stringMembers(data, "kid", "enc", "ct")
-	if err != nil {
-		return invalid(err)
+	members, fault := strictjson.Object(data, "kid", "enc", "ct")
+	if fault != nil {
+		return invalid(fmt.Errorf("%w: %w", errShape, fault))
 	}
 	parsed, err := Decode(members["kid"], members["enc"], members["ct"])
 	if err != nil {
@@ -84,52 +84,4 @@ func (e *Envelope) UnmarshalJSON(data []byte) error {
 	}
 	*e = parsed
 	return nil
-}
-
-// stringMembers reads one JSON object that has each of the names exactly once,
-// with a string, and nothing else.
-func stringMembers(data []byte, names ...string) (map[string]string, error) {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, errShape
-	}
-	members := make(map[string]string, len(names))
-	for dec.More() {
-		name, err := stringToken(dec)
-		if err != nil {
-			return nil, err
-		}
-		known := false
-		for _, n := range names {
-			known = known || n == name
-		}
-		if _, repeated := members[name]; repeated || !known {
-			return nil, fmt.Errorf("%w: unknown or repeated member", errShape)
-		}
-		if members[name], err = stringToken(dec); err != nil {
-			return nil, err
-		}
-	}
-	if t, err := dec.Token(); err != nil || t != json.Delim('}') {
-		return nil, errShape
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, fmt.Errorf("%w: data after the object", errShape)
-	}
-	if len(members) != len(names) {
-		return nil, fmt.Errorf("%w: member missing", errShape)
-	}
-	return members, nil
-}
-
-func stringToken(dec *json.Decoder) (string, error) {
-	t, err := dec.Token()
-	if err != nil {
-		return "", errShape
-	}
-	s, ok := t.(string)
-	if !ok {
-		return "", fmt.Errorf("%w: not a string", errShape)
-	}
-	return s, nil
 }

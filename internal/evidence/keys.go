@@ -8,6 +8,8 @@ import (
 	"fmt"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/liuma-pin/liuma/internal/store"
 )
 
 // maxKeys bounds a provider's key set: the current key, the next, and some old
@@ -40,4 +42,22 @@ func ParseKeys(set []byte) (jose.JSONWebKeySet, error) {
 		ids[k.KeyID] = true
 	}
 	return keys, nil
+}
+
+// PublicKeys are a registered client's keys by kid, as a door checks signatures
+// with them. Keys that cannot be read are an error, and let nobody in.
+func PublicKeys(c store.Client) (map[string]*ecdsa.PublicKey, error) {
+	set, err := ParseKeys(c.Keys)
+	if err != nil {
+		return nil, fmt.Errorf("keys of %s: %w", c.ID, err)
+	}
+	out := make(map[string]*ecdsa.PublicKey, len(set.Keys))
+	for _, k := range set.Keys {
+		public, ok := k.Key.(*ecdsa.PublicKey)
+		if !ok {
+			return nil, fmt.Errorf("keys of %s: not a public key on P-256", c.ID)
+		}
+		out[k.KeyID] = public
+	}
+	return out, nil
 }

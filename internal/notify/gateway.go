@@ -13,13 +13,14 @@ import (
 	"time"
 )
 
-// maxAnswer is the most that is read of a gateway's answer or receipt.
+// maxAnswer is the most that is read of a gateway's answer, in bytes.
 const maxAnswer = 64 << 10
 
-// ReceiptSink takes receipts; *Outbox is one.
-type ReceiptSink interface {
-	Receive(ctx context.Context, rc Receipt) error
-}
+// ErrForged says that a report is not the gateway's.
+var ErrForged = errors.New("notify: the report is not from the gateway")
+
+// errReport says that the gateway's report cannot be read.
+var errReport = errors.New("notify: the report cannot be read")
 
 // parseGateway reads a gateway's address. Texts carry codes and numbers, so it
 // is TLS or this machine itself.

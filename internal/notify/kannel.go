@@ -30,13 +30,12 @@ type KannelConfig struct {
 	Username string
 	Password string
 	From     string // the sender's number or name
-	// ReceiptURL is where smsbox reaches Receipts; https, or http to a
-	// loopback address, without a query.
+	// ReceiptURL is where smsbox reaches the door that takes its reports; https,
+	// or http to a loopback address, without a query.
 	ReceiptURL string
 	Vault      *vault.Vault // authenticates the reports' addresses
 	Client     *http.Client // default: one of its own
 	Now        func() time.Time
-	Logger     *slog.Logger // default: discard
 }
 
 // Kannel is a driver for a Kannel gateway, by the sendsms interface of its
@@ -69,9 +68,6 @@ func NewKannel(c KannelConfig) (*Kannel, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Kannel{cfg: c, client: gatewayClient(c.Client)}, nil
 }
@@ -134,32 +130,20 @@ func kannelAnswer(status int, header http.Header, answer string) (string, error)
 	return strings.TrimSpace(parts[2]), nil
 }
 
-// Receipts is the handler behind ReceiptURL. It answers 204 when the report is
-// on record, or about nothing that is known.
-func (k *Kannel) Receipts(sink ReceiptSink) http.Handler {
-	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		rw.Header().Set("Cache-Control", "no-store")
-		if r.Method != http.MethodGet {
-			rw.Header().Set("Allow", http.MethodGet)
-			rw.WriteHeader(http.StatusMethodNotAllowed)
-			return
-		}
-		q := r.URL.Query()
-		id, token := q.Get("id"), q.Get("token")
-		if !hmac.Equal([]byte(token), []byte(k.token(id))) {
-			rw.WriteHeader(http.StatusForbidden)
-			return
-		}
-		switch status, err := strconv.Atoi(q.Get("status")); {
-		case err != nil:
-			rw.WriteHeader(http.StatusBadRequest)
-		case status == dlrDelivered, status == dlrFailed, status == dlrRejected:
-			rc := Receipt{ID: id, Delivered: status == dlrDelivered}
-			rw.WriteHeader(receiveAll(r.Context(), sink, []Receipt{rc}, k.cfg.Logger))
-		default:
-			rw.WriteHeader(http.StatusNoContent) // it is on its way
-		}
-	})
+// ReadReport reads what smsbox put into the address that Send gave it. Whoever
+// has no token of the message gets ErrForged. A text that is still on its way
+// is no receipt.
+func (k *Kannel) ReadReport(id, token, status string) ([]Receipt, error) {
+	if !hmac.Equal([]byte(token), []byte(k.token(id))) {
+		return nil, ErrForged
+	}
+	switch n, err := strconv.Atoi(status); {
+	case err != nil:
+		return nil, fmt.Errorf("%w: status", errReport)
+	case n == dlrDelivered, n == dlrFailed, n == dlrRejected:
+		return []Receipt{{ID: id, Delivered: n == dlrDelivered}}, nil
+	}
+	return nil, nil
 }
 
 // Format prints a placeholder, not the password.

@@ -4,12 +4,9 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
-
-	"github.com/liuma-pin/liuma/internal/store"
 )
 
 // test/kannel tests a real Kannel; here are the cases that a real one does not
@@ -86,48 +83,6 @@ func TestTransportRepeatsNothing(t *testing.T) {
 	}
 	if n := asked.Load(); n != 12 {
 		t.Errorf("asked %d times for 12 sends", n)
-	}
-}
-
-// TestKannelReports asks as smsbox does, and as somebody who guesses.
-func TestKannelReports(t *testing.T) {
-	k, other := newKannel(t, "http://127.0.0.1:1"), newKannel(t, "http://127.0.0.1:1")
-	var got []Receipt
-	h := k.Receipts(sinkFunc(func(rc Receipt) error {
-		got = append(got, rc)
-		switch rc.ID {
-		case "unknown":
-			return store.ErrNotFound
-		case "trouble":
-			return errDied
-		}
-		return nil
-	}))
-	good := k.token("a")
-	for name, c := range map[string]struct {
-		method, id, token, status string
-		want                      int
-		got                       []Receipt
-	}{
-		"delivered":          {"GET", "a", good, "1", 204, []Receipt{{ID: "a", Delivered: true}}},
-		"failed":             {"GET", "a", good, "2", 204, []Receipt{{ID: "a"}}},
-		"rejected":           {"GET", "a", good, "16", 204, []Receipt{{ID: "a"}}},
-		"on its way":         {"GET", "a", good, "8", 204, nil},
-		"no status":          {"GET", "a", good, "", 400, nil},
-		"token of another":   {"GET", "a", k.token("b"), "1", 403, nil},
-		"of another gateway": {"GET", "a", other.token("a"), "1", 403, nil},
-		"no token":           {"GET", "a", "", "1", 403, nil},
-		"posted":             {"POST", "a", good, "1", 405, nil},
-		"unknown":            {"GET", "unknown", k.token("unknown"), "1", 204, []Receipt{{ID: "unknown", Delivered: true}}},
-		"store in trouble":   {"GET", "trouble", k.token("trouble"), "1", 503, []Receipt{{ID: "trouble", Delivered: true}}},
-	} {
-		got = nil
-		q := url.Values{"id": {c.id}, "token": {c.token}, "status": {c.status}}
-		rw := httptest.NewRecorder()
-		h.ServeHTTP(rw, httptest.NewRequestWithContext(t.Context(), c.method, "/?"+q.Encode(), http.NoBody))
-		if rw.Code != c.want || len(got) != len(c.got) || len(got) == 1 && got[0] != c.got[0] {
-			t.Errorf("%s: status %d, %+v", name, rw.Code, got)
-		}
 	}
 }
 

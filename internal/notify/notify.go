@@ -18,7 +18,8 @@
 // docs/decisions/0020-outbox-in-the-database.md says why the outbox is in the
 // database.
 //
-// Start here: Outbox, then queue.go and worker.go.
+// Start here: Outbox.Queue in queue.go puts a message into a transaction,
+// Outbox.Run sends it, and Driver in driver.go is the contract of a gateway.
 package notify
 
 import (

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,7 +14,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
 // The headers of a signed request, of texts and of delivery reports.
@@ -41,12 +40,10 @@ type WebhookConfig struct {
 	Secret, Previous []byte
 	Client           *http.Client // default: one of its own
 	Now              func() time.Time
-	Logger           *slog.Logger // default: discard
 }
 
 // Webhook is a driver for any gateway behind a small adapter: it posts a text
-// as signed JSON, and its Receipts takes delivery receipts under the same
-// signature. docs/NOTICES.md has the bytes.
+// as signed JSON, and reads delivery receipts under the same signature. docs/NOTICES.md has the bytes.
 type Webhook struct {
 	cfg    WebhookConfig
 	client *http.Client
@@ -62,9 +59,6 @@ func NewWebhook(c WebhookConfig) (*Webhook, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	c.Secret, c.Previous = bytes.Clone(c.Secret), bytes.Clone(c.Previous)
 	return &Webhook{cfg: c, client: gatewayClient(c.Client)}, nil
@@ -135,55 +129,23 @@ func (w *Webhook) Send(ctx context.Context, t Text) (string, error) {
 	return got.Ref, nil
 }
 
-// webhookReceipts is the body of a request to Receipts.
-type webhookReceipts struct {
-	Receipts []webhookReceipt `json:"receipts"`
-}
-
-type webhookReceipt struct {
-	ID     string `json:"id"`
-	Ref    string `json:"ref"`
-	Status string `json:"status"` // "delivered" or "failed"
-}
-
-// Receipts is the handler that the gateway posts delivery receipts to. It
-// answers 204 when all are on record, 400 or 401 when none is looked at, and
-// 503 when the gateway is to send them again. A receipt may come twice.
-// Messages that are not known (any more) are passed over.
-func (w *Webhook) Receipts(sink ReceiptSink) http.Handler {
-	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		rw.Header().Set("Cache-Control", "no-store")
-		if r.Method != http.MethodPost {
-			rw.Header().Set("Allow", http.MethodPost)
-			rw.WriteHeader(http.StatusMethodNotAllowed)
-			return
-		}
-		body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxAnswer))
-		if err != nil {
-			rw.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		if !w.signed(r.Header, body) {
-			rw.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		receipts, err := parseReceipts(body)
-		if err != nil {
-			rw.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		rw.WriteHeader(receiveAll(r.Context(), sink, receipts, w.cfg.Logger))
-	})
+// ReadReceipts reads delivery receipts that the gateway posted, with the values
+// of Liuma-Timestamp and Liuma-Signature. Without the gateway's signature, or
+// after five minutes, they are ErrForged. Within that time they may come twice.
+func (w *Webhook) ReadReceipts(timestamp, signature string, body []byte) ([]Receipt, error) {
+	if !w.signed(timestamp, signature, body) {
+		return nil, ErrForged
+	}
+	return parseReceipts(body)
 }
 
 // signed checks signature and age of a request.
-func (w *Webhook) signed(h http.Header, body []byte) bool {
-	stamp := h.Get(HeaderTimestamp)
+func (w *Webhook) signed(stamp, signature string, body []byte) bool {
 	sec, err := strconv.ParseInt(stamp, 10, 64)
 	if err != nil || w.cfg.Now().Sub(time.Unix(sec, 0)).Abs() > maxSkew {
 		return false
 	}
-	got := []byte(h.Get(HeaderSignature))
+	got := []byte(signature)
 	ok := hmac.Equal(got, []byte(Signature(w.cfg.Secret, stamp, body)))
 	if len(w.cfg.Previous) > 0 && hmac.Equal(got, []byte(Signature(w.cfg.Previous, stamp, body))) {
 		ok = true
@@ -191,39 +153,45 @@ func (w *Webhook) signed(h http.Header, body []byte) bool {
 	return ok
 }
 
-// parseReceipts is strict: a request that Send signed is not one of these, so
-// it cannot be played back here.
+// parseReceipts reads {"receipts":[{"id","ref","status"}, …]}, where id or ref
+// may be missing or null. It is strict: a request that Send signed is not one
+// of these, so it cannot be played back here.
 func parseReceipts(body []byte) ([]Receipt, error) {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
-	var in webhookReceipts
-	if err := dec.Decode(&in); err != nil || dec.More() {
-		return nil, errors.New("not a list of receipts")
+	value, fault := strictjson.Parse(body, 3)
+	if fault != nil {
+		return nil, fmt.Errorf("%w: %w", errReport, fault)
 	}
-	if len(in.Receipts) == 0 || len(in.Receipts) > maxReceipts {
-		return nil, errors.New("too few or too many receipts")
+	object, _ := value.(map[string]any)
+	list, _ := object["receipts"].([]any)
+	if len(object) != 1 || len(list) == 0 || len(list) > maxReceipts {
+		return nil, fmt.Errorf("%w: want 1 to %d receipts", errReport, maxReceipts)
 	}
-	out := make([]Receipt, 0, len(in.Receipts))
-	for _, r := range in.Receipts {
-		if r.ID == "" && r.Ref == "" || r.Status != "delivered" && r.Status != "failed" {
-			return nil, errors.New("a receipt without name or status")
+	out := make([]Receipt, 0, len(list))
+	for _, v := range list {
+		receipt, err := parseReceipt(v)
+		if err != nil {
+			return nil, err
 		}
-		out = append(out, Receipt{ID: r.ID, Ref: r.Ref, Delivered: r.Status == "delivered"})
+		out = append(out, receipt)
 	}
 	return out, nil
 }
 
-// receiveAll hands receipts on and says what to answer.
-func receiveAll(ctx context.Context, sink ReceiptSink, receipts []Receipt, log *slog.Logger) int {
-	for _, rc := range receipts {
-		err := sink.Receive(ctx, rc)
-		if err == nil || errors.Is(err, store.ErrNotFound) {
-			continue
+func parseReceipt(v any) (Receipt, error) {
+	object, _ := v.(map[string]any)
+	texts := map[string]string{}
+	for name, v := range object {
+		text, isText := v.(string)
+		if v != nil && !isText || name != "id" && name != "ref" && name != "status" {
+			return Receipt{}, fmt.Errorf("%w: member %s", errReport, strictjson.SafeName(name))
 		}
-		log.Error("receipt not recorded", "err", err)
-		return http.StatusServiceUnavailable
+		texts[name] = text
 	}
-	return http.StatusNoContent
+	r := Receipt{ID: texts["id"], Ref: texts["ref"], Delivered: texts["status"] == "delivered"}
+	if r.ID == "" && r.Ref == "" || !r.Delivered && texts["status"] != "failed" {
+		return Receipt{}, fmt.Errorf("%w: a receipt without name or status", errReport)
+	}
+	return r, nil
 }
 
 // Format, LogValue and MarshalText keep the secrets to themselves.

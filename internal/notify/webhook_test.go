@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -196,70 +196,30 @@ func TestGatewaysMustBePrivate(t *testing.T) {
 	}
 }
 
-// sinkFunc is a sink made for one test.
-type sinkFunc func(Receipt) error
-
-func (f sinkFunc) Receive(_ context.Context, rc Receipt) error { return f(rc) }
-
-func TestWebhookReceipts(t *testing.T) {
-	const old = "fedcba9876543210fedcba9876543210"
-	const good = `{"receipts":[{"id":"a","status":"delivered"},{"ref":"r","status":"failed"}]}`
-	signed := func(secret, stamp, body string) http.Header {
-		return http.Header{HeaderTimestamp: {stamp}, HeaderSignature: {Signature([]byte(secret), stamp, []byte(body))}}
-	}
+// TestReceiptsAreReadStrictly: no reader of the same bytes may read anything
+// else.
+func TestReceiptsAreReadStrictly(t *testing.T) {
 	const now = "1795333920"
-	var got []Receipt
-	sink := sinkFunc(func(rc Receipt) error {
-		got = append(got, rc)
-		switch rc.ID {
-		case "unknown":
-			return fmt.Errorf("x: %w", store.ErrNotFound)
-		case "trouble":
-			return errDied
-		}
-		return nil
-	})
-	many := `{"receipts":[` + strings.Repeat(`{"id":"a","status":"failed"},`, 100) + `{"id":"a","status":"failed"}]}`
-	reflected, _ := json.Marshal(webhookText{ID: "a", Phone: testPhone})
-	h := newHook(t, "https://x.example", old).Receipts(sink)
-	for name, c := range map[string]struct {
-		method, body string
-		header       http.Header
-		status, got  int
-	}{
-		"good":              {"POST", good, signed(hookSecret, now, good), 204, 2},
-		"previous secret":   {"POST", good, signed(old, now, good), 204, 2},
-		"other secret":      {"POST", good, signed("x", now, good), 401, 0},
-		"other body":        {"POST", good + " ", signed(hookSecret, now, good), 401, 0},
-		"unsigned":          {"POST", good, nil, 401, 0},
-		"old":               {"POST", good, signed(hookSecret, "1795333619", good), 401, 0},
-		"from the future":   {"POST", good, signed(hookSecret, "1795334221", good), 401, 0},
-		"no time":           {"POST", good, signed(hookSecret, "", good), 401, 0},
-		"far past":          {"POST", good, signed(hookSecret, "-9223372036854775808", good), 401, 0},
-		"get":               {"GET", good, signed(hookSecret, now, good), 405, 0},
-		"too long":          {"POST", strings.Repeat(" ", maxAnswer+1), nil, 400, 0},
-		"too many":          {"POST", many, signed(hookSecret, now, many), 400, 0},
-		"none":              {"POST", `{"receipts":[]}`, signed(hookSecret, now, `{"receipts":[]}`), 400, 0},
-		"not JSON":          {"POST", "x", signed(hookSecret, now, "x"), 400, 0},
-		"a send, reflected": {"POST", string(reflected), signed(hookSecret, now, string(reflected)), 400, 0},
-		"bad status":        {"POST", `{"receipts":[{"id":"a","status":"sent"}]}`, signed(hookSecret, now, `{"receipts":[{"id":"a","status":"sent"}]}`), 400, 0},
-		"no name":           {"POST", `{"receipts":[{"status":"failed"}]}`, signed(hookSecret, now, `{"receipts":[{"status":"failed"}]}`), 400, 0},
-		"two documents":     {"POST", good + good, signed(hookSecret, now, good+good), 400, 0},
-		"unknown message":   {"POST", `{"receipts":[{"id":"unknown","status":"failed"}]}`, signed(hookSecret, now, `{"receipts":[{"id":"unknown","status":"failed"}]}`), 204, 1},
-		"store in trouble":  {"POST", `{"receipts":[{"id":"trouble","status":"failed"}]}`, signed(hookSecret, now, `{"receipts":[{"id":"trouble","status":"failed"}]}`), 503, 1},
+	h := newHook(t, "https://x.example", "")
+	for body, want := range map[string][]Receipt{
+		`{"receipts":[{"id":"a","ref":null,"status":"delivered"},{"ref":"r","id":null,"status":"failed"}]}`: {{ID: "a", Delivered: true}, {Ref: "r"}},
+		`{"receipts":[{"id":"a","status":"delivered"}]}}`:                                                   nil,
+		`{"Receipts":[{"id":"a","status":"delivered"}]}`:                                                    nil,
+		`{"receipts":[{"ID":"a","status":"delivered"}]}`:                                                    nil,
+		`{"receipts":[{"id":"a","status":"failed","status":"delivered"}]}`:                                  nil,
+		`{"receipts":[{"id":"a","status":"delivered","x":null}]}`:                                           nil,
+		`{"receipts":[{"id":7,"status":"delivered"}]}`:                                                      nil,
+		`{"receipts":[[]]}`:   nil,
+		`{"receipts":[null]}`: nil,
+		`{"receipts":null}`:   nil,
+		`[]`:                  nil,
 	} {
-		got = nil
-		req := httptest.NewRequestWithContext(t.Context(), c.method, "/receipts", bytes.NewReader([]byte(c.body)))
-		for name, v := range c.header {
-			req.Header[http.CanonicalHeaderKey(name)] = v
+		got, err := h.ReadReceipts(now, Signature([]byte(hookSecret), now, []byte(body)), []byte(body))
+		if !slices.Equal(got, want) || (err == nil) != (want != nil) || errors.Is(err, ErrForged) {
+			t.Errorf("%s: %+v, %v", body, got, err)
 		}
-		rw := httptest.NewRecorder()
-		h.ServeHTTP(rw, req)
-		if rw.Code != c.status || len(got) != c.got {
-			t.Errorf("%s: status %d, %d receipts; want %d, %d", name, rw.Code, len(got), c.status, c.got)
-		}
-		if c.status == 204 && c.got == 2 && (got[0] != Receipt{ID: "a", Delivered: true} || got[1] != Receipt{Ref: "r"}) {
-			t.Errorf("%s: %+v", name, got)
+		if got, err := h.ReadReceipts(now, Signature([]byte("x"), now, []byte(body)), []byte(body)); !errors.Is(err, ErrForged) || got != nil {
+			t.Errorf("forged: %+v, %v", got, err)
 		}
 	}
 }
@@ -287,20 +247,18 @@ func TestWebhookAllTheWay(t *testing.T) {
 	defer srv.Close()
 	hook := newHook(t, srv.URL, "")
 	o := h.outbox(hook)
-	receipts := hook.Receipts(o)
 	h.queue(o, notice("a"))
 	h.run(o)
 	eventually(t, "sent", h.allIn(store.MessageSent))
 	if m := h.only(); m.Tries != 3 || m.Ref != "77" || taken[m.ID] != 2 || len(taken) != 1 {
 		t.Errorf("%+v; taken %v", m, taken)
 	}
-	body := `{"receipts":[{"ref":"77","status":"delivered"}]}`
-	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
-	req.Header.Set(HeaderTimestamp, "1795333920")
-	req.Header.Set(HeaderSignature, Signature([]byte(hookSecret), "1795333920", []byte(body)))
-	rw := httptest.NewRecorder()
-	receipts.ServeHTTP(rw, req)
-	if m := h.only(); rw.Code != http.StatusNoContent || m.State != store.MessageDelivered {
-		t.Errorf("status %d, %+v", rw.Code, m)
+	body := []byte(`{"receipts":[{"ref":"77","status":"delivered"}]}`)
+	receipts, err := hook.ReadReceipts("1795333920", Signature([]byte(hookSecret), "1795333920", body), body)
+	if err != nil || len(receipts) != 1 {
+		t.Fatalf("%+v, %v", receipts, err)
+	}
+	if err := o.Receive(t.Context(), receipts[0]); err != nil || h.only().State != store.MessageDelivered {
+		t.Errorf("%v, %+v", err, h.only())
 	}
 }

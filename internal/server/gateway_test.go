@@ -14,12 +14,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
-// clumsy is a driver that trips over every receipt.
+// clumsy is a driver that trips over every report.
 type clumsy struct{ *notify.Inbox }
 
-func (clumsy) Receipts(notify.ReceiptSink) http.Handler {
-	return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("canary") })
-}
+func (clumsy) ReadReceipts(string, string, []byte) ([]notify.Receipt, error) { panic("canary") }
 
 // TestTheGatewayDoorIsADoor: what trips in it is answered with nothing of it,
 // and each request has one line in the log, without the address that a receipt

@@ -1,11 +1,11 @@
 package server
 
 import (
-	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/door/holder"
 	"github.com/liuma-pin/liuma/internal/door/oidc"
 	"github.com/liuma-pin/liuma/web"
@@ -38,13 +38,8 @@ func (s *System) hostedDoor() (*http.Server, error) {
 	mux := http.NewServeMux()
 	protocol.Routes(mux)
 	mux.Handle("/", pages)
-	return &http.Server{
-		Handler:           mux,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       20 * time.Second, // phones on poor networks
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelWarn),
-	}, nil
+	return door.NewServer(mux, door.Bounds{
+		Read:  20 * time.Second, // phones on poor networks
+		Write: 30 * time.Second, Idle: 2 * time.Minute, HeaderBytes: 16 << 10,
+	}, s.options.Logger), nil
 }

@@ -3,17 +3,15 @@ package server
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/door/gateway"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/visit"
 )
 
 // openTexts makes the outbox and lets it send until the system is closed. It
@@ -22,7 +20,7 @@ import (
 // where texts are not configured.
 func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 	if s.options.Outbox != nil {
-		return s.Store, s.options.Outbox(s.Office), nil
+		return s.Store, s.options.Outbox(s.Data), nil
 	}
 	driver, err := s.openDriver()
 	if err != nil || driver == nil {
@@ -51,7 +49,9 @@ func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 		return nil, nil, err
 	}
 	if s.Config.Gateway.Listen != "" {
-		if s.Gateway, err = s.gatewayDoor(driver); err != nil {
+		if s.Gateway, err = gateway.NewServer(gateway.Config{
+			Driver: driver, Sink: s.Outbox, Path: config.ReceiptPath, Now: s.options.Now, Logger: s.options.Logger,
+		}); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -86,7 +86,7 @@ func (s *System) openDriver() (notify.Driver, error) {
 		defer clear(password)
 		return notify.NewKannel(notify.KannelConfig{
 			SendURL: texts.Kannel.URL, Username: texts.Kannel.Username, Password: string(password), From: texts.Kannel.From,
-			ReceiptURL: texts.Kannel.ReceiptURL, Vault: s.Vault, Now: s.options.Now, Logger: s.options.Logger,
+			ReceiptURL: texts.Kannel.ReceiptURL, Vault: s.Vault, Now: s.options.Now,
 		})
 	}
 	return nil, nil
@@ -106,41 +106,8 @@ func (s *System) openWebhook(w config.Webhook) (notify.Driver, error) {
 		defer clear(previous)
 	}
 	return notify.NewWebhook(notify.WebhookConfig{
-		URL: w.URL, Secret: secret, Previous: previous, Now: s.options.Now, Logger: s.options.Logger,
+		URL: w.URL, Secret: secret, Previous: previous, Now: s.options.Now,
 	})
-}
-
-// reporter is a driver whose gateway reports deliveries.
-type reporter interface {
-	Receipts(notify.ReceiptSink) http.Handler
-}
-
-// gatewayDoor takes delivery receipts, and nothing else. The driver checks
-// that they come from its gateway. Like every door it has a line in the access
-// log for each request, which holds no address and so no token of a receipt.
-func (s *System) gatewayDoor(driver notify.Driver) (*http.Server, error) {
-	visits, err := visit.New(visit.Config{Now: s.options.Now, Logger: s.options.Logger, Fault: func(v *visit.Visit, _ *http.Request) {
-		v.WriteHeader(http.StatusInternalServerError) // the gateway sends it again
-	}})
-	if err != nil {
-		return nil, err
-	}
-	mux := http.NewServeMux()
-	if r, ok := driver.(reporter); ok {
-		mux.Handle(config.ReceiptPath, r.Receipts(s.Outbox))
-	}
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		visits.Serve(w, r, func(v *visit.Visit, r *http.Request) { mux.ServeHTTP(v, r) })
-	})
-	return &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      20 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    8 << 10,
-		ErrorLog:          slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelWarn),
-	}, nil
 }
 
 // toPhones is the outbox as the authority knows one.

@@ -30,7 +30,7 @@ type phones struct {
 	real  *notify.Outbox
 }
 
-func newPhones(t testing.TB, off *server.Office, now func() time.Time) authority.Outbox {
+func newPhones(t testing.TB, off *server.Data, now func() time.Time) authority.Outbox {
 	t.Helper()
 	templates, err := notify.NewTemplates(liuma.Text{}, nil)
 	if err != nil {

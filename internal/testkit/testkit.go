@@ -25,12 +25,12 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
-	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/server"
@@ -124,7 +124,7 @@ func New(t testing.TB, o Options) *Env {
 		Server: server.Options{Logger: o.Logger, Policy: o.Policy, Rules: o.Rules, Wait: o.Wait, Texts: o.Texts,
 			BetweenStore: o.betweenStore, BetweenKeeper: o.betweenKeeper}}
 	if o.Phones {
-		c.Server.Outbox = func(off *server.Office) authority.Outbox { return newPhones(t, off, o.Clock.Now) }
+		c.Server.Outbox = func(off *server.Data) authority.Outbox { return newPhones(t, off, o.Clock.Now) }
 	}
 	var err error
 	if o.Listen {
@@ -224,7 +224,7 @@ func (e *Env) AddClient(c store.Client, key *ecdsa.PrivateKey) store.Client {
 
 func (e *Env) add(c store.Client, key *ecdsa.PrivateKey) Party {
 	e.T.Helper()
-	p, err := e.RegisterKey(context.Background(), c, parties.Pair{Private: key,
+	p, err := e.RegisterKey(context.Background(), c, admin.KeyPair{Private: key,
 		Public: jose.JSONWebKey{Key: key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}})
 	e.must(err)
 	return p

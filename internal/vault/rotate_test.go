@@ -50,7 +50,11 @@ func kidOf(t *testing.T, v *Vault) string {
 	must(t, err)
 	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
 	must(t, err)
-	return jws.Signatures[0].Protected.KeyID
+	kid := jws.Signatures[0].Protected.KeyID
+	if said := v.SignsWith(); said != kid {
+		t.Errorf("signs with %s and says %s", kid, said)
+	}
+	return kid
 }
 
 func TestFileOfVersionOne(t *testing.T) {

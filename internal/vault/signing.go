@@ -16,6 +16,7 @@ import (
 type signingKeys struct {
 	receipts jose.Signer // typ "liuma-receipt+jwt"
 	idTokens jose.Signer // typ "JWT"
+	signs    string      // kid of the one that signs
 	public   []jose.JSONWebKey
 }
 
@@ -35,6 +36,7 @@ func newSigningKeys(raw *rawKeys) (signingKeys, error) {
 		if i != raw.signs {
 			continue
 		}
+		s.signs = public.KeyID
 		if s.receipts, err = newSigner(key, public.KeyID, receiptType); err != nil {
 			return signingKeys{}, err
 		}
@@ -86,3 +88,6 @@ func (v *Vault) sign(signer jose.Signer, payload []byte) (string, error) {
 func (v *Vault) ReceiptKeys() jose.JSONWebKeySet {
 	return jose.JSONWebKeySet{Keys: append([]jose.JSONWebKey(nil), v.signing.public...)}
 }
+
+// SignsWith is the kid of the key that signs.
+func (v *Vault) SignsWith() string { return v.signing.signs }

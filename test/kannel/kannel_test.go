@@ -21,6 +21,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	reports "github.com/liuma-pin/liuma/internal/door/gateway"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
@@ -70,7 +71,11 @@ func newSender(t *testing.T, g *gateway, password string) *sender {
 	if err != nil {
 		t.Fatal(err)
 	}
-	receipts.Config.Handler = driver.Receipts(o)
+	receipts.Config.Handler, err = reports.New(reports.Config{Driver: driver, Sink: o, Path: "/kannel", Now: time.Now,
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
 	receipts.Start()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

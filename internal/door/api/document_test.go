@@ -11,7 +11,7 @@ import (
 )
 
 // TestCommittedDocument keeps docs/openapi.json equal to what is served. After
-// a change: make update
+// a change: go test ./internal/door/api -update
 func TestCommittedDocument(t *testing.T) {
 	const path = "../../../docs/openapi.json"
 	served := newSetup(t).door.OpenAPI()
@@ -25,7 +25,7 @@ func TestCommittedDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(committed, served) {
-		t.Error("docs/openapi.json is not what is served; run make update")
+		t.Error("docs/openapi.json is not what is served; run go test ./internal/door/api -update")
 	}
 }
 

@@ -9,7 +9,8 @@
 // the cause of a failure. It trusts the authority with every decision about a
 // card, and the network with nothing.
 //
-// DESIGN section 7 ("Native channel").
+// Start here: Door.routes in handlers.go, the operations in the order of the
+// document; post in routes.go, the way of one request.
 package api
 
 import (
@@ -18,7 +19,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"path"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -27,8 +27,8 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/visit"
 )
 
 // Authority is what the door asks of the authority.
@@ -95,9 +95,7 @@ const defaultTokenCache = 4096
 // but for its caches, which guard themselves.
 type Door struct {
 	authority Authority
-	now       func() time.Time
-	log       *slog.Logger
-	visits    *visit.Log
+	calls     *door.Calls
 	mux       *http.ServeMux
 	gate      *gate
 	spec      *huma.OpenAPI
@@ -118,17 +116,17 @@ func New(c Config) (*Door, error) {
 	}
 	d := &Door{
 		authority: c.Authority,
-		now:       c.Now,
-		log:       c.Logger,
 		mux:       http.NewServeMux(),
 		gate:      newGate(c.Authority.Client, c.Audience, c.Now, size),
 
 		textsBehind: c.TextsBehind,
 	}
 	var err error
-	d.visits, err = visit.New(visit.Config{Now: c.Now, Logger: c.Logger, Fault: func(v *visit.Visit, r *http.Request) {
-		d.fail(v, r, liuma.Fail(liuma.CodeInternal, errors.New("panic")))
-	}})
+	d.calls, err = door.NewCalls(door.CallsConfig{
+		Now: c.Now, Logger: c.Logger, Status: statusOf, Reasons: reasons(),
+		Type: "application/problem+json", Challenge: `Bearer error="invalid_token"`,
+		Document: func(_ *http.Request, f door.Refusal) any { return newProblem(f) },
+	})
 	if err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
@@ -151,43 +149,30 @@ func New(c Config) (*Door, error) {
 // NewServer builds a door and an HTTP server around it, with every time and
 // size bounded. The caller sets Addr or listens itself, and shuts it down.
 func NewServer(c Config) (*http.Server, error) {
-	door, err := New(c)
+	d, err := New(c)
 	if err != nil {
 		return nil, err
 	}
-	return &http.Server{
-		Handler:           door,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelWarn),
-	}, nil
+	return door.NewServer(d, door.Bounds{Read: 10 * time.Second, Write: 30 * time.Second, Idle: 2 * time.Minute, HeaderBytes: 16 << 10}, c.Logger), nil
 }
 
 // OpenAPI returns the document as served at /openapi.json.
 func (d *Door) OpenAPI() []byte { return d.specJSON }
 
 // ServeHTTP answers one request. Nothing that goes wrong inside escapes it.
-func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.visits.Serve(w, r, d.enter) }
-
-func (d *Door) enter(v *visit.Visit, r *http.Request) {
-	h := v.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	// The mux would answer an unclean path with a redirect, which a POST must
-	// never follow.
-	if p := r.URL.Path; p == "" || p[0] != '/' || path.Clean(p) != p {
-		d.fail(v, r, liuma.Fail(liuma.CodeNotFound, nil))
-		return
-	}
-	d.mux.ServeHTTP(v, r)
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d.calls.Serve(w, r, func(v *door.Visit, r *http.Request) error {
+		if !door.CleanPath(r.URL.Path) {
+			return liuma.Fail(liuma.CodeNotFound, nil)
+		}
+		d.mux.ServeHTTP(v, r)
+		return nil
+	})
 }
 
 // visitOf returns the visit that ServeHTTP began.
-func visitOf(r *http.Request) *visit.Visit {
-	if v := visit.Of(r.Context()); v != nil {
+func visitOf(r *http.Request) *door.Visit {
+	if v := door.VisitOf(r.Context()); v != nil {
 		return v
 	}
 	panic("api: a route was reached past ServeHTTP")
@@ -205,11 +190,11 @@ func (d *Door) lost(_ http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(allow) == 0 {
-		d.fail(v, r, liuma.Fail(liuma.CodeNotFound, nil))
+		d.calls.Fail(v, r, liuma.Fail(liuma.CodeNotFound, nil))
 		return
 	}
 	for _, method := range allow {
 		v.Header().Add("Allow", method)
 	}
-	d.fail(v, r, badRequest(reasonMethod, ""))
+	d.calls.Fail(v, r, door.Malformed(door.ReasonMethod, ""))
 }

@@ -2,29 +2,20 @@ package api
 
 import (
 	"context"
-	"crypto"
-	"crypto/ecdsa"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
-
-	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/parties"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
 const (
-	tokenLifetime = 5 * time.Minute  // exp may be this long after iat
-	tokenLeeway   = 30 * time.Second // between the client's clock and ours
-	tokenLongest  = 2048             // bytes
-	clientLongest = 64               // bytes of a client id
+	tokenLongest  = 2048 // bytes
+	clientLongest = 64   // bytes of a client id
 )
 
 // gate authenticates clients by tokens that they sign themselves. What it
@@ -32,35 +23,18 @@ const (
 // still belongs to the client, and the client may still call, is asked each
 // time, so that stopping a client or replacing its key works at once.
 type gate struct {
-	lookup   func(ctx context.Context, id string) (store.Client, error)
+	clients  *door.Clients
 	audience string
 	now      func() time.Time
 	tokens   *tokenCache
-
-	mu   sync.Mutex
-	sets map[string]keySet // by client id; guarded by mu
 }
-
-// keySet is a client's registered keys, parsed.
-type keySet struct {
-	raw  string // the JWK set that it was parsed from
-	keys map[string]clientKey
-}
-
-type clientKey struct {
-	public *ecdsa.PublicKey
-	print  keyPrint
-}
-
-// keyPrint is a key's RFC 7638 thumbprint.
-type keyPrint [sha256.Size]byte
 
 func newGate(lookup func(context.Context, string) (store.Client, error), audience string, now func() time.Time, size int) *gate {
-	return &gate{lookup: lookup, audience: audience, now: now, tokens: newTokenCache(size), sets: map[string]keySet{}}
+	return &gate{clients: door.NewClients(lookup), audience: audience, now: now, tokens: newTokenCache(size)}
 }
 
 func refuseToken(why reason, cause error) error {
-	return &liuma.Error{Code: liuma.CodeUnauthenticated, Reason: string(why), Cause: cause}
+	return door.Unauthenticated(why, "", cause)
 }
 
 // check returns the client that signed the request's token.
@@ -100,11 +74,11 @@ func (g *gate) again(ctx context.Context, t checkedToken) (store.Client, error) 
 	if err := g.timely(t.claims); err != nil {
 		return store.Client{}, err
 	}
-	client, keys, err := g.client(ctx, t.claims.Issuer)
+	client, keys, err := g.find(ctx, t.claims.Issuer)
 	if err != nil {
 		return store.Client{}, err
 	}
-	if keys[t.keyID].print != t.print {
+	if keys[t.keyID].Print != t.print {
 		return store.Client{}, refuseToken(reasonTokenSignature, errors.New("the key is no longer registered"))
 	}
 	return admit(client)
@@ -113,32 +87,23 @@ func (g *gate) again(ctx context.Context, t checkedToken) (store.Client, error) 
 // first checks a token that was not seen before. Until the signature is
 // checked, every failure is the same reason.
 func (g *gate) first(ctx context.Context, raw string, sum [sha256.Size]byte) (store.Client, error) {
-	token, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256})
+	var c door.Claims
+	token, err := door.ParseToken(raw, &c)
 	if err != nil {
 		return store.Client{}, refuseToken(reasonTokenForm, err)
 	}
-	if len(token.Headers) != 1 || token.Headers[0].KeyID == "" {
+	if token.KeyID == "" {
 		return store.Client{}, refuseToken(reasonTokenForm, errors.New("no kid"))
-	}
-	if typ, ok := token.Headers[0].ExtraHeaders[jose.HeaderType]; ok && typ != "JWT" {
-		return store.Client{}, refuseToken(reasonTokenForm, errors.New("typ is not JWT"))
-	}
-	var c claims
-	if err := token.UnsafeClaimsWithoutVerification(&c); err != nil {
-		return store.Client{}, refuseToken(reasonTokenForm, err)
 	}
 	if c.Issuer == "" || len(c.Issuer) > clientLongest {
 		return store.Client{}, refuseToken(reasonTokenSubject, nil)
 	}
-	client, keys, err := g.client(ctx, c.Issuer)
+	client, keys, err := g.find(ctx, c.Issuer)
 	if err != nil {
 		return store.Client{}, err
 	}
-	key, ok := keys[token.Headers[0].KeyID]
-	if !ok {
-		return store.Client{}, refuseToken(reasonTokenSignature, errors.New("no such key"))
-	}
-	if err := token.Claims(key.public, &c); err != nil {
+	key := keys[token.KeyID]
+	if err := token.Verify(key, &c); err != nil {
 		return store.Client{}, refuseToken(reasonTokenSignature, err)
 	}
 	if err := g.proper(c); err != nil {
@@ -148,30 +113,20 @@ func (g *gate) first(ctx context.Context, raw string, sum [sha256.Size]byte) (st
 	if err != nil {
 		return store.Client{}, err
 	}
-	g.tokens.put(sum, checkedToken{claims: c, keyID: token.Headers[0].KeyID, print: key.print})
+	g.tokens.put(sum, checkedToken{claims: c, keyID: token.KeyID, print: key.Print})
 	return admitted, nil
 }
 
 func admit(client store.Client) (store.Client, error) {
 	if client.Stopped {
-		return store.Client{}, refuseToken(reasonClientStopped, nil)
+		return store.Client{}, refuseToken(door.ReasonClientStopped, nil)
 	}
 	return client, nil
 }
 
-// claims are what the door reads of a token.
-type claims struct {
-	Issuer    string           `json:"iss"`
-	Subject   string           `json:"sub"`
-	Audience  jwt.Audience     `json:"aud"`
-	IssuedAt  *jwt.NumericDate `json:"iat"`
-	NotBefore *jwt.NumericDate `json:"nbf"`
-	Expires   *jwt.NumericDate `json:"exp"`
-}
-
 // proper checks signed claims. A second audience would let whoever that is
 // use the token here, so there may be none.
-func (g *gate) proper(c claims) error {
+func (g *gate) proper(c door.Claims) error {
 	if c.Subject != c.Issuer {
 		return refuseToken(reasonTokenSubject, nil)
 	}
@@ -183,67 +138,30 @@ func (g *gate) proper(c claims) error {
 	}
 	// Whole seconds, compared without subtracting what a client chose.
 	issued, expires := int64(*c.IssuedAt), int64(*c.Expires)
-	if issued <= 0 || expires <= issued || expires > issued+int64(tokenLifetime/time.Second) {
+	if issued <= 0 || expires <= issued || expires > issued+int64(door.TokenLifetime/time.Second) {
 		return refuseToken(reasonTokenLifetime, nil)
 	}
 	return g.timely(c)
 }
 
-// timely checks signed claims against the clock. A token is good until its
-// exp, and the leeway after that.
-func (g *gate) timely(c claims) error {
+// timely checks signed claims against the clock.
+func (g *gate) timely(c door.Claims) error {
 	now := g.now()
-	if !now.Before(c.Expires.Time().Add(tokenLeeway)) {
+	if c.Expired(now) {
 		return refuseToken(reasonTokenExpired, nil)
 	}
-	early := now.Add(tokenLeeway)
-	if c.IssuedAt.Time().After(early) || c.NotBefore != nil && c.NotBefore.Time().After(early) {
+	if c.Early(now) {
 		return refuseToken(reasonTokenFuture, nil)
 	}
 	return nil
 }
 
-// client looks a client and its keys up. An unknown client is refused like a
-// bad signature; when the look-up itself fails, so does the request.
-func (g *gate) client(ctx context.Context, id string) (store.Client, map[string]clientKey, error) {
-	client, err := g.lookup(ctx, id)
-	if errors.Is(err, store.ErrNotFound) || err != nil && liuma.CodeOf(err) == liuma.CodeUnauthenticated {
-		return store.Client{}, nil, refuseToken(reasonTokenSignature, errors.New("no such client"))
+// find looks a client and its keys up. An unknown client is refused like a bad
+// signature.
+func (g *gate) find(ctx context.Context, id string) (store.Client, door.Keys, error) {
+	client, keys, err := g.clients.Find(ctx, id)
+	if errors.Is(err, door.ErrNoClient) {
+		return store.Client{}, nil, refuseToken(reasonTokenSignature, err)
 	}
-	if err != nil {
-		return store.Client{}, nil, fmt.Errorf("look up client: %w", err)
-	}
-	g.mu.Lock()
-	set, ok := g.sets[id]
-	g.mu.Unlock()
-	if ok && set.raw == string(client.Keys) {
-		return client, set.keys, nil
-	}
-	keys, err := parseKeys(client)
-	if err != nil {
-		// What was registered cannot be read: nobody's fault but ours, and
-		// nobody gets in.
-		return store.Client{}, nil, err
-	}
-	g.mu.Lock()
-	g.sets[id] = keySet{raw: string(client.Keys), keys: keys}
-	g.mu.Unlock()
-	return client, keys, nil
-}
-
-// parseKeys reads a client's keys, and their thumbprints.
-func parseKeys(client store.Client) (map[string]clientKey, error) {
-	public, err := parties.PublicKeys(client)
-	if err != nil {
-		return nil, err
-	}
-	keys := make(map[string]clientKey, len(public))
-	for kid, key := range public {
-		sum, err := (&jose.JSONWebKey{Key: key}).Thumbprint(crypto.SHA256)
-		if err != nil {
-			return nil, fmt.Errorf("thumbprint: %w", err)
-		}
-		keys[kid] = clientKey{public: key, print: keyPrint(sum)}
-	}
-	return keys, nil
+	return client, keys, err
 }

@@ -35,7 +35,7 @@ func TestGuideTables(t *testing.T) {
 		return
 	}
 	if guide != want {
-		t.Error("the tables of docs/API.md are not what the code says; run make update")
+		t.Error("the tables of docs/API.md are not what the code says; run go test ./internal/door/api -update")
 	}
 }
 
@@ -66,13 +66,12 @@ func reasonTable(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString("| code | reason | 含义 | meaning |\n|---|---|---|---|\n")
-	for _, r := range reasons() {
+	for _, x := range reasons() {
 		code := liuma.CodeBadRequest
-		if _, ok := r.tokenSentence(); ok {
+		if tokenReasons().Has(x.Reason) {
 			code = liuma.CodeUnauthenticated
 		}
-		s, _ := r.sentence()
-		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", code, r, s.ZH, s.EN)
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", code, x.Reason, x.Text.ZH, x.Text.EN)
 	}
 	return b.String()
 }
@@ -107,8 +106,8 @@ func TestGuideExamples(t *testing.T) {
 		text := regexp.MustCompile(`"enc": "[^"]*…"`).ReplaceAllString(m[2], `"enc": "`+strings.Repeat("A", 87)+`"`)
 		text = regexp.MustCompile(`"ct": "[^"]*…"`).ReplaceAllString(text, `"ct": "`+strings.Repeat("A", 363)+`"`)
 		text = strings.ReplaceAll(text, "…", "")
-		if err := s.decode([]byte(text), reflect.New(body).Interface()); err != nil {
-			t.Errorf("the example for %s: %v %s", m[1], err, err.Reason)
+		if fault := s.Decode([]byte(text), reflect.New(body).Interface()); fault != nil {
+			t.Errorf("the example for %s: %v", m[1], fault)
 		}
 	}
 	for path := range bodies {

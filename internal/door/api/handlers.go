@@ -7,6 +7,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -196,10 +197,10 @@ func (d *Door) physical(c *call, b *physicalRequest) (any, error) {
 	c.name(p.businessNo)
 	event := authority.PhysicalEvent(b.Event)
 	if event == authority.PhysicalReplaced && b.ReplacedBy == "" {
-		return nil, badRequest(reasonMissing, "replaced_by")
+		return nil, door.Malformed(door.ReasonMissing, "replaced_by")
 	}
 	if event != authority.PhysicalReplaced && b.ReplacedBy != "" {
-		return nil, badRequest(reasonUnknown, "replaced_by")
+		return nil, door.Malformed(door.ReasonUnknown, "replaced_by")
 	}
 	view, err := d.authority.SetPhysical(c.Context(), c.caller, authority.PhysicalRequest{
 		BusinessNo: p.businessNo, IDNumber: b.IDNumber, CardNo: b.CardNo,
@@ -214,7 +215,7 @@ func (d *Door) physical(c *call, b *physicalRequest) (any, error) {
 func (d *Door) verification(c *call) (any, error) {
 	no, err := liuma.ParseBusinessNo(c.PathValue("business_no"))
 	if err != nil {
-		return nil, badRequest(reasonForm, "business_no")
+		return nil, door.Malformed(reasonForm, "business_no")
 	}
 	c.name(no)
 	v, err := d.authority.Verification(c.Context(), c.caller, no)
@@ -227,7 +228,7 @@ func (d *Door) verification(c *call) (any, error) {
 func (d *Door) card(c *call) (any, error) {
 	handle := c.PathValue("card")
 	if !handleShaped(handle) {
-		return nil, badRequest(reasonForm, "card")
+		return nil, door.Malformed(reasonForm, "card")
 	}
 	view, err := d.authority.Card(c.Context(), c.caller, store.Handle(handle))
 	if err != nil {

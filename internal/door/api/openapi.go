@@ -205,7 +205,7 @@ func (d *Door) keysRoute(h huma.API) {
 		r, w := humago.Unwrap(ctx)
 		body, err := json.Marshal(d.authority.ReceiptKeys())
 		if err != nil {
-			d.fail(visitOf(r), r, err)
+			d.calls.Fail(visitOf(r), r, err)
 			return
 		}
 		w.Header().Set("Content-Type", "application/jwk-set+json")

@@ -1,13 +1,11 @@
 package api
 
 import (
-	"encoding/json"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/visit"
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 // problem is an RFC 9457 problem document. Members that a code does not call
@@ -76,76 +74,26 @@ func statusOf(c liuma.Code) (int, bool) {
 	return http.StatusInternalServerError, false
 }
 
-// badRequest names a fault in the form of a request. The path is dotted and
-// may be empty.
-func badRequest(why reason, path string) *liuma.Error {
-	return &liuma.Error{Code: liuma.CodeBadRequest, Field: path, Reason: string(why)}
-}
-
-// fail answers with a problem document and logs the cause.
-func (d *Door) fail(v *visit.Visit, r *http.Request, err error) {
-	e := visit.Shown(r, err, known)
-	status, _ := statusOf(e.Code)
-	switch reason(e.Reason) {
-	case reasonMethod:
-		status = http.StatusMethodNotAllowed
-	case reasonContentType, reasonContentEncoding:
-		status = http.StatusUnsupportedMediaType
+func newProblem(f door.Refusal) problem {
+	return problem{
+		Type:       "urn:liuma:problem:" + string(f.Code),
+		Status:     f.Status,
+		Code:       string(f.Code),
+		Title:      f.In(f.What),
+		Detail:     f.In(f.Detail),
+		NextStep:   f.In(f.Next),
+		Instance:   f.Instance,
+		TitleZH:    f.What.ZH,
+		TitleEN:    f.What.EN,
+		DetailZH:   f.Detail.ZH,
+		DetailEN:   f.Detail.EN,
+		NextStepZH: f.Next.ZH,
+		NextStepEN: f.Next.EN,
+		BusinessNo: f.BusinessNo,
+		Field:      f.Field,
+		Reason:     f.Reason,
+		TriesLeft:  f.TriesLeft,
+		Until:      moment(f.Until),
+		Challenge:  f.Challenge,
 	}
-	d.visits.Failed(v, r, status, e.Code, err)
-
-	h := v.Header()
-	h.Set("Content-Type", "application/problem+json")
-	h.Add("Vary", "Accept-Language")
-	if status == http.StatusUnauthorized {
-		h.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-	}
-	if s := visit.RetryAfter(e, d.now()); s > 0 {
-		h.Set("Retry-After", strconv.Itoa(s))
-	}
-	doc := newProblem(e, status, visit.English(r.Header.Get("Accept-Language")))
-	doc.Instance = v.Instance()
-	doc.BusinessNo = string(v.BusinessNo)
-	v.WriteHeader(status)
-	body, jsonErr := json.Marshal(doc)
-	if jsonErr != nil {
-		d.log.ErrorContext(r.Context(), "problem document", "request", v.ID(), "error", jsonErr)
-		return
-	}
-	_, _ = v.Write(append(body, '\n')) // an error here means that nobody is listening
-}
-
-// known reports whether a code has a status here.
-func known(c liuma.Code) bool {
-	_, ok := statusOf(c)
-	return ok
-}
-
-func newProblem(e *liuma.Error, status int, english bool) problem {
-	x := liuma.Explain(e.Code)
-	detail := x.What
-	if s, ok := reason(e.Reason).sentence(); ok {
-		detail = s
-	}
-	if e.Sentence != (liuma.Text{}) {
-		detail = e.Sentence
-	}
-	doc := problem{
-		Type:    "urn:liuma:problem:" + string(e.Code),
-		Status:  status,
-		Code:    string(e.Code),
-		TitleZH: x.What.ZH, TitleEN: x.What.EN,
-		DetailZH: detail.ZH, DetailEN: detail.EN,
-		NextStepZH: x.Next.ZH, NextStepEN: x.Next.EN,
-		Title: x.What.ZH, Detail: detail.ZH, NextStep: x.Next.ZH,
-		Field:     e.Field,
-		Reason:    e.Reason,
-		TriesLeft: e.TriesLeft,
-		Until:     moment(e.Until),
-		Challenge: e.Challenge,
-	}
-	if english {
-		doc.Title, doc.Detail, doc.NextStep = x.What.EN, detail.EN, x.Next.EN
-	}
-	return doc
 }

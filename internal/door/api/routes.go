@@ -1,25 +1,20 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"reflect"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/visit"
 )
 
 // maxBody bounds a request's body, in bytes.
@@ -67,15 +62,15 @@ func post[B any](d *Door, h huma.API, e endpoint, handle func(*call, *B) (any, e
 					return nil, err
 				}
 				into := new(B)
-				if err := shape.decode(raw, into); err != nil {
-					return nil, err
+				if fault := shape.Decode(raw, into); fault != nil {
+					return nil, door.Malformed(reason(fault.Kind), fault.Path)
 				}
 				c.digest = digest(r.Method, r.URL.Path, raw)
 				return handle(c, into)
 			})
 		}
 		if err != nil {
-			d.fail(v, r, err)
+			d.calls.Fail(v, r, err)
 		}
 	})
 	return nil
@@ -93,14 +88,14 @@ func get(d *Door, h huma.API, e endpoint, handle func(*call) (any, error)) {
 			err = d.serve(v, c, func() (any, error) { return handle(c) })
 		}
 		if err != nil {
-			d.fail(v, r, err)
+			d.calls.Fail(v, r, err)
 		}
 	})
 }
 
 // admit authenticates the caller. A client of the wrong kind is refused before
 // its body is read.
-func (d *Door) admit(v *visit.Visit, r *http.Request, kind store.ClientKind) (*call, error) {
+func (d *Door) admit(v *door.Visit, r *http.Request, kind store.ClientKind) (*call, error) {
 	c := &call{Request: r, name: func(no liuma.BusinessNo) { v.BusinessNo = no }}
 	if kind == "" {
 		return c, nil
@@ -113,71 +108,27 @@ func (d *Door) admit(v *visit.Visit, r *http.Request, kind store.ClientKind) (*c
 	if client.Kind != kind {
 		return nil, liuma.Fail(liuma.CodeForbidden, errors.New("wrong kind of client"))
 	}
-	// Whatever stands in a URL ends up in logs on the way, so nothing may.
-	if r.URL.RawQuery != "" || r.URL.ForceQuery {
-		return nil, badRequest(reasonQuery, "")
+	if err := door.NoQuery(r); err != nil {
+		return nil, err
 	}
 	c.caller = authority.Caller{Client: client}
 	return c, nil
 }
 
 // serve runs a handler and writes its answer.
-func (d *Door) serve(v *visit.Visit, c *call, handle func() (any, error)) error {
+func (d *Door) serve(v *door.Visit, c *call, handle func() (any, error)) error {
 	answer, err := handle()
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(answer)
-	if err != nil {
-		return err
-	}
-	v.Header().Set("Content-Type", "application/json")
-	_, _ = v.Write(append(body, '\n')) // an error here means that nobody is listening
-	return nil
+	return door.Answer(v, http.StatusOK, "application/json", answer)
 }
 
-// readBody returns the whole body, at most maxBody bytes of JSON.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if err := jsonOnly(r.Header); err != nil {
+	if err := door.OnlyType(r.Header, "application/json"); err != nil {
 		return nil, err
 	}
-	if r.ContentLength > maxBody {
-		return nil, liuma.Fail(liuma.CodeTooLarge, nil)
-	}
-	var body bytes.Buffer
-	if r.ContentLength > 0 {
-		body.Grow(int(r.ContentLength) + bytes.MinRead)
-	}
-	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, liuma.Fail(liuma.CodeTooLarge, nil)
-		}
-		if errors.Is(err, io.ErrUnexpectedEOF) || r.Context().Err() == nil {
-			return nil, &liuma.Error{Code: liuma.CodeBadRequest, Reason: string(reasonBody), Cause: err}
-		}
-		return nil, err
-	}
-	return body.Bytes(), nil
-}
-
-func jsonOnly(h http.Header) error {
-	kinds := h.Values("Content-Type")
-	if len(kinds) != 1 {
-		return badRequest(reasonContentType, "")
-	}
-	if kinds[0] != "application/json" {
-		kind, params, err := mime.ParseMediaType(kinds[0])
-		charset, has := params["charset"]
-		if err != nil || kind != "application/json" || has && !strings.EqualFold(charset, "utf-8") {
-			return badRequest(reasonContentType, "")
-		}
-	}
-	for _, encoding := range h.Values("Content-Encoding") {
-		if !strings.EqualFold(encoding, "identity") {
-			return badRequest(reasonContentEncoding, "")
-		}
-	}
-	return nil
+	return door.ReadBody(w, r, maxBody)
 }
 
 // digest tells a repetition from another request under the same number: a

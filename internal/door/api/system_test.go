@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/door/api"
 	"github.com/liuma-pin/liuma/internal/door/api/apitest"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -27,12 +28,9 @@ func openSystem(t testing.TB) *apitest.Env {
 	server := httptest.NewServer(door)
 	t.Cleanup(server.Close)
 	party := func(id string, kind store.ClientKind) apitest.Client {
-		c := store.Client{ID: id, Kind: kind}
-		if kind == store.ClientChannel {
-			c = testkit.NationalChannel(id)
-		}
-		p := sys.AddParty(c)
-		return apitest.Client{ID: id, KeyID: p.KeyID, Key: p.Key}
+		key := sys.NewKey()
+		sys.AddClient(store.Client{ID: id, Kind: kind, Regions: []liuma.Region{""}, Actions: liuma.Actions()}, key)
+		return apitest.Client{ID: id, KeyID: "k", Key: key}
 	}
 	used := 0
 	return &apitest.Env{

@@ -12,7 +12,8 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
-	"github.com/liuma-pin/liuma/internal/visit"
+	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
 // declaredCodes reads the codes from the root package's source, so that none
@@ -64,33 +65,46 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 
 func TestEveryReasonIsExplained(t *testing.T) {
 	seen := map[reason]bool{}
-	for _, r := range reasons() {
-		if s, ok := r.sentence(); !ok || s.ZH == "" || s.EN == "" || seen[r] {
-			t.Errorf("%s: %+v", r, s)
+	for _, x := range reasons() {
+		if x.Text.ZH == "" || x.Text.EN == "" || seen[x.Reason] {
+			t.Errorf("%s: %+v", x.Reason, x)
 		}
-		seen[r] = true
+		seen[x.Reason] = true
 	}
-	file, err := parser.ParseFile(token.NewFileSet(), "reason.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ast.Inspect(file, func(n ast.Node) bool {
-		if v, ok := n.(*ast.ValueSpec); ok && len(v.Values) == 1 {
-			if lit, ok := v.Values[0].(*ast.BasicLit); ok {
-				if text, _ := strconv.Unquote(lit.Value); !seen[reason(text)] {
-					t.Errorf("reason %s is not listed", text)
+	// Each reason that the door or its reader can give has a row.
+	for _, path := range []string{"reason.go", "../../strictjson/strictjson.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if v, ok := n.(*ast.ValueSpec); ok && len(v.Values) == 1 {
+				if lit, ok := v.Values[0].(*ast.BasicLit); ok {
+					if text, _ := strconv.Unquote(lit.Value); !seen[reason(text)] && text != string(strictjson.Deep) { // a shape is as deep as it is
+						t.Errorf("reason %s is not listed", text)
+					}
 				}
 			}
+			return true
+		})
+	}
+	for _, r := range []reason{door.ReasonMethod, door.ReasonContentType, door.ReasonContentEncoding, door.ReasonQuery, door.ReasonBody, door.ReasonClientStopped} {
+		if !seen[r] {
+			t.Errorf("shared reason %s is not listed", r)
 		}
-		return true
-	})
+	}
+}
+
+func isKnown(c liuma.Code) bool {
+	_, ok := statusOf(c)
+	return ok
 }
 
 func TestOneRefusalFoldsTheRest(t *testing.T) {
 	for _, c := range []liuma.Code{liuma.CodeWrong, liuma.CodeLocked, liuma.CodeBlocked, liuma.CodeFrozen, liuma.CodeCancelled,
 		liuma.CodeNotInRegistry, liuma.CodeNotFound, liuma.CodeAlreadyEnrolled, liuma.CodeEvidenceRequired, liuma.CodeChangeUnderWay, liuma.CodeRefused} {
 		left := 3
-		e := visit.Shown(httptest.NewRequest("GET", "/", nil), oneRefusal(&liuma.Error{Code: c, TriesLeft: &left, Until: time.Now(), Field: "f", Reason: "r"}), known)
+		e := door.Shown(httptest.NewRequest("GET", "/", nil), oneRefusal(&liuma.Error{Code: c, TriesLeft: &left, Until: time.Now(), Field: "f", Reason: "r"}), isKnown)
 		if *e != (liuma.Error{Code: liuma.CodeRefused}) {
 			t.Errorf("%s shows %+v", c, e)
 		}
@@ -102,7 +116,7 @@ func TestOneRefusalFoldsTheRest(t *testing.T) {
 func TestAHotlineLearnsNoMore(t *testing.T) {
 	for _, c := range []liuma.Code{liuma.CodeNotInRegistry, liuma.CodeCancelled, liuma.CodeFrozen, liuma.CodeLocked, liuma.CodeNotFound, liuma.CodeRefused} {
 		left := 3
-		e := visit.Shown(httptest.NewRequest("GET", "/", nil), nothingToFreeze(&liuma.Error{Code: c, TriesLeft: &left, Until: time.Now(), Field: "f", Reason: "r"}), known)
+		e := door.Shown(httptest.NewRequest("GET", "/", nil), nothingToFreeze(&liuma.Error{Code: c, TriesLeft: &left, Until: time.Now(), Field: "f", Reason: "r"}), isKnown)
 		e.Cause = nil
 		if *e != (liuma.Error{Code: liuma.CodeNotFound, Field: "id_number"}) {
 			t.Errorf("%s shows %+v", c, e)

@@ -4,13 +4,15 @@ import (
 	"container/list"
 	"crypto/sha256"
 	"sync"
+
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 // checkedToken is a token whose signature was found good.
 type checkedToken struct {
-	claims claims
+	claims door.Claims
 	keyID  string
-	print  keyPrint // of the key that signed it
+	print  door.KeyPrint // of the key that signed it
 }
 
 // tokenCache remembers checked tokens by their SHA-256, at most size of them;

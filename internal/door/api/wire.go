@@ -7,6 +7,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/envelope"
 )
 
@@ -64,7 +65,7 @@ func (s anySubject) subject() (envelope.Subject, error) {
 	byCard := s.Card != "" && s.IDNumber == "" && s.Name == ""
 	byPerson := s.Card == "" && s.IDNumber != "" && s.Name != ""
 	if !byCard && !byPerson {
-		return envelope.Subject{}, badRequest(reasonSubject, "subject")
+		return envelope.Subject{}, door.Malformed(reasonSubject, "subject")
 	}
 	return envelope.Subject{Card: s.Card, IDNumber: s.IDNumber, Name: s.Name}, nil
 }
@@ -142,13 +143,13 @@ func parseCommon(businessNo, region, purpose string) (common, error) {
 	var c common
 	var err error
 	if c.businessNo, err = liuma.ParseBusinessNo(businessNo); err != nil {
-		return common{}, badRequest(reasonForm, "business_no")
+		return common{}, door.Malformed(reasonForm, "business_no")
 	}
 	if c.region, err = liuma.ParseRegion(region); err != nil {
-		return common{}, badRequest(reasonForm, "region")
+		return common{}, door.Malformed(reasonForm, "region")
 	}
 	if !showable(purpose) {
-		return common{}, badRequest(reasonForm, "purpose")
+		return common{}, door.Malformed(reasonForm, "purpose")
 	}
 	return c, nil
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
-	"github.com/liuma-pin/liuma/internal/websec"
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 const (
@@ -80,7 +80,7 @@ func (h *handler) begin(w http.ResponseWriter, r *http.Request) {
 		h.post(simple(h.authority.Begin))(w, r)
 		return
 	}
-	if h.cookies.Get(r, seenCookie) == "" || websec.Prefetched(r) {
+	if h.cookies.Get(r, seenCookie) == "" || door.Prefetched(r) {
 		w.WriteHeader(http.StatusConflict)
 		return
 	}
@@ -111,7 +111,7 @@ func (h *handler) returnToChannel(w http.ResponseWriter, r *http.Request) {
 		h.fault(w, r, http.StatusNotFound, liuma.CodeRequestURIInvalid)
 		return
 	}
-	if r.Method == http.MethodHead || websec.Prefetched(r) {
+	if r.Method == http.MethodHead || door.Prefetched(r) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}

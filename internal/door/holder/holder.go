@@ -27,7 +27,7 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
-	"github.com/liuma-pin/liuma/internal/websec"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/web"
 )
 
@@ -108,8 +108,8 @@ func (c Config) validate() error {
 // handler serves the pages. It is immutable after New.
 type handler struct {
 	authority Authority
-	door      *websec.Door
-	cookies   websec.Cookies
+	door      *door.Pages
+	cookies   door.Cookies
 	now       func() time.Time
 	log       *slog.Logger
 	zone      *time.Location
@@ -141,7 +141,7 @@ func New(c Config) (http.Handler, error) {
 	if h.pages, err = newPages(c.Assets); err != nil {
 		return nil, fmt.Errorf("holder: %w", err)
 	}
-	h.door, err = websec.New(websec.Config{Origin: c.Origin, Now: c.Now, Logger: c.Logger, Fault: h.fault})
+	h.door, err = door.NewPages(door.PagesConfig{Origin: c.Origin, Now: c.Now, Logger: c.Logger, Fault: h.fault})
 	if err != nil {
 		return nil, fmt.Errorf("holder: %w", err)
 	}

@@ -8,7 +8,7 @@ import (
 	"net/http"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/websec"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/web"
 )
 
@@ -29,7 +29,7 @@ const (
 // pages are the parsed templates and what they link to. Immutable.
 type pages struct {
 	templates map[string]*template.Template
-	texts     map[websec.Lang]*texts
+	texts     map[door.Lang]*texts
 	pad       web.Asset
 	ceremony  web.Asset
 	style     web.Asset
@@ -38,7 +38,7 @@ type pages struct {
 func newPages(assets *web.Assets) (*pages, error) {
 	p := &pages{
 		templates: map[string]*template.Template{},
-		texts:     map[websec.Lang]*texts{websec.Chinese: newTexts(websec.Chinese), websec.English: newTexts(websec.English)},
+		texts:     map[door.Lang]*texts{door.Chinese: newTexts(door.Chinese), door.English: newTexts(door.English)},
 	}
 	for name, asset := range map[string]*web.Asset{web.Pad: &p.pad, web.Ceremony: &p.ceremony, web.Style: &p.style} {
 		var err error
@@ -75,7 +75,7 @@ func (p *pages) render(v *view) ([]byte, error) {
 func (h *handler) show(w http.ResponseWriter, r *http.Request, status int, v *view) {
 	html, err := h.pages.render(v)
 	if err != nil {
-		h.log.Error("page not drawn", "page", v.Page, "request", websec.RequestID(r.Context()), "err", err)
+		h.log.Error("page not drawn", "page", v.Page, "request", door.RequestID(r.Context()), "err", err)
 		http.Error(w, "500", http.StatusInternalServerError)
 		return
 	}
@@ -94,8 +94,8 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, status int, v *vi
 type view struct {
 	Page      string
 	T, O      *texts // in the page's language; in the other one, for somebody who helps
-	Lang      websec.Lang
-	OtherLang websec.Lang
+	Lang      door.Lang
+	OtherLang door.Lang
 	Care      bool
 	Hotline   string
 	Style     web.Asset
@@ -231,9 +231,9 @@ func (v *view) Tab() string {
 // newView fills in what all pages have.
 func (h *handler) newView(r *http.Request, page string) *view {
 	want := h.door.Preferences(r)
-	other := websec.English
-	if want.Lang == websec.English {
-		other = websec.Chinese
+	other := door.English
+	if want.Lang == door.English {
+		other = door.Chinese
 	}
 	return &view{
 		Page: page, T: h.pages.texts[want.Lang], O: h.pages.texts[other], Lang: want.Lang, OtherLang: other,

@@ -14,7 +14,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
-	"github.com/liuma-pin/liuma/internal/websec"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/test/gallery"
 )
 
@@ -34,7 +34,7 @@ func TestNoTriesIsNoNumber(t *testing.T) {
 	for _, sc := range gallery.Scenes() {
 		if strings.HasSuffix(sc.Name, "-locked-before") {
 			n++
-			if body := drawn(t, handler, sc, websec.Chinese, false); strings.Contains(body, "data-note") || !strings.Contains(body, "密码已锁定") {
+			if body := drawn(t, handler, sc, door.Chinese, false); strings.Contains(body, "data-note") || !strings.Contains(body, "密码已锁定") {
 				t.Errorf("%s: %s", sc.Name, body)
 			}
 		}
@@ -45,7 +45,7 @@ func TestNoTriesIsNoNumber(t *testing.T) {
 }
 
 // drawn is the page of a scene.
-func drawn(t *testing.T, handler http.Handler, sc gallery.Scene, lang websec.Lang, care bool) string {
+func drawn(t *testing.T, handler http.Handler, sc gallery.Scene, lang door.Lang, care bool) string {
 	t.Helper()
 	s := &site{t: t, handler: handler, jar: map[string]string{"__Host-lang": string(lang)}, header: http.Header{}}
 	if care {
@@ -68,14 +68,14 @@ func galleryDoor(t *testing.T) http.Handler {
 // and holds it to what all pages promise.
 func TestEveryPage(t *testing.T) {
 	handler := galleryDoor(t)
-	for _, lang := range []websec.Lang{websec.Chinese, websec.English} {
+	for _, lang := range []door.Lang{door.Chinese, door.English} {
 		for _, care := range []bool{false, true} {
 			for _, sc := range gallery.Scenes() {
 				t.Run(fmt.Sprintf("%s/%s/%v", sc.Name, lang, care), func(t *testing.T) {
 					body := drawn(t, handler, sc, lang, care)
 					for _, words := range sc.Says {
 						want := words.ZH
-						if lang == websec.English {
+						if lang == door.English {
 							want = words.EN
 						}
 						if !strings.Contains(html.UnescapeString(body), want) {
@@ -92,7 +92,7 @@ func TestEveryPage(t *testing.T) {
 }
 
 // checkPage holds for every page. id is of the ceremony that it shows.
-func checkPage(t *testing.T, id, body string, lang websec.Lang, care bool) {
+func checkPage(t *testing.T, id, body string, lang door.Lang, care bool) {
 	t.Helper()
 	all := elements(t, body)
 	seen := inspect(t, id, all)
@@ -123,7 +123,7 @@ func TestEveryFault(t *testing.T) {
 	codes := []liuma.Code{liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy, liuma.CodeBadRequest, liuma.CodeNotFound,
 		liuma.CodeTooLarge, liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeRequestURIInvalid, liuma.CodeForbidden}
 	for _, code := range codes {
-		for _, lang := range []websec.Lang{websec.Chinese, websec.English} {
+		for _, lang := range []door.Lang{door.Chinese, door.English} {
 			t.Run(string(code)+"/"+string(lang), func(t *testing.T) {
 				s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
 				s.begin()
@@ -147,7 +147,7 @@ func TestEveryFault(t *testing.T) {
 
 // TestTexts finds sentences that lack a language, and ones that no page says.
 func TestTexts(t *testing.T) {
-	zh, en := reflect.ValueOf(*newTexts(websec.Chinese)), reflect.ValueOf(*newTexts(websec.English))
+	zh, en := reflect.ValueOf(*newTexts(door.Chinese)), reflect.ValueOf(*newTexts(door.English))
 	var sources strings.Builder
 	for _, pattern := range []string{"pages/*.html", "*.go"} {
 		names, err := filepath.Glob(pattern)
@@ -189,10 +189,10 @@ func TestMoments(t *testing.T) {
 		30 * 24 * time.Hour: {"6 月 5 日 20:44", "5 June at 20:44"},
 	} {
 		at := now.Add(after)
-		if got := newTexts(websec.Chinese).moment(at, now); got != want[0] {
+		if got := newTexts(door.Chinese).moment(at, now); got != want[0] {
 			t.Errorf("%s: %q", after, got)
 		}
-		if got := newTexts(websec.English).moment(at, now); got != want[1] {
+		if got := newTexts(door.English).moment(at, now); got != want[1] {
 			t.Errorf("%s: %q", after, got)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
-	"github.com/liuma-pin/liuma/internal/websec"
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 // wrong answers an error that no page of the ceremony can show.
@@ -18,7 +18,7 @@ func (h *handler) wrong(w http.ResponseWriter, r *http.Request, err error) {
 		return // nobody is listening
 	}
 	if code == liuma.CodeInternal {
-		h.log.Error("page failed", "route", r.Pattern, "request", websec.RequestID(r.Context()), "err", err)
+		h.log.Error("page failed", "route", r.Pattern, "request", door.RequestID(r.Context()), "err", err)
 	}
 	h.fault(w, r, statusOf(code), code)
 }
@@ -71,7 +71,7 @@ func (h *handler) fault(w http.ResponseWriter, r *http.Request, status int, code
 	}
 	v.Ways = append(v.Ways, h.call(v))
 	if status >= http.StatusInternalServerError {
-		v.RequestID = websec.RequestID(r.Context())
+		v.RequestID = door.RequestID(r.Context())
 	}
 	ours := r.URL.Path == "/authorize" || r.URL.Path == freezePath || strings.HasPrefix(r.URL.Path, "/c/")
 	if r.Method == http.MethodGet && ours && len(r.URL.RawQuery) <= longestAddress {

@@ -5,13 +5,13 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/websec"
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 // texts are the sentences of the pages in one language; what a code means is
 // said by liuma.Explain. Every field is filled in both languages (a test).
 type texts struct {
-	lang websec.Lang
+	lang door.Lang
 	recovery
 
 	Brand, Product, Skip, Care, OtherLang               string
@@ -46,9 +46,9 @@ type texts struct {
 }
 
 // newTexts is the catalogue; each line has both languages.
-func newTexts(lang websec.Lang) *texts {
+func newTexts(lang door.Lang) *texts {
 	say := func(zh, en string) string {
-		if lang == websec.English {
+		if lang == door.English {
 			return en
 		}
 		return zh
@@ -175,7 +175,7 @@ func refusalTexts(t *texts, say func(zh, en string) string) {
 	t.UnavailableTitle = say("暂时不能办理", "Not possible right now")
 }
 
-func (t *texts) english() bool { return t.lang == websec.English }
+func (t *texts) english() bool { return t.lang == door.English }
 
 // of picks this language of a text.
 func (t *texts) of(text liuma.Text) string {

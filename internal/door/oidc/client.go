@@ -2,27 +2,21 @@ package oidc
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
-
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
-	"github.com/liuma-pin/liuma/internal/parties"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
 const (
 	assertionType    = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-	assertionLife    = 5 * time.Minute  // exp may be this far ahead
-	assertionLeeway  = 30 * time.Second // between the channel's clock and ours
-	assertionLongest = 4096             // bytes
+	assertionLongest = 4096 // bytes
 	jtiShortest      = 16
 	jtiLongest       = 64
 )
@@ -32,19 +26,15 @@ const (
 // channel or replacing its key works at once.
 type gate struct {
 	authority Authority
+	clients   *door.Clients
 	now       func() time.Time
 	audiences []string // issuer, token endpoint, PAR endpoint (RFC 9126, 2)
 }
 
 // assertion is what the door reads of a client assertion.
 type assertion struct {
-	Issuer    string           `json:"iss"`
-	Subject   string           `json:"sub"`
-	Audience  jwt.Audience     `json:"aud"`
-	ID        string           `json:"jti"`
-	IssuedAt  *jwt.NumericDate `json:"iat"`
-	NotBefore *jwt.NumericDate `json:"nbf"`
-	Expires   *jwt.NumericDate `json:"exp"`
+	door.Claims
+	ID string `json:"jti"`
 }
 
 // check returns the channel that signed the request's assertion, and takes the
@@ -104,24 +94,14 @@ func (g gate) only(header http.Header, f form) (string, error) {
 }
 
 // parseAssertion reads an assertion without trusting it: nothing is known of
-// its claims until signer has checked the signature. ES256 is all that is
-// parsed, so neither "none" nor a MAC under a public key gets any further. A
-// key that comes with the assertion is never looked at.
-func parseAssertion(raw string) (*jwt.JSONWebToken, assertion, error) {
-	malformed := refuse(reasonAssertionForm, "client_assertion")
-	token, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256})
-	if err != nil || len(token.Headers) != 1 {
-		return nil, assertion{}, malformed
-	}
-	// Another type of token that a channel signs (for the native door, say) is
-	// kept apart by its audience and jti; a type that says so is refused here.
-	typ, has := token.Headers[0].ExtraHeaders[jose.HeaderType]
-	if has && typ != "JWT" && typ != "client-authentication+jwt" {
-		return nil, assertion{}, malformed
-	}
+// its claims until signer has checked the signature. Another type of token that
+// a channel signs (for the native door, say) is kept apart by its audience and
+// jti; a type that says so is refused here.
+func parseAssertion(raw string) (*door.Token, assertion, error) {
 	var a assertion
-	if err := token.UnsafeClaimsWithoutVerification(&a); err != nil {
-		return nil, assertion{}, malformed
+	token, err := door.ParseToken(raw, &a, "client-authentication+jwt")
+	if err != nil {
+		return nil, assertion{}, refuse(reasonAssertionForm, "client_assertion")
 	}
 	if _, err := liuma.ParseChannelID(a.Issuer); err != nil || a.Subject != a.Issuer {
 		return nil, assertion{}, refuse(reasonAssertionSubject, "client_assertion")
@@ -131,28 +111,23 @@ func parseAssertion(raw string) (*jwt.JSONWebToken, assertion, error) {
 
 // signer returns the client whose key signed the assertion, and reads the
 // claims again from what was signed. An unknown client is refused like a bad
-// signature; when the look-up itself fails, so does the request.
-func (g gate) signer(ctx context.Context, token *jwt.JSONWebToken, a *assertion) (store.Client, error) {
+// signature. Without a kid, which OpenID Connect leaves out where there is only
+// one key, it is that one.
+func (g gate) signer(ctx context.Context, token *door.Token, a *assertion) (store.Client, error) {
 	unsigned := refuse(reasonAssertionSignature, "client_assertion")
-	client, err := g.authority.Client(ctx, a.Issuer)
-	if errors.Is(err, store.ErrNotFound) || err != nil && liuma.CodeOf(err) == liuma.CodeUnauthenticated {
+	client, keys, err := g.clients.Find(ctx, a.Issuer)
+	if errors.Is(err, door.ErrNoClient) {
 		return store.Client{}, unsigned
 	}
 	if err != nil {
-		return store.Client{}, fmt.Errorf("look up client: %w", err)
-	}
-	keys, err := parties.PublicKeys(client)
-	if err != nil {
-		// What was registered cannot be read: nobody's fault but ours, and
-		// nobody gets in.
 		return store.Client{}, err
 	}
-	key := named(keys, token.Headers[0].KeyID)
-	if key == nil {
-		return store.Client{}, unsigned
+	key := keys[token.KeyID]
+	if token.KeyID == "" {
+		key, _ = keys.Only()
 	}
 	var signed assertion
-	if err := token.Claims(key, &signed); err != nil || signed.Issuer != client.ID || signed.Subject != client.ID {
+	if err := token.Verify(key, &signed); err != nil || signed.Issuer != client.ID || signed.Subject != client.ID {
 		return store.Client{}, unsigned
 	}
 	*a = signed
@@ -173,30 +148,16 @@ func (g gate) proper(a assertion) (until time.Time, err error) {
 	if a.Expires == nil {
 		return time.Time{}, refuse(reasonAssertionLifetime, field)
 	}
-	// Whole seconds, compared without subtracting what a client chose.
-	now, leeway := g.now().Unix(), int64(assertionLeeway/time.Second)
-	expires := int64(*a.Expires)
-	if expires <= now-leeway {
+	now := g.now()
+	if a.Expired(now) {
 		return time.Time{}, refuse(reasonAssertionExpired, field)
 	}
-	if expires > now+int64(assertionLife/time.Second)+leeway {
+	expires := int64(*a.Expires) // whole seconds, compared without subtracting what a client chose
+	if expires > now.Unix()+int64((door.TokenLifetime+door.TokenLeeway)/time.Second) {
 		return time.Time{}, refuse(reasonAssertionLifetime, field)
 	}
-	for _, from := range []*jwt.NumericDate{a.IssuedAt, a.NotBefore} {
-		if from != nil && int64(*from) > now+leeway {
-			return time.Time{}, refuse(reasonAssertionFuture, field)
-		}
+	if a.Early(now) {
+		return time.Time{}, refuse(reasonAssertionFuture, field)
 	}
-	return time.Unix(expires, 0).Add(assertionLeeway).UTC(), nil
-}
-
-// named finds the key of a kid. Without a kid, which OpenID Connect leaves
-// out where there is only one key, it is that one.
-func named(keys map[string]*ecdsa.PublicKey, kid string) *ecdsa.PublicKey {
-	if kid == "" && len(keys) == 1 {
-		for _, key := range keys {
-			return key
-		}
-	}
-	return keys[kid]
+	return time.Unix(expires, 0).Add(door.TokenLeeway).UTC(), nil
 }

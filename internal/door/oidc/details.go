@@ -3,12 +3,9 @@ package oidc
 import (
 	"bytes"
 	_ "embed"
-	"encoding/json"
 	"errors"
-	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
@@ -16,6 +13,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
 // schemaSource is the published schema of authorization_details, and what is
@@ -55,8 +53,12 @@ func (noLoader) Load(string) (any, error) { return nil, errors.New("the schema r
 // parseDetails reads the authorization_details parameter: strict JSON in which
 // no member comes twice, that fits the schema.
 func (d *Door) parseDetails(raw string) (ceremony.Push, error) {
-	value, why := parseJSON(raw)
-	if why != "" {
+	value, fault := strictjson.Parse([]byte(raw), deepest)
+	if fault != nil {
+		why := reason(fault.Kind)
+		if fault.Kind == strictjson.UTF8 {
+			why = reasonUTF8 // which parameters have as well
+		}
 		return ceremony.Push{}, refuse(why, detailsName)
 	}
 	if err := d.details.Validate(value); err != nil {
@@ -98,88 +100,6 @@ func readDetails(value any) (ceremony.Push, error) {
 func members(v any) map[string]any { m, _ := v.(map[string]any); return m }
 
 func text(v any) string { s, _ := v.(string); return s }
-
-// parseJSON reads one JSON value. encoding/json takes the last of two members
-// of one name and turns what is no text into U+FFFD; another reader of the
-// same bytes might not, so both are refused.
-func parseJSON(raw string) (any, reason) {
-	if !utf8.ValidString(raw) {
-		return nil, reasonUTF8
-	}
-	if !json.Valid([]byte(raw)) {
-		return nil, reasonSyntax
-	}
-	dec := json.NewDecoder(strings.NewReader(raw))
-	dec.UseNumber()
-	value, why := readValue(dec, deepest)
-	if why != "" {
-		return nil, why
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, reasonSyntax
-	}
-	return value, ""
-}
-
-func readValue(dec *json.Decoder, depth int) (any, reason) {
-	token, err := dec.Token()
-	if err != nil {
-		return nil, reasonSyntax
-	}
-	switch t := token.(type) {
-	case json.Delim:
-		if depth == 0 {
-			return nil, reasonDeep
-		}
-		if t == '[' {
-			return readArray(dec, depth-1)
-		}
-		return readObject(dec, depth-1)
-	case string:
-		if strings.ContainsRune(t, utf8.RuneError) {
-			return nil, reasonUTF8
-		}
-	}
-	return token, ""
-}
-
-func readArray(dec *json.Decoder, depth int) (any, reason) {
-	list := []any{}
-	for dec.More() {
-		value, why := readValue(dec, depth)
-		if why != "" {
-			return nil, why
-		}
-		list = append(list, value)
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, reasonSyntax
-	}
-	return list, ""
-}
-
-func readObject(dec *json.Decoder, depth int) (any, reason) {
-	object := map[string]any{}
-	for dec.More() {
-		token, err := dec.Token()
-		name, ok := token.(string)
-		if err != nil || !ok {
-			return nil, reasonSyntax
-		}
-		if _, twice := object[name]; twice {
-			return nil, reasonMemberTwice
-		}
-		value, why := readValue(dec, depth)
-		if why != "" {
-			return nil, why
-		}
-		object[name] = value
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, reasonSyntax
-	}
-	return object, ""
-}
 
 // misfit names the first thing that does not fit the schema. The validator's
 // own error is dropped: it quotes what was sent.
@@ -234,7 +154,7 @@ func leaves(e *jsonschema.ValidationError, into []fault) []fault {
 	at := detailsName
 	for i, step := range e.InstanceLocation {
 		if i > 0 || step != "0" { // there is one object, so its place says nothing
-			at += "." + safeName(step)
+			at += "." + strictjson.SafeName(step)
 		}
 	}
 	switch k := e.ErrorKind.(type) {
@@ -250,7 +170,7 @@ func leaves(e *jsonschema.ValidationError, into []fault) []fault {
 
 func each(into []fault, why reason, at string, names []string) []fault {
 	for _, name := range names {
-		into = append(into, fault{why: why, field: at + "." + safeName(name)})
+		into = append(into, fault{why: why, field: at + "." + strictjson.SafeName(name)})
 	}
 	return into
 }

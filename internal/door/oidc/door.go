@@ -17,7 +17,9 @@
 // token is good for nothing, and would have to be told to refuse most of what
 // it can do. What is left of OAuth without those is two POST endpoints.
 //
-// DESIGN section 7 ("Hosted page"); docs/HOSTED.md.
+// docs/HOSTED.md is the guide for channels.
+//
+// Start here: Door.Routes, then push in push.go and token in token.go.
 package oidc
 
 import (
@@ -27,7 +29,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"path"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -36,9 +37,9 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
-	"github.com/liuma-pin/liuma/internal/visit"
 )
 
 // Authority is what the door asks of the authority.
@@ -110,8 +111,7 @@ type Door struct {
 	tokens    Tokens
 	issuer    string
 	now       func() time.Time
-	log       *slog.Logger
-	visits    *visit.Log
+	calls     *door.Calls
 	gate      gate
 	details   *jsonschema.Schema
 	discovery []byte
@@ -132,18 +132,19 @@ func New(c Config) (*Door, error) {
 		return nil, fmt.Errorf("oidc: discovery: %w", err)
 	}
 	d := &Door{
-		authority: c.Authority, tokens: c.Tokens, issuer: c.Issuer, now: c.Now, log: c.Logger,
+		authority: c.Authority, tokens: c.Tokens, issuer: c.Issuer, now: c.Now,
 		details: details, discovery: discovery, mux: http.NewServeMux(),
-		gate: gate{authority: c.Authority, now: c.Now, audiences: []string{c.Issuer, c.Issuer + TokenPath, c.Issuer + PARPath}},
+		gate: gate{authority: c.Authority, clients: door.NewClients(c.Authority.Client), now: c.Now, audiences: []string{c.Issuer, c.Issuer + TokenPath, c.Issuer + PARPath}},
 	}
-	d.visits, err = visit.New(visit.Config{Now: c.Now, Logger: c.Logger, Fault: func(v *visit.Visit, r *http.Request) {
-		d.fail(v, r, liuma.Fail(liuma.CodeInternal, errors.New("panic")))
-	}})
+	d.calls, err = door.NewCalls(door.CallsConfig{
+		Now: c.Now, Logger: c.Logger, Status: statusOf, Reasons: reasons(), Type: "application/json",
+		Document: func(r *http.Request, f door.Refusal) any { return newProblem(r, f) },
+	})
 	if err != nil {
 		return nil, fmt.Errorf("oidc: %w", err)
 	}
 	d.Routes(d.mux)
-	d.mux.Handle("/", d.endpoint("", func(*visit.Visit, *http.Request) error { return liuma.Fail(liuma.CodeNotFound, nil) }))
+	d.mux.Handle("/", d.endpoint("", func(*door.Visit, *http.Request) error { return liuma.Fail(liuma.CodeNotFound, nil) }))
 	return d, nil
 }
 
@@ -159,10 +160,8 @@ func (d *Door) Routes(mux *http.ServeMux) {
 
 // ServeHTTP answers at the paths of Routes, and 404 elsewhere.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// The mux would answer an unclean path with a redirect, which a POST must
-	// never follow.
-	if p := r.URL.Path; p == "" || p[0] != '/' || path.Clean(p) != p {
-		d.endpoint("", func(*visit.Visit, *http.Request) error { return liuma.Fail(liuma.CodeNotFound, nil) }).ServeHTTP(w, r)
+	if !door.CleanPath(r.URL.Path) {
+		d.endpoint("", func(*door.Visit, *http.Request) error { return liuma.Fail(liuma.CodeNotFound, nil) }).ServeHTTP(w, r)
 		return
 	}
 	d.mux.ServeHTTP(w, r)
@@ -170,25 +169,19 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // endpoint is one path: headers, method, log and errors are the same for all.
 // An empty method stands for any.
-func (d *Door) endpoint(method string, handle func(*visit.Visit, *http.Request) error) http.Handler {
+func (d *Door) endpoint(method string, handle func(*door.Visit, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.visits.Serve(w, r, func(v *visit.Visit, r *http.Request) {
-			h := v.Header()
-			h.Set("Cache-Control", "no-store")
-			h.Set("Pragma", "no-cache")
-			h.Set("X-Content-Type-Options", "nosniff")
-			err := d.allow(v, r, method)
-			if err == nil {
-				err = handle(v, r)
+		d.calls.Serve(w, r, func(v *door.Visit, r *http.Request) error {
+			v.Header().Set("Pragma", "no-cache")
+			if err := d.allow(v, r, method); err != nil {
+				return err
 			}
-			if err != nil {
-				d.fail(v, r, err)
-			}
+			return handle(v, r)
 		})
 	})
 }
 
-func (d *Door) allow(v *visit.Visit, r *http.Request, method string) error {
+func (d *Door) allow(v *door.Visit, r *http.Request, method string) error {
 	switch {
 	case method == "" || r.Method == method:
 		return nil
@@ -203,8 +196,8 @@ func (d *Door) allow(v *visit.Visit, r *http.Request, method string) error {
 }
 
 // document answers with something public that changes rarely.
-func (d *Door) document(kind string, body func() ([]byte, error)) func(*visit.Visit, *http.Request) error {
-	return func(v *visit.Visit, _ *http.Request) error {
+func (d *Door) document(kind string, body func() ([]byte, error)) func(*door.Visit, *http.Request) error {
+	return func(v *door.Visit, _ *http.Request) error {
 		b, err := body()
 		if err != nil {
 			return err
@@ -221,13 +214,6 @@ func (d *Door) document(kind string, body func() ([]byte, error)) func(*visit.Vi
 func (d *Door) keys() ([]byte, error) { return json.Marshal(d.tokens.ReceiptKeys()) }
 
 // answer writes an answer that nobody may keep.
-func answer(v *visit.Visit, status int, body any) error {
-	b, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	v.Header().Set("Content-Type", "application/json")
-	v.WriteHeader(status)
-	_, _ = v.Write(append(b, '\n')) // an error here means that nobody is listening
-	return nil
+func answer(v *door.Visit, status int, body any) error {
+	return door.Answer(v, status, "application/json", body)
 }

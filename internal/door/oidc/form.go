@@ -1,15 +1,13 @@
 package oidc
 
 import (
-	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
 const (
@@ -23,41 +21,17 @@ type form map[string]string
 // readForm reads a request's body. Nothing may stand in the address: what does
 // ends up in logs on the way.
 func readForm(w http.ResponseWriter, r *http.Request) (form, error) {
-	if err := formOnly(r.Header); err != nil {
+	if err := door.OnlyType(r.Header, "application/x-www-form-urlencoded"); err != nil {
 		return nil, err
 	}
-	if r.URL.RawQuery != "" || r.URL.ForceQuery {
-		return nil, refuse(reasonQuery, "")
+	if err := door.NoQuery(r); err != nil {
+		return nil, err
 	}
-	if r.ContentLength > maxBody {
-		return nil, liuma.Fail(liuma.CodeTooLarge, nil)
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := door.ReadBody(w, r, maxBody)
 	if err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, liuma.Fail(liuma.CodeTooLarge, nil)
-		}
-		return nil, refuse(reasonBody, "")
+		return nil, err
 	}
 	return parseForm(string(body))
-}
-
-func formOnly(h http.Header) error {
-	kinds := h.Values("Content-Type")
-	if len(kinds) != 1 {
-		return refuse(reasonContentType, "")
-	}
-	kind, params, err := mime.ParseMediaType(kinds[0])
-	charset, has := params["charset"]
-	if err != nil || kind != "application/x-www-form-urlencoded" || has && !strings.EqualFold(charset, "utf-8") {
-		return refuse(reasonContentType, "")
-	}
-	for _, encoding := range h.Values("Content-Encoding") {
-		if !strings.EqualFold(encoding, "identity") {
-			return refuse(reasonContentEncoding, "")
-		}
-	}
-	return nil
 }
 
 // parseForm reads application/x-www-form-urlencoded. A parameter that comes
@@ -75,30 +49,16 @@ func parseForm(body string) (form, error) {
 	f := make(form, len(values))
 	for name, all := range values {
 		if len(all) != 1 {
-			return nil, refuse(reasonDuplicate, safeName(name))
+			return nil, refuse(reasonDuplicate, strictjson.SafeName(name))
 		}
 		if !utf8.ValidString(name) || !utf8.ValidString(all[0]) {
-			return nil, refuse(reasonUTF8, safeName(name))
+			return nil, refuse(reasonUTF8, strictjson.SafeName(name))
 		}
 		if all[0] != "" {
 			f[name] = all[0]
 		}
 	}
 	return f, nil
-}
-
-// safeName is name if it can hold nothing personal, and else a question mark:
-// what a caller misplaced is not repeated to logs.
-func safeName(name string) string {
-	if name == "" || len(name) > 32 {
-		return "?"
-	}
-	for _, c := range []byte(name) {
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '_' {
-			return "?"
-		}
-	}
-	return name
 }
 
 // charset says which bytes a parameter may have.

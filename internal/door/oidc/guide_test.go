@@ -2,6 +2,8 @@ package oidc
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 // What docs/HOSTED.md shows must be what the door does.
@@ -36,9 +39,9 @@ func TestGuide(t *testing.T) {
 		}
 		problems++
 		e := &liuma.Error{Code: liuma.CodeIDNumberInvalid, Field: "authorization_details.holder.id_number"}
-		want := newProblem(e, false)
-		want.Error, _ = answerOf(e, PARPath)
-		want.BusinessNo, want.Instance = "ZJ20260401-000018", "urn:liuma:request:5f0c1b2a9d8e7f6a"
+		x := liuma.Explain(e.Code)
+		want := newProblem(httptest.NewRequest(http.MethodPost, PARPath, nil), door.Refusal{Error: e, What: x.What, Detail: x.What, Next: x.Next,
+			BusinessNo: "ZJ20260401-000018", Instance: "urn:liuma:request:5f0c1b2a9d8e7f6a"})
 		var got problem
 		must(t, json.Unmarshal([]byte(block[1]), &got))
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -48,9 +51,9 @@ func TestGuide(t *testing.T) {
 	if pushed != 2 || tokens != 1 || problems != 1 {
 		t.Errorf("found %d requests, %d tokens and %d problems", pushed, tokens, problems)
 	}
-	for _, name := range constants(t, "reason.go", "reason") {
-		if !strings.Contains(guide, "`"+name+"`") {
-			t.Errorf("reason %s is not in the guide", name)
+	for _, x := range reasons() {
+		if !strings.Contains(guide, "`"+string(x.Reason)+"`") {
+			t.Errorf("reason %s is not in the guide", x.Reason)
 		}
 	}
 	for _, path := range []string{DiscoveryPath, AuthorizePath, PARPath, TokenPath, KeysPath, keysPathToo, SchemaPath} {

@@ -3,10 +3,11 @@ package oidc
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 // metadata is the discovery document (OpenID Connect Discovery 1.0, RFC 8414,
@@ -62,19 +63,10 @@ func newMetadata(issuer string) metadata {
 // every endpoint's address is issuer and path, and https unless it is on the
 // loopback.
 func CheckIssuer(issuer string) error {
-	u, err := url.Parse(issuer)
-	if err != nil || u.Host == "" || u.User != nil || u.Opaque != "" || u.Scheme+"://"+u.Host != issuer {
-		return fmt.Errorf("issuer %q: want an origin such as https://pin.example.cn, without path or slash at the end", issuer)
-	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
-		return fmt.Errorf("issuer %q: want https, but on the loopback", issuer)
+	if _, err := door.CheckOrigin(issuer); err != nil {
+		return fmt.Errorf("issuer %q: %w", issuer, err)
 	}
 	return nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 const maxRedirectURI = 1024
@@ -97,7 +89,7 @@ func CheckRedirectURI(s string) error {
 	if u.User != nil || strings.Contains(s, "#") {
 		return errors.New("redirect URI: want neither user nor fragment")
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !door.Loopback(u.Hostname())) {
 		return errors.New("redirect URI: want https, but on the loopback")
 	}
 	query, err := url.ParseQuery(u.RawQuery)

@@ -2,12 +2,11 @@ package oidc
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/visit"
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 // problem is an OAuth error (RFC 6749, 5.2; RFC 9126, 2.3), with the members
@@ -78,80 +77,55 @@ func oauthOf(c liuma.Code) (oauthRow, bool) {
 	return oauthRow{"server_error", "server_error", http.StatusInternalServerError}, false
 }
 
-// known reports whether a code has a row here.
-func known(c liuma.Code) bool {
-	_, ok := oauthOf(c)
-	return ok
+func statusOf(c liuma.Code) (int, bool) {
+	row, ok := oauthOf(c)
+	return row.status, ok
 }
 
-// answerOf is the OAuth error and HTTP status of e at a path.
-func answerOf(e *liuma.Error, path string) (name string, status int) {
+const detailsError = "invalid_authorization_details"
+
+// nameOf is the OAuth error of e at a path.
+func nameOf(e *liuma.Error, path string) string {
 	row, _ := oauthOf(e.Code)
-	name, status = row.par, row.status
+	name := row.par
 	if path == TokenPath {
 		name = row.token
 	}
-	if e.Code == liuma.CodeBadRequest {
-		if x, ok := reason(e.Reason).explain(); ok && x.oauth != "" {
-			name = x.oauth
-		}
-		if strings.HasPrefix(e.Field, detailsName+".") {
-			name = detailsError
-		}
+	if e.Code != liuma.CodeBadRequest {
+		return name
+	}
+	if detailsReasons().Has(reason(e.Reason)) || strings.HasPrefix(e.Field, detailsName+".") {
+		return detailsError
 	}
 	switch reason(e.Reason) {
-	case reasonMethod:
-		status = http.StatusMethodNotAllowed
-	case reasonContentType, reasonContentEncoding:
-		status = http.StatusUnsupportedMediaType
+	case reasonRequestObject:
+		return "request_not_supported"
+	case reasonResponseType:
+		return "unsupported_response_type"
+	case reasonScope:
+		return "invalid_scope"
+	case reasonPrompt:
+		return "interaction_required"
+	case reasonGrantType:
+		return "unsupported_grant_type"
 	}
-	return name, status
+	return name
 }
 
-// fail answers with an OAuth error and logs the cause.
-func (d *Door) fail(v *visit.Visit, r *http.Request, err error) {
-	e := visit.Shown(r, err, known)
-	name, status := answerOf(e, r.URL.Path)
-	d.visits.Failed(v, r, status, e.Code, err)
-	h := v.Header()
-	h.Add("Vary", "Accept-Language")
-	if s := visit.RetryAfter(e, d.now()); s > 0 {
-		h.Set("Retry-After", strconv.Itoa(s))
-	}
-	doc := newProblem(e, visit.English(r.Header.Get("Accept-Language")))
-	doc.Error = name
-	doc.Instance = v.Instance()
-	doc.BusinessNo = string(v.BusinessNo)
-	if err := answer(v, status, doc); err != nil {
-		d.log.ErrorContext(r.Context(), "OAuth error", "request", v.ID(), "error", err)
-	}
-}
-
-func newProblem(e *liuma.Error, english bool) problem {
-	x := liuma.Explain(e.Code)
-	what := x.What
-	if r, ok := reason(e.Reason).explain(); ok {
-		what = r.text
-	}
-	if e.Sentence != (liuma.Text{}) {
-		what = e.Sentence
-	}
+func newProblem(r *http.Request, f door.Refusal) problem {
 	doc := problem{
-		Code: string(e.Code), Reason: e.Reason, Field: e.Field,
-		Description: what.EN, DescriptionZH: what.ZH,
-		NextStepZH: x.Next.ZH, NextStepEN: x.Next.EN, NextStep: x.Next.ZH,
-		Challenge: e.Challenge, TriesLeft: e.TriesLeft,
+		Error: nameOf(f.Error, r.URL.Path), Code: string(f.Code), Reason: f.Reason, Field: f.Field,
+		Description: f.Detail.EN, DescriptionZH: f.Detail.ZH,
+		NextStep: f.In(f.Next), NextStepZH: f.Next.ZH, NextStepEN: f.Next.EN,
+		BusinessNo: f.BusinessNo, Challenge: f.Challenge, TriesLeft: f.TriesLeft, Instance: f.Instance,
 	}
-	if e.Field != "" {
-		doc.Description = e.Field + ": " + what.EN
+	if f.Field != "" {
+		doc.Description = f.Field + ": " + f.Detail.EN
 	}
 	doc.Description = descriptive(doc.Description)
-	if !e.Until.IsZero() {
-		until := e.Until.UTC().Truncate(time.Second)
+	if !f.Until.IsZero() {
+		until := f.Until.UTC().Truncate(time.Second)
 		doc.Until = &until
-	}
-	if english {
-		doc.NextStep = x.Next.EN
 	}
 	return doc
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
-	"github.com/liuma-pin/liuma/internal/visit"
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 const (
@@ -28,7 +28,7 @@ type pushAnswer struct {
 
 // push is the PAR endpoint: a channel's server says what it wants of a holder,
 // and gets the address under which a browser may begin.
-func (d *Door) push(v *visit.Visit, r *http.Request) error {
+func (d *Door) push(v *door.Visit, r *http.Request) error {
 	f, caller, err := d.admit(v, r)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (d *Door) push(v *visit.Visit, r *http.Request) error {
 }
 
 // admit reads a request's form and authenticates the channel.
-func (d *Door) admit(v *visit.Visit, r *http.Request) (form, authority.Caller, error) {
+func (d *Door) admit(v *door.Visit, r *http.Request) (form, authority.Caller, error) {
 	f, err := readForm(v, r)
 	if err != nil {
 		return nil, authority.Caller{}, err

@@ -10,8 +10,8 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/vault"
-	"github.com/liuma-pin/liuma/internal/visit"
 )
 
 const codeLongest = 512
@@ -39,7 +39,7 @@ type grantedDetail struct {
 // version are what they were (I-10) before anything is signed. A crash between
 // the two leaves a used code and no token: the channel asks for the verdict by
 // its business number.
-func (d *Door) token(v *visit.Visit, r *http.Request) error {
+func (d *Door) token(v *door.Visit, r *http.Request) error {
 	f, caller, err := d.admit(v, r)
 	if err != nil {
 		return err

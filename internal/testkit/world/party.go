@@ -8,8 +8,8 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/client"
+	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/evidence"
-	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -31,7 +31,7 @@ type Party struct {
 // a key of its own, as an operator does. Of the client ID and Kind are required;
 // a name is made up where there is none.
 func (w *World) Register(ctx context.Context, c store.Client) (Party, error) {
-	pair, err := parties.NewPair()
+	pair, err := admin.NewKeyPair()
 	if err != nil {
 		return Party{}, err
 	}
@@ -39,15 +39,11 @@ func (w *World) Register(ctx context.Context, c store.Client) (Party, error) {
 }
 
 // RegisterKey is Register with a key that is there already.
-func (w *World) RegisterKey(ctx context.Context, c store.Client, pair parties.Pair) (Party, error) {
+func (w *World) RegisterKey(ctx context.Context, c store.Client, pair admin.KeyPair) (Party, error) {
 	if c.Name == (liuma.Text{}) {
 		c.Name = liuma.Text{ZH: "测试 " + c.ID, EN: "Test " + c.ID}
 	}
-	book, err := parties.New(parties.Config{Store: w.System.Store, Now: w.Clock.Now, Actor: "operator"})
-	if err != nil {
-		return Party{}, err
-	}
-	err = book.Add(ctx, parties.Party{ID: c.ID, Kind: c.Kind, Name: c.Name, Key: pair.Public,
+	err := w.System.Admin.AddClient(ctx, admin.Client{ID: c.ID, Kind: c.Kind, Name: c.Name, Key: pair.Public,
 		Regions: c.Regions, Actions: c.Actions, StandIn: c.StandIn, RedirectURIs: c.RedirectURIs})
 	if err != nil {
 		return Party{}, err
@@ -73,7 +69,7 @@ func (p Party) Connect(base string, h *http.Client) (*client.Client, error) {
 }
 
 // PrivatePEM is the private key in PKCS #8; the caller wipes it.
-func (p Party) PrivatePEM() ([]byte, error) { return parties.Pair{Private: p.Key}.PrivatePEM() }
+func (p Party) PrivatePEM() ([]byte, error) { return admin.KeyPair{Private: p.Key}.PrivatePEM() }
 
 // addProvider registers the evidence provider.
 func (w *World) addProvider(ctx context.Context) error {

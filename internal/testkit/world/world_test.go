@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/config"
-	"github.com/liuma-pin/liuma/internal/parties"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit/world"
 )
@@ -83,10 +83,10 @@ func TestParties(t *testing.T) {
 	if p.Name == (liuma.Text{}) || !p.At.Equal(start) || len(p.RedirectURIs) != 1 || len(p.Actions) != len(liuma.Actions()) {
 		t.Errorf("registered as %+v", p.Client)
 	}
-	if _, err := w.Register(t.Context(), world.NationalChannel("zj-hrss")); !errors.Is(err, parties.ErrTaken) {
+	if _, err := w.Register(t.Context(), world.NationalChannel("zj-hrss")); !errors.Is(err, admin.ErrTaken) {
 		t.Errorf("registered twice: %v", err)
 	}
-	if _, err := w.Register(t.Context(), store.Client{ID: "desk", Kind: store.ClientHotline, Actions: liuma.Actions()}); !errors.Is(err, parties.ErrParty) {
+	if _, err := w.Register(t.Context(), store.Client{ID: "desk", Kind: store.ClientHotline, Actions: liuma.Actions()}); !errors.Is(err, admin.ErrClient) {
 		t.Errorf("a hotline with actions: %v", err)
 	}
 	c, err := p.Connect(w.API(), nil)

@@ -4,7 +4,7 @@
 // system's tests give it the real one. It trusts the environment to say who is
 // registered and what time it is.
 //
-// DESIGN section 7 ("Native channel").
+// Start here: Run.
 package apitest
 
 import (

@@ -1,0 +1,273 @@
+// Package admintest is the trial that every admin.Administration passes: what
+// is done, what is refused and in which words, and what the record says of it,
+// are the same in the process that has the store and at the other end of a
+// socket. It guarantees that nothing in a World is a stand-in but the clock and
+// the parts of a server at work. Only tests import it.
+//
+// Start here: Run.
+package admintest
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/sqlite"
+	"github.com/liuma-pin/liuma/internal/store/storetest"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// Start is the time at which every World's clock stands.
+var Start = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+
+// Run puts an Administration on trial: over gives the one under test, which
+// administers a World by its Admin.
+func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
+	for _, trial := range []struct {
+		name string
+		run  func(t *testing.T, w *World, a admin.Administration)
+	}{
+		{"clients", clients}, {"refused clients", refusedClients}, {"clients at once", clientsAtOnce}, {"a failing store", failingStore},
+		{"import", imports}, {"refused imports", refusedImports}, {"a file that changes", changingFiles},
+		{"interrupted import", interruptedImport}, {"one import at a time", oneImport},
+		{"status", status}, {"texts", texts}, {"texts page by page", pagesOfTexts}, {"signing keys", signingKeys},
+	} {
+		t.Run(trial.name, func(t *testing.T) {
+			w := New(t, Options{})
+			trial.run(t, w, over(t, w))
+		})
+	}
+	for _, trial := range []struct {
+		name string
+		run  func(t *testing.T, w *World, a admin.Administration)
+	}{
+		{"status of a server", servedStatus}, {"signing keys of a server", servedKeys}, {"inbox", inbox}, {"retry wakes the outbox", retryWakes},
+	} {
+		t.Run(trial.name, func(t *testing.T) {
+			w := New(t, Options{Served: true})
+			trial.run(t, w, over(t, w))
+		})
+	}
+}
+
+// Options choose what a World has.
+type Options struct {
+	Served bool // a server is at work
+}
+
+// World is what an Admin administers: real files in a directory of the test's,
+// which no other account can enter.
+type World struct {
+	Dir      string
+	Store    store.Store
+	KeyFile  string
+	Admin    *admin.Admin
+	Registry *Gate
+	Server   *Server // nil unless served
+	// Broken has the store fail from now on.
+	Broken atomic.Bool
+	vault  *vault.Vault
+}
+
+// New makes a World and closes it when the test ends.
+func New(t *testing.T, o Options) *World {
+	t.Helper()
+	// The path of a socket must be short, which a test's own directory is not.
+	dir, err := os.MkdirTemp("", "lm")
+	must(t, err)
+	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
+	w := &World{Dir: dir, KeyFile: filepath.Join(dir, "vault.key")}
+	must(t, vault.Create(w.KeyFile))
+	v, err := vault.Open(w.KeyFile)
+	must(t, err)
+	t.Cleanup(func() { must(t, v.Close()) })
+	db, err := sqlite.Open(t.Context(), filepath.Join(dir, "liuma.db"), sqlite.Config{})
+	must(t, err)
+	t.Cleanup(func() { must(t, db.Close()) })
+	w.Store = breakable{db, &w.Broken}
+	people, err := registry.New(registry.Config{Store: w.Store, Vault: v, Now: Now})
+	must(t, err)
+	w.Registry = &Gate{registry: people}
+	w.vault = v
+	if o.Served {
+		w.Server = &Server{}
+	}
+	w.Admin, err = admin.New(w.Config())
+	must(t, err)
+	return w
+}
+
+// Config is what Admin was made with, anew.
+func (w *World) Config() admin.Config {
+	c := admin.Config{Store: w.Store, Registry: w.Registry, Vault: w.vault, KeyFile: w.KeyFile, Now: Now,
+		Issuer: "https://pin.example.cn", Shape: "2/3", TextsDriver: "none"}
+	if w.Server != nil {
+		c.Server = &admin.Server{Since: Start.Add(-time.Hour), Authority: w.Server, Quorum: w.Server, Outbox: w.Server, Inbox: w.Server}
+	}
+	return c
+}
+
+// Now is the World's clock.
+func Now() time.Time { return Start }
+
+// breakable is a store that fails when it is told to.
+type breakable struct {
+	store.Store
+	broken *atomic.Bool
+}
+
+func (b breakable) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error)) error {
+	if b.broken.Load() {
+		return store.ErrFailed
+	}
+	return b.Store.Update(ctx, f)
+}
+
+func (b breakable) View(ctx context.Context, f func(store.Reader) error) error {
+	if b.broken.Load() {
+		return store.ErrFailed
+	}
+	return b.Store.View(ctx, f)
+}
+
+// Gate is a registry whose next import can be held at its beginning.
+type Gate struct {
+	registry *registry.Registry
+	mu       sync.Mutex
+	held     *hold // guarded by mu
+}
+
+type hold struct{ began, release chan struct{} }
+
+// Hold has the next import wait: began is closed when it does, and release lets
+// it go on.
+func (g *Gate) Hold() (began <-chan struct{}, release func()) {
+	h := &hold{began: make(chan struct{}), release: make(chan struct{})}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.held = h
+	return h.began, func() { close(h.release) }
+}
+
+// Import is registry.Import, once it is let go on.
+func (g *Gate) Import(ctx context.Context, r io.Reader, c registry.ImportConfig) (registry.Summary, error) {
+	g.mu.Lock()
+	h := g.held
+	g.held = nil
+	g.mu.Unlock()
+	if h != nil {
+		close(h.began)
+		<-h.release
+	}
+	return g.registry.Import(ctx, r, c)
+}
+
+// Server stands in for the parts of a server at work.
+type Server struct {
+	Woken    atomic.Int64 // how often the outbox was asked to look
+	mu       sync.Mutex
+	notReady error             // guarded by mu
+	took     []notify.Received // guarded by mu
+}
+
+// Ail keeps the server from giving verdicts.
+func (s *Server) Ail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.notReady = err
+}
+
+// Take puts a text into the inbox.
+func (s *Server) Take(r notify.Received) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.took = append(s.took, r)
+}
+
+// Ready says what ails the server.
+func (s *Server) Ready(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.notReady
+}
+
+// Seen is of two keepers.
+func (s *Server) Seen() map[keeper.ID]uint64 { return map[keeper.ID]uint64{"k1": 7, "k2": 5} }
+
+// Stats are of a server that has sent a little.
+func (s *Server) Stats(context.Context) (notify.Stats, error) {
+	return notify.Stats{Notices: notify.QueueStats{Waiting: 2, Overdue: 1, Oldest: 90 * time.Second, Letters: 3, Sent: 4, Late: 1, Retried: 2, Delivered: 3, Dead: 1}}, nil
+}
+
+// Wake is counted.
+func (s *Server) Wake() { s.Woken.Add(1) }
+
+// Texts are those that the inbox took.
+func (s *Server) Texts(string) []notify.Received {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.took)
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Entries are the audit entries of operators so far.
+func (w *World) Entries(t *testing.T) (out []audit.Entry) {
+	t.Helper()
+	must(t, w.Store.View(t.Context(), func(r store.Reader) error {
+		all, err := storetest.Record(r)
+		out = nil
+		for _, e := range all {
+			if e.Actor == admin.Actor {
+				out = append(out, e.Entry)
+			}
+		}
+		return err
+	}))
+	return out
+}
+
+// People counts the registry.
+func (w *World) People(t *testing.T) (n int64) {
+	t.Helper()
+	must(t, w.Store.View(t.Context(), func(r store.Reader) (err error) {
+		n, err = r.CountPersons()
+		return err
+	}))
+	return n
+}
+
+// Pair makes a key pair.
+func Pair(t *testing.T) admin.KeyPair {
+	t.Helper()
+	p, err := admin.NewKeyPair()
+	must(t, err)
+	return p
+}
+
+// Channel is a channel to be registered, with a key of its own.
+func Channel(t *testing.T, id string) admin.Client {
+	t.Helper()
+	return admin.Client{
+		ID: id, Kind: store.ClientChannel, Name: liuma.Text{ZH: "浙江人社", EN: "<Zhejiang> & co"}, Key: Pair(t).Public,
+		Regions: []liuma.Region{"33"}, Actions: []liuma.Action{liuma.ActionVerify},
+	}
+}

@@ -1,0 +1,156 @@
+package admintest
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// furnish leaves rows that a status tells of.
+func furnish(t *testing.T, w *World) {
+	t.Helper()
+	_, err := w.Admin.ImportRegistry(t.Context(), w.File(t, Sample(t, 20)), admin.ImportConfig{})
+	must(t, err)
+	must(t, w.Store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+		err := errors.Join(tx.SaveKeepersSeen(map[string]uint64{"k1": 3, "k2": 9}),
+			tx.InsertSealKey(store.SealKey{ID: "sk1", Public: make([]byte, 65), Sealed: []byte("sealed"), MadeAt: Start.Add(-time.Hour), RetireAt: Start.Add(time.Hour), GoneAt: Start.Add(2 * time.Hour)}))
+		return audit.Entry{At: Start, Actor: "test", Event: audit.KeeperSeen, Outcome: "ok"}, err
+	}))
+}
+
+var sealKey = &admin.SealKey{ID: "sk1", MadeAt: Start.Add(-time.Hour), RetireAt: Start.Add(time.Hour)}
+
+// status of a directory that nobody serves.
+func status(t *testing.T, w *World, a admin.Administration) {
+	empty, err := a.Status(t.Context())
+	want := admin.Status{At: Start, Issuer: "https://pin.example.cn", Shape: "2/3", Texts: admin.Texts{Driver: "none"}}
+	if diff := cmp.Diff(want, empty); diff != "" || err != nil {
+		t.Error("empty:", diff, err)
+	}
+	furnish(t, w)
+	_, err = a.RotateSigningKey(t.Context())
+	must(t, err)
+	got, err := a.Status(t.Context())
+	want.People, want.SealKey = 20, sealKey
+	want.Keepers = []admin.KeeperState{{ID: "k1", Sequence: 3}, {ID: "k2", Sequence: 9}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Error("furnished:", diff, err)
+	}
+}
+
+// servedStatus tells of the server too: what it says of itself, and what it has
+// heard from keepers since it last wrote it down.
+func servedStatus(t *testing.T, w *World, a admin.Administration) {
+	furnish(t, w)
+	keys, err := vault.SigningKeys(w.KeyFile)
+	must(t, err)
+	want := admin.Status{At: Start, Issuer: "https://pin.example.cn", Shape: "2/3", People: 20, SealKey: sealKey,
+		Serving: &admin.Serving{Since: Start.Add(-time.Hour), Ready: true, Signs: keys[0].ID, Keys: []string{keys[0].ID}},
+		Keepers: []admin.KeeperState{{ID: "k1", Sequence: 7}, {ID: "k2", Sequence: 9}},
+		Texts: admin.Texts{Driver: "none", Behind: true,
+			Codes:   admin.TextQueue{Since: &admin.TextCounts{}},
+			Notices: admin.TextQueue{Waiting: 2, Overdue: 1, Oldest: 90, Dead: 3, Since: &admin.TextCounts{Sent: 4, Late: 1, Retried: 2, Delivered: 3, Dead: 1}}},
+	}
+	got, err := a.Status(t.Context())
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Error("ready:", diff, err)
+	}
+	w.Server.Ail(errors.New("two of three keepers are silent"))
+	want.Serving.Ready, want.Serving.Why = false, "two of three keepers are silent"
+	got, err = a.Status(t.Context())
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Error("not ready:", diff, err)
+	}
+}
+
+// signingKeys change for a server that is started later.
+func signingKeys(t *testing.T, w *World, a admin.Administration) {
+	ctx := t.Context()
+	first := signing(t, w)
+	made, err := a.RotateSigningKey(ctx)
+	if want := (admin.RotatedKey{KID: signing(t, w)}); made != want || err != nil || made.KID == first {
+		t.Errorf("rotated: %+v, %v, want %+v", made, err, want)
+	}
+	refusedKeys(t, w, a)
+	dropped, err := a.DropSigningKey(ctx, first)
+	if dropped != (admin.DroppedKey{}) || err != nil {
+		t.Errorf("dropped: %+v, %v", dropped, err)
+	}
+	left, err := vault.SigningKeys(w.KeyFile)
+	if len(left) != 1 || left[0].ID != made.KID || err != nil {
+		t.Errorf("left %+v, %v", left, err)
+	}
+	for range 20 {
+		if _, err = a.RotateSigningKey(ctx); err != nil {
+			break
+		}
+	}
+	if err == nil || err.Error() != vault.ErrSigningKeys.Error() {
+		t.Errorf("too many keys: %v", err)
+	}
+}
+
+// servedKeys: a server signs with the key that it has read, and publishes it,
+// until it is started again.
+func servedKeys(t *testing.T, w *World, a admin.Administration) {
+	ctx := t.Context()
+	first := signing(t, w)
+	made, err := a.RotateSigningKey(ctx)
+	if want := (admin.RotatedKey{KID: signing(t, w), Restart: true}); made != want || err != nil {
+		t.Errorf("rotated: %+v, %v, want %+v", made, err, want)
+	}
+	s, err := a.Status(ctx)
+	if !s.Restart || s.Serving.Signs != first || err != nil {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if _, err := a.DropSigningKey(ctx, first); !errors.Is(err, admin.ErrKeyInUse) || err.Error() != admin.ErrKeyInUse.Error() {
+		t.Errorf("the key that the server signs with: %v", err)
+	}
+	refusedKeys(t, w, a)
+	// A key that never got to a server goes without a word about it.
+	again, err := a.RotateSigningKey(ctx)
+	must(t, err)
+	dropped, err := a.DropSigningKey(ctx, made.KID)
+	if dropped != (admin.DroppedKey{}) || err != nil || signing(t, w) != again.KID {
+		t.Errorf("dropped: %+v, %v", dropped, err)
+	}
+}
+
+func refusedKeys(t *testing.T, w *World, a admin.Administration) {
+	t.Helper()
+	before, err := vault.SigningKeys(w.KeyFile)
+	must(t, err)
+	if _, err := a.DropSigningKey(t.Context(), signing(t, w)); !errors.Is(err, vault.ErrKeySigns) {
+		t.Errorf("the key that signs: %v", err)
+	}
+	for _, kid := range []string{"nothing", "", "../x"} {
+		if _, err := a.DropSigningKey(t.Context(), kid); !errors.Is(err, vault.ErrNoSuchKey) {
+			t.Errorf("%q: %v", kid, err)
+		}
+	}
+	after, err := vault.SigningKeys(w.KeyFile)
+	if diff := cmp.Diff(before, after); diff != "" || err != nil {
+		t.Error("a refusal changed something:", diff, err)
+	}
+}
+
+// signing is the kid that the key file lets sign.
+func signing(t *testing.T, w *World) string {
+	t.Helper()
+	keys, err := vault.SigningKeys(w.KeyFile)
+	must(t, err)
+	for _, k := range keys {
+		if k.State == vault.KeySigning {
+			return k.ID
+		}
+	}
+	t.Fatal("no key signs")
+	return ""
+}

@@ -1,0 +1,239 @@
+package admin
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/evidence"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Errors that callers act on. After each nothing was changed.
+var (
+	ErrTaken   = errors.New("identifier is taken")
+	ErrUnknown = errors.New("no such party")
+	ErrKey     = errors.New("not a public key on P-256")
+	ErrLastKey = errors.New("a party needs at least one key")
+	ErrClient  = errors.New("party is not filled in")
+)
+
+// maxName bounds a registered name, in characters: pages show it on one line.
+const maxName = 40
+
+// Client is a client to be registered: a channel, a registry client, a hotline
+// or an evidence provider.
+type Client struct {
+	ID      string
+	Kind    store.ClientKind
+	Name    liuma.Text
+	Key     jose.JSONWebKey
+	Regions []liuma.Region // of a channel; at least one, "" being the nation
+	Actions []liuma.Action // of a channel; at least one
+	StandIn bool           // a provider that proves nothing
+	// RedirectURIs are where a channel's hosted ceremonies may go back to,
+	// compared byte for byte. The command checks their form.
+	RedirectURIs []string
+}
+
+// AddClient registers a client. An identifier is never given out twice, also not
+// after its client was stopped: the record would name two by one word.
+func (a *Admin) AddClient(ctx context.Context, c Client) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	keys, err := marshalKeys([]jose.JSONWebKey{c.Key})
+	if err != nil {
+		return err
+	}
+	row := store.Client{
+		ID: c.ID, Kind: c.Kind, Name: c.Name, Keys: keys,
+		Regions: c.Regions, Actions: c.Actions, StandIn: c.StandIn, RedirectURIs: c.RedirectURIs,
+	}
+	return a.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		row := row
+		row.At = a.c.Now().UTC()
+		if there, err := tx.Client(c.ID); err == nil {
+			return audit.Entry{}, fmt.Errorf("%w: %s is a %s", ErrTaken, c.ID, there.Kind)
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return audit.Entry{}, err
+		}
+		if err := tx.InsertClient(row); err != nil {
+			return audit.Entry{}, err
+		}
+		return a.clientEntry(row, "added"), nil
+	})
+}
+
+func (c Client) validate() error {
+	if _, err := liuma.ParseChannelID(c.ID); err != nil {
+		return fmt.Errorf("%w: identifier %q: want 1 to 40 of a-z, 0-9 and inner hyphens", ErrClient, c.ID)
+	}
+	if !showable(c.Name.ZH) || !showable(c.Name.EN) {
+		return fmt.Errorf("%w: want a name in both languages, 1 to %d characters that can be shown", ErrClient, maxName)
+	}
+	switch c.Kind {
+	case store.ClientChannel:
+		if len(c.Actions) == 0 || len(c.Regions) == 0 {
+			return fmt.Errorf("%w: a channel needs at least one action and one region", ErrClient)
+		}
+	case store.ClientRegistry, store.ClientProvider, store.ClientHotline:
+		if len(c.Actions) > 0 || len(c.Regions) > 0 || len(c.RedirectURIs) > 0 {
+			return fmt.Errorf("%w: only a channel has actions, regions and redirect URIs", ErrClient)
+		}
+	default:
+		return fmt.Errorf("%w: kind %q", ErrClient, c.Kind)
+	}
+	if c.StandIn && c.Kind != store.ClientProvider {
+		return fmt.Errorf("%w: only a provider can be a stand-in", ErrClient)
+	}
+	return nil
+}
+
+func showable(s string) bool {
+	n := utf8.RuneCountInString(s)
+	if n < 1 || n > maxName || !utf8.ValidString(s) {
+		return false
+	}
+	for _, c := range s {
+		if !unicode.IsPrint(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// Clients returns the clients of a kind, in the order of their identifiers.
+func (a *Admin) Clients(ctx context.Context, kind store.ClientKind) ([]store.Client, error) {
+	var out []store.Client
+	err := a.c.Store.View(ctx, func(r store.Reader) error {
+		all, err := r.Clients()
+		out = slices.DeleteFunc(slices.Clone(all), func(c store.Client) bool { return c.Kind != kind })
+		return err
+	})
+	slices.SortFunc(out, func(x, y store.Client) int {
+		switch {
+		case x.ID < y.ID:
+			return -1
+		case x.ID > y.ID:
+			return 1
+		}
+		return 0
+	})
+	return out, err
+}
+
+// StopClient refuses the client everywhere, from its next request on.
+func (a *Admin) StopClient(ctx context.Context, kind store.ClientKind, id string) error {
+	return a.changeClient(ctx, kind, id, "stopped", func(c *store.Client) error { c.Stopped = true; return nil })
+}
+
+// ResumeClient lets a stopped client in again.
+func (a *Admin) ResumeClient(ctx context.Context, kind store.ClientKind, id string) error {
+	return a.changeClient(ctx, kind, id, "resumed", func(c *store.Client) error { c.Stopped = false; return nil })
+}
+
+// AddClientKey adds a key beside those that the client has, so that it can change
+// over while both are good.
+func (a *Admin) AddClientKey(ctx context.Context, kind store.ClientKind, id string, key jose.JSONWebKey) error {
+	return a.changeClient(ctx, kind, id, "key_added", func(c *store.Client) error {
+		set, err := evidence.ParseKeys(c.Keys)
+		if err != nil {
+			return err
+		}
+		if len(set.Key(key.KeyID)) > 0 {
+			return fmt.Errorf("%w: %s has a key with the kid %s", ErrTaken, id, key.KeyID)
+		}
+		c.Keys, err = marshalKeys(append(set.Keys, key))
+		return err
+	})
+}
+
+// RemoveClientKey takes a key out of use, from the next request on. The last one
+// stays: a client that shall not call any more is stopped.
+func (a *Admin) RemoveClientKey(ctx context.Context, kind store.ClientKind, id, kid string) error {
+	return a.changeClient(ctx, kind, id, "key_removed", func(c *store.Client) error {
+		set, err := evidence.ParseKeys(c.Keys)
+		if err != nil {
+			return err
+		}
+		if len(set.Key(kid)) == 0 {
+			return fmt.Errorf("%w: %s has no key with the kid %s", ErrUnknown, id, kid)
+		}
+		if len(set.Keys) == 1 {
+			return ErrLastKey
+		}
+		rest := slices.DeleteFunc(set.Keys, func(k jose.JSONWebKey) bool { return k.KeyID == kid })
+		c.Keys, err = marshalKeys(rest)
+		return err
+	})
+}
+
+func (a *Admin) changeClient(ctx context.Context, kind store.ClientKind, id, what string, f func(*store.Client) error) error {
+	return a.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		row, err := tx.Client(id)
+		if errors.Is(err, store.ErrNotFound) || err == nil && row.Kind != kind {
+			return audit.Entry{}, fmt.Errorf("%w: %s", ErrUnknown, id)
+		}
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if err := f(&row); err != nil {
+			return audit.Entry{}, err
+		}
+		if err := tx.UpdateClient(row); err != nil {
+			return audit.Entry{}, err
+		}
+		return a.clientEntry(row, what), nil
+	})
+}
+
+func (a *Admin) clientEntry(c store.Client, what string) audit.Entry {
+	event := audit.ChannelRegistered
+	if c.Kind == store.ClientProvider {
+		event = audit.ProviderRegistered
+	}
+	return audit.Entry{
+		At: a.c.Now().UTC(), Actor: Actor, Event: event, Outcome: "ok",
+		Note: fmt.Sprintf("%s %s id=%s", c.Kind, what, c.ID),
+	}
+}
+
+// KeyIDs lists the kids of a registered client.
+func KeyIDs(c store.Client) ([]string, error) {
+	set, err := evidence.ParseKeys(c.Keys)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, len(set.Keys))
+	for i, k := range set.Keys {
+		out[i] = k.KeyID
+	}
+	return out, nil
+}
+
+// marshalKeys writes the set down and reads it back as the doors will.
+func marshalKeys(keys []jose.JSONWebKey) ([]byte, error) {
+	for _, k := range keys {
+		if _, ok := k.Key.(*ecdsa.PublicKey); !ok {
+			return nil, ErrKey
+		}
+	}
+	raw, err := json.Marshal(jose.JSONWebKeySet{Keys: keys})
+	if err != nil {
+		return nil, fmt.Errorf("admin: keys: %w", err)
+	}
+	if _, err := evidence.ParseKeys(raw); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	return raw, nil
+}

@@ -1,0 +1,100 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/registry"
+)
+
+// MaxImport is the longest file that is imported, in bytes: over a hundred
+// million people. An import holds about 100 bytes of each in memory.
+const MaxImport = 16 << 30
+
+// Errors of an import.
+var (
+	// ErrFile says that a file is not one that can be imported.
+	ErrFile = errors.New("this cannot be imported")
+	// ErrFileChanged says that the file was written to, or cut, during the
+	// import. What was read last may be half a line, so it was not taken.
+	ErrFileChanged = errors.New("the file was changed while it was read")
+	// ErrImporting says that one import is under way; there is one at a time.
+	ErrImporting = errors.New("another import is under way; wait until it is done")
+)
+
+// ImportRegistry imports a registry file; see Administration.
+func (a *Admin) ImportRegistry(ctx context.Context, file *os.File, c ImportConfig) (registry.Summary, error) {
+	if !a.importing.TryLock() {
+		return registry.Summary{}, ErrImporting
+	}
+	defer a.importing.Unlock()
+	in, err := openSnapshot(file)
+	if err != nil {
+		return registry.Summary{}, err
+	}
+	return a.c.Registry.Import(ctx, in, registry.ImportConfig{Actor: Actor, Progress: c.Progress, Reject: c.Reject})
+}
+
+// snapshot reads a regular file as it was when the import began. It reads by
+// offset, because the position of a descriptor is shared with whoever else
+// holds it.
+type snapshot struct {
+	file     *os.File
+	size     int64
+	modified time.Time
+	at       int64 // how far it was read
+}
+
+func openSnapshot(file *os.File) (*snapshot, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFile, err)
+	}
+	// A pipe or a device may have no end, and a read of one may wait for good.
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: it is not a regular file; write it to one first", ErrFile)
+	}
+	if info.Size() > MaxImport {
+		return nil, fmt.Errorf("%w: it has %d bytes, at most %d are read; split it", ErrFile, info.Size(), int64(MaxImport))
+	}
+	return &snapshot{file: file, size: info.Size(), modified: info.ModTime()}, nil
+}
+
+// Read says io.EOF only at the end of a file that stayed as it was: a line that
+// another process is still writing, or has cut off, must not pass for a row.
+func (s *snapshot) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if s.at == s.size {
+		return 0, s.end()
+	}
+	if rest := s.size - s.at; int64(len(p)) > rest {
+		p = p[:rest]
+	}
+	n, err := s.file.ReadAt(p, s.at)
+	s.at += int64(n)
+	switch {
+	case n == len(p):
+		return n, nil
+	case errors.Is(err, io.EOF):
+		return n, ErrFileChanged // it has become shorter
+	}
+	return n, fmt.Errorf("%w: %w", ErrFile, err)
+}
+
+// end is io.EOF if the file is what it was when the import began.
+func (s *snapshot) end() error {
+	info, err := s.file.Stat()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrFile, err)
+	}
+	if info.Size() != s.size || !info.ModTime().Equal(s.modified) {
+		return ErrFileChanged
+	}
+	return io.EOF
+}

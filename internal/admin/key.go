@@ -1,0 +1,111 @@
+package admin
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"regexp"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// kidPattern is what a kid may look like: it stands in tokens, in commands and
+// in the audit record.
+var kidPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// ParseKey reads one public P-256 key: a PEM "PUBLIC KEY", or a JWK. A private
+// key is refused, with a hint: it has no business here. The kid is that of the
+// JWK or, where there is none, the key's thumbprint (RFC 7638).
+func ParseKey(raw []byte) (jose.JSONWebKey, error) {
+	raw = bytes.TrimSpace(raw)
+	if block, rest := pem.Decode(raw); block != nil {
+		return parsePEM(block, rest)
+	}
+	var key jose.JSONWebKey
+	if err := json.Unmarshal(raw, &key); err != nil {
+		return jose.JSONWebKey{}, fmt.Errorf("%w: neither PEM nor a JWK", ErrKey)
+	}
+	if !key.IsPublic() {
+		return jose.JSONWebKey{}, fmt.Errorf("%w: this is a private key; give its public half", ErrKey)
+	}
+	public, ok := key.Key.(*ecdsa.PublicKey)
+	if !ok {
+		return jose.JSONWebKey{}, fmt.Errorf("%w: another kind of key", ErrKey)
+	}
+	return publicJWK(public, key.KeyID)
+}
+
+func parsePEM(block *pem.Block, rest []byte) (jose.JSONWebKey, error) {
+	if block.Type != "PUBLIC KEY" {
+		return jose.JSONWebKey{}, fmt.Errorf("%w: the PEM holds a %q; give a \"PUBLIC KEY\"", ErrKey, block.Type)
+	}
+	if len(bytes.TrimSpace(rest)) > 0 {
+		return jose.JSONWebKey{}, fmt.Errorf("%w: more than one key in the file", ErrKey)
+	}
+	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return jose.JSONWebKey{}, fmt.Errorf("%w: the PEM is damaged", ErrKey)
+	}
+	public, ok := parsed.(*ecdsa.PublicKey)
+	if !ok {
+		return jose.JSONWebKey{}, fmt.Errorf("%w: another kind of key", ErrKey)
+	}
+	return publicJWK(public, "")
+}
+
+func publicJWK(public *ecdsa.PublicKey, kid string) (jose.JSONWebKey, error) {
+	if public.Curve != elliptic.P256() {
+		return jose.JSONWebKey{}, fmt.Errorf("%w: another curve", ErrKey)
+	}
+	key := jose.JSONWebKey{Key: public, KeyID: kid, Algorithm: string(jose.ES256), Use: "sig"}
+	if !key.Valid() {
+		return jose.JSONWebKey{}, fmt.Errorf("%w: not a point of the curve", ErrKey)
+	}
+	if kid == "" {
+		sum, err := key.Thumbprint(crypto.SHA256)
+		if err != nil {
+			return jose.JSONWebKey{}, fmt.Errorf("%w: %w", ErrKey, err)
+		}
+		key.KeyID = base64.RawURLEncoding.EncodeToString(sum)
+	}
+	if !kidPattern.MatchString(key.KeyID) {
+		return jose.JSONWebKey{}, fmt.Errorf("%w: the kid has other characters than letters, digits, '.', '_' and '-', or more than 64", ErrKey)
+	}
+	return key, nil
+}
+
+// KeyPair is a new key pair of a client. Only Public is ever given to an authority.
+type KeyPair struct {
+	Private *ecdsa.PrivateKey
+	Public  jose.JSONWebKey
+}
+
+// NewKeyPair draws a P-256 key pair; its kid is the thumbprint.
+func NewKeyPair() (KeyPair, error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return KeyPair{}, fmt.Errorf("admin: new key: %w", err)
+	}
+	public, err := publicJWK(&private.PublicKey, "")
+	return KeyPair{Private: private, Public: public}, err
+}
+
+// PrivatePEM is the private key in PKCS #8; the caller wipes it.
+func (p KeyPair) PrivatePEM() ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(p.Private)
+	if err != nil {
+		return nil, fmt.Errorf("admin: new key: %w", err)
+	}
+	defer clear(der)
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+}
+
+// PublicJWK is the public key as a JWK with its kid.
+func (p KeyPair) PublicJWK() ([]byte, error) { return json.MarshalIndent(p.Public, "", "  ") }

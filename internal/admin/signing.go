@@ -1,0 +1,73 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// ErrKeyInUse says that the server at work signs with the key.
+var ErrKeyInUse = errors.New("the running server may still sign with this key; start it again, and drop the key when what it signed has expired")
+
+// RotatedKey tells of a key that is to sign.
+type RotatedKey struct {
+	KID string `json:"kid"`
+	// Restart says that a server is at work which does not know the key yet.
+	Restart bool `json:"restart"`
+}
+
+// DroppedKey tells of a key that was destroyed.
+type DroppedKey struct {
+	// Published says that a server is at work which publishes the key until it
+	// is started again.
+	Published bool `json:"published"`
+}
+
+// RotateSigningKey lets the prepared key sign, or else a new one, from the next
+// start of a server on; the key before it stays published. The key file is not
+// part of the database, so the audit record does not know of it.
+func (a *Admin) RotateSigningKey(context.Context) (RotatedKey, error) {
+	key, err := vault.RotateSigningKey(a.c.KeyFile, a.c.Now())
+	return RotatedKey{KID: key.ID, Restart: err == nil && a.c.Server != nil}, err
+}
+
+// DropSigningKey destroys a key, unless something signs with it: the key file
+// says what signs from the next start on, the vault what signs now.
+func (a *Admin) DropSigningKey(_ context.Context, kid string) (DroppedKey, error) {
+	serving := a.c.Server != nil
+	if serving && a.c.Vault.SignsWith() == kid {
+		return DroppedKey{}, ErrKeyInUse
+	}
+	if err := vault.DropSigningKey(a.c.KeyFile, kid); err != nil {
+		return DroppedKey{}, err
+	}
+	return DroppedKey{Published: serving && slices.Contains(a.publishes(), kid)}, nil
+}
+
+// publishes are the kids that the vault publishes, oldest first.
+func (a *Admin) publishes() []string {
+	var out []string
+	for _, k := range a.c.Vault.ReceiptKeys().Keys {
+		out = append(out, k.KeyID)
+	}
+	return out
+}
+
+// otherKeys says whether the key file holds other keys than the vault has read,
+// or lets another one sign.
+func (a *Admin) otherKeys() (bool, error) {
+	keys, err := vault.SigningKeys(a.c.KeyFile)
+	if err != nil {
+		return false, err
+	}
+	var there []string
+	for _, k := range keys {
+		if k.State == vault.KeySigning && k.ID != a.c.Vault.SignsWith() {
+			return true, nil
+		}
+		there = append(there, k.ID)
+	}
+	return !slices.Equal(there, a.publishes()), nil
+}

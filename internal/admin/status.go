@@ -1,0 +1,121 @@
+package admin
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Status is how a data directory stands. Nothing in it is secret or personal.
+type Status struct {
+	At      time.Time     `json:"at"`      // clock of the process that answered
+	Serving *Serving      `json:"serving"` // null: no server is at work
+	Issuer  string        `json:"issuer"`
+	Shape   string        `json:"shape"` // of the keepers, for example 2/3
+	Keepers []KeeperState `json:"keepers"`
+	// OpenIntents are settings of a PIN that not every keeper has yet.
+	OpenIntents int64    `json:"open_intents"`
+	Cards       int64    `json:"cards"`
+	People      int64    `json:"people"`   // in the registry
+	SealKey     *SealKey `json:"seal_key"` // the newest; null before the first start
+	Texts       Texts    `json:"texts"`
+	// Restart says that the server at work signs with another key than the key
+	// file says, or publishes others.
+	Restart bool `json:"restart_for_keys"`
+}
+
+// Serving tells of the server at work.
+type Serving struct {
+	Since time.Time `json:"since"`
+	Ready bool      `json:"ready"`         // verdicts can be given now
+	Why   string    `json:"why,omitempty"` // not ready
+	Signs string    `json:"signs_with"`    // kid of its signing key
+	Keys  []string  `json:"publishes"`     // kids, oldest first
+}
+
+// KeeperState is the highest sequence number that was heard from a keeper.
+type KeeperState struct {
+	ID       string `json:"id"`
+	Sequence uint64 `json:"sequence"`
+}
+
+// SealKey is the key that channels seal PINs to.
+type SealKey struct {
+	ID       string    `json:"id"`
+	MadeAt   time.Time `json:"made_at"`
+	RetireAt time.Time `json:"retire_at"` // not given out after this
+}
+
+// Status says how things stand.
+func (a *Admin) Status(ctx context.Context) (Status, error) {
+	s := Status{At: a.c.Now().UTC(), Issuer: a.c.Issuer, Shape: a.c.Shape}
+	seen := map[string]uint64{}
+	err := a.c.Store.View(ctx, func(r store.Reader) (err error) {
+		if s.Cards, err = r.CountCards(); err != nil {
+			return err
+		}
+		if s.People, err = r.CountPersons(); err != nil {
+			return err
+		}
+		if s.OpenIntents, err = countIntents(r); err != nil {
+			return err
+		}
+		if seen, err = r.KeepersSeen(); err != nil {
+			return err
+		}
+		keys, err := r.SealKeys() // newest first
+		if err == nil && len(keys) > 0 {
+			s.SealKey = &SealKey{ID: keys[0].ID, MadeAt: keys[0].MadeAt.UTC(), RetireAt: keys[0].RetireAt.UTC()}
+		}
+		return err
+	})
+	if err != nil {
+		return Status{}, err
+	}
+	if s.Texts, err = a.textsState(ctx); err != nil {
+		return Status{}, err
+	}
+	if server := a.c.Server; server != nil {
+		s.Serving = a.serving(ctx, server)
+		if s.Restart, err = a.otherKeys(); err != nil {
+			return Status{}, err
+		}
+		for id, sequence := range server.Quorum.Seen() {
+			seen[string(id)] = max(seen[string(id)], sequence)
+		}
+	}
+	for id, sequence := range seen {
+		s.Keepers = append(s.Keepers, KeeperState{ID: id, Sequence: sequence})
+	}
+	slices.SortFunc(s.Keepers, func(x, y KeeperState) int { return strings.Compare(x.ID, y.ID) })
+	return s, nil
+}
+
+// countIntents counts page by page.
+func countIntents(r store.Reader) (n int64, err error) {
+	const page = 500
+	var after liuma.CardID
+	for {
+		list, err := r.Intents(after, page)
+		if err != nil {
+			return 0, err
+		}
+		n += int64(len(list))
+		if len(list) < page {
+			return n, nil
+		}
+		after = list[len(list)-1].Card
+	}
+}
+
+func (a *Admin) serving(ctx context.Context, server *Server) *Serving {
+	out := &Serving{Since: server.Since.UTC(), Ready: true, Signs: a.c.Vault.SignsWith(), Keys: a.publishes()}
+	if err := server.Authority.Ready(ctx); err != nil {
+		out.Ready, out.Why = false, err.Error()
+	}
+	return out
+}

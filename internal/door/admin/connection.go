@@ -1,0 +1,108 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+)
+
+// Errors of what comes with a request.
+var (
+	errNoFile    = errors.New("the file to be imported must come with the request, as one open descriptor")
+	errManyFiles = errors.New("more open descriptors came with the request than one")
+)
+
+// connection is a caller's connection. Open descriptors that come over it are
+// taken off the socket as it is read, and belong to the request that they came
+// with: the handler takes one or drops all.
+type connection struct {
+	*net.UnixConn
+	mu     sync.Mutex
+	file   *os.File // the first that came and was not taken; guarded by mu
+	many   bool     // others came, and were closed; guarded by mu
+	closed bool     // guarded by mu
+}
+
+// Read reads the stream and puts aside what comes beside it.
+func (c *connection) Read(p []byte) (int, error) {
+	n, files, cut, err := receive(c.UnixConn, p)
+	c.keep(files, cut)
+	return n, err
+}
+
+// keep puts the first descriptor aside and closes the others. cut says that
+// there were more than were received.
+func (c *connection) keep(files []*os.File, cut bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, f := range files {
+		if c.file == nil && !c.many && !c.closed {
+			c.file = f
+			continue
+		}
+		c.many = true
+		_ = f.Close() // nothing was written to it
+	}
+	c.many = c.many || cut
+}
+
+// take hands out the one descriptor that came; the caller closes it.
+func (c *connection) take() (*os.File, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	file, many := c.file, c.many
+	c.file, c.many = nil, false
+	switch {
+	case many && file != nil:
+		return nil, errors.Join(errManyFiles, file.Close())
+	case many:
+		return nil, errManyFiles
+	case file == nil:
+		return nil, errNoFile
+	}
+	return file, nil
+}
+
+// Close closes what was not taken as well.
+func (c *connection) Close() error {
+	c.mu.Lock()
+	file := c.file
+	c.file, c.closed = nil, true
+	c.mu.Unlock()
+	err := c.UnixConn.Close()
+	if file != nil {
+		err = errors.Join(err, file.Close())
+	}
+	return err
+}
+
+// connectionKey finds a request's connection in its context.
+type connectionKey struct{}
+
+func withConnection(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, c)
+}
+
+// fileOf takes the descriptor that came with a request.
+func fileOf(r *http.Request) (*os.File, error) {
+	c, ok := r.Context().Value(connectionKey{}).(*connection)
+	if !ok {
+		return nil, errNoFile
+	}
+	return c.take()
+}
+
+// withoutFile refuses a request that descriptors came with.
+func withoutFile(r *http.Request) error {
+	file, err := fileOf(r)
+	switch {
+	case err == nil:
+		return errors.Join(errRequest, file.Close())
+	case errors.Is(err, errManyFiles):
+		return errRequest
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/admin"
+)
+
+// writePatience is how long a caller may take to read a line of an answer. One
+// that hangs must not keep others from importing.
+const writePatience = 30 * time.Second
+
+// importRegistry imports the file whose open descriptor came with the request,
+// and tells how far it is meanwhile. A caller that goes away or closes its half
+// of the connection, and a server that is stopped, end it after the chunk that
+// it is at.
+func (d *Door) importRegistry(w http.ResponseWriter, r *http.Request) {
+	file, err := fileOf(r)
+	if err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	defer file.Close() // read only: nothing to lose
+	if r.ContentLength != 0 {
+		d.refuse(w, r, errRequest) // an earlier release's upload
+		return
+	}
+	control := http.NewResponseController(w)
+	// From here on the server reads only to notice that the caller goes away.
+	if err := control.SetReadDeadline(time.Time{}); err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	ctx, stop := context.WithCancelCause(r.Context())
+	defer stop(nil)
+	out := &report{w: w, control: control, stop: stop}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	out.flush()
+	sum, err := d.admin.ImportRegistry(ctx, file, admin.ImportConfig{
+		Progress: func(read int64) { out.tell(event{Read: &read}); out.flush() },
+		Reject:   func(line int, reason string) { out.tell(event{Reject: &rejected{Line: line, Reason: reason}}) },
+	})
+	end := &ended{Read: sum.Read, Kept: sum.Kept, Rejected: sum.Rejected}
+	code := "ok"
+	if err != nil {
+		end.Problem = explain(err)
+		code = string(end.Problem.Code)
+	}
+	d.logger.Info("operator door: import", "read", sum.Read, "kept", sum.Kept, "rejected", sum.Rejected, "code", code)
+	out.tell(event{End: end})
+	out.flush()
+}
+
+// report writes the lines of the answer, in the goroutine of the import.
+type report struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	stop    context.CancelCauseFunc // called when the caller takes no more
+	failed  bool
+}
+
+func (o *report) tell(e event) {
+	if o.failed {
+		return
+	}
+	raw, err := json.Marshal(e)
+	if err == nil {
+		err = o.control.SetWriteDeadline(time.Now().Add(writePatience))
+	}
+	if err == nil {
+		_, err = o.w.Write(append(raw, '\n'))
+	}
+	o.check(err)
+}
+
+func (o *report) flush() {
+	if !o.failed {
+		o.check(o.control.Flush())
+	}
+}
+
+func (o *report) check(err error) {
+	if err != nil {
+		o.failed = true
+		o.stop(err)
+	}
+}

@@ -1,0 +1,106 @@
+package admin
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/registry"
+)
+
+// stopPatience is how long an import that was asked to stop may take to say
+// what it kept.
+const stopPatience = 15 * time.Second
+
+// ImportRegistry passes the open file to the server, which reads it and tells
+// how far it is. When ctx ends, this half of the connection is closed; the
+// server then stops after the chunk that it is at, and says what it kept.
+func (r *Remote) ImportRegistry(ctx context.Context, file *os.File, c admin.ImportConfig) (registry.Summary, error) {
+	if err := ctx.Err(); err != nil {
+		return registry.Summary{}, err
+	}
+	if _, err := file.Stat(); err != nil {
+		return registry.Summary{}, fmt.Errorf("%w: %w", admin.ErrFile, err)
+	}
+	// A connection of its own: what travels beside a stream must not be met by
+	// another request's.
+	conn, err := connect(ctx, r.path)
+	if err != nil {
+		return registry.Summary{}, err
+	}
+	defer conn.Close()
+	unwatch := context.AfterFunc(ctx, func() {
+		_ = conn.SetReadDeadline(time.Now().Add(stopPatience))
+		_ = conn.CloseWrite()
+	})
+	defer unwatch()
+	resp, err := r.ask(conn, file)
+	if err != nil {
+		return registry.Summary{}, lost(ctx, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		raw, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+		if err != nil {
+			return registry.Summary{}, lost(ctx, err)
+		}
+		return registry.Summary{}, refusal(raw)
+	}
+	end, err := follow(resp.Body, c)
+	if err != nil {
+		// Also a caller that gave up must know that nobody knows.
+		return registry.Summary{}, lost(context.Background(), err)
+	}
+	switch {
+	case end.Problem == nil:
+		return end.summary(), nil
+	case ctx.Err() != nil && end.Problem.Code == CodeStopping:
+		return end.summary(), ctx.Err()
+	}
+	return end.summary(), end.Problem.refusal()
+}
+
+// ask sends the request and the file with it, and reads the head of the answer.
+func (r *Remote) ask(conn *net.UnixConn, file *os.File) (*http.Response, error) {
+	req, err := newRequest(context.Background(), http.MethodPost, pathImport, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Close = true // one request a connection
+	var head bytes.Buffer
+	if err := req.Write(&head); err != nil {
+		return nil, err
+	}
+	if err := send(conn, head.Bytes(), file); err != nil {
+		return nil, err
+	}
+	return http.ReadResponse(bufio.NewReader(conn), req)
+}
+
+// follow passes on what the server tells, up to its last line.
+func follow(body io.Reader, c admin.ImportConfig) (*ended, error) {
+	lines := json.NewDecoder(body)
+	lines.DisallowUnknownFields()
+	for {
+		var e event
+		if err := lines.Decode(&e); err != nil {
+			return nil, err
+		}
+		switch {
+		case e.End != nil:
+			return e.End, nil
+		case e.Reject != nil && c.Reject != nil:
+			c.Reject(e.Reject.Line, e.Reject.Reason)
+		case e.Read != nil && c.Progress != nil:
+			c.Progress(*e.Read)
+		}
+	}
+}

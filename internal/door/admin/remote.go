@@ -1,0 +1,229 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Times of a call.
+const (
+	helloPatience = 5 * time.Second
+	callPatience  = 30 * time.Second
+)
+
+// Remote is the Administration of a server, through its socket. A server that
+// goes away before it answers is ErrLost; a server that refuses is a *Refusal
+// with the error that admin.Admin has for it.
+type Remote struct {
+	http *http.Client
+	path string // of the socket
+}
+
+var _ admin.Administration = (*Remote)(nil)
+
+// Dial asks the server at the socket of a data directory. ErrNoDoor: there is
+// none, or nobody answers at it. A directory that others can enter counts as
+// one without a door: anybody could answer.
+func Dial(ctx context.Context, dir string) (*Remote, error) {
+	if err := closedToOthers(dir); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoDoor, err)
+	}
+	path, err := socketPath(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoDoor, err)
+	}
+	conn, err := connect(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.Close(); err != nil {
+		return nil, err
+	}
+	r := &Remote{path: path, http: &http.Client{
+		Transport: &http.Transport{
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return connect(ctx, path) },
+			Proxy:       nil, // the environment's is not for this
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	if err := r.greet(ctx); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+func (r *Remote) greet(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, helloPatience)
+	defer cancel()
+	var h hello
+	if err := r.call(ctx, http.MethodGet, pathHello, nil, &h); err != nil {
+		return fmt.Errorf("admin door: %s does not answer: %w", SocketName, err)
+	}
+	if h.Door != greeting {
+		return errRequest
+	}
+	return nil
+}
+
+// Close gives the connections back.
+func (r *Remote) Close() error {
+	r.http.CloseIdleConnections()
+	return nil
+}
+
+// Clients lists the clients of a kind.
+func (r *Remote) Clients(ctx context.Context, kind store.ClientKind) ([]store.Client, error) {
+	var l listed
+	err := r.call(ctx, http.MethodGet, pathClient+"?kind="+url.QueryEscape(string(kind)), nil, &l)
+	return l.Clients, err
+}
+
+// Status says how things stand.
+func (r *Remote) Status(ctx context.Context) (admin.Status, error) {
+	var s admin.Status
+	err := r.call(ctx, http.MethodGet, pathStatus, nil, &s)
+	return s, err
+}
+
+// AddClient registers a client.
+func (r *Remote) AddClient(ctx context.Context, c admin.Client) error {
+	if err := sendable(c.Key); err != nil {
+		return err
+	}
+	return r.call(ctx, http.MethodPost, pathClient, c, &done{})
+}
+
+// StopClient refuses the client everywhere.
+func (r *Remote) StopClient(ctx context.Context, kind store.ClientKind, id string) error {
+	return r.call(ctx, http.MethodPost, pathChange, change{What: stop, Kind: kind, ID: id}, &done{})
+}
+
+// ResumeClient lets a stopped client in again.
+func (r *Remote) ResumeClient(ctx context.Context, kind store.ClientKind, id string) error {
+	return r.call(ctx, http.MethodPost, pathChange, change{What: resume, Kind: kind, ID: id}, &done{})
+}
+
+// AddClientKey adds a key beside those that the client has.
+func (r *Remote) AddClientKey(ctx context.Context, kind store.ClientKind, id string, key jose.JSONWebKey) error {
+	if err := sendable(key); err != nil {
+		return err
+	}
+	return r.call(ctx, http.MethodPost, pathChange, change{What: addKey, Kind: kind, ID: id, Key: &key}, &done{})
+}
+
+// RemoveClientKey takes a key out of use.
+func (r *Remote) RemoveClientKey(ctx context.Context, kind store.ClientKind, id, kid string) error {
+	return r.call(ctx, http.MethodPost, pathChange, change{What: removeKey, Kind: kind, ID: id, KID: kid}, &done{})
+}
+
+// Texts lists messages of the outbox.
+func (r *Remote) Texts(ctx context.Context, state store.MessageState, after string) ([]notify.MessageView, error) {
+	var l textsListed
+	q := url.Values{"state": {string(state)}, "after": {after}}
+	err := r.call(ctx, http.MethodGet, pathTexts+"?"+q.Encode(), nil, &l)
+	return l.Texts, err
+}
+
+// RetryText has a dead notice tried again.
+func (r *Remote) RetryText(ctx context.Context, id string) (string, error) {
+	var again retried
+	err := r.call(ctx, http.MethodPost, pathRetry, retryText{ID: id}, &again)
+	return again.ID, err
+}
+
+// Inbox shows what the server's inbox took.
+func (r *Remote) Inbox(ctx context.Context) ([]admin.InboxText, error) {
+	var l inboxListed
+	err := r.call(ctx, http.MethodGet, pathInbox, nil, &l)
+	return l.Texts, err
+}
+
+// RotateSigningKey lets a new key sign.
+func (r *Remote) RotateSigningKey(ctx context.Context) (admin.RotatedKey, error) {
+	var key admin.RotatedKey
+	err := r.call(ctx, http.MethodPost, pathRotate, rotateKey{}, &key)
+	return key, err
+}
+
+// DropSigningKey destroys a key that no longer signs.
+func (r *Remote) DropSigningKey(ctx context.Context, kid string) (admin.DroppedKey, error) {
+	var key admin.DroppedKey
+	err := r.call(ctx, http.MethodPost, pathDrop, dropKey{KID: kid}, &key)
+	return key, err
+}
+
+// call asks once. It is never repeated: a change must not be made twice.
+func (r *Remote) call(ctx context.Context, method, path string, send, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, callPatience)
+	defer cancel()
+	var body io.Reader
+	if send != nil {
+		raw, err := json.Marshal(send)
+		if err != nil {
+			return fmt.Errorf("admin door: %w", err)
+		}
+		body = bytes.NewReader(raw)
+	}
+	req, err := newRequest(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	resp, err := r.http.Do(req)
+	if err != nil {
+		return lost(ctx, err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return lost(ctx, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return refusal(raw)
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return errRequest
+	}
+	return nil
+}
+
+func newRequest(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+	// The host is a name for the socket that is dialed whatever it says.
+	req, err := http.NewRequestWithContext(ctx, method, "http://admin"+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("admin door: %w", err)
+	}
+	return req, nil
+}
+
+// lost tells a caller that gave up from a server that went away.
+func lost(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	if errors.Is(err, ErrNoDoor) {
+		return ErrNoDoor
+	}
+	return fmt.Errorf("%w (%w)", ErrLost, err)
+}
+
+func refusal(raw []byte) error {
+	var p problem
+	if err := json.Unmarshal(raw, &p); err != nil || p.Code == "" || p.Detail == "" {
+		return errRequest
+	}
+	return p.refusal()
+}

@@ -1,0 +1,255 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/strictjson"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// The routes.
+const (
+	pathHello  = "/v1/hello"
+	pathStatus = "/v1/status"
+	pathClient = "/v1/clients"
+	pathChange = "/v1/clients/change"
+	pathImport = "/v1/registry/import"
+	pathTexts  = "/v1/texts"
+	pathRetry  = "/v1/texts/retry"
+	pathInbox  = "/v1/texts/inbox"
+	pathRotate = "/v1/keys/rotate"
+	pathDrop   = "/v1/keys/drop"
+)
+
+// greeting tells an administration door from whatever else may answer.
+const greeting = "liuma-admin/2"
+
+// Bounds of what is sent, in bytes.
+const (
+	maxBody   = 64 << 10 // of a change: a name, a key, regions
+	maxAnswer = 64 << 20 // of an answer: a list of clients
+)
+
+// Code is a stable name of a refusal.
+type Code string
+
+// The codes.
+const (
+	CodeTaken     Code = "taken"
+	CodeUnknown   Code = "unknown"
+	CodeKey       Code = "key_invalid"
+	CodeLastKey   Code = "last_key"
+	CodeClient    Code = "client_invalid"
+	CodeNoText    Code = "text_unknown"
+	CodeNoRetry   Code = "text_not_retriable"
+	CodeNoInbox   Code = "no_inbox"
+	CodeKeyInUse  Code = "key_in_use"
+	CodeKeySigns  Code = "key_signs"
+	CodeNoKey     Code = "key_unknown"
+	CodeRequest   Code = "request_invalid"
+	CodeTooLarge  Code = "too_large"
+	CodeBusy      Code = "import_busy"  // one import at a time
+	CodeNoFile    Code = "file_missing" // no open descriptor came
+	CodeManyFiles Code = "file_several" // more than one came
+	CodeFile      Code = "file_invalid" // not a regular file, too long, not to be read
+	CodeChanged   Code = "file_changed" // during the import
+	CodeStopping  Code = "stopping"     // the server is being stopped
+	CodeStore     Code = "store_failed"
+	CodeFailed    Code = "failed"
+)
+
+// Refusal is what a server answered in place of what was asked for.
+type Refusal struct {
+	Code     Code
+	Sentence string
+}
+
+func (r *Refusal) Error() string { return r.Sentence }
+
+// Unwrap is the error that the server had, so that callers need not know
+// whether they asked one.
+func (r *Refusal) Unwrap() error {
+	for _, k := range known() {
+		if k.code == r.Code {
+			return k.err
+		}
+	}
+	return nil
+}
+
+// Errors of the door itself.
+var (
+	errRequest = errors.New("the server does not understand this command; use the release of liuma that serves")
+	errTooLong = errors.New("this is more than the operator's door takes")
+	errStop    = errors.New("the server is being stopped")
+)
+
+type knownError struct {
+	err    error
+	code   Code
+	status int
+}
+
+// known are the errors that keep their identity over the socket.
+func known() []knownError {
+	return []knownError{
+		{admin.ErrTaken, CodeTaken, http.StatusConflict},
+		{admin.ErrUnknown, CodeUnknown, http.StatusNotFound},
+		{admin.ErrKey, CodeKey, http.StatusUnprocessableEntity},
+		{admin.ErrLastKey, CodeLastKey, http.StatusConflict},
+		{admin.ErrClient, CodeClient, http.StatusUnprocessableEntity},
+		{store.ErrNotFound, CodeNoText, http.StatusNotFound},
+		{notify.ErrNotRetriable, CodeNoRetry, http.StatusConflict},
+		{admin.ErrNoInbox, CodeNoInbox, http.StatusConflict},
+		{admin.ErrKeyInUse, CodeKeyInUse, http.StatusConflict},
+		{vault.ErrKeySigns, CodeKeySigns, http.StatusConflict},
+		{vault.ErrNoSuchKey, CodeNoKey, http.StatusNotFound},
+		{admin.ErrImporting, CodeBusy, http.StatusConflict},
+		{admin.ErrFile, CodeFile, http.StatusUnprocessableEntity},
+		{admin.ErrFileChanged, CodeChanged, http.StatusConflict},
+		{errNoFile, CodeNoFile, http.StatusBadRequest},
+		{errManyFiles, CodeManyFiles, http.StatusBadRequest},
+		{store.ErrFailed, CodeStore, http.StatusServiceUnavailable},
+		{errRequest, CodeRequest, http.StatusBadRequest},
+		{errTooLong, CodeTooLarge, http.StatusRequestEntityTooLarge},
+		{errStop, CodeStopping, http.StatusServiceUnavailable},
+	}
+}
+
+// problem is a refusal on the wire (RFC 9457, with a code).
+type problem struct {
+	Status int    `json:"status"`
+	Code   Code   `json:"code"`
+	Detail string `json:"detail"`
+}
+
+func (p *problem) refusal() error { return &Refusal{Code: p.Code, Sentence: p.Detail} }
+
+// explain turns an error into what is sent. Errors of the house name nothing
+// personal or secret, so an operator is told all that a log would be.
+func explain(err error) *problem {
+	if errors.Is(err, context.Canceled) {
+		err = errStop // a client that went away reads no answer
+	}
+	if long, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		err = fmt.Errorf("%w: at most %d bytes", errTooLong, long.Limit)
+	}
+	for _, k := range known() {
+		if errors.Is(err, k.err) {
+			return &problem{Status: k.status, Code: k.code, Detail: err.Error()}
+		}
+	}
+	return &problem{Status: http.StatusInternalServerError, Code: CodeFailed, Detail: err.Error()}
+}
+
+// hello is the answer to pathHello.
+type hello struct {
+	Door string `json:"door"`
+}
+
+// listed is the answer to a list.
+type listed struct {
+	Clients []store.Client `json:"clients"`
+}
+
+// done is the answer to a change.
+type done struct{}
+
+// textsListed and inboxListed are answers.
+type textsListed struct {
+	Texts []notify.MessageView `json:"texts"`
+}
+
+type inboxListed struct {
+	Texts []admin.InboxText `json:"texts"`
+}
+
+// retryText asks for, and retried answers, another try.
+type retryText struct {
+	ID string `json:"id"`
+}
+
+type retried struct {
+	ID string `json:"id"` // that it goes by now
+}
+
+// rotateKey and dropKey ask for a change of the signing keys.
+type rotateKey struct{}
+
+type dropKey struct {
+	KID string `json:"kid"`
+}
+
+// change is one change of a registered client.
+type change struct {
+	What what             `json:"what"`
+	Kind store.ClientKind `json:"kind"`
+	ID   string           `json:"id"`
+	KID  string           `json:"kid,omitempty"` // with removeKey
+	Key  *jose.JSONWebKey `json:"key,omitempty"` // with addKey
+}
+
+type what string
+
+const (
+	stop      what = "stop"
+	resume    what = "resume"
+	addKey    what = "add_key"
+	removeKey what = "remove_key"
+)
+
+// event is one line of the answer to an import; one member is set.
+type event struct {
+	Read   *int64    `json:"read,omitempty"` // bytes worked through
+	Reject *rejected `json:"reject,omitempty"`
+	End    *ended    `json:"end,omitempty"` // the last line
+}
+
+type rejected struct {
+	Line   int    `json:"line"`
+	Reason string `json:"reason"`
+}
+
+type ended struct {
+	Read     int64    `json:"read"` // rows
+	Kept     int64    `json:"kept"`
+	Rejected int64    `json:"rejected"`
+	Problem  *problem `json:"problem,omitempty"`
+}
+
+func (e *ended) summary() registry.Summary {
+	return registry.Summary{Read: e.Read, Kept: e.Kept, Rejected: e.Rejected}
+}
+
+// decode reads one JSON value and takes it only as this release writes it,
+// byte for byte. So no member is unknown, doubled or in other letters, nothing
+// trails, and no other reader can read the same bytes differently. Only the
+// command of the same release calls here.
+func decode[T any](r io.Reader) (v T, err error) {
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return v, err
+	}
+	if v, err = strictjson.Canonical[T](raw); err != nil {
+		return v, errRequest
+	}
+	return v, nil
+}
+
+// sendable refuses a private key: it has no business on any wire.
+func sendable(key jose.JSONWebKey) error {
+	if !key.Valid() || !key.IsPublic() {
+		return admin.ErrKey
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package door
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// CallsConfig says what Calls needs. All members but Challenge are required.
+type CallsConfig struct {
+	Now    func() time.Time
+	Logger *slog.Logger
+	// Status is the door's one table from code to HTTP status; false for a
+	// code that it does not know, which is shown as an internal error.
+	Status func(liuma.Code) (int, bool)
+	// Reasons are the door's.
+	Reasons Reasons
+	// Type is the media type of an error.
+	Type string
+	// Challenge is the WWW-Authenticate of an answer with 401; empty for none.
+	Challenge string
+	// Document writes an error down in the door's own form.
+	Document func(*http.Request, Refusal) any
+}
+
+// Calls is what every door that programs call is built on. No answer is kept
+// by anybody unless its handler says so, and every error is shown, logged and
+// dated in one way. It is immutable and safe for concurrent use.
+type Calls struct {
+	config CallsConfig
+	visits *Log
+}
+
+// NewCalls checks the configuration.
+func NewCalls(c CallsConfig) (*Calls, error) {
+	if c.Status == nil || c.Reasons == nil || c.Type == "" || c.Document == nil {
+		return nil, errors.New("door: statuses, reasons, type and document are required")
+	}
+	calls := &Calls{config: c}
+	var err error
+	calls.visits, err = NewLog(LogConfig{Now: c.Now, Logger: c.Logger, Fault: func(v *Visit, r *http.Request) {
+		calls.Fail(v, r, liuma.Fail(liuma.CodeInternal, errors.New("panic")))
+	}})
+	if err != nil {
+		return nil, err
+	}
+	return calls, nil
+}
+
+// Serve is the door's outermost layer: request id, panic, log, headers. An
+// error of handle is answered.
+func (c *Calls) Serve(w http.ResponseWriter, r *http.Request, handle func(*Visit, *http.Request) error) {
+	c.visits.Serve(w, r, func(v *Visit, r *http.Request) {
+		h := v.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		if err := handle(v, r); err != nil {
+			c.Fail(v, r, err)
+		}
+	})
+}
+
+// Refusal is an error as a door for programs shows it.
+type Refusal struct {
+	*liuma.Error
+	Status     int
+	What       liuma.Text // what the code says
+	Detail     liuma.Text // what happened in this case
+	Next       liuma.Text // what to do now
+	Lang       Lang       // that was asked for
+	Instance   string
+	BusinessNo string
+}
+
+// Fail answers with an error and logs the cause.
+func (c *Calls) Fail(v *Visit, r *http.Request, err error) {
+	f := c.refusal(r, Shown(r, err, func(code liuma.Code) bool { _, ok := c.config.Status(code); return ok }))
+	f.Instance, f.BusinessNo = v.Instance(), string(v.BusinessNo)
+	c.visits.Failed(v, r, f.Status, f.Code, err)
+	h := v.Header()
+	h.Add("Vary", "Accept-Language")
+	if f.Status == http.StatusUnauthorized && c.config.Challenge != "" {
+		h.Set("WWW-Authenticate", c.config.Challenge)
+	}
+	if s := RetryAfter(f.Error, c.config.Now()); s > 0 {
+		h.Set("Retry-After", strconv.Itoa(s))
+	}
+	if err := Answer(v, f.Status, c.config.Type, c.config.Document(r, f)); err != nil {
+		v.WriteHeader(http.StatusInternalServerError)
+		c.config.Logger.ErrorContext(r.Context(), "error document", "request", v.ID(), "error", err)
+	}
+}
+
+// refusal puts an error into the words of the door.
+func (c *Calls) refusal(r *http.Request, e *liuma.Error) Refusal {
+	status, _ := c.config.Status(e.Code)
+	switch Reason(e.Reason) {
+	case ReasonMethod:
+		status = http.StatusMethodNotAllowed
+	case ReasonContentType, ReasonContentEncoding:
+		status = http.StatusUnsupportedMediaType
+	}
+	x := liuma.Explain(e.Code)
+	f := Refusal{Error: e, Status: status, What: x.What, Detail: x.What, Next: x.Next, Lang: Accepted(r.Header.Get("Accept-Language"))}
+	if s, ok := c.config.Reasons.Text(Reason(e.Reason)); ok {
+		f.Detail = s
+	}
+	if e.Sentence != (liuma.Text{}) {
+		f.Detail = e.Sentence
+	}
+	return f
+}
+
+// In is a text in the language that was asked for.
+func (f Refusal) In(t liuma.Text) string {
+	if f.Lang == English {
+		return t.EN
+	}
+	return t.ZH
+}
+
+// Answer writes a JSON answer.
+func Answer(v *Visit, status int, kind string, body any) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("answer: %w", err)
+	}
+	v.Header().Set("Content-Type", kind)
+	v.WriteHeader(status)
+	_, _ = v.Write(append(b, '\n')) // an error here means that nobody is listening
+	return nil
+}

@@ -1,0 +1,191 @@
+package door
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/evidence"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+const (
+	// TokenLifetime is how long a token that a client signed may live.
+	TokenLifetime = 5 * time.Minute
+	// TokenLeeway is how far a client's clock may be from ours.
+	TokenLeeway = 30 * time.Second
+)
+
+// Clients knows registered clients by their keys. The registration is read
+// each time, so that stopping a client or replacing its key works at once;
+// what is remembered is only how a set of keys reads.
+type Clients struct {
+	lookup func(ctx context.Context, id string) (store.Client, error)
+
+	mu   sync.Mutex
+	sets map[string]keySet // by client id; guarded by mu
+}
+
+// keySet is a client's registered keys, parsed.
+type keySet struct {
+	raw  string // the JWK set that it was parsed from
+	keys Keys
+}
+
+// Keys are a client's keys by kid.
+type Keys map[string]Key
+
+// Key is one key of a client. The zero Key signs nothing.
+type Key struct {
+	public *ecdsa.PublicKey
+	Print  KeyPrint
+}
+
+// KeyPrint is a key's RFC 7638 thumbprint.
+type KeyPrint [sha256.Size]byte
+
+// ErrNoClient says that nobody is registered under an id.
+var ErrNoClient = errors.New("no such client")
+
+// NewClients makes a Clients that asks lookup for the registration. An unknown
+// client is store.ErrNotFound or CodeUnauthenticated there.
+func NewClients(lookup func(ctx context.Context, id string) (store.Client, error)) *Clients {
+	return &Clients{lookup: lookup, sets: map[string]keySet{}}
+}
+
+// Find looks a client and its keys up. ErrNoClient means that there is none,
+// which a door answers like a bad signature; when the look-up itself fails, so
+// must the request. A stopped client is found: the door says so only to who
+// has its key.
+func (c *Clients) Find(ctx context.Context, id string) (store.Client, Keys, error) {
+	client, err := c.lookup(ctx, id)
+	if errors.Is(err, store.ErrNotFound) || err != nil && liuma.CodeOf(err) == liuma.CodeUnauthenticated {
+		return store.Client{}, nil, ErrNoClient
+	}
+	if err != nil {
+		return store.Client{}, nil, fmt.Errorf("look up client: %w", err)
+	}
+	c.mu.Lock()
+	set, ok := c.sets[id]
+	c.mu.Unlock()
+	if ok && set.raw == string(client.Keys) {
+		return client, set.keys, nil
+	}
+	keys, err := readKeys(client)
+	if err != nil {
+		// What was registered cannot be read: nobody's fault but ours, and
+		// nobody gets in.
+		return store.Client{}, nil, err
+	}
+	c.mu.Lock()
+	c.sets[id] = keySet{raw: string(client.Keys), keys: keys}
+	c.mu.Unlock()
+	return client, keys, nil
+}
+
+// readKeys parses a client's keys and takes their thumbprints.
+func readKeys(client store.Client) (Keys, error) {
+	public, err := evidence.PublicKeys(client)
+	if err != nil {
+		return nil, err
+	}
+	keys := make(Keys, len(public))
+	for kid, key := range public {
+		sum, err := (&jose.JSONWebKey{Key: key}).Thumbprint(crypto.SHA256)
+		if err != nil {
+			return nil, fmt.Errorf("thumbprint: %w", err)
+		}
+		keys[kid] = Key{public: key, Print: KeyPrint(sum)}
+	}
+	return keys, nil
+}
+
+// Only is the one key of a client that has no other.
+func (k Keys) Only() (Key, bool) {
+	if len(k) == 1 {
+		for _, key := range k {
+			return key, true
+		}
+	}
+	return Key{}, false
+}
+
+// Token is a JWT by which a client says who it is: a bearer token of its own
+// making, or a client assertion. What is in it is its word until Verify.
+type Token struct {
+	KeyID string // empty if the token names none
+	jws   *jwt.JSONWebToken
+}
+
+// Claims are what every door reads of a token. Doors embed it to read more.
+type Claims struct {
+	Issuer    string           `json:"iss"`
+	Subject   string           `json:"sub"`
+	Audience  jwt.Audience     `json:"aud"`
+	IssuedAt  *jwt.NumericDate `json:"iat"`
+	NotBefore *jwt.NumericDate `json:"nbf"`
+	Expires   *jwt.NumericDate `json:"exp"`
+}
+
+// ParseToken reads a token without trusting it, its claims into what claims
+// points to. ES256 is all that is parsed, so neither "none" nor a MAC under a
+// public key gets any further; a key that comes with the token is never looked
+// at. The typ may be missing, JWT, or one of types: a type that says that the
+// token is for something else is refused.
+func ParseToken(raw string, claims any, types ...string) (*Token, error) {
+	token, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil {
+		return nil, err
+	}
+	if len(token.Headers) != 1 {
+		return nil, errors.New("not one signature")
+	}
+	if typ, has := token.Headers[0].ExtraHeaders[jose.HeaderType]; has && typ != "JWT" {
+		known := false
+		for _, t := range types {
+			known = known || typ == t
+		}
+		if !known {
+			return nil, errors.New("typ is not JWT")
+		}
+	}
+	if err := token.UnsafeClaimsWithoutVerification(claims); err != nil {
+		return nil, err
+	}
+	return &Token{KeyID: token.Headers[0].KeyID, jws: token}, nil
+}
+
+// Verify checks that key signed the token, and reads the claims from what was
+// signed.
+func (t *Token) Verify(key Key, claims any) error {
+	if key.public == nil {
+		return errors.New("no such key")
+	}
+	return t.jws.Claims(key.public, claims)
+}
+
+// Expired reports whether the claims are good no longer: they are until their
+// exp, and the leeway after that. Without an exp they always are. Times are
+// compared in whole seconds, without subtracting what a client chose.
+func (c Claims) Expired(now time.Time) bool {
+	return c.Expires == nil || int64(*c.Expires) <= now.Unix()-int64(TokenLeeway/time.Second)
+}
+
+// Early reports whether the claims are from the future.
+func (c Claims) Early(now time.Time) bool {
+	for _, from := range []*jwt.NumericDate{c.IssuedAt, c.NotBefore} {
+		if from != nil && int64(*from) > now.Unix()+int64(TokenLeeway/time.Second) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,157 @@
+// Package gateway is the door at which the gateway of texts reports what was
+// delivered. It guarantees that nothing else is answered there, that a report
+// counts only if the driver knows it for its gateway's (by a signature or by a
+// token), that what came is bounded, and that 204 is said only when every
+// receipt is on record or about a message that is not known (any more), so
+// that the gateway sends the rest again. It trusts the driver to tell its
+// gateway's reports from others, and the sink with recording a receipt that
+// comes twice.
+//
+// Start here: New, then signed and fetched, the two ways in which gateways
+// report.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// maxBody bounds a report that is posted, in bytes.
+const maxBody = 64 << 10
+
+// Sink takes receipts; *notify.Outbox is one. Receiving one again changes
+// nothing; store.ErrNotFound means that there is no such message (any more).
+type Sink interface {
+	Receive(context.Context, notify.Receipt) error
+}
+
+// Signed is a driver whose gateway posts signed reports; *notify.Webhook is
+// one. notify.ErrForged means that they are somebody else's.
+type Signed interface {
+	ReadReceipts(timestamp, signature string, body []byte) ([]notify.Receipt, error)
+}
+
+// Fetched is a driver whose gateway fetches an address that the driver gave it
+// with each text; *notify.Kannel is one. notify.ErrForged means that the token
+// is not the message's.
+type Fetched interface {
+	ReadReport(id, token, status string) ([]notify.Receipt, error)
+}
+
+// Config says what the door needs. All members are required.
+type Config struct {
+	// Driver sends the texts. Reports are taken if it is Signed or Fetched.
+	Driver notify.Driver
+	Sink   Sink
+	// Path is where reports come.
+	Path   string
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// handler serves the door. It is immutable.
+type handler struct {
+	sink   Sink
+	visits *door.Log
+	mux    *http.ServeMux
+	log    *slog.Logger
+}
+
+// New builds the door. It fails only for a bad Config.
+func New(c Config) (http.Handler, error) {
+	if c.Driver == nil || c.Sink == nil || c.Path == "" {
+		return nil, errors.New("gateway: driver, sink and path are required")
+	}
+	h := &handler{sink: c.Sink, mux: http.NewServeMux(), log: c.Logger}
+	var err error
+	h.visits, err = door.NewLog(door.LogConfig{Now: c.Now, Logger: c.Logger, Fault: func(v *door.Visit, _ *http.Request) {
+		v.WriteHeader(http.StatusInternalServerError) // the gateway sends it again
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	switch driver := c.Driver.(type) {
+	case Signed:
+		h.mux.HandleFunc(c.Path, h.report(http.MethodPost, http.StatusUnauthorized, signed(driver)))
+	case Fetched:
+		h.mux.HandleFunc(c.Path, h.report(http.MethodGet, http.StatusForbidden, fetched(driver)))
+	}
+	return h, nil
+}
+
+// NewServer builds the door and an HTTP server around it, with every time and
+// size bounded. The caller sets Addr or listens itself, and shuts it down.
+func NewServer(c Config) (*http.Server, error) {
+	h, err := New(c)
+	if err != nil {
+		return nil, err
+	}
+	return door.NewServer(h, door.Bounds{Read: 10 * time.Second, Write: 20 * time.Second, Idle: time.Minute, HeaderBytes: 8 << 10}, c.Logger), nil
+}
+
+// ServeHTTP answers one request. Its line in the access log holds no address,
+// and so no token of a report.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.visits.Serve(w, r, func(v *door.Visit, r *http.Request) { h.mux.ServeHTTP(v, r) })
+}
+
+// report takes reports that come by a method and are read by read. A forged
+// one is answered with the given status.
+func (h *handler) report(method string, forged int, read func(http.ResponseWriter, *http.Request) ([]notify.Receipt, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		if r.Method != method {
+			w.Header().Set("Allow", method)
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
+		receipts, err := read(w, r)
+		switch {
+		case errors.Is(err, notify.ErrForged):
+			w.WriteHeader(forged)
+		case err != nil:
+			w.WriteHeader(http.StatusBadRequest)
+		default:
+			w.WriteHeader(h.record(r.Context(), receipts))
+		}
+	}
+}
+
+func signed(driver Signed) func(http.ResponseWriter, *http.Request) ([]notify.Receipt, error) {
+	return func(w http.ResponseWriter, r *http.Request) ([]notify.Receipt, error) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err != nil {
+			return nil, err
+		}
+		return driver.ReadReceipts(r.Header.Get(notify.HeaderTimestamp), r.Header.Get(notify.HeaderSignature), body)
+	}
+}
+
+func fetched(driver Fetched) func(http.ResponseWriter, *http.Request) ([]notify.Receipt, error) {
+	return func(_ http.ResponseWriter, r *http.Request) ([]notify.Receipt, error) {
+		q := r.URL.Query()
+		return driver.ReadReport(q.Get("id"), q.Get("token"), q.Get("status"))
+	}
+}
+
+// record hands receipts on and says what to answer.
+func (h *handler) record(ctx context.Context, receipts []notify.Receipt) int {
+	for _, receipt := range receipts {
+		err := h.sink.Receive(ctx, receipt)
+		if err == nil || errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		h.log.Error("receipt not recorded", "err", err)
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusNoContent
+}

@@ -1,0 +1,150 @@
+package door
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// ReportPath is where browsers report what the content policy refused.
+const ReportPath = "/csp-report"
+
+const defaultMaxBody = 16 << 10
+
+// PagesConfig says what Pages needs. All but MaxBody is required.
+type PagesConfig struct {
+	// Origin is the public address, such as "https://pin.example.cn". Plain
+	// http is only for a loopback host; with https, cookies are __Host- and
+	// HSTS is sent, whoever ends the TLS.
+	Origin string
+	Now    func() time.Time
+	Logger *slog.Logger
+	// Fault answers with an error page. It is called for unknown addresses,
+	// wrong methods, posts from other sites, and panics.
+	Fault func(w http.ResponseWriter, r *http.Request, status int, code liuma.Code)
+	// MaxBody bounds the body of a post in bytes; zero means 16 KiB.
+	MaxBody int64
+}
+
+func (c PagesConfig) validate() (secure bool, err error) {
+	if c.Now == nil || c.Logger == nil || c.Fault == nil {
+		return false, errors.New("door: clock, logger and fault page are required")
+	}
+	if c.MaxBody < 0 {
+		return false, errors.New("door: negative body limit")
+	}
+	if secure, err = CheckOrigin(c.Origin); err != nil {
+		return false, fmt.Errorf("door: origin %q: %w", c.Origin, err)
+	}
+	return secure, nil
+}
+
+// Pages is what every door that serves pages is built on: a mux whose answers
+// carry the strict headers (no inline code, no frame, no other origin, no
+// cache), to which no other site can post, whose bodies are bounded and whose
+// refusals are pages. Handle everything before the first request; from then on
+// it is immutable and safe for concurrent use.
+type Pages struct {
+	mux     *http.ServeMux
+	handler http.Handler
+	now     func() time.Time
+	log     *slog.Logger
+	visits  *Log
+	fault   func(http.ResponseWriter, *http.Request, int, liuma.Code)
+	maxBody int64
+	secure  bool
+	reports meter
+}
+
+// NewPages builds a mux with nothing but the report address and /preferences.
+func NewPages(c PagesConfig) (*Pages, error) {
+	secure, err := c.validate()
+	if err != nil {
+		return nil, err
+	}
+	d := &Pages{
+		mux: http.NewServeMux(), now: c.Now, log: c.Logger, fault: c.Fault,
+		maxBody: c.MaxBody, secure: secure, reports: meter{most: 30, per: time.Minute},
+	}
+	if d.maxBody == 0 {
+		d.maxBody = defaultMaxBody
+	}
+	d.visits, err = NewLog(LogConfig{Now: c.Now, Logger: c.Logger, Fault: func(v *Visit, r *http.Request) {
+		d.fault(v, r, http.StatusInternalServerError, liuma.CodeInternal)
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("door: %w", err)
+	}
+	guard := http.NewCrossOriginProtection()
+	if err := guard.AddTrustedOrigin(c.Origin); err != nil {
+		return nil, fmt.Errorf("door: %w", err)
+	}
+	// A report changes nothing, and some browsers send it without an origin.
+	guard.AddInsecureBypassPattern("POST " + ReportPath)
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.fault(w, r, http.StatusForbidden, liuma.CodeRequestURIInvalid)
+	}))
+	d.handler = guard.Handler(http.HandlerFunc(d.route))
+	d.mux.HandleFunc("POST "+ReportPath, d.report)
+	d.mux.HandleFunc("POST /preferences", d.savePreferences)
+	return d, nil
+}
+
+// Handle registers a handler for a pattern of http.ServeMux.
+func (d *Pages) Handle(pattern string, h http.Handler) { d.mux.Handle(pattern, h) }
+
+// HandleFunc registers a function for a pattern of http.ServeMux.
+func (d *Pages) HandleFunc(pattern string, h http.HandlerFunc) { d.mux.HandleFunc(pattern, h) }
+
+// ServeHTTP is the outermost layer: request id, panic, log, headers.
+func (d *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d.visits.Serve(w, r, func(v *Visit, r *http.Request) {
+		setHeaders(v.Header(), d.secure)
+		if r.Body != nil {
+			r.Body = http.MaxBytesReader(v, r.Body, d.maxBody)
+		}
+		d.handler.ServeHTTP(v, r)
+	})
+}
+
+// route gives the mux's own refusals (no such page, wrong method) a page.
+func (d *Pages) route(w http.ResponseWriter, r *http.Request) {
+	h, pattern := d.mux.Handler(r)
+	if pattern != "" {
+		d.mux.ServeHTTP(w, r)
+		return
+	}
+	probe := &muxAnswer{header: http.Header{}}
+	h.ServeHTTP(probe, r)
+	if allow := probe.header.Get("Allow"); allow != "" {
+		w.Header().Set("Allow", allow)
+	}
+	d.fault(w, r, probe.status, liuma.CodeNotFound)
+}
+
+// muxAnswer takes what the mux says to a request that it has no handler for,
+// and keeps only the status.
+type muxAnswer struct {
+	header http.Header
+	status int
+}
+
+func (r *muxAnswer) Header() http.Header { return r.header }
+
+func (r *muxAnswer) WriteHeader(status int) { r.status = status }
+
+func (r *muxAnswer) Write(b []byte) (int, error) { return len(b), nil }
+
+// RequestID is the number under which the log knows the request, for error
+// pages; empty outside a door.
+func RequestID(ctx context.Context) string {
+	if v := VisitOf(ctx); v != nil {
+		return v.ID()
+	}
+	return ""
+}

@@ -1,0 +1,153 @@
+package door
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// LogConfig says what a Log needs. All members are required.
+type LogConfig struct {
+	Now    func() time.Time
+	Logger *slog.Logger
+	// Fault answers after a panic, where nothing was answered yet.
+	Fault func(*Visit, *http.Request)
+}
+
+// Log keeps a door's access log. It is immutable and safe for concurrent use.
+type Log struct{ c LogConfig }
+
+// NewLog checks the configuration.
+func NewLog(c LogConfig) (*Log, error) {
+	if c.Now == nil || c.Logger == nil || c.Fault == nil {
+		return nil, errors.New("door: clock, logger and fault are required")
+	}
+	return &Log{c: c}, nil
+}
+
+// Visit is one request, and the ResponseWriter that its handlers get, so that
+// the log knows what was answered. It belongs to the goroutine of its request.
+type Visit struct {
+	http.ResponseWriter
+	// Client is the caller's id, once it is authenticated.
+	Client string
+	// BusinessNo is the request's, once it was read; it is never logged.
+	BusinessNo liuma.BusinessNo
+
+	id     string
+	begun  time.Time
+	status int // zero until the header is written
+	bytes  int64
+}
+
+// ID is the random number under which the log knows the request.
+func (v *Visit) ID() string { return v.id }
+
+// Instance is the id as problem documents name it.
+func (v *Visit) Instance() string { return "urn:liuma:request:" + v.id }
+
+// WriteHeader remembers the status; informational ones are not the answer.
+func (v *Visit) WriteHeader(status int) {
+	if v.status == 0 && status >= http.StatusOK {
+		v.status = status
+	}
+	v.ResponseWriter.WriteHeader(status)
+}
+
+// Write counts what is written.
+func (v *Visit) Write(b []byte) (int, error) {
+	if v.status == 0 {
+		v.status = http.StatusOK
+	}
+	n, err := v.ResponseWriter.Write(b)
+	v.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (v *Visit) Unwrap() http.ResponseWriter { return v.ResponseWriter }
+
+type visitKey struct{}
+
+// VisitOf returns the visit of a request's context, and nil outside a door.
+func VisitOf(ctx context.Context) *Visit {
+	v, _ := ctx.Value(visitKey{}).(*Visit)
+	return v
+}
+
+// Serve is a door's outermost layer. The request that handle gets knows its
+// visit.
+func (l *Log) Serve(w http.ResponseWriter, r *http.Request, handle func(*Visit, *http.Request)) {
+	v := &Visit{ResponseWriter: w, id: newID(), begun: l.c.Now()}
+	r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
+	v.Header().Set("X-Request-Id", v.id)
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p) // the server's own way to drop a connection
+			}
+			l.panicked(v, r, p)
+		}
+		l.line(v, r)
+	}()
+	handle(v, r)
+}
+
+func newID() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// panicked logs a panic by its type and stack. Its value may quote what it
+// tripped over, so only the runtime's own words are kept.
+func (l *Log) panicked(v *Visit, r *http.Request, p any) {
+	what := fmt.Sprintf("%T", p)
+	if e, ok := p.(runtime.Error); ok {
+		what = e.Error()
+	}
+	l.c.Logger.ErrorContext(r.Context(), "panic in a handler",
+		"route", r.Pattern, "request", v.id, "panic", what, "stack", string(debug.Stack()))
+	if v.status == 0 {
+		l.c.Fault(v, r)
+	}
+}
+
+// line writes the visit's line. The URL is not in it, only the route's
+// pattern.
+func (l *Log) line(v *Visit, r *http.Request) {
+	if !l.c.Logger.Enabled(r.Context(), slog.LevelInfo) {
+		return
+	}
+	status := v.status
+	if status == 0 {
+		status = http.StatusOK // what net/http answers for a handler that wrote nothing
+	}
+	l.c.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request",
+		slog.String("method", methodWord(r.Method)),
+		slog.String("route", r.Pattern),
+		slog.Int("status", status),
+		slog.Int64("bytes", v.bytes),
+		slog.Duration("took", l.c.Now().Sub(v.begun)),
+		slog.String("request", v.id),
+		slog.String("client", v.Client))
+}
+
+// methodWord keeps a made-up method out of the log.
+func methodWord(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodPost, http.MethodHead, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodOptions, http.MethodConnect, http.MethodTrace:
+		return m
+	}
+	return "other"
+}

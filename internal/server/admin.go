@@ -1,0 +1,133 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/config"
+	admindoor "github.com/liuma-pin/liuma/internal/door/admin"
+	"github.com/liuma-pin/liuma/internal/store/sqlite"
+)
+
+// admin administers an opened data directory; server is nil where it is not
+// served.
+func (d *Data) admin(now func() time.Time, server *admin.Server) (*admin.Admin, error) {
+	return admin.New(admin.Config{
+		Store: d.Store, Registry: d.Registry, Vault: d.Vault, KeyFile: d.Config.Vault, Now: now,
+		Issuer: d.Config.Issuer, Shape: d.Config.Keepers.Shape, TextsDriver: d.Config.Texts.Driver,
+		Server: server,
+	})
+}
+
+// forAdmin is what administration learns of the system at work.
+func (s *System) forAdmin() *admin.Server {
+	out := &admin.Server{Since: s.options.Now().UTC(), Authority: s.Authority, Quorum: s.Quorum}
+	// A nil pointer in an interface would not be nil.
+	if s.Outbox != nil {
+		out.Outbox = s.Outbox
+	}
+	if s.Inbox != nil {
+		out.Inbox = s.Inbox
+	}
+	return out
+}
+
+// ServeAdmin lets operators in at the data directory's socket, beside the other
+// doors, until shut is called or ctx ends. A server does without where there
+// can be no such door: holders must not wait for the mode of a directory.
+func (s *System) ServeAdmin(ctx context.Context, dir string) (shut func()) {
+	logger := s.options.Logger
+	door, err := admindoor.Open(ctx, admindoor.Config{Dir: dir, Admin: s.Admin, Drain: time.Duration(s.Config.Drain), Logger: logger})
+	if err != nil {
+		logger.Warn("no operator door: commands on this directory have to wait until the server is stopped", "err", err)
+		return func() {}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := door.Serve(ctx); err != nil {
+			logger.Error("operator door", "err", err)
+		}
+	})
+	return func() { stop(); serving.Wait() }
+}
+
+// AdministerConfig is what Administer needs; Dir and Config are required.
+type AdministerConfig struct {
+	Dir    string           // the data directory
+	Config config.Config    // what it is configured to be
+	Now    func() time.Time // default time.Now
+	Logger *slog.Logger     // default: discard
+	// Patience is how long Administer waits for a directory that another process
+	// holds without answering: a server that starts, a command that is almost
+	// done. Default 2 s.
+	Patience time.Duration
+}
+
+func (c *AdministerConfig) fill() error {
+	if c.Dir == "" || c.Config.Database == "" {
+		return errors.New("server: administer: want Dir and Config")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Patience == 0 {
+		c.Patience = 2 * time.Second
+	}
+	return nil
+}
+
+// Administration is an admin.Administration that is given back with Close.
+type Administration struct {
+	admin.Administration
+	close func() error
+}
+
+// Close gives the directory back, or the connection to its server.
+func (a *Administration) Close() error { return a.close() }
+
+// Administer asks the server that works with a data directory, or else opens
+// the directory itself. sqlite.ErrInUse: another process has it, and does not
+// answer at the administration door.
+func Administer(ctx context.Context, c AdministerConfig) (*Administration, error) {
+	if err := c.fill(); err != nil {
+		return nil, err
+	}
+	for until := time.Now().Add(c.Patience); ; {
+		remote, err := admindoor.Dial(ctx, c.Dir)
+		if err == nil {
+			return &Administration{Administration: remote, close: remote.Close}, nil
+		}
+		if !errors.Is(err, admindoor.ErrNoDoor) {
+			return nil, err
+		}
+		a, err := administerHere(ctx, c)
+		if err == nil || !errors.Is(err, sqlite.ErrInUse) || time.Now().After(until) {
+			return a, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func administerHere(ctx context.Context, c AdministerConfig) (*Administration, error) {
+	data, err := OpenData(ctx, c.Config, Options{Now: c.Now, Logger: c.Logger})
+	if err != nil {
+		return nil, err
+	}
+	a, err := data.admin(c.Now, nil)
+	if err != nil {
+		return nil, errors.Join(err, data.Close())
+	}
+	return &Administration{Administration: a, close: data.Close}, nil
+}

@@ -1,0 +1,126 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/sqlite"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// Data is an opened data directory: configuration, database, vault and
+// registry, but no keepers. It holds the directory's lease until it is closed.
+type Data struct {
+	Config   config.Config
+	Store    store.Store
+	Database *sqlite.Store // what Store is kept in, for backups
+	Vault    *vault.Vault
+	Registry *registry.Registry
+	closers  closers
+}
+
+type closers []func() error
+
+func (c *closers) add(f func() error) { *c = append(*c, f) }
+
+// close runs the closers in reverse order, each once.
+func (c *closers) close() error {
+	var errs []error
+	for i := len(*c) - 1; i >= 0; i-- {
+		errs = append(errs, (*c)[i]())
+	}
+	*c = nil
+	return errors.Join(errs...)
+}
+
+// Close closes what was opened; of a System, all of it: requests under way end
+// with an error.
+func (d *Data) Close() error { return d.closers.close() }
+
+// Init makes a data directory: configuration, vault key, keepers and empty
+// database. It refuses a directory that already has a configuration. A crash
+// half way leaves a directory without one, which Init refuses to build on, so
+// that no key is ever made twice for the same data.
+func Init(ctx context.Context, dir string, c config.Config) error {
+	if err := c.Validate(); err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	there, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	if len(there) > 0 {
+		return fmt.Errorf("init: %s is not empty; choose a new directory", dir)
+	}
+	in := func(p string) string {
+		if filepath.IsAbs(p) {
+			return p
+		}
+		return filepath.Join(dir, p)
+	}
+	if err := vault.Create(in(c.Vault)); err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	if c.Texts.Driver == config.DriverWebhook {
+		if err := config.CreateSecret(in(c.Texts.Webhook.SecretFile)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("init: %w", err)
+		}
+	}
+	shape, err := c.Keepers.SplitShape()
+	if err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	dirs := make([]string, len(c.Keepers.Directories))
+	for i, d := range c.Keepers.Directories {
+		dirs[i] = in(d)
+	}
+	if _, err := keeper.CreateQuorum(ctx, dirs, shape); err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	db, err := sqlite.Open(ctx, in(c.Database), sqlite.Config{})
+	if err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	if err := db.Close(); err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	return config.Write(dir, c)
+}
+
+// OpenData opens a data directory without serving it. sqlite.ErrInUse: another
+// process has it.
+func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err error) {
+	o.fill()
+	d := &Data{Config: c}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.Close())
+		}
+	}()
+	if d.Vault, err = vault.Open(c.Vault); err != nil {
+		return nil, err
+	}
+	d.closers.add(d.Vault.Close)
+	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{})
+	if err != nil {
+		return nil, err
+	}
+	d.Store, d.Database = db, db
+	d.closers.add(db.Close)
+	if o.BetweenStore != nil {
+		d.Store = o.BetweenStore(db)
+	}
+	d.Registry, err = registry.New(registry.Config{Store: d.Store, Vault: d.Vault, Now: o.Now, Logger: o.Logger})
+	return d, err
+}
