@@ -44,8 +44,8 @@ func ParseKeys(set []byte) (jose.JSONWebKeySet, error) {
 	return keys, nil
 }
 
-// PublicKeys are a registered client's keys by kid, as a door checks signatures
-// with them. Keys that cannot be read are an error, and let nobody in.
+// PublicKeys returns a registered client's keys by kid, with which a door checks
+// its signatures. Keys that cannot be read are an error: the client is refused.
 func PublicKeys(c store.Client) (map[string]*ecdsa.PublicKey, error) {
 	set, err := ParseKeys(c.Keys)
 	if err != nil {

@@ -362,7 +362,7 @@ func TestEarlyReceipt(t *testing.T) {
 		h := newHouse(t)
 		var o *Outbox
 		o = h.outbox(driverFunc(func(ctx context.Context, text Text) (string, error) {
-			return "ref1", o.Receive(ctx, Receipt{ID: text.ID, Delivered: delivered})
+			return "ref1", o.Receive(ctx, Report{ID: text.ID, Delivered: delivered})
 		}))
 		h.queue(o, notice("a"))
 		h.run(o)
@@ -378,13 +378,13 @@ func TestEarlyReceipt(t *testing.T) {
 	h := newHouse(t)
 	o := h.outbox(NewInbox(time.Now))
 	h.queue(o, notice("a"))
-	if err := o.Receive(t.Context(), Receipt{ID: h.only().ID}); err != nil || h.only().State != store.MessageWaiting {
+	if err := o.Receive(t.Context(), Report{ID: h.only().ID}); err != nil || h.only().State != store.MessageWaiting {
 		t.Errorf("a report about what was never tried: %v, %s", err, h.only().State)
 	}
-	if err := o.Receive(t.Context(), Receipt{ID: "nobody", Delivered: true}); !errors.Is(err, store.ErrNotFound) {
+	if err := o.Receive(t.Context(), Report{ID: "nobody", Delivered: true}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("about nothing: %v", err)
 	}
-	if err := o.Receive(t.Context(), Receipt{Delivered: true}); !errors.Is(err, store.ErrNotFound) {
+	if err := o.Receive(t.Context(), Report{Delivered: true}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("an empty one: %v", err)
 	}
 }

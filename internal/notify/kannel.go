@@ -30,8 +30,8 @@ type KannelConfig struct {
 	Username string
 	Password string
 	From     string // the sender's number or name
-	// ReceiptURL is where smsbox reaches the door that takes its reports; https,
-	// or http to a loopback address, without a query.
+	// ReceiptURL is the address at which smsbox reaches the door that takes its
+	// reports; https, or http to a loopback address, without a query.
 	ReceiptURL string
 	Vault      *vault.Vault // authenticates the reports' addresses
 	Client     *http.Client // default: one of its own
@@ -130,10 +130,10 @@ func kannelAnswer(status int, header http.Header, answer string) (string, error)
 	return strings.TrimSpace(parts[2]), nil
 }
 
-// ReadReport reads what smsbox put into the address that Send gave it. Whoever
-// has no token of the message gets ErrForged. A text that is still on its way
-// is no receipt.
-func (k *Kannel) ReadReport(id, token, status string) ([]Receipt, error) {
+// ReadReport reads a delivery report from the address that Send gave smsbox.
+// Without the message's token it is ErrForged. If the text is still on its way,
+// there is no report.
+func (k *Kannel) ReadReport(id, token, status string) ([]Report, error) {
 	if !hmac.Equal([]byte(token), []byte(k.token(id))) {
 		return nil, ErrForged
 	}
@@ -141,7 +141,7 @@ func (k *Kannel) ReadReport(id, token, status string) ([]Receipt, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: status", errReport)
 	case n == dlrDelivered, n == dlrFailed, n == dlrRejected:
-		return []Receipt{{ID: id, Delivered: n == dlrDelivered}}, nil
+		return []Report{{ID: id, Delivered: n == dlrDelivered}}, nil
 	}
 	return nil, nil
 }

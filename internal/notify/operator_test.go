@@ -92,7 +92,7 @@ func TestUndeliveredIsTriedUnderANewID(t *testing.T) {
 	h.run(o)
 	eventually(t, "sent", h.allIn(store.MessageSent))
 	old := h.only().ID
-	if err := o.Receive(t.Context(), Receipt{ID: old}); err != nil {
+	if err := o.Receive(t.Context(), Report{ID: old}); err != nil {
 		t.Fatal(err)
 	}
 	id, err := Retry(t.Context(), h.store, h.vault, time.Now(), "operator", old)

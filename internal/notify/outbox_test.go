@@ -36,14 +36,14 @@ func TestSendsWhatWasQueued(t *testing.T) {
 		t.Errorf("sent: %+v", m)
 	}
 	for range 2 { // a delivery report may come twice
-		if err := o.Receive(t.Context(), Receipt{ID: m.ID, Delivered: true}); err != nil {
+		if err := o.Receive(t.Context(), Report{ID: m.ID, Delivered: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if m = h.only(); m.State != store.MessageDelivered || m.Sealed != nil {
 		t.Errorf("delivered: %+v", m)
 	}
-	if err := o.Receive(t.Context(), Receipt{Ref: m.Ref, Delivered: false}); err != nil || h.only().State != store.MessageDelivered {
+	if err := o.Receive(t.Context(), Report{Ref: m.Ref, Delivered: false}); err != nil || h.only().State != store.MessageDelivered {
 		t.Errorf("bad news after good: %v, %+v", err, h.only())
 	}
 	of, others := h.events()

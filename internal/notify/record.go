@@ -126,9 +126,9 @@ func kill(cur *store.Message, now time.Time) {
 	}
 }
 
-// Receipt is a delivery report: a gateway says whether a text that it took
+// Report is a delivery report: a gateway says whether a text that it took
 // reached the phone.
-type Receipt struct {
+type Report struct {
 	ID        string // of the message, or empty
 	Ref       string // the gateway's reference, if there is no ID
 	Delivered bool   // false: it will not reach the phone
@@ -137,7 +137,7 @@ type Receipt struct {
 // Receive records a delivery report; a repetition changes nothing. It returns
 // store.ErrNotFound if there is no such message, or no longer. A report that
 // comes before the gateway's own answer was recorded counts.
-func (o *Outbox) Receive(ctx context.Context, rc Receipt) error {
+func (o *Outbox) Receive(ctx context.Context, rc Report) error {
 	var kept audit.Event
 	var m store.Message
 	err := o.cfg.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -147,7 +147,7 @@ func (o *Outbox) Receive(ctx context.Context, rc Receipt) error {
 			return audit.Entry{}, err
 		}
 		m = cur
-		ev, outcome := applyReceipt(&cur, rc.Delivered, o.now())
+		ev, outcome := applyReport(&cur, rc.Delivered, o.now())
 		if ev == "" {
 			return audit.Entry{}, nil
 		}
@@ -161,17 +161,17 @@ func (o *Outbox) Receive(ctx context.Context, rc Receipt) error {
 	return nil
 }
 
-func find(r store.Reader, rc Receipt) (store.Message, error) {
+func find(r store.Reader, rc Report) (store.Message, error) {
 	if rc.ID != "" {
 		return r.Message(rc.ID)
 	}
 	return r.MessageByRef(rc.Ref)
 }
 
-// applyReceipt records a delivery report. Once a message counts as delivered,
+// applyReport records a delivery report. Once a message counts as delivered,
 // that stays: of a text in several parts, one may be reported lost after the
 // others.
-func applyReceipt(cur *store.Message, delivered bool, now time.Time) (audit.Event, string) {
+func applyReport(cur *store.Message, delivered bool, now time.Time) (audit.Event, string) {
 	if delivered && cur.State != store.MessageDelivered {
 		cur.State, cur.Fault, cur.Sealed, cur.DoneAt = store.MessageDelivered, "", nil, now
 		return audit.MessageDelivered, "ok"

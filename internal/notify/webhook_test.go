@@ -201,7 +201,7 @@ func TestGatewaysMustBePrivate(t *testing.T) {
 func TestReceiptsAreReadStrictly(t *testing.T) {
 	const now = "1795333920"
 	h := newHook(t, "https://x.example", "")
-	for body, want := range map[string][]Receipt{
+	for body, want := range map[string][]Report{
 		`{"receipts":[{"id":"a","ref":null,"status":"delivered"},{"ref":"r","id":null,"status":"failed"}]}`: {{ID: "a", Delivered: true}, {Ref: "r"}},
 		`{"receipts":[{"id":"a","status":"delivered"}]}}`:                                                   nil,
 		`{"Receipts":[{"id":"a","status":"delivered"}]}`:                                                    nil,
@@ -214,11 +214,11 @@ func TestReceiptsAreReadStrictly(t *testing.T) {
 		`{"receipts":null}`:   nil,
 		`[]`:                  nil,
 	} {
-		got, err := h.ReadReceipts(now, Signature([]byte(hookSecret), now, []byte(body)), []byte(body))
+		got, err := h.ReadReports(now, Signature([]byte(hookSecret), now, []byte(body)), []byte(body))
 		if !slices.Equal(got, want) || (err == nil) != (want != nil) || errors.Is(err, ErrForged) {
 			t.Errorf("%s: %+v, %v", body, got, err)
 		}
-		if got, err := h.ReadReceipts(now, Signature([]byte("x"), now, []byte(body)), []byte(body)); !errors.Is(err, ErrForged) || got != nil {
+		if got, err := h.ReadReports(now, Signature([]byte("x"), now, []byte(body)), []byte(body)); !errors.Is(err, ErrForged) || got != nil {
 			t.Errorf("forged: %+v, %v", got, err)
 		}
 	}
@@ -254,7 +254,7 @@ func TestWebhookAllTheWay(t *testing.T) {
 		t.Errorf("%+v; taken %v", m, taken)
 	}
 	body := []byte(`{"receipts":[{"ref":"77","status":"delivered"}]}`)
-	receipts, err := hook.ReadReceipts("1795333920", Signature([]byte(hookSecret), "1795333920", body), body)
+	receipts, err := hook.ReadReports("1795333920", Signature([]byte(hookSecret), "1795333920", body), body)
 	if err != nil || len(receipts) != 1 {
 		t.Fatalf("%+v, %v", receipts, err)
 	}
