@@ -1,23 +1,24 @@
-// Package client is the Go SDK for channels, for the physical-card registry
-// and for hotlines: seal a PIN, ask for a verification, check a receipt. It guarantees
-// that a PIN is sealed to the authority before it is handed on, for one
-// request and nothing else, that no attempt is ever sent twice under two
-// business numbers, and that a receipt passes only when it is about exactly
-// what was asked. It trusts the key that it is given to sign with, TLS to
-// reach the authority, and the authority's published receipt keys.
+// Package client is the Go SDK for channels, for the physical-card registry and
+// for hotlines: seal a PIN, ask for a verification, check a receipt. It
+// guarantees that a PIN is sealed to the authority before it is handed on, for
+// one request and nothing else, that no attempt is ever sent twice under two
+// business numbers, and that a receipt passes only for exactly the request that
+// was made. It trusts the key that it is given to sign with, TLS to reach the
+// authority, and the authority's published receipt keys.
 //
-// A PIN belongs on two machines only: the holder's device and the authority.
-// So the work is in two halves. The device seals, with a [DeviceRequest] that
-// the channel's server sends it; the server passes the [Envelope] on in a
-// request, and never sees the PIN. docs/SEALING.md describes sealing byte by
-// byte, for devices that do not run Go.
+// A PIN belongs on two machines only: the holder's device and the authority. So
+// the work is in two halves. The device seals, with a [DeviceRequest] that the
+// channel's server sends it; the server passes the [Envelope] on in a request,
+// and never sees the PIN. docs/SEALING.md describes the envelope byte by byte,
+// for devices that do not run Go; docs/API.md describes the requests.
 //
 // No method repeats an attempt by itself. When no answer came, the error is a
 // [NoAnswerError], and it is unknown whether the attempt was made: ask
-// [Client.Verification] by the business number (channels only), or send the very
-// same request again. Both are safe, since one business number makes at most one attempt.
+// [Client.Verification] by the business number (channels only), or send the
+// very same request again. Both are safe, since one business number makes at
+// most one attempt.
 //
-// DESIGN section 7 ("Native channel").
+// Start here: Client and DeviceRequest, then example_test.go.
 package client
 
 import (
@@ -39,7 +40,8 @@ import (
 // Config says who the client is and where the authority is. ID, BaseURL,
 // KeyID and Key are required.
 type Config struct {
-	// BaseURL is where the door listens, for example "https://pin.example.cn".
+	// BaseURL is the public address of the native door, for example
+	// "https://pin.example.cn".
 	BaseURL string
 	// Audience is the authority's name, which tokens are addressed to and
 	// which receipts are issued by. Default: BaseURL.
@@ -50,8 +52,8 @@ type Config struct {
 	// ECDSA on P-256, in memory or in a device.
 	KeyID string
 	Key   crypto.Signer
-	// HTTP sends the requests. Default: a client that waits 20 seconds.
-	// Redirects are never followed, whatever it says.
+	// HTTP sends the requests. Default: an HTTP client that waits 20 seconds.
+	// Redirects are never followed, even if it would follow them.
 	HTTP *http.Client
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time

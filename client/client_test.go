@@ -103,8 +103,8 @@ func TestCheckReceipt(t *testing.T) {
 	}
 }
 
-// TestCheckReceiptNeedsAllOfWant: what is left out must not read as anything
-// goes.
+// TestCheckReceiptNeedsAllOfWant: a member of Want that is left empty must not
+// match every receipt.
 func TestCheckReceiptNeedsAllOfWant(t *testing.T) {
 	c := newClient(t, "https://pin.example.cn", time.Now)
 	for _, lacking := range []client.Want{{Card: card, Purpose: "p", Action: client.Verify}, {BusinessNo: "b", Purpose: "p", Action: client.Verify},
@@ -174,7 +174,7 @@ func TestReceiptKeysAreKept(t *testing.T) {
 	expect("old keys", 3)
 	s.Close()
 	at = at.Add(11 * time.Minute)
-	check() // the authority is away, and the key is known
+	check() // the authority cannot be reached, and the key is known
 	fresh := newClient(t, s.URL, func() time.Time { return at })
 	if _, err := fresh.CheckReceipt(t.Context(), foreign(t, newKey(t), "k", "liuma-receipt+jwt"), want); err == nil || errors.Is(err, client.ErrReceipt) {
 		t.Errorf("without any keys: %v", err)
@@ -225,8 +225,8 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// TestAnswers: what the door would never say is no answer, and nothing is sent
-// twice.
+// TestAnswers: an answer that the door would never give counts as no answer,
+// and nothing is sent twice.
 func TestAnswers(t *testing.T) {
 	var calls atomic.Int32
 	var serve atomic.Value // of http.HandlerFunc

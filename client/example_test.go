@@ -34,7 +34,7 @@ func Example() {
 	}
 	ctx := context.Background()
 
-	// On the server: what is asked, and for whom.
+	// On the server: the request, and the holder it is about.
 	challenge, err := c.Challenge(ctx)
 	if err != nil {
 		log.Fatal(err)
@@ -168,7 +168,7 @@ func verification(c *client.Client, businessNo, typed string) client.VerifyReque
 
 // A client mints its tokens itself and sends one with every request: a JWT,
 // signed with the registered key, for this authority alone. Here the authority
-// is a server that shows what it got.
+// is a server that prints the token's claims.
 func ExampleNew() {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -229,7 +229,7 @@ func ExampleDeviceRequest_SealPIN() {
 	}
 	typed := []byte("407193")
 	sealed, err := ask.SealPIN(typed)
-	clear(typed) // it is not needed any more
+	clear(typed) // not needed any more
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -244,8 +244,8 @@ func ExampleDeviceRequest_SealPIN() {
 	// no longer or shorter than that of another PIN: true
 }
 
-// A change has two PINs. Each is sealed for its own part: one that is sealed as
-// the new PIN is not taken for the old.
+// A change has two PINs. Each is sealed for its own role: a PIN that is sealed as
+// the new one is not accepted as the old one.
 func ExampleDeviceRequest_SealChange() {
 	authority := standIn()
 	defer authority.Close()
@@ -295,7 +295,7 @@ func ExampleClient_Verify() {
 }
 
 // A server that has the receipt keys checks receipts without the authority. A
-// receipt is about one request: of one card, for one purpose.
+// receipt is good for one request: one card, one purpose.
 func ExampleClient_CheckReceipt() {
 	authority := standIn()
 	c := channel(authority.URL)
@@ -308,7 +308,7 @@ func ExampleClient_CheckReceipt() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	authority.Close() // nobody answers from here on
+	authority.Close() // the authority cannot be reached from here on
 
 	want := client.Want{BusinessNo: request.BusinessNo, Card: request.Subject.Card, Purpose: request.Purpose, Action: client.Verify}
 	receipt, err := c.CheckReceipt(ctx, v.Receipt, want)
@@ -325,8 +325,8 @@ func ExampleClient_CheckReceipt() {
 	// for another purpose: true client: receipt is not valid: about another purpose
 }
 
-// The authority refuses with a problem document: its code is for the program,
-// its sentences, in Chinese and English, are for people.
+// The authority refuses with a problem document: its error code is for the
+// program, its sentences, in Chinese and English, are for people.
 func ExampleProblem() {
 	authority := standIn()
 	defer authority.Close()
@@ -341,8 +341,8 @@ func ExampleProblem() {
 	// No such record.
 }
 
-// The network ate the answer: whether the PIN was tried is not known here. The
-// authority knows, by the business number, and asking makes no second attempt.
+// The network lost the answer, so it is unknown whether the attempt was made. Ask
+// the authority by the business number; asking makes no second attempt.
 func ExampleNoAnswerError() {
 	authority := standIn()
 	defer authority.Close()
@@ -378,7 +378,7 @@ func ExampleNoAnswerError() {
 	// decided right
 }
 
-// device is what runs on the holder's phone.
+// device runs on the holder's phone.
 func device(request []byte) (client.Envelope, error) {
 	var ask client.DeviceRequest
 	if err := json.Unmarshal(request, &ask); err != nil {

@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// maxAnswer bounds what is read of an answer, in bytes.
+// maxAnswer bounds the size of an answer, in bytes.
 const maxAnswer = 1 << 20
 
 // Problem is a refusal by the authority (RFC 9457). Branch on Code; show Title,
-// Detail and NextStep to people, in either language. The codes are listed in
-// docs/API.md.
+// Detail and NextStep to people, in either language. The error codes are listed
+// in docs/API.md.
 type Problem struct {
 	Status     int        `json:"status"` // HTTP
 	Code       string     `json:"code"`
-	Reason     string     `json:"reason"` // finer code beneath Code, such as the PIN rule
+	Reason     string     `json:"reason"` // finer reason beneath Code, such as the PIN rule
 	Field      string     `json:"field"`  // member at fault, dotted
 	TitleZH    string     `json:"title_zh"`
 	TitleEN    string     `json:"title_en"`
@@ -31,10 +31,10 @@ type Problem struct {
 	NextStepZH string     `json:"next_step_zh"`
 	NextStepEN string     `json:"next_step_en"`
 	BusinessNo string     `json:"business_no"`
-	Instance   string     `json:"instance"`   // names this occurrence
+	Instance   string     `json:"instance"`   // names this occurrence, for the authority's operator
 	TriesLeft  *int       `json:"tries_left"` // nil where it may not be said
 	Until      *time.Time `json:"until"`      // when the refusal ends by itself
-	// Challenge, with evidence_required, is what evidence must be bound to.
+	// Challenge comes with evidence_required: bind the evidence to it.
 	Challenge string `json:"challenge"`
 	// RetryAfter is how long to wait before the same request may succeed;
 	// zero means that waiting does not help.
@@ -52,7 +52,7 @@ func (p *Problem) Error() string {
 	return fmt.Sprintf("%s: %s %s [%s]", s, p.DetailEN, p.NextStepEN, p.Instance)
 }
 
-// CodeOf returns the code of the Problem in err's chain, or "".
+// CodeOf returns the error code of the Problem in err's chain, or "".
 func CodeOf(err error) string {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p.Code
@@ -61,7 +61,7 @@ func CodeOf(err error) string {
 }
 
 // NoAnswerError says that a request may have reached the authority and no
-// answer came back. What became of it is known by its business number.
+// answer came back. Its business number tells the result later.
 type NoAnswerError struct {
 	BusinessNo string // empty for a request without one
 	Err        error

@@ -24,14 +24,14 @@ type Receipt struct {
 	Card       string // handle in this channel
 	BusinessNo string
 	Action     Action
-	ACR        string   // how sure, in the authority's words
-	AMR        []string // what was proved: "pin", and a method of evidence
+	ACR        string   // assurance level, in the authority's words
+	AMR        []string // methods: "pin", and perhaps a method of evidence
 	IssuedAt   time.Time
 	Expires    time.Time
 }
 
-// Want is what a receipt must be about. Every member is required but Method:
-// a receipt that is good for something else is good for nothing here.
+// Want holds the values that a receipt must have. Every member is required but
+// Method: a receipt for another request, purpose or card must not pass.
 type Want struct {
 	BusinessNo string
 	Card       string
@@ -53,10 +53,10 @@ const (
 	keysPause      = 30 * time.Second // and not more often than this for an unknown kid
 )
 
-// CheckReceipt checks a receipt without asking the authority about it: signed
-// by one of its receipt keys, issued to this channel, not past its end, and
-// about exactly what want says. The keys are fetched when there are none, and
-// again when they are old or the receipt names one that is unknown.
+// CheckReceipt checks a receipt without asking the authority about it: it must
+// be signed by one of the receipt keys, issued to this channel, not expired,
+// and have exactly the values of want. The keys are fetched when there are
+// none, and again when they are old or the receipt names an unknown key.
 //
 // It proves standing at issue. Where something of value is handed out,
 // [Client.Redeem] it as well, which asks whether anything has changed and lets
@@ -139,7 +139,7 @@ func (c *Client) readReceipt(payload []byte, want Want) (*Receipt, error) {
 	return r, nil
 }
 
-// receiptKey finds a receipt key, fetching the set when it must.
+// receiptKey finds a receipt key, and fetches the set if necessary.
 func (c *Client) receiptKey(ctx context.Context, kid string) (*ecdsa.PublicKey, error) {
 	c.keysMu.Lock()
 	defer c.keysMu.Unlock()
@@ -148,7 +148,7 @@ func (c *Client) receiptKey(ctx context.Context, kid string) (*ecdsa.PublicKey, 
 	if c.fetchedAt.IsZero() || age > keysFresh || age < 0 || !known && age > keysPause {
 		set, err := c.fetchKeys(ctx)
 		if err != nil && !known {
-			return nil, err // what is known stays good while the authority is away
+			return nil, err // keys that were fetched before stay in use while the authority cannot be reached
 		}
 		if err == nil {
 			c.keys, c.fetchedAt = set, c.now()

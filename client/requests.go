@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Challenge is what envelopes and evidence are bound to, for five minutes, and
-// the key that the device seals to.
+// Challenge holds the value that envelopes and evidence are bound to, for five
+// minutes, and the key that the device seals to.
 type Challenge struct {
 	Value   string    `json:"challenge"`
 	Expires time.Time `json:"expires"`
@@ -99,7 +99,7 @@ type PhysicalRequest struct {
 	ReplacedBy string `json:"replaced_by,omitempty"`
 }
 
-// Verification is what became of a request.
+// Verification is the state and result of a request.
 type Verification struct {
 	BusinessNo string `json:"business_no"`
 	Action     string `json:"action"`
@@ -109,8 +109,8 @@ type Verification struct {
 	// Verdict is right, wrong, locked, blocked, suspended or unavailable, or
 	// empty where nothing was attempted.
 	Verdict string `json:"verdict"`
-	// Code says why it is not a success; empty on success. The sentences
-	// explain it in both languages.
+	// Code is the error code, empty on success. The sentences explain it in
+	// both languages.
 	Code       string     `json:"code"`
 	TitleZH    string     `json:"title_zh"`
 	TitleEN    string     `json:"title_en"`
@@ -162,8 +162,9 @@ func (c *Client) Enroll(ctx context.Context, r EnrollRequest) (*Verification, er
 	return c.ask(ctx, "/v1/cards", r.BusinessNo, r)
 }
 
-// Link brings the holder's card into this channel. Whatever the cause, a
-// refusal is the same Problem with code refused.
+// Link brings the holder's card into this channel. Every refusal is the same
+// Problem with error code refused: a channel without a link is not told the
+// cause.
 func (c *Client) Link(ctx context.Context, r LinkRequest) (*Verification, error) {
 	return c.ask(ctx, "/v1/links", r.BusinessNo, r)
 }
@@ -179,24 +180,24 @@ func (c *Client) Change(ctx context.Context, r ChangeRequest) (*Verification, er
 	return c.ask(ctx, "/v1/pin-changes", r.BusinessNo, r)
 }
 
-// Freeze stops the card in every channel, and the bound phone is told. A card
-// that is frozen already is no error: only the holder, with PIN and code, lifts
-// a freeze.
+// Freeze stops the card in every channel, and the bound phone is notified. A
+// card that is frozen already is no error: only the holder, with PIN and
+// one-time code, lifts a freeze.
 func (c *Client) Freeze(ctx context.Context, r FreezeRequest) (*Verification, error) {
 	return c.ask(ctx, "/v1/freezes", r.BusinessNo, r)
 }
 
-// Redeem uses a receipt up: once, and only if the card's standing and PIN are
-// what they were at the verdict.
+// Redeem uses a receipt up. It passes once, and only if the card's standing and
+// PIN are still the same as at the verdict.
 func (c *Client) Redeem(ctx context.Context, receipt string) (*Verification, error) {
 	return c.ask(ctx, "/v1/redemptions", "", struct {
 		Receipt string `json:"receipt"`
 	}{receipt})
 }
 
-// Verification asks what became of a request of any action. It is the way on
-// after a [NoAnswerError]; code not_found means that the authority never took
-// the request, so it may be sent again.
+// Verification returns the state and result of a request of any action. Call it
+// after a [NoAnswerError]; error code not_found means that the authority never
+// took the request, so it may be sent again.
 func (c *Client) Verification(ctx context.Context, businessNo string) (*Verification, error) {
 	if businessNo == "" {
 		return nil, errors.New("client: no business number")
@@ -231,9 +232,9 @@ func (c *Client) PhysicalStatus(ctx context.Context, r PhysicalRequest) (*Physic
 }
 
 // HotlineFreeze stops the card of a holder who called. Only a hotline's client
-// may. Code not_found means that there is nothing to freeze under this ID
-// number: ask the caller for it again. After a [NoAnswerError] send the very
-// same request again; it freezes once.
+// may. Error code not_found means that there is nothing to freeze under this ID
+// number: ask the person on the phone for it again. After a [NoAnswerError]
+// send the very same request again; it freezes once.
 func (c *Client) HotlineFreeze(ctx context.Context, r HotlineFreezeRequest) (*HotlineFreeze, error) {
 	out := &HotlineFreeze{}
 	if err := c.post(ctx, "/v1/hotline-freezes", r.BusinessNo, r, out); err != nil {

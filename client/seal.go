@@ -10,7 +10,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/envelope"
 )
 
-// Action says what a PIN is sealed for.
+// Action is the action that a PIN is sealed for.
 type Action string
 
 // The actions that carry a PIN.
@@ -38,9 +38,9 @@ func (Subject) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[subject]") }
 // LogValue logs the placeholder.
 func (Subject) LogValue() slog.Value { return slog.StringValue("[subject]") }
 
-// DeviceRequest is what a device needs to seal a PIN. The channel's server
-// fills it, keeps the same values for the request, and sends it to the device
-// as JSON.
+// DeviceRequest holds the values that a device needs to seal a PIN. The
+// channel's server fills it, keeps the same values for the request, and sends
+// it to the device as JSON.
 type DeviceRequest struct {
 	Channel    string    `json:"channel"` // the channel's registered id
 	Action     Action    `json:"action"`
@@ -57,9 +57,9 @@ type Envelope struct {
 	CT  string `json:"ct"`
 }
 
-// SealPIN seals the one PIN of an enrollment (the new one), a link or a
-// verification (the current one). It neither keeps nor wipes pin; the caller
-// wipes it.
+// SealPIN seals the only PIN of a request: the new PIN of an enrollment, the
+// current one of a link or a verification. It neither keeps nor wipes pin; the
+// caller wipes it.
 func (d DeviceRequest) SealPIN(pin []byte) (Envelope, error) {
 	switch d.Action {
 	case Enroll:

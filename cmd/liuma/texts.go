@@ -57,7 +57,7 @@ func (a *textsListCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	})
 }
 
-func (a *textsListCmd) print(w io.Writer, l notify.Letter) error {
+func (a *textsListCmd) print(w io.Writer, l notify.MessageView) error {
 	if a.JSON {
 		return json.NewEncoder(w).Encode(l)
 	}

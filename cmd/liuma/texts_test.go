@@ -55,15 +55,15 @@ func letters(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Check(err)
 			return o
 		}
-		queue := func(o *notify.Outbox, n notify.Notice) error {
+		queue := func(o *notify.Outbox, n notify.Message) error {
 			n.Card, n.Phone, n.Language = liuma.CardID{7}, "13812345678", notify.Chinese
 			return data.Store.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {
 				return audit.Entry{At: time.Now(), Actor: "test", Event: audit.CodeSent, Outcome: "ok"}, o.Queue(tx, n)
 			})
 		}
-		notice := notify.Notice{Template: notify.PINReset, Params: map[string]string{"holder": "王*奶", "channel": "浙里办", "freeze": "AB23CD45"}}
+		notice := notify.Message{Template: notify.PINReset, Params: map[string]string{"holder": "王*奶", "channel": "浙里办", "freeze": "AB23CD45"}}
 		o := outbox(time.Now)
-		err = errors.Join(queue(o, notice), queue(o, notice), queue(o, notify.Notice{Template: notify.CodeReset,
+		err = errors.Join(queue(o, notice), queue(o, notice), queue(o, notify.Message{Template: notify.CodeReset,
 			Params: map[string]string{"holder": "王*奶", "code": "048213"}, Expires: time.Now().Add(10 * time.Minute)}))
 		if err != nil {
 			return err

@@ -66,7 +66,7 @@ type Administration interface {
 
 	// Texts lists messages of the outbox in a state, or all, in the order of
 	// their IDs after one, at most MaxTexts.
-	Texts(ctx context.Context, state store.MessageState, after string) ([]notify.Letter, error)
+	Texts(ctx context.Context, state store.MessageState, after string) ([]notify.MessageView, error)
 	// RetryText has a dead notice tried again and returns the ID that it goes
 	// by now. Errors: store.ErrNotFound, notify.ErrNotRetriable.
 	RetryText(ctx context.Context, id string) (string, error)

@@ -84,7 +84,7 @@ func (a *Admin) textsState(ctx context.Context) (Texts, error) {
 }
 
 // Texts lists messages of the outbox; see Administration.
-func (a *Admin) Texts(ctx context.Context, state store.MessageState, after string) ([]notify.Letter, error) {
+func (a *Admin) Texts(ctx context.Context, state store.MessageState, after string) ([]notify.MessageView, error) {
 	return notify.List(ctx, a.c.Store, state, after, MaxTexts)
 }
 

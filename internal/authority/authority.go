@@ -250,9 +250,9 @@ func (a *Authority) ReceiptKeys() jose.JSONWebKeySet { return a.vault.ReceiptKey
 // RecordAlarm writes what a keeper did wrong to the log and the audit record.
 // It never fails the request that met the alarm.
 func (a *Authority) RecordAlarm(ctx context.Context, al keeper.Alarm) {
-	a.log.Error("keeper alarm", "keeper", al.Keeper, "what", al.What, "card", al.Card)
+	a.log.Error("keeper alarm", "keeper", al.Keeper, "what", al.Fault, "card", al.Card)
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		e := a.Entry("system", audit.KeeperAlarm, al.Card, "", string(al.What))
+		e := a.Entry("system", audit.KeeperAlarm, al.Card, "", string(al.Fault))
 		e.Note = "keeper=" + string(al.Keeper)
 		return e, nil
 	})

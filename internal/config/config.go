@@ -1,10 +1,12 @@
 // Package config is the one configuration of the liuma command. It guarantees
 // that a file is read strictly (unknown or doubled members are errors with a
-// line number), that every default is written down here, and that what
-// Validate passes can be wired without further checks. It trusts whoever can
-// write the file.
+// line number), that every default is written down here, and that a
+// configuration which Validate passes can be wired without further checks. It
+// trusts everyone who can write the file.
 //
-// DESIGN sections 6 and 8.
+// docs/OPERATIONS.md ("Configuration") describes every member.
+//
+// Start here: Config.
 package config
 
 import (
@@ -30,28 +32,30 @@ const FileName = "liuma.yaml"
 // Config is the whole configuration. Relative paths are relative to the
 // directory of the file.
 type Config struct {
-	// Issuer is the authority's own name: the audience of callers' tokens and
+	// Issuer is the authority's own name: the audience of clients' tokens and
 	// of evidence, the issuer of receipts. An absolute URL without query.
 	Issuer string `yaml:"issuer"`
-	// Channel is the door of channels and registry clients.
+	// Channel is the native door, for channels, registry clients and hotlines.
 	Channel Door `yaml:"channel_door"`
-	// Hosted is the door of holders' browsers and of the channels that push
-	// requests to it. Its public address is Issuer. Default: none.
+	// Hosted is the hosted door, for holders' browsers and the channels that
+	// push requests to it. Its public address is Issuer. Default: none.
 	Hosted Door `yaml:"hosted_door"`
-	// Gateway is the door where the gateway of texts reports deliveries, at
+	// Gateway is the door where the message gateway reports deliveries, at
 	// /receipts. Default: none.
 	Gateway Door `yaml:"gateway_door"`
-	// Texts says how codes and notices get to phones. Default: not at all.
+	// Texts says how one-time codes and notices get to phones. Default: not at
+	// all.
 	Texts Texts `yaml:"texts"`
 	// DomainChecks is a directory whose .txt and .html files the hosted door
 	// serves at its root, as mini-program platforms ask for. Default: none.
 	DomainChecks string `yaml:"domain_checks"`
 	// Proxies are the addresses, or networks, of proxies in front of the hosted
-	// door: only what they say of whom a request is from is believed, where
-	// freeze codes are rationed. Default: the loopback, where hosted_door is
+	// door. Only their X-Forwarded-For is believed; freeze codes are rationed
+	// by that address. Default: the loopback, where hosted_door is
 	// behind_proxy.
 	Proxies []string `yaml:"proxies,omitempty"`
-	// Hotline is the number that the hosted door's pages name. Default 12333.
+	// Hotline is the phone number that the hosted door's pages name. Default
+	// 12333.
 	Hotline string `yaml:"hotline"`
 	// Vault is the key file of the authority. Default vault.key.
 	Vault string `yaml:"vault"`
@@ -84,7 +88,7 @@ type Door struct {
 type Keepers struct {
 	// Shape is "1/1", "2/3" or "3/5". Default 1/1.
 	Shape string `yaml:"shape"`
-	// Directories has one directory a keeper, in order. Default keepers/k1 ….
+	// Directories has one directory per keeper, in order. Default keepers/k1 ….
 	Directories []string `yaml:"directories"`
 }
 
@@ -124,7 +128,7 @@ func Default() Config {
 	}
 }
 
-// maxFile bounds what is read: a configuration is a page, not a book.
+// maxFile bounds the size of a configuration file, in bytes.
 const maxFile = 64 << 10
 
 // Load reads the file in dir, fills in defaults, makes paths absolute and
@@ -167,7 +171,7 @@ func Parse(b []byte) (Config, error) {
 	return c, c.Validate()
 }
 
-// DefaultDirectories names one directory a keeper.
+// DefaultDirectories names one directory per keeper.
 func DefaultDirectories(s split.Shape) []string {
 	dirs := make([]string, s.N)
 	for i := range dirs {
@@ -186,7 +190,7 @@ func (k Keepers) SplitShape() (split.Shape, error) {
 	return split.Shape{}, fmt.Errorf(`keepers.shape %q: want "1/1", "2/3" or "3/5"`, k.Shape)
 }
 
-// Validate reports everything that is wrong, not only the first.
+// Validate reports everything that is wrong, not only the first fault.
 func (c Config) Validate() error {
 	var errs []error
 	if u, err := url.Parse(c.Issuer); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.RawQuery != "" || u.Fragment != "" {
@@ -252,8 +256,9 @@ func (c Config) ProxyNetworks() ([]netip.Prefix, error) {
 	return out, nil
 }
 
-// bareIssuer holds the issuer to what browsers and channels need of the hosted
-// door's address: paths are put after it, and cookies belong to it.
+// bareIssuer checks what the hosted door's address needs for browsers and
+// channels: nothing after the host, since paths are put after it and cookies
+// belong to it.
 func (c Config) bareIssuer() error {
 	u, err := url.Parse(c.Issuer)
 	if err != nil || u.User != nil || u.Scheme+"://"+u.Host != c.Issuer {

@@ -17,17 +17,17 @@ import (
 // maxSecret bounds a secret, in bytes.
 const maxSecret = 4096
 
-// ErrSecretMode is returned for a file of a secret that others can read.
+// ErrSecretMode is returned for a file with a secret that others can read.
 var ErrSecretMode = errors.New("can be read or written by others; want mode 0600 or stricter")
 
-// ReadSecret reads the one line of a file that nobody else can read. The
-// caller wipes it.
+// ReadSecret reads the only line of a file, which no other account may be able
+// to read. The caller wipes it.
 func ReadSecret(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("config: secret: %w", err)
 	}
-	defer func() { _ = f.Close() }() // read only: nothing to lose
+	defer func() { _ = f.Close() }() // closing after reading loses nothing
 	info, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("config: secret: %w", err)
@@ -48,7 +48,7 @@ func ReadSecret(path string) ([]byte, error) {
 }
 
 // CreateSecret makes a file with a random secret of 256 bits, in hexadecimal,
-// that nobody else can read. It never replaces one.
+// that no other account can read. It never replaces a file.
 func CreateSecret(path string) error {
 	var raw [32]byte
 	rand.Read(raw[:])
@@ -77,8 +77,8 @@ type wording struct {
 // maxWordings bounds a file of wordings, in bytes.
 const maxWordings = 4 << 20
 
-// ReadWordings reads a file of regions' own wordings, strictly. Whether each
-// is fit for use is notify.NewTemplates' to say.
+// ReadWordings reads a file of regions' own wordings, strictly.
+// notify.NewTemplates checks whether each can be used.
 func ReadWordings(path string) ([]notify.Override, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {

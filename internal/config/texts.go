@@ -9,26 +9,28 @@ import (
 	"github.com/liuma-pin/liuma/internal/notify"
 )
 
-// The drivers of texts.
+// The drivers of messages.
 const (
-	DriverNone    = "none"    // nobody is told, and what needs a code leads to the counter
-	DriverInbox   = "inbox"   // texts stay in memory: for trying things out
-	DriverWebhook = "webhook" // signed HTTP, to whatever sends texts
+	DriverNone    = "none"    // no messages are sent; acts that need a one-time code lead to the counter
+	DriverInbox   = "inbox"   // messages stay in memory: for trying things out
+	DriverWebhook = "webhook" // signed HTTP requests to a gateway or an adapter
 	DriverKannel  = "kannel"  // HTTP to a Kannel gateway
 )
 
-// Texts says how codes and notices get to phones.
+// Texts says how one-time codes and notices get to phones.
 type Texts struct {
 	// Driver is none, inbox, webhook or kannel. Default none. inbox is refused
-	// without allow_stand_in_evidence: whoever may run commands reads its codes.
+	// without allow_stand_in_evidence, because everyone who may run commands
+	// can read one-time codes there.
 	Driver string `yaml:"driver"`
-	// SignatureZH and SignatureEN open every text. Default 【电子社保卡】 and
-	// "[E-Social-Security Card] ".
+	// SignatureZH and SignatureEN are the sender mark that opens every text.
+	// Default 【电子社保卡】 and "[E-Social-Security Card] ".
 	SignatureZH string `yaml:"signature_zh"`
 	SignatureEN string `yaml:"signature_en"`
 	// Wordings is a YAML file of regions' own wordings. Default: none.
 	Wordings string `yaml:"wordings"`
-	// Codes and Notices are what each queue may take up of the gateway.
+	// Codes and Notices are the shares of the gateway that the queues of
+	// one-time codes and of notices may use.
 	Codes   Quota `yaml:"codes"`
 	Notices Quota `yaml:"notices"`
 	// Webhook and Kannel are the settings of these drivers.
@@ -36,44 +38,46 @@ type Texts struct {
 	Kannel  Kannel  `yaml:"kannel"`
 }
 
-// Quota is what one queue of texts may take up.
+// Quota is the share of the gateway that one queue of messages may use.
 type Quota struct {
-	// PerSecond is how many texts are sent a second, also at once after a
-	// rest. Default 50.
+	// PerSecond is how many messages are sent a second; after a pause, so many
+	// at once. Default 50.
 	PerSecond float64 `yaml:"per_second"`
-	// Concurrent is how many are under way at once. Default 16.
+	// Concurrent is how many sends are under way at once. Default 16.
 	Concurrent int `yaml:"concurrent"`
 }
 
-// Webhook is the gateway of driver webhook.
+// Webhook holds the settings of driver webhook.
 type Webhook struct {
-	// URL takes the texts: https, or http to a loopback address.
+	// URL receives the texts: https, or http to a loopback address.
 	URL string `yaml:"url"`
-	// SecretFile holds the secret that texts and receipts are signed with, 32
-	// bytes at least, in a file that only the server's account can read.
+	// SecretFile holds the secret that texts and delivery reports are signed
+	// with, 32 bytes at least, in a file that only the server's account can
+	// read.
 	SecretFile string `yaml:"secret_file"`
-	// PreviousFile holds the secret before it, with which receipts may still
-	// be signed. Default: none.
+	// PreviousFile holds the previous secret, with which delivery reports may
+	// still be signed. Default: none.
 	PreviousFile string `yaml:"previous_secret_file"`
 }
 
-// Kannel is the gateway of driver kannel.
+// Kannel holds the settings of driver kannel.
 type Kannel struct {
-	// URL is sendsms of smsbox: https, or http to a loopback address.
+	// URL is the sendsms address of smsbox: https, or http to a loopback
+	// address.
 	URL string `yaml:"url"`
-	// Username is that of smsbox's sendsms-user.
+	// Username is the user of smsbox's group sendsms-user.
 	Username string `yaml:"username"`
-	// PasswordFile holds its password, in a file that only the server's
+	// PasswordFile holds that user's password, in a file that only the server's
 	// account can read.
 	PasswordFile string `yaml:"password_file"`
 	// From is the sender's number or name. Default: smsbox's own.
 	From string `yaml:"from"`
-	// ReceiptURL is where smsbox reaches the gateway door, with /receipts:
-	// https, or http to a loopback address.
+	// ReceiptURL is the address at which smsbox reaches the gateway door, with
+	// /receipts: https, or http to a loopback address.
 	ReceiptURL string `yaml:"receipt_url"`
 }
 
-// ReceiptPath is where the gateway door takes delivery receipts.
+// ReceiptPath is where the gateway door takes delivery reports.
 const ReceiptPath = "/receipts"
 
 // Bounds of a quota.
@@ -87,10 +91,11 @@ func defaultTexts() Texts {
 	return Texts{Driver: DriverNone, SignatureZH: "【电子社保卡】", SignatureEN: "[E-Social-Security Card] ", Codes: q, Notices: q}
 }
 
-// Signature is what texts open with, by language.
-func (t Texts) Signature() liuma.Text { return liuma.Text{ZH: t.SignatureZH, EN: t.SignatureEN} }
+// SenderMark returns the sender mark, by language.
+func (t Texts) SenderMark() liuma.Text { return liuma.Text{ZH: t.SignatureZH, EN: t.SignatureEN} }
 
-// validate reports everything that is wrong with the texts of c.
+// validate reports everything that is wrong with the settings for messages of
+// c.
 func (t Texts) validate(c Config) error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("texts."+format, args...)) }
@@ -99,14 +104,14 @@ func (t Texts) validate(c Config) error {
 			bad("%s is empty: a text must name its sender", s.name)
 		}
 	}
-	if _, err := notify.NewTemplates(t.Signature(), nil); err != nil {
+	if _, err := notify.NewTemplates(t.SenderMark(), nil); err != nil {
 		bad("signature_zh, signature_en: %w", err)
 	}
 	for _, q := range []struct {
 		name string
 		Quota
 	}{{"codes", t.Codes}, {"notices", t.Notices}} {
-		if !(q.PerSecond >= 0.1 && q.PerSecond <= maxPerSecond) { // not a number is neither
+		if !(q.PerSecond >= 0.1 && q.PerSecond <= maxPerSecond) { // refuses NaN as well
 			bad("%s.per_second: want 0.1 to %d", q.name, maxPerSecond)
 		}
 		if q.Concurrent < 1 || q.Concurrent > maxConcurrent {

@@ -12,7 +12,7 @@ const header = `# Liuma. Every member and its default is described in docs/OPERA
 `
 
 // Write makes the configuration file in dir. It never replaces one: a second
-// init must not change what a running authority was told.
+// init must not change the configuration of a running authority.
 func Write(dir string, c Config) error {
 	if err := c.Validate(); err != nil {
 		return fmt.Errorf("config: %w", err)

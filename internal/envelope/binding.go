@@ -24,10 +24,10 @@ type Binding struct {
 	Challenge   string
 }
 
-// Subject says whose PIN it is, byte for byte as sent: no spelling is changed
-// before it is bound, so a device needs no rules of ours. Members that the
-// request does not have are empty. It prints redacted and refuses to be
-// written as JSON, because it holds personal data.
+// Subject names the holder, byte for byte as sent: no spelling is changed
+// before it is bound, so a device needs no spelling rules. Members that the
+// request does not have are empty. It prints redacted and refuses to be written
+// as JSON, because it holds personal data.
 type Subject struct {
 	Card     string // handle of the card in the channel
 	IDNumber string
@@ -78,8 +78,8 @@ func (Subject) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) 
 // LogValue logs the placeholder.
 func (Subject) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalJSON always fails. A redacted subject in a request or a digest would
-// be a silent fault; each door has its own wire type.
+// MarshalJSON always fails, because a redacted subject in a request or a digest
+// would be a fault that nobody notices; each door has its own wire type.
 func (Subject) MarshalJSON() ([]byte, error) {
 	return nil, errors.New("envelope: a subject is not written as JSON")
 }

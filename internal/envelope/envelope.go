@@ -1,13 +1,15 @@
 // Package envelope is the format in which a PIN travels from the holder's
 // device to the authority: HPKE (RFC 9180) to a seal key of the authority, the
-// plaintext padded to one length, and everything that the PIN is meant for
-// bound in as associated data. It guarantees that an envelope opens only for
-// the exact request it was sealed for, and that its length says nothing about
-// the PIN. It trusts whoever holds the private seal key, and nothing that it
-// parses. It keeps no keys; the vault does.
+// plaintext padded to one length, and the whole request bound in as associated
+// data. It guarantees that an envelope opens only for the exact request it was
+// sealed for, and that its length says nothing about the PIN. It trusts the
+// holder of the private seal key, and nothing that it parses. It keeps no keys;
+// the vault does.
 //
-// DESIGN section 7, "Native channel". docs/SEALING.md has the format byte by
-// byte, for other platforms.
+// docs/SEALING.md has the format byte by byte, for other platforms;
+// docs/decisions/0007-sealed-envelopes.md says why.
+//
+// Start here: Binding, then Open.
 package envelope
 
 import (
@@ -25,7 +27,7 @@ const (
 	PrivateSize    = 32                 // P-256 scalar
 	EncSize        = 65                 // encapsulated key: uncompressed P-256 point
 	PlainSize      = 256                // padded plaintext
-	CiphertextSize = PlainSize + 16     // and the tag of AES-128-GCM
+	CiphertextSize = PlainSize + 16     // with the tag of AES-128-GCM
 	MaxSecret      = PlainSize - prefix // longest PIN or passphrase, in UTF-8
 )
 
@@ -59,14 +61,14 @@ var (
 func invalid(cause error) error { return liuma.Fail(liuma.CodeEnvelopeInvalid, cause) }
 
 // Seal encrypts a PIN or passphrase of 1 to MaxSecret bytes to a seal key's
-// public half (PublicSize bytes) for the request that b describes. It does not
-// keep or wipe secret.
+// public half (PublicSize bytes) for the request that b describes. It neither
+// keeps nor wipes secret.
 func Seal(public []byte, b Binding, secret []byte) (Envelope, error) {
 	return SealAAD(public, b.SealKeyID, b.AAD(), secret)
 }
 
-// SealAAD is Seal for a device that was sent the bytes of Binding.AAD, as the
-// pad on a hosted page is.
+// SealAAD is Seal for a device that gets the bytes of Binding.AAD instead of
+// the Binding, as the pad on a hosted page does.
 func SealAAD(public []byte, keyID string, aad, secret []byte) (Envelope, error) {
 	if !validKeyID(keyID) {
 		return Envelope{}, fmt.Errorf("seal: %w: key id", errShape)
@@ -117,7 +119,7 @@ func Open(private hpke.PrivateKey, b Binding, e Envelope) ([]byte, error) {
 	return secret, nil
 }
 
-// recipient is the receiving half of the suite. Tests drive it with RFC 9180's
+// recipient is the receiving half of the suite. Tests call it with RFC 9180's
 // own info string.
 func recipient(private hpke.PrivateKey, enc, info []byte) (*hpke.Recipient, error) {
 	return hpke.NewRecipient(enc, private, hpke.HKDFSHA256(), hpke.AES128GCM(), info)

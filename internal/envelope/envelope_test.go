@@ -94,7 +94,8 @@ func TestSealRefuses(t *testing.T) {
 	}
 }
 
-// members changes each leaf of a Binding by itself.
+// members has a function for each leaf of a Binding that changes this leaf
+// alone.
 func members() map[string]func(*Binding) {
 	return map[string]func(*Binding){
 		"Channel":          func(b *Binding) { b.Channel = "js-hrss" },
@@ -144,7 +145,8 @@ func TestEveryMemberOfTheBindingCounts(t *testing.T) {
 			}
 			_, err := Open(private, b, sealed)
 			wantInvalid(t, err)
-			// A forger who renames the key in the envelope too gets no further.
+			// A forger who also renames the key in the envelope is refused as
+			// well.
 			forged := sealed
 			forged.SealKeyID = b.SealKeyID
 			_, err = Open(private, b, forged)
@@ -153,7 +155,7 @@ func TestEveryMemberOfTheBindingCounts(t *testing.T) {
 	}
 }
 
-// What moves from one member into its neighbour is another binding.
+// Bytes that move from one member to its neighbour make another binding.
 func TestAADIsInjectiveAcrossNeighbours(t *testing.T) {
 	a, b := example(), example()
 	a.Subject.IDNumber, a.Subject.Name = "AB", "C"
@@ -217,7 +219,7 @@ func flip(b []byte, i int) []byte {
 	return b
 }
 
-// A sender that pads otherwise is refused though its encryption is right.
+// A sender that pads differently is refused although its encryption is right.
 func TestOpenRefusesOtherPadding(t *testing.T) {
 	private, public := newKey(t)
 	good, err := pad([]byte("739146"))

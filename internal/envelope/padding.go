@@ -18,9 +18,9 @@ func pad(secret []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// unpad returns a copy of the secret. Every secret has one padded form, so
-// bytes after it that are not zero are refused: they could carry something
-// past whoever reads the secret alone.
+// unpad returns a copy of the secret. Bytes after it must be zero: otherwise an
+// envelope could carry hidden data, and one secret would have several padded
+// forms.
 func unpad(plain []byte) ([]byte, error) {
 	if len(plain) != PlainSize {
 		return nil, errPadding

@@ -68,7 +68,8 @@ func TestRecipientOpensRFC9180Vectors(t *testing.T) {
 	}
 }
 
-// The sender that makes our own vectors must itself reproduce the RFC's.
+// The sender that makes this project's vectors must itself reproduce the RFC's
+// vectors.
 func TestVectorSenderReproducesRFC9180(t *testing.T) {
 	v := readRFC(t)
 	s := sendWith(t, v.SkEm, v.PkRm, v.Info, v.Encryptions[0].AAD, v.Pt)

@@ -19,8 +19,8 @@ import (
 
 const vectorsPath = "../../docs/sealing-vectors.json"
 
-// Run `go test ./internal/envelope -run Vectors -update` after a change of
-// the format. The vectors are a function of this file alone.
+// Run `go test ./internal/envelope -run Vectors -update` after a change of the
+// format. The vectors depend on this file alone.
 var update = flag.Bool("update", false, "write docs/sealing-vectors.json anew")
 
 type vectorFile struct {
@@ -31,8 +31,8 @@ type vectorFile struct {
 	Vectors []vector `json:"vectors"`
 }
 
-// vector holds what a sender needs (down to its ephemeral key, which a real
-// sender draws at random and never reveals) and what it must arrive at.
+// vector holds a sender's input (down to its ephemeral key, which a real sender
+// draws at random and never reveals) and the result that it must reach.
 type vector struct {
 	Name       string        `json:"name"`
 	Opens      bool          `json:"opens"` // false: the authority refuses it
@@ -227,8 +227,8 @@ func TestVectorsOpen(t *testing.T) {
 	}
 }
 
-// docs/SEALING.md works the first vector through; the page must say what the
-// file says.
+// docs/SEALING.md works the first vector through; the page must agree with the
+// file.
 func TestDocumentShowsTheFirstVector(t *testing.T) {
 	data, err := os.ReadFile("../../docs/SEALING.md")
 	must(t, err)

@@ -9,17 +9,18 @@ import (
 )
 
 // Encode returns the three members of the JSON form: key id, encapsulated key
-// and ciphertext, the latter two in base64url without padding (RFC 4648
+// and ciphertext. Key and ciphertext are in base64url without padding (RFC 4648
 // section 5).
 func (e Envelope) Encode() (kid, enc, ct string) {
 	b64 := base64.RawURLEncoding
 	return e.SealKeyID, b64.EncodeToString(e.Enc), b64.EncodeToString(e.Ciphertext)
 }
 
-// Decode reads what Encode returned. It refuses every other spelling, so that
-// one envelope has one encoding. Failures are CodeEnvelopeInvalid.
+// Decode reads the members that Encode returns. It refuses every other
+// spelling, so that one envelope has one encoding. Failures are
+// CodeEnvelopeInvalid.
 func Decode(kid, enc, ct string) (Envelope, error) {
-	// Exact lengths come first, so nothing long is ever decoded.
+	// Exact lengths are checked first, so nothing long is ever decoded.
 	b64 := base64.RawURLEncoding.Strict()
 	if len(enc) != b64.EncodedLen(EncSize) || len(ct) != b64.EncodedLen(CiphertextSize) {
 		return Envelope{}, invalid(errShape)

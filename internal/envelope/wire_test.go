@@ -25,7 +25,7 @@ func TestJSONRoundTrip(t *testing.T) {
 	if !reflect.DeepEqual(got, e) {
 		t.Error("another envelope came back")
 	}
-	// Within a larger document too.
+	// As a member of a larger document, too.
 	var doc struct{ New Envelope }
 	must(t, json.Unmarshal([]byte(`{"new":`+string(data)+`}`), &doc))
 	if !reflect.DeepEqual(doc.New, e) {
@@ -47,8 +47,8 @@ func TestJSONIsStrict(t *testing.T) {
 	if object(kid, enc, ct) != good {
 		t.Fatalf("members are not where this test expects them: %s", good)
 	}
-	// The last character of 65 bytes carries four bits that must be zero, so
-	// some neighbour of it decodes to the same bytes in a lax decoder.
+	// The last character of 65 bytes carries four bits that must be zero. So a
+	// lax decoder would decode some neighbouring character to the same bytes.
 	loose := enc[:len(enc)-1] + string(enc[len(enc)-1]+1)
 	for name, doc := range map[string]string{
 		"null":               `null`,

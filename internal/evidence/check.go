@@ -1,12 +1,14 @@
-// Package evidence checks what a provider says of a holder (实人认证凭证). It
-// guarantees that a proof which passes was signed by a registered provider
-// that is not stopped, for this authority, this challenge and this holder, and
-// lately. It trusts the provider to have looked at the person; it does not
-// trust whoever carries the token. That evidence is used once is the store's
-// part: a Proof has the ID and the time to remember it until.
+// Package evidence checks the tokens in which providers vouch for a holder
+// (实人认证凭证). It guarantees that evidence which passes was signed by a
+// registered provider that is not stopped, for this authority, this challenge
+// and this holder, and recently. It trusts the provider to have looked at the
+// person; it does not trust the carrier of the token. The store makes sure that
+// evidence is used once: a Proof has the ID to remember, and until when.
 //
-// DESIGN section 7, "Evidence". docs/SEALING.md has the holder's hash byte by
-// byte.
+// docs/SEALING.md ("9. The holder's hash in evidence") has the holder's hash
+// byte by byte.
+//
+// Start here: Statement and Proof, then check.go.
 package evidence
 
 import (
@@ -29,23 +31,24 @@ import (
 )
 
 const (
-	// tokenType keeps other tokens that a provider's key signs from passing.
+	// tokenType tells evidence from other tokens that a provider's key signs.
 	tokenType = "liuma-evidence+jwt"
-	// maxToken bounds what is parsed at all, in bytes.
+	// maxToken bounds the length of a token that is parsed, in bytes.
 	maxToken = 4096
 	// leeway is how far a provider's clock may be ahead.
 	leeway = 30 * time.Second
-	// label separates the holder's hash from every other.
+	// label separates the holder's hash from every other hash.
 	label = "liuma/1/evidence-holder"
 )
 
-// MethodStandIn is the method of every proof from a stand-in provider,
-// whatever its token says, and of no other: where a face was only played, no
-// receipt says that one was seen.
+// MethodStandIn is the method of every proof from a stand-in provider, even if
+// its token names another, and of no other provider. So no receipt claims a
+// face check that was only simulated.
 const MethodStandIn = "stand-in"
 
-// Want is what evidence must be about. IDNumber and Name are in canonical
-// spelling (package registry). It holds personal data and prints redacted.
+// Want holds the values that evidence must have. IDNumber and Name are in
+// canonical spelling (package registry). It holds personal data and prints
+// redacted.
 type Want struct {
 	Audience     string // the authority's issuer name
 	Challenge    string
@@ -62,8 +65,8 @@ type Proof struct {
 	ID       string // jti, 16 to 64 characters; unique for the provider
 	Method   string // "face", "counter", "stand-in" …
 	IssuedAt time.Time
-	// Expires is when it stops passing: its own end, or the end of MaxAge if
-	// that is earlier. Its ID need be remembered no longer.
+	// Expires is when the evidence stops passing: its own end, or the end of
+	// MaxAge if that is earlier. Until then its ID must be remembered.
 	Expires time.Time
 }
 
@@ -97,10 +100,10 @@ var (
 	errHolder    = errors.New("evidence: for another holder")
 )
 
-// Check verifies a provider's token. provider looks a client up by ID; a
-// client that is not there is store.ErrNotFound or CodeNotFound. A token that
-// does not pass is CodeEvidenceInvalid, with the cause for the log only; any
-// other error is provider's own.
+// Check verifies a provider's token. provider looks a client up by ID and
+// returns store.ErrNotFound or CodeNotFound if there is none. A token that does
+// not pass is CodeEvidenceInvalid, with the cause for the log only; every other
+// error is provider's own.
 func Check(token string, provider func(id string) (store.Client, error), w Want) (Proof, error) {
 	jws, issuer, err := parse(token)
 	if err != nil {
@@ -141,8 +144,8 @@ func Check(token string, provider func(id string) (store.Client, error), w Want)
 
 func refuse(cause error) error { return liuma.Fail(liuma.CodeEvidenceInvalid, cause) }
 
-// parse reads the token and the issuer that it claims, which decides nothing
-// but whose keys it is checked with.
+// parse reads the token and the issuer that it claims. The claim only selects
+// the keys that the token is checked with.
 func parse(token string) (*jose.JSONWebSignature, string, error) {
 	if len(token) > maxToken {
 		return nil, "", errToken
@@ -165,8 +168,7 @@ func parse(token string) (*jose.JSONWebSignature, string, error) {
 	return jws, c.Issuer, nil
 }
 
-// verify checks the signature with the provider's key of the token's kid, and
-// no other.
+// verify checks the signature with the provider's key that has the token's kid.
 func verify(jws *jose.JSONWebSignature, registered []byte) (claims, error) {
 	keys, err := ParseKeys(registered)
 	if err != nil {
@@ -221,12 +223,12 @@ func (c claims) check(client store.Client, w Want) error {
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// HolderHash is what a token names its holder by: SHA-256 over a label, the
+// HolderHash stands for the holder in a token: SHA-256 over a label, the
 // challenge, the canonical ID number and the canonical name, each after its
-// length (uint32, big endian), in base64url without padding, 43 characters.
-// The token so carries no personal data, and the challenge keeps two tokens
-// about one holder apart. It does not hide the holder from whoever has the
-// token and can guess: ID numbers are too few for that.
+// length (uint32, big endian), in base64url without padding, 43 characters. So
+// the token carries no personal data, and two tokens about one holder differ by
+// their challenges. It does not hide the holder from someone who has the token
+// and tries all ID numbers: there are too few of them.
 func HolderHash(challenge, idNumber, name string) string {
 	var message []byte
 	for _, field := range []string{label, challenge, idNumber, name} {

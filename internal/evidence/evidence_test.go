@@ -24,7 +24,7 @@ const (
 	testName     = "王秀英"
 )
 
-// bench is a provider, its signer, and what the authority wants.
+// bench is a provider, its signer, and the values that the authority wants.
 type bench struct {
 	key    *ecdsa.PrivateKey
 	signer *Signer
@@ -108,7 +108,7 @@ func TestGoodEvidencePasses(t *testing.T) {
 	}
 }
 
-// Each case changes one thing about evidence that passes.
+// Each case changes one thing in evidence that passes.
 func TestRefusals(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*bench)
@@ -174,7 +174,7 @@ func TestEdgesOfTimeAndStandIn(t *testing.T) {
 	}
 }
 
-// Where stand-ins are allowed, what one vouches for is marked all the same.
+// Where stand-ins are allowed, their evidence is marked as theirs.
 func TestStandInIsMarked(t *testing.T) {
 	b := newBench(t)
 	b.client.StandIn, b.want.AllowStandIn, b.st.Method = true, true, "face"
@@ -184,7 +184,7 @@ func TestStandInIsMarked(t *testing.T) {
 	}
 }
 
-// claims are claims that pass when signed as they should be.
+// claims pass if they are signed correctly.
 func (b *bench) claims() map[string]any {
 	return map[string]any{
 		"iss": "face-cn", "aud": b.st.Audience, "challenge": b.st.Challenge,
@@ -273,7 +273,7 @@ func TestTokensThatOnlyLookRight(t *testing.T) {
 	}
 }
 
-// A store that cannot answer is not the holder's fault.
+// A store that fails is not the holder's fault.
 func TestProviderFaultIsNotARefusal(t *testing.T) {
 	b := newBench(t)
 	token, err := b.signer.Sign(b.st)
@@ -340,7 +340,7 @@ func TestNewSignerRefuses(t *testing.T) {
 	}
 }
 
-// The value is in docs/SEALING.md; other platforms compute it.
+// The value is also in docs/SEALING.md, for other platforms.
 func TestHolderHashVector(t *testing.T) {
 	const want = "hTkcxxqR3Yddm87ytwU6c7kcDFl4sefykHJAvYq6wxA"
 	if got := HolderHash("challenge-1", testIDNumber, testName); got != want {

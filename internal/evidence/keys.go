@@ -12,13 +12,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// maxKeys bounds a provider's key set: the current key, the next, and some
-// that are on their way out.
+// maxKeys bounds a provider's key set: the current key, the next, and some old
+// ones.
 const maxKeys = 8
 
 // ParseKeys reads a provider's JWK set (RFC 7517): one to eight public P-256
-// keys for ES256, each with a kid of its own. It refuses private keys, so that
-// nobody's secret is kept by mistake.
+// keys for ES256, each with its own kid. Private keys are refused, so that none
+// is stored by mistake.
 func ParseKeys(set []byte) (jose.JSONWebKeySet, error) {
 	var keys jose.JSONWebKeySet
 	if err := json.Unmarshal(set, &keys); err != nil {
@@ -44,8 +44,8 @@ func ParseKeys(set []byte) (jose.JSONWebKeySet, error) {
 	return keys, nil
 }
 
-// PublicKeys are a registered client's keys by kid, as a door checks signatures
-// with them. Keys that cannot be read are an error, and let nobody in.
+// PublicKeys returns a registered client's keys by kid, with which a door checks
+// its signatures. Keys that cannot be read are an error: the client is refused.
 func PublicKeys(c store.Client) (map[string]*ecdsa.PublicKey, error) {
 	set, err := ParseKeys(c.Keys)
 	if err != nil {

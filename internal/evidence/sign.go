@@ -14,8 +14,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Statement is what a provider says of a holder. IDNumber and Name are in
-// canonical spelling; they go into the hash alone, never into the token. It
+// Statement is the claim of a provider about a holder. IDNumber and Name are in
+// canonical spelling; they are only hashed, and never put into the token. It
 // holds personal data and prints redacted.
 type Statement struct {
 	Audience  string

@@ -13,10 +13,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// Attempt makes one guess at all n keepers and gives the verdict of DESIGN
-// section 4, "Verdicts". The caller wipes secret. The error is for a request
-// that is the caller's mistake, a closed quorum, or ctx having ended before a
-// verdict; whatever a keeper does wrong is the verdict Unavailable.
+// Attempt makes one guess at all n keepers and gives the verdict by the rules
+// of docs/ARCHITECTURE.md ("Walk 1: an attempt, from thumb to verdict"). The
+// caller wipes secret. The error means a malformed request, a closed quorum, or
+// that ctx ended before a verdict; every fault of a keeper leads to the verdict
+// Unavailable.
 func (q *Quorum) Attempt(ctx context.Context, target Target, how Guess, secret []byte) (Outcome, error) {
 	if err := target.validate(how); err != nil {
 		return Outcome{}, err
@@ -34,8 +35,8 @@ func (q *Quorum) Attempt(ctx context.Context, target Target, how Guess, secret [
 		return Outcome{}, err
 	}
 	out, err := a.run(ctx)
-	// A keeper that answers after the verdict has counted too: it is owed its
-	// settlement, and is held to the others' answer.
+	// A keeper that answers after the verdict has counted too: its settlement
+	// is still sent, and its answer is compared with the others.
 	if a.waiting == 0 || !q.background(func() { a.linger(start) }) {
 		a.finish()
 	}
@@ -63,7 +64,7 @@ func (t Target) commitment() ledger.Commitment {
 type state uint8
 
 const (
-	silent    state = iota // no answer, or one that cannot be used
+	silent    state = iota // no answer, or an unusable one
 	refused                // counted nothing
 	evaluated              // counted, and answered well-formed shares
 )
@@ -71,7 +72,7 @@ const (
 // answered is one keeper's answer.
 type answered struct {
 	state   state
-	settled bool // its spend was signed for
+	settled bool // a settlement was signed for its spend
 	AttemptAnswer
 }
 
@@ -82,18 +83,18 @@ type attempt struct {
 	how     Guess
 	guess   *split.Guess
 	replies <-chan reply[AttemptAnswer]
-	waiting int        // replies that have not come
+	waiting int        // replies that have not come yet
 	answers []answered // by member number, from 1 at index 0
 	stale   bool       // a keeper holds a later version
 	tried   [][]split.Share
 	agreed  bool          // t answers agree and gave another verifier
-	key     *split.Key    // of a right guess
-	right   []split.Share // what it was made from
+	key     *split.Key    // yielded by a right guess
+	right   []split.Share // the shares that yielded key
 }
 
-// call asks one keeper. It runs beside the others and touches nothing of a
-// that changes. It is never repeated (I-1): an error says nothing about
-// whether the keeper counted.
+// call asks one keeper. It runs beside the others and touches nothing of a that
+// changes. It is never repeated (I-1): an error does not tell whether the
+// keeper counted.
 func (a *attempt) call(ctx context.Context, m *member) (AttemptAnswer, error) {
 	req := AttemptRequest{
 		Header: a.q.header(m), Card: a.target.Card, Version: a.target.Version, KeySet: a.target.KeySet,
@@ -119,7 +120,8 @@ func (a *attempt) call(ctx context.Context, m *member) (AttemptAnswer, error) {
 	return ans, nil
 }
 
-// errForm is an answer that no correct keeper gives.
+// errForm is an answer that no correct keeper gives: a wrong number or kind of
+// shares.
 var errForm = errors.New("keeper: malformed answer")
 
 // wellFormed wants a refusal, or one share for each of the member's subsets.
@@ -147,7 +149,7 @@ func (m *member) wellFormedShares(shares []split.Share) error {
 
 // run takes replies until there is a verdict.
 func (a *attempt) run(ctx context.Context) (Outcome, error) {
-	if len(a.answers) == 1 { // ask has waited for it
+	if len(a.answers) == 1 { // a single keeper: its reply is there already
 		a.take(<-a.replies)
 		out, _ := a.decide(true)
 		if out.Verdict == liuma.Unavailable && ctx.Err() != nil {
@@ -168,7 +170,7 @@ func (a *attempt) run(ctx context.Context) (Outcome, error) {
 		case <-end.C:
 			over = true
 		case <-ctx.Done():
-			// Not enough has come for a verdict, so there is none.
+			// Too few replies have come for a verdict.
 			out, _ := a.decide(true)
 			return Outcome{Verdict: liuma.Unavailable, Evaluated: out.Evaluated, Stale: out.Stale}, ctx.Err()
 		}
@@ -201,9 +203,10 @@ func (a *attempt) take(r reply[AttemptAnswer]) {
 	a.settle()
 }
 
-// noteStale tells a keeper that missed the commit from one that has a later
-// one. The former is sent the commit, but not the attempt again: its holder
-// has made one guess, and t others can still evaluate it.
+// noteStale handles a keeper that answered stale. If it missed a commit, the
+// commit is sent again, but not the attempt: the holder's one guess is with the
+// other keepers, and t of them can evaluate it. If it has a later version, the
+// caller learns it from Outcome.Stale.
 func (a *attempt) noteStale(m *member, ref *ledger.Refusal) {
 	if ref.Reason != ledger.Stale {
 		return
@@ -213,21 +216,21 @@ func (a *attempt) noteStale(m *member, ref *ledger.Refusal) {
 		return
 	}
 	if ref.At == a.target.Version {
-		return // a keeper that contradicts itself
+		return // the keeper contradicts itself
 	}
 	q, c := a.q, a.target.commitment()
 	q.background(func() {
 		ctx, cancel := context.WithTimeout(q.base, q.timing.Call)
 		defer cancel()
-		// A crash or an error here leaves the keeper where it was: the next
-		// attempt on the card finds it stale and does this again (I-7).
-		_, _ = q.commitAt(ctx, m, c) // which has logged the error
+		// A crash or an error here leaves the keeper as it was: the next
+		// attempt on the card finds it stale and sends the commit again (I-7).
+		_, _ = q.commitAt(ctx, m, c) // commitAt has logged the error
 	})
 }
 
-// tryWith looks at every t answers that include the newest: those that agree
-// are finalized and compared with the verifier (I-9). Each sum is tried once,
-// so that keepers which all agree cost one.
+// tryWith looks at every group of t answers that includes the newest: a group
+// that agrees is finalized and compared with the verifier (I-9). Each set of
+// shares is tried once, so if all keepers agree there is one trial.
 func (a *attempt) tryWith(newest int) {
 	for group := uint(1); group < 1<<len(a.answers); group++ {
 		if bits.OnesCount(group) != a.q.shape.T || group>>newest&1 == 0 {
@@ -240,7 +243,7 @@ func (a *attempt) tryWith(newest int) {
 		a.tried = append(a.tried, shares)
 		key, err := a.guess.Finalize(a.q.shape, shares)
 		if err != nil {
-			continue // shares that add up to nothing: somebody lies, and the PIN is not right by them
+			continue // the sum of the shares is the identity: a keeper lied, so by these shares the PIN is not right
 		}
 		if key.Verifier() == a.target.Verifier {
 			a.key, a.right = key, shares
@@ -251,9 +254,9 @@ func (a *attempt) tryWith(newest int) {
 	}
 }
 
-// merge puts the shares of a group of keepers together, one a subset. They
-// agree if each share that two of them hold is the same from both, and if all
-// of them evaluated.
+// merge combines the answers of a group of keepers into one share per subset.
+// They agree if all of them evaluated, and every share that two of them hold is
+// the same from both.
 func (a *attempt) merge(group uint) (shares []split.Share, agree bool) {
 	for i := range a.answers {
 		if group>>i&1 == 0 {
@@ -270,8 +273,8 @@ func (a *attempt) merge(group uint) (shares []split.Share, agree bool) {
 	return shares, true
 }
 
-// mergeShares adds a keeper's shares to those of others, in order of subsets.
-// It fails on the first that differs.
+// mergeShares adds a keeper's shares to those of other keepers, in order of
+// subsets. It fails on the first share that differs.
 func mergeShares(into, from []split.Share) ([]split.Share, bool) {
 	for _, s := range from {
 		i, found := slices.BinarySearchFunc(into, s, func(x, y split.Share) int { return int(x.Subset) - int(y.Subset) })
@@ -285,7 +288,7 @@ func mergeShares(into, from []split.Share) ([]split.Share, bool) {
 	return into, true
 }
 
-// settle signs for every spend of a right guess that was not signed for.
+// settle signs a settlement for every spend of a right guess that has none yet.
 func (a *attempt) settle() {
 	if a.key == nil {
 		return
@@ -305,8 +308,8 @@ func (a *attempt) settle() {
 	}
 }
 
-// decide gives the verdict, if there is one yet; over says that no more
-// answers come or are waited for.
+// decide gives the verdict, if there is one yet; over says that no more answers
+// are waited for.
 func (a *attempt) decide(over bool) (Outcome, bool) {
 	out := Outcome{Stale: a.stale}
 	var left []int
@@ -334,9 +337,9 @@ func (a *attempt) decide(over bool) (Outcome, bool) {
 	return out, true
 }
 
-// barred is Locked or Blocked if refusals alone prevent a quorum: those of the
-// rest, whatever they would answer, are fewer than t. A closed stranger lane
-// counts as blocked: time does not lift it either.
+// barred is Locked or Blocked if the refusals alone prevent a quorum: fewer
+// than t keepers are left, so their answers cannot matter. A closed stranger
+// lane counts as blocked, since time does not lift it either.
 func (a *attempt) barred() (verdict liuma.Verdict, until time.Time) {
 	open := len(a.answers)
 	var ends []time.Time
@@ -355,7 +358,7 @@ func (a *attempt) barred() (verdict liuma.Verdict, until time.Time) {
 		return liuma.Blocked, time.Time{}
 	}
 	if missing := a.q.shape.T - (open - len(ends)); missing > 0 {
-		// Once so many of the locks have ended, a quorum is possible again.
+		// When this many locks have ended, a quorum is possible again.
 		slices.SortFunc(ends, time.Time.Compare)
 		return liuma.Locked, ends[missing-1]
 	}
@@ -380,7 +383,7 @@ func (a *attempt) linger(start time.Time) {
 	}
 }
 
-// finish names the keepers that differ and wipes what is secret.
+// finish raises alarms about the keepers that differ and wipes the secrets.
 func (a *attempt) finish() {
 	var differ []int
 	if a.key != nil {
@@ -405,7 +408,8 @@ func (a *attempt) differing(right []split.Share) (out []int) {
 	return out
 }
 
-// shares lists what each keeper evaluated; nil where it did not.
+// shares lists the shares that each keeper evaluated; nil for a keeper that did
+// not evaluate.
 func (a *attempt) shares() [][]split.Share {
 	out := make([][]split.Share, len(a.answers))
 	for i, at := range a.answers {
@@ -416,9 +420,9 @@ func (a *attempt) shares() [][]split.Share {
 	return out
 }
 
-// suspects lists the keepers that differ from most others. It is a guess where
-// nothing says which shares are right; a liar that differs from one keeper
-// alone is named together with it.
+// suspects lists the keepers that differ from the most others. It is only a
+// guess, for attempts where nothing says which shares are right: a liar that
+// differs from one keeper alone is named together with that keeper.
 func suspects(answers [][]split.Share) (out []int) {
 	against, most := make([]int, len(answers)), 0
 	for i := range answers {

@@ -8,19 +8,19 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// BenchmarkQuorumAttempt is a right attempt from blinding to settlement, on
-// real ledgers, one at a time and many cards beside one another.
+// BenchmarkQuorumAttempt measures a right attempt from blinding to settlement,
+// on real ledgers, one at a time and many cards in parallel.
 func BenchmarkQuorumAttempt(b *testing.B) {
 	for _, shape := range shapes()[:2] {
-		h := newHouse(b, shape)
+		h := newHarness(b, shape)
 		q := h.quorum()
 		targets := make([]Target, 256)
 		for i := range targets {
 			targets[i] = set(b, q, liuma.NewCardID(), 1, good)
 		}
-		// A disk that stands still for longer than a call may take leaves
-		// attempts without a verdict; they are reported, and any other verdict
-		// than right is a failure.
+		// If the disk stalls for longer than a call may take, attempts stay
+		// without a verdict; they are reported. Any other verdict than right is
+		// a failure.
 		var without atomic.Int64
 		attempt := func(b *testing.B, i int) {
 			out, err := q.Attempt(b.Context(), targets[i%len(targets)], Guess{}, []byte(good))
@@ -54,9 +54,9 @@ func BenchmarkQuorumAttempt(b *testing.B) {
 	}
 }
 
-// BenchmarkNodeAttempt is what one keeper does: count, then evaluate.
+// BenchmarkNodeAttempt measures the work of one keeper: count, then evaluate.
 func BenchmarkNodeAttempt(b *testing.B) {
-	h := newHouse(b, split.Shape{T: 1, N: 1})
+	h := newHarness(b, split.Shape{T: 1, N: 1})
 	q := h.quorum()
 	var targets []Target
 	for range 1 + b.N/6 {

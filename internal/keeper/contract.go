@@ -5,7 +5,12 @@
 // on t evaluations (I-9) and that keepers which disagree give no verdict. A
 // node does not trust the authority; the quorum does not trust any t-1 nodes.
 //
-// DESIGN section 4, "Verdicts", "Setting a PIN", "Rollback and time".
+// docs/ARCHITECTURE.md ("Walk 1: an attempt, from thumb to verdict") and
+// docs/ARCHITECTURE.md ("Rollback and time") tell it in order;
+// docs/decisions/0004-no-consensus-across-keepers.md says why keepers do not
+// talk to one another.
+//
+// Start here: Keeper, then Node.Attempt and Quorum.Attempt.
 package keeper
 
 import (
@@ -33,8 +38,8 @@ type Answer struct {
 	Incarnation [16]byte
 }
 
-// AttemptRequest asks for one guess to be counted and evaluated. KeySet is
-// that of Version, so that a keeper which lacks it says so before it counts.
+// AttemptRequest asks for one guess to be counted and evaluated. KeySet is the
+// key set of Version; a keeper that lacks it says so before it counts.
 type AttemptRequest struct {
 	Header
 	Card    liuma.CardID
@@ -45,7 +50,8 @@ type AttemptRequest struct {
 	Reserve int
 	Limits  ledger.Limits
 	// Commit, when set, is a commit that this keeper may have missed; it is
-	// applied first. Settlements are this card's that are not acknowledged.
+	// applied first. Settlements are those of this card that the keeper has not
+	// acknowledged.
 	Commit      *ledger.Commitment
 	Settlements []ledger.Settlement
 }
@@ -54,12 +60,13 @@ type AttemptRequest struct {
 type AttemptAnswer struct {
 	Answer
 	Spend   uint64
-	Left    int // spends that this lane has left before it locks here
+	Left    int // guesses that this lane may still make before it locks here
 	Shares  []split.Share
 	Refusal *ledger.Refusal
 }
 
-// ProposeRequest asks for the one evaluation of a version not yet committed.
+// ProposeRequest asks a keeper to evaluate a version that is not committed yet;
+// it does so once per version.
 type ProposeRequest struct {
 	Header
 	Card    liuma.CardID
@@ -87,19 +94,20 @@ type CommitAnswer struct {
 	Refusal *ledger.Refusal
 }
 
-// StatusAnswer is what a keeper says about a card. Nothing in it is secret.
+// StatusAnswer is a keeper's state of a card. Nothing in it is secret.
 type StatusAnswer struct {
 	Answer
 	Row ledger.Row
 }
 
-// Keeper is the contract of one keeper, in process or at the end of a wire.
+// Keeper is the contract of one keeper, in process or behind a network
+// connection.
 //
-// Attempt, Propose and Commit are durable before they return without error.
-// An error says nothing about what the keeper did, so Attempt is never
-// repeated by a transport; Propose may be repeated only with a higher version;
-// Commit and Settle are idempotent and may be repeated at will. A refusal is
-// an answer, not an error.
+// Attempt, Propose and Commit are durable before they return without error. An
+// error does not tell whether the keeper did it, so Attempt is never repeated
+// by a transport; Propose may be repeated only with a higher version; Commit
+// and Settle are idempotent and may be repeated at will. A refusal is an
+// answer, not an error.
 type Keeper interface {
 	ID() ID
 	Attempt(context.Context, AttemptRequest) (AttemptAnswer, error)
@@ -140,37 +148,38 @@ type Outcome struct {
 	// at least t with Right and Wrong, and may be above 0 with the others.
 	Evaluated int
 	// TriesLeft is how many more guesses a quorum would evaluate now, in the
-	// lane of the guess. A keeper that gave no answer counts as having none.
-	// With Right it does not yet include what the settlement gives back.
+	// lane of the guess. A keeper that gave no answer counts as having none
+	// left. With Right, guesses that the settlement gives back are not included
+	// yet.
 	TriesLeft int
 	Until     time.Time // with Locked: when a quorum evaluates again
 	// Stale is set when a keeper holds a later version than the target's: an
-	// intent was committed and not finished, so finish it and ask again.
+	// intent was committed and not finished, so finish it and attempt again.
 	Stale bool
 }
 
-// Alarm is a keeper that did what a correct one does not: it answered
-// differently from the others, is rolled back, or its clock is off. Where the
-// PIN was not right, two keepers that differ cannot always be told apart, and
-// both are named.
+// Alarm reports a keeper that misbehaved: it answered differently from the
+// others, was rolled back, or its clock is off. Where the PIN was not right,
+// two keepers that differ cannot always be told apart, and both are named.
 type Alarm struct {
 	Keeper ID
 	Card   liuma.CardID
-	What   What
+	Fault  Fault
 }
 
-// What is what an alarm is about.
-type What string
+// Fault is the kind of an alarm.
+type Fault string
 
-// The alarms.
+// The kinds of alarms.
 const (
-	Disagrees  What = "disagrees"
-	RolledBack What = "rolled_back"
-	ClockOff   What = "clock"
+	Disagrees  Fault = "disagrees"
+	RolledBack Fault = "rolled_back"
+	ClockOff   Fault = "clock"
 )
 
-// Errors of a node. After each it counted and evaluated nothing, but for
-// ErrKeySet where a row names a key set that the ring lost.
+// Errors of a node. It has counted and evaluated nothing then, with one
+// exception: ErrKeySet may come after the count, where a row names a key set
+// that the ring does not have.
 var (
 	ErrKeySet  = errors.New("keeper: no such key set here")
 	ErrRequest = errors.New("keeper: malformed request")

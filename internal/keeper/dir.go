@@ -20,10 +20,11 @@ import (
 
 // A keeper directory (mode 0700) holds
 //
-//	keeper.json  mode 0600: the keeper's id, its identity key, its key sets
-//	ledger.db    and what SQLite keeps beside it: the counts
+// |	keeper.json mode 0600: the keeper's id, its identity key, its key sets
+// |	ledger.db the counts, with SQLite's own files beside it
 //
-// Whoever reads keeper.json can evaluate with its share keys without counting.
+// Everyone who can read keeper.json can evaluate with its share keys without
+// counting.
 const (
 	keeperFile   = "keeper.json"
 	ledgerFile   = "ledger.db"
@@ -72,13 +73,13 @@ func (k *storedKeeper) wipe() {
 	}
 }
 
-// CreateQuorum makes a directory for each member of the shape and, by the
-// ceremony, their first key set, whose number it returns. Keeper i is named
-// "k" and i. No directory may have a keeper in it. The members run in this one
+// CreateQuorum makes a directory for each member of the shape and, by the key
+// ceremony, their first key set, whose number it returns. Keeper i is named "k"
+// and i. No directory may have a keeper in it. The members run in this one
 // process, which therefore sees every share key once; keepers under several
 // administrations exchange the same messages between machines.
 //
-// A crash in here leaves directories without keeper.json, or some with: no
+// A crash in here leaves directories without keeper.json, or some with one. No
 // card was ever set with them, so delete all and begin again.
 func CreateQuorum(ctx context.Context, dirs []string, shape split.Shape) (keySet uint32, err error) {
 	if err := shape.Validate(); err != nil {
@@ -113,7 +114,7 @@ func CreateQuorum(ctx context.Context, dirs []string, shape split.Shape) (keySet
 		if err := b.Close(); err != nil {
 			return 0, err
 		}
-		// Written last: a directory with it is complete.
+		// Written last: a directory is complete when it has this file.
 		if err := m.save(dirs[i]); err != nil {
 			return 0, err
 		}
@@ -137,7 +138,7 @@ func newMembers(keySet uint32, shape split.Shape) ([]*Member, error) {
 	return members, nil
 }
 
-// meet carries the ceremony's messages between members in one process.
+// meet carries the key ceremony's messages between members in one process.
 func meet(members []*Member) error {
 	for _, m := range members {
 		for _, other := range members {
@@ -263,8 +264,8 @@ func writeTemp(dir, name string, data []byte) (path string, err error) {
 	return f.Name(), errors.Join(err, f.Close())
 }
 
-// readKeeper reads keeper.json. It refuses a directory or file that others
-// than the owner can reach, unknown members and other versions.
+// readKeeper reads keeper.json. It refuses a directory or file that anyone but
+// the owner can reach, unknown members and other versions.
 func readKeeper(dir string) (*storedKeeper, error) {
 	d, err := openPrivate(dir, fs.ModeDir)
 	if err != nil {
@@ -316,7 +317,8 @@ func openPrivate(path string, kind fs.FileMode) (*os.File, error) {
 
 // ring builds the ring of a stored keeper.
 func (k *storedKeeper) ring() (*Ring, error) {
-	// The identity is for later ceremonies; a damaged one is better known now.
+	// The identity is only needed in later key ceremonies, but damage should
+	// show now.
 	if _, err := (identityKEM()).NewPrivateKey(k.Identity); err != nil {
 		return nil, ErrFile
 	}
@@ -342,8 +344,8 @@ func (k *storedKeeper) ring() (*Ring, error) {
 	return r, nil
 }
 
-// OpenConfig is what OpenNode needs besides the directory. Now, Limits and
-// Logger are required.
+// OpenConfig holds the values that OpenNode needs besides the directory. Now,
+// Limits and Logger are required.
 type OpenConfig struct {
 	Now                func() time.Time
 	Limits             ledger.Limits // the keeper's own; requests can only tighten them

@@ -19,12 +19,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// TestNoSubQuorumHoldsEveryKey (I-5): whatever t-1 keeper directories one
-// takes, with every file in them, some share key of the quorum is in none, in
-// no spelling. The t directories together hold all.
+// TestNoSubQuorumHoldsEveryKey (I-5): in every t-1 keeper directories, with
+// every file in them, some share key of the quorum is missing, in every
+// spelling. Any t directories together hold all.
 func TestNoSubQuorumHoldsEveryKey(t *testing.T) {
 	for _, shape := range shapes() {
-		h := newHouse(t, shape)
+		h := newHarness(t, shape)
 		set(t, h.quorum(), liuma.NewCardID(), 1, good)
 		keys := map[split.Subset][]byte{}
 		dumps := make([][]byte, shape.N)
@@ -77,7 +77,7 @@ func readStored(t *testing.T, dir string) storedKeeper {
 	return k
 }
 
-// dump is everything in a directory.
+// dump returns the content of every file in a directory.
 func dump(t *testing.T, dir string) (out []byte) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -107,7 +107,7 @@ func holds(dump, key []byte) bool {
 }
 
 func TestKeeperFilesAreTheirOwners(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 2, N: 3})
+	h := newHarness(t, split.Shape{T: 2, N: 3})
 	for i, dir := range h.dirs {
 		if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != dirMode {
 			t.Errorf("%s: %v, %v", dir, info.Mode(), err)
@@ -220,7 +220,7 @@ func TestOpenNodeRefuses(t *testing.T) {
 			}
 		})
 	}
-	h := newHouse(t, split.Shape{T: 1, N: 1})
+	h := newHarness(t, split.Shape{T: 1, N: 1})
 	if err := open(h.dirs[0]); !errors.Is(err, ledger.ErrLeased) {
 		t.Errorf("a second opener: %v, want ErrLeased", err)
 	}
@@ -229,9 +229,9 @@ func TestOpenNodeRefuses(t *testing.T) {
 	}
 }
 
-// TestReopenedKeeperKeepsItsCounts: what was counted and set survives.
+// TestReopenedKeeperKeepsItsCounts: counts and versions survive a restart.
 func TestReopenedKeeperKeepsItsCounts(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 1, N: 1})
+	h := newHarness(t, split.Shape{T: 1, N: 1})
 	q := h.quorum()
 	target := set(t, q, liuma.NewCardID(), 1, good)
 	for range 4 {
@@ -281,8 +281,8 @@ func offers(t *testing.T, m *Member) []Offer {
 	return list
 }
 
-// TestCeremonyRefuses: a member takes one key a subset, sealed to it, from the
-// subset's first member; and is not done before all holders agree.
+// TestCeremonyRefuses: a member takes one key per subset, sealed to it, from
+// the subset's first member; and is not done before all holders agree.
 func TestCeremonyRefuses(t *testing.T) {
 	members := ceremony(t)
 	if _, err := members[0].Offer(); !errors.Is(err, ErrCeremony) {
@@ -345,8 +345,8 @@ func TestCeremonyRefuses(t *testing.T) {
 	}
 }
 
-// TestCeremonyFindsAMemberWithAnotherKey: a first member that sends two
-// members different keys is found before a card depends on it.
+// TestCeremonyFindsAMemberWithAnotherKey: a first member that sends two members
+// different keys is found out before a card depends on it.
 func TestCeremonyFindsAMemberWithAnotherKey(t *testing.T) {
 	shape := split.Shape{T: 3, N: 5}
 	members, err := newMembers(1, shape)
@@ -356,7 +356,7 @@ func TestCeremonyFindsAMemberWithAnotherKey(t *testing.T) {
 	greet(t, members)
 	for i, m := range members {
 		for _, o := range offers(t, m) {
-			if i == 0 && o.To == 3 { // member 1 changes its mind between members
+			if i == 0 && o.To == 3 { // member 1 gives member 3 another key than it gave member 2
 				m.keys[o.Subset] = split.NewShareKey()
 				o = offerTo(t, m, o.Subset, 3)
 			}
@@ -416,8 +416,8 @@ func TestCheckRefusesStrangeFingerprints(t *testing.T) {
 	}
 }
 
-// TestWriteFileReplacesWhole: a failed write leaves the old file alone and no
-// rubbish beside it.
+// TestWriteFileReplacesWhole: a failed write leaves the old file as it was, and
+// no temporary file beside it.
 func TestWriteFileReplacesWhole(t *testing.T) {
 	dir := t.TempDir()
 	for _, s := range []string{"one", "two"} {

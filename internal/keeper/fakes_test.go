@@ -23,11 +23,11 @@ type fakeKeeper struct {
 	set    KeySet
 	script atomic.Pointer[script] // nil: honest
 	mu     sync.Mutex
-	seq    uint64 // mu
-	notes         // mu
+	seq    uint64 // guarded by mu
+	notes         // guarded by mu
 }
 
-// notes are what a fake keeper remembers.
+// notes are the calls that a fake keeper remembers.
 type notes struct {
 	settled  []ledger.Settlement
 	attempts int
@@ -35,7 +35,7 @@ type notes struct {
 	refusals int // Settle calls that failed
 }
 
-// script is how a fake keeper errs.
+// script makes a fake keeper misbehave.
 type script struct {
 	before func(context.Context) error // delay or failure of every call
 	refuse *ledger.Refusal             // instead of an evaluation
@@ -43,7 +43,7 @@ type script struct {
 	deaf   func() bool // whether Settle fails
 }
 
-// does gives the keeper a script, or takes it away.
+// does gives the keeper a script; the zero script makes it honest.
 func (f *fakeKeeper) does(s script) { f.script.Store(&s) }
 
 func (f *fakeKeeper) now() script {
@@ -170,7 +170,7 @@ func (f *fakeKeeper) spends(v liuma.Verifier) (out []uint64) {
 	return out
 }
 
-// forget drops what the keeper noted.
+// forget drops the keeper's notes.
 func (f *fakeKeeper) forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

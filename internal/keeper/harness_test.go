@@ -20,7 +20,7 @@ import (
 
 func shapes() []split.Shape { return []split.Shape{{T: 1, N: 1}, {T: 2, N: 3}, {T: 3, N: 5}} }
 
-// clock is a keeper's clock that stands still until it is moved.
+// clock is a keeper's clock, which a test moves by hand.
 type clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -38,8 +38,8 @@ func (c *clock) Add(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// house is a quorum's keepers on real ledgers.
-type house struct {
+// harness is a quorum's keepers on real ledgers.
+type harness struct {
 	t      testing.TB
 	shape  split.Shape
 	keySet uint32
@@ -48,12 +48,12 @@ type house struct {
 	clock  *clock
 
 	mu     sync.Mutex
-	alarms []Alarm // mu
+	alarms []Alarm // guarded by mu
 }
 
-func newHouse(t testing.TB, shape split.Shape) *house {
+func newHarness(t testing.TB, shape split.Shape) *harness {
 	t.Helper()
-	h := &house{t: t, shape: shape, clock: &clock{at: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)}}
+	h := &harness{t: t, shape: shape, clock: &clock{at: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)}}
 	for i := range shape.N {
 		h.dirs = append(h.dirs, filepath.Join(t.TempDir(), fmt.Sprintf("keeper%d", i+1)))
 	}
@@ -67,7 +67,7 @@ func newHouse(t testing.TB, shape split.Shape) *house {
 	return h
 }
 
-func (h *house) open(i int) *Node {
+func (h *harness) open(i int) *Node {
 	h.t.Helper()
 	n, err := OpenNode(h.t.Context(), h.dirs[i], OpenConfig{
 		Now: h.clock.Now, Limits: ledger.NationalLimits(), Logger: slog.New(slog.DiscardHandler),
@@ -83,13 +83,13 @@ func (h *house) open(i int) *Node {
 	return n
 }
 
-// quorum makes a client of the house's keepers, each perhaps wrapped.
-func (h *house) quorum(wrap ...func(i int, k Keeper) Keeper) *Quorum {
+// quorum makes a client of the harness's keepers, each perhaps wrapped.
+func (h *harness) quorum(wrap ...func(i int, k Keeper) Keeper) *Quorum {
 	h.t.Helper()
 	return h.quorumWith(QuorumConfig{}, wrap...)
 }
 
-func (h *house) quorumWith(c QuorumConfig, wrap ...func(i int, k Keeper) Keeper) *Quorum {
+func (h *harness) quorumWith(c QuorumConfig, wrap ...func(i int, k Keeper) Keeper) *Quorum {
 	h.t.Helper()
 	for i, n := range h.nodes {
 		k := Keeper(n)
@@ -117,13 +117,13 @@ func (h *house) quorumWith(c QuorumConfig, wrap ...func(i int, k Keeper) Keeper)
 	return q
 }
 
-// alarmed lists the keepers named for what since the last call.
-func (h *house) alarmed(what What) []ID {
+// alarmed lists the keepers that alarms of this kind named since the last call.
+func (h *harness) alarmed(fault Fault) []ID {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var out []ID
 	for _, a := range h.alarms {
-		if a.What == what && !slices.Contains(out, a.Keeper) {
+		if a.Fault == fault && !slices.Contains(out, a.Keeper) {
 			out = append(out, a.Keeper)
 		}
 	}
@@ -164,7 +164,7 @@ func want(t testing.TB, out Outcome, v liuma.Verdict) {
 	}
 }
 
-func (h *house) row(i int, card liuma.CardID) ledger.Row {
+func (h *harness) row(i int, card liuma.CardID) ledger.Row {
 	h.t.Helper()
 	s, err := h.nodes[i].Status(h.t.Context(), card)
 	if err != nil {
@@ -173,7 +173,7 @@ func (h *house) row(i int, card liuma.CardID) ledger.Row {
 	return s.Row
 }
 
-// eventually waits for what background work brings about.
+// eventually waits until background work has made f true.
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
 	for range 500 {
@@ -187,7 +187,7 @@ func eventually(t testing.TB, what string, f func() bool) {
 
 var errDown = errors.New("connection refused")
 
-// faulty wraps a keeper; members that are set stand in for its own.
+// faulty wraps a keeper; a function that is set replaces the keeper's method.
 type faulty struct {
 	Keeper
 	attempt func(context.Context, AttemptRequest) (AttemptAnswer, error)
@@ -289,7 +289,7 @@ func lie(lies func(split.Subset) bool) func(Keeper) Keeper {
 	}
 }
 
-// strangePoint is a point that nobody computed.
+// strangePoint is a point that has nothing to do with a keeper's share.
 func strangePoint() split.Point {
 	g, err := split.Blind([]byte(rand.Text()), rand.Reader)
 	if err != nil {
@@ -300,7 +300,7 @@ func strangePoint() split.Point {
 
 // snapshot closes keeper i, copies its ledger and opens it again. The returned
 // function puts the copy back, as a restore of an old backup would.
-func (h *house) snapshot(i int) (restore func()) {
+func (h *harness) snapshot(i int) (restore func()) {
 	h.t.Helper()
 	const pattern = ledgerFile + "*"
 	reopen := func(change func()) {

@@ -18,15 +18,16 @@ func (d deafened) Attempt(ctx context.Context, r AttemptRequest) (AttemptAnswer,
 	return AttemptAnswer{}, context.DeadlineExceeded
 }
 
-// TestAttemptIsNeverRepeated (I-1): a lost answer is a lost guess. Nobody asks
-// the keeper again on the holder's behalf, neither at once nor later.
+// TestAttemptIsNeverRepeated (I-1): a lost answer is a lost guess. The quorum
+// does not ask the keeper again on the holder's behalf, neither at once nor
+// later.
 func TestAttemptIsNeverRepeated(t *testing.T) {
 	for _, shape := range shapes() {
-		h := newHouse(t, shape)
+		h := newHarness(t, shape)
 		q := h.quorum(func(_ int, k Keeper) Keeper { return deafened{k} })
 		target := set(t, h.quorum(), liuma.NewCardID(), 1, good)
 		want(t, attemptPIN(t, q, target, bad), liuma.Unavailable)
-		if err := q.Close(); err != nil { // waits for what it does in the background
+		if err := q.Close(); err != nil { // Close waits for background calls
 			t.Fatal(err)
 		}
 		for i := range h.nodes {
@@ -41,7 +42,7 @@ func TestAttemptIsNeverRepeated(t *testing.T) {
 // amount of right and wrong answers clears a count: a quorum whose settlements
 // are lost stops at six even for the right PIN.
 func TestUnsettledGuessesStayCounted(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 1, N: 1})
+	h := newHarness(t, split.Shape{T: 1, N: 1})
 	target := set(t, h.quorum(), liuma.NewCardID(), 1, good)
 	for range 6 {
 		if a, err := h.nodes[0].Attempt(t.Context(), h.request(target)); err != nil || a.Refusal != nil {

@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// meter allows so many acts an hour, all of them at once if need be. It starts
-// full and is kept in memory: a restart fills it, so whoever can restart a
-// keeper can exceed it. It is there so that a stolen authority cannot replace
-// or stop every card within minutes, unseen.
+// meter limits an act to a number per hour, with bursts up to that number. It
+// starts full and is kept in memory, so everyone who can restart a keeper can
+// exceed it. Its purpose: a stolen authority cannot replace or stop every card
+// within minutes without being noticed.
 type meter struct {
 	perHour float64
 
 	mu   sync.Mutex
-	left float64   // mu
-	at   time.Time // mu: when left was brought up to date
+	left float64   // guarded by mu
+	at   time.Time // guarded by mu: when left was brought up to date
 }
 
 func newMeter(perHour int, now time.Time) *meter {

@@ -14,7 +14,7 @@ import (
 )
 
 func TestQuorumRefusesMistakes(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 1, N: 1})
+	h := newHarness(t, split.Shape{T: 1, N: 1})
 	q := h.quorum()
 	target := set(t, q, liuma.NewCardID(), 1, good)
 	change := func(f func(*Target, *Guess)) (Target, Guess) {

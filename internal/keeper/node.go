@@ -12,7 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// Ceilings on what a keeper does within an hour, where a NodeConfig names none.
+// Ceilings per hour, where a NodeConfig names none.
 const (
 	// DefaultCommitsPerHour is enough for a province's first weeks (28 new PINs
 	// a second) and far below what replacing every card would take.
@@ -21,7 +21,8 @@ const (
 	DefaultRetirementsPerHour = 1_000
 )
 
-// NodeConfig is what a node needs. All but the ceilings and Rows are required.
+// NodeConfig holds the parts of a node. All but the ceilings and Rows are
+// required.
 type NodeConfig struct {
 	ID     ID
 	Ledger *ledger.Ledger // the node closes it
@@ -50,7 +51,7 @@ type Node struct {
 	retires *meter
 
 	life   sync.RWMutex // held for reading by every request
-	closed bool         // life
+	closed bool         // guarded by life
 }
 
 var _ Keeper = (*Node)(nil)
@@ -104,13 +105,13 @@ func (n *Node) enter() (leave func(), err error) {
 	return n.life.RUnlock, nil
 }
 
-// answer is the ledger's state for answers that wrote nothing of their own.
+// answer is the ledger's state, for answers that wrote nothing themselves.
 func (n *Node) answer() Answer {
 	m := n.ledger.Meta()
 	return Answer{Sequence: m.Sequence, Incarnation: m.Incarnation}
 }
 
-// refusal splits a ledger's error: a refusal is an answer.
+// refusal tells a ledger's refusal, which is an answer, from an error.
 func refusal(err error) (*ledger.Refusal, error) {
 	if ref, ok := errors.AsType[*ledger.Refusal](err); ok {
 		return ref, nil
@@ -118,8 +119,8 @@ func refusal(err error) (*ledger.Refusal, error) {
 	return nil, err
 }
 
-// Attempt implements Keeper. What can be refused without counting is refused
-// first: a point that is none, a key set that is not here.
+// Attempt implements Keeper. Faults that show without counting are refused
+// first: an invalid point, an unknown key set.
 func (n *Node) Attempt(ctx context.Context, req AttemptRequest) (AttemptAnswer, error) {
 	leave, err := n.enter()
 	if err != nil {
@@ -144,8 +145,9 @@ func (n *Node) Attempt(ctx context.Context, req AttemptRequest) (AttemptAnswer, 
 		return AttemptAnswer{Answer: n.answer(), Refusal: ref}, err
 	}
 	if spent.KeySet() != req.KeySet {
-		// Counted, and not evaluated: the authority and this ledger differ on
-		// a version that both hold, which no crash leaves behind.
+		// Counted, and not evaluated: the authority and this ledger name
+		// different key sets for a version that both hold. No crash leaves that
+		// behind.
 		return AttemptAnswer{}, fmt.Errorf("%w: version is of key set %d, not %d", ErrKeySet, spent.KeySet(), req.KeySet)
 	}
 	// A crash from here on leaves the guess counted and unanswered (I-1).
@@ -159,14 +161,15 @@ func (n *Node) Attempt(ctx context.Context, req AttemptRequest) (AttemptAnswer, 
 	}, nil
 }
 
-// catchUp applies what an attempt carries for this keeper, before it counts.
+// catchUp applies the commit and the settlements that an attempt carries for
+// this keeper, before it counts.
 func (n *Node) catchUp(ctx context.Context, req AttemptRequest) error {
 	if c := req.Commit; c != nil {
 		if c.Card != req.Card {
 			return fmt.Errorf("%w: a commit for another card", ErrRequest)
 		}
 		// A crash here leaves the commit taken and the guess not counted. A
-		// refusal is left to the spend, which meets the same version.
+		// refusal is ignored: Spend meets the same version and refuses as well.
 		if _, err := n.commit(ctx, req.Header, *c); err != nil {
 			return err
 		}
@@ -181,7 +184,7 @@ func (n *Node) catchUp(ctx context.Context, req AttemptRequest) error {
 	}
 	err := n.ledger.Settle(ctx, ledger.SettleRequest{Settlements: req.Settlements, Sender: req.Now, Seen: req.Seen})
 	if errors.Is(err, ledger.ErrSettlement) {
-		// A proof that does not hold clears nothing; the guess stands for itself.
+		// An invalid proof clears nothing, and does not affect the guess.
 		n.log.Warn("settlement does not verify", "keeper", string(n.id))
 		return nil
 	}
@@ -234,8 +237,8 @@ func (n *Node) Commit(ctx context.Context, req CommitRequest) (CommitAnswer, err
 	return CommitAnswer{Answer: n.answer(), Refusal: ref}, nil
 }
 
-// commit makes a version current. It is metered, but for the repetition of a
-// commit that was taken before.
+// commit makes a version current. It is metered, unless it repeats a commit
+// that was taken before.
 //
 // A crash in here leaves the old version or the new one, with a clean count
 // only if it is the new one (I-7).
@@ -244,7 +247,8 @@ func (n *Node) commit(ctx context.Context, h Header, c ledger.Commitment) (*ledg
 		return nil, fmt.Errorf("%w: a commit needs card, version and verifier", ErrRequest)
 	}
 	if !n.ring.has(c.KeySet) {
-		// Taken, it would stop the card here until the key set is found.
+		// Committed here, the version would refuse every guess until the key
+		// set is found.
 		return nil, fmt.Errorf("%w: %d", ErrKeySet, c.KeySet)
 	}
 	row, err := n.ledger.Row(ctx, c.Card)
@@ -305,8 +309,8 @@ func (n *Node) Retire(ctx context.Context, h Header, card liuma.CardID) (Answer,
 	return n.answer(), nil
 }
 
-// Unretire implements Keeper. It is not metered: it gives nothing away, since
-// the counts are as they were.
+// Unretire implements Keeper. It is not metered: it gives no guesses away,
+// since the counts stay as they were.
 func (n *Node) Unretire(ctx context.Context, h Header, card liuma.CardID) (Answer, error) {
 	leave, err := n.enter()
 	if err != nil {

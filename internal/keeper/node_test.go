@@ -11,10 +11,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// TestNothingIsSpentOnABadRequest: what can be refused without counting is
-// refused before.
+// TestNothingIsSpentOnABadRequest: faults that show without counting are
+// refused before the count.
 func TestNothingIsSpentOnABadRequest(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 1, N: 1})
+	h := newHarness(t, split.Shape{T: 1, N: 1})
 	q := h.quorum()
 	target := set(t, q, liuma.NewCardID(), 1, good)
 	n := h.nodes[0]
@@ -52,16 +52,17 @@ func TestNothingIsSpentOnABadRequest(t *testing.T) {
 	if row := h.row(0, target.Card); row.Tally.Spent != 0 || row.Mark != 1 || row.Version != 1 {
 		t.Errorf("%+v after refused requests, want it untouched", row)
 	}
-	// The same request without a fault is counted: the faults above were why.
+	// The same request without a fault is counted, so the faults above were the
+	// reason.
 	if a, err := n.Attempt(t.Context(), h.request(target)); err != nil || a.Spend != 1 {
 		t.Errorf("%+v, %v", a, err)
 	}
 }
 
 // TestEvaluateTakesEachGrantOnce (I-1): a grant that no ledger made gives
-// nothing, and one that a ledger made gives shares once.
+// nothing, and a ledger's grant gives shares once.
 func TestEvaluateTakesEachGrantOnce(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 1, N: 1})
+	h := newHarness(t, split.Shape{T: 1, N: 1})
 	target := set(t, h.quorum(), liuma.NewCardID(), 1, good)
 	n, p := h.nodes[0], strangePoint()
 	if _, err := evaluate(n.ring, &ledger.Spent{}, 1, p); !errors.Is(err, ledger.ErrUsed) {
@@ -98,7 +99,7 @@ func TestEvaluateTakesEachGrantOnce(t *testing.T) {
 
 // TestBadProofsDoNotStopAnAttempt, and clear nothing.
 func TestBadProofsDoNotStopAnAttempt(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 1, N: 1})
+	h := newHarness(t, split.Shape{T: 1, N: 1})
 	target := set(t, h.quorum(), liuma.NewCardID(), 1, good)
 	n := h.nodes[0]
 	a, err := n.Attempt(t.Context(), h.request(target))
@@ -118,7 +119,7 @@ func TestBadProofsDoNotStopAnAttempt(t *testing.T) {
 
 // TestCarriedCommitIsAppliedFirst, once, and not at all if it is behind.
 func TestCarriedCommitIsAppliedFirst(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 1, N: 1})
+	h := newHarness(t, split.Shape{T: 1, N: 1})
 	q := h.quorum()
 	old := set(t, q, liuma.NewCardID(), 1, good)
 	v, err := q.Propose(t.Context(), old.Card, 2, []byte(bad))
@@ -143,7 +144,7 @@ func TestCarriedCommitIsAppliedFirst(t *testing.T) {
 // TestMetering: commits and retirements have ceilings within an hour;
 // repetitions of a commit are free.
 func TestMetering(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 1, N: 1})
+	h := newHarness(t, split.Shape{T: 1, N: 1})
 	n := h.nodes[0]
 	n.commits, n.retires = newMeter(2, h.clock.Now()), newMeter(1, h.clock.Now())
 	commit := func(i byte) error {
@@ -193,7 +194,7 @@ func TestMetering(t *testing.T) {
 }
 
 func TestClosedNode(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 1, N: 1})
+	h := newHarness(t, split.Shape{T: 1, N: 1})
 	n := h.nodes[0]
 	key := n.ring.sets[1].Keys[1].(split.ShareKey)
 	for range 2 {
@@ -227,7 +228,7 @@ func TestClosedNode(t *testing.T) {
 }
 
 func TestNewNodeAndRingRefuse(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 1, N: 1})
+	h := newHarness(t, split.Shape{T: 1, N: 1})
 	n := h.nodes[0]
 	ok := NodeConfig{ID: "k1", Ledger: n.ledger, Ring: n.ring, Now: h.clock.Now, Logger: slog.New(slog.DiscardHandler)}
 	for name, f := range map[string]func(*NodeConfig){

@@ -15,29 +15,29 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// QuorumConfig is what a quorum client needs. All members are required but
+// QuorumConfig holds the parts of a quorum client. All members are required but
 // Seen, Alarm, Timing and MaxPending.
 type QuorumConfig struct {
 	// Keepers are all n, in the order of their member numbers: Keepers[0] is
 	// member 1 of every key set.
 	Keepers []Keeper
 	Shape   split.Shape
-	KeySet  uint32 // the one that new versions are made with
+	KeySet  uint32 // the key set that new versions are made with
 	Now     func() time.Time
-	Random  io.Reader     // for blinds: crypto/rand.Reader outside of tests
-	Seen    map[ID]uint64 // highest sequences, as saved
-	// Alarm is told of keepers that misbehave. It is called while an attempt
-	// runs, so it must not block. Alarms are logged as well.
+	Random  io.Reader     // for blinding: crypto/rand.Reader outside of tests
+	Seen    map[ID]uint64 // highest sequences, from Quorum.Seen of an earlier process
+	// Alarm is called with each keeper that misbehaves, while an attempt runs,
+	// so it must not block. Alarms are logged as well.
 	Alarm  func(Alarm)
 	Logger *slog.Logger
 	Timing Timing // zero members take the defaults
-	// MaxPending bounds the cards whose settlements wait for one keeper;
-	// 10,000 if zero. Beyond it they are given up, which only leaves guesses
+	// MaxPending bounds the cards whose settlements wait for one keeper; 10,000
+	// if zero. Beyond it settlements are dropped, which only leaves guesses
 	// counted.
 	MaxPending int
 }
 
-// Timing is how long the quorum waits. The defaults are DESIGN section 4's.
+// Timing is how long the quorum waits; zero members take the defaults below.
 type Timing struct {
 	Wrong     time.Duration // 500 ms: then t agreeing answers are enough for wrong
 	Propose   time.Duration // 1 s: for all n to evaluate a proposal
@@ -62,16 +62,16 @@ func (t Timing) withDefaults() Timing {
 
 const (
 	defaultMaxPending = 10_000
-	// maxCalls bounds the calls under way to one keeper of several, so that one
-	// that hangs does not fill the memory with what it owes. Beyond it the
-	// keeper is not asked, and so gives no answer.
+	// maxCalls bounds the calls under way to one keeper of several, so that
+	// calls to a keeper that hangs do not fill the memory. Beyond it the keeper
+	// is not called, and so gives no answer.
 	maxCalls  = 2_000
 	maxResend = time.Minute
 )
 
-// Quorum asks all n keepers and believes none of them alone. It is safe for
-// use by many goroutines; a caller makes sure that one card has one attempt in
-// flight.
+// Quorum asks all n keepers and believes none of them alone. It is safe for use
+// by many goroutines; a caller makes sure that one card has one attempt under
+// way.
 type Quorum struct {
 	shape      split.Shape
 	keySet     uint32
@@ -83,10 +83,10 @@ type Quorum struct {
 	timing     Timing
 	maxPending int
 
-	base context.Context // of calls that outlive the request that made them
+	base context.Context // for calls that outlive the request that made them
 	stop context.CancelFunc
 	mu   sync.Mutex
-	shut bool           // mu
+	shut bool           // guarded by mu
 	jobs sync.WaitGroup // added to under mu while not shut
 }
 
@@ -96,16 +96,16 @@ type member struct {
 	id      ID
 	number  int
 	subsets []split.Subset
-	wake    chan struct{} // capacity 1: settlements wait
+	wake    chan struct{} // capacity 1: signals that settlements wait
 	calls   atomic.Int32  // under way
 
 	mu      sync.Mutex
-	seen    uint64                               // mu: highest sequence had from this keeper
-	pending map[liuma.CardID][]ledger.Settlement // mu: not acknowledged
+	seen    uint64                               // guarded by mu: highest sequence had from this keeper
+	pending map[liuma.CardID][]ledger.Settlement // guarded by mu: not acknowledged
 }
 
 // NewQuorum checks the configuration and starts the resending of settlements.
-// It asks the keepers nothing.
+// It does not call the keepers.
 func NewQuorum(c QuorumConfig) (*Quorum, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -156,8 +156,8 @@ func (c QuorumConfig) validate() error {
 // KeySet is the key set that new versions are made with.
 func (q *Quorum) KeySet() uint32 { return q.keySet }
 
-// Seen returns the highest sequence had from each keeper. Whoever saves it and
-// hands it to the next quorum makes a rollback of a keeper show.
+// Seen returns the highest sequence had from each keeper. Save it and pass it
+// to the next quorum: then a keeper that was rolled back in between is noticed.
 func (q *Quorum) Seen() map[ID]uint64 {
 	out := make(map[ID]uint64, len(q.members))
 	for _, m := range q.members {
@@ -196,8 +196,8 @@ func (q *Quorum) Ready(ctx context.Context) error {
 	return fmt.Errorf("%w: %d of %d", ErrNoQuorum, up, q.shape.N)
 }
 
-// Close stops the resending and waits for calls under way. Settlements that no
-// keeper acknowledged are lost, which only leaves those guesses counted. The
+// Close stops the resending and waits for calls under way. Settlements that
+// were not acknowledged are lost, which only leaves those guesses counted. The
 // keepers are not closed.
 func (q *Quorum) Close() error {
 	q.mu.Lock()
@@ -220,7 +220,7 @@ func (q *Quorum) background(f func()) bool {
 	return true
 }
 
-// hold keeps Close waiting until jobs.Done; false once it was called.
+// hold makes Close wait until jobs.Done; false if Close was called before.
 func (q *Quorum) hold() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -231,15 +231,15 @@ func (q *Quorum) hold() bool {
 	return true
 }
 
-func (q *Quorum) raise(m *member, card liuma.CardID, what What) {
-	q.log.Warn("keeper alarm", "keeper", string(m.id), "what", string(what))
+func (q *Quorum) raise(m *member, card liuma.CardID, fault Fault) {
+	q.log.Warn("keeper alarm", "keeper", string(m.id), "what", string(fault))
 	if q.alarm != nil {
-		q.alarm(Alarm{Keeper: m.id, Card: card, What: what})
+		q.alarm(Alarm{Keeper: m.id, Card: card, Fault: fault})
 	}
 }
 
-// failed notes an error of a keeper, and raises the alarm for those that say
-// that the keeper itself needs care.
+// failed logs an error of a keeper, or raises an alarm if the error shows that
+// the keeper itself is at fault.
 func (q *Quorum) failed(m *member, card liuma.CardID, err error) {
 	switch {
 	case errors.Is(err, ledger.ErrRolledBack), errors.Is(err, errBelowSeen):
@@ -254,14 +254,14 @@ func (q *Quorum) failed(m *member, card liuma.CardID, err error) {
 }
 
 // errBelowSeen is an answer below the sequence that the request named. A
-// correct keeper refuses such a request, so this one is rolled back and does
-// not look, and its answer is not used.
+// correct keeper that was rolled back refuses such a request. This one did not
+// even compare, so its answer is not used.
 var errBelowSeen = errors.New("keeper: answered below a sequence that it once answered")
 
-// errHangs is a keeper that owes too many answers to be asked again.
+// errHangs is a keeper that is not called, because too many calls to it hang.
 var errHangs = errors.New("keeper: too many calls under way")
 
-// header is what goes with every request to m.
+// header comes with every request to m.
 func (q *Quorum) header(m *member) Header { return Header{Now: q.now(), Seen: m.lastSeen()} }
 
 func (m *member) lastSeen() uint64 {
@@ -281,19 +281,19 @@ func (m *member) heard(sent Header, a Answer) error {
 	return nil
 }
 
-// reply is what came of one call to one keeper.
+// reply is the result of one call to one keeper.
 type reply[T any] struct {
 	from   *member
 	answer T
 	err    error
 }
 
-// ask calls every keeper, beside one another, and returns a channel that gets
-// one reply of each and never blocks the sender. A single keeper is called in
-// the caller's own goroutine: there is nothing to wait beside.
+// ask calls all keepers in parallel, and returns a channel that gets one reply
+// of each and never blocks the sender. A single keeper is called in the
+// caller's own goroutine.
 //
-// The calls go on when the caller's request is cancelled, since what a keeper
-// has begun to write is not undone by that; they end after timing.Call.
+// The calls go on when the caller's request is cancelled, since that does not
+// undo a write that a keeper has begun; they end after timing.Call.
 func ask[T any](ctx context.Context, q *Quorum, call func(context.Context, *member) (T, error)) (<-chan reply[T], error) {
 	replies := make(chan reply[T], len(q.members))
 	if len(q.members) == 1 {
@@ -320,7 +320,7 @@ func ask[T any](ctx context.Context, q *Quorum, call func(context.Context, *memb
 		if !started && i == 0 {
 			return nil, ErrClosed
 		}
-		if !started { // closed in between: the rest give no answer
+		if !started { // closed in between: the other keepers give no answer
 			replies <- reply[T]{from: m, err: ErrClosed}
 		}
 	}

@@ -25,7 +25,7 @@ const (
 func TestHonestQuorum(t *testing.T) {
 	for _, shape := range shapes() {
 		t.Run(shape.String(), func(t *testing.T) {
-			h := newHouse(t, shape)
+			h := newHarness(t, shape)
 			q := h.quorum()
 			if err := q.Ready(t.Context()); err != nil {
 				t.Fatal(err)
@@ -58,7 +58,7 @@ func TestHonestQuorum(t *testing.T) {
 }
 
 // settledAll waits until no keeper holds a spend of the card uncleared.
-func (h *house) settledAll(card liuma.CardID) {
+func (h *harness) settledAll(card liuma.CardID) {
 	h.t.Helper()
 	eventually(h.t, "every keeper settled", func() bool {
 		for i := range h.nodes {
@@ -74,7 +74,7 @@ func (h *house) settledAll(card liuma.CardID) {
 // attempt always finds the settlement, so a holder who mistypes five times a
 // day between right PINs is never locked.
 func TestRightClearsBeforeTheNextAttempt(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 1, N: 1})
+	h := newHarness(t, split.Shape{T: 1, N: 1})
 	var settled atomic.Int32
 	q := h.quorum(at(func(k Keeper) Keeper {
 		return &faulty{Keeper: k, settle: func(ctx context.Context, hd Header, list []ledger.Settlement) (Answer, error) {
@@ -101,7 +101,7 @@ func TestRightClearsBeforeTheNextAttempt(t *testing.T) {
 // TestSettlementOfTheSixthUndoesTheLock: a lock follows from the spends, so the
 // proof that the sixth was right takes it away.
 func TestSettlementOfTheSixthUndoesTheLock(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 2, N: 3})
+	h := newHarness(t, split.Shape{T: 2, N: 3})
 	q := h.quorum()
 	target := set(t, q, liuma.NewCardID(), 1, good)
 	for range 5 {
@@ -119,7 +119,7 @@ func TestLyingKeeper(t *testing.T) {
 	first := func(s split.Subset) bool { return s == 3 }
 	for name, lies := range map[string]func(split.Subset) bool{"everything": nil, "one share": first} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t, split.Shape{T: 2, N: 3})
+			h := newHarness(t, split.Shape{T: 2, N: 3})
 			target := set(t, h.quorum(), liuma.NewCardID(), 1, good)
 			q := h.quorum(at(lie(lies), 1))
 			want(t, attemptPIN(t, q, target, good), liuma.Right)
@@ -156,7 +156,7 @@ func TestHonestHolderGetsInPastBadKeepers(t *testing.T) {
 		}}
 	}
 	ways := map[string]func(Keeper) Keeper{"lies": lie(nil), "dead": kill, "locked": locked, "garbled": garbled}
-	three, five := newHouse(t, split.Shape{T: 2, N: 3}), newHouse(t, split.Shape{T: 3, N: 5})
+	three, five := newHarness(t, split.Shape{T: 2, N: 3}), newHarness(t, split.Shape{T: 3, N: 5})
 	honest3, honest5 := three.quorum(), five.quorum()
 	for one, x := range ways {
 		t.Run("one of three "+one, func(t *testing.T) {
@@ -178,7 +178,7 @@ func TestHonestHolderGetsInPastBadKeepers(t *testing.T) {
 func TestLiarsCannotMakeAWrongPINRight(t *testing.T) {
 	for _, shape := range shapes()[1:] {
 		t.Run(shape.String(), func(t *testing.T) {
-			h := newHouse(t, shape)
+			h := newHarness(t, shape)
 			target := set(t, h.quorum(), liuma.NewCardID(), 1, good)
 			var settled atomic.Int32
 			strategies := map[string]func([]split.Share) []split.Share{
@@ -226,7 +226,7 @@ func TestLiarsCannotMakeAWrongPINRight(t *testing.T) {
 // TestOneKeeperLockedWhileOthersAreNot: the other two give the verdict; with
 // two locked there is a lock until the earlier of them ends.
 func TestOneKeeperLockedWhileOthersAreNot(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 2, N: 3})
+	h := newHarness(t, split.Shape{T: 2, N: 3})
 	q := h.quorum()
 	target := set(t, q, liuma.NewCardID(), 1, good)
 	lock := func(i int) {
@@ -255,8 +255,8 @@ func TestOneKeeperLockedWhileOthersAreNot(t *testing.T) {
 	}
 }
 
-// request is an attempt sent to a keeper by itself.
-func (h *house) request(target Target) AttemptRequest {
+// request is an attempt for one keeper alone.
+func (h *harness) request(target Target) AttemptRequest {
 	return AttemptRequest{
 		Header: Header{Now: h.clock.Now()}, Card: target.Card, Version: target.Version,
 		KeySet: target.KeySet, Blinded: strangePoint(),
@@ -266,7 +266,7 @@ func (h *house) request(target Target) AttemptRequest {
 // TestClosedLaneIsBlocked: time does not open the strangers' lane again, so the
 // verdict promises no time; known devices still get in.
 func TestClosedLaneIsBlocked(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 2, N: 3})
+	h := newHarness(t, split.Shape{T: 2, N: 3})
 	q := h.quorum()
 	target := set(t, q, liuma.NewCardID(), 1, good)
 	stranger := Guess{Lane: ledger.Stranger, Reserve: 2}
@@ -295,7 +295,7 @@ func TestClosedLaneIsBlocked(t *testing.T) {
 	want(t, out, liuma.Right)
 }
 
-// counting notes every evaluation a keeper gives out.
+// counting counts every evaluation that a keeper gives out.
 type counting struct {
 	Keeper
 	evaluated atomic.Uint64
@@ -314,7 +314,7 @@ func (c *counting) Attempt(ctx context.Context, r AttemptRequest) (AttemptAnswer
 func TestNothingIsEvaluatedUncounted(t *testing.T) {
 	for _, shape := range shapes() {
 		t.Run(shape.String(), func(t *testing.T) {
-			h := newHouse(t, shape)
+			h := newHarness(t, shape)
 			counters := make([]*counting, shape.N)
 			q := h.quorum(func(i int, k Keeper) Keeper {
 				counters[i] = &counting{Keeper: k}
@@ -359,7 +359,7 @@ func TestNothingIsEvaluatedUncounted(t *testing.T) {
 // three keepers gets no share key evaluated more than (n-t+1) x 6 times, and
 // so at most twelve guesses, however it combines them.
 func TestLimitAcrossKeepers(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 2, N: 3})
+	h := newHarness(t, split.Shape{T: 2, N: 3})
 	target := set(t, h.quorum(), liuma.NewCardID(), 1, good)
 	perKey := map[split.Subset]int{}
 	whole := 0

@@ -10,7 +10,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// RowSource lists a keeper's rows in card order, after a card. A ledger's
+// RowSource lists a keeper's rows in card order, after a given card. A ledger's
 // backend is one, and so is a Node.
 type RowSource interface {
 	Scan(ctx context.Context, after liuma.CardID, visit func(ledger.Row) error) error
@@ -21,8 +21,8 @@ const mergeRows = 256
 
 // Errors of Repair.
 var (
-	// ErrPeers is too few other keepers to be sure that every counted guess
-	// and every commit is at one of them.
+	// ErrPeers: there are too few other keepers to be sure that every counted
+	// guess and every commit is at one of them.
 	ErrPeers = errors.New("keeper: too few keepers to repair from")
 	// ErrNoRows is returned by Scan of a node that was made without Rows.
 	ErrNoRows = errors.New("keeper: rows cannot be listed here")
@@ -41,18 +41,18 @@ func (n *Node) Scan(ctx context.Context, after liuma.CardID, visit func(ledger.R
 	return n.rows.Scan(ctx, after, visit)
 }
 
-// Repair brings back a keeper whose ledger was lost or is rolled back: it takes
-// in the rows of the others, highest counts winning, and then gives the ledger
-// a new incarnation and a sequence above seen, the highest that any authority
-// has had from it. Only the keeper's operator calls it, and it trusts the peers
-// that the operator names.
+// Repair brings back a keeper whose ledger was lost or rolled back. It takes in
+// the rows of the other keepers, where the highest counts win, and then gives
+// the ledger a new incarnation and a sequence above seen, the highest that any
+// authority has had from it. Only the keeper's operator calls it, and it trusts
+// the peers that the operator names.
 //
-// It wants at least n-t+1 peers: every verdict and every commit rests on t
-// keepers, so the t-1 others that counted cannot all be missing among them.
-// A keeper of 1 of 1 has no peers; see Readmit.
+// It needs at least n-t+1 peers: every verdict and every commit rests on t
+// keepers, so the t-1 others that counted cannot all be missing among them. A
+// keeper of 1 of 1 has no peers; see Readmit.
 //
 // A crash in here leaves rows that count more than before and the ledger
-// stopped, as it was: do it again.
+// stopped, as it was: call it again.
 func (n *Node) Repair(ctx context.Context, seen uint64, peers ...RowSource) error {
 	leave, err := n.enter()
 	if err != nil {
@@ -97,8 +97,9 @@ func (n *Node) takeIn(ctx context.Context, p RowSource) error {
 }
 
 // Readmit lets the only keeper of 1 of 1 serve again on a ledger that was put
-// back from an older copy. Nobody else counted, so the guesses since that copy
-// are refunded, one window of them a card: only the operator may accept that.
+// back from an older copy. There is no other keeper to copy counts from, so the
+// guesses since that copy are refunded, one guess window per card. Only an
+// operator may accept that.
 func (n *Node) Readmit(ctx context.Context, seen uint64) error {
 	leave, err := n.enter()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // TestRolledBackKeeper: a keeper whose ledger was put back stops serving and
 // is named; the others give the verdict; repaired, it counts as they do.
 func TestRolledBackKeeper(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 2, N: 3})
+	h := newHarness(t, split.Shape{T: 2, N: 3})
 	q := h.quorum()
 	target := set(t, q, liuma.NewCardID(), 1, good)
 	restore := h.snapshot(2)
@@ -58,7 +58,7 @@ func TestRolledBackKeeper(t *testing.T) {
 
 // TestRollbackAtOneOfOne: the only keeper stops until its operator readmits it.
 func TestRollbackAtOneOfOne(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 1, N: 1})
+	h := newHarness(t, split.Shape{T: 1, N: 1})
 	q := h.quorum()
 	target := set(t, q, liuma.NewCardID(), 1, good)
 	restore := h.snapshot(0)
@@ -80,10 +80,10 @@ func TestRollbackAtOneOfOne(t *testing.T) {
 	want(t, attemptPIN(t, q, target, good), liuma.Right)
 }
 
-// TestAnswerBelowSeenIsNotUsed: a rolled-back keeper that does not look at what
-// the sender has seen is caught by the sender.
+// TestAnswerBelowSeenIsNotUsed: a rolled-back keeper that ignores the sequence
+// in the request is found out by the sender.
 func TestAnswerBelowSeenIsNotUsed(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 2, N: 3})
+	h := newHarness(t, split.Shape{T: 2, N: 3})
 	forgetful := func(k Keeper) Keeper {
 		return &faulty{Keeper: k, attempt: func(ctx context.Context, r AttemptRequest) (AttemptAnswer, error) {
 			r.Seen = 0
@@ -103,9 +103,10 @@ func TestAnswerBelowSeenIsNotUsed(t *testing.T) {
 	}
 }
 
-// TestClockAlarm: a keeper whose clock is off refuses, and is named.
+// TestClockAlarm: a keeper refuses if its clock differs from the sender's, and
+// is named.
 func TestClockAlarm(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 1, N: 1})
+	h := newHarness(t, split.Shape{T: 1, N: 1})
 	q := h.quorum()
 	target := set(t, q, liuma.NewCardID(), 1, good)
 	q.now = func() time.Time { return h.clock.Now().Add(2 * time.Minute) }

@@ -86,8 +86,8 @@ func (r *Ring) wipe() {
 	}
 }
 
-// grant is leave to evaluate once, made by a ledger after it wrote down what
-// for. No other type can be one.
+// grant is permission to evaluate once. A ledger makes it, after it wrote down
+// the guess or the proposal. No other type can be one.
 type grant interface {
 	*ledger.Spent | *ledger.Proposed
 	Redeem() error
@@ -96,8 +96,8 @@ type grant interface {
 }
 
 // evaluate redeems a grant for the shares of all this keeper's subsets. It is
-// the only function of the house that evaluates with a share key, so nothing
-// is evaluated that a ledger has not counted (I-1) or marked (I-3).
+// the only function that evaluates with a share key, so nothing is evaluated
+// that a ledger has not counted (I-1) or marked (I-3).
 //
 // A crash in here leaves a guess counted and unanswered: lost, never free.
 func evaluate[G grant](r *Ring, g G, keySet uint32, blinded split.Point) ([]split.Share, error) {

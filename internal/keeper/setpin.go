@@ -11,9 +11,9 @@ import (
 )
 
 // majority is q: how many keepers must hold a proposal or a commit durably
-// before it counts. It is at least t, so that a version can be evaluated, and
-// any two such sets meet, so that no two proposals of one version both reach
-// it (I-3).
+// before it counts. It is at least t, so that a version can be evaluated; and
+// any two sets of q keepers have one in common, so that no two proposals of one
+// version both reach it (I-3).
 func (q *Quorum) majority() int { return max(q.shape.T, q.shape.N-q.shape.T+1) }
 
 // Propose has a version that is not committed evaluated, and returns the
@@ -21,8 +21,8 @@ func (q *Quorum) majority() int { return max(q.shape.T, q.shape.N-q.shape.T+1) }
 // since only shares that two keepers hold can be checked. The caller wipes
 // secret. After any error the version is used up: reserve a higher one.
 //
-// A crash during or after it leaves marks at some keepers, no commit anywhere,
-// and so the old PIN (I-7).
+// A crash during or after it leaves marks at some keepers and no commit
+// anywhere, so the old PIN stays (I-7).
 func (q *Quorum) Propose(ctx context.Context, card liuma.CardID, version liuma.Version, secret []byte) (liuma.Verifier, error) {
 	if card.IsZero() || version == 0 {
 		return liuma.Verifier{}, fmt.Errorf("%w: a proposal needs card and version", ErrRequest)
@@ -61,8 +61,8 @@ func (q *Quorum) proposeAt(ctx context.Context, m *member, req ProposeRequest) (
 	return ans, err
 }
 
-// gatherProposals collects shares by member number, and how many keepers said
-// that the version was proposed before.
+// gatherProposals collects shares by member number, and counts the keepers that
+// said that the version was proposed before.
 func (q *Quorum) gatherProposals(ctx context.Context, replies <-chan reply[ProposeAnswer]) (answers [][]split.Share, used int, err error) {
 	answers = make([][]split.Share, len(q.members))
 	end := time.NewTimer(q.timing.Propose)
@@ -86,7 +86,7 @@ func (q *Quorum) gatherProposals(ctx context.Context, replies <-chan reply[Propo
 	return answers, used, nil
 }
 
-// verifierOf finalizes what at least q keepers evaluated, all in agreement.
+// verifierOf finalizes the shares of at least q keepers, which must all agree.
 func (q *Quorum) verifierOf(card liuma.CardID, guess *split.Guess, answers [][]split.Share, used int) (liuma.Verifier, error) {
 	if bad := suspects(answers); len(bad) > 0 {
 		for _, i := range bad {
@@ -116,11 +116,13 @@ func (q *Quorum) verifierOf(card liuma.CardID, guess *split.Guess, answers [][]s
 	return key.Verifier(), nil
 }
 
-// Commit makes a version current at all n keepers. It is nil once q hold it
-// durably; all says that every keeper does. It may be repeated at will.
+// Commit makes a version current at all n keepers. It returns nil once q
+// keepers hold it durably; all says that every keeper does. It may be repeated
+// at will.
 //
-// A crash or an error leaves the commit at some keepers. Whoever recorded the
-// verifier before repeats Commit until it is nil, then all (I-7).
+// A crash or an error leaves the commit at some keepers. The caller, which
+// recorded the verifier before, repeats Commit until it returns nil, then until
+// all is true (I-7).
 func (q *Quorum) Commit(ctx context.Context, c ledger.Commitment) (all bool, err error) {
 	if c.Card.IsZero() || c.Version == 0 || c.KeySet == 0 || c.Verifier.IsZero() {
 		return false, fmt.Errorf("%w: a commit needs card, version, key set and verifier", ErrRequest)

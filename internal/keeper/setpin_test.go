@@ -16,7 +16,7 @@ import (
 // TestMissedCommit: a keeper that was away for a commit gets it with the next
 // attempt while it is owed, and in the background when it answers stale.
 func TestMissedCommit(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 2, N: 3})
+	h := newHarness(t, split.Shape{T: 2, N: 3})
 	away := h.quorum(at(kill, 3))
 	card := liuma.NewCardID()
 
@@ -51,7 +51,7 @@ func TestMissedCommit(t *testing.T) {
 // TestStaleTarget: when keepers hold a later version than the authority, the
 // outcome says so.
 func TestStaleTarget(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 2, N: 3})
+	h := newHarness(t, split.Shape{T: 2, N: 3})
 	q := h.quorum()
 	card := liuma.NewCardID()
 	old := set(t, q, card, 1, good)
@@ -71,7 +71,7 @@ func TestStaleTarget(t *testing.T) {
 // TestProposals: a version is proposed once (I-3), liars are refused, and
 // fewer than q evaluations set no PIN.
 func TestProposals(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 2, N: 3})
+	h := newHarness(t, split.Shape{T: 2, N: 3})
 	q := h.quorum()
 	card := liuma.NewCardID()
 	set(t, q, card, 1, good)
@@ -108,7 +108,7 @@ func TestProposals(t *testing.T) {
 // has its verifier.
 func TestNoTwoProposalsOfAVersionSucceed(t *testing.T) {
 	for _, shape := range shapes() {
-		h := newHouse(t, shape)
+		h := newHarness(t, shape)
 		q := h.quorum()
 		card := liuma.NewCardID()
 		for v := range liuma.Version(10) {
@@ -135,7 +135,7 @@ func TestNoTwoProposalsOfAVersionSucceed(t *testing.T) {
 // TestCommits: q acknowledgements are enough, fewer are not, and a version is
 // committed with one verifier.
 func TestCommits(t *testing.T) {
-	h := newHouse(t, split.Shape{T: 2, N: 3})
+	h := newHarness(t, split.Shape{T: 2, N: 3})
 	c := ledger.Commitment{Card: liuma.NewCardID(), Version: 1, KeySet: h.keySet, Verifier: liuma.Verifier{1}}
 	commit := func(q *Quorum, c ledger.Commitment) (bool, error) { return q.Commit(t.Context(), c) }
 	if _, err := commit(h.quorum(at(kill, 1, 2)), c); !errors.Is(err, ErrNoQuorum) {

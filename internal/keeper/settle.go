@@ -12,14 +12,15 @@ import (
 
 const (
 	// perCard bounds the settlements of one card that wait for one keeper. A
-	// later one clears what an earlier one would, but for the other lane.
+	// later settlement clears everything that an earlier one would, except in
+	// the other lane.
 	perCard = 4
 	// perSend bounds the settlements in one request.
 	perSend = 256
 )
 
-// settle hands a proof to its keeper. A right verdict does not wait for its
-// way to disk: losing it only leaves a guess counted. With one keeper in
+// settle hands a proof to its keeper. A right verdict does not wait until the
+// proof is on disk: losing it only leaves a guess counted. With one keeper in
 // process it is handed over before the verdict is given, so that the card's
 // next attempt finds it; with several it also travels with that attempt.
 func (q *Quorum) settle(m *member, s ledger.Settlement) {
@@ -36,7 +37,7 @@ func (q *Quorum) settle(m *member, s ledger.Settlement) {
 	}
 	select {
 	case m.wake <- struct{}{}:
-	default: // it is awake
+	default: // resend is awake already
 	}
 }
 
@@ -76,10 +77,10 @@ func (q *Quorum) resend(m *member) {
 	}
 }
 
-// trySend reports whether anything in the batch was acknowledged or given up.
-// One proof that does not hold (the card has a later version by now, or the
-// keeper a later incarnation) must not keep the others from their keeper, so a
-// refused batch is sent one by one and what is refused alone is dropped.
+// trySend reports whether anything in the batch was acknowledged or dropped.
+// One invalid proof (the card has a later version, or the keeper another
+// incarnation) must not hold up the others: after a refused batch each is sent
+// alone, and those refused alone are dropped.
 func (q *Quorum) trySend(m *member, batch []ledger.Settlement) bool {
 	ctx, cancel := context.WithTimeout(q.base, q.timing.Call)
 	defer cancel()
@@ -112,7 +113,7 @@ func (m *member) keep(s ledger.Settlement, maxCards int) bool {
 	if !known && len(m.pending) >= maxCards {
 		return false
 	}
-	// Proofs of an earlier version say nothing any more.
+	// Proofs of an earlier version clear nothing any more.
 	have = slices.DeleteFunc(have, func(o ledger.Settlement) bool { return o.Version != s.Version })
 	if len(have) == perCard {
 		have = have[1:]

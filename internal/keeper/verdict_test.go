@@ -14,9 +14,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// TestVerdictsRestOnAQuorum (I-9) draws what every keeper does and holds the
-// verdict to the rules: right and wrong rest on t evaluations, t honest ones
-// are enough, t-1 liars never make a wrong PIN right.
+// TestVerdictsRestOnAQuorum (I-9) draws the behaviour of every keeper and
+// checks the verdict against the rules: right and wrong rest on t evaluations,
+// t honest keepers are enough, t-1 liars never make a wrong PIN right.
 func TestVerdictsRestOnAQuorum(t *testing.T) {
 	kits := map[split.Shape][]*fakeKeeper{}
 	targets := map[split.Shape]Target{}
@@ -65,7 +65,8 @@ func TestVerdictsRestOnAQuorum(t *testing.T) {
 		switch {
 		case right && count["honest"] >= shape.T:
 			expect = liuma.Right
-		// A lone keeper that lies has nobody to differ from: t = 1.
+		// With t = 1 a lone keeper's lie cannot be noticed: there is no other
+		// answer.
 		case count["honest"] >= shape.T || shape.N == 1 && evaluated == 1:
 			expect = liuma.Wrong
 		case shape.N-forever < shape.T:
@@ -87,7 +88,7 @@ func TestVerdictsRestOnAQuorum(t *testing.T) {
 		}
 		disagree := 0
 		for _, a := range alarms() {
-			if a.What == Disagrees {
+			if a.Fault == Disagrees {
 				disagree++
 			}
 		}
@@ -102,8 +103,8 @@ func TestVerdictsRestOnAQuorum(t *testing.T) {
 	})
 }
 
-// TestUntilIsWhenAQuorumIsPossible: with one keeper of three locked for an
-// hour and another for two, two are there again after the first hour.
+// TestUntilIsWhenAQuorumIsPossible: of three keepers one is locked for an hour
+// and another for two, so two answer again after the first hour.
 func TestUntilIsWhenAQuorumIsPossible(t *testing.T) {
 	base := time.Unix(1e9, 0)
 	for _, tt := range []struct {
@@ -139,7 +140,8 @@ func TestUntilIsWhenAQuorumIsPossible(t *testing.T) {
 	}
 }
 
-// TestTriesLeftIsWhatAQuorumHas: the t-th largest of what the keepers have.
+// TestTriesLeftIsWhatAQuorumHas: it is the t-th largest number that the keepers
+// have left.
 func TestTriesLeftIsWhatAQuorumHas(t *testing.T) {
 	a := &attempt{q: &Quorum{shape: split.Shape{T: 2, N: 3}}, answers: make([]answered, 3)}
 	for i, left := range []int{5, 0, 3} {
@@ -155,8 +157,8 @@ func TestTriesLeftIsWhatAQuorumHas(t *testing.T) {
 	}
 }
 
-// TestSlowKeeper: right is not held up by a slow keeper, which is settled with
-// when it has answered; wrong waits 500 ms for it and no longer.
+// TestSlowKeeper: right does not wait for a slow keeper, which gets its
+// settlement when it has answered; wrong waits 500 ms for it and no longer.
 func TestSlowKeeper(t *testing.T) {
 	fakes := newFakes(t, split.Shape{T: 2, N: 3})
 	target := fakeTarget(t, fakes, "314159")
@@ -195,7 +197,7 @@ func TestSlowKeeper(t *testing.T) {
 }
 
 // TestDeadKeeperHoldsNothingUp: with one refused connection the verdicts come
-// at once; with two there is none.
+// at once; with two there is no verdict.
 func TestDeadKeeperHoldsNothingUp(t *testing.T) {
 	fakes := newFakes(t, split.Shape{T: 2, N: 3})
 	target := fakeTarget(t, fakes, "314159")
@@ -233,7 +235,7 @@ func TestHungKeepers(t *testing.T) {
 			t.Errorf("after %s, want 5s", d)
 		}
 
-		// A caller that goes away gets no verdict, and the guess goes on.
+		// A caller that disconnects gets no verdict, and the guess goes on.
 		fakes[1].does(script{before: after(time.Second)})
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
@@ -250,7 +252,7 @@ func TestHungKeepers(t *testing.T) {
 }
 
 // TestHangingKeeperIsNotAskedForEver: beyond a bound of unanswered calls it is
-// left alone, and the others go on.
+// not called any more, and the others go on.
 func TestHangingKeeperIsNotAskedForEver(t *testing.T) {
 	fakes := newFakes(t, split.Shape{T: 2, N: 3})
 	target := fakeTarget(t, fakes, "314159")
@@ -286,7 +288,7 @@ func TestLiarBesideASlowKeeper(t *testing.T) {
 		if d := time.Since(start); d != 2*time.Second {
 			t.Errorf("after %s, want 2s", d)
 		}
-		if a := alarms(); len(a) != 1 || a[0].Keeper != "k1" || a[0].What != Disagrees {
+		if a := alarms(); len(a) != 1 || a[0].Keeper != "k1" || a[0].Fault != Disagrees {
 			t.Errorf("alarms %v, want k1 disagrees", a)
 		}
 	})
@@ -409,8 +411,8 @@ func TestCommitWaitsShortlyForStragglers(t *testing.T) {
 	})
 }
 
-// TestOneBadProofDoesNotHoldUpTheOthers: of a refused batch, what is refused
-// alone is dropped and the rest arrives.
+// TestOneBadProofDoesNotHoldUpTheOthers: of a refused batch, a proof that is
+// refused alone is dropped and the rest arrives.
 func TestOneBadProofDoesNotHoldUpTheOthers(t *testing.T) {
 	fakes := newFakes(t, split.Shape{T: 1, N: 1})
 	synctest.Test(t, func(t *testing.T) {

@@ -11,15 +11,15 @@ import (
 
 // op is one request on its way through the writer.
 type op struct {
-	cards []liuma.CardID // whose rows work looks at
+	cards []liuma.CardID // cards whose rows work reads
 	now   time.Time      // when it was admitted
 	// work runs in the writer, in order. It changes rows through the batch and
-	// returns nil, or changes nothing and returns why.
+	// returns nil, or changes nothing and returns the reason.
 	work func(*batch) error
-	// patient work may wait for other requests to share a write with.
+	// A patient op may wait for other requests to share a write with.
 	patient bool
-	repair  bool         // runs on a ledger that was rolled back, too
-	done    chan outcome // capacity 1; nil when nobody waits
+	repair  bool         // also runs on a ledger that was rolled back
+	done    chan outcome // capacity 1; nil when no caller waits
 }
 
 // outcome is sent once the batch is durable, or has failed.
@@ -45,7 +45,7 @@ func (b *batch) row(card liuma.CardID) *Row { return b.rows[card] }
 
 func (b *batch) touch(card liuma.CardID) { b.dirty[card] = true }
 
-// tick moves the ledger's clock, which never goes back.
+// tick moves the ledger's clock forward; it never goes back.
 func (b *batch) tick(now time.Time) time.Time {
 	if now.After(b.meta.Clock) {
 		b.meta.Clock = now
@@ -65,7 +65,7 @@ func (l *Ledger) write() {
 	}
 }
 
-// next waits for requests and returns a batch of them, or nil at the end.
+// next waits for requests and returns a batch of them, or nil after Close.
 func (l *Ledger) next() []*op {
 	var patience <-chan time.Time
 	waited := false
@@ -126,9 +126,9 @@ func (l *Ledger) run(ops []*op) {
 		err = l.persist(b)
 	}
 	if err != nil {
-		// Nobody of this batch is answered with anything but the error, also
-		// those that would have been refused: a refusal may rest on a row
-		// that is not on disk.
+		// Every request of this batch gets the error, including those that
+		// would have been refused: a refusal may rest on a row that is not on
+		// disk.
 		err = l.poison(err)
 		for i := range errs {
 			errs[i] = err
@@ -145,7 +145,7 @@ func (l *Ledger) run(ops []*op) {
 }
 
 // gather loads the rows of the distinct cards once. On a stopped ledger it
-// loads only what repair needs, and on a poisoned one nothing.
+// loads only the rows that repair needs, on a poisoned one none.
 func (l *Ledger) gather(ops []*op, meta Meta, stopped error) (*batch, error) {
 	b := &batch{meta: meta, rows: make(map[liuma.CardID]*Row, len(ops)), dirty: make(map[liuma.CardID]bool, len(ops))}
 	if errors.Is(stopped, ErrPoisoned) {
@@ -172,8 +172,8 @@ func (l *Ledger) gather(ops []*op, meta Meta, stopped error) (*batch, error) {
 	if len(missing) == 0 {
 		return b, nil
 	}
-	// A crash or an error here leaves the disk as it was; nothing is counted
-	// and nobody is answered (I-1).
+	// A crash or an error here leaves the disk as it was: nothing is counted,
+	// and no request has been answered (I-1).
 	rows, err := load(context.Background(), l.cfg.Backend, missing)
 	if err != nil {
 		return nil, err
@@ -184,23 +184,23 @@ func (l *Ledger) gather(ops []*op, meta Meta, stopped error) (*batch, error) {
 	return b, nil
 }
 
-// persist writes what the batch changed in one durable transaction.
+// persist writes the rows that the batch changed, in one durable transaction.
 func (l *Ledger) persist(b *batch) error {
 	if len(b.dirty) == 0 && !b.readmitted {
-		return nil // only refusals, or nothing new: they write nothing
+		return nil // nothing changed: refusals write nothing
 	}
 	b.meta.Sequence++
 	rows := make([]Row, 0, len(b.dirty))
 	for card := range b.dirty {
 		rows = append(rows, *b.rows[card])
 	}
-	// In card order, so that a database touches neighbouring pages together.
+	// In card order, so that a database writes neighbouring pages together.
 	slices.SortFunc(rows, func(x, y Row) int { return slices.Compare(x.Card[:], y.Card[:]) })
 	// A crash before Apply is durable loses the whole batch: no guess of it was
 	// evaluated, because no Spent exists yet (I-1). A crash after it leaves the
-	// guesses counted and unanswered: lost, never free (I-2), and versions
-	// marked that nobody can propose again (I-3). An error may be either, so
-	// the caller poisons the ledger.
+	// guesses counted and unanswered: lost, never free (I-2); and marked
+	// versions stay marked and cannot be proposed again (I-3). After an error
+	// either may be true, so the caller poisons the ledger.
 	if err := l.cfg.Backend.Apply(context.Background(), rows, b.meta); err != nil {
 		return err
 	}

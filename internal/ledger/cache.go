@@ -6,16 +6,16 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// cache keeps the rows that were written last, exactly as they are on disk.
-// The lease makes the ledger the only writer, so a kept row cannot be stale.
-// A row in it is never changed: writers put a new one.
+// cache keeps the rows that were written last, exactly as they are on disk. The
+// lease makes the ledger the only writer, so a kept row cannot be stale. A row
+// in it is never changed: writers put a new one.
 //
-// Two generations stand in for least-recently-written: when the young one is
-// full it becomes the old one, and the old one is dropped.
+// It approximates least-recently-written with two generations: when young is
+// full it becomes old, and the former old rows are dropped.
 type cache struct {
 	mu         sync.Mutex
 	size       int
-	young, old map[liuma.CardID]*Row // mu
+	young, old map[liuma.CardID]*Row // guarded by mu
 }
 
 func newCache(rows int) *cache {

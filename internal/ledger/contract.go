@@ -1,4 +1,4 @@
-// Package ledger counts guesses, durably, before anybody may evaluate one. It
+// Package ledger counts guesses durably, before they may be evaluated. It
 // guarantees that a Spent value exists only after its spend number is on disk
 // (I-1), that spent and cleared only rise (I-2), that a version is proposed at
 // most once (I-3), and that a setting of a PIN is taken whole or not at all
@@ -6,7 +6,11 @@
 // within the bounds that it checks; it does not trust the authority: a request
 // can tighten the limits, never loosen them.
 //
-// DESIGN section 4, "Ledger", "Locks", "Rollback and time".
+// The rules are in docs/ARCHITECTURE.md ("Locks and lanes");
+// docs/decisions/0003-count-before-evaluating.md says why guesses are counted
+// first.
+//
+// Start here: Ledger.Spend, then tally.go.
 package ledger
 
 import (
@@ -17,10 +21,11 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Lane separates the guesses of known devices from those of strangers.
+// Lane tells guesses from known devices from guesses of strangers.
 type Lane uint8
 
-// The lanes. Stranger is the zero value: what is not proved is a stranger.
+// The lanes. Stranger is the zero value, so a guess without a proven device is
+// a stranger's.
 const (
 	Stranger Lane = iota
 	Known
@@ -28,13 +33,14 @@ const (
 
 // Limits bound the guesses on one card. All are positive.
 type Limits struct {
-	Attempts int           // uncleared spends within Window that lock: 6, at most 6
+	Attempts int           // that many uncleared spends within Window lock: 6, at most 6
 	Window   time.Duration // 24 h
-	LockFor  time.Duration // from the spend that locked: 24 h
-	Failures int           // failures in a lane since its last proof that close or block: 30
+	LockFor  time.Duration // how long a lock lasts, from the spend that locked: 24 h
+	Failures int           // that many failures in a lane since its last proof close or block it: 30
 }
 
-// NationalLimits are the national rule (DESIGN section 1).
+// NationalLimits are the limits of the national rule: six wrong PINs within 24
+// hours lock for 24 hours, thirty in all block.
 func NationalLimits() Limits {
 	return Limits{Attempts: 6, Window: 24 * time.Hour, LockFor: 24 * time.Hour, Failures: 30}
 }
@@ -61,10 +67,10 @@ func (l Limits) Validate() error {
 	return nil
 }
 
-// maxRecent is how many uncleared spends a row keeps of each lane: what the
-// national limit needs, and no more. Six of each lane rather than six in all,
-// because otherwise the spends of known devices would push out those of
-// strangers, and a settled known spend would then shorten the strangers' lock.
+// maxRecent is how many uncleared spends a row keeps of each lane: as many as
+// the national limit needs. Six of each lane and not six in all, because
+// otherwise the spends of known devices would push out those of strangers, and
+// a settled known spend would then shorten the strangers' lock.
 const maxRecent = 6
 
 // Mark is one uncleared spend: its number, its time and its lane.
@@ -75,18 +81,18 @@ type Mark struct {
 }
 
 // Tally is the guess count of one card and one PIN: the part of a Row that
-// limits are derived from. The authority keeps one of its own per card, so
-// that it stops at the limit whichever keepers answered.
-// The zero Tally has no guesses. It is a value: copying it is safe.
+// limits are derived from. The authority keeps a tally of its own per card, so
+// that it stops at the limit whatever subset of keepers answered. The zero
+// Tally has no guesses. It is a value: copying it is safe.
 type Tally struct {
-	Spent    uint64              // guesses ever; only rises
-	Cleared  [2]uint64           // by Lane: every spend of the lane up to it was cleared; only rises
-	Failures [2]uint32           // by Lane: spends of the lane after Cleared, ever
-	Recent   [2 * maxRecent]Mark // last six uncleared of each lane, oldest first; first Kept are used
+	Spent    uint64              // number of guesses ever; only rises
+	Cleared  [2]uint64           // by Lane: all spends of the lane up to this number were cleared; only rises
+	Failures [2]uint32           // by Lane: number of the lane's spends after Cleared, at any time
+	Recent   [2 * maxRecent]Mark // up to six uncleared spends of each lane, oldest first; the first Kept are used
 	Kept     int
 }
 
-// Row is all that a ledger holds about one card.
+// Row is everything that a ledger holds about one card.
 type Row struct {
 	Card     liuma.CardID
 	Version  liuma.Version // current; 0 before the first commit
@@ -104,13 +110,13 @@ type Meta struct {
 	Clock       time.Time // latest time a batch was written at
 }
 
-// Backend is durable storage for rows. Implementations: sqlite (here), and
-// later postgres. The suite in ledgertest runs on every one.
+// Backend is durable storage for rows. Package sqlite is one; the suite in
+// ledgertest runs on every one.
 //
 // Apply is atomic: all rows and meta or none. It is durable when it returns
 // nil. After an error the state is unknown, so the Ledger poisons itself and
-// never retries; opening the backend again recovers the last durable state.
-// A backend is used by one Ledger at a time; opening it takes a lease that a
+// never retries; opening the backend again recovers the last durable state. A
+// backend is used by one Ledger at a time; opening it takes a lease that a
 // second opener fails to get (ErrLeased), and Close gives it back. Close may be
 // called more than once. Load, Meta and Scan may run beside each other and
 // beside Apply; Apply runs alone.
@@ -123,15 +129,15 @@ type Backend interface {
 	// Meta returns the stored meta; a new backend has a random Incarnation.
 	Meta(ctx context.Context) (Meta, error)
 	// Scan calls visit for every row in card order, starting after the given
-	// card, until visit returns an error. For repair and for the demo's theft.
+	// card, until visit returns an error. Repair uses it, and the demo's theft.
 	Scan(ctx context.Context, after liuma.CardID, visit func(Row) error) error
 	Close() error
 }
 
-// Reason is why a ledger refused without counting.
+// Reason is the reason of a refusal, which counted nothing.
 type Reason string
 
-// The refusals of DESIGN section 4.
+// The reasons for a refusal.
 const (
 	Stale       Reason = "stale"        // the request's version is not the current one
 	Locked      Reason = "locked"       // until Refusal.Until
@@ -139,7 +145,7 @@ const (
 	Blocked     Reason = "blocked"      // until the PIN is reset
 	Retired     Reason = "retired"      // the card was retired here
 	VersionUsed Reason = "version_used" // propose: version not above the mark, or too far above
-	Conflict    Reason = "conflict"     // commit: not above the current version and not the same again
+	Conflict    Reason = "conflict"     // commit: version not above the current one, and not a repetition of its commit
 )
 
 // Refusal is the error of a request that was refused and counted nothing.
@@ -152,8 +158,8 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return "ledger: refused: " + string(r.Reason) }
 
-// Errors that say nothing about a card. After each the ledger counted nothing
-// that it did not answer for.
+// Errors that say nothing about a card. Nothing was counted, except after
+// ErrPoisoned, where it is unknown.
 var (
 	ErrPoisoned   = errors.New("ledger: an I/O error made the state unknown; restart the keeper")
 	ErrRolledBack = errors.New("ledger: below a sequence that it once answered; repair the keeper")
@@ -162,8 +168,8 @@ var (
 	ErrLeased     = errors.New("ledger: another process holds the lease")
 	// ErrRequest is a request that no correct sender makes.
 	ErrRequest = errors.New("ledger: malformed request")
-	// ErrSettlement is a proof that does not hold here: forged, of another
-	// keeper or incarnation, or of a spend or version that never was.
+	// ErrSettlement is a proof that is not valid here: forged, for another
+	// keeper or incarnation, or for a spend or version that never existed.
 	ErrSettlement = errors.New("ledger: settlement does not verify")
 	// ErrUsed is returned by the second Redeem of a Spent or Proposed, and by
 	// any Redeem of one that no ledger made.

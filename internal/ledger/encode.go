@@ -11,9 +11,10 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Rows and tallies have one encoding each, versioned, and the decoder takes
-// nothing else: a number in more bytes than it needs, a tally that cannot be,
-// or a byte too many is an error. So what was read is what was written.
+// Rows and tallies have exactly one encoding each, versioned. The decoder
+// refuses every other one: a number in more bytes than it needs, an impossible
+// tally, a byte too many. So a row that was read is exactly the row that was
+// written.
 const (
 	tallyFormat = 1
 	rowFormat   = 1

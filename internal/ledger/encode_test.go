@@ -65,8 +65,8 @@ func TestNumbersHaveOneEncoding(t *testing.T) {
 	}
 }
 
-// TestImpossibleRowsAreNotWritten: what could not be read back is not put on
-// disk either.
+// TestImpossibleRowsAreNotWritten: a row that could not be read back is not
+// written.
 func TestImpossibleRowsAreNotWritten(t *testing.T) {
 	spent := sampleRows()[2]
 	for name, change := range map[string]func(*ledger.Row){
@@ -96,8 +96,8 @@ func TestImpossibleRowsAreNotWritten(t *testing.T) {
 	}
 }
 
-// FuzzParseRow: what the decoder takes is valid and has one encoding, the one
-// that it came in.
+// FuzzParseRow: every row that the decoder accepts is valid, and encodes to the
+// same bytes again.
 func FuzzParseRow(f *testing.F) {
 	for _, r := range sampleRows() {
 		data, err := ledger.AppendRow(nil, r)

@@ -10,9 +10,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger/ledgertest"
 )
 
-// TestNobodyIsAnsweredBeforeTheWrite (I-1, I-3, I-7): while the backend holds
-// a write back, no guess, proposal or commitment in it is answered, and what
-// the ledger shows of the card is what is on disk.
+// TestNobodyIsAnsweredBeforeTheWrite (I-1, I-3, I-7): while the backend holds a
+// write back, no guess, proposal or commitment in it is answered, and the
+// ledger shows the row that is on disk.
 func TestNobodyIsAnsweredBeforeTheWrite(t *testing.T) {
 	backend, err := ledgertest.NewMemory().Open(t.Context())
 	if err != nil {

@@ -15,19 +15,20 @@ import (
 // latest time that the ledger has written.
 const maxSkew = 60 * time.Second
 
-// Config is what a Ledger needs. Keeper, Backend and Limits are required.
+// Config holds the parts of a Ledger. Keeper, Backend and Limits are required.
 type Config struct {
 	// Keeper is the name of the keeper whose ledger this is. Settlements that
-	// name another are refused.
+	// name another keeper are refused.
 	Keeper string
-	// Backend holds the rows. Open takes it over and Close closes it; after a
-	// failed Open it is still the caller's.
+	// Backend holds the rows. Open takes it over and Close closes it; if Open
+	// fails, the caller closes it.
 	Backend Backend
 	// Limits are the ledger's own; requests can only tighten them.
 	Limits Limits
 	// Now is the ledger's clock; time.Now when nil.
 	Now func() time.Time
-	// Logger gets what stops the ledger; nothing about cards. May be nil.
+	// Logger gets the errors that stop the ledger; nothing about cards. May be
+	// nil.
 	Logger *slog.Logger
 	// SettleWait is how long settlements wait for a request that they can
 	// share a write with. 5 ms when zero.
@@ -77,16 +78,16 @@ func (c Config) validate() (Config, error) {
 type Ledger struct {
 	cfg      Config
 	cache    *cache
-	wake     chan struct{} // capacity 1: the queue or closing has changed
+	wake     chan struct{} // capacity 1: signals that the queue or closing has changed
 	finished chan struct{} // closed when the writer is done
-	close    func() error  // once: drains, then closes the backend
+	close    func() error  // runs once: drains, then closes the backend
 
 	mu      sync.Mutex
-	queue   []*op // mu; in the order in which they were taken
-	asks    int   // mu; members of queue that somebody waits for
-	closing bool  // mu
-	stopped error // mu; ErrPoisoned or ErrRolledBack, with the cause
-	meta    Meta  // mu; as last made durable
+	queue   []*op // guarded by mu; in the order in which they were taken
+	asks    int   // guarded by mu; members of queue that are not patient
+	closing bool  // guarded by mu
+	stopped error // guarded by mu; ErrPoisoned or ErrRolledBack, with the cause
+	meta    Meta  // guarded by mu; as last made durable
 }
 
 // Open starts a ledger on a backend.
@@ -114,8 +115,8 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	return l, nil
 }
 
-// Close refuses new requests, answers those that were taken, closes the
-// backend and so gives back its lease.
+// Close refuses new requests, answers the requests in the queue, and closes the
+// backend, which gives back its lease.
 func (l *Ledger) Close() error { return l.close() }
 
 func (l *Ledger) drain() error {
@@ -131,7 +132,7 @@ func (l *Ledger) drain() error {
 }
 
 // Meta is the ledger's state as last made durable. It goes with refusals and
-// settlements; other answers carry the sequence that made them durable.
+// settlements; other answers carry the sequence of their own write.
 func (l *Ledger) Meta() Meta {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -178,11 +179,12 @@ func (l *Ledger) row(ctx context.Context, card liuma.CardID) (Row, error) {
 	if closing {
 		return Row{}, ErrClosed
 	}
-	// Nothing was written, but what cannot be read cannot be counted either.
+	// Nothing was written, but a row that cannot be read cannot be counted on
+	// either.
 	return Row{}, l.poison(err)
 }
 
-// load is Backend.Load, and does not take the backend's word for the order.
+// load calls Backend.Load and checks the order of the rows.
 func load(ctx context.Context, b Backend, cards []liuma.CardID) ([]Row, error) {
 	rows, err := b.Load(ctx, cards)
 	if err != nil {
@@ -199,8 +201,8 @@ func load(ctx context.Context, b Backend, cards []liuma.CardID) ([]Row, error) {
 	return rows, nil
 }
 
-// poison stops the ledger for good: what is on disk is unknown until it is
-// opened again (I-1: nobody is answered who might not be counted).
+// poison stops the ledger until it is opened again: it is unknown what is on
+// disk, and a guess that may not be counted must not be answered (I-1).
 func (l *Ledger) poison(cause error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -211,7 +213,7 @@ func (l *Ledger) poison(cause error) error {
 	return l.stopped
 }
 
-// header is what comes with every request that a sender makes.
+// header comes with every request.
 type header struct {
 	sender time.Time
 	seen   uint64
@@ -228,9 +230,9 @@ func (l *Ledger) admit(h header) (time.Time, error) {
 	case l.stopped != nil:
 		return now, l.stopped
 	case h.seen > l.meta.Sequence:
-		// The sender has an answer that is not on this disk: an older copy
-		// was put in its place. Guesses counted since then are forgotten, so
-		// nothing is served until the keeper is repaired.
+		// The sender has an answer that is not on this disk, so the disk holds
+		// an older copy. Guesses counted since then are missing, so every
+		// request is refused until the keeper is repaired.
 		l.stopped = fmt.Errorf("%w: at %d, answered %d", ErrRolledBack, l.meta.Sequence, h.seen)
 		l.cfg.Logger.Error("ledger rolled back", "keeper", l.cfg.Keeper, "sequence", l.meta.Sequence, "seen", h.seen)
 		return now, l.stopped
@@ -240,9 +242,9 @@ func (l *Ledger) admit(h header) (time.Time, error) {
 	return now, nil
 }
 
-// ask queues work that somebody waits for and returns the meta that made it
-// durable, or the refusal. After ctx's error, work may still run later, so the
-// caller must not look at what work sets.
+// ask queues an op, waits, and returns the meta that made it durable, or the
+// refusal. If ctx ends first, work may still run later, so the caller must not
+// read the values that work sets.
 func (l *Ledger) ask(ctx context.Context, o *op) (Meta, error) {
 	if err := ctx.Err(); err != nil {
 		return Meta{}, err
@@ -269,8 +271,8 @@ func (l *Ledger) enqueue(o *op) error {
 	if !o.patient {
 		l.asks++
 	}
-	// The writer needs to be told only of the first ask, of settlements that
-	// it has not begun to wait with, and of a full batch.
+	// The writer is woken only for the first op that is not patient, for the
+	// first settlement in an empty queue, and for a full batch.
 	tell := len(l.queue) == 1 || !o.patient && l.asks == 1 || len(l.queue) == l.cfg.MaxBatch
 	l.mu.Unlock()
 	if tell {

@@ -97,7 +97,7 @@ func TestCacheForgets(t *testing.T) {
 	}
 }
 
-// TestStopIsLoggedOnce, with the keeper and the cause and nothing of a card.
+// TestStopIsLoggedOnce, with the keeper and the cause and nothing about a card.
 func TestStopIsLoggedOnce(t *testing.T) {
 	place := ledgertest.NewMemory()
 	backend, err := place.Open(t.Context())
@@ -129,8 +129,8 @@ func TestStopIsLoggedOnce(t *testing.T) {
 	}
 }
 
-// TestOnlySettlementsWait: a request that somebody waits for is not held back
-// to share a write, and takes along what is.
+// TestOnlySettlementsWait: a guess does not wait to share a write, and takes
+// waiting settlements along.
 func TestOnlySettlementsWait(t *testing.T) {
 	backend, err := ledgertest.NewMemory().Open(t.Context())
 	if err != nil {

@@ -39,13 +39,14 @@ func (p *Proposed) Card() liuma.CardID { return p.card }
 // Version is the version that may be evaluated.
 func (p *Proposed) Version() liuma.Version { return p.version }
 
-// Sequence is that of the write that holds the mark.
+// Sequence is the sequence of the write that holds the mark.
 func (p *Proposed) Sequence() uint64 { return p.meta.Sequence }
 
-// Incarnation is the ledger's at that write.
+// Incarnation is the ledger's incarnation at that write.
 func (p *Proposed) Incarnation() [16]byte { return p.meta.Incarnation }
 
-// Redeem uses the proposal up: the one caller that gets nil may evaluate, once.
+// Redeem uses the proposal up. The first call returns nil and allows one
+// evaluation; every later call fails.
 func (p *Proposed) Redeem() error {
 	if p == nil {
 		return ErrUsed
@@ -53,8 +54,9 @@ func (p *Proposed) Redeem() error {
 	return redeem(p.used)
 }
 
-// Propose marks a version above the mark, and at most 1,000 above it. It
-// counts no guess: a version that is not committed says nothing about the PIN.
+// Propose marks a version above the mark, and at most 1,000 above it. It counts
+// no guess: evaluating a version that is not committed reveals nothing about
+// the PIN.
 func (l *Ledger) Propose(ctx context.Context, req ProposeRequest) (*Proposed, error) {
 	if req.Card.IsZero() || req.Version == 0 {
 		return nil, ErrRequest
@@ -94,9 +96,10 @@ type CommitRequest struct {
 }
 
 // Commit makes a version above the current one current, raises the mark to it
-// and clears both lanes (I-7). The same commitment again is answered and
-// changes nothing; above all it clears nothing, or it would refund guesses
-// (I-2). It returns the sequence that the commitment is durable at.
+// and clears both lanes (I-7). If the same commitment comes again, Commit
+// returns without an error and changes nothing: clearing the lanes again would
+// refund guesses (I-2). It returns the sequence that the commitment is durable
+// at.
 func (l *Ledger) Commit(ctx context.Context, req CommitRequest) (seq uint64, err error) {
 	if req.Card.IsZero() || req.Version == 0 || req.Verifier.IsZero() {
 		return 0, ErrRequest

@@ -19,7 +19,7 @@ import (
 // its verifier; at the same version the higher counts win, lane by lane, so a
 // merge never makes a guess free. Marks and spent only rise, and a card that
 // any keeper retired is retired. ErrConflict names two verifiers of one
-// version; the rows before it may have been taken.
+// version; the rows before that one may have been taken.
 func (l *Ledger) Merge(ctx context.Context, rows []Row) error {
 	for _, r := range rows {
 		if err := r.check(); err != nil {
@@ -53,7 +53,7 @@ func (l *Ledger) Merge(ctx context.Context, rows []Row) error {
 }
 
 // Readmit gives the ledger a fresh incarnation, so that no settlement from
-// before it counts, and a sequence above seen, the highest that anybody ever
+// before it counts, and a sequence above seen, the highest that any sender ever
 // had from this keeper. A ledger that stopped with ErrRolledBack serves again.
 func (l *Ledger) Readmit(ctx context.Context, seen uint64) (Meta, error) {
 	if seen == math.MaxUint64 {
@@ -62,8 +62,9 @@ func (l *Ledger) Readmit(ctx context.Context, seen uint64) (Meta, error) {
 	var fresh [16]byte
 	rand.Read(fresh[:]) // never fails since Go 1.24
 	return l.ask(ctx, &op{repair: true, work: func(b *batch) error {
-		// A crash before this is durable leaves the old incarnation and a
-		// ledger that stops again at the next request: repair is repeated.
+		// A crash before this is durable leaves the old incarnation, and a
+		// ledger that stops again at the next request; then the repair is
+		// repeated.
 		b.meta.Incarnation = fresh
 		b.meta.Sequence = max(b.meta.Sequence, seen)
 		b.readmitted = true
@@ -82,7 +83,7 @@ func (r Row) check() error {
 	return r.Tally.Validate()
 }
 
-// merge returns r with what other holds above it.
+// merge returns r, raised where other is higher.
 func (r Row) merge(other Row) (Row, error) {
 	m := r
 	m.Mark = max(r.Mark, other.Mark)
@@ -92,7 +93,7 @@ func (r Row) merge(other Row) (Row, error) {
 	switch {
 	case other.Version > r.Version:
 		m.Version, m.KeySet, m.Verifier = other.Version, other.KeySet, other.Verifier
-		m.Tally.Reset() // what was counted here was counted on an older PIN
+		m.Tally.Reset() // this ledger counted guesses at an older PIN
 		m.Tally = m.Tally.merge(other.Tally)
 	case other.Version < r.Version:
 		m.Tally.Spent = max(r.Tally.Spent, other.Tally.Spent)
@@ -104,10 +105,10 @@ func (r Row) merge(other Row) (Row, error) {
 	return m, nil
 }
 
-// merge takes each lane whole from the tally that counts more failures in it,
-// or, at as many, from the one with the newer guess. The kept spends get new
-// numbers, above all that either ever gave: a proof of an old number must not
-// clear another guess that has it now.
+// merge takes each lane whole from the tally with more failures in it; if both
+// have as many, from the one with the newer guess. The kept spends get new
+// numbers, above every number that either tally gave: otherwise a proof for an
+// old number could clear another guess that now has that number.
 func (t Tally) merge(other Tally) Tally {
 	m := Tally{Spent: max(t.Spent, other.Spent)}
 	var marks []Mark
@@ -128,7 +129,7 @@ func (t Tally) merge(other Tally) Tally {
 		}
 	}
 	if own && m.Spent == t.Spent && m.Cleared == t.Cleared {
-		return t // nothing above what is here: keep its numbers
+		return t // other has nothing more: keep the numbers
 	}
 	m.Spent += total
 	slices.SortStableFunc(marks, func(x, y Mark) int { return x.At.Compare(y.At) })

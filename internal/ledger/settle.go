@@ -10,16 +10,17 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// settleLabel keeps settlements apart from all else that a PIN's key signs.
+// settleLabel tells settlements from everything else that a PIN's key may sign.
 const settleLabel = "liuma/1/settle"
 
-// backlog is how many queued requests make Settle wait for its own to be done,
-// so that a flood of proofs cannot fill the memory.
+// backlog is the length of the queue from which Settle waits for its own
+// requests to be done, so that a flood of proofs cannot fill the memory.
 const backlog = 4096
 
-// SettlementMessage is what a settlement's signature covers: the label and
-// every member but the signature, each after its length as four bytes, big
-// endian. Numbers are big endian: version four bytes, s eight, reopen one.
+// SettlementMessage returns the bytes that a settlement's signature covers: the
+// label and every member but the signature, each after its length as four
+// bytes, big endian. Numbers are big endian: version four bytes, s eight,
+// reopen one.
 func SettlementMessage(s Settlement) []byte {
 	var version [4]byte
 	var number [8]byte
@@ -39,21 +40,21 @@ func SettlementMessage(s Settlement) []byte {
 	return m
 }
 
-// SettleRequest brings proofs.
+// SettleRequest brings settlements.
 type SettleRequest struct {
 	Settlements []Settlement
 	Sender      time.Time
 	Seen        uint64
 }
 
-// Settle takes proofs that spends were right. It verifies them and queues
-// those that hold; every Spend that is called after Settle has returned sees
-// them, and they reach the disk with the next write. Losing one in a crash only
+// Settle takes proofs that spends were right. It verifies them and queues the
+// valid ones. Every Spend that is called after Settle has returned sees them,
+// and they reach the disk with the next write. Losing one in a crash only
 // leaves a guess counted.
 //
-// A proof of a version that is no longer current is taken and does nothing:
-// the commit cleared more than it could. One that does not verify gives
-// ErrSettlement; the others of the request are taken all the same.
+// A proof of a version that is no longer current is accepted and does nothing,
+// since the commit has cleared its guess. A proof that does not verify gives
+// ErrSettlement; the other proofs of the request are taken all the same.
 func (l *Ledger) Settle(ctx context.Context, req SettleRequest) error {
 	now, err := l.admit(header{req.Sender, req.Seen})
 	if err != nil {
@@ -80,7 +81,7 @@ func (l *Ledger) Settle(ctx context.Context, req SettleRequest) error {
 }
 
 // verify checks a proof against the card's row. It runs in the caller, beside
-// the writer, because signatures cost more than all else here.
+// the writer, because checking a signature is by far the slowest part.
 func (l *Ledger) verify(ctx context.Context, s Settlement) (Row, error) {
 	if s.Keeper != l.cfg.Keeper || s.Incarnation != l.Meta().Incarnation {
 		return Row{}, ErrSettlement
@@ -107,7 +108,7 @@ func (l *Ledger) queueProof(ctx context.Context, s Settlement, verifier liuma.Ve
 		now:     now,
 		patient: true,
 		work: func(b *batch) error {
-			// The proof was checked against a row that may have changed since.
+			// The row may have changed since the proof was checked against it.
 			r := b.row(s.Card)
 			if b.meta.Incarnation != s.Incarnation || r.Version != s.Version || r.Verifier != verifier {
 				return nil

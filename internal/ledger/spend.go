@@ -36,13 +36,14 @@ func (s *Spent) Version() liuma.Version { return s.version }
 // KeySet is the key set of that version.
 func (s *Spent) KeySet() uint32 { return s.keySet }
 
-// Sequence is that of the write that holds the spend.
+// Sequence is the sequence of the write that holds the spend.
 func (s *Spent) Sequence() uint64 { return s.meta.Sequence }
 
-// Incarnation is the ledger's at that write.
+// Incarnation is the ledger's incarnation at that write.
 func (s *Spent) Incarnation() [16]byte { return s.meta.Incarnation }
 
-// Redeem uses the spend up: the one caller that gets nil may evaluate, once.
+// Redeem uses the spend up. The first call returns nil and allows one
+// evaluation; every later call fails.
 func (s *Spent) Redeem() error {
 	if s == nil {
 		return ErrUsed
@@ -58,7 +59,7 @@ func redeem(used *atomic.Bool) error {
 }
 
 // Spend counts one guess. It returns a *Refusal, and counts nothing, when the
-// rules forbid the guess; the Spent is durable when it returns.
+// rules forbid the guess. When it returns a Spent, the count is durable.
 func (l *Ledger) Spend(ctx context.Context, req SpendRequest) (*Spent, error) {
 	if req.Card.IsZero() || req.Lane > Known || req.Reserve < 0 {
 		return nil, ErrRequest
@@ -75,7 +76,7 @@ func (l *Ledger) Spend(ctx context.Context, req SpendRequest) (*Spent, error) {
 		work:  func(b *batch) error { return spent.count(b, req, now, limits) },
 	})
 	if err != nil {
-		return nil, err // spent stays without a use: see Redeem
+		return nil, err // spent.used is nil: it can never be redeemed
 	}
 	spent.meta, spent.used = meta, new(atomic.Bool)
 	return spent, nil

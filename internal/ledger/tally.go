@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// index is the lane's place in Tally's arrays. Whatever is not Known counts as
-// a stranger's.
+// index is the lane's place in Tally's arrays. Every lane other than Known
+// counts as Stranger.
 func (l Lane) index() int {
 	if l == Known {
 		return int(Known)
@@ -22,15 +22,15 @@ func (l Lane) String() string {
 	return "stranger"
 }
 
-// Check reports whether a guess in the lane may be counted now: a nil refusal
-// allows it, and left is then how many guesses the lane may make before it is
+// Check reports whether a guess in the lane may be counted now. If refusal is
+// nil it may, and left is how many guesses the lane may make before it is
 // refused, this one included. reserve is how many of l.Attempts are kept for
 // known devices; at least one remains for strangers, and zero or less means
-// that the card has no known device. l must be valid; with limits that are not,
-// everything is refused.
+// that the card has no known device. l must be valid; under invalid limits
+// every guess is refused.
 //
-// Nothing is stored about a lock: it follows from the uncleared spends, so
-// clearing one of them undoes what it caused and nothing else.
+// No lock is stored: it follows from the uncleared spends, so clearing a spend
+// undoes exactly the lock that the spend caused.
 func (t Tally) Check(now time.Time, lane Lane, reserve int, l Limits) (left int, refusal *Refusal) {
 	if l.Validate() != nil {
 		return 0, &Refusal{Reason: Blocked}
@@ -56,7 +56,8 @@ func (t Tally) Check(now time.Time, lane Lane, reserve int, l Limits) (left int,
 	return min(left, failuresLeft), nil
 }
 
-// failuresLeft applies the rules that time never lifts.
+// failuresLeft applies the rules that time does not lift: the block and the
+// closed lane.
 func (t Tally) failuresLeft(lane Lane, reserve, limit int) (left int, reason Reason) {
 	stranger, known := int(t.Failures[Stranger]), int(t.Failures[Known])
 	switch {
@@ -75,8 +76,8 @@ func (t Tally) failuresLeft(lane Lane, reserve, limit int) (left int, reason Rea
 	return limit - stranger, ""
 }
 
-// room applies the rule of n spends within the window to the spends that count.
-// until is zero unless they are locked.
+// room applies the rule of n spends within the guess window to the spends in
+// the lanes that counts accepts. until is zero unless they are locked.
 func (t Tally) room(now time.Time, n int, l Limits, counts func(Lane) bool) (left int, until time.Time) {
 	var newest time.Time
 	seen, within := 0, 0
@@ -96,7 +97,7 @@ func (t Tally) room(now time.Time, n int, l Limits, counts func(Lane) bool) (lef
 			return 0, end
 		}
 	}
-	// A lock that has run out leaves one guess before the next one.
+	// After a lock has ended, one guess remains before the next lock.
 	return n - min(within, n-1), time.Time{}
 }
 
@@ -110,12 +111,12 @@ func (t Tally) clock(now time.Time) time.Time {
 	return now
 }
 
-// millis rounds down to what a row keeps, so that a value read back compares
-// equal to the one that was written.
+// millis rounds down to the precision of a row, so that a time that is read
+// back equals the time that was written.
 func millis(at time.Time) time.Time { return time.UnixMilli(at.UnixMilli()).UTC() }
 
-// Spend counts one guess and returns its number. It checks nothing: call Check
-// first.
+// Spend counts one guess and returns its number. It applies no limit: call
+// Check first.
 func (t *Tally) Spend(now time.Time, lane Lane) (s uint64) {
 	at := t.clock(now)
 	lane = Lane(lane.index())
@@ -135,9 +136,9 @@ func (t *Tally) Spend(now time.Time, lane Lane) (s uint64) {
 // s, and the other lane too if a stranger proved it or both is set. Nothing
 // later than s is cleared. It reports whether anything changed.
 //
-// A spend with six or more uncleared ones after it is not looked for: losing a
-// proof only leaves guesses counted, and the limit of six within the window
-// means that this takes a proof that comes after the window.
+// A spend with six or more uncleared ones after it is ignored. Losing a proof
+// only leaves guesses counted, and under the limit of six such a proof comes
+// after the guess window has passed.
 func (t *Tally) Clear(s uint64, both bool) bool {
 	i := t.find(s)
 	if i < 0 || t.Kept-i > maxRecent {
@@ -184,8 +185,8 @@ func (t *Tally) Refund(s uint64) {
 	t.drop(i)
 }
 
-// Validate refuses a tally that the methods above cannot have made: it was
-// read from somewhere damaged.
+// Validate refuses a tally that the methods above cannot have made, because it
+// was damaged.
 func (t Tally) Validate() error {
 	if t.Kept < 0 || t.Kept > len(t.Recent) {
 		return errors.New("tally: impossible number of kept spends")

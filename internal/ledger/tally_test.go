@@ -22,7 +22,8 @@ type guess struct {
 }
 
 // history is the naive model of a tally: all guesses ever, number i+1 at i.
-// Every rule is read off it as DESIGN words it.
+// Every rule is written here anew, in the words of docs/ARCHITECTURE.md ("Locks
+// and lanes"), and compared with Tally.
 type history []guess
 
 func (h history) uncleared(lanes ...ledger.Lane) (out []int) {
@@ -79,7 +80,7 @@ func (h history) refusal(now time.Time, lane ledger.Lane, reserve int, l ledger.
 	return &ledger.Refusal{Reason: ledger.Locked, Until: until}
 }
 
-// left tries it out: how many guesses at once until the first refusal.
+// left counts how many guesses in a row are taken until the first refusal.
 func (h history) left(now time.Time, lane ledger.Lane, reserve int, l ledger.Limits) (n int) {
 	h = append(history{}, h...)
 	for h.refusal(now, lane, reserve, l) == nil {
@@ -89,7 +90,7 @@ func (h history) left(now time.Time, lane ledger.Lane, reserve int, l ledger.Lim
 	return n
 }
 
-// clear is the settlement of number s.
+// clear settles number s.
 func (h history) clear(s uint64, both bool) {
 	later := 0
 	for i := len(h) - 1; i >= 0; i-- {
@@ -147,8 +148,9 @@ func TestTallyAgainstAllGuesses(t *testing.T) {
 				back := rapid.IntRange(0, 8).Draw(t, "back")
 				s := uint64(max(0, len(model)-back))
 				both := rapid.Bool().Draw(t, "both")
-				// A ledger's clock never goes back; with one that does, the
-				// newest spend stands in for it until it is cleared.
+				// A ledger's clock never goes back. If a tally is given one
+				// that does, the newest spend's time is used until that spend
+				// is cleared.
 				now := model.clock(now)
 				before := tally
 				tally.Clear(s, both)
@@ -202,15 +204,16 @@ func TestTallyAgainstAllGuesses(t *testing.T) {
 
 type failer interface{ Fatalf(string, ...any) }
 
-// onlyRises is I-2.
+// onlyRises checks I-2.
 func onlyRises(t failer, before, after ledger.Tally) {
 	if after.Spent < before.Spent || after.Cleared[0] < before.Cleared[0] || after.Cleared[1] < before.Cleared[1] {
 		t.Fatalf("spent or cleared fell: %+v, was %+v", after, before)
 	}
 }
 
-// TestCountsOnlyRise: whatever is done to a tally, spent and cleared rise, and
-// cleared rises to a spend that was settled or to all at a commit (I-2).
+// TestCountsOnlyRise: every operation on a tally leaves spent and cleared as
+// they were or higher, and cleared rises only to a spend that was settled, or
+// to all at a commit (I-2).
 func TestCountsOnlyRise(t *testing.T) {
 	var tally ledger.Tally
 	for i := range 200 {
@@ -241,8 +244,8 @@ func TestCountsOnlyRise(t *testing.T) {
 	}
 }
 
-// TestKnownGuessesDoNotPushOutStrangers is why a tally keeps six of each lane:
-// with six in all, settled guesses of a known device would shorten the
+// TestKnownGuessesDoNotPushOutStrangers shows why a tally keeps six of each
+// lane: with six in all, settled guesses of a known device would shorten the
 // strangers' lock.
 func TestKnownGuessesDoNotPushOutStrangers(t *testing.T) {
 	l := ledger.NationalLimits()
@@ -285,8 +288,8 @@ func TestLateProofsAreLost(t *testing.T) {
 	}
 }
 
-// TestRefundTakesBackOne: the authority's own record forgets a guess that was
-// evaluated nowhere, and never uses its number again.
+// TestRefundTakesBackOne: the authority's own record forgets a guess that no
+// keeper evaluated, and never uses its number again.
 func TestRefundTakesBackOne(t *testing.T) {
 	l := ledger.NationalLimits()
 	var tally ledger.Tally
@@ -310,7 +313,7 @@ func TestRefundTakesBackOne(t *testing.T) {
 	}
 }
 
-// TestInvalidLimitsRefuse: limits that nobody checked must not count as none.
+// TestInvalidLimitsRefuse: invalid limits must not count as no limits.
 func TestInvalidLimitsRefuse(t *testing.T) {
 	for _, l := range []ledger.Limits{{}, {Attempts: 7, Window: 1, LockFor: 1, Failures: 1}, {Attempts: 6, Window: time.Hour, LockFor: time.Hour}} {
 		if _, refusal := (ledger.Tally{}).Check(start, ledger.Known, 0, l); refusal == nil {

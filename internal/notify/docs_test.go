@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestDocsShowEachText holds docs/NOTICES.md against the table.
+// TestDocsShowEachText compares docs/NOTICES.md with the table.
 func TestDocsShowEachText(t *testing.T) {
 	b, err := os.ReadFile("../../docs/NOTICES.md")
 	if err != nil {

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// Driver hands texts to a gateway. Send returns the gateway's reference, which
-// may be empty, once the gateway took the text; or an error, best a *Failure.
-// It may be called many times at once and should end when ctx does; the worker
-// goes on without it if it does not. A second Send with an ID that the gateway
-// took must not reach the phone again, as far as the gateway can help.
+// Driver hands texts to a gateway. Send returns once the gateway took the text,
+// with the gateway's reference, which may be empty; or an error, best a
+// *Failure. It may be called many times at once and should return when ctx
+// ends; if it does not, the worker goes on without it. If a gateway can, it
+// must drop a second text with an ID that it took before.
 type Driver interface {
 	Send(ctx context.Context, t Text) (ref string, err error)
 }
 
-// FailureKind says what trying again is good for.
+// FailureKind says whether and when to try again.
 type FailureKind uint8
 
 const (
@@ -31,11 +31,11 @@ const (
 	Throttled
 )
 
-// Failure is why a text was not taken. It holds nothing of the text.
+// Failure is the reason why a text was not taken. It holds nothing of the text.
 type Failure struct {
 	Kind  FailureKind
 	Word  string        // stable, for operators: a-z and _, at most 40
-	After time.Duration // of Throttled: how long to wait; a default if zero
+	After time.Duration // with Throttled: how long to wait; a default if zero
 	Cause error         // for the log; must hold nothing of the text
 }
 
@@ -48,27 +48,27 @@ func (f *Failure) Error() string {
 
 func (f *Failure) Unwrap() error { return f.Cause }
 
-// The words of failures that the worker itself finds. Drivers add theirs.
+// The words of failures that the worker itself finds. Drivers add their own.
 const (
 	FaultTimeout     = "timeout"     // no answer within SendTimeout
-	FaultTemporary   = "temporary"   // an error that says no more
+	FaultTemporary   = "temporary"   // an error without details
 	FaultPanic       = "panic"       // the driver broke
 	FaultExpired     = "expired"     // too late to be of use
-	FaultInterrupted = "interrupted" // taken up again and again, and never an answer
-	FaultUnreadable  = "unreadable"  // the sealed part does not open
+	FaultInterrupted = "interrupted" // taken up again and again without an answer
+	FaultUnreadable  = "unreadable"  // the sealed part cannot be opened
 	FaultTemplate    = "template"    // the text cannot be written
 	FaultUndelivered = "undelivered" // the gateway says that it did not reach the phone
 )
 
 var wordPattern = regexp.MustCompile(`^[a-z][a-z_]{0,39}$`)
 
-// failureOf makes a Failure of any error. A word that could carry anything but
-// a word does not get into the database.
+// failureOf makes a Failure of any error. A word of another form than a word is
+// replaced, so that nothing else gets into the database.
 func failureOf(err error) *Failure {
 	f, ok := errors.AsType[*Failure](err)
 	if !ok {
-		// Nobody knows what is in err, a URL with the text perhaps: its type says
-		// enough.
+		// err may contain a URL with the message's text, so only its type is
+		// logged.
 		f = &Failure{Kind: Temporary, Word: FaultTemporary, Cause: fmt.Errorf("%T", err)}
 		if errors.Is(err, context.DeadlineExceeded) {
 			f.Word = FaultTimeout
@@ -81,8 +81,8 @@ func failureOf(err error) *Failure {
 	return f
 }
 
-// safeRef drops a reference that is not one: references are looked up, logged
-// by gateways and shown to operators.
+// safeRef drops a reference of an unexpected form: references are looked up,
+// logged by gateways and shown to operators.
 func safeRef(ref string) string {
 	if len(ref) > 128 {
 		return ""

@@ -16,8 +16,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// TestDriverFaults meets a driver that fails in every way, once, and then
-// works. The message goes out under one ID, and its neighbours at once.
+// TestDriverFaults has a driver that fails in every way, once, and then works.
+// The message goes out under one ID, and other messages are not delayed.
 func TestDriverFaults(t *testing.T) {
 	for name, fault := range map[string]struct {
 		send func(ctx context.Context) (string, error)
@@ -76,9 +76,9 @@ func TestGarbageForReference(t *testing.T) {
 	}
 }
 
-// TestHangingDriverBlocksNobody has a driver that never comes back, whatever
-// its context says, for one of two numbers, with more such messages than
-// there are places.
+// TestHangingDriverBlocksNobody: a driver never returns, not even when its
+// context ends, for one of two numbers, with more such messages than there are
+// slots. Messages to the other number still go out.
 func TestHangingDriverBlocksNobody(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -109,11 +109,12 @@ func TestHangingDriverBlocksNobody(t *testing.T) {
 		return err == nil && s.Notices.Stuck >= 5
 	})
 	close(free)
-	// What the driver says after all is believed: a text less is sent twice.
+	// If the driver returns after all and the text was sent, that counts: one
+	// text less is sent twice.
 	eventually(t, "late answers are recorded", h.allIn(store.MessageSent))
 }
 
-// TestStuckSendsAreBounded hangs more sends than may be left behind.
+// TestStuckSendsAreBounded: more sends hang than may be left behind.
 func TestStuckSendsAreBounded(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -133,7 +134,7 @@ func TestStuckSendsAreBounded(t *testing.T) {
 	}
 	h.run(o)
 	eventually(t, "as many as may are stuck", func() bool { return under.Load() == maxStuck+40 })
-	time.Sleep(1200 * time.Millisecond) // longer than a send is waited for
+	time.Sleep(1200 * time.Millisecond) // longer than the wait for a send
 	if n := most.Load(); n != maxStuck+40 {
 		t.Errorf("%d sends at once", n)
 	}
@@ -177,7 +178,7 @@ func TestBackoffDoublesAndEnds(t *testing.T) {
 	})
 }
 
-// TestCodeIsNotSentLate lets a gateway come back after the code expired.
+// TestCodeIsNotSentLate: a gateway works again after the one-time code expired.
 func TestCodeIsNotSentLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
@@ -199,16 +200,17 @@ func TestCodeIsNotSentLate(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		// The jitter of the last pause decides which word is left: the gateway's,
-		// if no try fits before the end any more, or that it expired waiting.
+		// The word depends on the jitter of the last pause: it is the gateway's
+		// word if no other try fits before the end, or "expired" if the message
+		// expired while it waited.
 		if m := h.only(); m.State != store.MessageDead || m.Fault != "busy" && m.Fault != "expired" || sends < 10 {
 			t.Errorf("%d sends, then %s, fault %q", sends, m.State, m.Fault)
 		}
 	})
 }
 
-// TestThrottledQueuePauses has a gateway that asks for ten seconds, more often
-// than tries are allowed.
+// TestThrottledQueuePauses: a gateway asks for ten seconds, more often than
+// tries are allowed.
 func TestThrottledQueuePauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
@@ -255,8 +257,8 @@ func TestPermanentFailureIsFinal(t *testing.T) {
 	}
 }
 
-// dyingStore fails from its nth call on, before or after the real one did its
-// work; so an Update may be kept and yet not be acknowledged.
+// dyingStore fails from its nth call on, before or after the real store did its
+// work. So an Update may be kept although it returned an error.
 type dyingStore struct {
 	store.Store
 	left  atomic.Int64
@@ -282,8 +284,9 @@ func (d *dyingStore) Update(ctx context.Context, f func(store.Tx) (audit.Entry, 
 	return d.Store.Update(ctx, f)
 }
 
-// TestStoreDiesAtEachStep ends the worker's store after each number of calls,
-// and starts another worker. Nothing is lost; what is sent twice has one ID.
+// TestStoreDiesAtEachStep: the worker's store fails for good after each number
+// of calls, and another worker starts. Nothing is lost; texts that are sent
+// twice have one ID.
 func TestStoreDiesAtEachStep(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for steps := range 14 {
@@ -337,8 +340,8 @@ func (f *flakyStore) Update(ctx context.Context, do func(store.Tx) (audit.Entry,
 	return f.Store.Update(ctx, do)
 }
 
-// TestStoreThatFailsNowAndThen: a result is recorded in the end, so nothing
-// is sent twice for it.
+// TestStoreThatFailsNowAndThen: a result is recorded in the end, so no text is
+// sent twice.
 func TestStoreThatFailsNowAndThen(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -353,13 +356,13 @@ func TestStoreThatFailsNowAndThen(t *testing.T) {
 	}
 }
 
-// TestEarlyReceipt: the gateway's report overtakes its answer.
+// TestEarlyReceipt: the gateway's delivery report comes before its answer.
 func TestEarlyReceipt(t *testing.T) {
 	for _, delivered := range []bool{true, false} {
 		h := newHouse(t)
 		var o *Outbox
 		o = h.outbox(driverFunc(func(ctx context.Context, text Text) (string, error) {
-			return "ref1", o.Receive(ctx, Receipt{ID: text.ID, Delivered: delivered})
+			return "ref1", o.Receive(ctx, Report{ID: text.ID, Delivered: delivered})
 		}))
 		h.queue(o, notice("a"))
 		h.run(o)
@@ -375,18 +378,19 @@ func TestEarlyReceipt(t *testing.T) {
 	h := newHouse(t)
 	o := h.outbox(NewInbox(time.Now))
 	h.queue(o, notice("a"))
-	if err := o.Receive(t.Context(), Receipt{ID: h.only().ID}); err != nil || h.only().State != store.MessageWaiting {
+	if err := o.Receive(t.Context(), Report{ID: h.only().ID}); err != nil || h.only().State != store.MessageWaiting {
 		t.Errorf("a report about what was never tried: %v, %s", err, h.only().State)
 	}
-	if err := o.Receive(t.Context(), Receipt{ID: "nobody", Delivered: true}); !errors.Is(err, store.ErrNotFound) {
+	if err := o.Receive(t.Context(), Report{ID: "nobody", Delivered: true}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("about nothing: %v", err)
 	}
-	if err := o.Receive(t.Context(), Receipt{Delivered: true}); !errors.Is(err, store.ErrNotFound) {
+	if err := o.Receive(t.Context(), Report{Delivered: true}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("an empty one: %v", err)
 	}
 }
 
-// TestShutdownEndsWhatWasBegun stops the worker while a send is under way.
+// TestShutdownEndsWhatWasBegun: the worker is stopped while a send is under
+// way, and finishes it.
 func TestShutdownEndsWhatWasBegun(t *testing.T) {
 	h := newHouse(t)
 	begun, goOn := make(chan struct{}), make(chan struct{})
@@ -405,8 +409,8 @@ func TestShutdownEndsWhatWasBegun(t *testing.T) {
 	}
 }
 
-// TestLeaseTellsWorkersApart: of two workers the one whose lease ended says
-// that it failed. The message is the other's.
+// TestLeaseTellsWorkersApart: a worker whose lease has ended records a failure,
+// while another worker sends the message. The failure is ignored.
 func TestLeaseTellsWorkersApart(t *testing.T) {
 	h := newHouse(t)
 	now := time.Now()
@@ -433,7 +437,7 @@ func TestLeaseTellsWorkersApart(t *testing.T) {
 	if m := h.only(); m.State != before.State || m.Tries != 2 || m.Fault != "" {
 		t.Errorf("the first worker changed it: %+v", m)
 	}
-	// Good news counts, whoever brings it.
+	// Success counts, even from the worker whose lease has ended.
 	if err := o.settle(t.Context(), first, result{sent: true, ref: "r"}); err != nil || h.only().State != store.MessageSent {
 		t.Errorf("%v, %s", err, h.only().State)
 	}
@@ -442,8 +446,8 @@ func TestLeaseTellsWorkersApart(t *testing.T) {
 	}
 }
 
-// TestNeverAnAnswer takes a message up as often as is allowed and crashes each
-// time.
+// TestNeverAnAnswer: each worker takes the message up and crashes, until no try
+// is left.
 func TestNeverAnAnswer(t *testing.T) {
 	h := newHouse(t)
 	now := time.Now()

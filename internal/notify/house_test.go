@@ -22,7 +22,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// printed is v under every verb, in the log and as JSON.
+// printed is v as every verb, the log and JSON print it.
 func printed(t testing.TB, v any) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -65,7 +65,7 @@ func openStore(t testing.TB, dir string) *sqlite.Store {
 	return s
 }
 
-// house is a vault and a real store, with whatever driver a test brings.
+// house is a vault and a real store, with the driver of a test.
 type house struct {
 	t     testing.TB
 	store *sqlite.Store
@@ -78,7 +78,7 @@ func newHouse(t testing.TB) *house {
 	return &house{t: t, store: openStore(t, dir), vault: openVault(t, dir), log: &lockedBuffer{}}
 }
 
-// outbox is small and quick, with what a test changes.
+// outbox has small and quick settings, with the changes of a test.
 func (h *house) outbox(d Driver, change ...func(*Config)) *Outbox {
 	h.t.Helper()
 	c := Config{Store: h.store, Vault: h.vault, Driver: d, Templates: mustTemplates(h.t), Poll: 20 * time.Millisecond,
@@ -93,7 +93,7 @@ func (h *house) outbox(d Driver, change ...func(*Config)) *Outbox {
 	return o
 }
 
-// run runs o until the returned function, which waits for its end.
+// run runs o until the returned function is called, which waits for its end.
 func (h *house) run(o *Outbox) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -111,15 +111,15 @@ func (h *house) run(o *Outbox) (stop func()) {
 	return stop
 }
 
-// queue queues in a transaction of its own, as a change would.
-func (h *house) queue(o *Outbox, ns ...Notice) {
+// queue queues messages in a transaction of their own.
+func (h *house) queue(o *Outbox, ns ...Message) {
 	h.t.Helper()
 	if err := tryQueue(h.store, o, ns...); err != nil {
 		h.t.Fatal(err)
 	}
 }
 
-func tryQueue(s store.Store, o *Outbox, ns ...Notice) error {
+func tryQueue(s store.Store, o *Outbox, ns ...Message) error {
 	return s.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {
 		for _, n := range ns {
 			if err := o.Queue(tx, n); err != nil {
@@ -130,17 +130,17 @@ func tryQueue(s store.Store, o *Outbox, ns ...Notice) error {
 	})
 }
 
-func notice(dedup string) Notice {
-	return Notice{Kind: KindNotice, Card: liuma.CardID{1}, Phone: testPhone, Template: PINSet, Language: Chinese, Region: "330500",
+func notice(dedup string) Message {
+	return Message{Kind: KindNotice, Card: liuma.CardID{1}, Phone: testPhone, Template: PINSet, Language: Chinese, Region: "330500",
 		Params: map[string]string{"holder": "王*奶", "channel": "浙里办", "freeze": "K7M29QXA"}, Dedup: dedup}
 }
 
-func code(digits string, expires time.Time) Notice {
-	return Notice{Kind: KindCode, Card: liuma.CardID{1}, Phone: testPhone, Template: CodeReset, Language: Chinese,
+func code(digits string, expires time.Time) Message {
+	return Message{Kind: KindCode, Card: liuma.CardID{1}, Phone: testPhone, Template: CodeReset, Language: Chinese,
 		Params: map[string]string{"holder": "王*奶", "code": digits}, Expires: expires}
 }
 
-// messages lists all, by ID.
+// messages returns all messages, by ID.
 func (h *house) messages() map[string]store.Message {
 	h.t.Helper()
 	out := map[string]store.Message{}
@@ -157,7 +157,7 @@ func (h *house) messages() map[string]store.Message {
 	return out
 }
 
-// only is the one message that there is.
+// only returns the only message.
 func (h *house) only() store.Message {
 	h.t.Helper()
 	all := h.messages()
@@ -170,8 +170,8 @@ func (h *house) only() store.Message {
 	panic("unreachable")
 }
 
-// events are the audit events with their outcomes: what concerns cards, and
-// what concerns none. The two have no order between them.
+// events lists the audit events with their outcomes, first those about cards,
+// then the others. The two kinds have no order between them.
 func (h *house) events() (cards, others []string) {
 	h.t.Helper()
 	err := h.store.View(context.Background(), func(r store.Reader) error {
@@ -192,14 +192,14 @@ func (h *house) events() (cards, others []string) {
 	return cards, others
 }
 
-// recorded reports whether an event is in the record.
+// recorded reports whether an event is in the audit record.
 func (h *house) recorded(event string) bool {
 	h.t.Helper()
 	cards, others := h.events()
 	return slices.Contains(cards, event) || slices.Contains(others, event)
 }
 
-// eventually waits until ok holds.
+// eventually waits until ok returns true.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
@@ -225,7 +225,7 @@ type driverFunc func(ctx context.Context, t Text) (string, error)
 
 func (f driverFunc) Send(ctx context.Context, t Text) (string, error) { return f(ctx, t) }
 
-// lockedBuffer is a log that many write.
+// lockedBuffer is a log that many goroutines write.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  strings.Builder // guarded by mu

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// inboxTexts is how many texts an Inbox keeps, inboxWaiting how many wait
-	// for one subscriber.
+	// inboxTexts is how many texts an Inbox keeps, inboxWaiting how many may
+	// wait for one subscriber.
 	inboxTexts   = 500
 	inboxWaiting = 64
 )
@@ -17,11 +17,11 @@ const (
 // Received is a text in an Inbox.
 type Received struct {
 	Text
-	At time.Time // when the driver was handed it
+	At time.Time // when the driver got it
 }
 
 // Inbox is a driver that keeps texts in memory and shows them: the demo's
-// phone. It is for demos and tests alone, for whoever reads it has the codes.
+// phone. For demos and tests only, because its readers get the one-time codes.
 // It keeps the latest 500, each ID once.
 type Inbox struct {
 	now func() time.Time
@@ -36,7 +36,7 @@ func NewInbox(now func() time.Time) *Inbox {
 	return &Inbox{now: now, subs: map[chan Received]struct{}{}}
 }
 
-// Send keeps t, unless it came before. The reference is the ID.
+// Send keeps t, unless it has a text with this ID. The reference is the ID.
 func (b *Inbox) Send(ctx context.Context, t Text) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -57,7 +57,7 @@ func (b *Inbox) Send(ctx context.Context, t Text) (string, error) {
 	return t.ID, nil
 }
 
-// offer drops the oldest that waits rather than wait for a slow reader. Only
+// offer drops the oldest waiting text rather than wait for a slow reader. Only
 // the holder of mu sends, so there is room after one was taken out.
 func offer(sub chan Received, r Received) {
 	for {
@@ -73,7 +73,8 @@ func offer(sub chan Received, r Received) {
 	}
 }
 
-// Texts are the texts to one number, or all if it is empty, oldest first.
+// Texts returns the texts to one number, or all texts if phone is empty, oldest
+// first.
 func (b *Inbox) Texts(phone string) []Received {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -86,9 +87,9 @@ func (b *Inbox) Texts(phone string) []Received {
 	return out
 }
 
-// Subscribe returns a channel of the texts that come from now on, to any
-// number. A reader that falls 64 behind loses the oldest. The channel is never
-// closed; stop ends the subscription.
+// Subscribe returns a channel of the texts from now on, to any number. A reader
+// that falls 64 behind loses the oldest. The channel is never closed; stop ends
+// the subscription.
 func (b *Inbox) Subscribe() (texts <-chan Received, stop func()) {
 	sub := make(chan Received, inboxWaiting)
 	b.mu.Lock()

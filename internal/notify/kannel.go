@@ -24,14 +24,14 @@ const (
 	dlrRejected  = 16
 )
 
-// KannelConfig is what a Kannel is made of.
+// KannelConfig holds the settings of a Kannel.
 type KannelConfig struct {
-	SendURL  string // of smsbox's sendsms; https, or http to a loopback address
+	SendURL  string // smsbox's sendsms address; https, or http to a loopback address
 	Username string
 	Password string
 	From     string // the sender's number or name
-	// ReceiptURL is where smsbox reaches the door that takes its reports; https,
-	// or http to a loopback address, without a query.
+	// ReceiptURL is the address at which smsbox reaches the door that takes its
+	// reports; https, or http to a loopback address, without a query.
 	ReceiptURL string
 	Vault      *vault.Vault // authenticates the reports' addresses
 	Client     *http.Client // default: one of its own
@@ -39,8 +39,8 @@ type KannelConfig struct {
 }
 
 // Kannel is a driver for a Kannel gateway, by the sendsms interface of its
-// smsbox. Kannel itself knows no de-duplication key: a text that is sent twice
-// may be shown twice.
+// smsbox. Kannel has no de-duplication key: a text that is sent twice may be
+// shown twice.
 type Kannel struct {
 	cfg    KannelConfig
 	client *http.Client
@@ -72,16 +72,16 @@ func NewKannel(c KannelConfig) (*Kannel, error) {
 	return &Kannel{cfg: c, client: gatewayClient(c.Client)}, nil
 }
 
-// token is what a report about one message must bring. Whoever has it can say
-// what became of that message, and nothing else.
+// token is the secret that a delivery report about one message must carry. It
+// proves nothing about any other message.
 func (k *Kannel) token(id string) string {
 	mac := k.cfg.Vault.RowMAC("kannel-receipt", []byte(id))
 	return hex.EncodeToString(mac[:16])
 }
 
-// Send asks smsbox to take t, by GET as its interface has it: number, text and
-// password stand in the address. So nothing may be in between that logs
-// addresses, and no error carries one.
+// Send asks smsbox to take t. smsbox's interface is a GET: number, text and
+// password are in the address. So nothing that logs addresses may be in
+// between, and no error carries an address.
 func (k *Kannel) Send(ctx context.Context, t Text) (string, error) {
 	ask := url.Values{
 		"username": {k.cfg.Username}, "password": {k.cfg.Password},
@@ -101,8 +101,8 @@ func (k *Kannel) Send(ctx context.Context, t Text) (string, error) {
 	if err != nil {
 		return "", &Failure{Kind: Temporary, Word: FaultTemporary}
 	}
-	// A GET on a connection that was used before is repeated by net/http if the
-	// answer is lost, and Kannel would send the text twice.
+	// net/http repeats a GET on a reused connection if the answer is lost, and
+	// Kannel would send the text twice.
 	req.Close = true
 	status, header, answer, err := exchange(k.client, req)
 	if err != nil {
@@ -130,10 +130,10 @@ func kannelAnswer(status int, header http.Header, answer string) (string, error)
 	return strings.TrimSpace(parts[2]), nil
 }
 
-// ReadReport reads what smsbox put into the address that Send gave it. Whoever
-// has no token of the message gets ErrForged. A text that is still on its way
-// is no receipt.
-func (k *Kannel) ReadReport(id, token, status string) ([]Receipt, error) {
+// ReadReport reads a delivery report from the address that Send gave smsbox.
+// Without the message's token it is ErrForged. If the text is still on its way,
+// there is no report.
+func (k *Kannel) ReadReport(id, token, status string) ([]Report, error) {
 	if !hmac.Equal([]byte(token), []byte(k.token(id))) {
 		return nil, ErrForged
 	}
@@ -141,12 +141,12 @@ func (k *Kannel) ReadReport(id, token, status string) ([]Receipt, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: status", errReport)
 	case n == dlrDelivered, n == dlrFailed, n == dlrRejected:
-		return []Receipt{{ID: id, Delivered: n == dlrDelivered}}, nil
+		return []Report{{ID: id, Delivered: n == dlrDelivered}}, nil
 	}
 	return nil, nil
 }
 
-// Format keeps the password to itself.
+// Format prints a placeholder, not the password.
 func (k *Kannel) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[kannel]") }
 
 // LogValue logs the placeholder.

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// The way through a real Kannel is in test/kannel; this is what it cannot be
-// brought to do.
+// test/kannel tests a real Kannel; here are the cases that a real one does not
+// produce.
 
 func newKannel(t testing.TB, base string) *Kannel {
 	t.Helper()
@@ -60,8 +60,8 @@ func TestKannelAnswers(t *testing.T) {
 	}
 }
 
-// TestTransportRepeatsNothing loses the answers of a gateway that keeps its
-// connections open. How often it is asked is for the worker to say.
+// TestTransportRepeatsNothing: a gateway keeps connections open and loses its
+// answers. Only the worker may send again.
 func TestTransportRepeatsNothing(t *testing.T) {
 	text := sampleText(t)
 	var asked atomic.Int32

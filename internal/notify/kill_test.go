@@ -20,18 +20,19 @@ import (
 
 const childEnv = "LIUMA_NOTIFY_KILL_CHILD"
 
-// short leases, so that what a killed process had in hand is soon due again.
+// shortLease makes the messages of a killed process due again soon.
 func shortLease(c *Config) {
 	c.SendTimeout, c.Lease = 100*time.Millisecond, 250*time.Millisecond
 	c.Notices = Quota{PerSecond: 1000, Concurrent: 4}
 }
 
-// gatewayLog is what a gateway saw: sends that began, and those that it took.
+// gatewayLog counts, by ID, the sends that began at a gateway and those that it
+// took.
 type gatewayLog struct{ began, took map[string]int }
 
-// TestKilledProcess kills a process that sends, again and again, in the middle
-// of sends. Each message is taken by the gateway, those twice that a kill came
-// between the gateway and the record of, under one ID.
+// TestKilledProcess kills a sending process in the middle of sends, again and
+// again. The gateway takes each message: twice, under one ID, if the kill came
+// before the result was recorded, and else once.
 func TestKilledProcess(t *testing.T) {
 	if dir := os.Getenv(childEnv); dir != "" {
 		sendUntilKilled(t, dir)
@@ -70,7 +71,7 @@ func queueMany(t *testing.T, dir string, n int) map[string]bool {
 	h := reopen(t, dir)
 	defer h.store.Close()
 	o := h.outbox(NewInbox(time.Now))
-	var ns []Notice
+	var ns []Message
 	for i := range n {
 		ns = append(ns, notice(fmt.Sprint(i)))
 	}
@@ -82,7 +83,7 @@ func queueMany(t *testing.T, dir string, n int) map[string]bool {
 	return queued
 }
 
-// reopen opens what is in dir.
+// reopen opens the outbox in dir.
 func reopen(t *testing.T, dir string) *house {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), filepath.Join(dir, "authority.db"), sqlite.Config{Readers: 2, CacheMiB: 4})
@@ -97,7 +98,7 @@ func reopen(t *testing.T, dir string) *house {
 }
 
 // killSender runs the sending process until a few sends are under way, kills
-// it, and says how many sends had begun and not ended.
+// it, and returns how many sends had begun and not ended.
 func killSender(t *testing.T, dir string, log *gatewayLog) (interrupted int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledProcess$", "-test.v=false")
@@ -131,11 +132,11 @@ func killSender(t *testing.T, dir string, log *gatewayLog) (interrupted int) {
 	return len(open)
 }
 
-// sendUntilKilled is the child. Its gateway takes a while.
+// sendUntilKilled is the child process. Its gateway is slow.
 func sendUntilKilled(t *testing.T, dir string) {
 	h := reopen(t, dir)
 	defer h.store.Close()
-	var mu sync.Mutex // of standard output
+	var mu sync.Mutex // guards standard output
 	say := func(what, id string) {
 		mu.Lock()
 		defer mu.Unlock()

@@ -1,21 +1,25 @@
-// Package notify is the outbox: texts to bound phones. It guarantees that a
-// text is in the database from the transaction of the change that it tells of,
-// that it is tried until a gateway took it, it expired or its tries are used
-// up, that one given up is there for an operator to see, and that neither a
-// gateway that hangs, fails or lies nor a process that is killed loses one or
-// holds up the others. A text may go out twice; both then carry one message
-// ID, by which the gateway tells. Codes and notices have queues, workers and
-// rates of their own, so a flood of codes delays no notice.
+// Package notify is the outbox of messages to bound phones. It guarantees that
+// a message is in the database from the transaction of its change, and that it
+// is tried until a gateway took it, it expired or its tries are used up; then
+// an operator can see it. Neither a gateway that hangs, fails or lies nor a
+// process that is killed loses a message or holds up the others. A message may
+// be sent twice; both texts then carry one message ID, by which the gateway can
+// tell. One-time codes and notices have separate queues, workers and rates, so
+// a flood of one-time codes delays no notice.
 //
-// No text carries a link or a PIN: templates have no place for one, and what
-// looks like a link is refused in templates and cut from what fills them.
+// No text carries a link or a PIN: templates have no place for one, and
+// anything that looks like a link is refused in templates and cut from the
+// values that fill them.
 //
 // It trusts the store with durability, the vault with the numbers, and the
-// gateway with what it was sent, which is all that a gateway ever learns.
+// gateway with the texts, which are all that a gateway ever learns.
 //
-// Start here: Outbox.Queue in queue.go puts a text into a transaction,
-// Outbox.Run sends it, and Driver in driver.go is what a gateway
-// must do.
+// docs/NOTICES.md shows the texts;
+// docs/decisions/0020-outbox-in-the-database.md says why the outbox is in the
+// database.
+//
+// Start here: Outbox.Queue in queue.go puts a message into a transaction,
+// Outbox.Run sends it, and Driver in driver.go is the contract of a gateway.
 package notify
 
 import (
@@ -36,25 +40,25 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// The kinds of message. Each has its own queue.
+// The kinds of message, one-time codes and notices. Each has its own queue.
 const (
 	KindCode   = "code"
 	KindNotice = "notice"
 )
 
-// Promise is within what time a text is to be with the gateway. What takes
-// longer counts as late.
+// Promise is the time within which a message should be with the gateway; after
+// it the message counts as late.
 const Promise = 60 * time.Second
 
-// Quota is what one queue may take up.
+// Quota is the share of the gateway that one queue may use.
 type Quota struct {
-	PerSecond  float64       // sends a second, also the burst; default 50
+	PerSecond  float64       // sends a second, and the largest burst; default 50
 	Concurrent int           // sends at once; default 16
-	MaxTries   int           // then it is dead; default 6 for codes, 50 for notices
-	MaxBackoff time.Duration // between tries; default 1 minute for codes, 30 for notices
+	MaxTries   int           // after so many it is dead; default 6 for one-time codes, 50 for notices
+	MaxBackoff time.Duration // longest pause between tries; default 1 minute for one-time codes, 30 for notices
 }
 
-// Config is what an Outbox is made of. Store, Vault, Driver and Templates are
+// Config holds the parts of an Outbox. Store, Vault, Driver and Templates are
 // required.
 type Config struct {
 	Store     store.Store
@@ -64,23 +68,24 @@ type Config struct {
 
 	Codes, Notices Quota
 
-	Poll        time.Duration // how often the outbox is looked at; default 500 ms
-	SendTimeout time.Duration // of one send; default 10 s
-	// Lease is how long a message that was taken up is left alone: after a
-	// crash it is tried again then. More than twice SendTimeout; default 30 s.
+	Poll        time.Duration // how often the outbox is read; default 500 ms
+	SendTimeout time.Duration // for one send; default 10 s
+	// Lease is how long other workers leave a message alone that one took up;
+	// if the process is killed, it is tried again after that time. More than
+	// twice SendTimeout; default 30 s.
 	Lease time.Duration
 	// Drain is how long Run, when it ends, waits for the sends that are under
-	// way; default a little longer than SendTimeout. A send that is left behind
-	// is as after a crash: it is made again, under the same ID.
+	// way; default a little longer than SendTimeout. A message whose send is
+	// left behind is sent again later, under the same ID, as after a crash.
 	Drain time.Duration
-	// NoticeLife is after what time a notice is not tried any more; default
-	// 72 h. A code's is in Notice.Expires.
+	// NoticeLife is how long a notice is tried; default 72 h. A one-time code
+	// is tried until its Expires.
 	NoticeLife time.Duration
-	// Keep is how long messages that are done stay, dead ones too; default
+	// Keep is how long messages stay after they were sent or given up; default
 	// 30 days.
 	Keep time.Duration
 
-	Now    func() time.Time // default time.Now; what due, lease and expiry go by
+	Now    func() time.Time // default time.Now; decides what is due, leased or expired
 	Logger *slog.Logger     // default: discard
 }
 
@@ -141,13 +146,13 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// Outbox queues texts and sends them. It is safe for concurrent use.
+// Outbox queues messages and sends them. It is safe for concurrent use.
 type Outbox struct {
 	cfg     Config
 	codes   *queue
 	notices *queue
 	counts  counters
-	behind  atomic.Bool // when watch looked last
+	behind  atomic.Bool // result of the last look by watch
 }
 
 // New checks the config. Nothing is sent before Run.
@@ -161,20 +166,20 @@ func New(c Config) (*Outbox, error) {
 	return o, nil
 }
 
-// now is the clock in the precision that the store keeps.
+// now is the clock's time, in the precision of the store.
 func (o *Outbox) now() time.Time { return o.cfg.Now().UTC().Truncate(time.Millisecond) }
 
-// Wake makes the workers look now, not at the next poll. The authority calls
-// it after the transaction that queued.
+// Wake makes the workers look now and not at the next poll. The authority calls
+// it after a transaction that queued a message.
 func (o *Outbox) Wake() {
 	o.codes.nudge()
 	o.notices.nudge()
 }
 
 // Run sends until ctx ends, then waits for the sends that are under way, at
-// most for Drain. It returns an error only when the
-// store can no longer be used; the messages are safe there, and another
-// process or a restart goes on with them.
+// most for Drain. It returns an error only when the store can no longer be
+// used; the messages are safe there, and another process or a restart goes on
+// with them.
 func (o *Outbox) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -183,7 +188,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 	for i, q := range []*queue{o.codes, o.notices} {
 		wg.Go(func() {
 			errs[i] = q.run(ctx)
-			stop() // the store is gone for the other one too
+			stop() // stops the other queue too: it uses the same store
 		})
 	}
 	wg.Go(func() { o.watch(ctx) })
@@ -191,14 +196,15 @@ func (o *Outbox) Run(ctx context.Context) error {
 	return errors.Join(errs[:]...)
 }
 
-// encodeID makes 26 characters of a-z and 2-7.
+// encodeID encodes b in 26 characters of a-z and 2-7.
 func encodeID(b [16]byte) string {
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
 }
 
-// messageID is random, or, for a notice with Dedup, always the same. It is
-// keyed: the ID goes to the gateway, and says nothing there.
-func (o *Outbox) messageID(n Notice) string {
+// messageID is random, or, for a notice with Dedup, always the same. It is a
+// keyed hash then, because the gateway sees the ID and must not learn anything
+// from it.
+func (o *Outbox) messageID(n Message) string {
 	var b [16]byte
 	if n.Dedup == "" {
 		rand.Read(b[:])
@@ -209,7 +215,7 @@ func (o *Outbox) messageID(n Notice) string {
 	return encodeID(b)
 }
 
-// entry describes what the sender did.
+// entry is the audit entry for an act of the sender.
 func (o *Outbox) entry(ev audit.Event, card liuma.CardID, outcome, note string) audit.Entry {
 	return audit.Entry{At: o.now(), Actor: "system", Event: ev, Card: card, Outcome: outcome, Note: note}
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Letter is a message as an operator sees it: no number, no name, no text.
-type Letter struct {
+// MessageView is a message as an operator sees it: no number, no name, no text.
+type MessageView struct {
 	ID       string             `json:"id"`
 	Kind     string             `json:"kind"`
-	Card     string             `json:"card"` // as liuma.CardID writes it
+	Card     string             `json:"card"` // in the form of liuma.CardID
 	Template string             `json:"template"`
 	Language string             `json:"language"`
 	Region   liuma.Region       `json:"region"`
@@ -24,25 +24,25 @@ type Letter struct {
 	Tries    int                `json:"tries"`
 	Fault    string             `json:"fault"`
 	At       time.Time          `json:"at"`
-	NextAt   time.Time          `json:"next_at,omitzero"` // of one that waits
+	NextAt   time.Time          `json:"next_at,omitzero"` // of a waiting message
 	Expires  time.Time          `json:"expires,omitzero"`
 	DoneAt   time.Time          `json:"done_at,omitzero"`
-	// Retriable says whether Retry would take it.
+	// Retriable says whether Retry would accept it.
 	Retriable bool `json:"retriable"`
 }
 
-// List shows messages in a state, or all if it is empty, in the order of their
-// IDs after one, at most limit.
-func List(ctx context.Context, s store.Store, state store.MessageState, after string, limit int) ([]Letter, error) {
-	var out []Letter
+// List returns messages in a state, or in all states if it is empty: in the
+// order of their IDs, those after the ID after, at most limit.
+func List(ctx context.Context, s store.Store, state store.MessageState, after string, limit int) ([]MessageView, error) {
+	var out []MessageView
 	err := s.View(ctx, func(r store.Reader) error {
 		page, err := r.Messages(state, after, limit)
 		if err != nil {
 			return err
 		}
-		out = make([]Letter, 0, len(page))
+		out = make([]MessageView, 0, len(page))
 		for _, m := range page {
-			l := Letter{ID: m.ID, Kind: m.Kind, Card: m.Card.String(), Template: m.Template,
+			l := MessageView{ID: m.ID, Kind: m.Kind, Card: m.Card.String(), Template: m.Template,
 				Language: m.Language, Region: m.Region, State: m.State, Tries: m.Tries, Fault: m.Fault,
 				At: m.At, Expires: m.Expires, DoneAt: m.DoneAt, Retriable: retriable(m)}
 			if m.State == store.MessageWaiting {
@@ -58,22 +58,23 @@ func List(ctx context.Context, s store.Store, state store.MessageState, after st
 	return out, nil
 }
 
-// ErrNotRetriable says that a message is not dead, or a code, or was tried
-// again already.
+// ErrNotRetriable says that a message is not dead, or has a one-time code, or
+// was tried again before.
 var ErrNotRetriable = errors.New("notify: not to be tried again")
 
-// retriable leaves out codes: a new one is asked for in the ceremony.
+// retriable leaves out one-time codes: the holder gets a new one in the
+// ceremony.
 func retriable(m store.Message) bool {
 	return m.State == store.MessageDead && m.Kind == KindNotice && len(m.Sealed) > 0
 }
 
-// retryLife is how long a message that is tried again may take.
+// retryLife is how long a message is tried after Retry.
 const retryLife = 72 * time.Hour
 
-// Retry has a dead notice tried again, and returns the ID it now goes by. One
-// that no gateway took keeps its own. One that a gateway took and did not
-// deliver gets a new one, or the gateway would drop it as a repetition. Actor
-// is whoever asked, as audit entries name them.
+// Retry queues a dead notice again, and returns its ID from now on. A notice
+// that no gateway took keeps its ID. One that a gateway took and did not
+// deliver gets a new ID, or the gateway would drop it as a repetition. actor
+// names who requested it, for the audit entry.
 func Retry(ctx context.Context, s store.Store, v *vault.Vault, now time.Time, actor, id string) (string, error) {
 	now = now.UTC().Truncate(time.Millisecond)
 	var newID string
@@ -112,8 +113,8 @@ func retry(tx store.Tx, v *vault.Vault, m store.Message, now time.Time) (string,
 	if again.Sealed, err = seal(v, again, p); err != nil {
 		return "", err
 	}
-	// The dead one stays as the record of what happened, without its content,
-	// so that it is not tried a third time.
+	// The dead message stays as the record of what happened, without its
+	// content, so that it is not tried a third time.
 	m.Sealed = nil
 	return again.ID, errors.Join(tx.InsertMessage(again), tx.UpdateMessage(m))
 }

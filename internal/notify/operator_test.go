@@ -12,7 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// moody does what it is told to.
+// moody is a driver that fails on command.
 type moody struct {
 	mu  sync.Mutex
 	err error    // guarded by mu
@@ -32,7 +32,7 @@ func (m *moody) set(err error) {
 	m.err = err
 }
 
-func letters(t *testing.T, h *house, state store.MessageState) []Letter {
+func letters(t *testing.T, h *house, state store.MessageState) []MessageView {
 	t.Helper()
 	ls, err := List(t.Context(), h.store, state, "", 100)
 	if err != nil {
@@ -41,7 +41,8 @@ func letters(t *testing.T, h *house, state store.MessageState) []Letter {
 	return ls
 }
 
-// TestDeadLettersAreSeenAndTriedAgain is an operator's morning.
+// TestDeadLettersAreSeenAndTriedAgain: an operator lists dead messages and
+// queues them again.
 func TestDeadLettersAreSeenAndTriedAgain(t *testing.T) {
 	h := newHouse(t)
 	d := &moody{err: &Failure{Kind: Permanent, Word: "refused"}}
@@ -81,7 +82,7 @@ func TestDeadLettersAreSeenAndTriedAgain(t *testing.T) {
 	}
 }
 
-// TestUndeliveredIsTriedUnderANewID: the gateway took the old one, and would
+// TestUndeliveredIsTriedUnderANewID: the gateway took the old ID, and would
 // drop it.
 func TestUndeliveredIsTriedUnderANewID(t *testing.T) {
 	h := newHouse(t)
@@ -91,7 +92,7 @@ func TestUndeliveredIsTriedUnderANewID(t *testing.T) {
 	h.run(o)
 	eventually(t, "sent", h.allIn(store.MessageSent))
 	old := h.only().ID
-	if err := o.Receive(t.Context(), Receipt{ID: old}); err != nil {
+	if err := o.Receive(t.Context(), Report{ID: old}); err != nil {
 		t.Fatal(err)
 	}
 	id, err := Retry(t.Context(), h.store, h.vault, time.Now(), "operator", old)

@@ -35,15 +35,15 @@ func TestSendsWhatWasQueued(t *testing.T) {
 	if m.Ref != m.ID || m.Tries != 1 || m.Fault != "" || m.DoneAt.IsZero() || len(m.Sealed) == 0 {
 		t.Errorf("sent: %+v", m)
 	}
-	for range 2 { // a receipt may come twice
-		if err := o.Receive(t.Context(), Receipt{ID: m.ID, Delivered: true}); err != nil {
+	for range 2 { // a delivery report may come twice
+		if err := o.Receive(t.Context(), Report{ID: m.ID, Delivered: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if m = h.only(); m.State != store.MessageDelivered || m.Sealed != nil {
 		t.Errorf("delivered: %+v", m)
 	}
-	if err := o.Receive(t.Context(), Receipt{Ref: m.Ref, Delivered: false}); err != nil || h.only().State != store.MessageDelivered {
+	if err := o.Receive(t.Context(), Report{Ref: m.Ref, Delivered: false}); err != nil || h.only().State != store.MessageDelivered {
 		t.Errorf("bad news after good: %v, %+v", err, h.only())
 	}
 	of, others := h.events()
@@ -59,8 +59,8 @@ func TestSendsWhatWasQueued(t *testing.T) {
 	}
 }
 
-// TestQueuedAgainIsTheSame repeats one event, also as a transaction that is
-// run again, and changes one part of it after another.
+// TestQueuedAgainIsTheSame queues one event repeatedly, also as a transaction
+// that is run again, and changes one part of it after another.
 func TestQueuedAgainIsTheSame(t *testing.T) {
 	h := newHouse(t)
 	o := h.outbox(NewInbox(time.Now))
@@ -75,7 +75,7 @@ func TestQueuedAgainIsTheSame(t *testing.T) {
 	if text, err := o.open(first); err != nil || text.Params["freeze"] != "K7M29QXA" {
 		t.Errorf("the first one is not the one that stays: %v", err)
 	}
-	others := []Notice{n, n, n, n}
+	others := []Message{n, n, n, n}
 	others[0].Dedup = "other event"
 	others[1].Phone = "13900000000"
 	others[2].Card = liuma.CardID{2}
@@ -91,7 +91,7 @@ func TestQueuedAgainIsTheSame(t *testing.T) {
 	}
 }
 
-// TestQueueIsPartOfTheChange lets the change fail.
+// TestQueueIsPartOfTheChange: the change fails, and there is no message.
 func TestQueueIsPartOfTheChange(t *testing.T) {
 	h := newHouse(t)
 	o := h.outbox(NewInbox(time.Now))
@@ -107,14 +107,14 @@ func TestQueueIsPartOfTheChange(t *testing.T) {
 func TestQueueRefusesMistakes(t *testing.T) {
 	h := newHouse(t)
 	o := h.outbox(NewInbox(time.Now))
-	change := func(f func(*Notice)) Notice { n := notice(""); f(&n); return n }
-	for name, n := range map[string]Notice{
-		"unknown template":   change(func(n *Notice) { n.Template = "pin" }),
-		"wrong kind":         change(func(n *Notice) { n.Kind = KindCode }),
-		"number with prefix": change(func(n *Notice) { n.Phone = "+8613812345678" }),
-		"no number":          change(func(n *Notice) { n.Phone = "" }),
-		"no holder":          change(func(n *Notice) { delete(n.Params, "holder") }),
-		"whole name":         change(func(n *Notice) { n.Params["holder"] = "王奶奶" }),
+	change := func(f func(*Message)) Message { n := notice(""); f(&n); return n }
+	for name, n := range map[string]Message{
+		"unknown template":   change(func(n *Message) { n.Template = "pin" }),
+		"wrong kind":         change(func(n *Message) { n.Kind = KindCode }),
+		"number with prefix": change(func(n *Message) { n.Phone = "+8613812345678" }),
+		"no number":          change(func(n *Message) { n.Phone = "" }),
+		"no holder":          change(func(n *Message) { delete(n.Params, "holder") }),
+		"whole name":         change(func(n *Message) { n.Params["holder"] = "王奶奶" }),
 		"endless code":       code("123456", time.Time{}),
 		"code of words":      code("sesame", time.Now().Add(time.Minute)),
 	} {
@@ -133,8 +133,8 @@ func TestQueueRefusesMistakes(t *testing.T) {
 	}
 }
 
-// TestSealedPartIsBoundToItsRow moves sealed parts, and renames rows, as
-// somebody who can write to the database might.
+// TestSealedPartIsBoundToItsRow moves sealed parts and renames rows, as an
+// attacker who can write to the database could.
 func TestSealedPartIsBoundToItsRow(t *testing.T) {
 	h := newHouse(t)
 	var sends atomic.Int32
@@ -168,7 +168,8 @@ func TestSealedPartIsBoundToItsRow(t *testing.T) {
 	}
 }
 
-// TestCodesAreWiped looks at what stays of a code once it is out, or too late.
+// TestCodesAreWiped: nothing is left of a one-time code once it is sent, or too
+// late.
 func TestCodesAreWiped(t *testing.T) {
 	h := newHouse(t)
 	var clock atomic.Int64
@@ -190,8 +191,8 @@ func TestCodesAreWiped(t *testing.T) {
 	}
 }
 
-// TestFloodOfCodesDelaysNoNotice queues many codes at a slow gateway, and then
-// one notice.
+// TestFloodOfCodesDelaysNoNotice queues many one-time codes at a slow gateway,
+// and then one notice.
 func TestFloodOfCodesDelaysNoNotice(t *testing.T) {
 	h := newHouse(t)
 	var codes atomic.Int32
@@ -206,7 +207,7 @@ func TestFloodOfCodesDelaysNoNotice(t *testing.T) {
 		<-hold
 		return "", nil
 	}), func(c *Config) { c.Codes.Concurrent = 4 })
-	var flood []Notice
+	var flood []Message
 	for i := range 2000 {
 		flood = append(flood, code(fmt.Sprintf("%06d", i), time.Now().Add(10*time.Minute)))
 	}
@@ -294,12 +295,12 @@ func TestConfigIsChecked(t *testing.T) {
 	}
 }
 
-// TestMinutesThatAreLeft meets clocks that are a moment apart.
+// TestMinutesThatAreLeft: the caller's clock is a moment behind or ahead.
 func TestMinutesThatAreLeft(t *testing.T) {
 	now := time.Date(2026, 11, 22, 7, 32, 0, 0, time.UTC)
 	for left, want := range map[time.Duration]string{10*time.Minute + time.Microsecond: "10", 10*time.Minute - time.Second: "10",
 		10 * time.Minute: "10", time.Second: "1", -time.Minute: "1", 2*time.Minute + 31*time.Second: "3"} {
-		if got := withDefaults(Notice{Expires: now.Add(left)}, now)["minutes"]; got != want {
+		if got := withDefaults(Message{Expires: now.Add(left)}, now)["minutes"]; got != want {
 			t.Errorf("%v left: %s, want %s", left, got, want)
 		}
 	}

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// units counts UTF-16 code units, which is what a short message in UCS-2 is
-// measured in.
+// units counts UTF-16 code units, in which a short message in UCS-2 is
+// measured.
 func units(s string) int {
 	n := 0
 	for _, r := range s {
@@ -22,8 +22,8 @@ func units(s string) int {
 	return n
 }
 
-// Segments is how many short messages s takes as UCS-2: 70 units in one, 67 in
-// each of several.
+// Segments is the number of short messages that s fills in UCS-2: 70 units in a
+// single one, 67 in each of several.
 func Segments(s string) int {
 	const single, part = 70, 67
 	n := units(s)
@@ -41,14 +41,14 @@ var linkPattern = regexp.MustCompile(`(?i)[a-z][a-z0-9+-]*:/` + // a scheme
 	`|\S@\S`)
 
 // LooksLikeLink reports whether a phone, or a person, could take part of s for
-// an address to open.
+// an address that can be opened.
 func LooksLikeLink(s string) bool {
-	// Full-width letters and dots are links to many phones.
+	// Many phones make links of full-width letters and dots.
 	return linkPattern.MatchString(norm.NFKC.String(strip(s)))
 }
 
-// strip drops characters that do not show, and brackets that would pass for a
-// second signature.
+// strip drops invisible characters, and brackets that would look like a second
+// sender mark.
 func strip(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) ||
@@ -73,13 +73,13 @@ var (
 	starRun       = regexp.MustCompile(`\*{4,}`)
 )
 
-// The most units that values of free length take; longer ones are cut.
+// The largest lengths of names, in units; longer ones are cut.
 const (
 	maxHolder  = 8
 	maxChannel = 20
 )
 
-// longest gives, for each placeholder, a value that takes as many units as any.
+// longest gives, for each placeholder, a value of the greatest possible length.
 func longest(language string) map[string]string {
 	at := "12月31日23:59"
 	if language == English {
@@ -91,9 +91,10 @@ func longest(language string) map[string]string {
 	}
 }
 
-// checkParams checks the values for a template and returns them as they are
-// kept. Values of fixed form must have it; a mistake there is the caller's.
-// Names are made to fit, for a notice must not fail for a channel's long name.
+// checkParams checks the values for a template and returns them in the form
+// that is kept. A value of fixed form must have this form; if not, it is the
+// caller's mistake. Names are cut and cleaned, because a notice must not fail
+// for a channel's long name.
 func (s shape) checkParams(given map[string]string) (map[string]string, error) {
 	kept := make(map[string]string, len(s.params))
 	for _, name := range s.params {
@@ -124,7 +125,7 @@ func checkParam(name, v string) (string, bool) {
 		t, err := time.Parse(time.RFC3339, v)
 		return v, err == nil && !t.IsZero()
 	case "holder":
-		// One star at least: a whole name is a mistake.
+		// A name without a star is a mistake of the caller: it is not masked.
 		return fit(starRun.ReplaceAllString(v, "***"), maxHolder), strings.Contains(v, "*")
 	case "channel":
 		return fit(v, maxChannel), true
@@ -132,8 +133,8 @@ func checkParam(name, v string) (string, bool) {
 	return "", false
 }
 
-// fit makes a name safe to show: no link, nothing that passes for a code or a
-// number to call, at most limit units.
+// fit makes a name safe to show: without links, without anything that looks
+// like a code or a number to call, at most limit units.
 func fit(v string, limit int) string {
 	v = strings.Join(strings.Fields(strip(v)), " ")
 	if v == "" || LooksLikeLink(v) || longNumber.MatchString(norm.NFKC.String(v)) {
@@ -152,7 +153,7 @@ func fit(v string, limit int) string {
 	return cut + "…"
 }
 
-// shown turns kept values into what the text shows.
+// shown turns kept values into the values that the text shows.
 func shown(kept map[string]string, language string) map[string]string {
 	out := make(map[string]string, len(kept))
 	for name, v := range kept {

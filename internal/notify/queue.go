@@ -11,14 +11,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Queue writes n to the outbox within the caller's transaction, whose audit
-// entry is the caller's. It is sent after the commit; if there is none, there
-// was never a message. A notice that is queued again under the same Dedup is
-// the first one, whatever its Params say now.
+// Queue writes n to the outbox within the caller's transaction; the audit entry
+// is the caller's as well. It is sent after the commit; without a commit there
+// is no message. A notice that is queued again under the same Dedup is ignored,
+// even if its Params differ.
 //
-// Errors are mistakes of the caller (ErrParam, ErrTemplate) or the store's;
-// they hold nothing of the text.
-func (o *Outbox) Queue(tx store.Tx, n Notice) error {
+// Errors are mistakes of the caller (ErrParam, ErrTemplate) or come from the
+// store; they hold nothing of the text.
+func (o *Outbox) Queue(tx store.Tx, n Message) error {
 	s, ok := o.cfg.Templates.shapes[n.Template]
 	if !ok || n.Kind != "" && n.Kind != s.kind {
 		return fmt.Errorf("%w: none of that name and kind", ErrTemplate)
@@ -44,19 +44,20 @@ func (o *Outbox) Queue(tx store.Tx, n Notice) error {
 	if err != nil {
 		return err
 	}
-	// A crash after this and before the commit leaves neither the message nor
-	// the change that it tells of (I-8).
+	// A crash between here and the commit leaves neither the message nor its
+	// change (I-8).
 	if err := tx.InsertMessage(m); err != nil && !errors.Is(err, store.ErrExists) {
 		return fmt.Errorf("notify: queue: %w", err)
 	}
 	return nil
 }
 
-// withDefaults adds what follows from the rest.
-func withDefaults(n Notice, now time.Time) map[string]string {
+// withDefaults adds the values that follow from other values: at, minutes.
+func withDefaults(n Message, now time.Time) map[string]string {
 	out := make(map[string]string, len(n.Params)+2)
 	out["at"] = Stamp(now)
-	// To the nearest minute: the caller's now was a moment before ours.
+	// To the nearest minute, because the caller computed Expires a moment
+	// before now.
 	out["minutes"] = strconv.Itoa(max(1, int(n.Expires.Sub(now).Round(time.Minute)/time.Minute)))
 	for name, v := range n.Params {
 		out[name] = v
@@ -64,9 +65,9 @@ func withDefaults(n Notice, now time.Time) map[string]string {
 	return out
 }
 
-// sealedPart is what of a message only the vault opens. Template, Kind and
-// Card stand in the row as well; here they cannot be changed by whoever writes
-// to the database.
+// sealedPart holds the values of a message that only the vault can open.
+// Template, Kind and Card stand in the row as well; the copy here makes a
+// change of the row show.
 type sealedPart struct {
 	Phone    string            `json:"phone"`
 	Params   map[string]string `json:"params"`
@@ -97,7 +98,7 @@ func unseal(v *vault.Vault, m store.Message) (sealedPart, error) {
 	defer clear(plain)
 	var p sealedPart
 	if err := json.Unmarshal(plain, &p); err != nil {
-		return sealedPart{}, errors.New("notify: sealed part is not one") // err may quote it
+		return sealedPart{}, errors.New("notify: sealed part is not one") // the decoder's error may quote the content
 	}
 	if p.Template != m.Template || p.Kind != m.Kind || p.Card != m.Card.String() {
 		return sealedPart{}, errors.New("notify: sealed part of another message")
@@ -105,7 +106,7 @@ func unseal(v *vault.Vault, m store.Message) (sealedPart, error) {
 	return p, nil
 }
 
-// open makes the text of a message.
+// open decrypts a message and writes its text.
 func (o *Outbox) open(m store.Message) (Text, error) {
 	p, err := unseal(o.cfg.Vault, m)
 	if err != nil {

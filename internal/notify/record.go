@@ -10,11 +10,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// result is what came of one try.
+// result is the result of one try.
 type result struct {
 	sent      bool
 	ref       string
-	word      string // the fault of one that was not sent
+	word      string // the word of the failure, if it was not sent
 	dead      bool
 	next      time.Time // when to try again, if not dead
 	uncounted bool
@@ -23,9 +23,9 @@ type result struct {
 // recordTries is how often recording a result is attempted.
 const recordTries = 5
 
-// record keeps at a result for a while. If it is lost all the same, by a crash
-// or a store that is gone, the lease ends and the text is sent again under the
-// same ID.
+// record tries for a while to write a result. If it is lost all the same, by a
+// crash or a store that is gone, the lease ends and the text is sent again
+// under the same ID.
 func (o *Outbox) record(ctx context.Context, m store.Message, r result) {
 	for n := range recordTries {
 		err := o.recordOnce(ctx, m, r)
@@ -47,14 +47,15 @@ func (o *Outbox) recordOnce(ctx context.Context, m store.Message, r result) erro
 	return o.settle(ctx, m, r)
 }
 
-// settle writes a result of the try that m was leased for. It may be repeated.
+// settle writes the result of the try for which m was leased. It may be
+// repeated.
 func (o *Outbox) settle(ctx context.Context, m store.Message, r result) error {
 	var kept audit.Event
 	err := o.cfg.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		kept = ""
 		cur, err := tx.Message(m.ID)
 		if errors.Is(err, store.ErrNotFound) {
-			return audit.Entry{}, nil // pruned
+			return audit.Entry{}, nil // the message was deleted in between
 		}
 		if err != nil {
 			return audit.Entry{}, err
@@ -72,13 +73,14 @@ func (o *Outbox) settle(ctx context.Context, m store.Message, r result) error {
 	return err
 }
 
-// apply changes cur by a result; an empty event means that it stays.
+// apply changes cur by a result; an empty event means that nothing changed.
 func (o *Outbox) apply(cur *store.Message, m store.Message, r result) (audit.Event, string) {
 	if r.sent {
 		return applySent(cur, r.ref, o.now())
 	}
-	// Tries tells one lease from the next: a failure of an earlier one must
-	// not touch what another worker has in hand.
+	// The number of tries tells one lease from the next: after an earlier lease
+	// has ended, its failure must not change a message that another worker is
+	// sending.
 	if cur.State != store.MessageWaiting || cur.Tries != m.Tries {
 		return "", ""
 	}
@@ -97,8 +99,8 @@ func (o *Outbox) apply(cur *store.Message, m store.Message, r result) (audit.Eve
 	return audit.MessageTried, r.word
 }
 
-// applySent is the same for the first and a late answer. A receipt may have
-// come before it.
+// applySent records success, also if the answer was late. A delivery report may
+// have come before it.
 func applySent(cur *store.Message, ref string, now time.Time) (audit.Event, string) {
 	early := cur.State == store.MessageDelivered || cur.State == store.MessageDead && cur.Fault == FaultUndelivered
 	switch {
@@ -107,7 +109,7 @@ func applySent(cur *store.Message, ref string, now time.Time) (audit.Event, stri
 	case cur.State == store.MessageWaiting, cur.State == store.MessageDead && !early:
 		cur.State, cur.Ref, cur.Fault, cur.DoneAt = store.MessageSent, ref, "", now
 		if cur.Kind == KindCode {
-			cur.Sealed = nil // nobody sends a code again; nobody can read it here either
+			cur.Sealed = nil // a one-time code is never sent again; the row keeps no copy that could be read
 		}
 	default:
 		return "", ""
@@ -115,8 +117,8 @@ func applySent(cur *store.Message, ref string, now time.Time) (audit.Event, stri
 	return audit.MessageSent, "ok"
 }
 
-// kill gives a message up. A notice keeps its sealed part, so that an operator
-// can have it tried again.
+// kill marks a message dead. A notice keeps its sealed part, so that an
+// operator can queue it again.
 func kill(cur *store.Message, now time.Time) {
 	cur.State, cur.DoneAt = store.MessageDead, now
 	if cur.Kind == KindCode {
@@ -124,17 +126,18 @@ func kill(cur *store.Message, now time.Time) {
 	}
 }
 
-// Receipt is what a gateway says became of a text that it took.
-type Receipt struct {
+// Report is a delivery report: a gateway says whether a text that it took
+// reached the phone.
+type Report struct {
 	ID        string // of the message, or empty
 	Ref       string // the gateway's reference, if there is no ID
 	Delivered bool   // false: it will not reach the phone
 }
 
-// Receive records a delivery receipt; doing so again changes nothing. It
-// returns store.ErrNotFound if there is no such message (any more). A receipt
-// that comes before the gateway's own answer was recorded counts.
-func (o *Outbox) Receive(ctx context.Context, rc Receipt) error {
+// Receive records a delivery report; a repetition changes nothing. It returns
+// store.ErrNotFound if there is no such message, or no longer. A report that
+// comes before the gateway's own answer was recorded counts.
+func (o *Outbox) Receive(ctx context.Context, rc Report) error {
 	var kept audit.Event
 	var m store.Message
 	err := o.cfg.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -144,7 +147,7 @@ func (o *Outbox) Receive(ctx context.Context, rc Receipt) error {
 			return audit.Entry{}, err
 		}
 		m = cur
-		ev, outcome := applyReceipt(&cur, rc.Delivered, o.now())
+		ev, outcome := applyReport(&cur, rc.Delivered, o.now())
 		if ev == "" {
 			return audit.Entry{}, nil
 		}
@@ -158,16 +161,17 @@ func (o *Outbox) Receive(ctx context.Context, rc Receipt) error {
 	return nil
 }
 
-func find(r store.Reader, rc Receipt) (store.Message, error) {
+func find(r store.Reader, rc Report) (store.Message, error) {
 	if rc.ID != "" {
 		return r.Message(rc.ID)
 	}
 	return r.MessageByRef(rc.Ref)
 }
 
-// applyReceipt lets good news stand: of a text in several parts one may be
-// reported lost after the others.
-func applyReceipt(cur *store.Message, delivered bool, now time.Time) (audit.Event, string) {
+// applyReport records a delivery report. Once a message counts as delivered,
+// that stays: of a text in several parts, one may be reported lost after the
+// others.
+func applyReport(cur *store.Message, delivered bool, now time.Time) (audit.Event, string) {
 	if delivered && cur.State != store.MessageDelivered {
 		cur.State, cur.Fault, cur.Sealed, cur.DoneAt = store.MessageDelivered, "", nil, now
 		return audit.MessageDelivered, "ok"

@@ -6,7 +6,7 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Template names a text.
+// Template names a kind of message text.
 type Template string
 
 // The templates. docs/NOTICES.md shows each text.
@@ -21,19 +21,19 @@ const (
 	PINChanged       Template = "pin_changed"
 	PINReset         Template = "pin_reset"
 	PINLocked        Template = "pin_locked"
-	PINBlocked       Template = "pin_blocked"       // locked without an end
+	PINBlocked       Template = "pin_blocked"       // locked without end
 	StrangersStopped Template = "strangers_stopped" // only known devices go on
 	StrangersLocked  Template = "strangers_locked"  // only known devices go on until then
-	PhoneChangedOld  Template = "phone_changed_old" // to the number that was bound
-	PhoneChangedNew  Template = "phone_changed_new" // to the number that is bound now
+	PhoneChangedOld  Template = "phone_changed_old" // to the number that was bound before
+	PhoneChangedNew  Template = "phone_changed_new" // to the new number
 	DeviceKnown      Template = "device_known"
 	ChannelLinked    Template = "channel_linked"
 	CardFrozen       Template = "card_frozen"
 	CardUnfrozen     Template = "card_unfrozen"
 	RotationReminder Template = "rotation_reminder"
 	EveryUse         Template = "every_use"
-	EveryUseOff      Template = "every_use_off" // no such texts any more
-	ResetPlanned     Template = "reset_planned" // by the physical card's number, after a day
+	EveryUseOff      Template = "every_use_off" // no such messages any more
+	ResetPlanned     Template = "reset_planned" // a reset by the physical card's number, which waits a day
 )
 
 // The languages of texts.
@@ -42,12 +42,13 @@ const (
 	English = "en"
 )
 
-// shape is what a template must be, in any wording.
+// shape holds the rules for a template, in any wording, and the national
+// wording.
 type shape struct {
 	name   Template
 	kind   string
-	params []string // each is in the text, and nothing else is
-	// limits are the most short messages that the longest values may take.
+	params []string // each must be in the text, and no other
+	// most short messages that the text may fill with the longest values
 	zh, en string
 	limits map[string]int
 }
@@ -57,8 +58,8 @@ const (
 	enWarn = " Not you? Call 12333, or enter freeze code {freeze} on the official page."
 )
 
-// codeText is short enough for one short message in Chinese: a code in two
-// halves is no code.
+// codeText must fit into one short message in Chinese: a one-time code that is
+// split over two cannot be read.
 func codeText(name Template, zhFor, enFor string) shape {
 	return shape{
 		name: name, kind: KindCode, params: []string{"code", "holder", "minutes"},
@@ -121,8 +122,8 @@ func shapes() []shape {
 	}
 }
 
-// defaultSignature opens every text: in China a short message must name its
-// sender so.
-func defaultSignature() liuma.Text {
+// defaultSenderMark opens every text: in China the sender of a short message
+// must be named at its beginning.
+func defaultSenderMark() liuma.Text {
 	return liuma.Text{ZH: "【电子社保卡】", EN: "[E-Social-Security Card] "}
 }

@@ -11,15 +11,16 @@ import (
 )
 
 // Override is a region's own wording of one template in one language. It
-// applies in the region and all within it, until a longer one does.
+// applies in the region and in all regions within it that have no wording of
+// their own.
 type Override struct {
 	Region   liuma.Region
 	Template Template
 	Language string // "zh-CN" or "en"
-	Text     string // with placeholders, without the signature
+	Text     string // with placeholders, without the sender mark
 }
 
-// ErrTemplate says that a template is unknown or a wording not fit for use.
+// ErrTemplate says that a template is unknown or a wording cannot be used.
 var ErrTemplate = errors.New("notify: template")
 
 type wordingKey struct {
@@ -30,27 +31,27 @@ type wordingKey struct {
 
 // Templates are the wordings of all texts. Immutable.
 type Templates struct {
-	shapes    map[Template]shape
-	wordings  map[wordingKey]string
-	signature map[string]string // by language
+	shapes     map[Template]shape
+	wordings   map[wordingKey]string
+	senderMark map[string]string // by language
 }
 
-// NewTemplates takes the national wording, a signature (the default one where
-// a member is empty) and the regions' overrides. It refuses any wording that
-// looks as if it had a link, lacks a placeholder or has one too many, does not
+// NewTemplates takes the national wording, a sender mark (the default one where
+// a member is empty) and the regions' overrides. It refuses every wording that
+// has anything like a link, lacks a placeholder or has one too many, does not
 // name 12333 in a notice, or is too long with the longest values.
-func NewTemplates(signature liuma.Text, overrides []Override) (*Templates, error) {
-	def := defaultSignature()
-	if signature.ZH == "" {
-		signature.ZH = def.ZH
+func NewTemplates(senderMark liuma.Text, overrides []Override) (*Templates, error) {
+	def := defaultSenderMark()
+	if senderMark.ZH == "" {
+		senderMark.ZH = def.ZH
 	}
-	if signature.EN == "" {
-		signature.EN = def.EN
+	if senderMark.EN == "" {
+		senderMark.EN = def.EN
 	}
 	t := &Templates{shapes: map[Template]shape{}, wordings: map[wordingKey]string{},
-		signature: map[string]string{Chinese: signature.ZH, English: signature.EN}}
+		senderMark: map[string]string{Chinese: senderMark.ZH, English: senderMark.EN}}
 	var errs []error
-	for language, s := range t.signature {
+	for language, s := range t.senderMark {
 		if LooksLikeLink(s) || strings.ContainsAny(s, "{}") {
 			errs = append(errs, fmt.Errorf("%w: signature in %s: not a plain name", ErrTemplate, language))
 		}
@@ -112,7 +113,7 @@ func (t *Templates) add(o Override) error {
 	case s.kind == KindNotice && !strings.Contains(o.Text, "12333"):
 		return fail("a notice names 12333")
 	}
-	worst := t.signature[o.Language] + fill(o.Text, longest(o.Language))
+	worst := t.senderMark[o.Language] + fill(o.Text, longest(o.Language))
 	if n, limit := Segments(worst), s.limits[o.Language]; n > limit {
 		return fail("%d units with the longest values make %d short messages, %d are allowed", units(worst), n, limit)
 	}
@@ -130,7 +131,7 @@ func (t *Templates) wording(template Template, language string, region liuma.Reg
 	}
 }
 
-// languageOf falls back to Chinese, which everybody's agency reads.
+// languageOf falls back to Chinese, which every agency reads.
 func languageOf(language string) string {
 	if language == English {
 		return English
@@ -142,23 +143,24 @@ func fill(text string, values map[string]string) string {
 	return placeholder.ReplaceAllStringFunc(text, func(p string) string { return values[p[1:len(p)-1]] })
 }
 
-// write makes the body, the signature and the values as shown.
+// write puts body and sender mark together and fills the values in.
 func (t *Templates) write(template Template, language string, region liuma.Region, kept map[string]string) (Text, error) {
 	s, ok := t.shapes[template]
 	if !ok {
 		return Text{}, fmt.Errorf("%w: there is none of that name", ErrTemplate)
 	}
-	// What is kept was checked when it was queued, maybe by an earlier release.
+	// The values were checked when they were queued, but perhaps by an earlier
+	// release.
 	kept, err := s.checkParams(kept)
 	if err != nil {
 		return Text{}, err
 	}
 	language = languageOf(language)
 	values := shown(kept, language)
-	body := t.signature[language] + fill(t.wording(template, language, region), values)
+	body := t.senderMark[language] + fill(t.wording(template, language, region), values)
 	if LooksLikeLink(body) {
 		return Text{}, fmt.Errorf("%w %s: looks like a link", ErrTemplate, template)
 	}
 	return Text{Kind: s.kind, Body: body, Template: template, Language: language, Region: region,
-		Signature: t.signature[language], Params: values, Segments: Segments(body)}, nil
+		SenderMark: t.senderMark[language], Params: values, Segments: Segments(body)}, nil
 }

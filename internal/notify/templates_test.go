@@ -20,7 +20,7 @@ func mustTemplates(t testing.TB, overrides ...Override) *Templates {
 	return ts
 }
 
-// given are values as the authority gives them.
+// given returns values as the authority gives them.
 func given() map[string]string {
 	return map[string]string{
 		"code": "048213", "minutes": "10", "holder": "王*奶", "channel": "浙里办", "at": "2026-11-22T07:32:00Z",
@@ -57,7 +57,7 @@ func TestTextsSayWhatTheyMust(t *testing.T) {
 			if LooksLikeLink(text.Body) || strings.ContainsAny(text.Body, "{}") {
 				t.Errorf("%s, %s: %q", s.name, language, text.Body)
 			}
-			if !strings.HasPrefix(text.Body, text.Signature) || text.Segments != Segments(text.Body) || text.Kind != s.kind {
+			if !strings.HasPrefix(text.Body, text.SenderMark) || text.Segments != Segments(text.Body) || text.Kind != s.kind {
 				t.Errorf("%s, %s: parts do not agree", s.name, language)
 			}
 		}
@@ -70,8 +70,9 @@ func TestTextsSayWhatTheyMust(t *testing.T) {
 	}
 }
 
-// TestTextsFit uses the longest values that checkParams lets through, and
-// holds NewTemplates to refusing what is one unit too long.
+// TestTextsFit fills every template with the longest values that checkParams
+// accepts, and checks that NewTemplates refuses a wording that is one unit too
+// long.
 func TestTextsFit(t *testing.T) {
 	long := given()
 	long["holder"], long["channel"] = "欧阳*"+strings.Repeat("长", 40), strings.Repeat("省", 80)
@@ -94,7 +95,7 @@ func TestTextsFit(t *testing.T) {
 		}
 	}
 	wording := "{code}{holder}{minutes}"
-	room := 70 - units(defaultSignature().ZH) - units(fill(wording, longest(Chinese)))
+	room := 70 - units(defaultSenderMark().ZH) - units(fill(wording, longest(Chinese)))
 	for extra, ok := range map[int]bool{room: true, room + 1: false} {
 		_, err := NewTemplates(liuma.Text{}, []Override{{"33", CodeReset, Chinese, wording + strings.Repeat("长", extra)}})
 		if (err == nil) != ok || err != nil && !errors.Is(err, ErrTemplate) {
@@ -188,8 +189,8 @@ func TestLooksLikeLink(t *testing.T) {
 	}
 }
 
-// TestNamesAreMadeSafe fills names with what a channel or a registry might
-// hold. The notice goes out all the same.
+// TestNamesAreMadeSafe fills names with bad values that a channel or a registry
+// might hold. The notice goes out all the same.
 func TestNamesAreMadeSafe(t *testing.T) {
 	ts := mustTemplates(t)
 	for name, want := range map[string]string{
@@ -252,7 +253,7 @@ func TestValuesOfFixedForm(t *testing.T) {
 	}
 }
 
-// TestNothingPrintsATextOrNumber prints what carries them.
+// TestNothingPrintsATextOrNumber prints the types that carry texts and numbers.
 func TestNothingPrintsATextOrNumber(t *testing.T) {
 	secrets := []string{"13812345678", "048213", "hush hush"}
 	hook, err := NewWebhook(WebhookConfig{URL: "https://sms.example/", Secret: []byte("hush hush hush hush hush hush hush")})
@@ -260,7 +261,7 @@ func TestNothingPrintsATextOrNumber(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, v := range []any{
-		Notice{Phone: secrets[0], Params: map[string]string{"code": secrets[1]}},
+		Message{Phone: secrets[0], Params: map[string]string{"code": secrets[1]}},
 		Text{Phone: secrets[0], Body: secrets[1]}, &Text{Phone: secrets[0], Body: secrets[1]},
 		Received{Text: Text{Phone: secrets[0], Body: secrets[1]}, At: time.Now()},
 		hook, &Kannel{cfg: KannelConfig{Password: secrets[2]}},

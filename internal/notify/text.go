@@ -11,53 +11,54 @@ import (
 
 const redacted = "[text]"
 
-// Notice is what the authority asks to be sent. It prints redacted.
-type Notice struct {
+// Message is a message that the authority wants to be sent, a notice or a
+// one-time code. It prints redacted.
+type Message struct {
 	// Kind is KindCode or KindNotice; it must be the template's, or empty.
 	Kind     string
 	Card     liuma.CardID
 	Phone    string // canonical: eleven digits
 	Template Template
 	Language string       // "zh-CN" or "en"; any other is zh-CN
-	Region   liuma.Region // whose wording applies
+	Region   liuma.Region // its wording is used
 	// Params are the values of the template's placeholders; docs/NOTICES.md
-	// lists them. "at" and "until" are as Stamp writes them; "at" may be left
-	// out for now, "minutes" for what Expires leaves.
+	// lists them. "at" and "until" are in the form of Stamp. "at" defaults to
+	// now, "minutes" to the time until Expires.
 	Params map[string]string
-	// Expires is when it is worthless; required for codes.
+	// Expires is when the message becomes useless; required for one-time codes.
 	Expires time.Time
 	// Dedup names the event. Of two notices with the same Card, Phone, Template
 	// and Dedup the first is kept and the second is not an error.
 	Dedup string
 }
 
-// Stamp writes a time as Params carry it; texts show it as Beijing time.
+// Stamp writes a time in the form of Params; texts show it as Beijing time.
 func Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // Format prints a placeholder under every verb.
-func (n Notice) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
+func (n Message) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
 
 // LogValue logs the placeholder.
-func (n Notice) LogValue() slog.Value { return slog.StringValue(redacted) }
+func (n Message) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // MarshalText writes the placeholder, for JSON and other encoders.
-func (n Notice) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (n Message) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Text is one text on its way to a gateway. It prints redacted.
 type Text struct {
 	ID       string // the de-duplication key: 26 characters of a-z and 2-7
 	Kind     string
 	Phone    string // canonical: eleven digits
-	Body     string // as the phone shows it, signature included
+	Body     string // as the phone shows it, with the sender mark
 	Template Template
 	Language string
 	Region   liuma.Region
-	// Signature and Params are parts of Body, for gateways that send by
+	// SenderMark and Params are parts of Body, for gateways that send by
 	// registered templates of their own. Params are as Body shows them.
-	Signature string
-	Params    map[string]string
-	Segments  int       // short messages that Body takes as UCS-2
-	Expires   time.Time // not to be delivered later; zero for whenever
+	SenderMark string
+	Params     map[string]string
+	Segments   int       // number of short messages that Body fills in UCS-2
+	Expires    time.Time // not to be delivered later; zero: no limit
 }
 
 // Format prints a placeholder under every verb.

@@ -14,18 +14,18 @@ import (
 const (
 	watchEvery = 15 * time.Second
 	pruneEvery = time.Hour
-	// statsPage and statsPages bound one look at what waits.
+	// statsPage and statsPages bound how many messages one look reads.
 	statsPage  = 500
 	statsPages = 40
 )
 
 // QueueStats is the state of one queue.
 type QueueStats struct {
-	Waiting int           // messages that wait, those under way too
+	Waiting int           // messages that wait or are being sent
 	Overdue int           // those of them that were queued more than Promise ago
 	Oldest  time.Duration // since the oldest of them was queued; zero if none waits
-	Letters int           // dead letters on record
-	Stuck   int           // sends that the driver never came back from
+	Letters int           // dead messages on record
+	Stuck   int           // sends from which the driver never returned
 	// Since this process started:
 	Sent, Late, Retried, Delivered, Dead uint64 // Late: sent more than Promise after it was queued
 }
@@ -33,13 +33,13 @@ type QueueStats struct {
 // Stats is the state of the outbox.
 type Stats struct {
 	Codes, Notices QueueStats
-	// Partial says that there are more than was looked at (20,000 in a state):
-	// what was counted and Oldest are lower bounds.
+	// Partial says that there are more messages than were read (20,000 in a
+	// state): the counts and Oldest are lower bounds then.
 	Partial bool
 }
 
-// Look reads what waits and what is dead, without an outbox: all but Stuck and
-// the counts since a start.
+// Look counts waiting and dead messages, without an outbox. Stuck and the
+// counts since a start stay zero.
 func Look(ctx context.Context, s store.Store, now time.Time) (Stats, error) {
 	return look(ctx, s, now, store.MessageWaiting, store.MessageDead)
 }
@@ -62,8 +62,8 @@ func look(ctx context.Context, s store.Store, now time.Time, states ...store.Mes
 	return out, nil
 }
 
-// add counts messages in a state, page by page, so that an outbox that was
-// never looked after does not fill the memory.
+// add counts messages in a state, page by page, so that even a very long outbox
+// does not fill the memory.
 func (s *Stats) add(r store.Reader, state store.MessageState, now time.Time) error {
 	after := ""
 	for range statsPages {
@@ -96,10 +96,10 @@ func (q *QueueStats) see(m store.Message, now time.Time) {
 	}
 }
 
-// Behind reports whether texts are not going out as they should.
+// Behind reports whether messages are late or sends hang.
 func (q QueueStats) Behind() bool { return q.Overdue > 0 || q.Stuck > 0 }
 
-// Stats is Look, with what this process has done.
+// Stats is Look, with the counts of this process.
 func (o *Outbox) Stats(ctx context.Context) (Stats, error) {
 	s, err := Look(ctx, o.cfg.Store, o.now())
 	if err != nil {
@@ -114,8 +114,8 @@ func (o *Outbox) addCounts(s *Stats) {
 	s.Codes.Stuck, s.Notices.Stuck = len(o.codes.stuck), len(o.notices.stuck)
 }
 
-// Behind reports whether texts of some kind were late when it was last looked,
-// at most 15 seconds ago while Run runs. It does not read the store.
+// Behind reports whether messages of some kind were late at the last look,
+// which is at most 15 seconds ago while Run runs. It does not read the store.
 func (o *Outbox) Behind() bool { return o.behind.Load() }
 
 func (s *Stats) of(kind string) *QueueStats {
@@ -125,7 +125,7 @@ func (s *Stats) of(kind string) *QueueStats {
 	return &s.Notices
 }
 
-// counters count what was recorded. The zero value is ready.
+// counters count recorded results. The zero value is ready.
 type counters struct {
 	mu sync.Mutex
 	s  Stats // guarded by mu; only the counts
@@ -159,7 +159,7 @@ func (c *counters) addTo(s *Stats) {
 	}
 }
 
-// watch says aloud when texts are late, and drops what was done long ago.
+// watch logs when messages are late, and drops those that were done long ago.
 func (o *Outbox) watch(ctx context.Context) {
 	t := time.NewTicker(watchEvery)
 	defer t.Stop()
@@ -183,7 +183,7 @@ func (o *Outbox) watch(ctx context.Context) {
 func (o *Outbox) checkLate(ctx context.Context) {
 	s, err := look(ctx, o.cfg.Store, o.now(), store.MessageWaiting)
 	if err != nil {
-		return // the queues report a store that fails
+		return // the queues report it if the store fails
 	}
 	o.addCounts(&s)
 	late := false

@@ -10,8 +10,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// TestBehind: texts that wait for more than a minute are told, once they are
-// sent that is over; dead ones are counted, and alarm nobody twice.
+// TestBehind: the outbox reports messages that wait for more than a minute,
+// until they are sent.
 func TestBehind(t *testing.T) {
 	h := newHouse(t)
 	d := &moody{err: errors.New("down")}
@@ -45,7 +45,8 @@ func TestBehind(t *testing.T) {
 	}
 }
 
-// TestDrainEndsTheWait: Run goes when Drain is over, whatever the driver does.
+// TestDrainEndsTheWait: Run returns when Drain is over, even if the driver does
+// not.
 func TestDrainEndsTheWait(t *testing.T) {
 	h := newHouse(t)
 	hold, under := make(chan struct{}), make(chan struct{}, 1)

@@ -17,7 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
-// The headers of a signed request, in both directions.
+// The headers of a signed request, of texts and of delivery reports.
 const (
 	HeaderTimestamp      = "Liuma-Timestamp"
 	HeaderSignature      = "Liuma-Signature"
@@ -27,23 +27,24 @@ const (
 const (
 	// maxSkew is how old, or how far ahead, a signed request may be.
 	maxSkew = 5 * time.Minute
-	// maxReceipts is how many receipts one request may bring.
-	maxReceipts = 100
-	minSecret   = 32
+	// maxReports is how many delivery reports one request may bring.
+	maxReports = 100
+	minSecret  = 32
 )
 
-// WebhookConfig is what a Webhook is made of.
+// WebhookConfig holds the settings of a Webhook.
 type WebhookConfig struct {
 	URL string // https, or http to a loopback address
-	// Secret is shared with the gateway, at least 32 bytes. Receipts may also
-	// be signed with Previous, while it is being replaced.
+	// Secret is shared with the gateway, at least 32 bytes. While it is being
+	// replaced, delivery reports may also be signed with Previous.
 	Secret, Previous []byte
 	Client           *http.Client // default: one of its own
 	Now              func() time.Time
 }
 
 // Webhook is a driver for any gateway behind a small adapter: it posts a text
-// as signed JSON, and reads delivery receipts under the same signature. docs/NOTICES.md has the bytes.
+// as signed JSON, and reads delivery reports that are signed in the same way.
+// docs/NOTICES.md has the bytes.
 type Webhook struct {
 	cfg    WebhookConfig
 	client *http.Client
@@ -95,7 +96,7 @@ func (w *Webhook) Send(ctx context.Context, t Text) (string, error) {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
 	enc.SetEscapeHTML(false)
-	err := enc.Encode(webhookText{ID: t.ID, Kind: t.Kind, Phone: t.Phone, Text: t.Body, Signature: t.Signature,
+	err := enc.Encode(webhookText{ID: t.ID, Kind: t.Kind, Phone: t.Phone, Text: t.Body, Signature: t.SenderMark,
 		Template: string(t.Template), Params: t.Params, Language: t.Language, Region: string(t.Region),
 		Segments: t.Segments, Expires: t.Expires})
 	if err != nil {
@@ -107,7 +108,7 @@ func (w *Webhook) Send(ctx context.Context, t Text) (string, error) {
 	if err != nil {
 		return "", &Failure{Kind: Temporary, Word: FaultTemporary}
 	}
-	req.GetBody = nil // or net/http repeats it on its own; when to is the worker's to say
+	req.GetBody = nil // or net/http repeats the request by itself; only the worker may try again
 	stamp := strconv.FormatInt(w.cfg.Now().Unix(), 10)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set(HeaderTimestamp, stamp)
@@ -124,19 +125,19 @@ func (w *Webhook) Send(ctx context.Context, t Text) (string, error) {
 		Ref string `json:"ref"`
 	}
 	if err := json.Unmarshal(answer, &got); err != nil {
-		return "", nil //nolint:nilerr // it was taken; it only has no reference
+		return "", nil //nolint:nilerr // the text was taken; only the reference is missing
 	}
 	return got.Ref, nil
 }
 
-// ReadReceipts reads delivery receipts that the gateway posted, with the values
-// of Liuma-Timestamp and Liuma-Signature. Without the gateway's signature, or
+// ReadReports reads delivery reports that the gateway posted, with the values of
+// Liuma-Timestamp and Liuma-Signature. Without the gateway's signature, or
 // after five minutes, they are ErrForged. Within that time they may come twice.
-func (w *Webhook) ReadReceipts(timestamp, signature string, body []byte) ([]Receipt, error) {
+func (w *Webhook) ReadReports(timestamp, signature string, body []byte) ([]Report, error) {
 	if !w.signed(timestamp, signature, body) {
 		return nil, ErrForged
 	}
-	return parseReceipts(body)
+	return parseReports(body)
 }
 
 // signed checks signature and age of a request.
@@ -153,22 +154,22 @@ func (w *Webhook) signed(stamp, signature string, body []byte) bool {
 	return ok
 }
 
-// parseReceipts reads {"receipts":[{"id","ref","status"}, …]}, where id or ref
+// parseReports reads {"receipts":[{"id","ref","status"}, …]}, where id or ref
 // may be missing or null. It is strict: a request that Send signed is not one
 // of these, so it cannot be played back here.
-func parseReceipts(body []byte) ([]Receipt, error) {
+func parseReports(body []byte) ([]Report, error) {
 	value, fault := strictjson.Parse(body, 3)
 	if fault != nil {
 		return nil, fmt.Errorf("%w: %w", errReport, fault)
 	}
 	object, _ := value.(map[string]any)
 	list, _ := object["receipts"].([]any)
-	if len(object) != 1 || len(list) == 0 || len(list) > maxReceipts {
-		return nil, fmt.Errorf("%w: want 1 to %d receipts", errReport, maxReceipts)
+	if len(object) != 1 || len(list) == 0 || len(list) > maxReports {
+		return nil, fmt.Errorf("%w: want 1 to %d receipts", errReport, maxReports)
 	}
-	out := make([]Receipt, 0, len(list))
+	out := make([]Report, 0, len(list))
 	for _, v := range list {
-		receipt, err := parseReceipt(v)
+		receipt, err := parseReport(v)
 		if err != nil {
 			return nil, err
 		}
@@ -177,19 +178,19 @@ func parseReceipts(body []byte) ([]Receipt, error) {
 	return out, nil
 }
 
-func parseReceipt(v any) (Receipt, error) {
+func parseReport(v any) (Report, error) {
 	object, _ := v.(map[string]any)
 	texts := map[string]string{}
 	for name, v := range object {
 		text, isText := v.(string)
 		if v != nil && !isText || name != "id" && name != "ref" && name != "status" {
-			return Receipt{}, fmt.Errorf("%w: member %s", errReport, strictjson.SafeName(name))
+			return Report{}, fmt.Errorf("%w: member %s", errReport, strictjson.SafeName(name))
 		}
 		texts[name] = text
 	}
-	r := Receipt{ID: texts["id"], Ref: texts["ref"], Delivered: texts["status"] == "delivered"}
+	r := Report{ID: texts["id"], Ref: texts["ref"], Delivered: texts["status"] == "delivered"}
 	if r.ID == "" && r.Ref == "" || !r.Delivered && texts["status"] != "failed" {
-		return Receipt{}, fmt.Errorf("%w: a receipt without name or status", errReport)
+		return Report{}, fmt.Errorf("%w: a receipt without name or status", errReport)
 	}
 	return r, nil
 }

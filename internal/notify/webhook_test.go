@@ -49,7 +49,7 @@ func TestSignatureVector(t *testing.T) {
 	}
 }
 
-// TestWebhookSendsSignedJSON reads what an adapter would.
+// TestWebhookSendsSignedJSON reads the request like an adapter.
 func TestWebhookSendsSignedJSON(t *testing.T) {
 	text := sampleText(t)
 	var got map[string]any
@@ -96,7 +96,7 @@ func TestWebhookAnswers(t *testing.T) {
 		body   string
 		ref    string
 		kind   FailureKind
-		word   string // empty: taken
+		word   string // empty: the text is taken
 		after  time.Duration
 	}{
 		"taken, no body":     {status: 204},
@@ -144,8 +144,9 @@ func TestWebhookAnswers(t *testing.T) {
 	}
 }
 
-// TestGatewayErrorsHideTheText fails before an answer comes; the errors of
-// net/http quote addresses, and Kannel's address has everything.
+// TestGatewayErrorsHideTheText: sends fail before an answer comes. The errors
+// of net/http quote addresses, and Kannel's address contains number, text and
+// password.
 func TestGatewayErrorsHideTheText(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
@@ -200,7 +201,7 @@ func TestGatewaysMustBePrivate(t *testing.T) {
 func TestReceiptsAreReadStrictly(t *testing.T) {
 	const now = "1795333920"
 	h := newHook(t, "https://x.example", "")
-	for body, want := range map[string][]Receipt{
+	for body, want := range map[string][]Report{
 		`{"receipts":[{"id":"a","ref":null,"status":"delivered"},{"ref":"r","id":null,"status":"failed"}]}`: {{ID: "a", Delivered: true}, {Ref: "r"}},
 		`{"receipts":[{"id":"a","status":"delivered"}]}}`:                                                   nil,
 		`{"Receipts":[{"id":"a","status":"delivered"}]}`:                                                    nil,
@@ -213,18 +214,18 @@ func TestReceiptsAreReadStrictly(t *testing.T) {
 		`{"receipts":null}`:   nil,
 		`[]`:                  nil,
 	} {
-		got, err := h.ReadReceipts(now, Signature([]byte(hookSecret), now, []byte(body)), []byte(body))
+		got, err := h.ReadReports(now, Signature([]byte(hookSecret), now, []byte(body)), []byte(body))
 		if !slices.Equal(got, want) || (err == nil) != (want != nil) || errors.Is(err, ErrForged) {
 			t.Errorf("%s: %+v, %v", body, got, err)
 		}
-		if got, err := h.ReadReceipts(now, Signature([]byte("x"), now, []byte(body)), []byte(body)); !errors.Is(err, ErrForged) || got != nil {
+		if got, err := h.ReadReports(now, Signature([]byte("x"), now, []byte(body)), []byte(body)); !errors.Is(err, ErrForged) || got != nil {
 			t.Errorf("forged: %+v, %v", got, err)
 		}
 	}
 }
 
-// TestWebhookAllTheWay sends through one that fails twice, forgets what it
-// answered once, and then reports.
+// TestWebhookAllTheWay sends through a gateway that fails twice, loses its
+// answer once, and then reports the delivery.
 func TestWebhookAllTheWay(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -253,7 +254,7 @@ func TestWebhookAllTheWay(t *testing.T) {
 		t.Errorf("%+v; taken %v", m, taken)
 	}
 	body := []byte(`{"receipts":[{"ref":"77","status":"delivered"}]}`)
-	receipts, err := hook.ReadReceipts("1795333920", Signature([]byte(hookSecret), "1795333920", body), body)
+	receipts, err := hook.ReadReports("1795333920", Signature([]byte(hookSecret), "1795333920", body), body)
 	if err != nil || len(receipts) != 1 {
 		t.Fatalf("%+v, %v", receipts, err)
 	}

@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	// grace is how long after SendTimeout a driver may take to notice it.
+	// grace is how long after SendTimeout a driver may take to return.
 	grace = time.Second
-	// maxStuck is how many sends that outlived grace a queue leaves behind;
-	// with more, they keep their places, and the queue comes to a stop rather
-	// than fill the memory.
+	// maxStuck is how many sends that outlived grace a queue leaves behind.
+	// Further ones keep their slots: the queue stops rather than fill the
+	// memory.
 	maxStuck = 64
 	// recordTime bounds one attempt to record a result.
 	recordTime = 5 * time.Second
@@ -26,7 +26,7 @@ const (
 	storeWait = 2 * time.Second
 	// firstBackoff is the pause after the first failure; it doubles.
 	firstBackoff = 2 * time.Second
-	// throttleWait is the pause where the gateway names none, maxThrottle the
+	// throttleWait is the pause if the gateway names none, maxThrottle the
 	// longest that it may name.
 	throttleWait = 5 * time.Second
 	maxThrottle  = time.Minute
@@ -39,8 +39,8 @@ type queue struct {
 	quota Quota
 	slots chan struct{} // one for each send under way; only run adds
 	stuck chan struct{} // one for each send left behind
-	wake  chan struct{} // holds one: something may have become due
-	rate  bucket        // run's alone
+	wake  chan struct{} // capacity 1: something may have become due
+	rate  bucket        // used only by run
 	sends sync.WaitGroup
 
 	mu     sync.Mutex
@@ -56,7 +56,7 @@ func newQueue(o *Outbox, kind string, q Quota) *queue {
 func (q *queue) nudge() {
 	select {
 	case q.wake <- struct{}{}:
-	default: // one is waiting to be seen
+	default: // a signal is there already
 	}
 }
 
@@ -85,12 +85,12 @@ func (q *queue) run(ctx context.Context) error {
 	}
 }
 
-// lost reports whether the store will not come back in this process.
+// lost reports whether the store can no longer be used in this process.
 func lost(err error) bool {
 	return errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrFailed)
 }
 
-// drain waits for what is under way.
+// drain waits for the sends that are under way.
 func (q *queue) drain() {
 	done := make(chan struct{})
 	go func() { q.sends.Wait(); close(done) }()
@@ -103,8 +103,8 @@ func (q *queue) drain() {
 	}
 }
 
-// turn takes up what is due, as far as places and rate allow, and says when to
-// look again.
+// turn starts the sends that are due, as far as slots and rate allow, and
+// returns when to look again.
 func (q *queue) turn(ctx context.Context) (time.Duration, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -150,8 +150,8 @@ func (q *queue) throttle(after time.Duration) {
 	q.resume = time.Now().Add(min(after, maxThrottle))
 }
 
-// take leases at most n due messages, and gives up those that are too late or
-// were tried too often. more says that there may be others.
+// take leases at most n due messages, and gives up messages that are too late
+// or were tried too often. more says that there may be others.
 func (q *queue) take(ctx context.Context, n int) (leased []store.Message, more bool, err error) {
 	var due []store.Message
 	err = q.o.cfg.Store.View(ctx, func(r store.Reader) (err error) {
@@ -181,9 +181,9 @@ func (q *queue) take(ctx context.Context, n int) (leased []store.Message, more b
 
 func late(m store.Message, now time.Time) bool { return !m.Expires.IsZero() && !now.Before(m.Expires) }
 
-// lease counts a try and puts off the next one, durably, before anything is
-// sent. A crash after it leaves messages that are due again when the lease
-// ends.
+// lease counts a try and moves the next one to the end of the lease, durably,
+// before anything is sent. After a crash the messages are due again when the
+// lease ends.
 func (q *queue) lease(ctx context.Context, ids []string) ([]store.Message, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -214,14 +214,14 @@ func (q *queue) lease(ctx context.Context, ids []string) ([]store.Message, error
 		return q.o.entry(audit.MessageTried, liuma.CardID{}, "ok", fmt.Sprintf("messages=%d", len(mine))), nil
 	})
 	if err != nil {
-		return nil, err // if it was kept after all, the lease ends by itself
+		return nil, err // if the write was kept after all, the lease ends by itself
 	}
 	return leased, nil
 }
 
-// send makes one try and records what came of it.
+// send makes one try and records its result.
 func (q *queue) send(ctx context.Context, m store.Message) {
-	ctx = context.WithoutCancel(ctx) // a send that was begun is ended and recorded
+	ctx = context.WithoutCancel(ctx) // a send that was begun is finished and recorded
 	text, err := q.o.open(m)
 	var ref string
 	if err == nil {
@@ -246,8 +246,8 @@ func (q *queue) send(ctx context.Context, m store.Message) {
 	q.o.record(ctx, m, r)
 }
 
-// backoff doubles from firstBackoff to limit, less up to half, so that what
-// failed together does not come back together.
+// backoff doubles from firstBackoff to limit, less up to half, so that messages
+// that failed together do not come back together.
 func backoff(tries int, limit time.Duration) time.Duration {
 	d := limit
 	if shift := tries - 1; shift < 20 {
@@ -261,14 +261,15 @@ type answer struct {
 	err error
 }
 
-// call runs the driver, for SendTimeout and a little. One that does not come
-// back is left behind; what it still says later is recorded if it is good news.
+// call runs the driver, for SendTimeout and a little. A driver that does not
+// return is left behind; if it returns later and the message was sent, that is
+// recorded.
 func (q *queue) call(ctx context.Context, m store.Message, text Text) (string, error) {
 	inner, cancel := context.WithTimeout(ctx, q.o.cfg.SendTimeout)
 	done := make(chan answer, 1)
 	go func() {
 		defer cancel()
-		a := answer{err: &Failure{Kind: Temporary, Word: FaultPanic}} // of a driver that ends its goroutine
+		a := answer{err: &Failure{Kind: Temporary, Word: FaultPanic}} // for a driver that ends its goroutine
 		defer func() { done <- a }()
 		a = guarded(inner, q.o.cfg.Driver, text)
 	}()
@@ -293,8 +294,8 @@ func (q *queue) call(ctx context.Context, m store.Message, text Text) (string, e
 	return "", &Failure{Kind: Temporary, Word: FaultTimeout}
 }
 
-// guarded turns a panic of the driver into a failure. What it panicked with
-// may quote the text, so only its type is kept.
+// guarded turns a panic of the driver into a failure. The panic's value may
+// quote the text, so only its type is kept.
 func guarded(ctx context.Context, d Driver, text Text) (a answer) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -305,7 +306,7 @@ func guarded(ctx context.Context, d Driver, text Text) (a answer) {
 	return answer{ref, err}
 }
 
-// bucket allows perSecond sends a second, and as many at once after a rest.
+// bucket allows perSecond sends a second, and as many at once after a pause.
 type bucket struct {
 	perSecond float64
 	tokens    float64
@@ -320,7 +321,7 @@ func (b *bucket) available(now time.Time) int {
 	return int(b.tokens)
 }
 
-// next is how long until there is a token.
+// next is how long until a send is allowed.
 func (b *bucket) next() time.Duration {
 	missing := max(0.001, 1-b.tokens)
 	return time.Duration(missing / b.perSecond * float64(time.Second))

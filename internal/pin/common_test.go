@@ -14,8 +14,8 @@ type row struct {
 	count int
 }
 
-// readCounts reads the list that the bitmap is made from, by itself: it shares
-// no code with the generator.
+// readCounts reads the list that the bitmap is made from. It shares no code
+// with the generator.
 func readCounts(t testing.TB) []row {
 	t.Helper()
 	raw, err := os.ReadFile("data/pwdb-6digit-counts.tsv")

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// With -update the tables of docs/PINS.md are written; without, they must be
-// what is measured here.
+// With -update the tables of docs/PINS.md are written; without, they must agree
+// with the measurements here.
 const docPath = "../../docs/PINS.md"
 
 var update = flag.Bool("update", false, "write the tables of docs/PINS.md")
@@ -57,7 +57,7 @@ func layers() []Rule {
 
 const patterns ruleSet = 1<<6 - 1 // all layers but the list
 
-// judgeAll says, for each of the million PINs, which layers refuse it.
+// judgeAll returns, for each of the million PINs, the layers that refuse it.
 func judgeAll(t *testing.T) []ruleSet {
 	t.Helper()
 	j, nobody := newJudge(t, NationalRules()), newHolder(Facts{})
@@ -119,7 +119,7 @@ func ruleTable(t *testing.T, rows []row, all []ruleSet) string {
 	return b.String()
 }
 
-// listTable shows what a shorter list would leave.
+// listTable shows the effect of a shorter list.
 func listTable(t *testing.T, rows []row, all []ruleSet) string {
 	var b strings.Builder
 	b.WriteString("| list | PINs refused in all | choices that pass | best guess hits | best 6 guesses hit | best 30 guesses hit |\n")
@@ -212,8 +212,8 @@ func thousands(n int) string {
 	return s
 }
 
-// TestDiagonalPathsAreLeftAloneForAReason holds docs/PINS.md to what it says
-// of a rule that was not made.
+// TestDiagonalPathsAreLeftAloneForAReason checks the reason that docs/PINS.md
+// gives for not refusing diagonal paths.
 func TestDiagonalPathsAreLeftAloneForAReason(t *testing.T) {
 	listed := make(map[string]bool)
 	rows := readCounts(t)

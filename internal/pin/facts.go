@@ -9,9 +9,9 @@ import (
 	"unicode"
 )
 
-// Facts are a holder's numbers in their canonical spellings (package
-// registry); empty ones are not checked. Facts print as ••••••, but fmt looks
-// past that in an unexported field: pass Facts, do not keep them.
+// Facts are a holder's numbers in their canonical spellings (package registry);
+// empty ones are not checked. Facts print as ••••••, but fmt shows them in an
+// unexported field of another type: pass Facts, do not keep them.
 type Facts struct {
 	IDNumber string // 18 characters of GB 11643; digits 7 to 14 are the birthday
 	Phone    string // 11 digits
@@ -30,8 +30,9 @@ func (f Facts) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // MarshalJSON makes encoding/json write "••••••".
 func (f Facts) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
-// holder is what the personal rules compare with, made from Facts for one
-// Check. It is not wiped: the strings it comes from cannot be.
+// holder is the holder's numbers in the form that the personal rules compare
+// with, made from Facts for one Check. It is not wiped: the strings it comes
+// from cannot be.
 type holder struct {
 	idNumber, phone, cardNo number
 	birthday                [][]byte // six digits and more, every order
@@ -49,8 +50,9 @@ func newHolder(f Facts) *holder {
 	}
 }
 
-// newNumber keeps digits, drops what people put between them, and marks the
-// rest. Facts ought to be canonical; a spelling that is not must still refuse.
+// newNumber keeps digits, drops separators, and marks every other character.
+// Facts should be canonical; but numbers in another spelling must be found as
+// well.
 func newNumber(s string) number {
 	forward := make([]byte, 0, len(s))
 	for _, r := range s {
@@ -69,8 +71,8 @@ func newNumber(s string) number {
 	return number{forward, backward}
 }
 
-// shares reports whether digits and n have run digits in a row in common. Who
-// knows a number tries it backwards too, so both directions count.
+// shares reports whether digits and n have run digits in a row in common,
+// forwards or backwards: someone who knows a number tries it backwards too.
 func (n number) shares(digits []byte, run int) bool {
 	for i := 0; i+run <= len(digits); i++ {
 		w := digits[i : i+run]
@@ -84,11 +86,11 @@ func (n number) shares(digits []byte, run int) bool {
 	return false
 }
 
-// birthdays spells the date in an ID number in every way that has six digits
-// or more: year, month and day in every order, the year in two or four digits,
+// birthdays spells the date in an ID number in every way that has six digits or
+// more: year, month and day in every order, the year in two or four digits,
 // month and day with and without a leading zero, and the year of four digits
-// with the month alone or the day alone. What is no date (another kind of
-// document) has no spellings.
+// with the month alone or the day alone. If there is no valid date (in another
+// kind of document), it returns none.
 func birthdays(idNumber string) [][]byte {
 	id := newNumber(idNumber).forward
 	if len(id) != 18 || bytes.IndexByte(id[6:14], '#') >= 0 {
@@ -123,7 +125,8 @@ func birthdays(idNumber string) [][]byte {
 	return all
 }
 
-// shortened returns two digits, and without the leading zero if there is one.
+// shortened returns two digits as they are and, if the first is zero, without
+// it.
 func shortened(two []byte) [][]byte {
 	if two[0] == '0' {
 		return [][]byte{two, two[1:]}

@@ -9,9 +9,9 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// TestErrorsCarryNothing (I-6): an error says nothing of what was typed in any
-// member, also in those that its text does not show and a door would: reason,
-// field, sentence, cause.
+// TestErrorsCarryNothing (I-6): no member of an error reveals the text that was
+// typed. This includes the members that Error does not print and a door would
+// show: reason, field, sentence, cause.
 func TestErrorsCarryNothing(t *testing.T) {
 	known := []string{ReasonNotSixDigits, ReasonTooShort, ReasonTooLong, ReasonCharacter, ReasonEncoding}
 	for _, typed := range []string{"4951720", "49517a", "4951720\x00secret", "4951720\xffsecret", strings.Repeat("4951720", 40)} {

@@ -30,7 +30,7 @@ func NewJudge(rules Rules) (*Judge, error) {
 }
 
 // Check returns every reason to refuse p as the PIN of the holder with these
-// facts, in the order of the Rule constants. None means that p is accepted.
+// facts, in the order of the Rule constants. If there is none, p is accepted.
 // current is the PIN that p would replace, or nil. A wiped PIN is refused.
 func (j *Judge) Check(p PIN, f Facts, current *PIN) []Finding {
 	return j.check(p, newHolder(f), current)
@@ -40,7 +40,7 @@ func (j *Judge) check(p PIN, h *holder, current *PIN) []Finding {
 	var rules []Rule
 	err := p.Use(func(secret []byte) error {
 		if current != nil && current.Use(func([]byte) error { return nil }) != nil {
-			return errors.New("pin: the current PIN is gone") // refused below
+			return errors.New("pin: the current PIN is gone") // becomes RuleUnreadable below
 		}
 		same := current != nil && p.Equal(*current)
 		if p.Passphrase() {
@@ -89,7 +89,8 @@ func (j *Judge) sixDigits(d *[Digits]byte, h *holder, same bool) []Rule {
 	return out
 }
 
-// numbers applies the rules about the holder's numbers to a row of digits.
+// numbers applies the rules about the holder's numbers to the digits of a PIN
+// or passphrase.
 func (j *Judge) numbers(digits []byte, h *holder) []Rule {
 	var out []Rule
 	if j.rules.IDNumber && h.idNumber.shares(digits, j.rules.Run) {

@@ -251,7 +251,8 @@ func TestJudgePassphrase(t *testing.T) {
 	}
 }
 
-// allRules is every rule that can be switched, with the field that does.
+// allRules has every rule that can be switched, by the name of its field in
+// Rules.
 var allRules = map[string]Rule{
 	"Birthday": RuleBirthday, "IDNumber": RuleIDNumber, "Phone": RulePhone, "CardNumber": RuleCardNumber,
 	"Current": RuleCurrent, "Repeat": RuleRepeat, "Steps": RuleSteps, "Pairs": RulePairs,
@@ -347,9 +348,9 @@ func order() []Rule {
 	}
 }
 
-// TestAllMillion judges every PIN there is: the answer is in order, the same
-// each time, knowing the holder never turns a refusal into an acceptance, and
-// it all takes less than two seconds.
+// TestAllMillion judges every possible PIN. The findings are in order and the
+// same each time, facts of a holder never turn a refusal into an acceptance,
+// and it takes less than two seconds.
 func TestAllMillion(t *testing.T) {
 	j := newJudge(t, NationalRules())
 	h, nobody := newHolder(zhang), newHolder(Facts{})
@@ -384,7 +385,8 @@ func TestAllMillion(t *testing.T) {
 			fastest = min(fastest, time.Since(begun))
 		}
 	}
-	// The fastest tenth stands for all: the machine may be busy with others.
+	// Only the fastest tenth is measured: the machine may be busy with other
+	// work.
 	if took := 10 * fastest; took > 2*time.Second && !raceEnabled {
 		t.Errorf("a million PINs, twice, take %v", took)
 	}

@@ -16,7 +16,7 @@ const (
 	MaxPassphrase = 64
 )
 
-// The reasons of CodePINFormat. None says what was typed.
+// The reasons of CodePINFormat. None contains the text that was typed.
 const (
 	ReasonNotSixDigits = "not_six_digits"
 	ReasonTooShort     = "passphrase_too_short"
@@ -25,19 +25,19 @@ const (
 	ReasonEncoding     = "passphrase_encoding"  // not UTF-8
 )
 
-// maxTyped bounds what is normalised at all. NFC can make text shorter, so it
-// is well above MaxBytes.
+// maxTyped bounds the text that is normalised, in bytes. NFC can make text
+// shorter, so it is well above MaxBytes.
 const maxTyped = 1024
 
 // growth is how much longer UTF-8 can get under NFC (Unicode Annex 15).
 const growth = 3
 
-// Parse copies what a person typed into a PIN, and wipes secret, also when it
+// Parse copies the typed text into a PIN, and wipes secret, also when it
 // refuses. Without passphrase only six ASCII digits pass. With it, six digits
-// or 8 to 64 characters do: brought to NFC and every kind of space to U+0020,
-// so that two keyboards that show the same text give the same PIN; in case and
-// width as typed. The error is a *liuma.Error with CodePINFormat, and Reason
-// one of the above.
+// or 8 to 64 characters do. A passphrase is brought to NFC, and every kind of
+// space to U+0020, so that two keyboards that show the same text give the same
+// PIN; case and width stay as typed. The error is a *liuma.Error with
+// CodePINFormat, and Reason one of the above.
 func Parse(secret []byte, passphrase bool) (PIN, error) {
 	defer clear(secret)
 	if sixDigits(secret) {
@@ -68,9 +68,9 @@ func sixDigits(b []byte) bool {
 	return len(b) == Digits && !bytes.ContainsFunc(b, func(r rune) bool { return r < '0' || r > '9' })
 }
 
-// composed returns text in NFC with plain spaces, in memory of its own. The
-// buffers are made large enough beforehand: growing them would leave copies
-// behind that nobody wipes.
+// composed returns text in NFC with plain spaces, in new memory. The buffers
+// are made large enough beforehand: growing them would leave copies that are
+// never wiped.
 func composed(text []byte) []byte {
 	spaced := make([]byte, 0, len(text))
 	defer func() { clear(spaced) }()

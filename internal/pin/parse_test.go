@@ -13,7 +13,7 @@ func TestParse(t *testing.T) {
 	for _, c := range []struct {
 		name, typed string
 		passphrase  bool
-		want        string // what the PIN holds, or
+		want        string // the PIN's bytes, or
 		reason      string
 	}{
 		{"six digits", "495172", false, "495172", ""},

@@ -47,8 +47,8 @@ func (j *Judge) passphrase(secret []byte, h *holder, same bool) []Rule {
 	return out
 }
 
-// fold brings a passphrase to the form in which it is compared with lists and
-// numbers: compatibility forms (full width) to plain ones, letters to lower
+// fold brings a passphrase to the form that is compared with lists and numbers:
+// full-width and other compatibility forms become plain ones, letters lower
 // case. The passphrase itself stays as typed.
 func fold(secret []byte) []byte {
 	plain := norm.NFKC.Append(make([]byte, 0, compatGrowth*len(secret)), secret...)
@@ -72,8 +72,8 @@ func digitsOf(folded []byte) []byte {
 	return digits
 }
 
-// repeats: no more than two different characters, or one piece over and over,
-// the last time maybe cut short (abcabcab).
+// repeats: no more than two different characters, or one piece repeated to the
+// end, the last time perhaps cut short (abcabcab).
 func repeats(s []rune) bool {
 	for piece := 1; piece <= len(s)/2; piece++ {
 		if repeatsEvery(s, piece) {

@@ -1,8 +1,8 @@
 package pin
 
-// The patterns. Each reads six ASCII digits where they lie: a copy would have
-// to be wiped. docs/PINS.md gives, for each, how many PINs it takes and what it
-// is worth.
+// The patterns. Each reads six ASCII digits in place: a copy would have to be
+// wiped. docs/PINS.md gives, for each, how many PINs it refuses and how much
+// that helps.
 
 // repeat: one digit four times or more in a row (111123), or no more than two
 // different digits in all (700077).
@@ -61,7 +61,7 @@ func twoRuns(d *[Digits]byte) bool {
 	return half(0) && half(3)
 }
 
-// diff10 is the step from one digit to the next, 0 to 9, around the clock.
+// diff10 is the step from one digit to the next, 0 to 9, where 0 follows 9.
 func diff10(from, to byte) byte { return (to + 10 - from) % 10 }
 
 // pairs: three doubled digits (118844), or one pair three times (757575).
@@ -101,7 +101,7 @@ func place(digit byte) (row, col int) {
 	return n / 3, n % 3
 }
 
-// move is the way from one key to another: rows down, columns right.
+// move is the distance from one key to another: rows down, columns right.
 func move(from, to byte) (down, right int) {
 	r, c := place(from)
 	s, d := place(to)

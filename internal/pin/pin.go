@@ -1,12 +1,13 @@
 // Package pin holds the PIN itself and judges whether one may be set. It
 // guarantees that a PIN prints as •••••• wherever it goes (fmt, slog, JSON,
 // text), that its bytes are only ever lent, never handed out (I-6), that Wipe
-// clears the one copy there is, and that a Judge answers the same findings in
-// the same order for the same PIN and facts. It trusts its caller to pass the
-// facts of the right holder, and to wipe.
+// clears the only copy, and that a Judge answers the same findings in the same
+// order for the same PIN and facts. It trusts its caller to pass the facts of
+// the right holder, and to wipe.
 //
-// DESIGN sections 1 ("refuse weak PINs"), 5 (I-6) and 6. The rules, and what
-// each is worth, are in docs/PINS.md.
+// The rules, and how much each helps, are in docs/PINS.md.
+//
+// Start here: PIN, then Judge.
 package pin
 
 import (
@@ -19,10 +20,10 @@ import (
 	"sync"
 )
 
-// Digits is the length of a PIN that is no passphrase.
+// Digits is the length of a PIN of digits.
 const Digits = 6
 
-// MaxBytes bounds a passphrase in UTF-8. It is what an envelope holds: 256
+// MaxBytes bounds a passphrase in UTF-8. It is the capacity of an envelope: 256
 // bytes less two for the length.
 const MaxBytes = 254
 
@@ -35,25 +36,25 @@ var ErrWiped = errors.New("pin: wiped or empty")
 // PIN is empty and equals nothing. Copies share one memory, so wiping any of
 // them wipes all. A PIN may be used by several goroutines at once.
 //
-// It cannot be compared with == or be a map key: that would compare neither
-// the digits nor in constant time.
+// It cannot be compared with == or be a map key: that would compare addresses
+// and not digits.
 type PIN struct {
-	// cell is a func because that is the one thing that fmt and reflection
-	// print as an address and cannot look behind. fmt does not call methods
-	// of unexported fields, so redacting methods alone would not protect a
-	// PIN in somebody's unexported field.
+	// cell is a func because fmt and reflection print a func only as an
+	// address. fmt does not call methods of unexported fields, so redacting
+	// methods alone would not protect a PIN that is in an unexported field of
+	// another type.
 	cell func() *cell
 }
 
-// cell is the one memory of a PIN.
+// cell holds the only copy of a PIN's bytes.
 type cell struct {
 	mu    sync.Mutex
-	users int  // lendings under way; guarded by mu
+	users int  // calls of Use under way; guarded by mu
 	wiped bool // guarded by mu
 	n     int  // length; never changes
-	// b is padded with zeros to one size, so that comparing takes the same
-	// time for any two PINs. No PIN contains a zero byte. It is written by
-	// newPIN, and again only when wiped and users is 0, under mu.
+	// b is padded with zeros to one size, so that comparing takes the same time
+	// for any two PINs. No PIN contains a zero byte. It is written by newPIN,
+	// and cleared under mu when wiped and users is 0.
 	b [MaxBytes]byte
 }
 
@@ -66,7 +67,7 @@ func newPIN(b []byte) PIN {
 
 // Use lends the bytes to f: ASCII digits, or a passphrase in UTF-8 (NFC). f
 // must neither keep nor change them. The error is f's, or ErrWiped. A Wipe
-// during f takes effect when the last lending ends.
+// during f takes effect when the last call of Use ends.
 func (p PIN) Use(f func([]byte) error) error {
 	return p.lend(func(c *cell) error { return f(c.b[:c.n:c.n]) })
 }
@@ -100,7 +101,8 @@ func (c *cell) release() {
 	c.clearIfDone()
 }
 
-// clearIfDone is called with mu held.
+// clearIfDone clears the bytes if they are wiped and not in use. The caller
+// holds mu.
 func (c *cell) clearIfDone() {
 	if c.wiped && c.users == 0 {
 		clear(c.b[:])

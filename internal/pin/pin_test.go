@@ -102,7 +102,8 @@ func TestPINPrintsNothingUnderAnyVerb(t *testing.T) {
 }
 
 func TestLeaksIsSharp(t *testing.T) {
-	// The table above is worth what this function sees.
+	// The table above proves only as much as leaks can see, so leaks is tested
+	// as well.
 	b := []byte(canary)
 	for _, out := range []string{
 		canary, fmt.Sprintf("%v", b), fmt.Sprintf("%x", canary), fmt.Sprintf("%X", b), fmt.Sprintf("%#v", b),

@@ -2,5 +2,5 @@
 
 package pin
 
-// raceEnabled says that times mean nothing.
+// raceEnabled says that the race detector makes measured times useless.
 const raceEnabled = false

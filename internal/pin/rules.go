@@ -11,8 +11,8 @@ type Rule string
 
 // The rules, in the order in which findings are given.
 const (
-	// RuleUnreadable: the PIN, or the current PIN to compare it with, was
-	// wiped or never given. It stands alone and cannot be switched off.
+	// RuleUnreadable: the PIN, or the current PIN to compare it with, was wiped
+	// or never given. It is always the only finding and cannot be switched off.
 	RuleUnreadable Rule = "unreadable"
 
 	RuleBirthday   Rule = "birthday"    // the date in the ID number, in any order
@@ -29,17 +29,17 @@ const (
 	RuleCommon     Rule = "common"      // chosen by many people
 )
 
-// Finding is one reason to refuse a PIN. It says nothing of the PIN but that
-// the rule matched.
+// Finding is one reason to refuse a PIN. It reveals nothing about the PIN
+// except that the rule matched.
 type Finding struct {
 	Rule Rule
-	// Sentence says what is wrong and how to choose better.
+	// Sentence says why the PIN is refused and how to choose better.
 	Sentence liuma.Text
 }
 
-// Rules says which rules a Judge applies. Current applies only where a
-// current PIN is given, that is, in a change: elsewhere comparing would cost
-// a guess.
+// Rules selects the rules that a Judge applies. Current applies only where a
+// current PIN is given, in a change: anywhere else, comparing would cost a
+// guess.
 type Rules struct {
 	Birthday, IDNumber, Phone, CardNumber, Current bool
 	Repeat, Steps, Pairs, Triples, Mirror, Keypad  bool
@@ -69,7 +69,7 @@ func (r Rules) Validate() error {
 	return nil
 }
 
-// Tighten returns the rules that refuse what r or other refuses.
+// Tighten returns the rules that refuse every PIN that r or other refuses.
 func (r Rules) Tighten(other Rules) Rules {
 	return Rules{
 		Birthday:   r.Birthday || other.Birthday,
@@ -88,5 +88,5 @@ func (r Rules) Tighten(other Rules) Rules {
 	}
 }
 
-// Covers reports whether r refuses all that other refuses.
+// Covers reports whether r refuses every PIN that other refuses.
 func (r Rules) Covers(other Rules) bool { return r.Tighten(other) == r }

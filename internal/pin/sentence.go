@@ -2,9 +2,9 @@ package pin
 
 import "github.com/liuma-pin/liuma"
 
-// Sentence says in plain words what a rule found, and how to choose better. It
-// is written to be read out to somebody who has never heard of a "pattern".
-// An unknown rule reads as RuleUnreadable.
+// Sentence says in plain words why a rule refuses, and how to choose better. It
+// is written to be read out to a holder who has never heard of a "pattern". An
+// unknown rule reads as RuleUnreadable.
 func Sentence(r Rule, passphrase bool) liuma.Text {
 	if t, ok := personalSentence(r); ok {
 		return t
@@ -23,7 +23,8 @@ func Sentence(r Rule, passphrase bool) liuma.Text {
 	}
 }
 
-// personalSentence covers the rules that read alike for both kinds.
+// personalSentence covers the rules whose sentences are the same for digits and
+// passphrases.
 func personalSentence(r Rule) (liuma.Text, bool) {
 	switch r {
 	case RuleBirthday:
@@ -55,7 +56,7 @@ func personalSentence(r Rule) (liuma.Text, bool) {
 	return liuma.Text{}, false
 }
 
-// patternSentence covers six digits.
+// patternSentence covers the patterns of six digits.
 func patternSentence(r Rule) (liuma.Text, bool) {
 	switch r {
 	case RuleRepeat:
@@ -97,7 +98,7 @@ func patternSentence(r Rule) (liuma.Text, bool) {
 	return liuma.Text{}, false
 }
 
-// passphraseSentence covers the same rules where they mean letters as well.
+// passphraseSentence covers the pattern rules of passphrases.
 func passphraseSentence(r Rule) (liuma.Text, bool) {
 	switch r {
 	case RuleRepeat:
@@ -119,9 +120,8 @@ func passphraseSentence(r Rule) (liuma.Text, bool) {
 	return liuma.Text{}, false
 }
 
-// FormatSentence says in plain words why Parse refused what was typed. reason
-// is one of the reasons of CodePINFormat; any other reads as
-// ReasonNotSixDigits.
+// FormatSentence says in plain words why Parse refused. reason is one of the
+// reasons of CodePINFormat; any other reads as ReasonNotSixDigits.
 func FormatSentence(reason string) liuma.Text {
 	switch reason {
 	case ReasonTooShort:

@@ -6,13 +6,13 @@ import (
 )
 
 // Hotline bounds how often one hotline may ask for a freeze, whether there was
-// a card or not. A freeze takes an ID number and no secret, so that without it
+// a card or not. A freeze takes an ID number and no secret, so without a bound
 // a stolen key could stop every card. One call takes minutes: 300 an hour are
 // thirty agents who do nothing else. A larger hotline registers one client for
-// each of its centres, with a key of its own; a stolen one then reaches no
-// further.
+// each of its centres, with its own key; then a stolen key reaches no further
+// than one centre.
 type Hotline struct {
-	// Hour and Day are how many in any hour and any 24 hours. National: 300
+	// Hour and Day are how many in any hour and in any 24 hours. National: 300
 	// and 2,000; layers may lower them, to 1. Day is not less than Hour.
 	Hour, Day int
 }

@@ -10,16 +10,16 @@ import (
 // Layer names where a value comes from.
 type Layer string
 
-// LayerNational is the nation's. Region and channel layers come after it, and
-// each may only tighten what is above it.
+// LayerNational is the national layer. Region and channel layers come after it,
+// and each may only tighten the layer above it.
 const LayerNational Layer = "national"
 
-// Origin says of one value what it is and where it comes from.
+// Origin is one value of a policy, and the layer that set it.
 type Origin struct {
 	Value string // name in snake case, dotted: "limits.attempts"
 	Is    string // the value as text: "6", "24h0m0s", "true"
-	Layer Layer  // that set it
-	Of    string // region code or channel of that layer; empty for the nation
+	Layer Layer  // the layer that set it
+	Of    string // region or channel of that layer; empty for the nation
 }
 
 // Explanation has one Origin for every value of a Policy, in the order of its
@@ -40,7 +40,7 @@ func (e Explanation) Of(value string) (Origin, bool) {
 // NewLayers, so any number of goroutines may use it.
 type Layers struct{ national Policy }
 
-// NewLayers makes layers that have a national one only.
+// NewLayers makes layers of which the national one is the only one.
 func NewLayers(national Policy) (*Layers, error) {
 	if err := national.Validate(); err != nil {
 		return nil, fmt.Errorf("national layer: %w", err)
@@ -49,10 +49,11 @@ func NewLayers(national Policy) (*Layers, error) {
 }
 
 // For returns the policy for a card of this region in this channel. Either may
-// be empty. With the national layer alone it is the same everywhere.
+// be empty. There is only the national layer, so the policy is the same for
+// all.
 func (l *Layers) For(_ liuma.Region, _ liuma.ChannelID) Policy { return l.national }
 
-// Explain says where each value of For comes from.
+// Explain returns the origin of each value of For.
 func (l *Layers) Explain(region liuma.Region, channel liuma.ChannelID) Explanation {
 	return explain(l.For(region, channel), LayerNational, "")
 }

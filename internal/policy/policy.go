@@ -1,11 +1,13 @@
-// Package policy says which rules hold for a card: how many wrong PINs lock
-// it, which PINs may be set, how long things live. It guarantees that every
-// Policy that a Layers hands out was validated, that none is looser than the
-// national rule, and that for every value it can be said which layer set it.
-// It trusts the operator who wrote the layers, within those bounds; the
+// Package policy holds the rules for a card: how many wrong PINs lock it, which
+// PINs may be set, how long challenges, receipts and keys live. It guarantees
+// that every Policy that a Layers hands out was validated, that none is looser
+// than the national rule, and that for every value it can be said which layer
+// set it. It trusts the operator who wrote the layers, within those bounds; the
 // keepers hold the limits by themselves and only let a policy tighten them.
 //
-// DESIGN sections 1 (regions and platforms differ), 4 ("Locks") and 7.
+// docs/decisions/0018-limits-only-tighten.md says why.
+//
+// Start here: Policy, then Layers.
 package policy
 
 import (
@@ -18,7 +20,7 @@ import (
 )
 
 // Bounds that no layer can pass. The upper ones are the national rule; the
-// lower ones keep a slip of the pen from making the service unusable.
+// lower ones prevent a typing mistake from making the service unusable.
 const (
 	MaxChallengeTTL = 5 * time.Minute
 	MinChallengeTTL = 30 * time.Second
@@ -34,12 +36,12 @@ const (
 	MaxRemindAfter  = 10 * 365 * 24 * time.Hour
 	MinForceAfter   = 90 * 24 * time.Hour
 	MaxForceAfter   = 10 * 365 * 24 * time.Hour
-	MinRefusalPace  = 500 * time.Millisecond // a wrong verdict waits as long for the last keeper
+	MinRefusalPace  = 500 * time.Millisecond // a wrong verdict waits that long for the last keeper
 	MaxRefusalPace  = 5 * time.Second
 	nationalReserve = 2
 )
 
-// Policy is every value that may differ between regions or channels. It is a
+// Policy holds every value that may differ between regions or channels. It is a
 // plain value: a copy is independent. Durations of zero have a meaning only
 // where the field says so.
 type Policy struct {
@@ -51,8 +53,8 @@ type Policy struct {
 	// card with known devices: 0 up to Attempts-1. National: 2.
 	KnownReserve int
 
-	// PIN says which PINs are refused. National: all rules. Layers may only
-	// add to it.
+	// PIN selects the rules for new PINs. National: all rules. Layers may only
+	// add rules.
 	PIN pin.Rules
 	// Passphrase allows 8 to 64 characters in place of six digits. National:
 	// off.
@@ -75,21 +77,21 @@ type Policy struct {
 	// choose a new one: 30 days to 10 years, or 0 for never. National: 365
 	// days.
 	RemindAfter time.Duration
-	// ForceAfter is the age of a PIN from which it must be changed before it
-	// is asked for again: 90 days to 10 years and not before RemindAfter, or
-	// 0 for never. National: never.
+	// ForceAfter is the age from which a PIN must be changed before it can be
+	// used for anything else: 90 days to 10 years and not before RemindAfter,
+	// or 0 for never. National: never.
 	ForceAfter time.Duration
 
-	// Recovery bounds what can be done online when the PIN is forgotten.
+	// Recovery bounds online recovery when the PIN is forgotten.
 	Recovery Recovery
 
-	// Hotline bounds what one hotline may freeze.
+	// Hotline bounds how many freezes one hotline may request.
 	Hotline Hotline
 
-	// RefusalPace is when a caller without a link gets its one refusal,
-	// counted from the request, whatever the reason: 500 ms to 5 s. It must
-	// be longer than an attempt takes, or time tells wrong from unknown.
-	// National: 800 ms.
+	// RefusalPace is the time after which a channel without a link gets the
+	// error code refused, counted from the request: 500 ms to 5 s. It must be
+	// longer than an attempt takes, or the time would tell a wrong PIN from an
+	// unknown holder. National: 800 ms.
 	RefusalPace time.Duration
 
 	// AllowStandInEvidence accepts evidence of a stand-in provider, which
@@ -97,7 +99,7 @@ type Policy struct {
 	AllowStandInEvidence bool
 }
 
-// National is the national rule (DESIGN section 1).
+// National is the national rule.
 func National() Policy {
 	return Policy{
 		Limits:         ledger.NationalLimits(),
@@ -114,8 +116,8 @@ func National() Policy {
 	}
 }
 
-// Validate refuses values out of bounds, and values looser than the national
-// rule. The error names every value at fault.
+// Validate refuses values that are out of bounds or looser than the national
+// rule. The error names every such value.
 func (p Policy) Validate() error {
 	err := errors.Join(
 		p.validateLimits(),

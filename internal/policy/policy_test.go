@@ -170,8 +170,8 @@ func TestForExplainsEveryValue(t *testing.T) {
 
 type leaf struct{ name, is string }
 
-// leaves lists every plain field of a policy by its name in snake case, so
-// that a new field cannot stay unexplained.
+// leaves lists every plain field of a policy by its name in snake case, so that
+// a new field without an explanation fails the test.
 func leaves(v reflect.Value, prefix string) []leaf {
 	var all []leaf
 	for i := range v.NumField() {

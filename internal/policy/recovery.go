@@ -6,29 +6,29 @@ import (
 )
 
 // Bounds of the recovery rules: the upper end of Hold, the lower ends of the
-// two ages. The other ends are the national rule.
+// two ages. The opposite ends are the national rule.
 const (
 	MaxRecoveryHold = 30 * 24 * time.Hour
 	MinUnconfirmed  = 7 * 24 * time.Hour
 )
 
-// Recovery bounds what a bound phone is good for when a PIN is forgotten
-// (DESIGN section 1, "forgotten, online").
+// Recovery bounds what the bound phone may be used for when a PIN is forgotten
+// (docs/RECOVERY.md).
 type Recovery struct {
-	// Hold is how long after a phone was bound or changed it resets nothing
-	// online, and how long after a link through which a PIN is changed that
-	// takes evidence as well. National: 72 h. Layers may lengthen it, to 30
-	// days.
+	// Hold is a waiting time. For so long after a phone was bound or changed,
+	// it cannot be used to reset a PIN online; and for so long after a link, a
+	// change of the PIN through it needs evidence as well. National: 72 h.
+	// Layers may lengthen it, to 30 days.
 	Hold time.Duration
-	// Unconfirmed is how long after it was last confirmed a bound phone still
-	// counts where no evidence comes with it: its number may have another
-	// owner by then. National: 90 days; layers may shorten it, to 7 days.
+	// Unconfirmed is how long after its last confirmation a bound phone may be
+	// used without evidence: later the number may belong to another person.
+	// National: 90 days; layers may shorten it, to 7 days.
 	Unconfirmed time.Duration
-	// UnconfirmedEvidence is the same where evidence comes with it.
+	// UnconfirmedEvidence is that time for a use together with evidence.
 	// National: 400 days, never less than Unconfirmed.
 	UnconfirmedEvidence time.Duration
 	// CardNumber accepts the number of the physical card in place of evidence,
-	// for a reset that waits 24 hours. National: off. It is the one value that
+	// for a reset that waits 24 hours. National: off. It is the only value that
 	// a region may set looser than the nation, for holders who cannot show
 	// their face to a camera.
 	CardNumber bool

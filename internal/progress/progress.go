@@ -1,9 +1,9 @@
-// Package progress shows how far a long piece of work has come: a bar where a
-// person is watching, a few plain lines where not. It guarantees that showing
-// never fails the work and that every line says what it is about. It trusts
-// its caller with the numbers.
+// Package progress shows how far a long piece of work has come: a bar if a
+// person is watching, a few plain lines if not. It guarantees that a failure to
+// show progress never fails the work, and that every line names the work. It
+// trusts its caller with the numbers.
 //
-// DESIGN section 6.
+// Start here: Bar.
 package progress
 
 import (
@@ -18,26 +18,27 @@ import (
 // quarters is how many lines a plain bar writes at most.
 const quarters = 4
 
-// Bar is one piece of work. Safe for concurrent use. The zero Bar, and a nil
-// one, show nothing.
+// Bar shows the progress of one piece of work. It is safe for concurrent use.
+// The zero Bar, and a nil one, show nothing.
 type Bar struct {
 	mu    sync.Mutex
-	bar   *progressbar.ProgressBar // nil without a terminal
+	bar   *progressbar.ProgressBar // nil if w is no terminal
 	w     io.Writer
 	label string
 	total int64
-	said  int64 // quarters said; guarded by mu
+	said  int64 // quarters that were written; guarded by mu
 	at    int64 // last value; guarded by mu
 	done  bool  // guarded by mu
 }
 
-// Bytes shows work that is measured in bytes, Count work that is counted.
-// terminal says whether w is one; total must be known.
+// Bytes shows work that is measured in bytes. terminal says whether w is a
+// terminal; total must be known.
 func Bytes(w io.Writer, label string, total int64, terminal bool) *Bar {
 	return newBar(w, label, total, terminal, progressbar.OptionShowBytes(true))
 }
 
-// Count shows work that is counted in pieces.
+// Count shows work that is counted in pieces. terminal says whether w is a
+// terminal; total must be known.
 func Count(w io.Writer, label string, total int64, terminal bool) *Bar {
 	return newBar(w, label, total, terminal, progressbar.OptionShowCount(), progressbar.OptionShowIts())
 }
@@ -53,7 +54,7 @@ func newBar(w io.Writer, label string, total int64, terminal bool, unit ...progr
 	return b
 }
 
-// Set says how much is done by now.
+// Set sets how much is done.
 func (b *Bar) Set(n int64) {
 	if b == nil || b.w == nil {
 		return
@@ -63,7 +64,7 @@ func (b *Bar) Set(n int64) {
 	b.setLocked(n)
 }
 
-// Add says how much more is done.
+// Add adds to how much is done.
 func (b *Bar) Add(n int64) {
 	if b == nil || b.w == nil {
 		return
@@ -79,7 +80,7 @@ func (b *Bar) setLocked(n int64) {
 	}
 	b.at = min(n, b.total)
 	if b.bar != nil {
-		_ = b.bar.Set64(b.at) // what cannot be shown is no reason to stop
+		_ = b.bar.Set64(b.at) // a display that fails does not stop the work
 		return
 	}
 	for q := b.at * quarters / b.total; b.said < q; {
@@ -88,7 +89,7 @@ func (b *Bar) setLocked(n int64) {
 	}
 }
 
-// Done takes the bar away, however far it came.
+// Done removes the bar, finished or not.
 func (b *Bar) Done() {
 	if b == nil || b.w == nil {
 		return

@@ -9,7 +9,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/progress"
 )
 
-// Where nobody watches: a few plain lines, each once, in order.
+// Without a terminal: a few plain lines, each once, in order.
 func TestPlain(t *testing.T) {
 	var out bytes.Buffer
 	b := progress.Bytes(&out, "import", 1000, false)
@@ -45,7 +45,7 @@ func TestNothingToDo(t *testing.T) {
 	}
 }
 
-// On a terminal: a bar that names the work, and that many may move.
+// On a terminal: a bar that names the work, moved by several goroutines.
 func TestTerminal(t *testing.T) {
 	var out bytes.Buffer
 	b := progress.Count(&out, "trying", 1000, true)
@@ -64,7 +64,7 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
-// No bar at all is fine: nobody has to ask.
+// A nil Bar shows nothing, so callers need not check for one.
 func TestNil(t *testing.T) {
 	var b *progress.Bar
 	b.Set(1)

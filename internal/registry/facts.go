@@ -1,13 +1,14 @@
-// Package registry is what the house knows of the physical cards: who holds
+// Package registry holds the facts about people with physical cards: who has
 // one, and how to reach them. It guarantees that each number and name has one
-// canonical spelling, so that every spelling of an ID number finds the same
-// row (I-4), that what it stores is sealed and found by blind index only, and
-// that an import changes whole chunks or nothing and never undoes what a
-// registry client said of a card. It trusts the file that an operator imports
-// for names and numbers, the vault with its keys, and the store with
-// durability.
+// canonical spelling, so that every spelling of an ID number finds the same row
+// (I-4), that its data is stored sealed and found by blind index only, and that
+// an import changes whole chunks or nothing and never undoes a registry
+// client's report about a card. It trusts the file that an operator imports for
+// names and numbers, the vault with its keys, and the store with durability.
 //
-// DESIGN sections 1 (the physical card), 3, 5 (I-4, I-8) and 6.
+// docs/OPERATIONS.md ("Importing the registry") shows an import.
+//
+// Start here: Registry, then Facts.
 package registry
 
 import (
@@ -22,8 +23,8 @@ import (
 )
 
 // Facts are a holder's data, in canonical spellings. Phone may be empty. They
-// print redacted, but fmt looks past that in an unexported field: pass Facts,
-// do not keep them.
+// print redacted, but fmt shows them in an unexported field of another type:
+// pass Facts, do not keep them.
 type Facts struct {
 	Name     string
 	IDNumber string
@@ -35,9 +36,9 @@ type Facts struct {
 // factsVersion is the first byte of the stored form.
 const factsVersion = 1
 
-// factsBlock is what the stored form is padded to a multiple of, so that the
-// length of the sealed value does not tell the length of the name: nearly all
-// people come to two blocks.
+// The stored form is padded to a multiple of factsBlock, so that the length of
+// the sealed value does not tell the length of the name: nearly all people need
+// two blocks.
 const factsBlock = 32
 
 // ErrFacts says that stored facts are not in the form that Marshal writes.
@@ -69,7 +70,7 @@ func (f Facts) members() [5]string {
 	return [...]string{f.Name, f.IDNumber, f.Phone, f.CardNo, string(f.Region)}
 }
 
-// ParseFacts reads what Marshal wrote, and nothing else.
+// ParseFacts reads the form that Marshal writes, and no other.
 func ParseFacts(stored []byte) (Facts, error) {
 	if len(stored) == 0 || len(stored)%factsBlock != 0 || stored[0] != factsVersion {
 		return Facts{}, ErrFacts
@@ -137,7 +138,8 @@ func MaskIDNumber(number string) string { return maskMiddle(number, 4, 4) }
 // MaskPhone keeps the first three and the last four digits: 138****5678.
 func MaskPhone(phone string) string { return maskMiddle(phone, 3, 4) }
 
-// maskMiddle stars everything that is too short to have a middle.
+// maskMiddle keeps head characters at the start and tail at the end. A string
+// that is too short for that becomes stars.
 func maskMiddle(s string, head, tail int) string {
 	if len(s) <= head+tail {
 		return strings.Repeat("*", len(s))

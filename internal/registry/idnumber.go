@@ -16,13 +16,13 @@ import (
 
 const redacted = "[personal data]"
 
-// maxTyped bounds, in bytes, what is normalised at all.
+// maxTyped bounds the text that is normalised, in bytes.
 const maxTyped = 256
 
-// IDNumber is a citizen identity number (公民身份号码, GB 11643) in its one
-// canonical spelling: 17 ASCII digits and a check character, 0 to 9 or X.
-// Only ParseIDNumber makes one. It prints redacted, also from unexported
-// fields: fmt does not follow the pointer. Compare Canonical, not the value.
+// IDNumber is a citizen identity number (公民身份号码, GB 11643) in its only
+// canonical spelling: 17 ASCII digits and a check character, 0 to 9 or X. Only
+// ParseIDNumber makes one. It prints redacted, also from unexported fields: fmt
+// does not follow the pointer. Compare Canonical, not the value.
 type IDNumber struct {
 	_ [0]func() // not comparable with ==: that would compare pointers
 	s *string
@@ -54,8 +54,8 @@ func ParseIDNumber(s string) (IDNumber, error) {
 	return IDNumber{s: &c}, nil
 }
 
-// compact brings compatibility forms (full width and the like) to ASCII where
-// there is one, and drops all spaces.
+// compact brings compatibility forms (such as full width) to ASCII where they
+// have an ASCII form, and drops all spaces.
 func compact(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
@@ -119,8 +119,8 @@ func (n IDNumber) Birthday() (year int, month time.Month, day int) {
 	return t.Date()
 }
 
-// Region is where the number was first given out, which is not where its
-// holder lives. Codes that were abolished since are returned as they are.
+// Region is where the number was first given out, which need not be where its
+// holder lives. Regions that were abolished since are returned as they are.
 func (n IDNumber) Region() liuma.Region {
 	if n.s == nil {
 		return ""

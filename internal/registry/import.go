@@ -17,38 +17,38 @@ import (
 // one sync, few enough not to hold up the attempts that share the writer.
 const chunkRows = 500
 
-// ImportConfig says who imports, and who is told what. All members are
-// optional; the functions are called from Import's own goroutine.
+// ImportConfig names the actor and the functions that Import reports to. All
+// members are optional; the functions are called from Import's own goroutine.
 type ImportConfig struct {
-	// Actor is the audit entry's; "operator" if empty.
+	// Actor of the audit entries; "operator" if empty.
 	Actor string
-	// Progress is told how many bytes of the file were worked through, after
-	// each chunk.
+	// Progress gets the number of bytes of the file that are done, after each
+	// chunk.
 	Progress func(read int64)
-	// Reject is told the line, from 1, and the reason, one of the Reason
-	// constants, of each row that was not taken. Neither is personal.
+	// Reject gets, for each row that was not taken, the line number, from 1,
+	// and the reason, one of the Reason constants. Neither is personal.
 	Reject func(line int, reason string)
 }
 
 // Summary counts rows, without the header. Read is Kept plus Rejected.
 type Summary struct{ Read, Kept, Rejected int64 }
 
-// Import reads a CSV file: UTF-8, with or without a byte order mark, the
-// header id_number,name,phone,card_no,region,status, and a person a line.
-// Phone, region and status may be empty; an empty region is the one in the ID
+// Import reads a CSV file: UTF-8, with or without a byte order mark, the header
+// id_number,name,phone,card_no,region,status, and one person per line. Phone,
+// region and status may be empty; an empty region means the region in the ID
 // number. A bad row is rejected and the rest go on; a bad header or a read
 // error ends the import.
 //
 // Importing a person again replaces name, phone, region and card number, but
-// never what a registry client said: a status is only ever raised (normal,
-// lost, cancelled), so an empty or "normal" one keeps lost and cancelled, and
-// once a client has replaced a card, rows about another card number keep both
-// number and status. A raised status reaches the electronic card as well.
+// never a registry client's report. A status is only ever raised (normal, lost,
+// cancelled), so an empty or "normal" one keeps lost and cancelled. Once a
+// client has replaced a card, rows about another card number change neither
+// number nor status. A raised status reaches the electronic card as well.
 //
-// Rows are taken in chunks, each one transaction with its audit entry. A
-// crash, an error or a cancelled ctx leaves whole chunks; the Summary then
-// counts what is certain to be kept, and the same file can be imported again.
-// Two hashes a row are held in memory, about 100 bytes, to find duplicates.
+// Rows are taken in chunks, each one transaction with its audit entry. After a
+// crash, an error or a cancelled ctx whole chunks are kept; the Summary counts
+// the rows that are certainly kept, and the same file can be imported again.
+// Two hashes per row are held in memory, about 100 bytes, to find duplicates.
 func (g *Registry) Import(ctx context.Context, r io.Reader, c ImportConfig) (Summary, error) {
 	if c.Actor == "" {
 		c.Actor = "operator"
@@ -77,7 +77,7 @@ func (g *Registry) Import(ctx context.Context, r io.Reader, c ImportConfig) (Sum
 	}
 }
 
-// shortIndex is half a blind index: enough to tell rows of one file apart.
+// shortIndex is half a blind index: enough to tell the rows of one file apart.
 type shortIndex [16]byte
 
 // importing is one run of Import, in one goroutine.
@@ -97,9 +97,8 @@ func (im *importing) reject(line int, reason string) {
 	}
 }
 
-// readChunk reads until it has a chunk of good rows, or twice as many lines:
-// a file of nothing but bad rows must still show progress. Empty lines are
-// skipped.
+// readChunk reads until it has a chunk of good rows, or twice as many lines, so
+// that a file with only bad rows shows progress too. Empty lines are skipped.
 func (im *importing) readChunk() (rows []keptRow, end bool, err error) {
 	for range 2 * chunkRows {
 		line, tooLong, err := im.in.next()
@@ -138,7 +137,7 @@ type keptRow struct {
 	holder, cardNo vault.Index
 }
 
-// indexed refuses a row whose ID or card number was in an earlier one.
+// indexed refuses a row whose ID or card number was in an earlier row.
 func (im *importing) indexed(r row) (keptRow, bool) {
 	v := im.g.vault
 	k := keptRow{
@@ -166,7 +165,7 @@ func (im *importing) keep(ctx context.Context, rows []keptRow) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	var taken []int // lines; assigned anew each time, because f may be run again
+	var taken []int // line numbers; assigned anew each time, because f may run again
 	err := im.g.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		taken = nil
 		for _, r := range rows {
@@ -200,7 +199,8 @@ func (im *importing) keep(ctx context.Context, rows []keptRow) error {
 	return nil
 }
 
-// upsert writes one person. store.ErrExists: the card number is another's.
+// upsert writes one person. store.ErrExists: the card number is another
+// person's.
 func (g *Registry) upsert(tx store.Tx, r keptRow) error {
 	now := g.now()
 	next := store.Person{Holder: r.holder, CardNo: r.cardNo, Region: r.facts.Region, Physical: r.physical, UpdatedAt: now}
@@ -224,11 +224,11 @@ func (g *Registry) upsert(tx store.Tx, r keptRow) error {
 	return g.raiseCard(tx, next)
 }
 
-// merge keeps of the old row what a registry client said.
+// merge keeps the values of the old row that a registry client reported.
 func (g *Registry) merge(old, next store.Person, facts Facts) (store.Person, Facts, error) {
 	replaced := old.ReplacedBy != (vault.Index{}) && old.ReplacedBy == old.CardNo
 	if replaced && next.CardNo != old.CardNo {
-		// The row is about a card that is no longer the person's.
+		// The row is about a card that the person no longer has.
 		oldFacts, err := g.open(old)
 		if err != nil {
 			return store.Person{}, Facts{}, err
@@ -242,9 +242,9 @@ func (g *Registry) merge(old, next store.Person, facts Facts) (store.Person, Fac
 	return next, facts, nil
 }
 
-// raiseCard brings a raised status to the electronic card, if there is one:
-// its own row is what every attempt reads. A row that fails its MAC is refused
-// everywhere; it is left so.
+// raiseCard raises the status of the electronic card, if there is one, because
+// attempts read only that card's own row. A row that fails its MAC is refused
+// everywhere, and is left as it is.
 func (g *Registry) raiseCard(tx store.Tx, p store.Person) error {
 	if p.Physical == liuma.PhysicalNormal {
 		return nil

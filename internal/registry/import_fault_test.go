@@ -106,7 +106,7 @@ func TestReadErrorsEndTheImport(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// One byte at a time, everything is as before.
+	// Read one byte at a time, the file gives the same result.
 	sum, err := h.Import(t.Context(), iotest.OneByteReader(bytes.NewReader(many(20))), ImportConfig{})
 	if err != nil || sum.Kept != 20 {
 		t.Errorf("one byte at a time: %+v, %v", sum, err)

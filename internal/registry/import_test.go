@@ -157,7 +157,8 @@ func TestFindRefusesAnotherPersonsFacts(t *testing.T) {
 	if _, _, err := h.find(t, idA); !errors.Is(err, vault.ErrUnseal) || liuma.CodeOf(err) != liuma.CodeInternal {
 		t.Errorf("another row's facts: %v", err)
 	}
-	// Even sealed rightly, the number inside must be the one asked for.
+	// Even if it is sealed correctly, the number inside must be the requested
+	// one.
 	a.Sealed, err = h.seal(a.Holder, Facts{Name: "王秀英", IDNumber: idB, CardNo: "B00000002"})
 	must(t, err)
 	must(t, h.put(t, a))
@@ -249,7 +250,7 @@ func TestImportNeverUndoesTheRegistryClient(t *testing.T) {
 	for _, c := range []struct {
 		name       string
 		before     liuma.PhysicalStatus
-		replaced   bool // a client put A12345678 in place of an older card
+		replaced   bool // a client replaced an older card by A12345678
 		card       string
 		status     string
 		want       liuma.PhysicalStatus
@@ -291,7 +292,7 @@ func TestImportNeverUndoesTheRegistryClient(t *testing.T) {
 	}
 }
 
-// What attempts read is the electronic card's own row.
+// Attempts read only the electronic card's own row.
 func TestRaisedStatusReachesTheElectronicCard(t *testing.T) {
 	h := newHouse(t)
 	h.mustImport(t, goodID+",王秀英,13800138000,A12345678,330502,")
@@ -325,7 +326,7 @@ func TestRaisedStatusReachesTheElectronicCard(t *testing.T) {
 			return errors.Join(err, err2)
 		}))
 	}
-	// A row that somebody wrote is not made good by an import.
+	// An import does not repair a row that an attacker wrote.
 	card.Verifier, card.Physical = liuma.Verifier{2}, liuma.PhysicalNormal
 	write(func(tx store.Tx) error { return tx.UpdateCard(card) })
 	h.mustImport(t, goodID+",王秀英,13800138000,A12345678,330502,lost")
@@ -361,7 +362,7 @@ func TestCardNumberOfAnotherPersonIsRejected(t *testing.T) {
 	}
 }
 
-// many is a file of n good rows.
+// many returns a file of n good rows.
 func many(n int) []byte {
 	var b bytes.Buffer
 	b.WriteString(header + "\n")
@@ -396,7 +397,7 @@ func TestImportInChunksWithEntries(t *testing.T) {
 	}
 }
 
-// Nothing personal may lie open in the database's files.
+// No personal data may be readable in the database's files.
 func TestStoredSealed(t *testing.T) {
 	h := newHouse(t)
 	h.mustImport(t, goodID+",王秀英,13800138000,A12345678,330502,")

@@ -2,8 +2,9 @@ package registry
 
 import "math/rand/v2"
 
-// The commonest surnames, and characters that given names are made of. They
-// are a few hundred, so that a sample has namesakes, as a registry has.
+// The commonest surnames, and characters that given names are made of. There
+// are only a few hundred, so that some people of a sample share a name, as in a
+// real registry.
 const (
 	surnames = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤"
 	givenOne = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超霞平刚辉玲桂英华玉兰红建国文斌波鑫宇浩然婷雪琳晨阳梅凤春秀丹慧倩颖莹欣怡佳嘉俊峰鹏飞翔龙志诚宁凯旭东海云山松柏荣昌盛安康福禄寿喜"
@@ -36,7 +37,7 @@ func (n namer) name(r *rand.Rand) string {
 	case 2:
 		return doubleSurnames[r.IntN(len(doubleSurnames))] + string(n.one[r.IntN(len(n.one))])
 	}
-	// The smaller of two draws prefers the front of the list.
+	// The smaller of two draws is more often near the front of the list.
 	name := string(n.surnames[min(r.IntN(len(n.surnames)), r.IntN(len(n.surnames)))])
 	if r.IntN(100) < 85 {
 		return name + string(n.one[r.IntN(len(n.one))]) + string(n.two[r.IntN(len(n.two))])

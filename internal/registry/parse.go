@@ -28,12 +28,12 @@ var (
 	errCardNo = errors.New("registry: card number: want 8 to 20 letters and digits")
 )
 
-// ParseName brings a name to the one spelling in which names are compared:
-// NFC, half-width Latin letters in upper case, every kind of middle dot as ·,
-// no spaces but a single one between Latin words. It takes 2 to 50 characters.
+// ParseName brings a name to the one spelling in which names are compared: NFC,
+// half-width Latin letters in upper case, every kind of middle dot as ·, no
+// spaces except a single one between Latin words. It takes 2 to 50 characters.
 // Characters outside Unicode's letters (private-use ideographs of old systems
-// among them) are refused: two systems would not agree on what they mean.
-// The error is CodeBadRequest with Field "name".
+// among them) are refused, because two systems may mean different characters by
+// them. The error is CodeBadRequest with Field "name".
 func ParseName(s string) (string, error) {
 	if len(s) > maxTyped*2 || !utf8.ValidString(s) {
 		return "", liuma.FailField(liuma.CodeBadRequest, "name", errName)
@@ -46,7 +46,8 @@ func ParseName(s string) (string, error) {
 	return name, nil
 }
 
-// foldDot maps what keyboards and older systems write for the middle dot.
+// foldDot maps the characters that keyboards and older systems write for the
+// middle dot.
 func foldDot(r rune) rune {
 	switch r {
 	case '•', '‧', '∙', '⋅', '・', '･', '●', '.', '。', '｡':
@@ -55,7 +56,7 @@ func foldDot(r rune) rune {
 	return unicode.ToUpper(r)
 }
 
-// spaceName drops spaces, but for one between two Latin words.
+// spaceName drops spaces, except one between two Latin words.
 func spaceName(s string) string {
 	words := strings.Fields(s)
 	var b strings.Builder
@@ -98,8 +99,8 @@ func ParsePhone(s string) (string, error) {
 		return "", fail
 	}
 	c := strings.ReplaceAll(compact(s), "-", "")
-	// The library also reads letters, extensions and text around a number;
-	// none of that is a spelling of a phone number here.
+	// The library also reads letters, extensions and text around a number; here
+	// such input is no spelling of a phone number.
 	if !allDigits(strings.TrimPrefix(c, "+")) || len(c) < 11 || len(c) > 15 {
 		return "", fail
 	}

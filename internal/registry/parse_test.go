@@ -111,8 +111,7 @@ func TestIDNumberRefusals(t *testing.T) {
 	}
 }
 
-// One wrong digit, or two neighbours swapped, is always found: that is what
-// MOD 11-2 is for.
+// MOD 11-2 always finds one wrong digit, or two neighbours swapped.
 func TestCheckCharacterFindsSlips(t *testing.T) {
 	base := goodID[:17]
 	for i := range base {

@@ -11,7 +11,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Config is what a Registry works with. Logger may be nil.
+// Config holds the parts of a Registry. Logger may be nil.
 type Config struct {
 	Store  store.Store
 	Vault  *vault.Vault
@@ -39,9 +39,9 @@ func New(c Config) (*Registry, error) {
 	return &Registry{store: c.Store, vault: c.Vault, now: c.Now, logger: c.Logger}, nil
 }
 
-// Find returns the person with an ID number, and their facts. Nobody is
-// CodeNotInRegistry. Facts that do not open for the row, or are another
-// person's, are a fault of ours and no *liuma.Error.
+// Find returns the person with an ID number, and their facts.
+// CodeNotInRegistry: there is none. Facts that do not open for the row, or
+// belong to another person, are a fault of this program and no *liuma.Error.
 func (g *Registry) Find(rd store.Reader, id IDNumber) (store.Person, Facts, error) {
 	if id.IsZero() {
 		return store.Person{}, Facts{}, liuma.Fail(liuma.CodeIDNumberInvalid, errIDShape)

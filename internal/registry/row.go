@@ -12,11 +12,11 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// maxLine bounds a line of an import file, in bytes. A row of the longest
-// members takes a fifth of it.
+// maxLine bounds a line of an import file, in bytes. The longest valid row is a
+// fifth of it.
 const maxLine = 2048
 
-// Reasons for which a row is rejected. They are stable, and name no content.
+// Reasons for which a row is rejected. They are stable, and reveal no content.
 const (
 	ReasonEncoding   = "encoding"            // not UTF-8
 	ReasonTooLong    = "line_too_long"       // more than 2,048 bytes
@@ -39,14 +39,14 @@ var errHeader = errors.New("registry: import: the first line must be " + header)
 
 const header = "id_number,name,phone,card_no,region,status"
 
-// columns is how many the header names.
+// columns is the number of columns in header.
 const columns = 6
 
 // row is one accepted line.
 type row struct {
 	line     int
 	facts    Facts
-	physical liuma.PhysicalStatus // normal where the file has nothing
+	physical liuma.PhysicalStatus // normal where the file has no status
 }
 
 // lines reads physical lines of bounded length. A field never holds a line
@@ -198,7 +198,7 @@ func splitField(line string) (field, rest string, more, ok bool) {
 	}
 }
 
-// rank orders what a physical card can be, from harmless to final.
+// rank orders the statuses of a physical card, from harmless to final.
 func rank(p liuma.PhysicalStatus) int {
 	return slices.Index([]liuma.PhysicalStatus{liuma.PhysicalNormal, liuma.PhysicalLost, liuma.PhysicalCancelled}, p)
 }

@@ -18,8 +18,8 @@ import (
 //go:embed regions.csv
 var regionsCSV string
 
-// mobilePrefixes were given out to the mainland's operators; three digits and
-// eight more make a number.
+// mobilePrefixes are the prefixes of the mainland's operators; a number is one
+// of them and eight more digits.
 var mobilePrefixes = [...]string{
 	"130", "131", "132", "133", "135", "136", "137", "138", "139", "150", "151", "152", "153",
 	"155", "156", "157", "158", "159", "176", "177", "178", "180", "181", "182", "183", "185",
@@ -29,8 +29,8 @@ var mobilePrefixes = [...]string{
 // MaxSample bounds a sample. Up to it card numbers and phones cannot run out.
 const MaxSample = 100_000_000
 
-// sampleYear is the year for which the ages of a sample are right. It is
-// fixed, so that a seed makes the same file in every year.
+// sampleYear is the year in which the ages of a sample are right. It is fixed,
+// so that a seed makes the same file in every year.
 const sampleYear = 2026
 
 // Ages in a sample.
@@ -40,11 +40,11 @@ const (
 )
 
 // Sample writes a registry of made-up people in the form that Import reads:
-// valid check characters, real region codes, plausible names, phones and card
+// valid check characters, real regions, plausible names, phones and card
 // numbers, ages 16 to 95; one in a hundred cards is lost and one cancelled. No
 // ID number, phone or card number comes twice. The same seed makes the same
-// people. Nobody is meant: a made-up number may by chance be a living person's,
-// and nothing else in the row is then theirs.
+// people. If a made-up number belongs to a living person, that is chance, and
+// the rest of the row is not about them.
 func Sample(w io.Writer, people int, seed uint64) error {
 	if people < 1 || people > MaxSample {
 		return fmt.Errorf("registry: sample: %d people, want 1 to %d", people, MaxSample)
@@ -98,7 +98,7 @@ func newSampler(people int, seed uint64) (*sampler, error) {
 }
 
 // scatter visits every number below size once, in an order that looks random:
-// i*step+start, with a step that shares no factor with size.
+// i*step+start modulo size, with a step that shares no factor with size.
 type scatter struct{ size, step, start uint64 }
 
 func newScatter(r *rand.Rand, size uint64) scatter {
@@ -116,7 +116,8 @@ func gcd(a, b uint64) uint64 {
 	return a
 }
 
-// at stays below 2^64: i is below 1e8, step and start below 2^32.
+// The product in at stays below 2^64: i is below 1e8, step and start below
+// 2^32.
 func (s scatter) at(i uint64) uint64 { return (i*s.step + s.start) % s.size }
 
 // person returns the line of the i-th person; it is valid until the next call.
@@ -149,8 +150,8 @@ func (s *sampler) person(i uint64) []byte {
 	return s.line
 }
 
-// idNumber draws until the number is new. Most people hold one from where they
-// live, a quarter from elsewhere.
+// idNumber draws until the number is new. Most people have one from the region
+// where they live, a quarter one from elsewhere.
 func (s *sampler) idNumber(region string) string {
 	for {
 		code := region

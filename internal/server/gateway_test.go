@@ -17,7 +17,7 @@ import (
 // clumsy is a driver that trips over every report.
 type clumsy struct{ *notify.Inbox }
 
-func (clumsy) ReadReceipts(string, string, []byte) ([]notify.Receipt, error) { panic("canary") }
+func (clumsy) ReadReports(string, string, []byte) ([]notify.Report, error) { panic("canary") }
 
 // TestTheGatewayDoorIsADoor: what trips in it is answered with nothing of it,
 // and each request has one line in the log, without the address that a receipt

@@ -170,7 +170,7 @@ func (s *System) openKeepers(ctx context.Context) error {
 func (s *System) alarm(al keeper.Alarm) {
 	a := s.alarmed.Load()
 	if a == nil {
-		s.options.Logger.Error("keeper alarm during start", "keeper", al.Keeper, "what", al.What)
+		s.options.Logger.Error("keeper alarm during start", "keeper", al.Keeper, "what", al.Fault)
 		return
 	}
 	go func() {

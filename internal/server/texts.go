@@ -33,7 +33,7 @@ func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 			return nil, nil, err
 		}
 	}
-	templates, err := notify.NewTemplates(texts.Signature(), wordings)
+	templates, err := notify.NewTemplates(texts.SenderMark(), wordings)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", texts.Wordings, err)
 	}
@@ -114,7 +114,7 @@ func (s *System) openWebhook(w config.Webhook) (notify.Driver, error) {
 type toPhones struct{ outbox *notify.Outbox }
 
 func (t toPhones) Queue(tx store.Tx, n authority.Notice) error {
-	err := t.outbox.Queue(tx, notify.Notice{
+	err := t.outbox.Queue(tx, notify.Message{
 		Kind: n.Kind, Card: n.Card, Phone: n.Phone, Template: notify.Template(n.Template), Language: n.Language,
 		Region: n.Region, Params: n.Params, Expires: n.Expires, Dedup: n.Dedup,
 	})

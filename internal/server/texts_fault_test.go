@@ -188,7 +188,7 @@ func TestACodeFloodStarvesNoNotice(t *testing.T) {
 	const flood = 1000
 	err := w.System.Store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
 		for i := range flood {
-			err := w.System.Outbox.Queue(tx, notify.Notice{Template: notify.CodeReset, Phone: fmt.Sprintf("139%08d", i),
+			err := w.System.Outbox.Queue(tx, notify.Message{Template: notify.CodeReset, Phone: fmt.Sprintf("139%08d", i),
 				Params: map[string]string{"holder": "王*奶", "code": "048213"}, Expires: w.Clock.Now().Add(10 * time.Minute)})
 			if err != nil {
 				return audit.Entry{}, err
@@ -238,7 +238,7 @@ func TestNobodyIsToldWithoutACommit(t *testing.T) {
 	w := newTown(t)
 	failed := errors.New("no")
 	err := w.System.Store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
-		err := w.System.Outbox.Queue(tx, notify.Notice{Template: notify.PINReset, Phone: w.People[0].Phone,
+		err := w.System.Outbox.Queue(tx, notify.Message{Template: notify.PINReset, Phone: w.People[0].Phone,
 			Params: map[string]string{"holder": "王*奶", "channel": "浙里办", "freeze": "AB23CD45"}})
 		return audit.Entry{}, errors.Join(err, failed)
 	})

@@ -33,7 +33,7 @@ func BenchmarkParsePoint(b *testing.B) {
 	}
 }
 
-// BenchmarkEvaluate is what a keeper computes for one subset.
+// BenchmarkEvaluate measures a keeper's work for one subset.
 func BenchmarkEvaluate(b *testing.B) {
 	b.ReportAllocs()
 	key, p := NewShareKey(), benchGuess(b).Blinded()
@@ -69,7 +69,7 @@ func BenchmarkFinalize(b *testing.B) {
 	}
 }
 
-// BenchmarkCheck is a whole check with t keepers, without counting.
+// BenchmarkCheck measures a whole check with t keepers, without counting.
 func BenchmarkCheck(b *testing.B) {
 	for _, shape := range shapes() {
 		b.Run(shape.String(), func(b *testing.B) {

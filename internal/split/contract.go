@@ -1,14 +1,18 @@
 // Package split is the mathematics of the split check: an oblivious
 // pseudo-random function (RFC 9497, OPRF mode, P-256 with SHA-256) whose key is
 // the sum of replicated shares. Its functions are pure. It guarantees that any
-// t keepers' shares give the same key pair, that any t-1 miss a share, and
-// that no identity or non-canonical point is taken in or handed out, also as a
-// sum. It trusts the caller to count before evaluating; package keeper makes
-// that impossible to forget. The curve, hashing to it and RFC 9497 itself are
-// circl's; what it computes on the way is left to the garbage collector, and
-// only what this package keeps is wiped.
+// t keepers' shares give the same key pair, that any t-1 keepers miss a share,
+// and that no identity or non-canonical point is taken in or handed out, also
+// as a sum. It trusts the caller to count before evaluating; package keeper
+// makes that impossible to forget. The curve, hashing to it and RFC 9497 itself
+// are circl's. Only the values that this package keeps are wiped; circl's
+// intermediate values are left to the garbage collector.
 //
-// DESIGN section 4.
+// The formulas are in docs/ARCHITECTURE.md ("Walk 1: an attempt, from thumb to
+// verdict"); docs/decisions/0001-oprf-key-per-card-and-version.md and
+// docs/decisions/0002-replicated-secret-sharing.md say why.
+//
+// Start here: Guess and Share, then shape.go.
 package split
 
 import "errors"
@@ -36,7 +40,7 @@ type Share struct {
 // Shape says how many keepers there are and how many make a quorum.
 type Shape struct{ T, N int }
 
-// Errors of this package. None says anything about the secret.
+// Errors of this package. None reveals anything about the secret.
 var (
 	ErrPoint   = errors.New("split: not the 33-byte compressed encoding of a P-256 point other than the identity")
 	ErrShape   = errors.New("split: shape is not 1 of 1, 2 of 3 or 3 of 5")

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzParsePoint: whatever is accepted is 33 bytes, comes out again byte for
-// byte, and can be evaluated; nothing panics.
+// FuzzParsePoint: every point that is accepted is 33 bytes, encodes to the same
+// bytes again, and can be evaluated; nothing panics.
 func FuzzParsePoint(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{0})

@@ -14,7 +14,7 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// verifierInfo is the HKDF info of the seed (DESIGN section 4).
+// verifierInfo is the HKDF info of the seed.
 const verifierInfo = "liuma/1/verifier"
 
 // maxDraws bounds the search for a blind: each draw fails with a chance of
@@ -77,9 +77,9 @@ func drawScalar(random io.Reader) (group.Scalar, error) {
 func (g *Guess) Blinded() Point { return g.blinded }
 
 // Finalize adds the shares up, removes the blind and derives the key pair. It
-// wants exactly one share for each subset of the shape, and refuses a sum that
-// is the identity. The caller wipes the Key. It may be called again, with
-// other shares, until Wipe.
+// needs exactly one share for each subset of the shape, and refuses a sum that
+// is the identity. The caller wipes the Key. It may be called again, with other
+// shares, until Wipe.
 func (g *Guess) Finalize(shape Shape, shares []Share) (*Key, error) {
 	y, err := g.output(shape, shares)
 	if err != nil {
@@ -153,8 +153,8 @@ func (g *Guess) Wipe() {
 	g.secret, g.data = nil, nil
 }
 
-// Key is the key pair that a guess yields: that of the PIN if the guess is
-// right. It prints redacted.
+// Key is the key pair that a guess yields. It is the PIN's key pair if the
+// guess is right. It prints redacted.
 type Key struct {
 	redacted
 	private ed25519.PrivateKey
@@ -178,8 +178,8 @@ func (k *Key) Verifier() liuma.Verifier {
 	return liuma.Verifier(k.private[ed25519.SeedSize:])
 }
 
-// Sign makes an Ed25519 signature. After Wipe it panics, since a signature by
-// no key is never asked for on purpose.
+// Sign makes an Ed25519 signature. After Wipe it panics: signing with a wiped
+// key is always a mistake.
 func (k *Key) Sign(message []byte) [ed25519.SignatureSize]byte {
 	return [ed25519.SignatureSize]byte(ed25519.Sign(k.private, message))
 }

@@ -41,7 +41,7 @@ func (p Point) Bytes() []byte {
 	return out
 }
 
-// IsZero reports whether p is the zero Point, which is no point.
+// IsZero reports whether p is the zero Point, which is not valid.
 func (p Point) IsZero() bool { return p == Point{} }
 
 // element gives the library's form of p. It refuses the zero Point.

@@ -15,17 +15,17 @@ type redacted struct{}
 
 // Format writes the same words under every verb and flag.
 func (redacted) Format(f fmt.State, _ rune) {
-	// A fmt.State never fails to take a write.
+	// Writing to a fmt.State never fails.
 	_, _ = io.WriteString(f, hidden)
 }
 
 // LogValue implements slog.LogValuer.
 func (redacted) LogValue() slog.Value { return slog.StringValue(hidden) }
 
-// MarshalText covers JSON, XML and whatever else asks for text.
+// MarshalText covers JSON, XML and every other text encoder.
 func (redacted) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
-// GobEncode refuses: a secret that travels is sealed first.
+// GobEncode always fails: a secret is sealed before it is sent anywhere.
 func (redacted) GobEncode() ([]byte, error) {
 	return nil, errors.New("split: a secret is not encoded")
 }

@@ -16,9 +16,9 @@ func (s Shape) Validate() error {
 
 func (s Shape) String() string { return fmt.Sprintf("%d of %d", s.T, s.N) }
 
-// Subsets lists the sets of n-t+1 keepers, one share key each, in rising
-// order. Any t keepers meet every one of them; for any t-1 there is one that
-// they do not meet. It is nil for a shape that Validate refuses.
+// Subsets lists the sets of n-t+1 keepers, one share key each, in rising order.
+// Any t keepers have a member in every subset; for any t-1 keepers there is a
+// subset without one of them. It is nil for a shape that Validate refuses.
 func (s Shape) Subsets() []Subset {
 	if s.Validate() != nil {
 		return nil
@@ -52,7 +52,7 @@ func (m Subset) Has(member int) bool {
 // Size is the number of keepers in the subset.
 func (m Subset) Size() int { return bits.OnesCount8(uint8(m)) }
 
-// First is the lowest keeper number in the subset, 0 if it is empty. In a
+// First is the lowest keeper number in the subset, 0 if it is empty. In a key
 // ceremony that keeper makes the subset's share key.
 func (m Subset) First() int {
 	if m == 0 {

@@ -18,12 +18,12 @@ const ShareKeySize = 32
 const (
 	// shareLabel opens the message that k_S is derived from.
 	shareLabel = "liuma/1/share"
-	// scalarDST separates our scalars from every other hash to P-256.
+	// scalarDST separates these scalars from every other hash to P-256.
 	scalarDST = "liuma/1/HashToScalar-P256-SHA256"
 )
 
-// ShareMAC computes HMAC-SHA256 under one share key. A ShareKey is one; a
-// hardware module that never gives its key out can be another.
+// ShareMAC computes HMAC-SHA256 under one share key. A ShareKey is one. A
+// hardware module could be one, without ever giving its key out.
 type ShareMAC interface {
 	MAC(message []byte) ([sha256.Size]byte, error)
 }
@@ -48,15 +48,15 @@ func ParseShareKey(b []byte) (ShareKey, error) {
 		return ShareKey{}, ErrKeySize
 	}
 	if [ShareKeySize]byte(b) == ([ShareKeySize]byte{}) {
-		return ShareKey{}, ErrWiped // a key that was wiped before it was kept
+		return ShareKey{}, ErrWiped // b came from a key that was wiped
 	}
 	k := ShareKey{k: new([ShareKeySize]byte)}
 	copy(k.k[:], b)
 	return k, nil
 }
 
-// Use lends the key's bytes, for sealing it to another member or keeping it on
-// disk. f must not keep them.
+// Use lends the key's bytes to f, which seals them to another member or writes
+// them to disk. f must not keep them.
 func (k ShareKey) Use(f func([]byte) error) error {
 	if k.wiped() {
 		return ErrWiped
@@ -70,7 +70,7 @@ func (k ShareKey) MAC(message []byte) (out [sha256.Size]byte, err error) {
 		return out, ErrWiped
 	}
 	h := hmac.New(sha256.New, k.k[:])
-	h.Write(message) // a hash never fails to take a write
+	h.Write(message) // writing to a hash never fails
 	h.Sum(out[:0])
 	return out, nil
 }
@@ -84,8 +84,8 @@ func (k ShareKey) Wipe() {
 
 func (k ShareKey) wiped() bool { return k.k == nil || *k.k == [ShareKeySize]byte{} }
 
-// Scope is what one k_S is good for: one version of one card's PIN, under one
-// key set and one subset.
+// Scope is the use of one k_S: one version of one card's PIN, under one key set
+// and one subset.
 type Scope struct {
 	KeySet  uint32
 	Subset  Subset
@@ -93,8 +93,8 @@ type Scope struct {
 	Version liuma.Version
 }
 
-// message is the input of the MAC: each member behind its length, so that no
-// two scopes have the same bytes.
+// message is the input of the MAC: each member after its length, so that no two
+// scopes have the same bytes.
 func (s Scope) message() []byte {
 	b := make([]byte, 0, 5*4+len(shareLabel)+4+1+len(s.Card)+4)
 	b = appendField(b, []byte(shareLabel))
@@ -109,8 +109,8 @@ func appendField(b, field []byte) []byte {
 	return append(b, field...)
 }
 
-// Scalar is k_S: what a keeper multiplies a blinded point by. It prints
-// redacted and is wiped after use.
+// Scalar is k_S, the factor that a keeper multiplies a blinded point by. It
+// prints redacted and is wiped after use.
 type Scalar struct {
 	redacted
 	subset Subset
@@ -132,8 +132,8 @@ func Derive(mac ShareMAC, s Scope) (*Scalar, error) {
 	return &Scalar{subset: s.Subset, k: k}, nil
 }
 
-// Evaluate computes k_S times the blinded point. Whoever calls it on a
-// committed version has counted the guess before (I-1).
+// Evaluate computes k_S times the blinded point. For a committed version the
+// caller has counted the guess before (I-1).
 func (k *Scalar) Evaluate(blinded Point) (Share, error) {
 	if k.k.IsZero() {
 		return Share{}, ErrWiped
@@ -153,5 +153,5 @@ func (k *Scalar) Evaluate(blinded Point) (Share, error) {
 func (k *Scalar) Wipe() { wipeScalar(k.k) }
 
 // wipeScalar overwrites in place. The library's other setters write to new
-// memory and leave the old as it was.
+// memory and leave the old value behind.
 func wipeScalar(s group.Scalar) { s.CMov(1, group.P256.NewScalar()) }

@@ -33,7 +33,7 @@ func newQuorum(shape Shape) quorum {
 	return q
 }
 
-// evaluate answers as keeper number member does.
+// evaluate answers like keeper number member.
 func (q quorum) evaluate(t failer, shape Shape, member int, card liuma.CardID, v liuma.Version, p Point) []Share {
 	var out []Share
 	for _, m := range shape.SubsetsOf(member) {
@@ -85,8 +85,9 @@ func all(n int) []int {
 	return out
 }
 
-// TestAnyQuorumGivesTheSameVerifier: any t keepers give the same y, for any
-// secret, card and version, and no other secret, card or version does.
+// TestAnyQuorumGivesTheSameVerifier: any t keepers give the same y for any
+// secret, card and version, and every other secret, card or version gives
+// another y.
 func TestAnyQuorumGivesTheSameVerifier(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		shape := rapid.SampledFrom(shapes()).Draw(t, "shape")
@@ -114,7 +115,7 @@ func TestAnyQuorumGivesTheSameVerifier(t *testing.T) {
 }
 
 // TestFewerThanQuorumMissAShareKey: for every t-1 keepers some subset has none
-// of them, and what they have does not finalize (I-5).
+// of them, and their shares do not finalize (I-5).
 func TestFewerThanQuorumMissAShareKey(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		shape := rapid.SampledFrom(shapes()).Draw(t, "shape")
@@ -323,8 +324,8 @@ func TestBlindedPointsDiffer(t *testing.T) {
 	}
 }
 
-// TestScopesNeverShareAMessage: each member of a scope changes what the MAC
-// sees, wherever its bytes end.
+// TestScopesNeverShareAMessage: each member of a scope changes the input of the
+// MAC, even where bytes move from one member to its neighbour.
 func TestScopesNeverShareAMessage(t *testing.T) {
 	gen := rapid.Custom(func(t *rapid.T) Scope {
 		return Scope{
@@ -424,8 +425,8 @@ func TestKeySigns(t *testing.T) {
 	}
 }
 
-// TestSecretsRedact: none of the secret types shows its content, by itself or
-// inside another value.
+// TestSecretsRedact: no secret type shows its content, by itself or inside
+// another value.
 func TestSecretsRedact(t *testing.T) {
 	key := NewShareKey()
 	scalar, err := Derive(key, Scope{Subset: 1})

@@ -42,7 +42,7 @@ func readVectors(t *testing.T) vectorFile {
 	return f
 }
 
-// splitKey makes random scalars, one a subset, that add up to key.
+// splitKey makes random scalars, one per subset, that add up to key.
 func splitKey(t *testing.T, key group.Scalar, subsets []Subset) []*Scalar {
 	t.Helper()
 	last := key.Copy()
@@ -55,7 +55,7 @@ func splitKey(t *testing.T, key group.Scalar, subsets []Subset) []*Scalar {
 	return append(out, &Scalar{subset: subsets[0], k: last})
 }
 
-// TestRFC9497Vectors: the published vectors come out with the key in one piece
+// TestRFC9497Vectors: the published vectors are reproduced with the whole key,
 // and with the k_S of each shape adding up to it.
 func TestRFC9497Vectors(t *testing.T) {
 	f := readVectors(t)

@@ -64,7 +64,7 @@ type Text struct {
 }
 
 func (p phones) Queue(tx store.Tx, n authority.Notice) error {
-	err := p.real.Queue(checked{tx}, notify.Notice{Kind: n.Kind, Card: n.Card, Phone: n.Phone, Template: notify.Template(n.Template),
+	err := p.real.Queue(checked{tx}, notify.Message{Kind: n.Kind, Card: n.Card, Phone: n.Phone, Template: notify.Template(n.Template),
 		Language: n.Language, Region: n.Region, Params: n.Params, Expires: n.Expires, Dedup: n.Dedup})
 	if err != nil {
 		return err

@@ -13,17 +13,17 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// A challenge is a 16-byte nonce, the time it ends (Unix milliseconds, 8
-// bytes) and a 16-byte MAC over channel, nonce and end, in base64url. Nothing
-// is stored: any authority with the same vault checks it. That a challenge
-// serves one request only follows from what is bound to it: a business number
-// is used once (I-11), and so is evidence.
+// A challenge is a 16-byte nonce, the time it ends (Unix milliseconds, 8 bytes)
+// and a 16-byte MAC over channel, nonce and end, in base64url. Nothing is
+// stored: any authority with the same vault checks it. A challenge by itself
+// does not serve only one request. The business number that is bound to it
+// does: it is used once (I-11), and so is evidence.
 const (
 	nonceSize     = 16
 	endSize       = 8
 	tagSize       = 16
 	challengeSize = nonceSize + endSize + tagSize
-	// maxChallengeTTL bounds what a configuration can ask for.
+	// maxChallengeTTL bounds the lifetime that a configuration can set.
 	maxChallengeTTL = time.Hour
 )
 
@@ -49,8 +49,9 @@ func (v *Vault) NewChallenge(channel liuma.ChannelID, now time.Time, ttl time.Du
 	return base64.RawURLEncoding.EncodeToString(raw), nil
 }
 
-// CheckChallenge refuses a challenge that is not ours, was made for another
-// channel, or has ended: CodeChallengeExpired for all three.
+// CheckChallenge refuses a challenge that this vault did not make, that was
+// made for another channel, or that has ended: CodeChallengeExpired for all
+// three.
 func (v *Vault) CheckChallenge(channel liuma.ChannelID, value string, now time.Time) error {
 	b64 := base64.RawURLEncoding.Strict()
 	if len(value) != b64.EncodedLen(challengeSize) {

@@ -10,7 +10,7 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// IDToken is a right verdict of the hosted door, as OpenID Connect says it.
+// IDToken is a right verdict of the hosted door, in the form of OpenID Connect.
 // Times are whole seconds, UTC.
 type IDToken struct {
 	Issuer      string
@@ -21,17 +21,16 @@ type IDToken struct {
 	PurposeHash [32]byte // SHA-256 of the purpose as shown
 	ACR         string
 	AMR         []string
-	Nonce       string // as pushed: ties the token to one request of one session
+	Nonce       string // from the pushed request: ties the token to one request of one session
 	AccessHash  string // at_hash (OpenID Connect Core, 3.1.3.6)
 	AuthTime    time.Time
 	IssuedAt    time.Time
 	Expires     time.Time
 }
 
-// idTokenType keeps ID tokens apart from receipts: the two are signed with the
-// same key, and whoever checks one asks for its type. What does not look at
-// types (most OpenID Connect libraries) asks for the nonce, which a receipt
-// does not have.
+// idTokenType tells ID tokens from receipts: both are signed with the same key.
+// Liuma's own checks compare the type. Most OpenID Connect libraries do not,
+// but they require the nonce, which a receipt does not have.
 const idTokenType = "JWT"
 
 // idClaims is the wire form. Every member is required.

@@ -77,7 +77,7 @@ func TestSignIDTokenRefusesWhatLacksAMember(t *testing.T) {
 	}
 }
 
-// One key signs both, so only what is in a token tells a receipt from an ID
+// One key signs both, so only the content of a token tells a receipt from an ID
 // token. Neither may ever pass for the other.
 func TestIDTokenIsNoReceipt(t *testing.T) {
 	v := newTestVault(t)
@@ -86,8 +86,8 @@ func TestIDTokenIsNoReceipt(t *testing.T) {
 	_, err = ParseReceipt(token, v.ReceiptKeys(), issuer, "zj-hrss", now())
 	wantCode(t, err, liuma.CodeReceiptInvalid)
 
-	// Not only the members keep them apart: what has a receipt's members, but
-	// an ID token's type, is refused as well.
+	// A token with a receipt's members but an ID token's type is refused as
+	// well.
 	receiptToken, err := v.SignReceipt(receipt())
 	must(t, err)
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(receiptToken, ".")[1])
@@ -99,8 +99,8 @@ func TestIDTokenIsNoReceipt(t *testing.T) {
 	_, err = ParseReceipt(receiptToken, v.ReceiptKeys(), issuer, "zj-hrss", now())
 	must(t, err)
 
-	// The other way round, a receipt has another type and lacks what a client
-	// of OpenID Connect must ask for.
+	// And a receipt is no ID token: it has another type, and no nonce, which
+	// clients of OpenID Connect must require.
 	jws, err := jose.ParseSignedCompact(receiptToken, []jose.SignatureAlgorithm{jose.ES256})
 	must(t, err)
 	if typ := jws.Signatures[0].Protected.ExtraHeaders[jose.HeaderType]; typ == idTokenType {

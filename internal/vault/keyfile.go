@@ -16,11 +16,11 @@ import (
 	"time"
 )
 
-// The key file: magic, format version, root key, number of signing keys, which
-// of them signs (its place, from zero), the signing keys oldest first, each a
-// P-256 scalar and when it was made (Unix seconds, 8 bytes, big endian), and
-// the first bytes of SHA-256 over all before it. The checksum finds a damaged
-// file; it proves nothing against whoever can write one.
+// The key file: magic, format version, root key, number of signing keys, index
+// of the one that signs (from zero), the signing keys oldest first, each a
+// P-256 scalar and the time when it was made (Unix seconds, 8 bytes, big
+// endian), and the first bytes of SHA-256 over everything before. The checksum
+// finds a damaged file; it does not stop someone who can write the file.
 //
 // Version 1, which is still read, has one signing key after the root key, and
 // neither numbers nor times.
@@ -36,8 +36,8 @@ const (
 	keySize      = scalarSize + timeSize
 	keysStart    = rootEnd + 2
 	firstSize    = rootEnd + scalarSize + checksumSize
-	// maxSigningKeys bounds the file, and what is published: the signing key,
-	// the next, and some that are on their way out.
+	// maxSigningKeys bounds the file and the published keys: the signing key,
+	// the next, and some old ones.
 	maxSigningKeys = 8
 	maxFileSize    = keysStart + maxSigningKeys*keySize + checksumSize
 )
@@ -53,7 +53,7 @@ var (
 type rawKeys struct {
 	root    [rootSize]byte
 	signing []rawSigningKey // oldest first, at least one
-	signs   int             // place in signing of the one that signs
+	signs   int             // index in signing of the key that signs
 }
 
 type rawSigningKey struct {
@@ -97,9 +97,9 @@ func (r *rawKeys) encode() []byte {
 	return append(content, sum[:checksumSize]...)
 }
 
-// Create makes a key file with fresh keys, mode 0600. It never replaces a
-// file. When it fails, or in a crash, what may be left at path is a short file
-// that Open refuses; nothing was sealed with it, so it can be deleted.
+// Create makes a key file with fresh keys, mode 0600. It never replaces a file.
+// An error or a crash may leave a short file at path that Open refuses; nothing
+// was sealed with it, so it can be deleted.
 func Create(path string) (err error) {
 	content, err := newKeyFile(time.Now())
 	if err != nil {
@@ -125,8 +125,8 @@ func writeAndClose(f *os.File, content []byte) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// syncDir makes the new name durable: data sealed under a key whose file
-// vanished in a power cut could never be opened again.
+// syncDir makes the new file's name durable: if the file vanished in a power
+// cut, data sealed under its key could never be opened again.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -146,14 +146,15 @@ func newKeyFile(now time.Time) ([]byte, error) {
 	return raw.encode(), nil
 }
 
-// readKeyFile checks mode and size on the open file, so that the file which
-// was checked is the one which is read. The caller wipes the result.
+// readKeyFile reads a key file. Mode and size are checked on the open file, so
+// that no other file can be put in its place in between. The caller wipes the
+// result.
 func readKeyFile(path string) (*rawKeys, fs.FileInfo, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("vault: open key file: %w", err)
 	}
-	defer func() { _ = f.Close() }() // read only: nothing to lose
+	defer func() { _ = f.Close() }() // closing after reading loses nothing
 	info, err := f.Stat()
 	if err != nil {
 		return nil, nil, fmt.Errorf("vault: open key file: %w", err)

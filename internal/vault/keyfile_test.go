@@ -75,8 +75,8 @@ func TestOpenRefusesOtherFiles(t *testing.T) {
 	}
 	good, err := os.ReadFile(newFile(t))
 	must(t, err)
-	// withSum gives a body a checksum that fits, so that the check behind it
-	// is the one that refuses.
+	// withSum gives a body a checksum that fits, so that a later check must
+	// refuse it.
 	withSum := func(body []byte) []byte {
 		sum := sha256.Sum256(body)
 		return append(bytes.Clone(body), sum[:checksumSize]...)
@@ -95,7 +95,7 @@ func TestOpenRefusesOtherFiles(t *testing.T) {
 	damaged[len(magic)+5] ^= 1
 	for name, c := range map[string]struct {
 		content []byte
-		want    error // nil: any
+		want    error // nil: any error
 	}{
 		"empty":             {nil, ErrKeyFileFormat},
 		"short":             {good[:len(good)-1], ErrKeyFileFormat},

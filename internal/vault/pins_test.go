@@ -13,7 +13,7 @@ import (
 )
 
 type sealedPIN struct {
-	private  []byte // vault-sealed
+	private  []byte // sealed by the vault
 	envelope envelope.Envelope
 }
 
@@ -117,7 +117,8 @@ func TestOpenPINRefuses(t *testing.T) {
 	_, err = v.OpenPIN(id, s.private, b, o.envelope, false)
 	wantCode(t, err, liuma.CodeEnvelopeInvalid)
 
-	// A seal key that does not unseal for its id is our fault, not the sender's.
+	// A seal key that does not unseal for its id is the authority's fault, not
+	// the sender's.
 	v.DropSealKey(id)
 	_, err = v.OpenPIN(id, o.private, b, s.envelope, false)
 	if !errors.Is(err, ErrUnseal) || liuma.CodeOf(err) != liuma.CodeInternal {
@@ -128,7 +129,7 @@ func TestOpenPINRefuses(t *testing.T) {
 func TestDropSealKeyForgets(t *testing.T) {
 	v := newTestVault(t)
 	b, s := sealOne(t, v, "739146")
-	// Cached: the sealed form is not looked at.
+	// The key is in the cache, so its sealed form is not read.
 	p, err := v.OpenPIN(b.SealKeyID, nil, b, s.envelope, false)
 	must(t, err)
 	p.Wipe()

@@ -24,18 +24,18 @@ type Receipt struct {
 	BusinessNo  liuma.BusinessNo
 	Action      liuma.Action
 	PurposeHash [32]byte // SHA-256 of the purpose as shown
-	ACR         string   // how sure: policy's name for PIN, or PIN and evidence
-	AMR         []string // what was proved: "pin", and a method of evidence
+	ACR         string   // assurance level: policy's name for PIN, or PIN and evidence
+	AMR         []string // methods: "pin", and perhaps a method of evidence
 	IssuedAt    time.Time
 	Expires     time.Time
 }
 
 const (
 	receiptType = "liuma-receipt+jwt"
-	// maxReceipt bounds what is parsed at all.
+	// maxReceipt bounds the length of a receipt that is parsed.
 	maxReceipt = 4096
-	// maxAhead is how far a receipt's issue may lie in the reader's future
-	// before its clock or the authority's is too wrong to go on. It never
+	// maxAhead is how far in the future a receipt's issue may be by the
+	// reader's clock; beyond it one of the two clocks is wrong. It never
 	// lengthens a receipt: its end has no leeway.
 	maxAhead = time.Minute
 )
@@ -69,7 +69,7 @@ func (v *Vault) SignReceipt(r Receipt) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("vault: receipt: %w", err)
 	}
-	// What ParseReceipt would refuse is not signed.
+	// A receipt that ParseReceipt would refuse is not signed.
 	if _, err := parseClaims(payload); err != nil {
 		return "", fmt.Errorf("vault: receipt: %w", err)
 	}

@@ -131,7 +131,7 @@ func TestParseReceiptRefuses(t *testing.T) {
 	}
 }
 
-// forge signs claims with a key of the test's own, in a header of its choice.
+// forge signs claims with a key of the test, in any header.
 func forge(t *testing.T, alg jose.SignatureAlgorithm, key any, typ string, payload []byte) string {
 	t.Helper()
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))

@@ -12,7 +12,7 @@ import (
 // Errors of changing the signing keys.
 var (
 	// ErrKeyFileLocked says that another change of the key file is under way,
-	// or that one was cut short and left the file named in the error behind.
+	// or that a change was cut short and left the file that the error names.
 	ErrKeyFileLocked = errors.New("vault: the key file is being changed, or a change was cut short; if none is under way, delete the file named here")
 	ErrSigningKeys   = fmt.Errorf("vault: a key file holds at most %d signing keys; drop an old one first", maxSigningKeys)
 	ErrKeySigns      = errors.New("vault: this key signs; rotate first, and drop it when what it signed has expired")
@@ -20,21 +20,21 @@ var (
 	ErrKeyPrepared   = errors.New("vault: a next key is prepared already")
 )
 
-// KeyState is what a signing key is for.
+// KeyState is the use of a signing key.
 type KeyState string
 
 // The states, in the order in which a key goes through them.
 const (
-	KeyNext    KeyState = "next"    // published, so that everybody has it when it begins to sign
+	KeyNext    KeyState = "next"    // published, so that every client has it before it begins to sign
 	KeySigning KeyState = "signing" // signs, and is published
-	KeyOld     KeyState = "old"     // published, so that what it signed can be checked
+	KeyOld     KeyState = "old"     // published, so that its signatures can still be checked
 )
 
-// SigningKey tells of a signing key; it holds nothing secret.
+// SigningKey describes a signing key; it holds nothing secret.
 type SigningKey struct {
 	ID    string // kid
 	State KeyState
-	Made  time.Time // zero: before key files kept it
+	Made  time.Time // zero: made before key files had times
 }
 
 // SigningKeys lists the signing keys of a key file, oldest first.
@@ -73,9 +73,9 @@ func (r *rawKeys) state(i int) KeyState {
 }
 
 // PrepareSigningKey adds the key that RotateSigningKey will let sign. Running
-// authorities publish it once they are started again. It is for houses with
-// several authorities: prepare, bring the file to each and start it again,
-// then rotate; so none ever signs with a key that another does not publish.
+// authorities publish it once they are started again. It is for sites with
+// several authorities: prepare, copy the file to each and start it again, then
+// rotate. So no authority ever signs with a key that another does not publish.
 func PrepareSigningKey(path string, now time.Time) (SigningKey, error) {
 	var id int
 	keys, err := changeKeyFile(path, func(r *rawKeys) error {
@@ -91,9 +91,9 @@ func PrepareSigningKey(path string, now time.Time) (SigningKey, error) {
 	return keys[id], nil
 }
 
-// RotateSigningKey lets the prepared key sign, or else a new one. The one that
-// signed stays published until it is dropped. Running authorities sign with
-// the new key once they are started again.
+// RotateSigningKey lets the prepared key sign, or a new one if none is
+// prepared. The key that signed before stays published until it is dropped.
+// Running authorities sign with the new key once they are started again.
 func RotateSigningKey(path string, now time.Time) (SigningKey, error) {
 	var id int
 	keys, err := changeKeyFile(path, func(r *rawKeys) error {
@@ -122,13 +122,13 @@ func (r *rawKeys) add(now time.Time) error {
 	}
 	grown := make([]rawSigningKey, len(r.signing), len(r.signing)+1)
 	copy(grown, r.signing)
-	clear(r.signing) // append would have left a copy behind
+	clear(r.signing) // append would have left a copy of the secrets
 	r.signing = append(grown, key)
 	return nil
 }
 
-// DropSigningKey destroys a key that no longer signs, or does not yet. What it
-// signed can no longer be checked.
+// DropSigningKey destroys a key that does not sign, an old one or the next. Its
+// signatures can no longer be checked.
 func DropSigningKey(path, id string) error {
 	_, err := changeKeyFile(path, func(r *rawKeys) error {
 		keys, err := r.list()
@@ -155,13 +155,14 @@ func DropSigningKey(path, id string) error {
 	return err
 }
 
-// changeKeyFile replaces a key file with a changed one, in one rename: a crash
-// leaves the old file or the new one whole, and maybe the half-written file
-// beside it, which the next change refuses to touch (ErrKeyFileLocked). That
-// file is also what keeps two changes from losing one another's key. The
-// secrets of the old file stay on the disk until its blocks are written over.
+// changeKeyFile replaces a key file with a changed one, in one rename. A crash
+// leaves the old file or the new one whole, and perhaps the half-written file
+// beside it, which the next change refuses to touch (ErrKeyFileLocked). Because
+// of that file, two changes at once cannot lose each other's key. The secrets
+// of the old file stay on the disk until its blocks are overwritten.
 func changeKeyFile(path string, change func(*rawKeys) error) (keys []SigningKey, err error) {
-	// A link is followed, so that the file is replaced and not the link.
+	// A symbolic link is followed, so that its target is replaced and not the
+	// link.
 	path, err = filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, fmt.Errorf("vault: open key file: %w", err)
@@ -207,8 +208,8 @@ func changeKeyFile(path string, change func(*rawKeys) error) (keys []SigningKey,
 	return keys, nil
 }
 
-// checkContent opens what is about to replace a key file: a file that could
-// not be opened would take everything that was sealed with it.
+// checkContent opens the new content before it replaces a key file: with a file
+// that cannot be opened, all sealed data would be lost.
 func checkContent(content []byte) ([]SigningKey, error) {
 	raw, err := parseKeyFile(content)
 	if err != nil {

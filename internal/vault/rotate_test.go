@@ -131,7 +131,8 @@ func TestRotation(t *testing.T) {
 	if kidOf(t, after) != next.ID {
 		t.Error("the rotated key does not sign")
 	}
-	// Who has not been started again can check what those that have signed.
+	// An authority that was not started again can check tokens of those that
+	// were.
 	token, err := after.SignReceipt(receipt())
 	must(t, err)
 	if _, err := ParseReceipt(token, prepared.ReceiptKeys(), issuer, "zj-hrss", now()); err != nil {
@@ -211,8 +212,8 @@ func TestChangeKeepsModeAndLink(t *testing.T) {
 	}
 }
 
-// A change that was cut short must be noticed, and must not be overwritten by
-// the next: it may hold a key that already went to another authority.
+// A change that was cut short must be noticed, and the next change must not
+// overwrite its file: it may hold a key that another authority already has.
 func TestChangeCutShort(t *testing.T) {
 	path := newFile(t)
 	must(t, os.WriteFile(path+".new", []byte("half"), 0o600))
@@ -229,7 +230,7 @@ func TestChangeCutShort(t *testing.T) {
 	must(t, open(t, path).Close())
 }
 
-// Of changes at the same time each is kept whole, or refused.
+// Of changes at the same time, each is kept whole or refused.
 func TestChangesAtTheSameTime(t *testing.T) {
 	path := newFile(t)
 	var wg sync.WaitGroup

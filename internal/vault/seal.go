@@ -14,17 +14,18 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Purpose says what is sealed; each has its own key.
+// Purpose is the kind of data that is sealed; each has its own key.
 type Purpose string
 
-// The purposes, with the id that a value is bound to.
+// The purposes. Each comment ends with the id that a value is bound to.
 const (
 	CardFacts   Purpose = "card-facts"   // holder's facts in a card row; card id
 	PersonFacts Purpose = "person-facts" // facts in a registry row; blind index of the ID number
 	SealKey     Purpose = "seal-key"     // private half of a seal key; its id
-	// CeremonyDetails are what a hosted ceremony keeps; its id.
+	// CeremonyDetails are the personal details of a hosted ceremony; its id.
 	CeremonyDetails Purpose = "ceremony-details"
-	// ContactPhone is a bound phone; card id. MessageText is a text on its way; its id.
+	// ContactPhone is a bound phone; card id. MessageText is a message until it
+	// is sent; its id.
 	ContactPhone Purpose = "contact-phone"
 	MessageText  Purpose = "message-text"
 )
@@ -39,8 +40,8 @@ var ErrUnseal = errors.New("vault: sealed value does not open for this row")
 // than plain.
 //
 // The cipher is XChaCha20-Poly1305: under one key AES-GCM allows about 2^32
-// random nonces, and a national registry that is imported again and again is
-// 1.1 billion rows each time. With 192-bit nonces there is nothing to count.
+// random nonces, and every import of a national registry takes 1.1 billion.
+// With 192-bit nonces there is no such limit to watch.
 func (v *Vault) Seal(purpose Purpose, id, plain []byte) ([]byte, error) {
 	var sealed []byte
 	err := v.read(func(k *keys) error {
@@ -101,15 +102,15 @@ func sealAAD(purpose Purpose, id []byte) []byte {
 	return appendField(aad, id)
 }
 
-// appendField length-prefixes (uint32, big endian), so that no two lists of
-// fields have one encoding.
+// appendField appends the field after its length (uint32, big endian), so that
+// no two lists of fields have one encoding.
 func appendField(b, field []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(field)))
 	return append(b, field...)
 }
 
-// IndexKind says what an index is of; each has its own key, so an ID number
-// and a card number of the same digits have nothing in common.
+// IndexKind is the kind of value that an index is for; each has its own key, so
+// an ID number and a card number of the same digits have unrelated indexes.
 type IndexKind string
 
 // The kinds.
@@ -120,8 +121,8 @@ const (
 	IndexPhone    IndexKind = "phone"
 )
 
-// Index is the blind index of a value in its canonical spelling. An unknown
-// kind is a programmer's mistake and panics, as does a closed vault.
+// Index is the blind index of a value in its canonical spelling. It panics on
+// an unknown kind, which is a programmer's mistake, and after Close.
 func (v *Vault) Index(kind IndexKind, value string) Index {
 	var index Index
 	v.mustRead(func(k *keys) {
@@ -160,7 +161,7 @@ func (v *Vault) RowMAC(table string, fields ...[]byte) MAC {
 // Equal compares in constant time.
 func (m MAC) Equal(other MAC) bool { return hmac.Equal(m[:], other[:]) }
 
-// handleBytes makes exactly 32 characters of base32.
+// handleBytes are as many as 32 characters of base32 hold.
 const handleBytes = 20
 
 // Handle names a card in one channel: 32 characters of a-z and 2-7. Two

@@ -10,8 +10,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/envelope"
 )
 
-// maxCachedSealKeys is more than are ever current: one is given out, the one
-// before it is still accepted for a while.
+// maxCachedSealKeys is more than are current at any time: one is given out, and
+// the one before it is still accepted for a while.
 const maxCachedSealKeys = 8
 
 // NewSealKey makes an envelope key pair. The id is 22 characters of base64url;
@@ -52,8 +52,8 @@ func (v *Vault) sealKey(id string, sealed []byte) (hpke.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vault: %w", err)
 	}
-	// Under the read lock, so that Close cannot empty the cache in between and
-	// leave this key behind.
+	// Under the read lock, so that Close cannot empty the cache just before
+	// this key is put into it.
 	err = v.read(func(*keys) error { v.pins.put(id, key); return nil })
 	if err != nil {
 		return nil, err
@@ -61,10 +61,10 @@ func (v *Vault) sealKey(id string, sealed []byte) (hpke.PrivateKey, error) {
 	return key, nil
 }
 
-// sealKeyCache holds at most maxCachedSealKeys unsealed keys; the oldest goes
-// first. The zero value is ready.
+// sealKeyCache holds at most maxCachedSealKeys unsealed keys; the oldest is
+// dropped first. The zero value is ready.
 type sealKeyCache struct {
-	mu    sync.RWMutex // guards all below
+	mu    sync.RWMutex // guards all fields below
 	keys  map[string]hpke.PrivateKey
 	order []string // ids in keys, oldest first
 }

@@ -12,7 +12,7 @@ import (
 
 // signingKeys are the ES256 keys of receipts and ID tokens: one signs, all are
 // published. The type in the header (typ) tells the two kinds of token apart.
-// Signers are built once: making one costs more than signing.
+// Signers are built once, because making one costs more than signing.
 type signingKeys struct {
 	receipts jose.Signer // typ "liuma-receipt+jwt"
 	idTokens jose.Signer // typ "JWT"
@@ -57,8 +57,8 @@ func parseSigningKey(raw *rawSigningKey) (*ecdsa.PrivateKey, jose.JSONWebKey, er
 	if err != nil {
 		return nil, jose.JSONWebKey{}, err
 	}
-	// The first 16 bytes of the RFC 7638 thumbprint: short, and anybody can
-	// compute it from the key.
+	// The first 16 bytes of the RFC 7638 thumbprint: short, and everyone who
+	// has the key can compute it.
 	public.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint[:16])
 	return key, public, nil
 }
@@ -84,8 +84,7 @@ func (v *Vault) sign(signer jose.Signer, payload []byte) (string, error) {
 }
 
 // ReceiptKeys returns the public keys that receipts and ID tokens are checked
-// with, oldest first: the one that signs, those that signed before it, and the
-// one that is to sign next.
+// with, oldest first: old keys, the signing key, and the next.
 func (v *Vault) ReceiptKeys() jose.JSONWebKeySet {
 	return jose.JSONWebKeySet{Keys: append([]jose.JSONWebKey(nil), v.signing.public...)}
 }

@@ -10,9 +10,9 @@ import (
 	"sync"
 )
 
-// ErrClosed is returned after Close by what can return an error. What cannot
-// (Index, RowMAC, Handle) panics: an index under a wiped key would be a wrong
-// answer that looks right.
+// ErrClosed is returned after Close by methods that return errors. Methods that
+// do not (Index, RowMAC, Handle) panic: an index under a wiped key would be
+// wrong and look right.
 var ErrClosed = errors.New("vault: closed")
 
 // Vault holds the keys in memory. All methods may be called concurrently.
@@ -45,8 +45,8 @@ func (k *keys) wipe() {
 	clear(k.challenge)
 }
 
-// Open reads a key file that Create made. It refuses one that others can read
-// or write, and one of another size, format or version.
+// Open reads a key file that Create made. It refuses a file that others can
+// read or write, and a file of another size, format or version.
 func Open(path string) (*Vault, error) {
 	raw, _, err := readKeyFile(path)
 	if err != nil {
@@ -70,7 +70,7 @@ func newVault(raw *rawKeys) (*Vault, error) {
 }
 
 // deriveKeys gives every purpose its own key, by HKDF-SHA256 under a label, so
-// that no output of one can be played back as an input of another.
+// that the output of one purpose is no valid input of another.
 func deriveKeys(root []byte) (*keys, error) {
 	k := &keys{seal: make(map[Purpose][]byte), index: make(map[IndexKind][]byte)}
 	var errs []error
@@ -95,7 +95,7 @@ func deriveKeys(root []byte) (*keys, error) {
 	return k, nil
 }
 
-// read lends the keys to f. Close waits until f is done with them.
+// read lends the keys to f. Close waits until f has returned.
 func (v *Vault) read(f func(*keys) error) error {
 	v.mu.RLock()
 	defer v.mu.RUnlock()

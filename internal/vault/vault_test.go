@@ -111,8 +111,8 @@ func TestSealIsBoundToPurposeAndRow(t *testing.T) {
 	}
 }
 
-// The key of one purpose must not be the key of another, whatever the label
-// inside the associated data says.
+// The keys of two purposes must differ, even if the label inside the associated
+// data is the same.
 func TestEveryPurposeHasItsOwnKey(t *testing.T) {
 	k, err := deriveKeys(make([]byte, rootSize))
 	must(t, err)
@@ -211,7 +211,7 @@ func TestPrintsRedacted(t *testing.T) {
 	content, err := os.ReadFile(path)
 	must(t, err)
 	v := open(t, path)
-	// A vault as it is used: with a seal key in its cache.
+	// A vault in use, with a seal key in its cache.
 	_, _ = sealOne(t, v, "739146")
 	var out strings.Builder
 	type holder struct {
@@ -248,7 +248,7 @@ func TestCloseWipesAndRefuses(t *testing.T) {
 	b, sealed := sealOne(t, v, "739146")
 	row, seal := v.keys.row, v.keys.seal[CardFacts]
 	must(t, v.Close())
-	must(t, v.Close()) // again is harmless
+	must(t, v.Close()) // a second Close is harmless
 	if !bytes.Equal(row, make([]byte, 32)) || !bytes.Equal(seal, make([]byte, 32)) {
 		t.Error("keys are not wiped")
 	}
@@ -273,7 +273,8 @@ func TestCloseWipesAndRefuses(t *testing.T) {
 	wantPanic(t, "Handle", func() { v.Handle("zj-hrss", liuma.CardID{}) })
 }
 
-// Close while others work: they finish with whole keys, or see ErrClosed.
+// Close while other goroutines work: they finish with whole keys, or see
+// ErrClosed.
 func TestCloseUnderLoad(t *testing.T) {
 	path := newFile(t)
 	reference := open(t, path)

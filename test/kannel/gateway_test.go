@@ -26,12 +26,12 @@ type gateway struct {
 	ports   ports
 	boxes   []*exec.Cmd
 	centre  chan line
-	console *bytes.Buffer // of the boxes, read after they ended
+	console *bytes.Buffer // output of the boxes, read after they ended
 }
 
 type ports struct{ admin, smsbox, sendsms, centre int }
 
-// line is what the centre writes.
+// line is one line of the centre's output.
 type line struct {
 	Event    string
 	Port     int
@@ -44,8 +44,8 @@ type line struct {
 	Hex      string
 }
 
-// program finds one, or says how to get it: a test that needs it must not pass
-// without.
+// program finds a program, or fails and says how to get it: a test must not
+// pass without the program that it needs.
 func program(t *testing.T, name string) string {
 	t.Helper()
 	for _, candidate := range []string{name, "/usr/sbin/" + name} {
@@ -119,7 +119,7 @@ user-allow-ip = "127.0.0.1"
 `, g.ports.admin, gatewayPassword, g.ports.smsbox, g.ports.centre, g.ports.sendsms, gatewayPassword)
 }
 
-// startCentre starts the SMPP centre and reads what it writes from then on.
+// startCentre starts the SMPP centre and reads its output from then on.
 func (g *gateway) startCentre() {
 	g.t.Helper()
 	if _, err := os.Stat("node_modules/smpp"); err != nil {
@@ -204,7 +204,7 @@ func (g *gateway) listens(port int) {
 	g.t.Fatalf("Kannel does not listen on port %d", port)
 }
 
-// next waits for the centre to write an event, and passes over others.
+// next waits until the centre writes this event, and ignores others.
 func (g *gateway) next(t *testing.T, event string) line {
 	t.Helper()
 	end := time.After(30 * time.Second)
@@ -225,8 +225,8 @@ func (g *gateway) next(t *testing.T, event string) line {
 
 func (g *gateway) nextMessage(t *testing.T) line { t.Helper(); return g.next(t, "message") }
 
-// freePorts asks the system for ports. Kannel must be told its own, so another
-// process might take one in between; none of the house does.
+// freePorts asks the system for ports. Kannel must be told the numbers, so
+// another process might take one in between; no test here does.
 func freePorts(t *testing.T, n int) []int {
 	t.Helper()
 	var got []int

@@ -1,7 +1,9 @@
-// Package kannel_test sends texts through a real Kannel gateway to an SMPP
-// centre, and follows them back: what arrives is what was written, character
-// by character, and what the centre reports is on record. It needs Kannel and
-// Node.js; test/kannel/prepare installs what is missing.
+// Package kannel_test sends messages through a real Kannel gateway to an SMPP
+// centre, and follows them back: the text that arrives is the text that was
+// written, character by character, and the centre's reports are recorded. It
+// needs Kannel and Node.js; test/kannel/prepare installs missing programs.
+//
+// Start here: TestTextsArriveAndAreReported.
 package kannel_test
 
 import (
@@ -28,7 +30,7 @@ import (
 
 const (
 	reachable   = "13812345678"
-	unreachable = "13900000000" // the centre reports it so
+	unreachable = "13900000000" // the centre reports that it cannot be reached
 )
 
 // sender is an outbox on a real store, with the Kannel driver.
@@ -88,8 +90,8 @@ func newSender(t *testing.T, g *gateway, password string) *sender {
 	return &sender{t, s, o}
 }
 
-// send queues one and returns its ID.
-func (s *sender) send(n notify.Notice) string {
+// send queues one message and returns its ID.
+func (s *sender) send(n notify.Message) string {
 	s.t.Helper()
 	before := s.ids()
 	err := s.store.Update(s.t.Context(), func(tx store.Tx) (audit.Entry, error) {
@@ -121,7 +123,7 @@ func (s *sender) ids() (ids []string) {
 	return ids
 }
 
-// until waits until a message is as it should be.
+// until waits until ok holds for a message.
 func (s *sender) until(id, what string, ok func(store.Message) bool) {
 	s.t.Helper()
 	var m store.Message
@@ -144,12 +146,12 @@ func is(state store.MessageState, fault string) func(store.Message) bool {
 	return func(m store.Message) bool { return m.State == state && m.Fault == fault }
 }
 
-func notice(phone, language string) notify.Notice {
-	return notify.Notice{Kind: notify.KindNotice, Card: liuma.CardID{1}, Phone: phone, Template: notify.PINReset, Language: language,
+func notice(phone, language string) notify.Message {
+	return notify.Message{Kind: notify.KindNotice, Card: liuma.CardID{1}, Phone: phone, Template: notify.PINReset, Language: language,
 		Params: map[string]string{"holder": "王*奶", "channel": "浙里办", "freeze": "K7M29QXA", "at": "2026-11-22T07:32:00Z"}}
 }
 
-// ucs2 is what a phone decodes: big-endian UTF-16.
+// ucs2 decodes like a phone: big-endian UTF-16.
 func ucs2(t *testing.T, digits string) string {
 	t.Helper()
 	b, err := hex.DecodeString(digits)
@@ -167,11 +169,11 @@ func ucs2(t *testing.T, digits string) string {
 func TestTextsArriveAndAreReported(t *testing.T) {
 	g := startGateway(t)
 	s := newSender(t, g, gatewayPassword)
-	code := notify.Notice{Kind: notify.KindCode, Card: liuma.CardID{1}, Phone: reachable, Template: notify.CodeReset,
+	code := notify.Message{Kind: notify.KindCode, Card: liuma.CardID{1}, Phone: reachable, Template: notify.CodeReset,
 		Language: notify.Chinese, Params: map[string]string{"holder": "王*奶", "code": "048213"}, Expires: time.Now().Add(10 * time.Minute)}
 	for _, c := range []struct {
 		name  string
-		n     notify.Notice
+		n     notify.Message
 		parts int
 		want  string
 	}{
@@ -199,7 +201,8 @@ func TestTextsArriveAndAreReported(t *testing.T) {
 	}
 }
 
-// TestUnreachableNumberIsReported: the centre took it and could not deliver.
+// TestUnreachableNumberIsReported: the centre took the text and could not
+// deliver it.
 func TestUnreachableNumberIsReported(t *testing.T) {
 	g := startGateway(t)
 	s := newSender(t, g, gatewayPassword)
@@ -211,7 +214,8 @@ func TestUnreachableNumberIsReported(t *testing.T) {
 	}
 }
 
-// TestWrongPasswordLosesNothing: an operator can put it right.
+// TestWrongPasswordLosesNothing: the message waits until an operator corrects
+// the password.
 func TestWrongPasswordLosesNothing(t *testing.T) {
 	g := startGateway(t)
 	s := newSender(t, g, "wrong")
@@ -219,7 +223,7 @@ func TestWrongPasswordLosesNothing(t *testing.T) {
 	s.until(id, "tried", is(store.MessageWaiting, "unauthorized"))
 }
 
-// TestGatewayDies kills the gateway, and starts it again when texts wait.
+// TestGatewayDies kills the gateway, and starts it again while messages wait.
 func TestGatewayDies(t *testing.T) {
 	g := startGateway(t)
 	s := newSender(t, g, gatewayPassword)

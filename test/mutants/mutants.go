@@ -1,12 +1,14 @@
-// Command mutants breaks the house on purpose and looks whether anybody
+// Command mutants breaks the program on purpose and checks whether a test
 // notices. It guarantees that a mutant counts as caught only if its patch
-// applies, the broken house still compiles, the test named in the patch fails
-// by its own judgement, and the same test passes on the house as it is. It
+// applies, the patched tree still compiles, the test named in the patch fails
+// by its own judgement, and the same test passes on the unchanged tree. It
 // trusts the go command, and changes no file of the tree: patched files are
 // laid over it.
 //
 // docs/INVARIANTS.md lists the patches: for each invariant, one or more that
-// break it and a test that fails. Start here: Mutant, then runner.kill.
+// break it and a test that fails.
+//
+// Start here: Mutant, then runner.kill.
 package main
 
 import (
@@ -33,7 +35,7 @@ const patchDir = "test/mutants/patches"
 type options struct {
 	only    string        // a pattern of names
 	changed bool          // only mutants that the files on standard input concern
-	seed    string        // the order of what changed concerns
+	seed    string        // decides the order with -changed
 	list    bool          // list, and run nothing
 	verbose bool          // show what the failing tests print
 	timeout time.Duration // for one test
@@ -101,7 +103,7 @@ func run(ctx context.Context, r io.Reader, w io.Writer, o options) error {
 	return killAll(ctx, w, &runner{root: root, temp: temp, timeout: o.timeout, sound: map[Catch]error{}}, picked, o)
 }
 
-// killAll runs mutants until the time is up, and says what became of each.
+// killAll runs mutants until the time is up, and reports the result of each.
 func killAll(ctx context.Context, w io.Writer, r *runner, mutants []Mutant, o options) error {
 	begun, ran, bad := time.Now(), 0, 0
 	for _, m := range mutants {
@@ -152,13 +154,13 @@ func moduleRoot() (string, error) {
 	}
 }
 
-// runner runs tests on the house as it is and on broken ones.
+// runner runs tests on the unchanged tree and on mutated ones.
 type runner struct {
 	root    string
 	temp    string
 	timeout time.Duration
-	sound   map[Catch]error // what tests say of the house as it is
-	said    []byte          // what the last tests printed
+	sound   map[Catch]error // results of tests on the unchanged tree
+	said    []byte          // output of the last tests
 }
 
 var errSurvived = errors.New("SURVIVED")
@@ -192,8 +194,8 @@ func (r *runner) kill(ctx context.Context, m Mutant) error {
 	return nil
 }
 
-// overlay writes the patched files and the list that the go command takes in
-// place of the tree's own.
+// overlay writes the patched files, and the list with which the go command
+// reads them in place of the tree's files.
 func (r *runner) overlay(m Mutant) (string, error) {
 	replace := map[string]string{}
 	for i, f := range m.Files {
@@ -234,7 +236,7 @@ func (r *runner) test(ctx context.Context, c Catch, overlay string) (failed bool
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, "-test.v", "-test.failfast", "-test.run", c.run())
 	cmd.Dir = filepath.Join(r.root, filepath.FromSlash(c.Dir))
-	cmd.Env = append(os.Environ(), "RAPID_NOFAILFILE=1") // or drawn failures would be kept in the tree
+	cmd.Env = append(os.Environ(), "RAPID_NOFAILFILE=1") // else failing draws would be kept in the tree
 	out, err := cmd.CombinedOutput()
 	r.said = append(r.said, out...)
 	name, _, _ := strings.Cut(c.Test, "/")

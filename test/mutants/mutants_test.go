@@ -26,8 +26,8 @@ func mutants(t *testing.T) []Mutant {
 	return all
 }
 
-// TestEveryPatchApplies, and what it makes of a Go file still parses, so that
-// a patch which the code has left behind is noticed at once.
+// TestEveryPatchApplies, and the Go files that it changes still parse. So a
+// patch that no longer fits the code is noticed at once.
 func TestEveryPatchApplies(t *testing.T) {
 	for _, m := range mutants(t) {
 		for _, f := range m.Files {
@@ -64,8 +64,9 @@ func TestEveryCatchExists(t *testing.T) {
 
 var patchSpan = regexp.MustCompile("`([^`]+\\.patch)`")
 
-// TestDocumentListsEveryMutant holds docs/INVARIANTS.md against the patches:
-// each stands in the row of what it breaks, and no row is without one.
+// TestDocumentListsEveryMutant compares docs/INVARIANTS.md with the patches:
+// each patch stands in the row of the invariant that it breaks, and no row is
+// without one.
 func TestDocumentListsEveryMutant(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join(root, "docs/INVARIANTS.md"))
 	if err != nil {
@@ -145,8 +146,8 @@ func TestApplyWantsItsPlaceOnce(t *testing.T) {
 	}
 }
 
-// TestRunnerTellsVerdicts runs the runner on tests of known ends: it must not
-// take a broken build, a missing test or a survivor for a catch.
+// TestRunnerTellsVerdicts runs the runner on tests with known results: it must
+// not count a broken build, a missing test or a survivor as caught.
 func TestRunnerTellsVerdicts(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -195,7 +196,7 @@ func TestListRunsNothing(t *testing.T) {
 }
 
 // TestChangedFilesPickMutants: by patch, by test and by patched file, in that
-// order, and nothing else.
+// order, and no other mutants.
 func TestChangedFilesPickMutants(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{"a_test.go": "package x\n\nfunc TestA() {}\n", "b_test.go": "package x\n\nfunc TestB() {}\n"} {
@@ -266,7 +267,8 @@ func TestNothingChangedRunsNothing(t *testing.T) {
 	}
 }
 
-// TestTimeIsUp: no mutant begins after its time, and what is left is said.
+// TestTimeIsUp: no mutant begins after its time, and the output names those
+// that are left.
 func TestTimeIsUp(t *testing.T) {
 	r := &runner{root: t.TempDir(), temp: t.TempDir(), timeout: time.Minute, sound: map[Catch]error{}}
 	two := []Mutant{{Name: "i01-x.patch"}, {Name: "i01-y.patch"}} // caught by no test: no time at all

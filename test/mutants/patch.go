@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// Mutant is one kept patch that breaks an invariant, and the test that must
+// Mutant is one kept patch that breaks an invariant, and the tests that must
 // notice.
 type Mutant struct {
 	Name      string // file name
 	Invariant string // I-1 … I-12, or R-1 … for the rules beside them
-	Breaks    string // what is broken, in one sentence
+	Breaks    string // the fault, in one sentence
 	CaughtBy  []Catch
 	Files     []FilePatch
 }
@@ -41,7 +41,7 @@ type FilePatch struct {
 	Hunks []Hunk
 }
 
-// Hunk replaces some whole lines by others.
+// Hunk replaces some whole lines by other lines.
 type Hunk struct{ Old, New string }
 
 var (
@@ -156,9 +156,9 @@ func parseDiff(diff string) ([]FilePatch, error) {
 	return files, nil
 }
 
-// Apply changes a file's text. Line numbers are not looked at, so that a patch
-// outlives changes elsewhere in its file; instead the lines that it replaces,
-// with those around them, must be there exactly once.
+// Apply changes a file's text. Line numbers are ignored, so that a patch still
+// fits after changes elsewhere in its file; instead the lines that it replaces,
+// with their context, must be there exactly once.
 func (f FilePatch) Apply(text string) (string, error) {
 	for i, h := range f.Hunks {
 		if h.Old == h.New {

@@ -21,13 +21,13 @@ import (
 // selection says which mutants to run.
 type selection struct {
 	only    *regexp.Regexp // by name
-	changed []string       // only those that one of these files concerns, if it is not nil
-	seed    string         // the order, if changed is not nil: another seed, another order
+	changed []string       // only mutants that one of these files concerns; nil: all mutants
+	seed    string         // decides the order if changed is not nil
 }
 
 // readFiles reads a list of files as .ci/changed prints it.
 func readFiles(r io.Reader) ([]string, error) {
-	files := []string{} // not nil: no file changed
+	files := []string{} // not nil: an empty list means that no file changed
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		if f := strings.TrimSpace(lines.Text()); f != "" {
@@ -37,10 +37,10 @@ func readFiles(r io.Reader) ([]string, error) {
 	return files, lines.Err()
 }
 
-// of picks from all mutants. What is picked by changed files comes in the order
-// of how much it says: first mutants whose own patch changed, then those whose
-// tests did, then those of patched files. Within these the seed decides, so
-// that runs with little time do not try the same ones again and again.
+// of selects from all mutants. Mutants selected by changed files are in this
+// order: first those whose own patch changed, then those whose tests changed,
+// then those of patched files. Within these groups the seed decides, so that
+// short runs do not always try the same ones.
 func (s selection) of(all []Mutant, root string) ([]Mutant, error) {
 	weight := map[string]int{}
 	picked := slices.DeleteFunc(slices.Clone(all), func(m Mutant) bool { return !s.only.MatchString(m.Name) })
@@ -74,9 +74,9 @@ func (s selection) place(m Mutant) uint64 {
 	return h.Sum64()
 }
 
-// concern says how much a mutant has to do with changed files: 3 if its patch
-// changed, 2 if the file of a test that must catch it did, 1 if a file that it
-// patches did, else 0.
+// concern says how closely a mutant is related to changed files. It is 3 if its
+// patch changed, 2 if the file of a test that must catch it did, 1 if a file
+// that it patches did, else 0.
 func concern(m Mutant, changed map[string]bool, root string) (int, error) {
 	if changed[path.Join(patchDir, m.Name)] {
 		return 3, nil

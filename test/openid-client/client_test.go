@@ -1,10 +1,11 @@
-// Package openidclient shows that openid-client, the client that most channels
-// written in JavaScript use and nobody here wrote, gets on with the hosted
-// door: discovery, pushed requests, private_key_jwt, PKCE, iss and the ID
-// token. client.mjs is the channel; this test is the browser and the holder,
-// in front of a whole authority. It needs Node 20 and npm, and fails without.
+// Package openidclient shows that openid-client, a foreign client library that
+// most channels written in JavaScript use, works with the hosted door:
+// discovery, pushed requests, private_key_jwt, PKCE, iss and the ID token.
+// client.mjs is the channel; this test is the browser and the holder, in front
+// of a whole authority. It needs Node 20 and npm, and fails without them.
+// docs/HOSTED.md is the protocol.
 //
-// DESIGN section 7.
+// Start here: TestOpenIDClient, then client.mjs.
 package openidclient
 
 import (
@@ -37,13 +38,13 @@ import (
 
 const (
 	channelID = "zj-hrss"
-	redirect  = "https://app.example/back" // openid-client forgets the query of one that has it
+	redirect  = "https://app.example/back" // openid-client drops the query of a redirect URI
 	goodPIN   = "483159"
 	wrongPIN  = "948271"
 )
 
-// TestMain makes the client ready. It never leaves a test out: without Node
-// and npm it fails and says so.
+// TestMain prepares the client. It never skips tests: without Node and npm it
+// fails and says so.
 func TestMain(m *testing.M) {
 	if err := prepare(); err != nil {
 		fmt.Fprintln(os.Stderr, "test/openid-client: these tests need Node 20 or newer and npm:", err)
@@ -103,7 +104,7 @@ func startOf(t *testing.T, o testkit.Options) *channel {
 	return c
 }
 
-// wind sets the authority's clock to the time that Node goes by.
+// wind sets the authority's clock to Node's time.
 func (c *channel) wind() { c.Clock.Advance(time.Since(c.Clock.Now())) }
 
 func private(t *testing.T, key *ecdsa.PrivateKey) json.RawMessage {
@@ -128,7 +129,7 @@ func (c *channel) run(settings map[string]any) {
 	c.in, c.out = in, bufio.NewReader(out)
 	c.t.Cleanup(func() {
 		must(c.t, in.Close())
-		must(c.t, cmd.Wait()) // it ends when nothing more can come in
+		must(c.t, cmd.Wait()) // it ends when its input ends
 	})
 }
 
@@ -147,7 +148,8 @@ func (c *channel) ask(request map[string]any) map[string]any {
 	return answer
 }
 
-// push lets the channel push, and returns the address for the browser.
+// push makes the channel push a request, and returns the address for the
+// browser.
 func (c *channel) push(details map[string]any) string {
 	c.t.Helper()
 	a := c.ask(map[string]any{"do": "push", "details": details})
@@ -177,7 +179,8 @@ func (c *channel) browse(address string, role liuma.Role, pins ...string) string
 	return way.URL
 }
 
-// redeem lets the channel redeem what the browser came back with.
+// redeem makes the channel redeem the code in the address that the browser came
+// back to.
 func (c *channel) redeem(address string) map[string]any {
 	c.t.Helper()
 	return c.ask(map[string]any{"do": "callback", "url": address})
@@ -223,7 +226,7 @@ func TestOpenIDClient(t *testing.T) {
 	}
 }
 
-// What the client makes of refusals, and what it refuses itself.
+// The client's reaction to refusals, and the answers that it refuses itself.
 func TestOpenIDClientIsRefused(t *testing.T) {
 	c := start(t)
 	card := c.card()
@@ -264,17 +267,18 @@ func TestOpenIDClientIsRefused(t *testing.T) {
 	want("frozen meanwhile", c.redeem(back), "oauth", "invalid_grant")
 }
 
-// TestOpenIDClientOfRecovery: a forgotten PIN is set anew by a channel that
-// never saw one: pushed, sent back for evidence, pushed again with it, redeemed.
+// TestOpenIDClientOfRecovery: a channel that never sees a PIN lets its holder
+// set a new one in place of a forgotten one: pushed, sent back for evidence,
+// pushed again with it, redeemed.
 func TestOpenIDClientOfRecovery(t *testing.T) {
 	c := startOf(t, testkit.Options{Phones: true})
 	who := c.People[0]
-	const ago = 80 * time.Hour // a phone that was bound lately resets nothing
+	const ago = 80 * time.Hour // longer ago than the time in which a new phone cannot be used to reset
 	c.Clock.Advance(-ago)
 	card := string(c.EnrollPhone(c.caller, who, goodPIN))
 	c.Clock.Advance(ago)
 
-	// To enroll without evidence is refused at the push, with a challenge.
+	// An enrollment without evidence is refused at the push, with a challenge.
 	other := c.People[1]
 	a := c.ask(map[string]any{"do": "push", "details": c.details("enroll", map[string]any{"id_number": other.IDNumber, "name": other.Name, "phone": other.Phone})})
 	if challenge, _ := a["challenge"].(string); a["oauth"] != "invalid_authorization_details" || a["liuma"] != "evidence_required" || challenge == "" {
@@ -304,7 +308,7 @@ func TestOpenIDClientOfRecovery(t *testing.T) {
 		t.Errorf("%v", a)
 	}
 
-	// The other two open as well.
+	// The other two recovery actions open as well.
 	for action, step := range map[string]ceremony.Step{"rebind": ceremony.StepPIN, "unfreeze": ceremony.StepRefused} {
 		if p, _ := c.begin(c.push(c.details(action, map[string]any{"card": card})), ceremony.Hand{}); p.Step != step {
 			t.Errorf("%s opens at %s, want %s", action, p.Step, step)
@@ -331,7 +335,7 @@ func (c *channel) begin(address string, in ceremony.Hand) (ceremony.Page, ceremo
 	return p, hand
 }
 
-// codeNow has a code sent and gives it, by the clock that Node goes by.
+// codeNow has a one-time code sent and enters it, by Node's clock.
 func (c *channel) codeNow(p ceremony.Page, hand ceremony.Hand, phone string) ceremony.Page {
 	c.t.Helper()
 	p, err := c.Authority().SendCode(c.t.Context(), p.ID, hand)

@@ -131,7 +131,7 @@ func (r *Remote) RemoveClientKey(ctx context.Context, kind store.ClientKind, id,
 }
 
 // Texts lists messages of the outbox.
-func (r *Remote) Texts(ctx context.Context, state store.MessageState, after string) ([]notify.Letter, error) {
+func (r *Remote) Texts(ctx context.Context, state store.MessageState, after string) ([]notify.MessageView, error) {
 	var l textsListed
 	q := url.Values{"state": {string(state)}, "after": {after}}
 	err := r.call(ctx, http.MethodGet, pathTexts+"?"+q.Encode(), nil, &l)

@@ -167,7 +167,7 @@ type done struct{}
 
 // textsListed and inboxListed are answers.
 type textsListed struct {
-	Texts []notify.Letter `json:"texts"`
+	Texts []notify.MessageView `json:"texts"`
 }
 
 type inboxListed struct {

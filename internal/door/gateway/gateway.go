@@ -31,20 +31,20 @@ const maxBody = 64 << 10
 // Sink takes receipts; *notify.Outbox is one. Receiving one again changes
 // nothing; store.ErrNotFound means that there is no such message (any more).
 type Sink interface {
-	Receive(context.Context, notify.Receipt) error
+	Receive(context.Context, notify.Report) error
 }
 
 // Signed is a driver whose gateway posts signed reports; *notify.Webhook is
 // one. notify.ErrForged means that they are somebody else's.
 type Signed interface {
-	ReadReceipts(timestamp, signature string, body []byte) ([]notify.Receipt, error)
+	ReadReports(timestamp, signature string, body []byte) ([]notify.Report, error)
 }
 
 // Fetched is a driver whose gateway fetches an address that the driver gave it
 // with each text; *notify.Kannel is one. notify.ErrForged means that the token
 // is not the message's.
 type Fetched interface {
-	ReadReport(id, token, status string) ([]notify.Receipt, error)
+	ReadReport(id, token, status string) ([]notify.Report, error)
 }
 
 // Config says what the door needs. All members are required.
@@ -106,7 +106,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // report takes reports that come by a method and are read by read. A forged
 // one is answered with the given status.
-func (h *handler) report(method string, forged int, read func(http.ResponseWriter, *http.Request) ([]notify.Receipt, error)) http.HandlerFunc {
+func (h *handler) report(method string, forged int, read func(http.ResponseWriter, *http.Request) ([]notify.Report, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		if r.Method != method {
@@ -126,25 +126,25 @@ func (h *handler) report(method string, forged int, read func(http.ResponseWrite
 	}
 }
 
-func signed(driver Signed) func(http.ResponseWriter, *http.Request) ([]notify.Receipt, error) {
-	return func(w http.ResponseWriter, r *http.Request) ([]notify.Receipt, error) {
+func signed(driver Signed) func(http.ResponseWriter, *http.Request) ([]notify.Report, error) {
+	return func(w http.ResponseWriter, r *http.Request) ([]notify.Report, error) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil {
 			return nil, err
 		}
-		return driver.ReadReceipts(r.Header.Get(notify.HeaderTimestamp), r.Header.Get(notify.HeaderSignature), body)
+		return driver.ReadReports(r.Header.Get(notify.HeaderTimestamp), r.Header.Get(notify.HeaderSignature), body)
 	}
 }
 
-func fetched(driver Fetched) func(http.ResponseWriter, *http.Request) ([]notify.Receipt, error) {
-	return func(_ http.ResponseWriter, r *http.Request) ([]notify.Receipt, error) {
+func fetched(driver Fetched) func(http.ResponseWriter, *http.Request) ([]notify.Report, error) {
+	return func(_ http.ResponseWriter, r *http.Request) ([]notify.Report, error) {
 		q := r.URL.Query()
 		return driver.ReadReport(q.Get("id"), q.Get("token"), q.Get("status"))
 	}
 }
 
 // record hands receipts on and says what to answer.
-func (h *handler) record(ctx context.Context, receipts []notify.Receipt) int {
+func (h *handler) record(ctx context.Context, receipts []notify.Report) int {
 	for _, receipt := range receipts {
 		err := h.sink.Receive(ctx, receipt)
 		if err == nil || errors.Is(err, store.ErrNotFound) {

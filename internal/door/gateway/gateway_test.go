@@ -86,9 +86,9 @@ func (s *smsbox) token(t *testing.T, id string) string {
 }
 
 // sinkFunc is a sink made for one test.
-type sinkFunc func(notify.Receipt) error
+type sinkFunc func(notify.Report) error
 
-func (f sinkFunc) Receive(_ context.Context, rc notify.Receipt) error { return f(rc) }
+func (f sinkFunc) Receive(_ context.Context, rc notify.Report) error { return f(rc) }
 
 func TestWebhookReceipts(t *testing.T) {
 	const old = "fedcba9876543210fedcba9876543210"
@@ -97,8 +97,8 @@ func TestWebhookReceipts(t *testing.T) {
 		return http.Header{notify.HeaderTimestamp: {stamp}, notify.HeaderSignature: {notify.Signature([]byte(secret), stamp, []byte(body))}}
 	}
 	const now = "1795333920"
-	var got []notify.Receipt
-	sink := sinkFunc(func(rc notify.Receipt) error {
+	var got []notify.Report
+	sink := sinkFunc(func(rc notify.Report) error {
 		got = append(got, rc)
 		switch rc.ID {
 		case "unknown":
@@ -163,7 +163,7 @@ func TestWebhookReceipts(t *testing.T) {
 		if rw.Code != c.status || len(got) != c.got {
 			t.Errorf("%s: status %d, %d receipts; want %d, %d", name, rw.Code, len(got), c.status, c.got)
 		}
-		if c.status == 204 && c.got == 2 && (got[0] != notify.Receipt{ID: "a", Delivered: true} || got[1] != notify.Receipt{Ref: "r"}) {
+		if c.status == 204 && c.got == 2 && (got[0] != notify.Report{ID: "a", Delivered: true} || got[1] != notify.Report{Ref: "r"}) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
@@ -172,8 +172,8 @@ func TestWebhookReceipts(t *testing.T) {
 // TestKannelReports asks as smsbox does, and as somebody who guesses.
 func TestKannelReports(t *testing.T) {
 	k, other := newSmsbox(t), newSmsbox(t)
-	var got []notify.Receipt
-	h := newDoor(t, k.driver, sinkFunc(func(rc notify.Receipt) error {
+	var got []notify.Report
+	h := newDoor(t, k.driver, sinkFunc(func(rc notify.Report) error {
 		got = append(got, rc)
 		switch rc.ID {
 		case "unknown":
@@ -187,19 +187,19 @@ func TestKannelReports(t *testing.T) {
 	for name, c := range map[string]struct {
 		method, id, token, status string
 		want                      int
-		got                       []notify.Receipt
+		got                       []notify.Report
 	}{
-		"delivered":          {"GET", "a", good, "1", 204, []notify.Receipt{{ID: "a", Delivered: true}}},
-		"failed":             {"GET", "a", good, "2", 204, []notify.Receipt{{ID: "a"}}},
-		"rejected":           {"GET", "a", good, "16", 204, []notify.Receipt{{ID: "a"}}},
+		"delivered":          {"GET", "a", good, "1", 204, []notify.Report{{ID: "a", Delivered: true}}},
+		"failed":             {"GET", "a", good, "2", 204, []notify.Report{{ID: "a"}}},
+		"rejected":           {"GET", "a", good, "16", 204, []notify.Report{{ID: "a"}}},
 		"on its way":         {"GET", "a", good, "8", 204, nil},
 		"no status":          {"GET", "a", good, "", 400, nil},
 		"token of another":   {"GET", "a", k.token(t, "b"), "1", 403, nil},
 		"of another gateway": {"GET", "a", other.token(t, "a"), "1", 403, nil},
 		"no token":           {"GET", "a", "", "1", 403, nil},
 		"posted":             {"POST", "a", good, "1", 405, nil},
-		"unknown":            {"GET", "unknown", k.token(t, "unknown"), "1", 204, []notify.Receipt{{ID: "unknown", Delivered: true}}},
-		"store in trouble":   {"GET", "trouble", k.token(t, "trouble"), "1", 503, []notify.Receipt{{ID: "trouble", Delivered: true}}},
+		"unknown":            {"GET", "unknown", k.token(t, "unknown"), "1", 204, []notify.Report{{ID: "unknown", Delivered: true}}},
+		"store in trouble":   {"GET", "trouble", k.token(t, "trouble"), "1", 503, []notify.Report{{ID: "trouble", Delivered: true}}},
 	} {
 		got = nil
 		q := url.Values{"id": {c.id}, "token": {c.token}, "status": {c.status}}
@@ -214,7 +214,7 @@ func TestKannelReports(t *testing.T) {
 // TestOnlyReportsAreAnswered: other paths, and drivers whose gateways report
 // nothing.
 func TestOnlyReportsAreAnswered(t *testing.T) {
-	sink := sinkFunc(func(notify.Receipt) error { t.Error("a receipt"); return nil })
+	sink := sinkFunc(func(notify.Report) error { t.Error("a receipt"); return nil })
 	for what, h := range map[string]http.Handler{"another path": newDoor(t, newSmsbox(t).driver, sink), "a silent driver": newDoor(t, notify.NewInbox(hookClock), sink)} {
 		for _, target := range []string{"/", path + "/x"} {
 			w := httptest.NewRecorder()
@@ -232,7 +232,7 @@ func TestOnlyReportsAreAnswered(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	sink := sinkFunc(func(notify.Receipt) error { return nil })
+	sink := sinkFunc(func(notify.Report) error { return nil })
 	for what, spoil := range map[string]func(*Config){
 		"driver": func(c *Config) { c.Driver = nil }, "sink": func(c *Config) { c.Sink = nil }, "path": func(c *Config) { c.Path = "" },
 		"clock": func(c *Config) { c.Now = nil }, "logger": func(c *Config) { c.Logger = nil },

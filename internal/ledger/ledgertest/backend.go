@@ -52,7 +52,7 @@ func newBackend(t *testing.T, place func(testing.TB) Place) {
 	}
 }
 
-// variety is rows of every kind.
+// variety returns rows of every kind.
 func variety() []ledger.Row {
 	now := NewClock().Now()
 	full := ledger.Row{Version: 3, KeySet: math.MaxUint32, Verifier: liuma.Verifier{7}, Mark: 9, Retired: now.Add(time.Millisecond)}
@@ -138,7 +138,7 @@ func scanIsOrdered(t *testing.T, p Place) {
 	var got []ledger.Row
 	collect := func(r ledger.Row) error {
 		got = append(got, r)
-		// A visitor may use the backend, also to write.
+		// A visitor may use the backend, and write to it.
 		if len(got) == 1 {
 			return b.Apply(t.Context(), []ledger.Row{r}, ledger.Meta{Incarnation: [16]byte{1}, Sequence: 1})
 		}

@@ -12,13 +12,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// SpentOnlyAfterDurable is I-1: no Spent before its number is on disk, and one
-// evaluation for each.
+// SpentOnlyAfterDurable checks I-1: no Spent before its number is on disk, and
+// one evaluation for each.
 func SpentOnlyAfterDurable(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := r.enroll()
 	entered, release := r.fault.Hold()
-	defer release() // whatever fails: closing the ledger waits for its write
+	defer release() // also after a failure: closing the ledger waits for its write
 	answers := make(chan *ledger.Spent, 1)
 	go func() {
 		spent, err := r.try(h, ledger.Stranger, 0)
@@ -92,8 +92,8 @@ func redeemOnce(t *testing.T, spent *ledger.Spent) {
 }
 
 // FaultsNeverFreeAGuess fails every call to the backend in turn, before it is
-// done and after. No failed request gives a Spent; the ledger stops; opened
-// again it counts at least what it answered for.
+// done and after. No failed request gives a Spent; the ledger stops; after it
+// is opened again, every answered guess is still counted.
 func FaultsNeverFreeAGuess(t *testing.T, place func(testing.TB) Place) {
 	for _, late := range []bool{false, true} {
 		for at := 1; ; at++ {
@@ -125,9 +125,9 @@ func FaultsNeverFreeAGuess(t *testing.T, place func(testing.TB) Place) {
 	}
 }
 
-// answers is what a card was told.
+// answers holds the ledger's answers about a card.
 type answers struct {
-	spent, pending uint64 // guesses answered, and asked without an answer
+	spent, pending uint64 // guesses with an answer, and without one
 	mark, version  liuma.Version
 }
 
@@ -205,7 +205,7 @@ func (r *rig) checkPoisoned(at int, late bool) {
 	}
 }
 
-// RefusalsWriteNothing: whoever is refused costs no write and changes no row.
+// RefusalsWriteNothing: a refused request costs no write and changes no row.
 func RefusalsWriteNothing(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := r.enroll()
@@ -271,7 +271,7 @@ func OneBatchCountsACardTwice(t *testing.T, place func(testing.TB) Place) {
 	}
 }
 
-// CloseDrains: Close answers what was taken and refuses what comes later.
+// CloseDrains: Close answers the requests in the queue and refuses later ones.
 func CloseDrains(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := r.enroll()
@@ -313,7 +313,7 @@ func CloseDrains(t *testing.T, place func(testing.TB) Place) {
 	}
 }
 
-// CancelledCallersAreCounted: a caller that goes away gets no Spent, and its
+// CancelledCallersAreCounted: a caller that cancels gets no Spent, and its
 // guess stays counted.
 func CancelledCallersAreCounted(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))

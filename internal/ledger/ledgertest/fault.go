@@ -9,7 +9,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// ErrInjected is what a Fault fails with.
+// ErrInjected is the error that a Fault returns.
 var ErrInjected = errors.New("ledgertest: injected fault")
 
 // Fault is a Backend that fails, or waits, where a test says so. Calls of Load
@@ -18,15 +18,15 @@ type Fault struct {
 	ledger.Backend
 
 	mu      sync.Mutex
-	calls   int           // mu
-	applied int           // mu; Apply calls that the backend made durable
-	failAt  int           // mu; 0: never
-	late    bool          // mu; fail after the call was done, not before
-	gate    chan struct{} // mu; Apply waits until it is closed
-	entered chan struct{} // mu; closed when an Apply waits at the gate
+	calls   int           // guarded by mu
+	applied int           // guarded by mu; Apply calls that the backend made durable
+	failAt  int           // guarded by mu; 0: never
+	late    bool          // guarded by mu; fail after the call was done, not before
+	gate    chan struct{} // guarded by mu; Apply waits until it is closed
+	entered chan struct{} // guarded by mu; closed when an Apply waits at the gate
 }
 
-// FailAt makes call number n fail: before the backend is asked or, when late,
+// FailAt makes call number n fail: before the backend is called or, when late,
 // after it has done it durably.
 func (f *Fault) FailAt(n int, late bool) {
 	f.mu.Lock()
@@ -44,15 +44,16 @@ func (f *Fault) Hold() (entered <-chan struct{}, release func()) {
 	return f.entered, sync.OnceFunc(func() { close(gate) })
 }
 
-// Calls is how many calls of Load and Apply there were, Applied how many times
-// something was made durable.
+// Calls returns the number of calls of Load and Apply, and how many Apply calls
+// became durable.
 func (f *Fault) Calls() (calls, applied int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.calls, f.applied
 }
 
-// next numbers a call and says how it is to fail.
+// next numbers a call and returns the errors to fail with, before it or after
+// it.
 func (f *Fault) next() (early, late error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -18,8 +18,8 @@ import (
 // HistoriesAreLinearizable lets several clients guess, settle, propose and
 // commit on a few cards at once, makes the backend fail or crash in between,
 // and checks each card's history against the rules: every answer must fit one
-// order of the requests, in which a crash loses nothing that was answered but
-// settlements.
+// order of the requests. In it a crash may lose settlements, but nothing else
+// that was answered.
 func HistoriesAreLinearizable(t *testing.T, place func(testing.TB) Place) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
@@ -48,7 +48,7 @@ const (
 
 type action string
 
-// history is a run and what was recorded of it.
+// history is a run and the record of it.
 type history struct {
 	rig   *rig
 	rand  *rand.Rand
@@ -58,10 +58,10 @@ type history struct {
 	current [historyCards]atomic.Uint32 // highest version that a client committed, a hint
 
 	mu  sync.Mutex
-	ops [historyCards][]porcupine.Operation // mu
+	ops [historyCards][]porcupine.Operation // guarded by mu
 }
 
-// input is a request. settles of it are of spend s.
+// input is a request. A settlement is for spend s.
 type input struct {
 	action  action
 	now     time.Time
@@ -96,7 +96,7 @@ func newHistory(r *rig, seed uint64) *history {
 }
 
 // epoch runs the clients until they are done or the ledger fails, then opens
-// what is on disk, and moves the clock.
+// the ledger again from disk, and moves the clock.
 func (h *history) epoch() {
 	calls := h.rig.calls()
 	h.rig.fault.FailAt(calls+10+h.rand.IntN(40), h.rand.IntN(2) == 0)
@@ -119,7 +119,7 @@ func (h *history) epoch() {
 			h.record(card, historyClients, call, input{action: "crash"}, output{})
 		}
 	} else {
-		h.rig.reopen() // of a ledger that failed, this is a crash as well
+		h.rig.reopen() // if the ledger failed, this counts as a crash
 		for card := range h.cards {
 			h.record(card, historyClients, h.tick.Add(1), input{action: "crash"}, output{})
 		}

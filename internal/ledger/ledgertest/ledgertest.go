@@ -1,10 +1,13 @@
 // Package ledgertest is the conformance suite that every ledger.Backend must
 // pass, with the ledger's own rules run on top of it, and a backend in memory
-// for the tests of other rooms. It guarantees that a backend which passes loses
-// no counted guess and frees none, also across errors and crashes. It trusts
-// the Place under test to copy what a crash would leave.
+// for the tests of other packages. It guarantees that a backend which passes
+// loses no counted guess and frees none, also across errors and crashes. It
+// trusts the Place under test to copy the state that a crash would leave.
 //
-// DESIGN section 4, "Ledger", "Locks", "Rollback and time".
+// The rules that it holds a ledger to are in docs/ARCHITECTURE.md ("Locks and
+// lanes") and docs/ARCHITECTURE.md ("Rollback and time").
+//
+// Start here: Run.
 package ledgertest
 
 import (
@@ -24,8 +27,9 @@ type Place interface {
 	// Open opens the backend, and creates it the first time. It returns
 	// ledger.ErrLeased while an earlier one is open.
 	Open(ctx context.Context) (ledger.Backend, error)
-	// Crashed returns what a crash at this moment would leave, while the
-	// backend is open and no Apply runs. The original is not touched.
+	// Crashed returns a copy of the place as a crash at this moment would leave
+	// it, while the backend is open and no Apply runs. The original is not
+	// touched.
 	Crashed(t testing.TB) Place
 }
 
@@ -64,7 +68,7 @@ func Run(t *testing.T, place func(testing.TB) Place) {
 // Clock is a clock that tests set. It is safe for concurrent use.
 type Clock struct {
 	mu  sync.Mutex
-	now time.Time // mu
+	now time.Time // guarded by mu
 }
 
 // NewClock starts a clock at a fixed time.
@@ -84,7 +88,7 @@ func (c *Clock) Move(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// holder is a card whose PIN has the key.
+// holder is a card and the key of its PIN.
 type holder struct {
 	card    liuma.CardID
 	version liuma.Version
@@ -123,7 +127,7 @@ func newRig(t testing.TB, place Place) *rig {
 	t.Helper()
 	r := &rig{t: t, place: place, clock: NewClock()}
 	r.open()
-	t.Cleanup(func() { r.ledger.Close() }) // some tests poison it; errors are looked at where they matter
+	t.Cleanup(func() { r.ledger.Close() }) // some tests poison the ledger; they check the errors themselves
 	return r
 }
 
@@ -151,7 +155,7 @@ func (r *rig) reopen() {
 	r.open()
 }
 
-// crash opens what a crash at this moment would leave.
+// crash opens the ledger as a crash at this moment would leave it.
 func (r *rig) crash() {
 	r.t.Helper()
 	copied := r.place.Crashed(r.t)
@@ -193,7 +197,7 @@ func (r *rig) spend(h *holder, lane ledger.Lane, reserve int) *ledger.Spent {
 	return s
 }
 
-// proof is what the right PIN yields for spend number s.
+// proof is the settlement that the right PIN signs for spend number s.
 func (r *rig) proof(h *holder, s uint64, reopen bool) ledger.Settlement {
 	p := ledger.Settlement{
 		Keeper: keeperName, Incarnation: r.ledger.Meta().Incarnation, Card: h.card, Version: h.version, S: s, Reopen: reopen,

@@ -13,13 +13,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// Memory is a Place in memory, for tests that need no disk. What it holds
+// Memory is a Place in memory, for tests that need no disk. Its content
 // outlives the backends that are opened on it.
 type Memory struct {
 	mu   sync.Mutex
-	open bool                    // mu
-	rows map[liuma.CardID][]byte // mu; as AppendRow writes them
-	meta ledger.Meta             // mu
+	open bool                    // guarded by mu
+	rows map[liuma.CardID][]byte // guarded by mu; as AppendRow writes them
+	meta ledger.Meta             // guarded by mu
 }
 
 // NewMemory makes an empty place.
@@ -49,7 +49,7 @@ func (m *Memory) Crashed(testing.TB) Place {
 
 type memoryBackend struct {
 	place  *Memory
-	closed bool // place.mu
+	closed bool // guarded by place.mu
 }
 
 func (b *memoryBackend) use(f func(*Memory) error) error {

@@ -9,15 +9,15 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// world is the model's state of one card: what is surely on disk, and the
-// settlements taken since, of which a crash keeps the first few.
+// world is the model's state of one card: the row that is surely on disk, and
+// the settlements since, of which a crash keeps the first few.
 type world struct {
 	version, mark liuma.Version
 	disk          ledger.Tally
 	tail          []input
 }
 
-// tally is what the next request sees.
+// tally is the tally that the next request meets.
 func (w world) tally(settled int) ledger.Tally {
 	t := w.disk
 	for _, in := range w.tail[:settled] {
@@ -61,8 +61,8 @@ func rules() *porcupine.NondeterministicModel {
 	}
 }
 
-// apply is a request as DESIGN section 4 words it. What is written takes the
-// settlements before it along.
+// apply applies one request to the model, by the rules of docs/ARCHITECTURE.md
+// ("Locks and lanes"). A write makes all settlements before it durable too.
 func (w world) apply(in input) (world, output) {
 	after := world{version: w.version, mark: w.mark, disk: w.tally(len(w.tail))}
 	switch in.action {

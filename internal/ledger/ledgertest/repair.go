@@ -9,9 +9,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// RolledBackStopsServing: an older copy of a ledger is found out by the first
-// sender who has seen more, stops, and serves again after repair under a new
-// incarnation, where older proofs are void.
+// RolledBackStopsServing: the first sender that has seen more finds out an
+// older copy of a ledger; the ledger stops, and serves again after repair under
+// a new incarnation, where older proofs are void.
 func RolledBackStopsServing(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := r.enroll()
@@ -38,7 +38,7 @@ func RolledBackStopsServing(t *testing.T, place func(testing.TB) Place) {
 		if _, err := r.ledger.Spend(t.Context(), req); !errors.Is(err, ledger.ErrRolledBack) {
 			t.Fatalf("a sender who has seen more: %v", err)
 		}
-		req.Seen = 0 // now nobody is served
+		req.Seen = 0 // now every request is refused
 	}
 	if err := r.settle(proof); !errors.Is(err, ledger.ErrRolledBack) {
 		t.Errorf("settle: %v", err)
@@ -74,13 +74,14 @@ func RolledBackStopsServing(t *testing.T, place func(testing.TB) Place) {
 }
 
 // RepairVoidsOldProofs: a proof that was taken before a merge or a readmission
-// and is applied after it clears nothing, because the numbers are others'.
+// and is applied after it clears nothing, because other guesses have the
+// numbers now.
 func RepairVoidsOldProofs(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h, other := r.enroll(), r.enroll()
 	own := r.spend(h, ledger.Stranger, 0)
 	theirs := r.row(h)
-	for i := range 5 { // of which the last was made elsewhere, after own
+	for i := range 5 { // guesses at another keeper, after own
 		theirs.Tally.Spend(r.clock.Now().Add(time.Duration(i)*time.Second), ledger.Stranger)
 	}
 	if err := r.ledger.Merge(t.Context(), []ledger.Row{theirs}); err != nil {

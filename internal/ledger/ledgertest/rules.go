@@ -31,7 +31,8 @@ const (
 	k = ledger.Known
 )
 
-// stories is each rule of DESIGN section 4, "Locks".
+// stories has one story for each rule of docs/ARCHITECTURE.md ("Locks and
+// lanes").
 func stories() map[string][]step {
 	return map[string][]step{
 		"six lock for a day after the sixth": {
@@ -133,7 +134,7 @@ func RulesHold(t *testing.T, place func(testing.TB) Place) {
 			}
 			for _, st := range story {
 				r.play(again, st)
-				// A settlement is on disk after Close, and need not be before.
+				// Only after Close is a settlement surely on disk.
 				r.reopen()
 			}
 		})
@@ -230,11 +231,11 @@ func ClockMayNotJump(t *testing.T, place func(testing.TB) Place) {
 	if at := r.row(h).Tally.Recent[2].At; !at.Equal(written) {
 		t.Fatalf("counted at %v, before %v", at, written)
 	}
-	other := r.enroll() // without a guess of its own, it goes by the ledger's clock
+	other := r.enroll() // its first guess: only the ledger's clock is used
 	if r.spend(other, k, 2); !r.row(other).Tally.Recent[0].At.Equal(written) {
 		t.Fatalf("another card counted at %v, before %v", r.row(other).Tally.Recent[0].At, written)
 	}
-	r.reopen() // the ledger's clock is kept, not remembered
+	r.reopen() // the clock comes from the disk, not from memory
 	r.clock.Move(-time.Millisecond)
 	if _, err := r.try(h, k, 2); !errors.Is(err, ledger.ErrClock) {
 		t.Fatalf("own clock behind: %v", err)

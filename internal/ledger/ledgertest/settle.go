@@ -9,8 +9,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// OnlyProofsSettle is the signed half of I-2: what is forged, changed, replayed
-// or meant for another keeper, incarnation, card or version clears nothing.
+// OnlyProofsSettle is the part of I-2 about signatures: a settlement that is
+// forged, changed, replayed or meant for another keeper, incarnation, card or
+// version clears nothing.
 func OnlyProofsSettle(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h, other := r.enroll(), r.enroll()
@@ -43,7 +44,7 @@ func OnlyProofsSettle(t *testing.T, place func(testing.TB) Place) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	r.reopen() // whatever was queued is on disk now
+	r.reopen() // queued settlements are on disk now
 	if row := r.row(h); row != before {
 		t.Fatalf("a proof that does not hold changed %+v, was %+v", row, before)
 	}
@@ -58,8 +59,8 @@ func OnlyProofsSettle(t *testing.T, place func(testing.TB) Place) {
 	}
 }
 
-// SettlementClearsNothingLater: a proof clears its own guess and what came
-// before it, however often and however late it comes.
+// SettlementClearsNothingLater: a proof clears its own guess and earlier ones,
+// however often and late it comes.
 func SettlementClearsNothingLater(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := r.enroll()

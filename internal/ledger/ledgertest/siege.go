@@ -9,8 +9,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// ThousandParallelGuesses: however many guess at once, six are counted, and
-// strangers get four of them on a card with known devices.
+// ThousandParallelGuesses: of any number of guesses at once six are counted,
+// and strangers get four of them on a card with known devices.
 func ThousandParallelGuesses(t *testing.T, place func(testing.TB) Place) {
 	for _, c := range []struct {
 		name             string

@@ -16,8 +16,8 @@ func (r *rig) propose(h *holder, version liuma.Version) (*ledger.Proposed, error
 	return r.ledger.Propose(r.t.Context(), ledger.ProposeRequest{Card: h.card, Version: version, Sender: r.clock.Now()})
 }
 
-// ProposeOncePerVersion is I-3: a version is proposed at most once, whoever
-// asks at the same time, and also across crashes and unanswered requests.
+// ProposeOncePerVersion checks I-3: a version is proposed at most once, by any
+// number of parallel callers, and also across crashes and unanswered requests.
 func ProposeOncePerVersion(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := r.enroll() // version 1, so the mark is 1
@@ -61,7 +61,7 @@ func ProposeOncePerVersion(t *testing.T, place func(testing.TB) Place) {
 	if _, err := r.propose(h, 0); !errors.Is(err, ledger.ErrRequest) {
 		t.Errorf("version 0: %v", err)
 	}
-	r.fault.FailAt(r.calls()+1, true) // on disk, and nobody was told
+	r.fault.FailAt(r.calls()+1, true) // on disk, but no caller got an answer
 	if _, err := r.propose(h, 1004); !errors.Is(err, ledger.ErrPoisoned) {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func (r *rig) calls() int {
 	return calls
 }
 
-// CommitIsWholeAndOnce is the ledger's part of I-7.
+// CommitIsWholeAndOnce checks the ledger's part of I-7.
 func CommitIsWholeAndOnce(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := newHolder(t)
@@ -100,7 +100,7 @@ func CommitIsWholeAndOnce(t *testing.T, place func(testing.TB) Place) {
 		t.Fatalf("the same commitment again changed the row: %+v, was %+v", row, locked)
 	}
 	_, err = r.try(h, ledger.Stranger, 0)
-	r.wantRefused(err, ledger.Locked) // above all, it frees no guess
+	r.wantRefused(err, ledger.Locked) // the lock stays: no guess is freed
 
 	for name, change := range map[string]func(*ledger.Commitment){
 		"older":          func(c *ledger.Commitment) { c.Version = 2 },

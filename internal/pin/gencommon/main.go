@@ -1,9 +1,12 @@
 // Command gencommon makes the bitmap of commonly chosen PINs from the list of
-// counts beside it. It guarantees that the bitmap has one bit for every row
-// and no other, and writes nothing if a row is malformed. It trusts the list
-// to hold PINs that many people chose. DESIGN section 6, docs/PINS.md.
+// counts beside it. It guarantees that the bitmap has one bit for every row and
+// no other, and writes nothing if a row is malformed. It trusts the list to
+// hold PINs that many people chose; docs/PINS.md ("Commonly chosen") says where
+// it is from.
 //
 // Run it with go generate ./internal/pin after changing the list.
+//
+// Start here: main.go.
 package main
 
 import (
@@ -43,8 +46,8 @@ func run() error {
 	return os.WriteFile(filepath.Join(dir, out), bitmap, 0o644)
 }
 
-// build reads rows of a PIN, a tab and a count. Every row counts, however
-// rare: docs/PINS.md says why.
+// build reads rows of a PIN, a tab and a count. Every row counts, even a rare
+// PIN: docs/PINS.md says why.
 func build(r io.Reader) ([]byte, error) {
 	bitmap := make([]byte, 1_000_000/8)
 	rows := bufio.NewScanner(r)

@@ -9,7 +9,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// The ceremony that makes a key set, as messages between its members:
+// The key ceremony, which makes a key set, as messages between its members:
 //
 //  1. every member says Hello to all others, with its identity's public key;
 //  2. of each subset, the first member makes the share key and sends it to
@@ -17,20 +17,20 @@ import (
 //  3. every member tells all others a Fingerprint of each share key it holds,
 //     and is done when all holders of a subset have the same.
 //
-// Sealing keeps the keys from whoever carries the messages. It does not say
-// who sent one, so they travel between members that know one another: in one
-// process, or over connections that both ends authenticate.
+// Sealing hides the keys from the carriers of the messages. It does not prove
+// who sent a message, so messages travel between members that know one another:
+// in one process, or over connections that both ends authenticate.
 const (
 	offerLabel       = "liuma/1/share-offer"
 	fingerprintLabel = "liuma/1/share-fingerprint"
 )
 
-// ErrCeremony is a message that does not fit the ceremony. It is begun anew;
-// no card has a version under an unfinished key set.
+// ErrCeremony is a message that does not fit the key ceremony, which must then
+// be begun anew; no card has a version under an unfinished key set.
 var ErrCeremony = errors.New("keeper: ceremony")
 
-// Share keys outlive many years of stored traffic, so they are sealed with the
-// hybrid of ML-KEM-768 and X25519.
+// Stored traffic may be read many years later, while share keys are still in
+// use. So they are sealed with the hybrid of ML-KEM-768 and X25519.
 func identityKEM() hpke.KEM { return hpke.MLKEM768X25519() }
 func offerKDF() hpke.KDF    { return hpke.HKDFSHA256() }
 func offerAEAD() hpke.AEAD  { return hpke.AES256GCM() }
@@ -50,15 +50,15 @@ type Offer struct {
 	Sealed   []byte
 }
 
-// Fingerprint says which share key of a subset a member holds, without saying
-// anything about it.
+// Fingerprint identifies the share key of a subset that a member holds. It
+// reveals nothing about the key.
 type Fingerprint struct {
 	Member int
 	Subset split.Subset
 	Sum    [32]byte
 }
 
-// Member is one keeper's side of a ceremony. It belongs to one goroutine.
+// Member is one keeper's side of a key ceremony. It belongs to one goroutine.
 type Member struct {
 	keySet   uint32
 	shape    split.Shape
@@ -67,10 +67,10 @@ type Member struct {
 	identity hpke.PrivateKey
 	peers    map[int]hpke.PublicKey
 	keys     map[split.Subset]split.ShareKey
-	agreed   map[split.Subset]map[int]bool // who has shown the same fingerprint
+	agreed   map[split.Subset]map[int]bool // members that have shown the same fingerprint
 }
 
-// NewMember begins a ceremony for one keeper, whose identity it uses.
+// NewMember begins a key ceremony for one keeper, whose identity it uses.
 func NewMember(keySet uint32, shape split.Shape, number int, id ID, identity hpke.PrivateKey) (*Member, error) {
 	if err := shape.Validate(); err != nil {
 		return nil, err
@@ -140,7 +140,8 @@ func (m *Member) Offer() ([]Offer, error) {
 	return out, nil
 }
 
-// info binds an offer to all that it is good for, and to both identities.
+// info is the text that an offer is bound to: key set, shape, subset, sender,
+// receiver and both identities.
 func (m *Member) info(o Offer) []byte {
 	var b []byte
 	for _, field := range [][]byte{
@@ -155,8 +156,8 @@ func (m *Member) info(o Offer) []byte {
 	return b
 }
 
-// Accept opens an offer that is meant for this member. It takes one key a
-// subset, from the subset's first member.
+// Accept opens an offer to this member. It takes one key per subset, from the
+// subset's first member.
 func (m *Member) Accept(o Offer) error {
 	_, have := m.keys[o.Subset]
 	fits := o.KeySet == m.keySet && o.To == m.number && o.From == o.Subset.First() &&
@@ -177,7 +178,7 @@ func (m *Member) Accept(o Offer) error {
 	return nil
 }
 
-// Fingerprints lists those of all share keys that this member holds.
+// Fingerprints lists the fingerprints of all share keys that this member holds.
 func (m *Member) Fingerprints() ([]Fingerprint, error) {
 	var out []Fingerprint
 	for _, s := range m.shape.SubsetsOf(m.number) {
@@ -201,8 +202,8 @@ func (m *Member) fingerprint(s split.Subset) ([32]byte, error) {
 	return k.MAC(append(b, byte(s)))
 }
 
-// Check compares another member's fingerprint with this member's own. Those of
-// subsets that this member is not in are none of its business.
+// Check compares another member's fingerprint with this member's own.
+// Fingerprints of subsets that this member is not in are ignored.
 func (m *Member) Check(f Fingerprint) error {
 	if f.Member < 1 || f.Member > m.shape.N || f.Member == m.number || !f.Subset.Has(f.Member) {
 		return fmt.Errorf("%w: an unexpected fingerprint from member %d", ErrCeremony, f.Member)
@@ -221,8 +222,8 @@ func (m *Member) Check(f Fingerprint) error {
 	return nil
 }
 
-// Done gives this member's part of the key set, once every holder of every one
-// of its subsets has shown the same fingerprint.
+// Done gives this member's part of the key set, once all holders of each of its
+// subsets have shown the same fingerprint.
 func (m *Member) Done() (KeySet, error) {
 	set := KeySet{ID: m.keySet, Shape: m.shape, Member: m.number, Keys: map[split.Subset]split.ShareMAC{}}
 	for _, s := range m.shape.SubsetsOf(m.number) {
@@ -234,7 +235,7 @@ func (m *Member) Done() (KeySet, error) {
 	return set, set.validate()
 }
 
-// Wipe clears the share keys of an abandoned ceremony.
+// Wipe clears the share keys of an abandoned key ceremony.
 func (m *Member) Wipe() {
 	for _, k := range m.keys {
 		k.Wipe()
