@@ -205,7 +205,6 @@ func refuseBy(row *store.Request, now time.Time, r *ledger.Refusal) {
 // changed while the keepers worked takes the verdict back (I-10).
 func (a *Authority) conclude(ctx context.Context, at *guess, out keeper.Outcome) error {
 	begun := at.row
-	seen := a.seenToSave()
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		at.row = begun
 		now := a.Now()
@@ -233,11 +232,6 @@ func (a *Authority) conclude(ctx context.Context, at *guess, out keeper.Outcome)
 		}
 		if err := errors.Join(a.WriteCard(tx, card), tx.UpdateRequest(at.row), a.tellShut(tx, card, at)); err != nil {
 			return audit.Entry{}, err
-		}
-		if len(seen) > 0 {
-			if err := tx.SaveKeepersSeen(seen); err != nil {
-				return audit.Entry{}, err
-			}
 		}
 		return a.DecidedEntry(at.Caller, ev, at.row), nil
 	})
@@ -303,25 +297,4 @@ func (at *guess) lastTry(t ledger.Tally, out keeper.Outcome, now time.Time) lium
 		return liuma.CodeLocked
 	}
 	return liuma.CodeBlocked
-}
-
-// seenToSave returns the keepers' sequences when a second has passed since
-// they were last handed to a transaction and one of them rose. Losing that
-// transaction only makes a rollback of that second harder to see.
-func (a *Authority) seenToSave() map[string]uint64 {
-	a.seenMu.Lock()
-	defer a.seenMu.Unlock()
-	now := a.Now()
-	if gap := now.Sub(a.seenAt); gap >= 0 && gap < seenEvery {
-		return nil
-	}
-	rose := map[string]uint64{}
-	for id, seq := range a.quorum.Seen() {
-		if seq > a.seen[string(id)] {
-			rose[string(id)] = seq
-			a.seen[string(id)] = seq
-		}
-	}
-	a.seenAt = now
-	return rose
 }

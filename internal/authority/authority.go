@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -185,9 +184,7 @@ type Authority struct {
 	judges  *judges
 	clients *clients
 
-	seenMu sync.Mutex
-	seenAt time.Time         // guarded by seenMu: when seen was last handed to a transaction
-	seen   map[string]uint64 // guarded by seenMu: what was handed out then
+	seen map[string]uint64 // owned by Maintain: the keepers' sequences that were saved
 }
 
 // New checks the config. Attach the acts to it, then Start it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -22,12 +23,24 @@ const (
 // keys, drops evidence marks that are too old to matter and saves the keepers'
 // sequences, until ctx ends. Each step is safe to repeat and to lose.
 func (a *Authority) Maintain(ctx context.Context) {
-	t := time.NewTicker(maintainEvery)
+	t, seen := time.NewTicker(maintainEvery), time.NewTicker(seenEvery)
 	defer t.Stop()
+	defer seen.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			// At an orderly end nothing of the last second is lost.
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTime)
+			defer cancel()
+			if err := a.saveSeen(last); err != nil {
+				a.log.Warn("keepers' sequences not saved", "err", err)
+			}
 			return
+		case <-seen.C:
+			if err := a.saveSeen(ctx); err != nil && ctx.Err() == nil {
+				a.log.Warn("keepers' sequences not saved", "err", err)
+			}
+			continue
 		case <-t.C:
 		}
 		if err := a.maintainOnce(ctx); err != nil && ctx.Err() == nil {
@@ -38,7 +51,7 @@ func (a *Authority) Maintain(ctx context.Context) {
 
 func (a *Authority) maintainOnce(ctx context.Context) error {
 	_, err := a.SealKey(ctx)
-	return errors.Join(err, a.destroySealKeys(ctx), a.finishIntents(ctx), a.pruneEvidence(ctx), a.pruneRows(ctx), a.saveSeen(ctx))
+	return errors.Join(err, a.destroySealKeys(ctx), a.finishIntents(ctx), a.pruneEvidence(ctx), a.pruneRows(ctx))
 }
 
 // finishIntents abandons what was reserved and left, and carries through what
@@ -127,14 +140,24 @@ func (a *Authority) pruneRows(ctx context.Context) error {
 	})
 }
 
-// saveSeen keeps the keepers' sequences of a quiet time, when no attempt's
-// transaction carries them.
+// saveSeen saves the keepers' sequences that rose, apart from every request, so
+// that no request writes a row that all share. Losing the last second of them
+// only makes a keeper's rollback within that second harder to see.
 func (a *Authority) saveSeen(ctx context.Context) error {
-	seen := a.seenToSave()
-	if len(seen) == 0 {
+	rose := map[string]uint64{}
+	for id, seq := range a.quorum.Seen() {
+		if seq > a.seen[string(id)] {
+			rose[string(id)] = seq
+		}
+	}
+	if len(rose) == 0 {
 		return nil
 	}
-	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		return a.Entry("system", audit.KeeperSeen, liuma.CardID{}, "", "ok"), tx.SaveKeepersSeen(seen)
+	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		return a.Entry("system", audit.KeeperSeen, liuma.CardID{}, "", "ok"), tx.SaveKeepersSeen(rose)
 	})
+	if err == nil {
+		maps.Copy(a.seen, rose)
+	}
+	return err
 }
