@@ -89,16 +89,6 @@ func (a Act) asksCurrent() bool {
 	return false
 }
 
-// needs reports whether the act takes a kind of proof.
-func (a Act) needs(p Proof) bool {
-	for _, has := range a.Proofs {
-		if has == p {
-			return true
-		}
-	}
-	return false
-}
-
 // acting is the act that a ceremony is at: its own, or the one that its holder
 // turned to.
 func (s *Ceremonies) acting(c store.Ceremony, d details) Act {
