@@ -120,11 +120,11 @@ func (s *Ceremonies) GiveCardNo(ctx context.Context, id string, h Hand, typed st
 // judgeCardNo compares a number with the card's and counts a wrong one.
 func (s *Ceremonies) judgeCardNo(tx store.Tx, card store.Card, typed string) error {
 	now := s.now()
-	wrong, err := tx.Ticks(tickCardNo, card.Holder, now.Add(-codeWindow))
+	wrong, err := tx.Ticks(tickCardNo, card.Holder, now.Add(-codePeriod))
 	if err != nil {
 		return err
 	}
-	if until := authority.SpentUntil(wrong, cardNosMost, codeWindow); !until.IsZero() {
+	if until := authority.SpentUntil(wrong, cardNosMost, codePeriod); !until.IsZero() {
 		return &liuma.Error{Code: liuma.CodeCardNoSpent, Until: until}
 	}
 	f, err := s.engine.Facts(card)

@@ -24,7 +24,7 @@ import (
 const (
 	codeDigits     = 1_000_000
 	phoneCodeLife  = 10 * time.Minute
-	codeWindow     = 24 * time.Hour
+	codePeriod     = 24 * time.Hour
 	wrongCodesMost = 5  // a holder and window
 	numberMost     = 10 // codes to a number and window
 	cardMost       = 20 // codes for a holder and window, whatever the number
@@ -89,7 +89,7 @@ func (s *Ceremonies) hasCode(c store.Ceremony, d details) bool {
 // send is in the page, with the time when it ends. A crash leaves the code and
 // its text in the outbox, or neither.
 func (s *Ceremonies) SendCode(ctx context.Context, id string, h Hand) (Page, error) {
-	code, err := newPhoneCode()
+	code, err := newOneTimeCode()
 	if err != nil {
 		return Page{}, liuma.Outward(err)
 	}
@@ -120,8 +120,8 @@ func (s *Ceremonies) SendCode(ctx context.Context, id string, h Hand) (Page, err
 		})
 }
 
-// newPhoneCode draws six digits, each value as likely as any other.
-func newPhoneCode() (string, error) {
+// newOneTimeCode draws six digits, each value as likely as any other.
+func newOneTimeCode() (string, error) {
 	n, err := rand.Int(rand.Reader, big.NewInt(codeDigits))
 	if err != nil {
 		return "", err
@@ -135,20 +135,20 @@ func (s *Ceremonies) maySend(r store.Reader, to addressee) (liuma.Code, time.Tim
 	if left, until, err := s.codesLeft(r, to.holder); err != nil || left == 0 {
 		return liuma.CodePhoneCodesSpent, until, err
 	}
-	sent, err := r.Ticks(tickCodeSent, s.engine.PhoneIndex(to.phone), now.Add(-codeWindow))
+	sent, err := r.Ticks(tickCodeSent, s.engine.PhoneIndex(to.phone), now.Add(-codePeriod))
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	if until := authority.SpentUntil(sent, numberMost, codeWindow); !until.IsZero() {
+	if until := authority.SpentUntil(sent, numberMost, codePeriod); !until.IsZero() {
 		return liuma.CodePhoneCodeLimit, until, nil
 	}
 	if until := authority.SpentUntil(sent, 1, codeEvery); until.After(now) {
 		return liuma.CodePhoneCodeSoon, until, nil
 	}
-	if sent, err = r.Ticks(tickCodeCard, to.holder, now.Add(-codeWindow)); err != nil {
+	if sent, err = r.Ticks(tickCodeCard, to.holder, now.Add(-codePeriod)); err != nil {
 		return "", time.Time{}, err
 	}
-	if until := authority.SpentUntil(sent, cardMost, codeWindow); !until.IsZero() {
+	if until := authority.SpentUntil(sent, cardMost, codePeriod); !until.IsZero() {
 		return liuma.CodePhoneCodeLimit, until, nil
 	}
 	return "", time.Time{}, nil
@@ -157,11 +157,11 @@ func (s *Ceremonies) maySend(r store.Reader, to addressee) (liuma.Code, time.Tim
 // codesLeft is how many wrong codes a holder's card has left, and, when there
 // are none, until when.
 func (s *Ceremonies) codesLeft(r store.Reader, holder vault.Index) (left int, until time.Time, err error) {
-	wrong, err := r.Ticks(tickCodeWrong, holder, s.now().Add(-codeWindow))
+	wrong, err := r.Ticks(tickCodeWrong, holder, s.now().Add(-codePeriod))
 	if err != nil {
 		return 0, time.Time{}, err
 	}
-	if until := authority.SpentUntil(wrong, wrongCodesMost, codeWindow); !until.IsZero() {
+	if until := authority.SpentUntil(wrong, wrongCodesMost, codePeriod); !until.IsZero() {
 		return 0, until, nil
 	}
 	return wrongCodesMost - len(wrong), time.Time{}, nil
