@@ -46,8 +46,7 @@ func (t *tx) InsertRequest(q store.Request) error {
 		q.Ceremony)
 }
 
-// UpdateRequest is held to decided values by the trigger requests_decided
-// (I-11).
+// UpdateRequest relies on the trigger requests_decided (I-11).
 func (t *tx) UpdateRequest(q store.Request) error {
 	return t.change(`UPDATE requests SET action = ?, digest = ?, card = ?, version = ?, purpose = ?, decided = ?,
 		verdict = ?, code = ?, tries_left = ?, until = ?, evidence = ?, receipt_id = ?, at = ?, decided_at = ?,
