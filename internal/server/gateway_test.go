@@ -20,8 +20,8 @@ type clumsy struct{ *notify.Inbox }
 func (clumsy) ReadReports(string, string, []byte) ([]notify.Report, error) { panic("canary") }
 
 // TestTheGatewayDoorIsADoor: the answer to a report that made the driver panic
-// shows nothing of it, and each request has one line in the log, without its
-// path, because the path holds a token.
+// shows nothing of the panic, and each request has one line in the log, without
+// its address, because the address of a report holds a token.
 func TestTheGatewayDoorIsADoor(t *testing.T) {
 	secret := t.TempDir() + "/secret"
 	if err := os.WriteFile(secret, []byte("0123456789abcdef0123456789abcdef"), 0o600); err != nil {

@@ -133,9 +133,9 @@ func (g *gateway) all() []map[string]any {
 	return slices.Collect(maps.Values(g.texts))
 }
 
-// TestTextsFromTheConfiguration: a webhook from the configuration file takes
-// the messages in a region's own wording, and its delivery reports come in at
-// the gateway door, where no one else can send any.
+// TestTextsFromTheConfiguration: a webhook from the configuration file takes the
+// messages in a region's own wording, and its delivery reports come in at the
+// gateway door. A report that is not signed with the webhook's secret is refused.
 func TestTextsFromTheConfiguration(t *testing.T) {
 	const secret = "0123456789abcdef0123456789abcdef"
 	g := &gateway{secret: []byte(secret), texts: map[string]map[string]any{}}
