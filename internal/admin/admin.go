@@ -57,10 +57,10 @@ type Administration interface {
 	RemoveClientKey(ctx context.Context, kind store.ClientKind, id, kid string) error
 
 	// ImportRegistry imports a registry file (registry.Import describes its
-	// format). It reads from the first byte, whatever the file's position, which
-	// it leaves alone. With an error, the Summary counts the rows that are
-	// certainly kept; if the connection to a server is lost, the number is
-	// unknown. Errors: ErrFile, ErrFileChanged, ErrImporting.
+	// format) from its first byte, and neither uses nor moves the file's
+	// position. With an error, the Summary counts the rows that are certainly
+	// kept; if the connection to a server is lost, the number is unknown. Errors:
+	// ErrFile, ErrFileChanged, ErrImporting.
 	ImportRegistry(ctx context.Context, file *os.File, c ImportConfig) (registry.Summary, error)
 
 	Status(context.Context) (Status, error)

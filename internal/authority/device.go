@@ -43,7 +43,7 @@ func (a *Authority) KnownDevices(r store.Reader, card liuma.CardID) ([]store.Dev
 	return slices.DeleteFunc(all, func(d store.Device) bool { return !d.Seen.After(unseen) }), err
 }
 
-// FindDevice finds the one of a card's devices that has the secret, or nil.
+// FindDevice finds the device with a secret among a card's devices, or nil.
 func (a *Authority) FindDevice(of []store.Device, card liuma.CardID, secret string) *store.Device {
 	mac, ok := a.DeviceMAC(card, secret)
 	if !ok {

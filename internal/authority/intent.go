@@ -120,7 +120,7 @@ func (a *Authority) reserveHigher(ctx context.Context, in *store.Intent, v liuma
 }
 
 // record writes the verifier into the intent. The compare with the stored
-// intent makes sure that nobody abandoned it meanwhile.
+// intent makes sure that no other process abandoned it meanwhile.
 func (a *Authority) record(ctx context.Context, actor string, in *store.Intent) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		if err := a.ownIntent(tx, *in, store.IntentReserved); err != nil {

@@ -21,7 +21,7 @@ import (
 )
 
 // TestWhatEndedStaysEnded: a ceremony that its holder left, or that expired,
-// while the keepers worked stays ended whatever the verdict, because the
+// while the keepers worked stays ended with any verdict, because the
 // channel has its outcome already.
 func TestWhatEndedStaysEnded(t *testing.T) {
 	for name, pin := range map[string]string{"right": goodPIN, "wrong": otherPIN} {

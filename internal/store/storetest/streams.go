@@ -141,7 +141,7 @@ func entryPages(t *testing.T, s store.Store) {
 	}
 }
 
-// streamOfACard: a card's entries are together whatever else happens, each with
+// streamOfACard: a card's entries stay together beside other writers, each with
 // all its members and the hash of the one before, and the head is the last.
 func streamOfACard(t *testing.T, open Open) {
 	s, reopen := open(t)
