@@ -1,16 +1,16 @@
-// Package admin is what operators do with an authority: they register clients
-// and their keys, import the registry, see to texts, change signing keys and
-// look how things stand. It knows no HTTP and not how the process was put
-// together, so the command, the administration door and a console stand on it
-// alike.
+// Package admin holds the administration of an authority: operators register
+// clients and their keys, import the registry, look after messages, change
+// signing keys and read the status. It knows no HTTP and not how the process
+// was put together, so that the command, the administration door and a console
+// can all use it.
 //
 // It guarantees that every change of the authority's database has its audit
 // entry in the same transaction, with Actor as its actor (I-8); that only
 // public P-256 keys are kept, that a client always has at least one, and that
 // an identifier belongs to one client for good; that an import reads one whole
-// regular file, or says that it did not, and leaves whole chunks; and that
-// nothing that is secret or personal is answered (Inbox excepted, where nothing
-// is sent). It trusts whoever calls: who that is, the door finds out.
+// regular file, or reports that it did not, and keeps whole chunks; and that no
+// answer holds secret or personal data (except Inbox, which only exists where
+// no messages are sent). It trusts its caller: the door checks who that is.
 //
 // Start here: Administration, in admin.go.
 package admin
@@ -32,60 +32,64 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Actor is who the audit record names for what is done here.
+// Actor is the actor in the audit entries of administration.
 const Actor = "operator"
 
-// Administration is what an operator can do. Two types have it: Admin, in the
-// process that has the store, and the client of the administration door. Both
-// do the same and return the same errors; both are safe for concurrent use.
-// Package admintest holds the trials that both pass.
+// Administration is everything that an operator can do. Two types implement it:
+// Admin, in the process that has the store, and the client of the
+// administration door. Both do the same and return the same errors; both are
+// safe for concurrent use. Both pass the trials of package admintest.
 type Administration interface {
 	// Clients returns the clients of a kind in the order of their identifiers.
 	Clients(ctx context.Context, kind store.ClientKind) ([]store.Client, error)
 	// AddClient registers a client. Errors: ErrClient, ErrKey, ErrTaken.
 	AddClient(ctx context.Context, c Client) error
-	// StopClient refuses the client everywhere, from its next request on. ErrUnknown.
+	// StopClient makes every door refuse the client, from its next request on.
+	// ErrUnknown.
 	StopClient(ctx context.Context, kind store.ClientKind, id string) error
-	// ResumeClient lets a stopped client in again. ErrUnknown.
+	// ResumeClient lets a stopped client use the doors again. ErrUnknown.
 	ResumeClient(ctx context.Context, kind store.ClientKind, id string) error
-	// AddClientKey adds a key beside those that the client has. Errors:
-	// ErrUnknown, ErrKey, ErrTaken.
+	// AddClientKey adds a key to a client's keys. Errors: ErrUnknown, ErrKey,
+	// ErrTaken.
 	AddClientKey(ctx context.Context, kind store.ClientKind, id string, key jose.JSONWebKey) error
-	// RemoveClientKey takes a key out of use, from the next request on. Errors:
+	// RemoveClientKey removes a key, from the client's next request on. Errors:
 	// ErrUnknown, ErrLastKey.
 	RemoveClientKey(ctx context.Context, kind store.ClientKind, id, kid string) error
 
-	// ImportRegistry imports a registry file (registry.Import says which form it
-	// has) from its first byte, wherever the file is positioned, and leaves the
-	// position alone. With an error, the Summary counts what is certain to be
-	// kept; where a server went away, nobody knows. Errors: ErrFile,
-	// ErrFileChanged, ErrImporting.
+	// ImportRegistry imports a registry file (registry.Import describes its
+	// format) from its first byte, and neither uses nor moves the file's
+	// position. With an error, the Summary counts the rows that are certainly
+	// kept; if the connection to a server is lost, the number is unknown. Errors:
+	// ErrFile, ErrFileChanged, ErrImporting.
 	ImportRegistry(ctx context.Context, file *os.File, c ImportConfig) (registry.Summary, error)
 
 	Status(context.Context) (Status, error)
 
-	// Texts lists messages of the outbox in a state, or all, in the order of
+	// Texts lists messages of the outbox in a state, or in all, in the order of
 	// their IDs after one, at most MaxTexts.
 	Texts(ctx context.Context, state store.MessageState, after string) ([]notify.MessageView, error)
-	// RetryText has a dead notice tried again and returns the ID that it goes
-	// by now. Errors: store.ErrNotFound, notify.ErrNotRetriable.
+	// RetryText sends a dead notice again and returns its new ID. Errors:
+	// store.ErrNotFound, notify.ErrNotRetriable.
 	RetryText(ctx context.Context, id string) (string, error)
-	// Inbox shows what a driver inbox took, codes too. ErrNoInbox: there is none.
+	// Inbox shows the messages that the inbox driver kept, one-time codes too.
+	// ErrNoInbox: the driver is another.
 	Inbox(context.Context) ([]InboxText, error)
 
-	// RotateSigningKey lets a new key sign, from the next start of a server on.
+	// RotateSigningKey makes a new key the signing key, from the next start of a
+	// server on.
 	RotateSigningKey(context.Context) (RotatedKey, error)
 	// DropSigningKey destroys a key that no longer signs. Errors: ErrKeyInUse,
 	// vault.ErrNoSuchKey, vault.ErrKeySigns.
 	DropSigningKey(ctx context.Context, kid string) (DroppedKey, error)
 }
 
-// ImportConfig says who is told what of an import. Both members are optional;
+// ImportConfig has the functions that an import reports to. Both are optional;
 // they are called from ImportRegistry's own goroutine.
 type ImportConfig struct {
-	// Progress is told how many bytes were worked through.
+	// Progress gets the number of bytes that were worked through.
 	Progress func(read int64)
-	// Reject is told the line, from 1, and the reason of each row not taken.
+	// Reject gets the line number, from 1, and the reason of each row that was not
+	// imported.
 	Reject func(line int, reason string)
 }
 
@@ -95,48 +99,51 @@ type Registry interface {
 	Import(ctx context.Context, r io.Reader, c registry.ImportConfig) (registry.Summary, error)
 }
 
-// Authority says whether verdicts can be given now; *authority.Authority does.
+// Authority reports whether it can give verdicts now; *authority.Authority
+// implements it.
 type Authority interface {
 	Ready(context.Context) error
 }
 
-// Quorum knows the highest sequence number that was heard from each keeper;
-// *keeper.Quorum does.
+// Quorum returns the highest sequence number that each keeper sent;
+// *keeper.Quorum implements it.
 type Quorum interface {
 	Seen() map[keeper.ID]uint64
 }
 
-// Outbox is an outbox that sends; *notify.Outbox is one.
+// Outbox is an outbox that sends; *notify.Outbox implements it.
 type Outbox interface {
 	Stats(context.Context) (notify.Stats, error)
-	Wake() // looks for texts at once
+	Wake() // looks for messages at once
 }
 
-// Inbox keeps texts in place of sending them; *notify.Inbox does.
+// Inbox keeps messages instead of sending them; *notify.Inbox implements it.
 type Inbox interface {
-	Texts(phone string) []notify.Received // all, where phone is empty
+	Texts(phone string) []notify.Received // all, if phone is empty
 }
 
-// Config is what an Admin works with. All members but Server are required.
+// Config holds the parts that an Admin works with. All members but Server are
+// required.
 type Config struct {
 	Store    store.Store
 	Registry Registry
-	Vault    *vault.Vault // texts that are tried again are sealed with it
-	KeyFile  string       // what Vault was opened from
+	Vault    *vault.Vault // seals messages that are sent again
+	KeyFile  string       // the file that Vault was opened from
 	Now      func() time.Time
-	// What the configuration says, for Status.
+	// From the configuration, for Status.
 	Issuer, Shape, TextsDriver string
-	// Server is the server at work in this process; nil where there is none.
+	// Server is the server in this process; nil if none runs.
 	Server *Server
 }
 
-// Server is what a serving process adds. Authority and Quorum are required.
+// Server holds the parts of a serving process. Authority and Quorum are
+// required.
 type Server struct {
 	Since     time.Time
 	Authority Authority
 	Quorum    Quorum
-	Outbox    Outbox // nil where nothing is sent
-	Inbox     Inbox  // nil unless texts are only shown
+	Outbox    Outbox // nil if no messages are sent
+	Inbox     Inbox  // nil unless the driver is the inbox
 }
 
 func (c *Config) check() error {
@@ -155,8 +162,8 @@ func (c *Config) check() error {
 // Admin is the Administration of the process that has the store.
 type Admin struct {
 	c Config
-	// importing is held by the one import that may be under way: each takes
-	// memory for every row of its file.
+	// importing is held during an import: there is one at a time, because each
+	// takes memory for every row of its file.
 	importing sync.Mutex
 }
 

@@ -12,7 +12,7 @@ func TestAdministration(t *testing.T) {
 	admintest.Run(t, func(_ *testing.T, w *admintest.World) admin.Administration { return w.Admin })
 }
 
-// Each member of the Config is asked for.
+// Each required member of the Config is asked for.
 func TestNewRefuses(t *testing.T) {
 	w := admintest.New(t, admintest.Options{Served: true})
 	good := w.Config()

@@ -18,7 +18,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Errors that callers act on. After each nothing was changed.
+// Errors that callers act on. With each of them nothing was changed.
 var (
 	ErrTaken   = errors.New("identifier is taken")
 	ErrUnknown = errors.New("no such party")
@@ -39,14 +39,15 @@ type Client struct {
 	Key     jose.JSONWebKey
 	Regions []liuma.Region // of a channel; at least one, "" being the nation
 	Actions []liuma.Action // of a channel; at least one
-	StandIn bool           // a provider that proves nothing
-	// RedirectURIs are where a channel's hosted ceremonies may go back to,
-	// compared byte for byte. The command checks their form.
+	StandIn bool           // a provider whose evidence proves nothing
+	// RedirectURIs are the addresses that a channel's hosted ceremonies may go
+	// back to, compared byte for byte. The command checks their form.
 	RedirectURIs []string
 }
 
-// AddClient registers a client. An identifier is never given out twice, also not
-// after its client was stopped: the record would name two by one word.
+// AddClient registers a client. An identifier is never used again, not even
+// after its client was stopped: the audit record would have one name for two
+// clients.
 func (a *Admin) AddClient(ctx context.Context, c Client) error {
 	if err := c.validate(); err != nil {
 		return err
@@ -132,18 +133,18 @@ func (a *Admin) Clients(ctx context.Context, kind store.ClientKind) ([]store.Cli
 	return out, err
 }
 
-// StopClient refuses the client everywhere, from its next request on.
+// StopClient makes every door refuse the client, from its next request on.
 func (a *Admin) StopClient(ctx context.Context, kind store.ClientKind, id string) error {
 	return a.changeClient(ctx, kind, id, "stopped", func(c *store.Client) error { c.Stopped = true; return nil })
 }
 
-// ResumeClient lets a stopped client in again.
+// ResumeClient lets a stopped client use the doors again.
 func (a *Admin) ResumeClient(ctx context.Context, kind store.ClientKind, id string) error {
 	return a.changeClient(ctx, kind, id, "resumed", func(c *store.Client) error { c.Stopped = false; return nil })
 }
 
-// AddClientKey adds a key beside those that the client has, so that it can change
-// over while both are good.
+// AddClientKey adds a key to a client's keys, so that the client can change
+// over while both are valid.
 func (a *Admin) AddClientKey(ctx context.Context, kind store.ClientKind, id string, key jose.JSONWebKey) error {
 	return a.changeClient(ctx, kind, id, "key_added", func(c *store.Client) error {
 		set, err := evidence.ParseKeys(c.Keys)
@@ -158,8 +159,8 @@ func (a *Admin) AddClientKey(ctx context.Context, kind store.ClientKind, id stri
 	})
 }
 
-// RemoveClientKey takes a key out of use, from the next request on. The last one
-// stays: a client that shall not call any more is stopped.
+// RemoveClientKey removes a key, from the client's next request on. The last
+// key cannot be removed: stop the client instead.
 func (a *Admin) RemoveClientKey(ctx context.Context, kind store.ClientKind, id, kid string) error {
 	return a.changeClient(ctx, kind, id, "key_removed", func(c *store.Client) error {
 		set, err := evidence.ParseKeys(c.Keys)
@@ -221,7 +222,7 @@ func KeyIDs(c store.Client) ([]string, error) {
 	return out, nil
 }
 
-// marshalKeys writes the set down and reads it back as the doors will.
+// marshalKeys encodes a key set and reads it back as the doors will.
 func marshalKeys(keys []jose.JSONWebKey) ([]byte, error) {
 	for _, k := range keys {
 		if _, ok := k.Key.(*ecdsa.PublicKey); !ok {

@@ -37,7 +37,7 @@ func channel(t *testing.T, id string) admin.Client {
 	}
 }
 
-// A door gets the keys that were registered, or none.
+// A door gets a client's registered keys, or an error.
 func TestPublicKeys(t *testing.T) {
 	a := admintest.New(t, admintest.Options{}).Admin
 	p, second := channel(t, "zj"), pair(t)
@@ -60,7 +60,7 @@ func TestPublicKeys(t *testing.T) {
 }
 
 // A key is read in every usual form, and its kid is the thumbprint unless the
-// party named it.
+// client named it.
 func TestParseKey(t *testing.T) {
 	p := pair(t)
 	jwk, err := p.PublicJWK()
@@ -135,7 +135,7 @@ func asJSON(t *testing.T, k jose.JSONWebKey) []byte {
 	return raw
 }
 
-// The private half that is handed out belongs to the public one.
+// The private key that is handed out belongs to the public one.
 func TestPair(t *testing.T) {
 	p := pair(t)
 	raw, err := p.PrivatePEM()

@@ -12,17 +12,17 @@ import (
 )
 
 // MaxImport is the longest file that is imported, in bytes: over a hundred
-// million people. An import holds about 100 bytes of each in memory.
+// million people. An import needs about 100 bytes of memory for each of them.
 const MaxImport = 16 << 30
 
 // Errors of an import.
 var (
-	// ErrFile says that a file is not one that can be imported.
+	// ErrFile says that a file cannot be imported.
 	ErrFile = errors.New("this cannot be imported")
-	// ErrFileChanged says that the file was written to, or cut, during the
-	// import. What was read last may be half a line, so it was not taken.
+	// ErrFileChanged says that the file was written to, or cut, during the import.
+	// The end of what was read may be half a line, so it was not imported.
 	ErrFileChanged = errors.New("the file was changed while it was read")
-	// ErrImporting says that one import is under way; there is one at a time.
+	// ErrImporting says that another import is running; there is one at a time.
 	ErrImporting = errors.New("another import is under way; wait until it is done")
 )
 
@@ -40,13 +40,12 @@ func (a *Admin) ImportRegistry(ctx context.Context, file *os.File, c ImportConfi
 }
 
 // snapshot reads a regular file as it was when the import began. It reads by
-// offset, because the position of a descriptor is shared with whoever else
-// holds it.
+// offset, because other processes with the same descriptor share its position.
 type snapshot struct {
 	file     *os.File
 	size     int64
 	modified time.Time
-	at       int64 // how far it was read
+	at       int64 // bytes read so far
 }
 
 func openSnapshot(file *os.File) (*snapshot, error) {
@@ -54,7 +53,7 @@ func openSnapshot(file *os.File) (*snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFile, err)
 	}
-	// A pipe or a device may have no end, and a read of one may wait for good.
+	// A pipe or a device may have no end, and reading it may block for ever.
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%w: it is not a regular file; write it to one first", ErrFile)
 	}
@@ -64,8 +63,9 @@ func openSnapshot(file *os.File) (*snapshot, error) {
 	return &snapshot{file: file, size: info.Size(), modified: info.ModTime()}, nil
 }
 
-// Read says io.EOF only at the end of a file that stayed as it was: a line that
-// another process is still writing, or has cut off, must not pass for a row.
+// Read returns io.EOF only at the end of a file that has not changed: a line
+// that another process is still writing, or has cut off, must not be read as a
+// row.
 func (s *snapshot) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -87,7 +87,7 @@ func (s *snapshot) Read(p []byte) (int, error) {
 	return n, fmt.Errorf("%w: %w", ErrFile, err)
 }
 
-// end is io.EOF if the file is what it was when the import began.
+// end is io.EOF if the file has not changed since the import began.
 func (s *snapshot) end() error {
 	info, err := s.file.Stat()
 	if err != nil {

@@ -16,13 +16,13 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// kidPattern is what a kid may look like: it stands in tokens, in commands and
-// in the audit record.
+// kidPattern is the form of a kid, which appears in tokens, in commands and in
+// the audit record.
 var kidPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // ParseKey reads one public P-256 key: a PEM "PUBLIC KEY", or a JWK. A private
-// key is refused, with a hint: it has no business here. The kid is that of the
-// JWK or, where there is none, the key's thumbprint (RFC 7638).
+// key is refused, with a hint that it must not leave its owner. The kid comes
+// from the JWK or, if it has none, is the key's thumbprint (RFC 7638).
 func ParseKey(raw []byte) (jose.JSONWebKey, error) {
 	raw = bytes.TrimSpace(raw)
 	if block, rest := pem.Decode(raw); block != nil {

@@ -8,33 +8,33 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// ErrKeyInUse says that the server at work signs with the key.
+// ErrKeyInUse says that a running server signs with the key.
 var ErrKeyInUse = errors.New("the running server may still sign with this key; start it again, and drop the key when what it signed has expired")
 
-// RotatedKey tells of a key that is to sign.
+// RotatedKey is the answer to a rotation: the new signing key.
 type RotatedKey struct {
 	KID string `json:"kid"`
-	// Restart says that a server is at work which does not know the key yet.
+	// Restart says that a running server does not know the key yet.
 	Restart bool `json:"restart"`
 }
 
-// DroppedKey tells of a key that was destroyed.
+// DroppedKey is the answer to dropping a key.
 type DroppedKey struct {
-	// Published says that a server is at work which publishes the key until it
-	// is started again.
+	// Published says that a running server publishes the key until it is started
+	// again.
 	Published bool `json:"published"`
 }
 
-// RotateSigningKey lets the prepared key sign, or else a new one, from the next
-// start of a server on; the key before it stays published. The key file is not
-// part of the database, so the audit record does not know of it.
+// RotateSigningKey makes the prepared key, or else a new one, the signing key
+// from the next start of a server on; the key before it stays published. The
+// key file is not part of the database, so the audit record has no entry of it.
 func (a *Admin) RotateSigningKey(context.Context) (RotatedKey, error) {
 	key, err := vault.RotateSigningKey(a.c.KeyFile, a.c.Now())
 	return RotatedKey{KID: key.ID, Restart: err == nil && a.c.Server != nil}, err
 }
 
-// DropSigningKey destroys a key, unless something signs with it: the key file
-// says what signs from the next start on, the vault what signs now.
+// DropSigningKey destroys a key that nothing signs with: the key file has the
+// key that signs from the next start on, the vault the key that signs now.
 func (a *Admin) DropSigningKey(_ context.Context, kid string) (DroppedKey, error) {
 	serving := a.c.Server != nil
 	if serving && a.c.Vault.SignsWith() == kid {
@@ -46,7 +46,7 @@ func (a *Admin) DropSigningKey(_ context.Context, kid string) (DroppedKey, error
 	return DroppedKey{Published: serving && slices.Contains(a.publishes(), kid)}, nil
 }
 
-// publishes are the kids that the vault publishes, oldest first.
+// publishes lists the kids that the vault publishes, oldest first.
 func (a *Admin) publishes() []string {
 	var out []string
 	for _, k := range a.c.Vault.ReceiptKeys().Keys {
@@ -55,8 +55,8 @@ func (a *Admin) publishes() []string {
 	return out
 }
 
-// otherKeys says whether the key file holds other keys than the vault has read,
-// or lets another one sign.
+// otherKeys reports whether the key file holds other keys than the vault has
+// read, or another signing key.
 func (a *Admin) otherKeys() (bool, error) {
 	keys, err := vault.SigningKeys(a.c.KeyFile)
 	if err != nil {

@@ -10,29 +10,30 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Status is how a data directory stands. Nothing in it is secret or personal.
+// Status describes a data directory and its server. Nothing in it is secret or
+// personal.
 type Status struct {
 	At      time.Time     `json:"at"`      // clock of the process that answered
-	Serving *Serving      `json:"serving"` // null: no server is at work
+	Serving *Serving      `json:"serving"` // null: no server is running
 	Issuer  string        `json:"issuer"`
 	Shape   string        `json:"shape"` // of the keepers, for example 2/3
 	Keepers []KeeperState `json:"keepers"`
-	// OpenIntents are settings of a PIN that not every keeper has yet.
+	// OpenIntents counts settings of a PIN that not every keeper has yet.
 	OpenIntents int64    `json:"open_intents"`
 	Cards       int64    `json:"cards"`
 	People      int64    `json:"people"`   // in the registry
 	SealKey     *SealKey `json:"seal_key"` // the newest; null before the first start
 	Texts       Texts    `json:"texts"`
-	// Restart says that the server at work signs with another key than the key
+	// Restart says that the running server signs with another key than the key
 	// file says, or publishes others.
 	Restart bool `json:"restart_for_keys"`
 }
 
-// Serving tells of the server at work.
+// Serving describes the running server.
 type Serving struct {
 	Since time.Time `json:"since"`
 	Ready bool      `json:"ready"`         // verdicts can be given now
-	Why   string    `json:"why,omitempty"` // not ready
+	Why   string    `json:"why,omitempty"` // why it is not ready
 	Signs string    `json:"signs_with"`    // kid of its signing key
 	Keys  []string  `json:"publishes"`     // kids, oldest first
 }
@@ -50,7 +51,7 @@ type SealKey struct {
 	RetireAt time.Time `json:"retire_at"` // not given out after this
 }
 
-// Status says how things stand.
+// Status reads the status.
 func (a *Admin) Status(ctx context.Context) (Status, error) {
 	s := Status{At: a.c.Now().UTC(), Issuer: a.c.Issuer, Shape: a.c.Shape}
 	seen := map[string]uint64{}
@@ -95,7 +96,7 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 	return s, nil
 }
 
-// countIntents counts page by page.
+// countIntents counts the open intents, page by page.
 func countIntents(r store.Reader) (n int64, err error) {
 	const page = 500
 	var after liuma.CardID

@@ -9,10 +9,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Texts is how the outbox stands.
+// Texts is the state of the outbox.
 type Texts struct {
 	Driver string `json:"driver"` // as configured
-	// Behind says that texts are not going out as they should.
+	// Behind says that messages are sent late or not at all.
 	Behind  bool      `json:"behind"`
 	Codes   TextQueue `json:"codes"`
 	Notices TextQueue `json:"notices"`
@@ -24,19 +24,19 @@ type Texts struct {
 type TextQueue struct {
 	Waiting int         `json:"waiting"`
 	Overdue int         `json:"overdue"`  // of these, queued more than a minute ago
-	Oldest  int64       `json:"oldest_s"` // age of the oldest that waits, in seconds
-	Dead    int         `json:"dead"`     // dead letters on record
+	Oldest  int64       `json:"oldest_s"` // age of the oldest waiting message, in seconds
+	Dead    int         `json:"dead"`     // dead messages that are still kept
 	Since   *TextCounts `json:"since_start,omitempty"`
 }
 
-// TextCounts are what the server at work has done.
+// TextCounts counts messages since the server started.
 type TextCounts struct {
 	Sent      uint64 `json:"sent"`
 	Late      uint64 `json:"late"` // sent more than a minute after they were queued
 	Retried   uint64 `json:"retried"`
 	Delivered uint64 `json:"delivered"`
 	Dead      uint64 `json:"dead"`
-	Stuck     int    `json:"stuck"` // sends that the driver never came back from
+	Stuck     int    `json:"stuck"` // sends from which the driver never returned
 }
 
 func textsOf(driver string, s notify.Stats, served bool) Texts {
@@ -52,13 +52,13 @@ func queueOf(q notify.QueueStats, served bool) TextQueue {
 	return out
 }
 
-// ErrNoInbox is returned by Inbox where no server runs with driver inbox.
+// ErrNoInbox is returned by Inbox unless a server with the inbox driver runs.
 var ErrNoInbox = errors.New("only a running server whose texts.driver is inbox shows texts")
 
 // MaxTexts is the most that Texts lists at a time.
 const MaxTexts = 500
 
-// InboxText is a text that an inbox took, whole.
+// InboxText is a message that an inbox kept, unredacted.
 type InboxText struct {
 	At       time.Time `json:"at"`
 	Phone    string    `json:"phone"`
@@ -66,7 +66,7 @@ type InboxText struct {
 	Text     string    `json:"text"`
 }
 
-// outbox is the one that sends; nil where nothing is sent.
+// outbox is the server's outbox; nil if no messages are sent.
 func (a *Admin) outbox() Outbox {
 	if a.c.Server == nil {
 		return nil
@@ -88,7 +88,7 @@ func (a *Admin) Texts(ctx context.Context, state store.MessageState, after strin
 	return notify.List(ctx, a.c.Store, state, after, MaxTexts)
 }
 
-// RetryText has a dead notice tried again; see Administration.
+// RetryText sends a dead notice again; see Administration.
 func (a *Admin) RetryText(ctx context.Context, id string) (string, error) {
 	again, err := notify.Retry(ctx, a.c.Store, a.c.Vault, a.c.Now(), Actor, id)
 	if o := a.outbox(); o != nil && err == nil {
@@ -97,7 +97,7 @@ func (a *Admin) RetryText(ctx context.Context, id string) (string, error) {
 	return again, err
 }
 
-// Inbox shows what an inbox took; see Administration.
+// Inbox shows the messages that an inbox kept; see Administration.
 func (a *Admin) Inbox(context.Context) ([]InboxText, error) {
 	if a.c.Server == nil || a.c.Server.Inbox == nil {
 		return nil, ErrNoInbox

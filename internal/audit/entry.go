@@ -20,13 +20,13 @@ import (
 // Event names what happened, as noun.verb.
 type Event string
 
-// The events. A new one needs a row in docs/OPERATIONS.md.
+// The events. Each has a row in docs/OPERATIONS.md.
 const (
 	CardEnrolled       Event = "card.enrolled"
 	CardLinked         Event = "card.linked"
 	CardFrozen         Event = "card.frozen"
 	CardUnfrozen       Event = "card.unfrozen"
-	FreezeTried        Event = "freeze.tried"    // a freeze code, or a hotline's ID number, that stopped nothing
+	FreezeTried        Event = "freeze.tried"    // a freeze code, or a hotline's ID number, that froze nothing
 	HotlineLimited     Event = "hotline.limited" // a hotline reached its limit of freezes
 	PINIntended        Event = "pin.intended"    // an intent reserved a version
 	PINProposed        Event = "pin.proposed"    // its verifier was recorded
@@ -41,7 +41,7 @@ const (
 	CeremonyPushed     Event = "ceremony.pushed"  // a channel pushed it
 	CeremonyStepped    Event = "ceremony.stepped" // it went on to another step
 	CeremonyEnded      Event = "ceremony.ended"
-	AssertionUsed      Event = "assertion.used" // a channel proved itself with a signed assertion, once
+	AssertionUsed      Event = "assertion.used" // a channel authenticated itself with a signed assertion, once
 	CodeRedeemed       Event = "code.redeemed"  // an authorization code became a receipt
 	CodeRefused        Event = "code.refused"   // an authorization code came late, or with another redirect or verifier
 	CodeReplayed       Event = "code.replayed"  // an authorization code came a second time
@@ -49,27 +49,27 @@ const (
 	CodeRight          Event = "code.right"
 	CodeWrong          Event = "code.wrong"
 	PhoneChanged       Event = "phone.changed"
-	PhoneConfirmed     Event = "phone.confirmed" // its holder was seen to have it
+	PhoneConfirmed     Event = "phone.confirmed" // its holder was seen to have the phone
 	DeviceKnown        Event = "device.known"    // a browser became a known device
 	MessageTried       Event = "message.tried"   // messages were taken up, or one failed and will be tried again
 	MessageSent        Event = "message.sent"    // a gateway took it
 	MessageDelivered   Event = "message.delivered"
 	MessageDead        Event = "message.dead" // given up
-	RowsPruned         Event = "rows.pruned"  // what ended or expired long ago was dropped
+	RowsPruned         Event = "rows.pruned"  // rows that ended or expired long ago were dropped
 	PhysicalChanged    Event = "physical.changed"
 	RegistryImported   Event = "registry.imported"
 	ChannelRegistered  Event = "channel.registered"
 	ProviderRegistered Event = "provider.registered"
 	SealKeyMade        Event = "sealkey.made"
 	SealKeyDestroyed   Event = "sealkey.destroyed"
-	EvidencePruned     Event = "evidence.pruned" // rows of evidence too old to pass were dropped
+	EvidencePruned     Event = "evidence.pruned" // rows of evidence too old to be accepted were dropped
 	KeeperSeen         Event = "keeper.seen"     // the highest sequence seen from a keeper was saved
 	KeeperAlarm        Event = "keeper.alarm"
 )
 
-// Entry is what the authority says of one change; the store gives it its place
-// (Recorded). Entries hold no name, ID number, phone, card number or PIN: only
-// identifiers that mean nothing outside the authority.
+// Entry describes one change; the store gives it its place (Recorded). Entries
+// hold no name, ID number, phone, card number or PIN: only identifiers that
+// mean nothing outside the authority.
 type Entry struct {
 	At         time.Time // the authority's clock, UTC, milliseconds
 	Actor      string    // "channel:zj-hrss", "registry:mohrss", "operator", "system"
@@ -80,8 +80,8 @@ type Entry struct {
 	Note       string // a word or number from a fixed list, e.g. "version=3"
 }
 
-// StreamOf is where an entry belongs: in its card's stream, or in that of the
-// process that writes it.
+// StreamOf is the stream that an entry belongs to: its card's or, without a
+// card, that of the process that writes it.
 func StreamOf(e Entry, process ProcessID) Stream {
 	if e.Card.IsZero() {
 		return process.Stream()
@@ -89,7 +89,7 @@ func StreamOf(e Entry, process ProcessID) Stream {
 	return CardStream(e.Card)
 }
 
-// Validate refuses an entry that does not say when, who, what and how it ended.
+// Validate refuses an entry without time, actor, event or outcome.
 func (e Entry) Validate() error {
 	var errs []error
 	if e.At.IsZero() {

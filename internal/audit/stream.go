@@ -14,8 +14,8 @@ import (
 type Kind uint8
 
 // A card has one stream for as long as it is known. A process that works on the
-// database has one from its start to its end, for what concerns no card; it is
-// the only writer of that stream.
+// database has one from its start to its end, for entries without a card, and
+// is its only writer.
 const (
 	OfCard    Kind = 1
 	OfProcess Kind = 2
@@ -35,7 +35,7 @@ func (k Kind) String() string {
 // that changes of different cards do not wait for one another.
 type Stream struct {
 	Kind Kind
-	ID   [16]byte // a card's is its liuma.CardID, a process start's its ProcessID
+	ID   [16]byte // of a card: its liuma.CardID; of a process start: its ProcessID
 }
 
 // CardStream is the stream of a card.
@@ -46,10 +46,10 @@ func (s Stream) IsZero() bool { return s == Stream{} }
 
 func (s Stream) String() string { return s.Kind.String() + ":" + hex.EncodeToString(s.ID[:]) }
 
-// ProcessID names one start of a process.
+// ProcessID identifies one start of a process.
 type ProcessID [16]byte
 
-// NewProcessID draws the name of a start from the system's random source.
+// NewProcessID draws an ID from the system's random source.
 func NewProcessID() (id ProcessID) {
 	rand.Read(id[:]) // never fails since Go 1.24
 	return id
@@ -58,10 +58,10 @@ func NewProcessID() (id ProcessID) {
 // Stream is the stream of the process start.
 func (p ProcessID) Stream() Stream { return Stream{OfProcess, p} }
 
-// EntryID names one entry among those of all streams.
+// EntryID identifies one entry in the whole record.
 type EntryID [16]byte
 
-// NewEntryID draws an entry's name from the system's random source.
+// NewEntryID draws an ID from the system's random source.
 func NewEntryID() (id EntryID) {
 	rand.Read(id[:]) // never fails since Go 1.24
 	return id
@@ -74,7 +74,7 @@ type Hash [sha256.Size]byte
 
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
-// Place says where an entry stands.
+// Place is the position of an entry.
 type Place struct {
 	Stream Stream
 	Number uint64 // 1, 2, 3 … within the stream, without gaps
@@ -84,28 +84,28 @@ type Place struct {
 func (p Place) IsZero() bool { return p == Place{} }
 
 // Head is the end of a stream: the place and the hash of its last entry. The
-// store keeps it in a row of the stream, and writes it with the entry.
+// store keeps it in the stream's row, and writes it together with the entry.
 type Head struct {
 	Place
 	Hash Hash
 }
 
-// Recorded is an entry as it stands in the record, in the place that the store
-// gave it. With the hash of the entry before, each entry vouches for all that
-// came earlier in its stream.
+// Recorded is an entry in the record, at the place that the store gave it.
+// Because it contains the hash of the entry before, each entry vouches for all
+// earlier ones of its stream.
 type Recorded struct {
 	Entry
 	Place
 	ID       EntryID
 	Previous Hash // of the entry before; zero where there is none
-	// After is set in the first entry of a process start, if the database knew
-	// an earlier start: where the last entry of that one stood. Previous is then
-	// its hash.
+	// After is set in the first entry of a process start, if the database had an
+	// earlier start: it is the place of that start's last entry. Previous is then
+	// the hash of that entry.
 	After Place
 }
 
-// Next is the entry that follows a head which has entries already, or the first
-// entry of a card.
+// Next is the entry that follows a head of a stream that has entries, or the
+// first entry of a card.
 func (h Head) Next(id EntryID, e Entry) Recorded {
 	e.At = time.UnixMilli(e.At.UnixMilli()).UTC() // finer parts are not kept
 	return Recorded{Entry: e, Place: Place{h.Stream, h.Number + 1}, ID: id, Previous: h.Hash}
@@ -122,7 +122,7 @@ func (p ProcessID) First(predecessor Head, id EntryID, e Entry) Recorded {
 // Head is the head of the stream when r is its last entry.
 func (r Recorded) Head() Head { return Head{Place: r.Place, Hash: r.Hash()} }
 
-// label keeps these hashes apart from all others.
+// label keeps these hashes apart from hashes of other things.
 const label = "liuma/1/audit"
 
 // Hash is the SHA-256 of the entry's members, each preceded by its length.

@@ -11,8 +11,8 @@ import (
 // Fault says what is wrong with an entry.
 type Fault string
 
-// An entry is missing if its number is not there although the stream goes on,
-// altered if its successor or the head vouches for another, and added if no
+// An entry is missing if its number is absent although the stream goes on,
+// altered if its successor or the head has another hash for it, and added if no
 // entry belongs in its place.
 const (
 	Missing Fault = "missing"
@@ -20,7 +20,7 @@ const (
 	Added   Fault = "added"
 )
 
-// Break is where a stream stops being what was recorded.
+// Break is the first place where a stream differs from the recorded one.
 type Break struct {
 	Place
 	Fault Fault
@@ -30,15 +30,17 @@ func (b *Break) Error() string {
 	return fmt.Sprintf("audit: stream %s: entry %d was %s", b.Stream, b.Number, b.Fault)
 }
 
-// Verify checks that entries, in the order of their numbers, are all that stood
-// between two heads of one stream; a zero from means the stream's beginning. It
-// returns a *Break that names the first entry that is missing, altered or added.
+// Verify checks that entries, in the order of their numbers, are all the
+// entries between two heads of one stream; a zero from means the stream's
+// beginning. It returns a *Break that names the first entry that is missing,
+// altered or added.
 //
-// Verify is as good as the heads: whoever can write to the database can compute
-// a chain and its head anew. A head that was noted elsewhere shows it.
+// Verify is only as good as the heads: anyone who can write to the database can
+// compute a chain and its head anew. A head that was noted elsewhere exposes
+// that.
 //
-// The first entry of a process start names one of another stream (After), and
-// Verify cannot see that one: Follows compares the two.
+// The first entry of a process start names an entry of another stream (After),
+// which Verify cannot see: Follows compares the two.
 func Verify(from, to Head, entries iter.Seq[Recorded]) error {
 	w := walk{stream: to.Stream, from: from, to: to, last: from}
 	switch {
@@ -58,8 +60,8 @@ func Verify(from, to Head, entries iter.Seq[Recorded]) error {
 	return nil
 }
 
-// Follows reports whether before is the entry that r names as the one before
-// it, in its own stream or, of a first entry, in its predecessor's.
+// Follows reports whether r names before as the entry before it: in its own
+// stream or, for a first entry, in the stream of the earlier start.
 func (r Recorded) Follows(before Recorded) bool {
 	place := Place{r.Stream, r.Number - 1}
 	if r.Number == 1 {
@@ -68,14 +70,14 @@ func (r Recorded) Follows(before Recorded) bool {
 	return before.Place == place && before.Hash() == r.Previous
 }
 
-// walk is how far Verify has come.
+// walk is the state of Verify between two entries.
 type walk struct {
 	stream   Stream
 	from, to Head
-	last     Head // computed of the entry that was seen last
-	// doubt means that the last entry does not vouch for the one before it.
-	// Which of the two was altered is known when the next one vouches for the
-	// last, or does not.
+	last     Head // computed from the entry that was read last
+	// doubt means that the last entry has another hash for the one before it. The
+	// next entry shows which of the two was altered: if it has the hash of the
+	// last entry, the one before was.
 	doubt bool
 }
 
@@ -95,10 +97,10 @@ func (w *walk) step(e Recorded) *Break {
 	if !e.placed() {
 		return w.at(next, Altered)
 	}
-	first := e.Number == 1 // it vouches for none of this stream
+	first := e.Number == 1 // a first entry has no hash of its own stream
 	if !first && e.Previous != w.last.Hash {
 		if w.last.Number == w.from.Number {
-			return w.at(next, Altered) // from is beyond doubt
+			return w.at(next, Altered) // from is trusted, so next was altered
 		}
 		w.doubt = true
 	}
@@ -119,8 +121,9 @@ func (w *walk) end() *Break {
 	return nil
 }
 
-// settle says who was altered if there is a doubt, and otherwise. vouched is
-// the hash that the successor has of the entry that was seen last.
+// settle names the altered entry if there is a doubt; without one it returns
+// otherwise. vouched is the hash that the successor has of the entry that was read
+// last.
 func (w *walk) settle(vouched Hash, otherwise *Break) *Break {
 	switch {
 	case !w.doubt:
@@ -131,7 +134,7 @@ func (w *walk) settle(vouched Hash, otherwise *Break) *Break {
 	return w.at(w.last.Number, Altered)
 }
 
-// placed reports whether the members that say where an entry stands fit one
+// placed reports whether the members that give an entry's place fit one
 // another.
 func (r Recorded) placed() bool {
 	card := liuma.CardID{}

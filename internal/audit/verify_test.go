@@ -32,7 +32,8 @@ func chain(n int) (all []audit.Recorded, head audit.Head) {
 	return all, head
 }
 
-// processChain is the same of a process start, with or without an earlier one.
+// processChain makes the first entries of a process start's stream, with or
+// without an earlier start.
 func processChain(n int, predecessor audit.Head) (all []audit.Recorded, head audit.Head) {
 	e := audit.Entry{At: time.UnixMilli(1000).UTC(), Actor: "system", Event: audit.RowsPruned, Outcome: "ok"}
 	r := someProcess.First(predecessor, audit.EntryID{1}, e)
@@ -44,8 +45,8 @@ func processChain(n int, predecessor audit.Head) (all []audit.Recorded, head aud
 	return all, head
 }
 
-// TestVerifyTakesWhatWasRecorded: whole streams of both kinds, and what came
-// after a head that was noted earlier.
+// TestVerifyTakesWhatWasRecorded: whole streams of both kinds pass, and so do
+// the entries after a head that was noted earlier.
 func TestVerifyTakesWhatWasRecorded(t *testing.T) {
 	for n := range 6 {
 		all, head := chain(n)
@@ -118,7 +119,8 @@ func wantBreak(t *testing.T, what string, err error, number uint64, fault audit.
 	}
 }
 
-// TestVerifyNamesWhatWasAltered alters every member of every entry.
+// TestVerifyNamesWhatWasAltered alters every member of every entry: Verify
+// names the entry.
 func TestVerifyNamesWhatWasAltered(t *testing.T) {
 	const n = 5
 	for name, alter := range alterations() {
@@ -142,7 +144,8 @@ func TestVerifyNamesWhatWasAltered(t *testing.T) {
 	}
 }
 
-// TestVerifyNamesWhatIsMissing takes out every run of entries.
+// TestVerifyNamesWhatIsMissing takes out every run of entries: Verify names its
+// first.
 func TestVerifyNamesWhatIsMissing(t *testing.T) {
 	const n = 5
 	for from := range n {
@@ -157,7 +160,8 @@ func TestVerifyNamesWhatIsMissing(t *testing.T) {
 	wantBreak(t, "a head that fell", audit.Verify(head, all[2].Head(), slices.Values([]audit.Recorded{})), 4, audit.Missing)
 }
 
-// TestVerifyNamesWhatWasAdded puts in what does not belong there.
+// TestVerifyNamesWhatWasAdded puts in entries that do not belong there: Verify
+// names them.
 func TestVerifyNamesWhatWasAdded(t *testing.T) {
 	all, head := chain(5)
 	more := head.Next(audit.EntryID{9}, all[4].Entry)
@@ -185,8 +189,8 @@ func TestVerifyAfterSeveralFaults(t *testing.T) {
 	wantBreak(t, "altered and missing", audit.Verify(audit.Head{}, head, slices.Values(slices.Delete(all, 4, 5))), 2, audit.Altered)
 }
 
-// TestFirstEntriesSayWhatTheyFollow: a card's follows nothing, a process
-// start's follows both a place and its hash, or neither.
+// TestFirstEntriesSayWhatTheyFollow: a card's first entry follows nothing; a
+// process start's has both a place and its hash, or neither.
 func TestFirstEntriesSayWhatTheyFollow(t *testing.T) {
 	card, head := chain(1)
 	card[0].Previous[0]++
@@ -236,8 +240,8 @@ func TestHashIsAsDocumented(t *testing.T) {
 	}
 }
 
-// FuzzVerify damages one entry of a chain in a way that the data says: Verify
-// names it, and takes the chain without the damage.
+// FuzzVerify damages one entry of a chain in a way that the data chooses:
+// Verify names it, and accepts the chain without the damage.
 func FuzzVerify(f *testing.F) {
 	f.Add(uint8(5), uint8(2), uint8(0), "right", "version=3")
 	f.Add(uint8(1), uint8(0), uint8(1), "", "")

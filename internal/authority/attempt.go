@@ -15,22 +15,22 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Attempt is one guess, as an act asks for it. All doors and acts that check a
-// PIN make one (I-4).
+// Attempt is one guess at a card's PIN, as an act requests it. Every door and
+// act that checks a PIN makes one (I-4).
 type Attempt struct {
 	Caller Caller
 	Row    store.Request // Card is set; Authority.Attempt takes its business number
 	PIN    pin.PIN
 	Policy policy.Policy
 	Proof  *evidence.Proof // evidence that came with the guess, or nil
-	// ProofUsed says that Proof was taken out of use before, in another
-	// transaction of the same act.
+	// ProofUsed says that an earlier transaction of the same act has taken Proof
+	// out of use already.
 	ProofUsed bool
-	// Thaws says that the card's freeze does not stop the guess: it is made to
-	// end the freeze.
+	// Thaws says that a freeze of the card does not stop the guess, because a
+	// right PIN is to end the freeze.
 	Thaws bool
-	// Device is the secret of the known device that the guess came from, or
-	// empty; Reopen asks that a right PIN from there lets strangers guess again.
+	// Device is the secret of the known device that the guess came from, or empty.
+	// Reopen: a right PIN from that device opens the strangers' lane again.
 	Device string
 	Reopen bool
 	Hooks  Hooks
@@ -44,19 +44,20 @@ type guess struct {
 	// Set by begin.
 	target keeper.Target
 	place  Place
-	reopen bool   // a right PIN lets strangers guess again
+	reopen bool   // a right PIN opens the strangers' lane again
 	count  uint64 // number of the guess in the authority's own tally
 	// Set by conclude.
-	shut ledger.Reason // what a wrong PIN brought about, or empty
+	shut ledger.Reason // the limit that a wrong PIN reached (lock, block, strangers' lane), or empty
 }
 
-// Attempt counts a guess, has it evaluated, and stores the verdict. It returns
-// the row as decided. The caller holds the card's slot (HoldCard).
+// Attempt counts a guess, has the keepers evaluate it, and stores the verdict.
+// It returns the request's row with the decision. The caller holds the card's
+// slot (HoldCard).
 //
-// Crash points: before begin commits, nothing happened. After it, the
-// business number is taken and the request stays undecided for good (I-11);
-// the guess stays counted in the authority's tally, and in each keeper that
-// counted it (I-1). After conclude commits, the verdict can be asked for.
+// Crash points: before begin commits, nothing happened. After it, the business
+// number is taken and the request stays undecided for good (I-11); the guess
+// stays counted in the authority's tally, and in each keeper that counted it
+// (I-1). After conclude commits, the channel can ask for the verdict.
 func (a *Authority) Attempt(ctx context.Context, q Attempt) (store.Request, error) {
 	at := &guess{Attempt: q, row: q.Row}
 	decided, err := a.begin(ctx, at)
@@ -69,8 +70,8 @@ func (a *Authority) Attempt(ctx context.Context, q Attempt) (store.Request, erro
 	if err != nil || decided {
 		return at.row, err
 	}
-	// From here on the caller's patience no longer matters: what was begun is
-	// brought to its verdict, so that a dropped connection costs no certainty.
+	// From here on ctx is not cancelled with the request: a guess that was counted
+	// is brought to its verdict, even if the client has disconnected.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTime)
 	defer cancel()
 	var out keeper.Outcome
@@ -84,7 +85,8 @@ func (a *Authority) Attempt(ctx context.Context, q Attempt) (store.Request, erro
 		out = keeper.Outcome{Verdict: liuma.Unavailable}
 	}
 	if out.Stale {
-		// A later version is committed somewhere; the next attempt finishes it.
+		// The keepers have committed a later version; the next attempt finishes its
+		// intent.
 		a.log.Warn("keepers hold a later version", "card", at.row.Card, "version", at.target.Version)
 	}
 	if err := a.conclude(ctx, at, out); err != nil {
@@ -95,11 +97,13 @@ func (a *Authority) Attempt(ctx context.Context, q Attempt) (store.Request, erro
 	return at.row, nil
 }
 
-// errUnfinished says that a PIN was recorded and not carried through.
+// errUnfinished says that a new PIN was recorded in its intent and not yet
+// committed.
 var errUnfinished = errors.New("authority: the setting of a PIN is to be finished first")
 
 // begin takes the business number and counts the guess in the authority's own
-// tally, in one transaction, or decides at once what needs no keeper.
+// tally, in one transaction. A guess that is refused without keepers is decided
+// in it.
 func (a *Authority) begin(ctx context.Context, at *guess) (decided bool, err error) {
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		decided, at.row = false, at.Row
@@ -140,8 +144,8 @@ func (a *Authority) begin(ctx context.Context, at *guess) (decided bool, err err
 	return decided, err
 }
 
-// waitingIntent reports whether a card has an open intent that does not stand
-// in the way of a guess. One that was recorded does: errUnfinished.
+// waitingIntent reports whether a card has an open intent that allows a guess.
+// An intent that was recorded does not: errUnfinished.
 func (a *Authority) waitingIntent(r store.Reader, card liuma.CardID) (bool, error) {
 	in, err := a.checkedIntent(r, card)
 	switch {
@@ -155,9 +159,9 @@ func (a *Authority) waitingIntent(r store.Reader, card liuma.CardID) (bool, erro
 	return true, nil
 }
 
-// place fills in where the guess is counted and what it is about. A card that
-// is lost is not decided but sent back for evidence, before its business number
-// is taken.
+// place fills in the lane that the guess is counted in and the PIN version that
+// it is about. A guess on a lost card without evidence is refused with a demand
+// for evidence, and takes no business number.
 func (a *Authority) place(r store.Reader, at *guess, card store.Card) (err error) {
 	at.row.Version = card.Version
 	if at.place, err = a.PlaceOf(r, card.ID, at.Device, at.Policy); err != nil {
@@ -173,9 +177,10 @@ func (a *Authority) place(r store.Reader, at *guess, card store.Card) (err error
 	return nil
 }
 
-// RefusedAtOnce decides, and reports that it did, what needs no keeper: by how
-// the card stands or, where that does not forbid it, by the authority's own
-// tally. A lost physical card is not decided here: evidence mends it.
+// RefusedAtOnce decides a guess that needs no keeper, and reports whether it
+// did: refused because of the card's standing or, where the standing allows the
+// guess, by the authority's own tally. A lost physical card is not refused
+// here: evidence makes up for it.
 func RefusedAtOnce(row *store.Request, card store.Card, thaws bool, at Place, l ledger.Limits, now time.Time) bool {
 	switch liuma.StandingOf(card.Physical, card.Frozen && !thaws) {
 	case liuma.StandingCancelled:
@@ -201,8 +206,8 @@ func refuseBy(row *store.Request, now time.Time, r *ledger.Refusal) {
 	Decide(row, now, verdict, codeOf(verdict))
 }
 
-// conclude stores the verdict. It reads standing and version again: what
-// changed while the keepers worked takes the verdict back (I-10).
+// conclude stores the verdict. It reads standing and version again: a change
+// while the keepers worked takes the verdict back (I-10).
 func (a *Authority) conclude(ctx context.Context, at *guess, out keeper.Outcome) error {
 	begun := at.row
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -237,9 +242,9 @@ func (a *Authority) conclude(ctx context.Context, at *guess, out keeper.Outcome)
 	})
 }
 
-// recordUndecided notes that a guess which was counted came to no verdict. It
-// changes nothing, and a crash here, or a store that is gone, leaves only that
-// the audit record has the attempt begun and not decided.
+// recordUndecided writes to the audit record that a counted guess came to no
+// verdict. It changes nothing else. If it fails (a crash, no store), the record
+// has the attempt begun and not decided, and nothing more is lost.
 func (a *Authority) recordUndecided(ctx context.Context, at *guess) {
 	err := a.store.Update(ctx, func(store.Tx) (audit.Entry, error) {
 		return a.Entry(at.Caller.Actor(), audit.AttemptUndecided, at.row.Card, at.row.BusinessNo, string(liuma.CodeUndecided)), nil
@@ -249,7 +254,7 @@ func (a *Authority) recordUndecided(ctx context.Context, at *guess) {
 	}
 }
 
-// judge settles the authority's own tally and decides the row.
+// judge settles the guess in the authority's own tally and decides the row.
 func (a *Authority) judge(at *guess, card *store.Card, out keeper.Outcome, now time.Time) {
 	sameVersion := card.Version == at.target.Version
 	if sameVersion && out.Verdict == liuma.Right {
@@ -278,14 +283,14 @@ func (a *Authority) judge(at *guess, card *store.Card, out keeper.Outcome, now t
 	Decide(&at.row, now, verdict, code)
 }
 
-// lastTry says how many tries a wrong PIN left and, where it left none, what
-// it brought about: the verdict is wrong, for it was evaluated, and the code
-// locked or blocked, for that is what the holder has to know.
+// lastTry says how many tries are left after a wrong PIN. Where none is left
+// the verdict is still wrong, because the PIN was evaluated, and the error code
+// is locked or blocked, because the holder needs to know that.
 func (at *guess) lastTry(t ledger.Tally, out keeper.Outcome, now time.Time) liuma.Code {
 	left, refusal := t.Check(now, at.place.Lane, at.place.Reserve, at.Policy.Limits)
 	if refusal == nil && out.TriesLeft <= 0 {
-		// The keepers counted more than this record did. Their lock, if that is
-		// what it is, counts from this guess; the next one tells.
+		// The keepers counted more than this record did. If they locked the PIN, the
+		// lock counts from this guess, and the next guess finds it.
 		refusal = &ledger.Refusal{Reason: ledger.Locked, Until: now.Add(at.Policy.Limits.LockFor)}
 	}
 	if refusal == nil {

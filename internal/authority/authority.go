@@ -20,8 +20,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Quorum is what the authority asks of its keepers; *keeper.Quorum is one.
-// Errors and durability are as documented there.
+// Quorum holds the calls that the authority makes to its keepers;
+// *keeper.Quorum implements it and documents errors and durability.
 type Quorum interface {
 	Attempt(ctx context.Context, t keeper.Target, g keeper.Guess, secret []byte) (keeper.Outcome, error)
 	Propose(ctx context.Context, card liuma.CardID, version liuma.Version, secret []byte) (liuma.Verifier, error)
@@ -31,7 +31,8 @@ type Quorum interface {
 	Ready(ctx context.Context) error
 }
 
-// Rules say which policy holds for a region and a channel; *policy.Layers do.
+// Rules return the policy for a region and a channel; *policy.Layers implements
+// it.
 type Rules interface {
 	For(liuma.Region, liuma.ChannelID) policy.Policy
 }
@@ -51,28 +52,28 @@ const (
 	seenEvery = time.Second
 )
 
-// Config is what an Authority is made of. Every member without a default is
-// required.
+// Config holds the parts that an Authority works with. Every member without a
+// default is required.
 type Config struct {
 	Store    store.Store
 	Vault    *vault.Vault
 	Quorum   Quorum
 	Policy   Rules
 	Registry *registry.Registry
-	// Issuer is the authority's own name: the audience of callers' tokens and
-	// of evidence, the issuer of receipts.
+	// Issuer is the authority's own name: the audience of clients' tokens and of
+	// evidence, the issuer of receipts.
 	Issuer string
-	// Process names this process among the authorities that share a store;
-	// it must differ from that of any process that ran before.
+	// Process names this process among the authorities that share a store. No two
+	// processes ever have the same name, also not one after the other.
 	Process string
-	// Ended reports that an authority process of that name runs no more, so
-	// that the intents it left are taken over before their lease ends. It must
-	// never say so of a process that may still be running. Default: no process
-	// is known to have ended, and the lease alone decides.
+	// Ended reports that an authority process with that name has ended, so that
+	// its intents are taken over before their lease ends. It must never report
+	// this of a process that may still be running. Default: always false, so that
+	// the lease alone decides.
 	Ended func(process string) bool
-	// Outbox takes codes and notices to phones. Without one no code is asked
-	// for and nobody is told, and what needs a code is refused: reset, rebind
-	// and unfreeze lead to the counter.
+	// Outbox takes messages to phones. Without one no message is sent, and acts
+	// that need a one-time code (reset, rebind, unfreeze) are refused and lead to
+	// the counter.
 	Outbox Outbox
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
@@ -122,21 +123,21 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// Hooks tie a request to the act that it belongs to. The engine calls them in
-// its own transactions and knows nothing else of acts.
+// Hooks tie an attempt or an intent to its act. The engine calls them in its
+// own transactions and knows nothing else of acts.
 type Hooks struct {
-	// Guard refuses a request that may not go on. It reads only, and runs in
-	// the transaction that counts the guess and again in the one that stores a
-	// right verdict: what changed while the keepers worked is seen. Its error
-	// ends the transaction, which then keeps nothing.
+	// Guard refuses a request that may not go on. It only reads. It runs in the
+	// transaction that counts the guess, and again in the one that stores a right
+	// verdict, to see changes made while the keepers worked. Its error ends the
+	// transaction, which then keeps nothing.
 	Guard func(r store.Reader, card store.Card) error
-	// After follows a decision in the transaction that stores it, before card
-	// and row are written. It may change both and write rows of its own; a
-	// right row that it makes undecided again is decided later, by an intent.
-	// Of any decision but right, changes to the card are not kept, and the card
-	// may be a zero one.
-	// The event that it returns names the decision in the record; empty means
-	// the engine's own name for it.
+	// After runs in the transaction that stores a decision, before card and row
+	// are written. It may change both and write rows of its own. If it makes a
+	// right row undecided again, an intent decides that row later. Unless the
+	// decision is right, its changes to the card are dropped, and the card may be
+	// zero.
+	// It returns the event that names the decision in the audit record; empty
+	// means the engine's own event.
 	After func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error)
 }
 
@@ -170,7 +171,7 @@ type Authority struct {
 	issuer   string
 	process  string
 	ended    func(process string) bool
-	outbox   Outbox // nil: nobody is told
+	outbox   Outbox // nil: no messages are sent
 	clock    func() time.Time
 	wait     func(ctx context.Context, d time.Duration)
 	log      *slog.Logger
@@ -187,7 +188,8 @@ type Authority struct {
 	seen map[string]uint64 // owned by Maintain: the keepers' sequences that were saved
 }
 
-// New checks the config. Attach the acts to it, then Start it.
+// New checks the config. The caller then attaches the acts (Attach) and calls
+// Start.
 func New(c Config) (*Authority, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -201,15 +203,15 @@ func New(c Config) (*Authority, error) {
 	}, nil
 }
 
-// Attach sets how the hooks of an intent are found by its request. It is
-// called once, before Start.
+// Attach sets the function that finds the hooks of an intent by its request. It
+// is called once, before Start.
 func (a *Authority) Attach(settingHooks func(row store.Request) Hooks) { a.settingHooks = settingHooks }
 
-// Start finishes what an earlier process left half done: intents that no keeper
-// committed are abandoned, others carried through as far as the keepers answer
-// (the rest is Maintain's). It refuses to run without the acts, since an intent
-// that is carried through without its act's hooks would leave out what the new
-// PIN brings with it (I-7).
+// Start finishes the intents that an earlier process left: those that no keeper
+// committed are abandoned, the others carried through if the keepers answer
+// (Maintain does the rest). It refuses to run without the acts: an intent
+// carried through without its act's hooks would set the PIN and lose the
+// changes that belong to it (I-7).
 func (a *Authority) Start(ctx context.Context) error {
 	if a.settingHooks == nil {
 		return errors.New("authority: no acts are attached")
@@ -244,8 +246,8 @@ func (a *Authority) Ready(ctx context.Context) error {
 // ReceiptKeys are the public keys that receipts are checked with.
 func (a *Authority) ReceiptKeys() jose.JSONWebKeySet { return a.vault.ReceiptKeys() }
 
-// RecordAlarm writes what a keeper did wrong to the log and the audit record.
-// It never fails the request that met the alarm.
+// RecordAlarm writes a keeper's fault to the log and the audit record. It never
+// fails the request in which the fault was seen.
 func (a *Authority) RecordAlarm(ctx context.Context, al keeper.Alarm) {
 	a.log.Error("keeper alarm", "keeper", al.Keeper, "what", al.Fault, "card", al.Card)
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {

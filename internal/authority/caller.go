@@ -19,14 +19,14 @@ import (
 // makes one.
 type Caller struct{ Client store.Client }
 
-// Channel is the caller as a channel.
+// Channel is the channel ID of the client.
 func (c Caller) Channel() liuma.ChannelID { return liuma.ChannelID(c.Client.ID) }
 
-// Actor names the caller in the audit record.
+// Actor is the client's name in the audit record.
 func (c Caller) Actor() string { return string(c.Client.Kind) + ":" + c.Client.ID }
 
-// Permit checks that the caller is a channel registered for the action and,
-// where the request names one, the region.
+// Permit checks that the client is a channel registered for the action and,
+// where the request names a region, for the region.
 func (c Caller) Permit(action liuma.Action, region liuma.Region) error {
 	if err := c.PermitChannel(); err != nil {
 		return err
@@ -42,7 +42,7 @@ func (c Caller) Permit(action liuma.Action, region liuma.Region) error {
 	return liuma.FailField(liuma.CodeForbidden, "region", nil)
 }
 
-// PermitChannel checks that the caller is a channel that was not stopped.
+// PermitChannel checks that the client is a channel and not stopped.
 func (c Caller) PermitChannel() error {
 	if c.Client.Kind != store.ClientChannel || c.Client.Stopped {
 		return liuma.Fail(liuma.CodeForbidden, nil)
@@ -50,8 +50,8 @@ func (c Caller) PermitChannel() error {
 	return nil
 }
 
-// Region is where the service takes place: what the request says, else the
-// first region that the channel is registered for.
+// Region is the region of a service: the one that the request names or, if it
+// names none, the first region that the channel is registered for.
 func (c Caller) Region(r liuma.Region) liuma.Region {
 	if r == "" && len(c.Client.Regions) > 0 {
 		return c.Client.Regions[0]
@@ -59,13 +59,13 @@ func (c Caller) Region(r liuma.Region) liuma.Region {
 	return r
 }
 
-// PolicyFor is the policy for a caller's request in a region.
+// PolicyFor is the policy for a client's request in a region.
 func (a *Authority) PolicyFor(c Caller, region liuma.Region) policy.Policy {
 	return a.policy.For(c.Region(region), c.Channel())
 }
 
-// clients remembers registered clients, so that a request with a PIN costs no
-// look-up before its own first view. At most as many as are registered.
+// clients caches registered clients, so that a request with a PIN needs no
+// look-up before its own first view. It never holds more than are registered.
 type clients struct {
 	mu    sync.RWMutex
 	known map[string]store.Client // guarded by mu
@@ -93,7 +93,8 @@ func (m *clients) drop(id string) {
 }
 
 // Client looks up a registered client in the store. Doors call it on every
-// request that may not rest on Recall, so a stopped client is stopped at once.
+// request for which Recall is not enough, so that stopping a client takes
+// effect at once.
 func (a *Authority) Client(ctx context.Context, id string) (store.Client, error) {
 	var c store.Client
 	err := a.store.View(ctx, func(r store.Reader) (err error) {
@@ -111,9 +112,9 @@ func (a *Authority) Client(ctx context.Context, id string) (store.Client, error)
 	return c, nil
 }
 
-// Recall is Client from memory where the client was looked up before. What it
-// returns may be out of date: it is only for requests of acts, which check it
-// again in the first view that they make anyhow (StillRegistered).
+// Recall is Client from the cache, if the client was looked up before. The
+// result may be out of date: use it only for requests of acts, because acts
+// check it again in their first view (StillRegistered).
 func (a *Authority) Recall(ctx context.Context, id string) (store.Client, error) {
 	if c, ok := a.clients.get(id); ok {
 		return c, nil
@@ -121,12 +122,13 @@ func (a *Authority) Recall(ctx context.Context, id string) (store.Client, error)
 	return a.Client(ctx, id)
 }
 
-// ErrClientChanged says that a client's registration is not what the request
-// was authenticated by. Nothing was done: authenticate again, with Client.
+// ErrClientChanged says that the client's registration changed after the
+// request was authenticated from the cache. Nothing was done: authenticate
+// again, with Client.
 var ErrClientChanged = errors.New("authority: the client's registration changed")
 
-// StillRegistered refuses a caller whose registration is not what the door
-// authenticated it by: stopped since, given other keys, or gone, with ErrClientChanged.
+// StillRegistered returns ErrClientChanged if the client was stopped, given
+// other keys or removed since the door authenticated it.
 func (a *Authority) StillRegistered(r store.Reader, c Caller) error {
 	now, err := r.Client(c.Client.ID)
 	if errors.Is(err, store.ErrNotFound) {
@@ -143,14 +145,14 @@ func (a *Authority) StillRegistered(r store.Reader, c Caller) error {
 	return liuma.Fail(liuma.CodeUnauthenticated, ErrClientChanged)
 }
 
-// sameClient compares what a request was authenticated and permitted by.
+// sameClient compares the members that authentication and permission depend on.
 func sameClient(a, b store.Client) bool {
 	return a.ID == b.ID && a.Kind == b.Kind && a.Stopped == b.Stopped && bytes.Equal(a.Keys, b.Keys) &&
 		slices.Equal(a.Actions, b.Actions) && slices.Equal(a.Regions, b.Regions) && slices.Equal(a.RedirectURIs, b.RedirectURIs)
 }
 
-// UseAssertion takes a client assertion's jti out of use, until it has expired.
-// CodeUnauthenticated if it was used before.
+// UseAssertion marks the jti of a client assertion as used, until the assertion
+// expires. CodeUnauthenticated if it was used before.
 func (a *Authority) UseAssertion(ctx context.Context, clientID, jti string, until time.Time) error {
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		err := tx.InsertEvidence("assertion:"+clientID, a.vault.Index(vault.IndexEvidence, clientID+"\x00"+jti), until)

@@ -12,7 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Card shows a linked channel how a card stands. Nothing in it is personal but
+// Card shows a linked channel how a card stands. The only personal member is
 // the masked name.
 func (a *Authority) Card(ctx context.Context, c Caller, h store.Handle) (CardView, error) {
 	if err := c.PermitChannel(); err != nil {
@@ -48,8 +48,8 @@ func (a *Authority) Card(ctx context.Context, c Caller, h store.Handle) (CardVie
 	return v, nil
 }
 
-// ReadCard reads a card and checks that its PIN is its own: whoever can
-// write to the database can still not move a PIN to another holder.
+// ReadCard reads a card and checks its MAC: writing to the database alone does
+// not give a holder another holder's PIN.
 func (a *Authority) ReadCard(r store.Reader, id liuma.CardID) (store.Card, error) {
 	card, err := r.Card(id)
 	if err != nil {
@@ -61,7 +61,7 @@ func (a *Authority) ReadCard(r store.Reader, id liuma.CardID) (store.Card, error
 	return card, nil
 }
 
-// Facts opens what a card holds about its holder.
+// Facts decrypts the registry facts that a card keeps about its holder.
 func (a *Authority) Facts(card store.Card) (registry.Facts, error) {
 	plain, err := a.vault.Unseal(vault.CardFacts, card.ID[:], card.Sealed)
 	if err != nil {
@@ -75,8 +75,8 @@ func (a *Authority) Facts(card store.Card) (registry.Facts, error) {
 	return f, nil
 }
 
-// MarkEvidence takes evidence out of use, in the transaction of the request
-// that it was used for. nil is no evidence.
+// MarkEvidence marks evidence as used, in the transaction of the request that
+// used it. A nil proof is no evidence and is ignored.
 func (a *Authority) MarkEvidence(tx store.Tx, proof *evidence.Proof) error {
 	if proof == nil {
 		return nil
@@ -89,8 +89,8 @@ func (a *Authority) MarkEvidence(tx store.Tx, proof *evidence.Proof) error {
 	return err
 }
 
-// EnsureLink links a card in a channel, or leaves the link that is there; made
-// says which.
+// EnsureLink links a card in a channel unless it is linked already; made
+// reports whether the link is new.
 func (a *Authority) EnsureLink(tx store.Tx, ch liuma.ChannelID, card liuma.CardID, now time.Time) (made bool, err error) {
 	err = tx.InsertLink(store.Link{Channel: ch, Card: card, Handle: store.Handle(a.vault.Handle(ch, card)), At: now})
 	if errors.Is(err, store.ErrExists) {

@@ -1,8 +1,8 @@
 // Package authority is the engine under every act on a PIN: it makes attempts,
-// sets PINs, keeps requests by their business numbers, and knows cards, how
-// they stand, freezes, bound phones and notices. What is asked of a holder, in
-// which order and on which page, is the acts' (package ceremony), which the
-// engine calls through Hooks.
+// sets PINs, keeps requests by their business numbers, and manages cards, their
+// standing, freezes, bound phones and notices. The acts (package ceremony)
+// decide which proofs a holder gives, in which order and on which page; the
+// engine calls them through Hooks.
 //
 // It guarantees that every door reaches the same card by the same path (I-4),
 // that a business number makes at most one attempt (I-11), that a PIN is set
@@ -25,8 +25,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Challenge is what an envelope and evidence are bound to, and the key that
-// the device seals to.
+// Challenge is the value that envelopes and evidence are bound to, with the key
+// that the device seals to.
 type Challenge struct {
 	Value     string
 	Expires   time.Time
@@ -34,8 +34,8 @@ type Challenge struct {
 	SealKey   []byte // 65 bytes, uncompressed P-256
 }
 
-// Request is what a client asks for, whatever the act. An act documents which
-// members it reads.
+// Request is a client's request, the same type for every act. An act documents
+// which members it reads.
 type Request struct {
 	BusinessNo liuma.BusinessNo
 	// Subject is the holder as sent: Card (a handle) where the channel is
@@ -43,15 +43,16 @@ type Request struct {
 	Subject   envelope.Subject
 	Region    liuma.Region
 	Purpose   string // as shown to the holder
-	Challenge string // that envelopes and evidence are bound to
+	Challenge string // the value that envelopes and evidence are bound to
 	Evidence  string // JWT of a registered provider, or empty
-	// Current is the PIN to check; Old and New are those of a change, New
-	// alone that of an enrolment. A missing envelope opens for nothing.
+	// Current is the PIN to check. A change has Old and New, an enrolment New
+	// alone. A missing envelope is refused when it is opened.
 	Current, Old, New envelope.Envelope
-	Digest            [32]byte // of all that was sent, but the caller's token
+	Digest            [32]byte // of the whole request but the client's token
 }
 
-// PhysicalRequest is the registry's word on a physical card.
+// PhysicalRequest reports what happened to a physical card; a registry client
+// sends it.
 type PhysicalRequest struct {
 	BusinessNo liuma.BusinessNo
 	IDNumber   string
@@ -76,12 +77,12 @@ const (
 // A repetition of the same request gets the same Verification. A verdict other
 // than right is an answer, not an error: Verdict wrong comes with TriesLeft and
 // Code. A request that was refused before any attempt (weak PIN, bad envelope,
-// busy) is a *liuma.Error, and leaves the business number free.
+// busy) gives a *liuma.Error, and leaves the business number free.
 type Verification struct {
 	BusinessNo liuma.BusinessNo
 	Action     liuma.Action
 	State      string        // StateDecided, StatePending or StateUndecided
-	Verdict    liuma.Verdict // empty while undecided, and for a caller without a link
+	Verdict    liuma.Verdict // empty while undecided, and for a channel without a link
 	Code       liuma.Code    // why it is not a success, or empty
 	Card       store.Handle
 	TriesLeft  *int

@@ -12,22 +12,22 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// A known device (常用设备) is a browser in which the holder gave, in one
-// ceremony, a right PIN and a code, and then asked for it. Its guesses go in a
-// lane of their own, of which strangers can spend nothing. That is all that it
-// is good for: no proof, and no part of one (I-12).
+// A known device (常用设备) is a browser in which the holder gave, in one ceremony,
+// a right PIN and a one-time code, and then chose to make it known. Its guesses
+// are counted in a lane of their own, which strangers cannot use up. It gives
+// nothing else: it is no proof, and no part of one (I-12).
 const (
-	// deviceLife is how long a device stays known without a right PIN from it.
-	// Some holders use the card once a year, for the yearly confirmation of a
-	// pension: it is that and some weeks. Browsers keep no cookie longer.
+	// deviceLife is how long a device stays known without a right PIN from it: a
+	// year, because some holders use the card only for the yearly confirmation of
+	// a pension, and some weeks more. Browsers keep no cookie longer.
 	deviceLife = 400 * 24 * time.Hour
 	// deviceSecret is the size of a device's secret.
 	deviceSecret = 32
 )
 
-// DeviceMAC is what is kept of a device's secret: bound to the card, so that
-// one secret serves several, and under the vault's key, so that whoever can
-// write to the database makes no device known.
+// DeviceMAC is the stored form of a device's secret. It is bound to the card,
+// so that one secret serves several cards, and made with the vault's key, so
+// that writing to the database makes no device known.
 func (a *Authority) DeviceMAC(card liuma.CardID, secret string) (vault.MAC, bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(secret)
 	if err != nil || len(raw) != deviceSecret {
@@ -36,14 +36,14 @@ func (a *Authority) DeviceMAC(card liuma.CardID, secret string) (vault.MAC, bool
 	return a.vault.RowMAC("device", card[:], raw), true
 }
 
-// KnownDevices lists a card's known devices that have not been away too long.
+// KnownDevices lists a card's known devices that were seen within deviceLife.
 func (a *Authority) KnownDevices(r store.Reader, card liuma.CardID) ([]store.Device, error) {
 	all, err := r.DevicesOf(card)
 	unseen := a.Now().Add(-deviceLife)
 	return slices.DeleteFunc(all, func(d store.Device) bool { return !d.Seen.After(unseen) }), err
 }
 
-// FindDevice finds the device with a secret, or nil, among a card's.
+// FindDevice finds the device with a secret among a card's devices, or nil.
 func (a *Authority) FindDevice(of []store.Device, card liuma.CardID, secret string) *store.Device {
 	mac, ok := a.DeviceMAC(card, secret)
 	if !ok {
@@ -57,14 +57,15 @@ func (a *Authority) FindDevice(of []store.Device, card liuma.CardID, secret stri
 	return nil
 }
 
-// Place is where a guess on a card is counted.
+// Place is the lane that a guess is counted in, with the reserve of known
+// devices.
 type Place struct {
 	Lane    ledger.Lane
 	Reserve int // of the limit, for known devices; 0 on a card without any
 }
 
-// PlaceOf says where a guess is counted that comes with a device's secret, or
-// with none. Where policy reserves nothing there is one lane for all.
+// PlaceOf returns the lane of a guess that comes with a device's secret, or
+// with an empty one. Where policy reserves nothing there is one lane for all.
 func (a *Authority) PlaceOf(r store.Reader, card liuma.CardID, secret string, p policy.Policy) (Place, error) {
 	known, err := a.KnownDevices(r, card)
 	if err != nil || len(known) == 0 || p.KnownReserve == 0 {
@@ -77,8 +78,8 @@ func (a *Authority) PlaceOf(r store.Reader, card liuma.CardID, secret string, p 
 	return at, nil
 }
 
-// sawDevice notes that a right PIN came from a known device. One that was
-// dropped meanwhile stays so.
+// sawDevice records that a right PIN came from a known device. If the device
+// was dropped meanwhile, it stays dropped.
 func (a *Authority) sawDevice(tx store.Tx, card liuma.CardID, secret string) error {
 	known, err := a.KnownDevices(tx, card)
 	if err != nil {

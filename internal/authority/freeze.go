@@ -44,12 +44,12 @@ func (a *Authority) Freeze(ctx context.Context, c Caller, q Request) (Verificati
 	return a.Answer(ctx, c, row)
 }
 
-// ErrUnlinked says that the caller has no link to the card that it names, if
-// there is such a card.
+// ErrUnlinked says that the client has no link to the card that it names,
+// whether or not such a card exists.
 var ErrUnlinked = errors.New("authority: no link")
 
-// linkedCard finds the card behind a channel's handle, unless the business
-// number was used before.
+// linkedCard finds the card of a channel's handle, unless the business number
+// was used before.
 func (a *Authority) linkedCard(ctx context.Context, c Caller, handle string, row store.Request) (id liuma.CardID, err error) {
 	err = a.store.View(ctx, func(r store.Reader) error {
 		if err := a.StillRegistered(r, c); err != nil {
@@ -61,8 +61,8 @@ func (a *Authority) linkedCard(ctx context.Context, c Caller, handle string, row
 	return id, err
 }
 
-// Linked finds the card behind a channel's handle, unless the request's
-// business number was used before. ErrUnlinked where there is none.
+// Linked finds the card of a channel's handle, unless the request's business
+// number was used before. ErrUnlinked if there is no link.
 func Linked(r store.Reader, c Caller, handle string, row store.Request) (liuma.CardID, error) {
 	if err := LookNumber(r, row); err != nil {
 		return liuma.CardID{}, err

@@ -12,32 +12,32 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Freezing is for whoever has any sign that the card is theirs, for it takes
-// nothing away that PIN and code do not give back: a channel with a link
-// (freeze.go), the page of a ceremony, a code from a notice, the hotline.
+// Anyone with some sign that a card is theirs may freeze it, because PIN and
+// one-time code undo a freeze. The ways are: a channel with a link (freeze.go),
+// the page of a ceremony, a freeze code from a notice, the hotline.
 
-// Limits of wrong freeze codes. A code is one of 6.5e11; the limit for all
-// keeps guessing from freezing strangers' cards, and is so high that nobody
-// can spend it to keep holders from freezing theirs from a few addresses.
+// Limits of wrong freeze codes. There are 6.5e11 freeze codes. The limit over
+// all sources keeps guesses from freezing strangers' cards. It is so high that
+// a few addresses cannot use it up and so keep holders from freezing theirs.
 const (
 	tickFreezeCode   = "freeze_code" // key: source, or zero for all
-	freezeCodeWindow = time.Hour
+	freezeCodePeriod = time.Hour
 	freezeCodeSource = 10
 	freezeCodeAll    = 3000
 )
 
 // TickResetPlanned marks a reset that was planned by the number of the physical
-// card (key: holder). A freeze, like a reset or a rebinding, takes it away.
+// card (key: holder). A freeze, a reset or a rebinding deletes it.
 const TickResetPlanned = "reset_planned"
 
-// FreezeView is what a freeze code's page may show.
+// FreezeView holds what the page for freeze codes may show.
 type FreezeView struct {
 	NameMasked string
 	At         time.Time // since when it is frozen
 }
 
-// FreezeCard stops a card, unless it is stopped already, and tells the holder.
-// The caller writes the audit entry.
+// FreezeCard freezes a card, unless it is frozen already, and notifies the
+// holder. The caller writes the audit entry.
 func (a *Authority) FreezeCard(tx store.Tx, card *store.Card, at liuma.Text) error {
 	if card.Frozen {
 		return nil
@@ -50,7 +50,7 @@ func (a *Authority) FreezeCard(tx store.Tx, card *store.Card, at liuma.Text) err
 	return a.Tell(tx, *card, noticeFrozen, at, nil)
 }
 
-// parseFreezeCode brings a typed code to its spelling.
+// parseFreezeCode brings a typed freeze code to its canonical spelling.
 func parseFreezeCode(s string) (string, bool) {
 	if len(s) > 64 {
 		return "", false
@@ -70,9 +70,9 @@ func parseFreezeCode(s string) (string, bool) {
 	return s, len(s) == freezeCodeSize && strings.Trim(s, freezeAlphabet) == ""
 }
 
-// FreezeByCode freezes the card whose notice carried the code. It needs no
-// log-in. source names where the request comes from (an address, say); it is
-// kept as a blind index, and only while it counts.
+// FreezeByCode freezes the card whose notice carried the freeze code. It needs
+// no log-in. source names the sender of the request (an address, say); only its
+// blind index is kept, and only while it counts.
 func (a *Authority) FreezeByCode(ctx context.Context, source, typed string) (FreezeView, error) {
 	code, formed := parseFreezeCode(typed)
 	from := a.vault.Index(vault.IndexPhone, "freeze-source\x00"+source)
@@ -113,9 +113,9 @@ func (a *Authority) FreezeByCode(ctx context.Context, source, typed string) (Fre
 	return v, nil
 }
 
-// freezeCodesSpent says until when a source, or everybody, tries no more.
+// freezeCodesSpent says until when one source, or all of them, may try no more.
 func (a *Authority) freezeCodesSpent(r store.Reader, from vault.Index) (until time.Time, err error) {
-	since := a.Now().Add(-freezeCodeWindow)
+	since := a.Now().Add(-freezeCodePeriod)
 	for _, l := range []struct {
 		key  vault.Index
 		most int
@@ -124,13 +124,14 @@ func (a *Authority) freezeCodesSpent(r store.Reader, from vault.Index) (until ti
 		if err != nil {
 			return time.Time{}, err
 		}
-		until = later(until, SpentUntil(tried, l.most, freezeCodeWindow))
+		until = later(until, SpentUntil(tried, l.most, freezeCodePeriod))
 	}
 	return until, nil
 }
 
-// cardOfFreezeCode finds the card of a code that is good. One that was used is
-// good as long as the card is frozen, so that a second press does no harm.
+// cardOfFreezeCode finds the card of a valid freeze code. A used code stays
+// valid as long as the card is frozen, so that pressing the button twice does
+// no harm.
 func (a *Authority) cardOfFreezeCode(r store.Reader, code string, formed bool) (store.Card, error) {
 	if !formed {
 		return store.Card{}, store.ErrNotFound

@@ -13,12 +13,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// A hotline freezes by an ID number, which is no secret. So whoever has its key
-// could stop every card whose holder's number leaked, or ask who has a card:
-// each hotline has a limit, found and not found count alike, and both stand in
-// the audit record.
+// A hotline freezes by an ID number, which is no secret. A thief with its key
+// could stop every card whose holder's number leaked, or find out who has a
+// card. So each hotline has a limit; requests count whether or not a card was
+// found, and all of them stand in the audit record.
 const (
-	tickHotline      = "hotline_freeze" // a try that counts; key: hotline
+	tickHotline      = "hotline_freeze" // one counted request; key: hotline
 	tickHotlineLimit = "hotline_limit"  // the limit was reported; key: hotline
 )
 
@@ -26,12 +26,12 @@ const (
 type HotlineFreeze struct {
 	BusinessNo liuma.BusinessNo
 	IDNumber   string
-	Digest     [32]byte // of all that was sent, but the caller's token
+	Digest     [32]byte // of the whole request but the client's token
 }
 
-// FreezeByHotline freezes the card of a holder who called. It is all that a
-// hotline may do; nobody there can unfreeze (I-12). A repetition is answered
-// with what the first came to, and counts nothing. A crash leaves the freeze,
+// FreezeByHotline freezes the card of a holder who called. A hotline may do
+// nothing else; in particular it cannot unfreeze (I-12). A repetition gets the
+// outcome of the first request, and is not counted. A crash leaves the freeze,
 // its count, its notice and its audit entry, or none of them.
 func (a *Authority) FreezeByHotline(ctx context.Context, c Caller, q HotlineFreeze) (Verification, error) {
 	if c.Client.Kind != store.ClientHotline || c.Client.Stopped {
@@ -44,7 +44,7 @@ func (a *Authority) FreezeByHotline(ctx context.Context, c Caller, q HotlineFree
 	holder := a.vault.Index(vault.IndexIDNumber, id.Canonical())
 	start := a.NewRow(c, liuma.ActionFreeze, Request{BusinessNo: q.BusinessNo, Digest: q.Digest}, "")
 	var row store.Request
-	var refused error // committed with its count
+	var refused error // committed together with the count
 	var reached bool
 	err = a.store.Update(ctx, func(tx store.Tx) (e audit.Entry, err error) {
 		r := start
@@ -88,9 +88,9 @@ func (a *Authority) FreezeByHotline(ctx context.Context, c Caller, q HotlineFree
 	return a.Answer(ctx, c, row)
 }
 
-// countHotline counts a try of a hotline, before anything is looked up, or
-// refuses it. That the limit was reached is reported once an hour, so that
-// whoever goes on asking fills neither the log nor the audit record.
+// countHotline counts a request of a hotline, before anything is looked up, or
+// refuses it. Reaching the limit is reported once an hour, so that further
+// requests fill neither the log nor the audit record.
 func (a *Authority) countHotline(tx store.Tx, c Caller, r store.Request) (refused error, e audit.Entry, err error) {
 	now, key := a.Now(), a.vault.Index(vault.IndexPhone, "hotline\x00"+c.Client.ID)
 	until, err := a.hotlineSpent(tx, key, a.PolicyFor(c, "").Hotline)
@@ -109,7 +109,7 @@ func (a *Authority) countHotline(tx store.Tx, c Caller, r store.Request) (refuse
 	return refused, e, tx.InsertTick(store.Tick{Kind: tickHotlineLimit, Key: key, At: now})
 }
 
-// hotlineSpent says until when a hotline may freeze no more; zero where it may.
+// hotlineSpent says until when a hotline may freeze no more; zero if it may.
 func (a *Authority) hotlineSpent(r store.Reader, key vault.Index, most policy.Hotline) (until time.Time, err error) {
 	const day = 24 * time.Hour
 	tried, err := r.Ticks(tickHotline, key, a.Now().Add(-day))

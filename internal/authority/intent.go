@@ -24,14 +24,14 @@ import (
 // Between record and flip a verify finishes the intent first (FinishIntent),
 // so no door ever asks keepers for a version that they gave up.
 
-// proposeTries is how often a version that a keeper has seen before is
-// replaced by a higher one. A keeper that is ahead of the store got there by
-// proposals of intents that were lost with a restored database.
+// proposeTries is how often a version that a keeper has seen before is replaced
+// by a higher one. A keeper has seen higher versions than the store when
+// intents were lost because a backup of the database was restored.
 const proposeTries = 4
 
-// Reserve opens an intent on a card, in the caller's transaction, and takes
-// its version. It replaces an intent that only waits for acknowledgements, and
-// one that its owner left before anything was committed.
+// Reserve opens an intent on a card, in the caller's transaction, and takes its
+// version. It replaces an intent that only waits for acknowledgements, and an
+// intent that its owner left before anything was committed.
 func (a *Authority) Reserve(tx store.Tx, card *store.Card, ch liuma.ChannelID, bn liuma.BusinessNo) (store.Intent, error) {
 	now := a.Now()
 	switch there, err := tx.Intent(card.ID); {
@@ -120,7 +120,7 @@ func (a *Authority) reserveHigher(ctx context.Context, in *store.Intent, v liuma
 }
 
 // record writes the verifier into the intent. The compare with the stored
-// intent makes sure that nobody abandoned it meanwhile.
+// intent makes sure that no other process abandoned it meanwhile.
 func (a *Authority) record(ctx context.Context, actor string, in *store.Intent) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		if err := a.ownIntent(tx, *in, store.IntentReserved); err != nil {
@@ -137,8 +137,8 @@ func (a *Authority) record(ctx context.Context, actor string, in *store.Intent) 
 	})
 }
 
-// ownIntent checks that the stored intent is the one in hand. It compares the
-// version with what is stored, so that a closure which runs twice still agrees.
+// ownIntent checks that the stored intent is in. It compares with the stored
+// version, so that a closure that runs twice gets the same result.
 func (a *Authority) ownIntent(r store.Reader, in store.Intent, state store.IntentState) error {
 	there, err := a.checkedIntent(r, in.Card)
 	if err != nil {
@@ -166,15 +166,15 @@ func (a *Authority) checkedIntent(r store.Reader, id liuma.CardID) (store.Intent
 func (a *Authority) carryThrough(ctx context.Context, actor string, in store.Intent) error {
 	all, err := a.quorum.Commit(ctx, ledger.Commitment{Card: in.Card, Version: in.Version, KeySet: in.KeySet, Verifier: in.Verifier})
 	if err != nil {
-		// Some keepers may hold the new version: the intent stays, and every
-		// attempt finishes it before it guesses (I-7).
+		// Some keepers may hold the new version: the intent stays, and every attempt
+		// finishes it before its own guess (I-7).
 		return fmt.Errorf("authority: commit: %w", err)
 	}
 	return a.flip(ctx, actor, in, all)
 }
 
-// flip makes the committed version the card's, decides the request that asked
-// for it, and lets its act write what the new PIN brings: all or nothing.
+// flip makes the committed version the card's current one, decides the request,
+// and lets its act write its changes: all or nothing.
 func (a *Authority) flip(ctx context.Context, actor string, in store.Intent, all bool) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		there, err := a.checkedIntent(tx, in.Card)
@@ -211,8 +211,8 @@ func (a *Authority) flip(ctx context.Context, actor string, in store.Intent, all
 	})
 }
 
-// flipCard changes the card, decides the request, and writes what its act
-// brings with a new PIN. It returns the event for the audit record.
+// flipCard changes the card, decides the request, and calls its act's hook. It
+// returns the event for the audit record.
 func (a *Authority) flipCard(tx store.Tx, card *store.Card, in store.Intent) (audit.Event, error) {
 	now := a.Now()
 	card.Version, card.KeySet, card.Verifier = in.Version, in.KeySet, in.Verifier
@@ -231,8 +231,8 @@ func (a *Authority) flipCard(tx store.Tx, card *store.Card, in store.Intent) (au
 	return ev, errors.Join(a.WriteCard(tx, *card), tx.UpdateRequest(row))
 }
 
-// abandon ends an intent that no keeper was asked to commit. The old PIN
-// holds; the version is never used again.
+// abandon ends an intent that no keeper was asked to commit. The old PIN stays;
+// the version is never used again.
 func (a *Authority) abandon(ctx context.Context, actor string, in store.Intent, code liuma.Code) error {
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		if err := a.ownIntent(tx, in, store.IntentReserved); err != nil {
@@ -244,8 +244,8 @@ func (a *Authority) abandon(ctx context.Context, actor string, in store.Intent, 
 		}
 		if !row.Decided && a.Now().Sub(row.At) < decideTime {
 			Decide(&row, a.Now(), liuma.Unavailable, code)
-			// The card does not change, so that one whose row cannot be trusted
-			// does not keep its intent open.
+			// The card does not change, so its MAC is not checked: an intent must end
+			// also on a card whose row was forged.
 			if _, err := a.settingHooks(row).after(tx, &store.Card{}, &row, audit.PINAbandoned); err != nil {
 				return audit.Entry{}, err
 			}
@@ -261,9 +261,9 @@ func (a *Authority) abandon(ctx context.Context, actor string, in store.Intent, 
 	return err
 }
 
-// FinishIntent brings a card to a state in which it can be guessed at: a
-// recorded intent is carried through. One that is merely reserved does not
-// concern the current PIN, and one that is flipped rides along with attempts.
+// FinishIntent carries a recorded intent of a card through, so that the card
+// can take a guess. An intent that is merely reserved does not concern the
+// current PIN, and one that is flipped is completed along with attempts.
 func (a *Authority) FinishIntent(ctx context.Context, card liuma.CardID) error {
 	var in store.Intent
 	err := a.store.View(ctx, func(r store.Reader) (err error) {

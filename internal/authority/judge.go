@@ -10,7 +10,7 @@ import (
 )
 
 // JudgePIN refuses a weak PIN by the first rule that it breaks. current is the
-// PIN that it replaces, where that was typed too.
+// PIN that it replaces, if the holder typed that too.
 func (a *Authority) JudgePIN(p policy.Policy, chosen pin.PIN, f registry.Facts, current *pin.PIN) error {
 	judge, err := a.judges.of(p.PIN)
 	if err != nil {

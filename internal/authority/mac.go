@@ -15,7 +15,7 @@ func (a *Authority) WriteCard(tx store.Tx, c store.Card) error {
 	return tx.UpdateCard(c)
 }
 
-// intentMAC covers what would become the card's PIN.
+// intentMAC covers the members of an intent that become the card's PIN.
 func (a *Authority) intentMAC(in store.Intent) vault.MAC {
 	return a.vault.RowMAC("intent", in.Card[:], u32(uint32(in.From)), u32(uint32(in.Version)), u32(in.KeySet),
 		in.Verifier[:], []byte{byte(in.State)}, []byte(in.Channel), []byte(in.BusinessNo))

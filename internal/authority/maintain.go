@@ -15,13 +15,14 @@ import (
 const (
 	// maintainEvery is how often Maintain looks for work left over.
 	maintainEvery = 10 * time.Second
-	// intentPage bounds one look at the open intents.
+	// intentPage bounds how many open intents are read at once.
 	intentPage = 256
 )
 
-// Maintain finishes intents whose keepers were away, makes and destroys seal
-// keys, drops evidence marks that are too old to matter and saves the keepers'
-// sequences, until ctx ends. Each step is safe to repeat and to lose.
+// Maintain finishes intents that waited for keepers, makes and destroys seal
+// keys, drops marks of evidence that has expired, and saves the keepers'
+// sequences, until ctx ends. Each step may be repeated, and nothing breaks if
+// it is lost.
 func (a *Authority) Maintain(ctx context.Context) {
 	t, seen := time.NewTicker(maintainEvery), time.NewTicker(seenEvery)
 	defer t.Stop()
@@ -54,8 +55,9 @@ func (a *Authority) maintainOnce(ctx context.Context) error {
 	return errors.Join(err, a.destroySealKeys(ctx), a.finishIntents(ctx), a.pruneEvidence(ctx), a.pruneRows(ctx))
 }
 
-// finishIntents abandons what was reserved and left, and carries through what
-// was recorded. Keepers that do not answer only leave intents for later.
+// finishIntents abandons intents that were reserved and left, and carries
+// recorded ones through. Keepers that do not answer only leave intents for the
+// next round.
 func (a *Authority) finishIntents(ctx context.Context) error {
 	var after liuma.CardID
 	for {
@@ -79,7 +81,7 @@ func (a *Authority) finishIntents(ctx context.Context) error {
 	}
 }
 
-// finishOne works on an intent as it is once the card's slot is held.
+// finishOne takes the card's slot, reads the intent again and finishes it.
 func (a *Authority) finishOne(ctx context.Context, card liuma.CardID) error {
 	release, err := a.HoldCard(ctx, card)
 	if err != nil {
@@ -108,7 +110,7 @@ func (a *Authority) finishOne(ctx context.Context, card liuma.CardID) error {
 	return nil
 }
 
-// pruneEvidence forgets evidence that is too old to be accepted anyway.
+// pruneEvidence drops marks of used evidence that would be refused as too old.
 func (a *Authority) pruneEvidence(ctx context.Context) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		n, err := tx.PruneEvidence(a.Now())
@@ -121,10 +123,10 @@ func (a *Authority) pruneEvidence(ctx context.Context) error {
 	})
 }
 
-// ticksKept is longer than any window that counts ticks.
+// ticksKept is longer than any period that counts ration marks.
 const ticksKept = 30 * 24 * time.Hour
 
-// pruneRows drops what ended, expired or stopped counting long ago.
+// pruneRows drops rows that ended, expired or stopped counting long ago.
 func (a *Authority) pruneRows(ctx context.Context) error {
 	now := a.Now()
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {

@@ -14,14 +14,15 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Outbox takes texts to phones, in the transaction of the change that they
-// tell of: there is the change and its text, or neither. It sends nothing
-// itself, so that no gateway can hold up or fail a ceremony.
+// Outbox queues messages to phones, in the transaction of the change that a
+// message tells of: both are kept or neither. It sends nothing itself, so that
+// no gateway can hold up or fail a ceremony.
 type Outbox interface {
 	Queue(tx store.Tx, n Notice) error
 }
 
-// Notice is one text to one phone. It prints redacted.
+// Notice is one message to one phone: a notice or a one-time code. It prints
+// redacted.
 type Notice struct {
 	Kind     string // KindCode or KindNotice: each has a queue of its own
 	Card     liuma.CardID
@@ -29,20 +30,20 @@ type Notice struct {
 	Template string
 	Language string       // "zh-CN" or "en"
 	Region   liuma.Region // whose wording applies
-	// Params fill the template: "holder" (masked), "channel", "freeze", "at"
-	// and "until" (RFC 3339), "phone" (masked), and "code" of a code.
+	// Params fill the template: "holder" (masked), "channel", "freeze", "at" and
+	// "until" (RFC 3339), "phone" (masked), and "code" (one-time code).
 	Params  map[string]string
-	Expires time.Time // of a code; zero otherwise
+	Expires time.Time // of a one-time code; zero otherwise
 	Dedup   string    // names the event, or is empty
 }
 
-// The kinds of text.
+// The kinds of message.
 const (
 	KindCode   = "code"
 	KindNotice = "notice"
 )
 
-// The templates of notices. Those of one-time codes are the acts'.
+// The templates of notices. The acts declare those of one-time codes.
 const (
 	noticePINLocked  = "pin_locked"
 	noticePINBlocked = "pin_blocked"
@@ -67,7 +68,7 @@ const (
 	languageEN = "en"
 )
 
-// languageOf is one of the two languages of the house.
+// languageOf returns one of the two supported languages.
 func languageOf(s string) string {
 	if s == languageEN {
 		return languageEN
@@ -82,7 +83,7 @@ func inLanguage(t liuma.Text, language string) string {
 	return t.ZH
 }
 
-// Places that are not channels, as notices name them.
+// Names, in notices, of places that are not channels.
 func officialPage() liuma.Text { return liuma.Text{ZH: "官方页面", EN: "the official page"} }
 
 // PlaceName is the registered name of a channel, as notices show it.
@@ -94,7 +95,7 @@ func PlaceName(r store.Reader, ch liuma.ChannelID) (liuma.Text, error) {
 	return c.Name, err
 }
 
-// Tell queues a notice to the bound phone of a card, if there is one.
+// Tell queues a notice to the bound phone of a card, if it has one.
 func (a *Authority) Tell(tx store.Tx, card store.Card, template string, at liuma.Text, params map[string]string) error {
 	if a.outbox == nil {
 		return nil
@@ -109,7 +110,7 @@ func (a *Authority) Tell(tx store.Tx, card store.Card, template string, at liuma
 	return a.TellAt(tx, card, c, phone, template, at, params)
 }
 
-// TellIn is Tell for what happened in a channel.
+// TellIn is Tell for an event in a channel.
 func (a *Authority) TellIn(tx store.Tx, card store.Card, template string, ch liuma.ChannelID, params map[string]string) error {
 	if a.outbox == nil {
 		return nil
@@ -121,8 +122,8 @@ func (a *Authority) TellIn(tx store.Tx, card store.Card, template string, ch liu
 	return a.Tell(tx, card, template, at, params)
 }
 
-// TellAt queues a notice to a given contact, with a fresh freeze code. Only
-// the code's MAC is kept.
+// TellAt queues a notice to a given contact, with a fresh freeze code. Only the
+// freeze code's MAC is kept.
 func (a *Authority) TellAt(tx store.Tx, card store.Card, c store.Contact, phone, template string, at liuma.Text, params map[string]string) error {
 	if a.outbox == nil {
 		return nil
@@ -152,7 +153,8 @@ const (
 	freezeCodeLife = 7 * 24 * time.Hour
 )
 
-// newFreezeCode draws a code; bytes that would favour a character are dropped.
+// newFreezeCode draws a freeze code. Random bytes that would make some
+// characters likelier are skipped.
 func newFreezeCode() string {
 	code := make([]byte, 0, freezeCodeSize)
 	var b [32]byte
@@ -171,8 +173,8 @@ func (a *Authority) freezeMAC(code string) vault.MAC {
 	return a.vault.RowMAC("freeze-code", []byte(code))
 }
 
-// tellShut tells the holder that a wrong PIN locked or blocked the PIN, or shut
-// strangers out.
+// tellShut notifies the holder that a wrong PIN locked or blocked the PIN, or
+// closed the strangers' lane.
 func (a *Authority) tellShut(tx store.Tx, card store.Card, at *guess) error {
 	if a.outbox == nil || at.row.Verdict != liuma.Wrong {
 		return nil

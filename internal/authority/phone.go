@@ -10,11 +10,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// The bound phone of a card. What a recovery rests on (the number, and when it
-// was bound, confirmed and held) is sealed to the card: whoever can write to
-// the database can put an older row back, and nothing else.
+// The bound phone of a card. The values that a recovery depends on (the number,
+// and when it was bound, confirmed and put on hold) are sealed to the card:
+// writing to the database can put an older row back, and do nothing else.
 
-// contactParts is what a contact keeps sealed.
+// contactParts are the sealed values of a contact.
 type contactParts struct {
 	Phone     string    `json:"phone"`
 	Bound     time.Time `json:"bound"`
@@ -22,8 +22,8 @@ type contactParts struct {
 	Hold      time.Time `json:"hold,omitzero"`
 }
 
-// Contact reads the bound phone of a card and its number; store.ErrNotFound
-// where none is bound.
+// Contact reads the bound phone of a card and its number; store.ErrNotFound if
+// none is bound.
 func (a *Authority) Contact(r store.Reader, card liuma.CardID) (store.Contact, string, error) {
 	c, err := r.Contact(card)
 	if err != nil {
@@ -45,7 +45,8 @@ func (a *Authority) Contact(r store.Reader, card liuma.CardID) (store.Contact, s
 	return c, p.Phone, nil
 }
 
-// WriteContact seals a contact and stores it in place of the card's.
+// WriteContact seals a contact and stores it in place of the card's present
+// one.
 func (a *Authority) WriteContact(tx store.Tx, c store.Contact, phone string) error {
 	plain, err := json.Marshal(contactParts{Phone: phone, Bound: c.BoundAt, Confirmed: c.ConfirmedAt, Hold: c.HoldUntil})
 	if err != nil {
@@ -59,8 +60,8 @@ func (a *Authority) WriteContact(tx store.Tx, c store.Contact, phone string) err
 	return tx.PutContact(c)
 }
 
-// ConfirmContact notes that the holder was just seen to have the phone. A card
-// without one has nothing to confirm.
+// ConfirmContact records that the holder has just shown to have the phone. It
+// does nothing for a card without one.
 func (a *Authority) ConfirmContact(tx store.Tx, card liuma.CardID) error {
 	c, phone, err := a.Contact(tx, card)
 	if errors.Is(err, store.ErrNotFound) {
@@ -77,7 +78,8 @@ func (a *Authority) PhoneIndex(phone string) vault.Index {
 	return a.vault.Index(vault.IndexPhone, phone)
 }
 
-// BoundPhone reads the bound phone for a ceremony that sends a code to it.
+// BoundPhone reads the bound phone for a ceremony that sends a one-time code to
+// it.
 func (a *Authority) BoundPhone(r store.Reader, card liuma.CardID) (store.Contact, string, error) {
 	c, phone, err := a.Contact(r, card)
 	if errors.Is(err, store.ErrNotFound) {

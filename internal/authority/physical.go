@@ -15,8 +15,9 @@ import (
 // actionPhysical is the action of a registry client's requests.
 const actionPhysical liuma.Action = "physical_card_status"
 
-// SetPhysical takes the registry's word on a physical card. Channels cannot
-// call it: whoever sells access to a PIN must not also say that a card is well.
+// SetPhysical takes a registry client's report on a physical card. Channels
+// cannot call it: a channel that asks for the PIN must not also decide that a
+// lost card is fine.
 func (a *Authority) SetPhysical(ctx context.Context, c Caller, q PhysicalRequest) (PhysicalView, error) {
 	if c.Client.Kind != store.ClientRegistry || c.Client.Stopped {
 		return PhysicalView{}, liuma.Fail(liuma.CodeForbidden, nil)
@@ -88,8 +89,8 @@ func (a *Authority) setPhysical(tx store.Tx, c Caller, row store.Request, ev Phy
 	return e, nil
 }
 
-// nextPhysical is the state machine of a physical card. A cancelled card comes
-// back only as another card.
+// nextPhysical is the state machine of a physical card. A cancelled card stays
+// cancelled until another card replaces it.
 func nextPhysical(now liuma.PhysicalStatus, ev PhysicalEvent) (liuma.PhysicalStatus, error) {
 	switch {
 	case ev == PhysicalReplaced:
@@ -120,8 +121,8 @@ func (a *Authority) replaceCard(p *store.Person, f *registry.Facts, number strin
 	return err
 }
 
-// followPhysical brings the electronic card, if there is one, in line with
-// the registry. Links and PIN survive.
+// followPhysical updates the electronic card, if there is one, from the
+// registry. Links and PIN stay.
 func (a *Authority) followPhysical(tx store.Tx, p store.Person, f registry.Facts) (store.Card, error) {
 	found, err := tx.CardByHolder(p.Holder)
 	if errors.Is(err, store.ErrNotFound) {
@@ -145,7 +146,7 @@ func (a *Authority) followPhysical(tx store.Tx, p store.Person, f registry.Facts
 		return store.Card{}, err
 	}
 	if own.CardNo != f.CardNo {
-		own.CardNo = f.CardNo // the holder's phone stays the card's own
+		own.CardNo = f.CardNo // the bound phone is not changed by the registry
 		plain, err := own.Marshal()
 		if err != nil {
 			return store.Card{}, err
@@ -163,7 +164,7 @@ func viewPhysical(p store.Person, card store.Card) PhysicalView {
 	return PhysicalView{Physical: p.Physical, HasCard: has, Standing: liuma.StandingOf(p.Physical, card.Frozen)}
 }
 
-// physicalView answers a repetition with how things stand now.
+// physicalView answers a repetition with the present state.
 func (a *Authority) physicalView(ctx context.Context, id registry.IDNumber) (PhysicalView, error) {
 	var v PhysicalView
 	err := a.store.View(ctx, func(r store.Reader) error {

@@ -2,13 +2,13 @@ package authority
 
 import "time"
 
-// SpentUntil says, of ticks oldest first, when the latest so many (most) of
-// them no longer stand within one window: until then nothing more is allowed.
-// It is zero where there were never so many, and may be over already where the
-// ticks reach further back than the window.
-func SpentUntil(ticks []time.Time, most int, window time.Duration) time.Time {
+// SpentUntil looks at ration marks (ticks, oldest first) and returns the time
+// until which no more are allowed: when the oldest of the last most marks is a
+// period old. It is zero if there are fewer than most, and may be in the past
+// if the ticks reach further back than the period.
+func SpentUntil(ticks []time.Time, most int, period time.Duration) time.Time {
 	if n := len(ticks); n >= most {
-		return ticks[n-most].Add(window)
+		return ticks[n-most].Add(period)
 	}
 	return time.Time{}
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Redeem exchanges a receipt, once, for the word that standing and version are
-// still what they were at the verdict (I-10). A receipt that is checked
-// offline says only what was true when it was signed.
+// Redeem exchanges a receipt, once, and confirms that standing and version are
+// still the same as at the verdict (I-10). A receipt that is checked offline
+// shows only what was true when it was signed.
 func (a *Authority) Redeem(ctx context.Context, c Caller, token string) (Verification, error) {
 	if err := c.PermitChannel(); err != nil {
 		return Verification{}, err
@@ -41,7 +41,7 @@ func (a *Authority) Redeem(ctx context.Context, c Caller, token string) (Verific
 	return a.Answer(ctx, c, row)
 }
 
-// Redeemable holds a receipt against the row that it was made from and the
+// Redeemable compares a receipt with the row that it was made from and with the
 // card as it is now.
 func (a *Authority) Redeemable(r store.Reader, row store.Request, rc vault.Receipt) error {
 	if !row.Decided || row.Verdict != liuma.Right || row.ReceiptID != rc.ID {

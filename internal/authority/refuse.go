@@ -9,9 +9,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// RefuseUnlinked answers a caller without a link: one refusal whatever the
-// reason, at one pace, with nothing counted on any card. So nobody learns by
-// asking whether a person has a card, or how it stands.
+// RefuseUnlinked answers a channel without a link: the same refusal for every
+// reason, at one pace, with nothing counted on any card. So a channel cannot
+// learn by asking whether a person has a card, or how it stands.
 func (a *Authority) RefuseUnlinked(ctx context.Context, c Caller, row store.Request, h Hooks) (Verification, error) {
 	hold := a.Pace(ctx, c)
 	v, err := a.RefuseNow(ctx, c, row, h)
@@ -19,7 +19,7 @@ func (a *Authority) RefuseUnlinked(ctx context.Context, c Caller, row store.Requ
 	return v, err
 }
 
-// RefuseNow stores the one refusal; the caller paces it.
+// RefuseNow stores that refusal; the caller paces the answer.
 func (a *Authority) RefuseNow(ctx context.Context, c Caller, row store.Request, h Hooks) (Verification, error) {
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		r := row
@@ -37,9 +37,9 @@ func (a *Authority) RefuseNow(ctx context.Context, c Caller, row store.Request, 
 	return a.Answer(ctx, c, row)
 }
 
-// Pace starts the clock of a refusal; the function that it returns waits until
-// a whole multiple of the pace has passed, so that the time taken says nothing
-// about what was found on the way.
+// Pace starts the clock of a refusal. The function that it returns waits until
+// a whole multiple of the pace has passed, so that the time of the answer does
+// not show which reason it had.
 func (a *Authority) Pace(ctx context.Context, c Caller) func() {
 	start, step := a.clock(), a.PolicyFor(c, "").RefusalPace
 	return func() {
@@ -52,7 +52,8 @@ func (a *Authority) Pace(ctx context.Context, c Caller) func() {
 }
 
 // WithChallenge adds a fresh challenge to a demand for evidence, so that the
-// caller can ask a provider for it at once. Any other error it leaves alone.
+// channel can ask a provider for evidence at once. Other errors are returned
+// unchanged.
 func (a *Authority) WithChallenge(c Caller, err error) error {
 	e, ok := errors.AsType[*liuma.Error](err)
 	if !ok || e.Code != liuma.CodeEvidenceRequired {

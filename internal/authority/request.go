@@ -17,7 +17,7 @@ import (
 )
 
 // Repeated carries the request that already has the business number out of a
-// transaction; Repeat answers with it.
+// transaction; Repeat turns it into the answer.
 type Repeated struct{ Row store.Request }
 
 func (Repeated) Error() string { return "authority: business number taken" }
@@ -45,7 +45,7 @@ func sameRequest(there store.Request, digest [32]byte) error {
 }
 
 // LookNumber returns nil if a request's business number is free, and otherwise
-// what TakeNumber would.
+// the error that TakeNumber would return.
 func LookNumber(r store.Reader, row store.Request) error {
 	there, err := r.Request(row.Channel, row.BusinessNo)
 	if errors.Is(err, store.ErrNotFound) {
@@ -57,8 +57,8 @@ func LookNumber(r store.Reader, row store.Request) error {
 	return sameRequest(there, row.Digest)
 }
 
-// Repeat answers a repetition with what the first request came to, and any
-// other error as what may leave the house.
+// Repeat answers a repetition with the outcome of the first request. Any other
+// error is returned in the form that may be shown outside.
 func (a *Authority) Repeat(ctx context.Context, c Caller, err error) (Verification, error) {
 	rep, ok := errors.AsType[Repeated](err)
 	if !ok {
@@ -67,8 +67,8 @@ func (a *Authority) Repeat(ctx context.Context, c Caller, err error) (Verificati
 	return a.Answer(ctx, c, rep.Row)
 }
 
-// Verification answers by business number, for a channel whose answer was
-// lost. It tells what the first answer told, and no more.
+// Verification answers by business number, for a channel whose answer was lost.
+// It shows the same as the first answer.
 func (a *Authority) Verification(ctx context.Context, c Caller, bn liuma.BusinessNo) (Verification, error) {
 	if err := c.PermitChannel(); err != nil {
 		return Verification{}, err
@@ -94,9 +94,9 @@ const (
 	StateUndecided = "undecided" // interrupted; there will be no verdict
 )
 
-// Answer is a request as its channel may see it. A link that did not come about
-// shows one refusal, whatever its cause: a caller without a link to the card
-// must not learn whether there is one.
+// Answer is a request as its channel may see it. A link that failed shows one
+// refusal for every cause: a channel without a link must not learn whether
+// there is a card.
 func (a *Authority) Answer(ctx context.Context, c Caller, row store.Request) (Verification, error) {
 	v := Verification{BusinessNo: row.BusinessNo, Action: row.Action, At: row.At, State: StateDecided}
 	now := a.Now()
@@ -139,9 +139,9 @@ func (a *Authority) Answer(ctx context.Context, c Caller, row store.Request) (Ve
 	return v, nil
 }
 
-// goesOn reports whether an undecided request may still be decided, however
-// old it is: a ceremony ends only by deciding its request, and the setting of a
-// PIN that is under way ends as its keepers decide, however long they are away.
+// goesOn reports whether an undecided request may still be decided, however old
+// it is: the request of a ceremony is decided when the ceremony ends, and that
+// of an open intent when the keepers have answered, however long that takes.
 func (a *Authority) goesOn(ctx context.Context, row store.Request) (bool, error) {
 	if row.Ceremony != "" && !ofTry(row.BusinessNo) {
 		return true, nil
@@ -157,24 +157,24 @@ func (a *Authority) goesOn(ctx context.Context, row store.Request) (bool, error)
 	return err == nil && in.Channel == row.Channel && in.BusinessNo == row.BusinessNo, err
 }
 
-// TryNo is the business number of one try of a ceremony. No channel can use
-// it: '#' is not in the alphabet of business numbers.
+// TryNo is the business number of one try of a ceremony. No channel can use it:
+// '#' is not in the alphabet of business numbers.
 func TryNo(bn liuma.BusinessNo, try int) liuma.BusinessNo {
 	return liuma.BusinessNo(fmt.Sprintf("%s#%d", bn, try))
 }
 
-// ofTry reports whether a number is that of a try. Nobody outside can ask for
-// it, so there is no receipt in its name.
+// ofTry reports whether a business number belongs to a try. No channel can ask
+// for such a number, so it gets no receipt.
 func ofTry(bn liuma.BusinessNo) bool { return strings.Contains(string(bn), "#") }
 
-// Unlinked reports whether the row is a refusal to a caller that had no link.
+// Unlinked reports whether the row is a refusal to a channel that had no link.
 func Unlinked(row store.Request) bool {
 	return row.Code == liuma.CodeRefused ||
 		row.Action == liuma.ActionLink && row.Verdict != liuma.Right
 }
 
-// Receipt is the signed verdict of a right attempt; the same row always gives
-// the same receipt, so a lost answer can be asked for again.
+// Receipt is the signed verdict of a right attempt. The same row always gives
+// the same receipt, so a channel that lost the answer can ask again.
 func (a *Authority) Receipt(c Caller, row store.Request) vault.Receipt {
 	amr := []string{"pin"}
 	if row.Evidence != "" {
@@ -189,7 +189,7 @@ func (a *Authority) Receipt(c Caller, row store.Request) vault.Receipt {
 	}
 }
 
-// acr names how sure the authority is: by PIN alone, or by PIN and evidence.
+// acr is the authentication level of a receipt: PIN alone, or PIN and evidence.
 func acr(row store.Request) string {
 	if row.Evidence != "" {
 		return "urn:liuma:acr:pin-evidence"
@@ -203,8 +203,8 @@ func newReceiptID() string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
 }
 
-// NewRow starts the row of a request. Ceremony names the ceremony that it
-// belongs to, or is empty.
+// NewRow starts the row of a request. ceremony is the ID of the ceremony that
+// it belongs to, or empty.
 func (a *Authority) NewRow(c Caller, action liuma.Action, q Request, ceremony string) store.Request {
 	return store.Request{
 		Channel: c.Channel(), BusinessNo: q.BusinessNo, Action: action, Digest: q.Digest,
@@ -213,7 +213,7 @@ func (a *Authority) NewRow(c Caller, action liuma.Action, q Request, ceremony st
 }
 
 // Binding starts the binding of an envelope in a request; OpenPIN fills in the
-// key. subject is what the device bound the envelope to.
+// key. subject is the one that the device bound the envelope to.
 func Binding(c Caller, action liuma.Action, role liuma.Role, subject envelope.Subject, q Request) envelope.Binding {
 	return envelope.Binding{
 		Channel: c.Channel(), Action: action, Role: role, Subject: subject,
@@ -221,8 +221,8 @@ func Binding(c Caller, action liuma.Action, role liuma.Role, subject envelope.Su
 	}
 }
 
-// Decide fills in a row's outcome. Nothing about a request changes later but
-// that its receipt is redeemed.
+// Decide fills in a row's outcome. After it, only RedeemedAt of a request
+// changes.
 func Decide(row *store.Request, now time.Time, verdict liuma.Verdict, code liuma.Code) {
 	row.Decided, row.DecidedAt = true, now
 	row.Verdict, row.Code = verdict, code
@@ -231,7 +231,7 @@ func Decide(row *store.Request, now time.Time, verdict liuma.Verdict, code liuma
 	}
 }
 
-// codeOf is the code that goes with a verdict that is not right.
+// codeOf is the error code of a verdict that is not right.
 func codeOf(v liuma.Verdict) liuma.Code {
 	switch v {
 	case liuma.Right:

@@ -14,15 +14,15 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// sealKeys remembers the store's seal keys, newest first.
+// sealKeys caches the store's seal keys, newest first.
 type sealKeys struct {
 	mu     sync.Mutex
 	loaded []store.SealKey // guarded by mu
 }
 
-// Challenge hands out a challenge and the seal key to use with it. Nothing is
-// stored: the challenge carries its own MAC, and that a sealed PIN is used
-// once follows from the business number bound into it (I-11).
+// Challenge gives out a challenge and the seal key to use with it. Nothing is
+// stored: the challenge carries its own MAC, and a sealed PIN is used only once
+// because it is bound to the business number (I-11).
 func (a *Authority) Challenge(ctx context.Context, c Caller) (Challenge, error) {
 	if err := c.PermitChannel(); err != nil {
 		return Challenge{}, err
@@ -40,8 +40,8 @@ func (a *Authority) Challenge(ctx context.Context, c Caller) (Challenge, error) 
 	return Challenge{Value: value, Expires: now.Add(ttl), SealKeyID: key.ID, SealKey: key.Public}, nil
 }
 
-// SealKey returns a key that is still given out, making one if need be. It
-// costs no view but when the key changes.
+// SealKey returns a key that is still given out, and makes one if there is
+// none. It reads the store only when the key changes.
 func (a *Authority) SealKey(ctx context.Context) (store.SealKey, error) {
 	a.seals.mu.Lock()
 	defer a.seals.mu.Unlock()
@@ -74,8 +74,8 @@ func givenOut(keys []store.SealKey, now time.Time) (store.SealKey, bool) {
 	return store.SealKey{}, false
 }
 
-// makeSealKeyLocked adds a key unless another authority did meanwhile. A crash
-// before the commit leaves no key, and the next call makes one.
+// makeSealKeyLocked adds a key unless another authority has just done so. A
+// crash before the commit leaves no key, and the next call makes one.
 func (a *Authority) makeSealKeyLocked(ctx context.Context, now time.Time) error {
 	id, public, sealed, err := a.vault.NewSealKey()
 	if err != nil {
@@ -115,8 +115,8 @@ func (a *Authority) loadSealKeysLocked(ctx context.Context) error {
 	})
 }
 
-// destroySealKeys deletes the keys whose day is over. After it, an envelope
-// sealed to them opens for nobody.
+// destroySealKeys deletes the keys whose day is over. Envelopes sealed to them
+// cannot be opened any more.
 func (a *Authority) destroySealKeys(ctx context.Context) error {
 	a.seals.mu.Lock()
 	defer a.seals.mu.Unlock()
@@ -144,8 +144,8 @@ func (a *Authority) destroySealKeys(ctx context.Context) error {
 	return a.loadSealKeysLocked(ctx)
 }
 
-// keptSealKey finds a kept key by its id; a key made by another authority is
-// looked up once.
+// keptSealKey finds a kept key by its id. An unknown id is looked up in the
+// store once, since another authority may have made the key.
 func (a *Authority) keptSealKey(ctx context.Context, id string) (store.SealKey, error) {
 	a.seals.mu.Lock()
 	defer a.seals.mu.Unlock()
@@ -169,9 +169,9 @@ func (a *Authority) keptSealKey(ctx context.Context, id string) (store.SealKey, 
 	return store.SealKey{}, liuma.FailField(liuma.CodeEnvelopeInvalid, "kid", errors.New("seal key unknown or destroyed"))
 }
 
-// OpenPIN opens one envelope of a request. The binding is made here from what
-// the request itself says, so an envelope sealed for any other channel,
-// action, role, subject, business number, purpose or challenge stays shut.
+// OpenPIN opens one envelope of a request. The binding comes from the request
+// itself, so an envelope sealed for another channel, action, role, subject,
+// business number, purpose or challenge does not open.
 func (a *Authority) OpenPIN(ctx context.Context, b envelope.Binding, e envelope.Envelope, field string, passphrase bool) (pin.PIN, error) {
 	key, err := a.keptSealKey(ctx, e.SealKeyID)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// slotKey names what only one request at a time may work on: a card, or a
-// holder index while there may be no card.
+// slotKey names a thing that one request at a time may work on: a card, or a
+// holder's index when there may be no card yet.
 type slotKey [32]byte
 
 func cardSlot(id liuma.CardID) slotKey {
@@ -20,9 +20,9 @@ func cardSlot(id liuma.CardID) slotKey {
 	return k
 }
 
-// HoldCard waits, not long, until no other request works on a card, and returns
-// what lets the next one in. CodeBusy: it had to wait too long, and nothing was
-// counted.
+// HoldCard waits until no other request works on a card, at most busyWait, and
+// returns the function that lets the next request in. CodeBusy: it waited too
+// long, and nothing was counted.
 func (a *Authority) HoldCard(ctx context.Context, id liuma.CardID) (release func(), err error) {
 	return a.slots.take(ctx, cardSlot(id), busyWait)
 }
@@ -32,8 +32,8 @@ func (a *Authority) HoldHolder(ctx context.Context, holder vault.Index) (release
 	return a.slots.take(ctx, slotKey(holder), busyWait)
 }
 
-// slots holds one token per key in use. A key that nobody holds or waits for
-// takes no memory.
+// slots holds one token per key in use. A key that no request holds or waits
+// for takes no memory.
 type slots struct {
 	mu   sync.Mutex
 	held map[slotKey]*slot // guarded by mu
@@ -46,8 +46,8 @@ type slot struct {
 
 func newSlots() *slots { return &slots{held: map[slotKey]*slot{}} }
 
-// take waits for the key, at most d, and returns what gives it back. A
-// request that does not get it was not counted.
+// take waits for the key, at most d, and returns the function that gives it
+// back. It counts nothing.
 func (s *slots) take(ctx context.Context, k slotKey, d time.Duration) (release func(), err error) {
 	s.mu.Lock()
 	e := s.held[k]

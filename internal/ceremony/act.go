@@ -9,57 +9,59 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Act is one thing that a holder can ask for, as data: where its ceremony
-// begins, which moves it has, whom it may be about, what it proves, and which
-// text goes with its code. What cannot be data is in its functions. A new act
-// is a file with one such value, and one row in acts.
+// Act is one thing that a holder can request, as data: the first step of its
+// ceremony, its moves, the cards that it may be about, the proofs that it
+// takes, and the template of its one-time code. Its functions hold the rest. A
+// new act is a file with one such value, and one row in acts.
 type Act struct {
 	Action liuma.Action
 
 	// First is the step of a ceremony that was just pushed.
 	First Step
-	// Moves are those that the act has besides the ones that all acts have
-	// (mayGo).
+	// Moves are the act's own moves, beside those that all acts have (mayGo).
 	Moves []Move
 	// Linked says that the holder is named by the handle of a card that the
 	// channel is linked to. Otherwise name and ID number name them, in a
 	// channel that need not be linked yet.
 	Linked bool
-	// Proofs are what the act takes, in the order in which it asks for them.
-	// docs/RECOVERY.md says why these and no fewer (I-12).
+	// Proofs lists the proofs that the act takes, in the order in which it asks
+	// for them. docs/RECOVERY.md says why no act can do with fewer (I-12).
 	Proofs []Proof
 	// Roles are the PINs that its pad asks for.
 	Roles []liuma.Role
 	// Turns says that a holder who forgot the PIN may turn to a reset from its
 	// pad, and come back.
 	Turns bool
-	// Rewind is the step to which the ceremony goes back when another browser
-	// goes on with it after something was proved; empty: it stays.
+	// Rewind is the step to which the ceremony goes back when another browser goes
+	// on with it after something was proved. Empty: the step does not change.
 	Rewind Step
-	// Evidenced is the step that evidence of a new push leads to.
+	// Evidenced is the step that follows when a new push brings evidence.
 	Evidenced Step
-	// CodeText is the template of the text with its one-time code; empty where
-	// the act sends none.
+	// CodeText is the template of the message with the act's one-time code; empty
+	// if the act sends none.
 	CodeText string
-	// ConfirmsPhone says that a code may be asked for at the end, to show that
-	// the holder still has the bound phone.
+	// ConfirmsPhone says that the last page may offer a one-time code, to show
+	// that the holder still has the bound phone.
 	ConfirmsPhone bool
-	// Thaws says that a frozen card does not stop the act: it ends the freeze.
+	// Thaws says that a frozen card does not stop the act, because it ends the
+	// freeze.
 	Thaws bool
 
-	// agree leads on from the page that says who asks for what; nil leads to
-	// the pad.
+	// agree chooses the step after the holder has agreed at StepConfirm; nil: the
+	// pad.
 	agree func(*Ceremonies, store.Tx, *store.Ceremony, *details) (Step, error)
-	// address says where its codes go; nil: to the bound phone.
+	// address chooses the phone that the act's one-time codes go to; nil: the
+	// bound phone.
 	address func(*Ceremonies, store.Reader, store.Ceremony, details) (addressee, error)
-	// coded leads on from a right code; nil leads to the pad.
+	// coded chooses the step after a right one-time code; nil: the pad.
 	coded func(*Ceremonies, store.Tx, *store.Ceremony, *details, addressee) (Step, error)
-	// run makes one attempt, or sets one PIN, for a request or a try.
+	// run makes one attempt, or sets one PIN, for a native request or a try.
 	run func(*Ceremonies, context.Context, asking) (authority.Verification, error)
-	// right leads on from a right try; nil ends the ceremony as done.
+	// right chooses the step after a right try; nil: the ceremony ends as done.
 	right func(*Ceremonies, store.Tx, *store.Ceremony, *details, store.Request) (to Step, end bool, err error)
-	// set writes what a new PIN brings with it, in the transaction that makes
-	// it the card's; nil for acts that set none. It returns the audit event.
+	// set writes the changes that come with a new PIN, in the transaction that
+	// makes it the card's; nil for acts that set no PIN. It returns the audit
+	// event.
 	set func(*Ceremonies, store.Tx, store.Card, store.Request) (audit.Event, error)
 }
 
@@ -69,14 +71,14 @@ type Proof string
 // The kinds of proof. ProofCardNo stands in for ProofEvidence where a region's
 // policy allows it.
 const (
-	ProofPIN      Proof = "pin"      // the PIN that is set
+	ProofPIN      Proof = "pin"      // the card's present PIN
 	ProofCode     Proof = "code"     // a one-time code, sent to a phone
-	ProofEvidence Proof = "evidence" // a registered provider's word that the holder is there
+	ProofEvidence Proof = "evidence" // a registered provider confirms that the holder is there
 	ProofCardNo   Proof = "card_no"  // the number of the physical card
 )
 
-// asksCurrent reports whether the act's pad asks for the PIN that is set, of a
-// card that the channel is linked to.
+// asksCurrent reports whether the act's pad asks for the present PIN of a card
+// that the channel is linked to.
 func (a Act) asksCurrent() bool {
 	if !a.Linked {
 		return false
@@ -89,8 +91,8 @@ func (a Act) asksCurrent() bool {
 	return false
 }
 
-// acting is the act that a ceremony is at: its own, or the one that its holder
-// turned to.
+// acting is the act that a ceremony is doing now: its own, or the reset that
+// its holder turned to.
 func (s *Ceremonies) acting(c store.Ceremony, d details) Act {
 	if d.Turned != "" {
 		return s.acts[d.Turned]

@@ -26,7 +26,7 @@ func acts() map[liuma.Action]Act {
 	return table
 }
 
-// hooks are those of an attempt that an act makes. right follows a right
+// hooks returns the hooks of an act's attempt. right runs after a right
 // verdict; nil: nothing does.
 func (s *Ceremonies) hooks(q asking, right func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error)) authority.Hooks {
 	return authority.Hooks{
@@ -42,8 +42,8 @@ func (s *Ceremonies) hooks(q asking, right func(tx store.Tx, card *store.Card, r
 	}
 }
 
-// settingHooks are those of an intent, found by its request also after a
-// restart.
+// settingHooks returns the hooks of an intent. It finds the act by the intent's
+// request, so it works after a restart too.
 func (s *Ceremonies) settingHooks(row store.Request) authority.Hooks {
 	act := s.acts[row.Action]
 	return authority.Hooks{

@@ -11,7 +11,8 @@ import (
 )
 
 // TestPushingAgainGivesNoMoreTime: a ceremony has an hour from its first push,
-// whoever pushes it again, and none of it comes back once its time was over.
+// in every browser and under every further push; once the hour is over, a push
+// brings no more time.
 func TestPushingAgainGivesNoMoreTime(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	q := x.push(liuma.ActionVerify)
@@ -50,8 +51,9 @@ func (x *phoned) aged(p ceremony.Page, h ceremony.Hand) {
 	}
 }
 
-// TestACodeGrowsOld: what reads the texts now is asked for now. A code of half
-// an hour ago sets no PIN and lets nobody guess; a new one does.
+// TestACodeGrowsOld: a one-time code shows who has the phone only for a short
+// time. A code of half an hour ago sets no PIN and allows no guess; a new one
+// does.
 func TestACodeGrowsOld(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	t.Run("reset", func(t *testing.T) {
@@ -89,8 +91,8 @@ func TestACodeGrowsOld(t *testing.T) {
 	})
 }
 
-// TestACodeGrowsOldBesideTheCardsNumber is the same where a region takes the
-// physical card's number in place of evidence.
+// TestACodeGrowsOldBesideTheCardsNumber is TestACodeGrowsOld where a region
+// takes the physical card's number in place of evidence.
 func TestACodeGrowsOldBesideTheCardsNumber(t *testing.T) {
 	x := newLenient(t)
 	p, h := x.agreed(x.push(liuma.ActionReset))

@@ -14,32 +14,32 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// asking is one asking for an act: a request at the native door, which is the
-// act in one step, or one try of a ceremony at the hosted door. Both go the
-// same way from here on (I-4).
+// asking is one request for an act: a request at the native door, which does
+// the act in one step, or one try of a ceremony at the hosted door. From here
+// on both are handled by the same code (I-4).
 type asking struct {
 	caller  authority.Caller
 	request authority.Request
 	row     store.Request
 	policy  policy.Policy
-	// subject is what the device bound its envelopes to.
+	// subject is the one that the device bound its envelopes to.
 	subject envelope.Subject
-	// evidence is where evidence comes from, if any does.
+	// evidence says where the evidence for this act comes from.
 	evidence witness
-	// registered refuses a native caller whose registration changed since the
-	// door authenticated it. Acts ask it in their first view.
+	// registered refuses a native client whose registration changed since the door
+	// authenticated it. Acts call it in their first view.
 	registered func(store.Reader) error
-	// guard is the engine's (authority.Hooks).
+	// guard becomes the Guard of the attempt's hooks (authority.Hooks).
 	guard func(r store.Reader, card store.Card) error
 
-	// Of a try:
-	card      liuma.CardID // that the ceremony is about, where it is known
-	codePhone string       // of an enrolment: the number whose code was right
+	// The members below are set for a try only.
+	card      liuma.CardID // the card of the ceremony, zero if not known yet
+	codePhone string       // at an enrolment: the number whose one-time code was right
 	device    string       // secret of the browser's device cookie, or empty
-	reopen    bool         // the holder wants strangers to be let in again
+	reopen    bool         // the holder wants to open the strangers' lane again
 }
 
-// native is a request at the native door.
+// native makes the asking of a request at the native door.
 func (s *Ceremonies) native(c authority.Caller, action liuma.Action, q authority.Request) (asking, error) {
 	if err := c.Permit(action, q.Region); err != nil {
 		return asking{}, err
@@ -53,10 +53,11 @@ func (s *Ceremonies) native(c authority.Caller, action liuma.Action, q authority
 	}, nil
 }
 
-// hosted reports whether the asking is a try of a ceremony.
+// hosted reports whether the asking is a try of a ceremony, not a native
+// request.
 func (q asking) hosted() bool { return q.row.Ceremony != "" }
 
-// attempt is the engine's attempt for the asking, on a card.
+// attempt makes the engine's attempt on a card for the asking.
 func (q asking) attempt(card liuma.CardID, guess pin.PIN, proof *evidence.Proof, h authority.Hooks) authority.Attempt {
 	row := q.row
 	row.Card = card
@@ -69,18 +70,18 @@ func (s *Ceremonies) open(ctx context.Context, q asking, role liuma.Role, e enve
 	return s.engine.OpenPIN(ctx, authority.Binding(q.caller, q.row.Action, role, q.subject, q.request), e, field, q.policy.Passphrase)
 }
 
-// witness says where the evidence of an asking comes from.
+// witness is the source of evidence for an asking.
 type witness interface {
-	// about gives evidence about a card's holder, or nil where none came. It
-	// checks a native request's challenge in any case.
+	// about returns evidence about a card's holder, or nil if none came. It always
+	// checks the challenge of a native request.
 	about(r store.Reader, facts func() (registry.Facts, error)) (*evidence.Proof, error)
-	// applicant gives the evidence of an enrolment, which is never optional.
+	// applicant returns the evidence for an enrolment, which always needs some.
 	applicant(r store.Reader, idNumber, name string) (*evidence.Proof, error)
 	// challenged checks the challenge of a request without looking at evidence.
 	challenged() error
 }
 
-// sent is the evidence of a native request: a token, checked now.
+// sent is the evidence of a native request: a token that is checked now.
 type sent struct {
 	s                *Ceremonies
 	caller           authority.Caller
@@ -116,9 +117,9 @@ func (w sent) applicant(r store.Reader, idNumber, name string) (*evidence.Proof,
 	return w.s.checkEvidence(r, w.token, w.challenge, idNumber, name, w.policy)
 }
 
-// pushed is the evidence of a try: it came with the ceremony's push, where it
-// was checked and taken out of use. The place of a challenge is taken by the
-// ceremony and the number of the try, which the envelopes are bound to.
+// pushed is the evidence of a try. It came with the ceremony's push, and was
+// checked and marked as used then. In place of a challenge, envelopes are bound
+// to the ceremony and the number of the try.
 type pushed struct{ proof *EvidenceProof }
 
 func (pushed) challenged() error { return nil }
@@ -144,7 +145,7 @@ func (w pushed) applicant(_ store.Reader, idNumber, _ string) (*evidence.Proof, 
 	return w.proof.proof(), nil
 }
 
-// checkEvidence checks a provider's token about a person.
+// checkEvidence checks an evidence provider's token about a person.
 func (s *Ceremonies) checkEvidence(r store.Reader, token, challenge, idNumber, name string, p policy.Policy) (*evidence.Proof, error) {
 	proof, err := evidence.Check(token, r.Client, evidence.Want{
 		Audience: s.issuer, Challenge: challenge, IDNumber: idNumber, Name: name,

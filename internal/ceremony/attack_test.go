@@ -23,17 +23,17 @@ const (
 	thiefPIN    = "627159"
 )
 
-// thief walks through the authority's methods at random, with whatever it
-// holds: the natural next step of some ceremony, any other step, steps again,
-// twice at once, with another browser's hand, under a new push.
+// thief calls the ceremonies' methods at random, with the things that it has:
+// the natural next step of some ceremony, any other step, a step again, twice
+// at once, with another browser's secret, under a new push.
 type thief struct {
 	*phoned
-	own authority.Caller // a channel in which anybody may type any name
+	own authority.Caller // a channel in which the thief may type any name
 	rng *rand.Rand
 
 	sim, face, pin bool
-	cardNo         bool // the physical card's number, where a region lets it count
-	session        bool // in the channel that the card is linked in
+	cardNo         bool // the physical card's number, where a region accepts it
+	session        bool // a session in the channel that the card is linked in
 	device         bool // a known device of the holder's, or its cookie
 	cookie         string
 	own2           store.Handle
@@ -41,7 +41,7 @@ type thief struct {
 	flows          []*flow
 }
 
-// flow is one ceremony in the thief's hands.
+// flow is one ceremony of the thief's.
 type flow struct {
 	ch    authority.Caller
 	q     ceremony.Push
@@ -51,7 +51,7 @@ type flow struct {
 
 func (th *thief) one(n int) bool { return th.rng.IntN(n) == 0 }
 
-// subject is whom the thief can have a ceremony about.
+// subject is the holder that the thief's ceremony is about.
 func (th *thief) subject(a liuma.Action) (authority.Caller, envelope.Subject, registry.Facts, bool) {
 	switch {
 	case a == liuma.ActionEnroll && th.one(2):
@@ -91,7 +91,7 @@ func (th *thief) open() {
 	}
 }
 
-// push pushes a flow, again perhaps, and begins it in a browser.
+// push pushes a flow, perhaps again, and begins it in a browser.
 func (th *thief) push(f *flow, in ceremony.Hand) bool {
 	a := th.Authority()
 	pushed, err := a.Push(context.Background(), f.ch, f.q)
@@ -105,7 +105,7 @@ func (th *thief) push(f *flow, in ceremony.Hand) bool {
 	f.id = p.ID
 	h := ceremony.Hand{Secret: in.Secret, RequestURI: pushed.RequestURI, Device: th.cookie}
 	if th.one(4) {
-		f.hands = append(f.hands, h) // goes on without beginning
+		f.hands = append(f.hands, h) // goes on without Begin
 		return true
 	}
 	if p, err = a.Begin(context.Background(), p.ID, h); err != nil {
@@ -185,7 +185,7 @@ func (th *thief) natural(f *flow, h ceremony.Hand) {
 	}
 }
 
-// twice does a thing once, or sometimes twice at once.
+// twice calls a function once, or sometimes twice at once.
 func (th *thief) twice(do func()) {
 	if !th.one(4) {
 		do()
@@ -240,8 +240,9 @@ func (th *thief) wild(f *flow, h ceremony.Hand) {
 	}
 }
 
-// native knocks at the native door of a channel that the thief has the key of,
-// with evidence about the thief: with the face it would hold two things.
+// native sends a request to the native door, from a channel whose key the thief
+// has, with evidence about the thief. With evidence about the holder the thief
+// would have two factors.
 func (th *thief) native() {
 	a, ctx := th.Authority(), context.Background()
 	if th.pin {
@@ -269,7 +270,7 @@ func (th *thief) step() {
 		th.Clock.Advance(time.Duration(th.rng.IntN(480)) * time.Minute)
 		return
 	}
-	// Mostly the ceremony at hand, so that the thief gets far.
+	// Mostly the ceremony of the last step, so that the thief gets far.
 	f := th.flows[len(th.flows)-1]
 	if th.one(3) {
 		f = th.flows[th.rng.IntN(len(th.flows))]
@@ -289,7 +290,7 @@ func (th *thief) step() {
 	th.natural(f, h)
 }
 
-// won says what the thief got, or nothing.
+// won names the thing that the thief obtained, or is empty.
 func (th *thief) won(before store.Card, contact store.Contact) string {
 	var now store.Card
 	var phone store.Contact
@@ -330,7 +331,8 @@ func (th *thief) won(before store.Card, contact store.Contact) string {
 	return ""
 }
 
-// rob lets a thief walk and says what it got, and after how many steps.
+// rob lets a thief try at random and returns what it obtained, and after how
+// many steps.
 func rob(t *testing.T, th *thief, frozen bool, seed uint64, steps int) (string, int) {
 	t.Helper()
 	if th.cardNo {
@@ -358,8 +360,8 @@ func rob(t *testing.T, th *thief, frozen bool, seed uint64, steps int) (string, 
 	for n := range steps {
 		th.step()
 		if th.Clock.Now().Sub(began) > 70*time.Hour {
-			// A stolen PIN is good for a change after 72 hours, of which the
-			// holder had a notice (docs/RECOVERY.md).
+			// A stolen PIN allows a change after 72 hours, and the holder had a notice
+			// of the link (docs/RECOVERY.md).
 			th.Clock.Advance(began.Sub(th.Clock.Now()))
 		}
 		if what := th.won(card, contact); what != "" {
@@ -369,11 +371,11 @@ func rob(t *testing.T, th *thief, frozen bool, seed uint64, steps int) (string, 
 	return "", steps
 }
 
-// TestNoSingleFactorGetsAnything is I-12: whoever holds one thing, with all
-// that is public about the holder and a session in the holder's channel where
-// that thing opens one, sets and resets no PIN, binds no phone and unfreezes
-// nothing, whatever steps are taken in whatever order; nor does it make a
-// device known, and a device that is known adds nothing to what it holds.
+// TestNoSingleFactorGetsAnything is I-12: a thief has one factor, everything
+// public about the holder and, where the factor gives it, a session in the
+// holder's channel. In any order of steps the thief sets and resets no PIN,
+// binds no phone, unfreezes nothing and makes no device known. A known device
+// adds nothing to that.
 func TestNoSingleFactorGetsAnything(t *testing.T) {
 	for name, th := range map[string]thief{
 		"nothing":   {},
@@ -382,7 +384,8 @@ func TestNoSingleFactorGetsAnything(t *testing.T) {
 		"a face":    {face: true, session: true},
 		"a PIN":     {pin: true},
 		"a card":    {cardNo: true, session: true},
-		// A known device is no factor: with one, each of these is as before.
+		// A known device is no factor: with it, each factor alone still gives
+		// nothing.
 		"a device":            {device: true, session: true},
 		"a SIM and a device":  {sim: true, device: true, session: true},
 		"a face and a device": {face: true, device: true, session: true},
@@ -401,7 +404,8 @@ func TestNoSingleFactorGetsAnything(t *testing.T) {
 	}
 }
 
-// TestTwoFactorsAreFound shows that the walk finds the ways that there are.
+// TestTwoFactorsAreFound shows that the random thief finds the ways that exist
+// with two factors.
 func TestTwoFactorsAreFound(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

@@ -9,7 +9,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// factsOf opens what a card holds about its holder.
+// factsOf decrypts the registry facts that a card keeps about its holder.
 func (s *Ceremonies) factsOf(r store.Reader, id liuma.CardID) (registry.Facts, error) {
 	card, err := s.engine.ReadCard(r, id)
 	if err != nil {
@@ -18,8 +18,7 @@ func (s *Ceremonies) factsOf(r store.Reader, id liuma.CardID) (registry.Facts, e
 	return s.engine.Facts(card)
 }
 
-// factsByHandle opens what the card behind a channel's handle holds about its
-// holder.
+// factsByHandle decrypts the facts about the holder of a handle's card.
 func (s *Ceremonies) factsByHandle(r store.Reader, c authority.Caller, handle string) (registry.Facts, error) {
 	link, err := r.LinkByHandle(c.Channel(), store.Handle(handle))
 	if err != nil {
@@ -36,7 +35,7 @@ func atEvidence(err error) error {
 	return err
 }
 
-// linkedCardOf is the card behind the handle that a ceremony was pushed for.
+// linkedCardOf is the card of the handle that came with a ceremony's push.
 func (s *Ceremonies) linkedCardOf(r store.Reader, c store.Ceremony, d details) (store.Card, error) {
 	link, err := r.LinkByHandle(c.Channel, store.Handle(d.Subject.Card))
 	if d.Subject.Card == "" || errors.Is(err, store.ErrNotFound) {

@@ -14,22 +14,24 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Where a region allows it, the number of the physical card stands in for
+// Where a region allows it, the number of the physical card takes the place of
 // evidence in a reset, for holders who cannot show their face to a camera. It
-// is a weaker proof, so it takes effect only after a day in which the bound
-// phone has a notice with a freeze code: the holder comes back, with a new code
-// and the number again, and sets the PIN then. Nothing of the PIN waits.
+// is a weaker proof, so the reset waits a day, in which the bound phone has a
+// notice with a freeze code. Then the holder comes back, gives a new one-time
+// code and the number again, and sets the PIN. No PIN is stored while the reset
+// waits.
 
 const (
 	methodCardNo = "card-number"
 	tickCardNo   = "card_no" // a wrong number; key: holder
 
-	cardNosMost = 3 // wrong ones a holder and 24 hours
+	cardNosMost = 3 // wrong numbers for a holder in 24 hours
 	planWait    = 24 * time.Hour
-	planLife    = 72 * time.Hour // from the plan
+	planLife    = 72 * time.Hour // counted from the plan
 )
 
-// planned says from when a planned reset may be made; zero where none is.
+// planned is the time from which a planned reset may be made; zero if none is
+// planned.
 func (s *Ceremonies) planned(r store.Reader, holder vault.Index) (time.Time, error) {
 	at, err := r.Ticks(authority.TickResetPlanned, holder, s.now().Add(-planLife))
 	if err != nil || len(at) == 0 {
@@ -38,17 +40,18 @@ func (s *Ceremonies) planned(r store.Reader, holder vault.Index) (time.Time, err
 	return at[0].Add(planWait), nil
 }
 
-// cardNoStops says why a card's number is no proof here.
+// cardNoStops returns the reason why the card's number is not taken as proof,
+// or nil.
 func (s *Ceremonies) cardNoStops(r store.Reader, card store.Card, rules policy.Recovery) error {
 	if !rules.CardNumber || card.Physical != liuma.PhysicalNormal {
-		return liuma.Fail(liuma.CodeOnlineOff, nil) // a lost card's number may be the finder's
+		return liuma.Fail(liuma.CodeOnlineOff, nil) // the finder of a lost card knows its number
 	}
 	_, err := s.resettable(r, card, rules, false)
 	return err
 }
 
-// showCardNo says at the evidence step whether the card's number would do: what
-// is always refused is not offered.
+// showCardNo says at the evidence step whether the card's number would be
+// taken, so that the page does not offer it in vain.
 func (s *Ceremonies) showCardNo(r store.Reader, c store.Ceremony, p *Page) error {
 	if p.Step != StepEvidence || p.Action != liuma.ActionReset {
 		return nil
@@ -65,8 +68,8 @@ func (s *Ceremonies) showCardNo(r store.Reader, c store.Ceremony, p *Page) error
 	return err
 }
 
-// mayResetByCardNo is the part of mayReset for a reset without evidence. A
-// freeze meanwhile took the plan away.
+// mayResetByCardNo holds the rules of mayReset for a reset without evidence. A
+// freeze since the plan deletes the plan.
 func (s *Ceremonies) mayResetByCardNo(r store.Reader, card store.Card, rules policy.Recovery) error {
 	if err := s.cardNoStops(r, card, rules); err != nil {
 		return err
@@ -82,8 +85,8 @@ func (s *Ceremonies) mayResetByCardNo(r store.Reader, card store.Card, rules pol
 }
 
 // GiveCardNo takes the number of the physical card in place of evidence. The
-// first right one plans the reset and ends the ceremony; one that comes a day
-// later leads to the pad.
+// first right number plans the reset and ends the ceremony; a right number a
+// day later leads to the pad.
 func (s *Ceremonies) GiveCardNo(ctx context.Context, id string, h Hand, typed string) (Page, error) {
 	return s.move(ctx, id, h, []Step{StepEvidence}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		if s.acting(*c, *d).Action != liuma.ActionReset || !d.Proofs.Code.open() {
@@ -117,14 +120,14 @@ func (s *Ceremonies) GiveCardNo(ctx context.Context, id string, h Hand, typed st
 	})
 }
 
-// judgeCardNo compares a number with the card's and counts a wrong one.
+// judgeCardNo compares a typed number with the card's and counts a wrong one.
 func (s *Ceremonies) judgeCardNo(tx store.Tx, card store.Card, typed string) error {
 	now := s.now()
-	wrong, err := tx.Ticks(tickCardNo, card.Holder, now.Add(-codeWindow))
+	wrong, err := tx.Ticks(tickCardNo, card.Holder, now.Add(-codePeriod))
 	if err != nil {
 		return err
 	}
-	if until := authority.SpentUntil(wrong, cardNosMost, codeWindow); !until.IsZero() {
+	if until := authority.SpentUntil(wrong, cardNosMost, codePeriod); !until.IsZero() {
 		return &liuma.Error{Code: liuma.CodeCardNoSpent, Until: until}
 	}
 	f, err := s.engine.Facts(card)
@@ -141,7 +144,8 @@ func (s *Ceremonies) judgeCardNo(tx store.Tx, card store.Card, typed string) err
 	return liuma.Fail(liuma.CodeCardNoWrong, nil)
 }
 
-// planReset goes on from a right number.
+// planReset follows a right number: it plans the reset, or goes on with one
+// whose day is over.
 func (s *Ceremonies) planReset(tx store.Tx, c *store.Ceremony, d *details, card store.Card) (Step, error) {
 	now := s.now()
 	from, err := s.planned(tx, card.Holder)

@@ -15,8 +15,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Config is what the ceremonies are made of. Every member without a default is
-// required.
+// Config holds the parts that Ceremonies works with. Every member without a
+// default is required.
 type Config struct {
 	// Engine makes attempts and sets PINs. New attaches the acts to it.
 	Engine *authority.Authority
@@ -25,7 +25,7 @@ type Config struct {
 	Vault    *vault.Vault
 	Policy   authority.Rules
 	Registry *registry.Registry
-	Outbox   authority.Outbox // nil: what needs a code leads to the counter
+	Outbox   authority.Outbox // nil: acts that need a one-time code lead to the counter
 	Issuer   string
 	Now      func() time.Time // default time.Now
 	Logger   *slog.Logger     // default: discard
@@ -64,14 +64,14 @@ type Ceremonies struct {
 	vault    *vault.Vault
 	policy   authority.Rules
 	registry *registry.Registry
-	outbox   authority.Outbox // nil: no codes, no notices
+	outbox   authority.Outbox // nil: no one-time codes, no notices
 	issuer   string
 	clock    func() time.Time
 	log      *slog.Logger
 }
 
-// New checks the config and attaches the acts to the engine, which is to be
-// started after it.
+// New checks the config and attaches the acts to the engine. Start the engine
+// after it.
 func New(c Config) (*Ceremonies, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -84,13 +84,13 @@ func New(c Config) (*Ceremonies, error) {
 	return s, nil
 }
 
-// now is the clock in the precision that the store keeps.
+// now is the time, in the precision that the store keeps.
 func (s *Ceremonies) now() time.Time { return s.clock().UTC().Truncate(time.Millisecond) }
 
 const (
 	// maintainEvery is how often Maintain looks for ceremonies whose time is over.
 	maintainEvery = 10 * time.Second
-	// duePage bounds one look at them.
+	// duePage bounds how many of them are read at once.
 	duePage = 256
 	// keepEnded is how long an ended ceremony is kept.
 	keepEnded = 30 * 24 * time.Hour

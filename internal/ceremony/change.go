@@ -13,14 +13,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// change is the act of choosing a new PIN on proof of the old one.
+// change is the act of choosing a new PIN, with the old one as proof.
 func change() Act {
 	return Act{
 		Action: liuma.ActionChange,
 		First:  StepPIN,
 		Moves: append(turned(),
 			Move{StepPIN, StepDone},
-			// The PIN that was right was given before the holder turned to a reset.
+			// The holder gave the right PIN before turning to a reset.
 			Move{StepCode, StepDone}, Move{StepEvidence, StepDone}),
 		Linked:    true,
 		Proofs:    []Proof{ProofPIN},
@@ -34,11 +34,11 @@ func change() Act {
 	}
 }
 
-// Change sets a new PIN on proof of the old one: Subject has Card, Old and New
-// are the PINs, Evidence is required where the link is new. The new PIN is
-// judged before the old one is guessed at, so a weak choice costs no try; the
-// judgement says nothing about the PIN that is set, only about the two that
-// were typed.
+// Change sets a new PIN, with the old one as proof: Subject has Card, Old and
+// New are the PINs, Evidence is required where the link is new. The new PIN is
+// judged before the old one is guessed at, so a weak choice costs no guess. The
+// judgement depends only on the two PINs that were typed, so it shows nothing
+// about the card's PIN.
 func (s *Ceremonies) Change(ctx context.Context, c authority.Caller, q authority.Request) (authority.Verification, error) {
 	ask, err := s.native(c, liuma.ActionChange, q)
 	if err != nil {
@@ -47,7 +47,7 @@ func (s *Ceremonies) Change(ctx context.Context, c authority.Caller, q authority
 	return s.change(ctx, ask)
 }
 
-// changing is what a change needs to know of its card.
+// changing holds the rows and values that a change reads first.
 type changing struct {
 	card  liuma.CardID
 	facts registry.Facts
@@ -75,7 +75,7 @@ func (s *Ceremonies) change(ctx context.Context, q asking) (authority.Verificati
 	defer release()
 	var intent store.Intent
 	right := func(tx store.Tx, card *store.Card, row *store.Request) (_ audit.Event, err error) {
-		// The request is decided by the flip, or by the intent's end.
+		// The flip decides the request, or the abandoning of the intent does.
 		row.Decided, row.Verdict, row.ReceiptID = false, "", ""
 		intent, err = s.engine.Reserve(tx, card, row.Channel, row.BusinessNo)
 		return "", err
@@ -93,7 +93,7 @@ func (s *Ceremonies) change(ctx context.Context, q asking) (authority.Verificati
 	return s.engine.Verification(ctx, q.caller, q.row.BusinessNo)
 }
 
-// readChanging reads, in one view, what a change needs.
+// readChanging reads these values in one view.
 func (s *Ceremonies) readChanging(ctx context.Context, q asking) (changing, error) {
 	var of changing
 	err := s.store.View(ctx, func(r store.Reader) (err error) {
@@ -115,12 +115,12 @@ func (s *Ceremonies) readChanging(ctx context.Context, q asking) (changing, erro
 	return of, err
 }
 
-// lateLink asks for evidence as well where the link is new. A PIN alone makes a
-// link, so without this whoever saw somebody type theirs could link a channel
-// of their own and change it there (I-12). By the time that the link is not
-// new the holder has a notice of it, with a freeze code. The link that came
-// with the card and its phone is not new in this sense; a card without a bound
-// phone has nobody to tell, and is as it was.
+// lateLink also asks for evidence where the link is new. A PIN alone makes a
+// link, so a thief who saw a holder type the PIN could otherwise link a channel
+// and change the PIN there (I-12). Once the link is older, the holder has had a
+// notice of it, with a freeze code. The link that was made together with the
+// card and its phone does not count as new. Nor does any link of a card without
+// a bound phone, since no notice can be sent.
 func (s *Ceremonies) lateLink(r store.Reader, c authority.Caller, card store.Card) error {
 	if s.outbox == nil {
 		return nil

@@ -17,17 +17,17 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// One-time codes. A code belongs to one ceremony and one number; wrong ones
+// One-time codes. A code belongs to one ceremony and one number. Wrong codes
 // are counted on the card's holder and sent ones on the number, in the
-// transaction that judges or sends, so that any number of ceremonies at once
-// have five guesses and ten texts between them.
+// transaction that judges or sends. So all ceremonies together have five wrong
+// codes and ten messages, also when they run at once.
 const (
 	codeDigits     = 1_000_000
 	phoneCodeLife  = 10 * time.Minute
-	codeWindow     = 24 * time.Hour
-	wrongCodesMost = 5  // a holder and window
-	numberMost     = 10 // codes to a number and window
-	cardMost       = 20 // codes for a holder and window, whatever the number
+	codePeriod     = 24 * time.Hour
+	wrongCodesMost = 5  // wrong codes for a holder in a period
+	numberMost     = 10 // codes to a number in a period
+	cardMost       = 20 // codes for a holder in a period, over all numbers
 	codeEvery      = time.Minute
 
 	tickCodeWrong = "code_wrong" // key: holder
@@ -35,18 +35,18 @@ const (
 	tickCodeCard  = "code_card"  // key: holder
 )
 
-// addressee is where the codes of a ceremony go.
+// addressee is the phone that a ceremony's one-time codes go to.
 type addressee struct {
 	holder   vault.Index
 	card     store.Card // zero ID at an enrolment
 	phone    string
-	masked   string // name of the holder: a number may serve several cards
+	masked   string // masked name of the holder: a number may serve several cards
 	template string
 }
 
-// addresseeOf says where the codes of a ceremony go: to the number that the
-// server holds, or to the one being bound; never to one that came with a
-// request of somebody who proved nothing.
+// addresseeOf finds the phone that a ceremony's codes go to: the number that
+// the server knows, or the number being bound. It is never a number from a
+// request whose sender proved nothing.
 func (s *Ceremonies) addresseeOf(r store.Reader, c store.Ceremony, d details) (to addressee, err error) {
 	act := s.acting(c, d)
 	address := (*Ceremonies).boundPhoneOf
@@ -58,7 +58,7 @@ func (s *Ceremonies) addresseeOf(r store.Reader, c store.Ceremony, d details) (t
 	return to, err
 }
 
-// boundPhoneOf says that codes go to the bound phone of the ceremony's card.
+// boundPhoneOf returns the bound phone of the ceremony's card.
 func (s *Ceremonies) boundPhoneOf(r store.Reader, c store.Ceremony, _ details) (addressee, error) {
 	to, err := s.cardHolder(r, c)
 	if err == nil {
@@ -67,8 +67,8 @@ func (s *Ceremonies) boundPhoneOf(r store.Reader, c store.Ceremony, _ details) (
 	return to, err
 }
 
-// cardHolder is the holder of the ceremony's card, as an addressee without a
-// number.
+// cardHolder returns the holder of the ceremony's card, as an addressee without
+// a number.
 func (s *Ceremonies) cardHolder(r store.Reader, c store.Ceremony) (to addressee, err error) {
 	if to.card, err = s.engine.ReadCard(r, c.Card); err != nil {
 		return to, err
@@ -79,17 +79,17 @@ func (s *Ceremonies) cardHolder(r store.Reader, c store.Ceremony) (to addressee,
 	return to, err
 }
 
-// hasCode reports whether codes are sent and taken at a step: at StepCode, and
-// after a right PIN to confirm the phone.
+// hasCode reports whether one-time codes are sent and taken at a step: at
+// StepCode, and after a right PIN to confirm the phone.
 func (s *Ceremonies) hasCode(c store.Ceremony, d details) bool {
 	return Step(c.Step) == StepCode || Step(c.Step) == StepDone && s.acting(c, d).ConfirmsPhone
 }
 
-// SendCode sends a code to the number of the ceremony's step. A refusal to
-// send is in the page, with the time when it ends. A crash leaves the code and
-// its text in the outbox, or neither.
+// SendCode sends a one-time code to the number of the ceremony's step. If
+// sending is refused, the page says so, and until when. A crash leaves the code
+// and its message in the outbox, or neither.
 func (s *Ceremonies) SendCode(ctx context.Context, id string, h Hand) (Page, error) {
-	code, err := newPhoneCode()
+	code, err := newOneTimeCode()
 	if err != nil {
 		return Page{}, liuma.Outward(err)
 	}
@@ -120,8 +120,8 @@ func (s *Ceremonies) SendCode(ctx context.Context, id string, h Hand) (Page, err
 		})
 }
 
-// newPhoneCode draws six digits, each value as likely as any other.
-func newPhoneCode() (string, error) {
+// newOneTimeCode draws six digits, each value as likely as any other.
+func newOneTimeCode() (string, error) {
 	n, err := rand.Int(rand.Reader, big.NewInt(codeDigits))
 	if err != nil {
 		return "", err
@@ -129,45 +129,45 @@ func newPhoneCode() (string, error) {
 	return fmt.Sprintf("%06d", n), nil
 }
 
-// maySend says why no code may be sent now, and until when.
+// maySend returns the reason why no code may be sent now, and until when.
 func (s *Ceremonies) maySend(r store.Reader, to addressee) (liuma.Code, time.Time, error) {
 	now := s.now()
 	if left, until, err := s.codesLeft(r, to.holder); err != nil || left == 0 {
 		return liuma.CodePhoneCodesSpent, until, err
 	}
-	sent, err := r.Ticks(tickCodeSent, s.engine.PhoneIndex(to.phone), now.Add(-codeWindow))
+	sent, err := r.Ticks(tickCodeSent, s.engine.PhoneIndex(to.phone), now.Add(-codePeriod))
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	if until := authority.SpentUntil(sent, numberMost, codeWindow); !until.IsZero() {
+	if until := authority.SpentUntil(sent, numberMost, codePeriod); !until.IsZero() {
 		return liuma.CodePhoneCodeLimit, until, nil
 	}
 	if until := authority.SpentUntil(sent, 1, codeEvery); until.After(now) {
 		return liuma.CodePhoneCodeSoon, until, nil
 	}
-	if sent, err = r.Ticks(tickCodeCard, to.holder, now.Add(-codeWindow)); err != nil {
+	if sent, err = r.Ticks(tickCodeCard, to.holder, now.Add(-codePeriod)); err != nil {
 		return "", time.Time{}, err
 	}
-	if until := authority.SpentUntil(sent, cardMost, codeWindow); !until.IsZero() {
+	if until := authority.SpentUntil(sent, cardMost, codePeriod); !until.IsZero() {
 		return liuma.CodePhoneCodeLimit, until, nil
 	}
 	return "", time.Time{}, nil
 }
 
-// codesLeft is how many wrong codes a holder's card has left, and, when there
-// are none, until when.
+// codesLeft is how many wrong codes a card's holder may still give and, if
+// none, until when.
 func (s *Ceremonies) codesLeft(r store.Reader, holder vault.Index) (left int, until time.Time, err error) {
-	wrong, err := r.Ticks(tickCodeWrong, holder, s.now().Add(-codeWindow))
+	wrong, err := r.Ticks(tickCodeWrong, holder, s.now().Add(-codePeriod))
 	if err != nil {
 		return 0, time.Time{}, err
 	}
-	if until := authority.SpentUntil(wrong, wrongCodesMost, codeWindow); !until.IsZero() {
+	if until := authority.SpentUntil(wrong, wrongCodesMost, codePeriod); !until.IsZero() {
 		return 0, until, nil
 	}
 	return wrongCodesMost - len(wrong), time.Time{}, nil
 }
 
-// sendCode puts a code in place of the ceremony's and queues its text.
+// sendCode replaces the ceremony's code by a new one and queues its message.
 func (s *Ceremonies) sendCode(tx store.Tx, c store.Ceremony, d details, to addressee, code string) error {
 	now := s.now()
 	phone := s.engine.PhoneIndex(to.phone)
@@ -184,13 +184,13 @@ func (s *Ceremonies) sendCode(tx store.Tx, c store.Ceremony, d details, to addre
 		Params: map[string]string{"code": code, "holder": to.masked}})
 }
 
-// codeMAC binds a code to its ceremony and number.
+// codeMAC binds a one-time code to its ceremony and number.
 func (s *Ceremonies) codeMAC(ceremony string, phone vault.Index, code string) vault.MAC {
 	return s.vault.RowMAC("code", []byte(ceremony), phone[:], []byte(code))
 }
 
-// GiveCode takes the code that the holder typed. Wrong ones count whatever
-// happens to the answer: the count and the judgement are one transaction.
+// GiveCode takes the one-time code that the holder typed. A wrong one is
+// counted even if the answer is lost: counting and judging are one transaction.
 func (s *Ceremonies) GiveCode(ctx context.Context, id string, h Hand, typed string) (Page, error) {
 	return s.moveAs(ctx, id, h, []Step{StepCode, StepDone},
 		func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
@@ -230,8 +230,8 @@ func (s *Ceremonies) GiveCode(ctx context.Context, id string, h Hand, typed stri
 		})
 }
 
-// parseCode reads six digits, also full width and with spaces or hyphens, as
-// people copy them.
+// parseCode reads six digits. It takes full-width digits, spaces and hyphens
+// too, as people copy them.
 func parseCode(s string) (string, bool) {
 	if len(s) > 64 {
 		return "", false
@@ -251,8 +251,9 @@ func parseCode(s string) (string, bool) {
 	return string(digits), len(digits) == 6
 }
 
-// judgeCode compares a code with the ceremony's open one, counts a wrong one
-// and uses up a right one. No code is no refusal.
+// judgeCode compares a typed code with the ceremony's open one, counts a wrong
+// one and uses up a right one. It returns an empty error code if the code was
+// right.
 func (s *Ceremonies) judgeCode(tx store.Tx, ceremony string, to addressee, code string) (liuma.Code, time.Time, error) {
 	left, until, err := s.codesLeft(tx, to.holder)
 	if err != nil {
@@ -285,7 +286,7 @@ func (s *Ceremonies) judgeCode(tx store.Tx, ceremony string, to addressee, code 
 	return liuma.CodePhoneCodeWrong, time.Time{}, nil
 }
 
-// codeRight goes on from a right code.
+// codeRight goes on after a right code.
 func (s *Ceremonies) codeRight(tx store.Tx, c *store.Ceremony, d *details, to addressee) (Step, error) {
 	if coded := s.acting(*c, *d).coded; coded != nil {
 		return coded(s, tx, c, d, to)
@@ -293,7 +294,7 @@ func (s *Ceremonies) codeRight(tx store.Tx, c *store.Ceremony, d *details, to ad
 	return StepPIN, nil
 }
 
-// showCode fills in the page's part of a step that takes a code.
+// showCode fills in the page's members about one-time codes.
 func (s *Ceremonies) showCode(r store.Reader, c store.Ceremony, d details, p *Page) error {
 	to, err := s.addresseeOf(r, c, d)
 	if err != nil {

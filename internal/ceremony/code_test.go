@@ -31,16 +31,15 @@ func (x *phoned) give(p ceremony.Page, h ceremony.Hand, code string) ceremony.Pa
 	return p
 }
 
-// not is a code that is not this one.
+// not is a one-time code that differs from the given one.
 func not(code string, n int) string {
 	var v int
 	fmt.Sscanf(code, "%d", &v)
 	return fmt.Sprintf("%06d", (v+1+n)%1_000_000)
 }
 
-// TestCodesAreCountedOverAllCeremonies: five wrong codes within a day, in
-// whatever ceremonies and after whatever resends; then even the right one is
-// not taken.
+// TestCodesAreCountedOverAllCeremonies: five wrong one-time codes a day, over
+// all ceremonies and resends; then even the right one is not taken.
 func TestCodesAreCountedOverAllCeremonies(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	for i := range 5 {
@@ -67,8 +66,8 @@ func TestCodesAreCountedOverAllCeremonies(t *testing.T) {
 	x.want(x.Code(p, h, x.who.Phone), ceremony.StepEvidence, liuma.CodeEvidenceRequired)
 }
 
-// TestCodesAreRationedByNumber: one a minute, ten a day, all ceremonies and
-// all cards of the number together.
+// TestCodesAreRationedByNumber: one a minute, ten a day, over all ceremonies
+// and all cards of the number.
 func TestCodesAreRationedByNumber(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	sent := 0
@@ -105,10 +104,10 @@ func TestACodeServesOnceAndItsCeremonyOnly(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	one, h1 := x.agreed(x.push(liuma.ActionReset))
 	two, h2 := x.agreed(x.push(liuma.ActionReset))
-	x.want(x.give(one, h1, "000000"), ceremony.StepCode, liuma.CodePhoneCodeExpired) // none was sent
+	x.want(x.give(one, h1, "000000"), ceremony.StepCode, liuma.CodePhoneCodeExpired) // no code was sent
 	x.want(x.send(one, h1), ceremony.StepCode, "")
 	first := x.LastCode(x.who.Phone)
-	x.want(x.give(two, h2, first), ceremony.StepCode, liuma.CodePhoneCodeExpired) // another's
+	x.want(x.give(two, h2, first), ceremony.StepCode, liuma.CodePhoneCodeExpired) // the code of another ceremony
 	x.Clock.Advance(time.Minute)
 	x.want(x.send(one, h1), ceremony.StepCode, "")
 	second := x.LastCode(x.who.Phone)
@@ -126,9 +125,9 @@ func TestACodeServesOnceAndItsCeremonyOnly(t *testing.T) {
 	}
 }
 
-// TestAThousandParallelFlowsGainNothing: ten ceremonies with an open code each
-// would be ten chances in a million a guess; a thousand guesses at once are
-// five, whichever ceremony they are made in.
+// TestAThousandParallelFlowsGainNothing: ten ceremonies with an open one-time
+// code each would give ten chances in a million a guess; of a thousand guesses
+// at once five are judged, in all ceremonies together.
 func TestAThousandParallelFlowsGainNothing(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	type flow struct {
@@ -177,7 +176,7 @@ func TestAThousandParallelFlowsGainNothing(t *testing.T) {
 	}
 	close(next)
 	wg.Wait()
-	if judged.Load() != 4 || right.Load() != 0 { // the fifth is answered with codes_spent
+	if judged.Load() != 4 || right.Load() != 0 { // the answer to the fifth is codes_spent
 		t.Errorf("%d guesses were judged wrong and went on, %d right; want 4 and 0", judged.Load(), right.Load())
 	}
 	for _, f := range flows {
@@ -187,7 +186,7 @@ func TestAThousandParallelFlowsGainNothing(t *testing.T) {
 	}
 }
 
-// TestSendingInParallel: a thousand presses at once send one text.
+// TestSendingInParallel: a thousand requests at once send one message.
 func TestSendingInParallel(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	before := len(x.Texts(x.who.Phone))
@@ -212,8 +211,8 @@ func TestSendingInParallel(t *testing.T) {
 	}
 }
 
-// TestTwoCardsOnOneNumber: texts say whose card they are about, and the
-// wrong codes of one card are not the other's.
+// TestTwoCardsOnOneNumber: messages name their card's holder, and the wrong
+// codes of one card do not count for the other.
 func TestTwoCardsOnOneNumber(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	second := x.People[1]

@@ -1,7 +1,7 @@
-// Package ceremony is the acts: what a holder can ask for, step by step at the
-// hosted door or in one step at the native one: enroll, link, verify, change,
-// reset, rebind, unfreeze. Each act is one value (Act): its steps and moves, the
-// proofs that it takes, who may ask, its texts.
+// Package ceremony holds the acts that a holder can request, step by step at
+// the hosted door or in one step at the native one: enroll, link, verify,
+// change, reset, rebind, unfreeze. Each act is one value (Act): its steps and
+// moves, the proofs that it takes, who may request it, its messages.
 //
 // It guarantees that a ceremony moves only along the table of moves, from the
 // step that the store holds, in the transaction that leaves that step; that
@@ -33,13 +33,14 @@ type Push struct {
 	Subject    envelope.Subject // Card, or ID number and name (and phone to enroll)
 	Region     liuma.Region
 	Purpose    string // as shown to the holder, 1 to 60 characters
-	Challenge  string // that Evidence is bound to; empty without evidence
+	Challenge  string // the value that Evidence is bound to; empty without evidence
 	Evidence   string
 	Return     Return
 }
 
-// Return is where and how a ceremony goes back to its channel (OAuth 2.0 with
-// PKCE and OIDC): values of the pushed request, kept sealed.
+// Return holds the values with which a ceremony goes back to its channel (OAuth
+// 2.0 with PKCE and OIDC). They come from the pushed request and are kept
+// sealed.
 type Return struct {
 	RedirectURI   string
 	State         string
@@ -53,49 +54,51 @@ type Pushed struct {
 	Expires    time.Time
 }
 
-// Step is where a ceremony is.
+// Step is a step of a ceremony.
 type Step string
 
-// The steps. Each page shows one; the moves between them are in moves.go and in
-// the acts.
+// The steps. Each has one page; moves.go and the acts have the moves between
+// them.
 const (
 	StepConfirm Step = "confirm" // enroll, link: who asks, for what, about whom; the holder agrees
 	StepPIN     Step = "pin"     // the pad: current PIN, new PIN, or old and new
-	// StepCode takes a code that was sent to a phone: SendCode, GiveCode.
+	// StepCode takes a one-time code that was sent to a phone: SendCode, GiveCode.
 	StepCode Step = "code"
 	// StepEvidence waits for evidence: the holder goes back to the channel by
 	// WayBack (error evidence_required, with a challenge), and the ceremony goes
-	// on under a new push that carries it.
+	// on under a new push that carries evidence.
 	StepEvidence Step = "evidence"
-	// StepPhone, of a rebind, takes the number to bind: GivePhone.
+	// StepPhone, of a rebind, takes the number to be bound: GivePhone.
 	StepPhone Step = "phone"
-	// StepReset is the end of a ceremony that turned to a reset which
-	// succeeded, and that has nothing left to do: the channel starts again.
+	// StepReset ends a ceremony whose holder turned to a reset that succeeded, but
+	// that can do nothing more for its channel: the channel starts again.
 	StepReset   Step = "reset"
-	StepDone    Step = "done"    // it succeeded; the holder goes back with a code
+	StepDone    Step = "done"    // it succeeded; the holder goes back with an authorization code
 	StepRefused Step = "refused" // locked, blocked, frozen, cancelled …: Page.Code says which
 	StepExpired Step = "expired"
 	StepLeft    Step = "left" // the holder called it off
 )
 
-// Hand is what a browser holds to move a ceremony: the secret of its cookie,
-// or, before the first post, the address of the pushed request.
+// Hand holds the values by which a browser may look at a ceremony or go on with
+// it: the secret of its cookie or, before the first post, the address of the
+// pushed request.
 type Hand struct {
 	Secret     string
 	RequestURI string
-	// Device is the secret of this browser's device cookie, or empty. It goes
-	// with every look and move: guesses of a known device have their own lane.
+	// Device is the secret of this browser's device cookie, or empty. Every look
+	// and move carries it, because guesses of a known device have their own lane.
 	Device string
-	// Language is that of the page, for texts to the phone: "zh-CN" or "en".
+	// Language is the language of the page, for messages to the phone: "zh-CN" or
+	// "en".
 	Language string
 }
 
-// Page is all that a holder page may show of a ceremony.
+// Page holds everything that a holder page may show of a ceremony.
 type Page struct {
 	ID                                              string
 	Step                                            Step
-	Action                                          liuma.Action // that it is at: reset after Forgot
-	Began                                           liuma.Action // that the channel asked for
+	Action                                          liuma.Action // the act that the ceremony is doing: reset after Forgot
+	Began                                           liuma.Action // the act that the channel requested
 	Channel                                         liuma.ChannelID
 	ChannelName                                     liuma.Text // as registered
 	Purpose                                         string
@@ -103,20 +106,20 @@ type Page struct {
 	Region                                          liuma.Region
 	NameMasked, IDMasked, PhoneMasked, CardNoMasked string // empty where they may not be shown
 
-	// The pad's part, at StepPIN: the seal key and, per role, the bytes that an
-	// envelope is bound to. Try goes back with the envelopes.
+	// For the pad, at StepPIN: the seal key and, per role, the bytes that an
+	// envelope is bound to. The page sends Try back with the envelopes.
 	SealKeyID  string
 	SealKey    []byte
 	AAD        map[liuma.Role][]byte
 	Try        int
 	Passphrase bool
 
-	// The code's part, at StepCode, and at StepDone of a verify whose phone can
-	// be confirmed. PhoneMasked is then where codes go; Code says why the last
-	// one was not sent or not right, Until how long that holds.
-	CodeSentAt time.Time // of the code that is open, or zero
-	ResendAt   time.Time // from when another may be sent; zero for now
-	CodesLeft  int       // wrong codes before no more are taken
+	// For one-time codes, at StepCode, and at StepDone of a verify whose phone can
+	// be confirmed. PhoneMasked is then the number that they go to. Code says why
+	// the last one was not sent or not right, Until how long that lasts.
+	CodeSentAt time.Time // of the open one-time code, or zero
+	ResendAt   time.Time // when another may be sent; zero: now
+	CodesLeft  int       // how many wrong ones are taken before no more are
 
 	// CardNoAllowed says at StepEvidence that the number of the physical card
 	// may be given in place of evidence: GiveCardNo.
@@ -126,42 +129,43 @@ type Page struct {
 	// and ResetRefusedUntil until when, if that ends by itself.
 	ResetRefused      liuma.Code
 	ResetRefusedUntil time.Time
-	// WasReset says at the pad that the PIN was just set anew: the new one is
-	// asked for now.
+	// WasReset says at the pad that the PIN was just reset: the holder types the
+	// new one.
 	WasReset bool
 
 	// CanRemember says, after Forgot, that there is a pad to go back to: Remember.
 	CanRemember bool
-	// EveryUse says at StepDone whether the bound phone is told of every use;
-	// nil where there is no phone to tell: NoticeEveryUse.
+	// EveryUse says at StepDone whether the bound phone gets a notice of every
+	// use; nil if there is no bound phone: NoticeEveryUse.
 	EveryUse *bool
 
-	// DeviceOffer says at StepDone that this browser gave a right PIN, or set
-	// one, and a code, and may so be made a known device: KnowDevice.
-	// DeviceKnown says that it is one; set its cookie anew then, for its life
-	// counts from the last right PIN. Device is the secret to set as that
-	// cookie, after KnowDevice; else empty.
+	// DeviceOffer says at StepDone that this browser gave or set a right PIN, and
+	// gave a one-time code, so it may become a known device: KnowDevice.
+	// DeviceKnown says that it is one: set its cookie again then, because its life
+	// counts from the last right PIN. Device is the secret for that cookie, after
+	// KnowDevice; else empty.
 	DeviceOffer bool
 	DeviceKnown bool
 	Device      string
-	// LaneClosed says, where the channel is linked, that so many wrong PINs came
-	// from unknown devices that only known ones go on. At StepRefused (Code is
-	// blocked): a known device reopens it, or a reset. At StepPIN, in a known
-	// device: it may be reopened with a right PIN, by Given.Reopen.
+	// LaneClosed says that the strangers' lane is closed by wrong PINs from
+	// unknown devices, so that only known devices can guess. It is set only where
+	// the channel is linked. At StepRefused (Code is blocked): a known device or a
+	// reset opens the lane again. At StepPIN, in a known device: a right PIN with
+	// Given.Reopen does.
 	LaneClosed bool
 
 	// RemindChange says at StepDone that the PIN is so old that the holder
 	// should choose a new one.
 	RemindChange bool
 
-	// What the last move came to. Code is empty at the first look, and
-	// TriesLeft is there at the pad from the first look on where the channel is
-	// linked and the current PIN is asked for. Code is locked or blocked after
-	// a wrong PIN that left no more tries: Verdict is then wrong.
+	// The outcome of the last move. Code is empty at the first look. TriesLeft is
+	// there at the pad from the first look on, if the channel is linked and the
+	// pad asks for the current PIN. Code is locked or blocked after a wrong PIN
+	// that left no more tries: Verdict is then wrong.
 	Verdict   liuma.Verdict
 	Code      liuma.Code
 	Reason    string     // PIN rule, with weak_pin
-	Sentence  liuma.Text // that explains Reason
+	Sentence  liuma.Text // explains Reason
 	TriesLeft *int
 	Until     time.Time
 
@@ -173,20 +177,21 @@ type Page struct {
 	Elsewhere bool
 }
 
-// Way is the way back to the channel: the redirect URI with code or error,
-// state and iss.
+// Way is the way back to the channel: the redirect URI with authorization code
+// or error, state and iss.
 type Way struct{ URL string }
 
-// Given is what the pad sends: the envelopes of one try.
+// Given holds what the pad sends: the envelopes of one try.
 type Given struct {
 	Try               int
 	Current, Old, New *envelope.Envelope
-	// Reopen asks that a right PIN let unknown devices guess again. It counts
-	// only in a known device.
+	// Reopen: a right PIN opens the strangers' lane again. It counts only in a
+	// known device.
 	Reopen bool
 }
 
-// Grant is what a code is redeemed for: the claims of the ID token.
+// Grant is what an authorization code is redeemed for: the claims of the ID
+// token.
 type Grant struct {
 	Handle      store.Handle // sub: pairwise
 	BusinessNo  liuma.BusinessNo

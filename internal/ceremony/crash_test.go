@@ -11,9 +11,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
-// TestChangeSurvivesADeathAtEveryStep lets the process die before and after
-// every durable step of a change. Whatever step it was, afterwards exactly one
-// of the two PINs is right, and an acknowledged change is never lost (I-7).
+// TestChangeSurvivesADeathAtEveryStep kills the process before and after every
+// durable step of a change. Afterwards exactly one of the two PINs is right,
+// and an acknowledged change is never lost (I-7).
 func TestChangeSurvivesADeathAtEveryStep(t *testing.T) {
 	for _, shape := range []string{"1/1", "2/3"} {
 		for _, after := range []bool{false, true} {
@@ -56,7 +56,7 @@ func restart(env *testkit.Env) {
 	env.Open()
 }
 
-// whichPIN says which of two PINs is right, and fails unless exactly one is.
+// whichPIN returns which of two PINs is right, and fails unless exactly one is.
 func whichPIN(t *testing.T, env *testkit.Env, channel string, card store.Handle, pins []string) int {
 	t.Helper()
 	c, err := env.Authority().Client(t.Context(), channel)
@@ -85,7 +85,7 @@ func whichPIN(t *testing.T, env *testkit.Env, channel string, card store.Handle,
 	return right
 }
 
-// TestEnrolSurvivesADeathAtEveryStep is the same for the first PIN: the holder
+// TestEnrolSurvivesADeathAtEveryStep does this for the first PIN: the holder
 // ends up with the card, or can enrol again.
 func TestEnrolSurvivesADeathAtEveryStep(t *testing.T) {
 	for _, after := range []bool{false, true} {
@@ -155,8 +155,8 @@ func TestVerifyIsUndecidedAfterADeath(t *testing.T) {
 	}
 }
 
-// TestConcurrentChangesOfOneCard: many at once, from the same old PIN to
-// different new ones. One wins; its PIN and no other is right.
+// TestConcurrentChangesOfOneCard: many changes at once, from the same old PIN
+// to different new ones. One succeeds; only its PIN is right.
 func TestConcurrentChangesOfOneCard(t *testing.T) {
 	env := testkit.New(t, testkit.Options{Shape: "2/3"})
 	ch := env.Channel("zj-hrss")

@@ -12,7 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// details are what a ceremony keeps sealed. They never leave this package.
+// details are the sealed values of a ceremony. They never leave this package.
 type details struct {
 	Subject subjectParts `json:"subject"`
 	Purpose string       `json:"purpose"`
@@ -22,7 +22,7 @@ type details struct {
 	// Turned is the act that the holder turned to, if not the ceremony's own.
 	Turned liuma.Action `json:"turned,omitempty"`
 
-	// What the last move came to, as the page shows it.
+	// The outcome of the last move, as the page shows it.
 	Verdict  string     `json:"verdict,omitempty"`
 	Code     string     `json:"code,omitempty"`
 	Reason   string     `json:"reason,omitempty"`
@@ -30,12 +30,12 @@ type details struct {
 	Left     *int       `json:"left,omitempty"`
 	Until    time.Time  `json:"until,omitzero"`
 
-	Language     string    `json:"language,omitempty"`  // of texts to the phone
+	Language     string    `json:"language,omitempty"`  // of messages to the phone
 	NewPhone     string    `json:"new_phone,omitempty"` // to be bound
 	NoReset      string    `json:"no_reset,omitempty"`  // why the PIN cannot be reset online
 	NoResetUntil time.Time `json:"no_reset_until,omitzero"`
 	WasReset     bool      `json:"was_reset,omitempty"`
-	ToldOff      bool      `json:"told_off,omitempty"` // the phone was told that notices of every use end
+	ToldOff      bool      `json:"told_off,omitempty"` // a notice said that notices of every use end
 	Device       []byte    `json:"device,omitempty"`   // MAC of the device that this ceremony made known
 }
 

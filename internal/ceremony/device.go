@@ -12,8 +12,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// devicesMost are a card's known devices: a phone, its other apps' web views, a
-// computer at home. With one more, the device that was seen longest ago goes.
+// devicesMost is the most known devices of a card: a phone, web views of its
+// other apps, a computer at home. One more replaces the device seen longest
+// ago.
 const devicesMost = 5
 
 // provedHere reports whether the browser that goes on with a ceremony gave, or
@@ -22,8 +23,8 @@ func provedHere(c store.Ceremony, d details) bool {
 	return Step(c.Step) == StepDone && !c.Card.IsZero() && d.Proofs.PIN.given(c) && d.Proofs.Code.given(c)
 }
 
-// showDevice says at the end whether this browser is a known device of the
-// card, or may become one.
+// showDevice says on the last page whether this browser is a known device of
+// the card, or may become one.
 func (s *Ceremonies) showDevice(r store.Reader, c store.Ceremony, d details, h Hand, p *Page) error {
 	if p.Step != StepDone || c.Card.IsZero() {
 		return nil
@@ -37,10 +38,10 @@ func (s *Ceremonies) showDevice(r store.Reader, c store.Ceremony, d details, h H
 	return nil
 }
 
-// KnowDevice makes this browser a known device of the ceremony's card, at its
-// holder's wish. Asked again it is the same device: a page that was submitted
-// twice, or whose answer was lost, makes one. A crash leaves the device, its
-// notice and its audit entry, or none of them.
+// KnowDevice makes this browser a known device of the ceremony's card, when its
+// holder chose so. Called again it changes the same device, so that a page that
+// was submitted twice, or whose answer was lost, makes one. A crash leaves the
+// device, its notice and its audit entry, or none of them.
 func (s *Ceremonies) KnowDevice(ctx context.Context, id string, h Hand) (Page, error) {
 	fresh, secret := newSecret(), ""
 	p, err := s.moveAs(ctx, id, h, []Step{StepDone}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
@@ -49,7 +50,7 @@ func (s *Ceremonies) KnowDevice(ctx context.Context, id string, h Hand) (Page, e
 			secret = fresh
 		}
 		mac, ok := s.engine.DeviceMAC(c.Card, secret)
-		if !ok { // what this browser has is no secret of ours
+		if !ok { // the browser's secret was not made by this program
 			secret = fresh
 			mac, _ = s.engine.DeviceMAC(c.Card, secret)
 		}
@@ -86,7 +87,7 @@ func (s *Ceremonies) KnowDevice(ctx context.Context, id string, h Hand) (Page, e
 	return p, nil
 }
 
-// mayKnowDevice holds what the ceremony proved against the card as it is now.
+// mayKnowDevice compares what the ceremony proved with the card as it is now.
 func (s *Ceremonies) mayKnowDevice(r store.Reader, c store.Ceremony, d details) error {
 	if !provedHere(c, d) {
 		return liuma.Fail(liuma.CodeCeremonyMoved, nil)
@@ -105,8 +106,9 @@ func (s *Ceremonies) mayKnowDevice(r store.Reader, c store.Ceremony, d details) 
 	return nil
 }
 
-// makeRoom drops the device that the same ceremony made before, and those seen
-// longest ago that would be too many. It reports whether there was the former.
+// makeRoom drops the device that the same ceremony made before, and the devices
+// seen longest ago if there would be too many. It reports whether the ceremony
+// had made one.
 func (s *Ceremonies) makeRoom(tx store.Tx, known []store.Device, made []byte) (again bool, err error) {
 	known = slices.Clone(known)
 	for i, d := range known {
@@ -127,9 +129,10 @@ func (s *Ceremonies) makeRoom(tx store.Tx, known []store.Device, made []byte) (a
 	return again, nil
 }
 
-// showTries says at the pad how many tries there are, from the authority's own
-// record and without spending one, and whether strangers are shut out. Only
-// where the channel is linked: anybody else may not know that there is a card.
+// showTries says at the pad how many tries are left, from the authority's own
+// tally and without spending one, and whether the strangers' lane is closed. It
+// does so only where the channel is linked: another channel must not learn that
+// there is a card.
 func (s *Ceremonies) showTries(r store.Reader, c store.Ceremony, d details, h Hand, p *Page) error {
 	refused := p.Step == StepRefused && p.Code == liuma.CodeBlocked
 	if !refused && p.Step != StepPIN {

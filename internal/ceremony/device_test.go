@@ -16,8 +16,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// verified plays a verification by the right PIN in a browser with a device's
-// cookie, or without one.
+// verified plays a verification with the right PIN in a browser with or without
+// a device's cookie.
 func (x *phoned) verified(device string) (ceremony.Page, ceremony.Hand) {
 	x.T.Helper()
 	p, h := x.OpenPageIn(x.ch, x.push(liuma.ActionVerify), ceremony.Hand{Device: device})
@@ -43,7 +43,7 @@ func (x *phoned) knowIn(p ceremony.Page, h ceremony.Hand) string {
 	return p.Device
 }
 
-// guess makes one wrong guess on the page and says what became of it.
+// guess makes one wrong guess on the page and returns its outcome.
 func (x *phoned) guess(device string) ceremony.Page {
 	x.T.Helper()
 	p, h := x.OpenPageIn(x.ch, x.push(liuma.ActionVerify), ceremony.Hand{Device: device})
@@ -85,7 +85,8 @@ func countEvents(t *testing.T, env *testkit.Env, ev audit.Event, outcome string)
 	return n
 }
 
-// TestKnowDeviceStory: PIN and code in one browser, then the holder's wish.
+// TestKnowDeviceStory: PIN and one-time code in one browser, then the holder
+// makes it known.
 func TestKnowDeviceStory(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	p, h := x.verified("")
@@ -98,7 +99,7 @@ func TestKnowDeviceStory(t *testing.T) {
 	if !p.DeviceOffer || p.DeviceKnown || p.Device != "" {
 		t.Fatalf("PIN and code: %+v", p)
 	}
-	lost := x.knowIn(p, h) // whose answer was lost
+	lost := x.knowIn(p, h) // the answer to this was lost
 	cookie := x.knowIn(p, h)
 	if got := x.devices(); len(got) != 1 || cookie == lost {
 		t.Errorf("asked twice: %d devices", len(got))
@@ -130,7 +131,7 @@ func TestKnowDeviceStory(t *testing.T) {
 }
 
 // TestOneCookieServesAFamily: a browser has one secret for all the cards that
-// it is known for, and the cards share nothing else.
+// it is known for, and nothing else is shared between the cards.
 func TestOneCookieServesAFamily(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	cookie := x.know("")
@@ -153,7 +154,8 @@ func TestOneCookieServesAFamily(t *testing.T) {
 	}
 }
 
-// TestDeviceIsOfferedAfterPINAndCode: in whatever ceremony, in this browser.
+// TestDeviceIsOfferedAfterPINAndCode: in every kind of ceremony, in this
+// browser only.
 func TestDeviceIsOfferedAfterPINAndCode(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	q := x.push(liuma.ActionReset)
@@ -190,7 +192,7 @@ func TestDeviceIsOfferedAfterPINAndCode(t *testing.T) {
 }
 
 // TestDeviceIsOfTheVersionThatWasProved: a ceremony that is done makes no
-// device known once the PIN that it proved is another, or the card frozen.
+// device known after the PIN was changed or the card frozen.
 func TestDeviceIsOfTheVersionThatWasProved(t *testing.T) {
 	for name, tt := range map[string]struct {
 		do   func(x *phoned)
@@ -213,8 +215,8 @@ func TestDeviceIsOfTheVersionThatWasProved(t *testing.T) {
 	}
 }
 
-// TestWhenDevicesAreDropped: by what shows that a thief may have one, and not
-// by what only the holder's everyday brings.
+// TestWhenDevicesAreDropped: when something shows that a thief may have one,
+// but not in the holder's normal use.
 func TestWhenDevicesAreDropped(t *testing.T) {
 	reg := func(x *phoned, ev authority.PhysicalEvent) {
 		if _, err := physical(x.Env, x.RegistryClient("mohrss"), x.who, ev, ""); err != nil {
@@ -250,8 +252,9 @@ func TestWhenDevicesAreDropped(t *testing.T) {
 	}
 }
 
-// TestDevicesAreFewAndSeen: the sixth takes the place of that seen longest
-// ago, and one that was not seen for 400 days is none, nor keeps a reserve.
+// TestDevicesAreFewAndSeen: the sixth replaces the one seen longest ago, and
+// one that was not seen for 400 days is not known any more and keeps no
+// reserve.
 func TestDevicesAreFewAndSeen(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	var cookies []string
@@ -287,8 +290,8 @@ func TestDevicesAreFewAndSeen(t *testing.T) {
 	}
 }
 
-// TestADatabaseMakesNoDeviceKnown: rows that somebody wrote, of no secret or
-// of another card's, give nobody the lane.
+// TestADatabaseMakesNoDeviceKnown: rows that a thief wrote, with no secret or
+// with another card's, do not give the lane of known devices.
 func TestADatabaseMakesNoDeviceKnown(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	own := &phoned{Env: x.Env, ch: x.ch, who: x.People[1]}
@@ -336,7 +339,8 @@ func TestAStolenDeviceIsALane(t *testing.T) {
 			t.Errorf("%s: with the cookie %+v, without %+v", action, a, b)
 		}
 	}
-	// A cookie of another ceremony's hand is no device, and a device no hand.
+	// The secret of a ceremony's cookie is no device's, and a device's secret
+	// moves no ceremony.
 	p, h := x.OpenPage(x.ch, x.push(liuma.ActionVerify))
 	_, err := x.Authority().GivePIN(t.Context(), p.ID, ceremony.Hand{Device: h.Secret}, ceremony.Given{Try: 1})
 	wantCode(t, err, liuma.CodeCeremonyElsewhere)
@@ -345,8 +349,8 @@ func TestAStolenDeviceIsALane(t *testing.T) {
 }
 
 // TestAPINProvesNothingForAnotherBrowser: while the keepers work on the
-// holder's PIN, somebody who can push goes on with the ceremony elsewhere. The
-// PIN was not given there, and counts for nothing there.
+// holder's PIN, a thief who can push goes on with the ceremony in another
+// browser. The PIN proves nothing there.
 func TestAPINProvesNothingForAnotherBrowser(t *testing.T) {
 	hook := &hooks{}
 	x := newPhoned(t, testkit.Options{Keeper: func(k keeper.Keeper) keeper.Keeper { return &hookedKeeper{k, hook} }})

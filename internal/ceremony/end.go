@@ -13,8 +13,8 @@ import (
 
 // How a ceremony ends without success: refused, called off, or too late.
 
-// refusal is the error that a page explains; one that is only an inability is
-// none.
+// refusal reports whether an error is one that a page explains. A failure of the
+// system itself, such as a database that cannot be read, is not.
 func refusal(err error) (*liuma.Error, bool) {
 	e, ok := errors.AsType[*liuma.Error](err)
 	if !ok || e.Code == liuma.CodeUnavailable || e.Code == liuma.CodeInternal {
@@ -23,7 +23,7 @@ func refusal(err error) (*liuma.Error, bool) {
 	return e, true
 }
 
-// refuse ends a ceremony with what an error explains.
+// refuse ends a ceremony and has its page explain the error.
 func (s *Ceremonies) refuse(tx store.Tx, c *store.Ceremony, d *details, err error) (Step, error) {
 	e, ok := refusal(err)
 	if !ok {
@@ -39,8 +39,8 @@ func (s *Ceremonies) endRequest(tx store.Tx, c *store.Ceremony, code liuma.Code)
 	return s.endRequestUntil(tx, c, code, time.Time{})
 }
 
-// endRequestUntil is endRequest for a refusal that ends by itself at a time, or
-// never where that is zero.
+// endRequestUntil is endRequest for a refusal that ends by itself at a given
+// time; zero: never.
 func (s *Ceremonies) endRequestUntil(tx store.Tx, c *store.Ceremony, code liuma.Code, until time.Time) error {
 	c.Ended = s.now()
 	row, err := tx.Request(c.Channel, c.BusinessNo)
@@ -57,7 +57,7 @@ func (s *Ceremonies) endRequestUntil(tx store.Tx, c *store.Ceremony, code liuma.
 
 // endExpired decides the business numbers of ceremonies whose time is over.
 func (s *Ceremonies) endExpired(ctx context.Context) error {
-	for range 16 { // pages of work a round
+	for range 16 { // bounds the work of one round
 		var due []store.Ceremony
 		err := s.store.View(ctx, func(r store.Reader) (err error) {
 			due, err = r.DueCeremonies(s.now(), duePage)
@@ -95,7 +95,7 @@ func (s *Ceremonies) expire(ctx context.Context, id string) error {
 		return s.engine.Entry("system", audit.CeremonyEnded, c.Card, c.BusinessNo, "expired"), tx.UpdateCeremony(c)
 	})
 	if errors.Is(err, store.ErrConflict) {
-		return nil // somebody went on with it just now
+		return nil // a browser has just gone on with it
 	}
 	return err
 }

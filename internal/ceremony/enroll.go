@@ -14,7 +14,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// enroll is the act of applying for the electronic card, with its first PIN.
+// enroll is the act of applying for the electronic card and setting its first
+// PIN.
 func enroll() Act {
 	return Act{
 		Action: liuma.ActionEnroll,
@@ -55,18 +56,20 @@ func enroll() Act {
 	}
 }
 
-// applicant is who asks for a card, as evidence and registry confirm it.
+// applicant is the person who applies for a card, confirmed by evidence and
+// registry.
 type applicant struct {
 	holder vault.Index
-	facts  registry.Facts // of the registry; Phone as asked for
+	facts  registry.Facts // from the registry; Phone is the requested one
 	person store.Person
 	proof  *evidence.Proof
 }
 
 // Enroll gives a holder the electronic card and sets its first PIN: Subject has
-// name, ID number and phone, New is the PIN, Evidence is required at every
-// door: a channel's word is not enough to set a PIN (I-12). Whoever the evidence
-// confirms may know what the registry says of them.
+// name, ID number and phone, New is the PIN. Evidence is required at every
+// door, because a channel's word is not enough to set a PIN (I-12). An
+// applicant whom the evidence confirms may learn what the registry says of
+// them.
 func (s *Ceremonies) Enroll(ctx context.Context, c authority.Caller, q authority.Request) (authority.Verification, error) {
 	ask, err := s.native(c, liuma.ActionEnroll, q)
 	if err != nil {
@@ -100,8 +103,8 @@ func (s *Ceremonies) enroll(ctx context.Context, q asking) (authority.Verificati
 	return s.engine.Verification(ctx, q.caller, q.row.BusinessNo)
 }
 
-// confirm checks, in one view, the evidence first and only then looks anybody
-// up.
+// confirm checks, in one view, the evidence first, and looks the person up only
+// if it is good.
 func (s *Ceremonies) confirm(ctx context.Context, q asking) (applicant, error) {
 	var who applicant
 	err := s.store.View(ctx, func(r store.Reader) (err error) {
@@ -168,10 +171,10 @@ func (s *Ceremonies) openFirst(ctx context.Context, q asking, who applicant) (pi
 	return chosen, nil
 }
 
-// openCard takes the business number, uses up the evidence, makes the card
-// row unless an interrupted enrolment left one, and reserves its first
-// version: one transaction. A crash after it leaves a card without a PIN,
-// which looks to everybody like no card, and the next enrolment takes it up.
+// openCard takes the business number, marks the evidence as used, makes the
+// card row unless an interrupted enrolment left one, and reserves its first
+// version: one transaction. A crash after it leaves a card without a PIN, which
+// every client sees as no card, and which the next enrolment takes up.
 func (s *Ceremonies) openCard(ctx context.Context, q asking, who applicant) (store.Intent, error) {
 	var in store.Intent
 	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -206,8 +209,8 @@ func (s *Ceremonies) openCard(ctx context.Context, q asking, who applicant) (sto
 	return in, err
 }
 
-// cardToEnroll is the holder's card: a new one, or the one without a PIN that
-// an interrupted enrolment left. A card with a PIN is not enrolled again.
+// cardToEnroll is the holder's card: a new one, or a card without a PIN that an
+// interrupted enrolment left. A card with a PIN is not enrolled again.
 func (s *Ceremonies) cardToEnroll(r store.Reader, q asking, row store.Request, who applicant) (card store.Card, fresh bool, err error) {
 	found, err := r.CardByHolder(who.holder)
 	if errors.Is(err, store.ErrNotFound) {
@@ -220,7 +223,7 @@ func (s *Ceremonies) cardToEnroll(r store.Reader, q asking, row store.Request, w
 	if card, err = s.engine.ReadCard(r, found.ID); err != nil || card.Version == 0 {
 		return card, false, err
 	}
-	// The same business number may be the one that enrolled it.
+	// The card may have been enrolled by this very business number.
 	if err := authority.LookNumber(r, row); err != nil {
 		return store.Card{}, false, err
 	}
@@ -244,10 +247,10 @@ func (s *Ceremonies) newCard(q asking, who applicant) (store.Card, error) {
 	return card, nil
 }
 
-// enrollee is who applies for a card, with the number that the registry holds.
-// A number that came with the push is the channel's word, and would let a face
-// alone bind a phone (I-12). The evidence of the push has confirmed the holder,
-// who may so learn what the registry says.
+// enrollee is the holder who applies for a card, with the phone number from the
+// registry. A number that came with the push is only the channel's word; taking
+// it would let evidence alone bind a phone (I-12). The evidence of the push has
+// confirmed the holder, who may therefore learn what the registry says.
 func (s *Ceremonies) enrollee(r store.Reader, d details) (addressee, error) {
 	var to addressee
 	id, err := registry.ParseIDNumber(d.Subject.IDNumber)
@@ -279,7 +282,7 @@ func (s *Ceremonies) enrollee(r store.Reader, d details) (addressee, error) {
 }
 
 // bindFirst binds the phone of an enrolment, in the transaction that makes its
-// PIN the card's. A card that was enrolled at the native door has none.
+// PIN the card's. An enrolment at the native door binds none.
 func (s *Ceremonies) bindFirst(tx store.Tx, card store.Card, row store.Request) error {
 	if row.Ceremony == "" {
 		return nil

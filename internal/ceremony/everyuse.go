@@ -6,10 +6,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// NoticeEveryUse turns notices of every use on or off, after a right PIN. The
-// phone is told that they end: else whoever knows the PIN would turn them off
-// and go on unseen. It is told once a ceremony, so that pressing the one and
-// the other by turns sends no texts.
+// NoticeEveryUse turns notices of every use on or off, after a right PIN.
+// Turning them off sends a notice: otherwise a thief who knows the PIN could
+// turn them off and stay unseen. It is sent once a ceremony, so that pressing
+// on and off in turn does not send one each time.
 func (s *Ceremonies) NoticeEveryUse(ctx context.Context, id string, h Hand, on bool) (Page, error) {
 	return s.move(ctx, id, h, []Step{StepDone}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		contact, phone, err := s.engine.BoundPhone(tx, c.Card)

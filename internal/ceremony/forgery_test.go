@@ -10,8 +10,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
-// TestNoPINMovesToAnotherHolder: somebody who writes to the database, and
-// knows the PIN of a card of their own, cannot make it another holder's.
+// TestNoPINMovesToAnotherHolder: a thief who can write to the database, and
+// knows the PIN of a card of their own, cannot make it another holder's PIN.
 func TestNoPINMovesToAnotherHolder(t *testing.T) {
 	for name, meddle := range map[string]func(victim, own store.Card) store.Card{
 		"verifier": func(victim, own store.Card) store.Card { victim.Verifier = own.Verifier; return victim },
@@ -45,9 +45,9 @@ func TestNoPINMovesToAnotherHolder(t *testing.T) {
 	}
 }
 
-// TestStandingIsNotForged: nor can they write a freeze away, undo a loss or a
-// cancellation, or move a freeze to where its thief may lift it; and what the
-// card's own ceremonies write afterwards does not make such a row good.
+// TestStandingIsNotForged: such a thief cannot end a freeze, undo a loss or a
+// cancellation, or move the card to a region with laxer rules. A forged row
+// stays refused after the card's own ceremonies have written to it.
 func TestStandingIsNotForged(t *testing.T) {
 	for name, meddle := range map[string]func(*store.Card){
 		"freeze lifted":  func(c *store.Card) { c.Frozen, c.FrozenAt = false, time.Time{} },
@@ -93,8 +93,8 @@ func TestStandingIsNotForged(t *testing.T) {
 	}
 }
 
-// TestNoIntentIsForged: nor can they write an intent that the authority then
-// carries through.
+// TestNoIntentIsForged: such a thief cannot write an intent that the authority
+// then carries through.
 func TestNoIntentIsForged(t *testing.T) {
 	env := testkit.New(t, testkit.Options{})
 	ch := env.Channel("zj-hrss")
@@ -123,9 +123,8 @@ func TestNoIntentIsForged(t *testing.T) {
 	}
 }
 
-// TestAForgedCardKeepsNoIntent: the setting of a PIN that its process left ends
-// also where the card's row is not to be trusted any more, and its request with
-// it.
+// TestAForgedCardKeepsNoIntent: an intent that its process left is abandoned,
+// and its request decided, even if the card's row was forged.
 func TestAForgedCardKeepsNoIntent(t *testing.T) {
 	for step := 0; ; step++ {
 		faults := &testkit.Faults{}
@@ -157,8 +156,8 @@ func TestAForgedCardKeepsNoIntent(t *testing.T) {
 	}
 }
 
-// TestChallengeIsCheckedAtEveryCeremony: of another channel, or too old, it
-// serves nowhere, and nothing is counted.
+// TestChallengeIsCheckedAtEveryCeremony: a challenge of another channel, or one
+// that is too old, is refused everywhere, and nothing is counted.
 func TestChallengeIsCheckedAtEveryCeremony(t *testing.T) {
 	env := testkit.New(t, testkit.Options{})
 	ch, other := env.Channel("zj-hrss"), env.Channel("other")
@@ -181,7 +180,8 @@ func TestChallengeIsCheckedAtEveryCeremony(t *testing.T) {
 	}
 }
 
-// TestHandleServesOneChannel: another channel's handle is as good as none.
+// TestHandleServesOneChannel: another channel's handle is refused like an
+// unknown one.
 func TestHandleServesOneChannel(t *testing.T) {
 	env := testkit.New(t, testkit.Options{})
 	home, far := env.Channel("home"), env.Channel("far")

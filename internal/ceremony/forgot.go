@@ -8,12 +8,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// A holder who forgot the PIN turns, from the pad or from the page that says
-// that it is locked or blocked, to a reset, and back to what they came for.
+// A holder who forgot the PIN turns to a reset, from the pad or from the page
+// that says that the PIN is locked or blocked, and comes back afterwards.
 //
 //	pin, refused (locked, blocked) --Forgot--> code … reset … and back to the pad
 
-// turned are the moves of a ceremony whose holder forgot the PIN, and back.
+// turned lists the moves of a reset that a holder turned to, and back.
 func turned() []Move {
 	return []Move{
 		{StepPIN, StepCode}, {StepRefused, StepCode}, {StepCode, StepEvidence}, {StepEvidence, StepPIN}, {StepPIN, StepReset},
@@ -21,9 +21,9 @@ func turned() []Move {
 	}
 }
 
-// Forgot turns a ceremony about a linked card to setting its PIN anew: from
-// the pad, or from the page that says that the PIN is locked or blocked. Where
-// that cannot be done online the page stays and says why (ResetRefused).
+// Forgot turns a ceremony about a linked card to a reset of its PIN: from the
+// pad, or from the page that says that the PIN is locked or blocked. If a reset
+// is not possible online the page stays and says why (ResetRefused).
 func (s *Ceremonies) Forgot(ctx context.Context, id string, h Hand) (Page, error) {
 	return s.move(ctx, id, h, []Step{StepPIN, StepRefused}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		step, code := Step(c.Step), liuma.Code(d.Code)
@@ -58,7 +58,7 @@ func (s *Ceremonies) Forgot(ctx context.Context, id string, h Hand) (Page, error
 	})
 }
 
-// Remember goes back to the pad that Forgot left, if it still can be tried.
+// Remember goes back to the pad that Forgot left, if a PIN can still be tried.
 func (s *Ceremonies) Remember(ctx context.Context, id string, h Hand) (Page, error) {
 	return s.move(ctx, id, h, []Step{StepCode, StepEvidence}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		row, err := tx.Request(c.Channel, c.BusinessNo)

@@ -9,9 +9,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// FreezeOwn freezes the card of a ceremony from its page. A card that the
-// channel is linked to needs no PIN for it, as the channel itself may freeze
-// it; one that somebody merely named needs the PIN to have been right.
+// FreezeOwn freezes the card of a ceremony from its page. It needs no PIN where
+// the channel is linked to the card, since that channel may freeze it anyway. A
+// card that was only named by ID number needs a right PIN first.
 func (s *Ceremonies) FreezeOwn(ctx context.Context, id string, h Hand) (Page, error) {
 	from := []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN, StepRefused, StepDone}
 	return s.moveAnyway(ctx, id, h, from, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {

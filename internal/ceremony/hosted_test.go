@@ -21,7 +21,8 @@ func identity(f registry.Facts) envelope.Subject {
 	return envelope.Subject{IDNumber: f.IDNumber, Name: f.Name, Phone: f.Phone}
 }
 
-// enrollHosted plays an enrolment at the hosted door to its ID token's claims.
+// enrollHosted plays an enrolment at the hosted door and returns its ID token's
+// claims.
 func enrollHosted(t *testing.T, env *testkit.Env, ch authority.Caller, f registry.Facts) store.Handle {
 	t.Helper()
 	q := env.PushFor(ch, liuma.ActionEnroll, identity(f), &f)
@@ -96,8 +97,9 @@ func TestHostedStory(t *testing.T) {
 	}
 }
 
-// TestHostedPageHasOneBrowser: who has the address may look and begin; once a
-// browser has begun, no other goes on, sees a name or gets the code.
+// TestHostedPageHasOneBrowser: a browser with the address may look and begin;
+// once one has begun, no other goes on, sees a name or gets the authorization
+// code.
 func TestHostedPageHasOneBrowser(t *testing.T) {
 	env := testkit.New(t, testkit.Options{})
 	ch := env.Channel("zj-hrss")
@@ -221,7 +223,8 @@ func TestHostedCodes(t *testing.T) {
 	}
 }
 
-// TestHostedGoesOnUnderANewPush: the app was killed; or evidence was missing.
+// TestHostedGoesOnUnderANewPush: after the app was killed, and when evidence
+// was missing.
 func TestHostedGoesOnUnderANewPush(t *testing.T) {
 	env := testkit.New(t, testkit.Options{})
 	ch, reg := env.Channel("zj-hrss"), env.RegistryClient("mohrss")
@@ -300,8 +303,8 @@ func TestHostedEnds(t *testing.T) {
 	}
 }
 
-// TestPageHoldsNothingPersonal looks for the holder's data in what a page is
-// given, the bytes for the pad included (I-6 for the rest of the person).
+// TestPageHoldsNothingPersonal searches a page, and the bytes for its pad, for
+// the holder's data (I-6, for data other than the PIN).
 func TestPageHoldsNothingPersonal(t *testing.T) {
 	env := testkit.New(t, testkit.Options{})
 	ch := env.Channel("zj-hrss")

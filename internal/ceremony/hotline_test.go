@@ -39,7 +39,8 @@ func (d *desk) register(id string) authority.Caller {
 	return authority.Caller{Client: d.AddClient(store.Client{ID: id, Kind: store.ClientHotline}, d.NewKey())}
 }
 
-// ask asks for a freeze by a call of its own and gives the code of the answer.
+// ask requests a freeze under a new business number and returns the error code
+// of the answer.
 func (d *desk) ask(c authority.Caller, idNumber string) (liuma.Code, time.Time) {
 	d.T.Helper()
 	bn := d.BusinessNo()
@@ -54,8 +55,8 @@ func (d *desk) ask(c authority.Caller, idNumber string) (liuma.Code, time.Time) 
 	return e.Code, e.Until
 }
 
-// entries counts audit entries by event and outcome, and checks that none of a
-// hotline that froze nothing names a card.
+// entries counts audit entries by event and outcome, and checks that no entry
+// of a hotline names a card unless it was frozen.
 func (d *desk) entries(ev audit.Event, outcome string) (n int) {
 	d.T.Helper()
 	err := d.System.Store.View(d.T.Context(), func(r store.Reader) error {
@@ -77,8 +78,8 @@ func (d *desk) entries(ev audit.Event, outcome string) (n int) {
 }
 
 // TestHotlineStopsAtItsLimit: found and not found count alike, a repetition
-// counts nothing, one hotline does not stop another, and it shows: once an hour
-// in the log and in the audit record.
+// counts nothing, and one hotline does not stop another. Reaching the limit is
+// reported once an hour in the log and in the audit record.
 func TestHotlineStopsAtItsLimit(t *testing.T) {
 	d := newDesk(t)
 	nobody := d.People[3].IDNumber
@@ -131,8 +132,8 @@ func TestHotlineStopsAtItsLimit(t *testing.T) {
 	}
 }
 
-// TestHotlineThatFishesShows: what was asked for in vain is in the audit
-// record, names nobody, and is no more than the limit lets through.
+// TestHotlineThatFishesShows: requests that found no card are in the audit
+// record, name no person, and are no more than the limit allows.
 func TestHotlineThatFishesShows(t *testing.T) {
 	d := newDesk(t)
 	for i := range 12 {

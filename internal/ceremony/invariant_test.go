@@ -23,8 +23,8 @@ import (
 // The tests in this file try to break single invariants (docs/INVARIANTS.md)
 // where the ceremonies' own tests would not notice.
 
-// hooks are called on the way to each keeper; an error is the answer. Safe for
-// concurrent use.
+// hooks are called before each request to a keeper; an error is returned as the
+// keeper's answer. Safe for concurrent use.
 type hooks struct {
 	mu      sync.Mutex
 	attempt func(keeper.ID) error // guarded by mu
@@ -67,8 +67,8 @@ func (k *hookedKeeper) Commit(ctx context.Context, q keeper.CommitRequest) (keep
 	return k.Keeper.Commit(ctx, q)
 }
 
-// lossyStore runs a transaction and then does not keep it, when told to: a
-// commit that fails at the last moment.
+// lossyStore can be told to run a transaction and not keep it: a commit that
+// fails at the last moment.
 type lossyStore struct {
 	store.Store
 	h *hooks
@@ -88,7 +88,7 @@ func (s *lossyStore) Update(ctx context.Context, f func(store.Tx) (audit.Entry, 
 	})
 }
 
-// hooked is a system whose keepers and store have hooks.
+// hooked is a system with hooks in its keepers and its store.
 func hooked(t *testing.T, shape string) (*testkit.Env, *hooks) {
 	t.Helper()
 	h := &hooks{}
@@ -103,13 +103,13 @@ var errAway = errors.New("the keeper is away")
 
 func away(keeper.ID) error { return errAway }
 
-// once is a hook that acts when the first keeper is reached.
+// once is a hook that runs f when the first keeper is reached.
 func once(act func()) func(keeper.ID) error {
 	do := sync.OnceFunc(act)
 	return func(keeper.ID) error { do(); return nil }
 }
 
-// cardRow is the card behind a handle.
+// cardRow is the row of a handle's card.
 func cardRow(t testing.TB, env *testkit.Env, c authority.Caller, h store.Handle) (card store.Card) {
 	t.Helper()
 	err := env.System.Store.View(t.Context(), func(r store.Reader) error {
@@ -126,7 +126,7 @@ func cardRow(t testing.TB, env *testkit.Env, c authority.Caller, h store.Handle)
 	return card
 }
 
-// tamper writes to the database as somebody would who has broken into it.
+// tamper writes to the database as a thief would who has broken into it.
 func tamper(t *testing.T, env *testkit.Env, write func(store.Tx) error) {
 	t.Helper()
 	err := env.System.Store.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {
@@ -137,7 +137,7 @@ func tamper(t *testing.T, env *testkit.Env, write func(store.Tx) error) {
 	}
 }
 
-// counted is what each keeper's row of a card says.
+// counted returns the tally of a card at each keeper.
 func counted(t *testing.T, env *testkit.Env, card liuma.CardID) (spent []uint64) {
 	t.Helper()
 	for _, k := range env.System.Keepers {
@@ -150,7 +150,7 @@ func counted(t *testing.T, env *testkit.Env, card liuma.CardID) (spent []uint64)
 	return spent
 }
 
-// spellings of an ID number that people and systems send.
+// spellings are the forms of an ID number that people and systems send.
 func spellings(id string) []string {
 	wide := strings.Map(func(r rune) rune { return r - '!' + '！' }, id)
 	return []string{wide, id[:6] + " " + id[6:14] + " " + id[14:], "　" + id[:17] + strings.ToLower(id[17:]), wide[:9] + id[3:]}
@@ -173,8 +173,9 @@ func withX(t *testing.T, env *testkit.Env) registry.Facts {
 	return registry.Facts{}
 }
 
-// TestEverySpellingReachesOneRow (I-4): no spelling of the ID number opens a
-// second card, and all guess at the same counters, whatever the ceremony.
+// TestEverySpellingReachesOneRow (I-4): no spelling of the ID number gets a
+// second card, and guesses in all spellings count together, in every kind of
+// ceremony.
 func TestEverySpellingReachesOneRow(t *testing.T) {
 	env := testkit.New(t, testkit.Options{Shape: "2/3", People: 60})
 	home, far := env.Channel("home"), env.Channel("far")
@@ -260,8 +261,8 @@ func TestThousandGuessesInEverySpelling(t *testing.T) {
 }
 
 // TestAuthorityStopsAtSixWhicheverKeepersAnswer: each guess misses another of
-// three keepers, so that each keeper counts two of three; the authority's own
-// record stops at six all the same.
+// three keepers, so that each keeper counts only two guesses in three; the
+// authority's own tally still stops at six.
 func TestAuthorityStopsAtSixWhicheverKeepersAnswer(t *testing.T) {
 	env, h := hooked(t, "2/3")
 	ch := env.Channel("zj-hrss")
@@ -284,7 +285,7 @@ func TestAuthorityStopsAtSixWhicheverKeepersAnswer(t *testing.T) {
 	}
 }
 
-// intentOf is the setting of a card's PIN that is under way, if one is.
+// intentOf is the open intent of a card, if it has one.
 func intentOf(t *testing.T, env *testkit.Env, card liuma.CardID) (store.Intent, bool) {
 	t.Helper()
 	var in store.Intent
@@ -298,8 +299,8 @@ func intentOf(t *testing.T, env *testkit.Env, card liuma.CardID) (store.Intent, 
 	return in, err == nil
 }
 
-// TestFlipIsOnce (I-7): finishing a setting that is finished, but for a keeper
-// that was away, changes nothing, and above all frees no guess.
+// TestFlipIsOnce (I-7): finishing an intent again that only waits for one
+// keeper changes nothing; above all it gives no guess back.
 func TestFlipIsOnce(t *testing.T) {
 	env, h := hooked(t, "2/3")
 	ch := env.Channel("zj-hrss")
@@ -332,7 +333,7 @@ func TestFlipIsOnce(t *testing.T) {
 	}
 }
 
-// TestFlipCompares (I-7): the flip takes place only on the version that the
+// TestFlipCompares (I-7): the flip happens only from the version that the
 // intent was reserved on.
 func TestFlipCompares(t *testing.T) {
 	env, h := hooked(t, "2/3")
@@ -347,7 +348,7 @@ func TestFlipCompares(t *testing.T) {
 	if !open || in.State != store.IntentCommitting || row.Version != in.From {
 		t.Fatalf("%+v, %v; card at version %d", in, open, row.Version)
 	}
-	row.Version = in.Version + 7 // as a restored or meddled-with database might say
+	row.Version = in.Version + 7 // as a restored or forged database could have it
 	row.MAC = store.CardMAC(env.System.Vault, row)
 	tamper(t, env, func(tx store.Tx) error { return tx.UpdateCard(row) })
 	h.set(nil, nil)
@@ -360,9 +361,9 @@ func TestFlipCompares(t *testing.T) {
 	}
 }
 
-// TestAttemptFinishesARecordedPIN (I-7): between the record and the flip no
-// attempt is made on the old PIN; the first attempt after the keepers are back
-// carries the new one through.
+// TestAttemptFinishesARecordedPIN (I-7): between record and flip no attempt is
+// made on the old PIN; the first attempt after the keepers are back carries the
+// new PIN through.
 func TestAttemptFinishesARecordedPIN(t *testing.T) {
 	env, h := hooked(t, "2/3")
 	ch := env.Channel("zj-hrss")
@@ -391,7 +392,7 @@ func TestAttemptFinishesARecordedPIN(t *testing.T) {
 	}
 }
 
-// failingQuorum cannot even ask its keepers.
+// failingQuorum fails before it reaches any keeper.
 type failingQuorum struct{ authority.Quorum }
 
 func (failingQuorum) Attempt(context.Context, keeper.Target, keeper.Guess, []byte) (keeper.Outcome, error) {
@@ -439,8 +440,8 @@ func TestErrorOfTheKeepersIsNoVerdict(t *testing.T) {
 	}
 }
 
-// TestNoVerdictWithoutARow (I-9): the keepers have answered, and the verdict
-// cannot be stored. Then nobody hears it, now or later.
+// TestNoVerdictWithoutARow (I-9): the keepers have answered, but the verdict
+// cannot be stored. Then no client gets it, now or later.
 func TestNoVerdictWithoutARow(t *testing.T) {
 	for _, p := range []string{goodPIN, wrongPIN} {
 		env, h := hooked(t, "1/1")

@@ -10,8 +10,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
-// TestReserve: strangers have four of the six guesses, a known device has the
-// rest, and all together six.
+// TestReserve: strangers have four of the six guesses, known devices may use
+// the rest, and all together have six.
 func TestReserve(t *testing.T) {
 	for _, shape := range []string{"1/1", "2/3"} {
 		t.Run(shape, func(t *testing.T) {
@@ -46,9 +46,9 @@ func TestReserve(t *testing.T) {
 	}
 }
 
-// TestSixtyHostileDays: somebody makes four wrong guesses a day, as many as a
-// stranger may, for sixty days. The owner verifies from a known device every
-// day; the strangers' lane closes at thirty and stays so, until the owner
+// TestSixtyHostileDays: a thief makes four wrong guesses a day, as many as
+// strangers may, for sixty days. The holder verifies from a known device every
+// day. The strangers' lane closes at thirty and stays closed, until the holder
 // reopens it from that device.
 func TestSixtyHostileDays(t *testing.T) {
 	for _, shape := range []string{"1/1", "2/3"} {
@@ -82,7 +82,7 @@ func TestSixtyHostileDays(t *testing.T) {
 			}
 			got := counted(t, x.Env, id)[0] - base
 			for end := time.Now().Add(5 * time.Second); got != 30+60 && time.Now().Before(end); got = counted(t, x.Env, id)[0] - base {
-				time.Sleep(5 * time.Millisecond) // right is said before the last keeper has answered
+				time.Sleep(5 * time.Millisecond) // right is answered before the last keeper has
 			}
 			if got != 30+60 {
 				t.Errorf("a keeper counted %d, want 90", got)
@@ -102,8 +102,8 @@ func TestSixtyHostileDays(t *testing.T) {
 	}
 }
 
-// reopenBy reopens the strangers' lane, which a stranger's wish does not, nor
-// a wrong PIN's.
+// reopenBy reopens the strangers' lane. Neither a stranger's request nor a
+// wrong PIN does.
 func reopenBy(t *testing.T, x *phoned, cookie string) {
 	t.Helper()
 	for _, as := range []struct{ device, pin string }{{"", goodPIN}, {cookie, wrongPIN}, {cookie, goodPIN}} {

@@ -12,7 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// link is the act of bringing a holder's card into one more channel.
+// link is the act of linking a holder's card in one more channel.
 func link() Act {
 	return Act{
 		Action:    liuma.ActionLink,
@@ -25,10 +25,10 @@ func link() Act {
 	}
 }
 
-// Link brings the holder's card into one more channel, by its PIN: Subject has
-// name and ID number, Current is the PIN. Until the PIN was right the caller
-// has no link, so wrong, unknown, unset, locked and a name that does not fit
-// all look the same and take the same time.
+// Link links the holder's card in one more channel, by its PIN: Subject has
+// name and ID number, Current is the PIN. Until the PIN was right the channel
+// has no link, so a wrong PIN, an unknown person, a card without a PIN, a lock
+// and a name that does not fit all get the same answer after the same time.
 func (s *Ceremonies) Link(ctx context.Context, c authority.Caller, q authority.Request) (authority.Verification, error) {
 	ask, err := s.native(c, liuma.ActionLink, q)
 	if err != nil {
@@ -49,8 +49,8 @@ func (s *Ceremonies) link(ctx context.Context, q asking) (authority.Verification
 	if err := q.evidence.challenged(); err != nil {
 		return s.repeatedOr(ctx, q, err)
 	}
-	// Held also for a holder without a card, so that two requests at once
-	// queue up alike for everybody.
+	// The slot is also held for a holder without a card, so that two requests at
+	// once wait alike in every case.
 	holder := s.vault.Index(vault.IndexIDNumber, id.Canonical())
 	release, err := s.engine.HoldHolder(ctx, holder)
 	if err != nil {
@@ -66,8 +66,8 @@ func (s *Ceremonies) link(ctx context.Context, q asking) (authority.Verification
 }
 
 func (s *Ceremonies) linkHolder(ctx context.Context, q asking, holder vault.Index, name string) (authority.Verification, error) {
-	// Opened before the look-up: a bad envelope is the caller's own mistake
-	// and is told as such, whoever the holder is.
+	// Opened before the look-up: a bad envelope is the channel's own mistake, and
+	// its answer is the same for every holder.
 	guess, err := s.open(ctx, q, liuma.RoleCurrent, q.request.Current, "pin")
 	if err != nil {
 		return s.repeatedOr(ctx, q, err)
@@ -82,13 +82,13 @@ func (s *Ceremonies) linkHolder(ctx context.Context, q asking, holder vault.Inde
 	}
 	release, err := s.engine.HoldCard(ctx, card)
 	if err != nil {
-		// That the card is in use would show that there is one.
+		// The error "in use" would show that there is a card.
 		return s.engine.RefuseNow(ctx, q.caller, q.row, s.hooks(q, nil))
 	}
 	defer release()
 	row, err := s.engine.Attempt(ctx, q.attempt(card, guess, nil, s.hooks(q, s.linked)))
 	if liuma.CodeOf(err) == liuma.CodeEvidenceRequired {
-		// That the physical card is lost may not be told without a link.
+		// Without a link the channel must not learn that the physical card is lost.
 		return s.engine.RefuseNow(ctx, q.caller, q.row, s.hooks(q, nil))
 	}
 	if err != nil {
@@ -97,7 +97,8 @@ func (s *Ceremonies) linkHolder(ctx context.Context, q asking, holder vault.Inde
 	return s.engine.Answer(ctx, q.caller, row)
 }
 
-// linked makes the link on a right PIN, and tells the holder of a new one.
+// linked makes the link after a right PIN, and notifies the holder if it is
+// new.
 func (s *Ceremonies) linked(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
 	made, err := s.engine.EnsureLink(tx, row.Channel, card.ID, row.DecidedAt)
 	if err != nil || !made {
@@ -106,8 +107,8 @@ func (s *Ceremonies) linked(tx store.Tx, card *store.Card, row *store.Request) (
 	return audit.CardLinked, s.engine.TellIn(tx, *card, noticeLinked, row.Channel, nil)
 }
 
-// cardOf finds, in one view, a holder's card whose PIN is set and whose name
-// fits.
+// cardOf finds, in one view, a card by its holder. Its PIN must be set and the
+// name must fit.
 func (s *Ceremonies) cardOf(ctx context.Context, q asking, holder vault.Index, name string) (liuma.CardID, error) {
 	var id liuma.CardID
 	err := s.store.View(ctx, func(r store.Reader) error {
@@ -141,8 +142,8 @@ func (s *Ceremonies) cardOf(ctx context.Context, q asking, holder vault.Index, n
 	return id, err
 }
 
-// repeatedOr answers a repetition whose challenge or seal key has meanwhile
-// gone; otherwise it returns err.
+// repeatedOr returns the answer of a repetition, even if its challenge or seal
+// key has expired meanwhile; if the request is no repetition it returns err.
 func (s *Ceremonies) repeatedOr(ctx context.Context, q asking, err error) (authority.Verification, error) {
 	look := s.store.View(ctx, func(r store.Reader) error {
 		if err := q.registered(r); err != nil {

@@ -10,13 +10,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Move is one move of a ceremony, from a step to another.
+// Move is one move of a ceremony, from one step to another.
 type Move struct{ From, To Step }
 
-// mayGo is the whole table of moves. Whoever is at an open step may leave, be
-// refused, or be too late; a refusal for want of evidence may be mended by
-// evidence, or run out; a success can only be undone by freezing the card. All
-// other moves are the act's own. Staying is no move.
+// mayGo is the whole table of moves. From every open step a ceremony may be
+// left, be refused, or expire. A refusal for want of evidence may go on with
+// evidence, or expire. A success can only be undone by freezing the card. All
+// other moves are the act's own. Staying at a step is no move.
 func (s *Ceremonies) mayGo(action liuma.Action, from, to Step) bool {
 	open := !from.over() && from != StepDone
 	switch {
@@ -34,8 +34,8 @@ func (s *Ceremonies) mayGo(action liuma.Action, from, to Step) bool {
 	return slices.Contains(s.acts[action].Moves, Move{from, to})
 }
 
-// goTo moves a ceremony. A move that the table does not have is a fault of
-// ours: it fails, and with it the transaction that it is in.
+// goTo moves a ceremony. A move that is not in the table is a bug in this
+// program: it fails, together with its transaction.
 func (s *Ceremonies) goTo(c *store.Ceremony, to Step) error {
 	if !s.mayGo(c.Action, Step(c.Step), to) {
 		return fmt.Errorf("ceremony: %s has no move from %s to %s", c.Action, c.Step, to)
@@ -45,8 +45,8 @@ func (s *Ceremonies) goTo(c *store.Ceremony, to Step) error {
 }
 
 // setting reports whether the last try of a ceremony is setting a PIN that the
-// keepers may hold already: until that is settled, nobody can say that nothing
-// changed.
+// keepers may hold already. Until that is settled, the page must not say that
+// nothing changed.
 func setting(r store.Reader, c store.Ceremony) (bool, error) {
 	row, err := r.Request(c.Channel, authority.TryNo(c.BusinessNo, c.Tries))
 	if errors.Is(err, store.ErrNotFound) {

@@ -20,9 +20,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
-// TestWhatEndedStaysEnded: a ceremony that its holder called off, or that was
-// too late, while the keepers worked is over, whatever they come to; the
-// channel has been told so.
+// TestWhatEndedStaysEnded: a ceremony that its holder left, or that expired,
+// while the keepers worked stays ended with any verdict, because the
+// channel has its outcome already.
 func TestWhatEndedStaysEnded(t *testing.T) {
 	for name, pin := range map[string]string{"right": goodPIN, "wrong": otherPIN} {
 		t.Run(name, func(t *testing.T) {
@@ -50,8 +50,8 @@ func TestWhatEndedStaysEnded(t *testing.T) {
 	}
 }
 
-// TestNobodyLeavesASettingUnderWay: a PIN that is being carried through is set
-// whatever the holder presses, so leaving must not say that nothing changed.
+// TestNobodyLeavesASettingUnderWay: a PIN that is being carried through will be
+// set, so the page must not let the holder leave and say that nothing changed.
 func TestNobodyLeavesASettingUnderWay(t *testing.T) {
 	env, h := hooked(t, "1/1")
 	ch := env.Channel("zj-hrss")
@@ -76,7 +76,8 @@ func TestNobodyLeavesASettingUnderWay(t *testing.T) {
 	}
 }
 
-// verbs are what a page can ask for, and from which steps it may.
+// verbs are the methods that a page can call, and the steps at which they are
+// allowed.
 func verbs(a server.Front) []struct {
 	name string
 	from []ceremony.Step
@@ -118,7 +119,7 @@ func verbs(a server.Front) []struct {
 var everyAction = []liuma.Action{liuma.ActionEnroll, liuma.ActionLink, liuma.ActionVerify, liuma.ActionChange,
 	liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze}
 
-// open pushes a ceremony of any action and opens its page.
+// open pushes a ceremony of an action and opens its page.
 func (x *phoned) open(a liuma.Action) (ceremony.Push, ceremony.Page, ceremony.Hand) {
 	q := x.push(a)
 	switch a {
@@ -143,8 +144,8 @@ func (x *phoned) row(id string) (c store.Ceremony) {
 	return c
 }
 
-// TestMovesOfAPageThatIsBehind: at every step of every action, what its page
-// does not offer is refused and changes nothing.
+// TestMovesOfAPageThatIsBehind: at every step of every action, a method that
+// its page does not offer is refused and changes nothing.
 func TestMovesOfAPageThatIsBehind(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	every := []ceremony.Step{ceremony.StepConfirm, ceremony.StepCode, ceremony.StepEvidence, ceremony.StepPhone, ceremony.StepPIN,
@@ -173,10 +174,10 @@ func TestMovesOfAPageThatIsBehind(t *testing.T) {
 	}
 }
 
-// TestMovesInAnyOrder presses whatever there is in any order, with right and
-// wrong PINs and codes, new pushes and other browsers. No press fails for a
-// reason of our own, none goes where the drawings have no arrow, and what has
-// ended stays so, but for a lock that a reset ends.
+// TestMovesInAnyOrder calls all methods in random order, with right and wrong
+// PINs and codes, new pushes and other browsers. No call fails by a fault of
+// this program, none makes a move that the drawings lack, and an ended ceremony
+// stays ended, except that a reset ends a lock.
 func TestMovesInAnyOrder(t *testing.T) {
 	for i, action := range everyAction {
 		t.Run(string(action), func(t *testing.T) {
@@ -228,7 +229,7 @@ func (x *phoned) anyOrder(action liuma.Action, r *rand.Rand) {
 	}
 }
 
-// pins gives whatever PINs the pad asks for.
+// pins returns the PINs that the pad asks for.
 func (x *phoned) pins(id string, h ceremony.Hand, secret string) error {
 	p, err := x.Authority().Look(x.T.Context(), id, h)
 	if err != nil || p.Step != ceremony.StepPIN || p.AAD == nil {
@@ -249,7 +250,7 @@ func (x *phoned) pins(id string, h ceremony.Hand, secret string) error {
 	return err
 }
 
-// codes has a code sent and gives it, if one was.
+// codes sends a one-time code and gives it, if one was sent.
 func (x *phoned) codes(id string, h ceremony.Hand) error {
 	x.Clock.Advance(time.Minute)
 	p, err := x.Authority().SendCode(x.T.Context(), id, h)
@@ -269,8 +270,8 @@ func (x *phoned) codes(id string, h ceremony.Hand) error {
 	return err
 }
 
-// again pushes once more, with evidence where it is asked for, and goes on in
-// this browser or another.
+// again pushes once more, with evidence if it is needed, and goes on in this
+// browser or another.
 func (x *phoned) again(q ceremony.Push, h *ceremony.Hand, here bool) error {
 	if q.Action != liuma.ActionEnroll {
 		c, err := x.Authority().Challenge(x.T.Context(), x.ch)

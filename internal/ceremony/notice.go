@@ -1,6 +1,6 @@
 package ceremony
 
-// The templates of notices that the acts queue. Each has its texts in package
+// The templates of notices that the acts queue. Each has its wording in package
 // notify and a row in docs/NOTICES.md.
 const (
 	noticePINSet       = "pin_set"
@@ -17,7 +17,7 @@ const (
 	noticeResetPlanned = "reset_planned"
 )
 
-// languageOf is one of the two languages of texts.
+// languageOf returns one of the two languages of messages.
 func languageOf(s string) string {
 	if s == "en" {
 		return "en"

@@ -8,8 +8,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// advance carries what became of one try of a ceremony over to the ceremony
-// and its business number, in the transaction that decides the try.
+// advance updates a ceremony and its business number with the verdict on one of
+// its tries, in the transaction that decides the try.
 func (s *Ceremonies) advance(tx store.Tx, try store.Request) error {
 	if try.Ceremony == "" || !try.Decided {
 		return nil
@@ -19,14 +19,14 @@ func (s *Ceremonies) advance(tx store.Tx, try store.Request) error {
 		return err
 	}
 	if c.BusinessNo == try.BusinessNo {
-		return nil // the ceremony's own row, not a try
+		return nil // this row is the ceremony's own, not a try's
 	}
 	if at := Step(c.Step); at == StepDone || at.over() {
-		return nil // it ended while the keepers worked, and its channel knows how
+		return nil // it ended while the keepers worked, and its channel has the outcome
 	}
 	if s.acting(c, d).Action != try.Action {
-		// The holder turned to something else while this try was made. Only a
-		// right PIN still counts, for what it was asked for.
+		// The holder turned to another act while this try was made. Only a right PIN
+		// still counts, for the act that it was typed for.
 		if try.Action != c.Action || try.Verdict != liuma.Right || try.Code != "" {
 			return nil
 		}
@@ -43,7 +43,7 @@ func (s *Ceremonies) advance(tx store.Tx, try store.Request) error {
 	}
 	to, end := s.afterTry(try)
 	if to == StepDone {
-		d.Proofs.PIN = PINProof{} // in another browser it proves nothing
+		d.Proofs.PIN = PINProof{} // it was given in another browser, so it proves nothing here
 		if tryIsOf(c, d, try) {
 			d.Proofs.PIN = PINProof{In: d.Proofs.TriedIn, Version: try.Version}
 		}
@@ -67,14 +67,15 @@ func (s *Ceremonies) advance(tx store.Tx, try store.Request) error {
 	return tx.UpdateCeremony(c)
 }
 
-// tryIsOf reports whether a try is the last one, and was made by the browser
-// that goes on with the ceremony now.
+// tryIsOf reports whether a try is the ceremony's last one, and was made by the
+// browser that goes on with it now.
 func tryIsOf(c store.Ceremony, d details, try store.Request) bool {
 	return try.BusinessNo == authority.TryNo(c.BusinessNo, c.Tries) && d.Proofs.triedHere(c)
 }
 
-// afterTry says where a verdict leads, and whether it decides the ceremony's
-// business number. A locked link is not told from a wrong one.
+// afterTry returns the step after a verdict, and whether the verdict decides
+// the ceremony's business number. For a link, locked gets the same answer as
+// wrong.
 func (s *Ceremonies) afterTry(try store.Request) (to Step, end bool) {
 	switch {
 	case try.Verdict == liuma.Right && try.Code == "":
@@ -101,7 +102,7 @@ func (s *Ceremonies) decideParent(tx store.Tx, c *store.Ceremony, try store.Requ
 	if try.Verdict != liuma.Right {
 		c.Ended = s.now()
 	} else {
-		c.Expires = later(c.Expires, s.now().Add(ceremonyMore)) // to go back
+		c.Expires = later(c.Expires, s.now().Add(ceremonyMore)) // time to go back
 	}
 	return tx.UpdateRequest(row)
 }

@@ -7,12 +7,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// atPad is where a ceremony stands that comes to the pad for the PIN that is
-// set: at the pad or, where nobody could give it now (locked, blocked, frozen,
-// cancelled), at the refusal that the first PIN would have met. So nobody types
-// a PIN in vain, and the channel learns why. It tells a linked channel what it
-// may ask for anyhow; any other sees the pad, as for every holder.
-//
+// atPad returns the step of a ceremony that comes to the pad for the present
+// PIN: the pad or, if no PIN could be right now (locked, blocked, frozen,
+// cancelled), the refusal that the first PIN would get. So a holder does not
+// type a PIN in vain, and the channel learns why. Only a linked channel learns
+// it, which may ask for the card's standing anyway; any other channel sees the
+// pad, as for every holder.
 // Nothing is counted, and a crash before the commit leaves the pad.
 func (s *Ceremonies) atPad(tx store.Tx, c *store.Ceremony, d *details, h Hand) (Step, error) {
 	act := s.acting(*c, *d)
@@ -30,7 +30,7 @@ func (s *Ceremonies) atPad(tx store.Tx, c *store.Ceremony, d *details, h Hand) (
 	if err != nil || row.Decided {
 		return StepPIN, err
 	}
-	// A try that is under way is counted already, and may be right.
+	// A try that is under way is counted already, and its PIN may be right.
 	try, err := tx.Request(c.Channel, authority.TryNo(c.BusinessNo, c.Tries))
 	switch {
 	case err != nil && !errors.Is(err, store.ErrNotFound):
@@ -54,7 +54,7 @@ func (s *Ceremonies) atPad(tx store.Tx, c *store.Ceremony, d *details, h Hand) (
 	return StepRefused, tx.UpdateRequest(row)
 }
 
-// toPad is a move that leads to the pad, by way of atPad.
+// toPad makes a change that leads to the pad, by way of atPad.
 func (s *Ceremonies) toPad(h Hand, move func(store.Tx, *store.Ceremony, *details) (Step, error)) func(store.Tx, *store.Ceremony, *details) (Step, error) {
 	return func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		to, err := move(tx, c, d)

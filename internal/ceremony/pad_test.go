@@ -11,7 +11,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
-// TestNobodyTypesInVain: a PIN that cannot be given now is not asked for. The
+// TestNobodyTypesInVain: the pad is not shown if no PIN could be right now. The
 // page and the channel say why at once, and nothing is counted.
 func TestNobodyTypesInVain(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -63,8 +63,8 @@ func TestNobodyTypesInVain(t *testing.T) {
 	}
 }
 
-// TestALockIsNotShownToStrangers: a channel without a link gets the pad of a
-// locked card, as of any other and of none.
+// TestALockIsNotShownToStrangers: a channel without a link gets the pad for a
+// locked card, as for every other card and for a person without one.
 func TestALockIsNotShownToStrangers(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	x.lock()
@@ -81,7 +81,7 @@ func TestALockIsNotShownToStrangers(t *testing.T) {
 }
 
 // TestTheSixthMayBeRight: while the sixth guess is with the keepers, the page
-// under a new push is still the pad, for that guess may be right.
+// under a new push still shows the pad, because that guess may be right.
 func TestTheSixthMayBeRight(t *testing.T) {
 	hook := &hooks{}
 	x := newPhoned(t, testkit.Options{Keeper: func(k keeper.Keeper) keeper.Keeper { return &hookedKeeper{k, hook} }})

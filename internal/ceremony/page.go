@@ -11,8 +11,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// LookAt shows the ceremony of a pushed request. It changes nothing, so a
-// reload or a prefetch costs nothing.
+// LookAt shows the ceremony of a pushed request. It changes nothing, so reloads
+// and prefetches do no harm.
 func (s *Ceremonies) LookAt(ctx context.Context, clientID, requestURI string, h Hand) (Page, error) {
 	h.RequestURI = requestURI
 	return s.show(ctx, h, func(r store.Reader) (store.Ceremony, error) {
@@ -42,9 +42,9 @@ func (s *Ceremonies) show(ctx context.Context, h Hand, find func(store.Reader) (
 			return err
 		}
 		begun := c.Browser != [32]byte{}
-		switch g := grip(c, h); {
-		case g == holdsNothing, g == holdsAddress && begun:
-			// Nothing personal for a browser that does not go on with it.
+		switch g := accessOf(c, h); {
+		case g == accessNone, g == accessAddress && begun:
+			// Nothing personal is shown to a browser that may not go on with it.
 			p = Page{ID: c.ID, Step: Step(c.Step), Action: c.Action, Elsewhere: true, Code: liuma.CodeCeremonyElsewhere}
 			return nil
 		case !begun && expired(c, s.now()):
@@ -69,8 +69,9 @@ func (s *Ceremonies) pageOf(ctx context.Context, c store.Ceremony, h Hand) (p Pa
 	return p, liuma.Outward(err)
 }
 
-// page is what may be shown of a ceremony to whoever goes on with it. key is
-// the seal key for the pad, or keyErr why there is none.
+// page fills in what may be shown of a ceremony to the browser that goes on
+// with it. key is the seal key for the pad, or keyErr the reason why there is
+// none.
 func (s *Ceremonies) page(r store.Reader, c store.Ceremony, h Hand, key store.SealKey, keyErr error) (Page, error) {
 	d, err := s.openDetails(c)
 	if err != nil {
@@ -99,7 +100,7 @@ func (s *Ceremonies) page(r store.Reader, c store.Ceremony, h Hand, key store.Se
 		if p.Step != StepDone {
 			p.Step, p.Code = StepRefused, liuma.CodeForbidden
 		}
-		return p, nil // nobody is named, and nothing asked for, in a channel that was stopped
+		return p, nil // a stopped channel's page names no person and asks for nothing
 	}
 	if err := s.showHolder(r, caller, c.Card, d, &p); err != nil {
 		return Page{}, err
@@ -146,8 +147,8 @@ func (s *Ceremonies) showMoves(r store.Reader, c store.Ceremony, d details, h Ha
 	return nil
 }
 
-// showHolder fills in the masked identity: of the card once the PIN was
-// right, of the linked card, or as the channel itself sent it.
+// showHolder fills in the masked identity: from the card after a right PIN or
+// where the channel is linked, else as the channel sent it.
 func (s *Ceremonies) showHolder(r store.Reader, c authority.Caller, card liuma.CardID, d details, p *Page) (err error) {
 	f := registry.Facts{Name: d.Subject.Name, IDNumber: d.Subject.IDNumber, Phone: d.Subject.Phone}
 	switch {
@@ -158,7 +159,7 @@ func (s *Ceremonies) showHolder(r store.Reader, c authority.Caller, card liuma.C
 	case d.Subject.Card != "":
 		f, err = s.factsByHandle(r, c, d.Subject.Card)
 		if liuma.CodeOf(err) == liuma.CodeEvidenceInvalid {
-			return nil // no link: the page shows nobody, and the PIN will be refused
+			return nil // without a link the page shows no name, and the PIN will be refused
 		}
 		if err != nil {
 			return err
@@ -187,8 +188,8 @@ func maskCardNo(s string) string {
 	return string(r[:1]) + "****" + string(r[len(r)-3:])
 }
 
-// showPad fills in the pad's part: the key to seal to, and what each envelope
-// is bound to.
+// showPad fills in the page's members for the pad: the key to seal to, and the
+// bytes that each envelope is bound to.
 func (s *Ceremonies) showPad(c authority.Caller, cer store.Ceremony, d details, key store.SealKey, p *Page) {
 	act := s.acting(cer, d)
 	p.SealKeyID, p.SealKey = key.ID, key.Public

@@ -10,14 +10,15 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// codeProofLife is how long a right code shows that somebody reads the texts of
-// a number. It is time to go to the provider and back and to choose a PIN, also
-// for the slow; a phone that was lent, or was left on a table, is back with its
-// owner by then. Later the ceremony asks for another code.
+// codeProofLife is how long a right one-time code shows that the holder has the
+// phone. It is long enough to go to the evidence provider and back and to
+// choose a PIN, also for the slow. It is short enough that a phone which was
+// lent or left lying is back with its owner. After it the ceremony asks for
+// another code.
 const codeProofLife = 30 * time.Minute
 
-// Proofs is what a ceremony's holder has proved so far. Each proof says in
-// which browser it was given, of which version or number, and until when it
+// Proofs holds all that a ceremony's holder has proved so far. Each proof says
+// in which browser it was given, for which version or number, and until when it
 // holds. Browsers are named by the hash of their secret, as in
 // store.Ceremony.Browser.
 type Proofs struct {
@@ -25,8 +26,8 @@ type Proofs struct {
 	Code     CodeProof      `json:"code,omitzero"`
 	CardNo   CardNoProof    `json:"card_no,omitzero"`
 	Evidence *EvidenceProof `json:"evidence,omitempty"`
-	// TriedIn is the browser that made the last try: its verdict proves
-	// something there and nowhere else.
+	// TriedIn is the browser that made the last try: the verdict proves the PIN
+	// only in that browser.
 	TriedIn []byte `json:"tried_in,omitempty"`
 }
 
@@ -42,8 +43,8 @@ func (p PINProof) given(c store.Ceremony) bool { return p.Version != 0 && isBrow
 func (p PINProof) holds(c store.Ceremony, v liuma.Version) bool { return p.given(c) && p.Version == v }
 
 // CodeProof is a one-time code that was right. It holds until Until, for the
-// number that it was sent to, unless it was Spent before: by what it was given
-// for, or because the holder turned back.
+// number that it was sent to. Spent ends it earlier: it was used, or the holder
+// turned back.
 type CodeProof struct {
 	In    []byte    `json:"in,omitempty"`
 	Phone []byte    `json:"phone,omitempty"` // blind index of the number
@@ -57,7 +58,7 @@ func (p CodeProof) Until() time.Time { return p.At.Add(codeProofLife) }
 // given reports whether the browser that goes on gave a right code, spent or not.
 func (p CodeProof) given(c store.Ceremony) bool { return isBrowser(p.In, c) }
 
-// open reports whether there is a proof that was not spent.
+// open reports whether there is a code that was not spent.
 func (p CodeProof) open() bool { return len(p.In) > 0 && !p.Spent }
 
 func (p CodeProof) holds(c store.Ceremony, phone vault.Index, now time.Time) bool {
@@ -72,16 +73,17 @@ type CardNoProof struct {
 
 func (p CardNoProof) holds(c store.Ceremony) bool { return isBrowser(p.In, c) }
 
-// EvidenceProof is evidence that came with a push: checked and taken out of use
-// then. It is about a person, comes from the channel's back channel and so
-// belongs to no browser, and holds as long as the ceremony goes on.
+// EvidenceProof is evidence that came with a push, where it was checked and
+// marked as used. It is about a person. It comes from the channel's server and
+// so belongs to no browser, and holds as long as the ceremony goes on.
 type EvidenceProof struct {
 	Provider, ID, Method string
 	IssuedAt, Expires    time.Time
-	IDNumber             string // canonical: whom it is about
+	IDNumber             string // canonical, of the person that it is about
 }
 
-// proof is the evidence as an attempt takes it; nil is none.
+// proof is the evidence in the form that an attempt takes; nil if there is
+// none.
 func (p *EvidenceProof) proof() *evidence.Proof {
 	if p == nil {
 		return nil
@@ -89,8 +91,8 @@ func (p *EvidenceProof) proof() *evidence.Proof {
 	return &evidence.Proof{Provider: p.Provider, ID: p.ID, Method: p.Method, IssuedAt: p.IssuedAt, Expires: p.Expires}
 }
 
-// browser is the one in which a code or a PIN was given, or nil. A proof that
-// does not hold any more still shows which browser it was.
+// browser is the browser in which a code or a PIN was given, or nil. It is
+// known also after the proof has ceased to hold.
 func (p Proofs) browser() []byte {
 	if len(p.Code.In) > 0 {
 		return p.Code.In
@@ -98,8 +100,8 @@ func (p Proofs) browser() []byte {
 	return p.PIN.In
 }
 
-// drop takes back what was proved in a browser, and reports whether any of it
-// still counted. Evidence stays: it belongs to none.
+// drop takes back the proofs that were given in a browser, and reports whether
+// any of them still counted. Evidence stays, because it belongs to no browser.
 func (p *Proofs) drop() bool {
 	proved := p.Code.open() || len(p.PIN.In) > 0
 	p.PIN, p.Code, p.CardNo = PINProof{}, CodeProof{}, CardNoProof{}

@@ -17,7 +17,7 @@ import (
 
 const requestURIPrefix = "urn:ietf:params:oauth:request_uri:"
 
-// maxPurpose bounds what the page shows, in characters.
+// maxPurpose bounds a purpose, in characters, since the page shows it.
 const maxPurpose = 60
 
 // Push takes a channel's request for a ceremony and reserves its business
@@ -51,8 +51,8 @@ func (s *Ceremonies) Push(ctx context.Context, c authority.Caller, q Push) (Push
 	return Pushed{RequestURI: uri, Expires: expires}, nil
 }
 
-// checkSubject checks that the subject names a holder in the way that the act
-// wants.
+// checkSubject checks that the subject names a holder in the form that the act
+// needs.
 func checkSubject(act Act, q Push) error {
 	if act.Linked {
 		if q.Subject.Card == "" || q.Subject.IDNumber != "" || q.Subject.Name != "" || q.Subject.Phone != "" {
@@ -77,8 +77,8 @@ func checkSubject(act Act, q Push) error {
 	return nil
 }
 
-// pushEvidence checks evidence that came with the push. It is marked as used
-// in the transaction that keeps the push, and kept in the ceremony.
+// pushEvidence checks evidence that came with the push. It is marked as used in
+// the transaction that stores the push, and kept in the ceremony.
 func (s *Ceremonies) pushEvidence(ctx context.Context, c authority.Caller, act Act, q Push, d *details) error {
 	if q.Evidence == "" {
 		if len(act.Proofs) > 0 && act.Proofs[0] == ProofEvidence {
@@ -116,7 +116,7 @@ func (s *Ceremonies) pushEvidence(ctx context.Context, c authority.Caller, act A
 	return liuma.Outward(err)
 }
 
-// pushed keeps a push: a new ceremony, or one that goes on under a new
+// pushed stores a push: a new ceremony, or one that goes on under a new
 // address. A crash before the commit leaves nothing.
 func (s *Ceremonies) pushed(tx store.Tx, c authority.Caller, act Act, q Push, d details, uri [32]byte, expires time.Time) (audit.Entry, error) {
 	if err := s.engine.MarkEvidence(tx, d.Proofs.Evidence.proof()); err != nil {
@@ -146,7 +146,8 @@ func (s *Ceremonies) pushed(tx store.Tx, c authority.Caller, act Act, q Push, d 
 	return e, s.pushedAgain(tx, there, d, uri, expires)
 }
 
-// pushDigest covers what a continued ceremony may not change.
+// pushDigest covers the members that must be the same when a ceremony is pushed
+// again.
 func pushDigest(q Push) [32]byte {
 	b, err := json.Marshal([]any{q.Action, subjectParts(q.Subject), q.Region, q.Purpose, q.Return.RedirectURI})
 	if err != nil {
@@ -155,10 +156,10 @@ func pushDigest(q Push) [32]byte {
 	return sha256.Sum256(b)
 }
 
-// pushedAgain lets a ceremony go on: in another browser, perhaps with
-// evidence that it lacked. One whose business number is decided goes on only
-// while its holder sets the PIN anew. One whose time is over does not, whether
-// the sweep has been there or not: what was proved in it was proved then (I-12).
+// pushedAgain lets a ceremony go on: in another browser, perhaps with evidence
+// that it lacked. A ceremony whose business number is decided goes on only
+// while its holder is resetting the PIN. A ceremony whose time is over does not
+// go on, even before the sweep has ended it: its proofs are too old (I-12).
 func (s *Ceremonies) pushedAgain(tx store.Tx, row store.Request, d details, uri [32]byte, expires time.Time) error {
 	cer, err := tx.Ceremony(row.Ceremony)
 	if err != nil {

@@ -12,9 +12,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// rebind is the act of putting another phone in the bound one's place, on three
-// proofs: the PIN, evidence, and a code to the new number (I-12). The old number
-// is told, with a freeze code, and nothing can be reset online for a while.
+// rebind is the act of binding another phone in place of the bound one, with
+// three proofs: the PIN, evidence, and a one-time code to the new number
+// (I-12). The old number gets a notice with a freeze code, and for a while the
+// PIN cannot be reset online.
 func rebind() Act {
 	return Act{
 		Action: liuma.ActionRebind,
@@ -22,9 +23,9 @@ func rebind() Act {
 		Moves: append(turned(),
 			Move{StepConfirm, StepPIN}, Move{StepPIN, StepEvidence}, Move{StepEvidence, StepPhone},
 			Move{StepPhone, StepCode}, Move{StepCode, StepDone},
-			Move{StepPIN, StepPhone},  // evidence is there already
+			Move{StepPIN, StepPhone},  // the push brought evidence
 			Move{StepPhone, StepPIN},  // another browser
-			Move{StepCode, StepPhone}, // right, and given before the holder turned to a reset
+			Move{StepCode, StepPhone}, // the code was right before the holder turned to a reset
 		),
 		Linked:    true,
 		Proofs:    []Proof{ProofPIN, ProofEvidence, ProofCode},
@@ -45,8 +46,8 @@ func rebind() Act {
 	}
 }
 
-// provePIN checks the PIN of a rebind or an unfreezing, which their ceremony
-// goes on from.
+// provePIN checks the PIN for a rebind or an unfreeze, whose ceremony then goes
+// on.
 func (s *Ceremonies) provePIN(ctx context.Context, q asking, thaws bool,
 	right func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error)) (authority.Verification, error) {
 	none := authority.Verification{}
@@ -74,11 +75,12 @@ func (s *Ceremonies) provePIN(ctx context.Context, q asking, thaws bool,
 	return none, err
 }
 
-// afterRebindPIN goes on from a right PIN.
+// afterRebindPIN goes on after a right PIN.
 func (s *Ceremonies) afterRebindPIN(_ store.Tx, c *store.Ceremony, d *details, try store.Request) (Step, bool, error) {
 	d.clearVerdict()
 	if !d.Proofs.PIN.holds(*c, try.Version) {
-		// Another browser went on while the keepers worked: it proved nothing.
+		// Another browser went on while the keepers worked: the PIN is not proved
+		// there.
 		return StepPIN, false, nil
 	}
 	if d.Proofs.Evidence != nil {
@@ -88,8 +90,8 @@ func (s *Ceremonies) afterRebindPIN(_ store.Tx, c *store.Ceremony, d *details, t
 	return StepEvidence, false, nil
 }
 
-// GivePhone takes the number to bind. It may be given again until its code
-// was right.
+// GivePhone takes the number to be bound. Another may be given until the code
+// is right.
 func (s *Ceremonies) GivePhone(ctx context.Context, id string, h Hand, typed string) (Page, error) {
 	return s.move(ctx, id, h, []Step{StepPhone, StepCode}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		if s.acting(*c, *d).Action != liuma.ActionRebind || !d.Proofs.PIN.given(*c) || d.Proofs.Evidence == nil {
@@ -117,7 +119,8 @@ func (s *Ceremonies) GivePhone(ctx context.Context, id string, h Hand, typed str
 	})
 }
 
-// newPhoneOf says that the code of a rebind goes to the number to be bound.
+// newPhoneOf returns the number to be bound, which the code of a rebind goes
+// to.
 func (s *Ceremonies) newPhoneOf(r store.Reader, c store.Ceremony, d details) (addressee, error) {
 	if d.NewPhone == "" {
 		return addressee{}, liuma.Fail(liuma.CodePhoneInvalid, nil)
@@ -127,12 +130,12 @@ func (s *Ceremonies) newPhoneOf(r store.Reader, c store.Ceremony, d details) (ad
 	return to, err
 }
 
-// bindNew puts the number whose code was right in the bound one's place, in the
+// bindNew replaces the bound phone by the number whose code was right, in the
 // transaction that judged the code: a crash leaves the old phone or the new.
 func (s *Ceremonies) bindNew(tx store.Tx, c *store.Ceremony, d *details, to addressee) (Step, error) {
 	card := to.card
 	if !d.Proofs.PIN.holds(*c, card.Version) {
-		// The PIN was set anew since it was given here.
+		// The PIN was reset since it was given here.
 		d.Proofs.PIN, d.Proofs.Code.Spent, d.NewPhone = PINProof{}, true, ""
 		return StepPIN, nil
 	}

@@ -60,8 +60,9 @@ func TestRebindStory(t *testing.T) {
 	}
 }
 
-// TestOldNumberStopsAThief: whoever took PIN and face to bind a phone of their
-// own can be stopped from the old number, and does not get the card back.
+// TestOldNumberStopsAThief: a thief who has PIN and evidence and binds a phone
+// of their own can be stopped from the old number, and cannot get the card
+// back.
 func TestOldNumberStopsAThief(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	x.rebindTo(newNumber)
@@ -112,8 +113,8 @@ func TestUnfreezeStory(t *testing.T) {
 	}
 }
 
-// TestAttemptsOnAFrozenCardNeedTheCode: an unfreezing without its code makes no
-// guess at the PIN.
+// TestAttemptsOnAFrozenCardNeedTheCode: an unfreeze without its one-time code
+// makes no guess at the PIN.
 func TestAttemptsOnAFrozenCardNeedTheCode(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	freezeIn(x)
@@ -123,7 +124,7 @@ func TestAttemptsOnAFrozenCardNeedTheCode(t *testing.T) {
 	if _, err := x.Authority().GivePIN(t.Context(), p.ID, h, ceremony.Given{Try: 1}); liuma.CodeOf(err) != liuma.CodeCeremonyMoved {
 		t.Errorf("PIN before the code: %v", err)
 	}
-	// Nor would it if the steps themselves let it through.
+	// The act refuses it too, even if the steps let it through.
 	tamper(t, x.Env, func(tx store.Tx) error {
 		c, err := tx.Ceremony(p.ID)
 		c.Step = string(ceremony.StepPIN)
@@ -139,8 +140,8 @@ func TestAttemptsOnAFrozenCardNeedTheCode(t *testing.T) {
 	}
 }
 
-// TestAResetChecksItsProofsItself: past the steps, a reset without its code or
-// without evidence still sets nothing.
+// TestAResetChecksItsProofsItself: even if the steps are bypassed, a reset
+// without its one-time code or without evidence sets nothing.
 func TestAResetChecksItsProofsItself(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -224,8 +225,8 @@ func TestFreezeCodesAreRationedBySourceAndTime(t *testing.T) {
 	}
 }
 
-// TestFreezeFromThePage: no PIN for a card that the channel is linked to, and
-// none that was merely named.
+// TestFreezeFromThePage: without a PIN for a card that the channel is linked
+// to, but not for one that was only named.
 func TestFreezeFromThePage(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	two := x.Channel("national")
@@ -299,8 +300,9 @@ func TestNoticesOfEveryUseAndOfChanges(t *testing.T) {
 	}
 }
 
-// TestThePhoneIsToldThatItIsToldNoMore: whoever has the PIN may turn the texts
-// of every use off, but not unseen, and cannot send texts by it.
+// TestThePhoneIsToldThatItIsToldNoMore: anyone with the PIN may turn off the
+// notices of every use, but a notice says so, and turning them on and off does
+// not send one each time.
 func TestThePhoneIsToldThatItIsToldNoMore(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	set := func(on ...bool) {
@@ -327,7 +329,7 @@ func TestThePhoneIsToldThatItIsToldNoMore(t *testing.T) {
 	}
 }
 
-// TestANoticeIsOfAChange: what did not come about is told to nobody.
+// TestANoticeIsOfAChange: a change that failed sends no notice.
 func TestANoticeIsOfAChange(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	before := len(x.Texts(""))
@@ -341,8 +343,8 @@ func TestANoticeIsOfAChange(t *testing.T) {
 	}
 }
 
-// TestANewLinkChangesNoPINAlone: a PIN makes a link, and for 72 hours the link
-// changes the PIN only with evidence as well, at both doors.
+// TestANewLinkChangesNoPINAlone: a PIN makes a link, but for 72 hours a change
+// in that link also needs evidence, at both doors.
 func TestANewLinkChangesNoPINAlone(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	two := x.Channel("national")

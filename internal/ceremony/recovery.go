@@ -6,17 +6,17 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// recoveryOf are the rules for the recovery of a card: those of its own region.
-// The region of a push is the channel's word, and would be that of the weakest
-// rules that it is registered for.
+// recoveryOf returns the rules for the recovery of a card: those of the card's
+// own region. The region of a push is only the channel's word; a channel could
+// name the laxest region that it is registered for.
 func (s *Ceremonies) recoveryOf(card store.Card, ch liuma.ChannelID) policy.Recovery {
 	return s.policy.For(card.Region, ch).Recovery
 }
 
-// resettable refuses a reset online of a card that it is not safe for: one
-// that may not be used, one without a phone, with a phone that came lately,
-// or with one that nobody was seen with for so long that the number may have
-// another owner. It is asked before a code is sent, and again with the new PIN.
+// resettable refuses an online reset of a card if it is not safe: the card may
+// not be used, it has no bound phone, the phone was bound too recently, or it
+// was confirmed so long ago that the number may have another owner. It is
+// called before a code is sent, and again with the new PIN.
 func (s *Ceremonies) resettable(r store.Reader, card store.Card, rules policy.Recovery, evidence bool) (store.Contact, error) {
 	switch standing := liuma.StandingOf(card.Physical, card.Frozen); {
 	case card.Version == 0:

@@ -13,7 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
-// lenientIn takes the physical card's number in one region.
+// lenientIn is a policy that takes the physical card's number in one region.
 type lenientIn liuma.Region
 
 func (l lenientIn) For(r liuma.Region, _ liuma.ChannelID) policy.Policy {
@@ -23,7 +23,7 @@ func (l lenientIn) For(r liuma.Region, _ liuma.ChannelID) policy.Policy {
 	return p
 }
 
-// moveCard makes a card one of another region.
+// moveCard moves a card to another region.
 func (x *phoned) moveCard(region liuma.Region) {
 	x.T.Helper()
 	id := cardRow(x.T, x.Env, x.ch, x.card).ID
@@ -42,7 +42,8 @@ func (x *phoned) moveCard(region liuma.Region) {
 }
 
 // TestRecoveryFollowsTheCardsRegion: the region of a push is the channel's
-// word. A channel that is registered for several gets no weaker rules by it.
+// word. A channel that is registered for several regions does not get weaker
+// rules by naming another.
 func TestRecoveryFollowsTheCardsRegion(t *testing.T) {
 	for _, tt := range []struct {
 		cards, pushed liuma.Region
@@ -69,8 +70,8 @@ func TestRecoveryFollowsTheCardsRegion(t *testing.T) {
 	}
 }
 
-// TestTheCardsNumberIsAskedForWhereItCounts: what is always refused is not
-// offered.
+// TestTheCardsNumberIsAskedForWhereItCounts: the page does not offer it where
+// it is always refused.
 func TestTheCardsNumberIsAskedForWhereItCounts(t *testing.T) {
 	asked := func(x *phoned) bool {
 		p, h := x.agreed(x.push(liuma.ActionReset))

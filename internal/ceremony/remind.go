@@ -10,20 +10,20 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// The holder of an old PIN is reminded to choose a new one, when they use it
-// and so are there to do it: by a notice, and on the page. Nobody is reminded
-// twice in four weeks, however often the card is used.
+// The holder of an old PIN is reminded to choose a new one when they use it, by
+// a notice and on the page. A holder gets at most one reminder in four weeks,
+// however often the card is used.
 const (
-	remindEvery  = 28 * 24 * time.Hour // less than the month for which ticks are kept
+	remindEvery  = 28 * 24 * time.Hour // less than the month for which ration marks are kept
 	tickReminded = "reminded"          // key: holder
 )
 
-// old reports whether a card's PIN is of an age to be reminded of.
+// old reports whether a card's PIN is so old that its holder is reminded.
 func (s *Ceremonies) old(card store.Card, p policy.Policy) bool {
 	return p.RemindAfter > 0 && card.Version > 0 && s.now().Sub(card.PINSetAt) >= p.RemindAfter
 }
 
-// remind queues the reminder after a right PIN, in its transaction.
+// remind queues the reminder, in the transaction of a right PIN.
 func (s *Ceremonies) remind(tx store.Tx, card store.Card, row store.Request, p policy.Policy) error {
 	if !s.old(card, p) {
 		return nil
@@ -36,13 +36,13 @@ func (s *Ceremonies) remind(tx store.Tx, card store.Card, row store.Request, p p
 	if err := tx.InsertTick(store.Tick{Kind: tickReminded, Key: card.Holder, At: now}); err != nil {
 		return err
 	}
-	days := min(int(now.Sub(card.PINSetAt)/(24*time.Hour)), 9999) // as many as the text has room for
+	days := min(int(now.Sub(card.PINSetAt)/(24*time.Hour)), 9999) // the message has room for four digits
 	return s.engine.TellIn(tx, card, noticeRemind, row.Channel, map[string]string{
 		"at": card.PINSetAt.UTC().Format(time.RFC3339), "days": strconv.Itoa(days)})
 }
 
-// tellUse tells of a right PIN, where that was asked for, and reminds of an old
-// one.
+// tellUse sends a notice of a right PIN if the holder wants one for every use,
+// and reminds of an old PIN.
 func (s *Ceremonies) tellUse(tx store.Tx, card store.Card, row store.Request, p policy.Policy) error {
 	if s.outbox == nil {
 		return nil
@@ -57,7 +57,7 @@ func (s *Ceremonies) tellUse(tx store.Tx, card store.Card, row store.Request, p 
 	return errors.Join(err, s.remind(tx, card, row, p))
 }
 
-// showAge says at the end of a verification whether the PIN is old.
+// showAge says on the last page of a verification whether the PIN is old.
 func (s *Ceremonies) showAge(r store.Reader, c store.Ceremony, p *Page) error {
 	if p.Step != StepDone || p.Action != liuma.ActionVerify {
 		return nil

@@ -10,10 +10,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// reset is the act of setting a forgotten PIN anew, on a code to the bound
-// phone and evidence, both (I-12). Whose card it is comes from the channel's
-// link, never from what somebody typed. A code is tied to the browser that gave
-// it: a ceremony that goes on in another browser asks for a code again.
+// reset is the act of setting a new PIN in place of a forgotten one, with a
+// one-time code to the bound phone and evidence, both (I-12). The channel's
+// link says whose card it is, never a typed value. A code counts only in the
+// browser that gave it: a ceremony that goes on in another browser asks for a
+// code again.
 func reset() Act {
 	return Act{
 		Action: liuma.ActionReset,
@@ -49,10 +50,10 @@ func reset() Act {
 	}
 }
 
-// reset sets the new PIN of a reset. Whatever was proved is looked at again in
-// the transaction that opens the intent; a crash before it leaves the old PIN
-// and the ceremony at the pad, one after it is carried through or abandoned
-// like that of any other setting (I-7).
+// reset sets the new PIN of a reset. The proofs are checked again in the
+// transaction that opens the intent. A crash before it leaves the old PIN and
+// the ceremony at the pad; after it the intent is carried through or abandoned
+// like every other (I-7).
 func (s *Ceremonies) reset(ctx context.Context, q asking) (authority.Verification, error) {
 	none := authority.Verification{}
 	q.row.Card = q.card
@@ -87,7 +88,7 @@ func (s *Ceremonies) reset(ctx context.Context, q asking) (authority.Verificatio
 }
 
 // openReset takes the try's number and reserves the new version, if the
-// ceremony holds all that a reset needs.
+// ceremony has all the proofs that a reset needs.
 func (s *Ceremonies) openReset(ctx context.Context, q asking) (store.Intent, error) {
 	var in store.Intent
 	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -103,7 +104,7 @@ func (s *Ceremonies) openReset(ctx context.Context, q asking) (store.Intent, err
 		if err := errors.Join(q.guard(tx, card), s.mayReset(tx, cer, d, card)); err != nil {
 			return audit.Entry{}, err
 		}
-		how := methodCardNo // no evidence, and no receipt says that there was
+		how := methodCardNo // no evidence was given, and no receipt may say so
 		if e := d.Proofs.Evidence; e != nil {
 			row.Evidence, how = e.Method, "ok"
 		}
@@ -118,8 +119,8 @@ func (s *Ceremonies) openReset(ctx context.Context, q asking) (store.Intent, err
 	return in, err
 }
 
-// mayReset is the rule of I-12 for a reset: a code to the phone that is bound
-// now, and evidence about this card's holder.
+// mayReset is the rule of I-12 for a reset: a one-time code to the presently
+// bound phone, and evidence about this card's holder.
 func (s *Ceremonies) mayReset(r store.Reader, cer store.Ceremony, d details, card store.Card) error {
 	if s.acting(cer, d).Action != liuma.ActionReset || Step(cer.Step) != StepPIN || cer.Card != card.ID || !cer.Ended.IsZero() {
 		return liuma.Fail(liuma.CodeCeremonyMoved, nil)
@@ -168,8 +169,8 @@ func (s *Ceremonies) wasReset(tx store.Tx, card store.Card, row store.Request) (
 	return audit.PINReset, s.engine.TellIn(tx, card, noticePINReset, row.Channel, nil)
 }
 
-// endOthers ends the open ceremonies of a card but one. A ceremony that is done
-// only waits for its channel, which will find its receipt stale.
+// endOthers ends all other open ceremonies of a card. A ceremony that is done
+// needs no ending: its channel will find its receipt stale.
 func (s *Ceremonies) endOthers(tx store.Tx, card liuma.CardID, but string) error {
 	open, err := tx.CeremoniesOf(card)
 	if err != nil {
@@ -196,9 +197,9 @@ func (s *Ceremonies) endOthers(tx store.Tx, card liuma.CardID, but string) error
 	return nil
 }
 
-// afterReset says where the ceremony goes that set the new PIN: done, where
-// that was what it was for; else back to its pad; and where its business
-// number has an end already, or has nothing left to do, to StepReset.
+// afterReset returns the step after the new PIN was set: done, if the ceremony
+// was pushed for a reset; else back to its pad; or StepReset, if its business
+// number is decided already or it has nothing left to do.
 func (s *Ceremonies) afterReset(tx store.Tx, c *store.Ceremony, d *details, _ store.Request) (to Step, end bool, err error) {
 	if c.Action == liuma.ActionReset {
 		return StepDone, true, nil

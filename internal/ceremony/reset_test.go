@@ -16,8 +16,8 @@ import (
 
 const day = 24 * time.Hour
 
-// phoned is a system with an outbox and a card that was enrolled by code, past
-// the time in which its phone is too new.
+// phoned is a system with an outbox and a card that was enrolled with a
+// one-time code, so long ago that its phone does not count as new.
 type phoned struct {
 	*testkit.Env
 	ch   authority.Caller
@@ -85,7 +85,7 @@ func TestEnrollBindsThePhoneByCode(t *testing.T) {
 	env := testkit.New(t, testkit.Options{Phones: true, Shape: "2/3"})
 	ch, who := env.Channel("zj-hrss"), env.People[0]
 	pushedPhone := testkit.Subject(who)
-	pushedPhone.Phone = "13900000001" // the channel's word on the number binds nothing
+	pushedPhone.Phone = "13900000001" // the number is only the channel's word and binds nothing
 	p, h := env.OpenPage(ch, env.PushFor(ch, liuma.ActionEnroll, pushedPhone, &who))
 	p, err := env.Authority().Agree(t.Context(), p.ID, h)
 	if err != nil || p.Step != ceremony.StepCode || p.PhoneMasked != who.MaskedPhone() || p.CodesLeft != 5 || !p.CodeSentAt.IsZero() {
@@ -154,7 +154,7 @@ func handleIn(t *testing.T, x *phoned, c authority.Caller) store.Handle {
 }
 
 // TestForgotFromThePad: the holder turns to a reset, and comes back to the pad
-// of what the channel asked for.
+// of the requested act.
 func TestForgotFromThePad(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	q := x.push(liuma.ActionVerify)
@@ -194,7 +194,7 @@ func TestForgotFromThePad(t *testing.T) {
 }
 
 // TestForgotFromTheLockedPage: the channel's business number stays locked, but
-// the holder gets the PIN back on the spot.
+// the holder can reset the PIN at once.
 func TestForgotFromTheLockedPage(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	x.lock()
@@ -237,7 +237,8 @@ func TestResetUpfrontEvidence(t *testing.T) {
 	}
 }
 
-// TestResetRefuses: what the page explains and leads to the counter with.
+// TestResetRefuses: each refusal is explained on the page and leads to the
+// counter.
 func TestResetRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -267,7 +268,7 @@ func TestResetRefuses(t *testing.T) {
 			if back := x.WayBack(p, h); back.Get("error_description") != string(tt.want) {
 				t.Errorf("way back: %v", back)
 			}
-			// The channel is told until when, as the page tells the holder.
+			// The channel gets the same end time as the page shows.
 			if v, err := x.Authority().Verification(t.Context(), x.ch, q.BusinessNo); err != nil || v.Code != tt.want || !v.Until.Equal(p.Until) ||
 				v.Until.IsZero() == (tt.want == liuma.CodePhoneLate) {
 				t.Errorf("by business number: %+v, %v; the page says until %v", v, err, p.Until)
@@ -299,7 +300,7 @@ func freezeIn(x *phoned) {
 }
 
 // TestResetCodeConfirmsNothingByItself: a number that went to another owner
-// must not renew itself by a code without evidence.
+// must not renew itself by a one-time code without evidence.
 func TestResetCodeConfirmsNothingByItself(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	x.Clock.Advance(390 * day)
@@ -310,7 +311,7 @@ func TestResetCodeConfirmsNothingByItself(t *testing.T) {
 	x.want(p, ceremony.StepRefused, liuma.CodePhoneStale)
 }
 
-// TestConfirmingAPhone: a right PIN with a code.
+// TestConfirmingAPhone: a right PIN and a one-time code confirm it.
 func TestConfirmingAPhone(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	x.Clock.Advance(390 * day)
@@ -326,8 +327,8 @@ func TestConfirmingAPhone(t *testing.T) {
 	x.want(p, ceremony.StepCode, "")
 }
 
-// TestResetEndsWhatWasOpen: other ceremonies that proved something end; links
-// and their cards stay.
+// TestResetEndsWhatWasOpen: other ceremonies with a proof end; links and their
+// cards stay.
 func TestResetEndsWhatWasOpen(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	verify, hv := x.OpenPage(x.ch, x.push(liuma.ActionVerify))
@@ -347,8 +348,8 @@ func TestResetEndsWhatWasOpen(t *testing.T) {
 	}
 }
 
-// TestWithoutAnOutbox: what needs a code leads to the counter, all else is as
-// it was.
+// TestWithoutAnOutbox: acts that need a one-time code lead to the counter, all
+// others work as always.
 func TestWithoutAnOutbox(t *testing.T) {
 	env := testkit.New(t, testkit.Options{})
 	ch := env.Channel("zj-hrss")
@@ -370,7 +371,7 @@ func TestWithoutAnOutbox(t *testing.T) {
 }
 
 // TestProofsStayInTheirBrowser: a reset that goes on in another browser asks
-// for the code again, one that goes on in the same one does not.
+// for the one-time code again; in the same browser it does not.
 func TestProofsStayInTheirBrowser(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	q := x.push(liuma.ActionReset)
@@ -397,8 +398,8 @@ func TestProofsStayInTheirBrowser(t *testing.T) {
 }
 
 // TestASpentProofKeepsItsBrowser: a holder who turned back from a reset and
-// goes on in the same browser, after another push, is known there; a stranger's
-// browser is not.
+// goes on in the same browser, after another push, keeps their proofs; another
+// browser gets none.
 func TestASpentProofKeepsItsBrowser(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	q := x.push(liuma.ActionVerify)
@@ -424,8 +425,8 @@ func TestASpentProofKeepsItsBrowser(t *testing.T) {
 	}
 }
 
-// TestTheFirstPostMayBeThePIN: it binds the ceremony, whatever the browser held
-// of it before, and its page is shown.
+// TestTheFirstPostMayBeThePIN: it binds the ceremony, even if the browser had
+// an older secret of it, and its page is shown.
 func TestTheFirstPostMayBeThePIN(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	q := x.push(liuma.ActionVerify)
@@ -444,21 +445,21 @@ func TestTheFirstPostMayBeThePIN(t *testing.T) {
 	}
 }
 
-// push is a push again, without the evidence that it had.
+// push pushes again, without the evidence of the first push.
 func push(q ceremony.Push) ceremony.Push {
 	q.Evidence, q.Challenge = "", ""
 	return q
 }
 
-// padOf opens some other pad, for its seal key.
+// padOf opens the pad of another ceremony, for its seal key.
 func (x *phoned) padOf() ceremony.Page {
 	p, _ := x.OpenPage(x.ch, x.push(liuma.ActionVerify))
 	p.AAD[liuma.RoleNew] = p.AAD[liuma.RoleCurrent]
 	return p
 }
 
-// TestEvidenceOfSomebodyElse: right evidence about another person, and the
-// holder's evidence a second time.
+// TestEvidenceOfSomebodyElse: valid evidence about another person is refused,
+// and so is the holder's evidence a second time.
 func TestEvidenceOfSomebodyElse(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	q := x.push(liuma.ActionReset)

@@ -23,10 +23,10 @@ func (x *phoned) readyToReset() (ceremony.Page, ceremony.Hand) {
 	return p, h
 }
 
-// TestResetSurvivesADeathAtEveryStep lets the process die before and after
-// every durable step of a reset. Afterwards exactly one of the two PINs is
-// right; an acknowledged reset is never lost; and there is a notice of it if
-// and only if it came about (I-7, I-8).
+// TestResetSurvivesADeathAtEveryStep kills the process before and after every
+// durable step of a reset. Afterwards exactly one of the two PINs is right; an
+// acknowledged reset is never lost; and there is a notice if and only if the
+// reset happened (I-7, I-8).
 func TestResetSurvivesADeathAtEveryStep(t *testing.T) {
 	for _, shape := range []string{"1/1", "2/3"} {
 		for _, after := range []bool{false, true} {
@@ -63,7 +63,7 @@ func TestResetSurvivesADeathAtEveryStep(t *testing.T) {
 					if !died {
 						break
 					}
-					x.Clock.Advance(25 * time.Hour) // for more codes to the number
+					x.Clock.Advance(25 * time.Hour) // later, because the number has had its codes for the day
 				}
 				if steps < 6 {
 					t.Errorf("a reset took only %d durable steps", steps)
@@ -73,8 +73,8 @@ func TestResetSurvivesADeathAtEveryStep(t *testing.T) {
 	}
 }
 
-// goesOn looks at the ceremony after a death: it is done, or its holder can
-// try again with the same proofs.
+// goesOn looks at the ceremony after the process died: it is done, or its
+// holder can try again with the same proofs.
 func (x *phoned) goesOn(p ceremony.Page, h ceremony.Hand, reset bool, pins []string) {
 	x.T.Helper()
 	p, err := x.Authority().Look(x.T.Context(), p.ID, h)
@@ -90,8 +90,8 @@ func (x *phoned) goesOn(p ceremony.Page, h ceremony.Hand, reset bool, pins []str
 	}
 }
 
-// TestResetIsDoneOnce submits the pad of a reset, and of two resets, many
-// times at once with different PINs: one wins, and only its PIN is right.
+// TestResetIsDoneOnce submits the pad of a reset, and of two resets, many times
+// at once with different PINs: one succeeds, and only its PIN is right.
 func TestResetIsDoneOnce(t *testing.T) {
 	x := newPhoned(t, testkit.Options{Shape: "2/3"})
 	p1, h1 := x.readyToReset()

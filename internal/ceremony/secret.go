@@ -18,7 +18,7 @@ func random(n int) string {
 
 func hashed(label, s string) [32]byte { return sha256.Sum256([]byte("liuma/1/" + label + "\x00" + s)) }
 
-// newSecret makes a browser's secret.
+// newSecret draws a browser's secret.
 func newSecret() string {
 	b := make([]byte, 32)
 	rand.Read(b)

@@ -33,14 +33,15 @@ func (x *phoned) client(change func(*store.Client)) {
 
 func stopped(c *store.Client) { c.Stopped = true }
 
-// only leaves a channel some actions.
+// only reduces a channel's registration to some actions.
 func only(actions ...liuma.Action) func(*store.Client) {
 	return func(c *store.Client) { c.Actions = actions }
 }
 
-// TestAStoppedChannelIsServedNoMore: at every step of an open ceremony a
-// channel that was stopped, or may not do that any more, gets no further. The
-// page asks for nothing and names nobody, and the number says why.
+// TestAStoppedChannelIsServedNoMore: at every step of an open ceremony, a
+// channel that was stopped or may not do the act any more gets no further. The
+// page asks for nothing and names no person, and the business number has the
+// reason.
 func TestAStoppedChannelIsServedNoMore(t *testing.T) {
 	type move func(a server.Front, id string, h ceremony.Hand) (ceremony.Page, error)
 	moves := map[string]move{
@@ -93,7 +94,8 @@ func TestAStoppedChannelIsServedNoMore(t *testing.T) {
 	}
 }
 
-// TestAStoppedChannelsHolderLeavesAndFreezes: what does no harm stays.
+// TestAStoppedChannelsHolderLeavesAndFreezes: leaving and freezing stay
+// possible.
 func TestAStoppedChannelsHolderLeavesAndFreezes(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	p, h := x.OpenPage(x.ch, x.push(liuma.ActionVerify))
@@ -119,8 +121,8 @@ func TestAStoppedChannelsHolderLeavesAndFreezes(t *testing.T) {
 	}
 }
 
-// TestAForgottenPINNeedsNoPermissionOfItsOwn: a holder may set their PIN anew
-// from every channel that may do what they came for.
+// TestAForgottenPINNeedsNoPermissionOfItsOwn: a holder may reset their PIN in
+// every channel that may do the act that they came for.
 func TestAForgottenPINNeedsNoPermissionOfItsOwn(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	x.client(only(liuma.ActionVerify))
@@ -139,8 +141,8 @@ func TestAForgottenPINNeedsNoPermissionOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestAChannelIsStoppedWhileTheKeepersWork: the right PIN comes to nothing, in
-// every ceremony that one leads on in.
+// TestAChannelIsStoppedWhileTheKeepersWork: the right PIN then has no effect,
+// in every act that takes one.
 func TestAChannelIsStoppedWhileTheKeepersWork(t *testing.T) {
 	for _, action := range []liuma.Action{liuma.ActionVerify, liuma.ActionLink, liuma.ActionRebind, liuma.ActionUnfreeze} {
 		t.Run(string(action), func(t *testing.T) {
@@ -174,7 +176,7 @@ func TestAChannelIsStoppedWhileTheKeepersWork(t *testing.T) {
 			x.client(func(c *store.Client) { *c = x.ch.Client })
 			want := liuma.CodeForbidden
 			if action == liuma.ActionLink {
-				want = liuma.CodeRefused // a link that is not there has one refusal
+				want = liuma.CodeRefused // without a link there is one refusal for all causes
 			}
 			if v, err := x.Authority().Verification(t.Context(), x.ch, q.BusinessNo); err != nil || v.Code != want || v.Verdict != "" {
 				t.Errorf("the business number: %+v, %v", v, err)

@@ -72,8 +72,8 @@ func TestPhysicalCardLostFoundCancelledReplaced(t *testing.T) {
 	wantCode(t, err, liuma.CodeNotFound) // the old number is no longer current
 }
 
-// TestOnlyARegistryReportsAndNoChannelUnfreezes: a channel neither says that a
-// physical card is well nor lifts a freeze (I-12).
+// TestOnlyARegistryReportsAndNoChannelUnfreezes: a channel can neither report a
+// physical card as found nor end a freeze (I-12).
 func TestOnlyARegistryReportsAndNoChannelUnfreezes(t *testing.T) {
 	env := testkit.New(t, testkit.Options{})
 	ch, reg := env.Channel("zj-hrss"), env.RegistryClient("mohrss")
@@ -124,7 +124,7 @@ func TestChangeRefuses(t *testing.T) {
 		t.Errorf("weak choices cost tries, or a wrong old PIN did not: %+v", v)
 	}
 	q := env.ChangeRequest(ch, card, goodPIN, otherPIN)
-	q.Old, q.New = q.New, q.Old // roles swapped on the way
+	q.Old, q.New = q.New, q.Old // a thief in between swaps the roles
 	_, err := env.Authority().Change(t.Context(), ch, q)
 	wantCode(t, err, liuma.CodeEnvelopeInvalid)
 	if v := env.Verify(ch, card, goodPIN); v.Verdict != liuma.Right {

@@ -11,49 +11,50 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// The state machine of a ceremony. A move happens only from the step that the
-// store holds, in the transaction that leaves it, so that a page that is
-// behind cannot act (CodeCeremonyMoved), and nothing is left half done.
+// The state machine of a ceremony. A move starts only from the step that the
+// store holds, in the transaction that leaves this step. So an outdated page
+// changes nothing (CodeCeremonyMoved), and no move is half done.
 //
 //	confirm --Agree--> pin --right--> done --WayBack--> (authorization code)
 //	                    |  \--wrong--> pin
 //	                    |   \--locked, blocked, frozen …--> refused
 //	any but done --Leave--> left          any --time--> expired
 //
-// Enrolment has a code to the phone between confirm and pin; reset, rebind and
-// unfreeze have more steps, in their own files. mayGo is the table of all moves,
-// and no step is left but by goTo, which holds to it.
+// Enrolment has a one-time code between confirm and pin; reset, rebind and
+// unfreeze have more steps, in their own files. mayGo is the table of all
+// moves, and only goTo changes the step, which checks the table.
 
 func (at Step) over() bool {
 	return at == StepRefused || at == StepExpired || at == StepLeft || at == StepReset
 }
 
-// holds says what a hand may do with a ceremony.
-type holds int
+// access says what a browser may do with a ceremony.
+type access int
 
 const (
-	holdsNothing holds = iota
-	holdsAddress       // may look, and begin
-	holdsBrowser       // goes on with it
+	accessNone    access = iota
+	accessAddress        // may look, and begin
+	accessBrowser        // goes on with it
 )
 
-func grip(c store.Ceremony, h Hand) holds {
+func accessOf(c store.Ceremony, h Hand) access {
 	if h.Secret != "" && c.Browser != [32]byte{} && equal(hashed("browser", h.Secret), c.Browser) {
-		return holdsBrowser
+		return accessBrowser
 	}
 	if h.RequestURI != "" && equal(hashed("request-uri", h.RequestURI), c.RequestURI) {
-		return holdsAddress
+		return accessAddress
 	}
-	return holdsNothing
+	return accessNone
 }
 
-// changeFunc is what a move does to a ceremony, in the move's transaction. It
-// returns the step to go to, and the entry of the audit record.
+// changeFunc changes a ceremony, in the transaction of its move. It returns the
+// next step and the audit entry.
 type changeFunc func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error)
 
-// move changes a ceremony in one transaction and shows its page. change sees it
-// at one of the steps from, gripped by this browser or, where nobody has it
-// yet, bound to it now; it returns the step to go to.
+// move changes a ceremony in one transaction and shows its page. The ceremony
+// must be at one of the steps from, and this browser must be the one that goes
+// on with it; a ceremony without a browser is bound to this one. do returns the
+// next step.
 func (s *Ceremonies) move(ctx context.Context, id string, h Hand, from []Step,
 	do func(tx store.Tx, c *store.Ceremony, d *details) (Step, error)) (Page, error) {
 	return s.moveAs(ctx, id, h, from, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
@@ -71,8 +72,8 @@ func (s *Ceremonies) moveAs(ctx context.Context, id string, h Hand, from []Step,
 	return s.moveAnyway(ctx, id, h, from, s.whileServed(do))
 }
 
-// whileServed makes a change only while the ceremony's channel is served, and
-// ends the ceremony otherwise.
+// whileServed makes the change if the ceremony's channel is served, and
+// otherwise ends the ceremony.
 func (s *Ceremonies) whileServed(do changeFunc) changeFunc {
 	return func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
 		if err := s.served(tx, *c); err != nil {
@@ -82,7 +83,8 @@ func (s *Ceremonies) whileServed(do changeFunc) changeFunc {
 	}
 }
 
-// moveAnyway is moveAs also for a ceremony whose channel is not served any more.
+// moveAnyway is moveAs that does not ask whether the ceremony's channel is
+// served.
 func (s *Ceremonies) moveAnyway(ctx context.Context, id string, h Hand, from []Step, do changeFunc) (Page, error) {
 	m, err := s.moved(ctx, id, h, from, do)
 	if err != nil {
@@ -100,13 +102,13 @@ type moved struct {
 	bound    string // the browser's secret, where the move bound the ceremony to it
 }
 
-// moved makes a move and shows nothing.
+// moved makes a move without showing the page.
 func (s *Ceremonies) moved(ctx context.Context, id string, h Hand, from []Step, do changeFunc) (moved, error) {
 	var m moved
 	secret := newSecret()
 	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		m = moved{}
-		c, err := s.gripped(tx, id, h)
+		c, err := s.readFor(tx, id, h)
 		if err != nil {
 			return audit.Entry{}, err
 		}
@@ -142,9 +144,9 @@ func (s *Ceremonies) moved(ctx context.Context, id string, h Hand, from []Step, 
 	return m, liuma.Outward(err)
 }
 
-// bind ties a ceremony to a browser and returns its secret: a new one, or the
-// secret of the browser which gave a code or a PIN before the ceremony was
-// pushed again. What was proved in another browser is taken back.
+// bind ties a ceremony to a browser and returns its secret: a new one or, for
+// the browser that gave a code or a PIN before the ceremony was pushed again,
+// its old one. Proofs given in another browser are taken back.
 func (s *Ceremonies) bind(c *store.Ceremony, d *details, h Hand, secret string) (string, error) {
 	same := hashed("browser", h.Secret)
 	if h.Secret != "" && subtle.ConstantTimeCompare(same[:], d.Proofs.browser()) == 1 {
@@ -157,8 +159,8 @@ func (s *Ceremonies) bind(c *store.Ceremony, d *details, h Hand, secret string) 
 	return secret, nil
 }
 
-// rewind takes back what was proved in another browser, so that whoever goes
-// on with a ceremony elsewhere proves it again.
+// rewind takes back the proofs that were given in another browser, so that they
+// must be given again in this one.
 func (s *Ceremonies) rewind(c *store.Ceremony, d *details) error {
 	if Step(c.Step).over() || Step(c.Step) == StepDone || !d.Proofs.drop() {
 		return nil
@@ -170,8 +172,8 @@ func (s *Ceremonies) rewind(c *store.Ceremony, d *details) error {
 	return nil
 }
 
-// gripped reads a ceremony for a move.
-func (s *Ceremonies) gripped(r store.Reader, id string, h Hand) (store.Ceremony, error) {
+// readFor reads a ceremony that a browser is to move.
+func (s *Ceremonies) readFor(r store.Reader, id string, h Hand) (store.Ceremony, error) {
 	c, err := r.Ceremony(id)
 	if errors.Is(err, store.ErrNotFound) {
 		return c, liuma.Fail(liuma.CodeRequestURIInvalid, err)
@@ -179,31 +181,31 @@ func (s *Ceremonies) gripped(r store.Reader, id string, h Hand) (store.Ceremony,
 	if err != nil {
 		return c, err
 	}
-	g := grip(c, h)
+	g := accessOf(c, h)
 	switch {
-	case g == holdsNothing:
+	case g == accessNone:
 		return c, liuma.Fail(liuma.CodeCeremonyElsewhere, nil)
 	case expired(c, s.now()):
 		return c, liuma.Fail(liuma.CodeCeremonyExpired, nil)
-	case g == holdsAddress && c.Browser != [32]byte{}:
+	case g == accessAddress && c.Browser != [32]byte{}:
 		return c, liuma.Fail(liuma.CodeCeremonyElsewhere, nil)
 	}
 	return c, nil
 }
 
-// Begin binds a ceremony to the browser whose page is really looked at. A
+// Begin binds a ceremony to the browser that shows its page to a person. A
 // prefetched page never calls it.
 func (s *Ceremonies) Begin(ctx context.Context, id string, h Hand) (Page, error) {
 	return s.move(ctx, id, h, []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN, StepDone, StepRefused},
 		s.toPad(h, func(_ store.Tx, c *store.Ceremony, _ *details) (Step, error) { return Step(c.Step), nil }))
 }
 
-// Agree goes on from who asks for what to the pad, or to the first proof.
+// Agree goes on from StepConfirm to the pad, or to the first proof.
 func (s *Ceremonies) Agree(ctx context.Context, id string, h Hand) (Page, error) {
 	return s.move(ctx, id, h, []Step{StepConfirm}, s.toPad(h, s.agreed))
 }
 
-// agreed goes on from who asks for what to the first proof.
+// agreed goes on from StepConfirm to the first proof.
 func (s *Ceremonies) agreed(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 	if agree := s.acts[c.Action].agree; agree != nil {
 		return agree(s, tx, c, d)
@@ -211,8 +213,8 @@ func (s *Ceremonies) agreed(tx store.Tx, c *store.Ceremony, d *details) (Step, e
 	return StepPIN, nil
 }
 
-// online is the agree of an act about a linked card that needs codes: refused
-// where none can be sent, and where may refuses.
+// online is the agree of an act that is about a linked card and needs one-time
+// codes. It refuses if no code can be sent, or if may refuses.
 func online(may func(*Ceremonies, store.Tx, *store.Ceremony, store.Card) (Step, error)) func(*Ceremonies, store.Tx, *store.Ceremony, *details) (Step, error) {
 	return func(s *Ceremonies, tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		var step Step
@@ -232,7 +234,8 @@ func online(may func(*Ceremonies, store.Tx, *store.Ceremony, store.Card) (Step, 
 	}
 }
 
-// Leave calls a ceremony off, and decides its business number so.
+// Leave ends a ceremony at its holder's wish, and so decides its business
+// number.
 func (s *Ceremonies) Leave(ctx context.Context, id string, h Hand) (Page, error) {
 	return s.moveAnyway(ctx, id, h, []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN},
 		func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
@@ -249,7 +252,7 @@ func (s *Ceremonies) Leave(ctx context.Context, id string, h Hand) (Page, error)
 func (s *Ceremonies) Extend(ctx context.Context, id string, h Hand) (Page, error) {
 	return s.move(ctx, id, h, []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN, StepDone},
 		func(_ store.Tx, c *store.Ceremony, _ *details) (Step, error) {
-			// A ceremony that succeeded may have longer than an hour, to go back.
+			// A ceremony that succeeded may last longer than an hour, to go back.
 			c.Expires = later(c.Expires, within(*c, s.now().Add(ceremonyMore)))
 			return Step(c.Step), nil
 		})

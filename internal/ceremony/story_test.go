@@ -148,8 +148,8 @@ func TestEnrollRefuses(t *testing.T) {
 	})
 }
 
-// TestOneRefusalWithoutALink holds every reason for which a stranger channel
-// is refused against the others: the same answer, at the same pace.
+// TestOneRefusalWithoutALink compares the refusals that a channel without a
+// link gets for every reason: the same answer, at the same pace.
 func TestOneRefusalWithoutALink(t *testing.T) {
 	var waited []time.Duration
 	env := testkit.New(t, testkit.Options{Wait: func(_ context.Context, d time.Duration) { waited = append(waited, d) }})
@@ -199,7 +199,7 @@ func TestOneRefusalWithoutALink(t *testing.T) {
 	if len(waited) != len(answers) {
 		t.Errorf("%d refusals were paced, want %d", len(waited), len(answers))
 	}
-	// The same business numbers tell nothing more when asked about later.
+	// Asking later by the same business numbers shows nothing more.
 	got, err := a.Verification(t.Context(), away, verify.BusinessNo)
 	if err != nil || got.Code != liuma.CodeRefused || got.Verdict != "" {
 		t.Errorf("%+v, %v", got, err)

@@ -10,19 +10,19 @@ import (
 const (
 	pushedLife   = 90 * time.Second // of a request_uri until the first post
 	ceremonyLife = 15 * time.Minute // from the first post
-	ceremonyMore = 10 * time.Minute // that an extension gives
+	ceremonyMore = 10 * time.Minute // added by an extension
 	ceremonyMost = time.Hour        // in all, from the first push
 	codeLife     = 60 * time.Second
 )
 
-// expired reports whether time is over for a ceremony that has not ended.
+// expired reports whether the time of an open ceremony is over.
 func expired(c store.Ceremony, now time.Time) bool { return c.Ended.IsZero() && !now.Before(c.Expires) }
 
-// lastOf is when a ceremony's time is over, however often it is pushed again or
-// extended.
+// lastOf is the latest time at which a ceremony can end, however often it is
+// pushed again or extended.
 func lastOf(c store.Ceremony) time.Time { return c.At.Add(ceremonyMost) }
 
-// within is a time, or the end of the ceremony's time where that is earlier.
+// within caps a time at the end of the ceremony's time.
 func within(c store.Ceremony, t time.Time) time.Time {
 	if last := lastOf(c); t.After(last) {
 		return last

@@ -13,8 +13,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
-// TestTriesLeftAtTheFirstLook: the pad says it before a guess is spent, and
-// only to whom a channel is linked.
+// TestTriesLeftAtTheFirstLook: the pad shows the tries before a guess is spent,
+// and only to a linked channel.
 func TestTriesLeftAtTheFirstLook(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	id := cardRow(t, x.Env, x.ch, x.card).ID
@@ -47,8 +47,9 @@ func TestTriesLeftAtTheFirstLook(t *testing.T) {
 	}
 }
 
-// TestTheSixthWrongPINSaysLocked, at both doors and on the way back; the
-// thirtieth says blocked. The verdict stays wrong: it was evaluated.
+// TestTheSixthWrongPINSaysLocked: the error code is locked, at both doors and
+// on the way back; after the thirtieth it is blocked. The verdict stays wrong,
+// because the PIN was evaluated.
 func TestTheSixthWrongPINSaysLocked(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	for range 5 {
@@ -91,8 +92,8 @@ func TestTheSixthWrongPINSaysLocked(t *testing.T) {
 	}
 }
 
-// TestReminderOfAnOldPIN: with a right PIN, on the page and by a notice, and
-// the notice once in four weeks.
+// TestReminderOfAnOldPIN: after a right PIN, on the page and by a notice, and
+// by notice only once in four weeks.
 func TestReminderOfAnOldPIN(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	count := func() (n int) {
@@ -140,8 +141,8 @@ func TestReminderOfAnOldPIN(t *testing.T) {
 	}
 }
 
-// TestWhatTheAuditRecordSaysOfLinksAndCodes: a link that was made, a code that
-// was refused, and a guess that came to no verdict each have their entry.
+// TestWhatTheAuditRecordSaysOfLinksAndCodes: a new link, a refused
+// authorization code, and a guess without a verdict each have their entry.
 func TestWhatTheAuditRecordSaysOfLinksAndCodes(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	two := x.Channel("national")

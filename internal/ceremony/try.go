@@ -15,10 +15,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// GivePIN makes one try of a ceremony. It takes the try's number first, so
-// that a page submitted twice makes one attempt; the attempt itself goes the
-// way of the native door. It costs three transactions and two views: the try's
-// number, the act's look at the card, the two transactions of the attempt, and
+// GivePIN makes one try of a ceremony. It takes the try's number first, so that
+// a page that is submitted twice makes one attempt. The attempt itself is that
+// of the native door. It costs three transactions and two views: the try's
+// number, the act's view of the card, the two transactions of the attempt, and
 // the page.
 func (s *Ceremonies) GivePIN(ctx context.Context, id string, h Hand, g Given) (Page, error) {
 	var client store.Client
@@ -39,7 +39,7 @@ func (s *Ceremonies) GivePIN(ctx context.Context, id string, h Hand, g Given) (P
 		return Page{}, err
 	}
 	if m.bound != "" {
-		h.Secret = m.bound // what the browser showed may be from before a new push
+		h.Secret = m.bound // the browser may have sent a secret from before a new push
 	}
 	if Step(m.ceremony.Step) == StepPIN {
 		// A crash from here on leaves the try undecided and the ceremony at the
@@ -66,7 +66,7 @@ func (s *Ceremonies) try(ctx context.Context, m moved, c authority.Caller, h Han
 	return err
 }
 
-// tryOf is the last try of a ceremony, as its act asks for it.
+// tryOf makes the asking of a ceremony's last try.
 func (s *Ceremonies) tryOf(m moved, act Act, c authority.Caller, h Hand, g Given) (asking, error) {
 	cer, d := m.ceremony, m.details
 	digest, err := givenDigest(cer.ID, g)
@@ -82,7 +82,7 @@ func (s *Ceremonies) tryOf(m moved, act Act, c authority.Caller, h Hand, g Given
 		caller: c, request: request, row: s.engine.NewRow(c, act.Action, request, cer.ID),
 		policy: s.engine.PolicyFor(c, cer.Region), subject: boundSubject(cer.ID),
 		evidence:   pushed{proof: d.Proofs.Evidence},
-		registered: func(store.Reader) error { return nil }, // guard asks, in the transactions that count and decide
+		registered: func(store.Reader) error { return nil }, // guard checks it, in the transactions that count and decide
 		guard:      func(r store.Reader, _ store.Card) error { return s.stillServed(r, cer.ID) },
 		card:       cer.Card, device: h.Device, reopen: g.Reopen,
 	}
@@ -93,17 +93,18 @@ func (s *Ceremonies) tryOf(m moved, act Act, c authority.Caller, h Hand, g Given
 }
 
 // boundSubject is the subject that a try's envelopes are bound to: the
-// ceremony, whose subject cannot change. The bytes stand in the page, so they
-// must not hold a name or an ID number.
+// ceremony's ID, since its subject cannot change. The page holds these bytes,
+// so they must not contain a name or an ID number.
 func boundSubject(ceremony string) envelope.Subject {
 	return envelope.Subject{Card: "ceremony:" + ceremony}
 }
 
-// tryChallenge stands for the server challenge in the binding of a try: the
-// ceremony bounds its life.
+// tryChallenge takes the place of the server's challenge in the binding of a
+// try: the ceremony's own time limits its life.
 func tryChallenge(id string, try int) string { return fmt.Sprintf("%s:%d", id, try) }
 
-// given is an envelope that may be missing; a missing one opens for nothing.
+// given returns an envelope that may be missing; a missing one is refused when
+// opened.
 func given(e *envelope.Envelope) envelope.Envelope {
 	if e == nil {
 		return envelope.Envelope{}
@@ -119,8 +120,9 @@ func givenDigest(id string, g Given) ([32]byte, error) {
 	return sha256.Sum256(b), nil
 }
 
-// noteRefusal keeps what a try was refused for, so that the page can say it
-// also after a reload. Refusals that no other PIN can mend end the ceremony.
+// noteRefusal keeps the reason why a try was refused, so that the page still
+// says it after a reload. A refusal that no other PIN can change ends the
+// ceremony.
 func (s *Ceremonies) noteRefusal(ctx context.Context, id string, cause error) error {
 	code := liuma.CodeOf(cause)
 	if code == liuma.CodeInternal || code == liuma.CodeUnavailable {
@@ -132,7 +134,7 @@ func (s *Ceremonies) noteRefusal(ctx context.Context, id string, cause error) er
 			return audit.Entry{}, err
 		}
 		if Step(c.Step) != StepPIN {
-			return audit.Entry{}, nil // a verdict came after all
+			return audit.Entry{}, nil // the try was decided after all
 		}
 		d.Code = string(code)
 		if e, ok := errors.AsType[*liuma.Error](cause); ok {
@@ -142,7 +144,7 @@ func (s *Ceremonies) noteRefusal(ctx context.Context, id string, cause error) er
 		case liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed:
 			err = s.goTo(&c, StepRefused) // goes on under a new push
 		case liuma.CodePhoneCodeExpired:
-			d.Proofs.Code.Spent = true // it does not hold any more
+			d.Proofs.Code.Spent = true // the code does not count any more
 			err = s.goTo(&c, StepCode)
 		case liuma.CodeNotInRegistry, liuma.CodeAlreadyEnrolled, liuma.CodeCancelled, liuma.CodeForbidden,
 			liuma.CodeFrozen, liuma.CodeNotFrozen, liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale:

@@ -11,9 +11,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// unfreeze is the act that ends a freeze, on a code to the bound phone and the
-// PIN (I-12). The code comes first, so that a frozen card is not one more place
-// to guess.
+// unfreeze is the act that ends a freeze, with a one-time code to the bound
+// phone and the PIN (I-12). The code comes first, so that a frozen card gives a
+// thief no more guesses at the PIN.
 func unfreeze() Act {
 	return Act{
 		Action:    liuma.ActionUnfreeze,
@@ -34,9 +34,9 @@ func unfreeze() Act {
 	}
 }
 
-// unfreezable refuses to unfreeze online a card that is not frozen, that cannot
-// be used anyway, or that was frozen while its phone was new: then whoever
-// changed the phone may be the one who wants the freeze to end.
+// unfreezable refuses an online unfreeze of a card that is not frozen, that
+// cannot be used anyway, or that was frozen while its phone was newly bound:
+// the thief who changed the phone may be the one who wants the freeze to end.
 func (s *Ceremonies) unfreezable(r store.Reader, card store.Card) (store.Contact, error) {
 	switch {
 	case card.Version == 0:
@@ -53,8 +53,8 @@ func (s *Ceremonies) unfreezable(r store.Reader, card store.Card) (store.Contact
 	return c, err
 }
 
-// unfreeze makes one try of an unfreezing. Without the code no guess is made;
-// if what was proved changes while the keepers work, the try stays undecided
+// unfreeze makes one try of an unfreeze. Without the one-time code no guess is
+// made. If the proofs change while the keepers work, the try stays undecided
 // and the card frozen.
 func (s *Ceremonies) unfreeze(ctx context.Context, q asking) (authority.Verification, error) {
 	served := q.guard
@@ -74,7 +74,7 @@ func (s *Ceremonies) unfreeze(ctx context.Context, q asking) (authority.Verifica
 	})
 }
 
-// mayUnfreeze is the rule of I-12 for an unfreezing, besides the PIN.
+// mayUnfreeze is the rule of I-12 for an unfreeze, besides the PIN.
 func (s *Ceremonies) mayUnfreeze(r store.Reader, card store.Card, ceremony string) error {
 	contact, err := s.unfreezable(r, card)
 	if err != nil {

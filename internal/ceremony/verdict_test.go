@@ -11,8 +11,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
-// TestFreezeWhileKeepersWork (I-10): the right PIN of a card that is frozen
-// before the verdict is stored is not right.
+// TestFreezeWhileKeepersWork (I-10): a right PIN gets no right verdict if the
+// card is frozen before the verdict is stored.
 func TestFreezeWhileKeepersWork(t *testing.T) {
 	env, h := hooked(t, "1/1")
 	ch := env.Channel("zj-hrss")
@@ -30,8 +30,8 @@ func TestFreezeWhileKeepersWork(t *testing.T) {
 	}
 }
 
-// TestChangeWhileKeepersWork (I-10): neither is a PIN that another authority
-// replaced before the verdict is stored.
+// TestChangeWhileKeepersWork (I-10): nor if another authority replaces the PIN
+// before the verdict is stored.
 func TestChangeWhileKeepersWork(t *testing.T) {
 	env, h := hooked(t, "1/1")
 	ch := env.Channel("zj-hrss")
@@ -45,7 +45,7 @@ func TestChangeWhileKeepersWork(t *testing.T) {
 	}
 }
 
-// TestReceiptDiesWithStanding (I-10): a receipt of the PIN alone is not
+// TestReceiptDiesWithStanding (I-10): a receipt for the PIN alone is not
 // redeemed after the physical card was reported lost or cancelled.
 func TestReceiptDiesWithStanding(t *testing.T) {
 	for i, ev := range []authority.PhysicalEvent{authority.PhysicalLost, authority.PhysicalCancelled} {
@@ -62,8 +62,8 @@ func TestReceiptDiesWithStanding(t *testing.T) {
 }
 
 // TestInterruptedNumberIsNeverTriedAgain (I-11): the process dies while the
-// keepers work; asking again under the same number makes no second attempt,
-// with the wrong PIN or the right one, now or later.
+// keepers work; a request under the same number makes no second attempt, with
+// the wrong PIN or the right one, now or later.
 func TestInterruptedNumberIsNeverTriedAgain(t *testing.T) {
 	for _, p := range []string{wrongPIN, goodPIN} {
 		faults := &testkit.Faults{}
@@ -72,7 +72,7 @@ func TestInterruptedNumberIsNeverTriedAgain(t *testing.T) {
 		card := env.Enroll(ch, env.People[0], goodPIN)
 		id := cardRow(t, env, ch, card).ID
 		q := env.VerifyRequest(ch, card, p)
-		faults.DieAt(1, true) // begin passes; the keeper counts, its answer is lost
+		faults.DieAt(1, true) // begin succeeds; the keeper counts, but its answer is lost
 		if _, err := env.Authority().Verify(t.Context(), ch, q); err == nil {
 			t.Fatal("a verdict without a keeper's answer")
 		}
@@ -93,8 +93,8 @@ func TestInterruptedNumberIsNeverTriedAgain(t *testing.T) {
 	}
 }
 
-// TestLateVerdictIsNone (I-11): what was once called undecided stays so, also
-// when the keepers answer after all.
+// TestLateVerdictIsNone (I-11): a request that was once answered as undecided
+// stays undecided, also when the keepers answer later.
 func TestLateVerdictIsNone(t *testing.T) {
 	env, h := hooked(t, "1/1")
 	ch := env.Channel("zj-hrss")

@@ -19,7 +19,7 @@ func verify() Act {
 		First:  StepPIN,
 		Moves: append(turned(),
 			Move{StepPIN, StepDone},
-			// The PIN that was right was given before the holder turned to a reset.
+			// The holder gave the right PIN before turning to a reset.
 			Move{StepCode, StepDone}, Move{StepEvidence, StepDone}),
 		Linked:        true,
 		Proofs:        []Proof{ProofPIN},
@@ -35,11 +35,11 @@ func verify() Act {
 	}
 }
 
-// Verify asks whether a PIN is right: Subject has Card, Current is the PIN,
-// Evidence is required while the physical card is lost. Any verdict is an
-// answer; an error means that nothing was counted, but for a request that then
-// stays undecided. A subject given by ID number is a caller without a link,
-// and is refused as one.
+// Verify checks whether a PIN is right: Subject has Card, Current is the PIN,
+// Evidence is required while the physical card is lost. Every verdict is an
+// answer; an error means that nothing was counted, except for a request that
+// then stays undecided. A subject given by ID number is refused like a card
+// without a link.
 func (s *Ceremonies) Verify(ctx context.Context, c authority.Caller, q authority.Request) (authority.Verification, error) {
 	ask, err := s.native(c, liuma.ActionVerify, q)
 	if err != nil {
@@ -76,7 +76,7 @@ func (s *Ceremonies) verify(ctx context.Context, q asking) (authority.Verificati
 	return s.engine.Answer(ctx, q.caller, row)
 }
 
-// linkedHolder finds, in one view, the card behind a channel's handle and the
+// linkedHolder finds, in one view, the card of a channel's handle and the
 // evidence about its holder.
 func (s *Ceremonies) linkedHolder(ctx context.Context, q asking) (id liuma.CardID, proof *evidence.Proof, err error) {
 	err = s.store.View(ctx, func(r store.Reader) error {

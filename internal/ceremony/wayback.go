@@ -15,9 +15,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// WayBack says where the holder goes when the ceremony is over: to the
-// channel's redirect URI with a fresh code, or with why there is none. Asked
-// again before the code was redeemed, it mints another and the first is void.
+// WayBack returns the address to which the holder goes when the ceremony is
+// over: the channel's redirect URI with a fresh authorization code, or with an
+// error. Called again before the code was redeemed, it makes a new one and the
+// first is void.
 func (s *Ceremonies) WayBack(ctx context.Context, id string, h Hand) (Way, error) {
 	code := newSecret()
 	var cer store.Ceremony
@@ -30,7 +31,7 @@ func (s *Ceremonies) WayBack(ctx context.Context, id string, h Hand) (Way, error
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		if grip(c, h) != holdsBrowser {
+		if accessOf(c, h) != accessBrowser {
 			return audit.Entry{}, liuma.Fail(liuma.CodeCeremonyElsewhere, nil)
 		}
 		if d, err = s.openDetails(c); err != nil {
@@ -90,10 +91,10 @@ func (s *Ceremonies) way(c store.Ceremony, d details, code string) (Way, error) 
 	return Way{URL: u.String()}, nil
 }
 
-// RedeemCode exchanges a code, once, for the claims of an ID token, while
-// standing and version are what they were at the verdict (I-10). A code that
-// comes a second time, late, or with another redirect or verifier is refused
-// and recorded.
+// RedeemCode exchanges an authorization code, once, for the claims of an ID
+// token, while standing and version are the same as at the verdict (I-10). A
+// code that comes a second time, late, or with another redirect URI or verifier
+// is refused, and the refusal is recorded.
 func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, redirectURI, verifier string) (Grant, error) {
 	if err := c.PermitChannel(); err != nil {
 		return Grant{}, err
@@ -115,7 +116,7 @@ func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, r
 		}
 		g, err = s.redeemCode(tx, c, &cer, redirectURI, verifier)
 		if e, ok := refusal(err); ok {
-			refused = e // nothing was changed; that somebody tried is recorded
+			refused = e // nothing was changed; the refusal is recorded
 			return s.engine.Entry(c.Actor(), audit.CodeRefused, cer.Card, cer.BusinessNo, string(e.Code)), nil
 		}
 		if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
 )
 
-// admin administers an opened data directory; server is nil where it is not
-// served.
+// admin makes the administration of an opened data directory; server is nil if
+// this process does not serve it.
 func (d *Data) admin(now func() time.Time, server *admin.Server) (*admin.Admin, error) {
 	return admin.New(admin.Config{
 		Store: d.Store, Registry: d.Registry, Vault: d.Vault, KeyFile: d.Config.Vault, Now: now,
@@ -23,7 +23,7 @@ func (d *Data) admin(now func() time.Time, server *admin.Server) (*admin.Admin, 
 	})
 }
 
-// forAdmin is what administration learns of the system at work.
+// forAdmin gives administration the parts of the running system.
 func (s *System) forAdmin() *admin.Server {
 	out := &admin.Server{Since: s.options.Now().UTC(), Authority: s.Authority, Quorum: s.Quorum}
 	// A nil pointer in an interface would not be nil.
@@ -36,9 +36,10 @@ func (s *System) forAdmin() *admin.Server {
 	return out
 }
 
-// ServeAdmin lets operators in at the data directory's socket, beside the other
-// doors, until shut is called or ctx ends. A server does without where there
-// can be no such door: holders must not wait for the mode of a directory.
+// ServeAdmin opens the administration door at the data directory's socket,
+// beside the other doors, until shut is called or ctx ends. If the door cannot
+// be opened the server runs without it: the wrong mode of a directory must not
+// stop the service for holders.
 func (s *System) ServeAdmin(ctx context.Context, dir string) (shut func()) {
 	logger := s.options.Logger
 	door, err := admindoor.Open(ctx, admindoor.Config{Dir: dir, Admin: s.Admin, Drain: time.Duration(s.Config.Drain), Logger: logger})
@@ -56,15 +57,15 @@ func (s *System) ServeAdmin(ctx context.Context, dir string) (shut func()) {
 	return func() { stop(); serving.Wait() }
 }
 
-// AdministerConfig is what Administer needs; Dir and Config are required.
+// AdministerConfig configures Administer; Dir and Config are required.
 type AdministerConfig struct {
 	Dir    string           // the data directory
-	Config config.Config    // what it is configured to be
+	Config config.Config    // the directory's configuration
 	Now    func() time.Time // default time.Now
 	Logger *slog.Logger     // default: discard
 	// Patience is how long Administer waits for a directory that another process
-	// holds without answering: a server that starts, a command that is almost
-	// done. Default 2 s.
+	// holds without answering: a server that is starting, or a command that is
+	// almost done. Default 2 s.
 	Patience time.Duration
 }
 
@@ -84,18 +85,18 @@ func (c *AdministerConfig) fill() error {
 	return nil
 }
 
-// Administration is an admin.Administration that is given back with Close.
+// Administration is an admin.Administration that must be closed.
 type Administration struct {
 	admin.Administration
 	close func() error
 }
 
-// Close gives the directory back, or the connection to its server.
+// Close releases the directory, or closes the connection to its server.
 func (a *Administration) Close() error { return a.close() }
 
-// Administer asks the server that works with a data directory, or else opens
-// the directory itself. sqlite.ErrInUse: another process has it, and does not
-// answer at the administration door.
+// Administer connects to the server of a data directory or, if there is none,
+// opens the directory itself. sqlite.ErrInUse: another process has it, and does
+// not answer at the administration door.
 func Administer(ctx context.Context, c AdministerConfig) (*Administration, error) {
 	if err := c.fill(); err != nil {
 		return nil, err

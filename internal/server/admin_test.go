@@ -50,8 +50,8 @@ func added(t *testing.T, id string) admin.Client {
 		Regions: []liuma.Region{"33"}, Actions: []liuma.Action{liuma.ActionVerify}}
 }
 
-// A real system says how it stands, and the same directory without it says what
-// is left of that.
+// A running system reports its status; without it the same directory reports
+// only the parts that need no server.
 func TestStatus(t *testing.T) {
 	e := testkit.New(t, testkit.Options{})
 	shut := e.System.ServeAdmin(t.Context(), e.Dir)
@@ -80,8 +80,8 @@ func TestStatus(t *testing.T) {
 	e.Open()
 }
 
-// A directory that another process holds without answering is told apart from
-// one that is free a moment later.
+// A directory that another process holds without answering gives an error; one
+// that is released a moment later does not.
 func TestAdministerInUse(t *testing.T) {
 	e := testkit.New(t, testkit.Options{})
 	c := administering(t, e)
@@ -114,7 +114,7 @@ func TestAdministerInUse(t *testing.T) {
 	}
 }
 
-// The inbox's texts are shown by the server that has it, whole.
+// The messages of the inbox are shown by the server that has it, unredacted.
 func TestInboxIsShown(t *testing.T) {
 	e := testkit.New(t, testkit.Options{Configure: func(c *config.Config) { c.Texts.Driver = config.DriverInbox }})
 	defer e.System.ServeAdmin(t.Context(), e.Dir)()
@@ -134,12 +134,12 @@ func TestInboxIsShown(t *testing.T) {
 	}
 }
 
-// A server does without an administration door where there can be none, and
-// nothing is left of one that was shut.
+// A server runs without an administration door where none can be opened, and
+// closing the door leaves nothing behind.
 func TestServeAdmin(t *testing.T) {
 	e := testkit.New(t, testkit.Options{})
 	shut := e.System.ServeAdmin(t.Context(), e.Dir)
-	e.System.ServeAdmin(t.Context(), e.Dir)() // another server's door is not taken away
+	e.System.ServeAdmin(t.Context(), e.Dir)() // another server's door is not removed
 	if err := administer(t, e).Close(); err != nil {
 		t.Error(err)
 	}

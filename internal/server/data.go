@@ -21,7 +21,7 @@ import (
 type Data struct {
 	Config   config.Config
 	Store    store.Store
-	Database *sqlite.Store // what Store is kept in, for backups
+	Database *sqlite.Store // the file behind Store, for backups
 	Vault    *vault.Vault
 	Registry *registry.Registry
 	closers  closers
@@ -41,14 +41,14 @@ func (c *closers) close() error {
 	return errors.Join(errs...)
 }
 
-// Close closes what was opened; of a System, all of it: requests under way end
-// with an error.
+// Close closes everything that was opened, of a System too; running requests
+// end with an error.
 func (d *Data) Close() error { return d.closers.close() }
 
 // Init makes a data directory: configuration, vault key, keepers and empty
 // database. It refuses a directory that already has a configuration. A crash
-// half way leaves a directory without one, which Init refuses to build on, so
-// that no key is ever made twice for the same data.
+// half way leaves a directory with keys and without a configuration, which Init
+// refuses to complete, so that no key is ever made twice for the same data.
 func Init(ctx context.Context, dir string, c config.Config) error {
 	if err := c.Validate(); err != nil {
 		return fmt.Errorf("init: %w", err)

@@ -11,14 +11,15 @@ import (
 	"github.com/liuma-pin/liuma/internal/policy"
 )
 
-// Front is what the doors call: the engine, and the acts that run on it.
+// Front holds the methods that the doors call: of the engine, and of the acts
+// that run on it.
 type Front struct {
 	*authority.Authority
 	*ceremony.Ceremonies
 }
 
-// openAuthority opens the engine and the acts, and recovers what an earlier
-// process left.
+// openAuthority opens the engine and the acts, and recovers from an earlier
+// process's crash.
 func (s *System) openAuthority(ctx context.Context) error {
 	p := policy.National()
 	if s.options.Policy != nil {
@@ -69,5 +70,5 @@ func (s *System) openAuthority(ctx context.Context) error {
 	return nil
 }
 
-// Front is what the doors call.
+// Front returns the parts that the doors call.
 func (s *System) Front() Front { return Front{s.Authority, s.Ceremonies} }

@@ -14,14 +14,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
-// clumsy is a driver that trips over every report.
+// clumsy is a driver that panics at every report.
 type clumsy struct{ *notify.Inbox }
 
 func (clumsy) ReadReports(string, string, []byte) ([]notify.Report, error) { panic("canary") }
 
-// TestTheGatewayDoorIsADoor: what trips in it is answered with nothing of it,
-// and each request has one line in the log, without the address that a receipt
-// has its token in.
+// TestTheGatewayDoorIsADoor: the answer to a report that made the driver panic
+// shows nothing of the panic, and each request has one line in the log, without
+// its address, because the address of a report holds a token.
 func TestTheGatewayDoorIsADoor(t *testing.T) {
 	secret := t.TempDir() + "/secret"
 	if err := os.WriteFile(secret, []byte("0123456789abcdef0123456789abcdef"), 0o600); err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/liuma-pin/liuma/web"
 )
 
-// hostedDoor puts the protocol part and the pages behind one listener.
+// hostedDoor puts the protocol of the hosted door and its pages behind one
+// listener.
 func (s *System) hostedDoor() (*http.Server, error) {
 	protocol, err := oidc.New(oidc.Config{
 		Authority: s.Front(), Tokens: s.Vault, Issuer: s.Config.Issuer, Now: s.options.Now, Logger: s.options.Logger,

@@ -12,10 +12,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/config"
 )
 
-// Listen opens the channel door's listener, with TLS where it is configured.
+// Listen opens the native door's listener, with TLS if it is configured.
 func (s *System) Listen() (net.Listener, error) { return listen("channel door", s.Config.Channel) }
 
-// ListenHosted opens the hosted door's listener; nil where there is none.
+// ListenHosted opens the hosted door's listener; nil if the door is not
+// configured.
 func (s *System) ListenHosted() (net.Listener, error) {
 	if s.Hosted == nil {
 		return nil, nil
@@ -23,7 +24,8 @@ func (s *System) ListenHosted() (net.Listener, error) {
 	return listen("hosted door", s.Config.Hosted)
 }
 
-// ListenGateway opens the gateway door's listener; nil where there is none.
+// ListenGateway opens the gateway door's listener; nil if the door is not
+// configured.
 func (s *System) ListenGateway() (net.Listener, error) {
 	if s.Gateway == nil {
 		return nil, nil
@@ -50,10 +52,11 @@ func listen(name string, d config.Door) (net.Listener, error) {
 	}), nil
 }
 
-// Serve answers on the channel door's listener and on others, which are those
-// of the hosted door and the gateway door, in this order, nil where there is
-// none, until ctx ends or one of them fails; then it lets requests finish for
-// the configured time. What is cut off then is undecided, as after a crash.
+// Serve answers on the native door's listener, then on the hosted door's and
+// the gateway door's (others, in this order, nil for a door that is not
+// configured), until ctx ends or one of them fails. Then it gives running
+// requests the configured time. Requests that are cut off stay undecided, as
+// after a crash.
 func (s *System) Serve(ctx context.Context, channel net.Listener, others ...net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -1,12 +1,13 @@
-// Package server makes an authority out of a configuration: one process with
-// its database, its vault and the keepers inside it. It opens a data directory
-// (Data) for whoever administers without serving, puts a whole system on top
-// of it (System), and serves that system's doors.
+// Package server builds an authority from a configuration: one process with its
+// database, its vault and the keepers inside it. It opens a data directory
+// without serving it (Data), for administration, puts a whole system on top of
+// it (System), and serves that system's doors.
 //
-// It guarantees that what was opened is closed again in reverse order, also
-// when opening fails half way; that the doors open only after recovery; and
-// that one process at a time has a data directory. It trusts the configuration,
-// and it decides nothing: every rule lives in the rooms.
+// It guarantees that everything it opened is closed again in reverse order,
+// also when opening fails half way; that the doors open only after recovery;
+// and that one process at a time has a data directory. It trusts the
+// configuration, and makes no decisions of its own: every rule lives in the
+// other rooms.
 //
 // Start here: Open, in system.go.
 package server
@@ -33,7 +34,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Options are what a configuration file cannot say.
+// Options are settings that a configuration file cannot hold.
 type Options struct {
 	Now    func() time.Time // default time.Now
 	Logger *slog.Logger     // default: discard
@@ -44,9 +45,9 @@ type Options struct {
 	Rules authority.Rules
 	// Wait replaces the timer that paces refusals.
 	Wait func(context.Context, time.Duration)
-	// Texts takes codes and notices to phones, whatever the configuration says.
+	// Texts replaces the configured driver of messages.
 	Texts notify.Driver
-	// Outbox replaces the outbox itself, for tests that look at texts before
+	// Outbox replaces the outbox itself, for tests that look at messages before
 	// they are sent.
 	Outbox func(*Data) authority.Outbox
 	// BetweenStore and BetweenKeeper let tests put faults between the rooms.
@@ -63,25 +64,25 @@ func (o *Options) fill() {
 	}
 }
 
-// System is a whole authority in one process.
+// System is an opened authority in one process.
 type System struct {
 	*Data
 	Keepers    []keeper.Keeper
 	Quorum     *keeper.Quorum
 	Authority  *authority.Authority
 	Ceremonies *ceremony.Ceremonies // the acts over Authority
-	Admin      *admin.Admin         // what operators do here
-	Door       *http.Server         // of channels and registries
+	Admin      *admin.Admin         // administration of this directory
+	Door       *http.Server         // the native door
 	Hosted     *http.Server         // of holders' browsers; nil unless configured
-	Gateway    *http.Server         // of the gateway of texts; nil unless configured
-	Outbox     *notify.Outbox       // of texts to phones; nil unless configured
-	Inbox      *notify.Inbox        // what the outbox sends to; nil unless so configured
+	Gateway    *http.Server         // delivery reports; nil unless configured
+	Outbox     *notify.Outbox       // of messages to phones; nil unless configured
+	Inbox      *notify.Inbox        // keeps the outbox's messages; nil unless so configured
 	options    Options
-	// alarmed is where alarms go once the authority is there.
+	// alarmed gets the keepers' alarms, once the authority is made.
 	alarmed atomic.Pointer[authority.Authority]
 }
 
-// Open opens a whole system and recovers what an earlier process left.
+// Open opens a whole system and recovers from an earlier process's crash.
 func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error) {
 	o.fill()
 	data, err := OpenData(ctx, c, o)
@@ -165,8 +166,8 @@ func (s *System) openKeepers(ctx context.Context) error {
 	return err
 }
 
-// alarm hands a keeper's fault to the authority's record, off the path of the
-// request that met it.
+// alarm records a keeper's alarm at the authority, without delaying the request
+// that met it.
 func (s *System) alarm(al keeper.Alarm) {
 	a := s.alarmed.Load()
 	if a == nil {

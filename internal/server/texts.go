@@ -15,9 +15,9 @@ import (
 )
 
 // openTexts makes the outbox and lets it send until the system is closed. It
-// returns the store that the authority works on, which wakes the outbox after
-// each commit that queued a text, and the outbox as the authority sees it: nil
-// where texts are not configured.
+// returns the store for the authority, which wakes the outbox after each commit
+// that queued a message, and the outbox for the authority: nil if messages are
+// not configured.
 func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 	if s.options.Outbox != nil {
 		return s.Store, s.options.Outbox(s.Data), nil
@@ -66,7 +66,7 @@ func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 	return waking{s.Store, s.Outbox.Wake}, toPhones{s.Outbox}, nil
 }
 
-// openDriver makes the configured driver; nil for none.
+// openDriver makes the configured driver; nil if there is none.
 func (s *System) openDriver() (notify.Driver, error) {
 	texts := s.Config.Texts
 	if s.options.Texts != nil {
@@ -110,7 +110,7 @@ func (s *System) openWebhook(w config.Webhook) (notify.Driver, error) {
 	})
 }
 
-// toPhones is the outbox as the authority knows one.
+// toPhones adapts the outbox to the authority's interface.
 type toPhones struct{ outbox *notify.Outbox }
 
 func (t toPhones) Queue(tx store.Tx, n authority.Notice) error {
@@ -124,9 +124,9 @@ func (t toPhones) Queue(tx store.Tx, n authority.Notice) error {
 	return err
 }
 
-// waking is a store that says when a text was committed, so that it goes out
-// at once. Whoever dies between commit and wake has the text found by the
-// outbox's next look.
+// waking is a store that wakes the outbox after a commit that queued a message,
+// so that it is sent at once. If the process dies in between, the outbox finds
+// the message when it next looks.
 type waking struct {
 	store.Store
 	wake func()
@@ -138,13 +138,13 @@ type wakingTx struct {
 }
 
 func (w waking) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error)) error {
-	var run *wakingTx // the last one, which is the one that counts
+	var run *wakingTx // the last run of f, which is the one that was committed
 	err := w.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		run = &wakingTx{Tx: tx}
 		return f(run)
 	})
-	// An error wakes as well, for the commit may have come about: a look too
-	// many costs nothing.
+	// An error wakes the outbox too, because the commit may have succeeded;
+	// looking once too often does no harm.
 	if run != nil && run.queued {
 		w.wake()
 	}

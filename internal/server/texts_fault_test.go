@@ -18,11 +18,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
-// unruly is an inbox that behaves as a test wants.
+// unruly is an inbox that fails as a test chooses.
 type unruly struct {
 	*notify.Inbox
 	mu       sync.Mutex
-	mood     func(context.Context, notify.Text) error // guarded by mu; nil: takes the text
+	mood     func(context.Context, notify.Text) error // guarded by mu; nil: takes the message
 	troubled int                                      // guarded by mu: sends while it had a mood
 }
 
@@ -53,7 +53,7 @@ func (u *unruly) trouble() int {
 	return u.troubled
 }
 
-// of are the texts of a template that came.
+// of lists the messages of a template that the driver took.
 func (u *unruly) of(name notify.Template) (found []notify.Received) {
 	for _, r := range u.Texts("") {
 		if r.Template == name {
@@ -63,7 +63,7 @@ func (u *unruly) of(name notify.Template) (found []notify.Received) {
 	return found
 }
 
-// town is a system with a card, and a driver that is still well.
+// town is a system with a card, and a driver that works until told otherwise.
 type town struct {
 	*testkit.Env
 	driver  *unruly
@@ -81,7 +81,7 @@ func newTown(t *testing.T) *town {
 	return w
 }
 
-// code waits for the newest code.
+// code waits for the newest one-time code.
 func (w *town) code(t *testing.T) func() string {
 	before := len(w.driver.of(notify.CodeBind))
 	return func() string {
@@ -90,7 +90,7 @@ func (w *town) code(t *testing.T) func() string {
 	}
 }
 
-// change changes the PIN, which must work at once whatever the driver does.
+// change changes the PIN, which must work at once, also while the driver fails.
 func (w *town) change(t *testing.T) {
 	t.Helper()
 	w.changes++
@@ -99,7 +99,8 @@ func (w *town) change(t *testing.T) {
 	if v := w.Change(w.channel, w.card, w.pin, next); v.Verdict != liuma.Right || v.Code != "" {
 		t.Fatalf("change: %+v", v)
 	}
-	// A send may take 10 seconds; this is far from it, on a slow machine too.
+	// A send may take 10 seconds; the limit here is far below it, also on a slow
+	// machine.
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("the change took %v", took)
 	}
@@ -107,12 +108,12 @@ func (w *town) change(t *testing.T) {
 }
 
 // TestNoDriverHoldsUpACeremony: while the driver hangs, fails, panics or ends
-// its goroutine, PINs are changed as ever; when it is well again, each change's
-// notice comes, once.
+// its goroutine, PINs can be changed as always; when the driver works again,
+// each change's notice is sent, once.
 func TestNoDriverHoldsUpACeremony(t *testing.T) {
 	for name, mood := range map[string]func(release <-chan struct{}) func(context.Context, notify.Text) error{
 		"hangs": func(release <-chan struct{}) func(context.Context, notify.Text) error {
-			return func(context.Context, notify.Text) error { <-release; return errors.New("gone") } // deaf to its context
+			return func(context.Context, notify.Text) error { <-release; return errors.New("gone") } // ignores its context
 		},
 		"fails": func(<-chan struct{}) func(context.Context, notify.Text) error {
 			return func(context.Context, notify.Text) error { return errors.New("canary 13800000000") }
@@ -153,7 +154,7 @@ func TestNoDriverHoldsUpACeremony(t *testing.T) {
 }
 
 // TestAHangingDriverDoesNotHoldUpTheEnd: closing waits for Drain, not for the
-// gateway; what was under way goes out after the next start.
+// gateway; the message that was being sent goes out after the next start.
 func TestAHangingDriverDoesNotHoldUpTheEnd(t *testing.T) {
 	w := newTown(t)
 	release := make(chan struct{})
@@ -172,8 +173,9 @@ func TestAHangingDriverDoesNotHoldUpTheEnd(t *testing.T) {
 	eventually(t, "the notice after the restart", func() bool { return len(w.driver.of(notify.PINChanged)) == 1 })
 }
 
-// TestACodeFloodStarvesNoNotice: a thousand codes wait at a gateway that
-// hangs on codes; a change's notice is out at once, and so is the ceremony.
+// TestACodeFloodStarvesNoNotice: a thousand one-time codes wait at a gateway
+// that hangs on them; the notice of a change is sent at once, and the ceremony
+// does not wait.
 func TestACodeFloodStarvesNoNotice(t *testing.T) {
 	w := newTown(t)
 	release := make(chan struct{})
@@ -213,8 +215,8 @@ func TestACodeFloodStarvesNoNotice(t *testing.T) {
 	}
 }
 
-// TestAWakeIsNotAPoll: a text is with the driver long before the outbox would
-// have looked by itself.
+// TestAWakeIsNotAPoll: the driver gets a message long before the outbox would
+// have polled.
 func TestAWakeIsNotAPoll(t *testing.T) {
 	w := newTown(t)
 	fastest := time.Hour
@@ -232,8 +234,8 @@ func TestAWakeIsNotAPoll(t *testing.T) {
 	}
 }
 
-// TestNobodyIsToldWithoutACommit: what a transaction queued that failed is not
-// sent, and wakes nobody.
+// TestNobodyIsToldWithoutACommit: a message that a failed transaction queued is
+// not sent, and does not wake the outbox.
 func TestNobodyIsToldWithoutACommit(t *testing.T) {
 	w := newTown(t)
 	failed := errors.New("no")

@@ -17,9 +17,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
-// TestKannelFromTheConfiguration: texts go to smsbox with the password of the
-// file, and its reports come in at the gateway door, each with its own token.
-// test/kannel does the same with Kannel itself.
+// TestKannelFromTheConfiguration: messages go to smsbox with the password from
+// its file, and delivery reports come in at the gateway door, each with its own
+// token. test/kannel does the same with Kannel itself.
 func TestKannelFromTheConfiguration(t *testing.T) {
 	var mu sync.Mutex
 	var asked []url.Values
@@ -35,7 +35,7 @@ func TestKannelFromTheConfiguration(t *testing.T) {
 	if err := os.WriteFile(password, []byte("sesame\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// The door's port has to be known before it listens, as it is to Kannel.
+	// The door's port must be known before it listens, because Kannel needs it.
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

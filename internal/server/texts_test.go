@@ -30,7 +30,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
-// eventually waits for what happens in the background.
+// eventually waits for a condition that background work brings about.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for until := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
@@ -40,13 +40,13 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// channel registers a channel that may do everything everywhere.
+// channel registers a channel with every action in every region.
 func channel(e *testkit.Env) authority.Caller {
 	return authority.Caller{Client: e.AddClient(store.Client{ID: "zj-hrss", Kind: store.ClientChannel,
 		Regions: []liuma.Region{""}, Actions: liuma.Actions(), RedirectURIs: []string{testkit.RedirectURI}}, e.NewKey())}
 }
 
-// enroll plays an enrolment with the code that read gives.
+// enroll plays an enrolment with the one-time code that read returns.
 func enroll(t *testing.T, e *testkit.Env, c authority.Caller, f registry.Facts, read func() string) store.Handle {
 	t.Helper()
 	ctx := context.Background()
@@ -76,8 +76,8 @@ func enroll(t *testing.T, e *testkit.Env, c authority.Caller, f registry.Facts, 
 	return v.Card
 }
 
-// TestTextsReachThePhone: what the authority queues comes out of the driver,
-// code and notice, as it was asked for.
+// TestTextsReachThePhone: the driver gets the messages that the authority
+// queues, one-time code and notice, with their parameters.
 func TestTextsReachThePhone(t *testing.T) {
 	inbox := notify.NewInbox(time.Now)
 	e := testkit.New(t, testkit.Options{Texts: inbox})
@@ -101,8 +101,8 @@ func TestTextsReachThePhone(t *testing.T) {
 	})
 }
 
-// gateway is a gateway of texts over HTTP: it checks signatures, keeps texts
-// by ID, and reports deliveries.
+// gateway is an SMS gateway over HTTP: it checks signatures, keeps messages by
+// ID, and sends delivery reports.
 type gateway struct {
 	secret []byte
 	mu     sync.Mutex
@@ -133,9 +133,9 @@ func (g *gateway) all() []map[string]any {
 	return slices.Collect(maps.Values(g.texts))
 }
 
-// TestTextsFromTheConfiguration: a webhook as an operator writes it down takes
-// the texts in a region's own wording, and its receipts come in by the gateway
-// door, from nobody else.
+// TestTextsFromTheConfiguration: a webhook from the configuration file takes the
+// messages in a region's own wording, and its delivery reports come in at the
+// gateway door. A report that is not signed with the webhook's secret is refused.
 func TestTextsFromTheConfiguration(t *testing.T) {
 	const secret = "0123456789abcdef0123456789abcdef"
 	g := &gateway{secret: []byte(secret), texts: map[string]map[string]any{}}
@@ -230,8 +230,8 @@ func TestTextsFromTheConfiguration(t *testing.T) {
 	})
 }
 
-// TestTextsThatCannotBeSentAreToldAtTheStart: a setting that the file itself
-// does not show to be wrong ends the start, and names what to put right.
+// TestTextsThatCannotBeSentAreToldAtTheStart: a wrong setting that only shows
+// when it is used stops the start, with an error that names the setting.
 func TestTextsThatCannotBeSentAreToldAtTheStart(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, content string, mode os.FileMode) string {

@@ -14,7 +14,8 @@ import (
 	"modernc.org/sqlite"
 )
 
-// Settings say how a connection is opened. A zero size leaves SQLite's own.
+// Settings choose how a connection is opened. A zero size leaves SQLite's
+// default.
 type Settings struct {
 	ReadOnly        bool // refuses every write
 	CacheKiB        int  // of pages in memory
@@ -22,10 +23,11 @@ type Settings struct {
 }
 
 // busyTimeout bounds the wait for a lock. The lease keeps other writers away,
-// so only a checkpoint meets one, held by a reader.
+// so only a checkpoint has to wait, for a reader.
 const busyTimeout = 2 * time.Second
 
-// logKept is how much of the log's file is kept for reuse after a checkpoint.
+// logKept is how many bytes of the log's file are kept for reuse after a
+// checkpoint.
 const logKept = 64 << 20
 
 // dataSource names the database file with the pragmas that every connection
@@ -50,7 +52,7 @@ func dataSource(path string, s Settings) string {
 	} else {
 		pragma("journal_mode", "WAL")
 		pragma("synchronous", "FULL")
-		pragma("secure_delete", "ON") // what was deleted is overwritten
+		pragma("secure_delete", "ON") // deleted rows are overwritten
 		pragma("journal_size_limit", logKept)
 		if s.CheckpointPages > 0 {
 			pragma("wal_autocheckpoint", s.CheckpointPages)
@@ -59,9 +61,9 @@ func dataSource(path string, s Settings) string {
 	return (&url.URL{Scheme: "file", Path: slashed, RawQuery: q.Encode()}).String()
 }
 
-// Connect opens one connection. One that writes is checked before it is given
-// out: SQLite answers a setting that it cannot take with silence, and without
-// these nothing would be durable.
+// Connect opens one connection. A connection that writes is checked first:
+// SQLite ignores a setting that it does not support without an error, and
+// without these settings nothing would be durable.
 func Connect(path string, s Settings) (driver.Conn, error) {
 	connector, err := sqlite.NewConnector(dataSource(path, s))
 	if err != nil {
@@ -80,14 +82,14 @@ func Connect(path string, s Settings) (driver.Conn, error) {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
-	// The first read makes the log, so that Watch finds it.
+	// The first read creates the log, so that Watch finds it.
 	if _, err := setting(c, "schema_version"); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }
 
-// setting asks a connection for the value of a pragma.
+// setting reads the value of a pragma.
 func setting(c driver.Conn, pragma string) (_ string, err error) {
 	stmt, err := c.Prepare("PRAGMA " + pragma)
 	if err != nil {

@@ -1,12 +1,11 @@
-// Package sqlitefile is what every database of Liuma in one SQLite file needs:
-// the authority's and each keeper's ledger. It guarantees that one process at a
-// time has the file (a lock on a file beside it, which the system takes back
-// when the process ends, however it ends), that the file and its companions are
-// readable by their owner only, that every connection carries the settings on
-// which durability rests (write-ahead log, one sync a commit), and that a
-// program opens only a schema that is its own and that it knows. It trusts the
-// file system to keep what it has synced, and whoever can write in the
-// directory.
+// Package sqlitefile opens the SQLite files of Liuma: the authority's database
+// and each keeper's ledger. It guarantees that one process at a time has the
+// file (a lock on a file beside it, which the operating system releases when
+// the process ends, also by a crash), that the file and its companions are
+// readable by their owner only, that every connection has the settings that
+// make it durable (write-ahead log, one sync a commit), and that a program
+// opens only a schema that is its own and that it knows. It trusts the file
+// system to keep synced data, and everyone who can write in the directory.
 //
 // Start here: Take, then Connect.
 package sqlitefile
@@ -25,13 +24,14 @@ var (
 	ErrInUse = errors.New("database file: in use by another process")
 	// ErrTooNew means that a later release has changed the schema.
 	ErrTooNew = errors.New("database file: written by a later release")
-	// ErrForeign means that the file is a database of something else.
+	// ErrForeign means that the file is a database of another program.
 	ErrForeign = errors.New("database file: a database of something else")
 	// ErrMoved means that a file was removed or replaced while it was open.
 	ErrMoved = errors.New("database file: removed or replaced while it was open")
 )
 
-// File is a database file that nobody else opens for writing until Release.
+// File is a database file that no other process opens for writing until
+// Release.
 type File struct {
 	path  string
 	lease *os.File
@@ -41,9 +41,9 @@ type File struct {
 }
 
 // Take takes the lease on the database at path and makes the file, if there is
-// none, readable and writable by its owner only. ErrInUse: somebody else has
-// the lease. A crash afterwards leaves an empty file, which is an empty
-// database.
+// none, readable and writable by its owner only. ErrInUse: another process or
+// File has the lease. A crash afterwards leaves an empty file, which is an
+// empty database.
 func Take(path string) (_ *File, err error) {
 	path, err = filepath.Abs(path)
 	if err != nil {
@@ -85,11 +85,11 @@ func makePrivate(path string) error {
 // Path is the absolute path of the database.
 func (f *File) Path() string { return f.path }
 
-// watched are the files that hold what was committed.
+// watched are the files that hold committed data.
 func (f *File) watched() []string { return []string{f.path, f.path + "-wal"} }
 
-// Watch remembers which files are open, for Check. It is called once, when a
-// connection has made the log.
+// Watch remembers which files are open, for Check. It is called once, after a
+// connection has created the log.
 func (f *File) Watch() error {
 	for _, name := range f.watched() {
 		info, err := os.Stat(name)
@@ -101,10 +101,10 @@ func (f *File) Watch() error {
 	return nil
 }
 
-// Check returns an error if one of the files is not where it was at Watch, to
-// be asked after a commit and before anybody is told of it: SQLite goes on
-// writing to files that were removed or replaced, and what is written there is
-// gone at the next start.
+// Check returns an error if one of the files is not where it was at Watch. Call
+// it after a commit and before the commit is acknowledged: SQLite goes on
+// writing to files that were removed or replaced, and such writes are lost at
+// the next start.
 func (f *File) Check() error {
 	for i, name := range f.watched() {
 		info, err := os.Stat(name)

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock takes the whole file for this process, or says ErrInUse at once. The
-// system gives it back when the process ends, however it ends.
+// lock locks the whole file for this process, or returns ErrInUse at once. The
+// operating system releases the lock when the process ends, also by a crash.
 func lock(f *os.File) error {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// lock takes the whole file for this process, or says ErrInUse at once. The
-// system gives it back when the process ends, however it ends.
+// lock locks the whole file for this process, or returns ErrInUse at once. The
+// operating system releases the lock when the process ends, also by a crash.
 func lock(f *os.File) error {
 	err := windows.LockFileEx(windows.Handle(f.Fd()),
 		windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY,

@@ -10,18 +10,18 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// Schema is what a room keeps in its file.
+// Schema describes the tables that a room keeps in its file.
 type Schema struct {
 	// Application stands in the header of every file of the room; the first
 	// migration writes it (PRAGMA application_id).
 	Application int64
-	Migrations  fs.FS // of goose, at the root
+	Migrations  fs.FS // in goose's format, at the root
 }
 
-// Migrate brings the schema up to date. It refuses a database that holds
-// something else (ErrForeign), and one of a later release (ErrTooNew). It runs
-// before any other connection is opened. A crash here leaves whole migrations
-// done or not done: each is one transaction.
+// Migrate brings the schema up to date. It refuses a database of another
+// program (ErrForeign), and one of a later release (ErrTooNew). It runs before
+// any other connection is opened. A crash here leaves whole migrations done or
+// not done: each is one transaction.
 func (f *File) Migrate(ctx context.Context, s Schema) (err error) {
 	db := Pool(f.path, Settings{CacheKiB: 8 << 10}, 1)
 	defer func() { err = errors.Join(err, db.Close()) }()
@@ -43,7 +43,7 @@ func (f *File) Migrate(ctx context.Context, s Schema) (err error) {
 	return err
 }
 
-// checkOwner refuses a database that holds something else.
+// checkOwner refuses a database of another program.
 func (s Schema) checkOwner(ctx context.Context, db *sql.DB) error {
 	var id, tables int64
 	if err := db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil {

@@ -38,8 +38,8 @@ func execute(t *testing.T, f *sqlitefile.File, s sqlitefile.Settings, query stri
 	return errors.Join(err, db.Close())
 }
 
-// TestLease: one File at a time, and the next after Release. What refuses to be
-// opened keeps no lease.
+// TestLease: one File at a time, and the next after Release. A file that could
+// not be opened keeps no lease.
 func TestLease(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
 	f := take(t, path)
@@ -63,8 +63,8 @@ func TestLease(t *testing.T) {
 	}
 }
 
-// TestFilesAreForTheirOwner: also where they were left wider, and with a name
-// that a data source name could trip over.
+// TestFilesAreForTheirOwner: also where the files had wider modes before, and
+// with a name that could break a data source name.
 func TestFilesAreForTheirOwner(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a file?of=#1%41.db")
 	for _, name := range []string{path, path + "-wal", path + "-shm"} {
@@ -92,8 +92,8 @@ func TestFilesAreForTheirOwner(t *testing.T) {
 	}
 }
 
-// TestMigrateRefuses what is no database, is another's, or is of a later
-// release, and changes none of it.
+// TestMigrateRefuses: a file that is no database, one of another program and
+// one of a later release are refused and not changed.
 func TestMigrateRefuses(t *testing.T) {
 	dir := t.TempDir()
 	garbage := filepath.Join(dir, "garbage")
@@ -137,7 +137,7 @@ func TestMigrateRefuses(t *testing.T) {
 	}
 }
 
-// TestSettings asks connections what they do.
+// TestSettings reads the settings of connections.
 func TestSettings(t *testing.T) {
 	f := take(t, filepath.Join(t.TempDir(), "x.db"))
 	if err := f.Migrate(t.Context(), schema(application)); err != nil {

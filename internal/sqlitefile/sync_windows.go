@@ -1,5 +1,5 @@
 package sqlitefile
 
-// SyncDir does nothing: Windows does not sync directories, and NTFS journals
+// SyncDir does nothing: Windows cannot sync directories, and NTFS journals
 // names.
 func SyncDir(string) error { return nil }

@@ -7,56 +7,56 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Ceremony is a holder's multi-step act at the hosted door. Its state is here
-// and nowhere else, so a lost page loses nothing.
+// Ceremony is a holder's multi-step act at the hosted door. Its whole state is
+// in this row, so a lost page loses nothing.
 type Ceremony struct {
 	ID         string // 26 lower-case characters, random; stands in page addresses, is no secret
 	Channel    liuma.ChannelID
 	BusinessNo liuma.BusinessNo
 	Action     liuma.Action
 	Region     liuma.Region
-	Step       string       // where it is; the authority's state machine names the steps
-	Card       liuma.CardID // zero until it is known
+	Step       string       // the present step; package ceremony names the steps
+	Card       liuma.CardID // zero until known
 	RequestURI [32]byte     // hash of the pushed request's address
-	Browser    [32]byte     // hash of the secret of the one browser that goes on; zero before the first post
+	Browser    [32]byte     // hash of the secret of the browser that goes on; zero before the first post
 	Sealed     []byte       // vault-sealed: subject, purpose, return address; bound to ID
 	Tries      int          // attempts made; each has a business number of its own
 	Code       [32]byte     // hash of the authorization code; zero before there is one
 	CodeUntil  time.Time
 	CodeUsed   time.Time // when it was redeemed, or zero
 	// Revision rises with every update. UpdateCeremony compares it, so of two
-	// pages that go on at once one wins.
+	// pages that go on at once only one succeeds.
 	Revision uint64
 	At       time.Time
 	Expires  time.Time
 	Ended    time.Time // zero while it goes on
 }
 
-// CeremonyReader reads ceremonies; ErrNotFound where there is none. A zero hash
-// is nobody's and finds none.
+// CeremonyReader reads ceremonies; ErrNotFound if there is none. A zero hash is
+// never found.
 type CeremonyReader interface {
 	Ceremony(id string) (Ceremony, error)
 	CeremonyByRequestURI(hash [32]byte) (Ceremony, error)
 	CeremonyByCode(hash [32]byte) (Ceremony, error)
 	// CeremoniesOf lists a card's ceremonies that have not ended, oldest first.
 	CeremoniesOf(liuma.CardID) ([]Ceremony, error)
-	// DueCeremonies lists ceremonies that expired before now and have not
-	// ended, those that expired first in front, at most limit.
+	// DueCeremonies lists ceremonies that expired before now and have not ended,
+	// in the order of their expiry, at most limit.
 	DueCeremonies(now time.Time, limit int) ([]Ceremony, error)
 }
 
 // CeremonyWriter writes ceremonies.
 type CeremonyWriter interface {
-	// InsertCeremony refuses a second one for (Channel, BusinessNo), for a
-	// RequestURI or for an ID (ErrExists). Ceremonies without a RequestURI, or
-	// without a Code, do not collide.
+	// InsertCeremony refuses a second ceremony with the same (Channel,
+	// BusinessNo), RequestURI or ID (ErrExists). Ceremonies without a RequestURI,
+	// or without a Code, do not collide.
 	InsertCeremony(Ceremony) error
 	// UpdateCeremony replaces all members but ID, Channel, BusinessNo and
 	// Action if Revision is the stored one, and stores Revision+1. ErrConflict
 	// if it is not; ErrExists if another ceremony has the Code or RequestURI.
 	UpdateCeremony(Ceremony) error
-	// PruneCeremonies drops those that ended before a time, with their codes,
-	// and says how many.
+	// PruneCeremonies drops ceremonies that ended before a time, with their
+	// one-time codes, and returns how many.
 	PruneCeremonies(endedBefore time.Time) (int64, error)
 }
 
@@ -67,9 +67,9 @@ type Contact struct {
 	Sealed      []byte      // vault-sealed number, bound to Card
 	Language    string      // "zh-CN" or "en": of the notices
 	BoundAt     time.Time
-	ConfirmedAt time.Time // last code received, or right PIN with a code
+	ConfirmedAt time.Time // last one-time code received, or right PIN with a one-time code
 	HoldUntil   time.Time // no online reset before; zero for none
-	EveryUse    bool      // notices of every use were asked for
+	EveryUse    bool      // the holder wants a notice of every use
 }
 
 // Code is a one-time code that was sent, for one step of one ceremony.
@@ -77,14 +77,15 @@ type Code struct {
 	Ceremony string // ceremony ID; one live code each
 	Card     liuma.CardID
 	Phone    vault.Index
-	MAC      vault.MAC // of the code, bound to Ceremony and Phone
+	MAC      vault.MAC // of the one-time code, bound to Ceremony and Phone
 	SentAt   time.Time
 	Expires  time.Time
 	Used     time.Time // zero until it was right
 }
 
-// Tick is one event that is counted within a window: a wrong code of a card, a
-// code sent to a number, a freeze code tried.
+// Tick is a ration mark: one event that counts within a period, such as a wrong
+// one-time code of a card, a one-time code sent to a number, or a freeze code
+// tried.
 type Tick struct {
 	Kind string      // "code_wrong", "code_sent", "freeze_code", "notice_sent" …
 	Key  vault.Index // of the number, or of the card's holder
@@ -99,8 +100,8 @@ type FreezeCode struct {
 	Used    time.Time
 }
 
-// Device is a known device of a card: a browser that once gave a right PIN
-// and a code. Only a MAC of its secret is kept, bound to Card.
+// Device is a known device of a card: a browser that once gave a right PIN and
+// a one-time code. Only a MAC of its secret is kept, bound to Card.
 type Device struct {
 	Card liuma.CardID
 	MAC  vault.MAC
@@ -111,15 +112,16 @@ type Device struct {
 // MessageState is how far a message has come.
 type MessageState string
 
-// A waiting message is tried until it is sent, or dead after its last try.
+// A waiting message is sent again until a gateway takes it; after its last try
+// it is dead.
 const (
 	MessageWaiting   MessageState = "waiting"
 	MessageSent      MessageState = "sent"      // a gateway took it
-	MessageDelivered MessageState = "delivered" // a delivery receipt came
+	MessageDelivered MessageState = "delivered" // a delivery report came
 	MessageDead      MessageState = "dead"      // given up, for an operator to see
 )
 
-// Message is one text to one phone, in the outbox from the transaction of the
+// Message is one message to one phone, inserted in the transaction of the
 // change that it tells of.
 type Message struct {
 	ID       string // 26 lower-case characters; the de-duplication key at the gateway
@@ -132,19 +134,20 @@ type Message struct {
 	State    MessageState
 	Tries    int
 	NextAt   time.Time // when it may be tried (again); a lease while it is being tried
-	Expires  time.Time // a code that is late is worthless; zero for never
+	Expires  time.Time // a one-time code that is late is worthless; zero for never
 	Ref      string    // the gateway's reference, or empty
 	Fault    string    // stable word for the last failure, or empty
 	At       time.Time
 	DoneAt   time.Time
 }
 
-// PhoneReader reads what belongs to the bound phone.
+// PhoneReader reads the rows about bound phones: contacts, one-time codes,
+// ration marks, freeze codes, devices, messages.
 type PhoneReader interface {
 	Contact(liuma.CardID) (Contact, error)
 	Code(ceremony string) (Code, error)
-	// Ticks lists the times of ticks of a kind and key after since, oldest
-	// first; one at since itself is left out.
+	// Ticks lists the times of the ration marks of a kind and key that are later
+	// than since, oldest first.
 	Ticks(kind string, key vault.Index, since time.Time) ([]time.Time, error)
 	FreezeCode(vault.MAC) (FreezeCode, error)
 	// DevicesOf lists a card's known devices, those seen longest ago first.
@@ -153,35 +156,35 @@ type PhoneReader interface {
 	// now, oldest NextAt first, at most limit.
 	DueMessages(kind string, now time.Time, limit int) ([]Message, error)
 	Message(id string) (Message, error)
-	// MessageByRef finds the newest with that reference; none has an empty one.
+	// MessageByRef finds the newest message with that reference; an empty one
+	// finds none.
 	MessageByRef(ref string) (Message, error)
-	// Messages lists by state in order of ID, after an ID; an empty state
-	// lists all.
+	// Messages lists messages in a state in order of ID, after an ID; an empty
+	// state lists all.
 	Messages(state MessageState, after string, limit int) ([]Message, error)
 }
 
-// PhoneWriter writes what belongs to the bound phone. Contacts, freeze codes
-// and devices belong to a card, codes to a ceremony: ErrNotFound if it is not
-// there. Rows whose time to expire or to be due is zero have expired and are
-// due.
+// PhoneWriter writes these rows. Contacts, freeze codes and devices belong to a
+// card, one-time codes to a ceremony: ErrNotFound if it is not there. A zero
+// expiry has passed, and a zero due time is due.
 type PhoneWriter interface {
-	PutContact(Contact) error // replaces the card's
-	PutCode(Code) error       // replaces the ceremony's
+	PutContact(Contact) error // replaces the card's contact
+	PutCode(Code) error       // replaces the ceremony's one-time code
 	DeleteCodesOf(liuma.CardID) error
-	InsertTick(Tick) error // two in one millisecond are two
+	InsertTick(Tick) error // two in the same millisecond count twice
 	DeleteTicks(kind string, key vault.Index) error
 	PruneTicks(before time.Time) (int64, error)
 	InsertFreezeCode(FreezeCode) error // ErrExists: the MAC is taken
 	UpdateFreezeCode(FreezeCode) error
 	PruneFreezeCodes(expiredBefore time.Time) (int64, error)
-	PutDevice(Device) error // replaces the card's with that MAC
+	PutDevice(Device) error // replaces the card's device with that MAC
 	DeleteDevice(liuma.CardID, vault.MAC) error
 	DeleteDevicesOf(liuma.CardID) error
-	// PruneDevices drops those that were last seen before a time.
+	// PruneDevices drops devices that were last seen before a time.
 	PruneDevices(seenBefore time.Time) (int64, error)
 	InsertMessage(Message) error // ErrExists: the ID is taken
 	UpdateMessage(Message) error
-	// PruneMessages drops those that were done before a time, never one that
-	// waits, and says how many.
+	// PruneMessages drops messages that were done before a time, never a waiting
+	// one, and returns how many.
 	PruneMessages(doneBefore time.Time) (int64, error)
 }

@@ -1,11 +1,11 @@
-// Package store is the contract of the authority's database. It guarantees
-// that a transaction is serializable and durable when Update returns nil, and
-// that no change is kept without its audit entry (I-8): Update's function
-// returns the entry, and Update writes both or neither. Each entry follows the
-// last one of its stream, and there is no order over all streams. It trusts its backend
-// with durability and nothing else: personal data arrives sealed, and rows
-// that move a PIN carry a vault.MAC that the authority checks.
-// The suite in storetest runs on every implementation.
+// Package store is the contract of the authority's database. It guarantees that
+// a transaction is serializable and durable when Update returns nil, and that
+// no change is kept without its audit entry (I-8): Update's function returns
+// the entry, and Update writes both or neither. Each entry follows the last one
+// of its stream; entries of different streams have no order. It trusts its
+// backend only with durability: personal data arrives sealed, and rows that
+// could move a PIN carry a vault.MAC that the authority checks. Every
+// implementation runs the suite in storetest.
 //
 // Start here: Store, then Tx.
 package store
@@ -24,22 +24,22 @@ import (
 // Errors that callers act on. All but ErrFailed mean that nothing was kept.
 var (
 	ErrNotFound = errors.New("store: not found")
-	// ErrExists is returned by the Insert methods when a row with the same
-	// key, or one that a uniqueness rule forbids, is there already.
+	// ErrExists is returned by the Insert methods when there is a row with the
+	// same key already, or one that a uniqueness rule does not allow beside it.
 	ErrExists = errors.New("store: exists")
 	// ErrNoAudit is returned by Update when a change came without an entry.
 	ErrNoAudit = errors.New("store: change without an audit entry")
 	// ErrConflict is returned by UpdateCeremony when the row was updated since
 	// it was read.
 	ErrConflict = errors.New("store: updated meanwhile")
-	// ErrDecided is returned by UpdateRequest when the change would touch what
-	// was decided (I-11).
+	// ErrDecided is returned by UpdateRequest when the change would touch a
+	// decided value (I-11).
 	ErrDecided = errors.New("store: request is decided")
 	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("store: closed")
-	// ErrFailed is returned when an I/O error left it unknown whether a commit
-	// is on disk, and by every call after that: only opening the database
-	// again tells what was kept.
+	// ErrFailed is returned when an I/O error left it unknown whether a commit is
+	// on disk, and by every call after that: only opening the database again shows
+	// which changes were kept.
 	ErrFailed = errors.New("store: an I/O error made the state unknown; restart")
 )
 
@@ -49,22 +49,23 @@ type Store interface {
 	View(ctx context.Context, f func(Reader) error) error
 	// Update runs f in one serializable transaction and, when f returns nil,
 	// writes the returned entry at the end of its stream (audit.StreamOf) and
-	// commits. It returns nil only when all is durable. If f wrote nothing and returns a
-	// zero Entry, nothing is kept and no entry is needed.
+	// commits. It returns nil only when everything is durable. If f wrote nothing
+	// and returns a zero Entry, nothing is kept and no entry is needed.
 	//
-	// f may be run more than once (transactions share a commit, and one that
-	// fails is run again without the others), so it must have no effect but
-	// through the Tx, and must assign, not append to, what it captures. It
-	// must not call the Store: its own transaction is in the way.
+	// f may be run more than once (transactions share a commit, and when one fails
+	// it and the others are run again), so it must have no effect but through the
+	// Tx, and must assign, not append to, captured variables. It must not call the
+	// Store, which would wait for f's own transaction.
 	//
-	// After an error other than ErrFailed nothing of f is kept. A ctx that is
-	// cancelled before f starts keeps f from starting; once f has started, its
-	// true outcome is returned. A panic in f is raised again in the caller.
+	// After an error other than ErrFailed nothing of f is kept. If ctx is
+	// cancelled before f starts, f is not run; once f has started, Update returns
+	// its true outcome. A panic in f is raised again in the caller.
 	Update(ctx context.Context, f func(Tx) (audit.Entry, error)) error
 	Close() error
 }
 
-// Reader reads. Lookups of one row return ErrNotFound when there is none.
+// Reader reads one snapshot. Lookups of one row return ErrNotFound if there is
+// none.
 type Reader interface {
 	CeremonyReader
 	PhoneReader
@@ -94,21 +95,22 @@ type Reader interface {
 	// KeepersSeen returns the highest sequence saved per keeper.
 	KeepersSeen() (map[string]uint64, error)
 
-	// Streams lists the streams of the audit record by their heads, those of
-	// cards in front, at most limit, after one (zero: from the first). Entries
-	// of different streams have no order: their times are what clocks said.
+	// Streams lists the streams of the audit record by their heads, cards' streams
+	// first, at most limit, after a stream (zero: from the first). Entries of
+	// different streams have no order: their times come from the clocks of
+	// different processes.
 	Streams(after audit.Stream, limit int) ([]audit.Head, error)
-	// Entries lists a stream's entries in the order of their numbers, at most
-	// limit, after one.
+	// Entries lists a stream's entries by their numbers, at most limit, after a
+	// number.
 	Entries(s audit.Stream, after uint64, limit int) ([]audit.Recorded, error)
 }
 
-// Tx reads and writes. Every write counts as a change that needs an entry; one
-// that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
-// changed nothing, and the transaction may go on. Methods that update or
-// delete one row return ErrNotFound when there is none; those that delete all
-// that belongs to something (Delete…Of, DeleteTicks, Prune…) may find nothing.
-// Times are kept to the millisecond, finer parts are dropped.
+// Tx reads and writes. Every write counts as a change that needs an entry; a
+// write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
+// changed nothing, and the transaction may go on. Methods that update or delete
+// one row return ErrNotFound if it is not there; methods that delete many
+// (Delete…Of, DeleteTicks, Prune…) may find none. Times are kept to the
+// millisecond, finer parts are dropped.
 type Tx interface {
 	Reader
 	CeremonyWriter
@@ -126,8 +128,8 @@ type Tx interface {
 	// InsertRequest refuses a second row for (Channel, BusinessNo): I-11.
 	InsertRequest(Request) error
 	// UpdateRequest replaces an undecided request. Of a decided one it sets
-	// RedeemedAt, once, and returns ErrDecided for any other difference.
-	// Ceremony is as it was inserted, whatever it says here.
+	// RedeemedAt, once, and returns ErrDecided for any other difference. It
+	// ignores Ceremony, which stays as it was inserted.
 	UpdateRequest(Request) error
 
 	// InsertIntent refuses a second open intent for a card (I-7).
@@ -135,25 +137,26 @@ type Tx interface {
 	UpdateIntent(Intent) error
 	DeleteIntent(liuma.CardID) error
 
-	// UpsertPerson replaces the person of that Holder, or adds one. ErrExists:
-	// the physical card number is another holder's. A zero CardNo is nobody's.
+	// UpsertPerson replaces the person of that Holder, or adds one. ErrExists: the
+	// physical card number belongs to another holder. A zero CardNo never
+	// collides.
 	UpsertPerson(Person) error
 
 	InsertClient(Client) error
 	UpdateClient(Client) error
 
-	// InsertEvidence marks evidence as used; ErrExists if it was. The row may
-	// be dropped after until, when the evidence itself is too old to pass.
+	// InsertEvidence marks evidence as used; ErrExists if it was already. The row
+	// may be dropped after until, when the evidence is too old to be accepted.
 	InsertEvidence(provider string, jti vault.Index, until time.Time) error
-	// PruneEvidence drops rows whose until is before now and says how many.
+	// PruneEvidence drops rows whose until is before now and returns how many.
 	PruneEvidence(now time.Time) (int64, error)
 
 	InsertSealKey(SealKey) error
-	// DeleteSealKey destroys the key: what it sealed stays sealed, also for
-	// whoever takes the database's files later.
+	// DeleteSealKey destroys the key: envelopes sealed to it cannot be opened any
+	// more, not even with the database's files.
 	DeleteSealKey(id string) error
 
-	// SaveKeepersSeen raises the sequences kept per keeper; none ever falls.
+	// SaveKeepersSeen raises the sequences kept per keeper; it lowers none.
 	SaveKeepersSeen(map[string]uint64) error
 }
 
@@ -171,7 +174,7 @@ type Card struct {
 	PINSetAt time.Time
 	MAC      vault.MAC // CardMAC
 
-	Physical liuma.PhysicalStatus // as the registry last said
+	Physical liuma.PhysicalStatus // as last reported by the registry
 	Frozen   bool
 	FrozenAt time.Time
 
@@ -191,29 +194,29 @@ type Link struct {
 	At      time.Time
 }
 
-// Request is one business number of one channel, and what became of it.
-// A decided request never changes again but for RedeemedAt; one that is
-// undecided when no process works on it stays so for good (I-11).
+// Request is one business number of one channel, with its outcome. A decided
+// request never changes again except for RedeemedAt. One that is undecided when
+// no process works on it stays undecided for good (I-11).
 type Request struct {
 	Channel    liuma.ChannelID
 	BusinessNo liuma.BusinessNo
 	Action     liuma.Action
-	// Digest is a hash of all that was sent, to tell a repetition from a
-	// second request under the same number.
+	// Digest is a hash of the whole request, to tell a repetition from another
+	// request under the same number.
 	Digest  [32]byte
 	Card    liuma.CardID  // zero where the subject is unknown
-	Version liuma.Version // that the verdict is about
+	Version liuma.Version // the version that the verdict is about
 	Purpose [32]byte      // hash of the purpose as shown
-	// Ceremony is the ID of the hosted ceremony that it belongs to, or empty.
-	// It is set by InsertRequest and never changes.
+	// Ceremony is the ID of the hosted ceremony that the request belongs to, or
+	// empty. It is set by InsertRequest and never changes.
 	Ceremony string
 
 	Decided   bool
 	Verdict   liuma.Verdict // empty for actions without an attempt
-	Code      liuma.Code    // error code that was answered; empty on success
+	Code      liuma.Code    // error code of the answer; empty on success
 	TriesLeft int
 	Until     time.Time
-	Evidence  string // method of the evidence that came with it, or empty
+	Evidence  string // method of the evidence that came with the request, or empty
 
 	ReceiptID  string // of a right verdict
 	At         time.Time
@@ -221,7 +224,7 @@ type Request struct {
 	RedeemedAt time.Time
 }
 
-// IntentState is how far the setting of a PIN has come.
+// IntentState is how far an intent has come.
 type IntentState uint8
 
 // A crash in IntentReserved leaves the old PIN (no keeper has a commit); from
@@ -233,18 +236,19 @@ const (
 	IntentFlipped    IntentState = 3 // the card row holds the new version
 )
 
-// Intent is the setting of one PIN, in the making. At most one a card.
+// Intent is the setting of one PIN, in the making. A card has at most one.
 type Intent struct {
 	Card     liuma.CardID
-	From     liuma.Version // current when it was reserved: the compare of the flip
+	From     liuma.Version // current version when the intent was reserved; the flip compares it
 	Version  liuma.Version // reserved for the new PIN
 	KeySet   uint32
 	Verifier liuma.Verifier // from IntentCommitting on
 	State    IntentState
-	Owner    string // process that works on it; another may take over when Lease is past
+	Owner    string // process that works on it; another may take over after Lease
 	Lease    time.Time
 	MAC      vault.MAC // over all of the above but Owner and Lease
-	// Request is the business number that it belongs to, decided by the flip.
+	// Request is the business number that the intent belongs to; the flip decides
+	// it.
 	Channel    liuma.ChannelID
 	BusinessNo liuma.BusinessNo
 	At         time.Time
@@ -261,11 +265,12 @@ type Person struct {
 	UpdatedAt  time.Time
 }
 
-// ClientKind says at which door a client may knock.
+// ClientKind says which doors a client may use.
 type ClientKind string
 
-// A channel asks on behalf of holders, a registry reports the physical card,
-// a provider signs evidence and calls nothing, a hotline may only freeze.
+// A channel sends requests on behalf of holders, a registry reports physical
+// cards, a provider signs evidence and sends no requests, a hotline may only
+// freeze.
 const (
 	ClientChannel  ClientKind = "channel"
 	ClientRegistry ClientKind = "registry"
@@ -273,7 +278,7 @@ const (
 	ClientHotline  ClientKind = "hotline"
 )
 
-// Client is a registered party with its public key.
+// Client is a registered client with its public keys.
 type Client struct {
 	ID      string // a channel's is its liuma.ChannelID
 	Kind    ClientKind

@@ -6,11 +6,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// CardMAC covers the members of a card that nobody may change by writing to the
-// database alone: those that tie a PIN to its holder, how the card stands, and
-// the region whose rules of recovery apply to it. Every writer of a card sets
-// MAC to it, and checks the MAC of the card that it read in the same
-// transaction.
+// CardMAC covers the members of a card that must not change by writing to the
+// database alone: those that tie a PIN to its holder, the card's standing, and
+// the region whose recovery rules apply. Every writer of a card sets MAC to it,
+// after checking the MAC of the card that it read in the same transaction.
 func CardMAC(v *vault.Vault, c Card) vault.MAC {
 	frozen := []byte{0}
 	if c.Frozen {

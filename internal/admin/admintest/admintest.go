@@ -1,8 +1,8 @@
-// Package admintest is the trial that every admin.Administration passes: what
-// is done, what is refused and in which words, and what the record says of it,
-// are the same in the process that has the store and at the other end of a
-// socket. It guarantees that nothing in a World is a stand-in but the clock and
-// the parts of a server at work. Only tests import it.
+// Package admintest is the trial that every admin.Administration passes: its
+// changes, its refusals and their words, and its audit entries are the same in
+// the process that has the store and at the other end of a socket. It
+// guarantees that everything in a World is real but the clock and the parts of
+// a running server. Only tests import it.
 //
 // Start here: Run.
 package admintest
@@ -30,11 +30,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Start is the time at which every World's clock stands.
+// Start is the time that every World's clock shows.
 var Start = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 
-// Run puts an Administration on trial: over gives the one under test, which
-// administers a World by its Admin.
+// Run puts an Administration on trial: over makes it from a World, on top of
+// the World's Admin.
 func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
 	for _, trial := range []struct {
 		name string
@@ -63,13 +63,13 @@ func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
 	}
 }
 
-// Options choose what a World has.
+// Options choose the parts of a World.
 type Options struct {
-	Served bool // a server is at work
+	Served bool // a server is running
 }
 
-// World is what an Admin administers: real files in a directory of the test's,
-// which no other account can enter.
+// World is a data directory that an Admin administers: real files in a
+// directory of the test's own, which no other account can enter.
 type World struct {
 	Dir      string
 	Store    store.Store
@@ -77,7 +77,7 @@ type World struct {
 	Admin    *admin.Admin
 	Registry *Gate
 	Server   *Server // nil unless served
-	// Broken has the store fail from now on.
+	// Broken makes the store fail from now on.
 	Broken atomic.Bool
 	vault  *vault.Vault
 }
@@ -110,7 +110,7 @@ func New(t *testing.T, o Options) *World {
 	return w
 }
 
-// Config is what Admin was made with, anew.
+// Config is a new copy of the Config that Admin was made with.
 func (w *World) Config() admin.Config {
 	c := admin.Config{Store: w.Store, Registry: w.Registry, Vault: w.vault, KeyFile: w.KeyFile, Now: Now,
 		Issuer: "https://pin.example.cn", Shape: "2/3", TextsDriver: "none"}
@@ -123,7 +123,7 @@ func (w *World) Config() admin.Config {
 // Now is the World's clock.
 func Now() time.Time { return Start }
 
-// breakable is a store that fails when it is told to.
+// breakable is a store that fails once Broken was called.
 type breakable struct {
 	store.Store
 	broken *atomic.Bool
@@ -143,7 +143,7 @@ func (b breakable) View(ctx context.Context, f func(store.Reader) error) error {
 	return b.Store.View(ctx, f)
 }
 
-// Gate is a registry whose next import can be held at its beginning.
+// Gate is a registry whose next import can be held at its start.
 type Gate struct {
 	registry *registry.Registry
 	mu       sync.Mutex
@@ -152,8 +152,8 @@ type Gate struct {
 
 type hold struct{ began, release chan struct{} }
 
-// Hold has the next import wait: began is closed when it does, and release lets
-// it go on.
+// Hold makes the next import wait: began is closed when it waits, and release
+// lets it go on.
 func (g *Gate) Hold() (began <-chan struct{}, release func()) {
 	h := &hold{began: make(chan struct{}), release: make(chan struct{})}
 	g.mu.Lock()
@@ -162,7 +162,7 @@ func (g *Gate) Hold() (began <-chan struct{}, release func()) {
 	return h.began, func() { close(h.release) }
 }
 
-// Import is registry.Import, once it is let go on.
+// Import is registry.Import, after release.
 func (g *Gate) Import(ctx context.Context, r io.Reader, c registry.ImportConfig) (registry.Summary, error) {
 	g.mu.Lock()
 	h := g.held
@@ -175,7 +175,7 @@ func (g *Gate) Import(ctx context.Context, r io.Reader, c registry.ImportConfig)
 	return g.registry.Import(ctx, r, c)
 }
 
-// Server stands in for the parts of a server at work.
+// Server stands in for the parts of a running server.
 type Server struct {
 	Woken    atomic.Int64 // how often the outbox was asked to look
 	mu       sync.Mutex
@@ -183,39 +183,39 @@ type Server struct {
 	took     []notify.Received // guarded by mu
 }
 
-// Ail keeps the server from giving verdicts.
+// Ail makes the server unable to give verdicts.
 func (s *Server) Ail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.notReady = err
 }
 
-// Take puts a text into the inbox.
+// Take puts a message into the inbox.
 func (s *Server) Take(r notify.Received) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.took = append(s.took, r)
 }
 
-// Ready says what ails the server.
+// Ready returns the error that Ail set.
 func (s *Server) Ready(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.notReady
 }
 
-// Seen is of two keepers.
+// Seen returns the sequence numbers of two keepers.
 func (s *Server) Seen() map[keeper.ID]uint64 { return map[keeper.ID]uint64{"k1": 7, "k2": 5} }
 
-// Stats are of a server that has sent a little.
+// Stats returns the numbers of a server that has sent a few messages.
 func (s *Server) Stats(context.Context) (notify.Stats, error) {
 	return notify.Stats{Notices: notify.QueueStats{Waiting: 2, Overdue: 1, Oldest: 90 * time.Second, Letters: 3, Sent: 4, Late: 1, Retried: 2, Delivered: 3, Dead: 1}}, nil
 }
 
-// Wake is counted.
+// Wake counts its calls.
 func (s *Server) Wake() { s.Woken.Add(1) }
 
-// Texts are those that the inbox took.
+// Texts returns the messages that the inbox kept.
 func (s *Server) Texts(string) []notify.Received {
 	s.mu.Lock()
 	defer s.mu.Unlock()

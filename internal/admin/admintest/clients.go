@@ -133,7 +133,7 @@ func refusedClients(t *testing.T, w *World, a admin.Administration) {
 	}
 }
 
-// clientsAtOnce are changed by many callers.
+// clientsAtOnce: many callers change clients at the same time.
 func clientsAtOnce(t *testing.T, w *World, a admin.Administration) {
 	var all sync.WaitGroup
 	for i := range 8 {
@@ -165,7 +165,7 @@ func clientsAtOnce(t *testing.T, w *World, a admin.Administration) {
 	}
 }
 
-// failingStore is told as such, whatever was asked for.
+// failingStore: every method returns the store's error.
 func failingStore(t *testing.T, w *World, a admin.Administration) {
 	ctx := t.Context()
 	file := w.File(t, Sample(t, 10))

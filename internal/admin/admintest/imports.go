@@ -52,8 +52,9 @@ func open(t *testing.T, path string) *os.File {
 	return f
 }
 
-// imports tell how far they are and which rows were not taken, and keep chunks
-// with an entry each. The file is the caller's afterwards, as it was.
+// imports report their progress and the rows that were not imported, and keep
+// chunks with an entry each. The file is still open afterwards, at its old
+// position.
 func imports(t *testing.T, w *World, a admin.Administration) {
 	content := Sample(t, 2300)
 	file := w.File(t, content)
@@ -97,13 +98,13 @@ func imports(t *testing.T, w *World, a admin.Administration) {
 			t.Errorf("the caller's file is at %d, %v", at, err)
 		}
 	}
-	// Who wants to be told nothing is told nothing.
+	// Both functions of the ImportConfig may be nil.
 	if sum, err := a.ImportRegistry(t.Context(), file, admin.ImportConfig{}); err != nil || sum.Kept != 2300 {
 		t.Errorf("%+v, %v", sum, err)
 	}
 }
 
-// refusedImports keep nothing, and say why in the same words.
+// refusedImports keep nothing, and give the reason in the same words.
 func refusedImports(t *testing.T, w *World, a admin.Administration) {
 	const header = "registry: import: the first line must be id_number,name,phone,card_no,region,status"
 	long := w.File(t, nil)
@@ -146,14 +147,14 @@ func refusedImports(t *testing.T, w *World, a admin.Administration) {
 	if n := w.People(t); n != 0 || len(w.Entries(t)) != 0 {
 		t.Errorf("%d people were kept", n)
 	}
-	// None of them keeps the next from being imported.
+	// None of them stops the next import.
 	if sum, err := a.ImportRegistry(t.Context(), w.File(t, Sample(t, 10)), admin.ImportConfig{}); err != nil || sum.Kept != 10 {
 		t.Errorf("afterwards: %+v, %v", sum, err)
 	}
 }
 
-// changingFiles end the import after the chunk that it is at, whatever was done
-// to them: half a line at their end is no row.
+// changingFiles end the import after the present chunk, however they were
+// changed: half a line at their end is no row.
 func changingFiles(t *testing.T, w *World, a admin.Administration) {
 	for name, change := range map[string]func(f *os.File) error{
 		"cut":                  func(f *os.File) error { return os.Truncate(f.Name(), 50_000) },
@@ -179,7 +180,7 @@ func changingFiles(t *testing.T, w *World, a admin.Administration) {
 		if sum.Kept%500 != 0 || sum.Kept > 1_000 {
 			t.Errorf("%s: kept %+v, want whole chunks but the last", name, sum)
 		}
-		// The same people each time: a later run adds those that no earlier one kept.
+		// The same people each time: a later run adds those that no earlier run kept.
 		if got := w.People(t); got != max(before, sum.Kept) {
 			t.Errorf("%s: %d people, %d before, %d said", name, got, before, sum.Kept)
 		}
@@ -201,7 +202,7 @@ func appendTo(path, s string) error {
 	return errors.Join(err, f.Close())
 }
 
-// interruptedImport hears how much was kept, and that is whole chunks.
+// interruptedImport returns how many rows were kept, which are whole chunks.
 func interruptedImport(t *testing.T, w *World, a admin.Administration) {
 	file := w.File(t, Sample(t, 10_000))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -220,7 +221,7 @@ func interruptedImport(t *testing.T, w *World, a admin.Administration) {
 	}
 }
 
-// oneImport is under way at a time; other work goes on meanwhile.
+// oneImport runs at a time; other work goes on meanwhile.
 func oneImport(t *testing.T, w *World, a admin.Administration) {
 	began, release := w.Registry.Hold()
 	first, second := w.File(t, Sample(t, 1200)), w.File(t, Sample(t, 10))

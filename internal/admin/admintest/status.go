@@ -13,7 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// furnish leaves rows that a status tells of.
+// furnish makes rows that a status counts.
 func furnish(t *testing.T, w *World) {
 	t.Helper()
 	_, err := w.Admin.ImportRegistry(t.Context(), w.File(t, Sample(t, 20)), admin.ImportConfig{})
@@ -27,7 +27,7 @@ func furnish(t *testing.T, w *World) {
 
 var sealKey = &admin.SealKey{ID: "sk1", MadeAt: Start.Add(-time.Hour), RetireAt: Start.Add(time.Hour)}
 
-// status of a directory that nobody serves.
+// status of a directory without a server.
 func status(t *testing.T, w *World, a admin.Administration) {
 	empty, err := a.Status(t.Context())
 	want := admin.Status{At: Start, Issuer: "https://pin.example.cn", Shape: "2/3", Texts: admin.Texts{Driver: "none"}}
@@ -45,8 +45,8 @@ func status(t *testing.T, w *World, a admin.Administration) {
 	}
 }
 
-// servedStatus tells of the server too: what it says of itself, and what it has
-// heard from keepers since it last wrote it down.
+// servedStatus includes the running server: its own state, and sequence numbers
+// of keepers that are newer than the saved ones.
 func servedStatus(t *testing.T, w *World, a admin.Administration) {
 	furnish(t, w)
 	keys, err := vault.SigningKeys(w.KeyFile)
@@ -70,7 +70,7 @@ func servedStatus(t *testing.T, w *World, a admin.Administration) {
 	}
 }
 
-// signingKeys change for a server that is started later.
+// signingKeys change for a server that starts later.
 func signingKeys(t *testing.T, w *World, a admin.Administration) {
 	ctx := t.Context()
 	first := signing(t, w)
@@ -114,7 +114,7 @@ func servedKeys(t *testing.T, w *World, a admin.Administration) {
 		t.Errorf("the key that the server signs with: %v", err)
 	}
 	refusedKeys(t, w, a)
-	// A key that never got to a server goes without a word about it.
+	// A key that no server has read is dropped without a warning.
 	again, err := a.RotateSigningKey(ctx)
 	must(t, err)
 	dropped, err := a.DropSigningKey(ctx, made.KID)
@@ -141,7 +141,7 @@ func refusedKeys(t *testing.T, w *World, a admin.Administration) {
 	}
 }
 
-// signing is the kid that the key file lets sign.
+// signing is the kid of the key file's signing key.
 func signing(t *testing.T, w *World) string {
 	t.Helper()
 	keys, err := vault.SigningKeys(w.KeyFile)

@@ -16,11 +16,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// textID makes an ID as messages have them.
+// textID makes an ID of the form that messages have.
 func textID(n int) string { return strings.Repeat("a", 26-n) + strings.Repeat("b", n) }
 
-// fillOutbox leaves a dead code, two dead notices, a waiting and a delivered
-// one in an outbox.
+// fillOutbox puts a dead one-time code, two dead notices, a waiting and a
+// delivered one into an outbox.
 func fillOutbox(t *testing.T, w *World) {
 	t.Helper()
 	row := func(n int, kind string, state store.MessageState) store.Message {
@@ -48,7 +48,7 @@ func fillOutbox(t *testing.T, w *World) {
 	}))
 }
 
-// texts are listed and tried again, and the record says who had it done.
+// texts are listed and sent again, with Actor in the audit entry.
 func texts(t *testing.T, w *World, a admin.Administration) {
 	fillOutbox(t, w)
 	ctx := t.Context()
@@ -121,7 +121,8 @@ func texts(t *testing.T, w *World, a admin.Administration) {
 	}
 }
 
-// pagesOfTexts: a list that is longer than an answer goes on where it ended.
+// pagesOfTexts: a list that is longer than one answer continues after the last
+// ID.
 func pagesOfTexts(t *testing.T, w *World, a admin.Administration) {
 	const all = admin.MaxTexts + 7
 	must(t, w.Store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
@@ -150,7 +151,7 @@ func pagesOfTexts(t *testing.T, w *World, a admin.Administration) {
 	}
 }
 
-// inbox texts are shown whole.
+// inbox shows messages unredacted.
 func inbox(t *testing.T, w *World, a admin.Administration) {
 	if shown, err := a.Inbox(t.Context()); err != nil || len(shown) != 0 {
 		t.Fatalf("%v, %v", shown, err)
@@ -163,7 +164,8 @@ func inbox(t *testing.T, w *World, a admin.Administration) {
 	}
 }
 
-// retryWakes the outbox of the server at work, and only for what is tried again.
+// retryWakes the outbox of the running server, but only if a message is sent
+// again.
 func retryWakes(t *testing.T, w *World, a admin.Administration) {
 	fillOutbox(t, w)
 	if _, err := a.RetryText(t.Context(), textID(1)); !errors.Is(err, notify.ErrNotRetriable) || w.Server.Woken.Load() != 0 {

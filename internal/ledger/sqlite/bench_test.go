@@ -12,7 +12,7 @@ import (
 )
 
 // BenchmarkSpend measures durable spends by 64 callers on 100,000 cards whose
-// rows are not in the ledger's cache but in the database's.
+// rows are in the database's cache but not in the ledger's.
 func BenchmarkSpend(b *testing.B) {
 	const cards = 100_000
 	ctx := b.Context()

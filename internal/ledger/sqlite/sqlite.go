@@ -1,8 +1,8 @@
-// Package sqlite keeps a ledger in one SQLite file. It guarantees what
-// ledger.Backend asks for: Apply is atomic, and durable when it returns (WAL
-// with synchronous=FULL: one sync a transaction), and one process at a time has
-// the file, as package sqlitefile keeps it. It trusts the file system to honour
-// a sync, and whoever can write in the directory.
+// Package sqlite keeps a ledger in one SQLite file. It guarantees the promises
+// of ledger.Backend: Apply is atomic, and durable when it returns (WAL with
+// synchronous=FULL: one sync a transaction); and one process at a time has the
+// file, by package sqlitefile. It trusts the file system to honour a sync, and
+// everyone who can write in the directory.
 //
 // Start here: Open, then the writer in writer.go.
 package sqlite
@@ -30,15 +30,16 @@ var migrations embed.FS
 // applicationID stands in the header of every ledger's file.
 const applicationID = 0x4C69754B // "LiuK": of a keeper
 
-// Config tunes a backend. The zero Config is good for up to some million cards.
+// Config tunes a backend. The zero Config is good for up to a few million
+// cards.
 type Config struct {
 	// CachePages is how many pages of 4 KiB the writer keeps in memory.
 	// 16384 (64 MiB) when zero.
 	CachePages int
-	// CheckpointPages is how many pages the write-ahead log grows by before it
-	// is copied into the database. Rarer is cheaper, because a page that many
-	// batches changed is copied once, and makes the log longer to read after a
-	// crash. 16384 (64 MiB) when zero.
+	// CheckpointPages is how many pages the write-ahead log grows by before it is
+	// copied into the database. A higher number costs less, because a page that
+	// many batches changed is copied once, but a crash leaves a longer log to
+	// read. 16384 (64 MiB) when zero.
 	CheckpointPages int
 }
 
@@ -58,7 +59,7 @@ func (c Config) withDefaults() (Config, error) {
 // Backend implements ledger.Backend.
 type Backend struct {
 	file    *sqlitefile.File // holds the lease
-	writing *sql.DB          // of one connection
+	writing *sql.DB          // one connection
 	reading *sql.DB          // for Scan, which must not hold up Apply
 
 	mu     sync.Mutex // one user of the writer's connection at a time
@@ -69,8 +70,8 @@ type Backend struct {
 var _ ledger.Backend = (*Backend)(nil)
 
 // Open opens or creates the ledger at path and takes its lease; it returns
-// ledger.ErrLeased when somebody has it. Files are readable and writable for
-// their owner alone.
+// ledger.ErrLeased when another process has it. Only the owner can read and
+// write the files.
 func Open(ctx context.Context, path string, cfg Config) (_ *Backend, err error) {
 	cfg, err = cfg.withDefaults()
 	if err != nil {
@@ -111,8 +112,8 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Backend, err error) 
 	return b, nil
 }
 
-// makeMeta makes sure that there is a meta row. A new ledger is an incarnation
-// of its own.
+// makeMeta makes sure that there is a meta row. A new ledger gets an
+// incarnation of its own.
 func makeMeta(ctx context.Context, db *sql.DB) error {
 	var incarnation [16]byte
 	rand.Read(incarnation[:]) // never fails since Go 1.24
@@ -142,11 +143,11 @@ func (b *Backend) Close() error {
 	if b.writing != nil {
 		errs = append(errs, b.writing.Close())
 	}
-	// Last, so that nobody opens the file while it is still written to.
+	// Last, so that no other process opens the file while it is still written to.
 	return errors.Join(append(errs, b.file.Release())...)
 }
 
-// use lends the writer's connection.
+// use runs a function with the writer's connection.
 func (b *Backend) use(f func(*writer) error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -156,8 +157,8 @@ func (b *Backend) use(f func(*writer) error) error {
 	return f(b.conn)
 }
 
-// Load implements ledger.Backend. It reads on the writer's connection: that
-// one keeps its pages in memory, while a reader's are void after every write.
+// Load implements ledger.Backend. It reads on the writer's connection, which
+// keeps its pages in memory; a reader loses its pages at every write.
 func (b *Backend) Load(ctx context.Context, cards []liuma.CardID) (rows []ledger.Row, err error) {
 	err = b.use(func(w *writer) error {
 		rows, err = w.load(ctx, cards)
@@ -166,8 +167,9 @@ func (b *Backend) Load(ctx context.Context, cards []liuma.CardID) (rows []ledger
 	return rows, err
 }
 
-// Apply implements ledger.Backend. What was written to a file that is no longer
-// in its place would be gone at the next start, and guesses with it.
+// Apply implements ledger.Backend. It checks that the file is still in its
+// place: writes to a file that was moved would be lost at the next start, and
+// guesses with them.
 func (b *Backend) Apply(ctx context.Context, rows []ledger.Row, meta ledger.Meta) error {
 	return b.use(func(w *writer) error {
 		if err := w.apply(ctx, rows, meta); err != nil {
@@ -186,12 +188,12 @@ func (b *Backend) Meta(ctx context.Context) (meta ledger.Meta, err error) {
 	return meta, err
 }
 
-// scanPage is how many rows Scan reads at a time: a long scan must not hold a
-// snapshot, or the write-ahead log could not be started over.
+// scanPage is how many rows Scan reads at a time: a long scan must not hold one
+// snapshot, because the write-ahead log could not start over meanwhile.
 const scanPage = 512
 
-// Scan implements ledger.Backend. A row that changes while the scan runs is
-// seen as it was or as it is.
+// Scan implements ledger.Backend. A row that changes during the scan is seen
+// before or after the change.
 func (b *Backend) Scan(ctx context.Context, after liuma.CardID, visit func(ledger.Row) error) error {
 	for {
 		page, err := b.page(ctx, after)

@@ -20,7 +20,7 @@ import (
 type file struct{ path string }
 
 func newFile(t testing.TB) ledgertest.Place {
-	// The name has what a data source name could trip over.
+	// The name has characters that could break a data source name.
 	return file{filepath.Join(t.TempDir(), "a ledger?of=#1%41.db")}
 }
 
@@ -76,7 +76,7 @@ func TestThousandParallelGuesses(t *testing.T) { ledgertest.ThousandParallelGues
 func TestSixtyHostileDays(t *testing.T) { ledgertest.SixtyHostileDays(t, newFile) }
 
 // TestTornWriteIsNotSeen cuts the write-ahead log at many places inside the
-// last transaction: the batch is gone as a whole, and those before it stay.
+// last transaction: the whole batch is gone, and the earlier ones stay.
 func TestTornWriteIsNotSeen(t *testing.T) {
 	ctx := t.Context()
 	f := file{filepath.Join(t.TempDir(), "ledger.db")}
@@ -150,7 +150,7 @@ func checkWhole(t *testing.T, f file, want ledger.Meta, mark liuma.Version, rows
 	}
 }
 
-// TestFilesAreForTheirOwner: also where they were left wider.
+// TestFilesAreForTheirOwner: also where the files had wider modes before.
 func TestFilesAreForTheirOwner(t *testing.T) {
 	f := file{filepath.Join(t.TempDir(), "ledger.db")}
 	for range 2 {
@@ -176,8 +176,8 @@ func TestFilesAreForTheirOwner(t *testing.T) {
 	}
 }
 
-// TestDamagedRowPoisons: a row that does not parse stops the ledger, it is not
-// taken for a card without guesses.
+// TestDamagedRowPoisons: a row that does not parse stops the ledger; it is not
+// read as a card without guesses.
 func TestDamagedRowPoisons(t *testing.T) {
 	f := file{filepath.Join(t.TempDir(), "ledger.db")}
 	b, err := f.Open(t.Context())
@@ -237,8 +237,8 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 // TestMovedFilePoisons replaces the file under an open ledger: SQLite would go
-// on writing to one that nobody finds again, and every guess in it would be
-// free.
+// on writing to the old file, which the next start does not find, and every
+// guess in it would be lost.
 func TestMovedFilePoisons(t *testing.T) {
 	f := file{filepath.Join(t.TempDir(), "ledger.db")}
 	b, err := f.Open(t.Context())

@@ -14,14 +14,14 @@ import (
 )
 
 // Statements take several cards at once: measured on 64 cards, one SELECT for
-// all takes less than half the time of one for each, and one INSERT about half.
+// all takes less than half the time of 64, and one INSERT about half.
 const (
 	loadFew  = 8
 	loadMany = 64
 	putMany  = 16
 )
 
-// writer is the one connection that writes, with its prepared statements.
+// writer is the single connection that writes, with its prepared statements.
 type writer struct {
 	conn                    *sql.Conn
 	begin, commit, rollback *sql.Stmt
@@ -31,7 +31,7 @@ type writer struct {
 	bodies                  []byte // reused between batches
 }
 
-// selectCards reads n cards; a card that is asked for twice comes once.
+// selectCards reads n cards; a card that is listed twice is returned once.
 func selectCards(n int) string {
 	return `SELECT card, body FROM card WHERE card IN (?` + strings.Repeat(`, ?`, n-1) + `)`
 }
@@ -128,7 +128,7 @@ func loadInto(ctx context.Context, stmt *sql.Stmt, args []any, place map[liuma.C
 		}
 		*place[row.Card] = row
 	}
-	// Without this check a read that broke off would look like cards without
+	// Without this check an interrupted read would look like cards without
 	// guesses.
 	if err := found.Err(); err != nil {
 		return fmt.Errorf("ledger rows: %w", err)
@@ -150,7 +150,7 @@ func (w *writer) apply(ctx context.Context, rows []ledger.Row, meta ledger.Meta)
 		err = fmt.Errorf("ledger commit: %w", err)
 	}
 	// The ledger stops at any error, so the roll-back only frees the file. It
-	// fails where SQLite has rolled back by itself, which is as good.
+	// fails if SQLite has rolled back by itself, which does no harm.
 	if _, rollbackErr := w.rollback.ExecContext(context.WithoutCancel(ctx)); rollbackErr != nil {
 		err = errors.Join(err, fmt.Errorf("ledger rollback: %w", rollbackErr))
 	}

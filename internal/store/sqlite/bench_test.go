@@ -66,7 +66,7 @@ func benchEntry(e audit.Event, card liuma.CardID) audit.Entry {
 	return audit.Entry{At: time.UnixMilli(1e12), Actor: "channel:zj-hrss", Event: e, Card: card, Outcome: "ok"}
 }
 
-// verifyOnce does to the store what one verification does: a View, an Update
+// verifyOnce makes the store calls of one verification: a View, an Update
 // before the attempt and one after it.
 func verifyOnce(ctx context.Context, s store.Store, h store.Handle, no liuma.BusinessNo) error {
 	var card store.Card

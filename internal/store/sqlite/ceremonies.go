@@ -39,7 +39,7 @@ func (r *reader) Ceremony(id string) (store.Ceremony, error) {
 	return one(r, scanCeremony, "SELECT "+ceremonyColumns+" FROM ceremonies WHERE id = ?", id)
 }
 
-// CeremonyByRequestURI, as CeremonyByCode, finds none for a zero hash: it is
+// CeremonyByRequestURI and CeremonyByCode find nothing for a zero hash: it is
 // bound as NULL, which equals nothing.
 func (r *reader) CeremonyByRequestURI(hash [32]byte) (store.Ceremony, error) {
 	return one(r, scanCeremony, "SELECT "+ceremonyColumns+" FROM ceremonies WHERE request_uri = ?", fixed(hash[:]))
@@ -94,7 +94,7 @@ func (t *tx) UpdateCeremony(c store.Ceremony) error {
 	return store.ErrConflict
 }
 
-// PruneCeremonies drops their codes with them, by the foreign key.
+// PruneCeremonies drops their one-time codes too, by the foreign key.
 func (t *tx) PruneCeremonies(endedBefore time.Time) (int64, error) {
 	return t.write("DELETE FROM ceremonies WHERE ended < ?", endedBefore.UnixMilli())
 }

@@ -109,7 +109,7 @@ func (c *conn) query(visit func(*row) error, query string, args ...driver.Value)
 	}
 }
 
-// number reads the one integer that a query yields.
+// number reads the single integer that a query returns.
 func (c *conn) number(query string, args ...driver.Value) (n int64, err error) {
 	err = c.query(func(r *row) error { n = r.int(); return nil }, query, args...)
 	return n, err
@@ -138,7 +138,7 @@ func isOrphan(err error) bool { return isConstraint(err, sqlite3.SQLITE_CONSTRAI
 
 func isTrigger(err error) bool { return isConstraint(err, sqlite3.SQLITE_CONSTRAINT_TRIGGER) }
 
-// row hands out the columns of one row in order. What does not fit is an
+// row returns the columns of one row in order. A value of the wrong type is an
 // error of the database, kept until end.
 type row struct {
 	vals []driver.Value
@@ -198,7 +198,8 @@ func (r *row) text() string {
 	return ""
 }
 
-// bytes returns nil for NULL. The slice is the caller's: the driver copies.
+// bytes returns nil for NULL. The caller may keep the slice, because the driver
+// copies.
 func (r *row) bytes() []byte {
 	switch v := r.take().(type) {
 	case nil:

@@ -109,7 +109,8 @@ func (r *reader) Ticks(kind string, key vault.Index, since time.Time) ([]time.Ti
 		kind, key[:], since.UnixMilli())
 }
 
-// InsertTick never finds its place taken: two in one millisecond are two.
+// InsertTick never collides: two ration marks in the same millisecond count
+// twice.
 func (t *tx) InsertTick(k store.Tick) error {
 	at := k.At.UnixMilli()
 	return t.insert(`INSERT INTO ticks (kind, key, at, n) VALUES (?, ?, ?,

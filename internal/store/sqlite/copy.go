@@ -11,12 +11,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Copy reads a copy of the database: a backup, or what a thief took. It needs
-// no lease and changes no row. Not safe for concurrent use.
+// Copy reads a copy of the database: a backup, or files that a thief took. It
+// needs no lease and changes no row. Not safe for concurrent use.
 type Copy struct{ conn *conn }
 
 // OpenCopy opens the file at path for reading. If path-wal was copied with it,
-// what it holds is read as well; for that the directory must be writable.
+// its contents are read as well; for that the directory must be writable.
 func OpenCopy(path string) (*Copy, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {

@@ -18,10 +18,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/store/storetest"
 )
 
-// TestCrashKeepsAcknowledged takes copies of the files as a crash would leave
-// them: the WAL cut where it ended when the last Update was acknowledged, or
-// in the middle of what came after. Every acknowledged Update is there, each
-// one whole. No checkpoint runs, so the database file stands still.
+// TestCrashKeepsAcknowledged copies the files as a crash would leave them: the
+// WAL cut at its size when the last Update was acknowledged, or in the middle
+// of later writes. Every acknowledged Update is there, each one whole. No
+// checkpoint runs, so the database file does not change.
 func TestCrashKeepsAcknowledged(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "authority.db")
@@ -44,7 +44,7 @@ func TestCrashKeepsAcknowledged(t *testing.T) {
 	for c := range callers {
 		wg.Go(func() {
 			for n := range each {
-				if err := insertCards(t, s, c*1000+2*n, c*1000+2*n+2); err != nil { // two cards, to see halves
+				if err := insertCards(t, s, c*1000+2*n, c*1000+2*n+2); err != nil { // two cards, so that half an Update would show
 					t.Error(err)
 					return
 				}
@@ -76,8 +76,8 @@ func TestCrashKeepsAcknowledged(t *testing.T) {
 	}
 }
 
-// checkCrashed opens what a crash left. Cards come in pairs, 1000 to a caller;
-// pair n of caller c must be there if acked says so.
+// checkCrashed opens the files that a crash left. Cards come in pairs, 1000 to
+// a caller; pair n of caller c must be there if acked says so.
 func checkCrashed(t *testing.T, path string, acked func(caller, n int) bool) {
 	t.Helper()
 	s, err := Open(t.Context(), path, Config{Readers: 1, CacheMiB: 4})

@@ -19,7 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// errDisk stands for what a broken disk answers.
+// errDisk stands in for the error of a broken disk.
 var errDisk = errors.New("disk I/O error")
 
 // tapped stands in for a prepared statement: it counts, and fails on demand.
@@ -101,7 +101,7 @@ func countCards(t *testing.T, s *Store) (n int64, err error) {
 	return n, err
 }
 
-// TestPragmasOnEveryConnection asks each connection what it does.
+// TestPragmasOnEveryConnection reads the settings of each connection.
 func TestPragmasOnEveryConnection(t *testing.T) {
 	s, _ := openForFaults(t)
 	check := func(name string, c *conn, want map[string]string) {
@@ -164,8 +164,8 @@ func TestDiskFull(t *testing.T) {
 }
 
 // TestCommitFailureFailsClosed breaks the commit, before and after it reached
-// the disk. Nobody may be told that it was kept, nothing is answered after it,
-// and opening again gives whole transactions.
+// the disk. No Update may be acknowledged, every later call is refused, and
+// opening again gives whole transactions.
 func TestCommitFailureFailsClosed(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		s, path := openForFaults(t)
@@ -217,8 +217,8 @@ func checkWhole(t *testing.T, path string, late bool) {
 	}
 }
 
-// TestOverlookedReadErrorKeepsNothing has a closure go on after the database
-// failed to read: what it wrote rests on nothing.
+// TestOverlookedReadErrorKeepsNothing has a closure ignore an error of reading
+// the database: its writes must not be kept.
 func TestOverlookedReadErrorKeepsNothing(t *testing.T) {
 	s, _ := openForFaults(t)
 	read := tap(t, s, "SELECT "+cardColumns+" FROM cards WHERE id = ?")
@@ -257,7 +257,8 @@ func TestRollbackFailureFailsClosed(t *testing.T) {
 }
 
 // holdWriter keeps the writer in the middle of an Update until release is
-// called, and then waits for what was queued behind it by behind.
+// called. release first waits until behind Updates are queued, and at the end
+// until all have returned.
 func holdWriter(t *testing.T, s *Store, behind int) (queue func(func() error), release func()) {
 	t.Helper()
 	inside, free := make(chan struct{}), make(chan struct{})
@@ -335,8 +336,8 @@ func TestCloseFinishesQueued(t *testing.T) {
 	}
 }
 
-// TestGoexitFailsClosed ends the writer's goroutine from a closure, as a
-// test's FailNow would: nobody waits for ever.
+// TestGoexitFailsClosed ends the writer's goroutine from a closure, as a test's
+// FailNow would: no caller waits for ever.
 func TestGoexitFailsClosed(t *testing.T) {
 	s, _ := openForFaults(t)
 	err := s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {

@@ -77,8 +77,8 @@ func TestLease(t *testing.T) {
 	}
 }
 
-// TestOpenRefuses opens what is not the authority's database. The lease must
-// not stay behind.
+// TestOpenRefuses opens files that are not the authority's database. No lease
+// may stay behind.
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	garbage := filepath.Join(dir, "garbage")
@@ -137,7 +137,7 @@ func raw(t *testing.T, path, query string) {
 }
 
 // TestMovedFileFailsClosed deletes or replaces a file under the open store:
-// SQLite goes on writing to what nobody will find again.
+// SQLite goes on writing to the old file, which the next start will not find.
 func TestMovedFileFailsClosed(t *testing.T) {
 	for name, move := range map[string]func(path string) error{
 		"deleted":     os.Remove,

@@ -30,8 +30,8 @@ func scanMessage(r *row) store.Message {
 	return m
 }
 
-// DueMessages names the state as the index messages_due does, or SQLite would
-// not use it.
+// DueMessages spells the state exactly as the index messages_due does, because
+// SQLite would not use the index otherwise.
 func (r *reader) DueMessages(kind string, now time.Time, limit int) ([]store.Message, error) {
 	return list(r, scanMessage, "SELECT "+messageColumns+` FROM messages
 		WHERE state = 'waiting' AND kind = ? AND next_at <= ? ORDER BY next_at, id LIMIT ?`,
@@ -42,8 +42,8 @@ func (r *reader) Message(id string) (store.Message, error) {
 	return one(r, scanMessage, "SELECT "+messageColumns+" FROM messages WHERE id = ?", id)
 }
 
-// MessageByRef takes the newest: a gateway may count its references from one
-// again.
+// MessageByRef takes the newest, because a gateway may start its references
+// again from one.
 func (r *reader) MessageByRef(ref string) (store.Message, error) {
 	return one(r, scanMessage, "SELECT "+messageColumns+` FROM messages
 		WHERE ref = ? AND ref <> '' ORDER BY at DESC, id DESC LIMIT 1`, ref)
@@ -58,8 +58,8 @@ func (r *reader) Messages(state store.MessageState, after string, limit int) ([]
 		WHERE state = ? AND id > ? ORDER BY id LIMIT ?`, string(state), after, atMost(limit))
 }
 
-// InsertMessage stands in the transaction of the change that it tells of: a
-// crash leaves both or neither.
+// InsertMessage runs in the transaction of the change that the message tells
+// of: a crash leaves both or neither.
 func (t *tx) InsertMessage(m store.Message) error {
 	return t.insert(`INSERT INTO messages (`+messageColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		m.ID, m.Kind, fixed(m.Card[:]), m.Template, m.Language, string(m.Region), blob(m.Sealed), string(m.State),
@@ -73,7 +73,7 @@ func (t *tx) UpdateMessage(m store.Message) error {
 		int64(m.Tries), m.NextAt.UnixMilli(), milli(m.Expires), m.Ref, m.Fault, milli(m.At), milli(m.DoneAt), m.ID)
 }
 
-// PruneMessages never drops one that waits, whatever its DoneAt says.
+// PruneMessages never drops a waiting message, even if its DoneAt is old.
 func (t *tx) PruneMessages(doneBefore time.Time) (int64, error) {
 	return t.write("DELETE FROM messages WHERE done_at < ? AND state <> 'waiting'", doneBefore.UnixMilli())
 }

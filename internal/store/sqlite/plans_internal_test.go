@@ -25,8 +25,8 @@ func callAll[T any](t *testing.T, v T) {
 	}
 }
 
-// TestNoQueryScans asks SQLite how it would run every statement there is. What
-// walks or sorts a whole table, at the size of a nation, must be on the list.
+// TestNoQueryScans asks SQLite for the plan of every statement there is. A
+// statement that scans or sorts a whole table must be on the list.
 func TestNoQueryScans(t *testing.T) {
 	s, _ := openForFaults(t)
 	boom := errors.New("boom")
@@ -53,7 +53,7 @@ func TestNoQueryScans(t *testing.T) {
 		var plan []string
 		err := s.writer.conn.query(func(r *row) error {
 			r.int() // number of the step
-			r.int() // of the one above it
+			r.int() // number of the step above it
 			r.int()
 			plan = append(plan, r.text())
 			return nil

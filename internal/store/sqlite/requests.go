@@ -36,8 +36,8 @@ func (r *reader) Request(ch liuma.ChannelID, no liuma.BusinessNo) (store.Request
 		string(ch), string(no))
 }
 
-// InsertRequest rests on the primary key (I-11). A crash after it leaves an
-// undecided request, which stays so.
+// InsertRequest is unique by the primary key (I-11). A crash after it leaves an
+// undecided request, which stays undecided.
 func (t *tx) InsertRequest(q store.Request) error {
 	return t.insert(`INSERT INTO requests (`+requestColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		string(q.Channel), string(q.BusinessNo), string(q.Action), fixed(q.Digest[:]), fixed(q.Card[:]),
@@ -46,7 +46,7 @@ func (t *tx) InsertRequest(q store.Request) error {
 		q.Ceremony)
 }
 
-// UpdateRequest rests on the trigger requests_decided (I-11).
+// UpdateRequest relies on the trigger requests_decided (I-11).
 func (t *tx) UpdateRequest(q store.Request) error {
 	return t.change(`UPDATE requests SET action = ?, digest = ?, card = ?, version = ?, purpose = ?, decided = ?,
 		verdict = ?, code = ?, tries_left = ?, until = ?, evidence = ?, receipt_id = ?, at = ?, decided_at = ?,
@@ -88,7 +88,7 @@ func (r *reader) Intents(after liuma.CardID, limit int) ([]store.Intent, error) 
 		after[:], atMost(limit))
 }
 
-// InsertIntent rests on the primary key (I-7): one open intent a card.
+// InsertIntent is unique by the primary key (I-7): one open intent a card.
 func (t *tx) InsertIntent(i store.Intent) error {
 	return t.insert(`INSERT INTO intents (`+intentColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		i.Card[:], int64(i.From), int64(i.Version), int64(i.KeySet), fixed(i.Verifier[:]), int64(i.State), i.Owner,

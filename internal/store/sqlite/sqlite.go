@@ -1,12 +1,13 @@
 // Package sqlite keeps the authority's database in one SQLite file. It
-// guarantees what package store promises: an Update is on disk when it returns
-// nil, a change and its audit entry are kept together or not at all (I-8), a
-// business number and an open intent exist once (I-11, I-7, as keys of their
-// tables), and the audit entries of each stream follow one another without gaps
-// and never change (as triggers of the schema). One process at a time holds the lease on the
-// file. After an I/O error that leaves a commit in doubt, or when the file is
-// moved from under it, the store refuses everything until it is opened again.
-// It trusts the file system to keep what it has synced.
+// guarantees the promises of package store: an Update is on disk when it
+// returns nil, a change and its audit entry are kept together or not at all
+// (I-8), a business number and an open intent exist once (I-11, I-7, as keys of
+// their tables), and the audit entries of each stream follow one another
+// without gaps and never change (by triggers of the schema). One process at a
+// time holds the lease on the file. After an I/O error that leaves a commit in
+// doubt, or when the file was moved or replaced while open, the store refuses
+// everything until it is opened again. It trusts the file system to keep synced
+// data.
 //
 // Start here: Open, then the writer's loop in writer.go.
 package sqlite
@@ -36,11 +37,11 @@ var (
 	ErrInUse = sqlitefile.ErrInUse
 	// ErrTooNew means that a later release has changed the schema.
 	ErrTooNew = sqlitefile.ErrTooNew
-	// ErrForeign means that the file is a database of something else.
+	// ErrForeign means that the file is a database of another program.
 	ErrForeign = sqlitefile.ErrForeign
 )
 
-// Config sizes a Store. The zero Config is a good one.
+// Config sizes a Store. The zero Config works well.
 type Config struct {
 	// Readers is how many Views run at once; 4 if zero.
 	Readers int
@@ -181,7 +182,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error
 }
 
 // Close waits for running Updates and Views, and gives the lease back. Later
-// calls return what the first one did.
+// calls return the result of the first.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closing)

@@ -12,9 +12,10 @@ import (
 )
 
 // record writes the entry of a change at the end of its stream, in the
-// transaction of the change (I-8). It touches rows of that stream alone: those
-// of other cards can be written at the same time. A crash before the commit
-// leaves neither the change nor the entry nor the head, one after it all three.
+// transaction of the change (I-8). It touches only rows of that stream, so that
+// a database with several writers could write other streams at the same time. A
+// crash before the commit leaves neither the change nor the entry nor the head,
+// one after it all three.
 func (w *writer) record(e audit.Entry) error {
 	if e == (audit.Entry{}) {
 		return store.ErrNoAudit
@@ -50,8 +51,8 @@ func (w *writer) chain(e audit.Entry) error {
 	return err
 }
 
-// start writes the first entry of this process start. It names the last entry
-// of the start before it, as it is now.
+// start writes the first entry of this process start. It names the last entry,
+// so far, of the process start before it.
 func (w *writer) start(e audit.Entry) error {
 	before, err := w.head("SELECT " + headColumns + " FROM streams WHERE start IS NOT NULL ORDER BY start DESC LIMIT 1")
 	if err != nil && !errors.Is(err, store.ErrNotFound) {

@@ -35,8 +35,8 @@ func (r *reader) each(visit func(*row) error, query string, args ...driver.Value
 	return nil
 }
 
-// breaks remembers an error of the database, so that a closure that overlooks
-// it does not commit.
+// breaks remembers an error of the database, so that the transaction is not
+// committed even if the closure ignores the error.
 func (r *reader) breaks(err error) error {
 	if r.broken == nil {
 		r.broken = err
@@ -44,7 +44,7 @@ func (r *reader) breaks(err error) error {
 	return fmt.Errorf("store: %w", err)
 }
 
-// one reads the row that a query yields, or ErrNotFound.
+// one reads the single row that a query returns, or ErrNotFound.
 func one[T any](r *reader, scan func(*row) T, query string, args ...driver.Value) (T, error) {
 	var v T
 	found := false
@@ -62,7 +62,7 @@ func one[T any](r *reader, scan func(*row) T, query string, args ...driver.Value
 	return v, nil
 }
 
-// list reads all rows that a query yields.
+// list reads all rows that a query returns.
 func list[T any](r *reader, scan func(*row) T, query string, args ...driver.Value) ([]T, error) {
 	var vs []T
 	err := r.each(func(row *row) error {
@@ -80,7 +80,7 @@ func (r *reader) count(query string, args ...driver.Value) (int64, error) {
 	return one(r, (*row).int, query, args...)
 }
 
-// atMost binds a limit; SQLite would take a negative one for none.
+// atMost binds a limit; SQLite would take a negative one for no limit.
 func atMost(limit int) driver.Value { return int64(max(0, limit)) }
 
 // tx implements store.Tx on the writer's connection.
@@ -92,9 +92,9 @@ type tx struct {
 
 var _ store.Tx = (*tx)(nil)
 
-// write runs a statement and returns how many rows it changed. Violations of
-// the schema's rules undo the statement alone and leave the transaction as it
-// was, so they come back as they are; every other error breaks it.
+// write runs a statement and returns how many rows it changed. A violated rule
+// of the schema undoes the statement alone, so its error is returned and the
+// transaction may go on; every other error breaks the transaction.
 func (t *tx) write(query string, args ...driver.Value) (int64, error) {
 	if t.conn == nil {
 		return 0, errEnded
@@ -109,7 +109,7 @@ func (t *tx) write(query string, args ...driver.Value) (int64, error) {
 	case isOrphan(err):
 		return 0, store.ErrNotFound
 	case isTrigger(err):
-		return 0, store.ErrDecided // the one trigger that a Tx can reach
+		return 0, store.ErrDecided // requests_decided is the only trigger that a Tx can fire
 	}
 	return 0, t.breaks(err)
 }

@@ -14,25 +14,25 @@ import (
 )
 
 const (
-	// maxBatch bounds how many Updates share a commit, so that the first of
-	// them does not wait long for the last.
+	// maxBatch bounds how many Updates share a commit, so that the first does not
+	// wait long for the last.
 	maxBatch = 128
-	// maxCulprits is how often a batch is put together again without the one
-	// that failed; after that each runs by itself. It bounds the work that
-	// Updates which write and then fail can cause to others.
+	// maxCulprits is how often a batch is run again without the Update that
+	// failed; after that each runs by itself. So Updates that write and then fail
+	// cause only limited work to others.
 	maxCulprits = 3
 	// scrubEvery is how long a failed scrub of the WAL waits to be tried again.
 	scrubEvery = 10 * time.Second
 )
 
-// writer owns the one connection that writes. Its goroutine takes whatever
-// Updates have gathered while the last batch was being committed, runs them in
-// one transaction, and answers them after the commit: one sync for all.
+// writer owns the one connection that writes. Its goroutine takes the Updates
+// that were queued during the last commit, runs them in one transaction, and
+// answers them after the commit: one sync for all.
 type writer struct {
 	conn    *conn // used by loop only
 	file    *sqlitefile.File
-	process audit.ProcessID // this start, whose stream has what concerns no card
-	scrubAt time.Time       // when to try to scrub; zero if nothing is to be scrubbed; loop only
+	process audit.ProcessID // this process start, whose stream has the entries without a card
+	scrubAt time.Time       // when to try to scrub; zero: no need; loop only
 	looping bool            // loop was started; set by Open
 
 	mu     sync.Mutex
@@ -48,7 +48,7 @@ type writer struct {
 type call struct {
 	f      func(store.Tx) (audit.Entry, error)
 	state  atomic.Int32
-	result chan result // of one
+	result chan result // holds one result
 }
 
 const (
@@ -57,7 +57,7 @@ const (
 	withdrawn
 )
 
-// result is how a call ended. undo says that what it wrote must not be kept.
+// result is how a call ended. undo says that its writes must not be kept.
 type result struct {
 	err      error
 	panicked bool
@@ -72,8 +72,8 @@ func newWriter(c *conn, file *sqlitefile.File) *writer {
 		wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
-// update queues f and waits. ctx can withdraw it only before it is taken:
-// after that the outcome is certain and worth waiting for.
+// update queues f and waits. ctx can withdraw f only while it is queued; after
+// that update returns the true outcome.
 func (w *writer) update(ctx context.Context, f func(store.Tx) (audit.Entry, error)) error {
 	c := &call{f: f, result: make(chan result, 1)}
 	if err := w.enqueue(c); err != nil {
@@ -108,7 +108,7 @@ func (w *writer) enqueue(c *call) error {
 	return nil
 }
 
-// nudge wakes the loop, or leaves word that it was nudged.
+// nudge wakes the loop, or leaves a wake-up for its next wait.
 func (w *writer) nudge() {
 	select {
 	case w.wake <- struct{}{}:
@@ -116,7 +116,7 @@ func (w *writer) nudge() {
 	}
 }
 
-// stop lets the loop finish what is queued and waits for its end.
+// stop lets the loop finish the queue and waits for its end.
 func (w *writer) stop() {
 	w.mu.Lock()
 	w.closed = true
@@ -160,8 +160,8 @@ func (w *writer) loop() {
 	}
 }
 
-// next takes up to maxBatch calls off the queue. more says whether others may
-// still come.
+// next takes up to maxBatch calls off the queue. more reports whether others
+// may still come.
 func (w *writer) next(batch []*call) (_ []*call, more bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -181,9 +181,9 @@ func (w *writer) next(batch []*call) (_ []*call, more bool) {
 	return batch, !w.closed
 }
 
-// abandon answers whoever would wait for ever if a closure ended the loop's
-// goroutine (runtime.Goexit, which cannot be recovered from). At the usual end
-// there is nobody.
+// abandon answers the waiting callers if a closure ended the loop's goroutine
+// (runtime.Goexit, which cannot be recovered from). At the usual end no caller
+// is waiting.
 func (w *writer) abandon(batch []*call) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -199,7 +199,7 @@ func (w *writer) abandon(batch []*call) {
 	}
 }
 
-// answer never blocks: a call that was answered keeps its first result.
+// answer never blocks: a call keeps its first result.
 func (c *call) answer(r result) {
 	select {
 	case c.result <- r:
@@ -208,8 +208,8 @@ func (c *call) answer(r result) {
 }
 
 // settle answers every call of the batch. A call that fails after it wrote
-// undoes the whole transaction; it is then run by itself, so that its error
-// rests on committed state alone, and the others are run again.
+// undoes the whole transaction. It is then run by itself, so that its error
+// depends on committed state alone, and the others are run again.
 func (w *writer) settle(batch []*call) {
 	for culprits := 0; len(batch) > 0; {
 		n := len(batch)
@@ -230,11 +230,11 @@ func (w *writer) settle(batch []*call) {
 }
 
 // attempt runs the calls in one transaction, commits and answers them. If one
-// of several must be undone, nothing is kept or answered and its place is
+// of several must be undone, nothing is kept or answered, and its index is
 // returned; otherwise -1.
 //
 // A crash before the commit leaves nothing of the batch, one after it leaves
-// all of it with its entries (I-8); nobody was answered before.
+// all of it with its entries (I-8); no caller is answered before.
 func (w *writer) attempt(calls []*call) (bad int) {
 	if err := w.failure(); err != nil {
 		return answerAll(calls, err)
@@ -273,7 +273,7 @@ func answerAll(calls []*call, err error) int {
 	return -1
 }
 
-// undo takes the transaction back. A call that ran alone is answered.
+// undo rolls the transaction back. A call that ran alone is answered.
 func (w *writer) undo(calls []*call, i int, r result) (bad int) {
 	if err := w.rollback(); err != nil {
 		return answerAll(calls, err)
@@ -285,8 +285,9 @@ func (w *writer) undo(calls []*call, i int, r result) (bad int) {
 	return -1
 }
 
-// commit ends the transaction. An error leaves it unknown what is on disk: the
-// frames may have been written and not synced, so the store fails closed.
+// commit ends the transaction. After an error it is unknown whether the changes
+// are on disk: the frames may have been written and not synced. So the store
+// fails closed.
 func (w *writer) commit(wrote bool) error {
 	if !wrote {
 		return w.rollback()
@@ -300,8 +301,9 @@ func (w *writer) commit(wrote bool) error {
 	return nil
 }
 
-// rollback leaves no transaction open. After some errors SQLite has rolled
-// back by itself, and says so only by refusing; a new transaction proves it.
+// rollback leaves no transaction open. After some errors SQLite has rolled back
+// by itself, and its only sign is that it refuses ROLLBACK; beginning a new
+// transaction proves it.
 func (w *writer) rollback() error {
 	_, err := w.conn.exec("ROLLBACK")
 	if err == nil {
@@ -323,7 +325,7 @@ func (w *writer) run(c *call) (r result) {
 	entry, r := protect(c.f, t)
 	r.wrote, r.destroys = t.wrote, t.destroys
 	if t.broken != nil {
-		// The closure may have swallowed it; nothing after it can be trusted.
+		// The closure may have ignored the error; nothing after it can be trusted.
 		r.err, r.undo = fmt.Errorf("store: %w", t.broken), true
 		return r
 	}
@@ -342,7 +344,8 @@ func (w *writer) run(c *call) (r result) {
 	return r
 }
 
-// protect keeps a panic from the loop; update raises it again in its caller.
+// protect keeps a panic from the loop; update raises it again in its own
+// caller.
 func protect(f func(store.Tx) (audit.Entry, error), t *tx) (e audit.Entry, r result) {
 	returned := false
 	defer func() {
@@ -358,8 +361,8 @@ func protect(f func(store.Tx) (audit.Entry, error), t *tx) (e audit.Entry, r res
 
 // scrub empties the WAL after a seal key was destroyed, so that no file holds
 // the key any more: secure_delete has overwritten it in the database file. A
-// long View can be in the way; then it is tried again after a later batch, and
-// at Close.
+// long View can block this; then it is tried again after a later batch, and at
+// Close.
 func (w *writer) scrub() {
 	if w.scrubAt.IsZero() || time.Now().Before(w.scrubAt) || w.failure() != nil {
 		return

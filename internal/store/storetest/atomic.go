@@ -33,7 +33,8 @@ func errorKeepsNothing(t *testing.T, open Open) {
 }
 
 // refusedWriteGoesOn checks that a refused write changes nothing and that the
-// transaction around it can still be kept: an import drops one bad row so.
+// transaction around it can still be kept: this is how an import skips a bad
+// row.
 func refusedWriteGoesOn(t *testing.T, open Open) {
 	s, _ := open(t)
 	mustUpdate(t, s, func(tx store.Tx) error {
@@ -79,7 +80,7 @@ func panicKeepsNothing(t *testing.T, open Open) {
 		defer func() { v = recover() }()
 		return s.View(t.Context(), func(store.Reader) error { panic(mark{6}) })
 	}
-	for range 20 { // a lost reader would block one of these
+	for range 20 { // a reader that was not given back would block one of these
 		if got := viewPanic(); got != (mark{6}) {
 			t.Fatalf("panic in a View came back as %v", got)
 		}
@@ -87,7 +88,7 @@ func panicKeepsNothing(t *testing.T, open Open) {
 	mustUpdate(t, s, func(tx store.Tx) error { return tx.InsertCard(card(2)) })
 }
 
-// txEndsWithFunction uses a Reader and a Tx after their function.
+// txEndsWithFunction uses a Reader and a Tx after their function has returned.
 func txEndsWithFunction(t *testing.T, open Open) {
 	s, _ := open(t)
 	var tx store.Tx
@@ -107,8 +108,8 @@ func txEndsWithFunction(t *testing.T, open Open) {
 }
 
 // failuresAmongOthers runs good and bad Updates at once. The bad ones fail in
-// every way, before and after they wrote; the good ones are all kept, whether
-// or not a bad one shared their commit, and nothing of the bad ones is.
+// every way, before and after they wrote. All good ones are kept, also if a bad
+// one shared their commit, and nothing of the bad ones is.
 func failuresAmongOthers(t *testing.T, open Open) {
 	const n = 120
 	s, reopen := open(t)

@@ -63,7 +63,7 @@ func ceremonyChanges() map[string]func(store.Tx) error {
 	}
 }
 
-// prepare makes the rows that changes rest on, with one entry.
+// prepare makes the rows that the changes need, with one entry.
 func prepare(t *testing.T, s store.Store) {
 	t.Helper()
 	mustUpdate(t, s, func(tx store.Tx) error {
@@ -127,7 +127,7 @@ func ChangeNeedsAuditEntry(t *testing.T, open Open) {
 	}
 }
 
-// snapshot prints all that the tests of a store change.
+// snapshot prints all rows that the tests of a store change.
 func snapshot(t *testing.T, s store.Store) string {
 	t.Helper()
 	return mustGet(t, s, func(r store.Reader) (string, error) {

@@ -28,7 +28,7 @@ func ceremony(i int) store.Ceremony {
 	}
 }
 
-// bareCeremony has only what it cannot be without.
+// bareCeremony sets only the members that every ceremony needs.
 func bareCeremony(i int) store.Ceremony {
 	return store.Ceremony{ID: ceremonyID(i), Channel: "zj-hrss", BusinessNo: liuma.BusinessNo(fmt.Sprintf("C%d", i))}
 }
@@ -97,7 +97,7 @@ func ceremoniesUnique(t *testing.T, open Open) {
 		}
 	}
 	other := ceremony(2)
-	other.Channel, other.BusinessNo = "another", "C1" // another channel's numbers are its own
+	other.Channel, other.BusinessNo = "another", "C1" // another channel may use the same number
 	insertCeremonies(t, s, other)
 
 	for name, collide := range map[string]func(*store.Ceremony){
@@ -134,7 +134,7 @@ func ceremonyUpdates(t *testing.T, open Open) {
 		again.Step, again.Revision = "lost", stale
 		wantErr(t, change(again), store.ErrConflict)
 	}
-	// What cannot be compared is refused as well, whatever for.
+	// Updates that cannot be compared are refused as well.
 	for _, huge := range []uint64{1<<63 - 1, 1<<64 - 1, 1<<63 + next.Revision} {
 		again := next
 		again.Step, again.Revision = "lost", huge
@@ -146,14 +146,15 @@ func ceremonyUpdates(t *testing.T, open Open) {
 	wantErr(t, change(gone), store.ErrNotFound)
 	same(t, mustGet(t, s, getCeremony(1)), next)
 
-	zero := bareCeremony(1) // every member back to zero
+	zero := bareCeremony(1) // every other member back to zero
 	zero.Revision, zero.Action = next.Revision, c.Action
 	must(t, change(zero))
 	zero.Revision++
 	same(t, mustGet(t, s, getCeremony(1)), zero)
 }
 
-// ceremonyRace lets many pages go on from the same step at once: one may.
+// ceremonyRace moves a ceremony from the same step in many pages at once: one
+// succeeds.
 func ceremonyRace(t *testing.T, open Open) {
 	const pages, rounds = 50, 3
 	s, reopen := open(t)
@@ -165,7 +166,7 @@ func ceremonyRace(t *testing.T, open Open) {
 			mine := read
 			mine.Step, mine.Tries = fmt.Sprint("step", round), i
 			err := update(t, s, func(tx store.Tx) error {
-				// Something of the card goes with the step, or not at all.
+				// A row of the card changes together with the step, or not at all.
 				if err := tx.InsertTick(store.Tick{Kind: "step", Key: index("k", round), At: at(i)}); err != nil {
 					return err
 				}
@@ -190,13 +191,13 @@ func ceremonyRace(t *testing.T, open Open) {
 	}
 }
 
-// ceremonyLists checks what is open, due and old.
+// ceremonyLists checks the lists of open, due and old ceremonies.
 func ceremonyLists(t *testing.T, open Open) {
 	s, _ := open(t)
 	var all []store.Ceremony
 	for i := range 6 {
 		c := ceremony(i)
-		c.At, c.Expires = at(10-i), at(100-i) // the order of IDs is not that of times
+		c.At, c.Expires = at(10-i), at(100-i) // IDs and times have different orders
 		all = append(all, c)
 	}
 	all[3].Ended = at(1)
@@ -209,7 +210,7 @@ func ceremonyLists(t *testing.T, open Open) {
 	same(t, of(cardID(1)), []store.Ceremony{all[2], all[1], all[0]})
 	same(t, of(cardID(2)), []store.Ceremony{all[4]})
 	same(t, of(cardID(3)), nil)
-	same(t, of(liuma.CardID{}), nil) // nobody's are not one card's
+	same(t, of(liuma.CardID{}), nil) // ceremonies without a card do not belong to one
 
 	due := func(now, limit int) []store.Ceremony {
 		return mustGet(t, s, func(r store.Reader) ([]store.Ceremony, error) { return r.DueCeremonies(at(now), limit) })
@@ -220,7 +221,7 @@ func ceremonyLists(t *testing.T, open Open) {
 	same(t, due(200, 0), nil)
 	same(t, due(200, -1), nil)
 
-	// Same time of expiry: in the order of IDs, so that a limit is fair.
+	// Same time of expiry: in the order of IDs.
 	c := all[1]
 	c.Expires = all[0].Expires
 	mustUpdate(t, s, func(tx store.Tx) error { return tx.UpdateCeremony(c) })
@@ -269,7 +270,7 @@ func ceremonyPrune(t *testing.T, open Open) {
 			want = store.ErrNotFound
 		}
 		wantErr(t, err1, want)
-		wantErr(t, err2, want) // codes go with their ceremony
+		wantErr(t, err2, want) // one-time codes are dropped with their ceremony
 	}
 	insertCeremonies(t, s, all[1]) // its business number, address and code are free again
 	_, err := get(t, s, getCode(1))

@@ -112,7 +112,8 @@ func BusinessNumberOnce(t *testing.T, open Open) {
 		return update(t, s, func(tx store.Tx) error {
 			q := request(1)
 			q.Channel, q.Digest = channel, [32]byte{byte(i)}
-			// The card is changed first, as by a spend: none of it may stay.
+			// The card is changed first, as by a spend; the change must be undone with
+			// it.
 			if err := tx.InsertCard(card(i)); err != nil {
 				return err
 			}
@@ -141,7 +142,7 @@ func BusinessNumberOnce(t *testing.T, open Open) {
 	wantErr(t, insert(n+1, "zj-hrss"), store.ErrExists)
 	s = reopen()
 	wantErr(t, insert(n+1, "zj-hrss"), store.ErrExists)
-	must(t, insert(n+1, "another")) // another channel's numbers are its own
+	must(t, insert(n+1, "another")) // another channel may use the same number
 }
 
 // OneIntentPerCard lets many callers open an intent for the same card: one is
@@ -156,7 +157,7 @@ func OneIntentPerCard(t *testing.T, open Open) {
 			if err != nil {
 				return err
 			}
-			c.Reserved++ // goes with the intent, or not at all
+			c.Reserved++ // is kept with the intent, or not at all
 			if err := tx.UpdateCard(c); err != nil {
 				return err
 			}
@@ -281,7 +282,7 @@ func cancelled(t *testing.T, open Open) {
 		t.Error("a function ran under a context that was cancelled before")
 	}
 
-	// One that waits behind another is withdrawn; the other gets its true
+	// An Update that waits behind another is withdrawn; the other returns its true
 	// outcome although its context ends while it runs.
 	inside, release := make(chan struct{}), make(chan struct{})
 	ctx, cancel = context.WithCancel(t.Context())
@@ -309,8 +310,8 @@ func cancelled(t *testing.T, open Open) {
 	cardsAre(t, s, card(1))
 }
 
-// closing closes a store under load: what was acknowledged is kept, the rest
-// is refused, and nothing hangs.
+// closing closes a store under load: acknowledged Updates are kept, the rest is
+// refused, and none hangs.
 func closing(t *testing.T, open Open) {
 	s, reopen := open(t)
 	const n = 50
@@ -326,7 +327,7 @@ func closing(t *testing.T, open Open) {
 		})
 	}
 	must(t, s.Close())
-	must(t, s.Close()) // again is harmless
+	must(t, s.Close()) // closing again does no harm
 	wg.Wait()
 	wantErr(t, update(t, s, func(store.Tx) error { return nil }), store.ErrClosed)
 	wantErr(t, s.View(t.Context(), func(store.Reader) error { return nil }), store.ErrClosed)

@@ -54,19 +54,19 @@ func messages(t *testing.T, open Open) {
 	next := store.Message{ID: full.ID, Kind: "code", Card: cardID(2), Template: "code", Language: "en", Region: "33",
 		Sealed: []byte("other"), State: store.MessageDelivered, Tries: 9, NextAt: at(90), Expires: at(91), Ref: "other",
 		Fault: "refused", At: at(92), DoneAt: at(93)}
-	for _, m := range []store.Message{next, {ID: full.ID}, full} { // into something else, to zero, and back
+	for _, m := range []store.Message{next, {ID: full.ID}, full} { // changed to other values, to zero, and back
 		mustUpdate(t, s, func(tx store.Tx) error { return tx.UpdateMessage(m) })
 		same(t, mustGet(t, s, getMessage(1)), m)
 	}
 }
 
-// messagesDue checks what a sender is given to send, and in which order.
+// messagesDue checks which messages a sender gets, and in which order.
 func messagesDue(t *testing.T, open Open) {
 	s, _ := open(t)
 	var all []store.Message
 	for i := range 7 {
 		m := message(i)
-		m.NextAt = at(50 - i) // the order of IDs is not that of times
+		m.NextAt = at(50 - i) // IDs and times have different orders
 		all = append(all, m)
 	}
 	all[1].NextAt = all[0].NextAt // same time: in the order of IDs
@@ -80,14 +80,14 @@ func messagesDue(t *testing.T, open Open) {
 	}
 	same(t, due("notice", 100, 10), []store.Message{all[5], all[2], all[0], all[1]})
 	same(t, due("notice", 100, 3), []store.Message{all[5], all[2], all[0]})
-	same(t, due("notice", 48, 10), []store.Message{all[5], all[2]}) // due now is due
+	same(t, due("notice", 48, 10), []store.Message{all[5], all[2]}) // a message is due at its NextAt
 	same(t, due("notice", 47, 10), []store.Message{all[5]})
 	same(t, due("code", 100, 10), []store.Message{all[4]})
 	same(t, due("", 100, 10), nil)
 	same(t, due("notice", 100, 0), nil)
 	same(t, due("notice", 100, -1), nil)
 
-	// Taken up: not due before its lease ends, and then again.
+	// Taken up by a sender: not due before its lease ends, and then again.
 	all[5].NextAt = at(60)
 	mustUpdate(t, s, func(tx store.Tx) error { return tx.UpdateMessage(all[5]) })
 	same(t, due("notice", 59, 10), []store.Message{all[2], all[0], all[1]})
@@ -138,7 +138,7 @@ func messageRefs(t *testing.T, open Open) {
 	insertMessages(t, s, newer, older, unsent)
 	got, err := byRef("17")
 	must(t, err)
-	same(t, got, newer) // the gateway counts from one again
+	same(t, got, newer) // the gateway started its references again
 	for _, ref := range []string{"", "18"} {
 		_, err := byRef(ref)
 		wantErr(t, err, store.ErrNotFound)
@@ -159,7 +159,7 @@ func messagePrune(t *testing.T, open Open) {
 		m.State, m.DoneAt = state, at(10*i)
 		all = append(all, m)
 	}
-	all[5].DoneAt = time.Time{} // not done, whatever the state
+	all[5].DoneAt = time.Time{} // not done, in any state
 	insertMessages(t, s, all...)
 	prune := func(before int) (n int64) {
 		mustUpdate(t, s, func(tx store.Tx) (err error) {

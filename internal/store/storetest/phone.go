@@ -96,13 +96,13 @@ func codes(t *testing.T, open Open) {
 	wantErr(t, err, store.ErrNotFound)
 
 	a.Phone, a.MAC, a.SentAt, a.Expires, a.Used = index("phone", 7), vault.MAC{7}, at(70), at(71), time.Time{}
-	must(t, put(a)) // one live code each
+	must(t, put(a)) // one open one-time code for each ceremony
 	same(t, mustGet(t, s, getCode(1)), a)
 
 	deleteOf := func(id liuma.CardID) {
 		mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteCodesOf(id) })
 	}
-	deleteOf(liuma.CardID{}) // nobody's are not one card's
+	deleteOf(liuma.CardID{}) // freeze codes without a card do not belong to one
 	deleteOf(cardID(9))
 	same(t, mustGet(t, s, getCode(2)), bare)
 	bare.Card = cardID(1)
@@ -137,14 +137,14 @@ func ticks(t *testing.T, open Open) {
 	})
 	s = reopen()
 	same(t, list("a", 1, 0), []time.Time{at(1), at(2), at(3)})
-	same(t, list("a", 1, 1), []time.Time{at(2), at(3)}) // after, not at
+	same(t, list("a", 1, 1), []time.Time{at(2), at(3)}) // later than since, not at it
 	same(t, list("a", 1, 3), nil)
 	same(t, list("a", 2, 0), []time.Time{at(5)})
 	same(t, list("b", 1, 0), []time.Time{at(4)})
 	same(t, list("b", 2, 0), nil)
 	same(t, list("", 1, 0), nil)
 
-	// Many at once, all in one millisecond: each counts.
+	// Many at once, all in the same millisecond: each counts.
 	const n = 100
 	together(t, n, func(i int) error {
 		return update(t, s, func(tx store.Tx) error {
@@ -156,7 +156,7 @@ func ticks(t *testing.T, open Open) {
 	}
 
 	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteTicks("a", index("k", 1)) })
-	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteTicks("a", index("k", 1)) }) // none is none
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteTicks("a", index("k", 1)) }) // deleting none is no error
 	same(t, list("a", 1, 0), nil)
 	same(t, list("a", 2, 0), []time.Time{at(5)})
 	same(t, list("b", 1, 0), []time.Time{at(4)})
@@ -266,7 +266,7 @@ func devices(t *testing.T, open Open) {
 	}
 	must(t, put(other))
 	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteDevicesOf(cardID(1)) })
-	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteDevicesOf(cardID(1)) }) // none is none
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteDevicesOf(cardID(1)) }) // deleting none is no error
 	if len(of(1)) != 0 || len(of(2)) != 1 {
 		t.Errorf("%d and %d devices, want 0 and 1", len(of(1)), len(of(2)))
 	}

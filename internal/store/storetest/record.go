@@ -10,14 +10,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// recordPage is how much of the record is read at a time: small, so that the
-// suite turns pages.
+// recordPage is how many entries are read at a time: few, so that the suite
+// reads several pages.
 const recordPage = 50
 
-// Record reads the whole audit record, for tests that look for what was
-// recorded, and verifies every stream of it, the links between process starts
-// included. Entries are ordered by their times; at the same time, cards come
-// before process starts, and starts as they followed one another.
+// Record reads the whole audit record, for tests that look for certain entries,
+// and verifies every stream of it and the links between process starts. Entries
+// are ordered by their times; at the same time, cards come before process
+// starts, and starts in the order in which they followed one another.
 func Record(r store.Reader) ([]audit.Recorded, error) {
 	heads, err := streamHeads(r)
 	if err != nil {
@@ -49,8 +49,8 @@ func Record(r store.Reader) ([]audit.Recorded, error) {
 	return all, nil
 }
 
-// startOf counts the process starts before a stream's, each of which must be
-// there and be followed as it was.
+// startOf counts the process starts before a stream's. Each of them must be
+// there, and have the last entry that its successor names.
 func startOf(byPlace map[audit.Place]audit.Recorded, s audit.Stream) (before int, err error) {
 	for e := byPlace[audit.Place{Stream: s, Number: 1}]; !e.After.IsZero(); before++ {
 		last, ok := byPlace[e.After]

@@ -90,7 +90,7 @@ func links(t *testing.T, open Open) {
 	wantErr(t, insert(store.Link{Channel: "a", Card: cardID(1), Handle: "another"}), store.ErrExists)
 	wantErr(t, insert(store.Link{Channel: "a", Card: cardID(2), Handle: a.Handle}), store.ErrExists)
 	wantErr(t, insert(store.Link{Channel: "a", Card: cardID(3), Handle: "nobody's"}), store.ErrNotFound)
-	must(t, insert(store.Link{Channel: "c", Card: cardID(2), Handle: a.Handle})) // another channel's handle is another name
+	must(t, insert(store.Link{Channel: "c", Card: cardID(2), Handle: a.Handle})) // another channel may use the same handle
 	_, err = get(t, s, func(r store.Reader) (store.Link, error) { return r.LinkByHandle("b", a.Handle) })
 	wantErr(t, err, store.ErrNotFound)
 }
@@ -168,7 +168,7 @@ func requests(t *testing.T, open Open) {
 	same(t, mustGet(t, s, getRequest(q)), q)
 	q.RedeemedAt = at(10)
 	must(t, change(q))
-	must(t, change(q)) // the same again changes nothing
+	must(t, change(q)) // the same change again changes nothing
 	again := q
 	again.RedeemedAt = at(11)
 	wantErr(t, change(again), store.ErrDecided)
@@ -212,7 +212,7 @@ func intents(t *testing.T, open Open) {
 	wantErr(t, err, store.ErrNotFound)
 	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.DeleteIntent(one.Card) }), store.ErrNotFound)
 	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.UpdateIntent(one) }), store.ErrNotFound)
-	mustUpdate(t, s, func(tx store.Tx) error { return tx.InsertIntent(one) }) // ended, so another may open
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.InsertIntent(one) }) // the first has ended, so another may open
 }
 
 func persons(t *testing.T, open Open) {
@@ -279,7 +279,7 @@ func evidence(t *testing.T, open Open) {
 	}
 	must(t, insert("p", 1, 10))
 	must(t, insert("p", 2, 20))
-	must(t, insert("q", 1, 30)) // another provider's number is another evidence
+	must(t, insert("q", 1, 30)) // another provider may use the same jti
 	wantErr(t, insert("p", 1, 99), store.ErrExists)
 	if !used("p", 1) || used("p", 3) || used("q", 2) {
 		t.Error("used evidence is not told from unused")
@@ -354,7 +354,7 @@ func evidenceUsed(t testing.TB, s store.Store, provider string, jti vault.Index)
 	return errors.Is(err, store.ErrExists)
 }
 
-// empty asks an empty store for everything.
+// empty makes every kind of read on an empty store.
 func empty(t *testing.T, open Open) {
 	s, _ := open(t)
 	err := s.View(t.Context(), func(r store.Reader) error {
@@ -376,7 +376,7 @@ func empty(t *testing.T, open Open) {
 		_, byRef := r.MessageByRef("a")
 		for i, err := range []error{card, byHolder, link, byHandle, request, intent, person, client, ceremony,
 			byURI, byCode, contact, code, freeze, message, byRef} {
-			if err != store.ErrNotFound { //nolint:errorlint // exactly this
+			if err != store.ErrNotFound { //nolint:errorlint // the contract says this error itself
 				t.Errorf("look-up %d: %v, want %v", i, err, store.ErrNotFound)
 			}
 		}
@@ -391,8 +391,8 @@ func empty(t *testing.T, open Open) {
 	same(t, entries(t, s), nil)
 }
 
-// times checks what becomes of times that are not whole UTC milliseconds, and
-// of the one that a database could take for none.
+// times checks how times are stored that are not whole UTC milliseconds, and
+// the time that a database could take for none.
 func times(t *testing.T, open Open) {
 	s, _ := open(t)
 	c := bareCard(1)

@@ -1,10 +1,10 @@
 // Package storetest is the conformance suite of package store. Every
-// implementation passes it whole; what it does not ask for, the authority may
-// not rely on. It guarantees that a pass means: rows come back as they went
+// implementation passes all of it, and the authority may rely only on promises
+// that it tests. It guarantees that a pass means: rows come back as they went
 // in, uniqueness holds (I-4, I-7, I-11), a change and its audit entry are kept
-// together or not at all (I-8), every stream of the record is an unbroken chain,
-// transactions are serializable, and what Update acknowledged is there after
-// the store was opened again. It trusts nothing.
+// together or not at all (I-8), every stream of the record is an unbroken
+// chain, transactions are serializable, and acknowledged Updates are there
+// after the store was opened again. It trusts nothing.
 //
 // Start here: Run.
 package storetest
@@ -127,7 +127,7 @@ func card(i int) store.Card {
 	}
 }
 
-// bareCard has only what it cannot be without.
+// bareCard sets only the members that every card needs.
 func bareCard(i int) store.Card {
 	return store.Card{ID: cardID(i), Holder: index("holder", i)}
 }
@@ -180,7 +180,7 @@ func mustGet[T any](t testing.TB, s store.Store, f func(store.Reader) (T, error)
 	return v
 }
 
-// same compares what was read with what was written; nil and empty are one.
+// same compares a read value with the written one; nil and empty are equal.
 func same[T any](t testing.TB, got, want T) {
 	t.Helper()
 	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
@@ -188,8 +188,8 @@ func same[T any](t testing.TB, got, want T) {
 	}
 }
 
-// whole holds a test to setting every member, so that one that is added later
-// and forgotten in a query shows.
+// whole checks that a test value has every member set, so that a new member
+// that a query forgets makes a test fail.
 func whole[T any](t testing.TB, v T) {
 	t.Helper()
 	r := reflect.ValueOf(v)

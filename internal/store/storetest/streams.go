@@ -133,7 +133,7 @@ func entryPages(t *testing.T, s store.Store) {
 		}
 		same(t, got, c.want)
 	}
-	// A card's id is no process's, and the other way round.
+	// A card's stream is not found as a process start's, nor the other way round.
 	for _, none := range []audit.Stream{{Kind: audit.OfProcess, ID: cardID(1)}, audit.CardStream(cardID(99)), {}} {
 		if got := streamOf(t, s, none); len(got) != 0 {
 			t.Errorf("stream %s has %d entries", none, len(got))
@@ -141,7 +141,7 @@ func entryPages(t *testing.T, s store.Store) {
 	}
 }
 
-// streamOfACard: a card's entries are together whatever else happens, each with
+// streamOfACard: a card's entries stay together beside other writers, each with
 // all its members and the hash of the one before, and the head is the last.
 func streamOfACard(t *testing.T, open Open) {
 	s, reopen := open(t)
@@ -167,8 +167,8 @@ func streamOfACard(t *testing.T, open Open) {
 }
 
 // streamsUnderLoad has many callers write about one card, about many, and about
-// none, while others fail after they wrote: every stream is whole, and nothing
-// of what failed is in it.
+// none, while others fail after they wrote: every stream is whole, and has no
+// entry of a failed Update.
 func streamsUnderLoad(t *testing.T, open Open) {
 	const n = 240
 	s, reopen := open(t)
@@ -223,10 +223,10 @@ func streamsUnderLoad(t *testing.T, open Open) {
 	}
 }
 
-// processStarts opens the store several times. Each start that records
-// something without a card has a stream of its own, which begins where the
-// start before it ended; one that records nothing leaves none. A card's stream
-// goes on through all of them.
+// processStarts opens the store several times. Each start that records an entry
+// without a card has a stream of its own, whose first entry names the end of
+// the start before it; a start that records none leaves no stream. A card's
+// stream goes on through all of them.
 func processStarts(t *testing.T, open Open) {
 	s, reopen := open(t)
 	var before audit.Recorded

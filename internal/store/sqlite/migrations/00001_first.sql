@@ -54,7 +54,7 @@ CREATE TABLE requests (
     PRIMARY KEY (channel, business_no) -- one business number, one request (I-11)
 ) STRICT, WITHOUT ROWID;
 
--- What was decided stays so, whatever the code above does (I-11).
+-- A decided request stays decided, also if the Go code has a fault (I-11).
 -- +goose StatementBegin
 CREATE TRIGGER requests_decided BEFORE UPDATE ON requests
 WHEN OLD.decided <> 0 AND (
@@ -141,8 +141,9 @@ CREATE TABLE keepers_seen (
 
 -- The audit record is a chain of entries for each stream: kind 1 is a card's
 -- (stream is the card's id), kind 2 a process start's. previous is the hash of
--- the stream's entry before; of a process start's first entry that of the entry
--- that after_stream and after_number name, in the stream of the start before.
+-- the entry before in the stream. The first entry of a process start has there
+-- the hash of the last entry of an earlier start, which after_stream and
+-- after_number name.
 CREATE TABLE audit (
     kind         INTEGER NOT NULL,
     stream       BLOB    NOT NULL CHECK (length(stream) = 16),
@@ -174,7 +175,7 @@ CREATE TABLE streams (
 
 CREATE UNIQUE INDEX streams_start ON streams (start) WHERE start IS NOT NULL;
 
--- Append-only, chained and without gaps, whatever the code above does (I-8).
+-- Append-only, chained and without gaps, also if the Go code has a fault (I-8).
 -- +goose StatementBegin
 CREATE TRIGGER audit_append BEFORE INSERT ON audit
 WHEN CASE NEW.number

@@ -1,7 +1,7 @@
--- Ceremonies, bound phones and the outbox. A ceremony is found by what its
--- page, its channel or its code name; what belongs to a card is clustered by
--- the card. Columns that say when something is due hold zero times as they
--- are, not as NULL: what has no time is due.
+-- Ceremonies, bound phones and the outbox. A ceremony is found by its ID,
+-- its business number, its request address or its authorization code. Rows that
+-- belong to a card are clustered by the card. Columns that say when something is
+-- due hold zero times as they are, not as NULL: a row without a time is due.
 
 -- +goose Up
 CREATE TABLE ceremonies (
@@ -66,7 +66,7 @@ CREATE TABLE codes (
 
 CREATE INDEX codes_card ON codes (card) WHERE card IS NOT NULL;
 
--- n tells apart what happened in the same millisecond: each counts.
+-- n tells apart ration marks of the same millisecond: each counts.
 CREATE TABLE ticks (
     kind TEXT    NOT NULL,
     key  BLOB    NOT NULL,
