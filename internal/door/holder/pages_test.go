@@ -65,7 +65,7 @@ func galleryDoor(t *testing.T) http.Handler {
 }
 
 // TestEveryPage draws every scene in both languages, plain and in care mode,
-// and holds it to what all pages promise.
+// and checks the features that every page must have.
 func TestEveryPage(t *testing.T) {
 	handler := galleryDoor(t)
 	for _, lang := range []door.Lang{door.Chinese, door.English} {
@@ -118,7 +118,7 @@ func checkPage(t *testing.T, id, body string, lang door.Lang, care bool) {
 	}
 }
 
-// TestEveryFault draws the error page of every code that there is.
+// TestEveryFault draws the error page of every error code.
 func TestEveryFault(t *testing.T) {
 	codes := []liuma.Code{liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy, liuma.CodeBadRequest, liuma.CodeNotFound,
 		liuma.CodeTooLarge, liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeRequestURIInvalid, liuma.CodeForbidden}

@@ -164,8 +164,8 @@ func canForget(p ceremony.Page) bool {
 
 func resetRefused(p ceremony.Page) bool { return p.ResetRefused != "" && canForget(p) }
 
-// forgotWay leads to a new PIN, or to why there is none online. A refusal that
-// is over by now is asked for again.
+// forgotWay is the link to a reset, or the reason why there is none online. If
+// the reason has expired meanwhile, the authority is asked again.
 func (h *handler) forgotWay(v *view, p ceremony.Page, class, text string) way {
 	over := !p.ResetRefusedUntil.IsZero() && !h.now().Before(p.ResetRefusedUntil)
 	if resetRefused(p) && !over {

@@ -11,10 +11,10 @@ import (
 const (
 	codeLasts  = 10 * time.Minute // as the authority has it
 	shortWait  = 2 * time.Minute  // the longest wait that is counted down; for a longer one the page says the time
-	longestSMS = "20"             // characters of a code with the spaces people copy
+	longestSMS = "20"             // characters of a one-time code, with the spaces that people copy
 )
 
-// askCode is the page that takes a code, or has one sent.
+// askCode is the page that takes a one-time code, or sends one.
 func (h *handler) askCode(v *view, p ceremony.Page) {
 	v.stages(p)
 	v.Refusal = h.refusal(v, p)
@@ -59,8 +59,8 @@ func laterOf(a, b time.Time) time.Time {
 	return b
 }
 
-// codeForm fills in the field for a code that was sent, and the button that
-// sends one, or from when on it can be sent.
+// codeForm fills in the field for a one-time code, and the button that sends
+// one, or the time from which one can be sent.
 func (h *handler) codeForm(v *view, p ceremony.Page) {
 	now := h.now()
 	open := !p.CodeSentAt.IsZero() && now.Before(p.CodeSentAt.Add(codeLasts))

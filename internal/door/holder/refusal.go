@@ -15,7 +15,7 @@ import (
 func (h *handler) wrong(w http.ResponseWriter, r *http.Request, err error) {
 	code := liuma.CodeOf(err)
 	if r.Context().Err() != nil {
-		return // nobody is listening
+		return // the client has disconnected
 	}
 	if code == liuma.CodeInternal {
 		h.log.Error("page failed", "route", r.Pattern, "request", door.RequestID(r.Context()), "err", err)
@@ -43,12 +43,12 @@ func statusOf(c liuma.Code) int {
 		return http.StatusTooManyRequests
 	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
 		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled, liuma.CodeFreezeCodeInvalid:
-		return http.StatusUnprocessableEntity // what the holder asked for cannot be done to this card
+		return http.StatusUnprocessableEntity // the card's state forbids the act
 	}
 	return http.StatusInternalServerError
 }
 
-// formError says what was wrong with a form that did not parse.
+// formError is the error of a form that did not parse.
 func formError(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return liuma.Fail(liuma.CodeTooLarge, nil)
@@ -56,7 +56,7 @@ func formError(err error) error {
 	return liuma.Fail(liuma.CodeRequestURIInvalid, errors.New("form does not parse"))
 }
 
-// fault answers with an error page: what happened, and what to do now.
+// fault answers with an error page: the problem and the next step.
 func (h *handler) fault(w http.ResponseWriter, r *http.Request, status int, code liuma.Code) {
 	v := h.newView(r, pageResult)
 	look := faultLook(code)
@@ -132,8 +132,8 @@ func codeOf(p ceremony.Page) liuma.Code {
 	return ""
 }
 
-// refusal is what stands on top of a page that can be tried again: what was
-// wrong with the last try, and what to do.
+// refusal is the box at the top of a page that can be submitted again: the
+// fault of the last try, and the next step.
 func (h *handler) refusal(v *view, p ceremony.Page) *notice {
 	code := codeOf(p)
 	e := liuma.Explain(code)
@@ -235,7 +235,7 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		v.Ways = append(v.Ways, h.call(v))
 		return
 	case liuma.CodeRefused:
-		if linked(p) { // the handle that named the card is none of this channel's
+		if linked(p) { // the handle names no card of this channel
 			v.Result.Text, v.Result.Next = v.T.NoLink, ""
 			v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
 			break

@@ -8,8 +8,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/door"
 )
 
-// texts are the sentences of the pages in one language; what a code means is
-// said by liuma.Explain. Every field is filled in both languages (a test).
+// texts are the sentences of the pages in one language; liuma.Explain has the
+// sentences of error codes. Every field is filled in both languages (a test).
 type texts struct {
 	lang door.Lang
 	recovery
@@ -177,7 +177,7 @@ func refusalTexts(t *texts, say func(zh, en string) string) {
 
 func (t *texts) english() bool { return t.lang == door.English }
 
-// of picks this language of a text.
+// of picks this language of a bilingual text.
 func (t *texts) of(text liuma.Text) string {
 	if t.english() {
 		return text.EN
@@ -222,7 +222,8 @@ func (t *texts) wrongText(left int) string {
 	return fmt.Sprintf("Try again. %d more wrong PINs lock it.", left)
 }
 
-// lockedUntil says above a pad that no PIN is taken now, and what to do instead.
+// lockedUntil is the wording above a pad while no PIN is taken, with the
+// alternatives.
 func (t *texts) lockedUntil(moment string, forgot bool) string {
 	zh, en := "现在输对了也不行，"+moment+"自动恢复。", "Even the right PIN is not taken now. It ends by itself "+moment+"."
 	if forgot {

@@ -6,8 +6,8 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// recovery are the sentences about the bound phone: codes, a PIN set anew,
-// another phone, freezing and unfreezing.
+// recovery are the sentences about the bound phone: one-time codes, reset,
+// rebinding, freezing and unfreezing.
 type recovery struct {
 	ResetTitle, RebindTitle, UnfreezeTitle                        string
 	NextReset, NextRebind, NextUnfreeze                           string
