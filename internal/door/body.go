@@ -32,8 +32,8 @@ func OnlyType(h http.Header, want string) error {
 	return nil
 }
 
-// NoQuery refuses an address with a query: what stands in an address ends up
-// in logs on the way.
+// NoQuery refuses an address with a query: addresses end up in the logs of
+// proxies.
 func NoQuery(r *http.Request) error {
 	if r.URL.RawQuery != "" || r.URL.ForceQuery {
 		return Malformed(ReasonQuery, "")
