@@ -1,6 +1,6 @@
-// Flow: which PIN is asked for next, and what becomes of it. No DOM here.
-// Every array of digits given to a Flow is wiped by it, whatever happens; the
-// one thing that it keeps is the first entry of a new PIN, until the second.
+// Flow: which PIN is asked for next, and its sealing. No DOM here. A Flow
+// always wipes every array of digits that it is given; it keeps only the first
+// entry of a new PIN, until the second.
 import { same, wipe } from "./bytes";
 import { broken, type Rule } from "./rules";
 
