@@ -10,7 +10,7 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// OnlyType refuses a body that is not of the one media type, in UTF-8 and
+// OnlyType refuses a body unless it has the given media type, in UTF-8 and
 // uncompressed.
 func OnlyType(h http.Header, want string) error {
 	kinds := h.Values("Content-Type")

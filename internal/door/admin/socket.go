@@ -79,7 +79,7 @@ func connect(ctx context.Context, path string) (*net.UnixConn, error) {
 	conn, err := d.DialContext(ctx, "unix", path)
 	switch {
 	case err == nil:
-		return conn.(*net.UnixConn), nil // what "unix" is
+		return conn.(*net.UnixConn), nil // the type of the "unix" network
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, ErrNoDoor
 	case errors.Is(err, fs.ErrPermission):

@@ -26,7 +26,7 @@ type stageOf struct {
 }
 
 // actOf is the table of acts. A new act has a row here.
-func actOf(t *texts, a liuma.Action) act {
+func actOf(t *wordings, a liuma.Action) act {
 	at := func(name string, steps ...ceremony.Step) stageOf { return stageOf{name, steps} }
 	confirm, pad, done := ceremony.StepConfirm, ceremony.StepPIN, ceremony.StepDone
 	switch a {
@@ -60,7 +60,7 @@ func actOf(t *texts, a liuma.Action) act {
 
 // title makes the act the page's heading.
 func (v *view) title(a liuma.Action) {
-	v.heading(func(t *texts) string { return actOf(t, a).title })
+	v.heading(func(t *wordings) string { return actOf(t, a).title })
 }
 
 // stages says how far an act of several pages has come.

@@ -152,7 +152,7 @@ func wayURL(s string) (template.URL, error) {
 // goingView leads back to the channel from a web view without cookies.
 func (h *handler) goingView(r *http.Request, to template.URL) *view {
 	v := h.newView(r, pageResult)
-	v.heading(func(t *texts) string { return t.GoingTitle })
+	v.heading(func(t *wordings) string { return t.GoingTitle })
 	v.Result = &result{Kind: "ok", Icon: "ok", Text: v.T.GoingText}
 	v.Forward = string(to)
 	v.Ways = []way{{Class: "btn-primary", Text: v.T.BackPlain, Out: to}, h.call(v)}

@@ -10,7 +10,7 @@ import (
 // done is the page of a ceremony that succeeded.
 func (h *handler) done(v *view, p ceremony.Page) {
 	v.stages(p)
-	v.heading(func(t *texts) string { return actOf(t, p.Action).success })
+	v.heading(func(t *wordings) string { return actOf(t, p.Action).success })
 	v.Result = &result{Kind: "ok", Icon: "ok", Text: actOf(v.T, p.Action).successMeans}
 	switch p.Action {
 	case liuma.ActionEnroll:
@@ -51,7 +51,7 @@ func (h *handler) settings(v *view, p ceremony.Page) {
 // wasReset is the last page of a ceremony that ended because the PIN was reset:
 // the channel has to push its request again.
 func (h *handler) wasReset(v *view, p ceremony.Page) {
-	v.heading(func(t *texts) string { return t.ResetDoneTitle })
+	v.heading(func(t *wordings) string { return t.ResetDoneTitle })
 	v.Result = &result{Kind: "ok", Icon: "ok", Text: v.T.ResetEndText, Next: v.T.ResetEndNext}
 	v.Ways = []way{v.back("btn-primary")}
 }

@@ -113,7 +113,7 @@ func unix(s string) time.Time {
 func (h *handler) freezeView(r *http.Request, refused liuma.Code, until time.Time) *view {
 	v := h.newView(r, pageStep)
 	v.Back = freezePath
-	v.heading(func(t *texts) string { return t.FreezeTitle })
+	v.heading(func(t *wordings) string { return t.FreezeTitle })
 	v.Say = v.T.FreezeSay
 	v.Field = &field{Post: freezePath, Name: "code", Label: v.T.FreezeLabel, Hint: v.T.FreezeHint, Type: "text", Mode: "text",
 		Autocomplete: "off", Button: v.T.FreezeGive, Class: "field-code field-letters", Most: "30", Capital: true}
@@ -134,7 +134,7 @@ func (h *handler) frozenView(r *http.Request, f authority.FreezeView) *view {
 	if r.Method == http.MethodGet {
 		v.Back = frozenPath
 	}
-	v.heading(func(t *texts) string { return t.FrozenTitle })
+	v.heading(func(t *wordings) string { return t.FrozenTitle })
 	v.Result = &result{Kind: "ok", Icon: "frozen", Text: v.T.FrozenByCode}
 	v.cell(v.T.Holder, f.NameMasked, "", "")
 	if !f.At.IsZero() {
@@ -169,7 +169,7 @@ func (v *view) freezeLink(p ceremony.Page) []way {
 
 // sureToFreeze asks whether the holder is sure, before the card stops.
 func (h *handler) sureToFreeze(v *view, p ceremony.Page) {
-	v.heading(func(t *texts) string { return t.FreezeSure })
+	v.heading(func(t *wordings) string { return t.FreezeSure })
 	v.cell(v.T.Holder, p.NameMasked, "", "")
 	v.Say = v.T.FreezeStops
 	v.Notice = &notice{Title: v.T.ThawHow, Text: v.T.ThawText}

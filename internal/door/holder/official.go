@@ -20,7 +20,7 @@ func (h *handler) showOfficial(w http.ResponseWriter, r *http.Request) {
 func (h *handler) officialView(r *http.Request) *view {
 	v := h.newView(r, pageStep)
 	v.Back = "/"
-	v.heading(func(t *texts) string { return t.OfficialTitle })
+	v.heading(func(t *wordings) string { return t.OfficialTitle })
 	v.Say = v.T.OfficialSay
 	v.Notice = &notice{Title: v.T.FreezeTitle, Text: v.T.OfficialFreeze}
 	v.First = []way{{Class: "btn-primary", Text: v.T.FreezeGive, Link: freezePath}}

@@ -29,7 +29,7 @@ const (
 // pages are the parsed templates and the addresses of their assets. Immutable.
 type pages struct {
 	templates map[string]*template.Template
-	texts     map[door.Lang]*texts
+	wordings  map[door.Lang]*wordings
 	pad       web.Asset
 	ceremony  web.Asset
 	style     web.Asset
@@ -38,7 +38,7 @@ type pages struct {
 func newPages(assets *web.Assets) (*pages, error) {
 	p := &pages{
 		templates: map[string]*template.Template{},
-		texts:     map[door.Lang]*texts{door.Chinese: newTexts(door.Chinese), door.English: newTexts(door.English)},
+		wordings:  map[door.Lang]*wordings{door.Chinese: newWordings(door.Chinese), door.English: newWordings(door.English)},
 	}
 	for name, asset := range map[string]*web.Asset{web.Pad: &p.pad, web.Ceremony: &p.ceremony, web.Style: &p.style} {
 		var err error
@@ -93,7 +93,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, status int, v *vi
 // view is all that a template may use. Empty members are not drawn.
 type view struct {
 	Page      string
-	T, O      *texts // in the page's language; in the other one, for a helper
+	T, O      *wordings // in the page's language; in the other one, for a helper
 	Lang      door.Lang
 	OtherLang door.Lang
 	Care      bool
@@ -237,7 +237,7 @@ func (h *handler) newView(r *http.Request, page string) *view {
 		other = door.Chinese
 	}
 	return &view{
-		Page: page, T: h.pages.texts[want.Lang], O: h.pages.texts[other], Lang: want.Lang, OtherLang: other,
+		Page: page, T: h.pages.wordings[want.Lang], O: h.pages.wordings[other], Lang: want.Lang, OtherLang: other,
 		Care: want.Care, Hotline: h.hotline, Style: h.pages.style, Pad: h.pages.pad, Ceremony: h.pages.ceremony,
 	}
 }
@@ -246,7 +246,7 @@ func (h *handler) newView(r *http.Request, page string) *view {
 func (v *view) say(t liuma.Text) string { return v.T.of(t) }
 
 // heading sets the title in both languages.
-func (v *view) heading(pick func(*texts) string) {
+func (v *view) heading(pick func(*wordings) string) {
 	v.Title, v.TitleOther = pick(v.T), pick(v.O)
 }
 

@@ -147,7 +147,7 @@ func TestEveryFault(t *testing.T) {
 
 // TestTexts finds sentences that lack a language, and ones that no page says.
 func TestTexts(t *testing.T) {
-	zh, en := reflect.ValueOf(*newTexts(door.Chinese)), reflect.ValueOf(*newTexts(door.English))
+	zh, en := reflect.ValueOf(*newWordings(door.Chinese)), reflect.ValueOf(*newWordings(door.English))
 	var sources strings.Builder
 	for _, pattern := range []string{"pages/*.html", "*.go"} {
 		names, err := filepath.Glob(pattern)
@@ -189,10 +189,10 @@ func TestMoments(t *testing.T) {
 		30 * 24 * time.Hour: {"6 月 5 日 20:44", "5 June at 20:44"},
 	} {
 		at := now.Add(after)
-		if got := newTexts(door.Chinese).moment(at, now); got != want[0] {
+		if got := newWordings(door.Chinese).moment(at, now); got != want[0] {
 			t.Errorf("%s: %q", after, got)
 		}
-		if got := newTexts(door.English).moment(at, now); got != want[1] {
+		if got := newWordings(door.English).moment(at, now); got != want[1] {
 			t.Errorf("%s: %q", after, got)
 		}
 	}

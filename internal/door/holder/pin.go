@@ -176,7 +176,7 @@ func (h *handler) forgotWay(v *view, p ceremony.Page, class, text string) way {
 
 // noReset says why the PIN cannot be set anew online, and where it can.
 func (h *handler) noReset(v *view, p ceremony.Page) {
-	v.heading(func(t *texts) string { return t.NoResetTitle })
+	v.heading(func(t *wordings) string { return t.NoResetTitle })
 	why := v.say(liuma.Explain(p.ResetRefused).What)
 	switch p.ResetRefused {
 	case liuma.CodeRefused:
