@@ -126,7 +126,7 @@ func (p *play) argonResult(g *argonGuess) {
 	p.Do(thiefWho, result)
 }
 
-// withKeeper shows which key would find the PIN.
+// withKeeper shows that the PIN is found with the keeper's share key.
 func (p *play) withKeeper(ctx context.Context, l loot) error {
 	shares, err := readShareKeys(p.stage.path(filepath.Join("data", "keepers", "k1", "keeper.json")), l.card.KeySet)
 	if err != nil {

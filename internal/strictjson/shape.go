@@ -185,7 +185,7 @@ func (r *reader) otherwise(c byte) Kind {
 	return Syntax
 }
 
-// Check returns the fault of a string; nothing if there is none.
+// Check returns the fault of a string, or an empty Kind.
 func (t *Text) Check(text string) Kind {
 	n := len(text)
 	if n > t.max || n < 4*t.min {

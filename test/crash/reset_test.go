@@ -274,8 +274,8 @@ func live(t *testing.T, h *house, door *proxy, g *gateway, open []*forgetful, rn
 	}
 }
 
-// finish lets the holders who are left come to the end. A one-time code that
-// was being sent at the kill gets 30 seconds to arrive.
+// finish lets the holders who are left come to the end. The next server leaves
+// a one-time code that was being sent at the kill alone for 30 seconds.
 func finish(t *testing.T, h *house, door *proxy, g *gateway, open []*forgetful) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), notify.Promise)

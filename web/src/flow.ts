@@ -26,7 +26,7 @@ const STEPS: Record<Mode, readonly Step[]> = {
 export class Flow {
   private index = 0;
   private held: Uint8Array | null = null;
-  // Raised by reset: what a seal under way yields then is dropped.
+  // Raised by reset: the result of a seal that is under way is then dropped.
   private generation = 0;
   /** The envelopes sealed so far, by role. */
   readonly envelopes: Partial<Record<Role, string>> = {};

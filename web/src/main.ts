@@ -26,7 +26,8 @@ function start(): void {
   // On a phone nothing else takes the focus, so a screen reader starts at the
   // refusal; on a computer the pad's field does, and it is described by it.
   if (notice && !(pad && hasMouse())) notice.focus();
-  // After a refusal the holder knows the page: the keys come first.
+  // After a refusal the holder knows already who asks for the PIN, so the page
+  // scrolls down to the refusal and the keys.
   if (notice && root && root.getBoundingClientRect().bottom > window.innerHeight) notice.scrollIntoView();
   window.addEventListener("pagehide", () => pad && pad.reset());
   window.addEventListener("pageshow", (event) => {
