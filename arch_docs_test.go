@@ -20,17 +20,6 @@ import (
 // somewhere, a word that the glossary has is one that the program has, and the
 // other way round.
 
-// stillCitesThePlan lists the directories whose files cite a plan outside the
-// repository. It only gets shorter: a directory that is clean must be taken
-// out, and when the list is empty, it and its use can go.
-var stillCitesThePlan = []string{
-	"examples/channel/miniapp"}
-
-// withoutStart lists the packages whose comment has no line "Start here:" yet.
-// It only gets shorter, like stillCitesThePlan.
-var withoutStart = []string{
-	"examples/channel", "examples/channel/miniapp", "test/attack", "test/crash"}
-
 // moving names packages that are about to become part of another, which the
 // glossary has already. An entry goes when its package has gone.
 var moving = map[string]string{}
@@ -263,20 +252,9 @@ func TestCommentsNameDocumentsThatExist(t *testing.T) {
 func TestNothingCitesThePlan(t *testing.T) {
 	plan := regexp.MustCompile(`\bDES` + `IGN\b`)
 	texts := []string{".go", ".md", ".ts", ".mjs", ".js", ".css", ".html", ".patch", ".txtar", ".sql", ".yaml", ".yml", ".json"}
-	cites := map[string]bool{}
 	for _, name := range treeFiles(t, func(name string) bool { return slices.Contains(texts, path.Ext(name)) }) {
-		dir := path.Dir(name)
-		if !plan.MatchString(readFile(t, name)) {
-			continue
-		}
-		cites[dir] = true
-		if !slices.Contains(stillCitesThePlan, dir) {
+		if plan.MatchString(readFile(t, name)) {
 			t.Errorf("%s cites a plan that is not in the repository: say it, or name a document of docs", name)
-		}
-	}
-	for _, dir := range stillCitesThePlan {
-		if !cites[dir] {
-			t.Errorf("%s is clean, or gone: take it out of stillCitesThePlan", dir)
 		}
 	}
 }
@@ -317,17 +295,8 @@ func TestEveryPackageSaysWhereToStart(t *testing.T) {
 				}
 			}
 		}
-		fault, listed := startFault(p, doc), slices.Contains(withoutStart, dir)
-		switch {
-		case fault != "" && !listed:
+		if fault := startFault(p, doc); fault != "" {
 			t.Errorf("the comment of package %q %s", dir, fault)
-		case fault == "" && listed:
-			t.Errorf("%s says where to start: take it out of withoutStart", dir)
-		}
-	}
-	for _, dir := range withoutStart {
-		if pkgs[dir] == nil {
-			t.Errorf("%s is gone: take it out of withoutStart", dir)
 		}
 	}
 	root := pkgs[""]

@@ -61,7 +61,7 @@ func kidOf(ts *testscript.TestScript, file string) string {
 }
 
 // knock BASE CHANNEL KEY CODE asks for a challenge as a channel would; CODE is
-// what is answered, or ok.
+// the expected error code, or ok.
 func knock(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 4 {
 		ts.Fatalf("usage: knock BASE CHANNEL KEY CODE")
@@ -82,7 +82,7 @@ func knock(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // signingkey VARIABLE STATE sets a variable to the kid of the one signing key
-// in that state, in the directory of LIUMA_DATA.
+// in that state, in the data directory LIUMA_DATA.
 func signingKey(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: signingkey VARIABLE STATE")

@@ -22,7 +22,7 @@ type group struct {
 	command string
 }
 
-// clientCmds are what can be done with a client of any kind.
+// clientCmds are the commands for a client of any kind.
 type clientCmds struct {
 	List      clientListCmd      `cmd:"" help:"List them, with state and keys."`
 	Stop      clientStopCmd      `cmd:"" help:"Refuse it everywhere, from its next request on."`
@@ -31,7 +31,7 @@ type clientCmds struct {
 	RemoveKey clientRemoveKeyCmd `cmd:"" help:"Take a key out of use, from the next request on."`
 }
 
-// namedAddCmd registers a client that has a name and a key and nothing else.
+// namedAddCmd registers a client that has only a name and a key.
 type namedAddCmd struct {
 	ID     string `arg:"" help:"Identifier: 1 to 40 of a-z, 0-9 and inner hyphens. Never given out twice."`
 	NameZH string `name:"name-zh" required:"" placeholder:"NAME" help:"Registered name in Chinese."`

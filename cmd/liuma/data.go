@@ -42,8 +42,8 @@ func (c *cli) administer(ctx context.Context, t *terminal, f func(admin.Administ
 	return f(a)
 }
 
-// inUseError says what keeps a command out although a server, if it is one,
-// should have answered it.
+// inUseError says that another process holds the data directory and does not
+// answer at its socket.
 type inUseError struct{ dir string }
 
 func (e *inUseError) Error() string {
@@ -53,7 +53,8 @@ func (e *inUseError) Error() string {
 
 func (e *inUseError) Unwrap() error { return sqlite.ErrInUse }
 
-// explainOpen says what to do about a data directory that does not open.
+// explainOpen adds the next step to the error of a data directory that does not
+// open.
 func explainOpen(dir string, err error) error {
 	switch {
 	case errors.Is(err, sqlite.ErrInUse):
@@ -86,7 +87,7 @@ func create(path string, mode fs.FileMode) (f *os.File, done func(error) error, 
 	}, nil
 }
 
-// maxKeyFile bounds what is read of a key file, in bytes.
+// maxKeyFile bounds the size of a key file, in bytes.
 const maxKeyFile = 64 << 10
 
 // readKey reads the public key of a client.

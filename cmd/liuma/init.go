@@ -34,7 +34,7 @@ type initCmd struct {
 	Dir string `arg:"" optional:"" help:"New or empty directory. Default: that of --data."`
 }
 
-// Run makes the data directory and says what is in it.
+// Run makes the data directory and lists its contents.
 func (i *initCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	dir := i.Dir
 	if dir == "" {
@@ -86,7 +86,8 @@ func (i *initCmd) hosted(conf *config.Config) (err error) {
 		return nil
 	}
 	conf.Hosted = config.Door{Listen: i.Hosted, BehindProxy: i.Proxied}
-	// What a path is relative to here is not what it is relative to there.
+	// A relative path is relative to the working directory here, and to the
+	// data directory in the configuration.
 	if conf.Hosted.Certificate, err = absolute(i.HostedCertificate); err != nil {
 		return err
 	}
@@ -115,7 +116,7 @@ const (
 	textsPassword = "texts.password"
 )
 
-// texts sets the driver of texts and the gateway door.
+// texts sets the driver of messages and the gateway door.
 func (i *initCmd) texts(conf *config.Config) error {
 	conf.Texts.Driver = i.Texts
 	if i.Gateway != "" {
@@ -140,7 +141,7 @@ func (i *initCmd) texts(conf *config.Config) error {
 	return nil
 }
 
-// explain says what was made and what is left to do.
+// explain lists the files that were made and the steps that are left.
 func (i *initCmd) explain(w io.Writer, dir string, conf config.Config) {
 	keepers := len(conf.Keepers.Directories)
 	fmt.Fprintf(w, "Made %s with %d keeper(s), shape %s.\n", dir, keepers, i.Shape)

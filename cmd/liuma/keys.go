@@ -61,7 +61,7 @@ func (a *keysListCmd) Run(c *cli, t *terminal) error {
 // keysRotateCmd is "liuma keys rotate".
 type keysRotateCmd struct{}
 
-// Run rotates.
+// Run makes the next signing key.
 func (a *keysRotateCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		key, err := adm.RotateSigningKey(ctx)
@@ -82,7 +82,7 @@ type keysDropCmd struct {
 	KID string `arg:"" name:"kid" help:"The kid of the key, as 'liuma keys list' shows it. Put -- before one that starts with a hyphen."`
 }
 
-// Run drops a key that nothing signs with.
+// Run drops a signing key that is not in use.
 func (a *keysDropCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		key, err := adm.DropSigningKey(ctx, a.KID)

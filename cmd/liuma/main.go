@@ -1,9 +1,8 @@
-// Command liuma is the whole service in one program: it makes a data
-// directory, serves, administers, and plays a demo. It only wires: every rule
-// lives in a room under internal. It guarantees that an error is one line that
-// says what to do next, and that the exit status tells failure (1) from a
-// wrong command line (2). It trusts whoever may run it with the data
-// directory.
+// Command liuma is the whole service in one program: it makes a data directory,
+// serves, administers, and plays a demo. It only wires: every rule is in a
+// package under internal. It guarantees that an error is one line with the next
+// step, and that the exit status tells failure (1) from a wrong command line
+// (2). It trusts everybody who may run it with the data directory.
 //
 // Start here: cli, in main.go; each command has a file of its name.
 package main
@@ -54,7 +53,7 @@ Start with 'liuma demo'. For real data: 'liuma init', then 'liuma registry impor
 
 Exit status: 0 done, 1 failed, 2 wrong command line.`
 
-// terminal is what commands read from and write to.
+// terminal holds the streams that commands read and write.
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer

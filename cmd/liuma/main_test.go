@@ -60,7 +60,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// freeport VARIABLE sets a variable to a port on loopback that nobody has.
+// freeport VARIABLE sets a variable to a free port on loopback.
 func freeport(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: freeport VARIABLE")
@@ -91,7 +91,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("%s does not answer", args[0])
 }
 
-// terminate sends SIGTERM to whatever runs in the background.
+// terminate sends SIGTERM to the processes in the background.
 func terminate(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: terminate")
@@ -115,7 +115,7 @@ func mode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// Every command and every flag says what it is for, in a sentence.
+// Every command and every flag has a sentence of help.
 func TestEverythingIsDocumented(t *testing.T) {
 	parser, err := kong.New(&cli{}, kong.Name("liuma"))
 	if err != nil {

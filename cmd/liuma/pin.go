@@ -65,14 +65,14 @@ type pinCheckError struct {
 func (e *pinCheckError) Error() string { return e.cause.Error() }
 func (e *pinCheckError) Unwrap() error { return e.cause }
 
-// ExitCode is what the process exits with.
+// ExitCode is the exit status of the process.
 func (e *pinCheckError) ExitCode() int { return e.status }
 
 func pinCheckFailed(status int, format string, args ...any) error {
 	return &pinCheckError{status, fmt.Errorf(format, args...)}
 }
 
-// pinCheckLine is what is said of one line.
+// pinCheckLine is the result for one line.
 type pinCheckLine struct {
 	Line     int               `json:"line"`
 	Verdict  string            `json:"verdict"` // accepted, refused, malformed
@@ -159,7 +159,7 @@ func (c *PINCheckCmd) facts() (pin.Facts, error) {
 	return f, nil
 }
 
-// judge says what there is to say of one line, and wipes it.
+// judge checks one line, and wipes it.
 func (c *PINCheckCmd) judge(j *pin.Judge, f pin.Facts, typed []byte) pinCheckLine {
 	p, err := pin.Parse(typed, c.Passphrase)
 	if err != nil {
@@ -212,9 +212,9 @@ func (c *PINCheckCmd) print(out io.Writer, said pinCheckLine) error {
 	return err
 }
 
-// pinCheckRead returns the next line without its end. Of a line that is too
-// long it returns enough to be refused, and skips the rest. It returns io.EOF
-// with the last line.
+// pinCheckRead returns the next line without its end. A line that is too long
+// is cut, but stays long enough to be refused. It returns io.EOF with the last
+// line.
 func pinCheckRead(r *bufio.Reader) ([]byte, error) {
 	line, err := r.ReadSlice('\n')
 	if !errors.Is(err, bufio.ErrBufferFull) {
@@ -227,7 +227,7 @@ func pinCheckRead(r *bufio.Reader) ([]byte, error) {
 	return bytes.Repeat([]byte("x"), pinCheckLongest), err
 }
 
-// pinPrompt reads lines from a terminal that does not show what is typed.
+// pinPrompt reads lines from a terminal without echo.
 type pinPrompt struct {
 	ctx  context.Context // of the command: an interrupt ends the wait for a line
 	fd   int
@@ -255,8 +255,8 @@ func (p *pinPrompt) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// ask reads one line. On an interrupt it makes the terminal show what is typed
-// again: nothing else would, since the read itself cannot be ended.
+// ask reads one line. On an interrupt it turns the terminal's echo on again
+// itself, because the read cannot be ended.
 func (p *pinPrompt) ask() ([]byte, error) {
 	shown, err := term.GetState(p.fd)
 	if err != nil {

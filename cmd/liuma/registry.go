@@ -74,7 +74,7 @@ func (a *importCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		sum, err := adm.ImportRegistry(ctx, in, admin.ImportConfig{Progress: bar.Set, Reject: side.add})
 		bar.Done()
 		err = errors.Join(err, side.close())
-		if !errors.Is(err, admindoor.ErrLost) { // then nobody knows
+		if !errors.Is(err, admindoor.ErrLost) { // it is unknown how many rows were kept
 			fmt.Fprintf(t.out, "Read %d rows: %d kept, %d rejected.\n", sum.Read, sum.Kept, sum.Rejected)
 		}
 		if side.n > 0 {
@@ -88,13 +88,13 @@ func (a *importCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 }
 
 // rejects is the side file of an import. It is made with the first rejected
-// row, and replaces that of an earlier import.
+// row, and replaces the side file of an earlier import.
 type rejects struct {
 	path string
 	n    int
 	file *os.File
 	out  *csv.Writer
-	err  error // the first that writing met
+	err  error // the first error of writing
 }
 
 func (r *rejects) add(line int, reason string) {
@@ -108,7 +108,7 @@ func (r *rejects) add(line int, reason string) {
 }
 
 func (r *rejects) open() {
-	// A side file of an earlier import goes first, so that the mode is ours.
+	// A side file of an earlier import goes first, so that the file gets this mode.
 	if err := os.Remove(r.path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		r.err = err
 		return

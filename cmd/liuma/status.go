@@ -51,8 +51,9 @@ func (c *cli) knock(ctx context.Context, inUse *inUseError) error {
 	if err != nil {
 		return err
 	}
-	// The certificate is the door's, not that of the name that is dialed here;
-	// nothing is sent, and the answer decides nothing.
+	// Certificate checks are off: the certificate names the public host and not
+	// the loopback address dialed here. Nothing secret is sent, and the answer
+	// is only displayed.
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	resp, err := client.Do(req)
 	if err != nil {
@@ -107,8 +108,8 @@ func printRest(w io.Writer, v admin.Status) error {
 	return err
 }
 
-// printTexts says how the outbox stands. Where nothing is sent there is still
-// what an earlier configuration left.
+// printTexts prints the state of the outbox. Messages of an earlier
+// configuration are listed even where none are sent now.
 func printTexts(w io.Writer, x admin.Texts) error {
 	how := x.Driver
 	if x.Behind {

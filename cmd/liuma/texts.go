@@ -26,7 +26,8 @@ type textsListCmd struct {
 	JSON  bool   `name:"json" help:"Print one JSON object a line."`
 }
 
-// Run lists page by page; texts that come meanwhile may be in it or not.
+// Run lists page by page; messages that are queued meanwhile may be listed or
+// not.
 func (a *textsListCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		after, none := "", true

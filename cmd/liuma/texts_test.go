@@ -39,8 +39,8 @@ func (refusing) Send(context.Context, notify.Text) (string, error) {
 	return "", &notify.Failure{Kind: notify.Permanent, Word: "refused"}
 }
 
-// letters DIR leaves a dead code and two dead notices in an outbox, and a
-// notice that has waited for an hour.
+// letters DIR leaves a dead one-time code and two dead notices in an outbox,
+// and a notice that has waited for an hour.
 func letters(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: letters DIR")
@@ -88,7 +88,7 @@ func letters(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // letter VARIABLE DIR TEMPLATE sets a variable to the ID of the first dead
-// letter of a template, as the command lists them.
+// message of a template, as the command lists them.
 func letter(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: letter VARIABLE DIR TEMPLATE")
@@ -114,8 +114,8 @@ func listTexts(ts *testscript.TestScript, dir, state string) string {
 	return out.String()
 }
 
-// awaittexts STATE COUNT waits until at least so many texts of the directory
-// of LIUMA_DATA are in a state.
+// awaittexts STATE COUNT waits until at least COUNT messages of the data
+// directory LIUMA_DATA are in a state.
 func awaitTexts(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: awaittexts STATE COUNT")
@@ -133,8 +133,8 @@ func awaitTexts(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("want %d %s, have:\n%s", want, args[0], got)
 }
 
-// gateway ADDRESS SECRETFILE takes whatever is signed with the secret, until
-// the script ends.
+// gateway ADDRESS SECRETFILE accepts every text that is signed with the secret,
+// until the script ends.
 func gateway(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: gateway ADDRESS SECRETFILE")

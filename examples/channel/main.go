@@ -1,6 +1,8 @@
 // Command channel runs the sample channel: a mini-program that asks the
 // authority's hosted page for the PIN, and never sees it. Settings come from a
 // JSON file, the environment and flags; the later wins. See README.md.
+//
+// Start here: main.go, then miniapp/miniapp.go.
 package main
 
 import (

@@ -125,8 +125,7 @@ func flat(s string) string {
 	return b.String()
 }
 
-// TestNothingInternal: whoever copies the sample can build it outside this
-// repository.
+// TestNothingInternal: a copy of the sample builds outside this repository.
 func TestNothingInternal(t *testing.T) {
 	for _, dir := range []string{".", "miniapp"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))

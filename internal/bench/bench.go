@@ -1,10 +1,10 @@
-// Package bench measures what a verification costs, against a real server
-// process over loopback HTTP, and in the same run against the floors: what the
-// machine could do at best if there were nothing but HTTP and cryptography,
-// and what it does with the password hashes that others use. It guarantees
-// that every figure in a Result was measured in that run on that machine, and
-// that the load it makes is verified: an answer that is not "right" fails the
-// run. It trusts the system clock and /proc.
+// Package bench measures the cost of a verification, against a real server
+// process over loopback HTTP, and in the same run against the floors: the rates
+// of the same machine with HTTP and cryptography alone, and with the password
+// hashes that others use. It guarantees that every figure in a Result was
+// measured in that run on that machine, and that the load it makes is verified:
+// an answer that is not "right" fails the run. It trusts the system clock and
+// /proc.
 //
 // The figures mean something as ratios of each other; docs/PERFORMANCE.md says
 // how to read them.
@@ -22,7 +22,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/progress"
 )
 
-// Config says what to measure.
+// Config is the size and duration of a measurement.
 type Config struct {
 	Binary   string        // the liuma command, for the server and the echo
 	Dir      string        // an empty directory for the data
@@ -34,7 +34,7 @@ type Config struct {
 	Terminal bool          // Out is one
 }
 
-// Result is what one run measured. Rates are per second; the load generator
+// Result holds the figures of one run. Rates are per second; the load generator
 // runs beside the server on the same processors.
 type Result struct {
 	Cards                  int     `json:"cards"`
@@ -54,8 +54,8 @@ type Result struct {
 	Spends                 float64 `json:"floor_durable_spends_per_second"`
 	Bcrypt                 float64 `json:"bcrypt10_per_second"`
 	Argon2id               float64 `json:"argon2id_per_second"`
-	// Floor is what HTTP and cryptography alone would allow: one after the
-	// other on the same processors.
+	// Floor is the rate that HTTP and cryptography alone would allow, one after
+	// the other on the same processors.
 	Floor         float64 `json:"floor_per_second"`
 	RatioToFloor  float64 `json:"ratio_to_floor"`
 	RatioToBcrypt float64 `json:"ratio_to_bcrypt10"`
@@ -75,8 +75,8 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// expected is how many verifications a second are prepared for at most; a
-// machine that is faster stops when they are used up.
+// expected is the highest rate that verifications are prepared for; a faster
+// machine stops when they are used up.
 const expected = 5000
 
 // floorTime is how long each floor is measured.

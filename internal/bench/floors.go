@@ -24,7 +24,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
-// floors measures, one after the other, what the verification is held against.
+// floors measures, one after the other, the floors that the verification rate
+// is compared with.
 func floors(ctx context.Context, c Config, f *filled, r *Result) (err error) {
 	if r.Echo, err = echoFloor(ctx, c); err != nil {
 		return err
@@ -74,7 +75,7 @@ func echoFloor(ctx context.Context, c Config) (_ float64, err error) {
 	return float64(len(times)) / took.Seconds(), err
 }
 
-// Echo serves what echoFloor asks, until ctx ends, and prints its address.
+// Echo serves the requests of echoFloor until ctx ends, and prints its address.
 func Echo(ctx context.Context, out io.Writer) error {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -93,9 +94,9 @@ func Echo(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// cryptoFloor does what one verification computes, with nothing in between:
-// open the envelope, blind, evaluate, finalize, prove the spend, check the
-// proof, sign the receipt.
+// cryptoFloor does the computations of one verification, with nothing in
+// between: open the envelope, blind, evaluate, finalize, prove the spend, check
+// the proof, sign the receipt.
 func cryptoFloor(ctx context.Context) (float64, error) {
 	private, public, err := envelope.GenerateKey()
 	if err != nil {

@@ -31,7 +31,7 @@ import (
 
 const purpose = "查询社保缴费年限"
 
-// child is a process of ours that serves HTTP.
+// child is a server process that this program started.
 type child struct {
 	cmd  *exec.Cmd
 	base string
@@ -109,7 +109,7 @@ func load(ctx context.Context, c Config, f *filled) (r Result, err error) {
 	}, nil
 }
 
-// token signs what every request carries; the server checks its signature
+// token signs the bearer token of all requests; the server checks its signature
 // once and then remembers it, as with any channel.
 func (f *filled) token() (string, error) {
 	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: f.channel.Key, KeyID: f.channel.KeyID}},
@@ -192,7 +192,7 @@ func send(ctx context.Context, client *http.Client, url, token string, body []by
 	return client.Do(req)
 }
 
-// post sends a request and insists on what the answer holds.
+// post sends a request and fails unless the answer has the wanted content.
 func post(ctx context.Context, client *http.Client, url, token string, body []byte, want string) error {
 	resp, err := send(ctx, client, url, token, body)
 	if err != nil {
@@ -264,7 +264,7 @@ func parallel(n int, do func(i int) error) error {
 	return errors.Join(errs...)
 }
 
-// used is what a process has used so far.
+// used is the processor time and memory that a process has used so far.
 type used struct {
 	cpu    time.Duration
 	rssMiB float64

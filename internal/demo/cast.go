@@ -20,7 +20,8 @@ var (
 	thiefWho     = who{ZH: "小偷", EN: "thief"}
 )
 
-// channel is a channel's server together with the device of whoever uses it.
+// channel is a channel's server together with the device of the holder who uses
+// it.
 type channel struct {
 	id, kid string
 	keyFile string
@@ -80,8 +81,8 @@ func (s *stage) choose() (cast, error) {
 	return cast{}, errors.New("fewer than two people with a card in use")
 }
 
-// goodPIN draws a PIN that the rules accept for a holder, as somebody would
-// who throws a die; other is one that it must not be.
+// goodPIN draws a PIN that the rules accept for a holder, at random; it differs
+// from other.
 func goodPIN(h *holder, seed uint64, other string) (string, error) {
 	judge, err := pin.NewJudge(pin.NationalRules())
 	if err != nil {
@@ -104,8 +105,8 @@ func goodPIN(h *holder, seed uint64, other string) (string, error) {
 	return "", errors.New("no acceptable PIN in 1,000 draws")
 }
 
-// application is an enrolment as far as it can be prepared: with a challenge
-// and evidence that is bound to it.
+// application is a prepared enrolment: with a challenge, and evidence that is
+// bound to it.
 type application struct {
 	challenge client.Challenge
 	evidence  string

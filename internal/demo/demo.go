@@ -1,16 +1,15 @@
 // Package demo plays the main job for a newcomer: it makes a data directory
 // with a registry of made-up people, serves it on loopback, and goes through
 // enrolment, verification, linking, locking, change and receipt by the real
-// HTTP door, as a channel would, with the public client package. Then it lets
-// a thief work on a copy of the authority's database and keys. It guarantees
-// that every line that it prints is what happened: each step checks what came
-// back, and a step that went otherwise ends the play with an error. It trusts
-// nothing else of the house; its people, PINs and evidence provider are made
-// up.
+// HTTP door, as a channel would, with the public client package. Then it lets a
+// thief work on a copy of the authority's database and keys. It guarantees that
+// every line that it prints is true: each step checks its result, and an
+// unexpected result ends the play with an error. It trusts no other part of the
+// program; its people, PINs and evidence provider are made up.
 //
 // The stage (stage.go) is a world of package testkit/world with two native
-// channels and those of the story; a scene is a function on it. What one sees
-// in a browser is in package window.
+// channels and the channels of the story; a scene is a function on it. The
+// browser page is in package window.
 //
 // Start here: Run, and scenes, which lists the play.
 package demo
@@ -49,7 +48,8 @@ type Config struct {
 	// Once ends the play without serving on.
 	Once bool
 	// LAN, if not nil, serves window, channels and authority by TLS to other
-	// devices on the network. Everybody there sees the window: its texts too.
+	// devices on the network. Everybody on that network can see the demo
+	// window, with its text messages.
 	LAN *LAN
 	// Beside, if not nil, opens further doors of the running system, whose
 	// data directory is dir. They are shut before the system is closed.
@@ -65,7 +65,7 @@ type Config struct {
 
 // LAN says how other devices reach the demo.
 type LAN struct {
-	Host string // an IP address of this machine; default: a private one that is found
+	Host string // an IP address of this machine; default: the first private one
 	Port int    // the first of four in a row; 0 for any free ones
 }
 
@@ -202,5 +202,5 @@ func (p *play) curtain() {
 	p.Note(liuma.Text{ZH: "五步，五分钟：手机、短信，和各方看到了什么。", EN: "Five steps in five minutes: the phone, its texts, and what each party saw."})
 }
 
-// want is what a step expected and did not get.
+// want is the error of a step whose result was not the expected one.
 func want(what string, got any) error { return fmt.Errorf("expected %s, got %v", what, got) }

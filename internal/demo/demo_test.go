@@ -62,7 +62,7 @@ func TestPlay(t *testing.T) {
 	private(t, c.Dir)
 }
 
-// private fails if anybody but the owner could read what the play left.
+// private fails if another account could read the files that the play left.
 func private(t *testing.T, dir string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -131,8 +131,8 @@ func (w *watcher) Write(b []byte) (int, error) {
 	return w.w.Write(b)
 }
 
-// A step that does not go as it should ends the play with an error that says
-// what was expected: here everything is played twice on one stage.
+// A step with an unexpected result ends the play with an error that names the
+// expected one: here everything is played twice on one stage.
 func TestScenesNotice(t *testing.T) {
 	var out bytes.Buffer
 	c := small(t, &out)

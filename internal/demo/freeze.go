@@ -7,8 +7,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/notify"
 )
 
-// sceneFreeze stops the card by a freeze code, without a log-in, and brings it
-// back by code and PIN.
+// sceneFreeze freezes the card by a freeze code, without a log-in, and
+// unfreezes it by one-time code and PIN.
 func sceneFreeze(ctx context.Context, p *play) error {
 	t := p.stage.theatre
 	code, err := p.stage.freezeCode()
@@ -40,7 +40,7 @@ func sceneFreeze(ctx context.Context, p *play) error {
 		if err := g.start(ctx, "verify"); err != nil {
 			return err
 		}
-		if err := g.pad(""); err != nil { // nobody types a PIN in vain
+		if err := g.pad(""); err != nil { // the pad is not shown for a frozen card
 			return err
 		}
 		if err := g.back(ctx); err != nil {
@@ -89,7 +89,7 @@ func unfreeze(ctx context.Context, p *play) error {
 	return p.opens(ctx, t.nation, t.granny.pin)
 }
 
-// freezeCode is the one of her latest notice.
+// freezeCode returns the freeze code of her latest notice.
 func (s *stage) freezeCode() (string, error) {
 	all := s.world.Inbox.Texts(s.theatre.letters.phone)
 	for i := len(all) - 1; i >= 0; i-- {

@@ -33,7 +33,7 @@ const certificateLife = 30 * 24 * time.Hour
 type lan struct {
 	host string // an IP address of this machine
 	port int    // the first of lanPorts in a row, or 0 for any
-	ca   []byte // PEM; what devices may trust
+	ca   []byte // PEM; the certificate that devices may trust
 	tls  *tls.Config
 	pool *x509.CertPool
 }
@@ -41,10 +41,9 @@ type lan struct {
 // lanPorts are the window, the two channels and the authority.
 const lanPorts = 4
 
-// newLAN finds the address and makes the certificate. The authority of the
-// certificate signs it and nothing else ever: its key is forgotten at once, and
-// it is constrained to this address, so that a device which trusts it risks
-// nothing.
+// newLAN finds the address and makes the certificate. The certificate authority
+// signs this one certificate only: its key is thrown away at once, and it is
+// constrained to this address, so that a device which trusts it risks nothing.
 func newLAN(host string, port int, addresses func() ([]net.Addr, error), now time.Time) (*lan, error) {
 	if port < 0 || port > 1<<16-lanPorts {
 		return nil, fmt.Errorf("--port %d: want one with %d free ones from it on, or 0 for any", port, lanPorts)
@@ -104,8 +103,8 @@ func newAuthority(ip netip.Addr, now time.Time) (*x509.Certificate, *ecdsa.Priva
 	return authority, key, err
 }
 
-// lanAddress is the address to be reached at: the one that was given, or the
-// first private one of this machine.
+// lanAddress is the address at which devices reach the demo: the given one, or
+// the first private one of this machine.
 func lanAddress(host string, addresses func() ([]net.Addr, error)) (netip.Addr, error) {
 	if host != "" {
 		ip, err := netip.ParseAddr(host)
@@ -131,8 +130,8 @@ func lanAddress(host string, addresses func() ([]net.Addr, error)) (netip.Addr, 
 	if len(found) == 0 {
 		return netip.Addr{}, errors.New("this machine has no private IPv4 address: is it on a network? Give the address that the phone can reach with --host, or leave --lan out")
 	}
-	// Home and office networks before those that containers and virtual
-	// machines mostly use.
+	// Home and office networks come before the networks that containers and
+	// virtual machines mostly use.
 	slices.SortStableFunc(found, func(a, b netip.Addr) int { return rank(a) - rank(b) })
 	return found[0], nil
 }
@@ -147,8 +146,8 @@ func rank(ip netip.Addr) int {
 	return 2
 }
 
-// hostAddresses lists this machine's addresses of interfaces that are up, but
-// for those that only lead to containers.
+// hostAddresses lists this machine's addresses of interfaces that are up,
+// without interfaces that only lead to containers.
 func hostAddresses() ([]net.Addr, error) {
 	interfaces, err := net.Interfaces()
 	if err != nil {
@@ -193,7 +192,7 @@ func (l *lan) explain(err error) error {
 	return err
 }
 
-// transport trusts the demo's certificate, and nothing else by TLS.
+// transport trusts only the demo's certificate for TLS.
 func (l *lan) transport() *http.Transport {
 	return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: l.pool, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute}
 }
@@ -211,7 +210,8 @@ func (l *lan) pem() (chain, key []byte, err error) {
 	return chain, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// findLAN prepares what a LAN demo needs; nothing on loopback.
+// findLAN prepares address and certificate of a LAN demo; on loopback it does
+// nothing.
 func (s *stage) findLAN(c Config) (err error) {
 	if c.LAN == nil {
 		return nil
@@ -241,7 +241,7 @@ func (s *stage) listenHosted() (net.Listener, error) {
 	return tls.NewListener(ln, s.lan.tls), nil
 }
 
-// listenWindow opens the listeners of window and channels.
+// listenWindow opens the listeners of the demo window and the channels.
 func (s *stage) listenWindow() (*window.Show, error) {
 	if s.lan == nil {
 		return window.Listen(window.Addresses{Window: "127.0.0.1:0", Channels: []string{"127.0.0.1:0", "127.0.0.1:0"}})
@@ -250,11 +250,12 @@ func (s *stage) listenWindow() (*window.Show, error) {
 	return doors, s.lan.explain(err)
 }
 
-// certificateCAFile is what devices may trust, in the demo's directory.
+// certificateCAFile is the file in the demo's directory with the certificate
+// that devices may trust.
 const certificateCAFile = "tls/ca.pem"
 
-// keepCertificate writes the certificate beside the data, and into the
-// configuration, so that it says what is true.
+// keepCertificate writes the certificate beside the data, and its path into the
+// configuration.
 func (s *stage) keepCertificate(conf *config.Config) error {
 	if s.lan == nil {
 		return nil
@@ -271,8 +272,8 @@ func (s *stage) keepCertificate(conf *config.Config) error {
 	return errors.Join(writePrivate(conf.Hosted.Certificate, chain), writePrivate(conf.Hosted.Key, key), writePrivate(s.path(certificateCAFile), s.lan.ca))
 }
 
-// howToReach says how a phone gets here: its camera, and what to do about a
-// certificate that it does not know.
+// howToReach explains how a phone opens the demo window: by its camera, and
+// past the warning about an unknown certificate.
 func (p *play) howToReach() {
 	s := p.stage
 	if s.lan == nil {

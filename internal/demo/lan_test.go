@@ -75,8 +75,8 @@ func TestLANAddress(t *testing.T) {
 	}
 }
 
-// The certificate is good for the one address and for a month, and its issuer
-// for nothing beside it.
+// The certificate is valid for this address and for a month, and its issuer for
+// no other address.
 func TestLANCertificate(t *testing.T) {
 	now := time.Now()
 	l, err := newLAN("192.168.1.23", 0, nil, now)
@@ -117,7 +117,7 @@ func TestLANCertificate(t *testing.T) {
 	}
 }
 
-// What cannot be opened is said before anything is played.
+// A listener that cannot be opened is reported before the play begins.
 func TestLANRefuses(t *testing.T) {
 	var port int
 	for port < lanPorts || port > 60000 { // the row of ports must fit around it
@@ -199,7 +199,7 @@ func (h *household) get(address string) string {
 	return string(raw)
 }
 
-// code is the one of the latest text that the window shows.
+// code is the one-time code of the latest text in the window.
 func (h *household) code() string {
 	h.t.Helper()
 	for range 200 {
@@ -230,7 +230,7 @@ func (h *household) press(p *visitor.Page, verb string, pairs ...string) *visito
 }
 
 // A phone that trusts the certificate opens the window, enrols in an app and
-// gets its texts, all by TLS.
+// gets its messages, all by TLS.
 func TestServesTheLAN(t *testing.T) {
 	out := &transcript{word: "Ctrl-C ends it", seen: make(chan struct{})}
 	c := small(t, nil)

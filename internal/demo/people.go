@@ -10,13 +10,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 )
 
-// storyCard is the number of the story's first physical card, beyond those of
-// the window's people.
+// storyCard is the number of the story's first physical card, above the numbers
+// of the demo window's people.
 const storyCard = 90500000
 
-// storyPeople are those of the story at the hosted door. They are others than those of the
-// window, whom its visitors play from the beginning. The fraudster's face is
-// the holder's: a video of it.
+// storyPeople are the people of the story at the hosted door. They are not the
+// people of the demo window, whose cards its visitors enrol themselves. The
+// thief shows a video of the holder's face.
 func storyPeople() []miniapp.Person {
 	granny := miniapp.Person{Key: "wang", Known: "王奶奶", KnownEN: "Granny Wang", About: "70 岁", AboutEN: "70",
 		Name: "王秀珍", IDNumber: "330502195608210647", Phone: "13857219923"}
@@ -41,8 +41,8 @@ func (s *stage) openTheatre(ctx context.Context, p *play) error {
 		{ID: "zj-story", Theme: "jade", Mark: "浙", Region: "33", Name: liuma.Text{ZH: "浙里社保（演示）", EN: "Zhejiang HRSS (demo)"}},
 		{ID: "gov-story", Theme: "azure", Mark: "国", Name: liuma.Text{ZH: "国家平台小程序（演示）", EN: "National mini-program (demo)"}},
 	}
-	// What these channels show at a window nobody looks at: the demo's window
-	// has a hub of its own.
+	// These channels have a hub of their own, so that the story's events do not
+	// appear in the demo window.
 	doors, err := window.OnLoopback(ctx, window.Parts{World: s.world, Hub: window.NewHub(s.clock.Now), Channels: cast,
 		People: people, FirstCard: storyCard, Base: s.transport, Logger: p.c.Logger})
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *stage) openTheatre(ctx context.Context, p *play) error {
 	return nil
 }
 
-// later lets a minute pass, which is what the authority asks between two texts
+// later moves the clock by a minute: the least time between two one-time codes
 // to a number.
 func (p *play) later() {
 	p.stage.clock.Advance(time.Minute + time.Second)

@@ -33,7 +33,7 @@ const (
 	saysLeft     = "您取消了办理"
 )
 
-// text waits for a code or notice and prints it as the phone shows it.
+// text waits for a message and prints it as the phone shows it.
 func (p *play) text(ctx context.Context, template notify.Template) (notify.Received, error) {
 	r, err := p.stage.theatre.letters.next(ctx, template)
 	if err == nil {
@@ -42,7 +42,7 @@ func (p *play) text(ctx context.Context, template notify.Template) (notify.Recei
 	return r, err
 }
 
-// giveCode asks for a code, reads it from the phone and types it.
+// giveCode asks for a one-time code, reads it from the phone and types it.
 func (p *play) giveCode(ctx context.Context, g *guest, template notify.Template) error {
 	if !g.page.Has("send-code") {
 		return want("a page that sends codes", g.page.Title())
@@ -68,7 +68,8 @@ func (p *play) looks(ctx context.Context, g *guest) error {
 	return g.begin(ctx)
 }
 
-// years asks for what is behind the PIN, up to what comes of a PIN.
+// years asks for the contribution years, and goes as far as the verdict on the
+// PIN.
 func (p *play) years(ctx context.Context, app, digits string) (*guest, error) {
 	g, err := p.granny(ctx, app)
 	if err != nil {
@@ -180,7 +181,7 @@ func linkNation(ctx context.Context, p *play) error {
 	return err
 }
 
-// sceneForgot locks the PIN and gets it back: code, evidence, a new PIN.
+// sceneForgot locks the PIN and resets it: one-time code, evidence, a new PIN.
 func sceneForgot(ctx context.Context, p *play) error {
 	t := p.stage.theatre
 	if err := tooSoon(ctx, p); err != nil {
@@ -220,8 +221,8 @@ func sceneForgot(ctx context.Context, p *play) error {
 	return p.afterReset(ctx, old)
 }
 
-// tooSoon tries to reset with a phone that was bound just now, as somebody
-// would who bound a phone of their own.
+// tooSoon tries to reset with a phone that was bound just now, as a thief would
+// who had bound a phone of their own.
 func tooSoon(ctx context.Context, p *play) error {
 	g, err := p.granny(ctx, p.stage.theatre.province)
 	if err != nil {
@@ -333,8 +334,8 @@ func sceneSIM(ctx context.Context, p *play) error {
 		return err
 	}
 	p.Say(thiefWho, pageWho(), liuma.Text{ZH: "用她的卡收到验证码，填对了", EN: "reads the code with her SIM card, and types it"})
-	// What somebody with the browser's tools can do: post to the pad that is
-	// not there yet.
+	// With a browser's developer tools one can post an envelope before the page
+	// shows a pad.
 	skipped, err := g.browser.Post(ctx, g.ceremony()+"/pin", url.Values{"try": {"1"}, "new_pin": {"{}"}})
 	if err != nil {
 		return err

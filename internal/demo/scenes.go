@@ -77,8 +77,8 @@ func sceneEnroll(ctx context.Context, p *play) error {
 	return enrolTwice(ctx, p, ch, h)
 }
 
-// refuseWeak tries every weak PIN with the same challenge and evidence: what
-// is refused before anything was set uses up neither.
+// refuseWeak tries every weak PIN with the same challenge and evidence: a
+// request that is refused before anything is stored uses up neither.
 func refuseWeak(ctx context.Context, p *play, ch *channel, h *holder, a application) error {
 	for _, w := range h.weakPINs() {
 		_, err := ch.enroll(ctx, h, a, w.digits)
@@ -341,6 +341,6 @@ func sceneReceipt(ctx context.Context, p *play) error {
 	return nil
 }
 
-// inChina is a time as the texts and pages of the play show it, wherever it is
-// played.
+// inChina formats a time as texts and pages do, in China's time zone, wherever
+// the demo runs.
 func inChina(t time.Time) time.Time { return t.In(time.FixedZone("China", 8*60*60)) }

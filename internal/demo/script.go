@@ -11,8 +11,8 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Script prints the transcript: Chinese first, English beneath it, who speaks
-// to whom in a column on the left. Without a terminal it is plain text.
+// Script prints the transcript: Chinese first, English beneath it, sender and
+// receiver in a column on the left. Without a terminal it is plain text.
 type Script struct {
 	w        io.Writer
 	terminal bool
@@ -64,12 +64,12 @@ func (s *Script) Scene(t liuma.Text) {
 // who is a speaker, with a short name in both languages.
 type who liuma.Text
 
-// Say prints what passes from one to another.
+// Say prints a message from one side to another.
 func (s *Script) Say(from, to who, t liuma.Text) {
 	s.row(liuma.Text{ZH: from.ZH + " → " + to.ZH, EN: from.EN + " → " + to.EN}, t)
 }
 
-// Do prints what somebody does alone.
+// Do prints an act of one side alone.
 func (s *Script) Do(w who, t liuma.Text) { s.row(liuma.Text(w), t) }
 
 func (s *Script) row(label, t liuma.Text) {
@@ -82,7 +82,7 @@ func (s *Script) Fact(label liuma.Text, value string) {
 	s.printf("  %s %s\n", pad(label.ZH+" "+label.EN, column), value)
 }
 
-// Note prints what only the audience is told.
+// Note prints an explanation for the audience.
 func (s *Script) Note(t liuma.Text) {
 	s.printf("  · %s\n    %s\n", t.ZH, s.styled(faint, t.EN))
 }

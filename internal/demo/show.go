@@ -7,9 +7,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/demo/window"
 )
 
-// show opens the demo's window: two sample channels at the hosted door, with a
-// few people to be, their texts, and what each party saw. It serves until the
-// stage closes.
+// show opens the demo window: two sample channels at the hosted door, a few
+// people to act as, their messages, and the events that each side saw. It
+// serves until the stage closes.
 func (s *stage) show(ctx context.Context, p *play) error {
 	parts := window.Parts{World: s.world, Hub: s.hub, Pass: true, Base: s.transport, Logger: p.c.Logger, Channels: []window.Cast{
 		{ID: "zj-mini", Theme: "jade", Mark: "浙", Region: "33", Name: liuma.Text{ZH: "浙里社保（虚构）", EN: "Zhejiang (invented)"}},
@@ -24,6 +24,6 @@ func (s *stage) show(ctx context.Context, p *play) error {
 	if err := s.doors.Serve(); err != nil {
 		return err
 	}
-	s.hub.Forget() // the window shows what its visitors do, not the play
+	s.hub.Forget() // the window shows its visitors' acts, not the play's
 	return nil
 }

@@ -26,7 +26,7 @@ import (
 // its scenes let pass.
 const headStart = 4 * 24 * time.Hour
 
-// stage is the demo's world with its sample parties.
+// stage is the demo's world with its sample clients.
 type stage struct {
 	dir      string
 	world    *world.World
@@ -36,18 +36,18 @@ type stage struct {
 	regional *channel
 	theatre  *theatre
 	lan      *lan // nil on loopback
-	// transport sends what is for the authority and the channels.
+	// transport sends requests to the authority and the channels.
 	transport http.RoundTripper
-	hub       *window.Hub    // watches the system for the window; nil where there is none
-	doors     *window.Show   // of the window
+	hub       *window.Hub    // watches the system for the demo window; nil without one
+	doors     *window.Show   // of the demo window
 	shows     []*window.Show // all that listen, to be closed
-	shut      func()         // shuts the doors beside; nil where there are none
+	shut      func()         // shuts the loopback doors; nil without them
 }
 
 func (s *stage) path(name string) string { return filepath.Join(s.dir, name) }
 
-// build makes the data directory, fills it and starts the server. What it has
-// opened when it fails is closed again.
+// build makes the data directory, fills it and starts the server. On an error
+// it closes everything that it opened.
 func build(ctx context.Context, p *play) (_ *stage, err error) {
 	s := &stage{dir: p.c.Dir, clock: world.Running(-headStart), transport: http.DefaultTransport}
 	defer func() {
@@ -86,8 +86,8 @@ func build(ctx context.Context, p *play) (_ *stage, err error) {
 	return s, nil
 }
 
-// open makes the world, and its window's listeners. Listening comes first: the
-// addresses stand in the configuration.
+// open makes the world, and its window's listeners. Listening comes first,
+// because the configuration has the addresses.
 func (s *stage) open(ctx context.Context, p *play) error {
 	native, hosted, err := s.listen(p.c)
 	if err != nil {
@@ -115,8 +115,8 @@ func (s *stage) open(ctx context.Context, p *play) error {
 	return nil
 }
 
-// listen opens the listeners of the authority's doors and, unless the play is
-// all, of the window.
+// listen opens the listeners of the authority's doors and, unless only the play
+// runs, of the demo window.
 func (s *stage) listen(c Config) (native, hosted net.Listener, err error) {
 	if native, err = net.Listen("tcp", c.Listen); err != nil {
 		return nil, nil, fmt.Errorf("%w; choose another address with --listen", err)

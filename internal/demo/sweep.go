@@ -31,10 +31,9 @@ const block = 500
 
 // sweep tries PINs against a stolen verifier: for each PIN and each stolen key
 // it makes the key pair that the card would have if its PIN were kept under
-// that key, and compares the public half with the verifier. That is all that a
-// thief can compute without the share key. It also compares with a control:
-// the same PIN, kept under the first stolen key, which a sweep that works must
-// find.
+// that key, and compares the public half with the verifier. A thief can compute
+// nothing more without the share key. As a control, it also searches for the
+// same PIN kept under the first stolen key, which a working sweep must find.
 type sweep struct {
 	loot     loot
 	verifier liuma.Verifier
@@ -92,8 +91,8 @@ func (g *guesser) pair(key int) liuma.Verifier {
 	return liuma.Verifier(ed25519.NewKeyFromSeed(seed)[ed25519.SeedSize:])
 }
 
-// run sweeps on every core, but for the one that guesses at the hash for as
-// long as it does.
+// run sweeps on every core, except for the password hash, which gets one core
+// for the same time.
 func (s *sweep) run(ctx context.Context, g *argonGuess, bar *progress.Bar) error {
 	var all sync.WaitGroup
 	for range max(1, runtime.GOMAXPROCS(0)-1) {
@@ -147,10 +146,9 @@ func sample(right string, count int) []string {
 	return out
 }
 
-// trySample puts PINs through the split check of the house, whole: blind,
-// evaluate under the given share keys, finalize, compare. It goes through all
-// of them and returns the PIN that gives the card's verifier, or nothing, and
-// what a try took on one core.
+// trySample puts PINs through the whole split check: blind, evaluate under the
+// given share keys, finalize, compare. It returns the PIN that gives the card's
+// verifier, if any, and the time that one try took on one core.
 func trySample(ctx context.Context, card store.Card, shareKeys map[split.Subset][]byte, pins []string) (hit string, perTry time.Duration, err error) {
 	var scalars []*split.Scalar
 	for subset, raw := range shareKeys {
@@ -211,7 +209,7 @@ const (
 )
 
 // argonGuess guesses at a PIN that is kept as an Argon2id hash, in order, in
-// one goroutine. Its results are to be read after run.
+// one goroutine. Read its results after run has returned.
 type argonGuess struct {
 	salt  [16]byte
 	hash  []byte

@@ -8,9 +8,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/notify"
 )
 
-const textWithin = 15 * time.Second // a text is on its phone after that, or the play fails
+const textWithin = 15 * time.Second // a text must reach its phone within this time, or the play fails
 
-// subjectOf says in English what a text is about; the phone shows it as it is.
+// subjectOf names the subject of a text in English; the phone shows the text
+// itself.
 func subjectOf(t notify.Template) string {
 	switch t {
 	case notify.CodeBind:
@@ -42,7 +43,7 @@ type letterbox struct {
 	read  map[string]bool // IDs
 }
 
-// next waits for a text of a template that was not read before, and takes it.
+// next waits for an unread text of a template, and takes it.
 func (l *letterbox) next(ctx context.Context, template notify.Template) (notify.Received, error) {
 	ctx, cancel := context.WithTimeout(ctx, textWithin)
 	defer cancel()

@@ -20,8 +20,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// loot is what the thief carried off: a backup of the database and the key
-// file, and what can be read out of them with nothing else.
+// loot is the thief's copy of the database and the key file, and the data that
+// can be read out of them.
 type loot struct {
 	keys   [][]byte   // secret keys of the key file
 	card   store.Card // of the victim
@@ -94,8 +94,8 @@ func (p *play) sweepLoot(ctx context.Context, l loot) error {
 // among them, or finding nothing would mean nothing.
 const sampled = 2000
 
-// trueFunction tries a sample with the very function of the house, a stolen
-// key in the place of the share key.
+// trueFunction tries a sample with the program's own split check, using a
+// stolen key in place of the share key.
 func (p *play) trueFunction(ctx context.Context, l loot) error {
 	for _, key := range l.keys {
 		hit, _, err := trySample(ctx, l.card, map[split.Subset][]byte{1: key}, sample(p.cast.second.pin, sampled))
@@ -126,7 +126,7 @@ func (p *play) argonResult(g *argonGuess) {
 	p.Do(thiefWho, result)
 }
 
-// withKeeper says, and shows, what would open it.
+// withKeeper shows that the PIN is found with the keeper's share key.
 func (p *play) withKeeper(ctx context.Context, l loot) error {
 	shares, err := readShareKeys(p.stage.path(filepath.Join("data", "keepers", "k1", "keeper.json")), l.card.KeySet)
 	if err != nil {
@@ -151,8 +151,8 @@ func (p *play) withKeeper(ctx context.Context, l loot) error {
 	return nil
 }
 
-// steal takes a backup and the key file, and reads them as a thief would: with
-// the program of the house, which is public.
+// steal copies the database and the key file, and reads them with the program
+// itself, which is public.
 func (s *stage) steal(ctx context.Context, victim *holder) (l loot, err error) {
 	if err := os.MkdirAll(s.path("stolen"), 0o700); err != nil {
 		return l, err
@@ -195,9 +195,9 @@ func (s *stage) steal(ctx context.Context, victim *holder) (l loot, err error) {
 	return l, err
 }
 
-// The layout of vault.key: what a thief reads in package vault. After magic
-// and version come the root key, how many signing keys there are and which one
-// signs, then the signing keys with the time each was made.
+// The layout of vault.key, which a thief reads in the source of package vault.
+// After magic and version come the root key, how many signing keys there are
+// and which one signs, then the signing keys with the time each was made.
 const (
 	keyFileMagic = "liuma-vault\x02"
 	keySize      = 32

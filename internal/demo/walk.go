@@ -9,9 +9,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/visitor"
 )
 
-// guest is somebody with a phone, in a sample channel or on the authority's
-// pages. Every step presses what the page at hand offers, and fails where it
-// offers no such thing.
+// guest is a person with a phone, in a sample channel or on the authority's
+// pages. Every step presses a button of the current page, and fails if the page
+// has no such button.
 type guest struct {
 	browser *visitor.Visitor
 	app     string // origin of the sample channel
@@ -99,7 +99,7 @@ func (g *guest) reads(words ...string) error {
 	return nil
 }
 
-// pad checks what the pad asks for: current, new, change, or nothing.
+// pad checks which PIN the pad asks for: current, new, change, or none.
 func (g *guest) pad(mode string) error {
 	if got := g.page.Pad(); got != mode {
 		return want(fmt.Sprintf("a pad for %q", mode), fmt.Sprintf("%q on the page “%s”", got, g.page.Title()))

@@ -10,7 +10,7 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// OnlyType refuses a body that is not of the one media type, in UTF-8 and
+// OnlyType refuses a body unless it has the given media type, in UTF-8 and
 // uncompressed.
 func OnlyType(h http.Header, want string) error {
 	kinds := h.Values("Content-Type")
@@ -32,8 +32,8 @@ func OnlyType(h http.Header, want string) error {
 	return nil
 }
 
-// NoQuery refuses an address with a query: what stands in an address ends up
-// in logs on the way.
+// NoQuery refuses an address with a query: addresses end up in the logs of
+// proxies.
 func NoQuery(r *http.Request) error {
 	if r.URL.RawQuery != "" || r.URL.ForceQuery {
 		return Malformed(ReasonQuery, "")

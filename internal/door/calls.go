@@ -12,12 +12,13 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// CallsConfig says what Calls needs. All members but Challenge are required.
+// CallsConfig holds the settings of Calls. All members but Challenge are
+// required.
 type CallsConfig struct {
 	Now    func() time.Time
 	Logger *slog.Logger
-	// Status is the door's one table from code to HTTP status; false for a
-	// code that it does not know, which is shown as an internal error.
+	// Status is the door's table from error codes to HTTP statuses; false for
+	// an unknown error code, which is shown as an internal error.
 	Status func(liuma.Code) (int, bool)
 	// Reasons are the door's.
 	Reasons Reasons
@@ -29,8 +30,8 @@ type CallsConfig struct {
 	Document func(*http.Request, Refusal) any
 }
 
-// Calls is what every door that programs call is built on. No answer is kept
-// by anybody unless its handler says so, and every error is shown, logged and
+// Calls is the base of every door that programs call. Answers must not be
+// cached unless the handler allows it, and every error is shown, logged and
 // dated in one way. It is immutable and safe for concurrent use.
 type Calls struct {
 	config CallsConfig
@@ -70,10 +71,10 @@ func (c *Calls) Serve(w http.ResponseWriter, r *http.Request, handle func(*Visit
 type Refusal struct {
 	*liuma.Error
 	Status     int
-	What       liuma.Text // what the code says
-	Detail     liuma.Text // what happened in this case
-	Next       liuma.Text // what to do now
-	Lang       Lang       // that was asked for
+	What       liuma.Text // meaning of the error code
+	Detail     liuma.Text // this case in particular
+	Next       liuma.Text // next step
+	Lang       Lang       // that the client asked for
 	Instance   string
 	BusinessNo string
 }
@@ -117,7 +118,7 @@ func (c *Calls) refusal(r *http.Request, e *liuma.Error) Refusal {
 	return f
 }
 
-// In is a text in the language that was asked for.
+// In returns a text in the language that the client asked for.
 func (f Refusal) In(t liuma.Text) string {
 	if f.Lang == English {
 		return t.EN
@@ -133,6 +134,6 @@ func Answer(v *Visit, status int, kind string, body any) error {
 	}
 	v.Header().Set("Content-Type", kind)
 	v.WriteHeader(status)
-	_, _ = v.Write(append(b, '\n')) // an error here means that nobody is listening
+	_, _ = v.Write(append(b, '\n')) // the client has disconnected
 	return nil
 }

@@ -113,8 +113,8 @@ func TestErrorsAreAnswered(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeWrittenIsAFault: a document that is no JSON, and a handler
-// that panics, are internal errors and nothing more.
+// TestWhatCannotBeWrittenIsAFault: an answer that cannot be encoded, and a
+// handler that panics, give internal errors without detail.
 func TestWhatCannotBeWrittenIsAFault(t *testing.T) {
 	var log bytes.Buffer
 	c := callsConfig(&log)

@@ -25,9 +25,9 @@ const (
 	TokenLeeway = 30 * time.Second
 )
 
-// Clients knows registered clients by their keys. The registration is read
-// each time, so that stopping a client or replacing its key works at once;
-// what is remembered is only how a set of keys reads.
+// Clients knows registered clients by their keys. The registration is read each
+// time, so that stopping a client or replacing its key works at once; only the
+// parsed form of a key set is cached.
 type Clients struct {
 	lookup func(ctx context.Context, id string) (store.Client, error)
 
@@ -53,7 +53,7 @@ type Key struct {
 // KeyPrint is a key's RFC 7638 thumbprint.
 type KeyPrint [sha256.Size]byte
 
-// ErrNoClient says that nobody is registered under an id.
+// ErrNoClient says that no client is registered under an id.
 var ErrNoClient = errors.New("no such client")
 
 // NewClients makes a Clients that asks lookup for the registration. An unknown
@@ -62,10 +62,9 @@ func NewClients(lookup func(ctx context.Context, id string) (store.Client, error
 	return &Clients{lookup: lookup, sets: map[string]keySet{}}
 }
 
-// Find looks a client and its keys up. ErrNoClient means that there is none,
-// which a door answers like a bad signature; when the look-up itself fails, so
-// must the request. A stopped client is found: the door says so only to who
-// has its key.
+// Find looks a client and its keys up. A door must answer ErrNoClient like a
+// bad signature; any other error fails the request. A stopped client is found
+// too: the door says that it is stopped only after its signature was checked.
 func (c *Clients) Find(ctx context.Context, id string) (store.Client, Keys, error) {
 	client, err := c.lookup(ctx, id)
 	if errors.Is(err, store.ErrNotFound) || err != nil && liuma.CodeOf(err) == liuma.CodeUnauthenticated {
@@ -82,8 +81,8 @@ func (c *Clients) Find(ctx context.Context, id string) (store.Client, Keys, erro
 	}
 	keys, err := readKeys(client)
 	if err != nil {
-		// What was registered cannot be read: nobody's fault but ours, and
-		// nobody gets in.
+		// The registered keys cannot be read. That is a fault of this server;
+		// the request is refused.
 		return store.Client{}, nil, err
 	}
 	c.mu.Lock()
@@ -109,7 +108,7 @@ func readKeys(client store.Client) (Keys, error) {
 	return keys, nil
 }
 
-// Only is the one key of a client that has no other.
+// Only returns the key of a client that has exactly one.
 func (k Keys) Only() (Key, bool) {
 	if len(k) == 1 {
 		for _, key := range k {
@@ -119,14 +118,14 @@ func (k Keys) Only() (Key, bool) {
 	return Key{}, false
 }
 
-// Token is a JWT by which a client says who it is: a bearer token of its own
-// making, or a client assertion. What is in it is its word until Verify.
+// Token is a JWT by which a client authenticates itself: a bearer token that it
+// signed, or a client assertion. Its content is unproven until Verify.
 type Token struct {
 	KeyID string // empty if the token names none
 	jws   *jwt.JSONWebToken
 }
 
-// Claims are what every door reads of a token. Doors embed it to read more.
+// Claims are the claims that every door reads. Doors embed it to read more.
 type Claims struct {
 	Issuer    string           `json:"iss"`
 	Subject   string           `json:"sub"`
@@ -136,11 +135,11 @@ type Claims struct {
 	Expires   *jwt.NumericDate `json:"exp"`
 }
 
-// ParseToken reads a token without trusting it, its claims into what claims
-// points to. ES256 is all that is parsed, so neither "none" nor a MAC under a
-// public key gets any further; a key that comes with the token is never looked
-// at. The typ may be missing, JWT, or one of types: a type that says that the
-// token is for something else is refused.
+// ParseToken reads a token without trusting it, and its claims into claims.
+// Only ES256 is parsed, so neither "none" nor a MAC under a public key gets any
+// further; a key that comes with the token is never looked at. The typ may be
+// missing, JWT, or one of types: a type that says that the token is for
+// something else is refused.
 func ParseToken(raw string, claims any, types ...string) (*Token, error) {
 	token, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
@@ -164,8 +163,8 @@ func ParseToken(raw string, claims any, types ...string) (*Token, error) {
 	return &Token{KeyID: token.Headers[0].KeyID, jws: token}, nil
 }
 
-// Verify checks that key signed the token, and reads the claims from what was
-// signed.
+// Verify checks that key signed the token, and reads the claims from the
+// verified payload.
 func (t *Token) Verify(key Key, claims any) error {
 	if key.public == nil {
 		return errors.New("no such key")
@@ -175,7 +174,8 @@ func (t *Token) Verify(key Key, claims any) error {
 
 // Expired reports whether the claims are good no longer: they are until their
 // exp, and the leeway after that. Without an exp they always are. Times are
-// compared in whole seconds, without subtracting what a client chose.
+// compared in whole seconds, never subtracted: a client chose them, and a
+// difference could overflow.
 func (c Claims) Expired(now time.Time) bool {
 	return c.Expires == nil || int64(*c.Expires) <= now.Unix()-int64(TokenLeeway/time.Second)
 }

@@ -1,17 +1,17 @@
-// Package door is what every door to the service has in common: the pages of
-// holders, the JSON API, the protocol of hosted channels, the reports of the
-// gateway of texts. It guarantees that each request has a random id, in
-// X-Request-Id and in whatever is logged of it; that a panic becomes an answer
-// of the door's own and never its text; that there is exactly one line for the
-// request in the access log, with method, route, status, size, duration, id
-// and the caller's client id, and nothing of its address, its body or its
-// sender; that every time and size of a connection and of a body is bounded;
-// that no error is shown that nobody classified; that a client is known only
-// by a signature under a key that is registered for it now; and that pages
-// carry the strict headers (no inline code, no frame, no other origin, no
-// cache) and take no posts from other sites. It trusts the doors with what
-// they write, the configured origin to be the address that browsers use, and
-// the errors of the inner packages to hold nothing personal.
+// Package door is the common part of every door: the pages of holders, the JSON
+// API, the protocol of hosted channels, the delivery reports of the gateway. It
+// guarantees that each request has a random id, in X-Request-Id and in every
+// log line about it; that a panic becomes an answer of the door's own and never
+// shows its value; that there is exactly one line for the request in the access
+// log, with method, route, status, size, duration, id and the client's id, and
+// nothing of its address, its body or its sender; that every time and size of a
+// connection and of a body is bounded; that no error without an error code is
+// shown; that a client is known only by a signature under a key that is
+// registered for it now; and that pages carry the strict headers (no inline
+// code, no frame, no other origin, no cache) and take no posts from other
+// sites. It trusts the doors with the content of their answers, the configured
+// origin to be the address that browsers use, and the errors of the inner
+// packages to hold nothing personal.
 //
 // Start here: Log.Serve in visit.go, the way of one request.
 package door
@@ -48,7 +48,7 @@ func NewServer(h http.Handler, b Bounds, log *slog.Logger) *http.Server {
 	}
 }
 
-// CheckOrigin says what is wrong with the public address of a door, and
+// CheckOrigin returns what is wrong with the public address of a door, and
 // whether it is https. It must be an origin, so that an address is origin and
 // path; plain http is only for the loopback.
 func CheckOrigin(origin string) (secure bool, err error) {

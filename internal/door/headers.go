@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// contentPolicy refuses all code and style that is not a file of our own, every
-// frame around us, and every other origin. A form may post to us alone:
-// Chromium holds redirects after a post to form-action as well, so the way back
-// to a channel is always a plain GET.
+// contentPolicy refuses all scripts and styles except the door's own files,
+// every frame around a page, and every other origin. A form may post only to
+// the door's own origin: Chromium holds redirects after a post to form-action
+// as well, so the way back to a channel is always a plain GET.
 func contentPolicy() string {
 	return strings.Join([]string{
 		"default-src 'none'",
@@ -25,14 +25,15 @@ func contentPolicy() string {
 	}, "; ")
 }
 
-// setHeaders writes what every answer carries. A handler of something that is
-// not personal may overwrite Cache-Control.
+// setHeaders writes the headers of every answer. A handler whose answer is not
+// personal may overwrite Cache-Control.
 func setHeaders(h http.Header, secure bool) {
 	h.Set("Content-Security-Policy", contentPolicy())
 	h.Set("X-Frame-Options", "DENY") // web views that know no frame-ancestors
-	// Not no-referrer: with it, browsers post to ourselves with Origin: null,
-	// and in web views that send no Sec-Fetch-Site that is all there is to
-	// tell our own forms from another site's. Other origins get nothing.
+	// Not no-referrer: with it, browsers send Origin: null with posts to the
+	// same origin. In web views without Sec-Fetch-Site, Origin is the only
+	// header that tells the door's own forms from another site's. Other origins
+	// get no referrer.
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -46,8 +47,8 @@ func setHeaders(h http.Header, secure bool) {
 	}
 }
 
-// Prefetched reports whether a browser asks ahead of its user. Nothing that
-// changes anything may answer that.
+// Prefetched reports whether a browser fetches the page before the holder opens
+// it. A request that changes something must not be answered then.
 func Prefetched(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Moz", "X-Purpose"} {
 		switch v := strings.ToLower(r.Header.Get(name)); {

@@ -15,9 +15,8 @@ const (
 	English Lang = "en"
 )
 
-// Accepted is the language that an Accept-Language header asks for: Chinese or
-// English, whichever comes first in the reader's order, and Chinese if neither
-// does.
+// Accepted returns the language that an Accept-Language header prefers: Chinese
+// or English, and Chinese if it names neither.
 func Accepted(header string) Lang {
 	const longest = 256 // bytes; a longer list is not a reader's preference
 	if header == "" || len(header) > longest {

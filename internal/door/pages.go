@@ -11,16 +11,16 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// ReportPath is where browsers report what the content policy refused.
+// ReportPath is where browsers report violations of the content policy.
 const ReportPath = "/csp-report"
 
 const defaultMaxBody = 16 << 10
 
-// PagesConfig says what Pages needs. All but MaxBody is required.
+// PagesConfig holds the settings of Pages. All but MaxBody is required.
 type PagesConfig struct {
 	// Origin is the public address, such as "https://pin.example.cn". Plain
 	// http is only for a loopback host; with https, cookies are __Host- and
-	// HSTS is sent, whoever ends the TLS.
+	// HSTS is sent, also where a proxy ends the TLS.
 	Origin string
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -44,11 +44,11 @@ func (c PagesConfig) validate() (secure bool, err error) {
 	return secure, nil
 }
 
-// Pages is what every door that serves pages is built on: a mux whose answers
-// carry the strict headers (no inline code, no frame, no other origin, no
-// cache), to which no other site can post, whose bodies are bounded and whose
-// refusals are pages. Handle everything before the first request; from then on
-// it is immutable and safe for concurrent use.
+// Pages is the base of every door that serves pages: a mux whose answers carry
+// the strict headers (no inline code, no frame, no other origin, no cache), to
+// which no other site can post, whose bodies are bounded and whose refusals are
+// pages. Handle everything before the first request; from then on it is
+// immutable and safe for concurrent use.
 type Pages struct {
 	mux     *http.ServeMux
 	handler http.Handler
@@ -127,8 +127,8 @@ func (d *Pages) route(w http.ResponseWriter, r *http.Request) {
 	d.fault(w, r, probe.status, liuma.CodeNotFound)
 }
 
-// muxAnswer takes what the mux says to a request that it has no handler for,
-// and keeps only the status.
+// muxAnswer keeps only the status of the mux's answer to a request without a
+// handler.
 type muxAnswer struct {
 	header http.Header
 	status int

@@ -32,8 +32,7 @@ func (d *Pages) Preferences(r *http.Request) Preferences {
 	return p
 }
 
-// KeepLang keeps the language that an address asked for, for the pages that
-// follow it.
+// KeepLang stores the language in the address for the pages that follow.
 func (d *Pages) KeepLang(w http.ResponseWriter, r *http.Request) {
 	if l, ok := parseLang(r.URL.Query().Get("lang")); ok {
 		d.Cookies().Set(w, langCookie, string(l), preferenceAge)

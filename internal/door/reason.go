@@ -5,9 +5,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
-// Reason is a finer code beneath bad_request and unauthenticated. Like codes,
-// reasons are stable. Each door for programs has its own; those that more than
-// one has are here.
+// Reason is a finer name beneath the error codes bad_request and
+// unauthenticated. Like error codes, reasons are stable. Each door for programs
+// has its own; reasons of more than one door are here.
 type Reason string
 
 // The shared reasons.
@@ -26,9 +26,9 @@ const (
 	ReasonType      = Reason(strictjson.Type)
 )
 
-// Explained is a reason and what it says to the developer of a client. English
-// is ASCII without quotes, since it may become an OAuth error_description
-// (RFC 6749, 5.2).
+// Explained is a reason with its explanation for the developer of a client.
+// English is ASCII without quotes, since it may become an OAuth
+// error_description (RFC 6749, 5.2).
 type Explained struct {
 	Reason Reason
 	Text   liuma.Text
@@ -37,7 +37,8 @@ type Explained struct {
 // Reasons are a door's reasons, in the order of its document.
 type Reasons []Explained
 
-// Text is what a reason says; false if it is not one of the door's.
+// Text returns the explanation of a reason; false if the door has no such
+// reason.
 func (all Reasons) Text(r Reason) (liuma.Text, bool) {
 	for _, e := range all {
 		if e.Reason == r {
@@ -47,7 +48,7 @@ func (all Reasons) Text(r Reason) (liuma.Text, bool) {
 	return liuma.Text{}, false
 }
 
-// Has reports whether a reason is one of them.
+// Has reports whether the list holds a reason.
 func (all Reasons) Has(r Reason) bool {
 	_, ok := all.Text(r)
 	return ok
@@ -58,9 +59,9 @@ func Says(r Reason, zh, en string) Explained {
 	return Explained{Reason: r, Text: liuma.Text{ZH: zh, EN: en}}
 }
 
-// Shared explains a reason that reads alike at every door. It is for tables of
-// reasons; what has no shared words comes back without any, which the tests of
-// the tables refuse.
+// Shared returns a reason with the explanation that is the same at every door.
+// It is for tables of reasons; a reason without a shared explanation gets an
+// empty one, which the tests of the tables refuse.
 func Shared(r Reason) Explained {
 	switch r {
 	case ReasonMethod:

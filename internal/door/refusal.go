@@ -10,11 +10,10 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Shown reduces err to what may leave the house, at a door that knows some
-// codes. What nobody classified is an internal error and nothing more; the one
-// refusal carries nothing that would tell its causes apart. If the request's
-// context has ended, the caller is gone or the server is stopping, and nobody
-// is at fault.
+// Shown reduces err to the error that may be shown, at a door that knows some
+// error codes. An error without an error code is internal and nothing more; the
+// error code refused carries no detail. If the request's context has ended, the
+// client is gone or the server is stopping, and that is no fault.
 func Shown(r *http.Request, err error, known func(liuma.Code) bool) *liuma.Error {
 	if r.Context().Err() != nil {
 		return &liuma.Error{Code: liuma.CodeUnavailable}
@@ -30,8 +29,8 @@ func Shown(r *http.Request, err error, known func(liuma.Code) bool) *liuma.Error
 	return e
 }
 
-// Failed logs why a request was refused. The cause is never shown; errors in
-// the house hold nothing personal, so it may be logged.
+// Failed logs why a request was refused. The cause is never shown; this
+// program's errors hold nothing personal, so it may be logged.
 func (l *Log) Failed(v *Visit, r *http.Request, status int, code liuma.Code, cause error) {
 	level := slog.LevelDebug
 	switch {

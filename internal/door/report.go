@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// meter lets so many events through in a stretch of time. Anybody can send
+// meter lets a limited number of events through per period. Anybody can send
 // reports; they must not fill the log.
 type meter struct {
 	most int
@@ -33,8 +33,8 @@ func (m *meter) take(now time.Time) bool {
 
 var directivePattern = regexp.MustCompile(`^[a-z-]{1,40}$`)
 
-// report logs what a browser refused. What it says is a stranger's word and
-// may quote addresses, so only directive and origins are kept.
+// report logs a content-policy report of a browser. Anybody can send one, and
+// it may quote addresses, so only the directive and the origins are kept.
 func (d *Pages) report(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Report struct {

@@ -15,7 +15,7 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// LogConfig says what a Log needs. All members are required.
+// LogConfig holds the settings of a Log. All members are required.
 type LogConfig struct {
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -35,10 +35,11 @@ func NewLog(c LogConfig) (*Log, error) {
 }
 
 // Visit is one request, and the ResponseWriter that its handlers get, so that
-// the log knows what was answered. It belongs to the goroutine of its request.
+// the log has status and size of the answer. It belongs to the goroutine of its
+// request.
 type Visit struct {
 	http.ResponseWriter
-	// Client is the caller's id, once it is authenticated.
+	// Client is the client's id, once it is authenticated.
 	Client string
 	// BusinessNo is the request's, once it was read; it is never logged.
 	BusinessNo liuma.BusinessNo
@@ -63,7 +64,7 @@ func (v *Visit) WriteHeader(status int) {
 	v.ResponseWriter.WriteHeader(status)
 }
 
-// Write counts what is written.
+// Write counts the bytes of the answer.
 func (v *Visit) Write(b []byte) (int, error) {
 	if v.status == 0 {
 		v.status = http.StatusOK
@@ -108,8 +109,8 @@ func newID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// panicked logs a panic by its type and stack. Its value may quote what it
-// tripped over, so only the runtime's own words are kept.
+// panicked logs a panic by its type and stack. Its value may quote data of the
+// request, so only texts of the Go runtime are kept.
 func (l *Log) panicked(v *Visit, r *http.Request, p any) {
 	what := fmt.Sprintf("%T", p)
 	if e, ok := p.(runtime.Error); ok {
@@ -130,7 +131,7 @@ func (l *Log) line(v *Visit, r *http.Request) {
 	}
 	status := v.status
 	if status == 0 {
-		status = http.StatusOK // what net/http answers for a handler that wrote nothing
+		status = http.StatusOK // the status that net/http sends for a handler that wrote nothing
 	}
 	l.c.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request",
 		slog.String("method", methodWord(r.Method)),

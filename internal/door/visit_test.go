@@ -55,7 +55,8 @@ func TestLogConfigIsChecked(t *testing.T) {
 	}
 }
 
-// TestOneLine: a visit is one line, and the line holds what it may.
+// TestOneLine: each request logs exactly one line, and the line holds only
+// permitted values.
 func TestOneLine(t *testing.T) {
 	l, out := newLog(t, slog.LevelInfo)
 	r := httptest.NewRequest("POST", "/v1/canary1?canary2=1", strings.NewReader("canary3"))

@@ -46,8 +46,8 @@ func CheckAddress(address string) error {
 	return err
 }
 
-// gatewayClient never follows a redirect: the text would go where nobody
-// configured it to.
+// gatewayClient never follows a redirect: the text would be sent to an address
+// that nobody configured.
 func gatewayClient(given *http.Client) *http.Client {
 	c := &http.Client{Transport: &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
@@ -91,9 +91,9 @@ func unreachable(err error) error {
 	return f
 }
 
-// statusFailure is what an HTTP status other than success means. What only an
-// operator can put right, a wrong password or address, is tried again, so that
-// no text is lost meanwhile; a redirect is one of these.
+// statusFailure classifies an HTTP status other than success. Faults that an
+// operator can correct (wrong password, wrong address, a redirect) are
+// temporary, so that no message is lost meanwhile.
 func statusFailure(status int, header http.Header) *Failure {
 	cause := fmt.Errorf("HTTP status %d", status)
 	switch {

@@ -43,7 +43,7 @@ func NewShape(members []Member) (*Shape, error) {
 	return s, nil
 }
 
-// Text says which strings a member may have. The zero Text allows none.
+// Text is the set of strings that a member may have. The zero Text allows none.
 type Text struct {
 	min, max int // characters
 	charset  *[utf8.RuneSelf]bool
@@ -56,8 +56,8 @@ type Text struct {
 var simpleClass = regexp.MustCompile(`^\^\[[^\]]+\]\+\$$`)
 
 // NewText makes a Text of shortest to longest characters that match a pattern,
-// if there is one, and are one of the choices, if there are any. Whatever the
-// pattern, control characters are refused.
+// if there is one, and are one of the choices, if there are any. Control
+// characters are always refused.
 func NewText(shortest, longest int, pattern string, choices []string) (Text, error) {
 	if shortest < 0 || longest < 1 || shortest > longest {
 		return Text{}, errors.New("want bounds")
@@ -106,7 +106,7 @@ func (s *Shape) Decode(data []byte, into any) *Fault {
 }
 
 func (r *reader) object(s *Shape, into reflect.Value, path string) *Fault {
-	r.at++ // the brace, seen by the caller
+	r.at++ // the brace, which the caller has checked
 	var seen uint64
 	for first := true; ; first = false {
 		if r.take('}') {
@@ -176,7 +176,7 @@ func (r *reader) value(m *Member, into reflect.Value, path string) *Fault {
 	return nil
 }
 
-// otherwise tells a value of the wrong type from something that is no value.
+// otherwise tells a value of the wrong type from malformed input.
 func (r *reader) otherwise(c byte) Kind {
 	switch {
 	case strings.IndexByte(`"{[-tfn`, c) >= 0, c >= '0' && c <= '9':
@@ -185,7 +185,7 @@ func (r *reader) otherwise(c byte) Kind {
 	return Syntax
 }
 
-// Check says what is wrong with a text; nothing if it is empty.
+// Check returns the fault of a string, or an empty Kind.
 func (t *Text) Check(text string) Kind {
 	n := len(text)
 	if n > t.max || n < 4*t.min {

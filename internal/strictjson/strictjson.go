@@ -1,23 +1,23 @@
-// Package strictjson reads JSON that strangers send. It guarantees that what
-// it accepts is UTF-8, holds one value and nothing after it, has each member
-// of an object once and by its exact name, nests no deeper than asked for and
-// holds no text that stands for no characters (a lone surrogate): so no second
-// reader of the same bytes can read them differently. encoding/json does none
-// of that: it takes the last of two members, matches names whatever their
-// case, and turns what is no text into U+FFFD. A Fault names the place by the
-// names of members and repeats nothing else of what was sent. The package
-// bounds no sizes: its callers bound what they read.
+// Package strictjson reads JSON that strangers send. It guarantees that what it
+// accepts is UTF-8, holds one value and nothing after it, has each member of an
+// object once and by its exact name, nests no deeper than the caller allows and
+// holds no lone surrogate in a string: so no second reader of the same bytes
+// can read them differently. encoding/json does none of that: it takes the last
+// of two members, ignores the case of names, and turns invalid UTF-8 into
+// U+FFFD. A Fault names the place by the names of members and repeats nothing
+// else of the document. The package bounds no sizes: its callers bound what
+// they read.
 //
 // Shape reads an object of known members into a struct; Parse reads any value,
-// for callers with a schema of their own; Object reads a few named texts;
-// Canonical takes only the bytes that this release would have written.
+// for callers with a schema of their own; Object reads a few named strings;
+// Canonical accepts only the bytes that this release would have written.
 //
 // Start here: Shape.Decode in shape.go; Parse in value.go.
 package strictjson
 
 import "unicode/utf8"
 
-// Kind is what is wrong with a document. Kinds are stable: doors show them.
+// Kind is the kind of a fault. Kinds are stable: doors show them.
 type Kind string
 
 // The kinds.
@@ -37,7 +37,7 @@ const (
 	Choice    Kind = "member_choice"
 )
 
-// Fault is the first thing that is wrong with a document.
+// Fault is the first fault of a document.
 type Fault struct {
 	Kind Kind
 	Path string // of the member at fault, dotted; empty for the whole document
@@ -50,8 +50,8 @@ func (f *Fault) Error() string {
 	return string(f.Kind) + " at " + f.Path
 }
 
-// SafeName is the name of a member if it can hold nothing personal, and else a
-// question mark: what a caller misplaced is not repeated to logs.
+// SafeName returns a member's name if it cannot be personal data, else a
+// question mark: a name or number in the wrong place must not be logged.
 func SafeName(name string) string {
 	if name == "" || len(name) > 32 {
 		return "?"
@@ -102,7 +102,7 @@ func (r *reader) take(c byte) bool {
 }
 
 // text reads a JSON string. An escaped lone surrogate is refused, since it
-// stands for no text.
+// stands for no character.
 func (r *reader) text() (string, bool) {
 	if r.at >= len(r.data) || r.data[r.at] != '"' {
 		return "", false
@@ -148,7 +148,7 @@ func (r *reader) escaped(begin int) (string, bool) {
 	return "", false
 }
 
-// escape reads what follows a backslash.
+// escape reads the rest of an escape sequence, after its backslash.
 func (r *reader) escape() (rune, bool) {
 	if r.at >= len(r.data) {
 		return 0, false

@@ -55,8 +55,8 @@ func shapeOfRequest(t testing.TB) *strictjson.Shape {
 	)
 }
 
-// FuzzStrict holds every way of reading to encoding/json: what one of them
-// accepts, that accepts too, and reads the same from it.
+// FuzzStrict compares every reader with encoding/json: a document that a reader
+// accepts is accepted there too, with the same values.
 func FuzzStrict(f *testing.F) {
 	for _, seed := range []string{
 		`{"number":"a","subject":{"card":"0123"},"region":"3305","status":"on"}`,
@@ -233,8 +233,8 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
-// TestReadsAllText: every text that fits comes out as it went in, however it
-// is written.
+// TestReadsAllText: every string that fits is read unchanged, in every
+// spelling.
 func TestReadsAllText(t *testing.T) {
 	type one struct {
 		Text string `json:"text"`
@@ -259,7 +259,7 @@ func TestReadsAllText(t *testing.T) {
 	})
 }
 
-// asciiOnly escapes everything that is not ASCII.
+// asciiOnly escapes all characters outside ASCII.
 func asciiOnly(raw []byte) []byte {
 	var out strings.Builder
 	const hex = "0123456789ABCDEF"

@@ -11,11 +11,11 @@ import (
 )
 
 // Parse reads one value: map[string]any, []any, string, json.Number, bool or
-// nil. Objects and arrays may lie depth deep in one another. A text with
-// U+FFFD is refused like one with a lone surrogate: it stands where somebody
-// on the way could not read what was written. The kinds are UTF8, Syntax (also
-// for nothing, and for whatever follows the value), Deep and Duplicate; Syntax
-// goes before the others wherever it is.
+// nil. Objects and arrays may nest to depth. A string with U+FFFD is refused
+// like one with a lone surrogate: it shows that an earlier program could not
+// read the original. The kinds are UTF8, Syntax (also for an empty document,
+// and for bytes after the value), Deep and Duplicate; if there is a Syntax
+// fault anywhere, it is the one returned.
 func Parse(data []byte, depth int) (any, *Fault) {
 	if !utf8.Valid(data) {
 		return nil, &Fault{Kind: UTF8}
@@ -96,8 +96,7 @@ func (r *reader) members(depth int) (any, *Fault) {
 	return object, nil
 }
 
-// Object reads one object that has each of the names, with a string, and
-// nothing else.
+// Object reads an object that has exactly the given names, each with a string.
 func Object(data []byte, names ...string) (map[string]string, *Fault) {
 	value, fault := Parse(data, 1)
 	if fault != nil {
@@ -126,7 +125,7 @@ func Object(data []byte, names ...string) (map[string]string, *Fault) {
 	return texts, nil
 }
 
-// ErrNotCanonical says that a document is not what this release writes.
+// ErrNotCanonical says that this release would write the document differently.
 var ErrNotCanonical = errors.New("strictjson: not as this release writes it")
 
 // Canonical reads a value and takes it only as this release writes it, byte

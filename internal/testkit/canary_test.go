@@ -24,8 +24,8 @@ import (
 
 const newNumber = "13912345670"
 
-// gossip is a gateway that takes codes, and refuses every notice with an error
-// that repeats all that it was handed.
+// gossip is a gateway that accepts one-time codes, and refuses every notice
+// with an error that repeats the whole message.
 type gossip struct {
 	mu    sync.Mutex
 	texts []notify.Text // guarded by mu
@@ -41,8 +41,8 @@ func (g *gossip) Send(_ context.Context, t notify.Text) (string, error) {
 	return "ref-" + t.ID, nil
 }
 
-// wait gives the newest text of a kind to a number, which the outbox sends in
-// the background, once there are n.
+// wait returns the newest text of a kind to a number, once there are n; the
+// outbox sends in the background.
 func (g *gossip) wait(t testing.TB, kind, phone, param string, n int) string {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
@@ -62,7 +62,7 @@ func (g *gossip) wait(t testing.TB, kind, phone, param string, n int) string {
 	return ""
 }
 
-// secrets are all codes and freeze codes that went out.
+// secrets lists all one-time codes and freeze codes that were sent.
 func (g *gossip) secrets() map[string]string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -77,8 +77,8 @@ func (g *gossip) secrets() map[string]string {
 	return out
 }
 
-// recovering is the story of one holder at the hosted door, and what everybody
-// was told of it.
+// recovering is the story of one holder at the hosted door, with everything
+// that was logged, sent or returned.
 type recovering struct {
 	*testkit.Env
 	phone *gossip
@@ -221,7 +221,8 @@ func (x *recovering) cards() {
 	}
 }
 
-// freezes freezes the card by a notice's code and by the hotline, and unfreezes.
+// freezes freezes the card by a freeze code and by the hotline, and unfreezes
+// it.
 func (x *recovering) freezes(code string) {
 	x.T.Helper()
 	ctx, a := context.Background(), x.Authority()
@@ -240,8 +241,8 @@ func (x *recovering) freezes(code string) {
 	x.give(p, h, liuma.RoleCurrent, secondPIN, ceremony.StepDone)
 }
 
-// alone reports whether a code of digits stands in a dump by itself: a run of
-// digits that merely holds it is a time or a number of something.
+// alone reports whether a code of digits is in a dump by itself: as part of a
+// longer run of digits it is a time or a count.
 func alone(dump []byte, code string) bool {
 	for at := 0; ; {
 		i := bytes.Index(dump[at:], []byte(code))
@@ -257,10 +258,10 @@ func alone(dump []byte, code string) bool {
 	}
 }
 
-// TestNoSecretOfARecoveryLeavesTheProcess (I-6) is the same for the hosted
-// door and the bound phone: PINs, codes, freeze codes, numbers, and the secrets
-// of browsers and devices are in no log, however its gateway complains, in no
-// error, and in no file, with the outbox full of notices.
+// TestNoSecretOfARecoveryLeavesTheProcess (I-6) checks the hosted door and the
+// bound phone: PINs, one-time codes, freeze codes, numbers, and the secrets of
+// browsers and devices are in no log (even if the gateway's errors repeat
+// them), in no error, and in no file, with the outbox full of notices.
 func TestNoSecretOfARecoveryLeavesTheProcess(t *testing.T) {
 	log, phone := &record{}, &gossip{}
 	rules := policy.National()

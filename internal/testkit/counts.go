@@ -11,15 +11,15 @@ import (
 // Trips are calls to a store, each of which may be a network round trip.
 type Trips struct{ Views, Updates int }
 
-// Counts counts the round trips to a store by step. What a call is for is in
-// its context: Step names it. What runs in the background carries no name and
-// is counted under "". The zero value is ready. Safe for concurrent use.
+// Counts counts the round trips to a store by step. The step of a call is in
+// its context: Step puts it there. Background work has no step and is counted
+// under "". The zero value is ready. Safe for concurrent use.
 type Counts struct {
 	mu    sync.Mutex
 	steps map[string]Trips // guarded by mu
 }
 
-// stepKey is under what a context carries the name of its step in these counts.
+// stepKey is the context key of the step's name in these counts.
 type stepKey struct{ counts *Counts }
 
 // Step is a context whose round trips are counted under a name. It is for a
@@ -28,14 +28,14 @@ func (c *Counts) Step(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, stepKey{c}, name)
 }
 
-// Of is what a step has cost since the last Reset.
+// Of returns the round trips of a step since the last Reset.
 func (c *Counts) Of(name string) Trips {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.steps[name]
 }
 
-// Total is what all named steps have cost since the last Reset.
+// Total returns the round trips of all named steps since the last Reset.
 func (c *Counts) Total() (all Trips) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

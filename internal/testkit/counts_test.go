@@ -11,7 +11,7 @@ import (
 )
 
 // TestCounts: a round trip is counted under the step that its context names,
-// once however often its function runs, and one that failed as well.
+// only once even if its function is run again, and also if it failed.
 func TestCounts(t *testing.T) {
 	counts := &testkit.Counts{}
 	env := testkit.New(t, testkit.Options{Counts: counts})
@@ -51,8 +51,8 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// TestCountsOfAVerification: what the authority does for one call is counted,
-// and what it does meanwhile in the background is not.
+// TestCountsOfAVerification: the round trips of one call are counted, and those
+// of background work at the same time are not.
 func TestCountsOfAVerification(t *testing.T) {
 	counts := &testkit.Counts{}
 	env := testkit.New(t, testkit.Options{Counts: counts})

@@ -12,7 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// ErrDied is what everything returns once the process has "died".
+// ErrDied is returned by every call once the process has "died".
 var ErrDied = errors.New("testkit: the process died")
 
 // Faults lets a process die at a chosen durable step: from then on neither

@@ -68,8 +68,8 @@ func (e *Env) SealPage(p ceremony.Page, role liuma.Role, secret string) *envelop
 	return &sealed
 }
 
-// GivePIN types one PIN into the page. One that says at once that no PIN can be
-// given (locked, frozen) has no pad, and stays.
+// GivePIN types one PIN into the page. A page that takes no PIN (locked,
+// frozen) has no pad, and is returned unchanged.
 func (e *Env) GivePIN(p ceremony.Page, h ceremony.Hand, role liuma.Role, secret string) ceremony.Page {
 	e.T.Helper()
 	if p.Step == ceremony.StepRefused {

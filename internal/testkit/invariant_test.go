@@ -26,7 +26,7 @@ const (
 	wrongPIN  = "619384"
 )
 
-// record keeps what is logged. Safe for concurrent use.
+// record keeps the log. Safe for concurrent use.
 type record struct {
 	mu  sync.Mutex
 	buf bytes.Buffer // guarded by mu
@@ -112,7 +112,7 @@ func TestNoSecretLeavesTheProcess(t *testing.T) {
 	}
 }
 
-// tell plays the story and returns what everybody was told.
+// tell plays the story and returns all answers, errors and log lines.
 func tell(env *testkit.Env, who registry.Facts) string {
 	env.T.Helper()
 	var said strings.Builder
@@ -169,9 +169,9 @@ func tell(env *testkit.Env, who registry.Facts) string {
 	return said.String()
 }
 
-// TestAuthorityHoldsNoShareKey (I-5): whatever lies outside the keepers' own
-// directories, no share key is in it, in no spelling, nor in the log; and one
-// keeper's directory beside it still misses one.
+// TestAuthorityHoldsNoShareKey (I-5): no file outside the keepers' own
+// directories holds a share key, in any encoding, nor does the log; and
+// together with one keeper's directory a share key is still missing.
 func TestAuthorityHoldsNoShareKey(t *testing.T) {
 	log := &record{}
 	env := testkit.New(t, testkit.Options{

@@ -19,8 +19,8 @@ type PAR struct {
 	Key                         *ecdsa.PrivateKey // under kid "k"
 	Now                         time.Time
 	BusinessNo                  string
-	// Details is what the request is about, but for its type: action, purpose,
-	// holder, evidence (docs/HOSTED.md).
+	// Details are the authorization_details without their type: action,
+	// purpose, holder, evidence (docs/HOSTED.md).
 	Details map[string]any
 }
 

@@ -21,9 +21,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// phones is an outbox without a sender: texts stay in the store, where only
-// those of transactions that came about are, and Texts reads them. The real
-// outbox looks at each first and refuses what it could not send.
+// phones is an outbox without a sender: messages stay in the store, where only
+// committed ones are, and Texts reads them. The real outbox checks each message
+// first and refuses those that it could not send.
 type phones struct {
 	vault *vault.Vault
 	now   func() time.Time
@@ -55,7 +55,7 @@ type checked struct{ store.Tx }
 
 func (checked) InsertMessage(store.Message) error { return nil }
 
-// Text is a text that a phone would have got.
+// Text is a text that a phone would have received.
 type Text struct {
 	ID, Kind, Phone, Template, Language string
 	Card                                liuma.CardID
@@ -85,7 +85,7 @@ func (p phones) Queue(tx store.Tx, n authority.Notice) error {
 		Region: n.Region, Sealed: sealed, State: store.MessageWaiting, NextAt: p.now(), Expires: n.Expires, At: p.now()})
 }
 
-// Sent waits until the real outbox has sent what was queued.
+// Sent waits until the real outbox has sent all queued messages.
 func (e *Env) Sent() {
 	e.T.Helper()
 	for until := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
@@ -99,8 +99,8 @@ func (e *Env) Sent() {
 	}
 }
 
-// received lists what the real outbox sent to a number, with all that was
-// queued; a text does not say which card it is about.
+// received lists what the real outbox sent to a number, with the data of its
+// queued message; a text itself does not name its card.
 func (e *Env) received(phone string) []Text {
 	e.T.Helper()
 	e.Sent()
@@ -112,7 +112,8 @@ func (e *Env) received(phone string) []Text {
 	return all
 }
 
-// Texts lists what was queued to a number, oldest first; all where it is empty.
+// Texts lists the messages to a number, oldest first; an empty number means
+// all.
 func (e *Env) Texts(phone string) []Text {
 	e.T.Helper()
 	if e.Inbox != nil {
@@ -159,7 +160,7 @@ func (e *Env) Notices(phone string) []string {
 	return names
 }
 
-// LastCode is the newest code that a number got, or empty.
+// LastCode is the newest one-time code to a number, or empty.
 func (e *Env) LastCode(phone string) string {
 	e.T.Helper()
 	texts := e.Texts(phone)
@@ -171,7 +172,7 @@ func (e *Env) LastCode(phone string) string {
 	return ""
 }
 
-// LastFreezeCode is the newest freeze code that a number got, or empty.
+// LastFreezeCode is the newest freeze code to a number, or empty.
 func (e *Env) LastFreezeCode(phone string) string {
 	e.T.Helper()
 	texts := e.Texts(phone)
@@ -183,7 +184,7 @@ func (e *Env) LastFreezeCode(phone string) string {
 	return ""
 }
 
-// Code has a code sent for the page and gives it, a minute after the last one.
+// Code asks for a one-time code and submits it, a minute after the last one.
 func (e *Env) Code(p ceremony.Page, h ceremony.Hand, phone string) ceremony.Page {
 	e.T.Helper()
 	e.Clock.Advance(time.Minute)
@@ -197,8 +198,8 @@ func (e *Env) Code(p ceremony.Page, h ceremony.Hand, phone string) ceremony.Page
 	return p
 }
 
-// EnrollPhone plays an enrolment at the hosted door, with the code to the
-// phone that the registry holds, and returns the card's handle.
+// EnrollPhone plays an enrolment at the hosted door, with a one-time code to
+// the phone in the registry, and returns the card's handle.
 func (e *Env) EnrollPhone(c authority.Caller, f registry.Facts, secret string) store.Handle {
 	e.T.Helper()
 	q := e.PushFor(c, liuma.ActionEnroll, Subject(f), &f)

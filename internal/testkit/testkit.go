@@ -1,11 +1,11 @@
 // Package testkit is a world for tests: the whole system in one process, with a
 // clock that tests move, faults that they place, and each of the holder's and
 // the channels' acts as one call that ends the test where it fails. It
-// guarantees what package world guarantees, and that what it opened is closed
-// when the test ends; the pace of refusals is a stand-in as well, and so are
-// the phones of Options.Phones. Only tests import it.
+// guarantees what package world guarantees, and that everything it opened is
+// closed when the test ends. The pace of refusals is a stand-in as well, and so
+// are the phones of Options.Phones. Only tests import it.
 //
-// Start here: New, and package world for what it makes.
+// Start here: New, then package world, which it builds on.
 package testkit
 
 import (
@@ -44,7 +44,7 @@ var Start = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 // ProviderID is the registered evidence provider's.
 const ProviderID = world.ProviderID
 
-// Clock and Party are those of the world.
+// Clock and Party are the types of package world.
 type (
 	Clock = world.Clock
 	Party = world.Party
@@ -62,7 +62,8 @@ func NationalChannel(id string, redirectURIs ...string) store.Client {
 	return world.NationalChannel(id, redirectURIs...)
 }
 
-// Options choose what is built. The zero value is one keeper and 20 people.
+// Options choose the parts of the world. The zero value is one keeper and 20
+// people.
 type Options struct {
 	Shape  string         // "1/1", "2/3", "3/5"; default 1/1
 	People int            // default 20
@@ -82,11 +83,11 @@ type Options struct {
 	Faults *Faults
 	// Counts, if set, counts the authority's round trips to its store.
 	Counts *Counts
-	// Phones, if set, gives the authority an outbox without a sender, whose
-	// texts Texts reads.
+	// Phones, if set, gives the authority an outbox without a sender; Texts
+	// reads its messages.
 	Phones bool
-	// Inbox has the real outbox run and send to Env.Inbox; Texts has it send
-	// by that driver instead.
+	// Inbox runs the real outbox and sends to Env.Inbox; Texts sends by that
+	// driver instead.
 	Inbox bool
 	Texts notify.Driver
 	// Configure, if set, changes the configuration before the directory is made.

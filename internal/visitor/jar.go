@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// jar keeps cookies by origin. Browsers share them between the ports of a
-// host; here none is shared, so that parties on one loopback stay apart.
+// jar keeps cookies by origin. Browsers share them between the ports of a host;
+// this jar does not, so that several servers on loopback stay apart.
 type jar struct {
 	now func() time.Time
 
@@ -26,7 +26,7 @@ type kept struct {
 
 func newJar(now func() time.Time) *jar { return &jar{now: now, origins: map[string]map[string]*kept{}} }
 
-// keep takes what an answer sets, as far as the answer may.
+// keep stores the cookies of an answer, if the answer may set them.
 func (j *jar) keep(from *url.URL, cookies []*http.Cookie) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -75,7 +75,7 @@ func (j *jar) plant(at *url.URL, name, value string) {
 	j.put(at, &http.Cookie{Name: name, Value: value, Path: "/"})
 }
 
-// at lists the cookies for an address, those of longer paths first.
+// at lists the cookies for an address, longer paths first.
 func (j *jar) at(u *url.URL) []*http.Cookie {
 	j.mu.Lock()
 	defer j.mu.Unlock()

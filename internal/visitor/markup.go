@@ -43,8 +43,8 @@ func lookup(n *html.Node, name string) (string, bool) {
 	return "", false
 }
 
-// elements lists every element below n in the order of the page. What a
-// template holds is not part of the page.
+// elements lists every element below n in the order of the page. The content of
+// a template element is not part of the page.
 func elements(n *html.Node) iter.Seq[*html.Node] {
 	return func(yield func(*html.Node) bool) { walk(n, yield) }
 }
@@ -75,8 +75,8 @@ func named(name atom.Atom) func(*html.Node) bool {
 	return func(e *html.Node) bool { return e.DataAtom == name }
 }
 
-// shown reports whether a browser shows an element at all. The pad's markup is
-// what the pad's script replaces.
+// shown reports whether a browser shows an element at all. The pad's markup
+// counts as hidden, because the pad's script replaces it.
 func shown(n *html.Node) bool {
 	switch n.DataAtom {
 	case atom.Head, atom.Script, atom.Style, atom.Template, atom.Noscript, atom.Svg:
@@ -94,7 +94,7 @@ func inline(n *html.Node) bool {
 	return false
 }
 
-// words is the text that is shown: a line for each block.
+// words is the visible text: a line for each block.
 func words(n *html.Node) string {
 	var out strings.Builder
 	write(&out, n)

@@ -11,10 +11,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/envelope"
 )
 
-// The pad's attributes and fields are those of web/README.md.
+// web/README.md describes the pad's attributes and fields.
 const padInfo = "liuma/1/pin-envelope"
 
-// Pad says what the page's pad asks for: current, new, change, or nothing.
+// Pad returns which PIN the page's pad asks for: current, new, change, or none.
 func (p *Page) Pad() string {
 	f, ok := p.padForm()
 	if !ok {
@@ -48,15 +48,15 @@ func entries(mode string) []entry {
 	return nil
 }
 
-// TypePIN types what the pad asks for, in its order: the current PIN; the new
-// one, which the pad has typed twice; or the old one and the new. It seals each
-// and submits the form.
+// TypePIN types the PINs that the pad asks for, in its order: the current PIN;
+// the new one, which the pad asks for twice; or the old one and the new. It
+// seals each and submits the form.
 func (p *Page) TypePIN(ctx context.Context, secrets ...string) (*Page, error) {
 	return p.TypeWith(ctx, nil, secrets...)
 }
 
-// TypeWith is TypePIN with values for what else there is in the pad's form,
-// such as a box to tick.
+// TypeWith is TypePIN with values for other fields of the pad's form, such as a
+// checkbox.
 func (p *Page) TypeWith(ctx context.Context, values url.Values, secrets ...string) (*Page, error) {
 	f, ok := p.padForm()
 	if !ok {
@@ -73,7 +73,8 @@ func (p *Page) TypeWith(ctx context.Context, values url.Values, secrets ...strin
 	return p.submit(ctx, f, sealed)
 }
 
-// Seal does what TypePIN does but for sending: the whole form that would go.
+// Seal is TypePIN without sending: it returns the whole form that would be
+// sent.
 func (p *Page) Seal(secrets ...string) (url.Values, error) {
 	f, ok := p.padForm()
 	if !ok {

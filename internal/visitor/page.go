@@ -15,8 +15,8 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// Page is what the browser shows. It does not change; what comes of a press is
-// another Page.
+// Page is the page that the browser shows. It is immutable; pressing a button
+// returns another Page.
 type Page struct {
 	visitor *Visitor
 	address *url.URL
@@ -38,7 +38,7 @@ type Form struct {
 // URL is the address bar's.
 func (p *Page) URL() *url.URL { u := *p.address; return &u }
 
-// Status is that of the answer, or 0 where an app was opened instead.
+// Status is the status of the answer, or 0 if an app was opened instead.
 func (p *Page) Status() int { return p.status }
 
 // Body is the answer as it came.
@@ -54,8 +54,8 @@ func (p *Page) Title() string {
 	return ""
 }
 
-// Text is what the page says, a line for each block, without header and footer
-// where it has a main part.
+// Text is the page's visible text, a line for each block, without header and
+// footer if it has a main part.
 func (p *Page) Text() string {
 	if main := find(p.root, named(atom.Main)); main != nil {
 		return words(main)
@@ -63,7 +63,7 @@ func (p *Page) Text() string {
 	return words(p.root)
 }
 
-// Code is the stable code with which the browser came back to a channel, or
+// Code is the error code with which the browser came back to a channel, or
 // empty.
 func (p *Page) Code() string { return p.address.Query().Get("error_description") }
 
@@ -149,8 +149,8 @@ func (p *Page) link(href string) *Form {
 	return &Form{Verb: path.Base(to.Path), Method: http.MethodGet, Action: to, Fields: to.Query()}
 }
 
-// owner is the form that an element is of: the one that its form attribute
-// names, or else the one around it; nil for none.
+// owner is the form that an element belongs to: the form that its form
+// attribute names, or else the form around it; nil for none.
 func owner(n *html.Node, byID map[string]*html.Node) *html.Node {
 	if id, ok := lookup(n, "form"); ok {
 		return byID[id]
@@ -163,7 +163,7 @@ func owner(n *html.Node, byID map[string]*html.Node) *html.Node {
 	return nil
 }
 
-// take takes an element that is of the form.
+// take adds a control to its form.
 func (f *Form) take(e *html.Node) {
 	if has(e, "data-pad") && f.pad == nil {
 		f.pad = e
@@ -205,7 +205,7 @@ func (f *Form) field(e *html.Node) {
 	}
 }
 
-// plain is what stands in a text area, which holds nothing but text.
+// plain is the content of a textarea, which is text only.
 func plain(n *html.Node) string {
 	if n.FirstChild == nil {
 		return ""
@@ -213,7 +213,8 @@ func plain(n *html.Node) string {
 	return n.FirstChild.Data
 }
 
-// chosen is a list's value: the option that is selected, or else the first.
+// chosen is the value of a select element: the selected option, or else the
+// first.
 func chosen(n *html.Node) string {
 	option := find(n, func(e *html.Node) bool { return e.DataAtom == atom.Option && has(e, "selected") })
 	if option == nil {

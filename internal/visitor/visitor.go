@@ -1,14 +1,14 @@
 // Package visitor is a holder's browser without a screen: it opens addresses,
 // follows redirects and refreshes, keeps cookies, reads forms by their markup,
-// submits them, and plays the pad. It guarantees that it does nothing that a
-// page's own markup does not offer, unless it is asked to by Post, that it
-// sends the headers by which a server tells its own forms from another site's,
-// and that a PIN leaves it sealed and in no other form. It trusts its
-// Transport, and nothing that it reads: an answer is bounded, and so is a
-// chain of redirects. It runs no script; of what scripts do it knows the pad
-// alone. Whoever drives it has the PINs, so it is for demos and tests.
+// submits them, and plays the pad. It guarantees that it does only what a
+// page's own markup offers (except by Post), that it sends the headers by which
+// a server tells its own forms from another site's, and that a PIN leaves it
+// only sealed. It trusts its Transport, but no answer: the size of an answer
+// and the length of a chain of redirects are bounded. It runs no script and
+// imitates only the pad's. Its callers know the PINs, so it is for demos and
+// tests.
 //
-// Start here: Visitor, and then Page, which is what there is to press.
+// Start here: Visitor, then Page, which lists the forms and links.
 package visitor
 
 import (
@@ -27,7 +27,7 @@ const (
 	longestAnswer = 1 << 20
 )
 
-// Config says what a browser is like. Transport is required.
+// Config describes a browser. Transport is required.
 type Config struct {
 	Transport http.RoundTripper
 	Language  string           // Accept-Language; default zh-CN
@@ -44,7 +44,7 @@ type Visitor struct {
 	jar       *jar // nil: keeps no cookies
 }
 
-// The ways in which a page is not what was expected.
+// Errors for a page that is not as expected.
 var (
 	// ErrNotOffered means that the page has no such form, link or field.
 	ErrNotOffered = errors.New("visitor: the page does not offer that")
@@ -79,8 +79,8 @@ func (v *Visitor) Open(ctx context.Context, address string) (*Page, error) {
 	return v.visit(ctx, visit{method: http.MethodGet, to: to})
 }
 
-// Enter opens an address and, where it is the first page of a ceremony, goes
-// on as that page's script does when somebody really looks at it.
+// Enter opens an address and, where it is the first page of a ceremony, goes on
+// as that page's script does when the page becomes visible.
 func (v *Visitor) Enter(ctx context.Context, address string) (*Page, error) {
 	p, err := v.Open(ctx, address)
 	if err != nil || !p.Has("begin") {
@@ -89,8 +89,8 @@ func (v *Visitor) Enter(ctx context.Context, address string) (*Page, error) {
 	return p.Press(ctx, "begin", nil)
 }
 
-// Post sends a form that no page offered, as if a page of the same origin had:
-// what somebody with the browser's tools can do.
+// Post sends a form that no page offered, as from a page of the same origin.
+// With a browser's developer tools anybody can do that.
 func (v *Visitor) Post(ctx context.Context, address string, values url.Values) (*Page, error) {
 	to, err := url.Parse(address)
 	if err != nil || !to.IsAbs() {
@@ -99,7 +99,7 @@ func (v *Visitor) Post(ctx context.Context, address string, values url.Values) (
 	return v.visit(ctx, visit{method: http.MethodPost, to: to, from: to, form: values})
 }
 
-// Cookies are those that an address would get.
+// Cookies lists the cookies that an address would get.
 func (v *Visitor) Cookies(address string) map[string]string {
 	out := map[string]string{}
 	u, err := url.Parse(address)
@@ -127,7 +127,7 @@ func (v *Visitor) Plant(address string, cookies map[string]string) {
 type visit struct {
 	method string
 	to     *url.URL
-	from   *url.URL // page that it began at; nil where somebody typed the address
+	from   *url.URL // page that it began at; nil if the address was typed in
 	form   url.Values
 	far    bool // another site was on the way
 }
@@ -240,7 +240,8 @@ func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
 // sameSite takes hosts for sites, which is stricter than a browser is.
 func sameSite(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Hostname() == b.Hostname() }
 
-// siteOf is Sec-Fetch-Site: what is farthest on the way so far.
+// siteOf computes Sec-Fetch-Site: of all addresses on the way, the relation
+// that is farthest from the first.
 func siteOf(at visit) string {
 	switch {
 	case at.from == nil:

@@ -103,8 +103,8 @@ func TestMakesSomethingOfAnything(t *testing.T) {
 	}
 }
 
-// FuzzPage: whatever a server sends, the page has a text of clean lines, and
-// what it offers can be pressed: an address on the web and fields named once.
+// FuzzPage: for any markup, the page's text has clean lines, and every form and
+// link has an http or https address and fields with distinct names.
 func FuzzPage(f *testing.F) {
 	f.Add(`<form method=post action="/c/x/pin"><input name=a value='1'><button name=b>x</button></form>`)
 	f.Add(`<table><form action=/a><tr><td><input name=a form=f></table><select name=s><option>1<textarea name=t><template><form>`)
@@ -138,7 +138,7 @@ func FuzzPage(f *testing.F) {
 }
 
 // TestOffersWhatABrowserWould: without script the content of noscript counts,
-// and that of a template never does.
+// and the content of a template never does.
 func TestOffersWhatABrowserWould(t *testing.T) {
 	v := open(t, visitor.Config{Transport: web{pin: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		page(w, `<noscript><form method=post action=/begin></form></noscript><template><form method=post action=/never></form></template>`)
@@ -205,7 +205,7 @@ func TestFormsAsTheyStand(t *testing.T) {
 }
 
 // TestGoesOn: redirects after posts, refreshes, from one origin to another and
-// into an app, and what the headers say on the way.
+// into an app, and the headers of each request.
 func TestGoesOn(t *testing.T) {
 	var seen []string
 	note := func(r *http.Request) {
@@ -376,8 +376,8 @@ func TestCookies(t *testing.T) {
 	}
 }
 
-// TestPad: what the pad posts opens for exactly what the page bound, and holds
-// no PIN in the clear.
+// TestPad: the pad's envelope opens only with the values that the page bound,
+// and the form holds no PIN in the clear.
 func TestPad(t *testing.T) {
 	private, public, err := envelope.GenerateKey()
 	must(t, public, err)

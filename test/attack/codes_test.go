@@ -11,7 +11,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/visitor"
 )
 
-// wrongCodes are n codes that differ from the right one.
+// wrongCodes are n one-time codes that differ from the right one.
 func wrongCodes(right string, n int) []string {
 	var all []string
 	for i := 0; len(all) < n; i++ {

@@ -18,7 +18,7 @@ import (
 )
 
 // seal seals a PIN for a try of a ceremony as its pad does. The format is
-// public; a pad that is not shown keeps nobody from it.
+// public, so a thief can do it without a pad.
 func (c *party) seal(q request, id string, try int, role liuma.Role, secret string) string {
 	c.w.t.Helper()
 	ch := c.challenge()
@@ -45,8 +45,8 @@ func (w *world) ticks(kind string) int {
 	return n
 }
 
-// TestForgedPadsAreGood: what the attacks post as the pad's is what the pad
-// posts, so that it is refused for the ceremony's state and nothing else.
+// TestForgedPadsAreGood: the forms that the attacks forge equal the pad's, so
+// that they are refused only for the ceremony's state.
 func TestForgedPadsAreGood(t *testing.T) {
 	w := newWorld(t, false)
 	v := w.browser()
@@ -73,7 +73,7 @@ func onSteps() []known {
 				p := w.opened(v, w.home, q)
 				w.force(v, w.home, q, ceremony(p))
 				w.post(v, ceremony(p), "agree", nil)
-				if q.action != liuma.ActionRebind { // whose pad that is
+				if q.action != liuma.ActionRebind { // whose pad it is
 					w.force(v, w.home, q, ceremony(p))
 				}
 			}
@@ -105,7 +105,7 @@ func onSteps() []known {
 				for _, verb := range []string{"agree", "forgot", "send-code", "code", "phone", "remember", "card-number", "know-device"} {
 					w.post(v, ceremony(p), verb, verbs()[verb])
 					if w.look1(v, ceremony(p)).Pad() != "" {
-						continue // there a try is what the page is for
+						continue // the page expects a try
 					}
 					w.force(v, w.home, q, ceremony(p))
 					reset := q

@@ -27,7 +27,7 @@ func verbs() map[string]url.Values {
 	}
 }
 
-// post sends a form to a ceremony, whatever its page offers.
+// post sends a form to a ceremony, even if its page does not offer it.
 func (w *world) post(v *visitor.Visitor, id, verb string, form url.Values) *visitor.Page {
 	w.t.Helper()
 	p, err := v.Post(context.Background(), hosted+"/c/"+id+"/"+verb, form)
@@ -98,8 +98,8 @@ func wantStatus(t *testing.T, p *visitor.Page, what string, want int) {
 	}
 }
 
-// known is an attack that somebody has thought of. Each starts from a card as
-// it should be, a day after the one before, and must leave it so.
+// known is a known attack. Each starts with an intact card, a day after the
+// attack before, and must leave the card intact.
 type known struct {
 	name string
 	try  func(t *testing.T, w *world)
@@ -262,7 +262,7 @@ func onProofs() []known {
 	}
 }
 
-// onBrowsers: what belongs to another browser, ceremony or channel.
+// onBrowsers: attacks with the secrets of another browser, ceremony or channel.
 func onBrowsers() []known {
 	return []known{
 		{"a stolen request_uri, after code and evidence", func(t *testing.T, w *world) {
@@ -393,7 +393,8 @@ func onBrowsers() []known {
 			}
 		}},
 		{"a code, and then another number", func(t *testing.T, w *world) {
-			// Whoever may rebind at all cannot bind a number that got no code.
+			// A holder who may rebind still cannot bind a number without its
+			// one-time code.
 			v := w.browser()
 			q := request{action: liuma.ActionRebind, card: w.card, bn: w.number()}
 			p := w.typed(w.do(w.opened(v, w.home, q), "agree"), goodPIN)

@@ -7,9 +7,9 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// TestProofsDoNotOutliveTheirCeremony: pushing again gives a ceremony no more
-// than the hour that it has, so that a code that was right once is no proof for
-// as long as somebody keeps pushing.
+// TestProofsDoNotOutliveTheirCeremony: pushing again does not extend a
+// ceremony's hour, so a one-time code that was right once expires as a proof,
+// however often a thief pushes.
 func TestProofsDoNotOutliveTheirCeremony(t *testing.T) {
 	w := newWorld(t, false)
 	before := w.look(w.People[1])

@@ -10,7 +10,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// TestALostCardsNumberIsNotAskedFor: what is always refused is not offered.
+// TestALostCardsNumberIsNotAskedFor: a factor that would always be refused is
+// not offered.
 func TestALostCardsNumberIsNotAskedFor(t *testing.T) {
 	w := newWorld(t, true)
 	reg := w.party(store.Client{ID: "mohrss", Kind: store.ClientRegistry})

@@ -12,7 +12,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/visitor"
 )
 
-// TestKnownAttacksOnAFrozenCard: nothing but PIN and code thaws it.
+// TestKnownAttacksOnAFrozenCard: only PIN and one-time code together unfreeze
+// it.
 func TestKnownAttacksOnAFrozenCard(t *testing.T) {
 	w := newWorld(t, false)
 	w.freeze()
@@ -46,7 +47,7 @@ func TestKnownAttacksOnAFrozenCard(t *testing.T) {
 		for _, form := range w.forged(w.home, q, ceremony(p), goodPIN) {
 			w.post(v, ceremony(p), "pin", form)
 		}
-		// A code for something else, in another browser.
+		// A one-time code for another act, in another browser.
 		other := w.browser()
 		w.post(other, ceremony(p), "code", values("code", w.LastCode(w.who.Phone)))
 		if w.look(w.People[1]).spent != spent {
@@ -102,7 +103,7 @@ func TestKnownAttacksWithTheCard(t *testing.T) {
 			p = w.do(p, "card-number", "card_no", w.who.CardNo)
 			w.force(v, w.home, q, ceremony(p))
 		}
-		w.freeze() // what the holder does, who was told
+		w.freeze() // the acts of the holder, who was notified
 		if w.ticks("reset_planned") != 0 {
 			t.Error("the plan outlives the freeze")
 		}
@@ -138,8 +139,9 @@ func TestKnownAttacksWithTheCard(t *testing.T) {
 		}
 	})
 	t.Run("SIM and card, a day apart", func(t *testing.T) {
-		// Two factors and a day in which nobody read the notice: the way that
-		// there is. It shows that what is refused above is not refused for nothing.
+		// With two factors, and a notice that the holder did not read for a
+		// day, it works. This shows that the refusals above depend on the
+		// missing factor.
 		w := newWorld(t, true)
 		before := w.look(w.People[1])
 		_, p := w.withSIM(w.browser())
@@ -195,9 +197,10 @@ func TestAStolenDeviceCookieGuessesNoMore(t *testing.T) {
 	w.outside(t, before)
 }
 
-// TestWhoBoundAPhoneIsStoppedByTheOldOne: PIN, face and session bind another
-// phone; that is all that they get for three days, in which the old number's
-// notice stops the card, and the new phone does not get it back.
+// TestWhoBoundAPhoneIsStoppedByTheOldOne: a thief with PIN, face and session
+// binds another phone and gets nothing more for three days. In this time the
+// freeze code sent to the old number freezes the card, and the new phone cannot
+// unfreeze it.
 func TestWhoBoundAPhoneIsStoppedByTheOldOne(t *testing.T) {
 	w := newWorld(t, false)
 	v := w.browser()

@@ -12,12 +12,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// state is what no thief may change.
+// state is the part of the system that no thief may change.
 type state struct {
 	version liuma.Version
 	phone   [32]byte
 	frozen  bool
-	born    bool // somebody who had none has a card
+	born    bool // a person without a card now has one
 	spent   uint64
 	posts   int64
 }
@@ -52,7 +52,7 @@ func (w *world) look(unborn registry.Facts) state {
 	return s
 }
 
-// got says what a thief got between two looks, or nothing.
+// got names a thief's gain between two looks, or is empty.
 func got(before, now state) string {
 	switch {
 	case now.born && !before.born:
@@ -78,11 +78,11 @@ func (c *party) verify(card, secret string) (*client.Verification, error) {
 		Purpose: purpose, Challenge: ch.Value, PIN: sealed})
 }
 
-// outside is what the holder finds, days after the thief was there: the PIN
-// and the phone are as they were, and what was frozen is frozen.
+// outside checks, as the holder and days after the thief, that PIN and phone
+// have not changed and that a frozen card is still frozen.
 func (w *world) outside(t *testing.T, before state) {
 	t.Helper()
-	w.Clock.Advance(25 * time.Hour) // a lock or spent codes are what a thief may cause
+	w.Clock.Advance(25 * time.Hour) // a thief may cause a lock and use up one-time codes
 	if before.frozen {
 		if got := w.watch.standing(w.seen); got != "frozen" {
 			t.Errorf("the frozen card is %s", got)
@@ -103,7 +103,7 @@ func (w *world) outside(t *testing.T, before state) {
 	if frozen {
 		action = liuma.ActionUnfreeze
 	}
-	w.Sent() // what the thief brought about
+	w.Sent() // messages that the thief caused
 	texts := len(w.Inbox.Texts(w.who.Phone))
 	p := w.do(w.enter(w.browser(), w.watch.pushed(request{action: action, card: w.seen, bn: w.number()})), "agree")
 	w.do(p, "send-code")

@@ -38,7 +38,7 @@ func (w *world) course(a liuma.Action) *course {
 	return c
 }
 
-// still checks that nothing came about, and that nobody guessed but the holder.
+// still checks that nothing has changed, and that only the holder made guesses.
 func (c *course) still(when string) {
 	c.t.Helper()
 	now := c.look(c.People[1])
@@ -92,7 +92,7 @@ func (c *course) step(verb string, form url.Values, last bool) *visitor.Page {
 	return c.look1(c.v, c.id)
 }
 
-// coded has a code sent and gives it.
+// coded asks for a one-time code and submits it.
 func (c *course) coded(phone string, last bool) *visitor.Page {
 	c.t.Helper()
 	c.Clock.Advance(time.Minute)
@@ -105,7 +105,7 @@ func (c *course) coded(phone string, last bool) *visitor.Page {
 }
 
 // evidence goes to the provider and back under a new push, in this browser;
-// one that has the same address is too late.
+// another browser with the same address comes too late.
 func (c *course) evidence() *visitor.Page {
 	c.t.Helper()
 	c.q.challenge = c.proof(c.look1(c.v, c.id))
@@ -117,14 +117,14 @@ func (c *course) evidence() *visitor.Page {
 	return p
 }
 
-// sealed is what the pad would post now.
+// sealed is the form that the pad would post now.
 func (c *course) sealed(secret string) url.Values {
 	c.t.Helper()
 	form, err := c.look1(c.v, c.id).Seal(secret)
 	return must(c.t, form, err)
 }
 
-// once checks what came of it all: one change, and one notice of it.
+// once checks the outcome: one change, and one notice of it.
 func (c *course) once(want, template string, notices int) {
 	c.t.Helper()
 	c.Sent()
@@ -143,10 +143,10 @@ func (c *course) once(want, template string, notices int) {
 	}
 }
 
-// TestEveryStepOfARecoveryOnce: whatever step of a reset, an unfreezing or a
+// TestEveryStepOfARecoveryOnce: if any step of a reset, an unfreezing or a
 // rebinding is replayed, reordered, skipped, doubled in parallel or sent by
-// another browser, its holder brings about what they came for, once, and nobody
-// has a guess more.
+// another browser, the act still happens exactly once, and no extra guess is
+// gained.
 func TestEveryStepOfARecoveryOnce(t *testing.T) {
 	const fresh = "730418"
 	t.Run("reset", func(t *testing.T) {

@@ -23,8 +23,8 @@ func (p *party) stop() {
 	must(p.w.t, p, err)
 }
 
-// TestAStoppedChannelsCeremoniesEnd: what was open in it sets no PIN, binds no
-// phone and unfreezes nothing any more.
+// TestAStoppedChannelsCeremoniesEnd: its open ceremonies set no PIN, bind no
+// phone and unfreeze no card any more.
 func TestAStoppedChannelsCeremoniesEnd(t *testing.T) {
 	t.Run("reset", func(t *testing.T) {
 		w := newWorld(t, false)

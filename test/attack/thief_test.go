@@ -18,15 +18,15 @@ import (
 	"github.com/liuma-pin/liuma/internal/visitor"
 )
 
-// holding is what a thief has, beside all that is public about the holder, a
-// face and an ID number of its own, and a channel in which anybody may type
-// any name.
+// holding is the thing that a thief holds. Every thief also has all public
+// facts about the holder, a face and an ID number of their own, and a channel
+// in which anybody may type any name.
 type holding struct {
-	sim     bool // reads the texts to the bound phone
+	sim     bool // reads the messages to the bound phone
 	face    bool // gets evidence about the holder for any challenge
 	pin     bool // knows the PIN
 	cardNo  bool // has the physical card, where a region lets its number count
-	session bool // is somebody in the holder's own channel
+	session bool // has an account in the holder's own channel
 	key     bool // is that channel
 	hotline bool // sits at the hotline
 	device  bool // has the cookie of the holder's known device
@@ -76,7 +76,7 @@ func newThief(t *testing.T, h holding, frozen bool, seed uint64) *thief {
 	return th
 }
 
-// browser opens one of the thief's.
+// browser opens one of the thief's browsers.
 func (th *thief) browser() *visitor.Visitor {
 	v := th.world.browser()
 	if th.cookie != "" {
@@ -103,7 +103,7 @@ func (th *thief) choose(a liuma.Action) (*party, request) {
 		q.card = th.card
 		return th.home, q
 	default:
-		q.card = th.card // somebody else's handle
+		q.card = th.card // another holder's handle
 	}
 	return th.shady, q
 }
@@ -162,7 +162,7 @@ func (th *thief) code() string {
 	return fmt.Sprintf("%06d", th.rng.IntN(1_000_000))
 }
 
-// secrets is what the thief types into a pad.
+// secrets are the PINs that the thief types into a pad.
 func (th *thief) secrets(mode string) []string {
 	current := wrongPIN
 	if th.pin {
@@ -194,7 +194,8 @@ func (th *thief) twice(do func()) {
 // is answered late, when the first answer is there.
 const patience = 500 * time.Millisecond
 
-// post sends a form to one of a flow's addresses, whatever its page offers.
+// post sends a form to one of a flow's addresses, even if its page does not
+// offer it.
 func (th *thief) post(f *flow, v *visitor.Visitor, verb string, form url.Values) {
 	th.twice(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -360,7 +361,7 @@ func (th *thief) knock() {
 	}
 }
 
-// call is what a hotline's client can ask for.
+// call is a request that a hotline can make.
 func (th *thief) call() {
 	if !th.one(4) {
 		_, _ = th.desk.push(request{action: liuma.ActionReset, card: th.card, bn: th.number()})
@@ -383,7 +384,8 @@ func (th *thief) step() {
 		return
 	case th.one(40):
 		// A stolen PIN is good for a change 72 hours after a link, of which the
-		// holder had a notice (docs/RECOVERY.md); nobody waits for that here.
+		// holder had a notice (docs/RECOVERY.md); no thief waits that long
+		// here.
 		if d := time.Duration(th.rng.IntN(480)) * time.Minute; th.Clock.Now().Add(d).Sub(th.began) < 66*time.Hour {
 			th.Clock.Advance(d)
 		}
@@ -409,8 +411,9 @@ func (th *thief) step() {
 	th.natural(f, v)
 }
 
-// walk takes steps until the thief got something, and says what, and after how
-// many. It watches that nothing was checked that no post had asked for.
+// walk takes random steps until the thief gains something, and returns the gain
+// and the number of steps. It checks that no more PINs were evaluated than
+// posts carried.
 func (th *thief) walk(steps int) (string, int) {
 	th.t.Helper()
 	for n := range steps {
@@ -426,7 +429,7 @@ func (th *thief) walk(steps int) (string, int) {
 	return "", steps
 }
 
-// thieves hold one thing each, with a session where that thing opens one.
+// thieves hold one thing each, and a session if that thing opens one.
 func thieves() map[string]holding {
 	return map[string]holding{
 		"nothing":   {},
@@ -441,10 +444,9 @@ func thieves() map[string]holding {
 	}
 }
 
-// TestNoSingleFactorGetsAnythingOverHTTP is I-12 at the doors: whoever holds
-// one thing sets and resets no PIN, binds no phone and unfreezes nothing,
-// whatever is posted in whatever order, and what the holder finds afterwards
-// is as it was.
+// TestNoSingleFactorGetsAnythingOverHTTP is I-12 at the doors: a thief with one
+// thing sets and resets no PIN, binds no phone and unfreezes no card, by any
+// posts in any order, and the holder finds everything unchanged afterwards.
 func TestNoSingleFactorGetsAnythingOverHTTP(t *testing.T) {
 	steps := 120
 	if testing.Short() {

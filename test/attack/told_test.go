@@ -18,8 +18,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/visitor"
 )
 
-// told is a holder who goes through everything that somebody could do with the
-// card, and reads each notice of it.
+// told is a holder who goes through everything that can happen to the card, and
+// reads each notice of it.
 type told struct {
 	*world
 	language string // of the holder: "zh-CN" or "en"
@@ -31,8 +31,8 @@ type told struct {
 	desk     *party
 }
 
-// event is something that the holder must be told of. Each begins with a card
-// that works, and leaves one once mend, if there is one, is done.
+// event is a change that the holder must be notified of. Each begins with a
+// usable card, and leaves it usable after mend, if set, has run.
 type event struct {
 	name string
 	do   func(s *told)
@@ -152,7 +152,7 @@ func (s *told) link(hosted bool) {
 	}
 }
 
-// newPhone is what the bound phone is changed to next.
+// newPhone is the next number to bind.
 func (s *told) newPhone() string { return fmt.Sprintf("136001360%02d", s.phones) }
 
 // rebind binds another phone in place of the bound one.
@@ -174,7 +174,7 @@ func (s *told) settle() {
 
 func (s *told) unfreeze() {
 	s.t.Helper()
-	s.Clock.Advance(3 * time.Hour) // ten codes a day are all that a number gets
+	s.Clock.Advance(3 * time.Hour) // a number gets at most ten one-time codes a day
 	_, p := s.begin(s.browser(), liuma.ActionUnfreeze)
 	s.typed(s.coded(p, s.phone), s.pin)
 	if got := s.watch.standing(s.seen); got != "active" {
@@ -182,7 +182,7 @@ func (s *told) unfreeze() {
 	}
 }
 
-// freezeBy stops the card by the code of a notice, without any log-in.
+// freezeBy freezes the card by a freeze code, without any log-in.
 func (s *told) freezeBy(code string) {
 	s.t.Helper()
 	p, err := s.browser().Post(context.Background(), hosted+"/freeze", values("code", code))
@@ -191,7 +191,7 @@ func (s *told) freezeBy(code string) {
 	}
 }
 
-// noFreezeBy is freezeBy for a code that is over.
+// noFreezeBy is freezeBy with a freeze code that is no longer valid.
 func (s *told) noFreezeBy(code string) {
 	s.t.Helper()
 	p, err := s.browser().Post(context.Background(), hosted+"/freeze", values("code", code))
@@ -216,7 +216,7 @@ func (s *told) news() (all []notify.Received) {
 // link-like: a scheme, a name with dots, an address.
 var linkLike = regexp.MustCompile(`(?i)://|www|[a-z0-9-]\.[a-z]{2,}|\d+\.\d+\.\d+|@`)
 
-// readable is what every notice must be.
+// readable checks the form that every notice must have.
 func (s *told) readable(r notify.Received) {
 	s.t.Helper()
 	masked, opening, hotline := s.who.MaskedName(), "【电子社保卡】", "12333"
@@ -321,8 +321,8 @@ func TestTheHolderIsToldOfEverything(t *testing.T) {
 	}
 }
 
-// toEnglish binds another phone on an English page: the old number is told in
-// its holder's language, the new one in that of the page.
+// toEnglish binds another phone on an English page: the old number gets its
+// notice in its holder's language, the new one in the language of the page.
 func (s *told) toEnglish(t *testing.T) {
 	t.Helper()
 	s.language = "en"
@@ -342,8 +342,8 @@ func read(t *testing.T, file string) string {
 	return string(must(t, b, err))
 }
 
-// enrolments: at the hosted door the bound phone is told, in the language of
-// the page; at the native one there is none to tell.
+// enrolments: at the hosted door the bound phone gets a notice, in the language
+// of the page; at the native door there is no bound phone yet.
 func (s *told) enrolments(t *testing.T) {
 	t.Helper()
 	i := map[string]int{"zh-CN": 2, "en": 3}[s.language]
@@ -380,7 +380,7 @@ func (s *told) enrolments(t *testing.T) {
 	}
 }
 
-// onPINs is what can happen to a PIN.
+// onPINs are the events of a PIN.
 func onPINs() []event {
 	both := func(name string, want []string, do func(s *told, hosted bool), mend func(*told)) []event {
 		return []event{
@@ -422,12 +422,12 @@ func onPINs() []event {
 		both("reminder", []string{"rotation_reminder"}, func(s *told, hosted bool) {
 			s.Clock.Advance(366 * 24 * time.Hour)
 			use(s, hosted)
-			use(s, hosted) // nobody is reminded twice
+			use(s, hosted) // the reminder is sent only once
 		}, (*told).reset),
 	)
 }
 
-// onCards is what can happen to a card, its channels, phone and devices.
+// onCards are the events of a card, its channels, phone and devices.
 func onCards() []event {
 	frozen := []string{"card_frozen"}
 	return []event{

@@ -77,7 +77,8 @@ func TestTripsOfAPage(t *testing.T) {
 	}
 }
 
-// TestTripsOfACeremony reports what a whole ceremony costs, from push to token.
+// TestTripsOfACeremony reports the round trips of a whole ceremony, from push
+// to token.
 func TestTripsOfACeremony(t *testing.T) {
 	w, counts := countedWorld(t)
 	v := w.browser()
@@ -96,7 +97,8 @@ func TestTripsOfACeremony(t *testing.T) {
 	}
 }
 
-// redeem exchanges a code for the ID token, as a channel's server does.
+// redeem exchanges an authorization code for the ID token, as a channel's
+// server does.
 func (w *world) redeem(c *party, q request, code string) {
 	w.t.Helper()
 	form := c.form(q) // for its assertion

@@ -1,13 +1,16 @@
-// Package attack tries to break I-12 from outside: attackers who hold one
-// thing each walk the real doors over HTTP, hosted and native, by known attacks
-// and at random, and none may set or reset a PIN, bind a phone or unfreeze a
-// card. The whole system is assembled as `liuma serve` assembles it, with the
-// handlers of its own servers; what stands in is the network (in process), the
+// Package attack tries to break I-12 from outside: thieves who hold one thing
+// each walk the real doors over HTTP, hosted and native, by known attacks and
+// at random, and none may set or reset a PIN, bind a phone or unfreeze a card.
+// The whole system is assembled as `liuma serve` assembles it, with the
+// handlers of its own servers; the stand-ins are the network (in process), the
 // clock, the pace of refusals, the phone (the inbox driver) and the evidence
-// provider, which signs what a test asks for. What the holder is told of, by
-// whichever door it came about, is tried here as well (told_test.go).
+// provider, which signs what a test asks for. The notices that a holder must
+// get are tried here as well, for every door (told_test.go).
 //
 // docs/INVARIANTS.md has the invariant, docs/RECOVERY.md the rules.
+//
+// Start here: world, then known_test.go (the known attacks) and thief_test.go
+// (the random ones).
 package attack
 
 import (
@@ -55,11 +58,11 @@ func must[T any](t testing.TB, v T, err error) T {
 	return v
 }
 
-// network is every host there is. It counts what can be a guess.
+// network is every host of the test. It counts the posts that can be a guess.
 type network struct {
 	mu      sync.Mutex
 	hosts   map[string]http.Handler // guarded by mu
-	guesses atomic.Int64            // posts that carry a PIN that is checked
+	guesses atomic.Int64            // posts with a PIN that is checked
 }
 
 func (n *network) add(origin string, h http.Handler) {
@@ -93,7 +96,7 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // world is a running system, a holder with a card in two channels, and a
-// channel that anybody may type anything into.
+// channel whose app accepts any input about any person.
 type world struct {
 	*testkit.Env
 	t     *testing.T
@@ -108,7 +111,7 @@ type world struct {
 	seen  string // handle at watch
 }
 
-// party is a registered client of the authority with a key.
+// party is a client of the authority with its key.
 type party struct {
 	testkit.Party
 	w      *world
@@ -162,7 +165,7 @@ func (w *world) browser() *visitor.Visitor {
 	return must(w.t, v, err)
 }
 
-// request is what a channel pushes.
+// request is a request as a channel pushes it.
 type request struct {
 	action              liuma.Action
 	card                string          // handle, or
@@ -186,7 +189,7 @@ func (p *party) form(q request) url.Values {
 	} else {
 		holder["id_number"], holder["name"] = q.about.IDNumber, q.about.Name
 		if q.action == liuma.ActionEnroll {
-			holder["phone"] = thiefNumber // whatever was typed into the app
+			holder["phone"] = thiefNumber // as typed into the app
 		}
 	}
 	d := map[string]any{"action": string(q.action), "purpose": purpose, "holder": holder}
@@ -198,7 +201,7 @@ func (p *party) form(q request) url.Values {
 	return must(p.w.t, form, err)
 }
 
-// push pushes a request and gives the address to open, or why there is none.
+// push pushes a request and returns the address to open, or the error.
 func (p *party) push(q request) (string, *refusal) {
 	p.w.t.Helper()
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, hosted+"/par", strings.NewReader(p.form(q).Encode()))
@@ -238,7 +241,7 @@ func (p *party) challenge() client.Challenge {
 	return must(p.w.t, c, err)
 }
 
-// proved adds evidence about somebody to a request.
+// proved adds evidence about a person to a request.
 func (p *party) proved(q request, about registry.Facts) request {
 	q.challenge = p.challenge().Value
 	q.evidence = p.w.Evidence(about, q.challenge)
@@ -262,7 +265,8 @@ func ceremony(p *visitor.Page) string {
 	return ""
 }
 
-// do presses what the page offers, and fails the test where it does not.
+// do presses a button of the page, and fails the test if the page does not have
+// it.
 func (w *world) do(p *visitor.Page, verb string, pairs ...string) *visitor.Page {
 	w.t.Helper()
 	next, err := p.Press(context.Background(), verb, values(pairs...))
@@ -296,7 +300,7 @@ func (w *world) enter(v *visitor.Visitor, address string) *visitor.Page {
 	return must(w.t, p, err)
 }
 
-// coded has a code sent to a phone and gives it.
+// coded asks for a one-time code to a phone and submits it.
 func (w *world) coded(p *visitor.Page, phone string) *visitor.Page {
 	w.t.Helper()
 	w.Clock.Advance(time.Minute)

@@ -85,7 +85,7 @@ func run(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// screen is a size of window.
+// screen is a size of the browser's viewport.
 type screen struct {
 	name          string
 	width, height int64
@@ -173,7 +173,7 @@ func (b *tab) address() string {
 	return at
 }
 
-// text is what can be read on the page now; empty while it changes.
+// text is the visible text of the page; empty while it changes.
 func (b *tab) text() string {
 	out, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.body ? document.body.innerText : ""`))
 	if err != nil {
@@ -216,7 +216,7 @@ func (b *tab) click(path string) {
 	}
 }
 
-// evaluate runs a script and returns what it yields.
+// evaluate runs a script and returns its result.
 func evaluate[T any](b *tab, script string) T {
 	b.t.Helper()
 	out, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
@@ -260,8 +260,8 @@ func (b *tab) keypad(digits string) {
 // typed types on a keyboard, wherever the focus is.
 func (b *tab) typed(keys string) { b.t.Helper(); b.do(chromedp.KeyEvent(keys)) }
 
-// clean checks what went over the network: nobody but the site and the channel
-// was asked, no secret was in the clear, and nothing was refused by the policy.
+// clean checks the network traffic: requests went only to the site and the
+// channel, no secret was in the clear, and the content policy refused nothing.
 func (b *tab) clean(s *site, secrets ...string) {
 	b.t.Helper()
 	b.mu.Lock()
@@ -302,5 +302,5 @@ func (b *tab) posts(suffix string) []string {
 	return out
 }
 
-// back presses the browser's back button; the caller waits for what it shows.
+// back presses the browser's back button; the caller waits for the page.
 func (b *tab) back() { b.t.Helper(); evaluate[chromedp.Void](b, `history.back()`) }

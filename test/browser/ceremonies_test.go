@@ -54,8 +54,8 @@ func TestEnroll(t *testing.T) {
 	b.clean(w.site, rightPIN, otherPIN, person.IDNumber, person.Phone)
 }
 
-// TestServerJudgesWeakPIN: what the hints cannot know, the server refuses, and
-// the page says why.
+// TestServerJudgesWeakPIN: a weak PIN that the hints cannot detect is refused
+// by the server, and the page says why.
 func TestServerJudgesWeakPIN(t *testing.T) {
 	w := newWorld(t, nil)
 	person := w.person()
@@ -96,7 +96,8 @@ func TestVerifyByKeyboardAlone(t *testing.T) {
 	if g := w.redeem(w.channel); g.Handle != card || g.Nonce != "nonce" {
 		t.Errorf("grant %+v", g)
 	}
-	// The back button finds a page that says what is, and stays.
+	// The back button leads to a page that shows the current state, and stays
+	// there.
 	b.back()
 	b.sees("验证通过")
 	time.Sleep(time.Second)

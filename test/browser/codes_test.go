@@ -9,7 +9,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// codeStep brings somebody with a card to the step that takes a code.
+// codeStep brings a holder with a card to the step that takes a one-time code.
 func codeStep(t *testing.T) (*stage, *actor) {
 	t.Helper()
 	t.Parallel()
@@ -24,8 +24,8 @@ func codeStep(t *testing.T) (*stage, *actor) {
 	return s, a
 }
 
-// TestCodesUntilNoMore: five wrong ones, whatever is sent again in between, and
-// then no more: neither here nor in another ceremony.
+// TestCodesUntilNoMore: after five wrong ones no more are taken, in this or
+// another ceremony, even if new ones were sent in between.
 func TestCodesUntilNoMore(t *testing.T) {
 	s, a := codeStep(t)
 	right := a.asks(a.me.Phone)
@@ -101,8 +101,8 @@ func TestCodeReloadAndBack(t *testing.T) {
 	a.leaks(rightPIN)
 }
 
-// TestCodeTwice: one press that goes out twice is one code, a wrong one as well
-// as a right one.
+// TestCodeTwice: a code that is posted twice by one press counts once, wrong or
+// right.
 func TestCodeTwice(t *testing.T) {
 	_, a := codeStep(t)
 	code := a.asks(a.me.Phone)
@@ -115,7 +115,7 @@ func TestCodeTwice(t *testing.T) {
 	post()
 	a.do(chromedp.Reload())
 	a.sees("请证明是您本人")
-	post() // and one that is late
+	post() // and the second comes late
 	a.do(chromedp.Reload())
 	a.sees("请证明是您本人")
 	a.leaks(rightPIN)
@@ -137,7 +137,7 @@ func TestCodeDoublePress(t *testing.T) {
 	a.leaks(rightPIN)
 }
 
-// TestCodeInTwoTabs of one browser: the one that is behind catches up.
+// TestCodeInTwoTabs of one browser: the tab that is behind catches up.
 func TestCodeInTwoTabs(t *testing.T) {
 	_, a := codeStep(t)
 	at := a.address()
@@ -153,14 +153,14 @@ func TestCodeInTwoTabs(t *testing.T) {
 	second.sees("请输入短信验证码")
 	a.gives("code", code)
 	a.sees("请证明是您本人")
-	second.gives("code", code) // behind: the code was given already
+	second.gives("code", code) // this tab is behind: the code was given already
 	second.sees("请证明是您本人")
 	a.leaks(rightPIN)
 }
 
 // TestCodeInAnotherBrowser: an app that was killed comes back under a new push,
-// without cookies, and asks for a code of its own; what was proved in the old
-// one is not taken over.
+// without cookies, and asks for a one-time code of its own; proofs of the old
+// browser do not count in the new one.
 func TestCodeInAnotherBrowser(t *testing.T) {
 	s, a := codeStep(t)
 	a.proves(a.me.Phone)

@@ -52,7 +52,7 @@ func (b *tab) care(s *site) {
 }
 
 // TestAccessibility runs axe over every page, with -every-look in every look,
-// and looks whether it fits: on small phones, with large text, under an unsteady
+// and checks that it fits: on small phones, with large text, under an unsteady
 // finger, and with all of a pad's keys on the first screen.
 func TestAccessibility(t *testing.T) {
 	list, s := openGallery(t)
@@ -82,7 +82,7 @@ func TestAccessibility(t *testing.T) {
 	}
 }
 
-// violations asks axe for what breaks WCAG 2.2, levels A and AA, and good
+// violations asks axe for violations of WCAG 2.2, levels A and AA, and of good
 // practice.
 func (b *tab) violations(name string) {
 	b.t.Helper()
@@ -108,8 +108,8 @@ func (b *tab) violations(name string) {
 	}
 }
 
-// reflows checks that nothing must be scrolled sideways on a small phone, nor
-// with text at twice its size.
+// reflows checks that no page scrolls sideways on a small phone, also with text
+// at twice its size.
 func (b *tab) reflows(name string) {
 	b.t.Helper()
 	for size, percent := range map[int64]int{320: 100, 375: 200} {
@@ -129,7 +129,7 @@ func (b *tab) reflows(name string) {
 	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: s.width, Height: s.height, DeviceScaleFactor: 1, Mobile: true})
 }
 
-// targets checks that whatever is pressed is large enough.
+// targets checks that everything that can be pressed is large enough.
 func (b *tab) targets(name string) {
 	b.t.Helper()
 	small := evaluate[[]string](b, `[...document.querySelectorAll("button, a.btn, .key, summary")].filter(e => {
@@ -162,8 +162,7 @@ func (b *tab) operable(name string) {
 	}
 }
 
-// keysOnFirstScreen: whoever opens a pad sees all of its keys, without
-// scrolling.
+// keysOnFirstScreen: all keys of a pad are visible without scrolling.
 func (b *tab) keysOnFirstScreen(name string) {
 	b.t.Helper()
 	bottom := evaluate[float64](b, `(() => { const k = [...document.querySelectorAll(".key")].pop(); return k ? k.getBoundingClientRect().bottom : 0; })()`)

@@ -69,8 +69,8 @@ func TestPasteFromAnywhere(t *testing.T) {
 	b.clean(w.site, rightPIN)
 }
 
-// TestOtherFieldsKeepTheirKeys: what another field has the focus for is not
-// taken from it, nor what is pressed together with Ctrl.
+// TestOtherFieldsKeepTheirKeys: the pad takes no keys while another field has
+// the focus, nor keys pressed together with Ctrl.
 func TestOtherFieldsKeepTheirKeys(t *testing.T) {
 	w := newWorld(t, nil)
 	b := newTab(t, desktop(), "zh-CN")
@@ -98,10 +98,9 @@ func TestOtherFieldsKeepTheirKeys(t *testing.T) {
 	b.full(2)
 }
 
-// TestDigitsLeaveNothingBehind: who listens or looks into the page learns how
-// many digits there are and never which; once they are sealed, they are in no
-// field, in no text, in no storage and in no address, also while they wait for
-// the network.
+// TestDigitsLeaveNothingBehind: a script that observes the page learns the
+// number of digits and never the digits. Once sealed, they are in no field,
+// text, storage or address, also while they wait for the network.
 func TestDigitsLeaveNothingBehind(t *testing.T) {
 	w := newWorld(t, nil)
 	b := newTab(t, phone(), "zh-CN")
@@ -140,7 +139,8 @@ func TestDigitsLeaveNothingBehind(t *testing.T) {
 
 // TestPassphrase: where a region allows them, a passphrase goes the way of a
 // PIN, with characters of any keyboard: set by an application, refused when it
-// is another, and changed; what is too short is refused while it is typed.
+// is another, and changed; a passphrase that is too short is refused while it
+// is typed.
 func TestPassphrase(t *testing.T) {
 	allowed := policy.National()
 	allowed.Passphrase = true

@@ -11,9 +11,9 @@ import (
 	"github.com/chromedp/cdproto/page"
 )
 
-// mostPicture bounds a picture of the README, in bytes: they are read on
-// phones as well. Those of the demo's window show a computer's screen and a
-// phone's, and may have more.
+// mostPicture bounds a picture of the README, in bytes: they are read on phones
+// as well. Pictures of the demo window show a computer's screen and a phone's,
+// and may be larger.
 const (
 	mostPicture = 40 << 10
 	mostWindow  = 60 << 10
@@ -21,7 +21,7 @@ const (
 
 // TestReadmePictures draws the pages that the READMEs show into the directory
 // that -pictures names, as a phone shows them and as WebP. Without the flag it
-// holds what the READMEs show against what is there.
+// compares the pictures that the READMEs show with the files.
 func TestReadmePictures(t *testing.T) {
 	if *pictures == "" {
 		shownPictures(t)
@@ -40,7 +40,7 @@ func TestReadmePictures(t *testing.T) {
 		b.dress(l)
 		if l.care {
 			b.care(s)
-			pages = pages[len(pages)-1:] // one is enough to show what it is
+			pages = pages[len(pages)-1:] // one is enough as an example
 		}
 		for _, name := range pages {
 			if paths[name] == "" {
@@ -71,8 +71,8 @@ func mostBytes(file string) int64 {
 	return mostPicture
 }
 
-// shownPictures: every picture that a README shows is there and small, and
-// every one that is there is shown.
+// shownPictures: every picture in a README exists and is small, and every
+// picture file is shown.
 func shownPictures(t *testing.T) {
 	root := filepath.Join("..", "..")
 	shown := map[string]bool{}

@@ -13,12 +13,13 @@ import (
 // phoneHold is how long a newly bound phone sets no PIN anew, and a little.
 const phoneHold = 73 * time.Hour
 
-// minute is how long a number waits for its next code, and a little.
+// minute is the waiting time between two one-time codes to a number, and a
+// little more.
 const minute = 61 * time.Second
 
-// TestForgotten: 王奶奶 has forgotten her PIN and tries until it locks. A code,
-// a look into the camera and a new PIN twice, and it is right and unlocked in
-// every channel, while the old one is not.
+// TestForgotten: 王奶奶 has forgotten her PIN and tries until it locks. After a
+// one-time code, a look into the camera and a new PIN twice, the new PIN is
+// right and unlocked in every channel, and the old one is wrong.
 func TestForgotten(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -56,7 +57,7 @@ func TestForgotten(t *testing.T) {
 	a.leaks(rightPIN, otherPIN, wrongPIN)
 }
 
-// other is a code that is not this one.
+// other is a different one-time code.
 func other(code string) string {
 	if code[0] == '9' {
 		return "0" + code[1:]
@@ -64,8 +65,8 @@ func other(code string) string {
 	return string(code[0]+1) + code[1:]
 }
 
-// TestForgottenInEnglish turns from the pad, remembers, forgets again, and goes
-// on with what it came for.
+// TestForgottenInEnglish turns from the pad, remembers, forgets again, and
+// finishes the act that she came for.
 func TestForgottenInEnglish(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -97,14 +98,15 @@ func TestForgottenInEnglish(t *testing.T) {
 	a.leaks(rightPIN, otherPIN)
 }
 
-// goesTo waits until the page is one that an address asks for besides the
+// goesTo waits for a page that the address names in place of the page of the
 // step.
 func (a *actor) goesTo(ask string) {
 	a.t.Helper()
 	a.waits(`location.search === "?ask=` + ask + `"`)
 }
 
-// TestThiefWithSIM reads her texts and is in her account: nowhere a new PIN.
+// TestThiefWithSIM: a thief who reads her messages and is in her account cannot
+// set a PIN anywhere.
 func TestThiefWithSIM(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -148,8 +150,9 @@ func TestThiefWithSIM(t *testing.T) {
 
 const newPhone = "13712345678"
 
-// TestRebind: PIN, evidence and a code to the new number, which then gets the
-// codes; the old number is told, and for 72 hours no PIN is set anew.
+// TestRebind: PIN, evidence and a one-time code to the new number, which gets
+// the codes from then on; the old number gets a notice, and for 72 hours no
+// reset is allowed.
 func TestRebind(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -199,8 +202,8 @@ func (a *actor) cleanOf(number, place string) {
 	}
 }
 
-// TestFreezeOnPage: whoever finds something odd on the page stops the card
-// there, and it is stopped everywhere; PIN and code bring it back.
+// TestFreezeOnPage: a holder who suspects a fraud freezes the card on the page,
+// and it is frozen in every channel; PIN and one-time code unfreeze it.
 func TestFreezeOnPage(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -221,7 +224,7 @@ func TestFreezeOnPage(t *testing.T) {
 	a.starts("verify")
 	a.gets(rightPIN, "电子社保卡已冻结")
 	a.returns()
-	s.wait(minute) // since the last code to this number
+	s.wait(minute) // since the last one-time code to this number
 	a.press("解除冻结")
 	a.sees("解冻电子社保卡")
 	a.presses("agree")
@@ -238,9 +241,8 @@ func TestFreezeOnPage(t *testing.T) {
 	a.leaks(rightPIN)
 }
 
-// TestFreezeByCode: with the code of a notice, on the official page, without
-// log-in, in both languages; a code that is none, or was used, says no more
-// than that.
+// TestFreezeByCode: with a freeze code, on the official page, without log-in,
+// in both languages; an unknown and a used freeze code get the same answer.
 func TestFreezeByCode(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -271,10 +273,10 @@ func TestFreezeByCode(t *testing.T) {
 	a.starts("verify")
 	a.gets(rightPIN, "电子社保卡已冻结")
 	stranger.press("Freeze another card")
-	enter(freezeCode) // a second press says what the first did
+	enter(freezeCode) // a second press shows the result of the first
 	stranger.sees("It cannot be used in any channel now")
 	a.returns()
-	s.wait(minute) // since the last code to this number
+	s.wait(minute) // since the last one-time code to this number
 	a.press("解除冻结")
 	a.presses("agree")
 	a.proves(a.me.Phone)
@@ -294,8 +296,9 @@ func TestFreezeByCode(t *testing.T) {
 	a.leaks(rightPIN)
 }
 
-// TestKnownDevice: she makes her phone a known device, at her wish, with PIN
-// and code. Whoever then tries PINs elsewhere stops at four, and she goes on.
+// TestKnownDevice: she makes her phone a known device, with PIN and one-time
+// code. A stranger who then guesses PINs elsewhere is stopped after four, and
+// she can go on.
 func TestKnownDevice(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -47,7 +47,7 @@ func (l *lines) String() string {
 	return l.out.String()
 }
 
-// site is the pages on loopback, over whatever authority, and a channel at an
+// site is the pages on loopback over a given authority, and a channel at an
 // origin of its own that holders come back to.
 type site struct {
 	t          *testing.T
@@ -57,7 +57,7 @@ type site struct {
 	logs       *lines
 
 	mu   sync.Mutex
-	back []url.Values // what came to the channel; guarded by mu
+	back []url.Values // the requests to the channel; guarded by mu
 }
 
 // serve opens the pages. wrap may stand between the browser and them.
@@ -168,7 +168,8 @@ func (w *world) verify(card store.Handle, bn liuma.BusinessNo) string {
 	return w.push(w.channel, liuma.ActionVerify, envelope.Subject{Card: string(card)}, bn, nil)
 }
 
-// redeem takes the code of the last arrival, which must be one.
+// redeem redeems the authorization code of the last arrival, which must have
+// one.
 func (w *world) redeem(c authority.Caller) ceremony.Grant {
 	w.t.Helper()
 	all := w.arrivals()

@@ -18,9 +18,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
-// stage is everything there is, over HTTP: the assembled server with its
-// hosted and its channel door, two of the sample channel's servers in front of
-// it, a stand-in provider of evidence, and the phones that get the texts.
+// stage is the whole system, over HTTP: the assembled server with its hosted
+// and its channel door, two of the sample channel's servers in front of it, a
+// stand-in provider of evidence, and the phones that get the messages.
 type stage struct {
 	*site
 	env  *testkit.Env
@@ -81,7 +81,7 @@ func (s *stage) person(key string) miniapp.Person {
 	return miniapp.Person{}
 }
 
-// text waits for the n-th text to a phone, counted from one, and returns it.
+// text waits for the n-th text to a phone (from one) and returns it.
 func (s *stage) text(phone string, n int) notify.Text {
 	s.t.Helper()
 	deadline := time.Now().Add(patience)
@@ -116,12 +116,12 @@ func (s *stage) told(phone string, kind notify.Template) string {
 	}
 }
 
-// actor is somebody at a phone, with a browser of their own.
+// actor is a person at a phone, with a browser of their own.
 type actor struct {
 	*tab
 	s     *stage
 	me    miniapp.Person
-	codes []string // that came by text, none of which may be seen in an address
+	codes []string // one-time codes by text, none of which may be in an address
 }
 
 // actor opens a browser for one of the sample's people and logs in at a
@@ -173,7 +173,7 @@ func formTo(verb string) string {
 	return fmt.Sprintf(`//form[contains(concat(@action, "|"), "/%s|")]`, verb)
 }
 
-// asks has a code sent and waits for the text.
+// asks asks for a one-time code and waits for the text.
 func (a *actor) asks(phone string) string {
 	a.t.Helper()
 	before := len(a.s.env.Inbox.Texts(phone))
@@ -195,8 +195,8 @@ func (a *actor) gives(name, value string) {
 	a.presses(verb)
 }
 
-// fills types into a field, once the page's script has put the focus where it
-// belongs: a refusal takes it, and with it what is typed meanwhile.
+// fills types into a field, once the page's script has set the focus: a refusal
+// takes the focus, and digits typed meanwhile would be lost.
 func (b *tab) fills(field, value string) {
 	b.t.Helper()
 	b.waits(fmt.Sprintf(`document.readyState === "complete" && !!document.querySelector(%q)`, field))
@@ -205,7 +205,7 @@ func (b *tab) fills(field, value string) {
 	b.typed(value)
 }
 
-// proves asks for a code and gives it.
+// proves asks for a one-time code and submits it.
 func (a *actor) proves(phone string) {
 	a.t.Helper()
 	a.gives("code", a.asks(phone))
@@ -257,9 +257,9 @@ func (a *actor) returns() {
 // at says whether the browser is at this origin.
 func (b *tab) at(origin string) bool { return strings.HasPrefix(b.address(), origin+"/") }
 
-// leaks looks at everything that went over the network, when all is done: no
-// PIN in the clear anywhere, no code in an address nor at any other place than
-// the form that it is for, and nobody asked but channels and authority.
+// leaks checks the whole network traffic at the end: no PIN in the clear, no
+// one-time code outside its own form, and no requests except to channels and
+// authority.
 func (a *actor) leaks(pins ...string) {
 	a.t.Helper()
 	a.clean(a.s.site, append(pins, a.me.IDNumber)...)

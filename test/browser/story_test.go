@@ -9,10 +9,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/notify"
 )
 
-// TestNewcomer is the first quarter of an hour of 王奶奶: she applies for the
-// card with a look into the camera and a code, queries her contribution years
-// behind the PIN, links the card in the nation's app, gets the PIN wrong until
-// it locks, and finds it locked in the other app too.
+// TestNewcomer is the first quarter of an hour of 王奶奶: she applies for the card
+// with a look into the camera and a one-time code, queries her contribution
+// years behind the PIN, links the card in the nation's app, gets the PIN wrong
+// until it locks, and finds it locked in the other app too.
 func TestNewcomer(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

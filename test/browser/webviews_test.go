@@ -16,7 +16,8 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// left makes a wrong guess and says what number of tries the page then tells.
+// left makes a wrong guess and returns the number of tries left, as the page
+// shows it.
 func (b *tab) left() string {
 	b.t.Helper()
 	b.ready()
@@ -47,8 +48,8 @@ func TestExpiry(t *testing.T) {
 	b.sees("Back at the channel: ceremony_expired")
 }
 
-// TestMoreTime: two minutes before its end a page offers more, and giving it
-// does not lose what was typed.
+// TestMoreTime: two minutes before its end a page offers more, and taking it
+// does not lose the digits typed.
 func TestMoreTime(t *testing.T) {
 	w := newWorld(t, nil)
 	b := newTab(t, phone(), "zh-CN")
@@ -86,7 +87,7 @@ func TestElsewhere(t *testing.T) {
 	second.clean(w.site)
 }
 
-// TestTwoTabs of one browser share the cookie: both show the same, and the one
+// TestTwoTabs of one browser share the cookie: both show the same, and the tab
 // that is behind catches up.
 func TestTwoTabs(t *testing.T) {
 	w := newWorld(t, nil)
@@ -165,7 +166,7 @@ func TestReloadAndBack(t *testing.T) {
 	b.sees("申领成功")
 	b.press("返回测试")
 	b.sees("Back at the channel")
-	w.redeem(w.channel) // the newest code is the one that counts
+	w.redeem(w.channel) // only the newest one-time code counts
 	b.clean(w.site, rightPIN)
 }
 
@@ -212,8 +213,8 @@ func (b *tab) offline(cut bool) {
 	call(b, network.OverrideNetworkState, network.OverrideNetworkStateParams{Offline: cut, DownloadThroughput: -1, UploadThroughput: -1})
 }
 
-// TestAnswerLost: the PIN arrived, its answer did not. The page that is opened
-// again shows what it came to.
+// TestAnswerLost: the PIN arrived, its answer did not. The page, opened again,
+// shows the result.
 func TestAnswerLost(t *testing.T) {
 	var lose atomic.Bool
 	w := newWorld(t, func(h http.Handler) http.Handler {
@@ -240,7 +241,7 @@ func TestAnswerLost(t *testing.T) {
 	w.redeem(w.channel)
 }
 
-// lost is an answer that nobody gets.
+// lost is an answer that gets lost.
 type lost struct{ header http.Header }
 
 func (l *lost) Header() http.Header         { return l.header }
@@ -297,7 +298,8 @@ func TestPrefetch(t *testing.T) {
 	b.sees("Back at the channel")
 }
 
-// TestWithoutScript: the pages lead to the pad, which says what is missing.
+// TestWithoutScript: the pages lead to the pad, which says that it needs a
+// script.
 func TestWithoutScript(t *testing.T) {
 	w := newWorld(t, nil)
 	person := w.person()
@@ -328,8 +330,8 @@ func TestWithoutWebCrypto(t *testing.T) {
 	b.sees("Back at the channel")
 }
 
-// since2018 is what browsers have learnt since the web views that pages must
-// work in: Chrome 64, Safari 11.1.
+// since2018 are browser features newer than the oldest web views in which pages
+// must work: Chrome 64, Safari 11.1.
 const since2018 = `
 	for (const name of ["BigInt", "globalThis", "queueMicrotask", "structuredClone", "WeakRef", "CompressionStream"]) delete self[name];
 	for (const [of, names] of [
@@ -341,7 +343,7 @@ const since2018 = `
 		[Crypto.prototype, ["randomUUID"]], [Blob.prototype, ["arrayBuffer"]], [AbortSignal, ["timeout", "any"]],
 	]) for (const name of names) delete of[name];`
 
-// TestOldWebView sets a PIN where there is nothing of what came after 2018.
+// TestOldWebView sets a PIN in a browser without any feature from after 2018.
 func TestOldWebView(t *testing.T) {
 	w := newWorld(t, nil)
 	person := w.person()

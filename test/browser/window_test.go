@@ -18,7 +18,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/demo"
 )
 
-// transcript is what the demo prints, read while it is written.
+// transcript is the demo's output, read while it is written.
 type transcript struct {
 	mu  sync.Mutex
 	out bytes.Buffer // guarded by mu
@@ -62,9 +62,9 @@ func openDemo(t *testing.T) string {
 	return ""
 }
 
-// drawWindow draws the demo's window with a phone beside it, on which somebody
-// applied for the card and has just got the PIN wrong: once in each language of
-// the phone. The window speaks both.
+// drawWindow draws the demo's window with a phone beside it, whose holder has
+// applied for the card and just typed a wrong PIN: once in each language of the
+// phone. The window has both languages.
 func drawWindow(t *testing.T) {
 	at := openDemo(t)
 	for _, of := range []struct{ name, language, person string }{{"zh", "zh-CN", "wang"}, {"en", "en", "li"}} {
@@ -75,7 +75,7 @@ func drawWindow(t *testing.T) {
 		hand.open(app)
 		hand.click(fmt.Sprintf(`//button[@name="person" and @value=%q]`, of.person))
 		const codes, wrongs = `document.querySelectorAll(".sms-digits:not(.sms-freeze)").length`, `[...document.querySelectorAll("[data-party=database] dd")].filter(d => d.textContent.startsWith("wrong")).length`
-		time.Sleep(time.Second) // the window has asked for what was before
+		time.Sleep(time.Second) // the window has fetched the earlier events
 		before, wrong := evaluate[int](win, codes), evaluate[int](win, wrongs)
 		a := &actor{tab: hand}
 		a.starts("enroll")

@@ -68,7 +68,7 @@ func run(ctx context.Context, r io.Reader, w, aside io.Writer) error {
 	return nil
 }
 
-// pkg is what go list says of a package.
+// pkg is a package as go list prints it.
 type pkg struct {
 	ImportPath                         string
 	Dir                                string // relative to the module, "." for the module itself
@@ -78,7 +78,7 @@ type pkg struct {
 	tests string // the source of its tests
 }
 
-// suite says whether a package is one of the suites below test/.
+// suite reports whether a package is one of the suites below test/.
 func (p *pkg) suite() bool { return strings.HasPrefix(p.Dir, "test/") && len(p.GoFiles) == 0 }
 
 func list(ctx context.Context) ([]*pkg, error) {

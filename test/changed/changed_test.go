@@ -104,7 +104,8 @@ func (tr tree) run(env []string, name string, args ...string) string {
 	cmd.Dir = tr.dir
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "LIUMA_BASE=",
 		"GIT_AUTHOR_NAME=t", "GIT_AUTHOR_EMAIL=t@example.org", "GIT_COMMITTER_NAME=t", "GIT_COMMITTER_EMAIL=t@example.org")
-	// Where this test itself runs below a git hook, git is told of that tree.
+	// If this test runs in a git hook, the environment points git to that
+	// repository.
 	cmd.Env = slices.DeleteFunc(append(cmd.Env, env...), func(e string) bool {
 		return strings.HasPrefix(e, "GIT_DIR=") || strings.HasPrefix(e, "GIT_INDEX_FILE=")
 	})

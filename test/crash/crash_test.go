@@ -1,9 +1,11 @@
 // Package crash kills the real server, again and again, while holders use it,
-// and holds what is on disk against what was promised. It guarantees nothing
-// by itself; it trusts SIGKILL to be as sudden as a power cut but for what the
-// operating system has already been given.
+// and compares the files on disk with the answers that holders got. It
+// guarantees nothing by itself; it trusts SIGKILL to be as sudden as a power
+// cut, except for data that the operating system already has.
 //
 // It tries docs/INVARIANTS.md I-1, I-7, I-9 and I-11.
+//
+// Start here: crash_test.go, then house_test.go.
 package crash
 
 import (
@@ -85,8 +87,8 @@ func run(t *testing.T, h *house, life time.Duration) {
 	for _, p := range h.holders {
 		wg.Go(func() { p.live(ctx, h) })
 	}
-	// A slow machine may not have answered anybody yet: the random moment
-	// counts from the first verdict and change on.
+	// A slow machine may not have answered any request yet, so the random
+	// moment counts from the first verdict and change on.
 	for deadline := time.Now().Add(30 * time.Second); (h.verdicts.Load() == 0 || h.changes.Load() == 0) && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}

@@ -14,8 +14,8 @@ import (
 
 const purpose = "查询社保缴费年限"
 
-// holder is one person at one phone: acts one after the other, so that what
-// is right at any moment is known, but for a change that was cut off.
+// holder is one person at one phone. Acts come one after the other, so the
+// right PIN is known at any time, except after a change that was cut off.
 type holder struct {
 	facts   registry.Facts
 	rng     *rand.Rand
@@ -142,7 +142,7 @@ func (p *holder) change(ctx context.Context, h *house) error {
 	return nil
 }
 
-// resolve finds out, after a restart, which PIN holds, and reports whether a
+// resolve finds out, after a restart, which PIN is right, and reports whether a
 // change had been cut off. Exactly one of the two must be right.
 func (p *holder) resolve(t *testing.T, h *house) (cut int) {
 	t.Helper()

@@ -36,7 +36,7 @@ type house struct {
 	channel      testkit.Party
 	client       *client.Client
 	holders      []*holder
-	// What has been answered since the start, by all holders.
+	// The number of answers since the start, to all holders.
 	verdicts, changes atomic.Int64
 }
 
@@ -153,8 +153,8 @@ func (p *holder) enroll(t *testing.T, h *house) {
 	p.card, p.pin = v.Card, pin
 }
 
-// checkDisk opens the dead server's files and holds them against what the
-// holders were told.
+// checkDisk opens the dead server's files and compares them with the answers
+// that the holders got.
 func (h *house) checkDisk(t *testing.T) {
 	t.Helper()
 	db, err := storesqlite.Open(t.Context(), h.config.Database, storesqlite.Config{})

@@ -55,7 +55,7 @@ type forgetful struct {
 	bn      string
 	id      string // of the ceremony
 	late    bool   // evidence comes midway, not with the first push
-	typed   bool   // the new PIN was sent, perhaps to nobody
+	typed   bool   // the new PIN was sent, perhaps without reaching the server
 	done    bool
 }
 
@@ -104,8 +104,8 @@ func (f *forgetful) push(ctx context.Context, h *house, p *proxy, proved bool) e
 	return err
 }
 
-// recover goes on from wherever the ceremony stands, until it is over or the
-// server is gone. pads hears of each new PIN that is about to be sent.
+// recover goes on from the ceremony's current step, until it is over or the
+// server is gone. It calls pads before each new PIN is sent.
 func (f *forgetful) recover(ctx context.Context, h *house, p *proxy, g *gateway, pads chan<- struct{}) error {
 	for ctx.Err() == nil && !f.done {
 		if f.id == "" {
@@ -125,7 +125,7 @@ func (f *forgetful) recover(ctx context.Context, h *house, p *proxy, g *gateway,
 	return ctx.Err()
 }
 
-// next does what the page asks for.
+// next takes the step that the page asks for.
 func (f *forgetful) next(ctx context.Context, h *house, p *proxy, g *gateway, page *visitor.Page, pads chan<- struct{}) (err error) {
 	code := g.code(f.facts.Phone)
 	switch {
@@ -144,7 +144,7 @@ func (f *forgetful) next(ctx context.Context, h *house, p *proxy, g *gateway, pa
 	case page.Has("code") && code != "":
 		_, err = page.Press(ctx, "code", url.Values{"code": {code}})
 	case page.Has("code"):
-		time.Sleep(5 * time.Millisecond) // until the text is there
+		time.Sleep(5 * time.Millisecond) // until the text has arrived
 	case page.Has("send-code"):
 		_, err = page.Press(ctx, "send-code", nil)
 	case page.Has("return"):
@@ -274,8 +274,8 @@ func live(t *testing.T, h *house, door *proxy, g *gateway, open []*forgetful, rn
 	}
 }
 
-// finish lets the holders who are left come to the end. A code that was under
-// way at the kill is left alone for 30 seconds.
+// finish lets the holders who are left come to the end. The next server leaves
+// a one-time code that was being sent at the kill alone for 30 seconds.
 func finish(t *testing.T, h *house, door *proxy, g *gateway, open []*forgetful) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), notify.Promise)
@@ -296,7 +296,7 @@ func finish(t *testing.T, h *house, door *proxy, g *gateway, open []*forgetful) 
 	}
 }
 
-// told waits for the notices: one of each reset, and none of anything else.
+// told waits for the notices: one for each reset, and no other.
 func told(t *testing.T, g *gateway, all []*forgetful) {
 	t.Helper()
 	count := func() (missing, more int) {

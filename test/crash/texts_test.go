@@ -22,14 +22,14 @@ import (
 
 const textsSecret = "0123456789abcdef0123456789abcdef"
 
-// gateway is an SMS gateway that is not a good one: it refuses some texts for
-// the moment, and of some it loses its answer. It tells repetitions by ID.
+// gateway is an unreliable gateway: it refuses some texts temporarily, and
+// loses its answer to others. It recognises repetitions by ID.
 type gateway struct {
 	mu     sync.Mutex
 	rng    *rand.Rand        // guarded by mu
 	well   bool              // guarded by mu: no more mischief
 	told   map[string]string // guarded by mu: ID to number and template
-	codes  map[string]string // guarded by mu: number to the code that came last
+	codes  map[string]string // guarded by mu: number to its last one-time code
 	again  int               // guarded by mu
 	broken error             // guarded by mu
 }
@@ -72,7 +72,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// count is how many texts of a template came to a number, each ID once.
+// count is the number of texts of a template to a number, each ID once.
 func (g *gateway) count(phone string, template notify.Template) (n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -84,7 +84,7 @@ func (g *gateway) count(phone string, template notify.Template) (n int) {
 	return n
 }
 
-// code is the last that came to a number, or empty.
+// code is the last one-time code to a number, or empty.
 func (g *gateway) code(phone string) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -97,8 +97,8 @@ func (g *gateway) err() error {
 	return g.broken
 }
 
-// newTextHouse is a house whose holders have bound phones, for long enough to
-// reset a PIN by them, and whose texts go to a gateway of the test's.
+// newTextHouse is a house whose holders have had bound phones for long enough
+// to reset a PIN, and whose messages go to the test's own gateway.
 func newTextHouse(t *testing.T, binary, smsURL string, people int) *house {
 	t.Helper()
 	secret := filepath.Join(t.TempDir(), "secret")
@@ -130,8 +130,8 @@ func newTextHouse(t *testing.T, binary, smsURL string, people int) *house {
 // TestKilledServerTellsOfEveryChange: holders change their PINs while the
 // server is killed at random moments, and while the gateway refuses texts and
 // loses answers. In the end the gateway has, by ID, exactly one notice of each
-// change that came about, whether its holder was told so, it was cut off, or
-// it was finished by the next start; and none of any other.
+// change that happened, also if its answer was lost, or if the next start
+// finished it; and no other notice.
 func TestKilledServerTellsOfEveryChange(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

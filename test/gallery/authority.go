@@ -11,8 +11,8 @@ import (
 // Landed is the ceremony to which the landing page leads.
 const Landed = "verifypin"
 
-// Authority is what the door stands on to show the scenes: it shows each under
-// its own address, to whoever asks, and moves nothing.
+// Authority is the stand-in authority of the door: it shows each scene under
+// its own address, to every browser, and changes nothing.
 type Authority struct{ pages map[string]ceremony.Page }
 
 // NewAuthority holds all scenes.

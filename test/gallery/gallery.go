@@ -69,7 +69,7 @@ func Ceremony(a liuma.Action, s ceremony.Step) ceremony.Page {
 	return p
 }
 
-// sealKey is a key that nobody seals anything to: the base point of P-256.
+// sealKey is a key without use: the base point of P-256.
 func sealKey() []byte {
 	one := make([]byte, 32)
 	one[31] = 1
@@ -88,8 +88,8 @@ func both(s string) liuma.Text { return text(s, s) }
 // collection is the list while it is written.
 type collection struct{ scenes []Scene }
 
-// add puts in a step of a ceremony. code is why the last move did not go
-// through; change, unless it is nil, makes the page other than Ceremony's.
+// add puts in a step of a ceremony. code is the error code of the last move;
+// change, unless nil, modifies the page from Ceremony.
 func (c *collection) add(name string, a liuma.Action, s ceremony.Step, code liuma.Code, change func(*ceremony.Page), says ...liuma.Text) {
 	p := Ceremony(a, s)
 	p.ID, p.Code = strings.NewReplacer("-", "", "_", "").Replace(name), code
@@ -99,7 +99,7 @@ func (c *collection) add(name string, a liuma.Action, s ceremony.Step, code lium
 	c.scenes = append(c.scenes, Scene{name, "/c/" + p.ID, p, says})
 }
 
-// asked puts in what a ceremony's address shows besides the ceremony's step.
+// asked puts in a page that the address names in place of the page of the step.
 func (c *collection) asked(name, of, ask string, says ...liuma.Text) {
 	for _, s := range c.scenes {
 		if s.Name == of {
@@ -113,7 +113,7 @@ func (c *collection) asked(name, of, ask string, says ...liuma.Text) {
 // tries says how many tries are left.
 func tries(n int) func(*ceremony.Page) { return func(p *ceremony.Page) { p.TriesLeft = &n } }
 
-// verdict is what the last try came to.
+// verdict sets the result of the last try.
 func verdict(v liuma.Verdict) func(*ceremony.Page) {
 	return func(p *ceremony.Page) { p.Verdict = v }
 }

@@ -7,15 +7,15 @@ import (
 	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
-// sent is a page a quarter of a minute after a code was sent. Another can be
-// sent after ready.
+// sent is a page 15 seconds after a one-time code was sent. Another can be sent
+// after ready.
 func sent(left int, ready time.Duration) func(*ceremony.Page) {
 	return func(p *ceremony.Page) {
 		p.CodeSentAt, p.ResendAt, p.CodesLeft = Now().Add(-15*time.Second), Now().Add(ready), left
 	}
 }
 
-// sentLongAgo is a page after the code that was sent has run out.
+// sentLongAgo is a page whose one-time code has expired.
 func sentLongAgo(p *ceremony.Page) {
 	p.CodeSentAt, p.CodesLeft = Now().Add(-11*time.Minute), 5
 }
@@ -35,7 +35,7 @@ func until(after time.Duration) func(*ceremony.Page) {
 	return func(p *ceremony.Page) { p.Until = Now().Add(after) }
 }
 
-// addCodes puts in the steps that take a code from the phone.
+// addCodes puts in the steps that take a one-time code.
 func (c *collection) addCodes() {
 	const reset, rebind, unfreeze, enroll = liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze, liuma.ActionEnroll
 	const confirm, code = ceremony.StepConfirm, ceremony.StepCode
@@ -87,8 +87,8 @@ func (c *collection) addProofs() {
 		text("允许其他设备再试", "let other devices try"))
 }
 
-// addRecovered puts in how these ceremonies end, and what a forgotten PIN is
-// told where it cannot be set anew online.
+// addRecovered puts in the last pages of these ceremonies, and the page for a
+// forgotten PIN that cannot be reset online.
 func (c *collection) addRecovered() {
 	const reset, rebind, unfreeze, verify = liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze, liuma.ActionVerify
 	const pad, done, refused = ceremony.StepPIN, ceremony.StepDone, ceremony.StepRefused
@@ -125,7 +125,7 @@ func noReset(locked, refused time.Duration) func(*ceremony.Page) {
 	}
 }
 
-// addSettings puts in what can be set after a right PIN.
+// addSettings puts in the settings after a right PIN.
 func (c *collection) addSettings() {
 	setting := func(name string, code liuma.Code, on bool, change func(*ceremony.Page), says ...liuma.Text) {
 		c.add(name, liuma.ActionVerify, ceremony.StepDone, code, func(p *ceremony.Page) {

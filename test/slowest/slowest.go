@@ -1,9 +1,9 @@
 // Command slowest shows a run of tests as go test shows it, and then the ten
 // packages that took longest. It guarantees that every package has its line
-// ("ok", "FAIL" or "?"), that a failure is shown with all that the failed tests
-// and their package printed, and that what it does not understand is shown as
-// it came. It exits with 1 if a test, a build or the run as a whole failed. It
-// trusts go test to describe its run truly.
+// ("ok", "FAIL" or "?"), that a failure is shown with all output of the failed
+// tests and their package, and that lines which it cannot parse are shown
+// unchanged. It exits with 1 if a test, a build or the run as a whole failed.
+// It trusts go test to describe its run truly.
 //
 //	go test -json ./... | go run ./test/slowest
 //
@@ -66,13 +66,13 @@ func run(r io.Reader, w io.Writer) (failed bool, err error) {
 	return c.failed, c.w.Flush()
 }
 
-// outcome is what is known of one package's tests.
+// outcome is the result of one package's tests so far.
 type outcome struct {
 	name    string
 	took    time.Duration
 	cached  bool
 	summary string              // the line that begins with "ok", "FAIL" or "?"
-	said    strings.Builder     // what the package printed outside of tests
+	said    strings.Builder     // the package's output outside of tests
 	tests   []string            // in the order in which they began
 	output  map[string][]string // by test
 	state   map[string]string   // by test: "", "pass", "fail" or "skip"
@@ -146,7 +146,7 @@ func (c *console) test(p *outcome, e event) {
 	p.state[e.Test] = e.Action
 }
 
-// print keeps what a package says for itself.
+// print keeps the output of a package outside of its tests.
 func (p *outcome) print(output string) {
 	switch {
 	case strings.HasPrefix(output, "ok  \t"), strings.HasPrefix(output, "FAIL\t"), strings.HasPrefix(output, "?   \t"):
@@ -175,11 +175,11 @@ func (c *console) end(p *outcome, failed bool) {
 		}
 	}
 	fmt.Fprint(c.w, p.summary)
-	c.w.Flush() // somebody waits for it; a write error shows at the end
+	c.w.Flush() // shown at once; a write error is reported at the end
 }
 
-// verdictFirst puts the line "--- FAIL" above what the test printed, where go
-// test has it when it is not asked for events.
+// verdictFirst puts the line "--- FAIL" above the test's output, where go test
+// has it when it is not asked for events.
 func verdictFirst(lines []string) string {
 	verdict := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "--- FAIL: ") })
 	if verdict < 0 {

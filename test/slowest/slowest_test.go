@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestRealRun reads what the go command of this machine says of packages of
-// every kind of end, and tells people the same as go test would.
+// TestRealRun reads the events of the real go command for packages with every
+// kind of result, and prints the same as go test would.
 func TestRealRun(t *testing.T) {
 	dir := t.TempDir()
 	const head = "import (\n\t\"fmt\"\n\t\"os\"\n\t\"testing\"\n\t\"time\"\n)\n\nvar _, _, _ = fmt.Sprint, os.Exit, time.Sleep\n\n"
@@ -95,8 +95,8 @@ func TestTenSlowestInOrder(t *testing.T) {
 	}
 }
 
-// TestNothingIsTakenForSuccess: a run that was cut off failed, and what is no
-// event is shown.
+// TestNothingIsTakenForSuccess: a run that was cut off counts as failed, and
+// lines that are no event are shown.
 func TestNothingIsTakenForSuccess(t *testing.T) {
 	for what, tt := range map[string]struct {
 		in     string

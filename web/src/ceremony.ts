@@ -1,8 +1,8 @@
-// Ceremony: what the pages of a ceremony do by themselves. It begins the
-// ceremony as soon as its page is really looked at, offers more time before it
-// ends, and counts down until a code can be sent again. It is a script of its
-// own, so that these work where the pad's script does not; and every page works
-// without it, for each of them has a plain form.
+// Ceremony: the script of a ceremony's pages. It begins the ceremony as soon as
+// its page is visible, offers more time before it ends, and counts down until a
+// one-time code can be sent again. It is separate from the pad's script, so
+// that it works where that does not; and every page works without it, for each
+// of them has a plain form.
 
 const OFFER_TIME = 120000; // milliseconds before the end at which more time is offered
 const BEGIN_AGAIN = 2000; // milliseconds after which a begin without an answer is tried once more
@@ -26,7 +26,7 @@ function moment(node: Element, name: string): number {
   return Date.parse(node.getAttribute(name) || "");
 }
 
-/** Whether somebody looks at the page: a prerendered one is nobody's yet. */
+/** Whether the page is visible: a prerendered page is not yet. */
 function seen(): boolean {
   return document.visibilityState !== "hidden" && !(document as { prerendering?: boolean }).prerendering;
 }
@@ -102,8 +102,8 @@ function countDown(button: HTMLButtonElement): void {
 }
 
 // When the holder comes back from the channel, a browser may show the page as
-// it was left. Only the server knows what has become of the ceremony, so it is
-// asked. A page that answered a post would be posted again, so that one stays.
+// it was left. Only the server knows the state of the ceremony, so it is asked.
+// A page that answered a post would be posted again, so that one stays.
 window.addEventListener("pageshow", (event) => {
   if (event.persisted && navigator.onLine !== false && !document.querySelector("input[name=hand]")) location.reload();
 });

@@ -1,6 +1,6 @@
-// Countdown: <time data-until="RFC 3339" data-now="RFC 3339"> gets the time that
-// is left written behind it. The element's own text, the moment itself, stays:
-// it is what a page without script shows.
+// Countdown: <time data-until="RFC 3339" data-now="RFC 3339"> gets the time
+// that is left written behind it. The element's own text, the time itself,
+// stays: a page without script shows only that.
 import { isEnglish } from "./texts";
 
 /** The time left in words; empty when it is over. Rounded up, so it never promises too early. */

@@ -22,7 +22,7 @@ export function button(text: string, className: string, press: () => void): HTML
   return node;
 }
 
-/** Sets the text only where it changes: a live region repeats what is set again. */
+/** Sets the text only where it changes: a live region repeats a text that is set again. */
 export function say(node: HTMLElement, text: string): void {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -32,7 +32,7 @@ export function hasMouse(): boolean {
   return !!window.matchMedia && window.matchMedia("(hover: hover) and (pointer: fine) and (min-width: 40rem)").matches;
 }
 
-/** Whether what is typed there is the element's own: a field, the pad's too, but not a box to tick. */
+/** Whether the element takes typed text: a field, also the pad's, but not a checkbox. */
 export function takesText(target: EventTarget | null): boolean {
   if (target instanceof HTMLInputElement) return !/^(checkbox|radio|button|submit|reset)$/.test(target.type);
   return target instanceof HTMLElement && (target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName));

@@ -1,6 +1,6 @@
-// Flow: which PIN is asked for next, and what becomes of it. No DOM here.
-// Every array of digits given to a Flow is wiped by it, whatever happens; the
-// one thing that it keeps is the first entry of a new PIN, until the second.
+// Flow: which PIN is asked for next, and its sealing. No DOM here. A Flow
+// always wipes every array of digits that it is given; it keeps only the first
+// entry of a new PIN, until the second.
 import { same, wipe } from "./bytes";
 import { broken, type Rule } from "./rules";
 
@@ -26,7 +26,7 @@ const STEPS: Record<Mode, readonly Step[]> = {
 export class Flow {
   private index = 0;
   private held: Uint8Array | null = null;
-  // Raised by reset: what a seal under way yields then is dropped.
+  // Raised by reset: the result of a seal that is under way is then dropped.
   private generation = 0;
   /** The envelopes sealed so far, by role. */
   readonly envelopes: Partial<Record<Role, string>> = {};

@@ -1,4 +1,4 @@
-// Main: finds what the server rendered and brings it to life. A page without
+// Main: finds the pads that the server rendered and starts them. A page without
 // script, or without WebCrypto, keeps its own words or gets clear ones.
 import "./oldwebview";
 import { fromBase64URL } from "./bytes";
@@ -26,7 +26,8 @@ function start(): void {
   // On a phone nothing else takes the focus, so a screen reader starts at the
   // refusal; on a computer the pad's field does, and it is described by it.
   if (notice && !(pad && hasMouse())) notice.focus();
-  // After a refusal whoever asks is known: the keys come first.
+  // After a refusal the holder knows already who asks for the PIN, so the page
+  // scrolls down to the refusal and the keys.
   if (notice && root && root.getBoundingClientRect().bottom > window.innerHeight) notice.scrollIntoView();
   window.addEventListener("pagehide", () => pad && pad.reset());
   window.addEventListener("pageshow", (event) => {

@@ -44,7 +44,7 @@ export class Pad {
   private readonly flow: Flow;
   private readonly sender: Sender;
   private readonly t: Texts;
-  // Raised by reset, so that what was under way before it ends without effect.
+  // Raised by reset, so that work begun before it ends without effect.
   private generation = 0;
 
   constructor(private readonly config: PadConfig) {

@@ -134,7 +134,7 @@ export class PassphrasePad {
     }
   }
 
-  // Takes the values out of the fields at once; what it reads, it wipes.
+  // Takes the values out of the fields at once, and wipes its own copies.
   private async seal(): Promise<Partial<Record<Role, string>>> {
     const sealer = sealerFor(this.config.key, this.config.aad);
     const envelopes: Partial<Record<Role, string>> = {};

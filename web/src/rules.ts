@@ -1,8 +1,8 @@
 // Hints: which pattern would make the server refuse a new PIN. The names and
 // meanings are those of the server's rules (internal/pin); a test compares the
-// two over all PINs there are. What needs personal facts (birthday, ID number,
-// phone, card number) or the long list of common PINs only the server knows,
-// and it remains the judge.
+// two over all PINs there are. Rules that need personal facts (birthday, ID
+// number, phone, card number) or the long list of common PINs are checked by
+// the server alone, which also has the last word.
 
 export type Rule = "repeat" | "steps" | "pairs" | "triples" | "mirror" | "keypad" | "common";
 

@@ -1,5 +1,5 @@
-// Texts: everything the pad says, in the two languages of the house. Plain
-// words: a first-time user of seventy reads them on a phone.
+// Texts: everything the pad says, in Chinese and English. Plain words: a
+// first-time user of seventy reads them on a phone.
 import type { Rule } from "./rules";
 import type { Step } from "./flow";
 

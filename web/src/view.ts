@@ -1,5 +1,5 @@
-// View: what the digit pad looks like. It holds no digits but those in the
-// entry field, and decides nothing.
+// View: the look of the digit pad. It holds no digits except in the entry
+// field, and decides nothing.
 import { button, hasMouse, make, say, takesText } from "./dom";
 import type { Texts } from "./texts";
 
@@ -80,7 +80,7 @@ export class View {
     if (long) root.classList.add("pad-long");
     document.addEventListener("keydown", (event) => this.onKey(event));
     document.addEventListener("paste", (event) => this.onPaste(event));
-    // Nobody peeks at a screen that was put away.
+    // Hides the digits when the page goes to the background.
     document.addEventListener("visibilitychange", () => this.peek(false));
   }
 
@@ -246,7 +246,7 @@ export class View {
     if (this.field.value === "") this.announce(this.t.cleared);
   }
 
-  // A physical keyboard works wherever the focus is: nobody must click first,
+  // A physical keyboard works wherever the focus is: no click is needed first,
   // and a phone, or a small window, gives the field no focus by itself.
   private onKey(event: KeyboardEvent): void {
     if (this.entry.hidden || takesText(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;

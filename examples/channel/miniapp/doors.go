@@ -30,8 +30,8 @@ const (
 	yearsOpen   = 5 * time.Minute // that contribution years stay open after a verdict
 )
 
-// purposeOf is what the holder is told on the authority's page, in the words
-// that the ID token's hash is checked against.
+// purposeOf is the purpose shown on the authority's page; the ID token's hash
+// is checked against the same words.
 func purposeOf(action string) string {
 	switch action {
 	case actionEnroll:
@@ -99,9 +99,8 @@ func (a *App) routes() (http.Handler, error) {
 	}), nil
 }
 
-// contentPolicy allows one stylesheet of our own and nothing else. Browsers
-// hold the redirect after a form to form-action, so the authority's origin is
-// in it.
+// contentPolicy allows only the app's own stylesheet. Browsers hold the
+// redirect after a form to form-action, so the authority's origin is in it.
 func (a *App) contentPolicy() (string, error) {
 	authority, err := originOf(a.c.Issuer)
 	if err != nil {
@@ -111,8 +110,8 @@ func (a *App) contentPolicy() (string, error) {
 		"; frame-ancestors 'none'; base-uri 'none'", nil
 }
 
-// The session's cookie. Cookies do not see ports, so two instances on one host
-// need two names.
+// The session's cookie. Browsers share cookies between ports, so two instances
+// on one host need two names.
 func (a *App) cookieName() string {
 	if a.secure() {
 		return "__Host-" + a.c.ClientID
@@ -180,8 +179,8 @@ func (a *App) newFlow(action string, p *Person) flow {
 // handle of. Only enroll and link name the holder.
 func needsCard(action string) bool { return action != actionEnroll && action != actionLink }
 
-// renew draws what belongs to one push. The business number stays: the same
-// number again goes on with the same ceremony.
+// renew draws the values of one push. The business number stays: a push with
+// the same number continues the same ceremony.
 func (f *flow) renew() {
 	f.State, f.Nonce, f.Verifier = rand.Text(), rand.Text(), rand.Text()+rand.Text()
 }
@@ -218,12 +217,12 @@ func (a *App) start(w http.ResponseWriter, r *http.Request) {
 func (a *App) open(w http.ResponseWriter, r *http.Request, f flow, evidence string) {
 	f.renew()
 	f.Pushed, f.Outcome = true, nil
-	// Kept before it is sent: whatever becomes of the answer, the number is
-	// known.
+	// The request is stored before it is sent, so that its business number is
+	// known even if no answer comes.
 	a.memory.update(a.session(r), f.BusinessNo, func(kept *flow) { *kept = f })
 	address, err := a.push(r.Context(), f, evidence)
 	if evidence != "" {
-		f.Challenge = "" // answered, whatever came of it
+		f.Challenge = "" // answered, with any result
 		a.memory.update(a.session(r), f.BusinessNo, func(kept *flow) { kept.Challenge = "" })
 	}
 	if err != nil {
@@ -275,8 +274,8 @@ func (a *App) giveEvidence(w http.ResponseWriter, r *http.Request) {
 }
 
 // freeze stops the card, at once and in every channel. It needs no PIN and no
-// page of the authority's: it takes nothing away that the holder cannot get
-// back, and whoever must freeze may just have lost everything else.
+// page of the authority: a holder can undo it, and one who must freeze may just
+// have lost phone and PIN.
 func (a *App) freeze(w http.ResponseWriter, r *http.Request) {
 	p := a.who(r)
 	if p == nil {
@@ -303,8 +302,8 @@ func (a *App) freeze(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// callback is where the authority sends the holder back to. Whatever else is
-// in the address, only state and issuer make it ours.
+// callback is the redirect URI. Only state and issuer prove that a callback
+// belongs to this flow; every other parameter may be forged.
 func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	id := a.session(r)
@@ -316,8 +315,9 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if q.Get("error") == "evidence_required" {
-		// The authority's page has said why: on to the camera. A challenge that
-		// somebody else made up would only be refused.
+		// The authority's page has shown the reason already, so go on to the
+		// evidence provider. A challenge that was forged in the address would
+		// only be refused by the authority.
 		f.Challenge = q.Get("challenge")
 		a.keepOutcome(r, f, words("evidence_required", f.Action))
 		http.Redirect(w, r, "/evidence?no="+f.BusinessNo, http.StatusSeeOther)
@@ -333,8 +333,8 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 		}
 		a.c.Logger.Warn("code not redeemed", "business_no", f.BusinessNo, "err", err)
 	}
-	// An error in the address is anybody's word. What happened is known by the
-	// business number.
+	// An error in the address may be forged. The result is fetched by business
+	// number.
 	o, card := a.ask(r.Context(), f)
 	a.finish(w, r, f, o, card)
 }
@@ -349,7 +349,7 @@ func (a *App) askAgain(w http.ResponseWriter, r *http.Request) {
 	a.finish(w, r, f, o, card)
 }
 
-// finish keeps what a flow came to and shows it, by a redirect, so that a
+// finish stores the result of a flow and shows it by a redirect, so that a
 // reload repeats nothing.
 func (a *App) finish(w http.ResponseWriter, r *http.Request, f flow, o outcome, card string) {
 	to := "/result?no=" + f.BusinessNo

@@ -8,10 +8,10 @@ import (
 	"net/http"
 )
 
-// evidence asks the provider to look at the person, and returns what it signed
-// (实人认证凭证). The provider is registered with the authority; this channel
-// only carries the token, and could not make one. How a real provider is
-// reached is its own affair: mostly by its SDK on the phone.
+// evidence asks the provider to look at the person, and returns the evidence
+// that it signed (实人认证凭证). The provider is registered with the authority; this
+// channel only passes the token on, and could not make one. A real provider is
+// mostly reached by its SDK on the phone.
 func (a *App) evidence(ctx context.Context, f flow) (string, error) {
 	p, camera := a.person(f.Person), a.person(f.Camera)
 	body, err := json.Marshal(map[string]string{
@@ -34,8 +34,8 @@ func (a *App) evidence(ctx context.Context, f flow) (string, error) {
 	return answer.Evidence, nil
 }
 
-// challenge makes sure that a flow has one. That of the answer
-// evidence_required is there already.
+// challenge returns the challenge to bind evidence to: the one that came with
+// evidence_required, or else a new one.
 func (a *App) challenge(ctx context.Context, f *flow) error {
 	if f.Challenge != "" {
 		return nil

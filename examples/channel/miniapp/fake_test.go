@@ -38,7 +38,7 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 	return must(t, key, err)
 }
 
-// fake is an authority and an evidence provider that say what a test wants.
+// fake is an authority and an evidence provider whose answers a test sets.
 type fake struct {
 	t      *testing.T
 	server *httptest.Server
@@ -52,14 +52,14 @@ type fake struct {
 	refuse  string                             // guarded by mu: body of a refused push
 	spoil   func(map[string]any)               // guarded by mu: changes an ID token's claims
 	sign    func(map[string]any) string        // guarded by mu: replaces signing
-	access  string                             // guarded by mu: access token that is handed out instead
+	access  string                             // guarded by mu: access token that is returned instead
 	fail    bool                               // guarded by mu: the token endpoint breaks
 	state   func(businessNo string) (int, any) // guarded by mu: answers GET /v1/verifications
 	redeems int                                // guarded by mu
 	freezes []map[string]any                   // guarded by mu: bodies
 	frozen  func() (int, any)                  // guarded by mu: answers POST /v1/freezes
 	stand   string                             // guarded by mu: the card's standing; empty for no answer
-	sees    []map[string]string                // guarded by mu: what the provider was asked
+	sees    []map[string]string                // guarded by mu: the requests to the provider
 	face    string                             // guarded by mu: why the provider refuses
 }
 
@@ -205,7 +205,7 @@ func (f *fake) par(w http.ResponseWriter, r *http.Request) {
 	f.answer(w, http.StatusCreated, map[string]any{"request_uri": fmt.Sprintf("urn:x:%d", n), "expires_in": 90})
 }
 
-// last is what was pushed last, and its details.
+// last is the last pushed request, and its details.
 func (f *fake) last() (url.Values, details) {
 	f.t.Helper()
 	f.mu.Lock()
@@ -270,7 +270,7 @@ func (f *fake) signed(alg jose.SignatureAlgorithm, key any, kid string, claims m
 	return token
 }
 
-// set changes what the fake says.
+// set changes the fake's answers.
 func (f *fake) set(change func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -359,7 +359,7 @@ func (s *site) linked() {
 	s.app.memory.setCard("wang", handle)
 }
 
-// back comes back from the authority with what was pushed last.
+// back comes back from the authority after the last push.
 func (s *site) back(more url.Values) got {
 	s.t.Helper()
 	push, _ := s.last()
@@ -370,7 +370,7 @@ func (s *site) back(more url.Values) got {
 	return s.do(http.MethodGet, "/callback?"+q.Encode(), nil)
 }
 
-// cookie is the browser's session.
+// cookie is the browser's session cookie.
 func (s *site) cookie() string {
 	s.t.Helper()
 	u, err := url.Parse(s.server.URL)

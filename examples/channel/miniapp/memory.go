@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// A real channel keeps this in its database. What is lost here when the
-// process ends can be asked for again: the authority knows every request by
-// its business number.
+// A real channel keeps this in its database. A result that is lost when the
+// process ends can be fetched again: the authority knows every request by its
+// business number.
 const (
 	sessionLife = time.Hour // since it was last used
 	mostSession = 10_000
-	mostFlows   = 20 // of a session; the oldest makes room
+	mostFlows   = 20 // of a session; the oldest is dropped for a new one
 )
 
 // flow is one request to the authority, from the press of a button to its end.
@@ -30,7 +30,7 @@ type flow struct {
 	Challenge  string // that evidence must be bound to, where the authority gave one
 	Pushed     bool
 	Started    time.Time
-	Outcome    *outcome // nil while there is none
+	Outcome    *outcome // nil before there is one
 }
 
 // session is one browser.
@@ -56,7 +56,8 @@ func newMemory(now func() time.Time) *memory {
 	return &memory{now: now, sessions: map[string]*session{}, cards: map[string]string{}}
 }
 
-// with lends the session of an id to f; it reports whether there is one.
+// with calls f with the session of an id; it reports whether there is such a
+// session.
 func (m *memory) with(id string, f func(*session)) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -73,8 +74,8 @@ func (m *memory) with(id string, f func(*session)) bool {
 	return true
 }
 
-// begin makes a session for a person. The id is always new, so that nobody can
-// plant one.
+// begin makes a session for a person. The id is always new, so that an attacker
+// cannot plant a known one.
 func (m *memory) begin(old, person string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -87,8 +88,8 @@ func (m *memory) begin(old, person string) string {
 	return id
 }
 
-// drop removes what is over and, if that is nothing, the session that was used
-// longest ago. The caller holds mu.
+// drop removes expired sessions and, if there are none, the session that was
+// used longest ago. The caller holds mu.
 func (m *memory) drop() {
 	oldest, at := "", m.now().Add(time.Second)
 	for id, s := range m.sessions {

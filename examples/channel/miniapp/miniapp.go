@@ -1,14 +1,16 @@
-// Package miniapp is a sample channel: an invented mini-program of a
-// provincial human-resources and social-security department, which never
-// touches a PIN. It guarantees that it believes an answer only after it has
-// checked state, issuer, signature, nonce, business number, action, purpose
-// and card, that a code is exchanged once, and that a lost answer is asked for
-// by business number instead of being guessed. It trusts the authority's
-// issuer address, TLS to reach it, and the evidence provider to have looked at
-// the person. People and numbers are made up.
+// Package miniapp is a sample channel: an invented mini-program of a provincial
+// human-resources and social-security department, which never touches a PIN. It
+// guarantees that it believes an answer only after it has checked state,
+// issuer, signature, nonce, business number, action, purpose and card, that an
+// authorization code is exchanged once, and that a lost answer is fetched by
+// business number instead of being guessed. It trusts the authority's issuer
+// address, TLS to reach it, and the evidence provider to have looked at the
+// person. People and numbers are made up.
 //
-// DESIGN section 7 ("Hosted page", "Evidence"). Copy it: it imports nothing
-// but public packages.
+// docs/CHANNELS.md explains it step by step. Copy it: it imports only public
+// packages.
+//
+// Start here: miniapp.go, then oidc.go.
 package miniapp
 
 import (
@@ -45,7 +47,7 @@ type Config struct {
 	Name     string        // as people see it
 	NameEN   string
 	Theme    string // "jade" or "azure"
-	Region   string // GB/T 2260 code that the app serves; empty: the nation
+	Region   string // region that the app serves (GB/T 2260); empty: the nation
 	Evidence string // address of the evidence provider
 	People   []Person
 	HTTP     *http.Client // for calls to authority and provider; default: waits 15 s
@@ -53,8 +55,8 @@ type Config struct {
 	Logger   *slog.Logger // default: discard
 }
 
-// Person is somebody whom a visitor of the sample may be. A real app knows its
-// users from its own log-in.
+// Person is a person whom a visitor of the sample can act as. A real app knows
+// its users from its own log-in.
 type Person struct {
 	Key      string `json:"key"` // short, stands in forms
 	Known    string `json:"known"`
@@ -74,8 +76,8 @@ type Person struct {
 //go:embed people.json
 var samplePeople []byte
 
-// SamplePeople are invented people to be. Whoever has one of their numbers by
-// chance is not meant.
+// SamplePeople are invented people to act as. If a number belongs to a real
+// person, that is chance.
 func SamplePeople() ([]Person, error) {
 	var people []Person
 	if err := json.Unmarshal(samplePeople, &people); err != nil {
@@ -188,7 +190,8 @@ func originOf(address string) (string, error) {
 	return u.Scheme + "://" + u.Host, nil
 }
 
-// RedirectURI is what the operator registers for an app at an origin.
+// RedirectURI is the redirect URI that the operator registers for an app at an
+// origin.
 func RedirectURI(origin string) string { return origin + "/callback" }
 
 func (a *App) secure() bool { return strings.HasPrefix(a.c.Origin, "https://") }
@@ -203,7 +206,7 @@ func (a *App) person(key string) *Person {
 	return nil
 }
 
-// holder is the person whose account somebody is in: mostly one's own.
+// holder is the person whose account is open: usually the visitor's own.
 func (a *App) holder(p *Person) *Person {
 	if p == nil || p.Account == "" {
 		return p

@@ -85,8 +85,8 @@ func TestVerifyOpensYears(t *testing.T) {
 	}
 }
 
-// TestTokensThatProveNothing: whatever is wrong with the ID token, nothing
-// opens; the verdict is asked for, and here there is none.
+// TestTokensThatProveNothing: with a faulty ID token nothing opens; the app
+// asks for the verdict, and here there is none.
 func TestTokensThatProveNothing(t *testing.T) {
 	claim := func(name string, v any) func(map[string]any) { return func(c map[string]any) { c[name] = v } }
 	for what, spoil := range map[string]func(map[string]any){
@@ -159,7 +159,8 @@ func nothingOpens(t *testing.T, spoil func(*site)) {
 	}
 }
 
-// TestForeignCallbacks: nothing in them is used, whatever they say.
+// TestForeignCallbacks: no parameter of a callback with a wrong state or issuer
+// is used.
 func TestForeignCallbacks(t *testing.T) {
 	for what, q := range map[string]url.Values{
 		"another state":  {"state": {"guessed"}, "code": {"c"}},
@@ -181,7 +182,8 @@ func TestForeignCallbacks(t *testing.T) {
 	}
 }
 
-// TestErrorsAreAskedAfter: an error in the address is anybody's word.
+// TestErrorsAreAskedAfter: an error in the address may be forged, so the app
+// asks the authority for the result.
 func TestErrorsAreAskedAfter(t *testing.T) {
 	until := time.Date(2026, 11, 24, 0, 10, 0, 0, time.UTC)
 	none, three := 0, 3
@@ -280,7 +282,7 @@ func TestRefusedPush(t *testing.T) {
 	}
 }
 
-// TestPagesAreSafe: no code or style inline, no other origin, nothing cached,
+// TestPagesAreSafe: no inline script or style, no other origin, nothing cached,
 // no post from elsewhere.
 func TestPagesAreSafe(t *testing.T) {
 	s := newSite(t)
@@ -324,7 +326,8 @@ func TestPagesAreSafe(t *testing.T) {
 
 func mustLast(s *site) details { _, d := s.last(); return d }
 
-// TestSessionsAreBounded, and new for each person, so that nobody can plant one.
+// TestSessionsAreBounded: and each person gets a new session, so that an
+// attacker cannot plant one.
 func TestSessionsAreBounded(t *testing.T) {
 	now := time.Now()
 	m := newMemory(func() time.Time { return now })

@@ -27,7 +27,7 @@ const (
 	longestAnswer = 64 << 10
 )
 
-// authority is what discovery said.
+// authority holds the metadata from discovery.
 type authority struct {
 	oauth    oauth2.Config
 	par      string
@@ -153,12 +153,12 @@ type refusal struct {
 	Status      int    `json:"-"`
 	Kind        string `json:"error"`
 	Description string `json:"error_description"`
-	// The authority's own members: its stable code, and sentences to show.
+	// The authority's own members: its error code, and sentences to show.
 	Code          string     `json:"code"`
 	DescriptionZH string     `json:"error_description_zh"`
 	NextStepZH    string     `json:"next_step_zh"`
 	NextStepEN    string     `json:"next_step_en"`
-	Field         string     `json:"field"`     // that is at fault
+	Field         string     `json:"field"`     // the member at fault
 	Challenge     string     `json:"challenge"` // with evidence_required
 	Until         *time.Time `json:"until"`     // when the refusal ends by itself
 }
@@ -195,7 +195,7 @@ func (a *App) post(ctx context.Context, address, kind, body string, want int, an
 	return json.Unmarshal(raw, answer)
 }
 
-// proof is what a checked ID token says.
+// proof holds the claims of a checked ID token.
 type proof struct {
 	Card        string   `json:"sub"` // handle of the card, in this channel only
 	BusinessNo  string   `json:"liuma_business_no"`
@@ -207,7 +207,7 @@ type proof struct {
 	AuthTime    int64    `json:"auth_time"`
 }
 
-// redeem exchanges the code and checks the ID token that comes back. An error
+// redeem exchanges the authorization code and checks the ID token. An error
 // says nothing about the verdict: ask for it by business number.
 func (a *App) redeem(ctx context.Context, f flow, code string) (*proof, error) {
 	au, err := a.discover(ctx)
@@ -238,7 +238,7 @@ func (a *App) redeem(ctx context.Context, f flow, code string) (*proof, error) {
 	return p, p.check(f)
 }
 
-// check refuses a token that is about anything but what was asked.
+// check refuses a token that does not match the pushed request.
 func (p *proof) check(f flow) error {
 	sum := sha256.Sum256([]byte(f.Purpose))
 	switch {

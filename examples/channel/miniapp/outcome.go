@@ -10,24 +10,24 @@ import (
 	"github.com/liuma-pin/liuma/client"
 )
 
-// outcome is what a flow came to, in words for the person.
+// outcome is the result of a flow, in words for the person.
 type outcome struct {
 	OK       bool
 	Open     bool   // not over: the person may go on
-	Code     string // the authority's, or one of ours
+	Code     string // the authority's error code, or one of this app
 	Title    string
 	TitleEN  string
 	Next     string
 	NextEN   string
-	Ways     []way // what to do next, the most likely first
+	Ways     []way // next steps, the most likely first
 	Tries    *int
 	Until    time.Time
-	UntilZH  string // what Until is
+	UntilZH  string // the meaning of Until
 	UntilEN  string
-	Received string // for developers: what came back
+	Received string // for developers: the answer
 }
 
-// codeOf finds the authority's code in an error of any of its doors.
+// codeOf finds the authority's error code in an error of any of its doors.
 func codeOf(err error) string {
 	if code := client.CodeOf(err); code != "" {
 		return code
@@ -66,7 +66,7 @@ func (o *outcome) wantsEvidence() bool {
 	return o.Open && len(o.Ways) > 0 && o.Ways[0].Do == doEvidence
 }
 
-// success is what the person reads when it worked.
+// success is the sentence after a success.
 func success(action string) outcome {
 	o := outcome{OK: true}
 	switch action {
@@ -97,7 +97,7 @@ func success(action string) outcome {
 	return o
 }
 
-// received shows a developer what came back, without the token itself.
+// received shows a developer the answer, without the token itself.
 func received(v any) string {
 	raw, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
@@ -106,9 +106,9 @@ func received(v any) string {
 	return string(raw)
 }
 
-// ask asks what became of a flow whose callback was lost, or came with an
-// error: the authority knows it by business number, and only there. The card's
-// handle is empty unless it worked.
+// ask fetches the result of a flow whose callback was lost or came with an
+// error. Only the authority knows it, by business number. The card's handle is
+// empty unless the act succeeded.
 func (a *App) ask(ctx context.Context, f flow) (o outcome, card string) {
 	v, err := a.door.Verification(ctx, f.BusinessNo)
 	if client.CodeOf(err) == "not_found" {
@@ -139,8 +139,8 @@ func froze(f flow, v *client.Verification) bool {
 	return f.Action == actionFreeze && v.Action == f.Action && v.State == "decided" && v.Code == ""
 }
 
-// refused puts a verdict that is not right into words: ours where we have
-// some, and else the authority's.
+// refused puts a verdict that is not right into words: the app's if it has
+// some, else the authority's.
 func refused(v *client.Verification, action string) outcome {
 	code := v.Code
 	if v.Verdict == "wrong" && v.TriesLeft != nil && *v.TriesLeft == 0 {
@@ -157,8 +157,9 @@ func refused(v *client.Verification, action string) outcome {
 	return o
 }
 
-// asked takes a right verdict that was asked for. What was set stays set; a
-// proof of identity is only as good as its receipt, which is redeemed.
+// asked handles a right verdict that was fetched by business number. An act (a
+// new PIN, say) is done; a proof of identity counts only if its receipt can
+// still be redeemed.
 func (a *App) asked(ctx context.Context, f flow, v *client.Verification) (outcome, string) {
 	if f.Action != actionVerify {
 		return success(f.Action), v.Card

@@ -44,7 +44,7 @@ const standingLasts = 3 * time.Second
 
 func beijing() *time.Location { return time.FixedZone("CST", 8*60*60) }
 
-// view is what a page may show.
+// view is the data of a page.
 type view struct {
 	Name, NameEN, Theme string
 	Title               string
@@ -78,7 +78,7 @@ func (a *App) render(w http.ResponseWriter, r *http.Request, status int, name st
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = page.WriteTo(w) // an error here means that nobody is listening
+	_, _ = page.WriteTo(w) // the client has disconnected
 }
 
 func (a *App) lost(w http.ResponseWriter, r *http.Request, status int) {
@@ -151,8 +151,8 @@ func (a *App) showResult(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// showYears shows what is behind the PIN, for a few minutes after a verdict
-// and only about the person whose PIN it was.
+// showYears shows the contribution years behind the PIN, for a few minutes
+// after a verdict and only to the person whose PIN it was.
 func (a *App) showYears(w http.ResponseWriter, r *http.Request) {
 	var until time.Time
 	var of, no string

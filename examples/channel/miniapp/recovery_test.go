@@ -9,9 +9,8 @@ import (
 	"time"
 )
 
-// TestWaysBack: reset, rebind and unfreeze are pushed for the card's handle,
-// with a purpose of their own and nothing else; without a card there is
-// nothing to push.
+// TestWaysBack: reset, rebind and unfreeze are pushed with only the card's
+// handle and a purpose of their own; without a card nothing is pushed.
 func TestWaysBack(t *testing.T) {
 	for action, x := range map[string]struct{ purpose, done string }{
 		"reset":    {"找回电子社保卡密码", "密码找回来了"},
@@ -37,8 +36,9 @@ func TestWaysBack(t *testing.T) {
 	}
 }
 
-// TestResetEvidenceMidway: the code was right, now the face: the camera's
-// page, a new push under the same number, and then the token.
+// TestResetEvidenceMidway: the one-time code was right and evidence is
+// required: the camera's page, a new push under the same number, and then the
+// token.
 func TestResetEvidenceMidway(t *testing.T) {
 	s := newSite(t)
 	s.linked()
@@ -63,8 +63,8 @@ func TestResetEvidenceMidway(t *testing.T) {
 	says(t, s.get(s.back(url.Values{"code": {"c"}}).to), "密码找回来了")
 }
 
-// TestEvidenceRefused: what the authority says against the evidence leads to a
-// new check with a new challenge, under the same number.
+// TestEvidenceRefused: evidence that the authority refuses leads to a new check
+// with a new challenge, under the same number.
 func TestEvidenceRefused(t *testing.T) {
 	s := newSite(t)
 	s.linked()
@@ -82,8 +82,9 @@ func TestEvidenceRefused(t *testing.T) {
 	}
 }
 
-// TestThief: in somebody else's account, about that holder; the provider is
-// told who is in front of the camera, and what it refuses is not pushed.
+// TestThief: in another holder's account, with requests about that holder; the
+// provider is told who is in front of the camera, and if it refuses, nothing is
+// pushed.
 func TestThief(t *testing.T) {
 	s := newSite(t)
 	s.linked()
@@ -119,7 +120,7 @@ func TestThief(t *testing.T) {
 	}
 }
 
-// TestFreeze: one call, after a page that says what it does.
+// TestFreeze: one call, after a page that explains it.
 func TestFreeze(t *testing.T) {
 	s := newSite(t)
 	if g := s.post("/freeze"); g.to.Path != "/" || s.do("GET", "/freeze", nil).to.Path != "/" {
@@ -172,7 +173,8 @@ func TestFreezeGoesWrong(t *testing.T) {
 	}
 }
 
-// TestRefusalsLeadOn: each refusal names what helps, and until when it holds.
+// TestRefusalsLeadOn: each refusal names the next step, and until when it
+// holds.
 func TestRefusalsLeadOn(t *testing.T) {
 	until := time.Date(2026, 11, 24, 0, 10, 0, 0, time.UTC)
 	start := func(action string) string { return `name="action" value="` + action + `"` }
@@ -223,8 +225,8 @@ func TestUntilOfAPush(t *testing.T) {
 	says(t, s.get(s.post("/start", "action", "reset").to), "11 月 24 日 08:10")
 }
 
-// TestWordsForEveryCode: whatever the authority's guide lists has words of
-// ours, but for what is about our own mistakes.
+// TestWordsForEveryCode: every error code in the authority's guide has words of
+// the app, except those that mean a mistake of the app.
 func TestWordsForEveryCode(t *testing.T) {
 	guide, err := os.ReadFile("../../../docs/API.md")
 	if err != nil {
@@ -250,7 +252,7 @@ func TestWordsForEveryCode(t *testing.T) {
 	}
 }
 
-// TestPeopleAreChecked: a thief needs somebody else's account.
+// TestPeopleAreChecked: a thief needs the account of another person.
 func TestPeopleAreChecked(t *testing.T) {
 	people, err := SamplePeople()
 	if err != nil {

@@ -1,16 +1,16 @@
 package miniapp
 
-// What a person reads about a code: the authority's codes that have something
-// to do with people, and a few of our own. Codes that are about our own
-// mistakes have none and read as "failed"; they stand in the log.
+// Sentences for people, by error code: those of the authority that a person can
+// act on, and a few of this app. An error code that means a mistake of this app
+// has no sentence; the page says "failed" and the log has the cause.
 
-// What can be done next, beside starting an action.
+// Next steps, beside starting an action.
 const (
 	doAgain    = "again"    // the same action anew, under a new number
 	doResume   = "resume"   // go on with this one
-	doAsk      = "ask"      // ask what became of it
+	doAsk      = "ask"      // ask for the result
 	doEvidence = "evidence" // to the identity check, and then on
-	doCounter  = "counter"  // what to bring to an agency
+	doCounter  = "counter"  // the documents to bring to an agency
 )
 
 // way is one thing to do next, with the words on its button.
@@ -33,7 +33,7 @@ func sayAs(code, title, titleEN, next, nextEN string, ways ...way) outcome {
 	return outcome{Code: code, Title: title, TitleEN: titleEN, Next: next, NextEN: nextEN, Ways: ways}
 }
 
-// words explains a code that an action came to.
+// words explains the error code or verdict of an action.
 func words(code, action string) outcome {
 	for _, explain := range []func(code, action string) (outcome, bool){wordsOfCourse, wordsOfPIN, wordsOfCard, wordsOfEvidence, wordsOfPhone, wordsOfCode} {
 		if o, ok := explain(code, action); ok {
@@ -153,7 +153,7 @@ func wordsOfPhone(code, _ string) (o outcome, ok bool) {
 	return o, o.Code != ""
 }
 
-// wordsOfCode are about codes and numbers that were typed.
+// wordsOfCode are about one-time codes and numbers that the holder typed.
 func wordsOfCode(code, _ string) (o outcome, ok bool) {
 	switch code {
 	case "phone_code_wrong", "phone_code_format", "phone_code_expired":

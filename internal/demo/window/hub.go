@@ -9,10 +9,10 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Party is one of those who see something of what a holder does.
+// Party is a side of the demo: channel, authority, keeper, database or phone.
 type Party string
 
-// The parties, in the order of the page's columns.
+// The sides, in the order of the page's columns.
 const (
 	Channel   Party = "channel"
 	Authority Party = "authority"
@@ -20,14 +20,13 @@ const (
 	Database  Party = "database"
 )
 
-// Fact is one value that a party saw, under the name that it has on the wire
-// or in the row.
+// Fact is one value that a side saw, under its name on the wire or in the row.
 type Fact struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
 
-// Event is something that a party saw, sent or wrote.
+// Event is something that a side saw, sent or wrote.
 type Event struct {
 	Seq   uint64     `json:"seq"`
 	At    time.Time  `json:"at"`
@@ -39,7 +38,7 @@ type Event struct {
 
 const mostEvents = 600 // kept; older ones are forgotten
 
-// Hub collects what the parties saw. The zero value is not usable; NewHub
+// Hub collects the events of all sides. The zero value is not usable; NewHub
 // makes one. Safe for concurrent use.
 type Hub struct {
 	now func() time.Time
@@ -47,8 +46,9 @@ type Hub struct {
 	mu     sync.Mutex
 	seq    uint64  // guarded by mu
 	events []Event // guarded by mu; oldest first
-	// What an event may be part of, seen until Forget and from before it. Both
-	// guarded by mu; the first is nil after Forget.
+	// The requests and ceremonies that events belong to: those since the last
+	// Forget, and those before it. Both guarded by mu; the first is nil after
+	// Forget.
 	during, before map[Fact]bool
 }
 
@@ -80,8 +80,9 @@ func (h *Hub) Saw(p Party, who string, title liuma.Text, facts ...Fact) {
 	}
 }
 
-// Forget drops what was seen so far, and whatever becomes of it later: a
-// ceremony that is left open ends by itself some time. Numbers go on.
+// Forget drops all events so far, and later events of the same requests and
+// ceremonies: a ceremony that was left open still expires some time. Event
+// numbers go on.
 func (h *Hub) Forget() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -121,7 +122,7 @@ func bytesOf(b []byte) string {
 	return fmt.Sprintf("%s… %dB", hex.EncodeToString(b[:shownBytes]), len(b))
 }
 
-// cut shows how a text begins.
+// cut returns the beginning of a string.
 func cut(s string) string {
 	r := []rune(s)
 	if len(r) <= shownText {

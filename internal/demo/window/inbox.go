@@ -17,15 +17,15 @@ type SMS struct {
 	At     time.Time  `json:"at"`
 	To     string     `json:"to"`     // masked
 	Whose  liuma.Text `json:"whose"`  // whose number it is
-	Also   liuma.Text `json:"also"`   // who else reads it; empty for nobody
+	Also   liuma.Text `json:"also"`   // the other person who can read this phone's messages; empty for none
 	Text   string     `json:"text"`   // as the phone shows it
-	Code   string     `json:"code"`   // that is in it, to be typed on the page that asked; or empty
-	Freeze string     `json:"freeze"` // freeze code that is in it; or empty
+	Code   string     `json:"code"`   // the one-time code in it, if any
+	Freeze string     `json:"freeze"` // the freeze code in it, if any
 }
 
-// Messages reads the demo's inbox for the page: whose number a text went to,
-// and what in it is there to be typed. Texts from before since are left
-// out. It is fit for Config.SMS.
+// Messages reads the demo's inbox for the page: the person whose number a text
+// went to, and the codes in it. Texts from before since are left out. For
+// Config.SMS.
 func Messages(inbox *notify.Inbox, since time.Time) (func() []SMS, error) {
 	people, err := miniapp.SamplePeople()
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/notify"
 )
 
-// TestInbox: whose number it is, who else reads it, and what is to be typed.
+// TestInbox: the owner of the number, the other reader, and the codes to type.
 func TestInbox(t *testing.T) {
 	inbox := notify.NewInbox(at)
 	read, err := window.Messages(inbox, at())

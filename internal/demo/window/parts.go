@@ -23,20 +23,20 @@ type Cast struct {
 	Region liuma.Region
 }
 
-// Parts are what a Show is built from. World, Hub and Channels are required.
+// Parts are the parts of a Show. World, Hub and Channels are required.
 type Parts struct {
-	World    *world.World // with listeners, and with phones where the window shows texts
+	World    *world.World // with listeners, and with phones if the window shows messages
 	Hub      *Hub
 	Channels []Cast // as many as addresses
-	// People to be, and the number of the first one's physical card; those of
-	// the others follow. Default: the sample's.
+	// People to act as, and the number of the first person's physical card; the
+	// other cards have the numbers after it. Default: the sample's.
 	People    []miniapp.Person
 	FirstCard int
-	CA        []byte // PEM, to be fetched from the window; nil for none
-	// Pass lets the world's time go by, at the window.
+	CA        []byte // PEM; the window offers it for download; nil for none
+	// Pass moves the world's clock, when a visitor of the window asks for it.
 	Pass bool
-	// Base sends the channels' calls; default: http.DefaultTransport. With a
-	// certificate of one's own, it is what trusts it.
+	// Base sends the channels' calls; default: http.DefaultTransport. It must
+	// trust the authority's certificate.
 	Base   http.RoundTripper
 	Logger *slog.Logger // default: discard
 }
@@ -125,9 +125,9 @@ func (s *Show) channel(ctx context.Context, p Parts, c Cast, origin string) (htt
 
 const sampleCard = 90417300 // number of the first sample person's card
 
-// registryOf is people to be as the registry imports them, each with a physical
-// card; that of one is reported lost. first is the number of the first one's
-// card; those of the others follow.
+// registryOf makes the import file of the people to act as. Each has a physical
+// card, and one card is reported lost. first is the number of the first
+// person's card; the others have the numbers after it.
 func registryOf(people []miniapp.Person, first int) string {
 	var b strings.Builder
 	b.WriteString("id_number,name,phone,card_no,region,status\n")

@@ -10,7 +10,7 @@ import (
 // QR is an address as a QR code, for a phone's camera.
 type QR struct{ dark [][]bool } // rows, with a quiet zone
 
-// NewQR makes one. Only an address that is far too long fails.
+// NewQR makes a QR code. Only an address that is far too long fails.
 func NewQR(address string) (QR, error) {
 	code, err := qrcode.New(address, qrcode.Medium)
 	if err != nil {
@@ -35,9 +35,9 @@ func (q QR) SVG() []byte {
 	return []byte(b.String())
 }
 
-// Lines draws it for a terminal, two rows in each line. A terminal's ground is
-// mostly dark, so what is light is drawn and what is dark is left out; where
-// the ground is light, readers of today see an inverted code and read it, too.
+// Lines draws the QR code for a terminal, two rows in each line. Most terminals
+// are dark, so the light modules are drawn and the dark ones left out. On a
+// light terminal the code is inverted, which today's readers accept too.
 func (q QR) Lines() []string {
 	var lines []string
 	for y := 0; y < len(q.dark); y += 2 {

@@ -13,8 +13,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/demo/window"
 )
 
-// TestQR: the terminal's drawing and the page's are the same code, with its
-// three corners; no outside tool reads it here, so its frame is what is held.
+// TestQR: the terminal's drawing and the page's are the same QR code, with its
+// three corners; no other tool reads it here, so the test checks the frame.
 func TestQR(t *testing.T) {
 	code, err := window.NewQR("https://192.168.1.23:8443")
 	if err != nil {
@@ -72,7 +72,7 @@ func TestQR(t *testing.T) {
 
 func abs(n int) int { return max(n, -n) }
 
-// TestScan: the code is in the page where it is wanted, and nowhere else.
+// TestScan: the QR code is in the page only where Config asks for it.
 func TestScan(t *testing.T) {
 	for _, scan := range []bool{true, false} {
 		h, err := window.New(window.Config{Hub: window.NewHub(at), Origin: "https://192.168.1.23:8443", Scan: scan, Official: "https://192.168.1.23:8444/",

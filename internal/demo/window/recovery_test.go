@@ -9,7 +9,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/demo/window"
 )
 
-// next waits for a text beyond those that were read, as the window shows it.
+// next waits for an unread text in the window.
 func (s *stage) next(read *int) window.SMS {
 	s.t.Helper()
 	for range 500 {
@@ -25,7 +25,7 @@ func (s *stage) next(read *int) window.SMS {
 	return window.SMS{}
 }
 
-// proves has a code sent, reads it in the window and types it.
+// proves asks for a one-time code, reads it in the window and types it.
 func (p *phone) proves(s *stage, read *int) string {
 	p.t.Helper()
 	p.press("send-code")
@@ -37,10 +37,10 @@ func (p *phone) proves(s *stage, read *int) string {
 	return m.Code
 }
 
-// TestForgotten is what the window's guide leads to: a card with a bound
-// phone, a PIN that is got back, and a thief who reads the same texts. What
-// each party saw of the codes is shown as it is: typed in at the authority, a
-// MAC in the database, nothing elsewhere.
+// TestForgotten follows the window's guide: a card with a bound phone, a reset
+// PIN, and a thief who reads the same texts. The window shows one-time codes
+// where they were: typed in at the authority, a MAC in the database, nowhere
+// else.
 func TestForgotten(t *testing.T) {
 	s := newTexted(t)
 	p, read := newPhone(t, s), 0
@@ -146,7 +146,7 @@ func TestFreezeInTheWindow(t *testing.T) {
 	p.press("freeze")
 	p.says("已经冻结")
 	s.next(&read)
-	p.askYears(s.apps[0]) // no pad: nobody types in vain
+	p.askYears(s.apps[0]) // no pad: a PIN would be refused
 	p.goBack()
 	p.says("这张电子社保卡已冻结")
 	s.Clock.Advance(61 * time.Second)

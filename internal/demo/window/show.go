@@ -15,8 +15,8 @@ import (
 type Addresses struct {
 	Window   string
 	Channels []string
-	// TLS, if set, serves window and channels with it. Host then replaces the
-	// host in their origins.
+	// TLS, if set, is used for the window and the channels. Host then replaces
+	// the host in their origins.
 	TLS  *tls.Config
 	Host string
 }
@@ -32,7 +32,7 @@ type Show struct {
 	channels []net.Listener
 	servers  []*http.Server // as the listeners in all()
 	stop     context.CancelFunc
-	ended    chan error // what serving came to, once; nil before Serve
+	ended    chan error // the result of serving, once; nil before Serve
 }
 
 // Listen opens the listeners.
@@ -113,7 +113,7 @@ func (s *Show) Origin() string { return s.origin(s.window) }
 func (s *Show) ChannelOrigin(i int) string { return s.origin(s.channels[i]) }
 
 // EvidenceURL is where a channel asks the stand-in provider for evidence: the
-// sample channels do, and any that somebody registers to try things out.
+// sample channels do, and any channel that a developer registers for a trial.
 func (s *Show) EvidenceURL() string { return "http://" + s.provider.Addr().String() + EvidencePath }
 
 // Serve answers until Close.

@@ -44,7 +44,7 @@ func (l *lossyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// newStage is a demo that sends no texts, newTexted one that does.
+// newStage is a demo that sends no messages; newTexted one that sends them.
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	return openStage(t, false)
@@ -123,7 +123,7 @@ func (p *phone) shows() string {
 	return p.page.URL().String() + "\n" + p.page.Body()
 }
 
-// open goes to an address, which may be one of the page's own origin.
+// open goes to an address, which may be relative to the page.
 func (p *phone) open(address string) {
 	p.t.Helper()
 	if p.page != nil {
@@ -165,7 +165,7 @@ func (p *phone) give(mode string, secrets ...string) {
 	p.took(p.page.TypePIN(p.t.Context(), secrets...))
 }
 
-// giveInVain types the current PIN while the line cuts off what comes of it.
+// giveInVain types the current PIN while the network loses the answer.
 func (p *phone) giveInVain(pin string) {
 	p.t.Helper()
 	if _, err := p.page.TypePIN(p.t.Context(), pin); !errors.Is(err, errCut) {

@@ -15,9 +15,9 @@ const EvidencePath = "/stand-in/evidence"
 const evidenceLife = 5 * time.Minute
 
 // standIn signs that a holder is who they say, by a provider that is registered
-// as a stand-in: a receipt says so, and only demos accept it. Who is in front
-// of the camera it takes from the sample channel's word, so that a thief can be
-// played; it proves nothing.
+// as a stand-in: receipts name it, and only demos accept it. The sample channel
+// tells it who is in front of the camera, so that a visitor can play a thief;
+// the evidence proves nothing.
 func standIn(signer *evidence.Signer, now func() time.Time) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+EvidencePath, func(w http.ResponseWriter, r *http.Request) {
@@ -59,5 +59,5 @@ func standIn(signer *evidence.Signer, now func() time.Time) http.Handler {
 func refuse(w http.ResponseWriter, status int, code string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(`{"error":"` + code + `"}`)) // an error here means that nobody is listening
+	_, _ = w.Write([]byte(`{"error":"` + code + `"}`)) // the client has disconnected
 }

@@ -45,9 +45,9 @@ func (p *phone) askYears(app string) {
 	p.begin()
 }
 
-// TestStory is what a newcomer does: enrol, get the PIN wrong and right, link
-// a second app, lock it there and find it locked here; and what the window
-// then shows.
+// TestStory plays a newcomer: enrol, get the PIN wrong and right, link a second
+// app, lock it there and find it locked here; then it checks the window's
+// events.
 func TestStory(t *testing.T) {
 	s := newStage(t)
 	province, nation := newPhone(t, s), newPhone(t, s)
@@ -87,7 +87,7 @@ func TestStory(t *testing.T) {
 	nation.goBack()
 	nation.says("自动恢复")
 	nation.says("密码已锁定")
-	province.askYears(s.apps[0]) // no pad: nobody types in vain
+	province.askYears(s.apps[0]) // no pad: a PIN would be refused
 	province.says("密码已锁定")
 	province.goBack()
 	province.says("密码已锁定")
@@ -95,7 +95,7 @@ func TestStory(t *testing.T) {
 	s.sawAll(goodPIN, newPIN, wrongPIN, "330502195603120626", "王桂珍", "13857210019")
 }
 
-// sawAll checks the window's events: every party, real values, no secret.
+// sawAll checks the window's events: every side, real values, no secret.
 func (s *stage) sawAll(secrets ...string) {
 	s.t.Helper()
 	seen := s.seen()
@@ -125,7 +125,7 @@ func (s *stage) wants(seen map[window.Party]string, all map[window.Party][]strin
 	}
 }
 
-// seen is all that the window shows of each party.
+// seen is all that the window shows of each side.
 func (s *stage) seen() map[window.Party]string {
 	s.t.Helper()
 	seen := map[window.Party]string{}
@@ -213,7 +213,8 @@ func TestChange(t *testing.T) {
 	p.says("养老保险")
 }
 
-// TestPhysicalCardLost: PIN and evidence together, asked for midway.
+// TestPhysicalCardLost: PIN and evidence together; the evidence is required in
+// the middle of the ceremony.
 func TestPhysicalCardLost(t *testing.T) {
 	s := newStage(t)
 	p := newPhone(t, s)
@@ -253,8 +254,8 @@ func TestStolenCallback(t *testing.T) {
 	}
 	thief.says("不是从本页面打开的")
 
-	// Another issuer's answer neither, and then not even the right one: the
-	// state was taken. The verdict is still there to be asked for.
+	// Another issuer's answer is refused too, and after it even the right
+	// answer, because its state is used up. The verdict can still be fetched.
 	p.line.cut = nil
 	p.open(strings.Replace(back, "iss=http", "iss=https", 1))
 	p.says("不是从本页面打开的")

@@ -15,10 +15,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 )
 
-const mostBody = 64 << 10 // of what is looked into
+const mostBody = 64 << 10 // of a body that is inspected
 
-// Door lets the hub see what browsers send to the hosted door: that a page was
-// opened, and the forms and envelopes as they arrive. Nothing is changed.
+// Door shows in the hub the requests of browsers to the hosted door: opened
+// pages, forms and envelopes. It changes nothing.
 func (h *Hub) Door(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ceremony := strings.HasPrefix(r.URL.Path, "/c/")
@@ -81,7 +81,8 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// Channel lets the hub see with what a holder comes back to a channel.
+// Channel shows in the hub the parameters with which a holder comes back to a
+// channel.
 func (h *Hub) Channel(who string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet && r.URL.Path == "/callback" {
@@ -92,7 +93,7 @@ func (h *Hub) Channel(who string, next http.Handler) http.Handler {
 	})
 }
 
-// known lists the parameters that are there, of those that are named.
+// known lists those of the named parameters that are present.
 func known(v url.Values, names ...string) []Fact {
 	facts := []Fact{}
 	for _, n := range names {
@@ -103,7 +104,8 @@ func known(v url.Values, names ...string) []Fact {
 	return facts
 }
 
-// Transport lets the hub see what a channel's server sends and gets.
+// Transport shows in the hub the requests of a channel's server and their
+// answers.
 func (h *Hub) Transport(who string, base http.RoundTripper) http.RoundTripper {
 	return &watchedTransport{hub: h, who: who, base: base}
 }
@@ -132,7 +134,8 @@ func (t *watchedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// titleOfCall is what a call means; false for what is asked once and public.
+// titleOfCall names a call for a visitor; false for calls without anything of
+// interest (metadata, keys).
 func titleOfCall(r *http.Request) (liuma.Text, bool) {
 	switch p := r.URL.Path; {
 	case p == "/par":
@@ -222,8 +225,7 @@ func flatten(facts []Fact, name string, v any) []Fact {
 	return append(facts, Fact{name, shown(name, fmt.Sprint(v))})
 }
 
-// shown masks what is personal, as pages do: made-up people too are shown only
-// as far as needed.
+// shown masks personal data as pages do, although the people are made up.
 func shown(name, value string) string {
 	switch name[strings.LastIndexByte(name, '.')+1:] {
 	case "id_number", "camera":

@@ -9,8 +9,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-// Keeper lets the hub see what a keeper gets and gives. It changes neither.
-// Fit for server.Options.BetweenKeeper.
+// Keeper wraps a keeper and shows its requests and answers in the hub,
+// unchanged. For server.Options.BetweenKeeper.
 func (h *Hub) Keeper(k keeper.Keeper) keeper.Keeper { return &watchedKeeper{Keeper: k, hub: h} }
 
 type watchedKeeper struct {

@@ -9,8 +9,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// What belongs to the bound phone, as it is stored: of codes and freeze codes
-// a MAC, of numbers a blind index and a sealed form.
+// Rows of the bound phone as they are stored: MACs of one-time codes and freeze
+// codes, a blind index and a sealed form of numbers.
 
 func (t *watchedTx) PutContact(c store.Contact) error {
 	facts := []Fact{cardFact(c.Card), {"phone (blind index)", bytesOf(c.Phone[:])}, {"phone (sealed)", bytesOf(c.Sealed)}}
@@ -57,8 +57,8 @@ func (t *watchedTx) UpdateMessage(m store.Message) error {
 	return t.note(err, title, messageRow(m)...)
 }
 
-// titleOfForm is what a form of the holder's pages tells the authority; false
-// for what carries nothing.
+// titleOfForm names a form of the holder pages for a visitor; false for forms
+// without content.
 func titleOfForm(verb string) (liuma.Text, bool) {
 	switch verb {
 	case "code":
@@ -77,7 +77,7 @@ func titleOfForm(verb string) (liuma.Text, bool) {
 	return liuma.Text{}, false
 }
 
-// sawForm notes what a holder's page was filled in with.
+// sawForm notes the fields of a holder page's form.
 func (h *Hub) sawForm(verb string, form url.Values) {
 	title, ok := titleOfForm(verb)
 	if !ok {
@@ -93,7 +93,7 @@ func (h *Hub) sawForm(verb string, form url.Values) {
 	h.Saw(Authority, "", title, facts...)
 }
 
-// sawFreezePage notes a freeze code that came without a log-in.
+// sawFreezePage notes a freeze code that was sent from the official page.
 func (h *Hub) sawFreezePage(form url.Values) {
 	h.Saw(Authority, "", text("官方页面收到冻结码，不用登录", "A freeze code on the official page, without a log-in"),
 		Fact{"characters", fmt.Sprint(len([]rune(form.Get("code"))))})

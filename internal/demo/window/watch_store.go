@@ -10,9 +10,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Store lets the hub see what the authority decides (its audit entries) and
-// the rows as they are stored. It changes nothing. Fit for
-// server.Options.BetweenStore.
+// Store shows in the hub the authority's decisions (its audit entries) and the
+// rows as they are stored. It changes nothing. For server.Options.BetweenStore.
 func (h *Hub) Store(s store.Store) store.Store { return &watchedStore{Store: s, hub: h} }
 
 type watchedStore struct {
@@ -27,7 +26,7 @@ type row struct {
 }
 
 func (s *watchedStore) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error)) error {
-	// f may run more than once; only what its last run wrote counts.
+	// f may run more than once; only the writes of its last run count.
 	var entry audit.Entry
 	var rows []row
 	err := s.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -48,7 +47,7 @@ func (s *watchedStore) Update(ctx context.Context, f func(store.Tx) (audit.Entry
 	return nil
 }
 
-// titleOf is what an entry means to a visitor; false for housekeeping.
+// titleOf names an entry for a visitor; false for housekeeping.
 func titleOf(e audit.Event) (liuma.Text, bool) {
 	switch e {
 	case audit.AssertionUsed:

@@ -1,19 +1,19 @@
-// Package window is the demo's browser side: a page with a phone, its SMS
-// inbox and what each party saw, the two sample channels, and a stand-in
-// evidence provider. It guarantees that what the page shows passed in this
-// process while one looked, cut short, that no PIN is in it (the hub stands
-// where none passes: the envelopes arrive sealed, keepers get blinded points)
-// and a code only where it was typed in and in the text that brought it,
-// and that it asks no other origin for anything. It trusts everybody who
-// reaches its listener: only the demo may start it, with invented people. What
-// it shows would be a leak anywhere else.
+// Package window is the demo's browser side: a page with a phone, its SMS inbox
+// and the events that each side saw, the two sample channels, and a stand-in
+// evidence provider. It guarantees that every value on the page passed through
+// this process and is at most shortened; that no PIN is in it (the hub sees
+// only sealed envelopes and blinded points); that a one-time code is shown only
+// where it was typed in and in the text that brought it; and that the page asks
+// no other origin for anything. It trusts everybody who reaches its listener:
+// only the demo may start it, with invented people. Outside a demo the page
+// would leak personal data.
 //
-// The phone is a window of its own and not a frame: the authority's pages
-// refuse to be framed, and the demo does not ask them to make an exception.
+// The phone is a browser window of its own and not a frame: the authority's
+// pages refuse to be framed, also in the demo.
 //
-// The stage of package demo makes the world, and decides who is in the play; what
-// a browser sees of it is made here: the sample channels (Parts), the servers
-// (Show), what each party saw (Hub), and the page itself (New).
+// The stage of package demo makes the world and its people; the browser's part
+// is made here: the sample channels (Parts), the servers (Show), the events of
+// each side (Hub), and the page itself (New).
 //
 // Start here: Parts, and Show.Build.
 package window
@@ -46,22 +46,22 @@ type Phone struct {
 	Mark  string // one character
 }
 
-// Config says what the window shows. Hub, Origin and Phones are required.
+// Config is the content of the window. Hub, Origin and Phones are required.
 type Config struct {
 	Hub    *Hub
 	Origin string // its own address, scheme://host:port; other Host headers are refused
 	Phones []Phone
-	// Official is the address of the authority's own page, where freeze codes
-	// are typed; it stands in no text. Empty for none.
+	// Official is the address of the authority's official page, where freeze
+	// codes are typed; texts do not contain it. Empty for none.
 	Official string
-	// SMS lists the messages on the phones, oldest first; nil while nobody
-	// sends any.
+	// SMS lists the messages on the phones, oldest first; nil while no messages
+	// are sent.
 	SMS func() []SMS
-	// Pass, if set, lets the demo's time go by, for all parties at once: what
-	// takes three days need not be waited for.
+	// Pass, if set, moves the demo's clock for all sides at once, so that a
+	// visitor need not wait for three days.
 	Pass func(time.Duration)
 	Now  func() time.Time // the demo's time; required with Pass
-	// Scan, if set, shows Origin as a QR code, for a phone of one's own.
+	// Scan, if set, shows Origin as a QR code, for a real phone.
 	Scan bool
 	// CA, if set, is the certificate that a phone may trust, PEM.
 	CA []byte
@@ -124,8 +124,9 @@ func New(c Config) (http.Handler, error) {
 	return w.guard(http.NewCrossOriginProtection().Handler(mux)), nil
 }
 
-// guard sets the headers and refuses other names for this host: what is shown
-// is for whom the demo was started for, whatever a name server says.
+// guard sets the headers and refuses requests under other host names, so that a
+// foreign site cannot read the window through a name that resolves to this
+// address.
 func (w *window) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		h := rw.Header()
@@ -146,7 +147,7 @@ func (w *window) guard(next http.Handler) http.Handler {
 
 func (w *window) show(rw http.ResponseWriter, _ *http.Request) {
 	rw.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = rw.Write(w.page) // an error here means that nobody is listening
+	_, _ = rw.Write(w.page) // the client has disconnected
 }
 
 func (w *window) file(name, kind string) http.HandlerFunc {
@@ -179,8 +180,8 @@ func (w *window) sms(rw http.ResponseWriter, _ *http.Request) {
 	answer(rw, all)
 }
 
-// pass lets a minute or three days go by: what the authority makes people
-// wait.
+// pass moves the clock by a minute or three days, the waiting times of the
+// authority.
 func (w *window) pass(rw http.ResponseWriter, r *http.Request) {
 	switch r.URL.Query().Get("time") {
 	case "minute":
@@ -196,14 +197,14 @@ func (w *window) pass(rw http.ResponseWriter, r *http.Request) {
 
 func (w *window) scan(rw http.ResponseWriter, _ *http.Request) {
 	rw.Header().Set("Content-Type", "image/svg+xml")
-	_, _ = rw.Write(w.qr) // an error here means that nobody is listening
+	_, _ = rw.Write(w.qr) // the client has disconnected
 }
 
 // ca is the certificate for a phone to trust, as phones know it.
 func (w *window) ca(rw http.ResponseWriter, _ *http.Request) {
 	rw.Header().Set("Content-Type", "application/x-x509-ca-cert")
 	rw.Header().Set("Content-Disposition", `attachment; filename="liuma-demo-ca.crt"`)
-	_, _ = rw.Write(w.c.CA) // an error here means that nobody is listening
+	_, _ = rw.Write(w.c.CA) // the client has disconnected
 }
 
 func answer(rw http.ResponseWriter, v any) {
@@ -213,5 +214,5 @@ func answer(rw http.ResponseWriter, v any) {
 		return
 	}
 	rw.Header().Set("Content-Type", "application/json")
-	_, _ = rw.Write(raw) // an error here means that nobody is listening
+	_, _ = rw.Write(raw) // the client has disconnected
 }

@@ -45,8 +45,8 @@ func TestHubIsBounded(t *testing.T) {
 	}
 }
 
-// TestForgetsForGood: what becomes later of something that was forgotten is not
-// shown either; what begins afterwards is.
+// TestForgetsForGood: later events of a forgotten request or ceremony are not
+// shown either; events of new ones are.
 func TestForgetsForGood(t *testing.T) {
 	h := window.NewHub(at)
 	old, fresh := window.Fact{Name: "business_no", Value: "PLAY-1"}, window.Fact{Name: "business_no", Value: "VISITOR-1"}
@@ -65,8 +65,8 @@ func TestForgetsForGood(t *testing.T) {
 	}
 }
 
-// TestSaysHowFarAhead: whoever let time pass is told that the demo's clock is
-// not the world's.
+// TestSaysHowFarAhead: after a visitor has moved the clock, the page says how
+// far it is ahead of real time.
 func TestSaysHowFarAhead(t *testing.T) {
 	ahead := time.Duration(0)
 	h, err := window.New(window.Config{
@@ -133,7 +133,8 @@ func TestWindowPage(t *testing.T) {
 			t.Errorf("%s: %d, want %d", path, got, want)
 		}
 	}
-	// A name that somebody else's name server points here is not answered.
+	// A request under a foreign host name that resolves to this address is
+	// refused.
 	if got := get(h, "evil.example", "/saw.json?after=0"); got.Code != http.StatusMisdirectedRequest {
 		t.Errorf("another host: %d", got.Code)
 	}
@@ -163,7 +164,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// deadKeeper answers with what it is given.
+// deadKeeper returns the answers and errors that it is given.
 type deadKeeper struct {
 	keeper.Keeper
 	answer keeper.AttemptAnswer
@@ -176,7 +177,7 @@ func (d deadKeeper) Attempt(context.Context, keeper.AttemptRequest) (keeper.Atte
 	return d.answer, d.err
 }
 
-// TestKeeperIsPassedThrough: what the keeper says is what its caller gets.
+// TestKeeperIsPassedThrough: the caller gets the keeper's answers unchanged.
 func TestKeeperIsPassedThrough(t *testing.T) {
 	h := window.NewHub(at)
 	broken := errors.New("broken")
@@ -260,7 +261,8 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestTransportPassesBodies: byte for byte, also beyond what is looked into.
+// TestTransportPassesBodies: byte for byte, also beyond the part that is
+// inspected.
 func TestTransportPassesBodies(t *testing.T) {
 	h := window.NewHub(at)
 	long := bytes.Repeat([]byte("x"), 200<<10)
@@ -317,7 +319,8 @@ func TestShownValuesAreMasked(t *testing.T) {
 	}
 }
 
-// TestPass: time goes by for a press on the page, and for nobody else's.
+// TestPass: a press on this page moves the clock; a post from another site does
+// not.
 func TestPass(t *testing.T) {
 	var passed []time.Duration
 	h, err := window.New(window.Config{Hub: window.NewHub(at), Origin: "http://127.0.0.1:8700", Phones: []window.Phone{{URL: "http://127.0.0.1:1"}},

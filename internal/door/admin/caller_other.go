@@ -7,5 +7,6 @@ import "net"
 // tellsCallers says that callerOf knows nothing, so that no door is opened.
 const tellsCallers = false
 
-// callerOf lets nobody in where the system cannot tell who calls.
+// callerOf refuses every connection: this operating system cannot tell which
+// account calls.
 func callerOf(*net.UnixConn) (uid int, err error) { return -1, ErrPlatform }

@@ -9,15 +9,15 @@ import (
 	"sync"
 )
 
-// Errors of what comes with a request.
+// Errors about the descriptor that comes with a request.
 var (
 	errNoFile    = errors.New("the file to be imported must come with the request, as one open descriptor")
 	errManyFiles = errors.New("more open descriptors came with the request than one")
 )
 
-// connection is a caller's connection. Open descriptors that come over it are
-// taken off the socket as it is read, and belong to the request that they came
-// with: the handler takes one or drops all.
+// connection is the connection of one command. Open descriptors that come over
+// it are taken off the socket as it is read, and belong to the request that
+// they came with: the handler takes one or drops all.
 type connection struct {
 	*net.UnixConn
 	mu     sync.Mutex
@@ -26,7 +26,7 @@ type connection struct {
 	closed bool     // guarded by mu
 }
 
-// Read reads the stream and puts aside what comes beside it.
+// Read reads the stream and puts aside the descriptors that come with it.
 func (c *connection) Read(p []byte) (int, error) {
 	n, files, cut, err := receive(c.UnixConn, p)
 	c.keep(files, cut)
@@ -49,7 +49,8 @@ func (c *connection) keep(files []*os.File, cut bool) {
 	c.many = c.many || cut
 }
 
-// take hands out the one descriptor that came; the caller closes it.
+// take returns the descriptor of this request, which must be the only one; the
+// caller closes it.
 func (c *connection) take() (*os.File, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,7 +67,7 @@ func (c *connection) take() (*os.File, error) {
 	return file, nil
 }
 
-// Close closes what was not taken as well.
+// Close also closes descriptors that were not taken.
 func (c *connection) Close() error {
 	c.mu.Lock()
 	file := c.file

@@ -66,8 +66,8 @@ func answer(t *testing.T, from *bufio.Reader) (status int, last string) {
 	return resp.StatusCode, lines[len(lines)-1]
 }
 
-// An import comes with one descriptor and nothing else; no other request comes
-// with any. What is refused is closed, and changes nothing.
+// An import comes with exactly one descriptor, every other request with none.
+// Refused descriptors are closed, and a refused request changes nothing.
 func TestDescriptorsRefused(t *testing.T) {
 	keepGarbage(t)
 	h := serve(t, admintest.New(t, admintest.Options{}))
@@ -190,8 +190,8 @@ func TestCallerDiesDuringImport(t *testing.T) {
 	h.noneLeft(t, file)
 }
 
-// A caller that reads no answer is not waited for once it is gone, and meanwhile
-// keeps nobody from other work.
+// A caller that reads no answer does not keep others from working, and is not
+// waited for once it is gone.
 func TestCallerReadsNothing(t *testing.T) {
 	h := serve(t, admintest.New(t, admintest.Options{}))
 	var file strings.Builder
@@ -225,7 +225,8 @@ func (h *house) idle(t *testing.T) {
 	t.Fatal("an import goes on without a caller")
 }
 
-// keepGarbage stops the collector, which would close what was forgotten.
+// keepGarbage stops the garbage collector, which would close descriptors that
+// the code forgot.
 func keepGarbage(t *testing.T) {
 	before := debug.SetGCPercent(-1)
 	t.Cleanup(func() { debug.SetGCPercent(before) })

@@ -1,14 +1,15 @@
-// Package admin is the administration door: package admin's Administration
-// over a unix socket in the data directory (HTTP, one JSON value each way), for
-// commands beside a running server; and Remote, the Administration of whoever
-// asks there. A registry file goes over the socket as an open descriptor.
+// Package admin is the administration door: package admin's Administration over
+// a unix socket in the data directory (HTTP, one JSON value each way), for
+// commands beside a running server; and Remote, the Administration that those
+// commands use. A registry file goes over the socket as an open descriptor.
 //
-// It guarantees that only the account that serves and root are let in, whom the
-// kernel names; that nothing but public keys, identifiers, counts and open files
-// goes through (and, where nothing is sent, texts); that a body is taken only as
-// this release writes it; that a descriptor which no import takes is closed; and
-// that nothing is asked twice. It trusts those two accounts: they can read the
-// data directory.
+// It guarantees that only the account that serves and root are let in (the
+// kernel says which account calls); that nothing but public keys, identifiers,
+// counts and open files goes through (and, where the driver is the inbox,
+// texts); that a body is accepted only in the exact bytes that this release
+// writes; that a descriptor which no import takes is closed; and that no
+// request is sent twice. It trusts those two accounts: they can read the data
+// directory.
 //
 // Start here: Door, in door.go; Remote, in remote.go, is the other end.
 package admin
@@ -129,7 +130,7 @@ func (d *Door) routes() http.Handler {
 	return mux
 }
 
-// answer bounds what comes in and writes down what goes out.
+// answer bounds the request's body and writes the answer.
 func (d *Door) answer(f func(*http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)

@@ -83,7 +83,8 @@ func TestAdministration(t *testing.T) {
 	admintest.Run(t, func(t *testing.T, w *admintest.World) admin.Administration { return serve(t, w).dial(t) })
 }
 
-// What the command never sends is refused with a code, and changes nothing.
+// A request that the command never sends is refused with an error code, and
+// changes nothing.
 func TestDoorRefuses(t *testing.T) {
 	h := serve(t, admintest.New(t, admintest.Options{}))
 	if err := h.dial(t).AddClient(t.Context(), admintest.Channel(t, "zj")); err != nil {

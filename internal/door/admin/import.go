@@ -9,14 +9,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/admin"
 )
 
-// writePatience is how long a caller may take to read a line of an answer. One
-// that hangs must not keep others from importing.
+// writePatience is how long a caller may take to read a line of an answer. A
+// caller that hangs must not keep others from importing.
 const writePatience = 30 * time.Second
 
 // importRegistry imports the file whose open descriptor came with the request,
-// and tells how far it is meanwhile. A caller that goes away or closes its half
-// of the connection, and a server that is stopped, end it after the chunk that
-// it is at.
+// and reports its progress. A caller that goes away or closes its half of the
+// connection, and a server that is stopped, end it after the chunk that it is
+// at.
 func (d *Door) importRegistry(w http.ResponseWriter, r *http.Request) {
 	file, err := fileOf(r)
 	if err != nil {
@@ -58,7 +58,7 @@ func (d *Door) importRegistry(w http.ResponseWriter, r *http.Request) {
 type report struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
-	stop    context.CancelCauseFunc // called when the caller takes no more
+	stop    context.CancelCauseFunc // called when the caller no longer reads
 	failed  bool
 }
 

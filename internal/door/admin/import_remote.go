@@ -16,13 +16,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 )
 
-// stopPatience is how long an import that was asked to stop may take to say
-// what it kept.
+// stopPatience is how long a stopped import may take to report the rows that it
+// kept.
 const stopPatience = 15 * time.Second
 
-// ImportRegistry passes the open file to the server, which reads it and tells
-// how far it is. When ctx ends, this half of the connection is closed; the
-// server then stops after the chunk that it is at, and says what it kept.
+// ImportRegistry passes the open file to the server, which reads it and reports
+// its progress. When ctx ends, this half of the connection is closed; the
+// server then stops after the chunk that it is at, and reports the rows that it
+// kept.
 func (r *Remote) ImportRegistry(ctx context.Context, file *os.File, c admin.ImportConfig) (registry.Summary, error) {
 	if err := ctx.Err(); err != nil {
 		return registry.Summary{}, err
@@ -30,7 +31,7 @@ func (r *Remote) ImportRegistry(ctx context.Context, file *os.File, c admin.Impo
 	if _, err := file.Stat(); err != nil {
 		return registry.Summary{}, fmt.Errorf("%w: %w", admin.ErrFile, err)
 	}
-	// A connection of its own: what travels beside a stream must not be met by
+	// A connection of its own, so that the descriptor cannot be taken for
 	// another request's.
 	conn, err := connect(ctx, r.path)
 	if err != nil {
@@ -56,7 +57,7 @@ func (r *Remote) ImportRegistry(ctx context.Context, file *os.File, c admin.Impo
 	}
 	end, err := follow(resp.Body, c)
 	if err != nil {
-		// Also a caller that gave up must know that nobody knows.
+		// A caller that gave up must also learn that the outcome is unknown.
 		return registry.Summary{}, lost(context.Background(), err)
 	}
 	switch {
@@ -85,7 +86,7 @@ func (r *Remote) ask(conn *net.UnixConn, file *os.File) (*http.Response, error) 
 	return http.ReadResponse(bufio.NewReader(conn), req)
 }
 
-// follow passes on what the server tells, up to its last line.
+// follow passes the server's progress lines on, up to the last line.
 func follow(body io.Reader, c admin.ImportConfig) (*ended, error) {
 	lines := json.NewDecoder(body)
 	lines.DisallowUnknownFields()

@@ -35,9 +35,9 @@ type Remote struct {
 
 var _ admin.Administration = (*Remote)(nil)
 
-// Dial asks the server at the socket of a data directory. ErrNoDoor: there is
-// none, or nobody answers at it. A directory that others can enter counts as
-// one without a door: anybody could answer.
+// Dial connects to the socket of a data directory. ErrNoDoor: there is no
+// socket, or no process answers. A directory that other accounts can enter
+// counts as one without a socket, since any account could answer there.
 func Dial(ctx context.Context, dir string) (*Remote, error) {
 	if err := closedToOthers(dir); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoDoor, err)
@@ -117,7 +117,7 @@ func (r *Remote) ResumeClient(ctx context.Context, kind store.ClientKind, id str
 	return r.call(ctx, http.MethodPost, pathChange, change{What: resume, Kind: kind, ID: id}, &done{})
 }
 
-// AddClientKey adds a key beside those that the client has.
+// AddClientKey adds a key to the client's keys.
 func (r *Remote) AddClientKey(ctx context.Context, kind store.ClientKind, id string, key jose.JSONWebKey) error {
 	if err := sendable(key); err != nil {
 		return err
@@ -145,7 +145,7 @@ func (r *Remote) RetryText(ctx context.Context, id string) (string, error) {
 	return again.ID, err
 }
 
-// Inbox shows what the server's inbox took.
+// Inbox lists the texts in the server's inbox.
 func (r *Remote) Inbox(ctx context.Context) ([]admin.InboxText, error) {
 	var l inboxListed
 	err := r.call(ctx, http.MethodGet, pathInbox, nil, &l)
@@ -201,7 +201,8 @@ func (r *Remote) call(ctx context.Context, method, path string, send, into any) 
 }
 
 func newRequest(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
-	// The host is a name for the socket that is dialed whatever it says.
+	// The host in the URL is a placeholder: the dialer ignores it and opens the
+	// socket.
 	req, err := http.NewRequestWithContext(ctx, method, "http://admin"+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("admin door: %w", err)

@@ -22,8 +22,8 @@ var (
 	ErrNoDoor = errors.New("admin door: no server answers here")
 	// ErrServed says that another server answers at the directory's socket.
 	ErrServed = errors.New("admin door: another server answers at this directory's " + SocketName)
-	// ErrLost says that the server went away before it answered: what was
-	// asked for may be done or not.
+	// ErrLost says that the server went away before it answered: the request
+	// may have been carried out or not.
 	ErrLost = errors.New("the server went away before it answered, so this may be done or not; look, and try again")
 	// ErrOpenDir is returned for a directory that other accounts can enter.
 	ErrOpenDir = errors.New("admin door: the data directory is open to other accounts; want mode 0700")
@@ -71,7 +71,7 @@ func closedToOthers(dir string) error {
 	return nil
 }
 
-// connect returns ErrNoDoor where nobody listens.
+// connect returns ErrNoDoor where no process listens.
 func connect(ctx context.Context, path string) (*net.UnixConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -79,7 +79,7 @@ func connect(ctx context.Context, path string) (*net.UnixConn, error) {
 	conn, err := d.DialContext(ctx, "unix", path)
 	switch {
 	case err == nil:
-		return conn.(*net.UnixConn), nil // what "unix" is
+		return conn.(*net.UnixConn), nil // the type of the "unix" network
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, ErrNoDoor
 	case errors.Is(err, fs.ErrPermission):
@@ -89,8 +89,8 @@ func connect(ctx context.Context, path string) (*net.UnixConn, error) {
 }
 
 // listen makes the socket. The caller has the directory's lease, so a socket
-// at which nobody answers was left by a process that is gone, and is replaced.
-// A crash in between leaves no socket, or one at which nobody answers.
+// that does not answer was left by a dead process and is replaced. A crash in
+// between leaves no socket, or one that does not answer.
 func listen(ctx context.Context, dir string, logger *slog.Logger) (net.Listener, error) {
 	if err := closedToOthers(dir); err != nil {
 		return nil, err
@@ -137,8 +137,8 @@ func removeStale(ctx context.Context, path string) error {
 	return nil
 }
 
-// guarded lets in the account that serves, and root, whatever the modes of the
-// socket and the directory have become.
+// guarded lets in only the account that serves, and root, even if the modes of
+// the socket or the directory were changed.
 type guarded struct {
 	*net.UnixListener
 	caller func(*net.UnixConn) (uid int, err error)
@@ -146,7 +146,7 @@ type guarded struct {
 	logger *slog.Logger
 }
 
-// Accept returns the next caller that may come in.
+// Accept returns the next connection of an account that is let in.
 func (g *guarded) Accept() (net.Conn, error) {
 	for {
 		conn, err := g.AcceptUnix()

@@ -201,7 +201,7 @@ func answering(t *testing.T, answer string) string {
 	return dir
 }
 
-// Whatever else answers is not taken for a server.
+// Any other process that answers at the socket is not taken for a server.
 func TestDialRefuses(t *testing.T) {
 	for name, tt := range map[string]struct {
 		answer string

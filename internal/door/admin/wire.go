@@ -31,19 +31,20 @@ const (
 	pathDrop   = "/v1/keys/drop"
 )
 
-// greeting tells an administration door from whatever else may answer.
+// greeting tells an administration door from any other program that may answer
+// at the socket.
 const greeting = "liuma-admin/2"
 
-// Bounds of what is sent, in bytes.
+// Bounds of requests and answers, in bytes.
 const (
 	maxBody   = 64 << 10 // of a change: a name, a key, regions
 	maxAnswer = 64 << 20 // of an answer: a list of clients
 )
 
-// Code is a stable name of a refusal.
+// Code is an error code: the stable name of a refusal.
 type Code string
 
-// The codes.
+// The error codes.
 const (
 	CodeTaken     Code = "taken"
 	CodeUnknown   Code = "unknown"
@@ -68,7 +69,7 @@ const (
 	CodeFailed    Code = "failed"
 )
 
-// Refusal is what a server answered in place of what was asked for.
+// Refusal is the server's answer to a request that it did not carry out.
 type Refusal struct {
 	Code     Code
 	Sentence string
@@ -126,7 +127,7 @@ func known() []knownError {
 	}
 }
 
-// problem is a refusal on the wire (RFC 9457, with a code).
+// problem is a refusal on the wire (RFC 9457, with an error code).
 type problem struct {
 	Status int    `json:"status"`
 	Code   Code   `json:"code"`
@@ -135,8 +136,8 @@ type problem struct {
 
 func (p *problem) refusal() error { return &Refusal{Code: p.Code, Sentence: p.Detail} }
 
-// explain turns an error into what is sent. Errors of the house name nothing
-// personal or secret, so an operator is told all that a log would be.
+// explain turns an error into an answer. This program's errors hold nothing
+// personal or secret, so an operator gets the same text as the log.
 func explain(err error) *problem {
 	if errors.Is(err, context.Canceled) {
 		err = errStop // a client that went away reads no answer
@@ -231,10 +232,10 @@ func (e *ended) summary() registry.Summary {
 	return registry.Summary{Read: e.Read, Kept: e.Kept, Rejected: e.Rejected}
 }
 
-// decode reads one JSON value and takes it only as this release writes it,
-// byte for byte. So no member is unknown, doubled or in other letters, nothing
-// trails, and no other reader can read the same bytes differently. Only the
-// command of the same release calls here.
+// decode reads one JSON value and accepts only the exact bytes that this
+// release writes for it. So no member is unknown, doubled or spelled in another
+// case, nothing trails, and no other reader can read the same bytes
+// differently. Only the command of the same release calls here.
 func decode[T any](r io.Reader) (v T, err error) {
 	raw, err := io.ReadAll(r)
 	if err != nil {

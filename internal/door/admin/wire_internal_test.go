@@ -41,7 +41,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// Whatever is taken is what this release would have written.
+// Accepted bytes are exactly those that this release would have written.
 func FuzzDecode(f *testing.F) {
 	pair, err := admin.NewKeyPair()
 	if err != nil {
@@ -83,7 +83,8 @@ func same(t *testing.T, raw []byte, v any) {
 	}
 }
 
-// Every error of the house keeps its identity and its words over the socket.
+// Every sentinel error of this program keeps its identity and its message over
+// the socket.
 func TestErrorsKeepTheirIdentity(t *testing.T) {
 	codes := map[Code]bool{}
 	for _, k := range known() {

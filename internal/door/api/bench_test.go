@@ -23,9 +23,9 @@ func (i instant) Verify(_ context.Context, _ authority.Caller, q authority.Reque
 		Card: "0123456789abcdef0123456789abcdef", Receipt: strings.Repeat("r", 600), ReceiptEnd: time.Unix(1e9, 0), At: time.Unix(1e9, 0)}, nil
 }
 
-// BenchmarkVerify is what the door itself costs per verification: everything
-// between net/http and the authority, with a cached token. "first" has a token
-// that was not seen before.
+// BenchmarkVerify measures the cost of the door itself per verification:
+// everything between net/http and the authority, with a cached token. In
+// "first" every token is new.
 func BenchmarkVerify(b *testing.B) {
 	s := newSetup(b)
 	door, err := api.New(api.Config{Authority: instant{s.fake}, Audience: audience, Now: s.clock.now,

@@ -10,8 +10,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/door/api"
 )
 
-// TestCommittedDocument keeps docs/openapi.json equal to what is served. After
-// a change: go test ./internal/door/api -update
+// TestCommittedDocument keeps docs/openapi.json equal to the document that the
+// door serves. After a change: go test ./internal/door/api -update
 func TestCommittedDocument(t *testing.T) {
 	const path = "../../../docs/openapi.json"
 	served := newSetup(t).door.OpenAPI()
@@ -29,7 +29,8 @@ func TestCommittedDocument(t *testing.T) {
 	}
 }
 
-// TestDocument checks that the document says what an integrator needs.
+// TestDocument checks that the document has everything that an integrator
+// needs.
 func TestDocument(t *testing.T) {
 	type operation struct {
 		OperationID string

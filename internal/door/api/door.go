@@ -1,13 +1,13 @@
 // Package api is the native channel door: the JSON API that channels, the
-// physical-card registry and hotlines call, and its OpenAPI document. It guarantees that
-// the authority is asked only by a client whose token was signed by a key
-// registered for it, only in the words of the published schema (nothing
-// unknown, nothing twice, nothing oversized), and that whatever comes back is
-// either an answer or a problem document with a stable code. A caller without
-// a link gets one refusal, whatever the cause. No log line of the door holds
-// more than method, route, status, duration, request id and client id, and
-// the cause of a failure. It trusts the authority with every decision about a
-// card, and the network with nothing.
+// physical-card registry and hotlines call, and its OpenAPI document. It
+// guarantees that the authority is asked only by a client whose token was
+// signed by a key registered for it, only in the words of the published schema
+// (nothing unknown, nothing twice, nothing oversized), and that every reply is
+// either an answer or a problem document with a stable error code. A channel
+// without a link gets the same refusal for every cause. No log line of the door
+// holds more than method, route, status, duration, request id and client id,
+// and the cause of a failure. It trusts the authority with every decision about
+// a card, and the network with nothing.
 //
 // Start here: Door.routes in handlers.go, the operations in the order of the
 // document; post in routes.go, the way of one request.
@@ -31,7 +31,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// Authority is what the door asks of the authority.
+// Authority lists the methods of the authority that the door calls.
 type Authority interface {
 	Challenge(context.Context, authority.Caller) (authority.Challenge, error)
 	Enroll(context.Context, authority.Caller, authority.Request) (authority.Verification, error)
@@ -53,8 +53,8 @@ type Authority interface {
 	Ready(context.Context) error
 }
 
-// Config says what a door needs. Authority, Audience, Now and Logger are
-// required.
+// Config holds the parts and settings of a door. Authority, Audience, Now and
+// Logger are required.
 type Config struct {
 	Authority Authority
 	// Audience is what clients name as aud in their tokens: this service's
@@ -62,8 +62,8 @@ type Config struct {
 	Audience string
 	Now      func() time.Time
 	Logger   *slog.Logger
-	// TextsBehind says whether codes and notices are late; nil where none are
-	// sent.
+	// TextsBehind reports whether one-time codes and notices are late; nil
+	// where no messages are sent.
 	TextsBehind func() bool
 	// TokenCache is how many checked token signatures are remembered; zero
 	// means 4096.
@@ -184,7 +184,7 @@ func visitOf(r *http.Request) *door.Visit {
 	panic("api: a route was reached past ServeHTTP")
 }
 
-// lost answers whatever matches no route: 405 where another method would
+// lost answers requests that match no route: 405 where another method would
 // match, else 404.
 func (d *Door) lost(_ http.ResponseWriter, r *http.Request) {
 	v := visitOf(r)

@@ -39,7 +39,7 @@ func (c *clock) now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.at 
 
 func (c *clock) advance(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.at = c.at.Add(d) }
 
-// logs collects what the door logs.
+// logs collects the door's log lines.
 type logs struct {
 	mu  sync.Mutex
 	buf bytes.Buffer // guarded by mu
@@ -120,8 +120,8 @@ func TestDoor(t *testing.T) {
 	apitest.Run(t, func(t testing.TB) *apitest.Env { return newSetup(t).Env })
 }
 
-// TestClientIsAskedForEachTime: what is cached of a token must not outlive the
-// client's standing or its key.
+// TestClientIsAskedForEachTime: a cached token must not outlive the client's
+// registration or its key.
 func TestClientIsAskedForEachTime(t *testing.T) {
 	s := newSetup(t)
 	sdk := s.SDK(t, s.A)
@@ -169,8 +169,9 @@ func TestClientIsAskedForEachTime(t *testing.T) {
 	}
 }
 
-// TestFailures: what the authority did not classify is internal and says
-// nothing; what it did is shown, but for what the one refusal must not say.
+// TestFailures: an error without an error code is shown as internal, without
+// detail; one with an error code is shown, except for the detail that refused
+// must not have.
 func TestFailures(t *testing.T) {
 	s := newSetup(t)
 	left, until := 3, s.clock.now().Add(90*time.Second)
@@ -241,7 +242,7 @@ func (s *setup) post(t testing.TB, path, body string, header http.Header) (*http
 	return resp, string(raw)
 }
 
-// token is a good one of channel A.
+// token is a valid token of channel A.
 func (s *setup) token(t testing.TB) string {
 	t.Helper()
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: s.A.Key, KeyID: s.A.KeyID}}, nil)
@@ -290,8 +291,8 @@ func TestLanguages(t *testing.T) {
 	}
 }
 
-// TestNothingPersonalIsLogged plays everything at debug level, and looks for
-// what was sent in what was logged.
+// TestNothingPersonalIsLogged plays everything at debug level, and searches the
+// log for values of the requests.
 func TestNothingPersonalIsLogged(t *testing.T) {
 	s := newSetup(t)
 	apitest.Story(t, s.Env)
@@ -386,8 +387,8 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// TestStoppedRequest: a request whose context has ended is nobody's internal
-// error.
+// TestStoppedRequest: a request whose context has ended is not logged as an
+// internal error.
 func TestStoppedRequest(t *testing.T) {
 	s := newSetup(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -6,9 +6,9 @@ import (
 )
 
 // The endpoints as the document describes them. Their bodies are in wire.go,
-// and what they do is in handlers.go.
+// their handlers in handlers.go.
 
-// requestCodes are what any request with a sealed PIN can meet.
+// requestCodes are the error codes that any request with a sealed PIN can get.
 func requestCodes(more ...liuma.Code) []liuma.Code {
 	return append([]liuma.Code{
 		liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeChallengeExpired, liuma.CodeEnvelopeInvalid, liuma.CodePINFormat,

@@ -111,8 +111,8 @@ func (f *fake) Challenge(_ context.Context, c authority.Caller) (authority.Chall
 	return authority.Challenge{Value: value, Expires: f.ends[value], SealKeyID: "k1", SealKey: f.public}, nil
 }
 
-// enter checks what every ceremony checks first: the business number and the
-// challenge. A repetition gets its answer.
+// enter checks business number and challenge, as every request does first. A
+// repetition gets the answer of the first.
 func (f *fake) enter(c authority.Caller, no liuma.BusinessNo, digest [32]byte, challenge string) (*authority.Verification, error) {
 	if f.hook != nil {
 		if err := f.hook(); err != nil {
@@ -155,7 +155,7 @@ func handleOf(channel liuma.ChannelID, id string) store.Handle {
 	return store.Handle(hex.EncodeToString(sum[:16]))
 }
 
-// byHandle finds a card that is linked in the caller's channel.
+// byHandle finds a card that is linked in the channel of the request.
 func (f *fake) byHandle(c authority.Caller, handle string) (string, *fakeCard) {
 	channel := liuma.ChannelID(c.Client.ID)
 	for id, card := range f.cards {
@@ -319,7 +319,8 @@ func (f *fake) FreezeByHotline(_ context.Context, c authority.Caller, q authorit
 		return authority.Verification{}, liuma.FailField(liuma.CodeNotFound, "id_number", nil)
 	}
 	card.frozen = true
-	// The real one says a handle, too, which is none of a hotline's business.
+	// The real authority returns a handle as well; the door must not pass it on
+	// to a hotline.
 	return f.decide(c, q.BusinessNo, q.Digest, authority.Verification{Action: liuma.ActionFreeze, Card: handleOf(liuma.ChannelID(c.Client.ID), q.IDNumber)})
 }
 

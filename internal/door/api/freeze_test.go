@@ -22,8 +22,8 @@ import (
 
 const holderPIN = "483159"
 
-// phones is a whole system whose texts go to an inbox, with two channels and a
-// hotline at its native door.
+// phones is a whole system whose messages go to an inbox, with two channels and
+// a hotline at its native door.
 type phones struct {
 	*testkit.Env
 	t       *testing.T
@@ -64,7 +64,7 @@ func (p *phones) party(c store.Client) (authority.Caller, *client.Client) {
 	return caller, sdk
 }
 
-// of are the texts of a template that a number got.
+// of lists the texts of a template that a number received.
 func (p *phones) of(phone string, name notify.Template) (found []notify.Received) {
 	for _, r := range p.inbox.Texts(phone) {
 		if r.Template == name {
@@ -74,7 +74,7 @@ func (p *phones) of(phone string, name notify.Template) (found []notify.Received
 	return found
 }
 
-// texts waits until a number got n texts of a template.
+// texts waits until a number has received n texts of a template.
 func (p *phones) texts(phone string, name notify.Template, n int) []notify.Received {
 	p.t.Helper()
 	for until := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
@@ -149,7 +149,8 @@ func TestFreezeTellsTheHolder(t *testing.T) {
 		t.Errorf("notice: %+v", told)
 	}
 
-	// Asked for again, and again: frozen, told once.
+	// Freezing again, twice: the card stays frozen, and the holder is notified
+	// only once.
 	if again, err := p.inA.Freeze(ctx, ask); err != nil || !again.At.Equal(first.At) {
 		t.Errorf("the same again: %+v, %v", again, err)
 	}
@@ -159,7 +160,7 @@ func TestFreezeTellsTheHolder(t *testing.T) {
 	if _, err := p.hotline.HotlineFreeze(ctx, client.HotlineFreezeRequest{BusinessNo: "call-0", IDNumber: who.IDNumber}); err != nil {
 		t.Errorf("frozen already, by the hotline: %v", err)
 	}
-	// A later text shows that nothing else waits for this number.
+	// A later text has arrived, so no other message waits for this number.
 	p.unfreeze(inA, who)
 	p.texts(who.Phone, notify.CardUnfrozen, 1)
 	if n := len(p.of(who.Phone, notify.CardFrozen)); n != 1 {
@@ -168,7 +169,7 @@ func TestFreezeTellsTheHolder(t *testing.T) {
 	p.standing("active", p.inB, inB)
 }
 
-// unfreeze is the holder's, with code and PIN.
+// unfreeze unfreezes the card as its holder, with one-time code and PIN.
 func (p *phones) unfreeze(card string, who registry.Facts) {
 	p.t.Helper()
 	ctx := p.t.Context()
@@ -192,8 +193,9 @@ func (p *phones) unfreeze(card string, who registry.Facts) {
 	}
 }
 
-// TestHotlineFreezeTellsTheHolder: the same by the hotline, for somebody who
-// says no more than an ID number; others' cards and phones are left alone.
+// TestHotlineFreezeTellsTheHolder: a freeze by the hotline, for a holder who
+// gives only an ID number, notifies that holder too; other cards and phones are
+// not touched.
 func TestHotlineFreezeTellsTheHolder(t *testing.T) {
 	p := newPhones(t)
 	ctx, who, other := t.Context(), p.People[0], p.People[1]
@@ -209,7 +211,8 @@ func TestHotlineFreezeTellsTheHolder(t *testing.T) {
 	if told := p.texts(who.Phone, notify.CardFrozen, 1)[0]; told.Params["channel"] != "热线甲" {
 		t.Errorf("notice: %+v", told)
 	}
-	// Somebody in the registry without a card: nothing to freeze, nobody told.
+	// A person in the registry without a card: nothing is frozen and no message
+	// is sent.
 	if _, err := p.hotline.HotlineFreeze(ctx, client.HotlineFreezeRequest{BusinessNo: "call-2", IDNumber: p.People[2].IDNumber}); client.CodeOf(err) != "not_found" {
 		t.Errorf("without a card: %v", err)
 	}
@@ -220,8 +223,8 @@ func TestHotlineFreezeTellsTheHolder(t *testing.T) {
 	}
 }
 
-// TestAHotlineStopsAtItsLimit: over HTTP it is told when it may go on, and
-// nothing about whom it asked for; what it did before can be asked for again.
+// TestAHotlineStopsAtItsLimit: over the limit it learns when it may go on, and
+// nothing about the holder; its earlier requests can still be repeated.
 func TestAHotlineStopsAtItsLimit(t *testing.T) {
 	rules := policy.National()
 	rules.Hotline = policy.Hotline{Hour: 2, Day: 2}

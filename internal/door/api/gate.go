@@ -18,10 +18,10 @@ const (
 	clientLongest = 64   // bytes of a client id
 )
 
-// gate authenticates clients by tokens that they sign themselves. What it
-// remembers of a token is only that a certain key signed it; whether that key
-// still belongs to the client, and the client may still call, is asked each
-// time, so that stopping a client or replacing its key works at once.
+// gate authenticates clients by tokens that they sign themselves. It caches
+// only that a token was signed by a certain key. Whether that key still belongs
+// to the client, and whether the client is stopped, is read for every request,
+// so that stopping a client or replacing its key works at once.
 type gate struct {
 	clients  *door.Clients
 	audience string
@@ -132,8 +132,8 @@ func admit(client store.Client) (store.Client, error) {
 	return client, nil
 }
 
-// proper checks signed claims. A second audience would let whoever that is
-// use the token here, so there may be none.
+// proper checks the claims of a verified token. The audience must be this
+// service alone: another audience could use the token here.
 func (g *gate) proper(c door.Claims) error {
 	if c.Subject != c.Issuer {
 		return refuseToken(reasonTokenSubject, nil)
@@ -144,7 +144,8 @@ func (g *gate) proper(c door.Claims) error {
 	if c.IssuedAt == nil || c.Expires == nil {
 		return refuseToken(reasonTokenLifetime, nil)
 	}
-	// Whole seconds, compared without subtracting what a client chose.
+	// Times are compared in whole seconds and never subtracted, because a
+	// client chose them and a difference could overflow.
 	issued, expires := int64(*c.IssuedAt), int64(*c.Expires)
 	if issued <= 0 || expires <= issued || expires > issued+int64(door.TokenLifetime/time.Second) {
 		return refuseToken(reasonTokenLifetime, nil)

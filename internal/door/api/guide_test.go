@@ -14,7 +14,7 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Update rewrites what is generated under docs/ instead of comparing it.
+// Update rewrites the generated parts of docs/ instead of comparing them.
 var Update = flag.Bool("update", false, "rewrite docs/openapi.json and the tables of docs/API.md")
 
 const guidePath = "../../../docs/API.md"

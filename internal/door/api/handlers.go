@@ -81,10 +81,10 @@ func (d *Door) link(c *call, b *linkRequest) (any, error) {
 	return answered(v, nil)
 }
 
-// oneRefusal folds into the one refusal whatever would tell a caller without
-// a link something about a card or its holder. The authority has done so
-// already; the door does not rely on it. What may pass says something about
-// the request or the service alone.
+// oneRefusal replaces every error that would tell a channel without a link
+// something about a card or its holder by the error code refused. The authority
+// has done so already; the door does not rely on it. Errors about the request
+// itself or the service pass.
 func oneRefusal(err error) error {
 	switch liuma.CodeOf(err) {
 	case liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy, liuma.CodeBadRequest,
@@ -171,9 +171,9 @@ func (d *Door) hotlineFreeze(c *call, b *hotlineFreezeRequest) (any, error) {
 	return viewHotlineFreeze(v), nil
 }
 
-// nothingToFreeze folds into one refusal whatever would tell a hotline more
-// about a holder than that there is nothing to freeze: whether they are in the
-// registry, never had an electronic card, or have one that was cancelled.
+// nothingToFreeze replaces every error that would tell a hotline more than "no
+// card to freeze" by not_found: the person is not in the registry, never had a
+// card, or has a cancelled one.
 func nothingToFreeze(err error) error {
 	switch liuma.CodeOf(err) {
 	case liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy, liuma.CodeBadRequest,
@@ -249,8 +249,8 @@ func handleShaped(s string) bool {
 	return true
 }
 
-// answered turns what the authority said into an answer. A verdict, whichever
-// it is, is an answer; the one refusal is not.
+// answered turns a Verification into an answer. Every verdict is an answer with
+// status 200; the error code refused is a problem document.
 func answered(v authority.Verification, err error) (any, error) {
 	if err != nil {
 		return nil, err

@@ -103,7 +103,7 @@ func tagOf(k store.ClientKind) string {
 	return tagService
 }
 
-// describeProblems lists the codes of an endpoint by status.
+// describeProblems lists the error codes of an endpoint by status.
 func describeProblems(op *huma.Operation, e endpoint, body bool, schema *huma.Schema) {
 	codes := slices.Clone(e.codes)
 	if e.kind != "" {
@@ -179,15 +179,15 @@ func (d *Door) specRoutes(h huma.API) {
 		h.Adapter().Handle(&huma.Operation{Method: http.MethodGet, Path: path}, func(ctx huma.Context) {
 			_, w := humago.Unwrap(ctx)
 			w.Header().Set("Content-Type", kind)
-			_, _ = w.Write(body()) // an error here means that nobody is listening
+			_, _ = w.Write(body()) // the client has disconnected
 		})
 	}
 	serve("/openapi.json", "application/openapi+json", func() []byte { return d.specJSON })
 	serve("/openapi.yaml", "application/openapi+yaml", func() []byte { return d.specYAML })
 }
 
-// keysRoute serves the keys that receipts are checked with. They are public
-// and change rarely, so they may be kept for five minutes.
+// keysRoute serves the public keys for checking receipts. They are public and
+// change rarely, so they may be kept for five minutes.
 func (d *Door) keysRoute(h huma.API) {
 	op := describe(h.OpenAPI(), endpoint{
 		method: http.MethodGet, path: "/.well-known/jwks.json", id: "receipt-keys",
@@ -210,6 +210,6 @@ func (d *Door) keysRoute(h huma.API) {
 		}
 		w.Header().Set("Content-Type", "application/jwk-set+json")
 		w.Header().Set("Cache-Control", "public, max-age=300")
-		_, _ = w.Write(body) // an error here means that nobody is listening
+		_, _ = w.Write(body) // the client has disconnected
 	})
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/door"
 )
 
-// problem is an RFC 9457 problem document. Members that a code does not call
-// for are absent.
+// problem is an RFC 9457 problem document. A member is absent where the error
+// code has no use for it.
 type problem struct {
 	Type       string     `json:"type" doc:"urn:liuma:problem: and the code" example:"urn:liuma:problem:weak_pin"`
 	Title      string     `json:"title" doc:"What happened, in the language asked for (Accept-Language: zh or en; zh if neither)"`
@@ -32,9 +32,9 @@ type problem struct {
 	Challenge  string     `json:"challenge,omitempty" doc:"With evidence_required: what the evidence must be bound to"`
 }
 
-// statusOf is the one table from code to HTTP status. The second result is
-// false for a code without a row; a test holds the table and the codes
-// together.
+// statusOf is the only table from error codes to HTTP statuses. The second
+// result is false for an error code without a row; a test checks that every
+// error code has one.
 func statusOf(c liuma.Code) (int, bool) {
 	switch c {
 	case liuma.CodeInternal:

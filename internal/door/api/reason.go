@@ -7,8 +7,8 @@ import (
 
 type reason = door.Reason
 
-// The reasons of this door, beside the shared ones. Those of a body's form are
-// the strict reader's.
+// The reasons of this door, beside the shared ones. Reasons about a body's form
+// come from the strict reader.
 const (
 	reasonEmpty    = reason(strictjson.Empty)
 	reasonUTF8     = reason(strictjson.UTF8)

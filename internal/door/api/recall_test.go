@@ -20,9 +20,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
-// TestRegistrationFromMemory: an act authenticates its channel by a
-// registration that is remembered. What an operator changes holds from the next
-// request on all the same.
+// TestRegistrationFromMemory: an act authenticates its channel by a cached
+// registration. A change by an operator takes effect with the next request all
+// the same.
 func TestRegistrationFromMemory(t *testing.T) {
 	env := testkit.New(t, testkit.Options{})
 	key := env.NewKey()

@@ -37,9 +37,9 @@ type endpoint struct {
 	id      string
 	summary string
 	detail  string
-	kind    store.ClientKind // that may call; empty: anybody
-	// recalls says that the caller is authenticated by its registration from
-	// memory: the act checks that again in the first view that it makes.
+	kind    store.ClientKind // that may call; empty: no authentication
+	// recalls says that the client is authenticated by its cached registration;
+	// the act checks the registration again in its first view.
 	recalls bool
 	answer  any          // its zero value names the schema
 	codes   []liuma.Code // particular to it, for the document
@@ -109,7 +109,7 @@ func get(d *Door, h huma.API, e endpoint, handle func(*call) (any, error)) {
 	})
 }
 
-// admit authenticates the caller. A client of the wrong kind is refused before
+// admit authenticates the client. A client of the wrong kind is refused before
 // its body is read.
 func (d *Door) admit(v *door.Visit, r *http.Request, e endpoint) (*call, error) {
 	c := &call{Request: r, name: func(no liuma.BusinessNo) { v.BusinessNo = no }}
@@ -131,8 +131,9 @@ func (d *Door) admit(v *door.Visit, r *http.Request, e endpoint) (*call, error) 
 	return c, nil
 }
 
-// client is who signed the request's token. Memory lets in, but never refuses:
-// a refusal is what the store says now.
+// client returns the client that signed the request's token. A cached
+// registration may admit a client but never refuse it: before a refusal the
+// store is read.
 func (d *Door) client(r *http.Request, e endpoint) (store.Client, error) {
 	if e.recalls {
 		if client, err := d.recalling.check(r); err == nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
-// compile makes the shape of a body type from its schema in the registry. What
-// is published is what is enforced, because both come from the one
-// huma.Schema; whatever the reader would not enforce is refused here. Bodies
-// hold strings and objects only.
+// compile makes the shape of a body type from its schema in the registry. The
+// published schema and the enforced rules cannot differ, because both come from
+// the same huma.Schema; a keyword that the reader does not enforce is refused
+// here. Bodies hold strings and objects only.
 func compile(t reflect.Type, registry huma.Registry) (*strictjson.Shape, error) {
 	members, err := membersOf(t, registry)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
-// declaredCodes reads the codes from the root package's source, so that none
-// can be added without a status.
+// declaredCodes reads the error codes from the root package's source, so that
+// none can be added without a status.
 func declaredCodes(t *testing.T) []liuma.Code {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "../../../error.go", nil, 0)
@@ -111,8 +111,8 @@ func TestOneRefusalFoldsTheRest(t *testing.T) {
 	}
 }
 
-// TestAHotlineLearnsNoMore: whatever the authority says of a card or its
-// holder, a hotline hears that there is nothing to freeze.
+// TestAHotlineLearnsNoMore: for every error about a card or its holder, a
+// hotline gets the answer that there is nothing to freeze.
 func TestAHotlineLearnsNoMore(t *testing.T) {
 	for _, c := range []liuma.Code{liuma.CodeNotInRegistry, liuma.CodeCancelled, liuma.CodeFrozen, liuma.CodeLocked, liuma.CodeNotFound, liuma.CodeRefused} {
 		left := 3
@@ -160,8 +160,8 @@ func TestDigestTellsPartsApart(t *testing.T) {
 	}
 }
 
-// TestPendingIsNotUndecided: a request that is under way must not be explained
-// as one that will never have a verdict.
+// TestPendingIsNotUndecided: the explanation of a request that is under way
+// must not say that it will never have a verdict.
 func TestPendingIsNotUndecided(t *testing.T) {
 	pending := viewVerification(authority.Verification{BusinessNo: "b", Action: liuma.ActionVerify, State: authority.StatePending, Code: liuma.CodeUndecided})
 	if pending.State != "pending" || pending.Code != "" || pending.TitleZH != "" {

@@ -154,7 +154,7 @@ func parseCommon(businessNo, region, purpose string) (common, error) {
 	return c, nil
 }
 
-// showable refuses what would let a purpose look like something else on the
+// showable refuses characters that could make a purpose look different on the
 // holder's screen: control, format (bidirectional overrides among them),
 // private-use and unassigned characters, line breaks, and blanks at the ends.
 func showable(s string) bool {
@@ -215,8 +215,8 @@ type verificationView struct {
 	Redeemed       bool       `json:"redeemed,omitempty" doc:"The receipt was redeemed"`
 }
 
-// viewVerification shows a request to its channel. The one refusal shows
-// nothing that would tell its causes apart.
+// viewVerification shows a request to its channel. With the error code refused,
+// it shows nothing that would tell the causes apart.
 func viewVerification(v authority.Verification) verificationView {
 	out := verificationView{
 		BusinessNo: string(v.BusinessNo),

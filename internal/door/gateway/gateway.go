@@ -1,11 +1,10 @@
-// Package gateway is the door at which the gateway of texts reports what was
-// delivered. It guarantees that nothing else is answered there, that a report
-// counts only if the driver knows it for its gateway's (by a signature or by a
-// token), that what came is bounded, and that 204 is said only when every
-// receipt is on record or about a message that is not known (any more), so
-// that the gateway sends the rest again. It trusts the driver to tell its
-// gateway's reports from others, and the sink with recording a receipt that
-// comes twice.
+// Package gateway is the door for the gateway's delivery reports. It guarantees
+// that it answers no other request, that a report counts only if the driver
+// recognises it as its gateway's (by a signature or by a token), that the size
+// of a request is bounded, and that it answers 204 only when every report is
+// recorded or is about an unknown message, so that the gateway sends the rest
+// again. It trusts the driver to tell its gateway's reports from forged ones,
+// and the sink to record a report that comes twice only once.
 //
 // Start here: New, then signed and fetched, the two ways in which gateways
 // report.
@@ -25,29 +24,30 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// maxBody bounds a report that is posted, in bytes.
+// maxBody bounds the body of posted reports, in bytes.
 const maxBody = 64 << 10
 
-// Sink takes receipts; *notify.Outbox is one. Receiving one again changes
-// nothing; store.ErrNotFound means that there is no such message (any more).
+// Sink takes delivery reports; *notify.Outbox is one. Taking a report again
+// changes nothing; store.ErrNotFound means that there is no such message (any
+// more).
 type Sink interface {
 	Receive(context.Context, notify.Report) error
 }
 
 // Signed is a driver whose gateway posts signed reports; *notify.Webhook is
-// one. notify.ErrForged means that they are somebody else's.
+// one. notify.ErrForged means that the gateway did not sign them.
 type Signed interface {
 	ReadReports(timestamp, signature string, body []byte) ([]notify.Report, error)
 }
 
-// Fetched is a driver whose gateway fetches an address that the driver gave it
+// Fetched is a driver whose gateway reports by fetching an address that it got
 // with each text; *notify.Kannel is one. notify.ErrForged means that the token
 // is not the message's.
 type Fetched interface {
 	ReadReport(id, token, status string) ([]notify.Report, error)
 }
 
-// Config says what the door needs. All members are required.
+// Config holds the parts of the door. All members are required.
 type Config struct {
 	// Driver sends the texts. Reports are taken if it is Signed or Fetched.
 	Driver notify.Driver
@@ -143,7 +143,7 @@ func fetched(driver Fetched) func(http.ResponseWriter, *http.Request) ([]notify.
 	}
 }
 
-// record hands receipts on and says what to answer.
+// record passes delivery reports to the sink and returns the HTTP status.
 func (h *handler) record(ctx context.Context, receipts []notify.Report) int {
 	for _, receipt := range receipts {
 		err := h.sink.Receive(ctx, receipt)

@@ -72,7 +72,7 @@ func newSmsbox(t *testing.T) *smsbox {
 	return s
 }
 
-// token is what smsbox was told to bring with reports about a message.
+// token is the token in the report address of a message.
 func (s *smsbox) token(t *testing.T, id string) string {
 	t.Helper()
 	if _, err := s.driver.Send(t.Context(), notify.Text{ID: id, Phone: testPhone}); err != nil {
@@ -169,7 +169,8 @@ func TestWebhookReceipts(t *testing.T) {
 	}
 }
 
-// TestKannelReports asks as smsbox does, and as somebody who guesses.
+// TestKannelReports sends reports as smsbox does, and as a stranger who guesses
+// tokens.
 func TestKannelReports(t *testing.T) {
 	k, other := newSmsbox(t), newSmsbox(t)
 	var got []notify.Report

@@ -7,13 +7,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
-// act is what the pages say of one act of a holder, in one language.
+// act holds the wording of the pages for one act of a holder, in one language.
 type act struct {
 	title        string
-	next         string // at the confirmation: what comes next
+	next         string // at the confirmation: the next step
 	pad          string // the pad's mode, as the markup contract in web/README.md names it
-	codeTo       string // what the phone is called that gets the code; empty for the bound phone
-	forgot       string // at the pad: what to do about a forgotten PIN, where it cannot be set anew from here
+	codeTo       string // the name of the phone that gets the one-time code; empty for the bound phone
+	forgot       string // at the pad: advice about a forgotten PIN, where no reset is offered here
 	success      string // the title when it succeeded
 	successMeans string
 	stages       []stageOf // how it goes; empty for an act of one page
@@ -26,11 +26,11 @@ type stageOf struct {
 }
 
 // actOf is the table of acts. A new act has a row here.
-func actOf(t *texts, a liuma.Action) act {
+func actOf(t *wordings, a liuma.Action) act {
 	at := func(name string, steps ...ceremony.Step) stageOf { return stageOf{name, steps} }
 	confirm, pad, done := ceremony.StepConfirm, ceremony.StepPIN, ceremony.StepDone
 	switch a {
-	case liuma.ActionEnroll: // the code helps to show who the holder is, so it belongs to that stage
+	case liuma.ActionEnroll: // the one-time code is part of identifying the holder, so it belongs to that stage
 		return act{title: t.EnrollTitle, next: t.NextEnroll, pad: "new", codeTo: t.ToRegistered,
 			success: t.EnrolledTitle, successMeans: t.EnrolledText,
 			stages: []stageOf{at(t.StageCheck, confirm, ceremony.StepCode), at(t.StageSet, pad), at(t.StageDone, done)}}
@@ -45,7 +45,7 @@ func actOf(t *texts, a liuma.Action) act {
 			success: t.ResetDoneTitle, successMeans: t.ResetDoneText,
 			stages: []stageOf{at(t.StageAgree, confirm), at(t.StageCode, ceremony.StepCode),
 				at(t.StageProve, ceremony.StepEvidence), at(t.StageNew, pad), at(t.StageDone, done)}}
-	case liuma.ActionRebind: // the code goes to the new number, so number and code are one stage
+	case liuma.ActionRebind: // the one-time code goes to the new number, so number and code are one stage
 		return act{title: t.RebindTitle, next: t.NextRebind, pad: "current", codeTo: t.ToNew,
 			success: t.ReboundTitle, successMeans: t.ReboundText,
 			stages: []stageOf{at(t.StageAgree, confirm), at(t.StagePIN, pad), at(t.StageProve, ceremony.StepEvidence),
@@ -60,7 +60,7 @@ func actOf(t *texts, a liuma.Action) act {
 
 // title makes the act the page's heading.
 func (v *view) title(a liuma.Action) {
-	v.heading(func(t *texts) string { return actOf(t, a).title })
+	v.heading(func(t *wordings) string { return actOf(t, a).title })
 }
 
 // stages says how far an act of several pages has come.

@@ -12,8 +12,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
-// What a ceremony's address may ask for (?ask=…) in place of the page of its
-// step.
+// The pages that a ceremony's address may name (?ask=…) in place of the page of
+// its step.
 const (
 	askFreeze = "freeze" // the question whether the holder is sure
 	askReset  = "reset"  // why the PIN cannot be set anew online
@@ -52,9 +52,9 @@ func (h *handler) showPage(w http.ResponseWriter, r *http.Request, page ceremony
 	h.show(w, r, status, h.ceremonyView(r, page, by))
 }
 
-// move is what a post asks of the authority. If it fails and has looked at the
-// ceremony, it returns the latest page beside the error, so that the page is not
-// built twice.
+// move is the call that a post makes to the authority. If it fails and has
+// looked at the ceremony, it returns the latest page beside the error, so that
+// the page is not built twice.
 type move func(r *http.Request, id string, by hand) (ceremony.Page, error)
 
 // simple makes a move of a method that takes nothing but the ceremony.
@@ -64,7 +64,7 @@ func simple(ask func(context.Context, string, ceremony.Hand) (ceremony.Page, err
 	}
 }
 
-// typed makes a move of a method that takes what the holder typed into a field.
+// typed makes a move from a method that takes the text of a form field.
 func typed(name string, give func(context.Context, string, ceremony.Hand, string) (ceremony.Page, error)) move {
 	return func(r *http.Request, id string, by hand) (ceremony.Page, error) {
 		value, err := typedIn(r, name)
@@ -75,7 +75,7 @@ func typed(name string, give func(context.Context, string, ceremony.Hand, string
 	}
 }
 
-const longestTyped = 200 // bytes of what a holder types into a field
+const longestTyped = 200 // bytes of a field that a holder fills in
 
 // typedIn reads a field. A form without the field is an old one, and is answered
 // with the latest page. Whether the value is right, the authority judges.
@@ -150,9 +150,9 @@ func nextLook(r *http.Request, p ceremony.Page) string {
 	return ""
 }
 
-// goOn marks the one showing of a page that leads back to the channel by
-// itself. The browser's history forgets that address, so the back button does
-// not send the holder away again.
+// goOn marks the first showing of a page that leads back to the channel by
+// itself. The browser's history does not keep that address, so the back button
+// does not send the holder away again.
 func goOn(p ceremony.Page) string {
 	if p.Step == ceremony.StepLeft || p.Step == ceremony.StepDone && p.Action == liuma.ActionVerify {
 		return "?go=1"
@@ -161,7 +161,7 @@ func goOn(p ceremony.Page) string {
 }
 
 // failed answers a post that moved nothing. If the ceremony had gone on since
-// the page was shown, the answer is the latest page, whatever was asked for.
+// the page was shown, the answer is the latest page, regardless of the action.
 func (h *handler) failed(w http.ResponseWriter, r *http.Request, id string, by hand, latest ceremony.Page, err error) {
 	switch liuma.CodeOf(err) {
 	case liuma.CodeCeremonyMoved, liuma.CodeCeremonyExpired:
@@ -183,7 +183,7 @@ func (h *handler) failed(w http.ResponseWriter, r *http.Request, id string, by h
 }
 
 // extend gives more time. The ceremony's script asks for it without leaving the
-// page, so that what was typed stays.
+// page, so that the form keeps its content.
 func (h *handler) extend(w http.ResponseWriter, r *http.Request) {
 	if !scripted(r) {
 		h.post(simple(h.authority.Extend))(w, r)
@@ -203,7 +203,7 @@ func (h *handler) extend(w http.ResponseWriter, r *http.Request) {
 		Expires time.Time `json:"expires"`
 		Now     time.Time `json:"now"`
 	}{page.Expires, h.now()}
-	_ = json.NewEncoder(w).Encode(answer) // an error here means that nobody is listening
+	_ = json.NewEncoder(w).Encode(answer) // the client has disconnected
 }
 
 // scripted reports whether a form was sent by the ceremony's script and not by
@@ -229,8 +229,8 @@ func (h *handler) ceremonyView(r *http.Request, p ceremony.Page, by hand) *view 
 	return v
 }
 
-// faceOf picks the page: that of the step or, where the step allows it, the one
-// that the address asks for.
+// faceOf picks the page: the page of the step or, where the step allows it, the
+// page that the address names.
 func (h *handler) faceOf(r *http.Request, p ceremony.Page) (draw func(*view, ceremony.Page), name string) {
 	ask := r.URL.Query().Get("ask")
 	switch {

@@ -20,8 +20,8 @@ const (
 // showAuthorize shows the landing page, to which a channel sends its holder. It
 // changes nothing, so a prefetch, a reload or a link scanner does no harm. It
 // shows nothing personal, because anybody who has the address could be reading
-// it. The ceremony's script goes on as soon as the page is really looked at;
-// without script, the holder presses a button.
+// it. The ceremony's script goes on as soon as the page is visible; without
+// script, the holder presses a button.
 func (h *handler) showAuthorize(w http.ResponseWriter, r *http.Request) {
 	clientID, requestURI, ok := pushedParameters(r.URL)
 	if !ok {
@@ -47,7 +47,8 @@ func (h *handler) showAuthorize(w http.ResponseWriter, r *http.Request) {
 }
 
 // pushedParameters reads the two parameters of RFC 9126. All others were pushed
-// before, so they are ignored here; one of the two given twice is refused.
+// before, so they are ignored here; if one of the two comes twice, the request
+// is refused.
 func pushedParameters(u *url.URL) (clientID, requestURI string, ok bool) {
 	if len(u.RawQuery) > longestAddress {
 		return "", "", false
@@ -96,15 +97,15 @@ func (h *handler) begin(w http.ResponseWriter, r *http.Request) {
 		h.wrong(w, r, err)
 		return
 	}
-	// Whatever else is wrong, the ceremony's own page says it.
+	// Any other error is shown by the page of the ceremony.
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// returnToChannel sends the holder back, with an authorization code or with the
-// reason why there is none. It is a GET because browsers hold a redirect that
-// follows a post to the content policy's form-action, which names no channel. It
-// makes the authorization code, so a prefetch is not answered. A web view
-// without cookies posts here, and gets a page that leads on.
+// returnToChannel sends the holder back, with an authorization code or with an
+// error. It is a GET because browsers hold a redirect that follows a post to
+// the content policy's form-action, which names no channel. It makes the
+// authorization code, so a prefetch is not answered. A web view without cookies
+// posts here, and gets a page that leads on.
 func (h *handler) returnToChannel(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	if !idPattern.MatchString(id) {
@@ -151,7 +152,7 @@ func wayURL(s string) (template.URL, error) {
 // goingView leads back to the channel from a web view without cookies.
 func (h *handler) goingView(r *http.Request, to template.URL) *view {
 	v := h.newView(r, pageResult)
-	v.heading(func(t *texts) string { return t.GoingTitle })
+	v.heading(func(t *wordings) string { return t.GoingTitle })
 	v.Result = &result{Kind: "ok", Icon: "ok", Text: v.T.GoingText}
 	v.Forward = string(to)
 	v.Ways = []way{{Class: "btn-primary", Text: v.T.BackPlain, Out: to}, h.call(v)}

@@ -10,7 +10,7 @@ import (
 // done is the page of a ceremony that succeeded.
 func (h *handler) done(v *view, p ceremony.Page) {
 	v.stages(p)
-	v.heading(func(t *texts) string { return actOf(t, p.Action).success })
+	v.heading(func(t *wordings) string { return actOf(t, p.Action).success })
 	v.Result = &result{Kind: "ok", Icon: "ok", Text: actOf(v.T, p.Action).successMeans}
 	switch p.Action {
 	case liuma.ActionEnroll:
@@ -27,15 +27,16 @@ func (h *handler) done(v *view, p ceremony.Page) {
 	v.Links = v.freezeLink(p)
 }
 
-// settings offers what can be set after a right PIN. It stands below the way
-// back to the channel, so that nobody has to go through it.
+// settings offers the settings that a holder may change after a right PIN. It
+// stands below the way back to the channel, so that nobody has to go through
+// it.
 func (h *handler) settings(v *view, p ceremony.Page) {
 	s := &settings{Phone: p.PhoneMasked, DeviceKnown: p.DeviceKnown, Device: p.DeviceOffer && v.Hand == ""}
 	if p.EveryUse != nil {
 		s.EveryUse, s.On = true, *p.EveryUse
 	}
-	// The authority says how many codes are left only where the phone can be
-	// confirmed.
+	// The authority gives the number of one-time codes left only where the
+	// phone can be confirmed.
 	if p.Action == liuma.ActionVerify && p.EveryUse != nil && p.CodesLeft > 0 && !p.DeviceOffer {
 		v.Refusal = h.refusal(v, p)
 		h.codeForm(v, p)
@@ -47,15 +48,15 @@ func (h *handler) settings(v *view, p ceremony.Page) {
 	}
 }
 
-// wasReset is the last page of a ceremony that ended because the PIN was set
-// anew: what it was begun for has to be begun again.
+// wasReset is the last page of a ceremony that ended because the PIN was reset:
+// the channel has to push its request again.
 func (h *handler) wasReset(v *view, p ceremony.Page) {
-	v.heading(func(t *texts) string { return t.ResetDoneTitle })
+	v.heading(func(t *wordings) string { return t.ResetDoneTitle })
 	v.Result = &result{Kind: "ok", Icon: "ok", Text: v.T.ResetEndText, Next: v.T.ResetEndNext}
 	v.Ways = []way{v.back("btn-primary")}
 }
 
-// setEveryUse turns the text after every use of the PIN on or off.
+// setEveryUse turns the notice after every use of the PIN on or off.
 func (h *handler) setEveryUse(r *http.Request, id string, by hand) (ceremony.Page, error) {
 	on, err := typedIn(r, "on")
 	if err == nil && on != "0" && on != "1" {

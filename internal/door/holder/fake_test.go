@@ -30,7 +30,7 @@ const (
 var start = gallery.Now()
 
 // fake is an authority with one ceremony whose page a test sets. It binds and
-// steps as the contract says, and writes down what it was asked.
+// steps as the contract says, and records the calls that it gets.
 type fake struct {
 	mu     sync.Mutex
 	page   ceremony.Page // guarded by mu
@@ -175,7 +175,7 @@ func (f *fake) FreezeByCode(_ context.Context, source, typed string) (authority.
 	return f.frozen, f.err
 }
 
-// changed is what a test wants a move to come to.
+// changed is the result that a test sets for a move.
 func (f *fake) changed(p *ceremony.Page) {
 	if f.after != nil {
 		f.after(p)
@@ -239,7 +239,8 @@ func newSite(t *testing.T, p ceremony.Page, options ...func(*Config)) *site {
 	return s
 }
 
-// do sends a request with the browser's cookies and keeps what comes back.
+// do sends a request with the browser's cookies and keeps the cookies of the
+// answer.
 func (s *site) do(method, target string, form url.Values) *httptest.ResponseRecorder {
 	s.t.Helper()
 	r := httptest.NewRequest(method, origin+target, strings.NewReader(form.Encode()))

@@ -22,8 +22,8 @@ func readFile(t *testing.T, name string) string {
 	return string(b)
 }
 
-// TestLandingChangesNothing: the channel's address may be prefetched, read by
-// a scanner or reloaded, and says nothing about anybody.
+// TestLandingChangesNothing: the channel's address may be prefetched, read by a
+// scanner or reloaded, and names no holder.
 func TestLandingChangesNothing(t *testing.T) {
 	s := newSite(t, sample(liuma.ActionEnroll, ceremony.StepConfirm))
 	for range 3 {
@@ -126,7 +126,7 @@ func TestVerifiedGoesBackOnce(t *testing.T) {
 	}
 }
 
-// TestSecondPress: what was done already shows the latest page.
+// TestSecondPress: a post for a step that is done already gets the latest page.
 func TestSecondPress(t *testing.T) {
 	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
 	s.begin()
@@ -155,8 +155,8 @@ func TestSecondPress(t *testing.T) {
 	}
 }
 
-// TestOnlyTheLastTryIsWaitedFor: a second press waits for the first; a try that
-// is none or is long over does not keep the house looking.
+// TestOnlyTheLastTryIsWaitedFor: a second press waits for the first; for a try
+// that is not valid or long over the authority is not asked again and again.
 func TestOnlyTheLastTryIsWaitedFor(t *testing.T) {
 	for try, waits := range map[string]bool{"1": false, "2": true, "3": false, "9": false} {
 		page := sample(liuma.ActionVerify, ceremony.StepPIN)
@@ -174,7 +174,7 @@ func TestOnlyTheLastTryIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestElsewhere: another browser, and one that lost its cookie, are told where
+// TestElsewhere: another browser, and one that lost its cookie, are shown where
 // to go on, and nothing else.
 func TestElsewhere(t *testing.T) {
 	s := newSite(t, sample(liuma.ActionEnroll, ceremony.StepConfirm))
@@ -283,7 +283,7 @@ func TestAppSchemes(t *testing.T) {
 	}
 }
 
-// TestWayBackIsForPeople: a prefetch mints no code.
+// TestWayBackIsForPeople: a prefetch makes no authorization code.
 func TestWayBackIsForPeople(t *testing.T) {
 	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepDone))
 	s.begin()
@@ -317,7 +317,8 @@ func TestExtend(t *testing.T) {
 	}
 }
 
-// TestOtherSitesCannotPost, whatever kind of browser is made to.
+// TestOtherSitesCannotPost: a post that another site causes is refused, for
+// every kind of browser.
 func TestOtherSitesCannotPost(t *testing.T) {
 	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
 	s.begin()

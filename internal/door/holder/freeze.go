@@ -25,7 +25,7 @@ const (
 )
 
 // showFreeze shows the official page that takes a freeze code from a notice and
-// stops the card, without log-in.
+// freezes the card, without log-in.
 func (h *handler) showFreeze(w http.ResponseWriter, r *http.Request) {
 	h.door.KeepLang(w, r)
 	code, until, _ := strings.Cut(strings.TrimPrefix(h.cookies.Get(r, freezeCookie), "no."), ".")
@@ -40,8 +40,8 @@ func (h *handler) showFreeze(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, http.StatusOK, h.freezeView(r, refused, unix(until)))
 }
 
-// freezeByCode takes the code. A code that never existed, one that is too old and
-// one that was used get the same answer.
+// freezeByCode takes the freeze code. A freeze code that never existed, is too
+// old or was used gets the same answer.
 func (h *handler) freezeByCode(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
 		h.wrong(w, r, formError(err))
@@ -88,7 +88,7 @@ func (h *handler) freezeRefused(w http.ResponseWriter, r *http.Request, err erro
 	http.Redirect(w, r, freezePath, http.StatusSeeOther)
 }
 
-// showFrozen says what a freeze code did, to the browser that gave it.
+// showFrozen shows the result of a freeze code to the browser that sent it.
 func (h *handler) showFrozen(w http.ResponseWriter, r *http.Request) {
 	kept, ok := strings.CutPrefix(h.cookies.Get(r, freezeCookie), "ok.")
 	at, name, _ := strings.Cut(kept, ".")
@@ -100,7 +100,7 @@ func (h *handler) showFrozen(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, http.StatusOK, h.frozenView(r, authority.FreezeView{NameMasked: string(masked), At: unix(at)}))
 }
 
-// unix reads a moment from a cookie; it is zero where there is none.
+// unix reads a time from a cookie; zero if the cookie has none.
 func unix(s string) time.Time {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n <= 0 {
@@ -113,7 +113,7 @@ func unix(s string) time.Time {
 func (h *handler) freezeView(r *http.Request, refused liuma.Code, until time.Time) *view {
 	v := h.newView(r, pageStep)
 	v.Back = freezePath
-	v.heading(func(t *texts) string { return t.FreezeTitle })
+	v.heading(func(t *wordings) string { return t.FreezeTitle })
 	v.Say = v.T.FreezeSay
 	v.Field = &field{Post: freezePath, Name: "code", Label: v.T.FreezeLabel, Hint: v.T.FreezeHint, Type: "text", Mode: "text",
 		Autocomplete: "off", Button: v.T.FreezeGive, Class: "field-code field-letters", Most: "30", Capital: true}
@@ -128,13 +128,13 @@ func (h *handler) freezeView(r *http.Request, refused liuma.Code, until time.Tim
 	return v
 }
 
-// frozenView says what a freeze code did.
+// frozenView is the page with the result of a freeze code.
 func (h *handler) frozenView(r *http.Request, f authority.FreezeView) *view {
 	v := h.newView(r, pageResult)
 	if r.Method == http.MethodGet {
 		v.Back = frozenPath
 	}
-	v.heading(func(t *texts) string { return t.FrozenTitle })
+	v.heading(func(t *wordings) string { return t.FrozenTitle })
 	v.Result = &result{Kind: "ok", Icon: "frozen", Text: v.T.FrozenByCode}
 	v.cell(v.T.Holder, f.NameMasked, "", "")
 	if !f.At.IsZero() {
@@ -169,7 +169,7 @@ func (v *view) freezeLink(p ceremony.Page) []way {
 
 // sureToFreeze asks whether the holder is sure, before the card stops.
 func (h *handler) sureToFreeze(v *view, p ceremony.Page) {
-	v.heading(func(t *texts) string { return t.FreezeSure })
+	v.heading(func(t *wordings) string { return t.FreezeSure })
 	v.cell(v.T.Holder, p.NameMasked, "", "")
 	v.Say = v.T.FreezeStops
 	v.Notice = &notice{Title: v.T.ThawHow, Text: v.T.ThawText}
@@ -179,10 +179,10 @@ func (h *handler) sureToFreeze(v *view, p ceremony.Page) {
 	}
 }
 
-// source is the address for which a request counts at the limit of freeze codes.
-// It is the address that the request came from. If that is one of our proxies,
-// it is the last address before it that is none of our proxies. A household has a
-// /64 of IPv6, so a whole /64 is one source.
+// source is the address for which a request counts at the limit of freeze
+// codes. It is the address that the request came from. If that is one of the
+// configured proxies, it is the last address of X-Forwarded-For that is not one
+// of them. A household has a /64 of IPv6, so a whole /64 is one source.
 func (h *handler) source(r *http.Request) string {
 	from := addressOf(r.RemoteAddr)
 	way := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")

@@ -41,7 +41,7 @@ func TestFreezeAsksFirst(t *testing.T) {
 	}
 }
 
-// TestFreezeIsOffered only to whoever has a sign of the card.
+// TestFreezeIsOffered: only to a holder who has something of the card.
 func TestFreezeIsOffered(t *testing.T) {
 	for _, tt := range []struct {
 		action liuma.Action
@@ -96,8 +96,8 @@ func TestFreezeByCode(t *testing.T) {
 	}
 }
 
-// TestFreezeCodeRefused: unknown, old and used codes read the same, and what
-// is said once is not said for ever.
+// TestFreezeCodeRefused: unknown, old and used freeze codes get the same
+// answer, and the result page expires.
 func TestFreezeCodeRefused(t *testing.T) {
 	limit := &liuma.Error{Code: liuma.CodeFreezeCodeLimit, Until: start.Add(time.Hour)}
 	for _, tt := range []struct {
@@ -165,7 +165,8 @@ func TestFreezeFails(t *testing.T) {
 	}
 }
 
-// TestOfficialPages holds them to what all pages promise, in both languages.
+// TestOfficialPages checks them for the features that every page must have, in
+// both languages.
 func TestOfficialPages(t *testing.T) {
 	s := reader(t)
 	for _, target := range []string{"/", "/freeze"} {
@@ -189,8 +190,8 @@ func TestOfficialPages(t *testing.T) {
 	}
 }
 
-// TestSources: limits count whoever sent the code, and believe nobody but our
-// own proxies about that.
+// TestSources: limits count the address that sent the freeze code, and only
+// configured proxies may name another.
 func TestSources(t *testing.T) {
 	h := &handler{proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
 	for _, tt := range []struct{ remote, forwarded, want string }{

@@ -13,7 +13,7 @@ import (
 
 // The cookies. Each ceremony has a cookie of its own, so that two ceremonies in
 // one browser do not throw each other out. "seen" only shows that cookies work.
-// "device" makes the browser a known device, of every card that it is one of.
+// "device" makes the browser a known device, for each of its cards.
 const (
 	handPrefix   = "hand-"
 	seenCookie   = "seen"
@@ -25,9 +25,10 @@ const (
 
 var idPattern = regexp.MustCompile(`^[a-z0-9]{1,64}$`)
 
-// hand is what a request shows to prove that its browser goes on with a
-// ceremony. Bare means that the secret came in a form, because the web view keeps
-// no cookies: a redirect would lose it, so posts are answered with the page.
+// hand holds the secrets by which a request proves that its browser may go on
+// with a ceremony. Bare means that the secret came in a form field, because the
+// web view keeps no cookies: a redirect would lose it, so posts are answered
+// with the page.
 type hand struct {
 	ceremony.Hand
 	bare bool

@@ -1,16 +1,16 @@
 // Package holder serves the pages of the hosted door that holders see. It
-// guarantees that no GET changes anything, except the one that leads back to the
-// channel; that every post ends in a redirect, so that reload, back and a second
-// press are harmless (a web view without cookies gets the page itself); that
-// pages show of a person only what the authority masked; that every page says
-// what to do next; and that none carries inline code or asks another origin for
-// anything. The state of a ceremony is the authority's, so a page that was lost
-// can be shown again. The door trusts the authority with every decision, and the
-// browser with nothing but its one secret.
+// guarantees that no GET changes anything, except the one that leads back to
+// the channel; that every post ends in a redirect, so that reload, back and a
+// second press are harmless (a web view without cookies gets the page itself);
+// that pages show personal data only as the authority masked it; that every
+// page says what to do next; and that none carries inline code or asks another
+// origin for anything. The state of a ceremony is the authority's, so a page
+// that was lost can be shown again. The door trusts the authority with every
+// decision, and the browser only with its secret.
 //
-// Start here: routes, which names what handles each address; ceremonyView, which
-// turns the state of a ceremony into a page; and the templates in pages. All
-// pages there are can be looked at with "make gallery".
+// Start here: routes, which names the handler of each address; ceremonyView,
+// which turns the state of a ceremony into a page; and the templates in pages.
+// "make gallery" draws all pages.
 package holder
 
 import (
@@ -31,7 +31,7 @@ import (
 	"github.com/liuma-pin/liuma/web"
 )
 
-// Authority is what the pages ask of the authority.
+// Authority lists the methods of the authority that the pages call.
 type Authority interface {
 	LookAt(ctx context.Context, clientID, requestURI string, h ceremony.Hand) (ceremony.Page, error)
 	Look(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
@@ -53,8 +53,8 @@ type Authority interface {
 	WayBack(ctx context.Context, id string, h ceremony.Hand) (ceremony.Way, error)
 }
 
-// Config says what the door needs. Authority, Assets, Origin, Now and Logger
-// are required.
+// Config holds the parts and settings of the door. Authority, Assets, Origin,
+// Now and Logger are required.
 type Config struct {
 	Authority Authority
 	Assets    *web.Assets
@@ -68,11 +68,10 @@ type Config struct {
 	DomainChecks string
 	// Hotline is the number that pages name; empty means 12333.
 	Hotline string
-	// Zone is the time zone of what pages say; nil means China's.
+	// Zone is the time zone of times on pages; nil means China's.
 	Zone *time.Location
-	// Proxies are the addresses of our proxies in front of the door. Their
-	// X-Forwarded-For is believed and nobody else's; the limit of freeze codes
-	// counts by it.
+	// Proxies are the addresses of the proxies in front of the door. Only their
+	// X-Forwarded-For is believed; the limit of freeze codes counts by it.
 	Proxies []netip.Prefix
 	// Settle is how long a second press of the same button waits for the result
 	// of the first; zero means three seconds.
@@ -116,7 +115,7 @@ type handler struct {
 	hotline   string
 	settle    time.Duration
 	proxies   []netip.Prefix
-	real      string // what the address of a real page begins with
+	real      string // the origin of genuine pages
 	pages     *pages
 	checks    *os.Root // nil: no domain checks
 }

@@ -47,8 +47,8 @@ func elements(t *testing.T, body string) []*element {
 	}
 }
 
-// visible is all text and every attribute but those of the pad, which are
-// checked for themselves.
+// visible is all text and every attribute, except the attributes of the pad,
+// which have a check of their own.
 func visible(all []*element) string {
 	var out strings.Builder
 	for _, e := range all {
@@ -73,7 +73,8 @@ func ours(id, action string) bool {
 		action == "/c/"+id || action == "/preferences" || action == "/freeze"
 }
 
-// labelled checks that every field has a label of its own, and what describes it.
+// labelled checks that every field has a label of its own, and that its
+// description exists.
 func labelled(t *testing.T, all []*element) {
 	t.Helper()
 	ids, labels := map[string]bool{}, map[string]int{}
@@ -99,7 +100,8 @@ func labelled(t *testing.T, all []*element) {
 	}
 }
 
-// inspect counts what a page must have, and refuses what it must not.
+// inspect counts the elements that a page must have, and refuses those that it
+// must not have.
 func inspect(t *testing.T, id string, all []*element) inspected {
 	t.Helper()
 	labelled(t, all)

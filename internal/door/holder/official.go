@@ -9,8 +9,8 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// showOfficial is the page at the door's bare address: what this is, how to
-// freeze a card, whom to call, and how to know that a page is real.
+// showOfficial is the page at the door's bare address: it explains the site,
+// how to freeze a card, whom to call, and how to recognise a genuine page.
 func (h *handler) showOfficial(w http.ResponseWriter, r *http.Request) {
 	h.door.KeepLang(w, r)
 	h.show(w, r, http.StatusOK, h.officialView(r))
@@ -20,7 +20,7 @@ func (h *handler) showOfficial(w http.ResponseWriter, r *http.Request) {
 func (h *handler) officialView(r *http.Request) *view {
 	v := h.newView(r, pageStep)
 	v.Back = "/"
-	v.heading(func(t *texts) string { return t.OfficialTitle })
+	v.heading(func(t *wordings) string { return t.OfficialTitle })
 	v.Say = v.T.OfficialSay
 	v.Notice = &notice{Title: v.T.FreezeTitle, Text: v.T.OfficialFreeze}
 	v.First = []way{{Class: "btn-primary", Text: v.T.FreezeGive, Link: freezePath}}
@@ -50,7 +50,7 @@ func (h *handler) showDomainCheck(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
-	_, _ = w.Write(content) // an error here means that nobody is listening
+	_, _ = w.Write(content) // the client has disconnected
 }
 
 func (h *handler) readCheck(name string) ([]byte, bool) {
@@ -74,7 +74,7 @@ func (h *handler) readCheck(name string) ([]byte, bool) {
 // is asked at the native door's /readyz.
 func (h *handler) showHealth(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write([]byte("{\"status\":\"alive\"}\n")) // an error here means that nobody is listening
+	_, _ = w.Write([]byte("{\"status\":\"alive\"}\n")) // the client has disconnected
 }
 
 // showNothing answers browsers that ask for /favicon.ico, so that they do not

@@ -26,10 +26,10 @@ const (
 	pageStep    = "step"
 )
 
-// pages are the parsed templates and what they link to. Immutable.
+// pages are the parsed templates and the addresses of their assets. Immutable.
 type pages struct {
 	templates map[string]*template.Template
-	texts     map[door.Lang]*texts
+	wordings  map[door.Lang]*wordings
 	pad       web.Asset
 	ceremony  web.Asset
 	style     web.Asset
@@ -38,7 +38,7 @@ type pages struct {
 func newPages(assets *web.Assets) (*pages, error) {
 	p := &pages{
 		templates: map[string]*template.Template{},
-		texts:     map[door.Lang]*texts{door.Chinese: newTexts(door.Chinese), door.English: newTexts(door.English)},
+		wordings:  map[door.Lang]*wordings{door.Chinese: newWordings(door.Chinese), door.English: newWordings(door.English)},
 	}
 	for name, asset := range map[string]*web.Asset{web.Pad: &p.pad, web.Ceremony: &p.ceremony, web.Style: &p.style} {
 		var err error
@@ -87,13 +87,13 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, status int, v *vi
 	if r.Method == http.MethodHead {
 		return
 	}
-	_, _ = w.Write(html) // an error here means that nobody is listening
+	_, _ = w.Write(html) // the client has disconnected
 }
 
-// view is all that a template may use. What is empty is not drawn.
+// view is all that a template may use. Empty members are not drawn.
 type view struct {
 	Page      string
-	T, O      *texts // in the page's language; in the other one, for somebody who helps
+	T, O      *wordings // in the page's language; in the other one, for a helper
 	Lang      door.Lang
 	OtherLang door.Lang
 	Care      bool
@@ -117,13 +117,13 @@ type view struct {
 	Ways              []way
 	First             []way  // the way to go first, above all others
 	Links             []way  // small, beneath everything
-	Say               string // a sentence that says what to do
+	Say               string // a sentence with the next step
 	Field             *field
 	Other             *field // another way to go on, folded away
 	OtherTitle        string
 	OtherText         string
 	Send              *send
-	Help              []string // why no code may have come
+	Help              []string // why no one-time code may have arrived
 	Counter           *counter
 	Below             *notice // beneath the form and its ways
 	Tips              []string
@@ -131,7 +131,7 @@ type view struct {
 	Settings          *settings
 	Reopen            bool   // offer to let unknown devices try again
 	More              bool   // the pad's own settings
-	Forgot            string // what to do about a forgotten PIN
+	Forgot            string // advice about a forgotten PIN
 	BusinessNo        string
 	Expiry            *expiry
 	Forward           string // address that the page goes on to by itself
@@ -169,18 +169,19 @@ type field struct {
 	Capital, Wrong                                                         bool
 }
 
-// send is the button that has a code sent. The ceremony's script keeps it off
-// until Ready. Later, if it is there, stands in place of the button.
+// send is the button that sends a one-time code. The ceremony's script disables
+// it until Ready. If Later is set, it stands in place of the button.
 type send struct{ Text, Class, Ready, Now, Later string }
 
 // counter says how to go on in person, at an agency.
 type counter struct{ Title, Where string }
 
-// settings are what can be set once a ceremony succeeded.
+// settings are the settings that a holder may change after a ceremony
+// succeeded.
 type settings struct {
 	Phone               string // to be confirmed by the view's Field and Send
 	Open                bool   // show that unfolded
-	EveryUse, On        bool   // whether texts after every use can be set, and whether they are on
+	EveryUse, On        bool   // whether notices after every use can be set, and whether they are on
 	Device, DeviceKnown bool
 }
 
@@ -199,13 +200,13 @@ type way struct {
 	Out         template.URL // the channel's address, checked by wayURL
 }
 
-// shownWay is a way with what its template needs of the page.
+// shownWay is a way with the members of the page that its template needs.
 type shownWay struct {
 	way
 	ID, Hand string
 }
 
-// CallText is what the link to the hotline says.
+// CallText is the wording of the link to the hotline.
 func (v *view) CallText() string { return v.T.call(v.Hotline) }
 
 // Show gives a way to the template that draws it.
@@ -228,7 +229,7 @@ func (v *view) Tab() string {
 	return v.Title
 }
 
-// newView fills in what all pages have.
+// newView fills in the members that all pages have.
 func (h *handler) newView(r *http.Request, page string) *view {
 	want := h.door.Preferences(r)
 	other := door.English
@@ -236,7 +237,7 @@ func (h *handler) newView(r *http.Request, page string) *view {
 		other = door.Chinese
 	}
 	return &view{
-		Page: page, T: h.pages.texts[want.Lang], O: h.pages.texts[other], Lang: want.Lang, OtherLang: other,
+		Page: page, T: h.pages.wordings[want.Lang], O: h.pages.wordings[other], Lang: want.Lang, OtherLang: other,
 		Care: want.Care, Hotline: h.hotline, Style: h.pages.style, Pad: h.pages.pad, Ceremony: h.pages.ceremony,
 	}
 }
@@ -245,7 +246,7 @@ func (h *handler) newView(r *http.Request, page string) *view {
 func (v *view) say(t liuma.Text) string { return v.T.of(t) }
 
 // heading sets the title in both languages.
-func (v *view) heading(pick func(*texts) string) {
+func (v *view) heading(pick func(*wordings) string) {
 	v.Title, v.TitleOther = pick(v.T), pick(v.O)
 }
 

@@ -65,7 +65,7 @@ func galleryDoor(t *testing.T) http.Handler {
 }
 
 // TestEveryPage draws every scene in both languages, plain and in care mode,
-// and holds it to what all pages promise.
+// and checks the features that every page must have.
 func TestEveryPage(t *testing.T) {
 	handler := galleryDoor(t)
 	for _, lang := range []door.Lang{door.Chinese, door.English} {
@@ -118,7 +118,7 @@ func checkPage(t *testing.T, id, body string, lang door.Lang, care bool) {
 	}
 }
 
-// TestEveryFault draws the error page of every code that there is.
+// TestEveryFault draws the error page of every error code.
 func TestEveryFault(t *testing.T) {
 	codes := []liuma.Code{liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy, liuma.CodeBadRequest, liuma.CodeNotFound,
 		liuma.CodeTooLarge, liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeRequestURIInvalid, liuma.CodeForbidden}
@@ -147,7 +147,7 @@ func TestEveryFault(t *testing.T) {
 
 // TestTexts finds sentences that lack a language, and ones that no page says.
 func TestTexts(t *testing.T) {
-	zh, en := reflect.ValueOf(*newTexts(door.Chinese)), reflect.ValueOf(*newTexts(door.English))
+	zh, en := reflect.ValueOf(*newWordings(door.Chinese)), reflect.ValueOf(*newWordings(door.English))
 	var sources strings.Builder
 	for _, pattern := range []string{"pages/*.html", "*.go"} {
 		names, err := filepath.Glob(pattern)
@@ -189,10 +189,10 @@ func TestMoments(t *testing.T) {
 		30 * 24 * time.Hour: {"6 月 5 日 20:44", "5 June at 20:44"},
 	} {
 		at := now.Add(after)
-		if got := newTexts(door.Chinese).moment(at, now); got != want[0] {
+		if got := newWordings(door.Chinese).moment(at, now); got != want[0] {
 			t.Errorf("%s: %q", after, got)
 		}
-		if got := newTexts(door.English).moment(at, now); got != want[1] {
+		if got := newWordings(door.English).moment(at, now); got != want[1] {
 			t.Errorf("%s: %q", after, got)
 		}
 	}

@@ -164,8 +164,8 @@ func canForget(p ceremony.Page) bool {
 
 func resetRefused(p ceremony.Page) bool { return p.ResetRefused != "" && canForget(p) }
 
-// forgotWay leads to a new PIN, or to why there is none online. A refusal that
-// is over by now is asked for again.
+// forgotWay is the link to a reset, or the reason why there is none online. If
+// the reason has expired meanwhile, the authority is asked again.
 func (h *handler) forgotWay(v *view, p ceremony.Page, class, text string) way {
 	over := !p.ResetRefusedUntil.IsZero() && !h.now().Before(p.ResetRefusedUntil)
 	if resetRefused(p) && !over {
@@ -176,7 +176,7 @@ func (h *handler) forgotWay(v *view, p ceremony.Page, class, text string) way {
 
 // noReset says why the PIN cannot be set anew online, and where it can.
 func (h *handler) noReset(v *view, p ceremony.Page) {
-	v.heading(func(t *texts) string { return t.NoResetTitle })
+	v.heading(func(t *wordings) string { return t.NoResetTitle })
 	why := v.say(liuma.Explain(p.ResetRefused).What)
 	switch p.ResetRefused {
 	case liuma.CodeRefused:

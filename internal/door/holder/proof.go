@@ -11,10 +11,10 @@ import (
 const (
 	codeLasts  = 10 * time.Minute // as the authority has it
 	shortWait  = 2 * time.Minute  // the longest wait that is counted down; for a longer one the page says the time
-	longestSMS = "20"             // characters of a code with the spaces people copy
+	longestSMS = "20"             // characters of a one-time code, with the spaces that people copy
 )
 
-// askCode is the page that takes a code, or has one sent.
+// askCode is the page that takes a one-time code, or sends one.
 func (h *handler) askCode(v *view, p ceremony.Page) {
 	v.stages(p)
 	v.Refusal = h.refusal(v, p)
@@ -25,7 +25,7 @@ func (h *handler) askCode(v *view, p ceremony.Page) {
 	v.Counter = v.counterOf(v.T.CounterTitle, p.Region)
 	if p.CodesLeft == 0 {
 		// No more are taken for hours: nothing to type or to send.
-		v.heading(func(t *texts) string { return t.SpentTitle })
+		v.heading(func(t *wordings) string { return t.SpentTitle })
 		v.Say = v.T.SpentText
 		if v.Refusal != nil {
 			v.Say = "" // said on top
@@ -38,9 +38,9 @@ func (h *handler) askCode(v *view, p ceremony.Page) {
 		return
 	}
 	h.codeForm(v, p)
-	v.heading(func(t *texts) string { return t.SendTitle })
+	v.heading(func(t *wordings) string { return t.SendTitle })
 	if v.Field != nil {
-		v.heading(func(t *texts) string { return t.CodeTitle })
+		v.heading(func(t *wordings) string { return t.CodeTitle })
 	} else if v.Say = v.T.SendSay; !p.CodeSentAt.IsZero() {
 		v.Say = v.T.CodeOver
 	}
@@ -59,8 +59,8 @@ func laterOf(a, b time.Time) time.Time {
 	return b
 }
 
-// codeForm fills in the field for a code that was sent, and the button that
-// sends one, or from when on it can be sent.
+// codeForm fills in the field for a one-time code, and the button that sends
+// one, or the time from which one can be sent.
 func (h *handler) codeForm(v *view, p ceremony.Page) {
 	now := h.now()
 	open := !p.CodeSentAt.IsZero() && now.Before(p.CodeSentAt.Add(codeLasts))
@@ -98,7 +98,7 @@ func (v *view) waysOff(p ceremony.Page) []way {
 // says how else it can be done.
 func (h *handler) askProof(v *view, p ceremony.Page) {
 	v.stages(p)
-	v.heading(func(t *texts) string { return t.ProveTitle })
+	v.heading(func(t *wordings) string { return t.ProveTitle })
 	v.Refusal = h.refusal(v, p)
 	v.Say = v.T.ProveReset
 	if p.Action == liuma.ActionRebind {
@@ -123,7 +123,7 @@ func (h *handler) askProof(v *view, p ceremony.Page) {
 // askPhone is the page of a rebind that takes the new number.
 func (h *handler) askPhone(v *view, p ceremony.Page) {
 	v.stages(p)
-	v.heading(func(t *texts) string { return t.PhoneTitle })
+	v.heading(func(t *wordings) string { return t.PhoneTitle })
 	v.Refusal = h.refusal(v, p)
 	v.Say = v.T.PhoneSay
 	v.Field = v.phoneField()

@@ -13,7 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/ceremony"
 )
 
-// codePage is the step that takes a code, a quarter of a minute after one was
+// codePage is the step that takes a one-time code, 15 seconds after one was
 // sent.
 func codePage(a liuma.Action, code liuma.Code, left int) ceremony.Page {
 	return with(sample(a, ceremony.StepCode), func(p *ceremony.Page) {
@@ -54,8 +54,8 @@ func (s *site) posts(verb string, form url.Values) string {
 	return w.Header().Get("Location")
 }
 
-// TestResetFromThePad goes from a forgotten PIN to a new one and back to what
-// the channel asked for.
+// TestResetFromThePad goes from a forgotten PIN to a new one and back to the
+// act that the channel asked for.
 func TestResetFromThePad(t *testing.T) {
 	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
 	s.fake.page.Began = liuma.ActionVerify
@@ -155,7 +155,7 @@ func TestForgotIsOffered(t *testing.T) {
 	}
 }
 
-// TestRebind takes the new number and its code.
+// TestRebind takes the new number and its one-time code.
 func TestRebind(t *testing.T) {
 	s := newSite(t, sample(liuma.ActionRebind, ceremony.StepPhone))
 	s.begin()
@@ -177,8 +177,9 @@ func TestRebind(t *testing.T) {
 	}
 }
 
-// TestFieldsThatAreNone: what our forms do not send shows the latest page, and
-// what no form sends is refused; the authority is asked for neither.
+// TestFieldsThatAreNone: a post without the form's field gets the latest page,
+// and a value that no form can send is refused; the authority is called for
+// neither.
 func TestFieldsThatAreNone(t *testing.T) {
 	s := newSite(t, codePage(liuma.ActionReset, "", 5))
 	s.begin()
@@ -201,7 +202,8 @@ func TestFieldsThatAreNone(t *testing.T) {
 	}
 }
 
-// TestMovesThatFail have a page with a way on, and none says what was typed.
+// TestMovesThatFail: every failure has a page with a way on, and no page
+// repeats the holder's input.
 func TestMovesThatFail(t *testing.T) {
 	for _, code := range []liuma.Code{liuma.CodeOnlineOff, liuma.CodePhoneNone, liuma.CodeRefused, liuma.CodeUnavailable, liuma.CodeInternal} {
 		s := newSite(t, codePage(liuma.ActionReset, "", 5))

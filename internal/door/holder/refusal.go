@@ -15,7 +15,7 @@ import (
 func (h *handler) wrong(w http.ResponseWriter, r *http.Request, err error) {
 	code := liuma.CodeOf(err)
 	if r.Context().Err() != nil {
-		return // nobody is listening
+		return // the client has disconnected
 	}
 	if code == liuma.CodeInternal {
 		h.log.Error("page failed", "route", r.Pattern, "request", door.RequestID(r.Context()), "err", err)
@@ -43,12 +43,12 @@ func statusOf(c liuma.Code) int {
 		return http.StatusTooManyRequests
 	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
 		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled, liuma.CodeFreezeCodeInvalid:
-		return http.StatusUnprocessableEntity // what the holder asked for cannot be done to this card
+		return http.StatusUnprocessableEntity // the card's state forbids the act
 	}
 	return http.StatusInternalServerError
 }
 
-// formError says what was wrong with a form that did not parse.
+// formError is the error of a form that did not parse.
 func formError(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return liuma.Fail(liuma.CodeTooLarge, nil)
@@ -56,7 +56,7 @@ func formError(err error) error {
 	return liuma.Fail(liuma.CodeRequestURIInvalid, errors.New("form does not parse"))
 }
 
-// fault answers with an error page: what happened, and what to do now.
+// fault answers with an error page: the problem and the next step.
 func (h *handler) fault(w http.ResponseWriter, r *http.Request, status int, code liuma.Code) {
 	v := h.newView(r, pageResult)
 	look := faultLook(code)
@@ -82,7 +82,7 @@ func (h *handler) fault(w http.ResponseWriter, r *http.Request, status int, code
 
 // look is how a kind of refusal is shown.
 type look struct {
-	title      func(*texts) string
+	title      func(*wordings) string
 	kind, icon string
 	again      bool // the ceremony may be looked at again
 }
@@ -90,18 +90,18 @@ type look struct {
 func faultLook(c liuma.Code) look {
 	switch c {
 	case liuma.CodeCeremonyExpired, liuma.CodeRequestURIInvalid, liuma.CodeNotFound:
-		return look{title: func(t *texts) string { return t.ExpiredTitle }, kind: "info", icon: "expired"}
+		return look{title: func(t *wordings) string { return t.ExpiredTitle }, kind: "info", icon: "expired"}
 	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved:
-		return look{title: func(t *texts) string { return t.ElsewhereTitle }, kind: "info", icon: "unavailable"}
+		return look{title: func(t *wordings) string { return t.ElsewhereTitle }, kind: "info", icon: "unavailable"}
 	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
 		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled:
 		l := refusedLook(c)
 		l.again = true
 		return l
 	case liuma.CodeTooLarge, liuma.CodeBadRequest:
-		return look{title: func(t *texts) string { return t.NotSentTitle }, kind: "warn", icon: "unavailable", again: true}
+		return look{title: func(t *wordings) string { return t.NotSentTitle }, kind: "warn", icon: "unavailable", again: true}
 	}
-	return look{title: func(t *texts) string { return t.UnavailableTitle }, kind: "warn", icon: "unavailable", again: true}
+	return look{title: func(t *wordings) string { return t.UnavailableTitle }, kind: "warn", icon: "unavailable", again: true}
 }
 
 // codeOf says why the last move did not go through. It is empty where it did.
@@ -132,8 +132,8 @@ func codeOf(p ceremony.Page) liuma.Code {
 	return ""
 }
 
-// refusal is what stands on top of a page that can be tried again: what was
-// wrong with the last try, and what to do.
+// refusal is the box at the top of a page that can be submitted again: the
+// fault of the last try, and the next step.
 func (h *handler) refusal(v *view, p ceremony.Page) *notice {
 	code := codeOf(p)
 	e := liuma.Explain(code)
@@ -204,7 +204,7 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 	case liuma.CodeBlocked:
 		v.Result.Text, v.Result.Next = v.T.BlockedText, ""
 		if p.LaneClosed {
-			v.heading(func(t *texts) string { return t.LaneTitle })
+			v.heading(func(t *wordings) string { return t.LaneTitle })
 			v.Result.Text, v.Result.Next = v.T.LaneText, v.T.LaneNext
 		}
 		v.cell(v.T.PhysicalCard, v.T.NotAffected, "", "")
@@ -235,7 +235,7 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		v.Ways = append(v.Ways, h.call(v))
 		return
 	case liuma.CodeRefused:
-		if linked(p) { // the handle that named the card is none of this channel's
+		if linked(p) { // the handle names no card of this channel
 			v.Result.Text, v.Result.Next = v.T.NoLink, ""
 			v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
 			break
@@ -271,37 +271,37 @@ func (h *handler) toNewPIN(v *view, p ceremony.Page, text string) {
 func refusedLook(c liuma.Code) look {
 	switch c {
 	case liuma.CodeLocked:
-		return look{title: func(t *texts) string { return t.LockedTitle }, kind: "warn", icon: "locked"}
+		return look{title: func(t *wordings) string { return t.LockedTitle }, kind: "warn", icon: "locked"}
 	case liuma.CodeBlocked:
-		return look{title: func(t *texts) string { return t.BlockedTitle }, kind: "refuse", icon: "blocked"}
+		return look{title: func(t *wordings) string { return t.BlockedTitle }, kind: "refuse", icon: "blocked"}
 	case liuma.CodeFrozen:
-		return look{title: func(t *texts) string { return t.FrozenTitle }, kind: "info", icon: "frozen"}
+		return look{title: func(t *wordings) string { return t.FrozenTitle }, kind: "info", icon: "frozen"}
 	case liuma.CodeCancelled:
-		return look{title: func(t *texts) string { return t.CancelledTitle }, kind: "refuse", icon: "blocked"}
+		return look{title: func(t *wordings) string { return t.CancelledTitle }, kind: "refuse", icon: "blocked"}
 	case liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed:
-		return look{title: func(t *texts) string { return t.EvidenceTitle }, kind: "warn", icon: "evidence"}
+		return look{title: func(t *wordings) string { return t.EvidenceTitle }, kind: "warn", icon: "evidence"}
 	case liuma.CodeNotInRegistry:
-		return look{title: func(t *texts) string { return t.NotInRegistryTitle }, kind: "info", icon: "unavailable"}
+		return look{title: func(t *wordings) string { return t.NotInRegistryTitle }, kind: "info", icon: "unavailable"}
 	case liuma.CodeAlreadyEnrolled:
-		return look{title: func(t *texts) string { return t.AlreadyEnrolledTitle }, kind: "info", icon: "unavailable"}
+		return look{title: func(t *wordings) string { return t.AlreadyEnrolledTitle }, kind: "info", icon: "unavailable"}
 	case liuma.CodeCeremonyExpired:
-		return look{title: func(t *texts) string { return t.ExpiredTitle }, kind: "info", icon: "expired"}
+		return look{title: func(t *wordings) string { return t.ExpiredTitle }, kind: "info", icon: "expired"}
 	case liuma.CodeLeft:
-		return look{title: func(t *texts) string { return t.LeftTitle }, kind: "info", icon: "unavailable"}
+		return look{title: func(t *wordings) string { return t.LeftTitle }, kind: "info", icon: "unavailable"}
 	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent:
-		return look{title: func(t *texts) string { return t.CounterNeeded }, kind: "warn", icon: "agency"}
+		return look{title: func(t *wordings) string { return t.CounterNeeded }, kind: "warn", icon: "agency"}
 	case liuma.CodePINReset:
-		return look{title: func(t *texts) string { return t.ResetDoneTitle }, kind: "info", icon: "ok"}
+		return look{title: func(t *wordings) string { return t.ResetDoneTitle }, kind: "info", icon: "ok"}
 	case liuma.CodeNotFrozen:
-		return look{title: func(t *texts) string { return t.NotFrozenTitle }, kind: "ok", icon: "ok"}
+		return look{title: func(t *wordings) string { return t.NotFrozenTitle }, kind: "ok", icon: "ok"}
 	case liuma.CodeForbidden:
-		return look{title: func(t *texts) string { return t.StoppedTitle }, kind: "warn", icon: "unavailable"}
+		return look{title: func(t *wordings) string { return t.StoppedTitle }, kind: "warn", icon: "unavailable"}
 	case liuma.CodeResetPlanned:
-		return look{title: func(t *texts) string { return t.PlannedTitle }, kind: "ok", icon: "expired"}
+		return look{title: func(t *wordings) string { return t.PlannedTitle }, kind: "ok", icon: "expired"}
 	case liuma.CodeRefused:
-		return look{title: func(t *texts) string { return t.RefusedTitle }, kind: "refuse", icon: "wrong"}
+		return look{title: func(t *wordings) string { return t.RefusedTitle }, kind: "refuse", icon: "wrong"}
 	}
-	return look{title: func(t *texts) string { return t.UnavailableTitle }, kind: "warn", icon: "unavailable"}
+	return look{title: func(t *wordings) string { return t.UnavailableTitle }, kind: "warn", icon: "unavailable"}
 }
 
 // untilOf says when a lock ends, on the holder's calendar.

@@ -61,7 +61,7 @@ func (h *hosted) pushed() (address string, s session) {
 	return h.issuer() + "/authorize?" + url.Values{"client_id": {channelID}, "request_uri": {s.requestURI}}.Encode(), s
 }
 
-// get asks as nobody in particular: no cookies, no redirects.
+// get sends a GET without cookies and follows no redirect.
 func (h *hosted) get(address string, header ...string) (*http.Response, string) {
 	h.t.Helper()
 	r, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, address, nil)
@@ -78,8 +78,8 @@ func (h *hosted) get(address string, header ...string) (*http.Response, string) 
 }
 
 // TestRequestURILivesUntilItIsUsed: it may be opened, reloaded and prefetched
-// for 90 seconds, and says nothing about anybody; whoever first does something
-// on it has it.
+// for 90 seconds, and names no holder; the first browser that posts from its
+// page is bound to it.
 func TestRequestURILivesUntilItIsUsed(t *testing.T) {
 	h := newHosted(t)
 	address, s := h.pushed()

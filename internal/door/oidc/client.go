@@ -31,7 +31,7 @@ type gate struct {
 	audiences []string // issuer, token endpoint, PAR endpoint (RFC 9126, 2)
 }
 
-// assertion is what the door reads of a client assertion.
+// assertion holds the claims that the door reads of a client assertion.
 type assertion struct {
 	door.Claims
 	ID string `json:"jti"`
@@ -110,9 +110,9 @@ func parseAssertion(raw string) (*door.Token, assertion, error) {
 }
 
 // signer returns the client whose key signed the assertion, and reads the
-// claims again from what was signed. An unknown client is refused like a bad
-// signature. Without a kid, which OpenID Connect leaves out where there is only
-// one key, it is that one.
+// claims from the verified payload. An unknown client gives the same error as a
+// bad signature. Without a kid, which OpenID Connect omits where a client has
+// only one key, that key is used.
 func (g gate) signer(ctx context.Context, token *door.Token, a *assertion) (store.Client, error) {
 	unsigned := refuse(reasonAssertionSignature, "client_assertion")
 	client, keys, err := g.clients.Find(ctx, a.Issuer)
@@ -134,9 +134,9 @@ func (g gate) signer(ctx context.Context, token *door.Token, a *assertion) (stor
 	return client, nil
 }
 
-// proper checks signed claims, and says until when the assertion's jti must
-// not come again. A second audience would let whoever that is use the
-// assertion here, so there may be none.
+// proper checks verified claims, and returns until when the jti must be
+// remembered. The audience must be this server alone: another audience could
+// use the assertion here.
 func (g gate) proper(a assertion) (until time.Time, err error) {
 	const field = "client_assertion"
 	if len(a.Audience) != 1 || !slices.Contains(g.audiences, a.Audience[0]) {
@@ -152,7 +152,7 @@ func (g gate) proper(a assertion) (until time.Time, err error) {
 	if a.Expired(now) {
 		return time.Time{}, refuse(reasonAssertionExpired, field)
 	}
-	expires := int64(*a.Expires) // whole seconds, compared without subtracting what a client chose
+	expires := int64(*a.Expires) // in whole seconds, never subtracted: a client chose it, and a difference could overflow
 	if expires > now.Unix()+int64((door.TokenLifetime+door.TokenLeeway)/time.Second) {
 		return time.Time{}, refuse(reasonAssertionLifetime, field)
 	}

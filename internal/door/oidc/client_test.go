@@ -279,7 +279,7 @@ func TestClients(t *testing.T) {
 		t.Errorf("no kid, one key: %d %s", w.Code, w.Body)
 	}
 
-	// What was registered wrongly lets nobody in, and is our fault.
+	// A faulty registration admits no request, and is an internal error.
 	for _, keys := range []string{"", "{", `{"keys":[]}`, `{"keys":[{"kty":"oct","k":"AAAA","kid":"k"}]}`, strings.Replace(string(jwks(t, e.key, e.key)), `"kk"`, `"k"`, 1), strings.Replace(string(jwks(t, e.key)), `"k"`, `""`, 1)} {
 		edit(func(c *store.Client) { c.Keys = []byte(keys) })
 		wantProblem(t, e.post(PARPath, e.authed(pushForm())), 500, "server_error", liuma.CodeInternal, "", "")

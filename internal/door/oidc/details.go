@@ -16,9 +16,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
-// schemaSource is the published schema of authorization_details, and what is
-// enforced: there is no second description. docs/liuma_pin.schema.json is the
-// same file, which a test holds it to.
+// schemaSource is the published schema of authorization_details, which is also
+// the schema that is enforced. A test checks that docs/liuma_pin.schema.json is
+// the same file.
 //
 //go:embed liuma_pin.schema.json
 var schemaSource []byte
@@ -26,8 +26,8 @@ var schemaSource []byte
 const (
 	detailsName = "authorization_details"
 	detailsType = "liuma_pin"
-	// deepest bounds how far what a channel sent is followed: array, object,
-	// holder, and one more for whatever does not belong there.
+	// deepest bounds the nesting of the JSON: array, object, holder, and one
+	// level more for a member that does not belong there.
 	deepest = 4
 )
 
@@ -102,7 +102,7 @@ func members(v any) map[string]any { m, _ := v.(map[string]any); return m }
 func text(v any) string { s, _ := v.(string); return s }
 
 // misfit names the first thing that does not fit the schema. The validator's
-// own error is dropped: it quotes what was sent.
+// own error is dropped: it quotes the request.
 func misfit(err error) error {
 	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
 	if !ok {
@@ -128,8 +128,8 @@ type fault struct {
 	field string
 }
 
-// rank puts first what explains the rest: how many objects there are, of which
-// type, and that a value is too short to have any form.
+// rank puts first the faults that explain the others: the number of objects,
+// their type, and a value that is too short to have any form.
 func (f fault) rank() int {
 	switch {
 	case f.why == reasonCount:
@@ -175,8 +175,8 @@ func each(into []fault, why reason, at string, names []string) []fault {
 	return into
 }
 
-// reasonOf names what the schema's keywords refuse. A keyword that the schema
-// does not use yet reads as "not of the form described".
+// reasonOf maps a schema keyword to a reason. A keyword that the schema does
+// not use yet gives value_form.
 func reasonOf(k jsonschema.ErrorKind) reason {
 	switch k.(type) {
 	case *kind.Type:

@@ -197,7 +197,7 @@ func FuzzDetails(f *testing.F) {
 			}
 			return
 		}
-		// What is accepted satisfies the domain's own parsers and bounds.
+		// Accepted details satisfy the domain's own parsers and bounds.
 		if _, err := liuma.ParseBusinessNo(string(q.BusinessNo)); err != nil {
 			t.Error(err)
 		}
@@ -226,7 +226,7 @@ func FuzzForm(f *testing.F) {
 			}
 			return
 		}
-		// What was read once must be all that the standard library finds.
+		// The standard library must find the same members and no more.
 		values, err := url.ParseQuery(body)
 		if err != nil || len(values) > maxParameters {
 			t.Errorf("accepted %q: %v", body, err)

@@ -1,21 +1,22 @@
-// Package oidc is the protocol part of the hosted door: discovery, keys,
-// pushed requests (PAR, RFC 9126) and the token endpoint of OpenID Connect,
-// for one flow and nothing else. It guarantees that the authority is asked
-// only by a channel whose assertion was signed by a key registered for it and
-// is used once, only with PKCE, for a redirect URI that is registered byte for
-// byte and for authorization_details that fit the published schema; that
-// whatever is in a request comes once and bounded; and that what comes back is
-// an answer or an OAuth error with a stable code. No log line of the door
-// holds more than method, route, status, size, duration, request id and client
-// id, and the cause of a failure. It trusts the authority with everything that is
-// decided about a ceremony or a code, the vault with signing, and the network
-// with nothing. The pages between push and code are another room's.
+// Package oidc is the protocol part of the hosted door: discovery, keys, pushed
+// requests (PAR, RFC 9126) and the token endpoint of OpenID Connect, for a
+// single flow. It guarantees that the authority is asked only by a channel
+// whose assertion was signed by a key registered for it and is used once, only
+// with PKCE, for a redirect URI that is registered byte for byte and for
+// authorization_details that fit the published schema; that every parameter of
+// a request comes once and is bounded; and that every reply is an answer or an
+// OAuth error with a stable error code. No log line of the door holds more than
+// method, route, status, size, duration, request id and client id, and the
+// cause of a failure. It trusts the authority with every decision about a
+// ceremony or an authorization code, the vault with signing, and the network
+// with nothing. The pages between push and authorization code are in package
+// holder.
 //
 // The flow is written here, on go-jose, and not taken from ory/fosite: that
 // library has seen no release since 2024, needs go-jose v3, wants its own
-// storage of sessions and tokens where here the ceremony is the session and a
-// token is good for nothing, and would have to be told to refuse most of what
-// it can do. What is left of OAuth without those is two POST endpoints.
+// storage of sessions and tokens (here the ceremony is the session, and an
+// access token gives access to nothing), and most of its features would have to
+// be turned off. What remains of OAuth is two POST endpoints.
 //
 // docs/HOSTED.md is the guide for channels.
 //
@@ -42,7 +43,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Authority is what the door asks of the authority.
+// Authority lists the methods of the authority that the door calls.
 type Authority interface {
 	Push(context.Context, authority.Caller, ceremony.Push) (ceremony.Pushed, error)
 	RedeemCode(ctx context.Context, caller authority.Caller, code, redirectURI, verifier string) (ceremony.Grant, error)
@@ -56,7 +57,7 @@ type Tokens interface {
 	ReceiptKeys() jose.JSONWebKeySet
 }
 
-// Config says what a door needs. All members are required.
+// Config holds the parts and settings of a door. All members are required.
 type Config struct {
 	Authority Authority
 	Tokens    Tokens
@@ -206,14 +207,14 @@ func (d *Door) document(kind string, body func() ([]byte, error)) func(*door.Vis
 		h.Del("Pragma")
 		h.Set("Cache-Control", "public, max-age=300")
 		h.Set("Content-Type", kind)
-		_, _ = v.Write(b) // an error here means that nobody is listening
+		_, _ = v.Write(b) // the client has disconnected
 		return nil
 	}
 }
 
 func (d *Door) keys() ([]byte, error) { return json.Marshal(d.tokens.ReceiptKeys()) }
 
-// answer writes an answer that nobody may keep.
+// answer writes an answer that must not be cached.
 func answer(v *door.Visit, status int, body any) error {
 	return door.Answer(v, status, "application/json", body)
 }

@@ -62,8 +62,9 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// fakeAuthority keeps the contract that the door relies on, in memory: a code
-// serves once, for its client, redirect URI and verifier; a jti once.
+// fakeAuthority keeps the contract that the door relies on, in memory: an
+// authorization code is redeemed once, by its client, with its redirect URI and
+// PKCE verifier; a jti is accepted once.
 type fakeAuthority struct {
 	now func() time.Time
 
@@ -72,7 +73,7 @@ type fakeAuthority struct {
 	pushed  map[string]push         // by request_uri
 	codes   map[string]push
 	used    map[string]time.Time // client and jti -> until
-	replays int                  // of codes
+	replays int                  // of authorization codes
 	refusal error                // of every Push and RedeemCode, if set
 	broken  error                // of every Client, if set
 	grants  func(*ceremony.Grant)
@@ -119,8 +120,8 @@ func (a *fakeAuthority) Push(_ context.Context, c authority.Caller, q ceremony.P
 	return ceremony.Pushed{RequestURI: uri, Expires: a.now().Add(90 * time.Second)}, nil
 }
 
-// approve is what the browser and its holder do: the page of a pushed request
-// is opened by the client that pushed it, the PIN is right, a code comes back.
+// approve plays the browser and its holder: it opens the page of a pushed
+// request, the PIN is right, and an authorization code comes back.
 func (a *fakeAuthority) approve(t testing.TB, clientID, requestURI string) string {
 	t.Helper()
 	a.mu.Lock()
@@ -240,7 +241,7 @@ func (e *env) register(id string, key *ecdsa.PrivateKey, redirects ...string) {
 		Regions: []liuma.Region{""}, Actions: liuma.Actions(), RedirectURIs: redirects}
 }
 
-// claims are those of a good assertion of channel.
+// claims are the claims of a valid assertion of the channel.
 func (e *env) claims() map[string]any {
 	now := e.clock.Now().Unix()
 	return map[string]any{"iss": channel, "sub": channel, "aud": issuer, "jti": rand.Text(), "iat": now, "exp": now + 60}
@@ -308,7 +309,8 @@ func (e *env) push(f url.Values) string {
 	return decode(e.t, w)["request_uri"].(string)
 }
 
-// code pushes a request and lets its holder approve.
+// code pushes a request, lets its holder approve, and returns the authorization
+// code.
 func (e *env) code() string {
 	e.t.Helper()
 	return e.fake.approve(e.t, channel, e.push(pushForm()))

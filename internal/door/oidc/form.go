@@ -18,8 +18,8 @@ const (
 // form is a request's parameters: each once, none empty.
 type form map[string]string
 
-// readForm reads a request's body. Nothing may stand in the address: what does
-// ends up in logs on the way.
+// readForm reads a request's body. A query is refused: addresses end up in the
+// logs of proxies.
 func readForm(w http.ResponseWriter, r *http.Request) (form, error) {
 	if err := door.OnlyType(r.Header, "application/x-www-form-urlencoded"); err != nil {
 		return nil, err
@@ -34,10 +34,10 @@ func readForm(w http.ResponseWriter, r *http.Request) (form, error) {
 	return parseForm(string(body))
 }
 
-// parseForm reads application/x-www-form-urlencoded. A parameter that comes
-// twice is refused whatever it is called (RFC 6749, 3.1): two readers of one
-// request could each take another. One without a value counts as absent. What
-// does not parse is not quoted in the error: it may be personal.
+// parseForm reads application/x-www-form-urlencoded. Every parameter that comes
+// twice is refused, known or not (RFC 6749, 3.1), because two readers could
+// each take another one. A parameter without a value counts as absent. Text
+// that does not parse is not quoted in the error: it may be personal.
 func parseForm(body string) (form, error) {
 	if strings.Count(body, "&") >= maxParameters {
 		return nil, refuse(reasonMany, "")
@@ -74,7 +74,7 @@ func base64url(c byte) bool { return unreserved(c) && c != '.' && c != '~' }
 // visible is RFC 6749's VSCHAR.
 func visible(c byte) bool { return c >= ' ' && c <= '~' }
 
-// jwsChar is what a compact JWS is written in.
+// jwsChar reports whether a compact JWS may hold a character.
 func jwsChar(c byte) bool { return base64url(c) || c == '.' }
 
 // text returns a required parameter of shortest to longest bytes.

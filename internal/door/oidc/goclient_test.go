@@ -80,8 +80,8 @@ func newWorldOf(t *testing.T, o testkit.Options) *world {
 	return w
 }
 
-// serve mounts the door of the system as it is open now. Clients reach it
-// under the issuer's name, whichever port it listens on.
+// serve mounts the door of the system as it is open now. Clients reach it under
+// the issuer's name; the transport maps that to its port.
 func (w *world) serve() {
 	w.t.Helper()
 	door, err := oidc.New(oidc.Config{Authority: w.Authority(), Tokens: w.System.Vault, Issuer: w.issuer(),
@@ -112,7 +112,8 @@ func (w *world) assertion(id string, key *ecdsa.PrivateKey) string {
 	return token
 }
 
-// session is what a channel keeps between push and code.
+// session holds the values that a channel keeps between push and authorization
+// code.
 type session struct {
 	state, nonce, verifier string
 	requestURI             string
@@ -204,7 +205,7 @@ func (w *world) authorize(c *oauth2.Config, s session) string {
 	return c.AuthCodeURL(s.state, oauth2.SetAuthURLParam("request_uri", s.requestURI))
 }
 
-// exchange redeems a code.
+// exchange redeems an authorization code.
 func (w *world) exchange(c *oauth2.Config, code, verifier string) (*oauth2.Token, error) {
 	w.t.Helper()
 	return c.Exchange(w.ctx, code, oauth2.VerifierOption(verifier),
@@ -212,7 +213,7 @@ func (w *world) exchange(c *oauth2.Config, code, verifier string) (*oauth2.Token
 		oauth2.SetAuthURLParam("client_assertion", w.assertion(channelID, w.key)))
 }
 
-// claims are what a channel reads of a checked ID token.
+// claims are the claims that a channel reads of a checked ID token.
 type claims struct {
 	BusinessNo  string   `json:"liuma_business_no"`
 	Action      string   `json:"liuma_action"`
@@ -222,7 +223,7 @@ type claims struct {
 	AuthTime    int64    `json:"auth_time"`
 }
 
-// redeem redeems and checks, as a channel that is written well does.
+// redeem redeems and checks, as a channel should.
 func (w *world) redeem(p *goidc.Provider, s session, back url.Values) (*goidc.IDToken, claims) {
 	w.t.Helper()
 	if back.Get("state") != s.state || back.Get("iss") != w.issuer() || back.Has("error") {
@@ -294,7 +295,7 @@ func TestGoClient(t *testing.T) {
 	}
 }
 
-// wantError checks what x/oauth2 makes of a refusal.
+// wantError checks the error that x/oauth2 returns for a refusal.
 func wantError(t *testing.T, token *oauth2.Token, err error, name string, code liuma.Code) {
 	t.Helper()
 	refused, ok := errors.AsType[*oauth2.RetrieveError](err)
@@ -347,7 +348,8 @@ func TestGoClientIsRefused(t *testing.T) {
 	wantError(t, token, err, "invalid_grant", liuma.CodeReceiptStale)
 }
 
-// Another channel gets nothing for a code or a request_uri that is not its own.
+// A channel gets nothing for the authorization code or request_uri of another
+// channel.
 func TestGoClientOfAnotherChannel(t *testing.T) {
 	w := newWorld(t)
 	p := w.provider()
@@ -381,8 +383,8 @@ func TestGoClientOfALockedCard(t *testing.T) {
 	}
 }
 
-// A token that another issuer signed, one of another channel and one that is
-// over are refused by the client; so is this house's under another's name.
+// The client refuses a token of another issuer, of another channel, or one that
+// has expired; also one that this door signed under another issuer's name.
 func TestGoClientChecksTheToken(t *testing.T) {
 	w, foreign := newWorld(t), newWorld(t)
 	p := w.provider()
@@ -423,7 +425,7 @@ func TestGoClientChecksTheToken(t *testing.T) {
 }
 
 // A receipt of the native door, signed with the same key for the same channel,
-// is not an ID token: it is tied to no session.
+// is not an ID token: it has no nonce of a session.
 func TestReceiptIsNoIDToken(t *testing.T) {
 	w := newWorld(t)
 	card := w.Enroll(w.caller, w.People[0], goodPIN)
@@ -451,9 +453,9 @@ func TestReceiptIsNoIDToken(t *testing.T) {
 }
 
 // TestGoClientOverARotation: a channel that fetched the keys before a rotation
-// goes on checking while they change. What the old key signed is still good,
+// goes on checking while they change. Signatures of the old key still verify,
 // the new kid makes the client fetch again, and once the old key is dropped,
-// only a client that kept it takes what it signed.
+// only a client that cached it accepts its signatures.
 func TestGoClientOverARotation(t *testing.T) {
 	w := newWorld(t)
 	p := w.provider()

@@ -15,7 +15,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/door"
 )
 
-// What docs/HOSTED.md shows must be what the door does.
+// The examples of docs/HOSTED.md must match the door's behaviour.
 func TestGuide(t *testing.T) {
 	raw, err := os.ReadFile("../../../docs/HOSTED.md")
 	must(t, err)

@@ -11,8 +11,8 @@ import (
 )
 
 // metadata is the discovery document (OpenID Connect Discovery 1.0, RFC 8414,
-// RFC 9126, RFC 9207, RFC 9396). Members whose default is not what the door
-// does are spelled out.
+// RFC 9126, RFC 9207, RFC 9396). A member is spelled out where its default
+// differs from the door's behaviour.
 type metadata struct {
 	Issuer                 string   `json:"issuer"`
 	Authorization          string   `json:"authorization_endpoint"`
@@ -59,9 +59,9 @@ func newMetadata(issuer string) metadata {
 	}
 }
 
-// CheckIssuer says what is wrong with an issuer: it must be an origin, so that
-// every endpoint's address is issuer and path, and https unless it is on the
-// loopback.
+// CheckIssuer returns what is wrong with an issuer: it must be an origin, so
+// that every endpoint's address is issuer and path, and https unless it is on
+// the loopback.
 func CheckIssuer(issuer string) error {
 	if _, err := door.CheckOrigin(issuer); err != nil {
 		return fmt.Errorf("issuer %q: %w", issuer, err)
@@ -71,7 +71,7 @@ func CheckIssuer(issuer string) error {
 
 const maxRedirectURI = 1024
 
-// CheckRedirectURI says what is wrong with a redirect URI that is to be
+// CheckRedirectURI returns what is wrong with a redirect URI before it is
 // registered: it must be an absolute https address (http on the loopback)
 // without user, fragment, or a parameter that the answer will carry. At the
 // door it is then compared byte for byte, so nothing is normalised here.

@@ -22,22 +22,22 @@ type problem struct {
 	NextStepZH    string     `json:"next_step_zh"`
 	NextStepEN    string     `json:"next_step_en"`
 	BusinessNo    string     `json:"business_no,omitempty"`
-	Challenge     string     `json:"challenge,omitempty"` // with evidence_required: what the evidence must be bound to
+	Challenge     string     `json:"challenge,omitempty"` // with evidence_required: the challenge that the evidence must be bound to
 	TriesLeft     *int       `json:"tries_left,omitempty"`
 	Until         *time.Time `json:"until,omitempty"`
 	Instance      string     `json:"instance"` // this occurrence; name it when asking for help
 }
 
-// oauthRow is how a code reads in OAuth: at the PAR endpoint and at the token
+// oauthRow maps an error code to OAuth: the errors of the PAR and the token
 // endpoint, and the HTTP status at both.
 type oauthRow struct {
 	par, token string
 	status     int
 }
 
-// oauthOf is the one table from code to OAuth error. The second result is
-// false for a code without a row; a test holds the table and the codes
-// together.
+// oauthOf is the only table from error codes to OAuth errors. The second result
+// is false for an error code without a row; a test checks that every error code
+// has one.
 func oauthOf(c liuma.Code) (oauthRow, bool) {
 	switch c {
 	case liuma.CodeInternal:
@@ -130,7 +130,7 @@ func newProblem(r *http.Request, f door.Refusal) problem {
 	return doc
 }
 
-// descriptive keeps what an error_description may have.
+// descriptive keeps the characters that an error_description may have.
 func descriptive(s string) string {
 	return strings.Map(func(c rune) rune {
 		if c < ' ' || c > '~' || c == '"' || c == '\\' {

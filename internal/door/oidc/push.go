@@ -26,8 +26,8 @@ type pushAnswer struct {
 	ExpiresIn  int64  `json:"expires_in"` // seconds
 }
 
-// push is the PAR endpoint: a channel's server says what it wants of a holder,
-// and gets the address under which a browser may begin.
+// push is the PAR endpoint: a channel's server sends its request to a holder,
+// and gets the address at which the holder's browser begins.
 func (d *Door) push(v *door.Visit, r *http.Request) error {
 	f, caller, err := d.admit(v, r)
 	if err != nil {
@@ -63,8 +63,9 @@ func (d *Door) admit(v *door.Visit, r *http.Request) (form, authority.Caller, er
 	return f, caller, nil
 }
 
-// parsePush checks the parameters of an authorization request. Those that
-// OpenID Connect knows and the door has no use for are ignored, as it asks.
+// parsePush checks the parameters of an authorization request. Parameters of
+// OpenID Connect that the door does not use are ignored, as its specification
+// demands.
 func (d *Door) parsePush(f form, registered []string) (ceremony.Push, error) {
 	if err := checkFlow(f); err != nil {
 		return ceremony.Push{}, err
@@ -85,7 +86,7 @@ func (d *Door) parsePush(f form, registered []string) (ceremony.Push, error) {
 	return q, nil
 }
 
-// checkFlow refuses every flow but the one.
+// checkFlow refuses every flow except the authorization code flow with PKCE.
 func checkFlow(f form) error {
 	for _, name := range []string{"request", "request_uri"} {
 		if _, ok := f[name]; ok {
@@ -134,8 +135,8 @@ func parseReturn(f form, registered []string) (ceremony.Return, error) {
 	return ceremony.Return{RedirectURI: redirect, State: state, Nonce: nonce, CodeChallenge: challenge}, nil
 }
 
-// pushError puts what the authority says of a field into the words of the
-// request: its fields are members of the one object.
+// pushError prefixes the field of the authority's error with the path of
+// authorization_details, where the request had it.
 func pushError(err error) error {
 	e, ok := errors.AsType[*liuma.Error](err)
 	if !ok || e.Field == "" {

@@ -56,7 +56,7 @@ func TestPushReadsEveryMember(t *testing.T) {
 	}
 }
 
-// What OpenID Connect knows, or anybody adds, and the door has no use for is
+// Parameters that the door does not use, of OpenID Connect or unknown, are
 // ignored (RFC 6749, 3.1).
 func TestPushIgnoresWhatItDoesNotKnow(t *testing.T) {
 	e := newEnv(t)
@@ -224,8 +224,8 @@ func TestContentTypes(t *testing.T) {
 	wantProblem(t, send("application/x-www-form-urlencoded", "gzip"), http.StatusUnsupportedMediaType, "invalid_request", liuma.CodeBadRequest, reasonContentEncoding, "")
 }
 
-// What the authority says of a field is said in the words of the request, and
-// what it keeps to itself stays in the house.
+// The field of an authority's error is named as in the request, and the cause
+// is not shown.
 func TestPushRefusedByTheAuthority(t *testing.T) {
 	three := 3
 	for name, c := range map[string]struct {
@@ -298,8 +298,8 @@ func TestNextStepInTheLanguageAskedFor(t *testing.T) {
 	}
 }
 
-// An authority that answers with something that is over is at fault, and the
-// channel must not be sent away with it.
+// If the authority returns a request that has expired already, that is an
+// internal error and not passed to the channel.
 func TestPushOfAnExpiredAnswer(t *testing.T) {
 	e := newEnv(t)
 	f := e.authed(pushForm())

@@ -8,8 +8,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
-// reason is a finer code beneath bad_request and unauthenticated. Where the
-// native door has the same one, it has the same name.
+// reason is a finer name beneath the error codes bad_request and
+// unauthenticated. Where the native door has the same one, it has the same
+// name.
 type reason = door.Reason
 
 const (
@@ -110,7 +111,7 @@ func flowReasons() door.Reasons {
 	}
 }
 
-// clientReasons all read as invalid_client, whose code is unauthenticated.
+// clientReasons all give invalid_client, whose error code is unauthenticated.
 func clientReasons() door.Reasons {
 	return door.Reasons{
 		door.Says(reasonAuthMethod, "渠道只能用 private_key_jwt 证明身份。", "A channel authenticates by private_key_jwt and nothing else."),

@@ -23,7 +23,8 @@ const (
 	newNumber = "13800138000"
 )
 
-// phoned is a world with phones, and somebody whose card the channel has.
+// phoned is a world with phones, and a holder whose card is linked in the
+// channel.
 type phoned struct {
 	*world
 	p    *goidc.Provider
@@ -55,7 +56,7 @@ func (x *phoned) native(c store.Client, key *ecdsa.PrivateKey) *client.Client {
 	return out
 }
 
-// ask is what the channel pushes for an action on the card.
+// ask is the request that the channel pushes for an action on the card.
 func (x *phoned) ask(action string) map[string]any {
 	d := x.verifyDetails(x.card)
 	d["action"] = action
@@ -95,7 +96,7 @@ func (x *phoned) evidence(s session, p ceremony.Page, h ceremony.Hand) (session,
 	return s, p, h
 }
 
-// asked is what the native door answers for a business number.
+// asked returns the native door's answer for a business number.
 func (x *phoned) asked(s session) *client.Verification {
 	x.t.Helper()
 	v, err := x.sdk.Verification(x.t.Context(), s.details["business_no"].(string))
@@ -110,8 +111,8 @@ func (x *phoned) pending(s session) {
 	}
 }
 
-// done redeems what a ceremony ended with, and compares the ID token with what
-// the native door says.
+// done redeems a ceremony's authorization code, and compares the ID token with
+// the native door's answer.
 func (x *phoned) done(s session, p ceremony.Page, h ceremony.Hand, evidence bool) {
 	x.t.Helper()
 	if p.Step != ceremony.StepDone {
@@ -175,8 +176,8 @@ func TestGoClientOfRecovery(t *testing.T) {
 	})
 }
 
-// TestRecoveryThatCameToNothing: what the browser comes back with, and what the
-// native door says.
+// TestRecoveryThatCameToNothing: the parameters with which the browser comes
+// back, and the native door's answer.
 func TestRecoveryThatCameToNothing(t *testing.T) {
 	x := newPhoned(t)
 	refused := func(s session, p ceremony.Page, h ceremony.Hand, code string) {
@@ -199,7 +200,7 @@ func TestRecoveryThatCameToNothing(t *testing.T) {
 	must(t, err)
 	refused(s, p, h, "left_by_holder")
 
-	// Nobody else may ask, by whatever number.
+	// No other channel gets the answer, under any business number.
 	other := store.Client{ID: "js-hrss", Kind: store.ClientChannel, Regions: []liuma.Region{""}, Actions: liuma.Actions()}
 	if _, err := x.native(other, x.NewKey()).Verification(t.Context(), s.details["business_no"].(string)); client.CodeOf(err) != "not_found" {
 		t.Errorf("another channel: %v", err)
@@ -210,9 +211,9 @@ func TestRecoveryThatCameToNothing(t *testing.T) {
 	}
 }
 
-// TestOneVerdictIsRedeemedOnce: the code of the hosted door and the receipt that
-// the native door shows for it are one verdict, and whichever comes second gets
-// nothing.
+// TestOneVerdictIsRedeemedOnce: the authorization code of the hosted door and
+// the receipt of the native door stand for one verdict, and only the first of
+// the two is redeemed.
 func TestOneVerdictIsRedeemedOnce(t *testing.T) {
 	x := newPhoned(t)
 	verdict := func() (session, string, string) {

@@ -78,8 +78,8 @@ func TestEveryReasonIsExplained(t *testing.T) {
 		}
 		seen[x.Reason] = true
 	}
-	// Each constant has a row: those with a name of their own, and those that
-	// are another package's.
+	// Each constant has a row: constants of this package, and aliases of
+	// another package's.
 	file, err := parser.ParseFile(token.NewFileSet(), "reason.go", nil, 0)
 	must(t, err)
 	declared := 0

@@ -27,18 +27,18 @@ type tokenAnswer struct {
 	Details     []grantedDetail `json:"authorization_details"`
 }
 
-// grantedDetail says what was granted, without what is personal.
+// grantedDetail is the granted request without personal data.
 type grantedDetail struct {
 	Type       string           `json:"type"`
 	Action     liuma.Action     `json:"action"`
 	BusinessNo liuma.BusinessNo `json:"business_no"`
 }
 
-// token is the token endpoint: a code becomes an ID token, which is the
-// receipt. The authority has used up the code and decided that standing and
-// version are what they were (I-10) before anything is signed. A crash between
-// the two leaves a used code and no token: the channel asks for the verdict by
-// its business number.
+// token is the token endpoint: it exchanges an authorization code for an ID
+// token, which is the receipt. Before anything is signed, the authority has
+// used up the code and checked that standing and version have not changed since
+// the verdict (I-10). A crash between the two leaves a used code and no token:
+// the channel then asks for the verdict by its business number.
 func (d *Door) token(v *door.Visit, r *http.Request) error {
 	f, caller, err := d.admit(v, r)
 	if err != nil {

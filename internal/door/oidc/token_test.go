@@ -120,8 +120,8 @@ func TestCodeLivesAMinute(t *testing.T) {
 	wantProblem(t, e.post(TokenPath, e.authed(tokenForm(code))), 400, "invalid_grant", liuma.CodeCodeInvalid, "", "")
 }
 
-// The code of one channel is nothing in the hands of another, and neither is
-// its pushed request.
+// A channel cannot redeem another channel's authorization code or open its
+// pushed request.
 func TestCodeOfAnotherChannel(t *testing.T) {
 	e := newEnv(t)
 	code := e.code()
@@ -140,8 +140,8 @@ func TestCodeOfAnotherChannel(t *testing.T) {
 	}
 }
 
-// What changed between verdict and redemption is the authority's to see
-// (I-10); the door signs nothing then.
+// If the card changed between verdict and redemption, the authority refuses
+// (I-10), and the door signs nothing.
 func TestNothingIsSignedForWhatChanged(t *testing.T) {
 	for _, code := range []liuma.Code{liuma.CodeReceiptStale, liuma.CodeFrozen, liuma.CodeCancelled, liuma.CodeLocked} {
 		e := newEnv(t)

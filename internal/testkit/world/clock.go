@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// Clock is the time of everybody in a world. It stands still or runs with the
-// machine's clock, and in both cases whoever has it moves it. Safe for
-// concurrent use.
+// Clock is the time of all sides of a world. It stands still or runs with the
+// machine's clock, and can be moved in both cases. Safe for concurrent use.
 type Clock struct {
 	from  time.Time    // where it stands; zero: it runs
 	ahead atomic.Int64 // of from, or of the machine's clock

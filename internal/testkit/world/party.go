@@ -28,8 +28,8 @@ type Party struct {
 }
 
 // Register registers a channel, a registry client, a hotline or a provider with
-// a key of its own, as an operator does. Of the client ID and Kind are required;
-// a name is made up where there is none.
+// a key of its own, as an operator does. Of the client ID and Kind are
+// required; an empty name is replaced by a made-up one.
 func (w *World) Register(ctx context.Context, c store.Client) (Party, error) {
 	pair, err := admin.NewKeyPair()
 	if err != nil {
@@ -38,7 +38,7 @@ func (w *World) Register(ctx context.Context, c store.Client) (Party, error) {
 	return w.RegisterKey(ctx, c, pair)
 }
 
-// RegisterKey is Register with a key that is there already.
+// RegisterKey is Register with an existing key.
 func (w *World) RegisterKey(ctx context.Context, c store.Client, pair admin.KeyPair) (Party, error) {
 	if c.Name == (liuma.Text{}) {
 		c.Name = liuma.Text{ZH: "测试 " + c.ID, EN: "Test " + c.ID}
@@ -61,8 +61,7 @@ func NationalChannel(id string, redirectURIs ...string) store.Client {
 	return store.Client{ID: id, Kind: store.ClientChannel, Regions: []liuma.Region{""}, Actions: liuma.Actions(), RedirectURIs: redirectURIs}
 }
 
-// Connect makes the party's client of the native door at an address. h may be
-// nil.
+// Connect makes the SDK client for the native door at an address. h may be nil.
 func (p Party) Connect(base string, h *http.Client) (*client.Client, error) {
 	return client.New(client.Config{BaseURL: base, Audience: p.world.issuer, ID: p.ID, KeyID: p.KeyID, Key: p.Key,
 		HTTP: h, Now: p.world.Clock.Now})
@@ -82,7 +81,7 @@ func (w *World) addProvider(ctx context.Context) error {
 	return err
 }
 
-// Evidence is what the provider signs about anybody for a challenge.
+// Evidence returns the provider's evidence about any person for a challenge.
 func (w *World) Evidence(f registry.Facts, challenge string) (string, error) {
 	now := w.Clock.Now()
 	return w.Provider.Sign(evidence.Statement{

@@ -11,9 +11,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 )
 
-// Sample makes a registry of n made-up people, as it is imported, and lists
-// those of them who have a physical card in use. The same seed makes the same
-// people.
+// Sample makes a registry of n made-up people, as it is imported, and lists the
+// people whose physical card is in use. The same seed makes the same people.
 func Sample(n int, seed uint64) (file []byte, inUse []registry.Facts, err error) {
 	var b bytes.Buffer
 	if err := registry.Sample(&b, n, seed); err != nil {
@@ -36,8 +35,8 @@ func Sample(n int, seed uint64) (file []byte, inUse []registry.Facts, err error)
 	return b.Bytes(), inUse, nil
 }
 
-// Import imports people into the registry. It is an error when one is rejected
-// or nobody is kept. progress may be nil.
+// Import imports people into the registry. It is an error if a row is rejected
+// or no person is kept. progress may be nil.
 func (w *World) Import(ctx context.Context, file io.Reader, progress func(int64)) (kept int64, err error) {
 	sum, err := w.System.Registry.Import(ctx, file, registry.ImportConfig{Progress: progress})
 	if err != nil {

@@ -1,11 +1,11 @@
-// Package world makes a whole authority and those around it, to try things on:
-// a data directory, the system that is assembled from it, people in its
-// registry, an evidence provider, clients with their keys, phones, a clock that
-// can be moved, and listeners where the doors shall answer. Tests, the demo and
-// the bench all begin here. It guarantees that everything is the real thing,
-// made as an operator would make it, but for what Config replaces, the clock,
-// and the evidence provider, which signs whatever it is asked to. It trusts
-// whoever calls it: a world is for invented people only.
+// Package world makes a whole authority and its surroundings, for trials: a
+// data directory, the system that is assembled from it, people in its registry,
+// an evidence provider, clients with their keys, phones, a clock that can be
+// moved, and listeners for the doors. Tests, the demo and the bench all begin
+// here. It guarantees that everything is the real thing, made as an operator
+// would make it, except the parts that Config replaces, the clock, and the
+// evidence provider, which signs any statement. It trusts its callers: a world
+// is for invented people only.
 //
 // It does not import testing, since the demo is part of the program; package
 // testkit is its side for tests.
@@ -25,7 +25,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/server"
 )
 
-// Config says what world is made. Dir and Clock are required.
+// Config describes a world. Dir and Clock are required.
 type Config struct {
 	// Dir is where the data directory is made; it must be empty or absent.
 	Dir   string
@@ -38,10 +38,10 @@ type Config struct {
 	// is no Hosted without Native. New takes them over, and closes them when it
 	// fails. Hosted's address is the issuer unless Configure chooses another.
 	Native, Hosted net.Listener
-	// Phones has texts sent, to Inbox.
+	// Phones turns messages on; they go to Inbox.
 	Phones bool
-	// Server is what else the system is opened with. Its Now is Clock's, and
-	// its Texts is Inbox where Phones is set.
+	// Server holds further options for opening the system. Its Now is replaced
+	// by Clock's, and its Texts by Inbox if Phones is set.
 	Server server.Options
 }
 
@@ -66,7 +66,7 @@ type World struct {
 
 type serving struct {
 	stop  context.CancelFunc
-	ended chan error // what Serve returned, once
+	ended chan error // the result of Serve, once
 }
 
 // New makes the data directory, opens the system and registers the provider.
@@ -107,7 +107,7 @@ func New(ctx context.Context, c Config) (_ *World, err error) {
 	return w, nil
 }
 
-// configuration is what stands in the data directory.
+// configuration is the configuration in the data directory.
 func (c Config) configuration() (config.Config, error) {
 	conf := config.Default()
 	conf.AllowStandIn = true
@@ -143,8 +143,8 @@ func (w *World) Open(ctx context.Context) error {
 	return err
 }
 
-// Serve opens the doors, until Close; it needs Config.Native. What stands
-// before a door, such as a handler that watches it, is put there first.
+// Serve opens the doors, until Close; it needs Config.Native. A handler in
+// front of a door, such as one that watches it, must be set before.
 func (w *World) Serve() error {
 	if w.c.Native == nil || w.System == nil {
 		return errors.New("world: nothing to serve, or nowhere to")

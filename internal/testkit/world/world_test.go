@@ -72,7 +72,7 @@ func TestClock(t *testing.T) {
 }
 
 // TestParties: a client has its key and its name, calls the native door with
-// it, and is one that an operator could have registered.
+// it, and is registered exactly as an operator would do it.
 func TestParties(t *testing.T) {
 	w := open(t, world.Config{Native: loopback(t), Hosted: loopback(t)})
 	if err := w.Serve(); err != nil {
@@ -127,7 +127,7 @@ func TestPeople(t *testing.T) {
 }
 
 // TestOpenAgain: closing frees the addresses; opening finds the data, and the
-// phones keep their texts.
+// phones keep their messages.
 func TestOpenAgain(t *testing.T) {
 	native := loopback(t)
 	w := open(t, world.Config{Native: native, Phones: true})
@@ -182,7 +182,7 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// TestConfigIsChecked: what New refuses leaves no listener open.
+// TestConfigIsChecked: after a refused Config no listener is open.
 func TestConfigIsChecked(t *testing.T) {
 	full := t.TempDir()
 	first, err := world.New(t.Context(), world.Config{Dir: full, Clock: world.Still(start)})

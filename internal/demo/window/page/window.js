@@ -1,5 +1,5 @@
-// The window asks its own server what each party saw and what came by text
-// message, and writes it down. Nothing here builds markup from strings.
+// The window fetches the events of each side and the text messages from its own
+// server, and shows them. Nothing here builds markup from strings.
 
 const often = 900; // ms between two questions
 const kept = 80; // events kept in a column
@@ -131,7 +131,7 @@ function writeMessages(messages) {
   find("[data-inbox-empty]").hidden = !inbox.hidden;
 }
 
-// The guide ticks off what one has seen.
+// The guide ticks off the steps that the visitor has seen.
 const signs = {
   apply: ["audit", "card.enrolled"],
   query: ["outcome", "right"],

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Bodies sends what is no proper request, and sees that each is refused for
-// what is wrong with it, before anything else happens.
+// Bodies sends malformed requests: each must be refused with the reason that
+// names its fault, before it has any effect.
 func Bodies(t *testing.T, e *Env) {
 	no := newNumbers(t)
 	h := e.enroll(t, no)
@@ -22,7 +22,7 @@ func Bodies(t *testing.T, e *Env) {
 	})
 	t.Run("values", func(t *testing.T) { e.values(t, good) })
 	t.Run("paths", func(t *testing.T) { e.paths(t, good["/v1/verifications"]) })
-	// None of it touched the card.
+	// None of the requests changed the card.
 	if v := e.verify(t, h, no.next(), h.PIN); !v.Right() {
 		t.Errorf("afterwards: %+v", v)
 	}
@@ -52,7 +52,7 @@ func (e *Env) good(t testing.TB, h holder, no *numbers) map[string]map[string]an
 	return out
 }
 
-// plain turns Go values into what JSON makes of them.
+// plain turns Go values into the values that encoding/json decodes them to.
 func plain(t testing.TB, v map[string]any) map[string]any {
 	t.Helper()
 	raw, err := json.Marshal(v)
@@ -168,7 +168,8 @@ func (e *Env) members(t *testing.T, path string, good map[string]any) {
 	}
 }
 
-// otherThan is an object for a text, and a text for an object.
+// otherThan returns a value of the other type: an object for a string, and a
+// string for an object.
 func otherThan(v any) any {
 	if _, ok := v.(map[string]any); ok {
 		return "text"
@@ -176,7 +177,7 @@ func otherThan(v any) any {
 	return map[string]any{}
 }
 
-// values are faults in what a member says.
+// values are members of the right type with a faulty value.
 func (e *Env) values(t *testing.T, good map[string]map[string]any) {
 	for what, c := range map[string]struct {
 		path, field string
@@ -218,7 +219,7 @@ func (e *Env) values(t *testing.T, good map[string]map[string]any) {
 	e.events(t)
 }
 
-// envelopes have the right size and are none.
+// envelopes returns bytes of an envelope's size that are no valid envelope.
 func (e *Env) envelopes(t *testing.T, good map[string]map[string]any) {
 	for _, s := range []struct{ path, member string }{
 		{"/v1/cards", "new_pin"}, {"/v1/links", "pin"}, {"/v1/verifications", "pin"}, {"/v1/pin-changes", "old_pin"}, {"/v1/pin-changes", "new_pin"},

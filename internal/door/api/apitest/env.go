@@ -21,7 +21,7 @@ import (
 	"github.com/liuma-pin/liuma/client"
 )
 
-// Env is a running door and what a test must know of it.
+// Env is a running door with its clients, keys and clock.
 type Env struct {
 	URL      string // without a path
 	Audience string
@@ -32,8 +32,7 @@ type Env struct {
 	// Registry reports physical cards, Provider signs evidence, Hotline freezes.
 	// None is a channel.
 	Registry, Provider, Hotline Client
-	// Person returns somebody who has a physical card and no electronic one;
-	// another one each time.
+	// Person returns a new holder with a physical card and no electronic one.
 	Person func(testing.TB) Person
 	// Stranger returns an ID number and a name that no registry has.
 	Stranger func(testing.TB) Person
@@ -41,21 +40,22 @@ type Env struct {
 	Evidence func(t testing.TB, challenge, idNumber, name string) string
 }
 
-// Client is a registered party and its private key.
+// Client is a registered client and its private key.
 type Client struct {
 	ID    string
 	KeyID string
 	Key   *ecdsa.PrivateKey
 }
 
-// Person is a holder. PIN and OtherPIN are ones that may be chosen; Wrong is
-// neither.
+// Person is a holder. PIN and OtherPIN are PINs that the rules accept; Wrong
+// differs from both.
 type Person struct {
 	IDNumber, Name, Phone string
 	PIN, OtherPIN, Wrong  string
 }
 
-// Open makes an environment that nobody else uses, and ends it with the test.
+// Open makes an environment for this test alone, and closes it when the test
+// ends.
 type Open func(testing.TB) *Env
 
 // Run runs everything.
@@ -70,7 +70,7 @@ func Run(t *testing.T, open Open) {
 	t.Run("repetition", func(t *testing.T) { Repetition(t, open(t)) })
 }
 
-// SDK returns a client of the SDK for one of the environment's parties.
+// SDK returns an SDK client for one of the environment's registered clients.
 func (e *Env) SDK(t testing.TB, who Client) *client.Client {
 	t.Helper()
 	c, err := client.New(client.Config{
@@ -109,7 +109,8 @@ func (a answer) raw(t testing.TB) map[string]any {
 	return m
 }
 
-// request is a raw request; its zero members are what an honest client sends.
+// request is a raw request; a zero member stands for the value that an honest
+// client sends.
 type request struct {
 	method, path string
 	header       http.Header
@@ -145,7 +146,7 @@ func (e *Env) send(t testing.TB, r request) answer {
 	return a
 }
 
-// checkHeaders holds every answer, good or bad, to what all must have.
+// checkHeaders checks the headers that every answer must have, good or bad.
 func checkHeaders(t testing.TB, r request, a answer) {
 	t.Helper()
 	if a.header.Get("X-Content-Type-Options") != "nosniff" || a.header.Get("Cache-Control") == "" || a.header.Get("X-Request-Id") == "" {
@@ -168,7 +169,7 @@ func checkHeaders(t testing.TB, r request, a answer) {
 	}
 }
 
-// refused holds an answer to a code, a reason and a field.
+// refused checks the error code, the reason and the field of an answer.
 func (a answer) refused(t testing.TB, status int, code, reason, field string) {
 	t.Helper()
 	if a.status != status || a.member("code") != code || a.member("reason") != reason || a.member("field") != field {
@@ -183,7 +184,7 @@ func (e *Env) bearer(t testing.TB, who Client) http.Header {
 	return http.Header{"Authorization": {"Bearer " + e.mint(t, who, nil, nil)}}
 }
 
-// numbers gives business numbers that nobody else uses.
+// numbers returns business numbers that no other test uses.
 type numbers struct {
 	prefix string
 	n      int

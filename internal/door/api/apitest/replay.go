@@ -115,7 +115,7 @@ func Replay(t *testing.T, e *Env) {
 				was := q
 				alter(t, &was)
 				sealed := was.seal(t, s)
-				sealed.KID = q.challenge.SealKey.ID // so that only what is bound differs
+				sealed.KID = q.challenge.SealKey.ID // so that only the bound values differ
 				q.put(t, e, s, sealed).refused(t, http.StatusUnprocessableEntity, "envelope_invalid", "", s.member)
 			})
 		}
@@ -222,7 +222,7 @@ func (e *Env) strangeVerify(t testing.TB, no string, s client.Subject, pin strin
 	return client.VerifyRequest{BusinessNo: no, Subject: s, Purpose: purpose, Challenge: ch.Value, PIN: sealed(t, d, pin)}
 }
 
-// anonymous is the body without what names this very request.
+// anonymous is the body without the members that identify this request.
 func anonymous(t testing.TB, a answer) []byte {
 	t.Helper()
 	out := a.body

@@ -41,9 +41,9 @@ func (p place) admits(who Client) bool {
 	return false
 }
 
-// Roles has every kind of party knock at every endpoint, with a good token of
-// its own. Whoever has no business there is told so, whatever is in the body,
-// and nobody gets in without a token or by something else that is signed.
+// Roles calls every endpoint as every kind of client, with a valid token. A
+// client of the wrong kind is refused whatever its body holds, and no request
+// gets in without a token or with another signed value in its place.
 func Roles(t *testing.T, e *Env) {
 	no := newNumbers(t)
 	h := e.enroll(t, no)
@@ -75,8 +75,8 @@ func Roles(t *testing.T, e *Env) {
 	}
 }
 
-// Hotline has a hotline freeze the cards of holders who call, and holds its
-// answers to saying nothing else.
+// Hotline has a hotline freeze the cards of holders who call, and checks that
+// the answers say nothing more.
 func Hotline(t *testing.T, e *Env) {
 	no := newNumbers(t)
 	h := e.enroll(t, no)
@@ -130,7 +130,8 @@ func Hotline(t *testing.T, e *Env) {
 }
 
 // hotlineSaysNoMore freezes a card that is frozen and one that is not, and
-// compares the answers: same members, same values but for number and time.
+// compares the answers: same members, and same values except for number and
+// time.
 func (e *Env) hotlineSaysNoMore(t *testing.T, frozen string, no *numbers) {
 	t.Helper()
 	active := e.enroll(t, no)

@@ -10,7 +10,7 @@ import (
 
 const purpose = "查询社保缴费年限"
 
-// holder is somebody with a card that is linked in channel A.
+// holder is a holder whose card is linked in channel A.
 type holder struct {
 	Person
 	card string // handle in A
@@ -167,8 +167,9 @@ func (e *Env) freeze(t *testing.T, h holder, inB string, no *numbers) {
 	}
 }
 
-// Repetition sends one request twice: the same gets the same answer, another
-// under its number is refused, and the answer can be asked for.
+// Repetition sends one request twice: the repetition gets the same answer, a
+// different request under its business number is refused, and the answer can be
+// fetched by that number.
 func Repetition(t *testing.T, e *Env) {
 	no := newNumbers(t)
 	h := e.enroll(t, no)

@@ -6,8 +6,8 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// recovery are the sentences about the bound phone: codes, a PIN set anew,
-// another phone, freezing and unfreezing.
+// recovery are the sentences about the bound phone: one-time codes, reset,
+// rebinding, freezing and unfreezing.
 type recovery struct {
 	ResetTitle, RebindTitle, UnfreezeTitle                        string
 	NextReset, NextRebind, NextUnfreeze                           string
@@ -41,7 +41,7 @@ type recovery struct {
 	More, Stay, WhenSet, OverSet, OverReload, LaneTitle, LaneText, LaneNext, LaneElsewhere, LaneElsewhereText, LaneReopen, OldPIN, OldPINText string
 }
 
-func recoveryTexts(t *texts, say func(zh, en string) string) {
+func recoveryWordings(t *wordings, say func(zh, en string) string) {
 	t.ResetTitle = say("找回电子社保卡密码", "Recover the e-Card's PIN")
 	t.RebindTitle = say("更换绑定手机", "Change the bound phone")
 	t.UnfreezeTitle = say("解冻电子社保卡", "Unfreeze the e-Card")
@@ -69,14 +69,14 @@ func recoveryTexts(t *texts, say func(zh, en string) string) {
 	t.NoResetFrozen = say("这张卡已冻结，冻结期间不能在线找回密码。", "The card is frozen, and while it is, the PIN cannot be recovered online.")
 	t.ForgotFrozen = say("卡冻结期间不能在线找回密码。请本人带身份证到柜台办理，解冻和找回密码可以一起办。",
 		"While the card is frozen, the PIN cannot be recovered online. Take your ID card to a counter: both can be done there at once.")
-	codeTexts(t, say)
-	proveTexts(t, say)
-	recoveredTexts(t, say)
-	freezeTexts(t, say)
-	afterTexts(t, say)
+	codeWordings(t, say)
+	proveWordings(t, say)
+	recoveredWordings(t, say)
+	freezeWordings(t, say)
+	afterWordings(t, say)
 }
 
-func codeTexts(t *texts, say func(zh, en string) string) {
+func codeWordings(t *wordings, say func(zh, en string) string) {
 	t.SendTitle = say("先收一条验证码", "First, get a code")
 	t.CodeTitle = say("请输入短信验证码", "Enter the code from the text message")
 	t.SendSay = say("点“获取验证码”，我们给下面的手机号发一条短信，里面有 6 位数字。",
@@ -107,7 +107,7 @@ func codeTexts(t *texts, say func(zh, en string) string) {
 	t.CounterAsk = say("问最近的网点", "Nearest one")
 }
 
-func proveTexts(t *texts, say func(zh, en string) string) {
+func proveWordings(t *wordings, say func(zh, en string) string) {
 	t.ProveTitle = say("请证明是您本人", "Show that it is you")
 	t.ProveReset = say("单凭手机不能改密码，这样别人拿到您的手机也没有用。所以还要做一次实人认证。",
 		"A phone alone cannot change the PIN, so nobody gains it by stealing yours. An identity check is needed as well.")
@@ -126,7 +126,7 @@ func proveTexts(t *texts, say func(zh, en string) string) {
 	t.PhoneOther = say("号码填错了？换一个", "Wrong number? Give another")
 }
 
-func recoveredTexts(t *texts, say func(zh, en string) string) {
+func recoveredWordings(t *wordings, say func(zh, en string) string) {
 	t.ResetDoneTitle = say("新密码已设好", "The new PIN is set")
 	t.ResetDoneText = say("马上能用，已经解锁，所有渠道都用新密码。请记牢，不要告诉任何人。",
 		"It works at once and in every channel, and nothing is locked. Remember it, and tell it to nobody.")
@@ -155,7 +155,7 @@ func recoveredTexts(t *texts, say func(zh, en string) string) {
 	t.CounterNeeded = say("现在不能在线办理", "This cannot be done online now")
 }
 
-func freezeTexts(t *texts, say func(zh, en string) string) {
+func freezeWordings(t *wordings, say func(zh, en string) string) {
 	t.FreezeAsk = say("不是您本人在办？冻结这张卡", "Not you? Freeze the e-Card")
 	t.FreezeSure = say("要冻结这张电子社保卡吗？", "Freeze the e-Card?")
 	t.FreezeStops = say("冻结后，这张卡在所有渠道马上停用，谁都不能用它办业务。实体社保卡不受影响，密码也不会变。",
@@ -189,7 +189,7 @@ func freezeTexts(t *texts, say func(zh, en string) string) {
 		"Nobody ever asks you for the PIN, a code or a freeze code. Whoever does is a cheat.")
 }
 
-func afterTexts(t *texts, say func(zh, en string) string) {
+func afterWordings(t *wordings, say func(zh, en string) string) {
 	t.AfterTitle = say("还可以设置", "You may also set")
 	t.ConfirmTitle = say("确认绑定的手机还在您手里", "Confirm that you still have the bound phone")
 	t.ConfirmText = say("每年确认一次，忘记密码时才能在线找回。", "Once a year, so that a forgotten PIN can be recovered online.")
@@ -215,21 +215,21 @@ func afterTexts(t *texts, say func(zh, en string) string) {
 	t.Stay = say("验证后先停在这里，我要设置短信提醒或常用设备", "Stay here afterwards: I want to set notices or a known device")
 }
 
-func (t *texts) proveAt(channel string) string {
+func (t *wordings) proveAt(channel string) string {
 	if t.english() {
 		return "The button takes you back to " + channel + " for the identity check. Then you come back here by yourself and go on."
 	}
 	return "点下面的按钮，回到" + channel + "做实人认证。做完会自动回到这里，接着办。"
 }
 
-func (t *texts) realAddress(start string) string {
+func (t *wordings) realAddress(start string) string {
 	if t.english() {
 		return "Its address begins with " + start + " (with the slash)."
 	}
 	return "网址以 " + start + " 开头，一个字符都不差。"
 }
 
-func (t *texts) codeSent(at time.Time) string {
+func (t *wordings) codeSent(at time.Time) string {
 	clock := at.Format("15:04")
 	if t.english() {
 		return "Sent at " + clock + ", good for 10 minutes. Tell the code to nobody."
@@ -237,14 +237,14 @@ func (t *texts) codeSent(at time.Time) string {
 	return clock + " 已发送，10 分钟内有效。验证码不要告诉任何人。"
 }
 
-func (t *texts) resendFrom(moment string) string {
+func (t *wordings) resendFrom(moment string) string {
 	if t.english() {
 		return "A new code can be sent " + moment + "."
 	}
 	return moment + " 以后可以重新获取。"
 }
 
-func (t *texts) agencies(region liuma.Text) string {
+func (t *wordings) agencies(region liuma.Text) string {
 	name := t.of(region)
 	switch {
 	case t.english() && name == "":

@@ -8,9 +8,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/door"
 )
 
-// texts are the sentences of the pages in one language; what a code means is
-// said by liuma.Explain. Every field is filled in both languages (a test).
-type texts struct {
+// wordings holds the sentences of the pages in one language; liuma.Explain has
+// the sentences of error codes. Every field is filled in both languages (a
+// test).
+type wordings struct {
 	lang door.Lang
 	recovery
 
@@ -45,24 +46,24 @@ type texts struct {
 	ExpiredTitle, ElsewhereTitle, LeftTitle, UnavailableTitle string
 }
 
-// newTexts is the catalogue; each line has both languages.
-func newTexts(lang door.Lang) *texts {
+// newWordings is the catalogue; each line has both languages.
+func newWordings(lang door.Lang) *wordings {
 	say := func(zh, en string) string {
 		if lang == door.English {
 			return en
 		}
 		return zh
 	}
-	t := &texts{lang: lang}
-	frameTexts(t, say)
-	padTexts(t, say)
-	resultTexts(t, say)
-	refusalTexts(t, say)
-	recoveryTexts(t, say)
+	t := &wordings{lang: lang}
+	frameWordings(t, say)
+	padWordings(t, say)
+	resultWordings(t, say)
+	refusalWordings(t, say)
+	recoveryWordings(t, say)
 	return t
 }
 
-func frameTexts(t *texts, say func(zh, en string) string) {
+func frameWordings(t *wordings, say func(zh, en string) string) {
 	t.Brand = say("电子社保卡密码", "e-Card PIN")
 	t.Product = say("电子社保卡", "e-Social Security Card")
 	t.Skip = say("跳到正文", "Skip to content")
@@ -106,7 +107,7 @@ func frameTexts(t *texts, say func(zh, en string) string) {
 	t.RequestNumber = say("故障编号", "Fault number")
 }
 
-func padTexts(t *texts, say func(zh, en string) string) {
+func padWordings(t *wordings, say func(zh, en string) string) {
 	t.NoScriptTitle = say("请打开 JavaScript", "Please turn JavaScript on")
 	t.NoScriptText = say(
 		"密码要在您的手机上加密后才能发送，所以这一页需要 JavaScript。请在浏览器设置里打开，或换一个应用；也可以拨打 12333。",
@@ -130,7 +131,7 @@ func padTexts(t *texts, say func(zh, en string) string) {
 	t.NotSentText = say("请再输入一次。您的密码没有改变，这次不算输错。", "Please enter it again. Your PIN has not changed, and this did not count as wrong.")
 }
 
-func resultTexts(t *texts, say func(zh, en string) string) {
+func resultWordings(t *wordings, say func(zh, en string) string) {
 	t.EnrolledTitle = say("申领成功，密码已设好", "Your e-Card is ready")
 	t.EnrolledText = say("请记牢密码，不要告诉任何人。", "Remember the PIN, and tell it to nobody.")
 	t.LinkedTitle = say("关联成功", "The e-Card is linked")
@@ -144,7 +145,7 @@ func resultTexts(t *texts, say func(zh, en string) string) {
 	t.CardName = say("电子社保卡", "e-Social Security Card")
 }
 
-func refusalTexts(t *texts, say func(zh, en string) string) {
+func refusalWordings(t *wordings, say func(zh, en string) string) {
 	t.LockedTitle = say("密码已锁定", "The PIN is locked")
 	t.LockedText = say("输错的次数太多了。为了您的安全，密码暂时不能用。", "Too many wrong PINs. To protect you, the PIN cannot be used for now.")
 	t.WhenAgain = say("什么时候能再试", "When to try again")
@@ -175,24 +176,24 @@ func refusalTexts(t *texts, say func(zh, en string) string) {
 	t.UnavailableTitle = say("暂时不能办理", "Not possible right now")
 }
 
-func (t *texts) english() bool { return t.lang == door.English }
+func (t *wordings) english() bool { return t.lang == door.English }
 
-// of picks this language of a text.
-func (t *texts) of(text liuma.Text) string {
+// of picks this language of a bilingual text.
+func (t *wordings) of(text liuma.Text) string {
 	if t.english() {
 		return text.EN
 	}
 	return text.ZH
 }
 
-func (t *texts) call(number string) string {
+func (t *wordings) call(number string) string {
 	if t.english() {
 		return "Call " + number
 	}
 	return "拨打 " + number
 }
 
-func (t *texts) backTo(channel string) string {
+func (t *wordings) backTo(channel string) string {
 	switch {
 	case channel == "":
 		return t.BackPlain
@@ -202,7 +203,7 @@ func (t *texts) backTo(channel string) string {
 	return "返回" + channel
 }
 
-func (t *texts) triesLeft(n int) string {
+func (t *wordings) triesLeft(n int) string {
 	switch {
 	case !t.english():
 		return fmt.Sprintf("还可试 %d 次", n)
@@ -212,7 +213,7 @@ func (t *texts) triesLeft(n int) string {
 	return fmt.Sprintf("%d tries left", n)
 }
 
-func (t *texts) wrongText(left int) string {
+func (t *wordings) wrongText(left int) string {
 	switch {
 	case !t.english():
 		return fmt.Sprintf("请再输一次。再错 %d 次，密码会锁定。", left)
@@ -222,8 +223,9 @@ func (t *texts) wrongText(left int) string {
 	return fmt.Sprintf("Try again. %d more wrong PINs lock it.", left)
 }
 
-// lockedUntil says above a pad that no PIN is taken now, and what to do instead.
-func (t *texts) lockedUntil(moment string, forgot bool) string {
+// lockedUntil is the wording above a pad while no PIN is taken, with the
+// alternatives.
+func (t *wordings) lockedUntil(moment string, forgot bool) string {
 	zh, en := "现在输对了也不行，"+moment+"自动恢复。", "Even the right PIN is not taken now. It ends by itself "+moment+"."
 	if forgot {
 		zh, en = zh+"不想等，可以点下面的“忘记密码”，马上解锁。", en+" Or choose “Forgot the PIN” below, and unlock it at once."
@@ -231,7 +233,7 @@ func (t *texts) lockedUntil(moment string, forgot bool) string {
 	return t.of(liuma.Text{ZH: zh, EN: en})
 }
 
-func (t *texts) issued(day time.Time) string {
+func (t *wordings) issued(day time.Time) string {
 	if t.english() {
 		return "Issued " + day.Format("2 January 2006")
 	}
@@ -239,7 +241,7 @@ func (t *texts) issued(day time.Time) string {
 }
 
 // moment says when something will be: today and tomorrow by name, later by date.
-func (t *texts) moment(at, now time.Time) string {
+func (t *wordings) moment(at, now time.Time) string {
 	clock, date := at.Format("15:04"), at.Format("1 月 2 日")
 	if t.english() {
 		date = at.Format("2 January")
