@@ -15,6 +15,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/door/api"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
@@ -66,6 +67,18 @@ func TestRegistrationFromMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	want("resumed", "33", http.StatusForbidden, unknown)
+	want("in a region that it is not registered for", "11", http.StatusForbidden, "forbidden ")
+	if err := env.System.Store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+		c, err := tx.Client("zj-hrss")
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		c.Regions = append(c.Regions, "11")
+		return audit.Entry{At: env.Clock.Now(), Actor: "operator", Event: audit.ChannelRegistered, Outcome: "ok"}, tx.UpdateClient(c)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want("after it was registered there", "11", http.StatusForbidden, unknown)
 	pair, err := admin.NewKeyPair()
 	if err != nil {
 		t.Fatal(err)

@@ -71,7 +71,7 @@ func post[B any](d *Door, h huma.API, e endpoint, handle func(*call, *B) (any, e
 				}
 				c.digest = digest(r.Method, r.URL.Path, raw)
 				answer, err := handle(c, into)
-				if errors.Is(err, authority.ErrClientChanged) {
+				if e.recalls && (errors.Is(err, authority.ErrClientChanged) || liuma.CodeOf(err) == liuma.CodeForbidden) {
 					// Nothing was done. Whether the client may still call is
 					// asked of the store now.
 					e.recalls = false
