@@ -2,6 +2,7 @@ package ceremony
 
 import (
 	"context"
+	"slices"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -43,9 +44,17 @@ type Act struct {
 	// ConfirmsPhone says that the last page may offer a one-time code, to show
 	// that the holder still has the bound phone.
 	ConfirmsPhone bool
+	// EvidenceFirst says that a push without evidence is refused.
+	EvidenceFirst bool
 	// Thaws says that a frozen card does not stop the act, because it ends the
 	// freeze.
 	Thaws bool
+	// Uses says that a right PIN is a use of the card: the holder is told of it,
+	// where that was asked for, and reminded of an old PIN.
+	Uses bool
+	// CodeEvent names, in the audit record, a right one-time code that ends the
+	// ceremony.
+	CodeEvent audit.Event
 
 	// agree chooses the step after the holder has agreed at StepConfirm; nil: the
 	// pad.
@@ -76,6 +85,9 @@ const (
 	ProofEvidence Proof = "evidence" // a registered provider confirms that the holder is there
 	ProofCardNo   Proof = "card_no"  // the number of the physical card
 )
+
+// takes reports whether the act takes a kind of proof.
+func (a Act) takes(p Proof) bool { return slices.Contains(a.Proofs, p) }
 
 // asksCurrent reports whether the act's pad asks for the present PIN of a card
 // that the channel is linked to.

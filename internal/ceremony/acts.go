@@ -26,6 +26,13 @@ func acts() map[liuma.Action]Act {
 	return table
 }
 
+// ActOf is the act of an action, for the pages that show it; ok is false if no
+// act has that action.
+func ActOf(action liuma.Action) (act Act, ok bool) {
+	act, ok = acts()[action]
+	return act, ok
+}
+
 // hooks returns the hooks of an act's attempt. right runs after a right
 // verdict; nil: nothing does.
 func (s *Ceremonies) hooks(q asking, right func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error)) authority.Hooks {

@@ -18,6 +18,7 @@ import (
 // the act in one step, or one try of a ceremony at the hosted door. From here
 // on both are handled by the same code (I-4).
 type asking struct {
+	act     Act
 	caller  authority.Caller
 	request authority.Request
 	row     store.Request
@@ -46,7 +47,7 @@ func (s *Ceremonies) native(c authority.Caller, action liuma.Action, q authority
 	}
 	p := s.engine.PolicyFor(c, q.Region)
 	return asking{
-		caller: c, request: q, row: s.engine.NewRow(c, action, q, ""), policy: p, subject: q.Subject,
+		act: s.acts[action], caller: c, request: q, row: s.engine.NewRow(c, action, q, ""), policy: p, subject: q.Subject,
 		evidence:   sent{s: s, caller: c, challenge: q.Challenge, token: q.Evidence, policy: p},
 		registered: func(r store.Reader) error { return s.engine.StillRegistered(r, c) },
 		guard:      func(store.Reader, store.Card) error { return nil },
@@ -62,7 +63,7 @@ func (q asking) attempt(card liuma.CardID, guess pin.PIN, proof *evidence.Proof,
 	row := q.row
 	row.Card = card
 	return authority.Attempt{Caller: q.caller, Row: row, PIN: guess, Policy: q.policy, Proof: proof,
-		ProofUsed: q.hosted(), Device: q.device, Reopen: q.reopen, Hooks: h}
+		ProofUsed: q.hosted(), Thaws: q.act.Thaws, Device: q.device, Reopen: q.reopen, Hooks: h}
 }
 
 // open opens one envelope of the asking. field names it in an error.

@@ -53,7 +53,7 @@ func (s *Ceremonies) cardNoStops(r store.Reader, card store.Card, rules policy.R
 // showCardNo says at the evidence step whether the card's number would be
 // taken, so that the page does not offer it in vain.
 func (s *Ceremonies) showCardNo(r store.Reader, c store.Ceremony, p *Page) error {
-	if p.Step != StepEvidence || p.Action != liuma.ActionReset {
+	if p.Step != StepEvidence || !s.acts[p.Action].takes(ProofCardNo) {
 		return nil
 	}
 	card, err := s.engine.ReadCard(r, c.Card)
@@ -89,7 +89,7 @@ func (s *Ceremonies) mayResetByCardNo(r store.Reader, card store.Card, rules pol
 // day later leads to the pad.
 func (s *Ceremonies) GiveCardNo(ctx context.Context, id string, h Hand, typed string) (Page, error) {
 	return s.move(ctx, id, h, []Step{StepEvidence}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
-		if s.acting(*c, *d).Action != liuma.ActionReset || !d.Proofs.Code.open() {
+		if !s.acting(*c, *d).takes(ProofCardNo) || !d.Proofs.Code.open() {
 			return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
 		}
 		card, err := s.engine.ReadCard(tx, c.Card)

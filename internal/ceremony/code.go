@@ -219,12 +219,8 @@ func (s *Ceremonies) GiveCode(ctx context.Context, id string, h Hand, typed stri
 			phone := s.engine.PhoneIndex(to.phone)
 			d.Proofs.Code = CodeProof{In: bytes.Clone(c.Browser[:]), Phone: bytes.Clone(phone[:]), At: s.now()}
 			next, err := s.toPad(h, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) { return s.codeRight(tx, c, d, to) })(tx, c, d)
-			switch {
-			case next != StepDone:
-			case s.acting(*c, *d).Action == liuma.ActionRebind:
-				e.Event = audit.PhoneChanged
-			default:
-				e.Event = audit.PhoneConfirmed
+			if next == StepDone {
+				e.Event = s.acting(*c, *d).CodeEvent
 			}
 			return next, e, err
 		})

@@ -1,6 +1,6 @@
 // Package ceremony holds the acts that a holder can request, step by step at
-// the hosted door or in one step at the native one: enroll, link, verify,
-// change, reset, rebind, unfreeze. Each act is one value (Act): its steps and
+// the hosted door: enroll, link, verify, change, reset, rebind, unfreeze; the
+// first four also in one step at the native door. Each act is one value (Act): its steps and
 // moves, the proofs that it takes, who may request it, its messages.
 //
 // It guarantees that a ceremony moves only along the table of moves, from the
@@ -60,7 +60,7 @@ type Step string
 // The steps. Each has one page; moves.go and the acts have the moves between
 // them.
 const (
-	StepConfirm Step = "confirm" // enroll, link: who asks, for what, about whom; the holder agrees
+	StepConfirm Step = "confirm" // who asks, for what, about whom; the holder agrees
 	StepPIN     Step = "pin"     // the pad: current PIN, new PIN, or old and new
 	// StepCode takes a one-time code that was sent to a phone: SendCode, GiveCode.
 	StepCode Step = "code"

@@ -25,11 +25,12 @@ func enroll() Act {
 			{StepCode, StepPIN}, {StepPIN, StepDone},
 			{StepPIN, StepCode}, // another browser, or the code is too old
 		},
-		Proofs:    []Proof{ProofEvidence, ProofCode},
-		Roles:     []liuma.Role{liuma.RoleNew},
-		Rewind:    StepCode,
-		Evidenced: StepPIN,
-		CodeText:  "code_bind",
+		Proofs:        []Proof{ProofEvidence, ProofCode},
+		Roles:         []liuma.Role{liuma.RoleNew},
+		Rewind:        StepCode,
+		EvidenceFirst: true,
+		Evidenced:     StepPIN,
+		CodeText:      "code_bind",
 		agree: func(s *Ceremonies, tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 			if s.outbox == nil {
 				return StepPIN, nil

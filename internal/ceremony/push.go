@@ -81,7 +81,7 @@ func checkSubject(act Act, q Push) error {
 // the transaction that stores the push, and kept in the ceremony.
 func (s *Ceremonies) pushEvidence(ctx context.Context, c authority.Caller, act Act, q Push, d *details) error {
 	if q.Evidence == "" {
-		if len(act.Proofs) > 0 && act.Proofs[0] == ProofEvidence {
+		if act.EvidenceFirst {
 			return &liuma.Error{Code: liuma.CodeEvidenceRequired}
 		}
 		return nil

@@ -34,13 +34,14 @@ func rebind() Act {
 		Rewind:    StepPIN,
 		Evidenced: StepPhone,
 		CodeText:  "code_rebind",
+		CodeEvent: audit.PhoneChanged,
 		agree: online(func(_ *Ceremonies, _ store.Tx, _ *store.Ceremony, _ store.Card) (Step, error) {
 			return StepPIN, nil
 		}),
 		address: (*Ceremonies).newPhoneOf,
 		coded:   (*Ceremonies).bindNew,
 		run: func(s *Ceremonies, ctx context.Context, q asking) (authority.Verification, error) {
-			return s.provePIN(ctx, q, false, nil)
+			return s.provePIN(ctx, q, nil)
 		},
 		right: (*Ceremonies).afterRebindPIN,
 	}
@@ -48,7 +49,7 @@ func rebind() Act {
 
 // provePIN checks the PIN for a rebind or an unfreeze, whose ceremony then goes
 // on.
-func (s *Ceremonies) provePIN(ctx context.Context, q asking, thaws bool,
+func (s *Ceremonies) provePIN(ctx context.Context, q asking,
 	right func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error)) (authority.Verification, error) {
 	none := authority.Verification{}
 	var proof *evidence.Proof
@@ -69,9 +70,7 @@ func (s *Ceremonies) provePIN(ctx context.Context, q asking, thaws bool,
 		return none, err
 	}
 	defer release()
-	at := q.attempt(q.card, guess, proof, s.hooks(q, right))
-	at.Thaws = thaws
-	_, err = s.engine.Attempt(ctx, at)
+	_, err = s.engine.Attempt(ctx, q.attempt(q.card, guess, proof, s.hooks(q, right)))
 	return none, err
 }
 

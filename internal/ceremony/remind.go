@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -59,7 +58,7 @@ func (s *Ceremonies) tellUse(tx store.Tx, card store.Card, row store.Request, p 
 
 // showAge says on the last page of a verification whether the PIN is old.
 func (s *Ceremonies) showAge(r store.Reader, c store.Ceremony, p *Page) error {
-	if p.Step != StepDone || p.Action != liuma.ActionVerify {
+	if p.Step != StepDone || !s.acts[p.Action].Uses {
 		return nil
 	}
 	card, err := s.engine.ReadCard(r, c.Card)

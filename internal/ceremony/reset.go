@@ -25,7 +25,7 @@ func reset() Act {
 			{StepEvidence, StepCode}, {StepPIN, StepCode},
 		},
 		Linked:    true,
-		Proofs:    []Proof{ProofCode, ProofEvidence},
+		Proofs:    []Proof{ProofCode, ProofEvidence, ProofCardNo},
 		Roles:     []liuma.Role{liuma.RoleNew},
 		Rewind:    StepCode,
 		Evidenced: StepPIN,

@@ -79,7 +79,7 @@ func (s *Ceremonies) tryOf(m moved, act Act, c authority.Caller, h Hand, g Given
 		Current: given(g.Current), Old: given(g.Old), New: given(g.New), Digest: digest,
 	}
 	q := asking{
-		caller: c, request: request, row: s.engine.NewRow(c, act.Action, request, cer.ID),
+		act: act, caller: c, request: request, row: s.engine.NewRow(c, act.Action, request, cer.ID),
 		policy: s.engine.PolicyFor(c, cer.Region), subject: boundSubject(cer.ID),
 		evidence:   pushed{proof: d.Proofs.Evidence},
 		registered: func(store.Reader) error { return nil }, // guard checks it, in the transactions that count and decide

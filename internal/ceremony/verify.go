@@ -28,6 +28,8 @@ func verify() Act {
 		Evidenced:     StepPIN,
 		CodeText:      "code_confirm",
 		ConfirmsPhone: true,
+		Uses:          true,
+		CodeEvent:     audit.PhoneConfirmed,
 		coded: func(s *Ceremonies, tx store.Tx, c *store.Ceremony, _ *details, _ addressee) (Step, error) {
 			return StepDone, s.engine.ConfirmContact(tx, c.Card)
 		},

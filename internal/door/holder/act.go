@@ -14,8 +14,15 @@ type act struct {
 	pad          string // the pad's mode, as the markup contract in web/README.md names it
 	codeTo       string // the name of the phone that gets the one-time code; empty for the bound phone
 	forgot       string // at the pad: advice about a forgotten PIN, where no reset is offered here
+	padLead      string // above the pad
+	wrong        string // the title after a wrong PIN
+	prove        string // what the evidence is for
+	more         bool   // the pad offers to stay on the last page, for its settings
+	newPhone     bool   // the one-time code goes to a number that was just typed
 	success      string // the title when it succeeded
 	successMeans string
+	face         bool      // the last page shows the card
+	showsPurpose bool      // the last page repeats the purpose
 	stages       []stageOf // how it goes; empty for an act of one page
 }
 
@@ -25,28 +32,41 @@ type stageOf struct {
 	steps []ceremony.Step
 }
 
-// actOf is the table of acts. A new act has a row here.
+// actOf is the table of acts. A new act has a row here; without one its pages
+// would be empty, which a test refuses.
 func actOf(t *wordings, a liuma.Action) act {
+	row := actRow(t, a)
+	if row.wrong == "" {
+		row.wrong = t.WrongTitle
+	}
+	if row.prove == "" {
+		row.prove = t.ProveReset
+	}
+	return row
+}
+
+func actRow(t *wordings, a liuma.Action) act {
 	at := func(name string, steps ...ceremony.Step) stageOf { return stageOf{name, steps} }
 	confirm, pad, done := ceremony.StepConfirm, ceremony.StepPIN, ceremony.StepDone
 	switch a {
 	case liuma.ActionEnroll: // the one-time code is part of identifying the holder, so it belongs to that stage
 		return act{title: t.EnrollTitle, next: t.NextEnroll, pad: "new", codeTo: t.ToRegistered,
-			success: t.EnrolledTitle, successMeans: t.EnrolledText,
+			success: t.EnrolledTitle, successMeans: t.EnrolledText, face: true,
 			stages: []stageOf{at(t.StageCheck, confirm, ceremony.StepCode), at(t.StageSet, pad), at(t.StageDone, done)}}
 	case liuma.ActionLink:
 		return act{title: t.LinkTitle, next: t.NextLink, pad: "current", forgot: t.ForgotText,
 			success: t.LinkedTitle, successMeans: t.LinkedText,
 			stages: []stageOf{at(t.StageCheck, confirm), at(t.StageEnter, pad), at(t.StageDone, done)}}
 	case liuma.ActionChange:
-		return act{title: t.ChangeTitle, pad: "change", success: t.ChangedTitle, successMeans: t.ChangedText}
+		return act{title: t.ChangeTitle, pad: "change", padLead: t.ChangeLead, wrong: t.WrongOldTitle,
+			success: t.ChangedTitle, successMeans: t.ChangedText}
 	case liuma.ActionReset:
 		return act{title: t.ResetTitle, next: t.NextReset, pad: "new",
 			success: t.ResetDoneTitle, successMeans: t.ResetDoneText,
 			stages: []stageOf{at(t.StageAgree, confirm), at(t.StageCode, ceremony.StepCode),
 				at(t.StageProve, ceremony.StepEvidence), at(t.StageNew, pad), at(t.StageDone, done)}}
 	case liuma.ActionRebind: // the one-time code goes to the new number, so number and code are one stage
-		return act{title: t.RebindTitle, next: t.NextRebind, pad: "current", codeTo: t.ToNew,
+		return act{title: t.RebindTitle, next: t.NextRebind, pad: "current", codeTo: t.ToNew, newPhone: true, prove: t.ProveRebind,
 			success: t.ReboundTitle, successMeans: t.ReboundText,
 			stages: []stageOf{at(t.StageAgree, confirm), at(t.StagePIN, pad), at(t.StageProve, ceremony.StepEvidence),
 				at(t.StagePhone, ceremony.StepPhone, ceremony.StepCode), at(t.StageDone, done)}}
@@ -54,8 +74,11 @@ func actOf(t *wordings, a liuma.Action) act {
 		return act{title: t.UnfreezeTitle, next: t.NextUnfreeze, pad: "current", forgot: t.ForgotFrozen,
 			success: t.UnfrozenTitle, successMeans: t.UnfrozenText,
 			stages: []stageOf{at(t.StageAgree, confirm), at(t.StageCode, ceremony.StepCode), at(t.StagePIN, pad), at(t.StageDone, done)}}
+	case liuma.ActionVerify:
+		return act{title: t.VerifyTitle, pad: "current", more: true,
+			success: t.VerifiedTitle, successMeans: t.VerifiedText, showsPurpose: true}
 	}
-	return act{title: t.VerifyTitle, pad: "current", success: t.VerifiedTitle, successMeans: t.VerifiedText}
+	return act{}
 }
 
 // title makes the act the page's heading.

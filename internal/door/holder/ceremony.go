@@ -154,7 +154,7 @@ func nextLook(r *http.Request, p ceremony.Page) string {
 // itself. The browser's history does not keep that address, so the back button
 // does not send the holder away again.
 func goOn(p ceremony.Page) string {
-	if p.Step == ceremony.StepLeft || p.Step == ceremony.StepDone && p.Action == liuma.ActionVerify {
+	if p.Step == ceremony.StepLeft || p.Step == ceremony.StepDone && data(p.Action).Uses {
 		return "?go=1"
 	}
 	return ""
@@ -280,8 +280,13 @@ func (h *handler) confirm(v *view, p ceremony.Page) {
 // linked reports whether a ceremony is about a card that the channel named by
 // its handle, so that its page may freeze it and set its PIN anew.
 func linked(p ceremony.Page) bool {
-	return p.Began != liuma.ActionEnroll && p.Began != liuma.ActionLink &&
-		p.Action != liuma.ActionEnroll && p.Action != liuma.ActionLink
+	return data(p.Action).Linked && (p.Began == "" || data(p.Began).Linked)
+}
+
+// data is what an act is and may, as package ceremony has it.
+func data(a liuma.Action) ceremony.Act {
+	act, _ := ceremony.ActOf(a)
+	return act
 }
 
 func (v *view) cell(key, value, class, id string) {

@@ -10,13 +10,14 @@ import (
 // done is the page of a ceremony that succeeded.
 func (h *handler) done(v *view, p ceremony.Page) {
 	v.stages(p)
+	row := actOf(v.T, p.Action)
 	v.heading(func(t *wordings) string { return actOf(t, p.Action).success })
-	v.Result = &result{Kind: "ok", Icon: "ok", Text: actOf(v.T, p.Action).successMeans}
-	switch p.Action {
-	case liuma.ActionEnroll:
+	v.Result = &result{Kind: "ok", Icon: "ok", Text: row.successMeans}
+	if row.face {
 		v.Card = &face{Region: v.say(regionName(p.Region)), Name: p.NameMasked, Number: p.IDMasked,
 			Note: v.T.issued(h.now().In(h.zone))}
-	case liuma.ActionVerify:
+	}
+	if row.showsPurpose {
 		v.cell(v.T.For, p.Purpose, "", "")
 	}
 	if p.RemindChange {
@@ -37,7 +38,7 @@ func (h *handler) settings(v *view, p ceremony.Page) {
 	}
 	// The authority gives the number of one-time codes left only where the
 	// phone can be confirmed.
-	if p.Action == liuma.ActionVerify && p.EveryUse != nil && p.CodesLeft > 0 && !p.DeviceOffer {
+	if data(p.Action).ConfirmsPhone && p.EveryUse != nil && p.CodesLeft > 0 && !p.DeviceOffer {
 		v.Refusal = h.refusal(v, p)
 		h.codeForm(v, p)
 		v.Send.Class = "btn-plain"

@@ -151,10 +151,10 @@ func canFreeze(p ceremony.Page) bool {
 	case ceremony.StepDone:
 		return true
 	case ceremony.StepConfirm, ceremony.StepCode, ceremony.StepEvidence, ceremony.StepPhone, ceremony.StepPIN:
-		return linked(p) && p.Action != liuma.ActionUnfreeze
+		return linked(p) && !data(p.Action).Thaws
 	case ceremony.StepRefused:
 		code := codeOf(p)
-		return linked(p) && p.Action != liuma.ActionUnfreeze &&
+		return linked(p) && !data(p.Action).Thaws &&
 			(code == liuma.CodeLocked || code == liuma.CodeBlocked || code == liuma.CodeResetPlanned || code == liuma.CodeForbidden)
 	}
 	return false

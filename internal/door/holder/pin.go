@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -89,14 +90,14 @@ func (h *handler) askPIN(v *view, p ceremony.Page) {
 	v.stages(p)
 	v.Refusal = h.refusal(v, p)
 	// Only a few lines stand above the pad, so that its keys are on the first screen.
-	switch p.Action {
-	case liuma.ActionEnroll, liuma.ActionReset:
-	case liuma.ActionChange:
-		v.cell(v.T.Holder, p.NameMasked, "", "purpose")
-		v.Lead = v.T.ChangeLead
-	default:
+	row := actOf(v.T, p.Action)
+	switch asked := data(p.Action).Roles; {
+	case slices.Contains(asked, liuma.RoleCurrent):
 		v.cell(v.T.Holder, p.NameMasked, "", "")
 		v.cell(v.T.For, p.Purpose, "", "purpose")
+	case slices.Contains(asked, liuma.RoleOld):
+		v.cell(v.T.Holder, p.NameMasked, "", "purpose")
+		v.Lead = row.padLead
 	}
 	if v.Care && v.Refusal != nil {
 		v.Cells = nil // they stood on the page before; the large keys need the room
@@ -105,10 +106,10 @@ func (h *handler) askPIN(v *view, p ceremony.Page) {
 	if canForget(p) {
 		v.Ways = append(v.Ways, h.forgotWay(v, p, "btn-plain", v.T.ForgotWay))
 	}
-	v.Forgot = actOf(v.T, p.Action).forgot
+	v.Forgot = row.forgot
 	v.Ways = append(v.Ways, way{Class: "btn-plain", Text: v.T.Leave, Post: "leave"})
 	v.Links = v.freezeLink(p)
-	v.More = p.Action == liuma.ActionVerify
+	v.More = row.more
 	v.Reopen = p.LaneClosed
 	v.Expiry = h.expiryOf(p)
 }
@@ -155,7 +156,7 @@ func (h *handler) forgot(r *http.Request, id string, by hand) (ceremony.Page, er
 
 // canForget reports whether the authority takes Forgot at this step.
 func canForget(p ceremony.Page) bool {
-	if !linked(p) || p.Action == liuma.ActionReset || p.Action == liuma.ActionUnfreeze {
+	if !linked(p) || !data(p.Action).Turns {
 		return false
 	}
 	code := codeOf(p)

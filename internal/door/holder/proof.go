@@ -45,7 +45,7 @@ func (h *handler) askCode(v *view, p ceremony.Page) {
 		v.Say = v.T.CodeOver
 	}
 	v.Help = []string{v.T.HelpWait, v.T.HelpNumber}
-	if p.Action == liuma.ActionRebind {
+	if actOf(v.T, p.Action).newPhone {
 		v.Help = v.Help[:1] // the number was given a moment ago, so it is not an old one
 		v.Other, v.OtherTitle = v.phoneField(), v.T.PhoneOther
 		v.Other.Wrong = p.Code == liuma.CodePhoneInvalid || p.Code == liuma.CodePhoneSame
@@ -100,10 +100,7 @@ func (h *handler) askProof(v *view, p ceremony.Page) {
 	v.stages(p)
 	v.heading(func(t *wordings) string { return t.ProveTitle })
 	v.Refusal = h.refusal(v, p)
-	v.Say = v.T.ProveReset
-	if p.Action == liuma.ActionRebind {
-		v.Say = v.T.ProveRebind
-	}
+	v.Say = actOf(v.T, p.Action).prove
 	v.Notice = &notice{Title: v.T.WhatNow, Text: v.T.proveAt(v.Asker)}
 	check := v.back("btn-primary")
 	check.Text = v.T.DoEvidence

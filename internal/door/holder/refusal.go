@@ -149,10 +149,7 @@ func (h *handler) refusal(v *view, p ceremony.Page) *notice {
 		}
 		return nil
 	case liuma.CodeWrong:
-		n.Title = v.T.WrongTitle
-		if p.Action == liuma.ActionChange {
-			n.Title = v.T.WrongOldTitle
-		}
+		n.Title = actOf(v.T, p.Action).wrong
 		n.Text = v.T.WrongAgain
 		if p.TriesLeft != nil {
 			n.More = v.T.triesLeft(*p.TriesLeft)
@@ -260,7 +257,7 @@ func (h *handler) toNewPIN(v *view, p ceremony.Page, text string) {
 	case canForget(p):
 		v.First = append(v.First, h.forgotWay(v, p, "btn-primary", text))
 		v.Counter = v.counterOf(v.T.CounterTitle, p.Region)
-	case p.Action == liuma.ActionUnfreeze:
+	case data(p.Action).Thaws:
 		v.Notice = &notice{Title: v.T.ForgotTitle, Text: v.T.ForgotFrozen}
 		v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
 	default:
