@@ -153,6 +153,7 @@ func (o Options) configure(c *config.Config) error {
 }
 
 func (o Options) betweenStore(s store.Store) store.Store {
+	s = maybeTwice(s)
 	if o.Store != nil {
 		s = o.Store(s)
 	}
