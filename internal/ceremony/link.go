@@ -59,7 +59,7 @@ func (s *Ceremonies) link(ctx context.Context, q asking) (authority.Verification
 	defer release()
 	hold := s.engine.Pace(ctx, q.caller)
 	v, err := s.linkHolder(ctx, q, holder, name)
-	if err != nil || v.Verdict != liuma.Right {
+	if changed := errors.Is(err, authority.ErrClientChanged); !changed && (err != nil || v.Verdict != liuma.Right) {
 		hold()
 	}
 	return v, err

@@ -96,6 +96,13 @@ func fileOf(r *http.Request) (*os.File, error) {
 	return c.take()
 }
 
+// dropFile closes a descriptor that came with a request and was not taken.
+func dropFile(r *http.Request) {
+	if file, err := fileOf(r); err == nil {
+		_ = file.Close() // nothing was written to it
+	}
+}
+
 // withoutFile refuses a request that descriptors came with.
 func withoutFile(r *http.Request) error {
 	file, err := fileOf(r)

@@ -127,7 +127,12 @@ func (d *Door) routes() http.Handler {
 	mux.HandleFunc("POST "+pathRetry, d.answer(d.retryText))
 	mux.HandleFunc("POST "+pathRotate, d.answer(d.rotateKey))
 	mux.HandleFunc("POST "+pathDrop, d.answer(d.dropKey))
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mux.ServeHTTP(w, r)
+		// A descriptor that no handler took, of a request that no route
+		// answers, must not become the next request's.
+		dropFile(r)
+	})
 }
 
 // answer bounds the request's body and writes the answer.

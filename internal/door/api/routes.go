@@ -55,35 +55,25 @@ func post[B any](d *Door, h huma.API, e endpoint, handle func(*call, *B) (any, e
 		return err
 	}
 	h.Adapter().Handle(op, func(ctx huma.Context) {
-		e := e // of this request
 		r, _ := humago.Unwrap(ctx)
 		v := visitOf(r)
-		c, err := d.admit(v, r, e)
+		c, err := d.admit(v, r, e, e.recalls)
 		if err == nil {
+			into := new(B)
 			err = d.serve(v, c, func() (any, error) {
 				raw, err := readBody(v, r)
 				if err != nil {
 					return nil, err
 				}
-				into := new(B)
 				if fault := shape.Decode(raw, into); fault != nil {
 					return nil, door.Malformed(reason(fault.Kind), fault.Path)
 				}
 				c.digest = digest(r.Method, r.URL.Path, raw)
-				answer, err := handle(c, into)
-				if e.recalls && (errors.Is(err, authority.ErrClientChanged) || liuma.CodeOf(err) == liuma.CodeForbidden) {
-					// Nothing was done. Whether the client may still call is
-					// asked of the store now.
-					e.recalls = false
-					again, err := d.admit(v, r, e)
-					if err != nil {
-						return nil, err
-					}
-					c.caller = again.caller
-					return handle(c, into)
-				}
-				return answer, err
+				return handle(c, into)
 			})
+			if err != nil && e.recalls {
+				err = d.afresh(v, c, e, err, func() (any, error) { return handle(c, into) })
+			}
 		}
 		if err != nil {
 			d.calls.Fail(v, r, err)
@@ -99,7 +89,7 @@ func get(d *Door, h huma.API, e endpoint, handle func(*call) (any, error)) {
 	h.Adapter().Handle(op, func(ctx huma.Context) {
 		r, _ := humago.Unwrap(ctx)
 		v := visitOf(r)
-		c, err := d.admit(v, r, e)
+		c, err := d.admit(v, r, e, false)
 		if err == nil {
 			err = d.serve(v, c, func() (any, error) { return handle(c) })
 		}
@@ -109,14 +99,30 @@ func get(d *Door, h huma.API, e endpoint, handle func(*call) (any, error)) {
 	})
 }
 
+// afresh looks again at a request that failed while its client was known from
+// memory alone: the store may have the client stopped, or allow it more. Only an
+// error that an outdated registration can cause is tried again, for then nothing
+// was done.
+func (d *Door) afresh(v *door.Visit, c *call, e endpoint, failed error, again func() (any, error)) error {
+	now, err := d.admit(v, c.Request, e, false)
+	if err != nil {
+		return err
+	}
+	c.caller = now.caller
+	if errors.Is(failed, authority.ErrClientChanged) || liuma.CodeOf(failed) == liuma.CodeForbidden {
+		return d.serve(v, c, again)
+	}
+	return failed
+}
+
 // admit authenticates the client. A client of the wrong kind is refused before
 // its body is read.
-func (d *Door) admit(v *door.Visit, r *http.Request, e endpoint) (*call, error) {
+func (d *Door) admit(v *door.Visit, r *http.Request, e endpoint, recall bool) (*call, error) {
 	c := &call{Request: r, name: func(no liuma.BusinessNo) { v.BusinessNo = no }}
 	if e.kind == "" {
 		return c, nil
 	}
-	client, err := d.client(r, e)
+	client, err := d.client(r, recall)
 	if err != nil {
 		return nil, err
 	}
@@ -134,8 +140,8 @@ func (d *Door) admit(v *door.Visit, r *http.Request, e endpoint) (*call, error) 
 // client returns the client that signed the request's token. A cached
 // registration may admit a client but never refuse it: before a refusal the
 // store is read.
-func (d *Door) client(r *http.Request, e endpoint) (store.Client, error) {
-	if e.recalls {
+func (d *Door) client(r *http.Request, recall bool) (store.Client, error) {
+	if recall {
 		if client, err := d.recalling.check(r); err == nil {
 			return client, nil
 		}
