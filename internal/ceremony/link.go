@@ -59,7 +59,10 @@ func (s *Ceremonies) link(ctx context.Context, q asking) (authority.Verification
 	defer release()
 	hold := s.engine.Pace(ctx, q.caller)
 	v, err := s.linkHolder(ctx, q, holder, name)
-	if changed := errors.Is(err, authority.ErrClientChanged); !changed && (err != nil || v.Verdict != liuma.Right) {
+	if errors.Is(err, authority.ErrClientChanged) {
+		return v, err // nobody was looked up, and the door asks again
+	}
+	if err != nil || v.Verdict != liuma.Right {
 		hold()
 	}
 	return v, err

@@ -57,17 +57,25 @@ func TestAStaleCallerDoesNothing(t *testing.T) {
 			_ = late
 			waits = 0
 			for what, ask := range map[string]func() (authority.Verification, error){
-				"enroll":        func() (authority.Verification, error) { return a.Enroll(t.Context(), ch, enroll) },
-				"link":          func() (authority.Verification, error) { return a.Link(t.Context(), ch, link) },
-				"link nobody":   func() (authority.Verification, error) { return a.Link(t.Context(), ch, nobody) },
-				"link again":    func() (authority.Verification, error) { return a.Link(t.Context(), ch, linked) },
-				"verify":        func() (authority.Verification, error) { return a.Verify(t.Context(), ch, verify) },
-				"verify again":  func() (authority.Verification, error) { return a.Verify(t.Context(), ch, done) },
-				"no link":       func() (authority.Verification, error) { return a.Verify(t.Context(), ch, unlinked) },
-				"change":        func() (authority.Verification, error) { return a.Change(t.Context(), ch, change) },
-				"freeze":        func() (authority.Verification, error) { return a.Freeze(t.Context(), ch, freeze) },
-				"link bad seal": func() (authority.Verification, error) { l := linked; l.Current = envelope.Envelope{}; return a.Link(t.Context(), ch, l) },
-				"link late":     func() (authority.Verification, error) { l := linked; l.Challenge = "x"; return a.Link(t.Context(), ch, l) },
+				"enroll":       func() (authority.Verification, error) { return a.Enroll(t.Context(), ch, enroll) },
+				"link":         func() (authority.Verification, error) { return a.Link(t.Context(), ch, link) },
+				"link nobody":  func() (authority.Verification, error) { return a.Link(t.Context(), ch, nobody) },
+				"link again":   func() (authority.Verification, error) { return a.Link(t.Context(), ch, linked) },
+				"verify":       func() (authority.Verification, error) { return a.Verify(t.Context(), ch, verify) },
+				"verify again": func() (authority.Verification, error) { return a.Verify(t.Context(), ch, done) },
+				"no link":      func() (authority.Verification, error) { return a.Verify(t.Context(), ch, unlinked) },
+				"change":       func() (authority.Verification, error) { return a.Change(t.Context(), ch, change) },
+				"freeze":       func() (authority.Verification, error) { return a.Freeze(t.Context(), ch, freeze) },
+				"link bad seal": func() (authority.Verification, error) {
+					l := linked
+					l.Current = envelope.Envelope{}
+					return a.Link(t.Context(), ch, l)
+				},
+				"link late": func() (authority.Verification, error) {
+					l := linked
+					l.Challenge = "x"
+					return a.Link(t.Context(), ch, l)
+				},
 			} {
 				v, err := ask()
 				if !errors.Is(err, authority.ErrClientChanged) || v.State != "" {
