@@ -56,7 +56,7 @@ func TestTripsOfOnePIN(t *testing.T) {
 			v, err := w.home.verify(w.card, pin)
 			must(t, v, err)
 			got := counts.Of("POST /v1/verifications")
-			if string(v.Verdict) != name || got.Updates == 0 || got.Views > 1 || got.Updates > 2 {
+			if v.Verdict != name || got.Updates == 0 || got.Views > 1 || got.Updates > 2 {
 				t.Errorf("%s after %d views and %d updates, want %s after at most 1 and 2", v.Verdict, got.Views, got.Updates, name)
 			}
 		})

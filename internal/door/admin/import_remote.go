@@ -37,7 +37,7 @@ func (r *Remote) ImportRegistry(ctx context.Context, file *os.File, c admin.Impo
 	if err != nil {
 		return registry.Summary{}, err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	unwatch := context.AfterFunc(ctx, func() {
 		_ = conn.SetReadDeadline(time.Now().Add(stopPatience))
 		_ = conn.CloseWrite()
