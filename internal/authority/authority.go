@@ -59,8 +59,8 @@ type Config struct {
 	Quorum   Quorum
 	Policy   Rules
 	Registry *registry.Registry
-	// Issuer is the authority's own name: the audience of callers' tokens and
-	// of evidence, the issuer of receipts.
+	// Issuer is the authority's own name: the audience of evidence, the issuer
+	// of receipts.
 	Issuer string
 	// Process names this process among the authorities that share a store;
 	// it must differ from that of any process that ran before.

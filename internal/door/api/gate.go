@@ -96,7 +96,10 @@ func (g *gate) again(ctx context.Context, t checkedToken) (store.Client, error) 
 // checked, every failure is the same reason.
 func (g *gate) first(ctx context.Context, raw string, sum [sha256.Size]byte) (store.Client, error) {
 	var c door.Claims
-	token, err := door.ParseToken(raw, &c)
+	token, err := door.ParseToken(raw, &c, door.NativeType)
+	if errors.Is(err, door.ErrTokenType) {
+		return store.Client{}, refuseToken(reasonTokenType, err)
+	}
 	if err != nil {
 		return store.Client{}, refuseToken(reasonTokenForm, err)
 	}
@@ -133,7 +136,8 @@ func admit(client store.Client) (store.Client, error) {
 }
 
 // proper checks signed claims. A second audience would let whoever that is
-// use the token here, so there may be none.
+// use the token here, so there may be none. The audience is the native door's
+// own: a client assertion, which names the issuer, is no bearer token.
 func (g *gate) proper(c door.Claims) error {
 	if c.Subject != c.Issuer {
 		return refuseToken(reasonTokenSubject, nil)
