@@ -14,7 +14,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger/ledgertest"
 	"github.com/liuma-pin/liuma/internal/ledger/sqlite"
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
-	"github.com/liuma-pin/liuma/internal/sqlitefile/sqlitefiletest"
+	"github.com/liuma-pin/liuma/internal/sqlitefile/mishap"
 )
 
 // file is a ledgertest.Place: one database file in a directory of its own.
@@ -242,7 +242,7 @@ func TestOpenRefuses(t *testing.T) {
 // would be free. No guess is granted after it, nor when the files are back,
 // until the ledger is opened again.
 func TestMovedFilePoisons(t *testing.T) {
-	for name, move := range sqlitefiletest.Moves() {
+	for name, move := range mishap.Moves() {
 		t.Run(name, func(t *testing.T) {
 			f := file{filepath.Join(t.TempDir(), "keeper", "ledger.db")}
 			if err := os.Mkdir(filepath.Dir(f.path), 0o700); err != nil {

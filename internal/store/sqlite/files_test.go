@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
-	"github.com/liuma-pin/liuma/internal/sqlitefile/sqlitefiletest"
+	"github.com/liuma-pin/liuma/internal/sqlitefile/mishap"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -142,7 +142,7 @@ func raw(t *testing.T, path, query string) {
 // SQLite goes on writing to files that nobody will find again. The store serves
 // nobody after it, nor when the files are back, until it is opened again.
 func TestMovedFileFailsClosed(t *testing.T) {
-	for name, move := range sqlitefiletest.Moves() {
+	for name, move := range mishap.Moves() {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "data", "authority.db")
 			if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {

@@ -1,10 +1,10 @@
-// Package sqlitefiletest does to a database file what befalls it while a server
-// has it open. It guarantees that the tests of both SQLite rooms, the
-// authority's and the ledger's, meet the same accidents. It trusts nothing, and
-// no program imports it.
+// Package mishap does to a database file what befalls it while a server has it
+// open: files are moved, the disk gets full. It guarantees that the tests of
+// both SQLite rooms, the authority's and the ledger's, meet the same mishaps. It
+// trusts nothing, and no program imports it.
 //
-// Start here: Moves.
-package sqlitefiletest
+// Start here: Moves, then SmallDisk.
+package mishap
 
 import (
 	"errors"
