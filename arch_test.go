@@ -37,6 +37,7 @@ var levels = map[string]int{
 	"internal/visitor":           2,
 	"internal/pin/gencommon":     9,
 	"internal/sqlitefile":        1,
+	"internal/sqlitefile/mishap": 2,
 	"internal/ledger/sqlite":     2,
 	"internal/ledger/ledgertest": 3,
 	"internal/vault":             2,

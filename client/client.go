@@ -43,9 +43,9 @@ type Config struct {
 	// BaseURL is the public address of the native door, for example
 	// "https://pin.example.cn".
 	BaseURL string
-	// Audience is the authority's name, which tokens are addressed to and
-	// which receipts are issued by. Default: BaseURL.
-	Audience string
+	// Issuer is the authority's name: receipts are issued by it, and tokens are
+	// addressed to it with /v1 after it. Default: BaseURL.
+	Issuer string
 	// ID is the registered id of the channel, the registry or the hotline.
 	ID string
 	// KeyID and Key are the kid and the private half of a registered key:
@@ -61,12 +61,12 @@ type Config struct {
 
 // Client calls the native channel door. It is safe for concurrent use.
 type Client struct {
-	id       string
-	base     string
-	audience string
-	http     *http.Client
-	now      func() time.Time
-	signer   jose.Signer
+	id     string
+	base   string
+	issuer string
+	http   *http.Client
+	now    func() time.Time
+	signer jose.Signer
 
 	tokenMu sync.Mutex
 	token   string    // guarded by tokenMu
@@ -91,13 +91,13 @@ func New(c Config) (*Client, error) {
 	}
 	signer, err := jose.NewSigner(
 		jose.SigningKey{Algorithm: jose.ES256, Key: cryptosigner.Opaque(c.Key)},
-		(&jose.SignerOptions{}).WithType("JWT").WithHeader("kid", c.KeyID))
+		(&jose.SignerOptions{}).WithType(tokenType).WithHeader("kid", c.KeyID))
 	if err != nil {
 		return nil, fmt.Errorf("client: signer: %w", err)
 	}
-	out := &Client{id: c.ID, base: base.String(), audience: c.Audience, now: c.Now, signer: signer}
-	if out.audience == "" {
-		out.audience = c.BaseURL
+	out := &Client{id: c.ID, base: base.String(), issuer: c.Issuer, now: c.Now, signer: signer}
+	if out.issuer == "" {
+		out.issuer = c.BaseURL
 	}
 	if out.now == nil {
 		out.now = time.Now

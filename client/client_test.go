@@ -219,7 +219,7 @@ func TestTokens(t *testing.T) {
 		if err := json.Unmarshal(payload, &claims); err != nil {
 			t.Fatal(err)
 		}
-		if claims.Iss != "zj-hrss" || claims.Sub != "zj-hrss" || claims.Aud != server.URL || claims.Exp-claims.Iat > 300 || claims.Exp < at.Unix()+60 || claims.Iat > at.Unix() {
+		if claims.Iss != "zj-hrss" || claims.Sub != "zj-hrss" || claims.Aud != server.URL+"/v1" || claims.Exp-claims.Iat > 300 || claims.Exp < at.Unix()+60 || claims.Iat > at.Unix() {
 			t.Errorf("at %v: %+v", at, claims)
 		}
 	}

@@ -192,12 +192,13 @@ func ExampleNew() {
 		}
 		fmt.Println("key:", token.Signatures[0].Protected.KeyID)
 		fmt.Println("from:", claims.Iss, claims.Sub)
+		fmt.Println("type:", token.Signatures[0].Protected.ExtraHeaders[jose.HeaderType])
 		fmt.Println("for:", claims.Aud)
 		fmt.Println("good for:", time.Duration(claims.Exp-claims.Iat)*time.Second)
 		fmt.Fprint(w, `{"card":"0123456789abcdef0123456789abcdef","standing":"active"}`)
 	}))
 	defer authority.Close()
-	c, err := client.New(client.Config{BaseURL: authority.URL, Audience: "https://pin.example.cn", ID: "zj-hrss", KeyID: "2026-1", Key: key})
+	c, err := client.New(client.Config{BaseURL: authority.URL, Issuer: "https://pin.example.cn", ID: "zj-hrss", KeyID: "2026-1", Key: key})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -209,7 +210,8 @@ func ExampleNew() {
 	// Output:
 	// key: 2026-1
 	// from: zj-hrss zj-hrss
-	// for: https://pin.example.cn
+	// type: liuma-native+jwt
+	// for: https://pin.example.cn/v1
 	// good for: 4m0s
 	// the card is active
 }

@@ -115,7 +115,7 @@ func (c *Client) readReceipt(payload []byte, want Want) (*Receipt, error) {
 	purpose := envelope.PurposeHash(want.Purpose)
 	wantHash := base64.RawURLEncoding.EncodeToString(purpose[:])
 	switch {
-	case got.Issuer != c.audience:
+	case got.Issuer != c.issuer:
 		return nil, fmt.Errorf("%w: another issuer", ErrReceipt)
 	case got.Audience != c.id:
 		return nil, fmt.Errorf("%w: for another channel", ErrReceipt)

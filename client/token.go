@@ -11,6 +11,10 @@ const (
 	// tokenSpare is how long before its end a token is replaced, so that none
 	// ends on the way.
 	tokenSpare = time.Minute
+	// tokenType and tokenPath keep these tokens apart from the client
+	// assertions that the same key signs for the hosted door.
+	tokenType = "liuma-native+jwt"
+	tokenPath = "/v1" // after the issuer, in the audience
 )
 
 // bearer returns a token that is good for a while, signing a new one when the
@@ -24,7 +28,7 @@ func (c *Client) bearer() (string, error) {
 		return c.token, nil
 	}
 	payload, err := json.Marshal(map[string]any{
-		"iss": c.id, "sub": c.id, "aud": c.audience,
+		"iss": c.id, "sub": c.id, "aud": c.issuer + tokenPath,
 		"iat": now.Unix(), "exp": now.Add(tokenLife).Unix(),
 	})
 	if err != nil {

@@ -60,8 +60,8 @@ type Config struct {
 	Quorum   Quorum
 	Policy   Rules
 	Registry *registry.Registry
-	// Issuer is the authority's own name: the audience of clients' tokens and of
-	// evidence, the issuer of receipts.
+	// Issuer is the authority's own name: the audience of evidence, the issuer
+	// of receipts.
 	Issuer string
 	// Process names this process among the authorities that share a store. No two
 	// processes ever have the same name, also not one after the other.

@@ -25,6 +25,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -113,12 +114,12 @@ func load(ctx context.Context, c Config, f *filled) (r Result, err error) {
 // once and then remembers it, as with any channel.
 func (f *filled) token() (string, error) {
 	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: f.channel.Key, KeyID: f.channel.KeyID}},
-		(&jose.SignerOptions{}).WithType("JWT"))
+		(&jose.SignerOptions{}).WithType(door.NativeType))
 	if err != nil {
 		return "", err
 	}
 	now := time.Now()
-	return jwt.Signed(s).Claims(jwt.Claims{Issuer: channelID, Subject: channelID, Audience: jwt.Audience{f.config.Issuer},
+	return jwt.Signed(s).Claims(jwt.Claims{Issuer: channelID, Subject: channelID, Audience: jwt.Audience{door.NativeAudience(f.config.Issuer)},
 		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(5 * time.Minute))}).Serialize()
 }
 

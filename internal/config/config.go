@@ -32,8 +32,9 @@ const FileName = "liuma.yaml"
 // Config is the whole configuration. Relative paths are relative to the
 // directory of the file.
 type Config struct {
-	// Issuer is the authority's own name: the audience of clients' tokens and
-	// of evidence, the issuer of receipts. An absolute URL without query.
+	// Issuer is the authority's own name: the audience of client assertions and
+	// of evidence, the issuer of receipts; clients' tokens for the native door
+	// name it with /v1 after it. An absolute URL without query.
 	Issuer string `yaml:"issuer"`
 	// Channel is the native door, for channels, registry clients and hotlines.
 	Channel Door `yaml:"channel_door"`

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/server"
 )
 
@@ -187,8 +188,8 @@ func (p *play) curtain() {
 		p.Fact(liuma.Text{ZH: "渠道密钥", EN: "channel key"}, fmt.Sprintf("%s  (iss, sub: %s  kid: %s)", ch.keyFile, ch.id, ch.kid))
 	}
 	p.Note(liuma.Text{
-		ZH: "调用方法：用渠道密钥签一个五分钟内有效的 ES256 JWT（aud 为 " + s.world.Issuer() + "），再 POST /v1/challenges；Go 程序可直接用 client 包。",
-		EN: "To call it, sign an ES256 JWT with a channel key (aud " + s.world.Issuer() + ", at most five minutes), then POST /v1/challenges; Go programs use package client.",
+		ZH: "调用方法：用渠道密钥签一个五分钟内有效的 ES256 JWT（typ 为 " + door.NativeType + "，aud 为 " + door.NativeAudience(s.world.Issuer()) + "），再 POST /v1/challenges；Go 程序可直接用 client 包。",
+		EN: "To call it, sign an ES256 JWT with a channel key (typ " + door.NativeType + ", aud " + door.NativeAudience(s.world.Issuer()) + ", at most five minutes), then POST /v1/challenges; Go programs use package client.",
 	})
 	p.Note(liuma.Text{
 		ZH: "接入自己的渠道：另开一个终端，照 docs/CHANNELS.md 登记到上面的数据目录，不用重启。",

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,11 +24,23 @@ const (
 	TokenLifetime = 5 * time.Minute
 	// TokenLeeway is how far a client's clock may be from ours.
 	TokenLeeway = 30 * time.Second
+	// NativeType is the typ of a bearer token for the native door, and of
+	// nothing else.
+	NativeType = "liuma-native+jwt"
 )
 
-// Clients knows registered clients by their keys. The registration is read each
-// time, so that stopping a client or replacing its key works at once; only the
-// parsed form of a key set is cached.
+// AssertionTypes are the typs of a client assertion for the hosted door: what
+// OpenID Connect libraries write, a missing typ among them.
+func AssertionTypes() []string { return []string{"", "JWT", "client-authentication+jwt"} }
+
+// NativeAudience is the audience of bearer tokens for the native door. A client
+// assertion names the issuer or one of the hosted door's endpoints, so neither
+// kind of token passes for the other, by its audience or by its typ.
+func NativeAudience(issuer string) string { return issuer + "/v1" }
+
+// Clients knows registered clients by their keys. The registration is read
+// each time, so that stopping a client or replacing its key works at once;
+// what is remembered is only how a set of keys reads.
 type Clients struct {
 	lookup func(ctx context.Context, id string) (store.Client, error)
 
@@ -53,8 +66,13 @@ type Key struct {
 // KeyPrint is a key's RFC 7638 thumbprint.
 type KeyPrint [sha256.Size]byte
 
-// ErrNoClient says that no client is registered under an id.
-var ErrNoClient = errors.New("no such client")
+// Errors that doors act on.
+var (
+	// ErrNoClient says that nobody is registered under an id.
+	ErrNoClient = errors.New("no such client")
+	// ErrTokenType says that a token is of a kind that the door does not take.
+	ErrTokenType = errors.New("typ is of another kind of token")
+)
 
 // NewClients makes a Clients that asks lookup for the registration. An unknown
 // client is store.ErrNotFound or CodeUnauthenticated there.
@@ -135,11 +153,11 @@ type Claims struct {
 	Expires   *jwt.NumericDate `json:"exp"`
 }
 
-// ParseToken reads a token without trusting it, and its claims into claims.
-// Only ES256 is parsed, so neither "none" nor a MAC under a public key gets any
-// further; a key that comes with the token is never looked at. The typ may be
-// missing, JWT, or one of types: a type that says that the token is for
-// something else is refused.
+// ParseToken reads a token without trusting it, its claims into what claims
+// points to. ES256 is all that is parsed, so neither "none" nor a MAC under a
+// public key gets any further; a key that comes with the token is never looked
+// at. The typ must be one of types, spelled the same; "" among them stands for
+// a missing typ. Any other is ErrTokenType.
 func ParseToken(raw string, claims any, types ...string) (*Token, error) {
 	token, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
@@ -148,14 +166,12 @@ func ParseToken(raw string, claims any, types ...string) (*Token, error) {
 	if len(token.Headers) != 1 {
 		return nil, errors.New("not one signature")
 	}
-	if typ, has := token.Headers[0].ExtraHeaders[jose.HeaderType]; has && typ != "JWT" {
-		known := false
-		for _, t := range types {
-			known = known || typ == t
-		}
-		if !known {
-			return nil, errors.New("typ is not JWT")
-		}
+	typ, has := token.Headers[0].ExtraHeaders[jose.HeaderType]
+	if !has {
+		typ = ""
+	}
+	if text, ok := typ.(string); !ok || !slices.Contains(types, text) {
+		return nil, ErrTokenType
 	}
 	if err := token.UnsafeClaimsWithoutVerification(claims); err != nil {
 		return nil, err

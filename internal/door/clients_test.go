@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -77,7 +78,7 @@ func TestClientsFollowTheRegistration(t *testing.T) {
 	raw := signed(t, first, "0", "", map[string]any{"iss": "zj"})
 	check := func() error {
 		var c door.Claims
-		token, err := door.ParseToken(raw, &c)
+		token, err := door.ParseToken(raw, &c, "")
 		if err != nil || c.Issuer != "zj" || token.KeyID != "0" {
 			t.Fatalf("%+v, %v", c, err)
 		}
@@ -162,21 +163,37 @@ func TestTokensOfOtherKindsAreRefused(t *testing.T) {
 	}
 	for what, raw := range map[string]string{
 		"nothing": "", "HS256": mac, "none": "eyJhbGciOiJub25lIn0.e30.", "claims of the wrong type": signed(t, key, "0", "", map[string]any{"exp": "tomorrow"}),
-		"another typ": signed(t, key, "0", "liuma-receipt+jwt", map[string]any{}),
 	} {
-		if token, err := door.ParseToken(raw, &door.Claims{}, "client-authentication+jwt"); err == nil || token != nil {
-			t.Errorf("%s: accepted", what)
+		if token, err := door.ParseToken(raw, &door.Claims{}, "", "JWT"); err == nil || token != nil || errors.Is(err, door.ErrTokenType) {
+			t.Errorf("%s: %v", what, err)
 		}
 	}
-	for _, typ := range []string{"", "JWT", "client-authentication+jwt"} {
-		var c door.Claims
-		token, err := door.ParseToken(signed(t, key, "", typ, map[string]any{"sub": "s"}), &c, "client-authentication+jwt")
-		if err != nil || c.Subject != "s" || token.KeyID != "" {
-			t.Errorf("%q: %+v, %v", typ, c, err)
+}
+
+// TestTypOfAToken: a token is read as one of the types that were asked for, and
+// as nothing else.
+func TestTypOfAToken(t *testing.T) {
+	key := newKey(t)
+	all := []string{"", "JWT", "client-authentication+jwt", door.NativeType, "liuma-receipt+jwt", "jwt"}
+	for _, asked := range [][]string{nil, {door.NativeType}, {""}, {"JWT"}, door.AssertionTypes()} {
+		for _, typ := range all {
+			var c door.Claims
+			token, err := door.ParseToken(signed(t, key, "", typ, map[string]any{"sub": "s"}), &c, asked...)
+			if !slices.Contains(asked, typ) {
+				if !errors.Is(err, door.ErrTokenType) || token != nil {
+					t.Errorf("%q asked for as %q: %v, want %v", typ, asked, err, door.ErrTokenType)
+				}
+				continue
+			}
+			if err != nil || c.Subject != "s" || token.KeyID != "" {
+				t.Errorf("%q asked for as %q: %+v, %v", typ, asked, c, err)
+			} else if err := token.Verify(door.Key{}, &c); err == nil {
+				t.Error("no key signed it")
+			}
 		}
-		if err := token.Verify(door.Key{}, &c); err == nil {
-			t.Error("no key signed it")
-		}
+	}
+	if slices.Contains(door.AssertionTypes(), door.NativeType) {
+		t.Error("a bearer token's typ is an assertion's")
 	}
 }
 

@@ -72,7 +72,11 @@ func (l *Ledger) next() []*op {
 	for {
 		l.mu.Lock()
 		n := len(l.queue)
-		if n > 0 && (l.asks > 0 || l.closing || waited || n >= l.cfg.MaxBatch) {
+		wait, many := l.cfg.SettleWait, n >= l.cfg.MaxBatch
+		if l.full { // proofs that are kept do not ask the disk all the time
+			wait, many = max(wait, roomWait), false
+		}
+		if n > 0 && (l.asks > 0 || l.closing || waited || many) {
 			ops := l.take(min(n, l.cfg.MaxBatch))
 			l.mu.Unlock()
 			return ops
@@ -83,7 +87,7 @@ func (l *Ledger) next() []*op {
 			return nil
 		}
 		if n > 0 && patience == nil {
-			patience = time.After(l.cfg.SettleWait)
+			patience = time.After(wait)
 		}
 		select {
 		case <-l.wake:
@@ -129,7 +133,7 @@ func (l *Ledger) run(ops []*op) {
 		// Every request of this batch gets the error, including those that
 		// would have been refused: a refusal may rest on a row that is not on
 		// disk.
-		err = l.poison(err)
+		err = l.stop(err, ops)
 		for i := range errs {
 			errs[i] = err
 		}
@@ -200,7 +204,9 @@ func (l *Ledger) persist(b *batch) error {
 	// evaluated, because no Spent exists yet (I-1). A crash after it leaves the
 	// guesses counted and unanswered: lost, never free (I-2); and marked
 	// versions stay marked and cannot be proposed again (I-3). After an error
-	// either may be true, so the caller poisons the ledger.
+	// either may be true, so the caller poisons the ledger; but not after
+	// ErrFull, which says that nothing was written: nothing is counted, nobody
+	// was answered, and the next batch starts from the same rows.
 	if err := l.cfg.Backend.Apply(context.Background(), rows, b.meta); err != nil {
 		return err
 	}
@@ -210,6 +216,10 @@ func (l *Ledger) persist(b *batch) error {
 	}
 	l.mu.Lock()
 	l.meta = b.meta
+	if l.full {
+		l.full = false
+		l.cfg.Logger.Info("ledger has room again", "keeper", l.cfg.Keeper, "sequence", l.meta.Sequence)
+	}
 	if b.readmitted && errors.Is(l.stopped, ErrRolledBack) {
 		l.stopped = nil
 	}

@@ -114,11 +114,12 @@ type Meta struct {
 // ledgertest runs on every one.
 //
 // Apply is atomic: all rows and meta or none. It is durable when it returns
-// nil. After an error the state is unknown, so the Ledger poisons itself and
-// never retries; opening the backend again recovers the last durable state. A
-// backend is used by one Ledger at a time; opening it takes a lease that a
-// second opener fails to get (ErrLeased), and Close gives it back. Close may be
-// called more than once. Load, Meta and Scan may run beside each other and
+// nil. An error that is ErrFull means that nothing was written and that Apply may
+// be called again when there is room. After any other error the state is
+// unknown, so the Ledger poisons itself and never retries; opening the backend
+// again recovers the last durable state. A backend is used by one Ledger at a
+// time; opening it takes a lease that a second opener fails to get (ErrLeased),
+// and Close gives it back. Close may be called more than once. Load, Meta and Scan may run beside each other and
 // beside Apply; Apply runs alone.
 type Backend interface {
 	// Load returns the rows of the cards, in their order; a card without a
@@ -162,6 +163,7 @@ func (r *Refusal) Error() string { return "ledger: refused: " + string(r.Reason)
 // ErrPoisoned, where it is unknown.
 var (
 	ErrPoisoned   = errors.New("ledger: an I/O error made the state unknown; restart the keeper")
+	ErrFull       = errors.New("ledger: no room on the disk; nothing was counted")
 	ErrRolledBack = errors.New("ledger: below a sequence that it once answered; repair the keeper")
 	ErrClock      = errors.New("ledger: clock differs by more than 60 s from the sender's or the ledger's")
 	ErrClosed     = errors.New("ledger: closed")

@@ -87,6 +87,7 @@ type Ledger struct {
 	asks    int   // guarded by mu; members of queue that are not patient
 	closing bool  // guarded by mu
 	stopped error // guarded by mu; ErrPoisoned or ErrRolledBack, with the cause
+	full    bool  // guarded by mu; the last write found no room
 	meta    Meta  // guarded by mu; as last made durable
 }
 
@@ -211,6 +212,43 @@ func (l *Ledger) poison(cause error) error {
 		l.cfg.Logger.Error("ledger poisoned", "keeper", l.cfg.Keeper, "sequence", l.meta.Sequence, "cause", cause)
 	}
 	return l.stopped
+}
+
+// roomWait is how long proofs wait on a full disk, unless a request comes.
+const roomWait = time.Second
+
+// stop answers a write that failed. On a full disk the ledger goes on: nothing
+// was counted, everybody who waits is refused, and only proofs, for which nobody
+// waits, are kept for the next write, in their order. Any other error poisons
+// the ledger.
+func (l *Ledger) stop(cause error, ops []*op) error {
+	if !errors.Is(cause, ErrFull) {
+		return l.poison(cause)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var proofs []*op
+	for _, o := range ops {
+		if o.done == nil {
+			proofs = append(proofs, o)
+		}
+	}
+	for _, o := range l.queue {
+		if o.done == nil {
+			proofs = append(proofs, o)
+		} else {
+			o.done <- outcome{meta: l.meta, err: cause}
+		}
+	}
+	if l.closing {
+		proofs = nil // a lost proof leaves a guess counted
+	}
+	l.queue, l.asks = proofs, 0
+	if !l.full { // said once, not for every request
+		l.full = true
+		l.cfg.Logger.Error("ledger has no room on its disk", "keeper", l.cfg.Keeper, "sequence", l.meta.Sequence, "cause", cause)
+	}
+	return cause
 }
 
 // header comes with every request.

@@ -104,7 +104,7 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 	if s.Admin, err = data.admin(o.Now, s.forAdmin()); err != nil {
 		return nil, err
 	}
-	door := api.Config{Authority: s.Front(), Audience: c.Issuer, Now: o.Now, Logger: o.Logger}
+	door := api.Config{Authority: s.Front(), Issuer: c.Issuer, Now: o.Now, Logger: o.Logger}
 	if s.Outbox != nil {
 		door.TextsBehind = s.Outbox.Behind
 	}

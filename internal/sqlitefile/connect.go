@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Settings choose how a connection is opened. A zero size leaves SQLite's
@@ -106,6 +107,16 @@ func setting(c driver.Conn, pragma string) (_ string, err error) {
 		return "", err
 	}
 	return fmt.Sprint(value[0]), nil
+}
+
+// Full reports whether err is SQLite's word that the disk has no room. SQLite
+// says so only of a write that it gave up: the mark that ends a transaction in
+// the log was not written whole, and a later start reads none of it. Other
+// errors of a disk (a sync that failed, a quota, memory shared between
+// connections that cannot grow) leave it open what was written.
+func Full(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code() == sqlite3.SQLITE_FULL
 }
 
 // connector opens connections with Connect for database/sql.

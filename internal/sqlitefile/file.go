@@ -35,8 +35,8 @@ var (
 type File struct {
 	path  string
 	lease *os.File
-	// as are the database and its log as they were when Watch was called;
-	// written by Watch only, before others use the File.
+	// as are the watched files as they were when Watch was called; written by
+	// Watch only, before others use the File.
 	as []os.FileInfo
 }
 
@@ -85,11 +85,15 @@ func makePrivate(path string) error {
 // Path is the absolute path of the database.
 func (f *File) Path() string { return f.path }
 
-// watched are the files that hold committed data.
-func (f *File) watched() []string { return []string{f.path, f.path + "-wal"} }
+// watched are the files that must stay in their places: the database and its
+// log hold what was committed; by the index of the log (shared memory) every
+// connection finds it; and a lock file that was removed keeps nobody out.
+func (f *File) watched() []string {
+	return []string{f.path, f.path + "-wal", f.path + "-shm", f.lease.Name()}
+}
 
-// Watch remembers which files are open, for Check. It is called once, after a
-// connection has created the log.
+// Watch remembers which files are open, for Check. It is called once, when a
+// connection has made the log and its index.
 func (f *File) Watch() error {
 	for _, name := range f.watched() {
 		info, err := os.Stat(name)
@@ -101,10 +105,12 @@ func (f *File) Watch() error {
 	return nil
 }
 
-// Check returns an error if one of the files is not where it was at Watch. Call
-// it after a commit and before the commit is acknowledged: SQLite goes on
-// writing to files that were removed or replaced, and such writes are lost at
-// the next start.
+// Check returns ErrMoved if one of the files is not where it was at Watch. It is
+// asked after every commit and before anybody is told of it: SQLite goes on
+// writing to files that were removed or replaced, and what is written there is
+// gone at the next start. Without the lock file, or its own index of the log, a
+// second process would write beside this one. Whoever gets an error serves
+// nobody until the file was opened again.
 func (f *File) Check() error {
 	for i, name := range f.watched() {
 		info, err := os.Stat(name)

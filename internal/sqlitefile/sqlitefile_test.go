@@ -176,8 +176,13 @@ func checkSettings(t *testing.T, f *sqlitefile.File, s sqlitefile.Settings, want
 // TestCheck removes or replaces a file under an open connection.
 func TestCheck(t *testing.T) {
 	for name, move := range map[string]func(path string) error{
-		"removed":     os.Remove,
-		"log removed": func(path string) error { return os.Remove(path + "-wal") },
+		"removed":       os.Remove,
+		"log removed":   func(path string) error { return os.Remove(path + "-wal") },
+		"index removed": func(path string) error { return os.Remove(path + "-shm") },
+		"lock removed":  func(path string) error { return os.Remove(path + ".lock") },
+		"lock replaced": func(path string) error {
+			return errors.Join(os.Remove(path+".lock"), os.WriteFile(path+".lock", nil, 0o600))
+		},
 		"replaced": func(path string) error {
 			data, err := os.ReadFile(path)
 			return errors.Join(err, os.Remove(path), os.WriteFile(path, data, 0o600))

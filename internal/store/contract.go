@@ -41,6 +41,9 @@ var (
 	// on disk, and by every call after that: only opening the database again shows
 	// which changes were kept.
 	ErrFailed = errors.New("store: an I/O error made the state unknown; restart")
+	// ErrFull is returned by Update when the disk has no room. Nothing was
+	// kept, and the store serves on: the next Update may find room.
+	ErrFull = errors.New("store: no room on the disk; nothing was kept")
 )
 
 // Store is the authority's database.

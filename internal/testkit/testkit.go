@@ -65,6 +65,7 @@ func NationalChannel(id string, redirectURIs ...string) store.Client {
 // Options choose the parts of the world. The zero value is one keeper and 20
 // people.
 type Options struct {
+	Dir    string         // which is made; default one of the test's
 	Shape  string         // "1/1", "2/3", "3/5"; default 1/1
 	People int            // default 20
 	Clock  *Clock         // default: NewClock
@@ -120,8 +121,11 @@ func New(t testing.TB, o Options) *Env {
 			o.Wait = func(context.Context, time.Duration) {}
 		}
 	}
+	if o.Dir == "" {
+		o.Dir = t.TempDir() + "/data"
+	}
 	e := &Env{T: t}
-	c := world.Config{Dir: t.TempDir() + "/data", Clock: o.Clock, Shape: o.Shape, Configure: o.configure, Phones: o.Inbox,
+	c := world.Config{Dir: o.Dir, Clock: o.Clock, Shape: o.Shape, Configure: o.configure, Phones: o.Inbox,
 		Server: server.Options{Logger: o.Logger, Policy: o.Policy, Rules: o.Rules, Wait: o.Wait, Texts: o.Texts,
 			BetweenStore: o.betweenStore, BetweenKeeper: o.betweenKeeper}}
 	if o.Phones {

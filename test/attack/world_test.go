@@ -131,7 +131,13 @@ func newWorld(t *testing.T, lenient bool) *world {
 
 func newWorldOf(t *testing.T, o testkit.Options) *world {
 	t.Helper()
-	o.Inbox, o.Configure = true, func(c *config.Config) { c.Issuer, c.Hosted.Listen = hosted, "127.0.0.1:0" }
+	further := o.Configure
+	o.Inbox, o.Configure = true, func(c *config.Config) {
+		c.Issuer, c.Hosted.Listen = hosted, "127.0.0.1:0"
+		if further != nil {
+			further(c)
+		}
+	}
 	w := &world{Env: testkit.New(t, o), t: t, net: &network{hosts: map[string]http.Handler{}}}
 	w.net.add(hosted, w.System.Hosted.Handler)
 	w.net.add(native, w.System.Door.Handler)

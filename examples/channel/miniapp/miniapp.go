@@ -113,7 +113,7 @@ func New(c Config) (*App, error) {
 		return nil, fmt.Errorf("miniapp: signer: %w", err)
 	}
 	door, err := client.New(client.Config{
-		BaseURL: c.API, Audience: c.Issuer, ID: c.ClientID, KeyID: c.KeyID, Key: c.Key, HTTP: c.HTTP, Now: c.Now,
+		BaseURL: c.API, Issuer: c.Issuer, ID: c.ClientID, KeyID: c.KeyID, Key: c.Key, HTTP: c.HTTP, Now: c.Now,
 	})
 	if err != nil {
 		return nil, err

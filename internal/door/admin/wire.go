@@ -66,6 +66,7 @@ const (
 	CodeChanged   Code = "file_changed" // during the import
 	CodeStopping  Code = "stopping"     // the server is being stopped
 	CodeStore     Code = "store_failed"
+	CodeFull      Code = "disk_full"
 	CodeFailed    Code = "failed"
 )
 
@@ -121,6 +122,7 @@ func known() []knownError {
 		{errNoFile, CodeNoFile, http.StatusBadRequest},
 		{errManyFiles, CodeManyFiles, http.StatusBadRequest},
 		{store.ErrFailed, CodeStore, http.StatusServiceUnavailable},
+		{store.ErrFull, CodeFull, http.StatusServiceUnavailable},
 		{errRequest, CodeRequest, http.StatusBadRequest},
 		{errTooLong, CodeTooLarge, http.StatusRequestEntityTooLarge},
 		{errStop, CodeStopping, http.StatusServiceUnavailable},

@@ -28,7 +28,7 @@ func (i instant) Verify(_ context.Context, _ authority.Caller, q authority.Reque
 // "first" every token is new.
 func BenchmarkVerify(b *testing.B) {
 	s := newSetup(b)
-	door, err := api.New(api.Config{Authority: instant{s.fake}, Audience: audience, Now: s.clock.now,
+	door, err := api.New(api.Config{Authority: instant{s.fake}, Issuer: issuer, Now: s.clock.now,
 		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil))})
 	if err != nil {
 		b.Fatal(err)

@@ -53,17 +53,18 @@ type Authority interface {
 	Ready(context.Context) error
 }
 
-// Config holds the parts and settings of a door. Authority, Audience, Now and
-// Logger are required.
+// Config says what a door needs. Authority, Issuer, Now and Logger are
+// required.
 type Config struct {
 	Authority Authority
-	// Audience is what clients name as aud in their tokens: this service's
-	// public identifier, for example "https://pin.example.cn".
-	Audience string
-	Now      func() time.Time
-	Logger   *slog.Logger
-	// TextsBehind reports whether one-time codes and notices are late; nil
-	// where no messages are sent.
+	// Issuer is the authority's public identifier, for example
+	// "https://pin.example.cn". Clients name door.NativeAudience of it as aud
+	// in their tokens.
+	Issuer string
+	Now    func() time.Time
+	Logger *slog.Logger
+	// TextsBehind says whether codes and notices are late; nil where none are
+	// sent.
 	TextsBehind func() bool
 	// TokenCache is how many checked token signatures are remembered; zero
 	// means 4096.
@@ -75,8 +76,8 @@ func (c Config) validate() error {
 	if c.Authority == nil {
 		errs = append(errs, errors.New("no authority"))
 	}
-	if c.Audience == "" {
-		errs = append(errs, errors.New("no audience"))
+	if c.Issuer == "" {
+		errs = append(errs, errors.New("no issuer"))
 	}
 	if c.Now == nil {
 		errs = append(errs, errors.New("no clock"))
@@ -122,7 +123,7 @@ func New(c Config) (*Door, error) {
 	d := &Door{
 		authority: c.Authority,
 		mux:       http.NewServeMux(),
-		gate:      newGate(c.Authority.Client, c.Audience, c.Now, size),
+		gate:      newGate(c.Authority.Client, door.NativeAudience(c.Issuer), c.Now, size),
 
 		textsBehind: c.TextsBehind,
 	}

@@ -22,12 +22,13 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/client"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/door/api"
 	"github.com/liuma-pin/liuma/internal/door/api/apitest"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-const audience = "https://pin.example.cn"
+const issuer = "https://pin.example.cn"
 
 // clock is a clock that a test moves.
 type clock struct {
@@ -85,14 +86,14 @@ func newSetup(t testing.TB) *setup {
 	s := &setup{clock: &clock{at: time.Date(2026, 4, 1, 9, 0, 0, 0, time.UTC)}, logs: &logs{}}
 	s.fake = newFake(t, s.clock.now)
 	var err error
-	s.door, err = api.New(api.Config{Authority: s.fake, Audience: audience, Now: s.clock.now,
+	s.door, err = api.New(api.Config{Authority: s.fake, Issuer: issuer, Now: s.clock.now,
 		Logger: slog.New(slog.NewTextHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(s.door)
 	t.Cleanup(server.Close)
-	s.Env = &apitest.Env{URL: server.URL, Audience: audience, Now: s.clock.now, Advance: s.clock.advance,
+	s.Env = &apitest.Env{URL: server.URL, Issuer: issuer, Now: s.clock.now, Advance: s.clock.advance,
 		A: newParty(t, "zj-hrss"), B: newParty(t, "hz-app"), Registry: newParty(t, "mohrss"), Provider: newParty(t, "face"), Hotline: newParty(t, "h12333"),
 		Evidence: func(_ testing.TB, challenge, id, name string) string { return evidenceFor(challenge, id, name) }}
 	for _, c := range []struct {
@@ -245,12 +246,13 @@ func (s *setup) post(t testing.TB, path, body string, header http.Header) (*http
 // token is a valid token of channel A.
 func (s *setup) token(t testing.TB) string {
 	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: s.A.Key, KeyID: s.A.KeyID}}, nil)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: s.A.Key, KeyID: s.A.KeyID}},
+		(&jose.SignerOptions{}).WithType(door.NativeType))
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := s.clock.now().Unix()
-	jws, err := signer.Sign(fmt.Appendf(nil, `{"iss":%q,"sub":%q,"aud":%q,"iat":%d,"exp":%d}`, s.A.ID, s.A.ID, audience, now, now+120))
+	jws, err := signer.Sign(fmt.Appendf(nil, `{"iss":%q,"sub":%q,"aud":%q,"iat":%d,"exp":%d}`, s.A.ID, s.A.ID, door.NativeAudience(issuer), now, now+120))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -367,7 +369,7 @@ func TestPhysicalCardStatus(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	f := newFake(t, time.Now)
-	good := api.Config{Authority: f, Audience: "a", Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
+	good := api.Config{Authority: f, Issuer: "a", Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
 	server, err := api.NewServer(good)
 	if err != nil {
 		t.Fatal(err)
@@ -376,7 +378,7 @@ func TestConfig(t *testing.T) {
 		t.Errorf("something is unbounded: %+v", server)
 	}
 	for what, spoil := range map[string]func(*api.Config){
-		"authority": func(c *api.Config) { c.Authority = nil }, "audience": func(c *api.Config) { c.Audience = "" },
+		"authority": func(c *api.Config) { c.Authority = nil }, "issuer": func(c *api.Config) { c.Issuer = "" },
 		"clock": func(c *api.Config) { c.Now = nil }, "logger": func(c *api.Config) { c.Logger = nil }, "cache": func(c *api.Config) { c.TokenCache = -1 },
 	} {
 		c := good

@@ -57,7 +57,7 @@ func (p *phones) party(c store.Client) (authority.Caller, *client.Client) {
 	p.t.Helper()
 	key := p.NewKey()
 	caller := authority.Caller{Client: p.AddClient(c, key)}
-	sdk, err := client.New(client.Config{BaseURL: p.door.URL, Audience: p.System.Config.Issuer, ID: c.ID, KeyID: "k", Key: key, Now: p.Clock.Now})
+	sdk, err := client.New(client.Config{BaseURL: p.door.URL, Issuer: p.System.Config.Issuer, ID: c.ID, KeyID: "k", Key: key, Now: p.Clock.Now})
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -96,7 +96,10 @@ func (g *gate) again(ctx context.Context, t checkedToken) (store.Client, error) 
 // checked, every failure is the same reason.
 func (g *gate) first(ctx context.Context, raw string, sum [sha256.Size]byte) (store.Client, error) {
 	var c door.Claims
-	token, err := door.ParseToken(raw, &c)
+	token, err := door.ParseToken(raw, &c, door.NativeType)
+	if errors.Is(err, door.ErrTokenType) {
+		return store.Client{}, refuseToken(reasonTokenType, err)
+	}
 	if err != nil {
 		return store.Client{}, refuseToken(reasonTokenForm, err)
 	}
@@ -132,8 +135,9 @@ func admit(client store.Client) (store.Client, error) {
 	return client, nil
 }
 
-// proper checks the claims of a verified token. The audience must be this
-// service alone: another audience could use the token here.
+// proper checks the claims of a verified token. The audience must be the native
+// door alone: another audience could use the token here, and a client assertion,
+// which names the issuer, is no bearer token.
 func (g *gate) proper(c door.Claims) error {
 	if c.Subject != c.Issuer {
 		return refuseToken(reasonTokenSubject, nil)

@@ -36,8 +36,8 @@ func newSpec() *huma.OpenAPI {
 			SecuritySchemes: map[string]*huma.SecurityScheme{
 				tokenScheme: {
 					Type: "http", Scheme: "bearer", BearerFormat: "JWT",
-					Description: "A JWT that the client signs itself: ES256 with a kid of its registered keys; " +
-						"iss and sub are the client's id, aud is this service alone, exp at most five minutes after iat.",
+					Description: "A JWT that the client signs itself: ES256 with a kid of its registered keys and typ liuma-native+jwt; " +
+						"iss and sub are the client's id, aud is the issuer with /v1 after it, alone, exp at most five minutes after iat.",
 				},
 			},
 		},

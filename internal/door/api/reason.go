@@ -22,6 +22,7 @@ const (
 
 	reasonTokenMissing   reason = "token_missing"
 	reasonTokenForm      reason = "token_form"
+	reasonTokenType      reason = "token_typ"
 	reasonTokenSignature reason = "token_signature"
 	reasonTokenSubject   reason = "token_subject"
 	reasonTokenAudience  reason = "token_audience"
@@ -62,9 +63,10 @@ func tokenReasons() door.Reasons {
 	return door.Reasons{
 		door.Says(reasonTokenMissing, "缺少 Authorization: Bearer 令牌。", "There is no Authorization: Bearer token."),
 		door.Says(reasonTokenForm, "令牌不是带 kid 的 ES256 JWT。", "The token is not an ES256 JWT with a kid."),
+		door.Says(reasonTokenType, "令牌头部的 typ 应为 liuma-native+jwt。", "The typ in the token's header must be liuma-native+jwt."),
 		door.Says(reasonTokenSignature, "令牌不是用该调用方登记的密钥签发的。", "The token was not signed by a key registered for this client."),
 		door.Says(reasonTokenSubject, "令牌的 iss 与 sub 应同为调用方编号。", "Both iss and sub must be the client's id."),
-		door.Says(reasonTokenAudience, "令牌的 aud 应只有本服务。", "The aud must be this service, alone."),
+		door.Says(reasonTokenAudience, "令牌的 aud 应只有“签发方/v1”。", "The aud must be the issuer with /v1 after it, alone."),
 		door.Says(reasonTokenLifetime, "令牌应有 iat 和 exp，相隔不超过五分钟。", "The token needs iat and exp, at most five minutes apart."),
 		door.Says(reasonTokenExpired, "令牌已过期。", "The token has expired."),
 		door.Says(reasonTokenFuture, "令牌尚未生效，请校准时钟。", "The token is not valid yet; check the clock."),

@@ -21,7 +21,7 @@ func TestMemoryNeverRefuses(t *testing.T) {
 	env := testkit.New(t, testkit.Options{})
 	key := env.NewKey()
 	env.AddClient(store.Client{ID: "zj-hrss", Kind: store.ClientChannel, Regions: []liuma.Region{"33"}, Actions: []liuma.Action{liuma.ActionVerify}}, key)
-	door, err := api.New(api.Config{Authority: env.Authority(), Audience: env.System.Config.Issuer, Now: env.Clock.Now, Logger: slog.New(slog.DiscardHandler)})
+	door, err := api.New(api.Config{Authority: env.Authority(), Issuer: env.System.Config.Issuer, Now: env.Clock.Now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestAStoppedChannelHearsOnlyThat(t *testing.T) {
 	env := testkit.New(t, testkit.Options{})
 	key := env.NewKey()
 	env.AddClient(store.Client{ID: "zj-hrss", Kind: store.ClientChannel, Regions: []liuma.Region{"33"}, Actions: []liuma.Action{liuma.ActionVerify, liuma.ActionLink}}, key)
-	door, err := api.New(api.Config{Authority: env.Authority(), Audience: env.System.Config.Issuer, Now: env.Clock.Now, Logger: slog.New(slog.DiscardHandler)})
+	door, err := api.New(api.Config{Authority: env.Authority(), Issuer: env.System.Config.Issuer, Now: env.Clock.Now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

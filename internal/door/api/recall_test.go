@@ -16,6 +16,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/door/api"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
@@ -28,7 +29,7 @@ func TestRegistrationFromMemory(t *testing.T) {
 	env := testkit.New(t, testkit.Options{})
 	key := env.NewKey()
 	env.AddClient(store.Client{ID: "zj-hrss", Kind: store.ClientChannel, Regions: []liuma.Region{"33"}, Actions: liuma.Actions()}, key)
-	door, err := api.New(api.Config{Authority: env.Authority(), Audience: env.System.Config.Issuer, Now: env.Clock.Now, Logger: slog.New(slog.DiscardHandler)})
+	door, err := api.New(api.Config{Authority: env.Authority(), Issuer: env.System.Config.Issuer, Now: env.Clock.Now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,13 +95,14 @@ func TestRegistrationFromMemory(t *testing.T) {
 }
 
 // signedToken is a channel's own token for one request.
-func signedToken(t *testing.T, key *ecdsa.PrivateKey, audience string, now time.Time) string {
+func signedToken(t *testing.T, key *ecdsa.PrivateKey, issuer string, now time.Time) string {
 	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: "k"}}, nil)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: "k"}},
+		(&jose.SignerOptions{}).WithType(door.NativeType))
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := jwt.Signed(signer).Claims(jwt.Claims{Issuer: "zj-hrss", Subject: "zj-hrss", Audience: jwt.Audience{audience},
+	token, err := jwt.Signed(signer).Claims(jwt.Claims{Issuer: "zj-hrss", Subject: "zj-hrss", Audience: jwt.Audience{door.NativeAudience(issuer)},
 		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(time.Minute))}).Serialize()
 	if err != nil {
 		t.Fatal(err)

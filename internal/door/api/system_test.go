@@ -20,7 +20,7 @@ func openSystem(t testing.TB) *apitest.Env {
 	t.Helper()
 	sys := testkit.New(t, testkit.Options{People: 150})
 	issuer := sys.System.Config.Issuer
-	door, err := api.New(api.Config{Authority: sys.Authority(), Audience: issuer, Now: sys.Clock.Now, Logger: slog.New(slog.DiscardHandler)})
+	door, err := api.New(api.Config{Authority: sys.Authority(), Issuer: issuer, Now: sys.Clock.Now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func openSystem(t testing.TB) *apitest.Env {
 	}
 	used := 0
 	return &apitest.Env{
-		URL: server.URL, Audience: issuer, Now: sys.Clock.Now, Advance: sys.Clock.Advance,
+		URL: server.URL, Issuer: issuer, Now: sys.Clock.Now, Advance: sys.Clock.Advance,
 		A: party("zj-hrss", store.ClientChannel), B: party("hz-app", store.ClientChannel),
 		Registry: party("mohrss", store.ClientRegistry), Provider: party("face", store.ClientProvider), Hotline: party("h12333", store.ClientHotline),
 		Person: func(t testing.TB) apitest.Person {

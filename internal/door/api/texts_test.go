@@ -21,7 +21,7 @@ func TestLateTextsAreToldAndHoldUpNothing(t *testing.T) {
 		"in time":         {func() bool { return false }, `{"status":"ready","texts":"in_time"}`},
 		"late":            {func() bool { return true }, `{"status":"ready","texts":"late"}`},
 	} {
-		door, err := api.New(api.Config{Authority: newFake(t, time.Now), Audience: audience, Now: time.Now,
+		door, err := api.New(api.Config{Authority: newFake(t, time.Now), Issuer: issuer, Now: time.Now,
 			Logger: slog.New(slog.DiscardHandler), TextsBehind: tt.behind})
 		if err != nil {
 			t.Fatal(err)

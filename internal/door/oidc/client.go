@@ -94,12 +94,15 @@ func (g gate) only(header http.Header, f form) (string, error) {
 }
 
 // parseAssertion reads an assertion without trusting it: nothing is known of
-// its claims until signer has checked the signature. Another type of token that
-// a channel signs (for the native door, say) is kept apart by its audience and
-// jti; a type that says so is refused here.
+// its claims until signer has checked the signature. A bearer token that the
+// channel signed for the native door is refused here for its typ, and by proper
+// for its audience.
 func parseAssertion(raw string) (*door.Token, assertion, error) {
 	var a assertion
-	token, err := door.ParseToken(raw, &a, "client-authentication+jwt")
+	token, err := door.ParseToken(raw, &a, door.AssertionTypes()...)
+	if errors.Is(err, door.ErrTokenType) {
+		return nil, assertion{}, refuse(reasonAssertionType, "client_assertion")
+	}
 	if err != nil {
 		return nil, assertion{}, refuse(reasonAssertionForm, "client_assertion")
 	}

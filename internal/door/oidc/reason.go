@@ -50,6 +50,7 @@ const (
 	reasonAuthMethod         reason = "auth_method"
 	reasonAssertionMissing   reason = "assertion_missing"
 	reasonAssertionForm      reason = "assertion_form"
+	reasonAssertionType      reason = "assertion_typ"
 	reasonAssertionSignature reason = "assertion_signature"
 	reasonAssertionSubject   reason = "assertion_subject"
 	reasonAssertionAudience  reason = "assertion_audience"
@@ -117,6 +118,7 @@ func clientReasons() door.Reasons {
 		door.Says(reasonAuthMethod, "渠道只能用 private_key_jwt 证明身份。", "A channel authenticates by private_key_jwt and nothing else."),
 		door.Says(reasonAssertionMissing, "缺少 client_assertion 或 client_assertion_type。", "There is no client_assertion, or no client_assertion_type."),
 		door.Says(reasonAssertionForm, "client_assertion 不是 ES256 的 JWT。", "The client_assertion is not a JWT signed with ES256."),
+		door.Says(reasonAssertionType, "client_assertion 的 typ 应为 JWT 或 client-authentication+jwt，也可省略。", "The typ of the client_assertion must be JWT or client-authentication+jwt, or be left out."),
 		door.Says(reasonAssertionSignature, "client_assertion 不是用该渠道登记的密钥签发的。", "The client_assertion was not signed by a key registered for this channel."),
 		door.Says(reasonAssertionSubject, "client_assertion 的 iss 与 sub 应同为渠道编号。", "Both iss and sub of the client_assertion must be the id of the channel."),
 		door.Says(reasonAssertionAudience, "client_assertion 的 aud 应只有签发方、令牌端点或推送端点之一。", "The aud of the client_assertion must be the issuer, the token or the PAR endpoint, alone."),

@@ -51,7 +51,7 @@ func (x *phoned) native(c store.Client, key *ecdsa.PrivateKey) *client.Client {
 	}
 	door := httptest.NewServer(x.System.Door.Handler)
 	x.t.Cleanup(door.Close)
-	out, err := client.New(client.Config{BaseURL: door.URL, Audience: x.issuer(), ID: c.ID, KeyID: "k", Key: key, Now: x.Clock.Now})
+	out, err := client.New(client.Config{BaseURL: door.URL, Issuer: x.issuer(), ID: c.ID, KeyID: "k", Key: key, Now: x.Clock.Now})
 	must(x.t, err)
 	return out
 }

@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/liuma-pin/liuma"
@@ -22,6 +23,7 @@ type Fault struct {
 	applied int           // guarded by mu; Apply calls that the backend made durable
 	failAt  int           // guarded by mu; 0: never
 	late    bool          // guarded by mu; fail after the call was done, not before
+	full    bool          // guarded by mu; Apply finds no room
 	gate    chan struct{} // guarded by mu; Apply waits until it is closed
 	entered chan struct{} // guarded by mu; closed when an Apply waits at the gate
 }
@@ -32,6 +34,13 @@ func (f *Fault) FailAt(n int, late bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.failAt, f.late = n, late
+}
+
+// Full says whether every Apply finds no room from now on.
+func (f *Fault) Full(full bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.full = full
 }
 
 // Hold makes every Apply wait until release is called; entered is closed when
@@ -86,6 +95,12 @@ func (f *Fault) Apply(ctx context.Context, rows []ledger.Row, meta ledger.Meta) 
 	early, late := f.next()
 	if early != nil {
 		return early
+	}
+	f.mu.Lock()
+	full := f.full
+	f.mu.Unlock()
+	if full {
+		return fmt.Errorf("%w: %w", ledger.ErrFull, ErrInjected)
 	}
 	if err := f.Backend.Apply(ctx, rows, meta); err != nil {
 		return err

@@ -44,6 +44,8 @@ func Run(t *testing.T, place func(testing.TB) Place) {
 		{"Clock", ClockMayNotJump},
 		{"SpentOnlyAfterDurable", SpentOnlyAfterDurable},
 		{"FaultsNeverFreeAGuess", FaultsNeverFreeAGuess},
+		{"FullDiskCountsNothing", FullDiskCountsNothing},
+		{"FullDiskKeepsProofs", FullDiskKeepsProofs},
 		{"RefusalsWriteNothing", RefusalsWriteNothing},
 		{"OneBatchCountsACardTwice", OneBatchCountsACardTwice},
 		{"ThousandParallelGuesses", ThousandParallelGuesses},

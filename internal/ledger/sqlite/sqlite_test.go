@@ -14,6 +14,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger/ledgertest"
 	"github.com/liuma-pin/liuma/internal/ledger/sqlite"
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
+	"github.com/liuma-pin/liuma/internal/sqlitefile/mishap"
 )
 
 // file is a ledgertest.Place: one database file in a directory of its own.
@@ -236,28 +237,75 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// TestMovedFilePoisons replaces the file under an open ledger: SQLite would go
-// on writing to the old file, which the next start does not find, and every
-// guess in it would be lost.
+// TestMovedFilePoisons removes or replaces a file under an open ledger: SQLite
+// would go on writing to files that nobody finds again, and every guess in them
+// would be free. No guess is granted after it, nor when the files are back,
+// until the ledger is opened again.
 func TestMovedFilePoisons(t *testing.T) {
-	f := file{filepath.Join(t.TempDir(), "ledger.db")}
+	for name, move := range mishap.Moves() {
+		t.Run(name, func(t *testing.T) {
+			f := file{filepath.Join(t.TempDir(), "keeper", "ledger.db")}
+			if err := os.Mkdir(filepath.Dir(f.path), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			card, clock := liuma.NewCardID(), ledgertest.NewClock()
+			l := openWith(t, f, clock, card)
+			spend := func() (*ledger.Spent, error) {
+				return l.Spend(t.Context(), ledger.SpendRequest{Card: card, Version: 1, Sender: clock.Now()})
+			}
+			if _, err := spend(); err != nil {
+				t.Fatal(err)
+			}
+			putBack, err := move(f.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 5 {
+				if s, err := spend(); s != nil || !errors.Is(err, ledger.ErrPoisoned) {
+					t.Errorf("a guess was granted, or %v", err)
+				}
+			}
+			if err := l.Poisoned(); !errors.Is(err, sqlitefile.ErrMoved) {
+				t.Errorf("poisoned by %v, want %v", err, sqlitefile.ErrMoved)
+			}
+			if err := putBack(); err != nil {
+				t.Fatal(err)
+			}
+			if s, err := spend(); s != nil || !errors.Is(err, ledger.ErrPoisoned) {
+				t.Errorf("with the file back, before a restart: %v", err)
+			}
+			if err := l.Close(); err != nil {
+				t.Logf("close: %v", err)
+			}
+			l = openWith(t, f, clock)
+			defer l.Close()
+			if _, err := spend(); err != nil {
+				t.Errorf("after a restart: %v", err)
+			}
+		})
+	}
+}
+
+// openWith opens a ledger on a file, with version 1 of the cards put into it.
+func openWith(t *testing.T, f file, clock *ledgertest.Clock, cards ...liuma.CardID) *ledger.Ledger {
+	t.Helper()
 	b, err := f.Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer b.Close()
 	meta, err := b.Meta(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := []ledger.Row{{Card: liuma.CardID{1}, Mark: 1}}
-	if err := b.Apply(t.Context(), rows, meta); err != nil {
+	for _, card := range cards {
+		row := ledger.Row{Card: card, Version: 1, KeySet: 1, Verifier: liuma.Verifier{1}, Mark: 1}
+		if err := b.Apply(t.Context(), []ledger.Row{row}, meta); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := ledger.Open(t.Context(), ledger.Config{Keeper: "k1", Backend: b, Limits: ledger.NationalLimits(), Now: clock.Now})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(f.path, f.path+".away"); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.Apply(t.Context(), rows, meta); !errors.Is(err, sqlitefile.ErrMoved) {
-		t.Errorf("a write to a file that was moved: %v, want %v", err, sqlitefile.ErrMoved)
-	}
+	return l
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/sqlitefile"
 )
 
 // Statements take several cards at once: measured on 64 cards, one SELECT for
@@ -149,12 +150,35 @@ func (w *writer) apply(ctx context.Context, rows []ledger.Row, meta ledger.Meta)
 		}
 		err = fmt.Errorf("ledger commit: %w", err)
 	}
-	// The ledger stops at any error, so the roll-back only frees the file. It
-	// fails if SQLite has rolled back by itself, which does no harm.
-	if _, rollbackErr := w.rollback.ExecContext(context.WithoutCancel(ctx)); rollbackErr != nil {
-		err = errors.Join(err, fmt.Errorf("ledger rollback: %w", rollbackErr))
+	undone := w.undo(context.WithoutCancel(ctx), meta)
+	if undone == nil && sqlitefile.Full(err) {
+		return fmt.Errorf("%w: %w", ledger.ErrFull, err)
 	}
-	return err
+	return errors.Join(err, undone)
+}
+
+// undo takes a transaction back that did not end well. It returns nil only when
+// it is certain that nothing of the transaction is kept: none is open, and meta,
+// which every batch changes, is not the batch's. ROLLBACK fails where SQLite has
+// rolled back by itself; a new transaction that begins shows that it has.
+func (w *writer) undo(ctx context.Context, meta ledger.Meta) error {
+	_, err := w.rollback.ExecContext(ctx)
+	if err != nil {
+		if _, e := w.begin.ExecContext(ctx); e != nil {
+			return fmt.Errorf("ledger rollback: %w", errors.Join(err, e))
+		}
+		if _, e := w.rollback.ExecContext(ctx); e != nil {
+			return fmt.Errorf("ledger rollback: %w", errors.Join(err, e))
+		}
+	}
+	now, err := w.meta(ctx)
+	if err != nil {
+		return err
+	}
+	if now.Incarnation == meta.Incarnation && now.Sequence == meta.Sequence {
+		return errors.New("ledger rollback: the batch was kept")
+	}
+	return nil
 }
 
 func (w *writer) put(ctx context.Context, rows []ledger.Row, meta ledger.Meta) error {

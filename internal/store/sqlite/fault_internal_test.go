@@ -28,24 +28,38 @@ type tapped struct {
 	runs int
 	fail bool
 	late bool // the statement takes effect, and then fails
+	// failFrom, if it is not zero, fails from that run on.
+	failFrom int
+	err      error // what it fails with; default errDisk
+}
+
+// fails reports what a run fails with, or nil.
+func (s *tapped) fails() error {
+	s.runs++
+	switch {
+	case !s.fail && (s.failFrom == 0 || s.runs < s.failFrom):
+		return nil
+	case s.err != nil:
+		return s.err
+	}
+	return errDisk
 }
 
 func (s *tapped) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	s.runs++
-	if s.fail && !s.late {
-		return nil, errDisk
+	fault := s.fails()
+	if fault != nil && !s.late {
+		return nil, fault
 	}
 	res, err := s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
-	if s.fail && err == nil {
-		return nil, errDisk
+	if err == nil && fault != nil {
+		return nil, fault
 	}
 	return res, err
 }
 
 func (s *tapped) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	s.runs++
-	if s.fail {
-		return nil, errDisk
+	if fault := s.fails(); fault != nil {
+		return nil, fault
 	}
 	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/liuma-pin/liuma/internal/sqlitefile"
+	"github.com/liuma-pin/liuma/internal/sqlitefile/mishap"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -136,33 +138,52 @@ func raw(t *testing.T, path, query string) {
 	}
 }
 
-// TestMovedFileFailsClosed deletes or replaces a file under the open store:
-// SQLite goes on writing to the old file, which the next start will not find.
+// TestMovedFileFailsClosed removes or replaces a file under the open store:
+// SQLite goes on writing to files that nobody will find again. The store serves
+// nobody after it, nor when the files are back, until it is opened again.
 func TestMovedFileFailsClosed(t *testing.T) {
-	for name, move := range map[string]func(path string) error{
-		"deleted":     os.Remove,
-		"WAL deleted": func(path string) error { return os.Remove(path + "-wal") },
-		"replaced": func(path string) error {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				return err
+	for name, move := range mishap.Moves() {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "data", "authority.db")
+			if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+				t.Fatal(err)
 			}
-			return errors.Join(os.Remove(path), os.WriteFile(path, data, 0o600))
-		},
-	} {
-		s, path := openForFaults(t)
-		if err := insertCards(t, s, 0, 1); err != nil {
-			t.Fatal(err)
-		}
-		if err := move(path); err != nil {
-			t.Fatal(err)
-		}
-		if err := insertCards(t, s, 1, 2); !errors.Is(err, store.ErrFailed) {
-			t.Errorf("%s: Update: %v, want %v", name, err, store.ErrFailed)
-		}
-		if _, err := countCards(t, s); !errors.Is(err, store.ErrFailed) {
-			t.Errorf("%s: View: %v, want %v", name, err, store.ErrFailed)
-		}
+			s, err := Open(t.Context(), path, Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := insertCards(t, s, 0, 1); err != nil {
+				t.Fatal(err)
+			}
+			putBack, err := move(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			refuses := func(when string) {
+				t.Helper()
+				if err := insertCards(t, s, 1, 2); !errors.Is(err, store.ErrFailed) || !errors.Is(err, sqlitefile.ErrMoved) {
+					t.Errorf("%s: Update: %v, want %v", when, err, store.ErrFailed)
+				}
+				if _, err := countCards(t, s); !errors.Is(err, store.ErrFailed) {
+					t.Errorf("%s: View: %v, want %v", when, err, store.ErrFailed)
+				}
+			}
+			refuses("moved")
+			if err := putBack(); err != nil {
+				t.Fatal(err)
+			}
+			refuses("back")
+			if err := s.Close(); err != nil {
+				t.Logf("close: %v", err)
+			}
+			if s, err = Open(t.Context(), path, Config{}); err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			if err := insertCards(t, s, 2, 3); err != nil {
+				t.Errorf("after a restart: %v", err)
+			}
+		})
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -23,8 +22,8 @@ var _ store.Reader = (*reader)(nil)
 
 // each calls visit for every row of a query.
 func (r *reader) each(visit func(*row) error, query string, args ...driver.Value) error {
-	if r.conn == nil {
-		return errEnded
+	if err := r.usable(); err != nil {
+		return err
 	}
 	if err := r.ctx.Err(); err != nil {
 		return err
@@ -41,7 +40,20 @@ func (r *reader) breaks(err error) error {
 	if r.broken == nil {
 		r.broken = err
 	}
-	return fmt.Errorf("store: %w", err)
+	return told(err)
+}
+
+// usable refuses a statement after the transaction has ended, or has broken:
+// after some errors SQLite has rolled it back by itself, and a statement that
+// came after would stand alone, committed at once and without an audit entry.
+func (r *reader) usable() error {
+	if r.conn == nil {
+		return errEnded
+	}
+	if r.broken != nil {
+		return told(r.broken)
+	}
+	return nil
 }
 
 // one reads the single row that a query returns, or ErrNotFound.
@@ -96,8 +108,8 @@ var _ store.Tx = (*tx)(nil)
 // of the schema undoes the statement alone, so its error is returned and the
 // transaction may go on; every other error breaks the transaction.
 func (t *tx) write(query string, args ...driver.Value) (int64, error) {
-	if t.conn == nil {
-		return 0, errEnded
+	if err := t.usable(); err != nil {
+		return 0, err
 	}
 	n, err := t.conn.exec(query, args...)
 	switch {

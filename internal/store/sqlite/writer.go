@@ -240,7 +240,7 @@ func (w *writer) attempt(calls []*call) (bad int) {
 		return answerAll(calls, err)
 	}
 	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
-		return answerAll(calls, fmt.Errorf("store: %w", err))
+		return answerAll(calls, told(err))
 	}
 	wrote, destroys := false, false
 	results := make([]result, len(calls))
@@ -285,14 +285,17 @@ func (w *writer) undo(calls []*call, i int, r result) (bad int) {
 	return -1
 }
 
-// commit ends the transaction. After an error it is unknown whether the changes
-// are on disk: the frames may have been written and not synced. So the store
-// fails closed.
+// commit ends the transaction. An error leaves it unknown what is on disk: the
+// frames may have been written and not synced, so the store fails closed. A full
+// disk alone says that the commit was not written, and once the transaction is
+// gone for certain, the store serves on.
 func (w *writer) commit(wrote bool) error {
 	if !wrote {
 		return w.rollback()
 	}
-	if _, err := w.conn.exec("COMMIT"); err != nil {
+	if _, err := w.conn.exec("COMMIT"); sqlitefile.Full(err) && w.rollback() == nil {
+		return fmt.Errorf("%w: commit: %w", store.ErrFull, err)
+	} else if err != nil {
 		return w.fail(fmt.Errorf("commit: %w", err))
 	}
 	if err := w.file.Check(); err != nil {
@@ -326,7 +329,7 @@ func (w *writer) run(c *call) (r result) {
 	r.wrote, r.destroys = t.wrote, t.destroys
 	if t.broken != nil {
 		// The closure may have ignored the error; nothing after it can be trusted.
-		r.err, r.undo = fmt.Errorf("store: %w", t.broken), true
+		r.err, r.undo = told(t.broken), true
 		return r
 	}
 	if r.err != nil || r.panicked {
@@ -337,6 +340,9 @@ func (w *writer) run(c *call) (r result) {
 		return r
 	}
 	if err := w.record(entry); err != nil {
+		if sqlitefile.Full(err) {
+			err = told(err)
+		}
 		r.err, r.undo = err, true
 		return r
 	}
@@ -344,8 +350,15 @@ func (w *writer) run(c *call) (r result) {
 	return r
 }
 
-// protect keeps a panic from the loop; update raises it again in its own
-// caller.
+// told is an error of the database as callers get it.
+func told(err error) error {
+	if sqlitefile.Full(err) {
+		return fmt.Errorf("%w: %w", store.ErrFull, err)
+	}
+	return fmt.Errorf("store: %w", err)
+}
+
+// protect keeps a panic from the loop; update raises it again in its caller.
 func protect(f func(store.Tx) (audit.Entry, error), t *tx) (e audit.Entry, r result) {
 	returned := false
 	defer func() {

@@ -63,7 +63,7 @@ func NationalChannel(id string, redirectURIs ...string) store.Client {
 
 // Connect makes the SDK client for the native door at an address. h may be nil.
 func (p Party) Connect(base string, h *http.Client) (*client.Client, error) {
-	return client.New(client.Config{BaseURL: base, Audience: p.world.issuer, ID: p.ID, KeyID: p.KeyID, Key: p.Key,
+	return client.New(client.Config{BaseURL: base, Issuer: p.world.issuer, ID: p.ID, KeyID: p.KeyID, Key: p.Key,
 		HTTP: h, Now: p.world.Clock.Now})
 }
 

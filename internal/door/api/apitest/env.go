@@ -23,10 +23,10 @@ import (
 
 // Env is a running door with its clients, keys and clock.
 type Env struct {
-	URL      string // without a path
-	Audience string
-	Now      func() time.Time
-	Advance  func(time.Duration) // moves the clock of door, authority and keepers
+	URL     string // without a path
+	Issuer  string
+	Now     func() time.Time
+	Advance func(time.Duration) // moves the clock of door, authority and keepers
 	// A and B are channels registered for every action, everywhere.
 	A, B Client
 	// Registry reports physical cards, Provider signs evidence, Hotline freezes.
@@ -74,7 +74,7 @@ func Run(t *testing.T, open Open) {
 func (e *Env) SDK(t testing.TB, who Client) *client.Client {
 	t.Helper()
 	c, err := client.New(client.Config{
-		BaseURL: e.URL, Audience: e.Audience, ID: who.ID, KeyID: who.KeyID, Key: who.Key, Now: e.Now,
+		BaseURL: e.URL, Issuer: e.Issuer, ID: who.ID, KeyID: who.KeyID, Key: who.Key, Now: e.Now,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 // mint signs a token as who would, with header members and claims changed as
@@ -21,8 +23,8 @@ import (
 func (e *Env) mint(t testing.TB, who Client, header, claims map[string]any) string {
 	t.Helper()
 	now := e.Now()
-	h := map[string]any{"alg": "ES256", "typ": "JWT", "kid": who.KeyID}
-	c := map[string]any{"iss": who.ID, "sub": who.ID, "aud": e.Audience, "iat": now.Unix(), "exp": now.Add(2 * time.Minute).Unix()}
+	h := map[string]any{"alg": "ES256", "typ": door.NativeType, "kid": who.KeyID}
+	c := map[string]any{"iss": who.ID, "sub": who.ID, "aud": door.NativeAudience(e.Issuer), "iat": now.Unix(), "exp": now.Add(2 * time.Minute).Unix()}
 	signed := encode(t, change(h, header)) + "." + encode(t, change(c, claims))
 	return signed + "." + es256(t, who.Key, signed)
 }
@@ -76,7 +78,7 @@ func Tokens(t *testing.T, e *Env) {
 		"five minutes":              {"exp": now.Add(5 * time.Minute).Unix()},
 		"just ended":                {"iat": now.Add(-2 * time.Minute).Unix(), "exp": now.Add(-29 * time.Second).Unix()},
 		"a clock that is ahead":     {"iat": now.Add(29 * time.Second).Unix(), "exp": now.Add(time.Minute).Unix()},
-		"audience in a list":        {"aud": []string{e.Audience}},
+		"audience in a list":        {"aud": []string{door.NativeAudience(e.Issuer)}},
 		"with jti and not before":   {"jti": "x", "nbf": now.Unix()},
 		"with a claim of their own": {"scope": "anything"},
 	} {
@@ -126,14 +128,21 @@ func (e *Env) badTokens(t testing.TB) map[string]badToken {
 	}
 	add("no kid", "token_form", map[string]any{"kid": nil}, nil)
 	add("wrong kid", "token_signature", map[string]any{"kid": "no-such-key"}, nil)
-	add("a receipt's typ", "token_form", map[string]any{"typ": "liuma-receipt+jwt"}, nil)
+	for what, typ := range map[string]any{"no typ": nil, "an assertion's typ": "JWT", "an assertion's other typ": "client-authentication+jwt",
+		"a receipt's typ": "liuma-receipt+jwt", "typ in other letters": "Liuma-Native+jwt", "an empty typ": "", "typ with application": "application/liuma-native+jwt"} {
+		add(what, "token_typ", map[string]any{"typ": typ}, nil)
+	}
+	add("typ is a number", "token_typ", map[string]any{"typ": 1}, nil)
 	add("critical extension", "token_signature", map[string]any{"crit": []string{"b64"}, "b64": false}, nil)
 	add("no issuer", "token_subject", nil, map[string]any{"iss": nil})
 	add("long issuer", "token_subject", nil, map[string]any{"iss": strings.Repeat("a", 65)})
 	add("another subject", "token_subject", nil, map[string]any{"sub": e.B.ID})
 	add("no audience", "token_audience", nil, map[string]any{"aud": nil})
-	add("another audience", "token_audience", nil, map[string]any{"aud": e.Audience + "/"})
-	add("two audiences", "token_audience", nil, map[string]any{"aud": []string{e.Audience, "https://elsewhere.example"}})
+	add("another audience", "token_audience", nil, map[string]any{"aud": door.NativeAudience(e.Issuer) + "/"})
+	add("an assertion's audience", "token_audience", nil, map[string]any{"aud": e.Issuer})
+	add("the token endpoint's audience", "token_audience", nil, map[string]any{"aud": e.Issuer + "/token"})
+	add("two audiences", "token_audience", nil, map[string]any{"aud": []string{door.NativeAudience(e.Issuer), "https://elsewhere.example"}})
+	add("both doors' audiences", "token_audience", nil, map[string]any{"aud": []string{door.NativeAudience(e.Issuer), e.Issuer}})
 	add("no exp", "token_lifetime", nil, map[string]any{"exp": nil})
 	add("no iat", "token_lifetime", nil, map[string]any{"iat": nil})
 	add("too long-lived", "token_lifetime", nil, map[string]any{"exp": now.Unix() + 301})
