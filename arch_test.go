@@ -26,6 +26,7 @@ const module = "github.com/liuma-pin/liuma"
 // A new room must be given its place here.
 var levels = map[string]int{
 	"":                           0,
+	"internal/process":           0,
 	"internal/progress":          0,
 	"internal/strictjson":        0,
 	"web":                        1,
