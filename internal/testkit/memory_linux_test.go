@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector maps terabytes of its own, which nobody reads to the end.
+
 package testkit_test
 
 import (
@@ -306,7 +310,8 @@ func TestMemoryKeepsNoSecret(t *testing.T) {
 	}
 	all := needles(secrets)
 
-	// What is planted must be found, or the search would find nothing.
+	// What is planted must be found, or the search would find nothing. A stack
+	// that grows leaves a second copy behind.
 	planted := bytes.Clone(hiddenSecret("\xf4\xf1\xf6\xe8\xe7\xe3\xe9\xfc\xf0\xea\xee\xed"))
 	all["planted"] = bytes.Clone(planted)
 	for i := range planted {
@@ -314,7 +319,7 @@ func TestMemoryKeepsNoSecret(t *testing.T) {
 	}
 	found, size := search(t, all)
 	runtime.KeepAlive(planted)
-	if len(found["planted"]) != 1 || size < 1<<20 {
+	if len(found["planted"]) == 0 || size < 1<<20 {
 		t.Fatalf("the planted bytes were found %d times in %d bytes of memory", len(found["planted"]), size)
 	}
 	delete(found, "planted")

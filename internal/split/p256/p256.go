@@ -3,7 +3,8 @@
 // the curve of RFC 9380 (P256_XMD:SHA-256_SSWU_RO_).
 //
 // It guarantees that no branch, no memory access and no loop depends on a
-// secret, save the length of the input; that nothing but the one encoding of a
+// secret, save on the length of the input and on whether a scalar is zero or a
+// point the identity, which end the call; that nothing but the one encoding of a
 // scalar and points of the curve are taken in; that the identity comes out of
 // nothing here but Point.Add and Point.Mult, whose callers ask IsIdentity; and
 // that its own buffers that held an input, what an input hashes to, or the
