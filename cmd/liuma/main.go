@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/liuma-pin/liuma/internal/process"
 )
 
 // The exit statuses.
@@ -65,6 +67,10 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	t := &terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr, now: time.Now}
+	// Every command, and before anything is read: most of them hold keys or PINs.
+	if err := process.KeepPrivate(); err != nil {
+		os.Exit(report(t, err))
+	}
 	os.Exit(run(ctx, os.Args[1:], t))
 }
 

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"reflect"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -36,6 +38,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "freeport": freeport, "await": await, "mode": mode,
 			"terminate": terminate, "leftover": leftover, "awaitfile": awaitfile, "knock": knock, "kid": kid, "signingkey": signingKey,
 			"letters": letters, "letter": letter, "awaittexts": awaitTexts, "gateway": gateway, "audited": audited,
+			"nocore": noCore,
 		},
 		RequireExplicitExec: true,
 		UpdateScripts:       *update,
@@ -98,6 +101,30 @@ func terminate(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	for _, cmd := range ts.BackgroundCmds() {
 		ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+	}
+}
+
+// nocore checks that whatever runs in the background can write no core dump,
+// where the system shows it: the limit of 0 is its own, not the test's.
+func noCore(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: nocore")
+	}
+	if runtime.GOOS != "linux" {
+		return
+	}
+	none := regexp.MustCompile(`Max core file size +0 +0 `)
+	ours, err := os.ReadFile("/proc/self/limits")
+	ts.Check(err)
+	if none.Match(ours) {
+		ts.Fatalf("the test itself may write no core dump, so that nothing is shown; run it without a hard limit (ulimit -Hc)")
+	}
+	for _, cmd := range ts.BackgroundCmds() {
+		limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", cmd.Process.Pid))
+		ts.Check(err)
+		if !none.Match(limits) {
+			ts.Fatalf("a core dump may be written:\n%s", limits)
+		}
 	}
 }
 

@@ -4,9 +4,9 @@
 // t keepers' shares give the same key pair, that any t-1 keepers miss a share,
 // and that no identity or non-canonical point is taken in or handed out, also
 // as a sum. It trusts the caller to count before evaluating; package keeper
-// makes that impossible to forget. The curve, hashing to it and RFC 9497 itself
-// are circl's. Only the values that this package keeps are wiped; circl's
-// intermediate values are left to the garbage collector.
+// makes that impossible to forget. RFC 9497 itself is package p256 beneath, which
+// also says what is wiped there; the values that this package keeps are wiped
+// by their Wipe.
 //
 // The formulas are in docs/ARCHITECTURE.md ("Walk 1: an attempt, from thumb to
 // verdict"); docs/decisions/0001-oprf-key-per-card-and-version.md and
@@ -15,10 +15,14 @@
 // Start here: Guess and Share, then shape.go.
 package split
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/liuma-pin/liuma/internal/split/p256"
+)
 
 // PointSize is the length of a compressed P-256 point.
-const PointSize = 33
+const PointSize = p256.CompressedSize
 
 // Point is a P-256 point that is not the identity. Only ParsePoint and this
 // package's own computations make one; the zero Point is invalid and refused
@@ -26,7 +30,7 @@ const PointSize = 33
 //
 // It keeps both coordinates (4, x, y), so that a point is decompressed once,
 // where it enters, and not at each use.
-type Point struct{ b [uncompressedSize]byte }
+type Point struct{ b [p256.UncompressedSize]byte }
 
 // Subset is a set of keepers as a bitmask: bit i-1 is keeper number i.
 type Subset uint8

@@ -8,10 +8,8 @@ import (
 	"io"
 	"math"
 
-	"github.com/cloudflare/circl/group"
-	"github.com/cloudflare/circl/oprf"
-
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/split/p256"
 )
 
 // verifierInfo is the HKDF info of the seed.
@@ -26,8 +24,7 @@ const maxDraws = 8
 type Guess struct {
 	redacted
 	secret  []byte
-	blind   group.Scalar
-	data    *oprf.FinalizeData
+	blind   p256.Scalar
 	blinded Point
 }
 
@@ -38,39 +35,36 @@ func Blind(secret []byte, random io.Reader) (*Guess, error) {
 	if len(secret) == 0 || len(secret) > math.MaxUint16 {
 		return nil, ErrSecret
 	}
-	r, err := drawScalar(random)
-	if err != nil {
+	g := &Guess{}
+	if err := drawScalar(&g.blind, random); err != nil {
 		return nil, err
 	}
-	g := &Guess{secret: append([]byte(nil), secret...), blind: r}
-	data, request, err := oprf.NewClient(oprf.SuiteP256).
-		DeterministicBlind([][]byte{g.secret}, []oprf.Blind{r})
+	g.secret = append([]byte(nil), secret...)
+	blinded, err := p256.Blind(g.secret, &g.blind)
 	if err != nil {
 		g.Wipe()
 		return nil, fmt.Errorf("split: blind: %w", err)
 	}
-	g.data = data
-	if g.blinded, err = fromElement(request.Elements[0]); err != nil {
+	if g.blinded, err = fromElement(blinded); err != nil {
 		g.Wipe()
 		return nil, err
 	}
 	return g, nil
 }
 
-// drawScalar draws uniformly from 1 to the group's order less one.
-func drawScalar(random io.Reader) (group.Scalar, error) {
-	var b [32]byte
+// drawScalar draws uniformly from 1 to the group's order less one, into s.
+func drawScalar(s *p256.Scalar, random io.Reader) error {
+	var b [p256.ScalarSize]byte
 	defer clear(b[:])
 	for range maxDraws {
 		if _, err := io.ReadFull(random, b[:]); err != nil {
-			return nil, fmt.Errorf("split: random source: %w", err)
+			return fmt.Errorf("split: random source: %w", err)
 		}
-		s := group.P256.NewScalar()
-		if s.UnmarshalBinary(b[:]) == nil && !s.IsZero() {
-			return s, nil
+		if s.SetBytes(b[:]) == nil && !s.IsZero() {
+			return nil
 		}
 	}
-	return nil, fmt.Errorf("split: random source gave no scalar in %d draws", maxDraws)
+	return fmt.Errorf("split: random source gave no scalar in %d draws", maxDraws)
 }
 
 // Blinded is all that a keeper ever sees of the guess.
@@ -98,16 +92,15 @@ func (g *Guess) output(shape Shape, shares []Share) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := oprf.NewClient(oprf.SuiteP256).
-		Finalize(g.data, &oprf.Evaluation{Elements: []oprf.Evaluated{sum}})
+	out, err := p256.Finalize(g.secret, &g.blind, sum)
 	if err != nil {
 		return nil, fmt.Errorf("split: finalize: %w", err)
 	}
-	return out[0], nil
+	return out, nil
 }
 
 // add sums one share per subset.
-func add(shape Shape, shares []Share) (group.Element, error) {
+func add(shape Shape, shares []Share) (*p256.Point, error) {
 	if err := shape.Validate(); err != nil {
 		return nil, err
 	}
@@ -115,7 +108,7 @@ func add(shape Shape, shares []Share) (group.Element, error) {
 	if len(shares) != len(subsets) {
 		return nil, ErrShares
 	}
-	var sum group.Element
+	sum := p256.NewPoint()
 	for _, m := range subsets {
 		i := indexOf(shares, m)
 		if i < 0 {
@@ -125,11 +118,7 @@ func add(shape Shape, shares []Share) (group.Element, error) {
 		if err != nil {
 			return nil, err
 		}
-		if sum == nil {
-			sum = e
-			continue
-		}
-		sum = sum.Add(sum, e)
+		sum.Add(sum, e)
 	}
 	if sum.IsIdentity() {
 		return nil, ErrZero
@@ -149,8 +138,8 @@ func indexOf(shares []Share, m Subset) int {
 // Wipe clears the secret and the blind.
 func (g *Guess) Wipe() {
 	clear(g.secret)
-	wipeScalar(g.blind)
-	g.secret, g.data = nil, nil
+	g.blind.Wipe()
+	g.secret = nil
 }
 
 // Key is the key pair that a guess yields. It is the PIN's key pair if the

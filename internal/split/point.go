@@ -3,10 +3,8 @@ package split
 import (
 	"fmt"
 
-	"github.com/cloudflare/circl/group"
+	"github.com/liuma-pin/liuma/internal/split/p256"
 )
-
-const uncompressedSize = 65
 
 // The first byte of the encodings of a point (SEC 1, section 2.3.3).
 const (
@@ -18,13 +16,13 @@ const (
 // ParsePoint reads a compressed point of 33 bytes. Every other encoding, every
 // x that is not on the curve and the identity are refused with ErrPoint.
 func ParsePoint(b []byte) (Point, error) {
-	// The library also takes the identity (one zero byte) and uncompressed
-	// points, so the form is checked first: one point, one spelling.
+	// Uncompressed points are points too, so the form is checked first: one
+	// point, one spelling.
 	if len(b) != PointSize || (b[0] != evenY && b[0] != oddY) {
 		return Point{}, ErrPoint
 	}
-	e := group.P256.NewElement()
-	if err := e.UnmarshalBinary(b); err != nil {
+	e, err := p256.ParsePoint(b)
+	if err != nil {
 		return Point{}, ErrPoint
 	}
 	return fromElement(e)
@@ -36,7 +34,7 @@ func (p Point) Bytes() []byte {
 		return nil
 	}
 	out := make([]byte, PointSize)
-	out[0] = evenY | p.b[uncompressedSize-1]&1
+	out[0] = evenY | p.b[p256.UncompressedSize-1]&1
 	copy(out[1:], p.b[1:PointSize])
 	return out
 }
@@ -44,31 +42,23 @@ func (p Point) Bytes() []byte {
 // IsZero reports whether p is the zero Point, which is not valid.
 func (p Point) IsZero() bool { return p == Point{} }
 
-// element gives the library's form of p. It refuses the zero Point.
-func (p Point) element() (group.Element, error) {
+// element gives the form of p that is computed with. It refuses the zero Point.
+func (p Point) element() (*p256.Point, error) {
 	if p.b[0] != uncompressed {
 		return nil, ErrPoint
 	}
-	e := group.P256.NewElement()
-	if err := e.UnmarshalBinary(p.b[:]); err != nil {
+	e, err := p256.ParsePoint(p.b[:])
+	if err != nil {
 		return nil, ErrPoint
 	}
 	return e, nil
 }
 
 // fromElement is the only way out of a computation; it refuses the identity.
-func fromElement(e group.Element) (Point, error) {
-	if e.IsIdentity() {
-		return Point{}, ErrPoint
-	}
-	b, err := e.MarshalBinary()
+func fromElement(e *p256.Point) (Point, error) {
+	b, err := e.Uncompressed()
 	if err != nil {
-		return Point{}, fmt.Errorf("split: encode point: %w", err)
+		return Point{}, fmt.Errorf("%w: %w", ErrPoint, err)
 	}
-	var p Point
-	if len(b) != len(p.b) || b[0] != uncompressed {
-		return Point{}, ErrPoint
-	}
-	copy(p.b[:], b)
-	return p, nil
+	return Point{b}, nil
 }

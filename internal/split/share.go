@@ -7,9 +7,8 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/cloudflare/circl/group"
-
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/split/p256"
 )
 
 // ShareKeySize is the length of a share key in bytes.
@@ -114,7 +113,7 @@ func appendField(b, field []byte) []byte {
 type Scalar struct {
 	redacted
 	subset Subset
-	k      group.Scalar
+	k      p256.Scalar
 }
 
 // Derive makes the k_S of a scope. It fails only if the MAC does, or, with
@@ -125,11 +124,14 @@ func Derive(mac ShareMAC, s Scope) (*Scalar, error) {
 		return nil, fmt.Errorf("split: derive scalar: %w", err)
 	}
 	defer clear(sum[:])
-	k := group.P256.HashToScalar(sum[:], []byte(scalarDST))
-	if k.IsZero() {
+	k := &Scalar{subset: s.Subset}
+	if err := k.k.Hash(sum[:], scalarDST); err != nil {
+		return nil, fmt.Errorf("split: derive scalar: %w", err)
+	}
+	if k.k.IsZero() {
 		return nil, ErrZero
 	}
-	return &Scalar{subset: s.Subset, k: k}, nil
+	return k, nil
 }
 
 // Evaluate computes k_S times the blinded point. For a committed version the
@@ -142,7 +144,7 @@ func (k *Scalar) Evaluate(blinded Point) (Share, error) {
 	if err != nil {
 		return Share{}, err
 	}
-	p, err := fromElement(e.Mul(e, k.k))
+	p, err := fromElement(e.Mult(e, &k.k))
 	if err != nil {
 		return Share{}, err
 	}
@@ -150,8 +152,4 @@ func (k *Scalar) Evaluate(blinded Point) (Share, error) {
 }
 
 // Wipe clears the scalar.
-func (k *Scalar) Wipe() { wipeScalar(k.k) }
-
-// wipeScalar overwrites in place. The library's other setters write to new
-// memory and leave the old value behind.
-func wipeScalar(s group.Scalar) { s.CMov(1, group.P256.NewScalar()) }
+func (k *Scalar) Wipe() { k.k.Wipe() }

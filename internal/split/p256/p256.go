@@ -1,0 +1,31 @@
+// Package p256 is the oblivious pseudo-random function that the split check is
+// made of: RFC 9497, OPRF mode, P-256 with SHA-256, and beneath it the hash to
+// the curve of RFC 9380 (P256_XMD:SHA-256_SSWU_RO_).
+//
+// It guarantees that no branch, no memory access and no loop depends on a
+// secret, save on the length of the input and on whether a scalar is zero or a
+// point the identity, which end the call; that nothing but the one encoding of a
+// scalar and points of the curve are taken in; that the identity comes out of
+// nothing here but Point.Add and Point.Mult, whose callers ask IsIdentity; and
+// that its own buffers that held an input, what an input hashes to, or the
+// unblinded point are on the heap and wiped before the call returns.
+//
+// It trusts filippo.io/nistec for the group, filippo.io/bigmod for arithmetic
+// modulo the group's order, and crypto/sha256. What those keep on the stack,
+// and what the compiler spills there, is not wiped: it is never the input
+// itself (sha256.go says how), but the multiples of a point and the powers of
+// a blind.
+//
+// Start here: Blind and Finalize, in oprf.go; then hash.go.
+package p256
+
+import "errors"
+
+// Errors of this package. None reveals anything about a secret.
+var (
+	ErrInput    = errors.New("p256: an input has 1 to 65535 bytes")
+	ErrPoint    = errors.New("p256: not the encoding of a P-256 point other than the identity")
+	ErrIdentity = errors.New("p256: the identity where a point is needed")
+	ErrScalar   = errors.New("p256: not the 32-byte encoding of a scalar below the order")
+	ErrZero     = errors.New("p256: zero has no inverse")
+)

@@ -1,0 +1,120 @@
+package p256
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"filippo.io/bigmod"
+)
+
+// ScalarSize is the length of a scalar's encoding.
+const ScalarSize = 32
+
+// Scalar is a number below the group's order. The zero Scalar is zero.
+type Scalar struct{ b [ScalarSize]byte }
+
+// order is the group's order, n. Inverses are powers of n-2.
+func order() [ScalarSize]byte {
+	return [ScalarSize]byte{
+		0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+	}
+}
+
+// wrap is 2^256 modulo the order.
+func wrap() []byte {
+	return []byte{
+		0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+		0x43, 0x19, 0x05, 0x52, 0x58, 0xe8, 0x61, 0x7b, 0x0c, 0x46, 0x35, 0x3d, 0x03, 0x9c, 0xda, 0xaf,
+	}
+}
+
+// SetBytes reads the 32-byte big-endian encoding of a number below the order,
+// and leaves s unchanged if b is none.
+func (s *Scalar) SetBytes(b []byte) error {
+	if len(b) != ScalarSize {
+		return ErrScalar
+	}
+	n := order()
+	var borrow uint64
+	for i := ScalarSize - 8; i >= 0; i -= 8 {
+		_, borrow = bits.Sub64(binary.BigEndian.Uint64(b[i:]), binary.BigEndian.Uint64(n[i:]), borrow)
+	}
+	if borrow == 0 {
+		return ErrScalar
+	}
+	copy(s.b[:], b)
+	return nil
+}
+
+// IsZero reports whether s is zero.
+func (s *Scalar) IsZero() bool {
+	var all byte
+	for _, v := range s.b {
+		all |= v
+	}
+	return all == 0
+}
+
+// Wipe sets s to zero.
+func (s *Scalar) Wipe() { clear(s.b[:]) }
+
+// Invert sets s to the inverse of a, as a power of a (Fermat), and refuses zero.
+func (s *Scalar) Invert(a *Scalar) error {
+	if a.IsZero() {
+		return ErrZero
+	}
+	n := modulus()
+	exponent := order()
+	exponent[ScalarSize-1] -= 2
+	x := natural(a.b[:], n)
+	defer clear(x.Bits())
+	inverse := bigmod.NewNat().Exp(x, exponent[:], n)
+	s.take(inverse, n)
+	return nil
+}
+
+// Hash sets s to RFC 9497's HashToScalar for P-256, which is RFC 9380's
+// hash_to_field to one number modulo the group's order. It may give zero, with
+// negligible chance.
+func (s *Scalar) Hash(message []byte, dst string) error {
+	uniform, err := expand(message, dst, wideSize)
+	if err != nil {
+		return err
+	}
+	defer clear(uniform)
+	n := modulus()
+	// The upper 16 bytes weigh 2^256, the lower 32 one.
+	sum := natural(uniform[:wideSize-ScalarSize], n).Mul(natural(wrap(), n), n)
+	low := natural(uniform[wideSize-ScalarSize:], n)
+	defer clear(low.Bits())
+	s.take(sum.Add(low, n), n)
+	return nil
+}
+
+// take moves x to s: it wipes x.
+func (s *Scalar) take(x *bigmod.Nat, n *bigmod.Modulus) {
+	b := x.Bytes(n)
+	copy(s.b[:], b)
+	clear(b)
+	clear(x.Bits())
+}
+
+// modulus makes the library's form of the order, some two microseconds' work.
+func modulus() *bigmod.Modulus {
+	n := order()
+	m, err := bigmod.NewModulus(n[:])
+	if err != nil {
+		panic("p256: the order is no modulus: " + err.Error()) // it is a prime
+	}
+	return m
+}
+
+// natural reads up to 32 bytes and reduces them modulo n.
+func natural(b []byte, n *bigmod.Modulus) *bigmod.Nat {
+	x, err := bigmod.NewNat().SetOverflowingBytes(b, n)
+	if err != nil {
+		panic("p256: more than 32 bytes: " + err.Error()) // the callers give 16 or 32
+	}
+	return x
+}
