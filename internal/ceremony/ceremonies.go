@@ -20,15 +20,14 @@ import (
 type Config struct {
 	// Engine makes attempts and sets PINs. New attaches the acts to it.
 	Engine *authority.Authority
-	// Store, Vault, Policy, Registry, Outbox, Issuer and Now are the engine's own.
+	// Store, Vault, Policy, Registry, Outbox and Issuer are the engine's own.
 	Store    store.Store
 	Vault    *vault.Vault
 	Policy   authority.Rules
 	Registry *registry.Registry
 	Outbox   authority.Outbox // nil: acts that need a one-time code lead to the counter
 	Issuer   string
-	Now      func() time.Time // default time.Now
-	Logger   *slog.Logger     // default: discard
+	Logger   *slog.Logger // default: discard
 }
 
 func (c *Config) validate() error {
@@ -44,9 +43,6 @@ func (c *Config) validate() error {
 	need(c.Policy != nil, "Policy")
 	need(c.Registry != nil, "Registry")
 	need(c.Issuer != "", "Issuer")
-	if c.Now == nil {
-		c.Now = time.Now
-	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -66,7 +62,6 @@ type Ceremonies struct {
 	registry *registry.Registry
 	outbox   authority.Outbox // nil: no one-time codes, no notices
 	issuer   string
-	clock    func() time.Time
 	log      *slog.Logger
 }
 
@@ -78,14 +73,14 @@ func New(c Config) (*Ceremonies, error) {
 	}
 	s := &Ceremonies{
 		acts: acts(), engine: c.Engine, store: c.Store, vault: c.Vault, policy: c.Policy, registry: c.Registry,
-		outbox: c.Outbox, issuer: c.Issuer, clock: c.Now, log: c.Logger,
+		outbox: c.Outbox, issuer: c.Issuer, log: c.Logger,
 	}
 	s.engine.Attach(s.settingHooks)
 	return s, nil
 }
 
-// now is the time, in the precision that the store keeps.
-func (s *Ceremonies) now() time.Time { return s.clock().UTC().Truncate(time.Millisecond) }
+// now is the engine's time.
+func (s *Ceremonies) now() time.Time { return s.engine.Now() }
 
 const (
 	// maintainEvery is how often Maintain looks for ceremonies whose time is over.

@@ -413,7 +413,7 @@ func besides(t *testing.T, env *testkit.Env, q authority.Quorum) *ceremony.Cerem
 		t.Fatal(err)
 	}
 	acts, err := ceremony.New(ceremony.Config{Engine: engine, Store: s.Store, Vault: s.Vault, Policy: rules,
-		Registry: s.Registry, Issuer: s.Config.Issuer, Now: env.Clock.Now})
+		Registry: s.Registry, Issuer: s.Config.Issuer})
 	if err == nil {
 		err = engine.Start(t.Context())
 	}

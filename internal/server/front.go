@@ -53,7 +53,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 	}
 	s.Ceremonies, err = ceremony.New(ceremony.Config{
 		Engine: s.Authority, Store: db, Vault: s.Vault, Policy: rules, Registry: s.Registry, Outbox: outbox,
-		Issuer: s.Config.Issuer, Now: s.options.Now, Logger: s.options.Logger,
+		Issuer: s.Config.Issuer, Logger: s.options.Logger,
 	})
 	if err != nil {
 		return err
