@@ -425,4 +425,3 @@ func printRecord(w io.Writer, r admin.RecordStatus) error {
 	}
 	return err
 }
-

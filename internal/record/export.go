@@ -11,8 +11,8 @@ import (
 
 // Query says which part of the record to export; the zero Query means all of it.
 type Query struct {
-	Stream     audit.Stream // only this stream; zero: all
-	From       uint64       // of that stream, only entries from this number on
+	Stream audit.Stream // only this stream; zero: all
+	From   uint64       // of that stream, only entries from this number on
 	// Recent: only entries that no digest covers, or only the last one.
 	Recent bool
 }
