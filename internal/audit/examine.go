@@ -137,6 +137,9 @@ func (x *examination) digests() error {
 		if x.err != nil {
 			return x.err
 		}
+		if x.done {
+			return ErrCut // with its list, so the digest is not at fault
+		}
 		if err := x.book.Digest(token, changes); err != nil {
 			return err
 		}

@@ -63,8 +63,9 @@ type Config struct {
 	// Database is the authority's SQLite file. Default liuma.db.
 	Database string `yaml:"database"`
 	// Digests is the directory where each signed digest of the audit record is
-	// written as a file, to be shipped to another place. Default none.
-	Digests string `yaml:"digests,omitempty"`
+	// written as a file, to be shipped to another place; "" writes none. Default
+	// digests.
+	Digests string `yaml:"digests"`
 	// Keepers are the keepers inside this process.
 	Keepers Keepers `yaml:"keepers"`
 	// AllowStandIn accepts evidence from providers that are registered as
@@ -125,6 +126,7 @@ func Default() Config {
 		Channel:  Door{Listen: "127.0.0.1:8600"},
 		Vault:    "vault.key",
 		Database: "liuma.db",
+		Digests:  "digests",
 		Texts:    defaultTexts(),
 		Keepers:  Keepers{Shape: "1/1", Directories: []string{filepath.Join("keepers", "k1")}},
 		Log:      "info",

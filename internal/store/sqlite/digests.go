@@ -25,7 +25,7 @@ func (r *reader) DigestedHead(s audit.Stream, upTo uint64) (audit.Head, error) {
 func scanDigest(r *row) store.Digest { return store.Digest{Number: uint64(r.int()), Token: r.text()} }
 
 func (r *reader) LastDigest() (store.Digest, error) {
-	return one(r, scanDigest, "SELECT number, token FROM digests ORDER BY number DESC LIMIT 1")
+	return one(r, scanDigest, "SELECT number, token FROM digests WHERE number > 0 ORDER BY number DESC LIMIT 1")
 }
 
 func (r *reader) Digests(after uint64, limit int) ([]store.Digest, error) {
