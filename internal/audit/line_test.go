@@ -119,3 +119,29 @@ func TestCommittedExport(t *testing.T) {
 		t.Errorf("%+v: %v", out, err)
 	}
 }
+
+// TestEveryCutIsSeen: an export that was cut off after any line cannot be
+// examined, and says nothing about the record.
+func TestEveryCutIsSeen(t *testing.T) {
+	whole, err := os.ReadFile("testdata/export.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.SplitAfter(bytes.TrimSuffix(whole, []byte("\n")), []byte("\n"))
+	for n := 1; n < len(lines); n++ {
+		_, err := audit.Examine(bytes.NewReader(bytes.Join(lines[:n], nil)), audit.ExamineConfig{})
+		if !errors.Is(err, audit.ErrCut) {
+			t.Errorf("cut off after %d of %d lines: %v", n, len(lines), err)
+		}
+	}
+	for name, export := range map[string][]byte{
+		"nothing":       nil,
+		"no first line": bytes.Join(lines[1:], nil),
+		"two ends":      append(bytes.Clone(whole), lines[len(lines)-1]...),
+		"twice":         append(bytes.Clone(whole), whole...),
+	} {
+		if _, err := audit.Examine(bytes.NewReader(export), audit.ExamineConfig{}); !errors.Is(err, audit.ErrOrder) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

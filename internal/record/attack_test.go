@@ -449,3 +449,57 @@ func TestHeadPutBack(t *testing.T) {
 		t.Errorf("digest without %d, faults %q", made.Faulty, s.Faults)
 	}
 }
+
+// TestSumTiesTheSet: a digest that does not add up is found, although it is
+// signed and its list is the one that was signed.
+func TestSumTiesTheSet(t *testing.T) {
+	h := newHouse(t)
+	h.write(card(1), 2)
+	h.digest()
+	for name, change := range map[string]func(*audit.Digest){
+		"sum": func(d *audit.Digest) { d.Sum[7]++ }, "streams": func(d *audit.Digest) { d.Streams++ },
+		"entries": func(d *audit.Digest) { d.Entries++ },
+	} {
+		e := h.forged()
+		i := slices.IndexFunc(e.lines, func(l audit.Line) bool { return l.Digest != nil })
+		d, err := audit.ParseDigest(e.lines[i].Digest.Token, nil)
+		must(t, err)
+		change(&d.Digest)
+		signed, err := h.vault.SignDigest(d.Digest)
+		must(t, err)
+		e.lines[i].Digest.Token = signed.Token
+		if _, err := h.examine(e.bytes()); err == nil {
+			t.Errorf("another %s passed", name)
+		} else {
+			found(t, err, "digest 1: altered: its sum is not that of its changes")
+		}
+	}
+}
+
+// growing is a store that takes another entry just before each digest is kept.
+type growing struct {
+	store.Store
+	h *house
+}
+
+func (g growing) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error)) error {
+	g.h.write(card(1), 1)
+	return g.Store.Update(ctx, f)
+}
+
+// TestGrowthWhileDigesting: entries that come while a digest is made are covered
+// by the next.
+func TestGrowthWhileDigesting(t *testing.T) {
+	h := newHouse(t)
+	h.write(card(1), 1)
+	d, err := record.New(record.Config{Store: growing{h.db, h}, Signer: h.vault, Issuer: issuer, Now: h.clock})
+	must(t, err)
+	_, err = d.Digest(t.Context())
+	must(t, err)
+	h.digest()
+	out, err := h.examine(h.export())
+	must(t, err)
+	if out.Uncovered != 1 {
+		t.Errorf("%d entries are not covered, want the one about the digest", out.Uncovered)
+	}
+}
