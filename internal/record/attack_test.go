@@ -330,10 +330,10 @@ func TestShippedLater(t *testing.T) {
 func TestDatabaseAttacksAreFoundWhileServing(t *testing.T) {
 	of := func(i byte) string { return fmt.Sprintf("kind = 1 AND hex(stream) = '%X'", [16]byte(card(i))) }
 	for name, c := range map[string]struct{ attack, found string }{
-		"altered":   {"UPDATE audit SET outcome = 'wrong' WHERE number = 5 AND " + of(1), "entry 5: altered"},
-		"deleted":   {"DELETE FROM audit WHERE number = 5 AND " + of(1), "entry 5: missing"},
-		"cut off":   {"DELETE FROM audit WHERE number >= 6 AND " + of(1), "entry 6: missing"},
-		"added":     {"INSERT INTO audit SELECT kind, stream, 8, randomblob(16), previous, after_stream, after_number, at, actor, event, business_no, outcome, note FROM audit WHERE number = 7 AND " + of(1), "entry 8: added"},
+		"altered": {"UPDATE audit SET outcome = 'wrong' WHERE number = 5 AND " + of(1), "entry 5: altered"},
+		"deleted": {"DELETE FROM audit WHERE number = 5 AND " + of(1), "entry 5: missing"},
+		"cut off": {"DELETE FROM audit WHERE number >= 6 AND " + of(1), "entry 6: missing"},
+		"added":   {"INSERT INTO audit SELECT kind, stream, 8, randomblob(16), previous, after_stream, after_number, at, actor, event, business_no, outcome, note FROM audit WHERE number = 7 AND " + of(1), "entry 8: added"},
 		"reordered": {"UPDATE audit SET number = -6 WHERE number = 6 AND " + of(1) +
 			"; UPDATE audit SET number = 6 WHERE number = 7 AND " + of(1) + "; UPDATE audit SET number = 7 WHERE number = -6 AND " + of(1), "entry 6: altered"},
 	} {
@@ -351,6 +351,11 @@ func TestDatabaseAttacksAreFoundWhileServing(t *testing.T) {
 			must(t, err)
 			if d.Faulty != 1 || d.Streams != 4 {
 				t.Errorf("digest of %d streams without %d, want two cards and two starts, without 1", d.Streams, d.Faulty)
+			}
+			for _, c := range h.shipped()[1].Changes {
+				if c.Stream == audit.CardStream(card(1)) {
+					t.Error("the stream with the fault was digested")
+				}
 			}
 			if n := h.count(audit.RecordFault); n != before {
 				t.Errorf("the fault is in the record %d times", n)
