@@ -65,6 +65,8 @@ const (
 	EvidencePruned     Event = "evidence.pruned" // rows of evidence too old to be accepted were dropped
 	KeeperSeen         Event = "keeper.seen"     // the highest sequence seen from a keeper was saved
 	KeeperAlarm        Event = "keeper.alarm"
+	RecordDigested     Event = "record.digested" // a signed digest of the record was made
+	RecordFault        Event = "record.fault"    // entries or digests are not what was written
 )
 
 // Entry describes one change; the store gives it its place (Recorded). Entries

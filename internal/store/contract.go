@@ -72,6 +72,7 @@ type Store interface {
 type Reader interface {
 	CeremonyReader
 	PhoneReader
+	DigestReader
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
@@ -118,6 +119,7 @@ type Tx interface {
 	Reader
 	CeremonyWriter
 	PhoneWriter
+	DigestWriter
 
 	// InsertCard refuses a second card for the same Holder (ErrExists).
 	InsertCard(Card) error

@@ -127,6 +127,8 @@ func (d *Door) routes() http.Handler {
 	mux.HandleFunc("POST "+pathRetry, d.answer(d.retryText))
 	mux.HandleFunc("POST "+pathRotate, d.answer(d.rotateKey))
 	mux.HandleFunc("POST "+pathDrop, d.answer(d.dropKey))
+	mux.HandleFunc("POST "+pathDigest, d.answer(d.makeDigest))
+	mux.HandleFunc("GET "+pathRecord, d.exportRecord)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mux.ServeHTTP(w, r)
 		// A descriptor that no handler took, of a request that no route

@@ -29,6 +29,8 @@ const (
 	pathInbox  = "/v1/texts/inbox"
 	pathRotate = "/v1/keys/rotate"
 	pathDrop   = "/v1/keys/drop"
+	pathDigest = "/v1/record/digest"
+	pathRecord = "/v1/record"
 )
 
 // greeting tells an administration door from any other program that may answer

@@ -121,7 +121,7 @@ func (t *tx) write(query string, args ...driver.Value) (int64, error) {
 	case isOrphan(err):
 		return 0, store.ErrNotFound
 	case isTrigger(err):
-		return 0, store.ErrDecided // requests_decided is the only trigger that a Tx can fire
+		return 0, store.ErrDecided // only requests_decided and digests_append can be fired by a Tx
 	}
 	return 0, t.breaks(err)
 }
