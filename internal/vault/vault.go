@@ -29,6 +29,7 @@ type keys struct {
 	seal      map[Purpose][]byte
 	index     map[IndexKind][]byte
 	row       []byte
+	rowSeal   []byte
 	handle    []byte
 	challenge []byte
 }
@@ -41,6 +42,7 @@ func (k *keys) wipe() {
 		clear(key)
 	}
 	clear(k.row)
+	clear(k.rowSeal)
 	clear(k.handle)
 	clear(k.challenge)
 }
@@ -86,6 +88,7 @@ func deriveKeys(root []byte) (*keys, error) {
 		k.index[kind] = derive("index/" + string(kind))
 	}
 	k.row = derive("row")
+	k.rowSeal = derive("row-seal")
 	k.handle = derive("handle")
 	k.challenge = derive("challenge")
 	if err := errors.Join(errs...); err != nil {

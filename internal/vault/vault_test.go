@@ -116,15 +116,15 @@ func TestSealIsBoundToPurposeAndRow(t *testing.T) {
 func TestEveryPurposeHasItsOwnKey(t *testing.T) {
 	k, err := deriveKeys(make([]byte, rootSize))
 	must(t, err)
-	all := [][]byte{k.row, k.handle, k.challenge}
+	all := [][]byte{k.row, k.rowSeal, k.handle, k.challenge}
 	for _, key := range k.seal {
 		all = append(all, key)
 	}
 	for _, key := range k.index {
 		all = append(all, key)
 	}
-	if len(all) != 13 {
-		t.Errorf("%d keys, this test knows of 13", len(all))
+	if len(all) != 14 {
+		t.Errorf("%d keys, this test knows of 14", len(all))
 	}
 	seen := make(map[string]bool)
 	for _, key := range all {
@@ -258,6 +258,8 @@ func TestCloseWipesAndRefuses(t *testing.T) {
 	for name, f := range map[string]func() error{
 		"Seal":           func() error { _, err := v.Seal(CardFacts, nil, nil); return err },
 		"Unseal":         func() error { _, err := v.Unseal(CardFacts, nil, make([]byte, 60)); return err },
+		"SealRow":        func() error { _, err := v.SealRow("card"); return err },
+		"CheckRow":       func() error { return v.CheckRow(RowSeal{Key: 1}, "card") },
 		"NewChallenge":   func() error { _, err := v.NewChallenge("zj-hrss", now(), minute); return err },
 		"CheckChallenge": func() error { return v.CheckChallenge("zj-hrss", strings.Repeat("A", 54), now()) },
 		"NewSealKey":     func() error { _, _, _, err := v.NewSealKey(); return err },
