@@ -25,9 +25,9 @@ type keysListCmd struct {
 
 // keyView is a signing key as the list shows it.
 type keyView struct {
-	ID    string     `json:"kid"`
-	State string     `json:"state"` // next, signing or old
-	Made  *time.Time `json:"made,omitempty"`
+	ID    string    `json:"kid"`
+	State string    `json:"state"` // next, signing or old
+	Made  time.Time `json:"made"`
 }
 
 // Run lists the keys. It reads the key file only, so it works at any time.
@@ -41,15 +41,11 @@ func (a *keysListCmd) Run(c *cli, t *terminal) error {
 		return err
 	}
 	for _, k := range keys {
-		v := keyView{ID: k.ID, State: string(k.State)}
-		made := "made before it was written down"
-		if !k.Made.IsZero() {
-			v.Made, made = &k.Made, "made "+k.Made.Format(time.RFC3339)
-		}
+		v := keyView{ID: k.ID, State: string(k.State), Made: k.Made}
 		if a.JSON {
 			err = json.NewEncoder(t.out).Encode(v)
 		} else {
-			_, err = fmt.Fprintf(t.out, "%s  %-7s  %s\n", v.ID, v.State, made)
+			_, err = fmt.Fprintf(t.out, "%s  %-7s  made %s\n", v.ID, v.State, v.Made.Format(time.RFC3339))
 		}
 		if err != nil {
 			return err
