@@ -15,6 +15,7 @@ import (
 type keysCmd struct {
 	List   keysListCmd   `cmd:"" help:"List them, oldest first."`
 	Rotate keysRotateCmd `cmd:"" help:"Let a new key sign, from the next start of the server on; the old one stays published until it is dropped."`
+	Vault  keysVaultCmd  `cmd:"" help:"The root keys of the vault, under which rows and personal data are sealed."`
 	Drop   keysDropCmd   `cmd:"" help:"Destroy a key that no longer signs: what it signed can no longer be checked."`
 }
 

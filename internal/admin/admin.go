@@ -25,6 +25,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -81,6 +82,10 @@ type Administration interface {
 	// DropSigningKey destroys a key that no longer signs. Errors: ErrKeyInUse,
 	// vault.ErrNoSuchKey, vault.ErrKeySigns.
 	DropSigningKey(ctx context.Context, kid string) (DroppedKey, error)
+
+	// RotateRootKey adds a root key to the vault; it seals from now on, in a
+	// running server too. Errors: audit.ErrReason, vault.ErrRootKeys.
+	RotateRootKey(ctx context.Context, reason audit.Reason) (RootKey, error)
 }
 
 // ImportConfig has the functions that an import reports to. Both are optional;
