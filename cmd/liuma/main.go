@@ -44,7 +44,7 @@ type cli struct {
 	Hotline  hotlineCmd  `cmd:"" help:"The hotlines that freeze the cards of holders who call."`
 	Evidence evidenceCmd `cmd:"" help:"The providers of evidence."`
 	Texts    textsCmd    `cmd:"" help:"The codes and notices to bound phones, and what became of them."`
-	Keys     keysCmd     `cmd:"" help:"The keys that receipts and ID tokens are signed with."`
+	Keys     keysCmd     `cmd:"" help:"The keys that receipts and ID tokens are signed with, and those of the vault."`
 	PIN      PINCmd      `cmd:"" name:"pin" help:"What may be a PIN."`
 	Audit    auditCmd    `cmd:"" help:"The audit record: examine, show, export and digest it."`
 	Bench    benchCmd    `cmd:"" help:"Measure what a verification costs on this machine."`

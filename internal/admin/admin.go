@@ -25,6 +25,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/record"
@@ -89,6 +90,9 @@ type Administration interface {
 	// ExportRecord writes the audit record, or a part of it, as lines of JSON. It
 	// ends with a line of its own; without that line it was cut off.
 	ExportRecord(ctx context.Context, q record.Query, w io.Writer) error
+	// RotateRootKey adds a root key to the vault; it seals from now on, in a
+	// running server too. Errors: audit.ErrReason, vault.ErrRootKeys.
+	RotateRootKey(ctx context.Context, reason audit.Reason) (RootKey, error)
 }
 
 // ImportConfig has the functions that an import reports to. Both are optional;

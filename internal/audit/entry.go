@@ -62,6 +62,7 @@ const (
 	ProviderRegistered Event = "provider.registered"
 	SealKeyMade        Event = "sealkey.made"
 	SealKeyDestroyed   Event = "sealkey.destroyed"
+	RootKeyMade        Event = "rootkey.made"    // of the vault; outcome begun, ok or failed
 	EvidencePruned     Event = "evidence.pruned" // rows of evidence too old to be accepted were dropped
 	KeeperSeen         Event = "keeper.seen"     // the highest sequence seen from a keeper was saved
 	KeeperAlarm        Event = "keeper.alarm"
@@ -79,7 +80,7 @@ type Entry struct {
 	Card       liuma.CardID // zero where no card is concerned; says in which stream it stands
 	BusinessNo liuma.BusinessNo
 	Outcome    string // a verdict, an error code or "ok"
-	Note       string // a word or number from a fixed list, e.g. "version=3"
+	Note       string // a word or number from a fixed list, e.g. "version=3"; perhaps an operator's Reason
 }
 
 // StreamOf is the stream that an entry belongs to: its card's or, without a

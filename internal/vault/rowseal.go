@@ -1,0 +1,77 @@
+package vault
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// Errors of a row whose seal does not hold.
+var (
+	// ErrRowSeal says that a row, or its seal, is not what an authority wrote.
+	ErrRowSeal = errors.New("vault: the row was altered, or its seal is not ours")
+	// ErrRowKey says that the seal names a key that this vault does not hold:
+	// one that was dropped, one that another authority made, or none at all.
+	ErrRowKey = errors.New("vault: the row's seal names an unknown key")
+)
+
+// RowSeal authenticates a whole row against everyone who can write to the
+// database (I-13). It names the root key that it hangs on, so that rows sealed
+// before a rotation can still be read.
+type RowSeal struct {
+	Key uint32
+	MAC MAC
+}
+
+// SealRow seals a row under the current key: the table's name and all of the
+// row's fields, in order. The caller leaves no column out, so that none can be
+// altered alone.
+func (v *Vault) SealRow(table string, fields ...[]byte) (RowSeal, error) {
+	var s RowSeal
+	err := v.read(func(k *keys) error {
+		s.Key = k.seals
+		s.MAC = rowSealMAC(k.roots[s.Key].row, s.Key, table, fields)
+		return nil
+	})
+	if err != nil {
+		return RowSeal{}, err
+	}
+	return s, nil
+}
+
+// CheckRow refuses a row that is not as SealRow saw it: ErrRowSeal, or
+// ErrRowKey where the seal names a key that this vault does not hold.
+func (v *Vault) CheckRow(s RowSeal, table string, fields ...[]byte) error {
+	return v.read(func(k *keys) error {
+		root, ok := k.roots[s.Key]
+		if !ok {
+			return fmt.Errorf("%w: table %s, key %d", ErrRowKey, table, s.Key)
+		}
+		want := rowSealMAC(root.row, s.Key, table, fields)
+		if !want.Equal(s.MAC) {
+			return fmt.Errorf("%w: table %s", ErrRowSeal, table)
+		}
+		return nil
+	})
+}
+
+// rowSealMAC covers the key's id too: a seal cannot be passed off as one of
+// another key, even if two keys were ever the same.
+func rowSealMAC(key []byte, id uint32, table string, fields [][]byte) (m MAC) {
+	size := 4 + 4 + len(table) + 4
+	for _, f := range fields {
+		size += 4 + len(f)
+	}
+	message := binary.BigEndian.AppendUint32(make([]byte, 0, size), id)
+	message = appendField(message, []byte(table))
+	message = binary.BigEndian.AppendUint32(message, uint32(len(fields)))
+	for _, f := range fields {
+		message = appendField(message, f)
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write(message)
+	mac.Sum(m[:0])
+	return m
+}
