@@ -125,7 +125,8 @@ func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, r
 			refused = liuma.FailField(liuma.CodeCodeInvalid, "code", errors.New("replayed"))
 			return s.engine.Entry(c.Actor(), audit.CodeReplayed, cer.Card, cer.BusinessNo, string(liuma.CodeCodeInvalid)), nil
 		}
-		g, err = s.redeemCode(tx, c, &cer, redirectURI, verifier)
+		var linked bool
+		g, linked, err = s.redeemCode(tx, c, &cer, redirectURI, verifier)
 		if e, ok := refusal(err); ok {
 			refused = e // nothing was changed; the refusal is recorded
 			return s.engine.Entry(c.Actor(), audit.CodeRefused, cer.Card, cer.BusinessNo, string(e.Code)), nil
@@ -133,7 +134,11 @@ func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, r
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		return s.engine.Entry(c.Actor(), audit.CodeRedeemed, cer.Card, cer.BusinessNo, "ok"), nil
+		e := s.engine.Entry(c.Actor(), audit.CodeRedeemed, cer.Card, cer.BusinessNo, "ok")
+		if linked {
+			e.Event = audit.CardLinked
+		}
+		return e, nil
 	})
 	if err = errors.Join(err, refused); err != nil {
 		return Grant{}, liuma.Outward(err)
@@ -145,56 +150,57 @@ func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, r
 // the transaction that redeems the code: a verdict that comes back to no log-in
 // links none (I-14). A link is told to the holder, if it is new; an enrolment
 // was told with its PIN.
-func (s *Ceremonies) linkReturned(tx store.Tx, row store.Request) error {
+func (s *Ceremonies) linkReturned(tx store.Tx, row store.Request) (told bool, err error) {
 	if row.Action != liuma.ActionEnroll && row.Action != liuma.ActionLink {
-		return nil
+		return false, nil
 	}
 	made, err := s.engine.EnsureLink(tx, row.Channel, row.Card, s.now())
 	if err != nil || !made || row.Action != liuma.ActionLink {
-		return err
+		return false, err
 	}
 	card, err := s.engine.ReadCard(tx, row.Card)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return s.engine.TellIn(tx, card, noticeLinked, row.Channel, nil)
+	return true, s.engine.TellIn(tx, card, noticeLinked, row.Channel, nil)
 }
 
 // redeemCode checks and uses up a code. A crash before the commit leaves the
 // code to be redeemed, and no link; a crash after it leaves both done, and the
 // channel asks by business number (I-10, I-14).
-func (s *Ceremonies) redeemCode(tx store.Tx, c authority.Caller, cer *store.Ceremony, redirectURI, verifier string) (Grant, error) {
+func (s *Ceremonies) redeemCode(tx store.Tx, c authority.Caller, cer *store.Ceremony, redirectURI, verifier string) (g Grant, linked bool, err error) {
 	d, err := s.openDetails(*cer)
 	if err != nil {
-		return Grant{}, err
+		return g, false, err
 	}
 	sum := sha256.Sum256([]byte(verifier))
 	proved := base64.RawURLEncoding.EncodeToString(sum[:]) == d.Return.CodeChallenge
 	if !s.returns(*cer, d) || !s.now().Before(cer.CodeUntil) || redirectURI != d.Return.RedirectURI || !proved {
-		return Grant{}, liuma.FailField(liuma.CodeCodeInvalid, "code", errors.New("late, or for another redirect or verifier"))
+		return g, false, liuma.FailField(liuma.CodeCodeInvalid, "code", errors.New("late, or for another redirect or verifier"))
 	}
 	row, err := tx.Request(cer.Channel, cer.BusinessNo)
 	if err != nil {
-		return Grant{}, err
+		return g, false, err
 	}
 	if err := s.engine.Redeemable(tx, row, vault.Receipt{ID: row.ReceiptID}); err != nil {
-		return Grant{}, err
+		return g, false, err
 	}
 	// The link first: if it is refused, nothing is written, and RedeemCode records
 	// the refusal.
-	if err := s.linkReturned(tx, row); err != nil {
-		return Grant{}, err
+	if linked, err = s.linkReturned(tx, row); err != nil {
+		return g, false, err
 	}
 	row.RedeemedAt = s.now()
 	if err := tx.UpdateRequest(row); err != nil {
-		return Grant{}, err
+		return g, false, err
 	}
 	cer.CodeUsed, cer.Ended = s.now(), s.now()
 	if err := tx.UpdateCeremony(*cer); err != nil {
-		return Grant{}, err
+		return g, false, err
 	}
 	rc := s.engine.Receipt(c, row)
-	return Grant{Handle: store.Handle(rc.Handle), BusinessNo: row.BusinessNo, Action: row.Action,
+	g = Grant{Handle: store.Handle(rc.Handle), BusinessNo: row.BusinessNo, Action: row.Action,
 		PurposeHash: envelope.PurposeHash(d.Purpose), ACR: rc.ACR, AMR: rc.AMR, Nonce: d.Return.Nonce,
-		At: row.DecidedAt, Expires: s.now().Add(s.engine.PolicyFor(c, cer.Region).ReceiptTTL)}, nil
+		At: row.DecidedAt, Expires: s.now().Add(s.engine.PolicyFor(c, cer.Region).ReceiptTTL)}
+	return g, linked, nil
 }
