@@ -141,7 +141,9 @@ func TestDoneWithoutItsCode(t *testing.T) {
 		t.Run(action, func(t *testing.T) {
 			s := newSite(t)
 			s.linked()
-			s.set(func() { s.state = func(string) (int, any) { return 200, map[string]any{"state": "done", "action": action} } })
+			s.set(func() {
+				s.state = func(string) (int, any) { return 200, map[string]any{"state": "done", "action": action} }
+			})
 			no := s.post("/start", "action", action).to.Query().Get("no")
 			if no == "" {
 				no = mustLast(s).BusinessNo
