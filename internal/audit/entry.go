@@ -65,6 +65,9 @@ const (
 	EvidencePruned     Event = "evidence.pruned" // rows of evidence too old to be accepted were dropped
 	KeeperSeen         Event = "keeper.seen"     // the highest sequence seen from a keeper was saved
 	KeeperAlarm        Event = "keeper.alarm"
+	CardAdopted        Event = "card.adopted"     // a card that only keepers knew was taken in, frozen
+	CardHeadRaised     Event = "card.head_raised" // an operator brought a restored row up to the keepers
+	RestoreAccepted    Event = "restore.accepted" // the same for a whole database
 )
 
 // Entry describes one change; the store gives it its place (Recorded). Entries

@@ -29,23 +29,35 @@ type HeadRequest struct {
 
 // Head raises the heads of cards. It may be repeated at will; a head that is not
 // above the kept one changes nothing, and neither does one of a card that was
-// never proposed here. Like a settlement it need not wait for the disk: a Spend,
+// never proposed here. It returns the cards whose kept heads are higher than the
+// ones that came: either a later request was faster, or the sender's row was put
+// back. Like a settlement it need not wait for the disk: a Spend,
 // Propose or Commit that is called after Head has returned sees it, and it is
 // written with the next request.
 //
 // A crash that loses a head leaves the card as if Head had not been called: the
 // card's next request carries it (I-13).
-func (l *Ledger) Head(ctx context.Context, req HeadRequest) error {
+func (l *Ledger) Head(ctx context.Context, req HeadRequest) (behind []Head, err error) {
 	for _, h := range req.Heads {
 		if h.Card.IsZero() || h.Head > maxHead {
-			return ErrRequest
+			return nil, ErrRequest
 		}
 	}
 	now, err := l.admit(header{req.Sender, req.Seen})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, h := range req.Heads {
+		row, err := l.row(ctx, h.Card)
+		if err != nil {
+			return behind, err
+		}
+		if row.Mark == 0 || row.Head >= h.Head {
+			if row.Head > h.Head {
+				behind = append(behind, Head{Card: h.Card, Head: row.Head})
+			}
+			continue
+		}
 		if err := l.queuePatient(ctx, &op{
 			cards:   []liuma.CardID{h.Card},
 			now:     now,
@@ -57,10 +69,10 @@ func (l *Ledger) Head(ctx context.Context, req HeadRequest) error {
 				return nil
 			},
 		}); err != nil {
-			return err
+			return behind, err
 		}
 	}
-	return nil
+	return behind, nil
 }
 
 // queuePatient queues an op that nobody waits for, unless the queue is so long

@@ -21,5 +21,6 @@ func CardMAC(v *vault.Vault, c Card) vault.MAC {
 		since = binary.BigEndian.AppendUint64(nil, uint64(at.UnixMilli()))
 	}
 	return v.RowMAC("card", c.Holder[:], c.ID[:], binary.BigEndian.AppendUint32(nil, uint32(c.Version)),
-		binary.BigEndian.AppendUint32(nil, c.KeySet), c.Verifier[:], []byte(c.Physical), frozen, since, []byte(c.Region))
+		binary.BigEndian.AppendUint32(nil, c.KeySet), c.Verifier[:], []byte(c.Physical), frozen, since, []byte(c.Region),
+		binary.BigEndian.AppendUint64(nil, c.Behind))
 }

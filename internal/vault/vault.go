@@ -82,7 +82,7 @@ func deriveKeys(root []byte) (*keys, error) {
 	for _, p := range []Purpose{CardFacts, PersonFacts, SealKey, CeremonyDetails, ContactPhone, MessageText} {
 		k.seal[p] = derive("seal/" + string(p))
 	}
-	for _, kind := range []IndexKind{IndexIDNumber, IndexCardNo, IndexEvidence, IndexPhone} {
+	for _, kind := range []IndexKind{IndexIDNumber, IndexCardNo, IndexEvidence, IndexPhone, IndexTag} {
 		k.index[kind] = derive("index/" + string(kind))
 	}
 	k.row = derive("row")

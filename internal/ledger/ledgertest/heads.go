@@ -10,7 +10,8 @@ import (
 )
 
 func (r *rig) head(heads ...ledger.Head) error {
-	return r.ledger.Head(r.t.Context(), ledger.HeadRequest{Heads: heads, Sender: r.clock.Now()})
+	_, err := r.ledger.Head(r.t.Context(), ledger.HeadRequest{Heads: heads, Sender: r.clock.Now()})
+	return err
 }
 
 // wantBehind wants the refusal of a request whose head is too low, which names
@@ -98,6 +99,12 @@ func HeadsRideAlong(t *testing.T, place func(testing.TB) Place) {
 	r.crash()
 	_, err = r.try(h, ledger.Stranger, 0)
 	r.wantBehind(err, 7)
+	behind, err := r.ledger.Head(t.Context(), ledger.HeadRequest{
+		Heads: []ledger.Head{{Card: h.card, Head: 6}, {Card: other.card, Head: 1}, {Card: h.card, Head: 7}}, Sender: r.clock.Now(),
+	})
+	if want := (ledger.Head{Card: h.card, Head: 7}); err != nil || len(behind) != 1 || behind[0] != want {
+		t.Errorf("behind: %+v, want %+v: %v", behind, want, err)
+	}
 	if row := r.row(nobody); row != (ledger.Row{Card: nobody.card}) {
 		t.Errorf("a head made a row: %+v", row)
 	}

@@ -8,6 +8,8 @@ PRAGMA application_id = 1281979757;
 
 CREATE TABLE cards (
     id         BLOB    NOT NULL PRIMARY KEY,
+    rev        INTEGER NOT NULL,
+    behind     INTEGER NOT NULL,
     holder     BLOB    NOT NULL UNIQUE, -- one card a holder (I-4)
     sealed     BLOB,
     region     TEXT    NOT NULL,
