@@ -43,6 +43,8 @@ type cli struct {
 	Hotline  hotlineCmd  `cmd:"" help:"The hotlines that freeze the cards of holders who call."`
 	Evidence evidenceCmd `cmd:"" help:"The providers of evidence."`
 	Texts    textsCmd    `cmd:"" help:"The codes and notices to bound phones, and what became of them."`
+	Card     cardCmd     `cmd:"" help:"Acts on one card, each recorded with a reason."`
+	Restore  restoreCmd  `cmd:"" help:"What follows when a backup of the database was put back."`
 	Keys     keysCmd     `cmd:"" help:"The keys that receipts and ID tokens are signed with."`
 	PIN      PINCmd      `cmd:"" name:"pin" help:"What may be a PIN."`
 	Bench    benchCmd    `cmd:"" help:"Measure what a verification costs on this machine."`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -16,8 +17,12 @@ import (
 // errBehind is a card whose row was put back from an older copy.
 var errBehind = errors.New("authority: keepers have seen a later row of the card; 'liuma card head' brings it up to them")
 
-// restorePage is how many cards AcceptRestore lists at once.
-const restorePage = 256
+const (
+	// restorePage is how many cards AcceptRestore lists at once.
+	restorePage = 256
+	// stepTime is how long one step of it may take: less than a command waits.
+	stepTime = 10 * time.Second
+)
 
 // TagOf is a holder's tag at the keepers.
 func (a *Authority) TagOf(holder vault.Index) ledger.Tag {
@@ -95,20 +100,19 @@ func (a *Authority) rowBehind(ctx context.Context, al keeper.Alarm) {
 
 // Raised is what an operator's RaiseHead did.
 type Raised struct {
-	Card    liuma.CardID
-	From    uint64 // the row's revision before
-	To      uint64 // and after: above every head that keepers hold
-	Version liuma.Version
+	From    uint64        `json:"from"` // the row's revision before
+	To      uint64        `json:"to"`   // and after: above every head that keepers hold
+	Version liuma.Version `json:"version"`
 	// Taken says that keepers held a later version of the PIN than the row, which
 	// has it now.
-	Taken bool
+	Taken bool `json:"taken"`
 }
 
 // RaiseHead brings a card's row, which was restored from an older copy, above
 // what the keepers have seen, so that it is served again; a later version of the
 // PIN is taken from the keepers. It is an operator's act: only a person can know
 // that the older standing, links and contacts of the row are the right ones.
-func (a *Authority) RaiseHead(ctx context.Context, actor string, id liuma.CardID, reason string) (Raised, error) {
+func (a *Authority) RaiseHead(ctx context.Context, actor string, id liuma.CardID, reason audit.Reason) (Raised, error) {
 	release, err := a.HoldCard(ctx, id)
 	if err != nil {
 		return Raised{}, err
@@ -122,9 +126,9 @@ func (a *Authority) RaiseHead(ctx context.Context, actor string, id liuma.CardID
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		card, err := a.readBehind(tx, id)
 		if err != nil {
-			return audit.Entry{}, err
+			return audit.Entry{}, err // ErrNotFound: an enrolment adopts the card
 		}
-		out = Raised{Card: id, From: card.Rev, To: max(card.Rev, held.Head) + 1, Version: card.Version}
+		out = Raised{From: card.Rev, Version: card.Version}
 		card.Behind = 0
 		if held.Version > card.Version {
 			card.Version, card.KeySet, card.Verifier = held.Version, held.KeySet, held.Verifier
@@ -136,14 +140,16 @@ func (a *Authority) RaiseHead(ctx context.Context, actor string, id liuma.CardID
 			}
 		}
 		e := a.Entry(actor, audit.CardHeadRaised, id, "", "ok")
-		e.Note = fmt.Sprintf("from=%d to=%d version=%d reason=%s", out.From, out.To, out.Version, reason)
+		e.Note = reason.Note(fmt.Sprintf("from=%d version=%d", out.From, out.Version))
 		// A crash before the commit leaves the row behind; the act is repeated.
 		return e, errors.Join(a.WriteCard(tx, card), tx.RaiseRev(id, held.Head))
 	})
 	if err != nil {
 		return Raised{}, liuma.Outward(err)
 	}
-	return out, nil
+	now, err := a.current(ctx, id)
+	out.To = now.Head.At
+	return out, liuma.Outward(err)
 }
 
 // dropIntent ends a restored intent that the keepers have gone past: it can
@@ -161,63 +167,54 @@ func dropIntent(tx store.Tx, id liuma.CardID, held liuma.Version) error {
 	return tx.DeleteIntent(id)
 }
 
-// Accepted counts what AcceptRestore did.
+// Accepted counts what one step of AcceptRestore did.
 type Accepted struct {
-	Cards  int64 // looked at
-	Raised int64 // were behind the keepers
-	Failed int64 // could not be compared or raised: repeat the act
+	Cards  int64        `json:"cards"`  // looked at
+	Raised int64        `json:"raised"` // were behind the keepers
+	Failed int64        `json:"failed"` // could not be compared or raised: repeat the act
+	Last   liuma.CardID `json:"last"`   // the step ended with this card
+	Done   bool         `json:"done"`   // it was the last one
 }
 
-// AcceptRestore does RaiseHead for every card of a database that was restored
-// as a whole, where keepers have seen more. A crash leaves the cards before it
-// raised; the act may be repeated.
-func (a *Authority) AcceptRestore(ctx context.Context, actor, reason string) (Accepted, error) {
-	var out Accepted
-	err := a.store.Update(ctx, func(store.Tx) (audit.Entry, error) {
-		e := a.Entry(actor, audit.RestoreAccepted, liuma.CardID{}, "", "begun")
-		e.Note = "reason=" + reason
-		return e, nil
+// AcceptRestore does RaiseHead for the cards of a database that was restored as
+// a whole, where keepers have seen more: those after a card, for about stepTime.
+// A crash leaves the cards before it raised; the act may be repeated.
+func (a *Authority) AcceptRestore(ctx context.Context, actor string, after liuma.CardID, reason audit.Reason) (Accepted, error) {
+	began := time.Now()
+	out := Accepted{Last: after}
+	var page []liuma.CardID
+	err := a.store.View(ctx, func(r store.Reader) (err error) {
+		page, err = r.CardIDs(after, restorePage)
+		return err
 	})
 	if err != nil {
 		return out, liuma.Outward(err)
 	}
-	var after liuma.CardID
-	for {
-		var page []liuma.CardID
-		err := a.store.View(ctx, func(r store.Reader) (err error) {
-			page, err = r.CardIDs(after, restorePage)
-			return err
-		})
-		if err != nil {
-			return out, liuma.Outward(err)
-		}
-		for _, id := range page {
-			out.Cards++
-			raised, err := a.raiseIfBehind(ctx, actor, id, reason)
-			switch {
-			case ctx.Err() != nil:
-				return out, ctx.Err()
-			case err != nil:
-				out.Failed++
-				a.log.Error("card not brought up to the keepers", "card", id, "err", err)
-			case raised:
-				out.Raised++
-			}
-			after = id
-		}
-		if len(page) < restorePage {
+	for _, id := range page {
+		if time.Since(began) > stepTime {
 			break
 		}
+		out.Cards, out.Last = out.Cards+1, id
+		switch raised, err := a.raiseIfBehind(ctx, actor, id, reason); {
+		case ctx.Err() != nil:
+			return out, ctx.Err()
+		case err != nil:
+			out.Failed++
+			a.log.Error("card not brought up to the keepers", "card", id, "err", err)
+		case raised:
+			out.Raised++
+		}
 	}
+	out.Done = out.Cards == int64(len(page)) && len(page) < restorePage
 	err = a.store.Update(ctx, func(store.Tx) (audit.Entry, error) {
 		e := a.Entry(actor, audit.RestoreAccepted, liuma.CardID{}, "", "ok")
-		e.Note = fmt.Sprintf("cards=%d raised=%d failed=%d", out.Cards, out.Raised, out.Failed)
+		e.Note = reason.Note(fmt.Sprintf("cards=%d raised=%d failed=%d", out.Cards, out.Raised, out.Failed))
 		return e, nil
 	})
 	return out, liuma.Outward(err)
 }
 
-func (a *Authority) raiseIfBehind(ctx context.Context, actor string, id liuma.CardID, reason string) (bool, error) {
+func (a *Authority) raiseIfBehind(ctx context.Context, actor string, id liuma.CardID, reason audit.Reason) (bool, error) {
 	held, err := a.quorum.Held(ctx, id)
 	if err != nil {
 		return false, err

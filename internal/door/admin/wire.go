@@ -10,6 +10,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -29,6 +30,8 @@ const (
 	pathInbox  = "/v1/texts/inbox"
 	pathRotate = "/v1/keys/rotate"
 	pathDrop   = "/v1/keys/drop"
+	pathHead   = "/v1/cards/head"
+	pathAccept = "/v1/restore/accept"
 )
 
 // greeting tells an administration door from any other program that may answer
@@ -57,6 +60,7 @@ const (
 	CodeKeyInUse  Code = "key_in_use"
 	CodeKeySigns  Code = "key_signs"
 	CodeNoKey     Code = "key_unknown"
+	CodeReason    Code = "reason_missing"
 	CodeRequest   Code = "request_invalid"
 	CodeTooLarge  Code = "too_large"
 	CodeBusy      Code = "import_busy"  // one import at a time
@@ -68,6 +72,9 @@ const (
 	CodeStore     Code = "store_failed"
 	CodeFull      Code = "disk_full"
 	CodeFailed    Code = "failed"
+	CodeNoServer  Code = "not_serving"
+	CodeNoCard    Code = "card_unknown"
+	CodeKeepers   Code = "keepers_disagree"
 )
 
 // Refusal is the server's answer to a request that it did not carry out.
@@ -121,6 +128,10 @@ func known() []knownError {
 		{admin.ErrFileChanged, CodeChanged, http.StatusConflict},
 		{errNoFile, CodeNoFile, http.StatusBadRequest},
 		{errManyFiles, CodeManyFiles, http.StatusBadRequest},
+		{audit.ErrReason, CodeReason, http.StatusUnprocessableEntity},
+		{admin.ErrNotServing, CodeNoServer, http.StatusConflict},
+		{admin.ErrNoCard, CodeNoCard, http.StatusNotFound},
+		{admin.ErrKeepers, CodeKeepers, http.StatusServiceUnavailable},
 		{store.ErrFailed, CodeStore, http.StatusServiceUnavailable},
 		{store.ErrFull, CodeFull, http.StatusServiceUnavailable},
 		{errRequest, CodeRequest, http.StatusBadRequest},
@@ -191,6 +202,27 @@ type rotateKey struct{}
 
 type dropKey struct {
 	KID string `json:"kid"`
+}
+
+// raiseHead and acceptRestore ask for acts on restored cards; Card is empty in
+// the first step of the second.
+type raiseHead struct {
+	Card   string       `json:"card"`
+	Reason audit.Reason `json:"reason"`
+}
+
+type acceptRestore struct {
+	After  string       `json:"after"`
+	Reason audit.Reason `json:"reason"`
+}
+
+// acceptedStep is authority.Accepted on the wire.
+type acceptedStep struct {
+	Cards  int64  `json:"cards"`
+	Raised int64  `json:"raised"`
+	Failed int64  `json:"failed"`
+	Last   string `json:"last"`
+	Done   bool   `json:"done"`
 }
 
 // change is one change of a registered client.
