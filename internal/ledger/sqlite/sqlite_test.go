@@ -72,6 +72,12 @@ func TestProposeOncePerVersion(t *testing.T) { ledgertest.ProposeOncePerVersion(
 
 func TestCommitIsWholeAndOnce(t *testing.T) { ledgertest.CommitIsWholeAndOnce(t, newFile) }
 
+func TestReplacesIsCompared(t *testing.T) { ledgertest.ReplacesIsCompared(t, newFile) }
+
+func TestHeadsOnlyRise(t *testing.T) { ledgertest.HeadsOnlyRise(t, newFile) }
+
+func TestOneCardATag(t *testing.T) { ledgertest.OneCardATag(t, newFile) }
+
 func TestThousandParallelGuesses(t *testing.T) { ledgertest.ThousandParallelGuesses(t, newFile) }
 
 func TestSixtyHostileDays(t *testing.T) { ledgertest.SixtyHostileDays(t, newFile) }

@@ -8,8 +8,6 @@ PRAGMA application_id = 1281979757;
 
 CREATE TABLE cards (
     id         BLOB    NOT NULL PRIMARY KEY,
-    rev        INTEGER NOT NULL,
-    behind     INTEGER NOT NULL,
     holder     BLOB    NOT NULL UNIQUE, -- one card a holder (I-4)
     sealed     BLOB,
     region     TEXT    NOT NULL,
@@ -23,7 +21,9 @@ CREATE TABLE cards (
     frozen     INTEGER NOT NULL,
     frozen_at  INTEGER,
     tally      BLOB,
-    created_at INTEGER
+    created_at INTEGER,
+    rev        INTEGER NOT NULL, -- raised with each change: the card's head at the keepers
+    behind     INTEGER NOT NULL  -- the head that keepers had seen beyond it, or 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE links (
