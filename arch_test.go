@@ -52,7 +52,7 @@ var levels = map[string]int{
 	"internal/evidence":          4,
 	"internal/notify":            4,
 	"internal/record":            4,
-	"internal/admin":             5,
+	"internal/admin":             6,
 	"internal/authority":         5,
 	"client":                     5,
 	"internal/door":              5,

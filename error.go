@@ -115,6 +115,7 @@ const (
 	CodeIDNumber15       Code = "id_number_15_digits"
 	CodeNotInRegistry    Code = "not_in_registry"
 	CodeAlreadyEnrolled  Code = "already_enrolled"
+	CodeCardRestored     Code = "card_restored" // only the keepers knew the holder's card
 	CodePINFormat        Code = "pin_format"
 	CodeWeakPIN          Code = "weak_pin"
 	CodeChangeUnderWay   Code = "change_under_way"

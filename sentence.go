@@ -110,6 +110,9 @@ func holderExplanation(c Code) (Explanation, bool) {
 	case CodeAlreadyEnrolled:
 		return say("您已经申领过电子社保卡并设置了密码。", "You already have an e-card with a PIN.",
 			"请直接用原来的密码关联本渠道。", "Link this channel with the PIN that you have.")
+	case CodeCardRestored:
+		return say("您已经有电子社保卡，它的记录刚刚恢复，为安全起见已冻结。", "You already have an e-card; its record was just restored, and it is frozen to be safe.",
+			"请带身份证到经办窗口启用。", "Go to an agency with your ID card to have it opened.")
 	case CodePINFormat:
 		return say("密码应为 6 位数字。", "A PIN has six digits.",
 			"请重新输入 6 位数字。", "Enter six digits.")

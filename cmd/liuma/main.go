@@ -45,6 +45,8 @@ type cli struct {
 	Evidence evidenceCmd `cmd:"" help:"The providers of evidence."`
 	Texts    textsCmd    `cmd:"" help:"The codes and notices to bound phones, and what became of them."`
 	Keys     keysCmd     `cmd:"" help:"The keys that receipts and ID tokens are signed with, and those of the vault."`
+	Card     cardCmd     `cmd:"" help:"Acts on one card, each recorded with a reason."`
+	Restore  restoreCmd  `cmd:"" help:"What follows when a backup of the database was put back."`
 	PIN      PINCmd      `cmd:"" name:"pin" help:"What may be a PIN."`
 	Audit    auditCmd    `cmd:"" help:"The audit record: examine, show, export and digest it."`
 	Bench    benchCmd    `cmd:"" help:"Measure what a verification costs on this machine."`

@@ -25,7 +25,9 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/record"
@@ -93,6 +95,13 @@ type Administration interface {
 	// RotateRootKey adds a root key to the vault; it seals from now on, in a
 	// running server too. Errors: audit.ErrReason, vault.ErrRootKeys.
 	RotateRootKey(ctx context.Context, reason audit.Reason) (RootKey, error)
+	// RaiseHead brings one card's row, which was restored from an older copy, up
+	// to what the keepers have seen, so that it is served again. Errors:
+	// audit.ErrReason, ErrNotServing, ErrNoCard, ErrKeepers.
+	RaiseHead(ctx context.Context, card liuma.CardID, reason audit.Reason) (authority.Raised, error)
+	// AcceptRestore does so for the cards after one, step by step, until Done.
+	// Errors: audit.ErrReason, ErrNotServing.
+	AcceptRestore(ctx context.Context, after liuma.CardID, reason audit.Reason) (authority.Accepted, error)
 }
 
 // ImportConfig has the functions that an import reports to. Both are optional;
@@ -111,10 +120,12 @@ type Registry interface {
 	Import(ctx context.Context, r io.Reader, c registry.ImportConfig) (registry.Summary, error)
 }
 
-// Authority reports whether it can give verdicts now; *authority.Authority
-// implements it.
+// Authority reports whether it can give verdicts now, and brings restored cards
+// up to the keepers; *authority.Authority implements it.
 type Authority interface {
 	Ready(context.Context) error
+	RaiseHead(ctx context.Context, actor string, card liuma.CardID, reason audit.Reason) (authority.Raised, error)
+	AcceptRestore(ctx context.Context, actor string, after liuma.CardID, reason audit.Reason) (authority.Accepted, error)
 }
 
 // Quorum returns the highest sequence number that each keeper sent;

@@ -67,8 +67,11 @@ const (
 	EvidencePruned     Event = "evidence.pruned" // rows of evidence too old to be accepted were dropped
 	KeeperSeen         Event = "keeper.seen"     // the highest sequence seen from a keeper was saved
 	KeeperAlarm        Event = "keeper.alarm"
-	RecordDigested     Event = "record.digested" // a signed digest of the record was made
-	RecordFault        Event = "record.fault"    // entries or digests are not what was written
+	RecordDigested     Event = "record.digested"  // a signed digest of the record was made
+	RecordFault        Event = "record.fault"     // entries or digests are not what was written
+	CardAdopted        Event = "card.adopted"     // a card that only keepers knew was taken in, frozen
+	CardHeadRaised     Event = "card.head_raised" // an operator brought a restored row up to the keepers
+	RestoreAccepted    Event = "restore.accepted" // the same for a whole database
 )
 
 // Entry describes one change; the store gives it its place (Recorded). Entries

@@ -24,8 +24,10 @@ import (
 // *keeper.Quorum implements it and documents errors and durability.
 type Quorum interface {
 	Attempt(ctx context.Context, t keeper.Target, g keeper.Guess, secret []byte) (keeper.Outcome, error)
-	Propose(ctx context.Context, card liuma.CardID, version liuma.Version, secret []byte) (liuma.Verifier, error)
-	Commit(ctx context.Context, c ledger.Commitment) (all bool, err error)
+	Propose(ctx context.Context, current keeper.Target, version liuma.Version, secret []byte) (liuma.Verifier, error)
+	Commit(ctx context.Context, c ledger.Commitment, head keeper.Head) (all bool, err error)
+	Tagged(ctx context.Context, tag ledger.Tag) (ledger.Row, error)
+	Held(ctx context.Context, card liuma.CardID) (ledger.Row, error)
 	KeySet() uint32
 	Seen() map[keeper.ID]uint64
 	Ready(ctx context.Context) error
@@ -249,6 +251,10 @@ func (a *Authority) ReceiptKeys() jose.JSONWebKeySet { return a.vault.ReceiptKey
 // RecordAlarm writes a keeper's fault to the log and the audit record. It never
 // fails the request in which the fault was seen.
 func (a *Authority) RecordAlarm(ctx context.Context, al keeper.Alarm) {
+	if al.Fault == keeper.RowBehind {
+		a.rowBehind(ctx, al)
+		return
+	}
 	a.log.Error("keeper alarm", "keeper", al.Keeper, "what", al.Fault, "card", al.Card)
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		e := a.Entry("system", audit.KeeperAlarm, al.Card, "", string(al.Fault))

@@ -3,6 +3,7 @@ package authority
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -49,8 +50,18 @@ func (a *Authority) Card(ctx context.Context, c Caller, h store.Handle) (CardVie
 }
 
 // ReadCard reads a card and checks its MAC: writing to the database alone does
-// not give a holder another holder's PIN.
+// not give a holder another holder's PIN. A row that was put back from an older
+// copy is not read (I-13).
 func (a *Authority) ReadCard(r store.Reader, id liuma.CardID) (store.Card, error) {
+	card, err := a.readBehind(r, id)
+	if err == nil && card.Behind > 0 {
+		return store.Card{}, liuma.Fail(liuma.CodeUnavailable, fmt.Errorf("%w: %s", errBehind, id))
+	}
+	return card, err
+}
+
+// readBehind is ReadCard for the operator's act on a row that was put back.
+func (a *Authority) readBehind(r store.Reader, id liuma.CardID) (store.Card, error) {
 	card, err := r.Card(id)
 	if err != nil {
 		return store.Card{}, err

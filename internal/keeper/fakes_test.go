@@ -224,11 +224,11 @@ func fakeTarget(t testing.TB, fakes []*fakeKeeper, pin string) Target {
 	q, _ := fakeQuorum(t, fakes)
 	defer q.Close()
 	card := liuma.NewCardID()
-	v, err := q.Propose(context.Background(), card, 1, []byte(pin))
+	v, err := q.Propose(context.Background(), before(card, 1), 1, []byte(pin))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Target{Card: card, Version: 1, KeySet: 1, Verifier: v}
+	return Target{Card: card, Version: 1, KeySet: 1, Verifier: v, Tag: tagOf(card)}
 }
 
 // after is a delay that ends early with the call.

@@ -132,15 +132,26 @@ func (h *harness) alarmed(fault Fault) []ID {
 	return out
 }
 
-// set sets a PIN and returns the target that the authority would hold.
+// tagOf is a tag that only this card has.
+func tagOf(card liuma.CardID) (tag ledger.Tag) {
+	copy(tag[:], card[:])
+	return tag
+}
+
+// before is the target that version follows: the version below it.
+func before(card liuma.CardID, version liuma.Version) Target {
+	return Target{Card: card, Version: version - 1, Tag: tagOf(card)}
+}
+
+// set sets a PIN, which follows the version below it, and returns the target that the authority would hold.
 func set(t testing.TB, q *Quorum, card liuma.CardID, version liuma.Version, pin string) Target {
 	t.Helper()
-	v, err := q.Propose(t.Context(), card, version, []byte(pin))
+	v, err := q.Propose(t.Context(), before(card, version), version, []byte(pin))
 	if err != nil {
 		t.Fatalf("propose: %v", err)
 	}
-	target := Target{Card: card, Version: version, KeySet: q.KeySet(), Verifier: v}
-	all, err := q.Commit(t.Context(), target.commitment())
+	target := Target{Card: card, Version: version, Replaces: version - 1, KeySet: q.KeySet(), Verifier: v, Tag: tagOf(card)}
+	all, err := q.Commit(t.Context(), target.commitment(), target.Head)
 	if err != nil {
 		t.Fatalf("commit: %v", err)
 	}
@@ -194,6 +205,22 @@ type faulty struct {
 	propose func(context.Context, ProposeRequest) (ProposeAnswer, error)
 	commit  func(context.Context, CommitRequest) (CommitAnswer, error)
 	settle  func(context.Context, Header, []ledger.Settlement) (Answer, error)
+	head    func(context.Context, Header, []ledger.Head) (HeadAnswer, error)
+	tagged  func(context.Context, ledger.Tag) (StatusAnswer, error)
+}
+
+func (f *faulty) Head(ctx context.Context, h Header, heads []ledger.Head) (HeadAnswer, error) {
+	if f.head != nil {
+		return f.head(ctx, h, heads)
+	}
+	return f.Keeper.Head(ctx, h, heads)
+}
+
+func (f *faulty) StatusOfTag(ctx context.Context, tag ledger.Tag) (StatusAnswer, error) {
+	if f.tagged != nil {
+		return f.tagged(ctx, tag)
+	}
+	return f.Keeper.StatusOfTag(ctx, tag)
 }
 
 func (f *faulty) Attempt(ctx context.Context, r AttemptRequest) (AttemptAnswer, error) {
@@ -242,6 +269,15 @@ func (dead) Settle(context.Context, Header, []ledger.Settlement) (Answer, error)
 }
 func (dead) Status(context.Context, liuma.CardID) (StatusAnswer, error) {
 	return StatusAnswer{}, errDown
+}
+func (dead) StatusOfTag(context.Context, ledger.Tag) (StatusAnswer, error) {
+	return StatusAnswer{}, errDown
+}
+func (dead) Head(context.Context, Header, []ledger.Head) (HeadAnswer, error) {
+	return HeadAnswer{}, errDown
+}
+func (dead) Retag(context.Context, RetagRequest) (CommitAnswer, error) {
+	return CommitAnswer{}, errDown
 }
 func (dead) Retire(context.Context, Header, liuma.CardID) (Answer, error) { return Answer{}, errDown }
 func (dead) Unretire(context.Context, Header, liuma.CardID) (Answer, error) {

@@ -137,7 +137,7 @@ func (n *Node) Attempt(ctx context.Context, req AttemptRequest) (AttemptAnswer, 
 		return AttemptAnswer{}, err
 	}
 	spent, err := n.ledger.Spend(ctx, ledger.SpendRequest{
-		Card: req.Card, Version: req.Version, Lane: req.Lane, Reserve: req.Reserve, Limits: req.Limits,
+		Card: req.Card, Head: req.Head, Version: req.Version, Lane: req.Lane, Reserve: req.Reserve, Limits: req.Limits,
 		Sender: req.Now, Seen: req.Seen,
 	})
 	if err != nil {
@@ -170,7 +170,7 @@ func (n *Node) catchUp(ctx context.Context, req AttemptRequest) error {
 		}
 		// A crash here leaves the commit taken and the guess not counted. A
 		// refusal is ignored: Spend meets the same version and refuses as well.
-		if _, err := n.commit(ctx, req.Header, *c); err != nil {
+		if _, err := n.commit(ctx, req.Header, *c, req.Head); err != nil {
 			return err
 		}
 	}
@@ -205,7 +205,7 @@ func (n *Node) Propose(ctx context.Context, req ProposeRequest) (ProposeAnswer, 
 		return ProposeAnswer{}, fmt.Errorf("%w: %d", ErrKeySet, req.KeySet)
 	}
 	proposed, err := n.ledger.Propose(ctx, ledger.ProposeRequest{
-		Card: req.Card, Version: req.Version, Sender: req.Now, Seen: req.Seen,
+		Card: req.Card, Head: req.Head, Version: req.Version, Replaces: req.Replaces, Tag: req.Tag, Sender: req.Now, Seen: req.Seen,
 	})
 	if err != nil {
 		ref, err := refusal(err)
@@ -230,7 +230,7 @@ func (n *Node) Commit(ctx context.Context, req CommitRequest) (CommitAnswer, err
 		return CommitAnswer{}, err
 	}
 	defer leave()
-	ref, err := n.commit(ctx, req.Header, req.Commitment)
+	ref, err := n.commit(ctx, req.Header, req.Commitment, req.Head)
 	if err != nil {
 		return CommitAnswer{}, err
 	}
@@ -242,7 +242,7 @@ func (n *Node) Commit(ctx context.Context, req CommitRequest) (CommitAnswer, err
 //
 // A crash in here leaves the old version or the new one, with a clean count
 // only if it is the new one (I-7).
-func (n *Node) commit(ctx context.Context, h Header, c ledger.Commitment) (*ledger.Refusal, error) {
+func (n *Node) commit(ctx context.Context, h Header, c ledger.Commitment, head uint64) (*ledger.Refusal, error) {
 	if c.Card.IsZero() || c.Version == 0 || c.Verifier.IsZero() {
 		return nil, fmt.Errorf("%w: a commit needs card, version and verifier", ErrRequest)
 	}
@@ -260,7 +260,7 @@ func (n *Node) commit(ctx context.Context, h Header, c ledger.Commitment) (*ledg
 			return nil, err
 		}
 	}
-	_, err = n.ledger.Commit(ctx, ledger.CommitRequest{Commitment: c, Sender: h.Now, Seen: h.Seen})
+	_, err = n.ledger.Commit(ctx, ledger.CommitRequest{Commitment: c, Head: head, Sender: h.Now, Seen: h.Seen})
 	return refusal(err)
 }
 
@@ -290,6 +290,57 @@ func (n *Node) Status(ctx context.Context, card liuma.CardID) (StatusAnswer, err
 		return StatusAnswer{}, err
 	}
 	return StatusAnswer{Answer: n.answer(), Row: row}, nil
+}
+
+// StatusOfTag implements Keeper.
+func (n *Node) StatusOfTag(ctx context.Context, tag ledger.Tag) (StatusAnswer, error) {
+	leave, err := n.enter()
+	if err != nil {
+		return StatusAnswer{}, err
+	}
+	defer leave()
+	row, err := n.ledger.Tagged(ctx, tag)
+	if err != nil {
+		return StatusAnswer{}, err
+	}
+	return StatusAnswer{Answer: n.answer(), Row: row}, nil
+}
+
+// Head implements Keeper. It is not metered: a head gives no guess away, and
+// only the authority that sends too high a one is refused by it.
+func (n *Node) Head(ctx context.Context, h Header, heads []ledger.Head) (HeadAnswer, error) {
+	leave, err := n.enter()
+	if err != nil {
+		return HeadAnswer{}, err
+	}
+	defer leave()
+	behind, err := n.ledger.Head(ctx, ledger.HeadRequest{Heads: heads, Sender: h.Now, Seen: h.Seen})
+	if err != nil {
+		return HeadAnswer{}, err
+	}
+	return HeadAnswer{Answer: n.answer(), Behind: behind}, nil
+}
+
+// Retag implements Keeper. It is metered together with Retire: both change who
+// a card belongs to.
+func (n *Node) Retag(ctx context.Context, req RetagRequest) (CommitAnswer, error) {
+	leave, err := n.enter()
+	if err != nil {
+		return CommitAnswer{}, err
+	}
+	defer leave()
+	if err := n.retires.take(n.now()); err != nil {
+		return CommitAnswer{}, err
+	}
+	// A crash here leaves the old tag or the new one; it may be repeated.
+	_, err = n.ledger.Retag(ctx, ledger.RetagRequest{
+		Card: req.Card, Head: req.Head, Old: req.Old, New: req.New, Sender: req.Now, Seen: req.Seen,
+	})
+	ref, err := refusal(err)
+	if err != nil {
+		return CommitAnswer{}, err
+	}
+	return CommitAnswer{Answer: n.answer(), Refusal: ref}, nil
 }
 
 // Retire implements Keeper. It is metered.

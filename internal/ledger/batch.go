@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 // op is one request on its way through the writer.
 type op struct {
 	cards []liuma.CardID // cards whose rows work reads
+	tags  []Tag          // holders whose cards' rows work reads
 	now   time.Time      // when it was admitted
 	// work runs in the writer, in order. It changes rows through the batch and
 	// returns nil, or changes nothing and returns the reason.
@@ -156,21 +158,28 @@ func (l *Ledger) gather(ops []*op, meta Meta, stopped error) (*batch, error) {
 		return nil, stopped
 	}
 	missing := make([]liuma.CardID, 0, len(ops))
+	want := func(card liuma.CardID) {
+		if _, ok := b.rows[card]; ok {
+			return
+		}
+		if r := l.cache.get(card); r != nil {
+			own := *r
+			b.rows[card] = &own
+			return
+		}
+		b.rows[card] = nil
+		missing = append(missing, card)
+	}
 	for _, o := range ops {
 		if stopped != nil && !o.repair {
 			continue
 		}
-		for _, card := range o.cards {
-			if _, ok := b.rows[card]; ok {
-				continue
-			}
-			if r := l.cache.get(card); r != nil {
-				own := *r
-				b.rows[card] = &own
-				continue
-			}
-			b.rows[card] = nil
-			missing = append(missing, card)
+		tagged, err := l.tagged(o.tags)
+		if err != nil {
+			return nil, err
+		}
+		for _, card := range append(tagged, o.cards...) {
+			want(card)
 		}
 	}
 	if len(missing) == 0 {
@@ -186,6 +195,21 @@ func (l *Ledger) gather(ops []*op, meta Meta, stopped error) (*batch, error) {
 		b.rows[rows[i].Card] = &rows[i]
 	}
 	return b, nil
+}
+
+// tagged lists the cards that have one of the tags on disk.
+func (l *Ledger) tagged(tags []Tag) (cards []liuma.CardID, err error) {
+	for _, tag := range tags {
+		if tag.IsZero() {
+			continue
+		}
+		found, err := l.cfg.Backend.Tagged(context.Background(), tag)
+		if err != nil {
+			return nil, fmt.Errorf("tagged: %w", err)
+		}
+		cards = append(cards, found...)
+	}
+	return cards, nil
 }
 
 // persist writes the rows that the batch changed, in one durable transaction.

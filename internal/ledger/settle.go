@@ -119,12 +119,5 @@ func (l *Ledger) queueProof(ctx context.Context, s Settlement, verifier liuma.Ve
 			return nil
 		},
 	}
-	l.mu.Lock()
-	full := len(l.queue) >= backlog
-	l.mu.Unlock()
-	if full {
-		_, err := l.ask(ctx, o)
-		return err
-	}
-	return l.enqueue(o)
+	return l.queuePatient(ctx, o)
 }

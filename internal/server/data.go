@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/record"
@@ -27,6 +29,16 @@ type Data struct {
 	Registry *registry.Registry
 	Record   *record.Digester // of the audit record
 	closers  closers
+	// heads hears of every card whose row was written, once there are keepers.
+	heads atomic.Pointer[keeper.Quorum]
+}
+
+// committed tells the keepers that a card's row has moved on (I-13). Before they
+// are there nothing is told: the card's next request carries its head.
+func (d *Data) committed(card liuma.CardID, head uint64) {
+	if q := d.heads.Load(); q != nil {
+		q.Head(card, head)
+	}
 }
 
 type closers []func() error
@@ -114,7 +126,7 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 		return nil, err
 	}
 	d.closers.add(d.Vault.Close)
-	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{})
+	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{Committed: d.committed})
 	if err != nil {
 		return nil, err
 	}

@@ -162,6 +162,7 @@ func (s *System) openKeepers(ctx context.Context) error {
 	})
 	if err == nil {
 		s.closers.add(s.Quorum.Close)
+		s.heads.Store(s.Quorum)
 	}
 	return err
 }

@@ -77,6 +77,8 @@ type Reader interface {
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
 	CountCards() (int64, error)
+	// CardIDs lists cards in their order, at most limit, after a card.
+	CardIDs(after liuma.CardID, limit int) ([]liuma.CardID, error)
 
 	Link(liuma.ChannelID, liuma.CardID) (Link, error)
 	LinkByHandle(liuma.ChannelID, Handle) (Link, error)
@@ -125,6 +127,10 @@ type Tx interface {
 	InsertCard(Card) error
 	// UpdateCard replaces all members of the card; ErrNotFound if it is gone.
 	UpdateCard(Card) error
+	// RaiseRev raises the revision of a card's row to at least rev, so that it is
+	// above it after the commit; it never lowers it. Only an operator's act on a
+	// row that was restored needs it. ErrNotFound: no such card.
+	RaiseRev(card liuma.CardID, rev uint64) error
 
 	// InsertLink returns ErrExists if the card is linked in that channel or
 	// the handle is taken there, and ErrNotFound if there is no such card.
@@ -167,7 +173,14 @@ type Tx interface {
 
 // Card is one electronic card. Times are UTC and whole milliseconds.
 type Card struct {
-	ID     liuma.CardID
+	ID liuma.CardID
+	// Rev is the row's revision as it was read, which keepers know as the card's
+	// head. A transaction that writes the card raises it by one.
+	Rev uint64
+	// Behind is set when a keeper had seen a later row of the card, to that head:
+	// this row was put back from an older copy, and serves nobody until an
+	// operator has raised its revision. 0: it is not.
+	Behind uint64
 	Holder vault.Index // of the canonical ID number; one card a holder (I-4)
 	Sealed []byte      // vault-sealed registry.Facts of the holder, bound to ID
 	Region liuma.Region

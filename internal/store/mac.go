@@ -16,9 +16,9 @@ func CardMAC(v *vault.Vault, c Card) vault.MAC {
 		frozen[0] = 1
 	}
 	at := c.FrozenAt
-	var since []byte // empty for a zero time
+	since := binary.BigEndian.AppendUint64(nil, c.Behind) // and the time, unless it is zero
 	if !at.IsZero() {
-		since = binary.BigEndian.AppendUint64(nil, uint64(at.UnixMilli()))
+		since = binary.BigEndian.AppendUint64(since, uint64(at.UnixMilli()))
 	}
 	return v.RowMAC("card", c.Holder[:], c.ID[:], binary.BigEndian.AppendUint32(nil, uint32(c.Version)),
 		binary.BigEndian.AppendUint32(nil, c.KeySet), c.Verifier[:], []byte(c.Physical), frozen, since, []byte(c.Region))

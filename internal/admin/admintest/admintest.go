@@ -21,6 +21,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/record"
@@ -30,6 +31,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/store/storetest"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
+
+// Card is the one that a World's server knows.
+var Card = liuma.CardID{7}
 
 // Start is the time that every World's clock shows.
 var Start = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
@@ -55,7 +59,7 @@ func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
 		name string
 		run  func(t *testing.T, w *World, a admin.Administration)
 	}{
-		{"status of a server", servedStatus}, {"signing keys of a server", servedKeys}, {"inbox", inbox}, {"retry wakes the outbox", retryWakes},
+		{"status of a server", servedStatus}, {"signing keys of a server", servedKeys}, {"inbox", inbox}, {"restored cards", restoredCards}, {"retry wakes the outbox", retryWakes},
 	} {
 		t.Run(trial.name, func(t *testing.T) {
 			w := New(t, Options{Served: true})
@@ -185,6 +189,7 @@ type Server struct {
 	mu       sync.Mutex
 	notReady error             // guarded by mu
 	took     []notify.Received // guarded by mu
+	acts     []string          // guarded by mu
 }
 
 // Ail makes the server unable to give verdicts.
@@ -206,6 +211,38 @@ func (s *Server) Ready(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.notReady
+}
+
+// RaiseHead answers as an authority with one card, which is behind.
+func (s *Server) RaiseHead(_ context.Context, actor string, card liuma.CardID, reason audit.Reason) (authority.Raised, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.notReady != nil:
+		return authority.Raised{}, liuma.Fail(liuma.CodeUnavailable, s.notReady)
+	case card != Card:
+		return authority.Raised{}, liuma.Outward(store.ErrNotFound)
+	}
+	s.acts = append(s.acts, actor+" raised: "+string(reason))
+	return authority.Raised{From: 3, To: 9, Version: 2, Taken: true}, nil
+}
+
+// AcceptRestore answers as an authority with two cards, one a step.
+func (s *Server) AcceptRestore(_ context.Context, actor string, after liuma.CardID, reason audit.Reason) (authority.Accepted, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.acts = append(s.acts, actor+" accepted: "+string(reason))
+	if after.IsZero() {
+		return authority.Accepted{Cards: 1, Raised: 1, Last: Card}, nil
+	}
+	return authority.Accepted{Cards: 1, Failed: 1, Last: liuma.CardID{9}, Done: true}, nil
+}
+
+// Acts lists the acts on cards so far.
+func (s *Server) Acts() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.acts)
 }
 
 // Seen returns the sequence numbers of two keepers.

@@ -33,6 +33,8 @@ const (
 	pathDigest = "/v1/record/digest"
 	pathRecord = "/v1/record"
 	pathRoot   = "/v1/keys/vault/rotate"
+	pathHead   = "/v1/cards/head"
+	pathAccept = "/v1/restore/accept"
 )
 
 // greeting tells an administration door from any other program that may answer
@@ -74,6 +76,9 @@ const (
 	CodeStore     Code = "store_failed"
 	CodeFull      Code = "disk_full"
 	CodeFailed    Code = "failed"
+	CodeNoServer  Code = "not_serving"
+	CodeNoCard    Code = "card_unknown"
+	CodeKeepers   Code = "keepers_disagree"
 )
 
 // Refusal is the server's answer to a request that it did not carry out.
@@ -129,6 +134,10 @@ func known() []knownError {
 		{admin.ErrFileChanged, CodeChanged, http.StatusConflict},
 		{errNoFile, CodeNoFile, http.StatusBadRequest},
 		{errManyFiles, CodeManyFiles, http.StatusBadRequest},
+		{audit.ErrReason, CodeReason, http.StatusUnprocessableEntity},
+		{admin.ErrNotServing, CodeNoServer, http.StatusConflict},
+		{admin.ErrNoCard, CodeNoCard, http.StatusNotFound},
+		{admin.ErrKeepers, CodeKeepers, http.StatusServiceUnavailable},
 		{store.ErrFailed, CodeStore, http.StatusServiceUnavailable},
 		{store.ErrFull, CodeFull, http.StatusServiceUnavailable},
 		{errRequest, CodeRequest, http.StatusBadRequest},
@@ -204,6 +213,27 @@ type dropKey struct {
 // rotateRoot asks for a new root key of the vault.
 type rotateRoot struct {
 	Reason audit.Reason `json:"reason"`
+}
+
+// raiseHead and acceptRestore ask for acts on restored cards; Card is empty in
+// the first step of the second.
+type raiseHead struct {
+	Card   string       `json:"card"`
+	Reason audit.Reason `json:"reason"`
+}
+
+type acceptRestore struct {
+	After  string       `json:"after"`
+	Reason audit.Reason `json:"reason"`
+}
+
+// acceptedStep is authority.Accepted on the wire.
+type acceptedStep struct {
+	Cards  int64  `json:"cards"`
+	Raised int64  `json:"raised"`
+	Failed int64  `json:"failed"`
+	Last   string `json:"last"`
+	Done   bool   `json:"done"`
 }
 
 // change is one change of a registered client.

@@ -52,6 +52,11 @@ func Run(t *testing.T, place func(testing.TB) Place) {
 		{"SixtyHostileDays", SixtyHostileDays},
 		{"ProposeOncePerVersion", ProposeOncePerVersion},
 		{"CommitIsWholeAndOnce", CommitIsWholeAndOnce},
+		{"ReplacesIsCompared", ReplacesIsCompared},
+		{"HeadsOnlyRise", HeadsOnlyRise},
+		{"HeadsRideAlong", HeadsRideAlong},
+		{"OneCardATag", OneCardATag},
+		{"RetagMovesATag", RetagMovesATag},
 		{"RetireIsReversible", RetireIsReversible},
 		{"OnlyProofsSettle", OnlyProofsSettle},
 		{"SettlementClearsNothingLater", SettlementClearsNothingLater},
@@ -95,6 +100,7 @@ type holder struct {
 	card    liuma.CardID
 	version liuma.Version
 	key     ed25519.PrivateKey
+	head    uint64
 }
 
 func newHolder(t testing.TB) *holder {
@@ -111,7 +117,13 @@ func (h *holder) verifier() liuma.Verifier {
 }
 
 func (h *holder) commitment() ledger.Commitment {
-	return ledger.Commitment{Card: h.card, Version: h.version, KeySet: 1, Verifier: h.verifier()}
+	return ledger.Commitment{Card: h.card, Version: h.version, KeySet: 1, Verifier: h.verifier(), Tag: h.tag()}
+}
+
+// tag is a tag that only this card has.
+func (h *holder) tag() (tag ledger.Tag) {
+	copy(tag[:], h.card[:])
+	return tag
 }
 
 // rig is a ledger on a place, with a clock and a backend that can fail.
@@ -177,13 +189,20 @@ func (r *rig) enroll() *holder {
 
 func (r *rig) commit(h *holder) {
 	r.t.Helper()
-	if _, err := r.ledger.Commit(r.t.Context(), ledger.CommitRequest{Commitment: h.commitment(), Sender: r.clock.Now()}); err != nil {
+	r.commitOver(h, 0)
+}
+
+func (r *rig) commitOver(h *holder, replaces liuma.Version) {
+	r.t.Helper()
+	c := h.commitment()
+	c.Replaces = replaces
+	if _, err := r.ledger.Commit(r.t.Context(), ledger.CommitRequest{Commitment: c, Head: h.head, Sender: r.clock.Now()}); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
 func (r *rig) request(h *holder, lane ledger.Lane, reserve int) ledger.SpendRequest {
-	return ledger.SpendRequest{Card: h.card, Version: h.version, Lane: lane, Reserve: reserve, Sender: r.clock.Now()}
+	return ledger.SpendRequest{Card: h.card, Head: h.head, Version: h.version, Lane: lane, Reserve: reserve, Sender: r.clock.Now()}
 }
 
 func (r *rig) try(h *holder, lane ledger.Lane, reserve int) (*ledger.Spent, error) {

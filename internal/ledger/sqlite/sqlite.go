@@ -179,6 +179,15 @@ func (b *Backend) Apply(ctx context.Context, rows []ledger.Row, meta ledger.Meta
 	})
 }
 
+// Tagged implements ledger.Backend. It reads on the writer's connection.
+func (b *Backend) Tagged(ctx context.Context, tag ledger.Tag) (cards []liuma.CardID, err error) {
+	err = b.use(func(w *writer) error {
+		cards, err = w.tagged(ctx, tag)
+		return err
+	})
+	return cards, err
+}
+
 // Meta implements ledger.Backend.
 func (b *Backend) Meta(ctx context.Context) (meta ledger.Meta, err error) {
 	err = b.use(func(w *writer) error {

@@ -20,6 +20,7 @@ import (
 	"io/fs"
 	"sync"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -51,11 +52,17 @@ type Config struct {
 	// CheckpointPages is how many 4 KiB pages gather in the WAL before they
 	// are copied into the database file; 4,000 if zero.
 	CheckpointPages int
+	// Committed, if set, is called after each commit that wrote a card, with the
+	// revision of the card's row, before the Update returns. It must not block.
+	Committed func(card liuma.CardID, head uint64)
 }
 
 func (c Config) withDefaults() (Config, error) {
 	if c.Readers < 0 || c.CacheMiB < 0 || c.CheckpointPages < 0 {
 		return c, errors.New("store: config: negative size")
+	}
+	if c.Committed == nil {
+		c.Committed = func(liuma.CardID, uint64) {}
 	}
 	if c.Readers == 0 {
 		c.Readers = 4
@@ -114,7 +121,7 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 	if err := s.file.Watch(); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	s.writer = newWriter(w, s.file)
+	s.writer = newWriter(w, s.file, cfg.Committed)
 	for range cfg.Readers {
 		r, err := openConn(s.file.Path(), sqlitefile.Settings{ReadOnly: true, CacheKiB: max(1, cfg.CacheMiB/8) << 10})
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -98,8 +99,9 @@ func atMost(limit int) driver.Value { return int64(max(0, limit)) }
 // tx implements store.Tx on the writer's connection.
 type tx struct {
 	reader
-	wrote    bool // a row was changed
-	destroys bool // a seal key was deleted
+	wrote    bool                    // a row was changed
+	destroys bool                    // a seal key was deleted
+	rose     map[liuma.CardID]uint64 // revisions of the cards that were written
 }
 
 var _ store.Tx = (*tx)(nil)

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -29,11 +30,12 @@ const (
 // that were queued during the last commit, runs them in one transaction, and
 // answers them after the commit: one sync for all.
 type writer struct {
-	conn    *conn // used by loop only
-	file    *sqlitefile.File
-	process audit.ProcessID // this process start, whose stream has the entries without a card
-	scrubAt time.Time       // when to try to scrub; zero: no need; loop only
-	looping bool            // loop was started; set by Open
+	conn      *conn // used by loop only
+	file      *sqlitefile.File
+	committed func(liuma.CardID, uint64)
+	process   audit.ProcessID // this process start, whose stream has the entries without a card
+	scrubAt   time.Time       // when to try to scrub; zero: no need; loop only
+	looping   bool            // loop was started; set by Open
 
 	mu     sync.Mutex
 	queue  []*call // by mu
@@ -65,10 +67,11 @@ type result struct {
 	undo     bool
 	wrote    bool
 	destroys bool // a seal key was deleted
+	rose     map[liuma.CardID]uint64
 }
 
-func newWriter(c *conn, file *sqlitefile.File) *writer {
-	return &writer{conn: c, file: file, process: audit.NewProcessID(),
+func newWriter(c *conn, file *sqlitefile.File, committed func(liuma.CardID, uint64)) *writer {
+	return &writer{conn: c, file: file, committed: committed, process: audit.NewProcessID(),
 		wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
@@ -261,6 +264,9 @@ func (w *writer) attempt(calls []*call) (bad int) {
 		w.scrub()
 	}
 	for i, c := range calls {
+		for card, rev := range results[i].rose {
+			w.committed(card, rev)
+		}
 		c.answer(results[i])
 	}
 	return -1
@@ -326,7 +332,7 @@ func (w *writer) run(c *call) (r result) {
 	t := &tx{reader: reader{conn: w.conn, ctx: context.Background()}}
 	defer func() { t.conn = nil }() // the Tx is invalid after f
 	entry, r := protect(c.f, t)
-	r.wrote, r.destroys = t.wrote, t.destroys
+	r.wrote, r.destroys, r.rose = t.wrote, t.destroys, t.rose
 	if t.broken != nil {
 		// The closure may have ignored the error; nothing after it can be trusted.
 		r.err, r.undo = told(t.broken), true

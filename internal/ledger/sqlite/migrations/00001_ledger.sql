@@ -6,8 +6,11 @@ PRAGMA application_id = 1281979723;
 -- rowid the card is the only key, so an update touches one leaf page.
 CREATE TABLE card (
     card BLOB NOT NULL PRIMARY KEY CHECK (length(card) = 16),
+    tag  BLOB CHECK (length(tag) = 32), -- of the holder, as in body
     body BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX card_by_tag ON card (tag) WHERE tag IS NOT NULL;
 
 -- The ledger's own state, one row; sequence is at most 2^63-1; clock is
 -- milliseconds since 1970 UTC.

@@ -21,7 +21,9 @@ CREATE TABLE cards (
     frozen     INTEGER NOT NULL,
     frozen_at  INTEGER,
     tally      BLOB,
-    created_at INTEGER
+    created_at INTEGER,
+    rev        INTEGER NOT NULL, -- raised with each change: the card's head at the keepers
+    behind     INTEGER NOT NULL  -- the head that keepers had seen beyond it, or 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE links (
