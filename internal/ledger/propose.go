@@ -61,10 +61,11 @@ func (l *Ledger) Propose(ctx context.Context, req ProposeRequest) (*Proposed, er
 	if req.Card.IsZero() || req.Version == 0 {
 		return nil, ErrRequest
 	}
-	now, err := l.admit(header{req.Sender, req.Seen})
+	at, err := l.admit(header{req.Sender, req.Seen})
 	if err != nil {
 		return nil, err
 	}
+	now := at.High
 	meta, err := l.ask(ctx, &op{
 		cards: []liuma.CardID{req.Card},
 		now:   now,
@@ -77,7 +78,6 @@ func (l *Ledger) Propose(ctx context.Context, req ProposeRequest) (*Proposed, er
 				return &Refusal{Reason: VersionUsed, Mark: r.Mark}
 			}
 			r.Mark = req.Version
-			b.tick(now)
 			b.touch(req.Card)
 			return nil
 		},
@@ -104,10 +104,11 @@ func (l *Ledger) Commit(ctx context.Context, req CommitRequest) (seq uint64, err
 	if req.Card.IsZero() || req.Version == 0 || req.Verifier.IsZero() {
 		return 0, ErrRequest
 	}
-	now, err := l.admit(header{req.Sender, req.Seen})
+	at, err := l.admit(header{req.Sender, req.Seen})
 	if err != nil {
 		return 0, err
 	}
+	now := at.High
 	meta, err := l.ask(ctx, &op{
 		cards: []liuma.CardID{req.Card},
 		now:   now,
@@ -125,7 +126,6 @@ func (l *Ledger) Commit(ctx context.Context, req CommitRequest) (seq uint64, err
 			r.Version, r.KeySet, r.Verifier = req.Version, req.KeySet, req.Verifier
 			r.Mark = max(r.Mark, req.Version)
 			r.Tally.Reset()
-			b.tick(now)
 			b.touch(req.Card)
 			return nil
 		},
@@ -171,10 +171,11 @@ func (l *Ledger) retire(ctx context.Context, req RetireRequest, change func(*Row
 	if req.Card.IsZero() {
 		return 0, ErrRequest
 	}
-	now, err := l.admit(header{req.Sender, req.Seen})
+	at, err := l.admit(header{req.Sender, req.Seen})
 	if err != nil {
 		return 0, err
 	}
+	now := at.High
 	meta, err := l.ask(ctx, &op{
 		cards: []liuma.CardID{req.Card},
 		now:   now,

@@ -100,6 +100,7 @@ type tx struct {
 	reader
 	wrote    bool // a row was changed
 	destroys bool // a seal key was deleted
+	clock    bool // the time was saved
 }
 
 var _ store.Tx = (*tx)(nil)
