@@ -16,7 +16,6 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -44,6 +43,7 @@ type cli struct {
 	Evidence evidenceCmd `cmd:"" help:"The providers of evidence."`
 	Texts    textsCmd    `cmd:"" help:"The codes and notices to bound phones, and what became of them."`
 	Keys     keysCmd     `cmd:"" help:"The keys that receipts and ID tokens are signed with."`
+	Clock    clockCmd    `cmd:"" help:"The time that locks, waits and rations go by, beside the machine's clock."`
 	PIN      PINCmd      `cmd:"" name:"pin" help:"What may be a PIN."`
 	Bench    benchCmd    `cmd:"" help:"Measure what a verification costs on this machine."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
@@ -59,14 +59,13 @@ Exit status: 0 done, 1 failed, 2 wrong command line.`
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
-	now      func() time.Time
 }
 
 func main() {
 	// A second signal ends the process at once: the first one asks it to.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	t := &terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr, now: time.Now}
+	t := &terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	// Every command, and before anything is read: most of them hold keys or PINs.
 	if err := process.KeepPrivate(); err != nil {
 		os.Exit(report(t, err))

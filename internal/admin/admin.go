@@ -19,12 +19,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -75,6 +77,12 @@ type Administration interface {
 	// ErrNoInbox: the driver is another.
 	Inbox(context.Context) ([]InboxText, error)
 
+	// Clock says how the times of the authority and its keepers stand.
+	Clock(context.Context) (ClockState, error)
+	// AcceptClock moves the kept time up to the machine's clock, on the record with
+	// a reason. Errors: ErrReason, ErrNotServed, clock.ErrNotAhead, clock.ErrBehind.
+	AcceptClock(ctx context.Context, reason string) (ClockState, error)
+
 	// RotateSigningKey makes a new key the signing key, from the next start of a
 	// server on.
 	RotateSigningKey(context.Context) (RotatedKey, error)
@@ -122,39 +130,41 @@ type Inbox interface {
 	Texts(phone string) []notify.Received // all, if phone is empty
 }
 
-// Config holds the parts that an Admin works with. All members but Server are
-// required.
+// Config holds the parts that an Admin works with. All members but Server and
+// Logger are required.
 type Config struct {
 	Store    store.Store
 	Registry Registry
 	Vault    *vault.Vault // seals messages that are sent again
 	KeyFile  string       // the file that Vault was opened from
-	Now      func() time.Time
+	Clock    *clock.Clock // the time of Store
+	Logger   *slog.Logger // default: discard
 	// From the configuration, for Status.
 	Issuer, Shape, TextsDriver string
 	// Server is the server in this process; nil if none runs.
 	Server *Server
 }
 
-// Server holds the parts of a serving process. Authority and Quorum are
-// required.
+// Server holds the parts of a serving process. Authority, Quorum and
+// Keepers are required.
 type Server struct {
 	Since     time.Time
 	Authority Authority
 	Quorum    Quorum
+	Keepers   Keepers
 	Outbox    Outbox // nil if no messages are sent
 	Inbox     Inbox  // nil unless the driver is the inbox
 }
 
 func (c *Config) check() error {
-	if c.Store == nil || c.Registry == nil || c.Vault == nil || c.KeyFile == "" || c.Now == nil {
-		return errors.New("admin: config: want Store, Registry, Vault, KeyFile and Now")
+	if c.Store == nil || c.Registry == nil || c.Vault == nil || c.KeyFile == "" || c.Clock == nil {
+		return errors.New("admin: config: want Store, Registry, Vault, KeyFile and Clock")
 	}
 	if c.Issuer == "" || c.Shape == "" || c.TextsDriver == "" {
 		return errors.New("admin: config: want Issuer, Shape and TextsDriver")
 	}
-	if s := c.Server; s != nil && (s.Since.IsZero() || s.Authority == nil || s.Quorum == nil) {
-		return errors.New("admin: config: want Since, Authority and Quorum of the server")
+	if s := c.Server; s != nil && (s.Since.IsZero() || s.Authority == nil || s.Quorum == nil || s.Keepers == nil) {
+		return errors.New("admin: config: want Since, Authority, Quorum and Keepers of the server")
 	}
 	return nil
 }
@@ -173,6 +183,9 @@ var _ Administration = (*Admin)(nil)
 func New(c Config) (*Admin, error) {
 	if err := c.check(); err != nil {
 		return nil, err
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Admin{c: c}, nil
 }

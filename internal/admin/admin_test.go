@@ -24,7 +24,7 @@ func TestNewRefuses(t *testing.T) {
 		"registry":  func(c *admin.Config) { c.Registry = nil },
 		"vault":     func(c *admin.Config) { c.Vault = nil },
 		"key file":  func(c *admin.Config) { c.KeyFile = "" },
-		"clock":     func(c *admin.Config) { c.Now = nil },
+		"clock":     func(c *admin.Config) { c.Clock = nil },
 		"issuer":    func(c *admin.Config) { c.Issuer = "" },
 		"shape":     func(c *admin.Config) { c.Shape = "" },
 		"driver":    func(c *admin.Config) { c.TextsDriver = "" },

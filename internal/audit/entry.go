@@ -65,6 +65,9 @@ const (
 	EvidencePruned     Event = "evidence.pruned" // rows of evidence too old to be accepted were dropped
 	KeeperSeen         Event = "keeper.seen"     // the highest sequence seen from a keeper was saved
 	KeeperAlarm        Event = "keeper.alarm"
+	ClockBehind        Event = "clock.behind"
+	ClockAccepted      Event = "clock.accepted"
+	ClockWitnessed     Event = "clock.witnessed"
 )
 
 // Entry describes one change; the store gives it its place (Recorded). Entries

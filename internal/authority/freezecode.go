@@ -107,7 +107,7 @@ func (a *Authority) FreezeByCode(ctx context.Context, source, typed string) (Fre
 		v = FreezeView{NameMasked: f.MaskedName(), At: card.FrozenAt}
 		return a.Entry("holder", audit.CardFrozen, card.ID, "", "ok"), a.useFreezeCode(tx, code)
 	})
-	if err = errors.Join(err, refused); err != nil {
+	if err = errors.Join(err, a.inWall(refused)); err != nil {
 		return FreezeView{}, liuma.Outward(err)
 	}
 	return v, nil

@@ -79,7 +79,8 @@ func New(c Config) (*Ceremonies, error) {
 	return s, nil
 }
 
-// now is the engine's time.
+// now is the engine's high-water time; what comes from other machines is judged
+// by its Wall and Latest instead.
 func (s *Ceremonies) now() time.Time { return s.engine.Now() }
 
 const (

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -24,6 +26,7 @@ type Data struct {
 	Database *sqlite.Store // the file behind Store, for backups
 	Vault    *vault.Vault
 	Registry *registry.Registry
+	Clock    *clock.Clock // the database's time
 	closers  closers
 }
 
@@ -118,9 +121,25 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 	}
 	d.Store, d.Database = db, db
 	d.closers.add(db.Close)
+	if d.Clock, err = openClock(ctx, db, o.Machine); err != nil {
+		return nil, err
+	}
+	d.closers.add(func() error { return d.keepTime(ctx) })
 	if o.BetweenStore != nil {
 		d.Store = o.BetweenStore(db)
 	}
-	d.Registry, err = registry.New(registry.Config{Store: d.Store, Vault: d.Vault, Now: o.Now, Logger: o.Logger})
+	d.Registry, err = registry.New(registry.Config{Store: d.Store, Vault: d.Vault, Now: d.Clock.Now, Logger: o.Logger})
 	return d, err
+}
+
+// keepTime saves the time at an orderly end. Where it fails, the last save of
+// Maintain stands.
+func (d *Data) keepTime(ctx context.Context) error {
+	err := d.Database.Update(context.WithoutCancel(ctx), func(tx store.Tx) (audit.Entry, error) {
+		return audit.Entry{}, tx.SaveClock(d.Clock.State())
+	})
+	if errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrFailed) {
+		return nil // it was said when it happened
+	}
+	return err
 }

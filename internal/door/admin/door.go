@@ -126,6 +126,8 @@ func (d *Door) routes() http.Handler {
 	}))
 	mux.HandleFunc("POST "+pathRetry, d.answer(d.retryText))
 	mux.HandleFunc("POST "+pathRotate, d.answer(d.rotateKey))
+	mux.HandleFunc("GET "+pathClock, d.answer(func(r *http.Request) (any, error) { return d.admin.Clock(r.Context()) }))
+	mux.HandleFunc("POST "+pathAccept, d.answer(d.acceptClock))
 	mux.HandleFunc("POST "+pathDrop, d.answer(d.dropKey))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mux.ServeHTTP(w, r)
@@ -258,6 +260,20 @@ func (d *Door) rotateKey(r *http.Request) (any, error) {
 	}
 	d.logger.Info("operator door: signing key made", "kid", key.KID)
 	return key, nil
+}
+
+// acceptClock moves the kept time up to the machine's clock.
+func (d *Door) acceptClock(r *http.Request) (any, error) {
+	q, err := decode[acceptClock](r.Body)
+	if err != nil {
+		return nil, err
+	}
+	s, err := d.admin.AcceptClock(r.Context(), q.Reason)
+	if err != nil {
+		return nil, err
+	}
+	d.logger.Info("operator door: clock accepted")
+	return s, nil
 }
 
 // dropKey destroys a signing key.

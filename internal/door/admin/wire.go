@@ -10,6 +10,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -29,6 +30,8 @@ const (
 	pathInbox  = "/v1/texts/inbox"
 	pathRotate = "/v1/keys/rotate"
 	pathDrop   = "/v1/keys/drop"
+	pathClock  = "/v1/clock"
+	pathAccept = "/v1/clock/accept"
 )
 
 // greeting tells an administration door from any other program that may answer
@@ -57,6 +60,10 @@ const (
 	CodeKeyInUse  Code = "key_in_use"
 	CodeKeySigns  Code = "key_signs"
 	CodeNoKey     Code = "key_unknown"
+	CodeReason    Code = "reason_missing"
+	CodeUnserved  Code = "not_served"
+	CodeBehind    Code = "clock_behind"
+	CodeNotAhead  Code = "clock_not_ahead"
 	CodeRequest   Code = "request_invalid"
 	CodeTooLarge  Code = "too_large"
 	CodeBusy      Code = "import_busy"  // one import at a time
@@ -116,6 +123,10 @@ func known() []knownError {
 		{admin.ErrKeyInUse, CodeKeyInUse, http.StatusConflict},
 		{vault.ErrKeySigns, CodeKeySigns, http.StatusConflict},
 		{vault.ErrNoSuchKey, CodeNoKey, http.StatusNotFound},
+		{admin.ErrReason, CodeReason, http.StatusUnprocessableEntity},
+		{admin.ErrNotServed, CodeUnserved, http.StatusConflict},
+		{clock.ErrBehind, CodeBehind, http.StatusConflict},
+		{clock.ErrNotAhead, CodeNotAhead, http.StatusConflict},
 		{admin.ErrImporting, CodeBusy, http.StatusConflict},
 		{admin.ErrFile, CodeFile, http.StatusUnprocessableEntity},
 		{admin.ErrFileChanged, CodeChanged, http.StatusConflict},
@@ -191,6 +202,11 @@ type rotateKey struct{}
 
 type dropKey struct {
 	KID string `json:"kid"`
+}
+
+// acceptClock asks for the machine's clock to be accepted.
+type acceptClock struct {
+	Reason string `json:"reason"`
 }
 
 // change is one change of a registered client.
