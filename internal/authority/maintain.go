@@ -44,13 +44,14 @@ func (a *Authority) Maintain(ctx context.Context) {
 			continue
 		case <-t.C:
 		}
-		if err := a.maintainOnce(ctx); err != nil && ctx.Err() == nil {
+		if err := a.MaintainOnce(ctx); err != nil && ctx.Err() == nil {
 			a.log.Warn("maintenance incomplete", "err", err)
 		}
 	}
 }
 
-func (a *Authority) maintainOnce(ctx context.Context) error {
+// MaintainOnce is one round of Maintain, for tests that move the clock.
+func (a *Authority) MaintainOnce(ctx context.Context) error {
 	if err := errors.Join(a.timely(), a.keepTime(ctx), a.witnessTime(ctx)); err != nil {
 		return err // nothing is forgotten or ended by a clock that is not trusted
 	}

@@ -103,10 +103,15 @@ func (s *Ceremonies) Maintain(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		if err := errors.Join(s.endExpired(ctx), s.prune(ctx)); err != nil && ctx.Err() == nil {
+		if err := s.MaintainOnce(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("maintenance of ceremonies incomplete", "err", err)
 		}
 	}
+}
+
+// MaintainOnce is one round of Maintain, for tests that move the clock.
+func (s *Ceremonies) MaintainOnce(ctx context.Context) error {
+	return errors.Join(s.endExpired(ctx), s.prune(ctx))
 }
 
 // prune forgets ceremonies that ended long ago.
