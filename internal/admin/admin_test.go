@@ -12,6 +12,9 @@ func TestAdministration(t *testing.T) {
 	admintest.Run(t, func(_ *testing.T, w *admintest.World) admin.Administration { return w.Admin })
 }
 
+// TestClockUnserved: the time is not moved without the keepers.
+func TestClockUnserved(t *testing.T) { admintest.ClockUnserved(t) }
+
 // Each required member of the Config is asked for.
 func TestNewRefuses(t *testing.T) {
 	w := admintest.New(t, admintest.Options{Served: true})
@@ -31,6 +34,7 @@ func TestNewRefuses(t *testing.T) {
 		"since":     func(c *admin.Config) { c.Server.Since = time.Time{} },
 		"authority": func(c *admin.Config) { c.Server.Authority = nil },
 		"quorum":    func(c *admin.Config) { c.Server.Quorum = nil },
+		"keepers":   func(c *admin.Config) { c.Server.Keepers = nil },
 	} {
 		c := w.Config()
 		spoil(&c)

@@ -173,6 +173,10 @@ func (c *Clock) Wall() time.Time { return c.Read().Wall }
 // Latest is the later of the two; see Times.Latest.
 func (c *Clock) Latest() time.Time { return c.Read().Latest() }
 
+// Boot is the machine's boot clock, unrounded, to measure how long something
+// takes.
+func (c *Clock) Boot() time.Duration { return c.machine.Read().Boot }
+
 // Check returns ErrBehind while nothing may be served.
 func (c *Clock) Check() error { return c.Read().Check() }
 
