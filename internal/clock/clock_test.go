@@ -104,6 +104,8 @@ func TestRebootGoesOnFromWhatWasKept(t *testing.T) {
 	if lag := c.Read().Lag(); lag != 8*time.Hour+time.Minute {
 		t.Errorf("lag is %v", lag)
 	}
+	m.Boot = 9 * time.Hour // longer up than before the reboot
+	want(t, Resume(m, kept), time.Hour)
 	m.Boot = 0 // a snapshot of the machine was put back
 	want(t, c, time.Hour+time.Minute)
 	m.pass(time.Second)
