@@ -104,7 +104,7 @@ func (a *Authority) FreezeByCode(ctx context.Context, source, typed string) (Fre
 		if err := a.FreezeCard(tx, &card, officialPage()); err != nil {
 			return audit.Entry{}, err
 		}
-		v = FreezeView{NameMasked: f.MaskedName(), At: card.FrozenAt}
+		v = FreezeView{NameMasked: f.MaskedName(), At: a.ToWall(card.FrozenAt)}
 		return a.Entry("holder", audit.CardFrozen, card.ID, "", "ok"), a.useFreezeCode(tx, code)
 	})
 	if err = errors.Join(err, a.inWall(refused)); err != nil {

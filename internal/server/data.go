@@ -125,6 +125,9 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 		return nil, err
 	}
 	d.closers.add(func() error { return d.keepTime(ctx) })
+	if lag := d.Clock.Read().Lag(); lag > clock.MaxBehind {
+		o.Logger.Warn("the kept time is behind the machine's clock: locks and waits end that much later; see 'liuma clock show'", "by", lag)
+	}
 	if o.BetweenStore != nil {
 		d.Store = o.BetweenStore(db)
 	}
