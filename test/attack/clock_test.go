@@ -68,8 +68,8 @@ func (w *world) restart() {
 	w.net.add(native, w.System.Door.Handler)
 }
 
-// TestAClockAheadFreesNothingUsed: ten minutes ahead for 13 seconds and back,
-// and a caught client assertion and caught evidence are still used.
+// TestAClockAheadFreesNothingUsed: ten minutes or a month ahead for 13 seconds and
+// back, and a caught client assertion and caught evidence are still used.
 func TestAClockAheadFreesNothingUsed(t *testing.T) {
 	for name, restart := range map[string]bool{"served": false, "restarted": true} {
 		t.Run(name, func(t *testing.T) {
@@ -80,13 +80,15 @@ func TestAClockAheadFreesNothingUsed(t *testing.T) {
 			}
 			reset := w.home.proved(request{action: liuma.ActionReset, card: w.card, bn: w.number()}, w.who)
 			w.home.pushed(reset)
-			w.ahead(10*time.Minute, restart)
-			if status, _ := w.home.pushWith(assertion); status != http.StatusUnauthorized {
-				t.Errorf("the assertion again: %d", status)
-			}
-			reset.bn = w.number()
-			if _, no := w.home.push(reset); no == nil || no.Code != "evidence_used" {
-				t.Errorf("the evidence again: %+v", no)
+			for _, by := range []time.Duration{10 * time.Minute, 31 * day} {
+				w.ahead(by, restart)
+				if status, _ := w.home.pushWith(assertion); status != http.StatusUnauthorized {
+					t.Errorf("%v ahead, the assertion again: %d", by, status)
+				}
+				reset.bn = w.number()
+				if _, no := w.home.push(reset); no == nil || no.Code != "evidence_used" {
+					t.Errorf("%v ahead, the evidence again: %+v", by, no)
+				}
 			}
 		})
 	}
