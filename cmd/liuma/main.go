@@ -16,7 +16,6 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -47,6 +46,7 @@ type cli struct {
 	Keys     keysCmd     `cmd:"" help:"The keys that receipts and ID tokens are signed with, and those of the vault."`
 	Card     cardCmd     `cmd:"" help:"Acts on one card, each recorded with a reason."`
 	Restore  restoreCmd  `cmd:"" help:"What follows when a backup of the database was put back."`
+	Clock    clockCmd    `cmd:"" help:"The time that locks, waits and rations go by, beside the machine's clock."`
 	PIN      PINCmd      `cmd:"" name:"pin" help:"What may be a PIN."`
 	Audit    auditCmd    `cmd:"" help:"The audit record: examine, show, export and digest it."`
 	Bench    benchCmd    `cmd:"" help:"Measure what a verification costs on this machine."`
@@ -63,14 +63,13 @@ Exit status: 0 done, 1 failed, 2 wrong command line, 3 a fault in the audit reco
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
-	now      func() time.Time
 }
 
 func main() {
 	// A second signal ends the process at once: the first one asks it to.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	t := &terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr, now: time.Now}
+	t := &terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	// Every command, and before anything is read: most of them hold keys or PINs.
 	if err := process.KeepPrivate(); err != nil {
 		os.Exit(report(t, err))

@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -28,6 +29,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/record"
@@ -78,6 +80,12 @@ type Administration interface {
 	// Inbox shows the messages that the inbox driver kept, one-time codes too.
 	// ErrNoInbox: the driver is another.
 	Inbox(context.Context) ([]InboxText, error)
+
+	// Clock says how the times of the authority and its keepers stand.
+	Clock(context.Context) (ClockState, error)
+	// AcceptClock moves the kept time up to the machine's clock, on the record with
+	// a reason. Errors: audit.ErrReason, ErrNotServing, clock.ErrNotAhead, clock.ErrBehind.
+	AcceptClock(ctx context.Context, reason audit.Reason) (ClockState, error)
 
 	// RotateSigningKey makes a new key the signing key, from the next start of a
 	// server on.
@@ -145,40 +153,42 @@ type Inbox interface {
 	Texts(phone string) []notify.Received // all, if phone is empty
 }
 
-// Config holds the parts that an Admin works with. All members but Server are
-// required.
+// Config holds the parts that an Admin works with. All members but Server and
+// Logger are required.
 type Config struct {
 	Store    store.Store
 	Registry Registry
 	Record   Record
 	Vault    *vault.Vault // seals messages that are sent again
 	KeyFile  string       // the file that Vault was opened from
-	Now      func() time.Time
+	Clock    *clock.Clock // the time of Store
+	Logger   *slog.Logger // default: discard
 	// From the configuration, for Status.
 	Issuer, Shape, TextsDriver string
 	// Server is the server in this process; nil if none runs.
 	Server *Server
 }
 
-// Server holds the parts of a serving process. Authority and Quorum are
-// required.
+// Server holds the parts of a serving process. Authority, Quorum and
+// Keepers are required.
 type Server struct {
 	Since     time.Time
 	Authority Authority
 	Quorum    Quorum
+	Keepers   Keepers
 	Outbox    Outbox // nil if no messages are sent
 	Inbox     Inbox  // nil unless the driver is the inbox
 }
 
 func (c *Config) check() error {
-	if c.Store == nil || c.Registry == nil || c.Record == nil || c.Vault == nil || c.KeyFile == "" || c.Now == nil {
-		return errors.New("admin: config: want Store, Registry, Record, Vault, KeyFile and Now")
+	if c.Store == nil || c.Registry == nil || c.Record == nil || c.Vault == nil || c.KeyFile == "" || c.Clock == nil {
+		return errors.New("admin: config: want Store, Registry, Record, Vault, KeyFile and Clock")
 	}
 	if c.Issuer == "" || c.Shape == "" || c.TextsDriver == "" {
 		return errors.New("admin: config: want Issuer, Shape and TextsDriver")
 	}
-	if s := c.Server; s != nil && (s.Since.IsZero() || s.Authority == nil || s.Quorum == nil) {
-		return errors.New("admin: config: want Since, Authority and Quorum of the server")
+	if s := c.Server; s != nil && (s.Since.IsZero() || s.Authority == nil || s.Quorum == nil || s.Keepers == nil) {
+		return errors.New("admin: config: want Since, Authority, Quorum and Keepers of the server")
 	}
 	return nil
 }
@@ -197,6 +207,9 @@ var _ Administration = (*Admin)(nil)
 func New(c Config) (*Admin, error) {
 	if err := c.check(); err != nil {
 		return nil, err
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Admin{c: c}, nil
 }

@@ -20,7 +20,7 @@ var (
 
 // RaiseHead asks the authority of the running server, which has the keepers.
 func (a *Admin) RaiseHead(ctx context.Context, card liuma.CardID, reason audit.Reason) (authority.Raised, error) {
-	reason, err := a.mayRaise(reason)
+	reason, err := a.withReason(reason)
 	if err != nil {
 		return authority.Raised{}, err
 	}
@@ -36,15 +36,15 @@ func (a *Admin) RaiseHead(ctx context.Context, card liuma.CardID, reason audit.R
 
 // AcceptRestore does one step.
 func (a *Admin) AcceptRestore(ctx context.Context, after liuma.CardID, reason audit.Reason) (authority.Accepted, error) {
-	reason, err := a.mayRaise(reason)
+	reason, err := a.withReason(reason)
 	if err != nil {
 		return authority.Accepted{}, err
 	}
 	return a.c.Server.Authority.AcceptRestore(ctx, Actor, after, reason)
 }
 
-// mayRaise wants a reason, whoever asks, and a server.
-func (a *Admin) mayRaise(reason audit.Reason) (audit.Reason, error) {
+// withReason wants a reason, whoever asks, and a server.
+func (a *Admin) withReason(reason audit.Reason) (audit.Reason, error) {
 	reason, err := audit.ParseReason(string(reason))
 	if err == nil && a.c.Server == nil {
 		err = ErrNotServing

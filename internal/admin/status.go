@@ -54,7 +54,7 @@ type SealKey struct {
 
 // Status reads the status.
 func (a *Admin) Status(ctx context.Context) (Status, error) {
-	s := Status{At: a.c.Now().UTC(), Issuer: a.c.Issuer, Shape: a.c.Shape}
+	s := Status{At: a.c.Clock.Now(), Issuer: a.c.Issuer, Shape: a.c.Shape}
 	seen := map[string]uint64{}
 	err := a.c.Store.View(ctx, func(r store.Reader) (err error) {
 		if s.Cards, err = r.CountCards(); err != nil {

@@ -72,6 +72,9 @@ const (
 	CardAdopted        Event = "card.adopted"     // a card that only keepers knew was taken in, frozen
 	CardHeadRaised     Event = "card.head_raised" // an operator brought a restored row up to the keepers
 	RestoreAccepted    Event = "restore.accepted" // the same for a whole database
+	ClockBehind        Event = "clock.behind"
+	ClockAccepted      Event = "clock.accepted"
+	ClockWitnessed     Event = "clock.witnessed"
 )
 
 // Entry describes one change; the store gives it its place (Recorded). Entries

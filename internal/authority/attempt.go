@@ -280,7 +280,7 @@ func (a *Authority) judge(at *guess, card *store.Card, out keeper.Outcome, now t
 	case standing == liuma.StandingSuspended && at.Proof == nil:
 		verdict, code = liuma.Suspended, liuma.CodeEvidenceRequired
 	}
-	at.row.Until = out.Until
+	at.row.Until = a.clock.Read().ToHigh(out.Until) // keepers have a time of their own
 	if verdict == liuma.Wrong {
 		code = at.lastTry(card.Tally, out, now)
 	}

@@ -93,7 +93,7 @@ func (a *Authority) MarkEvidence(tx store.Tx, proof *evidence.Proof) error {
 		return nil
 	}
 	jti := a.vault.Index(vault.IndexEvidence, proof.Provider+"\x00"+proof.ID)
-	err := tx.InsertEvidence(proof.Provider, jti, proof.Expires)
+	err := tx.InsertEvidence(proof.Provider, jti, a.clock.Read().MarkUntil(proof.Expires))
 	if errors.Is(err, store.ErrExists) {
 		return liuma.FailField(liuma.CodeEvidenceUsed, "evidence", nil)
 	}

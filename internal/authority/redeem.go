@@ -17,7 +17,7 @@ func (a *Authority) Redeem(ctx context.Context, c Caller, token string) (Verific
 	if err := c.PermitChannel(); err != nil {
 		return Verification{}, err
 	}
-	rc, err := vault.ParseReceipt(token, a.vault.ReceiptKeys(), a.issuer, c.Channel(), a.Now())
+	rc, err := vault.ParseReceipt(token, a.vault.ReceiptKeys(), a.issuer, c.Channel(), a.Latest())
 	if err != nil {
 		return Verification{}, liuma.FailField(liuma.CodeReceiptInvalid, "receipt", err)
 	}

@@ -104,8 +104,9 @@ const (
 // refusal for every cause: a channel without a link must not learn whether
 // there is a card.
 func (a *Authority) Answer(ctx context.Context, c Caller, row store.Request) (Verification, error) {
-	v := Verification{BusinessNo: row.BusinessNo, Action: row.Action, At: row.At, State: StateDecided}
-	now := a.Now()
+	at := a.clock.Read()
+	v := Verification{BusinessNo: row.BusinessNo, Action: row.Action, At: at.ToWall(row.At), State: StateDecided}
+	now := at.High
 	if !row.Decided {
 		v.State, v.Code = StatePending, liuma.CodeUndecided
 		open, err := a.goesOn(ctx, row)
@@ -117,7 +118,7 @@ func (a *Authority) Answer(ctx context.Context, c Caller, row store.Request) (Ve
 		}
 		return v, nil
 	}
-	v.At = row.DecidedAt
+	v.At = at.ToWall(row.DecidedAt)
 	if awaitsBrowser(row) {
 		return a.awaited(ctx, row, v)
 	}
@@ -125,7 +126,7 @@ func (a *Authority) Answer(ctx context.Context, c Caller, row store.Request) (Ve
 		v.Code = liuma.CodeRefused
 		return v, nil
 	}
-	v.Verdict, v.Code, v.Until = row.Verdict, row.Code, row.Until
+	v.Verdict, v.Code, v.Until = row.Verdict, row.Code, at.ToWall(row.Until)
 	if !row.Card.IsZero() {
 		v.Card = store.Handle(a.vault.Handle(c.Channel(), row.Card))
 	}
@@ -137,7 +138,7 @@ func (a *Authority) Answer(ctx context.Context, c Caller, row store.Request) (Ve
 	if row.Verdict == liuma.Right && row.ReceiptID != "" && !ofTry(row.BusinessNo) {
 		rc := a.Receipt(c, row)
 		v.ReceiptEnd = rc.Expires
-		if now.Before(rc.Expires) && !v.Redeemed {
+		if at.Wall.Before(rc.Expires) && !v.Redeemed {
 			token, err := a.vault.SignReceipt(rc)
 			if err != nil {
 				return Verification{}, liuma.Outward(err)
@@ -216,7 +217,7 @@ func Unlinked(row store.Request) bool {
 // Receipt is the signed verdict of a right attempt. The same row always gives
 // the same receipt, so a channel that lost the answer can ask again.
 func (a *Authority) Receipt(c Caller, row store.Request) vault.Receipt {
-	amr := []string{"pin"}
+	amr, at := []string{"pin"}, a.ToWall(row.DecidedAt) // read and checked elsewhere
 	if row.Evidence != "" {
 		amr = append(amr, row.Evidence)
 	}
@@ -225,7 +226,7 @@ func (a *Authority) Receipt(c Caller, row store.Request) vault.Receipt {
 		Handle:     a.vault.Handle(row.Channel, row.Card),
 		BusinessNo: row.BusinessNo, Action: row.Action, PurposeHash: row.Purpose,
 		ACR: acr(row), AMR: amr,
-		IssuedAt: row.DecidedAt, Expires: row.DecidedAt.Add(a.PolicyFor(c, "").ReceiptTTL),
+		IssuedAt: at, Expires: at.Add(a.PolicyFor(c, "").ReceiptTTL),
 	}
 }
 

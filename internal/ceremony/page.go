@@ -3,6 +3,7 @@ package ceremony
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
@@ -62,7 +63,7 @@ func (s *Ceremonies) show(ctx context.Context, h Hand, find func(store.Reader) (
 	if err != nil {
 		return Page{}, liuma.Outward(err)
 	}
-	return p, nil
+	return s.inWall(p), nil
 }
 
 // pageOf builds the page of a ceremony that was just moved, in one view.
@@ -72,7 +73,15 @@ func (s *Ceremonies) pageOf(ctx context.Context, c store.Ceremony, h Hand) (p Pa
 		p, err = s.page(r, c, h, key, keyErr)
 		return err
 	})
-	return p, liuma.Outward(err)
+	return s.inWall(p), liuma.Outward(err)
+}
+
+// inWall turns the times of a page into what the holder's clock shows.
+func (s *Ceremonies) inWall(p Page) Page {
+	for _, at := range []*time.Time{&p.Expires, &p.Until, &p.CodeSentAt, &p.ResendAt, &p.ResetRefusedUntil} {
+		*at = s.engine.ToWall(*at)
+	}
+	return p
 }
 
 // page fills in what may be shown of a ceremony to the browser that goes on

@@ -91,7 +91,7 @@ func (s *Ceremonies) way(c store.Ceremony, d details, code string) (Way, error) 
 		q.Set("error_description", string(why))
 		if why == liuma.CodeEvidenceRequired {
 			q.Set("error", string(why))
-			challenge, err := s.vault.NewChallenge(c.Channel, s.now(), s.policy.For(c.Region, c.Channel).ChallengeTTL)
+			challenge, err := s.vault.NewChallenge(c.Channel, s.engine.Wall(), s.policy.For(c.Region, c.Channel).ChallengeTTL)
 			if err != nil {
 				return Way{}, liuma.Outward(err)
 			}
@@ -203,6 +203,6 @@ func (s *Ceremonies) redeemCode(tx store.Tx, c authority.Caller, cer *store.Cere
 	rc := s.engine.Receipt(c, row)
 	g = Grant{Handle: store.Handle(rc.Handle), BusinessNo: row.BusinessNo, Action: row.Action,
 		PurposeHash: envelope.PurposeHash(d.Purpose), ACR: rc.ACR, AMR: rc.AMR, Nonce: d.Return.Nonce,
-		At: row.DecidedAt, Expires: s.now().Add(s.engine.PolicyFor(c, cer.Region).ReceiptTTL)}
+		At: rc.IssuedAt, Expires: s.engine.Wall().Add(s.engine.PolicyFor(c, cer.Region).ReceiptTTL)}
 	return g, linked, nil
 }

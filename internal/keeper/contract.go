@@ -28,7 +28,7 @@ type ID string
 
 // Header comes with every request that a keeper answers durably.
 type Header struct {
-	Now  time.Time // the sender's clock
+	Now  time.Time // the sender's wall clock
 	Seen uint64    // highest sequence that the sender has had from this keeper
 }
 
@@ -145,6 +145,9 @@ type Keeper interface {
 	Head(context.Context, Header, []ledger.Head) (HeadAnswer, error)
 	// Retag moves a card to another tag. A refusal is an answer.
 	Retag(context.Context, RetagRequest) (CommitAnswer, error)
+	// Admit returns the error that every request with this header would get before
+	// its card is looked at; nil: it would be served.
+	Admit(context.Context, Header) error
 	// Retire stops a card at this keeper; Unretire undoes it within 30 days.
 	Retire(context.Context, Header, liuma.CardID) (Answer, error)
 	Unretire(context.Context, Header, liuma.CardID) (Answer, error)
@@ -192,7 +195,7 @@ type Outcome struct {
 	// left. With Right, guesses that the settlement gives back are not included
 	// yet.
 	TriesLeft int
-	Until     time.Time // with Locked: when a quorum evaluates again
+	Until     time.Time // with Locked: when a quorum evaluates again, by the wall clock
 	// Stale is set when a keeper holds a later version than the target's: an
 	// intent was committed and not finished, so finish it and attempt again.
 	Stale bool

@@ -158,6 +158,11 @@ func (f *fakeKeeper) Status(ctx context.Context, card liuma.CardID) (StatusAnswe
 	return StatusAnswer{Answer: a, Row: ledger.Row{Card: card}}, err
 }
 
+func (f *fakeKeeper) Admit(ctx context.Context, _ Header) error {
+	_, err := f.come(ctx)
+	return err
+}
+
 // spends lists the spend numbers that were settled with a valid proof.
 func (f *fakeKeeper) spends(v liuma.Verifier) (out []uint64) {
 	f.mu.Lock()

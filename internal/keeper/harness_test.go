@@ -14,28 +14,45 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
 func shapes() []split.Shape { return []split.Shape{{T: 1, N: 1}, {T: 2, N: 3}, {T: 3, N: 5}} }
 
-// clock is a keeper's clock, which a test moves by hand.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
+// hands are the clocks of the keepers' machine, which a test moves.
+type hands struct {
+	mu   sync.Mutex
+	at   time.Time
+	boot time.Duration
 }
 
-func (c *clock) Now() time.Time {
+func (c *hands) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.at
 }
 
-func (c *clock) Add(d time.Duration) {
+func (c *hands) Add(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.at.Add(d)
+	c.boot += max(0, d) // setting the clock back lets no time pass
+}
+
+// Step moves the wall clock alone.
+func (c *hands) Step(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// Read implements clock.Machine.
+func (c *hands) Read() clock.Reading {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return clock.Reading{Wall: c.at, Boot: c.boot, BootID: "one"}
 }
 
 // harness is a quorum's keepers on real ledgers.
@@ -45,7 +62,7 @@ type harness struct {
 	keySet uint32
 	dirs   []string
 	nodes  []*Node
-	clock  *clock
+	clock  *hands
 
 	mu     sync.Mutex
 	alarms []Alarm // guarded by mu
@@ -53,7 +70,7 @@ type harness struct {
 
 func newHarness(t testing.TB, shape split.Shape) *harness {
 	t.Helper()
-	h := &harness{t: t, shape: shape, clock: &clock{at: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)}}
+	h := &harness{t: t, shape: shape, clock: &hands{at: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)}}
 	for i := range shape.N {
 		h.dirs = append(h.dirs, filepath.Join(t.TempDir(), fmt.Sprintf("keeper%d", i+1)))
 	}
@@ -70,7 +87,7 @@ func newHarness(t testing.TB, shape split.Shape) *harness {
 func (h *harness) open(i int) *Node {
 	h.t.Helper()
 	n, err := OpenNode(h.t.Context(), h.dirs[i], OpenConfig{
-		Now: h.clock.Now, Limits: ledger.NationalLimits(), Logger: slog.New(slog.DiscardHandler),
+		Machine: h.clock, Limits: ledger.NationalLimits(), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		h.t.Fatal(err)
@@ -267,6 +284,8 @@ func (dead) Commit(context.Context, CommitRequest) (CommitAnswer, error) {
 func (dead) Settle(context.Context, Header, []ledger.Settlement) (Answer, error) {
 	return Answer{}, errDown
 }
+func (dead) Admit(context.Context, Header) error { return errDown }
+
 func (dead) Status(context.Context, liuma.CardID) (StatusAnswer, error) {
 	return StatusAnswer{}, errDown
 }

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
@@ -27,7 +27,6 @@ type NodeConfig struct {
 	ID     ID
 	Ledger *ledger.Ledger // the node closes it
 	Ring   *Ring          // the node wipes it
-	Now    func() time.Time
 	Logger *slog.Logger
 	// Rows lists the ledger's rows for the repair of other keepers.
 	Rows RowSource
@@ -45,7 +44,6 @@ type Node struct {
 	ledger  *ledger.Ledger
 	ring    *Ring
 	rows    RowSource
-	now     func() time.Time
 	log     *slog.Logger
 	commits *meter
 	retires *meter
@@ -59,8 +57,8 @@ var _ Keeper = (*Node)(nil)
 // NewNode makes a node. The ledger must have been opened under the node's id,
 // or no settlement will verify.
 func NewNode(c NodeConfig) (*Node, error) {
-	if c.ID == "" || c.Ledger == nil || c.Ring == nil || c.Now == nil || c.Logger == nil {
-		return nil, errors.New("keeper: a node needs id, ledger, ring, clock and logger")
+	if c.ID == "" || c.Ledger == nil || c.Ring == nil || c.Logger == nil {
+		return nil, errors.New("keeper: a node needs id, ledger, ring and logger")
 	}
 	if c.CommitsPerHour < 0 || c.RetirementsPerHour < 0 {
 		return nil, errors.New("keeper: negative ceiling")
@@ -72,8 +70,8 @@ func NewNode(c NodeConfig) (*Node, error) {
 		c.RetirementsPerHour = DefaultRetirementsPerHour
 	}
 	return &Node{
-		id: c.ID, ledger: c.Ledger, ring: c.Ring, rows: c.Rows, now: c.Now, log: c.Logger,
-		commits: newMeter(c.CommitsPerHour, c.Now()), retires: newMeter(c.RetirementsPerHour, c.Now()),
+		id: c.ID, ledger: c.Ledger, ring: c.Ring, rows: c.Rows, log: c.Logger,
+		commits: newMeter(c.CommitsPerHour, c.Ledger.Times().High), retires: newMeter(c.RetirementsPerHour, c.Ledger.Times().High),
 	}, nil
 }
 
@@ -256,7 +254,7 @@ func (n *Node) commit(ctx context.Context, h Header, c ledger.Commitment, head u
 		return nil, err
 	}
 	if row.Version != c.Version {
-		if err := n.commits.take(n.now()); err != nil {
+		if err := n.commits.take(n.ledger.Times().High); err != nil {
 			return nil, err
 		}
 	}
@@ -329,7 +327,7 @@ func (n *Node) Retag(ctx context.Context, req RetagRequest) (CommitAnswer, error
 		return CommitAnswer{}, err
 	}
 	defer leave()
-	if err := n.retires.take(n.now()); err != nil {
+	if err := n.retires.take(n.ledger.Times().High); err != nil {
 		return CommitAnswer{}, err
 	}
 	// A crash here leaves the old tag or the new one; it may be repeated.
@@ -343,6 +341,31 @@ func (n *Node) Retag(ctx context.Context, req RetagRequest) (CommitAnswer, error
 	return CommitAnswer{Answer: n.answer(), Refusal: ref}, nil
 }
 
+// Admit implements Keeper.
+func (n *Node) Admit(ctx context.Context, h Header) error {
+	leave, err := n.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return n.ledger.Admit(ctx, h.Now, h.Seen)
+}
+
+// Times are the keeper's own high-water time and its wall clock.
+func (n *Node) Times() clock.Times { return n.ledger.Times() }
+
+// AcceptTime moves the keeper's time up to its wall clock; see
+// ledger.AcceptTime. Only who runs the keeper's machine may ask for it, so it is
+// no part of Keeper.
+func (n *Node) AcceptTime(ctx context.Context) error {
+	leave, err := n.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return n.ledger.AcceptTime(ctx)
+}
+
 // Retire implements Keeper. It is metered.
 func (n *Node) Retire(ctx context.Context, h Header, card liuma.CardID) (Answer, error) {
 	leave, err := n.enter()
@@ -350,7 +373,7 @@ func (n *Node) Retire(ctx context.Context, h Header, card liuma.CardID) (Answer,
 		return Answer{}, err
 	}
 	defer leave()
-	if err := n.retires.take(n.now()); err != nil {
+	if err := n.retires.take(n.ledger.Times().High); err != nil {
 		return Answer{}, err
 	}
 	// A crash here leaves the card in use or retired; it may be repeated.

@@ -233,12 +233,11 @@ func TestClosedNode(t *testing.T) {
 func TestNewNodeAndRingRefuse(t *testing.T) {
 	h := newHarness(t, split.Shape{T: 1, N: 1})
 	n := h.nodes[0]
-	ok := NodeConfig{ID: "k1", Ledger: n.ledger, Ring: n.ring, Now: h.clock.Now, Logger: slog.New(slog.DiscardHandler)}
+	ok := NodeConfig{ID: "k1", Ledger: n.ledger, Ring: n.ring, Logger: slog.New(slog.DiscardHandler)}
 	for name, f := range map[string]func(*NodeConfig){
 		"id":      func(c *NodeConfig) { c.ID = "" },
 		"ledger":  func(c *NodeConfig) { c.Ledger = nil },
 		"ring":    func(c *NodeConfig) { c.Ring = nil },
-		"clock":   func(c *NodeConfig) { c.Now = nil },
 		"logger":  func(c *NodeConfig) { c.Logger = nil },
 		"ceiling": func(c *NodeConfig) { c.CommitsPerHour = -1 },
 	} {

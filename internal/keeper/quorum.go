@@ -171,25 +171,28 @@ func (q *Quorum) Seen() map[ID]uint64 {
 	return out
 }
 
-// Ready is nil if at least t keepers answer at all.
+// Ready is nil if at least t keepers would serve an attempt: it asks what every
+// request is asked before its card is looked at (clock, rollback, room on the
+// disk).
 func (q *Quorum) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, q.timing.Call)
 	defer cancel()
 	replies := make(chan error, len(q.members))
 	for _, m := range q.members {
 		if !q.background(func() {
-			_, err := m.Status(ctx, liuma.CardID{})
-			replies <- err
+			replies <- m.Admit(ctx, q.header(m))
 		}) {
 			return ErrClosed
 		}
 	}
-	up := 0
+	up, why := 0, error(nil)
 	for range q.members {
 		select {
 		case err := <-replies:
 			if err == nil {
 				up++
+			} else {
+				why = err
 			}
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %d of %d: %w", ErrNoQuorum, up, q.shape.N, ctx.Err())
@@ -198,7 +201,7 @@ func (q *Quorum) Ready(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: %d of %d", ErrNoQuorum, up, q.shape.N)
+	return fmt.Errorf("%w: %d of %d: %w", ErrNoQuorum, up, q.shape.N, why)
 }
 
 // Close stops the resending and waits for calls under way. Settlements that

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/clock"
 )
 
 // op is one request on its way through the writer.
@@ -39,6 +40,9 @@ type batch struct {
 	// readmitted is set by a repair: meta must be written, and once it is, a
 	// ledger that was rolled back serves again.
 	readmitted bool
+	// high is set where the batch keeps the time and may write nothing else:
+	// meta is written with it.
+	high clock.State
 }
 
 // row is the card's row as the requests before this one in the batch left it,
@@ -47,12 +51,13 @@ func (b *batch) row(card liuma.CardID) *Row { return b.rows[card] }
 
 func (b *batch) touch(card liuma.CardID) { b.dirty[card] = true }
 
-// tick moves the ledger's clock forward; it never goes back.
+// tick is the time of a request, which is never before that of one that was
+// counted earlier.
 func (b *batch) tick(now time.Time) time.Time {
-	if now.After(b.meta.Clock) {
-		b.meta.Clock = now
+	if now.After(b.meta.High.High) {
+		return now
 	}
-	return b.meta.Clock
+	return b.meta.High.High
 }
 
 // write is the writer goroutine.
@@ -214,10 +219,16 @@ func (l *Ledger) tagged(tags []Tag) (cards []liuma.CardID, err error) {
 
 // persist writes the rows that the batch changed, in one durable transaction.
 func (l *Ledger) persist(b *batch) error {
-	if len(b.dirty) == 0 && !b.readmitted {
+	keeps := b.high != (clock.State{})
+	if len(b.dirty) == 0 && !b.readmitted && !keeps {
 		return nil // nothing changed: refusals write nothing
 	}
 	b.meta.Sequence++
+	// The time goes with every write, so a stamp is never later than the time that
+	// is kept beside it (I-15).
+	if b.meta.High = l.clock.State(); b.high.High.After(b.meta.High.High) {
+		b.meta.High = b.high
+	}
 	rows := make([]Row, 0, len(b.dirty))
 	for card := range b.dirty {
 		rows = append(rows, *b.rows[card])
@@ -237,6 +248,9 @@ func (l *Ledger) persist(b *batch) error {
 	// Only rows that are on disk may be seen by later requests.
 	for i := range rows {
 		l.cache.put(&rows[i])
+	}
+	if keeps {
+		l.clock.Adopt(b.high)
 	}
 	l.mu.Lock()
 	l.meta = b.meta

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/clock"
 )
 
 // Lane tells guesses from known devices from guesses of strangers.
@@ -110,9 +111,11 @@ type Row struct {
 
 // Meta is a ledger's own state, kept beside the rows.
 type Meta struct {
-	Incarnation [16]byte  // changes with every restore
-	Sequence    uint64    // rises with every durable batch; shows rollback
-	Clock       time.Time // latest time a batch was written at
+	Incarnation [16]byte // changes with every restore
+	Sequence    uint64   // rises with every durable batch; shows rollback
+	// High is the ledger's high-water time, as kept with the last batch: its tally
+	// and waits are stamped and judged by it (I-15).
+	High clock.State
 }
 
 // Backend is durable storage for rows. Package sqlite is one; the suite in
@@ -162,7 +165,7 @@ const (
 // Refusal is the error of a request that was refused and counted nothing.
 type Refusal struct {
 	Reason Reason
-	Until  time.Time     // with Locked: when it ends
+	Until  time.Time     // with Locked: when it ends; from a Ledger by the wall clock, from a Tally in H
 	At     liuma.Version // the current version here, with Stale and Conflict
 	Mark   liuma.Version // the highest proposed version here, with VersionUsed
 	Head   uint64        // the highest head here, with Behind
@@ -176,9 +179,10 @@ var (
 	ErrPoisoned   = errors.New("ledger: an I/O error made the state unknown; restart the keeper")
 	ErrFull       = errors.New("ledger: no room on the disk; nothing was counted")
 	ErrRolledBack = errors.New("ledger: below a sequence that it once answered; repair the keeper")
-	ErrClock      = errors.New("ledger: clock differs by more than 60 s from the sender's or the ledger's")
-	ErrClosed     = errors.New("ledger: closed")
-	ErrLeased     = errors.New("ledger: another process holds the lease")
+	// ErrClock also says that H is 60 s ahead of this machine's wall clock.
+	ErrClock  = errors.New("ledger: clock differs by more than 60 s from the sender's or the ledger's")
+	ErrClosed = errors.New("ledger: closed")
+	ErrLeased = errors.New("ledger: another process holds the lease")
 	// ErrRequest is a request that no correct sender makes.
 	ErrRequest = errors.New("ledger: malformed request")
 	// ErrSettlement is a proof that is not valid here: forged, for another
@@ -214,7 +218,7 @@ type SpendRequest struct {
 	Lane    Lane
 	Reserve int    // spends kept for known devices: 0, or 2 on a card that has some
 	Limits  Limits // tighten only; zero members leave the ledger's own
-	// Sender is the sender's clock; Seen the highest Sequence that it has had
+	// Sender is the sender's wall clock; Seen the highest Sequence that it has had
 	// from this ledger.
 	Sender time.Time
 	Seen   uint64

@@ -60,7 +60,7 @@ func (l *Ledger) Head(ctx context.Context, req HeadRequest) (behind []Head, err 
 		}
 		if err := l.queuePatient(ctx, &op{
 			cards:   []liuma.CardID{h.Card},
-			now:     now,
+			now:     now.High,
 			patient: true,
 			work: func(b *batch) error {
 				if r := b.row(h.Card); r.Mark > 0 {

@@ -19,7 +19,7 @@ func TestNobodyIsAnsweredBeforeTheWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	clock, fault := ledgertest.NewClock(), &ledgertest.Fault{Backend: backend}
-	l, err := ledger.Open(t.Context(), ledger.Config{Keeper: "k1", Backend: fault, Limits: ledger.NationalLimits(), Now: clock.Now})
+	l, err := ledger.Open(t.Context(), ledger.Config{Keeper: "k1", Backend: fault, Limits: ledger.NationalLimits(), Machine: clock})
 	if err != nil {
 		t.Fatal(err)
 	}

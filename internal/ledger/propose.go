@@ -66,10 +66,11 @@ func (l *Ledger) Propose(ctx context.Context, req ProposeRequest) (*Proposed, er
 	if req.Card.IsZero() || req.Version == 0 || req.Head > maxHead || req.Replaces == 0 && req.Tag.IsZero() {
 		return nil, ErrRequest
 	}
-	now, err := l.admit(header{req.Sender, req.Seen})
+	at, err := l.admit(header{req.Sender, req.Seen})
 	if err != nil {
 		return nil, err
 	}
+	now := at.High
 	meta, err := l.ask(ctx, &op{
 		cards: []liuma.CardID{req.Card},
 		tags:  firstTag(req.Replaces, req.Tag),
@@ -89,7 +90,6 @@ func (l *Ledger) Propose(ctx context.Context, req ProposeRequest) (*Proposed, er
 				return &Refusal{Reason: TagTaken}
 			}
 			r.Mark, r.Head = req.Version, req.Head
-			b.tick(now)
 			b.touch(req.Card)
 			return nil
 		},
@@ -119,10 +119,11 @@ func (l *Ledger) Commit(ctx context.Context, req CommitRequest) (seq uint64, err
 		req.Replaces == 0 && req.Tag.IsZero() {
 		return 0, ErrRequest
 	}
-	now, err := l.admit(header{req.Sender, req.Seen})
+	at, err := l.admit(header{req.Sender, req.Seen})
 	if err != nil {
 		return 0, err
 	}
+	now := at.High
 	meta, err := l.ask(ctx, &op{
 		cards: []liuma.CardID{req.Card},
 		tags:  firstTag(req.Replaces, req.Tag),
@@ -199,10 +200,11 @@ func (l *Ledger) retire(ctx context.Context, req RetireRequest, change func(*Row
 	if req.Card.IsZero() {
 		return 0, ErrRequest
 	}
-	now, err := l.admit(header{req.Sender, req.Seen})
+	at, err := l.admit(header{req.Sender, req.Seen})
 	if err != nil {
 		return 0, err
 	}
+	now := at.High
 	meta, err := l.ask(ctx, &op{
 		cards: []liuma.CardID{req.Card},
 		now:   now,

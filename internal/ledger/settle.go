@@ -73,7 +73,7 @@ func (l *Ledger) Settle(ctx context.Context, req SettleRequest) error {
 		if row.Version != s.Version {
 			continue
 		}
-		if err := l.queueProof(ctx, s, row.Verifier, now); err != nil {
+		if err := l.queueProof(ctx, s, row.Verifier, now.High); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -72,9 +73,15 @@ func (l *Ledger) Spend(ctx context.Context, req SpendRequest) (*Spent, error) {
 	spent := &Spent{}
 	meta, err := l.ask(ctx, &op{
 		cards: []liuma.CardID{req.Card},
-		now:   now,
-		work:  func(b *batch) error { return spent.count(b, req, now, limits) },
+		now:   now.High,
+		work:  func(b *batch) error { return spent.count(b, req, now.High, limits) },
 	})
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
+		// Senders share the wall clock with the ledger, not its own time.
+		told := *refusal
+		told.Until = now.ToWall(told.Until)
+		return nil, &told
+	}
 	if err != nil {
 		return nil, err // spent.used is nil: it can never be redeemed
 	}

@@ -67,7 +67,7 @@ func (l *Ledger) Retag(ctx context.Context, req RetagRequest) (seq uint64, err e
 	meta, err := l.ask(ctx, &op{
 		cards: []liuma.CardID{req.Card},
 		tags:  []Tag{req.New},
-		now:   now,
+		now:   now.High,
 		work: func(b *batch) error {
 			r := b.row(req.Card)
 			switch {
@@ -80,7 +80,7 @@ func (l *Ledger) Retag(ctx context.Context, req RetagRequest) (seq uint64, err e
 				return nil
 			case r.Tag != req.Old:
 				return &Refusal{Reason: Conflict, At: r.Version}
-			case b.taken(req.New, req.Card, b.tick(now)):
+			case b.taken(req.New, req.Card, b.tick(now.High)):
 				return &Refusal{Reason: TagTaken}
 			}
 			r.Tag, r.Head = req.New, req.Head
@@ -101,9 +101,9 @@ func (l *Ledger) Tagged(ctx context.Context, tag Tag) (Row, error) {
 	var found Row
 	_, err := l.ask(ctx, &op{
 		tags: []Tag{tag},
-		now:  millis(l.cfg.Now()),
+		now:  l.clock.Read().High,
 		work: func(b *batch) error {
-			now := millis(l.cfg.Now())
+			now := l.clock.Read().High
 			for _, r := range b.rows {
 				if r.Tag != tag || !r.inUse(now) {
 					continue

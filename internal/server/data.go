@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/record"
@@ -28,6 +30,7 @@ type Data struct {
 	Vault    *vault.Vault
 	Registry *registry.Registry
 	Record   *record.Digester // of the audit record
+	Clock    *clock.Clock     // the database's time
 	closers  closers
 	// heads hears of every card whose row was written, once there are keepers.
 	heads atomic.Pointer[keeper.Quorum]
@@ -132,12 +135,31 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 	}
 	d.Store, d.Database = db, db
 	d.closers.add(db.Close)
+	if d.Clock, err = openClock(ctx, db, o.Machine); err != nil {
+		return nil, err
+	}
+	d.closers.add(func() error { return d.keepTime(ctx) })
+	if lag := d.Clock.Read().Lag(); lag > clock.MaxBehind {
+		o.Logger.Warn("the kept time is behind the machine's clock: locks and waits end that much later; see 'liuma clock show'", "by", lag)
+	}
 	if o.BetweenStore != nil {
 		d.Store = o.BetweenStore(db)
 	}
-	if d.Registry, err = registry.New(registry.Config{Store: d.Store, Vault: d.Vault, Now: o.Now, Logger: o.Logger}); err != nil {
+	if d.Registry, err = registry.New(registry.Config{Store: d.Store, Vault: d.Vault, Now: d.Clock.Now, Logger: o.Logger}); err != nil {
 		return nil, err
 	}
-	d.Record, err = record.New(record.Config{Store: d.Store, Signer: d.Vault, Issuer: c.Issuer, Now: o.Now, Directory: c.Digests, Logger: o.Logger})
+	d.Record, err = record.New(record.Config{Store: d.Store, Signer: d.Vault, Issuer: c.Issuer, Now: d.Clock.Now, Directory: c.Digests, Logger: o.Logger})
 	return d, err
+}
+
+// keepTime saves the time at an orderly end. Where it fails, the last save of
+// Maintain stands.
+func (d *Data) keepTime(ctx context.Context) error {
+	err := d.Database.Update(context.WithoutCancel(ctx), func(tx store.Tx) (audit.Entry, error) {
+		return audit.Entry{}, tx.SaveClock(d.Clock.State())
+	})
+	if errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrFailed) {
+		return nil // it was said when it happened
+	}
+	return err
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -98,6 +99,9 @@ type Reader interface {
 	// SealKeys lists all kept seal keys, newest first.
 	SealKeys() ([]SealKey, error)
 
+	// Clock returns the time that the database goes by, as it was last saved.
+	Clock() (clock.State, error)
+
 	// KeepersSeen returns the highest sequence saved per keeper.
 	KeepersSeen() (map[string]uint64, error)
 
@@ -111,7 +115,7 @@ type Reader interface {
 	Entries(s audit.Stream, after uint64, limit int) ([]audit.Recorded, error)
 }
 
-// Tx reads and writes. Every write counts as a change that needs an entry; a
+// Tx reads and writes. Every write but SaveClock counts as a change that needs an entry; a
 // write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many
@@ -166,6 +170,11 @@ type Tx interface {
 	// DeleteSealKey destroys the key: envelopes sealed to it cannot be opened any
 	// more, not even with the database's files.
 	DeleteSealKey(id string) error
+
+	// SaveClock replaces the saved time, unless the one that is saved is later:
+	// it never falls (I-15). Of all writes it alone needs no audit entry, since it
+	// only says that time passed; whoever moves the time writes one.
+	SaveClock(clock.State) error
 
 	// SaveKeepersSeen raises the sequences kept per keeper; it lowers none.
 	SaveKeepersSeen(map[string]uint64) error

@@ -92,16 +92,6 @@ func (w *world) theCard() (card store.Card, err error) {
 	return card, err
 }
 
-// restart opens the system again, after change, and puts its doors back.
-func (w *world) restart(change func()) {
-	w.t.Helper()
-	w.Close()
-	change()
-	w.Open()
-	w.net.add(hosted, w.System.Hosted.Handler)
-	w.net.add(native, w.System.Door.Handler)
-}
-
 // TestADeletedCardIsNotEnrolledAnew: a thief with the owner's face and the
 // database deletes the card's rows and applies for it with evidence. The keepers
 // know the owner's card: it comes back frozen, with the owner's PIN, and stays

@@ -22,6 +22,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/record"
@@ -60,6 +61,7 @@ func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
 		run  func(t *testing.T, w *World, a admin.Administration)
 	}{
 		{"status of a server", servedStatus}, {"signing keys of a server", servedKeys}, {"inbox", inbox}, {"restored cards", restoredCards}, {"retry wakes the outbox", retryWakes},
+		{"clock accepted", clockAccepted}, {"clock not kept", clockNotKept},
 	} {
 		t.Run(trial.name, func(t *testing.T) {
 			w := New(t, Options{Served: true})
@@ -84,8 +86,11 @@ type World struct {
 	Server   *Server // nil unless served
 	// Broken makes the store fail from now on.
 	Broken atomic.Bool
-	vault  *vault.Vault
 	record *record.Digester
+	// Hands are the machine's clocks.
+	Hands *Hands
+	clock *clock.Clock
+	vault *vault.Vault
 }
 
 // New makes a World and closes it when the test ends.
@@ -95,7 +100,8 @@ func New(t *testing.T, o Options) *World {
 	dir, err := os.MkdirTemp("", "lm")
 	must(t, err)
 	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
-	w := &World{Dir: dir, KeyFile: filepath.Join(dir, "vault.key")}
+	w := &World{Dir: dir, KeyFile: filepath.Join(dir, "vault.key"), Hands: &Hands{}}
+	w.clock = clock.Resume(w.Hands, clock.State{})
 	must(t, vault.Create(w.KeyFile))
 	v, err := vault.Open(w.KeyFile)
 	must(t, err)
@@ -111,7 +117,7 @@ func New(t *testing.T, o Options) *World {
 	w.record, err = record.New(record.Config{Store: w.Store, Signer: v, Issuer: "https://pin.example.cn", Now: Now, Directory: filepath.Join(dir, "digests")})
 	must(t, err)
 	if o.Served {
-		w.Server = &Server{}
+		w.Server = &Server{keeper: clock.Resume(w.Hands, clock.State{})}
 	}
 	w.Admin, err = admin.New(w.Config())
 	must(t, err)
@@ -120,10 +126,10 @@ func New(t *testing.T, o Options) *World {
 
 // Config is a new copy of the Config that Admin was made with.
 func (w *World) Config() admin.Config {
-	c := admin.Config{Store: w.Store, Registry: w.Registry, Record: w.record, Vault: w.vault, KeyFile: w.KeyFile, Now: Now,
+	c := admin.Config{Store: w.Store, Registry: w.Registry, Record: w.record, Vault: w.vault, KeyFile: w.KeyFile, Clock: w.clock,
 		Issuer: "https://pin.example.cn", Shape: "2/3", TextsDriver: "none"}
 	if w.Server != nil {
-		c.Server = &admin.Server{Since: Start.Add(-time.Hour), Authority: w.Server, Quorum: w.Server, Outbox: w.Server, Inbox: w.Server}
+		c.Server = &admin.Server{Since: Start.Add(-time.Hour), Authority: w.Server, Quorum: w.Server, Keepers: w.Server, Outbox: w.Server, Inbox: w.Server}
 	}
 	return c
 }
@@ -186,6 +192,7 @@ func (g *Gate) Import(ctx context.Context, r io.Reader, c registry.ImportConfig)
 // Server stands in for the parts of a running server.
 type Server struct {
 	Woken    atomic.Int64 // how often the outbox was asked to look
+	keeper   *clock.Clock // of its one keeper
 	mu       sync.Mutex
 	notReady error             // guarded by mu
 	took     []notify.Received // guarded by mu

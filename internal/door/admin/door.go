@@ -127,6 +127,8 @@ func (d *Door) routes() http.Handler {
 	}))
 	mux.HandleFunc("POST "+pathRetry, d.answer(d.retryText))
 	mux.HandleFunc("POST "+pathRotate, d.answer(d.rotateKey))
+	mux.HandleFunc("GET "+pathClock, d.answer(func(r *http.Request) (any, error) { return d.admin.Clock(r.Context()) }))
+	mux.HandleFunc("POST "+pathAcceptClock, d.answer(d.acceptClock))
 	mux.HandleFunc("POST "+pathDrop, d.answer(d.dropKey))
 	mux.HandleFunc("POST "+pathDigest, d.answer(d.makeDigest))
 	mux.HandleFunc("GET "+pathRecord, d.exportRecord)
@@ -264,6 +266,20 @@ func (d *Door) rotateKey(r *http.Request) (any, error) {
 	}
 	d.logger.Info("operator door: signing key made", "kid", key.KID)
 	return key, nil
+}
+
+// acceptClock moves the kept time up to the machine's clock.
+func (d *Door) acceptClock(r *http.Request) (any, error) {
+	q, err := decode[acceptClock](r.Body)
+	if err != nil {
+		return nil, err
+	}
+	s, err := d.admin.AcceptClock(r.Context(), q.Reason)
+	if err != nil {
+		return nil, err
+	}
+	d.logger.Info("operator door: clock accepted")
+	return s, nil
 }
 
 // dropKey destroys a signing key.

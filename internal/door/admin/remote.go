@@ -155,6 +155,20 @@ func (r *Remote) Inbox(ctx context.Context) ([]admin.InboxText, error) {
 	return l.Texts, err
 }
 
+// Clock says how the times stand.
+func (r *Remote) Clock(ctx context.Context) (admin.ClockState, error) {
+	var s admin.ClockState
+	err := r.call(ctx, http.MethodGet, pathClock, nil, &s)
+	return s, err
+}
+
+// AcceptClock moves the kept time up to the machine's clock.
+func (r *Remote) AcceptClock(ctx context.Context, reason audit.Reason) (admin.ClockState, error) {
+	var s admin.ClockState
+	err := r.call(ctx, http.MethodPost, pathAcceptClock, acceptClock{Reason: reason}, &s)
+	return s, err
+}
+
 // RotateSigningKey lets a new key sign.
 func (r *Remote) RotateSigningKey(ctx context.Context) (admin.RotatedKey, error) {
 	var key admin.RotatedKey

@@ -11,6 +11,7 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -20,21 +21,23 @@ import (
 
 // The routes.
 const (
-	pathHello  = "/v1/hello"
-	pathStatus = "/v1/status"
-	pathClient = "/v1/clients"
-	pathChange = "/v1/clients/change"
-	pathImport = "/v1/registry/import"
-	pathTexts  = "/v1/texts"
-	pathRetry  = "/v1/texts/retry"
-	pathInbox  = "/v1/texts/inbox"
-	pathRotate = "/v1/keys/rotate"
-	pathDrop   = "/v1/keys/drop"
-	pathDigest = "/v1/record/digest"
-	pathRecord = "/v1/record"
-	pathRoot   = "/v1/keys/vault/rotate"
-	pathHead   = "/v1/cards/head"
-	pathAccept = "/v1/restore/accept"
+	pathHello       = "/v1/hello"
+	pathStatus      = "/v1/status"
+	pathClient      = "/v1/clients"
+	pathChange      = "/v1/clients/change"
+	pathImport      = "/v1/registry/import"
+	pathTexts       = "/v1/texts"
+	pathRetry       = "/v1/texts/retry"
+	pathInbox       = "/v1/texts/inbox"
+	pathRotate      = "/v1/keys/rotate"
+	pathDrop        = "/v1/keys/drop"
+	pathDigest      = "/v1/record/digest"
+	pathRecord      = "/v1/record"
+	pathRoot        = "/v1/keys/vault/rotate"
+	pathHead        = "/v1/cards/head"
+	pathAccept      = "/v1/restore/accept"
+	pathClock       = "/v1/clock"
+	pathAcceptClock = "/v1/clock/accept"
 )
 
 // greeting tells an administration door from any other program that may answer
@@ -65,6 +68,8 @@ const (
 	CodeNoKey     Code = "key_unknown"
 	CodeReason    Code = "reason_missing"
 	CodeRootKeys  Code = "root_keys_full"
+	CodeBehind    Code = "clock_behind"
+	CodeNotAhead  Code = "clock_not_ahead"
 	CodeRequest   Code = "request_invalid"
 	CodeTooLarge  Code = "too_large"
 	CodeBusy      Code = "import_busy"  // one import at a time
@@ -129,12 +134,13 @@ func known() []knownError {
 		{vault.ErrNoSuchKey, CodeNoKey, http.StatusNotFound},
 		{audit.ErrReason, CodeReason, http.StatusUnprocessableEntity},
 		{vault.ErrRootKeys, CodeRootKeys, http.StatusConflict},
+		{clock.ErrBehind, CodeBehind, http.StatusConflict},
+		{clock.ErrNotAhead, CodeNotAhead, http.StatusConflict},
 		{admin.ErrImporting, CodeBusy, http.StatusConflict},
 		{admin.ErrFile, CodeFile, http.StatusUnprocessableEntity},
 		{admin.ErrFileChanged, CodeChanged, http.StatusConflict},
 		{errNoFile, CodeNoFile, http.StatusBadRequest},
 		{errManyFiles, CodeManyFiles, http.StatusBadRequest},
-		{audit.ErrReason, CodeReason, http.StatusUnprocessableEntity},
 		{admin.ErrNotServing, CodeNoServer, http.StatusConflict},
 		{admin.ErrNoCard, CodeNoCard, http.StatusNotFound},
 		{admin.ErrKeepers, CodeKeepers, http.StatusServiceUnavailable},
@@ -234,6 +240,11 @@ type acceptedStep struct {
 	Failed int64  `json:"failed"`
 	Last   string `json:"last"`
 	Done   bool   `json:"done"`
+}
+
+// acceptClock asks for the machine's clock to be accepted.
+type acceptClock struct {
+	Reason audit.Reason `json:"reason"`
 }
 
 // change is one change of a registered client.

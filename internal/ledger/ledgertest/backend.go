@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
@@ -37,7 +38,7 @@ func newBackend(t *testing.T, place func(testing.TB) Place) {
 	for i := range seen {
 		b := open(t, place(t))
 		meta, err := b.Meta(t.Context())
-		if err != nil || meta.Sequence != 0 || !meta.Clock.IsZero() || meta.Incarnation == [16]byte{} {
+		if err != nil || meta.Sequence != 0 || meta.High != (clock.State{}) || meta.Incarnation == [16]byte{} {
 			t.Fatalf("new meta %+v: %v", meta, err)
 		}
 		seen[i] = meta
@@ -73,7 +74,7 @@ func variety() []ledger.Row {
 
 func keptAcrossOpens(t *testing.T, p Place) {
 	b := open(t, p)
-	meta := ledger.Meta{Incarnation: [16]byte{1}, Sequence: math.MaxInt64, Clock: NewClock().Now()}
+	meta := ledger.Meta{Incarnation: [16]byte{1}, Sequence: math.MaxInt64, High: clock.State{High: NewClock().Now(), Boot: math.MaxInt64, BootID: "a"}}
 	rows := variety()
 	if err := b.Apply(t.Context(), rows, ledger.Meta{Incarnation: [16]byte{2}}); err != nil {
 		t.Fatal(err)

@@ -118,7 +118,7 @@ func makeMeta(ctx context.Context, db *sql.DB) error {
 	var incarnation [16]byte
 	rand.Read(incarnation[:]) // never fails since Go 1.24
 	_, err := db.ExecContext(ctx,
-		`INSERT INTO meta (id, incarnation, sequence, clock) VALUES (1, ?, 0, 0) ON CONFLICT DO NOTHING`, incarnation[:])
+		`INSERT INTO meta (id, incarnation, sequence, clock, boot, boot_id) VALUES (1, ?, 0, 0, 0, '') ON CONFLICT DO NOTHING`, incarnation[:])
 	if err != nil {
 		return fmt.Errorf("ledger meta: %w", err)
 	}

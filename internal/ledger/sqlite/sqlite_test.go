@@ -212,7 +212,7 @@ func TestDamagedRowPoisons(t *testing.T) {
 		t.Fatal(err)
 	}
 	clock := ledgertest.NewClock()
-	l, err := ledger.Open(t.Context(), ledger.Config{Keeper: "k1", Backend: b, Limits: ledger.NationalLimits(), Now: clock.Now})
+	l, err := ledger.Open(t.Context(), ledger.Config{Keeper: "k1", Backend: b, Limits: ledger.NationalLimits(), Machine: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +309,7 @@ func openWith(t *testing.T, f file, clock *ledgertest.Clock, cards ...liuma.Card
 			t.Fatal(err)
 		}
 	}
-	l, err := ledger.Open(t.Context(), ledger.Config{Keeper: "k1", Backend: b, Limits: ledger.NationalLimits(), Now: clock.Now})
+	l, err := ledger.Open(t.Context(), ledger.Config{Keeper: "k1", Backend: b, Limits: ledger.NationalLimits(), Machine: clock})
 	if err != nil {
 		t.Fatal(err)
 	}

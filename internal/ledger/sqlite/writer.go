@@ -8,8 +8,10 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
 )
@@ -65,8 +67,8 @@ func newWriter(ctx context.Context, db *sql.DB) (_ *writer, err error) {
 		{&w.selectTagged, `SELECT card FROM card WHERE tag = ?`},
 		{&w.upsertOne, upsertCards(1)},
 		{&w.upsertMany, upsertCards(putMany)},
-		{&w.selectMeta, `SELECT incarnation, sequence, clock FROM meta WHERE id = 1`},
-		{&w.updateMeta, `UPDATE meta SET incarnation = ?, sequence = ?, clock = ? WHERE id = 1`},
+		{&w.selectMeta, `SELECT incarnation, sequence, clock, boot, boot_id FROM meta WHERE id = 1`},
+		{&w.updateMeta, `UPDATE meta SET incarnation = ?, sequence = ?, clock = ?, boot = ?, boot_id = ? WHERE id = 1`},
 	} {
 		if *s.into, err = w.conn.PrepareContext(ctx, s.text); err != nil {
 			return nil, fmt.Errorf("ledger statement: %w", err)
@@ -240,11 +242,11 @@ func (w *writer) put(ctx context.Context, rows []ledger.Row, meta ledger.Meta) e
 	if meta.Sequence > math.MaxInt64 {
 		return errors.New("ledger meta: sequence too large")
 	}
-	var clock int64
-	if !meta.Clock.IsZero() {
-		clock = meta.Clock.UnixMilli()
+	var at int64
+	if !meta.High.High.IsZero() {
+		at = meta.High.High.UnixMilli()
 	}
-	done, err := w.updateMeta.ExecContext(ctx, meta.Incarnation[:], int64(meta.Sequence), clock)
+	done, err := w.updateMeta.ExecContext(ctx, meta.Incarnation[:], int64(meta.Sequence), at, int64(meta.High.Boot), meta.High.BootID)
 	if err != nil {
 		return fmt.Errorf("ledger meta: %w", err)
 	}
@@ -256,12 +258,14 @@ func (w *writer) put(ctx context.Context, rows []ledger.Row, meta ledger.Meta) e
 
 func (w *writer) meta(ctx context.Context) (ledger.Meta, error) {
 	var incarnation []byte
-	var sequence, clock int64
-	if err := w.selectMeta.QueryRowContext(ctx).Scan(&incarnation, &sequence, &clock); err != nil {
+	var sequence, at, boot int64
+	var bootID string
+	if err := w.selectMeta.QueryRowContext(ctx).Scan(&incarnation, &sequence, &at, &boot, &bootID); err != nil {
 		return ledger.Meta{}, fmt.Errorf("ledger meta: %w", err)
 	}
 	if len(incarnation) != 16 || sequence < 0 {
 		return ledger.Meta{}, errors.New("ledger meta: damaged")
 	}
-	return ledger.Meta{Incarnation: [16]byte(incarnation), Sequence: uint64(sequence), Clock: fromMillis(clock)}, nil
+	return ledger.Meta{Incarnation: [16]byte(incarnation), Sequence: uint64(sequence),
+		High: clock.State{High: fromMillis(at), Boot: time.Duration(boot), BootID: bootID}}, nil
 }

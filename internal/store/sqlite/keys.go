@@ -3,7 +3,9 @@ package sqlite
 import (
 	"fmt"
 	"math"
+	"time"
 
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -31,6 +33,21 @@ func (t *tx) DeleteSealKey(id string) error {
 	}
 	t.destroys = true
 	return nil
+}
+
+func (r *reader) Clock() (clock.State, error) {
+	return one(r, func(row *row) clock.State {
+		return clock.State{High: row.time(), Boot: time.Duration(row.int()), BootID: row.text()}
+	}, "SELECT high, boot, boot_id FROM clock WHERE id = 1")
+}
+
+func (t *tx) SaveClock(s clock.State) error {
+	wrote := t.wrote
+	err := t.insert(`INSERT INTO clock (id, high, boot, boot_id) VALUES (1, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET high = excluded.high, boot = excluded.boot, boot_id = excluded.boot_id
+		WHERE excluded.high >= high`, s.High.UnixMilli(), int64(s.Boot), s.BootID)
+	t.wrote, t.clock = wrote, true
+	return err
 }
 
 func (r *reader) KeepersSeen() (map[string]uint64, error) {

@@ -102,6 +102,7 @@ type tx struct {
 	wrote    bool                    // a row was changed
 	destroys bool                    // a seal key was deleted
 	rose     map[liuma.CardID]uint64 // revisions of the cards that were written
+	clock    bool                    // the time was saved
 }
 
 var _ store.Tx = (*tx)(nil)

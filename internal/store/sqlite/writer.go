@@ -339,10 +339,11 @@ func (w *writer) run(c *call) (r result) {
 		return r
 	}
 	if r.err != nil || r.panicked {
-		r.undo = t.wrote
+		r.undo = t.wrote || t.clock
 		return r
 	}
 	if !t.wrote && entry == (audit.Entry{}) {
+		r.wrote = t.clock // that time passed needs no entry
 		return r
 	}
 	if err := w.record(entry); err != nil {

@@ -48,6 +48,7 @@ func Run(t *testing.T, open Open) {
 		{"Evidence", evidence},
 		{"SealKeys", sealKeys},
 		{"KeepersSeen", keepersSeen},
+		{"Clock", savedClock},
 		{"Ceremonies", ceremonies},
 		{"CeremoniesUnique", ceremoniesUnique},
 		{"CeremonyUpdates", ceremonyUpdates},

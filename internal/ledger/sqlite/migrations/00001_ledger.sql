@@ -12,13 +12,16 @@ CREATE TABLE card (
 
 CREATE INDEX card_by_tag ON card (tag) WHERE tag IS NOT NULL;
 
--- The ledger's own state, one row; sequence is at most 2^63-1; clock is
--- milliseconds since 1970 UTC.
+-- The ledger's own state, one row; sequence is at most 2^63-1. The
+-- ledger's time was clock (milliseconds since 1970 UTC) when the machine's start
+-- boot_id was boot nanoseconds old.
 CREATE TABLE meta (
     id          INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     incarnation BLOB    NOT NULL CHECK (length(incarnation) = 16),
     sequence    INTEGER NOT NULL CHECK (sequence >= 0),
-    clock       INTEGER NOT NULL
+    clock       INTEGER NOT NULL,
+    boot        INTEGER NOT NULL,
+    boot_id     TEXT    NOT NULL
 ) STRICT;
 
 -- +goose Down

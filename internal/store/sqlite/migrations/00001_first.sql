@@ -136,6 +136,15 @@ CREATE TABLE seal_keys (
     gone_at   INTEGER
 ) STRICT, WITHOUT ROWID;
 
+-- The time that this database goes by, one row: it was high when the machine's
+-- start boot_id was boot nanoseconds old.
+CREATE TABLE clock (
+    id      INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    high    INTEGER NOT NULL,
+    boot    INTEGER NOT NULL,
+    boot_id TEXT    NOT NULL
+) STRICT;
+
 CREATE TABLE keepers_seen (
     keeper   TEXT    NOT NULL PRIMARY KEY,
     sequence INTEGER NOT NULL
