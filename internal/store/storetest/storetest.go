@@ -123,7 +123,7 @@ func card(i int) store.Card {
 	return store.Card{
 		ID: cardID(i), Holder: index("holder", i), Sealed: []byte{0, 1, 2, 255}, Region: "330500",
 		Version: 7, KeySet: 1<<32 - 1, Verifier: liuma.Verifier{31: 9}, Reserved: 1<<32 - 1, PINSetAt: at(1),
-		MAC: vault.MAC{1}, Physical: liuma.PhysicalLost, Frozen: true, FrozenAt: at(2), Tally: t, CreatedAt: at(3),
+		Physical: liuma.PhysicalLost, Frozen: true, FrozenAt: at(2), Tally: t, CreatedAt: at(3),
 	}
 }
 
@@ -139,7 +139,7 @@ func request(i int) store.Request {
 
 func intent(i int) store.Intent {
 	return store.Intent{Card: cardID(i), From: 1, Version: 2, KeySet: 3, State: store.IntentReserved, Owner: "p1",
-		Lease: at(9), MAC: vault.MAC{4}, Channel: "zj-hrss", BusinessNo: "B1", At: at(0)}
+		Lease: at(9), Channel: "zj-hrss", BusinessNo: "B1", At: at(0)}
 }
 
 // update runs f in one Update with an entry and returns its error.
