@@ -43,11 +43,11 @@ func cards(t *testing.T, open Open) {
 	changed.PINSetAt, changed.Physical, changed.Frozen = at(50), liuma.PhysicalNormal, false
 	changed.FrozenAt, changed.CreatedAt = time.Time{}, at(51)
 	changed.Tally.Reset()
-	mustUpdate(t, s, func(tx store.Tx) error { return tx.UpdateCard(changed) })
+	mustUpdate(t, s, func(tx store.Tx) error { return rewrite(tx, changed) })
 	same(t, mustGet(t, s, getCard(full.ID)), changed)
 	taken := changed
 	taken.Holder = bare.Holder
-	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.UpdateCard(taken) }), store.ErrExists)
+	wantErr(t, update(t, s, func(tx store.Tx) error { return rewrite(tx, taken) }), store.ErrExists)
 	same(t, mustGet(t, s, getCard(full.ID)), changed)
 	cardsAre(t, s, changed, bare)
 }

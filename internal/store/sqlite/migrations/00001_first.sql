@@ -193,7 +193,7 @@ CREATE TABLE keepers_seen (
 CREATE TABLE audit (
     kind         INTEGER NOT NULL,
     stream       BLOB    NOT NULL CHECK (length(stream) = 16),
-    number       INTEGER NOT NULL CHECK (number > 0),
+    number       INTEGER NOT NULL,
     id           BLOB    NOT NULL CHECK (length(id) = 16),
     previous     BLOB,
     after_stream BLOB,
@@ -211,7 +211,8 @@ CREATE TABLE audit (
 -- Append-only, chained and without gaps, also if the Go code has a fault (I-8).
 -- +goose StatementBegin
 CREATE TRIGGER audit_append BEFORE INSERT ON audit
-WHEN EXISTS (SELECT 1 FROM audit WHERE kind = NEW.kind AND stream = NEW.stream AND number = NEW.number)
+WHEN NEW.number < 1
+    OR EXISTS (SELECT 1 FROM audit WHERE kind = NEW.kind AND stream = NEW.stream AND number = NEW.number)
     OR NEW.number > 1 AND NOT EXISTS (SELECT 1 FROM audit WHERE kind = NEW.kind AND stream = NEW.stream
         AND number = NEW.number - 1
         AND hash IS NEW.previous)
