@@ -171,7 +171,14 @@ func (t *Tx) InsertClient(c store.Client) error {
 func (t *Tx) UpdateClient(c store.Client) error { return change(t, &t.codec.clients, &c) }
 
 func (t *Tx) InsertEvidence(provider string, jti vault.Index, until time.Time) error {
-	return insert(t, &t.codec.evidence, join(provider, string(jti[:])), &usedEvidence{until}, 1)
+	k, key := &t.codec.evidence, join(provider, string(jti[:]))
+	err := insert(t, k, key, &usedEvidence{until}, 1)
+	if errors.Is(err, store.ErrExists) {
+		if _, _, altered := get(&t.Reader, k, key); altered != nil {
+			return altered // refused as well, but with an alarm
+		}
+	}
+	return err
 }
 
 func (t *Tx) PruneEvidence(now time.Time) (int64, error) {
