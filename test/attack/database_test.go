@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/client"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
@@ -60,10 +59,16 @@ func TestAnInsertedChannelIsNobody(t *testing.T) {
 		provider.ID, provider.Kind = "forged-face", store.ClientProvider
 		return errors.Join(tx.InsertClient(channel), tx.InsertClient(provider))
 	})
-	if address, no := forged.push(request{action: liuma.ActionEnroll, about: &stranger, bn: w.number()}); address != "" || no.Status < 400 {
+	n, err := forged.Connect(native, &http.Client{Transport: w.net})
+	forged.native = must(t, n, err)
+	if ch, err := forged.native.Challenge(t.Context()); err == nil {
+		t.Errorf("a forged channel was given %+v", ch)
+	}
+	q := request{action: liuma.ActionLink, about: &stranger, bn: w.number()}
+	if address, no := forged.push(q); address != "" || no.Status < 400 {
 		t.Errorf("a forged channel pushed: %s %+v", address, no)
 	}
-	err := w.System.Store.View(t.Context(), func(r store.Reader) error {
+	err = w.System.Store.View(t.Context(), func(r store.Reader) error {
 		_, err := r.Client("forged-face")
 		return err
 	})
@@ -76,14 +81,14 @@ func TestAnInsertedChannelIsNobody(t *testing.T) {
 // wrote shows neither standing nor tries.
 func TestAnInsertedLinkShowsNothing(t *testing.T) {
 	w := newWorld(t, false)
-	id := w.cardID()
+	id, stolen := w.cardID(), strings.Repeat("stolenly", 4)
 	w.Forge(func(tx store.Tx) error {
-		return tx.PutLink(store.Link{Channel: liuma.ChannelID(w.shady.ID), Card: id, Handle: "stolen", At: w.Clock.Now().Add(-90 * time.Hour)})
+		return tx.PutLink(store.Link{Channel: liuma.ChannelID(w.shady.ID), Card: id, Handle: store.Handle(stolen), At: w.Clock.Now().Add(-90 * time.Hour)})
 	})
-	if c, err := w.shady.native.Card(t.Context(), "stolen"); err == nil {
+	if c, err := w.shady.native.Card(t.Context(), stolen); err == nil {
 		t.Errorf("shown: %+v", c)
 	}
-	if v, err := w.shady.verify("stolen", wrongPIN); err == nil {
+	if v, err := w.shady.verify(stolen, wrongPIN); err == nil {
 		t.Errorf("tried: %+v", v)
 	}
 }
@@ -133,8 +138,8 @@ func TestAForgedSealKeyIsNotGivenOut(t *testing.T) {
 			return err
 		}
 		k := keys[0]
-		k.Public = mine
-		return errors.Join(tx.DeleteSealKey(k.ID), tx.InsertSealKey(k))
+		k.ID, k.Public, k.RetireAt, k.GoneAt = "mine", mine, k.RetireAt.Add(1000*time.Hour), k.GoneAt.Add(1000*time.Hour)
+		return tx.InsertSealKey(k)
 	})
 	for range 2 {
 		ch, err := w.home.native.Challenge(t.Context())
@@ -166,14 +171,18 @@ func TestDeletedMarksRefundNoCode(t *testing.T) {
 	}
 }
 
-// TestATakenContactSilencesNothing: a freeze is told to the bound phone, or
-// refused: it never succeeds in silence because the thief took the contact away.
-func TestATakenContactSilencesNothing(t *testing.T) {
+// TestAForgedContactSilencesNothing: a card whose notices the thief turned off is
+// not used in silence; it is not used at all.
+func TestAForgedContactSilencesNothing(t *testing.T) {
 	w := newWorld(t, false)
+	w.Sent() // nothing writes about the card any more
 	id := w.cardID()
-	w.Forge(func(tx store.Tx) error { return tx.PutContact(store.Contact{Card: id, Language: "zh-CN"}) })
-	v, err := w.home.native.Freeze(t.Context(), client.FreezeRequest{BusinessNo: w.number(), Subject: client.Subject{Card: w.card}})
-	if err == nil {
-		t.Errorf("frozen in silence: %+v", v)
+	w.Forge(func(tx store.Tx) error {
+		c, err := tx.Contact(id)
+		c.EveryUse = !c.EveryUse
+		return errors.Join(err, tx.PutContact(c))
+	})
+	if v, err := w.home.verify(w.card, goodPIN); err == nil {
+		t.Errorf("used in silence: %+v", v)
 	}
 }
