@@ -52,6 +52,7 @@ var levels = map[string]int{
 	"internal/registry":          4,
 	"internal/evidence":          4,
 	"internal/notify":            4,
+	"internal/record":            4,
 	"internal/admin":             5,
 	"internal/authority":         5,
 	"client":                     5,

@@ -133,6 +133,7 @@ const (
 	CodeCeremonyMoved     Code = "ceremony_moved"     // another page of the same ceremony was ahead
 	CodeLeft              Code = "left_by_holder"
 	CodeRequestURIInvalid Code = "request_uri_invalid"
+	CodeNotReturned       Code = "not_returned" // the verdict did not come back by the browser that gave the PIN
 	CodeCodeInvalid       Code = "code_invalid" // authorization code unknown, used, late or for another
 
 	CodePhoneCodeFormat   Code = "phone_code_format"

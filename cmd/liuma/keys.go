@@ -15,6 +15,7 @@ import (
 type keysCmd struct {
 	List   keysListCmd   `cmd:"" help:"List them, oldest first."`
 	Rotate keysRotateCmd `cmd:"" help:"Let a new key sign, from the next start of the server on; the old one stays published until it is dropped."`
+	Vault  keysVaultCmd  `cmd:"" help:"The root keys of the vault, under which rows and personal data are sealed."`
 	Drop   keysDropCmd   `cmd:"" help:"Destroy a key that no longer signs: what it signed can no longer be checked."`
 }
 
@@ -25,9 +26,9 @@ type keysListCmd struct {
 
 // keyView is a signing key as the list shows it.
 type keyView struct {
-	ID    string     `json:"kid"`
-	State string     `json:"state"` // next, signing or old
-	Made  *time.Time `json:"made,omitempty"`
+	ID    string    `json:"kid"`
+	State string    `json:"state"` // next, signing or old
+	Made  time.Time `json:"made"`
 }
 
 // Run lists the keys. It reads the key file only, so it works at any time.
@@ -41,15 +42,11 @@ func (a *keysListCmd) Run(c *cli, t *terminal) error {
 		return err
 	}
 	for _, k := range keys {
-		v := keyView{ID: k.ID, State: string(k.State)}
-		made := "made before it was written down"
-		if !k.Made.IsZero() {
-			v.Made, made = &k.Made, "made "+k.Made.Format(time.RFC3339)
-		}
+		v := keyView{ID: k.ID, State: string(k.State), Made: k.Made}
 		if a.JSON {
 			err = json.NewEncoder(t.out).Encode(v)
 		} else {
-			_, err = fmt.Fprintf(t.out, "%s  %-7s  %s\n", v.ID, v.State, made)
+			_, err = fmt.Fprintf(t.out, "%s  %-7s  made %s\n", v.ID, v.State, v.Made.Format(time.RFC3339))
 		}
 		if err != nil {
 			return err

@@ -25,8 +25,10 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -81,6 +83,16 @@ type Administration interface {
 	// DropSigningKey destroys a key that no longer signs. Errors: ErrKeyInUse,
 	// vault.ErrNoSuchKey, vault.ErrKeySigns.
 	DropSigningKey(ctx context.Context, kid string) (DroppedKey, error)
+
+	// MakeDigest checks the entries since the last digest of the audit record and
+	// makes the next digest now.
+	MakeDigest(context.Context) (Digest, error)
+	// ExportRecord writes the audit record, or a part of it, as lines of JSON. It
+	// ends with a line of its own; without that line it was cut off.
+	ExportRecord(ctx context.Context, q record.Query, w io.Writer) error
+	// RotateRootKey adds a root key to the vault; it seals from now on, in a
+	// running server too. Errors: audit.ErrReason, vault.ErrRootKeys.
+	RotateRootKey(ctx context.Context, reason audit.Reason) (RootKey, error)
 }
 
 // ImportConfig has the functions that an import reports to. Both are optional;
@@ -127,6 +139,7 @@ type Inbox interface {
 type Config struct {
 	Store    store.Store
 	Registry Registry
+	Record   Record
 	Vault    *vault.Vault // seals messages that are sent again
 	KeyFile  string       // the file that Vault was opened from
 	Now      func() time.Time
@@ -147,8 +160,8 @@ type Server struct {
 }
 
 func (c *Config) check() error {
-	if c.Store == nil || c.Registry == nil || c.Vault == nil || c.KeyFile == "" || c.Now == nil {
-		return errors.New("admin: config: want Store, Registry, Vault, KeyFile and Now")
+	if c.Store == nil || c.Registry == nil || c.Record == nil || c.Vault == nil || c.KeyFile == "" || c.Now == nil {
+		return errors.New("admin: config: want Store, Registry, Record, Vault, KeyFile and Now")
 	}
 	if c.Issuer == "" || c.Shape == "" || c.TextsDriver == "" {
 		return errors.New("admin: config: want Issuer, Shape and TextsDriver")

@@ -56,7 +56,7 @@ func (a *Admin) publishes() []string {
 }
 
 // otherKeys reports whether the key file holds other keys than the vault has
-// read, or another signing key.
+// read, another signing key, or another root key that seals.
 func (a *Admin) otherKeys() (bool, error) {
 	keys, err := vault.SigningKeys(a.c.KeyFile)
 	if err != nil {
@@ -69,5 +69,9 @@ func (a *Admin) otherKeys() (bool, error) {
 		}
 		there = append(there, k.ID)
 	}
-	return !slices.Equal(there, a.publishes()), nil
+	roots, err := vault.RootKeys(a.c.KeyFile)
+	if err != nil {
+		return false, err
+	}
+	return !slices.Equal(there, a.publishes()) || roots[len(roots)-1].ID != a.c.Vault.SealsWith(), nil
 }

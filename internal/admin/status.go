@@ -19,11 +19,12 @@ type Status struct {
 	Shape   string        `json:"shape"` // of the keepers, for example 2/3
 	Keepers []KeeperState `json:"keepers"`
 	// OpenIntents counts settings of a PIN that not every keeper has yet.
-	OpenIntents int64    `json:"open_intents"`
-	Cards       int64    `json:"cards"`
-	People      int64    `json:"people"`   // in the registry
-	SealKey     *SealKey `json:"seal_key"` // the newest; null before the first start
-	Texts       Texts    `json:"texts"`
+	OpenIntents int64        `json:"open_intents"`
+	Cards       int64        `json:"cards"`
+	People      int64        `json:"people"`   // in the registry
+	SealKey     *SealKey     `json:"seal_key"` // the newest; null before the first start
+	Texts       Texts        `json:"texts"`
+	Record      RecordStatus `json:"record"`
 	// Restart says that the running server signs with another key than the key
 	// file says, or publishes others.
 	Restart bool `json:"restart_for_keys"`
@@ -78,6 +79,9 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	if s.Texts, err = a.textsState(ctx); err != nil {
+		return Status{}, err
+	}
+	if s.Record, err = a.recordStatus(ctx); err != nil {
 		return Status{}, err
 	}
 	if server := a.c.Server; server != nil {

@@ -41,11 +41,12 @@ const (
 	CeremonyPushed     Event = "ceremony.pushed"  // a channel pushed it
 	CeremonyStepped    Event = "ceremony.stepped" // it went on to another step
 	CeremonyEnded      Event = "ceremony.ended"
-	AssertionUsed      Event = "assertion.used" // a channel authenticated itself with a signed assertion, once
-	CodeRedeemed       Event = "code.redeemed"  // an authorization code became a receipt
-	CodeRefused        Event = "code.refused"   // an authorization code came late, or with another redirect or verifier
-	CodeReplayed       Event = "code.replayed"  // an authorization code came a second time
-	CodeSent           Event = "code.sent"      // a one-time code to a phone was put into the outbox
+	AssertionUsed      Event = "assertion.used"       // a channel authenticated itself with a signed assertion, once
+	VerdictNotReturned Event = "verdict.not_returned" // a right verdict that no browser may take back to the channel
+	CodeRedeemed       Event = "code.redeemed"        // an authorization code became a receipt
+	CodeRefused        Event = "code.refused"         // an authorization code came late, or with another redirect or verifier
+	CodeReplayed       Event = "code.replayed"        // an authorization code came a second time
+	CodeSent           Event = "code.sent"            // a one-time code to a phone was put into the outbox
 	CodeRight          Event = "code.right"
 	CodeWrong          Event = "code.wrong"
 	PhoneChanged       Event = "phone.changed"
@@ -63,9 +64,12 @@ const (
 	ProviderRegistered Event = "provider.registered"
 	SealKeyMade        Event = "sealkey.made"
 	SealKeyDestroyed   Event = "sealkey.destroyed"
+	RootKeyMade        Event = "rootkey.made"    // of the vault; outcome begun, ok or failed
 	EvidencePruned     Event = "evidence.pruned" // rows of evidence too old to be accepted were dropped
 	KeeperSeen         Event = "keeper.seen"     // the highest sequence seen from a keeper was saved
 	KeeperAlarm        Event = "keeper.alarm"
+	RecordDigested     Event = "record.digested" // a signed digest of the record was made
+	RecordFault        Event = "record.fault"    // entries or digests are not what was written
 )
 
 // Entry describes one change; the store gives it its place (Recorded). Entries
@@ -78,7 +82,7 @@ type Entry struct {
 	Card       liuma.CardID // zero where no card is concerned; says in which stream it stands
 	BusinessNo liuma.BusinessNo
 	Outcome    string // a verdict, an error code or "ok"
-	Note       string // a word or number from a fixed list, e.g. "version=3"
+	Note       string // a word or number from a fixed list, e.g. "version=3"; perhaps an operator's Reason
 }
 
 // StreamOf is the stream that an entry belongs to: its card's or, without a

@@ -26,6 +26,9 @@ func (a *Authority) Redeem(ctx context.Context, c Caller, token string) (Verific
 		if row, err = tx.Request(c.Channel(), rc.BusinessNo); err != nil {
 			return audit.Entry{}, err
 		}
+		if row.Ceremony != "" { // such a verdict is redeemed by its code alone (I-14)
+			return audit.Entry{}, liuma.FailField(liuma.CodeReceiptInvalid, "receipt", nil)
+		}
 		if err := a.Redeemable(tx, row, rc); err != nil {
 			return audit.Entry{}, err
 		}

@@ -92,6 +92,12 @@ const (
 	StateDecided   = "decided"
 	StatePending   = "pending"   // taken less than decideTime ago: ask again
 	StateUndecided = "undecided" // interrupted; there will be no verdict
+	// StateReturning and StateDone are told of a hosted request in place of a right
+	// verdict until its authorization code is redeemed (I-14). Returning: a verify
+	// or link, whose verdict comes only with that code. Done: any other act, which
+	// is carried out whether or not the code comes.
+	StateReturning = "returning"
+	StateDone      = "done"
 )
 
 // Answer is a request as its channel may see it. A link that failed shows one
@@ -112,6 +118,9 @@ func (a *Authority) Answer(ctx context.Context, c Caller, row store.Request) (Ve
 		return v, nil
 	}
 	v.At = row.DecidedAt
+	if awaitsBrowser(row) {
+		return a.awaited(ctx, row, v)
+	}
 	if Unlinked(row) {
 		v.Code = liuma.CodeRefused
 		return v, nil
@@ -135,6 +144,37 @@ func (a *Authority) Answer(ctx context.Context, c Caller, row store.Request) (Ve
 			}
 			v.Receipt = token
 		}
+	}
+	return v, nil
+}
+
+// awaitsBrowser reports whether a request has a right verdict that its channel
+// may not know yet: it was given on a hosted page, and the code that the browser
+// of the deciding try takes to the channel was not redeemed (I-14). Otherwise
+// whoever made the channel push a request could relay the page's address to the
+// card's owner, and then ask for the verdict by business number.
+func awaitsBrowser(row store.Request) bool {
+	return row.Ceremony != "" && !ofTry(row.BusinessNo) && row.Verdict == liuma.Right && row.RedeemedAt.IsZero()
+}
+
+// awaited answers for such a request: nothing but that the act is done, or that
+// the verdict is on its way or lost.
+func (a *Authority) awaited(ctx context.Context, row store.Request, v Verification) (Verification, error) {
+	if row.Action != liuma.ActionVerify && row.Action != liuma.ActionLink {
+		v.State = StateDone
+		return v, nil
+	}
+	v.State = StateReturning
+	err := a.store.View(ctx, func(r store.Reader) error {
+		c, err := r.Ceremony(row.Ceremony)
+		if errors.Is(err, store.ErrNotFound) || err == nil && (!c.Ended.IsZero() || !a.Now().Before(c.Expires)) {
+			v.State, v.Code = StateDecided, liuma.CodeNotReturned
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return Verification{}, liuma.Outward(err)
 	}
 	return v, nil
 }

@@ -377,9 +377,9 @@ func TestAPINProvesNothingForAnotherBrowser(t *testing.T) {
 		t.Error("a number is taken without a PIN of this browser")
 	}
 	p, h = swapped(x.push(liuma.ActionVerify))
-	x.want(p, ceremony.StepDone, "")
-	if p = x.Code(p, h, x.who.Phone); p.DeviceOffer {
-		t.Error("a device is offered to a browser that gave no PIN")
+	x.want(p, ceremony.StepRefused, liuma.CodeNotReturned)
+	if _, err := x.Authority().SendCode(t.Context(), p.ID, h); err == nil {
+		t.Error("a browser that gave no PIN goes on with its verdict")
 	}
 	_, err := x.Authority().KnowDevice(t.Context(), p.ID, h)
 	wantCode(t, err, liuma.CodeCeremonyMoved)

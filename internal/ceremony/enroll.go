@@ -49,8 +49,10 @@ func enroll() Act {
 		},
 		run: (*Ceremonies).enroll,
 		set: func(s *Ceremonies, tx store.Tx, card store.Card, row store.Request) (audit.Event, error) {
-			if _, err := s.engine.EnsureLink(tx, row.Channel, card.ID, card.PINSetAt); err != nil {
-				return "", err
+			if row.Ceremony == "" { // else linkReturned links it
+				if _, err := s.engine.EnsureLink(tx, row.Channel, card.ID, card.PINSetAt); err != nil {
+					return "", err
+				}
 			}
 			return audit.PINSet, errors.Join(s.bindFirst(tx, card, row), s.engine.TellIn(tx, card, noticePINSet, row.Channel, nil))
 		},

@@ -45,12 +45,18 @@ func (s *Ceremonies) show(ctx context.Context, h Hand, find func(store.Reader) (
 		switch g := accessOf(c, h); {
 		case g == accessNone, g == accessAddress && begun:
 			// Nothing personal is shown to a browser that may not go on with it.
-			p = Page{ID: c.ID, Step: Step(c.Step), Action: c.Action, Elsewhere: true, Code: liuma.CodeCeremonyElsewhere}
+			p = Page{ID: c.ID, Action: c.Action, Elsewhere: true, Code: liuma.CodeCeremonyElsewhere}
 			return nil
 		case !begun && expired(c, s.now()):
 			return liuma.Fail(liuma.CodeRequestURIInvalid, nil)
 		}
 		p, err = s.page(r, c, h, key, keyErr)
+		if !begun && Step(c.Step) == StepDone {
+			// Pushed again while the keepers worked: whose browser this is, Begin finds
+			// out. Until then it learns nothing of the verdict (I-14).
+			p = Page{ID: p.ID, Action: p.Action, Began: p.Began, Channel: p.Channel, ChannelName: p.ChannelName,
+				BusinessNo: p.BusinessNo, Region: p.Region, Purpose: p.Purpose, Expires: p.Expires}
+		}
 		return err
 	})
 	if err != nil {

@@ -1,7 +1,6 @@
 package ceremony
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -28,7 +27,7 @@ func (s *Ceremonies) GivePIN(ctx context.Context, id string, h Hand, g Given) (P
 			return "", e, liuma.Fail(liuma.CodeCeremonyMoved, nil)
 		}
 		c.Tries++
-		d.Proofs.TriedIn = bytes.Clone(c.Browser[:])
+		d.Proofs.tried(*c)
 		d.clearVerdict()
 		d.WasReset = false
 		var err error

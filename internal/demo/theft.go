@@ -196,11 +196,13 @@ func (s *stage) steal(ctx context.Context, victim *holder) (l loot, err error) {
 }
 
 // The layout of vault.key, which a thief reads in the source of package vault.
-// After magic and version come the root key, how many signing keys there are
-// and which one signs, then the signing keys with the time each was made.
+// After magic and version come the index root, how many root keys there are, the
+// root keys with id and time, how many signing keys there are and which one
+// signs, and the signing keys with the time each was made.
 const (
-	keyFileMagic = "liuma-vault\x02"
+	keyFileMagic = "liuma-vault\x03"
 	keySize      = 32
+	idSize       = 4
 	madeSize     = 8
 	sumSize      = 8
 )
@@ -211,13 +213,22 @@ func readKeyFile(path string) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	other := want("a vault key file of version 3", fmt.Sprintf("%d bytes", len(raw)))
 	rest, ok := bytes.CutPrefix(raw, []byte(keyFileMagic))
-	if !ok || len(rest) < keySize+2 || len(rest) != keySize+2+int(rest[keySize])*(keySize+madeSize)+sumSize {
-		return nil, want("a vault key file of version 2", fmt.Sprintf("%d bytes", len(raw)))
+	if !ok || len(rest) < keySize+1+sumSize {
+		return nil, other
 	}
 	keys := [][]byte{rest[:keySize]}
-	for signing := rest[keySize+2 : len(rest)-sumSize]; len(signing) > 0; signing = signing[keySize+madeSize:] {
-		keys = append(keys, signing[:keySize])
+	count, rest := int(rest[keySize]), rest[keySize+1:len(rest)-sumSize]
+	for ; count > 0 && len(rest) >= idSize+madeSize+keySize; count-- {
+		keys = append(keys, rest[idSize+madeSize:][:keySize])
+		rest = rest[idSize+madeSize+keySize:]
+	}
+	if count > 0 || len(rest) < 2 || len(rest) != 2+int(rest[0])*(keySize+madeSize) {
+		return nil, other
+	}
+	for rest = rest[2:]; len(rest) > 0; rest = rest[keySize+madeSize:] {
+		keys = append(keys, rest[:keySize])
 	}
 	return keys, nil
 }

@@ -17,7 +17,7 @@ import (
 // this process does not serve it.
 func (d *Data) admin(now func() time.Time, server *admin.Server) (*admin.Admin, error) {
 	return admin.New(admin.Config{
-		Store: d.Store, Registry: d.Registry, Vault: d.Vault, KeyFile: d.Config.Vault, Now: now,
+		Store: d.Store, Registry: d.Registry, Record: d.Record, Vault: d.Vault, KeyFile: d.Config.Vault, Now: now,
 		Issuer: d.Config.Issuer, Shape: d.Config.Keepers.Shape, TextsDriver: d.Config.Texts.Driver,
 		Server: server,
 	})

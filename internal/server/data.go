@@ -10,6 +10,7 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
@@ -24,6 +25,7 @@ type Data struct {
 	Database *sqlite.Store // the file behind Store, for backups
 	Vault    *vault.Vault
 	Registry *registry.Registry
+	Record   *record.Digester // of the audit record
 	closers  closers
 }
 
@@ -132,6 +134,9 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 	if o.BetweenStore != nil {
 		d.Store = o.BetweenStore(db)
 	}
-	d.Registry, err = registry.New(registry.Config{Store: d.Store, Vault: d.Vault, Now: o.Now, Logger: o.Logger})
+	if d.Registry, err = registry.New(registry.Config{Store: d.Store, Vault: d.Vault, Now: o.Now, Logger: o.Logger}); err != nil {
+		return nil, err
+	}
+	d.Record, err = record.New(record.Config{Store: d.Store, Signer: d.Vault, Issuer: c.Issuer, Now: o.Now, Directory: c.Digests, Logger: o.Logger})
 	return d, err
 }

@@ -66,6 +66,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { s.Authority.Maintain(background) })
 	running.Go(func() { s.Ceremonies.Maintain(background) })
+	running.Go(func() { s.Record.Maintain(background) })
 	s.closers.add(func() error { stop(); running.Wait(); return nil })
 	return nil
 }

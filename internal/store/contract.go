@@ -76,6 +76,7 @@ type Store interface {
 type Reader interface {
 	CeremonyReader
 	PhoneReader
+	DigestReader
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
@@ -124,6 +125,7 @@ type Tx interface {
 	Reader
 	CeremonyWriter
 	PhoneWriter
+	DigestWriter
 
 	// InsertCard refuses a second card for the same Holder (ErrExists).
 	InsertCard(Card) error

@@ -16,30 +16,31 @@ import (
 	"time"
 )
 
-// The key file: magic, format version, root key, number of signing keys, index
-// of the one that signs (from zero), the signing keys oldest first, each a
-// P-256 scalar and the time when it was made (Unix seconds, 8 bytes, big
-// endian), and the first bytes of SHA-256 over everything before. The checksum
-// finds a damaged file; it does not stop someone who can write the file.
-//
-// Version 1, which is still read, has one signing key after the root key, and
-// neither numbers nor times.
+// The key file: magic, format version, index root, number of root keys, the root
+// keys oldest first (id, time when it was made, key), number of signing keys,
+// index of the one that signs (from zero), the signing keys oldest first (P-256
+// scalar, time), and the first bytes of SHA-256 over everything before. Numbers
+// are big endian, times Unix seconds. The checksum finds a damaged file; it does
+// not stop someone who can write the file.
 const (
 	magic        = "liuma-vault"
-	fileVersion  = 2
-	firstVersion = 1
+	fileVersion  = 3
 	rootSize     = 32
 	scalarSize   = 32
+	idSize       = 4
 	timeSize     = 8
 	checksumSize = 8
-	rootEnd      = len(magic) + 1 + rootSize
+	indexStart   = len(magic) + 1
+	rootsStart   = indexStart + rootSize + 1
+	rootKeySize  = idSize + timeSize + rootSize
 	keySize      = scalarSize + timeSize
-	keysStart    = rootEnd + 2
-	firstSize    = rootEnd + scalarSize + checksumSize
+	// maxRootKeys bounds the file: the key that seals, and old ones whose rows
+	// are not all resealed yet.
+	maxRootKeys = 8
 	// maxSigningKeys bounds the file and the published keys: the signing key,
 	// the next, and some old ones.
 	maxSigningKeys = 8
-	maxFileSize    = keysStart + maxSigningKeys*keySize + checksumSize
+	maxFileSize    = rootsStart + maxRootKeys*rootKeySize + 2 + maxSigningKeys*keySize + checksumSize
 )
 
 // Errors of a key file that must not be used.
@@ -51,18 +52,26 @@ var (
 
 // rawKeys is the content of a key file.
 type rawKeys struct {
-	root    [rootSize]byte
+	index   [rootSize]byte  // of what is looked up by its keyed hash; never changes
+	roots   []rawRootKey    // oldest first, at least one; the last one seals
 	signing []rawSigningKey // oldest first, at least one
 	signs   int             // index in signing of the key that signs
 }
 
+type rawRootKey struct {
+	id   uint32
+	made int64 // Unix seconds
+	root [rootSize]byte
+}
+
 type rawSigningKey struct {
 	scalar [scalarSize]byte
-	made   int64 // Unix seconds; zero in a file of version 1
+	made   int64 // Unix seconds
 }
 
 func (r *rawKeys) wipe() {
-	clear(r.root[:])
+	clear(r.index[:])
+	clear(r.roots)
 	clear(r.signing)
 }
 
@@ -87,7 +96,13 @@ func (r *rawKeys) encode() []byte {
 	content := make([]byte, 0, maxFileSize)
 	content = append(content, magic...)
 	content = append(content, fileVersion)
-	content = append(content, r.root[:]...)
+	content = append(content, r.index[:]...)
+	content = append(content, byte(len(r.roots)))
+	for i := range r.roots {
+		content = binary.BigEndian.AppendUint32(content, r.roots[i].id)
+		content = binary.BigEndian.AppendUint64(content, uint64(r.roots[i].made))
+		content = append(content, r.roots[i].root[:]...)
+	}
 	content = append(content, byte(len(r.signing)), byte(r.signs))
 	for i := range r.signing {
 		content = append(content, r.signing[i].scalar[:]...)
@@ -140,9 +155,10 @@ func newKeyFile(now time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw := &rawKeys{signing: []rawSigningKey{key}}
+	raw := &rawKeys{signing: []rawSigningKey{key}, roots: []rawRootKey{{id: firstKey, made: now.Unix()}}}
 	defer raw.wipe()
-	rand.Read(raw.root[:])
+	rand.Read(raw.index[:])
+	rand.Read(raw.roots[0].root[:])
 	return raw.encode(), nil
 }
 
@@ -179,11 +195,10 @@ func readKeyFile(path string) (*rawKeys, fs.FileInfo, error) {
 
 // parseKeyFile copies the keys out; the caller wipes content and result.
 func parseKeyFile(content []byte) (*rawKeys, error) {
-	if len(content) < firstSize || string(content[:len(magic)]) != magic {
+	if len(content) < indexStart+checksumSize || string(content[:len(magic)]) != magic {
 		return nil, ErrKeyFileFormat
 	}
-	version := content[len(magic)]
-	if version != firstVersion && version != fileVersion {
+	if content[len(magic)] != fileVersion {
 		return nil, ErrKeyFileVersion
 	}
 	body := content[:len(content)-checksumSize]
@@ -192,33 +207,56 @@ func parseKeyFile(content []byte) (*rawKeys, error) {
 		return nil, ErrKeyFileFormat
 	}
 	raw := new(rawKeys)
-	copy(raw.root[:], body[len(magic)+1:])
-	if version == firstVersion {
-		if len(content) != firstSize {
-			return nil, ErrKeyFileFormat
-		}
-		raw.signing = make([]rawSigningKey, 1)
-		copy(raw.signing[0].scalar[:], body[rootEnd:])
-		return raw, nil
-	}
-	if err := raw.parseSigning(body); err != nil {
+	rest, ok := raw.parseRoots(body[indexStart:])
+	if !ok || !raw.parseSigning(rest) {
 		raw.wipe()
-		return nil, err
+		return nil, ErrKeyFileFormat
 	}
 	return raw, nil
 }
 
-// parseSigning reads the signing keys of version 2.
-func (r *rawKeys) parseSigning(body []byte) error {
-	count, signs := int(body[rootEnd]), int(body[rootEnd+1])
-	if count < 1 || count > maxSigningKeys || signs >= count || len(body) != keysStart+count*keySize {
-		return ErrKeyFileFormat
+// parseRoots reads the index root and the root keys, and returns what follows
+// them. Ids rise, so that none is given out twice: the newest is never dropped.
+func (r *rawKeys) parseRoots(body []byte) (rest []byte, ok bool) {
+	if len(body) < rootSize+1 {
+		return nil, false
+	}
+	copy(r.index[:], body)
+	count := int(body[rootSize])
+	body = body[rootSize+1:]
+	if count < 1 || count > maxRootKeys || len(body) < count*rootKeySize {
+		return nil, false
+	}
+	r.roots = make([]rawRootKey, count)
+	last := uint32(0)
+	for i := range r.roots {
+		k := &r.roots[i]
+		k.id = binary.BigEndian.Uint32(body)
+		k.made = int64(binary.BigEndian.Uint64(body[idSize:]))
+		copy(k.root[:], body[idSize+timeSize:])
+		if k.id <= last {
+			return nil, false
+		}
+		last = k.id
+		body = body[rootKeySize:]
+	}
+	return body, true
+}
+
+// parseSigning reads the signing keys, which end the body.
+func (r *rawKeys) parseSigning(body []byte) bool {
+	if len(body) < 2 {
+		return false
+	}
+	count, signs := int(body[0]), int(body[1])
+	if count < 1 || count > maxSigningKeys || signs >= count || len(body) != 2+count*keySize {
+		return false
 	}
 	r.signing, r.signs = make([]rawSigningKey, count), signs
 	for i := range r.signing {
-		at := body[keysStart+i*keySize:]
+		at := body[2+i*keySize:]
 		copy(r.signing[i].scalar[:], at)
 		r.signing[i].made = int64(binary.BigEndian.Uint64(at[scalarSize:]))
 	}
-	return nil
+	return true
 }

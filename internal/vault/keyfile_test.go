@@ -3,6 +3,7 @@ package vault
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"io/fs"
 	"os"
@@ -10,11 +11,18 @@ import (
 	"testing"
 )
 
+// Where things stand in a new file, which has one root key and one signing key.
+const (
+	signingStart = rootsStart + rootKeySize
+	scalarStart  = signingStart + 2
+	fresh        = scalarStart + keySize + checksumSize
+)
+
 func TestCreateMakesAPrivateFileOnce(t *testing.T) {
 	path := newFile(t)
 	info, err := os.Stat(path)
 	must(t, err)
-	if info.Mode().Perm() != 0o600 || info.Size() != int64(keysStart+keySize+checksumSize) {
+	if info.Mode().Perm() != 0o600 || info.Size() != int64(fresh) {
 		t.Errorf("mode %v, %d bytes", info.Mode(), info.Size())
 	}
 	before, err := os.ReadFile(path)
@@ -87,10 +95,20 @@ func TestOpenRefusesOtherFiles(t *testing.T) {
 		copy(changed[at:], b)
 		return withSum(changed)
 	}
-	second := append(bytes.Clone(body), body[keysStart:]...) // the same key twice
-	second[rootEnd] = 2
-	many := append(bytes.Clone(body), bytes.Repeat(body[keysStart:], maxSigningKeys)...)
-	many[rootEnd] = maxSigningKeys + 1
+	second := append(bytes.Clone(body), body[scalarStart:]...) // the same key twice
+	second[signingStart] = 2
+	many := append(bytes.Clone(body), bytes.Repeat(body[scalarStart:], maxSigningKeys)...)
+	many[signingStart] = maxSigningKeys + 1
+	// roots puts n root keys with the given ids into the file.
+	roots := func(ids ...uint32) []byte {
+		out := bytes.Clone(body[:rootsStart])
+		out[rootsStart-1] = byte(len(ids))
+		for _, id := range ids {
+			out = binary.BigEndian.AppendUint32(out, id)
+			out = append(out, body[rootsStart+idSize:signingStart]...)
+		}
+		return withSum(append(out, body[signingStart:]...))
+	}
 	damaged := bytes.Clone(good)
 	damaged[len(magic)+5] ^= 1
 	for name, c := range map[string]struct {
@@ -103,17 +121,25 @@ func TestOpenRefusesOtherFiles(t *testing.T) {
 		"long":              {append(bytes.Clone(good), 0), ErrKeyFileFormat},
 		"other magic":       {append([]byte("LIUMA-vault"), good[len(magic):]...), ErrKeyFileFormat},
 		"damaged":           {damaged, ErrKeyFileFormat},
-		"next version":      {with(len(magic), 3), ErrKeyFileVersion},
+		"next version":      {with(len(magic), 4), ErrKeyFileVersion},
+		"version before":    {with(len(magic), 2), ErrKeyFileVersion},
 		"version zero":      {with(len(magic), 0), ErrKeyFileVersion},
-		"first, too long":   {with(len(magic), 1), ErrKeyFileFormat},
-		"no signing key":    {with(rootEnd, 0), ErrKeyFileFormat},
-		"two, one there":    {with(rootEnd, 2), ErrKeyFileFormat},
-		"none signs":        {with(rootEnd+1, 1), ErrKeyFileFormat},
+		"no root key":       {roots(), ErrKeyFileFormat},
+		"root key zero":     {roots(0), ErrKeyFileFormat},
+		"root key twice":    {roots(1, 1), ErrKeyFileFormat},
+		"root keys fall":    {roots(2, 1), ErrKeyFileFormat},
+		"too many roots":    {roots(1, 2, 3, 4, 5, 6, 7, 8, 9), ErrKeyFileFormat},
+		"two roots, one":    {with(rootsStart-1, 2), ErrKeyFileFormat},
+		"no signing key":    {with(signingStart, 0), ErrKeyFileFormat},
+		"two, one there":    {with(signingStart, 2), ErrKeyFileFormat},
+		"none signs":        {with(signingStart+1, 1), ErrKeyFileFormat},
+		"no signing part":   {withSum(body[:signingStart]), ErrKeyFileFormat},
+		"no roots part":     {withSum(body[:rootsStart-1]), ErrKeyFileFormat},
 		"one twice":         {withSum(second), ErrKeyFileFormat},
 		"too many":          {withSum(many), ErrKeyFileFormat},
 		"huge":              {bytes.Repeat(good, 100), ErrKeyFileFormat},
-		"scalar zero":       {with(keysStart, make([]byte, scalarSize)...), nil},
-		"scalar over order": {with(keysStart, bytes.Repeat([]byte{0xff}, scalarSize)...), nil},
+		"scalar zero":       {with(scalarStart, make([]byte, scalarSize)...), nil},
+		"scalar over order": {with(scalarStart, bytes.Repeat([]byte{0xff}, scalarSize)...), nil},
 	} {
 		path := filepath.Join(dir, "key")
 		must(t, os.WriteFile(path, c.content, 0o600))
@@ -127,7 +153,6 @@ func FuzzParseKeyFile(f *testing.F) {
 	good, err := newKeyFile(now())
 	must(f, err)
 	f.Add(good)
-	f.Add(firstFormat(good[len(magic)+1:rootEnd], good[keysStart:keysStart+scalarSize]))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		raw, err := parseKeyFile(content)
 		if err != nil {
@@ -136,11 +161,7 @@ func FuzzParseKeyFile(f *testing.F) {
 			}
 			return
 		}
-		again := raw.encode()
-		if content[len(magic)] == firstVersion {
-			again = firstFormat(raw.root[:], raw.signing[0].scalar[:])
-		}
-		if !bytes.Equal(content, again) {
+		if !bytes.Equal(content, raw.encode()) {
 			t.Error("accepted another format, or the keys are not those of the file")
 		}
 	})

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Errors of changing the signing keys.
+// Errors of changing the key file.
 var (
 	// ErrKeyFileLocked says that another change of the key file is under way,
 	// or that a change was cut short and left the file that the error names.
@@ -34,7 +34,7 @@ const (
 type SigningKey struct {
 	ID    string // kid
 	State KeyState
-	Made  time.Time // zero: made before key files had times
+	Made  time.Time
 }
 
 // SigningKeys lists the signing keys of a key file, oldest first.
@@ -54,10 +54,7 @@ func (r *rawKeys) list() ([]SigningKey, error) {
 		if err != nil {
 			return nil, fmt.Errorf("vault: signing key: %w", err)
 		}
-		keys[i] = SigningKey{ID: public.KeyID, State: r.state(i)}
-		if made := r.signing[i].made; made != 0 {
-			keys[i].Made = time.Unix(made, 0).UTC()
-		}
+		keys[i] = SigningKey{ID: public.KeyID, State: r.state(i), Made: time.Unix(r.signing[i].made, 0).UTC()}
 	}
 	return keys, nil
 }
@@ -160,7 +157,7 @@ func DropSigningKey(path, id string) error {
 // beside it, which the next change refuses to touch (ErrKeyFileLocked). Because
 // of that file, two changes at once cannot lose each other's key. The secrets
 // of the old file stay on the disk until its blocks are overwritten.
-func changeKeyFile(path string, change func(*rawKeys) error) (keys []SigningKey, err error) {
+func changeKeyFile(path string, change func(*rawKeys) error) (signing []SigningKey, err error) {
 	// A symbolic link is followed, so that its target is replaced and not the
 	// link.
 	path, err = filepath.EvalSymlinks(path)
@@ -191,7 +188,7 @@ func changeKeyFile(path string, change func(*rawKeys) error) (keys []SigningKey,
 	}
 	content := raw.encode()
 	defer clear(content)
-	if keys, err = checkContent(content); err != nil {
+	if signing, err = checkContent(content); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	err = errors.Join(keepOwner(f, info), f.Chmod(info.Mode().Perm()))
@@ -205,7 +202,7 @@ func changeKeyFile(path string, change func(*rawKeys) error) (keys []SigningKey,
 	if err := syncDir(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("vault: the key file was replaced, but a power cut may undo it: %w", err)
 	}
-	return keys, nil
+	return signing, nil
 }
 
 // checkContent opens the new content before it replaces a key file: with a file

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"io/fs"
 	"os"
@@ -16,14 +15,6 @@ import (
 
 	"github.com/liuma-pin/liuma"
 )
-
-// firstFormat writes a key file of version 1.
-func firstFormat(root, scalar []byte) []byte {
-	content := append([]byte("liuma-vault\x01"), root...)
-	content = append(content, scalar...)
-	sum := sha256.Sum256(content)
-	return append(content, sum[:8]...)
-}
 
 func states(t *testing.T, path string) []KeyState {
 	t.Helper()
@@ -55,42 +46,6 @@ func kidOf(t *testing.T, v *Vault) string {
 		t.Errorf("signs with %s and says %s", kid, said)
 	}
 	return kid
-}
-
-func TestFileOfVersionOne(t *testing.T) {
-	good, err := newKeyFile(now())
-	must(t, err)
-	root, scalar := good[len(magic)+1:rootEnd], good[keysStart:keysStart+scalarSize]
-	path := filepath.Join(t.TempDir(), "vault.key")
-	must(t, os.WriteFile(path, firstFormat(root, scalar), 0o600))
-	first := open(t, path)
-	sealed, err := first.Seal(CardFacts, []byte("id"), []byte("facts"))
-	must(t, err)
-	before, err := first.SignReceipt(receipt())
-	must(t, err)
-	keys, err := SigningKeys(path)
-	must(t, err)
-	if len(keys) != 1 || keys[0] != (SigningKey{ID: kidOf(t, first), State: KeySigning}) {
-		t.Errorf("keys %+v", keys)
-	}
-
-	fresh, err := RotateSigningKey(path, now())
-	must(t, err)
-	second := open(t, path)
-	if plain, err := second.Unseal(CardFacts, []byte("id"), sealed); err != nil || string(plain) != "facts" {
-		t.Errorf("sealed before the rotation: %q, %v", plain, err)
-	}
-	if _, err := ParseReceipt(before, second.ReceiptKeys(), issuer, "zj-hrss", now()); err != nil {
-		t.Errorf("signed before the rotation: %v", err)
-	}
-	if kid := kidOf(t, second); kid != fresh.ID || kid == keys[0].ID {
-		t.Errorf("signs with %s, rotated to %s", kid, fresh.ID)
-	}
-	keys, err = SigningKeys(path)
-	must(t, err)
-	if want := []SigningKey{{ID: keys[0].ID, State: KeyOld}, {ID: fresh.ID, State: KeySigning, Made: now()}}; !slices.Equal(keys, want) {
-		t.Errorf("keys %+v, want %+v", keys, want)
-	}
 }
 
 func TestRotation(t *testing.T) {
@@ -171,8 +126,8 @@ func TestSigningKeysAreBounded(t *testing.T) {
 	}
 	before, err := os.ReadFile(path)
 	must(t, err)
-	if len(before) != maxFileSize {
-		t.Errorf("%d bytes, want %d", len(before), maxFileSize)
+	if want := maxFileSize - (maxRootKeys-1)*rootKeySize; len(before) != want {
+		t.Errorf("%d bytes, want %d", len(before), want)
 	}
 	if _, err := RotateSigningKey(path, now()); !errors.Is(err, ErrSigningKeys) {
 		t.Errorf("one too many: %v", err)

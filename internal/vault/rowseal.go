@@ -8,9 +8,6 @@ import (
 	"fmt"
 )
 
-// firstKey is the id of the first root key; ids are never used again.
-const firstKey uint32 = 1
-
 // Errors of a row whose seal does not hold.
 var (
 	// ErrRowSeal says that a row, or its seal, is not what an authority wrote.
@@ -34,8 +31,8 @@ type RowSeal struct {
 func (v *Vault) SealRow(table string, fields ...[]byte) (RowSeal, error) {
 	var s RowSeal
 	err := v.read(func(k *keys) error {
-		s.Key = firstKey
-		s.MAC = rowSealMAC(k.rowSeal, s.Key, table, fields)
+		s.Key = k.seals
+		s.MAC = rowSealMAC(k.roots[s.Key].row, s.Key, table, fields)
 		return nil
 	})
 	if err != nil {
@@ -48,10 +45,11 @@ func (v *Vault) SealRow(table string, fields ...[]byte) (RowSeal, error) {
 // ErrRowKey where the seal names a key that this vault does not hold.
 func (v *Vault) CheckRow(s RowSeal, table string, fields ...[]byte) error {
 	return v.read(func(k *keys) error {
-		if s.Key != firstKey {
+		root, ok := k.roots[s.Key]
+		if !ok {
 			return fmt.Errorf("%w: table %s, key %d", ErrRowKey, table, s.Key)
 		}
-		want := rowSealMAC(k.rowSeal, s.Key, table, fields)
+		want := rowSealMAC(root.row, s.Key, table, fields)
 		if !want.Equal(s.MAC) {
 			return fmt.Errorf("%w: table %s", ErrRowSeal, table)
 		}

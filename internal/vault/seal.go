@@ -30,74 +30,115 @@ const (
 	MessageText  Purpose = "message-text"
 )
 
-const sealVersion = 1
+// A sealed value begins with a version byte, the id of its root key (4 bytes,
+// big endian) and a 24-byte random nonce. The cipher's tag covers version and id.
+const (
+	sealVersion = 2
+	nonceStart  = 1 + idSize
+	cipherStart = nonceStart + chacha20poly1305.NonceSizeX
+)
 
-// ErrUnseal says that a sealed value is damaged, or belongs to another row.
-var ErrUnseal = errors.New("vault: sealed value does not open for this row")
+// Errors of a sealed value that does not open.
+var (
+	// ErrUnseal says that a sealed value is damaged, or belongs to another row.
+	ErrUnseal = errors.New("vault: sealed value does not open for this row")
+	// ErrSealKey says that it names a root key that this vault does not hold.
+	ErrSealKey = errors.New("vault: sealed value names an unknown root key")
+)
 
-// Seal encrypts plain for one purpose and one row. The result is a version
-// byte, a 24-byte random nonce, and the ciphertext with its tag: 41 bytes more
-// than plain.
+var errPurpose = errors.New("vault: unknown purpose")
+
+// Seal encrypts plain for one purpose and one row, under the newest root key.
+// The result is 45 bytes longer than plain.
 //
 // The cipher is XChaCha20-Poly1305: under one key AES-GCM allows about 2^32
 // random nonces, and every import of a national registry takes 1.1 billion.
 // With 192-bit nonces there is no such limit to watch.
 func (v *Vault) Seal(purpose Purpose, id, plain []byte) ([]byte, error) {
 	var sealed []byte
-	err := v.read(func(k *keys) error {
-		key, ok := k.seal[purpose]
-		if !ok {
-			return fmt.Errorf("vault: seal: unknown purpose %q", purpose)
-		}
-		aead, err := chacha20poly1305.NewX(key)
-		if err != nil {
-			return fmt.Errorf("vault: seal: %w", err)
-		}
-		head := 1 + chacha20poly1305.NonceSizeX
-		sealed = make([]byte, head, head+len(plain)+chacha20poly1305.Overhead)
-		sealed[0] = sealVersion
-		rand.Read(sealed[1:head])
-		sealed = aead.Seal(sealed, sealed[1:head], plain, sealAAD(purpose, id))
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return sealed, nil
+	err := v.read(func(k *keys) (err error) { sealed, err = k.sealValue(purpose, id, plain); return err })
+	return sealed, err
 }
 
 // Unseal opens what Seal made for the same purpose and id; the caller wipes
 // the result.
 func (v *Vault) Unseal(purpose Purpose, id, sealed []byte) ([]byte, error) {
 	var plain []byte
-	err := v.read(func(k *keys) error {
-		key, ok := k.seal[purpose]
-		if !ok {
-			return fmt.Errorf("vault: unseal: unknown purpose %q", purpose)
-		}
-		head := 1 + chacha20poly1305.NonceSizeX
-		if len(sealed) < head+chacha20poly1305.Overhead || sealed[0] != sealVersion {
-			return ErrUnseal
-		}
-		aead, err := chacha20poly1305.NewX(key)
+	err := v.read(func(k *keys) (err error) { plain, err = k.unsealValue(purpose, id, sealed); return err })
+	return plain, err
+}
+
+// Reseal returns the value sealed under the newest root key, and whether it
+// differs: what is sealed under that key already is returned as it is, after it
+// was opened to see that it is whole.
+func (v *Vault) Reseal(purpose Purpose, id, sealed []byte) (fresh []byte, changed bool, err error) {
+	err = v.read(func(k *keys) error {
+		plain, err := k.unsealValue(purpose, id, sealed)
 		if err != nil {
-			return fmt.Errorf("vault: unseal: %w", err)
+			return err
 		}
-		plain, err = aead.Open(nil, sealed[1:head], sealed[head:], sealAAD(purpose, id))
-		if err != nil {
-			return ErrUnseal
+		defer clear(plain)
+		if sealedUnder(sealed) == k.seals {
+			fresh = sealed
+			return nil
 		}
-		return nil
+		changed = true
+		fresh, err = k.sealValue(purpose, id, plain)
+		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
+	}
+	return fresh, changed, nil
+}
+
+// sealedUnder is the id of the root key that a sealed value names; the value is
+// at least a header long.
+func sealedUnder(sealed []byte) uint32 { return binary.BigEndian.Uint32(sealed[1:]) }
+
+func (k *keys) sealValue(purpose Purpose, id, plain []byte) ([]byte, error) {
+	key, ok := k.roots[k.seals].seal[purpose]
+	if !ok {
+		return nil, fmt.Errorf("%w %q", errPurpose, purpose)
+	}
+	aead, err := chacha20poly1305.NewX(key)
+	if err != nil {
+		return nil, fmt.Errorf("vault: seal: %w", err)
+	}
+	sealed := make([]byte, cipherStart, cipherStart+len(plain)+chacha20poly1305.Overhead)
+	sealed[0] = sealVersion
+	binary.BigEndian.PutUint32(sealed[1:], k.seals)
+	rand.Read(sealed[nonceStart:])
+	return aead.Seal(sealed, sealed[nonceStart:cipherStart], plain, sealAAD(sealed[:nonceStart], purpose, id)), nil
+}
+
+func (k *keys) unsealValue(purpose Purpose, id, sealed []byte) ([]byte, error) {
+	if len(sealed) < cipherStart+chacha20poly1305.Overhead || sealed[0] != sealVersion {
+		return nil, ErrUnseal
+	}
+	root, ok := k.roots[sealedUnder(sealed)]
+	if !ok {
+		return nil, fmt.Errorf("%w: %d", ErrSealKey, sealedUnder(sealed))
+	}
+	key, ok := root.seal[purpose]
+	if !ok {
+		return nil, fmt.Errorf("%w %q", errPurpose, purpose)
+	}
+	aead, err := chacha20poly1305.NewX(key)
+	if err != nil {
+		return nil, fmt.Errorf("vault: unseal: %w", err)
+	}
+	plain, err := aead.Open(nil, sealed[nonceStart:cipherStart], sealed[cipherStart:], sealAAD(sealed[:nonceStart], purpose, id))
+	if err != nil {
+		return nil, ErrUnseal
 	}
 	return plain, nil
 }
 
-func sealAAD(purpose Purpose, id []byte) []byte {
+// sealAAD binds a value to its header (version and key id), purpose and row.
+func sealAAD(header []byte, purpose Purpose, id []byte) []byte {
 	aad := appendField(nil, []byte("liuma/1/vault/seal"))
-	aad = append(aad, sealVersion)
+	aad = appendField(aad, header)
 	aad = appendField(aad, []byte(purpose))
 	return appendField(aad, id)
 }
@@ -137,8 +178,10 @@ func (v *Vault) Index(kind IndexKind, value string) Index {
 	return index
 }
 
-// RowMAC authenticates a row: the table's name and its fields, in order.
-// It panics after Close.
+// RowMAC is a keyed hash of fields under a name: what a freeze code, a one-time
+// code or a message is known by. It hangs on the index root and so does not
+// change with a rotation, since rows are found by it; it panics after Close.
+// Whole rows are sealed by SealRow.
 func (v *Vault) RowMAC(table string, fields ...[]byte) MAC {
 	size := 4 + len(table) + 4
 	for _, f := range fields {
@@ -151,7 +194,7 @@ func (v *Vault) RowMAC(table string, fields ...[]byte) MAC {
 	}
 	var m MAC
 	v.mustRead(func(k *keys) {
-		mac := hmac.New(sha256.New, k.row)
+		mac := hmac.New(sha256.New, k.lookup)
 		mac.Write(message)
 		mac.Sum(m[:0])
 	})

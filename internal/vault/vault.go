@@ -17,7 +17,7 @@ var ErrClosed = errors.New("vault: closed")
 
 // Vault holds the keys in memory. All methods may be called concurrently.
 type Vault struct {
-	mu   sync.RWMutex // guards keys: methods read under RLock, Close wipes under Lock
+	mu   sync.RWMutex // guards keys: methods read under RLock, Close and Reload wipe under Lock
 	keys *keys        // nil after Close
 
 	signing signingKeys // immutable; its signers are built once
@@ -26,25 +26,38 @@ type Vault struct {
 
 // keys are the derived keys, one for each purpose.
 type keys struct {
-	seal      map[Purpose][]byte
+	// Under the index root, which does not rotate: rows are found by them, or
+	// they are out in the world.
 	index     map[IndexKind][]byte
-	row       []byte
-	rowSeal   []byte
+	lookup    []byte
 	handle    []byte
 	challenge []byte
+	heads     []byte
+	// Under each root key, by its id.
+	roots map[uint32]*rootKeys
+	seals uint32 // the one that seals; the others open
+}
+
+// rootKeys are the derived keys of one root key.
+type rootKeys struct {
+	seal map[Purpose][]byte
+	row  []byte
 }
 
 func (k *keys) wipe() {
-	for _, key := range k.seal {
-		clear(key)
-	}
 	for _, key := range k.index {
 		clear(key)
 	}
-	clear(k.row)
-	clear(k.rowSeal)
+	for _, root := range k.roots {
+		for _, key := range root.seal {
+			clear(key)
+		}
+		clear(root.row)
+	}
+	clear(k.lookup)
 	clear(k.handle)
 	clear(k.challenge)
+	clear(k.heads)
 }
 
 // Open reads a key file that Create made. It refuses a file that others can
@@ -59,7 +72,7 @@ func Open(path string) (*Vault, error) {
 }
 
 func newVault(raw *rawKeys) (*Vault, error) {
-	k, err := deriveKeys(raw.root[:])
+	k, err := deriveKeys(raw)
 	if err != nil {
 		return nil, fmt.Errorf("vault: derive keys: %w", err)
 	}
@@ -73,24 +86,30 @@ func newVault(raw *rawKeys) (*Vault, error) {
 
 // deriveKeys gives every purpose its own key, by HKDF-SHA256 under a label, so
 // that the output of one purpose is no valid input of another.
-func deriveKeys(root []byte) (*keys, error) {
-	k := &keys{seal: make(map[Purpose][]byte), index: make(map[IndexKind][]byte)}
+func deriveKeys(raw *rawKeys) (*keys, error) {
+	k := &keys{index: make(map[IndexKind][]byte), roots: make(map[uint32]*rootKeys)}
 	var errs []error
-	derive := func(label string) []byte {
+	derive := func(root []byte, label string) []byte {
 		key, err := hkdf.Key(sha256.New, root, nil, "liuma/1/vault/"+label, 32)
 		errs = append(errs, err)
 		return key
 	}
-	for _, p := range []Purpose{CardFacts, PersonFacts, SealKey, CeremonyDetails, ContactPhone, MessageText} {
-		k.seal[p] = derive("seal/" + string(p))
-	}
 	for _, kind := range []IndexKind{IndexIDNumber, IndexCardNo, IndexEvidence, IndexPhone} {
-		k.index[kind] = derive("index/" + string(kind))
+		k.index[kind] = derive(raw.index[:], "index/"+string(kind))
 	}
-	k.row = derive("row")
-	k.rowSeal = derive("row-seal")
-	k.handle = derive("handle")
-	k.challenge = derive("challenge")
+	k.lookup = derive(raw.index[:], "lookup")
+	k.handle = derive(raw.index[:], "handle")
+	k.challenge = derive(raw.index[:], "challenge")
+	k.heads = derive(raw.index[:], "heads")
+	for i := range raw.roots {
+		root := &rootKeys{seal: make(map[Purpose][]byte)}
+		for _, p := range []Purpose{CardFacts, PersonFacts, SealKey, CeremonyDetails, ContactPhone, MessageText} {
+			root.seal[p] = derive(raw.roots[i].root[:], "seal/"+string(p))
+		}
+		root.row = derive(raw.roots[i].root[:], "row")
+		k.seals = raw.roots[i].id
+		k.roots[k.seals] = root
+	}
 	if err := errors.Join(errs...); err != nil {
 		k.wipe()
 		return nil, err

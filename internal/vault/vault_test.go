@@ -79,8 +79,8 @@ func TestSealIsBoundToPurposeAndRow(t *testing.T) {
 	plain := []byte("facts")
 	sealed, err := v.Seal(CardFacts, []byte("row 1"), plain)
 	must(t, err)
-	if len(sealed) != len(plain)+41 {
-		t.Errorf("%d bytes more than plain, documented as 41", len(sealed)-len(plain))
+	if len(sealed) != len(plain)+45 {
+		t.Errorf("%d bytes more than plain, documented as 45", len(sealed)-len(plain))
 	}
 	again, err := v.Seal(CardFacts, []byte("row 1"), plain)
 	must(t, err)
@@ -89,7 +89,7 @@ func TestSealIsBoundToPurposeAndRow(t *testing.T) {
 	}
 	refused := func(name string, purpose Purpose, id, sealed []byte) {
 		t.Helper()
-		if _, err := v.Unseal(purpose, id, sealed); !errors.Is(err, ErrUnseal) {
+		if _, err := v.Unseal(purpose, id, sealed); !errors.Is(err, ErrUnseal) && !errors.Is(err, ErrSealKey) {
 			t.Errorf("%s: %v, want %v", name, err, ErrUnseal)
 		}
 	}
@@ -114,17 +114,18 @@ func TestSealIsBoundToPurposeAndRow(t *testing.T) {
 // The keys of two purposes must differ, even if the label inside the associated
 // data is the same.
 func TestEveryPurposeHasItsOwnKey(t *testing.T) {
-	k, err := deriveKeys(make([]byte, rootSize))
+	// One root for all, so that only the labels keep the keys apart.
+	k, err := deriveKeys(&rawKeys{roots: []rawRootKey{{id: 1}}})
 	must(t, err)
-	all := [][]byte{k.row, k.rowSeal, k.handle, k.challenge}
-	for _, key := range k.seal {
+	all := [][]byte{k.lookup, k.handle, k.challenge, k.heads, k.roots[1].row}
+	for _, key := range k.roots[1].seal {
 		all = append(all, key)
 	}
 	for _, key := range k.index {
 		all = append(all, key)
 	}
-	if len(all) != 14 {
-		t.Errorf("%d keys, this test knows of 14", len(all))
+	if len(all) != 15 {
+		t.Errorf("%d keys, this test knows of 15", len(all))
 	}
 	seen := make(map[string]bool)
 	for _, key := range all {
@@ -229,7 +230,7 @@ func TestPrintsRedacted(t *testing.T) {
 		out.Write(data)
 	}
 	out.WriteString(v.String())
-	for _, key := range [][]byte{content[len(magic)+1:][:rootSize], content[len(magic)+1+rootSize:][:scalarSize], v.keys.row} {
+	for _, key := range [][]byte{content[indexStart:][:rootSize], content[rootsStart+idSize+timeSize:][:rootSize], content[rootsStart+rootKeySize+2:][:scalarSize], v.keys.lookup, v.keys.roots[1].row} {
 		for _, s := range []string{string(key), fmt.Sprintf("%x", key), fmt.Sprintf("%X", key), strings.Trim(fmt.Sprintf("%d", key[:8]), "[]")} {
 			if strings.Contains(out.String(), s) {
 				t.Errorf("output holds a key")
@@ -246,10 +247,10 @@ func TestCloseWipesAndRefuses(t *testing.T) {
 	v, err := Open(path)
 	must(t, err)
 	b, sealed := sealOne(t, v, "739146")
-	row, seal := v.keys.row, v.keys.seal[CardFacts]
+	row, seal, lookup := v.keys.roots[1].row, v.keys.roots[1].seal[CardFacts], v.keys.lookup
 	must(t, v.Close())
 	must(t, v.Close()) // a second Close is harmless
-	if !bytes.Equal(row, make([]byte, 32)) || !bytes.Equal(seal, make([]byte, 32)) {
+	if zero := make([]byte, 32); !bytes.Equal(row, zero) || !bytes.Equal(seal, zero) || !bytes.Equal(lookup, zero) {
 		t.Error("keys are not wiped")
 	}
 	if len(v.pins.keys) != 0 {
@@ -257,7 +258,7 @@ func TestCloseWipesAndRefuses(t *testing.T) {
 	}
 	for name, f := range map[string]func() error{
 		"Seal":           func() error { _, err := v.Seal(CardFacts, nil, nil); return err },
-		"Unseal":         func() error { _, err := v.Unseal(CardFacts, nil, make([]byte, 60)); return err },
+		"Unseal":         func() error { _, err := v.Unseal(CardFacts, nil, make([]byte, 70)); return err },
 		"SealRow":        func() error { _, err := v.SealRow("card"); return err },
 		"CheckRow":       func() error { return v.CheckRow(RowSeal{Key: 1}, "card") },
 		"NewChallenge":   func() error { _, err := v.NewChallenge("zj-hrss", now(), minute); return err },

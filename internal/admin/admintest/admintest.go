@@ -23,6 +23,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
@@ -43,7 +44,7 @@ func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
 		{"clients", clients}, {"refused clients", refusedClients}, {"clients at once", clientsAtOnce}, {"a failing store", failingStore},
 		{"import", imports}, {"refused imports", refusedImports}, {"a file that changes", changingFiles},
 		{"interrupted import", interruptedImport}, {"one import at a time", oneImport},
-		{"status", status}, {"texts", texts}, {"texts page by page", pagesOfTexts}, {"signing keys", signingKeys},
+		{"status", status}, {"texts", texts}, {"texts page by page", pagesOfTexts}, {"signing keys", signingKeys}, {"root keys", rootKeys}, {"record", records},
 	} {
 		t.Run(trial.name, func(t *testing.T) {
 			w := New(t, Options{})
@@ -80,6 +81,7 @@ type World struct {
 	// Broken makes the store fail from now on.
 	Broken atomic.Bool
 	vault  *vault.Vault
+	record *record.Digester
 }
 
 // New makes a World and closes it when the test ends.
@@ -102,6 +104,8 @@ func New(t *testing.T, o Options) *World {
 	must(t, err)
 	w.Registry = &Gate{registry: people}
 	w.vault = v
+	w.record, err = record.New(record.Config{Store: w.Store, Signer: v, Issuer: "https://pin.example.cn", Now: Now, Directory: filepath.Join(dir, "digests")})
+	must(t, err)
 	if o.Served {
 		w.Server = &Server{}
 	}
@@ -112,7 +116,7 @@ func New(t *testing.T, o Options) *World {
 
 // Config is a new copy of the Config that Admin was made with.
 func (w *World) Config() admin.Config {
-	c := admin.Config{Store: w.Store, Registry: w.Registry, Vault: w.vault, KeyFile: w.KeyFile, Now: Now,
+	c := admin.Config{Store: w.Store, Registry: w.Registry, Record: w.record, Vault: w.vault, KeyFile: w.KeyFile, Now: Now,
 		Issuer: "https://pin.example.cn", Shape: "2/3", TextsDriver: "none"}
 	if w.Server != nil {
 		c.Server = &admin.Server{Since: Start.Add(-time.Hour), Authority: w.Server, Quorum: w.Server, Outbox: w.Server, Inbox: w.Server}

@@ -127,6 +127,9 @@ func (d *Door) routes() http.Handler {
 	mux.HandleFunc("POST "+pathRetry, d.answer(d.retryText))
 	mux.HandleFunc("POST "+pathRotate, d.answer(d.rotateKey))
 	mux.HandleFunc("POST "+pathDrop, d.answer(d.dropKey))
+	mux.HandleFunc("POST "+pathDigest, d.answer(d.makeDigest))
+	mux.HandleFunc("GET "+pathRecord, d.exportRecord)
+	mux.HandleFunc("POST "+pathRoot, d.answer(d.rotateRoot))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mux.ServeHTTP(w, r)
 		// A descriptor that no handler took, of a request that no route
@@ -271,5 +274,19 @@ func (d *Door) dropKey(r *http.Request) (any, error) {
 		return nil, err
 	}
 	d.logger.Info("operator door: signing key dropped", "kid", q.KID)
+	return key, nil
+}
+
+// rotateRoot adds a root key to the vault.
+func (d *Door) rotateRoot(r *http.Request) (any, error) {
+	q, err := decode[rotateRoot](r.Body)
+	if err != nil {
+		return nil, err
+	}
+	key, err := d.admin.RotateRootKey(r.Context(), q.Reason)
+	if err != nil {
+		return nil, err
+	}
+	d.logger.Info("operator door: root key made", "key", key.ID)
 	return key, nil
 }

@@ -117,6 +117,8 @@ func TestDoorRefuses(t *testing.T) {
 		"unknown client":    {"POST", "/v1/clients/change", `{"what":"stop","kind":"channel","id":"nobody"}`, 404, door.CodeUnknown},
 		"rotate something":  {"POST", "/v1/keys/rotate", `{"kid":"k"}`, 400, door.CodeRequest},
 		"drop nothing":      {"POST", "/v1/keys/drop", `{}`, 400, door.CodeRequest},
+		"vault, no reason":  {"POST", "/v1/keys/vault/rotate", `{"reason":" "}`, 422, door.CodeReason},
+		"vault, more":       {"POST", "/v1/keys/vault/rotate", `{"reason":"x","force":true}`, 400, door.CodeRequest},
 		"retry nothing":     {"POST", "/v1/texts/retry", `{}`, 400, door.CodeRequest},
 		"another method":    {"GET", "/v1/clients/change", "", 405, ""},
 		"another path":      {"GET", "/", "", 404, ""},

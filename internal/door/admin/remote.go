@@ -15,6 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -163,6 +164,13 @@ func (r *Remote) RotateSigningKey(ctx context.Context) (admin.RotatedKey, error)
 func (r *Remote) DropSigningKey(ctx context.Context, kid string) (admin.DroppedKey, error) {
 	var key admin.DroppedKey
 	err := r.call(ctx, http.MethodPost, pathDrop, dropKey{KID: kid}, &key)
+	return key, err
+}
+
+// RotateRootKey adds a root key to the vault.
+func (r *Remote) RotateRootKey(ctx context.Context, reason audit.Reason) (admin.RootKey, error) {
+	var key admin.RootKey
+	err := r.call(ctx, http.MethodPost, pathRoot, rotateRoot{Reason: reason}, &key)
 	return key, err
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -29,6 +30,9 @@ const (
 	pathInbox  = "/v1/texts/inbox"
 	pathRotate = "/v1/keys/rotate"
 	pathDrop   = "/v1/keys/drop"
+	pathDigest = "/v1/record/digest"
+	pathRecord = "/v1/record"
+	pathRoot   = "/v1/keys/vault/rotate"
 )
 
 // greeting tells an administration door from any other program that may answer
@@ -57,6 +61,8 @@ const (
 	CodeKeyInUse  Code = "key_in_use"
 	CodeKeySigns  Code = "key_signs"
 	CodeNoKey     Code = "key_unknown"
+	CodeReason    Code = "reason_missing"
+	CodeRootKeys  Code = "root_keys_full"
 	CodeRequest   Code = "request_invalid"
 	CodeTooLarge  Code = "too_large"
 	CodeBusy      Code = "import_busy"  // one import at a time
@@ -116,6 +122,8 @@ func known() []knownError {
 		{admin.ErrKeyInUse, CodeKeyInUse, http.StatusConflict},
 		{vault.ErrKeySigns, CodeKeySigns, http.StatusConflict},
 		{vault.ErrNoSuchKey, CodeNoKey, http.StatusNotFound},
+		{audit.ErrReason, CodeReason, http.StatusUnprocessableEntity},
+		{vault.ErrRootKeys, CodeRootKeys, http.StatusConflict},
 		{admin.ErrImporting, CodeBusy, http.StatusConflict},
 		{admin.ErrFile, CodeFile, http.StatusUnprocessableEntity},
 		{admin.ErrFileChanged, CodeChanged, http.StatusConflict},
@@ -191,6 +199,11 @@ type rotateKey struct{}
 
 type dropKey struct {
 	KID string `json:"kid"`
+}
+
+// rotateRoot asks for a new root key of the vault.
+type rotateRoot struct {
+	Reason audit.Reason `json:"reason"`
 }
 
 // change is one change of a registered client.

@@ -60,6 +60,7 @@ func statusOf(c liuma.Code) (int, bool) {
 	case liuma.CodeBusinessNoUsed, liuma.CodeUndecided, liuma.CodeAlreadyEnrolled,
 		liuma.CodeChangeUnderWay, liuma.CodeEvidenceUsed, liuma.CodeReceiptSpent, liuma.CodeReceiptStale,
 		liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved, liuma.CodeLeft,
+		liuma.CodeNotReturned,
 		liuma.CodeRequestURIInvalid, liuma.CodeCodeInvalid,
 		liuma.CodePhoneSame, liuma.CodePINReset, liuma.CodeNotFrozen, liuma.CodeResetPlanned:
 		return http.StatusConflict, true

@@ -285,6 +285,8 @@ func refusedLook(c liuma.Code) look {
 		return look{title: func(t *wordings) string { return t.ExpiredTitle }, kind: "info", icon: "expired"}
 	case liuma.CodeLeft:
 		return look{title: func(t *wordings) string { return t.LeftTitle }, kind: "info", icon: "unavailable"}
+	case liuma.CodeNotReturned:
+		return look{title: func(t *wordings) string { return t.NotReturnedTitle }, kind: "warn", icon: "unavailable"}
 	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent:
 		return look{title: func(t *wordings) string { return t.CounterNeeded }, kind: "warn", icon: "agency"}
 	case liuma.CodePINReset:

@@ -62,7 +62,7 @@ func oauthOf(c liuma.Code) (oauthRow, bool) {
 		liuma.CodeEnvelopeInvalid, liuma.CodePINFormat, liuma.CodeWeakPIN, liuma.CodePhoneInvalid:
 		return oauthRow{detailsError, "invalid_grant", http.StatusBadRequest}, true
 	case liuma.CodeAlreadyEnrolled, liuma.CodeRefused, liuma.CodeWrong, liuma.CodeLocked, liuma.CodeBlocked,
-		liuma.CodeFrozen, liuma.CodeCancelled, liuma.CodeLeft,
+		liuma.CodeFrozen, liuma.CodeCancelled, liuma.CodeLeft, liuma.CodeNotReturned,
 		liuma.CodeReceiptInvalid, liuma.CodeReceiptSpent, liuma.CodeReceiptStale,
 		liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved,
 		liuma.CodePhoneCodeFormat, liuma.CodePhoneCodeWrong, liuma.CodePhoneCodeExpired, liuma.CodePhoneCodesSpent,

@@ -77,6 +77,7 @@ func Run(t *testing.T, open Open) {
 		{"StreamOfACard", streamOfACard},
 		{"StreamsUnderLoad", streamsUnderLoad},
 		{"ProcessStarts", processStarts},
+		{"Digests", digests},
 		{"ErrorKeepsNothing", errorKeepsNothing},
 		{"RefusedWriteGoesOn", refusedWriteGoesOn},
 		{"PanicKeepsNothing", panicKeepsNothing},

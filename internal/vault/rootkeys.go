@@ -1,0 +1,133 @@
+package vault
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// firstKey is the id of the first root key. Ids rise and are never used again.
+const firstKey uint32 = 1
+
+// Errors of changing the root keys.
+var (
+	ErrRootKeys  = fmt.Errorf("vault: a key file holds at most %d root keys; drop an old one first", maxRootKeys)
+	ErrRootSeals = errors.New("vault: this root key seals; rotate first, and drop it when nothing is sealed under it any more")
+	ErrNoRootKey = errors.New("vault: no such root key")
+	// ErrOtherVault says that a key file is of another vault than the open one.
+	ErrOtherVault = errors.New("vault: the key file is another vault's")
+)
+
+// RootKey describes a root key; it holds nothing secret.
+type RootKey struct {
+	ID    uint32
+	Seals bool // the one that seals; the others only open what they sealed
+	Made  time.Time
+	Until time.Time // when the next key took over; zero for the one that seals
+}
+
+// RootKeys lists the root keys of a key file, oldest first.
+func RootKeys(path string) ([]RootKey, error) {
+	raw, _, err := readKeyFile(path)
+	if err != nil {
+		return nil, err
+	}
+	defer raw.wipe()
+	return raw.listRoots(), nil
+}
+
+func (r *rawKeys) listRoots() []RootKey {
+	out := make([]RootKey, len(r.roots))
+	for i := range r.roots {
+		out[i] = RootKey{ID: r.roots[i].id, Seals: i == len(r.roots)-1, Made: time.Unix(r.roots[i].made, 0).UTC()}
+		if i > 0 {
+			out[i-1].Until = out[i].Made
+		}
+	}
+	return out
+}
+
+// RotateRootKey adds a root key to the file, which seals from now on; those
+// before it only open. An open vault takes it over with Reload. The index root
+// and the signing keys stay as they are.
+func RotateRootKey(path string, now time.Time) (RootKey, error) {
+	var made RootKey
+	_, err := changeKeyFile(path, func(r *rawKeys) error {
+		if len(r.roots) >= maxRootKeys {
+			return ErrRootKeys
+		}
+		grown := make([]rawRootKey, len(r.roots)+1)
+		copy(grown, r.roots)
+		clear(r.roots) // append would have left a copy of the secrets
+		r.roots = grown
+		fresh := &grown[len(grown)-1]
+		fresh.id, fresh.made = grown[len(grown)-2].id+1, now.Unix()
+		rand.Read(fresh.root[:])
+		made = RootKey{ID: fresh.id, Seals: true, Made: time.Unix(fresh.made, 0).UTC()}
+		return nil
+	})
+	if err != nil {
+		return RootKey{}, err
+	}
+	return made, nil
+}
+
+// DropRootKey destroys an old root key: whatever is still sealed under it opens
+// for nobody any more. The caller has made sure that nothing is.
+func DropRootKey(path string, id uint32) error {
+	_, err := changeKeyFile(path, func(r *rawKeys) error {
+		last := len(r.roots) - 1
+		if r.roots[last].id == id {
+			return ErrRootSeals
+		}
+		for i := range last {
+			if r.roots[i].id != id {
+				continue
+			}
+			copy(r.roots[i:], r.roots[i+1:])
+			clear(r.roots[last:])
+			r.roots = r.roots[:last]
+			return nil
+		}
+		return ErrNoRootKey
+	})
+	return err
+}
+
+// Reload takes over the root keys of the file that the vault was opened from,
+// after a rotation or a drop. What is sealed after it has returned is sealed
+// under the file's newest key. The signing keys stay those that were read at
+// Open. It refuses the file of another vault, and then changes nothing.
+func (v *Vault) Reload(path string) error {
+	raw, _, err := readKeyFile(path)
+	if err != nil {
+		return err
+	}
+	defer raw.wipe()
+	fresh, err := deriveKeys(raw)
+	if err != nil {
+		return fmt.Errorf("vault: derive keys: %w", err)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.keys == nil {
+		fresh.wipe()
+		return ErrClosed
+	}
+	if subtle.ConstantTimeCompare(v.keys.lookup, fresh.lookup) != 1 {
+		fresh.wipe()
+		return ErrOtherVault
+	}
+	v.keys.wipe()
+	v.keys = fresh
+	return nil
+}
+
+// SealsWith is the id of the root key that seals. It panics after Close.
+func (v *Vault) SealsWith() uint32 {
+	var id uint32
+	v.mustRead(func(k *keys) { id = k.seals })
+	return id
+}
