@@ -44,7 +44,6 @@ func (a *Authority) Adopt(ctx context.Context, card store.Card, held ledger.Row,
 	if card.Sealed, err = a.vault.Seal(vault.CardFacts, card.ID[:], plain); err != nil {
 		return liuma.Outward(err)
 	}
-	card.MAC = store.CardMAC(a.vault, card)
 	a.log.Error("card known to keepers alone: adopted, frozen", "card", card.ID, "version", card.Version)
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		e := a.Entry("system", audit.CardAdopted, card.ID, "", string(liuma.CodeCardRestored))

@@ -145,9 +145,10 @@ func (a *Authority) begin(ctx context.Context, at *guess) (decided bool, err err
 }
 
 // waitingIntent reports whether a card has an open intent that allows a guess,
-// and the version from which it started. An intent that was recorded does not: errUnfinished.
+// and the version from which it started. An intent that was recorded does not:
+// errUnfinished.
 func (a *Authority) waitingIntent(r store.Reader, card liuma.CardID) (bool, liuma.Version, error) {
-	in, err := a.checkedIntent(r, card)
+	in, err := r.Intent(card)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return false, 0, nil
@@ -216,7 +217,7 @@ func (a *Authority) conclude(ctx context.Context, at *guess, out keeper.Outcome)
 		if now.Sub(at.row.At) >= decideTime {
 			return audit.Entry{}, errors.New("authority: too late to decide")
 		}
-		card, err := a.readBehind(tx, at.row.Card)
+		card, err := tx.Card(at.row.Card)
 		if err != nil {
 			return audit.Entry{}, err
 		}

@@ -75,7 +75,7 @@ func (a *Authority) rowBehind(ctx context.Context, al keeper.Alarm) {
 		return
 	}
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		card, err := a.readBehind(tx, al.Card)
+		card, err := tx.Card(al.Card)
 		if err != nil {
 			return audit.Entry{}, err
 		}
@@ -124,7 +124,7 @@ func (a *Authority) RaiseHead(ctx context.Context, actor string, id liuma.CardID
 	}
 	var out Raised
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		card, err := a.readBehind(tx, id)
+		card, err := tx.Card(id)
 		if err != nil {
 			return audit.Entry{}, err // ErrNotFound: an enrolment adopts the card
 		}
@@ -221,7 +221,7 @@ func (a *Authority) raiseIfBehind(ctx context.Context, actor string, id liuma.Ca
 	}
 	var card store.Card
 	err = a.store.View(ctx, func(r store.Reader) (err error) {
-		card, err = a.readBehind(r, id)
+		card, err = r.Card(id)
 		return err
 	})
 	if err != nil || card.Behind == 0 && card.Rev >= held.Head && card.Version >= held.Version {

@@ -333,7 +333,7 @@ func TestDatabaseAttacksAreFoundWhileServing(t *testing.T) {
 		"altered": {"UPDATE audit SET outcome = 'wrong' WHERE number = 5 AND " + of(1), "entry 5: altered"},
 		"deleted": {"DELETE FROM audit WHERE number = 5 AND " + of(1), "entry 5: missing"},
 		"cut off": {"DELETE FROM audit WHERE number >= 6 AND " + of(1), "entry 6: missing"},
-		"added":   {"INSERT INTO audit SELECT kind, stream, 8, randomblob(16), previous, after_stream, after_number, at, actor, event, business_no, outcome, note FROM audit WHERE number = 7 AND " + of(1), "entry 8: added"},
+		"added":   {"INSERT INTO audit SELECT kind, stream, 8, randomblob(16), previous, after_stream, after_number, at, actor, event, business_no, outcome, note, hash FROM audit WHERE number = 7 AND " + of(1), "entry 8: added"},
 		"reordered": {"UPDATE audit SET number = -6 WHERE number = 6 AND " + of(1) +
 			"; UPDATE audit SET number = 6 WHERE number = 7 AND " + of(1) + "; UPDATE audit SET number = 7 WHERE number = -6 AND " + of(1), "entry 6: altered"},
 	} {

@@ -79,7 +79,7 @@ func (h *house) path(name string) string { return filepath.Join(h.dir, name) }
 // open opens the database, as a start of a process does.
 func (h *house) open() {
 	h.t.Helper()
-	db, err := sqlite.Open(h.t.Context(), h.path("liuma.db"), sqlite.Config{})
+	db, err := sqlite.Open(h.t.Context(), h.path("liuma.db"), sqlite.Config{Seal: h.vault})
 	must(h.t, err)
 	h.db = db
 	s := store.Store(db)
@@ -116,10 +116,18 @@ func (h *house) write(c liuma.CardID, n int) {
 	h.t.Helper()
 	for range n {
 		h.wait(time.Second)
-		must(h.t, h.db.Update(h.t.Context(), func(store.Tx) (audit.Entry, error) {
-			return audit.Entry{At: h.clock(), Actor: "channel:zj", Event: audit.AttemptDecided, Card: c, BusinessNo: "B1", Outcome: "right", Note: "version=1"}, nil
+		must(h.t, h.db.Update(h.t.Context(), func(tx store.Tx) (audit.Entry, error) {
+			return audit.Entry{At: h.clock(), Actor: "channel:zj", Event: audit.AttemptDecided, Card: c, BusinessNo: "B1", Outcome: "right", Note: "version=1"}, ensure(tx, c)
 		}))
 	}
+}
+
+// ensure makes the card that an entry is about, if it is not there.
+func ensure(tx store.Tx, c liuma.CardID) error {
+	if _, err := tx.Card(c); c.IsZero() || !errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return tx.InsertCard(store.Card{ID: c, Holder: vault.Index{31: c[15]}})
 }
 
 // digest makes a digest and returns its number.

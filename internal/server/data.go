@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -105,14 +106,23 @@ func Init(ctx context.Context, dir string, c config.Config) error {
 	if _, err := keeper.CreateQuorum(ctx, dirs, shape); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
-	db, err := sqlite.Open(ctx, in(c.Database), sqlite.Config{})
-	if err != nil {
-		return fmt.Errorf("init: %w", err)
-	}
-	if err := db.Close(); err != nil {
+	if err := newDatabase(ctx, in(c.Database), in(c.Vault)); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
 	return config.Write(dir, c)
+}
+
+// newDatabase makes an empty database.
+func newDatabase(ctx context.Context, path, key string) error {
+	v, err := vault.Open(key)
+	if err != nil {
+		return err
+	}
+	db, err := sqlite.Open(ctx, path, sqlite.Config{Seal: v})
+	if err != nil {
+		return errors.Join(err, v.Close())
+	}
+	return errors.Join(db.Close(), v.Close())
 }
 
 // OpenData opens a data directory without serving it. sqlite.ErrInUse: another
@@ -129,7 +139,8 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 		return nil, err
 	}
 	d.closers.add(d.Vault.Close)
-	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{Committed: d.committed})
+	alarm := newRowAlarm(o.Logger, func() time.Time { return d.Clock.Now() })
+	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{Seal: d.Vault, Alarm: alarm.raise, Committed: d.committed})
 	if err != nil {
 		return nil, err
 	}
@@ -139,6 +150,7 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 		return nil, err
 	}
 	d.closers.add(func() error { return d.keepTime(ctx) })
+	d.closers.add(alarm.record(db))
 	if lag := d.Clock.Read().Lag(); lag > clock.MaxBehind {
 		o.Logger.Warn("the kept time is behind the machine's clock: locks and waits end that much later; see 'liuma clock show'", "by", lag)
 	}

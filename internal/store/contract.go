@@ -28,10 +28,13 @@ var (
 	// ErrExists is returned by the Insert methods when there is a row with the
 	// same key already, or one that a uniqueness rule does not allow beside it.
 	ErrExists = errors.New("store: exists")
+	// ErrSeal is the cause when a row is not what the authority wrote in its place
+	// (I-13). The fault that it comes in is outwardly "unavailable".
+	ErrSeal = errors.New("store: a row was altered, or is not of this authority")
 	// ErrNoAudit is returned by Update when a change came without an entry.
 	ErrNoAudit = errors.New("store: change without an audit entry")
-	// ErrConflict is returned by UpdateCeremony when the row was updated since
-	// it was read.
+	// ErrConflict is returned by UpdateCard and UpdateCeremony when the row was
+	// updated since it was read.
 	ErrConflict = errors.New("store: updated meanwhile")
 	// ErrDecided is returned by UpdateRequest when the change would touch a
 	// decided value (I-11).
@@ -52,8 +55,9 @@ type Store interface {
 	// View runs f on one consistent snapshot. The Reader is invalid after f.
 	View(ctx context.Context, f func(Reader) error) error
 	// Update runs f in one serializable transaction and, when f returns nil,
-	// writes the returned entry at the end of its stream (audit.StreamOf) and
-	// commits. It returns nil only when everything is durable. If f wrote nothing
+	// writes the returned entry at the end of its stream (audit.StreamOf; an entry
+	// about a card that is not there goes to the process start's, with the card in
+	// its note) and commits. It returns nil only when everything is durable. If f wrote nothing
 	// and returns a zero Entry, nothing is kept and no entry is needed.
 	//
 	// f may be run more than once (transactions share a commit, and when one fails
@@ -81,6 +85,8 @@ type Reader interface {
 	// CardIDs lists cards in their order, at most limit, after a card.
 	CardIDs(after liuma.CardID, limit int) ([]liuma.CardID, error)
 
+	// Links lists a card's links, oldest first; none if there is no such card.
+	Links(liuma.CardID) ([]Link, error)
 	Link(liuma.ChannelID, liuma.CardID) (Link, error)
 	LinkByHandle(liuma.ChannelID, Handle) (Link, error)
 
@@ -119,7 +125,7 @@ type Reader interface {
 // write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many
-// (Delete…Of, DeleteTicks, Prune…) may find none. Times are kept to the
+// (Delete…Of, Delete…Ticks, Prune…) may find none. Times are kept to the
 // millisecond, finer parts are dropped.
 type Tx interface {
 	Reader
@@ -129,12 +135,18 @@ type Tx interface {
 
 	// InsertCard refuses a second card for the same Holder (ErrExists).
 	InsertCard(Card) error
-	// UpdateCard replaces all members of the card; ErrNotFound if it is gone.
+	// UpdateCard replaces all members of the card but Rev; ErrNotFound if it is
+	// gone, ErrConflict if Rev is not that of the row before this transaction.
 	UpdateCard(Card) error
 	// RaiseRev raises the revision of a card's row to at least rev, so that it is
 	// above it after the commit; it never lowers it. Only an operator's act on a
 	// row that was restored needs it. ErrNotFound: no such card.
 	RaiseRev(card liuma.CardID, rev uint64) error
+
+	// PutLink inserts a link, or replaces the one of the same channel and handle.
+	// ErrNotFound: there is no such card; ErrExists: the handle is another card's.
+	PutLink(Link) error
+	DeleteLink(liuma.ChannelID, Handle) error
 
 	// InsertLink returns ErrExists if the card is linked in that channel or
 	// the handle is taken there, and ErrNotFound if there is no such card.
@@ -183,8 +195,9 @@ type Tx interface {
 // Card is one electronic card. Times are UTC and whole milliseconds.
 type Card struct {
 	ID liuma.CardID
-	// Rev is the row's revision as it was read, which keepers know as the card's
-	// head. A transaction that writes the card raises it by one.
+	// Rev is the row's version, and the card's head at the keepers: it rises by one
+	// with each transaction that changes the card, its links, contact or rations,
+	// or records an entry about it, however often it does so. Zero in a new card.
 	Rev uint64
 	// Behind is set when a keeper had seen a later row of the card, to that head:
 	// this row was put back from an older copy, and serves nobody until an
@@ -199,7 +212,6 @@ type Card struct {
 	Verifier liuma.Verifier
 	Reserved liuma.Version // highest version that an intent ever reserved
 	PINSetAt time.Time
-	MAC      vault.MAC // CardMAC
 
 	Physical liuma.PhysicalStatus // as last reported by the registry
 	Frozen   bool
@@ -273,7 +285,6 @@ type Intent struct {
 	State    IntentState
 	Owner    string // process that works on it; another may take over after Lease
 	Lease    time.Time
-	MAC      vault.MAC // over all of the above but Owner and Lease
 	// Request is the business number that the intent belongs to; the flip decides
 	// it.
 	Channel    liuma.ChannelID
