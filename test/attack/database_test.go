@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/storetest"
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
@@ -75,6 +77,25 @@ func TestAnInsertedChannelIsNobody(t *testing.T) {
 	if !errors.Is(err, store.ErrSeal) {
 		t.Errorf("a forged provider: %v", err)
 	}
+	for n := 0; !w.alarmed("clients"); n++ {
+		if time.Sleep(10 * time.Millisecond); n == 500 {
+			t.Fatal("the alarm is not in the record")
+		}
+	}
+}
+
+// alarmed reports whether a refused row of a table is in the record.
+func (w *world) alarmed(table string) bool {
+	w.t.Helper()
+	found := false
+	err := w.System.Store.View(context.Background(), func(r store.Reader) error {
+		all, err := storetest.Record(r)
+		for _, e := range all {
+			found = found || e.Event == audit.RowRefused && e.Note == "table="+table
+		}
+		return err
+	})
+	return must(w.t, found, err)
 }
 
 // TestAnInsertedLinkShowsNothing: a link to the holder's card that the thief
