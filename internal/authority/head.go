@@ -64,6 +64,10 @@ func (a *Authority) current(ctx context.Context, id liuma.CardID) (keeper.Target
 // One keeper of several that lies must not stop a card, so what q keepers hold
 // decides.
 func (a *Authority) rowBehind(ctx context.Context, al keeper.Alarm) {
+	if al.Proved {
+		a.rowLost(ctx, al)
+		return
+	}
 	now, err := a.current(ctx, al.Card)
 	if err == nil && now.Head.At >= al.Head {
 		return
@@ -98,6 +102,32 @@ func (a *Authority) rowBehind(ctx context.Context, al keeper.Alarm) {
 	}
 }
 
+// rowLost marks a card whose row was put back for certain. Where the row is still
+// below what this process wrote, the store refuses it (store.ErrBehind): then the
+// record alone tells of it, and the next use of the row after a restart meets the
+// keepers.
+func (a *Authority) rowLost(ctx context.Context, al keeper.Alarm) {
+	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		e := a.Entry("system", audit.KeeperAlarm, liuma.CardID{}, "", string(al.Fault))
+		e.Note = fmt.Sprintf("keeper=%s head=%d card=%s", al.Keeper, al.Head, al.Card)
+		card, err := tx.Card(al.Card)
+		switch {
+		case errors.Is(err, store.ErrBehind), err == nil && card.Behind > 0:
+			return e, nil
+		case err != nil:
+			return audit.Entry{}, err
+		}
+		e.Card, e.Note = card.ID, fmt.Sprintf("keeper=%s head=%d row=%d", al.Keeper, al.Head, card.Rev)
+		card.Behind = al.Head
+		return e, a.WriteCard(tx, card)
+	})
+	if err != nil {
+		// A crash or an error here leaves the row unmarked. This process refuses it
+		// from memory, and another asks the keepers, which were not told of it.
+		a.log.Error("keeper alarm not recorded", "card", al.Card, "err", err)
+	}
+}
+
 // Raised is what an operator's RaiseHead did.
 type Raised struct {
 	From    uint64        `json:"from"` // the row's revision before
@@ -123,6 +153,7 @@ func (a *Authority) RaiseHead(ctx context.Context, actor string, id liuma.CardID
 		return Raised{}, liuma.Fail(liuma.CodeUnavailable, err)
 	}
 	var out Raised
+	known := max(held.Head, a.quorum.Forget(id))
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		card, err := tx.Card(id)
 		if err != nil {
@@ -142,7 +173,7 @@ func (a *Authority) RaiseHead(ctx context.Context, actor string, id liuma.CardID
 		e := a.Entry(actor, audit.CardHeadRaised, id, "", "ok")
 		e.Note = reason.Note(fmt.Sprintf("from=%d version=%d", out.From, out.Version))
 		// A crash before the commit leaves the row behind; the act is repeated.
-		return e, errors.Join(a.WriteCard(tx, card), tx.RaiseRev(id, held.Head))
+		return e, errors.Join(a.WriteCard(tx, card), tx.RaiseRev(id, known))
 	})
 	if err != nil {
 		return Raised{}, liuma.Outward(err)

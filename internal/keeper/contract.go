@@ -212,7 +212,11 @@ type Alarm struct {
 	Keeper ID
 	Card   liuma.CardID
 	Fault  Fault
-	Head   uint64 // with RowBehind: the head that the keeper has seen
+	Head   uint64 // with RowBehind: the head that was seen
+	// Proved, with RowBehind, says that the row was read below Head before this
+	// process wrote it, so that its revision now shows nothing. Keeper is empty
+	// where it was this process that had seen Head.
+	Proved bool
 }
 
 // Fault is the kind of an alarm.
