@@ -102,28 +102,33 @@ func (a *Authority) rowBehind(ctx context.Context, al keeper.Alarm) {
 	}
 }
 
-// rowLost marks a card whose row was put back for certain. Where the row is still
-// below what this process wrote, the store refuses it (store.ErrBehind): then the
-// record alone tells of it, and the next use of the row after a restart meets the
-// keepers.
+// rowLost marks a card whose row was put back for certain. Where that cannot be
+// written, because the row is still below what this process wrote
+// (store.ErrBehind) or its stream has gone further than the row says, the record
+// of the process alone tells of it.
 func (a *Authority) rowLost(ctx context.Context, al keeper.Alarm) {
+	note := fmt.Sprintf("keeper=%s head=%d", al.Keeper, al.Head)
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		e := a.Entry("system", audit.KeeperAlarm, liuma.CardID{}, "", string(al.Fault))
-		e.Note = fmt.Sprintf("keeper=%s head=%d card=%s", al.Keeper, al.Head, al.Card)
 		card, err := tx.Card(al.Card)
-		switch {
-		case errors.Is(err, store.ErrBehind), err == nil && card.Behind > 0:
-			return e, nil
-		case err != nil:
+		if err != nil {
 			return audit.Entry{}, err
 		}
-		e.Card, e.Note = card.ID, fmt.Sprintf("keeper=%s head=%d row=%d", al.Keeper, al.Head, card.Rev)
-		card.Behind = al.Head
+		e := a.Entry("system", audit.KeeperAlarm, card.ID, "", string(al.Fault))
+		e.Note = fmt.Sprintf("%s row=%d", note, card.Rev)
+		card.Behind = max(card.Behind, al.Head)
 		return e, a.WriteCard(tx, card)
 	})
+	if err == nil {
+		return
+	}
+	// A crash here, or an error, leaves the row unmarked. This process refuses it
+	// from memory, and another asks the keepers, which were not told of it (I-13).
+	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		e := a.Entry("system", audit.KeeperAlarm, liuma.CardID{}, "", string(al.Fault))
+		e.Note = fmt.Sprintf("%s card=%s", note, al.Card)
+		return e, nil
+	})
 	if err != nil {
-		// A crash or an error here leaves the row unmarked. This process refuses it
-		// from memory, and another asks the keepers, which were not told of it.
 		a.log.Error("keeper alarm not recorded", "card", al.Card, "err", err)
 	}
 }
