@@ -230,6 +230,9 @@ const (
 	// RowBehind is the database's fault, not the keeper's: the keeper has seen a
 	// later row of the card, unless the row moved on while the keeper answered.
 	RowBehind Fault = "row_behind"
+	// SecondCard is the database's fault as well: keepers hold another card in use
+	// of the holder whose first PIN was to be committed.
+	SecondCard Fault = "second_card"
 )
 
 // Errors of a node. It has counted and evaluated nothing then, with one
