@@ -156,7 +156,7 @@ func (s *Ceremonies) redeemCode(tx store.Tx, c authority.Caller, cer *store.Cere
 		return Grant{}, err
 	}
 	rc := s.engine.Receipt(c, row)
-	return Grant{Handle: store.Handle(rc.Handle), BusinessNo: row.BusinessNo, Action: row.Action,
+	return Grant{Subject: rc.Subject, Card: row.Handle, BusinessNo: row.BusinessNo, Action: row.Action,
 		PurposeHash: envelope.PurposeHash(d.Purpose), ACR: rc.ACR, AMR: rc.AMR, Nonce: d.Return.Nonce,
 		At: row.DecidedAt, Expires: s.now().Add(s.engine.PolicyFor(c, cer.Region).ReceiptTTL)}, nil
 }

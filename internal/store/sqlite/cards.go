@@ -1,6 +1,9 @@
 package sqlite
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -76,26 +79,46 @@ func (t *tx) UpdateCard(c store.Card) error {
 	return t.UpdateCard(c)
 }
 
-const linkColumns = "channel, card, handle, at"
+const linkColumns = "channel, handle, card, at, proved, proved_at, evidenced, wrong"
 
 func scanLink(r *row) store.Link {
 	var l store.Link
 	l.Channel = liuma.ChannelID(r.text())
-	r.fixed(l.Card[:])
 	l.Handle = store.Handle(r.text())
+	r.fixed(l.Card[:])
 	l.At = r.time()
+	l.Proved = liuma.Version(r.uint32())
+	l.ProvedAt = r.time()
+	l.Evidenced = liuma.Version(r.uint32())
+	l.Wrong = r.uint32()
 	return l
 }
 
-func (r *reader) Link(ch liuma.ChannelID, card liuma.CardID) (store.Link, error) {
-	return one(r, scanLink, "SELECT "+linkColumns+" FROM links WHERE card = ? AND channel = ?", card[:], string(ch))
+// Links sorts here: a card has ten at most.
+func (r *reader) Links(card liuma.CardID) ([]store.Link, error) {
+	found, err := list(r, scanLink, "SELECT "+linkColumns+" FROM links WHERE card = ?", card[:])
+	slices.SortStableFunc(found, func(a, b store.Link) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Handle, b.Handle))
+	})
+	return found, err
 }
 
 func (r *reader) LinkByHandle(ch liuma.ChannelID, h store.Handle) (store.Link, error) {
 	return one(r, scanLink, "SELECT "+linkColumns+" FROM links WHERE channel = ? AND handle = ?", string(ch), string(h))
 }
 
-func (t *tx) InsertLink(l store.Link) error {
-	return t.insert("INSERT INTO links ("+linkColumns+") VALUES (?, ?, ?, ?)",
-		string(l.Channel), l.Card[:], string(l.Handle), milli(l.At))
+func (t *tx) PutLink(l store.Link) error {
+	n, err := t.write("INSERT INTO links ("+linkColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (channel, handle) DO UPDATE SET at = excluded.at, proved = excluded.proved,
+		proved_at = excluded.proved_at, evidenced = excluded.evidenced, wrong = excluded.wrong WHERE card = excluded.card`,
+		string(l.Channel), string(l.Handle), l.Card[:], milli(l.At), int64(l.Proved), milli(l.ProvedAt), int64(l.Evidenced),
+		int64(l.Wrong))
+	if err == nil && n == 0 {
+		return store.ErrExists
+	}
+	return err
+}
+
+func (t *tx) DeleteLink(ch liuma.ChannelID, h store.Handle) error {
+	return t.change("DELETE FROM links WHERE channel = ? AND handle = ?", string(ch), string(h))
 }

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"slices"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -65,43 +64,6 @@ func (t *tx) PutCode(c store.Code) error {
 
 func (t *tx) DeleteCodesOf(card liuma.CardID) error {
 	return t.insert("DELETE FROM codes WHERE card = ?", fixed(card[:]))
-}
-
-const deviceColumns = "card, hash, at, seen"
-
-func scanDevice(r *row) store.Device {
-	var d store.Device
-	r.fixed(d.Card[:])
-	r.fixed(d.MAC[:])
-	d.At = r.time()
-	d.Seen = r.time()
-	return d
-}
-
-// DevicesOf sorts here: a card has a handful, and an index by time would cost
-// a write with every right PIN.
-func (r *reader) DevicesOf(card liuma.CardID) ([]store.Device, error) {
-	found, err := list(r, scanDevice, "SELECT "+deviceColumns+" FROM devices WHERE card = ?", card[:])
-	slices.SortStableFunc(found, func(a, b store.Device) int { return a.Seen.Compare(b.Seen) })
-	return found, err
-}
-
-func (t *tx) PutDevice(d store.Device) error {
-	return t.insert(`INSERT INTO devices (`+deviceColumns+`) VALUES (?, ?, ?, ?)
-		ON CONFLICT (card, hash) DO UPDATE SET at = excluded.at, seen = excluded.seen`,
-		d.Card[:], d.MAC[:], milli(d.At), d.Seen.UnixMilli())
-}
-
-func (t *tx) DeleteDevice(card liuma.CardID, mac vault.MAC) error {
-	return t.change("DELETE FROM devices WHERE card = ? AND hash = ?", card[:], mac[:])
-}
-
-func (t *tx) DeleteDevicesOf(card liuma.CardID) error {
-	return t.insert("DELETE FROM devices WHERE card = ?", card[:])
-}
-
-func (t *tx) PruneDevices(seenBefore time.Time) (int64, error) {
-	return t.write("DELETE FROM devices WHERE seen < ?", seenBefore.UnixMilli())
 }
 
 func (r *reader) Ticks(kind string, key vault.Index, since time.Time) ([]time.Time, error) {

@@ -6,7 +6,7 @@ import (
 )
 
 const requestColumns = `channel, business_no, action, digest, card, version, purpose, decided, verdict, code,
-	tries_left, until, evidence, receipt_id, at, decided_at, redeemed_at, ceremony`
+	tries_left, until, evidence, receipt_id, at, decided_at, redeemed_at, ceremony, handle`
 
 func scanRequest(r *row) store.Request {
 	var q store.Request
@@ -28,6 +28,7 @@ func scanRequest(r *row) store.Request {
 	q.DecidedAt = r.time()
 	q.RedeemedAt = r.time()
 	q.Ceremony = r.text()
+	q.Handle = store.Handle(r.text())
 	return q
 }
 
@@ -39,21 +40,21 @@ func (r *reader) Request(ch liuma.ChannelID, no liuma.BusinessNo) (store.Request
 // InsertRequest is unique by the primary key (I-11). A crash after it leaves an
 // undecided request, which stays undecided.
 func (t *tx) InsertRequest(q store.Request) error {
-	return t.insert(`INSERT INTO requests (`+requestColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	return t.insert(`INSERT INTO requests (`+requestColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		string(q.Channel), string(q.BusinessNo), string(q.Action), fixed(q.Digest[:]), fixed(q.Card[:]),
 		int64(q.Version), fixed(q.Purpose[:]), flag(q.Decided), string(q.Verdict), string(q.Code),
 		int64(q.TriesLeft), milli(q.Until), q.Evidence, q.ReceiptID, milli(q.At), milli(q.DecidedAt), milli(q.RedeemedAt),
-		q.Ceremony)
+		q.Ceremony, string(q.Handle))
 }
 
 // UpdateRequest relies on the trigger requests_decided (I-11).
 func (t *tx) UpdateRequest(q store.Request) error {
 	return t.change(`UPDATE requests SET action = ?, digest = ?, card = ?, version = ?, purpose = ?, decided = ?,
 		verdict = ?, code = ?, tries_left = ?, until = ?, evidence = ?, receipt_id = ?, at = ?, decided_at = ?,
-		redeemed_at = ? WHERE channel = ? AND business_no = ?`,
+		redeemed_at = ?, handle = ? WHERE channel = ? AND business_no = ?`,
 		string(q.Action), fixed(q.Digest[:]), fixed(q.Card[:]), int64(q.Version), fixed(q.Purpose[:]), flag(q.Decided),
 		string(q.Verdict), string(q.Code), int64(q.TriesLeft), milli(q.Until), q.Evidence, q.ReceiptID, milli(q.At),
-		milli(q.DecidedAt), milli(q.RedeemedAt), string(q.Channel), string(q.BusinessNo))
+		milli(q.DecidedAt), milli(q.RedeemedAt), string(q.Handle), string(q.Channel), string(q.BusinessNo))
 }
 
 const intentColumns = `card, from_version, version, key_set, verifier, state, owner, lease, mac, channel, business_no, at`

@@ -25,13 +25,18 @@ CREATE TABLE cards (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE links (
-    card    BLOB NOT NULL REFERENCES cards (id),
-    channel TEXT NOT NULL,
-    handle  TEXT NOT NULL,
-    at      INTEGER,
-    PRIMARY KEY (card, channel),
-    UNIQUE (channel, handle)
+    channel   TEXT    NOT NULL,
+    handle    TEXT    NOT NULL,
+    card      BLOB    NOT NULL REFERENCES cards (id),
+    at        INTEGER,
+    proved    INTEGER NOT NULL,
+    proved_at INTEGER,
+    evidenced INTEGER NOT NULL,
+    wrong     INTEGER NOT NULL,
+    PRIMARY KEY (channel, handle)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX links_card ON links (card);
 
 CREATE TABLE requests (
     channel     TEXT    NOT NULL,
@@ -51,6 +56,7 @@ CREATE TABLE requests (
     at          INTEGER,
     decided_at  INTEGER,
     redeemed_at INTEGER,
+    handle      TEXT    NOT NULL,
     PRIMARY KEY (channel, business_no) -- one business number, one request (I-11)
 ) STRICT, WITHOUT ROWID;
 
@@ -59,6 +65,7 @@ CREATE TABLE requests (
 CREATE TRIGGER requests_decided BEFORE UPDATE ON requests
 WHEN OLD.decided <> 0 AND (
     (OLD.redeemed_at IS NOT NULL AND NEW.redeemed_at IS NOT OLD.redeemed_at)
+    OR (OLD.handle <> '' AND NEW.handle <> OLD.handle)
     OR NEW.decided <> OLD.decided
     OR NEW.verdict <> OLD.verdict
     OR NEW.code <> OLD.code

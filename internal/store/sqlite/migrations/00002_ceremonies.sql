@@ -86,14 +86,6 @@ CREATE TABLE freeze_codes (
 
 CREATE INDEX freeze_codes_expires ON freeze_codes (expires);
 
-CREATE TABLE devices (
-    card BLOB NOT NULL REFERENCES cards (id),
-    hash BLOB NOT NULL,
-    at   INTEGER,
-    seen INTEGER,
-    PRIMARY KEY (card, hash)
-) STRICT, WITHOUT ROWID;
-
 CREATE TABLE messages (
     id       TEXT    NOT NULL PRIMARY KEY,
     kind     TEXT    NOT NULL,
