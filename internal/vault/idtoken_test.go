@@ -15,7 +15,7 @@ import (
 
 func idToken() IDToken {
 	return IDToken{
-		Issuer: issuer, Channel: "zj-hrss", Handle: strings.Repeat("a", 32), BusinessNo: "20260401-000017",
+		Issuer: issuer, Channel: "zj-hrss", Subject: strings.Repeat("a", 32), Card: strings.Repeat("b", 32), BusinessNo: "20260401-000017",
 		Action: liuma.ActionVerify, PurposeHash: [32]byte{1, 2, 31: 9}, ACR: "urn:liuma:acr:pin", AMR: []string{"pin"},
 		Nonce: "n-0S6_WzA2Mj", AccessHash: "77QmUPtjPfzWtF2AnpK9RQ",
 		AuthTime: now().Add(-time.Second), IssuedAt: now(), Expires: now().Add(minute),
@@ -53,7 +53,8 @@ func TestSignIDTokenRefusesWhatLacksAMember(t *testing.T) {
 	for name, change := range map[string]func(*IDToken){
 		"no issuer":          func(r *IDToken) { r.Issuer = "" },
 		"no channel":         func(r *IDToken) { r.Channel = "" },
-		"no handle":          func(r *IDToken) { r.Handle = "" },
+		"no subject":         func(r *IDToken) { r.Subject = "" },
+		"no card":            func(r *IDToken) { r.Card = "" },
 		"no business number": func(r *IDToken) { r.BusinessNo = "" },
 		"unknown action":     func(r *IDToken) { r.Action = "other" },
 		"no purpose":         func(r *IDToken) { r.PurposeHash = [32]byte{} },

@@ -134,7 +134,7 @@ func parseClaims(payload []byte) (Receipt, error) {
 	if err != nil || len(hash) != 32 {
 		return Receipt{}, errors.New("receipt: claims: purpose hash")
 	}
-	if c.Issuer == "" || c.Audience == "" || c.Subject == "" || c.ID == "" || c.ACR == "" || len(c.AMR) == 0 {
+	if c.Issuer == "" || c.Audience == "" || c.Subject == "" || c.Card == "" || c.ID == "" || c.ACR == "" || len(c.AMR) == 0 {
 		return Receipt{}, errors.New("receipt: claims: member missing")
 	}
 	if c.IssuedAt <= 0 || c.Expires <= c.IssuedAt {

@@ -21,7 +21,7 @@ const issuer = "https://pin.example"
 
 func receipt() Receipt {
 	return Receipt{
-		ID: "r-0001", Issuer: issuer, Channel: "zj-hrss", Handle: strings.Repeat("a", 32),
+		ID: "r-0001", Issuer: issuer, Channel: "zj-hrss", Subject: strings.Repeat("a", 32), Card: strings.Repeat("b", 32),
 		BusinessNo: "20260401-000017", Action: liuma.ActionVerify, PurposeHash: [32]byte{1, 2, 31: 9},
 		ACR: "liuma:pin", AMR: []string{"pin"}, IssuedAt: now(), Expires: now().Add(minute),
 	}
@@ -77,7 +77,8 @@ func TestSignReceiptRefusesWhatCannotBeParsed(t *testing.T) {
 		"no id":              func(r *Receipt) { r.ID = "" },
 		"no issuer":          func(r *Receipt) { r.Issuer = "" },
 		"no channel":         func(r *Receipt) { r.Channel = "" },
-		"no handle":          func(r *Receipt) { r.Handle = "" },
+		"no subject":         func(r *Receipt) { r.Subject = "" },
+		"no card":            func(r *Receipt) { r.Card = "" },
 		"no business number": func(r *Receipt) { r.BusinessNo = "" },
 		"unknown action":     func(r *Receipt) { r.Action = "other" },
 		"no acr":             func(r *Receipt) { r.ACR = "" },

@@ -153,7 +153,8 @@ func TestNothingIsSignedForWhatChanged(t *testing.T) {
 
 func TestGrantsThatMakeNoToken(t *testing.T) {
 	for name, change := range map[string]func(*ceremony.Grant){
-		"no handle":  func(g *ceremony.Grant) { g.Handle = "" },
+		"no subject": func(g *ceremony.Grant) { g.Subject = "" },
+		"no card":    func(g *ceremony.Grant) { g.Card = "" },
 		"no nonce":   func(g *ceremony.Grant) { g.Nonce = "" },
 		"no acr":     func(g *ceremony.Grant) { g.ACR = "" },
 		"no amr":     func(g *ceremony.Grant) { g.AMR = nil },
