@@ -350,6 +350,7 @@ func TestLinksAreFew(t *testing.T) {
 	if v := x.tryLink(two, wrongPIN, false, ""); v.Code != liuma.CodeRefused {
 		t.Errorf("a wrong PIN learns of the limit: %+v", v)
 	}
+	x.Clock.Advance(day)
 	var young []store.Handle
 	for len(x.links()) < 10 {
 		x.Clock.Advance(9 * time.Hour)

@@ -155,7 +155,7 @@ func TestAChannelIsStoppedWhileTheKeepersWork(t *testing.T) {
 			case liuma.ActionLink:
 				two := x.Channel("national")
 				q = x.PushFor(two, action, envelope.Subject{IDNumber: x.who.IDNumber, Name: x.who.Name}, nil)
-				x.ch, x.card = two, handleIn(t, x, two)
+				x.ch = two
 			}
 			p, h := x.OpenPage(x.ch, q)
 			if p.Step == ceremony.StepConfirm {

@@ -151,7 +151,7 @@ func TestParseReceiptIsStrict(t *testing.T) {
 	must(t, err)
 	keys := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k"}}}
 	good := map[string]any{
-		"iss": issuer, "aud": "zj-hrss", "sub": strings.Repeat("a", 32), "jti": "r-1",
+		"iss": issuer, "aud": "zj-hrss", "sub": strings.Repeat("a", 32), "card": strings.Repeat("b", 32), "jti": "r-1",
 		"iat": now().Unix(), "exp": now().Add(minute).Unix(), "business_no": "b-1", "action": "verify",
 		"purpose_hash": base64.RawURLEncoding.EncodeToString(make([]byte, 32)), "acr": "x", "amr": []string{"pin"},
 	}

@@ -102,7 +102,7 @@ func onSteps() []known {
 				v := w.browser()
 				q := request{action: a, card: w.card, bn: w.number()}
 				p := w.opened(v, w.home, q)
-				for _, verb := range []string{"agree", "forgot", "send-code", "code", "phone", "remember", "card-number", "know-device"} {
+				for _, verb := range []string{"agree", "forgot", "send-code", "code", "phone", "remember", "card-number"} {
 					w.post(v, ceremony(p), verb, verbs()[verb])
 					if w.look1(v, ceremony(p)).Pad() != "" {
 						continue // the page expects a try
@@ -160,42 +160,7 @@ func onSteps() []known {
 			wg.Wait()
 			w.force(v, w.home, q, ceremony(p))
 		}},
-		{"a known device without code or without PIN", func(t *testing.T, w *world) {
-			v := w.browser()
-			q := request{action: liuma.ActionVerify, card: w.card, bn: w.number()}
-			p := w.opened(v, w.home, q)
-			w.post(v, ceremony(p), "know-device", nil)
-			sealed, err := p.Seal(goodPIN)
-			must(t, sealed, err)
-			sealed.Set("stay", "1")
-			w.post(v, ceremony(p), "pin", sealed)
-			w.post(v, ceremony(p), "know-device", nil)
-			_, p = w.withSIM(w.browser())
-			w.post(v, ceremony(p), "know-device", nil)
-			if v.Cookies(hosted + "/")[deviceCookie] != "" {
-				t.Error("the browser is a known device")
-			}
-			if n := w.devices(); n != 0 {
-				t.Errorf("%d known devices", n)
-			}
-		}},
 	}
-}
-
-func (w *world) devices() int {
-	w.t.Helper()
-	n := 0
-	err := w.System.Store.View(context.Background(), func(r store.Reader) error {
-		card, err := r.CardByHolder(w.System.Vault.Index("id-number", w.who.IDNumber))
-		if err != nil {
-			return err
-		}
-		all, err := r.DevicesOf(card.ID)
-		n = len(all)
-		return err
-	})
-	must(w.t, n, err)
-	return n
 }
 
 // onDoors: the back channel, the native door, the hotline.

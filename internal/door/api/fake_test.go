@@ -386,3 +386,14 @@ func evidenceFor(challenge, id, name string) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%s", challenge, id, name))
 	return hex.EncodeToString(sum[:])
 }
+
+func (f *fake) Unlink(_ context.Context, c authority.Caller, h store.Handle) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, card := f.byHandle(c, string(h))
+	if card == nil {
+		return liuma.FailField(liuma.CodeNotFound, "handle", nil)
+	}
+	delete(card.linked, liuma.ChannelID(c.Client.ID))
+	return nil
+}

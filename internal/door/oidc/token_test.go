@@ -45,7 +45,7 @@ func TestToken(t *testing.T) {
 	purpose := envelope.PurposeHash("查询社保缴费年限")
 	now := e.clock.Now().Unix()
 	for name, want := range map[string]any{
-		"iss": issuer, "aud": channel, "sub": strings.Repeat("h", 32), "nonce": "n-0S6_WzA2Mj",
+		"iss": issuer, "aud": channel, "sub": strings.Repeat("s", 32), "liuma_card": strings.Repeat("h", 32), "nonce": "n-0S6_WzA2Mj",
 		"iat": float64(now), "exp": float64(now + 60), "auth_time": float64(now - 1),
 		"at_hash": base64.RawURLEncoding.EncodeToString(sum[:16]), "acr": "urn:liuma:acr:pin",
 		"liuma_business_no": "ZJ-1", "liuma_action": "verify", "liuma_purpose_hash": base64.RawURLEncoding.EncodeToString(purpose[:]),
