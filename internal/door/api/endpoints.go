@@ -120,7 +120,7 @@ func cardEndpoint() endpoint {
 
 func unlinkEndpoint() endpoint {
 	return endpoint{
-		path: "/v1/links/{handle}", id: "unlink", kind: store.ClientChannel, answer: endedLink{},
+		path: "/v1/links/{handle}", id: "unlink", kind: store.ClientChannel, answer: endedLinkView{},
 		summary: "End a link of this channel (解除关联)",
 		detail:  "For an account that was closed, or whose holder wants it. The bound phone is told. The handle leads nowhere from then on; other links of the card stay.",
 		codes:   []liuma.Code{liuma.CodeNotFound},

@@ -93,9 +93,11 @@ func oneRefusal(err error) error {
 		liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired,
 		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodePINFormat,
 		liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed, // about the evidence as sent
-		liuma.CodeNotFound,                       // the handle to be replaced, the channel's own
 		liuma.CodeLinkLimit, liuma.CodeLinksFull: // the PIN was right
 		return err
+	}
+	if e, ok := errors.AsType[*liuma.Error](err); ok && e.Code == liuma.CodeNotFound && e.Field == "replaces" {
+		return err // the handle to be replaced, the channel's own
 	}
 	return liuma.Fail(liuma.CodeRefused, err)
 }
@@ -250,7 +252,7 @@ func (d *Door) unlink(c *call) (any, error) {
 	if err := d.authority.Unlink(c.Context(), c.caller, store.Handle(handle)); err != nil {
 		return nil, err
 	}
-	return endedLink{Card: handle}, nil
+	return endedLinkView{Card: handle}, nil
 }
 
 func handleShaped(s string) bool {

@@ -269,8 +269,8 @@ func moment(t time.Time) *time.Time {
 	return &t
 }
 
-// endedLink answers the end of a link.
-type endedLink struct {
+// endedLinkView answers the end of a link.
+type endedLinkView struct {
 	Card string `json:"card" doc:"Handle of the link that ended; it leads nowhere any more"`
 }
 
