@@ -29,6 +29,7 @@ type told struct {
 	phones   int             // bound in place of the first
 	read     map[string]bool // IDs of notices read so far
 	desk     *party
+	stranger string // handle of a link in the holder's channel that is not known
 }
 
 // event is a change that the holder must be notified of. Each begins with a
@@ -402,12 +403,18 @@ func onPINs() []event {
 			func(s *told) { nextDay(s); s.reset() }),
 		both("strangers stopped", times(7, "strangers_locked", "channel_linked", "pin_changed", "strangers_stopped"), func(s *told, hosted bool) {
 			own := s.card
-			stranger := s.world.link(s.home, s.who, s.pin)
+			s.stranger = s.world.link(s.home, s.who, s.pin)
 			s.change(false) // another link of the same channel does not know the new PIN
-			s.card = stranger
+			s.card = s.stranger
 			s.guess(hosted, 30, 4)
 			s.card = own
-		}, func(s *told) { nextDay(s); s.reset() }),
+		}, func(s *told) {
+			nextDay(s)
+			s.reset()
+			if err := s.home.native.Unlink(context.Background(), s.stranger); err != nil {
+				s.t.Fatal(err)
+			}
+		}),
 		[]event{{"every use", func(s *told) {
 			s.everyUse("1")
 			use(s, false)
