@@ -6,6 +6,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
@@ -132,5 +133,27 @@ func TestBlockedThroughKnownLinks(t *testing.T) {
 	x.resetTo(goodPIN)
 	if p := x.guess(x.card); *p.TriesLeft != 5 {
 		t.Errorf("after a reset: %+v", p)
+	}
+}
+
+// TestStrangersGetTwoThirds of a limit, rounded down, and at least one.
+func TestStrangersGetTwoThirds(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	stranger := x.linkAgain(x.ch, goodPIN, false)
+	card := cardRow(t, x.Env, x.ch, x.card)
+	for attempts, want := range map[int]int{1: 1, 2: 1, 3: 2, 4: 2, 5: 3, 6: 4} {
+		rules := policy.National()
+		rules.Limits.Attempts = attempts
+		err := x.System.Store.View(t.Context(), func(r store.Reader) error {
+			at, err := x.Authority().PlaceOf(r, card, x.ch.Channel(), stranger, false, rules)
+			left, refusal := card.Tally.Check(x.Clock.Now(), at.Lane, at.Reserve, rules.Limits)
+			if left != want || refusal != nil {
+				t.Errorf("of %d: %d, %v; want %d", attempts, left, refusal, want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }

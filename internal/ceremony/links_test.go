@@ -350,6 +350,7 @@ func TestLinksAreFew(t *testing.T) {
 	if v := x.tryLink(two, wrongPIN, false, ""); v.Code != liuma.CodeRefused {
 		t.Errorf("a wrong PIN learns of the limit: %+v", v)
 	}
+	limitOnThePage(x, two, v.Until)
 	x.Clock.Advance(day)
 	var young []store.Handle
 	for len(x.links()) < 10 {
@@ -367,8 +368,9 @@ func TestLinksAreFew(t *testing.T) {
 	if v := x.Verify(two, last, goodPIN); v.Code != liuma.CodeRefused || len(x.links()) != 10 {
 		t.Errorf("the youngest stranger goes on: %+v, %d links", v, len(x.links()))
 	}
-	if !strings.HasSuffix(strings.Join(x.Notices(x.who.Phone), " "), "channel_unlinked channel_linked") {
-		t.Errorf("notices: %v", x.Notices(x.who.Phone))
+	told := x.Notices(x.who.Phone)
+	if last := slices.Sorted(slices.Values(told[len(told)-2:])); !slices.Equal(last, []string{"channel_linked", "channel_unlinked"}) {
+		t.Errorf("notices: %v", told)
 	}
 	x.Clock.Advance(80 * time.Hour)
 	if v := x.tryLink(x.ch, goodPIN, true, ""); v.Code != liuma.CodeLinksFull || v.Verdict != "" || len(x.links()) != 10 {
@@ -380,6 +382,27 @@ func TestLinksAreFew(t *testing.T) {
 	}
 	if v := x.Verify(x.ch, eleventh, goodPIN); v.Code != liuma.CodeRefused {
 		t.Errorf("the replaced one goes on: %+v", v)
+	}
+}
+
+// limitOnThePage is the same limit at the hosted door.
+func limitOnThePage(x *phoned, two authority.Caller, until time.Time) {
+	x.T.Helper()
+	q := x.PushFor(two, liuma.ActionLink, identity(x.who), nil)
+	p, h := x.OpenPage(two, q)
+	p, err := x.Authority().Agree(x.T.Context(), p.ID, h)
+	if err != nil {
+		x.T.Fatal(err)
+	}
+	p = x.GivePIN(p, h, liuma.RoleCurrent, goodPIN)
+	if x.want(p, ceremony.StepRefused, liuma.CodeLinkLimit); !p.Until.Equal(until) {
+		x.T.Errorf("the page says until %v", p.Until)
+	}
+	if back := x.WayBack(p, h); back.Get("error_description") != string(liuma.CodeLinkLimit) || back.Has("code") {
+		x.T.Errorf("way back: %v", back)
+	}
+	if v, err := x.Authority().Verification(x.T.Context(), two, q.BusinessNo); err != nil || v.Code != liuma.CodeLinkLimit || v.Verdict != "" {
+		x.T.Errorf("by business number: %+v, %v", v, err)
 	}
 }
 

@@ -206,6 +206,8 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		}
 		v.cell(v.T.PhysicalCard, v.T.NotAffected, "", "")
 		h.toNewPIN(v, p, v.T.ForgotBlocked)
+	case liuma.CodeLinkLimit:
+		v.Until = h.untilOf(v, p.Until)
 	case liuma.CodeFrozen:
 		v.Result.Text, v.Result.Next = v.T.FrozenText, ""
 		v.Notice = &notice{Title: v.T.HowToGoOn, Text: v.T.FrozenNext}
@@ -297,6 +299,8 @@ func refusedLook(c liuma.Code) look {
 		return look{title: func(t *wordings) string { return t.PlannedTitle }, kind: "ok", icon: "expired"}
 	case liuma.CodeRefused:
 		return look{title: func(t *wordings) string { return t.RefusedTitle }, kind: "refuse", icon: "wrong"}
+	case liuma.CodeLinkLimit, liuma.CodeLinksFull:
+		return look{title: func(t *wordings) string { return t.LinksTitle }, kind: "warn", icon: "unavailable"}
 	}
 	return look{title: func(t *wordings) string { return t.UnavailableTitle }, kind: "warn", icon: "unavailable"}
 }

@@ -22,22 +22,22 @@ type recovery struct {
 	CardNoTitle, CardNoText, CardNoLabel, CardNoHint, CardNoGive  string
 	PhoneTitle, PhoneSay, PhoneLabel, PhoneGive, PhoneOther       string
 
-	RememberWay, ForgotWay, ForgotUnlock, ForgotBlocked                                                                                       string
-	NoResetTitle, NoResetWhy, NoLink, NoResetFrozen                                                                                           string
-	ForgotFrozen                                                                                                                              string
-	ResetDoneTitle, ResetDoneText, ReboundTitle, ReboundText                                                                                  string
-	UnfrozenTitle, UnfrozenText, ResetEndText, ResetEndNext                                                                                   string
-	WasResetTitle, WasResetText, PlannedTitle, PlannedText                                                                                    string
-	StoppedTitle, StoppedText, StoppedNext                                                                                                    string
-	PlannedNext, NotFrozenTitle, CounterNeeded                                                                                                string
-	FreezeAsk, FreezeSure, FreezeStops, ThawHow, ThawText                                                                                     string
-	FreezeYes, FreezeNo, FreezeTitle, FreezeSay, FreezeLabel                                                                                  string
-	FreezeHint, FreezeGive, NoFreezeCode, NoFreezeCodeText                                                                                    string
-	FrozenByCode, FrozenSince, FreezeAnother                                                                                                  string
-	OfficialTitle, OfficialSay, OfficialFreeze, RealTitle                                                                                     string
-	RealName, RealNotice, RealNever                                                                                                           string
-	AfterTitle, ConfirmTitle, ConfirmText, EveryUse, On, Off                                                                                  string
-	More, Stay, WhenSet, OverSet, OverReload, LaneTitle, LaneText, LaneNext, LaneElsewhere, LaneElsewhereText, LaneReopen, OldPIN, OldPINText string
+	RememberWay, ForgotWay, ForgotUnlock, ForgotBlocked                                                                                                   string
+	NoResetTitle, NoResetWhy, NoLink, NoResetFrozen                                                                                                       string
+	ForgotFrozen                                                                                                                                          string
+	ResetDoneTitle, ResetDoneText, ReboundTitle, ReboundText                                                                                              string
+	UnfrozenTitle, UnfrozenText, ResetEndText, ResetEndNext                                                                                               string
+	WasResetTitle, WasResetText, PlannedTitle, PlannedText                                                                                                string
+	StoppedTitle, StoppedText, StoppedNext                                                                                                                string
+	PlannedNext, NotFrozenTitle, CounterNeeded                                                                                                            string
+	FreezeAsk, FreezeSure, FreezeStops, ThawHow, ThawText                                                                                                 string
+	FreezeYes, FreezeNo, FreezeTitle, FreezeSay, FreezeLabel                                                                                              string
+	FreezeHint, FreezeGive, NoFreezeCode, NoFreezeCodeText                                                                                                string
+	FrozenByCode, FrozenSince, FreezeAnother                                                                                                              string
+	OfficialTitle, OfficialSay, OfficialFreeze, RealTitle                                                                                                 string
+	RealName, RealNotice, RealNever                                                                                                                       string
+	AfterTitle, ConfirmTitle, ConfirmText, EveryUse, On, Off                                                                                              string
+	More, Stay, WhenSet, OverSet, OverReload, LinksTitle, LaneTitle, LaneText, LaneNext, LaneElsewhere, LaneElsewhereText, LaneReopen, OldPIN, OldPINText string
 }
 
 func recoveryWordings(t *wordings, say func(zh, en string) string) {
@@ -196,6 +196,7 @@ func afterWordings(t *wordings, say func(zh, en string) string) {
 	t.On, t.Off = say("已开启", "On"), say("已关闭", "Off")
 	t.OldPIN = say("这个密码用了很久了", "This PIN is quite old")
 	t.OldPINText = say("建议换一个新密码：在应用里选“修改密码”。", "It is time for a new one: choose “Change the PIN” in the app.")
+	t.LinksTitle = say("现在不能再关联", "No more links now")
 	t.LaneTitle = say("这里不能输入密码了", "The PIN cannot be entered here")
 	t.LaneText = say("有人在别处输错了很多次密码。为了保护您，新的和不常用的关联都停用了，您的密码没有改变。",
 		"Too many wrong PINs were entered elsewhere. To protect you, new and little used links are stopped. Your PIN has not changed.")
