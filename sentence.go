@@ -124,7 +124,13 @@ func holderExplanation(c Code) (Explanation, bool) {
 			"请稍等片刻再试。", "Wait a moment and try again.")
 	case CodeRefused:
 		return say("未能通过核验。", "The check did not succeed.",
-			"请核对信息和密码；忘记密码可在原渠道找回，或拨打 12333。", "Check the details and the PIN; a forgotten PIN can be recovered in a linked channel, or call 12333.")
+			"请核对信息和密码，做一次实人认证再试；忘记密码可在已关联的渠道找回，或拨打 12333。", "Check the details and the PIN, and try again together with an identity check; a forgotten PIN can be recovered in a linked channel, or call 12333.")
+	case CodeLinkLimit:
+		return say("这张卡今天已关联三次。", "This card was linked three times within a day.",
+			"请在所示时间之后再关联；如非本人操作，请立即冻结。", "Link again after the time shown. If that was not you, freeze the card now.")
+	case CodeLinksFull:
+		return say("这张卡已有十处关联。", "This card has ten links already.",
+			"请先在不用的应用里解除关联，或在换新手机的应用里替换原来的关联。", "End the link in an app that you no longer use, or let the app on the new phone replace its old link.")
 	case CodeWrong:
 		return say("密码不正确。", "That PIN is not right.",
 			"请再试一次；想不起来可以找回密码。", "Try again, or recover the PIN if you cannot remember it.")
