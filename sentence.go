@@ -18,6 +18,9 @@ func explanation(c Code) (Explanation, bool) {
 	if e, ok := requestExplanation(c); ok {
 		return e, true
 	}
+	if e, ok := ceremonyExplanation(c); ok {
+		return e
+	}
 	if e, ok := holderExplanation(c); ok {
 		return e, true
 	}
@@ -146,6 +149,13 @@ func holderExplanation(c Code) (Explanation, bool) {
 	case CodeCancelled:
 		return say("实体社保卡已注销，电子社保卡不能使用。", "The physical card was cancelled, so the e-card cannot be used.",
 			"请到经办机构咨询。", "Ask at an agency.")
+	}
+	return Explanation{}, false
+}
+
+// ceremonyExplanation covers pages that are no longer the right one.
+func ceremonyExplanation(c Code) (Explanation, bool) {
+	switch c {
 	case CodeCeremonyExpired:
 		return say("页面放置时间过长，已经失效。", "This page was open for too long and has expired.",
 			"请回到原来的应用，重新办理。您的密码没有改变。", "Go back to the app and start again. Your PIN has not changed.")

@@ -428,7 +428,9 @@ func TestReplacingALink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x.want(x.GivePIN(p, h, liuma.RoleCurrent, goodPIN), ceremony.StepDone, "")
+	p = x.GivePIN(p, h, liuma.RoleCurrent, goodPIN)
+	x.want(p, ceremony.StepDone, "")
+	x.Return(x.ch, p, h)
 	for _, l := range x.links() {
 		if l.Handle == x.card {
 			t.Error("on the page: the replaced link is there")

@@ -207,7 +207,7 @@ func TestAnEnrolmentWhoseCallbackIsLost(t *testing.T) {
 	if linkedIn(t, x.Env, x.ch, f) {
 		t.Error("linked at the verdict")
 	}
-	if got := x.Return(x.ch, p, h); got.Handle == "" || !linkedIn(t, x.Env, x.ch, f) {
+	if got := x.Return(x.ch, p, h); got.Card == "" || !linkedIn(t, x.Env, x.ch, f) {
 		t.Errorf("%+v, linked %t", got, linkedIn(t, x.Env, x.ch, f))
 	}
 	if n := countEvents(t, x.Env, audit.CardLinked, "ok"); n != 1 {

@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"slices"
@@ -291,7 +292,9 @@ func (t *Tx) PutLink(l store.Link) error {
 	}
 	return t.edit(l.Card, func(s *cardState) {
 		s.Links = append(slices.Clone(s.Links), l)
-		slices.SortStableFunc(s.Links, func(a, b store.Link) int { return a.At.Compare(b.At) })
+		slices.SortFunc(s.Links, func(a, b store.Link) int {
+			return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Handle, b.Handle))
+		})
 	})
 }
 
