@@ -19,7 +19,7 @@ func explanation(c Code) (Explanation, bool) {
 		return e, true
 	}
 	if e, ok := ceremonyExplanation(c); ok {
-		return e
+		return e, true
 	}
 	if e, ok := holderExplanation(c); ok {
 		return e, true
