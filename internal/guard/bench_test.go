@@ -1,7 +1,10 @@
 package guard
 
 import (
+	"math"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ledger"
@@ -19,10 +22,13 @@ func BenchmarkGuess(b *testing.B) {
 			b.ReportAllocs()
 			w, n, r := newWorld(b), 0, random(1)
 			pins := settable(b, r, 1000)
+			guesses := make([]Guess, 1<<12)
+			for i := range guesses {
+				guesses[i] = guess(i)
+				guesses[i].Lane = bench.lane
+			}
 			for b.Loop() {
-				q := guess(n)
-				q.Lane = bench.lane
-				w.try(b, pins[n%len(pins)], q, bench.verdict)
+				w.try(b, pins[n%len(pins)], guesses[n%len(guesses)], bench.verdict)
 				n++
 			}
 		})
@@ -50,8 +56,8 @@ func BenchmarkEpoch(b *testing.B) {
 	}
 }
 
-// BenchmarkMemory reports what a guard holds after guesses of every kind, and a
-// sum of another.
+// BenchmarkSum makes a whole sum of a busy quarter of an hour, and says how long it
+// is.
 func BenchmarkSum(b *testing.B) {
 	w := newWorld(b)
 	for n, p := range settable(b, random(1), 20_000) {
@@ -64,5 +70,49 @@ func BenchmarkSum(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.ReportMetric(float64(len(s)), "bytes")
+	}
+}
+
+// BenchmarkMemory says what a guard holds at most: alone, and with as many
+// authorities beside it as it listens to.
+func BenchmarkMemory(b *testing.B) {
+	held := func() float64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapAlloc) / (1 << 20)
+	}
+	for b.Loop() {
+		before := held()
+		w := newWorld(b)
+		for range 4 {
+			for n := range 2000 {
+				q := guess(n)
+				q.Channel = liuma.ChannelID(time.Duration(n).String())
+				w.try(b, value(b, digits(n)), q, liuma.Wrong)
+			}
+			if _, err := w.Sum(true); err != nil {
+				b.Fatal(err)
+			}
+			w.wait(12 * time.Hour)
+		}
+		w.try(b, value(b, "620594"), guess(1), liuma.Wrong)
+		b.ReportMetric(held()-before, "MiB-alone")
+		for i := range maxOrigins {
+			for n := w.short.now - 1; n <= w.short.now+1; n++ {
+				sum := encodeSum(Origin{byte(i + 1)}, []part{{span: 1, length: w.short.seconds(), number: n, total: 9, cells: []cell{{1, math.MaxUint16}}}})
+				if err := w.Merge(sum); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for n := w.long.now - 1; n <= w.long.now+1; n++ {
+				sum := encodeSum(Origin{byte(i + 1)}, []part{{span: 2, length: w.long.seconds(), number: n, total: 9, cells: []cell{{1, math.MaxUint16}}}})
+				if err := w.Merge(sum); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		b.ReportMetric(held()-before, "MiB-with-all-others")
+		runtime.KeepAlive(w)
 	}
 }

@@ -21,7 +21,8 @@
 //
 // It trusts its caller to call Saw or Drop once for every Pass, to name lanes
 // truthfully, and to take sums from other authorities alone: a forged sum can
-// make values refused to strangers, no more. A restart forgets the counts.
+// have values refused to strangers, or hide a spray, no more. A restart forgets
+// the counts.
 //
 // What is kept, for how long, and why, is in docs/SECURITY.md, "Spraying".
 //

@@ -46,7 +46,7 @@ func newOrigin() (o Origin) {
 // the larger value counts, so sums may come twice, late, or in any order.
 type report struct {
 	total uint64
-	cells map[uint32]uint16
+	cells []uint16 // as own of an epoch; nil before the first
 }
 
 // part is one epoch in a sum.
@@ -242,12 +242,18 @@ func (g *Guard) Merge(sum []byte) error {
 func (e *epoch) take(from Origin, p part) {
 	r := e.said[from]
 	if r == nil {
-		r = &report{cells: map[uint32]uint16{}}
+		r = &report{}
 		e.said[from] = r
 	}
 	r.total = max(r.total, p.total)
+	if len(p.cells) == 0 {
+		return
+	}
 	if e.others == nil {
 		e.others = make([]uint16, len(e.own))
+	}
+	if r.cells == nil {
+		r.cells = make([]uint16, len(e.own))
 	}
 	for _, c := range p.cells {
 		if old := r.cells[c.at]; c.value > old {
