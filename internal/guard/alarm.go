@@ -36,41 +36,39 @@ type Alarm struct {
 // ChannelWrong of a channel.
 const quiet = time.Minute
 
-// bells remember when each alarm last rang. There is one for each kind, and one
-// for each channel that the crowd has, so that a loud channel drowns no other.
-type bells map[bell]time.Time
+// alarmTimes says when each cause last had an alarm. A channel is a cause of its
+// own, so that one with many alarms silences no other.
+type alarmTimes map[cause]time.Time
 
-type bell struct {
+type cause struct {
 	kind    Kind
 	channel liuma.ChannelID
 }
 
-func newBells() bells { return bells{} }
-
-// due reports whether an alarm may ring, and notes that it does. A clock that
-// went back does not silence it.
-func (b bells) due(kind Kind, channel liuma.ChannelID, now time.Time) bool {
-	key := bell{kind, channel}
-	last, rang := b[key]
-	if since := now.Sub(last); rang && since >= 0 && since < quiet {
+// due reports whether a cause may have an alarm now, and notes that it has. A
+// clock that went back does not silence it.
+func (t alarmTimes) due(kind Kind, channel liuma.ChannelID, now time.Time) bool {
+	key := cause{kind, channel}
+	last, before := t[key]
+	if since := now.Sub(last); before && since >= 0 && since < quiet {
 		return false
 	}
-	b[key] = now
+	t[key] = now
 	return true
 }
 
-// forget drops bells that rang long ago, so that they are no more than the
+// forget drops what was long ago, so that there are no more causes than the
 // channels of the last hours.
-func (b bells) forget(now time.Time) {
-	for key, at := range b {
+func (t alarmTimes) forget(now time.Time) {
+	for key, at := range t {
 		if now.Sub(at) > time.Hour {
-			delete(b, key)
+			delete(t, key)
 		}
 	}
 }
 
-// ring tells an alarm. The caller holds no lock.
-func (g *Guard) ring(a *Alarm) {
+// tell hands out an alarm. The caller holds no lock.
+func (g *Guard) tell(a *Alarm) {
 	if a != nil {
 		g.cfg.Alarm(*a)
 	}

@@ -199,8 +199,8 @@ func (d *day) second(t *testing.T) error {
 			return err
 		}
 		rest := answers{all: uint64(d.sample - 1)}
-		d.crowd.channel(q.Channel).now.add(rest)
-		d.crowd.sources[0].add(q.Source, rest)
+		d.traffic.channel(q.Channel).now.add(rest)
+		d.traffic.sources[0].add(q.Source, rest)
 	}
 	d.wait(time.Second)
 	return nil
@@ -227,8 +227,8 @@ func (d *day) playAs(t *testing.T, s string, q Guess, v liuma.Verdict) error {
 	return nil
 }
 
-// TestDay plays a usual day, in which nothing may be refused and no alarm may
-// ring; then the same service is sprayed, with a value that is as popular as any
+// TestDay plays a usual day, in which nothing may be refused and there may
+// be no alarm; then the same service is sprayed, with a value that is as popular as any
 // can be. Without -whole-day, the first hours are put in as counts, and the
 // last part of the day is played, with one in nineteen right guesses.
 func TestDay(t *testing.T) {

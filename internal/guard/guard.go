@@ -109,18 +109,18 @@ type Stats struct {
 
 // Guard counts guesses. Any number of goroutines may use it.
 type Guard struct {
-	cfg    Config
-	origin Origin
-	flying Key // key of the flight table; of this process alone
+	cfg      Config
+	origin   Origin
+	underKey Key // key of the table of guesses under way; of this process alone
 
-	mu      sync.Mutex // guards all below, and the cells of epochs
-	short   *layer
-	long    *layer
-	flight  flight
-	crowd   crowd
-	stats   Stats
-	bells   bells
-	pending uint64 // refusals since the last alarm of a sprayed value
+	mu       sync.Mutex // guards all below, and the cells of epochs
+	short    *layer
+	long     *layer
+	underWay underWay
+	traffic  traffic
+	stats    Stats
+	alarmed  alarmTimes
+	pending  uint64 // refusals since the last alarm of a sprayed value
 }
 
 // New checks the configuration and makes a Guard that has seen nothing.
@@ -134,10 +134,10 @@ func New(cfg Config) (*Guard, error) {
 	if err := cfg.Limits.validate(); err != nil {
 		return nil, err
 	}
-	g := &Guard{cfg: cfg, origin: newOrigin(), flying: randomKey(),
-		short: newLayer(Short, cfg.Limits.ShortEpoch, shortWidth, shortCards, shortHide),
-		long:  newLayer(Long, cfg.Limits.LongEpoch, longWidth, longCards, longHide),
-		crowd: newCrowd(), bells: newBells()}
+	g := &Guard{cfg: cfg, origin: newOrigin(), underKey: randomKey(),
+		short:   newLayer(Short, cfg.Limits.ShortEpoch, shortWidth, shortCards, shortHide),
+		long:    newLayer(Long, cfg.Limits.LongEpoch, longWidth, longCards, longHide),
+		traffic: newTraffic(), alarmed: alarmTimes{}}
 	if err := g.turn(cfg.Now()); err != nil {
 		return nil, err
 	}
@@ -151,8 +151,8 @@ func (g *Guard) turn(now time.Time) error {
 			return err
 		}
 	}
-	if g.crowd.turn(g.short.now, g.long.now) {
-		g.bells.forget(now)
+	if g.traffic.turn(g.short.now, g.long.now) {
+		g.alarmed.forget(now)
 	}
 	return nil
 }
@@ -163,7 +163,7 @@ type Pass struct {
 	g     *Guard
 	guess Guess
 	spots spots
-	seat  [rows]uint32 // cells of the flight table
+	under [rows]uint32 // cells in the table of guesses under way
 	done  bool         // guarded by g.mu
 }
 
@@ -194,7 +194,7 @@ func (g *Guard) Allow(p pin.PIN, q Guess) (*Pass, error) {
 	if g.refusedToAll(p) && g.enter(pass, true) {
 		return pass, nil
 	}
-	g.ring(g.slowed(q, pass, now))
+	g.tell(g.slowed(q, pass, now))
 	return nil, ErrSlowDown
 }
 
@@ -202,15 +202,15 @@ func (g *Guard) refusedToAll(p pin.PIN) bool {
 	return len(g.cfg.Judge.Check(p, pin.Facts{}, nil)) > 0
 }
 
-// enter takes a seat in flight, if the value's count allows it.
+// enter counts a guess as under way, if the value's count allows it.
 func (g *Guard) enter(p *Pass, refused bool) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	under := g.flight.count(p.seat)
+	under := g.underWay.count(p.under)
 	if g.cfg.Limits.sprayed(p.spots.tally(), under, refused) {
 		return false
 	}
-	g.flight.add(p.seat, 1)
+	g.underWay.add(p.under, 1)
 	return true
 }
 
@@ -220,7 +220,7 @@ func (g *Guard) slowed(q Guess, p *Pass, now time.Time) *Alarm {
 	defer g.mu.Unlock()
 	g.stats.Slowed++
 	g.pending++
-	if !g.bells.due(ValueSprayed, "", now) {
+	if !g.alarmed.due(ValueSprayed, "", now) {
 		return nil
 	}
 	t := p.spots.tally()
@@ -241,7 +241,7 @@ func (p *Pass) Saw(v liuma.Verdict) {
 	alarms := g.saw(p, v, now)
 	g.mu.Unlock()
 	for _, a := range alarms {
-		g.ring(a)
+		g.tell(a)
 	}
 }
 
@@ -256,7 +256,7 @@ func (g *Guard) saw(p *Pass, v liuma.Verdict, now time.Time) []*Alarm {
 	p.done = true
 	stranger := p.guess.Lane != ledger.Known
 	if stranger {
-		g.flight.add(p.seat, -1)
+		g.underWay.add(p.under, -1)
 	}
 	if v != liuma.Right && v != liuma.Wrong {
 		return nil
@@ -282,7 +282,7 @@ func (g *Guard) saw(p *Pass, v liuma.Verdict, now time.Time) []*Alarm {
 			p.spots.long[0].raise()
 		}
 	}
-	return g.crowded(p.guess, wrong, v == liuma.Right, now)
+	return g.countTraffic(p.guess, wrong, v == liuma.Right, now)
 }
 
 // Stats returns the totals.
@@ -292,19 +292,19 @@ func (g *Guard) Stats() Stats {
 	return g.stats
 }
 
-// flight counts the strangers' guesses that are under way, by value. A guess
+// underWay counts the strangers' guesses that are under way, by value. A guess
 // leaves it with its verdict, right or wrong.
-type flight [rows][flightWidth]int32
+type underWay [rows][underWayWidth]int32
 
-func (f *flight) add(seat [rows]uint32, n int32) {
-	for r, i := range seat {
+func (f *underWay) add(cells [rows]uint32, n int32) {
+	for r, i := range cells {
 		f[r][i] += n
 	}
 }
 
-func (f *flight) count(seat [rows]uint32) uint64 {
-	least := f[0][seat[0]]
-	for r, i := range seat {
+func (f *underWay) count(cells [rows]uint32) uint64 {
+	least := f[0][cells[0]]
+	for r, i := range cells {
 		least = min(least, f[r][i])
 	}
 	return uint64(max(least, 0))
@@ -327,7 +327,7 @@ func newCardFilter(width uint32) cardFilter {
 // notes it. When so many cards were seen that it would take one for another, it
 // lets all count: refusing too much is the safe side.
 func (f *cardFilter) counts(card liuma.CardID) bool {
-	if f.added > crowdedCards*int(f.width) {
+	if f.added > fullFilter*int(f.width) {
 		return true
 	}
 	h := maphash.Bytes(f.seed, card[:])

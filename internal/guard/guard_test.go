@@ -124,7 +124,7 @@ func TestWipedPINIsRefused(t *testing.T) {
 }
 
 // cells returns a copy of everything that counts values.
-func (w *world) cells() (all []uint16, flying bool) {
+func (w *world) cells() (all []uint16, waiting bool) {
 	for _, l := range w.layers() {
 		for n := l.now - 1; n <= l.now; n++ {
 			if e := l.epochs[n]; e != nil {
@@ -132,12 +132,12 @@ func (w *world) cells() (all []uint16, flying bool) {
 			}
 		}
 	}
-	for _, row := range w.flight {
+	for _, row := range w.underWay {
 		for _, n := range row {
-			flying = flying || n != 0
+			waiting = waiting || n != 0
 		}
 	}
-	return all, flying
+	return all, waiting
 }
 
 // TestOnlyWrongGuessesOfStrangersLeaveATrace compares all cells before and
@@ -166,16 +166,16 @@ func TestOnlyWrongGuessesOfStrangersLeaveATrace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, flying := w.cells(); flying != (tc.lane == ledger.Stranger) {
-			t.Errorf("lane %d: under way, counted in flight: %v", tc.lane, flying)
+		if _, waiting := w.cells(); waiting != (tc.lane == ledger.Stranger) {
+			t.Errorf("lane %d: under way, counted as such: %v", tc.lane, waiting)
 		}
 		pass.Saw(tc.verdict)
-		after, flying := w.cells()
+		after, waiting := w.cells()
 		if traced := !slices.Equal(before, after); traced != tc.trace {
 			t.Errorf("lane %d, %q: left a trace: %v", tc.lane, tc.verdict, traced)
 		}
-		if flying {
-			t.Errorf("lane %d, %q: still in flight after the verdict", tc.lane, tc.verdict)
+		if waiting {
+			t.Errorf("lane %d, %q: still under way after the verdict", tc.lane, tc.verdict)
 		}
 	}
 }
@@ -191,8 +191,8 @@ func TestPassEndsOnce(t *testing.T) {
 	if s := w.Stats(); s != (Stats{}) {
 		t.Errorf("a pass that was dropped counted: %+v", s)
 	}
-	if _, flying := w.cells(); flying {
-		t.Error("a pass that ended twice left the flight table twice")
+	if _, waiting := w.cells(); waiting {
+		t.Error("a pass that ended twice left the table of guesses under way twice")
 	}
 	var none *Pass
 	none.Saw(liuma.Right) // as after an Allow that refused

@@ -17,10 +17,10 @@ import (
 // the least of its cells is never below its count. Widths are powers of two, and
 // part of the encoding of a Sum.
 const (
-	rows        = 4
-	shortWidth  = 1 << 16
-	longWidth   = 1 << 18
-	flightWidth = 1 << 12
+	rows          = 4
+	shortWidth    = 1 << 16
+	longWidth     = 1 << 18
+	underWayWidth = 1 << 12
 
 	// perCard is how many wrong guesses of one card count in an epoch: the six that
 	// lock it (ledger). A card only has more while its owner clears them with right
@@ -29,9 +29,9 @@ const (
 	perCard    = 6
 	shortCards = 1 << 16 // widths of the card filters
 	longCards  = 1 << 20
-	// crowdedCards: the card filter is too full to be of use from so many guesses
+	// fullFilter: the card filter is too full to be of use from so many guesses
 	// for each of its width.
-	crowdedCards = 3
+	fullFilter = 3
 
 	// Noise: the chance that a cell begins with k is (1/4)(3/4)^k. A guess raises
 	// each of its four cells by one, which the same noise would have done with at
@@ -50,15 +50,15 @@ type epoch struct {
 	width  uint32
 
 	// All below is guarded by Guard.mu. Cells are row by row.
-	own    []uint16 // with noise
-	total  uint64   // guesses that own has counted
-	sent   []uint16 // values of own as the last sums had them; nil before the first
-	others []uint16 // added up from the sums of other authorities; nil before the first
-	said   map[Origin]*report
+	own     []uint16 // with noise
+	total   uint64   // guesses that own has counted
+	sent    []uint16 // values of own as the last sums had them; nil before the first
+	others  []uint16 // added up from the sums of other authorities; nil before the first
+	reports map[Origin]*report
 }
 
 func newEpoch(number int64, width uint32, key Key) *epoch {
-	e := &epoch{number: number, width: width, key: key, own: make([]uint16, rows*width), said: map[Origin]*report{}}
+	e := &epoch{number: number, width: width, key: key, own: make([]uint16, rows*width), reports: map[Origin]*report{}}
 	noise(e.own)
 	return e
 }
@@ -94,7 +94,7 @@ func randomKey() (k Key) {
 // all returns the guesses that all authorities counted in this epoch.
 func (e *epoch) all() uint64 {
 	total := e.total
-	for _, r := range e.said {
+	for _, r := range e.reports {
 		total += r.total
 	}
 	return total
@@ -158,7 +158,7 @@ func (p *Pass) locate(value []byte) {
 			}
 		}
 	}
-	p.seat = cellsOf(&p.g.flying, value, flightWidth)
+	p.under = cellsOf(&p.g.underKey, value, underWayWidth)
 }
 
 // blockBuffer holds key, length and the longest PIN in whole blocks of SHA-256.

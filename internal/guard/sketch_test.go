@@ -80,7 +80,7 @@ func TestNothingTiesValuesToCards(t *testing.T) {
 		copy(twin.epochs[twin.now].own, l.epochs[l.now].own)
 		twin.cards.seed = l.cards.seed
 	}
-	b.flying = a.flying
+	b.underKey = a.underKey
 	pins := settable(t, random(12), 50)
 	for n := range pins {
 		same := guess(0) // one address for all
@@ -97,7 +97,7 @@ func TestNothingTiesValuesToCards(t *testing.T) {
 			t.Errorf("%s: counts of cards depend on the values", l.span)
 		}
 	}
-	if !reflect.DeepEqual(a.crowd.channels, b.crowd.channels) || a.flight != b.flight {
+	if !reflect.DeepEqual(a.traffic.channels, b.traffic.channels) || a.underWay != b.underWay {
 		t.Error("something else depends on which value was tried on which card")
 	}
 }
@@ -150,18 +150,18 @@ func TestMemoryIsBounded(t *testing.T) {
 		q.Channel = liuma.ChannelID(time.Duration(n).String())
 		w.try(t, p, q, liuma.Right)
 	}
-	if n := len(w.crowd.channels); n > maxChannels {
+	if n := len(w.traffic.channels); n > maxChannels {
 		t.Errorf("%d channels are counted", n)
 	}
 	for range 100 {
 		w.wait(12 * time.Hour)
 		w.try(t, p, guess(1), liuma.Right)
 	}
-	if n := len(w.crowd.channels); n > 1 {
+	if n := len(w.traffic.channels); n > 1 {
 		t.Errorf("%d channels are remembered after 50 days without guesses", n)
 	}
-	if n := len(w.bells); n > 1 {
-		t.Errorf("%d bells are remembered", n)
+	if n := len(w.alarmed); n > 1 {
+		t.Errorf("%d causes of alarms are remembered", n)
 	}
 	if n := len(w.short.epochs) + len(w.long.epochs); n > 4 {
 		t.Errorf("%d epochs are kept", n)

@@ -20,7 +20,7 @@ var ErrSum = errors.New("guard: not a sum")
 // much later.
 const (
 	shortHide = 24
-	longHide  = 128
+	longHide  = 64
 
 	maxOrigins = 16      // authorities that an epoch takes sums from
 	maxCells   = 1 << 16 // cells of one epoch in one sum; the rest go with the next
@@ -64,7 +64,8 @@ type cell struct {
 }
 
 // Sum returns what changed since the last Sum, for other authorities; with
-// whole, all that they may know, for one that has just begun or missed some.
+// whole, all that they may know, for one that has just begun. What was in a sum
+// that got lost comes again when it changes, or with a whole one.
 //
 //	sum    = version 1 | origin (16) | number of parts (1) | parts
 //	part   = span (1) | epoch's length in seconds (4) | epoch (8) | total (8) | number of cells (4) | cells
@@ -226,7 +227,7 @@ func (g *Guard) Merge(sum []byte) error {
 		if err := l.make(p.number, g.cfg.Key); err != nil {
 			return err
 		}
-		if e := l.epochs[p.number]; e.said[from] == nil && len(e.said) >= maxOrigins {
+		if e := l.epochs[p.number]; e.reports[from] == nil && len(e.reports) >= maxOrigins {
 			return fmt.Errorf("%w: more than %d origins", ErrSum, maxOrigins)
 		}
 	}
@@ -240,10 +241,10 @@ func (g *Guard) Merge(sum []byte) error {
 
 // take adds what an origin says of an epoch beyond what it said before.
 func (e *epoch) take(from Origin, p part) {
-	r := e.said[from]
+	r := e.reports[from]
 	if r == nil {
 		r = &report{}
-		e.said[from] = r
+		e.reports[from] = r
 	}
 	r.total = max(r.total, p.total)
 	if len(p.cells) == 0 {

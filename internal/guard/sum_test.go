@@ -308,7 +308,7 @@ func TestSumsThatAreNone(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if n := len(w.short.epochs[w.short.now].said); n != 0 {
+	if n := len(w.short.epochs[w.short.now].reports); n != 0 {
 		t.Errorf("%d origins were taken", n)
 	}
 }

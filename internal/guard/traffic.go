@@ -36,21 +36,21 @@ func (v *volume) limit(floor uint64) uint64 {
 	return floor + 2*all*(v.day.wrong+priorWrong)/(v.day.all+priorGuesses)
 }
 
-// crowd counts wrong guesses by channel and by address, whatever their values.
+// traffic counts wrong guesses by channel and by address, whatever their values.
 // It is this process's alone.
-type crowd struct {
+type traffic struct {
 	short, long int64 // the epochs that it is at
 	channels    map[liuma.ChannelID]*volume
 	sources     [2]sources // of the present short epoch and the one before
 }
 
-func newCrowd() crowd {
-	return crowd{channels: map[liuma.ChannelID]*volume{}, sources: [2]sources{newSources(), newSources()}}
+func newTraffic() traffic {
+	return traffic{channels: map[liuma.ChannelID]*volume{}, sources: [2]sources{newSources(), newSources()}}
 }
 
 // turn goes on to the epochs of both spans, and reports whether the short one is
 // another.
-func (c *crowd) turn(short, long int64) bool {
+func (c *traffic) turn(short, long int64) bool {
 	if short == c.short {
 		return false
 	}
@@ -76,9 +76,9 @@ func (c *crowd) turn(short, long int64) bool {
 	return true
 }
 
-// crowded counts a stranger's guess and returns the alarms that it gives. The
+// countTraffic counts a stranger's guess and returns the alarms that it gives. The
 // caller holds mu.
-func (g *Guard) crowded(q Guess, wrong, right bool, now time.Time) []*Alarm {
+func (g *Guard) countTraffic(q Guess, wrong, right bool, now time.Time) []*Alarm {
 	if !wrong && !right {
 		return nil // a repeated wrong guess of one card
 	}
@@ -87,25 +87,25 @@ func (g *Guard) crowded(q Guess, wrong, right bool, now time.Time) []*Alarm {
 		one.wrong = 1
 	}
 	var rung []*Alarm
-	if v := g.crowd.channel(q.Channel); v != nil {
+	if v := g.traffic.channel(q.Channel); v != nil {
 		v.now.add(one)
-		if n := v.now.wrong + v.before.wrong; wrong && n > v.limit(g.cfg.Limits.Channel) && g.bells.due(ChannelWrong, q.Channel, now) {
+		if n := v.now.wrong + v.before.wrong; wrong && n > v.limit(g.cfg.Limits.Channel) && g.alarmed.due(ChannelWrong, q.Channel, now) {
 			rung = append(rung, &Alarm{Kind: ChannelWrong, At: now, Channel: q.Channel, Guesses: n})
 		}
 	}
 	if q.Source == "" {
 		return rung
 	}
-	g.crowd.sources[0].add(q.Source, one)
-	s := g.crowd.sources[0].count(q.Source)
-	s.add(g.crowd.sources[1].count(q.Source))
-	if wrong && s.wrong >= g.cfg.Limits.Source && 2*s.wrong >= s.all && g.bells.due(SourceWrong, "", now) {
+	g.traffic.sources[0].add(q.Source, one)
+	s := g.traffic.sources[0].count(q.Source)
+	s.add(g.traffic.sources[1].count(q.Source))
+	if wrong && s.wrong >= g.cfg.Limits.Source && 2*s.wrong >= s.all && g.alarmed.due(SourceWrong, "", now) {
 		rung = append(rung, &Alarm{Kind: SourceWrong, At: now, Channel: q.Channel, Source: q.Source, Guesses: s.wrong})
 	}
 	return rung
 }
 
-func (c *crowd) channel(id liuma.ChannelID) *volume {
+func (c *traffic) channel(id liuma.ChannelID) *volume {
 	v := c.channels[id]
 	if v == nil && len(c.channels) < maxChannels {
 		v = &volume{}
