@@ -22,7 +22,7 @@ func BenchmarkGuess(b *testing.B) {
 			b.ReportAllocs()
 			w, n, r := newWorld(b), 0, random(1)
 			pins := settable(b, r, 1000)
-			guesses := make([]Guess, 1<<12)
+			guesses := make([]target, 1<<12)
 			for i := range guesses {
 				guesses[i] = guess(i)
 				guesses[i].Lane = bench.lane

@@ -184,6 +184,8 @@ type day struct {
 	*people
 	sample int // one in so many right ones is played; each stands for all of them
 	made   int
+	// sprayed is a PIN whose owners are refused, too, since it is being sprayed.
+	sprayed string
 }
 
 // second plays one second.
@@ -206,10 +208,10 @@ func (d *day) second(t *testing.T) error {
 	return nil
 }
 
-func (d *day) guess() Guess {
+func (d *day) guess() target {
 	d.made++
-	q := Guess{Card: cardNo(d.r.IntN(20_000_000)), Lane: ledger.Stranger,
-		Channel: liuma.ChannelID(fmt.Sprint("app-", d.r.IntN(5))), Source: "home " + strconv.Itoa(d.made)}
+	q := target{Card: cardNo(d.r.IntN(20_000_000)), Guess: Guess{Lane: ledger.Stranger,
+		Channel: liuma.ChannelID(fmt.Sprint("app-", d.r.IntN(5))), Source: "home " + strconv.Itoa(d.made)}}
 	if d.r.IntN(3) == 0 {
 		q.Source = "carrier " + strconv.Itoa(d.r.IntN(50))
 	}
@@ -220,8 +222,12 @@ func (d *day) play(t *testing.T, s string, v liuma.Verdict) error {
 	return d.playAs(t, s, d.guess(), v)
 }
 
-func (d *day) playAs(t *testing.T, s string, q Guess, v liuma.Verdict) error {
-	if err := d.try(t, value(t, s), q, v); err != nil {
+func (d *day) playAs(t *testing.T, s string, q target, v liuma.Verdict) error {
+	err := d.try(t, value(t, s), q, v)
+	if errors.Is(err, ErrSlowDown) && s == d.sprayed {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("after %v, a verdict %s: %w", d.Now().Sub(begin), v, err)
 	}
 	return nil
@@ -258,7 +264,8 @@ func TestDay(t *testing.T) {
 	short, long := d.most(t)
 	t.Logf("most guesses of one value that somebody may have: %d and %d", short, long)
 
-	through, p := 0, value(t, d.head[0])
+	d.sprayed = d.head[0]
+	through, p := 0, value(t, d.sprayed)
 	from := d.Now()
 	for n := range 10_000 {
 		if d.try(t, p, guess(n), liuma.Wrong) == nil {

@@ -86,15 +86,18 @@ type Config struct {
 	// belong here: a layer's stricter ones do not hold for all cards.
 	Judge *pin.Judge
 	// Alarm is told of what an operator should know, at most once a minute for
-	// each cause, perhaps by several goroutines at once. No lock is held.
+	// each cause, perhaps by several goroutines at once. No lock of the guard is
+	// held, but the guess waits, perhaps in a transaction: Alarm returns at once and
+	// does not write to the store itself.
 	Alarm func(Alarm)
 	// Limits are DefaultLimits if zero.
 	Limits Limits
 }
 
-// Guess says who guesses at which card.
+// Guess says who guesses. At which card is only said with the verdict: Allow can
+// be asked before the card is looked up, and should be where the caller may not
+// learn whether there is one.
 type Guess struct {
-	Card    liuma.CardID
 	Channel liuma.ChannelID
 	Source  string // the address that it came from, in one spelling; empty if not known
 	Lane    ledger.Lane
@@ -229,16 +232,16 @@ func (g *Guard) slowed(q Guess, p *Pass, now time.Time) *Alarm {
 	return a
 }
 
-// Saw ends a pass with the verdict of its guess. Wrong guesses of strangers are
+// Saw ends a pass with the verdict of its guess at a card. Wrong guesses of strangers are
 // counted under their value; any other verdict leaves no trace of it.
-func (p *Pass) Saw(v liuma.Verdict) {
+func (p *Pass) Saw(card liuma.CardID, v liuma.Verdict) {
 	if p == nil {
 		return
 	}
 	g := p.g
 	now := g.cfg.Now()
 	g.mu.Lock()
-	alarms := g.saw(p, v, now)
+	alarms := g.saw(p, card, v, now)
 	g.mu.Unlock()
 	for _, a := range alarms {
 		g.tell(a)
@@ -246,10 +249,10 @@ func (p *Pass) Saw(v liuma.Verdict) {
 }
 
 // Drop ends a pass whose guess was refused elsewhere, or came to no verdict.
-func (p *Pass) Drop() { p.Saw(liuma.Unavailable) }
+func (p *Pass) Drop() { p.Saw(liuma.CardID{}, liuma.Unavailable) }
 
 // saw is Saw for one who holds mu.
-func (g *Guard) saw(p *Pass, v liuma.Verdict, now time.Time) []*Alarm {
+func (g *Guard) saw(p *Pass, card liuma.CardID, v liuma.Verdict, now time.Time) []*Alarm {
 	if p.done {
 		return nil
 	}
@@ -274,11 +277,11 @@ func (g *Guard) saw(p *Pass, v liuma.Verdict, now time.Time) []*Alarm {
 	}
 	if wrong {
 		// A holder who tries one value again and again is one card, not many.
-		wrong = g.short.counts(p.guess.Card)
+		wrong = g.short.counts(card)
 		if wrong {
 			p.spots.short[0].raise()
 		}
-		if g.long.counts(p.guess.Card) {
+		if g.long.counts(card) {
 			p.spots.long[0].raise()
 		}
 	}

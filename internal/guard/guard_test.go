@@ -162,14 +162,14 @@ func TestOnlyWrongGuessesOfStrangersLeaveATrace(t *testing.T) {
 		before, _ := w.cells()
 		q := guess(1)
 		q.Lane = tc.lane
-		pass, err := w.Allow(value(t, "620594"), q)
+		pass, err := w.Allow(value(t, "620594"), q.Guess)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, waiting := w.cells(); waiting != (tc.lane == ledger.Stranger) {
 			t.Errorf("lane %d: under way, counted as such: %v", tc.lane, waiting)
 		}
-		pass.Saw(tc.verdict)
+		pass.Saw(q.Card, tc.verdict)
 		after, waiting := w.cells()
 		if traced := !slices.Equal(before, after); traced != tc.trace {
 			t.Errorf("lane %d, %q: left a trace: %v", tc.lane, tc.verdict, traced)
@@ -182,12 +182,12 @@ func TestOnlyWrongGuessesOfStrangersLeaveATrace(t *testing.T) {
 
 func TestPassEndsOnce(t *testing.T) {
 	w, p := newWorld(t), value(t, "620594")
-	pass, err := w.Allow(p, guess(1))
+	pass, err := w.Allow(p, guess(1).Guess)
 	if err != nil {
 		t.Fatal(err)
 	}
 	pass.Drop()
-	pass.Saw(liuma.Wrong)
+	pass.Saw(cardNo(1), liuma.Wrong)
 	if s := w.Stats(); s != (Stats{}) {
 		t.Errorf("a pass that was dropped counted: %+v", s)
 	}
@@ -195,7 +195,7 @@ func TestPassEndsOnce(t *testing.T) {
 		t.Error("a pass that ended twice left the table of guesses under way twice")
 	}
 	var none *Pass
-	none.Saw(liuma.Right) // as after an Allow that refused
+	none.Saw(cardNo(1), liuma.Right) // as after an Allow that refused
 }
 
 func TestStats(t *testing.T) {
@@ -309,11 +309,11 @@ func TestManyGoroutines(t *testing.T) {
 				if n%5 == 0 {
 					q.Lane = ledger.Known
 				}
-				pass, err := w.Allow(p, q)
+				pass, err := w.Allow(p, q.Guess)
 				if err == nil && q.Lane != ledger.Known {
 					through++
 				}
-				pass.Saw(liuma.Wrong)
+				pass.Saw(q.Card, liuma.Wrong)
 				if i%100 == 0 {
 					w.wait(time.Second)
 					sum, err := w.Sum(i%200 == 0)

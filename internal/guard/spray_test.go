@@ -73,7 +73,7 @@ func TestAllAtOnce(t *testing.T) {
 	w, p := newWorld(t), value(t, "620594")
 	var under []*Pass
 	for n := range 10_000 {
-		if pass, err := w.Allow(p, guess(n)); err == nil {
+		if pass, err := w.Allow(p, guess(n).Guess); err == nil {
 			under = append(under, pass)
 		}
 	}
@@ -81,7 +81,7 @@ func TestAllAtOnce(t *testing.T) {
 		t.Errorf("%d guesses of one value under way", len(under))
 	}
 	for _, pass := range under {
-		pass.Saw(liuma.Unavailable)
+		pass.Drop()
 	}
 	if err := w.try(t, p, guess(1), liuma.Right); err != nil {
 		t.Errorf("after all came to nothing: %v", err)
@@ -152,15 +152,15 @@ func TestAGuessThatSeesARotation(t *testing.T) {
 	w.wait(5*time.Minute - time.Second)
 	var under []*Pass
 	for n := range 59 - 12 { // noise may stand for some
-		pass, err := w.Allow(p, guess(n))
+		pass, err := w.Allow(p, guess(n).Guess)
 		if err != nil {
 			t.Fatalf("guess %d: %v", n, err)
 		}
 		under = append(under, pass)
 	}
 	w.wait(2 * time.Second)
-	for _, pass := range under {
-		pass.Saw(liuma.Wrong)
+	for n, pass := range under {
+		pass.Saw(cardNo(n), liuma.Wrong)
 	}
 	if n := w.spray(t, p, 1000, 1100); n > 60-len(under) {
 		t.Errorf("%d more went through: those of the last epoch are forgotten", n)

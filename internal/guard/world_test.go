@@ -89,16 +89,22 @@ func cardNo(n int) (c liuma.CardID) {
 	return c
 }
 
+// target is a guess and the card that it is made at.
+type target struct {
+	Guess
+	Card liuma.CardID
+}
+
 // guess is a stranger's, from the n-th address at the n-th card.
-func guess(n int) Guess {
-	return Guess{Card: cardNo(n), Channel: "app", Source: fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255), Lane: ledger.Stranger}
+func guess(n int) target {
+	return target{Card: cardNo(n), Guess: Guess{Channel: "app", Source: fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255), Lane: ledger.Stranger}}
 }
 
 // try makes a guess that comes to a verdict at once.
-func (w *world) try(t testing.TB, p pin.PIN, q Guess, v liuma.Verdict) error {
+func (w *world) try(t testing.TB, p pin.PIN, q target, v liuma.Verdict) error {
 	t.Helper()
-	pass, err := w.Allow(p, q)
-	pass.Saw(v)
+	pass, err := w.Allow(p, q.Guess)
+	pass.Saw(q.Card, v)
 	return err
 }
 
