@@ -197,7 +197,7 @@ func (d *day) second(t *testing.T) error {
 	}
 	for range 950 / d.sample {
 		q := d.guess()
-		if err := d.playAs(t, d.people.pin(), q, liuma.Right); err != nil {
+		if err := d.playAs(t, d.pin(), q, liuma.Right); err != nil {
 			return err
 		}
 		rest := answers{all: uint64(d.sample - 1)}
