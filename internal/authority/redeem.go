@@ -6,6 +6,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -53,6 +54,14 @@ func (a *Authority) Redeem(ctx context.Context, c Caller, token string) (Verific
 // keepers answer. What the act used up stays used (I-13).
 func (a *Authority) Proved(ctx context.Context, card liuma.CardID) error {
 	if err := a.quorum.Proved(ctx, card); err != nil {
+		return liuma.Fail(liuma.CodeUnavailable, err)
+	}
+	return nil
+}
+
+// NotPutBack is Proved for acts that are not held up when too few keepers answer.
+func (a *Authority) NotPutBack(ctx context.Context, card liuma.CardID) error {
+	if err := a.quorum.Proved(ctx, card); errors.Is(err, keeper.ErrBehind) {
 		return liuma.Fail(liuma.CodeUnavailable, err)
 	}
 	return nil

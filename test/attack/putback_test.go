@@ -54,6 +54,9 @@ var whenPutBack = map[string]func(w *world, putBack func()){
 	"start after it": func(w *world, putBack func()) { putBack(); w.restart() },
 }
 
+// wrongCode is in the sentence that answers a wrong code.
+const wrongCode = "验证码不正确"
+
 // rowAlarms counts the alarms of a row that was put back.
 func (w *world) rowAlarms() (n int) {
 	w.t.Helper()
@@ -175,13 +178,15 @@ func TestNoWrongCodeIsPutBack(t *testing.T) {
 			right := w.LastCode(w.who.Phone)
 			id := ceremony(p)
 			putBack := w.keepRow()
-			wrong := 0
+			judged := 0
 			for _, code := range wrongCodes(right, 5) {
-				w.post(v, id, "code", values("code", code))
-				if w.ticks("code_wrong") > 0 {
-					wrong++
+				if p := w.post(v, id, "code", values("code", code)); strings.Contains(p.Text(), wrongCode) {
+					judged++
 				}
 				put(w, putBack)
+			}
+			if judged != 1 {
+				t.Errorf("%d codes were judged, want the first alone", judged)
 			}
 			w.post(v, id, "code", values("code", right))
 			if p := w.look1(v, id); p.Pad() != "" {
