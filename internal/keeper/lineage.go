@@ -173,8 +173,15 @@ func (q *Quorum) prove(ctx context.Context, card liuma.CardID, at uint64) (behin
 		return 0, err
 	}
 	q.rowMu.Lock()
+	now := q.lineages[card]
+	if now != l { // forgotten while the keepers answered
+		q.rowMu.Unlock()
+		return q.prove(ctx, card, at)
+	}
 	defer q.rowMu.Unlock()
-	l = q.lineageAt(card, base)
+	if l.proved { // by another request, which then told the keepers what was seen here
+		return l.lost, nil
+	}
 	delete(q.unproved, card)
 	switch {
 	case behind > 0:

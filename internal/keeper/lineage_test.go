@@ -181,3 +181,34 @@ func TestRememberedRowsAreBounded(t *testing.T) {
 		t.Errorf("%d remembered, the open one %v", n, q.lineages[open])
 	}
 }
+
+// TestProvedByTwoAtOnce: of two requests that prove one row, the faster tells the
+// keepers a head; the slower does not take it for a row that was put back.
+func TestProvedByTwoAtOnce(t *testing.T) {
+	h := newHarness(t, split.Shape{T: 1, N: 1})
+	asked, answer := make(chan struct{}), make(chan struct{})
+	var first atomic.Bool
+	q := h.quorum(at(func(k Keeper) Keeper {
+		return &faulty{Keeper: k, status: func(ctx context.Context, card liuma.CardID) (StatusAnswer, error) {
+			if first.CompareAndSwap(true, false) {
+				close(asked)
+				<-answer
+			}
+			return k.Status(ctx, card)
+		}}
+	}, 1))
+	target := set(t, h.quorum(), liuma.NewCardID(), 1, good)
+	first.Store(true)
+	q.Head(target.Card, 3, 4)
+	slow := make(chan error)
+	go func() { slow <- q.Proved(t.Context(), target.Card) }()
+	<-asked
+	if err := q.Proved(t.Context(), target.Card); err != nil {
+		t.Error(err)
+	}
+	h.heard(target.Card, 4)
+	close(answer)
+	if err := <-slow; err != nil || q.Lost(target.Card) != 0 {
+		t.Errorf("the slower one: %v", err)
+	}
+}
