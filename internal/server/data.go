@@ -39,10 +39,18 @@ type Data struct {
 
 // committed tells the keepers that a card's row has moved on (I-13). Before they
 // are there nothing is told: the card's next request carries its head.
-func (d *Data) committed(card liuma.CardID, head uint64) {
+func (d *Data) committed(card liuma.CardID, read, head uint64) {
 	if q := d.heads.Load(); q != nil {
-		q.Head(card, head)
+		q.Head(card, read, head)
 	}
+}
+
+// stands refuses a card's row that is older than one which this process wrote.
+func (d *Data) stands(card liuma.CardID, rev uint64) error {
+	if q := d.heads.Load(); q != nil {
+		return q.Stands(card, rev)
+	}
+	return nil
 }
 
 type closers []func() error
@@ -140,7 +148,7 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 	}
 	d.closers.add(d.Vault.Close)
 	alarm := newRowAlarm(o.Logger, func() time.Time { return d.Clock.Now() })
-	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{Seal: d.Vault, Alarm: alarm.raise, Committed: d.committed})
+	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{Seal: d.Vault, Alarm: alarm.raise, Committed: d.committed, Stands: d.stands})
 	if err != nil {
 		return nil, err
 	}

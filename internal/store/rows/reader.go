@@ -22,6 +22,8 @@ type Reader struct {
 	from  Source
 	cards map[liuma.CardID]*cardState // the cards that were read
 	ended bool
+	// writes: it is the reading part of a Tx.
+	writes bool
 }
 
 var _ store.Reader = (*Reader)(nil)

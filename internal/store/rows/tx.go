@@ -27,9 +27,11 @@ type Tx struct {
 
 var _ store.Tx = (*Tx)(nil)
 
-// Head is a card's rev after a transaction that raised it.
+// Head is a card's rev after a transaction that raised it, and the rev that it
+// was read at or raised to (RaiseRev) before.
 type Head struct {
 	Card liuma.CardID
+	Read uint64
 	Rev  uint64
 }
 
@@ -37,7 +39,9 @@ type Head struct {
 func (t *Tx) Kept() bool { return t.kept }
 
 // NewTx reads and writes in a transaction until End.
-func NewTx(c *Codec, to Sink) *Tx { return &Tx{Reader: Reader{codec: c, from: to}, to: to} }
+func NewTx(c *Codec, to Sink) *Tx {
+	return &Tx{Reader: Reader{codec: c, from: to, writes: true}, to: to}
+}
 
 // Wrote reports whether a row was changed, Destroys whether a seal key was
 // deleted, and Heads which cards' revs rose.
@@ -351,7 +355,7 @@ func (t *Tx) Finish(e audit.Entry, p audit.ProcessID) error {
 			}
 		}
 		if c.stored > c.base {
-			t.heads = append(t.heads, Head{id, c.stored})
+			t.heads = append(t.heads, Head{id, c.base, c.stored})
 		}
 	}
 	return nil
