@@ -45,7 +45,7 @@ func (a *Authority) Redeem(ctx context.Context, c Caller, token string) (Verific
 }
 
 // Redeemable compares a receipt with the row that it was made from and with the
-// card as it is now.
+// card as it is now. What came through a link that has ended is stale, too.
 func (a *Authority) Redeemable(r store.Reader, row store.Request, rc vault.Receipt) error {
 	if !row.Decided || row.Verdict != liuma.Right || row.ReceiptID != rc.ID {
 		return liuma.FailField(liuma.CodeReceiptInvalid, "receipt", nil)
@@ -62,5 +62,9 @@ func (a *Authority) Redeemable(r store.Reader, row store.Request, rc vault.Recei
 	if card.Version != row.Version || !usable {
 		return liuma.FailField(liuma.CodeReceiptStale, "receipt", nil)
 	}
-	return nil
+	link, err := linkOf(r, row)
+	if err == nil && row.Handle != "" && link == nil {
+		err = liuma.FailField(liuma.CodeReceiptStale, "receipt", ErrUnlinked)
+	}
+	return err
 }

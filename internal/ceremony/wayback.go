@@ -191,8 +191,11 @@ func (s *Ceremonies) redeemCode(tx store.Tx, c authority.Caller, cer *store.Cere
 	if err := s.engine.Redeemable(tx, row, vault.Receipt{ID: row.ReceiptID}); err != nil {
 		return g, false, err
 	}
-	// The link first: if it is refused, nothing is written, and RedeemCode records
-	// the refusal.
+	if err := s.engine.Returned(tx, row); err != nil {
+		return g, false, err
+	}
+	// A new link, which has no handle yet: if it is refused, nothing is written, and
+	// RedeemCode records the refusal.
 	if linked, err = s.linkReturned(tx, &row, d.Replaces); err != nil {
 		return g, false, err
 	}
