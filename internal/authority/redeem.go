@@ -29,6 +29,11 @@ func (a *Authority) Redeem(ctx context.Context, c Caller, token string) (Verific
 		if row.Ceremony != "" { // such a verdict is redeemed by its code alone (I-14)
 			return audit.Entry{}, liuma.FailField(liuma.CodeReceiptInvalid, "receipt", nil)
 		}
+		// One that was signed while the wall clock was ahead is dated ahead: its age is
+		// that of its verdict (I-15).
+		if a.Now().Sub(row.DecidedAt) >= a.PolicyFor(c, "").ReceiptTTL {
+			return audit.Entry{}, liuma.FailField(liuma.CodeReceiptInvalid, "receipt", nil)
+		}
 		if err := a.Redeemable(tx, row, rc); err != nil {
 			return audit.Entry{}, err
 		}

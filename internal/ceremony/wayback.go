@@ -91,7 +91,7 @@ func (s *Ceremonies) way(c store.Ceremony, d details, code string) (Way, error) 
 		q.Set("error_description", string(why))
 		if why == liuma.CodeEvidenceRequired {
 			q.Set("error", string(why))
-			challenge, err := s.vault.NewChallenge(c.Channel, s.engine.Wall(), s.policy.For(c.Region, c.Channel).ChallengeTTL)
+			challenge, err := s.vault.NewChallenge(c.Channel, s.now(), s.policy.For(c.Region, c.Channel).ChallengeTTL)
 			if err != nil {
 				return Way{}, liuma.Outward(err)
 			}
