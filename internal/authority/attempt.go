@@ -272,7 +272,7 @@ func (a *Authority) recordUndecided(ctx context.Context, at *guess) {
 func (a *Authority) judge(at *guess, card *store.Card, link *store.Link, out keeper.Outcome, now time.Time) {
 	sameVersion := card.Version == at.target.Version
 	if link != nil && (out.Verdict == liuma.Right || out.Evaluated == 0) {
-		uncount(link, out.Verdict == liuma.Right)
+		uncount(link, out.Verdict == liuma.Right && at.row.Ceremony == "")
 	}
 	if sameVersion && out.Verdict == liuma.Right {
 		card.Tally.Clear(at.count, at.reopen) // a stranger's proof clears both lanes
@@ -293,7 +293,7 @@ func (a *Authority) judge(at *guess, card *store.Card, link *store.Link, out kee
 	case standing == liuma.StandingSuspended && at.Proof == nil:
 		verdict, code = liuma.Suspended, liuma.CodeEvidenceRequired
 	}
-	if verdict == liuma.Right && link != nil {
+	if verdict == liuma.Right && link != nil && at.row.Ceremony == "" { // else Returned
 		proved(link, card.Version, at.Proof != nil, now)
 	}
 	at.row.Until = a.clock.Read().ToHigh(out.Until) // keepers have a time of their own

@@ -128,7 +128,15 @@ func linkOf(r store.Reader, row store.Request) (*store.Link, error) {
 // no keeper evaluated it.
 func uncount(l *store.Link, right bool) {
 	l.Wrong = max(l.Wrong, 1) - 1
-	if right && l.Wrong < linkWrong {
+	if right {
+		begunAnew(l)
+	}
+}
+
+// begunAnew counts a link's wrong PINs from here on, unless they have made it a
+// stranger.
+func begunAnew(l *store.Link) {
+	if l.Wrong < linkWrong {
 		l.Wrong = 0
 	}
 }
@@ -141,6 +149,20 @@ func proved(l *store.Link, v liuma.Version, evidence bool, now time.Time) {
 	if evidence {
 		l.Evidenced, l.Wrong = v, 0
 	}
+}
+
+// Returned writes down that a right PIN came through a link at the hosted door, in
+// the transaction that redeems the verdict's code. A verdict that never came back
+// proves no link: whoever has a link could else relay its page to the holder, and
+// have the link known by a PIN that the holder typed (I-14).
+func (a *Authority) Returned(tx store.Tx, row store.Request) error {
+	l, err := linkOf(tx, row)
+	if err != nil || l == nil {
+		return err
+	}
+	begunAnew(l)
+	proved(l, row.Version, row.Evidence != "", row.DecidedAt)
+	return tx.PutLink(*l)
 }
 
 // setThrough lets the link through which a version was set keep its age: its

@@ -30,6 +30,11 @@ func (a *Authority) Redeem(ctx context.Context, c Caller, token string) (Verific
 		if row.Ceremony != "" { // such a verdict is redeemed by its code alone (I-14)
 			return audit.Entry{}, liuma.FailField(liuma.CodeReceiptInvalid, "receipt", nil)
 		}
+		// One that was signed while the wall clock was ahead is dated ahead: its age is
+		// that of its verdict (I-15).
+		if a.Now().Sub(row.DecidedAt) >= a.PolicyFor(c, "").ReceiptTTL {
+			return audit.Entry{}, liuma.FailField(liuma.CodeReceiptInvalid, "receipt", nil)
+		}
 		if err := a.Redeemable(tx, row, rc); err != nil {
 			return audit.Entry{}, err
 		}
@@ -68,7 +73,7 @@ func (a *Authority) NotPutBack(ctx context.Context, card liuma.CardID) error {
 }
 
 // Redeemable compares a receipt with the row that it was made from and with the
-// card as it is now.
+// card as it is now. What came through a link that has ended is stale, too.
 func (a *Authority) Redeemable(r store.Reader, row store.Request, rc vault.Receipt) error {
 	if !row.Decided || row.Verdict != liuma.Right || row.ReceiptID != rc.ID {
 		return liuma.FailField(liuma.CodeReceiptInvalid, "receipt", nil)
@@ -85,5 +90,9 @@ func (a *Authority) Redeemable(r store.Reader, row store.Request, rc vault.Recei
 	if card.Version != row.Version || !usable {
 		return liuma.FailField(liuma.CodeReceiptStale, "receipt", nil)
 	}
-	return nil
+	link, err := linkOf(r, row)
+	if err == nil && row.Handle != "" && link == nil {
+		err = liuma.FailField(liuma.CodeReceiptStale, "receipt", ErrUnlinked)
+	}
+	return err
 }

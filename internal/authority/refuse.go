@@ -59,7 +59,7 @@ func (a *Authority) WithChallenge(c Caller, err error) error {
 	if !ok || e.Code != liuma.CodeEvidenceRequired {
 		return err
 	}
-	value, verr := a.vault.NewChallenge(c.Channel(), a.Wall(), a.PolicyFor(c, "").ChallengeTTL)
+	value, verr := a.vault.NewChallenge(c.Channel(), a.Now(), a.PolicyFor(c, "").ChallengeTTL)
 	if verr != nil {
 		return liuma.Outward(verr)
 	}

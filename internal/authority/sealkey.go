@@ -31,13 +31,13 @@ func (a *Authority) Challenge(ctx context.Context, c Caller) (Challenge, error) 
 	if err != nil {
 		return Challenge{}, liuma.Outward(err)
 	}
-	now := a.Wall()
 	ttl := a.PolicyFor(c, "").ChallengeTTL
-	value, err := a.vault.NewChallenge(c.Channel(), now, ttl)
+	// Made and checked here, so in H: no step of the wall clock prolongs it (I-15).
+	value, err := a.vault.NewChallenge(c.Channel(), a.Now(), ttl)
 	if err != nil {
 		return Challenge{}, liuma.Outward(err)
 	}
-	return Challenge{Value: value, Expires: now.Add(ttl), SealKeyID: key.ID, SealKey: key.Public}, nil
+	return Challenge{Value: value, Expires: a.Wall().Add(ttl), SealKeyID: key.ID, SealKey: key.Public}, nil
 }
 
 // SealKey returns a key that is still given out, and makes one if there is

@@ -93,7 +93,7 @@ type sent struct {
 }
 
 func (w sent) challenged() error {
-	return w.s.vault.CheckChallenge(w.caller.Channel(), w.challenge, w.s.engine.Latest())
+	return w.s.vault.CheckChallenge(w.caller.Channel(), w.challenge, w.s.now())
 }
 
 func (w sent) about(r store.Reader, facts func() (registry.Facts, error)) (*evidence.Proof, error) {

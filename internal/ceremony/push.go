@@ -89,7 +89,7 @@ func (s *Ceremonies) pushEvidence(ctx context.Context, c authority.Caller, act A
 		}
 		return nil
 	}
-	if err := s.vault.CheckChallenge(c.Channel(), q.Challenge, s.engine.Latest()); err != nil {
+	if err := s.vault.CheckChallenge(c.Channel(), q.Challenge, s.now()); err != nil {
 		return liuma.AtField(err, "challenge")
 	}
 	err := s.store.View(ctx, func(r store.Reader) error {

@@ -91,7 +91,7 @@ func (s *Ceremonies) way(c store.Ceremony, d details, code string) (Way, error) 
 		q.Set("error_description", string(why))
 		if why == liuma.CodeEvidenceRequired {
 			q.Set("error", string(why))
-			challenge, err := s.vault.NewChallenge(c.Channel, s.engine.Wall(), s.policy.For(c.Region, c.Channel).ChallengeTTL)
+			challenge, err := s.vault.NewChallenge(c.Channel, s.now(), s.policy.For(c.Region, c.Channel).ChallengeTTL)
 			if err != nil {
 				return Way{}, liuma.Outward(err)
 			}
@@ -196,8 +196,11 @@ func (s *Ceremonies) redeemCode(tx store.Tx, c authority.Caller, cer *store.Cere
 	if err := s.engine.Redeemable(tx, row, vault.Receipt{ID: row.ReceiptID}); err != nil {
 		return g, false, err
 	}
-	// The link first: if it is refused, nothing is written, and RedeemCode records
-	// the refusal.
+	if err := s.engine.Returned(tx, row); err != nil {
+		return g, false, err
+	}
+	// A new link, which has no handle yet: if it is refused, nothing is written, and
+	// RedeemCode records the refusal.
 	if linked, err = s.linkReturned(tx, &row, d.Replaces); err != nil {
 		return g, false, err
 	}
