@@ -55,6 +55,7 @@ const (
 	MessageSent        Event = "message.sent"    // a gateway took it
 	MessageDelivered   Event = "message.delivered"
 	MessageDead        Event = "message.dead" // given up
+	RowRefused         Event = "row.refused"  // a row of the database was altered; the note names its table
 	RowsPruned         Event = "rows.pruned"  // rows that ended or expired long ago were dropped
 	PhysicalChanged    Event = "physical.changed"
 	RegistryImported   Event = "registry.imported"

@@ -147,7 +147,7 @@ func (a *Authority) begin(ctx context.Context, at *guess) (decided bool, err err
 // waitingIntent reports whether a card has an open intent that allows a guess.
 // An intent that was recorded does not: errUnfinished.
 func (a *Authority) waitingIntent(r store.Reader, card liuma.CardID) (bool, error) {
-	in, err := a.checkedIntent(r, card)
+	in, err := r.Intent(card)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return false, nil

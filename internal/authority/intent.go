@@ -52,7 +52,6 @@ func (a *Authority) Reserve(tx store.Tx, card *store.Card, ch liuma.ChannelID, b
 		State: store.IntentReserved, Owner: a.process, Lease: now.Add(intentLease),
 		Channel: ch, BusinessNo: bn, At: now,
 	}
-	in.MAC = a.intentMAC(in)
 	return in, tx.InsertIntent(in)
 }
 
@@ -110,7 +109,6 @@ func (a *Authority) reserveHigher(ctx context.Context, in *store.Intent, v liuma
 		}
 		next := *in
 		next.Version, card.Reserved = v, max(card.Reserved, v)
-		next.MAC = a.intentMAC(next)
 		if err := errors.Join(tx.UpdateIntent(next), a.WriteCard(tx, card)); err != nil {
 			return audit.Entry{}, err
 		}
@@ -128,7 +126,6 @@ func (a *Authority) record(ctx context.Context, actor string, in *store.Intent) 
 		}
 		next := *in
 		next.State = store.IntentCommitting
-		next.MAC = a.intentMAC(next)
 		if err := tx.UpdateIntent(next); err != nil {
 			return audit.Entry{}, err
 		}
@@ -140,7 +137,7 @@ func (a *Authority) record(ctx context.Context, actor string, in *store.Intent) 
 // ownIntent checks that the stored intent is in. It compares with the stored
 // version, so that a closure that runs twice gets the same result.
 func (a *Authority) ownIntent(r store.Reader, in store.Intent, state store.IntentState) error {
-	there, err := a.checkedIntent(r, in.Card)
+	there, err := r.Intent(in.Card)
 	if err != nil {
 		return err
 	}
@@ -148,17 +145,6 @@ func (a *Authority) ownIntent(r store.Reader, in store.Intent, state store.Inten
 		return liuma.Fail(liuma.CodeChangeUnderWay, errors.New("authority: intent was taken over"))
 	}
 	return nil
-}
-
-func (a *Authority) checkedIntent(r store.Reader, id liuma.CardID) (store.Intent, error) {
-	in, err := r.Intent(id)
-	if err != nil {
-		return store.Intent{}, err
-	}
-	if !a.intentMAC(in).Equal(in.MAC) {
-		return store.Intent{}, liuma.Fail(liuma.CodeUnavailable, errors.New("authority: intent fails its MAC: "+id.String()))
-	}
-	return in, nil
 }
 
 // carryThrough commits a recorded intent and flips the card. It is idempotent:
@@ -177,7 +163,7 @@ func (a *Authority) carryThrough(ctx context.Context, actor string, in store.Int
 // and lets its act write its changes: all or nothing.
 func (a *Authority) flip(ctx context.Context, actor string, in store.Intent, all bool) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		there, err := a.checkedIntent(tx, in.Card)
+		there, err := tx.Intent(in.Card)
 		if errors.Is(err, store.ErrNotFound) || err == nil && there.Version != in.Version {
 			return audit.Entry{}, nil // another process finished it
 		}
@@ -206,7 +192,6 @@ func (a *Authority) flip(ctx context.Context, actor string, in store.Intent, all
 			return audit.Entry{}, nil // still waiting for a keeper
 		}
 		in.State = store.IntentFlipped
-		in.MAC = a.intentMAC(in)
 		return a.VersionEntry(actor, ev, in, "ok"), tx.UpdateIntent(in)
 	})
 }
@@ -267,7 +252,7 @@ func (a *Authority) abandon(ctx context.Context, actor string, in store.Intent, 
 func (a *Authority) FinishIntent(ctx context.Context, card liuma.CardID) error {
 	var in store.Intent
 	err := a.store.View(ctx, func(r store.Reader) (err error) {
-		in, err = a.checkedIntent(r, card)
+		in, err = r.Intent(card)
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {

@@ -92,7 +92,7 @@ func (a *Authority) finishOne(ctx context.Context, card liuma.CardID) error {
 	defer cancel()
 	var in store.Intent
 	err = a.store.View(ctx, func(r store.Reader) (err error) {
-		in, err = a.checkedIntent(r, card)
+		in, err = r.Intent(card)
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {

@@ -132,7 +132,6 @@ func write(ctx context.Context, c Config, s *server.System, cards []store.Card) 
 				if card.Sealed, err = s.Vault.Seal(vault.CardFacts, card.ID[:], plain); err != nil {
 					return audit.Entry{}, err
 				}
-				card.MAC = store.CardMAC(s.Vault, *card)
 				if err := tx.InsertCard(*card); err != nil {
 					return audit.Entry{}, err
 				}

@@ -11,7 +11,6 @@ import (
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // Where a region allows it, the number of the physical card takes the place of
@@ -23,7 +22,7 @@ import (
 
 const (
 	methodCardNo = "card-number"
-	tickCardNo   = "card_no" // a wrong number; key: holder
+	tickCardNo   = "card_no" // a wrong number; of a card
 
 	cardNosMost = 3 // wrong numbers for a holder in 24 hours
 	planWait    = 24 * time.Hour
@@ -32,8 +31,8 @@ const (
 
 // planned is the time from which a planned reset may be made; zero if none is
 // planned.
-func (s *Ceremonies) planned(r store.Reader, holder vault.Index) (time.Time, error) {
-	at, err := r.Ticks(authority.TickResetPlanned, holder, s.now().Add(-planLife))
+func (s *Ceremonies) planned(r store.Reader, card liuma.CardID) (time.Time, error) {
+	at, err := r.CardTicks(card, authority.TickResetPlanned, s.now().Add(-planLife))
 	if err != nil || len(at) == 0 {
 		return time.Time{}, err
 	}
@@ -74,7 +73,7 @@ func (s *Ceremonies) mayResetByCardNo(r store.Reader, card store.Card, rules pol
 	if err := s.cardNoStops(r, card, rules); err != nil {
 		return err
 	}
-	from, err := s.planned(r, card.Holder)
+	from, err := s.planned(r, card.ID)
 	if err != nil {
 		return err
 	}
@@ -123,7 +122,7 @@ func (s *Ceremonies) GiveCardNo(ctx context.Context, id string, h Hand, typed st
 // judgeCardNo compares a typed number with the card's and counts a wrong one.
 func (s *Ceremonies) judgeCardNo(tx store.Tx, card store.Card, typed string) error {
 	now := s.now()
-	wrong, err := tx.Ticks(tickCardNo, card.Holder, now.Add(-codePeriod))
+	wrong, err := tx.CardTicks(card.ID, tickCardNo, now.Add(-codePeriod))
 	if err != nil {
 		return err
 	}
@@ -138,7 +137,7 @@ func (s *Ceremonies) judgeCardNo(tx store.Tx, card store.Card, typed string) err
 	if err == nil && f.CardNo != "" && subtle.ConstantTimeCompare([]byte(number), []byte(f.CardNo)) == 1 {
 		return nil
 	}
-	if err := tx.InsertTick(store.Tick{Kind: tickCardNo, Key: card.Holder, At: now}); err != nil {
+	if err := tx.InsertCardTick(card.ID, tickCardNo, now); err != nil {
 		return err
 	}
 	return liuma.Fail(liuma.CodeCardNoWrong, nil)
@@ -148,7 +147,7 @@ func (s *Ceremonies) judgeCardNo(tx store.Tx, card store.Card, typed string) err
 // whose day is over.
 func (s *Ceremonies) planReset(tx store.Tx, c *store.Ceremony, d *details, card store.Card) (Step, error) {
 	now := s.now()
-	from, err := s.planned(tx, card.Holder)
+	from, err := s.planned(tx, card.ID)
 	if err != nil {
 		return "", err
 	}
@@ -158,7 +157,7 @@ func (s *Ceremonies) planReset(tx store.Tx, c *store.Ceremony, d *details, card 
 	}
 	if from.IsZero() {
 		from = now.Add(planWait)
-		if err := tx.InsertTick(store.Tick{Kind: authority.TickResetPlanned, Key: card.Holder, At: now}); err != nil {
+		if err := tx.InsertCardTick(card.ID, authority.TickResetPlanned, now); err != nil {
 			return "", err
 		}
 		until := map[string]string{"until": from.Format(time.RFC3339)}

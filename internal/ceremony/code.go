@@ -30,9 +30,9 @@ const (
 	cardMost       = 20 // codes for a holder in a period, over all numbers
 	codeEvery      = time.Minute
 
-	tickCodeWrong = "code_wrong" // key: holder
+	tickCodeWrong = "code_wrong" // of a card
 	tickCodeSent  = "code_sent"  // key: number
-	tickCodeCard  = "code_card"  // key: holder
+	tickCodeCard  = "code_card"  // of a card
 )
 
 // addressee is the phone that a ceremony's one-time codes go to.
@@ -132,7 +132,7 @@ func newOneTimeCode() (string, error) {
 // maySend returns the reason why no code may be sent now, and until when.
 func (s *Ceremonies) maySend(r store.Reader, to addressee) (liuma.Code, time.Time, error) {
 	now := s.now()
-	if left, until, err := s.codesLeft(r, to.holder); err != nil || left == 0 {
+	if left, until, err := s.codesLeft(r, to); err != nil || left == 0 {
 		return liuma.CodePhoneCodesSpent, until, err
 	}
 	sent, err := r.Ticks(tickCodeSent, s.engine.PhoneIndex(to.phone), now.Add(-codePeriod))
@@ -145,7 +145,7 @@ func (s *Ceremonies) maySend(r store.Reader, to addressee) (liuma.Code, time.Tim
 	if until := authority.SpentUntil(sent, 1, codeEvery); until.After(now) {
 		return liuma.CodePhoneCodeSoon, until, nil
 	}
-	if sent, err = r.Ticks(tickCodeCard, to.holder, now.Add(-codePeriod)); err != nil {
+	if sent, err = to.marks(r, tickCodeCard, now.Add(-codePeriod)); err != nil {
 		return "", time.Time{}, err
 	}
 	if until := authority.SpentUntil(sent, cardMost, codePeriod); !until.IsZero() {
@@ -154,10 +154,26 @@ func (s *Ceremonies) maySend(r store.Reader, to addressee) (liuma.Code, time.Tim
 	return "", time.Time{}, nil
 }
 
+// marks are the ration marks of the addressee's card. Before the first enrolment
+// has made the card, the holder's stand in for them.
+func (to addressee) marks(r store.Reader, kind string, since time.Time) ([]time.Time, error) {
+	if to.card.ID.IsZero() {
+		return r.Ticks(kind, to.holder, since)
+	}
+	return r.CardTicks(to.card.ID, kind, since)
+}
+
+func (to addressee) mark(tx store.Tx, kind string, at time.Time) error {
+	if to.card.ID.IsZero() {
+		return tx.InsertTick(store.Tick{Kind: kind, Key: to.holder, At: at})
+	}
+	return tx.InsertCardTick(to.card.ID, kind, at)
+}
+
 // codesLeft is how many wrong codes a card's holder may still give and, if
 // none, until when.
-func (s *Ceremonies) codesLeft(r store.Reader, holder vault.Index) (left int, until time.Time, err error) {
-	wrong, err := r.Ticks(tickCodeWrong, holder, s.now().Add(-codePeriod))
+func (s *Ceremonies) codesLeft(r store.Reader, to addressee) (left int, until time.Time, err error) {
+	wrong, err := to.marks(r, tickCodeWrong, s.now().Add(-codePeriod))
 	if err != nil {
 		return 0, time.Time{}, err
 	}
@@ -173,7 +189,7 @@ func (s *Ceremonies) sendCode(tx store.Tx, c store.Ceremony, d details, to addre
 	phone := s.engine.PhoneIndex(to.phone)
 	err := errors.Join(
 		tx.InsertTick(store.Tick{Kind: tickCodeSent, Key: phone, At: now}),
-		tx.InsertTick(store.Tick{Kind: tickCodeCard, Key: to.holder, At: now}),
+		to.mark(tx, tickCodeCard, now),
 		tx.PutCode(store.Code{Ceremony: c.ID, Card: to.card.ID, Phone: phone, MAC: s.codeMAC(c.ID, phone, code),
 			SentAt: now, Expires: now.Add(phoneCodeLife)}))
 	if err != nil {
@@ -251,7 +267,7 @@ func parseCode(s string) (string, bool) {
 // one and uses up a right one. It returns an empty error code if the code was
 // right.
 func (s *Ceremonies) judgeCode(tx store.Tx, ceremony string, to addressee, code string) (liuma.Code, time.Time, error) {
-	left, until, err := s.codesLeft(tx, to.holder)
+	left, until, err := s.codesLeft(tx, to)
 	if err != nil {
 		return "", time.Time{}, err
 	}
@@ -272,11 +288,11 @@ func (s *Ceremonies) judgeCode(tx store.Tx, ceremony string, to addressee, code 
 		sent.Used = now
 		return "", time.Time{}, tx.PutCode(sent)
 	}
-	if err := tx.InsertTick(store.Tick{Kind: tickCodeWrong, Key: to.holder, At: now}); err != nil {
+	if err := to.mark(tx, tickCodeWrong, now); err != nil {
 		return "", time.Time{}, err
 	}
 	if left == 1 {
-		_, until, err := s.codesLeft(tx, to.holder)
+		_, until, err := s.codesLeft(tx, to)
 		return liuma.CodePhoneCodesSpent, until, err
 	}
 	return liuma.CodePhoneCodeWrong, time.Time{}, nil
@@ -300,7 +316,7 @@ func (s *Ceremonies) showCode(r store.Reader, c store.Ceremony, d details, p *Pa
 		return err
 	}
 	p.PhoneMasked = registry.MaskPhone(to.phone)
-	if p.CodesLeft, _, err = s.codesLeft(r, to.holder); err != nil {
+	if p.CodesLeft, _, err = s.codesLeft(r, to); err != nil {
 		return err
 	}
 	sent, err := r.Code(c.ID)

@@ -244,7 +244,6 @@ func (s *Ceremonies) newCard(q asking, who applicant) (store.Card, error) {
 	if card.Sealed, err = s.vault.Seal(vault.CardFacts, card.ID[:], plain); err != nil {
 		return store.Card{}, err
 	}
-	card.MAC = store.CardMAC(s.vault, card)
 	return card, nil
 }
 

@@ -159,7 +159,7 @@ func (s *Ceremonies) bindNew(tx store.Tx, c *store.Ceremony, d *details, to addr
 			return "", err
 		}
 	}
-	err = errors.Join(s.engine.WriteContact(tx, next, to.phone), tx.DeleteTicks(authority.TickResetPlanned, card.Holder))
+	err = errors.Join(s.engine.WriteContact(tx, next, to.phone), tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
 	if err != nil {
 		return "", err
 	}

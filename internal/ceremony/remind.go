@@ -14,7 +14,7 @@ import (
 // however often the card is used.
 const (
 	remindEvery  = 28 * 24 * time.Hour // less than the month for which ration marks are kept
-	tickReminded = "reminded"          // key: holder
+	tickReminded = "reminded"          // of a card
 )
 
 // old reports whether a card's PIN is so old that its holder is reminded.
@@ -28,11 +28,11 @@ func (s *Ceremonies) remind(tx store.Tx, card store.Card, row store.Request, p p
 		return nil
 	}
 	now := s.now()
-	lately, err := tx.Ticks(tickReminded, card.Holder, now.Add(-remindEvery))
+	lately, err := tx.CardTicks(card.ID, tickReminded, now.Add(-remindEvery))
 	if err != nil || len(lately) > 0 {
 		return err
 	}
-	if err := tx.InsertTick(store.Tick{Kind: tickReminded, Key: card.Holder, At: now}); err != nil {
+	if err := tx.InsertCardTick(card.ID, tickReminded, now); err != nil {
 		return err
 	}
 	days := min(int(now.Sub(card.PINSetAt)/(24*time.Hour)), 9999) // the message has room for four digits

@@ -159,7 +159,7 @@ func (s *Ceremonies) provedAbout(card store.Card, d details) error {
 // proved or guessed at the old PIN ends, and the holder is told. Links stay.
 func (s *Ceremonies) wasReset(tx store.Tx, card store.Card, row store.Request) (audit.Event, error) {
 	err := errors.Join(s.engine.ConfirmContact(tx, card.ID), tx.DeleteCodesOf(card.ID), tx.DeleteDevicesOf(card.ID),
-		tx.DeleteTicks(authority.TickResetPlanned, card.Holder))
+		tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
 	if err != nil {
 		return "", err
 	}

@@ -172,7 +172,7 @@ func (s *stage) steal(ctx context.Context, victim *holder) (l loot, err error) {
 		return l, err
 	}
 	defer func() { err = errors.Join(err, v.Close()) }()
-	stolen, err := sqlite.OpenCopy(database)
+	stolen, err := sqlite.OpenCopy(database, sqlite.Config{Seal: v})
 	if err != nil {
 		return l, err
 	}

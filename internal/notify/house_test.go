@@ -55,9 +55,9 @@ func openVault(t testing.TB, dir string) *vault.Vault {
 	return v
 }
 
-func openStore(t testing.TB, dir string) *sqlite.Store {
+func openStore(t testing.TB, dir string, v *vault.Vault) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), filepath.Join(dir, "authority.db"), sqlite.Config{Readers: 2, CacheMiB: 4})
+	s, err := sqlite.Open(t.Context(), filepath.Join(dir, "authority.db"), sqlite.Config{Seal: v, Readers: 2, CacheMiB: 4})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,11 +86,11 @@ func queueMany(t *testing.T, dir string, n int) map[string]bool {
 // reopen opens the outbox in dir.
 func reopen(t *testing.T, dir string) *house {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), filepath.Join(dir, "authority.db"), sqlite.Config{Readers: 2, CacheMiB: 4})
+	v, err := vault.Open(filepath.Join(dir, "vault.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := vault.Open(filepath.Join(dir, "vault.key"))
+	s, err := sqlite.Open(t.Context(), filepath.Join(dir, "authority.db"), sqlite.Config{Seal: v, Readers: 2, CacheMiB: 4})
 	if err != nil {
 		t.Fatal(err)
 	}

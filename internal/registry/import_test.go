@@ -36,7 +36,7 @@ func newHouse(t testing.TB) *house {
 	must(t, vault.Create(filepath.Join(dir, "vault.key")))
 	v, err := vault.Open(filepath.Join(dir, "vault.key"))
 	must(t, err)
-	st, err := sqlite.Open(context.Background(), filepath.Join(dir, "liuma.db"), sqlite.Config{})
+	st, err := sqlite.Open(context.Background(), filepath.Join(dir, "liuma.db"), sqlite.Config{Seal: v})
 	must(t, err)
 	t.Cleanup(func() { must(t, errors.Join(st.Close(), v.Close())) })
 	h := &house{st: st, vault: v, dir: dir}

@@ -88,14 +88,23 @@ func Init(ctx context.Context, dir string, c config.Config) error {
 	if _, err := keeper.CreateQuorum(ctx, dirs, shape); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
-	db, err := sqlite.Open(ctx, in(c.Database), sqlite.Config{})
-	if err != nil {
-		return fmt.Errorf("init: %w", err)
-	}
-	if err := db.Close(); err != nil {
+	if err := newDatabase(ctx, in(c.Database), in(c.Vault)); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
 	return config.Write(dir, c)
+}
+
+// newDatabase makes an empty database.
+func newDatabase(ctx context.Context, path, key string) error {
+	v, err := vault.Open(key)
+	if err != nil {
+		return err
+	}
+	db, err := sqlite.Open(ctx, path, sqlite.Config{Seal: v})
+	if err != nil {
+		return errors.Join(err, v.Close())
+	}
+	return errors.Join(db.Close(), v.Close())
 }
 
 // OpenData opens a data directory without serving it. sqlite.ErrInUse: another
@@ -112,12 +121,14 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 		return nil, err
 	}
 	d.closers.add(d.Vault.Close)
-	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{})
+	alarm := newRowAlarm(o.Logger, o.Now)
+	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{Seal: d.Vault, Alarm: alarm.raise})
 	if err != nil {
 		return nil, err
 	}
 	d.Store, d.Database = db, db
 	d.closers.add(db.Close)
+	d.closers.add(alarm.record(db))
 	if o.BetweenStore != nil {
 		d.Store = o.BetweenStore(db)
 	}

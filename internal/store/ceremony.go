@@ -83,14 +83,17 @@ type Code struct {
 	Used     time.Time // zero until it was right
 }
 
-// Tick is a ration mark: one event that counts within a period, such as a wrong
-// one-time code of a card, a one-time code sent to a number, or a freeze code
-// tried.
+// Tick is a ration mark of a number or a source: one event that counts within a
+// period, such as a one-time code sent to a number, or a freeze code tried.
+// Those of a card stand in the card's row (InsertCardTick).
 type Tick struct {
-	Kind string      // "code_wrong", "code_sent", "freeze_code", "notice_sent" …
-	Key  vault.Index // of the number, or of the card's holder
+	Kind string      // "code_sent", "freeze_code", "notice_sent" …
+	Key  vault.Index // of the number or source
 	At   time.Time
 }
+
+// TicksKept is longer than any period that counts ration marks.
+const TicksKept = 30 * 24 * time.Hour
 
 // FreezeCode stops a card without a log-in. Only its MAC is kept.
 type FreezeCode struct {
@@ -149,6 +152,9 @@ type PhoneReader interface {
 	// Ticks lists the times of the ration marks of a kind and key that are later
 	// than since, oldest first.
 	Ticks(kind string, key vault.Index, since time.Time) ([]time.Time, error)
+	// CardTicks lists a card's ration marks of a kind that are later than since,
+	// oldest first; none if there is no such card.
+	CardTicks(card liuma.CardID, kind string, since time.Time) ([]time.Time, error)
 	FreezeCode(vault.MAC) (FreezeCode, error)
 	// DevicesOf lists a card's known devices, those seen longest ago first.
 	DevicesOf(liuma.CardID) ([]Device, error)
@@ -174,6 +180,9 @@ type PhoneWriter interface {
 	InsertTick(Tick) error // two in the same millisecond count twice
 	DeleteTicks(kind string, key vault.Index) error
 	PruneTicks(before time.Time) (int64, error)
+	// InsertCardTick may drop marks of the card that are TicksKept older.
+	InsertCardTick(card liuma.CardID, kind string, at time.Time) error
+	DeleteCardTicks(card liuma.CardID, kind string) error
 	InsertFreezeCode(FreezeCode) error // ErrExists: the MAC is taken
 	UpdateFreezeCode(FreezeCode) error
 	PruneFreezeCodes(expiredBefore time.Time) (int64, error)

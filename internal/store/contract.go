@@ -27,10 +27,14 @@ var (
 	// ErrExists is returned by the Insert methods when there is a row with the
 	// same key already, or one that a uniqueness rule does not allow beside it.
 	ErrExists = errors.New("store: exists")
-	// ErrNoAudit is returned by Update when a change came without an entry.
+	// ErrSeal is the cause when a row is not what the authority wrote in its place
+	// (I-13). The fault that it comes in is outwardly "unavailable".
+	ErrSeal = errors.New("store: a row was altered, or is not of this authority")
+	// ErrNoAudit is returned by Update when a change came without an entry, or
+	// with one about a card that is not there.
 	ErrNoAudit = errors.New("store: change without an audit entry")
-	// ErrConflict is returned by UpdateCeremony when the row was updated since
-	// it was read.
+	// ErrConflict is returned by UpdateCard and UpdateCeremony when the row was
+	// updated since it was read.
 	ErrConflict = errors.New("store: updated meanwhile")
 	// ErrDecided is returned by UpdateRequest when the change would touch a
 	// decided value (I-11).
@@ -77,6 +81,8 @@ type Reader interface {
 	CardByHolder(vault.Index) (Card, error)
 	CountCards() (int64, error)
 
+	// Links lists a card's links, oldest first; none if there is no such card.
+	Links(liuma.CardID) ([]Link, error)
 	Link(liuma.ChannelID, liuma.CardID) (Link, error)
 	LinkByHandle(liuma.ChannelID, Handle) (Link, error)
 
@@ -112,7 +118,7 @@ type Reader interface {
 // write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many
-// (Delete…Of, DeleteTicks, Prune…) may find none. Times are kept to the
+// (Delete…Of, Delete…Ticks, Prune…) may find none. Times are kept to the
 // millisecond, finer parts are dropped.
 type Tx interface {
 	Reader
@@ -121,8 +127,14 @@ type Tx interface {
 
 	// InsertCard refuses a second card for the same Holder (ErrExists).
 	InsertCard(Card) error
-	// UpdateCard replaces all members of the card; ErrNotFound if it is gone.
+	// UpdateCard replaces all members of the card but Rev; ErrNotFound if it is
+	// gone, ErrConflict if Rev is not that of the row before this transaction.
 	UpdateCard(Card) error
+
+	// PutLink inserts a link, or replaces the one of the same channel and handle.
+	// ErrNotFound: there is no such card; ErrExists: the handle is another card's.
+	PutLink(Link) error
+	DeleteLink(liuma.ChannelID, Handle) error
 
 	// InsertLink returns ErrExists if the card is linked in that channel or
 	// the handle is taken there, and ErrNotFound if there is no such card.
@@ -165,7 +177,11 @@ type Tx interface {
 
 // Card is one electronic card. Times are UTC and whole milliseconds.
 type Card struct {
-	ID     liuma.CardID
+	ID liuma.CardID
+	// Rev is the row's version, and the card's head: it rises by one with each
+	// transaction that changes the card, its links, contact or rations, or
+	// records an entry about it, however often it does so. Zero in a new card.
+	Rev    uint64
 	Holder vault.Index // of the canonical ID number; one card a holder (I-4)
 	Sealed []byte      // vault-sealed registry.Facts of the holder, bound to ID
 	Region liuma.Region
@@ -175,7 +191,6 @@ type Card struct {
 	Verifier liuma.Verifier
 	Reserved liuma.Version // highest version that an intent ever reserved
 	PINSetAt time.Time
-	MAC      vault.MAC // CardMAC
 
 	Physical liuma.PhysicalStatus // as last reported by the registry
 	Frozen   bool
@@ -249,7 +264,6 @@ type Intent struct {
 	State    IntentState
 	Owner    string // process that works on it; another may take over after Lease
 	Lease    time.Time
-	MAC      vault.MAC // over all of the above but Owner and Lease
 	// Request is the business number that the intent belongs to; the flip decides
 	// it.
 	Channel    liuma.ChannelID

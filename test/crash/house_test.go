@@ -157,7 +157,9 @@ func (p *holder) enroll(t *testing.T, h *house) {
 // that the holders got.
 func (h *house) checkDisk(t *testing.T) {
 	t.Helper()
-	db, err := storesqlite.Open(t.Context(), h.config.Database, storesqlite.Config{})
+	keys, err := vault.Open(h.config.Vault)
+	must(t, err)
+	db, err := storesqlite.Open(t.Context(), h.config.Database, storesqlite.Config{Seal: keys})
 	must(t, err)
 	ids := map[*holder]liuma.CardID{}
 	must(t, db.View(t.Context(), func(r store.Reader) error {

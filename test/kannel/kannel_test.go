@@ -43,11 +43,6 @@ type sender struct {
 func newSender(t *testing.T, g *gateway, password string) *sender {
 	t.Helper()
 	dir := t.TempDir()
-	s, err := sqlite.Open(t.Context(), filepath.Join(dir, "authority.db"), sqlite.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
 	key := filepath.Join(dir, "vault.key")
 	if err := vault.Create(key); err != nil {
 		t.Fatal(err)
@@ -56,6 +51,11 @@ func newSender(t *testing.T, g *gateway, password string) *sender {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s, err := sqlite.Open(t.Context(), filepath.Join(dir, "authority.db"), sqlite.Config{Seal: v})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
 	receipts := httptest.NewUnstartedServer(nil)
 	driver, err := notify.NewKannel(notify.KannelConfig{SendURL: g.sendURL(), Username: "liuma", Password: password, From: "12333",
 		ReceiptURL: "http://" + receipts.Listener.Addr().String() + "/kannel", Vault: v})

@@ -94,7 +94,7 @@ func New(t *testing.T, o Options) *World {
 	v, err := vault.Open(w.KeyFile)
 	must(t, err)
 	t.Cleanup(func() { must(t, v.Close()) })
-	db, err := sqlite.Open(t.Context(), filepath.Join(dir, "liuma.db"), sqlite.Config{})
+	db, err := sqlite.Open(t.Context(), filepath.Join(dir, "liuma.db"), sqlite.Config{Seal: v})
 	must(t, err)
 	t.Cleanup(func() { must(t, db.Close()) })
 	w.Store = breakable{db, &w.Broken}

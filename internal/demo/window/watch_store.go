@@ -143,7 +143,6 @@ func cardRow(c store.Card) []Fact {
 		cardFact(c.ID), {"holder (blind index)", bytesOf(c.Holder[:])}, {"facts (sealed)", bytesOf(c.Sealed)},
 		versionFact(c.Version), {"verifier", "–"},
 		{"tally", fmt.Sprintf("spent %d, cleared %d", c.Tally.Spent, max(c.Tally.Cleared[0], c.Tally.Cleared[1]))},
-		{"mac", bytesOf(c.MAC[:])},
 	}
 	if !c.Verifier.IsZero() {
 		facts[4].Value = bytesOf(c.Verifier[:])

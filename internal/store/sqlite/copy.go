@@ -9,16 +9,25 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/rows"
 )
 
 // Copy reads a copy of the database: a backup, or files that a thief took. It
 // needs no lease and changes no row. Not safe for concurrent use.
-type Copy struct{ conn *conn }
+type Copy struct {
+	conn  *conn
+	codec *rows.Codec
+}
 
 // OpenCopy opens the file at path for reading. If path-wal was copied with it,
-// its contents are read as well; for that the directory must be writable.
-func OpenCopy(path string) (*Copy, error) {
-	path, err := filepath.Abs(path)
+// its contents are read as well; for that the directory must be writable. Of the
+// Config it takes Seal and Alarm.
+func OpenCopy(path string, cfg Config) (*Copy, error) {
+	codec, err := rows.NewCodec(cfg.Seal, cfg.Alarm)
+	if err != nil {
+		return nil, fmt.Errorf("open copy: %w", err)
+	}
+	path, err = filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +42,7 @@ func OpenCopy(path string) (*Copy, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open copy: %w", err), c.close())
 	}
-	return &Copy{conn: c}, nil
+	return &Copy{conn: c, codec: codec}, nil
 }
 
 // View runs f on one snapshot, as store.Store does.
@@ -41,7 +50,7 @@ func (c *Copy) View(ctx context.Context, f func(store.Reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return view(ctx, c.conn, f)
+	return view(ctx, c.conn, c.codec, f)
 }
 
 // Close closes the copy.

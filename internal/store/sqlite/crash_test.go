@@ -25,7 +25,7 @@ import (
 func TestCrashKeepsAcknowledged(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "authority.db")
-	s, err := Open(t.Context(), path, Config{CheckpointPages: 1 << 30})
+	s, err := Open(t.Context(), path, Config{Seal: testSealer{}, CheckpointPages: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestCrashKeepsAcknowledged(t *testing.T) {
 // a caller; pair n of caller c must be there if acked says so.
 func checkCrashed(t *testing.T, path string, acked func(caller, n int) bool) {
 	t.Helper()
-	s, err := Open(t.Context(), path, Config{Readers: 1, CacheMiB: 4})
+	s, err := Open(t.Context(), path, Config{Seal: testSealer{}, Readers: 1, CacheMiB: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func killWriter(t *testing.T, path string) (acked map[int]int) {
 
 // writeUntilKilled is the child. It goes on where the last one was killed.
 func writeUntilKilled(t *testing.T, path string) {
-	s, err := Open(t.Context(), path, Config{CheckpointPages: 50})
+	s, err := Open(t.Context(), path, Config{Seal: testSealer{}, CheckpointPages: 50})
 	if err != nil {
 		t.Fatal(err)
 	}

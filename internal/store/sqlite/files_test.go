@@ -36,7 +36,7 @@ func TestFilesArePrivate(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o644); err != nil { // looser than it may be
 		t.Fatal(err)
 	}
-	s, err := Open(t.Context(), path, Config{})
+	s, err := Open(t.Context(), path, sealed())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestFilesArePrivate(t *testing.T) {
 
 func TestLease(t *testing.T) {
 	s, path := openForFaults(t)
-	if _, err := Open(t.Context(), path, Config{}); !errors.Is(err, ErrInUse) {
+	if _, err := Open(t.Context(), path, sealed()); !errors.Is(err, ErrInUse) {
 		t.Errorf("second Open: %v, want %v", err, ErrInUse)
 	}
 	if err := insertCards(t, s, 0, 1); err != nil {
@@ -70,7 +70,7 @@ func TestLease(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Open(t.Context(), path, Config{})
+	again, err := Open(t.Context(), path, sealed())
 	if err != nil {
 		t.Fatalf("after Close: %v", err)
 	}
@@ -90,7 +90,7 @@ func TestOpenRefuses(t *testing.T) {
 	foreign := filepath.Join(dir, "foreign")
 	raw(t, foreign, "CREATE TABLE other (x)")
 	newer := filepath.Join(dir, "newer")
-	s, err := Open(t.Context(), newer, Config{})
+	s, err := Open(t.Context(), newer, sealed())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestOpenRefuses(t *testing.T) {
 		filepath.Join(dir, "missing", "db"): os.ErrNotExist,
 	} {
 		for range 2 {
-			s, err := Open(t.Context(), path, Config{})
+			s, err := Open(t.Context(), path, sealed())
 			if err == nil {
 				t.Errorf("%s was opened", filepath.Base(path))
 				_ = s.Close()
@@ -115,7 +115,7 @@ func TestOpenRefuses(t *testing.T) {
 			}
 		}
 	}
-	if _, err := Open(t.Context(), filepath.Join(dir, "x"), Config{Readers: -1}); err == nil {
+	if _, err := Open(t.Context(), filepath.Join(dir, "x"), Config{Seal: testSealer{}, Readers: -1}); err == nil {
 		t.Error("a negative number of readers was taken")
 	}
 	if data, err := os.ReadFile(garbage); err != nil || !bytes.HasPrefix(data, []byte("not a database.")) {
@@ -148,7 +148,7 @@ func TestMovedFileFailsClosed(t *testing.T) {
 			if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			s, err := Open(t.Context(), path, Config{})
+			s, err := Open(t.Context(), path, sealed())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -176,7 +176,7 @@ func TestMovedFileFailsClosed(t *testing.T) {
 			if err := s.Close(); err != nil {
 				t.Logf("close: %v", err)
 			}
-			if s, err = Open(t.Context(), path, Config{}); err != nil {
+			if s, err = Open(t.Context(), path, sealed()); err != nil {
 				t.Fatal(err)
 			}
 			defer s.Close()
@@ -204,7 +204,7 @@ func TestCopies(t *testing.T) {
 	copyFile(t, path, stolen, -1)
 	copyFile(t, path+"-wal", stolen+"-wal", -1)
 	for _, name := range []string{backup, stolen, path} {
-		c, err := OpenCopy(name)
+		c, err := OpenCopy(name, sealed())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -226,11 +226,11 @@ func TestCopies(t *testing.T) {
 	if err := insertCards(t, s, 300, 301); err != nil {
 		t.Errorf("the store after it was copied: %v", err)
 	}
-	if _, err := OpenCopy(path + ".missing"); err == nil {
+	if _, err := OpenCopy(path+".missing", sealed()); err == nil {
 		t.Error("a missing copy was opened")
 	}
 	raw(t, path+".foreign", "CREATE TABLE other (x)")
-	if _, err := OpenCopy(path + ".foreign"); !errors.Is(err, ErrForeign) {
+	if _, err := OpenCopy(path+".foreign", sealed()); !errors.Is(err, ErrForeign) {
 		t.Errorf("a foreign copy: %v", err)
 	}
 }

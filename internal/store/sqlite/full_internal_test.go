@@ -94,7 +94,7 @@ func checkReopened(t *testing.T, s *Store, path string, cards int64) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Open(t.Context(), path, Config{})
+	again, err := Open(t.Context(), path, sealed())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestFullDiskAtCommit(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	disk := mishap.SmallDisk(t, 16)
 	path := filepath.Join(disk.Dir, "authority.db")
-	s, err := Open(t.Context(), path, Config{})
+	s, err := Open(t.Context(), path, sealed())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,9 +20,11 @@ import (
 	"io/fs"
 	"sync"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/rows"
 )
 
 //go:embed migrations/*.sql
@@ -41,8 +43,17 @@ var (
 	ErrForeign = sqlitefile.ErrForeign
 )
 
-// Config sizes a Store. The zero Config works well.
+// Config describes a Store. Seal is required; the sizes work well if zero.
 type Config struct {
+	// Seal seals every row and checks every seal (I-13): the vault.
+	Seal rows.Sealer
+	// Alarm, if set, hears of every row that was refused, within the transaction
+	// that read it: it must return at once and must not call the Store.
+	Alarm func(table string, err error)
+	// Committed, if set, hears of every card whose head rose, after the commit and
+	// before Update returns. It holds up all writes: it must return at once and
+	// must not call the Store.
+	Committed func(card liuma.CardID, head uint64)
 	// Readers is how many Views run at once; 4 if zero.
 	Readers int
 	// CacheMiB is the writer's page cache; 64 if zero. Each reader has an
@@ -66,6 +77,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.CheckpointPages == 0 {
 		c.CheckpointPages = 4000
 	}
+	if c.Committed == nil {
+		c.Committed = func(liuma.CardID, uint64) {}
+	}
 	return c, nil
 }
 
@@ -74,6 +88,7 @@ type Store struct {
 	file    *sqlitefile.File
 	readers chan *conn // idle readers; Close takes them all
 	size    int        // how many readers there are
+	codec   *rows.Codec
 	writer  *writer
 	closing chan struct{} // closed by Close
 
@@ -91,7 +106,11 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{readers: make(chan *conn, cfg.Readers), closing: make(chan struct{})}
+	codec, err := rows.NewCodec(cfg.Seal, cfg.Alarm)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{codec: codec, readers: make(chan *conn, cfg.Readers), closing: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("open store: %w", err), s.release())
@@ -114,7 +133,7 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 	if err := s.file.Watch(); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	s.writer = newWriter(w, s.file)
+	s.writer = newWriter(w, s.file, codec, cfg.Committed)
 	for range cfg.Readers {
 		r, err := openConn(s.file.Path(), sqlitefile.Settings{ReadOnly: true, CacheKiB: max(1, cfg.CacheMiB/8) << 10})
 		if err != nil {
@@ -143,17 +162,19 @@ func (s *Store) View(ctx context.Context, f func(store.Reader) error) (err error
 		return store.ErrClosed
 	}
 	defer func() { s.readers <- c }()
-	return view(ctx, c, f)
+	return view(ctx, c, s.codec, f)
 }
 
 // view runs f on a snapshot of c.
-func view(ctx context.Context, c *conn, f func(store.Reader) error) (err error) {
+func view(ctx context.Context, c *conn, codec *rows.Codec, f func(store.Reader) error) (err error) {
 	if _, err := c.exec("BEGIN"); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	r := &reader{conn: c, ctx: ctx}
+	from := &snapshot{conn: c, ctx: ctx}
+	r := rows.NewReader(codec, from)
 	defer func() {
-		r.conn = nil // the Reader is invalid after f
+		r.End() // the Reader is invalid after f
+		from.conn = nil
 		if _, e := c.exec("ROLLBACK"); e != nil && err == nil {
 			err = fmt.Errorf("store: %w", e)
 		}

@@ -1,22 +1,40 @@
 package sqlite_test
 
 import (
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"testing"
 
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
 	"github.com/liuma-pin/liuma/internal/store/storetest"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 func openAt(t testing.TB, path string) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), path, sqlite.Config{})
+	s, err := sqlite.Open(t.Context(), path, sqlite.Config{Seal: keys(t, path)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() }) // some tests break it
 	return s
+}
+
+// keys opens the vault beside a database, or makes it.
+func keys(t testing.TB, database string) *vault.Vault {
+	t.Helper()
+	path := filepath.Join(filepath.Dir(database), "vault.key")
+	if err := vault.Create(path); err != nil && !errors.Is(err, fs.ErrExist) {
+		t.Fatal(err)
+	}
+	v, err := vault.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = v.Close() })
+	return v
 }
 
 // open makes a store for the conformance suite.

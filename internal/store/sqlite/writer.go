@@ -8,9 +8,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/rows"
 )
 
 const (
@@ -31,9 +33,12 @@ const (
 type writer struct {
 	conn    *conn // used by loop only
 	file    *sqlitefile.File
+	codec   *rows.Codec
 	process audit.ProcessID // this process start, whose stream has the entries without a card
 	scrubAt time.Time       // when to try to scrub; zero: no need; loop only
 	looping bool            // loop was started; set by Open
+	// committed hears of every card whose head rose; called by loop only.
+	committed func(card liuma.CardID, head uint64)
 
 	mu     sync.Mutex
 	queue  []*call // by mu
@@ -65,10 +70,11 @@ type result struct {
 	undo     bool
 	wrote    bool
 	destroys bool // a seal key was deleted
+	heads    []rows.Head
 }
 
-func newWriter(c *conn, file *sqlitefile.File) *writer {
-	return &writer{conn: c, file: file, process: audit.NewProcessID(),
+func newWriter(c *conn, file *sqlitefile.File, codec *rows.Codec, committed func(liuma.CardID, uint64)) *writer {
+	return &writer{conn: c, file: file, codec: codec, committed: committed, process: audit.NewProcessID(),
 		wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
@@ -261,6 +267,9 @@ func (w *writer) attempt(calls []*call) (bad int) {
 		w.scrub()
 	}
 	for i, c := range calls {
+		for _, h := range results[i].heads {
+			w.committed(h.Card, h.Rev)
+		}
 		c.answer(results[i])
 	}
 	return -1
@@ -323,30 +332,28 @@ func (w *writer) rollback() error {
 
 // run runs one closure and writes its entry.
 func (w *writer) run(c *call) (r result) {
-	t := &tx{reader: reader{conn: w.conn, ctx: context.Background()}}
-	defer func() { t.conn = nil }() // the Tx is invalid after f
+	to := &change{snapshot{conn: w.conn, ctx: context.Background()}}
+	t := rows.NewTx(w.codec, to)
+	defer func() { t.End(); to.conn = nil }() // the Tx is invalid after f
 	entry, r := protect(c.f, t)
-	r.wrote, r.destroys = t.wrote, t.destroys
-	if t.broken != nil {
+	r.wrote, r.destroys = t.Wrote(), t.Destroys()
+	if to.broken != nil {
 		// The closure may have ignored the error; nothing after it can be trusted.
-		r.err, r.undo = told(t.broken), true
+		r.err, r.undo = told(to.broken), true
 		return r
 	}
 	if r.err != nil || r.panicked {
-		r.undo = t.wrote
+		r.undo = t.Wrote()
 		return r
 	}
-	if !t.wrote && entry == (audit.Entry{}) {
-		return r
-	}
-	if err := w.record(entry); err != nil {
+	if err := t.Finish(entry, w.process); err != nil {
 		if sqlitefile.Full(err) {
 			err = told(err)
 		}
 		r.err, r.undo = err, true
 		return r
 	}
-	r.wrote = true
+	r.wrote, r.heads = t.Wrote(), t.Heads()
 	return r
 }
 
@@ -359,7 +366,7 @@ func told(err error) error {
 }
 
 // protect keeps a panic from the loop; update raises it again in its caller.
-func protect(f func(store.Tx) (audit.Entry, error), t *tx) (e audit.Entry, r result) {
+func protect(f func(store.Tx) (audit.Entry, error), t store.Tx) (e audit.Entry, r result) {
 	returned := false
 	defer func() {
 		if !returned {

@@ -18,9 +18,13 @@ func isDecided(err error) bool { return errors.Is(err, store.ErrDecided) }
 // changes is one successful change of every kind, against prepared rows.
 func changes() map[string]func(store.Tx) error {
 	all := map[string]func(store.Tx) error{
-		"InsertCard":      func(tx store.Tx) error { return tx.InsertCard(card(2)) },
-		"UpdateCard":      func(tx store.Tx) error { return tx.UpdateCard(bareCard(1)) },
-		"InsertLink":      func(tx store.Tx) error { return tx.InsertLink(store.Link{Channel: "a", Card: cardID(1)}) },
+		"InsertCard": func(tx store.Tx) error { return tx.InsertCard(card(2)) },
+		"UpdateCard": func(tx store.Tx) error { return rewrite(tx, bareCard(1)) },
+		"InsertLink": func(tx store.Tx) error { return tx.InsertLink(store.Link{Channel: "a", Card: cardID(1)}) },
+		"PutLink": func(tx store.Tx) error {
+			return tx.PutLink(store.Link{Channel: "z", Card: cardID(1), Handle: "z1", At: at(7)})
+		},
+		"DeleteLink":      func(tx store.Tx) error { return tx.DeleteLink("z", "z1") },
 		"InsertRequest":   func(tx store.Tx) error { return tx.InsertRequest(request(2)) },
 		"UpdateRequest":   func(tx store.Tx) error { return tx.UpdateRequest(request(1)) },
 		"InsertIntent":    func(tx store.Tx) error { return tx.InsertIntent(intent(2)) },
@@ -49,6 +53,8 @@ func ceremonyChanges() map[string]func(store.Tx) error {
 		"DeleteCodesOf":    func(tx store.Tx) error { return tx.DeleteCodesOf(cardID(1)) },
 		"InsertTick":       func(tx store.Tx) error { return tx.InsertTick(store.Tick{Kind: "a", At: at(9)}) },
 		"DeleteTicks":      func(tx store.Tx) error { return tx.DeleteTicks("a", vault.Index{}) },
+		"InsertCardTick":   func(tx store.Tx) error { return tx.InsertCardTick(cardID(1), "b", at(9)) },
+		"DeleteCardTicks":  func(tx store.Tx) error { return tx.DeleteCardTicks(cardID(1), "a") },
 		"PruneTicks":       func(tx store.Tx) error { _, err := tx.PruneTicks(at(9)); return err },
 		"InsertFreezeCode": func(tx store.Tx) error { return tx.InsertFreezeCode(freezeCode(2)) },
 		"UpdateFreezeCode": func(tx store.Tx) error { return tx.UpdateFreezeCode(freezeCode(1)) },
@@ -80,7 +86,7 @@ func prepareCeremony(tx store.Tx) error {
 	done := message(3)
 	done.State = store.MessageSent
 	return errors.Join(tx.InsertCeremony(ceremony(1)), tx.InsertCeremony(ended), tx.PutContact(contact(1)),
-		tx.PutCode(code(1)), tx.InsertTick(store.Tick{Kind: "a", At: at(1)}), tx.InsertFreezeCode(freezeCode(1)),
+		tx.PutCode(code(1)), tx.InsertTick(store.Tick{Kind: "a", At: at(1)}), tx.InsertCardTick(cardID(1), "a", at(1)), tx.InsertFreezeCode(freezeCode(1)),
 		tx.PutDevice(device(1)), tx.InsertMessage(message(1)), tx.InsertMessage(done))
 }
 
@@ -177,6 +183,10 @@ func snapshotCeremonies(r store.Reader) (string, error) {
 	add(contact, err)
 	ticks, err := r.Ticks("a", vault.Index{}, time.Time{})
 	add(ticks, err)
+	marks, err := r.CardTicks(cardID(1), "a", time.Time{})
+	add(marks, err)
+	more, err := r.CardTicks(cardID(1), "b", time.Time{})
+	add(more, err)
 	messages, err := r.Messages("", "", 100)
 	add(messages, err)
 	return fmt.Sprint(all...), errors.Join(errs...)

@@ -203,7 +203,7 @@ func viewSnapshot(t *testing.T, open Open) {
 		mustUpdate(t, s, func(tx store.Tx) error {
 			a, b := bareCard(1), bareCard(2)
 			a.Version, b.Version = 1, 1
-			return errors.Join(tx.UpdateCard(a), tx.UpdateCard(b))
+			return errors.Join(rewrite(tx, a), rewrite(tx, b))
 		})
 		if now := mustGet(t, s, getCard(cardID(2))); now.Version != 1 {
 			t.Errorf("a new View reads version %d after Update returned", now.Version)
@@ -232,7 +232,7 @@ func viewDoesNotWait(t *testing.T, open Open) {
 		done <- update(t, s, func(tx store.Tx) error {
 			c := bareCard(1)
 			c.Version = 1
-			err := tx.UpdateCard(c)
+			err := rewrite(tx, c)
 			once.Do(func() { close(inside) })
 			<-read
 			return err

@@ -187,7 +187,7 @@ func messageWithChange(t *testing.T, open Open) {
 		err := update(t, s, func(tx store.Tx) error {
 			c := bareCard(1)
 			c.Version = liuma.Version(40 + i)
-			return errors.Join(tx.UpdateCard(c), tx.InsertMessage(message(i)), end)
+			return errors.Join(rewrite(tx, c), tx.InsertMessage(message(i)), end)
 		})
 		wantErr(t, err, end)
 	}

@@ -40,14 +40,14 @@ func cards(t *testing.T, open Open) {
 	changed := card(1)
 	changed.Holder, changed.Sealed, changed.Region = index("holder", 77), []byte("other"), ""
 	changed.Version, changed.KeySet, changed.Verifier, changed.Reserved = 8, 2, liuma.Verifier{}, 9
-	changed.PINSetAt, changed.MAC, changed.Physical, changed.Frozen = at(50), vault.MAC{5}, liuma.PhysicalNormal, false
+	changed.PINSetAt, changed.Physical, changed.Frozen = at(50), liuma.PhysicalNormal, false
 	changed.FrozenAt, changed.CreatedAt = time.Time{}, at(51)
 	changed.Tally.Reset()
-	mustUpdate(t, s, func(tx store.Tx) error { return tx.UpdateCard(changed) })
+	mustUpdate(t, s, func(tx store.Tx) error { return rewrite(tx, changed) })
 	same(t, mustGet(t, s, getCard(full.ID)), changed)
 	taken := changed
 	taken.Holder = bare.Holder
-	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.UpdateCard(taken) }), store.ErrExists)
+	wantErr(t, update(t, s, func(tx store.Tx) error { return rewrite(tx, taken) }), store.ErrExists)
 	same(t, mustGet(t, s, getCard(full.ID)), changed)
 	cardsAre(t, s, changed, bare)
 }
@@ -204,7 +204,7 @@ func intents(t *testing.T, open Open) {
 	same(t, page(three.Card, 10), nil)
 
 	one.State, one.Verifier, one.Owner, one.Lease = store.IntentCommitting, liuma.Verifier{1}, "p2", at(60)
-	one.MAC, one.From, one.Version, one.KeySet = vault.MAC{9}, 5, 6, 7
+	one.From, one.Version, one.KeySet = 5, 6, 7
 	mustUpdate(t, s, func(tx store.Tx) error { return tx.UpdateIntent(one) })
 	same(t, mustGet(t, s, getIntent(one.Card)), one)
 	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteIntent(one.Card) })

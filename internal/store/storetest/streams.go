@@ -21,7 +21,21 @@ func note(i int, card liuma.CardID, text string) audit.Entry {
 // put records an entry without a change.
 func put(t testing.TB, s store.Store, e audit.Entry) error {
 	t.Helper()
-	return s.Update(t.Context(), func(store.Tx) (audit.Entry, error) { return e, nil })
+	return s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) { return e, ensure(tx, e.Card) })
+}
+
+// ensure makes the card that an entry is about, if it is not there.
+func ensure(tx store.Tx, id liuma.CardID) error {
+	if id.IsZero() {
+		return nil
+	}
+	_, err := tx.Card(id)
+	if errors.Is(err, store.ErrNotFound) {
+		c := store.Card{ID: id}
+		copy(c.Holder[16:], id[:])
+		return tx.InsertCard(c)
+	}
+	return err
 }
 
 func streamOf(t testing.TB, s store.Store, stream audit.Stream) []audit.Recorded {
@@ -185,7 +199,7 @@ func streamsUnderLoad(t *testing.T, open Open) {
 	together(t, n, func(i int) error {
 		fails := i%5 == 0
 		err := s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
-			if err := tx.InsertCard(bareCard(1000 + i)); err != nil {
+			if err := errors.Join(tx.InsertCard(bareCard(1000+i)), ensure(tx, about(i))); err != nil {
 				return audit.Entry{}, err
 			}
 			if fails {

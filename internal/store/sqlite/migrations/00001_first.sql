@@ -1,138 +1,182 @@
--- The authority's tables. Times are Unix milliseconds, NULL for none; zero
--- indexes, MACs, verifiers and identifiers are NULL as well. Hot tables are
--- clustered by their key and found by it alone.
+-- The authority's tables. All but audit and keepers_seen have one shape, which
+-- package rows defines: key, look-up columns, rev, body, and the seal over all
+-- of them with the id of its key (I-13). NULL is none. Hot tables are clustered
+-- by their key and found by it alone. Times are Unix milliseconds.
 
 -- +goose Up
 -- "Lium": tells this database from any other SQLite file.
 PRAGMA application_id = 1281979757;
 
+-- A card with its contact, links, rations and the end of its stream.
 CREATE TABLE cards (
-    id         BLOB    NOT NULL PRIMARY KEY,
-    holder     BLOB    NOT NULL UNIQUE, -- one card a holder (I-4)
-    sealed     BLOB,
-    region     TEXT    NOT NULL,
-    version    INTEGER NOT NULL,
-    key_set    INTEGER NOT NULL,
-    verifier   BLOB,
-    reserved   INTEGER NOT NULL,
-    pin_set_at INTEGER,
-    mac        BLOB,
-    physical   TEXT    NOT NULL,
-    frozen     INTEGER NOT NULL,
-    frozen_at  INTEGER,
-    tally      BLOB,
-    created_at INTEGER
+    key      BLOB    NOT NULL PRIMARY KEY,
+    holder   BLOB    NOT NULL UNIQUE, -- one card a holder (I-4)
+    rev      INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    seal_key INTEGER NOT NULL,
+    seal     BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE links (
-    card    BLOB NOT NULL REFERENCES cards (id),
-    channel TEXT NOT NULL,
-    handle  TEXT NOT NULL,
-    at      INTEGER,
-    PRIMARY KEY (card, channel),
-    UNIQUE (channel, handle)
+-- The handles of links: each points to a card.
+CREATE TABLE claims (
+    key      BLOB    NOT NULL PRIMARY KEY,
+    rev      INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    seal_key INTEGER NOT NULL,
+    seal     BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE requests (
-    channel     TEXT    NOT NULL,
-    business_no TEXT    NOT NULL,
-    action      TEXT    NOT NULL,
-    digest      BLOB,
-    card        BLOB,
-    version     INTEGER NOT NULL,
-    purpose     BLOB,
-    decided     INTEGER NOT NULL,
-    verdict     TEXT    NOT NULL,
-    code        TEXT    NOT NULL,
-    tries_left  INTEGER NOT NULL,
-    until       INTEGER,
-    evidence    TEXT    NOT NULL,
-    receipt_id  TEXT    NOT NULL,
-    at          INTEGER,
-    decided_at  INTEGER,
-    redeemed_at INTEGER,
-    PRIMARY KEY (channel, business_no) -- one business number, one request (I-11)
+    key      BLOB    NOT NULL PRIMARY KEY, -- one business number, one request (I-11)
+    phase    INTEGER NOT NULL CHECK (phase IN (0, 1, 2)), -- undecided, decided, redeemed
+    rev      INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    seal_key INTEGER NOT NULL,
+    seal     BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- A decided request stays decided, also if the Go code has a fault (I-11).
+-- A request is decided once and redeemed once, also if the Go code has a fault
+-- (I-11).
 -- +goose StatementBegin
 CREATE TRIGGER requests_decided BEFORE UPDATE ON requests
-WHEN OLD.decided <> 0 AND (
-    (OLD.redeemed_at IS NOT NULL AND NEW.redeemed_at IS NOT OLD.redeemed_at)
-    OR NEW.decided <> OLD.decided
-    OR NEW.verdict <> OLD.verdict
-    OR NEW.code <> OLD.code
-    OR NEW.action <> OLD.action
-    OR NEW.digest IS NOT OLD.digest
-    OR NEW.card IS NOT OLD.card
-    OR NEW.version <> OLD.version
-    OR NEW.purpose IS NOT OLD.purpose
-    OR NEW.tries_left <> OLD.tries_left
-    OR NEW.until IS NOT OLD.until
-    OR NEW.evidence <> OLD.evidence
-    OR NEW.receipt_id <> OLD.receipt_id
-    OR NEW.at IS NOT OLD.at
-    OR NEW.decided_at IS NOT OLD.decided_at)
+WHEN OLD.phase > 0 AND NEW.phase <= OLD.phase
 BEGIN
     SELECT RAISE(ABORT, 'a decided request does not change');
 END;
 -- +goose StatementEnd
 
 CREATE TABLE intents (
-    card        BLOB    NOT NULL PRIMARY KEY, -- at most one open intent a card (I-7)
-    from_version INTEGER NOT NULL,
-    version     INTEGER NOT NULL,
-    key_set     INTEGER NOT NULL,
-    verifier    BLOB,
-    state       INTEGER NOT NULL,
-    owner       TEXT    NOT NULL,
-    lease       INTEGER,
-    mac         BLOB,
-    channel     TEXT    NOT NULL,
-    business_no TEXT    NOT NULL,
-    at          INTEGER
+    key      BLOB    NOT NULL PRIMARY KEY, -- the card: at most one open intent each (I-7)
+    rev      INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    seal_key INTEGER NOT NULL,
+    seal     BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE persons (
-    holder      BLOB NOT NULL PRIMARY KEY,
-    card_no     BLOB UNIQUE,
-    sealed      BLOB,
-    region      TEXT NOT NULL,
-    physical    TEXT NOT NULL,
-    replaced_by BLOB,
-    updated_at  INTEGER
+    key      BLOB    NOT NULL PRIMARY KEY,
+    card_no  BLOB    UNIQUE,
+    rev      INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    seal_key INTEGER NOT NULL,
+    seal     BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE clients (
-    id       TEXT    NOT NULL PRIMARY KEY,
-    kind     TEXT    NOT NULL,
-    name_zh  TEXT    NOT NULL,
-    name_en  TEXT    NOT NULL,
-    keys     BLOB,
-    regions  TEXT    NOT NULL, -- JSON array
-    actions  TEXT    NOT NULL, -- JSON array
-    stand_in INTEGER NOT NULL,
-    stopped  INTEGER NOT NULL,
-    at       INTEGER
+    key      BLOB    NOT NULL PRIMARY KEY,
+    rev      INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    seal_key INTEGER NOT NULL,
+    seal     BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE evidence (
-    provider TEXT    NOT NULL,
-    jti      BLOB    NOT NULL,
+    key      BLOB    NOT NULL PRIMARY KEY, -- used once
     until    INTEGER NOT NULL,
-    PRIMARY KEY (provider, jti) -- used once
+    rev      INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    seal_key INTEGER NOT NULL,
+    seal     BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX evidence_until ON evidence (until);
 
 CREATE TABLE seal_keys (
-    id        TEXT NOT NULL PRIMARY KEY,
-    public    BLOB,
-    sealed    BLOB,
-    made_at   INTEGER,
-    retire_at INTEGER,
-    gone_at   INTEGER
+    key      BLOB    NOT NULL PRIMARY KEY,
+    rev      INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    seal_key INTEGER NOT NULL,
+    seal     BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Ceremonies: number is the channel's business number, open_card the card and
+-- due the expiry of one that has not ended.
+CREATE TABLE ceremonies (
+    key         BLOB    NOT NULL PRIMARY KEY,
+    number      BLOB    NOT NULL UNIQUE,
+    request_uri BLOB    UNIQUE,
+    code        BLOB    UNIQUE,
+    open_card   BLOB,
+    due         INTEGER,
+    ended       INTEGER,
+    rev         INTEGER NOT NULL,
+    body        BLOB    NOT NULL,
+    seal_key    INTEGER NOT NULL,
+    seal        BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX ceremonies_open_card ON ceremonies (open_card) WHERE open_card IS NOT NULL;
+
+CREATE INDEX ceremonies_due ON ceremonies (due) WHERE due IS NOT NULL;
+
+CREATE INDEX ceremonies_ended ON ceremonies (ended) WHERE ended IS NOT NULL;
+
+CREATE TABLE codes (
+    key      BLOB    NOT NULL PRIMARY KEY REFERENCES ceremonies (key) ON DELETE CASCADE, -- one live code each
+    card     BLOB,
+    rev      INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    seal_key INTEGER NOT NULL,
+    seal     BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX codes_card ON codes (card) WHERE card IS NOT NULL;
+
+-- Ration marks of numbers and sources; their keys begin with kind, key and time.
+CREATE TABLE ticks (
+    key      BLOB    NOT NULL PRIMARY KEY,
+    at       INTEGER NOT NULL,
+    rev      INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    seal_key INTEGER NOT NULL,
+    seal     BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX ticks_at ON ticks (at);
+
+CREATE TABLE freeze_codes (
+    key      BLOB    NOT NULL PRIMARY KEY,
+    expires  INTEGER NOT NULL,
+    rev      INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    seal_key INTEGER NOT NULL,
+    seal     BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX freeze_codes_expires ON freeze_codes (expires);
+
+CREATE TABLE devices (
+    key      BLOB    NOT NULL PRIMARY KEY,
+    seen     INTEGER NOT NULL,
+    rev      INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    seal_key INTEGER NOT NULL,
+    seal     BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX devices_seen ON devices (seen);
+
+-- The outbox: due is the kind and time of a message that waits, ref the
+-- gateway's reference and the message's time, done when one was done.
+CREATE TABLE messages (
+    key      BLOB    NOT NULL PRIMARY KEY,
+    due      BLOB,
+    state    BLOB    NOT NULL,
+    ref      BLOB,
+    done     INTEGER,
+    rev      INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    seal_key INTEGER NOT NULL,
+    seal     BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX messages_due ON messages (due) WHERE due IS NOT NULL;
+
+CREATE INDEX messages_state ON messages (state);
+
+CREATE INDEX messages_ref ON messages (ref) WHERE ref IS NOT NULL;
+
+CREATE INDEX messages_done ON messages (done) WHERE done IS NOT NULL;
 
 CREATE TABLE keepers_seen (
     keeper   TEXT    NOT NULL PRIMARY KEY,
@@ -141,9 +185,11 @@ CREATE TABLE keepers_seen (
 
 -- The audit record is a chain of entries for each stream: kind 1 is a card's
 -- (stream is the card's id), kind 2 a process start's. previous is the hash of
--- the entry before in the stream. The first entry of a process start has there
--- the hash of the last entry of an earlier start, which after_stream and
--- after_number name.
+-- the entry before in the stream, and hash that of the entry itself, so that the
+-- database can compare the two. The first entry of a process start has in
+-- previous the hash of the last entry of an earlier start, which after_stream
+-- and after_number name. The count and last hash of a stream stand in the sealed
+-- row of its card or start.
 CREATE TABLE audit (
     kind         INTEGER NOT NULL,
     stream       BLOB    NOT NULL CHECK (length(stream) = 16),
@@ -158,32 +204,18 @@ CREATE TABLE audit (
     business_no  TEXT    NOT NULL,
     outcome      TEXT    NOT NULL,
     note         TEXT    NOT NULL,
+    hash         BLOB    NOT NULL CHECK (length(hash) = 32),
     PRIMARY KEY (kind, stream, number)
 ) STRICT, WITHOUT ROWID;
-
--- The head of each stream: number and hash of its last entry. start counts the
--- process starts that wrote here, so that each finds the one before it; of a
--- card it is NULL.
-CREATE TABLE streams (
-    kind   INTEGER NOT NULL,
-    stream BLOB    NOT NULL,
-    number INTEGER NOT NULL,
-    hash   BLOB    NOT NULL CHECK (length(hash) = 32),
-    start  INTEGER CHECK ((start IS NULL) = (kind = 1)),
-    PRIMARY KEY (kind, stream)
-) STRICT, WITHOUT ROWID;
-
-CREATE UNIQUE INDEX streams_start ON streams (start) WHERE start IS NOT NULL;
 
 -- Append-only, chained and without gaps, also if the Go code has a fault (I-8).
 -- +goose StatementBegin
 CREATE TRIGGER audit_append BEFORE INSERT ON audit
-WHEN CASE NEW.number
-    WHEN 1 THEN EXISTS (SELECT 1 FROM streams WHERE kind = NEW.kind AND stream = NEW.stream)
-    ELSE NOT EXISTS (SELECT 1 FROM streams WHERE kind = NEW.kind AND stream = NEW.stream
+WHEN NEW.number < 1
+    OR EXISTS (SELECT 1 FROM audit WHERE kind = NEW.kind AND stream = NEW.stream AND number = NEW.number)
+    OR NEW.number > 1 AND NOT EXISTS (SELECT 1 FROM audit WHERE kind = NEW.kind AND stream = NEW.stream
         AND number = NEW.number - 1
         AND hash IS NEW.previous)
-    END
 BEGIN
     SELECT RAISE(ABORT, 'audit entries follow one another');
 END;
@@ -203,26 +235,38 @@ BEGIN
 END;
 -- +goose StatementEnd
 
+-- The streams of process starts. start counts them, so that each finds the one
+-- before it; rev is the number of the stream's last entry.
+CREATE TABLE starts (
+    key      BLOB    NOT NULL PRIMARY KEY,
+    start    INTEGER NOT NULL UNIQUE,
+    rev      INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    seal_key INTEGER NOT NULL,
+    seal     BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- +goose StatementBegin
-CREATE TRIGGER streams_begin BEFORE INSERT ON streams
-WHEN NEW.number <> 1
-    OR NOT EXISTS (SELECT 1 FROM audit WHERE kind = NEW.kind AND stream = NEW.stream AND number = 1)
+CREATE TRIGGER starts_begin BEFORE INSERT ON starts
+WHEN NEW.rev <> 1
+    OR EXISTS (SELECT 1 FROM starts WHERE key = NEW.key)
+    OR NOT EXISTS (SELECT 1 FROM audit WHERE kind = 2 AND stream = NEW.key AND number = 1)
 BEGIN
     SELECT RAISE(ABORT, 'a stream begins with its first entry');
 END;
 -- +goose StatementEnd
 
 -- +goose StatementBegin
-CREATE TRIGGER streams_follow BEFORE UPDATE ON streams
-WHEN NEW.kind <> OLD.kind OR NEW.stream <> OLD.stream OR NEW.start IS NOT OLD.start OR NEW.number <> OLD.number + 1
-    OR NOT EXISTS (SELECT 1 FROM audit WHERE kind = NEW.kind AND stream = NEW.stream AND number = NEW.number)
+CREATE TRIGGER starts_follow BEFORE UPDATE ON starts
+WHEN NEW.key <> OLD.key OR NEW.start <> OLD.start OR NEW.rev <> OLD.rev + 1
+    OR NOT EXISTS (SELECT 1 FROM audit WHERE kind = 2 AND stream = NEW.key AND number = NEW.rev)
 BEGIN
     SELECT RAISE(ABORT, 'the head of a stream is its last entry');
 END;
 -- +goose StatementEnd
 
 -- +goose StatementBegin
-CREATE TRIGGER streams_no_delete BEFORE DELETE ON streams
+CREATE TRIGGER starts_no_delete BEFORE DELETE ON starts
 BEGIN
     SELECT RAISE(ABORT, 'streams are not deleted');
 END;

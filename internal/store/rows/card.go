@@ -1,0 +1,340 @@
+package rows
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// whole is the body of a card's row: all that is known of the card. So nothing
+// of it can be taken away by deleting a row, or put back by itself.
+type whole struct {
+	Card    store.Card
+	Contact store.Contact // its Card is zero where there is none
+	Links   []store.Link  // oldest first
+	Rations []ration
+	Number  uint64     // of the last entry in the card's stream; 0 before the first
+	Last    audit.Hash // of that entry
+}
+
+// ration is the ration marks of one kind, oldest first.
+type ration struct {
+	Kind string
+	At   []time.Time
+}
+
+// cardState is a card within one transaction. It is read once; the methods of
+// Tx edit it, and Tx.Finish writes it once.
+type cardState struct {
+	whole
+	base   uint64 // the row's rev before this transaction; 0: inserted by it
+	stored uint64 // the row's rev in the database now
+	dirty  bool
+}
+
+// card reads a card, or finds it as this transaction has edited it.
+func (r *Reader) card(id liuma.CardID) (*cardState, error) {
+	if r.ended {
+		return nil, errEnded
+	}
+	if c, ok := r.cards[id]; ok {
+		return c, nil
+	}
+	w, rev, err := get(r, &r.codec.cards, id[:])
+	if err != nil {
+		return nil, err
+	}
+	return r.keep(w, rev), nil
+}
+
+func (r *Reader) keep(w whole, rev uint64) *cardState {
+	c := &cardState{whole: w, base: rev, stored: rev}
+	c.Card.Rev = rev
+	if r.cards == nil {
+		r.cards = map[liuma.CardID]*cardState{}
+	}
+	r.cards[w.Card.ID] = c
+	return c
+}
+
+func (r *Reader) Card(id liuma.CardID) (store.Card, error) {
+	c, err := r.card(id)
+	if err != nil {
+		return store.Card{}, err
+	}
+	return c.Card, nil
+}
+
+func (r *Reader) CardByHolder(h vault.Index) (store.Card, error) {
+	if r.ended {
+		return store.Card{}, errEnded
+	}
+	q := is("holder", h[:])
+	q.Limit = 1
+	found, err := r.from.List(&r.codec.cards.Table, q)
+	if err != nil {
+		return store.Card{}, err
+	}
+	if len(found) == 0 {
+		return store.Card{}, store.ErrNotFound
+	}
+	w, err := open[whole](r.codec, &r.codec.cards.Table, found[0])
+	if err != nil {
+		return store.Card{}, err
+	}
+	if c, ok := r.cards[w.Card.ID]; ok {
+		return c.Card, nil // as this transaction has edited it
+	}
+	return r.keep(w, found[0].Rev).Card, nil
+}
+
+func (r *Reader) CountCards() (int64, error) { return r.count(&r.codec.cards.Table) }
+
+// Links is empty for a card that is not there.
+func (r *Reader) Links(card liuma.CardID) ([]store.Link, error) {
+	c, err := r.card(card)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(c.Links), nil
+}
+
+func (r *Reader) Link(ch liuma.ChannelID, card liuma.CardID) (store.Link, error) {
+	c, err := r.card(card)
+	if err != nil {
+		return store.Link{}, err
+	}
+	for _, l := range c.Links {
+		if l.Channel == ch {
+			return l, nil
+		}
+	}
+	return store.Link{}, store.ErrNotFound
+}
+
+// LinkByHandle finds the card by the handle's claim; whether the link is there
+// stands in the card's row.
+func (r *Reader) LinkByHandle(ch liuma.ChannelID, h store.Handle) (store.Link, error) {
+	points, _, err := get(r, &r.codec.claims, claimKey(ch, h))
+	if err != nil {
+		return store.Link{}, err
+	}
+	c, err := r.card(points.Card)
+	if err != nil {
+		return store.Link{}, err
+	}
+	if i := c.link(ch, h); i >= 0 {
+		return c.Links[i], nil
+	}
+	return store.Link{}, store.ErrNotFound
+}
+
+func claimKey(ch liuma.ChannelID, h store.Handle) []byte { return join(string(ch), string(h)) }
+
+func (c *cardState) link(ch liuma.ChannelID, h store.Handle) int {
+	return slices.IndexFunc(c.Links, func(l store.Link) bool { return l.Channel == ch && l.Handle == h })
+}
+
+func (r *Reader) Contact(card liuma.CardID) (store.Contact, error) {
+	c, err := r.card(card)
+	switch {
+	case err != nil:
+		return store.Contact{}, err
+	case c.Contact.Card.IsZero():
+		return store.Contact{}, store.ErrNotFound
+	}
+	return c.Contact, nil
+}
+
+// CardTicks is empty for a card that is not there.
+func (r *Reader) CardTicks(card liuma.CardID, kind string, since time.Time) ([]time.Time, error) {
+	c, err := r.card(card)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var later []time.Time
+	for _, t := range c.Rations {
+		for _, at := range t.At {
+			if t.Kind == kind && at.UnixMilli() > since.UnixMilli() {
+				later = append(later, at)
+			}
+		}
+	}
+	return later, nil
+}
+
+// Tx's methods that edit a card.
+
+func (t *Tx) edit(id liuma.CardID, change func(*cardState)) error {
+	c, err := t.card(id)
+	if err != nil {
+		return err
+	}
+	change(c)
+	c.dirty, t.wrote = true, true
+	return nil
+}
+
+// InsertCard writes the row at once, because only the database knows whether
+// the holder has another card.
+func (t *Tx) InsertCard(c store.Card) error {
+	if t.ended {
+		return errEnded
+	}
+	w := whole{Card: c}
+	w.Card.Rev = 0
+	state := &cardState{whole: w}
+	if err := t.writeCard(state); err != nil {
+		return err
+	}
+	if t.cards == nil {
+		t.cards = map[liuma.CardID]*cardState{}
+	}
+	t.cards[c.ID] = state
+	return nil
+}
+
+func (t *Tx) UpdateCard(c store.Card) error {
+	there, err := t.card(c.ID)
+	switch {
+	case err != nil:
+		return err
+	case c.Rev != there.base:
+		return store.ErrConflict
+	case c.Holder != there.Card.Holder:
+		// The look-up changes, and only the database knows whether it is free.
+		moved := *there
+		moved.Card = c
+		if err := t.writeCard(&moved); err != nil {
+			return err
+		}
+		*there = moved
+		return nil
+	}
+	return t.edit(c.ID, func(s *cardState) { s.Card = c })
+}
+
+// writeCard writes a card's row. A crash before the commit leaves the card as it
+// was, with its links, contact, rations and the end of its stream (I-8).
+func (t *Tx) writeCard(c *cardState) error {
+	w := c.whole
+	w.Card.Rev = c.base + 1
+	r, err := row(t.codec, &t.codec.cards, w.Card.ID[:], &w, w.Card.Rev)
+	if err != nil {
+		return err
+	}
+	if c.stored == 0 {
+		err = t.to.Insert(&t.codec.cards.Table, r)
+	} else {
+		err = t.to.Update(&t.codec.cards.Table, r, c.stored)
+	}
+	if err == nil {
+		c.stored, c.dirty, t.wrote = w.Card.Rev, false, true
+	}
+	return err
+}
+
+func (t *Tx) PutContact(c store.Contact) error {
+	return t.edit(c.Card, func(s *cardState) { s.Contact = c })
+}
+
+// PutLink claims a handle that is new, and writes the link into the card.
+func (t *Tx) PutLink(l store.Link) error {
+	c, err := t.card(l.Card)
+	if err != nil {
+		return err
+	}
+	if i := c.link(l.Channel, l.Handle); i >= 0 {
+		return t.edit(l.Card, func(s *cardState) { s.Links = slices.Concat(s.Links[:i], []store.Link{l}, s.Links[i+1:]) })
+	}
+	key := claimKey(l.Channel, l.Handle)
+	err = insert(t, &t.codec.claims, key, &claim{l.Card}, 1)
+	if errors.Is(err, store.ErrExists) {
+		points, _, e := get(&t.Reader, &t.codec.claims, key)
+		if e != nil {
+			return e
+		}
+		if points.Card != l.Card {
+			return store.ErrExists
+		}
+		err = nil // a claim of this card without its link: its link is put back
+	}
+	if err != nil {
+		return err
+	}
+	return t.edit(l.Card, func(s *cardState) {
+		s.Links = append(slices.Clone(s.Links), l)
+		slices.SortStableFunc(s.Links, func(a, b store.Link) int { return a.At.Compare(b.At) })
+	})
+}
+
+func (t *Tx) InsertLink(l store.Link) error {
+	switch _, err := t.Link(l.Channel, l.Card); {
+	case err == nil:
+		return store.ErrExists
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	return t.PutLink(l)
+}
+
+func (t *Tx) DeleteLink(ch liuma.ChannelID, h store.Handle) error {
+	l, err := t.LinkByHandle(ch, h)
+	if err != nil {
+		return err
+	}
+	if _, err := t.delete(&t.codec.claims.Table, is("", claimKey(ch, h))); err != nil {
+		return err
+	}
+	return t.edit(l.Card, func(s *cardState) {
+		s.Links = slices.DeleteFunc(slices.Clone(s.Links), func(o store.Link) bool { return o.Channel == ch && o.Handle == h })
+	})
+}
+
+// InsertCardTick drops marks of the card that no ration counts any more, so
+// that the row does not grow for ever.
+func (t *Tx) InsertCardTick(card liuma.CardID, kind string, at time.Time) error {
+	return t.edit(card, func(s *cardState) {
+		var kept []ration
+		found := false
+		for _, r := range s.Rations {
+			var marks []time.Time
+			for _, m := range r.At {
+				if m.After(at.Add(-store.TicksKept)) {
+					marks = append(marks, m)
+				}
+			}
+			if r.Kind == kind {
+				marks, found = append(marks, whenKept(at)), true
+				slices.SortFunc(marks, time.Time.Compare)
+			}
+			if len(marks) > 0 {
+				kept = append(kept, ration{r.Kind, marks})
+			}
+		}
+		if !found {
+			kept = append(kept, ration{kind, []time.Time{whenKept(at)}})
+		}
+		s.Rations = kept
+	})
+}
+
+// whenKept is a time as it comes back from the database.
+func whenKept(at time.Time) time.Time { return time.UnixMilli(at.UnixMilli()).UTC() }
+
+func (t *Tx) DeleteCardTicks(card liuma.CardID, kind string) error {
+	return t.edit(card, func(s *cardState) {
+		s.Rations = slices.DeleteFunc(slices.Clone(s.Rations), func(r ration) bool { return r.Kind == kind })
+	})
+}

@@ -1,0 +1,345 @@
+package rows
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// Tx implements store.Tx on one transaction of a database. Used by one
+// goroutine.
+type Tx struct {
+	Reader
+	to       Sink
+	wrote    bool // a row was changed
+	destroys bool // a seal key was deleted
+	heads    []Head
+}
+
+var _ store.Tx = (*Tx)(nil)
+
+// Head is a card's rev after a transaction that raised it.
+type Head struct {
+	Card liuma.CardID
+	Rev  uint64
+}
+
+// NewTx reads and writes in a transaction until End.
+func NewTx(c *Codec, to Sink) *Tx { return &Tx{Reader: Reader{codec: c, from: to}, to: to} }
+
+// Wrote reports whether a row was changed, Destroys whether a seal key was
+// deleted, and Heads which cards' revs rose.
+func (t *Tx) Wrote() bool    { return t.wrote }
+func (t *Tx) Destroys() bool { return t.destroys }
+func (t *Tx) Heads() []Head  { return t.heads }
+
+func insert[T any](t *Tx, k *kind[T], key []byte, v *T, rev uint64) error {
+	if t.ended {
+		return errEnded
+	}
+	r, err := row(t.codec, k, key, v, rev)
+	if err != nil {
+		return err
+	}
+	if err := t.to.Insert(&k.Table, r); err != nil {
+		return err
+	}
+	t.wrote = true
+	return nil
+}
+
+// update replaces a row that was read at rev was.
+func update[T any](t *Tx, k *kind[T], key []byte, v *T, was uint64) error {
+	r, err := row(t.codec, k, key, v, was+1)
+	if err != nil {
+		return err
+	}
+	if err := t.to.Update(&k.Table, r, was); err != nil {
+		return err
+	}
+	t.wrote = true
+	return nil
+}
+
+// change replaces a row that is there.
+func change[T any](t *Tx, k *kind[T], v *T) error {
+	key := k.key(v)
+	_, rev, err := get(&t.Reader, k, key)
+	if err != nil {
+		return err
+	}
+	return update(t, k, key, v, rev)
+}
+
+// put replaces a row or inserts one.
+func put[T any](t *Tx, k *kind[T], v *T) error {
+	err := change(t, k, v)
+	if errors.Is(err, store.ErrNotFound) {
+		return insert(t, k, k.key(v), v, 1)
+	}
+	return err
+}
+
+// delete deletes rows without reading them: who altered one could have deleted
+// it as well.
+func (t *Tx) delete(table *Table, q Query) (int64, error) {
+	if t.ended {
+		return 0, errEnded
+	}
+	n, err := t.to.Delete(table, q)
+	t.wrote = t.wrote || n > 0
+	return n, err
+}
+
+func (t *Tx) deleteOne(table *Table, key []byte) error {
+	n, err := t.delete(table, is("", key))
+	if err == nil && n == 0 {
+		return store.ErrNotFound
+	}
+	return err
+}
+
+// before selects the rows whose time is before another.
+func before(column string, at time.Time) Query {
+	return Query{Column: column, To: at.UnixMilli() - 1, Limit: -1}
+}
+
+// InsertRequest is unique by the key (I-11). A crash after it leaves an
+// undecided request, which stays undecided.
+func (t *Tx) InsertRequest(q store.Request) error {
+	return insert(t, &t.codec.requests, t.codec.requests.key(&q), &q, 1)
+}
+
+// UpdateRequest changes nothing of a decided request but RedeemedAt, once
+// (I-11).
+func (t *Tx) UpdateRequest(q store.Request) error {
+	k := &t.codec.requests
+	there, rev, err := get(&t.Reader, k, k.key(&q))
+	if err != nil {
+		return err
+	}
+	q.Ceremony = there.Ceremony
+	if there.Decided {
+		first := there.RedeemedAt.IsZero()
+		if first {
+			there.RedeemedAt = q.RedeemedAt
+		}
+		same, err := equal(&q, &there)
+		switch {
+		case err != nil:
+			return err
+		case !same:
+			return store.ErrDecided
+		case !first || q.RedeemedAt.IsZero():
+			return nil // the same change again
+		}
+	}
+	return update(t, k, k.key(&q), &q, rev)
+}
+
+// equal compares two values as they are kept.
+func equal[T any](a, b *T) (bool, error) {
+	x, err1 := encode(a)
+	y, err2 := encode(b)
+	return slices.Equal(x, y), errors.Join(err1, err2)
+}
+
+// InsertIntent is unique by the key (I-7): one open intent a card.
+func (t *Tx) InsertIntent(i store.Intent) error {
+	return insert(t, &t.codec.intents, i.Card[:], &i, 1)
+}
+
+func (t *Tx) UpdateIntent(i store.Intent) error { return change(t, &t.codec.intents, &i) }
+
+func (t *Tx) DeleteIntent(card liuma.CardID) error {
+	return t.deleteOne(&t.codec.intents.Table, card[:])
+}
+
+func (t *Tx) UpsertPerson(p store.Person) error { return put(t, &t.codec.persons, &p) }
+
+func (t *Tx) InsertClient(c store.Client) error {
+	return insert(t, &t.codec.clients, []byte(c.ID), &c, 1)
+}
+
+func (t *Tx) UpdateClient(c store.Client) error { return change(t, &t.codec.clients, &c) }
+
+func (t *Tx) InsertEvidence(provider string, jti vault.Index, until time.Time) error {
+	return insert(t, &t.codec.evidence, join(provider, string(jti[:])), &usedEvidence{until}, 1)
+}
+
+func (t *Tx) PruneEvidence(now time.Time) (int64, error) {
+	return t.delete(&t.codec.evidence.Table, before("until", now))
+}
+
+func (t *Tx) InsertSealKey(k store.SealKey) error {
+	return insert(t, &t.codec.sealKeys, []byte(k.ID), &k, 1)
+}
+
+func (t *Tx) DeleteSealKey(id string) error {
+	if err := t.deleteOne(&t.codec.sealKeys.Table, []byte(id)); err != nil {
+		return err
+	}
+	t.destroys = true
+	return nil
+}
+
+func (t *Tx) SaveKeepersSeen(seen map[string]uint64) error {
+	if t.ended {
+		return errEnded
+	}
+	for _, sequence := range seen {
+		if sequence > math.MaxInt64 {
+			return fmt.Errorf("store: sequence %d is out of range", sequence)
+		}
+	}
+	if err := t.to.SaveKeepersSeen(seen); err != nil {
+		return err
+	}
+	t.wrote = t.wrote || len(seen) > 0
+	return nil
+}
+
+// InsertCeremony takes the ceremony's Revision as the row's rev.
+func (t *Tx) InsertCeremony(c store.Ceremony) error {
+	if c.Revision >= math.MaxInt64 {
+		return fmt.Errorf("store: revision %d is out of range", c.Revision)
+	}
+	return insert(t, &t.codec.ceremonies, []byte(c.ID), &c, c.Revision)
+}
+
+// UpdateCeremony compares and sets. A crash after it and before the commit
+// leaves the step as it was: the page goes on from there.
+func (t *Tx) UpdateCeremony(c store.Ceremony) error {
+	if c.Revision >= math.MaxInt64 {
+		return fmt.Errorf("store: revision %d is out of range", c.Revision)
+	}
+	there, rev, err := get(&t.Reader, &t.codec.ceremonies, []byte(c.ID))
+	if err != nil {
+		return err
+	}
+	if c.Revision != rev {
+		return store.ErrConflict
+	}
+	c.Channel, c.BusinessNo, c.Action, c.Revision = there.Channel, there.BusinessNo, there.Action, rev+1
+	return update(t, &t.codec.ceremonies, []byte(c.ID), &c, rev)
+}
+
+// PruneCeremonies drops their one-time codes too: a ceremony's row is the parent
+// of its code's.
+func (t *Tx) PruneCeremonies(endedBefore time.Time) (int64, error) {
+	return t.delete(&t.codec.ceremonies.Table, before("ended", endedBefore))
+}
+
+func (t *Tx) PutCode(c store.Code) error { return put(t, &t.codec.codes, &c) }
+
+func (t *Tx) DeleteCodesOf(card liuma.CardID) error {
+	if card.IsZero() {
+		return nil
+	}
+	_, err := t.delete(&t.codec.codes.Table, is("card", card[:]))
+	return err
+}
+
+// InsertTick never collides: two ration marks in the same millisecond count
+// twice.
+func (t *Tx) InsertTick(k store.Tick) error {
+	m := newMark(k)
+	return insert(t, &t.codec.ticks, t.codec.ticks.key(&m), &m, 1)
+}
+
+func (t *Tx) DeleteTicks(kind string, key vault.Index) error {
+	_, err := t.delete(&t.codec.ticks.Table, marksWithin(kind, key, earliest))
+	return err
+}
+
+func (t *Tx) PruneTicks(at time.Time) (int64, error) {
+	return t.delete(&t.codec.ticks.Table, before("at", at))
+}
+
+// ofCard returns store.ErrNotFound for a card that is not there.
+func (t *Tx) ofCard(id liuma.CardID) error {
+	_, err := t.card(id)
+	return err
+}
+
+func (t *Tx) InsertFreezeCode(f store.FreezeCode) error {
+	if err := t.ofCard(f.Card); err != nil {
+		return err
+	}
+	return insert(t, &t.codec.freezeCodes, f.MAC[:], &f, 1)
+}
+
+func (t *Tx) UpdateFreezeCode(f store.FreezeCode) error { return change(t, &t.codec.freezeCodes, &f) }
+
+func (t *Tx) PruneFreezeCodes(expiredBefore time.Time) (int64, error) {
+	return t.delete(&t.codec.freezeCodes.Table, before("expires", expiredBefore))
+}
+
+func (t *Tx) PutDevice(d store.Device) error {
+	if err := t.ofCard(d.Card); err != nil {
+		return err
+	}
+	return put(t, &t.codec.devices, &d)
+}
+
+func (t *Tx) DeleteDevice(card liuma.CardID, mac vault.MAC) error {
+	return t.deleteOne(&t.codec.devices.Table, deviceKey(card, mac))
+}
+
+func (t *Tx) DeleteDevicesOf(card liuma.CardID) error {
+	_, err := t.delete(&t.codec.devices.Table, devicesOf(card))
+	return err
+}
+
+func (t *Tx) PruneDevices(seenBefore time.Time) (int64, error) {
+	return t.delete(&t.codec.devices.Table, before("seen", seenBefore))
+}
+
+// InsertMessage runs in the transaction of the change that the message tells
+// of: a crash leaves both or neither.
+func (t *Tx) InsertMessage(m store.Message) error {
+	return insert(t, &t.codec.messages, []byte(m.ID), &m, 1)
+}
+
+func (t *Tx) UpdateMessage(m store.Message) error { return change(t, &t.codec.messages, &m) }
+
+// PruneMessages never drops a waiting message: it has no time when it was done.
+func (t *Tx) PruneMessages(doneBefore time.Time) (int64, error) {
+	return t.delete(&t.codec.messages.Table, before("done", doneBefore))
+}
+
+// Finish writes the entry of the transaction and the cards that it edited. It
+// is called once, when the transaction's function has returned nil.
+func (t *Tx) Finish(e audit.Entry, p audit.ProcessID) error {
+	if !t.wrote && e == (audit.Entry{}) {
+		return nil
+	}
+	if e == (audit.Entry{}) {
+		return store.ErrNoAudit
+	}
+	if err := e.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", store.ErrNoAudit, err)
+	}
+	if err := t.chain(e, p); err != nil {
+		return fmt.Errorf("store: audit entry: %w", err)
+	}
+	t.wrote = true
+	for id, c := range t.cards {
+		if c.dirty {
+			if err := t.writeCard(c); err != nil {
+				return err
+			}
+		}
+		if c.stored > c.base {
+			t.heads = append(t.heads, Head{id, c.stored})
+		}
+	}
+	return nil
+}

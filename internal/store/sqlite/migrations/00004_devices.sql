@@ -1,5 +1,0 @@
--- Known devices that were not seen for long are dropped, found by when they
--- were seen.
-
--- +goose Up
-CREATE INDEX devices_seen ON devices (seen);
