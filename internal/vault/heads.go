@@ -100,16 +100,6 @@ func (h *Heads) Get(name Head) uint64 {
 // head lower than the database, which is raised at the next start. If Raise
 // fails the head is what it was, and the caller tries again.
 func (h *Heads) Raise(name Head, n uint64) error {
-	return h.change(name, func(now uint64) uint64 { return max(now, n) })
-}
-
-// Accept sets a head to n, lower ones too: by it an operator takes a restored
-// database for good. The caller records who did so and why.
-func (h *Heads) Accept(name Head, n uint64) error {
-	return h.change(name, func(uint64) uint64 { return n })
-}
-
-func (h *Heads) change(name Head, next func(uint64) uint64) error {
 	if !name.valid() {
 		return ErrHeadName
 	}
@@ -119,8 +109,7 @@ func (h *Heads) change(name Head, next func(uint64) uint64) error {
 	numbers := maps.Clone(h.numbers)
 	h.mu.RUnlock()
 	now, there := numbers[name]
-	n := next(now)
-	if there && n == now {
+	if n <= now {
 		return nil
 	}
 	if !there && len(numbers) >= maxHeads {
@@ -129,6 +118,21 @@ func (h *Heads) change(name Head, next func(uint64) uint64) error {
 	numbers[name] = n
 	return h.replace(numbers)
 }
+
+// Of is one head of the file by itself.
+func (h *Heads) Of(name Head) NamedHead { return NamedHead{heads: h, name: name} }
+
+// NamedHead is one head of a file of heads.
+type NamedHead struct {
+	heads *Heads
+	name  Head
+}
+
+// Number is Heads.Get.
+func (n NamedHead) Number() uint64 { return n.heads.Get(n.name) }
+
+// Raise is Heads.Raise.
+func (n NamedHead) Raise(to uint64) error { return n.heads.Raise(n.name, to) }
 
 func (n Head) valid() bool {
 	return n != "" && n != "mac" && len(n) <= maxHeadName && strings.Trim(string(n), "abcdefghijklmnopqrstuvwxyz0123456789-") == ""

@@ -43,9 +43,10 @@ func TestHeadsOnlyRise(t *testing.T) {
 	if again := headsOf(t, v, dir); again.Get("other") != 1<<63 || again.Get("shared") != 9 {
 		t.Errorf("two heads: %d and %d", again.Get("other"), again.Get("shared"))
 	}
-	must(t, h.Accept("shared", 4))
-	if got := headsOf(t, v, dir).Get("shared"); got != 4 {
-		t.Errorf("accepted 4: %d", got)
+	one := h.Of("shared")
+	must(t, one.Raise(11))
+	if got := headsOf(t, v, dir).Of("shared").Number(); got != 11 {
+		t.Errorf("raised to 11 by its name: %d", got)
 	}
 	if info, err := os.Stat(filepath.Join(dir, HeadsFile)); err != nil || info.Mode() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
