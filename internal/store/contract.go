@@ -30,6 +30,9 @@ var (
 	// ErrSeal is the cause when a row is not what the authority wrote in its place
 	// (I-13). The fault that it comes in is outwardly "unavailable".
 	ErrSeal = errors.New("store: a row was altered, or is not of this authority")
+	// ErrBehind is the cause when the database is older than a head that is kept
+	// outside of it: somebody put an old one back. Outwardly "unavailable".
+	ErrBehind = errors.New("store: the database is older than its head")
 	// ErrNoAudit is returned by Update when a change came without an entry, or
 	// with one about a card that is not there.
 	ErrNoAudit = errors.New("store: change without an audit entry")
@@ -81,6 +84,10 @@ type Reader interface {
 	CardByHolder(vault.Index) (Card, error)
 	CountCards() (int64, error)
 
+	// Shared is the version of all clients and seal keys together, which rises
+	// with each change of any of them; zero before the first.
+	Shared() (uint64, error)
+
 	// Links lists a card's links, oldest first; none if there is no such card.
 	Links(liuma.CardID) ([]Link, error)
 	Link(liuma.ChannelID, liuma.CardID) (Link, error)
@@ -124,6 +131,10 @@ type Tx interface {
 	Reader
 	CeremonyWriter
 	PhoneWriter
+
+	// RaiseShared lifts Shared above a number, for a database that was restored
+	// and is taken for good.
+	RaiseShared(above uint64) error
 
 	// InsertCard refuses a second card for the same Holder (ErrExists).
 	InsertCard(Card) error

@@ -10,20 +10,34 @@ import (
 type Codec struct {
 	seal  Sealer
 	alarm func(table string, err error)
+	head  SharedHead // nil: none is kept
 	*tables
+	lastShared sharedCache
 }
 
 // NewCodec makes the codec of a database. alarm is called for every row that
 // was refused, within the transaction that read it: it must return at once and
-// must not call the store. It may be nil.
-func NewCodec(seal Sealer, alarm func(table string, err error)) (*Codec, error) {
+// must not call the store. It may be nil, and so may head.
+func NewCodec(seal Sealer, alarm func(table string, err error), head SharedHead) (*Codec, error) {
 	if seal == nil {
 		return nil, errors.New("store: no vault to seal rows with")
 	}
 	if alarm == nil {
 		alarm = func(string, error) {}
 	}
-	return &Codec{seal: seal, alarm: alarm, tables: newTables()}, nil
+	return &Codec{seal: seal, alarm: alarm, head: head, tables: newTables()}, nil
+}
+
+// Alarm tells of a fault that no reader has met.
+func (c *Codec) Alarm(table string, err error) { c.alarm(table, err) }
+
+// floor is what the shared row's rev must not be below. It is taken before the
+// first read of a transaction: later ones may be raised by others meanwhile.
+func (c *Codec) floor() uint64 {
+	if c.head == nil {
+		return 0
+	}
+	return c.head.Number()
 }
 
 // open checks a row and decodes its body.

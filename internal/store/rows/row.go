@@ -44,6 +44,9 @@ type Table struct {
 	// Parent, if not empty, is the table whose row has the same key: without it a
 	// row is refused (store.ErrNotFound), and it is deleted with it.
 	Parent string
+	// Shared tables decide about everybody. Their rows are listed in the shared
+	// row, whose rev is kept outside of the database too.
+	Shared bool
 }
 
 // Row is one row as the database keeps it. Looks are the values of the table's

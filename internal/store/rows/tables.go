@@ -36,6 +36,7 @@ type tables struct {
 	freezeCodes kind[store.FreezeCode]
 	devices     kind[store.Device]
 	messages    kind[store.Message]
+	sharedRow   kind[shared]
 }
 
 // Exempt lists the tables that are not sealed, and why.
@@ -52,7 +53,7 @@ func Tables() []Table {
 	t := newTables()
 	return []Table{t.cards.Table, t.claims.Table, t.requests.Table, t.intents.Table, t.persons.Table, t.clients.Table,
 		t.evidence.Table, t.sealKeys.Table, t.starts.Table, t.ceremonies.Table, t.codes.Table, t.ticks.Table,
-		t.freezeCodes.Table, t.devices.Table, t.messages.Table}
+		t.freezeCodes.Table, t.devices.Table, t.messages.Table, t.sharedRow.Table}
 }
 
 // claim is a link's handle, taken by a card. The card's row decides whether the
@@ -106,9 +107,9 @@ func newTables() *tables {
 	t.persons = kind[store.Person]{Table{Name: "persons", Columns: []Column{{Name: "card_no", Unique: true}}},
 		func(p *store.Person) []byte { return p.Holder[:] },
 		func(p *store.Person) []Value { return []Value{some(p.CardNo[:])} }}
-	t.clients = kind[store.Client]{Table{Name: "clients"},
+	t.clients = kind[store.Client]{Table{Name: "clients", Shared: true},
 		func(c *store.Client) []byte { return []byte(c.ID) }, noLooks[store.Client]}
-	t.sealKeys = kind[store.SealKey]{Table{Name: "seal_keys"},
+	t.sealKeys = kind[store.SealKey]{Table{Name: "seal_keys", Shared: true},
 		func(k *store.SealKey) []byte { return []byte(k.ID) }, noLooks[store.SealKey]}
 	t.starts = kind[start]{Table{Name: "starts", Columns: []Column{{Name: "start", Number: true, Unique: true}}},
 		func(s *start) []byte { return startKey(s.Process) },
@@ -123,6 +124,7 @@ func newTables() *tables {
 	t.evidence = kind[usedEvidence]{Table: Table{Name: "evidence", Columns: []Column{{Name: "until", Number: true}}},
 		looks: func(e *usedEvidence) []Value { return []Value{e.Until.UnixMilli()} }}
 	t.claims = kind[claim]{Table: Table{Name: "claims"}, looks: noLooks[claim]}
+	t.sharedRow = kind[shared]{Table: Table{Name: "shared"}, looks: noLooks[shared]}
 	t.phone()
 	return t
 }

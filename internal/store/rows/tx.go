@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -21,6 +22,7 @@ type Tx struct {
 	wrote    bool // a row was changed
 	destroys bool // a seal key was deleted
 	heads    []Head
+	raised   uint64 // rev of the shared row that this transaction wrote
 }
 
 var _ store.Tx = (*Tx)(nil)
@@ -32,7 +34,9 @@ type Head struct {
 }
 
 // NewTx reads and writes in a transaction until End.
-func NewTx(c *Codec, to Sink) *Tx { return &Tx{Reader: Reader{codec: c, from: to}, to: to} }
+func NewTx(c *Codec, to Sink) *Tx {
+	return &Tx{Reader: Reader{codec: c, from: to, floor: c.floor()}, to: to}
+}
 
 // Wrote reports whether a row was changed, Destroys whether a seal key was
 // deleted, and Heads which cards' revs rose.
@@ -52,7 +56,7 @@ func insert[T any](t *Tx, k *kind[T], key []byte, v *T, rev uint64) error {
 		return err
 	}
 	t.wrote = true
-	return nil
+	return t.share(&k.Table, key, &r.Seal.MAC)
 }
 
 // update replaces a row that was read at rev was.
@@ -65,7 +69,7 @@ func update[T any](t *Tx, k *kind[T], key []byte, v *T, was uint64) error {
 		return err
 	}
 	t.wrote = true
-	return nil
+	return t.share(&k.Table, key, &r.Seal.MAC)
 }
 
 // change replaces a row that is there.
@@ -103,7 +107,7 @@ func (t *Tx) deleteOne(table *Table, key []byte) error {
 	if err == nil && n == 0 {
 		return store.ErrNotFound
 	}
-	return err
+	return cmp.Or(err, t.share(table, key, nil))
 }
 
 // before selects the rows whose time is before another.
@@ -331,6 +335,9 @@ func (t *Tx) Finish(e audit.Entry, p audit.ProcessID) error {
 		return fmt.Errorf("store: audit entry: %w", err)
 	}
 	t.wrote = true
+	if err := t.finishShared(); err != nil {
+		return fmt.Errorf("store: shared row: %w", err)
+	}
 	for id, c := range t.cards {
 		if c.dirty {
 			if err := t.writeCard(c); err != nil {

@@ -89,6 +89,16 @@ CREATE TABLE seal_keys (
     seal     BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- One row, which lists clients and seal keys with their seals. Its rev is kept
+-- outside of the database too.
+CREATE TABLE shared (
+    key      BLOB    NOT NULL PRIMARY KEY,
+    rev      INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    seal_key INTEGER NOT NULL,
+    seal     BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Ceremonies: number is the channel's business number, open_card the card and
 -- due the expiry of one that has not ended.
 CREATE TABLE ceremonies (
