@@ -44,6 +44,7 @@ type cli struct {
 	Evidence evidenceCmd `cmd:"" help:"The providers of evidence."`
 	Texts    textsCmd    `cmd:"" help:"The codes and notices to bound phones, and what became of them."`
 	Keys     keysCmd     `cmd:"" help:"The keys that receipts and ID tokens are signed with, and those of the vault."`
+	Heads    headsCmd    `cmd:"" help:"The file that tells a database that was put back from the newest one."`
 	PIN      PINCmd      `cmd:"" name:"pin" help:"What may be a PIN."`
 	Bench    benchCmd    `cmd:"" help:"Measure what a verification costs on this machine."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

@@ -63,6 +63,7 @@ const (
 	ProviderRegistered Event = "provider.registered"
 	SealKeyMade        Event = "sealkey.made"
 	SealKeyDestroyed   Event = "sealkey.destroyed"
+	HeadsAccepted      Event = "heads.accepted"  // an operator took a restored database for good
 	RootKeyMade        Event = "rootkey.made"    // of the vault; outcome begun, ok or failed
 	EvidencePruned     Event = "evidence.pruned" // rows of evidence too old to be accepted were dropped
 	KeeperSeen         Event = "keeper.seen"     // the highest sequence seen from a keeper was saved

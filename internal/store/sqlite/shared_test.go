@@ -137,7 +137,9 @@ func (w *sharedWorld) listings() map[string]func() error {
 		"Client":  func() error { return w.client("zj-hrss") },
 		"Clients": func() error { return w.view(func(r store.Reader) error { _, err := r.Clients(); return err }) },
 		"UpdateClient": func() error {
-			return w.try(func(tx store.Tx) error { return tx.UpdateClient(store.Client{ID: "zj-hrss", Kind: store.ClientChannel}) })
+			return w.try(func(tx store.Tx) error {
+				return tx.UpdateClient(store.Client{ID: "zj-hrss", Kind: store.ClientChannel})
+			})
 		},
 	}
 }
