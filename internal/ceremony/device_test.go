@@ -1,6 +1,7 @@
 package ceremony_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -301,8 +302,7 @@ func TestADatabaseMakesNoDeviceKnown(t *testing.T) {
 	forged, other := own.devices()[0], own.devices()[0]
 	forged.Card = cardRow(t, x.Env, x.ch, x.card).ID
 	other.Card, other.MAC = forged.Card, vault.MAC{1}
-	tamper(t, x.Env, func(tx store.Tx) error { return tx.PutDevice(forged) })
-	tamper(t, x.Env, func(tx store.Tx) error { return tx.PutDevice(other) })
+	x.Forge(func(tx store.Tx) error { return errors.Join(tx.PutDevice(forged), tx.PutDevice(other)) })
 	for _, c := range []string{cookie, "", "x", "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"} {
 		if p, _ := x.verified(c); p.DeviceKnown {
 			t.Errorf("known by %q", c)

@@ -33,7 +33,6 @@ func (x *phoned) moveCard(region liuma.Region) {
 			return audit.Entry{}, err
 		}
 		card.Region = region
-		card.MAC = store.CardMAC(x.System.Vault, card)
 		return audit.Entry{At: x.Clock.Now(), Actor: "operator", Event: audit.CardEnrolled, Outcome: "ok"}, tx.UpdateCard(card)
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package ceremony_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -38,8 +39,13 @@ func TestChangeWhileKeepersWork(t *testing.T) {
 	card := env.Enroll(ch, env.People[0], goodPIN)
 	row := cardRow(t, env, ch, card)
 	row.Version++
-	row.MAC = store.CardMAC(env.System.Vault, row)
-	h.set(once(func() { tamper(t, env, func(tx store.Tx) error { return tx.UpdateCard(row) }) }), nil)
+	h.set(once(func() {
+		tamper(t, env, func(tx store.Tx) error {
+			there, err := tx.Card(row.ID)
+			there.Version = row.Version
+			return errors.Join(err, tx.UpdateCard(there))
+		})
+	}), nil)
 	if v := env.Verify(ch, card, goodPIN); v.Verdict != liuma.Unavailable || v.Receipt != "" {
 		t.Errorf("%+v", v)
 	}

@@ -75,7 +75,8 @@ type house struct {
 
 func newHouse(t testing.TB) *house {
 	dir := t.TempDir()
-	return &house{t: t, store: openStore(t, dir), vault: openVault(t, dir), log: &lockedBuffer{}}
+	v := openVault(t, dir)
+	return &house{t: t, store: openStore(t, dir, v), vault: v, log: &lockedBuffer{}}
 }
 
 // outbox has small and quick settings, with the changes of a test.

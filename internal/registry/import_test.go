@@ -3,6 +3,7 @@ package registry
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -300,7 +301,6 @@ func TestRaisedStatusReachesTheElectronicCard(t *testing.T) {
 		ID: liuma.NewCardID(), Holder: h.vault.Index(vault.IndexIDNumber, goodID), Region: "330502",
 		Version: 3, Verifier: liuma.Verifier{1}, Physical: liuma.PhysicalNormal, CreatedAt: h.now(),
 	}
-	card.MAC = store.CardMAC(h.vault, card)
 	write := func(change func(store.Tx) error) {
 		must(t, h.st.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
 			return audit.Entry{At: h.now(), Actor: "system", Event: audit.CardEnrolled, Outcome: "ok"}, change(tx)
@@ -316,7 +316,7 @@ func TestRaisedStatusReachesTheElectronicCard(t *testing.T) {
 		h.mustImport(t, goodID+",王秀英,13800138000,A12345678,330502,"+step.status)
 		must(t, h.st.View(t.Context(), func(r store.Reader) error {
 			got, err := r.Card(card.ID)
-			if got.Physical != step.want || got.Version != 3 || got.Verifier != card.Verifier || got.MAC != store.CardMAC(h.vault, got) {
+			if got.Physical != step.want || got.Version != 3 || got.Verifier != card.Verifier {
 				t.Errorf("after %q: %+v", step.status, got)
 			}
 			known, err2 := r.DevicesOf(card.ID)
@@ -326,14 +326,29 @@ func TestRaisedStatusReachesTheElectronicCard(t *testing.T) {
 			return errors.Join(err, err2)
 		}))
 	}
-	// An import does not repair a row that an attacker wrote.
-	card.Verifier, card.Physical = liuma.Verifier{2}, liuma.PhysicalNormal
-	write(func(tx store.Tx) error { return tx.UpdateCard(card) })
+}
+
+// TestImportLeavesAForgedCard: an import does not repair a row that an attacker
+// wrote, and goes on with the others.
+func TestImportLeavesAForgedCard(t *testing.T) {
+	h := newHouse(t)
+	h.mustImport(t, goodID+",王秀英,13800138000,A12345678,330502,")
+	card := store.Card{ID: liuma.NewCardID(), Holder: h.vault.Index(vault.IndexIDNumber, goodID), Version: 3, Physical: liuma.PhysicalNormal}
+	must(t, h.st.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+		return audit.Entry{At: h.now(), Actor: "system", Event: audit.CardEnrolled, Outcome: "ok"}, tx.InsertCard(card)
+	}))
+	db, err := sql.Open("sqlite", filepath.Join(h.dir, "liuma.db"))
+	must(t, err)
+	_, err = db.ExecContext(t.Context(), "UPDATE cards SET seal = zeroblob(32)")
+	must(t, errors.Join(err, db.Close()))
 	h.mustImport(t, goodID+",王秀英,13800138000,A12345678,330502,lost")
 	must(t, h.st.View(t.Context(), func(r store.Reader) error {
-		got, err := r.Card(card.ID)
-		if got.Physical != liuma.PhysicalNormal || got.MAC != card.MAC {
-			t.Errorf("a forged row was made good: %+v", got)
+		if _, err := r.Card(card.ID); !errors.Is(err, store.ErrSeal) {
+			t.Errorf("a forged row was made good: %v", err)
+		}
+		p, err := r.Person(card.Holder)
+		if p.Physical != liuma.PhysicalLost {
+			t.Errorf("the person is %q", p.Physical)
 		}
 		return err
 	}))

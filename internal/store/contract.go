@@ -33,8 +33,7 @@ var (
 	// ErrBehind is the cause when the database is older than a head that is kept
 	// outside of it: somebody put an old one back. Outwardly "unavailable".
 	ErrBehind = errors.New("store: the database is older than its head")
-	// ErrNoAudit is returned by Update when a change came without an entry, or
-	// with one about a card that is not there.
+	// ErrNoAudit is returned by Update when a change came without an entry.
 	ErrNoAudit = errors.New("store: change without an audit entry")
 	// ErrConflict is returned by UpdateCard and UpdateCeremony when the row was
 	// updated since it was read.
@@ -58,8 +57,9 @@ type Store interface {
 	// View runs f on one consistent snapshot. The Reader is invalid after f.
 	View(ctx context.Context, f func(Reader) error) error
 	// Update runs f in one serializable transaction and, when f returns nil,
-	// writes the returned entry at the end of its stream (audit.StreamOf) and
-	// commits. It returns nil only when everything is durable. If f wrote nothing
+	// writes the returned entry at the end of its stream (audit.StreamOf; an entry
+	// about a card that is not there goes to the process start's, with the card in
+	// its note) and commits. It returns nil only when everything is durable. If f wrote nothing
 	// and returns a zero Entry, nothing is kept and no entry is needed.
 	//
 	// f may be run more than once (transactions share a commit, and when one fails

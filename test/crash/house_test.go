@@ -22,6 +22,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 	storesqlite "github.com/liuma-pin/liuma/internal/store/sqlite"
 	"github.com/liuma-pin/liuma/internal/testkit"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 const channelID = "zj-hrss"

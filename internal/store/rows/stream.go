@@ -3,8 +3,9 @@ package rows
 import (
 	"bytes"
 	"errors"
-	"fmt"
+	"strings"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -16,7 +17,8 @@ import (
 // streams at the same time. A crash before the commit leaves neither the change
 // nor the entry nor the head, one after it all three.
 //
-// An entry about a card that is not there is refused, and its change with it.
+// An entry about a card that is not there goes to the stream of the process, and
+// its note names the card: a card's stream ends where its row says.
 func (t *Tx) chain(e audit.Entry, p audit.ProcessID) error {
 	stream := audit.StreamOf(e, p)
 	if stream.Kind == audit.OfProcess {
@@ -24,7 +26,9 @@ func (t *Tx) chain(e audit.Entry, p audit.ProcessID) error {
 	}
 	c, err := t.card(e.Card)
 	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("%w: it is about a card that is not there", store.ErrNoAudit)
+		e.Note = strings.TrimSpace(e.Note + " card=" + e.Card.String())
+		e.Card = liuma.CardID{}
+		return t.chainStart(e, p)
 	}
 	if err != nil {
 		return err
