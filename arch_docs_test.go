@@ -20,14 +20,6 @@ import (
 // somewhere, a word that the glossary has is one that the program has, and the
 // other way round.
 
-// moving names packages that are about to become part of another, which the
-// glossary has already. An entry goes when its package has gone.
-var moving = map[string]string{}
-
-// toCome names packages that the glossary has and the tree does not have yet.
-// An entry goes when its package is there.
-var toCome = []string{}
-
 // treeFiles lists the files below the module that people wrote, with slashes.
 func treeFiles(t *testing.T, keep func(name string) bool) []string {
 	t.Helper()
@@ -339,26 +331,13 @@ func TestGlossaryHasEveryPackage(t *testing.T) {
 		if dir == "" {
 			name = "liuma"
 		}
-		if to, ok := moving[dir]; ok {
-			name = to
-		}
 		if !slices.Contains(rows, name) {
 			t.Errorf("docs/GLOSSARY.md has no row for package %s", name)
 		}
 	}
 	for _, row := range rows {
-		if there := row == "liuma" || pkgs[row] != nil; !there && !slices.Contains(toCome, row) {
+		if row != "liuma" && pkgs[row] == nil {
 			t.Errorf("docs/GLOSSARY.md has a row for package %s, which does not exist", row)
-		}
-	}
-	for dir := range moving {
-		if pkgs[dir] == nil {
-			t.Errorf("%s has gone: take it out of moving", dir)
-		}
-	}
-	for _, dir := range toCome {
-		if pkgs[dir] != nil {
-			t.Errorf("%s is there: take it out of toCome", dir)
 		}
 	}
 }

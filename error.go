@@ -115,6 +115,7 @@ const (
 	CodeIDNumber15       Code = "id_number_15_digits"
 	CodeNotInRegistry    Code = "not_in_registry"
 	CodeAlreadyEnrolled  Code = "already_enrolled"
+	CodeCardRestored     Code = "card_restored" // only the keepers knew the holder's card
 	CodePINFormat        Code = "pin_format"
 	CodeWeakPIN          Code = "weak_pin"
 	CodeChangeUnderWay   Code = "change_under_way"
@@ -133,6 +134,7 @@ const (
 	CodeCeremonyMoved     Code = "ceremony_moved"     // another page of the same ceremony was ahead
 	CodeLeft              Code = "left_by_holder"
 	CodeRequestURIInvalid Code = "request_uri_invalid"
+	CodeNotReturned       Code = "not_returned" // the verdict did not come back by the browser that gave the PIN
 	CodeCodeInvalid       Code = "code_invalid" // authorization code unknown, used, late or for another
 
 	CodePhoneCodeFormat   Code = "phone_code_format"

@@ -110,6 +110,9 @@ func holderExplanation(c Code) (Explanation, bool) {
 	case CodeAlreadyEnrolled:
 		return say("您已经申领过电子社保卡并设置了密码。", "You already have an e-card with a PIN.",
 			"请直接用原来的密码关联本渠道。", "Link this channel with the PIN that you have.")
+	case CodeCardRestored:
+		return say("您已经有电子社保卡，它的记录刚刚恢复，为安全起见已冻结。", "You already have an e-card; its record was just restored, and it is frozen to be safe.",
+			"请带身份证到经办窗口启用。", "Go to an agency with your ID card to have it opened.")
 	case CodePINFormat:
 		return say("密码应为 6 位数字。", "A PIN has six digits.",
 			"请重新输入 6 位数字。", "Enter six digits.")
@@ -146,6 +149,9 @@ func holderExplanation(c Code) (Explanation, bool) {
 	case CodeCeremonyMoved:
 		return say("这一步已经办过了。", "This step was done already.",
 			"请查看最新的页面。", "Look at the latest page.")
+	case CodeNotReturned:
+		return say("结果没有从输入密码的那个页面带回应用，不能再取用。", "The result did not come back to the app from the page where the PIN was entered, and cannot be fetched any more.",
+			"请回到您自己的应用，重新办理，并在打开的页面里办完。如果是别人发给您的链接，请不要再打开，并可冻结电子社保卡或拨打 12333。", "Start again from your own app, and finish on the page that it opens. If somebody sent you a link to this page, do not open it again; you can freeze the card, or call 12333.")
 	case CodeLeft:
 		return say("您已取消办理。", "You called this off.",
 			"如需办理，请回到应用重新进入。", "Start again from the app if you want to.")

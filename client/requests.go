@@ -103,8 +103,10 @@ type PhysicalRequest struct {
 type Verification struct {
 	BusinessNo string `json:"business_no"`
 	Action     string `json:"action"`
-	// State is decided; pending (under way, ask again); or undecided
-	// (interrupted, and final).
+	// State is decided; pending (under way, ask again); undecided (interrupted, and
+	// final); or, of a hosted request with a right verdict whose code was not
+	// redeemed, returning (verify, link: the verdict comes with the code alone) or
+	// done (every other act: it is carried out). Neither proves anything.
 	State string `json:"state"`
 	// Verdict is right, wrong, locked, blocked, suspended or unavailable, or
 	// empty where nothing was attempted.
@@ -120,7 +122,7 @@ type Verification struct {
 	TriesLeft  *int       `json:"tries_left"` // wrong PINs that remain before a lock
 	Until      *time.Time `json:"until"`      // when a lock ends by itself
 	At         time.Time  `json:"at"`
-	Receipt    string     `json:"receipt"` // of a right verdict, for 60 seconds
+	Receipt    string     `json:"receipt"` // of a right verdict of the native door, for 60 seconds
 	ReceiptEnd *time.Time `json:"receipt_expires"`
 	Redeemed   bool       `json:"redeemed"`
 }

@@ -33,7 +33,7 @@ func (c *cli) administer(ctx context.Context, t *terminal, f func(admin.Administ
 	if err != nil {
 		return err
 	}
-	a, err := server.Administer(ctx, server.AdministerConfig{Dir: c.Data, Config: conf, Now: t.now})
+	a, err := server.Administer(ctx, server.AdministerConfig{Dir: c.Data, Config: conf})
 	if errors.Is(err, sqlite.ErrInUse) {
 		return &inUseError{c.Data}
 	}

@@ -2,7 +2,7 @@
 // serves, administers, and plays a demo. It only wires: every rule is in a
 // package under internal. It guarantees that an error is one line with the next
 // step, and that the exit status tells failure (1) from a wrong command line
-// (2). It trusts everybody who may run it with the data directory.
+// (2) and from a fault that was found in the audit record (3). It trusts everybody who may run it with the data directory.
 //
 // Start here: cli, in main.go; each command has a file of its name.
 package main
@@ -16,7 +16,6 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -28,6 +27,7 @@ const (
 	exitOK    = 0
 	exitFail  = 1
 	exitUsage = 2
+	exitFound = 3 // 'liuma audit verify' found a fault in the record
 )
 
 // cli is the command line.
@@ -45,7 +45,11 @@ type cli struct {
 	Texts    textsCmd    `cmd:"" help:"The codes and notices to bound phones, and what became of them."`
 	Keys     keysCmd     `cmd:"" help:"The keys that receipts and ID tokens are signed with, and those of the vault."`
 	Heads    headsCmd    `cmd:"" help:"The file that tells a database that was put back from the newest one."`
+	Card     cardCmd     `cmd:"" help:"Acts on one card, each recorded with a reason."`
+	Restore  restoreCmd  `cmd:"" help:"What follows when a backup of the database was put back."`
+	Clock    clockCmd    `cmd:"" help:"The time that locks, waits and rations go by, beside the machine's clock."`
 	PIN      PINCmd      `cmd:"" name:"pin" help:"What may be a PIN."`
+	Audit    auditCmd    `cmd:"" help:"The audit record: examine, show, export and digest it."`
 	Bench    benchCmd    `cmd:"" help:"Measure what a verification costs on this machine."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
@@ -54,20 +58,19 @@ const description = `Liuma (六码) is the PIN authority for electronic social-s
 
 Start with 'liuma demo'. For real data: 'liuma init', then 'liuma registry import', 'liuma channel add', 'liuma evidence provider add' and 'liuma serve'. Parties, registry and keys can be changed while the server runs. docs/OPERATIONS.md describes every command and setting.
 
-Exit status: 0 done, 1 failed, 2 wrong command line.`
+Exit status: 0 done, 1 failed, 2 wrong command line, 3 a fault in the audit record.`
 
 // terminal holds the streams that commands read and write.
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
-	now      func() time.Time
 }
 
 func main() {
 	// A second signal ends the process at once: the first one asks it to.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	t := &terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr, now: time.Now}
+	t := &terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	// Every command, and before anything is read: most of them hold keys or PINs.
 	if err := process.KeepPrivate(); err != nil {
 		os.Exit(report(t, err))

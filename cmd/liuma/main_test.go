@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -38,7 +39,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "freeport": freeport, "await": await, "mode": mode,
 			"terminate": terminate, "leftover": leftover, "awaitfile": awaitfile, "knock": knock, "kid": kid, "signingkey": signingKey,
 			"letters": letters, "letter": letter, "awaittexts": awaitTexts, "gateway": gateway, "audited": audited,
-			"nocore": noCore,
+			"nocore": noCore, "fetched": fetched,
 		},
 		RequireExplicitExec: true,
 		UpdateScripts:       *update,
@@ -61,6 +62,19 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(got) != args[0] {
 		ts.Fatalf("exit status %d, want %s", got, args[0])
 	}
+}
+
+// fetched URL FILE writes what is at the address to a file.
+func fetched(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: fetched URL FILE")
+	}
+	resp, err := http.Get(args[0])
+	ts.Check(err)
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), raw, 0o600))
 }
 
 // freeport VARIABLE sets a variable to a free port on loopback.

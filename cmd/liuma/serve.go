@@ -42,7 +42,7 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	system, err := server.Open(ctx, conf, server.Options{Now: t.now, Logger: logger})
+	system, err := server.Open(ctx, conf, server.Options{Logger: logger})
 	if err != nil {
 		return explainOpen(c.Data, err)
 	}

@@ -97,6 +97,9 @@ func printRest(w io.Writer, v admin.Status) error {
 	if err == nil {
 		err = printTexts(w, v.Texts)
 	}
+	if err == nil {
+		err = printRecord(w, v.Record)
+	}
 	if err != nil {
 		return err
 	}

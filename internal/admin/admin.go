@@ -19,15 +19,20 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -76,6 +81,12 @@ type Administration interface {
 	// ErrNoInbox: the driver is another.
 	Inbox(context.Context) ([]InboxText, error)
 
+	// Clock says how the times of the authority and its keepers stand.
+	Clock(context.Context) (ClockState, error)
+	// AcceptClock moves the kept time up to the machine's clock, on the record with
+	// a reason. Errors: audit.ErrReason, ErrNotServing, clock.ErrNotAhead, clock.ErrBehind.
+	AcceptClock(ctx context.Context, reason audit.Reason) (ClockState, error)
+
 	// RotateSigningKey makes a new key the signing key, from the next start of a
 	// server on.
 	RotateSigningKey(context.Context) (RotatedKey, error)
@@ -83,9 +94,22 @@ type Administration interface {
 	// vault.ErrNoSuchKey, vault.ErrKeySigns.
 	DropSigningKey(ctx context.Context, kid string) (DroppedKey, error)
 
+	// MakeDigest checks the entries since the last digest of the audit record and
+	// makes the next digest now.
+	MakeDigest(context.Context) (Digest, error)
+	// ExportRecord writes the audit record, or a part of it, as lines of JSON. It
+	// ends with a line of its own; without that line it was cut off.
+	ExportRecord(ctx context.Context, q record.Query, w io.Writer) error
 	// RotateRootKey adds a root key to the vault; it seals from now on, in a
 	// running server too. Errors: audit.ErrReason, vault.ErrRootKeys.
 	RotateRootKey(ctx context.Context, reason audit.Reason) (RootKey, error)
+	// RaiseHead brings one card's row, which was restored from an older copy, up
+	// to what the keepers have seen, so that it is served again. Errors:
+	// audit.ErrReason, ErrNotServing, ErrNoCard, ErrKeepers.
+	RaiseHead(ctx context.Context, card liuma.CardID, reason audit.Reason) (authority.Raised, error)
+	// AcceptRestore does so for the cards after one, step by step, until Done.
+	// Errors: audit.ErrReason, ErrNotServing.
+	AcceptRestore(ctx context.Context, after liuma.CardID, reason audit.Reason) (authority.Accepted, error)
 }
 
 // ImportConfig has the functions that an import reports to. Both are optional;
@@ -104,10 +128,12 @@ type Registry interface {
 	Import(ctx context.Context, r io.Reader, c registry.ImportConfig) (registry.Summary, error)
 }
 
-// Authority reports whether it can give verdicts now; *authority.Authority
-// implements it.
+// Authority reports whether it can give verdicts now, and brings restored cards
+// up to the keepers; *authority.Authority implements it.
 type Authority interface {
 	Ready(context.Context) error
+	RaiseHead(ctx context.Context, actor string, card liuma.CardID, reason audit.Reason) (authority.Raised, error)
+	AcceptRestore(ctx context.Context, actor string, after liuma.CardID, reason audit.Reason) (authority.Accepted, error)
 }
 
 // Quorum returns the highest sequence number that each keeper sent;
@@ -127,39 +153,42 @@ type Inbox interface {
 	Texts(phone string) []notify.Received // all, if phone is empty
 }
 
-// Config holds the parts that an Admin works with. All members but Server are
-// required.
+// Config holds the parts that an Admin works with. All members but Server and
+// Logger are required.
 type Config struct {
 	Store    store.Store
 	Registry Registry
+	Record   Record
 	Vault    *vault.Vault // seals messages that are sent again
 	KeyFile  string       // the file that Vault was opened from
-	Now      func() time.Time
+	Clock    *clock.Clock // the time of Store
+	Logger   *slog.Logger // default: discard
 	// From the configuration, for Status.
 	Issuer, Shape, TextsDriver string
 	// Server is the server in this process; nil if none runs.
 	Server *Server
 }
 
-// Server holds the parts of a serving process. Authority and Quorum are
-// required.
+// Server holds the parts of a serving process. Authority, Quorum and
+// Keepers are required.
 type Server struct {
 	Since     time.Time
 	Authority Authority
 	Quorum    Quorum
+	Keepers   Keepers
 	Outbox    Outbox // nil if no messages are sent
 	Inbox     Inbox  // nil unless the driver is the inbox
 }
 
 func (c *Config) check() error {
-	if c.Store == nil || c.Registry == nil || c.Vault == nil || c.KeyFile == "" || c.Now == nil {
-		return errors.New("admin: config: want Store, Registry, Vault, KeyFile and Now")
+	if c.Store == nil || c.Registry == nil || c.Record == nil || c.Vault == nil || c.KeyFile == "" || c.Clock == nil {
+		return errors.New("admin: config: want Store, Registry, Record, Vault, KeyFile and Clock")
 	}
 	if c.Issuer == "" || c.Shape == "" || c.TextsDriver == "" {
 		return errors.New("admin: config: want Issuer, Shape and TextsDriver")
 	}
-	if s := c.Server; s != nil && (s.Since.IsZero() || s.Authority == nil || s.Quorum == nil) {
-		return errors.New("admin: config: want Since, Authority and Quorum of the server")
+	if s := c.Server; s != nil && (s.Since.IsZero() || s.Authority == nil || s.Quorum == nil || s.Keepers == nil) {
+		return errors.New("admin: config: want Since, Authority, Quorum and Keepers of the server")
 	}
 	return nil
 }
@@ -178,6 +207,9 @@ var _ Administration = (*Admin)(nil)
 func New(c Config) (*Admin, error) {
 	if err := c.check(); err != nil {
 		return nil, err
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Admin{c: c}, nil
 }

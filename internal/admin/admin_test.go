@@ -12,6 +12,9 @@ func TestAdministration(t *testing.T) {
 	admintest.Run(t, func(_ *testing.T, w *admintest.World) admin.Administration { return w.Admin })
 }
 
+// TestClockUnserved: the time is not moved without the keepers.
+func TestClockUnserved(t *testing.T) { admintest.ClockUnserved(t) }
+
 // Each required member of the Config is asked for.
 func TestNewRefuses(t *testing.T) {
 	w := admintest.New(t, admintest.Options{Served: true})
@@ -24,13 +27,14 @@ func TestNewRefuses(t *testing.T) {
 		"registry":  func(c *admin.Config) { c.Registry = nil },
 		"vault":     func(c *admin.Config) { c.Vault = nil },
 		"key file":  func(c *admin.Config) { c.KeyFile = "" },
-		"clock":     func(c *admin.Config) { c.Now = nil },
+		"clock":     func(c *admin.Config) { c.Clock = nil },
 		"issuer":    func(c *admin.Config) { c.Issuer = "" },
 		"shape":     func(c *admin.Config) { c.Shape = "" },
 		"driver":    func(c *admin.Config) { c.TextsDriver = "" },
 		"since":     func(c *admin.Config) { c.Server.Since = time.Time{} },
 		"authority": func(c *admin.Config) { c.Server.Authority = nil },
 		"quorum":    func(c *admin.Config) { c.Server.Quorum = nil },
+		"keepers":   func(c *admin.Config) { c.Server.Keepers = nil },
 	} {
 		c := w.Config()
 		spoil(&c)

@@ -62,7 +62,7 @@ func (a *Admin) AddClient(ctx context.Context, c Client) error {
 	}
 	return a.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		row := row
-		row.At = a.c.Now().UTC()
+		row.At = a.c.Clock.Now()
 		if there, err := tx.Client(c.ID); err == nil {
 			return audit.Entry{}, fmt.Errorf("%w: %s is a %s", ErrTaken, c.ID, there.Kind)
 		} else if !errors.Is(err, store.ErrNotFound) {
@@ -204,7 +204,7 @@ func (a *Admin) clientEntry(c store.Client, what string) audit.Entry {
 		event = audit.ProviderRegistered
 	}
 	return audit.Entry{
-		At: a.c.Now().UTC(), Actor: Actor, Event: event, Outcome: "ok",
+		At: a.c.Clock.Now(), Actor: Actor, Event: event, Outcome: "ok",
 		Note: fmt.Sprintf("%s %s id=%s", c.Kind, what, c.ID),
 	}
 }

@@ -30,7 +30,7 @@ func (a *Admin) RotateRootKey(ctx context.Context, reason audit.Reason) (RootKey
 	if err := a.noteRootKey(ctx, audit.RootKeyMade, "begun", reason.Note("")); err != nil {
 		return RootKey{}, err
 	}
-	key, err := vault.RotateRootKey(a.c.KeyFile, a.c.Now())
+	key, err := vault.RotateRootKey(a.c.KeyFile, a.c.Clock.Now())
 	if err != nil {
 		return RootKey{}, errors.Join(err, a.noteRootKey(ctx, audit.RootKeyMade, "failed", ""))
 	}
@@ -45,7 +45,7 @@ func (a *Admin) RotateRootKey(ctx context.Context, reason audit.Reason) (RootKey
 
 func (a *Admin) noteRootKey(ctx context.Context, event audit.Event, outcome, note string) error {
 	return a.c.Store.Update(ctx, func(store.Tx) (audit.Entry, error) {
-		return audit.Entry{At: a.c.Now().UTC(), Actor: Actor, Event: event, Outcome: outcome, Note: note}, nil
+		return audit.Entry{At: a.c.Clock.Now().UTC(), Actor: Actor, Event: event, Outcome: outcome, Note: note}, nil
 	})
 }
 

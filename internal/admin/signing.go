@@ -29,7 +29,7 @@ type DroppedKey struct {
 // from the next start of a server on; the key before it stays published. The
 // key file is not part of the database, so the audit record has no entry of it.
 func (a *Admin) RotateSigningKey(context.Context) (RotatedKey, error) {
-	key, err := vault.RotateSigningKey(a.c.KeyFile, a.c.Now())
+	key, err := vault.RotateSigningKey(a.c.KeyFile, a.c.Clock.Now())
 	return RotatedKey{KID: key.ID, Restart: err == nil && a.c.Server != nil}, err
 }
 

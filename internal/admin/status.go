@@ -19,11 +19,12 @@ type Status struct {
 	Shape   string        `json:"shape"` // of the keepers, for example 2/3
 	Keepers []KeeperState `json:"keepers"`
 	// OpenIntents counts settings of a PIN that not every keeper has yet.
-	OpenIntents int64    `json:"open_intents"`
-	Cards       int64    `json:"cards"`
-	People      int64    `json:"people"`   // in the registry
-	SealKey     *SealKey `json:"seal_key"` // the newest; null before the first start
-	Texts       Texts    `json:"texts"`
+	OpenIntents int64        `json:"open_intents"`
+	Cards       int64        `json:"cards"`
+	People      int64        `json:"people"`   // in the registry
+	SealKey     *SealKey     `json:"seal_key"` // the newest; null before the first start
+	Texts       Texts        `json:"texts"`
+	Record      RecordStatus `json:"record"`
 	// Restart says that the running server signs with another key than the key
 	// file says, or publishes others.
 	Restart bool `json:"restart_for_keys"`
@@ -53,7 +54,7 @@ type SealKey struct {
 
 // Status reads the status.
 func (a *Admin) Status(ctx context.Context) (Status, error) {
-	s := Status{At: a.c.Now().UTC(), Issuer: a.c.Issuer, Shape: a.c.Shape}
+	s := Status{At: a.c.Clock.Now(), Issuer: a.c.Issuer, Shape: a.c.Shape}
 	seen := map[string]uint64{}
 	err := a.c.Store.View(ctx, func(r store.Reader) (err error) {
 		if s.Cards, err = r.CountCards(); err != nil {
@@ -78,6 +79,9 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	if s.Texts, err = a.textsState(ctx); err != nil {
+		return Status{}, err
+	}
+	if s.Record, err = a.recordStatus(ctx); err != nil {
 		return Status{}, err
 	}
 	if server := a.c.Server; server != nil {

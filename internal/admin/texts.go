@@ -79,7 +79,7 @@ func (a *Admin) textsState(ctx context.Context) (Texts, error) {
 		s, err := o.Stats(ctx)
 		return textsOf(a.c.TextsDriver, s, true), err
 	}
-	s, err := notify.Look(ctx, a.c.Store, a.c.Now())
+	s, err := notify.Look(ctx, a.c.Store, a.c.Clock.Now())
 	return textsOf(a.c.TextsDriver, s, false), err
 }
 
@@ -90,7 +90,7 @@ func (a *Admin) Texts(ctx context.Context, state store.MessageState, after strin
 
 // RetryText sends a dead notice again; see Administration.
 func (a *Admin) RetryText(ctx context.Context, id string) (string, error) {
-	again, err := notify.Retry(ctx, a.c.Store, a.c.Vault, a.c.Now(), Actor, id)
+	again, err := notify.Retry(ctx, a.c.Store, a.c.Vault, a.c.Clock.Now(), Actor, id)
 	if o := a.outbox(); o != nil && err == nil {
 		o.Wake()
 	}

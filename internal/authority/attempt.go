@@ -116,7 +116,7 @@ func (a *Authority) begin(ctx context.Context, at *guess) (decided bool, err err
 		if err := at.Hooks.guard(tx, card); err != nil {
 			return audit.Entry{}, err
 		}
-		waiting, err := a.waitingIntent(tx, card.ID)
+		waiting, replaces, err := a.waitingIntent(tx, card.ID)
 		if err != nil {
 			return audit.Entry{}, err
 		}
@@ -137,26 +137,27 @@ func (a *Authority) begin(ctx context.Context, at *guess) (decided bool, err err
 			return a.DecidedEntry(at.Caller, ev, at.row), err
 		}
 		at.count = card.Tally.Spend(now, at.place.Lane)
-		at.target = keeper.Target{Card: card.ID, Version: card.Version, KeySet: card.KeySet,
-			Verifier: card.Verifier, Unacknowledged: waiting}
+		at.target = a.targetOf(card)
+		at.target.Unacknowledged, at.target.Replaces = waiting, replaces
 		return a.Entry(at.Caller.Actor(), audit.AttemptBegun, card.ID, at.row.BusinessNo, "ok"), a.WriteCard(tx, card)
 	})
 	return decided, err
 }
 
-// waitingIntent reports whether a card has an open intent that allows a guess.
-// An intent that was recorded does not: errUnfinished.
-func (a *Authority) waitingIntent(r store.Reader, card liuma.CardID) (bool, error) {
+// waitingIntent reports whether a card has an open intent that allows a guess,
+// and the version from which it started. An intent that was recorded does not:
+// errUnfinished.
+func (a *Authority) waitingIntent(r store.Reader, card liuma.CardID) (bool, liuma.Version, error) {
 	in, err := r.Intent(card)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return false, nil
+		return false, 0, nil
 	case err != nil:
-		return false, err
+		return false, 0, err
 	case in.State == store.IntentCommitting:
-		return false, errUnfinished
+		return false, 0, errUnfinished
 	}
-	return true, nil
+	return true, in.From, nil
 }
 
 // place fills in the lane that the guess is counted in and the PIN version that
@@ -216,9 +217,13 @@ func (a *Authority) conclude(ctx context.Context, at *guess, out keeper.Outcome)
 		if now.Sub(at.row.At) >= decideTime {
 			return audit.Entry{}, errors.New("authority: too late to decide")
 		}
-		card, err := a.ReadCard(tx, at.row.Card)
+		card, err := tx.Card(at.row.Card)
 		if err != nil {
 			return audit.Entry{}, err
+		}
+		// A row that was put back serves nobody from here on (I-13).
+		if card.Behind = max(card.Behind, out.Behind); card.Behind > 0 {
+			out.Verdict = liuma.Unavailable
 		}
 		a.judge(at, &card, out, now)
 		if at.row.Verdict == liuma.Right {
@@ -276,7 +281,7 @@ func (a *Authority) judge(at *guess, card *store.Card, out keeper.Outcome, now t
 	case standing == liuma.StandingSuspended && at.Proof == nil:
 		verdict, code = liuma.Suspended, liuma.CodeEvidenceRequired
 	}
-	at.row.Until = out.Until
+	at.row.Until = a.clock.Read().ToHigh(out.Until) // keepers have a time of their own
 	if verdict == liuma.Wrong {
 		code = at.lastTry(card.Tally, out, now)
 	}

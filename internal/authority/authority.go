@@ -11,6 +11,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/pin"
@@ -24,8 +25,10 @@ import (
 // *keeper.Quorum implements it and documents errors and durability.
 type Quorum interface {
 	Attempt(ctx context.Context, t keeper.Target, g keeper.Guess, secret []byte) (keeper.Outcome, error)
-	Propose(ctx context.Context, card liuma.CardID, version liuma.Version, secret []byte) (liuma.Verifier, error)
-	Commit(ctx context.Context, c ledger.Commitment) (all bool, err error)
+	Propose(ctx context.Context, current keeper.Target, version liuma.Version, secret []byte) (liuma.Verifier, error)
+	Commit(ctx context.Context, c ledger.Commitment, head keeper.Head) (all bool, err error)
+	Tagged(ctx context.Context, tag ledger.Tag) (ledger.Row, error)
+	Held(ctx context.Context, card liuma.CardID) (ledger.Row, error)
 	KeySet() uint32
 	Seen() map[keeper.ID]uint64
 	Ready(ctx context.Context) error
@@ -75,8 +78,12 @@ type Config struct {
 	// that need a one-time code (reset, rebind, unfreeze) are refused and lead to
 	// the counter.
 	Outbox Outbox
-	// Now is the clock. Default time.Now.
-	Now func() time.Time
+	// Clock has the time that the store keeps. Default: this machine's, begun anew.
+	Clock *clock.Clock
+	// Witnesses returns the clocks of keepers on other machines, and how many of
+	// them must agree with this machine's before the time that is kept may jump to
+	// it. Embedded keepers are none. Default: there are none.
+	Witnesses func(context.Context) (clocks []time.Time, quorum int)
 	// Wait waits for d or until ctx ends. Default a timer. It paces refusals.
 	Wait   func(ctx context.Context, d time.Duration)
 	Logger *slog.Logger // default: discard
@@ -99,8 +106,8 @@ func (c *Config) validate() error {
 	if c.Ended == nil {
 		c.Ended = func(string) bool { return false }
 	}
-	if c.Now == nil {
-		c.Now = time.Now
+	if c.Clock == nil {
+		c.Clock = clock.Resume(clock.System(), clock.State{})
 	}
 	if c.Wait == nil {
 		c.Wait = wait
@@ -172,7 +179,8 @@ type Authority struct {
 	process  string
 	ended    func(process string) bool
 	outbox   Outbox // nil: no messages are sent
-	clock    func() time.Time
+	clock    *clock.Clock
+	others   func(context.Context) ([]time.Time, int) // nil: no keeper is on another machine
 	wait     func(ctx context.Context, d time.Duration)
 	log      *slog.Logger
 
@@ -197,7 +205,7 @@ func New(c Config) (*Authority, error) {
 	return &Authority{
 		store: c.Store, vault: c.Vault, quorum: c.Quorum, policy: c.Policy, registry: c.Registry,
 		issuer: c.Issuer, process: c.Process, ended: c.Ended, outbox: c.Outbox,
-		clock: c.Now, wait: c.Wait, log: c.Logger,
+		clock: c.Clock, others: c.Witnesses, wait: c.Wait, log: c.Logger,
 		slots: newSlots(), seals: &sealKeys{}, judges: &judges{made: map[pin.Rules]*pin.Judge{}},
 		clients: newClients(), seen: map[string]uint64{},
 	}, nil
@@ -216,6 +224,12 @@ func (a *Authority) Start(ctx context.Context) error {
 	if a.settingHooks == nil {
 		return errors.New("authority: no acts are attached")
 	}
+	if err := a.clock.Check(); err != nil {
+		// Nothing is served until the clock is right. Maintain then does the rest,
+		// and every attempt finishes its card's intent first (I-7).
+		a.log.Error("not serving", "err", err)
+		return nil
+	}
 	if err := a.finishIntents(ctx); err != nil {
 		return fmt.Errorf("authority: recover: %w", err)
 	}
@@ -225,16 +239,20 @@ func (a *Authority) Start(ctx context.Context) error {
 	return nil
 }
 
-// Now is the time in UTC and in the precision that the store keeps.
-func (a *Authority) Now() time.Time { return a.clock().UTC().Truncate(time.Millisecond) }
-
-// Ready reports whether a verdict could be given now: the store answers and
-// a quorum of keepers serves.
+// Ready reports whether a verdict could be given now. It asks what an attempt
+// would ask: the clocks agree, the store answers and takes a write, and a quorum
+// of keepers would serve a request with this header.
 func (a *Authority) Ready(ctx context.Context) error {
+	if err := a.timely(); err != nil {
+		return err
+	}
 	if err := a.store.View(ctx, func(r store.Reader) error {
 		_, err := r.SealKeys()
 		return err
 	}); err != nil {
+		return liuma.Fail(liuma.CodeUnavailable, err)
+	}
+	if err := a.keepTime(ctx); err != nil {
 		return liuma.Fail(liuma.CodeUnavailable, err)
 	}
 	if err := a.quorum.Ready(ctx); err != nil {
@@ -249,6 +267,10 @@ func (a *Authority) ReceiptKeys() jose.JSONWebKeySet { return a.vault.ReceiptKey
 // RecordAlarm writes a keeper's fault to the log and the audit record. It never
 // fails the request in which the fault was seen.
 func (a *Authority) RecordAlarm(ctx context.Context, al keeper.Alarm) {
+	if al.Fault == keeper.RowBehind {
+		a.rowBehind(ctx, al)
+		return
+	}
 	a.log.Error("keeper alarm", "keeper", al.Keeper, "what", al.Fault, "card", al.Card)
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		e := a.Entry("system", audit.KeeperAlarm, al.Card, "", string(al.Fault))

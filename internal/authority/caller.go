@@ -151,11 +151,11 @@ func sameClient(a, b store.Client) bool {
 		slices.Equal(a.Actions, b.Actions) && slices.Equal(a.Regions, b.Regions) && slices.Equal(a.RedirectURIs, b.RedirectURIs)
 }
 
-// UseAssertion marks the jti of a client assertion as used, until the assertion
-// expires. CodeUnauthenticated if it was used before.
+// UseAssertion marks the jti of a client assertion as used, for longer than the
+// assertion passes (until, by the wall clock). CodeUnauthenticated if it was used before.
 func (a *Authority) UseAssertion(ctx context.Context, clientID, jti string, until time.Time) error {
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		err := tx.InsertEvidence("assertion:"+clientID, a.vault.Index(vault.IndexEvidence, clientID+"\x00"+jti), until)
+		err := tx.InsertEvidence("assertion:"+clientID, a.vault.Index(vault.IndexEvidence, clientID+"\x00"+jti), a.clock.Read().MarkUntil(until))
 		return a.Entry("channel:"+clientID, audit.AssertionUsed, liuma.CardID{}, "", "ok"), err
 	})
 	if errors.Is(err, store.ErrExists) {

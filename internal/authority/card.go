@@ -3,6 +3,7 @@ package authority
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -49,8 +50,15 @@ func (a *Authority) Card(ctx context.Context, c Caller, h store.Handle) (CardVie
 }
 
 // ReadCard reads a card. The store has checked its seal: writing to the database
-// alone does not give a holder another holder's PIN (I-13).
-func (a *Authority) ReadCard(r store.Reader, id liuma.CardID) (store.Card, error) { return r.Card(id) }
+// alone does not give a holder another holder's PIN. A row that was put back from
+// an older copy is not read (I-13).
+func (a *Authority) ReadCard(r store.Reader, id liuma.CardID) (store.Card, error) {
+	card, err := r.Card(id)
+	if err == nil && card.Behind > 0 {
+		return store.Card{}, liuma.Fail(liuma.CodeUnavailable, fmt.Errorf("%w: %s", errBehind, id))
+	}
+	return card, err
+}
 
 // WriteCard writes a card that was read in this transaction.
 func (a *Authority) WriteCard(tx store.Tx, c store.Card) error { return tx.UpdateCard(c) }
@@ -76,7 +84,7 @@ func (a *Authority) MarkEvidence(tx store.Tx, proof *evidence.Proof) error {
 		return nil
 	}
 	jti := a.vault.Index(vault.IndexEvidence, proof.Provider+"\x00"+proof.ID)
-	err := tx.InsertEvidence(proof.Provider, jti, proof.Expires)
+	err := tx.InsertEvidence(proof.Provider, jti, a.clock.Read().MarkUntil(proof.Expires))
 	if errors.Is(err, store.ErrExists) {
 		return liuma.FailField(liuma.CodeEvidenceUsed, "evidence", nil)
 	}

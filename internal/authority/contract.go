@@ -81,7 +81,7 @@ const (
 type Verification struct {
 	BusinessNo liuma.BusinessNo
 	Action     liuma.Action
-	State      string        // StateDecided, StatePending or StateUndecided
+	State      string        // one of the states in request.go
 	Verdict    liuma.Verdict // empty while undecided, and for a channel without a link
 	Code       liuma.Code    // why it is not a success, or empty
 	Card       store.Handle

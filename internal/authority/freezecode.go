@@ -104,10 +104,10 @@ func (a *Authority) FreezeByCode(ctx context.Context, source, typed string) (Fre
 		if err := a.FreezeCard(tx, &card, officialPage()); err != nil {
 			return audit.Entry{}, err
 		}
-		v = FreezeView{NameMasked: f.MaskedName(), At: card.FrozenAt}
+		v = FreezeView{NameMasked: f.MaskedName(), At: a.ToWall(card.FrozenAt)}
 		return a.Entry("holder", audit.CardFrozen, card.ID, "", "ok"), a.useFreezeCode(tx, code)
 	})
-	if err = errors.Join(err, refused); err != nil {
+	if err = errors.Join(err, a.inWall(refused)); err != nil {
 		return FreezeView{}, liuma.Outward(err)
 	}
 	return v, nil

@@ -80,7 +80,7 @@ func (a *Authority) FreezeByHotline(ctx context.Context, c Caller, q HotlineFree
 		a.log.Error("hotline reached its limit of freezes: is its key in other hands?", "hotline", c.Client.ID)
 	}
 	if err == nil && refused != nil {
-		return Verification{}, refused
+		return Verification{}, a.inWall(refused)
 	}
 	if err != nil {
 		return a.Repeat(ctx, c, err)

@@ -81,8 +81,12 @@ func codeOfSetting(err error) liuma.Code {
 // propose asks the keepers for the new PIN's verifier.
 func (a *Authority) propose(ctx context.Context, in store.Intent, p pin.PIN) (store.Intent, error) {
 	for try := 0; ; try++ {
-		err := p.Use(func(secret []byte) (err error) {
-			in.Verifier, err = a.quorum.Propose(ctx, in.Card, in.Version, secret)
+		current, err := a.current(ctx, in.Card)
+		if err != nil {
+			return in, err
+		}
+		err = p.Use(func(secret []byte) (err error) {
+			in.Verifier, err = a.quorum.Propose(ctx, current, in.Version, secret)
 			return err
 		})
 		if !errors.Is(err, keeper.ErrVersionUsed) || try == proposeTries {
@@ -150,7 +154,13 @@ func (a *Authority) ownIntent(r store.Reader, in store.Intent, state store.Inten
 // carryThrough commits a recorded intent and flips the card. It is idempotent:
 // keepers take the same commit again, and the flip compares.
 func (a *Authority) carryThrough(ctx context.Context, actor string, in store.Intent) error {
-	all, err := a.quorum.Commit(ctx, ledger.Commitment{Card: in.Card, Version: in.Version, KeySet: in.KeySet, Verifier: in.Verifier})
+	current, err := a.current(ctx, in.Card)
+	if err != nil {
+		return err
+	}
+	all, err := a.quorum.Commit(ctx, ledger.Commitment{
+		Card: in.Card, Version: in.Version, Replaces: in.From, KeySet: in.KeySet, Verifier: in.Verifier, Tag: current.Tag,
+	}, current.Head)
 	if err != nil {
 		// Some keepers may hold the new version: the intent stays, and every attempt
 		// finishes it before its own guess (I-7).

@@ -137,7 +137,7 @@ func (a *Authority) TellAt(tx store.Tx, card store.Card, c store.Contact, phone,
 		return err
 	}
 	language := languageOf(c.Language)
-	all := map[string]string{"holder": f.MaskedName(), "freeze": code, "channel": inLanguage(at, language), "at": a.Now().Format(time.RFC3339)}
+	all := map[string]string{"holder": f.MaskedName(), "freeze": code, "channel": inLanguage(at, language), "at": a.Wall().Format(time.RFC3339)}
 	for k, v := range params {
 		all[k] = v
 	}
@@ -188,7 +188,7 @@ func (a *Authority) tellShut(tx store.Tx, card store.Card, at *guess) error {
 		if _, shut := card.Tally.Check(a.Now(), ledger.Known, at.place.Reserve, at.Policy.Limits); at.place.Reserve > 0 && shut == nil {
 			template = noticeOutside // known devices can still guess
 		}
-		return a.TellIn(tx, card, template, row.Channel, map[string]string{"until": row.Until.UTC().Format(time.RFC3339)})
+		return a.TellIn(tx, card, template, row.Channel, map[string]string{"until": a.ToWall(row.Until).Format(time.RFC3339)})
 	case ledger.LaneClosed:
 		return a.TellIn(tx, card, noticeStrangers, row.Channel, nil)
 	}

@@ -17,7 +17,7 @@ func (a *Authority) Redeem(ctx context.Context, c Caller, token string) (Verific
 	if err := c.PermitChannel(); err != nil {
 		return Verification{}, err
 	}
-	rc, err := vault.ParseReceipt(token, a.vault.ReceiptKeys(), a.issuer, c.Channel(), a.Now())
+	rc, err := vault.ParseReceipt(token, a.vault.ReceiptKeys(), a.issuer, c.Channel(), a.Latest())
 	if err != nil {
 		return Verification{}, liuma.FailField(liuma.CodeReceiptInvalid, "receipt", err)
 	}
@@ -25,6 +25,9 @@ func (a *Authority) Redeem(ctx context.Context, c Caller, token string) (Verific
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		if row, err = tx.Request(c.Channel(), rc.BusinessNo); err != nil {
 			return audit.Entry{}, err
+		}
+		if row.Ceremony != "" { // such a verdict is redeemed by its code alone (I-14)
+			return audit.Entry{}, liuma.FailField(liuma.CodeReceiptInvalid, "receipt", nil)
 		}
 		if err := a.Redeemable(tx, row, rc); err != nil {
 			return audit.Entry{}, err

@@ -41,12 +41,12 @@ func (a *Authority) RefuseNow(ctx context.Context, c Caller, row store.Request, 
 // a whole multiple of the pace has passed, so that the time of the answer does
 // not show which reason it had.
 func (a *Authority) Pace(ctx context.Context, c Caller) func() {
-	start, step := a.clock(), a.PolicyFor(c, "").RefusalPace
+	start, step := a.clock.Boot(), a.PolicyFor(c, "").RefusalPace
 	return func() {
 		if step <= 0 {
 			return
 		}
-		took := max(0, a.clock().Sub(start))
+		took := max(0, a.clock.Boot()-start)
 		a.wait(ctx, step-took%step)
 	}
 }
@@ -59,7 +59,7 @@ func (a *Authority) WithChallenge(c Caller, err error) error {
 	if !ok || e.Code != liuma.CodeEvidenceRequired {
 		return err
 	}
-	value, verr := a.vault.NewChallenge(c.Channel(), a.Now(), a.PolicyFor(c, "").ChallengeTTL)
+	value, verr := a.vault.NewChallenge(c.Channel(), a.Wall(), a.PolicyFor(c, "").ChallengeTTL)
 	if verr != nil {
 		return liuma.Outward(verr)
 	}

@@ -92,14 +92,21 @@ const (
 	StateDecided   = "decided"
 	StatePending   = "pending"   // taken less than decideTime ago: ask again
 	StateUndecided = "undecided" // interrupted; there will be no verdict
+	// StateReturning and StateDone are told of a hosted request in place of a right
+	// verdict until its authorization code is redeemed (I-14). Returning: a verify
+	// or link, whose verdict comes only with that code. Done: any other act, which
+	// is carried out whether or not the code comes.
+	StateReturning = "returning"
+	StateDone      = "done"
 )
 
 // Answer is a request as its channel may see it. A link that failed shows one
 // refusal for every cause: a channel without a link must not learn whether
 // there is a card.
 func (a *Authority) Answer(ctx context.Context, c Caller, row store.Request) (Verification, error) {
-	v := Verification{BusinessNo: row.BusinessNo, Action: row.Action, At: row.At, State: StateDecided}
-	now := a.Now()
+	at := a.clock.Read()
+	v := Verification{BusinessNo: row.BusinessNo, Action: row.Action, At: at.ToWall(row.At), State: StateDecided}
+	now := at.High
 	if !row.Decided {
 		v.State, v.Code = StatePending, liuma.CodeUndecided
 		open, err := a.goesOn(ctx, row)
@@ -111,12 +118,15 @@ func (a *Authority) Answer(ctx context.Context, c Caller, row store.Request) (Ve
 		}
 		return v, nil
 	}
-	v.At = row.DecidedAt
+	v.At = at.ToWall(row.DecidedAt)
+	if awaitsBrowser(row) {
+		return a.awaited(ctx, row, v)
+	}
 	if Unlinked(row) {
 		v.Code = liuma.CodeRefused
 		return v, nil
 	}
-	v.Verdict, v.Code, v.Until = row.Verdict, row.Code, row.Until
+	v.Verdict, v.Code, v.Until = row.Verdict, row.Code, at.ToWall(row.Until)
 	if !row.Card.IsZero() {
 		v.Card = store.Handle(a.vault.Handle(c.Channel(), row.Card))
 	}
@@ -128,13 +138,44 @@ func (a *Authority) Answer(ctx context.Context, c Caller, row store.Request) (Ve
 	if row.Verdict == liuma.Right && row.ReceiptID != "" && !ofTry(row.BusinessNo) {
 		rc := a.Receipt(c, row)
 		v.ReceiptEnd = rc.Expires
-		if now.Before(rc.Expires) && !v.Redeemed {
+		if at.Wall.Before(rc.Expires) && !v.Redeemed {
 			token, err := a.vault.SignReceipt(rc)
 			if err != nil {
 				return Verification{}, liuma.Outward(err)
 			}
 			v.Receipt = token
 		}
+	}
+	return v, nil
+}
+
+// awaitsBrowser reports whether a request has a right verdict that its channel
+// may not know yet: it was given on a hosted page, and the code that the browser
+// of the deciding try takes to the channel was not redeemed (I-14). Otherwise
+// whoever made the channel push a request could relay the page's address to the
+// card's owner, and then ask for the verdict by business number.
+func awaitsBrowser(row store.Request) bool {
+	return row.Ceremony != "" && !ofTry(row.BusinessNo) && row.Verdict == liuma.Right && row.RedeemedAt.IsZero()
+}
+
+// awaited answers for such a request: nothing but that the act is done, or that
+// the verdict is on its way or lost.
+func (a *Authority) awaited(ctx context.Context, row store.Request, v Verification) (Verification, error) {
+	if row.Action != liuma.ActionVerify && row.Action != liuma.ActionLink {
+		v.State = StateDone
+		return v, nil
+	}
+	v.State = StateReturning
+	err := a.store.View(ctx, func(r store.Reader) error {
+		c, err := r.Ceremony(row.Ceremony)
+		if errors.Is(err, store.ErrNotFound) || err == nil && (!c.Ended.IsZero() || !a.Now().Before(c.Expires)) {
+			v.State, v.Code = StateDecided, liuma.CodeNotReturned
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return Verification{}, liuma.Outward(err)
 	}
 	return v, nil
 }
@@ -176,7 +217,7 @@ func Unlinked(row store.Request) bool {
 // Receipt is the signed verdict of a right attempt. The same row always gives
 // the same receipt, so a channel that lost the answer can ask again.
 func (a *Authority) Receipt(c Caller, row store.Request) vault.Receipt {
-	amr := []string{"pin"}
+	amr, at := []string{"pin"}, a.ToWall(row.DecidedAt) // read and checked elsewhere
 	if row.Evidence != "" {
 		amr = append(amr, row.Evidence)
 	}
@@ -185,7 +226,7 @@ func (a *Authority) Receipt(c Caller, row store.Request) vault.Receipt {
 		Handle:     a.vault.Handle(row.Channel, row.Card),
 		BusinessNo: row.BusinessNo, Action: row.Action, PurposeHash: row.Purpose,
 		ACR: acr(row), AMR: amr,
-		IssuedAt: row.DecidedAt, Expires: row.DecidedAt.Add(a.PolicyFor(c, "").ReceiptTTL),
+		IssuedAt: at, Expires: at.Add(a.PolicyFor(c, "").ReceiptTTL),
 	}
 }
 

@@ -24,14 +24,14 @@ type sealKeys struct {
 // stored: the challenge carries its own MAC, and a sealed PIN is used only once
 // because it is bound to the business number (I-11).
 func (a *Authority) Challenge(ctx context.Context, c Caller) (Challenge, error) {
-	if err := c.PermitChannel(); err != nil {
-		return Challenge{}, err
+	if err := errors.Join(c.PermitChannel(), a.timely()); err != nil {
+		return Challenge{}, liuma.Outward(err)
 	}
 	key, err := a.SealKey(ctx)
 	if err != nil {
 		return Challenge{}, liuma.Outward(err)
 	}
-	now := a.Now()
+	now := a.Wall()
 	ttl := a.PolicyFor(c, "").ChallengeTTL
 	value, err := a.vault.NewChallenge(c.Channel(), now, ttl)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	ledgersqlite "github.com/liuma-pin/liuma/internal/ledger/sqlite"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -97,7 +98,7 @@ func setPINs(ctx context.Context, c Config, s *server.System, cards []store.Card
 	for i := range errs {
 		wg.Go(func() {
 			for card := range work {
-				v, err := s.Quorum.Propose(ctx, card.ID, card.Version, []byte(secret))
+				v, err := s.Quorum.Propose(ctx, keeper.Target{Card: card.ID, Tag: ledger.Tag(card.Holder)}, card.Version, []byte(secret))
 				if err != nil {
 					errs[i] = err
 					continue
@@ -169,7 +170,7 @@ func (f *filled) ledger(ctx context.Context, c Config, cards []store.Card) (err 
 		cards = cards[len(part):]
 		rows := make([]ledger.Row, len(part))
 		for i, card := range part {
-			rows[i] = ledger.Row{Card: card.ID, Version: card.Version, KeySet: card.KeySet, Verifier: card.Verifier, Mark: card.Version}
+			rows[i] = ledger.Row{Card: card.ID, Version: card.Version, KeySet: card.KeySet, Verifier: card.Verifier, Mark: card.Version, Tag: ledger.Tag(card.Holder)}
 		}
 		meta.Sequence++
 		if err := b.Apply(ctx, rows, meta); err != nil {

@@ -23,7 +23,7 @@ func commitAll(ctx context.Context, l *ledger.Ledger, cards []store.Card) error 
 	for i, card := range cards {
 		wg.Go(func() {
 			_, errs[i] = l.Commit(ctx, ledger.CommitRequest{Sender: time.Now(),
-				Commitment: ledger.Commitment{Card: card.ID, Version: 1, KeySet: 1, Verifier: card.Verifier}})
+				Commitment: ledger.Commitment{Card: card.ID, Version: 1, KeySet: 1, Verifier: card.Verifier, Tag: ledger.Tag(card.Holder)}})
 		})
 	}
 	wg.Wait()

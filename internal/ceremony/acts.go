@@ -44,9 +44,19 @@ func (s *Ceremonies) hooks(q asking, right func(tx store.Tx, card *store.Card, r
 					return "", err
 				}
 			}
-			return ev, s.advance(tx, *row)
+			return s.advanced(tx, ev, *row)
 		},
 	}
+}
+
+// advanced moves the ceremony of a decided row on. The act's own audit event goes
+// before that of the ceremony.
+func (s *Ceremonies) advanced(tx store.Tx, own audit.Event, row store.Request) (audit.Event, error) {
+	ev, err := s.advance(tx, row)
+	if own != "" {
+		ev = own
+	}
+	return ev, err
 }
 
 // settingHooks returns the hooks of an intent. It finds the act by the intent's
@@ -63,7 +73,7 @@ func (s *Ceremonies) settingHooks(row store.Request) authority.Hooks {
 					return "", err
 				}
 			}
-			return ev, s.advance(tx, *row)
+			return s.advanced(tx, ev, *row)
 		},
 	}
 }

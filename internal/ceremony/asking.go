@@ -91,7 +91,7 @@ type sent struct {
 }
 
 func (w sent) challenged() error {
-	return w.s.vault.CheckChallenge(w.caller.Channel(), w.challenge, w.s.now())
+	return w.s.vault.CheckChallenge(w.caller.Channel(), w.challenge, w.s.engine.Latest())
 }
 
 func (w sent) about(r store.Reader, facts func() (registry.Facts, error)) (*evidence.Proof, error) {
@@ -150,7 +150,7 @@ func (w pushed) applicant(_ store.Reader, idNumber, _ string) (*evidence.Proof, 
 func (s *Ceremonies) checkEvidence(r store.Reader, token, challenge, idNumber, name string, p policy.Policy) (*evidence.Proof, error) {
 	proof, err := evidence.Check(token, r.Client, evidence.Want{
 		Audience: s.issuer, Challenge: challenge, IDNumber: idNumber, Name: name,
-		Now: s.now(), MaxAge: p.EvidenceMaxAge, AllowStandIn: p.AllowStandInEvidence,
+		Now: s.engine.Wall(), High: s.now(), MaxAge: p.EvidenceMaxAge, AllowStandIn: p.AllowStandInEvidence,
 	})
 	if err != nil {
 		return nil, liuma.AtField(liuma.Outward(err), "evidence")

@@ -22,6 +22,10 @@ type details struct {
 	// Turned is the act that the holder turned to, if not the ceremony's own.
 	Turned liuma.Action `json:"turned,omitempty"`
 
+	// GivenIn is the browser whose step ended the ceremony as done, by its hash as
+	// in store.Ceremony.Browser. Only that browser takes the code back (I-14).
+	GivenIn []byte `json:"given_in,omitempty"`
+
 	// The outcome of the last move, as the page shows it.
 	Verdict  string     `json:"verdict,omitempty"`
 	Code     string     `json:"code,omitempty"`

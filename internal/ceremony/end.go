@@ -92,7 +92,11 @@ func (s *Ceremonies) expire(ctx context.Context, id string) error {
 		if err := s.endRequest(tx, &c, liuma.CodeCeremonyExpired); err != nil {
 			return audit.Entry{}, err
 		}
-		return s.engine.Entry("system", audit.CeremonyEnded, c.Card, c.BusinessNo, "expired"), tx.UpdateCeremony(c)
+		e := s.engine.Entry("system", audit.CeremonyEnded, c.Card, c.BusinessNo, "expired")
+		if Step(c.Step) == StepDone { // nobody came back with the verdict in time
+			e.Event, e.Outcome = audit.VerdictNotReturned, string(liuma.CodeNotReturned)
+		}
+		return e, tx.UpdateCeremony(c)
 	})
 	if errors.Is(err, store.ErrConflict) {
 		return nil // a browser has just gone on with it

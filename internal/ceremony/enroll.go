@@ -49,8 +49,10 @@ func enroll() Act {
 		},
 		run: (*Ceremonies).enroll,
 		set: func(s *Ceremonies, tx store.Tx, card store.Card, row store.Request) (audit.Event, error) {
-			if _, err := s.engine.EnsureLink(tx, row.Channel, card.ID, card.PINSetAt); err != nil {
-				return "", err
+			if row.Ceremony == "" { // else linkReturned links it
+				if _, err := s.engine.EnsureLink(tx, row.Channel, card.ID, card.PINSetAt); err != nil {
+					return "", err
+				}
 			}
 			return audit.PINSet, errors.Join(s.bindFirst(tx, card, row), s.engine.TellIn(tx, card, noticePINSet, row.Channel, nil))
 		},
@@ -94,6 +96,9 @@ func (s *Ceremonies) enroll(ctx context.Context, q asking) (authority.Verificati
 		return authority.Verification{}, err
 	}
 	defer release()
+	if err := s.keptElsewhere(ctx, q, who); err != nil {
+		return authority.Verification{}, err
+	}
 	in, err := s.openCard(ctx, q, who)
 	if err != nil {
 		return s.engine.Repeat(ctx, q.caller, err)
@@ -208,6 +213,29 @@ func (s *Ceremonies) openCard(ctx context.Context, q asking, who applicant) (sto
 		return s.engine.Entry(q.caller.Actor(), audit.CardEnrolled, card.ID, row.BusinessNo, "ok"), s.engine.WriteCard(tx, card)
 	})
 	return in, err
+}
+
+// keptElsewhere asks the keepers, before a first PIN is proposed, whether they
+// hold a card of this holder that the database does not. Such a card is taken
+// in, frozen, and the enrolment refused: whoever deletes a card's row does not
+// enrol over its owner (I-13). Without the keepers' word there is no enrolment.
+func (s *Ceremonies) keptElsewhere(ctx context.Context, q asking, who applicant) error {
+	held, err := s.engine.HeldOf(ctx, who.holder)
+	if err != nil || held.Card.IsZero() {
+		return err
+	}
+	err = s.store.View(ctx, func(r store.Reader) error {
+		_, err := r.Card(held.Card)
+		return err
+	})
+	if !errors.Is(err, store.ErrNotFound) {
+		return liuma.Outward(err) // nil: openCard and the keepers decide about it
+	}
+	card, err := s.newCard(q, who)
+	if err != nil {
+		return err
+	}
+	return s.engine.Adopt(ctx, card, held, who.facts)
 }
 
 // cardToEnroll is the holder's card: a new one, or a card without a PIN that an

@@ -407,7 +407,7 @@ func besides(t *testing.T, env *testkit.Env, q authority.Quorum) *ceremony.Cerem
 	}
 	s := env.System
 	engine, err := authority.New(authority.Config{Store: s.Store, Vault: s.Vault, Quorum: q, Policy: rules,
-		Registry: s.Registry, Issuer: s.Config.Issuer, Process: "another", Now: env.Clock.Now})
+		Registry: s.Registry, Issuer: s.Config.Issuer, Process: "another", Clock: s.Clock})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,9 +100,13 @@ func (s *Ceremonies) linkHolder(ctx context.Context, q asking, holder vault.Inde
 	return s.engine.Answer(ctx, q.caller, row)
 }
 
-// linked makes the link after a right PIN, and notifies the holder if it is
-// new.
+// linked makes the link of a native request after a right PIN, and notifies the
+// holder if it is new. A link of a ceremony is made when its code is redeemed
+// (linkReturned).
 func (s *Ceremonies) linked(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
+	if row.Ceremony != "" {
+		return "", nil
+	}
 	made, err := s.engine.EnsureLink(tx, row.Channel, card.ID, row.DecidedAt)
 	if err != nil || !made {
 		return "", err

@@ -1,34 +1,38 @@
 package ceremony
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
 // advance updates a ceremony and its business number with the verdict on one of
 // its tries, in the transaction that decides the try.
-func (s *Ceremonies) advance(tx store.Tx, try store.Request) error {
+// The audit event is empty unless there is one to be recorded in place of the
+// engine's.
+func (s *Ceremonies) advance(tx store.Tx, try store.Request) (ev audit.Event, err error) {
 	if try.Ceremony == "" || !try.Decided {
-		return nil
+		return "", nil
 	}
 	c, d, err := s.readCeremony(tx, try.Ceremony)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if c.BusinessNo == try.BusinessNo {
-		return nil // this row is the ceremony's own, not a try's
+		return "", nil // this row is the ceremony's own, not a try's
 	}
 	if at := Step(c.Step); at == StepDone || at.over() {
-		return nil // it ended while the keepers worked, and its channel has the outcome
+		return "", nil // it ended while the keepers worked, and its channel has the outcome
 	}
 	if s.acting(c, d).Action != try.Action {
 		// The holder turned to another act while this try was made. Only a right PIN
 		// still counts, for the act that it was typed for.
 		if try.Action != c.Action || try.Verdict != liuma.Right || try.Code != "" {
-			return nil
+			return "", nil
 		}
 		d.Turned = ""
 	}
@@ -44,33 +48,53 @@ func (s *Ceremonies) advance(tx store.Tx, try store.Request) error {
 	to, end := s.afterTry(try)
 	if to == StepDone {
 		d.Proofs.PIN = PINProof{} // it was given in another browser, so it proves nothing here
-		if tryIsOf(c, d, try) {
-			d.Proofs.PIN = PINProof{In: d.Proofs.TriedIn, Version: try.Version}
+		if by := d.Proofs.madeBy(c, try.BusinessNo); isBrowser(by, c) {
+			d.Proofs.PIN = PINProof{In: by, Version: try.Version}
 		}
 	}
 	if act := s.acts[try.Action]; to == StepDone && act.right != nil {
 		if to, end, err = act.right(s, tx, &c, &d, try); err != nil {
-			return err
+			return "", err
 		}
 	}
 	if err := s.goTo(&c, to); err != nil {
-		return err
+		return "", err
 	}
 	if end {
 		if err := s.decideParent(tx, &c, try); err != nil {
-			return err
+			return "", err
+		}
+	}
+	if to == StepDone {
+		if ev, err = s.given(&c, &d, try); err != nil {
+			return "", err
 		}
 	}
 	if err := s.sealDetails(&c, d); err != nil {
-		return err
+		return "", err
 	}
-	return tx.UpdateCeremony(c)
+	return ev, tx.UpdateCeremony(c)
 }
 
-// tryIsOf reports whether a try is the ceremony's last one, and was made by the
-// browser that goes on with it now.
-func tryIsOf(c store.Ceremony, d details, try store.Request) bool {
-	return try.BusinessNo == authority.TryNo(c.BusinessNo, c.Tries) && d.Proofs.triedHere(c)
+// given notes in which browser the PIN of a ceremony was given that is done now.
+// If no browser that is left could take the code back, or another one has taken
+// over while the keepers worked, the verdict is not returned, for good (I-14):
+// the ceremony ends in the transaction of the verdict. A ceremony that was
+// pushed again and has no browser yet stays open for the one that gave the PIN.
+func (s *Ceremonies) given(c *store.Ceremony, d *details, try store.Request) (audit.Event, error) {
+	d.GivenIn = bytes.Clone(d.Proofs.madeBy(*c, try.BusinessNo))
+	if len(d.GivenIn) > 0 && (c.Browser == [32]byte{} || isBrowser(d.GivenIn, *c)) {
+		return "", nil
+	}
+	return audit.VerdictNotReturned, s.notReturned(c, d)
+}
+
+// notReturned ends a ceremony whose right verdict no browser may take back.
+// Whatever the act has set stays set.
+func (s *Ceremonies) notReturned(c *store.Ceremony, d *details) error {
+	d.clearVerdict()
+	d.Code, c.Ended = string(liuma.CodeNotReturned), s.now()
+	return s.goTo(c, StepRefused)
 }
 
 // afterTry returns the step after a verdict, and whether the verdict decides

@@ -3,6 +3,7 @@ package ceremony
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
@@ -45,18 +46,24 @@ func (s *Ceremonies) show(ctx context.Context, h Hand, find func(store.Reader) (
 		switch g := accessOf(c, h); {
 		case g == accessNone, g == accessAddress && begun:
 			// Nothing personal is shown to a browser that may not go on with it.
-			p = Page{ID: c.ID, Step: Step(c.Step), Action: c.Action, Elsewhere: true, Code: liuma.CodeCeremonyElsewhere}
+			p = Page{ID: c.ID, Action: c.Action, Elsewhere: true, Code: liuma.CodeCeremonyElsewhere}
 			return nil
 		case !begun && expired(c, s.now()):
 			return liuma.Fail(liuma.CodeRequestURIInvalid, nil)
 		}
 		p, err = s.page(r, c, h, key, keyErr)
+		if !begun && Step(c.Step) == StepDone {
+			// Pushed again while the keepers worked: whose browser this is, Begin finds
+			// out. Until then it learns nothing of the verdict (I-14).
+			p = Page{ID: p.ID, Action: p.Action, Began: p.Began, Channel: p.Channel, ChannelName: p.ChannelName,
+				BusinessNo: p.BusinessNo, Region: p.Region, Purpose: p.Purpose, Expires: p.Expires}
+		}
 		return err
 	})
 	if err != nil {
 		return Page{}, liuma.Outward(err)
 	}
-	return p, nil
+	return s.inWall(p), nil
 }
 
 // pageOf builds the page of a ceremony that was just moved, in one view.
@@ -66,7 +73,15 @@ func (s *Ceremonies) pageOf(ctx context.Context, c store.Ceremony, h Hand) (p Pa
 		p, err = s.page(r, c, h, key, keyErr)
 		return err
 	})
-	return p, liuma.Outward(err)
+	return s.inWall(p), liuma.Outward(err)
+}
+
+// inWall turns the times of a page into what the holder's clock shows.
+func (s *Ceremonies) inWall(p Page) Page {
+	for _, at := range []*time.Time{&p.Expires, &p.Until, &p.CodeSentAt, &p.ResendAt, &p.ResetRefusedUntil} {
+		*at = s.engine.ToWall(*at)
+	}
+	return p
 }
 
 // page fills in what may be shown of a ceremony to the browser that goes on

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -26,9 +27,11 @@ type Proofs struct {
 	Code     CodeProof      `json:"code,omitzero"`
 	CardNo   CardNoProof    `json:"card_no,omitzero"`
 	Evidence *EvidenceProof `json:"evidence,omitempty"`
-	// TriedIn is the browser that made the last try: the verdict proves the PIN
-	// only in that browser.
-	TriedIn []byte `json:"tried_in,omitempty"`
+	// TriedIn is the browser that made the last try, and TriedFrom the number of
+	// its first try since another browser made one. The verdict on a try proves the
+	// PIN only in the browser that made it.
+	TriedIn   []byte `json:"tried_in,omitempty"`
+	TriedFrom int    `json:"tried_from,omitempty"`
 }
 
 // PINProof is a PIN that was right, or was newly set. It holds as long as the
@@ -108,8 +111,23 @@ func (p *Proofs) drop() bool {
 	return proved
 }
 
-// triedHere reports whether the browser that goes on now made the last try.
-func (p Proofs) triedHere(c store.Ceremony) bool { return bytes.Equal(p.TriedIn, c.Browser[:]) }
+// tried notes that the browser that goes on makes the ceremony's last try.
+func (p *Proofs) tried(c store.Ceremony) {
+	if !isBrowser(p.TriedIn, c) {
+		p.TriedIn, p.TriedFrom = bytes.Clone(c.Browser[:]), c.Tries
+	}
+}
+
+// madeBy is the browser that made a try, or nil if another one has made a try
+// since.
+func (p Proofs) madeBy(c store.Ceremony, try liuma.BusinessNo) []byte {
+	for n := max(p.TriedFrom, 1); n <= c.Tries; n++ {
+		if try == authority.TryNo(c.BusinessNo, n) {
+			return p.TriedIn
+		}
+	}
+	return nil
+}
 
 func isBrowser(in []byte, c store.Ceremony) bool {
 	return c.Browser != [32]byte{} && bytes.Equal(in, c.Browser[:])

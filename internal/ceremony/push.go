@@ -48,7 +48,7 @@ func (s *Ceremonies) Push(ctx context.Context, c authority.Caller, q Push) (Push
 	if err != nil {
 		return Pushed{}, liuma.Outward(err)
 	}
-	return Pushed{RequestURI: uri, Expires: expires}, nil
+	return Pushed{RequestURI: uri, Expires: s.engine.ToWall(expires)}, nil
 }
 
 // checkSubject checks that the subject names a holder in the form that the act
@@ -86,7 +86,7 @@ func (s *Ceremonies) pushEvidence(ctx context.Context, c authority.Caller, act A
 		}
 		return nil
 	}
-	if err := s.vault.CheckChallenge(c.Channel(), q.Challenge, s.now()); err != nil {
+	if err := s.vault.CheckChallenge(c.Channel(), q.Challenge, s.engine.Latest()); err != nil {
 		return liuma.AtField(err, "challenge")
 	}
 	err := s.store.View(ctx, func(r store.Reader) error {

@@ -42,7 +42,7 @@ func TestRebindStory(t *testing.T) {
 				t.Fatalf("%+v, %v", p, err)
 			}
 			x.want(x.Code(p, h, newNumber), ceremony.StepDone, "")
-			if v, err := x.Authority().Verification(t.Context(), x.ch, q.BusinessNo); err != nil || v.Verdict != liuma.Right || v.Action != liuma.ActionRebind {
+			if v, err := x.Authority().Verification(t.Context(), x.ch, q.BusinessNo); err != nil || v.State != authority.StateDone || v.Action != liuma.ActionRebind {
 				t.Errorf("by business number: %+v, %v", v, err)
 			}
 			if got := x.Notices(x.who.Phone); !slices.Contains(got, "phone_changed_old") {

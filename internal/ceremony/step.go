@@ -1,6 +1,7 @@
 package ceremony
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -124,9 +125,16 @@ func (s *Ceremonies) moved(ctx context.Context, id string, h Hand, from []Step, 
 		if !slices.Contains(from, Step(c.Step)) {
 			return audit.Entry{}, liuma.Fail(liuma.CodeCeremonyMoved, nil)
 		}
+		if Step(c.Step) == StepDone && !isBrowser(d.GivenIn, c) {
+			do = s.takenOver
+		}
+		was := Step(c.Step)
 		to, e, err := do(tx, &c, &d)
 		if err != nil {
 			return audit.Entry{}, err
+		}
+		if to == StepDone && was != StepDone {
+			d.GivenIn = bytes.Clone(c.Browser[:])
 		}
 		if err := errors.Join(s.goTo(&c, to), s.sealDetails(&c, d)); err != nil {
 			return audit.Entry{}, err
@@ -144,15 +152,29 @@ func (s *Ceremonies) moved(ctx context.Context, id string, h Hand, from []Step, 
 	return m, liuma.Outward(err)
 }
 
+// takenOver is the move of a browser that took over a ceremony after another one
+// had given the right PIN: the verdict is not returned (I-14).
+func (s *Ceremonies) takenOver(_ store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
+	e := s.engine.Entry("holder", audit.VerdictNotReturned, c.Card, c.BusinessNo, string(liuma.CodeNotReturned))
+	err := s.notReturned(c, d)
+	return Step(c.Step), e, err
+}
+
 // bind ties a ceremony to a browser and returns its secret: a new one or, for
 // the browser that gave a code or a PIN before the ceremony was pushed again,
 // its old one. Proofs given in another browser are taken back.
 func (s *Ceremonies) bind(c *store.Ceremony, d *details, h Hand, secret string) (string, error) {
 	same := hashed("browser", h.Secret)
-	if h.Secret != "" && subtle.ConstantTimeCompare(same[:], d.Proofs.browser()) == 1 {
+	is := func(browser []byte) bool {
+		return h.Secret != "" && subtle.ConstantTimeCompare(same[:], browser) == 1
+	}
+	if is(d.Proofs.browser()) || is(d.Proofs.TriedIn) || is(d.GivenIn) {
 		secret = h.Secret
-	} else if err := s.rewind(c, d); err != nil {
-		return "", err
+	}
+	if !is(d.Proofs.browser()) {
+		if err := s.rewind(c, d); err != nil {
+			return "", err
+		}
 	}
 	c.Browser = hashed("browser", secret)
 	c.Expires = within(*c, s.now().Add(ceremonyLife))

@@ -1,7 +1,6 @@
 package ceremony
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -28,7 +27,7 @@ func (s *Ceremonies) GivePIN(ctx context.Context, id string, h Hand, g Given) (P
 			return "", e, liuma.Fail(liuma.CodeCeremonyMoved, nil)
 		}
 		c.Tries++
-		d.Proofs.TriedIn = bytes.Clone(c.Browser[:])
+		d.Proofs.tried(*c)
 		d.clearVerdict()
 		d.WasReset = false
 		var err error
@@ -146,7 +145,7 @@ func (s *Ceremonies) noteRefusal(ctx context.Context, id string, cause error) er
 		case liuma.CodePhoneCodeExpired:
 			d.Proofs.Code.Spent = true // the code does not count any more
 			err = s.goTo(&c, StepCode)
-		case liuma.CodeNotInRegistry, liuma.CodeAlreadyEnrolled, liuma.CodeCancelled, liuma.CodeForbidden,
+		case liuma.CodeNotInRegistry, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeCancelled, liuma.CodeForbidden,
 			liuma.CodeFrozen, liuma.CodeNotFrozen, liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale:
 			err = errors.Join(s.goTo(&c, StepRefused), s.endRequest(tx, &c, code))
 		}

@@ -38,10 +38,13 @@ func (s *Ceremonies) WayBack(ctx context.Context, id string, h Hand) (Way, error
 			return audit.Entry{}, err
 		}
 		cer = c
-		if Step(c.Step) != StepDone || !c.CodeUsed.IsZero() || expired(c, s.now()) {
+		if !s.returns(c, d) {
 			return audit.Entry{}, nil
 		}
 		c.Code, c.CodeUntil = hashed("code", code), s.now().Add(codeLife)
+		if c.CodeUntil.After(c.Expires) {
+			c.CodeUntil = c.Expires // what was told as not returned stays so
+		}
 		cer = c
 		return s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "code"), tx.UpdateCeremony(c)
 	})
@@ -49,6 +52,13 @@ func (s *Ceremonies) WayBack(ctx context.Context, id string, h Hand) (Way, error
 		return Way{}, liuma.Outward(err)
 	}
 	return s.way(cer, d, code)
+}
+
+// returns reports whether a ceremony has a verdict that the browser which goes
+// on with it may take back: it is the one that gave the PIN (I-14), in time, and
+// no code was redeemed.
+func (s *Ceremonies) returns(c store.Ceremony, d details) bool {
+	return Step(c.Step) == StepDone && isBrowser(d.GivenIn, c) && c.CodeUsed.IsZero() && c.Ended.IsZero() && !expired(c, s.now())
 }
 
 // way builds the authorization response (RFC 6749, RFC 9207).
@@ -64,11 +74,14 @@ func (s *Ceremonies) way(c store.Ceremony, d details, code string) (Way, error) 
 	}
 	step := Step(c.Step)
 	switch {
-	case step == StepDone && c.CodeUsed.IsZero() && !expired(c, s.now()):
+	case s.returns(c, d):
 		q.Set("code", code)
-	case step == StepDone:
+	case step == StepDone && !c.CodeUsed.IsZero():
 		q.Set("error", "access_denied")
 		q.Set("error_description", string(liuma.CodeCodeInvalid))
+	case step == StepDone:
+		q.Set("error", "access_denied")
+		q.Set("error_description", string(liuma.CodeNotReturned))
 	case step.over() || step == StepEvidence || expired(c, s.now()):
 		why := liuma.Code(d.Code)
 		if why == "" || expired(c, s.now()) {
@@ -78,7 +91,7 @@ func (s *Ceremonies) way(c store.Ceremony, d details, code string) (Way, error) 
 		q.Set("error_description", string(why))
 		if why == liuma.CodeEvidenceRequired {
 			q.Set("error", string(why))
-			challenge, err := s.vault.NewChallenge(c.Channel, s.now(), s.policy.For(c.Region, c.Channel).ChallengeTTL)
+			challenge, err := s.vault.NewChallenge(c.Channel, s.engine.Wall(), s.policy.For(c.Region, c.Channel).ChallengeTTL)
 			if err != nil {
 				return Way{}, liuma.Outward(err)
 			}
@@ -114,7 +127,8 @@ func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, r
 			refused = liuma.FailField(liuma.CodeCodeInvalid, "code", errors.New("replayed"))
 			return s.engine.Entry(c.Actor(), audit.CodeReplayed, cer.Card, cer.BusinessNo, string(liuma.CodeCodeInvalid)), nil
 		}
-		g, err = s.redeemCode(tx, c, &cer, redirectURI, verifier)
+		var linked bool
+		g, linked, err = s.redeemCode(tx, c, &cer, redirectURI, verifier)
 		if e, ok := refusal(err); ok {
 			refused = e // nothing was changed; the refusal is recorded
 			return s.engine.Entry(c.Actor(), audit.CodeRefused, cer.Card, cer.BusinessNo, string(e.Code)), nil
@@ -122,7 +136,11 @@ func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, r
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		return s.engine.Entry(c.Actor(), audit.CodeRedeemed, cer.Card, cer.BusinessNo, "ok"), nil
+		e := s.engine.Entry(c.Actor(), audit.CodeRedeemed, cer.Card, cer.BusinessNo, "ok")
+		if linked {
+			e.Event = audit.CardLinked
+		}
+		return e, nil
 	})
 	if err = errors.Join(err, refused); err != nil {
 		return Grant{}, liuma.Outward(err)
@@ -130,33 +148,61 @@ func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, r
 	return g, nil
 }
 
-func (s *Ceremonies) redeemCode(tx store.Tx, c authority.Caller, cer *store.Ceremony, redirectURI, verifier string) (Grant, error) {
+// linkReturned makes the link of an enrolment or a link at the hosted door, in
+// the transaction that redeems the code: a verdict that comes back to no log-in
+// links none (I-14). A link is told to the holder, if it is new; an enrolment
+// was told with its PIN.
+func (s *Ceremonies) linkReturned(tx store.Tx, row store.Request) (told bool, err error) {
+	if row.Action != liuma.ActionEnroll && row.Action != liuma.ActionLink {
+		return false, nil
+	}
+	made, err := s.engine.EnsureLink(tx, row.Channel, row.Card, s.now())
+	if err != nil || !made || row.Action != liuma.ActionLink {
+		return false, err
+	}
+	card, err := s.engine.ReadCard(tx, row.Card)
+	if err != nil {
+		return false, err
+	}
+	return true, s.engine.TellIn(tx, card, noticeLinked, row.Channel, nil)
+}
+
+// redeemCode checks and uses up a code. A crash before the commit leaves the
+// code to be redeemed, and no link; a crash after it leaves both done, and the
+// channel asks by business number (I-10, I-14).
+func (s *Ceremonies) redeemCode(tx store.Tx, c authority.Caller, cer *store.Ceremony, redirectURI, verifier string) (g Grant, linked bool, err error) {
 	d, err := s.openDetails(*cer)
 	if err != nil {
-		return Grant{}, err
+		return g, false, err
 	}
 	sum := sha256.Sum256([]byte(verifier))
 	proved := base64.RawURLEncoding.EncodeToString(sum[:]) == d.Return.CodeChallenge
-	if !s.now().Before(cer.CodeUntil) || redirectURI != d.Return.RedirectURI || !proved {
-		return Grant{}, liuma.FailField(liuma.CodeCodeInvalid, "code", errors.New("late, or for another redirect or verifier"))
+	if !s.returns(*cer, d) || !s.now().Before(cer.CodeUntil) || redirectURI != d.Return.RedirectURI || !proved {
+		return g, false, liuma.FailField(liuma.CodeCodeInvalid, "code", errors.New("late, or for another redirect or verifier"))
 	}
 	row, err := tx.Request(cer.Channel, cer.BusinessNo)
 	if err != nil {
-		return Grant{}, err
+		return g, false, err
 	}
 	if err := s.engine.Redeemable(tx, row, vault.Receipt{ID: row.ReceiptID}); err != nil {
-		return Grant{}, err
+		return g, false, err
+	}
+	// The link first: if it is refused, nothing is written, and RedeemCode records
+	// the refusal.
+	if linked, err = s.linkReturned(tx, row); err != nil {
+		return g, false, err
 	}
 	row.RedeemedAt = s.now()
 	if err := tx.UpdateRequest(row); err != nil {
-		return Grant{}, err
+		return g, false, err
 	}
 	cer.CodeUsed, cer.Ended = s.now(), s.now()
 	if err := tx.UpdateCeremony(*cer); err != nil {
-		return Grant{}, err
+		return g, false, err
 	}
 	rc := s.engine.Receipt(c, row)
-	return Grant{Handle: store.Handle(rc.Handle), BusinessNo: row.BusinessNo, Action: row.Action,
+	g = Grant{Handle: store.Handle(rc.Handle), BusinessNo: row.BusinessNo, Action: row.Action,
 		PurposeHash: envelope.PurposeHash(d.Purpose), ACR: rc.ACR, AMR: rc.AMR, Nonce: d.Return.Nonce,
-		At: row.DecidedAt, Expires: s.now().Add(s.engine.PolicyFor(c, cer.Region).ReceiptTTL)}, nil
+		At: rc.IssuedAt, Expires: s.engine.Wall().Add(s.engine.PolicyFor(c, cer.Region).ReceiptTTL)}
+	return g, linked, nil
 }

@@ -62,6 +62,10 @@ type Config struct {
 	Vault string `yaml:"vault"`
 	// Database is the authority's SQLite file. Default liuma.db.
 	Database string `yaml:"database"`
+	// Digests is the directory where each signed digest of the audit record is
+	// written as a file, to be shipped to another place; "" writes none. Default
+	// digests.
+	Digests string `yaml:"digests"`
 	// Keepers are the keepers inside this process.
 	Keepers Keepers `yaml:"keepers"`
 	// AllowStandIn accepts evidence from providers that are registered as
@@ -122,6 +126,7 @@ func Default() Config {
 		Channel:  Door{Listen: "127.0.0.1:8600"},
 		Vault:    "vault.key",
 		Database: "liuma.db",
+		Digests:  "digests",
 		Texts:    defaultTexts(),
 		Keepers:  Keepers{Shape: "1/1", Directories: []string{filepath.Join("keepers", "k1")}},
 		Log:      "info",
@@ -301,6 +306,7 @@ func (c Config) at(dir string) Config {
 	c.Channel.Certificate, c.Channel.Key = abs(c.Channel.Certificate), abs(c.Channel.Key)
 	c.Hosted.Certificate, c.Hosted.Key = abs(c.Hosted.Certificate), abs(c.Hosted.Key)
 	c.DomainChecks = abs(c.DomainChecks)
+	c.Digests = abs(c.Digests)
 	c.Gateway.Certificate, c.Gateway.Key = abs(c.Gateway.Certificate), abs(c.Gateway.Key)
 	c.Texts.Wordings = abs(c.Texts.Wordings)
 	c.Texts.Webhook.SecretFile, c.Texts.Webhook.PreviousFile = abs(c.Texts.Webhook.SecretFile), abs(c.Texts.Webhook.PreviousFile)

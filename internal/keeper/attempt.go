@@ -57,7 +57,9 @@ func (t Target) validate(how Guess) error {
 
 // commitment is the commit that made the target current.
 func (t Target) commitment() ledger.Commitment {
-	return ledger.Commitment{Card: t.Card, Version: t.Version, KeySet: t.KeySet, Verifier: t.Verifier}
+	return ledger.Commitment{
+		Card: t.Card, Version: t.Version, Replaces: t.Replaces, KeySet: t.KeySet, Verifier: t.Verifier, Tag: t.Tag,
+	}
 }
 
 // state is how far one keeper has come with an attempt.
@@ -93,11 +95,20 @@ type attempt struct {
 }
 
 // call asks one keeper. It runs beside the others and touches nothing of a that
-// changes. It is never repeated (I-1): an error does not tell whether the
-// keeper counted.
-func (a *attempt) call(ctx context.Context, m *member) (AttemptAnswer, error) {
+// changes. It is never repeated (I-1), since an error does not tell whether the
+// keeper counted; but for the answer that the row is behind, by which the keeper
+// counted nothing.
+func (a *attempt) call(ctx context.Context, m *member) (ans AttemptAnswer, err error) {
+	err = a.q.withHead(ctx, m, a.target.Card, a.target.Head, func(head uint64) (*ledger.Refusal, error) {
+		ans, err = a.send(ctx, m, head)
+		return ans.Refusal, err
+	})
+	return ans, err
+}
+
+func (a *attempt) send(ctx context.Context, m *member, head uint64) (AttemptAnswer, error) {
 	req := AttemptRequest{
-		Header: a.q.header(m), Card: a.target.Card, Version: a.target.Version, KeySet: a.target.KeySet,
+		Header: a.q.header(m), Card: a.target.Card, Head: head, Version: a.target.Version, KeySet: a.target.KeySet,
 		Blinded: a.guess.Blinded(), Lane: a.how.Lane, Reserve: a.how.Reserve, Limits: a.how.Limits,
 		Settlements: m.waiting(a.target.Card),
 	}
@@ -172,7 +183,7 @@ func (a *attempt) run(ctx context.Context) (Outcome, error) {
 		case <-ctx.Done():
 			// Too few replies have come for a verdict.
 			out, _ := a.decide(true)
-			return Outcome{Verdict: liuma.Unavailable, Evaluated: out.Evaluated, Stale: out.Stale}, ctx.Err()
+			return Outcome{Verdict: liuma.Unavailable, Evaluated: out.Evaluated, Stale: out.Stale, Behind: out.Behind}, ctx.Err()
 		}
 		over = over || a.waiting == 0
 		if over || late || a.key != nil {
@@ -218,13 +229,14 @@ func (a *attempt) noteStale(m *member, ref *ledger.Refusal) {
 	if ref.At == a.target.Version {
 		return // the keeper contradicts itself
 	}
-	q, c := a.q, a.target.commitment()
+	q, c, head := a.q, a.target.commitment(), a.target.Head
+	c.Replaces = ref.At
 	q.background(func() {
 		ctx, cancel := context.WithTimeout(q.base, q.timing.Call)
 		defer cancel()
 		// A crash or an error here leaves the keeper as it was: the next
 		// attempt on the card finds it stale and sends the commit again (I-7).
-		_, _ = q.commitAt(ctx, m, c) // commitAt has logged the error
+		_, _ = q.commitAt(ctx, m, c, head) // commitAt has logged the error
 	})
 }
 
@@ -311,7 +323,7 @@ func (a *attempt) settle() {
 // decide gives the verdict, if there is one yet; over says that no more answers
 // are waited for.
 func (a *attempt) decide(over bool) (Outcome, bool) {
-	out := Outcome{Stale: a.stale}
+	out := Outcome{Stale: a.stale, Behind: a.behind()}
 	var left []int
 	for _, at := range a.answers {
 		if at.state == evaluated {
@@ -335,6 +347,25 @@ func (a *attempt) decide(over bool) (Outcome, bool) {
 		return out, over
 	}
 	return out, true
+}
+
+// behind is the lowest head of the keepers that have seen a later row, if they
+// leave fewer than t, and else 0.
+func (a *attempt) behind() (head uint64) {
+	open := len(a.answers)
+	for _, at := range a.answers {
+		if at.state != refused || at.Refusal.Reason != ledger.Behind {
+			continue
+		}
+		open--
+		if head == 0 || at.Refusal.Head < head {
+			head = at.Refusal.Head
+		}
+	}
+	if open >= a.q.shape.T {
+		return 0
+	}
+	return head
 }
 
 // barred is Locked or Blocked if the refusals alone prevent a quorum: fewer

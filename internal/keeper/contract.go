@@ -28,7 +28,7 @@ type ID string
 
 // Header comes with every request that a keeper answers durably.
 type Header struct {
-	Now  time.Time // the sender's clock
+	Now  time.Time // the sender's wall clock
 	Seen uint64    // highest sequence that the sender has had from this keeper
 }
 
@@ -43,6 +43,7 @@ type Answer struct {
 type AttemptRequest struct {
 	Header
 	Card    liuma.CardID
+	Head    uint64 // of the card's row at the sender
 	Version liuma.Version
 	KeySet  uint32
 	Blinded split.Point
@@ -69,10 +70,13 @@ type AttemptAnswer struct {
 // it does so once per version.
 type ProposeRequest struct {
 	Header
-	Card    liuma.CardID
-	Version liuma.Version
-	KeySet  uint32
-	Blinded split.Point
+	Card     liuma.CardID
+	Head     uint64
+	Version  liuma.Version
+	Replaces liuma.Version // the current version; 0 at enrolment, which names the holder's tag
+	Tag      ledger.Tag
+	KeySet   uint32
+	Blinded  split.Point
 }
 
 // ProposeAnswer holds either Shares or a Refusal.
@@ -86,12 +90,28 @@ type ProposeAnswer struct {
 type CommitRequest struct {
 	Header
 	ledger.Commitment
+	Head uint64
 }
 
 // CommitAnswer holds a Refusal where the commit was not taken.
 type CommitAnswer struct {
 	Answer
 	Refusal *ledger.Refusal
+}
+
+// RetagRequest moves a card to another tag of its holder.
+type RetagRequest struct {
+	Header
+	Card     liuma.CardID
+	Head     uint64
+	Old, New ledger.Tag
+}
+
+// HeadAnswer names the cards of which the keeper has seen a later row, with
+// their heads.
+type HeadAnswer struct {
+	Answer
+	Behind []ledger.Head
 }
 
 // StatusAnswer is a keeper's state of a card. Nothing in it is secret.
@@ -117,6 +137,17 @@ type Keeper interface {
 	// only leaves a guess counted. A proof that does not verify is an error.
 	Settle(context.Context, Header, []ledger.Settlement) (Answer, error)
 	Status(context.Context, liuma.CardID) (StatusAnswer, error)
+	// StatusOfTag is the state of the card in use that has the tag; a Row
+	// without a card if there is none.
+	StatusOfTag(context.Context, ledger.Tag) (StatusAnswer, error)
+	// Head raises the heads of cards. Like Settle it may return before they are
+	// on disk.
+	Head(context.Context, Header, []ledger.Head) (HeadAnswer, error)
+	// Retag moves a card to another tag. A refusal is an answer.
+	Retag(context.Context, RetagRequest) (CommitAnswer, error)
+	// Admit returns the error that every request with this header would get before
+	// its card is looked at; nil: it would be served.
+	Admit(context.Context, Header) error
 	// Retire stops a card at this keeper; Unretire undoes it within 30 days.
 	Retire(context.Context, Header, liuma.CardID) (Answer, error)
 	Unretire(context.Context, Header, liuma.CardID) (Answer, error)
@@ -128,9 +159,21 @@ type Target struct {
 	Version  liuma.Version
 	KeySet   uint32
 	Verifier liuma.Verifier
+	Tag      ledger.Tag // of the holder, for a keeper that missed the enrolment
+	Head     Head
 	// Unacknowledged is set while some keeper has not acknowledged the commit
-	// of Version; the attempt then carries it.
+	// of Version; the attempt then carries it, as the successor of Replaces.
 	Unacknowledged bool
+	Replaces       liuma.Version
+}
+
+// Head says from which revision of a card's row a request is made.
+type Head struct {
+	At uint64
+	// Again reads the row's revision once more, because a keeper has seen a
+	// later one. Without it, or where it gives no later one, the keeper's refusal
+	// stands.
+	Again func(context.Context) (uint64, error)
 }
 
 // Guess says how an attempt is to be counted.
@@ -152,10 +195,14 @@ type Outcome struct {
 	// left. With Right, guesses that the settlement gives back are not included
 	// yet.
 	TriesLeft int
-	Until     time.Time // with Locked: when a quorum evaluates again
+	Until     time.Time // with Locked: when a quorum evaluates again, by the wall clock
 	// Stale is set when a keeper holds a later version than the target's: an
 	// intent was committed and not finished, so finish it and attempt again.
 	Stale bool
+	// Behind is set when so many keepers have seen a later row of the card that
+	// the others are too few: the row was put back, and an operator has to look at
+	// it. It is the lowest head that they named.
+	Behind uint64
 }
 
 // Alarm reports a keeper that misbehaved: it answered differently from the
@@ -165,6 +212,7 @@ type Alarm struct {
 	Keeper ID
 	Card   liuma.CardID
 	Fault  Fault
+	Head   uint64 // with RowBehind: the head that the keeper has seen
 }
 
 // Fault is the kind of an alarm.
@@ -175,6 +223,9 @@ const (
 	Disagrees  Fault = "disagrees"
 	RolledBack Fault = "rolled_back"
 	ClockOff   Fault = "clock"
+	// RowBehind is the database's fault, not the keeper's: the keeper has seen a
+	// later row of the card, unless the row moved on while the keeper answered.
+	RowBehind Fault = "row_behind"
 )
 
 // Errors of a node. It has counted and evaluated nothing then, with one
@@ -194,5 +245,7 @@ var (
 	ErrNoQuorum    = errors.New("keeper: too few keepers answered")
 	ErrDisagree    = errors.New("keeper: keepers disagree")
 	ErrVersionUsed = errors.New("keeper: the version was proposed before; reserve a higher one")
-	ErrStale       = errors.New("keeper: the version is not above the current one")
+	ErrStale       = errors.New("keeper: the version does not follow the current one")
+	ErrBehind      = errors.New("keeper: keepers have seen a later row of the card")
+	ErrTagTaken    = errors.New("keeper: another card in use has the holder's tag")
 )

@@ -11,8 +11,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"time"
 
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/ledger/sqlite"
 	"github.com/liuma-pin/liuma/internal/split"
@@ -344,10 +344,10 @@ func (k *storedKeeper) ring() (*Ring, error) {
 	return r, nil
 }
 
-// OpenConfig holds the values that OpenNode needs besides the directory. Now,
-// Limits and Logger are required.
+// OpenConfig holds the values that OpenNode needs besides the directory. Limits
+// and Logger are required.
 type OpenConfig struct {
-	Now                func() time.Time
+	Machine            clock.Machine // this machine's clocks when nil
 	Limits             ledger.Limits // the keeper's own; requests can only tighten them
 	Logger             *slog.Logger
 	SQLite             sqlite.Config
@@ -358,8 +358,8 @@ type OpenConfig struct {
 // OpenNode opens the keeper in a directory and takes its ledger's lease
 // (ledger.ErrLeased if another process has it). The caller closes the node.
 func OpenNode(ctx context.Context, dir string, c OpenConfig) (_ *Node, err error) {
-	if c.Now == nil || c.Logger == nil {
-		return nil, errors.New("keeper: a node needs a clock and a logger")
+	if c.Logger == nil {
+		return nil, errors.New("keeper: a node needs a logger")
 	}
 	stored, err := readKeeper(dir)
 	if err != nil {
@@ -376,14 +376,14 @@ func OpenNode(ctx context.Context, dir string, c OpenConfig) (_ *Node, err error
 		return nil, err
 	}
 	l, err := ledger.Open(ctx, ledger.Config{
-		Keeper: string(stored.ID), Backend: backend, Limits: c.Limits, Now: c.Now, Logger: c.Logger,
+		Keeper: string(stored.ID), Backend: backend, Limits: c.Limits, Machine: c.Machine, Logger: c.Logger,
 	})
 	if err != nil {
 		ring.wipe()
 		return nil, errors.Join(err, backend.Close())
 	}
 	n, err := NewNode(NodeConfig{
-		ID: stored.ID, Ledger: l, Ring: ring, Rows: backend, Now: c.Now, Logger: c.Logger,
+		ID: stored.ID, Ledger: l, Ring: ring, Rows: backend, Logger: c.Logger,
 		CommitsPerHour: c.CommitsPerHour, RetirementsPerHour: c.RetirementsPerHour,
 	})
 	if err != nil {

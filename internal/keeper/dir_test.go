@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ledger"
@@ -142,7 +141,7 @@ func TestKeeperFilesAreTheirOwners(t *testing.T) {
 func TestOpenNodeRefuses(t *testing.T) {
 	open := func(dir string) error {
 		n, err := OpenNode(t.Context(), dir, OpenConfig{
-			Now: time.Now, Limits: ledger.NationalLimits(), Logger: slog.New(slog.DiscardHandler),
+			Limits: ledger.NationalLimits(), Logger: slog.New(slog.DiscardHandler),
 		})
 		if err == nil {
 			err = n.Close()

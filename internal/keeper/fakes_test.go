@@ -158,6 +158,11 @@ func (f *fakeKeeper) Status(ctx context.Context, card liuma.CardID) (StatusAnswe
 	return StatusAnswer{Answer: a, Row: ledger.Row{Card: card}}, err
 }
 
+func (f *fakeKeeper) Admit(ctx context.Context, _ Header) error {
+	_, err := f.come(ctx)
+	return err
+}
+
 // spends lists the spend numbers that were settled with a valid proof.
 func (f *fakeKeeper) spends(v liuma.Verifier) (out []uint64) {
 	f.mu.Lock()
@@ -224,11 +229,11 @@ func fakeTarget(t testing.TB, fakes []*fakeKeeper, pin string) Target {
 	q, _ := fakeQuorum(t, fakes)
 	defer q.Close()
 	card := liuma.NewCardID()
-	v, err := q.Propose(context.Background(), card, 1, []byte(pin))
+	v, err := q.Propose(context.Background(), before(card, 1), 1, []byte(pin))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Target{Card: card, Version: 1, KeySet: 1, Verifier: v}
+	return Target{Card: card, Version: 1, KeySet: 1, Verifier: v, Tag: tagOf(card)}
 }
 
 // after is a delay that ends early with the call.

@@ -14,28 +14,45 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/split"
 )
 
 func shapes() []split.Shape { return []split.Shape{{T: 1, N: 1}, {T: 2, N: 3}, {T: 3, N: 5}} }
 
-// clock is a keeper's clock, which a test moves by hand.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
+// hands are the clocks of the keepers' machine, which a test moves.
+type hands struct {
+	mu   sync.Mutex
+	at   time.Time
+	boot time.Duration
 }
 
-func (c *clock) Now() time.Time {
+func (c *hands) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.at
 }
 
-func (c *clock) Add(d time.Duration) {
+func (c *hands) Add(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.at.Add(d)
+	c.boot += max(0, d) // setting the clock back lets no time pass
+}
+
+// Step moves the wall clock alone.
+func (c *hands) Step(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// Read implements clock.Machine.
+func (c *hands) Read() clock.Reading {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return clock.Reading{Wall: c.at, Boot: c.boot, BootID: "one"}
 }
 
 // harness is a quorum's keepers on real ledgers.
@@ -45,7 +62,7 @@ type harness struct {
 	keySet uint32
 	dirs   []string
 	nodes  []*Node
-	clock  *clock
+	clock  *hands
 
 	mu     sync.Mutex
 	alarms []Alarm // guarded by mu
@@ -53,7 +70,7 @@ type harness struct {
 
 func newHarness(t testing.TB, shape split.Shape) *harness {
 	t.Helper()
-	h := &harness{t: t, shape: shape, clock: &clock{at: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)}}
+	h := &harness{t: t, shape: shape, clock: &hands{at: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)}}
 	for i := range shape.N {
 		h.dirs = append(h.dirs, filepath.Join(t.TempDir(), fmt.Sprintf("keeper%d", i+1)))
 	}
@@ -70,7 +87,7 @@ func newHarness(t testing.TB, shape split.Shape) *harness {
 func (h *harness) open(i int) *Node {
 	h.t.Helper()
 	n, err := OpenNode(h.t.Context(), h.dirs[i], OpenConfig{
-		Now: h.clock.Now, Limits: ledger.NationalLimits(), Logger: slog.New(slog.DiscardHandler),
+		Machine: h.clock, Limits: ledger.NationalLimits(), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		h.t.Fatal(err)
@@ -132,15 +149,26 @@ func (h *harness) alarmed(fault Fault) []ID {
 	return out
 }
 
-// set sets a PIN and returns the target that the authority would hold.
+// tagOf is a tag that only this card has.
+func tagOf(card liuma.CardID) (tag ledger.Tag) {
+	copy(tag[:], card[:])
+	return tag
+}
+
+// before is the target that version follows: the version below it.
+func before(card liuma.CardID, version liuma.Version) Target {
+	return Target{Card: card, Version: version - 1, Tag: tagOf(card)}
+}
+
+// set sets a PIN, which follows the version below it, and returns the target that the authority would hold.
 func set(t testing.TB, q *Quorum, card liuma.CardID, version liuma.Version, pin string) Target {
 	t.Helper()
-	v, err := q.Propose(t.Context(), card, version, []byte(pin))
+	v, err := q.Propose(t.Context(), before(card, version), version, []byte(pin))
 	if err != nil {
 		t.Fatalf("propose: %v", err)
 	}
-	target := Target{Card: card, Version: version, KeySet: q.KeySet(), Verifier: v}
-	all, err := q.Commit(t.Context(), target.commitment())
+	target := Target{Card: card, Version: version, Replaces: version - 1, KeySet: q.KeySet(), Verifier: v, Tag: tagOf(card)}
+	all, err := q.Commit(t.Context(), target.commitment(), target.Head)
 	if err != nil {
 		t.Fatalf("commit: %v", err)
 	}
@@ -194,6 +222,22 @@ type faulty struct {
 	propose func(context.Context, ProposeRequest) (ProposeAnswer, error)
 	commit  func(context.Context, CommitRequest) (CommitAnswer, error)
 	settle  func(context.Context, Header, []ledger.Settlement) (Answer, error)
+	head    func(context.Context, Header, []ledger.Head) (HeadAnswer, error)
+	tagged  func(context.Context, ledger.Tag) (StatusAnswer, error)
+}
+
+func (f *faulty) Head(ctx context.Context, h Header, heads []ledger.Head) (HeadAnswer, error) {
+	if f.head != nil {
+		return f.head(ctx, h, heads)
+	}
+	return f.Keeper.Head(ctx, h, heads)
+}
+
+func (f *faulty) StatusOfTag(ctx context.Context, tag ledger.Tag) (StatusAnswer, error) {
+	if f.tagged != nil {
+		return f.tagged(ctx, tag)
+	}
+	return f.Keeper.StatusOfTag(ctx, tag)
 }
 
 func (f *faulty) Attempt(ctx context.Context, r AttemptRequest) (AttemptAnswer, error) {
@@ -240,8 +284,19 @@ func (dead) Commit(context.Context, CommitRequest) (CommitAnswer, error) {
 func (dead) Settle(context.Context, Header, []ledger.Settlement) (Answer, error) {
 	return Answer{}, errDown
 }
+func (dead) Admit(context.Context, Header) error { return errDown }
+
 func (dead) Status(context.Context, liuma.CardID) (StatusAnswer, error) {
 	return StatusAnswer{}, errDown
+}
+func (dead) StatusOfTag(context.Context, ledger.Tag) (StatusAnswer, error) {
+	return StatusAnswer{}, errDown
+}
+func (dead) Head(context.Context, Header, []ledger.Head) (HeadAnswer, error) {
+	return HeadAnswer{}, errDown
+}
+func (dead) Retag(context.Context, RetagRequest) (CommitAnswer, error) {
+	return CommitAnswer{}, errDown
 }
 func (dead) Retire(context.Context, Header, liuma.CardID) (Answer, error) { return Answer{}, errDown }
 func (dead) Unretire(context.Context, Header, liuma.CardID) (Answer, error) {

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
@@ -27,7 +27,6 @@ type NodeConfig struct {
 	ID     ID
 	Ledger *ledger.Ledger // the node closes it
 	Ring   *Ring          // the node wipes it
-	Now    func() time.Time
 	Logger *slog.Logger
 	// Rows lists the ledger's rows for the repair of other keepers.
 	Rows RowSource
@@ -45,7 +44,6 @@ type Node struct {
 	ledger  *ledger.Ledger
 	ring    *Ring
 	rows    RowSource
-	now     func() time.Time
 	log     *slog.Logger
 	commits *meter
 	retires *meter
@@ -59,8 +57,8 @@ var _ Keeper = (*Node)(nil)
 // NewNode makes a node. The ledger must have been opened under the node's id,
 // or no settlement will verify.
 func NewNode(c NodeConfig) (*Node, error) {
-	if c.ID == "" || c.Ledger == nil || c.Ring == nil || c.Now == nil || c.Logger == nil {
-		return nil, errors.New("keeper: a node needs id, ledger, ring, clock and logger")
+	if c.ID == "" || c.Ledger == nil || c.Ring == nil || c.Logger == nil {
+		return nil, errors.New("keeper: a node needs id, ledger, ring and logger")
 	}
 	if c.CommitsPerHour < 0 || c.RetirementsPerHour < 0 {
 		return nil, errors.New("keeper: negative ceiling")
@@ -72,8 +70,8 @@ func NewNode(c NodeConfig) (*Node, error) {
 		c.RetirementsPerHour = DefaultRetirementsPerHour
 	}
 	return &Node{
-		id: c.ID, ledger: c.Ledger, ring: c.Ring, rows: c.Rows, now: c.Now, log: c.Logger,
-		commits: newMeter(c.CommitsPerHour, c.Now()), retires: newMeter(c.RetirementsPerHour, c.Now()),
+		id: c.ID, ledger: c.Ledger, ring: c.Ring, rows: c.Rows, log: c.Logger,
+		commits: newMeter(c.CommitsPerHour, c.Ledger.Times().High), retires: newMeter(c.RetirementsPerHour, c.Ledger.Times().High),
 	}, nil
 }
 
@@ -137,7 +135,7 @@ func (n *Node) Attempt(ctx context.Context, req AttemptRequest) (AttemptAnswer, 
 		return AttemptAnswer{}, err
 	}
 	spent, err := n.ledger.Spend(ctx, ledger.SpendRequest{
-		Card: req.Card, Version: req.Version, Lane: req.Lane, Reserve: req.Reserve, Limits: req.Limits,
+		Card: req.Card, Head: req.Head, Version: req.Version, Lane: req.Lane, Reserve: req.Reserve, Limits: req.Limits,
 		Sender: req.Now, Seen: req.Seen,
 	})
 	if err != nil {
@@ -170,7 +168,7 @@ func (n *Node) catchUp(ctx context.Context, req AttemptRequest) error {
 		}
 		// A crash here leaves the commit taken and the guess not counted. A
 		// refusal is ignored: Spend meets the same version and refuses as well.
-		if _, err := n.commit(ctx, req.Header, *c); err != nil {
+		if _, err := n.commit(ctx, req.Header, *c, req.Head); err != nil {
 			return err
 		}
 	}
@@ -205,7 +203,7 @@ func (n *Node) Propose(ctx context.Context, req ProposeRequest) (ProposeAnswer, 
 		return ProposeAnswer{}, fmt.Errorf("%w: %d", ErrKeySet, req.KeySet)
 	}
 	proposed, err := n.ledger.Propose(ctx, ledger.ProposeRequest{
-		Card: req.Card, Version: req.Version, Sender: req.Now, Seen: req.Seen,
+		Card: req.Card, Head: req.Head, Version: req.Version, Replaces: req.Replaces, Tag: req.Tag, Sender: req.Now, Seen: req.Seen,
 	})
 	if err != nil {
 		ref, err := refusal(err)
@@ -230,7 +228,7 @@ func (n *Node) Commit(ctx context.Context, req CommitRequest) (CommitAnswer, err
 		return CommitAnswer{}, err
 	}
 	defer leave()
-	ref, err := n.commit(ctx, req.Header, req.Commitment)
+	ref, err := n.commit(ctx, req.Header, req.Commitment, req.Head)
 	if err != nil {
 		return CommitAnswer{}, err
 	}
@@ -242,7 +240,7 @@ func (n *Node) Commit(ctx context.Context, req CommitRequest) (CommitAnswer, err
 //
 // A crash in here leaves the old version or the new one, with a clean count
 // only if it is the new one (I-7).
-func (n *Node) commit(ctx context.Context, h Header, c ledger.Commitment) (*ledger.Refusal, error) {
+func (n *Node) commit(ctx context.Context, h Header, c ledger.Commitment, head uint64) (*ledger.Refusal, error) {
 	if c.Card.IsZero() || c.Version == 0 || c.Verifier.IsZero() {
 		return nil, fmt.Errorf("%w: a commit needs card, version and verifier", ErrRequest)
 	}
@@ -256,11 +254,11 @@ func (n *Node) commit(ctx context.Context, h Header, c ledger.Commitment) (*ledg
 		return nil, err
 	}
 	if row.Version != c.Version {
-		if err := n.commits.take(n.now()); err != nil {
+		if err := n.commits.take(n.ledger.Times().High); err != nil {
 			return nil, err
 		}
 	}
-	_, err = n.ledger.Commit(ctx, ledger.CommitRequest{Commitment: c, Sender: h.Now, Seen: h.Seen})
+	_, err = n.ledger.Commit(ctx, ledger.CommitRequest{Commitment: c, Head: head, Sender: h.Now, Seen: h.Seen})
 	return refusal(err)
 }
 
@@ -292,6 +290,82 @@ func (n *Node) Status(ctx context.Context, card liuma.CardID) (StatusAnswer, err
 	return StatusAnswer{Answer: n.answer(), Row: row}, nil
 }
 
+// StatusOfTag implements Keeper.
+func (n *Node) StatusOfTag(ctx context.Context, tag ledger.Tag) (StatusAnswer, error) {
+	leave, err := n.enter()
+	if err != nil {
+		return StatusAnswer{}, err
+	}
+	defer leave()
+	row, err := n.ledger.Tagged(ctx, tag)
+	if err != nil {
+		return StatusAnswer{}, err
+	}
+	return StatusAnswer{Answer: n.answer(), Row: row}, nil
+}
+
+// Head implements Keeper. It is not metered: a head gives no guess away, and
+// only the authority that sends too high a one is refused by it.
+func (n *Node) Head(ctx context.Context, h Header, heads []ledger.Head) (HeadAnswer, error) {
+	leave, err := n.enter()
+	if err != nil {
+		return HeadAnswer{}, err
+	}
+	defer leave()
+	behind, err := n.ledger.Head(ctx, ledger.HeadRequest{Heads: heads, Sender: h.Now, Seen: h.Seen})
+	if err != nil {
+		return HeadAnswer{}, err
+	}
+	return HeadAnswer{Answer: n.answer(), Behind: behind}, nil
+}
+
+// Retag implements Keeper. It is metered together with Retire: both change who
+// a card belongs to.
+func (n *Node) Retag(ctx context.Context, req RetagRequest) (CommitAnswer, error) {
+	leave, err := n.enter()
+	if err != nil {
+		return CommitAnswer{}, err
+	}
+	defer leave()
+	if err := n.retires.take(n.ledger.Times().High); err != nil {
+		return CommitAnswer{}, err
+	}
+	// A crash here leaves the old tag or the new one; it may be repeated.
+	_, err = n.ledger.Retag(ctx, ledger.RetagRequest{
+		Card: req.Card, Head: req.Head, Old: req.Old, New: req.New, Sender: req.Now, Seen: req.Seen,
+	})
+	ref, err := refusal(err)
+	if err != nil {
+		return CommitAnswer{}, err
+	}
+	return CommitAnswer{Answer: n.answer(), Refusal: ref}, nil
+}
+
+// Admit implements Keeper.
+func (n *Node) Admit(ctx context.Context, h Header) error {
+	leave, err := n.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return n.ledger.Admit(ctx, h.Now, h.Seen)
+}
+
+// Times are the keeper's own high-water time and its wall clock.
+func (n *Node) Times() clock.Times { return n.ledger.Times() }
+
+// AcceptTime moves the keeper's time up to its wall clock; see
+// ledger.AcceptTime. Only who runs the keeper's machine may ask for it, so it is
+// no part of Keeper.
+func (n *Node) AcceptTime(ctx context.Context) error {
+	leave, err := n.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return n.ledger.AcceptTime(ctx)
+}
+
 // Retire implements Keeper. It is metered.
 func (n *Node) Retire(ctx context.Context, h Header, card liuma.CardID) (Answer, error) {
 	leave, err := n.enter()
@@ -299,7 +373,7 @@ func (n *Node) Retire(ctx context.Context, h Header, card liuma.CardID) (Answer,
 		return Answer{}, err
 	}
 	defer leave()
-	if err := n.retires.take(n.now()); err != nil {
+	if err := n.retires.take(n.ledger.Times().High); err != nil {
 		return Answer{}, err
 	}
 	// A crash here leaves the card in use or retired; it may be repeated.

@@ -18,8 +18,8 @@ func TestNothingIsSpentOnABadRequest(t *testing.T) {
 	q := h.quorum()
 	target := set(t, q, liuma.NewCardID(), 1, good)
 	n := h.nodes[0]
-	other := ledger.Commitment{Card: liuma.CardID{9}, Version: 1, KeySet: 1, Verifier: liuma.Verifier{1}}
-	unknown := ledger.Commitment{Card: target.Card, Version: 2, KeySet: 9, Verifier: liuma.Verifier{1}}
+	other := ledger.Commitment{Card: liuma.CardID{9}, Version: 1, KeySet: 1, Verifier: liuma.Verifier{1}, Tag: ledger.Tag{9}}
+	unknown := ledger.Commitment{Card: target.Card, Version: 2, Replaces: 1, KeySet: 9, Verifier: liuma.Verifier{1}}
 	for name, tt := range map[string]struct {
 		change func(*AttemptRequest)
 		want   error
@@ -85,7 +85,7 @@ func TestEvaluateTakesEachGrantOnce(t *testing.T) {
 	if _, err := evaluate(n.ring, &again, 1, p); !errors.Is(err, ledger.ErrUsed) {
 		t.Errorf("a copy of a Spent: %v", err)
 	}
-	proposed, err := n.ledger.Propose(t.Context(), ledger.ProposeRequest{Card: target.Card, Version: 2, Sender: h.clock.Now()})
+	proposed, err := n.ledger.Propose(t.Context(), ledger.ProposeRequest{Card: target.Card, Version: 2, Replaces: 1, Sender: h.clock.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,11 +122,11 @@ func TestCarriedCommitIsAppliedFirst(t *testing.T) {
 	h := newHarness(t, split.Shape{T: 1, N: 1})
 	q := h.quorum()
 	old := set(t, q, liuma.NewCardID(), 1, good)
-	v, err := q.Propose(t.Context(), old.Card, 2, []byte(bad))
+	v, err := q.Propose(t.Context(), old, 2, []byte(bad))
 	if err != nil {
 		t.Fatal(err)
 	}
-	next := Target{Card: old.Card, Version: 2, KeySet: 1, Verifier: v, Unacknowledged: true}
+	next := Target{Card: old.Card, Version: 2, Replaces: 1, KeySet: 1, Verifier: v, Tag: old.Tag, Unacknowledged: true}
 	want(t, attemptPIN(t, q, next, good), liuma.Wrong)
 	out := attemptPIN(t, q, next, good)
 	want(t, out, liuma.Wrong)
@@ -148,8 +148,8 @@ func TestMetering(t *testing.T) {
 	n := h.nodes[0]
 	n.commits, n.retires = newMeter(2, h.clock.Now()), newMeter(1, h.clock.Now())
 	commit := func(i byte) error {
-		_, err := n.Commit(t.Context(), CommitRequest{Header{Now: h.clock.Now()},
-			ledger.Commitment{Card: liuma.CardID{i}, Version: 1, KeySet: 1, Verifier: liuma.Verifier{1}}})
+		_, err := n.Commit(t.Context(), CommitRequest{Header: Header{Now: h.clock.Now()},
+			Commitment: ledger.Commitment{Card: liuma.CardID{i}, Version: 1, KeySet: 1, Verifier: liuma.Verifier{1}, Tag: ledger.Tag{i}}})
 		return err
 	}
 	for _, i := range []byte{1, 2, 1, 2, 2} {
@@ -214,6 +214,9 @@ func TestClosedNode(t *testing.T) {
 		"propose":  func() error { _, err := n.Propose(t.Context(), ProposeRequest{}); return err },
 		"commit":   func() error { _, err := n.Commit(t.Context(), CommitRequest{}); return err },
 		"settle":   func() error { _, err := n.Settle(t.Context(), header, nil); return err },
+		"tagged":   func() error { _, err := n.StatusOfTag(t.Context(), ledger.Tag{1}); return err },
+		"head":     func() error { _, err := n.Head(t.Context(), header, nil); return err },
+		"retag":    func() error { _, err := n.Retag(t.Context(), RetagRequest{Header: header}); return err },
 		"status":   func() error { _, err := n.Status(t.Context(), card); return err },
 		"retire":   func() error { _, err := n.Retire(t.Context(), header, card); return err },
 		"unretire": func() error { _, err := n.Unretire(t.Context(), header, card); return err },
@@ -230,12 +233,11 @@ func TestClosedNode(t *testing.T) {
 func TestNewNodeAndRingRefuse(t *testing.T) {
 	h := newHarness(t, split.Shape{T: 1, N: 1})
 	n := h.nodes[0]
-	ok := NodeConfig{ID: "k1", Ledger: n.ledger, Ring: n.ring, Now: h.clock.Now, Logger: slog.New(slog.DiscardHandler)}
+	ok := NodeConfig{ID: "k1", Ledger: n.ledger, Ring: n.ring, Logger: slog.New(slog.DiscardHandler)}
 	for name, f := range map[string]func(*NodeConfig){
 		"id":      func(c *NodeConfig) { c.ID = "" },
 		"ledger":  func(c *NodeConfig) { c.Ledger = nil },
 		"ring":    func(c *NodeConfig) { c.Ring = nil },
-		"clock":   func(c *NodeConfig) { c.Now = nil },
 		"logger":  func(c *NodeConfig) { c.Logger = nil },
 		"ceiling": func(c *NodeConfig) { c.CommitsPerHour = -1 },
 	} {

@@ -31,9 +31,10 @@ type QuorumConfig struct {
 	Alarm  func(Alarm)
 	Logger *slog.Logger
 	Timing Timing // zero members take the defaults
-	// MaxPending bounds the cards whose settlements wait for one keeper; 10,000
-	// if zero. Beyond it settlements are dropped, which only leaves guesses
-	// counted.
+	// MaxPending bounds the cards whose settlements, and those whose heads, wait
+	// for one keeper; 10,000 if zero. Beyond it settlements are dropped, which
+	// only leaves guesses counted, and heads, which the card's next attempt
+	// carries.
 	MaxPending int
 }
 
@@ -97,11 +98,13 @@ type member struct {
 	number  int
 	subsets []split.Subset
 	wake    chan struct{} // capacity 1: signals that settlements wait
+	rose    chan struct{} // capacity 1: signals that heads wait
 	calls   atomic.Int32  // under way
 
 	mu      sync.Mutex
 	seen    uint64                               // guarded by mu: highest sequence had from this keeper
 	pending map[liuma.CardID][]ledger.Settlement // guarded by mu: not acknowledged
+	heads   map[liuma.CardID]uint64              // guarded by mu: risen, and not sent yet
 }
 
 // NewQuorum checks the configuration and starts the resending of settlements.
@@ -121,11 +124,13 @@ func NewQuorum(c QuorumConfig) (*Quorum, error) {
 	for i, k := range c.Keepers {
 		m := &member{
 			Keeper: k, id: k.ID(), number: i + 1, subsets: c.Shape.SubsetsOf(i + 1),
-			wake: make(chan struct{}, 1), seen: c.Seen[k.ID()],
+			wake: make(chan struct{}, 1), rose: make(chan struct{}, 1), seen: c.Seen[k.ID()],
 			pending: map[liuma.CardID][]ledger.Settlement{},
+			heads:   map[liuma.CardID]uint64{},
 		}
 		q.members = append(q.members, m)
 		q.background(func() { q.resend(m) })
+		q.background(func() { q.sendHeads(m) })
 	}
 	return q, nil
 }
@@ -166,25 +171,28 @@ func (q *Quorum) Seen() map[ID]uint64 {
 	return out
 }
 
-// Ready is nil if at least t keepers answer at all.
+// Ready is nil if at least t keepers would serve an attempt: it asks what every
+// request is asked before its card is looked at (clock, rollback, room on the
+// disk).
 func (q *Quorum) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, q.timing.Call)
 	defer cancel()
 	replies := make(chan error, len(q.members))
 	for _, m := range q.members {
 		if !q.background(func() {
-			_, err := m.Status(ctx, liuma.CardID{})
-			replies <- err
+			replies <- m.Admit(ctx, q.header(m))
 		}) {
 			return ErrClosed
 		}
 	}
-	up := 0
+	up, why := 0, error(nil)
 	for range q.members {
 		select {
 		case err := <-replies:
 			if err == nil {
 				up++
+			} else {
+				why = err
 			}
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %d of %d: %w", ErrNoQuorum, up, q.shape.N, ctx.Err())
@@ -193,7 +201,7 @@ func (q *Quorum) Ready(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: %d of %d", ErrNoQuorum, up, q.shape.N)
+	return fmt.Errorf("%w: %d of %d: %w", ErrNoQuorum, up, q.shape.N, why)
 }
 
 // Close stops the resending and waits for calls under way. Settlements that

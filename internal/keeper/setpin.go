@@ -17,36 +17,63 @@ import (
 func (q *Quorum) majority() int { return max(q.shape.T, q.shape.N-q.shape.T+1) }
 
 // Propose has a version that is not committed evaluated, and returns the
-// verifier of the secret under it. It waits up to timing.Propose for all n,
+// verifier of the secret under it. It replaces current, which at enrolment has
+// only card, tag and head. It waits up to timing.Propose for all n,
 // since only shares that two keepers hold can be checked. The caller wipes
 // secret. After any error the version is used up: reserve a higher one.
 //
 // A crash during or after it leaves marks at some keepers and no commit
 // anywhere, so the old PIN stays (I-7).
-func (q *Quorum) Propose(ctx context.Context, card liuma.CardID, version liuma.Version, secret []byte) (liuma.Verifier, error) {
-	if card.IsZero() || version == 0 {
-		return liuma.Verifier{}, fmt.Errorf("%w: a proposal needs card and version", ErrRequest)
+func (q *Quorum) Propose(ctx context.Context, current Target, version liuma.Version, secret []byte) (liuma.Verifier, error) {
+	if current.Card.IsZero() || version == 0 || current.Tag.IsZero() {
+		return liuma.Verifier{}, fmt.Errorf("%w: a proposal needs card, tag and version", ErrRequest)
 	}
 	guess, err := split.Blind(secret, q.random)
 	if err != nil {
 		return liuma.Verifier{}, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	defer guess.Wipe()
-	req := ProposeRequest{Card: card, Version: version, KeySet: q.keySet, Blinded: guess.Blinded()}
+	req := ProposeRequest{
+		Card: current.Card, Version: version, Replaces: current.Version, Tag: current.Tag,
+		KeySet: q.keySet, Blinded: guess.Blinded(),
+	}
 	replies, err := ask(ctx, q, func(ctx context.Context, m *member) (ProposeAnswer, error) {
-		return q.proposeAt(ctx, m, req)
+		return q.proposeAt(ctx, m, req, current)
 	})
 	if err != nil {
 		return liuma.Verifier{}, err
 	}
-	answers, used, err := q.gatherProposals(ctx, replies)
+	answers, refusals, err := q.gatherProposals(ctx, replies)
 	if err != nil {
 		return liuma.Verifier{}, err
 	}
-	return q.verifierOf(card, guess, answers, used)
+	return q.verifierOf(current.Card, guess, answers, refusals)
 }
 
-func (q *Quorum) proposeAt(ctx context.Context, m *member, req ProposeRequest) (ProposeAnswer, error) {
+// proposeAt proposes at one keeper. A keeper that missed the commit of the
+// current version gets it first; its refusal marked and evaluated nothing.
+func (q *Quorum) proposeAt(ctx context.Context, m *member, req ProposeRequest, current Target) (ans ProposeAnswer, err error) {
+	propose := func() error {
+		return q.withHead(ctx, m, req.Card, current.Head, func(head uint64) (*ledger.Refusal, error) {
+			req.Head = head
+			ans, err = q.sendProposal(ctx, m, req)
+			return ans.Refusal, err
+		})
+	}
+	if err := propose(); err != nil || ans.Refusal == nil || ans.Refusal.Reason != ledger.Conflict || ans.Refusal.At >= req.Replaces {
+		return ans, err
+	}
+	c := current.commitment()
+	c.Replaces = ans.Refusal.At
+	// A crash or an error here leaves the keeper with the version that it had, or
+	// with the current one; in either case without a mark for the new one (I-7).
+	if done, err := q.commitAt(ctx, m, c, current.Head); err != nil || done.Refusal != nil {
+		return ans, err
+	}
+	return ans, propose()
+}
+
+func (q *Quorum) sendProposal(ctx context.Context, m *member, req ProposeRequest) (ProposeAnswer, error) {
 	req.Header = q.header(m)
 	ans, err := m.Propose(ctx, req)
 	if err == nil {
@@ -61,10 +88,9 @@ func (q *Quorum) proposeAt(ctx context.Context, m *member, req ProposeRequest) (
 	return ans, err
 }
 
-// gatherProposals collects shares by member number, and counts the keepers that
-// said that the version was proposed before.
-func (q *Quorum) gatherProposals(ctx context.Context, replies <-chan reply[ProposeAnswer]) (answers [][]split.Share, used int, err error) {
-	answers = make([][]split.Share, len(q.members))
+// gatherProposals collects shares by member number, and counts the refusals.
+func (q *Quorum) gatherProposals(ctx context.Context, replies <-chan reply[ProposeAnswer]) (answers [][]split.Share, refusals tallied, err error) {
+	answers, refusals = make([][]split.Share, len(q.members)), tallied{}
 	end := time.NewTimer(q.timing.Propose)
 	defer end.Stop()
 	for range q.members {
@@ -74,20 +100,40 @@ func (q *Quorum) gatherProposals(ctx context.Context, replies <-chan reply[Propo
 			case r.err != nil:
 			case r.answer.Refusal == nil:
 				answers[r.from.number-1] = r.answer.Shares
-			case r.answer.Refusal.Reason == ledger.VersionUsed:
-				used++
+			default:
+				refusals[r.answer.Refusal.Reason]++
 			}
 		case <-end.C:
-			return answers, used, nil
+			return answers, refusals, nil
 		case <-ctx.Done():
-			return nil, 0, ctx.Err()
+			return nil, nil, ctx.Err()
 		}
 	}
-	return answers, used, nil
+	return answers, refusals, nil
+}
+
+// tallied counts keepers by the reason of their refusal.
+type tallied map[ledger.Reason]int
+
+// cause is the error behind a quorum that was not reached, by the refusals that
+// came. The first of them is the one to act upon: what the database does not
+// know comes before a version number that is merely used.
+func (t tallied) cause() error {
+	for _, c := range []struct {
+		reason ledger.Reason
+		err    error
+	}{
+		{ledger.Behind, ErrBehind}, {ledger.TagTaken, ErrTagTaken}, {ledger.Conflict, ErrStale}, {ledger.VersionUsed, ErrVersionUsed},
+	} {
+		if t[c.reason] > 0 {
+			return c.err
+		}
+	}
+	return nil
 }
 
 // verifierOf finalizes the shares of at least q keepers, which must all agree.
-func (q *Quorum) verifierOf(card liuma.CardID, guess *split.Guess, answers [][]split.Share, used int) (liuma.Verifier, error) {
+func (q *Quorum) verifierOf(card liuma.CardID, guess *split.Guess, answers [][]split.Share, refusals tallied) (liuma.Verifier, error) {
 	if bad := suspects(answers); len(bad) > 0 {
 		for _, i := range bad {
 			q.raise(q.members[i], card, Disagrees)
@@ -103,8 +149,8 @@ func (q *Quorum) verifierOf(card liuma.CardID, guess *split.Guess, answers [][]s
 		}
 	}
 	if count < q.majority() {
-		if used > 0 {
-			return liuma.Verifier{}, ErrVersionUsed
+		if err := refusals.cause(); err != nil {
+			return liuma.Verifier{}, err
 		}
 		return liuma.Verifier{}, fmt.Errorf("%w: %d of %d evaluated the proposal", ErrNoQuorum, count, q.shape.N)
 	}
@@ -123,12 +169,12 @@ func (q *Quorum) verifierOf(card liuma.CardID, guess *split.Guess, answers [][]s
 // A crash or an error leaves the commit at some keepers. The caller, which
 // recorded the verifier before, repeats Commit until it returns nil, then until
 // all is true (I-7).
-func (q *Quorum) Commit(ctx context.Context, c ledger.Commitment) (all bool, err error) {
-	if c.Card.IsZero() || c.Version == 0 || c.KeySet == 0 || c.Verifier.IsZero() {
-		return false, fmt.Errorf("%w: a commit needs card, version, key set and verifier", ErrRequest)
+func (q *Quorum) Commit(ctx context.Context, c ledger.Commitment, head Head) (all bool, err error) {
+	if c.Card.IsZero() || c.Version == 0 || c.KeySet == 0 || c.Verifier.IsZero() || c.Tag.IsZero() {
+		return false, fmt.Errorf("%w: a commit needs card, version, key set, verifier and tag", ErrRequest)
 	}
 	replies, err := ask(ctx, q, func(ctx context.Context, m *member) (CommitAnswer, error) {
-		return q.commitAt(ctx, m, c)
+		return q.commitAt(ctx, m, c, head)
 	})
 	if err != nil {
 		return false, err
@@ -136,10 +182,25 @@ func (q *Quorum) Commit(ctx context.Context, c ledger.Commitment) (all bool, err
 	return q.gatherCommits(ctx, replies)
 }
 
-// commitAt commits at one keeper.
-func (q *Quorum) commitAt(ctx context.Context, m *member, c ledger.Commitment) (CommitAnswer, error) {
+// commitAt commits at one keeper. If it missed an earlier commit, the version
+// replaces what the keeper holds.
+func (q *Quorum) commitAt(ctx context.Context, m *member, c ledger.Commitment, head Head) (ans CommitAnswer, err error) {
+	commit := func() error {
+		return q.withHead(ctx, m, c.Card, head, func(head uint64) (*ledger.Refusal, error) {
+			ans, err = q.sendCommit(ctx, m, c, head)
+			return ans.Refusal, err
+		})
+	}
+	if err := commit(); err != nil || ans.Refusal == nil || ans.Refusal.Reason != ledger.Conflict || ans.Refusal.At >= c.Replaces {
+		return ans, err
+	}
+	c.Replaces = ans.Refusal.At
+	return ans, commit()
+}
+
+func (q *Quorum) sendCommit(ctx context.Context, m *member, c ledger.Commitment, head uint64) (CommitAnswer, error) {
 	h := q.header(m)
-	ans, err := m.Commit(ctx, CommitRequest{Header: h, Commitment: c})
+	ans, err := m.Commit(ctx, CommitRequest{Header: h, Commitment: c, Head: head})
 	if err == nil {
 		err = m.heard(h, ans.Answer)
 	}
@@ -154,7 +215,7 @@ func (q *Quorum) gatherCommits(ctx context.Context, replies <-chan reply[CommitA
 	end := time.NewTimer(q.timing.Call)
 	defer end.Stop()
 	var rest <-chan time.Time
-	taken, conflicts := 0, 0
+	taken, refusals := 0, tallied{}
 	for range q.members {
 		select {
 		case r := <-replies:
@@ -162,13 +223,13 @@ func (q *Quorum) gatherCommits(ctx context.Context, replies <-chan reply[CommitA
 			case r.err != nil:
 			case r.answer.Refusal == nil:
 				taken++
-			case r.answer.Refusal.Reason == ledger.Conflict:
-				conflicts++
+			default:
+				refusals[r.answer.Refusal.Reason]++
 			}
 		case <-rest:
 			return false, nil
 		case <-end.C:
-			return false, q.commitError(taken, conflicts)
+			return false, q.commitError(taken, refusals)
 		case <-ctx.Done():
 			if taken >= q.majority() {
 				return false, nil
@@ -181,15 +242,16 @@ func (q *Quorum) gatherCommits(ctx context.Context, replies <-chan reply[CommitA
 			rest = t.C
 		}
 	}
-	return taken == len(q.members), q.commitError(taken, conflicts)
+	return taken == len(q.members), q.commitError(taken, refusals)
 }
 
-func (q *Quorum) commitError(taken, conflicts int) error {
+func (q *Quorum) commitError(taken int, refusals tallied) error {
+	refused := refusals[ledger.Conflict] + refusals[ledger.Behind] + refusals[ledger.TagTaken]
 	switch {
 	case taken >= q.majority():
 		return nil
-	case conflicts > q.shape.N-q.majority(): // q can never be reached
-		return ErrStale
+	case refused > q.shape.N-q.majority(): // q can never be reached
+		return refusals.cause()
 	}
 	return fmt.Errorf("%w: %d of %d took the commit", ErrNoQuorum, taken, q.shape.N)
 }

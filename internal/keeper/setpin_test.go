@@ -43,7 +43,7 @@ func TestMissedCommit(t *testing.T) {
 	if got := h.row(2, card).Tally.Spent; got != 1 {
 		t.Errorf("k3 counted %d, want 1: the attempt must not be repeated", got)
 	}
-	if all, err := q.Commit(t.Context(), target.commitment()); err != nil || !all {
+	if all, err := q.Commit(t.Context(), target.commitment(), target.Head); err != nil || !all {
 		t.Errorf("repeated commit: all %v, %v", all, err)
 	}
 }
@@ -76,7 +76,7 @@ func TestProposals(t *testing.T) {
 	card := liuma.NewCardID()
 	set(t, q, card, 1, good)
 	propose := func(q *Quorum, v liuma.Version) error {
-		_, err := q.Propose(t.Context(), card, v, []byte(good))
+		_, err := q.Propose(t.Context(), before(card, 2), v, []byte(good))
 		return err
 	}
 	if err := propose(q, 1); !errors.Is(err, ErrVersionUsed) {
@@ -116,7 +116,7 @@ func TestNoTwoProposalsOfAVersionSucceed(t *testing.T) {
 			var wg sync.WaitGroup
 			for i := range 4 {
 				wg.Go(func() {
-					_, err := q.Propose(t.Context(), card, v+1, fmt.Appendf(nil, "%06d", i))
+					_, err := q.Propose(t.Context(), before(card, 1), v+1, fmt.Appendf(nil, "%06d", i))
 					if err == nil {
 						won.Add(1)
 					} else if !errors.Is(err, ErrVersionUsed) {
@@ -136,8 +136,8 @@ func TestNoTwoProposalsOfAVersionSucceed(t *testing.T) {
 // committed with one verifier.
 func TestCommits(t *testing.T) {
 	h := newHarness(t, split.Shape{T: 2, N: 3})
-	c := ledger.Commitment{Card: liuma.NewCardID(), Version: 1, KeySet: h.keySet, Verifier: liuma.Verifier{1}}
-	commit := func(q *Quorum, c ledger.Commitment) (bool, error) { return q.Commit(t.Context(), c) }
+	c := ledger.Commitment{Card: liuma.NewCardID(), Version: 1, KeySet: h.keySet, Verifier: liuma.Verifier{1}, Tag: ledger.Tag{1}}
+	commit := func(q *Quorum, c ledger.Commitment) (bool, error) { return q.Commit(t.Context(), c, Head{}) }
 	if _, err := commit(h.quorum(at(kill, 1, 2)), c); !errors.Is(err, ErrNoQuorum) {
 		t.Errorf("two dead: %v, want ErrNoQuorum", err)
 	}
@@ -155,7 +155,7 @@ func TestCommits(t *testing.T) {
 	if _, err := commit(q, other); !errors.Is(err, ErrStale) {
 		t.Errorf("another verifier: %v, want ErrStale", err)
 	}
-	other.Version = 2
+	other.Version, other.Replaces = 2, 1
 	if all, err := commit(q, other); err != nil || !all {
 		t.Errorf("next version: all %v, %v", all, err)
 	}

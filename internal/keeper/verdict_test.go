@@ -372,14 +372,14 @@ func TestProposeWaitsASecondForAll(t *testing.T) {
 		defer q.Close()
 		fakes[0].does(script{before: after(time.Hour)})
 		start := time.Now()
-		a, err := q.Propose(t.Context(), liuma.CardID{1}, 1, []byte("314159"))
+		a, err := q.Propose(t.Context(), before(liuma.CardID{1}, 1), 1, []byte("314159"))
 		if err != nil || time.Since(start) != time.Second {
 			t.Fatalf("%v after %s, want nil after 1s", err, time.Since(start))
 		}
 		fakes[0].does(script{before: after(900 * time.Millisecond)})
 		fakes[1].does(script{before: down})
 		start = time.Now()
-		b, err := q.Propose(t.Context(), liuma.CardID{1}, 1, []byte("314159"))
+		b, err := q.Propose(t.Context(), before(liuma.CardID{1}, 1), 1, []byte("314159"))
 		if err != nil || time.Since(start) != 900*time.Millisecond || a != b {
 			t.Fatalf("%v after %s, want nil after 900ms, and the same verifier", err, time.Since(start))
 		}
@@ -392,7 +392,7 @@ func TestProposeWaitsASecondForAll(t *testing.T) {
 // TestCommitWaitsShortlyForStragglers, and then says that not all have it.
 func TestCommitWaitsShortlyForStragglers(t *testing.T) {
 	fakes := newFakes(t, split.Shape{T: 3, N: 5})
-	c := ledger.Commitment{Card: liuma.CardID{1}, Version: 1, KeySet: 1, Verifier: liuma.Verifier{1}}
+	c := ledger.Commitment{Card: liuma.CardID{1}, Version: 1, KeySet: 1, Verifier: liuma.Verifier{1}, Tag: ledger.Tag{1}}
 	synctest.Test(t, func(t *testing.T) {
 		q, _ := fakeQuorum(t, fakes)
 		defer q.Close()
@@ -402,7 +402,7 @@ func TestCommitWaitsShortlyForStragglers(t *testing.T) {
 		}{{0, 0, true}, {50 * time.Millisecond, 50 * time.Millisecond, true}, {time.Second, 100 * time.Millisecond, false}} {
 			fakes[4].does(script{before: after(tt.delay)})
 			start := time.Now()
-			all, err := q.Commit(t.Context(), c)
+			all, err := q.Commit(t.Context(), c, Head{})
 			if err != nil || all != tt.all || time.Since(start) != tt.want {
 				t.Errorf("straggler of %s: all %v, %v after %s", tt.delay, all, err, time.Since(start))
 			}

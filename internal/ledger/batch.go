@@ -3,15 +3,18 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/clock"
 )
 
 // op is one request on its way through the writer.
 type op struct {
 	cards []liuma.CardID // cards whose rows work reads
+	tags  []Tag          // holders whose cards' rows work reads
 	now   time.Time      // when it was admitted
 	// work runs in the writer, in order. It changes rows through the batch and
 	// returns nil, or changes nothing and returns the reason.
@@ -37,6 +40,9 @@ type batch struct {
 	// readmitted is set by a repair: meta must be written, and once it is, a
 	// ledger that was rolled back serves again.
 	readmitted bool
+	// high is set where the batch keeps the time and may write nothing else:
+	// meta is written with it.
+	high clock.State
 }
 
 // row is the card's row as the requests before this one in the batch left it,
@@ -45,12 +51,13 @@ func (b *batch) row(card liuma.CardID) *Row { return b.rows[card] }
 
 func (b *batch) touch(card liuma.CardID) { b.dirty[card] = true }
 
-// tick moves the ledger's clock forward; it never goes back.
+// tick is the time of a request, which is never before that of one that was
+// counted earlier.
 func (b *batch) tick(now time.Time) time.Time {
-	if now.After(b.meta.Clock) {
-		b.meta.Clock = now
+	if now.After(b.meta.High.High) {
+		return now
 	}
-	return b.meta.Clock
+	return b.meta.High.High
 }
 
 // write is the writer goroutine.
@@ -156,21 +163,28 @@ func (l *Ledger) gather(ops []*op, meta Meta, stopped error) (*batch, error) {
 		return nil, stopped
 	}
 	missing := make([]liuma.CardID, 0, len(ops))
+	want := func(card liuma.CardID) {
+		if _, ok := b.rows[card]; ok {
+			return
+		}
+		if r := l.cache.get(card); r != nil {
+			own := *r
+			b.rows[card] = &own
+			return
+		}
+		b.rows[card] = nil
+		missing = append(missing, card)
+	}
 	for _, o := range ops {
 		if stopped != nil && !o.repair {
 			continue
 		}
-		for _, card := range o.cards {
-			if _, ok := b.rows[card]; ok {
-				continue
-			}
-			if r := l.cache.get(card); r != nil {
-				own := *r
-				b.rows[card] = &own
-				continue
-			}
-			b.rows[card] = nil
-			missing = append(missing, card)
+		tagged, err := l.tagged(o.tags)
+		if err != nil {
+			return nil, err
+		}
+		for _, card := range append(tagged, o.cards...) {
+			want(card)
 		}
 	}
 	if len(missing) == 0 {
@@ -188,12 +202,33 @@ func (l *Ledger) gather(ops []*op, meta Meta, stopped error) (*batch, error) {
 	return b, nil
 }
 
+// tagged lists the cards that have one of the tags on disk.
+func (l *Ledger) tagged(tags []Tag) (cards []liuma.CardID, err error) {
+	for _, tag := range tags {
+		if tag.IsZero() {
+			continue
+		}
+		found, err := l.cfg.Backend.Tagged(context.Background(), tag)
+		if err != nil {
+			return nil, fmt.Errorf("tagged: %w", err)
+		}
+		cards = append(cards, found...)
+	}
+	return cards, nil
+}
+
 // persist writes the rows that the batch changed, in one durable transaction.
 func (l *Ledger) persist(b *batch) error {
-	if len(b.dirty) == 0 && !b.readmitted {
+	keeps := b.high != (clock.State{})
+	if len(b.dirty) == 0 && !b.readmitted && !keeps {
 		return nil // nothing changed: refusals write nothing
 	}
 	b.meta.Sequence++
+	// The time goes with every write, so a stamp is never later than the time that
+	// is kept beside it (I-15).
+	if b.meta.High = l.clock.State(); b.high.High.After(b.meta.High.High) {
+		b.meta.High = b.high
+	}
 	rows := make([]Row, 0, len(b.dirty))
 	for card := range b.dirty {
 		rows = append(rows, *b.rows[card])
@@ -213,6 +248,9 @@ func (l *Ledger) persist(b *batch) error {
 	// Only rows that are on disk may be seen by later requests.
 	for i := range rows {
 		l.cache.put(&rows[i])
+	}
+	if keeps {
+		l.clock.Adopt(b.high)
 	}
 	l.mu.Lock()
 	l.meta = b.meta

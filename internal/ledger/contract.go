@@ -1,9 +1,10 @@
 // Package ledger counts guesses durably, before they may be evaluated. It
 // guarantees that a Spent value exists only after its spend number is on disk
 // (I-1), that spent and cleared only rise (I-2), that a version is proposed at
-// most once (I-3), and that a setting of a PIN is taken whole or not at all
-// (I-7). It trusts its Backend to be durable when it says so and its own clock
-// within the bounds that it checks; it does not trust the authority: a request
+// most once (I-3), that a setting of a PIN is taken whole or not at all (I-7),
+// and that a request which knows less of a card than an earlier one did is
+// refused (I-13). It trusts its Backend to be durable when it says so and its
+// own clock within the bounds that it checks; it does not trust the authority: a request
 // can tighten the limits, never loosen them.
 //
 // The rules are in docs/ARCHITECTURE.md ("Locks and lanes");
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/clock"
 )
 
 // Lane tells guesses from known devices from guesses of strangers.
@@ -101,13 +103,19 @@ type Row struct {
 	Mark     liuma.Version // highest version ever proposed or committed
 	Tally    Tally
 	Retired  time.Time // zero while in use
+	// Head is the highest head that a request named: the revision of the card's
+	// row in the authority's database. It only rises.
+	Head uint64
+	Tag  Tag // of the holder, from the first commit on
 }
 
 // Meta is a ledger's own state, kept beside the rows.
 type Meta struct {
-	Incarnation [16]byte  // changes with every restore
-	Sequence    uint64    // rises with every durable batch; shows rollback
-	Clock       time.Time // latest time a batch was written at
+	Incarnation [16]byte // changes with every restore
+	Sequence    uint64   // rises with every durable batch; shows rollback
+	// High is the ledger's high-water time, as kept with the last batch: its tally
+	// and waits are stamped and judged by it (I-15).
+	High clock.State
 }
 
 // Backend is durable storage for rows. Package sqlite is one; the suite in
@@ -125,6 +133,9 @@ type Backend interface {
 	// Load returns the rows of the cards, in their order; a card without a
 	// row gives a Row with only Card set. Cards do not repeat.
 	Load(ctx context.Context, cards []liuma.CardID) ([]Row, error)
+	// Tagged returns the cards whose rows have the tag, in any order. It runs
+	// alone, as Apply does.
+	Tagged(ctx context.Context, tag Tag) ([]liuma.CardID, error)
 	// Apply upserts the rows and replaces meta, in one transaction.
 	Apply(ctx context.Context, rows []Row, meta Meta) error
 	// Meta returns the stored meta; a new backend has a random Incarnation.
@@ -146,15 +157,18 @@ const (
 	Blocked     Reason = "blocked"      // until the PIN is reset
 	Retired     Reason = "retired"      // the card was retired here
 	VersionUsed Reason = "version_used" // propose: version not above the mark, or too far above
-	Conflict    Reason = "conflict"     // commit: version not above the current one, and not a repetition of its commit
+	Conflict    Reason = "conflict"     // propose, commit: another version than the one to be replaced, or not above it; retag: another tag
+	Behind      Reason = "behind"       // the request's head is below the one kept here, which is Refusal.Head
+	TagTaken    Reason = "tag_taken"    // another card in use has the tag
 )
 
 // Refusal is the error of a request that was refused and counted nothing.
 type Refusal struct {
 	Reason Reason
-	Until  time.Time     // with Locked: when it ends
+	Until  time.Time     // with Locked: when it ends; from a Ledger by the wall clock, from a Tally in H
 	At     liuma.Version // the current version here, with Stale and Conflict
 	Mark   liuma.Version // the highest proposed version here, with VersionUsed
+	Head   uint64        // the highest head here, with Behind
 }
 
 func (r *Refusal) Error() string { return "ledger: refused: " + string(r.Reason) }
@@ -165,9 +179,10 @@ var (
 	ErrPoisoned   = errors.New("ledger: an I/O error made the state unknown; restart the keeper")
 	ErrFull       = errors.New("ledger: no room on the disk; nothing was counted")
 	ErrRolledBack = errors.New("ledger: below a sequence that it once answered; repair the keeper")
-	ErrClock      = errors.New("ledger: clock differs by more than 60 s from the sender's or the ledger's")
-	ErrClosed     = errors.New("ledger: closed")
-	ErrLeased     = errors.New("ledger: another process holds the lease")
+	// ErrClock also says that H is 60 s ahead of this machine's wall clock.
+	ErrClock  = errors.New("ledger: clock differs by more than 60 s from the sender's or the ledger's")
+	ErrClosed = errors.New("ledger: closed")
+	ErrLeased = errors.New("ledger: another process holds the lease")
 	// ErrRequest is a request that no correct sender makes.
 	ErrRequest = errors.New("ledger: malformed request")
 	// ErrSettlement is a proof that is not valid here: forged, for another
@@ -198,20 +213,23 @@ type Settlement struct {
 // SpendRequest asks for one guess to be counted.
 type SpendRequest struct {
 	Card    liuma.CardID
+	Head    uint64 // of the sender's row of the card
 	Version liuma.Version
 	Lane    Lane
 	Reserve int    // spends kept for known devices: 0, or 2 on a card that has some
 	Limits  Limits // tighten only; zero members leave the ledger's own
-	// Sender is the sender's clock; Seen the highest Sequence that it has had
+	// Sender is the sender's wall clock; Seen the highest Sequence that it has had
 	// from this ledger.
 	Sender time.Time
 	Seen   uint64
 }
 
-// Commitment makes a version current.
+// Commitment makes a version current in the place of another.
 type Commitment struct {
 	Card     liuma.CardID
 	Version  liuma.Version
+	Replaces liuma.Version // the version that is current until then; 0 at enrolment
 	KeySet   uint32
 	Verifier liuma.Verifier
+	Tag      Tag // of the holder; a ledger that holds no version yet needs and keeps it
 }

@@ -24,7 +24,8 @@ const (
 const (
 	flagVerifier = 1 << iota
 	flagRetired
-	flagsAll = flagVerifier | flagRetired
+	flagTag
+	flagsAll = flagVerifier | flagRetired | flagTag
 )
 
 var (
@@ -106,12 +107,19 @@ func AppendRow(b []byte, r Row) ([]byte, error) {
 	if !r.Retired.IsZero() {
 		flags |= flagRetired
 	}
+	if !r.Tag.IsZero() {
+		flags |= flagTag
+	}
 	b = append(b, flags)
+	b = binary.AppendUvarint(b, r.Head)
 	if flags&flagVerifier != 0 {
 		b = append(b, r.Verifier[:]...)
 	}
 	if flags&flagRetired != 0 {
 		b = binary.AppendVarint(b, r.Retired.UnixMilli())
+	}
+	if flags&flagTag != 0 {
+		b = append(b, r.Tag[:]...)
 	}
 	return r.Tally.AppendBinary(b)
 }
@@ -127,6 +135,7 @@ func ParseRow(card liuma.CardID, data []byte) (Row, error) {
 	r.KeySet = uint32(d.uvarint(math.MaxUint32))
 	r.Mark = r.Version + liuma.Version(d.uvarint(uint64(math.MaxUint32-r.Version)))
 	flags := d.byte()
+	r.Head = d.uvarint(maxHead)
 	if flags&flagVerifier != 0 {
 		copy(r.Verifier[:], d.take(len(r.Verifier)))
 		d.bad = d.bad || r.Verifier.IsZero()
@@ -134,6 +143,10 @@ func ParseRow(card liuma.CardID, data []byte) (Row, error) {
 	if flags&flagRetired != 0 {
 		r.Retired = time.UnixMilli(d.varint()).UTC()
 		d.bad = d.bad || r.Retired.IsZero()
+	}
+	if flags&flagTag != 0 {
+		copy(r.Tag[:], d.take(len(r.Tag)))
+		d.bad = d.bad || r.Tag.IsZero()
 	}
 	if d.bad || flags&^flagsAll != 0 {
 		return Row{}, errors.New("ledger row: damaged encoding")
@@ -151,6 +164,10 @@ func (r Row) validate() error {
 		return errors.New("ledger row: mark below the version")
 	case (r.Version == 0) != r.Verifier.IsZero():
 		return errors.New("ledger row: version without verifier, or the reverse")
+	case (r.Version == 0) != r.Tag.IsZero():
+		return errors.New("ledger row: version without the holder's tag, or the reverse")
+	case r.Head > maxHead:
+		return errors.New("ledger row: head too high")
 	case !r.Retired.IsZero() && r.Retired != millis(r.Retired):
 		return errors.New("ledger row: time finer than a millisecond")
 	}

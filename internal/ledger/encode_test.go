@@ -14,7 +14,7 @@ import (
 func sampleRows() []ledger.Row {
 	full := ledger.Row{
 		Version: 7, KeySet: 3, Verifier: liuma.Verifier{1, 2, 3}, Mark: 1007,
-		Retired: start.Add(time.Hour),
+		Retired: start.Add(time.Hour), Head: math.MaxInt64, Tag: ledger.Tag{9},
 	}
 	for i := range 20 {
 		full.Tally.Spend(start.Add(time.Duration(i)*5*time.Hour), ledger.Lane(i%2))
@@ -24,7 +24,7 @@ func sampleRows() []ledger.Row {
 	committed := cleared
 	committed.Tally.Reset()
 	committed.Retired = time.Time{}
-	return []ledger.Row{{}, {Mark: math.MaxUint32}, full, cleared, committed}
+	return []ledger.Row{{}, {Mark: math.MaxUint32}, {Mark: 1, Head: 300}, full, cleared, committed}
 }
 
 func TestRowEncoding(t *testing.T) {
@@ -68,9 +68,11 @@ func TestNumbersHaveOneEncoding(t *testing.T) {
 // TestImpossibleRowsAreNotWritten: a row that could not be read back is not
 // written.
 func TestImpossibleRowsAreNotWritten(t *testing.T) {
-	spent := sampleRows()[2]
+	spent := sampleRows()[3]
 	for name, change := range map[string]func(*ledger.Row){
 		"mark below version":       func(r *ledger.Row) { r.Mark = r.Version - 1 },
+		"version without tag":      func(r *ledger.Row) { r.Tag = ledger.Tag{} },
+		"head too high":            func(r *ledger.Row) { r.Head = math.MaxInt64 + 1 },
 		"version without verifier": func(r *ledger.Row) { r.Verifier = liuma.Verifier{} },
 		"verifier without version": func(r *ledger.Row) { r.Version = 0 },
 		"retired too fine":         func(r *ledger.Row) { r.Retired = start.Add(1) },

@@ -19,14 +19,14 @@ func TestNobodyIsAnsweredBeforeTheWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	clock, fault := ledgertest.NewClock(), &ledgertest.Fault{Backend: backend}
-	l, err := ledger.Open(t.Context(), ledger.Config{Keeper: "k1", Backend: fault, Limits: ledger.NationalLimits(), Now: clock.Now})
+	l, err := ledger.Open(t.Context(), ledger.Config{Keeper: "k1", Backend: fault, Limits: ledger.NationalLimits(), Machine: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
 	card, now := liuma.NewCardID(), clock.Now()
 	commit := func(v liuma.Version) error {
 		_, err := l.Commit(context.Background(), ledger.CommitRequest{
-			Commitment: ledger.Commitment{Card: card, Version: v, KeySet: 1, Verifier: liuma.Verifier{byte(v)}}, Sender: now})
+			Commitment: ledger.Commitment{Card: card, Version: v, KeySet: 1, Verifier: liuma.Verifier{byte(v)}, Tag: ledger.Tag{1}}, Sender: now})
 		return err
 	}
 	if err := commit(1); err != nil {
@@ -38,12 +38,12 @@ func TestNobodyIsAnsweredBeforeTheWrite(t *testing.T) {
 			return err
 		},
 		"propose": func() error {
-			_, err := l.Propose(context.Background(), ledger.ProposeRequest{Card: card, Version: 2, Sender: now})
+			_, err := l.Propose(context.Background(), ledger.ProposeRequest{Card: card, Version: 2, Replaces: 1, Sender: now})
 			return err
 		},
 		"another card's commit": func() error {
 			_, err := l.Commit(context.Background(), ledger.CommitRequest{
-				Commitment: ledger.Commitment{Card: liuma.NewCardID(), Version: 1, KeySet: 1, Verifier: liuma.Verifier{1}}, Sender: now})
+				Commitment: ledger.Commitment{Card: liuma.NewCardID(), Version: 1, KeySet: 1, Verifier: liuma.Verifier{1}, Tag: ledger.Tag{2}}, Sender: now})
 			return err
 		},
 	} {

@@ -9,11 +9,15 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/clock"
 )
 
-// maxSkew is how far the ledger's clock may be from a sender's, or behind the
-// latest time that the ledger has written.
-const maxSkew = 60 * time.Second
+// maxSkew is how far the ledger's wall clock may be from a sender's.
+const maxSkew = clock.MaxBehind
+
+// keepEvery is how often the ledger's time is kept where no request does it, so
+// that after a reboot locks do not begin anew from the last request.
+const keepEvery = time.Minute
 
 // Config holds the parts of a Ledger. Keeper, Backend and Limits are required.
 type Config struct {
@@ -25,8 +29,8 @@ type Config struct {
 	Backend Backend
 	// Limits are the ledger's own; requests can only tighten them.
 	Limits Limits
-	// Now is the ledger's clock; time.Now when nil.
-	Now func() time.Time
+	// Machine has the clocks that the ledger goes by; this machine's when nil.
+	Machine clock.Machine
 	// Logger gets the errors that stop the ledger; nothing about cards. May be
 	// nil.
 	Logger *slog.Logger
@@ -50,8 +54,8 @@ func (c Config) validate() (Config, error) {
 	if c.SettleWait < 0 || c.MaxBatch < 0 || c.CacheRows < 0 {
 		return c, errors.New("ledger: negative wait, batch or cache")
 	}
-	if c.Now == nil {
-		c.Now = time.Now
+	if c.Machine == nil {
+		c.Machine = clock.System()
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -78,6 +82,7 @@ func (c Config) validate() (Config, error) {
 type Ledger struct {
 	cfg      Config
 	cache    *cache
+	clock    *clock.Clock
 	wake     chan struct{} // capacity 1: signals that the queue or closing has changed
 	finished chan struct{} // closed when the writer is done
 	close    func() error  // runs once: drains, then closes the backend
@@ -107,12 +112,14 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	l := &Ledger{
 		cfg:      cfg,
 		cache:    newCache(cfg.CacheRows),
+		clock:    clock.Resume(cfg.Machine, meta.High),
 		wake:     make(chan struct{}, 1),
 		finished: make(chan struct{}),
 		meta:     meta,
 	}
 	l.close = sync.OnceValue(l.drain)
 	go l.write()
+	go l.keep()
 	return l, nil
 }
 
@@ -257,9 +264,9 @@ type header struct {
 	seen   uint64
 }
 
-// admit checks a header and returns the time that the request is decided at.
-func (l *Ledger) admit(h header) (time.Time, error) {
-	now := millis(l.cfg.Now())
+// admit checks a header and returns the times that the request is decided at.
+func (l *Ledger) admit(h header) (clock.Times, error) {
+	now := l.clock.Read()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -274,7 +281,7 @@ func (l *Ledger) admit(h header) (time.Time, error) {
 		l.stopped = fmt.Errorf("%w: at %d, answered %d", ErrRolledBack, l.meta.Sequence, h.seen)
 		l.cfg.Logger.Error("ledger rolled back", "keeper", l.cfg.Keeper, "sequence", l.meta.Sequence, "seen", h.seen)
 		return now, l.stopped
-	case now.Sub(h.sender).Abs() > maxSkew || l.meta.Clock.Sub(now) > maxSkew:
+	case now.Wall.Sub(h.sender).Abs() > maxSkew || now.Check() != nil:
 		return now, ErrClock
 	}
 	return now, nil

@@ -84,7 +84,7 @@ func TestCacheForgets(t *testing.T) {
 			if round == 0 {
 				cards[i] = liuma.NewCardID()
 			}
-			_, err := l.Propose(t.Context(), ledger.ProposeRequest{Card: cards[i], Version: liuma.Version(round + 1), Sender: time.Now()})
+			_, err := l.Propose(t.Context(), ledger.ProposeRequest{Card: cards[i], Version: liuma.Version(round + 1), Tag: ledger.Tag{1}, Sender: time.Now()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +115,7 @@ func TestStopIsLoggedOnce(t *testing.T) {
 	}
 	card := liuma.NewCardID()
 	for range 3 {
-		_, err := l.Propose(t.Context(), ledger.ProposeRequest{Card: card, Version: 1, Sender: time.Now()})
+		_, err := l.Propose(t.Context(), ledger.ProposeRequest{Card: card, Version: 1, Tag: ledger.Tag{1}, Sender: time.Now()})
 		if !errors.Is(err, ledger.ErrPoisoned) {
 			t.Fatal(err)
 		}
@@ -148,7 +148,7 @@ func TestOnlySettlementsWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := ledger.Commitment{Card: liuma.NewCardID(), Version: 1, Verifier: liuma.Verifier(public)}
+	c := ledger.Commitment{Card: liuma.NewCardID(), Version: 1, Verifier: liuma.Verifier(public), Tag: ledger.Tag{1}}
 	if _, err := l.Commit(t.Context(), ledger.CommitRequest{Commitment: c, Sender: time.Now()}); err != nil {
 		t.Fatal(err)
 	}

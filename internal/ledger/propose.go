@@ -17,10 +17,13 @@ const reversible = 30 * 24 * time.Hour
 
 // ProposeRequest asks for a version to be marked as proposed.
 type ProposeRequest struct {
-	Card    liuma.CardID
-	Version liuma.Version
-	Sender  time.Time // the sender's clock
-	Seen    uint64    // highest Sequence that it has had from this ledger
+	Card     liuma.CardID
+	Head     uint64 // of the sender's row of the card
+	Version  liuma.Version
+	Replaces liuma.Version // the version that is current; 0 at enrolment
+	Tag      Tag           // of the holder; wanted where Replaces is 0
+	Sender   time.Time     // the sender's clock
+	Seen     uint64        // highest Sequence that it has had from this ledger
 }
 
 // Proposed is a version whose mark is on disk. Only Propose makes one, once
@@ -56,28 +59,37 @@ func (p *Proposed) Redeem() error {
 
 // Propose marks a version above the mark, and at most 1,000 above it. It counts
 // no guess: evaluating a version that is not committed reveals nothing about
-// the PIN.
+// the PIN. A sender that knows less of the card than this ledger, whose head is
+// lower or who means to replace another version than the current one, is
+// refused, and nothing is marked (I-3, I-13).
 func (l *Ledger) Propose(ctx context.Context, req ProposeRequest) (*Proposed, error) {
-	if req.Card.IsZero() || req.Version == 0 {
+	if req.Card.IsZero() || req.Version == 0 || req.Head > maxHead || req.Replaces == 0 && req.Tag.IsZero() {
 		return nil, ErrRequest
 	}
-	now, err := l.admit(header{req.Sender, req.Seen})
+	at, err := l.admit(header{req.Sender, req.Seen})
 	if err != nil {
 		return nil, err
 	}
+	now := at.High
 	meta, err := l.ask(ctx, &op{
 		cards: []liuma.CardID{req.Card},
+		tags:  firstTag(req.Replaces, req.Tag),
 		now:   now,
 		work: func(b *batch) error {
 			r := b.row(req.Card)
 			switch {
 			case !r.Retired.IsZero():
 				return &Refusal{Reason: Retired}
+			case req.Head < r.Head:
+				return &Refusal{Reason: Behind, Head: r.Head}
+			case req.Replaces != r.Version:
+				return &Refusal{Reason: Conflict, At: r.Version}
 			case req.Version <= r.Mark || uint64(req.Version) > uint64(r.Mark)+maxAhead:
 				return &Refusal{Reason: VersionUsed, Mark: r.Mark}
+			case r.Version == 0 && b.taken(req.Tag, req.Card, b.tick(now)):
+				return &Refusal{Reason: TagTaken}
 			}
-			r.Mark = req.Version
-			b.tick(now)
+			r.Mark, r.Head = req.Version, req.Head
 			b.touch(req.Card)
 			return nil
 		},
@@ -91,46 +103,63 @@ func (l *Ledger) Propose(ctx context.Context, req ProposeRequest) (*Proposed, er
 // CommitRequest asks for a version to become current.
 type CommitRequest struct {
 	Commitment
+	Head   uint64 // of the sender's row of the card
 	Sender time.Time
 	Seen   uint64
 }
 
-// Commit makes a version above the current one current, raises the mark to it
-// and clears both lanes (I-7). If the same commitment comes again, Commit
-// returns without an error and changes nothing: clearing the lanes again would
-// refund guesses (I-2). It returns the sequence that the commitment is durable
-// at.
+// Commit makes a version current in the place of the one that it names, raises
+// the mark to it and clears both lanes (I-7). The first commit of a card records
+// the holder's tag. If the same version comes again with its verifier, Commit
+// returns without an error and changes no more than the head, whichever version
+// it names and however old its head is: clearing the lanes again would refund
+// guesses (I-2). It returns the sequence that the commitment is durable at.
 func (l *Ledger) Commit(ctx context.Context, req CommitRequest) (seq uint64, err error) {
-	if req.Card.IsZero() || req.Version == 0 || req.Verifier.IsZero() {
+	if req.Card.IsZero() || req.Version == 0 || req.Verifier.IsZero() || req.Head > maxHead ||
+		req.Replaces == 0 && req.Tag.IsZero() {
 		return 0, ErrRequest
 	}
-	now, err := l.admit(header{req.Sender, req.Seen})
+	at, err := l.admit(header{req.Sender, req.Seen})
 	if err != nil {
 		return 0, err
 	}
+	now := at.High
 	meta, err := l.ask(ctx, &op{
 		cards: []liuma.CardID{req.Card},
+		tags:  firstTag(req.Replaces, req.Tag),
 		now:   now,
-		work: func(b *batch) error {
-			r := b.row(req.Card)
-			same := req.Version == r.Version && req.Verifier == r.Verifier && req.KeySet == r.KeySet
-			switch {
-			case !r.Retired.IsZero():
-				return &Refusal{Reason: Retired}
-			case same:
-				return nil
-			case req.Version <= r.Version:
-				return &Refusal{Reason: Conflict, At: r.Version}
-			}
-			r.Version, r.KeySet, r.Verifier = req.Version, req.KeySet, req.Verifier
-			r.Mark = max(r.Mark, req.Version)
-			r.Tally.Reset()
-			b.tick(now)
-			b.touch(req.Card)
-			return nil
-		},
+		work:  func(b *batch) error { return req.apply(b, now) },
 	})
 	return meta.Sequence, err
+}
+
+// apply decides a commit, in the writer.
+func (req CommitRequest) apply(b *batch, now time.Time) error {
+	r := b.row(req.Card)
+	same := req.Version == r.Version && req.Verifier == r.Verifier && req.KeySet == r.KeySet
+	switch {
+	case !r.Retired.IsZero():
+		return &Refusal{Reason: Retired}
+	case same:
+		b.raise(r, req.Head)
+		return nil
+	case req.Head < r.Head:
+		return &Refusal{Reason: Behind, Head: r.Head}
+	case req.Replaces != r.Version, req.Version <= r.Version:
+		return &Refusal{Reason: Conflict, At: r.Version}
+	}
+	now = b.tick(now)
+	if r.Version == 0 {
+		if b.taken(req.Tag, req.Card, now) {
+			return &Refusal{Reason: TagTaken}
+		}
+		r.Tag = req.Tag
+	}
+	r.Version, r.KeySet, r.Verifier, r.Head = req.Version, req.KeySet, req.Verifier, req.Head
+	r.Mark = max(r.Mark, req.Version)
+	r.Tally.Reset()
+	b.touch(req.Card)
+	return nil
 }
 
 // RetireRequest names a card to stop, or to put back in use.
@@ -171,10 +200,11 @@ func (l *Ledger) retire(ctx context.Context, req RetireRequest, change func(*Row
 	if req.Card.IsZero() {
 		return 0, ErrRequest
 	}
-	now, err := l.admit(header{req.Sender, req.Seen})
+	at, err := l.admit(header{req.Sender, req.Seen})
 	if err != nil {
 		return 0, err
 	}
+	now := at.High
 	meta, err := l.ask(ctx, &op{
 		cards: []liuma.CardID{req.Card},
 		now:   now,

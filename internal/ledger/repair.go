@@ -17,8 +17,8 @@ import (
 
 // Merge takes in rows of other keepers. Per card the higher version wins with
 // its verifier; at the same version the higher counts win, lane by lane, so a
-// merge never makes a guess free. Marks and spent only rise, and a card that
-// any keeper retired is retired. ErrConflict names two verifiers of one
+// merge never makes a guess free. Marks, heads and spent only rise, the tag comes
+// from the higher head, and a card that any keeper retired is retired. ErrConflict names two verifiers of one
 // version; the rows before that one may have been taken.
 func (l *Ledger) Merge(ctx context.Context, rows []Row) error {
 	for _, r := range rows {
@@ -87,6 +87,11 @@ func (r Row) check() error {
 func (r Row) merge(other Row) (Row, error) {
 	m := r
 	m.Mark = max(r.Mark, other.Mark)
+	// A tag moves under a head of its own (Retag), so the higher head knows it.
+	if other.Head > r.Head && !other.Tag.IsZero() || r.Tag.IsZero() {
+		m.Tag = other.Tag
+	}
+	m.Head = max(r.Head, other.Head)
 	if other.Retired.After(m.Retired) {
 		m.Retired = other.Retired
 	}

@@ -73,7 +73,7 @@ func (l *Ledger) Settle(ctx context.Context, req SettleRequest) error {
 		if row.Version != s.Version {
 			continue
 		}
-		if err := l.queueProof(ctx, s, row.Verifier, now); err != nil {
+		if err := l.queueProof(ctx, s, row.Verifier, now.High); err != nil {
 			return err
 		}
 	}
@@ -119,12 +119,5 @@ func (l *Ledger) queueProof(ctx context.Context, s Settlement, verifier liuma.Ve
 			return nil
 		},
 	}
-	l.mu.Lock()
-	full := len(l.queue) >= backlog
-	l.mu.Unlock()
-	if full {
-		_, err := l.ask(ctx, o)
-		return err
-	}
-	return l.enqueue(o)
+	return l.queuePatient(ctx, o)
 }

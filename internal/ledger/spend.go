@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -61,7 +62,7 @@ func redeem(used *atomic.Bool) error {
 // Spend counts one guess. It returns a *Refusal, and counts nothing, when the
 // rules forbid the guess. When it returns a Spent, the count is durable.
 func (l *Ledger) Spend(ctx context.Context, req SpendRequest) (*Spent, error) {
-	if req.Card.IsZero() || req.Lane > Known || req.Reserve < 0 {
+	if req.Card.IsZero() || req.Lane > Known || req.Reserve < 0 || req.Head > maxHead {
 		return nil, ErrRequest
 	}
 	now, err := l.admit(header{req.Sender, req.Seen})
@@ -72,9 +73,15 @@ func (l *Ledger) Spend(ctx context.Context, req SpendRequest) (*Spent, error) {
 	spent := &Spent{}
 	meta, err := l.ask(ctx, &op{
 		cards: []liuma.CardID{req.Card},
-		now:   now,
-		work:  func(b *batch) error { return spent.count(b, req, now, limits) },
+		now:   now.High,
+		work:  func(b *batch) error { return spent.count(b, req, now.High, limits) },
 	})
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
+		// Senders share the wall clock with the ledger, not its own time.
+		told := *refusal
+		told.Until = now.ToWall(told.Until)
+		return nil, &told
+	}
 	if err != nil {
 		return nil, err // spent.used is nil: it can never be redeemed
 	}
@@ -88,6 +95,9 @@ func (s *Spent) count(b *batch, req SpendRequest, now time.Time, limits Limits) 
 	if !r.Retired.IsZero() {
 		return &Refusal{Reason: Retired}
 	}
+	if req.Head < r.Head {
+		return &Refusal{Reason: Behind, Head: r.Head}
+	}
 	if r.Version == 0 || r.Version != req.Version {
 		return &Refusal{Reason: Stale, At: r.Version}
 	}
@@ -98,6 +108,7 @@ func (s *Spent) count(b *batch, req SpendRequest, now time.Time, limits Limits) 
 	}
 	s.s = r.Tally.Spend(now, req.Lane)
 	s.left = left - 1
+	r.Head = req.Head
 	s.card, s.version, s.keySet = r.Card, r.Version, r.KeySet
 	b.touch(req.Card)
 	return nil

@@ -85,7 +85,8 @@ type Config struct {
 	// 30 days.
 	Keep time.Duration
 
-	Now    func() time.Time // default time.Now; decides what is due, leased or expired
+	Now    func() time.Time // default time.Now; stamps, and decides what is due, leased or expired
+	Wall   func() time.Time // the wall clock, for what a person or a gateway reads; default Now
 	Logger *slog.Logger     // default: discard
 }
 
@@ -117,6 +118,9 @@ func (c *Config) defaults() {
 	quota(&c.Notices, 50, 30*time.Minute)
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Wall == nil {
+		c.Wall = c.Now
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

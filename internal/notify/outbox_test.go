@@ -300,7 +300,7 @@ func TestMinutesThatAreLeft(t *testing.T) {
 	now := time.Date(2026, 11, 22, 7, 32, 0, 0, time.UTC)
 	for left, want := range map[time.Duration]string{10*time.Minute + time.Microsecond: "10", 10*time.Minute - time.Second: "10",
 		10 * time.Minute: "10", time.Second: "1", -time.Minute: "1", 2*time.Minute + 31*time.Second: "3"} {
-		if got := withDefaults(Message{Expires: now.Add(left)}, now)["minutes"]; got != want {
+		if got := withDefaults(Message{Expires: now.Add(left)}, now, now)["minutes"]; got != want {
 			t.Errorf("%v left: %s, want %s", left, got, want)
 		}
 	}

@@ -33,7 +33,7 @@ func (o *Outbox) Queue(tx store.Tx, n Message) error {
 		}
 		n.Expires = now.Add(o.cfg.NoticeLife)
 	}
-	kept, err := s.checkParams(withDefaults(n, now))
+	kept, err := s.checkParams(withDefaults(n, now, o.cfg.Wall()))
 	if err != nil {
 		return err
 	}
@@ -53,9 +53,9 @@ func (o *Outbox) Queue(tx store.Tx, n Message) error {
 }
 
 // withDefaults adds the values that follow from other values: at, minutes.
-func withDefaults(n Message, now time.Time) map[string]string {
+func withDefaults(n Message, now, wall time.Time) map[string]string {
 	out := make(map[string]string, len(n.Params)+2)
-	out["at"] = Stamp(now)
+	out["at"] = Stamp(wall)
 	// To the nearest minute, because the caller computed Expires a moment
 	// before now.
 	out["minutes"] = strconv.Itoa(max(1, int(n.Expires.Sub(now).Round(time.Minute)/time.Minute)))
@@ -117,5 +117,8 @@ func (o *Outbox) open(m store.Message) (Text, error) {
 		return Text{}, &Failure{Kind: Permanent, Word: FaultTemplate, Cause: err}
 	}
 	t.ID, t.Phone, t.Expires = m.ID, p.Phone, m.Expires
+	if !t.Expires.IsZero() {
+		t.Expires = t.Expires.Add(o.cfg.Wall().Sub(o.cfg.Now())).Truncate(time.Millisecond)
+	}
 	return t, nil
 }

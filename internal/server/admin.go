@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/config"
 	admindoor "github.com/liuma-pin/liuma/internal/door/admin"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
@@ -15,9 +16,9 @@ import (
 
 // admin makes the administration of an opened data directory; server is nil if
 // this process does not serve it.
-func (d *Data) admin(now func() time.Time, server *admin.Server) (*admin.Admin, error) {
+func (d *Data) admin(server *admin.Server) (*admin.Admin, error) {
 	return admin.New(admin.Config{
-		Store: d.Store, Registry: d.Registry, Vault: d.Vault, KeyFile: d.Config.Vault, Now: now,
+		Store: d.Store, Registry: d.Registry, Record: d.Record, Vault: d.Vault, KeyFile: d.Config.Vault, Clock: d.Clock,
 		Issuer: d.Config.Issuer, Shape: d.Config.Keepers.Shape, TextsDriver: d.Config.Texts.Driver,
 		Server: server,
 	})
@@ -25,7 +26,7 @@ func (d *Data) admin(now func() time.Time, server *admin.Server) (*admin.Admin, 
 
 // forAdmin gives administration the parts of the running system.
 func (s *System) forAdmin() *admin.Server {
-	out := &admin.Server{Since: s.options.Now().UTC(), Authority: s.Authority, Quorum: s.Quorum}
+	out := &admin.Server{Since: s.Clock.Wall(), Authority: s.Authority, Quorum: s.Quorum, Keepers: s}
 	// A nil pointer in an interface would not be nil.
 	if s.Outbox != nil {
 		out.Outbox = s.Outbox
@@ -59,10 +60,10 @@ func (s *System) ServeAdmin(ctx context.Context, dir string) (shut func()) {
 
 // AdministerConfig configures Administer; Dir and Config are required.
 type AdministerConfig struct {
-	Dir    string           // the data directory
-	Config config.Config    // the directory's configuration
-	Now    func() time.Time // default time.Now
-	Logger *slog.Logger     // default: discard
+	Dir     string        // the data directory
+	Config  config.Config // the directory's configuration
+	Machine clock.Machine // default: this machine
+	Logger  *slog.Logger  // default: discard
 	// Patience is how long Administer waits for a directory that another process
 	// holds without answering: a server that is starting, or a command that is
 	// almost done. Default 2 s.
@@ -72,9 +73,6 @@ type AdministerConfig struct {
 func (c *AdministerConfig) fill() error {
 	if c.Dir == "" || c.Config.Database == "" {
 		return errors.New("server: administer: want Dir and Config")
-	}
-	if c.Now == nil {
-		c.Now = time.Now
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -122,11 +120,11 @@ func Administer(ctx context.Context, c AdministerConfig) (*Administration, error
 }
 
 func administerHere(ctx context.Context, c AdministerConfig) (*Administration, error) {
-	data, err := OpenData(ctx, c.Config, Options{Now: c.Now, Logger: c.Logger})
+	data, err := OpenData(ctx, c.Config, Options{Machine: c.Machine, Logger: c.Logger})
 	if err != nil {
 		return nil, err
 	}
-	a, err := data.admin(c.Now, nil)
+	a, err := data.admin(nil)
 	if err != nil {
 		return nil, errors.Join(err, data.Close())
 	}

@@ -28,7 +28,7 @@ func administering(t *testing.T, e *testkit.Env) server.AdministerConfig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return server.AdministerConfig{Dir: e.Dir, Config: c, Now: e.Clock.Now, Patience: time.Millisecond}
+	return server.AdministerConfig{Dir: e.Dir, Config: c, Machine: e.Clock, Patience: time.Millisecond}
 }
 
 func administer(t *testing.T, e *testkit.Env) *server.Administration {

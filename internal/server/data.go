@@ -7,9 +7,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
+	"time"
 
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
@@ -24,7 +30,19 @@ type Data struct {
 	Database *sqlite.Store // the file behind Store, for backups
 	Vault    *vault.Vault
 	Registry *registry.Registry
+	Record   *record.Digester // of the audit record
+	Clock    *clock.Clock     // the database's time
 	closers  closers
+	// heads hears of every card whose row was written, once there are keepers.
+	heads atomic.Pointer[keeper.Quorum]
+}
+
+// committed tells the keepers that a card's row has moved on (I-13). Before they
+// are there nothing is told: the card's next request carries its head.
+func (d *Data) committed(card liuma.CardID, head uint64) {
+	if q := d.heads.Load(); q != nil {
+		q.Head(card, head)
+	}
 }
 
 type closers []func() error
@@ -129,8 +147,8 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 	if err != nil {
 		return nil, err
 	}
-	alarm := newRowAlarm(o.Logger, o.Now)
-	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{Seal: d.Vault, Alarm: alarm.raise, Head: heads.Of(sharedHead)})
+	alarm := newRowAlarm(o.Logger, func() time.Time { return d.Clock.Now() })
+	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{Seal: d.Vault, Alarm: alarm.raise, Committed: d.committed, Head: heads.Of(sharedHead)})
 	if err != nil {
 		return nil, err
 	}
@@ -139,10 +157,32 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 	if err := upToDate(ctx, db, heads); err != nil {
 		return nil, err
 	}
+	if d.Clock, err = openClock(ctx, db, o.Machine); err != nil {
+		return nil, err
+	}
+	d.closers.add(func() error { return d.keepTime(ctx) })
 	d.closers.add(alarm.record(db))
+	if lag := d.Clock.Read().Lag(); lag > clock.MaxBehind {
+		o.Logger.Warn("the kept time is behind the machine's clock: locks and waits end that much later; see 'liuma clock show'", "by", lag)
+	}
 	if o.BetweenStore != nil {
 		d.Store = o.BetweenStore(db)
 	}
-	d.Registry, err = registry.New(registry.Config{Store: d.Store, Vault: d.Vault, Now: o.Now, Logger: o.Logger})
+	if d.Registry, err = registry.New(registry.Config{Store: d.Store, Vault: d.Vault, Now: d.Clock.Now, Logger: o.Logger}); err != nil {
+		return nil, err
+	}
+	d.Record, err = record.New(record.Config{Store: d.Store, Signer: d.Vault, Issuer: c.Issuer, Now: d.Clock.Now, Directory: c.Digests, Logger: o.Logger})
 	return d, err
+}
+
+// keepTime saves the time at an orderly end. Where it fails, the last save of
+// Maintain stands.
+func (d *Data) keepTime(ctx context.Context) error {
+	err := d.Database.Update(context.WithoutCancel(ctx), func(tx store.Tx) (audit.Entry, error) {
+		return audit.Entry{}, tx.SaveClock(d.Clock.State())
+	})
+	if errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrFailed) {
+		return nil // it was said when it happened
+	}
+	return err
 }

@@ -41,9 +41,10 @@ func (s *System) openAuthority(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	db = &timely{Store: db, clock: s.Clock, logger: s.options.Logger}
 	s.Authority, err = authority.New(authority.Config{
 		Store: db, Vault: s.Vault, Quorum: s.Quorum, Policy: rules, Registry: s.Registry, Outbox: outbox,
-		Issuer: s.Config.Issuer, Process: process, Now: s.options.Now, Wait: s.options.Wait, Logger: s.options.Logger,
+		Issuer: s.Config.Issuer, Process: process, Clock: s.Clock, Wait: s.options.Wait, Logger: s.options.Logger,
 		// The keepers' ledgers are leased to one process at a time, and this one
 		// holds them: no other authority can be running on this directory.
 		Ended: func(other string) bool { return other != process },
@@ -66,6 +67,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { s.Authority.Maintain(background) })
 	running.Go(func() { s.Ceremonies.Maintain(background) })
+	running.Go(func() { s.Record.Maintain(background) })
 	s.closers.add(func() error { stop(); running.Wait(); return nil })
 	return nil
 }

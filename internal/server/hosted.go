@@ -15,7 +15,7 @@ import (
 // listener.
 func (s *System) hostedDoor() (*http.Server, error) {
 	protocol, err := oidc.New(oidc.Config{
-		Authority: s.Front(), Tokens: s.Vault, Issuer: s.Config.Issuer, Now: s.options.Now, Logger: s.options.Logger,
+		Authority: s.Front(), Tokens: s.Vault, Issuer: s.Config.Issuer, Now: s.Clock.Wall, Latest: s.Clock.Latest, Logger: s.options.Logger,
 	})
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func (s *System) hostedDoor() (*http.Server, error) {
 	}
 	pages, err := holder.New(holder.Config{
 		Authority: s.Front(), Assets: assets, Origin: strings.TrimSuffix(s.Config.Issuer, "/"),
-		Now: s.options.Now, Logger: s.options.Logger, DomainChecks: s.Config.DomainChecks,
+		Now: s.Clock.Wall, Logger: s.options.Logger, DomainChecks: s.Config.DomainChecks,
 		Proxies: proxies, Hotline: s.Config.Hotline,
 	})
 	if err != nil {

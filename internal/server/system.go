@@ -25,6 +25,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/door/api"
 	"github.com/liuma-pin/liuma/internal/keeper"
@@ -36,8 +37,8 @@ import (
 
 // Options are settings that a configuration file cannot hold.
 type Options struct {
-	Now    func() time.Time // default time.Now
-	Logger *slog.Logger     // default: discard
+	Machine clock.Machine // whose clocks are gone by; default: this machine
+	Logger  *slog.Logger  // default: discard
 	// Policy replaces the national policy. Tests shorten its times with it.
 	Policy *policy.Policy
 	// Rules replaces the layers of policy, and Policy with them. Tests give
@@ -56,8 +57,8 @@ type Options struct {
 }
 
 func (o *Options) fill() {
-	if o.Now == nil {
-		o.Now = time.Now
+	if o.Machine == nil {
+		o.Machine = clock.System()
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -77,6 +78,7 @@ type System struct {
 	Gateway    *http.Server         // delivery reports; nil unless configured
 	Outbox     *notify.Outbox       // of messages to phones; nil unless configured
 	Inbox      *notify.Inbox        // keeps the outbox's messages; nil unless so configured
+	nodes      []*keeper.Node       // behind Keepers
 	options    Options
 	// alarmed gets the keepers' alarms, once the authority is made.
 	alarmed atomic.Pointer[authority.Authority]
@@ -101,10 +103,10 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 	if err := s.openAuthority(ctx); err != nil {
 		return nil, err
 	}
-	if s.Admin, err = data.admin(o.Now, s.forAdmin()); err != nil {
+	if s.Admin, err = data.admin(s.forAdmin()); err != nil {
 		return nil, err
 	}
-	door := api.Config{Authority: s.Front(), Issuer: c.Issuer, Now: o.Now, Logger: o.Logger}
+	door := api.Config{Authority: s.Front(), Issuer: c.Issuer, Now: s.Clock.Wall, Latest: s.Clock.Latest, Logger: o.Logger}
 	if s.Outbox != nil {
 		door.TextsBehind = s.Outbox.Behind
 	}
@@ -123,10 +125,11 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 func (s *System) openKeepers(ctx context.Context) error {
 	var common []uint32 // key sets that every keeper holds
 	for i, dir := range s.Config.Keepers.Directories {
-		n, err := keeper.OpenNode(ctx, dir, keeper.OpenConfig{Limits: ledger.NationalLimits(), Now: s.options.Now, Logger: s.options.Logger})
+		n, err := keeper.OpenNode(ctx, dir, keeper.OpenConfig{Limits: ledger.NationalLimits(), Machine: s.options.Machine, Logger: s.options.Logger})
 		if err != nil {
 			return err
 		}
+		s.nodes = append(s.nodes, n)
 		s.closers.add(n.Close)
 		if i == 0 {
 			common = n.KeySets()
@@ -157,11 +160,12 @@ func (s *System) openKeepers(ctx context.Context) error {
 		return err
 	}
 	s.Quorum, err = keeper.NewQuorum(keeper.QuorumConfig{
-		Keepers: s.Keepers, Shape: shape, KeySet: slices.Max(common), Now: s.options.Now,
+		Keepers: s.Keepers, Shape: shape, KeySet: slices.Max(common), Now: s.Clock.Wall,
 		Random: rand.Reader, Seen: seen, Alarm: s.alarm, Logger: s.options.Logger,
 	})
 	if err == nil {
 		s.closers.add(s.Quorum.Close)
+		s.heads.Store(s.Quorum)
 	}
 	return err
 }

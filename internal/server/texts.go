@@ -43,14 +43,14 @@ func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 	s.Outbox, err = notify.New(notify.Config{
 		Store: s.Store, Vault: s.Vault, Driver: driver, Templates: templates,
 		Codes: quota(texts.Codes), Notices: quota(texts.Notices),
-		Drain: max(time.Duration(s.Config.Drain), time.Millisecond), Now: s.options.Now, Logger: s.options.Logger,
+		Drain: max(time.Duration(s.Config.Drain), time.Millisecond), Now: s.Clock.Now, Wall: s.Clock.Wall, Logger: s.options.Logger,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	if s.Config.Gateway.Listen != "" {
 		if s.Gateway, err = gateway.NewServer(gateway.Config{
-			Driver: driver, Sink: s.Outbox, Path: config.ReceiptPath, Now: s.options.Now, Logger: s.options.Logger,
+			Driver: driver, Sink: s.Outbox, Path: config.ReceiptPath, Now: s.Clock.Wall, Logger: s.options.Logger,
 		}); err != nil {
 			return nil, nil, err
 		}
@@ -74,7 +74,7 @@ func (s *System) openDriver() (notify.Driver, error) {
 	}
 	switch texts.Driver {
 	case config.DriverInbox:
-		s.Inbox = notify.NewInbox(s.options.Now)
+		s.Inbox = notify.NewInbox(s.Clock.Wall)
 		return s.Inbox, nil
 	case config.DriverWebhook:
 		return s.openWebhook(texts.Webhook)
@@ -86,7 +86,7 @@ func (s *System) openDriver() (notify.Driver, error) {
 		defer clear(password)
 		return notify.NewKannel(notify.KannelConfig{
 			SendURL: texts.Kannel.URL, Username: texts.Kannel.Username, Password: string(password), From: texts.Kannel.From,
-			ReceiptURL: texts.Kannel.ReceiptURL, Vault: s.Vault, Now: s.options.Now,
+			ReceiptURL: texts.Kannel.ReceiptURL, Vault: s.Vault, Now: s.Clock.Wall,
 		})
 	}
 	return nil, nil
@@ -106,7 +106,7 @@ func (s *System) openWebhook(w config.Webhook) (notify.Driver, error) {
 		defer clear(previous)
 	}
 	return notify.NewWebhook(notify.WebhookConfig{
-		URL: w.URL, Secret: secret, Previous: previous, Now: s.options.Now,
+		URL: w.URL, Secret: secret, Previous: previous, Now: s.Clock.Wall,
 	})
 }
 

@@ -71,9 +71,7 @@ func enroll(t *testing.T, e *testkit.Env, c authority.Caller, f registry.Facts, 
 	if p = e.GivePIN(p, h, liuma.RoleNew, "483920"); p.Step != ceremony.StepDone {
 		t.Fatalf("enroll: %+v", p)
 	}
-	v, err := e.Authority().Verification(ctx, c, q.BusinessNo)
-	must(err)
-	return v.Card
+	return e.Return(c, p, h).Handle
 }
 
 // TestTextsReachThePhone: the driver gets the messages that the authority

@@ -17,6 +17,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -79,10 +80,13 @@ type Store interface {
 type Reader interface {
 	CeremonyReader
 	PhoneReader
+	DigestReader
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
 	CountCards() (int64, error)
+	// CardIDs lists cards in their order, at most limit, after a card.
+	CardIDs(after liuma.CardID, limit int) ([]liuma.CardID, error)
 
 	// Shared is the version of all clients and seal keys together, which rises
 	// with each change of any of them; zero before the first.
@@ -108,6 +112,9 @@ type Reader interface {
 	// SealKeys lists all kept seal keys, newest first.
 	SealKeys() ([]SealKey, error)
 
+	// Clock returns the time that the database goes by, as it was last saved.
+	Clock() (clock.State, error)
+
 	// KeepersSeen returns the highest sequence saved per keeper.
 	KeepersSeen() (map[string]uint64, error)
 
@@ -121,7 +128,7 @@ type Reader interface {
 	Entries(s audit.Stream, after uint64, limit int) ([]audit.Recorded, error)
 }
 
-// Tx reads and writes. Every write counts as a change that needs an entry; a
+// Tx reads and writes. Every write but SaveClock counts as a change that needs an entry; a
 // write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many
@@ -131,6 +138,7 @@ type Tx interface {
 	Reader
 	CeremonyWriter
 	PhoneWriter
+	DigestWriter
 
 	// RaiseShared lifts Shared above a number, for a database that was restored
 	// and is taken for good.
@@ -141,6 +149,10 @@ type Tx interface {
 	// UpdateCard replaces all members of the card but Rev; ErrNotFound if it is
 	// gone, ErrConflict if Rev is not that of the row before this transaction.
 	UpdateCard(Card) error
+	// RaiseRev raises the revision of a card's row to at least rev, so that it is
+	// above it after the commit; it never lowers it. Only an operator's act on a
+	// row that was restored needs it. ErrNotFound: no such card.
+	RaiseRev(card liuma.CardID, rev uint64) error
 
 	// PutLink inserts a link, or replaces the one of the same channel and handle.
 	// ErrNotFound: there is no such card; ErrExists: the handle is another card's.
@@ -182,6 +194,11 @@ type Tx interface {
 	// more, not even with the database's files.
 	DeleteSealKey(id string) error
 
+	// SaveClock replaces the saved time, unless the one that is saved is later:
+	// it never falls (I-15). Of all writes it alone needs no audit entry, since it
+	// only says that time passed; whoever moves the time writes one.
+	SaveClock(clock.State) error
+
 	// SaveKeepersSeen raises the sequences kept per keeper; it lowers none.
 	SaveKeepersSeen(map[string]uint64) error
 }
@@ -189,10 +206,14 @@ type Tx interface {
 // Card is one electronic card. Times are UTC and whole milliseconds.
 type Card struct {
 	ID liuma.CardID
-	// Rev is the row's version, and the card's head: it rises by one with each
-	// transaction that changes the card, its links, contact or rations, or
-	// records an entry about it, however often it does so. Zero in a new card.
-	Rev    uint64
+	// Rev is the row's version, and the card's head at the keepers: it rises by one
+	// with each transaction that changes the card, its links, contact or rations,
+	// or records an entry about it, however often it does so. Zero in a new card.
+	Rev uint64
+	// Behind is set when a keeper had seen a later row of the card, to that head:
+	// this row was put back from an older copy, and serves nobody until an
+	// operator has raised its revision. 0: it is not.
+	Behind uint64
 	Holder vault.Index // of the canonical ID number; one card a holder (I-4)
 	Sealed []byte      // vault-sealed registry.Facts of the holder, bound to ID
 	Region liuma.Region

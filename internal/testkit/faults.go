@@ -105,6 +105,10 @@ func (k *faultyKeeper) Settle(ctx context.Context, h keeper.Header, s []ledger.S
 	return a, err
 }
 
+func (k *faultyKeeper) Admit(ctx context.Context, h keeper.Header) error {
+	return k.faults.step(func() error { return k.Keeper.Admit(ctx, h) })
+}
+
 func (k *faultyKeeper) Status(ctx context.Context, c liuma.CardID) (a keeper.StatusAnswer, err error) {
 	return k.Keeper.Status(ctx, c)
 }

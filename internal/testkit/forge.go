@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -26,22 +27,25 @@ func (noKeys) CheckRow(vault.RowSeal, string, ...[]byte) error  { return nil }
 // rows that it changed are put into the live database. No entry is recorded.
 func (e *Env) Forge(write func(store.Tx) error) {
 	e.T.Helper()
-	copied := filepath.Join(e.T.TempDir(), "copy.db")
-	e.must(e.System.Database.Backup(e.T.Context(), copied))
+	dir := e.T.TempDir()
+	before, copied := filepath.Join(dir, "before.db"), filepath.Join(dir, "copy.db")
+	e.must(e.System.Database.Backup(e.T.Context(), before))
+	raw, err := os.ReadFile(before)
+	e.must(errors.Join(err, os.WriteFile(copied, raw, 0o600)))
 	s, err := sqlite.Open(e.T.Context(), copied, sqlite.Config{Seal: noKeys{}})
 	e.must(err)
 	err = s.Update(e.T.Context(), func(tx store.Tx) (audit.Entry, error) {
 		return audit.Entry{At: e.Clock.Now(), Actor: "thief", Event: audit.KeeperAlarm, Outcome: "ok"}, write(tx)
 	})
 	e.must(errors.Join(err, s.Close()))
-	statements := []string{fmt.Sprintf("ATTACH '%s' AS copy", copied)}
+	statements := []string{fmt.Sprintf("ATTACH '%s' AS before", before), fmt.Sprintf("ATTACH '%s' AS copy", copied)}
 	for _, t := range rows.Tables() {
 		if t.Name == "starts" { // Forge's own entry
 			continue
 		}
 		statements = append(statements,
-			fmt.Sprintf("DELETE FROM main.%[1]s WHERE key NOT IN (SELECT key FROM copy.%[1]s)", t.Name),
-			fmt.Sprintf("INSERT OR REPLACE INTO main.%[1]s SELECT * FROM copy.%[1]s EXCEPT SELECT * FROM main.%[1]s", t.Name))
+			fmt.Sprintf("DELETE FROM main.%[1]s WHERE key IN (SELECT key FROM before.%[1]s EXCEPT SELECT key FROM copy.%[1]s)", t.Name),
+			fmt.Sprintf("INSERT OR REPLACE INTO main.%[1]s SELECT * FROM copy.%[1]s EXCEPT SELECT * FROM before.%[1]s", t.Name))
 	}
 	e.SQL(statements...)
 }

@@ -96,3 +96,12 @@ func (e *Env) WayBack(p ceremony.Page, h ceremony.Hand) url.Values {
 	e.must(err)
 	return u.Query()
 }
+
+// Return goes back to the channel, which redeems the code, and returns what it
+// got.
+func (e *Env) Return(c authority.Caller, p ceremony.Page, h ceremony.Hand) ceremony.Grant {
+	e.T.Helper()
+	g, err := e.Authority().RedeemCode(context.Background(), c, e.WayBack(p, h).Get("code"), RedirectURI, Verifier)
+	e.must(err)
+	return g
+}

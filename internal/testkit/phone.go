@@ -212,9 +212,7 @@ func (e *Env) EnrollPhone(c authority.Caller, f registry.Facts, secret string) s
 	if p = e.GivePIN(p, h, liuma.RoleNew, secret); p.Step != ceremony.StepDone {
 		e.T.Fatalf("enroll: %+v", p)
 	}
-	v, err := e.Authority().Verification(context.Background(), c, q.BusinessNo)
-	e.must(err)
-	return v.Card
+	return e.Return(c, p, h).Handle
 }
 
 // WithEvidence pushes a ceremony again with evidence for the challenge that

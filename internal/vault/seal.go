@@ -160,6 +160,7 @@ const (
 	IndexCardNo   IndexKind = "card-no"
 	IndexEvidence IndexKind = "evidence"
 	IndexPhone    IndexKind = "phone"
+	IndexTag      IndexKind = "tag" // of a holder at the keepers, who must not learn IndexIDNumber
 )
 
 // Index is the blind index of a value in its canonical spelling. It panics on

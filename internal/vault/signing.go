@@ -8,14 +8,18 @@ import (
 	"fmt"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/liuma-pin/liuma/internal/audit"
 )
 
-// signingKeys are the ES256 keys of receipts and ID tokens: one signs, all are
-// published. The type in the header (typ) tells the two kinds of token apart.
+// signingKeys are the ES256 keys of receipts, ID tokens and digests of the
+// record: one signs, all are published. The type in the header (typ) tells the
+// three apart.
 // Signers are built once, because making one costs more than signing.
 type signingKeys struct {
 	receipts jose.Signer // typ "liuma-receipt+jwt"
 	idTokens jose.Signer // typ "JWT"
+	digests  jose.Signer // typ audit.DigestType
 	signs    string      // kid of the one that signs
 	public   []jose.JSONWebKey
 }
@@ -41,6 +45,9 @@ func newSigningKeys(raw *rawKeys) (signingKeys, error) {
 			return signingKeys{}, err
 		}
 		if s.idTokens, err = newSigner(key, public.KeyID, idTokenType); err != nil {
+			return signingKeys{}, err
+		}
+		if s.digests, err = newSigner(key, public.KeyID, audit.DigestType); err != nil {
 			return signingKeys{}, err
 		}
 	}

@@ -37,7 +37,11 @@ func (w *world) ticks(kind string) int {
 	w.t.Helper()
 	n := 0
 	err := w.System.Store.View(context.Background(), func(r store.Reader) error {
-		all, err := r.Ticks(kind, w.System.Vault.Index("id-number", w.who.IDNumber), w.Clock.Now().Add(-24*time.Hour))
+		card, err := r.CardByHolder(w.System.Vault.Index("id-number", w.who.IDNumber))
+		if err != nil {
+			return err
+		}
+		all, err := r.CardTicks(card.ID, kind, w.Clock.Now().Add(-24*time.Hour))
 		n = len(all)
 		return err
 	})

@@ -356,13 +356,13 @@ func (s *told) enrolments(t *testing.T) {
 	one := at(s.People[i])
 	q := one.home.proved(request{action: liuma.ActionEnroll, about: &one.who, bn: one.number()}, one.who)
 	one.pin = "580317"
-	one.typed(one.coded(one.do(one.opened(one.browser(), one.home, q), "agree"), one.phone), one.pin)
+	done := one.typed(one.coded(one.do(one.opened(one.browser(), one.home, q), "agree"), one.phone), one.pin)
 	fresh := one.news()
 	if len(fresh) != 1 || fresh[0].Template != notify.PINSet || fresh[0].Phone != one.phone {
 		t.Fatalf("an enrolment tells %d", len(fresh))
 	}
 	one.readable(fresh[0])
-	one.card = one.home.handle(q.bn)
+	one.card = one.home.redeemed(done).Card
 	one.seen = one.world.link(one.watch, one.who, one.pin)
 	one.freezeBy(fresh[0].Params["freeze"])
 	one.news()

@@ -2,7 +2,6 @@ package attack
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -101,17 +100,7 @@ func TestTripsOfACeremony(t *testing.T) {
 // server does.
 func (w *world) redeem(c *party, q request, code string) {
 	w.t.Helper()
-	form := c.form(q) // for its assertion
-	token := url.Values{
-		"grant_type": {"authorization_code"}, "code": {code}, "code_verifier": {testkit.Verifier},
-		"redirect_uri": form["redirect_uri"], "client_id": form["client_id"],
-		"client_assertion_type": form["client_assertion_type"], "client_assertion": form["client_assertion"],
-	}
-	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, hosted+"/token", strings.NewReader(token.Encode()))
-	must(w.t, r, err)
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := w.net.RoundTrip(r)
-	if must(w.t, resp, err); resp.StatusCode != http.StatusOK {
+	if resp := w.token(c, q, code); resp.StatusCode != http.StatusOK {
 		w.t.Fatalf("token: %d", resp.StatusCode)
 	}
 }

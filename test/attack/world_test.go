@@ -15,6 +15,7 @@ package attack
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -319,16 +320,14 @@ func (w *world) enroll(c *party, f registry.Facts, secret string) string {
 	w.t.Helper()
 	q := c.proved(request{action: liuma.ActionEnroll, about: &f, bn: w.number()}, f)
 	p := w.coded(w.do(w.enter(w.browser(), c.pushed(q)), "agree"), f.Phone)
-	w.typed(p, secret)
-	return c.handle(q.bn)
+	return c.redeemed(w.typed(p, secret)).Card
 }
 
 // link links a card at the hosted door.
 func (w *world) link(c *party, f registry.Facts, secret string) string {
 	w.t.Helper()
 	q := request{action: liuma.ActionLink, about: &f, bn: w.number()}
-	w.typed(w.do(w.enter(w.browser(), c.pushed(q)), "agree"), secret)
-	return c.handle(q.bn)
+	return c.redeemed(w.typed(w.do(w.enter(w.browser(), c.pushed(q)), "agree"), secret)).Card
 }
 
 // deviceCookie is where a browser keeps that it is a known device.
@@ -349,14 +348,54 @@ func (w *world) knownDevice() string {
 	return cookie
 }
 
-// handle is the card of a request that succeeded.
-func (c *party) handle(bn string) string {
+// claims are those of an ID token that tests look at.
+type claims struct {
+	Card       string `json:"sub"`
+	BusinessNo string `json:"liuma_business_no"`
+	Nonce      string `json:"nonce"`
+}
+
+// redeemed goes back to the channel from the last page of a ceremony, unless the
+// browser is there already, and gives what the channel gets for the code.
+func (c *party) redeemed(p *visitor.Page) claims {
 	c.w.t.Helper()
-	v, err := c.native.Verification(context.Background(), bn)
-	if must(c.w.t, v, err); v.Card == "" || v.Verdict != "right" {
-		c.w.t.Fatalf("%s: %+v", bn, v)
+	if p.Has("return") {
+		p = c.w.do(p, "return")
 	}
-	return v.Card
+	got, status := c.redeem(p.URL().Query().Get("code"))
+	if status != http.StatusOK {
+		c.w.t.Fatalf("code not redeemed: %d, from %s", status, p.URL())
+	}
+	return got
+}
+
+// redeem sends a code to the token endpoint.
+func (c *party) redeem(code string) (claims, int) {
+	c.w.t.Helper()
+	form := c.form(request{action: liuma.ActionVerify, card: "none", bn: "none"}) // for its assertion
+	form = url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {form.Get("redirect_uri")},
+		"code_verifier": {testkit.Verifier}, "client_id": {c.ID},
+		"client_assertion_type": form["client_assertion_type"], "client_assertion": form["client_assertion"]}
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, hosted+"/token", strings.NewReader(form.Encode()))
+	must(c.w.t, r, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := c.w.net.RoundTrip(r)
+	must(c.w.t, resp, err)
+	var answer struct {
+		IDToken string `json:"id_token"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		c.w.t.Fatal(err)
+	}
+	var got claims
+	if parts := strings.Split(answer.IDToken, "."); len(parts) == 3 {
+		raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+		must(c.w.t, raw, err)
+		if err := json.Unmarshal(raw, &got); err != nil {
+			c.w.t.Fatal(err)
+		}
+	}
+	return got, resp.StatusCode
 }
 
 // standing is a card's, as a linked channel is told.

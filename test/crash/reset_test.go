@@ -166,7 +166,7 @@ func (f *forgetful) next(ctx context.Context, h *house, p *proxy, g *gateway, pa
 }
 
 // hold says after a restart which PIN holds: the old one or the new one, and
-// the new one if and only if the business number has the verdict right.
+// the new one if and only if the business number says that it is done.
 func (f *forgetful) hold(t *testing.T, h *house) (reset bool) {
 	t.Helper()
 	old, fresh := f.ask(t, h, f.pin), "wrong"
@@ -180,7 +180,7 @@ func (f *forgetful) hold(t *testing.T, h *house) (reset bool) {
 	switch v, err := h.client.Verification(t.Context(), f.bn); {
 	case err != nil && client.CodeOf(err) != "not_found":
 		t.Fatal(err)
-	case (err == nil && v.Verdict == "right") != reset:
+	case (err == nil && v.State == "done") != reset:
 		t.Fatalf("the PIN is set anew: %v; the business number says %+v, %v", reset, v, err)
 	}
 	return reset

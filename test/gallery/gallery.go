@@ -179,7 +179,9 @@ func (c *collection) addResults() {
 	c.add("forbidden", verify, refused, liuma.CodeForbidden, nil, text("请换一个官方应用办理", "Use another official app"))
 	c.add("not-in-registry", enroll, refused, liuma.CodeNotInRegistry, nil, text("没有查到", "No matching"))
 	c.add("already-enrolled", enroll, refused, liuma.CodeAlreadyEnrolled, nil, text("已经有电子社保卡", "already have an e-Card"))
+	c.add("card-restored", enroll, refused, liuma.CodeCardRestored, nil, text("已冻结", "it is frozen"))
 	c.add("expired", verify, ceremony.StepExpired, liuma.CodeCeremonyExpired, nil, text("已失效", "has expired"))
+	c.add("not-returned", verify, refused, liuma.CodeNotReturned, nil, text("结果没有带回应用", "The result did not go back"))
 	c.add("left", verify, ceremony.StepLeft, liuma.CodeLeft, nil, text("已取消办理", "Cancelled"))
 	c.add("elsewhere", verify, ceremony.StepPIN, "", func(p *ceremony.Page) { p.Elsewhere = true }, text("请到另一个页面继续", "Continue in the other window"))
 }

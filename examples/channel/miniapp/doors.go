@@ -160,30 +160,20 @@ func (a *App) leavePerson(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-// newFlow begins a request: a fresh business number, state, nonce and PKCE
-// verifier.
+// newFlow begins a request under a fresh business number.
 func (a *App) newFlow(action string, p *Person) flow {
 	of := a.holder(p)
-	f := flow{
-		Action: action, Person: of.Key, Camera: p.Key, Purpose: purposeOf(action), Started: a.c.Now(),
-		BusinessNo: strings.ToUpper(a.c.ClientID) + "-" + a.c.Now().In(beijing()).Format("060102") + "-" + rand.Text()[:8],
-	}
+	f := flow{Action: action, Person: of.Key, Camera: p.Key, Purpose: purposeOf(action), Started: a.c.Now()}
+	f.BusinessNo = strings.ToUpper(a.c.ClientID) + "-" + a.c.Now().In(beijing()).Format("060102") + "-" + rand.Text()[:8]
 	if needsCard(action) {
 		f.Card = a.memory.card(of.Key)
 	}
-	f.renew()
 	return f
 }
 
 // needsCard says whether an action is about a card that this channel has a
 // handle of. Only enroll and link name the holder.
 func needsCard(action string) bool { return action != actionEnroll && action != actionLink }
-
-// renew draws the values of one push. The business number stays: a push with
-// the same number continues the same ceremony.
-func (f *flow) renew() {
-	f.State, f.Nonce, f.Verifier = rand.Text(), rand.Text(), rand.Text()+rand.Text()
-}
 
 func (a *App) start(w http.ResponseWriter, r *http.Request) {
 	p, action := a.who(r), r.PostFormValue("action")
@@ -215,7 +205,9 @@ func (a *App) start(w http.ResponseWriter, r *http.Request) {
 
 // open pushes a flow and sends the browser to the authority's page.
 func (a *App) open(w http.ResponseWriter, r *http.Request, f flow, evidence string) {
-	f.renew()
+	// Of this session and the account in it. The business number stays: a push with
+	// the same number continues the same ceremony.
+	f.LogIn = client.NewLogIn(a.session(r), a.account(r), f.BusinessNo)
 	f.Pushed, f.Outcome = true, nil
 	// The request is stored before it is sent, so that its business number is
 	// known even if no answer comes.
@@ -232,7 +224,16 @@ func (a *App) open(w http.ResponseWriter, r *http.Request, f flow, evidence stri
 		a.finish(w, r, f, a.problem(f, err), "")
 		return
 	}
+	a.memory.update(a.session(r), f.BusinessNo, func(kept *flow) { kept.Address = address })
 	http.Redirect(w, r, address, http.StatusSeeOther)
+}
+
+// account is whose log-in a browser's session is, or empty.
+func (a *App) account(r *http.Request) string {
+	if p := a.who(r); p != nil {
+		return p.Key
+	}
+	return ""
 }
 
 // flowOf finds the flow that a page is about.
@@ -249,6 +250,10 @@ func (a *App) resume(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 	case f.Action == actionEnroll, f.Outcome != nil && f.Outcome.wantsEvidence():
 		http.Redirect(w, r, "/evidence?no="+f.BusinessNo, http.StatusSeeOther)
+	case f.Outcome != nil && f.Outcome.Code == stateReturning && f.Address != "":
+		// The PIN was given. The page leads back at once, in the browser where that
+		// was; in any other it shows nothing.
+		http.Redirect(w, r, f.Address, http.StatusSeeOther)
 	default:
 		a.open(w, r, f, "")
 	}
@@ -302,14 +307,16 @@ func (a *App) freeze(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// callback is the redirect URI. Only state and issuer prove that a callback
-// belongs to this flow; every other parameter may be forged.
+// callback is the redirect URI. A code is redeemed only in the log-in that
+// pushed, account included: else a thief pushes in an account of his own, has the
+// owner type the PIN, and sees the owner's years. State and issuer show that a
+// callback belongs to this flow; every other parameter may be forged.
 func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	id := a.session(r)
 	f, ok := a.memory.takeState(id, q.Get("state"))
-	if !ok || q.Get("iss") != a.c.Issuer {
-		// No such request in this browser: a stranger's link, a reload, or an
+	if !ok || f.Came(id, a.account(r), a.c.Issuer, q) != nil {
+		// No such request in this log-in: a stranger's link, a reload, or an
 		// answer of another authority (RFC 9207). Nothing in it is used.
 		a.render(w, r, http.StatusBadRequest, "result", view{Outcome: ref(words("state", ""))})
 		return
@@ -336,6 +343,10 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 	// An error in the address may be forged. The result is fetched by business
 	// number.
 	o, card := a.ask(r.Context(), f)
+	if o.Code == stateReturning {
+		// The code was not redeemed, so the page may bring another, with this state.
+		a.memory.update(id, f.BusinessNo, func(kept *flow) { kept.State = f.State })
+	}
 	a.finish(w, r, f, o, card)
 }
 

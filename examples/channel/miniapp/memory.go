@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"sync"
 	"time"
+
+	"github.com/liuma-pin/liuma/client"
 )
 
 // A real channel keeps this in its database. A result that is lost when the
@@ -18,19 +20,19 @@ const (
 // flow is one request to the authority, from the press of a button to its end.
 // It is a value: memory keeps the original.
 type flow struct {
-	Action     string
-	Person     string // the holder
-	Camera     string // who is at the browser, and would be before the camera
-	BusinessNo string
-	Purpose    string
-	Card       string // the handle; empty for enroll and link
-	State      string
-	Nonce      string
-	Verifier   string // PKCE
-	Challenge  string // that evidence must be bound to, where the authority gave one
-	Pushed     bool
-	Started    time.Time
-	Outcome    *outcome // nil before there is one
+	// LogIn has the business number, state, nonce and PKCE verifier, and the session
+	// and the account that pushed them: only there is a code redeemed.
+	client.LogIn
+	Action    string
+	Person    string // the holder
+	Camera    string // who is at the browser, and would be before the camera
+	Purpose   string
+	Card      string // the handle; empty for enroll and link
+	Address   string // of the authority's page, since the last push
+	Challenge string // that evidence must be bound to, where the authority gave one
+	Pushed    bool
+	Started   time.Time
+	Outcome   *outcome // nil before there is one
 }
 
 // session is one browser.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/liuma-pin/liuma/client"
@@ -106,9 +105,17 @@ func received(v any) string {
 	return string(raw)
 }
 
+// States of a request whose code was not redeemed yet: the verdict of a verify or
+// a link comes with that code alone; any other act is carried out.
+const (
+	stateReturning = "returning"
+	stateDone      = "done"
+)
+
 // ask fetches the result of a flow whose callback was lost or came with an
-// error. Only the authority knows it, by business number. The card's handle is
-// empty unless the act succeeded.
+// error. Only the authority knows it, by business number, and tells no right
+// verdict so: that comes only with a code, by the browser that gave the PIN. The
+// card's handle is empty unless the act succeeded and its code was redeemed.
 func (a *App) ask(ctx context.Context, f flow) (o outcome, card string) {
 	v, err := a.door.Verification(ctx, f.BusinessNo)
 	if client.CodeOf(err) == "not_found" {
@@ -118,11 +125,11 @@ func (a *App) ask(ctx context.Context, f flow) (o outcome, card string) {
 		a.c.Logger.Warn("no answer", "business_no", f.BusinessNo, "err", err)
 		return words("unreachable", f.Action), ""
 	}
-	shown := *v
-	shown.Receipt = short(shown.Receipt)
 	switch {
 	case v.Right() && v.Action == f.Action && (f.Card == "" || v.Card == f.Card):
-		o, card = a.asked(ctx, f, v)
+		o, card = redeemed(f, v)
+	case v.State == stateDone && v.Action == f.Action:
+		o = done(f.Action)
 	case froze(f, v):
 		o = success(f.Action)
 	case v.State != "decided":
@@ -130,7 +137,7 @@ func (a *App) ask(ctx context.Context, f flow) (o outcome, card string) {
 	default:
 		o = refused(v, f.Action)
 	}
-	o.Received = received(shown)
+	o.Received = received(v)
 	return o, card
 }
 
@@ -157,32 +164,21 @@ func refused(v *client.Verification, action string) outcome {
 	return o
 }
 
-// asked handles a right verdict that was fetched by business number. An act (a
-// new PIN, say) is done; a proof of identity counts only if its receipt can
-// still be redeemed.
-func (a *App) asked(ctx context.Context, f flow, v *client.Verification) (outcome, string) {
-	if f.Action != actionVerify {
-		return success(f.Action), v.Card
-	}
-	if v.Receipt == "" {
-		return words("late", f.Action), v.Card
-	}
-	_, err := a.door.CheckReceipt(ctx, v.Receipt, client.Want{
-		BusinessNo: f.BusinessNo, Card: f.Card, Purpose: f.Purpose, Action: client.Verify,
-	})
-	if err == nil {
-		_, err = a.door.Redeem(ctx, v.Receipt)
-	}
-	if err != nil {
-		a.c.Logger.Warn("receipt", "business_no", f.BusinessNo, "err", err)
+// redeemed is a right verdict whose code this app redeemed, but whose ID token it
+// did not get or not take. What was set is set, and what was linked is linked; an
+// identity is not proved by it.
+func redeemed(f flow, v *client.Verification) (outcome, string) {
+	if f.Action == actionVerify {
 		return words("late", f.Action), v.Card
 	}
 	return success(f.Action), v.Card
 }
 
-func short(s string) string {
-	if len(s) <= 24 {
-		return s
+// done is an act that was carried out although its code never came back. An
+// enrolment without its code made a card, but no link in this app.
+func done(action string) outcome {
+	if action == actionEnroll {
+		return words("enrolled", action)
 	}
-	return fmt.Sprintf("%s… (%d bytes)", s[:16], len(s))
+	return success(action)
 }

@@ -55,6 +55,12 @@ func wordsOfCourse(code, _ string) (o outcome, ok bool) {
 		o = sayAs(code, "这笔业务正在另一个页面办理", "This is being done in another window", "请回到那个页面办完，或者在这里接着办。", "Finish it there, or go on here.", resume(), askFor())
 	case "pending":
 		o = sayAs(code, "这笔业务还没有办完", "This is not finished yet", "可以继续办理，也可以稍后再查结果。", "Go on with it, or ask for the result later.", resume(), askFor())
+	case "returning":
+		o = sayAs(code, "密码页面还没有把结果带回来", "The PIN page has not brought the result back yet", "结果只由输入密码的那个页面带回。请回到那个页面；如果密码不是您在这里输入的，请重新办理。", "Only the page where the PIN was entered brings the result. Go back to it; if the PIN was not entered here, start again.", resume(), askFor(), again())
+	case "not_returned":
+		o = sayAs(code, "结果没有带回来", "The result did not come back", "为了安全，结果不能再取用。请在这里重新办理，并在打开的页面里办完。如果链接是别人发给您的，请不要再打开。", "To be safe, it cannot be fetched any more. Start again here, and finish on the page that opens. If somebody sent you a link, do not open it again.", again())
+	case "enrolled":
+		o = sayAs(code, "申领成功，但还没有关联到这里", "You have your e-card, but it is not linked here yet", "密码已设好。请用这个密码关联一次。", "Your PIN is set. Link the card here with it.", way{actionLink, "用密码关联", "Link by PIN"})
 	case "unreachable", "unavailable", "busy", "change_under_way", "temporarily_unavailable":
 		o = sayAs(code, "暂时连不上密码服务", "The PIN service cannot be reached", "请稍等一会儿，再点“查询结果”。如果您已经输过密码，不用再输一次。", "Wait a little, then ask for the result. If you have entered your PIN, there is no need to enter it again.", askFor())
 	case "not_found", "undecided":
@@ -66,7 +72,7 @@ func wordsOfCourse(code, _ string) (o outcome, ok bool) {
 	case "state":
 		o = sayAs(code, "这个链接不是从本页面打开的", "This link was not opened from here", "为了安全，本次结果没有采用。请在这里重新办理。", "To be safe, the answer was not used. Please start again here.")
 	}
-	o.Open = code == "pending" || code == "ceremony_elsewhere" || code == "ceremony_moved" || len(o.Ways) > 0 && o.Ways[0].Do == doAsk
+	o.Open = code == "pending" || code == "returning" || code == "ceremony_elsewhere" || code == "ceremony_moved" || len(o.Ways) > 0 && o.Ways[0].Do == doAsk
 	return o, o.Code != ""
 }
 
@@ -107,6 +113,8 @@ func wordsOfCard(code, action string) (o outcome, ok bool) {
 		}
 	case "already_enrolled":
 		o = sayAs(code, "您已经有电子社保卡了", "You have an e-card already", "请用原来设的密码关联到这里。", "Link it here with the PIN that you have.", way{actionLink, "用密码关联", "Link by PIN"})
+	case "card_restored":
+		o = sayAs(code, "您已经有电子社保卡了，现在冻结着", "You have an e-card already, and it is frozen", "它的记录刚刚恢复。请带身份证到经办窗口启用。", "Its record was just restored. Go to an agency with your ID card.", counter())
 	case "not_in_registry":
 		o = sayAs(code, "没有查到相符的社会保障卡", "No matching social-security card was found", "请核对姓名和身份证号码，或拨打 12333 咨询。", "Check name and ID number, or call 12333.")
 	}

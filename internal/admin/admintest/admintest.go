@@ -21,14 +21,20 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
 	"github.com/liuma-pin/liuma/internal/store/storetest"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
+
+// Card is the one that a World's server knows.
+var Card = liuma.CardID{7}
 
 // Start is the time that every World's clock shows.
 var Start = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
@@ -43,7 +49,7 @@ func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
 		{"clients", clients}, {"refused clients", refusedClients}, {"clients at once", clientsAtOnce}, {"a failing store", failingStore},
 		{"import", imports}, {"refused imports", refusedImports}, {"a file that changes", changingFiles},
 		{"interrupted import", interruptedImport}, {"one import at a time", oneImport},
-		{"status", status}, {"texts", texts}, {"texts page by page", pagesOfTexts}, {"signing keys", signingKeys}, {"root keys", rootKeys},
+		{"status", status}, {"texts", texts}, {"texts page by page", pagesOfTexts}, {"signing keys", signingKeys}, {"root keys", rootKeys}, {"record", records},
 	} {
 		t.Run(trial.name, func(t *testing.T) {
 			w := New(t, Options{})
@@ -54,7 +60,8 @@ func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
 		name string
 		run  func(t *testing.T, w *World, a admin.Administration)
 	}{
-		{"status of a server", servedStatus}, {"signing keys of a server", servedKeys}, {"inbox", inbox}, {"retry wakes the outbox", retryWakes},
+		{"status of a server", servedStatus}, {"signing keys of a server", servedKeys}, {"inbox", inbox}, {"restored cards", restoredCards}, {"retry wakes the outbox", retryWakes},
+		{"clock accepted", clockAccepted}, {"clock not kept", clockNotKept},
 	} {
 		t.Run(trial.name, func(t *testing.T) {
 			w := New(t, Options{Served: true})
@@ -79,7 +86,11 @@ type World struct {
 	Server   *Server // nil unless served
 	// Broken makes the store fail from now on.
 	Broken atomic.Bool
-	vault  *vault.Vault
+	record *record.Digester
+	// Hands are the machine's clocks.
+	Hands *Hands
+	clock *clock.Clock
+	vault *vault.Vault
 }
 
 // New makes a World and closes it when the test ends.
@@ -89,7 +100,8 @@ func New(t *testing.T, o Options) *World {
 	dir, err := os.MkdirTemp("", "lm")
 	must(t, err)
 	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
-	w := &World{Dir: dir, KeyFile: filepath.Join(dir, "vault.key")}
+	w := &World{Dir: dir, KeyFile: filepath.Join(dir, "vault.key"), Hands: &Hands{}}
+	w.clock = clock.Resume(w.Hands, clock.State{})
 	must(t, vault.Create(w.KeyFile))
 	v, err := vault.Open(w.KeyFile)
 	must(t, err)
@@ -102,8 +114,10 @@ func New(t *testing.T, o Options) *World {
 	must(t, err)
 	w.Registry = &Gate{registry: people}
 	w.vault = v
+	w.record, err = record.New(record.Config{Store: w.Store, Signer: v, Issuer: "https://pin.example.cn", Now: Now, Directory: filepath.Join(dir, "digests")})
+	must(t, err)
 	if o.Served {
-		w.Server = &Server{}
+		w.Server = &Server{keeper: clock.Resume(w.Hands, clock.State{})}
 	}
 	w.Admin, err = admin.New(w.Config())
 	must(t, err)
@@ -112,10 +126,10 @@ func New(t *testing.T, o Options) *World {
 
 // Config is a new copy of the Config that Admin was made with.
 func (w *World) Config() admin.Config {
-	c := admin.Config{Store: w.Store, Registry: w.Registry, Vault: w.vault, KeyFile: w.KeyFile, Now: Now,
+	c := admin.Config{Store: w.Store, Registry: w.Registry, Record: w.record, Vault: w.vault, KeyFile: w.KeyFile, Clock: w.clock,
 		Issuer: "https://pin.example.cn", Shape: "2/3", TextsDriver: "none"}
 	if w.Server != nil {
-		c.Server = &admin.Server{Since: Start.Add(-time.Hour), Authority: w.Server, Quorum: w.Server, Outbox: w.Server, Inbox: w.Server}
+		c.Server = &admin.Server{Since: Start.Add(-time.Hour), Authority: w.Server, Quorum: w.Server, Keepers: w.Server, Outbox: w.Server, Inbox: w.Server}
 	}
 	return c
 }
@@ -178,9 +192,11 @@ func (g *Gate) Import(ctx context.Context, r io.Reader, c registry.ImportConfig)
 // Server stands in for the parts of a running server.
 type Server struct {
 	Woken    atomic.Int64 // how often the outbox was asked to look
+	keeper   *clock.Clock // of its one keeper
 	mu       sync.Mutex
 	notReady error             // guarded by mu
 	took     []notify.Received // guarded by mu
+	acts     []string          // guarded by mu
 }
 
 // Ail makes the server unable to give verdicts.
@@ -202,6 +218,38 @@ func (s *Server) Ready(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.notReady
+}
+
+// RaiseHead answers as an authority with one card, which is behind.
+func (s *Server) RaiseHead(_ context.Context, actor string, card liuma.CardID, reason audit.Reason) (authority.Raised, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.notReady != nil:
+		return authority.Raised{}, liuma.Fail(liuma.CodeUnavailable, s.notReady)
+	case card != Card:
+		return authority.Raised{}, liuma.Outward(store.ErrNotFound)
+	}
+	s.acts = append(s.acts, actor+" raised: "+string(reason))
+	return authority.Raised{From: 3, To: 9, Version: 2, Taken: true}, nil
+}
+
+// AcceptRestore answers as an authority with two cards, one a step.
+func (s *Server) AcceptRestore(_ context.Context, actor string, after liuma.CardID, reason audit.Reason) (authority.Accepted, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.acts = append(s.acts, actor+" accepted: "+string(reason))
+	if after.IsZero() {
+		return authority.Accepted{Cards: 1, Raised: 1, Last: Card}, nil
+	}
+	return authority.Accepted{Cards: 1, Failed: 1, Last: liuma.CardID{9}, Done: true}, nil
+}
+
+// Acts lists the acts on cards so far.
+func (s *Server) Acts() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.acts)
 }
 
 // Seen returns the sequence numbers of two keepers.

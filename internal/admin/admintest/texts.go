@@ -14,6 +14,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // textID makes an ID of the form that messages have.
@@ -35,7 +36,7 @@ func fillOutbox(t *testing.T, w *World) {
 		return m
 	}
 	must(t, w.Store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
-		var errs []error
+		errs := []error{tx.InsertCard(store.Card{ID: liuma.CardID{9}, Holder: vault.Index{9}})}
 		for i, m := range []store.Message{
 			row(1, notify.KindCode, store.MessageDead), row(2, notify.KindNotice, store.MessageDead), row(3, notify.KindNotice, store.MessageDead),
 			row(4, notify.KindNotice, store.MessageWaiting), row(5, notify.KindNotice, store.MessageDelivered),

@@ -156,8 +156,9 @@ func (s *stage) ask(path string) string {
 	return string(raw)
 }
 
-// TestLostAnswers: the way back or the token is lost, and the verdict is found
-// by business number; a ceremony that was left open goes on.
+// TestLostAnswers: the way back is lost, and the page, opened again in the same
+// browser, brings the verdict; the token is lost, and the business number says
+// that the code was redeemed; a ceremony that was left open goes on.
 func TestLostAnswers(t *testing.T) {
 	s := newStage(t)
 	p := newPhone(t, s)
@@ -171,6 +172,8 @@ func TestLostAnswers(t *testing.T) {
 	p.open(s.apps[0] + "/")
 	p.says("还没有结果")
 	p.press("ask")
+	p.says("还没有把结果带回来")
+	p.press("resume")
 	p.says("养老保险")
 
 	// The answer of the token endpoint is lost: the code is spent, the verdict
@@ -255,7 +258,8 @@ func TestStolenCallback(t *testing.T) {
 	thief.says("不是从本页面打开的")
 
 	// Another issuer's answer is refused too, and after it even the right
-	// answer, because its state is used up. The verdict can still be fetched.
+	// answer, because its state is used up. By business number the verdict does not
+	// come: the holder starts again.
 	p.line.cut = nil
 	p.open(strings.Replace(back, "iss=http", "iss=https", 1))
 	p.says("不是从本页面打开的")
@@ -263,5 +267,8 @@ func TestStolenCallback(t *testing.T) {
 	p.says("不是从本页面打开的")
 	p.open("/")
 	p.press("ask")
+	p.says("还没有把结果带回来")
+	p.askYears(s.apps[0])
+	p.give("current", goodPIN)
 	p.says("养老保险")
 }

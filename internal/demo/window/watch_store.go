@@ -104,6 +104,8 @@ func titleOf(e audit.Event) (liuma.Text, bool) {
 		return text("验证码正确", "The code was right"), true
 	case audit.CodeWrong:
 		return text("验证码不对", "The code was wrong"), true
+	case audit.CardAdopted:
+		return text("只有 keeper 记得的卡：收回并冻结", "A card that only keepers knew: taken in, frozen"), true
 	case audit.KeeperAlarm:
 		return text("keeper 告警", "A keeper raised an alarm"), true
 	}

@@ -26,6 +26,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -126,8 +127,14 @@ func (d *Door) routes() http.Handler {
 	}))
 	mux.HandleFunc("POST "+pathRetry, d.answer(d.retryText))
 	mux.HandleFunc("POST "+pathRotate, d.answer(d.rotateKey))
+	mux.HandleFunc("GET "+pathClock, d.answer(func(r *http.Request) (any, error) { return d.admin.Clock(r.Context()) }))
+	mux.HandleFunc("POST "+pathAcceptClock, d.answer(d.acceptClock))
 	mux.HandleFunc("POST "+pathDrop, d.answer(d.dropKey))
+	mux.HandleFunc("POST "+pathDigest, d.answer(d.makeDigest))
+	mux.HandleFunc("GET "+pathRecord, d.exportRecord)
 	mux.HandleFunc("POST "+pathRoot, d.answer(d.rotateRoot))
+	mux.HandleFunc("POST "+pathHead, d.answer(d.raiseHead))
+	mux.HandleFunc("POST "+pathAccept, d.answer(d.acceptRestore))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mux.ServeHTTP(w, r)
 		// A descriptor that no handler took, of a request that no route
@@ -261,6 +268,20 @@ func (d *Door) rotateKey(r *http.Request) (any, error) {
 	return key, nil
 }
 
+// acceptClock moves the kept time up to the machine's clock.
+func (d *Door) acceptClock(r *http.Request) (any, error) {
+	q, err := decode[acceptClock](r.Body)
+	if err != nil {
+		return nil, err
+	}
+	s, err := d.admin.AcceptClock(r.Context(), q.Reason)
+	if err != nil {
+		return nil, err
+	}
+	d.logger.Info("operator door: clock accepted")
+	return s, nil
+}
+
 // dropKey destroys a signing key.
 func (d *Door) dropKey(r *http.Request) (any, error) {
 	q, err := decode[dropKey](r.Body)
@@ -287,4 +308,42 @@ func (d *Door) rotateRoot(r *http.Request) (any, error) {
 	}
 	d.logger.Info("operator door: root key made", "key", key.ID)
 	return key, nil
+}
+
+// raiseHead brings one restored card up to the keepers.
+func (d *Door) raiseHead(r *http.Request) (any, error) {
+	q, err := decode[raiseHead](r.Body)
+	if err != nil {
+		return nil, err
+	}
+	card, err := liuma.ParseCardID(q.Card)
+	if err != nil {
+		return nil, errRequest
+	}
+	raised, err := d.admin.RaiseHead(r.Context(), card, q.Reason)
+	if err != nil {
+		return nil, err
+	}
+	d.logger.Info("operator door: card brought up to the keepers", "card", card)
+	return raised, nil
+}
+
+// acceptRestore does one step for a restored database.
+func (d *Door) acceptRestore(r *http.Request) (any, error) {
+	q, err := decode[acceptRestore](r.Body)
+	if err != nil {
+		return nil, err
+	}
+	var after liuma.CardID
+	if q.After != "" {
+		if after, err = liuma.ParseCardID(q.After); err != nil {
+			return nil, errRequest
+		}
+	}
+	accepted, err := d.admin.AcceptRestore(r.Context(), after, q.Reason)
+	if err != nil {
+		return nil, err
+	}
+	d.logger.Info("operator door: restore accepted", "cards", accepted.Cards, "raised", accepted.Raised, "failed", accepted.Failed)
+	return acceptedStep{accepted.Cards, accepted.Raised, accepted.Failed, accepted.Last.String(), accepted.Done}, nil
 }

@@ -14,8 +14,10 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -153,6 +155,20 @@ func (r *Remote) Inbox(ctx context.Context) ([]admin.InboxText, error) {
 	return l.Texts, err
 }
 
+// Clock says how the times stand.
+func (r *Remote) Clock(ctx context.Context) (admin.ClockState, error) {
+	var s admin.ClockState
+	err := r.call(ctx, http.MethodGet, pathClock, nil, &s)
+	return s, err
+}
+
+// AcceptClock moves the kept time up to the machine's clock.
+func (r *Remote) AcceptClock(ctx context.Context, reason audit.Reason) (admin.ClockState, error) {
+	var s admin.ClockState
+	err := r.call(ctx, http.MethodPost, pathAcceptClock, acceptClock{Reason: reason}, &s)
+	return s, err
+}
+
 // RotateSigningKey lets a new key sign.
 func (r *Remote) RotateSigningKey(ctx context.Context) (admin.RotatedKey, error) {
 	var key admin.RotatedKey
@@ -172,6 +188,33 @@ func (r *Remote) RotateRootKey(ctx context.Context, reason audit.Reason) (admin.
 	var key admin.RootKey
 	err := r.call(ctx, http.MethodPost, pathRoot, rotateRoot{Reason: reason}, &key)
 	return key, err
+}
+
+// RaiseHead brings one restored card up to the keepers.
+func (r *Remote) RaiseHead(ctx context.Context, card liuma.CardID, reason audit.Reason) (authority.Raised, error) {
+	var out authority.Raised
+	err := r.call(ctx, http.MethodPost, pathHead, raiseHead{Card: card.String(), Reason: reason}, &out)
+	return out, err
+}
+
+// AcceptRestore does one step for a restored database.
+func (r *Remote) AcceptRestore(ctx context.Context, after liuma.CardID, reason audit.Reason) (authority.Accepted, error) {
+	q := acceptRestore{Reason: reason}
+	if !after.IsZero() {
+		q.After = after.String()
+	}
+	var step acceptedStep
+	if err := r.call(ctx, http.MethodPost, pathAccept, q, &step); err != nil {
+		return authority.Accepted{}, err
+	}
+	out := authority.Accepted{Cards: step.Cards, Raised: step.Raised, Failed: step.Failed, Last: after, Done: step.Done}
+	var err error
+	if step.Cards > 0 {
+		if out.Last, err = liuma.ParseCardID(step.Last); err != nil {
+			err = errRequest
+		}
+	}
+	return out, err
 }
 
 // call asks once. It is never repeated: a change must not be made twice.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -20,17 +21,23 @@ import (
 
 // The routes.
 const (
-	pathHello  = "/v1/hello"
-	pathStatus = "/v1/status"
-	pathClient = "/v1/clients"
-	pathChange = "/v1/clients/change"
-	pathImport = "/v1/registry/import"
-	pathTexts  = "/v1/texts"
-	pathRetry  = "/v1/texts/retry"
-	pathInbox  = "/v1/texts/inbox"
-	pathRotate = "/v1/keys/rotate"
-	pathDrop   = "/v1/keys/drop"
-	pathRoot   = "/v1/keys/vault/rotate"
+	pathHello       = "/v1/hello"
+	pathStatus      = "/v1/status"
+	pathClient      = "/v1/clients"
+	pathChange      = "/v1/clients/change"
+	pathImport      = "/v1/registry/import"
+	pathTexts       = "/v1/texts"
+	pathRetry       = "/v1/texts/retry"
+	pathInbox       = "/v1/texts/inbox"
+	pathRotate      = "/v1/keys/rotate"
+	pathDrop        = "/v1/keys/drop"
+	pathDigest      = "/v1/record/digest"
+	pathRecord      = "/v1/record"
+	pathRoot        = "/v1/keys/vault/rotate"
+	pathHead        = "/v1/cards/head"
+	pathAccept      = "/v1/restore/accept"
+	pathClock       = "/v1/clock"
+	pathAcceptClock = "/v1/clock/accept"
 )
 
 // greeting tells an administration door from any other program that may answer
@@ -61,6 +68,8 @@ const (
 	CodeNoKey     Code = "key_unknown"
 	CodeReason    Code = "reason_missing"
 	CodeRootKeys  Code = "root_keys_full"
+	CodeBehind    Code = "clock_behind"
+	CodeNotAhead  Code = "clock_not_ahead"
 	CodeRequest   Code = "request_invalid"
 	CodeTooLarge  Code = "too_large"
 	CodeBusy      Code = "import_busy"  // one import at a time
@@ -72,6 +81,9 @@ const (
 	CodeStore     Code = "store_failed"
 	CodeFull      Code = "disk_full"
 	CodeFailed    Code = "failed"
+	CodeNoServer  Code = "not_serving"
+	CodeNoCard    Code = "card_unknown"
+	CodeKeepers   Code = "keepers_disagree"
 )
 
 // Refusal is the server's answer to a request that it did not carry out.
@@ -122,11 +134,16 @@ func known() []knownError {
 		{vault.ErrNoSuchKey, CodeNoKey, http.StatusNotFound},
 		{audit.ErrReason, CodeReason, http.StatusUnprocessableEntity},
 		{vault.ErrRootKeys, CodeRootKeys, http.StatusConflict},
+		{clock.ErrBehind, CodeBehind, http.StatusConflict},
+		{clock.ErrNotAhead, CodeNotAhead, http.StatusConflict},
 		{admin.ErrImporting, CodeBusy, http.StatusConflict},
 		{admin.ErrFile, CodeFile, http.StatusUnprocessableEntity},
 		{admin.ErrFileChanged, CodeChanged, http.StatusConflict},
 		{errNoFile, CodeNoFile, http.StatusBadRequest},
 		{errManyFiles, CodeManyFiles, http.StatusBadRequest},
+		{admin.ErrNotServing, CodeNoServer, http.StatusConflict},
+		{admin.ErrNoCard, CodeNoCard, http.StatusNotFound},
+		{admin.ErrKeepers, CodeKeepers, http.StatusServiceUnavailable},
 		{store.ErrFailed, CodeStore, http.StatusServiceUnavailable},
 		{store.ErrFull, CodeFull, http.StatusServiceUnavailable},
 		{errRequest, CodeRequest, http.StatusBadRequest},
@@ -201,6 +218,32 @@ type dropKey struct {
 
 // rotateRoot asks for a new root key of the vault.
 type rotateRoot struct {
+	Reason audit.Reason `json:"reason"`
+}
+
+// raiseHead and acceptRestore ask for acts on restored cards; Card is empty in
+// the first step of the second.
+type raiseHead struct {
+	Card   string       `json:"card"`
+	Reason audit.Reason `json:"reason"`
+}
+
+type acceptRestore struct {
+	After  string       `json:"after"`
+	Reason audit.Reason `json:"reason"`
+}
+
+// acceptedStep is authority.Accepted on the wire.
+type acceptedStep struct {
+	Cards  int64  `json:"cards"`
+	Raised int64  `json:"raised"`
+	Failed int64  `json:"failed"`
+	Last   string `json:"last"`
+	Done   bool   `json:"done"`
+}
+
+// acceptClock asks for the machine's clock to be accepted.
+type acceptClock struct {
 	Reason audit.Reason `json:"reason"`
 }
 

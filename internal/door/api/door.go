@@ -61,7 +61,10 @@ type Config struct {
 	// "https://pin.example.cn". Clients name door.NativeAudience of it as aud
 	// in their tokens.
 	Issuer string
-	Now    func() time.Time
+	Now    func() time.Time // the wall clock
+	// Latest is the later of the wall clock and the authority's own time: what
+	// clients signed has expired when it has by either. Default: Now.
+	Latest func() time.Time
 	Logger *slog.Logger
 	// TextsBehind says whether codes and notices are late; nil where none are
 	// sent.
@@ -116,6 +119,9 @@ func New(c Config) (*Door, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
+	if c.Latest == nil {
+		c.Latest = c.Now
+	}
 	size := c.TokenCache
 	if size == 0 {
 		size = defaultTokenCache
@@ -123,7 +129,7 @@ func New(c Config) (*Door, error) {
 	d := &Door{
 		authority: c.Authority,
 		mux:       http.NewServeMux(),
-		gate:      newGate(c.Authority.Client, door.NativeAudience(c.Issuer), c.Now, size),
+		gate:      newGate(c.Authority.Client, door.NativeAudience(c.Issuer), c.Now, size).until(c.Latest),
 
 		textsBehind: c.TextsBehind,
 	}

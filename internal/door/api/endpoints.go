@@ -29,7 +29,7 @@ func enrollEndpoint() endpoint {
 		summary: "Apply for the card and set its first PIN (申领并设置密码)",
 		detail:  "Needs evidence from a registered provider. The card is linked in this channel, and its handle is in the answer.",
 		codes: requestCodes(liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed, liuma.CodeIDNumberInvalid,
-			liuma.CodeIDNumber15, liuma.CodeNotInRegistry, liuma.CodeAlreadyEnrolled, liuma.CodeWeakPIN, liuma.CodeChangeUnderWay, liuma.CodeCancelled),
+			liuma.CodeIDNumber15, liuma.CodeNotInRegistry, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeWeakPIN, liuma.CodeChangeUnderWay, liuma.CodeCancelled),
 	}
 }
 

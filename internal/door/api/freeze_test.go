@@ -105,15 +105,15 @@ func (p *phones) holder(f registry.Facts) (inA, inB string) {
 	step(p.Authority().SendCode(ctx, page.ID, hand))
 	step(p.Authority().GiveCode(ctx, page.ID, hand, p.texts(f.Phone, notify.CodeBind, 1)[0].Params["code"]))
 	step(p.GivePIN(page, hand, liuma.RoleNew, holderPIN), nil)
-	v, err := p.inA.Verification(ctx, string(q.BusinessNo))
-	if err != nil || v.Action != "enroll" || v.State != "decided" || v.Code != "" || v.Card == "" {
+	if v, err := p.inA.Verification(ctx, string(q.BusinessNo)); err != nil || v.Action != "enroll" || v.State != "done" || v.Code != "" || v.Card != "" {
 		p.t.Fatalf("enroll: %+v, %v", v, err)
 	}
+	card := string(p.Return(p.a, page, hand).Handle)
 	link, err := p.Authority().Link(ctx, p.b, p.LinkRequest(p.b, f, holderPIN))
 	if err != nil || link.Verdict != liuma.Right {
 		p.t.Fatalf("link: %+v, %v", link, err)
 	}
-	return v.Card, string(link.Card)
+	return card, string(link.Card)
 }
 
 func (p *phones) standing(want string, c *client.Client, handle string) {
@@ -188,7 +188,7 @@ func (p *phones) unfreeze(card string, who registry.Facts) {
 	step(p.Authority().SendCode(ctx, page.ID, hand))
 	step(p.Authority().GiveCode(ctx, page.ID, hand, p.texts(who.Phone, notify.CodeUnfreeze, 1)[0].Params["code"]))
 	step(p.GivePIN(page, hand, liuma.RoleCurrent, holderPIN), nil)
-	if v, err := p.inA.Verification(ctx, string(q.BusinessNo)); err != nil || !v.Right() || v.Action != "unfreeze" {
+	if v, err := p.inA.Verification(ctx, string(q.BusinessNo)); err != nil || v.State != "done" || v.Right() || v.Action != "unfreeze" {
 		p.t.Fatalf("unfreeze: %+v, %v", v, err)
 	}
 }

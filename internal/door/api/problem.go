@@ -57,9 +57,10 @@ func statusOf(c liuma.Code) (int, bool) {
 		return http.StatusNotFound, true
 	case liuma.CodeTooLarge:
 		return http.StatusRequestEntityTooLarge, true
-	case liuma.CodeBusinessNoUsed, liuma.CodeUndecided, liuma.CodeAlreadyEnrolled,
+	case liuma.CodeBusinessNoUsed, liuma.CodeUndecided, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored,
 		liuma.CodeChangeUnderWay, liuma.CodeEvidenceUsed, liuma.CodeReceiptSpent, liuma.CodeReceiptStale,
 		liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved, liuma.CodeLeft,
+		liuma.CodeNotReturned,
 		liuma.CodeRequestURIInvalid, liuma.CodeCodeInvalid,
 		liuma.CodePhoneSame, liuma.CodePINReset, liuma.CodeNotFrozen, liuma.CodeResetPlanned:
 		return http.StatusConflict, true

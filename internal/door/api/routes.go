@@ -182,7 +182,7 @@ func digest(method, path string, body []byte) [32]byte {
 // ready answers whether the authority can give verdicts now.
 func (d *Door) ready(ctx context.Context) (any, error) {
 	if err := d.authority.Ready(ctx); err != nil {
-		return nil, liuma.Fail(liuma.CodeUnavailable, err)
+		return nil, liuma.Outward(err)
 	}
 	v := healthView{Status: "ready"}
 	if d.textsBehind != nil {

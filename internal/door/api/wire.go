@@ -199,8 +199,8 @@ func viewChallenge(c authority.Challenge) challengeView {
 type verificationView struct {
 	BusinessNo     string     `json:"business_no"`
 	Action         string     `json:"action" enum:"enroll,link,verify,change,freeze,reset,rebind,unfreeze"`
-	State          string     `json:"state" enum:"decided,pending,undecided" doc:"pending: under way, ask again; undecided: interrupted, and final"`
-	Verdict        string     `json:"verdict,omitempty" enum:"right,wrong,locked,blocked,suspended,unavailable" doc:"Absent while undecided, and where nothing was attempted"`
+	State          string     `json:"state" enum:"decided,pending,undecided,returning,done" doc:"pending: under way, ask again; undecided: interrupted, and final; of a hosted request whose code was not redeemed, returning: the verdict of a verify or link comes with that code alone, and done: any other act is carried out"`
+	Verdict        string     `json:"verdict,omitempty" enum:"right,wrong,locked,blocked,suspended,unavailable" doc:"Absent unless decided, and where nothing was attempted"`
 	Code           string     `json:"code,omitempty" doc:"Why it is not a success; absent on success"`
 	TitleZH        string     `json:"title_zh,omitempty" doc:"What the code means"`
 	TitleEN        string     `json:"title_en,omitempty"`

@@ -4,7 +4,6 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -30,7 +29,7 @@ func (h *handler) showAuthorize(w http.ResponseWriter, r *http.Request) {
 	}
 	h.door.KeepLang(w, r)
 	if id := h.begunHere(r, requestURI); id != "" {
-		http.Redirect(w, r, address(id), http.StatusSeeOther)
+		http.Redirect(w, r, address(id)+h.straightBack(r, id), http.StatusSeeOther)
 		return
 	}
 	page, err := h.authority.LookAt(r.Context(), clientID, requestURI, ceremony.Hand{RequestURI: requestURI})
@@ -44,6 +43,17 @@ func (h *handler) showAuthorize(w http.ResponseWriter, r *http.Request) {
 	}
 	h.cookies.Set(w, seenCookie, "1", seenAge)
 	h.show(w, r, http.StatusOK, h.landingView(r, page, requestURI))
+}
+
+// straightBack is the rest of the address of a ceremony that is done: opened
+// again in its browser, it leads back to the channel at once, because the
+// callback may have been lost (I-14). It is empty for any other ceremony.
+func (h *handler) straightBack(r *http.Request, id string) string {
+	page, err := h.authority.Look(r.Context(), id, h.handOf(r, id).Hand)
+	if err != nil || page.Elsewhere || page.Step != ceremony.StepDone {
+		return "" // its page says what is wrong
+	}
+	return "/return"
 }
 
 // pushedParameters reads the two parameters of RFC 9126. All others were pushed
@@ -135,15 +145,15 @@ func (h *handler) returnToChannel(w http.ResponseWriter, r *http.Request) {
 }
 
 // wayURL marks the channel's address, which the authority took from its
-// registration, as fit for a page. Apps register schemes of their own, so any
-// scheme is good except those that run code or open local files.
+// registration, as fit for a page. It is https, which an app can claim as its
+// link. A scheme of an app's own goes to whichever app claims it, so the code
+// could end in another one (I-14). On the loopback it may be http.
 func wayURL(s string) (template.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil {
 		return "", liuma.Fail(liuma.CodeInternal, err)
 	}
-	switch strings.ToLower(u.Scheme) {
-	case "", "javascript", "data", "vbscript", "blob", "file", "about":
+	if u.Scheme != "https" && (u.Scheme != "http" || !door.Loopback(u.Hostname())) {
 		return "", liuma.FailField(liuma.CodeInternal, "redirect_uri", nil)
 	}
 	return template.URL(u.String()), nil

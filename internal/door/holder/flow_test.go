@@ -272,9 +272,11 @@ func TestWithoutCookies(t *testing.T) {
 	}
 }
 
-func TestAppSchemes(t *testing.T) {
+// TestOnlyClaimedLinks: a scheme of an app's own can be claimed by any app.
+func TestOnlyClaimedLinks(t *testing.T) {
 	for to, ok := range map[string]bool{
-		"https://c.example.cn/cb?code=1": true, "cn.gov.zheli:/cb?code=1": true, "weixin://dl/x": true,
+		"https://c.example.cn/cb?code=1": true, "http://127.0.0.1:8090/cb": true, "http://c.example.cn/cb": false,
+		"cn.gov.zheli:/cb?code=1": false, "weixin://dl/x": false,
 		"javascript:alert(1)": false, "data:text/html,x": false, "JavaScript:x": false, "//evil.example": false, "/x": false,
 	} {
 		if got, err := wayURL(to); (err == nil) != ok || ok && string(got) != to {

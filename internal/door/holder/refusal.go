@@ -42,7 +42,7 @@ func statusOf(c liuma.Code) int {
 	case liuma.CodeFreezeCodeLimit:
 		return http.StatusTooManyRequests
 	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
-		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled, liuma.CodeFreezeCodeInvalid:
+		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeFreezeCodeInvalid:
 		return http.StatusUnprocessableEntity // the card's state forbids the act
 	}
 	return http.StatusInternalServerError
@@ -94,7 +94,7 @@ func faultLook(c liuma.Code) look {
 	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved:
 		return look{title: func(t *wordings) string { return t.ElsewhereTitle }, kind: "info", icon: "unavailable"}
 	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
-		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled:
+		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored:
 		l := refusedLook(c)
 		l.again = true
 		return l
@@ -222,7 +222,8 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		if v.Until = h.untilOf(v, p.Until); v.Until != nil {
 			v.Until.Title, v.Until.Over = v.T.WhenSet, v.T.OverSet
 		}
-	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent:
+	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent,
+		liuma.CodeCardRestored:
 		v.Result.Next = "" // the counter says it
 		v.Until = h.untilOf(v, p.Until)
 		v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
@@ -285,7 +286,10 @@ func refusedLook(c liuma.Code) look {
 		return look{title: func(t *wordings) string { return t.ExpiredTitle }, kind: "info", icon: "expired"}
 	case liuma.CodeLeft:
 		return look{title: func(t *wordings) string { return t.LeftTitle }, kind: "info", icon: "unavailable"}
-	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent:
+	case liuma.CodeNotReturned:
+		return look{title: func(t *wordings) string { return t.NotReturnedTitle }, kind: "warn", icon: "unavailable"}
+	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent,
+		liuma.CodeCardRestored:
 		return look{title: func(t *wordings) string { return t.CounterNeeded }, kind: "warn", icon: "agency"}
 	case liuma.CodePINReset:
 		return look{title: func(t *wordings) string { return t.ResetDoneTitle }, kind: "info", icon: "ok"}

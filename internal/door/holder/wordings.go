@@ -44,6 +44,7 @@ type wordings struct {
 	EvidenceNext, DoEvidence, CancelledTitle, RefusedTitle    string
 	NotInRegistryTitle, AlreadyEnrolledTitle                  string
 	ExpiredTitle, ElsewhereTitle, LeftTitle, UnavailableTitle string
+	NotReturnedTitle                                          string
 }
 
 // newWordings is the catalogue; each line has both languages.
@@ -172,6 +173,7 @@ func refusalWordings(t *wordings, say func(zh, en string) string) {
 	t.AlreadyEnrolledTitle = say("您已经有电子社保卡了", "You already have an e-Card")
 	t.ExpiredTitle = say("这个页面已失效", "This page has expired")
 	t.ElsewhereTitle = say("请到另一个页面继续", "Continue in the other window")
+	t.NotReturnedTitle = say("结果没有带回应用", "The result did not go back")
 	t.LeftTitle = say("已取消办理", "Cancelled")
 	t.UnavailableTitle = say("暂时不能办理", "Not possible right now")
 }

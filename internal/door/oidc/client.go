@@ -28,6 +28,7 @@ type gate struct {
 	authority Authority
 	clients   *door.Clients
 	now       func() time.Time
+	latest    func() time.Time
 	audiences []string // issuer, token endpoint, PAR endpoint (RFC 9126, 2)
 }
 
@@ -152,7 +153,7 @@ func (g gate) proper(a assertion) (until time.Time, err error) {
 		return time.Time{}, refuse(reasonAssertionLifetime, field)
 	}
 	now := g.now()
-	if a.Expired(now) {
+	if a.Expired(g.latest()) {
 		return time.Time{}, refuse(reasonAssertionExpired, field)
 	}
 	expires := int64(*a.Expires) // in whole seconds, never subtracted: a client chose it, and a difference could overflow

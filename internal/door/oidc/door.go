@@ -57,7 +57,7 @@ type Tokens interface {
 	ReceiptKeys() jose.JSONWebKeySet
 }
 
-// Config holds the parts and settings of a door. All members are required.
+// Config holds the parts and settings of a door. All members but Latest are required.
 type Config struct {
 	Authority Authority
 	Tokens    Tokens
@@ -66,7 +66,10 @@ type Config struct {
 	// slash at the end, https but on the loopback. The authority must be
 	// configured with the same.
 	Issuer string
-	Now    func() time.Time
+	Now    func() time.Time // the wall clock
+	// Latest is the later of the wall clock and the authority's own time: what
+	// clients signed has expired when it has by either. Default: Now.
+	Latest func() time.Time
 	Logger *slog.Logger
 }
 
@@ -124,6 +127,9 @@ func New(c Config) (*Door, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
+	if c.Latest == nil {
+		c.Latest = c.Now
+	}
 	details, err := compileDetails()
 	if err != nil {
 		return nil, fmt.Errorf("oidc: schema: %w", err)
@@ -135,7 +141,7 @@ func New(c Config) (*Door, error) {
 	d := &Door{
 		authority: c.Authority, tokens: c.Tokens, issuer: c.Issuer, now: c.Now,
 		details: details, discovery: discovery, mux: http.NewServeMux(),
-		gate: gate{authority: c.Authority, clients: door.NewClients(c.Authority.Client), now: c.Now, audiences: []string{c.Issuer, c.Issuer + TokenPath, c.Issuer + PARPath}},
+		gate: gate{authority: c.Authority, clients: door.NewClients(c.Authority.Client), now: c.Now, latest: c.Latest, audiences: []string{c.Issuer, c.Issuer + TokenPath, c.Issuer + PARPath}},
 	}
 	d.calls, err = door.NewCalls(door.CallsConfig{
 		Now: c.Now, Logger: c.Logger, Status: statusOf, Reasons: reasons(), Type: "application/json",

@@ -104,5 +104,8 @@ func CheckRedirectURI(s string) error {
 	return nil
 }
 
-// mayGoBack reports whether a redirect URI is registered, byte for byte.
-func mayGoBack(registered []string, uri string) bool { return slices.Contains(registered, uri) }
+// mayGoBack reports whether a redirect URI is registered, byte for byte, and
+// could be registered today, however it came into the registration.
+func mayGoBack(registered []string, uri string) bool {
+	return slices.Contains(registered, uri) && CheckRedirectURI(uri) == nil
+}

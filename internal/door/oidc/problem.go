@@ -61,8 +61,8 @@ func oauthOf(c liuma.Code) (oauthRow, bool) {
 		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeNotInRegistry,
 		liuma.CodeEnvelopeInvalid, liuma.CodePINFormat, liuma.CodeWeakPIN, liuma.CodePhoneInvalid:
 		return oauthRow{detailsError, "invalid_grant", http.StatusBadRequest}, true
-	case liuma.CodeAlreadyEnrolled, liuma.CodeRefused, liuma.CodeWrong, liuma.CodeLocked, liuma.CodeBlocked,
-		liuma.CodeFrozen, liuma.CodeCancelled, liuma.CodeLeft,
+	case liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeRefused, liuma.CodeWrong, liuma.CodeLocked, liuma.CodeBlocked,
+		liuma.CodeFrozen, liuma.CodeCancelled, liuma.CodeLeft, liuma.CodeNotReturned,
 		liuma.CodeReceiptInvalid, liuma.CodeReceiptSpent, liuma.CodeReceiptStale,
 		liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved,
 		liuma.CodePhoneCodeFormat, liuma.CodePhoneCodeWrong, liuma.CodePhoneCodeExpired, liuma.CodePhoneCodesSpent,

@@ -139,6 +139,18 @@ func TestPushWithoutARegisteredRedirect(t *testing.T) {
 	wantProblem(t, e.post(PARPath, e.authed(f)), http.StatusBadRequest, "invalid_request", liuma.CodeBadRequest, reasonMissing, "redirect_uri")
 }
 
+// A scheme of an app's own, or http to another host, is refused however it came
+// into the registration: any app can claim the one, anybody read the other.
+func TestPushBackToASchemeOfAnApp(t *testing.T) {
+	for _, redirect := range []string{"cn.gov.zheli:/cb", "weixin://dl/x", "http://app.example.cn/back"} {
+		e := newEnv(t)
+		e.register(channel, e.key, redirect)
+		f := pushForm()
+		f.Set("redirect_uri", redirect)
+		wantProblem(t, e.post(PARPath, e.authed(f)), http.StatusBadRequest, "invalid_request", liuma.CodeBadRequest, reasonRedirectURI, "redirect_uri")
+	}
+}
+
 // Every parameter, known or not, may come once.
 func TestDuplicateParametersAreRefused(t *testing.T) {
 	e := newEnv(t)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
@@ -27,6 +28,7 @@ func BackendKeepsItsContract(t *testing.T, place func(testing.TB) Place) {
 	t.Run("new", func(t *testing.T) { newBackend(t, place) })
 	t.Run("kept", func(t *testing.T) { keptAcrossOpens(t, place(t)) })
 	t.Run("atomic", func(t *testing.T) { applyIsAtomic(t, place(t)) })
+	t.Run("tagged", func(t *testing.T) { tagsAreFound(t, place(t)) })
 	t.Run("scan", func(t *testing.T) { scanIsOrdered(t, place(t)) })
 	t.Run("lease", func(t *testing.T) { leaseIsExclusive(t, place(t)) })
 }
@@ -36,7 +38,7 @@ func newBackend(t *testing.T, place func(testing.TB) Place) {
 	for i := range seen {
 		b := open(t, place(t))
 		meta, err := b.Meta(t.Context())
-		if err != nil || meta.Sequence != 0 || !meta.Clock.IsZero() || meta.Incarnation == [16]byte{} {
+		if err != nil || meta.Sequence != 0 || meta.High != (clock.State{}) || meta.Incarnation == [16]byte{} {
 			t.Fatalf("new meta %+v: %v", meta, err)
 		}
 		seen[i] = meta
@@ -55,7 +57,10 @@ func newBackend(t *testing.T, place func(testing.TB) Place) {
 // variety returns rows of every kind.
 func variety() []ledger.Row {
 	now := NewClock().Now()
-	full := ledger.Row{Version: 3, KeySet: math.MaxUint32, Verifier: liuma.Verifier{7}, Mark: 9, Retired: now.Add(time.Millisecond)}
+	full := ledger.Row{
+		Version: 3, KeySet: math.MaxUint32, Verifier: liuma.Verifier{7}, Mark: 9, Retired: now.Add(time.Millisecond),
+		Head: math.MaxInt64, Tag: ledger.Tag{8},
+	}
 	for i := range 40 {
 		full.Tally.Spend(now.Add(time.Duration(i)*time.Hour), ledger.Lane(i%3%2))
 	}
@@ -69,7 +74,7 @@ func variety() []ledger.Row {
 
 func keptAcrossOpens(t *testing.T, p Place) {
 	b := open(t, p)
-	meta := ledger.Meta{Incarnation: [16]byte{1}, Sequence: math.MaxInt64, Clock: NewClock().Now()}
+	meta := ledger.Meta{Incarnation: [16]byte{1}, Sequence: math.MaxInt64, High: clock.State{High: NewClock().Now(), Boot: math.MaxInt64, BootID: "a"}}
 	rows := variety()
 	if err := b.Apply(t.Context(), rows, ledger.Meta{Incarnation: [16]byte{2}}); err != nil {
 		t.Fatal(err)
@@ -122,6 +127,37 @@ func applyIsAtomic(t *testing.T, p Place) {
 	}
 	if after, err := b.Meta(t.Context()); err != nil || after != before {
 		t.Errorf("meta %+v, want %+v: %v", after, before, err)
+	}
+}
+
+// tagsAreFound: a tag leads to every card that has it now, and to no other.
+func tagsAreFound(t *testing.T, p Place) {
+	b := open(t, p)
+	one, two, other := variety()[1], variety()[1], variety()[1]
+	other.Tag = ledger.Tag{31: 1}
+	check := func(b ledger.Backend, tag ledger.Tag, want ...liuma.CardID) {
+		t.Helper()
+		got, err := b.Tagged(t.Context(), tag)
+		order := func(x, y liuma.CardID) int { return bytes.Compare(x[:], y[:]) }
+		slices.SortFunc(got, order)
+		slices.SortFunc(want, order)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("tag %x: %v, want %v: %v", tag, got, want, err)
+		}
+	}
+	check(b, one.Tag)
+	if err := b.Apply(t.Context(), []ledger.Row{one, two, other}, ledger.Meta{Incarnation: [16]byte{1}}); err != nil {
+		t.Fatal(err)
+	}
+	check(b, one.Tag, one.Card, two.Card)
+	check(b, other.Tag, other.Card)
+	two.Tag = other.Tag
+	if err := b.Apply(t.Context(), []ledger.Row{two}, ledger.Meta{Incarnation: [16]byte{1}, Sequence: 1}); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range []ledger.Backend{b, open(t, p.Crashed(t))} {
+		check(b, one.Tag, one.Card)
+		check(b, other.Tag, two.Card, other.Card)
 	}
 }
 

@@ -140,7 +140,7 @@ func (r *rig) faultStory() (map[*holder]*answers, bool) {
 		told[h] = a
 		for _, do := range []func() error{
 			func() error {
-				p, err := r.ledger.Propose(r.t.Context(), ledger.ProposeRequest{Card: h.card, Version: 1, Sender: r.clock.Now()})
+				p, err := r.propose(h, 0, 1)
 				if err == nil {
 					a.mark = p.Version()
 				}
@@ -190,7 +190,7 @@ func (r *rig) checkPoisoned(at int, late bool) {
 	calls, _ := r.fault.Calls()
 	h := newHolder(r.t)
 	_, spendErr := r.try(h, ledger.Stranger, 0)
-	_, proposeErr := r.ledger.Propose(r.t.Context(), ledger.ProposeRequest{Card: h.card, Version: 1, Sender: r.clock.Now()})
+	_, proposeErr := r.propose(h, 0, 1)
 	_, commitErr := r.ledger.Commit(r.t.Context(), ledger.CommitRequest{Commitment: h.commitment(), Sender: r.clock.Now()})
 	_, rowErr := r.ledger.Row(r.t.Context(), h.card)
 	mergeErr := r.ledger.Merge(r.t.Context(), []ledger.Row{{Card: h.card}})
@@ -225,7 +225,7 @@ func RefusalsWriteNothing(t *testing.T, place func(testing.TB) Place) {
 		})
 	}
 	group.Wait()
-	_, err := r.ledger.Propose(t.Context(), ledger.ProposeRequest{Card: h.card, Version: 1, Sender: r.clock.Now()})
+	_, err := r.propose(h, 1, 1)
 	r.wantRefused(err, ledger.VersionUsed)
 	r.commit(h) // the same again
 	if _, again := r.fault.Calls(); again != applied || r.row(h) != row || r.ledger.Meta() != meta {

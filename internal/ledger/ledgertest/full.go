@@ -16,7 +16,7 @@ func FullDiskCountsNothing(t *testing.T, place func(testing.TB) Place) {
 	h := newHolder(t)
 	for what, do := range []func() error{
 		func() error {
-			_, err := r.ledger.Propose(t.Context(), ledger.ProposeRequest{Card: h.card, Version: 1, Sender: r.clock.Now()})
+			_, err := r.propose(h, 0, 1)
 			return err
 		},
 		func() error {

@@ -56,6 +56,7 @@ type history struct {
 	cards [historyCards][]*holder // by version; the key differs with each
 
 	current [historyCards]atomic.Uint32 // highest version that a client committed, a hint
+	heads   [historyCards]atomic.Uint64 // the head of the card's row in a database
 
 	mu  sync.Mutex
 	ops [historyCards][]porcupine.Operation // guarded by mu
@@ -66,10 +67,13 @@ type input struct {
 	action  action
 	now     time.Time
 	version liuma.Version
-	lane    ledger.Lane
-	reserve int
-	s       uint64
-	reopen  bool
+	// replaces and head are what the sender knows of the card.
+	replaces liuma.Version
+	head     uint64
+	lane     ledger.Lane
+	reserve  int
+	s        uint64
+	reopen   bool
 }
 
 // output is an answer: unknown when the ledger failed under it.
@@ -139,17 +143,23 @@ func (h *history) record(card, client int, call int64, in input, out output) {
 func (h *history) one(client int, random *rand.Rand) bool {
 	card := random.IntN(historyCards)
 	in := input{action: "spend", now: h.rig.clock.Now(), version: liuma.Version(h.current[card].Load())}
-	in.lane, in.reserve = ledger.Lane(random.IntN(2)), 2*random.IntN(2)
+	in.lane, in.reserve, in.replaces = ledger.Lane(random.IntN(2)), 2*random.IntN(2), in.version
+	in.head = h.heads[card].Load()
+	if random.IntN(3) == 0 { // the card's row changes; another client may know it or not yet
+		in.head = h.heads[card].Add(1)
+	}
 	switch dice := random.IntN(20); {
 	case dice == 0 || in.version == 0:
 		in.action, in.version = "commit", in.version+liuma.Version(random.IntN(3))
 	case dice == 1:
 		in.action, in.version = "propose", in.version+liuma.Version(random.IntN(4))
+	case dice <= 3:
+		in.action = "head"
 	}
 	in.version = min(max(in.version, 1), historyVersions)
 	out, ok := h.play(client, card, in)
 	if ok && in.action == "spend" && out.s > 0 && random.IntN(3) == 0 {
-		settle := input{action: "settle", now: in.now, version: in.version, s: out.s, reopen: random.IntN(4) == 0}
+		settle := input{head: in.head, action: "settle", now: in.now, version: in.version, s: out.s, reopen: random.IntN(4) == 0}
 		_, ok = h.play(client, card, settle)
 	}
 	return ok
@@ -179,7 +189,10 @@ func (h *history) play(client, card int, in input) (output, bool) {
 
 func (h *history) send(who *holder, in input) (out output, err error) {
 	r := h.rig
+	who = &holder{card: who.card, version: who.version, key: who.key, head: in.head}
 	switch in.action {
+	case "head":
+		err = r.head(ledger.Head{Card: who.card, Head: in.head})
 	case "spend":
 		var spent *ledger.Spent
 		if spent, err = r.try(who, in.lane, in.reserve); err == nil {
@@ -188,9 +201,11 @@ func (h *history) send(who *holder, in input) (out output, err error) {
 	case "settle":
 		err = r.settle(r.proof(who, in.s, in.reopen))
 	case "propose":
-		_, err = r.propose(who, in.version)
+		_, err = r.propose(who, in.replaces, in.version)
 	case "commit":
-		_, err = r.ledger.Commit(r.t.Context(), ledger.CommitRequest{Commitment: who.commitment(), Sender: r.clock.Now()})
+		c := who.commitment()
+		c.Replaces = in.replaces
+		_, err = r.ledger.Commit(r.t.Context(), ledger.CommitRequest{Commitment: c, Head: in.head, Sender: r.clock.Now()})
 	}
 	return out, err
 }

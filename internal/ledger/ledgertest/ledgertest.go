@@ -14,11 +14,13 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
@@ -42,6 +44,9 @@ func Run(t *testing.T, place func(testing.TB) Place) {
 		{"Backend", BackendKeepsItsContract},
 		{"Rules", RulesHold},
 		{"Clock", ClockMayNotJump},
+		{"ClockAheadAndBack", ClockAheadAndBack},
+		{"TimeAcrossStarts", TimeAcrossStarts},
+		{"AcceptedTime", AcceptedTime},
 		{"SpentOnlyAfterDurable", SpentOnlyAfterDurable},
 		{"FaultsNeverFreeAGuess", FaultsNeverFreeAGuess},
 		{"FullDiskCountsNothing", FullDiskCountsNothing},
@@ -52,6 +57,11 @@ func Run(t *testing.T, place func(testing.TB) Place) {
 		{"SixtyHostileDays", SixtyHostileDays},
 		{"ProposeOncePerVersion", ProposeOncePerVersion},
 		{"CommitIsWholeAndOnce", CommitIsWholeAndOnce},
+		{"ReplacesIsCompared", ReplacesIsCompared},
+		{"HeadsOnlyRise", HeadsOnlyRise},
+		{"HeadsRideAlong", HeadsRideAlong},
+		{"OneCardATag", OneCardATag},
+		{"RetagMovesATag", RetagMovesATag},
 		{"RetireIsReversible", RetireIsReversible},
 		{"OnlyProofsSettle", OnlyProofsSettle},
 		{"SettlementClearsNothingLater", SettlementClearsNothingLater},
@@ -67,10 +77,13 @@ func Run(t *testing.T, place func(testing.TB) Place) {
 	}
 }
 
-// Clock is a clock that tests set. It is safe for concurrent use.
+// Clock is a machine whose clocks tests set. It is safe for concurrent use.
 type Clock struct {
-	mu  sync.Mutex
-	now time.Time // guarded by mu
+	mu   sync.Mutex
+	now  time.Time     // guarded by mu
+	boot time.Duration // guarded by mu
+	// starts counts the machine's starts; guarded by mu.
+	starts int
 }
 
 // NewClock starts a clock at a fixed time.
@@ -83,11 +96,34 @@ func (c *Clock) Now() time.Time {
 	return c.now
 }
 
-// Move moves the clock by d, which may be negative.
+// Read implements clock.Machine.
+func (c *Clock) Read() clock.Reading {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return clock.Reading{Wall: c.now, Boot: c.boot, BootID: fmt.Sprint("start ", c.starts)}
+}
+
+// Move lets time pass. A negative d sets the wall clock back.
 func (c *Clock) Move(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
+	c.boot += max(0, d)
+}
+
+// Step sets the wall clock and lets no time pass.
+func (c *Clock) Step(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// Reboot starts the machine anew after it was off for a time.
+func (c *Clock) Reboot(off time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now, c.boot = c.now.Add(off), 0
+	c.starts++
 }
 
 // holder is a card and the key of its PIN.
@@ -95,6 +131,7 @@ type holder struct {
 	card    liuma.CardID
 	version liuma.Version
 	key     ed25519.PrivateKey
+	head    uint64
 }
 
 func newHolder(t testing.TB) *holder {
@@ -111,7 +148,13 @@ func (h *holder) verifier() liuma.Verifier {
 }
 
 func (h *holder) commitment() ledger.Commitment {
-	return ledger.Commitment{Card: h.card, Version: h.version, KeySet: 1, Verifier: h.verifier()}
+	return ledger.Commitment{Card: h.card, Version: h.version, KeySet: 1, Verifier: h.verifier(), Tag: h.tag()}
+}
+
+// tag is a tag that only this card has.
+func (h *holder) tag() (tag ledger.Tag) {
+	copy(tag[:], h.card[:])
+	return tag
 }
 
 // rig is a ledger on a place, with a clock and a backend that can fail.
@@ -141,7 +184,7 @@ func (r *rig) open() {
 	}
 	r.fault = &Fault{Backend: backend}
 	r.ledger, err = ledger.Open(r.t.Context(), ledger.Config{
-		Keeper: keeperName, Backend: r.fault, Limits: ledger.NationalLimits(), Now: r.clock.Now,
+		Keeper: keeperName, Backend: r.fault, Limits: ledger.NationalLimits(), Machine: r.clock,
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -177,13 +220,20 @@ func (r *rig) enroll() *holder {
 
 func (r *rig) commit(h *holder) {
 	r.t.Helper()
-	if _, err := r.ledger.Commit(r.t.Context(), ledger.CommitRequest{Commitment: h.commitment(), Sender: r.clock.Now()}); err != nil {
+	r.commitOver(h, 0)
+}
+
+func (r *rig) commitOver(h *holder, replaces liuma.Version) {
+	r.t.Helper()
+	c := h.commitment()
+	c.Replaces = replaces
+	if _, err := r.ledger.Commit(r.t.Context(), ledger.CommitRequest{Commitment: c, Head: h.head, Sender: r.clock.Now()}); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
 func (r *rig) request(h *holder, lane ledger.Lane, reserve int) ledger.SpendRequest {
-	return ledger.SpendRequest{Card: h.card, Version: h.version, Lane: lane, Reserve: reserve, Sender: r.clock.Now()}
+	return ledger.SpendRequest{Card: h.card, Head: h.head, Version: h.version, Lane: lane, Reserve: reserve, Sender: r.clock.Now()}
 }
 
 func (r *rig) try(h *holder, lane ledger.Lane, reserve int) (*ledger.Spent, error) {

@@ -77,6 +77,22 @@ func (b *memoryBackend) Load(_ context.Context, cards []liuma.CardID) (rows []le
 	return rows, err
 }
 
+func (b *memoryBackend) Tagged(_ context.Context, tag ledger.Tag) (cards []liuma.CardID, err error) {
+	err = b.use(func(m *Memory) error {
+		for card, data := range m.rows {
+			row, err := ledger.ParseRow(card, data)
+			if err != nil {
+				return err
+			}
+			if row.Tag == tag {
+				cards = append(cards, card)
+			}
+		}
+		return nil
+	})
+	return cards, err
+}
+
 func (b *memoryBackend) Apply(_ context.Context, rows []ledger.Row, meta ledger.Meta) error {
 	return b.use(func(m *Memory) error {
 		encoded := make([][]byte, len(rows))

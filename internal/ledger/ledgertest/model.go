@@ -10,20 +10,26 @@ import (
 )
 
 // world is the model's state of one card: the row that is surely on disk, and
-// the settlements since, of which a crash keeps the first few.
+// the settlements and heads since, of which a crash keeps the first few.
 type world struct {
 	version, mark liuma.Version
+	head          uint64
 	disk          ledger.Tally
 	tail          []input
 }
 
-// tally is the tally that the next request meets.
-func (w world) tally(settled int) ledger.Tally {
-	t := w.disk
-	for _, in := range w.tail[:settled] {
-		t.Clear(in.s, in.reopen)
+// after is the row that the next request meets, once the first n of the tail
+// are written.
+func (w world) after(n int) world {
+	out := world{version: w.version, mark: w.mark, head: w.head, disk: w.disk}
+	for _, in := range w.tail[:n] {
+		if in.action == "head" {
+			out.head = max(out.head, in.head)
+			continue
+		}
+		out.disk.Clear(in.s, in.reopen)
 	}
-	return t
+	return out
 }
 
 // rules is the ledger's specification for one card. Several states are
@@ -36,10 +42,10 @@ func rules() *porcupine.NondeterministicModel {
 			switch i.action {
 			case "crash":
 				for n := range len(w.tail) + 1 {
-					next = append(next, world{version: w.version, mark: w.mark, disk: w.tally(n)})
+					next = append(next, w.after(n))
 				}
-			case "settle":
-				if !o.unknown && i.version == w.version {
+			case "settle", "head":
+				if !o.unknown && (i.action == "head" && w.mark > 0 || i.action == "settle" && i.version == w.version) {
 					w.tail = append(slices.Clone(w.tail), i)
 				}
 				next = append(next, w)
@@ -56,7 +62,7 @@ func rules() *porcupine.NondeterministicModel {
 		},
 		Equal: func(a, b any) bool {
 			x, y := a.(world), b.(world)
-			return x.version == y.version && x.mark == y.mark && x.disk == y.disk && slices.Equal(x.tail, y.tail)
+			return x.version == y.version && x.mark == y.mark && x.head == y.head && x.disk == y.disk && slices.Equal(x.tail, y.tail)
 		},
 	}
 }
@@ -64,9 +70,13 @@ func rules() *porcupine.NondeterministicModel {
 // apply applies one request to the model, by the rules of docs/ARCHITECTURE.md
 // ("Locks and lanes"). A write makes all settlements before it durable too.
 func (w world) apply(in input) (world, output) {
-	after := world{version: w.version, mark: w.mark, disk: w.tally(len(w.tail))}
+	after := w.after(len(w.tail))
+	behind := output{refusal: ledger.Refusal{Reason: ledger.Behind, Head: after.head}}
 	switch in.action {
 	case "spend":
+		if in.head < after.head {
+			return w, behind
+		}
 		if in.version != w.version {
 			return w, output{refusal: ledger.Refusal{Reason: ledger.Stale, At: w.version}}
 		}
@@ -75,20 +85,34 @@ func (w world) apply(in input) (world, output) {
 			return w, output{refusal: *refusal}
 		}
 		s := after.disk.Spend(in.now, in.lane)
+		after.head = in.head
 		return after, output{s: s, left: left - 1}
 	case "propose":
+		if in.head < after.head {
+			return w, behind
+		}
+		if in.replaces != w.version {
+			return w, output{refusal: ledger.Refusal{Reason: ledger.Conflict, At: w.version}}
+		}
 		if in.version <= w.mark {
 			return w, output{refusal: ledger.Refusal{Reason: ledger.VersionUsed, Mark: w.mark}}
 		}
-		after.mark = in.version
+		after.mark, after.head = in.version, in.head
 	case "commit":
-		if in.version < w.version {
-			return w, output{refusal: ledger.Refusal{Reason: ledger.Conflict, At: w.version}}
-		}
 		if in.version == w.version {
+			if in.head > after.head {
+				after.head = in.head
+				return after, output{}
+			}
 			return w, output{}
 		}
-		after.version, after.mark = in.version, max(w.mark, in.version)
+		if in.head < after.head {
+			return w, behind
+		}
+		if in.version < w.version || in.replaces != w.version {
+			return w, output{refusal: ledger.Refusal{Reason: ledger.Conflict, At: w.version}}
+		}
+		after.version, after.mark, after.head = in.version, max(w.mark, in.version), in.head
 		after.disk.Reset()
 	}
 	return after, output{}

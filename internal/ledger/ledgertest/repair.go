@@ -124,9 +124,10 @@ func MergeNeverFreesAGuess(t *testing.T, place func(testing.TB) Place) {
 	h := newHolder(t)
 	row := func(version int, strangers, known int) ledger.Row {
 		c := h.commitment()
-		row := ledger.Row{Card: h.card, Version: c.Version, KeySet: 1, Verifier: c.Verifier, Mark: 1}
+		row := ledger.Row{Card: h.card, Version: c.Version, KeySet: 1, Verifier: c.Verifier, Mark: 1, Head: 2, Tag: c.Tag}
 		if version == 2 {
 			row.Version, row.Mark, row.Verifier[0] = 2, 7, row.Verifier[0]+1
+			row.Head, row.Tag[31] = 5, 1 // retagged since
 		}
 		for i := range strangers {
 			row.Tally.Spend(base.Add(time.Duration(i)*time.Second), ledger.Stranger)
@@ -140,7 +141,8 @@ func MergeNeverFreesAGuess(t *testing.T, place func(testing.TB) Place) {
 	proved.Tally.Clear(7, true)
 	retired := row(1, 1, 1)
 	retired.Retired = base
-	rows := []ledger.Row{row(1, 0, 0), row(1, 5, 1), row(1, 1, 5), row(1, 12, 0), row(1, 3, 30), proved, retired, row(2, 1, 0), row(2, 0, 4)}
+	empty := ledger.Row{Card: h.card, Mark: 1, Head: 1}
+	rows := []ledger.Row{empty, row(1, 0, 0), row(1, 5, 1), row(1, 1, 5), row(1, 12, 0), row(1, 3, 30), proved, retired, row(2, 1, 0), row(2, 0, 4)}
 	for i, a := range rows {
 		for j, b := range rows {
 			r := newRig(t, place(t))
@@ -179,6 +181,9 @@ func checkMerged(t *testing.T, got, a, b ledger.Row) {
 	}
 	if got.Version != newest.Version || got.Verifier != newest.Verifier || got.Mark != max(a.Mark, b.Mark) {
 		t.Errorf("merged %+v of %+v and %+v", got, a, b)
+	}
+	if got.Head != max(a.Head, b.Head) || got.Tag != newest.Tag {
+		t.Errorf("head %d, tag %x of %+v and %+v", got.Head, got.Tag, a, b)
 	}
 	if got.Retired.IsZero() != (a.Retired.IsZero() && b.Retired.IsZero()) {
 		t.Errorf("retired %v", got.Retired)

@@ -94,7 +94,7 @@ func SettlementClearsNothingLater(t *testing.T, place func(testing.TB) Place) {
 	old := r.proof(h, 8, true)
 	next := newHolder(t)
 	next.card, next.version = h.card, 2
-	r.commit(next)
+	r.commitOver(next, 1)
 	for range 6 {
 		r.spend(next, ledger.Stranger, 0)
 	}

@@ -12,8 +12,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/ledger"
 )
 
-func (r *rig) propose(h *holder, version liuma.Version) (*ledger.Proposed, error) {
-	return r.ledger.Propose(r.t.Context(), ledger.ProposeRequest{Card: h.card, Version: version, Sender: r.clock.Now()})
+func (r *rig) propose(h *holder, replaces, version liuma.Version) (*ledger.Proposed, error) {
+	return r.ledger.Propose(r.t.Context(), ledger.ProposeRequest{
+		Card: h.card, Head: h.head, Version: version, Replaces: replaces, Tag: h.tag(), Sender: r.clock.Now(),
+	})
 }
 
 // ProposeOncePerVersion checks I-3: a version is proposed at most once, by any
@@ -25,7 +27,7 @@ func ProposeOncePerVersion(t *testing.T, place func(testing.TB) Place) {
 	var group sync.WaitGroup
 	for range 50 {
 		group.Go(func() {
-			p, err := r.propose(h, 2)
+			p, err := r.propose(h, 1, 2)
 			switch {
 			case err == nil && p.Version() == 2 && p.Card() == h.card && p.Redeem() == nil:
 				won.Add(1)
@@ -48,7 +50,7 @@ func ProposeOncePerVersion(t *testing.T, place func(testing.TB) Place) {
 	}{
 		{1, 2}, {2, 2}, {1003, 2}, {1002, 0}, {1002, 1002}, {2003, 1002}, {math.MaxUint32, 1002}, {1003, 0},
 	} {
-		p, err := r.propose(h, c.version)
+		p, err := r.propose(h, 1, c.version)
 		refusal, _ := errors.AsType[*ledger.Refusal](err)
 		if c.mark == 0 && (err != nil || p.Version() != c.version) || c.mark != 0 &&
 			(refusal == nil || refusal.Reason != ledger.VersionUsed || refusal.Mark != c.mark) {
@@ -58,15 +60,15 @@ func ProposeOncePerVersion(t *testing.T, place func(testing.TB) Place) {
 	if row := r.row(h); row.Version != 1 || row.Mark != 1003 || row.Tally.Spent != 0 {
 		t.Errorf("proposals changed more than the mark: %+v", row)
 	}
-	if _, err := r.propose(h, 0); !errors.Is(err, ledger.ErrRequest) {
+	if _, err := r.propose(h, 1, 0); !errors.Is(err, ledger.ErrRequest) {
 		t.Errorf("version 0: %v", err)
 	}
 	r.fault.FailAt(r.calls()+1, true) // on disk, but no caller got an answer
-	if _, err := r.propose(h, 1004); !errors.Is(err, ledger.ErrPoisoned) {
+	if _, err := r.propose(h, 1, 1004); !errors.Is(err, ledger.ErrPoisoned) {
 		t.Fatal(err)
 	}
 	r.reopen()
-	_, err := r.propose(h, 1004)
+	_, err := r.propose(h, 1, 1004)
 	r.wantRefused(err, ledger.VersionUsed)
 }
 
@@ -79,7 +81,7 @@ func (r *rig) calls() int {
 func CommitIsWholeAndOnce(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))
 	h := newHolder(t)
-	if _, err := r.propose(h, 5); err != nil {
+	if _, err := r.propose(h, 0, 5); err != nil {
 		t.Fatal(err)
 	}
 	_, err := r.try(h, ledger.Known, 0)
@@ -108,6 +110,7 @@ func CommitIsWholeAndOnce(t *testing.T, place func(testing.TB) Place) {
 		"other key set":  func(c *ledger.Commitment) { c.KeySet = 2 },
 	} {
 		c := h.commitment()
+		c.Replaces = 3
 		change(&c)
 		_, err := r.ledger.Commit(t.Context(), ledger.CommitRequest{Commitment: c, Sender: r.clock.Now()})
 		if refusal, ok := errors.AsType[*ledger.Refusal](err); !ok || refusal.Reason != ledger.Conflict || refusal.At != 3 {
@@ -127,7 +130,7 @@ func CommitIsWholeAndOnce(t *testing.T, place func(testing.TB) Place) {
 	}
 	next := newHolder(t)
 	next.card, next.version = h.card, 9
-	r.commit(next)
+	r.commitOver(next, 3)
 	_, err = r.try(h, ledger.Stranger, 0)
 	r.wantRefused(err, ledger.Stale)
 	row := r.row(next)
@@ -163,7 +166,7 @@ func RetireIsReversible(t *testing.T, place func(testing.TB) Place) {
 	}
 	_, err := r.try(h, ledger.Stranger, 0)
 	r.wantRefused(err, ledger.Retired)
-	_, err = r.propose(h, 2)
+	_, err = r.propose(h, 1, 2)
 	r.wantRefused(err, ledger.Retired)
 	_, err = r.ledger.Commit(t.Context(), ledger.CommitRequest{Commitment: h.commitment(), Sender: r.clock.Now()})
 	r.wantRefused(err, ledger.Retired)

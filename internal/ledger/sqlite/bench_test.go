@@ -22,7 +22,8 @@ func BenchmarkSpend(b *testing.B) {
 	}
 	rows := make([]ledger.Row, cards)
 	for i := range rows {
-		rows[i] = ledger.Row{Card: liuma.NewCardID(), Version: 1, Verifier: liuma.Verifier{1}, Mark: 1}
+		card := liuma.NewCardID()
+		rows[i] = ledger.Row{Card: card, Version: 1, Verifier: liuma.Verifier{1}, Mark: 1, Tag: ledger.Tag(append(card[:], card[:]...))}
 	}
 	meta, err := backend.Meta(ctx)
 	if err != nil {

@@ -46,7 +46,7 @@ func limitPages(t *testing.T, b *Backend, beyond int) {
 func rowsOf(cards []liuma.CardID) []ledger.Row {
 	rows := make([]ledger.Row, len(cards))
 	for i, card := range cards {
-		rows[i] = ledger.Row{Card: card, Version: 1, KeySet: 1, Verifier: liuma.Verifier{1}, Mark: 1}
+		rows[i] = ledger.Row{Card: card, Version: 1, KeySet: 1, Verifier: liuma.Verifier{1}, Mark: 1, Tag: ledger.Tag(append(card[:], card[:]...))}
 	}
 	return rows
 }
@@ -255,7 +255,7 @@ func TestFullDisk(t *testing.T) {
 
 func openLedger(t *testing.T, b *Backend, clock *ledgertest.Clock) *ledger.Ledger {
 	t.Helper()
-	l, err := ledger.Open(t.Context(), ledger.Config{Keeper: "k1", Backend: b, Limits: ledger.NationalLimits(), Now: clock.Now})
+	l, err := ledger.Open(t.Context(), ledger.Config{Keeper: "k1", Backend: b, Limits: ledger.NationalLimits(), Machine: clock})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -118,7 +118,7 @@ func makeMeta(ctx context.Context, db *sql.DB) error {
 	var incarnation [16]byte
 	rand.Read(incarnation[:]) // never fails since Go 1.24
 	_, err := db.ExecContext(ctx,
-		`INSERT INTO meta (id, incarnation, sequence, clock) VALUES (1, ?, 0, 0) ON CONFLICT DO NOTHING`, incarnation[:])
+		`INSERT INTO meta (id, incarnation, sequence, clock, boot, boot_id) VALUES (1, ?, 0, 0, 0, '') ON CONFLICT DO NOTHING`, incarnation[:])
 	if err != nil {
 		return fmt.Errorf("ledger meta: %w", err)
 	}
@@ -177,6 +177,15 @@ func (b *Backend) Apply(ctx context.Context, rows []ledger.Row, meta ledger.Meta
 		}
 		return b.file.Check()
 	})
+}
+
+// Tagged implements ledger.Backend. It reads on the writer's connection.
+func (b *Backend) Tagged(ctx context.Context, tag ledger.Tag) (cards []liuma.CardID, err error) {
+	err = b.use(func(w *writer) error {
+		cards, err = w.tagged(ctx, tag)
+		return err
+	})
+	return cards, err
 }
 
 // Meta implements ledger.Backend.

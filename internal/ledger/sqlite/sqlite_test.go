@@ -72,6 +72,12 @@ func TestProposeOncePerVersion(t *testing.T) { ledgertest.ProposeOncePerVersion(
 
 func TestCommitIsWholeAndOnce(t *testing.T) { ledgertest.CommitIsWholeAndOnce(t, newFile) }
 
+func TestReplacesIsCompared(t *testing.T) { ledgertest.ReplacesIsCompared(t, newFile) }
+
+func TestHeadsOnlyRise(t *testing.T) { ledgertest.HeadsOnlyRise(t, newFile) }
+
+func TestOneCardATag(t *testing.T) { ledgertest.OneCardATag(t, newFile) }
+
 func TestThousandParallelGuesses(t *testing.T) { ledgertest.ThousandParallelGuesses(t, newFile) }
 
 func TestSixtyHostileDays(t *testing.T) { ledgertest.SixtyHostileDays(t, newFile) }
@@ -206,13 +212,13 @@ func TestDamagedRowPoisons(t *testing.T) {
 		t.Fatal(err)
 	}
 	clock := ledgertest.NewClock()
-	l, err := ledger.Open(t.Context(), ledger.Config{Keeper: "k1", Backend: b, Limits: ledger.NationalLimits(), Now: clock.Now})
+	l, err := ledger.Open(t.Context(), ledger.Config{Keeper: "k1", Backend: b, Limits: ledger.NationalLimits(), Machine: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
 	for range 2 {
-		_, err := l.Propose(t.Context(), ledger.ProposeRequest{Card: card, Version: 4, Sender: clock.Now()})
+		_, err := l.Propose(t.Context(), ledger.ProposeRequest{Card: card, Version: 4, Tag: ledger.Tag{1}, Sender: clock.Now()})
 		if !errors.Is(err, ledger.ErrPoisoned) {
 			t.Errorf("a damaged row gave %v", err)
 		}
@@ -298,12 +304,12 @@ func openWith(t *testing.T, f file, clock *ledgertest.Clock, cards ...liuma.Card
 		t.Fatal(err)
 	}
 	for _, card := range cards {
-		row := ledger.Row{Card: card, Version: 1, KeySet: 1, Verifier: liuma.Verifier{1}, Mark: 1}
+		row := ledger.Row{Card: card, Version: 1, KeySet: 1, Verifier: liuma.Verifier{1}, Mark: 1, Tag: ledger.Tag(append(card[:], card[:]...))}
 		if err := b.Apply(t.Context(), []ledger.Row{row}, meta); err != nil {
 			t.Fatal(err)
 		}
 	}
-	l, err := ledger.Open(t.Context(), ledger.Config{Keeper: "k1", Backend: b, Limits: ledger.NationalLimits(), Now: clock.Now})
+	l, err := ledger.Open(t.Context(), ledger.Config{Keeper: "k1", Backend: b, Limits: ledger.NationalLimits(), Machine: clock})
 	if err != nil {
 		t.Fatal(err)
 	}

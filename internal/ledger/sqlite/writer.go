@@ -8,8 +8,10 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
 )
@@ -27,6 +29,7 @@ type writer struct {
 	conn                    *sql.Conn
 	begin, commit, rollback *sql.Stmt
 	selectFew, selectMany   *sql.Stmt
+	selectTagged            *sql.Stmt
 	upsertOne, upsertMany   *sql.Stmt
 	selectMeta, updateMeta  *sql.Stmt
 	bodies                  []byte // reused between batches
@@ -38,8 +41,8 @@ func selectCards(n int) string {
 }
 
 func upsertCards(n int) string {
-	return `INSERT INTO card (card, body) VALUES (?, ?)` + strings.Repeat(`, (?, ?)`, n-1) +
-		` ON CONFLICT (card) DO UPDATE SET body = excluded.body`
+	return `INSERT INTO card (card, tag, body) VALUES (?, ?, ?)` + strings.Repeat(`, (?, ?, ?)`, n-1) +
+		` ON CONFLICT (card) DO UPDATE SET tag = excluded.tag, body = excluded.body`
 }
 
 func newWriter(ctx context.Context, db *sql.DB) (_ *writer, err error) {
@@ -61,10 +64,11 @@ func newWriter(ctx context.Context, db *sql.DB) (_ *writer, err error) {
 		{&w.rollback, `ROLLBACK`},
 		{&w.selectFew, selectCards(loadFew)},
 		{&w.selectMany, selectCards(loadMany)},
+		{&w.selectTagged, `SELECT card FROM card WHERE tag = ?`},
 		{&w.upsertOne, upsertCards(1)},
 		{&w.upsertMany, upsertCards(putMany)},
-		{&w.selectMeta, `SELECT incarnation, sequence, clock FROM meta WHERE id = 1`},
-		{&w.updateMeta, `UPDATE meta SET incarnation = ?, sequence = ?, clock = ? WHERE id = 1`},
+		{&w.selectMeta, `SELECT incarnation, sequence, clock, boot, boot_id FROM meta WHERE id = 1`},
+		{&w.updateMeta, `UPDATE meta SET incarnation = ?, sequence = ?, clock = ?, boot = ?, boot_id = ? WHERE id = 1`},
 	} {
 		if *s.into, err = w.conn.PrepareContext(ctx, s.text); err != nil {
 			return nil, fmt.Errorf("ledger statement: %w", err)
@@ -76,7 +80,7 @@ func newWriter(ctx context.Context, db *sql.DB) (_ *writer, err error) {
 func (w *writer) close() error {
 	var errs []error
 	for _, s := range []*sql.Stmt{
-		w.begin, w.commit, w.rollback, w.selectFew, w.selectMany, w.upsertOne, w.upsertMany, w.selectMeta, w.updateMeta,
+		w.begin, w.commit, w.rollback, w.selectFew, w.selectMany, w.selectTagged, w.upsertOne, w.upsertMany, w.selectMeta, w.updateMeta,
 	} {
 		if s != nil {
 			errs = append(errs, s.Close())
@@ -137,6 +141,32 @@ func loadInto(ctx context.Context, stmt *sql.Stmt, args []any, place map[liuma.C
 	return nil
 }
 
+// tagged lists the cards with the tag.
+func (w *writer) tagged(ctx context.Context, tag ledger.Tag) ([]liuma.CardID, error) {
+	found, err := w.selectTagged.QueryContext(ctx, tag[:])
+	if err != nil {
+		return nil, fmt.Errorf("ledger tags: %w", err)
+	}
+	defer found.Close()
+	var cards []liuma.CardID
+	for found.Next() {
+		var card sql.RawBytes
+		if err := found.Scan(&card); err != nil {
+			return nil, fmt.Errorf("ledger tags: %w", err)
+		}
+		if len(card) != len(liuma.CardID{}) {
+			return nil, errors.New("ledger tags: not a card")
+		}
+		cards = append(cards, liuma.CardID(card))
+	}
+	// Without this check an interrupted read would look like a holder without a
+	// card.
+	if err := found.Err(); err != nil {
+		return nil, fmt.Errorf("ledger tags: %w", err)
+	}
+	return cards, nil
+}
+
 // apply writes a batch. Before COMMIT returns, a crash leaves none of it; after
 // that, all of it (I-1, I-7). An error of COMMIT may mean either.
 func (w *writer) apply(ctx context.Context, rows []ledger.Row, meta ledger.Meta) error {
@@ -183,7 +213,7 @@ func (w *writer) undo(ctx context.Context, meta ledger.Meta) error {
 
 func (w *writer) put(ctx context.Context, rows []ledger.Row, meta ledger.Meta) error {
 	w.bodies = w.bodies[:0]
-	args := make([]any, 0, 2*putMany)
+	args := make([]any, 0, 3*putMany)
 	for chunk := range slices.Chunk(rows, putMany) {
 		args = args[:0]
 		for i := range chunk {
@@ -193,11 +223,15 @@ func (w *writer) put(ctx context.Context, rows []ledger.Row, meta ledger.Meta) e
 				return err
 			}
 			w.bodies = bodies
-			args = append(args, chunk[i].Card[:], bodies[from:])
+			var tag any // NULL before the first commit
+			if !chunk[i].Tag.IsZero() {
+				tag = chunk[i].Tag[:]
+			}
+			args = append(args, chunk[i].Card[:], tag, bodies[from:])
 		}
 		stmt, n := w.upsertMany, len(args)
 		if len(chunk) < putMany {
-			stmt, n = w.upsertOne, 2
+			stmt, n = w.upsertOne, 3
 		}
 		for one := range slices.Chunk(args, n) {
 			if _, err := stmt.ExecContext(ctx, one...); err != nil {
@@ -208,11 +242,11 @@ func (w *writer) put(ctx context.Context, rows []ledger.Row, meta ledger.Meta) e
 	if meta.Sequence > math.MaxInt64 {
 		return errors.New("ledger meta: sequence too large")
 	}
-	var clock int64
-	if !meta.Clock.IsZero() {
-		clock = meta.Clock.UnixMilli()
+	var at int64
+	if !meta.High.High.IsZero() {
+		at = meta.High.High.UnixMilli()
 	}
-	done, err := w.updateMeta.ExecContext(ctx, meta.Incarnation[:], int64(meta.Sequence), clock)
+	done, err := w.updateMeta.ExecContext(ctx, meta.Incarnation[:], int64(meta.Sequence), at, int64(meta.High.Boot), meta.High.BootID)
 	if err != nil {
 		return fmt.Errorf("ledger meta: %w", err)
 	}
@@ -224,12 +258,14 @@ func (w *writer) put(ctx context.Context, rows []ledger.Row, meta ledger.Meta) e
 
 func (w *writer) meta(ctx context.Context) (ledger.Meta, error) {
 	var incarnation []byte
-	var sequence, clock int64
-	if err := w.selectMeta.QueryRowContext(ctx).Scan(&incarnation, &sequence, &clock); err != nil {
+	var sequence, at, boot int64
+	var bootID string
+	if err := w.selectMeta.QueryRowContext(ctx).Scan(&incarnation, &sequence, &at, &boot, &bootID); err != nil {
 		return ledger.Meta{}, fmt.Errorf("ledger meta: %w", err)
 	}
 	if len(incarnation) != 16 || sequence < 0 {
 		return ledger.Meta{}, errors.New("ledger meta: damaged")
 	}
-	return ledger.Meta{Incarnation: [16]byte(incarnation), Sequence: uint64(sequence), Clock: fromMillis(clock)}, nil
+	return ledger.Meta{Incarnation: [16]byte(incarnation), Sequence: uint64(sequence),
+		High: clock.State{High: fromMillis(at), Boot: time.Duration(boot), BootID: bootID}}, nil
 }

@@ -2,6 +2,7 @@ package rows
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -91,6 +92,26 @@ func (r *Reader) CardByHolder(h vault.Index) (store.Card, error) {
 		return c.Card, nil // as this transaction has edited it
 	}
 	return r.keep(w, found[0].Rev).Card, nil
+}
+
+// CardIDs reads the rows as well, so that one that was altered is not passed on.
+func (r *Reader) CardIDs(after liuma.CardID, limit int) ([]liuma.CardID, error) {
+	if r.ended {
+		return nil, errEnded
+	}
+	found, err := r.from.List(&r.codec.cards.Table, Query{After: after[:], Limit: max(0, limit)})
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]liuma.CardID, 0, len(found))
+	for _, row := range found {
+		w, err := open[whole](r.codec, &r.codec.cards.Table, row)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, w.Card.ID)
+	}
+	return ids, nil
 }
 
 func (r *Reader) CountCards() (int64, error) { return r.count(&r.codec.cards.Table) }
@@ -223,6 +244,14 @@ func (t *Tx) UpdateCard(c store.Card) error {
 		return nil
 	}
 	return t.edit(c.ID, func(s *cardState) { s.Card = c })
+}
+
+// RaiseRev lets the row be written above a rev.
+func (t *Tx) RaiseRev(card liuma.CardID, rev uint64) error {
+	if rev >= math.MaxInt64 {
+		return errors.New("store: revision out of range")
+	}
+	return t.edit(card, func(s *cardState) { s.base = max(s.base, rev) })
 }
 
 // writeCard writes a card's row. A crash before the commit leaves the card as it

@@ -8,6 +8,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -212,4 +213,9 @@ func (r *Reader) CeremoniesOf(card liuma.CardID) ([]store.Ceremony, error) {
 
 func (r *Reader) DueCeremonies(now time.Time, limit int) ([]store.Ceremony, error) {
 	return queue(r, &r.codec.ceremonies, Query{Column: "due", To: now.UnixMilli() - 1, Limit: max(0, limit)})
+}
+
+func (r *Reader) Clock() (clock.State, error) {
+	s, _, err := get(r, &r.codec.clock, []byte(clockKey))
+	return s, err
 }

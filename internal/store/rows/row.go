@@ -78,6 +78,13 @@ type Source interface {
 	Count(t *Table) (int64, error)
 	Entries(s audit.Stream, after uint64, limit int) ([]audit.Recorded, error)
 	KeepersSeen() (map[string]uint64, error)
+
+	// The digests of the record, as store.DigestReader has them.
+	Undigested(after audit.Stream, limit int) ([]audit.Stream, error)
+	DigestedHead(s audit.Stream, upTo uint64) (audit.Head, error)
+	LastDigest() (store.Digest, error)
+	Digests(after uint64, limit int) ([]store.Digest, error)
+	DigestChanges(number uint64, after audit.Stream, limit int) ([]audit.Head, error)
 }
 
 // Sink reads and writes rows in one transaction.
@@ -94,6 +101,7 @@ type Sink interface {
 	Delete(t *Table, q Query) (int64, error)
 	AppendEntry(audit.Recorded) error
 	SaveKeepersSeen(map[string]uint64) error
+	InsertDigest(d store.Digest, changes []audit.Head) error
 }
 
 // Sealer seals rows and checks their seals; *vault.Vault is one.

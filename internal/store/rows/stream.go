@@ -33,12 +33,37 @@ func (t *Tx) chain(e audit.Entry, p audit.ProcessID) error {
 	if err != nil {
 		return err
 	}
+	if c.stored <= 1 && c.Number == 0 {
+		if err := t.resume(c); err != nil {
+			return err
+		}
+	}
 	r := c.head().Next(audit.NewEntryID(), e)
 	if err := t.to.AppendEntry(r); err != nil {
 		return err
 	}
 	c.Number, c.Last, c.dirty = r.Number, r.Hash(), true
 	return nil
+}
+
+// resume finds the end of the stream of a card whose row was lost and made anew
+// from the keepers: its record goes on after the entries that are there. A card
+// that is really new has none.
+func (t *Tx) resume(c *cardState) error {
+	const page = 1000
+	stream := audit.CardStream(c.Card.ID)
+	for {
+		there, err := t.from.Entries(stream, c.Number, page)
+		if err != nil {
+			return err
+		}
+		for _, r := range there {
+			c.Number, c.Last = r.Number, r.Hash()
+		}
+		if len(there) < page {
+			return nil
+		}
+	}
 }
 
 // head is the end of the card's stream.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -37,12 +38,16 @@ type tables struct {
 	devices     kind[store.Device]
 	messages    kind[store.Message]
 	sharedRow   kind[shared]
+	clock       kind[clock.State]
 }
 
 // Exempt lists the tables that are not sealed, and why.
 func Exempt() map[string]string {
 	return map[string]string{
 		"audit":            "its entries are chained, and the last hash of each chain stands in a sealed row",
+		"digests":          "each is signed, and numbered without gaps",
+		"digest_changes":   "what a digest's signature covers",
+		"undigested":       "only saves looking through all streams for the next digest",
 		"keepers_seen":     "only rises, and a false value only makes a keeper's rollback harder or too easy to see",
 		"goose_db_version": "which migrations have run; the schema decides nothing that a row could",
 	}
@@ -53,8 +58,11 @@ func Tables() []Table {
 	t := newTables()
 	return []Table{t.cards.Table, t.claims.Table, t.requests.Table, t.intents.Table, t.persons.Table, t.clients.Table,
 		t.evidence.Table, t.sealKeys.Table, t.starts.Table, t.ceremonies.Table, t.codes.Table, t.ticks.Table,
-		t.freezeCodes.Table, t.devices.Table, t.messages.Table, t.sharedRow.Table}
+		t.freezeCodes.Table, t.devices.Table, t.messages.Table, t.clock.Table, t.sharedRow.Table}
 }
+
+// clockKey is the key of the one row that keeps the time.
+const clockKey = "time"
 
 // claim is a link's handle, taken by a card. The card's row decides whether the
 // link is there.
@@ -123,6 +131,7 @@ func newTables() *tables {
 		func(q *store.Request) []Value { return []Value{phase(q)} }}
 	t.evidence = kind[usedEvidence]{Table: Table{Name: "evidence", Columns: []Column{{Name: "until", Number: true}}},
 		looks: func(e *usedEvidence) []Value { return []Value{e.Until.UnixMilli()} }}
+	t.clock = kind[clock.State]{Table: Table{Name: "clock"}, looks: noLooks[clock.State]}
 	t.claims = kind[claim]{Table: Table{Name: "claims"}, looks: noLooks[claim]}
 	t.sharedRow = kind[shared]{Table: Table{Name: "shared"}, looks: noLooks[shared]}
 	t.phone()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -20,6 +21,7 @@ type Tx struct {
 	Reader
 	to       Sink
 	wrote    bool // a row was changed
+	kept     bool // the time was saved, which needs no entry
 	destroys bool // a seal key was deleted
 	heads    []Head
 	raised   uint64 // rev of the shared row that this transaction wrote
@@ -32,6 +34,9 @@ type Head struct {
 	Card liuma.CardID
 	Rev  uint64
 }
+
+// Kept reports whether the time was saved: of all writes it alone needs no entry.
+func (t *Tx) Kept() bool { return t.kept }
 
 // NewTx reads and writes in a transaction until End.
 func NewTx(c *Codec, to Sink) *Tx {
@@ -175,7 +180,14 @@ func (t *Tx) InsertClient(c store.Client) error {
 func (t *Tx) UpdateClient(c store.Client) error { return change(t, &t.codec.clients, &c) }
 
 func (t *Tx) InsertEvidence(provider string, jti vault.Index, until time.Time) error {
-	return insert(t, &t.codec.evidence, join(provider, string(jti[:])), &usedEvidence{until}, 1)
+	k, key := &t.codec.evidence, join(provider, string(jti[:]))
+	err := insert(t, k, key, &usedEvidence{until}, 1)
+	if errors.Is(err, store.ErrExists) {
+		if _, _, altered := get(&t.Reader, k, key); altered != nil {
+			return altered // refused as well, but with an alarm
+		}
+	}
+	return err
 }
 
 func (t *Tx) PruneEvidence(now time.Time) (int64, error) {
@@ -208,6 +220,24 @@ func (t *Tx) SaveKeepersSeen(seen map[string]uint64) error {
 	}
 	t.wrote = t.wrote || len(seen) > 0
 	return nil
+}
+
+// SaveClock keeps the later of the saved time and s (I-15). A crash before the
+// commit leaves the time that was saved before.
+func (t *Tx) SaveClock(s clock.State) error {
+	k, key := &t.codec.clock, []byte(clockKey)
+	there, rev, err := get(&t.Reader, k, key)
+	wrote := t.wrote
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		err = insert(t, k, key, &s, 1)
+	case err == nil && whenKept(s.High).Before(there.High):
+		return nil
+	case err == nil:
+		err = update(t, k, key, &s, rev)
+	}
+	t.wrote, t.kept = wrote, t.kept || err == nil
+	return err
 }
 
 // InsertCeremony takes the ceremony's Revision as the row's rev.

@@ -238,7 +238,7 @@ func (t *change) write(query string, args ...driver.Value) (int64, error) {
 	case isOrphan(err):
 		return 0, store.ErrNotFound
 	case isTrigger(err):
-		return 0, store.ErrDecided
+		return 0, store.ErrDecided // requests_decided, or digests_append
 	}
 	return 0, t.breaks(err)
 }

@@ -365,7 +365,7 @@ func (w *writer) run(c *call) (r result) {
 		return r
 	}
 	if r.err != nil || r.panicked {
-		r.undo = t.Wrote()
+		r.undo = t.Wrote() || t.Kept()
 		return r
 	}
 	if err := t.Finish(entry, w.process); err != nil {
@@ -375,7 +375,7 @@ func (w *writer) run(c *call) (r result) {
 		r.err, r.undo = err, true
 		return r
 	}
-	r.wrote, r.heads, r.raised = t.Wrote(), t.Heads(), t.Raised()
+	r.wrote, r.heads, r.raised = t.Wrote() || t.Kept(), t.Heads(), t.Raised()
 	return r
 }
 

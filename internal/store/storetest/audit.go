@@ -39,6 +39,7 @@ func changes() map[string]func(store.Tx) error {
 		"DeleteSealKey":   func(tx store.Tx) error { return tx.DeleteSealKey("k1") },
 		"SaveKeepersSeen": func(tx store.Tx) error { return tx.SaveKeepersSeen(map[string]uint64{"n": 1}) },
 	}
+	all["InsertDigest"] = func(tx store.Tx) error { return tx.InsertDigest(store.Digest{Number: 1, Token: "t"}, nil) }
 	maps.Copy(all, ceremonyChanges())
 	return all
 }
@@ -144,18 +145,19 @@ func snapshot(t *testing.T, s store.Store) string {
 		keys, e4 := r.SealKeys()
 		seen, e5 := r.KeepersSeen()
 		log, e6 := Record(r)
+		digests, e14 := r.Digests(0, 9)
 		persons, e7 := r.CountPersons()
 		kept, e8 := r.Link("z", cardID(1))
 		link, e9 := r.Link("a", cardID(1))
 		first, e11 := r.Request("zj-hrss", "B1")
 		second, e12 := r.Request("zj-hrss", "B2")
 		var errs []error
-		for _, err := range []error{e1, e2, e3, e4, e5, e6, e7, e8, e9, e11, e12, e13} {
+		for _, err := range []error{e1, e2, e3, e4, e5, e6, e7, e8, e9, e11, e12, e13, e14} {
 			if !errors.Is(err, store.ErrNotFound) {
 				errs = append(errs, err)
 			}
 		}
-		return fmt.Sprint(cards, card, intents, clients, keys, seen, log, persons, kept, link, first, second), errors.Join(errs...)
+		return fmt.Sprint(cards, card, intents, clients, keys, seen, log, persons, kept, link, first, second, digests), errors.Join(errs...)
 	}) + mustGet(t, s, snapshotCeremonies) +
 		fmt.Sprint(evidenceUsed(t, s, "p", index("jti", 1)), evidenceUsed(t, s, "p", index("jti", 2)))
 }

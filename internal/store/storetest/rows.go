@@ -7,6 +7,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -335,6 +336,30 @@ func keepersSeen(t *testing.T, open Open) {
 	if save(map[string]uint64{"k1": 1 << 63}) == nil {
 		t.Error("a sequence that cannot be compared was kept")
 	}
+}
+
+// savedClock: the time is kept without an entry, never falls, and goes with the
+// transaction that it is saved in.
+func savedClock(t *testing.T, open Open) {
+	s, reopen := open(t)
+	_, err := get(t, s, store.Reader.Clock)
+	wantErr(t, err, store.ErrNotFound)
+	save := func(c clock.State, fail error) error {
+		return s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) { return audit.Entry{}, errors.Join(tx.SaveClock(c), fail) })
+	}
+	first := clock.State{High: at(5), Boot: 7, BootID: "one"}
+	before := mustGet(t, s, Record)
+	must(t, save(first, nil))
+	must(t, save(clock.State{High: at(4), Boot: 9, BootID: "two"}, nil))
+	wantErr(t, save(clock.State{High: at(6)}, store.ErrConflict), store.ErrConflict)
+	same(t, mustGet(t, s, store.Reader.Clock), first)
+	later := clock.State{High: at(5), Boot: 1, BootID: "two"} // another start of the machine, at the same time
+	must(t, save(later, nil))
+	same(t, mustGet(t, s, Record), before)
+	wantErr(t, s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+		return audit.Entry{}, errors.Join(tx.SaveClock(later), tx.SaveKeepersSeen(map[string]uint64{"k1": 1}))
+	}), store.ErrNoAudit)
+	same(t, mustGet(t, reopen(), store.Reader.Clock), later)
 }
 
 // evidenceUsed finds out by trying to use the evidence, in an Update that keeps

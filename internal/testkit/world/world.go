@@ -91,7 +91,7 @@ func New(ctx context.Context, c Config) (_ *World, err error) {
 		w.Inbox = notify.NewInbox(c.Clock.Now)
 		w.c.Server.Texts = w.Inbox
 	}
-	w.c.Server.Now = c.Clock.Now
+	w.c.Server.Machine = c.Clock
 	if err := server.Init(ctx, c.Dir, conf); err != nil {
 		return nil, err
 	}

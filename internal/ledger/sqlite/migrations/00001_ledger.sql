@@ -6,16 +6,22 @@ PRAGMA application_id = 1281979723;
 -- rowid the card is the only key, so an update touches one leaf page.
 CREATE TABLE card (
     card BLOB NOT NULL PRIMARY KEY CHECK (length(card) = 16),
+    tag  BLOB CHECK (length(tag) = 32), -- of the holder, as in body
     body BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The ledger's own state, one row; sequence is at most 2^63-1; clock is
--- milliseconds since 1970 UTC.
+CREATE INDEX card_by_tag ON card (tag) WHERE tag IS NOT NULL;
+
+-- The ledger's own state, one row; sequence is at most 2^63-1. The
+-- ledger's time was clock (milliseconds since 1970 UTC) when the machine's start
+-- boot_id was boot nanoseconds old.
 CREATE TABLE meta (
     id          INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     incarnation BLOB    NOT NULL CHECK (length(incarnation) = 16),
     sequence    INTEGER NOT NULL CHECK (sequence >= 0),
-    clock       INTEGER NOT NULL
+    clock       INTEGER NOT NULL,
+    boot        INTEGER NOT NULL,
+    boot_id     TEXT    NOT NULL
 ) STRICT;
 
 -- +goose Down

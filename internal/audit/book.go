@@ -1,0 +1,266 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// Finding is the first thing that is wrong with a record: an entry that is
+// missing, altered or added, or else a digest.
+type Finding struct {
+	Place         // of the entry; zero if a digest is at fault
+	Digest uint64 // its number; zero if an entry is at fault
+	What   string // begins with a Fault
+}
+
+func (f *Finding) Error() string {
+	if f.Digest > 0 {
+		return fmt.Sprintf("digest %d: %s", f.Digest, f.What)
+	}
+	return fmt.Sprintf("stream %s, entry %d: %s", f.Stream, f.Number, f.What)
+}
+
+// point is a head that a digest has.
+type point struct {
+	Head
+	digest uint64
+}
+
+// known is what a Book knows about one stream.
+type known struct {
+	points []point // ascending by number
+	seen   bool    // the record has the stream
+}
+
+// Book compares a whole record with its digests: first every digest of the
+// record in order (Digest), then those that were shipped earlier, if there are
+// any (Shipped), then every stream (Stream), then End. Each method returns a
+// *Finding for the first thing that is wrong. A Book keeps some 100 bytes for
+// each stream of the record and for each change that a digest lists.
+type Book struct {
+	keys    *jose.JSONWebKeySet // nil: signatures are not checked
+	last    SignedDigest
+	sum     Sum
+	entries uint64 // that the digests count
+	tokens  map[uint64]Hash
+	streams map[Stream]*known
+	fork    *Finding       // a shipped digest that the record does not have
+	ends    map[Place]Hash // of all entries of process starts
+	starts  []Recorded     // first entries that name an earlier start
+	// Uncovered counts entries that no digest covers yet.
+	Uncovered uint64
+}
+
+// NewBook makes an empty Book. Without keys (nil) the digests' signatures are
+// not checked.
+func NewBook(keys *jose.JSONWebKeySet) *Book {
+	return &Book{keys: keys, tokens: map[uint64]Hash{}, streams: map[Stream]*known{}, ends: map[Place]Hash{}}
+}
+
+// Last is the latest digest of the record; its Number is zero if there is none.
+func (b *Book) Last() Digest { return b.last.Digest }
+
+func (b *Book) stream(s Stream) *known {
+	k := b.streams[s]
+	if k == nil {
+		k = &known{}
+		b.streams[s] = k
+	}
+	return k
+}
+
+func wrongDigest(number uint64, f Fault, format string, args ...any) *Finding {
+	return &Finding{Digest: number, What: string(f) + ": " + fmt.Sprintf(format, args...)}
+}
+
+// Digest takes the record's next digest with its changes.
+func (b *Book) Digest(token string, changes []Head) error {
+	next := b.last.Number + 1
+	d, err := ParseDigest(token, b.keys)
+	switch {
+	case err != nil:
+		return wrongDigest(next, Altered, "%v", err)
+	case d.Number > next:
+		return wrongDigest(next, Missing, "the record goes on with digest %d", d.Number)
+	case d.Number < next:
+		return wrongDigest(d.Number, Added, "it stands after digest %d", b.last.Number)
+	case next > 1 && d.Previous != b.last.Hash():
+		return wrongDigest(next, Altered, "it does not follow digest %d, or that one was altered", b.last.Number)
+	case next > 1 && d.Issuer != b.last.Issuer:
+		return wrongDigest(next, Altered, "it is another issuer's")
+	}
+	if f := listed(d, changes); f != nil {
+		return f
+	}
+	for _, c := range changes {
+		k := b.stream(c.Stream)
+		if n := len(k.points); n > 0 {
+			before := k.points[n-1].Head
+			if c.Number <= before.Number {
+				return wrongDigest(next, Altered, "stream %s did not grow", c.Stream)
+			}
+			b.sum.Remove(before)
+			b.entries -= before.Number
+		}
+		b.sum.Add(c)
+		b.entries += c.Number
+		k.points = append(k.points, point{c, next})
+	}
+	if d.Sum != b.sum || d.Streams != uint64(len(b.streams)) || d.Entries != b.entries {
+		return wrongDigest(next, Altered, "its sum is not that of its changes and those before")
+	}
+	b.last, b.tokens[next] = d, d.Hash()
+	return nil
+}
+
+// listed compares a digest with the list of its changes.
+func listed(d SignedDigest, changes []Head) *Finding {
+	sorted := slices.IsSortedFunc(changes, func(x, y Head) int { return x.Stream.Compare(y.Stream) })
+	if uint64(len(changes)) != d.Changed || ChangesHash(changes) != d.Changes || !sorted {
+		return wrongDigest(d.Number, Altered, "the list of its changes is not the one that was signed")
+	}
+	return nil
+}
+
+// Shipped takes a digest that was shipped off, after all of the record's own.
+// at is when the record was read: a digest that is later is not missing in it
+// (newer), any other must be there. A digest that is not there, or is another
+// one, is reported by End, unless Stream finds an entry that shows it first.
+func (b *Book) Shipped(token string, changes []Head, at time.Time) (newer bool, err error) {
+	d, err := ParseDigest(token, b.keys)
+	if err != nil {
+		return false, fmt.Errorf("shipped digest: %w", err)
+	}
+	if f := listed(d, changes); f != nil {
+		return false, fmt.Errorf("shipped %w", f)
+	}
+	own, there := b.tokens[d.Number]
+	switch {
+	case there && own == d.Hash():
+		return false, nil
+	case there:
+		b.forked(wrongDigest(d.Number, Altered, "it is not the one that was shipped: the record was rewritten, or put back to an earlier state, before it"))
+	case d.At.After(at) && (d.Number > b.last.Number+1 || d.Number == 1 || d.Previous == b.last.Hash()):
+		return true, nil
+	default:
+		b.forked(wrongDigest(b.last.Number+1, Missing, "digest %d was shipped, and the record ends with digest %d: it was put back to an earlier state, or cut off", d.Number, b.last.Number))
+	}
+	for _, c := range changes {
+		k := b.stream(c.Stream)
+		k.points = append(k.points, point{c, d.Number})
+		slices.SortStableFunc(k.points, func(x, y point) int { return int(min(max(int64(x.Number)-int64(y.Number), -1), 1)) })
+	}
+	return false, nil
+}
+
+func (b *Book) forked(f *Finding) {
+	if b.fork == nil || f.Digest < b.fork.Digest {
+		b.fork = f
+	}
+}
+
+// Stream takes a stream: its head and its entries from the first.
+func (b *Book) Stream(head Head, entries iter.Seq[Recorded]) error {
+	k := b.stream(head.Stream)
+	if k.seen {
+		return &Finding{Place: Place{head.Stream, 1}, What: string(Added) + ": the stream is there twice"}
+	}
+	k.seen = true
+	var off *Finding // the first point that an entry does not meet
+	met := 0         // points before this one were compared
+	watched := func(yield func(Recorded) bool) {
+		for e := range entries {
+			b.remember(e)
+			for e.Stream == head.Stream && met < len(k.points) && k.points[met].Number <= e.Number {
+				if p := k.points[met]; off == nil && p.Number == e.Number && p.Hash != e.Hash() {
+					off = rewritten(k.points, met)
+				}
+				met++
+			}
+			if !yield(e) {
+				return
+			}
+		}
+	}
+	err := Verify(Head{}, head, watched)
+	if broken, ok := errors.AsType[*Break](err); ok {
+		if off != nil && off.Number < broken.Number {
+			return off
+		}
+		return &Finding{Place: broken.Place, What: string(broken.Fault)}
+	}
+	switch {
+	case err != nil:
+		return err
+	case off != nil:
+		return off
+	}
+	covered := uint64(0)
+	if n := len(k.points); n > 0 {
+		end := k.points[n-1]
+		if end.Number > head.Number {
+			return &Finding{Place: Place{head.Stream, head.Number + 1}, What: fmt.Sprintf("%s: digest %d has %d entries of the stream", Missing, end.digest, end.Number)}
+		}
+		covered = end.Number
+	}
+	b.Uncovered += head.Number - covered
+	return nil
+}
+
+// rewritten says which entry was altered although the chain is whole. Only that
+// it is one after the point before is known.
+func rewritten(points []point, at int) *Finding {
+	p, first := points[at], uint64(1)
+	for _, before := range points[:at] {
+		if before.Number < p.Number {
+			first = before.Number + 1
+		}
+	}
+	what := fmt.Sprintf("%s: digest %d has another hash for it", Altered, p.digest)
+	if first < p.Number {
+		what = fmt.Sprintf("%s: digest %d has another hash for it; the first altered entry is one of %d to %d", Altered, p.digest, first, p.Number)
+	}
+	return &Finding{Place: p.Place, What: what}
+}
+
+func (b *Book) remember(e Recorded) {
+	if e.Stream.Kind != OfProcess {
+		return
+	}
+	b.ends[e.Place] = e.Hash()
+	if e.Number == 1 && !e.After.IsZero() {
+		b.starts = append(b.starts, e)
+	}
+}
+
+// End takes the end of the record: every stream that a digest knows must have
+// come, and every process start must follow the one that it names.
+func (b *Book) End() error {
+	var gone *Finding
+	for s, k := range b.streams {
+		if k.seen || gone != nil && gone.Stream.Compare(s) < 0 {
+			continue
+		}
+		gone = &Finding{Place: Place{s, 1}, What: fmt.Sprintf("%s, with the whole stream: digest %d has it", Missing, k.points[0].digest)}
+	}
+	if gone != nil {
+		return gone
+	}
+	for _, e := range b.starts {
+		switch hash, there := b.ends[e.After]; {
+		case !there:
+			return &Finding{Place: e.After, What: fmt.Sprintf("%s: the start %s follows it", Missing, e.Stream)}
+		case hash != e.Previous:
+			return &Finding{Place: e.After, What: fmt.Sprintf("%s: the start %s has another hash for it", Altered, e.Stream)}
+		}
+	}
+	if b.fork != nil {
+		return b.fork
+	}
+	return nil
+}

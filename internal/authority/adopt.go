@@ -1,0 +1,57 @@
+package authority
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// HeldOf is the card in use that q keepers hold for a holder; a Row without a
+// card if they hold none. Keepers that contradict one another, or too few of
+// them, are an error: it is not known whether the holder has a card.
+func (a *Authority) HeldOf(ctx context.Context, holder vault.Index) (ledger.Row, error) {
+	held, err := a.quorum.Tagged(ctx, a.TagOf(holder))
+	if err != nil {
+		return ledger.Row{}, liuma.Fail(liuma.CodeUnavailable, err)
+	}
+	return held, nil
+}
+
+// Adopt takes in a card that only keepers know: its row was deleted, or the
+// database was restored from before its enrolment. From the keepers come version,
+// key set and verifier; links, contact and freeze codes are lost. It is frozen,
+// because nobody has shown that they are its owner, and opened at the counter.
+// The error is always the refusal of what the applicant asked for.
+//
+// A crash before the commit leaves no row: the next application adopts it.
+func (a *Authority) Adopt(ctx context.Context, card store.Card, held ledger.Row, facts registry.Facts) error {
+	plain, err := facts.Marshal()
+	if err != nil {
+		return liuma.Outward(err)
+	}
+	defer clear(plain)
+	now := a.Now()
+	card.ID, card.Version, card.KeySet, card.Verifier = held.Card, held.Version, held.KeySet, held.Verifier
+	card.Reserved, card.PINSetAt = max(held.Mark, held.Version), now
+	card.Frozen, card.FrozenAt = true, now
+	if card.Sealed, err = a.vault.Seal(vault.CardFacts, card.ID[:], plain); err != nil {
+		return liuma.Outward(err)
+	}
+	a.log.Error("card known to keepers alone: adopted, frozen", "card", card.ID, "version", card.Version)
+	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		e := a.Entry("system", audit.CardAdopted, card.ID, "", string(liuma.CodeCardRestored))
+		e.Note = fmt.Sprintf("version=%d", card.Version)
+		return e, errors.Join(tx.InsertCard(card), tx.RaiseRev(card.ID, held.Head))
+	})
+	if err != nil {
+		return liuma.Fail(liuma.CodeUnavailable, err)
+	}
+	return liuma.Fail(liuma.CodeCardRestored, nil)
+}

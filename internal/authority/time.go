@@ -1,0 +1,80 @@
+package authority
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Now is the high-water time (H): what is stamped, and what rations, locks,
+// waits and forgetting are judged by. No step of the wall clock moves it (I-15).
+// In UTC and in the precision that the store keeps.
+func (a *Authority) Now() time.Time { return a.clock.Now() }
+
+// Wall is the wall clock (W): what other machines date things by, and what a
+// person reads.
+func (a *Authority) Wall() time.Time { return a.clock.Wall() }
+
+// Latest is the later of both. Whatever is dated outside has ended when it has
+// ended by either.
+func (a *Authority) Latest() time.Time { return a.clock.Latest() }
+
+// ToWall turns a time in H into what a person's clock will show then.
+func (a *Authority) ToWall(at time.Time) time.Time { return a.clock.Read().ToWall(at) }
+
+// inWall is an error whose Until a person can read.
+func (a *Authority) inWall(err error) error {
+	e, ok := errors.AsType[*liuma.Error](err)
+	if !ok || e.Until.IsZero() {
+		return err
+	}
+	told := *e
+	told.Until = a.ToWall(e.Until)
+	return &told
+}
+
+// ReasonClock is the reason, under CodeUnavailable, while the wall clock is more
+// than a minute behind the time that is kept.
+const ReasonClock = "clock_behind"
+
+// timely refuses while nothing may be served.
+func (a *Authority) timely() error {
+	if err := a.clock.Check(); err != nil {
+		return &liuma.Error{Code: liuma.CodeUnavailable, Reason: ReasonClock, Cause: err}
+	}
+	return nil
+}
+
+// keepTime saves H. A crash before it takes H back by the time since the last
+// save, and only if the machine is started anew: rations, locks and waits then
+// last that much longer, and use-once marks outlast it by clock.Grace (I-15).
+func (a *Authority) keepTime(ctx context.Context) error {
+	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		return audit.Entry{}, tx.SaveClock(a.clock.State())
+	})
+}
+
+// witnessTime lets H jump to W if enough keepers on other machines have W, too.
+// A crash before the save leaves H as it was, and the next round tries again.
+func (a *Authority) witnessTime(ctx context.Context) error {
+	if a.others == nil || a.clock.Read().Lag() < clock.MaxBehind {
+		return nil
+	}
+	others, quorum := a.others(ctx)
+	next, err := a.clock.Witnessed(others, quorum)
+	if err != nil {
+		return nil // too few of them: an operator decides
+	}
+	if err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		return a.Entry("system", audit.ClockWitnessed, liuma.CardID{}, "", "ok"), tx.SaveClock(next)
+	}); err != nil {
+		return err
+	}
+	a.clock.Adopt(next)
+	return nil
+}

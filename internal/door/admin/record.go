@@ -1,0 +1,127 @@
+package admin
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/record"
+)
+
+// makeDigest asks for a digest.
+type makeDigest struct{}
+
+func (d *Door) makeDigest(r *http.Request) (any, error) {
+	if _, err := decode[makeDigest](r.Body); err != nil {
+		return nil, err
+	}
+	made, err := d.admin.MakeDigest(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	d.logger.Info("operator door: digest made", "number", made.Number)
+	return made, nil
+}
+
+func queryOf(v url.Values) (q record.Query, err error) {
+	if s := v.Get("stream"); s != "" {
+		if q.Stream, err = audit.ParseStream(s); err != nil {
+			return q, errRequest
+		}
+	}
+	if s := v.Get("from"); s != "" {
+		if q.From, err = strconv.ParseUint(s, 10, 63); err != nil {
+			return q, errRequest
+		}
+	}
+	q.Recent = v.Get("recent") == "true"
+	return q, nil
+}
+
+func valuesOf(q record.Query) url.Values {
+	v := url.Values{}
+	if !q.Stream.IsZero() {
+		v.Set("stream", q.Stream.String())
+	}
+	if q.From > 0 {
+		v.Set("from", strconv.FormatUint(q.From, 10))
+	}
+	if q.Recent {
+		v.Set("recent", "true")
+	}
+	return v
+}
+
+// exportRecord writes the record while it is read. If that fails half way, the
+// connection is cut: the caller has no last line then, and knows.
+func (d *Door) exportRecord(w http.ResponseWriter, r *http.Request) {
+	if err := withoutFile(r); err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	q, err := queryOf(r.URL.Query())
+	if err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	out := &patient{w: w, control: http.NewResponseController(w)}
+	// From here on the server reads only to notice that the caller goes away.
+	if err := out.control.SetReadDeadline(time.Time{}); err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if err := d.admin.ExportRecord(r.Context(), q, out); err != nil {
+		d.logger.Warn("operator door: export not complete", "err", err)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// patient gives the caller time for each write.
+type patient struct {
+	w       io.Writer
+	control *http.ResponseController
+}
+
+func (p *patient) Write(b []byte) (int, error) {
+	if err := p.control.SetWriteDeadline(time.Now().Add(writePatience)); err != nil {
+		return 0, err
+	}
+	return p.w.Write(b)
+}
+
+// MakeDigest makes the next digest of the audit record.
+func (r *Remote) MakeDigest(ctx context.Context) (admin.Digest, error) {
+	var d admin.Digest
+	err := r.call(ctx, http.MethodPost, pathDigest, makeDigest{}, &d)
+	return d, err
+}
+
+// ExportRecord copies the audit record, or a part of it, to w.
+func (r *Remote) ExportRecord(ctx context.Context, q record.Query, w io.Writer) error {
+	req, err := newRequest(ctx, http.MethodGet, pathRecord+"?"+valuesOf(q).Encode(), nil)
+	if err != nil {
+		return err
+	}
+	resp, err := r.http.Do(req)
+	if err != nil {
+		return lost(ctx, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		raw, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+		if err != nil {
+			return lost(ctx, err)
+		}
+		return refusal(raw)
+	}
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return lost(ctx, err)
+	}
+	return nil
+}

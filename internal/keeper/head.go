@@ -1,0 +1,119 @@
+package keeper
+
+import (
+	"context"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ledger"
+)
+
+// headTries is how often one keeper is asked again because other acts of the
+// same card moved its row on meanwhile.
+const headTries = 3
+
+// withHead makes a request with the head of the card's row. A keeper that has
+// seen a later row has done nothing; if the row has moved on to what the keeper
+// saw, the request is made again from there. If it has not, the database holds
+// less than it once did: an alarm, and the refusal stands (I-13).
+func (q *Quorum) withHead(ctx context.Context, m *member, card liuma.CardID, head Head, send func(head uint64) (*ledger.Refusal, error)) error {
+	at := head.At
+	for try := 0; ; try++ {
+		ref, err := send(at)
+		if err != nil || ref == nil || ref.Reason != ledger.Behind || try == headTries {
+			return err
+		}
+		next := at
+		if head.Again != nil {
+			if next, err = head.Again(ctx); err != nil {
+				q.log.Warn("head not read again", "keeper", string(m.id), "error", err)
+				return nil // the keeper's refusal stands
+			}
+		}
+		if next < ref.Head {
+			q.raiseBehind(m, ledger.Head{Card: card, Head: ref.Head})
+			return nil
+		}
+		at = next
+	}
+}
+
+// raiseBehind tells that m has seen a later row of a card. Whoever hears it
+// compares with the row, which may have moved on.
+func (q *Quorum) raiseBehind(m *member, seen ledger.Head) {
+	if q.alarm != nil {
+		q.alarm(Alarm{Keeper: m.id, Card: seen.Card, Fault: RowBehind, Head: seen.Head})
+	}
+}
+
+// Head tells all keepers, in the background and once, that a card's row has
+// moved on. It waits for nobody. A keeper that is not reached learns it from the
+// card's next request. It may be called while a database commits.
+func (q *Quorum) Head(card liuma.CardID, head uint64) {
+	for _, m := range q.members {
+		if !m.raise(card, head, q.maxPending) {
+			continue
+		}
+		select {
+		case m.rose <- struct{}{}:
+		default: // sendHeads is awake already
+		}
+	}
+}
+
+// raise holds the highest head of a card until it is sent; false if there is no
+// room.
+func (m *member) raise(card liuma.CardID, head uint64, maxCards int) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	have, known := m.heads[card]
+	if !known && len(m.heads) >= maxCards {
+		return false
+	}
+	m.heads[card] = max(have, head)
+	return true
+}
+
+// risen takes up to n heads that were not sent yet.
+func (m *member) risen(n int) (out []ledger.Head) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for card, head := range m.heads {
+		if len(out) == n {
+			break
+		}
+		out = append(out, ledger.Head{Card: card, Head: head})
+		delete(m.heads, card)
+	}
+	return out
+}
+
+// sendHeads sends m the heads that rose, many at once, for as long as the quorum
+// is open. What a call that fails carried is not sent again.
+func (q *Quorum) sendHeads(m *member) {
+	for {
+		heads := m.risen(perSend)
+		if len(heads) == 0 {
+			select {
+			case <-m.rose:
+				continue
+			case <-q.base.Done():
+				return
+			}
+		}
+		ctx, cancel := context.WithTimeout(q.base, q.timing.Call)
+		h := q.header(m)
+		ans, err := m.Head(ctx, h, heads)
+		if err == nil {
+			err = m.heard(h, ans.Answer)
+		}
+		if err == nil {
+			for _, b := range ans.Behind {
+				q.raiseBehind(m, b)
+			}
+		}
+		cancel()
+		if err != nil && q.base.Err() == nil {
+			q.failed(m, liuma.CardID{}, err)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/clock"
+)
+
+// Admit returns the error that every request with this header would get before
+// its card is looked at, and nil if it would be served. A ledger that found no
+// room is asked to write, since only that shows whether there is room again.
+func (l *Ledger) Admit(ctx context.Context, sender time.Time, seen uint64) error {
+	if _, err := l.admit(header{sender, seen}); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	full := l.full
+	l.mu.Unlock()
+	if !full {
+		return nil
+	}
+	return l.KeepTime(ctx)
+}
+
+// Times are the ledger's high-water time and this machine's wall clock.
+func (l *Ledger) Times() clock.Times { return l.clock.Read() }
+
+// KeepTime makes the ledger's time durable. A crash before it only makes locks
+// and waits longer, by the time since the last write, and only if the machine
+// was started anew (I-15).
+func (l *Ledger) KeepTime(ctx context.Context) error {
+	_, err := l.ask(ctx, &op{work: func(b *batch) error {
+		if s := l.clock.State(); s.High.After(b.high.High) { // nothing takes back an accepted jump
+			b.high = s
+		}
+		return nil
+	}})
+	return err
+}
+
+// AcceptTime moves the ledger's time up to the wall clock: locks and waits end
+// as if the time in between had passed. The caller has recorded who wants it and
+// why. A crash before the write is durable leaves the time as it was, and the
+// act can be repeated. Errors: clock.ErrNotAhead, clock.ErrBehind.
+func (l *Ledger) AcceptTime(ctx context.Context) error {
+	_, err := l.ask(ctx, &op{work: func(b *batch) (err error) {
+		b.high, err = l.clock.Accept()
+		return err
+	}})
+	if err != nil {
+		return fmt.Errorf("ledger: accept the clock: %w", err)
+	}
+	return nil
+}
+
+// keep keeps the time while no request does, until the ledger is closed. What
+// it cannot write is written by the next request, or is lost without harm.
+func (l *Ledger) keep() {
+	t := time.NewTicker(keepEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-l.finished:
+			return
+		case <-t.C:
+		}
+		if l.clock.Now().Sub(l.Meta().High.High) < keepEvery || l.Poisoned() != nil {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), keepEvery)
+		if err := l.KeepTime(ctx); err != nil {
+			l.cfg.Logger.Warn("ledger's time not kept", "keeper", l.cfg.Keeper, "err", err)
+		}
+		cancel()
+	}
+}

@@ -1,0 +1,221 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// gathered is what a look at the record found.
+type gathered struct {
+	last     audit.SignedDigest
+	changes  []audit.Head // streams that grew, with whole chains
+	findings []*audit.Finding
+	// Of the record after the changes.
+	sum              audit.Sum
+	streams, entries uint64
+}
+
+// digest is the digest that follows the last one.
+func (g *gathered) digest(issuer string, now time.Time) audit.Digest {
+	out := audit.Digest{Issuer: issuer, Number: g.last.Number + 1, At: time.UnixMilli(now.UnixMilli()).UTC(),
+		Streams: g.streams, Entries: g.entries, Changed: uint64(len(g.changes)), Changes: audit.ChangesHash(g.changes),
+		Faulty: uint64(len(g.findings)), Sum: g.sum}
+	if g.last.Number > 0 {
+		out.Previous = g.last.Hash()
+	}
+	return out
+}
+
+// Check checks the entries since the last digest, and that the digests that
+// were shipped are those of the database. It makes no digest.
+func (d *Digester) Check(ctx context.Context) error {
+	d.making.Lock()
+	defer d.making.Unlock()
+	g, err := d.gather(ctx)
+	if f, ok := errors.AsType[*audit.Finding](err); ok {
+		g.findings, err = append(g.findings, f), nil
+	}
+	if err != nil {
+		return err
+	}
+	d.tell(ctx, g.findings)
+	d.ship(ctx)
+	return nil
+}
+
+// gather looks at every stream that grew since the last digest, in one
+// snapshot.
+func (d *Digester) gather(ctx context.Context) (g gathered, err error) {
+	err = d.c.Store.View(ctx, func(r store.Reader) error {
+		last, err := d.last(r)
+		if err != nil {
+			return err
+		}
+		g = gathered{last: last, sum: last.Sum, streams: last.Streams, entries: last.Entries}
+		return undigested(r, func(s audit.Stream) error { return g.grew(r, s) })
+	})
+	return g, err
+}
+
+// grew takes one stream.
+func (g *gathered) grew(r store.Reader, s audit.Stream) error {
+	from, err := digestedHead(r, s, g.last.Number)
+	if err != nil {
+		return err
+	}
+	to, err := r.Head(s)
+	if errors.Is(err, store.ErrNotFound) {
+		g.find(audit.Place{Stream: s, Number: from.Number + 1}, audit.Missing)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	broken, err := verify(r, from, to)
+	if err != nil {
+		return err
+	}
+	if broken != nil {
+		g.find(broken.Place, broken.Fault)
+		return nil
+	}
+	if to.Number == from.Number {
+		return nil // its row was put on the list by hand
+	}
+	if from.Number > 0 {
+		g.sum.Remove(from)
+	} else {
+		g.streams++
+	}
+	g.sum.Add(to)
+	g.entries += to.Number - from.Number
+	g.changes = append(g.changes, to)
+	return nil
+}
+
+func (g *gathered) find(p audit.Place, f audit.Fault) {
+	g.findings = append(g.findings, &audit.Finding{Place: p, What: string(f)})
+}
+
+// verify checks the entries between two heads, and what a process start
+// follows.
+func verify(r store.Reader, from, to audit.Head) (*audit.Break, error) {
+	var failed error
+	var first audit.Recorded
+	err := audit.Verify(from, to, func(yield func(audit.Recorded) bool) {
+		failed = entries(r, to.Stream, from.Number, func(e audit.Recorded) bool {
+			if e.Number == 1 {
+				first = e
+			}
+			return yield(e)
+		})
+	})
+	if failed != nil {
+		return nil, failed
+	}
+	if broken, ok := errors.AsType[*audit.Break](err); ok {
+		return broken, nil
+	}
+	if err != nil || first.After.IsZero() {
+		return nil, err
+	}
+	before, err := r.Entries(first.After.Stream, first.After.Number-1, 1)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(before) == 0 || before[0].Place != first.After:
+		return &audit.Break{Place: first.After, Fault: audit.Missing}, nil
+	case !first.Follows(before[0]):
+		return &audit.Break{Place: first.After, Fault: audit.Altered}, nil
+	}
+	return nil, nil
+}
+
+// digestedHead is the head that the digests up to a number have, or zero if none
+// has the stream.
+func digestedHead(r store.Reader, s audit.Stream, upTo uint64) (audit.Head, error) {
+	h, err := r.DigestedHead(s, upTo)
+	if errors.Is(err, store.ErrNotFound) {
+		return audit.Head{}, nil
+	}
+	return h, err
+}
+
+// undigested calls visit for every stream that has entries which no digest
+// covers.
+func undigested(r store.Reader, visit func(audit.Stream) error) error {
+	var after audit.Stream
+	for {
+		list, err := r.Undigested(after, page)
+		if err != nil {
+			return err
+		}
+		for _, s := range list {
+			if err := visit(s); err != nil {
+				return err
+			}
+			after = s
+		}
+		if len(list) < page {
+			return nil
+		}
+	}
+}
+
+// entries calls visit for a stream's entries after a number, until it returns
+// false.
+func entries(r store.Reader, s audit.Stream, after uint64, visit func(audit.Recorded) bool) error {
+	for {
+		list, err := r.Entries(s, after, page)
+		if err != nil {
+			return err
+		}
+		for _, e := range list {
+			if !visit(e) {
+				return nil
+			}
+			after = e.Number
+		}
+		if len(list) < page {
+			return nil
+		}
+	}
+}
+
+// tell raises the alarm about what a check found: each time in the log and in
+// the state, and once in the record. A crash before the entry is kept loses
+// nothing, since the next start finds the same.
+func (d *Digester) tell(ctx context.Context, findings []*audit.Finding) {
+	d.mu.Lock()
+	d.state.Checked, d.state.Faults = d.c.Now().UTC(), nil
+	d.mu.Unlock()
+	for _, f := range findings {
+		d.alarm(ctx, f)
+	}
+}
+
+func (d *Digester) alarm(ctx context.Context, f *audit.Finding) {
+	d.c.Logger.Error("the record is not what was written; see docs/AUDIT.md", "what", f.Error())
+	d.mu.Lock()
+	d.state.Faults = append(d.state.Faults, f.Error())
+	again := d.told[f.Error()]
+	d.told[f.Error()] = true
+	d.mu.Unlock()
+	if again {
+		return
+	}
+	outcome, _, _ := strings.Cut(f.What, ":")
+	err := d.c.Store.Update(ctx, func(store.Tx) (audit.Entry, error) {
+		e := d.entry(audit.RecordFault, outcome)
+		e.Note = note(f)
+		return e, nil
+	})
+	if err != nil {
+		d.c.Logger.Error("the fault is not in the record", "err", err)
+	}
+}

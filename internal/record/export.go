@@ -1,0 +1,143 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Query says which part of the record to export; the zero Query means all of it.
+type Query struct {
+	Stream audit.Stream // only this stream; zero: all
+	From   uint64       // of that stream, only entries from this number on
+	// Recent: only entries that no digest covers, or only the last one.
+	Recent bool
+}
+
+// part reports whether q leaves anything out.
+func (q Query) part() bool { return q != Query{} }
+
+// Export writes the record as lines of JSON (docs/AUDIT.md), a whole one with
+// its digests. It reads in steps, so that it holds up nobody: entries that come
+// meanwhile may be in it or not, and every stream is whole up to its head.
+func (d *Digester) Export(ctx context.Context, q Query, w io.Writer) error {
+	x := &export{d: d, ctx: ctx, w: w}
+	head := &audit.ExportLine{Format: audit.Format, Issuer: d.c.Issuer, At: d.c.Now().UnixMilli(), Part: q.part()}
+	if err := audit.WriteLine(w, audit.Line{Export: head}); err != nil {
+		return err
+	}
+	var err error
+	switch {
+	case q.Recent:
+		err = x.recent()
+	case !q.Stream.IsZero():
+		err = x.view(func(r store.Reader) error {
+			h, err := r.Head(q.Stream)
+			if errors.Is(err, store.ErrNotFound) {
+				return nil
+			}
+			return errors.Join(err, x.stream(r, h, max(q.From, 1)-1))
+		})
+	default:
+		err = errors.Join(x.digests(), x.streams())
+	}
+	if err != nil {
+		return err
+	}
+	return audit.WriteLine(w, audit.Line{End: &x.end})
+}
+
+// export is the state of Export.
+type export struct {
+	d   *Digester
+	ctx context.Context
+	w   io.Writer
+	end audit.EndLine
+}
+
+func (x *export) view(f func(store.Reader) error) error { return x.d.c.Store.View(x.ctx, f) }
+
+func (x *export) digests() error {
+	return x.view(func(r store.Reader) error {
+		last, err := r.LastDigest()
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		for n := uint64(1); n <= last.Number; n++ {
+			err := writeDigest(r, x.w, n)
+			if _, gone := errors.AsType[*audit.Finding](err); err != nil && !gone {
+				return err // one that is gone is left for whoever examines
+			}
+		}
+		return nil
+	})
+}
+
+func (x *export) streams() error {
+	var after audit.Stream
+	for {
+		full := false
+		err := x.view(func(r store.Reader) error {
+			heads, err := r.Streams(after, page)
+			if err != nil {
+				return err
+			}
+			full = len(heads) == page
+			for _, h := range heads {
+				if err := x.stream(r, h, 0); err != nil {
+					return err
+				}
+				after = h.Stream
+			}
+			return nil
+		})
+		if err != nil || !full {
+			return err
+		}
+	}
+}
+
+func (x *export) recent() error {
+	return x.view(func(r store.Reader) error {
+		last, err := r.LastDigest()
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		before := max(last.Number, 1) - 1
+		done := map[audit.Stream]bool{}
+		visit := func(s audit.Stream) error {
+			if done[s] {
+				return nil
+			}
+			done[s] = true
+			from, err := digestedHead(r, s, before)
+			if err != nil {
+				return err
+			}
+			h, err := r.Head(s)
+			if errors.Is(err, store.ErrNotFound) {
+				return nil
+			}
+			return errors.Join(err, x.stream(r, h, from.Number))
+		}
+		return errors.Join(changes(r, last.Number, func(h audit.Head) error { return visit(h.Stream) }), undigested(r, visit))
+	})
+}
+
+// stream writes a stream's head and its entries after a number.
+func (x *export) stream(r store.Reader, h audit.Head, after uint64) error {
+	if err := audit.WriteLine(x.w, audit.Line{Stream: audit.LineOfHead(h)}); err != nil {
+		return err
+	}
+	x.end.Streams++
+	var failed error
+	err := entries(r, h.Stream, after, func(e audit.Recorded) bool {
+		failed = audit.WriteLine(x.w, audit.Line{Entry: audit.LineOf(e)})
+		x.end.Entries++
+		return failed == nil
+	})
+	return errors.Join(err, failed)
+}

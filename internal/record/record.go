@@ -1,0 +1,258 @@
+// Package record looks after the audit record: it checks every entry once more
+// soon after it was written, signs a digest of the whole record every hour and
+// puts it where the operator can ship it off, and exports the record for those
+// who examine it.
+//
+// It guarantees that no digest covers an entry that was missing, altered or
+// added when the digest was made; that digests are numbered without gaps and
+// follow one another across crashes and restarts; and that a fault is told in
+// the log, in the record and in the status, and stops nothing but the digests
+// of the stream that has it: the record says what happened, it decides nothing.
+// It trusts the store to be what it was since the last digest, as far as heads
+// and chains show, and the clock for nothing but the hour.
+//
+// Start here: Digester, then gather in check.go.
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Every is the time between two digests.
+const Every = time.Hour
+
+const (
+	// lookEvery is how often Maintain looks whether a digest is due.
+	lookEvery = time.Minute
+	// endTime bounds the digest that is made when the process ends.
+	endTime = 10 * time.Second
+	// page bounds how many rows are read at once.
+	page = 256
+)
+
+// Signer signs digests; *vault.Vault does.
+type Signer interface {
+	SignDigest(audit.Digest) (audit.SignedDigest, error)
+	ReceiptKeys() jose.JSONWebKeySet
+}
+
+// Config holds the parts of a Digester. Store, Signer, Issuer and Now are
+// required.
+type Config struct {
+	Store  store.Store
+	Signer Signer
+	Issuer string
+	Now    func() time.Time
+	// Directory is where each digest is written as a file, for the operator to
+	// ship off; empty: nowhere.
+	Directory string
+	Logger    *slog.Logger // default: discard
+}
+
+func (c *Config) fill() error {
+	if c.Store == nil || c.Signer == nil || c.Issuer == "" || c.Now == nil {
+		return errors.New("record: config: want Store, Signer, Issuer and Now")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// Digester checks and digests one record. Safe for concurrent use.
+type Digester struct {
+	c      Config
+	making sync.Mutex // held while a digest is made or shipped: one at a time
+	mu     sync.Mutex
+	state  State           // guarded by mu
+	told   map[string]bool // findings that are in the record already; guarded by mu
+}
+
+// State is how the record stands, as far as this process has looked.
+type State struct {
+	Checked time.Time // when entries were last checked; zero: not yet
+	// Faults are what the last check found, and what is wrong with the digests
+	// that were shipped. Empty: nothing.
+	Faults []string
+	// Shipping is why the last digest could not be written to the directory, or
+	// empty.
+	Shipping string
+}
+
+// New checks the Config.
+func New(c Config) (*Digester, error) {
+	if err := c.fill(); err != nil {
+		return nil, err
+	}
+	return &Digester{c: c, told: map[string]bool{}}, nil
+}
+
+// State returns the state.
+func (d *Digester) State() State {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.state
+	s.Faults = slices.Clone(s.Faults)
+	return s
+}
+
+// Maintain checks the entries since the last digest, and makes a digest
+// whenever one is due and when ctx ends.
+func (d *Digester) Maintain(ctx context.Context) {
+	if err := d.Check(ctx); err != nil && ctx.Err() == nil {
+		d.c.Logger.Warn("record not checked", "err", err)
+	}
+	t := time.NewTicker(lookEvery)
+	defer t.Stop()
+	for {
+		d.whenDue(ctx)
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+			defer cancel()
+			if err := d.atEnd(last); err != nil {
+				d.c.Logger.Warn("no digest at the end", "err", err)
+			}
+			return
+		case <-t.C:
+		}
+	}
+}
+
+func (d *Digester) whenDue(ctx context.Context) {
+	due, err := d.due(ctx)
+	if err == nil && due {
+		_, err = d.Digest(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		d.c.Logger.Warn("record not digested", "err", err)
+	}
+}
+
+// due reports whether the last digest, or before the first one the oldest
+// entry, is an hour old. A clock that was put back makes one due at once.
+func (d *Digester) due(ctx context.Context) (bool, error) {
+	var since time.Time
+	err := d.c.Store.View(ctx, func(r store.Reader) error {
+		last, err := d.last(r)
+		if err != nil || last.Number > 0 {
+			since = last.At
+			return err
+		}
+		since, err = oldest(r)
+		return err
+	})
+	now := d.c.Now()
+	return err == nil && !since.IsZero() && (now.Sub(since) >= Every || now.Before(since.Add(-time.Minute))), err
+}
+
+// oldest is the time of the first entries of some undigested streams.
+func oldest(r store.Reader) (at time.Time, err error) {
+	streams, err := r.Undigested(audit.Stream{}, page)
+	if err != nil {
+		return at, err
+	}
+	for _, s := range streams {
+		first, err := r.Entries(s, 0, 1)
+		if err != nil {
+			return at, err
+		}
+		if len(first) > 0 && (at.IsZero() || first[0].At.Before(at)) {
+			at = first[0].At
+		}
+	}
+	return at, nil
+}
+
+// last reads the last digest and checks that it is this authority's.
+func (d *Digester) last(r store.Reader) (audit.SignedDigest, error) {
+	row, err := r.LastDigest()
+	if errors.Is(err, store.ErrNotFound) {
+		return audit.SignedDigest{}, nil
+	}
+	if err != nil {
+		return audit.SignedDigest{}, err
+	}
+	keys := d.c.Signer.ReceiptKeys()
+	last, err := audit.ParseDigest(row.Token, &keys)
+	if err == nil && (last.Number != row.Number || last.Issuer != d.c.Issuer) {
+		err = errors.New("it is another one")
+	}
+	if err != nil {
+		return last, &audit.Finding{Digest: row.Number, What: string(audit.Altered) + ": " + err.Error()}
+	}
+	return last, nil
+}
+
+// Digest checks the entries since the last digest, makes the next digest, and
+// writes it to the directory. Streams with a fault stay out of it. A last
+// digest that was altered is a *audit.Finding, and no digest follows it.
+func (d *Digester) Digest(ctx context.Context) (audit.SignedDigest, error) {
+	d.making.Lock()
+	defer d.making.Unlock()
+	g, err := d.gather(ctx)
+	if f, ok := errors.AsType[*audit.Finding](err); ok {
+		g.findings = append(g.findings, f)
+	} else if err != nil {
+		return audit.SignedDigest{}, err
+	}
+	d.tell(ctx, g.findings)
+	if err != nil {
+		return audit.SignedDigest{}, err
+	}
+	signed, err := d.c.Signer.SignDigest(g.digest(d.c.Issuer, d.c.Now()))
+	if err != nil {
+		return audit.SignedDigest{}, err
+	}
+	// A crash before the commit leaves the digest before this one, and the next
+	// covers both hours; one after it leaves a digest that is not yet in the
+	// directory, where the next start puts it (I-16).
+	err = d.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		e := d.entry(audit.RecordDigested, "ok")
+		e.Note = fmt.Sprintf("digest=%d", signed.Number)
+		return e, tx.InsertDigest(store.Digest{Number: signed.Number, Token: signed.Token}, g.changes)
+	})
+	if err != nil {
+		return audit.SignedDigest{}, fmt.Errorf("record: keep digest %d: %w", signed.Number, err)
+	}
+	d.ship(ctx)
+	return signed, nil
+}
+
+// atEnd makes a digest if something happened since the last one.
+func (d *Digester) atEnd(ctx context.Context) error {
+	worth := false
+	err := d.c.Store.View(ctx, func(r store.Reader) error {
+		return undigested(r, func(s audit.Stream) error {
+			from, err := digestedHead(r, s, math.MaxInt64)
+			if err != nil || worth {
+				return err
+			}
+			return entries(r, s, from.Number, func(e audit.Recorded) bool {
+				worth = worth || e.Event != audit.RecordDigested
+				return !worth
+			})
+		})
+	})
+	if err == nil && worth {
+		_, err = d.Digest(ctx)
+	}
+	return err
+}
+
+func (d *Digester) entry(event audit.Event, outcome string) audit.Entry {
+	return audit.Entry{At: d.c.Now().UTC(), Actor: "system", Event: event, Card: liuma.CardID{}, Outcome: outcome}
+}

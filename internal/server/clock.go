@@ -1,0 +1,113 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// ErrNoTime says that a database which holds a record does not say what time it
+// is. Beginning anew at the wall clock would free all that waits.
+var ErrNoTime = errors.New("server: the database has lost its time; put back a backup")
+
+// openClock goes on with the time of a database, or begins it. A crash before a
+// new database has its time leaves it empty, and it is begun again.
+func openClock(ctx context.Context, db store.Store, m clock.Machine) (*clock.Clock, error) {
+	var kept clock.State
+	err := db.View(ctx, func(r store.Reader) (err error) {
+		kept, err = r.Clock()
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		streams, err := r.Streams(audit.Stream{}, 1)
+		if err == nil && len(streams) > 0 {
+			err = ErrNoTime
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the clock: %w", err)
+	}
+	c := clock.Resume(m, kept)
+	if kept != (clock.State{}) {
+		return c, nil
+	}
+	err = db.Update(ctx, func(tx store.Tx) (audit.Entry, error) { return audit.Entry{}, tx.SaveClock(c.State()) })
+	return c, err
+}
+
+// timely is a store that answers nobody while the wall clock is more than a
+// minute behind the time that is kept. Every door and every act needs the store,
+// so none of them has to ask by itself. Administration uses the store behind it.
+type timely struct {
+	store.Store
+	clock  *clock.Clock
+	logger *slog.Logger
+	behind atomic.Bool // it is known that the clock is behind
+}
+
+func (t *timely) View(ctx context.Context, f func(store.Reader) error) error {
+	if err := t.check(ctx); err != nil {
+		return err
+	}
+	return t.Store.View(ctx, f)
+}
+
+func (t *timely) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error)) error {
+	if err := t.check(ctx); err != nil {
+		return err
+	}
+	return t.Store.Update(ctx, f)
+}
+
+// check refuses, and says so once in the log and in the record. An entry that
+// finds no room is lost; the refusals stay.
+func (t *timely) check(ctx context.Context) error {
+	now := t.clock.Read()
+	err := now.Check()
+	if err == nil {
+		t.behind.Store(false)
+		return nil
+	}
+	if !t.behind.Swap(true) {
+		by := now.High.Sub(now.Wall).Truncate(time.Second)
+		t.logger.Error("clock behind: nothing is served until it is right", "by", by)
+		if e := t.Store.Update(context.WithoutCancel(ctx), func(store.Tx) (audit.Entry, error) {
+			return audit.Entry{At: now.High, Actor: "system", Event: audit.ClockBehind, Outcome: "refused", Note: "by=" + by.String()}, nil
+		}); e != nil {
+			t.logger.Error("clock behind: not recorded", "err", e)
+		}
+	}
+	return &liuma.Error{Code: liuma.CodeUnavailable, Reason: authority.ReasonClock, Cause: err}
+}
+
+// Times is how the time of each embedded keeper stands, by the keeper's id.
+func (s *System) Times() map[string]clock.Times {
+	out := map[string]clock.Times{}
+	for _, n := range s.nodes {
+		out[string(n.ID())] = n.Times()
+	}
+	return out
+}
+
+// AcceptTime moves the time of every embedded keeper up to the wall clock. It
+// goes on where one fails, and may be repeated: a keeper that is there already
+// is no error.
+func (s *System) AcceptTime(ctx context.Context) error {
+	var errs []error
+	for _, n := range s.nodes {
+		if err := n.AcceptTime(ctx); err != nil && !errors.Is(err, clock.ErrNotAhead) {
+			errs = append(errs, fmt.Errorf("keeper %s: %w", n.ID(), err))
+		}
+	}
+	return errors.Join(errs...)
+}

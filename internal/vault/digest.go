@@ -1,0 +1,14 @@
+package vault
+
+import "github.com/liuma-pin/liuma/internal/audit"
+
+// SignDigest signs a digest of the record, with the key that signs receipts. A
+// digest with a member missing is not signed.
+func (v *Vault) SignDigest(d audit.Digest) (audit.SignedDigest, error) {
+	payload, err := d.Payload()
+	if err != nil {
+		return audit.SignedDigest{}, err
+	}
+	token, err := v.sign(v.signing.digests, payload)
+	return audit.SignedDigest{Digest: d, Token: token}, err
+}
