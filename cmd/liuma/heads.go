@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -31,7 +32,7 @@ func (a *headsAcceptCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	n, err := server.AcceptHeads(ctx, conf, reason, t.now())
+	n, err := server.AcceptHeads(ctx, conf, reason, clock.System())
 	switch {
 	case errors.Is(err, sqlite.ErrInUse):
 		return fmt.Errorf("%s is in use by another process; stop it first: what a server works with needs no such act", c.Data)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
@@ -36,7 +37,7 @@ func upToDate(ctx context.Context, db store.Store, heads *vault.Heads) error {
 // crash in between leaves a file that is lower than the database, which the
 // next start raises, or still none, and then this is done again. It returns the
 // new version. sqlite.ErrInUse: another process works with the directory.
-func AcceptHeads(ctx context.Context, c config.Config, reason audit.Reason, now time.Time) (_ uint64, err error) {
+func AcceptHeads(ctx context.Context, c config.Config, reason audit.Reason, m clock.Machine) (_ uint64, err error) {
 	if reason, err = audit.ParseReason(string(reason)); err != nil {
 		return 0, err
 	}
@@ -61,7 +62,11 @@ func AcceptHeads(ctx context.Context, c config.Config, reason audit.Reason, now 
 		return 0, err
 	}
 	open.add(db.Close)
-	n, err := acceptDatabase(ctx, db, above, reason, now)
+	now, err := openClock(ctx, db, m)
+	if err != nil {
+		return 0, err
+	}
+	n, err := acceptDatabase(ctx, db, above, reason, now.Now())
 	if err != nil {
 		return 0, err
 	}
