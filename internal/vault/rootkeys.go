@@ -125,9 +125,10 @@ func (v *Vault) Reload(path string) error {
 	return nil
 }
 
-// SealsWith is the id of the root key that seals. It panics after Close.
-func (v *Vault) SealsWith() uint32 {
-	var id uint32
-	v.mustRead(func(k *keys) { id = k.seals })
+// SealsWith is the id of the root key that seals; zero after Close.
+func (v *Vault) SealsWith() (id uint32) {
+	if v.read(func(k *keys) error { id = k.seals; return nil }) != nil {
+		return 0
+	}
 	return id
 }
