@@ -81,6 +81,7 @@ type Reader interface {
 	CeremonyReader
 	PhoneReader
 	DigestReader
+	ResealReader
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
@@ -128,8 +129,8 @@ type Reader interface {
 	Entries(s audit.Stream, after uint64, limit int) ([]audit.Recorded, error)
 }
 
-// Tx reads and writes. Every write but SaveClock counts as a change that needs an entry; a
-// write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
+// Tx reads and writes. Every write but SaveClock and ResealStep counts as a change
+// that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many
 // (Delete…Of, Delete…Ticks, Prune…) may find none. Times are kept to the
@@ -139,6 +140,7 @@ type Tx interface {
 	CeremonyWriter
 	PhoneWriter
 	DigestWriter
+	ResealWriter
 
 	// RaiseShared lifts Shared above a number, for a database that was restored
 	// and is taken for good.
@@ -195,8 +197,8 @@ type Tx interface {
 	DeleteSealKey(id string) error
 
 	// SaveClock replaces the saved time, unless the one that is saved is later:
-	// it never falls (I-15). Of all writes it alone needs no audit entry, since it
-	// only says that time passed; whoever moves the time writes one.
+	// it never falls (I-15). It needs no audit entry, since it only says that time
+	// passed; whoever moves the time writes one.
 	SaveClock(clock.State) error
 
 	// SaveKeepersSeen raises the sequences kept per keeper; it lowers none.

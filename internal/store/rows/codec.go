@@ -53,11 +53,21 @@ func open[T any](c *Codec, t *Table, r Row) (v T, err error) {
 	return v, err
 }
 
-// row seals a value as a row at a rev.
+// row seals a value as a row at a rev, and what is encrypted in it under the
+// same key as the row. If the vault's key was rotated in between it begins anew.
 func row[T any](c *Codec, k *kind[T], key []byte, v *T, rev uint64) (Row, error) {
-	body, err := encode(v)
-	if err != nil {
-		return Row{}, err
+	for {
+		under := c.seal.SealsWith()
+		if err := c.encrypt(v, under); err != nil {
+			return Row{}, err
+		}
+		body, err := encode(v)
+		if err != nil {
+			return Row{}, err
+		}
+		r, err := k.sealed(c.seal, Row{Key: key, Looks: k.looks(v), Rev: rev, Body: body})
+		if err != nil || r.Seal.Key == under {
+			return r, err
+		}
 	}
-	return k.sealed(c.seal, Row{Key: key, Looks: k.looks(v), Rev: rev, Body: body})
 }

@@ -106,6 +106,8 @@ type Sink interface {
 
 // Sealer seals rows and checks their seals; *vault.Vault is one.
 type Sealer interface {
+	SealsWith() uint32 // the key that SealRow and Reseal use
+	Reseal(p vault.Purpose, id, sealed []byte) (fresh []byte, changed bool, err error)
 	SealRow(table string, fields ...[]byte) (vault.RowSeal, error)
 	CheckRow(s vault.RowSeal, table string, fields ...[]byte) error
 }

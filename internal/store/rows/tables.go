@@ -38,6 +38,7 @@ type tables struct {
 	devices     kind[store.Device]
 	messages    kind[store.Message]
 	sharedRow   kind[shared]
+	resealing   kind[store.Resealing]
 	clock       kind[clock.State]
 }
 
@@ -58,7 +59,7 @@ func Tables() []Table {
 	t := newTables()
 	return []Table{t.cards.Table, t.claims.Table, t.requests.Table, t.intents.Table, t.persons.Table, t.clients.Table,
 		t.evidence.Table, t.sealKeys.Table, t.starts.Table, t.ceremonies.Table, t.codes.Table, t.ticks.Table,
-		t.freezeCodes.Table, t.devices.Table, t.messages.Table, t.clock.Table, t.sharedRow.Table}
+		t.freezeCodes.Table, t.devices.Table, t.messages.Table, t.clock.Table, t.sharedRow.Table, t.resealing.Table}
 }
 
 // clockKey is the key of the one row that keeps the time.
@@ -133,6 +134,7 @@ func newTables() *tables {
 		looks: func(e *usedEvidence) []Value { return []Value{e.Until.UnixMilli()} }}
 	t.clock = kind[clock.State]{Table: Table{Name: "clock"}, looks: noLooks[clock.State]}
 	t.claims = kind[claim]{Table: Table{Name: "claims"}, looks: noLooks[claim]}
+	t.resealing = kind[store.Resealing]{Table: Table{Name: "resealing"}, looks: noLooks[store.Resealing]}
 	t.sharedRow = kind[shared]{Table: Table{Name: "shared"}, looks: noLooks[shared]}
 	t.phone()
 	return t

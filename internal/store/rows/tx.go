@@ -21,7 +21,7 @@ type Tx struct {
 	Reader
 	to       Sink
 	wrote    bool // a row was changed
-	kept     bool // the time was saved, which needs no entry
+	kept     bool // the time was saved or rows were sealed anew, which needs no entry
 	destroys bool // a seal key was deleted
 	heads    []Head
 	raised   uint64 // rev of the shared row that this transaction wrote
@@ -35,7 +35,8 @@ type Head struct {
 	Rev  uint64
 }
 
-// Kept reports whether the time was saved: of all writes it alone needs no entry.
+// Kept reports whether the time was saved or rows were sealed anew: of all writes
+// these alone need no entry.
 func (t *Tx) Kept() bool { return t.kept }
 
 // NewTx reads and writes in a transaction until End.
@@ -353,7 +354,7 @@ func (t *Tx) PruneMessages(doneBefore time.Time) (int64, error) {
 // is called once, when the transaction's function has returned nil.
 func (t *Tx) Finish(e audit.Entry, p audit.ProcessID) error {
 	if !t.wrote && e == (audit.Entry{}) {
-		return nil
+		return t.finishShared() // only resealing can have edited it
 	}
 	if e == (audit.Entry{}) {
 		return store.ErrNoAudit
