@@ -120,6 +120,8 @@ const (
 	CodeWeakPIN          Code = "weak_pin"
 	CodeChangeUnderWay   Code = "change_under_way"
 	CodeRefused          Code = "refused" // the only refusal that a channel without a link gets
+	CodeLinkLimit        Code = "link_limit" // the PIN was right, and the card was linked three times within a day
+	CodeLinksFull        Code = "links_full" // the PIN was right, and the card has ten links that are known
 	CodeWrong            Code = "wrong_pin"
 	CodeLocked           Code = "locked"
 	CodeBlocked          Code = "blocked"

@@ -18,6 +18,9 @@ func explanation(c Code) (Explanation, bool) {
 	if e, ok := requestExplanation(c); ok {
 		return e, true
 	}
+	if e, ok := ceremonyExplanation(c); ok {
+		return e, true
+	}
 	if e, ok := holderExplanation(c); ok {
 		return e, true
 	}
@@ -124,7 +127,13 @@ func holderExplanation(c Code) (Explanation, bool) {
 			"请稍等片刻再试。", "Wait a moment and try again.")
 	case CodeRefused:
 		return say("未能通过核验。", "The check did not succeed.",
-			"请核对信息和密码；忘记密码可在原渠道找回，或拨打 12333。", "Check the details and the PIN; a forgotten PIN can be recovered in a linked channel, or call 12333.")
+			"请核对信息和密码，做一次实人认证再试；忘记密码可在已关联的渠道找回，或拨打 12333。", "Check the details and the PIN, and try again together with an identity check; a forgotten PIN can be recovered in a linked channel, or call 12333.")
+	case CodeLinkLimit:
+		return say("这张卡今天已关联三次。", "This card was linked three times within a day.",
+			"请在所示时间之后再关联；如非本人操作，请立即冻结。", "Link again after the time shown. If that was not you, freeze the card now.")
+	case CodeLinksFull:
+		return say("这张卡已有十处关联。", "This card has ten links already.",
+			"请先在不用的应用里解除关联，或在换新手机的应用里替换原来的关联。", "End the link in an app that you no longer use, or let the app on the new phone replace its old link.")
 	case CodeWrong:
 		return say("密码不正确。", "That PIN is not right.",
 			"请再试一次；想不起来可以找回密码。", "Try again, or recover the PIN if you cannot remember it.")
@@ -140,6 +149,13 @@ func holderExplanation(c Code) (Explanation, bool) {
 	case CodeCancelled:
 		return say("实体社保卡已注销，电子社保卡不能使用。", "The physical card was cancelled, so the e-card cannot be used.",
 			"请到经办机构咨询。", "Ask at an agency.")
+	}
+	return Explanation{}, false
+}
+
+// ceremonyExplanation covers pages that are no longer the right one.
+func ceremonyExplanation(c Code) (Explanation, bool) {
+	switch c {
 	case CodeCeremonyExpired:
 		return say("页面放置时间过长，已经失效。", "This page was open for too long and has expired.",
 			"请回到原来的应用，重新办理。您的密码没有改变。", "Go back to the app and start again. Your PIN has not changed.")

@@ -69,7 +69,7 @@ func TestCheckReceipt(t *testing.T) {
 	for what, receipt := range map[string]string{
 		"another issuer":     sign(func(r *vault.Receipt) { r.Issuer = "https://elsewhere.example" }),
 		"another channel":    sign(func(r *vault.Receipt) { r.Channel = "hz-app" }),
-		"another card":       sign(func(r *vault.Receipt) { r.Handle = strings.Repeat("f", 32) }),
+		"another card":       sign(func(r *vault.Receipt) { r.Card = strings.Repeat("f", 32) }),
 		"another request":    sign(func(r *vault.Receipt) { r.BusinessNo = "b-2" }),
 		"another action":     sign(func(r *vault.Receipt) { r.Action = liuma.ActionChange }),
 		"another purpose":    sign(func(r *vault.Receipt) { r.PurposeHash[0]++ }),

@@ -21,7 +21,7 @@ import (
 // Receipt is a signed right verdict, checked.
 type Receipt struct {
 	ID         string
-	Card       string // handle in this channel
+	Card       string // handle of the link
 	BusinessNo string
 	Action     Action
 	ACR        string   // assurance level, in the authority's words
@@ -90,7 +90,7 @@ func (c *Client) CheckReceipt(ctx context.Context, receipt string, want Want) (*
 type receiptClaims struct {
 	Issuer      string   `json:"iss"`
 	Audience    string   `json:"aud"`
-	Card        string   `json:"sub"`
+	Card        string   `json:"card"`
 	ID          string   `json:"jti"`
 	IssuedAt    int64    `json:"iat"`
 	Expires     int64    `json:"exp"`

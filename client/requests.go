@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
 	"time"
 )
@@ -41,6 +42,8 @@ type LinkRequest struct {
 	Region     string   `json:"region,omitempty"`
 	Purpose    string   `json:"purpose"`
 	Challenge  string   `json:"challenge"`
+	Evidence   string   `json:"evidence,omitempty"` // never demanded; with a right PIN it makes the link known at once
+	Replaces   string   `json:"replaces,omitempty"` // handle that the new link takes the place of
 	PIN        Envelope `json:"pin"`
 }
 
@@ -164,11 +167,23 @@ func (c *Client) Enroll(ctx context.Context, r EnrollRequest) (*Verification, er
 	return c.ask(ctx, "/v1/cards", r.BusinessNo, r)
 }
 
-// Link brings the holder's card into this channel. Every refusal is the same
+// Link brings the holder's card into this channel, for one account: keep the
+// handle of the answer (Card) with that account. Every refusal is the same
 // Problem with error code refused: a channel without a link is not told the
-// cause.
+// cause. After a right PIN it may also be link_limit or links_full.
 func (c *Client) Link(ctx context.Context, r LinkRequest) (*Verification, error) {
 	return c.ask(ctx, "/v1/links", r.BusinessNo, r)
+}
+
+// Unlink ends a link of this channel: its account was closed, or its holder
+// wants it. The handle leads nowhere from then on.
+func (c *Client) Unlink(ctx context.Context, handle string) error {
+	if handle == "" {
+		return errors.New("client: no card")
+	}
+	return c.exchange(ctx, http.MethodDelete, "/v1/links/"+url.PathEscape(handle), "", nil, &struct {
+		Card string `json:"card"`
+	}{})
 }
 
 // Verify asks whether a PIN is right. A verdict other than right is an answer,

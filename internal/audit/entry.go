@@ -24,6 +24,7 @@ type Event string
 const (
 	CardEnrolled       Event = "card.enrolled"
 	CardLinked         Event = "card.linked"
+	CardUnlinked       Event = "card.unlinked" // a channel ended one of its links
 	CardFrozen         Event = "card.frozen"
 	CardUnfrozen       Event = "card.unfrozen"
 	FreezeTried        Event = "freeze.tried"    // a freeze code, or a hotline's ID number, that froze nothing
@@ -51,7 +52,6 @@ const (
 	CodeWrong          Event = "code.wrong"
 	PhoneChanged       Event = "phone.changed"
 	PhoneConfirmed     Event = "phone.confirmed" // its holder was seen to have the phone
-	DeviceKnown        Event = "device.known"    // a browser became a known device
 	MessageTried       Event = "message.tried"   // messages were taken up, or one failed and will be tried again
 	MessageSent        Event = "message.sent"    // a gateway took it
 	MessageDelivered   Event = "message.delivered"

@@ -19,7 +19,9 @@ import (
 // act that checks a PIN makes one (I-4).
 type Attempt struct {
 	Caller Caller
-	Row    store.Request // Card is set; Authority.Attempt takes its business number
+	// Row has Card, and Handle if the guess comes through a link; Authority.Attempt
+	// takes its business number.
+	Row    store.Request
 	PIN    pin.PIN
 	Policy policy.Policy
 	Proof  *evidence.Proof // evidence that came with the guess, or nil
@@ -29,9 +31,7 @@ type Attempt struct {
 	// Thaws says that a freeze of the card does not stop the guess, because a
 	// right PIN is to end the freeze.
 	Thaws bool
-	// Device is the secret of the known device that the guess came from, or empty.
-	// Reopen: a right PIN from that device opens the strangers' lane again.
-	Device string
+	// Reopen: a right PIN through a known link opens the strangers' lane again.
 	Reopen bool
 	Hooks  Hooks
 }
@@ -136,6 +136,9 @@ func (a *Authority) begin(ctx context.Context, at *guess) (decided bool, err err
 			ev, err := at.Hooks.after(tx, &card, &at.row, audit.AttemptDecided)
 			return a.DecidedEntry(at.Caller, ev, at.row), err
 		}
+		if err := throughLink(tx, at.row); err != nil {
+			return audit.Entry{}, err
+		}
 		at.count = card.Tally.Spend(now, at.place.Lane)
 		at.target = a.targetOf(card)
 		at.target.Unacknowledged, at.target.Replaces = waiting, replaces
@@ -165,10 +168,10 @@ func (a *Authority) waitingIntent(r store.Reader, card liuma.CardID) (bool, lium
 // for evidence, and takes no business number.
 func (a *Authority) place(r store.Reader, at *guess, card store.Card) (err error) {
 	at.row.Version = card.Version
-	if at.place, err = a.PlaceOf(r, card.ID, at.Device, at.Policy); err != nil {
+	if at.place, err = a.PlaceOf(r, card, at.row.Channel, at.row.Handle, at.Proof != nil, at.Policy); err != nil {
 		return err
 	}
-	at.reopen = at.Reopen && at.place.Lane == ledger.Known
+	at.reopen = at.Reopen && at.place.Through
 	if at.Proof != nil {
 		at.row.Evidence = at.Proof.Method
 	}
@@ -225,14 +228,19 @@ func (a *Authority) conclude(ctx context.Context, at *guess, out keeper.Outcome)
 		if card.Behind = max(card.Behind, out.Behind); card.Behind > 0 {
 			out.Verdict = liuma.Unavailable
 		}
-		a.judge(at, &card, out, now)
+		link, err := linkOf(tx, at.row)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		a.judge(at, &card, link, out, now)
 		if at.row.Verdict == liuma.Right {
 			// An error here is no verdict: what changed meanwhile stops it.
-			err := at.Hooks.guard(tx, card)
-			if err == nil && at.place.Lane == ledger.Known {
-				err = a.sawDevice(tx, card.ID, at.Device)
+			if err := at.Hooks.guard(tx, card); err != nil {
+				return audit.Entry{}, err
 			}
-			if err != nil {
+		}
+		if link != nil {
+			if err := tx.PutLink(*link); err != nil {
 				return audit.Entry{}, err
 			}
 		}
@@ -259,9 +267,13 @@ func (a *Authority) recordUndecided(ctx context.Context, at *guess) {
 	}
 }
 
-// judge settles the guess in the authority's own tally and decides the row.
-func (a *Authority) judge(at *guess, card *store.Card, out keeper.Outcome, now time.Time) {
+// judge settles the guess in the authority's own tally and at its link, and
+// decides the row.
+func (a *Authority) judge(at *guess, card *store.Card, link *store.Link, out keeper.Outcome, now time.Time) {
 	sameVersion := card.Version == at.target.Version
+	if link != nil && (out.Verdict == liuma.Right || out.Evaluated == 0) {
+		uncount(link, out.Verdict == liuma.Right)
+	}
 	if sameVersion && out.Verdict == liuma.Right {
 		card.Tally.Clear(at.count, at.reopen) // a stranger's proof clears both lanes
 	} else if sameVersion && out.Evaluated == 0 {
@@ -272,7 +284,7 @@ func (a *Authority) judge(at *guess, card *store.Card, out keeper.Outcome, now t
 	standing := liuma.StandingOf(card.Physical, card.Frozen && !at.Thaws)
 	switch {
 	case out.Verdict != liuma.Right:
-	case !sameVersion:
+	case !sameVersion, at.row.Handle != "" && link == nil: // set anew, or the link ended, meanwhile
 		verdict, code = liuma.Unavailable, liuma.CodeUnavailable
 	case standing == liuma.StandingCancelled:
 		verdict, code = liuma.Suspended, liuma.CodeCancelled
@@ -280,6 +292,9 @@ func (a *Authority) judge(at *guess, card *store.Card, out keeper.Outcome, now t
 		verdict, code = liuma.Suspended, liuma.CodeFrozen
 	case standing == liuma.StandingSuspended && at.Proof == nil:
 		verdict, code = liuma.Suspended, liuma.CodeEvidenceRequired
+	}
+	if verdict == liuma.Right && link != nil {
+		proved(link, card.Version, at.Proof != nil, now)
 	}
 	at.row.Until = a.clock.Read().ToHigh(out.Until) // keepers have a time of their own
 	if verdict == liuma.Wrong {

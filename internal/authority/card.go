@@ -90,13 +90,3 @@ func (a *Authority) MarkEvidence(tx store.Tx, proof *evidence.Proof) error {
 	}
 	return err
 }
-
-// EnsureLink links a card in a channel unless it is linked already; made
-// reports whether the link is new.
-func (a *Authority) EnsureLink(tx store.Tx, ch liuma.ChannelID, card liuma.CardID, now time.Time) (made bool, err error) {
-	err = tx.InsertLink(store.Link{Channel: ch, Card: card, Handle: store.Handle(a.vault.Handle(ch, card)), At: now})
-	if errors.Is(err, store.ErrExists) {
-		return false, nil
-	}
-	return err == nil, err
-}

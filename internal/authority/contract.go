@@ -45,6 +45,9 @@ type Request struct {
 	Purpose   string // as shown to the holder
 	Challenge string // the value that envelopes and evidence are bound to
 	Evidence  string // JWT of a registered provider, or empty
+	// Replaces, of a link, is the handle of this channel that the new link takes the
+	// place of, or empty.
+	Replaces store.Handle
 	// Current is the PIN to check. A change has Old and New, an enrolment New
 	// alone. A missing envelope is refused when it is opened.
 	Current, Old, New envelope.Envelope

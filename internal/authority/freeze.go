@@ -26,7 +26,7 @@ func (a *Authority) Freeze(ctx context.Context, c Caller, q Request) (Verificati
 	start := row
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		r := start
-		r.Card = linked
+		r.Card, r.Handle = linked, store.Handle(q.Subject.Card)
 		card, err := a.ReadCard(tx, linked)
 		if err != nil {
 			return audit.Entry{}, err

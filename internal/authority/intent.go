@@ -223,7 +223,7 @@ func (a *Authority) flipCard(tx store.Tx, card *store.Card, in store.Intent) (au
 	if err != nil {
 		return "", err
 	}
-	return ev, errors.Join(a.WriteCard(tx, *card), tx.UpdateRequest(row))
+	return ev, errors.Join(a.setThrough(tx, in, row), a.WriteCard(tx, *card), tx.UpdateRequest(row))
 }
 
 // abandon ends an intent that no keeper was asked to commit. The old PIN stays;

@@ -136,12 +136,11 @@ func (a *Authority) pruneRows(ctx context.Context) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		ticks, err1 := tx.PruneTicks(now.Add(-ticksKept))
 		codes, err2 := tx.PruneFreezeCodes(now)
-		devices, err3 := tx.PruneDevices(now.Add(-deviceLife))
-		if err := errors.Join(err1, err2, err3); err != nil || ticks+codes+devices == 0 {
+		if err := errors.Join(err1, err2); err != nil || ticks+codes == 0 {
 			return audit.Entry{}, err
 		}
 		e := a.Entry("system", audit.RowsPruned, liuma.CardID{}, "", "ok")
-		e.Note = fmt.Sprintf("rows=%d", ticks+codes+devices)
+		e.Note = fmt.Sprintf("rows=%d", ticks+codes)
 		return e, nil
 	})
 }

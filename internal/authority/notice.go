@@ -50,6 +50,7 @@ const (
 	noticeStrangers  = "strangers_stopped"
 	noticeOutside    = "strangers_locked"
 	noticeFrozen     = "card_frozen"
+	noticeUnlinked   = "channel_unlinked"
 )
 
 const redactedText = "[text]"
@@ -186,7 +187,7 @@ func (a *Authority) tellShut(tx store.Tx, card store.Card, at *guess) error {
 	case ledger.Locked:
 		template := noticePINLocked
 		if _, shut := card.Tally.Check(a.Now(), ledger.Known, at.place.Reserve, at.Policy.Limits); at.place.Reserve > 0 && shut == nil {
-			template = noticeOutside // known devices can still guess
+			template = noticeOutside // known links can still guess
 		}
 		return a.TellIn(tx, card, template, row.Channel, map[string]string{"until": a.ToWall(row.Until).Format(time.RFC3339)})
 	case ledger.LaneClosed:

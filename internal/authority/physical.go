@@ -136,11 +136,6 @@ func (a *Authority) followPhysical(tx store.Tx, p store.Person, f registry.Facts
 		return store.Card{}, err
 	}
 	card.Physical = p.Physical
-	if card.Physical == liuma.PhysicalCancelled {
-		if err := tx.DeleteDevicesOf(card.ID); err != nil {
-			return store.Card{}, err
-		}
-	}
 	own, err := a.Facts(card)
 	if err != nil {
 		return store.Card{}, err

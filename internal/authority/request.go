@@ -128,7 +128,7 @@ func (a *Authority) Answer(ctx context.Context, c Caller, row store.Request) (Ve
 	}
 	v.Verdict, v.Code, v.Until = row.Verdict, row.Code, at.ToWall(row.Until)
 	if !row.Card.IsZero() {
-		v.Card = store.Handle(a.vault.Handle(c.Channel(), row.Card))
+		v.Card = row.Handle
 	}
 	if row.Verdict == liuma.Wrong || row.Verdict == liuma.Locked {
 		left := row.TriesLeft
@@ -210,6 +210,9 @@ func ofTry(bn liuma.BusinessNo) bool { return strings.Contains(string(bn), "#") 
 
 // Unlinked reports whether the row is a refusal to a channel that had no link.
 func Unlinked(row store.Request) bool {
+	if row.Code == liuma.CodeLinkLimit || row.Code == liuma.CodeLinksFull {
+		return false // the PIN was right: the holder may learn why there is no link
+	}
 	return row.Code == liuma.CodeRefused ||
 		row.Action == liuma.ActionLink && row.Verdict != liuma.Right
 }
@@ -223,7 +226,7 @@ func (a *Authority) Receipt(c Caller, row store.Request) vault.Receipt {
 	}
 	return vault.Receipt{
 		ID: row.ReceiptID, Issuer: a.issuer, Channel: row.Channel,
-		Handle:     a.vault.Handle(row.Channel, row.Card),
+		Subject: a.vault.Handle(row.Channel, row.Card), Card: string(row.Handle),
 		BusinessNo: row.BusinessNo, Action: row.Action, PurposeHash: row.Purpose,
 		ACR: acr(row), AMR: amr,
 		IssuedAt: at, Expires: at.Add(a.PolicyFor(c, "").ReceiptTTL),

@@ -136,7 +136,7 @@ func write(ctx context.Context, c Config, s *server.System, cards []store.Card) 
 				if err := tx.InsertCard(*card); err != nil {
 					return audit.Entry{}, err
 				}
-				err := tx.InsertLink(store.Link{Channel: channelID, Card: card.ID, At: card.CreatedAt,
+				err := tx.PutLink(store.Link{Channel: channelID, Card: card.ID, At: card.CreatedAt,
 					Handle: store.Handle(s.Vault.Handle(channelID, card.ID))})
 				if err != nil {
 					return audit.Entry{}, err

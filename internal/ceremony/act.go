@@ -71,7 +71,7 @@ type Act struct {
 	// set writes the changes that come with a new PIN, in the transaction that
 	// makes it the card's; nil for acts that set no PIN. It returns the audit
 	// event.
-	set func(*Ceremonies, store.Tx, store.Card, store.Request) (audit.Event, error)
+	set func(*Ceremonies, store.Tx, store.Card, *store.Request) (audit.Event, error)
 }
 
 // Proof names a kind of proof.

@@ -36,8 +36,7 @@ type asking struct {
 	// The members below are set for a try only.
 	card      liuma.CardID // the card of the ceremony, zero if not known yet
 	codePhone string       // at an enrolment: the number whose one-time code was right
-	device    string       // secret of the browser's device cookie, or empty
-	reopen    bool         // the holder wants to open the strangers' lane again
+	reopen    bool         // the holder wants to open the strangers' lane again, by a known link
 }
 
 // native makes the asking of a request at the native door.
@@ -62,8 +61,11 @@ func (q asking) hosted() bool { return q.row.Ceremony != "" }
 func (q asking) attempt(card liuma.CardID, guess pin.PIN, proof *evidence.Proof, h authority.Hooks) authority.Attempt {
 	row := q.row
 	row.Card = card
+	if q.act.Linked {
+		row.Handle = store.Handle(q.request.Subject.Card)
+	}
 	return authority.Attempt{Caller: q.caller, Row: row, PIN: guess, Policy: q.policy, Proof: proof,
-		ProofUsed: q.hosted(), Thaws: q.act.Thaws, Device: q.device, Reopen: q.reopen, Hooks: h}
+		ProofUsed: q.hosted(), Thaws: q.act.Thaws, Reopen: q.reopen, Hooks: h}
 }
 
 // open opens one envelope of the asking. field names it in an error.

@@ -34,8 +34,6 @@ type thief struct {
 	sim, face, pin bool
 	cardNo         bool // the physical card's number, where a region accepts it
 	session        bool // a session in the channel that the card is linked in
-	device         bool // a known device of the holder's, or its cookie
-	cookie         string
 	own2           store.Handle
 	unborn         registry.Facts // in the registry, without a card
 	flows          []*flow
@@ -104,7 +102,7 @@ func (th *thief) push(f *flow, in ceremony.Hand) bool {
 		return false
 	}
 	f.id = p.ID
-	h := ceremony.Hand{Secret: in.Secret, RequestURI: pushed.RequestURI, Device: th.cookie}
+	h := ceremony.Hand{Secret: in.Secret, RequestURI: pushed.RequestURI}
 	if th.one(4) {
 		f.hands = append(f.hands, h) // goes on without Begin
 		return true
@@ -112,7 +110,7 @@ func (th *thief) push(f *flow, in ceremony.Hand) bool {
 	if p, err = a.Begin(context.Background(), p.ID, h); err != nil {
 		return false
 	}
-	f.hands = append(f.hands, ceremony.Hand{Secret: p.Bound, Device: th.cookie})
+	f.hands = append(f.hands, ceremony.Hand{Secret: p.Bound})
 	return true
 }
 
@@ -181,7 +179,6 @@ func (th *thief) natural(f *flow, h ceremony.Hand) {
 		if _, err := a.SendCode(ctx, f.id, h); err == nil {
 			_, _ = a.GiveCode(ctx, f.id, h, th.code())
 		}
-		_, _ = a.KnowDevice(ctx, f.id, h)
 		_, _ = a.WayBack(ctx, f.id, h)
 	}
 }
@@ -202,9 +199,7 @@ func (th *thief) twice(do func()) {
 // wild takes any step at all.
 func (th *thief) wild(f *flow, h ceremony.Hand) {
 	a, ctx := th.Authority(), context.Background()
-	switch th.rng.IntN(13) {
-	case 12:
-		_, _ = a.KnowDevice(ctx, f.id, h)
+	switch th.rng.IntN(12) {
 	case 11:
 		_, _ = a.GiveCardNo(ctx, f.id, h, th.who.CardNo)
 	case 0:
@@ -298,16 +293,12 @@ func (th *thief) step() {
 func (th *thief) won(before store.Card, contact store.Contact) string {
 	var now store.Card
 	var phone store.Contact
-	var known []store.Device
 	born := false
 	err := th.System.Store.View(context.Background(), func(r store.Reader) (err error) {
 		if now, err = r.Card(before.ID); err != nil {
 			return err
 		}
 		if phone, err = r.Contact(before.ID); err != nil {
-			return err
-		}
-		if known, err = r.DevicesOf(before.ID); err != nil {
 			return err
 		}
 		holder := th.System.Vault.Index("id-number", th.unborn.IDNumber)
@@ -329,8 +320,6 @@ func (th *thief) won(before store.Card, contact store.Contact) string {
 		return "bound a phone"
 	case before.Frozen && !now.Frozen:
 		return "unfroze the card"
-	case len(known) > int(b2i(th.device)):
-		return "made a device known"
 	}
 	return ""
 }
@@ -345,10 +334,6 @@ func rob(t *testing.T, th *thief, frozen bool, seed uint64, steps int) (string, 
 		th.phoned = newPhoned(t, testkit.Options{})
 	}
 	th.own, th.unborn, th.rng = th.Channel("any-app"), th.People[1], rand.New(rand.NewPCG(seed, 1))
-	if th.device {
-		th.cookie = th.know("")
-		th.Clock.Advance(time.Minute)
-	}
 	if frozen {
 		freezeIn(th.phoned)
 	}
@@ -373,8 +358,7 @@ func rob(t *testing.T, th *thief, frozen bool, seed uint64, steps int) (string, 
 // TestNoSingleFactorGetsAnything is I-12: a thief has one factor, everything
 // public about the holder and, where the factor gives it, a session in the
 // holder's channel. In any order of steps the thief sets and resets no PIN,
-// binds no phone, unfreezes nothing and makes no device known. A known device
-// adds nothing to that.
+// binds no phone and unfreezes nothing.
 func TestNoSingleFactorGetsAnything(t *testing.T) {
 	for name, th := range map[string]thief{
 		"nothing":   {},
@@ -383,12 +367,6 @@ func TestNoSingleFactorGetsAnything(t *testing.T) {
 		"a face":    {face: true, session: true},
 		"a PIN":     {pin: true},
 		"a card":    {cardNo: true, session: true},
-		// A known device is no factor: with it, each factor alone still gives
-		// nothing.
-		"a device":            {device: true, session: true},
-		"a SIM and a device":  {sim: true, device: true, session: true},
-		"a face and a device": {face: true, device: true, session: true},
-		"a PIN and a device":  {pin: true, device: true},
 	} {
 		for _, frozen := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/frozen=%v", name, frozen), func(t *testing.T) {
@@ -416,7 +394,6 @@ func TestTwoFactorsAreFound(t *testing.T) {
 		{"PIN, SIM and session, frozen", thief{sim: true, pin: true, session: true}, true, "unfroze the card"},
 		{"SIM and card, where that counts", thief{sim: true, cardNo: true, session: true}, false, "set the PIN"},
 		{"PIN and session", thief{pin: true, session: true}, false, "set the PIN"},
-		{"PIN, SIM and own channel", thief{pin: true, sim: true}, false, "made a device known"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for seed := range uint64(6) {

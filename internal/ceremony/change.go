@@ -28,14 +28,14 @@ func change() Act {
 		Turns:     true,
 		Evidenced: StepPIN,
 		run:       (*Ceremonies).change,
-		set: func(s *Ceremonies, tx store.Tx, card store.Card, row store.Request) (audit.Event, error) {
+		set: func(s *Ceremonies, tx store.Tx, card store.Card, row *store.Request) (audit.Event, error) {
 			return audit.PINSet, s.engine.TellIn(tx, card, noticePINChanged, row.Channel, nil)
 		},
 	}
 }
 
 // Change sets a new PIN, with the old one as proof: Subject has Card, Old and
-// New are the PINs, Evidence is required where the link is new. The new PIN is
+// New are the PINs, Evidence is required where the link is not known. The new PIN is
 // judged before the old one is guessed at, so a weak choice costs no guess. The
 // judgement depends only on the two PINs that were typed, so it shows nothing
 // about the card's PIN.
@@ -105,7 +105,7 @@ func (s *Ceremonies) readChanging(ctx context.Context, q asking) (changing, erro
 			return err
 		}
 		if of.proof == nil {
-			if err := s.lateLink(r, q.caller, card); err != nil {
+			if err := s.lateLink(r, q, card); err != nil {
 				return err
 			}
 		}
@@ -115,28 +115,17 @@ func (s *Ceremonies) readChanging(ctx context.Context, q asking) (changing, erro
 	return of, err
 }
 
-// lateLink also asks for evidence where the link is new. A PIN alone makes a
-// link, so a thief who saw a holder type the PIN could otherwise link a channel
-// and change the PIN there (I-12). Once the link is older, the holder has had a
-// notice of it, with a freeze code. The link that was made together with the
-// card and its phone does not count as new. Nor does any link of a card without
-// a bound phone, since no notice can be sent.
-func (s *Ceremonies) lateLink(r store.Reader, c authority.Caller, card store.Card) error {
-	if s.outbox == nil {
-		return nil
-	}
-	link, err := r.Link(c.Channel(), card.ID)
-	if err != nil {
-		return ignoreMissing(err)
-	}
-	contact, err := r.Contact(card.ID)
-	if err != nil {
-		return ignoreMissing(err)
-	}
-	if link.At.After(contact.BoundAt) && s.now().Before(link.At.Add(s.recoveryOf(card, c.Channel()).Hold)) {
+// lateLink also asks for evidence where the link is not known. A PIN alone makes
+// a link, so a thief who saw a holder type the PIN could otherwise link the card
+// and change the PIN there (I-12). Once the link is known, the holder has had a
+// notice of it, with a freeze code, for 72 hours; or evidence came with the PIN.
+// The age of another link, in this channel or not, counts for nothing.
+func (s *Ceremonies) lateLink(r store.Reader, q asking, card store.Card) error {
+	l, err := r.LinkByHandle(q.caller.Channel(), store.Handle(q.request.Subject.Card))
+	if errors.Is(err, store.ErrNotFound) || err == nil && !s.engine.KnownLink(card, l) {
 		return &liuma.Error{Code: liuma.CodeEvidenceRequired}
 	}
-	return nil
+	return err
 }
 
 // openChange opens both envelopes and judges the new PIN.

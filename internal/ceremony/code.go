@@ -234,7 +234,7 @@ func (s *Ceremonies) GiveCode(ctx context.Context, id string, h Hand, typed stri
 			}
 			phone := s.engine.PhoneIndex(to.phone)
 			d.Proofs.Code = CodeProof{In: bytes.Clone(c.Browser[:]), Phone: bytes.Clone(phone[:]), At: s.now()}
-			next, err := s.toPad(h, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) { return s.codeRight(tx, c, d, to) })(tx, c, d)
+			next, err := s.toPad(func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) { return s.codeRight(tx, c, d, to) })(tx, c, d)
 			if next == StepDone {
 				e.Event = s.acting(*c, *d).CodeEvent
 			}

@@ -35,7 +35,10 @@ type Push struct {
 	Purpose    string // as shown to the holder, 1 to 60 characters
 	Challenge  string // the value that Evidence is bound to; empty without evidence
 	Evidence   string
-	Return     Return
+	// Replaces, of a link, is the handle of this channel that the new link takes the
+	// place of, or empty.
+	Replaces store.Handle
+	Return   Return
 }
 
 // Return holds the values with which a ceremony goes back to its channel (OAuth
@@ -85,9 +88,6 @@ const (
 type Hand struct {
 	Secret     string
 	RequestURI string
-	// Device is the secret of this browser's device cookie, or empty. Every look
-	// and move carries it, because guesses of a known device have their own lane.
-	Device string
 	// Language is the language of the page, for messages to the phone: "zh-CN" or
 	// "en".
 	Language string
@@ -139,19 +139,11 @@ type Page struct {
 	// use; nil if there is no bound phone: NoticeEveryUse.
 	EveryUse *bool
 
-	// DeviceOffer says at StepDone that this browser gave or set a right PIN, and
-	// gave a one-time code, so it may become a known device: KnowDevice.
-	// DeviceKnown says that it is one: set its cookie again then, because its life
-	// counts from the last right PIN. Device is the secret for that cookie, after
-	// KnowDevice; else empty.
-	DeviceOffer bool
-	DeviceKnown bool
-	Device      string
 	// LaneClosed says that the strangers' lane is closed by wrong PINs from
-	// unknown devices, so that only known devices can guess. It is set only where
-	// the channel is linked. At StepRefused (Code is blocked): a known device or a
-	// reset opens the lane again. At StepPIN, in a known device: a right PIN with
-	// Given.Reopen does.
+	// elsewhere, so that only known links, and guesses with evidence, go on. It is
+	// set only where the channel is linked. At StepRefused (Code is blocked):
+	// evidence or a reset helps. At StepPIN, through a known link: a right PIN with
+	// Given.Reopen opens the lane again.
 	LaneClosed bool
 
 	// RemindChange says at StepDone that the PIN is so old that the holder
@@ -185,15 +177,16 @@ type Way struct{ URL string }
 type Given struct {
 	Try               int
 	Current, Old, New *envelope.Envelope
-	// Reopen: a right PIN opens the strangers' lane again. It counts only in a
-	// known device.
+	// Reopen: a right PIN opens the strangers' lane again. It counts only through a
+	// known link.
 	Reopen bool
 }
 
 // Grant is what an authorization code is redeemed for: the claims of the ID
 // token.
 type Grant struct {
-	Handle      store.Handle // sub: pairwise
+	Subject     string       // sub: pairwise, one a card and channel; it opens nothing
+	Card        store.Handle // of the link that the request came through, or made
 	BusinessNo  liuma.BusinessNo
 	Action      liuma.Action
 	PurposeHash [32]byte

@@ -16,7 +16,9 @@ import (
 type details struct {
 	Subject subjectParts `json:"subject"`
 	Purpose string       `json:"purpose"`
-	Return  Return       `json:"return"`
+	// Replaces is the handle that a link takes the place of, or empty.
+	Replaces store.Handle `json:"replaces,omitempty"`
+	Return   Return       `json:"return"`
 	// Proofs is what the holder has proved so far.
 	Proofs Proofs `json:"proofs,omitzero"`
 	// Turned is the act that the holder turned to, if not the ceremony's own.
@@ -40,7 +42,6 @@ type details struct {
 	NoResetUntil time.Time `json:"no_reset_until,omitzero"`
 	WasReset     bool      `json:"was_reset,omitempty"`
 	ToldOff      bool      `json:"told_off,omitempty"` // a notice said that notices of every use end
-	Device       []byte    `json:"device,omitempty"`   // MAC of the device that this ceremony made known
 }
 
 // subjectParts is the wire form of envelope.Subject, which refuses to be

@@ -45,14 +45,14 @@ func enrollHosted(t *testing.T, env *testkit.Env, ch authority.Caller, f registr
 		t.Fatalf("way back: %v", back)
 	}
 	g, err := env.Authority().RedeemCode(t.Context(), ch, back.Get("code"), testkit.RedirectURI, testkit.Verifier)
-	if err != nil || g.Nonce != "nonce-1" || g.BusinessNo != q.BusinessNo || g.Handle == "" {
+	if err != nil || g.Nonce != "nonce-1" || g.BusinessNo != q.BusinessNo || g.Card == "" {
 		t.Fatalf("grant: %+v, %v", g, err)
 	}
 	v, err := env.Authority().Verification(t.Context(), ch, q.BusinessNo)
-	if err != nil || v.Verdict != liuma.Right || !v.Redeemed || v.Card != g.Handle {
+	if err != nil || v.Verdict != liuma.Right || !v.Redeemed || v.Card != g.Card {
 		t.Fatalf("by business number: %+v, %v", v, err)
 	}
-	return g.Handle
+	return g.Card
 }
 
 func TestHostedStory(t *testing.T) {

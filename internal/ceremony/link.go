@@ -7,6 +7,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -26,7 +27,8 @@ func link() Act {
 }
 
 // Link links the holder's card in one more channel, by its PIN: Subject has
-// name and ID number, Current is the PIN. Until the PIN was right the channel
+// name and ID number, Current is the PIN, Replaces the handle that the new link
+// takes the place of, or empty; evidence is welcome and never demanded. Until the PIN was right the channel
 // has no link, so a wrong PIN, an unknown person, a card without a PIN, a lock
 // and a name that does not fit all get the same answer after the same time.
 func (s *Ceremonies) Link(ctx context.Context, c authority.Caller, q authority.Request) (authority.Verification, error) {
@@ -46,7 +48,8 @@ func (s *Ceremonies) link(ctx context.Context, q asking) (authority.Verification
 	if err != nil {
 		return authority.Verification{}, liuma.AtField(liuma.Outward(err), "subject.name")
 	}
-	if err := q.evidence.challenged(); err != nil {
+	proof, err := s.linkEvidence(ctx, q, id.Canonical(), name)
+	if err != nil {
 		return s.repeatedOr(ctx, q, err)
 	}
 	// The slot is also held for a holder without a card, so that two requests at
@@ -58,7 +61,7 @@ func (s *Ceremonies) link(ctx context.Context, q asking) (authority.Verification
 	}
 	defer release()
 	hold := s.engine.Pace(ctx, q.caller)
-	v, err := s.linkHolder(ctx, q, holder, name)
+	v, err := s.linkHolder(ctx, q, holder, name, proof)
 	if errors.Is(err, authority.ErrClientChanged) {
 		return v, err // nobody was looked up, and the door asks again
 	}
@@ -68,7 +71,7 @@ func (s *Ceremonies) link(ctx context.Context, q asking) (authority.Verification
 	return v, err
 }
 
-func (s *Ceremonies) linkHolder(ctx context.Context, q asking, holder vault.Index, name string) (authority.Verification, error) {
+func (s *Ceremonies) linkHolder(ctx context.Context, q asking, holder vault.Index, name string, proof *evidence.Proof) (authority.Verification, error) {
 	// Opened before the look-up: a bad envelope is the channel's own mistake, and
 	// its answer is the same for every holder.
 	guess, err := s.open(ctx, q, liuma.RoleCurrent, q.request.Current, "pin")
@@ -78,7 +81,7 @@ func (s *Ceremonies) linkHolder(ctx context.Context, q asking, holder vault.Inde
 	defer guess.Wipe()
 	card, err := s.cardOf(ctx, q, holder, name)
 	if errors.Is(err, authority.ErrUnlinked) {
-		return s.engine.RefuseNow(ctx, q.caller, q.row, s.hooks(q, nil))
+		return s.refuseLink(ctx, q, proof)
 	}
 	if err != nil {
 		return s.engine.Repeat(ctx, q.caller, err)
@@ -86,13 +89,13 @@ func (s *Ceremonies) linkHolder(ctx context.Context, q asking, holder vault.Inde
 	release, err := s.engine.HoldCard(ctx, card)
 	if err != nil {
 		// The error "in use" would show that there is a card.
-		return s.engine.RefuseNow(ctx, q.caller, q.row, s.hooks(q, nil))
+		return s.refuseLink(ctx, q, proof)
 	}
 	defer release()
-	row, err := s.engine.Attempt(ctx, q.attempt(card, guess, nil, s.hooks(q, s.linked)))
+	row, err := s.engine.Attempt(ctx, q.attempt(card, guess, proof, s.hooks(q, s.linked(q.request.Replaces))))
 	if liuma.CodeOf(err) == liuma.CodeEvidenceRequired {
 		// Without a link the channel must not learn that the physical card is lost.
-		return s.engine.RefuseNow(ctx, q.caller, q.row, s.hooks(q, nil))
+		return s.refuseLink(ctx, q, proof)
 	}
 	if err != nil {
 		return s.engine.Repeat(ctx, q.caller, err)
@@ -100,18 +103,57 @@ func (s *Ceremonies) linkHolder(ctx context.Context, q asking, holder vault.Inde
 	return s.engine.Answer(ctx, q.caller, row)
 }
 
-// linked makes the link of a native request after a right PIN, and notifies the
-// holder if it is new. A link of a ceremony is made when its code is redeemed
-// (linkReturned).
-func (s *Ceremonies) linked(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
-	if row.Ceremony != "" {
-		return "", nil
+// linkEvidence checks the evidence that came with a link, which needs none. It
+// is compared with what the channel sent, before anybody is looked up, so that
+// its answer is the same for every holder.
+func (s *Ceremonies) linkEvidence(ctx context.Context, q asking, idNumber, name string) (proof *evidence.Proof, err error) {
+	err = s.store.View(ctx, func(r store.Reader) error {
+		proof, err = q.evidence.about(r, func() (registry.Facts, error) {
+			return registry.Facts{IDNumber: idNumber, Name: name}, nil
+		})
+		return err
+	})
+	return proof, liuma.Outward(err)
+}
+
+// refuseLink stores the one refusal. Evidence is used up as if there had been an
+// attempt, so that sending it again shows nothing either.
+func (s *Ceremonies) refuseLink(ctx context.Context, q asking, proof *evidence.Proof) (authority.Verification, error) {
+	h := s.hooks(q, nil)
+	after := h.After
+	h.After = func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
+		if !q.hosted() {
+			if err := s.engine.MarkEvidence(tx, proof); err != nil {
+				return "", err
+			}
+		}
+		return after(tx, card, row)
 	}
-	made, err := s.engine.EnsureLink(tx, row.Channel, card.ID, row.DecidedAt)
-	if err != nil || !made {
-		return "", err
+	return s.engine.RefuseNow(ctx, q.caller, q.row, h)
+}
+
+// linked returns what follows a right PIN: at the native door the link, with a
+// notice to the holder; that of a ceremony is made when its code is redeemed
+// (linkReturned). Where there may be no link, the request ends with the reason
+// and no verdict, which no channel can take for success; the PIN was right, so
+// the reason tells its giver nothing new.
+func (s *Ceremonies) linked(replaces store.Handle) func(store.Tx, *store.Card, *store.Request) (audit.Event, error) {
+	return func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
+		err := s.engine.MayLink(tx, *card, *row, replaces)
+		if e, ok := refusal(err); ok && (e.Code == liuma.CodeLinkLimit || e.Code == liuma.CodeLinksFull) {
+			row.Verdict, row.Code, row.Until, row.ReceiptID = "", e.Code, e.Until, ""
+			return "", nil
+		}
+		if err != nil || row.Ceremony != "" {
+			return "", err
+		}
+		l, err := s.engine.MakeLink(tx, *card, *row, replaces)
+		if err != nil {
+			return "", err
+		}
+		row.Handle = l.Handle
+		return audit.CardLinked, s.engine.TellIn(tx, *card, noticeLinked, row.Channel, nil)
 	}
-	return audit.CardLinked, s.engine.TellIn(tx, *card, noticeLinked, row.Channel, nil)
 }
 
 // cardOf finds, in one view, a card by its holder. Its PIN must be set and the
@@ -124,6 +166,15 @@ func (s *Ceremonies) cardOf(ctx context.Context, q asking, holder vault.Index, n
 		}
 		if err := authority.LookNumber(r, q.row); err != nil {
 			return err
+		}
+		if q.request.Replaces != "" {
+			_, err := r.LinkByHandle(q.caller.Channel(), q.request.Replaces)
+			if errors.Is(err, store.ErrNotFound) {
+				return liuma.FailField(liuma.CodeNotFound, "replaces", err)
+			}
+			if err != nil {
+				return err
+			}
 		}
 		found, err := r.CardByHolder(holder)
 		if errors.Is(err, store.ErrNotFound) {

@@ -107,7 +107,6 @@ func verbs(a server.Front) []struct {
 		{"remember", steps(code, evidence), a.Remember},
 		{"freeze", steps(confirm, code, evidence, phone, pin, done, refused), a.FreezeOwn},
 		{"every-use", steps(done), func(ctx context.Context, id string, h hand) (page, error) { return a.NoticeEveryUse(ctx, id, h, true) }},
-		{"know-device", steps(done), a.KnowDevice},
 		{"pin", steps(pin), func(ctx context.Context, id string, h hand) (page, error) {
 			return a.GivePIN(ctx, id, h, ceremony.Given{Try: 1})
 		}},

@@ -10,7 +10,6 @@ const (
 	noticePhoneNew     = "phone_changed_new"
 	noticeLinked       = "channel_linked"
 	noticeUnfrozen     = "card_unfrozen"
-	noticeDevice       = "device_known"
 	noticeRemind       = "rotation_reminder"
 	noticeEveryUse     = "every_use"
 	noticeEveryUseOff  = "every_use_off"

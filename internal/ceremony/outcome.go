@@ -104,6 +104,8 @@ func (s *Ceremonies) afterTry(try store.Request) (to Step, end bool) {
 	switch {
 	case try.Verdict == liuma.Right && try.Code == "":
 		return StepDone, true
+	case try.Code == liuma.CodeLinkLimit, try.Code == liuma.CodeLinksFull:
+		return StepRefused, true
 	case !s.acts[try.Action].Linked:
 		return StepPIN, false
 	case try.Verdict == liuma.Wrong && try.TriesLeft > 0, try.Verdict == liuma.Unavailable:
@@ -121,7 +123,7 @@ func (s *Ceremonies) decideParent(tx store.Tx, c *store.Ceremony, try store.Requ
 		return nil
 	}
 	row.Card, row.Version, row.Evidence = try.Card, try.Version, try.Evidence
-	row.TriesLeft, row.Until = try.TriesLeft, try.Until
+	row.TriesLeft, row.Until, row.Handle = try.TriesLeft, try.Until, try.Handle
 	authority.Decide(&row, s.now(), try.Verdict, try.Code)
 	if try.Verdict != liuma.Right {
 		c.Ended = s.now()

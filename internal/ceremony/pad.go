@@ -3,7 +3,9 @@ package ceremony
 import (
 	"errors"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -14,7 +16,7 @@ import (
 // it, which may ask for the card's standing anyway; any other channel sees the
 // pad, as for every holder.
 // Nothing is counted, and a crash before the commit leaves the pad.
-func (s *Ceremonies) atPad(tx store.Tx, c *store.Ceremony, d *details, h Hand) (Step, error) {
+func (s *Ceremonies) atPad(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 	act := s.acting(*c, *d)
 	if !act.asksCurrent() {
 		return StepPIN, nil
@@ -39,12 +41,12 @@ func (s *Ceremonies) atPad(tx store.Tx, c *store.Ceremony, d *details, h Hand) (
 		return StepPIN, nil
 	}
 	rules := s.policy.For(c.Region, c.Channel)
-	at, err := s.engine.PlaceOf(tx, card.ID, h.Device, rules)
+	at, err := s.engine.PlaceOf(tx, card, c.Channel, store.Handle(d.Subject.Card), d.Proofs.Evidence != nil, rules)
 	if err != nil {
 		return "", err
 	}
 	now := s.now()
-	row.Card, row.Version = card.ID, card.Version
+	row.Card, row.Version, row.Handle = card.ID, card.Version, store.Handle(d.Subject.Card)
 	if !authority.RefusedAtOnce(&row, card, act.Thaws, at, rules.Limits, now) {
 		return StepPIN, nil
 	}
@@ -55,12 +57,46 @@ func (s *Ceremonies) atPad(tx store.Tx, c *store.Ceremony, d *details, h Hand) (
 }
 
 // toPad makes a change that leads to the pad, by way of atPad.
-func (s *Ceremonies) toPad(h Hand, move func(store.Tx, *store.Ceremony, *details) (Step, error)) func(store.Tx, *store.Ceremony, *details) (Step, error) {
+func (s *Ceremonies) toPad(move func(store.Tx, *store.Ceremony, *details) (Step, error)) func(store.Tx, *store.Ceremony, *details) (Step, error) {
 	return func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		to, err := move(tx, c, d)
 		if err != nil || to != StepPIN || !c.Ended.IsZero() {
 			return to, err
 		}
-		return s.atPad(tx, c, d, h)
+		return s.atPad(tx, c, d)
 	}
+}
+
+// showTries says at the pad how many tries are left, from the authority's own
+// tally and without spending one, and whether the strangers' lane is closed. It
+// does so only where the channel is linked: another channel must not learn that
+// there is a card.
+func (s *Ceremonies) showTries(r store.Reader, c store.Ceremony, d details, p *Page) error {
+	refused := p.Step == StepRefused && p.Code == liuma.CodeBlocked
+	if !refused && p.Step != StepPIN {
+		return nil
+	}
+	card, err := s.linkedCardOf(r, c, d)
+	if _, ok := refusal(err); ok {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	rules := s.policy.For(c.Region, c.Channel)
+	at, err := s.engine.PlaceOf(r, card, c.Channel, store.Handle(d.Subject.Card), d.Proofs.Evidence != nil, rules)
+	if err != nil {
+		return err
+	}
+	_, closed := card.Tally.Check(s.now(), ledger.Stranger, at.Reserve, rules.Limits)
+	p.LaneClosed = closed != nil && closed.Reason == ledger.LaneClosed && refused == !at.Through
+	if refused || p.TriesLeft != nil || !s.acts[p.Action].asksCurrent() {
+		return nil
+	}
+	left, shut := card.Tally.Check(s.now(), at.Lane, at.Reserve, rules.Limits)
+	if shut != nil {
+		left, p.Until = 0, shut.Until
+	}
+	p.TriesLeft = &left
+	return nil
 }

@@ -51,7 +51,7 @@ func (s *Ceremonies) show(ctx context.Context, h Hand, find func(store.Reader) (
 		case !begun && expired(c, s.now()):
 			return liuma.Fail(liuma.CodeRequestURIInvalid, nil)
 		}
-		p, err = s.page(r, c, h, key, keyErr)
+		p, err = s.page(r, c, key, keyErr)
 		if !begun && Step(c.Step) == StepDone {
 			// Pushed again while the keepers worked: whose browser this is, Begin finds
 			// out. Until then it learns nothing of the verdict (I-14).
@@ -67,10 +67,10 @@ func (s *Ceremonies) show(ctx context.Context, h Hand, find func(store.Reader) (
 }
 
 // pageOf builds the page of a ceremony that was just moved, in one view.
-func (s *Ceremonies) pageOf(ctx context.Context, c store.Ceremony, h Hand) (p Page, err error) {
+func (s *Ceremonies) pageOf(ctx context.Context, c store.Ceremony) (p Page, err error) {
 	key, keyErr := s.engine.SealKey(ctx)
 	err = s.store.View(ctx, func(r store.Reader) error {
-		p, err = s.page(r, c, h, key, keyErr)
+		p, err = s.page(r, c, key, keyErr)
 		return err
 	})
 	return s.inWall(p), liuma.Outward(err)
@@ -87,7 +87,7 @@ func (s *Ceremonies) inWall(p Page) Page {
 // page fills in what may be shown of a ceremony to the browser that goes on
 // with it. key is the seal key for the pad, or keyErr the reason why there is
 // none.
-func (s *Ceremonies) page(r store.Reader, c store.Ceremony, h Hand, key store.SealKey, keyErr error) (Page, error) {
+func (s *Ceremonies) page(r store.Reader, c store.Ceremony, key store.SealKey, keyErr error) (Page, error) {
 	d, err := s.openDetails(c)
 	if err != nil {
 		return Page{}, err
@@ -120,7 +120,7 @@ func (s *Ceremonies) page(r store.Reader, c store.Ceremony, h Hand, key store.Se
 	if err := s.showHolder(r, caller, c.Card, d, &p); err != nil {
 		return Page{}, err
 	}
-	if err := s.showMoves(r, c, d, h, &p); err != nil {
+	if err := s.showMoves(r, c, d, &p); err != nil {
 		return Page{}, err
 	}
 	if p.Step == StepPIN {
@@ -133,7 +133,7 @@ func (s *Ceremonies) page(r store.Reader, c store.Ceremony, h Hand, key store.Se
 }
 
 // showMoves fills in what the holder may do besides the step itself.
-func (s *Ceremonies) showMoves(r store.Reader, c store.Ceremony, d details, h Hand, p *Page) error {
+func (s *Ceremonies) showMoves(r store.Reader, c store.Ceremony, d details, p *Page) error {
 	if d.Turned != "" && (p.Step == StepCode || p.Step == StepEvidence) {
 		row, err := r.Request(c.Channel, c.BusinessNo)
 		if err != nil {
@@ -141,7 +141,7 @@ func (s *Ceremonies) showMoves(r store.Reader, c store.Ceremony, d details, h Ha
 		}
 		p.CanRemember = !row.Decided
 	}
-	if err := errors.Join(s.showDevice(r, c, d, h, p), s.showTries(r, c, d, h, p), s.showAge(r, c, p), s.showCardNo(r, c, p)); err != nil {
+	if err := errors.Join(s.showTries(r, c, d, p), s.showAge(r, c, p), s.showCardNo(r, c, p)); err != nil {
 		return err
 	}
 	if s.outbox == nil {

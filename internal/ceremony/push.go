@@ -33,7 +33,7 @@ func (s *Ceremonies) Push(ctx context.Context, c authority.Caller, q Push) (Push
 	if n := utf8.RuneCountInString(q.Purpose); n < 1 || n > maxPurpose {
 		return Pushed{}, liuma.FailField(liuma.CodeBadRequest, "purpose", errors.New("want 1 to 60 characters"))
 	}
-	d := details{Subject: subjectParts(q.Subject), Purpose: q.Purpose, Return: q.Return}
+	d := details{Subject: subjectParts(q.Subject), Purpose: q.Purpose, Replaces: q.Replaces, Return: q.Return}
 	if err := checkSubject(act, q); err != nil {
 		return Pushed{}, err
 	}
@@ -54,6 +54,9 @@ func (s *Ceremonies) Push(ctx context.Context, c authority.Caller, q Push) (Push
 // checkSubject checks that the subject names a holder in the form that the act
 // needs.
 func checkSubject(act Act, q Push) error {
+	if q.Replaces != "" && q.Action != liuma.ActionLink {
+		return liuma.FailField(liuma.CodeBadRequest, "replaces", nil)
+	}
 	if act.Linked {
 		if q.Subject.Card == "" || q.Subject.IDNumber != "" || q.Subject.Name != "" || q.Subject.Phone != "" {
 			return liuma.FailField(liuma.CodeBadRequest, "holder", errors.New("want the card's handle alone"))
@@ -129,6 +132,9 @@ func (s *Ceremonies) pushed(tx store.Tx, c authority.Caller, act Act, q Push, d 
 	there, err := tx.Request(row.Channel, row.BusinessNo)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
+		if err := ownHandles(tx, c, q); err != nil {
+			return audit.Entry{}, err
+		}
 		if err := tx.InsertRequest(row); err != nil {
 			return audit.Entry{}, err
 		}
@@ -146,10 +152,29 @@ func (s *Ceremonies) pushed(tx store.Tx, c authority.Caller, act Act, q Push, d 
 	return e, s.pushedAgain(tx, there, d, uri, expires)
 }
 
+// ownHandles refuses a push that names a handle which is none of the channel's:
+// that of an ended link, or the sub of a receipt, which opens nothing. It says
+// nothing about any card, since a channel knows its own handles.
+func ownHandles(r store.Reader, c authority.Caller, q Push) error {
+	for field, h := range map[string]store.Handle{"holder.card": store.Handle(q.Subject.Card), "replaces": q.Replaces} {
+		if h == "" {
+			continue
+		}
+		_, err := r.LinkByHandle(c.Channel(), h)
+		if errors.Is(err, store.ErrNotFound) {
+			return liuma.FailField(liuma.CodeRefused, field, err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // pushDigest covers the members that must be the same when a ceremony is pushed
 // again.
 func pushDigest(q Push) [32]byte {
-	b, err := json.Marshal([]any{q.Action, subjectParts(q.Subject), q.Region, q.Purpose, q.Return.RedirectURI})
+	b, err := json.Marshal([]any{q.Action, subjectParts(q.Subject), q.Region, q.Purpose, q.Return.RedirectURI, q.Replaces})
 	if err != nil {
 		panic(err) // strings only
 	}

@@ -187,6 +187,7 @@ func (s *Ceremonies) decideRebind(tx store.Tx, c *store.Ceremony, d details, car
 		return err
 	}
 	row.Card, row.Version, row.Evidence = card.ID, card.Version, d.Proofs.Evidence.Method
+	row.Handle = store.Handle(d.Subject.Card)
 	authority.Decide(&row, s.now(), liuma.Right, "")
 	c.Expires = later(c.Expires, s.now().Add(ceremonyMore))
 	return tx.UpdateRequest(row)

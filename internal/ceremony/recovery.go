@@ -31,8 +31,10 @@ func (s *Ceremonies) resettable(r store.Reader, card store.Card, rules policy.Re
 		return c, err
 	}
 	now := s.now()
-	if until := later(c.BoundAt.Add(rules.Hold), c.HoldUntil); now.Before(until) {
-		return c, &liuma.Error{Code: liuma.CodePhoneLate, Until: until}
+	// A phone that replaced another one is on hold, so that the old number's notice
+	// can stop a thief. The phone of an enrolment replaced none.
+	if now.Before(c.HoldUntil) {
+		return c, &liuma.Error{Code: liuma.CodePhoneLate, Until: c.HoldUntil}
 	}
 	most := rules.Unconfirmed
 	if evidence {

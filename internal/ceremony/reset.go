@@ -93,6 +93,7 @@ func (s *Ceremonies) openReset(ctx context.Context, q asking) (store.Intent, err
 	var in store.Intent
 	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		row := q.row
+		row.Handle = store.Handle(q.request.Subject.Card)
 		cer, d, err := s.readCeremony(tx, row.Ceremony)
 		if err != nil {
 			return audit.Entry{}, err
@@ -155,10 +156,11 @@ func (s *Ceremonies) provedAbout(card store.Card, d details) error {
 }
 
 // wasReset follows the flip of a reset, in its transaction: the phone is
-// confirmed, no device is known any more, every open ceremony of the card that
-// proved or guessed at the old PIN ends, and the holder is told. Links stay.
-func (s *Ceremonies) wasReset(tx store.Tx, card store.Card, row store.Request) (audit.Event, error) {
-	err := errors.Join(s.engine.ConfirmContact(tx, card.ID), tx.DeleteCodesOf(card.ID), tx.DeleteDevicesOf(card.ID),
+// confirmed, every open ceremony of the card that proved or guessed at the old
+// PIN ends, and the holder is told. Links stay, but with a new version only the
+// one through which it was set can be known.
+func (s *Ceremonies) wasReset(tx store.Tx, card store.Card, row *store.Request) (audit.Event, error) {
+	err := errors.Join(s.engine.ConfirmContact(tx, card.ID), tx.DeleteCodesOf(card.ID),
 		tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
 	if err != nil {
 		return "", err

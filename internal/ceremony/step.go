@@ -91,7 +91,7 @@ func (s *Ceremonies) moveAnyway(ctx context.Context, id string, h Hand, from []S
 	if err != nil {
 		return Page{}, err
 	}
-	p, err := s.pageOf(ctx, m.ceremony, h)
+	p, err := s.pageOf(ctx, m.ceremony)
 	p.Bound = m.bound
 	return p, err
 }
@@ -219,12 +219,12 @@ func (s *Ceremonies) readFor(r store.Reader, id string, h Hand) (store.Ceremony,
 // prefetched page never calls it.
 func (s *Ceremonies) Begin(ctx context.Context, id string, h Hand) (Page, error) {
 	return s.move(ctx, id, h, []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN, StepDone, StepRefused},
-		s.toPad(h, func(_ store.Tx, c *store.Ceremony, _ *details) (Step, error) { return Step(c.Step), nil }))
+		s.toPad(func(_ store.Tx, c *store.Ceremony, _ *details) (Step, error) { return Step(c.Step), nil }))
 }
 
 // Agree goes on from StepConfirm to the pad, or to the first proof.
 func (s *Ceremonies) Agree(ctx context.Context, id string, h Hand) (Page, error) {
-	return s.move(ctx, id, h, []Step{StepConfirm}, s.toPad(h, s.agreed))
+	return s.move(ctx, id, h, []Step{StepConfirm}, s.toPad(s.agreed))
 }
 
 // agreed goes on from StepConfirm to the first proof.

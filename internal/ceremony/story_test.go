@@ -61,6 +61,7 @@ func TestTheMainJob(t *testing.T) {
 			if v := env.Verify(two, linked.Card, goodPIN); v.Verdict != liuma.Right {
 				t.Fatalf("a day later: %+v", v)
 			}
+			env.Clock.Advance(48 * time.Hour) // until the link is known
 			if v := env.Change(two, linked.Card, goodPIN, otherPIN); v.Verdict != liuma.Right {
 				t.Fatalf("change: %+v", v)
 			}

@@ -9,7 +9,6 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
-	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
@@ -31,8 +30,7 @@ func TestTriesLeftAtTheFirstLook(t *testing.T) {
 	}
 	far := x.Channel("national")
 	for name, q := range map[string]ceremony.Push{
-		"named":           x.PushFor(far, liuma.ActionLink, identity(x.who), nil),
-		"handle of other": x.PushFor(far, liuma.ActionVerify, envelope.Subject{Card: string(x.card)}, nil),
+		"named": x.PushFor(far, liuma.ActionLink, identity(x.who), nil),
 	} {
 		p, h := x.OpenPage(far, q)
 		if p.Step == ceremony.StepConfirm {
@@ -105,7 +103,7 @@ func TestReminderOfAnOldPIN(t *testing.T) {
 		return n
 	}
 	x.Clock.Advance(360 * day)
-	if p, _ := x.verified(""); p.RemindChange || count() != 0 {
+	if p, _ := x.verified(x.card); p.RemindChange || count() != 0 {
 		t.Fatal("reminded of a PIN that is not a year old")
 	}
 	x.Clock.Advance(3 * day)
@@ -114,7 +112,7 @@ func TestReminderOfAnOldPIN(t *testing.T) {
 		t.Error("a wrong PIN reminds")
 	}
 	for range 3 {
-		if p, _ := x.verified(""); !p.RemindChange || count() != 1 {
+		if p, _ := x.verified(x.card); !p.RemindChange || count() != 1 {
 			t.Fatalf("reminded %d times, on the page %v", count(), p.RemindChange)
 		}
 		x.Verify(x.ch, x.card, goodPIN)
@@ -131,7 +129,7 @@ func TestReminderOfAnOldPIN(t *testing.T) {
 		t.Errorf("reminder: %v", params)
 	}
 	x.Clock.Advance(2 * day)
-	if x.verified(""); count() != 2 {
+	if x.verified(x.card); count() != 2 {
 		t.Errorf("after four weeks: %d", count())
 	}
 	x.Change(x.ch, x.card, goodPIN, otherPIN)
@@ -146,15 +144,15 @@ func TestReminderOfAnOldPIN(t *testing.T) {
 func TestWhatTheAuditRecordSaysOfLinksAndCodes(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	two := x.Channel("national")
-	for range 2 { // the second finds the link there
+	for range 2 { // two accounts
 		if v, err := x.Authority().Link(t.Context(), two, x.LinkRequest(two, x.who, goodPIN)); err != nil || v.Verdict != liuma.Right {
 			t.Fatalf("%+v, %v", v, err)
 		}
 	}
-	if n := countEvents(t, x.Env, audit.CardLinked, "right"); n != 1 {
-		t.Errorf("%d links recorded, want 1", n)
+	if n := countEvents(t, x.Env, audit.CardLinked, "right"); n != 2 {
+		t.Errorf("%d links recorded, want 2", n)
 	}
-	p, h := x.verified("")
+	p, h := x.verified(x.card)
 	code := x.WayBack(p, h).Get("code")
 	for _, try := range []struct{ redirect, verifier string }{
 		{testkit.RedirectURI + "/", testkit.Verifier}, {testkit.RedirectURI, testkit.Verifier + "x"}} {

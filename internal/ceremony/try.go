@@ -43,7 +43,7 @@ func (s *Ceremonies) GivePIN(ctx context.Context, id string, h Hand, g Given) (P
 	if Step(m.ceremony.Step) == StepPIN {
 		// A crash from here on leaves the try undecided and the ceremony at the
 		// pad: the holder tries again under the next number.
-		if err := s.try(ctx, m, authority.Caller{Client: client}, h, g); err != nil {
+		if err := s.try(ctx, m, authority.Caller{Client: client}, g); err != nil {
 			if err := s.noteRefusal(ctx, id, err); err != nil {
 				return Page{}, liuma.Outward(err)
 			}
@@ -55,9 +55,9 @@ func (s *Ceremonies) GivePIN(ctx context.Context, id string, h Hand, g Given) (P
 }
 
 // try makes the request of a try and runs its act.
-func (s *Ceremonies) try(ctx context.Context, m moved, c authority.Caller, h Hand, g Given) error {
+func (s *Ceremonies) try(ctx context.Context, m moved, c authority.Caller, g Given) error {
 	act := s.acting(m.ceremony, m.details)
-	q, err := s.tryOf(m, act, c, h, g)
+	q, err := s.tryOf(m, act, c, g)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (s *Ceremonies) try(ctx context.Context, m moved, c authority.Caller, h Han
 }
 
 // tryOf makes the asking of a ceremony's last try.
-func (s *Ceremonies) tryOf(m moved, act Act, c authority.Caller, h Hand, g Given) (asking, error) {
+func (s *Ceremonies) tryOf(m moved, act Act, c authority.Caller, g Given) (asking, error) {
 	cer, d := m.ceremony, m.details
 	digest, err := givenDigest(cer.ID, g)
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *Ceremonies) tryOf(m moved, act Act, c authority.Caller, h Hand, g Given
 	request := authority.Request{
 		BusinessNo: authority.TryNo(cer.BusinessNo, cer.Tries), Subject: d.subject(), Region: cer.Region,
 		Purpose: d.Purpose, Challenge: tryChallenge(cer.ID, cer.Tries),
-		Current: given(g.Current), Old: given(g.Old), New: given(g.New), Digest: digest,
+		Replaces: d.Replaces, Current: given(g.Current), Old: given(g.Old), New: given(g.New), Digest: digest,
 	}
 	q := asking{
 		act: act, caller: c, request: request, row: s.engine.NewRow(c, act.Action, request, cer.ID),
@@ -83,7 +83,7 @@ func (s *Ceremonies) tryOf(m moved, act Act, c authority.Caller, h Hand, g Given
 		evidence:   pushed{proof: d.Proofs.Evidence},
 		registered: func(store.Reader) error { return nil }, // guard checks it, in the transactions that count and decide
 		guard:      func(r store.Reader, _ store.Card) error { return s.stillServed(r, cer.ID) },
-		card:       cer.Card, device: h.Device, reopen: g.Reopen,
+		card:       cer.Card, reopen: g.Reopen,
 	}
 	if d.NewPhone != "" && d.Proofs.Code.holds(cer, s.engine.PhoneIndex(d.NewPhone), s.now()) {
 		q.codePhone = d.NewPhone

@@ -66,7 +66,7 @@ func (s *Ceremonies) unfreeze(ctx context.Context, q asking) (authority.Verifica
 	}
 	return s.provePIN(ctx, q, func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
 		card.Frozen, card.FrozenAt = false, time.Time{}
-		err := errors.Join(tx.DeleteCodesOf(card.ID), tx.DeleteDevicesOf(card.ID), s.engine.ConfirmContact(tx, card.ID))
+		err := errors.Join(tx.DeleteCodesOf(card.ID), s.engine.ConfirmContact(tx, card.ID))
 		if err != nil {
 			return "", err
 		}

@@ -150,19 +150,23 @@ func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, r
 
 // linkReturned makes the link of an enrolment or a link at the hosted door, in
 // the transaction that redeems the code: a verdict that comes back to no log-in
-// links none (I-14). A link is told to the holder, if it is new; an enrolment
-// was told with its PIN.
-func (s *Ceremonies) linkReturned(tx store.Tx, row store.Request) (told bool, err error) {
+// links none (I-14). A link is told to the holder; an enrolment was told with its
+// PIN. It writes nothing if it refuses.
+func (s *Ceremonies) linkReturned(tx store.Tx, row *store.Request, replaces store.Handle) (told bool, err error) {
 	if row.Action != liuma.ActionEnroll && row.Action != liuma.ActionLink {
 		return false, nil
-	}
-	made, err := s.engine.EnsureLink(tx, row.Channel, row.Card, s.now())
-	if err != nil || !made || row.Action != liuma.ActionLink {
-		return false, err
 	}
 	card, err := s.engine.ReadCard(tx, row.Card)
 	if err != nil {
 		return false, err
+	}
+	l, err := s.engine.MakeLink(tx, card, *row, replaces)
+	if err != nil {
+		return false, err
+	}
+	row.Handle = l.Handle
+	if row.Action != liuma.ActionLink {
+		return false, nil
 	}
 	return true, s.engine.TellIn(tx, card, noticeLinked, row.Channel, nil)
 }
@@ -189,7 +193,7 @@ func (s *Ceremonies) redeemCode(tx store.Tx, c authority.Caller, cer *store.Cere
 	}
 	// The link first: if it is refused, nothing is written, and RedeemCode records
 	// the refusal.
-	if linked, err = s.linkReturned(tx, row); err != nil {
+	if linked, err = s.linkReturned(tx, &row, d.Replaces); err != nil {
 		return g, false, err
 	}
 	row.RedeemedAt = s.now()
@@ -201,7 +205,7 @@ func (s *Ceremonies) redeemCode(tx store.Tx, c authority.Caller, cer *store.Cere
 		return g, false, err
 	}
 	rc := s.engine.Receipt(c, row)
-	g = Grant{Handle: store.Handle(rc.Handle), BusinessNo: row.BusinessNo, Action: row.Action,
+	g = Grant{Subject: rc.Subject, Card: row.Handle, BusinessNo: row.BusinessNo, Action: row.Action,
 		PurposeHash: envelope.PurposeHash(d.Purpose), ACR: rc.ACR, AMR: rc.AMR, Nonce: d.Return.Nonce,
 		At: rc.IssuedAt, Expires: s.engine.Wall().Add(s.engine.PolicyFor(c, cer.Region).ReceiptTTL)}
 	return g, linked, nil

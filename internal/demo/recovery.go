@@ -24,8 +24,6 @@ const (
 	saysLinked   = "关联成功"
 	saysYears    = "养老保险"
 	saysLocked   = "密码已锁定"
-	saysTooSoon  = "刚绑定或更换过"
-	saysUntil    = "可以在线办理的时间"
 	saysReset    = "密码找回来了"
 	saysNotHer   = "镜头前不是本人"
 	saysFrozen   = "已冻结"
@@ -184,9 +182,6 @@ func linkNation(ctx context.Context, p *play) error {
 // sceneForgot locks the PIN and resets it: one-time code, evidence, a new PIN.
 func sceneForgot(ctx context.Context, p *play) error {
 	t := p.stage.theatre
-	if err := tooSoon(ctx, p); err != nil {
-		return err
-	}
 	p.threeDaysLater()
 	wrong, err := goodPIN(t.granny, 42, t.granny.pin)
 	if err != nil {
@@ -219,32 +214,6 @@ func sceneForgot(ctx context.Context, p *play) error {
 		return err
 	}
 	return p.afterReset(ctx, old)
-}
-
-// tooSoon tries to reset with a phone that was bound just now, as a thief would
-// who had bound a phone of their own.
-func tooSoon(ctx context.Context, p *play) error {
-	g, err := p.granny(ctx, p.stage.theatre.province)
-	if err != nil {
-		return err
-	}
-	if err := g.start(ctx, "reset"); err != nil {
-		return err
-	}
-	if err := g.press(ctx, "agree"); err != nil {
-		return err
-	}
-	if g.page.Has("send-code") {
-		return want("no reset with a phone that is new", g.page.Title())
-	}
-	if err := g.back(ctx); err != nil {
-		return err
-	}
-	if err := g.reads(saysTooSoon, saysUntil); err != nil {
-		return err
-	}
-	p.Say(pageWho(), grannyWho(), liuma.Text{ZH: "刚绑定的手机，72 小时内不能找回密码：防止有人先换手机、再改密码", EN: "a phone bound just now resets nothing for 72 hours, or a thief would bind one first"})
-	return nil
 }
 
 // resetPIN walks the whole way, from the button on the app's page.

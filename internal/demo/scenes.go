@@ -210,12 +210,16 @@ func sceneLock(ctx context.Context, p *play) error {
 	h := p.cast.first
 	both := []*channel{p.stage.national, p.stage.regional}
 	start := p.stage.clock.Now()
-	for left := attemptsBeforeLock - 1; left >= 0; left-- {
-		if err := p.wrong(ctx, both[left%2], h, left); err != nil {
+	// The second channel's link is new, so two of the six are kept from it.
+	for i, left := range []int{attemptsBeforeLock - 1, 3, 3, 2, 1, 0} {
+		if err := p.wrong(ctx, both[i%2], h, left); err != nil {
 			return err
 		}
 	}
-	p.Note(liuma.Text{ZH: "两个渠道的错误次数算在一起：一张卡一个计数。", EN: "Both channels' tries count together: one card, one counter."})
+	p.Note(liuma.Text{
+		ZH: "两个渠道的错误次数算在一起：一张卡一个计数；其中两次只留给老关联。",
+		EN: "Both channels' tries count together: one card, one counter; two of the six are kept for known links.",
+	})
 	for _, ch := range both {
 		v, err := ch.verify(ctx, h, h.pin, purposeYears)
 		if err != nil {

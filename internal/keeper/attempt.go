@@ -50,7 +50,7 @@ func (t Target) validate(how Guess) error {
 	case how.Lane > ledger.Known, how.Reserve < 0:
 		return fmt.Errorf("%w: no such lane or reserve", ErrRequest)
 	case how.Reopen && how.Lane != ledger.Known:
-		return fmt.Errorf("%w: only a known device reopens the stranger lane", ErrRequest)
+		return fmt.Errorf("%w: only a known link reopens the stranger lane", ErrRequest)
 	}
 	return nil
 }

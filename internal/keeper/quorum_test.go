@@ -264,7 +264,7 @@ func (h *harness) request(target Target) AttemptRequest {
 }
 
 // TestClosedLaneIsBlocked: time does not open the strangers' lane again, so the
-// verdict promises no time; known devices still get in.
+// verdict promises no time; known links still get in.
 func TestClosedLaneIsBlocked(t *testing.T) {
 	h := newHarness(t, split.Shape{T: 2, N: 3})
 	q := h.quorum()

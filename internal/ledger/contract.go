@@ -23,10 +23,10 @@ import (
 	"github.com/liuma-pin/liuma/internal/clock"
 )
 
-// Lane tells guesses from known devices from guesses of strangers.
+// Lane tells guesses through known links from guesses of strangers.
 type Lane uint8
 
-// The lanes. Stranger is the zero value, so a guess without a proven device is
+// The lanes. Stranger is the zero value, so a guess without a known link is
 // a stranger's.
 const (
 	Stranger Lane = iota
@@ -71,7 +71,7 @@ func (l Limits) Validate() error {
 
 // maxRecent is how many uncleared spends a row keeps of each lane: as many as
 // the national limit needs. Six of each lane and not six in all, because
-// otherwise the spends of known devices would push out those of strangers, and
+// otherwise the spends of known links would push out those of strangers, and
 // a settled known spend would then shorten the strangers' lock.
 const maxRecent = 6
 
@@ -153,7 +153,7 @@ type Reason string
 const (
 	Stale       Reason = "stale"        // the request's version is not the current one
 	Locked      Reason = "locked"       // until Refusal.Until
-	LaneClosed  Reason = "lane_closed"  // the stranger lane, until a known device reopens it
+	LaneClosed  Reason = "lane_closed"  // the stranger lane, until a known link reopens it
 	Blocked     Reason = "blocked"      // until the PIN is reset
 	Retired     Reason = "retired"      // the card was retired here
 	VersionUsed Reason = "version_used" // propose: version not above the mark, or too far above
@@ -205,7 +205,7 @@ type Settlement struct {
 	Version     liuma.Version
 	S           uint64
 	// Reopen, from the known lane only, clears the stranger lane as well: the
-	// holder reopens it from a known device. It is covered by the signature.
+	// holder reopens it through a known link. It is covered by the signature.
 	Reopen    bool
 	Signature [64]byte // Ed25519 over SettlementMessage
 }
@@ -216,7 +216,7 @@ type SpendRequest struct {
 	Head    uint64 // of the sender's row of the card
 	Version liuma.Version
 	Lane    Lane
-	Reserve int    // spends kept for known devices: 0, or 2 on a card that has some
+	Reserve int    // spends kept for known links: 0, or 2 on a card that has some
 	Limits  Limits // tighten only; zero members leave the ledger's own
 	// Sender is the sender's wall clock; Seen the highest Sequence that it has had
 	// from this ledger.

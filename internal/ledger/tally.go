@@ -25,8 +25,8 @@ func (l Lane) String() string {
 // Check reports whether a guess in the lane may be counted now. If refusal is
 // nil it may, and left is how many guesses the lane may make before it is
 // refused, this one included. reserve is how many of l.Attempts are kept for
-// known devices; at least one remains for strangers, and zero or less means
-// that the card has no known device. l must be valid; under invalid limits
+// known links; at least one remains for strangers, and zero or less means
+// that the card has no known link. l must be valid; under invalid limits
 // every guess is refused.
 //
 // No lock is stored: it follows from the uncleared spends, so clearing a spend

@@ -245,7 +245,7 @@ func TestCountsOnlyRise(t *testing.T) {
 }
 
 // TestKnownGuessesDoNotPushOutStrangers shows why a tally keeps six of each
-// lane: with six in all, settled guesses of a known device would shorten the
+// lane: with six in all, settled guesses of a known link would shorten the
 // strangers' lock.
 func TestKnownGuessesDoNotPushOutStrangers(t *testing.T) {
 	l := ledger.NationalLimits()
@@ -265,7 +265,7 @@ func TestKnownGuessesDoNotPushOutStrangers(t *testing.T) {
 		t.Errorf("stranger: %+v, want %+v", refusal, want)
 	}
 	if left, refusal := tally.Check(now, ledger.Known, 2, l); refusal != nil || left == 0 {
-		t.Errorf("known device refused: %+v", refusal)
+		t.Errorf("known link refused: %+v", refusal)
 	}
 }
 

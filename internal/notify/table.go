@@ -22,12 +22,12 @@ const (
 	PINReset         Template = "pin_reset"
 	PINLocked        Template = "pin_locked"
 	PINBlocked       Template = "pin_blocked"       // locked without end
-	StrangersStopped Template = "strangers_stopped" // only known devices go on
-	StrangersLocked  Template = "strangers_locked"  // only known devices go on until then
+	StrangersStopped Template = "strangers_stopped" // only known links go on
+	StrangersLocked  Template = "strangers_locked"  // only known links go on until then
 	PhoneChangedOld  Template = "phone_changed_old" // to the number that was bound before
 	PhoneChangedNew  Template = "phone_changed_new" // to the new number
-	DeviceKnown      Template = "device_known"
 	ChannelLinked    Template = "channel_linked"
+	ChannelUnlinked  Template = "channel_unlinked"
 	CardFrozen       Template = "card_frozen"
 	CardUnfrozen     Template = "card_unfrozen"
 	RotationReminder Template = "rotation_reminder"
@@ -95,18 +95,18 @@ func shapes() []shape {
 			"Wrong PINs: the PIN of {holder} was locked at {channel} on {at}, until {until}."+enWarn, "at", "channel", "until"),
 		noticeText(PINBlocked, "{holder}的电子社保卡密码输错次数过多，已于{at}在{channel}停用，找回密码后才能再用。"+zhWarn,
 			"Wrong PINs: the PIN of {holder} was blocked at {channel} on {at}. Recover it."+enWarn, "at", "channel"),
-		noticeText(StrangersStopped, "{holder}的电子社保卡密码在其他设备上输错过多，已于{at}在{channel}停止其他设备使用，常用设备不受影响。"+zhWarn,
-			"Wrong PINs: at {channel} on {at} only known devices of {holder} may go on."+enWarn, "at", "channel"),
-		noticeText(StrangersLocked, "{holder}的电子社保卡密码在其他设备上多次输错，{at}在{channel}锁定，{until}解锁，常用设备不受影响。"+zhWarn,
-			"Wrong PINs at {channel}, {at}: until {until} {holder} needs a known device."+enWarn, "at", "channel", "until"),
+		noticeText(StrangersStopped, "{holder}的电子社保卡密码在新关联处输错过多，已于{at}在{channel}停止新关联使用，常用应用不受影响。"+zhWarn,
+			"Wrong PINs: at {channel} on {at} only known links of {holder} may go on."+enWarn, "at", "channel"),
+		noticeText(StrangersLocked, "{holder}的电子社保卡密码在新关联处多次输错，{at}在{channel}锁定，{until}解锁，常用应用不受影响。"+zhWarn,
+			"Wrong PINs at {channel}, {at}: until {until} {holder} needs a known link."+enWarn, "at", "channel", "until"),
 		noticeText(PhoneChangedOld, "{holder}的电子社保卡已于{at}在{channel}改绑手机{phone}，本机不再是绑定手机。"+zhWarn,
 			"The bound phone of {holder} was changed to {phone} at {channel} on {at}."+enWarn, "at", "channel", "phone"),
 		noticeText(PhoneChangedNew, "本机已于{at}在{channel}绑定{holder}的电子社保卡。"+zhWarn,
 			"This phone was bound to the card of {holder} at {channel} on {at}."+enWarn, "at", "channel"),
-		noticeText(DeviceKnown, "{holder}的电子社保卡已于{at}在{channel}新增一台常用设备。"+zhWarn,
-			"A known device was added to the card of {holder} at {channel} on {at}."+enWarn, "at", "channel"),
 		noticeText(ChannelLinked, "{holder}的电子社保卡已于{at}关联到{channel}。"+zhWarn,
 			"The card of {holder} was linked to {channel} on {at}."+enWarn, "at", "channel"),
+		noticeText(ChannelUnlinked, "{holder}的电子社保卡在{channel}的一处关联已于{at}解除。"+zhWarn,
+			"A link of the card of {holder} at {channel} ended on {at}."+enWarn, "at", "channel"),
 		noticeText(CardFrozen, "{holder}的电子社保卡已于{at}在{channel}冻结，各渠道均已停用。有疑问请拨打12333。解冻后如需再次停用，冻结码{freeze}七日内有效。",
 			"The card of {holder} was frozen at {channel} on {at}, in all channels. Questions? Call 12333. Freeze code after unfreezing: {freeze}.", "at", "channel"),
 		noticeText(CardUnfrozen, "{holder}的电子社保卡已于{at}在{channel}解除冻结。"+zhWarn,

@@ -63,7 +63,7 @@ func TestTextsSayWhatTheyMust(t *testing.T) {
 		}
 	}
 	for _, name := range []Template{CodeBind, CodeRebind, CodeReset, CodeUnfreeze, CodeConfirm, PINSet, PINChanged, PINReset, PINLocked,
-		PINBlocked, StrangersStopped, StrangersLocked, PhoneChangedOld, PhoneChangedNew, DeviceKnown, ChannelLinked, CardFrozen, CardUnfrozen, RotationReminder, EveryUse, EveryUseOff, ResetPlanned} {
+		PINBlocked, StrangersStopped, StrangersLocked, PhoneChangedOld, PhoneChangedNew, ChannelLinked, ChannelUnlinked, CardFrozen, CardUnfrozen, RotationReminder, EveryUse, EveryUseOff, ResetPlanned} {
 		if !seen[name] {
 			t.Errorf("%s has no text", name)
 		}

@@ -67,7 +67,6 @@ func explain(p Policy, layer Layer, of string) Explanation {
 	say("limits.window", p.Limits.Window)
 	say("limits.lock_for", p.Limits.LockFor)
 	say("limits.failures", p.Limits.Failures)
-	say("known_reserve", p.KnownReserve)
 	say("pin.birthday", p.PIN.Birthday)
 	say("pin.id_number", p.PIN.IDNumber)
 	say("pin.phone", p.PIN.Phone)

@@ -38,7 +38,6 @@ const (
 	MaxForceAfter   = 10 * 365 * 24 * time.Hour
 	MinRefusalPace  = 500 * time.Millisecond // a wrong verdict waits that long for the last keeper
 	MaxRefusalPace  = 5 * time.Second
-	nationalReserve = 2
 )
 
 // Policy holds every value that may differ between regions or channels. It is a
@@ -49,9 +48,6 @@ type Policy struct {
 	// the last proof close a lane or block the PIN. Layers may only lower the
 	// numbers and lengthen the times (at most 30 days).
 	Limits ledger.Limits
-	// KnownReserve is how many of Limits.Attempts strangers cannot spend on a
-	// card with known devices: 0 up to Attempts-1. National: 2.
-	KnownReserve int
 
 	// PIN selects the rules for new PINs. National: all rules. Layers may only
 	// add rules.
@@ -103,7 +99,6 @@ type Policy struct {
 func National() Policy {
 	return Policy{
 		Limits:         ledger.NationalLimits(),
-		KnownReserve:   nationalReserve,
 		PIN:            pin.NationalRules(),
 		ChallengeTTL:   5 * time.Minute,
 		ReceiptTTL:     60 * time.Second,
@@ -147,9 +142,6 @@ func (p Policy) validateLimits() error {
 	}
 	if p.Limits.Window > MaxWindow || p.Limits.LockFor > MaxLockFor {
 		errs = append(errs, errors.New("limits: window or lock above 30 days"))
-	}
-	if p.KnownReserve < 0 || p.KnownReserve >= p.Limits.Attempts {
-		errs = append(errs, fmt.Errorf("known_reserve: %d, want 0 to one less than limits.attempts (%d)", p.KnownReserve, p.Limits.Attempts))
 	}
 	return errors.Join(errs...)
 }

@@ -22,7 +22,6 @@ func TestNationalIsTheRuleOfTheDesign(t *testing.T) {
 		"within 24 hours":                p.Limits.Window == 24*time.Hour,
 		"lock for 24 hours":              p.Limits.LockFor == 24*time.Hour,
 		"30 close a lane":                p.Limits.Failures == 30,
-		"2 of the 6 for known devices":   p.KnownReserve == 2,
 		"all PIN rules":                  p.PIN == pin.NationalRules(),
 		"no passphrases":                 !p.Passphrase,
 		"a challenge lives five minutes": p.ChallengeTTL == 5*time.Minute,
@@ -60,11 +59,6 @@ func TestValidate(t *testing.T) {
 		{"lock without end", func(p *Policy) { p.Limits.LockFor = 31 * day }, "30 days"},
 		{"fewer failures", func(p *Policy) { p.Limits.Failures = 10 }, ""},
 		{"more failures", func(p *Policy) { p.Limits.Failures = 31 }, "looser"},
-		{"no reserve", func(p *Policy) { p.KnownReserve = 0 }, ""},
-		{"strangers keep one", func(p *Policy) { p.KnownReserve = 5 }, ""},
-		{"strangers keep none", func(p *Policy) { p.KnownReserve = 6 }, "known_reserve"},
-		{"reserve of two of two", func(p *Policy) { p.Limits.Attempts = 2 }, "known_reserve"},
-		{"negative reserve", func(p *Policy) { p.KnownReserve = -1 }, "known_reserve"},
 		{"shorter runs", func(p *Policy) { p.PIN.Run = 5 }, ""},
 		{"runs too short", func(p *Policy) { p.PIN.Run = 3 }, "run"},
 		{"no rules", func(p *Policy) { p.PIN = pin.Rules{Run: 6} }, "pin: looser"},
@@ -109,12 +103,12 @@ func TestValidate(t *testing.T) {
 
 func TestErrorsNameEveryFault(t *testing.T) {
 	p := National()
-	p.ChallengeTTL, p.ReceiptTTL, p.KnownReserve = 0, 0, 9
+	p.ChallengeTTL, p.ReceiptTTL = 0, 0
 	err := p.Validate()
 	if err == nil {
 		t.Fatal("three faults passed")
 	}
-	for _, name := range []string{"challenge_ttl", "receipt_ttl", "known_reserve"} {
+	for _, name := range []string{"challenge_ttl", "receipt_ttl"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%q does not name %s", err, name)
 		}

@@ -15,9 +15,9 @@ const (
 // Recovery bounds what the bound phone may be used for when a PIN is forgotten
 // (docs/RECOVERY.md).
 type Recovery struct {
-	// Hold is a waiting time. For so long after a phone was bound or changed,
-	// it cannot be used to reset a PIN online; and for so long after a link, a
-	// change of the PIN through it needs evidence as well. National: 72 h.
+	// Hold is a waiting time. For so long after a phone took the place of another,
+	// it cannot be used to reset a PIN online; and for so long a link that was made
+	// by the PIN alone is not known. National: 72 h.
 	// Layers may lengthen it, to 30 days.
 	Hold time.Duration
 	// Unconfirmed is how long after its last confirmation a bound phone may be

@@ -263,10 +263,6 @@ func (g *Registry) raiseCard(tx store.Tx, p store.Person) error {
 	if rank(card.Physical) >= rank(p.Physical) {
 		return nil
 	}
-	if card.Physical = p.Physical; card.Physical == liuma.PhysicalCancelled {
-		if err := tx.DeleteDevicesOf(card.ID); err != nil {
-			return err
-		}
-	}
+	card.Physical = p.Physical
 	return tx.UpdateCard(card)
 }

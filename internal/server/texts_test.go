@@ -71,7 +71,7 @@ func enroll(t *testing.T, e *testkit.Env, c authority.Caller, f registry.Facts, 
 	if p = e.GivePIN(p, h, liuma.RoleNew, "483920"); p.Step != ceremony.StepDone {
 		t.Fatalf("enroll: %+v", p)
 	}
-	return e.Return(c, p, h).Handle
+	return e.Return(c, p, h).Card
 }
 
 // TestTextsReachThePhone: the driver gets the messages that the authority

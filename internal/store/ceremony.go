@@ -103,15 +103,6 @@ type FreezeCode struct {
 	Used    time.Time
 }
 
-// Device is a known device of a card: a browser that once gave a right PIN and
-// a one-time code. Only a MAC of its secret is kept, bound to Card.
-type Device struct {
-	Card liuma.CardID
-	MAC  vault.MAC
-	At   time.Time
-	Seen time.Time // last right PIN from it
-}
-
 // MessageState is how far a message has come.
 type MessageState string
 
@@ -145,7 +136,7 @@ type Message struct {
 }
 
 // PhoneReader reads the rows about bound phones: contacts, one-time codes,
-// ration marks, freeze codes, devices, messages.
+// ration marks, freeze codes, messages.
 type PhoneReader interface {
 	Contact(liuma.CardID) (Contact, error)
 	Code(ceremony string) (Code, error)
@@ -156,8 +147,6 @@ type PhoneReader interface {
 	// oldest first; none if there is no such card.
 	CardTicks(card liuma.CardID, kind string, since time.Time) ([]time.Time, error)
 	FreezeCode(vault.MAC) (FreezeCode, error)
-	// DevicesOf lists a card's known devices, those seen longest ago first.
-	DevicesOf(liuma.CardID) ([]Device, error)
 	// DueMessages lists waiting messages of a kind whose NextAt is not after
 	// now, oldest NextAt first, at most limit.
 	DueMessages(kind string, now time.Time, limit int) ([]Message, error)
@@ -170,7 +159,7 @@ type PhoneReader interface {
 	Messages(state MessageState, after string, limit int) ([]Message, error)
 }
 
-// PhoneWriter writes these rows. Contacts, freeze codes and devices belong to a
+// PhoneWriter writes these rows. Contacts and freeze codes belong to a
 // card, one-time codes to a ceremony: ErrNotFound if it is not there. A zero
 // expiry has passed, and a zero due time is due.
 type PhoneWriter interface {
@@ -186,11 +175,6 @@ type PhoneWriter interface {
 	InsertFreezeCode(FreezeCode) error // ErrExists: the MAC is taken
 	UpdateFreezeCode(FreezeCode) error
 	PruneFreezeCodes(expiredBefore time.Time) (int64, error)
-	PutDevice(Device) error // replaces the card's device with that MAC
-	DeleteDevice(liuma.CardID, vault.MAC) error
-	DeleteDevicesOf(liuma.CardID) error
-	// PruneDevices drops devices that were last seen before a time.
-	PruneDevices(seenBefore time.Time) (int64, error)
 	InsertMessage(Message) error // ErrExists: the ID is taken
 	UpdateMessage(Message) error
 	// PruneMessages drops messages that were done before a time, never a waiting

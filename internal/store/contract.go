@@ -93,9 +93,9 @@ type Reader interface {
 	// with each change of any of them; zero before the first.
 	Shared() (uint64, error)
 
-	// Links lists a card's links, oldest first; none if there is no such card.
+	// Links lists a card's links in all channels, oldest first; none if there is no
+	// such card.
 	Links(liuma.CardID) ([]Link, error)
-	Link(liuma.ChannelID, liuma.CardID) (Link, error)
 	LinkByHandle(liuma.ChannelID, Handle) (Link, error)
 
 	Request(liuma.ChannelID, liuma.BusinessNo) (Request, error)
@@ -156,19 +156,16 @@ type Tx interface {
 	// row that was restored needs it. ErrNotFound: no such card.
 	RaiseRev(card liuma.CardID, rev uint64) error
 
-	// PutLink inserts a link, or replaces the one of the same channel and handle.
-	// ErrNotFound: there is no such card; ErrExists: the handle is another card's.
+	// PutLink inserts the link, or replaces the one with the same Channel and
+	// Handle. ErrExists: that handle is another card's. ErrNotFound: no such card.
 	PutLink(Link) error
 	DeleteLink(liuma.ChannelID, Handle) error
-
-	// InsertLink returns ErrExists if the card is linked in that channel or
-	// the handle is taken there, and ErrNotFound if there is no such card.
-	InsertLink(Link) error
 
 	// InsertRequest refuses a second row for (Channel, BusinessNo): I-11.
 	InsertRequest(Request) error
 	// UpdateRequest replaces an undecided request. Of a decided one it sets
-	// RedeemedAt, once, and returns ErrDecided for any other difference. It
+	// RedeemedAt, once, and Handle, if it was empty: a link may be made when its
+	// code is redeemed. It returns ErrDecided for any other difference, and
 	// ignores Ceremony, which stays as it was inserted.
 	UpdateRequest(Request) error
 
@@ -234,16 +231,29 @@ type Card struct {
 	CreatedAt time.Time
 }
 
-// Handle is a card's name in one channel: pairwise, 32 lower-case characters,
-// so that two channels cannot compare their holders.
+// Handle names one link: 32 random characters a-z and 2-7. It is the channel's
+// key to the card, so two accounts of one channel have two.
 type Handle string
 
-// Link is a card in a channel.
+// Link is one act of linking a card in a channel, by one account there. Its
+// members after At say what came through it; authority.KnownLink judges by them.
 type Link struct {
 	Channel liuma.ChannelID
 	Card    liuma.CardID
 	Handle  Handle
-	At      time.Time
+	At      time.Time // when the channel got it
+
+	// Proved is the last version of the PIN that was right, or was set, through
+	// this link, and ProvedAt when the first right PIN of that version came. A
+	// version that was set through the link keeps the earlier time.
+	Proved   liuma.Version
+	ProvedAt time.Time
+	// Evidenced is the last version whose right, or newly set, PIN came together
+	// with evidence.
+	Evidenced liuma.Version
+	// Wrong counts the wrong PINs since the last right one. A guess counts when it
+	// begins. From ten on only a right PIN with evidence brings it back to zero.
+	Wrong uint32
 }
 
 // Request is one business number of one channel, with its outcome. A decided
@@ -262,6 +272,9 @@ type Request struct {
 	// Ceremony is the ID of the hosted ceremony that the request belongs to, or
 	// empty. It is set by InsertRequest and never changes.
 	Ceremony string
+	// Handle is the link that the request came through, or that it made; empty
+	// while there is none.
+	Handle Handle
 
 	Decided   bool
 	Verdict   liuma.Verdict // empty for actions without an attempt

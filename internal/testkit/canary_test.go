@@ -92,12 +92,10 @@ type recovering struct {
 
 func (x *recovering) hear(p ceremony.Page, err error) ceremony.Page {
 	x.T.Helper()
-	for _, secret := range []string{p.Bound, p.Device} {
-		if secret != "" {
-			x.kept = append(x.kept, secret)
-		}
+	if p.Bound != "" {
+		x.kept = append(x.kept, p.Bound)
 	}
-	p.Bound, p.Device = "", ""
+	p.Bound = ""
 	j, jerr := json.Marshal(p)
 	fmt.Fprintf(&x.said, "%+v %s %v\n%v %+v %#v\n", p, j, jerr, err, err, err)
 	if err != nil {
@@ -106,11 +104,11 @@ func (x *recovering) hear(p ceremony.Page, err error) ceremony.Page {
 	return p
 }
 
-func (x *recovering) open(a liuma.Action, device string) (ceremony.Push, ceremony.Page, ceremony.Hand) {
+func (x *recovering) open(a liuma.Action) (ceremony.Push, ceremony.Page, ceremony.Hand) {
 	x.T.Helper()
 	q := x.PushFor(x.ch, a, envelope.Subject{Card: string(x.card)}, nil)
 	p, h := x.OpenPage(x.ch, q)
-	x.kept, h.Device = append(x.kept, h.Secret), device
+	x.kept = append(x.kept, h.Secret)
 	if p.Step == ceremony.StepConfirm {
 		p = x.hear(x.Authority().Agree(context.Background(), p.ID, h))
 	}
@@ -136,7 +134,7 @@ func (x *recovering) code(p ceremony.Page, h ceremony.Hand, number string) cerem
 func (x *recovering) prove(q ceremony.Push, p ceremony.Page, h ceremony.Hand) (ceremony.Page, ceremony.Hand) {
 	x.T.Helper()
 	p, again := x.WithEvidence(x.ch, q, x.who, p, h, h)
-	x.kept, again.Device = append(x.kept, again.Secret), h.Device
+	x.kept = append(x.kept, again.Secret)
 	return x.hear(p, nil), again
 }
 
@@ -179,16 +177,13 @@ func (x *recovering) play() {
 	x.phone.wait(x.T, authority.KindNotice, x.who.Phone, "freeze", 1) // before it is too late to send it
 	x.Clock.Advance(73 * time.Hour)
 
-	_, p, h = x.open(liuma.ActionVerify, "")
+	_, p, h = x.open(liuma.ActionVerify)
 	p = x.give(p, h, liuma.RoleCurrent, wrongPIN, ceremony.StepPIN)
 	p = x.give(p, h, liuma.RoleCurrent, firstPIN, ceremony.StepDone)
 	p = x.code(p, h, x.who.Phone)
-	known, err := a.KnowDevice(ctx, p.ID, h)
-	device := known.Device
-	p = x.hear(known, err)
 	x.back(p, h)
 
-	q, p, h = x.open(liuma.ActionVerify, device)
+	q, p, h = x.open(liuma.ActionVerify)
 	p = x.hear(a.Forgot(ctx, p.ID, h))
 	p = x.code(p, h, x.who.Phone)
 	p, h = x.prove(q, p, h)
@@ -196,7 +191,7 @@ func (x *recovering) play() {
 	x.give(p, h, liuma.RoleCurrent, secondPIN, ceremony.StepDone)
 	x.cards()
 
-	q, p, h = x.open(liuma.ActionRebind, device)
+	q, p, h = x.open(liuma.ActionRebind)
 	p = x.give(p, h, liuma.RoleCurrent, secondPIN, ceremony.StepEvidence)
 	p, h = x.prove(q, p, h)
 	x.hear(a.GivePhone(ctx, p.ID, h, "139 1234"))
@@ -212,7 +207,7 @@ func (x *recovering) play() {
 // cards tries a reset by the physical card's number.
 func (x *recovering) cards() {
 	x.T.Helper()
-	_, p, h := x.open(liuma.ActionReset, "")
+	_, p, h := x.open(liuma.ActionReset)
 	p = x.code(p, h, x.who.Phone)
 	x.hear(x.Authority().GiveCardNo(context.Background(), p.ID, h, "A00000000"))
 	p = x.hear(x.Authority().GiveCardNo(context.Background(), p.ID, h, x.who.CardNo))
@@ -236,7 +231,7 @@ func (x *recovering) freezes(code string) {
 		v, err := a.FreezeByHotline(ctx, hotline, authority.HotlineFreeze{BusinessNo: bn, IDNumber: id, Digest: testkit.Digest(string(bn))})
 		fmt.Fprintf(&x.said, "%+v %v %+v\n", v, err, err)
 	}
-	_, p, h := x.open(liuma.ActionUnfreeze, "")
+	_, p, h := x.open(liuma.ActionUnfreeze)
 	p = x.code(p, h, newNumber)
 	x.give(p, h, liuma.RoleCurrent, secondPIN, ceremony.StepDone)
 }

@@ -48,16 +48,16 @@ func (e *Env) OpenPage(c authority.Caller, q ceremony.Push) (ceremony.Page, cere
 }
 
 // OpenPageIn pushes a request and opens its page in a browser that may have
-// begun it before, or be a known device.
+// begun it before.
 func (e *Env) OpenPageIn(c authority.Caller, q ceremony.Push, h ceremony.Hand) (ceremony.Page, ceremony.Hand) {
 	e.T.Helper()
 	pushed, err := e.Authority().Push(context.Background(), c, q)
 	e.must(err)
 	p, err := e.Authority().LookAt(context.Background(), c.Client.ID, pushed.RequestURI, ceremony.Hand{})
 	e.must(err)
-	p, err = e.Authority().Begin(context.Background(), p.ID, ceremony.Hand{Secret: h.Secret, RequestURI: pushed.RequestURI, Device: h.Device})
+	p, err = e.Authority().Begin(context.Background(), p.ID, ceremony.Hand{Secret: h.Secret, RequestURI: pushed.RequestURI})
 	e.must(err)
-	return p, ceremony.Hand{Secret: p.Bound, Device: h.Device}
+	return p, ceremony.Hand{Secret: p.Bound}
 }
 
 // SealPage seals a PIN as the pad on the page would.

@@ -212,7 +212,7 @@ func (e *Env) EnrollPhone(c authority.Caller, f registry.Facts, secret string) s
 	if p = e.GivePIN(p, h, liuma.RoleNew, secret); p.Step != ceremony.StepDone {
 		e.T.Fatalf("enroll: %+v", p)
 	}
-	return e.Return(c, p, h).Handle
+	return e.Return(c, p, h).Card
 }
 
 // WithEvidence pushes a ceremony again with evidence for the challenge that

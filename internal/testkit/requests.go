@@ -34,7 +34,13 @@ func (e *Env) EnrollRequest(c authority.Caller, f registry.Facts, secret string)
 // LinkRequest makes a request to link a person's card.
 func (e *Env) LinkRequest(c authority.Caller, f registry.Facts, secret string) authority.Request {
 	e.T.Helper()
-	ch, bn := e.Challenge(c), e.BusinessNo()
+	return e.LinkRequestFor(c, e.Challenge(c), f, secret)
+}
+
+// LinkRequestFor makes a request to link a person's card for a given challenge.
+func (e *Env) LinkRequestFor(c authority.Caller, ch authority.Challenge, f registry.Facts, secret string) authority.Request {
+	e.T.Helper()
+	bn := e.BusinessNo()
 	s := envelope.Subject{IDNumber: f.IDNumber, Name: f.Name}
 	return authority.Request{
 		BusinessNo: bn, Subject: s, Purpose: purpose, Challenge: ch.Value,

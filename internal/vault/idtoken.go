@@ -15,7 +15,8 @@ import (
 type IDToken struct {
 	Issuer      string
 	Channel     liuma.ChannelID // aud
-	Handle      string          // sub: the card in that channel
+	Subject     string          // sub: the card in that channel; it opens nothing
+	Card        string          // handle of the link, by which the channel names the card
 	BusinessNo  liuma.BusinessNo
 	Action      liuma.Action
 	PurposeHash [32]byte // SHA-256 of the purpose as shown
@@ -46,6 +47,7 @@ type idClaims struct {
 	AMR         []string `json:"amr"`
 	AccessHash  string   `json:"at_hash"`
 	BusinessNo  string   `json:"liuma_business_no"`
+	Card        string   `json:"liuma_card"`
 	Action      string   `json:"liuma_action"`
 	PurposeHash string   `json:"liuma_purpose_hash"` // base64url
 }
@@ -58,10 +60,10 @@ func (v *Vault) SignIDToken(t IDToken) (string, error) {
 		return "", err
 	}
 	payload, err := json.Marshal(idClaims{
-		Issuer: t.Issuer, Subject: t.Handle, Audience: string(t.Channel),
+		Issuer: t.Issuer, Subject: t.Subject, Audience: string(t.Channel),
 		Expires: t.Expires.Unix(), IssuedAt: t.IssuedAt.Unix(), AuthTime: t.AuthTime.Unix(),
 		Nonce: t.Nonce, ACR: t.ACR, AMR: t.AMR, AccessHash: t.AccessHash,
-		BusinessNo: string(t.BusinessNo), Action: string(t.Action),
+		BusinessNo: string(t.BusinessNo), Card: t.Card, Action: string(t.Action),
 		PurposeHash: base64.RawURLEncoding.EncodeToString(t.PurposeHash[:]),
 	})
 	if err != nil {
@@ -71,7 +73,7 @@ func (v *Vault) SignIDToken(t IDToken) (string, error) {
 }
 
 func (t IDToken) check() error {
-	if t.Issuer == "" || t.Handle == "" || t.Nonce == "" || t.AccessHash == "" || t.ACR == "" || len(t.AMR) == 0 || t.PurposeHash == [32]byte{} {
+	if t.Issuer == "" || t.Subject == "" || t.Card == "" || t.Nonce == "" || t.AccessHash == "" || t.ACR == "" || len(t.AMR) == 0 || t.PurposeHash == [32]byte{} {
 		return errors.New("vault: ID token: member missing")
 	}
 	if t.AuthTime.Unix() <= 0 || t.IssuedAt.Unix() < t.AuthTime.Unix() || t.Expires.Unix() <= t.IssuedAt.Unix() {

@@ -15,7 +15,7 @@ import (
 
 func idToken() IDToken {
 	return IDToken{
-		Issuer: issuer, Channel: "zj-hrss", Handle: strings.Repeat("a", 32), BusinessNo: "20260401-000017",
+		Issuer: issuer, Channel: "zj-hrss", Subject: strings.Repeat("a", 32), Card: strings.Repeat("b", 32), BusinessNo: "20260401-000017",
 		Action: liuma.ActionVerify, PurposeHash: [32]byte{1, 2, 31: 9}, ACR: "urn:liuma:acr:pin", AMR: []string{"pin"},
 		Nonce: "n-0S6_WzA2Mj", AccessHash: "77QmUPtjPfzWtF2AnpK9RQ",
 		AuthTime: now().Add(-time.Second), IssuedAt: now(), Expires: now().Add(minute),
@@ -37,7 +37,7 @@ func TestIDTokenOnTheWire(t *testing.T) {
 	var got map[string]any
 	must(t, json.Unmarshal(payload, &got))
 	want := map[string]any{
-		"iss": issuer, "aud": "zj-hrss", "sub": strings.Repeat("a", 32), "nonce": "n-0S6_WzA2Mj",
+		"iss": issuer, "aud": "zj-hrss", "sub": strings.Repeat("a", 32), "liuma_card": strings.Repeat("b", 32), "nonce": "n-0S6_WzA2Mj",
 		"exp": float64(now().Unix() + 60), "iat": float64(now().Unix()), "auth_time": float64(now().Unix() - 1),
 		"acr": "urn:liuma:acr:pin", "amr": []any{"pin"}, "at_hash": "77QmUPtjPfzWtF2AnpK9RQ",
 		"liuma_business_no": "20260401-000017", "liuma_action": "verify",
@@ -53,7 +53,8 @@ func TestSignIDTokenRefusesWhatLacksAMember(t *testing.T) {
 	for name, change := range map[string]func(*IDToken){
 		"no issuer":          func(r *IDToken) { r.Issuer = "" },
 		"no channel":         func(r *IDToken) { r.Channel = "" },
-		"no handle":          func(r *IDToken) { r.Handle = "" },
+		"no subject":         func(r *IDToken) { r.Subject = "" },
+		"no card":            func(r *IDToken) { r.Card = "" },
 		"no business number": func(r *IDToken) { r.BusinessNo = "" },
 		"unknown action":     func(r *IDToken) { r.Action = "other" },
 		"no purpose":         func(r *IDToken) { r.PurposeHash = [32]byte{} },

@@ -20,7 +20,8 @@ type Receipt struct {
 	ID          string // jti: the authority redeems it once
 	Issuer      string
 	Channel     liuma.ChannelID // aud
-	Handle      string          // sub: the card in that channel
+	Subject     string          // sub: the card in that channel; it opens nothing
+	Card        string          // handle of the link, by which the channel names the card
 	BusinessNo  liuma.BusinessNo
 	Action      liuma.Action
 	PurposeHash [32]byte // SHA-256 of the purpose as shown
@@ -45,6 +46,7 @@ type claims struct {
 	Issuer      string   `json:"iss"`
 	Audience    string   `json:"aud"`
 	Subject     string   `json:"sub"`
+	Card        string   `json:"card"`
 	ID          string   `json:"jti"`
 	IssuedAt    int64    `json:"iat"`
 	Expires     int64    `json:"exp"`
@@ -60,7 +62,7 @@ type claims struct {
 // lives longer than r says.
 func (v *Vault) SignReceipt(r Receipt) (string, error) {
 	payload, err := json.Marshal(claims{
-		Issuer: r.Issuer, Audience: string(r.Channel), Subject: r.Handle, ID: r.ID,
+		Issuer: r.Issuer, Audience: string(r.Channel), Subject: r.Subject, Card: r.Card, ID: r.ID,
 		IssuedAt: r.IssuedAt.Unix(), Expires: r.Expires.Unix(),
 		BusinessNo: string(r.BusinessNo), Action: string(r.Action),
 		PurposeHash: base64.RawURLEncoding.EncodeToString(r.PurposeHash[:]),
@@ -132,7 +134,7 @@ func parseClaims(payload []byte) (Receipt, error) {
 	if err != nil || len(hash) != 32 {
 		return Receipt{}, errors.New("receipt: claims: purpose hash")
 	}
-	if c.Issuer == "" || c.Audience == "" || c.Subject == "" || c.ID == "" || c.ACR == "" || len(c.AMR) == 0 {
+	if c.Issuer == "" || c.Audience == "" || c.Subject == "" || c.Card == "" || c.ID == "" || c.ACR == "" || len(c.AMR) == 0 {
 		return Receipt{}, errors.New("receipt: claims: member missing")
 	}
 	if c.IssuedAt <= 0 || c.Expires <= c.IssuedAt {
@@ -145,7 +147,7 @@ func parseClaims(payload []byte) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("receipt: claims: %w", err)
 	}
 	r := Receipt{
-		ID: c.ID, Issuer: c.Issuer, Channel: channel, Handle: c.Subject,
+		ID: c.ID, Issuer: c.Issuer, Channel: channel, Subject: c.Subject, Card: c.Card,
 		BusinessNo: number, Action: action, ACR: c.ACR, AMR: c.AMR,
 		IssuedAt: time.Unix(c.IssuedAt, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC(),
 	}

@@ -21,7 +21,7 @@ const issuer = "https://pin.example"
 
 func receipt() Receipt {
 	return Receipt{
-		ID: "r-0001", Issuer: issuer, Channel: "zj-hrss", Handle: strings.Repeat("a", 32),
+		ID: "r-0001", Issuer: issuer, Channel: "zj-hrss", Subject: strings.Repeat("a", 32), Card: strings.Repeat("b", 32),
 		BusinessNo: "20260401-000017", Action: liuma.ActionVerify, PurposeHash: [32]byte{1, 2, 31: 9},
 		ACR: "liuma:pin", AMR: []string{"pin"}, IssuedAt: now(), Expires: now().Add(minute),
 	}
@@ -77,7 +77,8 @@ func TestSignReceiptRefusesWhatCannotBeParsed(t *testing.T) {
 		"no id":              func(r *Receipt) { r.ID = "" },
 		"no issuer":          func(r *Receipt) { r.Issuer = "" },
 		"no channel":         func(r *Receipt) { r.Channel = "" },
-		"no handle":          func(r *Receipt) { r.Handle = "" },
+		"no subject":         func(r *Receipt) { r.Subject = "" },
+		"no card":            func(r *Receipt) { r.Card = "" },
 		"no business number": func(r *Receipt) { r.BusinessNo = "" },
 		"unknown action":     func(r *Receipt) { r.Action = "other" },
 		"no acr":             func(r *Receipt) { r.ACR = "" },
@@ -150,7 +151,7 @@ func TestParseReceiptIsStrict(t *testing.T) {
 	must(t, err)
 	keys := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k"}}}
 	good := map[string]any{
-		"iss": issuer, "aud": "zj-hrss", "sub": strings.Repeat("a", 32), "jti": "r-1",
+		"iss": issuer, "aud": "zj-hrss", "sub": strings.Repeat("a", 32), "card": strings.Repeat("b", 32), "jti": "r-1",
 		"iat": now().Unix(), "exp": now().Add(minute).Unix(), "business_no": "b-1", "action": "verify",
 		"purpose_hash": base64.RawURLEncoding.EncodeToString(make([]byte, 32)), "acr": "x", "amr": []string{"pin"},
 	}

@@ -106,7 +106,7 @@ func onSteps() []known {
 				v := w.browser()
 				q := request{action: a, card: w.card, bn: w.number()}
 				p := w.opened(v, w.home, q)
-				for _, verb := range []string{"agree", "forgot", "send-code", "code", "phone", "remember", "card-number", "know-device"} {
+				for _, verb := range []string{"agree", "forgot", "send-code", "code", "phone", "remember", "card-number"} {
 					w.post(v, ceremony(p), verb, verbs()[verb])
 					if w.look1(v, ceremony(p)).Pad() != "" {
 						continue // the page expects a try
@@ -164,42 +164,18 @@ func onSteps() []known {
 			wg.Wait()
 			w.force(v, w.home, q, ceremony(p))
 		}},
-		{"a known device without code or without PIN", func(t *testing.T, w *world) {
-			v := w.browser()
-			q := request{action: liuma.ActionVerify, card: w.card, bn: w.number()}
-			p := w.opened(v, w.home, q)
-			w.post(v, ceremony(p), "know-device", nil)
-			sealed, err := p.Seal(goodPIN)
-			must(t, sealed, err)
-			sealed.Set("stay", "1")
-			w.post(v, ceremony(p), "pin", sealed)
-			w.post(v, ceremony(p), "know-device", nil)
-			_, p = w.withSIM(w.browser())
-			w.post(v, ceremony(p), "know-device", nil)
-			if v.Cookies(hosted + "/")[deviceCookie] != "" {
-				t.Error("the browser is a known device")
-			}
-			if n := w.devices(); n != 0 {
-				t.Errorf("%d known devices", n)
-			}
-		}},
 	}
 }
 
-func (w *world) devices() int {
+// sub is what receipts call the holder's card in a channel.
+func (w *world) sub(c *party) (sub string) {
 	w.t.Helper()
-	n := 0
 	err := w.System.Store.View(context.Background(), func(r store.Reader) error {
 		card, err := r.CardByHolder(w.System.Vault.Index("id-number", w.who.IDNumber))
-		if err != nil {
-			return err
-		}
-		all, err := r.DevicesOf(card.ID)
-		n = len(all)
+		sub = w.System.Vault.Handle(liuma.ChannelID(c.ID), card.ID)
 		return err
 	})
-	must(w.t, n, err)
-	return n
+	return must(w.t, sub, err)
 }
 
 // onDoors: the back channel, the native door, the hotline.
@@ -232,18 +208,26 @@ func onDoors() []known {
 				}
 			}
 		}},
-		{"a handle of another channel", func(t *testing.T, w *world) {
+		{"a handle of another channel, a sub, an ended link", func(t *testing.T, w *world) {
 			for _, a := range []liuma.Action{liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze, liuma.ActionChange, liuma.ActionVerify} {
 				_, no := w.shady.push(w.shady.proved(request{action: a, card: w.card, bn: w.number()}, w.who))
 				wantRefused(t, no, "evidence_invalid")
-				v := w.browser()
-				q := request{action: a, card: w.card, bn: w.number()}
-				p := w.opened(v, w.shady, q)
-				for _, verb := range []string{"agree", "forgot", "send-code", "freeze"} {
-					w.post(v, ceremony(p), verb, nil)
-				}
-				w.force(v, w.shady, q, ceremony(p))
+				_, no = w.shady.push(request{action: a, card: w.card, bn: w.number()})
+				wantRefused(t, no, "refused")
+				_, no = w.home.push(request{action: a, card: w.sub(w.home), bn: w.number()})
+				wantRefused(t, no, "refused")
 			}
+			ended := w.link(w.shady, w.who, goodPIN)
+			v := w.browser()
+			q := request{action: liuma.ActionReset, card: ended, bn: w.number()}
+			p := w.opened(v, w.shady, q)
+			if err := w.shady.native.Unlink(context.Background(), ended); err != nil {
+				t.Fatal(err)
+			}
+			for _, verb := range []string{"agree", "forgot", "send-code", "freeze"} {
+				w.post(v, ceremony(p), verb, nil)
+			}
+			w.force(v, w.shady, q, ceremony(p))
 			if w.ticks("code_sent") != 0 || w.watch.standing(w.seen) != "active" {
 				t.Error("a code was sent, or the card was frozen, for a stranger")
 			}

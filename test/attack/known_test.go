@@ -23,7 +23,7 @@ func verbs() map[string]url.Values {
 	return map[string]url.Values{
 		"begin": nil, "agree": nil, "pin": values("try", "1"), "extend": nil, "return": nil, "send-code": nil, "code": values("code", "000000"),
 		"phone": values("phone", thiefNumber), "card-number": values("card_no", "A00000000"), "forgot": nil, "remember": nil,
-		"know-device": nil, "every-use": values("on", "1"),
+		"every-use": values("on", "1"),
 	}
 }
 

@@ -21,12 +21,9 @@ func (w *world) links() int {
 		if err != nil {
 			return err
 		}
-		for _, c := range []*party{w.home, w.watch, w.shady} {
-			if _, err := r.Link(liuma.ChannelID(c.ID), l.Card); err == nil {
-				n++
-			}
-		}
-		return nil
+		all, err := r.Links(l.Card)
+		n = len(all)
+		return err
 	})
 	must(w.t, n, err)
 	return n

@@ -9,7 +9,6 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/client"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/visitor"
 )
 
 // TestKnownAttacksOnAFrozenCard: only PIN and one-time code together unfreeze
@@ -158,43 +157,89 @@ func TestKnownAttacksWithTheCard(t *testing.T) {
 	}
 }
 
-// TestAStolenDeviceCookieGuessesNoMore: with the cookie of a known device and
-// without, a day has six wrong PINs on a card, and no thief without the cookie
-// has more than four.
-func TestAStolenDeviceCookieGuessesNoMore(t *testing.T) {
+// TestAThiefsAccountGetsAThiefsLink: a thief who saw the PIN links the card in
+// the holder's own channel, from another account, at either door. The thief has
+// a handle of their own and cannot change the PIN with the PIN alone; the holder
+// is told, and goes on as before.
+func TestAThiefsAccountGetsAThiefsLink(t *testing.T) {
+	for _, door := range []string{"hosted", "native"} {
+		t.Run(door, func(t *testing.T) {
+			w := newWorld(t, false)
+			w.Clock.Advance(80 * time.Hour)
+			stolen := ""
+			if door == "hosted" {
+				stolen = w.link(w.home, w.who, goodPIN)
+			} else {
+				stolen = w.nativeLink(w.home, goodPIN)
+			}
+			if stolen == w.card {
+				t.Fatal("the thief has the holder's handle")
+			}
+			if got := w.Notices(w.who.Phone); got[len(got)-1] != "channel_linked" {
+				t.Errorf("notices: %v", got)
+			}
+			before := w.look(w.People[1])
+			v, err := w.home.change(stolen, goodPIN, thiefPIN, "", w.home.challenge())
+			if client.CodeOf(err) != "evidence_required" {
+				t.Errorf("the thief's change: %+v, %v", v, err)
+			}
+			q := request{action: liuma.ActionChange, card: stolen, bn: w.number()}
+			p := w.opened(w.browser(), w.home, q)
+			if p.Pad() != "" {
+				p = w.typed(p, goodPIN, thiefPIN)
+			}
+			if what := got(before, w.look(w.People[1])); what != "" {
+				t.Fatalf("a thief %s", what)
+			}
+			if v, err := w.home.change(w.card, goodPIN, "385027", "", w.home.challenge()); err != nil || !v.Right() {
+				t.Errorf("the holder's change: %+v, %v", v, err)
+			}
+		})
+	}
+}
+
+// nativeLink links the holder's card at the native door, from one more account.
+func (w *world) nativeLink(c *party, secret string) string {
+	w.t.Helper()
+	v, err := w.tryLink(c, secret)
+	if must(w.t, v, err); v.Card == "" {
+		w.t.Fatalf("link: %+v", v)
+	}
+	return v.Card
+}
+
+func (w *world) tryLink(c *party, secret string) (*client.Verification, error) {
+	w.t.Helper()
+	ch := c.challenge()
+	d := client.DeviceRequest{Channel: c.ID, Action: client.Link, Subject: client.Subject{IDNumber: w.who.IDNumber, Name: w.who.Name},
+		BusinessNo: w.number(), Purpose: purpose, Challenge: ch}
+	e, err := d.SealPIN([]byte(secret))
+	must(w.t, e, err)
+	return c.native.Link(context.Background(), client.LinkRequest{BusinessNo: d.BusinessNo, Subject: d.Subject, Purpose: purpose, Challenge: ch.Value, PIN: e})
+}
+
+// TestNameAndNumberLockNobodyOut: whoever knows name and ID number, both public,
+// sends wrong PINs by link for ten days. Four a day are counted and thirty in
+// all, each gets the one refusal, and the holder goes on all the time.
+func TestNameAndNumberLockNobodyOut(t *testing.T) {
 	w := newWorld(t, false)
-	cookie := w.knownDevice()
-	before := w.look(w.People[1])
-	guess := func(v *visitor.Visitor) {
-		p := w.opened(v, w.home, request{action: liuma.ActionVerify, card: w.card, bn: w.number()})
-		for range 3 {
-			if p = w.look1(v, ceremony(p)); p.Pad() != "" {
-				w.typed(p, wrongPIN)
+	shady := w.channel("shady")
+	before := w.look(w.People[1]).spent
+	for day := range 10 {
+		for n := range 10 {
+			v, err := w.tryLink(shady, wrongPIN)
+			if client.CodeOf(err) != "refused" {
+				t.Fatalf("day %d, %d: %+v, %v", day, n, v, err)
 			}
 		}
+		if v, err := w.home.verify(w.card, goodPIN); err != nil || !v.Right() {
+			t.Fatalf("day %d: the holder: %+v, %v", day, v, err)
+		}
+		w.Clock.Advance(25 * time.Hour)
 	}
-	spent := func() uint64 { return w.look(w.People[1]).spent - before.spent }
-	for range 3 {
-		guess(w.browser())
+	if n := w.look(w.People[1]).spent - before; n != 30+10 {
+		t.Errorf("%d guesses were counted, want 30 and the holder's 10", n)
 	}
-	if n := spent(); n != 4 {
-		t.Errorf("strangers had %d guesses, want 4", n)
-	}
-	for range 3 {
-		v := w.browser()
-		v.Plant(hosted+"/", map[string]string{deviceCookie: cookie})
-		guess(v)
-		made := w.browser()
-		made.Plant(hosted+"/", map[string]string{deviceCookie: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"})
-		guess(made)
-	}
-	if n := spent(); n != 6 {
-		t.Errorf("%d guesses in all, want 6", n)
-	}
-	if what := got(before, w.look(w.People[1])); what != "" {
-		t.Fatalf("a thief %s", what)
-	}
-	w.outside(t, before)
 }
 
 // TestWhoBoundAPhoneIsStoppedByTheOldOne: a thief with PIN, face and session

@@ -62,7 +62,7 @@ func (c *course) step(verb string, form url.Values, last bool) *visitor.Page {
 	}
 	if c.look1(c.v, c.id).Pad() == "" { // where there is one, the post is a try
 		c.force(c.v, c.home, c.q, c.id)
-		for _, skip := range []string{"phone", "card-number", "know-device", "every-use"} {
+		for _, skip := range []string{"phone", "card-number", "every-use"} {
 			if skip != verb && (skip != "phone" || c.q.action != liuma.ActionRebind) { // which may be given again
 				c.post(c.v, c.id, skip, verbs()[skip])
 			}

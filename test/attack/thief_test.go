@@ -29,7 +29,6 @@ type holding struct {
 	session bool // has an account in the holder's own channel
 	key     bool // is that channel
 	hotline bool // sits at the hotline
-	device  bool // has the cookie of the holder's known device
 }
 
 // thief walks through the doors at random: the natural next step of some
@@ -41,7 +40,6 @@ type thief struct {
 	rng    *rand.Rand
 	unborn registry.Facts // in the registry, without a card
 	desk   *party         // the hotline's client
-	cookie string         // of the known device
 	own    string         // handle of a link that the thief made
 	flows  []*flow
 	loot   []url.Values // sealed PINs of earlier posts
@@ -64,9 +62,6 @@ func newThief(t *testing.T, h holding, frozen bool, seed uint64) *thief {
 	if h.hotline {
 		th.desk = th.party(store.Client{ID: "hotline", Kind: store.ClientHotline})
 	}
-	if h.device {
-		th.cookie = th.knownDevice()
-	}
 	if frozen {
 		th.freeze()
 	}
@@ -78,11 +73,7 @@ func newThief(t *testing.T, h holding, frozen bool, seed uint64) *thief {
 
 // browser opens one of the thief's browsers.
 func (th *thief) browser() *visitor.Visitor {
-	v := th.world.browser()
-	if th.cookie != "" {
-		v.Plant(hosted+"/", map[string]string{deviceCookie: th.cookie})
-	}
-	return v
+	return th.world.browser()
 }
 
 func (th *thief) one(n int) bool { return th.rng.IntN(n) == 0 }
@@ -287,8 +278,6 @@ func (th *thief) wild(f *flow, v *visitor.Visitor) {
 			form.Set("try", fmt.Sprint(1+th.rng.IntN(4)))
 			th.post(f, v, "pin", form)
 		}
-	case 11:
-		th.post(f, v, "know-device", nil)
 	case 12:
 		th.post(f, v, "extend", nil)
 	case 13:
@@ -440,7 +429,6 @@ func thieves() map[string]holding {
 		"a card":    {cardNo: true, session: true},
 		"a PIN":     {pin: true},
 		"a hotline": {hotline: true, session: true},
-		"a device":  {device: true, session: true},
 	}
 }
 

@@ -29,6 +29,7 @@ type told struct {
 	phones   int             // bound in place of the first
 	read     map[string]bool // IDs of notices read so far
 	desk     *party
+	stranger string // handle of a link in the holder's channel that is not known
 }
 
 // event is a change that the holder must be notified of. Each begins with a
@@ -73,12 +74,6 @@ func (s *told) done(v *visitor.Visitor) *visitor.Page {
 	_, p := s.begin(v, liuma.ActionVerify)
 	p, err := p.TypeWith(context.Background(), values("stay", "1"), s.pin)
 	return must(s.t, p, err)
-}
-
-// stay makes the browser a known device.
-func (s *told) stay(v *visitor.Visitor) {
-	s.t.Helper()
-	s.do(s.coded(s.done(v), s.phone), "know-device")
 }
 
 func (s *told) everyUse(on string) { s.do(s.done(s.browser()), "every-use", "on", on) }
@@ -406,10 +401,20 @@ func onPINs() []event {
 		both("locked", []string{"pin_locked"}, func(s *told, hosted bool) { s.guess(hosted, 6, 6) }, nextDay),
 		both("blocked", times(4, "pin_locked", "pin_blocked"), func(s *told, hosted bool) { s.guess(hosted, 30, 6) },
 			func(s *told) { nextDay(s); s.reset() }),
-		both("strangers stopped", times(7, "strangers_locked", "device_known", "strangers_stopped"), func(s *told, hosted bool) {
-			s.stay(s.browser())
+		both("strangers stopped", times(7, "strangers_locked", "channel_linked", "pin_changed", "strangers_stopped"), func(s *told, hosted bool) {
+			own := s.card
+			s.stranger = s.world.link(s.home, s.who, s.pin)
+			s.change(false) // another link of the same channel does not know the new PIN
+			s.card = s.stranger
 			s.guess(hosted, 30, 4)
-		}, func(s *told) { nextDay(s); s.reset() }),
+			s.card = own
+		}, func(s *told) {
+			nextDay(s)
+			s.reset()
+			if err := s.home.native.Unlink(context.Background(), s.stranger); err != nil {
+				s.t.Fatal(err)
+			}
+		}),
 		[]event{{"every use", func(s *told) {
 			s.everyUse("1")
 			use(s, false)
@@ -427,13 +432,19 @@ func onPINs() []event {
 	)
 }
 
-// onCards are the events of a card, its channels, phone and devices.
+// onCards are the events of a card, its channels and phone.
 func onCards() []event {
 	frozen := []string{"card_frozen"}
 	return []event{
 		{"linked, native", func(s *told) { s.link(false) }, []string{"channel_linked"}, nil},
 		{"linked, hosted", func(s *told) { s.link(true) }, []string{"channel_linked"}, nil},
-		{"a known device", func(s *told) { s.stay(s.browser()) }, []string{"device_known"}, nil},
+		{"unlinked", func(s *told) {
+			s.made++
+			c := s.channel(fmt.Sprintf("new-%d", s.made))
+			if err := c.native.Unlink(context.Background(), s.world.link(c, s.who, s.pin)); err != nil {
+				s.t.Fatal(err)
+			}
+		}, []string{"channel_linked", "channel_unlinked"}, nil},
 		{"frozen by a channel", func(s *told) {
 			_, err := s.home.native.Freeze(context.Background(), client.FreezeRequest{BusinessNo: s.number(), Subject: client.Subject{Card: s.card}})
 			must(s.t, s, err)

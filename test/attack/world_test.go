@@ -330,27 +330,10 @@ func (w *world) link(c *party, f registry.Facts, secret string) string {
 	return c.redeemed(w.typed(w.do(w.enter(w.browser(), c.pushed(q)), "agree"), secret)).Card
 }
 
-// deviceCookie is where a browser keeps that it is a known device.
-const deviceCookie = "__Host-device"
-
-// knownDevice makes a browser of the holder's a known device and gives its
-// cookie.
-func (w *world) knownDevice() string {
-	w.t.Helper()
-	v := w.browser()
-	p := w.opened(v, w.home, request{action: liuma.ActionVerify, card: w.card, bn: w.number()})
-	p, err := p.TypeWith(context.Background(), values("stay", "1"), goodPIN)
-	p = w.do(w.coded(must(w.t, p, err), w.who.Phone), "know-device")
-	cookie := v.Cookies(hosted + "/")[deviceCookie]
-	if cookie == "" || w.devices() != 1 {
-		w.t.Fatalf("no known device: %q", p.Title())
-	}
-	return cookie
-}
-
 // claims are those of an ID token that tests look at.
 type claims struct {
-	Card       string `json:"sub"`
+	Subject    string `json:"sub"`
+	Card       string `json:"liuma_card"`
 	BusinessNo string `json:"liuma_business_no"`
 	Nonce      string `json:"nonce"`
 }

@@ -45,10 +45,10 @@ func TestEnroll(t *testing.T) {
 	b.press("返回测试")
 	b.sees("Back at the channel")
 	g := w.redeem(w.channel)
-	if g.Action != liuma.ActionEnroll || g.BusinessNo != "e-1" || g.Handle == "" {
+	if g.Action != liuma.ActionEnroll || g.BusinessNo != "e-1" || g.Card == "" {
 		t.Errorf("grant %+v", g)
 	}
-	if v := w.env.Verify(w.channel, g.Handle, rightPIN); v.Verdict != liuma.Right {
+	if v := w.env.Verify(w.channel, g.Card, rightPIN); v.Verdict != liuma.Right {
 		t.Errorf("the PIN that was set is %s", v.Verdict)
 	}
 	b.clean(w.site, rightPIN, otherPIN, person.IDNumber, person.Phone)
@@ -93,7 +93,7 @@ func TestVerifyByKeyboardAlone(t *testing.T) {
 	b.ready()
 	b.typed(rightPIN)
 	b.sees("Back at the channel")
-	if g := w.redeem(w.channel); g.Handle != card || g.Nonce != "nonce" {
+	if g := w.redeem(w.channel); g.Card != card || g.Nonce != "nonce" {
 		t.Errorf("grant %+v", g)
 	}
 	// The back button leads to a page that shows the current state, and stays
@@ -189,7 +189,7 @@ func TestLink(t *testing.T) {
 	b.press("返回测试")
 	b.sees("Back at the channel")
 	g := w.redeem(national)
-	if v := w.env.Verify(national, g.Handle, rightPIN); v.Verdict != liuma.Right {
+	if v := w.env.Verify(national, g.Card, rightPIN); v.Verdict != liuma.Right {
 		t.Errorf("verdict %s", v.Verdict)
 	}
 	b.clean(w.site, rightPIN, wrongPIN, person.IDNumber)
@@ -278,7 +278,7 @@ func TestStandings(t *testing.T) {
 			b.open(w.push(w.channel, liuma.ActionVerify, envelope.Subject{Card: string(card)}, "v-1", &person))
 			b.keypad(rightPIN)
 			b.sees("Back at the channel")
-			if g := w.redeem(w.channel); g.Handle != card {
+			if g := w.redeem(w.channel); g.Card != card {
 				t.Errorf("grant %+v", g)
 			}
 			b.clean(w.site, rightPIN)

@@ -172,7 +172,7 @@ func TestPassphrase(t *testing.T) {
 	b.sees("申领成功")
 	b.press("返回测试")
 	b.sees("Back at the channel")
-	card := w.redeem(w.channel).Handle
+	card := w.redeem(w.channel).Card
 
 	b.open(w.verify(card, "v-1"))
 	fills("current", other)

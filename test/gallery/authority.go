@@ -95,10 +95,6 @@ func (Authority) NoticeEveryUse(context.Context, string, ceremony.Hand, bool) (c
 	return still()
 }
 
-func (Authority) KnowDevice(context.Context, string, ceremony.Hand) (ceremony.Page, error) {
-	return still()
-}
-
 func (Authority) FreezeByCode(context.Context, string, string) (authority.FreezeView, error) {
 	return authority.FreezeView{}, liuma.Fail(liuma.CodeFreezeCodeInvalid, nil)
 }

@@ -142,6 +142,8 @@ func (c *collection) addPads() {
 	}, text("这里面有您的生日，认识您的人容易猜到。", "This contains your birthday, which people who know you can guess."))
 	c.add("link-confirm", link, confirm, "", nil, text("关联电子社保卡", "Link the e-Card"))
 	c.add("link-pin", link, pad, "", nil, text("输入密码", "Enter PIN"))
+	c.add("link-limit", link, ceremony.StepRefused, liuma.CodeLinkLimit, until(9*time.Hour), text("今天已关联三次", "three times within a day"))
+	c.add("links-full", link, ceremony.StepRefused, liuma.CodeLinksFull, nil, text("已有十处关联", "ten links already"))
 	c.add("link-refused", link, pad, liuma.CodeRefused, nil, text("未能通过核验", "The check did not succeed"))
 	c.add("verify-pin", verify, pad, "", nil, text("验证电子社保卡密码", "Check the e-Card"), text("忘记密码？重新设置", "Set a new one"))
 	c.add("verify-tries", verify, pad, "", tries(5), text(`data-note="还可试 5 次。"`, `data-note="5 tries left."`))

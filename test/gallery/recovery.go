@@ -83,8 +83,8 @@ func (c *collection) addProofs() {
 	c.add("reset-pin", reset, pad, "", forgotten(nil), both(`data-mode="new"`))
 	c.add("reset-weak", reset, pad, liuma.CodeWeakPIN, nil, text("太容易被猜到", "too easy to guess"))
 	c.add("was-reset", verify, pad, "", func(p *ceremony.Page) { p.WasReset = true }, text("新密码已设好，请再输入一次", "enter it once more"))
-	c.add("lane-reopen", verify, pad, "", func(p *ceremony.Page) { p.LaneClosed, p.DeviceKnown = true, true },
-		text("允许其他设备再试", "let other devices try"))
+	c.add("lane-reopen", verify, pad, "", func(p *ceremony.Page) { p.LaneClosed = true },
+		text("允许其他应用再试", "let other apps try"))
 }
 
 // addRecovered puts in the last pages of these ceremonies, and the page for a
@@ -93,7 +93,7 @@ func (c *collection) addRecovered() {
 	const reset, rebind, unfreeze, verify = liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze, liuma.ActionVerify
 	const pad, done, refused = ceremony.StepPIN, ceremony.StepDone, ceremony.StepRefused
 	restart := text("用新密码重新办理", "start again with the new PIN")
-	c.add("reset-done", reset, done, "", func(p *ceremony.Page) { p.EveryUse, p.DeviceOffer = new(bool), true }, text("已经解锁", "nothing is locked"))
+	c.add("reset-done", reset, done, "", func(p *ceremony.Page) { p.EveryUse = new(bool) }, text("已经解锁", "nothing is locked"))
 	c.add("reset-end", reset, ceremony.StepReset, liuma.CodePINReset, nil, restart)
 	c.add("pin-reset", verify, refused, liuma.CodePINReset, nil, restart)
 	c.add("reset-planned", reset, refused, liuma.CodeResetPlanned, until(24*time.Hour), text("明天（5 月 7 日）20:44", "tomorrow, 7 May, at 20:44"))
@@ -106,7 +106,7 @@ func (c *collection) addRecovered() {
 	c.add("unfreeze-not-frozen", unfreeze, refused, liuma.CodeNotFrozen, nil, text("没有冻结", "is not frozen"))
 	c.add("unfreeze-locked", unfreeze, refused, liuma.CodeLocked, verdict(liuma.Locked), text("解冻和找回密码可以一起办", "both can be done there"))
 	c.add("lane-closed", verify, refused, liuma.CodeBlocked, func(p *ceremony.Page) { p.Verdict, p.LaneClosed = liuma.Blocked, true },
-		text("请在您的常用设备上输入", "Use a known device"))
+		text("做一次实人认证再来", "come again with an identity check"))
 	why := text("不能在线找回密码：看原因和办法", "and what to do")
 	c.add("no-reset-pad", verify, pad, "", func(p *ceremony.Page) { p.ResetRefused = liuma.CodePhoneStale }, why)
 	c.add("no-reset-locked", verify, refused, liuma.CodeLocked, noReset(11*time.Hour, 50*time.Hour), why)
@@ -137,8 +137,6 @@ func (c *collection) addSettings() {
 		text("已开启", ">On<"), text("这个密码用了很久了", "This PIN is quite old"))
 	setting("settings-off", "", false, func(*ceremony.Page) {}, text("已关闭", ">Off<"))
 	setting("settings-code", liuma.CodePhoneCodeWrong, false, sent(4, 0), text("还可试 4 次", "4 tries left"))
-	setting("settings-device", "", false, func(p *ceremony.Page) { p.DeviceOffer = true }, text("公用的、借来的不要设置", "shared or borrowed"))
-	setting("settings-known", "", false, func(p *ceremony.Page) { p.DeviceKnown, p.CodesLeft = true, 0 }, text("这里是您的常用设备", "a known device of yours"))
 }
 
 // addOthers puts in the pages that belong to no ceremony of this browser.

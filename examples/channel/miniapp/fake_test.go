@@ -239,7 +239,7 @@ func (f *fake) token(w http.ResponseWriter, r *http.Request) {
 		card = handle
 	}
 	claims := map[string]any{
-		"iss": f.server.URL, "sub": card, "aud": "zj", "exp": time.Now().Add(time.Minute).Unix(), "iat": time.Now().Unix(), "auth_time": time.Now().Unix(),
+		"iss": f.server.URL, "sub": "pairwise", "liuma_card": card, "aud": "zj", "exp": time.Now().Add(time.Minute).Unix(), "iat": time.Now().Unix(), "auth_time": time.Now().Unix(),
 		"nonce": push.Get("nonce"), "acr": "urn:liuma:acr:pin", "amr": []string{"pin"}, "at_hash": base64.RawURLEncoding.EncodeToString(at[:16]),
 		"liuma_business_no": d.BusinessNo, "liuma_action": d.Action, "liuma_purpose_hash": base64.RawURLEncoding.EncodeToString(purpose[:]),
 	}

@@ -95,7 +95,7 @@ func TestTokensThatProveNothing(t *testing.T) {
 		"another request":    claim("liuma_business_no", "b"),
 		"another action":     claim("liuma_action", "link"),
 		"another purpose":    claim("liuma_purpose_hash", "x"),
-		"another card":       claim("sub", "ffffffffffffffffffffffffffffffff"),
+		"another card":       claim("liuma_card", "ffffffffffffffffffffffffffffffff"),
 		"another audience":   claim("aud", "other"),
 		"another issuer":     claim("iss", "https://evil.example"),
 		"expired":            claim("exp", time.Now().Add(-time.Minute).Unix()),

@@ -197,7 +197,7 @@ func (a *App) post(ctx context.Context, address, kind, body string, want int, an
 
 // proof holds the claims of a checked ID token.
 type proof struct {
-	Card        string   `json:"sub"` // handle of the card, in this channel only
+	Card        string   `json:"liuma_card"` // handle of the link: this account's way to the card
 	BusinessNo  string   `json:"liuma_business_no"`
 	Action      string   `json:"liuma_action"`
 	PurposeHash string   `json:"liuma_purpose_hash"`

@@ -58,15 +58,6 @@ func TestForgotten(t *testing.T) {
 		t.Fatalf("notice %+v", notice)
 	}
 
-	// Too soon: the page of the channel says until when.
-	p.open(s.apps[0] + "/")
-	p.press("start", "action", "reset")
-	p.begin()
-	p.agree()
-	p.goBack()
-	p.says("可以在线办理的时间")
-	p.says("到窗口办理")
-
 	s.Clock.Advance(73 * time.Hour)
 	p.be(s.apps[0], "wang")
 	p.press("start", "action", "reset")

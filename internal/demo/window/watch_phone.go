@@ -33,10 +33,6 @@ func (t *watchedTx) InsertFreezeCode(c store.FreezeCode) error {
 		Fact{"freeze code (MAC)", bytesOf(c.MAC[:])}, cardFact(c.Card))
 }
 
-func (t *watchedTx) PutDevice(d store.Device) error {
-	return t.note(t.Tx.PutDevice(d), text("常用设备：只存 MAC", "A known device: only a MAC"), Fact{"device (MAC)", bytesOf(d.MAC[:])}, cardFact(d.Card))
-}
-
 func messageRow(m store.Message) []Fact {
 	return []Fact{{"template", m.Template}, {"state", string(m.State)}, {"number and values (sealed)", bytesOf(m.Sealed)}}
 }
@@ -71,8 +67,6 @@ func titleOfForm(verb string) (liuma.Text, bool) {
 		return text("持卡人按了“忘记密码”", "The holder pressed “forgot”"), true
 	case "freeze":
 		return text("持卡人按了“冻结”", "The holder pressed “freeze”"), true
-	case "know-device":
-		return text("持卡人设为常用设备", "The holder makes this a known device"), true
 	}
 	return liuma.Text{}, false
 }

@@ -92,8 +92,8 @@ func titleOf(e audit.Event) (liuma.Text, bool) {
 		return text("密码已重置", "A PIN reset"), true
 	case audit.PhoneChanged:
 		return text("换绑手机", "Another phone bound"), true
-	case audit.DeviceKnown:
-		return text("设为常用设备", "A device made known"), true
+	case audit.CardUnlinked:
+		return text("渠道解除了关联", "A channel ended a link"), true
 	case audit.FreezeTried:
 		return text("没有冻结任何卡", "A freeze that stopped nothing"), true
 	case audit.MessageSent:
@@ -160,9 +160,13 @@ func (t *watchedTx) UpdateCard(c store.Card) error {
 	return t.note(t.Tx.UpdateCard(c), text("卡：这一行现在是", "A card's row, as it is now"), cardRow(c)...)
 }
 
-func (t *watchedTx) InsertLink(l store.Link) error {
-	return t.note(t.Tx.InsertLink(l), text("关联：卡在渠道里的代称", "A link: the card's handle in a channel"),
-		Fact{"channel", string(l.Channel)}, cardFact(l.Card), Fact{"handle", cut(string(l.Handle))})
+func (t *watchedTx) PutLink(l store.Link) error {
+	return t.note(t.Tx.PutLink(l), text("关联：一个账号的代称，和经它输错的次数", "A link: one account's handle, and the wrong PINs through it"),
+		Fact{"channel", string(l.Channel)}, cardFact(l.Card), Fact{"handle", cut(string(l.Handle))}, Fact{"wrong", fmt.Sprint(l.Wrong)})
+}
+
+func (t *watchedTx) DeleteLink(ch liuma.ChannelID, h store.Handle) error {
+	return t.note(t.Tx.DeleteLink(ch, h), text("关联解除", "A link ended"), Fact{"channel", string(ch)}, Fact{"handle", cut(string(h))})
 }
 
 func requestRow(r store.Request) []Fact {

@@ -43,6 +43,7 @@ type Authority interface {
 	SetPhysical(context.Context, authority.Caller, authority.PhysicalRequest) (authority.PhysicalView, error)
 	Verification(context.Context, authority.Caller, liuma.BusinessNo) (authority.Verification, error)
 	Card(context.Context, authority.Caller, store.Handle) (authority.CardView, error)
+	Unlink(context.Context, authority.Caller, store.Handle) error
 	Redeem(ctx context.Context, caller authority.Caller, receipt string) (authority.Verification, error)
 	ReceiptKeys() jose.JSONWebKeySet
 	// Client looks a client's registration up. Recall may answer from memory:

@@ -37,8 +37,9 @@ func linkEndpoint() endpoint {
 	return endpoint{
 		path: "/v1/links", id: "link", kind: store.ClientChannel, recalls: true, answer: verificationView{},
 		summary: "Link the holder's card in this channel by its PIN (关联)",
-		detail:  "Whatever the cause (wrong, unknown, not set, locked), the refusal is the same problem with code refused, at one pace.",
-		codes:   requestCodes(liuma.CodeRefused, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15),
+		detail:  "Every link has a handle of its own, also for the same card in the same channel. Whatever the cause (wrong, unknown, not set, locked), the refusal is the same problem with code refused, at one pace; the same request with evidence may succeed.",
+		codes: requestCodes(liuma.CodeRefused, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeEvidenceInvalid,
+			liuma.CodeEvidenceUsed, liuma.CodeNotFound, liuma.CodeLinkLimit, liuma.CodeLinksFull),
 	}
 }
 
@@ -113,6 +114,15 @@ func cardEndpoint() endpoint {
 	return endpoint{
 		path: "/v1/cards/{card}", id: "card", kind: store.ClientChannel, answer: cardView{},
 		summary: "Standing of a linked card, and the age of its PIN (卡状态)",
+		codes:   []liuma.Code{liuma.CodeNotFound},
+	}
+}
+
+func unlinkEndpoint() endpoint {
+	return endpoint{
+		path: "/v1/links/{handle}", id: "unlink", kind: store.ClientChannel, answer: endedLinkView{},
+		summary: "End a link of this channel (解除关联)",
+		detail:  "For an account that was closed, or whose holder wants it. The bound phone is told. The handle leads nowhere from then on; other links of the card stay.",
 		codes:   []liuma.Code{liuma.CodeNotFound},
 	}
 }

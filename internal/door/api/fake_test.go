@@ -245,7 +245,7 @@ func (f *fake) Verify(_ context.Context, c authority.Caller, q authority.Request
 
 func (f *fake) receipt(c authority.Caller, q authority.Request, v authority.Verification) string {
 	hash := envelope.PurposeHash(q.Purpose)
-	payload, err := json.Marshal(map[string]any{"iss": issuer, "aud": c.Client.ID, "sub": v.Card, "jti": rand.Text(),
+	payload, err := json.Marshal(map[string]any{"iss": issuer, "aud": c.Client.ID, "sub": "pairwise", "card": v.Card, "jti": rand.Text(),
 		"iat": f.now().Unix(), "exp": v.ReceiptEnd.Unix(), "business_no": q.BusinessNo, "action": v.Action,
 		"purpose_hash": base64.RawURLEncoding.EncodeToString(hash[:]), "acr": "urn:liuma:acr:pin", "amr": []string{"pin"}})
 	if err != nil {
@@ -385,4 +385,15 @@ func deref(v *authority.Verification) authority.Verification {
 func evidenceFor(challenge, id, name string) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%s", challenge, id, name))
 	return hex.EncodeToString(sum[:])
+}
+
+func (f *fake) Unlink(_ context.Context, c authority.Caller, h store.Handle) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, card := f.byHandle(c, string(h))
+	if card == nil {
+		return liuma.FailField(liuma.CodeNotFound, "handle", nil)
+	}
+	delete(card.linked, liuma.ChannelID(c.Client.ID))
+	return nil
 }

@@ -108,7 +108,7 @@ func (p *phones) holder(f registry.Facts) (inA, inB string) {
 	if v, err := p.inA.Verification(ctx, string(q.BusinessNo)); err != nil || v.Action != "enroll" || v.State != "done" || v.Code != "" || v.Card != "" {
 		p.t.Fatalf("enroll: %+v, %v", v, err)
 	}
-	card := string(p.Return(p.a, page, hand).Handle)
+	card := string(p.Return(p.a, page, hand).Card)
 	link, err := p.Authority().Link(ctx, p.b, p.LinkRequest(p.b, f, holderPIN))
 	if err != nil || link.Verdict != liuma.Right {
 		p.t.Fatalf("link: %+v, %v", link, err)

@@ -26,6 +26,7 @@ func (d *Door) routes(h huma.API) error {
 	)
 	get(d, h, verificationEndpoint(), d.verification)
 	get(d, h, cardEndpoint(), d.card)
+	remove(d, h, unlinkEndpoint(), d.unlink)
 	get(d, h, readyEndpoint(), func(c *call) (any, error) { return d.ready(c.Context()) })
 	get(d, h, healthEndpoint(), func(*call) (any, error) { return healthView{Status: "alive"}, nil })
 	d.keysRoute(h)
@@ -70,10 +71,10 @@ func (d *Door) link(c *call, b *linkRequest) (any, error) {
 	}
 	v, err := d.authority.Link(c.Context(), c.caller, authority.Request{
 		BusinessNo: p.businessNo, Subject: b.Subject.subject(), Region: p.region, Purpose: b.Purpose,
-		Challenge: b.Challenge, Current: pin, Digest: c.digest,
+		Challenge: b.Challenge, Evidence: b.Evidence, Replaces: store.Handle(b.Replaces), Current: pin, Digest: c.digest,
 	})
 	if err == nil && v.Code != "" && v.Code != liuma.CodeUndecided {
-		err = liuma.Fail(v.Code, nil)
+		err = &liuma.Error{Code: v.Code, Until: v.Until}
 	}
 	if err != nil {
 		return nil, oneRefusal(err)
@@ -90,8 +91,13 @@ func oneRefusal(err error) error {
 	case liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy, liuma.CodeBadRequest,
 		liuma.CodeForbidden, liuma.CodeBusinessNoUsed, liuma.CodeUndecided,
 		liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired,
-		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodePINFormat:
+		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodePINFormat,
+		liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed, // about the evidence as sent
+		liuma.CodeLinkLimit, liuma.CodeLinksFull: // the PIN was right
 		return err
+	}
+	if e, ok := errors.AsType[*liuma.Error](err); ok && e.Code == liuma.CodeNotFound && e.Field == "replaces" {
+		return err // the handle to be replaced, the channel's own
 	}
 	return liuma.Fail(liuma.CodeRefused, err)
 }
@@ -235,6 +241,18 @@ func (d *Door) card(c *call) (any, error) {
 		return nil, err
 	}
 	return viewCard(view), nil
+}
+
+// unlink ends one of the channel's own links.
+func (d *Door) unlink(c *call) (any, error) {
+	handle := c.PathValue("handle")
+	if !handleShaped(handle) {
+		return nil, door.Malformed(reasonForm, "handle")
+	}
+	if err := d.authority.Unlink(c.Context(), c.caller, store.Handle(handle)); err != nil {
+		return nil, err
+	}
+	return endedLinkView{Card: handle}, nil
 }
 
 func handleShaped(s string) bool {

@@ -42,7 +42,7 @@ func statusOf(c liuma.Code) (int, bool) {
 	case liuma.CodeUnavailable:
 		return http.StatusServiceUnavailable, true
 	case liuma.CodeBusy, liuma.CodePhoneCodesSpent, liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit,
-		liuma.CodeCardNoSpent, liuma.CodeFreezeCodeLimit, liuma.CodeHotlineLimit:
+		liuma.CodeCardNoSpent, liuma.CodeFreezeCodeLimit, liuma.CodeHotlineLimit, liuma.CodeLinkLimit:
 		return http.StatusTooManyRequests, true
 	case liuma.CodeBadRequest:
 		return http.StatusBadRequest, true
@@ -62,7 +62,7 @@ func statusOf(c liuma.Code) (int, bool) {
 		liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved, liuma.CodeLeft,
 		liuma.CodeNotReturned,
 		liuma.CodeRequestURIInvalid, liuma.CodeCodeInvalid,
-		liuma.CodePhoneSame, liuma.CodePINReset, liuma.CodeNotFrozen, liuma.CodeResetPlanned:
+		liuma.CodePhoneSame, liuma.CodePINReset, liuma.CodeNotFrozen, liuma.CodeResetPlanned, liuma.CodeLinksFull:
 		return http.StatusConflict, true
 	case liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired, liuma.CodeEvidenceInvalid,
 		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeNotInRegistry,

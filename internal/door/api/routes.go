@@ -85,6 +85,16 @@ func post[B any](d *Door, h huma.API, e endpoint, handle func(*call, *B) (any, e
 // get registers an endpoint without a body.
 func get(d *Door, h huma.API, e endpoint, handle func(*call) (any, error)) {
 	e.method = http.MethodGet
+	bare(d, h, e, handle)
+}
+
+// remove registers an endpoint that ends what its path names.
+func remove(d *Door, h huma.API, e endpoint, handle func(*call) (any, error)) {
+	e.method = http.MethodDelete
+	bare(d, h, e, handle)
+}
+
+func bare(d *Door, h huma.API, e endpoint, handle func(*call) (any, error)) {
 	op := describe(h.OpenAPI(), e, nil)
 	h.Adapter().Handle(op, func(ctx huma.Context) {
 		r, _ := humago.Unwrap(ctx)

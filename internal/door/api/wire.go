@@ -56,7 +56,7 @@ func (s applicantSubject) subject() envelope.Subject {
 }
 
 type anySubject struct {
-	Card     string `json:"card,omitempty" minLength:"32" maxLength:"32" pattern:"^[a-z0-9]+$" doc:"Handle of the card in this channel; then nothing else"`
+	Card     string `json:"card,omitempty" minLength:"32" maxLength:"32" pattern:"^[a-z0-9]+$" doc:"Handle of the link; then nothing else"`
 	IDNumber string `json:"id_number,omitempty" minLength:"1" maxLength:"64" doc:"Together with name, where the channel has no handle; always refused, like any caller without a link"`
 	Name     string `json:"name,omitempty" minLength:"1" maxLength:"64"`
 }
@@ -86,6 +86,8 @@ type linkRequest struct {
 	Region     string        `json:"region,omitempty" minLength:"2" maxLength:"6" pattern:"^[1-9][0-9](?:[0-9]{2}){0,2}$" doc:"GB/T 2260 code of 2, 4 or 6 digits; absent: the nation" example:"3305"`
 	Purpose    string        `json:"purpose" minLength:"1" maxLength:"60" doc:"What the holder is told that the PIN is for"`
 	Challenge  string        `json:"challenge" minLength:"1" maxLength:"512" pattern:"^[A-Za-z0-9_.~-]+$" doc:"From POST /v1/challenges, at most five minutes old"`
+	Evidence   string        `json:"evidence,omitempty" minLength:"1" maxLength:"8192" pattern:"^[A-Za-z0-9_.-]+$" doc:"JWT of a registered evidence provider; always welcome, and with a right PIN it makes the link known at once"`
+	Replaces   string        `json:"replaces,omitempty" minLength:"32" maxLength:"32" pattern:"^[a-z2-7]+$" doc:"Handle of this channel that the new link takes the place of; the new one inherits no age"`
 	PIN        sealedPIN     `json:"pin"`
 }
 
@@ -95,7 +97,7 @@ type verifyRequest struct {
 	Region     string     `json:"region,omitempty" minLength:"2" maxLength:"6" pattern:"^[1-9][0-9](?:[0-9]{2}){0,2}$" doc:"GB/T 2260 code of 2, 4 or 6 digits; absent: the nation" example:"3305"`
 	Purpose    string     `json:"purpose" minLength:"1" maxLength:"60" doc:"What the holder is told that the PIN is for" example:"查询社保缴费年限"`
 	Challenge  string     `json:"challenge" minLength:"1" maxLength:"512" pattern:"^[A-Za-z0-9_.~-]+$" doc:"From POST /v1/challenges, at most five minutes old"`
-	Evidence   string     `json:"evidence,omitempty" minLength:"1" maxLength:"8192" pattern:"^[A-Za-z0-9_.-]+$" doc:"JWT of a registered evidence provider; needed while the physical card is lost"`
+	Evidence   string     `json:"evidence,omitempty" minLength:"1" maxLength:"8192" pattern:"^[A-Za-z0-9_.-]+$" doc:"JWT of a registered evidence provider; needed while the physical card is lost, welcome always"`
 	PIN        sealedPIN  `json:"pin"`
 }
 
@@ -105,7 +107,7 @@ type changeRequest struct {
 	Region     string      `json:"region,omitempty" minLength:"2" maxLength:"6" pattern:"^[1-9][0-9](?:[0-9]{2}){0,2}$" doc:"GB/T 2260 code of 2, 4 or 6 digits; absent: the nation" example:"3305"`
 	Purpose    string      `json:"purpose" minLength:"1" maxLength:"60" doc:"What the holder is told that the PIN is for" example:"修改密码"`
 	Challenge  string      `json:"challenge" minLength:"1" maxLength:"512" pattern:"^[A-Za-z0-9_.~-]+$" doc:"From POST /v1/challenges, at most five minutes old"`
-	Evidence   string      `json:"evidence,omitempty" minLength:"1" maxLength:"8192" pattern:"^[A-Za-z0-9_.-]+$" doc:"JWT of a registered evidence provider; needed while the physical card is lost"`
+	Evidence   string      `json:"evidence,omitempty" minLength:"1" maxLength:"8192" pattern:"^[A-Za-z0-9_.-]+$" doc:"JWT of a registered evidence provider; needed while the physical card is lost, and through a link that is not known"`
 	OldPIN     sealedPIN   `json:"old_pin"`
 	NewPIN     sealedPIN   `json:"new_pin"`
 }
@@ -267,8 +269,13 @@ func moment(t time.Time) *time.Time {
 	return &t
 }
 
+// endedLinkView answers the end of a link.
+type endedLinkView struct {
+	Card string `json:"card" doc:"Handle of the link that ended; it leads nowhere any more"`
+}
+
 type cardView struct {
-	Card       string     `json:"card" doc:"Handle of the card in this channel"`
+	Card       string     `json:"card" doc:"Handle of the link"`
 	Standing   string     `json:"standing" enum:"active,suspended,frozen,cancelled" doc:"suspended: the physical card is lost, PIN and evidence together; frozen and cancelled: not at all"`
 	PINSetAt   time.Time  `json:"pin_set_at"`
 	PINAgeDays int        `json:"pin_age_days" doc:"Whole days since the PIN was set"`

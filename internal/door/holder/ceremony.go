@@ -128,7 +128,6 @@ func (h *handler) moved(w http.ResponseWriter, r *http.Request, page ceremony.Pa
 			h.keep(w, r, page.ID, by.RequestURI, page.Bound)
 		}
 	}
-	h.keepDevice(w, page, by)
 	if by.bare {
 		h.showPage(w, r, page, by)
 		return

@@ -32,13 +32,13 @@ func (h *handler) done(v *view, p ceremony.Page) {
 // stands below the way back to the channel, so that nobody has to go through
 // it.
 func (h *handler) settings(v *view, p ceremony.Page) {
-	s := &settings{Phone: p.PhoneMasked, DeviceKnown: p.DeviceKnown, Device: p.DeviceOffer && v.Hand == ""}
+	s := &settings{Phone: p.PhoneMasked}
 	if p.EveryUse != nil {
 		s.EveryUse, s.On = true, *p.EveryUse
 	}
 	// The authority gives the number of one-time codes left only where the
 	// phone can be confirmed.
-	if data(p.Action).ConfirmsPhone && p.EveryUse != nil && p.CodesLeft > 0 && !p.DeviceOffer {
+	if data(p.Action).ConfirmsPhone && p.EveryUse != nil && p.CodesLeft > 0 {
 		v.Refusal = h.refusal(v, p)
 		h.codeForm(v, p)
 		v.Send.Class = "btn-plain"
@@ -67,13 +67,4 @@ func (h *handler) setEveryUse(r *http.Request, id string, by hand) (ceremony.Pag
 		return ceremony.Page{}, err
 	}
 	return h.authority.NoticeEveryUse(r.Context(), id, by.Hand, on == "1")
-}
-
-// knowDevice makes this browser one of the holder's known devices. A browser
-// that keeps no cookies cannot be one.
-func (h *handler) knowDevice(r *http.Request, id string, by hand) (ceremony.Page, error) {
-	if by.bare || h.cookies.Get(r, seenCookie) == "" {
-		return ceremony.Page{}, liuma.Fail(liuma.CodeCeremonyMoved, nil)
-	}
-	return h.authority.KnowDevice(r.Context(), id, by.Hand)
 }

@@ -162,12 +162,6 @@ func (f *fake) NoticeEveryUse(_ context.Context, id string, h ceremony.Hand, on 
 	return f.move("every-use", id, h, func(p *ceremony.Page) { p.EveryUse = &on })
 }
 
-func (f *fake) KnowDevice(_ context.Context, id string, h ceremony.Hand) (ceremony.Page, error) {
-	p, err := f.move("know-device", id, h, func(p *ceremony.Page) { p.DeviceKnown, p.DeviceOffer = true, false })
-	p.Device = "device-secret"
-	return p, err
-}
-
 func (f *fake) FreezeByCode(_ context.Context, source, typed string) (authority.FreezeView, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

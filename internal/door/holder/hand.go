@@ -13,14 +13,11 @@ import (
 
 // The cookies. Each ceremony has a cookie of its own, so that two ceremonies in
 // one browser do not throw each other out. "seen" only shows that cookies work.
-// "device" makes the browser a known device, for each of its cards.
 const (
-	handPrefix   = "hand-"
-	seenCookie   = "seen"
-	deviceCookie = "device"
-	handAge      = 70 * time.Minute     // a ceremony lasts an hour at most
-	deviceAge    = 400 * 24 * time.Hour // the longest that browsers keep one
-	mostHands    = 8                    // ceremonies whose cookies one browser keeps
+	handPrefix = "hand-"
+	seenCookie = "seen"
+	handAge    = 70 * time.Minute // a ceremony lasts an hour at most
+	mostHands  = 8                // ceremonies whose cookies one browser keeps
 )
 
 var idPattern = regexp.MustCompile(`^[a-z0-9]{1,64}$`)
@@ -37,7 +34,7 @@ type hand struct {
 // handOf reads a hand: the cookie, else the form's hidden field.
 func (h *handler) handOf(r *http.Request, id string) hand {
 	secret, _, _ := strings.Cut(h.cookies.Get(r, handPrefix+id), ".")
-	out := hand{Hand: ceremony.Hand{Secret: secret, Device: h.cookies.Get(r, deviceCookie), Language: string(h.door.Preferences(r).Lang)}}
+	out := hand{Hand: ceremony.Hand{Secret: secret, Language: string(h.door.Preferences(r).Lang)}}
 	if r.Method != http.MethodPost {
 		return out
 	}
@@ -65,18 +62,6 @@ func (h *handler) keep(w http.ResponseWriter, r *http.Request, id, requestURI, s
 		}
 	})
 	h.cookies.Set(w, handPrefix+id, secret+"."+mark(requestURI), handAge)
-}
-
-// keepDevice sets the cookie of a known device: when the browser becomes one, and
-// again after every right PIN, because the cookie's life counts from then.
-func (h *handler) keepDevice(w http.ResponseWriter, p ceremony.Page, by hand) {
-	secret := p.Device
-	if secret == "" && p.DeviceKnown {
-		secret = by.Device
-	}
-	if secret != "" && !by.bare {
-		h.cookies.Set(w, deviceCookie, secret, deviceAge)
-	}
 }
 
 // begunHere finds the ceremony that this browser began from a pushed request.

@@ -48,7 +48,6 @@ type Authority interface {
 	Remember(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
 	FreezeOwn(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
 	NoticeEveryUse(ctx context.Context, id string, h ceremony.Hand, on bool) (ceremony.Page, error)
-	KnowDevice(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
 	FreezeByCode(ctx context.Context, source, typed string) (authority.FreezeView, error)
 	WayBack(ctx context.Context, id string, h ceremony.Hand) (ceremony.Way, error)
 }
@@ -173,7 +172,6 @@ func (h *handler) routes(assets *web.Assets) {
 	h.door.HandleFunc("POST /c/{id}/remember", h.post(simple(h.authority.Remember)))
 	h.door.HandleFunc("POST /c/{id}/freeze", h.post(simple(h.authority.FreezeOwn)))
 	h.door.HandleFunc("POST /c/{id}/every-use", h.post(h.setEveryUse))
-	h.door.HandleFunc("POST /c/{id}/know-device", h.post(h.knowDevice))
 	h.door.HandleFunc("GET /c/{id}/return", h.returnToChannel)
 	h.door.HandleFunc("POST /c/{id}/return", h.returnToChannel) // where cookies are blocked
 	h.door.HandleFunc("GET /{$}", h.showOfficial)

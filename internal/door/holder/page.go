@@ -129,7 +129,7 @@ type view struct {
 	Tips              []string
 	TipsTitle         string
 	Settings          *settings
-	Reopen            bool   // offer to let unknown devices try again
+	Reopen            bool   // offer to let strangers try again
 	More              bool   // the pad's own settings
 	Forgot            string // advice about a forgotten PIN
 	BusinessNo        string
@@ -179,10 +179,9 @@ type counter struct{ Title, Where string }
 // settings are the settings that a holder may change after a ceremony
 // succeeded.
 type settings struct {
-	Phone               string // to be confirmed by the view's Field and Send
-	Open                bool   // show that unfolded
-	EveryUse, On        bool   // whether notices after every use can be set, and whether they are on
-	Device, DeviceKnown bool
+	Phone        string // to be confirmed by the view's Field and Send
+	Open         bool   // show that unfolded
+	EveryUse, On bool   // whether notices after every use can be set, and whether they are on
 }
 
 // until is a moment with a countdown.

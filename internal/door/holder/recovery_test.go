@@ -217,10 +217,9 @@ func TestMovesThatFail(t *testing.T) {
 	}
 }
 
-// TestSettings turns notices of every use on and makes the browser a known
-// device, whose cookie then comes with every request.
+// TestSettings turns notices of every use on.
 func TestSettings(t *testing.T) {
-	s := newSite(t, settingsPage(func(p *ceremony.Page) { p.DeviceOffer = true }))
+	s := newSite(t, settingsPage(func(*ceremony.Page) {}))
 	s.begin()
 	here := "/c/" + ceremonyID
 	if body := s.reads(here); !strings.Contains(body, `role="switch" aria-checked="false"`) {
@@ -232,46 +231,8 @@ func TestSettings(t *testing.T) {
 	if body := s.reads(here); !strings.Contains(body, `aria-checked="true"`) || !strings.Contains(body, `name="on" value="0"`) {
 		t.Errorf("not on:\n%s", body)
 	}
-	w := s.do("POST", here+"/know-device", nil)
-	cookie := ""
-	for _, c := range w.Result().Cookies() {
-		if c.Name == "__Host-device" {
-			cookie = c.Value
-			if !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.MaxAge != int(deviceAge/time.Second) {
-				t.Errorf("cookie %+v", c)
-			}
-		}
-	}
-	if w.Code != http.StatusSeeOther || cookie != "device-secret" {
-		t.Fatalf("%d, cookie %q", w.Code, cookie)
-	}
-	if body := s.reads(here); !strings.Contains(body, "这里是您的常用设备") || strings.Contains(body, "know-device") {
-		t.Errorf("not known:\n%s", body)
-	}
-	if got := s.fake.hands[len(s.fake.hands)-1].Device; got != "device-secret" {
-		t.Errorf("the device's secret did not come along: %q", got)
-	}
-	// Its life counts from the last right PIN.
-	s.fake.page = with(sample(liuma.ActionVerify, ceremony.StepPIN), func(p *ceremony.Page) { p.DeviceKnown = true })
-	delete(s.jar, "__Host-device")
-	s.jar["__Host-device"] = "device-secret"
-	w = s.do("POST", here+"/pin", pinForm("pin"))
-	if !strings.Contains(strings.Join(w.Header().Values("Set-Cookie"), "\n"), "__Host-device=device-secret") {
-		t.Errorf("the cookie is not set anew: %v", w.Header().Values("Set-Cookie"))
-	}
-}
-
-// TestNoDeviceWithoutCookies: a browser that keeps none cannot be known again.
-func TestNoDeviceWithoutCookies(t *testing.T) {
-	s := newSite(t, settingsPage(func(p *ceremony.Page) { p.DeviceOffer = true }))
-	w := s.do("POST", "/c/"+ceremonyID+"/begin", url.Values{"request_uri": {pushedURI}})
-	if body := w.Body.String(); w.Code != http.StatusOK || strings.Contains(body, "know-device") || !strings.Contains(body, "every-use") {
-		t.Fatalf("%d\n%s", w.Code, body)
-	}
-	clear(s.jar)
-	s.do("POST", "/c/"+ceremonyID+"/know-device", url.Values{"hand": {s.fake.secret}})
-	if strings.Contains(s.fake.calls(), "know-device") {
-		t.Error("it was made known")
+	if w := s.do("POST", here+"/know-device", nil); w.Code != http.StatusNotFound && w.Code != http.StatusMethodNotAllowed {
+		t.Errorf("the move of a known device, which is gone: %d", w.Code)
 	}
 }
 
@@ -296,7 +257,7 @@ func TestStay(t *testing.T) {
 	}
 }
 
-// TestReopen: a known device may let strangers try again, only by its wish.
+// TestReopen: a known link may let strangers try again, only by its wish.
 func TestReopen(t *testing.T) {
 	s := newSite(t, with(sample(liuma.ActionVerify, ceremony.StepPIN), func(p *ceremony.Page) { p.LaneClosed = true }))
 	s.begin()

@@ -200,10 +200,7 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		h.toNewPIN(v, p, v.T.ForgotUnlock)
 	case liuma.CodeBlocked:
 		v.Result.Text, v.Result.Next = v.T.BlockedText, ""
-		if p.LaneClosed {
-			v.heading(func(t *wordings) string { return t.LaneTitle })
-			v.Result.Text, v.Result.Next = v.T.LaneText, v.T.LaneNext
-		}
+		h.laneClosed(v, p)
 		v.cell(v.T.PhysicalCard, v.T.NotAffected, "", "")
 		h.toNewPIN(v, p, v.T.ForgotBlocked)
 	case liuma.CodeFrozen:
@@ -222,6 +219,8 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		if v.Until = h.untilOf(v, p.Until); v.Until != nil {
 			v.Until.Title, v.Until.Over = v.T.WhenSet, v.T.OverSet
 		}
+	case liuma.CodeLinkLimit:
+		v.Until = h.untilOf(v, p.Until)
 	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent,
 		liuma.CodeCardRestored:
 		v.Result.Next = "" // the counter says it
@@ -301,8 +300,18 @@ func refusedLook(c liuma.Code) look {
 		return look{title: func(t *wordings) string { return t.PlannedTitle }, kind: "ok", icon: "expired"}
 	case liuma.CodeRefused:
 		return look{title: func(t *wordings) string { return t.RefusedTitle }, kind: "refuse", icon: "wrong"}
+	case liuma.CodeLinkLimit, liuma.CodeLinksFull:
+		return look{title: func(t *wordings) string { return t.LinksTitle }, kind: "warn", icon: "unavailable"}
 	}
 	return look{title: func(t *wordings) string { return t.UnavailableTitle }, kind: "warn", icon: "unavailable"}
+}
+
+// laneClosed says that strangers, and not the holder's PIN, are stopped.
+func (h *handler) laneClosed(v *view, p ceremony.Page) {
+	if p.LaneClosed {
+		v.heading(func(t *wordings) string { return t.LaneTitle })
+		v.Result.Text, v.Result.Next = v.T.LaneText, v.T.LaneNext
+	}
 }
 
 // untilOf says when a lock ends, on the holder's calendar.

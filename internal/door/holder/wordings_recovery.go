@@ -22,23 +22,22 @@ type recovery struct {
 	CardNoTitle, CardNoText, CardNoLabel, CardNoHint, CardNoGive  string
 	PhoneTitle, PhoneSay, PhoneLabel, PhoneGive, PhoneOther       string
 
-	RememberWay, ForgotWay, ForgotUnlock, ForgotBlocked                                                                                       string
-	NoResetTitle, NoResetWhy, NoLink, NoResetFrozen                                                                                           string
-	ForgotFrozen                                                                                                                              string
-	ResetDoneTitle, ResetDoneText, ReboundTitle, ReboundText                                                                                  string
-	UnfrozenTitle, UnfrozenText, ResetEndText, ResetEndNext                                                                                   string
-	WasResetTitle, WasResetText, PlannedTitle, PlannedText                                                                                    string
-	StoppedTitle, StoppedText, StoppedNext                                                                                                    string
-	PlannedNext, NotFrozenTitle, CounterNeeded                                                                                                string
-	FreezeAsk, FreezeSure, FreezeStops, ThawHow, ThawText                                                                                     string
-	FreezeYes, FreezeNo, FreezeTitle, FreezeSay, FreezeLabel                                                                                  string
-	FreezeHint, FreezeGive, NoFreezeCode, NoFreezeCodeText                                                                                    string
-	FrozenByCode, FrozenSince, FreezeAnother                                                                                                  string
-	OfficialTitle, OfficialSay, OfficialFreeze, RealTitle                                                                                     string
-	RealName, RealNotice, RealNever                                                                                                           string
-	AfterTitle, ConfirmTitle, ConfirmText, EveryUse, On, Off                                                                                  string
-	DeviceTitle, DeviceText, DeviceGive, DeviceKnown, DeviceShared                                                                            string
-	More, Stay, WhenSet, OverSet, OverReload, LaneTitle, LaneText, LaneNext, LaneElsewhere, LaneElsewhereText, LaneReopen, OldPIN, OldPINText string
+	RememberWay, ForgotWay, ForgotUnlock, ForgotBlocked                                                                                                   string
+	NoResetTitle, NoResetWhy, NoLink, NoResetFrozen                                                                                                       string
+	ForgotFrozen                                                                                                                                          string
+	ResetDoneTitle, ResetDoneText, ReboundTitle, ReboundText                                                                                              string
+	UnfrozenTitle, UnfrozenText, ResetEndText, ResetEndNext                                                                                               string
+	WasResetTitle, WasResetText, PlannedTitle, PlannedText                                                                                                string
+	StoppedTitle, StoppedText, StoppedNext                                                                                                                string
+	PlannedNext, NotFrozenTitle, CounterNeeded                                                                                                            string
+	FreezeAsk, FreezeSure, FreezeStops, ThawHow, ThawText                                                                                                 string
+	FreezeYes, FreezeNo, FreezeTitle, FreezeSay, FreezeLabel                                                                                              string
+	FreezeHint, FreezeGive, NoFreezeCode, NoFreezeCodeText                                                                                                string
+	FrozenByCode, FrozenSince, FreezeAnother                                                                                                              string
+	OfficialTitle, OfficialSay, OfficialFreeze, RealTitle                                                                                                 string
+	RealName, RealNotice, RealNever                                                                                                                       string
+	AfterTitle, ConfirmTitle, ConfirmText, EveryUse, On, Off                                                                                              string
+	More, Stay, WhenSet, OverSet, OverReload, LinksTitle, LaneTitle, LaneText, LaneNext, LaneElsewhere, LaneElsewhereText, LaneReopen, OldPIN, OldPINText string
 }
 
 func recoveryWordings(t *wordings, say func(zh, en string) string) {
@@ -195,24 +194,20 @@ func afterWordings(t *wordings, say func(zh, en string) string) {
 	t.ConfirmText = say("每年确认一次，忘记密码时才能在线找回。", "Once a year, so that a forgotten PIN can be recovered online.")
 	t.EveryUse = say("每次用密码，都发短信告诉我", "Text me after every use of the PIN")
 	t.On, t.Off = say("已开启", "On"), say("已关闭", "Off")
-	t.DeviceTitle = say("把这里设为常用设备？", "Make this a known device?")
-	t.DeviceText = say("设好以后，别人在别处乱试密码，也不会影响您在这台手机或电脑上使用。",
-		"Then, whoever tries PINs elsewhere, you can still use yours on this phone or computer.")
-	t.DeviceShared = say("只在您自己的手机或电脑上设置。公用的、借来的不要设置。", "Only on your own: not on a phone or computer that is shared or borrowed.")
-	t.DeviceGive = say("设为常用设备", "Make it a known device")
-	t.DeviceKnown = say("这里是您的常用设备", "This is a known device of yours")
 	t.OldPIN = say("这个密码用了很久了", "This PIN is quite old")
 	t.OldPINText = say("建议换一个新密码：在应用里选“修改密码”。", "It is time for a new one: choose “Change the PIN” in the app.")
+	t.LinksTitle = say("现在不能再关联", "No more links now")
 	t.LaneTitle = say("这里不能输入密码了", "The PIN cannot be entered here")
-	t.LaneText = say("有人在陌生的手机或电脑上输错了很多次。为了保护您，陌生设备都停用了，您的密码没有改变。",
-		"Too many wrong PINs were entered on unknown devices. To protect you, unknown devices are stopped. Your PIN has not changed.")
-	t.LaneNext = say("请在您的常用设备上输入，或在这里找回密码。", "Use a known device of yours, or recover the PIN here.")
-	t.LaneElsewhere = say("陌生设备已停用", "Unknown devices are stopped")
-	t.LaneElsewhereText = say("有人在别处输错了很多次密码。您在这台常用设备上不受影响。",
-		"Somebody entered many wrong PINs elsewhere. On this known device you are not affected.")
-	t.LaneReopen = say("密码正确后，允许其他设备再试", "After a right PIN, let other devices try again")
+	t.LaneText = say("有人在别处输错了很多次密码。为了保护您，新的和不常用的关联都停用了，您的密码没有改变。",
+		"Too many wrong PINs were entered elsewhere. To protect you, new and little used links are stopped. Your PIN has not changed.")
+	t.LaneNext = say("请在您一直使用的应用里输入，做一次实人认证再来，或在这里找回密码。",
+		"Use the app that you have used for long, come again with an identity check, or recover the PIN here.")
+	t.LaneElsewhere = say("其他关联已停用", "Other links are stopped")
+	t.LaneElsewhereText = say("有人在别处输错了很多次密码。您在这个应用里不受影响。",
+		"Somebody entered many wrong PINs elsewhere. In this app you are not affected.")
+	t.LaneReopen = say("密码正确后，允许其他应用再试", "After a right PIN, let other apps try again")
 	t.More = say("更多", "More")
-	t.Stay = say("验证后先停在这里，我要设置短信提醒或常用设备", "Stay here afterwards: I want to set notices or a known device")
+	t.Stay = say("验证后先停在这里，我要设置短信提醒", "Stay here afterwards: I want to set notices")
 }
 
 func (t *wordings) proveAt(channel string) string {

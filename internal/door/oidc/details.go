@@ -13,6 +13,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
@@ -93,7 +94,7 @@ func readDetails(value any) (ceremony.Push, error) {
 			Card: text(holder["card"]), IDNumber: text(holder["id_number"]),
 			Name: text(holder["name"]), Phone: text(holder["phone"]),
 		},
-		Purpose: text(object["purpose"]), Challenge: text(object["challenge"]), Evidence: text(object["evidence"]),
+		Purpose: text(object["purpose"]), Replaces: store.Handle(text(object["replaces"])), Challenge: text(object["challenge"]), Evidence: text(object["evidence"]),
 	}, nil
 }
 

@@ -154,7 +154,7 @@ func (a *fakeAuthority) RedeemCode(_ context.Context, c authority.Caller, code, 
 		return ceremony.Grant{}, liuma.Fail(liuma.CodeCodeInvalid, nil)
 	}
 	g := ceremony.Grant{
-		Handle: store.Handle(strings.Repeat("h", 32)), BusinessNo: p.BusinessNo, Action: p.Action,
+		Subject: strings.Repeat("s", 32), Card: store.Handle(strings.Repeat("h", 32)), BusinessNo: p.BusinessNo, Action: p.Action,
 		PurposeHash: envelope.PurposeHash(p.Purpose), ACR: "urn:liuma:acr:pin", AMR: []string{"pin"},
 		Nonce: p.Return.Nonce, At: p.at, Expires: a.now().Add(time.Minute),
 	}

@@ -217,6 +217,7 @@ func (w *world) exchange(c *oauth2.Config, code, verifier string) (*oauth2.Token
 type claims struct {
 	BusinessNo  string   `json:"liuma_business_no"`
 	Action      string   `json:"liuma_action"`
+	Card        string   `json:"liuma_card"`
 	PurposeHash string   `json:"liuma_purpose_hash"`
 	ACR         string   `json:"acr"`
 	AMR         []string `json:"amr"`
@@ -263,8 +264,8 @@ func (w *world) verifyDetails(card string) map[string]any {
 func (w *world) card(p *goidc.Provider, f registry.Facts) string {
 	w.t.Helper()
 	s := w.push(p, w.enrollDetails(f))
-	id, _ := w.redeem(p, s, w.browse(w.authorize(w.config(p), s), liuma.RoleNew, goodPIN))
-	return id.Subject
+	_, c := w.redeem(p, s, w.browse(w.authorize(w.config(p), s), liuma.RoleNew, goodPIN))
+	return c.Card
 }
 
 func TestGoClient(t *testing.T) {
@@ -277,7 +278,7 @@ func TestGoClient(t *testing.T) {
 	w.Clock.Advance(59 * time.Second)
 	id, c := w.redeem(p, s, back)
 	hash := envelope.PurposeHash("查询社保缴费年限")
-	if id.Subject != card || id.Issuer != w.issuer() || c.BusinessNo != s.details["business_no"] || c.Action != "verify" ||
+	if c.Card != card || id.Subject == card || id.Issuer != w.issuer() || c.BusinessNo != s.details["business_no"] || c.Action != "verify" ||
 		c.ACR != "urn:liuma:acr:pin" || len(c.AMR) != 1 || c.AMR[0] != "pin" || c.AuthTime != testkit.Start.Unix() {
 		t.Errorf("%+v %+v", id, c)
 	}

@@ -69,7 +69,7 @@ func oauthOf(c liuma.Code) (oauthRow, bool) {
 		liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit, liuma.CodePhoneSame, liuma.CodePhoneNone,
 		liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodePINReset, liuma.CodeNotFrozen, liuma.CodeOnlineOff,
 		liuma.CodeResetPlanned, liuma.CodeCardNoWrong, liuma.CodeCardNoSpent,
-		liuma.CodeFreezeCodeInvalid, liuma.CodeFreezeCodeLimit, liuma.CodeHotlineLimit:
+		liuma.CodeFreezeCodeInvalid, liuma.CodeFreezeCodeLimit, liuma.CodeHotlineLimit, liuma.CodeLinkLimit, liuma.CodeLinksFull:
 		return oauthRow{"access_denied", "invalid_grant", http.StatusBadRequest}, true
 	case liuma.CodeRequestURIInvalid, liuma.CodeCodeInvalid:
 		return oauthRow{"invalid_request", "invalid_grant", http.StatusBadRequest}, true

@@ -130,7 +130,7 @@ func (x *phoned) done(s session, p ceremony.Page, h ceremony.Hand, evidence bool
 	if evidence {
 		acr = "urn:liuma:acr:pin-evidence"
 	}
-	if id.Subject != x.card || c.Action != s.details["action"] || c.ACR != acr || !slices.Contains(c.AMR, "pin") {
+	if c.Card != x.card || id.Subject == x.card || c.Action != s.details["action"] || c.ACR != acr || !slices.Contains(c.AMR, "pin") {
 		x.t.Errorf("ID token: %+v %+v", id, c)
 	}
 }

@@ -83,7 +83,7 @@ func (d *Door) issue(channel liuma.ChannelID, g ceremony.Grant) (tokenAnswer, er
 	}
 	access := rand.Text()
 	id, err := d.tokens.SignIDToken(vault.IDToken{
-		Issuer: d.issuer, Channel: channel, Handle: string(g.Handle), BusinessNo: g.BusinessNo,
+		Issuer: d.issuer, Channel: channel, Subject: g.Subject, Card: string(g.Card), BusinessNo: g.BusinessNo,
 		Action: g.Action, PurposeHash: g.PurposeHash, ACR: g.ACR, AMR: g.AMR, Nonce: g.Nonce,
 		AccessHash: accessHash(access), AuthTime: g.At, IssuedAt: now, Expires: g.Expires,
 	})

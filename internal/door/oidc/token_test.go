@@ -45,7 +45,7 @@ func TestToken(t *testing.T) {
 	purpose := envelope.PurposeHash("查询社保缴费年限")
 	now := e.clock.Now().Unix()
 	for name, want := range map[string]any{
-		"iss": issuer, "aud": channel, "sub": strings.Repeat("h", 32), "nonce": "n-0S6_WzA2Mj",
+		"iss": issuer, "aud": channel, "sub": strings.Repeat("s", 32), "liuma_card": strings.Repeat("h", 32), "nonce": "n-0S6_WzA2Mj",
 		"iat": float64(now), "exp": float64(now + 60), "auth_time": float64(now - 1),
 		"at_hash": base64.RawURLEncoding.EncodeToString(sum[:16]), "acr": "urn:liuma:acr:pin",
 		"liuma_business_no": "ZJ-1", "liuma_action": "verify", "liuma_purpose_hash": base64.RawURLEncoding.EncodeToString(purpose[:]),
@@ -153,7 +153,8 @@ func TestNothingIsSignedForWhatChanged(t *testing.T) {
 
 func TestGrantsThatMakeNoToken(t *testing.T) {
 	for name, change := range map[string]func(*ceremony.Grant){
-		"no handle":  func(g *ceremony.Grant) { g.Handle = "" },
+		"no subject": func(g *ceremony.Grant) { g.Subject = "" },
+		"no card":    func(g *ceremony.Grant) { g.Card = "" },
 		"no nonce":   func(g *ceremony.Grant) { g.Nonce = "" },
 		"no acr":     func(g *ceremony.Grant) { g.ACR = "" },
 		"no amr":     func(g *ceremony.Grant) { g.AMR = nil },

@@ -90,7 +90,7 @@ func stories() map[string][]step {
 			step{lane: k, reserve: 2, n: 1, left: 5, settle: true, reopen: true},
 			step{lane: s, reserve: 2, n: 4, left: 0},
 		),
-		"thirty without known devices block for good": append(days(4, step{lane: s, n: 6, left: 0}),
+		"thirty without known links block for good": append(days(4, step{lane: s, n: 6, left: 0}),
 			step{after: day, lane: k, n: 6, left: 0, reason: ledger.Blocked},
 			step{after: 1000 * day, lane: s, reason: ledger.Blocked},
 		),

@@ -10,15 +10,15 @@ import (
 )
 
 // ThousandParallelGuesses: of any number of guesses at once six are counted,
-// and strangers get four of them on a card with known devices.
+// and strangers get four of them on a card with known links.
 func ThousandParallelGuesses(t *testing.T, place func(testing.TB) Place) {
 	for _, c := range []struct {
 		name             string
 		reserve          int
-		known            bool // every second guess claims a known device
+		known            bool // every second guess claims a known link
 		strangers, total int
 	}{
-		{"no known devices", 0, false, 6, 6},
+		{"no known links", 0, false, 6, 6},
 		{"strangers", 2, false, 4, 4},
 		{"both", 2, true, 4, 6},
 	} {
@@ -55,7 +55,7 @@ func ThousandParallelGuesses(t *testing.T, place func(testing.TB) Place) {
 }
 
 // SixtyHostileDays: a stranger who guesses all they can every day neither
-// locks out the owner, who verifies from a known device, nor gets more than
+// locks out the owner, who verifies through a known link, nor gets more than
 // thirty guesses.
 func SixtyHostileDays(t *testing.T, place func(testing.TB) Place) {
 	r := newRig(t, place(t))

@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"slices"
@@ -126,19 +127,6 @@ func (r *Reader) Links(card liuma.CardID) ([]store.Link, error) {
 		return nil, err
 	}
 	return slices.Clone(c.Links), nil
-}
-
-func (r *Reader) Link(ch liuma.ChannelID, card liuma.CardID) (store.Link, error) {
-	c, err := r.card(card)
-	if err != nil {
-		return store.Link{}, err
-	}
-	for _, l := range c.Links {
-		if l.Channel == ch {
-			return l, nil
-		}
-	}
-	return store.Link{}, store.ErrNotFound
 }
 
 // LinkByHandle finds the card by the handle's claim; whether the link is there
@@ -304,18 +292,10 @@ func (t *Tx) PutLink(l store.Link) error {
 	}
 	return t.edit(l.Card, func(s *cardState) {
 		s.Links = append(slices.Clone(s.Links), l)
-		slices.SortStableFunc(s.Links, func(a, b store.Link) int { return a.At.Compare(b.At) })
+		slices.SortFunc(s.Links, func(a, b store.Link) int {
+			return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Handle, b.Handle))
+		})
 	})
-}
-
-func (t *Tx) InsertLink(l store.Link) error {
-	switch _, err := t.Link(l.Channel, l.Card); {
-	case err == nil:
-		return store.ErrExists
-	case !errors.Is(err, store.ErrNotFound):
-		return err
-	}
-	return t.PutLink(l)
 }
 
 func (t *Tx) DeleteLink(ch liuma.ChannelID, h store.Handle) error {

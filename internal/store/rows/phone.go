@@ -1,10 +1,8 @@
 package rows
 
 import (
-	"slices"
 	"time"
 
-	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -35,20 +33,6 @@ func marksWithin(kind string, key vault.Index, from int64) Query {
 func (r *Reader) FreezeCode(mac vault.MAC) (store.FreezeCode, error) {
 	f, _, err := get(r, &r.codec.freezeCodes, mac[:])
 	return f, err
-}
-
-func (r *Reader) DevicesOf(card liuma.CardID) ([]store.Device, error) {
-	all, err := list(r, &r.codec.devices, devicesOf(card))
-	slices.SortStableFunc(all, func(a, b store.Device) int { return a.Seen.Compare(b.Seen) })
-	return all, err
-}
-
-func devicesOf(card liuma.CardID) Query {
-	from, to := vault.MAC{}, vault.MAC{}
-	for i := range to {
-		to[i] = 255
-	}
-	return Query{From: deviceKey(card, from), To: deviceKey(card, to), Limit: -1}
 }
 
 func (r *Reader) DueMessages(kind string, now time.Time, limit int) ([]store.Message, error) {

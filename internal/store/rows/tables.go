@@ -35,7 +35,6 @@ type tables struct {
 	codes       kind[store.Code]
 	ticks       kind[mark]
 	freezeCodes kind[store.FreezeCode]
-	devices     kind[store.Device]
 	messages    kind[store.Message]
 	sharedRow   kind[shared]
 	resealing   kind[store.Resealing]
@@ -59,7 +58,7 @@ func Tables() []Table {
 	t := newTables()
 	return []Table{t.cards.Table, t.claims.Table, t.requests.Table, t.intents.Table, t.persons.Table, t.clients.Table,
 		t.evidence.Table, t.sealKeys.Table, t.starts.Table, t.ceremonies.Table, t.codes.Table, t.ticks.Table,
-		t.freezeCodes.Table, t.devices.Table, t.messages.Table, t.clock.Table, t.sharedRow.Table, t.resealing.Table}
+		t.freezeCodes.Table, t.messages.Table, t.clock.Table, t.sharedRow.Table, t.resealing.Table}
 }
 
 // clockKey is the key of the one row that keeps the time.
@@ -166,15 +165,10 @@ func (t *tables) phone() {
 	t.freezeCodes = kind[store.FreezeCode]{Table{Name: "freeze_codes", Columns: []Column{{Name: "expires", Number: true}}},
 		func(f *store.FreezeCode) []byte { return f.MAC[:] },
 		func(f *store.FreezeCode) []Value { return []Value{f.Expires.UnixMilli()} }}
-	t.devices = kind[store.Device]{Table{Name: "devices", Columns: []Column{{Name: "seen", Number: true}}},
-		func(d *store.Device) []byte { return deviceKey(d.Card, d.MAC) },
-		func(d *store.Device) []Value { return []Value{d.Seen.UnixMilli()} }}
 	t.messages = kind[store.Message]{Table{Name: "messages", Columns: []Column{
 		{Name: "due"}, {Name: "state"}, {Name: "ref"}, {Name: "done", Number: true}}},
 		func(m *store.Message) []byte { return []byte(m.ID) }, messageLooks}
 }
-
-func deviceKey(card liuma.CardID, mac vault.MAC) []byte { return append(card[:], mac[:]...) }
 
 // ceremonyLooks: a ceremony that has not ended is found by its card and by when
 // it expires, one that has by when it ended.

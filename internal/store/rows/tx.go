@@ -141,6 +141,9 @@ func (t *Tx) UpdateRequest(q store.Request) error {
 		if first {
 			there.RedeemedAt = q.RedeemedAt
 		}
+		if there.Handle == "" {
+			there.Handle = q.Handle // of a link that was made when its code was redeemed
+		}
 		same, err := equal(&q, &there)
 		switch {
 		case err != nil:
@@ -315,26 +318,6 @@ func (t *Tx) UpdateFreezeCode(f store.FreezeCode) error { return change(t, &t.co
 
 func (t *Tx) PruneFreezeCodes(expiredBefore time.Time) (int64, error) {
 	return t.delete(&t.codec.freezeCodes.Table, before("expires", expiredBefore))
-}
-
-func (t *Tx) PutDevice(d store.Device) error {
-	if err := t.ofCard(d.Card); err != nil {
-		return err
-	}
-	return put(t, &t.codec.devices, &d)
-}
-
-func (t *Tx) DeleteDevice(card liuma.CardID, mac vault.MAC) error {
-	return t.deleteOne(&t.codec.devices.Table, deviceKey(card, mac))
-}
-
-func (t *Tx) DeleteDevicesOf(card liuma.CardID) error {
-	_, err := t.delete(&t.codec.devices.Table, devicesOf(card))
-	return err
-}
-
-func (t *Tx) PruneDevices(seenBefore time.Time) (int64, error) {
-	return t.delete(&t.codec.devices.Table, before("seen", seenBefore))
 }
 
 // InsertMessage runs in the transaction of the change that the message tells

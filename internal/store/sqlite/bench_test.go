@@ -50,7 +50,7 @@ func benchStore(b *testing.B, cards uint64) *sqlite.Store {
 					return audit.Entry{}, err
 				}
 				l := store.Link{Channel: benchChannel, Card: c.ID, Handle: benchHandle(i), At: time.UnixMilli(1e12)}
-				if err := tx.InsertLink(l); err != nil {
+				if err := tx.PutLink(l); err != nil {
 					return audit.Entry{}, err
 				}
 			}

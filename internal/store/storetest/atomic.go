@@ -40,7 +40,7 @@ func refusedWriteGoesOn(t *testing.T, open Open) {
 	mustUpdate(t, s, func(tx store.Tx) error {
 		wantErr(t, tx.InsertCard(card(1)), nil)
 		wantErr(t, tx.InsertCard(card(1)), store.ErrExists)
-		wantErr(t, tx.InsertLink(store.Link{Channel: "a", Card: cardID(9)}), store.ErrNotFound)
+		wantErr(t, tx.PutLink(store.Link{Channel: "a", Card: cardID(9)}), store.ErrNotFound)
 		wantErr(t, tx.UpdateCard(card(9)), store.ErrNotFound)
 		return tx.InsertCard(card(2))
 	})
@@ -182,7 +182,7 @@ func bulk(t *testing.T, open Open) {
 			c := bareCard(i)
 			l := store.Link{Channel: "a", Card: c.ID, Handle: store.Handle(fmt.Sprint(i))}
 			p := store.Person{Holder: c.Holder, CardNo: index("no", i)}
-			if err := errors.Join(tx.InsertCard(c), tx.InsertLink(l), tx.UpsertPerson(p)); err != nil {
+			if err := errors.Join(tx.InsertCard(c), tx.PutLink(l), tx.UpsertPerson(p)); err != nil {
 				return err
 			}
 		}

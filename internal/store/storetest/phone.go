@@ -23,10 +23,6 @@ func freezeCode(i int) store.FreezeCode {
 	return store.FreezeCode{MAC: vault.MAC{byte(i), 1}, Card: cardID(1), Expires: at(i), Used: at(2)}
 }
 
-func device(i int) store.Device {
-	return store.Device{Card: cardID(1), MAC: hash("device", i), At: at(1), Seen: at(2)}
-}
-
 func getContact(id liuma.CardID) func(store.Reader) (store.Contact, error) {
 	return func(r store.Reader) (store.Contact, error) { return r.Contact(id) }
 }
@@ -217,57 +213,4 @@ func freezeCodes(t *testing.T, open Open) {
 	_, err = get(t, s, find(10))
 	wantErr(t, err, store.ErrNotFound)
 	same(t, mustGet(t, s, find(30)), c)
-}
-
-func devices(t *testing.T, open Open) {
-	s, reopen := twoCards(t, open)
-	of := func(i int) []store.Device {
-		return mustGet(t, s, func(r store.Reader) ([]store.Device, error) { return r.DevicesOf(cardID(i)) })
-	}
-	put := func(d store.Device) error {
-		return update(t, s, func(tx store.Tx) error { return tx.PutDevice(d) })
-	}
-	a, b, other := device(1), device(2), device(1)
-	whole(t, a)
-	b.At, b.Seen = time.Time{}, time.UnixMilli(0).UTC()
-	other.Card = cardID(2) // a family's browser knows several cards
-	for _, d := range []store.Device{a, b, other} {
-		must(t, put(d))
-	}
-	s = reopen()
-	same(t, of(1), []store.Device{b, a}) // seen longest ago first
-	same(t, of(2), []store.Device{other})
-	if n := len(of(3)); n != 0 {
-		t.Errorf("%d devices of a card that has none", n)
-	}
-	b.At, b.Seen = at(8), at(9)
-	must(t, put(b))
-	same(t, of(1), []store.Device{a, b})
-	orphan := device(1)
-	orphan.Card = cardID(9)
-	wantErr(t, put(orphan), store.ErrNotFound)
-	remove := func(i int, d store.Device) error {
-		return update(t, s, func(tx store.Tx) error { return tx.DeleteDevice(cardID(i), d.MAC) })
-	}
-	wantErr(t, remove(2, b), store.ErrNotFound)
-	must(t, remove(1, b))
-	wantErr(t, remove(1, b), store.ErrNotFound)
-	same(t, of(1), []store.Device{a})
-	must(t, put(b))
-	prune := func(before time.Time) (n int64) {
-		mustUpdate(t, s, func(tx store.Tx) (err error) { n, err = tx.PruneDevices(before); return err })
-		return n
-	}
-	if n := prune(a.Seen); n != 0 || len(of(1)) != 2 {
-		t.Errorf("%d devices dropped at the time that they were seen", n)
-	}
-	if n := prune(b.Seen); n != 2 || len(of(1)) != 1 || len(of(2)) != 0 {
-		t.Errorf("%d devices dropped, want 2", n)
-	}
-	must(t, put(other))
-	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteDevicesOf(cardID(1)) })
-	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteDevicesOf(cardID(1)) }) // deleting none is no error
-	if len(of(1)) != 0 || len(of(2)) != 1 {
-		t.Errorf("%d and %d devices, want 0 and 1", len(of(1)), len(of(2)))
-	}
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -64,36 +65,59 @@ func cardsAre(t *testing.T, s store.Store, want ...store.Card) {
 	}
 }
 
-func links(t *testing.T, open Open) {
-	s, _ := open(t)
-	a := store.Link{Channel: "a", Card: cardID(1), Handle: "handle-a1", At: at(1)}
-	b := store.Link{Channel: "b", Card: cardID(1), Handle: "handle-b1"}
-	mustUpdate(t, s, func(tx store.Tx) error {
-		for i := 1; i <= 2; i++ {
-			if err := tx.InsertCard(card(i)); err != nil {
-				return err
-			}
-		}
-		if err := tx.InsertLink(b); err != nil {
-			return err
-		}
-		return tx.InsertLink(a)
-	})
-	same(t, mustGet(t, s, func(r store.Reader) (store.Link, error) { return r.Link("a", a.Card) }), a)
-	same(t, mustGet(t, s, func(r store.Reader) (store.Link, error) { return r.LinkByHandle("b", b.Handle) }), b)
-	same(t, mustGet(t, s, func(r store.Reader) (store.Link, error) { return r.Link("b", b.Card) }), b)
-	_, err := get(t, s, func(r store.Reader) (store.Link, error) { return r.Link("a", cardID(2)) })
-	wantErr(t, err, store.ErrNotFound)
+func link(i int) store.Link {
+	return store.Link{Channel: "z", Card: cardID(1), Handle: store.Handle(fmt.Sprintf("z%d", i)), At: at(i),
+		Proved: 1<<32 - 1, ProvedAt: at(9), Evidenced: 4, Wrong: 11}
+}
 
-	insert := func(l store.Link) error {
-		return update(t, s, func(tx store.Tx) error { return tx.InsertLink(l) })
+func getLink(ch liuma.ChannelID, h store.Handle) func(store.Reader) (store.Link, error) {
+	return func(r store.Reader) (store.Link, error) { return r.LinkByHandle(ch, h) }
+}
+
+func getLinks(id liuma.CardID) func(store.Reader) ([]store.Link, error) {
+	return func(r store.Reader) ([]store.Link, error) { return r.Links(id) }
+}
+
+// links checks that a card may have many links, several in one channel.
+func links(t *testing.T, open Open) {
+	s, reopen := twoCards(t, open)
+	older, twin, younger := link(1), link(1), link(2)
+	twin.Handle = "z1-too"
+	whole(t, older)
+	elsewhere := store.Link{Channel: "a", Card: cardID(1), Handle: older.Handle, At: at(3)} // same handle, another channel
+	bare := store.Link{Channel: "a", Card: cardID(2), Handle: "bare"}
+	put := func(l store.Link) error { return update(t, s, func(tx store.Tx) error { return tx.PutLink(l) }) }
+	remove := func(l store.Link) error {
+		return update(t, s, func(tx store.Tx) error { return tx.DeleteLink(l.Channel, l.Handle) })
 	}
-	wantErr(t, insert(store.Link{Channel: "a", Card: cardID(1), Handle: "another"}), store.ErrExists)
-	wantErr(t, insert(store.Link{Channel: "a", Card: cardID(2), Handle: a.Handle}), store.ErrExists)
-	wantErr(t, insert(store.Link{Channel: "a", Card: cardID(3), Handle: "nobody's"}), store.ErrNotFound)
-	must(t, insert(store.Link{Channel: "c", Card: cardID(2), Handle: a.Handle})) // another channel may use the same handle
-	_, err = get(t, s, func(r store.Reader) (store.Link, error) { return r.LinkByHandle("b", a.Handle) })
+	for _, l := range []store.Link{younger, twin, elsewhere, bare, older} {
+		must(t, put(l))
+	}
+	s = reopen()
+	same(t, mustGet(t, s, getLinks(cardID(1))), []store.Link{older, twin, younger, elsewhere})
+	same(t, mustGet(t, s, getLink("a", older.Handle)), elsewhere)
+	same(t, mustGet(t, s, getLink("a", bare.Handle)), bare)
+	if n := len(mustGet(t, s, getLinks(cardID(3)))); n != 0 {
+		t.Errorf("%d links of a card that is not there", n)
+	}
+
+	older.Wrong, older.Proved, older.ProvedAt, older.Evidenced = 0, 0, time.Time{}, 0
+	must(t, put(older))
+	same(t, mustGet(t, s, getLink("z", older.Handle)), older)
+	same(t, mustGet(t, s, getLink("z", twin.Handle)), twin)
+	stolen := older
+	stolen.Card = cardID(2)
+	wantErr(t, put(stolen), store.ErrExists)
+	same(t, mustGet(t, s, getLink("z", older.Handle)), older)
+	wantErr(t, put(store.Link{Channel: "a", Card: cardID(3), Handle: "nobody's"}), store.ErrNotFound)
+
+	must(t, remove(older))
+	wantErr(t, remove(older), store.ErrNotFound)
+	_, err := get(t, s, getLink("z", older.Handle))
 	wantErr(t, err, store.ErrNotFound)
+	same(t, mustGet(t, s, getLinks(cardID(1))), []store.Link{twin, younger, elsewhere})
+	stolen.Handle = older.Handle
+	must(t, put(stolen)) // the handle is free again
 }
 
 func getRequest(q store.Request) func(store.Reader) (store.Request, error) {
@@ -105,7 +129,7 @@ func requestCeremony(t *testing.T, open Open) {
 	s, reopen := open(t)
 	q := request(1)
 	q.Ceremony, q.Verdict, q.Code, q.TriesLeft, q.Until = ceremonyID(1), liuma.Right, liuma.CodeWrong, 3, at(7)
-	q.Evidence, q.ReceiptID, q.DecidedAt, q.RedeemedAt = "face", "r1", at(8), at(9)
+	q.Evidence, q.ReceiptID, q.DecidedAt, q.RedeemedAt, q.Handle = "face", "r1", at(8), at(9), "z1"
 	q.Decided = true
 	whole(t, q)
 	later := request(2)
@@ -146,7 +170,7 @@ func requests(t *testing.T, open Open) {
 	must(t, change(q))
 	same(t, mustGet(t, s, getRequest(q)), q)
 
-	// Decided: only RedeemedAt may be set, and once.
+	// Decided: only RedeemedAt and Handle may be set, and once.
 	for name, touch := range map[string]func(*store.Request){
 		"decided": func(q *store.Request) { q.Decided = false },
 		"verdict": func(q *store.Request) { q.Verdict = liuma.Right },
@@ -167,10 +191,15 @@ func requests(t *testing.T, open Open) {
 		}
 	}
 	same(t, mustGet(t, s, getRequest(q)), q)
-	q.RedeemedAt = at(10)
+	q.RedeemedAt, q.Handle = at(10), "z1"
 	must(t, change(q))
 	must(t, change(q)) // the same change again changes nothing
 	again := q
+	again.Handle = "z2"
+	wantErr(t, change(again), store.ErrDecided)
+	again.Handle = ""
+	wantErr(t, change(again), store.ErrDecided)
+	again = q
 	again.RedeemedAt = at(11)
 	wantErr(t, change(again), store.ErrDecided)
 	again.RedeemedAt = time.Time{}
@@ -385,7 +414,6 @@ func empty(t *testing.T, open Open) {
 	err := s.View(t.Context(), func(r store.Reader) error {
 		_, card := r.Card(cardID(1))
 		_, byHolder := r.CardByHolder(index("holder", 1))
-		_, link := r.Link("a", cardID(1))
 		_, byHandle := r.LinkByHandle("a", "h")
 		_, request := r.Request("a", "b")
 		_, intent := r.Intent(cardID(1))
@@ -399,7 +427,7 @@ func empty(t *testing.T, open Open) {
 		_, freeze := r.FreezeCode(vault.MAC{1})
 		_, message := r.Message("a")
 		_, byRef := r.MessageByRef("a")
-		for i, err := range []error{card, byHolder, link, byHandle, request, intent, person, client, ceremony,
+		for i, err := range []error{card, byHolder, byHandle, request, intent, person, client, ceremony,
 			byURI, byCode, contact, code, freeze, message, byRef} {
 			if err != store.ErrNotFound { //nolint:errorlint // the contract says this error itself
 				t.Errorf("look-up %d: %v, want %v", i, err, store.ErrNotFound)

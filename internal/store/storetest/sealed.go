@@ -247,11 +247,6 @@ func phoneSamples() map[string]sample {
 			f.Card = cardID(i)
 			return errors.Join(tx.InsertCard(card(i)), tx.InsertFreezeCode(f))
 		}, reads(func(r store.Reader, i int) error { _, err := r.FreezeCode(vault.MAC{byte(i), 1}); return err }), nil},
-		"devices": {func(tx store.Tx, i int) error {
-			d := device(i)
-			d.Card = cardID(i)
-			return errors.Join(tx.InsertCard(card(i)), tx.PutDevice(d))
-		}, reads(func(r store.Reader, i int) error { _, err := r.DevicesOf(cardID(i)); return err }), nil},
 		"messages": {func(tx store.Tx, i int) error { return tx.InsertMessage(message(i)) },
 			reads(func(r store.Reader, i int) error { _, err := r.Message(messageID(i)); return err }),
 			[]func(store.Reader) error{

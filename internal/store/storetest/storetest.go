@@ -61,7 +61,6 @@ func Run(t *testing.T, open Open) {
 		{"Codes", codes},
 		{"Ticks", ticks},
 		{"FreezeCodes", freezeCodes},
-		{"Devices", devices},
 		{"Messages", messages},
 		{"MessagesDue", messagesDue},
 		{"MessageLists", messageLists},

@@ -112,6 +112,24 @@ func Story(t *testing.T, e *Env) {
 		t.Errorf("the new PIN after a change: %+v", v)
 	}
 	e.freeze(t, h, link.Card, no)
+	e.unlink(t, h, link.Card)
+}
+
+// unlink ends the link of one channel, and that of no other.
+func (e *Env) unlink(t *testing.T, h holder, card string) {
+	t.Helper()
+	if err := e.SDK(t, e.B).Unlink(t.Context(), h.card); client.CodeOf(err) != "not_found" {
+		t.Errorf("another channel's link: %v", err)
+	}
+	if err := e.SDK(t, e.B).Unlink(t.Context(), card); err != nil {
+		t.Errorf("unlink: %v", err)
+	}
+	if _, err := e.SDK(t, e.B).Card(t.Context(), card); client.CodeOf(err) != "not_found" {
+		t.Errorf("an ended link leads somewhere: %v", err)
+	}
+	if _, err := e.SDK(t, e.A).Card(t.Context(), h.card); err != nil {
+		t.Errorf("the other channel's link: %v", err)
+	}
 }
 
 func (e *Env) redeem(t *testing.T, right *client.Verification) {

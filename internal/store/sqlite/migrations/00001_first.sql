@@ -165,17 +165,6 @@ CREATE TABLE freeze_codes (
 
 CREATE INDEX freeze_codes_expires ON freeze_codes (expires);
 
-CREATE TABLE devices (
-    key      BLOB    NOT NULL PRIMARY KEY,
-    seen     INTEGER NOT NULL,
-    rev      INTEGER NOT NULL,
-    body     BLOB    NOT NULL,
-    seal_key INTEGER NOT NULL,
-    seal     BLOB    NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE INDEX devices_seen ON devices (seen);
-
 -- The outbox: due is the kind and time of a message that waits, ref the
 -- gateway's reference and the message's time, done when one was done.
 CREATE TABLE messages (

@@ -1,0 +1,283 @@
+package authority
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// A link (关联) is one act of linking a card in a channel. It belongs to the
+// account that made it: a thief who links the same card in the same channel
+// gets a handle and an age of their own, and nothing of the owner's.
+//
+// Guesses through a known link are counted in a lane of their own, which
+// strangers cannot use up; a change without evidence needs a known link. A known
+// link is no proof (I-12).
+const (
+	// linkWrong is how many wrong PINs since the last right one make a link a
+	// stranger until a right PIN comes through it together with evidence.
+	linkWrong = 10
+	// linksMost is how many links a card has at a time: its holder's apps and
+	// mini-programs, on an old phone and a new one.
+	linksMost = 10
+	// linksADay is how many a day may be made by link. The link of an enrolment is
+	// not one of them.
+	linksADay = 3
+	day       = 24 * time.Hour
+)
+
+// TickLinked marks a link that was made, for the ration of a card and day.
+const TickLinked = "linked"
+
+// KnownLink reports whether a card's link is known: some days (policy's
+// recovery.hold, at least 72 hours) after the later of its making and the first
+// right PIN of the present version through it; or at once, when a right or newly
+// set PIN of that version came through it together with evidence. A new version
+// makes every link unknown but the one through which it was set.
+func (a *Authority) KnownLink(card store.Card, l store.Link) bool {
+	if card.Version == 0 || l.Card != card.ID || l.Wrong >= linkWrong {
+		return false
+	}
+	if l.Evidenced == card.Version {
+		return true
+	}
+	hold := a.policy.For(card.Region, l.Channel).Recovery.Hold
+	return l.Proved == card.Version && !a.Now().Before(l.At.Add(hold)) && !a.Now().Before(l.ProvedAt.Add(hold))
+}
+
+// Place is the lane that a guess is counted in, with the reserve of known
+// links.
+type Place struct {
+	Lane    ledger.Lane
+	Reserve int  // of the limit, for known links; 0 on a card without any
+	Through bool // the guess comes through a known link
+}
+
+// PlaceOf returns the lane of a guess that comes through a link of a channel,
+// or through none. A guess with evidence about the holder counts like one
+// through a known link, so that a holder whom strangers have shut out gets in by
+// any channel. On a card without a known link there is one lane for all.
+// CodeRefused: there is no such link any more.
+func (a *Authority) PlaceOf(r store.Reader, card store.Card, ch liuma.ChannelID, h store.Handle, evidence bool, p policy.Policy) (Place, error) {
+	links, err := r.Links(card.ID)
+	if err != nil {
+		return Place{}, err
+	}
+	var at Place
+	there := h == ""
+	for _, l := range links {
+		mine := h != "" && l.Channel == ch && l.Handle == h
+		there = there || mine
+		if a.KnownLink(card, l) {
+			at.Reserve = reserveOf(p.Limits.Attempts)
+			at.Through = at.Through || mine
+		}
+	}
+	if !there {
+		return Place{}, liuma.Fail(liuma.CodeRefused, ErrUnlinked)
+	}
+	if at.Through || evidence && at.Reserve > 0 {
+		at.Lane = ledger.Known
+	}
+	return at, nil
+}
+
+// reserveOf is how many of a limit strangers cannot spend: they get two thirds,
+// rounded down, and at least one.
+func reserveOf(attempts int) int { return max(1, attempts-max(1, attempts*2/3)) }
+
+// throughLink counts a guess against the link that it comes through, in the
+// transaction that counts the guess. So whoever keeps the verdict from being
+// stored, or puts an older row back, leaves the guess counted as wrong.
+func throughLink(tx store.Tx, row store.Request) error {
+	if row.Handle == "" {
+		return nil
+	}
+	l, err := tx.LinkByHandle(row.Channel, row.Handle)
+	if err != nil {
+		return err
+	}
+	l.Wrong++
+	return tx.PutLink(l)
+}
+
+// linkOf is the link of a guess, or nil: it came through none, or the link was
+// ended while the keepers worked.
+func linkOf(r store.Reader, row store.Request) (*store.Link, error) {
+	if row.Handle == "" {
+		return nil, nil
+	}
+	l, err := r.LinkByHandle(row.Channel, row.Handle)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return &l, err
+}
+
+// uncount takes the count of a guess back from its link: the PIN was right, or
+// no keeper evaluated it.
+func uncount(l *store.Link, right bool) {
+	l.Wrong = max(l.Wrong, 1) - 1
+	if right && l.Wrong < linkWrong {
+		l.Wrong = 0
+	}
+}
+
+// proved writes down that a right PIN of a version came through a link.
+func proved(l *store.Link, v liuma.Version, evidence bool, now time.Time) {
+	if l.Proved != v {
+		l.Proved, l.ProvedAt = v, now
+	}
+	if evidence {
+		l.Evidenced, l.Wrong = v, 0
+	}
+}
+
+// setThrough lets the link through which a version was set keep its age: its
+// holder gave the PIN before, or two other proofs.
+func (a *Authority) setThrough(tx store.Tx, in store.Intent, row store.Request) error {
+	l, err := linkOf(tx, row)
+	if err != nil || l == nil {
+		return err
+	}
+	if in.From != 0 && l.Proved == in.From {
+		l.Proved = in.Version // ProvedAt stays
+	}
+	if in.From != 0 && l.Evidenced == in.From {
+		l.Evidenced = in.Version
+	}
+	proved(l, in.Version, row.Evidence != "", a.Now())
+	return tx.PutLink(*l)
+}
+
+// MakeLink makes the link of a decided request: a link, or an enrolment. What
+// the verdict proved about the PIN, the link has proved. replaces is the handle
+// that it takes the place of, or empty: that link ends if it is this channel's
+// and this card's, and the new one inherits no age.
+//
+// CodeLinkLimit: three were made within a day. CodeLinksFull: the card has ten,
+// and all of them are known. Of ten others the youngest that is not known ends.
+// Every contact hears of each end. Nothing was written when it fails.
+func (a *Authority) MakeLink(tx store.Tx, card store.Card, row store.Request, replaces store.Handle) (store.Link, error) {
+	now := a.Now()
+	l := store.Link{Channel: row.Channel, Card: card.ID, Handle: newHandle(), At: now, Proved: row.Version, ProvedAt: row.DecidedAt}
+	if row.Evidence != "" {
+		l.Evidenced = row.Version
+	}
+	ends, err := a.linkRoom(tx, card, row, replaces)
+	if err != nil {
+		return store.Link{}, err
+	}
+	if row.Action != liuma.ActionEnroll {
+		if err := tx.InsertCardTick(card.ID, TickLinked, now); err != nil {
+			return store.Link{}, err
+		}
+	}
+	for _, old := range ends {
+		if err := a.endLink(tx, card, old); err != nil {
+			return store.Link{}, err
+		}
+	}
+	return l, tx.PutLink(l)
+}
+
+// MayLink returns the error that MakeLink would return now.
+func (a *Authority) MayLink(r store.Reader, card store.Card, row store.Request, replaces store.Handle) error {
+	_, err := a.linkRoom(r, card, row, replaces)
+	return err
+}
+
+// linkRoom returns the links that end for a new one, or why there may be none.
+func (a *Authority) linkRoom(r store.Reader, card store.Card, row store.Request, replaces store.Handle) ([]store.Link, error) {
+	if row.Action != liuma.ActionEnroll {
+		if err := a.mayLink(r, card, a.Now()); err != nil {
+			return nil, err
+		}
+	}
+	return a.makeRoom(r, card, row.Channel, replaces)
+}
+
+// mayLink applies the ration of links a card and day. Ended links count, so that
+// linking and ending in turn gains nothing.
+func (a *Authority) mayLink(r store.Reader, card store.Card, now time.Time) error {
+	made, err := r.CardTicks(card.ID, TickLinked, now.Add(-day))
+	if err == nil && len(made) >= linksADay {
+		err = &liuma.Error{Code: liuma.CodeLinkLimit, Until: made[len(made)-linksADay].Add(day)}
+	}
+	return err
+}
+
+// makeRoom chooses the links that end for a new one: the one that it replaces,
+// and the youngest that are not known where there would be too many.
+func (a *Authority) makeRoom(r store.Reader, card store.Card, ch liuma.ChannelID, replaces store.Handle) (ends []store.Link, err error) {
+	links, err := r.Links(card.ID)
+	if err != nil {
+		return nil, err
+	}
+	links = slices.Clone(links)
+	drop := func(i int) {
+		ends = append(ends, links[i])
+		links = slices.Delete(links, i, i+1)
+	}
+	if i := slices.IndexFunc(links, func(l store.Link) bool { return replaces != "" && l.Channel == ch && l.Handle == replaces }); i >= 0 {
+		drop(i)
+	}
+	for i := len(links) - 1; i >= 0 && len(links) >= linksMost; i-- {
+		if !a.KnownLink(card, links[i]) {
+			drop(i)
+		}
+	}
+	if len(links) >= linksMost {
+		return nil, liuma.Fail(liuma.CodeLinksFull, nil)
+	}
+	return ends, nil
+}
+
+// endLink ends a link: its handle leads nowhere from here on.
+func (a *Authority) endLink(tx store.Tx, card store.Card, l store.Link) error {
+	if err := tx.DeleteLink(l.Channel, l.Handle); err != nil {
+		return err
+	}
+	return a.TellIn(tx, card, noticeUnlinked, l.Channel, nil)
+}
+
+// Unlink ends a link of the channel at its own wish: its account was closed, or
+// its holder asked for it. A crash leaves the link, or its end with the notice
+// and the audit entry.
+func (a *Authority) Unlink(ctx context.Context, c Caller, h store.Handle) error {
+	if err := c.PermitChannel(); err != nil {
+		return err
+	}
+	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		l, err := tx.LinkByHandle(c.Channel(), h)
+		if errors.Is(err, store.ErrNotFound) {
+			return audit.Entry{}, liuma.FailField(liuma.CodeNotFound, "handle", err)
+		}
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		card, err := a.ReadCard(tx, l.Card)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		return a.Entry(c.Actor(), audit.CardUnlinked, card.ID, "", "ok"), a.endLink(tx, card, l)
+	})
+	return liuma.Outward(err)
+}
+
+// newHandle draws a handle: 160 bits, so that nobody guesses another account's.
+func newHandle() store.Handle {
+	var b [20]byte
+	rand.Read(b[:])
+	return store.Handle(strings.ToLower(base32.StdEncoding.EncodeToString(b[:])))
+}
