@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -123,6 +124,21 @@ func (v *Vault) Reload(path string) error {
 	v.keys.wipe()
 	v.keys = fresh
 	return nil
+}
+
+// OpensWith lists the ids of the older root keys, which only open; none after
+// Close.
+func (v *Vault) OpensWith() (ids []uint32) {
+	_ = v.read(func(k *keys) error { // after Close there is none
+		for id := range k.roots {
+			if id != k.seals {
+				ids = append(ids, id)
+			}
+		}
+		return nil
+	})
+	slices.Sort(ids)
+	return ids
 }
 
 // SealsWith is the id of the root key that seals; zero after Close.
