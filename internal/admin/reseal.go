@@ -39,13 +39,13 @@ func (a *Admin) Reseal(ctx context.Context) {
 	t := time.NewTicker(resealEvery)
 	defer t.Stop()
 	for {
+		if err := a.ResealOnce(ctx); err != nil && ctx.Err() == nil {
+			a.c.Logger.Warn("not everything was sealed anew; it is tried again", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-		}
-		if err := a.ResealOnce(ctx); err != nil && ctx.Err() == nil {
-			a.c.Logger.Warn("not everything was sealed anew; it is tried again", "err", err)
 		}
 	}
 }

@@ -82,3 +82,39 @@ func TestAStolenRootKeyIsDropped(t *testing.T) {
 		t.Errorf("a person: %v", err)
 	}
 }
+
+// A server seals everything anew by itself. A row that was altered is counted in
+// the status and in the answer to the drop, and stays refused.
+func TestAServerSealsEverythingAnew(t *testing.T) {
+	e := testkit.New(t, testkit.Options{})
+	ch := e.Channel("zj-hrss")
+	card := e.Enroll(ch, e.People[0], "835162")
+	e.SQL("UPDATE persons SET rev = rev + 1 WHERE key = (SELECT min(key) FROM persons)")
+	if _, err := e.System.Admin.RotateRootKey(t.Context(), "once a year"); err != nil {
+		t.Fatal(err)
+	}
+	e.Close()
+	e.Clock.Advance(61 * time.Second)
+	e.Open()
+	var r *admin.Resealing
+	for range 500 {
+		s, err := e.System.Admin.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r = s.Resealing; r != nil && r.Ended {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if r == nil || !r.Ended || r.Refused != 1 {
+		t.Fatalf("%+v", r)
+	}
+	out, err := e.System.Admin.DropRootKey(t.Context(), 1, "once a year")
+	if err != nil || out.Refused != 1 {
+		t.Errorf("dropped: %+v, %v", out, err)
+	}
+	if v := e.Verify(ch, card, "835162"); v.Verdict != liuma.Right {
+		t.Errorf("after the drop: %+v", v)
+	}
+}
