@@ -26,7 +26,7 @@ SHOTS ?= dist/screenshots
 PAGES ?= dist/gallery
 
 .PHONY: help quick test ci nightly prepare format vet unit race looks foreign lint demo changed-mutants \
-	mutants crash arithmetic fuzz bench gallery screenshots soak update cover vulncheck build release
+	mutants crash arithmetic spraying fuzz bench gallery screenshots soak update cover vulncheck build release
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -41,7 +41,7 @@ test: prepare format vet unit ## every behaviour once; at most 15 minutes on two
 ci: prepare race looks foreign lint demo changed-mutants ## what CI runs after make test; at most 40 minutes more
 	@echo "make ci: all passed"
 
-nightly: prepare mutants crash arithmetic fuzz bench screenshots soak ## all mutants, many kills, long fuzzing and soaking; hours
+nightly: prepare mutants crash arithmetic spraying fuzz bench screenshots soak ## all mutants, many kills, long fuzzing and soaking; hours
 	@echo "make nightly: all passed"
 
 prepare: ## install what is missing, and say what and why
@@ -84,6 +84,9 @@ crash: ## kill the real server KILLS (300) times
 
 arithmetic: ## ten million field elements beside math/big, a million inputs beside circl
 	go test -count=1 -timeout 3h -v ./internal/split/p256 -thorough
+
+spraying: ## every guess of a day at 1,000 verifications a second, and a spray in it
+	go test -count=1 -timeout 3h -v -run '^TestDay$$' ./internal/guard -whole-day
 
 fuzz: ## every fuzz target for FUZZTIME (30s)
 	.ci/fuzz $(FUZZTIME)

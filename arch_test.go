@@ -45,6 +45,7 @@ var levels = map[string]int{
 	"internal/ledger/ledgertest": 3,
 	"internal/vault":             2,
 	"internal/policy":            2,
+	"internal/guard":             2,
 	"internal/store":             3,
 	"internal/keeper":            3,
 	"internal/store/rows":        4,

@@ -119,7 +119,7 @@ const (
 	CodePINFormat        Code = "pin_format"
 	CodeWeakPIN          Code = "weak_pin"
 	CodeChangeUnderWay   Code = "change_under_way"
-	CodeRefused          Code = "refused" // the only refusal that a channel without a link gets
+	CodeRefused          Code = "refused"    // the only refusal that a channel without a link gets
 	CodeLinkLimit        Code = "link_limit" // the PIN was right, and the card was linked three times within a day
 	CodeLinksFull        Code = "links_full" // the PIN was right, and the card has ten links that are known
 	CodeWrong            Code = "wrong_pin"

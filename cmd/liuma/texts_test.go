@@ -20,6 +20,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/storetest"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // inDirectory opens a data directory that no server has.
@@ -55,6 +56,11 @@ func letters(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Check(err)
 			return o
 		}
+		err = data.Store.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {
+			c := store.Card{ID: liuma.CardID{7}, Holder: vault.Index{7}}
+			return audit.Entry{At: time.Now(), Actor: "test", Event: audit.CardEnrolled, Outcome: "ok"}, tx.InsertCard(c)
+		})
+		ts.Check(err)
 		queue := func(o *notify.Outbox, n notify.Message) error {
 			n.Card, n.Phone, n.Language = liuma.CardID{7}, "13812345678", notify.Chinese
 			return data.Store.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {

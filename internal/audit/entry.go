@@ -42,12 +42,12 @@ const (
 	CeremonyPushed     Event = "ceremony.pushed"  // a channel pushed it
 	CeremonyStepped    Event = "ceremony.stepped" // it went on to another step
 	CeremonyEnded      Event = "ceremony.ended"
-	AssertionUsed      Event = "assertion.used"       // a channel authenticated itself with a signed assertion, once
-	VerdictNotReturned Event = "verdict.not_returned" // a right verdict that no browser may take back to the channel
-	CodeRedeemed       Event = "code.redeemed"        // an authorization code became a receipt
-	CodeRefused        Event = "code.refused"         // an authorization code came late, or with another redirect or verifier
-	CodeReplayed       Event = "code.replayed"        // an authorization code came a second time
-	CodeSent           Event = "code.sent"            // a one-time code to a phone was put into the outbox
+	AssertionUsed      Event = "assertion.used" // a channel authenticated itself with a signed assertion, once
+	VerdictNotReturned Event = "verdict.lost"   // a right verdict that no browser may take back to the channel
+	CodeRedeemed       Event = "code.redeemed"  // an authorization code became a receipt
+	CodeRefused        Event = "code.refused"   // an authorization code came late, or with another redirect or verifier
+	CodeReplayed       Event = "code.replayed"  // an authorization code came a second time
+	CodeSent           Event = "code.sent"      // a one-time code to a phone was put into the outbox
 	CodeRight          Event = "code.right"
 	CodeWrong          Event = "code.wrong"
 	PhoneChanged       Event = "phone.changed"
@@ -74,7 +74,7 @@ const (
 	RecordDigested     Event = "record.digested"  // a signed digest of the record was made
 	RecordFault        Event = "record.fault"     // entries or digests are not what was written
 	CardAdopted        Event = "card.adopted"     // a card that only keepers knew was taken in, frozen
-	CardHeadRaised     Event = "card.head_raised" // an operator brought a restored row up to the keepers
+	CardHeadRaised     Event = "head.raised"      // an operator brought a restored row up to the keepers
 	RestoreAccepted    Event = "restore.accepted" // the same for a whole database
 	ClockBehind        Event = "clock.behind"
 	ClockAccepted      Event = "clock.accepted"

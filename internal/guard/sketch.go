@@ -1,0 +1,240 @@
+package guard
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math"
+	mathrand "math/rand/v2"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/pin"
+)
+
+// The sketch is a count-min sketch: each value has one cell in each row, and
+// the least of its cells is never below its count. Widths are powers of two, and
+// part of the encoding of a Sum.
+const (
+	rows          = 4
+	shortWidth    = 1 << 16
+	longWidth     = 1 << 18
+	underWayWidth = 1 << 12
+
+	// perCard is how many wrong guesses of one card count in an epoch: the six that
+	// lock it (ledger). A card only has more while its owner clears them with right
+	// PINs in between. It must not be less, or a thief who first tries other values
+	// on each card would go uncounted with the one that he sprays.
+	perCard    = 6
+	shortCards = 1 << 16 // widths of the card filters
+	longCards  = 1 << 20
+	// fullFilter: the card filter is too full to be of use from so many guesses
+	// for each of its width.
+	fullFilter = 3
+
+	// Noise: the chance that a cell begins with k is (1/4)(3/4)^k. A guess raises
+	// each of its four cells by one, which the same noise would have done with at
+	// most 3/4 of the chance each. So what a dump shows of any one value makes it
+	// at most (4/3)^4 = 3.2 times as likely to have been guessed once.
+	//
+	// noiseTail is a number that the least of four cells exceeds by noise alone for
+	// none of a million values in a year of epochs.
+	noiseTail = 24
+)
+
+// epoch is the sketch of one stretch of one span's time.
+type epoch struct {
+	number int64
+	key    Key
+	width  uint32
+
+	// All below is guarded by Guard.mu. Cells are row by row.
+	own     []uint16 // with noise
+	total   uint64   // guesses that own has counted
+	sent    []uint16 // values of own as the last sums had them; nil before the first
+	others  []uint16 // added up from the sums of other authorities; nil before the first
+	reports map[Origin]*report
+}
+
+func newEpoch(number int64, width uint32, key Key) *epoch {
+	e := &epoch{number: number, width: width, key: key, own: make([]uint16, rows*width), reports: map[Origin]*report{}}
+	noise(e.own)
+	return e
+}
+
+// noise fills cells before the first guess. See noiseTail.
+func noise(cells []uint16) {
+	var seed [32]byte
+	rand.Read(seed[:])
+	random := mathrand.NewChaCha8(seed)
+	clear(seed[:])
+	var bits uint64
+	left := 0
+	for i := range cells {
+		for {
+			if left == 0 {
+				bits, left = random.Uint64(), 32
+			}
+			stop := bits&3 == 0
+			bits, left = bits>>2, left-1
+			if stop {
+				break
+			}
+			cells[i]++
+		}
+	}
+}
+
+func randomKey() (k Key) {
+	rand.Read(k[:])
+	return k
+}
+
+// all returns the guesses that all authorities counted in this epoch.
+func (e *epoch) all() uint64 {
+	total := e.total
+	for _, r := range e.reports {
+		total += r.total
+	}
+	return total
+}
+
+// spot is where a value is counted in an epoch; without an epoch, nowhere.
+type spot struct {
+	epoch *epoch
+	cells [rows]uint32
+}
+
+func (s spot) count() uint64 {
+	if s.epoch == nil {
+		return 0
+	}
+	least := uint64(math.MaxUint64)
+	for _, i := range s.cells {
+		n := uint64(s.epoch.own[i])
+		if s.epoch.others != nil {
+			n += uint64(s.epoch.others[i])
+		}
+		least = min(least, n)
+	}
+	return least
+}
+
+func (s spot) raise() {
+	for _, i := range s.cells {
+		if s.epoch.own[i] < math.MaxUint16 {
+			s.epoch.own[i]++
+		}
+	}
+	s.epoch.total++
+}
+
+// spots are a value's places: the present epoch of each span, and the one before.
+type spots struct{ short, long [2]spot }
+
+func (s spots) tally() windows {
+	of := func(w [2]spot) (c counted) {
+		for _, at := range w {
+			if at.epoch != nil {
+				c.value += at.count()
+				c.total += at.epoch.all()
+			}
+		}
+		return c
+	}
+	return windows{short: of(s.short), long: of(s.long)}
+}
+
+// locate finds a value's cells. It needs no lock: keys and widths do not change.
+func (p *Pass) locate(value []byte) {
+	for _, w := range []*[2]spot{&p.spots.short, &p.spots.long} {
+		for i := range w {
+			if e := w[i].epoch; e != nil {
+				w[i].cells = cellsOf(&e.key, value, e.width)
+				for r := range w[i].cells {
+					w[i].cells[r] += uint32(r) * e.width
+				}
+			}
+		}
+	}
+	p.under = cellsOf(&p.g.underKey, value, underWayWidth)
+}
+
+// blockBuffer holds key, length and the longest PIN in whole blocks of SHA-256.
+const blockBuffer = 320
+
+// cellsOf hashes a value under a key. The input is filled up to whole blocks, of
+// which crypto/sha256 keeps no copy; the buffer is wiped (I-6).
+func cellsOf(key *Key, value []byte, width uint32) (at [rows]uint32) {
+	var buf [blockBuffer]byte
+	n := copy(buf[:], key[:])
+	binary.BigEndian.PutUint16(buf[n:], uint16(len(value)))
+	n += 2 + copy(buf[n+2:n+2+pin.MaxBytes], value)
+	sum := sha256.Sum256(buf[:(n+sha256.BlockSize-1)/sha256.BlockSize*sha256.BlockSize])
+	clear(buf[:])
+	for r := range at {
+		at[r] = binary.BigEndian.Uint32(sum[4*r:]) % width
+	}
+	clear(sum[:])
+	return at
+}
+
+// layer is one span: its epochs, and which cards it counted.
+type layer struct {
+	span   Span
+	length time.Duration
+	width  uint32
+	wide   uint32 // of the card filter
+	hide   uint64 // counts below are in no sum
+	cards  cardFilter
+	epochs map[int64]*epoch // now-1, now and, if a sum told of it, now+1
+	now    int64
+	begun  bool
+}
+
+func newLayer(span Span, length time.Duration, width, wide uint32, hide uint64) *layer {
+	return &layer{span: span, length: length, width: width, wide: wide, hide: hide, epochs: map[int64]*epoch{}}
+}
+
+// turn goes on to the epoch of a time. A clock that goes back changes nothing. A
+// key that is not to be had leaves all as it was, and the next call tries again.
+func (l *layer) turn(now time.Time, key func(Span, int64) (Key, error)) error {
+	n := now.Unix() / int64(l.length/time.Second)
+	if l.begun && n <= l.now {
+		return nil
+	}
+	if err := l.make(n, key); err != nil {
+		return err
+	}
+	l.now, l.begun = n, true
+	for number := range l.epochs {
+		if number < n-1 {
+			delete(l.epochs, number)
+		}
+	}
+	l.cards = newCardFilter(l.wide)
+	return nil
+}
+
+// make sees to it that there is an epoch of that number.
+func (l *layer) make(n int64, key func(Span, int64) (Key, error)) error {
+	if l.epochs[n] != nil {
+		return nil
+	}
+	k, err := key(l.span, n)
+	if err == nil && k == (Key{}) {
+		err = fmt.Errorf("the key of epoch %d is empty", n)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %s span: %w", ErrNoKey, l.span, err)
+	}
+	l.epochs[n] = newEpoch(n, l.width, k)
+	return nil
+}
+
+func (l *layer) window() [2]spot {
+	return [2]spot{{epoch: l.epochs[l.now]}, {epoch: l.epochs[l.now-1]}}
+}
+
+func (l *layer) counts(card liuma.CardID) bool { return l.cards.counts(card) }

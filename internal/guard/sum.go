@@ -1,0 +1,265 @@
+package guard
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// ErrSum is returned for bytes that are no sum, or that do not fit this guard.
+// Nothing of them was taken.
+var ErrSum = errors.New("guard: not a sum")
+
+// A sum holds only counts from shortHide and longHide up, and from four times
+// the mean of an epoch's cells up: large counts are what a spray is seen by, and
+// small ones would say something of single guesses to who keeps sums. So each
+// authority may keep back as many guesses of a value, and others see a spray so
+// much later.
+const (
+	shortHide = 24
+	longHide  = 64
+
+	maxOrigins = 16      // authorities that an epoch takes sums from
+	maxCells   = 1 << 16 // cells of one epoch in one sum; the rest go with the next
+
+	sumVersion  = 1
+	sumHeader   = 1 + len(Origin{}) + 1
+	partHeader  = 1 + 4 + 8 + 8 + 4
+	cellBytes   = 4 + 2
+	maxParts    = 4
+	maxSumBytes = sumHeader + maxParts*(partHeader+maxCells*cellBytes)
+)
+
+// Origin names the process that made a sum. It is drawn at every start, because
+// the counts of an epoch begin anew with a process.
+type Origin [16]byte
+
+func newOrigin() (o Origin) {
+	rand.Read(o[:])
+	return o
+}
+
+// report is what one origin said of an epoch. Values only rise: of two sums,
+// the larger value counts, so sums may come twice, late, or in any order.
+type report struct {
+	total uint64
+	cells []uint16 // as own of an epoch; nil before the first
+}
+
+// part is one epoch in a sum.
+type part struct {
+	span   byte // 1 Short, 2 Long
+	length uint32
+	number int64
+	total  uint64
+	cells  []cell // in order
+}
+
+type cell struct {
+	at    uint32
+	value uint16
+}
+
+// Sum returns what changed since the last Sum, for other authorities; with
+// whole, all that they may know, for one that has just begun. What was in a sum
+// that got lost comes again when it changes, or with a whole one.
+//
+//	sum    = version 1 | origin (16) | number of parts (1) | parts
+//	part   = span (1) | epoch's length in seconds (4) | epoch (8) | total (8) | number of cells (4) | cells
+//	cell   = index (4) | value (2)
+//
+// Numbers are big-endian. Parts and cells are in order, and none comes twice.
+func (g *Guard) Sum(whole bool) ([]byte, error) {
+	now := g.cfg.Now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.turn(now); err != nil {
+		return nil, err
+	}
+	var parts []part
+	for i, l := range g.layers() {
+		for n := l.now - 1; n <= l.now; n++ {
+			if e := l.epochs[n]; e != nil && e.total > 0 {
+				parts = append(parts, part{span: byte(i + 1), length: l.seconds(), number: n, total: e.total, cells: e.changes(l.hide, whole)})
+			}
+		}
+	}
+	return encodeSum(g.origin, parts), nil
+}
+
+// layers are in the order of their numbers in a sum.
+func (g *Guard) layers() [2]*layer { return [2]*layer{g.short, g.long} }
+
+func (l *layer) seconds() uint32 { return uint32(l.length / time.Second) }
+
+// changes lists the large counts that rose since the last sum, or all of them.
+func (e *epoch) changes(hide uint64, whole bool) []cell {
+	hide = max(hide, 4*e.total/uint64(e.width))
+	if e.sent == nil {
+		e.sent = make([]uint16, len(e.own))
+	}
+	var found []cell
+	for i, n := range e.own {
+		if uint64(n) < hide || n == e.sent[i] && !whole {
+			continue
+		}
+		if len(found) == maxCells {
+			break
+		}
+		found = append(found, cell{uint32(i), n})
+		e.sent[i] = n
+	}
+	return found
+}
+
+func encodeSum(from Origin, parts []part) []byte {
+	b := append([]byte{sumVersion}, from[:]...)
+	b = append(b, byte(len(parts)))
+	for _, p := range parts {
+		b = append(b, p.span)
+		b = binary.BigEndian.AppendUint32(b, p.length)
+		b = binary.BigEndian.AppendUint64(b, uint64(p.number))
+		b = binary.BigEndian.AppendUint64(b, p.total)
+		b = binary.BigEndian.AppendUint32(b, uint32(len(p.cells)))
+		for _, c := range p.cells {
+			b = binary.BigEndian.AppendUint32(b, c.at)
+			b = binary.BigEndian.AppendUint16(b, c.value)
+		}
+	}
+	return b
+}
+
+// parseSum reads what encodeSum wrote, and nothing else.
+func parseSum(b []byte) (from Origin, parts []part, err error) {
+	if len(b) < sumHeader || len(b) > maxSumBytes || b[0] != sumVersion || b[sumHeader-1] > maxParts {
+		return from, nil, fmt.Errorf("%w: header", ErrSum)
+	}
+	copy(from[:], b[1:])
+	n := int(b[sumHeader-1])
+	b = b[sumHeader:]
+	for range n {
+		p, rest, err := parsePart(b)
+		if err != nil {
+			return from, nil, err
+		}
+		if len(parts) > 0 && !parts[len(parts)-1].before(p) {
+			return from, nil, fmt.Errorf("%w: parts out of order", ErrSum)
+		}
+		parts, b = append(parts, p), rest
+	}
+	if len(b) > 0 {
+		return from, nil, fmt.Errorf("%w: %d bytes too many", ErrSum, len(b))
+	}
+	return from, parts, nil
+}
+
+func (p part) before(q part) bool {
+	return p.span < q.span || p.span == q.span && p.number < q.number
+}
+
+func parsePart(b []byte) (p part, rest []byte, err error) {
+	if len(b) < partHeader {
+		return p, nil, fmt.Errorf("%w: cut short", ErrSum)
+	}
+	p.span = b[0]
+	p.length = binary.BigEndian.Uint32(b[1:])
+	p.number = int64(binary.BigEndian.Uint64(b[5:]))
+	p.total = binary.BigEndian.Uint64(b[13:])
+	n := binary.BigEndian.Uint32(b[21:])
+	b = b[partHeader:]
+	width := uint32(shortWidth)
+	switch p.span {
+	case 1:
+	case 2:
+		width = longWidth
+	default:
+		return p, nil, fmt.Errorf("%w: span %d", ErrSum, p.span)
+	}
+	// A total beyond this comes from no authority, and would make limits that follow
+	// it overflow.
+	if p.length == 0 || p.number < 0 || p.total == 0 || p.total > math.MaxUint32 || n > maxCells || len(b) < int(n)*cellBytes {
+		return p, nil, fmt.Errorf("%w: part", ErrSum)
+	}
+	p.cells = make([]cell, n)
+	for i := range p.cells {
+		p.cells[i] = cell{binary.BigEndian.Uint32(b), binary.BigEndian.Uint16(b[4:])}
+		b = b[cellBytes:]
+		if p.cells[i].at >= rows*width || p.cells[i].value == 0 || i > 0 && p.cells[i-1].at >= p.cells[i].at {
+			return p, nil, fmt.Errorf("%w: cell", ErrSum)
+		}
+	}
+	return p, b, nil
+}
+
+// Merge takes a sum of another authority. Its own sums change nothing, and
+// neither do epochs that are over. A sum that it cannot take as a whole is
+// refused as a whole.
+func (g *Guard) Merge(sum []byte) error {
+	from, parts, err := parseSum(sum)
+	if err != nil {
+		return err
+	}
+	now := g.cfg.Now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.turn(now); err != nil {
+		return err
+	}
+	if from == g.origin {
+		return nil
+	}
+	layers := g.layers()
+	for _, p := range parts {
+		l := layers[p.span-1]
+		if p.length != l.seconds() {
+			return fmt.Errorf("%w: epochs of %d seconds", ErrSum, p.length)
+		}
+		// One ahead is a clock a little before ours. More is a mistake.
+		if p.number > l.now+1 {
+			return fmt.Errorf("%w: epoch %d is to come", ErrSum, p.number)
+		}
+		if p.number < l.now-1 {
+			continue
+		}
+		if err := l.make(p.number, g.cfg.Key); err != nil {
+			return err
+		}
+		if e := l.epochs[p.number]; e.reports[from] == nil && len(e.reports) >= maxOrigins {
+			return fmt.Errorf("%w: more than %d origins", ErrSum, maxOrigins)
+		}
+	}
+	for _, p := range parts {
+		if e := layers[p.span-1].epochs[p.number]; e != nil {
+			e.take(from, p)
+		}
+	}
+	return nil
+}
+
+// take adds what an origin says of an epoch beyond what it said before.
+func (e *epoch) take(from Origin, p part) {
+	r := e.reports[from]
+	if r == nil {
+		r = &report{}
+		e.reports[from] = r
+	}
+	r.total = max(r.total, p.total)
+	if len(p.cells) == 0 {
+		return
+	}
+	if e.others == nil {
+		e.others = make([]uint16, len(e.own))
+	}
+	if r.cells == nil {
+		r.cells = make([]uint16, len(e.own))
+	}
+	for _, c := range p.cells {
+		if old := r.cells[c.at]; c.value > old {
+			e.others[c.at] = uint16(min(uint32(e.others[c.at])+uint32(c.value-old), math.MaxUint16))
+			r.cells[c.at] = c.value
+		}
+	}
+}
