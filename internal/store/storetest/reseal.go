@@ -293,6 +293,10 @@ func ResealingGoesOn(t *testing.T, open func(testing.TB) Resealed) {
 	s.Drop(1)
 	s.Drop(2)
 	must(t, everything(t, s, 3))
+	s.Rotate()
+	if r := step(t, s.Store, 2); r.Key != 4 || r.Ended() {
+		t.Errorf("after a pass that ended, and another rotation: %+v", r)
+	}
 }
 
 // OldValuesComeBackUnderTheNewKey writes, after a pass, what was read before the
