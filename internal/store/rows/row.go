@@ -7,9 +7,10 @@
 // absent. It guarantees that one row holds all of a card, so that the absence
 // of a row permits nothing about it, and that every card's rev rises by one
 // with each transaction that changed the card or wrote about it. It trusts the
-// vault's key. It does not see that a whole row was deleted, or put back as it
-// was earlier: for cards the keepers see that, for the rest docs/SECURITY.md
-// says what is left.
+// vault's key. It sees that a client or a seal key was deleted or put back as it
+// was earlier, by the shared row and a head outside of the database. Of other rows
+// it does not: for cards the keepers see that, for the rest docs/SECURITY.md says
+// what is left.
 //
 // Start here: Row and Table, then Codec, Reader and Tx.
 package rows
