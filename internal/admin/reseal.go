@@ -16,8 +16,8 @@ const (
 	// long enough to back the key file up first.
 	resealAfter = time.Minute
 	// resealRows is how many rows one step goes through: they hold up the other
-	// writes of the store for some milliseconds.
-	resealRows = 300
+	// writes of the store for some tens of milliseconds.
+	resealRows = 200
 	// resealEvery is how often a server looks whether there is anything to do.
 	resealEvery = 10 * time.Second
 )
