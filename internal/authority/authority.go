@@ -29,6 +29,9 @@ type Quorum interface {
 	Commit(ctx context.Context, c ledger.Commitment, head keeper.Head) (all bool, err error)
 	Tagged(ctx context.Context, tag ledger.Tag) (ledger.Row, error)
 	Held(ctx context.Context, card liuma.CardID) (ledger.Row, error)
+	Proved(ctx context.Context, card liuma.CardID) error
+	Lost(card liuma.CardID) uint64
+	Forget(card liuma.CardID) uint64
 	KeySet() uint32
 	Seen() map[keeper.ID]uint64
 	Ready(ctx context.Context) error

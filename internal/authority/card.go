@@ -54,7 +54,7 @@ func (a *Authority) Card(ctx context.Context, c Caller, h store.Handle) (CardVie
 // an older copy is not read (I-13).
 func (a *Authority) ReadCard(r store.Reader, id liuma.CardID) (store.Card, error) {
 	card, err := r.Card(id)
-	if err == nil && card.Behind > 0 {
+	if err == nil && (card.Behind > 0 || a.quorum.Lost(id) > 0) {
 		return store.Card{}, liuma.Fail(liuma.CodeUnavailable, fmt.Errorf("%w: %s", errBehind, id))
 	}
 	return card, err

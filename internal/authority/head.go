@@ -64,6 +64,10 @@ func (a *Authority) current(ctx context.Context, id liuma.CardID) (keeper.Target
 // One keeper of several that lies must not stop a card, so what q keepers hold
 // decides.
 func (a *Authority) rowBehind(ctx context.Context, al keeper.Alarm) {
+	if al.Proved {
+		a.rowLost(ctx, al)
+		return
+	}
 	now, err := a.current(ctx, al.Card)
 	if err == nil && now.Head.At >= al.Head {
 		return
@@ -98,6 +102,37 @@ func (a *Authority) rowBehind(ctx context.Context, al keeper.Alarm) {
 	}
 }
 
+// rowLost marks a card whose row was put back for certain. Where that cannot be
+// written, because the row is still below what this process wrote
+// (store.ErrBehind) or its stream has gone further than the row says, the record
+// of the process alone tells of it.
+func (a *Authority) rowLost(ctx context.Context, al keeper.Alarm) {
+	note := fmt.Sprintf("keeper=%s head=%d", al.Keeper, al.Head)
+	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		card, err := tx.Card(al.Card)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		e := a.Entry("system", audit.KeeperAlarm, card.ID, "", string(al.Fault))
+		e.Note = fmt.Sprintf("%s row=%d", note, card.Rev)
+		card.Behind = max(card.Behind, al.Head)
+		return e, a.WriteCard(tx, card)
+	})
+	if err == nil {
+		return
+	}
+	// A crash here, or an error, leaves the row unmarked. This process refuses it
+	// from memory, and another asks the keepers, which were not told of it (I-13).
+	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		e := a.Entry("system", audit.KeeperAlarm, liuma.CardID{}, "", string(al.Fault))
+		e.Note = fmt.Sprintf("%s card=%s", note, al.Card)
+		return e, nil
+	})
+	if err != nil {
+		a.log.Error("keeper alarm not recorded", "card", al.Card, "err", err)
+	}
+}
+
 // Raised is what an operator's RaiseHead did.
 type Raised struct {
 	From    uint64        `json:"from"` // the row's revision before
@@ -123,6 +158,7 @@ func (a *Authority) RaiseHead(ctx context.Context, actor string, id liuma.CardID
 		return Raised{}, liuma.Fail(liuma.CodeUnavailable, err)
 	}
 	var out Raised
+	known := max(held.Head, a.quorum.Forget(id))
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		card, err := tx.Card(id)
 		if err != nil {
@@ -142,7 +178,7 @@ func (a *Authority) RaiseHead(ctx context.Context, actor string, id liuma.CardID
 		e := a.Entry(actor, audit.CardHeadRaised, id, "", "ok")
 		e.Note = reason.Note(fmt.Sprintf("from=%d version=%d", out.From, out.Version))
 		// A crash before the commit leaves the row behind; the act is repeated.
-		return e, errors.Join(a.WriteCard(tx, card), tx.RaiseRev(id, held.Head))
+		return e, errors.Join(a.WriteCard(tx, card), tx.RaiseRev(id, known))
 	})
 	if err != nil {
 		return Raised{}, liuma.Outward(err)

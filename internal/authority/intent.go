@@ -161,6 +161,9 @@ func (a *Authority) carryThrough(ctx context.Context, actor string, in store.Int
 	all, err := a.quorum.Commit(ctx, ledger.Commitment{
 		Card: in.Card, Version: in.Version, Replaces: in.From, KeySet: in.KeySet, Verifier: in.Verifier, Tag: current.Tag,
 	}, current.Head)
+	if errors.Is(err, keeper.ErrTagTaken) && in.From == 0 {
+		return errors.Join(err, a.abandonTaken(ctx, actor, in))
+	}
 	if err != nil {
 		// Some keepers may hold the new version: the intent stays, and every attempt
 		// finishes it before its own guess (I-7).
@@ -226,11 +229,27 @@ func (a *Authority) flipCard(tx store.Tx, card *store.Card, in store.Intent) (au
 	return ev, errors.Join(a.setThrough(tx, in, row), a.WriteCard(tx, *card), tx.UpdateRequest(row))
 }
 
+// abandonTaken ends the first PIN of a card whose holder has another card at the
+// keepers: they never take its commit, and the intent would hold the card up for
+// ever. The card stays without a PIN. A keeper that took the commit holds a card
+// that no row of the authority has a PIN for; nothing is asked about it again.
+//
+// A crash before the commit leaves the intent: the next attempt to finish it
+// meets the same refusal (I-7).
+func (a *Authority) abandonTaken(ctx context.Context, actor string, in store.Intent) error {
+	a.RecordAlarm(ctx, keeper.Alarm{Card: in.Card, Fault: keeper.SecondCard})
+	return a.abandonFrom(ctx, actor, in, store.IntentCommitting, liuma.CodeUnavailable)
+}
+
 // abandon ends an intent that no keeper was asked to commit. The old PIN stays;
 // the version is never used again.
 func (a *Authority) abandon(ctx context.Context, actor string, in store.Intent, code liuma.Code) error {
+	return a.abandonFrom(ctx, actor, in, store.IntentReserved, code)
+}
+
+func (a *Authority) abandonFrom(ctx context.Context, actor string, in store.Intent, state store.IntentState, code liuma.Code) error {
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		if err := a.ownIntent(tx, in, store.IntentReserved); err != nil {
+		if err := a.ownIntent(tx, in, state); err != nil {
 			return audit.Entry{}, err
 		}
 		row, err := tx.Request(in.Channel, in.BusinessNo)

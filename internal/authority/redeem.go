@@ -6,6 +6,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -38,10 +39,32 @@ func (a *Authority) Redeem(ctx context.Context, c Caller, token string) (Verific
 	if errors.Is(err, store.ErrNotFound) {
 		return Verification{}, liuma.FailField(liuma.CodeReceiptInvalid, "receipt", err)
 	}
+	if err == nil {
+		err = a.Proved(ctx, row.Card)
+	}
 	if err != nil {
 		return Verification{}, liuma.Outward(err)
 	}
 	return a.Answer(ctx, c, row)
+}
+
+// Proved refuses an act that relied on a card's row, after it has written the row
+// and before it answers, where the row had been put back from an older copy, or
+// where it cannot be known: this process has not used the card yet, and too few
+// keepers answer. What the act used up stays used (I-13).
+func (a *Authority) Proved(ctx context.Context, card liuma.CardID) error {
+	if err := a.quorum.Proved(ctx, card); err != nil {
+		return liuma.Fail(liuma.CodeUnavailable, err)
+	}
+	return nil
+}
+
+// NotPutBack is Proved for acts that are not held up when too few keepers answer.
+func (a *Authority) NotPutBack(ctx context.Context, card liuma.CardID) error {
+	if err := a.quorum.Proved(ctx, card); errors.Is(err, keeper.ErrBehind) {
+		return liuma.Fail(liuma.CodeUnavailable, err)
+	}
+	return nil
 }
 
 // Redeemable compares a receipt with the row that it was made from and with the

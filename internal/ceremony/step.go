@@ -149,6 +149,11 @@ func (s *Ceremonies) moved(ctx context.Context, id string, h Hand, from []Step, 
 	if errors.Is(err, store.ErrConflict) {
 		err = liuma.Fail(liuma.CodeCeremonyMoved, err)
 	}
+	if err == nil {
+		// The page of a move on a row that was put back would tell, as the row's
+		// rations never would, whether a typed code was right (I-13).
+		err = s.engine.NotPutBack(ctx, m.ceremony.Card)
+	}
 	return m, liuma.Outward(err)
 }
 

@@ -113,6 +113,7 @@ func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, r
 		return Grant{}, err
 	}
 	var g Grant
+	var used liuma.CardID
 	var refused error
 	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		refused = nil
@@ -136,13 +137,17 @@ func (s *Ceremonies) RedeemCode(ctx context.Context, c authority.Caller, code, r
 		if err != nil {
 			return audit.Entry{}, err
 		}
+		used = cer.Card
 		e := s.engine.Entry(c.Actor(), audit.CodeRedeemed, cer.Card, cer.BusinessNo, "ok")
 		if linked {
 			e.Event = audit.CardLinked
 		}
 		return e, nil
 	})
-	if err = errors.Join(err, refused); err != nil {
+	if err = errors.Join(err, refused); err == nil {
+		err = s.engine.Proved(ctx, used)
+	}
+	if err != nil {
 		return Grant{}, liuma.Outward(err)
 	}
 	return g, nil

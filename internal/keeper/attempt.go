@@ -22,6 +22,15 @@ func (q *Quorum) Attempt(ctx context.Context, target Target, how Guess, secret [
 	if err := target.validate(how); err != nil {
 		return Outcome{}, err
 	}
+	switch behind, err := q.prove(ctx, target.Card, target.Head.At); {
+	case errors.Is(err, ErrClosed), ctx.Err() != nil:
+		return Outcome{Verdict: liuma.Unavailable}, errors.Join(err, ctx.Err())
+	case err != nil:
+		q.log.Warn("attempt not made", "card", target.Card, "error", err)
+		return Outcome{Verdict: liuma.Unavailable}, nil
+	case behind > 0: // the row was put back: no keeper is asked (I-13)
+		return Outcome{Verdict: liuma.Unavailable, Behind: behind}, nil
+	}
 	guess, err := split.Blind(secret, q.random)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("%w: %w", ErrRequest, err)

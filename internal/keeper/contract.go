@@ -212,7 +212,11 @@ type Alarm struct {
 	Keeper ID
 	Card   liuma.CardID
 	Fault  Fault
-	Head   uint64 // with RowBehind: the head that the keeper has seen
+	Head   uint64 // with RowBehind: the head that was seen
+	// Proved, with RowBehind, says that the row was read below Head before this
+	// process wrote it, so that its revision now shows nothing. Keeper is empty
+	// where it was this process that had seen Head.
+	Proved bool
 }
 
 // Fault is the kind of an alarm.
@@ -226,6 +230,9 @@ const (
 	// RowBehind is the database's fault, not the keeper's: the keeper has seen a
 	// later row of the card, unless the row moved on while the keeper answered.
 	RowBehind Fault = "row_behind"
+	// SecondCard is the database's fault as well: keepers hold another card in use
+	// of the holder whose first PIN was to be committed.
+	SecondCard Fault = "second_card"
 )
 
 // Errors of a node. It has counted and evaluated nothing then, with one

@@ -223,6 +223,11 @@ func fakeQuorum(t testing.TB, fakes []*fakeKeeper) (*Quorum, func() []Alarm) {
 	}
 }
 
+// worksOn makes q one that has used the card before, so that its row is proved.
+func (q *Quorum) worksOn(t Target) {
+	q.lineages[t.Card] = &lineage{base: t.Head.At, rev: t.Head.At, proved: true}
+}
+
 // fakeTarget sets a PIN at fakes.
 func fakeTarget(t testing.TB, fakes []*fakeKeeper, pin string) Target {
 	t.Helper()

@@ -224,6 +224,14 @@ type faulty struct {
 	settle  func(context.Context, Header, []ledger.Settlement) (Answer, error)
 	head    func(context.Context, Header, []ledger.Head) (HeadAnswer, error)
 	tagged  func(context.Context, ledger.Tag) (StatusAnswer, error)
+	status  func(context.Context, liuma.CardID) (StatusAnswer, error)
+}
+
+func (f *faulty) Status(ctx context.Context, card liuma.CardID) (StatusAnswer, error) {
+	if f.status != nil {
+		return f.status(ctx, card)
+	}
+	return f.Keeper.Status(ctx, card)
 }
 
 func (f *faulty) Head(ctx context.Context, h Header, heads []ledger.Head) (HeadAnswer, error) {

@@ -2,6 +2,8 @@ package keeper
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ledger"
@@ -45,21 +47,6 @@ func (q *Quorum) raiseBehind(m *member, seen ledger.Head) {
 	}
 }
 
-// Head tells all keepers, in the background and once, that a card's row has
-// moved on. It waits for nobody. A keeper that is not reached learns it from the
-// card's next request. It may be called while a database commits.
-func (q *Quorum) Head(card liuma.CardID, head uint64) {
-	for _, m := range q.members {
-		if !m.raise(card, head, q.maxPending) {
-			continue
-		}
-		select {
-		case m.rose <- struct{}{}:
-		default: // sendHeads is awake already
-		}
-	}
-}
-
 // raise holds the highest head of a card until it is sent; false if there is no
 // room.
 func (m *member) raise(card liuma.CardID, head uint64, maxCards int) bool {
@@ -88,9 +75,13 @@ func (m *member) risen(n int) (out []ledger.Head) {
 }
 
 // sendHeads sends m the heads that rose, many at once, for as long as the quorum
-// is open. What a call that fails carried is not sent again.
+// is open. What a call that fails carried is sent again later.
 func (q *Quorum) sendHeads(m *member) {
+	pause := time.Duration(0)
 	for {
+		if pause > 0 && !q.sleep(pause) {
+			return // lastHeads has tried once more
+		}
 		heads := m.risen(perSend)
 		if len(heads) == 0 {
 			select {
@@ -100,20 +91,60 @@ func (q *Quorum) sendHeads(m *member) {
 				return
 			}
 		}
-		ctx, cancel := context.WithTimeout(q.base, q.timing.Call)
-		h := q.header(m)
-		ans, err := m.Head(ctx, h, heads)
-		if err == nil {
-			err = m.heard(h, ans.Answer)
+		if q.sendSome(q.base, m, heads) {
+			pause = 0
+			continue
 		}
-		if err == nil {
-			for _, b := range ans.Behind {
-				q.raiseBehind(m, b)
-			}
+		for _, h := range heads {
+			m.raise(h.Card, h.Head, q.maxPending)
 		}
-		cancel()
-		if err != nil && q.base.Err() == nil {
+		pause = min(max(2*pause, q.timing.Resend), maxResend)
+	}
+}
+
+// sleep waits; false if the quorum was closed.
+func (q *Quorum) sleep(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-q.base.Done():
+		return false
+	}
+}
+
+// sendSome reports whether m took the heads.
+func (q *Quorum) sendSome(ctx context.Context, m *member, heads []ledger.Head) bool {
+	ctx, cancel := context.WithTimeout(ctx, q.timing.Call)
+	defer cancel()
+	h := q.header(m)
+	ans, err := m.Head(ctx, h, heads)
+	if err == nil {
+		err = m.heard(h, ans.Answer)
+	}
+	if err != nil {
+		if q.base.Err() == nil {
 			q.failed(m, liuma.CardID{}, err)
 		}
+		return false
 	}
+	for _, b := range ans.Behind {
+		q.raiseBehind(m, b)
+	}
+	return true
+}
+
+// lastHeads sends, at an orderly end, what the keepers were not told yet.
+func (q *Quorum) lastHeads() {
+	ctx, cancel := context.WithTimeout(context.Background(), q.timing.Propose)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, m := range q.members {
+		all.Go(func() {
+			for heads := m.risen(perSend); len(heads) > 0 && q.sendSome(ctx, m, heads); heads = m.risen(perSend) {
+			}
+		})
+	}
+	all.Wait()
 }

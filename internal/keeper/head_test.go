@@ -122,7 +122,7 @@ func TestHeadsReachKeepers(t *testing.T) {
 	}, 3))
 	target := set(t, q, liuma.NewCardID(), 1, good)
 	for head := range uint64(20) {
-		q.Head(target.Card, head+1)
+		q.Head(target.Card, head, head+1)
 	}
 	eventually(t, "two keepers heard", func() bool {
 		return h.row(0, target.Card).Head == 20 && h.row(1, target.Card).Head == 20
@@ -133,7 +133,7 @@ func TestHeadsReachKeepers(t *testing.T) {
 	target.Head = Head{At: 21}
 	attemptPIN(t, q, target, good)
 	eventually(t, "the third heard", func() bool { return h.row(2, target.Card).Head == 21 })
-	q.Head(target.Card, 3) // a row that was put back and moved on
+	q.Head(target.Card, 2, 3) // a row that was put back and moved on
 	eventually(t, "an alarm", func() bool { return len(h.alarmed(RowBehind)) > 0 })
 }
 
@@ -278,7 +278,7 @@ func TestTaggedRestsOnAQuorum(t *testing.T) {
 	if row, err := q.Held(t.Context(), target.Card); err != nil || row.Head != 0 || row.Verifier != target.Verifier {
 		t.Errorf("%+v, %v", row, err)
 	}
-	q.Head(target.Card, 12)
+	q.Head(target.Card, 0, 12)
 	eventually(t, "heads", func() bool { row, err := q.Held(t.Context(), target.Card); return err == nil && row.Head == 12 })
 	if _, err := h.quorum(at(kill, 2, 3)).Held(t.Context(), target.Card); !errors.Is(err, ErrNoQuorum) {
 		t.Errorf("two away: %v", err)

@@ -84,6 +84,11 @@ type Quorum struct {
 	timing     Timing
 	maxPending int
 
+	rowMu    sync.Mutex
+	lineages map[liuma.CardID]*lineage // guarded by rowMu
+	unproved map[liuma.CardID]bool     // guarded by rowMu: to be proved in the background
+	doubt    chan struct{}             // capacity 1: signals that rows are to be proved
+
 	base context.Context // for calls that outlive the request that made them
 	stop context.CancelFunc
 	mu   sync.Mutex
@@ -116,6 +121,7 @@ func NewQuorum(c QuorumConfig) (*Quorum, error) {
 	q := &Quorum{
 		shape: c.Shape, keySet: c.KeySet, now: c.Now, random: c.Random,
 		alarm: c.Alarm, log: c.Logger, timing: c.Timing.withDefaults(), maxPending: c.MaxPending,
+		lineages: map[liuma.CardID]*lineage{}, unproved: map[liuma.CardID]bool{}, doubt: make(chan struct{}, 1),
 	}
 	if q.maxPending == 0 {
 		q.maxPending = defaultMaxPending
@@ -132,6 +138,7 @@ func NewQuorum(c QuorumConfig) (*Quorum, error) {
 		q.background(func() { q.resend(m) })
 		q.background(func() { q.sendHeads(m) })
 	}
+	q.background(q.proveRows)
 	return q, nil
 }
 
@@ -204,15 +211,16 @@ func (q *Quorum) Ready(ctx context.Context) error {
 	return fmt.Errorf("%w: %d of %d: %w", ErrNoQuorum, up, q.shape.N, why)
 }
 
-// Close stops the resending and waits for calls under way. Settlements that
-// were not acknowledged are lost, which only leaves those guesses counted. The
-// keepers are not closed.
+// Close stops the resending, waits for calls under way and tells the keepers the
+// last heads. Settlements that were not acknowledged are lost, which only leaves
+// those guesses counted. The keepers are not closed.
 func (q *Quorum) Close() error {
 	q.mu.Lock()
 	q.shut = true
 	q.mu.Unlock()
 	q.stop()
 	q.jobs.Wait()
+	q.lastHeads()
 	return nil
 }
 

@@ -28,6 +28,9 @@ func (q *Quorum) Propose(ctx context.Context, current Target, version liuma.Vers
 	if current.Card.IsZero() || version == 0 || current.Tag.IsZero() {
 		return liuma.Verifier{}, fmt.Errorf("%w: a proposal needs card, tag and version", ErrRequest)
 	}
+	if err := q.provedAt(ctx, current.Card, current.Head.At); err != nil {
+		return liuma.Verifier{}, err
+	}
 	guess, err := split.Blind(secret, q.random)
 	if err != nil {
 		return liuma.Verifier{}, fmt.Errorf("%w: %w", ErrRequest, err)
@@ -172,6 +175,9 @@ func (q *Quorum) verifierOf(card liuma.CardID, guess *split.Guess, answers [][]s
 func (q *Quorum) Commit(ctx context.Context, c ledger.Commitment, head Head) (all bool, err error) {
 	if c.Card.IsZero() || c.Version == 0 || c.KeySet == 0 || c.Verifier.IsZero() || c.Tag.IsZero() {
 		return false, fmt.Errorf("%w: a commit needs card, version, key set, verifier and tag", ErrRequest)
+	}
+	if err := q.provedAt(ctx, c.Card, head.At); err != nil {
+		return false, err
 	}
 	replies, err := ask(ctx, q, func(ctx context.Context, m *member) (CommitAnswer, error) {
 		return q.commitAt(ctx, m, c, head)

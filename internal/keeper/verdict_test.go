@@ -52,6 +52,7 @@ func TestVerdictsRestOnAQuorum(t *testing.T) {
 			pin = "271828"
 		}
 		q, alarms := fakeQuorum(t, fakes)
+		q.worksOn(targets[shape])
 		out, err := q.Attempt(context.Background(), targets[shape], Guess{}, []byte(pin))
 		if err != nil {
 			rt.Fatal(err)
@@ -229,6 +230,7 @@ func TestHungKeepers(t *testing.T) {
 		fakes[1].does(script{before: after(time.Hour)})
 		q, _ := fakeQuorum(t, fakes)
 		defer q.Close()
+		q.worksOn(target)
 		start := time.Now()
 		want(t, attemptPIN(t, q, target, "314159"), liuma.Unavailable)
 		if d := time.Since(start); d != 5*time.Second {

@@ -39,10 +39,18 @@ type Data struct {
 
 // committed tells the keepers that a card's row has moved on (I-13). Before they
 // are there nothing is told: the card's next request carries its head.
-func (d *Data) committed(card liuma.CardID, head uint64) {
+func (d *Data) committed(card liuma.CardID, read, head uint64) {
 	if q := d.heads.Load(); q != nil {
-		q.Head(card, head)
+		q.Head(card, read, head)
 	}
+}
+
+// stands refuses a card's row that is older than one which this process wrote.
+func (d *Data) stands(card liuma.CardID, rev uint64) error {
+	if q := d.heads.Load(); q != nil {
+		return q.Stands(card, rev)
+	}
+	return nil
 }
 
 type closers []func() error
@@ -129,7 +137,7 @@ func newDatabase(ctx context.Context, path, key string) error {
 }
 
 // OpenData opens a data directory without serving it. sqlite.ErrInUse: another
-// process has it. vault.ErrNoHeads: there is no file of heads; store.ErrBehind:
+// process has it. vault.ErrNoHeads: there is no file of heads; store.ErrOldDatabase:
 // the database is older than it says. AcceptHeads is for both.
 func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err error) {
 	o.fill()
@@ -148,7 +156,7 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 		return nil, err
 	}
 	alarm := newRowAlarm(o.Logger, func() time.Time { return d.Clock.Now() })
-	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{Seal: d.Vault, Alarm: alarm.raise, Committed: d.committed, Head: heads.Of(sharedHead)})
+	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{Seal: d.Vault, Alarm: alarm.raise, Committed: d.committed, Stands: d.stands, Head: heads.Of(sharedHead)})
 	if err != nil {
 		return nil, err
 	}

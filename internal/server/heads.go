@@ -25,7 +25,7 @@ func upToDate(ctx context.Context, db store.Store, heads *vault.Heads) error {
 	return db.View(ctx, func(r store.Reader) error {
 		n, err := r.Shared()
 		if want := heads.Get(sharedHead); err == nil && n < want {
-			return fmt.Errorf("%w: its clients and seal keys have the version %d, and %s says %d", store.ErrBehind, n, vault.HeadsFile, want)
+			return fmt.Errorf("%w: its clients and seal keys have the version %d, and %s says %d", store.ErrOldDatabase, n, vault.HeadsFile, want)
 		}
 		return err
 	})

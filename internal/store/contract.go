@@ -31,9 +31,12 @@ var (
 	// ErrSeal is the cause when a row is not what the authority wrote in its place
 	// (I-13). The fault that it comes in is outwardly "unavailable".
 	ErrSeal = errors.New("store: a row was altered, or is not of this authority")
-	// ErrBehind is the cause when the database is older than a head that is kept
+	// ErrBehind is the cause when a card's row is older than one that this process
+	// wrote: it was put back (I-13). Outwardly it is "unavailable".
+	ErrBehind = errors.New("store: a card's row was put back")
+	// ErrOldDatabase is the cause when the database is older than a head that is kept
 	// outside of it: somebody put an old one back. Outwardly "unavailable".
-	ErrBehind = errors.New("store: the database is older than its head")
+	ErrOldDatabase = errors.New("store: the database is older than its head")
 	// ErrNoAudit is returned by Update when a change came without an entry.
 	ErrNoAudit = errors.New("store: change without an audit entry")
 	// ErrConflict is returned by UpdateCard and UpdateCeremony when the row was

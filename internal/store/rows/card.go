@@ -3,6 +3,7 @@ package rows
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -51,17 +52,24 @@ func (r *Reader) card(id liuma.CardID) (*cardState, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.keep(w, rev), nil
+	return r.keep(w, rev)
 }
 
-func (r *Reader) keep(w whole, rev uint64) *cardState {
+// keep refuses, in a transaction that may write, a row that was put back. One
+// that only reads may see a row from before a commit that was told of already.
+func (r *Reader) keep(w whole, rev uint64) (*cardState, error) {
+	if r.writes && r.codec.Stands != nil {
+		if err := r.codec.Stands(w.Card.ID, rev); err != nil {
+			return nil, liuma.Fail(liuma.CodeUnavailable, fmt.Errorf("%w: %w", store.ErrBehind, err))
+		}
+	}
 	c := &cardState{whole: w, base: rev, stored: rev}
 	c.Card.Rev = rev
 	if r.cards == nil {
 		r.cards = map[liuma.CardID]*cardState{}
 	}
 	r.cards[w.Card.ID] = c
-	return c
+	return c, nil
 }
 
 func (r *Reader) Card(id liuma.CardID) (store.Card, error) {
@@ -92,7 +100,11 @@ func (r *Reader) CardByHolder(h vault.Index) (store.Card, error) {
 	if c, ok := r.cards[w.Card.ID]; ok {
 		return c.Card, nil // as this transaction has edited it
 	}
-	return r.keep(w, found[0].Rev).Card, nil
+	c, err := r.keep(w, found[0].Rev)
+	if err != nil {
+		return store.Card{}, err
+	}
+	return c.Card, nil
 }
 
 // CardIDs reads the rows as well, so that one that was altered is not passed on.

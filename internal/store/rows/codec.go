@@ -3,6 +3,7 @@ package rows
 import (
 	"errors"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -13,6 +14,10 @@ type Codec struct {
 	head  SharedHead // nil: none is kept
 	*tables
 	lastShared sharedCache
+	// Stands, if set, hears of every card's row that a transaction which may write
+	// has read, and refuses one that was put back. It must return at once and must
+	// not call the store. It is set before the codec is used.
+	Stands func(card liuma.CardID, rev uint64) error
 }
 
 // NewCodec makes the codec of a database. alarm is called for every row that

@@ -25,6 +25,8 @@ type Reader struct {
 	shared *sharedState                // nil until it is read
 	floor  uint64                      // of the shared row's rev
 	ended  bool
+	// writes: it is the reading part of a Tx.
+	writes bool
 }
 
 var _ store.Reader = (*Reader)(nil)

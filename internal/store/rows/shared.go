@@ -101,7 +101,7 @@ func (r *Reader) sharedNow() (*sharedState, error) {
 		return nil, err
 	}
 	if s.rev < r.floor {
-		err := liuma.Fail(liuma.CodeUnavailable, fmt.Errorf("%w: %d, and the head is %d", store.ErrBehind, s.rev, r.floor))
+		err := liuma.Fail(liuma.CodeUnavailable, fmt.Errorf("%w: %d, and the head is %d", store.ErrOldDatabase, s.rev, r.floor))
 		r.codec.alarm(r.codec.sharedRow.Name, err)
 		return nil, err
 	}

@@ -29,9 +29,11 @@ type Tx struct {
 
 var _ store.Tx = (*Tx)(nil)
 
-// Head is a card's rev after a transaction that raised it.
+// Head is a card's rev after a transaction that raised it, and the rev that it
+// was read at or raised to (RaiseRev) before.
 type Head struct {
 	Card liuma.CardID
+	Read uint64
 	Rev  uint64
 }
 
@@ -41,7 +43,7 @@ func (t *Tx) Kept() bool { return t.kept }
 
 // NewTx reads and writes in a transaction until End.
 func NewTx(c *Codec, to Sink) *Tx {
-	return &Tx{Reader: Reader{codec: c, from: to, floor: c.floor()}, to: to}
+	return &Tx{Reader: Reader{codec: c, from: to, floor: c.floor(), writes: true}, to: to}
 }
 
 // Wrote reports whether a row was changed, Destroys whether a seal key was
@@ -359,7 +361,7 @@ func (t *Tx) Finish(e audit.Entry, p audit.ProcessID) error {
 			}
 		}
 		if c.stored > c.base {
-			t.heads = append(t.heads, Head{id, c.stored})
+			t.heads = append(t.heads, Head{id, c.base, c.stored})
 		}
 	}
 	return nil

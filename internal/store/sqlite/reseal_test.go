@@ -100,5 +100,5 @@ func TestResealingKeepsTheSharedVersion(t *testing.T) {
 	_, err = vault.RotateRootKey(file, time.UnixMilli(1))
 	w.must(errors.Join(err, w.vault.Reload(file)))
 	_, err = reseal()
-	w.refused("a database that was put back", err, store.ErrBehind)
+	w.refused("a database that was put back", err, store.ErrOldDatabase)
 }

@@ -194,11 +194,11 @@ func TestTheSharedRowIsNotPutBack(t *testing.T) {
 	w.putBack("clients")
 	w.putBack("shared")
 	for name, read := range w.listings() {
-		w.refused(name, read(), store.ErrBehind)
+		w.refused(name, read(), store.ErrOldDatabase)
 	}
 	w.sql("DELETE FROM shared")
 	for name, read := range w.listings() {
-		w.refused(name+" without a shared row", read(), store.ErrBehind)
+		w.refused(name+" without a shared row", read(), store.ErrOldDatabase)
 	}
 }
 
@@ -221,7 +221,7 @@ func TestARestoredDatabase(t *testing.T) {
 	}
 	put(backup)
 	for name, read := range w.listings() {
-		w.refused(name, read(), store.ErrBehind)
+		w.refused(name, read(), store.ErrOldDatabase)
 	}
 	was := w.heads.Get(sharedHead)
 	w.update(func(tx store.Tx) error { return tx.RaiseShared(was) })
@@ -230,7 +230,7 @@ func TestARestoredDatabase(t *testing.T) {
 	}
 	w.must(w.client("zj-hrss"))
 	put(later)
-	w.refused("the database from before the restore", w.client("zj-hrss"), store.ErrBehind)
+	w.refused("the database from before the restore", w.client("zj-hrss"), store.ErrOldDatabase)
 }
 
 // A crash between the commit and the raise leaves the head lower: it is raised

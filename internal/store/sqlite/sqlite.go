@@ -50,14 +50,18 @@ type Config struct {
 	// Alarm, if set, hears of every row that was refused, within the transaction
 	// that read it: it must return at once and must not call the Store.
 	Alarm func(table string, err error)
-	// Committed, if set, hears of every card whose head rose, after the commit and
+	// Stands, if set, refuses a card's row that is older than one which was
+	// committed; see rows.Codec. It must return at once and must not call the Store.
+	Stands func(card liuma.CardID, rev uint64) error
+	// Committed, if set, hears of every card whose head rose, and of the revision
+	// that its row was read at, in the order of commits, after the commit and
 	// before Update returns. It holds up all writes: it must return at once and
 	// must not call the Store.
-	Committed func(card liuma.CardID, head uint64)
+	Committed func(card liuma.CardID, read, head uint64)
 	// Head, if set, keeps the version of clients and seal keys outside of the
 	// database. It is raised after each commit that changed them, before Update
 	// returns, and at Open; a database below it gives out none of them
-	// (store.ErrBehind).
+	// (store.ErrOldDatabase).
 	Head rows.SharedHead
 	// Readers is how many Views run at once; 4 if zero.
 	Readers int
@@ -83,7 +87,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.CheckpointPages = 4000
 	}
 	if c.Committed == nil {
-		c.Committed = func(liuma.CardID, uint64) {}
+		c.Committed = func(liuma.CardID, uint64, uint64) {}
 	}
 	return c, nil
 }
@@ -115,6 +119,7 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
+	codec.Stands = cfg.Stands
 	s := &Store{codec: codec, readers: make(chan *conn, cfg.Readers), closing: make(chan struct{})}
 	defer func() {
 		if err != nil {

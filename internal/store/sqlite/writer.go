@@ -38,7 +38,7 @@ type writer struct {
 	scrubAt time.Time       // when to try to scrub; zero: no need; loop only
 	looping bool            // loop was started; set by Open
 	// committed hears of every card whose head rose; called by loop only.
-	committed func(card liuma.CardID, head uint64)
+	committed func(card liuma.CardID, read, head uint64)
 	// head is raised to raise after commits that wrote the shared row; loop only.
 	head  rows.SharedHead
 	raise uint64
@@ -78,7 +78,7 @@ type result struct {
 	raised   uint64 // rev of the shared row; zero: not written
 }
 
-func newWriter(c *conn, file *sqlitefile.File, codec *rows.Codec, committed func(liuma.CardID, uint64), head rows.SharedHead) *writer {
+func newWriter(c *conn, file *sqlitefile.File, codec *rows.Codec, committed func(liuma.CardID, uint64, uint64), head rows.SharedHead) *writer {
 	return &writer{conn: c, file: file, codec: codec, committed: committed, head: head, process: audit.NewProcessID(),
 		wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
@@ -277,7 +277,7 @@ func (w *writer) attempt(calls []*call) (bad int) {
 	w.raiseHead()
 	for i, c := range calls {
 		for _, h := range results[i].heads {
-			w.committed(h.Card, h.Rev)
+			w.committed(h.Card, h.Read, h.Rev)
 		}
 		c.answer(results[i])
 	}
