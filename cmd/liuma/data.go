@@ -12,7 +12,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/config"
 	admindoor "github.com/liuma-pin/liuma/internal/door/admin"
 	"github.com/liuma-pin/liuma/internal/server"
+	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // load reads the configuration of the data directory.
@@ -61,6 +63,10 @@ func explainOpen(dir string, err error) error {
 		return fmt.Errorf("%s is in use by another process; stop 'liuma serve' there, or wait until the other command is done, and try again", dir)
 	case errors.Is(err, sqlite.ErrTooNew):
 		return fmt.Errorf("%s was written by a later release of liuma; use that release, or restore a backup", dir)
+	case errors.Is(err, store.ErrOldDatabase), errors.Is(err, vault.ErrNoHeads):
+		return fmt.Errorf("%s does not open: %w. If you restored it on purpose, record that with 'liuma heads accept --reason TEXT'; if not, somebody put an old database back or took the file away: restore the newest backup, and see docs/OPERATIONS.md", dir, err)
+	case errors.Is(err, vault.ErrHeads):
+		return fmt.Errorf("%s does not open: %w. Restore the file from the newest backup; without one, remove it and see 'liuma heads accept --help'", dir, err)
 	}
 	return fmt.Errorf("%s does not open: %w", dir, err)
 }

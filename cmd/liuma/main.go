@@ -44,6 +44,7 @@ type cli struct {
 	Evidence evidenceCmd `cmd:"" help:"The providers of evidence."`
 	Texts    textsCmd    `cmd:"" help:"The codes and notices to bound phones, and what became of them."`
 	Keys     keysCmd     `cmd:"" help:"The keys that receipts and ID tokens are signed with, and those of the vault."`
+	Heads    headsCmd    `cmd:"" help:"The file that tells a database that was put back from the newest one."`
 	Card     cardCmd     `cmd:"" help:"Acts on one card, each recorded with a reason."`
 	Restore  restoreCmd  `cmd:"" help:"What follows when a backup of the database was put back."`
 	Clock    clockCmd    `cmd:"" help:"The time that locks, waits and rations go by, beside the machine's clock."`

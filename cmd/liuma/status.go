@@ -103,11 +103,34 @@ func printRest(w io.Writer, v admin.Status) error {
 	if err != nil {
 		return err
 	}
+	if err := printResealing(w, v.Resealing); err != nil {
+		return err
+	}
 	if v.SealKey == nil {
 		_, err = fmt.Fprintln(w, "  seal key      none; the server makes the first")
 		return err
 	}
 	_, err = fmt.Fprintf(w, "  seal key      %s, %s old\n", v.SealKey.ID, v.At.Sub(v.SealKey.MadeAt).Truncate(time.Second))
+	return err
+}
+
+// printResealing prints how far sealing everything anew has come, as long as
+// older root keys are there.
+func printResealing(w io.Writer, r *admin.Resealing) error {
+	if r == nil {
+		return nil
+	}
+	how := "begins a minute after the rotation, while the server runs"
+	switch {
+	case r.Ended:
+		how = fmt.Sprintf("done, %d rows; the older keys may be dropped", r.Rows)
+	case r.Table != "":
+		how = fmt.Sprintf("under way, %d rows so far, at %s", r.Rows, r.Table)
+	}
+	_, err := fmt.Fprintf(w, "  root key      %d seals, older %v; sealing everything anew: %s\n", r.Key, r.Older, how)
+	if err == nil && r.Refused > 0 {
+		_, err = fmt.Fprintf(w, "    REFUSED      %d rows fail their seals and are left as they are\n", r.Refused)
+	}
 	return err
 }
 

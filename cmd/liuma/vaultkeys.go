@@ -16,6 +16,7 @@ import (
 type keysVaultCmd struct {
 	List   keysVaultListCmd   `cmd:"" help:"List them, oldest first."`
 	Rotate keysVaultRotateCmd `cmd:"" help:"Make a new root key, which seals from now on; what older ones sealed stays readable."`
+	Drop   keysVaultDropCmd   `cmd:"" help:"Destroy an older root key, once everything is sealed anew. With the server stopped everything is sealed anew at once."`
 }
 
 // keysVaultListCmd is "liuma keys vault list".
@@ -80,6 +81,38 @@ func (a *keysVaultRotateCmd) Run(ctx context.Context, c *cli, t *terminal) error
 			return err
 		}
 		_, err = fmt.Fprintf(t.out, "Made the root key %d. It seals from now on; the one before it opens what it sealed. Back the key file up now: without it, what is sealed from now on is lost.\n", key.ID)
+		return err
+	})
+}
+
+// keysVaultDropCmd is "liuma keys vault drop".
+type keysVaultDropCmd struct {
+	ID     uint32 `arg:"" help:"The key's number, as 'liuma keys vault list' shows it."`
+	Reason string `required:"" placeholder:"TEXT" help:"Why, for the audit record; no personal data."`
+}
+
+// Run destroys an older root key.
+func (a *keysVaultDropCmd) Run(ctx context.Context, c *cli, t *terminal) error {
+	reason, err := audit.ParseReason(a.Reason)
+	if err != nil {
+		return badUsage("liuma keys vault drop", "--reason: %v", err)
+	}
+	return c.administer(ctx, t, func(adm admin.Administration) error {
+		out, err := adm.DropRootKey(ctx, a.ID, reason)
+		switch {
+		case errors.Is(err, admin.ErrResealing):
+			return fmt.Errorf("%w. Try again when it has ended; with the server stopped, this command does it at once", err)
+		case errors.Is(err, vault.ErrNoRootKey):
+			return fmt.Errorf("no root key has the number %d; 'liuma keys vault list' shows them", a.ID)
+		case err != nil:
+			return err
+		}
+		if out.Refused > 0 {
+			if _, err := fmt.Fprintf(t.out, "%d rows fail their seals and were left as they are: they stay refused. 'row.refused' in the record says in which tables.\n", out.Refused); err != nil {
+				return err
+			}
+		}
+		_, err = fmt.Fprintf(t.out, "Dropped the root key %d. Backups of the database from before open with older copies of the key file only. Back up database and key file now.\n", a.ID)
 		return err
 	})
 }

@@ -103,6 +103,9 @@ type Administration interface {
 	// RotateRootKey adds a root key to the vault; it seals from now on, in a
 	// running server too. Errors: audit.ErrReason, vault.ErrRootKeys.
 	RotateRootKey(ctx context.Context, reason audit.Reason) (RootKey, error)
+	// DropRootKey destroys an older root key once nothing is sealed under it.
+	// Errors: audit.ErrReason, ErrResealing, vault.ErrRootSeals, vault.ErrNoRootKey.
+	DropRootKey(ctx context.Context, id uint32, reason audit.Reason) (DroppedRootKey, error)
 	// RaiseHead brings one card's row, which was restored from an older copy, up
 	// to what the keepers have seen, so that it is served again. Errors:
 	// audit.ErrReason, ErrNotServing, ErrNoCard, ErrKeepers.

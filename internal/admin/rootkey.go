@@ -43,6 +43,71 @@ func (a *Admin) RotateRootKey(ctx context.Context, reason audit.Reason) (RootKey
 	return RootKey{ID: key.ID, Made: key.Made}, nil
 }
 
+// ErrResealing says that rows may still be sealed under a root key.
+var ErrResealing = errors.New("rows may still be sealed under this key: 'liuma status' shows how far sealing them anew has come")
+
+// DroppedRootKey is the answer to dropping a root key of the vault.
+type DroppedRootKey struct {
+	// Refused counts the rows that were not sealed anew because they fail their
+	// seal.
+	Refused uint64 `json:"refused"`
+}
+
+// DropRootKey destroys an older root key of the vault, once everything is sealed
+// anew under the one that seals: whoever has a copy of the old one reads and
+// makes up nothing from then on. Without a server it first seals everything anew
+// itself. Two entries tell of it, as of a rotation.
+func (a *Admin) DropRootKey(ctx context.Context, id uint32, reason audit.Reason) (out DroppedRootKey, err error) {
+	if reason, err = audit.ParseReason(string(reason)); err != nil {
+		return out, err
+	}
+	if err := a.older(id); err != nil {
+		return out, err
+	}
+	s, err := a.resealed(ctx)
+	if err == nil && a.c.Server == nil {
+		s, err = a.reseal(ctx)
+	}
+	if err != nil {
+		return out, err
+	}
+	// The vault seals with the newest key since before the pass began, and no
+	// value is written under another: nothing can be added to what it went through.
+	if s.Key != a.c.Vault.SealsWith() || !s.Ended() {
+		return out, ErrResealing
+	}
+	out.Refused = s.Refused
+	if err := a.noteRootKey(ctx, audit.RootKeyDropped, "begun", reason.Note(keyNote(id))); err != nil {
+		return out, err
+	}
+	if err := vault.DropRootKey(a.c.KeyFile, id); err != nil {
+		return out, errors.Join(err, a.noteRootKey(ctx, audit.RootKeyDropped, "failed", keyNote(id)))
+	}
+	// From here on the key is out of the file; a crash leaves it so.
+	err = a.noteRootKey(ctx, audit.RootKeyDropped, "ok", keyNote(id))
+	if err = errors.Join(a.c.Vault.Reload(a.c.KeyFile), err); err != nil {
+		return out, fmt.Errorf("the key %d was dropped, and is forgotten at the next start of the server at the latest: %w", id, err)
+	}
+	return out, nil
+}
+
+// older refuses what is no older root key of the key file.
+func (a *Admin) older(id uint32) error {
+	keys, err := vault.RootKeys(a.c.KeyFile)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		switch {
+		case k.ID == id && k.Seals:
+			return vault.ErrRootSeals
+		case k.ID == id:
+			return nil
+		}
+	}
+	return vault.ErrNoRootKey
+}
+
 func (a *Admin) noteRootKey(ctx context.Context, event audit.Event, outcome, note string) error {
 	return a.c.Store.Update(ctx, func(store.Tx) (audit.Entry, error) {
 		return audit.Entry{At: a.c.Clock.Now().UTC(), Actor: Actor, Event: event, Outcome: outcome, Note: note}, nil

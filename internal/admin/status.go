@@ -25,6 +25,8 @@ type Status struct {
 	SealKey     *SealKey     `json:"seal_key"` // the newest; null before the first start
 	Texts       Texts        `json:"texts"`
 	Record      RecordStatus `json:"record"`
+	// Resealing is null if the vault has one root key only.
+	Resealing *Resealing `json:"resealing"`
 	// Restart says that the running server signs with another key than the key
 	// file says, or publishes others.
 	Restart bool `json:"restart_for_keys"`
@@ -82,6 +84,9 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	if s.Record, err = a.recordStatus(ctx); err != nil {
+		return Status{}, err
+	}
+	if s.Resealing, err = a.resealing(ctx); err != nil {
 		return Status{}, err
 	}
 	if server := a.c.Server; server != nil {

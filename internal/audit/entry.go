@@ -64,7 +64,10 @@ const (
 	ProviderRegistered Event = "provider.registered"
 	SealKeyMade        Event = "sealkey.made"
 	SealKeyDestroyed   Event = "sealkey.destroyed"
+	HeadsAccepted      Event = "heads.accepted"  // an operator took a restored database for good
 	RootKeyMade        Event = "rootkey.made"    // of the vault; outcome begun, ok or failed
+	RootKeyDropped     Event = "rootkey.dropped" // the same outcomes
+	RowsResealed       Event = "rows.resealed"   // all rows were sealed anew under another root key; begun, then ok
 	EvidencePruned     Event = "evidence.pruned" // rows of evidence too old to be accepted were dropped
 	KeeperSeen         Event = "keeper.seen"     // the highest sequence seen from a keeper was saved
 	KeeperAlarm        Event = "keeper.alarm"

@@ -12,6 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // sealKeys caches the store's seal keys, newest first.
@@ -169,6 +170,14 @@ func (a *Authority) keptSealKey(ctx context.Context, id string) (store.SealKey, 
 	return store.SealKey{}, liuma.FailField(liuma.CodeEnvelopeInvalid, "kid", errors.New("seal key unknown or destroyed"))
 }
 
+// readSealKey reads a kept key from the store.
+func (a *Authority) readSealKey(ctx context.Context, id string) (store.SealKey, error) {
+	a.seals.mu.Lock()
+	a.seals.loaded = nil
+	a.seals.mu.Unlock()
+	return a.keptSealKey(ctx, id)
+}
+
 // OpenPIN opens one envelope of a request. The binding comes from the request
 // itself, so an envelope sealed for another channel, action, role, subject,
 // business number, purpose or challenge does not open.
@@ -179,6 +188,12 @@ func (a *Authority) OpenPIN(ctx context.Context, b envelope.Binding, e envelope.
 	}
 	b.SealKeyID = e.SealKeyID
 	p, err := a.vault.OpenPIN(key.ID, key.Sealed, b, e, passphrase)
+	if errors.Is(err, vault.ErrSealKey) {
+		// It was kept from before everything was sealed anew and the old key dropped.
+		if key, err = a.readSealKey(ctx, key.ID); err == nil {
+			p, err = a.vault.OpenPIN(key.ID, key.Sealed, b, e, passphrase)
+		}
+	}
 	if err != nil {
 		return pin.PIN{}, liuma.AtField(liuma.Outward(err), field)
 	}

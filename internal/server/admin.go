@@ -16,11 +16,11 @@ import (
 
 // admin makes the administration of an opened data directory; server is nil if
 // this process does not serve it.
-func (d *Data) admin(server *admin.Server) (*admin.Admin, error) {
+func (d *Data) admin(server *admin.Server, logger *slog.Logger) (*admin.Admin, error) {
 	return admin.New(admin.Config{
 		Store: d.Store, Registry: d.Registry, Record: d.Record, Vault: d.Vault, KeyFile: d.Config.Vault, Clock: d.Clock,
 		Issuer: d.Config.Issuer, Shape: d.Config.Keepers.Shape, TextsDriver: d.Config.Texts.Driver,
-		Server: server,
+		Server: server, Logger: logger,
 	})
 }
 
@@ -124,7 +124,7 @@ func administerHere(ctx context.Context, c AdministerConfig) (*Administration, e
 	if err != nil {
 		return nil, err
 	}
-	a, err := data.admin(nil)
+	a, err := data.admin(nil, c.Logger)
 	if err != nil {
 		return nil, errors.Join(err, data.Close())
 	}

@@ -120,11 +120,14 @@ func Init(ctx context.Context, dir string, c config.Config) error {
 	return config.Write(dir, c)
 }
 
-// newDatabase makes an empty database.
+// newDatabase makes an empty database, and the file of heads beside the key.
 func newDatabase(ctx context.Context, path, key string) error {
 	v, err := vault.Open(key)
 	if err != nil {
 		return err
+	}
+	if _, err := vault.CreateHeads(v, filepath.Dir(key)); err != nil {
+		return errors.Join(err, v.Close())
 	}
 	db, err := sqlite.Open(ctx, path, sqlite.Config{Seal: v})
 	if err != nil {
@@ -134,7 +137,8 @@ func newDatabase(ctx context.Context, path, key string) error {
 }
 
 // OpenData opens a data directory without serving it. sqlite.ErrInUse: another
-// process has it.
+// process has it. vault.ErrNoHeads: there is no file of heads; store.ErrOldDatabase:
+// the database is older than it says. AcceptHeads is for both.
 func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err error) {
 	o.fill()
 	d := &Data{Config: c}
@@ -147,13 +151,20 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 		return nil, err
 	}
 	d.closers.add(d.Vault.Close)
+	heads, err := vault.OpenHeads(d.Vault, filepath.Dir(c.Vault))
+	if err != nil {
+		return nil, err
+	}
 	alarm := newRowAlarm(o.Logger, func() time.Time { return d.Clock.Now() })
-	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{Seal: d.Vault, Alarm: alarm.raise, Committed: d.committed, Stands: d.stands})
+	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{Seal: d.Vault, Alarm: alarm.raise, Committed: d.committed, Stands: d.stands, Head: heads.Of(sharedHead)})
 	if err != nil {
 		return nil, err
 	}
 	d.Store, d.Database = db, db
 	d.closers.add(db.Close)
+	if err := upToDate(ctx, db, heads); err != nil {
+		return nil, err
+	}
 	if d.Clock, err = openClock(ctx, db, o.Machine); err != nil {
 		return nil, err
 	}

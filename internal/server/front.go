@@ -63,13 +63,18 @@ func (s *System) openAuthority(ctx context.Context) error {
 		return err
 	}
 	s.alarmed.Store(s.Authority)
+	s.beside(s.Authority.Maintain, s.Ceremonies.Maintain, s.Record.Maintain)
+	return nil
+}
+
+// beside runs work in the background until the system is closed.
+func (s *System) beside(work ...func(context.Context)) {
 	background, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { s.Authority.Maintain(background) })
-	running.Go(func() { s.Ceremonies.Maintain(background) })
-	running.Go(func() { s.Record.Maintain(background) })
+	for _, f := range work {
+		running.Go(func() { f(background) })
+	}
 	s.closers.add(func() error { stop(); running.Wait(); return nil })
-	return nil
 }
 
 // Front returns the parts that the doors call.

@@ -103,9 +103,10 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 	if err := s.openAuthority(ctx); err != nil {
 		return nil, err
 	}
-	if s.Admin, err = data.admin(s.forAdmin()); err != nil {
+	if s.Admin, err = data.admin(s.forAdmin(), o.Logger); err != nil {
 		return nil, err
 	}
+	s.beside(s.Admin.Reseal)
 	door := api.Config{Authority: s.Front(), Issuer: c.Issuer, Now: s.Clock.Wall, Latest: s.Clock.Latest, Logger: o.Logger}
 	if s.Outbox != nil {
 		door.TextsBehind = s.Outbox.Behind

@@ -34,6 +34,9 @@ var (
 	// ErrBehind is the cause when a card's row is older than one that this process
 	// wrote: it was put back (I-13). Outwardly it is "unavailable".
 	ErrBehind = errors.New("store: a card's row was put back")
+	// ErrOldDatabase is the cause when the database is older than a head that is kept
+	// outside of it: somebody put an old one back. Outwardly "unavailable".
+	ErrOldDatabase = errors.New("store: the database is older than its head")
 	// ErrNoAudit is returned by Update when a change came without an entry.
 	ErrNoAudit = errors.New("store: change without an audit entry")
 	// ErrConflict is returned by UpdateCard and UpdateCeremony when the row was
@@ -81,12 +84,17 @@ type Reader interface {
 	CeremonyReader
 	PhoneReader
 	DigestReader
+	ResealReader
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
 	CountCards() (int64, error)
 	// CardIDs lists cards in their order, at most limit, after a card.
 	CardIDs(after liuma.CardID, limit int) ([]liuma.CardID, error)
+
+	// Shared is the version of all clients and seal keys together, which rises
+	// with each change of any of them; zero before the first.
+	Shared() (uint64, error)
 
 	// Links lists a card's links in all channels, oldest first; none if there is no
 	// such card.
@@ -124,8 +132,8 @@ type Reader interface {
 	Entries(s audit.Stream, after uint64, limit int) ([]audit.Recorded, error)
 }
 
-// Tx reads and writes. Every write but SaveClock counts as a change that needs an entry; a
-// write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
+// Tx reads and writes. Every write but SaveClock and ResealStep counts as a change
+// that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many
 // (Delete…Of, Delete…Ticks, Prune…) may find none. Times are kept to the
@@ -135,6 +143,11 @@ type Tx interface {
 	CeremonyWriter
 	PhoneWriter
 	DigestWriter
+	ResealWriter
+
+	// RaiseShared lifts Shared above a number, for a database that was restored
+	// and is taken for good.
+	RaiseShared(above uint64) error
 
 	// InsertCard refuses a second card for the same Holder (ErrExists).
 	InsertCard(Card) error
@@ -184,8 +197,8 @@ type Tx interface {
 	DeleteSealKey(id string) error
 
 	// SaveClock replaces the saved time, unless the one that is saved is later:
-	// it never falls (I-15). Of all writes it alone needs no audit entry, since it
-	// only says that time passed; whoever moves the time writes one.
+	// it never falls (I-15). It needs no audit entry, since it only says that time
+	// passed; whoever moves the time writes one.
 	SaveClock(clock.State) error
 
 	// SaveKeepersSeen raises the sequences kept per keeper; it lowers none.

@@ -21,18 +21,29 @@ type noKeys struct{}
 
 func (noKeys) SealRow(string, ...[]byte) (vault.RowSeal, error) { return vault.RowSeal{Key: 1}, nil }
 func (noKeys) CheckRow(vault.RowSeal, string, ...[]byte) error  { return nil }
+func (noKeys) SealsWith() uint32                                { return 1 }
+
+func (noKeys) Reseal(_ vault.Purpose, _, sealed []byte) ([]byte, bool, error) {
+	return sealed, false, nil
+}
 
 // Forge changes rows as a thief does who can write to the database of the
 // running system but has none of the vault's keys: write edits a copy, and the
 // rows that it changed are put into the live database. No entry is recorded.
 func (e *Env) Forge(write func(store.Tx) error) {
 	e.T.Helper()
+	e.ForgeWith(noKeys{}, write)
+}
+
+// ForgeWith is Forge by a thief who has some keys.
+func (e *Env) ForgeWith(seal rows.Sealer, write func(store.Tx) error) {
+	e.T.Helper()
 	dir := e.T.TempDir()
 	before, copied := filepath.Join(dir, "before.db"), filepath.Join(dir, "copy.db")
 	e.must(e.System.Database.Backup(e.T.Context(), before))
 	raw, err := os.ReadFile(before)
 	e.must(errors.Join(err, os.WriteFile(copied, raw, 0o600)))
-	s, err := sqlite.Open(e.T.Context(), copied, sqlite.Config{Seal: noKeys{}})
+	s, err := sqlite.Open(e.T.Context(), copied, sqlite.Config{Seal: seal})
 	e.must(err)
 	err = s.Update(e.T.Context(), func(tx store.Tx) (audit.Entry, error) {
 		return audit.Entry{At: e.Clock.Now(), Actor: "thief", Event: audit.KeeperAlarm, Outcome: "ok"}, write(tx)

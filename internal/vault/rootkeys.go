@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -125,9 +126,25 @@ func (v *Vault) Reload(path string) error {
 	return nil
 }
 
-// SealsWith is the id of the root key that seals. It panics after Close.
-func (v *Vault) SealsWith() uint32 {
-	var id uint32
-	v.mustRead(func(k *keys) { id = k.seals })
+// OpensWith lists the ids of the older root keys, which only open; none after
+// Close.
+func (v *Vault) OpensWith() (ids []uint32) {
+	_ = v.read(func(k *keys) error { // after Close there is none
+		for id := range k.roots {
+			if id != k.seals {
+				ids = append(ids, id)
+			}
+		}
+		return nil
+	})
+	slices.Sort(ids)
+	return ids
+}
+
+// SealsWith is the id of the root key that seals; zero after Close.
+func (v *Vault) SealsWith() (id uint32) {
+	if v.read(func(k *keys) error { id = k.seals; return nil }) != nil {
+		return 0
+	}
 	return id
 }

@@ -92,6 +92,15 @@ func (v *Vault) Reseal(purpose Purpose, id, sealed []byte) (fresh []byte, change
 	return fresh, changed, nil
 }
 
+// SealedUnder is the id of the root key that a sealed value names; false for what
+// Seal did not make. It opens nothing, so it says nothing of who sealed.
+func SealedUnder(sealed []byte) (uint32, bool) {
+	if len(sealed) < cipherStart+chacha20poly1305.Overhead || sealed[0] != sealVersion {
+		return 0, false
+	}
+	return sealedUnder(sealed), true
+}
+
 // sealedUnder is the id of the root key that a sealed value names; the value is
 // at least a header long.
 func sealedUnder(sealed []byte) uint32 { return binary.BigEndian.Uint32(sealed[1:]) }

@@ -49,7 +49,7 @@ func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
 		{"clients", clients}, {"refused clients", refusedClients}, {"clients at once", clientsAtOnce}, {"a failing store", failingStore},
 		{"import", imports}, {"refused imports", refusedImports}, {"a file that changes", changingFiles},
 		{"interrupted import", interruptedImport}, {"one import at a time", oneImport},
-		{"status", status}, {"texts", texts}, {"texts page by page", pagesOfTexts}, {"signing keys", signingKeys}, {"root keys", rootKeys}, {"record", records},
+		{"status", status}, {"texts", texts}, {"texts page by page", pagesOfTexts}, {"signing keys", signingKeys}, {"root keys", rootKeys}, {"root keys dropped", rootKeysDropped}, {"record", records},
 	} {
 		t.Run(trial.name, func(t *testing.T) {
 			w := New(t, Options{})
@@ -60,7 +60,7 @@ func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
 		name string
 		run  func(t *testing.T, w *World, a admin.Administration)
 	}{
-		{"status of a server", servedStatus}, {"signing keys of a server", servedKeys}, {"inbox", inbox}, {"restored cards", restoredCards}, {"retry wakes the outbox", retryWakes},
+		{"status of a server", servedStatus}, {"signing keys of a server", servedKeys}, {"root keys of a server", servedRootKeys}, {"inbox", inbox}, {"restored cards", restoredCards}, {"retry wakes the outbox", retryWakes},
 		{"clock accepted", clockAccepted}, {"clock not kept", clockNotKept},
 	} {
 		t.Run(trial.name, func(t *testing.T) {

@@ -133,6 +133,7 @@ func (d *Door) routes() http.Handler {
 	mux.HandleFunc("POST "+pathDigest, d.answer(d.makeDigest))
 	mux.HandleFunc("GET "+pathRecord, d.exportRecord)
 	mux.HandleFunc("POST "+pathRoot, d.answer(d.rotateRoot))
+	mux.HandleFunc("POST "+pathDropRoot, d.answer(d.dropRoot))
 	mux.HandleFunc("POST "+pathHead, d.answer(d.raiseHead))
 	mux.HandleFunc("POST "+pathAccept, d.answer(d.acceptRestore))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -308,6 +309,20 @@ func (d *Door) rotateRoot(r *http.Request) (any, error) {
 	}
 	d.logger.Info("operator door: root key made", "key", key.ID)
 	return key, nil
+}
+
+// dropRoot destroys an older root key of the vault.
+func (d *Door) dropRoot(r *http.Request) (any, error) {
+	q, err := decode[dropRoot](r.Body)
+	if err != nil {
+		return nil, err
+	}
+	out, err := d.admin.DropRootKey(r.Context(), q.ID, q.Reason)
+	if err != nil {
+		return nil, err
+	}
+	d.logger.Info("operator door: root key dropped", "key", q.ID)
+	return out, nil
 }
 
 // raiseHead brings one restored card up to the keepers.

@@ -190,6 +190,13 @@ func (r *Remote) RotateRootKey(ctx context.Context, reason audit.Reason) (admin.
 	return key, err
 }
 
+// DropRootKey destroys an older root key of the vault.
+func (r *Remote) DropRootKey(ctx context.Context, id uint32, reason audit.Reason) (admin.DroppedRootKey, error) {
+	var out admin.DroppedRootKey
+	err := r.call(ctx, http.MethodPost, pathDropRoot, dropRoot{ID: id, Reason: reason}, &out)
+	return out, err
+}
+
 // RaiseHead brings one restored card up to the keepers.
 func (r *Remote) RaiseHead(ctx context.Context, card liuma.CardID, reason audit.Reason) (authority.Raised, error) {
 	var out authority.Raised

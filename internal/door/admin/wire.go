@@ -34,6 +34,7 @@ const (
 	pathDigest      = "/v1/record/digest"
 	pathRecord      = "/v1/record"
 	pathRoot        = "/v1/keys/vault/rotate"
+	pathDropRoot    = "/v1/keys/vault/drop"
 	pathHead        = "/v1/cards/head"
 	pathAccept      = "/v1/restore/accept"
 	pathClock       = "/v1/clock"
@@ -68,6 +69,9 @@ const (
 	CodeNoKey     Code = "key_unknown"
 	CodeReason    Code = "reason_missing"
 	CodeRootKeys  Code = "root_keys_full"
+	CodeRootSeals Code = "root_key_seals"
+	CodeNoRoot    Code = "root_key_unknown"
+	CodeResealing Code = "resealing"
 	CodeBehind    Code = "clock_behind"
 	CodeNotAhead  Code = "clock_not_ahead"
 	CodeRequest   Code = "request_invalid"
@@ -134,6 +138,9 @@ func known() []knownError {
 		{vault.ErrNoSuchKey, CodeNoKey, http.StatusNotFound},
 		{audit.ErrReason, CodeReason, http.StatusUnprocessableEntity},
 		{vault.ErrRootKeys, CodeRootKeys, http.StatusConflict},
+		{vault.ErrRootSeals, CodeRootSeals, http.StatusConflict},
+		{vault.ErrNoRootKey, CodeNoRoot, http.StatusNotFound},
+		{admin.ErrResealing, CodeResealing, http.StatusConflict},
 		{clock.ErrBehind, CodeBehind, http.StatusConflict},
 		{clock.ErrNotAhead, CodeNotAhead, http.StatusConflict},
 		{admin.ErrImporting, CodeBusy, http.StatusConflict},
@@ -218,6 +225,12 @@ type dropKey struct {
 
 // rotateRoot asks for a new root key of the vault.
 type rotateRoot struct {
+	Reason audit.Reason `json:"reason"`
+}
+
+// dropRoot asks to destroy an older one.
+type dropRoot struct {
+	ID     uint32       `json:"id"`
 	Reason audit.Reason `json:"reason"`
 }
 

@@ -11,7 +11,9 @@ import (
 type Codec struct {
 	seal  Sealer
 	alarm func(table string, err error)
+	head  SharedHead // nil: none is kept
 	*tables
+	lastShared sharedCache
 	// Stands, if set, hears of every card's row that a transaction which may write
 	// has read, and refuses one that was put back. It must return at once and must
 	// not call the store. It is set before the codec is used.
@@ -20,15 +22,27 @@ type Codec struct {
 
 // NewCodec makes the codec of a database. alarm is called for every row that
 // was refused, within the transaction that read it: it must return at once and
-// must not call the store. It may be nil.
-func NewCodec(seal Sealer, alarm func(table string, err error)) (*Codec, error) {
+// must not call the store. It may be nil, and so may head.
+func NewCodec(seal Sealer, alarm func(table string, err error), head SharedHead) (*Codec, error) {
 	if seal == nil {
 		return nil, errors.New("store: no vault to seal rows with")
 	}
 	if alarm == nil {
 		alarm = func(string, error) {}
 	}
-	return &Codec{seal: seal, alarm: alarm, tables: newTables()}, nil
+	return &Codec{seal: seal, alarm: alarm, head: head, tables: newTables()}, nil
+}
+
+// Alarm tells of a fault that no reader has met.
+func (c *Codec) Alarm(table string, err error) { c.alarm(table, err) }
+
+// floor is what the shared row's rev must not be below. It is taken before the
+// first read of a transaction: later ones may be raised by others meanwhile.
+func (c *Codec) floor() uint64 {
+	if c.head == nil {
+		return 0
+	}
+	return c.head.Number()
 }
 
 // open checks a row and decodes its body.
@@ -44,11 +58,21 @@ func open[T any](c *Codec, t *Table, r Row) (v T, err error) {
 	return v, err
 }
 
-// row seals a value as a row at a rev.
+// row seals a value as a row at a rev, and what is encrypted in it under the
+// same key as the row. If the vault's key was rotated in between it begins anew.
 func row[T any](c *Codec, k *kind[T], key []byte, v *T, rev uint64) (Row, error) {
-	body, err := encode(v)
-	if err != nil {
-		return Row{}, err
+	for {
+		under := c.seal.SealsWith()
+		if err := c.encrypt(v, under); err != nil {
+			return Row{}, err
+		}
+		body, err := encode(v)
+		if err != nil {
+			return Row{}, err
+		}
+		r, err := k.sealed(c.seal, Row{Key: key, Looks: k.looks(v), Rev: rev, Body: body})
+		if err != nil || r.Seal.Key == under {
+			return r, err
+		}
 	}
-	return k.sealed(c.seal, Row{Key: key, Looks: k.looks(v), Rev: rev, Body: body})
 }

@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -18,10 +19,12 @@ var errEnded = errors.New("store: transaction has ended")
 // Reader implements store.Reader on one transaction of a database. Used by one
 // goroutine.
 type Reader struct {
-	codec *Codec
-	from  Source
-	cards map[liuma.CardID]*cardState // the cards that were read
-	ended bool
+	codec  *Codec
+	from   Source
+	cards  map[liuma.CardID]*cardState // the cards that were read
+	shared *sharedState                // nil until it is read
+	floor  uint64                      // of the shared row's rev
+	ended  bool
 	// writes: it is the reading part of a Tx.
 	writes bool
 }
@@ -29,7 +32,7 @@ type Reader struct {
 var _ store.Reader = (*Reader)(nil)
 
 // NewReader reads from a transaction until End.
-func NewReader(c *Codec, from Source) *Reader { return &Reader{codec: c, from: from} }
+func NewReader(c *Codec, from Source) *Reader { return &Reader{codec: c, from: from, floor: c.floor()} }
 
 // End makes the Reader invalid: its function has returned.
 func (r *Reader) End() { r.ended = true }
@@ -40,10 +43,15 @@ func get[T any](r *Reader, k *kind[T], key []byte) (v T, rev uint64, err error) 
 		return v, 0, errEnded
 	}
 	row, err := r.from.Get(&k.Table, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return v, 0, cmp.Or(r.vouchAbsent(&k.Table, key), err)
+	}
 	if err != nil {
 		return v, 0, err
 	}
-	v, err = open[T](r.codec, &k.Table, row)
+	if v, err = open[T](r.codec, &k.Table, row); err == nil {
+		err = r.vouch(&k.Table, row)
+	}
 	return v, row.Rev, err
 }
 
@@ -60,12 +68,16 @@ func list[T any](r *Reader, k *kind[T], q Query) ([]T, error) {
 	var vs []T
 	for _, row := range found {
 		v, err := open[T](r.codec, &k.Table, row)
+		if err == nil {
+			err = r.vouch(&k.Table, row)
+		}
 		if err != nil {
 			return nil, err
 		}
 		vs = append(vs, v)
 	}
-	return vs, nil
+	// Shared tables are only ever listed whole.
+	return vs, r.vouchAll(&k.Table, len(found))
 }
 
 // queue reads the first rows of a queue. A row that is refused raises its alarm

@@ -7,9 +7,10 @@
 // absent. It guarantees that one row holds all of a card, so that the absence
 // of a row permits nothing about it, and that every card's rev rises by one
 // with each transaction that changed the card or wrote about it. It trusts the
-// vault's key. It does not see that a whole row was deleted, or put back as it
-// was earlier: for cards the keepers see that, for the rest docs/SECURITY.md
-// says what is left.
+// vault's key. It sees that a client or a seal key was deleted or put back as it
+// was earlier, by the shared row and a head outside of the database. Of other rows
+// it does not: for cards the keepers see that, for the rest docs/SECURITY.md says
+// what is left.
 //
 // Start here: Row and Table, then Codec, Reader and Tx.
 package rows
@@ -44,6 +45,9 @@ type Table struct {
 	// Parent, if not empty, is the table whose row has the same key: without it a
 	// row is refused (store.ErrNotFound), and it is deleted with it.
 	Parent string
+	// Shared tables decide about everybody. Their rows are listed in the shared
+	// row, whose rev is kept outside of the database too.
+	Shared bool
 }
 
 // Row is one row as the database keeps it. Looks are the values of the table's
@@ -103,6 +107,8 @@ type Sink interface {
 
 // Sealer seals rows and checks their seals; *vault.Vault is one.
 type Sealer interface {
+	SealsWith() uint32 // the key that SealRow and Reseal use
+	Reseal(p vault.Purpose, id, sealed []byte) (fresh []byte, changed bool, err error)
 	SealRow(table string, fields ...[]byte) (vault.RowSeal, error)
 	CheckRow(s vault.RowSeal, table string, fields ...[]byte) error
 }

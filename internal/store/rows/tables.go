@@ -36,6 +36,8 @@ type tables struct {
 	ticks       kind[mark]
 	freezeCodes kind[store.FreezeCode]
 	messages    kind[store.Message]
+	sharedRow   kind[shared]
+	resealing   kind[store.Resealing]
 	clock       kind[clock.State]
 }
 
@@ -56,7 +58,7 @@ func Tables() []Table {
 	t := newTables()
 	return []Table{t.cards.Table, t.claims.Table, t.requests.Table, t.intents.Table, t.persons.Table, t.clients.Table,
 		t.evidence.Table, t.sealKeys.Table, t.starts.Table, t.ceremonies.Table, t.codes.Table, t.ticks.Table,
-		t.freezeCodes.Table, t.messages.Table, t.clock.Table}
+		t.freezeCodes.Table, t.messages.Table, t.clock.Table, t.sharedRow.Table, t.resealing.Table}
 }
 
 // clockKey is the key of the one row that keeps the time.
@@ -113,9 +115,9 @@ func newTables() *tables {
 	t.persons = kind[store.Person]{Table{Name: "persons", Columns: []Column{{Name: "card_no", Unique: true}}},
 		func(p *store.Person) []byte { return p.Holder[:] },
 		func(p *store.Person) []Value { return []Value{some(p.CardNo[:])} }}
-	t.clients = kind[store.Client]{Table{Name: "clients"},
+	t.clients = kind[store.Client]{Table{Name: "clients", Shared: true},
 		func(c *store.Client) []byte { return []byte(c.ID) }, noLooks[store.Client]}
-	t.sealKeys = kind[store.SealKey]{Table{Name: "seal_keys"},
+	t.sealKeys = kind[store.SealKey]{Table{Name: "seal_keys", Shared: true},
 		func(k *store.SealKey) []byte { return []byte(k.ID) }, noLooks[store.SealKey]}
 	t.starts = kind[start]{Table{Name: "starts", Columns: []Column{{Name: "start", Number: true, Unique: true}}},
 		func(s *start) []byte { return startKey(s.Process) },
@@ -131,6 +133,8 @@ func newTables() *tables {
 		looks: func(e *usedEvidence) []Value { return []Value{e.Until.UnixMilli()} }}
 	t.clock = kind[clock.State]{Table: Table{Name: "clock"}, looks: noLooks[clock.State]}
 	t.claims = kind[claim]{Table: Table{Name: "claims"}, looks: noLooks[claim]}
+	t.resealing = kind[store.Resealing]{Table: Table{Name: "resealing"}, looks: noLooks[store.Resealing]}
+	t.sharedRow = kind[shared]{Table: Table{Name: "shared"}, looks: noLooks[shared]}
 	t.phone()
 	return t
 }

@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -20,9 +21,10 @@ type Tx struct {
 	Reader
 	to       Sink
 	wrote    bool // a row was changed
-	kept     bool // the time was saved, which needs no entry
+	kept     bool // the time was saved or rows were sealed anew, which needs no entry
 	destroys bool // a seal key was deleted
 	heads    []Head
+	raised   uint64 // rev of the shared row that this transaction wrote
 }
 
 var _ store.Tx = (*Tx)(nil)
@@ -35,12 +37,13 @@ type Head struct {
 	Rev  uint64
 }
 
-// Kept reports whether the time was saved: of all writes it alone needs no entry.
+// Kept reports whether the time was saved or rows were sealed anew: of all writes
+// these alone need no entry.
 func (t *Tx) Kept() bool { return t.kept }
 
 // NewTx reads and writes in a transaction until End.
 func NewTx(c *Codec, to Sink) *Tx {
-	return &Tx{Reader: Reader{codec: c, from: to, writes: true}, to: to}
+	return &Tx{Reader: Reader{codec: c, from: to, floor: c.floor(), writes: true}, to: to}
 }
 
 // Wrote reports whether a row was changed, Destroys whether a seal key was
@@ -61,7 +64,7 @@ func insert[T any](t *Tx, k *kind[T], key []byte, v *T, rev uint64) error {
 		return err
 	}
 	t.wrote = true
-	return nil
+	return t.share(&k.Table, key, &r.Seal.MAC)
 }
 
 // update replaces a row that was read at rev was.
@@ -74,7 +77,7 @@ func update[T any](t *Tx, k *kind[T], key []byte, v *T, was uint64) error {
 		return err
 	}
 	t.wrote = true
-	return nil
+	return t.share(&k.Table, key, &r.Seal.MAC)
 }
 
 // change replaces a row that is there.
@@ -112,7 +115,7 @@ func (t *Tx) deleteOne(table *Table, key []byte) error {
 	if err == nil && n == 0 {
 		return store.ErrNotFound
 	}
-	return err
+	return cmp.Or(err, t.share(table, key, nil))
 }
 
 // before selects the rows whose time is before another.
@@ -336,7 +339,7 @@ func (t *Tx) PruneMessages(doneBefore time.Time) (int64, error) {
 // is called once, when the transaction's function has returned nil.
 func (t *Tx) Finish(e audit.Entry, p audit.ProcessID) error {
 	if !t.wrote && e == (audit.Entry{}) {
-		return nil
+		return t.finishShared() // only resealing can have edited it
 	}
 	if e == (audit.Entry{}) {
 		return store.ErrNoAudit
@@ -348,6 +351,9 @@ func (t *Tx) Finish(e audit.Entry, p audit.ProcessID) error {
 		return fmt.Errorf("store: audit entry: %w", err)
 	}
 	t.wrote = true
+	if err := t.finishShared(); err != nil {
+		return fmt.Errorf("store: shared row: %w", err)
+	}
 	for id, c := range t.cards {
 		if c.dirty {
 			if err := t.writeCard(c); err != nil {

@@ -138,3 +138,25 @@ func BenchmarkVerifyShape(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkClient reads one client of a hundred, which every request of a channel
+// does, and with it the row that lists them all.
+func BenchmarkClient(b *testing.B) {
+	s := benchStore(b, 0)
+	err := s.Update(b.Context(), func(tx store.Tx) (audit.Entry, error) {
+		for i := range 100 {
+			if err := tx.InsertClient(store.Client{ID: fmt.Sprint("channel", i), Kind: store.ClientChannel, Keys: make([]byte, 300)}); err != nil {
+				return audit.Entry{}, err
+			}
+		}
+		return benchEntry(audit.ChannelRegistered, liuma.CardID{}), nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := s.View(b.Context(), func(r store.Reader) error { _, err := r.Client("channel7"); return err }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

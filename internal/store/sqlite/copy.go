@@ -23,7 +23,7 @@ type Copy struct {
 // its contents are read as well; for that the directory must be writable. Of the
 // Config it takes Seal and Alarm.
 func OpenCopy(path string, cfg Config) (*Copy, error) {
-	codec, err := rows.NewCodec(cfg.Seal, cfg.Alarm)
+	codec, err := rows.NewCodec(cfg.Seal, cfg.Alarm, nil)
 	if err != nil {
 		return nil, fmt.Errorf("open copy: %w", err)
 	}

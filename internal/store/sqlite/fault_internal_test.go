@@ -89,6 +89,12 @@ func (testSealer) SealRow(table string, fields ...[]byte) (vault.RowSeal, error)
 	return vault.RowSeal{Key: 1, MAC: vault.MAC(mac.Sum(nil))}, nil
 }
 
+func (testSealer) SealsWith() uint32 { return 1 }
+
+func (testSealer) Reseal(_ vault.Purpose, _, sealed []byte) ([]byte, bool, error) {
+	return sealed, false, nil
+}
+
 func (s testSealer) CheckRow(seal vault.RowSeal, table string, fields ...[]byte) error {
 	if want, _ := s.SealRow(table, fields...); want != seal {
 		return vault.ErrRowSeal

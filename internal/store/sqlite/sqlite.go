@@ -58,6 +58,11 @@ type Config struct {
 	// before Update returns. It holds up all writes: it must return at once and
 	// must not call the Store.
 	Committed func(card liuma.CardID, read, head uint64)
+	// Head, if set, keeps the version of clients and seal keys outside of the
+	// database. It is raised after each commit that changed them, before Update
+	// returns, and at Open; a database below it gives out none of them
+	// (store.ErrOldDatabase).
+	Head rows.SharedHead
 	// Readers is how many Views run at once; 4 if zero.
 	Readers int
 	// CacheMiB is the writer's page cache; 64 if zero. Each reader has an
@@ -110,7 +115,7 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	codec, err := rows.NewCodec(cfg.Seal, cfg.Alarm)
+	codec, err := rows.NewCodec(cfg.Seal, cfg.Alarm, cfg.Head)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +143,7 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 	if err := s.file.Watch(); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	s.writer = newWriter(w, s.file, codec, cfg.Committed)
+	s.writer = newWriter(w, s.file, codec, cfg.Committed, cfg.Head)
 	for range cfg.Readers {
 		r, err := openConn(s.file.Path(), sqlitefile.Settings{ReadOnly: true, CacheKiB: max(1, cfg.CacheMiB/8) << 10})
 		if err != nil {
@@ -147,9 +152,27 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Store, err error) {
 		s.readers <- r
 		s.size++
 	}
+	if err := s.raiseHead(ctx); err != nil {
+		return nil, err
+	}
 	go s.writer.loop()
 	s.writer.looping = true
 	return s, nil
+}
+
+// raiseHead raises the head to what is in the database, before anybody reads: a
+// crash between a commit and its raise left it lower.
+func (s *Store) raiseHead(ctx context.Context) error {
+	if s.writer.head == nil {
+		return nil
+	}
+	return s.View(ctx, func(r store.Reader) error {
+		n, err := r.Shared()
+		if err != nil {
+			return err
+		}
+		return s.writer.head.Raise(n)
+	})
 }
 
 // View implements store.Store. It waits for one of the readers, never for a

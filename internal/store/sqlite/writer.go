@@ -39,6 +39,10 @@ type writer struct {
 	looping bool            // loop was started; set by Open
 	// committed hears of every card whose head rose; called by loop only.
 	committed func(card liuma.CardID, read, head uint64)
+	// head is raised to raise after commits that wrote the shared row; loop only.
+	head  rows.SharedHead
+	raise uint64
+	retry time.Time // when to try a raise that failed again
 
 	mu     sync.Mutex
 	queue  []*call // by mu
@@ -71,10 +75,11 @@ type result struct {
 	wrote    bool
 	destroys bool // a seal key was deleted
 	heads    []rows.Head
+	raised   uint64 // rev of the shared row; zero: not written
 }
 
-func newWriter(c *conn, file *sqlitefile.File, codec *rows.Codec, committed func(liuma.CardID, uint64, uint64)) *writer {
-	return &writer{conn: c, file: file, codec: codec, committed: committed, process: audit.NewProcessID(),
+func newWriter(c *conn, file *sqlitefile.File, codec *rows.Codec, committed func(liuma.CardID, uint64, uint64), head rows.SharedHead) *writer {
+	return &writer{conn: c, file: file, codec: codec, committed: committed, head: head, process: audit.NewProcessID(),
 		wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
@@ -266,6 +271,10 @@ func (w *writer) attempt(calls []*call) (bad int) {
 		w.scrubAt = time.Now()
 		w.scrub()
 	}
+	for i := range calls {
+		w.raise = max(w.raise, results[i].raised)
+	}
+	w.raiseHead()
 	for i, c := range calls {
 		for _, h := range results[i].heads {
 			w.committed(h.Card, h.Read, h.Rev)
@@ -273,6 +282,19 @@ func (w *writer) attempt(calls []*call) (bad int) {
 		c.answer(results[i])
 	}
 	return -1
+}
+
+// raiseHead raises the head that is kept outside, after the commit: the other
+// way round a crash in between would leave a database that is refused. If it
+// fails, what was committed stands; an alarm tells, and it is tried again.
+func (w *writer) raiseHead() {
+	if w.head == nil || w.raise <= w.head.Number() || time.Now().Before(w.retry) {
+		return
+	}
+	if err := w.head.Raise(w.raise); err != nil {
+		w.retry = time.Now().Add(scrubEvery)
+		w.codec.Alarm("shared", fmt.Errorf("store: raise the head: %w", err))
+	}
 }
 
 func answerAll(calls []*call, err error) int {
@@ -353,7 +375,7 @@ func (w *writer) run(c *call) (r result) {
 		r.err, r.undo = err, true
 		return r
 	}
-	r.wrote, r.heads = t.Wrote() || t.Kept(), t.Heads()
+	r.wrote, r.heads, r.raised = t.Wrote() || t.Kept(), t.Heads(), t.Raised()
 	return r
 }
 

@@ -207,6 +207,11 @@ func samples() map[string]sample {
 	maps.Copy(all, phoneSamples())
 	all["starts"] = sample{func(tx store.Tx, i int) error { return nil },
 		reads(func(r store.Reader, _ int) error { _, err := r.Streams(audit.Stream{}, 9); return err }), nil}
+	all["shared"] = sample{func(tx store.Tx, i int) error { return tx.InsertClient(store.Client{ID: fmt.Sprint("s", i)}) },
+		reads(func(r store.Reader, _ int) error { _, err := r.Shared(); return err }),
+		[]func(store.Reader) error{func(r store.Reader) error { _, err := r.Client("s1"); return err }}}
+	all["resealing"] = sample{func(tx store.Tx, i int) error { _, err := tx.ResealStep(at(i), 1); return err },
+		reads(func(r store.Reader, _ int) error { _, err := r.Resealing(); return err }), nil}
 	all["clock"] = sample{func(tx store.Tx, i int) error { return tx.SaveClock(clock.State{High: at(i)}) },
 		reads(func(r store.Reader, _ int) error { _, err := r.Clock(); return err }), nil}
 	return all

@@ -36,10 +36,11 @@ CREATE TABLE requests (
 ) STRICT, WITHOUT ROWID;
 
 -- A request is decided once and redeemed once, also if the Go code has a fault
--- (I-11).
+-- (I-11). Its seal alone may change, under another key.
 -- +goose StatementBegin
 CREATE TRIGGER requests_decided BEFORE UPDATE ON requests
 WHEN OLD.phase > 0 AND NEW.phase <= OLD.phase
+    AND NOT (NEW.key = OLD.key AND NEW.phase = OLD.phase AND NEW.rev = OLD.rev AND NEW.body = OLD.body)
 BEGIN
     SELECT RAISE(ABORT, 'a decided request does not change');
 END;
@@ -82,6 +83,25 @@ CREATE TABLE evidence (
 CREATE INDEX evidence_until ON evidence (until);
 
 CREATE TABLE seal_keys (
+    key      BLOB    NOT NULL PRIMARY KEY,
+    rev      INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    seal_key INTEGER NOT NULL,
+    seal     BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One row, which lists clients and seal keys with their seals. Its rev is kept
+-- outside of the database too.
+CREATE TABLE shared (
+    key      BLOB    NOT NULL PRIMARY KEY,
+    rev      INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    seal_key INTEGER NOT NULL,
+    seal     BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One row: how far the rows are sealed anew under the root key that seals.
+CREATE TABLE resealing (
     key      BLOB    NOT NULL PRIMARY KEY,
     rev      INTEGER NOT NULL,
     body     BLOB    NOT NULL,
@@ -256,8 +276,10 @@ END;
 
 -- +goose StatementBegin
 CREATE TRIGGER starts_follow BEFORE UPDATE ON starts
-WHEN NEW.key <> OLD.key OR NEW.start <> OLD.start OR NEW.rev <> OLD.rev + 1
-    OR NOT EXISTS (SELECT 1 FROM audit WHERE kind = 2 AND stream = NEW.key AND number = NEW.rev)
+WHEN (NEW.key <> OLD.key OR NEW.start <> OLD.start OR NEW.rev <> OLD.rev + 1
+    OR NOT EXISTS (SELECT 1 FROM audit WHERE kind = 2 AND stream = NEW.key AND number = NEW.rev))
+    -- Its seal alone may change, under another key.
+    AND NOT (NEW.key = OLD.key AND NEW.start = OLD.start AND NEW.rev = OLD.rev AND NEW.body = OLD.body)
 BEGIN
     SELECT RAISE(ABORT, 'the head of a stream is its last entry');
 END;

@@ -1,0 +1,138 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+const (
+	// resealAfter is how long after a rotation everything begins to be sealed anew:
+	// long enough to back the key file up first.
+	resealAfter = time.Minute
+	// resealRows is how many rows one step goes through: they hold up the other
+	// writes of the store for some tens of milliseconds.
+	resealRows = 200
+	// resealEvery is how often a server looks whether there is anything to do.
+	resealEvery = 10 * time.Second
+)
+
+// Resealing says how far sealing everything anew under the current root key has
+// come. While it goes on, and until the older keys are dropped, those are needed.
+type Resealing struct {
+	Key     uint32   `json:"key"`   // that seals
+	Older   []uint32 `json:"older"` // that still open
+	Table   string   `json:"table"` // where it is; empty before it begins
+	Rows    uint64   `json:"rows"`  // sealed anew
+	Refused uint64   `json:"refused"`
+	Ended   bool     `json:"ended"`
+}
+
+// Reseal seals everything anew after each rotation, from a minute after it on,
+// until ctx ends. What an end leaves undone the next start goes on with.
+func (a *Admin) Reseal(ctx context.Context) {
+	t := time.NewTicker(resealEvery)
+	defer t.Stop()
+	for {
+		if err := a.ResealOnce(ctx); err != nil && ctx.Err() == nil {
+			a.c.Logger.Warn("not everything was sealed anew; it is tried again", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
+
+// ResealOnce is one round of Reseal: nothing if it is not time, or a whole pass.
+func (a *Admin) ResealOnce(ctx context.Context) error {
+	state, err := a.resealing(ctx)
+	if err != nil || state == nil || state.Ended {
+		return err
+	}
+	keys, err := vault.RootKeys(a.c.KeyFile)
+	if err != nil {
+		return err
+	}
+	if newest := keys[len(keys)-1]; newest.ID != state.Key || a.c.Clock.Now().Before(newest.Made.Add(resealAfter)) {
+		return nil
+	}
+	_, err = a.reseal(ctx)
+	return err
+}
+
+// resealing is nil if there is no older key: nothing can be sealed under one.
+func (a *Admin) resealing(ctx context.Context) (*Resealing, error) {
+	out := Resealing{Key: a.c.Vault.SealsWith(), Older: a.c.Vault.OpensWith()}
+	if len(out.Older) == 0 {
+		return nil, nil
+	}
+	s, err := a.resealed(ctx)
+	if err == nil && s.Key == out.Key {
+		out.Table, out.Rows, out.Refused, out.Ended = s.Table, s.Rows, s.Refused, s.Ended()
+	}
+	return &out, err
+}
+
+// resealed is the state of the last pass; zero if there was none.
+func (a *Admin) resealed(ctx context.Context) (s store.Resealing, err error) {
+	err = a.c.Store.View(ctx, func(r store.Reader) (err error) {
+		s, err = r.Resealing()
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	return s, err
+}
+
+// reseal goes through all rows, step by step. Between two steps it leaves the
+// store to others for as long as the step took.
+func (a *Admin) reseal(ctx context.Context) (store.Resealing, error) {
+	for {
+		began := time.Now()
+		s, err := a.resealStep(ctx)
+		if err != nil || s.Ended() {
+			return s, err
+		}
+		if a.c.Server == nil {
+			continue // there are no others
+		}
+		select {
+		case <-ctx.Done():
+			return s, ctx.Err()
+		case <-time.After(time.Since(began)):
+		}
+	}
+}
+
+// resealStep does one step. The first one and the last one are recorded, in
+// their own transactions; a crash in between leaves the place that was reached.
+func (a *Admin) resealStep(ctx context.Context) (s store.Resealing, err error) {
+	err = a.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		before, err := tx.Resealing()
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return audit.Entry{}, err
+		}
+		if s, err = tx.ResealStep(a.c.Clock.Now(), resealRows); err != nil {
+			return audit.Entry{}, err
+		}
+		e := audit.Entry{At: a.c.Clock.Now().UTC(), Actor: "system", Event: audit.RowsResealed}
+		switch {
+		case before.Key != s.Key:
+			e.Outcome, e.Note = "begun", keyNote(s.Key)
+		case s.Ended() && !before.Ended():
+			e.Outcome, e.Note = "ok", fmt.Sprintf("%s rows=%d refused=%d", keyNote(s.Key), s.Rows, s.Refused)
+		default:
+			return audit.Entry{}, nil
+		}
+		return e, nil
+	})
+	return s, err
+}

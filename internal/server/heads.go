@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/sqlite"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// sharedHead is the version of the database's clients and seal keys.
+const sharedHead vault.Head = "shared"
+
+// upToDate refuses a database that is older than its head, before anything is
+// read from it.
+func upToDate(ctx context.Context, db store.Store, heads *vault.Heads) error {
+	return db.View(ctx, func(r store.Reader) error {
+		n, err := r.Shared()
+		if want := heads.Get(sharedHead); err == nil && n < want {
+			return fmt.Errorf("%w: its clients and seal keys have the version %d, and %s says %d", store.ErrOldDatabase, n, vault.HeadsFile, want)
+		}
+		return err
+	})
+}
+
+// AcceptHeads takes the database of a data directory for good, though it is
+// older than the file of heads or there is no such file: its version is raised
+// above the head, with an entry that has the reason, and then the head to it. A
+// crash in between leaves a file that is lower than the database, which the
+// next start raises, or still none, and then this is done again. It returns the
+// new version. sqlite.ErrInUse: another process works with the directory.
+func AcceptHeads(ctx context.Context, c config.Config, reason audit.Reason, m clock.Machine) (_ uint64, err error) {
+	if reason, err = audit.ParseReason(string(reason)); err != nil {
+		return 0, err
+	}
+	v, err := vault.Open(c.Vault)
+	if err != nil {
+		return 0, err
+	}
+	var open closers
+	defer func() { err = errors.Join(err, open.close()) }()
+	open.add(v.Close)
+	dir := filepath.Dir(c.Vault)
+	heads, err := vault.OpenHeads(v, dir)
+	if err != nil && !errors.Is(err, vault.ErrNoHeads) {
+		return 0, err
+	}
+	above := uint64(0)
+	if heads != nil {
+		above = heads.Get(sharedHead)
+	}
+	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{Seal: v})
+	if err != nil {
+		return 0, err
+	}
+	open.add(db.Close)
+	now, err := openClock(ctx, db, m)
+	if err != nil {
+		return 0, err
+	}
+	n, err := acceptDatabase(ctx, db, above, reason, now.Now())
+	if err != nil {
+		return 0, err
+	}
+	if heads == nil {
+		if heads, err = vault.CreateHeads(v, dir); err != nil {
+			return 0, err
+		}
+	}
+	return n, heads.Raise(sharedHead, n)
+}
+
+// acceptDatabase raises the database's version above a head, and returns it.
+func acceptDatabase(ctx context.Context, db store.Store, above uint64, reason audit.Reason, now time.Time) (n uint64, err error) {
+	err = db.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		was, err := tx.Shared()
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		return audit.Entry{
+			At: now.UTC(), Actor: admin.Actor, Event: audit.HeadsAccepted, Outcome: "ok",
+			Note: reason.Note(fmt.Sprintf("version=%d head=%d", was, above)),
+		}, tx.RaiseShared(above)
+	})
+	if err != nil {
+		return 0, err
+	}
+	err = db.View(ctx, func(r store.Reader) (err error) { n, err = r.Shared(); return err })
+	return n, err
+}
