@@ -39,7 +39,7 @@ func statusOf(c liuma.Code) int {
 		return http.StatusServiceUnavailable
 	case liuma.CodeForbidden:
 		return http.StatusForbidden
-	case liuma.CodeFreezeCodeLimit:
+	case liuma.CodeFreezeCodeLimit, liuma.CodeSlowDown:
 		return http.StatusTooManyRequests
 	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
 		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeFreezeCodeInvalid:
@@ -214,6 +214,15 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		v.First = append(v.First, check)
 		v.Counter = v.counterOf(v.T.CounterFace, p.Region)
 		return
+	case liuma.CodeSlowDown:
+		check := v.back("btn-primary")
+		check.Text = v.T.DoEvidence
+		v.First = append(v.First, check)
+		v.Result.Next = v.T.SlowUncounted
+		v.Notice = &notice{Title: v.T.HowToGoOn, Text: v.T.SlowNext}
+		v.Counter = v.counterOf(v.T.CounterFace, p.Region)
+		v.Ways = append(v.Ways, h.call(v))
+		return
 	case liuma.CodeResetPlanned:
 		v.Result.Text, v.Result.Next = v.T.PlannedText, v.T.PlannedNext
 		if v.Until = h.untilOf(v, p.Until); v.Until != nil {
@@ -277,6 +286,8 @@ func refusedLook(c liuma.Code) look {
 		return look{title: func(t *wordings) string { return t.CancelledTitle }, kind: "refuse", icon: "blocked"}
 	case liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed:
 		return look{title: func(t *wordings) string { return t.EvidenceTitle }, kind: "warn", icon: "evidence"}
+	case liuma.CodeSlowDown:
+		return look{title: func(t *wordings) string { return t.SlowTitle }, kind: "warn", icon: "expired"}
 	case liuma.CodeNotInRegistry:
 		return look{title: func(t *wordings) string { return t.NotInRegistryTitle }, kind: "info", icon: "unavailable"}
 	case liuma.CodeAlreadyEnrolled:
