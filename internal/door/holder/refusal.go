@@ -208,20 +208,11 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		v.Notice = &notice{Title: v.T.HowToGoOn, Text: v.T.FrozenNext}
 	case liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed:
 		v.Result.Text, v.Result.Next = v.T.EvidenceText, ""
-		v.Notice = &notice{Title: v.T.HowToGoOn, Text: v.T.EvidenceNext}
-		check := v.back("btn-primary")
-		check.Text = v.T.DoEvidence
-		v.First = append(v.First, check)
-		v.Counter = v.counterOf(v.T.CounterFace, p.Region)
+		v.toEvidence(p, v.T.EvidenceNext)
 		return
 	case liuma.CodeSlowDown:
-		check := v.back("btn-primary")
-		check.Text = v.T.DoEvidence
-		v.First = append(v.First, check)
 		v.Result.Next = v.T.SlowUncounted
-		v.Notice = &notice{Title: v.T.HowToGoOn, Text: v.T.SlowNext}
-		v.Counter = v.counterOf(v.T.CounterFace, p.Region)
-		v.Ways = append(v.Ways, h.call(v))
+		v.toEvidence(p, v.T.SlowNext)
 		return
 	case liuma.CodeResetPlanned:
 		v.Result.Text, v.Result.Next = v.T.PlannedText, v.T.PlannedNext
@@ -256,6 +247,15 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 	if code != liuma.CodeLeft && v.Counter == nil {
 		v.Ways = append(v.Ways, h.call(v))
 	}
+}
+
+// toEvidence leads back to the channel for an identity check, or to a counter.
+func (v *view) toEvidence(p ceremony.Page, text string) {
+	v.Notice = &notice{Title: v.T.HowToGoOn, Text: text}
+	check := v.back("btn-primary")
+	check.Text = v.T.DoEvidence
+	v.First = append(v.First, check)
+	v.Counter = v.counterOf(v.T.CounterFace, p.Region)
 }
 
 // toNewPIN leads from a locked or blocked PIN to a new one: on this page if the
