@@ -105,6 +105,7 @@ const (
 	CodeNotFound         Code = "not_found"
 	CodeTooLarge         Code = "too_large"
 	CodeBusinessNoUsed   Code = "business_no_used"
+	CodeSlowDown         Code = "slow_down" // the PIN that was typed is being tried on many cards
 	CodeUndecided        Code = "undecided"
 	CodeEnvelopeInvalid  Code = "envelope_invalid"
 	CodeChallengeExpired Code = "challenge_expired"

@@ -125,6 +125,9 @@ func holderExplanation(c Code) (Explanation, bool) {
 	case CodeChangeUnderWay:
 		return say("这张卡正在设置密码。", "A PIN is just being set for this card.",
 			"请稍等片刻再试。", "Wait a moment and try again.")
+	case CodeSlowDown:
+		return say("可能有人在试探密码，为安全起见，这个密码暂时不能核验。", "Somebody may be guessing at PINs, so this one is not checked for now.",
+			"请过二十分钟再试，或做一次实人认证马上办理。本次不计入输错次数，您的密码没有改变。", "Try again in twenty minutes, or do the identity check to go on at once. This did not count as a try, and your PIN has not changed.")
 	case CodeRefused:
 		return say("未能通过核验。", "The check did not succeed.",
 			"请核对信息和密码，做一次实人认证再试；忘记密码可在已关联的渠道找回，或拨打 12333。", "Check the details and the PIN, and try again together with an identity check; a forgotten PIN can be recovered in a linked channel, or call 12333.")

@@ -170,7 +170,8 @@ func (c *Client) Enroll(ctx context.Context, r EnrollRequest) (*Verification, er
 // Link brings the holder's card into this channel, for one account: keep the
 // handle of the answer (Card) with that account. Every refusal is the same
 // Problem with error code refused: a channel without a link is not told the
-// cause. After a right PIN it may also be link_limit or links_full.
+// cause. After a right PIN it may also be link_limit or links_full. slow_down
+// depends on the PIN alone: evidence goes through at once, and so does waiting.
 func (c *Client) Link(ctx context.Context, r LinkRequest) (*Verification, error) {
 	return c.ask(ctx, "/v1/links", r.BusinessNo, r)
 }

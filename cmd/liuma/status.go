@@ -81,6 +81,21 @@ func printServer(w io.Writer, dir string, v admin.Status) error {
 	if v.Restart && err == nil {
 		_, err = fmt.Fprintln(w, "  restart       needed: the key file holds other signing keys than the server has read")
 	}
+	if err == nil {
+		err = printGuesses(w, s.Guesses)
+	}
+	return err
+}
+
+// printGuesses prints the guesses since the start, and the last alarm of each kind
+// that they gave.
+func printGuesses(w io.Writer, g admin.Guesses) error {
+	_, err := fmt.Fprintf(w, "  guesses       %d since the start, %d of them wrong; %d told to slow down\n", g.Decided, g.Wrong, g.Slowed)
+	for _, al := range g.Alarms {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "    ALARM        %s at %s, through %s: %d wrong\n", al.Kind, al.At.Format(time.RFC3339), al.Channel, al.Wrong)
+		}
+	}
 	return err
 }
 

@@ -135,6 +135,7 @@ type Registry interface {
 // up to the keepers; *authority.Authority implements it.
 type Authority interface {
 	Ready(context.Context) error
+	Spraying() authority.Spraying
 	RaiseHead(ctx context.Context, actor string, card liuma.CardID, reason audit.Reason) (authority.Raised, error)
 	AcceptRestore(ctx context.Context, actor string, after liuma.CardID, reason audit.Reason) (authority.Accepted, error)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -39,6 +40,32 @@ type Serving struct {
 	Why   string    `json:"why,omitempty"` // why it is not ready
 	Signs string    `json:"signs_with"`    // kid of its signing key
 	Keys  []string  `json:"publishes"`     // kids, oldest first
+	// Guesses at PINs since the start.
+	Guesses Guesses `json:"guesses"`
+}
+
+// Guesses counts guesses at PINs, and says which alarms there were.
+type Guesses struct {
+	Decided uint64       `json:"decided"` // came to a verdict
+	Wrong   uint64       `json:"wrong"`
+	Slowed  uint64       `json:"slowed"` // were told to slow down, uncounted
+	Alarms  []SprayAlarm `json:"alarms"` // the last one of each kind
+}
+
+// SprayAlarm says that guesses look like a spray. It names no address.
+type SprayAlarm struct {
+	Kind    string          `json:"kind"`
+	At      time.Time       `json:"at"`
+	Channel liuma.ChannelID `json:"channel"` // of the guess that raised it
+	Wrong   uint64          `json:"wrong"`   // about how many wrong guesses it rests on
+}
+
+func guessesOf(s authority.Spraying) Guesses {
+	g := Guesses{Decided: s.Guesses, Wrong: s.Wrong, Slowed: s.Slowed, Alarms: []SprayAlarm{}}
+	for _, al := range s.Alarms {
+		g.Alarms = append(g.Alarms, SprayAlarm{Kind: string(al.Kind), At: al.At.UTC(), Channel: al.Channel, Wrong: al.Guesses})
+	}
+	return g
 }
 
 // KeeperState is the highest sequence number that was heard from a keeper.
@@ -123,7 +150,8 @@ func countIntents(r store.Reader) (n int64, err error) {
 }
 
 func (a *Admin) serving(ctx context.Context, server *Server) *Serving {
-	out := &Serving{Since: server.Since.UTC(), Ready: true, Signs: a.c.Vault.SignsWith(), Keys: a.publishes()}
+	out := &Serving{Since: server.Since.UTC(), Ready: true, Signs: a.c.Vault.SignsWith(), Keys: a.publishes(),
+		Guesses: guessesOf(server.Authority.Spraying())}
 	if err := server.Authority.Ready(ctx); err != nil {
 		out.Ready, out.Why = false, err.Error()
 	}

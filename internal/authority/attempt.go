@@ -8,6 +8,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/evidence"
+	"github.com/liuma-pin/liuma/internal/guard"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/pin"
@@ -33,7 +34,13 @@ type Attempt struct {
 	Thaws bool
 	// Reopen: a right PIN through a known link opens the strangers' lane again.
 	Reopen bool
-	Hooks  Hooks
+	// Source is the address that the guess came from, in one spelling; empty if it
+	// is not known.
+	Source string
+	// Pass is the guess let through by Allow, where that had to be asked before
+	// the card was looked up. The caller ends it. nil: Attempt asks.
+	Pass  *guard.Pass
+	Hooks Hooks
 }
 
 // guess is an attempt on its way through begin, the keepers and conclude.
@@ -46,6 +53,7 @@ type guess struct {
 	place  Place
 	reopen bool   // a right PIN opens the strangers' lane again
 	count  uint64 // number of the guess in the authority's own tally
+	pass   *guard.Pass
 	// Set by conclude.
 	shut ledger.Reason // the limit that a wrong PIN reached (lock, block, strangers' lane), or empty
 }
@@ -59,7 +67,10 @@ type guess struct {
 // stays counted in the authority's tally, and in each keeper that counted it
 // (I-1). After conclude commits, the channel can ask for the verdict.
 func (a *Authority) Attempt(ctx context.Context, q Attempt) (store.Request, error) {
-	at := &guess{Attempt: q, row: q.Row}
+	at := &guess{Attempt: q, row: q.Row, pass: q.Pass}
+	if q.Pass == nil {
+		defer func() { at.pass.Drop() }() // does nothing after Saw
+	}
 	decided, err := a.begin(ctx, at)
 	if errors.Is(err, errUnfinished) {
 		if err := a.FinishIntent(ctx, at.row.Card); err != nil {
@@ -94,12 +105,32 @@ func (a *Authority) Attempt(ctx context.Context, q Attempt) (store.Request, erro
 		a.recordUndecided(ctx, at)
 		return store.Request{}, liuma.Outward(err)
 	}
+	// What the keepers found, whatever the card's standing made of it.
+	at.pass.Saw(at.row.Card, out.Verdict)
 	return at.row, nil
 }
 
 // errUnfinished says that a new PIN was recorded in its intent and not yet
 // committed.
 var errUnfinished = errors.New("authority: the setting of a PIN is to be finished first")
+
+// admit asks the guard, before the guess is counted and takes its business
+// number. It may be asked again when the store repeats the transaction.
+func (a *Authority) admit(r store.Reader, at *guess) error {
+	if at.Pass != nil {
+		return nil
+	}
+	at.pass.Drop()
+	var err error
+	at.pass, err = a.Allow(at.PIN, at.row.Channel, at.Source, at.place.Lane == ledger.Known || at.Proof != nil)
+	if err == nil {
+		return nil
+	}
+	if repeated := LookNumber(r, at.row); repeated != nil {
+		return repeated // and gets the outcome of the first request
+	}
+	return err
+}
 
 // begin takes the business number and counts the guess in the authority's own
 // tally, in one transaction. A guess that is refused without keepers is decided
@@ -124,6 +155,11 @@ func (a *Authority) begin(ctx context.Context, at *guess) (decided bool, err err
 			return audit.Entry{}, err
 		}
 		decided = RefusedAtOnce(&at.row, card, at.Thaws, at.place, at.Policy.Limits, now)
+		if !decided {
+			if err := a.admit(tx, at); err != nil {
+				return audit.Entry{}, err
+			}
+		}
 		if err := TakeNumber(tx, at.row); err != nil {
 			return audit.Entry{}, err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/guard"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/pin"
@@ -88,8 +89,10 @@ type Config struct {
 	// it. Embedded keepers are none. Default: there are none.
 	Witnesses func(context.Context) (clocks []time.Time, quorum int)
 	// Wait waits for d or until ctx ends. Default a timer. It paces refusals.
-	Wait   func(ctx context.Context, d time.Duration)
-	Logger *slog.Logger // default: discard
+	Wait func(ctx context.Context, d time.Duration)
+	// Spraying says when a value is being sprayed. Default guard.DefaultLimits.
+	Spraying guard.Limits
+	Logger   *slog.Logger // default: discard
 }
 
 func (c *Config) validate() error {
@@ -196,6 +199,9 @@ type Authority struct {
 	judges  *judges
 	clients *clients
 
+	guard  *guard.Guard
+	sprays *sprays
+
 	seen map[string]uint64 // owned by Maintain: the keepers' sequences that were saved
 }
 
@@ -205,13 +211,25 @@ func New(c Config) (*Authority, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	return &Authority{
+	a := &Authority{
 		store: c.Store, vault: c.Vault, quorum: c.Quorum, policy: c.Policy, registry: c.Registry,
 		issuer: c.Issuer, process: c.Process, ended: c.Ended, outbox: c.Outbox,
 		clock: c.Clock, others: c.Witnesses, wait: c.Wait, log: c.Logger,
 		slots: newSlots(), seals: &sealKeys{}, judges: &judges{made: map[pin.Rules]*pin.Judge{}},
-		clients: newClients(), seen: map[string]uint64{},
-	}, nil
+		clients: newClients(), seen: map[string]uint64{}, sprays: newSprays(c.Logger),
+	}
+	judge, err := a.judges.of(pin.NationalRules())
+	if err != nil {
+		return nil, fmt.Errorf("authority: %w", err)
+	}
+	a.guard, err = guard.New(guard.Config{
+		Key: func(span guard.Span, epoch int64) (guard.Key, error) { return a.vault.GuardKey(string(span), epoch) },
+		Now: a.Now, Judge: judge, Alarm: a.sprays.raise, Limits: c.Spraying,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("authority: %w", err)
+	}
+	return a, nil
 }
 
 // Attach sets the function that finds the hooks of an intent by its request. It

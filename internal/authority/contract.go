@@ -7,7 +7,8 @@
 // It guarantees that every door reaches the same card by the same path (I-4),
 // that a business number makes at most one attempt (I-11), that a PIN is set
 // whole or not at all (I-7), that a receipt is redeemed only while nothing
-// changed (I-10), and that right and wrong rest on a durable row (I-9). It
+// changed (I-10), that right and wrong rest on a durable row (I-9), and that a
+// PIN which is being tried on many cards is counted for no stranger. It
 // trusts the store with durability, checks what the store says about a PIN by
 // its MAC, and trusts fewer than t keepers with nothing. It knows no HTTP, no
 // SQL, no pages and no steps.

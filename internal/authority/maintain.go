@@ -20,9 +20,9 @@ const (
 )
 
 // Maintain finishes intents that waited for keepers, makes and destroys seal
-// keys, drops marks of evidence that has expired, and saves the keepers'
-// sequences and the time, until ctx ends. Each step may be repeated, and nothing breaks if
-// it is lost.
+// keys, drops marks of evidence that has expired, saves the keepers' sequences
+// and the time, and records the guard's alarms, until ctx ends. Each step may be
+// repeated, and nothing breaks if it is lost.
 func (a *Authority) Maintain(ctx context.Context) {
 	t, seen := time.NewTicker(maintainEvery), time.NewTicker(seenEvery)
 	defer t.Stop()
@@ -33,6 +33,7 @@ func (a *Authority) Maintain(ctx context.Context) {
 			// At an orderly end nothing of the last second is lost.
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTime)
 			defer cancel()
+			a.tellSprays(last)
 			if err := a.saveSeen(last); err != nil {
 				a.log.Warn("keepers' sequences not saved", "err", err)
 			}
@@ -41,6 +42,9 @@ func (a *Authority) Maintain(ctx context.Context) {
 			if err := a.saveSeen(ctx); err != nil && ctx.Err() == nil {
 				a.log.Warn("keepers' sequences not saved", "err", err)
 			}
+			continue
+		case al := <-a.sprays.waiting:
+			a.tellSpray(ctx, al)
 			continue
 		case <-t.C:
 		}

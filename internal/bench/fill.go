@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"hash/fnv"
 	"os"
 	"path/filepath"
 	"sync"
@@ -28,8 +30,9 @@ const (
 	chunk     = 5000 // cards written in one transaction
 )
 
-// filled is a database with its cards. All have a PIN; those in asked have
-// the PIN secret, set by the real keeper, and are spread evenly among the rest.
+// filled is a database with its cards. All have a PIN; those in asked have one
+// of their own (secretOf), set by the real keeper, and are spread evenly among
+// the rest.
 type filled struct {
 	config  config.Config
 	channel world.Party
@@ -88,6 +91,14 @@ func (f *filled) cards(ctx context.Context, c Config) (_ []store.Card, err error
 	return cards, write(ctx, c, s, cards)
 }
 
+// secretOf is the PIN of a card. Cards have different ones, as in life: where many
+// guess one value at once, the guard slows them.
+func secretOf(card liuma.CardID) []byte {
+	h := fnv.New32a()
+	h.Write(card[:])
+	return fmt.Appendf(nil, "%06d", h.Sum32()%1_000_000)
+}
+
 // setPINs has the real keeper evaluate the PIN of each card.
 func setPINs(ctx context.Context, c Config, s *server.System, cards []store.Card) error {
 	bar := c.bar("setting PINs", len(cards))
@@ -98,7 +109,7 @@ func setPINs(ctx context.Context, c Config, s *server.System, cards []store.Card
 	for i := range errs {
 		wg.Go(func() {
 			for card := range work {
-				v, err := s.Quorum.Propose(ctx, keeper.Target{Card: card.ID, Tag: ledger.Tag(card.Holder)}, card.Version, []byte(secret))
+				v, err := s.Quorum.Propose(ctx, keeper.Target{Card: card.ID, Tag: ledger.Tag(card.Holder)}, card.Version, secretOf(card.ID))
 				if err != nil {
 					errs[i] = err
 					continue

@@ -151,7 +151,7 @@ func (f *filled) seal(ctx context.Context, c Config, client *http.Client, base, 
 			Subject:    envelope.Subject{Card: v.Handle(channelID, card.ID)},
 			BusinessNo: liuma.BusinessNo(fmt.Sprintf("bench-%08d", i)), PurposeHash: envelope.PurposeHash(purpose),
 			SealKeyID: ch.SealKey.ID, Challenge: ch.Value}
-		e, err := envelope.Seal(public, b, []byte(secret))
+		e, err := envelope.Seal(public, b, secretOf(card.ID))
 		if err != nil {
 			return err
 		}

@@ -36,6 +36,7 @@ type asking struct {
 	// The members below are set for a try only.
 	card      liuma.CardID // the card of the ceremony, zero if not known yet
 	codePhone string       // at an enrolment: the number whose one-time code was right
+	source    string       // the address that the PIN came from
 	reopen    bool         // the holder wants to open the strangers' lane again, by a known link
 }
 
@@ -65,7 +66,7 @@ func (q asking) attempt(card liuma.CardID, guess pin.PIN, proof *evidence.Proof,
 		row.Handle = store.Handle(q.request.Subject.Card)
 	}
 	return authority.Attempt{Caller: q.caller, Row: row, PIN: guess, Policy: q.policy, Proof: proof,
-		ProofUsed: q.hosted(), Thaws: q.act.Thaws, Reopen: q.reopen, Hooks: h}
+		ProofUsed: q.hosted(), Thaws: q.act.Thaws, Reopen: q.reopen, Source: q.source, Hooks: h}
 }
 
 // open opens one envelope of the asking. field names it in an error.

@@ -180,6 +180,9 @@ type Given struct {
 	// Reopen: a right PIN opens the strangers' lane again. It counts only through a
 	// known link.
 	Reopen bool
+	// Source is the address that the form came from, in one spelling; empty if it
+	// is not known.
+	Source string
 }
 
 // Grant is what an authorization code is redeemed for: the claims of the ID

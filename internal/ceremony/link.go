@@ -79,8 +79,16 @@ func (s *Ceremonies) linkHolder(ctx context.Context, q asking, holder vault.Inde
 		return s.repeatedOr(ctx, q, err)
 	}
 	defer guess.Wipe()
+	// Asked before the look-up, too: who is told to slow down learns nothing about
+	// whether there is a card.
+	pass, err := s.engine.Allow(guess, q.caller.Channel(), q.source, proof != nil)
+	if err != nil {
+		return s.repeatedOr(ctx, q, err)
+	}
+	defer pass.Drop() // does nothing after Saw
 	card, err := s.cardOf(ctx, q, holder, name)
 	if errors.Is(err, authority.ErrUnlinked) {
+		pass.Saw(nobodysCard(holder), liuma.Wrong)
 		return s.refuseLink(ctx, q, proof)
 	}
 	if err != nil {
@@ -89,18 +97,32 @@ func (s *Ceremonies) linkHolder(ctx context.Context, q asking, holder vault.Inde
 	release, err := s.engine.HoldCard(ctx, card)
 	if err != nil {
 		// The error "in use" would show that there is a card.
+		pass.Saw(card, liuma.Wrong)
 		return s.refuseLink(ctx, q, proof)
 	}
 	defer release()
-	row, err := s.engine.Attempt(ctx, q.attempt(card, guess, proof, s.hooks(q, s.linked(q.request.Replaces))))
+	at := q.attempt(card, guess, proof, s.hooks(q, s.linked(q.request.Replaces)))
+	at.Pass = pass
+	row, err := s.engine.Attempt(ctx, at)
 	if liuma.CodeOf(err) == liuma.CodeEvidenceRequired {
 		// Without a link the channel must not learn that the physical card is lost.
+		pass.Saw(card, liuma.Wrong)
 		return s.refuseLink(ctx, q, proof)
 	}
 	if err != nil {
 		return s.engine.Repeat(ctx, q.caller, err)
 	}
+	pass.Saw(card, liuma.Wrong) // refused before the keepers were asked
 	return s.engine.Answer(ctx, q.caller, row)
+}
+
+// nobodysCard stands in for the card of a person who has none, where the guard
+// counts guesses by card. A guess that is refused for any reason counts as a wrong one, or
+// who comes close to a limit with one value would learn from when it is reached
+// whether a person has a card.
+func nobodysCard(holder vault.Index) (id liuma.CardID) {
+	copy(id[:], holder[:])
+	return id
 }
 
 // linkEvidence checks the evidence that came with a link, which needs none. It

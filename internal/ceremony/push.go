@@ -201,19 +201,20 @@ func (s *Ceremonies) pushedAgain(tx store.Tx, row store.Request, d details, uri 
 		return liuma.FailField(liuma.CodeBusinessNoUsed, "business_no", nil)
 	}
 	kept.Return = d.Return
-	if d.Proofs.Evidence != nil {
+	proved := d.Proofs.Evidence != nil
+	if proved {
 		kept.Proofs.Evidence = d.Proofs.Evidence
-		switch Step(cer.Step) {
-		case StepRefused:
-			kept.Code = ""
-			err = s.goTo(&cer, StepPIN)
-		case StepEvidence:
-			kept.Code = ""
-			err = s.goTo(&cer, s.acting(cer, kept).Evidenced)
-		}
-		if err != nil {
-			return err
-		}
+	}
+	switch at := Step(cer.Step); {
+	case at == StepRefused && (proved || kept.Code == string(liuma.CodeSlowDown)): // which waiting ends, too
+		kept.Code = ""
+		err = s.goTo(&cer, StepPIN)
+	case at == StepEvidence && proved:
+		kept.Code = ""
+		err = s.goTo(&cer, s.acting(cer, kept).Evidenced)
+	}
+	if err != nil {
+		return err
 	}
 	cer.RequestURI, cer.Browser = uri, [32]byte{}
 	cer.Expires = within(cer, later(cer.Expires, expires))

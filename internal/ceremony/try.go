@@ -83,7 +83,7 @@ func (s *Ceremonies) tryOf(m moved, act Act, c authority.Caller, g Given) (askin
 		evidence:   pushed{proof: d.Proofs.Evidence},
 		registered: func(store.Reader) error { return nil }, // guard checks it, in the transactions that count and decide
 		guard:      func(r store.Reader, _ store.Card) error { return s.stillServed(r, cer.ID) },
-		card:       cer.Card, reopen: g.Reopen,
+		card:       cer.Card, source: g.Source, reopen: g.Reopen,
 	}
 	if d.NewPhone != "" && d.Proofs.Code.holds(cer, s.engine.PhoneIndex(d.NewPhone), s.now()) {
 		q.codePhone = d.NewPhone
@@ -140,7 +140,7 @@ func (s *Ceremonies) noteRefusal(ctx context.Context, id string, cause error) er
 			d.Reason, d.Sentence, d.Until = e.Reason, e.Sentence, e.Until
 		}
 		switch code {
-		case liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed:
+		case liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed, liuma.CodeSlowDown:
 			err = s.goTo(&c, StepRefused) // goes on under a new push
 		case liuma.CodePhoneCodeExpired:
 			d.Proofs.Code.Spent = true // the code does not count any more

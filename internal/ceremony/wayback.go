@@ -89,8 +89,8 @@ func (s *Ceremonies) way(c store.Ceremony, d details, code string) (Way, error) 
 		}
 		q.Set("error", "access_denied")
 		q.Set("error_description", string(why))
-		if why == liuma.CodeEvidenceRequired {
-			q.Set("error", string(why))
+		if why == liuma.CodeEvidenceRequired || why == liuma.CodeSlowDown { // evidence makes up for both
+			q.Set("error", string(liuma.CodeEvidenceRequired))
 			challenge, err := s.vault.NewChallenge(c.Channel, s.now(), s.policy.For(c.Region, c.Channel).ChallengeTTL)
 			if err != nil {
 				return Way{}, liuma.Outward(err)

@@ -55,6 +55,8 @@ func RetryAfter(e *liuma.Error, now time.Time) int {
 		return 2
 	case liuma.CodeUnavailable:
 		return 5
+	case liuma.CodeSlowDown:
+		return 20 * 60 // two epochs of the guard's short span
 	}
 	return 0
 }

@@ -24,7 +24,9 @@
 // have values refused to strangers, or hide a spray, no more. A restart forgets
 // the counts.
 //
-// What is kept, for how long, and why, is in docs/SECURITY.md, "Spraying".
+// The engine (internal/authority) asks it; sums are for the shape with several
+// authorities, which does not stand yet. What is kept, for how long, and why, is in
+// docs/SECURITY.md, "Spraying".
 //
 // Start here: Guard.Allow, then Limits.
 package guard

@@ -25,9 +25,12 @@ func (s twice) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error)
 	return s.Store.Update(ctx, f)
 }
 
+// Twice is a store that runs every Update's closure twice; see Options.Store.
+func Twice(s store.Store) store.Store { return twice{s} }
+
 func maybeTwice(s store.Store) store.Store {
 	if os.Getenv("LIUMA_TWICE") != "" {
-		return twice{s}
+		return Twice(s)
 	}
 	return s
 }

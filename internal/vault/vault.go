@@ -33,6 +33,7 @@ type keys struct {
 	handle    []byte
 	challenge []byte
 	heads     []byte
+	guard     []byte
 	// Under each root key, by its id.
 	roots map[uint32]*rootKeys
 	seals uint32 // the one that seals; the others open
@@ -58,6 +59,7 @@ func (k *keys) wipe() {
 	clear(k.handle)
 	clear(k.challenge)
 	clear(k.heads)
+	clear(k.guard)
 }
 
 // Open reads a key file that Create made. It refuses a file that others can
@@ -101,6 +103,7 @@ func deriveKeys(raw *rawKeys) (*keys, error) {
 	k.handle = derive(raw.index[:], "handle")
 	k.challenge = derive(raw.index[:], "challenge")
 	k.heads = derive(raw.index[:], "heads")
+	k.guard = derive(raw.index[:], "guard")
 	for i := range raw.roots {
 		root := &rootKeys{seal: make(map[Purpose][]byte)}
 		for _, p := range []Purpose{CardFacts, PersonFacts, SealKey, CeremonyDetails, ContactPhone, MessageText} {

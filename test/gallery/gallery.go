@@ -176,6 +176,7 @@ func (c *collection) addResults() {
 	c.add("refused-frozen", verify, refused, liuma.CodeFrozen, verdict(liuma.Suspended), text("已冻结", "is frozen"))
 	c.add("refused-cancelled", verify, refused, liuma.CodeCancelled, verdict(liuma.Suspended), text("已注销", "was cancelled"))
 	c.add("refused-evidence-required", verify, refused, liuma.CodeEvidenceRequired, verdict(liuma.Suspended), text("去做实人认证", "Do the identity check"))
+	c.add("refused-slow-down", link, refused, liuma.CodeSlowDown, nil, text("二十分钟", "twenty minutes"), text("去做实人认证", "Do the identity check"))
 	c.add("suspended", change, refused, "", verdict(liuma.Suspended), text("去做实人认证", "Do the identity check"))
 	c.add("refused-refused", verify, refused, liuma.CodeRefused, nil, text("未能通过核验", "The check did not succeed"))
 	c.add("forbidden", verify, refused, liuma.CodeForbidden, nil, text("请换一个官方应用办理", "Use another official app"))

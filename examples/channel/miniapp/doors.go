@@ -326,7 +326,11 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 		// evidence provider. A challenge that was forged in the address would
 		// only be refused by the authority.
 		f.Challenge = q.Get("challenge")
-		a.keepOutcome(r, f, words("evidence_required", f.Action))
+		why := "evidence_required"
+		if q.Get("error_description") == "slow_down" {
+			why = "slow_down" // waiting helps, too
+		}
+		a.keepOutcome(r, f, words(why, f.Action))
 		http.Redirect(w, r, "/evidence?no="+f.BusinessNo, http.StatusSeeOther)
 		return
 	}

@@ -138,6 +138,9 @@ func wordsOfEvidence(code, action string) (o outcome, ok bool) {
 			o.Next, o.NextEN = "密码正确。换绑手机还要看一下镜头，证明是您本人。", "The PIN was right. To change the phone, look into the camera as well."
 		}
 		o.Open = true
+	case "slow_down":
+		o = sayAs(code, "为防止有人试探密码，请稍等", "Somebody may be guessing at PINs: please wait", "看一下镜头，证明是您本人，就能马上办理；也可以过二十分钟再来。没有算您输错。", "Look into the camera to go on at once, or come back in twenty minutes. It did not count as a wrong PIN.", lookHere(), again())
+		o.Open = true
 	case "evidence_invalid", "evidence_used", "challenge_expired":
 		o = sayAs(code, "实人认证没有通过或已过期", "The identity check did not pass, or is too old", "请再做一次。一次认证只能用一次，五分钟内有效。", "Please do it again. A check is good once, for five minutes.", lookHere(), counter())
 		o.Open = true

@@ -23,6 +23,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/guard"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/record"
@@ -218,6 +219,12 @@ func (s *Server) Ready(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.notReady
+}
+
+// Spraying tells of a spray.
+func (s *Server) Spraying() authority.Spraying {
+	return authority.Spraying{Guesses: 90, Wrong: 70, Slowed: 12,
+		Alarms: []guard.Alarm{{Kind: guard.ValueSprayed, At: Start, Channel: "app", Guesses: 61, Slowed: 12}}}
 }
 
 // RaiseHead answers as an authority with one card, which is behind.

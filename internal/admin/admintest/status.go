@@ -52,7 +52,8 @@ func servedStatus(t *testing.T, w *World, a admin.Administration) {
 	keys, err := vault.SigningKeys(w.KeyFile)
 	must(t, err)
 	want := admin.Status{At: Start, Issuer: "https://pin.example.cn", Shape: "2/3", People: 20, SealKey: sealKey,
-		Serving: &admin.Serving{Since: Start.Add(-time.Hour), Ready: true, Signs: keys[0].ID, Keys: []string{keys[0].ID}},
+		Serving: &admin.Serving{Since: Start.Add(-time.Hour), Ready: true, Signs: keys[0].ID, Keys: []string{keys[0].ID},
+			Guesses: admin.Guesses{Decided: 90, Wrong: 70, Slowed: 12, Alarms: []admin.SprayAlarm{{Kind: "value_sprayed", At: Start, Channel: "app", Wrong: 61}}}},
 		Keepers: []admin.KeeperState{{ID: "k1", Sequence: 7}, {ID: "k2", Sequence: 9}},
 		Texts: admin.Texts{Driver: "none", Behind: true,
 			Codes:   admin.TextQueue{Since: &admin.TextCounts{}},

@@ -38,7 +38,7 @@ func linkEndpoint() endpoint {
 		path: "/v1/links", id: "link", kind: store.ClientChannel, recalls: true, answer: verificationView{},
 		summary: "Link the holder's card in this channel by its PIN (关联)",
 		detail:  "Every link has a handle of its own, also for the same card in the same channel. Whatever the cause (wrong, unknown, not set, locked), the refusal is the same problem with code refused, at one pace; the same request with evidence may succeed.",
-		codes: requestCodes(liuma.CodeRefused, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeEvidenceInvalid,
+		codes: requestCodes(liuma.CodeRefused, liuma.CodeSlowDown, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeEvidenceInvalid,
 			liuma.CodeEvidenceUsed, liuma.CodeNotFound, liuma.CodeLinkLimit, liuma.CodeLinksFull),
 	}
 }
@@ -48,7 +48,7 @@ func verifyEndpoint() endpoint {
 		path: "/v1/verifications", id: "verify", kind: store.ClientChannel, recalls: true, answer: verificationView{},
 		summary: "Verify a PIN (核验密码)",
 		detail:  "Any verdict is an answer with status 200. A right one carries a receipt that lives 60 seconds.",
-		codes:   requestCodes(liuma.CodeRefused, liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed),
+		codes:   requestCodes(liuma.CodeRefused, liuma.CodeSlowDown, liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed),
 	}
 }
 
@@ -57,7 +57,7 @@ func changeEndpoint() endpoint {
 		path: "/v1/pin-changes", id: "change", kind: store.ClientChannel, recalls: true, answer: verificationView{},
 		summary: "Change the PIN (修改密码)",
 		detail:  "The verdict is about the old PIN; right means that the new one holds, in every channel at once.",
-		codes: requestCodes(liuma.CodeRefused, liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed,
+		codes: requestCodes(liuma.CodeRefused, liuma.CodeSlowDown, liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed,
 			liuma.CodeWeakPIN, liuma.CodeChangeUnderWay),
 	}
 }

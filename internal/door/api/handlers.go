@@ -89,6 +89,7 @@ func (d *Door) link(c *call, b *linkRequest) (any, error) {
 func oneRefusal(err error) error {
 	switch liuma.CodeOf(err) {
 	case liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy, liuma.CodeBadRequest,
+		liuma.CodeSlowDown, // decided by the PIN that was typed, before any card was looked up
 		liuma.CodeForbidden, liuma.CodeBusinessNoUsed, liuma.CodeUndecided,
 		liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired,
 		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodePINFormat,

@@ -179,8 +179,8 @@ func (h *handler) sureToFreeze(v *view, p ceremony.Page) {
 	}
 }
 
-// source is the address for which a request counts at the limit of freeze
-// codes. It is the address that the request came from. If that is one of the
+// source is the address for which a request counts: at the limit of freeze codes,
+// and among guesses at PINs. It is the address that the request came from. If that is one of the
 // configured proxies, it is the last address of X-Forwarded-For that is not one
 // of them. A household has a /64 of IPv6, so a whole /64 is one source.
 func (h *handler) source(r *http.Request) string {

@@ -23,6 +23,7 @@ func (h *handler) givePIN(r *http.Request, id string, by hand) (ceremony.Page, e
 	if err != nil {
 		return ceremony.Page{}, err
 	}
+	given.Source = h.source(r)
 	page, err := h.authority.GivePIN(r.Context(), id, by.Hand, given)
 	if err != nil && liuma.CodeOf(err) == liuma.CodeCeremonyMoved {
 		page = h.awaitTry(r.Context(), id, by.Hand, given.Try)

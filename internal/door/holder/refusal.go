@@ -39,7 +39,7 @@ func statusOf(c liuma.Code) int {
 		return http.StatusServiceUnavailable
 	case liuma.CodeForbidden:
 		return http.StatusForbidden
-	case liuma.CodeFreezeCodeLimit:
+	case liuma.CodeFreezeCodeLimit, liuma.CodeSlowDown:
 		return http.StatusTooManyRequests
 	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
 		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeFreezeCodeInvalid:
@@ -208,11 +208,11 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		v.Notice = &notice{Title: v.T.HowToGoOn, Text: v.T.FrozenNext}
 	case liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed:
 		v.Result.Text, v.Result.Next = v.T.EvidenceText, ""
-		v.Notice = &notice{Title: v.T.HowToGoOn, Text: v.T.EvidenceNext}
-		check := v.back("btn-primary")
-		check.Text = v.T.DoEvidence
-		v.First = append(v.First, check)
-		v.Counter = v.counterOf(v.T.CounterFace, p.Region)
+		v.toEvidence(p, v.T.EvidenceNext)
+		return
+	case liuma.CodeSlowDown:
+		v.Result.Next = v.T.SlowUncounted
+		v.toEvidence(p, v.T.SlowNext)
 		return
 	case liuma.CodeResetPlanned:
 		v.Result.Text, v.Result.Next = v.T.PlannedText, v.T.PlannedNext
@@ -249,6 +249,15 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 	}
 }
 
+// toEvidence leads back to the channel for an identity check, or to a counter.
+func (v *view) toEvidence(p ceremony.Page, text string) {
+	v.Notice = &notice{Title: v.T.HowToGoOn, Text: text}
+	check := v.back("btn-primary")
+	check.Text = v.T.DoEvidence
+	v.First = append(v.First, check)
+	v.Counter = v.counterOf(v.T.CounterFace, p.Region)
+}
+
 // toNewPIN leads from a locked or blocked PIN to a new one: on this page if the
 // card is linked to this channel, else in a channel that it is linked to, and
 // always at a counter.
@@ -277,6 +286,8 @@ func refusedLook(c liuma.Code) look {
 		return look{title: func(t *wordings) string { return t.CancelledTitle }, kind: "refuse", icon: "blocked"}
 	case liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed:
 		return look{title: func(t *wordings) string { return t.EvidenceTitle }, kind: "warn", icon: "evidence"}
+	case liuma.CodeSlowDown:
+		return look{title: func(t *wordings) string { return t.SlowTitle }, kind: "warn", icon: "expired"}
 	case liuma.CodeNotInRegistry:
 		return look{title: func(t *wordings) string { return t.NotInRegistryTitle }, kind: "info", icon: "unavailable"}
 	case liuma.CodeAlreadyEnrolled:

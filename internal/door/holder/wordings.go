@@ -42,6 +42,7 @@ type wordings struct {
 	BlockedTitle, BlockedText, FrozenTitle, FrozenText        string
 	HowToGoOn, FrozenNext, EvidenceTitle, EvidenceText        string
 	EvidenceNext, DoEvidence, CancelledTitle, RefusedTitle    string
+	SlowTitle, SlowUncounted, SlowNext                        string
 	NotInRegistryTitle, AlreadyEnrolledTitle                  string
 	ExpiredTitle, ElsewhereTitle, LeftTitle, UnavailableTitle string
 	NotReturnedTitle                                          string
@@ -166,6 +167,10 @@ func refusalWordings(t *wordings, say func(zh, en string) string) {
 	t.EvidenceText = say("现在单凭密码还不能办理（例如实体社保卡已挂失），还要证明是您本人。", "For now the PIN alone is not enough for this card, for example because the physical card is reported lost.")
 	t.EvidenceNext = say("点下面的按钮回到应用，做一次实人认证，再回来输入密码。不方便刷脸，可以到经办机构办理。",
 		"The button takes you back to the app for an identity check; then you come back and enter the PIN. If you cannot show your face, visit an agency.")
+	t.SlowTitle = say("请稍后再试", "Please wait a little")
+	t.SlowUncounted = say("刚才没有算您输错，您的密码没有改变。", "It did not count as a wrong PIN, and your PIN has not changed.")
+	t.SlowNext = say("着急的话，点下面的按钮回到应用，做一次实人认证，再回来输入密码，马上就能办。不着急，过二十分钟从应用重新进入。",
+		"If you are in a hurry, use the button below: go back to the app, do an identity check, and enter the PIN again. Otherwise start again from the app in twenty minutes.")
 	t.DoEvidence = say("去做实人认证", "Do the identity check")
 	t.CancelledTitle = say("电子社保卡不能使用", "The e-Card cannot be used")
 	t.RefusedTitle = say("未能通过核验", "The check did not succeed")
