@@ -68,7 +68,7 @@ func (a *Authority) witnessTime(ctx context.Context) error {
 	others, quorum := a.others(ctx)
 	next, err := a.clock.Witnessed(others, quorum)
 	if err != nil {
-		return nil // too few of them: an operator decides
+		return nil //nolint:nilerr // too few of them: an operator decides
 	}
 	if err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		return a.Entry("system", audit.ClockWitnessed, liuma.CardID{}, "", "ok"), tx.SaveClock(next)

@@ -46,10 +46,3 @@ func (s *Ceremonies) linkedCardOf(r store.Reader, c store.Ceremony, d details) (
 	}
 	return s.engine.ReadCard(r, link.Card)
 }
-
-func ignoreMissing(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	return err
-}

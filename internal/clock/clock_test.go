@@ -203,7 +203,7 @@ func TestSystem(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	}
-	if newPortable().Read().BootID == newPortable().Read().BootID {
+	if one, two := newPortable().Read(), newPortable().Read(); one.BootID == two.BootID {
 		t.Error("two processes count from one start")
 	}
 }

@@ -77,12 +77,11 @@ func (g *gathered) grew(r store.Reader, s audit.Stream) error {
 		return err
 	}
 	broken, err := verify(r, from, to)
-	if err != nil {
-		return err
-	}
 	if broken != nil {
 		g.find(broken.Place, broken.Fault)
-		return nil
+	}
+	if err != nil || broken != nil {
+		return err
 	}
 	if to.Number == from.Number {
 		return nil // its row was put on the list by hand

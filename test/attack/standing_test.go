@@ -166,7 +166,7 @@ func TestAThiefsAccountGetsAThiefsLink(t *testing.T) {
 		t.Run(door, func(t *testing.T) {
 			w := newWorld(t, false)
 			w.Clock.Advance(80 * time.Hour)
-			stolen := ""
+			var stolen string
 			if door == "hosted" {
 				stolen = w.link(w.home, w.who, goodPIN)
 			} else {
@@ -186,7 +186,7 @@ func TestAThiefsAccountGetsAThiefsLink(t *testing.T) {
 			q := request{action: liuma.ActionChange, card: stolen, bn: w.number()}
 			p := w.opened(w.browser(), w.home, q)
 			if p.Pad() != "" {
-				p = w.typed(p, goodPIN, thiefPIN)
+				w.typed(p, goodPIN, thiefPIN)
 			}
 			if what := got(before, w.look(w.People[1])); what != "" {
 				t.Fatalf("a thief %s", what)

@@ -179,14 +179,6 @@ func (r *row) int() int64 {
 	return 0
 }
 
-func (r *row) uint32() uint32 {
-	v := r.int()
-	if v < 0 || v > 1<<32-1 {
-		r.fail("is out of range")
-	}
-	return uint32(v)
-}
-
 func (r *row) bool() bool { return r.int() != 0 }
 
 func (r *row) text() string {
@@ -233,15 +225,6 @@ func (r *row) time() time.Time {
 	return time.Time{}
 }
 
-// blob binds b; an empty one, or one of zeros alone where zero means none, is
-// NULL and takes no room.
-func blob(b []byte) driver.Value {
-	if len(b) == 0 {
-		return nil
-	}
-	return b
-}
-
 func fixed(b []byte) driver.Value {
 	for _, c := range b {
 		if c != 0 {
@@ -249,18 +232,4 @@ func fixed(b []byte) driver.Value {
 		}
 	}
 	return nil
-}
-
-func milli(t time.Time) driver.Value {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UnixMilli()
-}
-
-func flag(b bool) driver.Value {
-	if b {
-		return int64(1)
-	}
-	return int64(0)
 }

@@ -13,7 +13,7 @@ func TestDigestsAreAppendOnly(t *testing.T) {
 	s, _ := openForFaults(t)
 	for n := range uint64(2) {
 		err := s.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
-			stream := audit.ProcessID(s.writer.process).Stream()
+			stream := s.writer.process.Stream()
 			return audit.Entry{At: time.UnixMilli(1), Actor: "system", Event: audit.RecordDigested, Outcome: "ok"},
 				tx.InsertDigest(store.Digest{Number: n + 1, Token: "t"}, []audit.Head{{Place: audit.Place{Stream: stream, Number: n + 1}}})
 		})
