@@ -210,7 +210,7 @@ func phoneExplanation(c Code) (Explanation, bool) {
 	case CodePhoneNone:
 		return say("没有可以接收验证码的绑定手机。", "No phone is bound that a code could go to.", counterZH, counterEN)
 	case CodePhoneLate:
-		return say("绑定手机不久前才绑定或更换，为防止盗用，暂不能在线办理。", "The phone was bound or changed lately; to keep thieves out, this cannot be done online yet.",
+		return say("绑定手机不久前更换过，为防止盗用，暂不能在线办理。", "The bound phone was changed lately; to keep thieves out, this cannot be done online yet.",
 			"请在所示时间之后再试；急需办理的，"+counterZH, "Try again after the time shown. If it cannot wait: "+counterEN)
 	case CodePhoneStale:
 		return say("绑定手机太久没有使用过，号码可能已经换人。", "The bound phone was not used for so long that it may have another owner by now.", counterZH, counterEN)

@@ -82,7 +82,7 @@ func wordsOfPIN(code, _ string) (o outcome, ok bool) {
 	case "wrong_pin":
 		o = sayAs(code, "密码不正确", "That PIN is not right", "想得起来就再试一次；想不起来可以马上找回，不用等。", "Try again, or recover it at once if you cannot remember.", again(), forgot())
 	case "locked":
-		o = sayAs(code, "密码已锁定", "The PIN is locked", "输错次数过多。到时会自动恢复，在所有渠道都一样；找回密码可以马上解锁。实体社保卡不受影响。", "Too many wrong PINs. It ends by itself at the time shown, and holds in every channel; recovering the PIN ends it at once. The physical card is not affected.", forgot(), counter())
+		o = sayAs(code, "密码已锁定", "The PIN is locked", "输错次数过多，到时会自动恢复。其他应用同样锁定；用了三天以上的，可能还能用。找回密码可以马上解锁。实体社保卡不受影响。", "Too many wrong PINs. It ends by itself at the time shown. Other apps are locked as well; one in use for three days or more may still work. Recovering the PIN ends it at once. The physical card is not affected.", forgot(), counter())
 		o.UntilZH, o.UntilEN = "自动恢复", "ends by itself"
 	case "blocked":
 		o = sayAs(code, "密码已停用", "The PIN is blocked", "累计输错太多次，等下去不会恢复。找回密码就能继续使用。", "Too many wrong PINs in all: waiting does not help, recovering the PIN does.", forgot(), counter())
@@ -152,7 +152,7 @@ func wordsOfEvidence(code, action string) (o outcome, ok bool) {
 func wordsOfPhone(code, _ string) (o outcome, ok bool) {
 	switch code {
 	case "phone_bound_lately":
-		o = sayAs(code, "绑定手机刚绑定或更换过，暂时不能在线办理", "The phone was bound or changed lately", "这是为了防止有人偷换手机后找回密码。可以等到所示时间，急用请到窗口办理。", "This keeps out thieves who changed the phone. Wait until the time shown, or go to an agency if it cannot wait.", counter())
+		o = sayAs(code, "绑定手机刚更换过，暂时不能在线办理", "The bound phone was changed lately", "这是为了防止有人偷换手机后找回密码。可以等到所示时间，急用请到窗口办理。", "This keeps out thieves who changed the phone. Wait until the time shown, or go to an agency if it cannot wait.", counter())
 		o.UntilZH, o.UntilEN = "可以在线办理的时间", "online again from"
 	case "phone_unconfirmed":
 		o = sayAs(code, "绑定手机太久没有确认过", "The bound phone was not confirmed for too long", "号码可能已经换了人，所以不能凭它找回密码。请到窗口办理。", "The number may have another owner by now, so it recovers nothing. Please go to an agency.", counter())
