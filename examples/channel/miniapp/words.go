@@ -114,12 +114,12 @@ func wordsOfCard(code, action string) (o outcome, ok bool) {
 	case "already_enrolled":
 		o = sayAs(code, "您已经有电子社保卡了", "You have an e-card already", "请用原来设的密码关联到这里。", "Link it here with the PIN that you have.", way{actionLink, "用密码关联", "Link by PIN"})
 	case "card_restored":
-		o = sayAs(code, "您已经有电子社保卡了，现在冻结着", "You have an e-card already, and it is frozen", "它的记录刚刚恢复。请带身份证到经办窗口启用。", "Its record was just restored. Go to an agency with your ID card.", counter())
+		o = sayAs(code, "您已经有电子社保卡了，现在冻结着", "You have an e-card already, and it is frozen", "卡的资料刚恢复过，为安全起见先冻结了。请本人带身份证原件到经办窗口启用。", "What is kept of it was just restored, and it is frozen to be safe. Go to an agency with your original ID card.", counter())
 	case "link_limit":
-		o = sayAs(code, "这张卡今天已关联三次", "This card was linked three times within a day", "请在所示时间之后再关联。如非本人操作，请立即冻结。", "Link it again after the time shown. If that was not you, freeze the card now.")
+		o = sayAs(code, "这张卡今天已关联三次", "This card was linked three times within a day", "请在所示时间之后再关联。如果那不是您关联的，请在原来的应用里冻结这张卡，或拨打 12333。", "Link it again after the time shown. If it was not you who linked it, freeze the card in the app where you have it, or call 12333.")
 		o.UntilZH, o.UntilEN = "可以再关联的时间", "link again from"
 	case "links_full":
-		o = sayAs(code, "这张卡已有十处关联", "This card has ten links already", "请先在不用的应用里解除关联。", "End the link in an app that you no longer use.")
+		o = sayAs(code, "这张卡已有十处关联", "This card has ten links already", "请先在不再用的应用里解除关联，再回来关联；不会办请拨打 12333。", "End the link in an app that you no longer use, then link it here; call 12333 if you need help.", again())
 	case "not_in_registry":
 		o = sayAs(code, "没有查到相符的社会保障卡", "No matching social-security card was found", "请核对姓名和身份证号码，或拨打 12333 咨询。", "Check name and ID number, or call 12333.")
 	}
