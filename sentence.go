@@ -114,8 +114,8 @@ func holderExplanation(c Code) (Explanation, bool) {
 		return say("您已经申领过电子社保卡并设置了密码。", "You already have an e-card with a PIN.",
 			"请直接用原来的密码关联本渠道。", "Link this channel with the PIN that you have.")
 	case CodeCardRestored:
-		return say("您已经有电子社保卡，它的记录刚刚恢复，为安全起见已冻结。", "You already have an e-card; its record was just restored, and it is frozen to be safe.",
-			"请带身份证到经办窗口启用。", "Go to an agency with your ID card to have it opened.")
+		return say("您已经有电子社保卡。我们刚恢复了这张卡的资料，为安全起见，卡已冻结。", "You already have an e-card. We have just restored what we keep of it, and the card is frozen to be safe.",
+			"请本人带身份证原件到经办窗口启用。", "Go to an agency with your ID card to have it opened.")
 	case CodePINFormat:
 		return say("密码应为 6 位数字。", "A PIN has six digits.",
 			"请重新输入 6 位数字。", "Enter six digits.")
@@ -133,10 +133,10 @@ func holderExplanation(c Code) (Explanation, bool) {
 			"请核对信息和密码，做一次实人认证再试；忘记密码可在已关联的渠道找回，或拨打 12333。", "Check the details and the PIN, and try again together with an identity check; a forgotten PIN can be recovered in a linked channel, or call 12333.")
 	case CodeLinkLimit:
 		return say("这张卡今天已关联三次。", "This card was linked three times within a day.",
-			"请在所示时间之后再关联；如非本人操作，请立即冻结。", "Link again after the time shown. If that was not you, freeze the card now.")
+			"请在所示时间之后再关联。如果那不是您关联的，请马上冻结这张卡。", "Link again after the time shown. If it was not you who linked it, freeze the card now.")
 	case CodeLinksFull:
 		return say("这张卡已有十处关联。", "This card has ten links already.",
-			"请先在不用的应用里解除关联，或在换新手机的应用里替换原来的关联。", "End the link in an app that you no longer use, or let the app on the new phone replace its old link.")
+			"请先在不再用的应用里解除关联，再回来办；不会办请拨打 12333。如果有的不是您关联的，请马上冻结这张卡。", "End the link in an app that you no longer use, then come back; call 12333 if you need help. If some of them are not yours, freeze the card now.")
 	case CodeWrong:
 		return say("密码不正确。", "That PIN is not right.",
 			"请再试一次；想不起来可以找回密码。", "Try again, or recover the PIN if you cannot remember it.")
@@ -169,8 +169,8 @@ func ceremonyExplanation(c Code) (Explanation, bool) {
 		return say("这一步已经办过了。", "This step was done already.",
 			"请查看最新的页面。", "Look at the latest page.")
 	case CodeNotReturned:
-		return say("结果没有从输入密码的那个页面带回应用，不能再取用。", "The result did not come back to the app from the page where the PIN was entered, and cannot be fetched any more.",
-			"请回到您自己的应用，重新办理，并在打开的页面里办完。如果是别人发给您的链接，请不要再打开，并可冻结电子社保卡或拨打 12333。", "Start again from your own app, and finish on the page that it opens. If somebody sent you a link to this page, do not open it again; you can freeze the card, or call 12333.")
+		return say("核验的结果没有带回应用，这次办理不算数。", "The result did not come back to the app, so this one does not count.",
+			"请从您自己的应用重新办理，在打开的页面里办完。如果页面是别人发给您的，不要再打开，请马上冻结电子社保卡，或拨打 12333。", "Start again from your own app, and finish on the page that it opens. If somebody sent you a link to this page, do not open it again: freeze the card now, or call 12333.")
 	case CodeLeft:
 		return say("您已取消办理。", "You called this off.",
 			"如需办理，请回到应用重新进入。", "Start again from the app if you want to.")
@@ -213,7 +213,7 @@ func phoneExplanation(c Code) (Explanation, bool) {
 	case CodePhoneNone:
 		return say("没有可以接收验证码的绑定手机。", "No phone is bound that a code could go to.", counterZH, counterEN)
 	case CodePhoneLate:
-		return say("绑定手机不久前才绑定或更换，为防止盗用，暂不能在线办理。", "The phone was bound or changed lately; to keep thieves out, this cannot be done online yet.",
+		return say("绑定手机不久前更换过，为防止盗用，暂不能在线办理。", "The bound phone was changed lately; to keep thieves out, this cannot be done online yet.",
 			"请在所示时间之后再试；急需办理的，"+counterZH, "Try again after the time shown. If it cannot wait: "+counterEN)
 	case CodePhoneStale:
 		return say("绑定手机太久没有使用过，号码可能已经换人。", "The bound phone was not used for so long that it may have another owner by now.", counterZH, counterEN)

@@ -11,7 +11,8 @@ import (
 
 // FreezeOwn freezes the card of a ceremony from its page. It needs no PIN where
 // the channel is linked to the card, since that channel may freeze it anyway. A
-// card that was only named by ID number needs a right PIN first.
+// card that was only named by ID number needs a right PIN first, also where the
+// card may have no more links: whoever made those may be a thief.
 func (s *Ceremonies) FreezeOwn(ctx context.Context, id string, h Hand) (Page, error) {
 	from := []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN, StepRefused, StepDone}
 	return s.moveAnyway(ctx, id, h, from, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
@@ -35,7 +36,8 @@ func (s *Ceremonies) FreezeOwn(ctx context.Context, id string, h Hand) (Page, er
 }
 
 func (s *Ceremonies) ownCard(r store.Reader, c store.Ceremony, d details) (store.Card, error) {
-	if d.Subject.Card == "" && Step(c.Step) == StepDone {
+	full := Step(c.Step) == StepRefused && noMoreLinks(liuma.Code(d.Code)) && isBrowser(d.GivenIn, c)
+	if d.Subject.Card == "" && (full || Step(c.Step) == StepDone) {
 		return s.engine.ReadCard(r, c.Card)
 	}
 	return s.linkedCardOf(r, c, d)

@@ -162,7 +162,7 @@ func (s *Ceremonies) refuseLink(ctx context.Context, q asking, proof *evidence.P
 func (s *Ceremonies) linked(replaces store.Handle) func(store.Tx, *store.Card, *store.Request) (audit.Event, error) {
 	return func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
 		err := s.engine.MayLink(tx, *card, *row, replaces)
-		if e, ok := refusal(err); ok && (e.Code == liuma.CodeLinkLimit || e.Code == liuma.CodeLinksFull) {
+		if e, ok := refusal(err); ok && noMoreLinks(e.Code) {
 			row.Verdict, row.Code, row.Until, row.ReceiptID = "", e.Code, e.Until, ""
 			return "", nil
 		}
@@ -177,6 +177,9 @@ func (s *Ceremonies) linked(replaces store.Handle) func(store.Tx, *store.Card, *
 		return audit.CardLinked, s.engine.TellIn(tx, *card, noticeLinked, row.Channel, nil)
 	}
 }
+
+// noMoreLinks reports a link that was refused after a right PIN.
+func noMoreLinks(c liuma.Code) bool { return c == liuma.CodeLinkLimit || c == liuma.CodeLinksFull }
 
 // cardOf finds, in one view, a card by its holder. Its PIN must be set and the
 // name must fit.

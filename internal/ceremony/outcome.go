@@ -46,6 +46,9 @@ func (s *Ceremonies) advance(tx store.Tx, try store.Request) (ev audit.Event, er
 		d.Verdict, d.Code, d.Until, d.Left = "", string(liuma.CodeRefused), time.Time{}, nil
 	}
 	to, end := s.afterTry(try)
+	if noMoreLinks(try.Code) {
+		d.GivenIn = bytes.Clone(d.Proofs.madeBy(c, try.BusinessNo)) // it may freeze the card
+	}
 	if to == StepDone {
 		d.Proofs.PIN = PINProof{} // it was given in another browser, so it proves nothing here
 		if by := d.Proofs.madeBy(c, try.BusinessNo); isBrowser(by, c) {
@@ -104,7 +107,7 @@ func (s *Ceremonies) afterTry(try store.Request) (to Step, end bool) {
 	switch {
 	case try.Verdict == liuma.Right && try.Code == "":
 		return StepDone, true
-	case try.Code == liuma.CodeLinkLimit, try.Code == liuma.CodeLinksFull:
+	case noMoreLinks(try.Code):
 		return StepRefused, true
 	case !s.acts[try.Action].Linked:
 		return StepPIN, false

@@ -10,6 +10,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
@@ -222,6 +223,86 @@ func TestFreezeCodesAreRationedBySourceAndTime(t *testing.T) {
 	x.Clock.Advance(4 * day) // enrolled more than seven days ago
 	if _, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.1", code); liuma.CodeOf(err) != liuma.CodeFreezeCodeInvalid {
 		t.Errorf("a code of more than seven days: %v", err)
+	}
+}
+
+// TestFreezeWhereNoMoreLinks: the PIN was right and there were three links today,
+// which may be a thief's. The browser that gave the PIN freezes the card, and no
+// other.
+func TestFreezeWhereNoMoreLinks(t *testing.T) {
+	for _, right := range []bool{true, false} {
+		x := newPhoned(t, testkit.Options{})
+		two := x.Channel("national")
+		for range 3 {
+			x.linkAgain(x.ch, goodPIN, true)
+		}
+		p, h := x.OpenPage(two, x.PushFor(two, liuma.ActionLink, identity(x.who), nil))
+		p, err := x.Authority().Agree(t.Context(), p.ID, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !right {
+			p = x.GivePIN(p, h, liuma.RoleCurrent, wrongPIN)
+			if _, err := x.Authority().FreezeOwn(t.Context(), p.ID, h); liuma.CodeOf(err) != liuma.CodeRefused {
+				t.Errorf("frozen after a wrong PIN: %v", err)
+			}
+			continue
+		}
+		p = x.GivePIN(p, h, liuma.RoleCurrent, goodPIN)
+		x.want(p, ceremony.StepRefused, liuma.CodeLinkLimit)
+		if _, err := x.Authority().FreezeOwn(t.Context(), p.ID, ceremony.Hand{Secret: "another"}); err == nil {
+			t.Error("another browser froze the card")
+		}
+		if p, err = x.Authority().FreezeOwn(t.Context(), p.ID, h); err != nil {
+			t.Fatal(err)
+		}
+		x.want(p, ceremony.StepRefused, liuma.CodeFrozen)
+		if v := x.Verify(x.ch, x.card, goodPIN); v.Code != liuma.CodeFrozen {
+			t.Errorf("the card is not frozen: %+v", v)
+		}
+	}
+}
+
+// TestFreezeNotByWhoTookOver: another browser takes the ceremony over while the
+// keepers work on the PIN. It proved nothing, and freezes nothing.
+func TestFreezeNotByWhoTookOver(t *testing.T) {
+	hook := &hooks{}
+	x := newPhoned(t, testkit.Options{Keeper: func(k keeper.Keeper) keeper.Keeper { return &hookedKeeper{k, hook} }})
+	two := x.Channel("national")
+	for range 3 {
+		x.linkAgain(x.ch, goodPIN, true)
+	}
+	q := x.PushFor(two, liuma.ActionLink, identity(x.who), nil)
+	p, h := x.OpenPage(two, q)
+	p, err := x.Authority().Agree(t.Context(), p.ID, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var thief ceremony.Hand
+	take := once(func() {
+		pushed, err := x.Authority().Push(t.Context(), two, q)
+		if err != nil {
+			t.Error(err)
+		}
+		begun, err := x.Authority().Begin(t.Context(), p.ID, ceremony.Hand{RequestURI: pushed.RequestURI})
+		if err != nil {
+			t.Error(err)
+		}
+		thief = ceremony.Hand{Secret: begun.Bound}
+	})
+	hook.set(take, nil)
+	_, err = x.Authority().GivePIN(t.Context(), p.ID, h, ceremony.Given{Try: p.Try, Current: x.SealPage(p, liuma.RoleCurrent, goodPIN)})
+	hook.set(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err = x.Authority().Look(t.Context(), p.ID, thief)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.want(p, ceremony.StepRefused, liuma.CodeLinkLimit)
+	if _, err := x.Authority().FreezeOwn(t.Context(), p.ID, thief); liuma.CodeOf(err) != liuma.CodeRefused {
+		t.Errorf("who took over froze the card: %v", err)
 	}
 }
 

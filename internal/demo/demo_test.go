@@ -45,7 +45,7 @@ func TestPlay(t *testing.T) {
 		"receipt_spent", "用途不符",
 		"【7】数据库被偷了", "tried 4,000 PINs with 3 stolen keys: 12,000 key pairs",
 		"none is the card's", "Argon2id", "keepers/ directory. With it the same 2000 PINs give",
-		"申领成功", "关联成功", "三天后", "密码已锁定", "密码找回来了", "太好猜", "旧密码", "锁定马上解除",
+		"申领成功", "关联成功", "一分钟后", "密码已锁定", "密码找回来了", "太好猜", "旧密码", "锁定马上解除",
 		"到此为止", "直接提交新密码：不收", "他放弃了", "不用登录", "谁的密码也不收", "已解除冻结",
 		"【13】全部步骤都如预期",
 	} {

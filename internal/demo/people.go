@@ -65,11 +65,3 @@ func (p *play) later() {
 	p.stage.clock.Advance(time.Minute + time.Second)
 	p.Note(liuma.Text{ZH: "一分钟后（同一个号码一分钟只发一条验证码；演示把钟拨快，不用等）", EN: "A minute later: a number gets one code a minute. The demo sets its clock forward."})
 }
-
-// threeDaysLater lets the time pass in which a phone that was just bound
-// resets nothing.
-func (p *play) threeDaysLater() {
-	const hold = 72 * time.Hour
-	p.stage.clock.Advance(hold + time.Minute)
-	p.Note(liuma.Text{ZH: "三天后（演示把钟拨快）", EN: "Three days later: the demo sets its clock forward."})
-}

@@ -182,7 +182,7 @@ func linkNation(ctx context.Context, p *play) error {
 // sceneForgot locks the PIN and resets it: one-time code, evidence, a new PIN.
 func sceneForgot(ctx context.Context, p *play) error {
 	t := p.stage.theatre
-	p.threeDaysLater()
+	p.later()
 	wrong, err := goodPIN(t.granny, 42, t.granny.pin)
 	if err != nil {
 		return err

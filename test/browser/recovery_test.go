@@ -10,25 +10,28 @@ import (
 	"github.com/liuma-pin/liuma/internal/notify"
 )
 
-// phoneHold is how long a newly bound phone sets no PIN anew, and a little.
+// phoneHold is how long a phone that replaced another one sets no PIN anew, and a
+// little more.
 const phoneHold = 73 * time.Hour
 
 // minute is the waiting time between two one-time codes to a number, and a
 // little more.
 const minute = 61 * time.Second
 
-// TestForgotten: 王奶奶 has forgotten her PIN and tries until it locks. After a
-// one-time code, a look into the camera and a new PIN twice, the new PIN is
-// right and unlocked in every channel, and the old one is wrong.
+// TestForgotten: 王奶奶 has forgotten her PIN on the first day and tries until it
+// locks. After a one-time code, a look into the camera and a new PIN twice, the
+// new PIN is right and unlocked in every channel, and the old one is wrong. Her
+// other link is a stranger after that and has fewer tries, until it gives the new
+// PIN.
 func TestForgotten(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	a := s.actor("wang", provincial, phone(), "zh-CN")
 	a.appliesInBoth(rightPIN)
-	s.wait(phoneHold)
+	s.wait(minute) // since the last one-time code to this number
 	a.goTo(provincial)
 	a.starts("verify")
-	a.wrongUntilLocked()
+	a.wrongUntilLocked(6)
 	a.sees("密码已锁定", "找回密码，马上解锁", "也可以到柜台办理", "本人身份证原件")
 	a.presses("forgot")
 	a.sees("先收一条验证码", "138****0019")
@@ -51,7 +54,7 @@ func TestForgotten(t *testing.T) {
 	a.goTo(national)
 	a.starts("verify")
 	a.keypad(rightPIN)
-	a.sees("密码不正确", "还可试 5 次")
+	a.sees("密码不正确", "还可试 3 次")
 	a.keypad(otherPIN)
 	a.sees("密码核验通过")
 	a.leaks(rightPIN, otherPIN, wrongPIN)
@@ -65,13 +68,25 @@ func other(code string) string {
 	return string(code[0]+1) + code[1:]
 }
 
-// TestForgottenInEnglish turns from the pad, remembers, forgets again, and
-// finishes the act that she came for.
+// TestForgottenInEnglish changes her phone, forgets the PIN too early after that,
+// and comes back three days later: she turns from the pad, remembers, forgets
+// again, and finishes the act that she came for.
 func TestForgottenInEnglish(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	a := s.actor("li", provincial, phone(), "en")
 	a.applies(rightPIN)
+	a.goTo(provincial)
+	a.starts("rebind")
+	a.presses("agree")
+	a.keypad(rightPIN)
+	a.sees("Show that it is you")
+	a.returns()
+	a.looks()
+	a.gives("phone", newPhone)
+	a.proves(newPhone)
+	a.sees("The bound phone was changed")
+	a.returns()
 	a.goTo(provincial)
 	a.starts("verify")
 	a.ready()
@@ -87,7 +102,7 @@ func TestForgottenInEnglish(t *testing.T) {
 	a.presses("remember")
 	a.ready()
 	a.presses("forgot")
-	a.proves(a.me.Phone)
+	a.proves(newPhone)
 	a.sees("Show that it is you", "A phone alone cannot change the PIN")
 	a.returns()
 	a.looks()

@@ -11,8 +11,9 @@ import (
 
 // TestNewcomer is the first quarter of an hour of 王奶奶: she applies for the card
 // with a look into the camera and a one-time code, queries her contribution
-// years behind the PIN, links the card in the nation's app, gets the PIN wrong
-// until it locks, and finds it locked in the other app too.
+// years behind the PIN, links the card in the nation's app, and gets the PIN wrong
+// there until it locks. The app in which she applied is known and goes on; after
+// two wrong ones there too, the PIN is locked in both.
 func TestNewcomer(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -50,25 +51,45 @@ func TestNewcomer(t *testing.T) {
 
 	a.goTo(national)
 	a.starts("verify")
-	a.wrongUntilLocked()
+	a.wrongUntilLocked(4) // a new link is a stranger
+	a.sees("密码已锁定", "其他应用", "用了三天以上的，可能还能用")
+	s.told(a.me.Phone, notify.StrangersLocked)
+	a.goTo(provincial)
+	a.starts("verify")
+	a.keypad(rightPIN)
+	a.sees("密码核验通过")
+	a.goTo(national)
+	a.starts("verify")
+	a.gets(rightPIN, "密码已锁定") // and not a word of whether it was right
+	a.returns()
+	a.sees("密码已锁定", "用了三天以上的，可能还能用")
+
+	a.goTo(provincial)
+	a.starts("verify")
+	a.wrongUntilLocked(2)
 	a.sees("密码已锁定")
 	a.goTo(provincial)
 	a.starts("verify")
-	a.gets(rightPIN, "密码已锁定") // and not a word of whether it was right
+	a.gets(rightPIN, "密码已锁定")
 	a.returns()
 	a.sees("密码已锁定")
 	s.told(a.me.Phone, notify.PINLocked)
 	a.leaks(rightPIN, wrongPIN)
 }
 
-// wrongUntilLocked tries the wrong PIN as often as it is asked for.
-func (a *actor) wrongUntilLocked() {
+// wrongUntilLocked enters the wrong PIN, which must be asked for so often and no
+// more.
+func (a *actor) wrongUntilLocked(times int) {
 	a.t.Helper()
-	for range 6 {
+	for range times {
 		a.ready()
 		before := evaluate[string](a.tab, `document.querySelector("[name=try]").value`)
 		a.keypad(wrongPIN)
 		a.waits(`!document.querySelector("[name=try]") ? document.readyState === "complete" && !!document.querySelector("main") : document.querySelector("[name=try]").value !== ` + `"` + before + `"`)
+	}
+	a.settled()
+	if evaluate[bool](a.tab, `!!document.querySelector("[data-pad]")`) {
+		a.t.Fatalf("after %d wrong PINs there is still a pad\n%s", times, a.text())
 	}
 }
 

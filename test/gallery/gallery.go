@@ -142,8 +142,8 @@ func (c *collection) addPads() {
 	}, text("这里面有您的生日，认识您的人容易猜到。", "This contains your birthday, which people who know you can guess."))
 	c.add("link-confirm", link, confirm, "", nil, text("关联电子社保卡", "Link the e-Card"))
 	c.add("link-pin", link, pad, "", nil, text("输入密码", "Enter PIN"))
-	c.add("link-limit", link, ceremony.StepRefused, liuma.CodeLinkLimit, until(9*time.Hour), text("今天已关联三次", "three times within a day"))
-	c.add("links-full", link, ceremony.StepRefused, liuma.CodeLinksFull, nil, text("已有十处关联", "ten links already"))
+	c.add("link-limit", link, ceremony.StepRefused, liuma.CodeLinkLimit, until(9*time.Hour), text("今天已关联三次", "three times within a day"), both("?ask=freeze"))
+	c.add("links-full", link, ceremony.StepRefused, liuma.CodeLinksFull, nil, text("已有十处关联", "ten links already"), both("?ask=freeze"))
 	c.add("link-refused", link, pad, liuma.CodeRefused, nil, text("未能通过核验", "The check did not succeed"))
 	c.add("verify-pin", verify, pad, "", nil, text("验证电子社保卡密码", "Check the e-Card"), text("忘记密码？重新设置", "Set a new one"))
 	c.add("verify-tries", verify, pad, "", tries(5), text(`data-note="还可试 5 次。"`, `data-note="5 tries left."`))
@@ -169,7 +169,8 @@ func (c *collection) addResults() {
 	c.add("change-done", change, done, "", nil, text("密码已修改", "The PIN was changed"))
 	c.add("locked", verify, refused, liuma.CodeLocked, func(p *ceremony.Page) {
 		p.Verdict, p.Until = liuma.Locked, Now().Add(12*time.Hour+28*time.Minute)
-	}, text("明天（5 月 7 日）09:12", "tomorrow, 7 May, at 09:12"), text("找回密码，马上解锁", "Recover the PIN and unlock now"))
+	}, text("明天（5 月 7 日）09:12", "tomorrow, 7 May, at 09:12"), text("找回密码，马上解锁", "Recover the PIN and unlock now"),
+		text("用了三天以上的，可能还能用", "may still work"))
 	c.add("locked-by-last", verify, refused, liuma.CodeLocked, verdict(liuma.Wrong), text("密码已锁定", "The PIN is locked"))
 	c.add("blocked-by-last", verify, refused, liuma.CodeBlocked, verdict(liuma.Wrong), text("密码已停用", "The PIN is blocked"))
 	c.add("refused-blocked", verify, refused, liuma.CodeBlocked, verdict(liuma.Blocked), text("密码已停用", "The PIN is blocked"))
@@ -182,9 +183,9 @@ func (c *collection) addResults() {
 	c.add("forbidden", verify, refused, liuma.CodeForbidden, nil, text("请换一个官方应用办理", "Use another official app"))
 	c.add("not-in-registry", enroll, refused, liuma.CodeNotInRegistry, nil, text("没有查到", "No matching"))
 	c.add("already-enrolled", enroll, refused, liuma.CodeAlreadyEnrolled, nil, text("已经有电子社保卡", "already have an e-Card"))
-	c.add("card-restored", enroll, refused, liuma.CodeCardRestored, nil, text("已冻结", "it is frozen"))
+	c.add("card-restored", enroll, refused, liuma.CodeCardRestored, nil, text("卡已冻结", "the card is frozen"))
 	c.add("expired", verify, ceremony.StepExpired, liuma.CodeCeremonyExpired, nil, text("已失效", "has expired"))
-	c.add("not-returned", verify, refused, liuma.CodeNotReturned, nil, text("结果没有带回应用", "The result did not go back"))
+	c.add("not-returned", verify, refused, liuma.CodeNotReturned, nil, text("结果没有带回应用", "The result did not go back"), both("?ask=freeze"))
 	c.add("left", verify, ceremony.StepLeft, liuma.CodeLeft, nil, text("已取消办理", "Cancelled"))
 	c.add("elsewhere", verify, ceremony.StepPIN, "", func(p *ceremony.Page) { p.Elsewhere = true }, text("请到另一个页面继续", "Continue in the other window"))
 }

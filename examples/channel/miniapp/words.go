@@ -82,7 +82,7 @@ func wordsOfPIN(code, _ string) (o outcome, ok bool) {
 	case "wrong_pin":
 		o = sayAs(code, "密码不正确", "That PIN is not right", "想得起来就再试一次；想不起来可以马上找回，不用等。", "Try again, or recover it at once if you cannot remember.", again(), forgot())
 	case "locked":
-		o = sayAs(code, "密码已锁定", "The PIN is locked", "输错次数过多。到时会自动恢复，在所有渠道都一样；找回密码可以马上解锁。实体社保卡不受影响。", "Too many wrong PINs. It ends by itself at the time shown, and holds in every channel; recovering the PIN ends it at once. The physical card is not affected.", forgot(), counter())
+		o = sayAs(code, "密码已锁定", "The PIN is locked", "输错次数过多，到时会自动恢复。其他应用同样锁定；用了三天以上的，可能还能用。找回密码可以马上解锁。实体社保卡不受影响。", "Too many wrong PINs. It ends by itself at the time shown. Other apps are locked as well; one in use for three days or more may still work. Recovering the PIN ends it at once. The physical card is not affected.", forgot(), counter())
 		o.UntilZH, o.UntilEN = "自动恢复", "ends by itself"
 	case "blocked":
 		o = sayAs(code, "密码已停用", "The PIN is blocked", "累计输错太多次，等下去不会恢复。找回密码就能继续使用。", "Too many wrong PINs in all: waiting does not help, recovering the PIN does.", forgot(), counter())
@@ -114,12 +114,12 @@ func wordsOfCard(code, action string) (o outcome, ok bool) {
 	case "already_enrolled":
 		o = sayAs(code, "您已经有电子社保卡了", "You have an e-card already", "请用原来设的密码关联到这里。", "Link it here with the PIN that you have.", way{actionLink, "用密码关联", "Link by PIN"})
 	case "card_restored":
-		o = sayAs(code, "您已经有电子社保卡了，现在冻结着", "You have an e-card already, and it is frozen", "它的记录刚刚恢复。请带身份证到经办窗口启用。", "Its record was just restored. Go to an agency with your ID card.", counter())
+		o = sayAs(code, "您已经有电子社保卡了，现在冻结着", "You have an e-card already, and it is frozen", "卡的资料刚恢复过，为安全起见先冻结了。请本人带身份证原件到经办窗口启用。", "What is kept of it was just restored, and it is frozen to be safe. Go to an agency with your original ID card.", counter())
 	case "link_limit":
-		o = sayAs(code, "这张卡今天已关联三次", "This card was linked three times within a day", "请在所示时间之后再关联。如非本人操作，请立即冻结。", "Link it again after the time shown. If that was not you, freeze the card now.")
+		o = sayAs(code, "这张卡今天已关联三次", "This card was linked three times within a day", "请在所示时间之后再关联。如果那不是您关联的，请在原来的应用里冻结这张卡，或拨打 12333。", "Link it again after the time shown. If it was not you who linked it, freeze the card in the app where you have it, or call 12333.")
 		o.UntilZH, o.UntilEN = "可以再关联的时间", "link again from"
 	case "links_full":
-		o = sayAs(code, "这张卡已有十处关联", "This card has ten links already", "请先在不用的应用里解除关联。", "End the link in an app that you no longer use.")
+		o = sayAs(code, "这张卡已有十处关联", "This card has ten links already", "请先在不再用的应用里解除关联，再回来关联；不会办请拨打 12333。", "End the link in an app that you no longer use, then link it here; call 12333 if you need help.", again())
 	case "not_in_registry":
 		o = sayAs(code, "没有查到相符的社会保障卡", "No matching social-security card was found", "请核对姓名和身份证号码，或拨打 12333 咨询。", "Check name and ID number, or call 12333.")
 	}
@@ -155,7 +155,7 @@ func wordsOfEvidence(code, action string) (o outcome, ok bool) {
 func wordsOfPhone(code, _ string) (o outcome, ok bool) {
 	switch code {
 	case "phone_bound_lately":
-		o = sayAs(code, "绑定手机刚绑定或更换过，暂时不能在线办理", "The phone was bound or changed lately", "这是为了防止有人偷换手机后找回密码。可以等到所示时间，急用请到窗口办理。", "This keeps out thieves who changed the phone. Wait until the time shown, or go to an agency if it cannot wait.", counter())
+		o = sayAs(code, "绑定手机刚更换过，暂时不能在线办理", "The bound phone was changed lately", "这是为了防止有人偷换手机后找回密码。可以等到所示时间，急用请到窗口办理。", "This keeps out thieves who changed the phone. Wait until the time shown, or go to an agency if it cannot wait.", counter())
 		o.UntilZH, o.UntilEN = "可以在线办理的时间", "online again from"
 	case "phone_unconfirmed":
 		o = sayAs(code, "绑定手机太久没有确认过", "The bound phone was not confirmed for too long", "号码可能已经换了人，所以不能凭它找回密码。请到窗口办理。", "The number may have another owner by now, so it recovers nothing. Please go to an agency.", counter())

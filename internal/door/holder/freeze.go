@@ -154,8 +154,12 @@ func canFreeze(p ceremony.Page) bool {
 		return linked(p) && !data(p.Action).Thaws
 	case ceremony.StepRefused:
 		code := codeOf(p)
+		if code == liuma.CodeLinkLimit || code == liuma.CodeLinksFull {
+			return true // the PIN was right
+		}
 		return linked(p) && !data(p.Action).Thaws &&
-			(code == liuma.CodeLocked || code == liuma.CodeBlocked || code == liuma.CodeResetPlanned || code == liuma.CodeForbidden)
+			(code == liuma.CodeLocked || code == liuma.CodeBlocked || code == liuma.CodeResetPlanned || code == liuma.CodeForbidden ||
+				code == liuma.CodeNotReturned)
 	}
 	return false
 }

@@ -63,6 +63,25 @@ func TestFreezeIsOffered(t *testing.T) {
 	}
 }
 
+// TestFreezeWhereThePageSaysSo: a page whose sentence is to freeze the card has
+// the way to it.
+func TestFreezeWhereThePageSaysSo(t *testing.T) {
+	for action, codes := range map[liuma.Action][]liuma.Code{
+		liuma.ActionLink:   {liuma.CodeLinkLimit, liuma.CodeLinksFull},
+		liuma.ActionVerify: {liuma.CodeNotReturned},
+	} {
+		for _, code := range codes {
+			p := sample(action, ceremony.StepRefused)
+			p.Code = code
+			s := newSite(t, p)
+			s.begin()
+			if body := s.reads("/c/" + ceremonyID); !strings.Contains(body, "冻结") || !strings.Contains(body, "?ask=freeze") {
+				t.Errorf("%s says so, and has no way:\n%s", code, body)
+			}
+		}
+	}
+}
+
 // reader is a browser that comes to the official page by itself.
 func reader(t *testing.T) *site { return newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN)) }
 

@@ -196,7 +196,7 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		v.Result.Text, v.Result.Next = v.T.LockedText, ""
 		v.Until = h.untilOf(v, p.Until)
 		v.cell(v.T.PhysicalCard, v.T.NotAffected, "", "")
-		v.cell(v.T.OtherChannels, v.T.LockedToo, "", "")
+		v.cell(v.T.OtherApps, v.T.LockedToo, "", "")
 		h.toNewPIN(v, p, v.T.ForgotUnlock)
 	case liuma.CodeBlocked:
 		v.Result.Text, v.Result.Next = v.T.BlockedText, ""

@@ -38,7 +38,7 @@ type wordings struct {
 	ChangedTitle, ChangedText, VerifiedTitle, VerifiedText    string
 	GoingTitle, GoingText                                     string
 	CardName, LockedTitle, LockedText, WhenAgain, OverNow     string
-	PhysicalCard, NotAffected, OtherChannels, LockedToo       string
+	PhysicalCard, NotAffected, OtherApps, LockedToo           string
 	BlockedTitle, BlockedText, FrozenTitle, FrozenText        string
 	HowToGoOn, FrozenNext, EvidenceTitle, EvidenceText        string
 	EvidenceNext, DoEvidence, CancelledTitle, RefusedTitle    string
@@ -154,8 +154,8 @@ func refusalWordings(t *wordings, say func(zh, en string) string) {
 	t.OverNow = say("现在可以再试了。请返回原来的应用，重新进入。", "You can try again now. Go back to the app and start again.")
 	t.PhysicalCard = say("实体社保卡", "Physical card")
 	t.NotAffected = say("不受影响，照常使用", "Not affected")
-	t.OtherChannels = say("其他渠道", "Other channels")
-	t.LockedToo = say("同样锁定", "Locked as well")
+	t.OtherApps = say("其他应用", "Other apps")
+	t.LockedToo = say("同样锁定。用了三天以上的，可能还能用", "Locked as well. One in use for three days or more may still work")
 	t.BlockedTitle = say("密码已停用", "The PIN is blocked")
 	t.BlockedText = say("累计输错次数过多。等待不能恢复，需要重新设置密码。", "Too many wrong PINs in all. Waiting does not help: the PIN must be set anew.")
 	t.FrozenTitle = say("电子社保卡已冻结", "The e-Card is frozen")

@@ -187,7 +187,7 @@ function writeTime(now) {
 }
 
 // The authority makes people wait: a minute between two codes, three days
-// after a phone was bound. Here that is one press.
+// after a phone was changed. Here that is one press.
 for (const button of document.querySelectorAll("[data-pass]")) {
   button.addEventListener("click", async () => {
     button.disabled = true;
