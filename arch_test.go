@@ -2,6 +2,7 @@ package liuma_test
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -439,5 +440,22 @@ func TestDependenciesAreJustified(t *testing.T) {
 	}
 	for p := range rows {
 		t.Errorf("docs/DEPENDENCIES.md justifies %s, which go.mod does not require directly", p)
+	}
+}
+
+// TestReleasedMigrationsStay: the data of a release is migrated by later ones, so
+// a migration that was released never changes; another file follows it.
+func TestReleasedMigrationsStay(t *testing.T) {
+	for file, want := range map[string]string{ // since 0.1.0
+		"internal/store/sqlite/migrations/00001_first.sql":   "7f8fdcb4e9f0ab26ce51ec500725c62f7674e690dd30e5e2b50478e8a22ace7b",
+		"internal/ledger/sqlite/migrations/00001_ledger.sql": "d8415ef05bc7bd5cd52ba675833eca20d291898cca52645567ce560addc53f37",
+	} {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Error(err)
+		}
+		if got := fmt.Sprintf("%x", sha256.Sum256(content)); got != want {
+			t.Errorf("%s was released and has changed (%s): add a migration instead", file, got)
+		}
 	}
 }
