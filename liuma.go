@@ -12,6 +12,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"regexp"
 )
 
@@ -42,6 +43,9 @@ func ParseCardID(s string) (CardID, error) {
 }
 
 func (id CardID) String() string { return hex.EncodeToString(id[:]) }
+
+// LogValue makes a log in JSON name the card as 'liuma card head --card' takes it.
+func (id CardID) LogValue() slog.Value { return slog.StringValue(id.String()) }
 
 // IsZero reports whether id names no card.
 func (id CardID) IsZero() bool { return id == CardID{} }

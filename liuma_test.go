@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -42,6 +43,16 @@ func TestIdentifiersHaveOneSpelling(t *testing.T) {
 		if _, err := liuma.ParseChannelID(s); err == nil {
 			t.Errorf("ParseChannelID(%q) passed", s)
 		}
+	}
+}
+
+// TestALogNamesTheCard: what stands in a log, of either form, is what commands take.
+func TestALogNamesTheCard(t *testing.T) {
+	id := liuma.NewCardID()
+	var out strings.Builder
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "card", id)
+	if !strings.Contains(out.String(), `"card":"`+id.String()+`"`) {
+		t.Errorf("the log has no %s: %s", id, out.String())
 	}
 }
 

@@ -65,7 +65,7 @@ type ChangeRequest struct {
 	Region     string   `json:"region,omitempty"`
 	Purpose    string   `json:"purpose"`
 	Challenge  string   `json:"challenge"`
-	Evidence   string   `json:"evidence,omitempty"` // needed while the physical card is lost
+	Evidence   string   `json:"evidence,omitempty"` // needed while the physical card is lost or the link is not known
 	OldPIN     Envelope `json:"old_pin"`
 	NewPIN     Envelope `json:"new_pin"`
 }

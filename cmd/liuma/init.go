@@ -11,6 +11,7 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/server"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // initCmd is "liuma init".
@@ -147,6 +148,7 @@ func (i *initCmd) explain(w io.Writer, dir string, conf config.Config) {
 	fmt.Fprintf(w, "Made %s with %d keeper(s), shape %s.\n", dir, keepers, i.Shape)
 	fmt.Fprintf(w, "  %-12s settings; docs/OPERATIONS.md describes each\n", config.FileName)
 	fmt.Fprintf(w, "  %-12s keys of the authority: without it the database cannot be read\n", conf.Vault)
+	fmt.Fprintf(w, "  %-12s tells an old database that was put back from the newest: never restore it\n", vault.HeadsFile)
 	fmt.Fprintf(w, "  %-12s database of the authority\n", conf.Database)
 	fmt.Fprintf(w, "  %-12s one directory a keeper: share keys and ledger\n", "keepers")
 	if i.Texts == config.DriverWebhook {

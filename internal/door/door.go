@@ -57,7 +57,7 @@ func CheckOrigin(origin string) (secure bool, err error) {
 		return false, errors.New("want an origin such as https://pin.example.cn, without path or slash at the end")
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !Loopback(u.Hostname())) {
-		return false, errors.New("want https, but on the loopback")
+		return false, errors.New("want https, or http on the loopback")
 	}
 	return u.Scheme == "https", nil
 }

@@ -455,6 +455,47 @@ func TestHeadPutBack(t *testing.T) {
 	}
 }
 
+// noHead is a store in which the row with the head of a stream fails its seal.
+type noHead struct {
+	store.Store
+	stream audit.Stream
+}
+
+func (s noHead) View(ctx context.Context, f func(store.Reader) error) error {
+	return s.Store.View(ctx, func(r store.Reader) error { return f(noHeadReader{r, s.stream}) })
+}
+
+type noHeadReader struct {
+	store.Reader
+	stream audit.Stream
+}
+
+func (r noHeadReader) Head(s audit.Stream) (audit.Head, error) {
+	if s == r.stream {
+		return audit.Head{}, store.ErrSeal
+	}
+	return r.Reader.Head(s)
+}
+
+// TestHeadAltered: a card's row that fails its seal is a fault of its stream, and
+// stops the digests of no other.
+func TestHeadAltered(t *testing.T) {
+	h := newHouse(t)
+	h.write(card(1), 4)
+	h.write(card(2), 4)
+	h.digest()
+	h.write(card(1), 1)
+	h.write(card(2), 1)
+	d, err := record.New(record.Config{Store: noHead{h.db, audit.CardStream(card(1))}, Signer: h.vault, Issuer: issuer, Now: h.clock})
+	must(t, err)
+	must(t, d.Check(t.Context()))
+	made, err := d.Digest(t.Context())
+	must(t, err)
+	if s := d.State(); made.Faulty != 1 || len(s.Faults) != 1 || !strings.Contains(s.Faults[0], "entry 5: altered") {
+		t.Errorf("digest without %d, faults %q", made.Faulty, s.Faults)
+	}
+}
+
 // TestSumTiesTheSet: a digest that does not add up is found, although it is
 // signed and its list is the one that was signed.
 func TestSumTiesTheSet(t *testing.T) {

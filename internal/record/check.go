@@ -69,11 +69,14 @@ func (g *gathered) grew(r store.Reader, s audit.Stream) error {
 		return err
 	}
 	to, err := r.Head(s)
-	if errors.Is(err, store.ErrNotFound) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
 		g.find(audit.Place{Stream: s, Number: from.Number + 1}, audit.Missing)
 		return nil
-	}
-	if err != nil {
+	case errors.Is(err, store.ErrSeal): // the row that holds the head; the other streams go on
+		g.find(audit.Place{Stream: s, Number: from.Number + 1}, audit.Altered)
+		return nil
+	case err != nil:
 		return err
 	}
 	broken, err := verify(r, from, to)

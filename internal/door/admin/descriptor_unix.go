@@ -22,6 +22,7 @@ func receive(c *net.UnixConn, p []byte) (n int, files []*os.File, cut bool, err 
 	}
 	beside := make([]byte, unix.CmsgSpace(4*descriptorRoom))
 	n, size, flags, _, err := c.ReadMsgUnix(p, beside)
+	n = max(n, 0) // it is -1 where the caller went away, which no reader may return
 	cut = flags&unix.MSG_CTRUNC != 0
 	if size == 0 {
 		return n, nil, cut, err

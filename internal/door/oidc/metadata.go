@@ -90,7 +90,7 @@ func CheckRedirectURI(s string) error {
 		return errors.New("redirect URI: want neither user nor fragment")
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !door.Loopback(u.Hostname())) {
-		return errors.New("redirect URI: want https, but on the loopback")
+		return errors.New("redirect URI: want https, or http on the loopback")
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
