@@ -155,11 +155,22 @@ type examinedView struct {
 	Shipped    int       `json:"shipped_digests"`
 	Newer      int       `json:"shipped_later"`
 	Signatures bool      `json:"signatures_checked"`
+	TakenUp    []takenUp `json:"taken_up,omitempty"`
+}
+
+// takenUp are entries whose stream went on after its end had been lost.
+type takenUp struct {
+	Stream  string `json:"stream"`
+	From    uint64 `json:"from"`
+	Adopted uint64 `json:"adopted"`
 }
 
 func viewOf(x audit.Examined, f *audit.Finding) examinedView {
 	v := examinedView{Whole: f == nil, Issuer: x.Issuer, At: x.At, Streams: x.Streams, Entries: x.Entries,
 		LastDigest: x.Digest, Uncovered: x.Uncovered, Shipped: x.Shipped, Newer: x.Newer, Signatures: x.Signatures}
+	for _, up := range x.TakenUp {
+		v.TakenUp = append(v.TakenUp, takenUp{up.Adopted.Stream.String(), up.From, up.Adopted.Number})
+	}
 	if f != nil {
 		v.Digest, v.Number, v.What = f.Digest, f.Number, f.What
 		if !f.Stream.IsZero() {
@@ -187,6 +198,11 @@ func printExamined(w io.Writer, x audit.Examined) error {
 	}
 	_, err := fmt.Fprintf(w, "The record of %s as of %s is whole: %d entries in %d streams; %s; %s; %s.\n",
 		x.Issuer, x.At.Format(time.RFC3339), x.Entries, x.Streams, digest, shipped, signatures)
+	for _, up := range x.TakenUp {
+		_, e := fmt.Fprintf(w, "Not compared: %s was taken up again at entry %d, after the row with its end was lost; entries from %d up to it may be cut off, added or altered.\n",
+			up.Adopted.Stream, up.Adopted.Number, up.From)
+		err = errors.Join(err, e)
+	}
 	return err
 }
 

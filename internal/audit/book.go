@@ -52,8 +52,20 @@ type Book struct {
 	fork    *Finding       // a shipped digest that the record does not have
 	ends    map[Place]Hash // of all entries of process starts
 	starts  []Recorded     // first entries that name an earlier start
+	// TakenUp are streams of cards whose rows were lost, with what no digest covers
+	// of the entries before the card was adopted.
+	TakenUp []TakenUp
 	// Uncovered counts entries that no digest covers yet.
 	Uncovered uint64
+}
+
+// TakenUp says that the end of a stream was lost with its card's row, and that the
+// stream goes on after the entries that were there when the card was adopted
+// (CardAdopted). Whoever deleted the row could cut those off, add to them or
+// rewrite them, down to the last that a digest covers.
+type TakenUp struct {
+	Adopted Place  // the entry of the adoption
+	From    uint64 // the first entry that nothing but the chain vouches for
 }
 
 // NewBook makes an empty Book. Without keys (nil) the digests' signatures are
@@ -171,11 +183,17 @@ func (b *Book) Stream(head Head, entries iter.Seq[Recorded]) error {
 		return &Finding{Place: Place{head.Stream, 1}, What: string(Added) + ": the stream is there twice"}
 	}
 	k.seen = true
+	if head.Number == 0 {
+		return &Finding{Place: Place{head.Stream, 1}, What: string(Missing) + ": the end of the stream, and with it whatever was cut off"}
+	}
 	var off *Finding // the first point that an entry does not meet
 	met := 0         // points before this one were compared
 	watched := func(yield func(Recorded) bool) {
 		for e := range entries {
 			b.remember(e)
+			if e.Event == CardAdopted && e.Stream.Kind == OfCard {
+				b.takenUp(k, e.Place)
+			}
 			for e.Stream == head.Stream && met < len(k.points) && k.points[met].Number <= e.Number {
 				if p := k.points[met]; off == nil && p.Number == e.Number && p.Hash != e.Hash() {
 					off = rewritten(k.points, met)
@@ -210,6 +228,18 @@ func (b *Book) Stream(head Head, entries iter.Seq[Recorded]) error {
 	}
 	b.Uncovered += head.Number - covered
 	return nil
+}
+
+// takenUp notes the adoption of a stream's card. A digest that was made before it
+// vouches for the entries up to its point.
+func (b *Book) takenUp(k *known, adopted Place) {
+	from := uint64(1)
+	for _, p := range k.points {
+		if p.Number < adopted.Number {
+			from = p.Number + 1
+		}
+	}
+	b.TakenUp = append(b.TakenUp, TakenUp{adopted, from})
 }
 
 // rewritten says which entry was altered although the chain is whole. Only that

@@ -40,6 +40,9 @@ type Examined struct {
 	Uncovered        uint64    // entries that came after it
 	Shipped, Newer   int       // shipped digests, and those of them later than the export
 	Signatures       bool      // were checked
+	// TakenUp are entries that were not compared with anything, because the end of
+	// their stream had been lost.
+	TakenUp []TakenUp
 }
 
 // Examine reads a whole export and compares it with its digests and with those
@@ -122,7 +125,7 @@ func (x *examination) run() error {
 		return errors.Join(ErrOrder, x.err)
 	}
 	err := x.book.End()
-	x.out.Uncovered = x.book.Uncovered
+	x.out.Uncovered, x.out.TakenUp = x.book.Uncovered, x.book.TakenUp
 	return err
 }
 

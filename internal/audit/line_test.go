@@ -90,7 +90,7 @@ func FuzzExamine(f *testing.F) {
 			t.Fatalf("examined, and not to be read: %v", err)
 		}
 		twice, err := audit.Examine(&again, audit.ExamineConfig{})
-		if err != nil || twice != out {
+		if err != nil || !reflect.DeepEqual(twice, out) {
 			t.Fatalf("%+v became %+v (%v)", out, twice, err)
 		}
 		lines := bytes.SplitAfter(bytes.TrimSuffix(export, []byte("\n")), []byte("\n"))

@@ -47,11 +47,11 @@ func (s *Ceremonies) advance(tx store.Tx, try store.Request) (ev audit.Event, er
 	}
 	to, end := s.afterTry(try)
 	if noMoreLinks(try.Code) {
-		d.GivenIn = bytes.Clone(d.Proofs.madeBy(c, try.BusinessNo)) // it may freeze the card
+		d.GivenIn = bytes.Clone(d.Proofs.madeBy(c, try)) // it may freeze the card
 	}
 	if to == StepDone {
 		d.Proofs.PIN = PINProof{} // it was given in another browser, so it proves nothing here
-		if by := d.Proofs.madeBy(c, try.BusinessNo); isBrowser(by, c) {
+		if by := d.Proofs.madeBy(c, try); isBrowser(by, c) {
 			d.Proofs.PIN = PINProof{In: by, Version: try.Version}
 		}
 	}
@@ -85,7 +85,7 @@ func (s *Ceremonies) advance(tx store.Tx, try store.Request) (ev audit.Event, er
 // the ceremony ends in the transaction of the verdict. A ceremony that was
 // pushed again and has no browser yet stays open for the one that gave the PIN.
 func (s *Ceremonies) given(c *store.Ceremony, d *details, try store.Request) (audit.Event, error) {
-	d.GivenIn = bytes.Clone(d.Proofs.madeBy(*c, try.BusinessNo))
+	d.GivenIn = bytes.Clone(d.Proofs.madeBy(*c, try))
 	if len(d.GivenIn) > 0 && (c.Browser == [32]byte{} || isBrowser(d.GivenIn, *c)) {
 		return "", nil
 	}

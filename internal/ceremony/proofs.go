@@ -119,10 +119,14 @@ func (p *Proofs) tried(c store.Ceremony) {
 }
 
 // madeBy is the browser that made a try, or nil if another one has made a try
-// since.
-func (p Proofs) madeBy(c store.Ceremony, try liuma.BusinessNo) []byte {
+// since. The try itself says which one it was: the ceremony's row may have been
+// put back to that of another browser while the keepers worked (I-13).
+func (p Proofs) madeBy(c store.Ceremony, try store.Request) []byte {
+	if !bytes.Equal(p.TriedIn, try.Browser[:]) {
+		return nil
+	}
 	for n := max(p.TriedFrom, 1); n <= c.Tries; n++ {
-		if try == authority.TryNo(c.BusinessNo, n) {
+		if try.BusinessNo == authority.TryNo(c.BusinessNo, n) {
 			return p.TriedIn
 		}
 	}

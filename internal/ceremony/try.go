@@ -77,8 +77,10 @@ func (s *Ceremonies) tryOf(m moved, act Act, c authority.Caller, g Given) (askin
 		Purpose: d.Purpose, Challenge: tryChallenge(cer.ID, cer.Tries),
 		Replaces: d.Replaces, Current: given(g.Current), Old: given(g.Old), New: given(g.New), Digest: digest,
 	}
+	row := s.engine.NewRow(c, act.Action, request, cer.ID)
+	row.Browser = cer.Browser
 	q := asking{
-		act: act, caller: c, request: request, row: s.engine.NewRow(c, act.Action, request, cer.ID),
+		act: act, caller: c, request: request, row: row,
 		policy: s.engine.PolicyFor(c, cer.Region), subject: boundSubject(cer.ID),
 		evidence:   pushed{proof: d.Proofs.Evidence},
 		registered: func(store.Reader) error { return nil }, // guard checks it, in the transactions that count and decide

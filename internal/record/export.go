@@ -94,10 +94,27 @@ func (x *export) streams() error {
 			}
 			return nil
 		})
-		if err != nil || !full {
+		if err != nil {
 			return err
 		}
+		if !full {
+			return x.headless()
+		}
 	}
+}
+
+// headless writes the streams whose end is gone with its row, as far as they have
+// entries since the last digest; what a digest lists is missed without them.
+func (x *export) headless() error {
+	return x.view(func(r store.Reader) error {
+		return undigested(r, func(s audit.Stream) error {
+			_, err := r.Head(s)
+			if errors.Is(err, store.ErrNotFound) {
+				return x.stream(r, audit.Head{Place: audit.Place{Stream: s}}, 0)
+			}
+			return err
+		})
+	})
 }
 
 func (x *export) recent() error {

@@ -275,6 +275,9 @@ type Request struct {
 	// Ceremony is the ID of the hosted ceremony that the request belongs to, or
 	// empty. It is set by InsertRequest and never changes.
 	Ceremony string
+	// Browser is the hash of the secret of the browser that made a try of a
+	// ceremony; zero for other requests.
+	Browser [32]byte
 	// Handle is the link that the request came through, or that it made; empty
 	// while there is none.
 	Handle Handle

@@ -32,7 +32,9 @@ type Reader struct {
 var _ store.Reader = (*Reader)(nil)
 
 // NewReader reads from a transaction until End.
-func NewReader(c *Codec, from Source) *Reader { return &Reader{codec: c, from: from, floor: c.floor()} }
+func NewReader(c *Codec, from Source) *Reader {
+	return &Reader{codec: c, from: asked{from, c}, floor: c.floor()}
+}
 
 // End makes the Reader invalid: its function has returned.
 func (r *Reader) End() { r.ended = true }

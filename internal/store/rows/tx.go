@@ -43,7 +43,7 @@ func (t *Tx) Kept() bool { return t.kept }
 
 // NewTx reads and writes in a transaction until End.
 func NewTx(c *Codec, to Sink) *Tx {
-	return &Tx{Reader: Reader{codec: c, from: to, floor: c.floor(), writes: true}, to: to}
+	return &Tx{Reader: Reader{codec: c, from: asked{to, c}, floor: c.floor(), writes: true}, to: to}
 }
 
 // Wrote reports whether a row was changed, Destroys whether a seal key was

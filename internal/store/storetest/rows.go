@@ -130,6 +130,7 @@ func requestCeremony(t *testing.T, open Open) {
 	q := request(1)
 	q.Ceremony, q.Verdict, q.Code, q.TriesLeft, q.Until = ceremonyID(1), liuma.Right, liuma.CodeWrong, 3, at(7)
 	q.Evidence, q.ReceiptID, q.DecidedAt, q.RedeemedAt, q.Handle = "face", "r1", at(8), at(9), "z1"
+	q.Browser = [32]byte{1}
 	q.Decided = true
 	whole(t, q)
 	later := request(2)
