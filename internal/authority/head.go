@@ -170,6 +170,7 @@ func (a *Authority) RaiseHead(ctx context.Context, actor string, id liuma.CardID
 			card.Version, card.KeySet, card.Verifier = held.Version, held.KeySet, held.Verifier
 			card.Reserved = max(card.Reserved, held.Mark)
 			card.Tally.Reset()
+			card.PINSetAt = a.Now() // when it was really set was lost
 			out.Version, out.Taken = held.Version, true
 			if err := dropIntent(tx, id, held.Version); err != nil {
 				return audit.Entry{}, err

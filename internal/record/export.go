@@ -35,7 +35,7 @@ func (d *Digester) Export(ctx context.Context, q Query, w io.Writer) error {
 		err = x.recent()
 	case !q.Stream.IsZero():
 		err = x.view(func(r store.Reader) error {
-			h, err := r.Head(q.Stream)
+			h, err := headOf(r, q.Stream)
 			if errors.Is(err, store.ErrNotFound) {
 				return nil
 			}
@@ -108,7 +108,7 @@ func (x *export) streams() error {
 func (x *export) headless() error {
 	return x.view(func(r store.Reader) error {
 		return undigested(r, func(s audit.Stream) error {
-			_, err := r.Head(s)
+			_, err := headOf(r, s)
 			if errors.Is(err, store.ErrNotFound) {
 				return x.stream(r, audit.Head{Place: audit.Place{Stream: s}}, 0)
 			}
@@ -134,7 +134,7 @@ func (x *export) recent() error {
 			if err != nil {
 				return err
 			}
-			h, err := r.Head(s)
+			h, err := headOf(r, s)
 			if errors.Is(err, store.ErrNotFound) {
 				return nil
 			}
@@ -142,6 +142,16 @@ func (x *export) recent() error {
 		}
 		return errors.Join(changes(r, last.Number, func(h audit.Head) error { return visit(h.Stream) }), undigested(r, visit))
 	})
+}
+
+// headOf is the head of a stream; that of a card whose row was altered has no
+// number, so that whoever examines the export finds its end missing.
+func headOf(r store.Reader, s audit.Stream) (audit.Head, error) {
+	h, err := r.Head(s)
+	if errors.Is(err, store.ErrSeal) {
+		return audit.Head{Place: audit.Place{Stream: s}}, nil
+	}
+	return h, err
 }
 
 // stream writes a stream's head and its entries after a number.

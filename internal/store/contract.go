@@ -125,7 +125,8 @@ type Reader interface {
 	// Streams lists the streams of the audit record by their heads, cards' streams
 	// first, at most limit, after a stream (zero: from the first). Entries of
 	// different streams have no order: their times come from the clocks of
-	// different processes.
+	// different processes. A card's stream whose end cannot be believed, because
+	// the card's row was altered, has Number 0.
 	Streams(after audit.Stream, limit int) ([]audit.Head, error)
 	// Entries lists a stream's entries by their numbers, at most limit, after a
 	// number.

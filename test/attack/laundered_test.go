@@ -103,6 +103,25 @@ func TestTheRecordOfADeletedCard(t *testing.T) {
 	}
 }
 
+// TestTheRecordNamesAnAlteredCard: one card's row was altered. The record can
+// still be examined and names that stream, and a restore of all cards counts the
+// card as not done and goes on.
+func TestTheRecordNamesAnAlteredCard(t *testing.T) {
+	w := newWorldOf(t, testkit.Options{})
+	w.attempt(wrongPIN, "")
+	w.Sent()
+	card, err := w.theCard()
+	must(t, card, err)
+	w.SQL(fmt.Sprintf("UPDATE cards SET rev = rev + 1 WHERE key = x'%x'", card.ID[:]))
+	if _, f := w.examined(); f == nil || f.Stream != audit.CardStream(card.ID) {
+		t.Errorf("the record: %v", f)
+	}
+	done, err := w.System.Admin.AcceptRestore(t.Context(), liuma.CardID{}, "from tape 7")
+	if err != nil || done.Cards != 1 || done.Failed != 1 || !done.Done {
+		t.Errorf("the restore: %+v, %v", done, err)
+	}
+}
+
 // lastEntry is the last one of a card's stream, whatever the card's row says.
 func (w *world) lastEntry(card liuma.CardID) (last audit.Recorded) {
 	w.t.Helper()

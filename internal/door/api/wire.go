@@ -87,7 +87,7 @@ type linkRequest struct {
 	Purpose    string        `json:"purpose" minLength:"1" maxLength:"60" doc:"What the holder is told that the PIN is for"`
 	Challenge  string        `json:"challenge" minLength:"1" maxLength:"512" pattern:"^[A-Za-z0-9_.~-]+$" doc:"From POST /v1/challenges, at most five minutes old"`
 	Evidence   string        `json:"evidence,omitempty" minLength:"1" maxLength:"8192" pattern:"^[A-Za-z0-9_.-]+$" doc:"JWT of a registered evidence provider; always welcome, and with a right PIN it makes the link known at once"`
-	Replaces   string        `json:"replaces,omitempty" minLength:"32" maxLength:"32" pattern:"^[a-z2-7]+$" doc:"Handle of this channel that the new link takes the place of; the new one inherits no age"`
+	Replaces   string        `json:"replaces,omitempty" minLength:"32" maxLength:"32" pattern:"^[a-z0-9]+$" doc:"Handle of this channel that the new link takes the place of; the new one inherits no age"`
 	PIN        sealedPIN     `json:"pin"`
 }
 
