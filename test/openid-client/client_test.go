@@ -204,7 +204,7 @@ func (c *channel) card() string {
 	if !ok {
 		c.t.Fatalf("enroll: %v", a)
 	}
-	return claims["sub"].(string)
+	return claims["liuma_card"].(string)
 }
 
 func TestOpenIDClient(t *testing.T) {
@@ -219,7 +219,7 @@ func TestOpenIDClient(t *testing.T) {
 	if !ok {
 		t.Fatalf("%v", a)
 	}
-	if claims["sub"] != card || claims["iss"] != c.System.Config.Issuer || claims["aud"] != channelID || claims["acr"] != "urn:liuma:acr:pin" ||
+	if claims["liuma_card"] != card || claims["iss"] != c.System.Config.Issuer || claims["aud"] != channelID || claims["acr"] != "urn:liuma:acr:pin" ||
 		claims["liuma_business_no"] != d["business_no"] || claims["liuma_action"] != "verify" || claims["exp"].(float64)-claims["iat"].(float64) > 60 {
 		t.Errorf("claims %v", claims)
 	}
@@ -305,7 +305,7 @@ func TestOpenIDClientOfRecovery(t *testing.T) {
 	must(t, err)
 	a = c.redeem(way.URL)
 	claims, ok := a["claims"].(map[string]any)
-	if !ok || claims["sub"] != card || claims["liuma_action"] != "reset" || claims["acr"] != "urn:liuma:acr:pin-evidence" || claims["liuma_business_no"] != d["business_no"] {
+	if !ok || claims["liuma_card"] != card || claims["liuma_action"] != "reset" || claims["acr"] != "urn:liuma:acr:pin-evidence" || claims["liuma_business_no"] != d["business_no"] {
 		t.Errorf("%v", a)
 	}
 
