@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/admin"
-	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/clock"
 )
 
@@ -65,16 +64,17 @@ func beside(at, wall time.Time, layout string) string {
 
 // clockAcceptCmd is "liuma clock accept".
 type clockAcceptCmd struct {
-	Reason string `name:"reason" required:"" placeholder:"TEXT" help:"Why, for the record: 1 to 200 characters."`
+	reasonFlag
 }
 
 // Run accepts the machine's clock.
 func (a *clockAcceptCmd) Run(ctx context.Context, c *cli, t *terminal) error {
-	if _, err := audit.ParseReason(a.Reason); err != nil {
-		return badUsage("liuma clock accept", "--reason: %w", err)
+	reason, err := a.reason("liuma clock accept")
+	if err != nil {
+		return err
 	}
 	return c.administer(ctx, t, func(adm admin.Administration) error {
-		s, err := adm.AcceptClock(ctx, audit.Reason(a.Reason))
+		s, err := adm.AcceptClock(ctx, reason)
 		switch {
 		case errors.Is(err, clock.ErrNotAhead):
 			return errors.New("there is nothing to accept: the machine's clock is not ahead; 'liuma clock show' compares them")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
@@ -19,14 +18,14 @@ type headsCmd struct {
 
 // headsAcceptCmd is "liuma heads accept".
 type headsAcceptCmd struct {
-	Reason string `required:"" placeholder:"TEXT" help:"Why, for the audit record; no personal data."`
+	reasonFlag
 }
 
 // Run accepts the database as it is.
 func (a *headsAcceptCmd) Run(ctx context.Context, c *cli, t *terminal) error {
-	reason, err := audit.ParseReason(a.Reason)
+	reason, err := a.reason("liuma heads accept")
 	if err != nil {
-		return badUsage("liuma heads accept", "--reason: %v", err)
+		return err
 	}
 	conf, err := c.load()
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
-	"github.com/liuma-pin/liuma/internal/audit"
 )
 
 // cardCmd is "liuma card".
@@ -17,8 +16,8 @@ type cardCmd struct {
 
 // cardHeadCmd is "liuma card head".
 type cardHeadCmd struct {
-	Card   string `required:"" placeholder:"ID" help:"The card, as the audit record and the log name it."`
-	Reason string `required:"" placeholder:"TEXT" help:"Why, for the audit record; no personal data."`
+	Card string `required:"" placeholder:"ID" help:"The card, as the audit record and the log name it."`
+	reasonFlag
 }
 
 // Run raises the head of one card.
@@ -27,9 +26,9 @@ func (a *cardHeadCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if err != nil {
 		return badUsage("liuma card head", "--card: %v", err)
 	}
-	reason, err := audit.ParseReason(a.Reason)
+	reason, err := a.reason("liuma card head")
 	if err != nil {
-		return badUsage("liuma card head", "--reason: %v", err)
+		return err
 	}
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		raised, err := adm.RaiseHead(ctx, card, reason)
@@ -52,15 +51,15 @@ type restoreCmd struct {
 
 // restoreAcceptCmd is "liuma restore accept".
 type restoreAcceptCmd struct {
-	Reason string `required:"" placeholder:"TEXT" help:"Why, for the audit record; no personal data."`
+	reasonFlag
 }
 
 // Run goes through all cards, step by step. An interrupted run is started again:
 // the cards that are done stay so.
 func (a *restoreAcceptCmd) Run(ctx context.Context, c *cli, t *terminal) error {
-	reason, err := audit.ParseReason(a.Reason)
+	reason, err := a.reason("liuma restore accept")
 	if err != nil {
-		return badUsage("liuma restore accept", "--reason: %v", err)
+		return err
 	}
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		var after liuma.CardID

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/admin"
-	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -63,14 +62,14 @@ func (a *keysVaultListCmd) Run(c *cli, t *terminal) error {
 
 // keysVaultRotateCmd is "liuma keys vault rotate".
 type keysVaultRotateCmd struct {
-	Reason string `required:"" placeholder:"TEXT" help:"Why, for the audit record; no personal data."`
+	reasonFlag
 }
 
 // Run makes a new root key.
 func (a *keysVaultRotateCmd) Run(ctx context.Context, c *cli, t *terminal) error {
-	reason, err := audit.ParseReason(a.Reason)
+	reason, err := a.reason("liuma keys vault rotate")
 	if err != nil {
-		return badUsage("liuma keys vault rotate", "--reason: %v", err)
+		return err
 	}
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		key, err := adm.RotateRootKey(ctx, reason)
@@ -87,15 +86,15 @@ func (a *keysVaultRotateCmd) Run(ctx context.Context, c *cli, t *terminal) error
 
 // keysVaultDropCmd is "liuma keys vault drop".
 type keysVaultDropCmd struct {
-	ID     uint32 `arg:"" help:"The key's number, as 'liuma keys vault list' shows it."`
-	Reason string `required:"" placeholder:"TEXT" help:"Why, for the audit record; no personal data."`
+	ID uint32 `arg:"" help:"The key's number, as 'liuma keys vault list' shows it."`
+	reasonFlag
 }
 
 // Run destroys an older root key.
 func (a *keysVaultDropCmd) Run(ctx context.Context, c *cli, t *terminal) error {
-	reason, err := audit.ParseReason(a.Reason)
+	reason, err := a.reason("liuma keys vault drop")
 	if err != nil {
-		return badUsage("liuma keys vault drop", "--reason: %v", err)
+		return err
 	}
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		out, err := adm.DropRootKey(ctx, a.ID, reason)
