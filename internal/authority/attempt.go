@@ -178,7 +178,7 @@ func (a *Authority) begin(ctx context.Context, at *guess) (decided bool, err err
 		at.count = card.Tally.Spend(now, at.place.Lane)
 		at.target = a.targetOf(card)
 		at.target.Unacknowledged, at.target.Replaces = waiting, replaces
-		return a.Entry(at.Caller.Actor(), audit.AttemptBegun, card.ID, at.row.BusinessNo, "ok"), a.WriteCard(tx, card)
+		return a.Entry(at.Caller.Actor(), audit.AttemptBegun, card.ID, at.row.BusinessNo, "ok"), tx.UpdateCard(card)
 	})
 	return decided, err
 }
@@ -284,7 +284,7 @@ func (a *Authority) conclude(ctx context.Context, at *guess, out keeper.Outcome)
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		if err := errors.Join(a.WriteCard(tx, card), tx.UpdateRequest(at.row), a.tellShut(tx, card, at)); err != nil {
+		if err := errors.Join(tx.UpdateCard(card), tx.UpdateRequest(at.row), a.tellShut(tx, card, at)); err != nil {
 			return audit.Entry{}, err
 		}
 		return a.DecidedEntry(at.Caller, ev, at.row), nil

@@ -60,9 +60,6 @@ func (a *Authority) ReadCard(r store.Reader, id liuma.CardID) (store.Card, error
 	return card, err
 }
 
-// WriteCard writes a card that was read in this transaction.
-func (a *Authority) WriteCard(tx store.Tx, c store.Card) error { return tx.UpdateCard(c) }
-
 // Facts decrypts the registry facts that a card keeps about its holder.
 func (a *Authority) Facts(card store.Card) (registry.Facts, error) {
 	plain, err := a.vault.Unseal(vault.CardFacts, card.ID[:], card.Sealed)

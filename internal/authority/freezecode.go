@@ -43,7 +43,7 @@ func (a *Authority) FreezeCard(tx store.Tx, card *store.Card, at liuma.Text) err
 		return nil
 	}
 	card.Frozen, card.FrozenAt = true, a.Now()
-	err := errors.Join(a.WriteCard(tx, *card), tx.DeleteCodesOf(card.ID), tx.DeleteCardTicks(card.ID, TickResetPlanned))
+	err := errors.Join(tx.UpdateCard(*card), tx.DeleteCodesOf(card.ID), tx.DeleteCardTicks(card.ID, TickResetPlanned))
 	if err != nil {
 		return err
 	}

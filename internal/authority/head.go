@@ -93,7 +93,7 @@ func (a *Authority) rowBehind(ctx context.Context, al keeper.Alarm) {
 		e := a.Entry("system", audit.KeeperAlarm, card.ID, "", string(al.Fault))
 		e.Note = fmt.Sprintf("keeper=%s head=%d row=%d", al.Keeper, held.Head, card.Rev)
 		card.Behind = held.Head
-		return e, a.WriteCard(tx, card)
+		return e, tx.UpdateCard(card)
 	})
 	if err != nil {
 		// A crash or an error here leaves the row unmarked; the keepers refuse it
@@ -116,7 +116,7 @@ func (a *Authority) rowLost(ctx context.Context, al keeper.Alarm) {
 		e := a.Entry("system", audit.KeeperAlarm, card.ID, "", string(al.Fault))
 		e.Note = fmt.Sprintf("%s row=%d", note, card.Rev)
 		card.Behind = max(card.Behind, al.Head)
-		return e, a.WriteCard(tx, card)
+		return e, tx.UpdateCard(card)
 	})
 	if err == nil {
 		return
@@ -179,7 +179,7 @@ func (a *Authority) RaiseHead(ctx context.Context, actor string, id liuma.CardID
 		e := a.Entry(actor, audit.CardHeadRaised, id, "", "ok")
 		e.Note = reason.Note(fmt.Sprintf("from=%d version=%d", out.From, out.Version))
 		// A crash before the commit leaves the row behind; the act is repeated.
-		return e, errors.Join(a.WriteCard(tx, card), tx.RaiseRev(id, known))
+		return e, errors.Join(tx.UpdateCard(card), tx.RaiseRev(id, known))
 	})
 	if err != nil {
 		return Raised{}, liuma.Outward(err)

@@ -113,7 +113,7 @@ func (a *Authority) reserveHigher(ctx context.Context, in *store.Intent, v liuma
 		}
 		next := *in
 		next.Version, card.Reserved = v, max(card.Reserved, v)
-		if err := errors.Join(tx.UpdateIntent(next), a.WriteCard(tx, card)); err != nil {
+		if err := errors.Join(tx.UpdateIntent(next), tx.UpdateCard(card)); err != nil {
 			return audit.Entry{}, err
 		}
 		*in = next
@@ -226,7 +226,7 @@ func (a *Authority) flipCard(tx store.Tx, card *store.Card, in store.Intent) (au
 	if err != nil {
 		return "", err
 	}
-	return ev, errors.Join(a.setThrough(tx, in, row), a.WriteCard(tx, *card), tx.UpdateRequest(row))
+	return ev, errors.Join(a.setThrough(tx, in, row), tx.UpdateCard(*card), tx.UpdateRequest(row))
 }
 
 // abandonTaken ends the first PIN of a card whose holder has another card at the

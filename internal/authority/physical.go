@@ -151,7 +151,7 @@ func (a *Authority) followPhysical(tx store.Tx, p store.Person, f registry.Facts
 			return store.Card{}, err
 		}
 	}
-	return card, a.WriteCard(tx, card)
+	return card, tx.UpdateCard(card)
 }
 
 func viewPhysical(p store.Person, card store.Card) PhysicalView {

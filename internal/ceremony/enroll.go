@@ -212,7 +212,7 @@ func (s *Ceremonies) openCard(ctx context.Context, q asking, who applicant) (sto
 		if in, err = s.engine.Reserve(tx, &card, row.Channel, row.BusinessNo); err != nil {
 			return audit.Entry{}, err
 		}
-		return s.engine.Entry(q.caller.Actor(), audit.CardEnrolled, card.ID, row.BusinessNo, "ok"), s.engine.WriteCard(tx, card)
+		return s.engine.Entry(q.caller.Actor(), audit.CardEnrolled, card.ID, row.BusinessNo, "ok"), tx.UpdateCard(card)
 	})
 	return in, err
 }

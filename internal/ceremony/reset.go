@@ -115,7 +115,7 @@ func (s *Ceremonies) openReset(ctx context.Context, q asking) (store.Intent, err
 		if in, err = s.engine.Reserve(tx, &card, row.Channel, row.BusinessNo); err != nil {
 			return audit.Entry{}, err
 		}
-		return s.engine.VersionEntry(q.caller.Actor(), audit.PINIntended, in, how), s.engine.WriteCard(tx, card)
+		return s.engine.VersionEntry(q.caller.Actor(), audit.PINIntended, in, how), tx.UpdateCard(card)
 	})
 	return in, err
 }
