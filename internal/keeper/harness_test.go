@@ -323,6 +323,11 @@ func at(f func(Keeper) Keeper, numbers ...int) func(int, Keeper) Keeper {
 
 func kill(k Keeper) Keeper { return dead{k.ID()} }
 
+// deadToProposals makes a keeper answer everything but proposals.
+func deadToProposals(k Keeper) Keeper {
+	return &faulty{Keeper: k, propose: dead{k.ID()}.Propose}
+}
+
 // lie makes a keeper answer with a different point for the subsets that lies
 // names; all of them if it is nil.
 func lie(lies func(split.Subset) bool) func(Keeper) Keeper {

@@ -94,6 +94,9 @@ func TestProposals(t *testing.T) {
 	if err := propose(h.quorum(at(kill, 1, 3)), 3); !errors.Is(err, ErrNoQuorum) {
 		t.Errorf("two dead: %v, want ErrNoQuorum", err)
 	}
+	if err := propose(h.quorum(at(deadToProposals, 1, 3)), 3); !errors.Is(err, ErrNoQuorum) {
+		t.Errorf("two that told of the card's head and died: %v, want ErrNoQuorum", err)
+	}
 	if err := propose(h.quorum(at(kill, 1)), 4); err != nil {
 		t.Errorf("one dead: %v", err)
 	}
