@@ -49,7 +49,7 @@ func main() {
 	flag.StringVar(&o.seed, "seed", "", "with -changed: another seed, another order")
 	flag.BoolVar(&o.list, "list", false, "list the mutants and run nothing")
 	flag.BoolVar(&o.verbose, "v", false, "show what the failing tests print")
-	flag.DurationVar(&o.timeout, "timeout", time.Minute, "for one test")
+	flag.DurationVar(&o.timeout, "timeout", 3*time.Minute, "for one test")
 	flag.DurationVar(&o.budget, "for", 0, "begin no mutant after this time; 0: run all")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
