@@ -328,6 +328,11 @@ func deadToProposals(k Keeper) Keeper {
 	return &faulty{Keeper: k, propose: dead{k.ID()}.Propose}
 }
 
+// deadToCommits makes a keeper answer everything but commits.
+func deadToCommits(k Keeper) Keeper {
+	return &faulty{Keeper: k, commit: dead{k.ID()}.Commit}
+}
+
 // lie makes a keeper answer with a different point for the subsets that lies
 // names; all of them if it is nil.
 func lie(lies func(split.Subset) bool) func(Keeper) Keeper {

@@ -144,6 +144,9 @@ func TestCommits(t *testing.T) {
 	if _, err := commit(h.quorum(at(kill, 1, 2)), c); !errors.Is(err, ErrNoQuorum) {
 		t.Errorf("two dead: %v, want ErrNoQuorum", err)
 	}
+	if _, err := commit(h.quorum(at(deadToCommits, 1, 2)), c); !errors.Is(err, ErrNoQuorum) {
+		t.Errorf("two that told of the card's head and died: %v, want ErrNoQuorum", err)
+	}
 	if all, err := commit(h.quorum(at(kill, 3)), c); err != nil || all {
 		t.Errorf("one dead: all %v, %v", all, err)
 	}
