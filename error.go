@@ -158,8 +158,8 @@ const (
 	CodeCardNoWrong       Code = "card_number_wrong"
 	CodeCardNoSpent       Code = "card_numbers_spent" // too many wrong card numbers within a day
 	CodeFreezeCodeInvalid Code = "freeze_code_invalid"
-	CodeFreezeCodeLimit   Code = "freeze_code_limit"
-	CodeHotlineLimit      Code = "hotline_limit" // a hotline asked for more freezes than its ration
+	CodeFreezeCodeLimit   Code = "freeze_code_limit" // too many wrong ones from one network; a right one works
+	CodeHotlineLimit      Code = "hotline_limit"     // a hotline asked for more freezes than its ration
 )
 
 // Text is the same words in Chinese and English.

@@ -237,8 +237,9 @@ func phoneExplanation(c Code) (Explanation, bool) {
 		return say("冻结码不正确、已使用或已过期。", "This freeze code is unknown, used or too old.",
 			"请核对最近一条通知短信；也可以拨打 12333 立即冻结。", "Check the latest notice, or call 12333 to freeze at once.")
 	case CodeFreezeCodeLimit:
-		return say("输入冻结码的次数过多。", "Too many freeze codes were tried.",
-			"请拨打 12333 立即冻结，或稍后再试。", "Call 12333 to freeze at once, or try again later.")
+		return say("这个网络输错冻结码的次数过多。", "Too many wrong freeze codes came from this network.",
+			"请逐字核对通知短信里的冻结码，正确的随时有效；也可以拨打 12333 立即冻结。",
+			"Check the code in the notice, letter by letter: a right one works at any time. Or call 12333 to freeze at once.")
 	case CodeHotlineLimit:
 		return say("这条热线短时间内冻结次数过多。", "This hotline asked for too many freezes.",
 			"请到所示时间后再试，并马上告诉平台运营方。", "Try again after the time shown, and tell the operator at once.")

@@ -84,11 +84,11 @@ type Code struct {
 }
 
 // Tick is a ration mark of a number or a source: one event that counts within a
-// period, such as a one-time code sent to a number, or a freeze code tried.
+// period, such as a one-time code sent to a number.
 // Those of a card stand in the card's row (InsertCardTick).
 type Tick struct {
-	Kind string      // "code_sent", "freeze_code", "notice_sent" …
-	Key  vault.Index // of the number or source
+	Kind string      // "code_sent", "notice_sent" …
+	Key  vault.Index // of the number or client
 	At   time.Time
 }
 
