@@ -136,6 +136,7 @@ const (
 	CodeCeremonyElsewhere Code = "ceremony_elsewhere" // another browser goes on with it
 	CodeCeremonyMoved     Code = "ceremony_moved"     // another page of the same ceremony was ahead
 	CodeLeft              Code = "left_by_holder"
+	CodeTooManyOpen       Code = "too_many_open" // ten ceremonies of the holder were begun in the channel and not ended
 	CodeRequestURIInvalid Code = "request_uri_invalid"
 	CodeNotReturned       Code = "not_returned" // the verdict did not come back by the browser that gave the PIN
 	CodeCodeInvalid       Code = "code_invalid" // authorization code unknown, used, late or for another
@@ -158,8 +159,8 @@ const (
 	CodeCardNoWrong       Code = "card_number_wrong"
 	CodeCardNoSpent       Code = "card_numbers_spent" // too many wrong card numbers within a day
 	CodeFreezeCodeInvalid Code = "freeze_code_invalid"
-	CodeFreezeCodeLimit   Code = "freeze_code_limit"
-	CodeHotlineLimit      Code = "hotline_limit" // a hotline asked for more freezes than its ration
+	CodeFreezeCodeLimit   Code = "freeze_code_limit" // too many wrong ones from one network; a right one works
+	CodeHotlineLimit      Code = "hotline_limit"     // a hotline asked for more freezes than its ration
 )
 
 // Text is the same words in Chinese and English.

@@ -171,6 +171,8 @@ func ceremonyExplanation(c Code) (Explanation, bool) {
 	case CodeNotReturned:
 		return say("核验的结果没有带回应用，这次办理不算数。", "The result did not come back to the app, so this one does not count.",
 			"请从您自己的应用重新办理，在打开的页面里办完。如果页面是别人发给您的，不要再打开，请马上冻结电子社保卡，或拨打 12333。", "Start again from your own app, and finish on the page that it opens. If somebody sent you a link to this page, do not open it again: freeze the card now, or call 12333.")
+	case CodeTooManyOpen:
+		return say("这位持卡人在本渠道有十个流程还没有办完。", "Ten ceremonies of this holder are under way in this channel.", "请办完或退出其中一个，或到所示时间再来。", "Finish or leave one of them, or come back after the time shown.")
 	case CodeLeft:
 		return say("您已取消办理。", "You called this off.",
 			"如需办理，请回到应用重新进入。", "Start again from the app if you want to.")
@@ -237,8 +239,8 @@ func phoneExplanation(c Code) (Explanation, bool) {
 		return say("冻结码不正确、已使用或已过期。", "This freeze code is unknown, used or too old.",
 			"请核对最近一条通知短信；也可以拨打 12333 立即冻结。", "Check the latest notice, or call 12333 to freeze at once.")
 	case CodeFreezeCodeLimit:
-		return say("输入冻结码的次数过多。", "Too many freeze codes were tried.",
-			"请拨打 12333 立即冻结，或稍后再试。", "Call 12333 to freeze at once, or try again later.")
+		return say("这个网络输错冻结码的次数过多。", "Too many wrong freeze codes came from this network.",
+			"请逐字核对通知短信里的冻结码，正确的随时有效；也可以拨打 12333 立即冻结。", "Check the code in the notice, letter by letter: a right one works at any time. Or call 12333 to freeze at once.")
 	case CodeHotlineLimit:
 		return say("这条热线短时间内冻结次数过多。", "This hotline asked for too many freezes.",
 			"请到所示时间后再试，并马上告诉平台运营方。", "Try again after the time shown, and tell the operator at once.")

@@ -202,6 +202,8 @@ type Authority struct {
 	guard  *guard.Guard
 	sprays *sprays
 
+	freezeTries *freezeTries
+
 	seen map[string]uint64 // owned by Maintain: the keepers' sequences that were saved
 }
 
@@ -217,6 +219,7 @@ func New(c Config) (*Authority, error) {
 		clock: c.Clock, others: c.Witnesses, wait: c.Wait, log: c.Logger,
 		slots: newSlots(), seals: &sealKeys{}, judges: &judges{made: map[pin.Rules]*pin.Judge{}},
 		clients: newClients(), seen: map[string]uint64{}, sprays: newSprays(c.Logger),
+		freezeTries: newFreezeTries(),
 	}
 	judge, err := a.judges.of(pin.NationalRules())
 	if err != nil {

@@ -2,9 +2,11 @@ package authority
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -15,16 +17,6 @@ import (
 // Anyone with some sign that a card is theirs may freeze it, because PIN and
 // one-time code undo a freeze. The ways are: a channel with a link (freeze.go),
 // the page of a ceremony, a freeze code from a notice, the hotline.
-
-// Limits of wrong freeze codes. There are 6.5e11 freeze codes. The limit over
-// all sources keeps guesses from freezing strangers' cards. It is so high that
-// a few addresses cannot use it up and so keep holders from freezing theirs.
-const (
-	tickFreezeCode   = "freeze_code" // key: source, or zero for all
-	freezeCodePeriod = time.Hour
-	freezeCodeSource = 10
-	freezeCodeAll    = 3000
-)
 
 // TickResetPlanned marks a reset that was planned by the number of the physical
 // card (key: holder). A freeze, a reset or a rebinding deletes it.
@@ -50,104 +42,85 @@ func (a *Authority) FreezeCard(tx store.Tx, card *store.Card, at liuma.Text) err
 	return a.Tell(tx, *card, noticeFrozen, at, nil)
 }
 
-// parseFreezeCode brings a typed freeze code to its canonical spelling.
-func parseFreezeCode(s string) (string, bool) {
-	if len(s) > 64 {
-		return "", false
-	}
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r >= '０' && r <= '９', r >= 'Ａ' && r <= 'Ｚ', r >= 'ａ' && r <= 'ｚ':
-			r -= '０' - '0'
-		case r == ' ' || r == '-' || r == '　' || r == '\t':
-			return -1
-		}
-		if r >= 'a' && r <= 'z' {
-			r -= 'a' - 'A'
-		}
-		return r
-	}, s)
-	return s, len(s) == freezeCodeSize && strings.Trim(s, freezeAlphabet) == ""
-}
-
 // FreezeByCode freezes the card whose notice carried the freeze code. It needs
-// no log-in. source names the sender of the request (an address, say); only its
-// blind index is kept, and only while it counts.
+// no log-in. The code is looked up first, by one keyed hash: a right one works
+// whatever was tried before, from that source or any other. source names
+// the sender of the request (an address, say).
+//
+// A crash before the commit leaves the card as it was, and the code unused.
 func (a *Authority) FreezeByCode(ctx context.Context, source, typed string) (FreezeView, error) {
 	code, formed := parseFreezeCode(typed)
-	from := a.vault.Index(vault.IndexPhone, "freeze-source\x00"+source)
 	var v FreezeView
-	var refused error
-	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		v, refused = FreezeView{}, nil
-		now := a.Now()
-		e := a.Entry("holder", audit.FreezeTried, liuma.CardID{}, "", string(liuma.CodeFreezeCodeInvalid))
-		if until, err := a.freezeCodesSpent(tx, from); err != nil {
-			return audit.Entry{}, err
-		} else if !until.IsZero() {
-			refused = &liuma.Error{Code: liuma.CodeFreezeCodeLimit, Until: until}
-			return audit.Entry{}, nil
-		}
-		card, err := a.cardOfFreezeCode(tx, code, formed)
-		if errors.Is(err, store.ErrNotFound) {
-			refused = liuma.Fail(liuma.CodeFreezeCodeInvalid, nil)
-			return e, errors.Join(tx.InsertTick(store.Tick{Kind: tickFreezeCode, Key: from, At: now}),
-				tx.InsertTick(store.Tick{Kind: tickFreezeCode, At: now}))
-		}
-		if err != nil {
-			return audit.Entry{}, err
-		}
-		f, err := a.Facts(card)
+	done := false
+	err := a.store.View(ctx, func(r store.Reader) (err error) {
+		v, done, err = a.frozenByCode(r, code, formed)
+		return err
+	})
+	if err == nil && !done {
+		v, err = a.freezeByCode(ctx, code)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		err = a.inWall(a.wrongFreezeCode(source))
+	}
+	if err != nil {
+		return FreezeView{}, liuma.Outward(err)
+	}
+	return v, nil
+}
+
+// frozenByCode looks a freeze code up and says whether it has done its work
+// already, so that one that is sent again and again writes nothing.
+func (a *Authority) frozenByCode(r store.Reader, code string, formed bool) (v FreezeView, done bool, err error) {
+	if !formed {
+		return v, false, store.ErrNotFound
+	}
+	card, used, err := a.cardOfFreezeCode(r, code)
+	if err != nil || !used {
+		return v, false, err
+	}
+	v, err = a.freezeView(card)
+	return v, true, err
+}
+
+func (a *Authority) freezeByCode(ctx context.Context, code string) (v FreezeView, err error) {
+	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		card, _, err := a.cardOfFreezeCode(tx, code)
 		if err != nil {
 			return audit.Entry{}, err
 		}
 		if err := a.FreezeCard(tx, &card, officialPage()); err != nil {
 			return audit.Entry{}, err
 		}
-		v = FreezeView{NameMasked: f.MaskedName(), At: a.ToWall(card.FrozenAt)}
+		if v, err = a.freezeView(card); err != nil {
+			return audit.Entry{}, err
+		}
 		return a.Entry("holder", audit.CardFrozen, card.ID, "", "ok"), a.useFreezeCode(tx, code)
 	})
-	if err = errors.Join(err, a.inWall(refused)); err != nil {
-		return FreezeView{}, liuma.Outward(err)
-	}
-	return v, nil
+	return v, err
 }
 
-// freezeCodesSpent says until when one source, or all of them, may try no more.
-func (a *Authority) freezeCodesSpent(r store.Reader, from vault.Index) (until time.Time, err error) {
-	since := a.Now().Add(-freezeCodePeriod)
-	for _, l := range []struct {
-		key  vault.Index
-		most int
-	}{{from, freezeCodeSource}, {vault.Index{}, freezeCodeAll}} {
-		tried, err := r.Ticks(tickFreezeCode, l.key, since)
-		if err != nil {
-			return time.Time{}, err
-		}
-		until = later(until, SpentUntil(tried, l.most, freezeCodePeriod))
-	}
-	return until, nil
+func (a *Authority) freezeView(card store.Card) (FreezeView, error) {
+	f, err := a.Facts(card)
+	return FreezeView{NameMasked: f.MaskedName(), At: a.ToWall(card.FrozenAt)}, err
 }
 
-// cardOfFreezeCode finds the card of a valid freeze code. A used code stays
-// valid as long as the card is frozen, so that pressing the button twice does
-// no harm.
-func (a *Authority) cardOfFreezeCode(r store.Reader, code string, formed bool) (store.Card, error) {
-	if !formed {
-		return store.Card{}, store.ErrNotFound
-	}
+// cardOfFreezeCode finds the card of a valid freeze code, and says whether the
+// code was used. A used code stays valid as long as the card is frozen, so that
+// pressing the button twice does no harm.
+func (a *Authority) cardOfFreezeCode(r store.Reader, code string) (card store.Card, used bool, err error) {
 	f, err := r.FreezeCode(a.freezeMAC(code))
 	if err != nil {
-		return store.Card{}, err
+		return store.Card{}, false, err
 	}
 	if !a.Now().Before(f.Expires) {
-		return store.Card{}, store.ErrNotFound
+		return store.Card{}, false, store.ErrNotFound
 	}
-	card, err := a.ReadCard(r, f.Card)
-	if err == nil && !f.Used.IsZero() && !card.Frozen {
-		return store.Card{}, store.ErrNotFound
+	used = !f.Used.IsZero()
+	card, err = a.ReadCard(r, f.Card)
+	if err == nil && used && !card.Frozen {
+		return store.Card{}, false, store.ErrNotFound
 	}
-	return card, err
+	return card, used, err
 }
 
 func (a *Authority) useFreezeCode(tx store.Tx, code string) error {
@@ -157,4 +130,68 @@ func (a *Authority) useFreezeCode(tx store.Tx, code string) error {
 	}
 	f.Used = a.Now()
 	return tx.UpdateFreezeCode(f)
+}
+
+// A freeze code has eleven characters of an alphabet of 30 without look-alikes
+// (no 0 O, 1 I L, U): 30^11 = 1.8e16 codes, 54 bits. With N codes out, a guess
+// freezes somebody's card with a chance of N/1.8e16. A province that sent a
+// million notices within a week (N = 1e6), sprayed at 1,000 guesses a second,
+// loses a card in 200 days; 1e8 notices a week, a card in two days. The owner
+// undoes such a freeze with PIN and one-time code, and a guess says nothing of
+// whose card it was but a masked name.
+//
+// Version 0.1.0 sent codes of eight characters (39 bits). They stop cards until
+// they expire, seven days after the last authority was updated. The release
+// after this one can take eleven characters alone.
+const (
+	freezeAlphabet = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+	freezeCodeSize = 11
+	freezeCodeOld  = 8
+	freezeCodeLife = 7 * 24 * time.Hour
+)
+
+// newFreezeCode draws a freeze code. Random bytes that would make some
+// characters likelier are skipped.
+func newFreezeCode() string {
+	code := make([]byte, 0, freezeCodeSize)
+	var b [32]byte
+	for len(code) < freezeCodeSize {
+		rand.Read(b[:])
+		for _, v := range b {
+			if int(v) < 256/len(freezeAlphabet)*len(freezeAlphabet) && len(code) < freezeCodeSize {
+				code = append(code, freezeAlphabet[int(v)%len(freezeAlphabet)])
+			}
+		}
+	}
+	return string(code)
+}
+
+// parseFreezeCode brings a typed freeze code to its canonical spelling: without
+// blanks, dashes and invisible characters, in capitals of single width. Of the
+// look-alikes that the alphabet leaves out only U is read as another character,
+// V: 0, O, 1, I and L resemble several that are in it, or none.
+func parseFreezeCode(s string) (string, bool) {
+	if len(s) > 128 {
+		return "", false
+	}
+	s = strings.Map(func(r rune) rune {
+		if r >= '！' && r <= '～' {
+			r -= '！' - '!' // full width
+		}
+		switch {
+		case unicode.IsSpace(r), unicode.Is(unicode.Pd, r), unicode.Is(unicode.Cf, r), r == '−':
+			return -1
+		case r >= 'a' && r <= 'z':
+			r -= 'a' - 'A'
+		}
+		if r == 'U' {
+			return 'V'
+		}
+		return r
+	}, s)
+	return s, (len(s) == freezeCodeSize || len(s) == freezeCodeOld) && strings.Trim(s, freezeAlphabet) == ""
+}
+
+func (a *Authority) freezeMAC(code string) vault.MAC {
+	return a.vault.RowMAC("freeze-code", []byte(code))
 }

@@ -21,7 +21,8 @@ const (
 
 // Maintain finishes intents that waited for keepers, makes and destroys seal
 // keys, drops marks of evidence that has expired, saves the keepers' sequences
-// and the time, and records the guard's alarms, until ctx ends. Each step may be
+// and the time, and records the guard's alarms and the number of wrong freeze
+// codes, until ctx ends. Each step may be
 // repeated, and nothing breaks if it is lost.
 func (a *Authority) Maintain(ctx context.Context) {
 	t, seen := time.NewTicker(maintainEvery), time.NewTicker(seenEvery)
@@ -34,6 +35,9 @@ func (a *Authority) Maintain(ctx context.Context) {
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTime)
 			defer cancel()
 			a.tellSprays(last)
+			if err := a.tellFreezeTries(last, 0); err != nil {
+				a.log.Warn("wrong freeze codes not recorded", "err", err)
+			}
 			if err := a.saveSeen(last); err != nil {
 				a.log.Warn("keepers' sequences not saved", "err", err)
 			}
@@ -60,7 +64,8 @@ func (a *Authority) MaintainOnce(ctx context.Context) error {
 		return err // nothing is forgotten or ended by a clock that is not trusted
 	}
 	_, err := a.SealKey(ctx)
-	return errors.Join(err, a.destroySealKeys(ctx), a.finishIntents(ctx), a.pruneEvidence(ctx), a.pruneRows(ctx))
+	return errors.Join(err, a.destroySealKeys(ctx), a.finishIntents(ctx), a.pruneEvidence(ctx), a.pruneRows(ctx),
+		a.tellFreezeTries(ctx, freezePeriod))
 }
 
 // finishIntents abandons intents that were reserved and left, and carries

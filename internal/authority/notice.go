@@ -1,7 +1,6 @@
 package authority
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/store"
-	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // Outbox queues messages to phones, in the transaction of the change that a
@@ -144,34 +142,6 @@ func (a *Authority) TellAt(tx store.Tx, card store.Card, c store.Contact, phone,
 	}
 	return a.outbox.Queue(tx, Notice{Kind: KindNotice, Card: card.ID, Phone: phone, Template: template,
 		Language: language, Region: card.Region, Params: all})
-}
-
-// A freeze code has eight characters of an alphabet of 30 without look-alikes
-// (no 0 O, 1 I L, U): about 39 bits.
-const (
-	freezeAlphabet = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-	freezeCodeSize = 8
-	freezeCodeLife = 7 * 24 * time.Hour
-)
-
-// newFreezeCode draws a freeze code. Random bytes that would make some
-// characters likelier are skipped.
-func newFreezeCode() string {
-	code := make([]byte, 0, freezeCodeSize)
-	var b [32]byte
-	for len(code) < freezeCodeSize {
-		rand.Read(b[:])
-		for _, v := range b {
-			if int(v) < 256/len(freezeAlphabet)*len(freezeAlphabet) && len(code) < freezeCodeSize {
-				code = append(code, freezeAlphabet[int(v)%len(freezeAlphabet)])
-			}
-		}
-	}
-	return string(code)
-}
-
-func (a *Authority) freezeMAC(code string) vault.MAC {
-	return a.vault.RowMAC("freeze-code", []byte(code))
 }
 
 // tellShut notifies the holder that a wrong PIN locked or blocked the PIN, or

@@ -43,6 +43,9 @@ func (s *Ceremonies) Forgot(ctx context.Context, id string, h Hand) (Page, error
 		default:
 			_, err = s.resettable(tx, card, s.recoveryOf(card, c.Channel), true)
 		}
+		if err == nil {
+			err = s.mayReopen(tx, *c, card.ID)
+		}
 		if e, ok := refusal(err); ok {
 			d.NoReset, d.NoResetUntil = string(e.Code), e.Until
 			return step, nil

@@ -138,7 +138,16 @@ func (s *Ceremonies) pushed(tx store.Tx, c authority.Caller, act Act, q Push, d 
 		if err := tx.InsertRequest(row); err != nil {
 			return audit.Entry{}, err
 		}
-		cer := store.Ceremony{ID: row.Ceremony, Channel: row.Channel, BusinessNo: row.BusinessNo, Action: q.Action,
+		w, err := s.whomOf(tx, c, q)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		ended, err := s.makeRoom(tx, w)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		e.Note += endedNote(ended)
+		cer := store.Ceremony{ID: row.Ceremony, Subject: w.subject, Channel: row.Channel, BusinessNo: row.BusinessNo, Action: q.Action,
 			Region: q.Region, Step: string(act.First), RequestURI: uri, At: row.At, Expires: expires}
 		if err := s.sealDetails(&cer, d); err != nil {
 			return audit.Entry{}, err

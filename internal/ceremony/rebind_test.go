@@ -3,6 +3,7 @@ package ceremony_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -178,21 +179,36 @@ func TestAResetChecksItsProofsItself(t *testing.T) {
 	}
 }
 
+// TestFreezeByCode takes a freeze code in every spelling in which a person may
+// type it.
 func TestFreezeByCode(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
-	code := x.LastFreezeCode(x.who.Phone)
-	for i, wrong := range []string{"", "ABC", "00000000", "ABCDEFGH", code + "2"} {
+	sent := x.LastFreezeCode(x.who.Phone)
+	code := strings.ReplaceAll(sent, " ", "")
+	if len(code) != 11 {
+		t.Fatalf("a freeze code %q", sent)
+	}
+	for i, wrong := range []string{"", "ABC", "00000000", "ABCDEFGH", "ABCDEFGHJKM", code + "2", code[:10], strings.Repeat(code, 20)} {
 		if _, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.1", wrong); liuma.CodeOf(err) != liuma.CodeFreezeCodeInvalid {
 			t.Errorf("%d: %v", i, err)
 		}
 	}
-	typed := " " + string(code[0]+32*b2i(code[0] >= 'A')) + code[1:4] + "-" + code[4:]
-	v, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.1", typed)
-	if err != nil || v.NameMasked != x.who.MaskedName() || v.At.IsZero() {
-		t.Fatalf("%q: %+v, %v", typed, v, err)
-	}
-	if again, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.2", code); err != nil || !again.At.Equal(v.At) {
-		t.Errorf("pressed twice: %+v, %v", again, err)
+	var first authority.FreezeView
+	for i, typed := range []string{
+		strings.ToLower(sent), code, "  " + code[:4] + "-" + code[4:] + "\n", code[:3] + "－" + code[3:7] + "—" + code[7:],
+		wide(code), "\ufeff" + code[:5] + "\u3000\u00a0" + code[5:], strings.ReplaceAll(code, "V", "u"),
+	} {
+		v, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.2", typed)
+		if err != nil || v.NameMasked != x.who.MaskedName() || v.At.IsZero() {
+			t.Fatalf("%q: %+v, %v", typed, v, err)
+		}
+		if i == 0 {
+			first = v
+		}
+		if !v.At.Equal(first.At) {
+			t.Errorf("%q froze again", typed)
+		}
+		x.Clock.Advance(time.Minute)
 	}
 	if v := x.Verify(x.ch, x.card, goodPIN); v.Code != liuma.CodeFrozen {
 		t.Errorf("in a channel: %+v", v)
@@ -202,28 +218,55 @@ func TestFreezeByCode(t *testing.T) {
 	}
 }
 
-func b2i(b bool) byte {
-	if b {
-		return 1
-	}
-	return 0
+// wide writes ASCII in full width, as some Chinese keyboards do.
+func wide(s string) string {
+	return strings.Map(func(r rune) rune { return r + '！' - '!' }, s)
 }
 
-func TestFreezeCodesAreRationedBySourceAndTime(t *testing.T) {
+// TestFreezeCodeOfTheReleaseBefore: 0.1.0 sent eight characters. They stop the
+// card until they expire.
+func TestFreezeCodeOfTheReleaseBefore(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	const old, late = "K7M29QXA", "K7M29QXB"
+	tamper(t, x.Env, func(tx store.Tx) error {
+		card, err := tx.LinkByHandle("zj-hrss", x.card)
+		now := x.Clock.Now()
+		return errors.Join(err,
+			tx.InsertFreezeCode(store.FreezeCode{MAC: x.System.Vault.RowMAC("freeze-code", []byte(old)), Card: card.Card, Expires: now.Add(time.Hour)}),
+			tx.InsertFreezeCode(store.FreezeCode{MAC: x.System.Vault.RowMAC("freeze-code", []byte(late)), Card: card.Card, Expires: now}))
+	})
+	if _, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.1", late); liuma.CodeOf(err) != liuma.CodeFreezeCodeInvalid {
+		t.Errorf("one that expired: %v", err)
+	}
+	if v, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.1", "k7m2 9qxa"); err != nil || v.NameMasked != x.who.MaskedName() {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// TestWrongFreezeCodesSlowTheirSource: the eleventh wrong one within an hour is
+// told so, and a right one is taken.
+func TestWrongFreezeCodesSlowTheirSource(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
 	code := x.LastFreezeCode(x.who.Phone)
-	for range 10 {
-		if _, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.1", "ABCDEFGH"); liuma.CodeOf(err) != liuma.CodeFreezeCodeInvalid {
-			t.Fatal(err)
+	tries := func(source, code string, want liuma.Code) {
+		t.Helper()
+		if _, err := x.Authority().FreezeByCode(t.Context(), source, code); want == "" && err != nil || want != "" && liuma.CodeOf(err) != want {
+			t.Errorf("%v, want %q", err, want)
 		}
 	}
-	if _, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.1", code); liuma.CodeOf(err) != liuma.CodeFreezeCodeLimit {
-		t.Errorf("eleventh from one source: %v", err)
+	for range 10 {
+		tries("10.0.0.1", "ABCDEFGHJKM", liuma.CodeFreezeCodeInvalid)
 	}
-	x.Clock.Advance(4 * day) // enrolled more than seven days ago
-	if _, err := x.Authority().FreezeByCode(t.Context(), "10.0.0.1", code); liuma.CodeOf(err) != liuma.CodeFreezeCodeInvalid {
-		t.Errorf("a code of more than seven days: %v", err)
+	tries("10.0.0.1", "ABCDEFGHJKM", liuma.CodeFreezeCodeLimit)
+	tries("10.0.0.2", "ABCDEFGHJKM", liuma.CodeFreezeCodeInvalid)
+	x.Clock.Advance(time.Hour)
+	for range 10 {
+		tries("10.0.0.1", "ABCDEFGHJKM", liuma.CodeFreezeCodeInvalid)
 	}
+	tries("10.0.0.1", "ABCDEFGHJKM", liuma.CodeFreezeCodeLimit)
+	tries("10.0.0.1", code, "")
+	x.Clock.Advance(7 * day)
+	tries("10.0.0.3", code, liuma.CodeFreezeCodeInvalid) // of more than seven days
 }
 
 // TestFreezeWhereNoMoreLinks: the PIN was right and there were three links today,

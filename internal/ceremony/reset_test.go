@@ -113,7 +113,7 @@ func TestEnrollBindsThePhoneByCode(t *testing.T) {
 	if got := env.Notices(who.Phone); !slices.Equal(got, []string{"pin_set"}) {
 		t.Errorf("notices: %v", got)
 	}
-	if freeze := env.LastFreezeCode(who.Phone); len(freeze) != 8 {
+	if freeze := env.LastFreezeCode(who.Phone); len(freeze) != 11 {
 		t.Errorf("freeze code %q", freeze)
 	}
 }

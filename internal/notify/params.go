@@ -65,7 +65,7 @@ var ErrParam = errors.New("notify: parameter")
 
 var (
 	codePattern   = regexp.MustCompile(`^[0-9]{6}$`)
-	freezePattern = regexp.MustCompile(`^[0-9A-Za-z]{8}$`)
+	freezePattern = regexp.MustCompile(`^[0-9A-Za-z]{8}([0-9A-Za-z]{3})?$`) // of 8, as 0.1.0 queued them, too
 	numberPattern = regexp.MustCompile(`^[1-9][0-9]{0,3}$`)
 	maskedPhone   = regexp.MustCompile(`^[0-9]{3}\*{4}[0-9]{4}$`)
 	phonePattern  = regexp.MustCompile(`^1[0-9]{10}$`)
@@ -86,7 +86,7 @@ func longest(language string) map[string]string {
 		at = "31 Dec 23:59"
 	}
 	return map[string]string{
-		"code": "000000", "minutes": "9999", "freeze": "AAAAAAAA", "days": "9999", "phone": "138****0000",
+		"code": "000000", "minutes": "9999", "freeze": "AAA AAAA AAAA", "days": "9999", "phone": "138****0000",
 		"holder": strings.Repeat("王", maxHolder), "channel": strings.Repeat("省", maxChannel), "at": at, "until": at,
 	}
 }
@@ -164,7 +164,18 @@ func shown(kept map[string]string, language string) map[string]string {
 				v = t.Format("2 Jan 15:04")
 			}
 		}
+		if name == "freeze" {
+			v = grouped(v)
+		}
 		out[name] = v
 	}
 	return out
+}
+
+// grouped writes a freeze code so that it can be read and typed: 3-4-4.
+func grouped(code string) string {
+	if len(code) != 11 {
+		return code
+	}
+	return code[:3] + " " + code[3:7] + " " + code[7:]
 }

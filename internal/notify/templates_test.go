@@ -24,7 +24,7 @@ func mustTemplates(t testing.TB, overrides ...Override) *Templates {
 func given() map[string]string {
 	return map[string]string{
 		"code": "048213", "minutes": "10", "holder": "王*奶", "channel": "浙里办", "at": "2026-11-22T07:32:00Z",
-		"until": "2026-11-23T07:32:00Z", "freeze": "K7M29QXA", "phone": "138****5678", "days": "372",
+		"until": "2026-11-23T07:32:00Z", "freeze": "K7M29QXA4TW", "phone": "138****5678", "days": "372",
 	}
 }
 
@@ -47,7 +47,7 @@ func TestTextsSayWhatTheyMust(t *testing.T) {
 			if s.kind == KindCode {
 				want = append(want, "048213", "10", map[string]string{Chinese: "任何工作人员都不会索要", English: "No staff will ask for it"}[language])
 			} else {
-				want = append(want, "12333", "K7M29QXA", "浙里办", map[string]string{Chinese: "11月22日15:32", English: "22 Nov 15:32"}[language])
+				want = append(want, "12333", "K7M 29QX A4TW", "浙里办", map[string]string{Chinese: "11月22日15:32", English: "22 Nov 15:32"}[language])
 			}
 			for _, w := range want {
 				if !strings.Contains(text.Body, w) {
@@ -227,7 +227,7 @@ func TestValuesOfFixedForm(t *testing.T) {
 	ts := mustTemplates(t)
 	for param, bad := range map[string][]string{
 		"code":    {"", "12345", "1234567", "12345a", "１２３４５６"},
-		"freeze":  {"", "K7M29QX", "K7M29QXAB", "K7M2-9QX", "冻结码冻结码冻结"},
+		"freeze":  {"", "K7M29QX", "K7M29QXAB", "K7M29QXA4T", "K7M29QXA4TW3", "K7M2-9QX", "K7M 29QX A4TW", "冻结码冻结码冻结"},
 		"phone":   {"13812345678", "", "138****567"},
 		"at":      {"", "yesterday", "11月22日", "0001-01-01T00:00:00Z"},
 		"until":   {"", "2026-11-22"},
@@ -250,6 +250,16 @@ func TestValuesOfFixedForm(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestAFreezeCodeOfTheReleaseBefore: a notice that 0.1.0 queued still goes out.
+func TestAFreezeCodeOfTheReleaseBefore(t *testing.T) {
+	p := given()
+	p["freeze"] = "K7M29QXA"
+	text, err := mustTemplates(t).write(CardFrozen, Chinese, "", p)
+	if err != nil || !strings.Contains(text.Body, "冻结码K7M29QXA七日内有效") {
+		t.Errorf("%q, %v", text.Body, err)
 	}
 }
 

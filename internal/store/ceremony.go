@@ -17,11 +17,14 @@ type Ceremony struct {
 	Region     liuma.Region
 	Step       string       // the present step; package ceremony names the steps
 	Card       liuma.CardID // zero until known
-	RequestURI [32]byte     // hash of the pushed request's address
-	Browser    [32]byte     // hash of the secret of the browser that goes on; zero before the first post
-	Sealed     []byte       // vault-sealed: subject, purpose, return address; bound to ID
-	Tries      int          // attempts made; each has a business number of its own
-	Code       [32]byte     // hash of the authorization code; zero before there is one
+	// Subject is the blind index of whom the channel pushed it about, by which it is
+	// found while Card is zero. Zero in a ceremony of 0.1.0.
+	Subject    vault.Index `json:",omitzero"`
+	RequestURI [32]byte    // hash of the pushed request's address
+	Browser    [32]byte    // hash of the secret of the browser that goes on; zero before the first post
+	Sealed     []byte      // vault-sealed: subject, purpose, return address; bound to ID
+	Tries      int         // attempts made; each has a business number of its own
+	Code       [32]byte    // hash of the authorization code; zero before there is one
 	CodeUntil  time.Time
 	CodeUsed   time.Time // when it was redeemed, or zero
 	// Revision rises with every update. UpdateCeremony compares it, so of two
@@ -40,6 +43,9 @@ type CeremonyReader interface {
 	CeremonyByCode(hash [32]byte) (Ceremony, error)
 	// CeremoniesOf lists a card's ceremonies that have not ended, oldest first.
 	CeremoniesOf(liuma.CardID) ([]Ceremony, error)
+	// CeremoniesFor lists a subject's ceremonies that have no card yet and have not
+	// ended, oldest first.
+	CeremoniesFor(subject vault.Index) ([]Ceremony, error)
 	// DueCeremonies lists ceremonies that expired before now and have not ended,
 	// in the order of their expiry, at most limit.
 	DueCeremonies(now time.Time, limit int) ([]Ceremony, error)
@@ -84,11 +90,11 @@ type Code struct {
 }
 
 // Tick is a ration mark of a number or a source: one event that counts within a
-// period, such as a one-time code sent to a number, or a freeze code tried.
+// period, such as a one-time code sent to a number.
 // Those of a card stand in the card's row (InsertCardTick).
 type Tick struct {
-	Kind string      // "code_sent", "freeze_code", "notice_sent" …
-	Key  vault.Index // of the number or source
+	Kind string      // "code_sent", "notice_sent" …
+	Key  vault.Index // of the number or client
 	At   time.Time
 }
 

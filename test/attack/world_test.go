@@ -184,8 +184,9 @@ type request struct {
 // refusal is an OAuth error document with our members.
 type refusal struct {
 	Status    int
-	Code      string `json:"code"`
-	Challenge string `json:"challenge"`
+	Code      string    `json:"code"`
+	Challenge string    `json:"challenge"`
+	Until     time.Time `json:"until"`
 }
 
 // form is a push as a channel's server sends it.

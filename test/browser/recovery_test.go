@@ -264,7 +264,7 @@ func TestFreezeByCode(t *testing.T) {
 	a := s.actor("li", provincial, phone(), "zh-CN")
 	a.applies(rightPIN)
 	freezeCode := s.told(a.me.Phone, notify.PINSet)
-	a.codes = append(a.codes, freezeCode)
+	a.codes = append(a.codes, freezeCode, strings.ReplaceAll(freezeCode, " ", ""))
 	stranger := &actor{tab: newTab(t, phone(), "en"), s: s, me: a.me, codes: a.codes} // no cookie, no log-in
 	stranger.open(s.url + "/")
 	stranger.sees("official page", "12333")

@@ -120,6 +120,8 @@ func wordsOfCard(code, action string) (o outcome, ok bool) {
 		o.UntilZH, o.UntilEN = "可以再关联的时间", "link again from"
 	case "links_full":
 		o = sayAs(code, "这张卡已有十处关联", "This card has ten links already", "请先在不再用的应用里解除关联，再回来关联；不会办请拨打 12333。", "End the link in an app that you no longer use, then link it here; call 12333 if you need help.", again())
+	case "too_many_open":
+		o = sayAs(code, "有好几次还没有办完", "Several of these are still under way", "请回到没办完的页面办完或退出，或到所示时间再来。", "Go back to one that is open and finish or leave it, or come back after the time shown.", again())
 	case "not_in_registry":
 		o = sayAs(code, "没有查到相符的社会保障卡", "No matching social-security card was found", "请核对姓名和身份证号码，或拨打 12333 咨询。", "Check name and ID number, or call 12333.")
 	}

@@ -145,7 +145,7 @@ func TestFreezeTellsTheHolder(t *testing.T) {
 		t.Errorf("the right PIN in B: %+v", v)
 	}
 	told := p.texts(who.Phone, notify.CardFrozen, 1)[0]
-	if told.Params["channel"] != "浙里办" || told.Params["holder"] != who.MaskedName() || len(told.Params["freeze"]) != 8 || strings.Contains(told.Body, "://") {
+	if told.Params["channel"] != "浙里办" || told.Params["holder"] != who.MaskedName() || len(told.Params["freeze"]) != len("K7M 29QX A4TW") || strings.Contains(told.Body, "://") {
 		t.Errorf("notice: %+v", told)
 	}
 

@@ -2,7 +2,6 @@ package holder
 
 import (
 	"encoding/base64"
-	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -28,8 +27,7 @@ const (
 // freezes the card, without log-in.
 func (h *handler) showFreeze(w http.ResponseWriter, r *http.Request) {
 	h.door.KeepLang(w, r)
-	code, until, _ := strings.Cut(strings.TrimPrefix(h.cookies.Get(r, freezeCookie), "no."), ".")
-	refused := liuma.Code(code)
+	refused := liuma.Code(strings.TrimPrefix(h.cookies.Get(r, freezeCookie), "no."))
 	if refused != liuma.CodeFreezeCodeInvalid && refused != liuma.CodeFreezeCodeLimit {
 		refused = ""
 	}
@@ -37,7 +35,7 @@ func (h *handler) showFreeze(w http.ResponseWriter, r *http.Request) {
 		h.cookies.Set(w, freezeCookie, "", -1) // a refusal is shown once
 	}
 	h.cookies.Set(w, seenCookie, "1", seenAge)
-	h.show(w, r, http.StatusOK, h.freezeView(r, refused, unix(until)))
+	h.show(w, r, http.StatusOK, h.freezeView(r, refused))
 }
 
 // freezeByCode takes the freeze code. A freeze code that never existed, is too
@@ -56,7 +54,7 @@ func (h *handler) freezeByCode(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 	case refused == liuma.CodeFreezeCodeInvalid, refused == liuma.CodeFreezeCodeLimit:
-		h.freezeRefused(w, r, err, refused)
+		h.freezeRefused(w, r, refused)
 		return
 	default:
 		h.wrong(w, r, err)
@@ -71,20 +69,14 @@ func (h *handler) freezeByCode(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, frozenPath, http.StatusSeeOther)
 }
 
-func (h *handler) freezeRefused(w http.ResponseWriter, r *http.Request, err error, code liuma.Code) {
-	var until time.Time
-	if e, ok := errors.AsType[*liuma.Error](err); ok {
-		until = e.Until
-	}
+// freezeRefused shows a refusal. It names no time to wait for, because a right
+// freeze code works at any time.
+func (h *handler) freezeRefused(w http.ResponseWriter, r *http.Request, code liuma.Code) {
 	if h.cookies.Get(r, seenCookie) == "" {
-		h.show(w, r, statusOf(code), h.freezeView(r, code, until))
+		h.show(w, r, statusOf(code), h.freezeView(r, code))
 		return
 	}
-	value := "no." + string(code)
-	if !until.IsZero() {
-		value += "." + strconv.FormatInt(until.Unix(), 10)
-	}
-	h.cookies.Set(w, freezeCookie, value, freezeAge)
+	h.cookies.Set(w, freezeCookie, "no."+string(code), freezeAge)
 	http.Redirect(w, r, freezePath, http.StatusSeeOther)
 }
 
@@ -110,7 +102,7 @@ func unix(s string) time.Time {
 }
 
 // freezeView is the official page that takes a freeze code.
-func (h *handler) freezeView(r *http.Request, refused liuma.Code, until time.Time) *view {
+func (h *handler) freezeView(r *http.Request, refused liuma.Code) *view {
 	v := h.newView(r, pageStep)
 	v.Back = freezePath
 	v.heading(func(t *wordings) string { return t.FreezeTitle })
@@ -120,7 +112,6 @@ func (h *handler) freezeView(r *http.Request, refused liuma.Code, until time.Tim
 	if refused != "" {
 		e := liuma.Explain(refused)
 		v.Refusal = &notice{Kind: "notice-refuse", Title: strings.TrimRight(v.say(e.What), "。."), Text: v.say(e.Next)}
-		v.Until = h.untilOf(v, until)
 		v.Field.Wrong = true
 	}
 	v.Below = &notice{Title: v.T.NoFreezeCode, Text: v.T.NoFreezeCodeText}
@@ -183,7 +174,7 @@ func (h *handler) sureToFreeze(v *view, p ceremony.Page) {
 	}
 }
 
-// source is the address for which a request counts: at the limit of freeze codes,
+// source is the address for which a request counts: among wrong freeze codes,
 // and among guesses at PINs. It is the address that the request came from. If that is one of the
 // configured proxies, it is the last address of X-Forwarded-For that is not one
 // of them. A household has a /64 of IPv6, so a whole /64 is one source.

@@ -88,14 +88,14 @@ func reader(t *testing.T) *site { return newSite(t, sample(liuma.ActionVerify, c
 func TestFreezeByCode(t *testing.T) {
 	s := reader(t)
 	s.fake.frozen = authority.FreezeView{NameMasked: "王*奶", At: start}
-	if body := s.reads("/freeze"); !strings.Contains(body, "冻结码（8 位字母和数字）") || !strings.Contains(body, "12333") {
+	if body := s.reads("/freeze"); !strings.Contains(body, "冻结码（11 位字母和数字）") || !strings.Contains(body, "12333") {
 		t.Errorf("no field for a code:\n%s", body)
 	}
-	w := s.do("POST", "/freeze", url.Values{"code": {"abcd efgh"}})
+	w := s.do("POST", "/freeze", url.Values{"code": {"abc defg hjkm"}})
 	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/freeze/done" {
 		t.Fatalf("%d %s", w.Code, w.Header().Get("Location"))
 	}
-	if !strings.Contains(s.fake.calls(), "freeze-code 192.0.2.1 abcd efgh") {
+	if !strings.Contains(s.fake.calls(), "freeze-code 192.0.2.1 abc defg hjkm") {
 		t.Errorf("asked for %s", s.fake.calls())
 	}
 	for range 2 { // also after a reload
@@ -110,7 +110,7 @@ func TestFreezeByCode(t *testing.T) {
 	if w := s.do("GET", "/freeze/done", nil); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/freeze" {
 		t.Errorf("another browser is told what was frozen: %d", w.Code)
 	}
-	if strings.Contains(s.logs.String(), "abcd") || strings.Contains(s.logs.String(), "王") || strings.Contains(s.logs.String(), "192.0.2.1") {
+	if strings.Contains(s.logs.String(), "defg") || strings.Contains(s.logs.String(), "王") || strings.Contains(s.logs.String(), "192.0.2.1") {
 		t.Errorf("the log says too much:\n%s", s.logs)
 	}
 }
@@ -124,12 +124,12 @@ func TestFreezeCodeRefused(t *testing.T) {
 		says []string
 	}{
 		{liuma.Fail(liuma.CodeFreezeCodeInvalid, nil), []string{"不正确、已使用或已过期", "12333"}},
-		{limit, []string{"次数过多", "今天 21:44", "12333"}},
+		{limit, []string{"次数过多", "正确的随时有效", "12333"}},
 	} {
 		s := reader(t)
 		s.reads("/freeze")
 		s.fake.err = tt.err
-		w := s.do("POST", "/freeze", url.Values{"code": {"ABCDEFGH"}})
+		w := s.do("POST", "/freeze", url.Values{"code": {"ABCDEFGHJKM"}})
 		if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/freeze" {
 			t.Fatalf("%d %s", w.Code, w.Header().Get("Location"))
 		}
@@ -139,7 +139,10 @@ func TestFreezeCodeRefused(t *testing.T) {
 				t.Errorf("does not say %q:\n%s", want, body)
 			}
 		}
-		if strings.Contains(body, "ABCDEFGH") || strings.Contains(s.reads("/freeze"), tt.says[0]) {
+		if strings.Contains(body, "21:44") {
+			t.Error("the page tells the holder to wait, and a right code works at once")
+		}
+		if strings.Contains(body, "ABCDEFGHJKM") || strings.Contains(s.reads("/freeze"), tt.says[0]) {
 			t.Error("the code, or its refusal, stays on the page")
 		}
 	}
@@ -149,14 +152,14 @@ func TestFreezeCodeRefused(t *testing.T) {
 func TestFreezeWithoutCookies(t *testing.T) {
 	s := reader(t)
 	s.fake.frozen = authority.FreezeView{NameMasked: "王*奶", At: start}
-	w := s.do("POST", "/freeze", url.Values{"code": {"ABCDEFGH"}})
+	w := s.do("POST", "/freeze", url.Values{"code": {"ABCDEFGHJKM"}})
 	if body := html.UnescapeString(w.Body.String()); w.Code != http.StatusOK || !strings.Contains(body, "王*奶") {
 		t.Errorf("%d\n%s", w.Code, body)
 	}
 	clear(s.jar)
 	s.fake.err = &liuma.Error{Code: liuma.CodeFreezeCodeLimit, Until: start.Add(time.Hour)}
 	w = s.do("POST", "/freeze", url.Values{})
-	if w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "今天 21:44") {
+	if w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), "正确的随时有效") {
 		t.Errorf("%d\n%s", w.Code, w.Body)
 	}
 	checkPage(t, ceremonyID, w.Body.String(), "zh-CN", false)
@@ -166,7 +169,7 @@ func TestFreezeFails(t *testing.T) {
 	s := reader(t)
 	s.reads("/freeze")
 	s.fake.err = liuma.Fail(liuma.CodeUnavailable, nil)
-	w := s.do("POST", "/freeze", url.Values{"code": {"ABCDEFGH"}})
+	w := s.do("POST", "/freeze", url.Values{"code": {"ABCDEFGHJKM"}})
 	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "12333") {
 		t.Errorf("%d\n%s", w.Code, w.Body)
 	}
@@ -179,7 +182,7 @@ func TestFreezeFails(t *testing.T) {
 	}
 	s.header.Set("Sec-Fetch-Site", "cross-site")
 	asked := s.fake.calls()
-	if w := s.do("POST", "/freeze", url.Values{"code": {"ABCDEFGH"}}); w.Code != http.StatusForbidden || s.fake.calls() != asked {
+	if w := s.do("POST", "/freeze", url.Values{"code": {"ABCDEFGHJKM"}}); w.Code != http.StatusForbidden || s.fake.calls() != asked {
 		t.Errorf("another site can post: %d", w.Code)
 	}
 }

@@ -70,7 +70,7 @@ type Config struct {
 	// Zone is the time zone of times on pages; nil means China's.
 	Zone *time.Location
 	// Proxies are the addresses of the proxies in front of the door. Only their
-	// X-Forwarded-For is believed; the limit of freeze codes counts by it.
+	// X-Forwarded-For is believed; wrong freeze codes are counted by it.
 	Proxies []netip.Prefix
 	// Settle is how long a second press of the same button waits for the result
 	// of the first; zero means three seconds.

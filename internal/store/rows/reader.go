@@ -207,10 +207,18 @@ func (r *Reader) ceremonyBy(column string, hash [32]byte) (store.Ceremony, error
 }
 
 func (r *Reader) CeremoniesOf(card liuma.CardID) ([]store.Ceremony, error) {
-	if card.IsZero() {
+	return r.openCeremonies(card[:])
+}
+
+func (r *Reader) CeremoniesFor(subject vault.Index) ([]store.Ceremony, error) {
+	return r.openCeremonies(subject[:])
+}
+
+func (r *Reader) openCeremonies(whose []byte) ([]store.Ceremony, error) {
+	if some(whose) == nil {
 		return nil, nil
 	}
-	found, err := list(r, &r.codec.ceremonies, is("open_card", card[:]))
+	found, err := list(r, &r.codec.ceremonies, is("open_card", whose))
 	slices.SortStableFunc(found, func(a, b store.Ceremony) int { return a.At.Compare(b.At) })
 	return found, err
 }

@@ -170,12 +170,15 @@ func (t *tables) phone() {
 		func(m *store.Message) []byte { return []byte(m.ID) }, messageLooks}
 }
 
-// ceremonyLooks: a ceremony that has not ended is found by its card and by when
-// it expires, one that has by when it ended.
+// ceremonyLooks: a ceremony that has not ended is found by its card, or before
+// it has one by its subject, and by when it expires; one that has by when it ended.
 func ceremonyLooks(c *store.Ceremony) []Value {
 	looks := []Value{join(string(c.Channel), string(c.BusinessNo)), some(c.RequestURI[:]), some(c.Code[:]), nil, nil, milli(c.Ended)}
 	if c.Ended.IsZero() {
 		looks[3], looks[4] = some(c.Card[:]), c.Expires.UnixMilli() // without a time it is due
+		if c.Card.IsZero() {
+			looks[3] = some(c.Subject[:]) // longer than a card's id, so that neither is taken for the other
+		}
 	}
 	return looks
 }

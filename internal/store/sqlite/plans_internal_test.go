@@ -11,6 +11,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/rows"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // callAll calls every method of an interface with zero arguments.
@@ -41,7 +42,8 @@ func found(tx store.Tx) error {
 			return err
 		}
 	}
-	return errors.Join(e1, e5, e6, e7)
+	_, e8 := tx.CeremoniesFor(vault.Index{1})
+	return errors.Join(e1, e5, e6, e7, e8)
 }
 
 // TestNoQueryScans asks SQLite for the plan of every statement there is. A

@@ -9,6 +9,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 func hash(kind string, i int) (h [32]byte) {
@@ -22,7 +23,7 @@ func ceremonyID(i int) string { return fmt.Sprintf("ceremony%018d", i) }
 func ceremony(i int) store.Ceremony {
 	return store.Ceremony{
 		ID: ceremonyID(i), Channel: "zj-hrss", BusinessNo: liuma.BusinessNo(fmt.Sprintf("C%d", i)),
-		Action: liuma.ActionEnroll, Region: "330500", Step: "code", Card: cardID(1), RequestURI: hash("uri", i),
+		Action: liuma.ActionEnroll, Region: "330500", Step: "code", Card: cardID(1), Subject: vault.Index{8}, RequestURI: hash("uri", i),
 		Browser: hash("browser", i), Sealed: []byte{0, 1, 255}, Tries: 2, Code: hash("code", i), CodeUntil: at(i + 60),
 		CodeUsed: at(i + 50), Revision: 7, At: at(i), Expires: at(i + 900),
 	}
@@ -211,6 +212,24 @@ func ceremonyLists(t *testing.T, open Open) {
 	same(t, of(cardID(2)), []store.Ceremony{all[4]})
 	same(t, of(cardID(3)), nil)
 	same(t, of(liuma.CardID{}), nil) // ceremonies without a card do not belong to one
+	forSubject := func(n byte) []store.Ceremony {
+		return mustGet(t, s, func(r store.Reader) ([]store.Ceremony, error) { return r.CeremoniesFor(vault.Index{n}) })
+	}
+	same(t, forSubject(0), nil)
+	same(t, forSubject(9), nil)
+	whose := all[5] // has no card yet
+	whose.Subject = vault.Index{9}
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.UpdateCeremony(whose) })
+	whose.Revision++
+	all[5] = whose
+	same(t, forSubject(9), []store.Ceremony{whose})
+	known := all[0] // has one, and is found by it alone
+	known.Subject = vault.Index{9}
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.UpdateCeremony(known) })
+	known.Revision++
+	all[0] = known
+	same(t, forSubject(9), []store.Ceremony{whose})
+	same(t, of(cardID(1)), []store.Ceremony{all[2], all[1], all[0]})
 
 	due := func(now, limit int) []store.Ceremony {
 		return mustGet(t, s, func(r store.Reader) ([]store.Ceremony, error) { return r.DueCeremonies(at(now), limit) })

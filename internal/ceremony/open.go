@@ -1,0 +1,134 @@
+package ceremony
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// mostOpen is how many ceremonies of one holder may be open in one channel
+// . It bounds what a reset has to end in one transaction, and what a
+// channel that pushes without end leaves behind.
+const mostOpen = 10
+
+// whom says whom a push is about. Three kinds are counted apart, so that nobody
+// takes another's room: a link (by its card), a person with evidence, and a
+// person who was only named, which anybody may do.
+type whom struct {
+	subject vault.Index  // of kind, channel and card or person
+	card    liuma.CardID // zero if there is none
+}
+
+func (s *Ceremonies) whomOf(r store.Reader, c authority.Caller, q Push) (whom, error) {
+	of := func(kind string, who []byte) vault.Index {
+		return s.vault.Index(vault.IndexIDNumber, "open\x00"+kind+"\x00"+string(c.Channel())+"\x00"+string(who))
+	}
+	if q.Subject.Card != "" {
+		link, err := r.LinkByHandle(c.Channel(), store.Handle(q.Subject.Card))
+		return whom{of("linked", link.Card[:]), link.Card}, err
+	}
+	id, err := registry.ParseIDNumber(q.Subject.IDNumber)
+	if err != nil {
+		return whom{}, err
+	}
+	holder, kind := s.vault.Index(vault.IndexIDNumber, id.Canonical()), "named"
+	if q.Evidence != "" {
+		kind = "proved"
+	}
+	card, err := r.CardByHolder(holder)
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	return whom{of(kind, holder[:]), card.ID}, err
+}
+
+// makeRoom lets one more ceremony open. Where ten are, the oldest that no
+// browser has begun ends as expired, and its business number is decided so: a
+// holder who opens the app again and again is never kept out. Where all ten
+// were begun the new one is refused until the first of them expires. It returns
+// the numbers of those that ended.
+//
+// A crash before the commit leaves all of them open and the new one unknown.
+func (s *Ceremonies) makeRoom(tx store.Tx, w whom) (ended []liuma.BusinessNo, err error) {
+	open, err := s.openAbout(tx, w)
+	if err != nil {
+		return nil, err
+	}
+	for len(open) >= mostOpen {
+		i := slices.IndexFunc(open, s.unbegun)
+		if i < 0 {
+			return nil, &liuma.Error{Code: liuma.CodeTooManyOpen, Until: s.engine.ToWall(earliest(open))}
+		}
+		c := open[i]
+		err := errors.Join(s.goTo(&c, StepExpired), s.endRequest(tx, &c, liuma.CodeCeremonyExpired))
+		if err != nil {
+			return nil, err
+		}
+		if err := tx.UpdateCeremony(c); err != nil {
+			return nil, err
+		}
+		ended, open = append(ended, c.BusinessNo), slices.Delete(open, i, i+1)
+	}
+	return ended, nil
+}
+
+// openAbout lists the ceremonies that are open for them, oldest first. Those
+// whose time is over are left to the sweep.
+func (s *Ceremonies) openAbout(r store.Reader, w whom) ([]store.Ceremony, error) {
+	named, err1 := r.CeremoniesFor(w.subject)
+	known, err2 := r.CeremoniesOf(w.card)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	now := s.now()
+	open := slices.DeleteFunc(append(named, known...), func(c store.Ceremony) bool {
+		return c.Subject != w.subject || expired(c, now)
+	})
+	slices.SortFunc(open, func(a, b store.Ceremony) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID))
+	})
+	return open, nil
+}
+
+// unbegun reports a ceremony that no browser has begun, so that nothing was
+// given or proved in it.
+func (s *Ceremonies) unbegun(c store.Ceremony) bool {
+	return c.Browser == [32]byte{} && c.Tries == 0 && Step(c.Step) == s.acts[c.Action].First
+}
+
+// endedNote names in the entry of a push the ceremonies that it ended.
+func endedNote(ended []liuma.BusinessNo) (note string) {
+	for _, bn := range ended {
+		note += fmt.Sprintf(";expired=%s", bn)
+	}
+	return note
+}
+
+// mayReopen refuses to take up an ended ceremony again where ten are open.
+func (s *Ceremonies) mayReopen(r store.Reader, c store.Ceremony, card liuma.CardID) error {
+	if c.Ended.IsZero() || c.Subject == (vault.Index{}) { // of 0.1.0: it has an hour at most
+		return nil
+	}
+	open, err := s.openAbout(r, whom{c.Subject, card})
+	if err != nil || len(open) < mostOpen {
+		return err
+	}
+	return &liuma.Error{Code: liuma.CodeTooManyOpen, Until: earliest(open)}
+}
+
+func earliest(open []store.Ceremony) (t time.Time) {
+	for _, c := range open {
+		if t.IsZero() || c.Expires.Before(t) {
+			t = c.Expires
+		}
+	}
+	return t
+}
