@@ -1,0 +1,66 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Markdown writes the report as tables.
+func (r FloodReport) Markdown(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d processors, %d cards, %.0f s each, normal load %.0f verifications a second and a ceremony for each %d of them\n\n",
+		r.Processors, r.Cards, r.Seconds, r.Load, hostedShare)
+	b.WriteString("| flood | sent /s | p50 ms | p99 ms | worst ms | p50 × | p99 × | errors | page p50 / p99 ms | page errors | processors | MiB before / peak / after | disk MiB/h | WAL peak MiB | log MiB/h |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	for _, row := range append([]FloodRow{r.Quiet}, r.Floods...) {
+		times := "| – | – "
+		if row.Kind != r.Quiet.Kind {
+			times = fmt.Sprintf("| %.1f | %.1f ", row.P50Ratio, row.P99Ratio)
+		}
+		fmt.Fprintf(&b, "| %s | %.0f | %.1f | %.1f | %.1f %s| %s | %.0f / %.0f | %s | %.2f | %.0f / %.0f / %.0f | %.0f | %.1f | %.0f |\n",
+			row.Kind, row.Rate, row.Verify.P50, row.Verify.P99, row.Verify.Worst, times, row.Verify.errors(),
+			row.Hosted.P50, row.Hosted.P99, row.Hosted.errors(), row.CPU, row.RSSBefore, row.RSSPeak, row.RSSAfter, row.DiskHour, row.WALPeak, row.LogHour)
+	}
+	b.WriteString("\n| flood | what | answers |\n|---|---|---|\n")
+	for _, row := range r.Floods {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", row.Kind, row.What, counts(row.Answers))
+	}
+	if s := r.Stall; s != nil {
+		fmt.Fprintf(&b, "\nA reset of a card with %d open ceremonies%s took %.0f ms, and the worst verification beside it %.0f ms; with none open, %.0f ms and %.0f ms.\n",
+			s.Opened, suffix(s.Refused), s.Reset, s.Verify.Worst, s.Alone, s.VerifyNot.Worst)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// errors is how many of how many, and which.
+func (n Noticed) errors() string {
+	if n.Errors == 0 {
+		return fmt.Sprintf("0 of %d", n.Sent)
+	}
+	return fmt.Sprintf("%d of %d (%s)", n.Errors, n.Sent, counts(n.Why))
+}
+
+func suffix(refused map[string]int) string {
+	if len(refused) == 0 {
+		return ""
+	}
+	return " (refused: " + counts(refused) + ")"
+}
+
+// counts lists what was counted, most first.
+func counts(m map[string]int) string {
+	names := slices.SortedFunc(maps.Keys(m), func(a, b string) int {
+		if m[a] != m[b] {
+			return m[b] - m[a]
+		}
+		return strings.Compare(a, b)
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s: %d", name, m[name])
+	}
+	return strings.Join(names, ", ")
+}
