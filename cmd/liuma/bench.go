@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -94,7 +95,7 @@ type benchFloodCmd struct {
 	Rate  float64       `name:"rate" default:"500" help:"How many requests a second a flood tries to send."`
 	Load  float64       `name:"load" default:"100" help:"How many verifications a second the normal load has."`
 	Cards int           `name:"cards" default:"20000" help:"How many cards the floods are about."`
-	Open  int           `name:"open" default:"3000" help:"How many ceremonies are opened on one card before it is reset; -1 leaves that measurement out."`
+	Open  int           `name:"open" default:"3000" help:"How many ceremonies are opened on one card before it is reset; 0 leaves that measurement out."`
 	Dir   string        `name:"dir" placeholder:"DIR" help:"Make the data here, in a new directory, and keep it. Default: a temporary one that is removed."`
 	JSON  bool          `name:"json" help:"Print one JSON object instead of Markdown."`
 }
@@ -112,13 +113,14 @@ func (b *benchFloodCmd) Run(ctx context.Context, t *terminal) error {
 	defer remove()
 	r, err := bench.Flood(ctx, bench.FloodConfig{Binary: binary, Dir: dir, Kinds: b.Kind, Cards: b.Cards, For: b.For,
 		Rate: b.Rate, Load: b.Load, Open: b.Open, Out: t.err, Terminal: isTerminal(t.err)})
-	if err != nil {
+	if len(r.Floods) == 0 {
 		return err
 	}
+	// What was measured before an error is worth printing.
 	if b.JSON {
-		return indented(t.out, r)
+		return errors.Join(err, indented(t.out, r))
 	}
-	return r.Markdown(t.out)
+	return errors.Join(err, r.Markdown(t.out))
 }
 
 type benchFlooderCmd struct{}

@@ -24,7 +24,7 @@ type FloodConfig struct {
 	For      time.Duration // how long each flood lasts, at most four minutes
 	Rate     float64       // requests a second that a flood tries to send; 500 if zero
 	Load     float64       // verifications a second of the normal load; 100 if zero
-	Open     int           // ceremonies that are opened on one card for Stall; 3,000 if zero, none if negative
+	Open     int           // ceremonies that are opened on one card for Stall; none if zero
 	Out      io.Writer     // progress; nil shows nothing
 	Terminal bool          // Out is one
 }
@@ -60,18 +60,22 @@ type FloodRow struct {
 	Sent    int            `json:"sent"`
 	Rate    float64        `json:"sent_per_second"`
 	Answers map[string]int `json:"answers"` // by HTTP status and code, or what became of the connection
-	Verify  Noticed        `json:"verifications"`
-	Hosted  Noticed        `json:"ceremonies"`
-	// How many times the quiet row's: what the normal load noticed.
+	// What the normal load noticed: in the last seconds before the flood, and
+	// beside it. The ratios are of these two, so that a machine that changes
+	// from minute to minute changes them little.
+	Before   Noticed `json:"before"`
+	Verify   Noticed `json:"verifications"`
+	Hosted   Noticed `json:"ceremonies"`
 	P50Ratio float64 `json:"p50_ratio"`
 	P99Ratio float64 `json:"p99_ratio"`
-	// The server's process.
+	// The server's process while the flood lasted.
 	CPU       float64 `json:"cpu"` // processors that it kept busy
 	RSSBefore float64 `json:"rss_before_mib"`
 	RSSPeak   float64 `json:"rss_peak_mib"`
 	RSSAfter  float64 `json:"rss_after_mib"`
-	// The files of the store and the ledger, after the server was stopped and
-	// had written everything into them; and the write-ahead logs at their largest.
+	// The files of the store and the ledger when the server was stopped and had
+	// written everything into them, without what the quiet row wrote in the time
+	// before the flood; and the write-ahead logs at their largest.
 	DiskHour float64 `json:"disk_mib_an_hour"`
 	WALPeak  float64 `json:"wal_peak_mib"`
 	LogHour  float64 `json:"log_mib_an_hour"` // of the server's log at level info
@@ -97,9 +101,6 @@ func (c *FloodConfig) validate() error {
 	}
 	if c.Load == 0 {
 		c.Load = 100
-	}
-	if c.Open == 0 {
-		c.Open = 3000
 	}
 	if c.Out == nil {
 		c.Out = io.Discard
@@ -128,7 +129,8 @@ func (c *FloodConfig) validate() error {
 // Flood measures what a normal load notices of floods, one kind after the
 // other. Each has a server process of its own on the same data, and the flood
 // comes from a third process, of lower priority: an attacker brings his own
-// processors. It takes a few seconds more than For for each.
+// processors. A row takes a third longer than For, and a few seconds. The report
+// is good as far as it got, also beside an error.
 func Flood(ctx context.Context, c FloodConfig) (r FloodReport, err error) {
 	if err := c.validate(); err != nil {
 		return r, err
@@ -146,17 +148,16 @@ func Flood(ctx context.Context, c FloodConfig) (r FloodReport, err error) {
 	r = FloodReport{Processors: runtime.NumCPU(), Cards: c.Cards, Seconds: c.For.Seconds(), Rate: c.Rate, Load: c.Load}
 	bar := progress.Count(c.Out, "floods", int64(len(c.Kinds)+1), c.Terminal)
 	defer bar.Done()
-	if r.Quiet, err = measure(ctx, c, s, kind{name: "quiet", what: "the normal load alone"}); err != nil {
+	if r.Quiet, err = measure(ctx, c, s, kind{name: "quiet", what: "the normal load alone"}, FloodRow{}); err != nil {
 		return r, fmt.Errorf("bench: quiet: %w", err)
 	}
 	bar.Add(1)
 	for _, name := range c.Kinds {
 		k, _ := kindOf(name)
-		row, err := measure(ctx, c, s, k)
+		row, err := measure(ctx, c, s, k, r.Quiet)
 		if err != nil {
 			return r, fmt.Errorf("bench: %s: %w", name, err)
 		}
-		row.P50Ratio, row.P99Ratio = ratio(row.Verify.P50, r.Quiet.Verify.P50), ratio(row.Verify.P99, r.Quiet.Verify.P99)
 		r.Floods = append(r.Floods, row)
 		bar.Add(1)
 	}
@@ -175,8 +176,13 @@ func ratio(a, b float64) float64 {
 	return a / b
 }
 
-// measure runs the normal load, beside a flood where the kind has one.
-func measure(ctx context.Context, c FloodConfig, s *stage, k kind) (row FloodRow, err error) {
+// quietPart is how much of a row's time the normal load runs alone before the
+// flood.
+const quietPart = 3
+
+// measure measures one row. quiet is the quiet one, or empty while that is
+// measured itself.
+func measure(ctx context.Context, c FloodConfig, s *stage, k kind, quiet FloodRow) (row FloodRow, err error) {
 	row = FloodRow{Kind: k.name, What: k.what}
 	disk, err := size(s.files()...)
 	if err != nil {
@@ -186,57 +192,63 @@ func measure(ctx context.Context, c FloodConfig, s *stage, k kind) (row FloodRow
 	if err != nil {
 		return row, err
 	}
-	stopped := false
-	defer func() {
-		if !stopped {
-			err = errors.Join(err, s.stop(server))
-		}
-	}()
-	load, err := newCalm(ctx, s, c)
-	if err != nil {
+	alone, err := flooded(ctx, c, s, k, server.cmd.Process.Pid, &row)
+	// Stopping writes everything into the files.
+	if err := errors.Join(err, s.stop(server)); err != nil {
 		return row, err
+	}
+	grown, err := size(s.files()...)
+	row.DiskHour = float64(grown-disk)/(1<<20)/c.For.Hours() - quiet.DiskHour*alone.Hours()/c.For.Hours()
+	row.P50Ratio, row.P99Ratio = ratio(row.Verify.P50, row.Before.P50), ratio(row.Verify.P99, row.Before.P99)
+	return row, err
+}
+
+// flooded runs the normal load against a server, alone for as long as it
+// returns, and then beside the flood where the kind has one.
+func flooded(ctx context.Context, c FloodConfig, s *stage, k kind, server int, row *FloodRow) (alone time.Duration, err error) {
+	load, err := newCalm(ctx, s, c.Load, c.For)
+	if err != nil {
+		return 0, err
 	}
 	var flood *flooding
 	if k.sender != nil {
 		if flood, err = startFlooder(c, s, k); err != nil {
-			return row, err
+			return 0, err
 		}
 		defer func() { err = errors.Join(err, flood.end()) }()
+		alone = c.For / quietPart
+		before, err := newCalm(ctx, s, c.Load, alone)
+		if err != nil {
+			return 0, err
+		}
+		row.Before, _ = before.run(ctx)
 	}
-	before, err := usage(server.cmd.Process.Pid)
+	before, err := usage(server)
 	if err != nil {
-		return row, err
+		return 0, err
 	}
-	row.RSSBefore = before.nowMiB
-	wal := watchWAL(s)
+	logged, wal := s.log.size(), watchWAL(s)
 	begun := time.Now()
 	if flood != nil {
 		flood.begin()
 	}
-	row.Verify, row.Hosted = load.run(ctx, c.For)
-	took := time.Since(begun).Seconds()
-	row.WALPeak = wal()
+	row.Verify, row.Hosted = load.run(ctx)
 	if flood != nil {
 		if row.Sent, row.Answers, err = flood.result(); err != nil {
-			return row, err
+			return 0, errors.Join(err, ctx.Err())
 		}
 		row.Rate = float64(row.Sent) / c.For.Seconds()
 	}
-	after, err := usage(server.cmd.Process.Pid)
+	took := time.Since(begun)
+	row.WALPeak = wal()
+	after, err := usage(server)
 	if err != nil {
-		return row, err
+		return 0, err
 	}
-	row.CPU = (after.cpu - before.cpu).Seconds() / took
-	row.RSSPeak, row.RSSAfter = after.rssMiB, after.nowMiB
-	stopped = true
-	if err := s.stop(server); err != nil {
-		return row, err
-	}
-	grown, err := size(s.files()...)
-	hours := took / 3600
-	row.DiskHour = float64(grown-disk) / (1 << 20) / hours
-	row.LogHour = float64(s.log.size()) / (1 << 20) / hours
-	return row, err
+	row.CPU = (after.cpu - before.cpu).Seconds() / took.Seconds()
+	row.RSSBefore, row.RSSPeak, row.RSSAfter = before.nowMiB, after.rssMiB, after.nowMiB
+	row.LogHour = float64(s.log.size()-logged) / (1 << 20) / took.Hours()
+	return alone, ctx.Err()
 }
 
 // watchWAL samples the write-ahead logs until the result is asked for, and

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -26,12 +27,13 @@ type calm struct {
 	client   *client.Client
 	http     *http.Client
 	rate     float64
+	d        time.Duration
 	requests []client.VerifyRequest // sealed beforehand
 }
 
-// newCalm seals the requests of the normal load.
-func newCalm(ctx context.Context, s *stage, c FloodConfig) (*calm, error) {
-	l := &calm{stage: s, http: httpClient(256), rate: c.Load}
+// newCalm seals the requests of the normal load, for a while of it.
+func newCalm(ctx context.Context, s *stage, rate float64, d time.Duration) (*calm, error) {
+	l := &calm{stage: s, http: httpClient(256), rate: rate, d: d}
 	var err error
 	if l.client, err = s.connect(calmID, l.http); err != nil {
 		return nil, err
@@ -40,29 +42,29 @@ func newCalm(ctx context.Context, s *stage, c FloodConfig) (*calm, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.requests = make([]client.VerifyRequest, int(c.For.Seconds()*c.Load)+1)
-	run := time.Now().UnixMilli()
+	l.requests = make([]client.VerifyRequest, int(d.Seconds()*rate)+1)
+	run := rand.Text()
 	return l, parallel(len(l.requests), func(i int) error {
 		h := s.Calm[i%len(s.Calm)]
 		d := client.DeviceRequest{Channel: calmID, Action: client.Verify, Subject: client.Subject{Card: h.Calm},
-			BusinessNo: fmt.Sprintf("calm-%d-%d", run, i), Purpose: purpose, Challenge: ch}
+			BusinessNo: fmt.Sprintf("calm-%s-%d", run, i), Purpose: purpose, Challenge: ch}
 		sealed, err := d.SealPIN([]byte(h.PIN))
 		l.requests[i] = client.VerifyRequest{BusinessNo: d.BusinessNo, Subject: d.Subject, Purpose: purpose, Challenge: ch.Value, PIN: sealed}
 		return err
 	})
 }
 
-// run asks for a while and returns what both parts of the load noticed.
-func (l *calm) run(ctx context.Context, d time.Duration) (verify, hosted Noticed) {
+// run asks, once, and returns what both parts of the load noticed.
+func (l *calm) run(ctx context.Context) (verify, hosted Noticed) {
 	var natives, pages tally
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		paced(ctx, l.rate, d, 10_000, func(i int, due time.Time) {
+		paced(ctx, l.rate, l.d, 10_000, func(i int, due time.Time) {
 			natives.add(due, l.verify(ctx, i))
 		})
 	})
 	wg.Go(func() {
-		paced(ctx, l.rate/hostedShare, d, 1000, func(i int, due time.Time) {
+		paced(ctx, l.rate/hostedShare, l.d, 1000, func(i int, due time.Time) {
 			pages.add(due, l.ceremony(ctx, i))
 		})
 	})
@@ -74,7 +76,7 @@ func (l *calm) run(ctx context.Context, d time.Duration) (verify, hosted Noticed
 func (l *calm) verify(ctx context.Context, i int) error {
 	v, err := l.client.Verify(ctx, l.requests[i])
 	if err == nil && !v.Right() {
-		err = errors.New("verdict " + v.Verdict + " " + v.Code)
+		err = refused(strings.Join([]string{v.State, v.Verdict, v.Code}, " "))
 	}
 	return err
 }
@@ -141,9 +143,10 @@ func paced(ctx context.Context, rate float64, d time.Duration, most int, do func
 		if time.Since(begun) >= d {
 			break // slots were full until the end
 		}
+		i := n
 		wg.Go(func() {
 			defer func() { <-slots }()
-			do(n, due)
+			do(i, due)
 		})
 	}
 	wg.Wait()

@@ -132,7 +132,6 @@ func (s *stage) configure(conf *config.Config, phones string) error {
 	conf.Issuer = "http://" + conf.Hosted.Listen
 	conf.Texts.Driver = config.DriverWebhook
 	conf.Texts.Webhook = config.Webhook{URL: phones, SecretFile: s.secretFile}
-	conf.Drain = config.Duration(3 * time.Second)
 	return nil
 }
 

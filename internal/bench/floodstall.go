@@ -87,15 +87,14 @@ func resetUnderLoad(ctx context.Context, c FloodConfig, s *stage, phones *phones
 	if err != nil {
 		return 0, n, err
 	}
-	short := c
-	short.For = min(c.For, 6*time.Second)
-	load, err := newCalm(ctx, s, short)
+	d := min(c.For, 6*time.Second)
+	load, err := newCalm(ctx, s, c.Load, d)
 	if err != nil {
 		return 0, n, err
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { n, _ = load.run(ctx, short.For) })
-	time.Sleep(short.For / 3)
+	wg.Go(func() { n, _ = load.run(ctx) })
+	time.Sleep(d / 3)
 	begun := time.Now()
 	done, err := page.TypePIN(ctx, newPIN)
 	took = float64(time.Since(begun).Microseconds()) / 1000

@@ -13,15 +13,16 @@ func (r FloodReport) Markdown(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d processors, %d cards, %.0f s each, normal load %.0f verifications a second and a ceremony for each %d of them\n\n",
 		r.Processors, r.Cards, r.Seconds, r.Load, hostedShare)
-	b.WriteString("| flood | sent /s | p50 ms | p99 ms | worst ms | p50 × | p99 × | errors | page p50 / p99 ms | page errors | processors | MiB before / peak / after | disk MiB/h | WAL peak MiB | log MiB/h |\n")
+	b.WriteString("| flood | sent /s | p50 ms before → beside | p99 ms before → beside | p50 × | p99 × | worst ms | errors | page p50 / p99 ms | page errors | processors | MiB before / peak / after | disk MiB/h | WAL peak MiB | log MiB/h |\n")
 	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, row := range append([]FloodRow{r.Quiet}, r.Floods...) {
-		times := "| – | – "
+		p50, p99, times := fmt.Sprintf("%.1f", row.Verify.P50), fmt.Sprintf("%.1f", row.Verify.P99), "– | –"
 		if row.Kind != r.Quiet.Kind {
-			times = fmt.Sprintf("| %.1f | %.1f ", row.P50Ratio, row.P99Ratio)
+			p50, p99 = fmt.Sprintf("%.1f → ", row.Before.P50)+p50, fmt.Sprintf("%.1f → ", row.Before.P99)+p99
+			times = fmt.Sprintf("%.1f | %.1f", row.P50Ratio, row.P99Ratio)
 		}
-		fmt.Fprintf(&b, "| %s | %.0f | %.1f | %.1f | %.1f %s| %s | %.0f / %.0f | %s | %.2f | %.0f / %.0f / %.0f | %.0f | %.1f | %.0f |\n",
-			row.Kind, row.Rate, row.Verify.P50, row.Verify.P99, row.Verify.Worst, times, row.Verify.errors(),
+		fmt.Fprintf(&b, "| %s | %.0f | %s | %s | %s | %.0f | %s | %.0f / %.0f | %s | %.2f | %.0f / %.0f / %.0f | %.0f | %.1f | %.0f |\n",
+			row.Kind, row.Rate, p50, p99, times, row.Verify.Worst, row.Verify.errors(),
 			row.Hosted.P50, row.Hosted.P99, row.Hosted.errors(), row.CPU, row.RSSBefore, row.RSSPeak, row.RSSAfter, row.DiskHour, row.WALPeak, row.LogHour)
 	}
 	b.WriteString("\n| flood | what | answers |\n|---|---|---|\n")
