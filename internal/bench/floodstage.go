@@ -83,7 +83,7 @@ type stage struct {
 // newStage fills the directory.
 func newStage(ctx context.Context, c FloodConfig, phones string) (_ *stage, err error) {
 	s := &stage{dir: c.Dir, secretFile: c.Dir + ".secret", Secret: []byte(rand.Text() + rand.Text()), Parties: map[string]party{}}
-	if err := os.WriteFile(s.secretFile, s.Secret, 0o600); err != nil {
+	if err := writeSecret(s.secretFile, s.Secret); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -115,6 +115,16 @@ func newStage(ctx context.Context, c FloodConfig, phones string) (_ *stage, err 
 	}
 	filled := &filled{config: s.config}
 	return s, filled.ledger(ctx, Config{Out: c.Out, Terminal: c.Terminal}, cards)
+}
+
+// writeSecret makes a file that only its owner can read, and replaces none.
+func writeSecret(path string, secret []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(secret)
+	return errors.Join(err, f.Close())
 }
 
 // configure opens all doors, on free ports, and sends texts to phones.

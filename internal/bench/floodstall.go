@@ -25,29 +25,26 @@ type Stall struct {
 // newPIN is what resets set.
 const newPIN = "739154"
 
-// stall measures two resets.
+// stall measures two resets, with a server process of its own.
 func stall(ctx context.Context, c FloodConfig, s *stage, phones *phones) (_ *Stall, err error) {
 	server, err := s.serve(c.Binary)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.stop(server)) }()
+	return resets(ctx, c, s, phones)
+}
+
+// resets makes both, against the server that runs.
+func resets(ctx context.Context, c FloodConfig, s *stage, phones *phones) (_ *Stall, err error) {
 	out := &Stall{}
-	if out.Alone, out.VerifyNot, err = resetUnderLoad(ctx, c, s, phones, s.stallCard(false)); err != nil {
+	if out.Alone, out.VerifyNot, err = resetUnderLoad(ctx, c, s, phones, s.Spare[0]); err != nil {
 		return nil, fmt.Errorf("alone: %w", err)
 	}
-	h := s.stallCard(true)
+	h := s.Spare[1] // which the normal load leaves alone, like the first
 	out.Opened, out.Refused = openMany(ctx, c, s, h)
 	out.Reset, out.Verify, err = resetUnderLoad(ctx, c, s, phones, h)
 	return out, err
-}
-
-// stallCard is the card of a reset, which the normal load leaves alone.
-func (s *stage) stallCard(beside bool) holder {
-	if beside {
-		return s.Spare[1]
-	}
-	return s.Spare[0]
 }
 
 // openMany pushes requests for one card, as many at once as processors of a
