@@ -247,4 +247,13 @@ func TestTable(t *testing.T) {
 			t.Errorf("without %q:\n%s", want, b.String())
 		}
 	}
+	const warning = "did not carry the normal load alone"
+	if strings.Contains(b.String(), warning) {
+		t.Error("warns of a quiet row without errors")
+	}
+	r.Quiet.Verify.Errors = 1
+	b.Reset()
+	if err := r.Markdown(&b); err != nil || !strings.Contains(b.String(), warning) {
+		t.Errorf("no warning: %v\n%s", err, b.String())
+	}
 }

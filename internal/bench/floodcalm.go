@@ -20,6 +20,10 @@ import (
 // ceremony of the hosted door, which is a page, a PIN and a code redeemed.
 const hostedShare = 50
 
+// hostedCards is how many of the normal load's cards the ceremonies have for
+// themselves: two requests for one card at once would refuse each other.
+const hostedCards = calmCards / 5
+
 // calm is the normal load of one row: verifications with the right PIN through
 // known links, at an even pace whatever the answers, and ceremonies beside them.
 type calm struct {
@@ -45,7 +49,7 @@ func newCalm(ctx context.Context, s *stage, rate float64, d time.Duration) (*cal
 	l.requests = make([]client.VerifyRequest, int(d.Seconds()*rate)+1)
 	run := rand.Text()
 	return l, parallel(len(l.requests), func(i int) error {
-		h := s.Calm[i%len(s.Calm)]
+		h := s.Calm[i%(len(s.Calm)-hostedCards)]
 		d := client.DeviceRequest{Channel: calmID, Action: client.Verify, Subject: client.Subject{Card: h.Calm},
 			BusinessNo: fmt.Sprintf("calm-%s-%d", run, i), Purpose: purpose, Challenge: ch}
 		sealed, err := d.SealPIN([]byte(h.PIN))
@@ -84,7 +88,7 @@ func (l *calm) verify(ctx context.Context, i int) error {
 // ceremony is one verification by the hosted door, from the push until the
 // browser is back at the channel with a code.
 func (l *calm) ceremony(ctx context.Context, i int) error {
-	h := l.stage.Calm[i%len(l.stage.Calm)]
+	h := l.stage.Calm[len(l.stage.Calm)-1-i%hostedCards]
 	address, err := l.stage.push(ctx, l.http, calmID, pushed{action: liuma.ActionVerify, card: h.Calm})
 	if err != nil {
 		return err

@@ -13,6 +13,9 @@ func (r FloodReport) Markdown(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d processors, %d cards, %.0f s each, normal load %.0f verifications a second and a ceremony for each %d of them\n\n",
 		r.Processors, r.Cards, r.Seconds, r.Load, hostedShare)
+	if r.Quiet.Verify.Errors > 0 {
+		b.WriteString("**This machine did not carry the normal load alone: the rows below say little. Choose a lower load, or a quieter time.**\n\n")
+	}
 	b.WriteString("| flood | sent /s | p50 ms before → beside | p99 ms before → beside | p50 × | p99 × | worst ms | errors | page p50 / p99 ms | page errors | processors | MiB before / peak / after | disk MiB/h | WAL peak MiB | log MiB/h |\n")
 	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, row := range append([]FloodRow{r.Quiet}, r.Floods...) {
