@@ -2,8 +2,10 @@ package bench
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -47,8 +49,8 @@ func resets(ctx context.Context, c FloodConfig, s *stage, phones *phones) (_ *St
 	return out, err
 }
 
-// openMany pushes requests for one card, as many at once as processors of a
-// channel's server might.
+// openMany opens resets of one card, a few at once, and agrees to them: only from
+// there on is a ceremony about a card that the store knows.
 func openMany(ctx context.Context, c FloodConfig, s *stage, h holder) (opened int, refused map[string]int) {
 	web := httpClient(16)
 	refused = map[string]int{}
@@ -58,12 +60,12 @@ func openMany(ctx context.Context, c FloodConfig, s *stage, h holder) (opened in
 	for range 16 {
 		wg.Go(func() {
 			for range work {
-				_, err := s.push(ctx, web, stolenID, pushed{action: "verify", card: h.Stolen})
+				label := openOne(ctx, s, web, h)
 				mu.Lock()
-				if err == nil {
+				if label == "" {
 					opened++
 				} else {
-					refused[labelOf(err)]++
+					refused[label]++
 				}
 				mu.Unlock()
 			}
@@ -75,6 +77,22 @@ func openMany(ctx context.Context, c FloodConfig, s *stage, h holder) (opened in
 	close(work)
 	wg.Wait()
 	return opened, refused
+}
+
+// openOne opens one. It returns how it was refused, or nothing.
+func openOne(ctx context.Context, s *stage, web *http.Client, h holder) string {
+	v, err := newBrowser(web)
+	if err != nil {
+		return labelOf(err)
+	}
+	page, err := openReset(ctx, s, web, v, stolenID, h.Stolen, rand.Text())
+	switch {
+	case err != nil:
+		return labelOf(err)
+	case !page.Has("send-code"):
+		return fmt.Sprintf("%d %s", page.Status(), page.Title())
+	}
+	return ""
 }
 
 // resetUnderLoad sets the new PIN of a reset in the middle of the normal load,
