@@ -26,7 +26,7 @@ SHOTS ?= dist/screenshots
 PAGES ?= dist/gallery
 
 .PHONY: help quick test ci nightly prepare format vet unit race looks foreign lint demo changed-mutants \
-	mutants crash arithmetic spraying fuzz bench gallery screenshots soak update cover vulncheck build release
+	mutants crash arithmetic spraying fuzz bench floods gallery screenshots soak update cover vulncheck build release
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -41,7 +41,7 @@ test: prepare format vet unit ## every behaviour once; at most 15 minutes on two
 ci: prepare race looks foreign lint demo changed-mutants ## what CI runs after make test; at most 40 minutes more
 	@echo "make ci: all passed"
 
-nightly: prepare mutants crash arithmetic spraying fuzz bench screenshots soak ## all mutants, many kills, long fuzzing and soaking; hours
+nightly: prepare mutants crash arithmetic spraying fuzz bench floods screenshots soak ## all mutants, many kills, long fuzzing and soaking; hours
 	@echo "make nightly: all passed"
 
 prepare: ## install what is missing, and say what and why
@@ -93,6 +93,9 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 
 bench: ## measure verifications: CARDS (1000) and FOR (30s)
 	go run ./cmd/liuma bench verify --cards $(CARDS) --for $(FOR)
+
+floods: ## measure what a normal load notices of floods: FOR (30s) for each
+	go run ./cmd/liuma bench flood --for $(FOR)
 
 screenshots: prepare ## all holder pages as PNG, into SHOTS (dist/screenshots), and the few of the READMEs
 	mkdir -p $(SHOTS)

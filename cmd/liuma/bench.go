@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -13,7 +15,10 @@ import (
 
 type benchCmd struct {
 	Verify benchVerifyCmd `cmd:"" help:"Measure verifications against a real server process, beside the floors and the password hashes that others use."`
-	Echo   benchEchoCmd   `cmd:"" hidden:"" help:"Answer HTTP and do nothing else: the floor of 'bench verify'."`
+	Flood  benchFloodCmd  `cmd:"" help:"Measure what a normal load notices of floods, against a real server process."`
+
+	Echo    benchEchoCmd    `cmd:"" hidden:"" help:"Answer HTTP and do nothing else: the floor of 'bench verify'."`
+	Flooder benchFlooderCmd `cmd:"" hidden:"" help:"Send one flood of 'bench flood'."`
 }
 
 type benchVerifyCmd struct {
@@ -31,24 +36,18 @@ func (b *benchVerifyCmd) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	dir := b.Dir
-	if dir == "" {
-		tmp, err := os.MkdirTemp("", "liuma-bench-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(tmp)
-		dir = filepath.Join(tmp, "data")
+	dir, remove, err := benchDir(b.Dir)
+	if err != nil {
+		return err
 	}
+	defer remove()
 	r, err := bench.Run(ctx, bench.Config{Binary: binary, Dir: dir, Cards: b.Cards, For: b.For,
 		Clients: b.Clients, Cold: b.Cold, Out: t.err, Terminal: isTerminal(t.err)})
 	if err != nil {
 		return err
 	}
 	if b.JSON {
-		e := json.NewEncoder(t.out)
-		e.SetIndent("", "  ")
-		return e.Encode(r)
+		return indented(t.out, r)
 	}
 	warm := "warm"
 	if r.Cold {
@@ -72,6 +71,63 @@ Argon2id 19MiB t=2 %10.0f /s
 		r.Echo, r.Crypto, r.Spends, r.Floor, r.Bcrypt, r.Argon2id,
 		r.RatioToFloor, r.RatioToBcrypt, r.RatioToArgon)
 	return nil
+}
+
+// benchDir is the directory for the data: the one that was named, which stays,
+// or a temporary one and how to remove it.
+func benchDir(named string) (dir string, remove func(), err error) {
+	if named != "" {
+		return named, func() {}, nil
+	}
+	tmp, err := os.MkdirTemp("", "liuma-bench-")
+	return filepath.Join(tmp, "data"), func() { os.RemoveAll(tmp) }, err
+}
+
+func indented(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+type benchFloodCmd struct {
+	Kind  []string      `name:"kind" default:"all" help:"Which floods; 'all', or names with commas between them. A wrong name lists them."`
+	For   time.Duration `name:"for" default:"30s" help:"How long each flood lasts, at most 4m."`
+	Rate  float64       `name:"rate" default:"500" help:"How many requests a second a flood tries to send."`
+	Load  float64       `name:"load" default:"100" help:"How many verifications a second the normal load has."`
+	Cards int           `name:"cards" default:"20000" help:"How many cards the floods are about."`
+	Open  int           `name:"open" default:"3000" help:"How many ceremonies are opened on one card before it is reset; 0 leaves that measurement out."`
+	Dir   string        `name:"dir" placeholder:"DIR" help:"Make the data here, in a new directory, and keep it. Default: a temporary one that is removed."`
+	JSON  bool          `name:"json" help:"Print one JSON object instead of Markdown."`
+}
+
+// Run measures and prints.
+func (b *benchFloodCmd) Run(ctx context.Context, t *terminal) error {
+	binary, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	dir, remove, err := benchDir(b.Dir)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	r, err := bench.Flood(ctx, bench.FloodConfig{Binary: binary, Dir: dir, Kinds: b.Kind, Cards: b.Cards, For: b.For,
+		Rate: b.Rate, Load: b.Load, Open: b.Open, Out: t.err, Terminal: isTerminal(t.err)})
+	if len(r.Floods) == 0 {
+		return err
+	}
+	// What was measured before an error is worth printing.
+	if b.JSON {
+		return errors.Join(err, indented(t.out, r))
+	}
+	return errors.Join(err, r.Markdown(t.out))
+}
+
+type benchFlooderCmd struct{}
+
+// Run sends the flood that it is told on its standard input.
+func (*benchFlooderCmd) Run(ctx context.Context, t *terminal) error {
+	return bench.Flooder(ctx, t.in, t.out)
 }
 
 type benchEchoCmd struct{}

@@ -1,15 +1,16 @@
 // Package bench measures the cost of a verification, against a real server
 // process over loopback HTTP, and in the same run against the floors: the rates
 // of the same machine with HTTP and cryptography alone, and with the password
-// hashes that others use. It guarantees that every figure in a Result was
-// measured in that run on that machine, and that the load it makes is verified:
-// an answer that is not "right" fails the run. It trusts the system clock and
-// /proc.
+// hashes that others use; and what a normal load notices of floods. It
+// guarantees that every figure of a result was measured in that run on that
+// machine, and that the load it makes is verified: an answer that is not "right"
+// fails the run of Run, and is counted as an error by Flood. It trusts the system
+// clock and /proc.
 //
 // The figures mean something as ratios of each other; docs/PERFORMANCE.md says
 // how to read them.
 //
-// Start here: Run.
+// Start here: Run for the cost, Flood and kinds for the floods.
 package bench
 
 import (

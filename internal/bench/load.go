@@ -40,9 +40,18 @@ type child struct {
 
 // start runs the command and reads its address from its first line.
 func start(binary string, args ...string) (*child, error) {
-	cmd := exec.Command(binary, args...)
 	var said bytes.Buffer
-	cmd.Stderr = &said
+	p, err := startLogging(&said, binary, args...)
+	if err != nil {
+		return nil, fmt.Errorf("%w %s", err, said.String())
+	}
+	return p, nil
+}
+
+// startLogging is start with a writer for the command's log.
+func startLogging(log io.Writer, binary string, args ...string) (*child, error) {
+	cmd := exec.Command(binary, args...)
+	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -55,7 +64,7 @@ func start(binary string, args ...string) (*child, error) {
 	if err != nil || at < 0 {
 		cmd.Process.Kill()
 		cmd.Wait()
-		return nil, fmt.Errorf("%s did not start: %w %s", args[0], err, said.String())
+		return nil, fmt.Errorf("%s did not start: %w", args[0], err)
 	}
 	return &child{cmd: cmd, base: strings.TrimSpace(line[at:])}, nil
 }
@@ -268,7 +277,8 @@ func parallel(n int, do func(i int) error) error {
 // used is the processor time and memory that a process has used so far.
 type used struct {
 	cpu    time.Duration
-	rssMiB float64
+	rssMiB float64 // the most so far
+	nowMiB float64
 }
 
 // clockTick is the kernel's unit for processor time, 100 a second on Linux.
@@ -290,13 +300,15 @@ func usage(pid int) (u used, err error) {
 		return u, err
 	}
 	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			var kib float64
-			if _, err := fmt.Sscan(rest, &kib); err != nil {
-				return u, err
-			}
-			u.rssMiB = kib / 1024
+		name, rest, _ := strings.Cut(line, ":")
+		into := map[string]*float64{"VmHWM": &u.rssMiB, "VmRSS": &u.nowMiB}[name]
+		if into == nil {
+			continue
 		}
+		if _, err := fmt.Sscan(rest, into); err != nil {
+			return u, err
+		}
+		*into /= 1024
 	}
 	return u, nil
 }
