@@ -33,8 +33,12 @@ func thousandCodes(t *testing.T, w *world) {
 	var all []open
 	for n := range 40 {
 		v := w.browser()
-		p := w.do(w.opened(v, w.home, request{action: liuma.ActionReset, card: w.card, bn: w.number()}), "agree")
-		if n < 3 { // as many as one link gets in a day
+		app, card := w.home, w.card
+		if n%2 == 1 {
+			app, card = w.watch, w.seen
+		}
+		p := w.do(w.opened(v, app, request{action: liuma.ActionReset, card: card, bn: w.number()}), "agree")
+		if n < 6 { // three through each link
 			w.Clock.Advance(time.Minute)
 			w.do(p, "send-code")
 		}
