@@ -65,7 +65,7 @@ func (a *Authority) MaintainOnce(ctx context.Context) error {
 	}
 	_, err := a.SealKey(ctx)
 	return errors.Join(err, a.destroySealKeys(ctx), a.finishIntents(ctx), a.pruneEvidence(ctx), a.pruneRows(ctx),
-		a.tellFreezeTries(ctx, freezePeriod))
+		a.tellFreezeTries(ctx, freezePeriod), a.tellUnreturned(ctx))
 }
 
 // finishIntents abandons intents that were reserved and left, and carries

@@ -26,8 +26,9 @@ type Notice struct {
 	Card     liuma.CardID
 	Phone    string // canonical: eleven digits
 	Template string
-	Language string       // "zh-CN" or "en"
-	Region   liuma.Region // whose wording applies
+	Way      liuma.CodeWay // of a one-time code; empty: by text
+	Language string        // "zh-CN" or "en"
+	Region   liuma.Region  // whose wording applies
 	// Params fill the template: "holder" (masked), "channel", "freeze", "at" and
 	// "until" (RFC 3339), "phone" (masked), and "code" (one-time code).
 	Params  map[string]string
@@ -49,6 +50,7 @@ const (
 	noticeOutside    = "strangers_locked"
 	noticeFrozen     = "card_frozen"
 	noticeUnlinked   = "channel_unlinked"
+	noticeEveryUse   = "every_use" // package ceremony sends it
 )
 
 const redactedText = "[text]"
@@ -126,6 +128,9 @@ func (a *Authority) TellIn(tx store.Tx, card store.Card, template string, ch liu
 func (a *Authority) TellAt(tx store.Tx, card store.Card, c store.Contact, phone, template string, at liuma.Text, params map[string]string) error {
 	if a.outbox == nil {
 		return nil
+	}
+	if may, err := a.mayTell(tx, card, phone, template); err != nil || !may {
+		return err
 	}
 	f, err := a.Facts(card)
 	if err != nil {

@@ -337,7 +337,7 @@ func (g *guest) ceremony() string {
 // without her phone.
 func sceneFace(ctx context.Context, p *play) error {
 	t := p.stage.theatre
-	g, err := p.guest(ctx, t.province, "video")
+	g, err := p.guest(ctx, t.nation, "video")
 	if err != nil {
 		return err
 	}

@@ -171,8 +171,8 @@ func TestAForgedSealKeyIsNotGivenOut(t *testing.T) {
 	}
 }
 
-// TestDeletedMarksRefundNoCode: five wrong one-time codes stay five, whatever
-// rows the thief deletes, and a right one is not taken any more.
+// TestDeletedMarksRefundNoCode: the three wrong one-time codes of a link stay
+// three, whatever rows the thief deletes, and a right one is not taken any more.
 func TestDeletedMarksRefundNoCode(t *testing.T) {
 	w := newWorld(t, false)
 	v := w.browser()
@@ -185,10 +185,10 @@ func TestDeletedMarksRefundNoCode(t *testing.T) {
 	}
 	w.post(v, id, "code", values("code", right))
 	if p := w.look1(v, id); p.Has("return") && !p.Has("code") || p.Pad() != "" {
-		t.Errorf("a code was taken after five wrong ones:\n%s", p.Text())
+		t.Errorf("a code was taken after three wrong ones:\n%s", p.Text())
 	}
-	if n := w.ticks("code_wrong"); n != 5 {
-		t.Errorf("%d wrong codes are remembered, want 5", n)
+	if n := w.ticks("code_wrong"); n != 3 {
+		t.Errorf("%d wrong codes are remembered, want 3", n)
 	}
 }
 

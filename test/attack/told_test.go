@@ -169,7 +169,7 @@ func (s *told) settle() {
 
 func (s *told) unfreeze() {
 	s.t.Helper()
-	s.Clock.Advance(3 * time.Hour) // a number gets at most ten one-time codes a day
+	s.Clock.Advance(9 * time.Hour) // a link gets three texts a day
 	_, p := s.begin(s.browser(), liuma.ActionUnfreeze)
 	s.typed(s.coded(p, s.phone), s.pin)
 	if got := s.watch.standing(s.seen); got != "active" {
@@ -471,6 +471,7 @@ func onCards() []event {
 			s.unfreeze()
 		}, []string{"card_frozen", "card_unfrozen"}, nil},
 		{"a reset planned by the card's number", func(s *told) {
+			s.Clock.Advance(24 * time.Hour) // a link gets three texts a day
 			_, p := s.begin(s.browser(), liuma.ActionReset)
 			s.do(s.coded(p, s.phone), "card-number", "card_no", s.who.CardNo)
 		}, []string{"reset_planned"}, nil},

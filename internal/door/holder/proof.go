@@ -44,6 +44,11 @@ func (h *handler) askCode(v *view, p ceremony.Page) {
 	} else if v.Say = v.T.SendSay; !p.CodeSentAt.IsZero() {
 		v.Say = v.T.CodeOver
 	}
+	if v.Field == nil && v.Send.Later != "" {
+		// Nothing to type, and nothing to send for hours.
+		v.Say, v.Counter.Title = "", v.T.CounterOnly
+		v.Ways[0].Class = "btn-primary"
+	}
 	v.Help = []string{v.T.HelpWait, v.T.HelpNumber}
 	if actOf(v.T, p.Action).newPhone {
 		v.Help = v.Help[:1] // the number was given a moment ago, so it is not an old one
