@@ -160,6 +160,8 @@ const (
 	CodeFreezeCodeInvalid Code = "freeze_code_invalid"
 	CodeFreezeCodeLimit   Code = "freeze_code_limit"
 	CodeHotlineLimit      Code = "hotline_limit" // a hotline asked for more freezes than its ration
+	CodeFreezesSpent      Code = "freezes_spent" // as many cards were frozen through a channel as its ration allows
+	CodeRationSpent       Code = "ration_spent"  // any other client did something as often as its ration allows
 )
 
 // Text is the same words in Chinese and English.

@@ -20,8 +20,9 @@ const (
 )
 
 // Maintain finishes intents that waited for keepers, makes and destroys seal
-// keys, drops marks of evidence that has expired, saves the keepers' sequences
-// and the time, and records the guard's alarms, until ctx ends. Each step may be
+// keys, drops marks of evidence that has expired, saves the keepers' sequences,
+// the time and the counts of rations, and records the alarms of the guard and of
+// rations, until ctx ends. Each step may be
 // repeated, and nothing breaks if it is lost.
 func (a *Authority) Maintain(ctx context.Context) {
 	t, seen := time.NewTicker(maintainEvery), time.NewTicker(seenEvery)
@@ -34,13 +35,18 @@ func (a *Authority) Maintain(ctx context.Context) {
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTime)
 			defer cancel()
 			a.tellSprays(last)
-			if err := a.saveSeen(last); err != nil {
-				a.log.Warn("keepers' sequences not saved", "err", err)
+			if err := errors.Join(a.tellRations(last), a.saveSecond(last)); err != nil {
+				a.log.Warn("the last second was not saved", "err", err)
 			}
 			return
 		case <-seen.C:
-			if err := a.saveSeen(ctx); err != nil && ctx.Err() == nil {
-				a.log.Warn("keepers' sequences not saved", "err", err)
+			if err := a.saveSecond(ctx); err != nil && ctx.Err() == nil {
+				a.log.Warn("the last second was not saved", "err", err)
+			}
+			continue
+		case <-a.rations.wake:
+			if err := a.tellRations(ctx); err != nil && ctx.Err() == nil {
+				a.log.Error("a spent ration was not recorded", "err", err)
 			}
 			continue
 		case al := <-a.sprays.waiting:
@@ -60,7 +66,8 @@ func (a *Authority) MaintainOnce(ctx context.Context) error {
 		return err // nothing is forgotten or ended by a clock that is not trusted
 	}
 	_, err := a.SealKey(ctx)
-	return errors.Join(err, a.destroySealKeys(ctx), a.finishIntents(ctx), a.pruneEvidence(ctx), a.pruneRows(ctx))
+	return errors.Join(err, a.tellRations(ctx), a.saveCounts(ctx), a.destroySealKeys(ctx), a.finishIntents(ctx),
+		a.pruneEvidence(ctx), a.pruneRows(ctx))
 }
 
 // finishIntents abandons intents that were reserved and left, and carries
@@ -140,13 +147,19 @@ func (a *Authority) pruneRows(ctx context.Context) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		ticks, err1 := tx.PruneTicks(now.Add(-ticksKept))
 		codes, err2 := tx.PruneFreezeCodes(now)
-		if err := errors.Join(err1, err2); err != nil || ticks+codes == 0 {
+		_, err3 := tx.PruneMeters(now.Add(-store.MeterKept))
+		if err := errors.Join(err1, err2, err3); err != nil || ticks+codes == 0 {
 			return audit.Entry{}, err
 		}
 		e := a.Entry("system", audit.RowsPruned, liuma.CardID{}, "", "ok")
 		e.Note = fmt.Sprintf("rows=%d", ticks+codes)
 		return e, nil
 	})
+}
+
+// saveSecond saves what is saved each second, apart from every request.
+func (a *Authority) saveSecond(ctx context.Context) error {
+	return errors.Join(a.saveSeen(ctx), a.saveCounts(ctx))
 }
 
 // saveSeen saves the keepers' sequences that rose, apart from every request, so

@@ -81,8 +81,8 @@ type Policy struct {
 	// Recovery bounds online recovery when the PIN is forgotten.
 	Recovery Recovery
 
-	// Hotline bounds how many freezes one hotline may request.
-	Hotline Hotline
+	// Rations bound what each client may do.
+	Rations Rations
 
 	// RefusalPace is the time after which a channel without a link gets the
 	// error code refused, counted from the request: 500 ms to 5 s. It must be
@@ -106,7 +106,7 @@ func National() Policy {
 		SealKeyLife:    24 * time.Hour,
 		RemindAfter:    365 * 24 * time.Hour,
 		Recovery:       nationalRecovery(),
-		Hotline:        nationalHotline(),
+		Rations:        nationalRations(),
 		RefusalPace:    800 * time.Millisecond,
 	}
 }
@@ -124,7 +124,7 @@ func (p Policy) Validate() error {
 		between("refusal_pace", p.RefusalPace, MinRefusalPace, MaxRefusalPace),
 		p.validateAges(),
 		p.Recovery.validate(),
-		p.Hotline.validate(),
+		p.Rations.validate(),
 	)
 	if err != nil {
 		return fmt.Errorf("policy: %w", err)

@@ -42,7 +42,7 @@ func statusOf(c liuma.Code) (int, bool) {
 	case liuma.CodeUnavailable:
 		return http.StatusServiceUnavailable, true
 	case liuma.CodeBusy, liuma.CodeSlowDown, liuma.CodePhoneCodesSpent, liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit,
-		liuma.CodeCardNoSpent, liuma.CodeFreezeCodeLimit, liuma.CodeHotlineLimit, liuma.CodeLinkLimit:
+		liuma.CodeCardNoSpent, liuma.CodeFreezeCodeLimit, liuma.CodeHotlineLimit, liuma.CodeFreezesSpent, liuma.CodeRationSpent, liuma.CodeLinkLimit:
 		return http.StatusTooManyRequests, true
 	case liuma.CodeBadRequest:
 		return http.StatusBadRequest, true
