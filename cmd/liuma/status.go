@@ -84,6 +84,9 @@ func printServer(w io.Writer, dir string, v admin.Status) error {
 	if err == nil {
 		err = printGuesses(w, s.Guesses)
 	}
+	if err == nil {
+		err = printRations(w, s.Rations)
+	}
 	return err
 }
 

@@ -42,6 +42,8 @@ type Serving struct {
 	Keys  []string  `json:"publishes"`     // kids, oldest first
 	// Guesses at PINs since the start.
 	Guesses Guesses `json:"guesses"`
+	// Rations of clients.
+	Rations Rations `json:"rations"`
 }
 
 // Guesses counts guesses at PINs, and says which alarms there were.
@@ -118,6 +120,9 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 	}
 	if server := a.c.Server; server != nil {
 		s.Serving = a.serving(ctx, server)
+		if s.Serving.Rations, err = rationsOf(ctx, server.Authority); err != nil {
+			return Status{}, err
+		}
 		if s.Restart, err = a.otherKeys(); err != nil {
 			return Status{}, err
 		}

@@ -153,9 +153,9 @@ type RationUse struct {
 	Told      time.Time     // the last alarm within the last 24 hours, also of another process
 }
 
-// Half reports whether the client used more than half of its ration, or was
+// High reports whether the client used more than half of its ration, or was
 // refused lately.
-func (u RationUse) Half() bool {
+func (u RationUse) High() bool {
 	return u.Refused > 0 || !u.Told.IsZero() || 2*u.Hour > uint64(max(0, u.Most.Hour)) || 2*u.Day > uint64(max(0, u.Most.Day))
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/guard"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -225,6 +226,16 @@ func (s *Server) Ready(context.Context) error {
 func (s *Server) Spraying() authority.Spraying {
 	return authority.Spraying{Guesses: 90, Wrong: 70, Slowed: 12,
 		Alarms: []guard.Alarm{{Kind: guard.ValueSprayed, At: Start, Channel: "app", Guesses: 61, Slowed: 12}}}
+}
+
+// RationUses tells of a registry client that cancelled as many cards as it may,
+// and of one that did little.
+func (s *Server) RationUses(context.Context) ([]authority.RationUse, error) {
+	most := policy.Ration{Hour: 50, Day: 200}
+	return []authority.RationUse{
+		{Client: "mohrss", Kind: store.ClientRegistry, Act: authority.ActCancellation, Hour: 50, Day: 60, Most: most, Refused: 7, Told: Start},
+		{Client: "zj", Kind: store.ClientRegistry, Act: authority.ActCancellation, Hour: 2, Day: 3, Most: most},
+	}, nil
 }
 
 // RaiseHead answers as an authority with one card, which is behind.
