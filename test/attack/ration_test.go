@@ -190,6 +190,10 @@ func TestAChannelsTrafficIsRationed(t *testing.T) {
 	rules := policy.National()
 	rules.Rations.Verifications = policy.Ration{Hour: 8, Day: 30}
 	w := newWorldOf(t, testkit.Options{Policy: &rules})
+	if err := w.System.Authority.MaintainOnce(context.Background()); err != nil { // counts what the world was made with
+		t.Fatal(err)
+	}
+	w.Clock.Advance(2 * time.Hour)
 	bn := w.number()
 	challenge := w.home.challenge()
 	ask := client.DeviceRequest{Channel: w.home.ID, Action: client.Verify, BusinessNo: bn, Purpose: purpose,
