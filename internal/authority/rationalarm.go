@@ -39,6 +39,10 @@ type rations struct {
 	refused map[rationKey]*refusals // guarded by mu
 	counts  map[rationKey]*count    // guarded by mu
 
+	// telling is held while refusals are told, so that whoever finds nothing to tell
+	// knows that all of it is told. Taken before mu.
+	telling sync.Mutex
+
 	// saving is held while counts are read or saved, so that what is read is not
 	// older than what was saved. Taken before mu.
 	saving sync.Mutex
@@ -110,6 +114,8 @@ func (r *rations) wasTold(k rationKey, at time.Time, err error) {
 // and act, among all authorities of the database. A crash before the commit
 // loses the entry; while the client goes on, its next refusal is told.
 func (a *Authority) tellRations(ctx context.Context) error {
+	a.rations.telling.Lock()
+	defer a.rations.telling.Unlock()
 	var errs []error
 	for k, c := range a.rations.toTell() {
 		now, most := a.Now(), a.rationOf(c, k.act)
