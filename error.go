@@ -165,6 +165,8 @@ const (
 	CodeFreezeCodeInvalid Code = "freeze_code_invalid"
 	CodeFreezeCodeLimit   Code = "freeze_code_limit" // too many wrong ones from one network; a right one works
 	CodeHotlineLimit      Code = "hotline_limit"     // a hotline asked for more freezes than its ration
+	CodeFreezesSpent      Code = "freezes_spent"     // as many cards were frozen through a channel as its ration allows
+	CodeRationSpent       Code = "ration_spent"      // any other client did something as often as its ration allows
 )
 
 // Text is the same words in Chinese and English.

@@ -27,6 +27,9 @@ func explanation(c Code) (Explanation, bool) {
 	if e, ok := codeExplanation(c); ok {
 		return e, true
 	}
+	if e, ok := rationExplanation(c); ok {
+		return e, true
+	}
 	return phoneExplanation(c)
 }
 
@@ -268,6 +271,20 @@ func phoneExplanation(c Code) (Explanation, bool) {
 	case CodeFreezeCodeLimit:
 		return say("这个网络输错冻结码的次数过多。", "Too many wrong freeze codes came from this network.",
 			"请逐字核对通知短信里的冻结码，正确的随时有效；也可以拨打 12333 立即冻结。", "Check the code in the notice, letter by letter: a right one works at any time. Or call 12333 to freeze at once.")
+	}
+	return Explanation{}, false
+}
+
+// rationExplanation covers what a client may do only so often.
+func rationExplanation(c Code) (Explanation, bool) {
+	switch c {
+	case CodeRationSpent:
+		return say("该调用方在这段时间内办理此类事项的次数已达上限。", "This client has done this as often as its ration allows in this time.",
+			"请在所示时间之后再试；如果这些请求不是贵方发出的，密钥可能已泄露，请马上告诉平台运营方。",
+			"Try again after the time shown. If you did not send so many, your key may be in other hands: tell the operator at once.")
+	case CodeFreezesSpent:
+		return say("通过这个应用冻结的卡片过多，暂时不能在这里冻结。", "Too many cards were frozen through this app, so it cannot freeze this one now.",
+			"请马上拨打 12333 冻结，或使用最近一条通知短信里的冻结码。", "Call 12333 to freeze it at once, or use the freeze code of the latest notice.")
 	case CodeHotlineLimit:
 		return say("这条热线短时间内冻结次数过多。", "This hotline asked for too many freezes.",
 			"请到所示时间后再试，并马上告诉平台运营方。", "Try again after the time shown, and tell the operator at once.")

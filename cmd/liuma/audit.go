@@ -24,6 +24,7 @@ type auditCmd struct {
 	Verify auditVerifyCmd `cmd:"" help:"Examine the whole record, of the data directory or of an export, and name the first entry that is missing or altered."`
 	Show   auditShowCmd   `cmd:"" help:"Show the entries of one stream."`
 	Tail   auditTailCmd   `cmd:"" help:"Show the latest entries of all streams, by their times."`
+	Find   auditFindCmd   `cmd:"" help:"Find entries of all streams by actor, event, outcome and time: what a client did, say."`
 	Export auditExportCmd `cmd:"" help:"Write the whole record to a file, for an auditor."`
 	Digest auditDigestCmd `cmd:"" help:"Make a signed digest of the record now; the server makes one every hour."`
 }

@@ -84,6 +84,9 @@ func printServer(w io.Writer, dir string, v admin.Status) error {
 	if err == nil {
 		err = errors.Join(printGuesses(w, s.Guesses), printCodes(w, s.Codes))
 	}
+	if err == nil {
+		err = printRations(w, s.Rations)
+	}
 	return err
 }
 

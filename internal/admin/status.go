@@ -44,6 +44,8 @@ type Serving struct {
 	Guesses Guesses `json:"guesses"`
 	// Codes are the one-time codes of each channel that had any sent in a day.
 	Codes []ChannelCodes `json:"codes"`
+	// Rations of clients.
+	Rations Rations `json:"rations"`
 }
 
 // ChannelCodes counts the one-time codes of a channel.
@@ -187,5 +189,6 @@ func (a *Admin) serving(ctx context.Context, server *Server) (*Serving, error) {
 	if err := server.Authority.Ready(ctx); err != nil {
 		out.Ready, out.Why = false, err.Error()
 	}
-	return out, nil
+	out.Rations, err = rationsOf(ctx, server.Authority)
+	return out, err
 }

@@ -199,8 +199,9 @@ type Authority struct {
 	judges  *judges
 	clients *clients
 
-	guard  *guard.Guard
-	sprays *sprays
+	guard   *guard.Guard
+	sprays  *sprays
+	rations *rations
 
 	freezeTries *freezeTries
 
@@ -218,7 +219,7 @@ func New(c Config) (*Authority, error) {
 		issuer: c.Issuer, process: c.Process, ended: c.Ended, outbox: c.Outbox,
 		clock: c.Clock, others: c.Witnesses, wait: c.Wait, log: c.Logger,
 		slots: newSlots(), seals: &sealKeys{}, judges: &judges{made: map[pin.Rules]*pin.Judge{}},
-		clients: newClients(), seen: map[string]uint64{}, sprays: newSprays(c.Logger),
+		clients: newClients(), seen: map[string]uint64{}, sprays: newSprays(c.Logger), rations: newRations(),
 		freezeTries: newFreezeTries(),
 	}
 	judge, err := a.judges.of(pin.NationalRules())

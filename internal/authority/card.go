@@ -75,7 +75,8 @@ func (a *Authority) Facts(card store.Card) (registry.Facts, error) {
 }
 
 // MarkEvidence marks evidence as used, in the transaction of the request that
-// used it. A nil proof is no evidence and is ignored.
+// used it, and counts it to its provider's ration. A nil proof is no evidence and
+// is ignored.
 func (a *Authority) MarkEvidence(tx store.Tx, proof *evidence.Proof) error {
 	if proof == nil {
 		return nil
@@ -85,5 +86,8 @@ func (a *Authority) MarkEvidence(tx store.Tx, proof *evidence.Proof) error {
 	if errors.Is(err, store.ErrExists) {
 		return liuma.FailField(liuma.CodeEvidenceUsed, "evidence", nil)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return a.Spend(tx, Caller{Client: store.Client{ID: proof.Provider, Kind: store.ClientProvider}}, ActEvidence)
 }

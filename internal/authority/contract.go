@@ -95,6 +95,8 @@ type Verification struct {
 	Receipt    string    // of a right verdict, while it can still be redeemed
 	ReceiptEnd time.Time
 	Redeemed   bool
+	// Repeated: it answers a repetition, and was decided by an earlier request.
+	Repeated bool
 }
 
 // CardView is a card as a linked channel may see it: nothing personal.

@@ -10,7 +10,8 @@ import (
 )
 
 // Freeze stops a linked card in every channel at once. Freezing a frozen card
-// succeeds and changes nothing. No channel can unfreeze (I-12).
+// succeeds and changes nothing. No channel can unfreeze (I-12), so each has a
+// ration of freezes.
 func (a *Authority) Freeze(ctx context.Context, c Caller, q Request) (Verification, error) {
 	if err := c.Permit(liuma.ActionFreeze, q.Region); err != nil {
 		return Verification{}, err
@@ -18,7 +19,9 @@ func (a *Authority) Freeze(ctx context.Context, c Caller, q Request) (Verificati
 	row := a.NewRow(c, liuma.ActionFreeze, q, "")
 	linked, err := a.linkedCard(ctx, c, q.Subject.Card, row)
 	if errors.Is(err, ErrUnlinked) {
-		return a.RefuseUnlinked(ctx, c, row, Hooks{})
+		return a.RefuseUnlinked(ctx, c, row, Hooks{After: func(tx store.Tx, _ *store.Card, _ *store.Request) (audit.Event, error) {
+			return "", a.Spend(tx, c, ActFreeze)
+		}})
 	}
 	if err != nil {
 		return a.Repeat(ctx, c, err)
@@ -32,7 +35,7 @@ func (a *Authority) Freeze(ctx context.Context, c Caller, q Request) (Verificati
 			return audit.Entry{}, err
 		}
 		Decide(&r, a.Now(), "", "")
-		if err := TakeNumber(tx, r); err != nil {
+		if err := a.takeRationed(tx, c, r, ActFreeze); err != nil {
 			return audit.Entry{}, err
 		}
 		row = r

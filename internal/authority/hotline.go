@@ -3,11 +3,9 @@ package authority
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
-	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -15,12 +13,8 @@ import (
 
 // A hotline freezes by an ID number, which is no secret. A thief with its key
 // could stop every card whose holder's number leaked, or find out who has a
-// card. So each hotline has a limit; requests count whether or not a card was
+// card. So each hotline has a ration; requests count whether or not a card was
 // found, and all of them stand in the audit record.
-const (
-	tickHotline      = "hotline_freeze" // one counted request; key: hotline
-	tickHotlineLimit = "hotline_limit"  // the limit was reported; key: hotline
-)
 
 // HotlineFreeze is a hotline's request to freeze a holder's card.
 type HotlineFreeze struct {
@@ -45,16 +39,14 @@ func (a *Authority) FreezeByHotline(ctx context.Context, c Caller, q HotlineFree
 	start := a.NewRow(c, liuma.ActionFreeze, Request{BusinessNo: q.BusinessNo, Digest: q.Digest}, "")
 	var row store.Request
 	var refused error // committed together with the count
-	var reached bool
-	err = a.store.Update(ctx, func(tx store.Tx) (e audit.Entry, err error) {
+	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		r := start
-		refused, reached = nil, false
+		refused = nil
 		if err := LookNumber(tx, r); err != nil {
 			return audit.Entry{}, err
 		}
-		if refused, e, err = a.countHotline(tx, c, r); err != nil || refused != nil {
-			reached = e.Event == audit.HotlineLimited
-			return e, err
+		if err := a.Spend(tx, c, ActHotlineFreeze); err != nil {
+			return audit.Entry{}, err
 		}
 		found, err := tx.CardByHolder(holder)
 		if errors.Is(err, store.ErrNotFound) || err == nil && found.Version == 0 {
@@ -76,49 +68,11 @@ func (a *Authority) FreezeByHotline(ctx context.Context, c Caller, q HotlineFree
 		row = r
 		return a.DecidedEntry(c, audit.CardFrozen, r), a.FreezeCard(tx, &card, c.Client.Name)
 	})
-	if err == nil && reached {
-		a.log.Error("hotline reached its limit of freezes: is its key in other hands?", "hotline", c.Client.ID)
-	}
 	if err == nil && refused != nil {
-		return Verification{}, a.inWall(refused)
+		return Verification{}, refused
 	}
 	if err != nil {
 		return a.Repeat(ctx, c, err)
 	}
 	return a.Answer(ctx, c, row)
-}
-
-// countHotline counts a request of a hotline, before anything is looked up, or
-// refuses it. Reaching the limit is reported once an hour, so that further
-// requests fill neither the log nor the audit record.
-func (a *Authority) countHotline(tx store.Tx, c Caller, r store.Request) (refused error, e audit.Entry, err error) {
-	now, key := a.Now(), a.vault.Index(vault.IndexPhone, "hotline\x00"+c.Client.ID)
-	until, err := a.hotlineSpent(tx, key, a.PolicyFor(c, "").Hotline)
-	if err != nil {
-		return nil, e, err
-	}
-	if until.IsZero() {
-		return nil, e, tx.InsertTick(store.Tick{Kind: tickHotline, Key: key, At: now})
-	}
-	refused = &liuma.Error{Code: liuma.CodeHotlineLimit, Until: until}
-	lately, err := tx.Ticks(tickHotlineLimit, key, now.Add(-time.Hour))
-	if err != nil || len(lately) > 0 {
-		return refused, e, err
-	}
-	e = a.Entry(c.Actor(), audit.HotlineLimited, liuma.CardID{}, r.BusinessNo, string(liuma.CodeHotlineLimit))
-	return refused, e, tx.InsertTick(store.Tick{Kind: tickHotlineLimit, Key: key, At: now})
-}
-
-// hotlineSpent says until when a hotline may freeze no more; zero if it may.
-func (a *Authority) hotlineSpent(r store.Reader, key vault.Index, most policy.Hotline) (until time.Time, err error) {
-	const day = 24 * time.Hour
-	tried, err := r.Ticks(tickHotline, key, a.Now().Add(-day))
-	if err != nil {
-		return time.Time{}, err
-	}
-	until = later(SpentUntil(tried, most.Hour, time.Hour), SpentUntil(tried, most.Day, day))
-	if !until.After(a.Now()) {
-		return time.Time{}, nil // the hour is over, and the day is not spent
-	}
-	return until, nil
 }

@@ -292,6 +292,9 @@ func (a *Authority) Unlink(ctx context.Context, c Caller, h store.Handle) error 
 		if err != nil {
 			return audit.Entry{}, err
 		}
+		if err := a.Spend(tx, c, ActUnlink); err != nil {
+			return audit.Entry{}, err
+		}
 		return a.Entry(c.Actor(), audit.CardUnlinked, card.ID, "", "ok"), a.endLink(tx, card, l)
 	})
 	return liuma.Outward(err)

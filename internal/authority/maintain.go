@@ -20,9 +20,9 @@ const (
 )
 
 // Maintain finishes intents that waited for keepers, makes and destroys seal
-// keys, drops marks of evidence that has expired, saves the keepers' sequences
-// and the time, and records the guard's alarms and the number of wrong freeze
-// codes, until ctx ends. Each step may be
+// keys, drops marks of evidence that has expired, saves the keepers' sequences,
+// the time and the counts of rations, and records the alarms of the guard and of
+// rations and the number of wrong freeze codes, until ctx ends. Each step may be
 // repeated, and nothing breaks if it is lost.
 func (a *Authority) Maintain(ctx context.Context) {
 	t, seen := time.NewTicker(maintainEvery), time.NewTicker(seenEvery)
@@ -38,13 +38,18 @@ func (a *Authority) Maintain(ctx context.Context) {
 			if err := a.tellFreezeTries(last, 0); err != nil {
 				a.log.Warn("wrong freeze codes not recorded", "err", err)
 			}
-			if err := a.saveSeen(last); err != nil {
-				a.log.Warn("keepers' sequences not saved", "err", err)
+			if err := errors.Join(a.tellRations(last), a.saveSecond(last)); err != nil {
+				a.log.Warn("the last second was not saved", "err", err)
 			}
 			return
 		case <-seen.C:
-			if err := a.saveSeen(ctx); err != nil && ctx.Err() == nil {
-				a.log.Warn("keepers' sequences not saved", "err", err)
+			if err := a.saveSecond(ctx); err != nil && ctx.Err() == nil {
+				a.log.Warn("the last second was not saved", "err", err)
+			}
+			continue
+		case <-a.rations.wake:
+			if err := a.tellRations(ctx); err != nil && ctx.Err() == nil {
+				a.log.Error("a spent ration was not recorded", "err", err)
 			}
 			continue
 		case al := <-a.sprays.waiting:
@@ -64,8 +69,8 @@ func (a *Authority) MaintainOnce(ctx context.Context) error {
 		return err // nothing is forgotten or ended by a clock that is not trusted
 	}
 	_, err := a.SealKey(ctx)
-	return errors.Join(err, a.destroySealKeys(ctx), a.finishIntents(ctx), a.pruneEvidence(ctx), a.pruneRows(ctx),
-		a.tellFreezeTries(ctx, freezePeriod), a.tellUnreturned(ctx))
+	return errors.Join(err, a.tellRations(ctx), a.saveCounts(ctx), a.destroySealKeys(ctx), a.finishIntents(ctx),
+		a.pruneEvidence(ctx), a.pruneRows(ctx), a.tellFreezeTries(ctx, freezePeriod), a.tellUnreturned(ctx))
 }
 
 // finishIntents abandons intents that were reserved and left, and carries
@@ -145,13 +150,19 @@ func (a *Authority) pruneRows(ctx context.Context) error {
 	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		ticks, err1 := tx.PruneTicks(now.Add(-ticksKept))
 		codes, err2 := tx.PruneFreezeCodes(now)
-		if err := errors.Join(err1, err2); err != nil || ticks+codes == 0 {
+		_, err3 := tx.PruneMeters(now.Add(-store.MeterKept))
+		if err := errors.Join(err1, err2, err3); err != nil || ticks+codes == 0 {
 			return audit.Entry{}, err
 		}
 		e := a.Entry("system", audit.RowsPruned, liuma.CardID{}, "", "ok")
 		e.Note = fmt.Sprintf("rows=%d", ticks+codes)
 		return e, nil
 	})
+}
+
+// saveSecond saves what is saved each second, apart from every request.
+func (a *Authority) saveSecond(ctx context.Context) error {
+	return errors.Join(a.saveSeen(ctx), a.saveCounts(ctx))
 }
 
 // saveSeen saves the keepers' sequences that rose, apart from every request, so

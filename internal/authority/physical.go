@@ -80,13 +80,24 @@ func (a *Authority) setPhysical(tx store.Tx, c Caller, row store.Request, ev Phy
 	}
 	row.Card = card.ID
 	Decide(&row, a.Now(), "", "")
-	if err := TakeNumber(tx, row); err != nil {
+	if err := a.takeRationed(tx, c, row, actOf(ev)); err != nil {
 		return audit.Entry{}, err
 	}
 	*v = viewPhysical(person, card)
 	e := a.Entry(c.Actor(), audit.PhysicalChanged, card.ID, row.BusinessNo, "ok")
 	e.Note = "event=" + string(ev)
 	return e, nil
+}
+
+// actOf is the act that a report is rationed as. Undoing a loss counts as one.
+func actOf(ev PhysicalEvent) Act {
+	switch ev {
+	case PhysicalCancelled:
+		return ActCancellation
+	case PhysicalReplaced:
+		return ActReplacement
+	}
+	return ActLoss
 }
 
 // nextPhysical is the state machine of a physical card. A cancelled card stays

@@ -1,6 +1,13 @@
 package authority
 
-import "time"
+import (
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
 
 // SpentUntil looks at ration marks (ticks, oldest first) and returns the time
 // until which no more are allowed: when the oldest of the last most marks is a
@@ -19,4 +26,118 @@ func later(a, b time.Time) time.Time {
 		return a
 	}
 	return b
+}
+
+// Act names what a client has a ration of, in meters, in the audit record and
+// in status.
+type Act string
+
+// The acts that have a ration each (policy.Rations).
+const (
+	ActVerification  Act = "verification"
+	ActLink          Act = "link"
+	ActPush          Act = "push"
+	ActChallenge     Act = "challenge"
+	ActFreeze        Act = "freeze"
+	ActUnlink        Act = "unlink"
+	ActHotlineFreeze Act = "hotline_freeze"
+	ActLoss          Act = "loss"
+	ActReplacement   Act = "replacement"
+	ActCancellation  Act = "cancellation"
+	ActEvidence      Act = "evidence"
+)
+
+// rationedAct is the kind of client that does an act, and its ration.
+type rationedAct struct {
+	Act
+	kind store.ClientKind
+	of   func(policy.Rations) policy.Ration
+}
+
+// rationedActs lists all of them.
+func rationedActs() []rationedAct {
+	type r = policy.Rations
+	return []rationedAct{
+		{ActVerification, store.ClientChannel, func(x r) policy.Ration { return x.Verifications }},
+		{ActLink, store.ClientChannel, func(x r) policy.Ration { return x.Links }},
+		{ActPush, store.ClientChannel, func(x r) policy.Ration { return x.Pushes }},
+		{ActChallenge, store.ClientChannel, func(x r) policy.Ration { return x.Challenges }},
+		{ActFreeze, store.ClientChannel, func(x r) policy.Ration { return x.Freezes }},
+		{ActUnlink, store.ClientChannel, func(x r) policy.Ration { return x.Unlinks }},
+		{ActHotlineFreeze, store.ClientHotline, func(x r) policy.Ration { return x.HotlineFreezes }},
+		{ActLoss, store.ClientRegistry, func(x r) policy.Ration { return x.Losses }},
+		{ActReplacement, store.ClientRegistry, func(x r) policy.Ration { return x.Replacements }},
+		{ActCancellation, store.ClientRegistry, func(x r) policy.Ration { return x.Cancellations }},
+		{ActEvidence, store.ClientProvider, func(x r) policy.Ration { return x.Evidence }},
+	}
+}
+
+// rationOf is a client's ration of an act. An act that is not listed has none,
+// and so is refused.
+func (a *Authority) rationOf(c Caller, act Act) policy.Ration {
+	for _, x := range rationedActs() {
+		if x.Act == act {
+			return x.of(a.PolicyFor(c, "").Rations)
+		}
+	}
+	return policy.Ration{}
+}
+
+// meterOf is the kind and key by which a client's act is metered.
+func (a *Authority) meterOf(client string, act Act) (kind string, key vault.Index) {
+	return "ration:" + string(act), a.vault.Index(vault.IndexPhone, "client\x00"+client)
+}
+
+// Spend counts one act of a client in the transaction that does it, so that a
+// crash leaves both or neither. CodeRationSpent, or of a hotline CodeHotlineLimit: the client has done it
+// as often as its ration allows; then the transaction must not be kept. It is
+// called after the request's number was taken, so that a repetition is answered
+// and not counted.
+func (a *Authority) Spend(tx store.Tx, c Caller, act Act) error {
+	now := a.Now()
+	kind, key := a.meterOf(c.Client.ID, act)
+	until, err := spentUntil(tx, kind, key, a.rationOf(c, act))
+	if err != nil {
+		return err
+	}
+	if until.After(now) {
+		return a.rationSpent(c, act, until)
+	}
+	return tx.Meter(kind, key, now, 1)
+}
+
+// takeRationed takes a request's business number and counts it to a ration.
+func (a *Authority) takeRationed(tx store.Tx, c Caller, row store.Request, act Act) error {
+	if err := TakeNumber(tx, row); err != nil {
+		return err
+	}
+	return a.Spend(tx, c, act)
+}
+
+// spentUntil is until when a ration is spent; in the past or zero if it is not.
+func spentUntil(r store.Reader, kind string, key vault.Index, most policy.Ration) (time.Time, error) {
+	hourly, err := r.MeteredUntil(kind, key, uint64(most.Hour), time.Hour)
+	if err != nil {
+		return time.Time{}, err
+	}
+	daily, err := r.MeteredUntil(kind, key, uint64(most.Day), day)
+	return later(hourly, daily), err
+}
+
+// rationSpent is the refusal of an act whose ration is spent. It raises the
+// alarm.
+func (a *Authority) rationSpent(c Caller, act Act, until time.Time) error {
+	a.rations.raise(c, act, a.Now())
+	e := &liuma.Error{Code: liuma.CodeRationSpent, Reason: string(act), Until: a.ToWall(until)}
+	switch act {
+	case ActHotlineFreeze:
+		e.Code, e.Reason = liuma.CodeHotlineLimit, ""
+	case ActCancellation:
+		e.Sentence = liuma.Text{ZH: "该登记方在这段时间内注销的卡片已达上限；批量注销请由平台运营方导入名册办理。",
+			EN: "This client has cancelled as many cards as its ration allows in this time. Many at once go through the operator's import of the registry."}
+	case ActEvidence:
+		e.Sentence = liuma.Text{ZH: "该实人认证机构在这段时间内的认证凭证已达上限。",
+			EN: "As much evidence of this provider was accepted as its ration allows in this time."}
+	}
+	return e
 }

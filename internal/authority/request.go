@@ -64,7 +64,9 @@ func (a *Authority) Repeat(ctx context.Context, c Caller, err error) (Verificati
 	if !ok {
 		return Verification{}, liuma.Outward(err)
 	}
-	return a.Answer(ctx, c, rep.Row)
+	v, err := a.Answer(ctx, c, rep.Row)
+	v.Repeated = true
+	return v, err
 }
 
 // Verification answers by business number, for a channel whose answer was lost.

@@ -28,6 +28,9 @@ func (a *Authority) Challenge(ctx context.Context, c Caller) (Challenge, error) 
 	if err := errors.Join(c.PermitChannel(), a.timely()); err != nil {
 		return Challenge{}, liuma.Outward(err)
 	}
+	if _, err := a.Take(ctx, c, ActChallenge); err != nil {
+		return Challenge{}, err
+	}
 	key, err := a.SealKey(ctx)
 	if err != nil {
 		return Challenge{}, liuma.Outward(err)

@@ -44,7 +44,7 @@ func (s *Ceremonies) Change(ctx context.Context, c authority.Caller, q authority
 	if err != nil {
 		return authority.Verification{}, err
 	}
-	return s.change(ctx, ask)
+	return s.rationed(ctx, ask, (*Ceremonies).change)
 }
 
 // changing holds the rows and values that a change reads first.

@@ -80,7 +80,7 @@ func (s *Ceremonies) Enroll(ctx context.Context, c authority.Caller, q authority
 	if err != nil {
 		return authority.Verification{}, err
 	}
-	return s.enroll(ctx, ask)
+	return s.rationed(ctx, ask, (*Ceremonies).enroll)
 }
 
 func (s *Ceremonies) enroll(ctx context.Context, q asking) (authority.Verification, error) {

@@ -2,6 +2,7 @@ package ceremony
 
 import (
 	"context"
+	"errors"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -21,6 +22,9 @@ func (s *Ceremonies) FreezeOwn(ctx context.Context, id string, h Hand) (Page, er
 		if err != nil {
 			return "", e, err
 		}
+		if err := s.rationFreeze(tx, *c, *d); err != nil {
+			return "", e, err
+		}
 		at, err := authority.PlaceName(tx, c.Channel)
 		if err != nil {
 			return "", e, err
@@ -33,6 +37,24 @@ func (s *Ceremonies) FreezeOwn(ctx context.Context, id string, h Hand) (Page, er
 		d.Code = string(liuma.CodeFrozen)
 		return StepRefused, e, s.endRequest(tx, c, liuma.CodeFrozen)
 	})
+}
+
+// rationFreeze counts a freeze from a page to the ration of the channel, which
+// opened the page and could freeze the card by itself. A holder whose PIN was
+// right is not refused for what the channel did.
+func (s *Ceremonies) rationFreeze(tx store.Tx, c store.Ceremony, d details) error {
+	if isBrowser(d.GivenIn, c) {
+		return nil
+	}
+	client, err := tx.Client(string(c.Channel))
+	if err != nil {
+		return err
+	}
+	err = s.engine.Spend(tx, authority.Caller{Client: client}, authority.ActFreeze)
+	if e, ok := errors.AsType[*liuma.Error](err); ok && e.Code == liuma.CodeRationSpent {
+		return &liuma.Error{Code: liuma.CodeFreezesSpent, Until: e.Until}
+	}
+	return err
 }
 
 func (s *Ceremonies) ownCard(r store.Reader, c store.Ceremony, d details) (store.Card, error) {

@@ -28,7 +28,7 @@ func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{}
 	rules := policy.National()
-	rules.Hotline = policy.Hotline{Hour: 3, Day: 5}
+	rules.Rations.HotlineFreezes = policy.Ration{Hour: 3, Day: 5}
 	d.phoned = newPhoned(t, testkit.Options{Policy: &rules, Logger: slog.New(slog.NewTextHandler(&d.logs, nil))})
 	d.hotline = d.register("h12333")
 	return d
@@ -57,14 +57,17 @@ func (d *desk) ask(c authority.Caller, idNumber string) (liuma.Code, time.Time) 
 
 // entries counts audit entries by event and outcome, and checks that no entry
 // of a hotline names a card unless it was frozen.
-func (d *desk) entries(ev audit.Event, outcome string) (n int) {
+func (d *desk) entries(ev audit.Event, outcome, note string) (n int) {
 	d.T.Helper()
+	if err := d.System.Authority.MaintainOnce(d.T.Context()); err != nil { // which tells
+		d.T.Fatal(err)
+	}
 	err := d.System.Store.View(d.T.Context(), func(r store.Reader) error {
 		all, err := storetest.Record(r)
 		for _, e := range all {
 			if e.Event == ev && e.Outcome == outcome {
 				n++
-				if !e.Card.IsZero() || e.Actor != "hotline:h12333" || e.Note != "" {
+				if !e.Card.IsZero() || e.Actor != "hotline:h12333" || e.Note != note {
 					d.T.Errorf("%+v", e)
 				}
 			}
@@ -84,6 +87,8 @@ func TestHotlineStopsAtItsLimit(t *testing.T) {
 	d := newDesk(t)
 	nobody := d.People[3].IDNumber
 	begun := d.Clock.Now()
+	hourOver := begun.Truncate(time.Minute).Add(time.Minute + time.Hour) // a count is rounded up to the minute
+	dayOver := begun.Truncate(time.Hour).Add(25 * time.Hour)             // and of a day to the hour
 	same := authority.HotlineFreeze{BusinessNo: d.BusinessNo(), IDNumber: d.who.IDNumber, Digest: testkit.Digest("same")}
 	for range 5 {
 		if _, err := d.Authority().FreezeByHotline(t.Context(), d.hotline, same); err != nil {
@@ -96,7 +101,7 @@ func TestHotlineStopsAtItsLimit(t *testing.T) {
 		}
 	}
 	for _, about := range []string{d.who.IDNumber, nobody, d.People[5].IDNumber} {
-		if code, until := d.ask(d.hotline, about); code != liuma.CodeHotlineLimit || !until.Equal(begun.Add(time.Hour)) {
+		if code, until := d.ask(d.hotline, about); code != liuma.CodeHotlineLimit || !until.Equal(hourOver) {
 			t.Errorf("the fourth within an hour: %s, %v", code, until)
 		}
 	}
@@ -106,27 +111,27 @@ func TestHotlineStopsAtItsLimit(t *testing.T) {
 	if code, _ := d.ask(d.register("h12393"), nobody); code != liuma.CodeNotFound {
 		t.Errorf("another hotline: %s", code)
 	}
-	if n := d.entries(audit.HotlineLimited, "hotline_limit"); n != 1 {
+	if n := d.entries(audit.RationSpent, "hotline_freeze", "hour=3;day=5"); n != 1 {
 		t.Errorf("%d entries of the limit, want 1", n)
 	}
-	d.Clock.Advance(time.Hour)
+	d.Clock.Advance(hourOver.Sub(d.Clock.Now()))
 	for range 2 {
 		if code, _ := d.ask(d.hotline, nobody); code != liuma.CodeNotFound {
 			t.Errorf("an hour later: %s", code)
 		}
 	}
 	for range 3 {
-		if code, until := d.ask(d.hotline, nobody); code != liuma.CodeHotlineLimit || !until.Equal(begun.Add(24*time.Hour)) {
+		if code, until := d.ask(d.hotline, nobody); code != liuma.CodeHotlineLimit || !until.Equal(dayOver) {
 			t.Errorf("the sixth of a day: %s, %v", code, until)
 		}
 	}
-	if n := d.entries(audit.HotlineLimited, "hotline_limit"); n != 2 {
+	if n := d.entries(audit.RationSpent, "hotline_freeze", "hour=3;day=5"); n != 2 {
 		t.Errorf("%d entries of the limit, want 2", n)
 	}
 	if n := strings.Count(d.logs.String(), "level=ERROR"); n != 2 || strings.Contains(d.logs.String(), nobody) {
 		t.Errorf("%d errors in the log:\n%s", n, d.logs.String())
 	}
-	d.Clock.Advance(23 * time.Hour)
+	d.Clock.Advance(dayOver.Sub(d.Clock.Now()))
 	if code, _ := d.ask(d.hotline, d.who.IDNumber); code != "" {
 		t.Errorf("a day later: %s", code)
 	}
@@ -139,7 +144,7 @@ func TestHotlineThatFishesShows(t *testing.T) {
 	for i := range 12 {
 		d.ask(d.hotline, d.People[2+i].IDNumber)
 	}
-	if n := d.entries(audit.FreezeTried, "not_found"); n != 3 {
+	if n := d.entries(audit.FreezeTried, "not_found", ""); n != 3 {
 		t.Errorf("%d entries of tries in vain, want 3", n)
 	}
 	if code, _ := d.ask(d.hotline, "not a number"); code != liuma.CodeIDNumberInvalid {

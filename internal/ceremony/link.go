@@ -36,7 +36,7 @@ func (s *Ceremonies) Link(ctx context.Context, c authority.Caller, q authority.R
 	if err != nil {
 		return authority.Verification{}, err
 	}
-	return s.link(ctx, ask)
+	return s.rationed(ctx, ask, (*Ceremonies).link)
 }
 
 func (s *Ceremonies) link(ctx context.Context, q asking) (authority.Verification, error) {

@@ -40,11 +40,23 @@ func (s *Ceremonies) Push(ctx context.Context, c authority.Caller, q Push) (Push
 	if err := s.pushEvidence(ctx, c, act, q, &d); err != nil {
 		return Pushed{}, s.engine.WithChallenge(c, err)
 	}
+	if _, err := s.engine.Take(ctx, c, authority.ActPush); err != nil {
+		return Pushed{}, err
+	}
+	begun, spent := s.engine.Take(ctx, c, rationOf(q.Action))
 	uri := requestURIPrefix + random(32)
 	expires := s.now().Add(pushedLife)
-	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		return s.pushed(tx, c, act, q, d, hashed("request-uri", uri), expires)
+	again := false
+	err := s.store.Update(ctx, func(tx store.Tx) (e audit.Entry, err error) {
+		e, again, err = s.pushed(tx, c, act, q, d, hashed("request-uri", uri), expires)
+		if err == nil && !again {
+			err = spent // a ceremony that is under way goes on
+		}
+		return e, err
 	})
+	if err != nil || again {
+		begun.GiveBack()
+	}
 	if err != nil {
 		return Pushed{}, liuma.Outward(err)
 	}
@@ -120,12 +132,12 @@ func (s *Ceremonies) pushEvidence(ctx context.Context, c authority.Caller, act A
 }
 
 // pushed stores a push: a new ceremony, or one that goes on under a new
-// address. A crash before the commit leaves nothing.
-func (s *Ceremonies) pushed(tx store.Tx, c authority.Caller, act Act, q Push, d details, uri [32]byte, expires time.Time) (audit.Entry, error) {
+// address (again). A crash before the commit leaves nothing.
+func (s *Ceremonies) pushed(tx store.Tx, c authority.Caller, act Act, q Push, d details, uri [32]byte, expires time.Time) (e audit.Entry, again bool, err error) {
 	if err := s.engine.MarkEvidence(tx, d.Proofs.Evidence.proof()); err != nil {
-		return audit.Entry{}, err
+		return e, false, err
 	}
-	e := s.engine.Entry(c.Actor(), audit.CeremonyPushed, liuma.CardID{}, q.BusinessNo, "ok")
+	e = s.engine.Entry(c.Actor(), audit.CeremonyPushed, liuma.CardID{}, q.BusinessNo, "ok")
 	e.Note = "action=" + string(q.Action)
 	digest := pushDigest(q)
 	row := s.engine.NewRow(c, q.Action, authority.Request{BusinessNo: q.BusinessNo, Purpose: q.Purpose, Digest: digest}, random(16))
@@ -133,32 +145,32 @@ func (s *Ceremonies) pushed(tx store.Tx, c authority.Caller, act Act, q Push, d 
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		if err := ownHandles(tx, c, q); err != nil {
-			return audit.Entry{}, err
+			return e, false, err
 		}
 		if err := tx.InsertRequest(row); err != nil {
-			return audit.Entry{}, err
+			return e, false, err
 		}
 		w, err := s.whomOf(tx, c, q)
 		if err != nil {
-			return audit.Entry{}, err
+			return audit.Entry{}, false, err
 		}
 		ended, err := s.makeRoom(tx, w)
 		if err != nil {
-			return audit.Entry{}, err
+			return audit.Entry{}, false, err
 		}
 		e.Note += endedNote(ended)
 		cer := store.Ceremony{ID: row.Ceremony, Subject: w.subject, Channel: row.Channel, BusinessNo: row.BusinessNo, Action: q.Action,
 			Region: q.Region, Step: string(act.First), RequestURI: uri, At: row.At, Expires: expires}
 		if err := s.sealDetails(&cer, d); err != nil {
-			return audit.Entry{}, err
+			return e, false, err
 		}
-		return e, tx.InsertCeremony(cer)
+		return e, false, tx.InsertCeremony(cer)
 	case err != nil:
-		return audit.Entry{}, err
+		return e, false, err
 	case there.Digest != digest || there.Ceremony == "":
-		return audit.Entry{}, liuma.FailField(liuma.CodeBusinessNoUsed, "business_no", nil)
+		return e, false, liuma.FailField(liuma.CodeBusinessNoUsed, "business_no", nil)
 	}
-	return e, s.pushedAgain(tx, there, d, uri, expires)
+	return e, true, s.pushedAgain(tx, there, d, uri, expires)
 }
 
 // ownHandles refuses a push that names a handle which is none of the channel's:

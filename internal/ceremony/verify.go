@@ -47,7 +47,7 @@ func (s *Ceremonies) Verify(ctx context.Context, c authority.Caller, q authority
 	if err != nil {
 		return authority.Verification{}, err
 	}
-	return s.verify(ctx, ask)
+	return s.rationed(ctx, ask, (*Ceremonies).verify)
 }
 
 func (s *Ceremonies) verify(ctx context.Context, q asking) (authority.Verification, error) {

@@ -91,8 +91,10 @@ func explain(p Policy, layer Layer, of string) Explanation {
 	say("recovery.unconfirmed", p.Recovery.Unconfirmed)
 	say("recovery.unconfirmed_evidence", p.Recovery.UnconfirmedEvidence)
 	say("recovery.card_number", p.Recovery.CardNumber)
-	say("hotline.hour", p.Hotline.Hour)
-	say("hotline.day", p.Hotline.Day)
+	for _, r := range p.Rations.named() {
+		say(r.name+".hour", r.is.Hour)
+		say(r.name+".day", r.is.Day)
+	}
 	p.Codes.explain(say)
 	say("refusal_pace", p.RefusalPace)
 	say("allow_stand_in_evidence", p.AllowStandInEvidence)

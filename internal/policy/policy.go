@@ -81,8 +81,8 @@ type Policy struct {
 	// Recovery bounds online recovery when the PIN is forgotten.
 	Recovery Recovery
 
-	// Hotline bounds how many freezes one hotline may request.
-	Hotline Hotline
+	// Rations bound what each client may do.
+	Rations Rations
 
 	// Codes bounds the one-time codes of one channel.
 	Codes Codes
@@ -109,7 +109,7 @@ func National() Policy {
 		SealKeyLife:    24 * time.Hour,
 		RemindAfter:    365 * 24 * time.Hour,
 		Recovery:       nationalRecovery(),
-		Hotline:        nationalHotline(),
+		Rations:        nationalRations(),
 		Codes:          nationalCodes(),
 		RefusalPace:    800 * time.Millisecond,
 	}
@@ -128,7 +128,7 @@ func (p Policy) Validate() error {
 		between("refusal_pace", p.RefusalPace, MinRefusalPace, MaxRefusalPace),
 		p.validateAges(),
 		p.Recovery.validate(),
-		p.Hotline.validate(),
+		p.Rations.validate(),
 		p.Codes.validate(),
 	)
 	if err != nil {

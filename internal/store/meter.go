@@ -22,6 +22,11 @@ type MeterReader interface {
 	// MeterMinutes before the last event, the hour. Since is at most MeterKept
 	// back; what is older may be forgotten.
 	Metered(kind string, key vault.Index, since time.Time) (uint64, error)
+	// MeteredUntil is until when at least most events count within a period, as
+	// Metered would count them: the end of a refusal that counts them. It may have
+	// passed, and is zero if there are fewer; of a period of more than MeterMinutes
+	// it may be up to an hour late. Most is at least 1, period at most a day.
+	MeteredUntil(kind string, key vault.Index, most uint64, period time.Duration) (time.Time, error)
 }
 
 // MeterWriter writes meters.

@@ -140,6 +140,9 @@ func wordsOfEvidence(code, action string) (o outcome, ok bool) {
 			o.Next, o.NextEN = "密码正确。换绑手机还要看一下镜头，证明是您本人。", "The PIN was right. To change the phone, look into the camera as well."
 		}
 		o.Open = true
+	case "ration_spent":
+		o = sayAs(code, "现在办理的人太多", "Too many are here at once", "请等到所示时间再来。要马上冻结卡片的，请拨打 12333。", "Come back at the time shown. To freeze the card at once, call 12333.", again())
+		o.UntilZH, o.UntilEN = "可以再试的时间", "again from"
 	case "slow_down":
 		o = sayAs(code, "为防止有人试探密码，请稍等", "Somebody may be guessing at PINs: please wait", "看一下镜头，证明是您本人，就能马上办理；也可以过二十分钟再来。没有算您输错。", "Look into the camera to go on at once, or come back in twenty minutes. It did not count as a wrong PIN.", lookHere(), again())
 		o.Open = true

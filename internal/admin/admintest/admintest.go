@@ -233,6 +233,16 @@ func (s *Server) ChannelCodes(context.Context) ([]authority.ChannelCodes, error)
 	return []authority.ChannelCodes{{Channel: "app", Hour: 300, Day: 300, Most: policy.Codes{Hour: 300, Day: 2000}, Judged: 90, Returned: 4}}, nil
 }
 
+// RationUses tells of a registry client that cancelled as many cards as it may,
+// and of one that did little.
+func (s *Server) RationUses(context.Context) ([]authority.RationUse, error) {
+	most := policy.Ration{Hour: 50, Day: 200}
+	return []authority.RationUse{
+		{Client: "mohrss", Kind: store.ClientRegistry, Act: authority.ActCancellation, Hour: 50, Day: 60, Most: most, Refused: 7, Told: Start},
+		{Client: "zj", Kind: store.ClientRegistry, Act: authority.ActCancellation, Hour: 2, Day: 3, Most: most},
+	}, nil
+}
+
 // RaiseHead answers as an authority with one card, which is behind.
 func (s *Server) RaiseHead(_ context.Context, actor string, card liuma.CardID, reason audit.Reason) (authority.Raised, error) {
 	s.mu.Lock()

@@ -11,13 +11,14 @@ import (
 // requestCodes are the error codes that any request with a sealed PIN can get.
 func requestCodes(more ...liuma.Code) []liuma.Code {
 	return append([]liuma.Code{
-		liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeChallengeExpired, liuma.CodeEnvelopeInvalid, liuma.CodePINFormat,
+		liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeChallengeExpired, liuma.CodeEnvelopeInvalid, liuma.CodePINFormat, liuma.CodeRationSpent,
 	}, more...)
 }
 
 func challengeEndpoint() endpoint {
 	return endpoint{
-		path: "/v1/challenges", id: "challenge", kind: store.ClientChannel, answer: challengeView{},
+		codes: []liuma.Code{liuma.CodeRationSpent},
+		path:  "/v1/challenges", id: "challenge", kind: store.ClientChannel, answer: challengeView{},
 		summary: "Get a challenge and the current seal key (获取挑战值和封装公钥)",
 		detail:  "The device seals the PIN to the seal key, bound to the challenge; evidence is bound to it too. The body is an empty object.",
 	}
@@ -67,7 +68,7 @@ func freezeEndpoint() endpoint {
 		path: "/v1/freezes", id: "freeze", kind: store.ClientChannel, recalls: true, answer: verificationView{},
 		summary: "Freeze the card in every channel (冻结)",
 		detail:  "At once; the bound phone is told. Freezing a frozen card is no error. No channel can undo it alone: unfreezing is a hosted ceremony of the holder.",
-		codes:   []liuma.Code{liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeRefused, liuma.CodeNotFound, liuma.CodeCancelled},
+		codes:   []liuma.Code{liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeRefused, liuma.CodeNotFound, liuma.CodeCancelled, liuma.CodeRationSpent},
 	}
 }
 
@@ -95,9 +96,9 @@ func physicalEndpoint() endpoint {
 	return endpoint{
 		path: "/v1/physical-card-status", id: "physical-card-status", kind: store.ClientRegistry, answer: physicalView{},
 		summary: "Report what happened to a physical card (实体卡状态)",
-		detail:  "lost: the electronic card needs PIN and evidence together; found: undoes lost; cancelled: the electronic card stops; replaced: links and PIN survive.",
+		detail:  "lost: the electronic card needs PIN and evidence together; found: undoes lost; cancelled: the electronic card stops; replaced: links and PIN survive. Cancelling has a small ration: many at once go through the operator's import.",
 		codes: []liuma.Code{liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15,
-			liuma.CodeNotInRegistry, liuma.CodeCancelled},
+			liuma.CodeNotInRegistry, liuma.CodeCancelled, liuma.CodeRationSpent},
 	}
 }
 
@@ -123,7 +124,7 @@ func unlinkEndpoint() endpoint {
 		path: "/v1/links/{handle}", id: "unlink", kind: store.ClientChannel, answer: endedLinkView{},
 		summary: "End a link of this channel (解除关联)",
 		detail:  "For an account that was closed, or whose holder wants it. The bound phone is told. The handle leads nowhere from then on; other links of the card stay.",
-		codes:   []liuma.Code{liuma.CodeNotFound},
+		codes:   []liuma.Code{liuma.CodeNotFound, liuma.CodeRationSpent},
 	}
 }
 

@@ -227,7 +227,7 @@ func TestHotlineFreezeTellsTheHolder(t *testing.T) {
 // nothing about the holder; its earlier requests can still be repeated.
 func TestAHotlineStopsAtItsLimit(t *testing.T) {
 	rules := policy.National()
-	rules.Hotline = policy.Hotline{Hour: 2, Day: 2}
+	rules.Rations.HotlineFreezes = policy.Ration{Hour: 2, Day: 2}
 	p := newPhones(t, rules)
 	ctx, who, nobody := t.Context(), p.People[0], p.People[2]
 	inA, _ := p.holder(who)

@@ -89,7 +89,8 @@ func (d *Door) link(c *call, b *linkRequest) (any, error) {
 func oneRefusal(err error) error {
 	switch liuma.CodeOf(err) {
 	case liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy, liuma.CodeBadRequest,
-		liuma.CodeSlowDown, // decided by the PIN that was typed, before any card was looked up
+		liuma.CodeSlowDown,    // decided by the PIN that was typed, before any card was looked up
+		liuma.CodeRationSpent, // of the channel, or of who gave the evidence
 		liuma.CodeForbidden, liuma.CodeBusinessNoUsed, liuma.CodeUndecided,
 		liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired,
 		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodePINFormat,

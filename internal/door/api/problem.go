@@ -43,7 +43,8 @@ func statusOf(c liuma.Code) (int, bool) {
 		return http.StatusServiceUnavailable, true
 	case liuma.CodeBusy, liuma.CodeSlowDown, liuma.CodePhoneCodesSpent, liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit,
 		liuma.CodePhoneCodeLink, liuma.CodePhoneCodesKept, liuma.CodePhoneCodeChannel, liuma.CodePhoneNumbers,
-		liuma.CodeTooManyOpen, liuma.CodeCardNoSpent, liuma.CodeFreezeCodeLimit, liuma.CodeHotlineLimit, liuma.CodeLinkLimit:
+		liuma.CodeTooManyOpen, liuma.CodeCardNoSpent, liuma.CodeFreezeCodeLimit, liuma.CodeHotlineLimit,
+		liuma.CodeFreezesSpent, liuma.CodeRationSpent, liuma.CodeLinkLimit:
 		return http.StatusTooManyRequests, true
 	case liuma.CodeBadRequest:
 		return http.StatusBadRequest, true

@@ -44,7 +44,7 @@ func oauthOf(c liuma.Code) (oauthRow, bool) {
 		return oauthRow{"server_error", "server_error", http.StatusInternalServerError}, true
 	case liuma.CodeUnavailable:
 		return oauthRow{"temporarily_unavailable", "temporarily_unavailable", http.StatusServiceUnavailable}, true
-	case liuma.CodeBusy, liuma.CodeSlowDown, liuma.CodeChangeUnderWay, liuma.CodeTooManyOpen:
+	case liuma.CodeBusy, liuma.CodeSlowDown, liuma.CodeChangeUnderWay, liuma.CodeTooManyOpen, liuma.CodeRationSpent:
 		return oauthRow{"temporarily_unavailable", "temporarily_unavailable", http.StatusTooManyRequests}, true
 	case liuma.CodeBadRequest:
 		return oauthRow{"invalid_request", "invalid_request", http.StatusBadRequest}, true
@@ -70,7 +70,7 @@ func oauthOf(c liuma.Code) (oauthRow, bool) {
 		liuma.CodePhoneCodeChannel, liuma.CodePhoneNumbers, liuma.CodePhoneSame, liuma.CodePhoneNone,
 		liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodePINReset, liuma.CodeNotFrozen, liuma.CodeOnlineOff,
 		liuma.CodeResetPlanned, liuma.CodeCardNoWrong, liuma.CodeCardNoSpent,
-		liuma.CodeFreezeCodeInvalid, liuma.CodeFreezeCodeLimit, liuma.CodeHotlineLimit, liuma.CodeLinkLimit, liuma.CodeLinksFull:
+		liuma.CodeFreezeCodeInvalid, liuma.CodeFreezeCodeLimit, liuma.CodeHotlineLimit, liuma.CodeFreezesSpent, liuma.CodeLinkLimit, liuma.CodeLinksFull:
 		return oauthRow{"access_denied", "invalid_grant", http.StatusBadRequest}, true
 	case liuma.CodeRequestURIInvalid, liuma.CodeCodeInvalid:
 		return oauthRow{"invalid_request", "invalid_grant", http.StatusBadRequest}, true

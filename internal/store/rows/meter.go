@@ -120,6 +120,31 @@ func (r *Reader) Metered(kind string, key vault.Index, since time.Time) (uint64,
 	return m.Minutes.since(since, time.Minute), nil
 }
 
+func (r *Reader) MeteredUntil(kind string, key vault.Index, most uint64, period time.Duration) (time.Time, error) {
+	m, _, err := get(r, &r.codec.meters, meterKey(kind, key))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, err
+	case period > store.MeterMinutes:
+		return m.Hours.until(most, time.Hour, period), nil
+	}
+	return m.Minutes.until(most, time.Minute, period), nil
+}
+
+// until is when the latest spans with at least most events have stopped counting
+// within a period; zero if there are fewer events.
+func (s spans) until(most uint64, length, period time.Duration) time.Time {
+	var n uint64
+	for i := len(s) - 1; i >= 0; i-- {
+		if n = plus(n, s[i].N); n >= most {
+			return time.UnixMilli(int64(s[i].Number+1) * length.Milliseconds()).UTC().Add(period)
+		}
+	}
+	return time.Time{}
+}
+
 // Meter counts in the transaction of what it counts: a crash before the commit
 // leaves neither.
 func (t *Tx) Meter(kind string, key vault.Index, at time.Time, n uint64) error {

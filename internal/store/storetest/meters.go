@@ -96,6 +96,42 @@ func meterEdges(t *testing.T, open Open) {
 	want("long before, too", first.Add(-time.Hour), 1)
 }
 
+// meterUntil: a refusal ends when enough of what was counted has stopped to
+// count, and not earlier.
+func meterUntil(t *testing.T, open Open) {
+	s, _ := open(t)
+	hour := at(0).Truncate(time.Hour)
+	for i := range 3 {
+		counted(t, s, "m", 1, hour.Add(time.Duration(10*i)*time.Minute+30*time.Second), 1)
+	}
+	for _, c := range []struct {
+		most   uint64
+		period time.Duration
+		want   time.Time
+	}{
+		{4, time.Hour, time.Time{}},
+		{3, time.Hour, hour.Add(time.Hour + time.Minute)},
+		{2, time.Hour, hour.Add(time.Hour + 11*time.Minute)},
+		{1, time.Hour, hour.Add(time.Hour + 21*time.Minute)},
+		{1, 24 * time.Hour, hour.Add(25 * time.Hour)},
+		{4, 24 * time.Hour, time.Time{}},
+	} {
+		until := mustGet(t, s, func(r store.Reader) (time.Time, error) { return r.MeteredUntil("m", index("k", 1), c.most, c.period) })
+		if !until.Equal(c.want) {
+			t.Errorf("%d in %v: until %v, want %v", c.most, c.period, until, c.want)
+		}
+		if c.want.IsZero() {
+			continue
+		}
+		if n := metered(t, s, "m", 1, until.Add(-c.period-time.Millisecond)); n < c.most && c.period == time.Hour {
+			t.Errorf("%d in %v: %d count just before the end", c.most, c.period, n)
+		}
+		if n := metered(t, s, "m", 1, until.Add(-c.period)); n >= c.most {
+			t.Errorf("%d in %v: %d count at the end", c.most, c.period, n)
+		}
+	}
+}
+
 // meterClock: a time that was metered is not left behind (I-15).
 func meterClock(t *testing.T, open Open) {
 	s, reopen := open(t)

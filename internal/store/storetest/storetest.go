@@ -62,6 +62,7 @@ func Run(t *testing.T, open Open) {
 		{"Ticks", ticks},
 		{"Meters", meters},
 		{"MeterEdges", meterEdges},
+		{"MeterUntil", meterUntil},
 		{"MeterClock", meterClock},
 		{"MeterPrune", meterPrune},
 		{"FreezeCodes", freezeCodes},

@@ -1,0 +1,33 @@
+package ceremony
+
+import (
+	"context"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
+)
+
+// rationOf is the ration that a channel's request for an action counts to, at
+// either door. At the hosted door the push counts, and no try of a ceremony: a
+// holder at the pad is not refused for what the channel did.
+func rationOf(action liuma.Action) authority.Act {
+	if action == liuma.ActionLink {
+		return authority.ActLink
+	}
+	return authority.ActVerification
+}
+
+// rationed runs a native request as one of its channel's ration. A repetition
+// does not count and is answered also when the ration is spent; what was refused
+// without taking its business number does not count either.
+func (s *Ceremonies) rationed(ctx context.Context, q asking, run func(*Ceremonies, context.Context, asking) (authority.Verification, error)) (authority.Verification, error) {
+	taken, err := s.engine.Take(ctx, q.caller, rationOf(q.row.Action))
+	if err != nil {
+		return s.repeatedOr(ctx, q, err)
+	}
+	v, err := run(s, ctx, q)
+	if err != nil && liuma.CodeOf(err) != liuma.CodeUnavailable || v.Repeated {
+		taken.GiveBack()
+	}
+	return v, err
+}
