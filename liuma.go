@@ -184,6 +184,27 @@ const (
 	RoleNew     Role = "new"
 )
 
+// CodeWay is how a one-time code (验证码) reaches a phone.
+type CodeWay string
+
+// The ways. A call reads the code aloud, for who gets no texts or cannot read
+// them. Empty stands for CodeByText.
+const (
+	CodeByText  CodeWay = "text"
+	CodeByVoice CodeWay = "voice"
+)
+
+// ParseCodeWay reads a way; the empty one is CodeByText.
+func ParseCodeWay(s string) (CodeWay, error) {
+	switch w := CodeWay(s); w {
+	case "":
+		return CodeByText, nil
+	case CodeByText, CodeByVoice:
+		return w, nil
+	}
+	return "", fmt.Errorf("way of a code %q: want text or voice", s)
+}
+
 // PhysicalStatus is what the registry last said of the physical card (实体社保卡).
 type PhysicalStatus string
 

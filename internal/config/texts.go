@@ -58,6 +58,9 @@ type Webhook struct {
 	// PreviousFile holds the previous secret, with which delivery reports may
 	// still be signed. Default: none.
 	PreviousFile string `yaml:"previous_secret_file"`
+	// Voice says that the adapter also places calls, in which a one-time code is
+	// read out. Default false: codes go by text alone.
+	Voice bool `yaml:"voice"`
 }
 
 // Kannel holds the settings of driver kannel.

@@ -106,7 +106,7 @@ func (s *System) openWebhook(w config.Webhook) (notify.Driver, error) {
 		defer clear(previous)
 	}
 	return notify.NewWebhook(notify.WebhookConfig{
-		URL: w.URL, Secret: secret, Previous: previous, Now: s.Clock.Wall,
+		URL: w.URL, Secret: secret, Previous: previous, Voice: w.Voice, Now: s.Clock.Wall,
 	})
 }
 
