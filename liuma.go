@@ -188,18 +188,18 @@ const (
 type CodeWay string
 
 // The ways. A call reads the code aloud, for who gets no texts or cannot read
-// them. Empty stands for CodeByText.
+// them. Empty stands for ByText.
 const (
-	CodeByText  CodeWay = "text"
-	CodeByVoice CodeWay = "voice"
+	ByText  CodeWay = "text"
+	ByVoice CodeWay = "voice"
 )
 
-// ParseCodeWay reads a way; the empty one is CodeByText.
+// ParseCodeWay reads a way; the empty one is ByText.
 func ParseCodeWay(s string) (CodeWay, error) {
 	switch w := CodeWay(s); w {
 	case "":
-		return CodeByText, nil
-	case CodeByText, CodeByVoice:
+		return ByText, nil
+	case ByText, ByVoice:
 		return w, nil
 	}
 	return "", fmt.Errorf("way of a code %q: want text or voice", s)

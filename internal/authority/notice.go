@@ -28,8 +28,9 @@ type Notice struct {
 	Card     liuma.CardID
 	Phone    string // canonical: eleven digits
 	Template string
-	Language string       // "zh-CN" or "en"
-	Region   liuma.Region // whose wording applies
+	Way      liuma.CodeWay // of a one-time code; empty: by text
+	Language string        // "zh-CN" or "en"
+	Region   liuma.Region  // whose wording applies
 	// Params fill the template: "holder" (masked), "channel", "freeze", "at" and
 	// "until" (RFC 3339), "phone" (masked), and "code" (one-time code).
 	Params  map[string]string

@@ -156,7 +156,7 @@ func (th *thief) natural(f *flow, h ceremony.Hand) {
 		_, _ = a.Agree(ctx, f.id, h)
 	case ceremony.StepCode:
 		th.Clock.Advance(time.Minute)
-		if _, err := a.SendCode(ctx, f.id, h); err == nil {
+		if _, err := a.SendCode(ctx, f.id, h, liuma.ByText); err == nil {
 			code := th.code()
 			th.twice(func() { _, _ = a.GiveCode(ctx, f.id, h, code) })
 		}
@@ -176,7 +176,7 @@ func (th *thief) natural(f *flow, h ceremony.Hand) {
 		_, _ = a.Forgot(ctx, f.id, h)
 	case ceremony.StepDone:
 		th.Clock.Advance(time.Minute)
-		if _, err := a.SendCode(ctx, f.id, h); err == nil {
+		if _, err := a.SendCode(ctx, f.id, h, liuma.ByText); err == nil {
 			_, _ = a.GiveCode(ctx, f.id, h, th.code())
 		}
 		_, _ = a.WayBack(ctx, f.id, h)
@@ -205,7 +205,7 @@ func (th *thief) wild(f *flow, h ceremony.Hand) {
 	case 0:
 		_, _ = a.Agree(ctx, f.id, h)
 	case 1:
-		_, _ = a.SendCode(ctx, f.id, h)
+		_, _ = a.SendCode(ctx, f.id, h, liuma.ByText)
 	case 2:
 		_, _ = a.GiveCode(ctx, f.id, h, th.code())
 	case 3:

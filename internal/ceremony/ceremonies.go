@@ -26,6 +26,7 @@ type Config struct {
 	Policy   authority.Rules
 	Registry *registry.Registry
 	Outbox   authority.Outbox // nil: acts that need a one-time code lead to the counter
+	CodeWays []liuma.CodeWay  // in which Outbox can send one-time codes; default: by text alone
 	Issuer   string
 	Logger   *slog.Logger // default: discard
 }
@@ -43,6 +44,9 @@ func (c *Config) validate() error {
 	need(c.Policy != nil, "Policy")
 	need(c.Registry != nil, "Registry")
 	need(c.Issuer != "", "Issuer")
+	if len(c.CodeWays) == 0 {
+		c.CodeWays = []liuma.CodeWay{liuma.ByText}
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -61,6 +65,7 @@ type Ceremonies struct {
 	policy   authority.Rules
 	registry *registry.Registry
 	outbox   authority.Outbox // nil: no one-time codes, no notices
+	ways     []liuma.CodeWay  // never changed after New
 	issuer   string
 	log      *slog.Logger
 }
@@ -73,7 +78,7 @@ func New(c Config) (*Ceremonies, error) {
 	}
 	s := &Ceremonies{
 		acts: acts(), engine: c.Engine, store: c.Store, vault: c.Vault, policy: c.Policy, registry: c.Registry,
-		outbox: c.Outbox, issuer: c.Issuer, log: c.Logger,
+		outbox: c.Outbox, ways: c.CodeWays, issuer: c.Issuer, log: c.Logger,
 	}
 	s.engine.Attach(s.settingHooks)
 	return s, nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -88,7 +89,10 @@ func (s *Ceremonies) hasCode(c store.Ceremony, d details) bool {
 // SendCode sends a one-time code to the number of the ceremony's step. If
 // sending is refused, the page says so, and until when. A crash leaves the code
 // and its message in the outbox, or neither.
-func (s *Ceremonies) SendCode(ctx context.Context, id string, h Hand) (Page, error) {
+func (s *Ceremonies) SendCode(ctx context.Context, id string, h Hand, by liuma.CodeWay) (Page, error) {
+	if !slices.Contains(s.ways, by) {
+		return Page{}, liuma.FailField(liuma.CodeBadRequest, "way", nil)
+	}
 	code, err := newOneTimeCode()
 	if err != nil {
 		return Page{}, liuma.Outward(err)
@@ -116,7 +120,7 @@ func (s *Ceremonies) SendCode(ctx context.Context, id string, h Hand) (Page, err
 				d.Code, d.Until, e.Outcome = string(why), until, string(why)
 				return step, e, nil
 			}
-			return step, e, s.sendCode(tx, *c, *d, to, code)
+			return step, e, s.sendCode(tx, *c, *d, to, code, by)
 		})
 }
 
@@ -184,18 +188,18 @@ func (s *Ceremonies) codesLeft(r store.Reader, to addressee) (left int, until ti
 }
 
 // sendCode replaces the ceremony's code by a new one and queues its message.
-func (s *Ceremonies) sendCode(tx store.Tx, c store.Ceremony, d details, to addressee, code string) error {
+func (s *Ceremonies) sendCode(tx store.Tx, c store.Ceremony, d details, to addressee, code string, by liuma.CodeWay) error {
 	now := s.now()
 	phone := s.engine.PhoneIndex(to.phone)
 	err := errors.Join(
 		tx.InsertTick(store.Tick{Kind: tickCodeSent, Key: phone, At: now}),
 		to.mark(tx, tickCodeCard, now),
 		tx.PutCode(store.Code{Ceremony: c.ID, Card: to.card.ID, Phone: phone, MAC: s.codeMAC(c.ID, phone, code),
-			SentAt: now, Expires: now.Add(phoneCodeLife)}))
+			SentAt: now, Expires: now.Add(phoneCodeLife), Way: by}))
 	if err != nil {
 		return err
 	}
-	return s.outbox.Queue(tx, authority.Notice{Kind: authority.KindCode, Card: to.card.ID, Phone: to.phone, Template: to.template,
+	return s.outbox.Queue(tx, authority.Notice{Kind: authority.KindCode, Card: to.card.ID, Phone: to.phone, Template: to.template, Way: by,
 		Language: d.Language, Region: c.Region, Expires: now.Add(phoneCodeLife),
 		Params: map[string]string{"code": code, "holder": to.masked}})
 }
@@ -328,6 +332,13 @@ func (s *Ceremonies) showCode(r store.Reader, c store.Ceremony, d details, p *Pa
 	why, until, err := s.maySend(r, to)
 	if err == nil && why != "" {
 		p.ResendAt = until
+	}
+	for _, way := range s.ways {
+		o := CodeOffer{Way: way, ReadyAt: p.ResendAt}
+		if p.ResendAt.IsZero() {
+			o.Left = 1
+		}
+		p.Ways = append(p.Ways, o)
 	}
 	return err
 }

@@ -15,7 +15,7 @@ import (
 
 func (x *phoned) send(p ceremony.Page, h ceremony.Hand) ceremony.Page {
 	x.T.Helper()
-	p, err := x.Authority().SendCode(x.T.Context(), p.ID, h)
+	p, err := x.Authority().SendCode(x.T.Context(), p.ID, h, liuma.ByText)
 	if err != nil {
 		x.T.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestSendingInParallel(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 200 {
 		wg.Go(func() {
-			_, err := x.Authority().SendCode(context.Background(), pages[i%5].ID, hands[i%5])
+			_, err := x.Authority().SendCode(context.Background(), pages[i%5].ID, hands[i%5], liuma.ByText)
 			if err != nil && liuma.CodeOf(err) != liuma.CodeCeremonyMoved {
 				t.Errorf("%v", err)
 			}

@@ -120,6 +120,9 @@ type Page struct {
 	CodeSentAt time.Time // of the open one-time code, or zero
 	ResendAt   time.Time // when another may be sent; zero: now
 	CodesLeft  int       // how many wrong ones are taken before no more are
+	// Ways are the ways in which a code may be sent, as this holder may use them
+	// now: SendCode takes one of them.
+	Ways []CodeOffer
 
 	// CardNoAllowed says at StepEvidence that the number of the physical card
 	// may be given in place of evidence: GiveCardNo.
@@ -167,6 +170,13 @@ type Page struct {
 	Bound string
 	// Elsewhere says that another browser goes on with this ceremony.
 	Elsewhere bool
+}
+
+// CodeOffer is a way in which one-time codes are sent.
+type CodeOffer struct {
+	Way     liuma.CodeWay
+	ReadyAt time.Time // when the next may be sent; zero: now
+	Left    int       // how many more may be sent now; 0: none before ReadyAt
 }
 
 // Way is the way back to the channel: the redirect URI with authorization code

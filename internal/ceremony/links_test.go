@@ -564,7 +564,7 @@ func TestAPINProvesNothingForAnotherBrowser(t *testing.T) {
 	}
 	p, h = swapped(x.push(liuma.ActionVerify))
 	x.want(p, ceremony.StepRefused, liuma.CodeNotReturned)
-	if _, err := x.Authority().SendCode(t.Context(), p.ID, h); err == nil {
+	if _, err := x.Authority().SendCode(t.Context(), p.ID, h, liuma.ByText); err == nil {
 		t.Error("a browser that gave no PIN goes on with its verdict")
 	}
 }

@@ -95,7 +95,9 @@ func verbs(a server.Front) []struct {
 	}{
 		{"begin", steps(confirm, code, evidence, phone, pin, done, refused), a.Begin},
 		{"agree", steps(confirm), a.Agree},
-		{"send-code", steps(code, done), a.SendCode},
+		{"send-code", steps(code, done), func(ctx context.Context, id string, h hand) (page, error) {
+			return a.SendCode(ctx, id, h, liuma.ByText)
+		}},
 		{"code", steps(code, done), func(ctx context.Context, id string, h hand) (page, error) { return a.GiveCode(ctx, id, h, "000000") }},
 		{"phone", steps(phone, code), func(ctx context.Context, id string, h hand) (page, error) {
 			return a.GivePhone(ctx, id, h, "13900001111")
@@ -252,7 +254,7 @@ func (x *phoned) pins(id string, h ceremony.Hand, secret string) error {
 // codes sends a one-time code and gives it, if one was sent.
 func (x *phoned) codes(id string, h ceremony.Hand) error {
 	x.Clock.Advance(time.Minute)
-	p, err := x.Authority().SendCode(x.T.Context(), id, h)
+	p, err := x.Authority().SendCode(x.T.Context(), id, h, liuma.ByText)
 	if err != nil || p.Code != "" {
 		return err
 	}

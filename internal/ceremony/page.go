@@ -81,6 +81,9 @@ func (s *Ceremonies) inWall(p Page) Page {
 	for _, at := range []*time.Time{&p.Expires, &p.Until, &p.CodeSentAt, &p.ResendAt, &p.ResetRefusedUntil} {
 		*at = s.engine.ToWall(*at)
 	}
+	for i, o := range p.Ways {
+		p.Ways[i].ReadyAt = s.engine.ToWall(o.ReadyAt)
+	}
 	return p
 }
 

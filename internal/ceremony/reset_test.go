@@ -92,7 +92,7 @@ func TestEnrollBindsThePhoneByCode(t *testing.T) {
 		t.Fatalf("code step: %+v, %v", p, err)
 	}
 	h.Language = "en"
-	if p, err = env.Authority().SendCode(t.Context(), p.ID, h); err != nil || p.CodeSentAt.IsZero() || !p.ResendAt.Equal(p.CodeSentAt.Add(time.Minute)) {
+	if p, err = env.Authority().SendCode(t.Context(), p.ID, h, liuma.ByText); err != nil || p.CodeSentAt.IsZero() || !p.ResendAt.Equal(p.CodeSentAt.Add(time.Minute)) {
 		t.Fatalf("sent: %+v, %v", p, err)
 	}
 	if p, err = env.Authority().GiveCode(t.Context(), p.ID, h, "12345"); err != nil || p.Code != liuma.CodePhoneCodeFormat || p.CodesLeft != 5 {
@@ -282,7 +282,7 @@ func TestResetRefuses(t *testing.T) {
 				v.Until.IsZero() == (tt.want == liuma.CodePhoneLate) {
 				t.Errorf("by business number: %+v, %v; the page says until %v", v, err, p.Until)
 			}
-			if _, err := x.Authority().SendCode(t.Context(), p.ID, h); liuma.CodeOf(err) != liuma.CodeCeremonyMoved {
+			if _, err := x.Authority().SendCode(t.Context(), p.ID, h, liuma.ByText); liuma.CodeOf(err) != liuma.CodeCeremonyMoved {
 				t.Errorf("code after a refusal: %v", err)
 			}
 			if tt.want == liuma.CodeRefused || tt.want == liuma.CodeFrozen {

@@ -64,7 +64,7 @@ func enroll(t *testing.T, e *testkit.Env, c authority.Caller, f registry.Facts, 
 	if p.Step != ceremony.StepCode {
 		t.Fatalf("no code was asked for: %+v", p)
 	}
-	p, err = e.Authority().SendCode(ctx, p.ID, h)
+	p, err = e.Authority().SendCode(ctx, p.ID, h, liuma.ByText)
 	must(err)
 	p, err = e.Authority().GiveCode(ctx, p.ID, h, read())
 	must(err)

@@ -80,7 +80,8 @@ type Code struct {
 	MAC      vault.MAC // of the one-time code, bound to Ceremony and Phone
 	SentAt   time.Time
 	Expires  time.Time
-	Used     time.Time // zero until it was right
+	Used     time.Time     // zero until it was right
+	Way      liuma.CodeWay // how it was sent; empty: by text
 }
 
 // Tick is a ration mark of a number or a source: one event that counts within a

@@ -119,7 +119,7 @@ func (x *recovering) code(p ceremony.Page, h ceremony.Hand, number string) cerem
 	x.T.Helper()
 	ctx := context.Background()
 	x.Clock.Advance(time.Minute)
-	x.hear(x.Authority().SendCode(ctx, p.ID, h))
+	x.hear(x.Authority().SendCode(ctx, p.ID, h, liuma.ByText))
 	x.codes[number]++
 	code := x.phone.wait(x.T, authority.KindCode, number, "code", x.codes[number])
 	wrong := "000000"

@@ -188,7 +188,7 @@ func (e *Env) LastFreezeCode(phone string) string {
 func (e *Env) Code(p ceremony.Page, h ceremony.Hand, phone string) ceremony.Page {
 	e.T.Helper()
 	e.Clock.Advance(time.Minute)
-	p, err := e.Authority().SendCode(context.Background(), p.ID, h)
+	p, err := e.Authority().SendCode(context.Background(), p.ID, h, liuma.ByText)
 	e.must(err)
 	if p.Code != "" || p.CodeSentAt.IsZero() {
 		e.T.Fatalf("code not sent: %+v", p)

@@ -63,7 +63,7 @@ func (Authority) GivePIN(context.Context, string, ceremony.Hand, ceremony.Given)
 	return still()
 }
 
-func (Authority) SendCode(context.Context, string, ceremony.Hand) (ceremony.Page, error) {
+func (Authority) SendCode(context.Context, string, ceremony.Hand, liuma.CodeWay) (ceremony.Page, error) {
 	return still()
 }
 

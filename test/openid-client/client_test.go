@@ -339,7 +339,7 @@ func (c *channel) begin(address string, in ceremony.Hand) (ceremony.Page, ceremo
 // codeNow has a one-time code sent and enters it, by Node's clock.
 func (c *channel) codeNow(p ceremony.Page, hand ceremony.Hand, phone string) ceremony.Page {
 	c.t.Helper()
-	p, err := c.Authority().SendCode(c.t.Context(), p.ID, hand)
+	p, err := c.Authority().SendCode(c.t.Context(), p.ID, hand, liuma.ByText)
 	must(c.t, err)
 	p, err = c.Authority().GiveCode(c.t.Context(), p.ID, hand, c.LastCode(phone))
 	must(c.t, err)

@@ -102,7 +102,7 @@ func (p *phones) holder(f registry.Facts) (inA, inB string) {
 	}
 	ctx := p.t.Context()
 	step(p.Authority().Agree(ctx, page.ID, hand))
-	step(p.Authority().SendCode(ctx, page.ID, hand))
+	step(p.Authority().SendCode(ctx, page.ID, hand, liuma.ByText))
 	step(p.Authority().GiveCode(ctx, page.ID, hand, p.texts(f.Phone, notify.CodeBind, 1)[0].Params["code"]))
 	step(p.GivePIN(page, hand, liuma.RoleNew, holderPIN), nil)
 	if v, err := p.inA.Verification(ctx, string(q.BusinessNo)); err != nil || v.Action != "enroll" || v.State != "done" || v.Code != "" || v.Card != "" {
@@ -185,7 +185,7 @@ func (p *phones) unfreeze(card string, who registry.Facts) {
 		page = next
 	}
 	step(p.Authority().Agree(ctx, page.ID, hand))
-	step(p.Authority().SendCode(ctx, page.ID, hand))
+	step(p.Authority().SendCode(ctx, page.ID, hand, liuma.ByText))
 	step(p.Authority().GiveCode(ctx, page.ID, hand, p.texts(who.Phone, notify.CodeUnfreeze, 1)[0].Params["code"]))
 	step(p.GivePIN(page, hand, liuma.RoleCurrent, holderPIN), nil)
 	if v, err := p.inA.Verification(ctx, string(q.BusinessNo)); err != nil || v.State != "done" || v.Right() || v.Action != "unfreeze" {

@@ -64,6 +64,15 @@ func simple(ask func(context.Context, string, ceremony.Hand) (ceremony.Page, err
 	}
 }
 
+// sendCode asks for a one-time code. A form that names no way wants a text.
+func (h *handler) sendCode(r *http.Request, id string, by hand) (ceremony.Page, error) {
+	way, err := liuma.ParseCodeWay(r.PostFormValue("way"))
+	if err != nil {
+		return ceremony.Page{}, liuma.FailField(liuma.CodeBadRequest, "way", err)
+	}
+	return h.authority.SendCode(r.Context(), id, by.Hand, way)
+}
+
 // typed makes a move from a method that takes the text of a form field.
 func typed(name string, give func(context.Context, string, ceremony.Hand, string) (ceremony.Page, error)) move {
 	return func(r *http.Request, id string, by hand) (ceremony.Page, error) {

@@ -130,7 +130,7 @@ func (f *fake) Extend(_ context.Context, id string, h ceremony.Hand) (ceremony.P
 	return f.move("extend", id, h, func(p *ceremony.Page) { p.Expires = p.Expires.Add(10 * time.Minute) })
 }
 
-func (f *fake) SendCode(_ context.Context, id string, h ceremony.Hand) (ceremony.Page, error) {
+func (f *fake) SendCode(_ context.Context, id string, h ceremony.Hand, _ liuma.CodeWay) (ceremony.Page, error) {
 	return f.move("send-code "+h.Language, id, h, f.changed)
 }
 

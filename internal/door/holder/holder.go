@@ -25,6 +25,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/door"
@@ -40,7 +41,7 @@ type Authority interface {
 	GivePIN(ctx context.Context, id string, h ceremony.Hand, g ceremony.Given) (ceremony.Page, error)
 	Leave(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
 	Extend(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
-	SendCode(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
+	SendCode(ctx context.Context, id string, h ceremony.Hand, by liuma.CodeWay) (ceremony.Page, error)
 	GiveCode(ctx context.Context, id string, h ceremony.Hand, typed string) (ceremony.Page, error)
 	GivePhone(ctx context.Context, id string, h ceremony.Hand, typed string) (ceremony.Page, error)
 	GiveCardNo(ctx context.Context, id string, h ceremony.Hand, typed string) (ceremony.Page, error)
@@ -164,7 +165,7 @@ func (h *handler) routes(assets *web.Assets) {
 	h.door.HandleFunc("POST /c/{id}/pin", h.post(h.givePIN))
 	h.door.HandleFunc("POST /c/{id}/leave", h.post(simple(h.authority.Leave)))
 	h.door.HandleFunc("POST /c/{id}/extend", h.extend)
-	h.door.HandleFunc("POST /c/{id}/send-code", h.post(simple(h.authority.SendCode)))
+	h.door.HandleFunc("POST /c/{id}/send-code", h.post(h.sendCode))
 	h.door.HandleFunc("POST /c/{id}/code", h.post(typed("code", h.authority.GiveCode)))
 	h.door.HandleFunc("POST /c/{id}/phone", h.post(typed("phone", h.authority.GivePhone)))
 	h.door.HandleFunc("POST /c/{id}/card-number", h.post(typed("card_no", h.authority.GiveCardNo)))
