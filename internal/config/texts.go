@@ -94,6 +94,11 @@ func defaultTexts() Texts {
 	return Texts{Driver: DriverNone, SignatureZH: "【电子社保卡】", SignatureEN: "[E-Social-Security Card] ", Codes: q, Notices: q}
 }
 
+// Voice reports whether one-time codes may be read out by phone call.
+func (t Texts) Voice() bool {
+	return t.Driver == DriverInbox || t.Driver == DriverWebhook && t.Webhook.Voice
+}
+
 // SenderMark returns the sender mark, by language.
 func (t Texts) SenderMark() liuma.Text { return liuma.Text{ZH: t.SignatureZH, EN: t.SignatureEN} }
 

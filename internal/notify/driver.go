@@ -20,7 +20,7 @@ type Driver interface {
 }
 
 // Speaker is a Driver whose gateway may also place calls: it then takes texts
-// whose Way is CodeByVoice, and has Body read out to who answers. Send returns
+// whose Way is ByVoice, and has Body read out to who answers. Send returns
 // once the gateway took the call, not when it was answered.
 type Speaker interface {
 	Driver
@@ -36,9 +36,9 @@ func speaks(d Driver) bool {
 // Ways are the ways in which one-time codes go through a driver.
 func Ways(d Driver) []liuma.CodeWay {
 	if speaks(d) {
-		return []liuma.CodeWay{liuma.CodeByText, liuma.CodeByVoice}
+		return []liuma.CodeWay{liuma.ByText, liuma.ByVoice}
 	}
-	return []liuma.CodeWay{liuma.CodeByText}
+	return []liuma.CodeWay{liuma.ByText}
 }
 
 // FailureKind says whether and when to try again.

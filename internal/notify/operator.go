@@ -44,7 +44,7 @@ func List(ctx context.Context, s store.Store, state store.MessageState, after st
 		}
 		out = make([]MessageView, 0, len(page))
 		for _, m := range page {
-			l := MessageView{ID: m.ID, Kind: m.Kind, Way: cmp.Or(m.Way, liuma.CodeByText), Card: m.Card.String(), Template: m.Template,
+			l := MessageView{ID: m.ID, Kind: m.Kind, Way: cmp.Or(m.Way, liuma.ByText), Card: m.Card.String(), Template: m.Template,
 				Language: m.Language, Region: m.Region, State: m.State, Tries: m.Tries, Fault: m.Fault,
 				At: m.At, Expires: m.Expires, DoneAt: m.DoneAt, Retriable: retriable(m)}
 			if m.State == store.MessageWaiting {

@@ -27,12 +27,12 @@ func (o *Outbox) Queue(tx store.Tx, n Message) error {
 	if !phonePattern.MatchString(n.Phone) {
 		return fmt.Errorf("%w: the number is not canonical", ErrParam)
 	}
-	if n.Way == liuma.CodeByText {
+	if n.Way == liuma.ByText {
 		n.Way = "" // as the rows have it that were written before there were calls
 	}
 	switch {
 	case n.Way == "":
-	case n.Way != liuma.CodeByVoice || s.kind != KindCode:
+	case n.Way != liuma.ByVoice || s.kind != KindCode:
 		return fmt.Errorf("%w: nothing of that kind goes that way", ErrTemplate)
 	case !speaks(o.cfg.Driver):
 		return ErrNoVoice
@@ -128,7 +128,7 @@ func (o *Outbox) open(m store.Message) (Text, error) {
 		return Text{}, &Failure{Kind: Permanent, Word: FaultUnreadable, Cause: err}
 	}
 	write := o.cfg.Templates.write
-	if m.Way == liuma.CodeByVoice {
+	if m.Way == liuma.ByVoice {
 		if !speaks(o.cfg.Driver) { // calls were turned off since it was queued
 			return Text{}, &Failure{Kind: Permanent, Word: FaultNoVoice}
 		}

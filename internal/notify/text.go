@@ -52,7 +52,7 @@ func (n Message) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 type Text struct {
 	ID       string // the de-duplication key: 26 characters of a-z and 2-7
 	Kind     string
-	Way      liuma.CodeWay // CodeByVoice: call, and read Body out; else empty or CodeByText
+	Way      liuma.CodeWay // ByVoice: call, and read Body out; else empty or ByText
 	Phone    string        // canonical: eleven digits
 	Body     string        // as the phone shows it, with the sender mark; or what the call says
 	Template Template

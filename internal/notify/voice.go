@@ -110,6 +110,6 @@ func (t *Templates) speak(template Template, language string, region liuma.Regio
 	if LooksLikeLink(body) {
 		return Text{}, fmt.Errorf("%w %s: looks like a link", ErrTemplate, template)
 	}
-	return Text{Kind: s.kind, Way: liuma.CodeByVoice, Body: body, Template: template, Language: language, Region: region,
+	return Text{Kind: s.kind, Way: liuma.ByVoice, Body: body, Template: template, Language: language, Region: region,
 		Params: values}, nil
 }

@@ -18,7 +18,7 @@ import (
 // call is a code by voice.
 func call(digits string) Message {
 	m := code(digits, time.Now().Add(10*time.Minute))
-	m.Way = liuma.CodeByVoice
+	m.Way = liuma.ByVoice
 	return m
 }
 
@@ -64,7 +64,7 @@ func TestCallsSayTheCodeSlowly(t *testing.T) {
 			if strings.ContainsAny(text.Body, "*【】{}[]") || LooksLikeLink(text.Body) {
 				t.Errorf("%s, %s: cannot be said: %q", s.name, language, text.Body)
 			}
-			if text.Way != liuma.CodeByVoice || text.Params["code"] != "048213" || text.Segments != 0 || text.SenderMark != "" {
+			if text.Way != liuma.ByVoice || text.Params["code"] != "048213" || text.Segments != 0 || text.SenderMark != "" {
 				t.Errorf("%s, %s: parts do not agree", s.name, language)
 			}
 			if text, err = ts.speak(s.name, language, "", long); err != nil || units(text.Body) > maxSpoken()[language] {
@@ -131,7 +131,7 @@ func TestWebhookPlacesCalls(t *testing.T) {
 	}
 	eventually(t, "the call is with the gateway", h.allIn(store.MessageSent))
 	m := h.only()
-	if m.Way != liuma.CodeByVoice || m.Sealed != nil {
+	if m.Way != liuma.ByVoice || m.Sealed != nil {
 		t.Errorf("the row of the call: %+v", m)
 	}
 	if err := o.Receive(t.Context(), Report{ID: m.ID}); err != nil {
@@ -149,7 +149,7 @@ func TestWebhookPlacesCalls(t *testing.T) {
 		t.Error("it rang again")
 	case <-time.After(200 * time.Millisecond):
 	}
-	if l := letters(t, h, ""); len(l) != 1 || l[0].Way != liuma.CodeByVoice {
+	if l := letters(t, h, ""); len(l) != 1 || l[0].Way != liuma.ByVoice {
 		t.Errorf("the operator sees %+v", l)
 	}
 }
@@ -169,13 +169,13 @@ func TestTextsNameNoWay(t *testing.T) {
 	defer srv.Close()
 	o := h.outbox(talking(t, srv.URL))
 	m := code("048213", time.Now().Add(time.Minute))
-	m.Way = liuma.CodeByText
+	m.Way = liuma.ByText
 	h.queue(o, m)
 	h.run(o)
 	if b := string(<-bodies); strings.Contains(b, `"way"`) || !strings.Contains(b, `"segments":1`) || !strings.Contains(b, "验证码048213") {
 		t.Errorf("a text: %s", b)
 	}
-	if l := letters(t, h, ""); len(l) != 1 || l[0].Way != liuma.CodeByText {
+	if l := letters(t, h, ""); len(l) != 1 || l[0].Way != liuma.ByText {
 		t.Errorf("the operator sees %+v", l)
 	}
 }
@@ -189,7 +189,7 @@ func TestNoCallsWithoutVoice(t *testing.T) {
 		"kannel":    newKannel(t, "http://127.0.0.1:13013/"),
 		"any other": driverFunc(func(context.Context, Text) (string, error) { return "", nil }),
 	} {
-		if ways := Ways(d); len(ways) != 1 || ways[0] != liuma.CodeByText {
+		if ways := Ways(d); len(ways) != 1 || ways[0] != liuma.ByText {
 			t.Errorf("%s offers %v", name, ways)
 		}
 		if err := tryQueue(h.store, h.outbox(d), call("048213")); !errors.Is(err, ErrNoVoice) {
@@ -214,7 +214,7 @@ func TestQueueRefusesOtherWays(t *testing.T) {
 	h := newHouse(t)
 	o := h.outbox(NewInbox(time.Now))
 	spoken, pigeon := notice("a"), call("048213")
-	spoken.Way, pigeon.Way = liuma.CodeByVoice, "pigeon"
+	spoken.Way, pigeon.Way = liuma.ByVoice, "pigeon"
 	for name, m := range map[string]Message{"a notice": spoken, "by pigeon": pigeon} {
 		if err := tryQueue(h.store, o, m); !errors.Is(err, ErrTemplate) {
 			t.Errorf("%s: %v", name, err)
@@ -229,7 +229,7 @@ func TestWayIsBoundToItsRow(t *testing.T) {
 	o := h.outbox(NewInbox(time.Now))
 	h.queue(o, code("048213", time.Now().Add(time.Minute)))
 	m := h.only()
-	m.Way = liuma.CodeByVoice
+	m.Way = liuma.ByVoice
 	if _, err := o.open(m); err == nil {
 		t.Error("a text was read out")
 	}

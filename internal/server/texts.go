@@ -26,6 +26,7 @@ func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 	if err != nil || driver == nil {
 		return s.Store, nil, err
 	}
+	s.codeWays = notify.Ways(driver)
 	texts := s.Config.Texts
 	var wordings []notify.Override
 	if texts.Wordings != "" {
@@ -115,7 +116,7 @@ type toPhones struct{ outbox *notify.Outbox }
 
 func (t toPhones) Queue(tx store.Tx, n authority.Notice) error {
 	err := t.outbox.Queue(tx, notify.Message{
-		Kind: n.Kind, Card: n.Card, Phone: n.Phone, Template: notify.Template(n.Template), Language: n.Language,
+		Kind: n.Kind, Card: n.Card, Phone: n.Phone, Template: notify.Template(n.Template), Way: n.Way, Language: n.Language,
 		Region: n.Region, Params: n.Params, Expires: n.Expires, Dedup: n.Dedup,
 	})
 	if w, ok := tx.(*wakingTx); ok && err == nil {
