@@ -30,7 +30,7 @@ func (v *view) noCodeWay(p ceremony.Page) *way {
 	case offered(p, liuma.ByVoice) != nil:
 		text = v.T.NoCodeOrRead
 	}
-	return &way{Class: "btn-aside", Text: text, See: address(p.ID) + "?ask=" + askNoCode}
+	return &way{Class: "btn-plain", Text: text, See: address(p.ID) + "?ask=" + askNoCode}
 }
 
 // offered is the offer of a way; nil if codes do not go that way.

@@ -4,13 +4,13 @@ import "time"
 
 // noCode are the sentences for who got no one-time code, or cannot read it.
 type noCode struct {
-	NoCodeWay, NoCodeOrRead, NoCodeTitle, NoCallTitle           string
-	NoCodeNumber, NoCodeLast, NoCodeCheck, NoCodeUntil          string
-	CheckNumber, CheckSignal, CheckBlocked, CheckWait           string
-	CheckCalls, NoCodeOld, OldBound, OldRegistered, OldConfirm  string
-	NoCodeBack, NoCodeCame                                      string
-	CallTitle, CallText, CallMe, CallWait, CallCode             string
-	CodeTextInstead, CodeTextWait, OldUnfreeze, NoCodeNextTitle string
+	NoCodeWay, NoCodeOrRead, NoCodeTitle, NoCallTitle          string
+	NoCodeNumber, NoCodeLast, NoCodeCheck, NoCodeUntil         string
+	CheckNumber, CheckSignal, CheckBlocked, CheckWait          string
+	CheckCalls, NoCodeOld, OldBound, OldRegistered, OldConfirm string
+	NoCodeBack, NoCodeCame                                     string
+	CallTitle, CallText, CallMe, CallWait, CallCode            string
+	CodeTextInstead, CodeTextWait, OldUnfreeze                 string
 }
 
 func noCodeWordings(t *wordings, say func(zh, en string) string) {
@@ -28,7 +28,6 @@ func noCodeWordings(t *wordings, say func(zh, en string) string) {
 	t.CheckWait = say("短信有时要一分钟才到，请等一等。", "A message can take a minute. Please wait a little.")
 	t.CheckCalls = say("电话有没有被拦截，手机是不是静音。在通话记录里能看到未接来电。",
 		"Was the call blocked, or the phone silent? Missed calls are in its call list.")
-	t.NoCodeNextTitle = say("再收一次", "Get a new one")
 	t.NoCodeUntil = say("什么时候能再收验证码", "When a code can be sent again")
 	t.CallTitle = say("打电话念给您听", "Have it read out by phone")
 	t.CallText = say("会有电话打到上面的号码，把 6 位数字慢慢念两遍。请准备好纸和笔。电话里不会问您任何事。",
