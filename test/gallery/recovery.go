@@ -88,11 +88,11 @@ func (c *collection) addNoCode() {
 	const code, ask, soon, tomorrow = ceremony.StepCode, "no-code", 45 * time.Second, 11 * time.Hour
 	c.add("code-or-call", reset, code, "", offering(liuma.ByText, soon, soon), text("或者看不清？", "or hard to read?"))
 	c.add("code-called", reset, code, "", offering(liuma.ByVoice, soon, soon),
-		text("请输入电话里念的验证码", "Enter the code from the call"), text("改用短信收验证码", "Send it by text instead"), text("没有接到电话", "No call came"))
+		text("请输入电话里念的验证码", "Enter the code from the call"), text("改用短信收验证码", "Send it by text instead"), text("没有接到电话？", "No call?"))
 	c.add("code-texts-spent", reset, code, "", offering(liuma.ByText, tomorrow, 0), text("07:44 以后可以重新获取", "at 07:44"))
 	c.add("code-ways-spent", reset, code, "", offering(liuma.ByText, tomorrow, 14*time.Hour), text("没有收到短信", "No text message"))
 	c.asked("no-code", "code", ask, both("138****5678"), text("垃圾短信", "filtered out"), text("浙江省任一社保经办机构", "Any social-security agency in Zhejiang"))
-	c.asked("no-code-first", "code-first", ask, text("获取验证码", "Send me a code"), text("返回上一页", "Go back"))
+	c.asked("no-code-first", "code-first", ask, text("收不到短信怎么办", "If no text message comes"), text("返回上一页", "Go back"))
 	c.asked("no-code-call", "code-or-call", ask, text("接听语音电话", "Call me"), text("收到了，去输入验证码", "It came: enter the code"))
 	c.asked("no-code-called", "code-called", ask, text("没有接到电话", "No call came"), text("未接来电", "Missed calls"))
 	c.asked("no-code-texts-spent", "code-texts-spent", ask, text("接听语音电话", "Call me"), text("07:44 以后可以重新获取", "at 07:44"))

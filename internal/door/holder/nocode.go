@@ -26,7 +26,7 @@ func (v *view) noCodeWay(p ceremony.Page) *way {
 	text := v.T.NoCodeWay
 	switch {
 	case v.Field != nil && p.CodeBy == liuma.ByVoice:
-		text = v.T.NoCallTitle
+		text = v.T.NoCallWay
 	case offered(p, liuma.ByVoice) != nil:
 		text = v.T.NoCodeOrRead
 	}
@@ -50,8 +50,11 @@ func (h *handler) noCode(v *view, p ceremony.Page) {
 	open := h.codeOpen(p)
 	called := open && p.CodeBy == liuma.ByVoice
 	v.heading(func(t *wordings) string {
-		if called {
+		switch {
+		case called:
 			return t.NoCallTitle
+		case p.CodeSentAt.IsZero():
+			return t.NoCodeAhead
 		}
 		return t.NoCodeTitle
 	})
@@ -75,7 +78,8 @@ func (h *handler) noCode(v *view, p ceremony.Page) {
 	v.Ways = []way{{Class: "btn-plain", Text: v.T.NoCodeBack, See: address(p.ID)}}
 	switch {
 	case open:
-		v.Ways[0].Class, v.Ways[0].Text = "btn-primary", v.T.NoCodeCame
+		v.First = []way{{Class: "btn-primary", Text: v.T.NoCodeCame, See: address(p.ID)}}
+		v.Ways = nil
 	case v.Send.Later == "":
 		v.Send.Class = "btn-primary"
 	case v.Call != nil && v.Call.Later == "":

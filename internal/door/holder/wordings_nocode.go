@@ -8,7 +8,7 @@ type noCode struct {
 	NoCodeNumber, NoCodeLast, NoCodeCheck, NoCodeUntil         string
 	CheckNumber, CheckSignal, CheckBlocked, CheckWait          string
 	CheckCalls, NoCodeOld, OldBound, OldRegistered, OldConfirm string
-	NoCodeBack, NoCodeCame                                     string
+	NoCallWay, NoCodeAhead, NoCodeBack, NoCodeCame             string
 	CallTitle, CallText, CallMe, CallWait, CallCode            string
 	CodeTextInstead, CodeTextWait, OldUnfreeze                 string
 }
@@ -17,6 +17,8 @@ func noCodeWordings(t *wordings, say func(zh, en string) string) {
 	t.NoCodeWay = say("没有收到短信？", "No text message?")
 	t.NoCodeOrRead = say("没有收到短信，或者看不清？", "No text message, or hard to read?")
 	t.NoCodeTitle = say("没有收到短信", "No text message came")
+	t.NoCodeAhead = say("收不到短信怎么办", "If no text message comes")
+	t.NoCallWay = say("没有接到电话？", "No call?")
 	t.NoCallTitle = say("没有接到电话", "No call came")
 	t.NoCodeNumber = say("发到这个号码", "It goes to")
 	t.NoCodeLast = say("上一次发送", "Last sent at")
