@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/config"
@@ -20,6 +21,7 @@ import (
 // not configured.
 func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 	if s.options.Outbox != nil {
+		s.codeWays = []liuma.CodeWay{liuma.ByText, liuma.ByVoice}
 		return s.Store, s.options.Outbox(s.Data), nil
 	}
 	driver, err := s.openDriver()
