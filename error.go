@@ -145,7 +145,11 @@ const (
 	CodePhoneCodeExpired  Code = "phone_code_expired" // none was sent, or it is used or too old
 	CodePhoneCodesSpent   Code = "phone_codes_spent"  // too many wrong codes within a day
 	CodePhoneCodeSoon     Code = "phone_code_too_soon"
-	CodePhoneCodeLimit    Code = "phone_code_limit" // too many codes to this number within a day
+	CodePhoneCodeLimit    Code = "phone_code_limit"         // too many codes to this number within a day
+	CodePhoneCodeLink     Code = "phone_code_link_limit"    // too many codes through this link within a day
+	CodePhoneCodesKept    Code = "phone_codes_kept"         // what is left is for known links
+	CodePhoneCodeChannel  Code = "phone_code_channel_limit" // the channel's budget is spent
+	CodePhoneNumbers      Code = "phone_numbers_limit"      // too many numbers that are not bound, for this card within a day
 	CodePhoneInvalid      Code = "phone_invalid"
 	CodePhoneSame         Code = "phone_same" // it is the bound one already
 	CodePhoneNone         Code = "phone_not_bound"

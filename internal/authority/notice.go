@@ -52,6 +52,7 @@ const (
 	noticeOutside    = "strangers_locked"
 	noticeFrozen     = "card_frozen"
 	noticeUnlinked   = "channel_unlinked"
+	noticeEveryUse   = "every_use" // package ceremony sends it
 )
 
 const redactedText = "[text]"
@@ -129,6 +130,9 @@ func (a *Authority) TellIn(tx store.Tx, card store.Card, template string, ch liu
 func (a *Authority) TellAt(tx store.Tx, card store.Card, c store.Contact, phone, template string, at liuma.Text, params map[string]string) error {
 	if a.outbox == nil {
 		return nil
+	}
+	if may, err := a.mayTell(tx, card, phone, template); err != nil || !may {
+		return err
 	}
 	f, err := a.Facts(card)
 	if err != nil {

@@ -92,6 +92,7 @@ func TestResetByCardNumberRefuses(t *testing.T) {
 		p, _ = x.cardNo("Z99999999")
 		x.want(p, ceremony.StepEvidence, liuma.CodeCardNoWrong)
 	}
+	x.card = x.linkAgain(x.ch, goodPIN, false) // three texts a day through one link
 	p, _ = x.cardNo(x.who.CardNo)
 	x.want(p, ceremony.StepEvidence, liuma.CodeCardNoSpent)
 

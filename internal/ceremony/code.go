@@ -19,22 +19,11 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// One-time codes. A code belongs to one ceremony and one number. Wrong codes
-// are counted on the card's holder and sent ones on the number, in the
-// transaction that judges or sends. So all ceremonies together have five wrong
-// codes and ten messages, also when they run at once.
+// One-time codes. A code belongs to one ceremony and one number. How many may be
+// sent and how many wrong ones are taken is in coderation.go.
 const (
-	codeDigits     = 1_000_000
-	phoneCodeLife  = 10 * time.Minute
-	codePeriod     = 24 * time.Hour
-	wrongCodesMost = 5  // wrong codes for a holder in a period
-	numberMost     = 10 // codes to a number in a period
-	cardMost       = 20 // codes for a holder in a period, over all numbers
-	codeEvery      = time.Minute
-
-	tickCodeWrong = "code_wrong" // of a card
-	tickCodeSent  = "code_sent"  // key: number
-	tickCodeCard  = "code_card"  // of a card
+	codeDigits    = 1_000_000
+	phoneCodeLife = 10 * time.Minute
 )
 
 // addressee is the phone that a ceremony's one-time codes go to.
@@ -98,31 +87,52 @@ func (s *Ceremonies) SendCode(ctx context.Context, id string, h Hand, by liuma.C
 	if err != nil {
 		return Page{}, liuma.Outward(err)
 	}
-	return s.moveAs(ctx, id, h, []Step{StepCode, StepDone},
-		func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
-			step := Step(c.Step)
-			e := s.engine.Entry("holder", audit.CodeSent, c.Card, c.BusinessNo, "ok")
-			if s.outbox == nil {
-				return "", e, liuma.Fail(liuma.CodeOnlineOff, nil)
-			}
-			if !s.hasCode(*c, *d) {
-				return "", e, liuma.Fail(liuma.CodeCeremonyMoved, nil)
-			}
-			to, err := s.addresseeOf(tx, *c, *d)
-			if err != nil {
-				return "", e, err
-			}
-			d.Code, d.Reason, d.Sentence, d.Until, d.Language = "", "", liuma.Text{}, time.Time{}, languageOf(h.Language)
-			why, until, err := s.maySend(tx, to)
-			if err != nil {
-				return "", e, err
-			}
-			if why != "" {
-				d.Code, d.Until, e.Outcome = string(why), until, string(why)
-				return step, e, nil
-			}
-			return step, e, s.sendCode(tx, *c, *d, to, code, by)
+	limited := false // this refusal is the one that is recorded
+	p, err := s.moveAs(ctx, id, h, []Step{StepCode, StepDone},
+		func(tx store.Tx, c *store.Ceremony, d *details) (step Step, e audit.Entry, err error) {
+			step, e, limited, err = s.sendOrRefuse(tx, *c, d, h, code, by)
+			return step, e, err
 		})
+	if err == nil && limited {
+		s.log.Error("ALARM: a channel has used up its one-time codes: is its key, or its app, in other hands?", "channel", p.Channel)
+	}
+	return p, err
+}
+
+// sendOrRefuse is the move of SendCode. limited says that a channel's budget is
+// spent, and that this is to be told.
+func (s *Ceremonies) sendOrRefuse(tx store.Tx, c store.Ceremony, d *details, h Hand, code string, way liuma.CodeWay) (step Step, e audit.Entry, limited bool, err error) {
+	step = Step(c.Step)
+	e = s.engine.Entry("holder", audit.CodeSent, c.Card, c.BusinessNo, "ok")
+	if s.outbox == nil {
+		return "", e, false, liuma.Fail(liuma.CodeOnlineOff, nil)
+	}
+	if !s.hasCode(c, *d) {
+		return "", e, false, liuma.Fail(liuma.CodeCeremonyMoved, nil)
+	}
+	to, err := s.addresseeOf(tx, c, *d)
+	if err != nil {
+		return "", e, false, err
+	}
+	d.Code, d.Reason, d.Sentence, d.Until, d.Language = "", "", liuma.Text{}, time.Time{}, languageOf(h.Language)
+	by, err := s.askedThrough(tx, c, *d, to)
+	if err != nil {
+		return "", e, false, err
+	}
+	o, err := s.offered(tx, c, to, by, way)
+	switch {
+	case err != nil:
+		return "", e, false, err
+	case o.why == "":
+		return step, e, false, s.sendCode(tx, c, *d, to, code, by, way)
+	}
+	d.Code, d.Until, e.Outcome = string(o.why), o.ReadyAt, string(o.why)
+	if o.why == liuma.CodePhoneCodeChannel {
+		if limited, err = s.engine.CodesLimited(tx, c.Channel); limited {
+			e.Event, e.Note = audit.CodesLimited, "channel="+string(c.Channel)
+		}
+	}
+	return step, e, limited, err
 }
 
 // newOneTimeCode draws six digits, each value as likely as any other.
@@ -134,73 +144,17 @@ func newOneTimeCode() (string, error) {
 	return fmt.Sprintf("%06d", n), nil
 }
 
-// maySend returns the reason why no code may be sent now, and until when.
-func (s *Ceremonies) maySend(r store.Reader, to addressee) (liuma.Code, time.Time, error) {
-	now := s.now()
-	if left, until, err := s.codesLeft(r, to); err != nil || left == 0 {
-		return liuma.CodePhoneCodesSpent, until, err
-	}
-	sent, err := r.Ticks(tickCodeSent, s.engine.PhoneIndex(to.phone), now.Add(-codePeriod))
-	if err != nil {
-		return "", time.Time{}, err
-	}
-	if until := authority.SpentUntil(sent, numberMost, codePeriod); !until.IsZero() {
-		return liuma.CodePhoneCodeLimit, until, nil
-	}
-	if until := authority.SpentUntil(sent, 1, codeEvery); until.After(now) {
-		return liuma.CodePhoneCodeSoon, until, nil
-	}
-	if sent, err = to.marks(r, tickCodeCard, now.Add(-codePeriod)); err != nil {
-		return "", time.Time{}, err
-	}
-	if until := authority.SpentUntil(sent, cardMost, codePeriod); !until.IsZero() {
-		return liuma.CodePhoneCodeLimit, until, nil
-	}
-	return "", time.Time{}, nil
-}
-
-// marks are the ration marks of the addressee's card. Before the first enrolment
-// has made the card, the holder's stand in for them.
-func (to addressee) marks(r store.Reader, kind string, since time.Time) ([]time.Time, error) {
-	if to.card.ID.IsZero() {
-		return r.Ticks(kind, to.holder, since)
-	}
-	return r.CardTicks(to.card.ID, kind, since)
-}
-
-func (to addressee) mark(tx store.Tx, kind string, at time.Time) error {
-	if to.card.ID.IsZero() {
-		return tx.InsertTick(store.Tick{Kind: kind, Key: to.holder, At: at})
-	}
-	return tx.InsertCardTick(to.card.ID, kind, at)
-}
-
-// codesLeft is how many wrong codes a card's holder may still give and, if
-// none, until when.
-func (s *Ceremonies) codesLeft(r store.Reader, to addressee) (left int, until time.Time, err error) {
-	wrong, err := to.marks(r, tickCodeWrong, s.now().Add(-codePeriod))
-	if err != nil {
-		return 0, time.Time{}, err
-	}
-	if until := authority.SpentUntil(wrong, wrongCodesMost, codePeriod); !until.IsZero() {
-		return 0, until, nil
-	}
-	return wrongCodesMost - len(wrong), time.Time{}, nil
-}
-
 // sendCode replaces the ceremony's code by a new one and queues its message.
-func (s *Ceremonies) sendCode(tx store.Tx, c store.Ceremony, d details, to addressee, code string, by liuma.CodeWay) error {
+func (s *Ceremonies) sendCode(tx store.Tx, c store.Ceremony, d details, to addressee, code string, by asks, way liuma.CodeWay) error {
 	now := s.now()
 	phone := s.engine.PhoneIndex(to.phone)
-	err := errors.Join(
-		tx.InsertTick(store.Tick{Kind: tickCodeSent, Key: phone, At: now}),
-		to.mark(tx, tickCodeCard, now),
+	err := errors.Join(s.codeWasSent(tx, c, to, by, way),
 		tx.PutCode(store.Code{Ceremony: c.ID, Card: to.card.ID, Phone: phone, MAC: s.codeMAC(c.ID, phone, code),
-			SentAt: now, Expires: now.Add(phoneCodeLife), Way: by}))
+			SentAt: now, Expires: now.Add(phoneCodeLife), Way: way}))
 	if err != nil {
 		return err
 	}
-	return s.outbox.Queue(tx, authority.Notice{Kind: authority.KindCode, Card: to.card.ID, Phone: to.phone, Template: to.template, Way: by,
+	return s.outbox.Queue(tx, authority.Notice{Kind: authority.KindCode, Card: to.card.ID, Phone: to.phone, Template: to.template, Way: way,
 		Language: d.Language, Region: c.Region, Expires: now.Add(phoneCodeLife),
 		Params: map[string]string{"code": code, "holder": to.masked}})
 }
@@ -228,7 +182,11 @@ func (s *Ceremonies) GiveCode(ctx context.Context, id string, h Hand, typed stri
 			code, ok := parseCode(typed)
 			why, until := liuma.CodePhoneCodeFormat, time.Time{}
 			if ok {
-				if why, until, err = s.judgeCode(tx, c.ID, to, code); err != nil {
+				through, err := s.askedThrough(tx, *c, *d, to)
+				if err != nil {
+					return "", e, err
+				}
+				if why, until, err = s.judgeCode(tx, *c, to, through, code); err != nil {
 					return "", e, err
 				}
 			}
@@ -271,8 +229,8 @@ func parseCode(s string) (string, bool) {
 // judgeCode compares a typed code with the ceremony's open one, counts a wrong
 // one and uses up a right one. It returns an empty error code if the code was
 // right.
-func (s *Ceremonies) judgeCode(tx store.Tx, ceremony string, to addressee, code string) (liuma.Code, time.Time, error) {
-	left, until, err := s.codesLeft(tx, to)
+func (s *Ceremonies) judgeCode(tx store.Tx, c store.Ceremony, to addressee, by asks, code string) (liuma.Code, time.Time, error) {
+	left, until, err := s.codesLeft(tx, to, by)
 	if err != nil {
 		return "", time.Time{}, err
 	}
@@ -280,7 +238,7 @@ func (s *Ceremonies) judgeCode(tx store.Tx, ceremony string, to addressee, code 
 		return liuma.CodePhoneCodesSpent, until, nil
 	}
 	now := s.now()
-	sent, err := tx.Code(ceremony)
+	sent, err := tx.Code(c.ID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return liuma.CodePhoneCodeExpired, time.Time{}, nil
@@ -289,15 +247,15 @@ func (s *Ceremonies) judgeCode(tx store.Tx, ceremony string, to addressee, code 
 	case !sent.Used.IsZero() || !now.Before(sent.Expires) || sent.Phone != s.engine.PhoneIndex(to.phone):
 		return liuma.CodePhoneCodeExpired, time.Time{}, nil
 	}
-	if s.codeMAC(ceremony, sent.Phone, code).Equal(sent.MAC) {
+	if s.codeMAC(c.ID, sent.Phone, code).Equal(sent.MAC) {
 		sent.Used = now
-		return "", time.Time{}, tx.PutCode(sent)
+		return "", time.Time{}, errors.Join(tx.PutCode(sent), s.engine.CodeCameBack(tx, c.Channel))
 	}
-	if err := to.mark(tx, tickCodeWrong, now); err != nil {
+	if err := s.codeWasWrong(tx, to, by); err != nil {
 		return "", time.Time{}, err
 	}
 	if left == 1 {
-		_, until, err := s.codesLeft(tx, to)
+		_, until, err := s.codesLeft(tx, to, by)
 		return liuma.CodePhoneCodesSpent, until, err
 	}
 	return liuma.CodePhoneCodeWrong, time.Time{}, nil
@@ -321,25 +279,34 @@ func (s *Ceremonies) showCode(r store.Reader, c store.Ceremony, d details, p *Pa
 		return err
 	}
 	p.PhoneMasked = registry.MaskPhone(to.phone)
-	if p.CodesLeft, _, err = s.codesLeft(r, to); err != nil {
+	by, err := s.askedThrough(r, c, d, to)
+	if err != nil {
+		return err
+	}
+	if p.CodesLeft, _, err = s.codesLeft(r, to, by); err != nil {
 		return err
 	}
 	sent, err := r.Code(c.ID)
-	if err == nil && sent.Used.IsZero() && sent.Phone == s.engine.PhoneIndex(to.phone) {
+	open := err == nil && sent.Used.IsZero() && sent.Phone == s.engine.PhoneIndex(to.phone)
+	if open {
 		p.CodeSentAt, p.CodeBy = sent.SentAt, cmp.Or(sent.Way, liuma.ByText)
 	} else if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	why, until, err := s.maySend(r, to)
-	if err == nil && why != "" {
-		p.ResendAt = until
-	}
-	for _, way := range s.ways {
-		o := CodeOffer{Way: way, ReadyAt: p.ResendAt}
-		if p.ResendAt.IsZero() {
-			o.Left = 1
+	for i, way := range s.ways {
+		o, err := s.offered(r, c, to, by, way)
+		if err != nil {
+			return err
 		}
-		p.Ways = append(p.Ways, o)
+		p.Ways = append(p.Ways, o.CodeOffer)
+		if i > 0 {
+			continue
+		}
+		p.ResendAt = o.ReadyAt
+		waiting := open && s.now().Before(sent.Expires)
+		if p.Code == "" && o.why != "" && o.why != liuma.CodePhoneCodeSoon && !waiting && p.Step == StepCode {
+			p.Code, p.Until = o.why, o.ReadyAt // said before the holder asks in vain
+		}
 	}
-	return err
+	return nil
 }

@@ -98,7 +98,7 @@ func (s *Ceremonies) GivePhone(ctx context.Context, id string, h Hand, typed str
 		}
 		d.clearVerdict()
 		number, err := registry.ParsePhone(typed)
-		if _, ok := refusal(err); ok {
+		if _, ok := refusal(err); ok || err == nil && !s.mayReach(*c, number) {
 			d.Code = string(liuma.CodePhoneInvalid)
 			return Step(c.Step), nil
 		}

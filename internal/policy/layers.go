@@ -93,6 +93,7 @@ func explain(p Policy, layer Layer, of string) Explanation {
 	say("recovery.card_number", p.Recovery.CardNumber)
 	say("hotline.hour", p.Hotline.Hour)
 	say("hotline.day", p.Hotline.Day)
+	p.Codes.explain(say)
 	say("refusal_pace", p.RefusalPace)
 	say("allow_stand_in_evidence", p.AllowStandInEvidence)
 	return e

@@ -84,6 +84,9 @@ type Policy struct {
 	// Hotline bounds how many freezes one hotline may request.
 	Hotline Hotline
 
+	// Codes bounds the one-time codes of one channel.
+	Codes Codes
+
 	// RefusalPace is the time after which a channel without a link gets the
 	// error code refused, counted from the request: 500 ms to 5 s. It must be
 	// longer than an attempt takes, or the time would tell a wrong PIN from an
@@ -107,6 +110,7 @@ func National() Policy {
 		RemindAfter:    365 * 24 * time.Hour,
 		Recovery:       nationalRecovery(),
 		Hotline:        nationalHotline(),
+		Codes:          nationalCodes(),
 		RefusalPace:    800 * time.Millisecond,
 	}
 }
@@ -125,6 +129,7 @@ func (p Policy) Validate() error {
 		p.validateAges(),
 		p.Recovery.validate(),
 		p.Hotline.validate(),
+		p.Codes.validate(),
 	)
 	if err != nil {
 		return fmt.Errorf("policy: %w", err)

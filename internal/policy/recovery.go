@@ -28,9 +28,8 @@ type Recovery struct {
 	// National: 400 days, never less than Unconfirmed.
 	UnconfirmedEvidence time.Duration
 	// CardNumber accepts the number of the physical card in place of evidence,
-	// for a reset that waits 24 hours. National: off. It is the only value that
-	// a region may set looser than the nation, for holders who cannot show
-	// their face to a camera.
+	// for a reset that waits 24 hours. National: off. A region may set it looser
+	// than the nation, for holders who cannot show their face to a camera.
 	CardNumber bool
 }
 

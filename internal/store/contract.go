@@ -83,6 +83,7 @@ type Store interface {
 type Reader interface {
 	CeremonyReader
 	PhoneReader
+	MeterReader
 	DigestReader
 	ResealReader
 
@@ -133,8 +134,8 @@ type Reader interface {
 	Entries(s audit.Stream, after uint64, limit int) ([]audit.Recorded, error)
 }
 
-// Tx reads and writes. Every write but SaveClock and ResealStep counts as a change
-// that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
+// Tx reads and writes. Every write but SaveClock, Meter, PruneMeters and
+// ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many
 // (Delete…Of, Delete…Ticks, Prune…) may find none. Times are kept to the
@@ -143,6 +144,7 @@ type Tx interface {
 	Reader
 	CeremonyWriter
 	PhoneWriter
+	MeterWriter
 	DigestWriter
 	ResealWriter
 

@@ -15,6 +15,13 @@ func sent(left int, ready time.Duration) func(*ceremony.Page) {
 	}
 }
 
+// sentOut is a page on which no code can be sent for a while.
+func sentOut(ready time.Duration) func(*ceremony.Page) {
+	return func(p *ceremony.Page) {
+		p.ResendAt, p.Until, p.CodesLeft = Now().Add(ready), Now().Add(ready), 3
+	}
+}
+
 // sentLongAgo is a page whose one-time code has expired.
 func sentLongAgo(p *ceremony.Page) {
 	p.CodeSentAt, p.CodesLeft = Now().Add(-11*time.Minute), 5
@@ -52,6 +59,10 @@ func (c *collection) addCodes() {
 	c.add("code-soon", reset, code, liuma.CodePhoneCodeSoon, forgotten(sent(5, 45*time.Second)), text("一分钟后可以重新获取", "after a minute"))
 	c.add("code-limit", reset, code, liuma.CodePhoneCodeLimit, forgotten(sent(4, 11*time.Hour)),
 		text("明天（5 月 7 日）07:44 以后可以重新获取", "tomorrow, 7 May, at 07:44"))
+	c.add("code-link-limit", reset, code, liuma.CodePhoneCodeLink, forgotten(sentOut(11*time.Hour)), text("打开您常用的其他应用", "use another app"))
+	c.add("code-kept", reset, code, liuma.CodePhoneCodesKept, forgotten(sentOut(11*time.Hour)), text("三天前就已在用的应用", "in use for three days"))
+	c.add("code-channel-limit", reset, code, liuma.CodePhoneCodeChannel, forgotten(nil), text("改用其他应用", "Use another app"))
+	c.add("rebind-numbers", rebind, code, liuma.CodePhoneNumbers, sentOut(11*time.Hour), text("已经输入过的手机号", "numbers that were given before"))
 	c.add("code-expired", reset, code, liuma.CodePhoneCodeExpired, sentLongAgo, text("请重新获取验证码", "Ask for a new code"))
 	c.add("code-old", reset, code, "", sentLongAgo, text("上一条验证码已过期", "too old"))
 	c.add("code-spent", reset, code, liuma.CodePhoneCodesSpent, until(23*time.Hour), text("明天（5 月 7 日）19:44", "tomorrow, 7 May, at 19:44"))

@@ -178,7 +178,10 @@ func wordsOfCode(code, _ string) (o outcome, ok bool) {
 	case "phone_codes_spent":
 		o = sayAs(code, "验证码输错太多次", "Too many wrong codes", "24 小时内不能再用验证码办理；急用请到窗口。", "No code is taken for up to 24 hours. If it cannot wait, go to an agency.", counter())
 		o.UntilZH, o.UntilEN = "可以再试的时间", "again from"
-	case "phone_code_too_soon", "phone_code_limit":
+	case "phone_code_link_limit", "phone_codes_kept", "phone_code_channel_limit":
+		o = sayAs(code, "这里不能再发验证码", "No more codes here", "请打开您常用的其他应用办理，或等到所示时间；急用请到窗口。", "Use another app in which you use this card, or ask again at the time shown. If it cannot wait, go to an agency.", counter())
+		o.UntilZH, o.UntilEN = "可以再要的时间", "again from"
+	case "phone_code_too_soon", "phone_code_limit", "phone_numbers_limit":
 		o = sayAs(code, "验证码要得太多", "Too many codes were asked for", "请等到所示时间再要；急用请到窗口。", "Ask again at the time shown. If it cannot wait, go to an agency.", counter())
 		o.UntilZH, o.UntilEN = "可以再要的时间", "again from"
 	case "card_number_wrong", "card_numbers_spent":

@@ -42,6 +42,7 @@ func statusOf(c liuma.Code) (int, bool) {
 	case liuma.CodeUnavailable:
 		return http.StatusServiceUnavailable, true
 	case liuma.CodeBusy, liuma.CodeSlowDown, liuma.CodePhoneCodesSpent, liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit,
+		liuma.CodePhoneCodeLink, liuma.CodePhoneCodesKept, liuma.CodePhoneCodeChannel, liuma.CodePhoneNumbers,
 		liuma.CodeCardNoSpent, liuma.CodeFreezeCodeLimit, liuma.CodeHotlineLimit, liuma.CodeLinkLimit:
 		return http.StatusTooManyRequests, true
 	case liuma.CodeBadRequest:

@@ -22,9 +22,11 @@ func canConfirm(p ceremony.Page) bool {
 }
 
 // noCodeWay leads to that page from where a code is asked for.
-func (v *view) noCodeWay(p ceremony.Page) *way {
+func (h *handler) noCodeWay(v *view, p ceremony.Page) *way {
 	text := v.T.NoCodeWay
 	switch {
+	case !v.Send.ready() && h.sendBy(v, p, liuma.ByVoice).ready():
+		text = v.T.NoCodeCall
 	case v.Field != nil && p.CodeBy == liuma.ByVoice:
 		text = v.T.NoCallWay
 	case offered(p, liuma.ByVoice) != nil:
@@ -70,19 +72,20 @@ func (h *handler) noCode(v *view, p ceremony.Page) {
 	v.Send, v.Call = h.sendBy(v, p, liuma.ByText), h.sendBy(v, p, liuma.ByVoice)
 	v.lostNumber(p)
 	v.Counter = v.counterOf(v.T.CounterTitle, p.Region)
-	if until := spentUntil(v.Send, v.Call); !until.IsZero() {
-		v.Until = h.untilOf(v, until)
-		v.Until.Title, v.Until.Over = v.T.NoCodeUntil, v.T.OverReload
+	if !v.Send.ready() && !v.Call.ready() {
 		v.Counter.Title = v.T.CounterOnly
+		if v.Until = h.untilOf(v, laterUntil(v.Send, v.Call)); v.Until != nil {
+			v.Until.Title, v.Until.Over = v.T.NoCodeUntil, v.T.OverReload
+		}
 	}
 	v.Ways = []way{{Class: "btn-plain", Text: v.T.NoCodeBack, See: address(p.ID)}}
 	switch {
 	case open:
 		v.First = []way{{Class: "btn-primary", Text: v.T.NoCodeCame, See: address(p.ID)}}
 		v.Ways = nil
-	case v.Send.Later == "":
+	case v.Send.ready():
 		v.Send.Class = "btn-primary"
-	case v.Call != nil && v.Call.Later == "":
+	case v.Call.ready():
 		v.Call.Class = "btn-primary"
 	default:
 		v.Ways = append(v.Ways, h.call(v))
@@ -106,15 +109,15 @@ func (h *handler) codeOpen(p ceremony.Page) bool {
 	return !p.CodeSentAt.IsZero() && h.now().Before(p.CodeSentAt.Add(codeLasts))
 }
 
-// sendBy is the button for a code by one way, or the time from which there is
-// one; nil where codes do not go that way.
+// sendBy is the button for a code by one way, or why there is none now; nil where
+// codes do not go that way.
 func (h *handler) sendBy(v *view, p ceremony.Page, by liuma.CodeWay) *send {
 	o := offered(p, by)
 	if o == nil {
 		if by != liuma.ByText {
 			return nil
 		}
-		o = &ceremony.CodeOffer{ReadyAt: p.ResendAt}
+		o = &ceremony.CodeOffer{ReadyAt: p.ResendAt, Left: 1}
 	}
 	s := &send{Way: string(by), Class: "btn-plain", Text: v.T.CodeSend, Wait: v.T.CodeWait}
 	switch {
@@ -128,28 +131,27 @@ func (h *handler) sendBy(v *view, p ceremony.Page, by liuma.CodeWay) *send {
 	now := h.now()
 	switch wait := o.ReadyAt.Sub(now); {
 	case o.ReadyAt.IsZero() || wait <= 0:
+		if o.Left == 0 { // and nobody knows until when
+			s.Later = v.T.noneNow(by)
+		}
 	case wait > shortWait:
 		s.until = o.ReadyAt
-		moment := v.T.moment(o.ReadyAt.In(h.zone), now.In(h.zone))
-		if s.Later = v.T.resendFrom(moment); by == liuma.ByVoice {
-			s.Later = v.T.callFrom(moment)
-		}
+		s.Later = v.T.sendFrom(by, v.T.moment(o.ReadyAt.In(h.zone), now.In(h.zone)))
 	default:
 		s.Ready, s.Now = o.ReadyAt.UTC().Format(time.RFC3339Nano), now.UTC().Format(time.RFC3339Nano)
 	}
 	return s
 }
 
-// spentUntil is when the first of the ways can be used again; zero if one can be
-// used within minutes.
-func spentUntil(ways ...*send) time.Time {
+// ready reports a way that can be used now, or within minutes.
+func (s *send) ready() bool { return s != nil && s.Later == "" }
+
+// laterUntil is when the first of the ways can be used again; zero if none can,
+// as far as is known.
+func laterUntil(ways ...*send) time.Time {
 	var first time.Time
 	for _, s := range ways {
-		switch {
-		case s == nil:
-		case s.until.IsZero():
-			return time.Time{}
-		case first.IsZero() || s.until.Before(first):
+		if s != nil && !s.until.IsZero() && (first.IsZero() || s.until.Before(first)) {
 			first = s.until
 		}
 	}

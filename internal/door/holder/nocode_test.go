@@ -23,8 +23,12 @@ func offers(a liuma.Action, open bool, byText, byVoice time.Duration) ceremony.P
 		if open {
 			p.CodeSentAt = start.Add(-15 * time.Second)
 		}
-		for _, o := range []ceremony.CodeOffer{{Way: liuma.ByText, ReadyAt: start.Add(byText)}, {Way: liuma.ByVoice, ReadyAt: start.Add(byVoice)}} {
-			if !o.ReadyAt.Before(start) {
+		for by, after := range map[liuma.CodeWay]time.Duration{liuma.ByText: byText, liuma.ByVoice: byVoice} {
+			o := ceremony.CodeOffer{Way: by, ReadyAt: start.Add(after), Left: 1}
+			if after > time.Minute {
+				o.Left = 0
+			}
+			if after >= 0 {
 				p.Ways = append(p.Ways, o)
 			}
 		}
@@ -121,5 +125,30 @@ func TestTheCodeOfACall(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("does not say %q:\n%s", want, body)
 		}
+	}
+}
+
+// TestNothingIsSentAndNobodyKnowsUntilWhen: with a channel whose budget is spent,
+// no button leads to a refusal, and the counter stays.
+func TestNothingIsSentAndNobodyKnowsUntilWhen(t *testing.T) {
+	s := newSite(t, with(offers(liuma.ActionReset, false, 0, 0), func(p *ceremony.Page) {
+		p.ResendAt = time.Time{}
+		p.Ways = []ceremony.CodeOffer{{Way: liuma.ByText}, {Way: liuma.ByVoice}}
+	}))
+	s.begin()
+	for _, target := range []string{"/c/" + ceremonyID, helpPath} {
+		body := s.reads(target)
+		if strings.Contains(body, "/send-code") || !strings.Contains(body, "可以这样办：到柜台") || !strings.Contains(body, "现在不能发短信。") {
+			t.Errorf("%s:\n%s", target, body)
+		}
+	}
+}
+
+// TestACallWhereNoTextIsSent: who has no texts left is led to the call.
+func TestACallWhereNoTextIsSent(t *testing.T) {
+	s := newSite(t, offers(liuma.ActionReset, false, 11*time.Hour, 0))
+	s.begin()
+	if body := s.reads("/c/" + ceremonyID); !strings.Contains(body, "btn-primary\" href=\""+helpPath) || !strings.Contains(body, "改用电话听验证码") {
+		t.Errorf("the call is not the next step:\n%s", body)
 	}
 }

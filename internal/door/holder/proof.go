@@ -48,6 +48,15 @@ func (h *handler) askCode(v *view, p ceremony.Page) {
 	} else if v.Say = v.T.SendSay; !p.CodeSentAt.IsZero() {
 		v.Say = v.T.CodeOver
 	}
+	if v.Field == nil && !v.Send.ready() {
+		// Nothing to type, and no text for hours: by call, or not here.
+		v.Say, v.Counter = "", v.counterOf(v.T.CounterOnly, p.Region)
+		if h.sendBy(v, p, liuma.ByVoice).ready() {
+			v.NoCode.Class = "btn-primary"
+		} else {
+			v.Ways[0].Class = "btn-primary"
+		}
+	}
 	if actOf(v.T, p.Action).newPhone {
 		v.Other, v.OtherTitle = v.phoneField(), v.T.PhoneOther
 		v.Other.Wrong = p.Code == liuma.CodePhoneInvalid || p.Code == liuma.CodePhoneSame
@@ -76,7 +85,7 @@ func (h *handler) codeForm(v *view, p ceremony.Page) {
 	} else {
 		v.Send.Class = "btn-primary"
 	}
-	v.NoCode = v.noCodeWay(p)
+	v.NoCode = h.noCodeWay(v, p)
 }
 
 // waysOff are the ways out of a step before anything is decided.

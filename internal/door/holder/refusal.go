@@ -171,6 +171,7 @@ func (h *handler) refusal(v *view, p ceremony.Page) *notice {
 	case liuma.CodePhoneCodesSpent:
 		n.Title, n.Text = v.T.SpentTitle, v.T.SpentText
 	case liuma.CodeBusy, liuma.CodeChangeUnderWay, liuma.CodeUnavailable, liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit,
+		liuma.CodePhoneCodeLink, liuma.CodePhoneCodesKept, liuma.CodePhoneCodeChannel, liuma.CodePhoneNumbers,
 		liuma.CodePhoneCodeExpired:
 		n.Kind = "notice-warn"
 	}

@@ -1,6 +1,10 @@
 package holder
 
-import "time"
+import (
+	"time"
+
+	"github.com/liuma-pin/liuma"
+)
 
 // noCode are the sentences for who got no one-time code, or cannot read it.
 type noCode struct {
@@ -8,7 +12,7 @@ type noCode struct {
 	NoCodeNumber, NoCodeLast, NoCodeCheck, NoCodeUntil         string
 	CheckNumber, CheckSignal, CheckBlocked, CheckWait          string
 	CheckCalls, NoCodeOld, OldBound, OldRegistered, OldConfirm string
-	NoCallWay, NoCodeAhead, NoCodeBack, NoCodeCame             string
+	NoCodeCall, NoCallWay, NoCodeAhead, NoCodeBack, NoCodeCame string
 	CallTitle, CallText, CallMe, CallWait, CallCode            string
 	CodeTextInstead, CodeTextWait, OldUnfreeze                 string
 }
@@ -16,6 +20,7 @@ type noCode struct {
 func noCodeWordings(t *wordings, say func(zh, en string) string) {
 	t.NoCodeWay = say("没有收到短信？", "No text message?")
 	t.NoCodeOrRead = say("没有收到短信，或者看不清？", "No text message, or hard to read?")
+	t.NoCodeCall = say("改用电话听验证码", "Have the code read out by phone")
 	t.NoCodeTitle = say("没有收到短信", "No text message came")
 	t.NoCodeAhead = say("收不到短信怎么办", "If no text message comes")
 	t.NoCallWay = say("没有接到电话？", "No call?")
@@ -51,11 +56,20 @@ func noCodeWordings(t *wordings, say func(zh, en string) string) {
 	t.NoCodeCame = say("收到了，去输入验证码", "It came: enter the code")
 }
 
-func (t *wordings) callFrom(moment string) string {
-	if t.english() {
-		return "A call can be made " + moment + "."
+// sendFrom says from when a code is sent by a way again.
+func (t *wordings) sendFrom(by liuma.CodeWay, moment string) string {
+	if by != liuma.ByVoice {
+		return t.resendFrom(moment)
 	}
-	return moment + " 以后可以打电话。"
+	return t.of(liuma.Text{ZH: moment + " 以后可以打电话。", EN: "A call can be made " + moment + "."})
+}
+
+// noneNow says that no code is sent by a way, without a time.
+func (t *wordings) noneNow(by liuma.CodeWay) string {
+	if by == liuma.ByVoice {
+		return t.of(liuma.Text{ZH: "现在不能打电话。", EN: "No call can be made now."})
+	}
+	return t.of(liuma.Text{ZH: "现在不能发短信。", EN: "No text can be sent now."})
 }
 
 // codeCalled is the hint beneath the label of a code that is read out.

@@ -66,7 +66,8 @@ func oauthOf(c liuma.Code) (oauthRow, bool) {
 		liuma.CodeReceiptInvalid, liuma.CodeReceiptSpent, liuma.CodeReceiptStale,
 		liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved,
 		liuma.CodePhoneCodeFormat, liuma.CodePhoneCodeWrong, liuma.CodePhoneCodeExpired, liuma.CodePhoneCodesSpent,
-		liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit, liuma.CodePhoneSame, liuma.CodePhoneNone,
+		liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit, liuma.CodePhoneCodeLink, liuma.CodePhoneCodesKept,
+		liuma.CodePhoneCodeChannel, liuma.CodePhoneNumbers, liuma.CodePhoneSame, liuma.CodePhoneNone,
 		liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodePINReset, liuma.CodeNotFrozen, liuma.CodeOnlineOff,
 		liuma.CodeResetPlanned, liuma.CodeCardNoWrong, liuma.CodeCardNoSpent,
 		liuma.CodeFreezeCodeInvalid, liuma.CodeFreezeCodeLimit, liuma.CodeHotlineLimit, liuma.CodeLinkLimit, liuma.CodeLinksFull:

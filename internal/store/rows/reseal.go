@@ -75,6 +75,7 @@ func (t *tables) resealedTables() []resealed {
 		resealedOf(&t.persons), resealedOf(&t.clients), resealedOf(&t.evidence), resealedOf(&t.sealKeys),
 		resealedOf(&t.starts), resealedOf(&t.ceremonies), resealedOf(&t.codes), resealedOf(&t.ticks),
 		resealedOf(&t.freezeCodes), resealedOf(&t.messages), resealedOf(&t.clock),
+		resealedOf(&t.meters),
 		{&t.sharedRow.Table, resealShared}}
 }
 

@@ -39,6 +39,7 @@ type tables struct {
 	sharedRow   kind[shared]
 	resealing   kind[store.Resealing]
 	clock       kind[clock.State]
+	meters      kind[meter]
 }
 
 // Exempt lists the tables that are not sealed, and why.
@@ -58,7 +59,8 @@ func Tables() []Table {
 	t := newTables()
 	return []Table{t.cards.Table, t.claims.Table, t.requests.Table, t.intents.Table, t.persons.Table, t.clients.Table,
 		t.evidence.Table, t.sealKeys.Table, t.starts.Table, t.ceremonies.Table, t.codes.Table, t.ticks.Table,
-		t.freezeCodes.Table, t.messages.Table, t.clock.Table, t.sharedRow.Table, t.resealing.Table}
+		t.freezeCodes.Table, t.messages.Table, t.clock.Table, t.sharedRow.Table, t.resealing.Table,
+		t.meters.Table}
 }
 
 // clockKey is the key of the one row that keeps the time.
@@ -135,6 +137,7 @@ func newTables() *tables {
 	t.claims = kind[claim]{Table: Table{Name: "claims"}, looks: noLooks[claim]}
 	t.resealing = kind[store.Resealing]{Table: Table{Name: "resealing"}, looks: noLooks[store.Resealing]}
 	t.sharedRow = kind[shared]{Table: Table{Name: "shared"}, looks: noLooks[shared]}
+	t.meters = meterTable()
 	t.phone()
 	return t
 }

@@ -21,7 +21,7 @@ type Tx struct {
 	Reader
 	to       Sink
 	wrote    bool // a row was changed
-	kept     bool // the time was saved or rows were sealed anew, which needs no entry
+	kept     bool // the time was saved, something metered or rows were sealed anew, which needs no entry
 	destroys bool // a seal key was deleted
 	heads    []Head
 	raised   uint64 // rev of the shared row that this transaction wrote
@@ -37,8 +37,8 @@ type Head struct {
 	Rev  uint64
 }
 
-// Kept reports whether the time was saved or rows were sealed anew: of all writes
-// these alone need no entry.
+// Kept reports whether the time was saved, something was metered or rows were
+// sealed anew: of all writes these alone need no entry.
 func (t *Tx) Kept() bool { return t.kept }
 
 // NewTx reads and writes in a transaction until End.

@@ -6,11 +6,13 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/rows"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // callAll calls every method of an interface with zero arguments.
@@ -35,7 +37,7 @@ func found(tx store.Tx) error {
 	_, e4 := tx.CeremonyByCode([32]byte{1})
 	_, e5 := tx.CeremoniesOf(liuma.CardID{1})
 	_, e6 := tx.Streams(audit.CardStream(liuma.CardID{1}), 1)
-	e7 := tx.DeleteCodesOf(liuma.CardID{1})
+	e7 := errors.Join(tx.DeleteCodesOf(liuma.CardID{1}), tx.Meter("m", vault.Index{1}, time.Now(), 1))
 	for _, err := range []error{e2, e3, e4} {
 		if !errors.Is(err, store.ErrNotFound) {
 			return err

@@ -220,6 +220,8 @@ func samples() map[string]sample {
 		reads(func(r store.Reader, _ int) error { _, err := r.Resealing(); return err }), nil}
 	all["clock"] = sample{func(tx store.Tx, i int) error { return tx.SaveClock(clock.State{High: at(i)}) },
 		reads(func(r store.Reader, _ int) error { _, err := r.Clock(); return err }), nil}
+	all["meters"] = sample{func(tx store.Tx, i int) error { return tx.Meter("m", index("k", i), at(i), 1) },
+		reads(func(r store.Reader, i int) error { _, err := r.Metered("m", index("k", i), at(0)); return err }), nil}
 	return all
 }
 
