@@ -12,8 +12,8 @@ import (
 
 // Texts is the state of the outbox.
 type Texts struct {
-	Driver string `json:"driver"` // as configured
-	Voice  bool   `json:"voice"`  // codes are read out by phone call, too
+	Driver string `json:"driver"`          // as configured
+	Voice  bool   `json:"voice,omitempty"` // codes are read out by phone call, too
 	// Behind says that messages are sent late or not at all.
 	Behind  bool      `json:"behind"`
 	Codes   TextQueue `json:"codes"`
