@@ -24,6 +24,9 @@ func explanation(c Code) (Explanation, bool) {
 	if e, ok := holderExplanation(c); ok {
 		return e, true
 	}
+	if e, ok := codeExplanation(c); ok {
+		return e, true
+	}
 	return phoneExplanation(c)
 }
 
@@ -178,13 +181,15 @@ func ceremonyExplanation(c Code) (Explanation, bool) {
 	return Explanation{}, false
 }
 
-// phoneExplanation covers codes to a phone, recovery and freezing. Whatever
-// cannot be done online leads to the counter, and says what to bring.
-func phoneExplanation(c Code) (Explanation, bool) {
-	const (
-		counterZH = "请本人携带身份证原件到任一社保经办机构办理，或拨打 12333 咨询最近的网点。实体社保卡不受影响。"
-		counterEN = "Go to any social-security agency in person with your original ID card, or call 12333 for the nearest one. The physical card is not affected."
-	)
+// The way that is always left, and what to bring.
+const (
+	counterZH = "请本人携带身份证原件到任一社保经办机构办理，或拨打 12333 咨询最近的网点。实体社保卡不受影响。"
+	counterEN = "Go to any social-security agency in person with your original ID card, or call 12333 for the nearest one. The physical card is not affected."
+)
+
+// codeExplanation covers codes to a phone. Whatever cannot be done online leads
+// to the counter.
+func codeExplanation(c Code) (Explanation, bool) {
 	switch c {
 	case CodePhoneCodeFormat:
 		return say("验证码应为 6 位数字。", "A code has six digits.",
@@ -219,6 +224,13 @@ func phoneExplanation(c Code) (Explanation, bool) {
 		return say("这张卡 24 小时内试过的新手机号过多。", "Too many new numbers were given for this card within 24 hours.",
 			"请使用已经输入过的手机号，或在所示时间之后再试；急需办理的，"+counterZH,
 			"Use one of the numbers that were given before, or try again after the time shown. If it cannot wait: "+counterEN)
+	}
+	return Explanation{}, false
+}
+
+// phoneExplanation covers phones, recovery and freezing.
+func phoneExplanation(c Code) (Explanation, bool) {
+	switch c {
 	case CodePhoneInvalid:
 		return say("手机号码不正确。", "That is not a mobile number.",
 			"请输入 11 位手机号码。", "Type the 11 digits of a mobile number.")

@@ -82,7 +82,7 @@ func printServer(w io.Writer, dir string, v admin.Status) error {
 		_, err = fmt.Fprintln(w, "  restart       needed: the key file holds other signing keys than the server has read")
 	}
 	if err == nil {
-		err = printGuesses(w, s.Guesses)
+		err = errors.Join(printGuesses(w, s.Guesses), printCodes(w, s.Codes))
 	}
 	return err
 }
@@ -97,6 +97,24 @@ func printGuesses(w io.Writer, g admin.Guesses) error {
 		}
 	}
 	return err
+}
+
+// printCodes prints the one-time codes of each channel, and what is wrong with them.
+func printCodes(w io.Writer, all []admin.ChannelCodes) error {
+	var errs []error
+	for _, c := range all {
+		_, err := fmt.Fprintf(w, "  codes         %s: %d in the last hour of %d, %d in a day of %d\n", c.Channel, c.Hour, c.HourMost, c.Day, c.DayMost)
+		errs = append(errs, err)
+		if c.Spent {
+			_, err = fmt.Fprintln(w, "    ALARM        it has used them up, and gets no more for now")
+			errs = append(errs, err)
+		}
+		if c.Unreturned {
+			_, err = fmt.Fprintf(w, "    ALARM        of %d that were sent, %d were typed in\n", c.Judged, c.Returned)
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func printRest(w io.Writer, v admin.Status) error {

@@ -136,6 +136,7 @@ type Registry interface {
 type Authority interface {
 	Ready(context.Context) error
 	Spraying() authority.Spraying
+	ChannelCodes(context.Context) ([]authority.ChannelCodes, error)
 	RaiseHead(ctx context.Context, actor string, card liuma.CardID, reason audit.Reason) (authority.Raised, error)
 	AcceptRestore(ctx context.Context, actor string, after liuma.CardID, reason audit.Reason) (authority.Accepted, error)
 }

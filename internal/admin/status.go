@@ -42,6 +42,32 @@ type Serving struct {
 	Keys  []string  `json:"publishes"`     // kids, oldest first
 	// Guesses at PINs since the start.
 	Guesses Guesses `json:"guesses"`
+	// Codes are the one-time codes of each channel that had any sent in a day.
+	Codes []ChannelCodes `json:"codes"`
+}
+
+// ChannelCodes counts the one-time codes of a channel.
+type ChannelCodes struct {
+	Channel  liuma.ChannelID `json:"channel"`
+	Hour     uint64          `json:"hour"` // sent in the last hour, of at most HourMost
+	HourMost int             `json:"hour_most"`
+	Day      uint64          `json:"day"` // sent in the last 24 hours, of at most DayMost
+	DayMost  int             `json:"day_most"`
+	Spent    bool            `json:"spent"` // there are no more for now
+	// Judged are the codes of the hour that ended ten minutes ago, Returned how many
+	// were typed in, and Unreturned says that these are so few that it is an alarm.
+	Judged     uint64 `json:"judged"`
+	Returned   uint64 `json:"returned"`
+	Unreturned bool   `json:"unreturned"`
+}
+
+func codesOf(all []authority.ChannelCodes) []ChannelCodes {
+	out := []ChannelCodes{}
+	for _, c := range all {
+		out = append(out, ChannelCodes{Channel: c.Channel, Hour: c.Hour, HourMost: c.Most.Hour, Day: c.Day, DayMost: c.Most.Day,
+			Spent: c.Spent(), Judged: c.Judged, Returned: c.Returned, Unreturned: c.Unreturned()})
+	}
+	return out
 }
 
 // Guesses counts guesses at PINs, and says which alarms there were.
@@ -117,7 +143,9 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	if server := a.c.Server; server != nil {
-		s.Serving = a.serving(ctx, server)
+		if s.Serving, err = a.serving(ctx, server); err != nil {
+			return Status{}, err
+		}
 		if s.Restart, err = a.otherKeys(); err != nil {
 			return Status{}, err
 		}
@@ -149,11 +177,15 @@ func countIntents(r store.Reader) (n int64, err error) {
 	}
 }
 
-func (a *Admin) serving(ctx context.Context, server *Server) *Serving {
+func (a *Admin) serving(ctx context.Context, server *Server) (*Serving, error) {
+	codes, err := server.Authority.ChannelCodes(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := &Serving{Since: server.Since.UTC(), Ready: true, Signs: a.c.Vault.SignsWith(), Keys: a.publishes(),
-		Guesses: guessesOf(server.Authority.Spraying())}
+		Guesses: guessesOf(server.Authority.Spraying()), Codes: codesOf(codes)}
 	if err := server.Authority.Ready(ctx); err != nil {
 		out.Ready, out.Why = false, err.Error()
 	}
-	return out
+	return out, nil
 }

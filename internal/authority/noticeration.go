@@ -44,6 +44,8 @@ func (a *Authority) mayTell(tx store.Tx, card store.Card, phone, template string
 		a.log.Warn("a notice was held back: the phone was told of the same too often today", "card", card.ID, "template", template)
 		return false, nil
 	}
-	mark := func(key vault.Index, at time.Time) error { return tx.InsertTick(store.Tick{Kind: kind, Key: key, At: at}) }
+	mark := func(key vault.Index, at time.Time) error {
+		return tx.InsertTick(store.Tick{Kind: kind, Key: key, At: at})
+	}
 	return true, errors.Join(mark(pair, now), mark(number, now))
 }

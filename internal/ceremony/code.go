@@ -129,7 +129,7 @@ func (s *Ceremonies) sendOrRefuse(tx store.Tx, c store.Ceremony, d *details, h H
 	d.Code, d.Until, e.Outcome = string(o.why), o.ReadyAt, string(o.why)
 	if o.why == liuma.CodePhoneCodeChannel {
 		if limited, err = s.engine.CodesLimited(tx, c.Channel); limited {
-			e.Event, e.Note = audit.CodesLimited, "channel="+string(c.Channel)
+			e.Event, e.Actor = audit.CodesLimited, "channel:"+string(c.Channel)
 		}
 	}
 	return step, e, limited, err

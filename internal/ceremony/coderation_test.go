@@ -62,7 +62,7 @@ func (x *phoned) cardTicks(kind string) int {
 	return len(marks)
 }
 
-// recorded lists the notes of the entries of an event.
+// recorded lists actors and notes of the entries of an event.
 func (x *phoned) recorded(ev audit.Event) (notes []string) {
 	x.T.Helper()
 	err := x.System.Store.View(x.T.Context(), func(r store.Reader) error {
@@ -70,7 +70,7 @@ func (x *phoned) recorded(ev audit.Event) (notes []string) {
 		all, err := storetest.Record(r)
 		for _, e := range all {
 			if e.Event == ev {
-				notes = append(notes, e.Note)
+				notes = append(notes, e.Actor+" "+e.Note)
 			}
 		}
 		return err
@@ -263,7 +263,7 @@ func TestABudgetOfAChannel(t *testing.T) {
 	for range 3 {
 		x.want(x.sendBy(other), ceremony.StepCode, liuma.CodePhoneCodeChannel)
 	}
-	if notes := x.recorded(audit.CodesLimited); !slices.Equal(notes, []string{"channel=zj-hrss"}) {
+	if notes := x.recorded(audit.CodesLimited); !slices.Equal(notes, []string{"channel:zj-hrss step=code"}) {
 		t.Errorf("recorded: %v", notes)
 	}
 	if all, err := x.Authority().ChannelCodes(t.Context()); err != nil || len(all) != 1 || !all[0].Spent() || all[0].Hour != 3 {
@@ -315,7 +315,7 @@ func TestCodesThatDoNotComeBack(t *testing.T) {
 		}
 		told(want)
 		told(want)
-		if notes := x.recorded(audit.CodesUnreturned); c.alarm && notes[0] != fmt.Sprintf("channel=zj-hrss;sent=%d;returned=%d", c.sent, c.returned) {
+		if notes := x.recorded(audit.CodesUnreturned); c.alarm && notes[0] != fmt.Sprintf("system channel=zj-hrss;sent=%d;returned=%d", c.sent, c.returned) {
 			t.Errorf("note %q", notes[0])
 		}
 	}
@@ -409,4 +409,40 @@ func TestNoticesHaveARation(t *testing.T) {
 	if n := told("channel_unlinked"); n != authority.NoticesADay+1 {
 		t.Errorf("a day later: %d told", n)
 	}
+}
+
+// TestTwentyCodesANumber: over all cards that it is bound to; the last four go
+// through known links.
+func TestTwentyCodesANumber(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	cards := []*phoned{x}
+	for who := 1; who < 3; who++ {
+		y := &phoned{Env: x.Env, ch: x.ch, who: x.People[who]}
+		y.card = x.EnrollPhone(x.ch, y.who, goodPIN)
+		y.rebindTo(x.who.Phone)
+		cards = append(cards, y)
+	}
+	x.Clock.Advance(73 * time.Hour)
+	total := 0
+	spend := func(y *phoned, links int, evidence bool) {
+		for range links {
+			n, _ := y.sends(y.linkAgain(x.ch, goodPIN, evidence))
+			total += n
+		}
+	}
+	spend(x, 3, true)
+	spend(cards[1], 2, false)
+	if total != 15 {
+		t.Fatalf("%d sent", total)
+	}
+	spend(cards[2], 1, false)
+	if total != 16 {
+		t.Errorf("%d sent, and the next was a stranger's", total)
+	}
+	spend(cards[2], 2, true)
+	if total != 20 {
+		t.Errorf("%d sent in all", total)
+	}
+	p, h := cards[2].resetBy(cards[2].card)
+	cards[2].want(cards[2].send(p, h), ceremony.StepCode, liuma.CodePhoneCodeLimit)
 }

@@ -3,6 +3,7 @@ package attack
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -33,7 +34,7 @@ func thousandCodes(t *testing.T, w *world) {
 	for n := range 40 {
 		v := w.browser()
 		p := w.do(w.opened(v, w.home, request{action: liuma.ActionReset, card: w.card, bn: w.number()}), "agree")
-		if n < 8 {
+		if n < 3 { // as many as one link gets in a day
 			w.Clock.Advance(time.Minute)
 			w.do(p, "send-code")
 		}
@@ -76,4 +77,73 @@ func thousandCodes(t *testing.T, w *world) {
 	if w.Sent(); len(w.Inbox.Texts(w.who.Phone)) != texts {
 		t.Error("a new code was sent although none is taken any more")
 	}
+}
+
+// TestAStrangerSpendsNobodysCodes: who has a card of their own asks for codes to
+// somebody else's number, as if to bind it. The number gets three of them a day,
+// and its owner recovers as ever.
+func TestAStrangerSpendsNobodysCodes(t *testing.T) {
+	w := newWorld(t, false)
+	mine := w.ownCard()
+	for range 3 {
+		before := len(w.codesTo(w.who.Phone))
+		for range 5 {
+			v := w.browser()
+			q := request{action: liuma.ActionRebind, card: mine, bn: w.number()}
+			p := w.typed(w.do(w.opened(v, w.shady, q), "agree"), "715283")
+			q.challenge = w.proof(p)
+			q.evidence = w.Evidence(w.thief, q.challenge)
+			p = w.do(w.enter(v, w.shady.pushed(q)), "phone", "phone", w.who.Phone)
+			for range 3 {
+				w.Clock.Advance(time.Minute)
+				p = w.post(v, ceremony(p), "send-code", nil)
+			}
+		}
+		if got := len(w.codesTo(w.who.Phone)) - before; got != 3 {
+			t.Errorf("%d codes went to a number that a stranger typed, want 3", got)
+		}
+		w.Clock.Advance(time.Minute)
+		p := w.do(w.opened(w.browser(), w.home, request{action: liuma.ActionReset, card: w.card, bn: w.number()}), "agree")
+		w.proof(w.coded(p, w.who.Phone))
+		w.Clock.Advance(24 * time.Hour)
+	}
+}
+
+// TestAStolenSessionLeavesTheOwnerCodes: whoever has a session of the card in one
+// app asks for all codes and types all wrong ones that they may. The owner recovers
+// through another app all the same; and the thief's page says what to do next.
+func TestAStolenSessionLeavesTheOwnerCodes(t *testing.T) {
+	w := newWorld(t, false)
+	for day := range 3 {
+		var p *visitor.Page
+		for range 6 {
+			w.Clock.Advance(time.Minute)
+			v := w.browser()
+			p = w.do(w.opened(v, w.watch, request{action: liuma.ActionReset, card: w.seen, bn: w.number()}), "agree")
+			w.post(v, ceremony(p), "send-code", nil)
+			for _, wrong := range wrongCodes(w.LastCode(w.who.Phone), 3) {
+				p = w.post(v, ceremony(p), "code", values("code", wrong))
+			}
+		}
+		if text := p.Text(); !strings.Contains(text, "经办机构") || !strings.Contains(text, "明天") {
+			t.Errorf("day %d: the page says neither where to go nor until when:\n%s", day, text)
+		}
+		if wrong := w.ticks("code_wrong"); wrong != 3 {
+			t.Errorf("day %d: a stolen session typed %d wrong codes that counted, want 3", day, wrong)
+		}
+		w.Clock.Advance(time.Minute)
+		p = w.do(w.opened(w.browser(), w.home, request{action: liuma.ActionReset, card: w.card, bn: w.number()}), "agree")
+		w.proof(w.coded(p, w.who.Phone))
+		w.Clock.Advance(24 * time.Hour)
+	}
+}
+
+// codesTo lists the one-time codes to a number.
+func (w *world) codesTo(number string) (codes []string) {
+	for _, text := range w.Texts(number) {
+		if text.Kind == "code" {
+			codes = append(codes, text.Params["code"])
+		}
+	}
+	return codes
 }

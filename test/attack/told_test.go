@@ -169,7 +169,7 @@ func (s *told) settle() {
 
 func (s *told) unfreeze() {
 	s.t.Helper()
-	s.Clock.Advance(3 * time.Hour) // a number gets at most ten one-time codes a day
+	s.Clock.Advance(9 * time.Hour) // a link gets three texts a day
 	_, p := s.begin(s.browser(), liuma.ActionUnfreeze)
 	s.typed(s.coded(p, s.phone), s.pin)
 	if got := s.watch.standing(s.seen); got != "active" {

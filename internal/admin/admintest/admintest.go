@@ -26,6 +26,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/guard"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -225,6 +226,11 @@ func (s *Server) Ready(context.Context) error {
 func (s *Server) Spraying() authority.Spraying {
 	return authority.Spraying{Guesses: 90, Wrong: 70, Slowed: 12,
 		Alarms: []guard.Alarm{{Kind: guard.ValueSprayed, At: Start, Channel: "app", Guesses: 61, Slowed: 12}}}
+}
+
+// ChannelCodes counts those of a channel whose codes do not come back.
+func (s *Server) ChannelCodes(context.Context) ([]authority.ChannelCodes, error) {
+	return []authority.ChannelCodes{{Channel: "app", Hour: 300, Day: 300, Most: policy.Codes{Hour: 300, Day: 2000}, Judged: 90, Returned: 4}}, nil
 }
 
 // RaiseHead answers as an authority with one card, which is behind.

@@ -53,7 +53,8 @@ func servedStatus(t *testing.T, w *World, a admin.Administration) {
 	must(t, err)
 	want := admin.Status{At: Start, Issuer: "https://pin.example.cn", Shape: "2/3", People: 20, SealKey: sealKey,
 		Serving: &admin.Serving{Since: Start.Add(-time.Hour), Ready: true, Signs: keys[0].ID, Keys: []string{keys[0].ID},
-			Guesses: admin.Guesses{Decided: 90, Wrong: 70, Slowed: 12, Alarms: []admin.SprayAlarm{{Kind: "value_sprayed", At: Start, Channel: "app", Wrong: 61}}}},
+			Guesses: admin.Guesses{Decided: 90, Wrong: 70, Slowed: 12, Alarms: []admin.SprayAlarm{{Kind: "value_sprayed", At: Start, Channel: "app", Wrong: 61}}},
+			Codes:   []admin.ChannelCodes{{Channel: "app", Hour: 300, HourMost: 300, Day: 300, DayMost: 2000, Spent: true, Judged: 90, Returned: 4, Unreturned: true}}},
 		Keepers: []admin.KeeperState{{ID: "k1", Sequence: 7}, {ID: "k2", Sequence: 9}},
 		Texts: admin.Texts{Driver: "none", Behind: true,
 			Codes:   admin.TextQueue{Since: &admin.TextCounts{}},
