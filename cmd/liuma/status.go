@@ -174,6 +174,9 @@ func printResealing(w io.Writer, r *admin.Resealing) error {
 // configuration are listed even where none are sent now.
 func printTexts(w io.Writer, x admin.Texts) error {
 	how := x.Driver
+	if x.Voice {
+		how += ", with calls"
+	}
 	if x.Behind {
 		how += ", LATE: see the log for the gateway's fault"
 	}

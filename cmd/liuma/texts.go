@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -63,6 +64,9 @@ func (a *textsListCmd) print(w io.Writer, l notify.MessageView) error {
 		return json.NewEncoder(w).Encode(l)
 	}
 	more := fmt.Sprintf("  tries %d", l.Tries)
+	if l.Way == liuma.ByVoice {
+		more = "  call" + more
+	}
 	if l.Fault != "" {
 		more += "  " + l.Fault
 	}
@@ -124,7 +128,11 @@ func (a *textsInboxCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 			if a.JSON {
 				err = json.NewEncoder(t.out).Encode(x)
 			} else {
-				_, err = fmt.Fprintf(t.out, "%s  %s  %s\n", x.At.UTC().Format(time.RFC3339), x.Phone, x.Text)
+				text := x.Text
+				if x.Voice {
+					text = "(call) " + text
+				}
+				_, err = fmt.Fprintf(t.out, "%s  %s  %s\n", x.At.UTC().Format(time.RFC3339), x.Phone, text)
 			}
 		}
 		return err

@@ -171,6 +171,7 @@ type Config struct {
 	Logger   *slog.Logger // default: discard
 	// From the configuration, for Status.
 	Issuer, Shape, TextsDriver string
+	TextsVoice                 bool // codes are read out by phone call, too
 	// Server is the server in this process; nil if none runs.
 	Server *Server
 }

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"time"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
 // Texts is the state of the outbox.
 type Texts struct {
-	Driver string `json:"driver"` // as configured
+	Driver string `json:"driver"`          // as configured
+	Voice  bool   `json:"voice,omitempty"` // codes are read out by phone call, too
 	// Behind says that messages are sent late or not at all.
 	Behind  bool      `json:"behind"`
 	Codes   TextQueue `json:"codes"`
@@ -39,8 +41,8 @@ type TextCounts struct {
 	Stuck     int    `json:"stuck"` // sends from which the driver never returned
 }
 
-func textsOf(driver string, s notify.Stats, served bool) Texts {
-	return Texts{Driver: driver, Behind: s.Codes.Behind() || s.Notices.Behind(), Partial: s.Partial,
+func (a *Admin) textsOf(s notify.Stats, served bool) Texts {
+	return Texts{Driver: a.c.TextsDriver, Voice: a.c.TextsVoice, Behind: s.Codes.Behind() || s.Notices.Behind(), Partial: s.Partial,
 		Codes: queueOf(s.Codes, served), Notices: queueOf(s.Notices, served)}
 }
 
@@ -64,6 +66,8 @@ type InboxText struct {
 	Phone    string    `json:"phone"`
 	Template string    `json:"template"`
 	Text     string    `json:"text"`
+	// Voice says that it was not shown but read out, in a call.
+	Voice bool `json:"voice,omitempty"`
 }
 
 // outbox is the server's outbox; nil if no messages are sent.
@@ -77,10 +81,10 @@ func (a *Admin) outbox() Outbox {
 func (a *Admin) textsState(ctx context.Context) (Texts, error) {
 	if o := a.outbox(); o != nil {
 		s, err := o.Stats(ctx)
-		return textsOf(a.c.TextsDriver, s, true), err
+		return a.textsOf(s, true), err
 	}
 	s, err := notify.Look(ctx, a.c.Store, a.c.Clock.Now())
-	return textsOf(a.c.TextsDriver, s, false), err
+	return a.textsOf(s, false), err
 }
 
 // Texts lists messages of the outbox; see Administration.
@@ -104,7 +108,7 @@ func (a *Admin) Inbox(context.Context) ([]InboxText, error) {
 	}
 	out := []InboxText{}
 	for _, r := range a.c.Server.Inbox.Texts("") {
-		out = append(out, InboxText{At: r.At, Phone: r.Phone, Template: string(r.Template), Text: r.Body})
+		out = append(out, InboxText{At: r.At, Phone: r.Phone, Template: string(r.Template), Text: r.Body, Voice: r.Way == liuma.ByVoice})
 	}
 	return out, nil
 }

@@ -2,6 +2,7 @@ package ceremony
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -288,7 +289,7 @@ func (s *Ceremonies) showCode(r store.Reader, c store.Ceremony, d details, p *Pa
 	sent, err := r.Code(c.ID)
 	open := err == nil && sent.Used.IsZero() && sent.Phone == s.engine.PhoneIndex(to.phone)
 	if open {
-		p.CodeSentAt = sent.SentAt
+		p.CodeSentAt, p.CodeBy = sent.SentAt, cmp.Or(sent.Way, liuma.ByText)
 	} else if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}

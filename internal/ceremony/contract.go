@@ -117,9 +117,10 @@ type Page struct {
 	// For one-time codes, at StepCode, and at StepDone of a verify whose phone can
 	// be confirmed. PhoneMasked is then the number that they go to. Code says why
 	// the last one was not sent or not right, Until how long that lasts.
-	CodeSentAt time.Time // of the open one-time code, or zero
-	ResendAt   time.Time // when another may be sent; zero: now
-	CodesLeft  int       // how many wrong ones are taken before no more are
+	CodeSentAt time.Time     // of the open one-time code, or zero
+	CodeBy     liuma.CodeWay // the way in which it went
+	ResendAt   time.Time     // when another may be sent; zero: now
+	CodesLeft  int           // how many wrong ones are taken before no more are
 	// Ways are the ways in which a code may be sent, as this holder may use them
 	// now: SendCode takes one of them.
 	Ways []CodeOffer

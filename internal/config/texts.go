@@ -58,6 +58,9 @@ type Webhook struct {
 	// PreviousFile holds the previous secret, with which delivery reports may
 	// still be signed. Default: none.
 	PreviousFile string `yaml:"previous_secret_file"`
+	// Voice says that the adapter also places calls, in which a one-time code is
+	// read out. Default false: codes go by text alone.
+	Voice bool `yaml:"voice"`
 }
 
 // Kannel holds the settings of driver kannel.
@@ -89,6 +92,11 @@ const (
 func defaultTexts() Texts {
 	q := Quota{PerSecond: 50, Concurrent: 16}
 	return Texts{Driver: DriverNone, SignatureZH: "【电子社保卡】", SignatureEN: "[E-Social-Security Card] ", Codes: q, Notices: q}
+}
+
+// Voice reports whether one-time codes may be read out by phone call.
+func (t Texts) Voice() bool {
+	return t.Driver == DriverInbox || t.Driver == DriverWebhook && t.Webhook.Voice
 }
 
 // SenderMark returns the sender mark, by language.

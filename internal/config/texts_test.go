@@ -19,7 +19,8 @@ const kannelYAML = "texts: {driver: kannel, kannel: {url: 'http://127.0.0.1:1301
 
 func TestTextsAreTaken(t *testing.T) {
 	for name, yaml := range map[string]string{
-		"none": "texts: {driver: none}", "left out": "log: info", "webhook": webhookYAML, "kannel": kannelYAML,
+		"calls": strings.Replace(webhookYAML, "secret_file", "voice: true, secret_file", 1),
+		"none":  "texts: {driver: none}", "left out": "log: info", "webhook": webhookYAML, "kannel": kannelYAML,
 		"webhook with receipts": webhookYAML + "gateway_door: {listen: '0.0.0.0:8602', behind_proxy: true}",
 		"inbox":                 "texts: {driver: inbox}\nallow_stand_in_evidence: true",
 		"quotas":                "texts: {codes: {per_second: 0.5, concurrent: 1}}",
@@ -51,6 +52,8 @@ func TestTextsAreRefused(t *testing.T) {
 		{"too much at once", "texts: {notices: {concurrent: 5000}}", "texts.notices.concurrent"},
 		{"webhook without URL", "texts: {driver: webhook, webhook: {secret_file: s}}", "texts.webhook.url"},
 		{"webhook in clear", "texts: {driver: webhook, webhook: {url: 'http://sms.example.cn/', secret_file: s}}", "want https"},
+		{"calls without webhook", "texts: {webhook: {voice: true}}", "webhook: the driver is"},
+		{"calls by Kannel", "texts: {kannel: {voice: true}}", "voice"},
 		{"webhook without secret", "texts: {driver: webhook, webhook: {url: 'https://sms.example.cn/'}}", "secret_file is missing"},
 		{"webhook of another driver", "texts: {webhook: {url: 'https://sms.example.cn/'}}", `texts.webhook: the driver is "none"`},
 		{"kannel of another driver", webhookYAML[:len(webhookYAML)-2] + ", kannel: {from: '1'}}", `texts.kannel: the driver is "webhook"`},

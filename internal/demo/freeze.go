@@ -67,7 +67,7 @@ func unfreeze(ctx context.Context, p *play) error {
 	if err := g.press(ctx, "agree"); err != nil {
 		return err
 	}
-	if err := p.giveCode(ctx, g, notify.CodeUnfreeze); err != nil {
+	if err := p.hearCode(ctx, g, notify.CodeUnfreeze); err != nil {
 		return err
 	}
 	if err := g.pad("current"); err != nil {

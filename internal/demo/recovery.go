@@ -29,6 +29,7 @@ const (
 	saysFrozen   = "已冻结"
 	saysThawed   = "已解除冻结"
 	saysLeft     = "您取消了办理"
+	saysCall     = "接听语音电话"
 )
 
 // text waits for a message and prints it as the phone shows it.
@@ -52,6 +53,29 @@ func (p *play) giveCode(ctx context.Context, g *guest, template notify.Template)
 	if err != nil {
 		return err
 	}
+	return g.press(ctx, "code", "code", r.Params["code"])
+}
+
+// hearCode has a one-time code read out by phone call, from the page for who got
+// no text or cannot read it, and types what it heard.
+func (p *play) hearCode(ctx context.Context, g *guest, template notify.Template) error {
+	page, err := g.page.Follow(ctx, "ask=no-code")
+	if err != nil {
+		return err
+	}
+	g.page = page
+	p.Say(grannyWho(), pageWho(), liuma.Text{ZH: "短信字太小，看不清：“" + saysCall + "”", EN: "cannot read the small print of a text, and asks for a call"})
+	if err := g.press(ctx, "send-code", "way", string(liuma.ByVoice)); err != nil {
+		return err
+	}
+	r, err := p.stage.theatre.letters.next(ctx, template)
+	if err != nil {
+		return err
+	}
+	if r.Way != liuma.ByVoice {
+		return want("a call", "a text "+string(r.Template))
+	}
+	p.Do(textWho(), liuma.Text{ZH: "响了，里面念：" + r.Body, EN: "it rings, and reads out " + subjectOf(template) + ", twice"})
 	return g.press(ctx, "code", "code", r.Params["code"])
 }
 

@@ -27,7 +27,14 @@ func TestDocsShowEachText(t *testing.T) {
 			t.Errorf("docs/NOTICES.md shows another text of %s", s.name)
 		}
 	}
-	for _, want := range []string{zhWarn, shapes()[0].zh, FaultTimeout, FaultUndelivered, FaultExpired, FaultInterrupted, FaultUnreadable, FaultTemplate} {
+	ts := mustTemplates(t)
+	for _, language := range []string{Chinese, English} {
+		call, err := ts.speak(CodeReset, language, "", given())
+		if err != nil || !strings.Contains(string(b), "| "+call.Body+" |") {
+			t.Errorf("docs/NOTICES.md shows another call in %s: %s, %v", language, call.Body, err)
+		}
+	}
+	for _, want := range []string{FaultNoVoice, zhWarn, shapes()[0].zh, FaultTimeout, FaultUndelivered, FaultExpired, FaultInterrupted, FaultUnreadable, FaultTemplate} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("docs/NOTICES.md has no %q", want)
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"regexp"
 	"time"
+
+	"github.com/liuma-pin/liuma"
 )
 
 // Driver hands texts to a gateway. Send returns once the gateway took the text,
@@ -15,6 +17,28 @@ import (
 // must drop a second text with an ID that it took before.
 type Driver interface {
 	Send(ctx context.Context, t Text) (ref string, err error)
+}
+
+// Speaker is a Driver whose gateway may also place calls: it then takes texts
+// whose Way is ByVoice, and has Body read out to who answers. Send returns
+// once the gateway took the call, not when it was answered.
+type Speaker interface {
+	Driver
+	Speaks() bool
+}
+
+// speaks reports whether calls can be placed through a driver.
+func speaks(d Driver) bool {
+	s, ok := d.(Speaker)
+	return ok && s.Speaks()
+}
+
+// Ways are the ways in which one-time codes go through a driver.
+func Ways(d Driver) []liuma.CodeWay {
+	if speaks(d) {
+		return []liuma.CodeWay{liuma.ByText, liuma.ByVoice}
+	}
+	return []liuma.CodeWay{liuma.ByText}
 }
 
 // FailureKind says whether and when to try again.
@@ -58,6 +82,7 @@ const (
 	FaultUnreadable  = "unreadable"  // the sealed part cannot be opened
 	FaultTemplate    = "template"    // the text cannot be written
 	FaultUndelivered = "undelivered" // the gateway says that it did not reach the phone
+	FaultNoVoice     = "no_voice"    // a call, and the gateway of today places none
 )
 
 var wordPattern = regexp.MustCompile(`^[a-z][a-z_]{0,39}$`)

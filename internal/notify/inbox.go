@@ -36,6 +36,9 @@ func NewInbox(now func() time.Time) *Inbox {
 	return &Inbox{now: now, subs: map[chan Received]struct{}{}}
 }
 
+// Speaks is true: the demo's phone shows what a call says.
+func (b *Inbox) Speaks() bool { return true }
+
 // Send keeps t, unless it has a text with this ID. The reference is the ID.
 func (b *Inbox) Send(ctx context.Context, t Text) (string, error) {
 	if err := ctx.Err(); err != nil {

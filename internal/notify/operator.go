@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 type MessageView struct {
 	ID       string             `json:"id"`
 	Kind     string             `json:"kind"`
+	Way      liuma.CodeWay      `json:"way"`
 	Card     string             `json:"card"` // in the form of liuma.CardID
 	Template string             `json:"template"`
 	Language string             `json:"language"`
@@ -42,7 +44,7 @@ func List(ctx context.Context, s store.Store, state store.MessageState, after st
 		}
 		out = make([]MessageView, 0, len(page))
 		for _, m := range page {
-			l := MessageView{ID: m.ID, Kind: m.Kind, Card: m.Card.String(), Template: m.Template,
+			l := MessageView{ID: m.ID, Kind: m.Kind, Way: cmp.Or(m.Way, liuma.ByText), Card: m.Card.String(), Template: m.Template,
 				Language: m.Language, Region: m.Region, State: m.State, Tries: m.Tries, Fault: m.Fault,
 				At: m.At, Expires: m.Expires, DoneAt: m.DoneAt, Retriable: retriable(m)}
 			if m.State == store.MessageWaiting {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -16,8 +17,8 @@ import (
 // is no message. A notice that is queued again under the same Dedup is ignored,
 // even if its Params differ.
 //
-// Errors are mistakes of the caller (ErrParam, ErrTemplate) or come from the
-// store; they hold nothing of the text.
+// Errors are mistakes of the caller (ErrParam, ErrTemplate, ErrNoVoice) or come
+// from the store; they hold nothing of the text.
 func (o *Outbox) Queue(tx store.Tx, n Message) error {
 	s, ok := o.cfg.Templates.shapes[n.Template]
 	if !ok || n.Kind != "" && n.Kind != s.kind {
@@ -25,6 +26,16 @@ func (o *Outbox) Queue(tx store.Tx, n Message) error {
 	}
 	if !phonePattern.MatchString(n.Phone) {
 		return fmt.Errorf("%w: the number is not canonical", ErrParam)
+	}
+	if n.Way == liuma.ByText {
+		n.Way = "" // as the rows have it that were written before there were calls
+	}
+	switch {
+	case n.Way == "":
+	case n.Way != liuma.ByVoice || s.kind != KindCode:
+		return fmt.Errorf("%w: nothing of that kind goes that way", ErrTemplate)
+	case !speaks(o.cfg.Driver):
+		return ErrNoVoice
 	}
 	now := o.now()
 	if n.Expires.IsZero() {
@@ -39,7 +50,7 @@ func (o *Outbox) Queue(tx store.Tx, n Message) error {
 	}
 	m := store.Message{ID: o.messageID(n), Kind: s.kind, Card: n.Card, Template: string(n.Template),
 		Language: languageOf(n.Language), Region: n.Region, State: store.MessageWaiting,
-		NextAt: now, Expires: n.Expires.UTC().Truncate(time.Millisecond), At: now}
+		NextAt: now, Expires: n.Expires.UTC().Truncate(time.Millisecond), At: now, Way: n.Way}
 	m.Sealed, err = seal(o.cfg.Vault, m, sealedPart{Phone: n.Phone, Params: kept})
 	if err != nil {
 		return err
@@ -51,6 +62,9 @@ func (o *Outbox) Queue(tx store.Tx, n Message) error {
 	}
 	return nil
 }
+
+// ErrNoVoice says that the gateway places no calls.
+var ErrNoVoice = errors.New("notify: no calls through this gateway")
 
 // withDefaults adds the values that follow from other values: at, minutes.
 func withDefaults(n Message, now, wall time.Time) map[string]string {
@@ -66,7 +80,7 @@ func withDefaults(n Message, now, wall time.Time) map[string]string {
 }
 
 // sealedPart holds the values of a message that only the vault can open.
-// Template, Kind and Card stand in the row as well; the copy here makes a
+// Template, Kind, Card and Way stand in the row as well; the copy here makes a
 // change of the row show.
 type sealedPart struct {
 	Phone    string            `json:"phone"`
@@ -74,10 +88,11 @@ type sealedPart struct {
 	Template string            `json:"template"`
 	Kind     string            `json:"kind"`
 	Card     string            `json:"card"`
+	Way      liuma.CodeWay     `json:"way,omitempty"`
 }
 
 func seal(v *vault.Vault, m store.Message, p sealedPart) ([]byte, error) {
-	p.Template, p.Kind, p.Card = m.Template, m.Kind, m.Card.String()
+	p.Template, p.Kind, p.Card, p.Way = m.Template, m.Kind, m.Card.String(), m.Way
 	plain, err := json.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("notify: seal: %w", err)
@@ -100,7 +115,7 @@ func unseal(v *vault.Vault, m store.Message) (sealedPart, error) {
 	if err := json.Unmarshal(plain, &p); err != nil {
 		return sealedPart{}, errors.New("notify: sealed part is not one") // the decoder's error may quote the content
 	}
-	if p.Template != m.Template || p.Kind != m.Kind || p.Card != m.Card.String() {
+	if p.Template != m.Template || p.Kind != m.Kind || p.Card != m.Card.String() || p.Way != m.Way {
 		return sealedPart{}, errors.New("notify: sealed part of another message")
 	}
 	return p, nil
@@ -112,7 +127,14 @@ func (o *Outbox) open(m store.Message) (Text, error) {
 	if err != nil {
 		return Text{}, &Failure{Kind: Permanent, Word: FaultUnreadable, Cause: err}
 	}
-	t, err := o.cfg.Templates.write(Template(m.Template), m.Language, m.Region, p.Params)
+	write := o.cfg.Templates.write
+	if m.Way == liuma.ByVoice {
+		if !speaks(o.cfg.Driver) { // calls were turned off since it was queued
+			return Text{}, &Failure{Kind: Permanent, Word: FaultNoVoice}
+		}
+		write = o.cfg.Templates.speak
+	}
+	t, err := write(Template(m.Template), m.Language, m.Region, p.Params)
 	if err != nil {
 		return Text{}, &Failure{Kind: Permanent, Word: FaultTemplate, Cause: err}
 	}

@@ -51,6 +51,7 @@ type shape struct {
 	// most short messages that the text may fill with the longest values
 	zh, en string
 	limits map[string]int
+	call   spoken // of a one-time code: what a call says
 }
 
 const (
@@ -66,6 +67,7 @@ func codeText(name Template, zhFor, enFor string) shape {
 		zh:     "验证码{code}，用于为{holder}" + zhFor + "，{minutes}分钟内有效。任何工作人员都不会索要，切勿告诉他人。",
 		en:     "Code {code} to " + enFor + " {holder}, valid {minutes} min. No staff will ask for it. Tell nobody.",
 		limits: map[string]int{Chinese: 1, English: 2},
+		call:   codeCall(zhFor, enFor),
 	}
 }
 

@@ -60,6 +60,9 @@ func NewTemplates(senderMark liuma.Text, overrides []Override) (*Templates, erro
 		t.shapes[s.name] = s
 		errs = append(errs, t.add(Override{Template: s.name, Language: Chinese, Text: s.zh}),
 			t.add(Override{Template: s.name, Language: English, Text: s.en}))
+		if s.kind == KindCode {
+			errs = append(errs, checkSpoken(s, Chinese), checkSpoken(s, English))
+		}
 	}
 	for _, o := range overrides {
 		if o.Region == "" {

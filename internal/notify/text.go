@@ -19,6 +19,9 @@ type Message struct {
 	Card     liuma.CardID
 	Phone    string // canonical: eleven digits
 	Template Template
+	// Way is how a one-time code gets to the phone; empty is by text. Notices go
+	// by text only.
+	Way      liuma.CodeWay
 	Language string       // "zh-CN" or "en"; any other is zh-CN
 	Region   liuma.Region // its wording is used
 	// Params are the values of the template's placeholders; docs/NOTICES.md
@@ -44,20 +47,23 @@ func (n Message) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText writes the placeholder, for JSON and other encoders.
 func (n Message) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// Text is one text on its way to a gateway. It prints redacted.
+// Text is one text on its way to a gateway, or what a call reads out. It prints
+// redacted.
 type Text struct {
 	ID       string // the de-duplication key: 26 characters of a-z and 2-7
 	Kind     string
-	Phone    string // canonical: eleven digits
-	Body     string // as the phone shows it, with the sender mark
+	Way      liuma.CodeWay // ByVoice: call, and read Body out; else empty or ByText
+	Phone    string        // canonical: eleven digits
+	Body     string        // as the phone shows it, with the sender mark; or what the call says
 	Template Template
 	Language string
 	Region   liuma.Region
 	// SenderMark and Params are parts of Body, for gateways that send by
-	// registered templates of their own. Params are as Body shows them.
+	// registered templates of their own. Params are as Body shows them; the code
+	// of a call is plain digits. A call has no sender mark.
 	SenderMark string
 	Params     map[string]string
-	Segments   int       // number of short messages that Body fills in UCS-2
+	Segments   int       // number of short messages that Body fills in UCS-2; 0 for a call
 	Expires    time.Time // not to be delivered later; zero: no limit
 }
 

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/strictjson"
 )
 
@@ -38,12 +39,14 @@ type WebhookConfig struct {
 	// Secret is shared with the gateway, at least 32 bytes. While it is being
 	// replaced, delivery reports may also be signed with Previous.
 	Secret, Previous []byte
-	Client           *http.Client // default: one of its own
-	Now              func() time.Time
+	// Voice says that the adapter also places calls.
+	Voice  bool
+	Client *http.Client // default: one of its own
+	Now    func() time.Time
 }
 
-// Webhook is a driver for any gateway behind a small adapter: it posts a text
-// as signed JSON, and reads delivery reports that are signed in the same way.
+// Webhook is a driver for any gateway behind a small adapter: it posts a text,
+// or what a call reads out, as signed JSON, and reads delivery reports that are signed in the same way.
 // docs/NOTICES.md has the bytes.
 type Webhook struct {
 	cfg    WebhookConfig
@@ -65,6 +68,9 @@ func NewWebhook(c WebhookConfig) (*Webhook, error) {
 	return &Webhook{cfg: c, client: gatewayClient(c.Client)}, nil
 }
 
+// Speaks reports whether the adapter places calls.
+func (w *Webhook) Speaks() bool { return w.cfg.Voice }
+
 // Signature is the value of Liuma-Signature: "v1=" and the lower-case
 // hexadecimal HMAC-SHA256, under the secret, of the timestamp as it stands in
 // Liuma-Timestamp, a full stop, and the body.
@@ -80,14 +86,15 @@ func Signature(secret []byte, timestamp string, body []byte) string {
 type webhookText struct {
 	ID        string            `json:"id"`
 	Kind      string            `json:"kind"`
+	Way       liuma.CodeWay     `json:"way,omitempty"` // only "voice"; a text has none
 	Phone     string            `json:"phone"`
 	Text      string            `json:"text"`
-	Signature string            `json:"signature"`
+	Signature string            `json:"signature,omitempty"`
 	Template  string            `json:"template"`
 	Params    map[string]string `json:"params"`
 	Language  string            `json:"language"`
 	Region    string            `json:"region,omitempty"`
-	Segments  int               `json:"segments"`
+	Segments  int               `json:"segments,omitempty"`
 	Expires   time.Time         `json:"expires,omitzero"`
 }
 
@@ -96,7 +103,7 @@ func (w *Webhook) Send(ctx context.Context, t Text) (string, error) {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
 	enc.SetEscapeHTML(false)
-	err := enc.Encode(webhookText{ID: t.ID, Kind: t.Kind, Phone: t.Phone, Text: t.Body, Signature: t.SenderMark,
+	err := enc.Encode(webhookText{ID: t.ID, Kind: t.Kind, Way: t.Way, Phone: t.Phone, Text: t.Body, Signature: t.SenderMark,
 		Template: string(t.Template), Params: t.Params, Language: t.Language, Region: string(t.Region),
 		Segments: t.Segments, Expires: t.Expires})
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 func (d *Data) admin(server *admin.Server, logger *slog.Logger) (*admin.Admin, error) {
 	return admin.New(admin.Config{
 		Store: d.Store, Registry: d.Registry, Record: d.Record, Vault: d.Vault, KeyFile: d.Config.Vault, Clock: d.Clock,
-		Issuer: d.Config.Issuer, Shape: d.Config.Keepers.Shape, TextsDriver: d.Config.Texts.Driver,
+		Issuer: d.Config.Issuer, Shape: d.Config.Keepers.Shape, TextsDriver: d.Config.Texts.Driver, TextsVoice: d.Config.Texts.Voice(),
 		Server: server, Logger: logger,
 	})
 }

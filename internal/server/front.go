@@ -54,7 +54,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 	}
 	s.Ceremonies, err = ceremony.New(ceremony.Config{
 		Engine: s.Authority, Store: db, Vault: s.Vault, Policy: rules, Registry: s.Registry, Outbox: outbox,
-		Issuer: s.Config.Issuer, Logger: s.options.Logger,
+		CodeWays: s.codeWays, Issuer: s.Config.Issuer, Logger: s.options.Logger,
 	})
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
@@ -79,6 +80,7 @@ type System struct {
 	Outbox     *notify.Outbox       // of messages to phones; nil unless configured
 	Inbox      *notify.Inbox        // keeps the outbox's messages; nil unless so configured
 	nodes      []*keeper.Node       // behind Keepers
+	codeWays   []liuma.CodeWay      // in which Outbox sends one-time codes
 	options    Options
 	// alarmed gets the keepers' alarms, once the authority is made.
 	alarmed atomic.Pointer[authority.Authority]

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/config"
@@ -20,12 +21,14 @@ import (
 // not configured.
 func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 	if s.options.Outbox != nil {
+		s.codeWays = []liuma.CodeWay{liuma.ByText, liuma.ByVoice}
 		return s.Store, s.options.Outbox(s.Data), nil
 	}
 	driver, err := s.openDriver()
 	if err != nil || driver == nil {
 		return s.Store, nil, err
 	}
+	s.codeWays = notify.Ways(driver)
 	texts := s.Config.Texts
 	var wordings []notify.Override
 	if texts.Wordings != "" {
@@ -106,7 +109,7 @@ func (s *System) openWebhook(w config.Webhook) (notify.Driver, error) {
 		defer clear(previous)
 	}
 	return notify.NewWebhook(notify.WebhookConfig{
-		URL: w.URL, Secret: secret, Previous: previous, Now: s.Clock.Wall,
+		URL: w.URL, Secret: secret, Previous: previous, Voice: w.Voice, Now: s.Clock.Wall,
 	})
 }
 
@@ -115,7 +118,7 @@ type toPhones struct{ outbox *notify.Outbox }
 
 func (t toPhones) Queue(tx store.Tx, n authority.Notice) error {
 	err := t.outbox.Queue(tx, notify.Message{
-		Kind: n.Kind, Card: n.Card, Phone: n.Phone, Template: notify.Template(n.Template), Language: n.Language,
+		Kind: n.Kind, Card: n.Card, Phone: n.Phone, Template: notify.Template(n.Template), Way: n.Way, Language: n.Language,
 		Region: n.Region, Params: n.Params, Expires: n.Expires, Dedup: n.Dedup,
 	})
 	if w, ok := tx.(*wakingTx); ok && err == nil {

@@ -228,6 +228,47 @@ func TestTextsFromTheConfiguration(t *testing.T) {
 	})
 }
 
+// TestCallsFromTheConfiguration: with voice in the configuration the webhook is
+// asked for calls, by the way that the page offers; without it, no page offers
+// one.
+func TestCallsFromTheConfiguration(t *testing.T) {
+	const secret = "0123456789abcdef0123456789abcdef"
+	for _, voice := range []bool{true, false} {
+		g := &gateway{secret: []byte(secret), texts: map[string]map[string]any{}}
+		vendor := httptest.NewServer(g)
+		defer vendor.Close()
+		file := filepath.Join(t.TempDir(), "secret")
+		if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		e := testkit.New(t, testkit.Options{Configure: func(c *config.Config) {
+			c.Texts.Driver = config.DriverWebhook
+			c.Texts.Webhook = config.Webhook{URL: vendor.URL, SecretFile: file, Voice: voice}
+		}})
+		f := e.People[0]
+		c := channel(e)
+		q := e.PushFor(c, liuma.ActionEnroll, testkit.Subject(f), &f)
+		q.Region = f.Region
+		p, h := e.OpenPage(c, q)
+		p, err := e.Authority().Agree(t.Context(), p.ID, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		offered := slices.ContainsFunc(p.Ways, func(o ceremony.CodeOffer) bool { return o.Way == liuma.ByVoice })
+		p, err = e.Authority().SendCode(t.Context(), p.ID, h, liuma.ByVoice)
+		if offered != voice || (err == nil) != voice {
+			t.Errorf("voice %v: offered %v, %v", voice, offered, err)
+		}
+		if !voice {
+			continue
+		}
+		eventually(t, "the call", func() bool { return len(g.all()) == 1 })
+		if call := g.all()[0]; call["way"] != "voice" || call["template"] != "code_bind" || p.CodeBy != liuma.ByVoice {
+			t.Errorf("the call %v, the page %q", call, p.CodeBy)
+		}
+	}
+}
+
 // TestTextsThatCannotBeSentAreToldAtTheStart: a wrong setting that only shows
 // when it is used stops the start, with an error that names the setting.
 func TestTextsThatCannotBeSentAreToldAtTheStart(t *testing.T) {

@@ -140,6 +140,7 @@ type Message struct {
 	Fault    string    // stable word for the last failure, or empty
 	At       time.Time
 	DoneAt   time.Time
+	Way      liuma.CodeWay // of a one-time code: ByVoice for a call; empty: by text
 }
 
 // PhoneReader reads the rows about bound phones: contacts, one-time codes,

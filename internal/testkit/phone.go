@@ -43,8 +43,10 @@ func newPhones(t testing.TB, off *server.Data, now func() time.Time) authority.O
 	return phones{off.Vault, now, outbox}
 }
 
-// noDriver is never run.
+// noDriver is never run. Calls can be queued for it as texts can.
 type noDriver struct{}
+
+func (noDriver) Speaks() bool { return true }
 
 func (noDriver) Send(context.Context, notify.Text) (string, error) {
 	return "", errors.New("testkit: nothing is sent")
@@ -58,13 +60,14 @@ func (checked) InsertMessage(store.Message) error { return nil }
 // Text is a text that a phone would have received.
 type Text struct {
 	ID, Kind, Phone, Template, Language string
+	Way                                 liuma.CodeWay // ByVoice for a call
 	Card                                liuma.CardID
 	Params                              map[string]string
 	At, Expires                         time.Time
 }
 
 func (p phones) Queue(tx store.Tx, n authority.Notice) error {
-	err := p.real.Queue(checked{tx}, notify.Message{Kind: n.Kind, Card: n.Card, Phone: n.Phone, Template: notify.Template(n.Template),
+	err := p.real.Queue(checked{tx}, notify.Message{Kind: n.Kind, Card: n.Card, Phone: n.Phone, Template: notify.Template(n.Template), Way: n.Way,
 		Language: n.Language, Region: n.Region, Params: n.Params, Expires: n.Expires, Dedup: n.Dedup})
 	if err != nil {
 		return err
@@ -72,7 +75,7 @@ func (p phones) Queue(tx store.Tx, n authority.Notice) error {
 	var raw [16]byte
 	rand.Read(raw[:])
 	id := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(raw[:]))
-	plain, err := json.Marshal(Text{ID: id, Kind: n.Kind, Phone: n.Phone, Template: n.Template, Language: n.Language,
+	plain, err := json.Marshal(Text{ID: id, Kind: n.Kind, Way: n.Way, Phone: n.Phone, Template: n.Template, Language: n.Language,
 		Card: n.Card, Params: n.Params, At: p.now(), Expires: n.Expires})
 	if err != nil {
 		return err
@@ -106,7 +109,7 @@ func (e *Env) received(phone string) []Text {
 	e.Sent()
 	var all []Text
 	for _, r := range e.Inbox.Texts(phone) {
-		all = append(all, Text{ID: r.ID, Kind: r.Kind, Phone: r.Phone, Template: string(r.Template), Language: r.Language,
+		all = append(all, Text{ID: r.ID, Kind: r.Kind, Way: r.Way, Phone: r.Phone, Template: string(r.Template), Language: r.Language,
 			Params: r.Params, At: r.At, Expires: r.Expires})
 	}
 	return all

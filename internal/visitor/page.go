@@ -260,9 +260,14 @@ func (p *Page) Follow(ctx context.Context, part string) (*Page, error) {
 	return nil, fmt.Errorf("%w: a link to %s", ErrNotOffered, part)
 }
 
-// Press fills in a form's fields and submits it, or follows the link.
+// Press fills in a form's fields and submits it, or follows the link. Of several
+// forms of a verb, it takes the one in which the values stand already, such as
+// the way of a code.
 func (p *Page) Press(ctx context.Context, verb string, values url.Values) (*Page, error) {
-	f, ok := p.Form(verb)
+	f, ok := p.preset(verb, values)
+	if !ok {
+		f, ok = p.Form(verb)
+	}
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", ErrNotOffered, verb)
 	}
@@ -270,6 +275,23 @@ func (p *Page) Press(ctx context.Context, verb string, values url.Values) (*Page
 		return nil, err
 	}
 	return p.submit(ctx, f, values)
+}
+
+// preset finds a form of a verb in which all values stand already.
+func (p *Page) preset(verb string, values url.Values) (Form, bool) {
+	for _, f := range p.Forms() {
+		if f.Verb != verb || len(values) == 0 {
+			continue
+		}
+		same := true
+		for name := range values {
+			same = same && slices.Equal(f.Fields[name], values[name])
+		}
+		if same {
+			return f, true
+		}
+	}
+	return Form{}, false
 }
 
 func (f Form) takes(values url.Values) error {

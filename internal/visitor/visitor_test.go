@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -201,6 +202,28 @@ func TestFormsAsTheyStand(t *testing.T) {
 	}
 	if _, err := p.TypePIN(t.Context(), "483159"); !errors.Is(err, visitor.ErrNotOffered) {
 		t.Errorf("typed where there is no pad: %v", err)
+	}
+}
+
+// TestPressesTheFormWithTheValue: of two forms of a verb, the one is pressed in
+// which the value stands.
+func TestPressesTheFormWithTheValue(t *testing.T) {
+	form := func(way string) string {
+		return `<form method=post action=/c/x/send-code><input type=hidden name=way value=` + way + `><button>go</button></form>`
+	}
+	var got []string
+	v := open(t, visitor.Config{Transport: web{pin: serve(map[string]http.HandlerFunc{
+		"GET /{$}":            func(w http.ResponseWriter, _ *http.Request) { page(w, form("text")+form("voice")) },
+		"POST /c/x/send-code": func(w http.ResponseWriter, r *http.Request) { got = append(got, r.PostFormValue("way")); page(w, "") },
+	})}})
+	p, err := v.Open(t.Context(), pin+"/")
+	must(t, p, err)
+	for _, values := range []url.Values{nil, {"way": {"voice"}}, {"way": {"text"}}} {
+		next, err := p.Press(t.Context(), "send-code", values)
+		must(t, next, err)
+	}
+	if want := []string{"text", "voice", "text"}; !slices.Equal(got, want) {
+		t.Errorf("pressed %v, want %v", got, want)
 	}
 }
 

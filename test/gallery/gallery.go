@@ -39,6 +39,7 @@ func Scenes() []Scene {
 	c.addProofs()
 	c.addRecovered()
 	c.addSettings()
+	c.addNoCode()
 	c.addOthers()
 	return c.scenes
 }

@@ -52,7 +52,7 @@ func (c *collection) addCodes() {
 	c.add("code-first", reset, code, "", forgotten(nil), text("获取验证码", "Send me a code"))
 	c.add("code", reset, code, "", forgotten(sent(5, 45*time.Second)),
 		text("20:43 已发送，10 分钟内有效", "Sent at 20:43, good for 10 minutes"), both("138****5678"),
-		text("浙江省任一社保经办机构", "Any social-security agency in Zhejiang"), text("想起密码了，回去输入", "back to the PIN"))
+		text("没有收到短信？", "No text message?"), text("想起密码了，回去输入", "back to the PIN"))
 	c.add("code-reset", reset, code, "", sent(5, 45*time.Second), text("20:43 已发送，10 分钟内有效", "Sent at 20:43, good for 10 minutes"))
 	c.add("code-wrong", reset, code, liuma.CodePhoneCodeWrong, forgotten(sent(3, 0)), text("还可试 3 次", "3 tries left"))
 	c.add("code-malformed", reset, code, liuma.CodePhoneCodeFormat, sent(5, 45*time.Second), text("不计入输错次数", "did not count"))
@@ -70,6 +70,49 @@ func (c *collection) addCodes() {
 	c.add("code-enroll", enroll, code, "", sent(5, 0), text("社保登记的手机", "Phone on record"))
 	c.add("rebind-code", rebind, code, "", sent(5, 0), text("号码填错了？换一个", "Give another"))
 	c.add("unfreeze-code", unfreeze, code, "", sent(5, 0), text("绑定的手机", "Bound phone"))
+}
+
+// offering is a page sent by text or call, with both ways on offer after so
+// long; 0 is now.
+func offering(by liuma.CodeWay, byText, byVoice time.Duration) func(*ceremony.Page) {
+	return func(p *ceremony.Page) {
+		sent(5, byText)(p)
+		p.CodeBy = by
+		p.Ways = []ceremony.CodeOffer{offer(liuma.ByText, byText), offer(liuma.ByVoice, byVoice)}
+	}
+}
+
+func offer(by liuma.CodeWay, after time.Duration) ceremony.CodeOffer {
+	o := ceremony.CodeOffer{Way: by, Left: 1}
+	if after > 0 {
+		o.ReadyAt = Now().Add(after)
+	}
+	if after > time.Minute {
+		o.Left = 0
+	}
+	return o
+}
+
+// addNoCode puts in the pages for who got no code, or cannot read it.
+func (c *collection) addNoCode() {
+	const reset, rebind, unfreeze, enroll = liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze, liuma.ActionEnroll
+	const code, ask, soon, tomorrow = ceremony.StepCode, "no-code", 45 * time.Second, 11 * time.Hour
+	c.add("code-or-call", reset, code, "", offering(liuma.ByText, soon, soon), text("或者看不清？", "or hard to read?"))
+	c.add("code-called", reset, code, "", offering(liuma.ByVoice, soon, soon),
+		text("请输入电话里念的验证码", "Enter the code from the call"), text("改用短信收验证码", "Send it by text instead"), text("没有接到电话？", "No call?"))
+	c.add("code-texts-spent", reset, code, "", offering(liuma.ByText, tomorrow, 0), text("07:44 以后可以重新获取", "at 07:44"))
+	c.add("code-ways-spent", reset, code, "", offering(liuma.ByText, tomorrow, 14*time.Hour), text("没有收到短信", "No text message"))
+	c.asked("no-code", "code", ask, both("138****5678"), text("垃圾短信", "filtered out"), text("浙江省任一社保经办机构", "Any social-security agency in Zhejiang"))
+	c.asked("no-code-first", "code-first", ask, text("收不到短信怎么办", "If no text message comes"), text("返回上一页", "Go back"))
+	c.asked("no-code-call", "code-or-call", ask, text("接听语音电话", "Call me"), text("收到了，去输入验证码", "It came: enter the code"))
+	c.asked("no-code-called", "code-called", ask, text("没有接到电话", "No call came"), text("未接来电", "Missed calls"))
+	c.asked("no-code-texts-spent", "code-texts-spent", ask, text("接听语音电话", "Call me"), text("07:44 以后可以重新获取", "at 07:44"))
+	c.asked("no-code-spent", "code-ways-spent", ask, text("什么时候能再收验证码", "When a code can be sent again"),
+		text("可以这样办：到柜台", "What you can do: go to a counter"), text("10:44 以后可以打电话", "at 10:44"))
+	c.asked("no-code-enroll", "code-enroll", ask, text("社保登记的手机号", "number on record"))
+	c.asked("no-code-rebind", "rebind-code", ask, text("号码填错了？换一个", "Give another"))
+	c.asked("no-code-unfreeze", "unfreeze-code", ask, text("改手机号和解冻可以一起办", "both can be done there"))
+	c.asked("no-code-confirm", "settings-code", ask, text("在应用里选“更换绑定手机”", "Change the bound phone"))
 }
 
 // addProofs puts in the steps that take evidence, the number of the physical

@@ -79,7 +79,7 @@ func texts(t *testing.T, w *World, a admin.Administration) {
 	}
 	letters, err := a.Texts(ctx, store.MessageWaiting, "")
 	must(t, err)
-	want := []notify.MessageView{{ID: textID(4), Kind: notify.KindNotice, Card: liuma.CardID{9}.String(), Template: "pin_reset", Language: notify.Chinese,
+	want := []notify.MessageView{{ID: textID(4), Kind: notify.KindNotice, Way: liuma.ByText, Card: liuma.CardID{9}.String(), Template: "pin_reset", Language: notify.Chinese,
 		Region: "33", State: store.MessageWaiting, Tries: 3, At: Start.Add(-time.Hour), NextAt: Start.Add(time.Hour), Expires: Start.Add(2 * time.Hour)}}
 	if diff := cmp.Diff(want, letters); diff != "" {
 		t.Error("a letter:", diff)

@@ -21,6 +21,7 @@ type SMS struct {
 	Text   string     `json:"text"`   // as the phone shows it
 	Code   string     `json:"code"`   // the one-time code in it, if any
 	Freeze string     `json:"freeze"` // the freeze code in it, if any
+	Call   bool       `json:"call"`   // the phone rang, and Text was read out
 }
 
 // Messages reads the demo's inbox for the page: the person whose number a text
@@ -37,7 +38,7 @@ func Messages(inbox *notify.Inbox, since time.Time) (func() []SMS, error) {
 			if r.At.Before(since) {
 				continue
 			}
-			m := SMS{ID: r.ID, At: r.At, To: registry.MaskPhone(r.Phone), Text: r.Body, Code: r.Params["code"], Freeze: r.Params["freeze"]}
+			m := SMS{ID: r.ID, At: r.At, To: registry.MaskPhone(r.Phone), Text: r.Body, Code: r.Params["code"], Freeze: r.Params["freeze"], Call: r.Way == liuma.ByVoice}
 			m.Whose, m.Also = readers(people, r.Phone)
 			all = append(all, m)
 		}

@@ -22,6 +22,7 @@ func TestInbox(t *testing.T) {
 		{Phone: "13857210019", Body: "验证码482913", Params: map[string]string{"code": "482913", "holder": "王*珍"}},
 		{Phone: "13957220028", Body: "冻结码ABCD2345", Params: map[string]string{"freeze": "ABCD2345"}},
 		{Phone: "13300000000", Body: "本机已绑定"},
+		{Phone: "13857210019", Way: liuma.ByVoice, Body: "验证码是：4，8", Params: map[string]string{"code": "482913"}},
 	} {
 		m.ID = string(rune('a' + i))
 		if _, err := inbox.Send(t.Context(), m); err != nil {
@@ -32,6 +33,8 @@ func TestInbox(t *testing.T) {
 		{ID: "a", At: at(), To: "138****0019", Whose: liuma.Text{ZH: "王奶奶", EN: "Granny Wang"}, Also: liuma.Text{ZH: "小偷", EN: "The thief"}, Text: "验证码482913", Code: "482913"},
 		{ID: "b", At: at(), To: "139****0028", Whose: liuma.Text{ZH: "李师傅", EN: "Master Li"}, Text: "冻结码ABCD2345", Freeze: "ABCD2345"},
 		{ID: "c", At: at(), To: "133****0000", Whose: liuma.Text{ZH: "新号码", EN: "a new number"}, Text: "本机已绑定"},
+		{ID: "d", At: at(), To: "138****0019", Whose: liuma.Text{ZH: "王奶奶", EN: "Granny Wang"}, Also: liuma.Text{ZH: "小偷", EN: "The thief"},
+			Text: "验证码是：4，8", Code: "482913", Call: true},
 	}
 	if none, err := window.Messages(inbox, at().Add(1)); err != nil || len(none()) != 0 {
 		t.Errorf("texts from before: %v", none())

@@ -1,6 +1,7 @@
 package window
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 
@@ -34,7 +35,7 @@ func (t *watchedTx) InsertFreezeCode(c store.FreezeCode) error {
 }
 
 func messageRow(m store.Message) []Fact {
-	return []Fact{{"template", m.Template}, {"state", string(m.State)}, {"number and values (sealed)", bytesOf(m.Sealed)}}
+	return []Fact{{"template", m.Template}, {"way", string(cmp.Or(m.Way, liuma.ByText))}, {"state", string(m.State)}, {"number and values (sealed)", bytesOf(m.Sealed)}}
 }
 
 func (t *watchedTx) InsertMessage(m store.Message) error {
@@ -59,7 +60,7 @@ func titleOfForm(verb string) (liuma.Text, bool) {
 	switch verb {
 	case "code":
 		return text("收到填回的验证码：密码服务自己看得到", "A code typed in: the authority itself sees it"), true
-	case "send-code":
+	case "send-code": // by text or by call
 		return text("请求发送验证码", "A code is asked for"), true
 	case "phone":
 		return text("收到新手机号", "A new number typed in"), true

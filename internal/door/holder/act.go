@@ -18,6 +18,7 @@ type act struct {
 	wrong        string // the title after a wrong PIN
 	prove        string // what the evidence is for
 	more         bool   // the pad offers to stay on the last page, for its settings
+	oldNumber    string // what to do if the number that codes go to is no longer the holder's
 	newPhone     bool   // the one-time code goes to a number that was just typed
 	success      string // the title when it succeeded
 	successMeans string
@@ -42,6 +43,9 @@ func actOf(t *wordings, a liuma.Action) act {
 	if row.prove == "" {
 		row.prove = t.ProveReset
 	}
+	if row.oldNumber == "" {
+		row.oldNumber = t.OldBound
+	}
 	return row
 }
 
@@ -50,7 +54,7 @@ func actRow(t *wordings, a liuma.Action) act {
 	confirm, pad, done := ceremony.StepConfirm, ceremony.StepPIN, ceremony.StepDone
 	switch a {
 	case liuma.ActionEnroll: // the one-time code is part of identifying the holder, so it belongs to that stage
-		return act{title: t.EnrollTitle, next: t.NextEnroll, pad: "new", codeTo: t.ToRegistered,
+		return act{title: t.EnrollTitle, next: t.NextEnroll, pad: "new", codeTo: t.ToRegistered, oldNumber: t.OldRegistered,
 			success: t.EnrolledTitle, successMeans: t.EnrolledText, face: true,
 			stages: []stageOf{at(t.StageCheck, confirm, ceremony.StepCode), at(t.StageSet, pad), at(t.StageDone, done)}}
 	case liuma.ActionLink:
@@ -71,11 +75,11 @@ func actRow(t *wordings, a liuma.Action) act {
 			stages: []stageOf{at(t.StageAgree, confirm), at(t.StagePIN, pad), at(t.StageProve, ceremony.StepEvidence),
 				at(t.StagePhone, ceremony.StepPhone, ceremony.StepCode), at(t.StageDone, done)}}
 	case liuma.ActionUnfreeze:
-		return act{title: t.UnfreezeTitle, next: t.NextUnfreeze, pad: "current", forgot: t.ForgotFrozen,
+		return act{title: t.UnfreezeTitle, next: t.NextUnfreeze, pad: "current", forgot: t.ForgotFrozen, oldNumber: t.OldUnfreeze,
 			success: t.UnfrozenTitle, successMeans: t.UnfrozenText,
 			stages: []stageOf{at(t.StageAgree, confirm), at(t.StageCode, ceremony.StepCode), at(t.StagePIN, pad), at(t.StageDone, done)}}
 	case liuma.ActionVerify:
-		return act{title: t.VerifyTitle, pad: "current", more: true,
+		return act{title: t.VerifyTitle, pad: "current", more: true, oldNumber: t.OldConfirm,
 			success: t.VerifiedTitle, successMeans: t.VerifiedText, showsPurpose: true}
 	}
 	return act{}

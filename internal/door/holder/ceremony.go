@@ -244,6 +244,8 @@ func (h *handler) faceOf(r *http.Request, p ceremony.Page) (draw func(*view, cer
 	switch {
 	case ask == askFreeze && canFreeze(p):
 		return h.sureToFreeze, pageStep
+	case ask == askNoCode && takesCode(p):
+		return h.noCode, pageNoCode
 	case resetRefused(p) && (ask == askReset || path.Base(r.URL.Path) == "forgot"):
 		return h.noReset, pageResult
 	}

@@ -38,7 +38,7 @@ func (h *handler) settings(v *view, p ceremony.Page) {
 	}
 	// The authority gives the number of one-time codes left only where the
 	// phone can be confirmed.
-	if data(p.Action).ConfirmsPhone && p.EveryUse != nil && p.CodesLeft > 0 {
+	if canConfirm(p) && p.CodesLeft > 0 {
 		v.Refusal = h.refusal(v, p)
 		h.codeForm(v, p)
 		v.Send.Class = "btn-plain"

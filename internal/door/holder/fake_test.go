@@ -38,6 +38,7 @@ type fake struct {
 	asked  []string      // guarded by mu
 	given  []ceremony.Given
 	hands  []ceremony.Hand // of every look and move; guarded by mu
+	ways   []liuma.CodeWay // of codes that were asked for; guarded by mu
 	err    error           // of the next move; guarded by mu
 	after  func(*ceremony.Page)
 	way    string
@@ -130,7 +131,10 @@ func (f *fake) Extend(_ context.Context, id string, h ceremony.Hand) (ceremony.P
 	return f.move("extend", id, h, func(p *ceremony.Page) { p.Expires = p.Expires.Add(10 * time.Minute) })
 }
 
-func (f *fake) SendCode(_ context.Context, id string, h ceremony.Hand, _ liuma.CodeWay) (ceremony.Page, error) {
+func (f *fake) SendCode(_ context.Context, id string, h ceremony.Hand, by liuma.CodeWay) (ceremony.Page, error) {
+	f.mu.Lock()
+	f.ways = append(f.ways, by)
+	f.mu.Unlock()
 	return f.move("send-code "+h.Language, id, h, f.changed)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/door"
@@ -24,6 +25,7 @@ const (
 	pagePIN     = "pin"
 	pageResult  = "result"
 	pageStep    = "step"
+	pageNoCode  = "nocode"
 )
 
 // pages are the parsed templates and the addresses of their assets. Immutable.
@@ -47,7 +49,7 @@ func newPages(assets *web.Assets) (*pages, error) {
 		}
 	}
 	funcs := template.FuncMap{"icon": assets.Icon}
-	for _, name := range []string{pageLanding, pageConfirm, pagePIN, pageResult, pageStep} {
+	for _, name := range []string{pageLanding, pageConfirm, pagePIN, pageResult, pageStep, pageNoCode} {
 		t, err := template.New("layout.html").Funcs(funcs).Option("missingkey=error").
 			ParseFS(embedded, "pages/layout.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {
@@ -123,7 +125,8 @@ type view struct {
 	OtherTitle        string
 	OtherText         string
 	Send              *send
-	Help              []string // why no one-time code may have arrived
+	Call              *send // the same by phone call; nil where none are placed
+	NoCode            *way  // to the page for who got no code
 	Counter           *counter
 	Below             *notice // beneath the form and its ways
 	Tips              []string
@@ -170,8 +173,12 @@ type field struct {
 }
 
 // send is the button that sends a one-time code. The ceremony's script disables
-// it until Ready. If Later is set, it stands in place of the button.
-type send struct{ Text, Class, Ready, Now, Later string }
+// it until Ready, and says Wait. If Later is set, it stands in place of the
+// button.
+type send struct {
+	Way, Text, Class, Ready, Now, Wait, Later string
+	until                                     time.Time // with Later
+}
 
 // counter says how to go on in person, at an agency.
 type counter struct{ Title, Where string }
@@ -210,6 +217,15 @@ func (v *view) CallText() string { return v.T.call(v.Hotline) }
 
 // Show gives a way to the template that draws it.
 func (v *view) Show(w way) shownWay { return shownWay{w, v.ID, v.Hand} }
+
+// sending is a send with the members of the page that its template needs.
+type sending struct {
+	Send     *send
+	ID, Hand string
+}
+
+// Sending gives a send to the template that draws it.
+func (v *view) Sending(s *send) sending { return sending{s, v.ID, v.Hand} }
 
 // Mark is the first character of the channel's name, as its sign.
 func (v *view) Mark() string {

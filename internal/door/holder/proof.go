@@ -22,7 +22,6 @@ func (h *handler) askCode(v *view, p ceremony.Page) {
 	v.Ways = v.waysOff(p)
 	v.Expiry = h.expiryOf(p)
 	v.Links = v.freezeLink(p)
-	v.Counter = v.counterOf(v.T.CounterTitle, p.Region)
 	if p.CodesLeft == 0 {
 		// No more are taken for hours: nothing to type or to send.
 		v.heading(func(t *wordings) string { return t.SpentTitle })
@@ -33,25 +32,32 @@ func (h *handler) askCode(v *view, p ceremony.Page) {
 		if v.Until = h.untilOf(v, laterOf(p.Until, p.ResendAt)); v.Until != nil {
 			v.Until.Over = v.T.OverReload
 		}
-		v.Counter.Title = v.T.CounterOnly
+		v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
 		v.Ways[0].Class = "btn-primary"
 		return
 	}
 	h.codeForm(v, p)
 	v.heading(func(t *wordings) string { return t.SendTitle })
 	if v.Field != nil {
-		v.heading(func(t *wordings) string { return t.CodeTitle })
+		v.heading(func(t *wordings) string {
+			if p.CodeBy == liuma.ByVoice {
+				return t.CallCode
+			}
+			return t.CodeTitle
+		})
 	} else if v.Say = v.T.SendSay; !p.CodeSentAt.IsZero() {
 		v.Say = v.T.CodeOver
 	}
-	if v.Field == nil && v.Send.Later != "" {
-		// Nothing to type, and nothing to send for hours.
-		v.Say, v.Counter.Title = "", v.T.CounterOnly
-		v.Ways[0].Class = "btn-primary"
+	if v.Field == nil && !v.Send.ready() {
+		// Nothing to type, and no text for hours: by call, or not here.
+		v.Say, v.Counter = "", v.counterOf(v.T.CounterOnly, p.Region)
+		if h.sendBy(v, p, liuma.ByVoice).ready() {
+			v.NoCode.Class = "btn-primary"
+		} else {
+			v.Ways[0].Class = "btn-primary"
+		}
 	}
-	v.Help = []string{v.T.HelpWait, v.T.HelpNumber}
 	if actOf(v.T, p.Action).newPhone {
-		v.Help = v.Help[:1] // the number was given a moment ago, so it is not an old one
 		v.Other, v.OtherTitle = v.phoneField(), v.T.PhoneOther
 		v.Other.Wrong = p.Code == liuma.CodePhoneInvalid || p.Code == liuma.CodePhoneSame
 	}
@@ -64,30 +70,22 @@ func laterOf(a, b time.Time) time.Time {
 	return b
 }
 
-// codeForm fills in the field for a one-time code, and the button that sends
-// one, or the time from which one can be sent.
+// codeForm fills in the field for a one-time code, the button that sends one, or
+// the time from which one can be sent, and the way to help.
 func (h *handler) codeForm(v *view, p ceremony.Page) {
-	now := h.now()
-	open := !p.CodeSentAt.IsZero() && now.Before(p.CodeSentAt.Add(codeLasts))
-	v.Send = &send{Text: v.T.CodeSend, Class: "btn-primary"}
-	if open {
-		v.Field = &field{Post: address(v.ID) + "/code", Name: "code", Label: v.T.CodeLabel, Hint: v.T.codeSent(p.CodeSentAt.In(h.zone)),
+	v.Send = h.sendBy(v, p, liuma.ByText)
+	if h.codeOpen(p) {
+		hint := v.T.codeSent
+		if p.CodeBy == liuma.ByVoice {
+			hint = v.T.codeCalled
+		}
+		v.Field = &field{Post: address(v.ID) + "/code", Name: "code", Label: v.T.CodeLabel, Hint: hint(p.CodeSentAt.In(h.zone)),
 			Type: "text", Mode: "numeric", Autocomplete: "one-time-code", Button: v.T.CodeGive, Class: "field-code", Most: longestSMS,
 			Wrong: v.Refusal != nil && (p.Code == liuma.CodePhoneCodeWrong || p.Code == liuma.CodePhoneCodeFormat)}
+	} else {
+		v.Send.Class = "btn-primary"
 	}
-	if !p.CodeSentAt.IsZero() {
-		v.Send.Text = v.T.CodeResend
-	}
-	if open {
-		v.Send.Class = "btn-plain"
-	}
-	switch wait := p.ResendAt.Sub(now); {
-	case p.ResendAt.IsZero() || wait <= 0:
-	case wait > shortWait:
-		v.Send.Later = v.T.resendFrom(v.T.moment(p.ResendAt.In(h.zone), now.In(h.zone)))
-	default:
-		v.Send.Ready, v.Send.Now = p.ResendAt.UTC().Format(time.RFC3339Nano), now.UTC().Format(time.RFC3339Nano)
-	}
+	v.NoCode = h.noCodeWay(v, p)
 }
 
 // waysOff are the ways out of a step before anything is decided.

@@ -14,6 +14,7 @@ import (
 type wordings struct {
 	lang door.Lang
 	recovery
+	noCode
 
 	Brand, Product, Skip, Care, OtherLang               string
 	HelpLine, NeverAsk, WhoAsks, Registered             string
@@ -62,6 +63,7 @@ func newWordings(lang door.Lang) *wordings {
 	resultWordings(t, say)
 	refusalWordings(t, say)
 	recoveryWordings(t, say)
+	noCodeWordings(t, say)
 	return t
 }
 

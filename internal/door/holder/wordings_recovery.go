@@ -15,7 +15,7 @@ type recovery struct {
 	StagePhone                                                    string
 	SendTitle, CodeTitle, SendSay, ToBound, ToNew, ToRegistered   string
 	CodeLabel, CodeGive, CodeSend, CodeResend, CodeWait, CodeOver string
-	SpentTitle, SpentText, HelpTitle, HelpWait, HelpNumber        string
+	SpentTitle, SpentText                                         string
 	CounterTitle, CounterOnly, CounterFace                        string
 	CounterWhere, CounterBring, BringID, CounterAsk               string
 	ProveTitle, ProveReset, ProveRebind, WhatNow                  string
@@ -92,11 +92,6 @@ func codeWordings(t *wordings, say func(zh, en string) string) {
 	t.SpentTitle = say("验证码输错次数太多了", "Too many wrong codes")
 	t.SpentText = say("为防止别人试出验证码，要等一段时间才能再试。急需办理，请到柜台。您的密码没有改变。",
 		"So that nobody can find out a code by trying, it takes a while until you can try again. If it cannot wait, go to a counter. Your PIN has not changed.")
-	t.HelpTitle = say("收不到验证码？", "No code arriving?")
-	t.HelpWait = say("先看看手机有没有信号，短信有没有被拦截。等一分钟，可以重新获取。",
-		"Check the signal, and whether the message was filtered out. After a minute a new code can be sent.")
-	t.HelpNumber = say("这个号码换了，或者不用了？网上改不了，请到柜台更改手机号。",
-		"Do you no longer have this number? It cannot be changed here; have it changed at a counter.")
 	t.CounterTitle = say("也可以到柜台办理", "It can also be done at a counter")
 	t.CounterOnly = say("可以这样办：到柜台", "What you can do: go to a counter")
 	t.CounterFace = say("不方便刷脸？到柜台办理", "Cannot show your face? Go to a counter")

@@ -96,7 +96,13 @@ function messageItem(message, official) {
     line.append(el("span", "sms-digits", message.code), copyButton(message.code));
     item.append(line);
   }
-  item.append(el("p", "sms-text", message.text));
+  if (message.call) {
+    // The demo has no sound: the bubble shows what the call says.
+    const line = el("p", "sms-ring");
+    line.append(both("span", "sms-whose", { ZH: "☎ 来电，念给您听", EN: "a call reads it out" }));
+    item.append(line);
+  }
+  item.append(el("p", message.call ? "sms-text sms-spoken" : "sms-text", message.call ? "▶ “" + message.text + "”" : message.text));
   if (message.freeze) {
     const line = el("p", "sms-do");
     line.append(both("span", "sms-label", { ZH: "冻结码", EN: "freeze code" }), el("span", "sms-digits sms-freeze", message.freeze), copyButton(message.freeze));
