@@ -42,6 +42,8 @@ type Serving struct {
 	Keys  []string  `json:"publishes"`     // kids, oldest first
 	// Guesses at PINs since the start.
 	Guesses Guesses `json:"guesses"`
+	// Doors says how full each door is.
+	Doors []DoorState `json:"doors"`
 }
 
 // Guesses counts guesses at PINs, and says which alarms there were.
@@ -154,6 +156,9 @@ func (a *Admin) serving(ctx context.Context, server *Server) *Serving {
 		Guesses: guessesOf(server.Authority.Spraying())}
 	if err := server.Authority.Ready(ctx); err != nil {
 		out.Ready, out.Why = false, err.Error()
+	}
+	if server.Doors != nil {
+		out.Doors = server.Doors.Doors()
 	}
 	return out
 }

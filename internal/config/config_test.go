@@ -86,7 +86,7 @@ func TestProxies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := c.ProxyNetworks()
+		got, err := c.ProxyNetworks(c.Hosted)
 		if err != nil || fmt.Sprint(got) != want {
 			t.Errorf("%s: %v, %v", yaml, got, err)
 		}
