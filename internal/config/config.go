@@ -223,6 +223,9 @@ func (c Config) Validate() error {
 		errs = append(errs, errors.New("gateway_door.listen is missing"))
 	}
 	errs = append(errs, c.Texts.validate(c))
+	if _, err := c.Bounds(0); err != nil {
+		errs = append(errs, err)
+	}
 	if c.Vault == "" || c.Database == "" {
 		errs = append(errs, errors.New("vault and database must name files"))
 	}

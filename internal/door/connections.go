@@ -2,7 +2,6 @@ package door
 
 import (
 	"container/list"
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -12,10 +11,6 @@ import (
 	"sync"
 	"time"
 )
-
-// patience is how long a connection that has begun a request, and not ended its
-// header, is left alone by a door that is full.
-const patience = time.Second
 
 // streams bounds the requests on one HTTP/2 connection at once. A browser needs
 // a few; a channel's server opens a second connection.
@@ -37,29 +32,27 @@ type ConnectionsConfig struct {
 // door nor a source takes the files that others need. A door that is full closes
 // the connection that has been idle longest, of the same source where that
 // source is at its bound; if none is idle, the new one. So the door goes on
-// taking connections whatever anybody holds open. A request that is worked on is
-// never cut off. It is safe for concurrent use.
+// taking connections whatever anybody holds open. Idle is also who has not come to
+// the end of a TLS handshake or of a request's header; a request that is worked
+// on is never cut off. It is safe for concurrent use.
 type Connections struct {
 	c     ConnectionsConfig
 	first meter // of the closings that are logged
 
 	mu      sync.Mutex
 	open    map[net.Conn]*connection // guarded by mu
-	sources map[string]*queues       // guarded by mu; nobody is in it without connections
-	all     *queues                  // guarded by mu
+	sources map[string]*origin       // guarded by mu; nobody is in it without connections
+	idle    *list.List               // of all sources, longest first; guarded by mu
 	closed  uint64                   // guarded by mu; idle ones, for a new one
 	refused uint64                   // guarded by mu
 }
 
 // connection is one that is open; its members are guarded by Connections.mu.
 type connection struct {
-	net     net.Conn
-	source  string
-	since   time.Time // of what it is in now
-	working int       // requests that a handler has
-	begun   bool      // a request has begun
+	net    net.Conn
+	source string // empty: a proxy's, which counts for nobody
 	// waits are its places in the queues of the door and of its source: none
-	// while a handler has a request of it.
+	// while it has a request whose header is read and whose answer is not sent.
 	waits []waiting
 }
 
@@ -69,14 +62,11 @@ type waiting struct {
 	at    *list.Element
 }
 
-// queues are connections that no handler works for, longest first.
-type queues struct {
-	open    int
-	idle    *list.List // nothing was sent, or everything answered
-	reading *list.List // a request has begun, its header has not ended
+// origin is one source of connections.
+type origin struct {
+	open int
+	idle *list.List // longest first
 }
-
-func newQueues() *queues { return &queues{idle: list.New(), reading: list.New()} }
 
 // NewConnections checks the configuration.
 func NewConnections(c ConnectionsConfig) (*Connections, error) {
@@ -90,27 +80,12 @@ func NewConnections(c ConnectionsConfig) (*Connections, error) {
 		return nil, fmt.Errorf("door: %s: want at most as many connections from one source (%d) as in all (%d)", c.Door, c.PerSource, c.Most)
 	}
 	return &Connections{c: c, first: meter{most: 1, per: time.Minute},
-		open: map[net.Conn]*connection{}, sources: map[string]*queues{}, all: newQueues()}, nil
+		open: map[net.Conn]*connection{}, sources: map[string]*origin{}, idle: list.New()}, nil
 }
 
-// Guard puts the bound on a server, before it serves. It takes the server's
-// hooks ConnState and ConnContext, and wraps its handler.
-func (c *Connections) Guard(s *http.Server) {
-	s.ConnState = c.changed
-	s.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		return context.WithValue(ctx, connectionKey{}, conn)
-	}
-	handler := s.Handler
-	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if conn, ok := r.Context().Value(connectionKey{}).(net.Conn); ok {
-			c.working(conn, 1)
-			defer c.working(conn, -1)
-		}
-		handler.ServeHTTP(w, r)
-	})
-}
-
-type connectionKey struct{}
+// Guard puts the bound on a server, before it serves. It takes the server's hook
+// ConnState.
+func (c *Connections) Guard(s *http.Server) { s.ConnState = c.changed }
 
 // Open says how many connections a door has open, and how many it closed.
 type Open struct {
@@ -132,10 +107,15 @@ func (c *Connections) changed(conn net.Conn, s http.ConnState) {
 	switch s {
 	case http.StateNew:
 		c.opened(conn)
-	case http.StateActive, http.StateIdle:
+	case http.StateActive: // the header of a request is read
 		c.mu.Lock()
 		if k := c.open[conn]; k != nil {
-			k.begun = s == http.StateActive
+			k.work()
+		}
+		c.mu.Unlock()
+	case http.StateIdle: // all is answered
+		c.mu.Lock()
+		if k := c.open[conn]; k != nil {
 			c.wait(k)
 		}
 		c.mu.Unlock()
@@ -156,10 +136,10 @@ func (c *Connections) opened(conn net.Conn) {
 	c.mu.Lock()
 	room, closing := true, (*connection)(nil)
 	if own := c.sources[k.source]; own != nil && own.open >= c.c.PerSource {
-		closing = c.longest(own)
+		closing = longest(own.idle)
 		room = closing != nil
 	} else if len(c.open) >= c.c.Most {
-		closing = c.longest(c.all)
+		closing = longest(c.idle)
 		room = closing != nil
 	}
 	c.remove(closing)
@@ -183,16 +163,10 @@ func (c *Connections) opened(conn net.Conn) {
 	}
 }
 
-// longest is the connection that may be closed for a new one; nil if there is
-// none. c.mu is held.
-func (c *Connections) longest(of *queues) *connection {
-	if e := of.idle.Front(); e != nil {
+// longest is the connection that has been idle longest; nil if none is.
+func longest(idle *list.List) *connection {
+	if e := idle.Front(); e != nil {
 		return e.Value.(*connection)
-	}
-	if e := of.reading.Front(); e != nil {
-		if k := e.Value.(*connection); c.c.Now().Sub(k.since) >= patience {
-			return k
-		}
 	}
 	return nil
 }
@@ -203,7 +177,7 @@ func (c *Connections) add(k *connection) {
 	if k.source != "" {
 		own := c.sources[k.source]
 		if own == nil {
-			own = newQueues()
+			own = &origin{idle: list.New()}
 			c.sources[k.source] = own
 		}
 		own.open++
@@ -217,7 +191,7 @@ func (c *Connections) remove(k *connection) {
 		return
 	}
 	delete(c.open, k.net)
-	k.leaveQueues()
+	k.work()
 	if own := c.sources[k.source]; own != nil {
 		if own.open--; own.open == 0 {
 			delete(c.sources, k.source)
@@ -225,41 +199,21 @@ func (c *Connections) remove(k *connection) {
 	}
 }
 
-// wait puts a connection at the end of the queues that it belongs in now. c.mu
-// is held.
+// wait puts a connection at the end of the queues. c.mu is held.
 func (c *Connections) wait(k *connection) {
-	k.leaveQueues()
-	k.since = c.c.Now()
-	if k.working > 0 {
-		return
-	}
-	for _, q := range []*queues{c.all, c.sources[k.source]} {
-		if q == nil {
-			continue // a proxy's
-		}
-		in := q.idle
-		if k.begun {
-			in = q.reading
-		}
-		k.waits = append(k.waits, waiting{in, in.PushBack(k)})
+	k.work()
+	k.waits = append(k.waits, waiting{c.idle, c.idle.PushBack(k)})
+	if own := c.sources[k.source]; own != nil {
+		k.waits = append(k.waits, waiting{own.idle, own.idle.PushBack(k)})
 	}
 }
 
-func (k *connection) leaveQueues() {
+// work takes a connection out of the queues.
+func (k *connection) work() {
 	for _, w := range k.waits {
 		w.queue.Remove(w.at)
 	}
 	k.waits = k.waits[:0]
-}
-
-// working counts the requests of a connection that handlers have.
-func (c *Connections) working(conn net.Conn, more int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if k := c.open[conn]; k != nil {
-		k.working += more
-		c.wait(k)
-	}
 }
 
 // shut closes a connection at once. The goodbye of TLS would wait for a client

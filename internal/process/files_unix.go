@@ -17,7 +17,7 @@ func Files() (uint64, error) {
 		return 0, fmt.Errorf("limit of open files: %w", err)
 	}
 	files := uint64(limit.Cur) // signed on some systems
-	if files > 1<<40 { // no limit, in the ways that systems say it
+	if files > 1<<40 {         // no limit, in the ways that systems say it
 		return 0, nil
 	}
 	return files, nil
