@@ -41,8 +41,8 @@ type InFlightConfig struct {
 // bound is refused with CodeTooManyRequests before anything is done or counted,
 // so that the work of one source or client never takes what others need. A
 // request counts for its source until its client is known, and from then on for
-// the client: clients behind one address do not take each other's share. It is
-// safe for concurrent use.
+// the client: what clients behind one address have at work does not take each
+// other's share. It is safe for concurrent use.
 type InFlight struct {
 	c     InFlightConfig
 	first meter // of the refusals that are logged
