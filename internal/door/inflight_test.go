@@ -206,7 +206,13 @@ func TestASlowBodyTakesNoneOfTheTotal(t *testing.T) {
 		go k.log.Serve(httptest.NewRecorder(), r, func(*door.Visit, *http.Request) {})
 		go func() { _, _ = pen.Write([]byte("a")); reading.Done() }() // it is being read
 	}
-	reading.Wait()
+	all := make(chan struct{})
+	go func() { reading.Wait(); close(all) }()
+	select {
+	case <-all:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the bodies are not read before their requests count")
+	}
 	k.asks(2, "192.0.2.77", "")
 	if code := k.ask(from("192.0.2.1", "/v1"), ""); code != liuma.CodeTooManyRequests {
 		t.Errorf("a source may have more than its share by reading slowly: %q", code)
