@@ -183,6 +183,7 @@ type Server struct {
 	Authority Authority
 	Quorum    Quorum
 	Keepers   Keepers
+	Doors     Doors  // nil if none is served
 	Outbox    Outbox // nil if no messages are sent
 	Inbox     Inbox  // nil unless the driver is the inbox
 }

@@ -46,6 +46,8 @@ type Serving struct {
 	Codes []ChannelCodes `json:"codes"`
 	// Rations of clients.
 	Rations Rations `json:"rations"`
+	// Doors says how full each door is.
+	Doors []DoorState `json:"doors"`
 }
 
 // ChannelCodes counts the one-time codes of a channel.
@@ -188,6 +190,9 @@ func (a *Admin) serving(ctx context.Context, server *Server) (*Serving, error) {
 		Guesses: guessesOf(server.Authority.Spraying()), Codes: codesOf(codes)}
 	if err := server.Authority.Ready(ctx); err != nil {
 		out.Ready, out.Why = false, err.Error()
+	}
+	if server.Doors != nil {
+		out.Doors = server.Doors.Doors()
 	}
 	out.Rations, err = rationsOf(ctx, server.Authority)
 	return out, err

@@ -26,7 +26,7 @@ func (d *Data) admin(server *admin.Server, logger *slog.Logger) (*admin.Admin, e
 
 // forAdmin gives administration the parts of the running system.
 func (s *System) forAdmin() *admin.Server {
-	out := &admin.Server{Since: s.Clock.Wall(), Authority: s.Authority, Quorum: s.Quorum, Keepers: s}
+	out := &admin.Server{Since: s.Clock.Wall(), Authority: s.Authority, Quorum: s.Quorum, Keepers: s, Doors: s}
 	// A nil pointer in an interface would not be nil.
 	if s.Outbox != nil {
 		out.Outbox = s.Outbox
