@@ -115,14 +115,19 @@ type Administration interface {
 	AcceptRestore(ctx context.Context, after liuma.CardID, reason audit.Reason) (authority.Accepted, error)
 }
 
-// ImportConfig has the functions that an import reports to. Both are optional;
-// they are called from ImportRegistry's own goroutine.
+// ImportConfig says how a file is imported, and has the functions that an import
+// reports to. All members are optional; the functions are called from
+// ImportRegistry's own goroutine.
 type ImportConfig struct {
+	Encoding registry.Encoding // Guess: as the file begins
+	DryRun   bool              // judge everything and write nothing
 	// Progress gets the number of bytes that were worked through.
 	Progress func(read int64)
 	// Reject gets the line number, from 1, and the reason of each row that was not
 	// imported.
 	Reject func(line int, reason string)
+	// Cell gets the same of each cell that was left out of a row that was imported.
+	Cell func(line int, reason string)
 }
 
 // Registry imports people; *registry.Registry does. It keeps whole chunks, each

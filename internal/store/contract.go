@@ -184,6 +184,9 @@ type Tx interface {
 	// physical card number belongs to another holder. A zero CardNo never
 	// collides.
 	UpsertPerson(Person) error
+	// InsertPerson adds a person who is not there. ErrExists: the Holder is there,
+	// or the CardNo is another person's; nothing was written.
+	InsertPerson(Person) error
 
 	InsertClient(Client) error
 	UpdateClient(Client) error
@@ -336,6 +339,7 @@ type Person struct {
 	Physical   liuma.PhysicalStatus
 	ReplacedBy vault.Index // card number that replaced an earlier one, or zero
 	UpdatedAt  time.Time
+	Died       bool // no report makes the card usable again
 }
 
 // ClientKind says which doors a client may use.

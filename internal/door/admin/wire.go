@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -282,6 +283,7 @@ const (
 type event struct {
 	Read   *int64    `json:"read,omitempty"` // bytes worked through
 	Reject *rejected `json:"reject,omitempty"`
+	Cell   *rejected `json:"cell,omitempty"`
 	End    *ended    `json:"end,omitempty"` // the last line
 }
 
@@ -291,14 +293,51 @@ type rejected struct {
 }
 
 type ended struct {
-	Read     int64    `json:"read"` // rows
-	Kept     int64    `json:"kept"`
-	Rejected int64    `json:"rejected"`
-	Problem  *problem `json:"problem,omitempty"`
+	Read     int64 `json:"read"` // rows
+	Kept     int64 `json:"kept"`
+	Rejected int64 `json:"rejected"`
+	// The members below are of a server that says them.
+	Unchanged int64    `json:"unchanged,omitempty"`
+	Cells     int64    `json:"cells,omitempty"`
+	Abolished int64    `json:"abolished,omitempty"`
+	Problem   *problem `json:"problem,omitempty"`
 }
 
 func (e *ended) summary() registry.Summary {
-	return registry.Summary{Read: e.Read, Kept: e.Kept, Rejected: e.Rejected}
+	return registry.Summary{
+		Read: e.Read, Kept: e.Kept, Rejected: e.Rejected, Unchanged: e.Unchanged, Cells: e.Cells, Abolished: e.Abolished,
+	}
+}
+
+// The words of an import's query.
+const (
+	queryEncoding = "encoding"
+	queryDryRun   = "dry_run"
+)
+
+// importQuery says in a request's address how its file is imported; importConfig
+// reads it, and no other spelling of it.
+func importQuery(c admin.ImportConfig) string {
+	q := url.Values{}
+	if c.Encoding != registry.Guess {
+		q.Set(queryEncoding, string(c.Encoding))
+	}
+	if c.DryRun {
+		q.Set(queryDryRun, "true")
+	}
+	return q.Encode()
+}
+
+func importConfig(raw string) (c admin.ImportConfig, err error) {
+	q, err := url.ParseQuery(raw)
+	if err != nil {
+		return c, errRequest
+	}
+	c.DryRun = q.Get(queryDryRun) != ""
+	if c.Encoding, err = registry.ParseEncoding(q.Get(queryEncoding)); err != nil || importQuery(c) != raw {
+		return c, errRequest
+	}
+	return c, nil
 }
 
 // decode reads one JSON value and accepts only the exact bytes that this

@@ -179,6 +179,11 @@ func (t *Tx) DeleteIntent(card liuma.CardID) error {
 
 func (t *Tx) UpsertPerson(p store.Person) error { return put(t, &t.codec.persons, &p) }
 
+// InsertPerson spares an import of new people the look for each of them.
+func (t *Tx) InsertPerson(p store.Person) error {
+	return insert(t, &t.codec.persons, t.codec.persons.key(&p), &p, 1)
+}
+
 func (t *Tx) InsertClient(c store.Client) error {
 	return insert(t, &t.codec.clients, []byte(c.ID), &c, 1)
 }

@@ -30,6 +30,7 @@ func changes() map[string]func(store.Tx) error {
 		"UpdateIntent":    func(tx store.Tx) error { return tx.UpdateIntent(intent(1)) },
 		"DeleteIntent":    func(tx store.Tx) error { return tx.DeleteIntent(cardID(1)) },
 		"UpsertPerson":    func(tx store.Tx) error { return tx.UpsertPerson(store.Person{Holder: index("h", 2)}) },
+		"InsertPerson":    func(tx store.Tx) error { return tx.InsertPerson(store.Person{Holder: index("h", 3)}) },
 		"InsertClient":    func(tx store.Tx) error { return tx.InsertClient(store.Client{ID: "c2"}) },
 		"UpdateClient":    func(tx store.Tx) error { return tx.UpdateClient(store.Client{ID: "c1"}) },
 		"InsertEvidence":  func(tx store.Tx) error { return tx.InsertEvidence("p", index("jti", 2), at(9)) },
