@@ -85,6 +85,7 @@ type Reader interface {
 	PhoneReader
 	DigestReader
 	ResealReader
+	RetainReader
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
@@ -133,7 +134,7 @@ type Reader interface {
 	Entries(s audit.Stream, after uint64, limit int) ([]audit.Recorded, error)
 }
 
-// Tx reads and writes. Every write but SaveClock and ResealStep counts as a change
+// Tx reads and writes. Every write but SaveClock, SaveSweep and ResealStep counts as a change
 // that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many
@@ -145,6 +146,7 @@ type Tx interface {
 	PhoneWriter
 	DigestWriter
 	ResealWriter
+	RetainWriter
 
 	// RaiseShared lifts Shared above a number, for a database that was restored
 	// and is taken for good.
