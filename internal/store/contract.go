@@ -134,7 +134,7 @@ type Reader interface {
 	Entries(s audit.Stream, after uint64, limit int) ([]audit.Recorded, error)
 }
 
-// Tx reads and writes. Every write but SaveClock, SaveSweep and ResealStep counts as a change
+// Tx reads and writes. Every write but SaveClock, SaveSweep, DropArchived and ResealStep counts as a change
 // that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many

@@ -90,6 +90,7 @@ type RetainWriter interface {
 	UpdateArchive(Archive) error
 	// DropArchived deletes at most limit rows of what the archive that is leaving
 	// holds, the oldest first, and reports whether all of it has left. Without an
-	// archive that is leaving it deletes nothing.
+	// archive that is leaving it deletes nothing. It needs no audit entry beside that
+	// of UpdateArchive, which let the archive leave.
 	DropArchived(limit int) (n int, done bool, err error)
 }

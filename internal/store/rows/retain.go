@@ -180,7 +180,7 @@ func (t *Tx) DropArchived(limit int) (int, bool, error) {
 			}
 			if a.LeftAt.IsZero() {
 				n, done, err := t.to.DropDigested(a.Digest, max(0, limit))
-				t.wrote = t.wrote || n > 0 || err != nil // of an error, a part may have been written
+				t.kept = t.kept || n > 0 || err != nil // of an error, a part may have been written
 				return n, done, err
 			}
 			after = a.Number
