@@ -368,3 +368,49 @@ func TestArchivesIn(t *testing.T) {
 		t.Error("a directory that is not there")
 	}
 }
+
+// TestArchiveFileAfterACrash: whatever a crash left of the file, the next act goes on
+// from there, and one that does not read back is not there.
+func TestArchiveFileAfterACrash(t *testing.T) {
+	h := newHouse(t)
+	h.write(card(1), 5)
+	h.digest()
+	content, signed := h.written(h.clock().Add(time.Hour))
+	dir := h.path("away")
+	name := dir + "/" + record.ArchiveName(1)
+	whole := func(w io.Writer) error { _, err := w.Write(content); return err }
+	fails := errors.New("lost")
+	for at := range 5 {
+		_, _, err := record.PutArchive(dir, 1, func(w io.Writer) error {
+			_, err := w.Write(content[:len(content)*at/5])
+			return errors.Join(err, fails)
+		})
+		if _, there := os.Stat(name); !errors.Is(err, fails) || there == nil {
+			t.Errorf("cut off: %v", err)
+		}
+		_, _, err = record.PutArchive(dir, 1, func(w io.Writer) error { _, err := w.Write(content[:len(content)*at/5]); return err })
+		if _, there := os.Stat(name); err == nil || there == nil {
+			t.Errorf("short: %v", err)
+		}
+	}
+	must(t, os.WriteFile(dir+"/."+record.ArchiveName(1)+".tmp", []byte("half"), 0o600))
+	got, taken, err := record.PutArchive(dir, 1, whole)
+	if err != nil || taken || got.Token != signed.Token {
+		t.Fatalf("%+v, %v, %v", got, taken, err)
+	}
+	got, taken, err = record.PutArchive(dir, 1, func(io.Writer) error { t.Error("written again"); return nil })
+	if err != nil || !taken || got.Token != signed.Token {
+		t.Errorf("taken up: %+v, %v, %v", got, taken, err)
+	}
+	if _, _, err := record.PutArchive(dir, 2, whole); err == nil {
+		t.Error("archive 1 was put as archive 2")
+	}
+	must(t, os.WriteFile(name, content[:len(content)-40], 0o600))
+	if _, _, err := record.PutArchive(dir, 1, whole); err == nil {
+		t.Error("a broken file was taken up")
+	}
+	left, err := os.ReadDir(dir)
+	if must(t, err); len(left) != 1 {
+		t.Errorf("left behind: %v", left)
+	}
+}
