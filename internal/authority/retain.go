@@ -25,10 +25,10 @@ const (
 	// walkPage is how many requests a step reads. While fewer come in a second than a
 	// step reads, the walk keeps up: a request stays for the configured time and at
 	// most one round more.
-	walkPage = 2000
+	walkPage = 500
 	// dropPage is how many requests one transaction deletes. The writer is held for
 	// some milliseconds, as by a large import.
-	dropPage = 200
+	dropPage = 100
 	// saveEvery is how often the place of the walk is saved if nothing was deleted.
 	saveEvery = time.Minute
 )
