@@ -152,6 +152,9 @@ func printRest(w io.Writer, v admin.Status) error {
 	if err == nil {
 		err = printRecord(w, v.Record)
 	}
+	if err == nil {
+		err = printRetention(w, v.Retention)
+	}
 	if err != nil {
 		return err
 	}

@@ -100,6 +100,13 @@ type Administration interface {
 	// ExportRecord writes the audit record, or a part of it, as lines of JSON. It
 	// ends with a line of its own; without that line it was cut off.
 	ExportRecord(ctx context.Context, q record.Query, w io.Writer) error
+	// PlanArchive says what the next archive of the record would hold: what digests from
+	// before a time cover; a zero time is that up to which the record need not be kept.
+	// ErrNothingToArchive.
+	PlanArchive(ctx context.Context, before time.Time) (ArchivePlan, error)
+	// KeepArchive takes an archive for written, by its signature: what it holds leaves
+	// the database when its time comes. Errors: audit.ErrReason, ErrArchive.
+	KeepArchive(ctx context.Context, token string, reason audit.Reason) (Archive, error)
 	// RotateRootKey adds a root key to the vault; it seals from now on, in a
 	// running server too. Errors: audit.ErrReason, vault.ErrRootKeys.
 	RotateRootKey(ctx context.Context, reason audit.Reason) (RootKey, error)
@@ -176,7 +183,9 @@ type Config struct {
 	Logger   *slog.Logger // default: discard
 	// From the configuration, for Status.
 	Issuer, Shape, TextsDriver string
-	TextsVoice                 bool // codes are read out by phone call, too
+	TextsVoice                 bool      // codes are read out by phone call, too
+	Retention                  Retention // its days
+	DatabaseFile               string    // its size is shown; "": it is not
 	// Server is the server in this process; nil if none runs.
 	Server *Server
 }

@@ -26,6 +26,7 @@ type Status struct {
 	SealKey     *SealKey     `json:"seal_key"` // the newest; null before the first start
 	Texts       Texts        `json:"texts"`
 	Record      RecordStatus `json:"record"`
+	Retention   Retention    `json:"retention"`
 	// Resealing is null if the vault has one root key only.
 	Resealing *Resealing `json:"resealing"`
 	// Restart says that the running server signs with another key than the key
@@ -141,6 +142,9 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	if s.Record, err = a.recordStatus(ctx); err != nil {
+		return Status{}, err
+	}
+	if s.Retention, err = a.retention(ctx); err != nil {
 		return Status{}, err
 	}
 	if s.Resealing, err = a.resealing(ctx); err != nil {

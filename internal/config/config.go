@@ -67,6 +67,8 @@ type Config struct {
 	Digests string `yaml:"digests"`
 	// Keepers are the keepers inside this process.
 	Keepers Keepers `yaml:"keepers"`
+	// Retention says how long the database keeps what it need not keep for ever.
+	Retention Retention `yaml:"retention"`
 	// AllowStandIn accepts evidence from providers that are registered as
 	// stand-ins. Only demos and tests set it. Default false.
 	AllowStandIn bool `yaml:"allow_stand_in_evidence"`
@@ -128,10 +130,12 @@ func Default() Config {
 		Vault:    "vault.key",
 		Database: "liuma.db",
 		Digests:  "digests",
-		Texts:    defaultTexts(),
-		Keepers:  Keepers{Shape: "1/1", Directories: []string{filepath.Join("keepers", "k1")}},
-		Log:      "info",
-		Drain:    Duration(10 * time.Second),
+
+		Retention: DefaultRetention(),
+		Texts:     defaultTexts(),
+		Keepers:   Keepers{Shape: "1/1", Directories: []string{filepath.Join("keepers", "k1")}},
+		Log:       "info",
+		Drain:     Duration(10 * time.Second),
 	}
 }
 
@@ -222,7 +226,7 @@ func (c Config) Validate() error {
 	} else if c.Gateway != (Door{}) {
 		errs = append(errs, errors.New("gateway_door.listen is missing"))
 	}
-	errs = append(errs, c.Texts.validate(c))
+	errs = append(errs, c.Texts.validate(c), c.Retention.validate())
 	if _, err := c.Bounds(0); err != nil {
 		errs = append(errs, err)
 	}

@@ -182,7 +182,8 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 	}); err != nil {
 		return nil, err
 	}
-	d.Record, err = record.New(record.Config{Store: d.Store, Signer: d.Vault, Issuer: c.Issuer, Now: d.Clock.Now, Directory: c.Digests, Logger: o.Logger})
+	d.Record, err = record.New(record.Config{Store: d.Store, Signer: d.Vault, Issuer: c.Issuer, Now: d.Clock.Now, Directory: c.Digests,
+		Keep: c.Retention.Record.Duration(), Logger: o.Logger})
 	return d, err
 }
 

@@ -86,6 +86,7 @@ type Reader interface {
 	MeterReader
 	DigestReader
 	ResealReader
+	RetainReader
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
@@ -134,8 +135,8 @@ type Reader interface {
 	Entries(s audit.Stream, after uint64, limit int) ([]audit.Recorded, error)
 }
 
-// Tx reads and writes. Every write but SaveClock, Meter, PruneMeters and
-// ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
+// Tx reads and writes. Every write but SaveClock, SaveSweep, Meter, PruneMeters, DropArchived
+// and ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many
 // (Delete…Of, Delete…Ticks, Prune…) may find none. Times are kept to the
@@ -147,6 +148,7 @@ type Tx interface {
 	MeterWriter
 	DigestWriter
 	ResealWriter
+	RetainWriter
 
 	// RaiseShared lifts Shared above a number, for a database that was restored
 	// and is taken for good.

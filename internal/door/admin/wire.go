@@ -34,6 +34,8 @@ const (
 	pathDrop        = "/v1/keys/drop"
 	pathDigest      = "/v1/record/digest"
 	pathRecord      = "/v1/record"
+	pathPlan        = "/v1/record/archive/plan"
+	pathKeep        = "/v1/record/archive/keep"
 	pathRoot        = "/v1/keys/vault/rotate"
 	pathDropRoot    = "/v1/keys/vault/drop"
 	pathHead        = "/v1/cards/head"
@@ -89,6 +91,8 @@ const (
 	CodeNoServer  Code = "not_serving"
 	CodeNoCard    Code = "card_unknown"
 	CodeKeepers   Code = "keepers_disagree"
+	CodeNothing   Code = "nothing_to_archive"
+	CodeArchive   Code = "archive_not_next"
 )
 
 // Refusal is the server's answer to a request that it did not carry out.
@@ -152,6 +156,8 @@ func known() []knownError {
 		{admin.ErrNotServing, CodeNoServer, http.StatusConflict},
 		{admin.ErrNoCard, CodeNoCard, http.StatusNotFound},
 		{admin.ErrKeepers, CodeKeepers, http.StatusServiceUnavailable},
+		{admin.ErrNothingToArchive, CodeNothing, http.StatusConflict},
+		{admin.ErrArchive, CodeArchive, http.StatusConflict},
 		{store.ErrFailed, CodeStore, http.StatusServiceUnavailable},
 		{store.ErrFull, CodeFull, http.StatusServiceUnavailable},
 		{errRequest, CodeRequest, http.StatusBadRequest},
@@ -254,6 +260,17 @@ type acceptedStep struct {
 	Failed int64  `json:"failed"`
 	Last   string `json:"last"`
 	Done   bool   `json:"done"`
+}
+
+// planArchive asks what the next archive would hold, and keepArchive notes that it was
+// written.
+type planArchive struct {
+	Before int64 `json:"before"` // milliseconds since 1970; 0: what need not be kept
+}
+
+type keepArchive struct {
+	Token  string       `json:"token"`
+	Reason audit.Reason `json:"reason"`
 }
 
 // acceptClock asks for the machine's clock to be accepted.

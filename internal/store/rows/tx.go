@@ -276,12 +276,6 @@ func (t *Tx) UpdateCeremony(c store.Ceremony) error {
 	return update(t, &t.codec.ceremonies, []byte(c.ID), &c, rev)
 }
 
-// PruneCeremonies drops their one-time codes too: a ceremony's row is the parent
-// of its code's.
-func (t *Tx) PruneCeremonies(endedBefore time.Time) (int64, error) {
-	return t.delete(&t.codec.ceremonies.Table, before("ended", endedBefore))
-}
-
 func (t *Tx) PutCode(c store.Code) error { return put(t, &t.codec.codes, &c) }
 
 func (t *Tx) DeleteCodesOf(card liuma.CardID) error {
