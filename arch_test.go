@@ -70,6 +70,7 @@ var levels = map[string]int{
 	"internal/server":            8,
 	"internal/admin/admintest":   8,
 	"internal/door/admin":        7,
+	"internal/evidence/standin":  8,
 	"internal/demo/window":       10,
 	"internal/testkit/world":     9,
 	"internal/testkit":           10,
