@@ -103,7 +103,7 @@ func New(c Config) (*StandIn, error) {
 	mux.HandleFunc("POST "+EvidencePath, s.atOnce)
 	mux.HandleFunc("POST "+ChecksPath, s.begin)
 	mux.HandleFunc("GET "+ChecksPath+"/{id}", s.show)
-	mux.HandleFunc("POST "+ChecksPath+"/{id}", s.press)
+	mux.HandleFunc("POST "+ChecksPath+"/{id}/who", s.press)
 	mux.HandleFunc("GET "+ChecksPath+"/{id}/result", s.result)
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	s.handler = s.guard(http.NewCrossOriginProtection().Handler(mux))

@@ -195,7 +195,7 @@ func TestPress(t *testing.T) {
 		path := x.begin(`,"redirect_uri":"http://127.0.0.1:8090/back?a=1","state":"s 1&evidence=x"`)
 		var first string
 		for i, press := range []string{who, "me", "other"} {
-			r := x.ask("POST", path, formKind, "who="+press, "Origin", origin)
+			r := x.ask("POST", path+"/who", formKind, "who="+press, "Origin", origin)
 			back, err := url.Parse(r.Header.Get("Location"))
 			if err != nil || r.StatusCode != http.StatusSeeOther {
 				t.Fatalf("%s: %d %v", who, r.StatusCode, err)
@@ -230,7 +230,7 @@ func TestNobodyPressesForAnother(t *testing.T) {
 	x := newTrial(t)
 	path := x.begin("")
 	for _, h := range [][]string{{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}, {"Origin", "null"}} {
-		if r := x.ask("POST", path, formKind, "who=me", h...); r.StatusCode != http.StatusForbidden {
+		if r := x.ask("POST", path+"/who", formKind, "who=me", h...); r.StatusCode != http.StatusForbidden {
 			t.Errorf("pressed with %v: %d", h, r.StatusCode)
 		}
 		if r := x.ask("POST", standin.ChecksPath, formKind, "challenge=c", h...); r.StatusCode != http.StatusForbidden {
@@ -243,7 +243,7 @@ func TestNobodyPressesForAnother(t *testing.T) {
 			t.Errorf("read %s under another name: %d %s", p, r.StatusCode, body)
 		}
 	}
-	if r := x.ask("POST", path, formKind, "who=somebody"); r.StatusCode != http.StatusBadRequest {
+	if r := x.ask("POST", path+"/who", formKind, "who=somebody"); r.StatusCode != http.StatusBadRequest {
 		t.Errorf("an unknown answer: %d", r.StatusCode)
 	}
 	if got := members(t, x.ask("GET", path+"/result", "", ""), 200); got["state"] != "waiting" || len(got) != 1 {
@@ -262,7 +262,7 @@ func TestEnds(t *testing.T) {
 		t.Errorf("a check too many: %s", got)
 	}
 	x.now = x.now.Add(10 * time.Minute)
-	for _, r := range []*http.Response{x.ask("GET", path, "", ""), x.ask("POST", path, formKind, "who=me"), x.ask("GET", path+"/result", "", "")} {
+	for _, r := range []*http.Response{x.ask("GET", path, "", ""), x.ask("POST", path+"/who", formKind, "who=me"), x.ask("GET", path+"/result", "", "")} {
 		if r.StatusCode != http.StatusNotFound {
 			t.Errorf("after ten minutes: %d", r.StatusCode)
 		}
@@ -277,8 +277,8 @@ func TestEnds(t *testing.T) {
 func TestPages(t *testing.T) {
 	x := newTrial(t)
 	asked, done, refused := x.begin(""), x.begin(""), x.begin("")
-	x.ask("POST", done, formKind, "who=me")
-	x.ask("POST", refused, formKind, "who=other")
+	x.ask("POST", done+"/who", formKind, "who=me")
+	x.ask("POST", refused+"/who", formKind, "who=other")
 	for path, words := range map[string][2]string{
 		"/": {"手工签一份", "Make one by hand"}, asked: {"屏幕前的是本人吗", "Who is before the screen"},
 		done: {"凭证已签发", "Evidence was signed"}, refused: {"没有签发凭证", "Nothing was signed"}, "/checks/none": {"这次认证已经结束", "This check has ended"},
