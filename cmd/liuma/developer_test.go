@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"html"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -84,10 +86,17 @@ func presses(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: presses ADDRESS WHO FILE")
 	}
 	stay := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := stay.PostForm(args[0], url.Values{"who": {args[1]}})
+	resp, err := stay.PostForm(args[0]+"/who", url.Values{"who": {args[1]}})
 	ts.Check(err)
 	ts.Check(resp.Body.Close())
-	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(resp.Header.Get("Location")+"\n"), 0o600))
+	resp, err = stay.Get(args[0])
+	ts.Check(err)
+	page, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	ts.Check(resp.Body.Close())
+	_, rest, _ := strings.Cut(html.UnescapeString(string(page)), `http-equiv="refresh" content="0;url=`)
+	address, _, _ := strings.Cut(rest, `"`)
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(address+"\n"), 0o600))
 }
 
 // member VARIABLE NAME sets a variable to a member of the JSON on standard output.

@@ -65,7 +65,7 @@ func (a *channelTokenCmd) Run(c *cli, t *terminal) error {
 func (a *channelTokenCmd) explain(w io.Writer, data string, ends time.Time) error {
 	again := "liuma channel token -q --client " + quoted(a.Client) + " --key " + quoted(a.Key) + " --issuer " + quoted(a.Issuer)
 	if a.KeyID != "" {
-		again += " --kid " + quoted(a.KeyID)
+		again += " --kid=" + quoted(a.KeyID)
 	}
 	left := time.Until(ends).Round(time.Second)
 	if a.Hosted {

@@ -3,6 +3,8 @@ package standin
 import (
 	"bytes"
 	"crypto/rand"
+	"html"
+	"html/template"
 	"mime"
 	"net/http"
 	"net/url"
@@ -127,38 +129,35 @@ func (s *StandIn) show(w http.ResponseWriter, r *http.Request) {
 	s.render(w, r, http.StatusOK, viewOf(c))
 }
 
-// press decides a check, once. A second press shows, or carries back, what the
-// first one decided.
+// press decides a check, once. Its page then shows, or carries back, what the
+// first press decided.
 func (s *StandIn) press(w http.ResponseWriter, r *http.Request) {
-	c, err := s.decide(r.PathValue("id"), r.PostFormValue("who"))
-	switch {
+	switch err := s.decide(r.PathValue("id"), r.PostFormValue("who")); {
 	case err != nil && err.status == http.StatusNotFound:
 		s.render(w, r, err.status, view{Kind: "gone"})
 	case err != nil:
 		http.Error(w, err.code, err.status)
-	case c.back != "":
-		http.Redirect(w, r, c.address(), http.StatusSeeOther)
 	default:
 		http.Redirect(w, r, ChecksPath+"/"+r.PathValue("id")+"?lang="+string(language(r))[:2], http.StatusSeeOther)
 	}
 }
 
-func (s *StandIn) decide(id, who string) (check, *refusal) {
+func (s *StandIn) decide(id, who string) *refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.checks[id]
 	if c == nil || !s.c.Now().Before(c.ends) {
-		return check{}, &refusal{http.StatusNotFound, "no_such_check"}
+		return &refusal{http.StatusNotFound, "no_such_check"}
 	}
 	if c.outcome != stateWaiting {
-		return *c, nil
+		return nil
 	}
 	switch who {
 	case "me":
 		token, err := s.sign(c.person, c.challenge)
 		if err != nil {
 			s.c.Logger.Error("evidence not signed", "err", err)
-			return check{}, &refusal{http.StatusInternalServerError, "failed"}
+			return &refusal{http.StatusInternalServerError, "failed"}
 		}
 		c.outcome, c.evidence = stateGiven, token
 		s.c.Logger.Info("evidence given", "by", "page")
@@ -167,9 +166,9 @@ func (s *StandIn) decide(id, who string) (check, *refusal) {
 	case "leave":
 		c.outcome, c.why = stateRefused, "left_by_holder"
 	default:
-		return check{}, &refusal{http.StatusBadRequest, "bad_request"}
+		return &refusal{http.StatusBadRequest, "bad_request"}
 	}
-	return *c, nil
+	return nil
 }
 
 // address is where the holder goes back to. What is signed may travel in it: it
@@ -225,7 +224,9 @@ type view struct {
 
 	Origin, Audience string
 	Who, Number      string // masked
-	Back             string // host of the way back
+	Back             string // origin of the way back
+	To               string // the way back, once it is decided
+	Refresh          template.HTMLAttr
 	Given            bool
 	Evidence, Why    string
 	// What was typed on the home page, and what was wrong with it.
@@ -239,6 +240,12 @@ func viewOf(c check) view {
 	}
 	if c.outcome != stateWaiting {
 		v.Kind, v.Given, v.Evidence, v.Why = "done", c.outcome == stateGiven, c.evidence, c.why
+		if c.back != "" {
+			// Not a redirect of the form: browsers hold all that follows one to
+			// form-action, and where the channel goes on to is not known here.
+			v.To = c.address()
+			v.Refresh = template.HTMLAttr(`content="0;url=` + html.EscapeString(v.To) + `"`) //nolint:gosec // escaped
+		}
 	}
 	return v
 }
@@ -262,7 +269,6 @@ func (s *StandIn) render(w http.ResponseWriter, r *http.Request, status int, v v
 		http.Error(w, "failed", http.StatusInternalServerError)
 		return
 	}
-	s.policy(w, v.Back)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Vary", "Accept-Language")
 	w.WriteHeader(status)

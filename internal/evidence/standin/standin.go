@@ -113,12 +113,13 @@ func New(c Config) (*StandIn, error) {
 // ServeHTTP answers browsers and channels' servers.
 func (s *StandIn) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// guard sets the headers and refuses requests under other host names: a foreign
+// guard sets the headers, which allow nothing but the style sheet inside the page,
+// and refuses requests under other host names: a foreign
 // site whose name resolves to this address would otherwise read the answers.
 func (s *StandIn) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.policy(w, "")
 		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+s.style+"'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
@@ -131,13 +132,6 @@ func (s *StandIn) guard(next http.Handler) http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, longestBody)
 		next.ServeHTTP(w, r)
 	})
-}
-
-// policy allows nothing but the style sheet inside the page, and the way back to
-// the channel: browsers hold the redirect after a form to form-action.
-func (s *StandIn) policy(w http.ResponseWriter, back string) {
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+s.style+"'; form-action 'self' "+back+
-		"; frame-ancestors 'none'; base-uri 'none'")
 }
 
 // person is the holder that evidence is asked about, in canonical spelling.
