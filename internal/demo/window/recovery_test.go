@@ -54,7 +54,7 @@ func TestForgotten(t *testing.T) {
 	p.goBack()
 	p.says("申领成功")
 	notice := s.next(&read)
-	if len(strings.ReplaceAll(notice.Freeze, " ", "")) != 11 || notice.Code != "" {
+	if len(notice.Freeze) != 8 || notice.Code != "" {
 		t.Fatalf("notice %+v", notice)
 	}
 
