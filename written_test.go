@@ -26,7 +26,7 @@ var foldsElsewhere = map[string]string{
 	"internal/registry/encoding.go":   "names of encodings",
 }
 
-var folding = regexp.MustCompile("strings\\.Map\\(|norm\\.NFK|width\\.Fold|unicode\\.(Zs|Cf|Pd|IsSpace|IsPrint)|'[０９Ａａ－　]'|strings\\.NewReplacer")
+var folding = regexp.MustCompile(`strings\.Map\(|norm\.NFK|width\.Fold|unicode\.(Zs|Cf|Pd|IsSpace|IsPrint)|'[０９Ａａ－　]'|strings\.NewReplacer`)
 
 // TestTextIsFoldedInOnePlace looks for code that folds typed or imported text
 // beside package written: two places would read one spelling as two people.

@@ -66,7 +66,8 @@ type Client struct {
 	issuer string
 	http   *http.Client
 	now    func() time.Time
-	signer jose.Signer
+	signer jose.Signer // of tokens for the native door
+	prover jose.Signer // of client assertions for the hosted door
 
 	tokenMu sync.Mutex
 	token   string    // guarded by tokenMu
@@ -95,7 +96,13 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client: signer: %w", err)
 	}
-	out := &Client{id: c.ID, base: base.String(), issuer: c.Issuer, now: c.Now, signer: signer}
+	prover, err := jose.NewSigner(
+		jose.SigningKey{Algorithm: jose.ES256, Key: cryptosigner.Opaque(c.Key)},
+		(&jose.SignerOptions{}).WithType(assertionType).WithHeader("kid", c.KeyID))
+	if err != nil {
+		return nil, fmt.Errorf("client: signer: %w", err)
+	}
+	out := &Client{id: c.ID, base: base.String(), issuer: c.Issuer, now: c.Now, signer: signer, prover: prover}
 	if out.issuer == "" {
 		out.issuer = c.BaseURL
 	}

@@ -1,9 +1,12 @@
 package client
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 const (
@@ -15,26 +18,40 @@ const (
 	// assertions that the same key signs for the hosted door.
 	tokenType = "liuma-native+jwt"
 	tokenPath = "/v1" // after the issuer, in the audience
+
+	assertionType = "JWT"
+	assertionLife = time.Minute // the door takes at most five
 )
 
-// bearer returns a token that is good for a while, signing a new one when the
-// last is about to end.
-func (c *Client) bearer() (string, error) {
-	now := c.now()
+// Token returns the bearer token that requests to the native door carry, for
+// whatever sends a request by other means than this package (curl, say), and when
+// it ends. It is good for any number of requests until then.
+func (c *Client) Token() (token string, ends time.Time, err error) {
 	c.tokenMu.Lock()
 	defer c.tokenMu.Unlock()
-	// A clock that went back makes the cached token one from the future.
-	if c.token != "" && now.Before(c.renewAt) && !now.Before(c.renewAt.Add(tokenSpare-tokenLife)) {
-		return c.token, nil
+	if err := c.renew(); err != nil {
+		return "", time.Time{}, err
 	}
-	payload, err := json.Marshal(map[string]any{
-		"iss": c.id, "sub": c.id, "aud": c.issuer + tokenPath,
-		"iat": now.Unix(), "exp": now.Add(tokenLife).Unix(),
+	return c.token, c.renewAt.Add(tokenSpare), nil
+}
+
+// Assertion returns a client assertion (private_key_jwt) for one call of the
+// hosted door, and when it ends. The door takes each only once.
+func (c *Client) Assertion() (assertion string, ends time.Time, err error) {
+	now := c.now().Truncate(time.Second)
+	ends = now.Add(assertionLife)
+	assertion, err = sign(c.prover, map[string]any{
+		"iss": c.id, "sub": c.id, "aud": c.issuer, "jti": rand.Text(), "iat": now.Unix(), "exp": ends.Unix(),
 	})
+	return assertion, ends, err
+}
+
+func sign(with jose.Signer, claims map[string]any) (string, error) {
+	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", fmt.Errorf("client: token: %w", err)
 	}
-	jws, err := c.signer.Sign(payload)
+	jws, err := with.Sign(payload)
 	if err != nil {
 		return "", fmt.Errorf("client: sign token: %w", err)
 	}
@@ -42,7 +59,31 @@ func (c *Client) bearer() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("client: token: %w", err)
 	}
+	return token, nil
+}
+
+// bearer returns a token that is good for a while.
+func (c *Client) bearer() (string, error) {
+	token, _, err := c.Token()
+	return token, err
+}
+
+// renew signs a new token when the last is about to end. Its caller holds
+// tokenMu.
+func (c *Client) renew() error {
+	now := c.now()
+	// A clock that went back makes the cached token one from the future.
+	if c.token != "" && now.Before(c.renewAt) && !now.Before(c.renewAt.Add(tokenSpare-tokenLife)) {
+		return nil
+	}
+	token, err := sign(c.signer, map[string]any{
+		"iss": c.id, "sub": c.id, "aud": c.issuer + tokenPath,
+		"iat": now.Unix(), "exp": now.Add(tokenLife).Unix(),
+	})
+	if err != nil {
+		return err
+	}
 	// iat is in whole seconds, so the token ends up to a second early.
 	c.token, c.renewAt = token, now.Truncate(time.Second).Add(tokenLife-tokenSpare)
-	return token, nil
+	return nil
 }

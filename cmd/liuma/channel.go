@@ -20,6 +20,7 @@ type channelCmd struct {
 	Add channelAddCmd `cmd:"" help:"Register a channel with its public key, regions and actions."`
 	clientCmds
 	Keygen channelKeygenCmd `cmd:"" help:"Make a key pair, for a channel, a registry client, a hotline or a provider."`
+	Token  channelTokenCmd  `cmd:"" help:"Sign a token with a client's key, to try its door with curl."`
 }
 
 // AfterApply says whom the commands below are about.

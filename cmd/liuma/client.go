@@ -52,8 +52,14 @@ func (c *cli) addClient(ctx context.Context, t *terminal, p admin.Client, keyFil
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(t.out, "Registered %s %s with the key %s.\n", p.Kind, p.ID, p.Key.KeyID)
-	return err
+	if _, err = fmt.Fprintf(t.out, "Registered %s %s with the key %s.\n", p.Kind, p.ID, p.Key.KeyID); err != nil {
+		return err
+	}
+	conf, err := c.load()
+	if err != nil {
+		return err
+	}
+	return handover(t.out, conf, p)
 }
 
 func clientKey(file string) (jose.JSONWebKey, error) {

@@ -13,6 +13,7 @@ import (
 // evidenceCmd is "liuma evidence".
 type evidenceCmd struct {
 	Provider providerCmd `cmd:"" help:"The providers that say who a holder is."`
+	StandIn  standInCmd  `cmd:"" name:"stand-in" help:"Run a provider that proves nothing, beside a server for development."`
 }
 
 // providerCmd is "liuma evidence provider".

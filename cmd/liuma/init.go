@@ -18,6 +18,7 @@ import (
 type initCmd struct {
 	Shape   string `name:"shape" enum:"1/1,2/3,3/5" default:"1/1" help:"Keepers that make a quorum, of how many: 1/1, 2/3 or 3/5. All run inside the server; more than one only pays once they live on machines of their own."`
 	Issuer  string `name:"issuer" placeholder:"URL" help:"The authority's name, which callers' tokens and evidence are addressed to; with a hosted door its public address, https://host and nothing after it. Default: http:// and the hosted door's address, or else the channel door's."`
+	API     string `name:"api" placeholder:"URL" help:"Public address of the channel door, which clients are told, if a proxy is in front of it. Default: where it listens."`
 	Listen  string `name:"listen" default:"127.0.0.1:8600" placeholder:"HOST:PORT" help:"Where the channel door listens. Other than on loopback it needs a certificate: edit liuma.yaml."`
 	Proxied bool   `name:"behind-proxy" help:"A proxy ends TLS in front of the doors, so they may listen beyond loopback."`
 	StandIn bool   `name:"allow-stand-in-evidence" help:"Accept evidence of stand-in providers, which proves nothing. For demos and tests only."`
@@ -61,7 +62,7 @@ func (i *initCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 func (i *initCmd) config() (config.Config, error) {
 	conf := config.Default()
 	conf.Channel.Listen, conf.Channel.BehindProxy = i.Listen, i.Proxied
-	conf.AllowStandIn = i.StandIn
+	conf.API, conf.AllowStandIn = i.API, i.StandIn
 	conf.Keepers.Shape = i.Shape
 	shape, err := conf.Keepers.SplitShape()
 	if err != nil {

@@ -40,6 +40,7 @@ func TestScripts(t *testing.T) {
 			"terminate": terminate, "leftover": leftover, "awaitfile": awaitfile, "knock": knock, "kid": kid, "signingkey": signingKey,
 			"letters": letters, "letter": letter, "awaittexts": awaitTexts, "gateway": gateway, "audited": audited,
 			"nocore": noCore, "fetched": fetched,
+			"samplechannel": sampleChannel, "copied": copied, "applies": applies, "presses": presses, "member": member, "fromtree": fromTree,
 		},
 		RequireExplicitExec: true,
 		UpdateScripts:       *update,

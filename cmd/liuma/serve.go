@@ -71,6 +71,9 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 	if conf.Texts.Driver == config.DriverNone && hosted != nil {
 		logger.Warn("texts.driver is none: no phone is bound, nobody is told, and a forgotten PIN leads to the counter")
 	}
+	if conf.AllowStandIn {
+		logger.Warn("allow_stand_in_evidence is on: whoever runs a stand-in passes for any holder. For development only")
+	}
 	logger.Info("serving", "texts", conf.Texts.Driver, "address", base, "issuer", conf.Issuer, "shape", conf.Keepers.Shape)
 	if err := ready(ctx, system); err != nil {
 		logger.Warn("not ready yet", "err", err)

@@ -41,6 +41,7 @@ type settings struct {
 	Theme    string `json:"theme"`
 	Region   string `json:"region"`
 	Evidence string `json:"evidence"`
+	Page     string `json:"evidence_page"`
 	People   string `json:"people"`
 }
 
@@ -64,7 +65,8 @@ func (s *settings) options() []option {
 		{"name-en", &s.NameEN, "the same in English"},
 		{"theme", &s.Theme, "jade or azure"},
 		{"region", &s.Region, "GB/T 2260 code; empty: the nation"},
-		{"evidence", &s.Evidence, "address of the evidence provider"},
+		{"evidence", &s.Evidence, "address of the evidence provider that answers at once"},
+		{"evidence-page", &s.Page, "where a check with the provider's own page is begun, instead of -evidence"},
 		{"people", &s.People, "JSON file with the people to be; default: those of the sample"},
 	}
 }
@@ -165,7 +167,7 @@ func build(s settings, log *slog.Logger) (*miniapp.App, error) {
 	}
 	return miniapp.New(miniapp.Config{
 		Issuer: s.Issuer, API: s.API, ClientID: s.ClientID, KeyID: s.KeyID, Key: key, Origin: s.Origin,
-		Name: s.Name, NameEN: s.NameEN, Theme: s.Theme, Region: s.Region, Evidence: s.Evidence,
+		Name: s.Name, NameEN: s.NameEN, Theme: s.Theme, Region: s.Region, Evidence: s.Evidence, EvidencePage: s.Page,
 		People: people, Logger: log,
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/csv"
 	"encoding/pem"
 	"errors"
 	"go/parser"
@@ -17,6 +18,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/liuma-pin/liuma/examples/channel/miniapp"
 )
 
 func none(string) string { return "" }
@@ -143,5 +146,35 @@ func TestNothingInternal(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestPeopleAreInTheRegistryFile: people.csv has everybody whom a visitor can be,
+// but the thief, as the app knows them.
+func TestPeopleAreInTheRegistryFile(t *testing.T) {
+	f, err := os.Open("people.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var inFile, known []string
+	for _, row := range rows[1:] {
+		inFile = append(inFile, strings.Join(row[:3], ","))
+	}
+	people, err := miniapp.SamplePeople()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range people {
+		if p.Account == "" {
+			known = append(known, strings.Join([]string{p.IDNumber, p.Name, p.Phone}, ","))
+		}
+	}
+	if strings.Join(inFile, "\n") != strings.Join(known, "\n") {
+		t.Errorf("people.csv has\n%s\nthe app knows\n%s", strings.Join(inFile, "\n"), strings.Join(known, "\n"))
 	}
 }

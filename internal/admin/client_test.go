@@ -152,3 +152,55 @@ func TestPair(t *testing.T) {
 		t.Errorf("public half %s, %v", jwk, err)
 	}
 }
+
+// TestParseKeyPair: the private keys that keygen and OpenSSL write are read, under
+// their own kid or the thumbprint; anything else is refused, and not quoted.
+func TestParseKeyPair(t *testing.T) {
+	pair, err := admin.NewKeyPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := pair.PrivatePEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalECPrivateKey(pair.Private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sec1 := append([]byte("-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"),
+		pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})...)
+	for what, raw := range map[string][]byte{"PKCS #8": pkcs8, "OpenSSL's": sec1} {
+		got, err := admin.ParseKeyPair(raw, "")
+		if err != nil || !got.Private.Equal(pair.Private) || got.Public.KeyID != pair.Public.KeyID || !got.Public.IsPublic() {
+			t.Errorf("%s: %+v, %v", what, got.Public, err)
+		}
+		if got, err := admin.ParseKeyPair(raw, "k-1"); err != nil || got.Public.KeyID != "k-1" {
+			t.Errorf("%s with a kid: %q, %v", what, got.Public.KeyID, err)
+		}
+	}
+	other, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p384, err := x509.MarshalPKCS8PrivateKey(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := pair.PublicJWK()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, raw := range map[string][]byte{
+		"nothing": nil, "a public key": public, "garbage": []byte("hello"),
+		"another curve": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: p384}),
+		"a damaged one": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der[:40]}),
+	} {
+		if _, err := admin.ParseKeyPair(raw, ""); !errors.Is(err, admin.ErrPrivateKey) && !errors.Is(err, admin.ErrKey) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := admin.ParseKeyPair(pkcs8, "two words"); !errors.Is(err, admin.ErrKey) {
+		t.Errorf("a kid with a space: %v", err)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"regexp"
 
@@ -85,6 +86,38 @@ func publicJWK(public *ecdsa.PublicKey, kid string) (jose.JSONWebKey, error) {
 type KeyPair struct {
 	Private *ecdsa.PrivateKey
 	Public  jose.JSONWebKey
+}
+
+// ErrPrivateKey means that a file does not hold a private key of a client.
+var ErrPrivateKey = errors.New("not a private key on P-256 in PEM")
+
+// ParseKeyPair reads a private P-256 key as NewKeyPair, or OpenSSL, writes it:
+// one PEM block, "PRIVATE KEY" (PKCS #8) or "EC PRIVATE KEY". Its kid is kid or,
+// if that is empty, the thumbprint. No error carries anything of the key.
+func ParseKeyPair(raw []byte, kid string) (KeyPair, error) {
+	var block *pem.Block
+	for rest := raw; ; {
+		if block, rest = pem.Decode(rest); block == nil {
+			return KeyPair{}, ErrPrivateKey
+		}
+		if block.Type != "EC PARAMETERS" { // which OpenSSL writes before the key
+			break
+		}
+	}
+	defer clear(block.Bytes)
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		parsed, err = x509.ParseECPrivateKey(block.Bytes)
+	}
+	private, ok := parsed.(*ecdsa.PrivateKey)
+	if err != nil || !ok {
+		return KeyPair{}, ErrPrivateKey
+	}
+	public, err := publicJWK(&private.PublicKey, kid)
+	if err != nil {
+		return KeyPair{}, err
+	}
+	return KeyPair{Private: private, Public: public}, nil
 }
 
 // NewKeyPair draws a P-256 key pair; its kid is the thumbprint.

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -16,7 +17,7 @@ func (b *Book) Archive(number uint64, r io.Reader) error {
 	}
 	a := newReading(r, b.keys, b)
 	err := a.run()
-	switch f, ok := err.(*Finding); {
+	switch f, ok := errors.AsType[*Finding](err); {
 	case a.head.Number > 0 && a.head.Number != number:
 		return wrongArchive(number, Added, "the file holds archive %d", a.head.Number)
 	case number < want:

@@ -40,6 +40,10 @@ type Config struct {
 	// Hosted is the hosted door, for holders' browsers and the channels that
 	// push requests to it. Its public address is Issuer. Default: none.
 	Hosted Door `yaml:"hosted_door"`
+	// API is the public address of the native door, which clients are told:
+	// scheme://host[:port]. Default: where the door listens, unless a proxy is in
+	// front of it, whose address nobody here knows.
+	API string `yaml:"api,omitempty"`
 	// Gateway is the door where the message gateway reports deliveries, at
 	// /receipts. Default: none.
 	Gateway Door `yaml:"gateway_door"`
@@ -221,6 +225,9 @@ func (c Config) Validate() error {
 	if strings.Trim(c.Hotline, "0123456789-+") != "" {
 		errs = append(errs, fmt.Errorf("hotline %q: want digits", c.Hotline))
 	}
+	if c.API != "" {
+		errs = append(errs, bareAddress("api", c.API))
+	}
 	if c.Gateway.Listen != "" {
 		errs = append(errs, c.Gateway.validate("gateway_door"))
 	} else if c.Gateway != (Door{}) {
@@ -261,6 +268,33 @@ func (c Config) bareIssuer() error {
 		return fmt.Errorf("issuer %q: with a hosted_door it is what browsers open, so want https, or http on loopback", c.Issuer)
 	}
 	return nil
+}
+
+// bareAddress checks an address that paths are put after.
+func bareAddress(name, address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.User != nil || u.Host == "" || u.Scheme+"://"+u.Host != address {
+		return fmt.Errorf("%s %q: want scheme://host[:port] and nothing after it", name, address)
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		return fmt.Errorf("%s %q: want https, or http on loopback", name, address)
+	}
+	return nil
+}
+
+// APIAddress is the native door as its clients reach it; "" where only the
+// proxy, or the name in the certificate, says that and API does not.
+func (c Config) APIAddress() string {
+	host, port, err := net.SplitHostPort(c.Channel.Listen)
+	switch {
+	case c.API != "":
+		return c.API
+	case err != nil, port == "0", c.Channel.BehindProxy, !loopback(host):
+		return ""
+	case c.Channel.Certificate != "":
+		return "https://" + c.Channel.Listen
+	}
+	return "http://" + c.Channel.Listen
 }
 
 func loopback(host string) bool {

@@ -56,6 +56,9 @@ func TestParseRefuses(t *testing.T) {
 		{"issuer with a path and a hosted door", "issuer: https://x/pin\nhosted_door: {listen: '127.0.0.1:1'}", "nothing after it"},
 		{"issuer with a slash and a hosted door", "issuer: https://x/\nhosted_door: {listen: '127.0.0.1:1'}", "nothing after it"},
 		{"plain issuer and a hosted door", "issuer: http://pin.example.cn\nhosted_door: {listen: '127.0.0.1:1'}", "want https"},
+		{"api with a path", "api: https://x/v1", "nothing after it"},
+		{"api without scheme", "api: x.example.cn", "nothing after it"},
+		{"plain api", "api: http://api.example.cn", "want https"},
 		{"no port", "channel_door: {listen: localhost}", "host:port"},
 		{"too long", "# " + strings.Repeat("x", maxFile), "longer"},
 	} {
@@ -155,4 +158,29 @@ func FuzzParse(f *testing.F) {
 			t.Error("Parse passed what Validate refuses")
 		}
 	})
+}
+
+// TestAPIAddress: what clients are told is written down, or is where the door
+// listens; behind a proxy it is not guessed.
+func TestAPIAddress(t *testing.T) {
+	for want, yaml := range map[string]string{
+		"http://127.0.0.1:8600":  "",
+		"http://localhost:1":     "channel_door: {listen: 'localhost:1'}",
+		"https://127.0.0.1:1":    "channel_door: {listen: '127.0.0.1:1', certificate: a.pem, key: b.pem}",
+		"https://api.example.cn": "api: https://api.example.cn\nchannel_door: {listen: '0.0.0.0:1', behind_proxy: true}",
+		"":                       "channel_door: {listen: '127.0.0.1:1', behind_proxy: true}",
+	} {
+		c, err := Parse([]byte(yaml + "\nlog: info"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.APIAddress(); got != want {
+			t.Errorf("%s: %q, want %q", yaml, got, want)
+		}
+	}
+	for _, yaml := range []string{"channel_door: {listen: '0.0.0.0:1', certificate: a.pem, key: b.pem}", "channel_door: {listen: '127.0.0.1:0'}"} {
+		if c, err := Parse([]byte(yaml)); err != nil || c.APIAddress() != "" {
+			t.Errorf("%s: %q, %v", yaml, c.APIAddress(), err)
+		}
+	}
 }

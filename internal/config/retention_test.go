@@ -23,7 +23,7 @@ func TestRetention(t *testing.T) {
 		"{requests: 30d, ceremonies: 31d}": "no more than", "record: 101y": "100y",
 		"record: 200": "want a number of days", "record: 4000h": "want a number of days", "record: 1dy": "want a number of days",
 		"record: -1y": "want a number of days", "record: +1y": "want a number of days", "record: d": "want a number of days",
-		"record: 99999999999d": "want a number of days", "recrod: 3y": "unknown field",
+		"record: 99999999999d": "want a number of days", "rec: 3y": "unknown field",
 	} {
 		if !strings.HasPrefix(text, "{") {
 			text = "{" + text + "}"

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/demo/window"
+	"github.com/liuma-pin/liuma/internal/evidence/standin"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -107,7 +107,7 @@ func TestServesOn(t *testing.T) {
 	case <-time.After(2 * time.Minute):
 		t.Fatal("still playing")
 	}
-	for _, want := range []string{"/openapi.json", "issuer", window.EvidencePath, "docs/CHANNELS.md"} {
+	for _, want := range []string{"/openapi.json", "issuer", standin.EvidencePath, "docs/CHANNELS.md"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the end says nothing of %s", want)
 		}

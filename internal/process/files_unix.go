@@ -16,7 +16,7 @@ func Files() (uint64, error) {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return 0, fmt.Errorf("limit of open files: %w", err)
 	}
-	files := uint64(limit.Cur) // signed on some systems
+	files := uint64(limit.Cur) //nolint:unconvert // signed on some systems
 	if files > 1<<40 {         // no limit, in the ways that systems say it
 		return 0, nil
 	}

@@ -242,7 +242,7 @@ func TestImportRefusesOtherHeaders(t *testing.T) {
 		"blank":          {"\n\n \n", "it is empty"},
 		"no header":      {row, "found what looks like a person's row"},
 		"column missing": {"id_number,name,phone,region\n" + row, `found "id_number,name,phone,region": no column card_no`},
-		"near":           {"idnumer,nmae,phone,cardno,region,status\n", `no column "idnumer" is known, did you mean id_number?; no column "nmae" is known, did you mean name?`},
+		"near":           {"idnumer,names,phone,cardno,region,status\n", `no column "idnumer" is known, did you mean id_number?; no column "names" is known, did you mean name?`},
 		"more":           {header + ",favourite_colour\n", `no column "favourite_colour" is known`},
 		"twice":          {header + ",mobile\n", `"mobile" comes twice`},
 		"endless":        {strings.Repeat("x", 1<<20), "the first line must be " + header},

@@ -50,7 +50,6 @@ func (h *house) card(t testing.TB, id liuma.CardID) (c store.Card) {
 
 // TestABadCellKeepsThePerson: what is optional is left out alone.
 func TestABadCellKeepsThePerson(t *testing.T) {
-	h := newHouse(t)
 	id, _ := person(1)
 	for _, c := range []struct{ cells, reason, phone, region, physical string }{
 		{"12345,A12345678,330500,", "2 phone", "", "3305", "normal"},
@@ -64,7 +63,7 @@ func TestABadCellKeepsThePerson(t *testing.T) {
 		{"13800138000,A12345678,990000,", "2 region", "13800138000", "330502", "normal"},
 		{"13800138000,A12345678,330500,stolen", "2 status", "13800138000", "3305", "lost"},
 	} {
-		h = newHouse(t)
+		h := newHouse(t)
 		rows, cells, sum := h.left(t, ImportConfig{}, header+"\n"+id+",王秀英,"+c.cells+"\n")
 		if len(rows) > 0 || len(cells) != 1 || cells[0] != c.reason || sum.Kept != 1 || sum.Cells != 1 {
 			t.Errorf("%s: rows %v, cells %v, %+v", c.cells, rows, cells, sum)
@@ -77,7 +76,7 @@ func TestABadCellKeepsThePerson(t *testing.T) {
 		}
 	}
 	// Who was known keeps what was known.
-	h = newHouse(t)
+	h := newHouse(t)
 	h.mustImport(t, id+",王秀英,13800138000,A12345678,330523,")
 	h.left(t, ImportConfig{}, header+"\n"+id+",王秀英,1380,A12345678,zhejiang,gone\n")
 	p, f, err := h.find(t, id)

@@ -145,7 +145,7 @@ func (im *importing) report(rows []keptRow, t *tally) {
 		if r.abolished {
 			im.sum.Abolished++
 		}
-		for _, reason := range r.row.cells {
+		for _, reason := range r.cells {
 			im.sum.Cells++
 			im.left = append(im.left, fault{r.line, reason, true})
 		}

@@ -64,7 +64,6 @@ func importUntilKilled(t *testing.T, dir string) {
 	h := openHouse(t, dir)
 	file, err := os.ReadFile(filepath.Join(dir, "people.csv"))
 	must(t, err)
-	sum := Summary{}
 	before := 0
 	g := h.over(t, &faulty{Store: h.st, before: func(int) {
 		if _, entries := h.count(t); len(entries) > before {
@@ -72,7 +71,7 @@ func importUntilKilled(t *testing.T, dir string) {
 			fmt.Println("chunk")
 		}
 	}})
-	sum, err = g.Import(context.Background(), bytes.NewReader(file), ImportConfig{})
+	sum, err := g.Import(context.Background(), bytes.NewReader(file), ImportConfig{})
 	t.Fatalf("%+v, %v: the import was not killed", sum, err)
 }
 

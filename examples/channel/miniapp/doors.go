@@ -62,6 +62,7 @@ func (a *App) routes() (http.Handler, error) {
 		"POST /resume":     a.resume,
 		"GET /evidence":    a.showEvidence,
 		"POST /evidence":   a.giveEvidence,
+		"GET " + backPath:  a.evidenceBack,
 		"GET /freeze":      a.showFreeze,
 		"POST /freeze":     a.freeze,
 		"GET /counter":     a.showCounter,
@@ -100,13 +101,21 @@ func (a *App) routes() (http.Handler, error) {
 }
 
 // contentPolicy allows only the app's own stylesheet. Browsers hold the
-// redirect after a form to form-action, so the authority's origin is in it.
+// redirect after a form to form-action, so the origins of the authority and of the
+// provider's page are in it.
 func (a *App) contentPolicy() (string, error) {
-	authority, err := originOf(a.c.Issuer)
+	there, err := originOf(a.c.Issuer)
 	if err != nil {
 		return "", err
 	}
-	return "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' " + authority +
+	if a.c.EvidencePage != "" {
+		provider, err := originOf(a.c.EvidencePage)
+		if err != nil {
+			return "", err
+		}
+		there += " " + provider
+	}
+	return "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' " + there +
 		"; frame-ancestors 'none'; base-uri 'none'", nil
 }
 
@@ -266,6 +275,10 @@ func (a *App) giveEvidence(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	err := a.challenge(r.Context(), &f)
+	if err == nil && a.c.EvidencePage != "" {
+		a.sendToProvider(w, r, f)
+		return
+	}
 	evidence := ""
 	if err == nil {
 		evidence, err = a.evidence(r.Context(), f)

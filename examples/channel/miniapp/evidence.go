@@ -2,6 +2,7 @@ package miniapp
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,6 +33,62 @@ func (a *App) evidence(ctx context.Context, f flow) (string, error) {
 		return "", errors.New("evidence: the provider signed nothing")
 	}
 	return answer.Evidence, nil
+}
+
+// backPath is where the provider's page sends the holder back to.
+const backPath = "/evidence/back"
+
+// sendToProvider begins a check and sends the holder to its page. Nothing personal
+// travels in the address.
+func (a *App) sendToProvider(w http.ResponseWriter, r *http.Request, f flow) {
+	f.Check = rand.Text()
+	a.memory.update(a.session(r), f.BusinessNo, func(kept *flow) { kept.Check, kept.Challenge = f.Check, f.Challenge })
+	p := a.person(f.Person)
+	body, err := json.Marshal(map[string]string{
+		"audience": a.c.Issuer, "challenge": f.Challenge, "id_number": p.IDNumber, "name": p.Name,
+		"redirect_uri": a.c.Origin + backPath, "state": f.Check,
+	})
+	var answer struct {
+		Page string `json:"page"`
+	}
+	if err == nil {
+		err = a.post(r.Context(), a.c.EvidencePage, "application/json", string(body), http.StatusCreated, &answer)
+	}
+	there, _ := originOf(a.c.EvidencePage) // checked when the app was made
+	if here, bad := originOf(answer.Page); err == nil && (bad != nil || here != there) {
+		err = errors.New("the page is not the provider's")
+	}
+	if err != nil {
+		a.finish(w, r, f, a.problem(f, fmt.Errorf("evidence: %w", err)), "")
+		return
+	}
+	http.Redirect(w, r, answer.Page, http.StatusSeeOther)
+}
+
+// evidenceBack is where the holder comes back from the provider's page. The state
+// shows that this browser was sent there, once. What was signed is passed on
+// unread: the authority checks it, and a forged address brings nothing.
+func (a *App) evidenceBack(w http.ResponseWriter, r *http.Request) {
+	q, id := r.URL.Query(), a.session(r)
+	f, ok := a.memory.flowBy(id, func(f *flow) bool { return f.Check != "" && f.Check == q.Get("state") })
+	if !ok {
+		a.render(w, r, http.StatusBadRequest, "result", view{Outcome: ref(words("state", ""))})
+		return
+	}
+	token, why := q.Get("evidence"), q.Get("error")
+	f.Check, f.Outcome = "", nil
+	if token == "" {
+		f.Challenge = "" // the next check is about a new one
+	}
+	a.memory.update(id, f.BusinessNo, func(kept *flow) { kept.Check, kept.Challenge, kept.Outcome = "", f.Challenge, nil })
+	switch {
+	case token != "":
+		a.open(w, r, f, token)
+	case why == "left_by_holder":
+		http.Redirect(w, r, "/evidence?no="+f.BusinessNo, http.StatusSeeOther)
+	default:
+		a.finish(w, r, f, words("face_mismatch", f.Action), "")
+	}
 }
 
 // challenge returns the challenge to bind evidence to: the one that came with

@@ -60,6 +60,7 @@ type fake struct {
 	frozen  func() (int, any)                  // guarded by mu: answers POST /v1/freezes
 	stand   string                             // guarded by mu: the card's standing; empty for no answer
 	sees    []map[string]string                // guarded by mu: the requests to the provider
+	page    string                             // guarded by mu: where the provider's page is; its own by default
 	face    string                             // guarded by mu: why the provider refuses
 }
 
@@ -101,6 +102,7 @@ func newFake(t *testing.T) *fake {
 		f.answer(w, 200, map[string]any{"state": "decided", "verdict": "right", "redeemed": true})
 	})
 	mux.HandleFunc("POST /evidence", f.look)
+	mux.HandleFunc("POST /checks", f.begins)
 	mux.HandleFunc("POST /v1/freezes", f.freeze)
 	mux.HandleFunc("GET /v1/cards/{handle}", func(w http.ResponseWriter, _ *http.Request) {
 		f.mu.Lock()
@@ -115,6 +117,22 @@ func newFake(t *testing.T) *fake {
 	f.server = httptest.NewServer(mux)
 	t.Cleanup(f.server.Close)
 	return f
+}
+
+// begins is the provider with a page of its own.
+func (f *fake) begins(w http.ResponseWriter, r *http.Request) {
+	var asked map[string]string
+	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || !strings.HasPrefix(asked["challenge"], "challenge-") {
+		f.t.Errorf("a check begun with %v, %v", asked, err)
+	}
+	f.mu.Lock()
+	f.sees = append(f.sees, asked)
+	page := f.page
+	f.mu.Unlock()
+	if page == "" {
+		page = f.server.URL + "/checks/1"
+	}
+	f.answer(w, 201, map[string]any{"page": page})
 }
 
 // look is the provider: it signs, unless it is to refuse.
@@ -295,10 +313,17 @@ func (f *fake) config(origin string) Config {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
+	return newSiteWith(t, func(*Config) {})
+}
+
+func newSiteWith(t *testing.T, change func(*Config)) *site {
+	t.Helper()
 	s := &site{fake: newFake(t)}
 	s.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.app.ServeHTTP(w, r) }))
 	t.Cleanup(s.server.Close)
-	app, err := New(s.config(s.server.URL))
+	c := s.config(s.server.URL)
+	change(&c)
+	app, err := New(c)
 	s.app = must(t, app, err)
 	jar, err := cookiejar.New(nil)
 	s.client = &http.Client{Jar: must(t, jar, err), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

@@ -30,6 +30,7 @@ type flow struct {
 	Card      string // the handle; empty for enroll and link
 	Address   string // of the authority's page, since the last push
 	Challenge string // that evidence must be bound to, where the authority gave one
+	Check     string // state of the provider's page, while the holder is there
 	Pushed    bool
 	Started   time.Time
 	Outcome   *outcome // nil before there is one

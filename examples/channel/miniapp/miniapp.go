@@ -36,7 +36,8 @@ import (
 )
 
 // Config says who this channel is and where the authority is. All but API,
-// Region, HTTP, Now and Logger is required.
+// Region, EvidencePage, HTTP, Now and Logger is required; Evidence is not with
+// EvidencePage.
 type Config struct {
 	Issuer   string        // the authority's name, and where its discovery document is
 	API      string        // its native door; default: Issuer
@@ -49,10 +50,13 @@ type Config struct {
 	Theme    string // "jade" or "azure"
 	Region   string // region that the app serves (GB/T 2260); empty: the nation
 	Evidence string // address of the evidence provider
-	People   []Person
-	HTTP     *http.Client // for calls to authority and provider; default: waits 15 s
-	Now      func() time.Time
-	Logger   *slog.Logger // default: discard
+	// EvidencePage, if set, is where a check with the provider's own page is begun,
+	// instead of this app's: the holder goes there and comes back.
+	EvidencePage string
+	People       []Person
+	HTTP         *http.Client // for calls to authority and provider; default: waits 15 s
+	Now          func() time.Time
+	Logger       *slog.Logger // default: discard
 }
 
 // Person is a person whom a visitor of the sample can act as. A real app knows
@@ -152,7 +156,11 @@ func (c *Config) fill() error {
 	if c.Theme != "jade" && c.Theme != "azure" {
 		return fmt.Errorf("miniapp: theme %q: want jade or azure", c.Theme)
 	}
-	for what, address := range map[string]string{"Issuer": c.Issuer, "API": c.API, "Evidence": c.Evidence} {
+	evidence := c.Evidence
+	if c.EvidencePage != "" {
+		evidence = c.EvidencePage
+	}
+	for what, address := range map[string]string{"Issuer": c.Issuer, "API": c.API, "Evidence": evidence} {
 		if u, err := url.Parse(address); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 			return fmt.Errorf("miniapp: %s %q is not an http or https address", what, address)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/examples/channel/miniapp"
+	"github.com/liuma-pin/liuma/internal/evidence/standin"
 	"github.com/liuma-pin/liuma/internal/testkit/world"
 )
 
@@ -92,7 +93,13 @@ func (s *Show) Build(ctx context.Context, p Parts) error {
 	if err != nil {
 		return err
 	}
-	for _, h := range append([]http.Handler{page, standIn(p.World.Provider, p.World.Clock.Now)}, apps...) {
+	provider, err := standin.New(standin.Config{
+		Signer: p.World.Provider, Audience: p.World.Issuer(), Origin: "http://" + s.provider.Addr().String(), Now: p.World.Clock.Now,
+	})
+	if err != nil {
+		return err
+	}
+	for _, h := range append([]http.Handler{page, provider}, apps...) {
 		s.servers = append(s.servers, &http.Server{
 			Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 45 * time.Second,
 			IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/liuma-pin/liuma/internal/evidence/standin"
 )
 
 // Addresses say where a Show listens, as host:port; port 0 takes any free one.
@@ -114,7 +116,9 @@ func (s *Show) ChannelOrigin(i int) string { return s.origin(s.channels[i]) }
 
 // EvidenceURL is where a channel asks the stand-in provider for evidence: the
 // sample channels do, and any channel that a developer registers for a trial.
-func (s *Show) EvidenceURL() string { return "http://" + s.provider.Addr().String() + EvidencePath }
+func (s *Show) EvidenceURL() string {
+	return "http://" + s.provider.Addr().String() + standin.EvidencePath
+}
 
 // Serve answers until Close.
 func (s *Show) Serve() error {

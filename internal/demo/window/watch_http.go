@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/evidence/standin"
 	"github.com/liuma-pin/liuma/internal/registry"
 )
 
@@ -150,7 +151,7 @@ func titleOfCall(r *http.Request) (liuma.Text, bool) {
 		return text("冻结这张卡", "Freezes the card"), true
 	case strings.HasPrefix(p, "/v1/verifications/"):
 		return text("按业务流水号查询结果", "Asks for the result by business number"), true
-	case p == EvidencePath:
+	case p == standin.EvidencePath:
 		return text("请替代认证方出凭证（演示）", "Asks the stand-in for evidence (demo)"), true
 	}
 	return liuma.Text{}, false

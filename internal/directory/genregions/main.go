@@ -14,7 +14,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log"
 	"maps"
 	"os"
 	"path/filepath"
@@ -29,12 +28,13 @@ const out = "regions.txt"
 type revision map[string]string
 
 func main() {
-	log.SetFlags(0)
-	if len(os.Args) != 2 {
-		log.Fatal("usage: genregions DIRECTORY of the package's lists")
+	err := errors.New("usage: genregions DIRECTORY of the package's lists")
+	if len(os.Args) == 2 {
+		err = run(os.Args[1])
 	}
-	if err := run(os.Args[1]); err != nil {
-		log.Fatalf("genregions: %v", err)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "genregions:", err)
+		os.Exit(1)
 	}
 }
 

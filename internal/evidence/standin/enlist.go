@@ -1,0 +1,68 @@
+package standin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Errors that callers act on. With each of them nothing was changed.
+var (
+	// ErrReal means that the identifier belongs to a real provider: nobody stands
+	// in for it under its own name.
+	ErrReal = errors.New("is a provider that is not registered as a stand-in")
+	// ErrStopped means that an operator takes no evidence from it.
+	ErrStopped = errors.New("is stopped")
+	// ErrUnregistered means that the provider, or the key, is not registered.
+	ErrUnregistered = errors.New("is not registered with this key")
+)
+
+// Registration says as whom a stand-in signs.
+type Registration struct {
+	ID  string
+	Key jose.JSONWebKey // public
+	// Register lets a provider, or a key of it, be registered that is not yet.
+	Register bool
+}
+
+// Enlist makes sure that evidence which the key signs is that of a registered
+// stand-in, and says what it had to do for that: "" for nothing, "registered" or
+// "key added". It never turns a real provider into a stand-in, and never resumes
+// one that an operator stopped.
+func Enlist(ctx context.Context, adm admin.Administration, r Registration) (done string, err error) {
+	all, err := adm.Clients(ctx, store.ClientProvider)
+	if err != nil {
+		return "", err
+	}
+	i := slices.IndexFunc(all, func(c store.Client) bool { return c.ID == r.ID })
+	if i < 0 {
+		if !r.Register {
+			return "", fmt.Errorf("%s %w", r.ID, ErrUnregistered)
+		}
+		return "registered", adm.AddClient(ctx, admin.Client{
+			ID: r.ID, Kind: store.ClientProvider, StandIn: true, Key: r.Key,
+			Name: liuma.Text{ZH: "替身认证（不作数）", EN: "Stand-in, proves nothing"},
+		})
+	}
+	kids, err := admin.KeyIDs(all[i])
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%s: %w", r.ID, err)
+	case !all[i].StandIn:
+		return "", fmt.Errorf("%s %w", r.ID, ErrReal)
+	case all[i].Stopped:
+		return "", fmt.Errorf("%s %w", r.ID, ErrStopped)
+	case slices.Contains(kids, r.Key.KeyID):
+		return "", nil
+	case !r.Register:
+		return "", fmt.Errorf("%s %w", r.ID, ErrUnregistered)
+	}
+	return "key added", adm.AddClientKey(ctx, store.ClientProvider, r.ID, r.Key)
+}
