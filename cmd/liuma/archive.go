@@ -46,6 +46,10 @@ func (a *auditArchiveCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	}
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		plan, err := adm.PlanArchive(ctx, before)
+		if errors.Is(err, admin.ErrNothingToArchive) && a.Before == "" { // as in most months
+			_, err = fmt.Fprintln(t.err, "Nothing to archive: no digest is older than retention.record and in no archive.")
+			return err
+		}
 		if err != nil {
 			return err
 		}

@@ -30,8 +30,8 @@ func (a *auditFindCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	seen := map[audit.Stream]bool{}
-	return c.lines(ctx, t, record.Query{}, func(l audit.Line) error {
+	seen, found := map[audit.Stream]bool{}, 0
+	err = c.lines(ctx, t, record.Query{}, func(l audit.Line) error {
 		if l.Entry == nil {
 			return nil
 		}
@@ -41,6 +41,9 @@ func (a *auditFindCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 			a.Outcome != "" && e.Outcome != a.Outcome,
 			e.At.Before(since), !until.IsZero() && !e.At.Before(until):
 			return nil
+		}
+		found++
+		switch {
 		case !a.Cards:
 			return showLine(t.out, l, a.JSON)
 		case e.Card.IsZero() || seen[e.Stream]:
@@ -50,6 +53,10 @@ func (a *auditFindCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		_, err := fmt.Fprintln(t.out, e.Card)
 		return err
 	})
+	if err == nil && found == 0 { // which an empty answer would leave in doubt
+		_, err = fmt.Fprintln(t.err, "No such entries.")
+	}
+	return err
 }
 
 // moment reads the time of a flag; empty is none.

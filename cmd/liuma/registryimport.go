@@ -49,12 +49,13 @@ func (a *importCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		})
 		bar.Done()
 		err = errors.Join(err, side.close())
-		if !errors.Is(err, admindoor.ErrLost) { // it is unknown how many rows were kept
+		unknown := errors.Is(err, admindoor.ErrLost) // how many rows were kept
+		if !unknown && (err == nil || sum.Read > 0) {
 			a.report(t.out, sum)
 		}
 		side.report(t.out)
 		switch {
-		case err != nil && a.DryRun:
+		case err != nil && (a.DryRun || !unknown && sum.Kept == 0):
 			return err
 		case err != nil:
 			return fmt.Errorf("%w; what was kept stays, and the same file can be imported again", err)

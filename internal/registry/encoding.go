@@ -28,7 +28,11 @@ const (
 )
 
 // ErrEncoding says that an encoding is not known.
-var ErrEncoding = errors.New("registry: import: encoding: want utf-8, utf-16 or gbk")
+var ErrEncoding = errors.New("encoding: want utf-8, utf-16 or gbk")
+
+// ErrOtherEncoding says that a file is certainly not in the encoding that was
+// named. Read so, its names would be kept as other characters.
+var ErrOtherEncoding = errors.New("the file is UTF-8, not GBK: leave --encoding out")
 
 // ParseEncoding reads the name of an encoding, in the spellings in use.
 func ParseEncoding(s string) (Encoding, error) {
@@ -85,6 +89,9 @@ func decoded(r io.Reader, named Encoding) (io.Reader, Encoding, error) {
 		}
 		return transform.NewReader(in, unicode.UTF16(order, unicode.UseBOM).NewDecoder()), UTF16, nil
 	case GBK:
+		if certainlyUTF8(start, err == nil) {
+			return nil, "", ErrOtherEncoding
+		}
 		return transform.NewReader(in, simplifiedchinese.GB18030.NewDecoder()), GBK, nil
 	}
 	return nil, "", fmt.Errorf("%w, not %q", ErrEncoding, named)
@@ -102,9 +109,7 @@ func recognised(start []byte, cut bool) Encoding {
 	if head := start[:min(len(start), 64)]; len(head) >= 16 && halfZeros(head) {
 		return UTF16
 	}
-	if cut {
-		start = start[:bytes.LastIndexByte(start, '\n')+1]
-	}
+	start = wholeLines(start, cut)
 	wide, broken := 0, 0
 	for line := range bytes.Lines(start) {
 		if ascii(line) {
@@ -123,6 +128,34 @@ func recognised(start []byte, cut bool) Encoding {
 		return GBK
 	}
 	return UTF8
+}
+
+// certainlyUTF8 reports whether the start of a file is UTF-8 and cannot well be
+// GBK: it has a byte order mark, or no line breaks the rules of UTF-8 and there
+// are eight Han characters or more, of which text in GBK makes none by chance.
+func certainlyUTF8(start []byte, cut bool) bool {
+	if bytes.HasPrefix(start, []byte("\xef\xbb\xbf")) {
+		return true
+	}
+	start = wholeLines(start, cut)
+	if !utf8.Valid(start) {
+		return false
+	}
+	han := 0
+	for _, r := range string(start) {
+		if r >= 0x4e00 && r <= 0x9fff {
+			han++
+		}
+	}
+	return han >= 8
+}
+
+// wholeLines leaves out the last line of a start that was cut in it.
+func wholeLines(start []byte, cut bool) []byte {
+	if cut {
+		return start[:bytes.LastIndexByte(start, '\n')+1]
+	}
+	return start
 }
 
 // halfZeros reports whether every other byte is zero, as in ASCII text in UTF-16.

@@ -38,7 +38,7 @@ func headings(column int) []string {
 }
 
 // ErrHeader says that no line at the start of a file is the header.
-var ErrHeader = errors.New("registry: import: the first line must be " + header)
+var ErrHeader = errors.New("the first line must be " + header)
 
 // maxHeader is how many lines may stand before and with the header: exports
 // begin with a title.

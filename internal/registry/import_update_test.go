@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -206,6 +207,12 @@ func TestEncodings(t *testing.T) {
 	rows, _, _ = h.left(t, ImportConfig{Encoding: UTF8}, gbk)
 	if len(rows) != 3 || rows[0] != "2 "+ReasonGBK {
 		t.Errorf("GBK that is called UTF-8: %v", rows)
+	}
+	for _, of := range []string{text, "\ufeff" + text} {
+		h := newHouse(t)
+		if sum, err := h.Import(t.Context(), strings.NewReader(of), ImportConfig{Encoding: GBK}); !errors.Is(err, ErrOtherEncoding) || sum.Kept != 0 {
+			t.Errorf("UTF-8 that is called GBK: %+v, %v", sum, err)
+		}
 	}
 }
 

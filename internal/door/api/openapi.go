@@ -123,10 +123,17 @@ func describeProblems(op *huma.Operation, e endpoint, body bool, schema *huma.Sc
 	}
 	for status, names := range byStatus {
 		slices.Sort(names)
-		op.Responses[strconv.Itoa(status)] = &huma.Response{
+		r := &huma.Response{
 			Description: "Problem with code " + strings.Join(slices.Compact(names), ", "),
 			Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: schema}},
 		}
+		if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+			r.Headers = map[string]*huma.Param{"Retry-After": {
+				Description: "Seconds until the same request may succeed; not there where waiting does not help",
+				Schema:      &huma.Schema{Type: huma.TypeInteger},
+			}}
+		}
+		op.Responses[strconv.Itoa(status)] = r
 	}
 }
 

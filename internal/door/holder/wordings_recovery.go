@@ -163,7 +163,7 @@ func freezeWordings(t *wordings, say func(zh, en string) string) {
 	t.FreezeSay = say("我们发的通知短信里有一个冻结码。输入后，这张卡在所有渠道马上停用。不用登录。",
 		"Every notice from us has a freeze code. Enter it, and the card stops at once in every channel. No log-in is needed.")
 	t.FreezeLabel = say("冻结码（11 位字母和数字）", "Freeze code (11 letters and digits)")
-	t.FreezeHint = say("照短信里的样子填，比如 K7M 29QX A4TW。大写小写、有没有空格都可以。", "As in the notice, such as K7M 29QX A4TW. Upper or lower case, with or without spaces.")
+	t.FreezeHint = say("照短信里的样子填，比如 K7M\u00a029QX\u00a0A4TW。大写小写、有没有空格都可以。", "As in the notice, such as K7M\u00a029QX\u00a0A4TW. Upper or lower case, with or without spaces.")
 	t.FreezeGive = say("冻结这张卡", "Freeze the card")
 	t.NoFreezeCode = say("没有冻结码？", "No freeze code?")
 	t.NoFreezeCodeText = say("打咨询电话，工作人员可以马上为您冻结；也可以在关联了这张卡的应用里冻结。",
