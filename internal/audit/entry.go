@@ -57,9 +57,10 @@ const (
 	MessageTried       Event = "message.tried"   // messages were taken up, or one failed and will be tried again
 	MessageSent        Event = "message.sent"    // a gateway took it
 	MessageDelivered   Event = "message.delivered"
-	MessageDead        Event = "message.dead" // given up
-	RowRefused         Event = "row.refused"  // a row of the database was altered; the note names its table
-	RowsPruned         Event = "rows.pruned"  // rows that ended or expired long ago were dropped
+	MessageDead        Event = "message.dead"   // given up
+	RowRefused         Event = "row.refused"    // a row of the database was altered; the note names its table
+	RowsPruned         Event = "rows.pruned"    // rows that ended or expired long ago were dropped
+	PhysicalTried      Event = "physical.tried" // a registry client reported on a card that nobody here has
 	PhysicalChanged    Event = "physical.changed"
 	RegistryImported   Event = "registry.imported"
 	ChannelRegistered  Event = "channel.registered"

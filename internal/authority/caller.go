@@ -151,15 +151,26 @@ func sameClient(a, b store.Client) bool {
 		slices.Equal(a.Actions, b.Actions) && slices.Equal(a.Regions, b.Regions) && slices.Equal(a.RedirectURIs, b.RedirectURIs)
 }
 
-// UseAssertion marks the jti of a client assertion as used, for longer than the
-// assertion passes (until, by the wall clock). CodeUnauthenticated if it was used before.
-func (a *Authority) UseAssertion(ctx context.Context, clientID, jti string, until time.Time) error {
-	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+// UseAssertion counts a request of a channel that signed an assertion for it,
+// and marks the jti as used, for longer than the assertion passes (until, by the
+// wall clock). The count comes first: a flood of requests that are refused later
+// writes no more marks and entries than the ration allows.
+// CodeUnauthenticated if it was used before, CodeRationSpent.
+func (a *Authority) UseAssertion(ctx context.Context, c Caller, act Act, jti string, until time.Time) (*Taken, error) {
+	taken, err := a.Take(ctx, c, act)
+	if err != nil {
+		return nil, err
+	}
+	clientID := c.Client.ID
+	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		err := tx.InsertEvidence("assertion:"+clientID, a.vault.Index(vault.IndexEvidence, clientID+"\x00"+jti), a.clock.Read().MarkUntil(until))
 		return a.Entry("channel:"+clientID, audit.AssertionUsed, liuma.CardID{}, "", "ok"), err
 	})
-	if errors.Is(err, store.ErrExists) {
-		return liuma.Fail(liuma.CodeUnauthenticated, errors.New("jti used before"))
+	if err != nil {
+		taken.GiveBack() // nothing was written
 	}
-	return liuma.Outward(err)
+	if errors.Is(err, store.ErrExists) {
+		return nil, liuma.Fail(liuma.CodeUnauthenticated, errors.New("jti used before"))
+	}
+	return taken, liuma.Outward(err)
 }

@@ -40,28 +40,56 @@ func (a *Authority) SetPhysical(ctx context.Context, c Caller, q PhysicalRequest
 	}
 	row := a.NewRow(c, actionPhysical, Request{BusinessNo: q.BusinessNo, Digest: q.Digest}, "")
 	var v PhysicalView
+	var refused error // committed together with the count
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		v = PhysicalView{}
-		return a.setPhysical(tx, c, row, q.Event, id, number, replacement, &v)
+		v, refused = PhysicalView{}, nil
+		if err := LookNumber(tx, row); err != nil {
+			return audit.Entry{}, err
+		}
+		person, f, err := a.reported(tx, id, number)
+		if code := liuma.CodeOf(err); code == liuma.CodeNotInRegistry || code == liuma.CodeNotFound {
+			refused = err
+			return a.missed(tx, c, row, q.Event, code)
+		}
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		return a.setPhysical(tx, c, row, q.Event, person, f, replacement, &v)
 	})
+	if err == nil && refused != nil {
+		return PhysicalView{}, liuma.Outward(refused)
+	}
 	if _, ok := errors.AsType[Repeated](err); ok {
 		return a.physicalView(ctx, id)
 	}
 	return v, liuma.Outward(err)
 }
 
-func (a *Authority) setPhysical(tx store.Tx, c Caller, row store.Request, ev PhysicalEvent, id registry.IDNumber, number, replacement string, v *PhysicalView) (audit.Entry, error) {
-	if err := LookNumber(tx, row); err != nil {
-		return audit.Entry{}, err
-	}
-	person, f, err := a.registry.Find(tx, id)
+// reported finds the person whose current card a report names.
+func (a *Authority) reported(r store.Reader, id registry.IDNumber, number string) (store.Person, registry.Facts, error) {
+	person, f, err := a.registry.Find(r, id)
 	if err != nil {
-		return audit.Entry{}, err
+		return person, f, err
 	}
 	given := a.vault.Index(vault.IndexCardNo, number)
 	if subtle.ConstantTimeCompare(given[:], person.CardNo[:]) != 1 {
-		return audit.Entry{}, liuma.FailField(liuma.CodeNotFound, "card_no", errors.New("not the person's current card"))
+		err = liuma.FailField(liuma.CodeNotFound, "card_no", errors.New("not the person's current card"))
 	}
+	return person, f, err
+}
+
+// missed counts a report that names nobody's current card, and records it. A
+// thief with the key would else learn who is in the registry, and try card
+// numbers, as fast as the server can. It takes no business number.
+func (a *Authority) missed(tx store.Tx, c Caller, row store.Request, ev PhysicalEvent, why liuma.Code) (audit.Entry, error) {
+	act := actOf(ev)
+	if act == ActCancellation {
+		act = ActLoss // of cancellations there are few, and nothing was cancelled
+	}
+	return a.Entry(c.Actor(), audit.PhysicalTried, liuma.CardID{}, row.BusinessNo, string(why)), a.Spend(tx, c, act)
+}
+
+func (a *Authority) setPhysical(tx store.Tx, c Caller, row store.Request, ev PhysicalEvent, person store.Person, f registry.Facts, replacement string, v *PhysicalView) (_ audit.Entry, err error) {
 	if person.Died { // an import said so, and no report takes it back
 		return audit.Entry{}, liuma.FailField(liuma.CodeCancelled, "event", nil)
 	}

@@ -38,6 +38,7 @@ const (
 	ActLink          Act = "link"
 	ActPush          Act = "push"
 	ActChallenge     Act = "challenge"
+	ActRedemption    Act = "redemption" // of an authorization code, refused
 	ActFreeze        Act = "freeze"
 	ActUnlink        Act = "unlink"
 	ActHotlineFreeze Act = "hotline_freeze"
@@ -62,6 +63,7 @@ func rationedActs() []rationedAct {
 		{ActLink, store.ClientChannel, func(x r) policy.Ration { return x.Links }},
 		{ActPush, store.ClientChannel, func(x r) policy.Ration { return x.Pushes }},
 		{ActChallenge, store.ClientChannel, func(x r) policy.Ration { return x.Challenges }},
+		{ActRedemption, store.ClientChannel, func(x r) policy.Ration { return x.Redemptions }},
 		{ActFreeze, store.ClientChannel, func(x r) policy.Ration { return x.Freezes }},
 		{ActUnlink, store.ClientChannel, func(x r) policy.Ration { return x.Unlinks }},
 		{ActHotlineFreeze, store.ClientHotline, func(x r) policy.Ration { return x.HotlineFreezes }},

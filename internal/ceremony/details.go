@@ -41,6 +41,7 @@ type details struct {
 	NoReset      string    `json:"no_reset,omitempty"`  // why the PIN cannot be reset online
 	NoResetUntil time.Time `json:"no_reset_until,omitzero"`
 	WasReset     bool      `json:"was_reset,omitempty"`
+	Moves        int       `json:"moves,omitempty"`    // moves that were made
 	ToldOff      bool      `json:"told_off,omitempty"` // a notice said that notices of every use end
 }
 

@@ -21,7 +21,8 @@ const requestURIPrefix = "urn:ietf:params:oauth:request_uri:"
 const maxPurpose = 60
 
 // Push takes a channel's request for a ceremony and reserves its business
-// number, so that the native door cannot use it as well (I-11).
+// number, so that the native door cannot use it as well (I-11). The door has
+// counted it (authority.ActPush), whatever becomes of it.
 func (s *Ceremonies) Push(ctx context.Context, c authority.Caller, q Push) (Pushed, error) {
 	act, ok := s.acts[q.Action]
 	if !ok {
@@ -39,9 +40,6 @@ func (s *Ceremonies) Push(ctx context.Context, c authority.Caller, q Push) (Push
 	}
 	if err := s.pushEvidence(ctx, c, act, q, &d); err != nil {
 		return Pushed{}, s.engine.WithChallenge(c, err)
-	}
-	if _, err := s.engine.Take(ctx, c, authority.ActPush); err != nil {
-		return Pushed{}, err
 	}
 	begun, spent := s.engine.Take(ctx, c, rationOf(q.Action))
 	uri := requestURIPrefix + random(32)

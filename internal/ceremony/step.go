@@ -48,6 +48,15 @@ func accessOf(c store.Ceremony, h Hand) access {
 	return accessNone
 }
 
+// How many moves a ceremony has. Each writes a row and an entry of the record,
+// also one that is refused, and the longest way of an honest holder has some
+// thirty. So whoever presses a button without end fills no disk. Freezing
+// and leaving have the rest to themselves.
+const (
+	movesMost  = 200
+	movesInAll = 250
+)
+
 // changeFunc changes a ceremony, in the transaction of its move. It returns the
 // next step and the audit entry.
 type changeFunc func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error)
@@ -77,6 +86,9 @@ func (s *Ceremonies) moveAs(ctx context.Context, id string, h Hand, from []Step,
 // otherwise ends the ceremony.
 func (s *Ceremonies) whileServed(do changeFunc) changeFunc {
 	return func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
+		if d.Moves > movesMost {
+			return "", audit.Entry{}, liuma.Fail(liuma.CodeTooManyRequests, nil)
+		}
 		if err := s.served(tx, *c); err != nil {
 			return s.unserved(tx, c, d, err)
 		}
@@ -116,6 +128,9 @@ func (s *Ceremonies) moved(ctx context.Context, id string, h Hand, from []Step, 
 		d, err := s.openDetails(c)
 		if err != nil {
 			return audit.Entry{}, err
+		}
+		if d.Moves++; d.Moves > movesInAll {
+			return audit.Entry{}, liuma.Fail(liuma.CodeTooManyRequests, nil)
 		}
 		if c.Browser == [32]byte{} {
 			if m.bound, err = s.bind(&c, &d, h, secret); err != nil {

@@ -41,9 +41,15 @@ func (s *Ceremonies) WayBack(ctx context.Context, id string, h Hand) (Way, error
 		if !s.returns(c, d) {
 			return audit.Entry{}, nil
 		}
+		if d.Moves++; d.Moves > movesInAll {
+			return audit.Entry{}, liuma.Fail(liuma.CodeTooManyRequests, nil)
+		}
 		c.Code, c.CodeUntil = hashed("code", code), s.now().Add(codeLife)
 		if c.CodeUntil.After(c.Expires) {
 			c.CodeUntil = c.Expires // what was told as not returned stays so
+		}
+		if err := s.sealDetails(&c, d); err != nil {
+			return audit.Entry{}, err
 		}
 		cer = c
 		return s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "code"), tx.UpdateCeremony(c)

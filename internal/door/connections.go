@@ -2,6 +2,7 @@ package door
 
 import (
 	"container/list"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -33,8 +34,9 @@ type ConnectionsConfig struct {
 // the connection that has been idle longest, of the same source where that
 // source is at its bound; if none is idle, the new one. So the door goes on
 // taking connections whatever anybody holds open. Idle is also who has not come to
-// the end of a TLS handshake or of a request's header; a request that is worked
-// on is never cut off. It is safe for concurrent use.
+// the end of a TLS handshake, of a request's header, or of a body that the door
+// reads before it works on the request (InFlight); a request that is worked on is
+// never cut off. It is safe for concurrent use.
 type Connections struct {
 	c     ConnectionsConfig
 	first meter // of the closings that are logged
@@ -54,6 +56,8 @@ type connection struct {
 	// waits are its places in the queues of the door and of its source: none
 	// while it has a request whose header is read and whose answer is not sent.
 	waits []waiting
+	// Its requests of which the body is being read, and the others.
+	reading, working int
 }
 
 // waiting is a place in a queue.
@@ -83,9 +87,43 @@ func NewConnections(c ConnectionsConfig) (*Connections, error) {
 		open: map[net.Conn]*connection{}, sources: map[string]*origin{}, idle: list.New()}, nil
 }
 
-// Guard puts the bound on a server, before it serves. It takes the server's hook
-// ConnState.
-func (c *Connections) Guard(s *http.Server) { s.ConnState = c.changed }
+// Guard puts the bound on a server, before it serves. It takes the server's hooks
+// ConnState and ConnContext.
+func (c *Connections) Guard(s *http.Server) {
+	s.ConnState = c.changed
+	s.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		return context.WithValue(ctx, heldKey{}, held{c, conn})
+	}
+}
+
+// held is the connection of a request, where a Connections guards it.
+type held struct {
+	of  *Connections
+	net net.Conn
+}
+
+type heldKey struct{}
+
+// count counts the requests of a connection. While the door does nothing but
+// read bodies on it, it is idle.
+func (h held) count(reading, working int) {
+	if h.of == nil {
+		return
+	}
+	h.of.mu.Lock()
+	defer h.of.mu.Unlock()
+	k := h.of.open[h.net]
+	if k == nil {
+		return // it was closed
+	}
+	k.reading, k.working = k.reading+reading, k.working+working
+	switch {
+	case k.working > 0:
+		k.work()
+	case k.reading > 0:
+		h.of.wait(k)
+	}
+}
 
 // Open says how many connections a door has open, and how many it closed.
 type Open struct {

@@ -84,12 +84,15 @@ type place struct {
 	of      *InFlight
 	source  string // counted for it, unless empty
 	client  string // counted for it, unless empty
+	on      held   // its connection
 	working bool   // counted in the total
 }
 
 // enter counts a request, or refuses it. The place must be left in any case.
 func (f *InFlight) enter(r *http.Request) (*place, error) {
 	p := &place{of: f}
+	p.on, _ = r.Context().Value(heldKey{}).(held)
+	p.on.count(0, 1)
 	if r.URL.Path == HealthPath || r.URL.Path == ReadyPath {
 		return p, nil
 	}
@@ -101,7 +104,9 @@ func (f *InFlight) enter(r *http.Request) (*place, error) {
 		p.source = source
 	}
 	if f.c.Body > 0 {
+		p.on.count(1, -1)
 		readAhead(r, f.c.Body)
+		p.on.count(-1, 1)
 	}
 	f.mu.Lock()
 	p.working = f.total < f.c.Total
@@ -140,6 +145,7 @@ func (p *place) leave() {
 		return
 	}
 	f := p.of
+	p.on.count(0, -1)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	drop(f.sources, p.source)

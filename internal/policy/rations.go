@@ -16,12 +16,15 @@ type Ration struct{ Hour, Day int }
 type Rations struct {
 	// Of a channel. Verifications are native requests and pushes about a PIN, of
 	// every action but link, which has Links. Pushes count all pushes, also those
-	// by which a ceremony goes on. These four and Challenges are the traffic of a
+	// by which a ceremony goes on, and those that are refused. These four and Challenges are the traffic of a
 	// channel of the whole nation: a bound on what a stolen key can make the
 	// service do, beside the limits of each card. National: 4,000,000 an hour and
 	// 30,000,000 a day; Links 300,000 and 3,000,000; Challenges 8,000,000 and
 	// 60,000,000.
 	Verifications, Links, Pushes, Challenges Ration
+	// Redemptions are a channel's codes and tokens that the hosted door refused to
+	// redeem: each leaves an entry. National: 400,000 and 3,000,000.
+	Redemptions Ration
 	// Freezes and Unlinks are a channel's freezes, and the links that it ended.
 	// Nobody but the holder can undo them. National: 300 and 2,000, 1,000 and
 	// 10,000.
@@ -49,6 +52,7 @@ func nationalRations() Rations {
 		Links:          Ration{300_000, 3_000_000},
 		Pushes:         Ration{4_000_000, 30_000_000},
 		Challenges:     Ration{8_000_000, 60_000_000},
+		Redemptions:    Ration{400_000, 3_000_000},
 		Freezes:        Ration{300, 2000},
 		Unlinks:        Ration{1000, 10_000},
 		HotlineFreezes: Ration{300, 2000},
@@ -70,6 +74,7 @@ func (r Rations) named() []namedRation {
 	return []namedRation{
 		{"rations.verifications", r.Verifications}, {"rations.links", r.Links},
 		{"rations.pushes", r.Pushes}, {"rations.challenges", r.Challenges},
+		{"rations.redemptions", r.Redemptions},
 		{"rations.freezes", r.Freezes}, {"rations.unlinks", r.Unlinks},
 		{"rations.hotline_freezes", r.HotlineFreezes},
 		{"rations.losses", r.Losses}, {"rations.replacements", r.Replacements}, {"rations.cancellations", r.Cancellations},

@@ -115,6 +115,7 @@ type Door struct {
 	specYAML  []byte
 
 	textsBehind func() bool
+	readiness   readiness
 }
 
 // New builds the door. It fails only for a bad Config.

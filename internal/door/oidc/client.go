@@ -38,47 +38,54 @@ type assertion struct {
 	ID string `json:"jti"`
 }
 
+// visitor is an authenticated channel, and the count of its request.
+type visitor struct {
+	authority.Caller
+	counted *authority.Taken
+}
+
 // check returns the channel that signed the request's assertion, and takes the
 // assertion out of use. A crash after that costs the channel one assertion.
 // Before that admit is told who the channel is, and may refuse: the assertion
-// can then be used again.
-func (g gate) check(ctx context.Context, header http.Header, f form, admit func(client string) error) (authority.Caller, error) {
+// can then be used again. The request counts as an act of the channel.
+func (g gate) check(ctx context.Context, header http.Header, f form, act authority.Act, admit func(client string) error) (visitor, error) {
 	raw, err := g.only(header, f)
 	if err != nil {
-		return authority.Caller{}, err
+		return visitor{}, err
 	}
 	token, a, err := parseAssertion(raw)
 	if err != nil {
-		return authority.Caller{}, err
+		return visitor{}, err
 	}
 	if id, ok := f["client_id"]; ok && id != a.Issuer {
-		return authority.Caller{}, refuse(reasonClientID, "client_id")
+		return visitor{}, refuse(reasonClientID, "client_id")
 	}
 	client, err := g.signer(ctx, token, &a)
 	if err != nil {
-		return authority.Caller{}, err
+		return visitor{}, err
 	}
 	until, err := g.proper(a)
 	if err != nil {
-		return authority.Caller{}, err
+		return visitor{}, err
 	}
 	if client.Stopped {
-		return authority.Caller{}, refuse(reasonClientStopped, "")
+		return visitor{}, refuse(reasonClientStopped, "")
 	}
 	if err := admit(client.ID); err != nil {
-		return authority.Caller{}, err
-	}
-	err = g.authority.UseAssertion(ctx, client.ID, a.ID, until)
-	if err != nil && liuma.CodeOf(err) == liuma.CodeUnauthenticated {
-		return authority.Caller{}, refuse(reasonAssertionUsed, "client_assertion")
-	}
-	if err != nil {
-		return authority.Caller{}, fmt.Errorf("use assertion: %w", err)
+		return visitor{}, err
 	}
 	if client.Kind != store.ClientChannel {
-		return authority.Caller{}, liuma.Fail(liuma.CodeForbidden, errors.New("not a channel"))
+		return visitor{}, liuma.Fail(liuma.CodeForbidden, errors.New("not a channel"))
 	}
-	return authority.Caller{Client: client}, nil
+	caller := authority.Caller{Client: client}
+	taken, err := g.authority.UseAssertion(ctx, caller, act, a.ID, until)
+	if err != nil && liuma.CodeOf(err) == liuma.CodeUnauthenticated {
+		return visitor{}, refuse(reasonAssertionUsed, "client_assertion")
+	}
+	if err != nil {
+		return visitor{}, fmt.Errorf("use assertion: %w", err)
+	}
+	return visitor{caller, taken}, nil
 }
 
 // only returns the assertion if it is the request's only credential.

@@ -47,7 +47,7 @@ import (
 type Authority interface {
 	Push(context.Context, authority.Caller, ceremony.Push) (ceremony.Pushed, error)
 	RedeemCode(ctx context.Context, caller authority.Caller, code, redirectURI, verifier string) (ceremony.Grant, error)
-	UseAssertion(ctx context.Context, clientID, jti string, until time.Time) error
+	UseAssertion(ctx context.Context, c authority.Caller, act authority.Act, jti string, until time.Time) (*authority.Taken, error)
 	Client(ctx context.Context, id string) (store.Client, error)
 }
 

@@ -98,15 +98,15 @@ func (a *fakeAuthority) Client(_ context.Context, id string) (store.Client, erro
 	return c, nil
 }
 
-func (a *fakeAuthority) UseAssertion(_ context.Context, clientID, jti string, until time.Time) error {
+func (a *fakeAuthority) UseAssertion(_ context.Context, c authority.Caller, _ authority.Act, jti string, until time.Time) (*authority.Taken, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	key := clientID + "\x00" + jti
+	key := c.Client.ID + "\x00" + jti
 	if _, used := a.used[key]; used {
-		return liuma.Fail(liuma.CodeUnauthenticated, nil)
+		return nil, liuma.Fail(liuma.CodeUnauthenticated, nil)
 	}
 	a.used[key] = until
-	return nil
+	return nil, nil
 }
 
 func (a *fakeAuthority) Push(_ context.Context, c authority.Caller, q ceremony.Push) (ceremony.Pushed, error) {

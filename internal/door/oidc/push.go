@@ -29,7 +29,7 @@ type pushAnswer struct {
 // push is the PAR endpoint: a channel's server sends its request to a holder,
 // and gets the address at which the holder's browser begins.
 func (d *Door) push(v *door.Visit, r *http.Request) error {
-	f, caller, err := d.admit(v, r)
+	f, caller, err := d.admit(v, r, authority.ActPush)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (d *Door) push(v *door.Visit, r *http.Request) error {
 		return err
 	}
 	v.BusinessNo = q.BusinessNo
-	pushed, err := d.authority.Push(r.Context(), caller, q)
+	pushed, err := d.authority.Push(r.Context(), caller.Caller, q)
 	if err != nil {
 		return pushError(err)
 	}
@@ -50,14 +50,14 @@ func (d *Door) push(v *door.Visit, r *http.Request) error {
 }
 
 // admit reads a request's form and authenticates the channel.
-func (d *Door) admit(v *door.Visit, r *http.Request) (form, authority.Caller, error) {
+func (d *Door) admit(v *door.Visit, r *http.Request, act authority.Act) (form, visitor, error) {
 	f, err := readForm(v, r)
 	if err != nil {
-		return nil, authority.Caller{}, err
+		return nil, visitor{}, err
 	}
-	caller, err := d.gate.check(r.Context(), r.Header, f, v.Admit)
+	caller, err := d.gate.check(r.Context(), r.Header, f, act, v.Admit)
 	if err != nil {
-		return nil, authority.Caller{}, err
+		return nil, visitor{}, err
 	}
 	return f, caller, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -40,7 +41,7 @@ type grantedDetail struct {
 // the verdict (I-10). A crash between the two leaves a used code and no token:
 // the channel then asks for the verdict by its business number.
 func (d *Door) token(v *door.Visit, r *http.Request) error {
-	f, caller, err := d.admit(v, r)
+	f, caller, err := d.admit(v, r, authority.ActRedemption)
 	if err != nil {
 		return err
 	}
@@ -59,10 +60,11 @@ func (d *Door) token(v *door.Visit, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	grant, err := d.authority.RedeemCode(r.Context(), caller, code, redirect, verifier)
+	grant, err := d.authority.RedeemCode(r.Context(), caller.Caller, code, redirect, verifier)
 	if err != nil {
 		return err
 	}
+	caller.counted.GiveBack() // refused ones alone are rationed
 	v.BusinessNo = grant.BusinessNo
 	body, err := d.issue(liuma.ChannelID(caller.Client.ID), grant)
 	if err != nil {
