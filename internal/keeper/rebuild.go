@@ -20,8 +20,8 @@ var (
 	ErrUnderWay = errors.New("keeper: a keeper is being repaired")
 )
 
-// Repair is the repair of one keeper of Seats. Run does it; Drop gives it up
-// before that.
+// Repair is the repair of one keeper of Seats. Run does it, once; Drop ends it,
+// whether it was run or not.
 type Repair struct {
 	s      *Seats
 	i      int // of the keeper
@@ -39,6 +39,7 @@ type Repaired struct {
 	NewLedger bool   // the ledger was made anew
 	Aside     string // name of the directory that what was there was moved to, in the keeper's; perhaps empty
 	Rows      uint64 // of other keepers, that were taken in
+	Sequence  uint64 // of the keeper's ledger, with which it serves again
 }
 
 // BeginRepair prepares the repair of a keeper and changes nothing yet. seen are the
@@ -99,7 +100,7 @@ func (s *Seats) UnderWay() (id ID, rows uint64) {
 	return s.seats[s.repairing.i].id, rows
 }
 
-// Drop ends the repair. What Run has not done is not done.
+// Drop ends the repair: another can be begun.
 func (r *Repair) Drop() {
 	r.cancel()
 	r.s.mu.Lock()
@@ -120,7 +121,6 @@ func (r *Repair) Drop() {
 // is begun again: no key file; a key file and no ledger; a ledger that says that
 // its repair has not ended.
 func (r *Repair) Run() (out Repaired, err error) {
-	defer r.Drop()
 	seat := r.s.seats[r.i]
 	if old := seat.empty(ErrUnderWay); old != nil {
 		if err := old.Close(); err != nil { // a poisoned ledger closes like this
@@ -149,7 +149,7 @@ func (r *Repair) Run() (out Repaired, err error) {
 		return out, err
 	}
 	seat.fill(node)
-	defer func() { out.Rows = node.taken.Load() }()
+	defer func() { out.Rows, out.Sequence = node.taken.Load(), node.answer().Sequence }()
 	if err := node.Level(r.ctx, r.peers()...); err != nil {
 		r.s.open.Logger.Warn("the repaired keeper serves, and lacks what was counted meanwhile: repair it once more", "keeper", string(seat.id), "error", err)
 	}

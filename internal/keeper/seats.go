@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/ledger/sqlite"
@@ -264,6 +265,22 @@ func (s *Seats) Enough() error {
 		return fmt.Errorf("%w: %d of %d, %d are needed (%s)", ErrTooFew, here, s.shape.N, s.shape.T, strings.Join(gone, "; "))
 	}
 	return nil
+}
+
+// Conditions is how the keepers stand for somebody who has had these sequences
+// from them; for a process that has no Quorum.
+func (s *Seats) Conditions(ctx context.Context, now time.Time, seen map[ID]uint64) []Condition {
+	out := make([]Condition, len(s.seats))
+	for i, seat := range s.seats {
+		out[i] = Condition{ID: seat.id, Sequence: seen[seat.id]}
+		if n, err := seat.sits(); err == nil {
+			out[i].Sequence = max(out[i].Sequence, n.answer().Sequence)
+		}
+		if err := s.sound(ctx, i, seen[seat.id]); err != nil {
+			out[i].Fault, out[i].Why, out[i].Since = faultOf(err), err, now
+		}
+	}
+	return out
 }
 
 // Close ends a repair under way, which can be begun again, and closes the

@@ -75,6 +75,7 @@ func (tb *table) repair(id ID) (Repaired, error) {
 	if err != nil {
 		return Repaired{}, err
 	}
+	defer r.Drop()
 	return r.Run()
 }
 

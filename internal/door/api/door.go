@@ -70,6 +70,9 @@ type Config struct {
 	// TextsBehind says whether codes and notices are late; nil where none are
 	// sent.
 	TextsBehind func() bool
+	// KeepersDegraded says whether some keeper is gone or silent while the others
+	// serve; nil: nothing is said of them.
+	KeepersDegraded func() bool
 	// TokenCache is how many checked token signatures are remembered; zero
 	// means 4096.
 	TokenCache int
@@ -113,6 +116,7 @@ type Door struct {
 	specYAML  []byte
 
 	textsBehind func() bool
+	degraded    func() bool
 }
 
 // New builds the door. It fails only for a bad Config.
@@ -132,7 +136,7 @@ func New(c Config) (*Door, error) {
 		mux:       http.NewServeMux(),
 		gate:      newGate(c.Authority.Client, door.NativeAudience(c.Issuer), c.Now, size).until(c.Latest),
 
-		textsBehind: c.TextsBehind,
+		textsBehind: c.TextsBehind, degraded: c.KeepersDegraded,
 	}
 	d.recalling = d.gate.with(c.Authority.Recall)
 	var err error
