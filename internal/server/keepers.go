@@ -166,7 +166,7 @@ func (u *upkeep) Keepers(ctx context.Context) ([]admin.KeeperState, error) {
 		k := admin.KeeperState{ID: string(c.ID), Sequence: c.Sequence, State: admin.KeeperWhole, Repaired: u.did[c.ID]}
 		if c.Fault != "" {
 			since := c.Since.UTC()
-			k.State, k.Since, k.Why = string(c.Fault), &since, c.Why.Error()
+			k.State, k.Since, k.Why = string(c.Fault), &since, strings.TrimPrefix(c.Why.Error(), keeper.ErrGone.Error()+": ")
 		}
 		if c.ID == repairing {
 			k.State, k.Since, k.Why, k.Rows = admin.KeeperRepairing, nil, "", rows
