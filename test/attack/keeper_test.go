@@ -2,6 +2,7 @@ package attack
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
@@ -134,10 +136,10 @@ func TestAKeeperThatIsGone(t *testing.T) {
 // server, and has it repaired: there are no more than six guesses.
 func TestAPutBackKeeperGivesNoGuessBack(t *testing.T) {
 	w := newWorldOf(t, testkit.Options{Shape: "2/3"})
-	ledger := filepath.Join(w.System.Config.Keepers.Directories[1], "ledger.db")
+	file := filepath.Join(w.System.Config.Keepers.Directories[1], "ledger.db")
 	var old []byte
 	w.restart(func() {
-		raw, err := os.ReadFile(ledger)
+		raw, err := os.ReadFile(file)
 		old = must(t, raw, err)
 	})
 	wrong := 0
@@ -150,13 +152,18 @@ func TestAPutBackKeeperGivesNoGuessBack(t *testing.T) {
 			t.Fatalf("guess %d: %q", i+1, got)
 		}
 		w.restart(func() {
-			for _, file := range glob(ledger) {
-				if !strings.HasSuffix(file, ".lock") {
-					w.must(os.Remove(file))
+			for _, name := range glob(file) {
+				if !strings.HasSuffix(name, ".lock") {
+					w.must(os.Remove(name))
 				}
 			}
-			w.must(os.WriteFile(ledger, old, 0o600))
+			w.must(os.WriteFile(file, old, 0o600))
 		})
+		// It has stopped before anybody asked it for anything: its own writes could
+		// bring it up to what was seen.
+		if _, err := w.System.Keepers[1].Status(context.Background(), w.cardID()); !errors.Is(err, ledger.ErrRolledBack) {
+			t.Fatalf("after guess %d the keeper that was put back says: %v", i+1, err)
+		}
 		if k := w.keeperState("k2"); k.State != "rolled_back" {
 			t.Fatalf("after guess %d the keeper that was put back is %+v", i+1, k)
 		}
