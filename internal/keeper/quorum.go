@@ -111,6 +111,7 @@ type member struct {
 	pending map[liuma.CardID][]ledger.Settlement // guarded by mu: not acknowledged
 	heads   map[liuma.CardID]uint64              // guarded by mu: risen, and not sent yet
 	trouble trouble                              // guarded by mu: why it does not serve
+	gaveUp  time.Time                            // guarded by mu: when it was told that settlements are given up
 }
 
 // NewQuorum checks the configuration and starts the resending of settlements.

@@ -433,3 +433,33 @@ func TestTroubleIsToldOnceAMinute(t *testing.T) {
 		t.Errorf("gone since %v", since)
 	}
 }
+
+// TestDamagedPageIsMadeAnew: a ledger that opens and has a damaged page is not
+// repaired on top of: it is made anew.
+func TestDamagedPageIsMadeAnew(t *testing.T) {
+	tb := newTable(t, split.Shape{T: 2, N: 3})
+	tb.sit()
+	var rows []ledger.Row
+	for i := range 2000 {
+		card := liuma.NewCardID()
+		rows = append(rows, ledger.Row{Card: card, Version: 1, Mark: 1, KeySet: 1, Verifier: liuma.Verifier{1}, Head: uint64(i), Tag: tagOf(card)})
+	}
+	for _, n := range tb.seats.Nodes() {
+		must(t, 0, n.ledger.Merge(t.Context(), rows))
+	}
+	tb.leave()
+	f := must2(os.OpenFile(filepath.Join(tb.dirs[1], ledgerFile), os.O_RDWR, 0))(t)
+	size := must2(f.Stat())(t).Size() / 4096 * 4096
+	must2(f.WriteAt(bytes.Repeat([]byte{0xA5}, 4*4096), size/2))(t)
+	must(t, 0, f.Close())
+	tb.sit()
+	did, err := tb.repair("k2")
+	if err != nil || !did.NewLedger || did.Aside == "" {
+		t.Fatalf("%+v, %v", did, err)
+	}
+	n := 0
+	must(t, 0, must2(tb.seats.seats[1].sits())(t).Scan(t.Context(), liuma.CardID{}, func(ledger.Row) error { n++; return nil }))
+	if n != len(rows) {
+		t.Errorf("%d rows, want %d", n, len(rows))
+	}
+}

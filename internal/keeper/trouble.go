@@ -95,6 +95,21 @@ func (q *Quorum) failed(m *member, card liuma.CardID, err error) {
 	}
 }
 
+// gaveUp tells, once in a while, that settlements are given up because too many
+// wait for a keeper, as for one that is gone for long.
+func (q *Quorum) gaveUp(m *member) {
+	now := time.Now()
+	m.mu.Lock()
+	speak := now.Sub(m.gaveUp) >= tellEvery
+	if speak {
+		m.gaveUp = now
+	}
+	m.mu.Unlock()
+	if speak {
+		q.log.Warn("settlements given up: too many wait", "keeper", string(m.id))
+	}
+}
+
 // well ends the keeper's trouble. The caller holds m.mu.
 func (m *member) well() { m.trouble.fault, m.trouble.why = "", nil }
 

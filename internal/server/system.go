@@ -107,8 +107,8 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 		return nil, err
 	}
 	s.beside(s.Admin.Reseal)
-	door := api.Config{Authority: s.Front(), Issuer: c.Issuer, Now: s.Clock.Wall, Latest: s.Clock.Latest, Logger: o.Logger,
-		KeepersDegraded: s.Quorum.Degraded}
+	door := api.Config{Authority: s.Front(), Issuer: c.Issuer, Now: s.Clock.Wall, Latest: s.Clock.Latest, Logger: o.Logger}
+	door.KeepersDegraded = s.Quorum.Degraded
 	if s.Outbox != nil {
 		door.TextsBehind = s.Outbox.Behind
 	}
