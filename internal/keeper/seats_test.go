@@ -178,6 +178,9 @@ func TestOneKeeperGone(t *testing.T) {
 			target := set(t, tb.q, card, 1, good)
 			want(t, attemptPIN(t, tb.q, target, bad), liuma.Wrong)
 			eventually(t, "all have counted", func() bool { return tb.tallyAt(1, card).Failures[0] == 1 && tb.tallyAt(2, card).Failures[0] == 1 })
+			for range 8 { // so that a new ledger's own writes do not bring it up to what was seen
+				set(t, tb.q, liuma.NewCardID(), 1, good)
+			}
 			tb.leave()
 			loss.lose(t, tb.dirs)
 			tb.sit()
@@ -371,6 +374,12 @@ func TestPutBackLedgerGivesNoGuessBack(t *testing.T) {
 	tb.leave()
 	must(t, 0, os.WriteFile(filepath.Join(tb.dirs[1], ledgerFile), old, 0o600))
 
+	// Without a server, where nobody has asked it before, it is no source either.
+	alone := must2(OpenSeats(t.Context(), tb.dirs, tb.shape, tb.config()))(t)
+	if _, err := alone.BeginRepair(t.Context(), "k3", tb.seen); !errors.Is(err, ErrPeers) {
+		t.Errorf("repaired from a keeper that was put back, with the server stopped: %v", err)
+	}
+	must(t, 0, alone.Close())
 	tb.sit()
 	if got := tb.faults(); len(got) != 1 || got["k2"] != RolledBack {
 		t.Fatalf("in trouble: %v", got)
