@@ -376,8 +376,11 @@ func TestPutBackLedgerGivesNoGuessBack(t *testing.T) {
 
 	// Without a server, where nobody has asked it before, it is no source either.
 	alone := must2(OpenSeats(t.Context(), tb.dirs, tb.shape, tb.config()))(t)
-	if _, err := alone.BeginRepair(t.Context(), "k3", tb.seen); !errors.Is(err, ErrPeers) {
+	if r, err := alone.BeginRepair(t.Context(), "k3", tb.seen); !errors.Is(err, ErrPeers) {
 		t.Errorf("repaired from a keeper that was put back, with the server stopped: %v", err)
+		if err == nil {
+			r.Drop()
+		}
 	}
 	must(t, 0, alone.Close())
 	tb.sit()
