@@ -57,6 +57,7 @@ var levels = map[string]int{
 	"internal/store/storetest":      5,
 	"internal/registry":             4,
 	"internal/evidence":             4,
+	"internal/evidence/standin":     8,
 	"internal/notify":               4,
 	"internal/record":               4,
 	"internal/admin":                6,

@@ -11,6 +11,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/config"
 	admindoor "github.com/liuma-pin/liuma/internal/door/admin"
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
@@ -61,6 +63,10 @@ func explainOpen(dir string, err error) error {
 	switch {
 	case errors.Is(err, sqlite.ErrInUse):
 		return fmt.Errorf("%s is in use by another process; stop 'liuma serve' there, or wait until the other command is done, and try again", dir)
+	case errors.Is(err, ledger.ErrLeased):
+		return fmt.Errorf("%s does not open: another process has the directory of a keeper; stop it, and try again: %w", dir, err)
+	case errors.Is(err, keeper.ErrTooFew):
+		return fmt.Errorf("%s does not open: %w. Look whether their disks are mounted; if they are lost, restore those directories, with the database of the same moment, from a backup ('Lost keepers' in docs/OPERATIONS.md)", dir, err)
 	case errors.Is(err, sqlite.ErrTooNew):
 		return fmt.Errorf("%s was written by a later release of liuma; use that release, or restore a backup", dir)
 	case errors.Is(err, store.ErrOldDatabase), errors.Is(err, vault.ErrNoHeads):

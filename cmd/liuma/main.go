@@ -46,6 +46,7 @@ type cli struct {
 	Texts    textsCmd    `cmd:"" help:"The codes and notices to bound phones, and what became of them."`
 	Keys     keysCmd     `cmd:"" help:"The keys that receipts and ID tokens are signed with, and those of the vault."`
 	Heads    headsCmd    `cmd:"" help:"The file that tells a database that was put back from the newest one."`
+	Keeper   keeperCmd   `cmd:"" help:"The keepers of this directory: how they stand, and bringing back one that is gone."`
 	Card     cardCmd     `cmd:"" help:"Acts on one card, each recorded with a reason."`
 	Restore  restoreCmd  `cmd:"" help:"What follows when a backup of the database was put back."`
 	Clock    clockCmd    `cmd:"" help:"The time that locks, waits and rations go by, beside the machine's clock."`

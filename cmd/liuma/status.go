@@ -138,10 +138,8 @@ func printDoors(w io.Writer, doors []admin.DoorState) error {
 
 func printRest(w io.Writer, v admin.Status) error {
 	_, err := fmt.Fprintf(w, "  keepers       %s\n", v.Shape)
-	for _, k := range v.Keepers {
-		if err == nil {
-			_, err = fmt.Fprintf(w, "    %-12s sequence %d\n", k.ID, k.Sequence)
-		}
+	if err == nil {
+		err = printKeepers(w, v.Keepers)
 	}
 	if err == nil {
 		_, err = fmt.Fprintf(w, "  open intents  %d\n  cards         %d\n  people        %d\n", v.OpenIntents, v.Cards, v.People)

@@ -113,6 +113,13 @@ type Administration interface {
 	// DropRootKey destroys an older root key once nothing is sealed under it.
 	// Errors: audit.ErrReason, ErrResealing, vault.ErrRootSeals, vault.ErrNoRootKey.
 	DropRootKey(ctx context.Context, id uint32, reason audit.Reason) (DroppedRootKey, error)
+	// Keepers says how each keeper stands; Status has it too.
+	Keepers(context.Context) ([]KeeperState, error)
+	// RepairKeeper begins to bring a keeper back from the others, on the record with
+	// a reason. It goes on in the process that has the keepers; Keepers says how far
+	// it is and how it ended. Errors: audit.ErrReason, ErrNoKeeper, ErrRepairing,
+	// ErrPeers.
+	RepairKeeper(ctx context.Context, id string, reason audit.Reason) error
 	// RaiseHead brings one card's row, which was restored from an older copy, up
 	// to what the keepers have seen, so that it is served again. Errors:
 	// audit.ErrReason, ErrNotServing, ErrNoCard, ErrKeepers.
@@ -186,6 +193,8 @@ type Config struct {
 	TextsVoice                 bool      // codes are read out by phone call, too
 	Retention                  Retention // its days
 	DatabaseFile               string    // its size is shown; "": it is not
+	// Upkeep looks after the keepers whose directories this process has.
+	Upkeep Upkeep
 	// Server is the server in this process; nil if none runs.
 	Server *Server
 }
@@ -205,6 +214,9 @@ type Server struct {
 func (c *Config) check() error {
 	if c.Store == nil || c.Registry == nil || c.Record == nil || c.Vault == nil || c.KeyFile == "" || c.Clock == nil {
 		return errors.New("admin: config: want Store, Registry, Record, Vault, KeyFile and Clock")
+	}
+	if c.Upkeep == nil {
+		return errors.New("admin: config: want Upkeep")
 	}
 	if c.Issuer == "" || c.Shape == "" || c.TextsDriver == "" {
 		return errors.New("admin: config: want Issuer, Shape and TextsDriver")

@@ -2,8 +2,6 @@ package admin
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -99,12 +97,6 @@ func guessesOf(s authority.Spraying) Guesses {
 	return g
 }
 
-// KeeperState is the highest sequence number that was heard from a keeper.
-type KeeperState struct {
-	ID       string `json:"id"`
-	Sequence uint64 `json:"sequence"`
-}
-
 // SealKey is the key that channels seal PINs to.
 type SealKey struct {
 	ID       string    `json:"id"`
@@ -161,10 +153,9 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 			seen[string(id)] = max(seen[string(id)], sequence)
 		}
 	}
-	for id, sequence := range seen {
-		s.Keepers = append(s.Keepers, KeeperState{ID: id, Sequence: sequence})
+	if s.Keepers, err = a.keepers(ctx, seen); err != nil {
+		return Status{}, err
 	}
-	slices.SortFunc(s.Keepers, func(x, y KeeperState) int { return strings.Compare(x.ID, y.ID) })
 	return s, nil
 }
 

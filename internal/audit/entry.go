@@ -74,6 +74,7 @@ const (
 	EvidencePruned     Event = "evidence.pruned" // rows of evidence too old to be accepted were dropped
 	KeeperSeen         Event = "keeper.seen"     // the highest sequence seen from a keeper was saved
 	KeeperAlarm        Event = "keeper.alarm"
+	KeeperRepaired     Event = "keeper.repaired"  // from the others; outcome begun, ok or failed
 	GuardAlarm         Event = "guard.alarm"      // guesses look like a spray; the outcome says how
 	RecordDigested     Event = "record.digested"  // a signed digest of the record was made
 	RecordFault        Event = "record.fault"     // entries or digests are not what was written

@@ -227,6 +227,11 @@ const (
 	Disagrees  Fault = "disagrees"
 	RolledBack Fault = "rolled_back"
 	ClockOff   Fault = "clock"
+	// Gone is a keeper whose keys or ledger are not there, or not its own; it is
+	// repaired from the others.
+	Gone Fault = "gone"
+	// Silent is a keeper that gave no answer, for whatever other reason.
+	Silent Fault = "silent"
 	// RowBehind is the database's fault, not the keeper's: the keeper has seen a
 	// later row of the card, unless the row moved on while the keeper answered.
 	RowBehind Fault = "row_behind"
@@ -242,6 +247,8 @@ var (
 	ErrKeySet  = errors.New("keeper: no such key set here")
 	ErrRequest = errors.New("keeper: malformed request")
 	ErrMetered = errors.New("keeper: too many commits or retirements within the hour")
+	// ErrGone: there is no keeper in its place, or not the one that belongs there.
+	ErrGone = errors.New("keeper: gone")
 )
 
 // ErrClosed is returned after Close.

@@ -64,6 +64,38 @@ type storedShare struct {
 	Key    []byte       `json:"key"`
 }
 
+func (s storedKeySet) shape() split.Shape { return split.Shape{T: s.T, N: s.N} }
+
+// share is the key of a subset; nil if it is not held.
+func (s storedKeySet) share(m split.Subset) []byte {
+	for _, k := range s.Keys {
+		if k.Subset == m {
+			return k.Key
+		}
+	}
+	return nil
+}
+
+// set finds a key set.
+func (k *storedKeeper) set(id uint32) (storedKeySet, bool) {
+	for _, s := range k.KeySets {
+		if s.ID == id {
+			return s, true
+		}
+	}
+	return storedKeySet{}, false
+}
+
+// write writes keeper.json.
+func (k *storedKeeper) write(dir string) error {
+	data, err := json.MarshalIndent(k, "", "  ")
+	if err != nil {
+		return fmt.Errorf("keeper: encode: %w", err)
+	}
+	defer clear(data)
+	return writeFile(dir, keeperFile, append(data, '\n'))
+}
+
 func (k *storedKeeper) wipe() {
 	clear(k.Identity)
 	for _, s := range k.KeySets {
@@ -129,7 +161,7 @@ func newMembers(keySet uint32, shape split.Shape) ([]*Member, error) {
 		if err != nil {
 			return nil, fmt.Errorf("keeper: make identity: %w", err)
 		}
-		m, err := NewMember(keySet, shape, i, ID(fmt.Sprintf("k%d", i)), identity)
+		m, err := NewMember(keySet, shape, i, IDOf(i), identity)
 		if err != nil {
 			return nil, err
 		}
@@ -202,12 +234,7 @@ func (m *Member) save(dir string) error {
 		}
 	}
 	stored.KeySets = []storedKeySet{ks}
-	data, err := json.MarshalIndent(stored, "", "  ")
-	if err != nil {
-		return fmt.Errorf("keeper: encode: %w", err)
-	}
-	defer clear(data)
-	return writeFile(dir, keeperFile, append(data, '\n'))
+	return stored.write(dir)
 }
 
 // prepareDir makes a directory for a new keeper.
@@ -356,8 +383,9 @@ type OpenConfig struct {
 }
 
 // OpenNode opens the keeper in a directory and takes its ledger's lease
-// (ledger.ErrLeased if another process has it). The caller closes the node.
-func OpenNode(ctx context.Context, dir string, c OpenConfig) (_ *Node, err error) {
+// (ledger.ErrLeased if another process has it). A keeper without its ledger is
+// not opened with an empty one: ledger.ErrMissing. The caller closes the node.
+func OpenNode(ctx context.Context, dir string, c OpenConfig) (*Node, error) {
 	if c.Logger == nil {
 		return nil, errors.New("keeper: a node needs a logger")
 	}
@@ -366,17 +394,28 @@ func OpenNode(ctx context.Context, dir string, c OpenConfig) (_ *Node, err error
 		return nil, err
 	}
 	defer stored.wipe()
+	return openStored(ctx, dir, stored, c, sqlite.MakeNone)
+}
+
+// openStored opens the ledger of a keeper whose key file was read.
+func openStored(ctx context.Context, dir string, stored *storedKeeper, c OpenConfig, how sqlite.Make) (*Node, error) {
 	ring, err := stored.ring()
 	if err != nil {
 		return nil, err
 	}
+	owner, err := stored.owner(ring)
+	if err != nil {
+		ring.wipe()
+		return nil, err
+	}
+	c.SQLite.Make = how
 	backend, err := sqlite.Open(ctx, filepath.Join(dir, ledgerFile), c.SQLite)
 	if err != nil {
 		ring.wipe()
 		return nil, err
 	}
 	l, err := ledger.Open(ctx, ledger.Config{
-		Keeper: string(stored.ID), Backend: backend, Limits: c.Limits, Machine: c.Machine, Logger: c.Logger,
+		Keeper: string(stored.ID), Owner: owner, Backend: backend, Limits: c.Limits, Machine: c.Machine, Logger: c.Logger,
 	})
 	if err != nil {
 		ring.wipe()

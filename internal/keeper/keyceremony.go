@@ -196,9 +196,14 @@ func (m *Member) fingerprint(s split.Subset) ([32]byte, error) {
 	if !ok {
 		return [32]byte{}, fmt.Errorf("%w: no share key of subset %d yet", ErrCeremony, s)
 	}
+	return fingerprint(m.keySet, s, k)
+}
+
+// fingerprint tells a share key from others without revealing anything of it.
+func fingerprint(keySet uint32, s split.Subset, k split.ShareMAC) ([32]byte, error) {
 	b := binary.BigEndian.AppendUint32(nil, uint32(len(fingerprintLabel)))
 	b = append(b, fingerprintLabel...)
-	b = binary.BigEndian.AppendUint32(b, m.keySet)
+	b = binary.BigEndian.AppendUint32(b, keySet)
 	return k.MAC(append(b, byte(s)))
 }
 

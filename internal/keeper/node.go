@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/clock"
@@ -50,6 +51,8 @@ type Node struct {
 
 	life   sync.RWMutex // held for reading by every request
 	closed bool         // guarded by life
+
+	taken atomic.Uint64 // rows of other keepers that repairs have taken in
 }
 
 var _ Keeper = (*Node)(nil)

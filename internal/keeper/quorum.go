@@ -110,6 +110,8 @@ type member struct {
 	seen    uint64                               // guarded by mu: highest sequence had from this keeper
 	pending map[liuma.CardID][]ledger.Settlement // guarded by mu: not acknowledged
 	heads   map[liuma.CardID]uint64              // guarded by mu: risen, and not sent yet
+	trouble trouble                              // guarded by mu: why it does not serve
+	gaveUp  time.Time                            // guarded by mu: when it was told that settlements are given up
 }
 
 // NewQuorum checks the configuration and starts the resending of settlements.
@@ -187,7 +189,7 @@ func (q *Quorum) Ready(ctx context.Context) error {
 	replies := make(chan error, len(q.members))
 	for _, m := range q.members {
 		if !q.background(func() {
-			replies <- m.Admit(ctx, q.header(m))
+			replies <- q.admit(ctx, m)
 		}) {
 			return ErrClosed
 		}
@@ -254,21 +256,6 @@ func (q *Quorum) raise(m *member, card liuma.CardID, fault Fault) {
 	}
 }
 
-// failed logs an error of a keeper, or raises an alarm if the error shows that
-// the keeper itself is at fault.
-func (q *Quorum) failed(m *member, card liuma.CardID, err error) {
-	switch {
-	case errors.Is(err, ledger.ErrRolledBack), errors.Is(err, errBelowSeen):
-		q.raise(m, card, RolledBack)
-	case errors.Is(err, ledger.ErrClock):
-		q.raise(m, card, ClockOff)
-	case errors.Is(err, errForm):
-		q.raise(m, card, Disagrees)
-	default:
-		q.log.Warn("keeper gave no answer", "keeper", string(m.id), "error", err)
-	}
-}
-
 // errBelowSeen is an answer below the sequence that the request named. A
 // correct keeper that was rolled back refuses such a request. This one did not
 // even compare, so its answer is not used.
@@ -294,6 +281,7 @@ func (m *member) heard(sent Header, a Answer) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.seen = max(m.seen, a.Sequence)
+	m.well()
 	return nil
 }
 

@@ -51,8 +51,8 @@ func (n *Node) Scan(ctx context.Context, after liuma.CardID, visit func(ledger.R
 // keepers, so the t-1 others that counted cannot all be missing among them. A
 // keeper of 1 of 1 has no peers; see Readmit.
 //
-// A crash in here leaves rows that count more than before and the ledger
-// stopped, as it was: call it again.
+// A crash in here leaves rows that count more than before and a ledger that says
+// that its repair has not ended, and so serves nobody: call it again.
 func (n *Node) Repair(ctx context.Context, seen uint64, peers ...RowSource) error {
 	leave, err := n.enter()
 	if err != nil {
@@ -64,10 +64,11 @@ func (n *Node) Repair(ctx context.Context, seen uint64, peers ...RowSource) erro
 			return fmt.Errorf("%w: %d for key set %d of %s", ErrPeers, len(peers), id, s)
 		}
 	}
-	for _, p := range peers {
-		if err := n.takeIn(ctx, p); err != nil {
-			return err
-		}
+	if err := n.ledger.BeginRepair(ctx); err != nil {
+		return fmt.Errorf("%w: %w", errOwnLedger, err)
+	}
+	if err := n.takeInAll(ctx, peers); err != nil {
+		return err
 	}
 	if _, err := n.ledger.Readmit(ctx, seen); err != nil {
 		return fmt.Errorf("keeper: readmit: %w", err)
@@ -75,12 +76,38 @@ func (n *Node) Repair(ctx context.Context, seen uint64, peers ...RowSource) erro
 	return nil
 }
 
+// Level takes in the rows of the other keepers once more, while the node serves:
+// what they counted while it was repaired and could not count itself. Highest
+// counts win, so it may be repeated at any time.
+func (n *Node) Level(ctx context.Context, peers ...RowSource) error {
+	leave, err := n.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return n.takeInAll(ctx, peers)
+}
+
+// takeInAll takes in the rows of all peers.
+func (n *Node) takeInAll(ctx context.Context, peers []RowSource) error {
+	for _, p := range peers {
+		if err := n.takeIn(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errOwnLedger is a fault of the ledger that is repaired, not of a peer's.
+var errOwnLedger = errors.New("keeper: merge rows")
+
 func (n *Node) takeIn(ctx context.Context, p RowSource) error {
 	rows := make([]ledger.Row, 0, mergeRows)
 	flush := func() error {
 		if err := n.ledger.Merge(ctx, rows); err != nil {
-			return fmt.Errorf("keeper: merge rows: %w", err)
+			return fmt.Errorf("%w: %w", errOwnLedger, err)
 		}
+		n.taken.Add(uint64(len(rows)))
 		rows = rows[:0]
 		return nil
 	}

@@ -32,7 +32,7 @@ func (q *Quorum) settle(m *member, s ledger.Settlement) {
 		}
 	}
 	if !m.keep(s, q.maxPending) {
-		q.log.Warn("settlement given up: too many wait", "keeper", string(m.id))
+		q.gaveUp(m)
 		return
 	}
 	select {

@@ -21,7 +21,7 @@ type op struct {
 	work func(*batch) error
 	// A patient op may wait for other requests to share a write with.
 	patient bool
-	repair  bool         // also runs on a ledger that was rolled back
+	repair  bool         // also runs on a ledger that was rolled back or is being repaired
 	done    chan outcome // capacity 1; nil when no caller waits
 }
 
@@ -37,9 +37,9 @@ type batch struct {
 	meta  Meta
 	rows  map[liuma.CardID]*Row // private copies
 	dirty map[liuma.CardID]bool
-	// readmitted is set by a repair: meta must be written, and once it is, a
-	// ledger that was rolled back serves again.
-	readmitted bool
+	// repaired is set where a repair begins or ends: meta must be written, and once
+	// it is, the ledger stops, or serves again.
+	repaired bool
 	// high is set where the batch keeps the time and may write nothing else:
 	// meta is written with it.
 	high clock.State
@@ -220,7 +220,7 @@ func (l *Ledger) tagged(tags []Tag) (cards []liuma.CardID, err error) {
 // persist writes the rows that the batch changed, in one durable transaction.
 func (l *Ledger) persist(b *batch) error {
 	keeps := b.high != (clock.State{})
-	if len(b.dirty) == 0 && !b.readmitted && !keeps {
+	if len(b.dirty) == 0 && !b.repaired && !keeps {
 		return nil // nothing changed: refusals write nothing
 	}
 	b.meta.Sequence++
@@ -258,7 +258,11 @@ func (l *Ledger) persist(b *batch) error {
 		l.full = false
 		l.cfg.Logger.Info("ledger has room again", "keeper", l.cfg.Keeper, "sequence", l.meta.Sequence)
 	}
-	if b.readmitted && errors.Is(l.stopped, ErrRolledBack) {
+	switch {
+	case errors.Is(l.stopped, ErrPoisoned):
+	case b.meta.Repairing && l.stopped == nil:
+		l.stopped = ErrRepairing
+	case b.repaired && !b.meta.Repairing:
 		l.stopped = nil
 	}
 	l.mu.Unlock()

@@ -116,6 +116,12 @@ type Meta struct {
 	// High is the ledger's high-water time, as kept with the last batch: its tally
 	// and waits are stamped and judged by it (I-15).
 	High clock.State
+	// Owner says whose ledger this is; see Config.Owner. Zero in one that was
+	// made before ledgers knew.
+	Owner [32]byte
+	// Repairing is set while rows of other keepers are taken in: until that has
+	// ended, rows and counts may be missing.
+	Repairing bool
 }
 
 // Backend is durable storage for rows. Package sqlite is one; the suite in
@@ -179,6 +185,12 @@ var (
 	ErrPoisoned   = errors.New("ledger: an I/O error made the state unknown; restart the keeper")
 	ErrFull       = errors.New("ledger: no room on the disk; nothing was counted")
 	ErrRolledBack = errors.New("ledger: below a sequence that it once answered; repair the keeper")
+	// ErrRepairing: rows are missing until the repair that was begun has ended.
+	ErrRepairing = errors.New("ledger: its repair was begun and has not ended; repair the keeper again")
+	// ErrOwner: the file is the ledger of another keeper.
+	ErrOwner = errors.New("ledger: of another keeper, or of another quorum")
+	// ErrMissing: there is no ledger where one must be.
+	ErrMissing = errors.New("ledger: gone")
 	// ErrClock also says that H is 60 s ahead of this machine's wall clock.
 	ErrClock  = errors.New("ledger: clock differs by more than 60 s from the sender's or the ledger's")
 	ErrClosed = errors.New("ledger: closed")

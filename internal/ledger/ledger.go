@@ -24,6 +24,10 @@ type Config struct {
 	// Keeper is the name of the keeper whose ledger this is. Settlements that
 	// name another keeper are refused.
 	Keeper string
+	// Owner tells this keeper's ledger from every other: a ledger that says
+	// another is refused (ErrOwner), and one that says none is taken for this
+	// keeper's from its next write on. Zero: nothing is compared.
+	Owner [32]byte
 	// Backend holds the rows. Open takes it over and Close closes it; if Open
 	// fails, the caller closes it.
 	Backend Backend
@@ -91,7 +95,7 @@ type Ledger struct {
 	queue   []*op // guarded by mu; in the order in which they were taken
 	asks    int   // guarded by mu; members of queue that are not patient
 	closing bool  // guarded by mu
-	stopped error // guarded by mu; ErrPoisoned or ErrRolledBack, with the cause
+	stopped error // guarded by mu; ErrPoisoned, ErrRolledBack or ErrRepairing, with the cause
 	full    bool  // guarded by mu; the last write found no room
 	meta    Meta  // guarded by mu; as last made durable
 }
@@ -109,6 +113,12 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	if meta.Incarnation == [16]byte{} {
 		return nil, errors.New("ledger: backend without an incarnation")
 	}
+	if cfg.Owner != [32]byte{} {
+		if meta.Owner != [32]byte{} && meta.Owner != cfg.Owner {
+			return nil, ErrOwner
+		}
+		meta.Owner = cfg.Owner
+	}
 	l := &Ledger{
 		cfg:      cfg,
 		cache:    newCache(cfg.CacheRows),
@@ -116,6 +126,9 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 		wake:     make(chan struct{}, 1),
 		finished: make(chan struct{}),
 		meta:     meta,
+	}
+	if meta.Repairing { // a crash cut the repair off: rows may be missing (I-2)
+		l.stopped = ErrRepairing
 	}
 	l.close = sync.OnceValue(l.drain)
 	go l.write()
@@ -147,8 +160,8 @@ func (l *Ledger) Meta() Meta {
 	return l.meta
 }
 
-// Poisoned returns ErrPoisoned or ErrRolledBack, with the cause, once the
-// ledger has stopped serving, and else nil.
+// Poisoned returns ErrPoisoned, ErrRolledBack or ErrRepairing, with the cause,
+// once the ledger has stopped serving, and else nil.
 func (l *Ledger) Poisoned() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

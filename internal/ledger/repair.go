@@ -11,9 +11,23 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Repair is for a keeper whose ledger was lost or rolled back: Merge the rows
-// of the other keepers, then Readmit. Both work on a ledger that stopped with
-// ErrRolledBack, and only the keeper's own operator calls them.
+// Repair is for a keeper whose ledger was lost or rolled back: BeginRepair, Merge
+// the rows of the other keepers, then Readmit. All work on a ledger that stopped
+// with ErrRolledBack or ErrRepairing, and only the keeper's own operator calls
+// them. In between the file itself says that rows may be missing: the writes of
+// a repair raise its sequence, so after a crash it could be above what senders
+// have seen, and nobody would notice (I-2).
+
+// BeginRepair stops the ledger until Readmit, also when it is opened again.
+func (l *Ledger) BeginRepair(ctx context.Context) error {
+	_, err := l.ask(ctx, &op{repair: true, work: func(b *batch) error {
+		// A crash before this is durable leaves the ledger as it was, and nothing
+		// of the repair is done.
+		b.meta.Repairing, b.repaired = true, true
+		return nil
+	}})
+	return err
+}
 
 // Merge takes in rows of other keepers. Per card the higher version wins with
 // its verifier; at the same version the higher counts win, lane by lane, so a
@@ -43,6 +57,9 @@ func (l *Ledger) Merge(ctx context.Context, rows []Row) error {
 					b.touch(r.Card)
 				}
 			}
+			// A crash from here on leaves rows that count more than before and, if the
+			// ledger had stopped, one that stays so.
+			b.meta.Repairing = b.meta.Repairing || l.Poisoned() != nil
 			return nil
 		}})
 		if err != nil {
@@ -54,7 +71,8 @@ func (l *Ledger) Merge(ctx context.Context, rows []Row) error {
 
 // Readmit gives the ledger a fresh incarnation, so that no settlement from
 // before it counts, and a sequence above seen, the highest that any sender ever
-// had from this keeper. A ledger that stopped with ErrRolledBack serves again.
+// had from this keeper. A ledger that stopped with ErrRolledBack or ErrRepairing
+// serves again.
 func (l *Ledger) Readmit(ctx context.Context, seen uint64) (Meta, error) {
 	if seen == math.MaxUint64 {
 		return Meta{}, ErrRequest
@@ -67,7 +85,7 @@ func (l *Ledger) Readmit(ctx context.Context, seen uint64) (Meta, error) {
 		// repeated.
 		b.meta.Incarnation = fresh
 		b.meta.Sequence = max(b.meta.Sequence, seen)
-		b.readmitted = true
+		b.meta.Repairing, b.repaired = false, true
 		return nil
 	}})
 }

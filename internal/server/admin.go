@@ -16,13 +16,13 @@ import (
 
 // admin makes the administration of an opened data directory; server is nil if
 // this process does not serve it.
-func (d *Data) admin(server *admin.Server, logger *slog.Logger) (*admin.Admin, error) {
+func (d *Data) admin(server *admin.Server, keepers admin.Upkeep, logger *slog.Logger) (*admin.Admin, error) {
 	return admin.New(admin.Config{
 		Store: d.Store, Registry: d.Registry, Record: d.Record, Vault: d.Vault, KeyFile: d.Config.Vault, Clock: d.Clock,
 		Issuer: d.Config.Issuer, Shape: d.Config.Keepers.Shape, TextsDriver: d.Config.Texts.Driver, TextsVoice: d.Config.Texts.Voice(),
 		DatabaseFile: d.Config.Database, Retention: admin.Retention{Requests: int(d.Config.Retention.Requests),
 			Ceremonies: int(d.Config.Retention.Ceremonies), Record: int(d.Config.Retention.Record)},
-		Server: server, Logger: logger,
+		Server: server, Upkeep: keepers, Logger: logger,
 	})
 }
 
@@ -122,11 +122,13 @@ func Administer(ctx context.Context, c AdministerConfig) (*Administration, error
 }
 
 func administerHere(ctx context.Context, c AdministerConfig) (*Administration, error) {
-	data, err := OpenData(ctx, c.Config, Options{Machine: c.Machine, Logger: c.Logger})
+	o := Options{Machine: c.Machine, Logger: c.Logger}
+	data, err := OpenData(ctx, c.Config, o)
 	if err != nil {
 		return nil, err
 	}
-	a, err := data.admin(nil, c.Logger)
+	o.fill()
+	a, err := data.admin(nil, &upkeep{data: data, options: o}, c.Logger)
 	if err != nil {
 		return nil, errors.Join(err, data.Close())
 	}

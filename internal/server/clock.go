@@ -90,10 +90,11 @@ func (t *timely) check(ctx context.Context) error {
 	return &liuma.Error{Code: liuma.CodeUnavailable, Reason: authority.ReasonClock, Cause: err}
 }
 
-// Times is how the time of each embedded keeper stands, by the keeper's id.
+// Times is how the time of each embedded keeper that is there stands, by the
+// keeper's id.
 func (s *System) Times() map[string]clock.Times {
 	out := map[string]clock.Times{}
-	for _, n := range s.nodes {
+	for _, n := range s.seats.Nodes() {
 		out[string(n.ID())] = n.Times()
 	}
 	return out
@@ -104,7 +105,7 @@ func (s *System) Times() map[string]clock.Times {
 // is no error.
 func (s *System) AcceptTime(ctx context.Context) error {
 	var errs []error
-	for _, n := range s.nodes {
+	for _, n := range s.seats.Nodes() {
 		if err := n.AcceptTime(ctx); err != nil && !errors.Is(err, clock.ErrNotAhead) {
 			errs = append(errs, fmt.Errorf("keeper %s: %w", n.ID(), err))
 		}

@@ -14,11 +14,9 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -30,7 +28,6 @@ import (
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/door/api"
 	"github.com/liuma-pin/liuma/internal/keeper"
-	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -79,13 +76,14 @@ type System struct {
 	Gateway    *http.Server         // delivery reports; nil unless configured
 	Outbox     *notify.Outbox       // of messages to phones; nil unless configured
 	Inbox      *notify.Inbox        // keeps the outbox's messages; nil unless so configured
-	nodes      []*keeper.Node       // behind Keepers
 	codeWays   []liuma.CodeWay      // in which Outbox sends one-time codes
+	seats      *keeper.Seats        // behind Keepers
 	options    Options
 	// What each door takes at once; zero for one that is not configured.
 	channelBounds, hostedBounds, gatewayBounds bounded
 	// alarmed gets the keepers' alarms, once the authority is made.
 	alarmed atomic.Pointer[authority.Authority]
+	found   []keeper.Condition // of the keepers when they were opened; until Open ends
 }
 
 // Open opens a whole system and recovers from an earlier process's crash.
@@ -110,12 +108,15 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 	if err := s.openAuthority(ctx); err != nil {
 		return nil, err
 	}
-	if s.Admin, err = data.admin(s.forAdmin(), o.Logger); err != nil {
+	s.tellTrouble(ctx)
+	keepers := &upkeep{data: data, options: o, seats: s.seats, quorum: s.Quorum}
+	if s.Admin, err = data.admin(s.forAdmin(), keepers, o.Logger); err != nil {
 		return nil, err
 	}
 	s.beside(s.Admin.Reseal)
 	door := api.Config{Authority: s.Front(), Issuer: c.Issuer, Now: s.Clock.Wall, Latest: s.Clock.Latest, Logger: o.Logger,
 		InFlight: s.channelBounds.inFlight}
+	door.KeepersDegraded = s.Quorum.Degraded
 	if s.Outbox != nil {
 		door.TextsBehind = s.Outbox.Behind
 	}
@@ -130,54 +131,6 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 	}
 	s.guard()
 	return s, nil
-}
-
-func (s *System) openKeepers(ctx context.Context) error {
-	var common []uint32 // key sets that every keeper holds
-	for i, dir := range s.Config.Keepers.Directories {
-		n, err := keeper.OpenNode(ctx, dir, keeper.OpenConfig{Limits: ledger.NationalLimits(), Machine: s.options.Machine, Logger: s.options.Logger})
-		if err != nil {
-			return err
-		}
-		s.nodes = append(s.nodes, n)
-		s.closers.add(n.Close)
-		if i == 0 {
-			common = n.KeySets()
-		}
-		common = slices.DeleteFunc(common, func(id uint32) bool { return !slices.Contains(n.KeySets(), id) })
-		var k keeper.Keeper = n
-		if s.options.BetweenKeeper != nil {
-			k = s.options.BetweenKeeper(k)
-		}
-		s.Keepers = append(s.Keepers, k)
-	}
-	if len(common) == 0 {
-		return errors.New("server: the keepers share no key set; their directories do not belong together")
-	}
-	seen := map[keeper.ID]uint64{}
-	err := s.Store.View(ctx, func(r store.Reader) error {
-		saved, err := r.KeepersSeen()
-		for id, seq := range saved {
-			seen[keeper.ID(id)] = seq
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	shape, err := s.Config.Keepers.SplitShape()
-	if err != nil {
-		return err
-	}
-	s.Quorum, err = keeper.NewQuorum(keeper.QuorumConfig{
-		Keepers: s.Keepers, Shape: shape, KeySet: slices.Max(common), Now: s.Clock.Wall,
-		Random: rand.Reader, Seen: seen, Alarm: s.alarm, Logger: s.options.Logger,
-	})
-	if err == nil {
-		s.closers.add(s.Quorum.Close)
-		s.heads.Store(s.Quorum)
-	}
-	return err
 }
 
 // alarm records a keeper's alarm at the authority, without delaying the request

@@ -3,7 +3,7 @@
 // guarantees nothing by itself; it trusts SIGKILL to be as sudden as a power
 // cut, except for data that the operating system already has.
 //
-// It tries docs/INVARIANTS.md I-1, I-7, I-9 and I-11.
+// It tries docs/INVARIANTS.md I-1, I-7, I-9, I-11 and R-19.
 //
 // Start here: crash_test.go, then house_test.go.
 package crash

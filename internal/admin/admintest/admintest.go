@@ -63,7 +63,7 @@ func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
 		run  func(t *testing.T, w *World, a admin.Administration)
 	}{
 		{"status of a server", servedStatus}, {"signing keys of a server", servedKeys}, {"root keys of a server", servedRootKeys}, {"inbox", inbox}, {"restored cards", restoredCards}, {"retry wakes the outbox", retryWakes},
-		{"clock accepted", clockAccepted}, {"clock not kept", clockNotKept},
+		{"keepers", keepers}, {"clock accepted", clockAccepted}, {"clock not kept", clockNotKept},
 	} {
 		t.Run(trial.name, func(t *testing.T) {
 			w := New(t, Options{Served: true})
@@ -91,8 +91,10 @@ type World struct {
 	record *record.Digester
 	// Hands are the machine's clocks.
 	Hands *Hands
-	clock *clock.Clock
-	vault *vault.Vault
+	// Upkeep has the keepers, with a server and without.
+	Upkeep Upkeep
+	clock  *clock.Clock
+	vault  *vault.Vault
 }
 
 // New makes a World and closes it when the test ends.
@@ -129,7 +131,7 @@ func New(t *testing.T, o Options) *World {
 // Config is a new copy of the Config that Admin was made with.
 func (w *World) Config() admin.Config {
 	c := admin.Config{Store: w.Store, Registry: w.Registry, Record: w.record, Vault: w.vault, KeyFile: w.KeyFile, Clock: w.clock,
-		Issuer: "https://pin.example.cn", Shape: "2/3", TextsDriver: "none", Retention: admin.Retention{Record: 1095}}
+		Issuer: "https://pin.example.cn", Shape: "2/3", TextsDriver: "none", Upkeep: &w.Upkeep, Retention: admin.Retention{Record: 1095}}
 	if w.Server != nil {
 		c.Server = &admin.Server{Since: Start.Add(-time.Hour), Authority: w.Server, Quorum: w.Server, Keepers: w.Server, Outbox: w.Server, Inbox: w.Server}
 	}

@@ -129,6 +129,11 @@ func (d *Door) routes() http.Handler {
 	mux.HandleFunc("POST "+pathRotate, d.answer(d.rotateKey))
 	mux.HandleFunc("GET "+pathClock, d.answer(func(r *http.Request) (any, error) { return d.admin.Clock(r.Context()) }))
 	mux.HandleFunc("POST "+pathAcceptClock, d.answer(d.acceptClock))
+	mux.HandleFunc("GET "+pathKeepers, d.answer(func(r *http.Request) (any, error) {
+		found, err := d.admin.Keepers(r.Context())
+		return keepersListed{Keepers: found}, err
+	}))
+	mux.HandleFunc("POST "+pathRepair, d.answer(d.repairKeeper))
 	mux.HandleFunc("POST "+pathDrop, d.answer(d.dropKey))
 	mux.HandleFunc("POST "+pathDigest, d.answer(d.makeDigest))
 	mux.HandleFunc("GET "+pathRecord, d.exportRecord)
@@ -283,6 +288,19 @@ func (d *Door) acceptClock(r *http.Request) (any, error) {
 	}
 	d.logger.Info("operator door: clock accepted")
 	return s, nil
+}
+
+// repairKeeper begins to bring a keeper back from the others.
+func (d *Door) repairKeeper(r *http.Request) (any, error) {
+	q, err := decode[repairKeeper](r.Body)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.admin.RepairKeeper(r.Context(), q.ID, q.Reason); err != nil {
+		return nil, err
+	}
+	d.logger.Info("operator door: repair of a keeper begun", "keeper", q.ID)
+	return done{}, nil
 }
 
 // dropKey destroys a signing key.

@@ -169,6 +169,18 @@ func (r *Remote) AcceptClock(ctx context.Context, reason audit.Reason) (admin.Cl
 	return s, err
 }
 
+// Keepers says how the keepers stand.
+func (r *Remote) Keepers(ctx context.Context) ([]admin.KeeperState, error) {
+	var l keepersListed
+	err := r.call(ctx, http.MethodGet, pathKeepers, nil, &l)
+	return l.Keepers, err
+}
+
+// RepairKeeper begins to bring a keeper back from the others.
+func (r *Remote) RepairKeeper(ctx context.Context, id string, reason audit.Reason) error {
+	return r.call(ctx, http.MethodPost, pathRepair, repairKeeper{ID: id, Reason: reason}, &done{})
+}
+
 // RotateSigningKey lets a new key sign.
 func (r *Remote) RotateSigningKey(ctx context.Context) (admin.RotatedKey, error) {
 	var key admin.RotatedKey

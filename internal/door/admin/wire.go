@@ -42,6 +42,8 @@ const (
 	pathAccept      = "/v1/restore/accept"
 	pathClock       = "/v1/clock"
 	pathAcceptClock = "/v1/clock/accept"
+	pathKeepers     = "/v1/keepers"
+	pathRepair      = "/v1/keepers/repair"
 )
 
 // greeting tells an administration door from any other program that may answer
@@ -93,6 +95,9 @@ const (
 	CodeKeepers   Code = "keepers_disagree"
 	CodeNothing   Code = "nothing_to_archive"
 	CodeArchive   Code = "archive_not_next"
+	CodeNoKeeper  Code = "keeper_unknown"
+	CodeRepairing Code = "keeper_repairing"
+	CodePeers     Code = "keepers_too_few"
 )
 
 // Refusal is the server's answer to a request that it did not carry out.
@@ -158,6 +163,9 @@ func known() []knownError {
 		{admin.ErrKeepers, CodeKeepers, http.StatusServiceUnavailable},
 		{admin.ErrNothingToArchive, CodeNothing, http.StatusConflict},
 		{admin.ErrArchive, CodeArchive, http.StatusConflict},
+		{admin.ErrNoKeeper, CodeNoKeeper, http.StatusNotFound},
+		{admin.ErrRepairing, CodeRepairing, http.StatusConflict},
+		{admin.ErrPeers, CodePeers, http.StatusConflict},
 		{store.ErrFailed, CodeStore, http.StatusServiceUnavailable},
 		{store.ErrFull, CodeFull, http.StatusServiceUnavailable},
 		{errRequest, CodeRequest, http.StatusBadRequest},
@@ -275,6 +283,17 @@ type keepArchive struct {
 
 // acceptClock asks for the machine's clock to be accepted.
 type acceptClock struct {
+	Reason audit.Reason `json:"reason"`
+}
+
+// keepersListed is the answer to pathKeepers.
+type keepersListed struct {
+	Keepers []admin.KeeperState `json:"keepers"`
+}
+
+// repairKeeper asks for a keeper to be brought back from the others.
+type repairKeeper struct {
+	ID     string       `json:"id"`
 	Reason audit.Reason `json:"reason"`
 }
 

@@ -72,6 +72,9 @@ type Config struct {
 	TextsBehind func() bool
 	// InFlight bounds the requests that are worked on; nil: nothing does.
 	InFlight *door.InFlight
+	// KeepersDegraded says whether some keeper is gone or silent while the others
+	// serve; nil: nothing is said of them.
+	KeepersDegraded func() bool
 	// TokenCache is how many checked token signatures are remembered; zero
 	// means 4096.
 	TokenCache int
@@ -116,6 +119,7 @@ type Door struct {
 
 	textsBehind func() bool
 	readiness   readiness
+	degraded    func() bool
 }
 
 // New builds the door. It fails only for a bad Config.
@@ -135,7 +139,7 @@ func New(c Config) (*Door, error) {
 		mux:       http.NewServeMux(),
 		gate:      newGate(c.Authority.Client, door.NativeAudience(c.Issuer), c.Now, size).until(c.Latest),
 
-		textsBehind: c.TextsBehind,
+		textsBehind: c.TextsBehind, degraded: c.KeepersDegraded,
 	}
 	d.recalling = d.gate.with(c.Authority.Recall)
 	var err error

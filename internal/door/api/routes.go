@@ -197,6 +197,12 @@ func (d *Door) ready(ctx context.Context) (any, error) {
 		return nil, liuma.Outward(err)
 	}
 	v := healthView{Status: "ready"}
+	if d.degraded != nil {
+		v.Keepers = "whole"
+		if d.degraded() {
+			v.Keepers = "degraded" // an operator's to see to; verdicts go on
+		}
+	}
 	if d.textsBehind != nil {
 		v.Texts = "in_time"
 		if d.textsBehind() {

@@ -11,6 +11,22 @@ import (
 	"github.com/liuma-pin/liuma/internal/door/api"
 )
 
+// TestADegradedQuorumIsToldAndHoldsUpNothing: readiness names it and stays 200.
+func TestADegradedQuorumIsToldAndHoldsUpNothing(t *testing.T) {
+	for degraded, want := range map[bool]string{false: `{"status":"ready","keepers":"whole"}`, true: `{"status":"ready","keepers":"degraded"}`} {
+		door, err := api.New(api.Config{Authority: newFake(t, time.Now), Issuer: issuer, Now: time.Now,
+			Logger: slog.New(slog.DiscardHandler), KeepersDegraded: func() bool { return degraded }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := httptest.NewRecorder()
+		door.ServeHTTP(got, httptest.NewRequest(http.MethodGet, "/readyz", http.NoBody))
+		if got.Code != http.StatusOK || strings.TrimSpace(got.Body.String()) != want {
+			t.Errorf("%t: %d %s", degraded, got.Code, got.Body)
+		}
+	}
+}
+
 // TestLateTextsAreToldAndHoldUpNothing: readiness names them and stays 200.
 func TestLateTextsAreToldAndHoldUpNothing(t *testing.T) {
 	for name, tt := range map[string]struct {

@@ -313,6 +313,7 @@ func viewPhysical(p authority.PhysicalView) physicalView {
 }
 
 type healthView struct {
-	Status string `json:"status" enum:"alive,ready"`
-	Texts  string `json:"texts,omitempty" enum:"in_time,late" doc:"Of readiness, where texts are sent: whether codes and notices reach the gateway within a minute. Late texts hold up no verdict"`
+	Status  string `json:"status" enum:"alive,ready"`
+	Keepers string `json:"keepers,omitempty" enum:"whole,degraded" doc:"Of readiness: degraded while a keeper is gone or silent and the others are enough. Verdicts go on, and an operator has to see to it"`
+	Texts   string `json:"texts,omitempty" enum:"in_time,late" doc:"Of readiness, where texts are sent: whether codes and notices reach the gateway within a minute. Late texts hold up no verdict"`
 }

@@ -74,7 +74,8 @@ func variety() []ledger.Row {
 
 func keptAcrossOpens(t *testing.T, p Place) {
 	b := open(t, p)
-	meta := ledger.Meta{Incarnation: [16]byte{1}, Sequence: math.MaxInt64, High: clock.State{High: NewClock().Now(), Boot: math.MaxInt64, BootID: "a"}}
+	meta := ledger.Meta{Incarnation: [16]byte{1}, Sequence: math.MaxInt64, High: clock.State{High: NewClock().Now(), Boot: math.MaxInt64, BootID: "a"},
+		Owner: [32]byte{3}, Repairing: true}
 	rows := variety()
 	if err := b.Apply(t.Context(), rows, ledger.Meta{Incarnation: [16]byte{2}}); err != nil {
 		t.Fatal(err)

@@ -69,6 +69,8 @@ func Run(t *testing.T, place func(testing.TB) Place) {
 		{"RolledBackStopsServing", RolledBackStopsServing},
 		{"RepairVoidsOldProofs", RepairVoidsOldProofs},
 		{"MergeNeverFreesAGuess", MergeNeverFreesAGuess},
+		{"RepairCutOffStaysStopped", RepairCutOffStaysStopped},
+		{"LedgerHasAnOwner", LedgerHasAnOwner},
 		{"CloseDrains", CloseDrains},
 		{"CancelledCallersAreCounted", CancelledCallersAreCounted},
 		{"Histories", HistoriesAreLinearizable},

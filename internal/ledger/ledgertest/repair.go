@@ -212,3 +212,83 @@ func checkMerged(t *testing.T, got, a, b ledger.Row) {
 		}
 	}
 }
+
+// RepairCutOffStaysStopped: a repair that a crash cuts off leaves a ledger that
+// serves nobody when it is opened again, though its writes have brought its
+// sequence above what senders have seen; done again, it serves.
+func RepairCutOffStaysStopped(t *testing.T, place func(testing.TB) Place) {
+	for _, told := range []bool{false, true} {
+		r := newRig(t, place(t))
+		h := r.enroll()
+		if told {
+			if err := r.ledger.BeginRepair(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		} else { // a sender found out that it is older
+			req := r.request(h, ledger.Stranger, 0)
+			req.Seen = r.ledger.Meta().Sequence + 1
+			if _, err := r.ledger.Spend(t.Context(), req); !errors.Is(err, ledger.ErrRolledBack) {
+				t.Fatal(err)
+			}
+		}
+		seen := r.ledger.Meta().Sequence + 1
+		for i := range 3 {
+			other := newHolder(t)
+			c := other.commitment()
+			row := ledger.Row{Card: other.card, Version: c.Version, KeySet: 1, Verifier: c.Verifier, Mark: 1, Head: uint64(i), Tag: c.Tag}
+			if err := r.ledger.Merge(t.Context(), []ledger.Row{row}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.crash()
+		if got := r.ledger.Meta(); got.Sequence < seen || !got.Repairing {
+			t.Fatalf("the test's own story is off: %+v", got)
+		}
+		if _, err := r.try(h, ledger.Stranger, 0); !errors.Is(err, ledger.ErrRepairing) {
+			t.Errorf("cut off: a guess: %v", err)
+		}
+		if _, err := r.ledger.Row(t.Context(), h.card); !errors.Is(err, ledger.ErrRepairing) {
+			t.Errorf("cut off: a row: %v", err)
+		}
+		if _, err := r.ledger.Readmit(t.Context(), seen); err != nil {
+			t.Fatal(err)
+		}
+		r.reopen()
+		r.spend(h, ledger.Stranger, 0)
+		r.ledger.Close()
+	}
+}
+
+// LedgerHasAnOwner: a ledger that was written for one keeper is refused to every
+// other, and one from before ledgers knew is taken with its next write.
+func LedgerHasAnOwner(t *testing.T, place func(testing.TB) Place) {
+	r := newRig(t, place(t))
+	h := r.enroll()
+	mine, other := [32]byte{1}, [32]byte{2}
+	openAs := func(owner [32]byte) error {
+		if err := r.ledger.Close(); err != nil {
+			t.Fatal(err)
+		}
+		backend := open(t, r.place)
+		l, err := ledger.Open(t.Context(), ledger.Config{
+			Keeper: keeperName, Backend: backend, Limits: ledger.NationalLimits(), Machine: r.clock, Owner: owner,
+		})
+		if err != nil {
+			return errors.Join(err, backend.Close())
+		}
+		r.ledger = l
+		return nil
+	}
+	for _, owner := range [][32]byte{other, mine} { // nothing was written as other
+		if err := openAs(owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.spend(h, ledger.Stranger, 0)
+	if err := openAs(other); !errors.Is(err, ledger.ErrOwner) {
+		t.Fatalf("another keeper's: %v", err)
+	}
+	if err := openAs(mine); err != nil {
+		t.Fatal(err)
+	}
+}

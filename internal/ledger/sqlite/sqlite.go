@@ -15,6 +15,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -41,7 +43,20 @@ type Config struct {
 	// many batches changed is copied once, but a crash leaves a longer log to
 	// read. 16384 (64 MiB) when zero.
 	CheckpointPages int
+	// Make says what happens where there is no ledger: by default one is made.
+	Make Make
 }
+
+// Make says what Open does where there is no ledger, or one that a crash left
+// before it was one.
+type Make int
+
+// The ways to open a ledger.
+const (
+	MakeNew      Make = iota // make one
+	MakeNone                 // ledger.ErrMissing: a keeper that served once has one
+	MakeRepaired             // make one that serves nobody before its repair has ended
+)
 
 func (c Config) withDefaults() (Config, error) {
 	if c.CachePages < 0 || c.CheckpointPages < 0 {
@@ -77,6 +92,12 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Backend, err error) 
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Make == MakeNone {
+		// Before the lease, which would leave a file where there was none.
+		if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+			return nil, fmt.Errorf("%w: no %s", ledger.ErrMissing, filepath.Base(path))
+		}
+	}
 	b := &Backend{}
 	b.file, err = sqlitefile.Take(path)
 	switch {
@@ -99,7 +120,7 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Backend, err error) 
 	}
 	pages := sqlitefile.Settings{CacheKiB: 4 * cfg.CachePages, CheckpointPages: cfg.CheckpointPages}
 	b.writing = sqlitefile.Pool(b.file.Path(), pages, 1)
-	if err := makeMeta(ctx, b.writing); err != nil {
+	if err := makeMeta(ctx, b.writing, cfg.Make); err != nil {
 		return nil, err
 	}
 	if b.conn, err = newWriter(ctx, b.writing); err != nil {
@@ -113,14 +134,40 @@ func Open(ctx context.Context, path string, cfg Config) (_ *Backend, err error) 
 }
 
 // makeMeta makes sure that there is a meta row. A new ledger gets an
-// incarnation of its own.
-func makeMeta(ctx context.Context, db *sql.DB) error {
+// incarnation of its own, and says from the first that it is being repaired if it
+// is made for that. A crash before it leaves tables without a meta row, which
+// are no ledger.
+func makeMeta(ctx context.Context, db *sql.DB, how Make) error {
+	if how == MakeNone {
+		var n int
+		if err := db.QueryRowContext(ctx, `SELECT count(*) FROM meta`).Scan(&n); err != nil {
+			return fmt.Errorf("ledger meta: %w", err)
+		}
+		if n == 0 {
+			return fmt.Errorf("%w: it is empty", ledger.ErrMissing)
+		}
+		return nil
+	}
 	var incarnation [16]byte
 	rand.Read(incarnation[:]) // never fails since Go 1.24
 	_, err := db.ExecContext(ctx,
-		`INSERT INTO meta (id, incarnation, sequence, clock, boot, boot_id) VALUES (1, ?, 0, 0, 0, '') ON CONFLICT DO NOTHING`, incarnation[:])
+		`INSERT INTO meta (id, incarnation, sequence, clock, boot, boot_id, repairing) VALUES (1, ?, 0, 0, 0, '', ?) ON CONFLICT DO NOTHING`,
+		incarnation[:], how == MakeRepaired)
 	if err != nil {
 		return fmt.Errorf("ledger meta: %w", err)
+	}
+	return nil
+}
+
+// Examine looks at the whole file and returns an error if it is damaged. It
+// takes as long as reading the file does.
+func (b *Backend) Examine(ctx context.Context) error {
+	var found string
+	if err := b.reading.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found); err != nil {
+		return fmt.Errorf("examine ledger: %w", err)
+	}
+	if found != "ok" {
+		return fmt.Errorf("examine ledger: %s", found)
 	}
 	return nil
 }

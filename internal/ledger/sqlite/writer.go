@@ -67,8 +67,8 @@ func newWriter(ctx context.Context, db *sql.DB) (_ *writer, err error) {
 		{&w.selectTagged, `SELECT card FROM card WHERE tag = ?`},
 		{&w.upsertOne, upsertCards(1)},
 		{&w.upsertMany, upsertCards(putMany)},
-		{&w.selectMeta, `SELECT incarnation, sequence, clock, boot, boot_id FROM meta WHERE id = 1`},
-		{&w.updateMeta, `UPDATE meta SET incarnation = ?, sequence = ?, clock = ?, boot = ?, boot_id = ? WHERE id = 1`},
+		{&w.selectMeta, `SELECT incarnation, sequence, clock, boot, boot_id, owner, repairing FROM meta WHERE id = 1`},
+		{&w.updateMeta, `UPDATE meta SET incarnation = ?, sequence = ?, clock = ?, boot = ?, boot_id = ?, owner = ?, repairing = ? WHERE id = 1`},
 	} {
 		if *s.into, err = w.conn.PrepareContext(ctx, s.text); err != nil {
 			return nil, fmt.Errorf("ledger statement: %w", err)
@@ -246,7 +246,11 @@ func (w *writer) put(ctx context.Context, rows []ledger.Row, meta ledger.Meta) e
 	if !meta.High.High.IsZero() {
 		at = meta.High.High.UnixMilli()
 	}
-	done, err := w.updateMeta.ExecContext(ctx, meta.Incarnation[:], int64(meta.Sequence), at, int64(meta.High.Boot), meta.High.BootID)
+	owner := []byte{}
+	if meta.Owner != [32]byte{} {
+		owner = meta.Owner[:]
+	}
+	done, err := w.updateMeta.ExecContext(ctx, meta.Incarnation[:], int64(meta.Sequence), at, int64(meta.High.Boot), meta.High.BootID, owner, meta.Repairing)
 	if err != nil {
 		return fmt.Errorf("ledger meta: %w", err)
 	}
@@ -257,15 +261,18 @@ func (w *writer) put(ctx context.Context, rows []ledger.Row, meta ledger.Meta) e
 }
 
 func (w *writer) meta(ctx context.Context) (ledger.Meta, error) {
-	var incarnation []byte
+	var incarnation, owner []byte
 	var sequence, at, boot int64
 	var bootID string
-	if err := w.selectMeta.QueryRowContext(ctx).Scan(&incarnation, &sequence, &at, &boot, &bootID); err != nil {
+	var repairing bool
+	if err := w.selectMeta.QueryRowContext(ctx).Scan(&incarnation, &sequence, &at, &boot, &bootID, &owner, &repairing); err != nil {
 		return ledger.Meta{}, fmt.Errorf("ledger meta: %w", err)
 	}
-	if len(incarnation) != 16 || sequence < 0 {
+	if len(incarnation) != 16 || sequence < 0 || len(owner) != 0 && len(owner) != 32 {
 		return ledger.Meta{}, errors.New("ledger meta: damaged")
 	}
-	return ledger.Meta{Incarnation: [16]byte(incarnation), Sequence: uint64(sequence),
-		High: clock.State{High: fromMillis(at), Boot: time.Duration(boot), BootID: bootID}}, nil
+	m := ledger.Meta{Incarnation: [16]byte(incarnation), Sequence: uint64(sequence),
+		High: clock.State{High: fromMillis(at), Boot: time.Duration(boot), BootID: bootID}, Repairing: repairing}
+	copy(m.Owner[:], owner)
+	return m, nil
 }

@@ -1,0 +1,87 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/audit"
+)
+
+// Errors of RepairKeeper. With each of them nothing was changed.
+var (
+	ErrNoKeeper  = errors.New("no such keeper: 'liuma keeper status' lists them")
+	ErrRepairing = errors.New("a keeper is being repaired already: 'liuma keeper status' says how far it is")
+	ErrPeers     = errors.New("a keeper is brought back from the others, and too few of them are whole: restore the directories of those that are gone from a backup ('Lost keepers' in docs/OPERATIONS.md)")
+)
+
+// The states of a keeper that serves, and of one that is being repaired. The others
+// are the kinds of alarms about keepers (keeper.Fault).
+const (
+	KeeperWhole     = "whole"
+	KeeperRepairing = "repairing"
+)
+
+// KeeperState is how one keeper stands.
+type KeeperState struct {
+	ID       string     `json:"id"`
+	Sequence uint64     `json:"sequence"`        // the highest that was heard from it
+	State    string     `json:"state,omitempty"` // empty: not known
+	Since    *time.Time `json:"since,omitempty"` // if it is not whole: when the process that answers found it so
+	Why      string     `json:"why,omitempty"`   // if it is not whole
+	// Rows is how many rows of the others were taken in, while it is repaired.
+	Rows     uint64          `json:"rows,omitempty"`
+	Repaired *KeeperRepaired `json:"repaired,omitempty"` // the last repair that this process did
+}
+
+// KeeperRepaired says what a repair did.
+type KeeperRepaired struct {
+	At        time.Time `json:"at"`
+	From      []string  `json:"from"`       // whose rows and keys it took
+	Rows      uint64    `json:"rows"`       // that were taken in
+	KeyFile   bool      `json:"key_file"`   // keeper.json was made anew
+	NewLedger bool      `json:"new_ledger"` // the ledger was made anew
+	Aside     string    `json:"aside"`      // where what was there lies now, in the keeper's directory; may be empty
+}
+
+// Upkeep looks after the keepers whose directories this process has.
+type Upkeep interface {
+	// Keepers says how they stand.
+	Keepers(context.Context) ([]KeeperState, error)
+	// Repair begins to bring one back and returns; Keepers tells of it. Errors:
+	// ErrNoKeeper, ErrRepairing, ErrPeers.
+	Repair(ctx context.Context, id string, reason audit.Reason) error
+}
+
+// Keepers says how the keepers stand.
+func (a *Admin) Keepers(ctx context.Context) ([]KeeperState, error) {
+	return a.c.Upkeep.Keepers(ctx)
+}
+
+// RepairKeeper wants a reason.
+func (a *Admin) RepairKeeper(ctx context.Context, id string, reason audit.Reason) error {
+	reason, err := audit.ParseReason(string(reason))
+	if err != nil {
+		return err
+	}
+	return a.c.Upkeep.Repair(ctx, id, reason)
+}
+
+// keepers is how the keepers stand, with the highest sequences that were seen.
+func (a *Admin) keepers(ctx context.Context, seen map[string]uint64) ([]KeeperState, error) {
+	out, err := a.c.Upkeep.Keepers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i, k := range out {
+		out[i].Sequence = max(k.Sequence, seen[k.ID])
+		delete(seen, k.ID)
+	}
+	for id, sequence := range seen {
+		out = append(out, KeeperState{ID: id, Sequence: sequence})
+	}
+	slices.SortFunc(out, func(x, y KeeperState) int { return strings.Compare(x.ID, y.ID) })
+	return out, nil
+}
