@@ -32,7 +32,8 @@ const (
 
 // cli is the command line.
 type cli struct {
-	Data string `name:"data" default:"data" env:"LIUMA_DATA" placeholder:"DIR" help:"Data directory, as 'liuma init' made it."`
+	Data  string      `name:"data" default:"data" env:"LIUMA_DATA" placeholder:"DIR" help:"Data directory, as 'liuma init' made it."`
+	About versionFlag `name:"version" help:"Print the version and end."`
 
 	Demo     demoCmd     `cmd:"" help:"Play the main job on a fresh data directory, through the real door, and go on serving."`
 	Init     initCmd     `cmd:"" help:"Make a data directory: configuration, keys, keepers and an empty database."`
@@ -46,7 +47,9 @@ type cli struct {
 	Keys     keysCmd     `cmd:"" help:"The keys that receipts and ID tokens are signed with, and those of the vault."`
 	Heads    headsCmd    `cmd:"" help:"The file that tells a database that was put back from the newest one."`
 	Card     cardCmd     `cmd:"" help:"Acts on one card, each recorded with a reason."`
-	Restore  restoreCmd  `cmd:"" help:"What follows when a backup of the database was put back."`
+	Backup   backupCmd   `cmd:"" help:"Make a backup, beside the running server: the database and the configuration, and what else is asked for."`
+	Restore  restoreCmd  `cmd:"" help:"Examine a backup, put it into a new directory, and do what follows."`
+	Config   configCmd   `cmd:"" help:"The configuration file."`
 	Clock    clockCmd    `cmd:"" help:"The time that locks, waits and rations go by, beside the machine's clock."`
 	PIN      PINCmd      `cmd:"" name:"pin" help:"What may be a PIN."`
 	Audit    auditCmd    `cmd:"" help:"The audit record: examine, show, export and digest it."`
