@@ -123,7 +123,7 @@ func (e *unsoundError) ExitCode() int { return exitFound }
 
 // check examines the backup.
 func (a *restoreBackupCmd) check(ctx context.Context, c *cli, t *terminal) error {
-	q := backup.Question{Dir: a.From, Vault: a.Vault, Now: time.Now}
+	q := backup.Question{Dir: a.From, Vault: a.Vault}
 	switch conf, err := config.Load(c.Data); {
 	case err == nil:
 		q.Against = &conf
@@ -164,7 +164,7 @@ func fault(r backup.Report) error {
 // sentences say what was found, for a person.
 func sentences(r backup.Report, data string) []string {
 	m := r.Manifest
-	out := []string{fmt.Sprintf("The backup of %s of %s, release %s, schema %d, has %d files.", m.Issuer, m.Made.Format(time.RFC3339), m.Release, m.Schema, len(m.Files))}
+	out := []string{fmt.Sprintf("The backup of %s of %s, release %s, schema %d, has %d files; its database kept the time until %s.", m.Issuer, m.Made.Format(time.RFC3339), m.Release, m.Schema, len(m.Files), m.Time.Format(time.RFC3339))}
 	if !r.Sound() {
 		return append(out, "It is NOT sound: do not restore it.")
 	}

@@ -166,21 +166,28 @@ func (m *Manifest) describe(ctx context.Context, stage, key string) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	if m.Schema, err = c.Schema(); err != nil {
-		return err
+	m.Database, err = databaseOf(ctx, c)
+	return err
+}
+
+// databaseOf reads what a database says of itself, from sealed rows.
+func databaseOf(ctx context.Context, c *sqlite.Copy) (d Database, err error) {
+	if d.Schema, err = c.Schema(); err != nil {
+		return d, err
 	}
-	return c.View(ctx, func(r store.Reader) error {
+	err = c.View(ctx, func(r store.Reader) error {
 		var kept clock.State
-		var errs [4]error
-		m.Clients, errs[0] = r.Shared()
-		m.Cards, errs[1] = r.CountCards()
-		kept, errs[2] = r.Clock()
-		m.Time = kept.High.UTC()
 		var last store.Digest
+		var errs [4]error
+		d.Clients, errs[0] = r.Shared()
+		d.Cards, errs[1] = r.CountCards()
+		kept, errs[2] = r.Clock()
+		d.Time = kept.High.UTC()
 		if last, errs[3] = r.LastDigest(); errors.Is(errs[3], store.ErrNotFound) {
 			errs[3] = nil
 		}
-		m.Digest = last.Number
+		d.Digest = last.Number
 		return errors.Join(errs[:]...)
 	})
+	return d, err
 }

@@ -28,7 +28,6 @@ type Question struct {
 	// of heads the backup would be put beside; nil compares with the keepers of
 	// the backup, if it has any.
 	Against *config.Config
-	Now     func() time.Time
 }
 
 // Report is what a check found.
@@ -77,8 +76,18 @@ func Check(ctx context.Context, q Question) (r Report, err error) {
 	if r.Damage = c.Sound(); r.Damage != nil {
 		return r, nil
 	}
-	if err := r.seals(ctx, c); err != nil {
+	if err := r.seals(ctx, c); err != nil || len(r.Refused) > 0 {
 		return r, err
+	}
+	// What decides below is what the database says, in sealed rows; the manifest
+	// can be written by anybody.
+	said := r.Manifest.Database
+	if r.Manifest.Database, err = databaseOf(ctx, c); err != nil {
+		return r, err
+	}
+	if said != r.Manifest.Database {
+		r.Damage = fmt.Errorf("%w: %s describes another database", ErrDamaged, ManifestFile)
+		return r, nil
 	}
 	if err := r.chain(ctx, c, v, q); err != nil {
 		return r, err
@@ -111,7 +120,9 @@ func (r *Report) seals(ctx context.Context, c *sqlite.Copy) error {
 	return err
 }
 
-// chain examines the record as 'liuma audit verify' does.
+// chain examines the record as 'liuma audit verify' does. The record is as of the
+// time that the database kept last: digests that were shipped later are not
+// missing in it.
 func (r *Report) chain(ctx context.Context, c *sqlite.Copy, v *vault.Vault, q Question) error {
 	keys := v.ReceiptKeys()
 	how := audit.ExamineConfig{Keys: &keys}
@@ -122,7 +133,8 @@ func (r *Report) chain(ctx context.Context, c *sqlite.Copy, v *vault.Vault, q Qu
 			}
 		}
 	}
-	d, err := record.New(record.Config{Store: readOnly{c}, Signer: v, Issuer: r.Manifest.Issuer, Now: q.Now})
+	asOf := r.Manifest.Time.Add(-time.Millisecond)
+	d, err := record.New(record.Config{Store: readOnly{c}, Signer: v, Issuer: r.Manifest.Issuer, Now: func() time.Time { return asOf }})
 	if err != nil {
 		return err
 	}

@@ -43,12 +43,17 @@ type Manifest struct {
 	Release string    `json:"release"` // of the program that made it
 	Issuer  string    `json:"issuer"`
 	Shape   string    `json:"shape"`
-	Schema  int64     `json:"schema"`  // of the database
+	Database
+	Files []File `json:"files"`
+}
+
+// Database is what a database says of itself.
+type Database struct {
+	Schema  int64     `json:"schema"`
 	Clients uint64    `json:"clients"` // version of its clients and seal keys, as the file of heads counts it
 	Digest  uint64    `json:"digest"`  // the last of its record; 0: none
 	Time    time.Time `json:"time"`    // the time that it had kept
 	Cards   int64     `json:"cards"`
-	Files   []File    `json:"files"`
 }
 
 // File is one file of a backup.
