@@ -99,6 +99,7 @@ const (
 	CodeInternal         Code = "internal"
 	CodeUnavailable      Code = "unavailable"
 	CodeBusy             Code = "busy"
+	CodeTooManyRequests  Code = "too_many_requests" // of one client or source at once; nothing was done
 	CodeBadRequest       Code = "bad_request"
 	CodeUnauthenticated  Code = "unauthenticated"
 	CodeForbidden        Code = "forbidden"

@@ -49,6 +49,9 @@ func requestExplanation(c Code) (Explanation, bool) {
 	case CodeBusy:
 		return say("同一张卡正在办理另一笔请求。", "Another request for this card is under way.",
 			"请等几秒再试，本次不计入输错次数。", "Wait a few seconds and try again; this did not count as a try.")
+	case CodeTooManyRequests:
+		return say("同时在办的请求太多，这一笔没有办理。", "Too many requests are under way at once, so this one was not taken.",
+			"请等几秒再试，本次不计入输错次数。", "Wait a few seconds and try again; this did not count as a try.")
 	case CodeBadRequest:
 		return say("请求格式不正确。", "The request is malformed.",
 			"请按接口文档检查所指字段。", "Check the named member against the API document.")

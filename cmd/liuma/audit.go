@@ -27,14 +27,17 @@ type auditCmd struct {
 	Find   auditFindCmd   `cmd:"" help:"Find entries of all streams by actor, event, outcome and time: what a client did, say."`
 	Export auditExportCmd `cmd:"" help:"Write the whole record to a file, for an auditor."`
 	Digest auditDigestCmd `cmd:"" help:"Make a signed digest of the record now; the server makes one every hour."`
+
+	Archive auditArchiveCmd `cmd:"" help:"Write the older part of the record to a signed file, so that it may leave the database when its time is over."`
 }
 
 // auditVerifyCmd is "liuma audit verify".
 type auditVerifyCmd struct {
-	Export  string `name:"export" placeholder:"FILE" help:"Examine this export instead of the data directory; - is the standard input."`
-	Digests string `name:"digests" placeholder:"DIR" help:"Compare with the digests in this directory, which were shipped off. Without it an older state of the whole database passes. Default for a data directory: its own, if one is configured."`
-	Keys    string `name:"keys" placeholder:"FILE" help:"Check the digests' signatures with these public keys: the JWK set that the authority publishes."`
-	JSON    bool   `name:"json" help:"Print one JSON object."`
+	Export   string `name:"export" placeholder:"FILE" help:"Examine this export instead of the data directory; - is the standard input."`
+	Digests  string `name:"digests" placeholder:"DIR" help:"Compare with the digests in this directory, which were shipped off. Without it an older state of the whole database passes. Default for a data directory: its own, if one is configured."`
+	Archives string `name:"archives" placeholder:"DIR" help:"Examine all archives in this directory too, so that the whole record is examined from its first entry."`
+	Keys     string `name:"keys" placeholder:"FILE" help:"Check the digests' signatures with these public keys: the JWK set that the authority publishes."`
+	JSON     bool   `name:"json" help:"Print one JSON object."`
 }
 
 // foundError is a fault in the record.
@@ -64,6 +67,13 @@ func (a *auditVerifyCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		if _, err := os.Stat(conf.Digests); conf.Digests != "" && err == nil {
 			dir = conf.Digests
 		}
+	}
+	if a.Archives != "" {
+		archives, err := record.ArchivesIn(a.Archives)
+		if err != nil {
+			return fmt.Errorf("--archives: %w", err)
+		}
+		config.Archives = archives
 	}
 	if dir != "" {
 		shipped, err := record.ReadDirectory(dir)
@@ -143,9 +153,10 @@ func readKeys(path string) (*jose.JSONWebKeySet, error) {
 // examinedView is the result of "liuma audit verify --json".
 type examinedView struct {
 	Whole      bool      `json:"whole"`
-	Stream     string    `json:"stream,omitempty"`       // of the first fault
-	Number     uint64    `json:"number,omitempty"`       // of the entry
-	Digest     uint64    `json:"fault_digest,omitempty"` // if a digest is at fault
+	Stream     string    `json:"stream,omitempty"`        // of the first fault
+	Number     uint64    `json:"number,omitempty"`        // of the entry
+	Digest     uint64    `json:"fault_digest,omitempty"`  // if a digest is at fault
+	Archive    uint64    `json:"fault_archive,omitempty"` // if an archive is
 	What       string    `json:"what,omitempty"`
 	Issuer     string    `json:"issuer"`
 	At         time.Time `json:"exported_at"`
@@ -156,7 +167,12 @@ type examinedView struct {
 	Shipped    int       `json:"shipped_digests"`
 	Newer      int       `json:"shipped_later"`
 	Signatures bool      `json:"signatures_checked"`
-	TakenUp    []takenUp `json:"taken_up,omitempty"`
+	// Begins is the archive after which the record begins, and Archived how many entries
+	// came before; Archives were examined too.
+	Begins   uint64    `json:"begins_after_archive,omitempty"`
+	Archived uint64    `json:"archived_entries,omitempty"`
+	Archives int       `json:"archives,omitempty"`
+	TakenUp  []takenUp `json:"taken_up,omitempty"`
 }
 
 // takenUp are entries whose stream went on after its end had been lost.
@@ -168,12 +184,13 @@ type takenUp struct {
 
 func viewOf(x audit.Examined, f *audit.Finding) examinedView {
 	v := examinedView{Whole: f == nil, Issuer: x.Issuer, At: x.At, Streams: x.Streams, Entries: x.Entries,
-		LastDigest: x.Digest, Uncovered: x.Uncovered, Shipped: x.Shipped, Newer: x.Newer, Signatures: x.Signatures}
+		LastDigest: x.Digest, Uncovered: x.Uncovered, Shipped: x.Shipped, Newer: x.Newer, Signatures: x.Signatures,
+		Begins: x.Begins, Archived: x.Archived, Archives: x.Archives}
 	for _, up := range x.TakenUp {
 		v.TakenUp = append(v.TakenUp, takenUp{up.Adopted.Stream.String(), up.From, up.Adopted.Number})
 	}
 	if f != nil {
-		v.Digest, v.Number, v.What = f.Digest, f.Number, f.What
+		v.Digest, v.Archive, v.Number, v.What = f.Digest, f.Archive, f.Number, f.What
 		if !f.Stream.IsZero() {
 			v.Stream = f.Stream.String()
 		}
@@ -199,6 +216,12 @@ func printExamined(w io.Writer, x audit.Examined) error {
 	}
 	_, err := fmt.Fprintf(w, "The record of %s as of %s is whole: %d entries in %d streams; %s; %s; %s.\n",
 		x.Issuer, x.At.Format(time.RFC3339), x.Entries, x.Streams, digest, shipped, signatures)
+	switch {
+	case x.Archives > 0 && err == nil:
+		_, err = fmt.Fprintf(w, "With it %d archives, whole from the first entry; the database begins after archive %d.\n", x.Archives, x.Begins)
+	case x.Begins > 0 && err == nil:
+		_, err = fmt.Fprintf(w, "It begins after archive %d; %d entries before that are in archives, which were not examined (--archives).\n", x.Begins, x.Archived)
+	}
 	for _, up := range x.TakenUp {
 		_, e := fmt.Fprintf(w, "Not compared: %s was taken up again at entry %d, after the row with its end was lost; entries from %d up to it may be cut off, added or altered.\n",
 			up.Adopted.Stream, up.Adopted.Number, up.From)
@@ -225,11 +248,20 @@ func (a *auditShowCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if err != nil {
 		return badUsage("liuma audit show", "want --card with 32 hexadecimal digits, or --stream with card: or process: before them")
 	}
-	none := true
+	none, first := true, uint64(0)
 	err = c.lines(ctx, t, record.Query{Stream: stream, From: a.From}, func(l audit.Line) error {
-		none = none && l.Entry == nil
+		if l.Entry != nil && none {
+			none, first = false, l.Entry.Number
+		}
+		if l.Stream != nil && l.Stream.Number >= a.From {
+			first = l.Stream.Number + 1 // if no entry follows
+		}
 		return showLine(t.out, l, a.JSON)
 	})
+	if err == nil && first > max(a.From, 1) {
+		_, err = fmt.Fprintf(t.err, "Entries before number %d are in archives.\n", first)
+		return err
+	}
 	if err == nil && none {
 		return fmt.Errorf("the stream %s has no entry from number %d on", stream, a.From)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/door/oidc"
+	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -52,12 +53,9 @@ func (a *channelAddCmd) Run(ctx context.Context, c *cli, t *terminal, g group) e
 	if a.Nation {
 		p.Regions = []liuma.Region{""}
 	}
-	for _, s := range a.Regions {
-		r, err := liuma.ParseRegion(s)
-		if err != nil || r == "" {
-			return badUsage(command, "--region %q: want 2, 4 or 6 digits of GB/T 2260", s)
-		}
-		p.Regions = append(p.Regions, r)
+	var err error
+	if p.Regions, err = a.regions(c, t, command, p.Regions); err != nil {
+		return err
 	}
 	for _, s := range a.Actions {
 		action, err := liuma.ParseAction(s)
@@ -73,6 +71,38 @@ func (a *channelAddCmd) Run(ctx context.Context, c *cli, t *terminal, g group) e
 		p.RedirectURIs = append(p.RedirectURIs, s)
 	}
 	return c.addClient(ctx, t, p, a.Key, g)
+}
+
+// regions adds the regions that were named. A code that no list has is refused:
+// the channel would serve nobody. An abolished one is taken, since people are
+// registered under it still, and its successor named.
+func (a *channelAddCmd) regions(c *cli, t *terminal, command string, out []liuma.Region) ([]liuma.Region, error) {
+	if len(a.Regions) == 0 {
+		return out, nil
+	}
+	conf, err := c.load()
+	if err != nil {
+		return nil, err
+	}
+	all, err := server.Regions(conf)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range a.Regions {
+		r, err := liuma.ParseRegion(s)
+		if err != nil || r == "" {
+			return nil, badUsage(command, "--region %q: want 2, 4 or 6 digits of GB/T 2260", s)
+		}
+		e, ok := all.Find(r)
+		if !ok {
+			return nil, unlistedRegion(all, r)
+		}
+		if e.Abolished != "" {
+			fmt.Fprintf(t.err, "Note: region %s.\n", describeRegion(all, r, e))
+		}
+		out = append(out, r)
+	}
+	return out, nil
 }
 
 // channelKeygenCmd is "liuma channel keygen".

@@ -40,6 +40,7 @@ type cli struct {
 	Serve    serveCmd    `cmd:"" help:"Serve the data directory until SIGINT or SIGTERM."`
 	Status   statusCmd   `cmd:"" help:"Say how the data directory and the server that works with it stand."`
 	Registry registryCmd `cmd:"" help:"The registry of physical cards, and the clients that report on them."`
+	Region   regionCmd   `cmd:"" help:"The list of regions that an import and 'liuma channel add' go by."`
 	Channel  channelCmd  `cmd:"" help:"The channels, their keys, regions and actions."`
 	Hotline  hotlineCmd  `cmd:"" help:"The hotlines that freeze the cards of holders who call."`
 	Evidence evidenceCmd `cmd:"" help:"The providers of evidence."`

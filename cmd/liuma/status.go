@@ -87,6 +87,9 @@ func printServer(w io.Writer, dir string, v admin.Status) error {
 	if err == nil {
 		err = printRations(w, s.Rations)
 	}
+	if err == nil {
+		err = printDoors(w, s.Doors)
+	}
 	return err
 }
 
@@ -120,6 +123,19 @@ func printCodes(w io.Writer, all []admin.ChannelCodes) error {
 	return errors.Join(errs...)
 }
 
+// printDoors prints how full each door is.
+func printDoors(w io.Writer, doors []admin.DoorState) error {
+	for _, d := range doors {
+		c, r := d.Connections, d.Requests
+		_, err := fmt.Fprintf(w, "  %-13s %d of %d connections open, %d closed to make room, %d refused; %d of %d requests in flight, %d refused\n",
+			d.Door+" door", c.Open, c.Most, c.Closed, c.Refused, r.InFlight, r.Most, r.Refused)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func printRest(w io.Writer, v admin.Status) error {
 	_, err := fmt.Fprintf(w, "  keepers       %s\n", v.Shape)
 	for _, k := range v.Keepers {
@@ -135,6 +151,9 @@ func printRest(w io.Writer, v admin.Status) error {
 	}
 	if err == nil {
 		err = printRecord(w, v.Record)
+	}
+	if err == nil {
+		err = printRetention(w, v.Retention)
 	}
 	if err != nil {
 		return err

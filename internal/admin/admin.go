@@ -100,6 +100,13 @@ type Administration interface {
 	// ExportRecord writes the audit record, or a part of it, as lines of JSON. It
 	// ends with a line of its own; without that line it was cut off.
 	ExportRecord(ctx context.Context, q record.Query, w io.Writer) error
+	// PlanArchive says what the next archive of the record would hold: what digests from
+	// before a time cover; a zero time is that up to which the record need not be kept.
+	// ErrNothingToArchive.
+	PlanArchive(ctx context.Context, before time.Time) (ArchivePlan, error)
+	// KeepArchive takes an archive for written, by its signature: what it holds leaves
+	// the database when its time comes. Errors: audit.ErrReason, ErrArchive.
+	KeepArchive(ctx context.Context, token string, reason audit.Reason) (Archive, error)
 	// RotateRootKey adds a root key to the vault; it seals from now on, in a
 	// running server too. Errors: audit.ErrReason, vault.ErrRootKeys.
 	RotateRootKey(ctx context.Context, reason audit.Reason) (RootKey, error)
@@ -115,14 +122,19 @@ type Administration interface {
 	AcceptRestore(ctx context.Context, after liuma.CardID, reason audit.Reason) (authority.Accepted, error)
 }
 
-// ImportConfig has the functions that an import reports to. Both are optional;
-// they are called from ImportRegistry's own goroutine.
+// ImportConfig says how a file is imported, and has the functions that an import
+// reports to. All members are optional; the functions are called from
+// ImportRegistry's own goroutine.
 type ImportConfig struct {
+	Encoding registry.Encoding // Guess: as the file begins
+	DryRun   bool              // judge everything and write nothing
 	// Progress gets the number of bytes that were worked through.
 	Progress func(read int64)
 	// Reject gets the line number, from 1, and the reason of each row that was not
 	// imported.
 	Reject func(line int, reason string)
+	// Cell gets the same of each cell that was left out of a row that was imported.
+	Cell func(line int, reason string)
 }
 
 // Registry imports people; *registry.Registry does. It keeps whole chunks, each
@@ -171,7 +183,9 @@ type Config struct {
 	Logger   *slog.Logger // default: discard
 	// From the configuration, for Status.
 	Issuer, Shape, TextsDriver string
-	TextsVoice                 bool // codes are read out by phone call, too
+	TextsVoice                 bool      // codes are read out by phone call, too
+	Retention                  Retention // its days
+	DatabaseFile               string    // its size is shown; "": it is not
 	// Server is the server in this process; nil if none runs.
 	Server *Server
 }
@@ -183,6 +197,7 @@ type Server struct {
 	Authority Authority
 	Quorum    Quorum
 	Keepers   Keepers
+	Doors     Doors  // nil if none is served
 	Outbox    Outbox // nil if no messages are sent
 	Inbox     Inbox  // nil unless the driver is the inbox
 }

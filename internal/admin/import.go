@@ -36,7 +36,9 @@ func (a *Admin) ImportRegistry(ctx context.Context, file *os.File, c ImportConfi
 	if err != nil {
 		return registry.Summary{}, err
 	}
-	return a.c.Registry.Import(ctx, in, registry.ImportConfig{Actor: Actor, Progress: c.Progress, Reject: c.Reject})
+	return a.c.Registry.Import(ctx, in, registry.ImportConfig{
+		Actor: Actor, Encoding: c.Encoding, DryRun: c.DryRun, Progress: c.Progress, Reject: c.Reject, Cell: c.Cell,
+	})
 }
 
 // snapshot reads a regular file as it was when the import began. It reads by

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -15,7 +16,54 @@ import (
 type Record interface {
 	Digest(context.Context) (audit.SignedDigest, error)
 	Export(ctx context.Context, q record.Query, w io.Writer) error
+	Plan(ctx context.Context, before time.Time) (record.Plan, error)
+	Keep(ctx context.Context, token, actor string, reason audit.Reason) (store.Archive, error)
 	State() record.State
+}
+
+// ErrArchive means that a signature is not that of the next archive: another one
+// was kept meanwhile, or it is of another record.
+var ErrArchive = errors.New("this is not the next archive of the record")
+
+// ErrNothingToArchive means that no digest that is old enough is outside of the
+// archives.
+var ErrNothingToArchive = errors.New("nothing to archive: no digest from before that time is outside of the archives")
+
+// ArchivePlan says what the next archive holds: ExportRecord with that digest as
+// Query.Archive writes it.
+type ArchivePlan struct {
+	Number   uint64    `json:"number"`
+	Digest   uint64    `json:"digest"` // the last one in it
+	DigestAt time.Time `json:"digest_at"`
+}
+
+// Archive is an archive that is kept. What it holds leaves the database on a day, by
+// itself.
+type Archive struct {
+	Number  uint64    `json:"number"`
+	Digest  uint64    `json:"digest"`
+	Leaving time.Time `json:"leaving"`
+}
+
+// Retention says how long what is kept, and what is there.
+type Retention struct {
+	Requests   int `json:"requests_days"`
+	Ceremonies int `json:"ceremonies_days"`
+	Record     int `json:"record_days"`
+	// OldestRequest and RequestsKept are of the last whole walk through the requests,
+	// which ended at WalkedAt; null before the first.
+	OldestRequest *time.Time `json:"oldest_request"`
+	RequestsKept  uint64     `json:"requests"`
+	WalkedAt      *time.Time `json:"walked_at"`
+	// OldestDigest is the first digest in the database, Archives the number of the last
+	// archive, Left that of the last whose entries have left or are leaving.
+	OldestDigest *time.Time `json:"oldest_digest"`
+	Archives     uint64     `json:"archives"`
+	Left         uint64     `json:"archives_left"`
+	// Due says that entries are older than they need be kept, and in no archive.
+	Due bool `json:"archive_due"`
+	// Bytes are the size of the database's file.
+	Bytes int64 `json:"database_bytes"`
 }
 
 // Digest is a digest that was made.
@@ -81,4 +129,101 @@ func (a *Admin) recordStatus(ctx context.Context) (out RecordStatus, err error) 
 	}
 	out.Faults, out.Shipping = s.Faults, s.Shipping
 	return out, nil
+}
+
+// PlanArchive says what the next archive would hold. A zero time is now less what
+// the record is kept for.
+func (a *Admin) PlanArchive(ctx context.Context, before time.Time) (ArchivePlan, error) {
+	p, err := a.c.Record.Plan(ctx, before)
+	if errors.Is(err, record.ErrNothingToArchive) {
+		return ArchivePlan{}, ErrNothingToArchive
+	}
+	return ArchivePlan{p.Number, p.Digest, p.DigestAt}, err
+}
+
+// KeepArchive notes, with a reason, that an archive was written and read back.
+func (a *Admin) KeepArchive(ctx context.Context, token string, reason audit.Reason) (Archive, error) {
+	reason, err := audit.ParseReason(string(reason))
+	if err != nil {
+		return Archive{}, err
+	}
+	kept, err := a.c.Record.Keep(ctx, token, Actor, reason)
+	if errors.Is(err, record.ErrArchive) || errors.Is(err, store.ErrNotArchived) {
+		return Archive{}, ErrArchive
+	}
+	if err != nil {
+		return Archive{}, err
+	}
+	out := Archive{Number: kept.Number, Digest: kept.Digest}
+	err = a.c.Store.View(ctx, func(r store.Reader) error {
+		at, err := digestTime(r, kept.Digest)
+		out.Leaving = at.Add(time.Duration(a.c.Retention.Record) * 24 * time.Hour)
+		return err
+	})
+	return out, err
+}
+
+// digestTime is when a digest was made; zero if there is none of the number.
+func digestTime(r store.Reader, number uint64) (time.Time, error) {
+	list, err := r.Digests(max(number, 1)-1, 1)
+	if err != nil || len(list) == 0 {
+		return time.Time{}, err
+	}
+	d, err := audit.ParseDigest(list[0].Token, nil)
+	return d.At, err
+}
+
+// retention reads how what is kept for a time stands.
+func (a *Admin) retention(ctx context.Context) (Retention, error) {
+	out := a.c.Retention
+	err := a.c.Store.View(ctx, func(r store.Reader) error {
+		sw, err := r.Sweep()
+		if err != nil {
+			return err
+		}
+		if !sw.EndedAt.IsZero() {
+			out.WalkedAt, out.RequestsKept = &sw.EndedAt, sw.LastKept
+		}
+		if !sw.LastOldest.IsZero() {
+			out.OldestRequest = &sw.LastOldest
+		}
+		return a.archives(r, &out)
+	})
+	if a.c.DatabaseFile != "" && err == nil {
+		for _, name := range []string{a.c.DatabaseFile, a.c.DatabaseFile + "-wal"} {
+			if info, err := os.Stat(name); err == nil {
+				out.Bytes += info.Size()
+			}
+		}
+	}
+	return out, err
+}
+
+func (a *Admin) archives(r store.Reader, out *Retention) error {
+	var last store.Archive
+	for {
+		list, err := r.Archives(out.Archives, 100)
+		if err != nil {
+			return err
+		}
+		for _, x := range list {
+			last, out.Archives = x, x.Number
+			if !x.LeavesAt.IsZero() {
+				out.Left = x.Number
+			}
+		}
+		if len(list) == 0 {
+			break
+		}
+	}
+	first, err := digestTime(r, 1)
+	if err != nil {
+		return err
+	}
+	if !first.IsZero() {
+		out.OldestDigest = &first
+	}
+	next, err := digestTime(r, last.Digest+1)
+	out.Due = !next.IsZero() && a.c.Clock.Now().Sub(next) >= time.Duration(out.Record)*24*time.Hour
+	return err
 }

@@ -26,6 +26,7 @@ type Status struct {
 	SealKey     *SealKey     `json:"seal_key"` // the newest; null before the first start
 	Texts       Texts        `json:"texts"`
 	Record      RecordStatus `json:"record"`
+	Retention   Retention    `json:"retention"`
 	// Resealing is null if the vault has one root key only.
 	Resealing *Resealing `json:"resealing"`
 	// Restart says that the running server signs with another key than the key
@@ -46,6 +47,8 @@ type Serving struct {
 	Codes []ChannelCodes `json:"codes"`
 	// Rations of clients.
 	Rations Rations `json:"rations"`
+	// Doors says how full each door is.
+	Doors []DoorState `json:"doors"`
 }
 
 // ChannelCodes counts the one-time codes of a channel.
@@ -141,6 +144,9 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 	if s.Record, err = a.recordStatus(ctx); err != nil {
 		return Status{}, err
 	}
+	if s.Retention, err = a.retention(ctx); err != nil {
+		return Status{}, err
+	}
 	if s.Resealing, err = a.resealing(ctx); err != nil {
 		return Status{}, err
 	}
@@ -188,6 +194,9 @@ func (a *Admin) serving(ctx context.Context, server *Server) (*Serving, error) {
 		Guesses: guessesOf(server.Authority.Spraying()), Codes: codesOf(codes)}
 	if err := server.Authority.Ready(ctx); err != nil {
 		out.Ready, out.Why = false, err.Error()
+	}
+	if server.Doors != nil {
+		out.Doors = server.Doors.Doors()
 	}
 	out.Rations, err = rationsOf(ctx, server.Authority)
 	return out, err

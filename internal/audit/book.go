@@ -13,12 +13,16 @@ import (
 // Finding is the first thing that is wrong with a record: an entry that is
 // missing, altered or added, or else a digest.
 type Finding struct {
-	Place         // of the entry; zero if a digest is at fault
-	Digest uint64 // its number; zero if an entry is at fault
-	What   string // begins with a Fault
+	Place          // of the entry; zero if a digest or an archive is at fault
+	Digest  uint64 // its number; zero if none is at fault
+	Archive uint64 // the same
+	What    string // begins with a Fault
 }
 
 func (f *Finding) Error() string {
+	if f.Archive > 0 {
+		return fmt.Sprintf("archive %d: %s", f.Archive, f.What)
+	}
 	if f.Digest > 0 {
 		return fmt.Sprintf("digest %d: %s", f.Digest, f.What)
 	}
@@ -35,6 +39,10 @@ type point struct {
 type known struct {
 	points []point // ascending by number
 	seen   bool    // the record has the stream
+	// from is the cut: the last entry that is archived, and not in the record.
+	from Head
+	// left is the last entry in the archives that were read.
+	left Head
 }
 
 // Book compares a whole record with its digests: first every digest of the
@@ -49,12 +57,19 @@ type Book struct {
 	entries uint64 // that the digests count
 	tokens  map[uint64]Hash
 	streams map[Stream]*known
-	fork    *Finding       // a shipped digest that the record does not have
-	ends    map[Place]Hash // of all entries of process starts
-	starts  []Recorded     // first entries that name an earlier start
+	fork    *Finding // a shipped digest that the record does not have
+	next    uint64   // the number of the record's next digest
+	// archives are those that were read, from the first; anchor is the one after
+	// which the record begins, zero if it has all.
+	archives []SignedArchive
+	anchor   SignedArchive
+	ends     map[Place]Hash // of all entries of process starts
+	starts   []Recorded     // first entries that name an earlier start
 	// TakenUp are streams of cards whose rows were lost, with what no digest covers
 	// of the entries before the card was adopted.
 	TakenUp []TakenUp
+	// Archived counts entries that the record left to archives.
+	Archived uint64
 	// Uncovered counts entries that no digest covers yet.
 	Uncovered uint64
 }
@@ -71,7 +86,7 @@ type TakenUp struct {
 // NewBook makes an empty Book. Without keys (nil) the digests' signatures are
 // not checked.
 func NewBook(keys *jose.JSONWebKeySet) *Book {
-	return &Book{keys: keys, tokens: map[uint64]Hash{}, streams: map[Stream]*known{}, ends: map[Place]Hash{}}
+	return &Book{keys: keys, next: 1, tokens: map[uint64]Hash{}, streams: map[Stream]*known{}, ends: map[Place]Hash{}}
 }
 
 // Last is the latest digest of the record; its Number is zero if there is none.
@@ -90,43 +105,59 @@ func wrongDigest(number uint64, f Fault, format string, args ...any) *Finding {
 	return &Finding{Digest: number, What: string(f) + ": " + fmt.Sprintf(format, args...)}
 }
 
-// Digest takes the record's next digest with its changes.
+// Digest takes the record's next digest with its changes. One that archives hold
+// too must be the same.
 func (b *Book) Digest(token string, changes []Head) error {
-	next := b.last.Number + 1
 	d, err := ParseDigest(token, b.keys)
 	switch {
 	case err != nil:
-		return wrongDigest(next, Altered, "%v", err)
-	case d.Number > next:
-		return wrongDigest(next, Missing, "the record goes on with digest %d", d.Number)
-	case d.Number < next:
-		return wrongDigest(d.Number, Added, "it stands after digest %d", b.last.Number)
+		return wrongDigest(b.next, Altered, "%v", err)
+	case d.Number > b.next:
+		return wrongDigest(b.next, Missing, "the record goes on with digest %d", d.Number)
+	case d.Number < b.next:
+		return wrongDigest(d.Number, Added, "it stands after digest %d", b.next-1)
+	}
+	if f := listed(d, changes); f != nil {
+		return f
+	}
+	if own, there := b.tokens[d.Number]; there && own != d.Hash() {
+		return wrongDigest(d.Number, Altered, "the archives have another one")
+	}
+	if d.Number > b.last.Number {
+		if f := b.grow(d, changes); f != nil {
+			return f
+		}
+	}
+	b.next++
+	return nil
+}
+
+// grow takes the digest that follows the last one.
+func (b *Book) grow(d SignedDigest, changes []Head) *Finding {
+	switch next := d.Number; {
 	case next > 1 && d.Previous != b.last.Hash():
 		return wrongDigest(next, Altered, "it does not follow digest %d, or that one was altered", b.last.Number)
 	case next > 1 && d.Issuer != b.last.Issuer:
 		return wrongDigest(next, Altered, "it is another issuer's")
-	}
-	if f := listed(d, changes); f != nil {
-		return f
 	}
 	for _, c := range changes {
 		k := b.stream(c.Stream)
 		if n := len(k.points); n > 0 {
 			before := k.points[n-1].Head
 			if c.Number <= before.Number {
-				return wrongDigest(next, Altered, "stream %s did not grow", c.Stream)
+				return wrongDigest(d.Number, Altered, "stream %s did not grow", c.Stream)
 			}
 			b.sum.Remove(before)
 			b.entries -= before.Number
 		}
 		b.sum.Add(c)
 		b.entries += c.Number
-		k.points = append(k.points, point{c, next})
+		k.points = append(k.points, point{c, d.Number})
 	}
 	if d.Sum != b.sum || d.Streams != uint64(len(b.streams)) || d.Entries != b.entries {
-		return wrongDigest(next, Altered, "its sum is not that of its changes and those before")
+		return wrongDigest(d.Number, Altered, "its sum is not that of its changes and those before")
 	}
-	b.last, b.tokens[next] = d, d.Hash()
+	b.last, b.tokens[d.Number] = d, d.Hash()
 	return nil
 }
 
@@ -153,6 +184,8 @@ func (b *Book) Shipped(token string, changes []Head, at time.Time) (newer bool, 
 	}
 	own, there := b.tokens[d.Number]
 	switch {
+	case !there && d.Number < b.anchor.Digest:
+		return false, nil // it is in an archive that was not given
 	case there && own == d.Hash():
 		return false, nil
 	case there:
@@ -176,7 +209,8 @@ func (b *Book) forked(f *Finding) {
 	}
 }
 
-// Stream takes a stream: its head and its entries from the first.
+// Stream takes a stream: its head and its entries from the first, or from the first
+// after its cut.
 func (b *Book) Stream(head Head, entries iter.Seq[Recorded]) error {
 	k := b.stream(head.Stream)
 	if k.seen {
@@ -205,7 +239,10 @@ func (b *Book) Stream(head Head, entries iter.Seq[Recorded]) error {
 			}
 		}
 	}
-	err := Verify(Head{}, head, watched)
+	for met < len(k.points) && k.points[met].Number <= k.from.Number {
+		met++
+	}
+	err := Verify(k.from, head, watched)
 	if broken, ok := errors.AsType[*Break](err); ok {
 		if off != nil && off.Number < broken.Number {
 			return off
@@ -226,7 +263,7 @@ func (b *Book) Stream(head Head, entries iter.Seq[Recorded]) error {
 		}
 		covered = end.Number
 	}
-	b.Uncovered += head.Number - covered
+	b.Uncovered += head.Number - max(covered, k.from.Number)
 	return nil
 }
 
@@ -272,6 +309,9 @@ func (b *Book) remember(e Recorded) {
 // come, and every process start must follow the one that it names.
 func (b *Book) End() error {
 	var gone *Finding
+	if last := b.last.Number; b.next <= last {
+		return wrongDigest(b.next, Missing, "the archives hold digests up to %d", last)
+	}
 	for s, k := range b.streams {
 		if k.seen || gone != nil && gone.Stream.Compare(s) < 0 {
 			continue
@@ -283,6 +323,8 @@ func (b *Book) End() error {
 	}
 	for _, e := range b.starts {
 		switch hash, there := b.ends[e.After]; {
+		case !there && b.streams[e.After.Stream] != nil && b.streams[e.After.Stream].from.Number >= e.After.Number && len(b.archives) == 0:
+			// It is in an archive that was not given.
 		case !there:
 			return &Finding{Place: e.After, What: fmt.Sprintf("%s: the start %s follows it", Missing, e.Stream)}
 		case hash != e.Previous:

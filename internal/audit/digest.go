@@ -161,33 +161,44 @@ const maxToken = 8192
 // keys (nil) the signature is not looked at: then the digest proves something
 // only together with a later one that does.
 func ParseDigest(token string, keys *jose.JSONWebKeySet) (SignedDigest, error) {
-	if len(token) > maxToken {
-		return SignedDigest{}, errors.New("audit: digest: too long")
-	}
-	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
-	if err != nil || len(jws.Signatures) != 1 {
-		return SignedDigest{}, errors.New("audit: digest: not a compact JWS with ES256")
-	}
-	header := jws.Signatures[0].Protected
-	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); typ != DigestType {
-		return SignedDigest{}, errors.New("audit: digest: wrong type")
-	}
-	payload := jws.UnsafePayloadWithoutVerification()
-	if keys != nil {
-		found := keys.Key(header.KeyID)
-		if header.KeyID == "" || len(found) != 1 || header.JSONWebKey != nil {
-			return SignedDigest{}, errors.New("audit: digest: signed with a key that is not among those given")
-		}
-		public, ok := found[0].Key.(*ecdsa.PublicKey)
-		if !ok {
-			return SignedDigest{}, errors.New("audit: digest: key is not for ES256")
-		}
-		if payload, err = jws.Verify(public); err != nil {
-			return SignedDigest{}, errors.New("audit: digest: signature does not verify")
-		}
+	payload, err := openToken(token, DigestType, keys)
+	if err != nil {
+		return SignedDigest{}, fmt.Errorf("audit: digest: %w", err)
 	}
 	d, err := parseClaims(payload)
 	return SignedDigest{Digest: d, Token: token}, err
+}
+
+// openToken checks the form and the signature of a digest or archive, and returns
+// what was signed.
+func openToken(token, want string, keys *jose.JSONWebKeySet) ([]byte, error) {
+	if len(token) > maxToken {
+		return nil, errors.New("too long")
+	}
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil || len(jws.Signatures) != 1 {
+		return nil, errors.New("not a compact JWS with ES256")
+	}
+	header := jws.Signatures[0].Protected
+	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); typ != want {
+		return nil, errors.New("wrong type")
+	}
+	if keys == nil {
+		return jws.UnsafePayloadWithoutVerification(), nil
+	}
+	found := keys.Key(header.KeyID)
+	if header.KeyID == "" || len(found) != 1 || header.JSONWebKey != nil {
+		return nil, errors.New("signed with a key that is not among those given")
+	}
+	public, ok := found[0].Key.(*ecdsa.PublicKey)
+	if !ok {
+		return nil, errors.New("key is not for ES256")
+	}
+	payload, err := jws.Verify(public)
+	if err != nil {
+		return nil, errors.New("signature does not verify")
+	}
+	return payload, nil
 }
 
 func parseClaims(payload []byte) (Digest, error) {

@@ -76,6 +76,8 @@ const (
 	GuardAlarm         Event = "guard.alarm"      // guesses look like a spray; the outcome says how
 	RecordDigested     Event = "record.digested"  // a signed digest of the record was made
 	RecordFault        Event = "record.fault"     // entries or digests are not what was written
+	RecordArchived     Event = "record.archived"  // an archive was written and read back
+	RecordDropped      Event = "record.dropped"   // what an archive holds leaves the database; begun, then ok
 	CardAdopted        Event = "card.adopted"     // a card that only keepers knew was taken in, frozen
 	CardHeadRaised     Event = "head.raised"      // an operator brought a restored row up to the keepers
 	RestoreAccepted    Event = "restore.accepted" // the same for a whole database

@@ -24,10 +24,13 @@ type ShippedDigest struct {
 	Changes []Head
 }
 
-// ExamineConfig says what an export is compared with. Both members are optional.
+// ExamineConfig says what an export is compared with. All members are optional.
 type ExamineConfig struct {
-	Keys    *jose.JSONWebKeySet // that the digests were signed with
+	Keys    *jose.JSONWebKeySet // that the digests and archives were signed with
 	Shipped []ShippedDigest
+	// Archives are the files of all archives, in the order of their numbers. Without
+	// them (nil) an export that begins after an archive is examined from there on.
+	Archives []ArchiveFile
 }
 
 // Examined says what was examined and found whole.
@@ -40,6 +43,11 @@ type Examined struct {
 	Uncovered        uint64    // entries that came after it
 	Shipped, Newer   int       // shipped digests, and those of them later than the export
 	Signatures       bool      // were checked
+	// Begins is the number of the archive that the record begins after, zero if it has
+	// all; Archived are the entries before, and Archives how many archives were read
+	// and found whole.
+	Begins, Archived uint64
+	Archives         int
 	// TakenUp are entries that were not compared with anything, because the end of
 	// their stream had been lost.
 	TakenUp []TakenUp
@@ -51,8 +59,11 @@ type Examined struct {
 func Examine(export io.Reader, c ExamineConfig) (Examined, error) {
 	next, stop := iter.Pull2(linesOf(export))
 	defer stop()
-	x := &examination{book: NewBook(c.Keys), c: c, next: next}
+	x := &examination{book: NewBook(c.Keys), c: c, lines: lines{next: next, stop: stop}}
 	x.out.Signatures = c.Keys != nil
+	if err := x.archives(); err != nil {
+		return x.out, err
+	}
 	err := x.run()
 	return x.out, err
 }
@@ -74,20 +85,71 @@ func linesOf(r io.Reader) iter.Seq2[Line, error] {
 
 // examination is the state of Examine.
 type examination struct {
+	lines
 	book *Book
 	c    ExamineConfig
-	next func() (Line, error, bool)
-	line Line // the one that was read last and not yet used
-	done bool // there is none
-	err  error
 	out  Examined
 }
 
-// read gets the next line.
-func (x *examination) read() {
-	var there bool
-	x.line, x.err, there = x.next()
-	x.done = !there || x.err != nil
+// archives takes the archives, all of them before the export.
+func (x *examination) archives() error {
+	for _, f := range x.c.Archives {
+		r, err := f.Open()
+		if err != nil {
+			return err
+		}
+		err = errors.Join(x.book.Archive(f.Number, r), r.Close())
+		if err != nil {
+			return err
+		}
+		x.out.Archives++
+	}
+	x.book.next = 1 // the record has its digests from the first, or says where it begins
+	return nil
+}
+
+// anchor takes what stands before the first digest of a record that begins after an
+// archive.
+func (x *examination) anchor() error {
+	archive := x.line.Signed.Token
+	x.read()
+	if x.done {
+		return errors.Join(ErrCut, x.err)
+	}
+	if x.line.Digest == nil {
+		a, err := ParseArchive(archive, x.c.Keys)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrOrder, err)
+		}
+		return wrongDigest(a.Digest, Missing, "the record begins after archive %d, which ends with it", a.Number)
+	}
+	token := x.line.Digest.Token
+	cuts, err := x.heads()
+	if err != nil {
+		return err
+	}
+	if x.c.Archives != nil && len(x.c.Archives) == 0 {
+		return wrongArchive(1, Missing, "the record begins after an archive, and there is no file of any")
+	}
+	if err := x.book.Anchored(archive, token, cuts); err != nil {
+		return err
+	}
+	x.out.Begins = x.book.anchor.Number
+	return nil
+}
+
+// heads takes the heads that follow a digest.
+func (x *examination) heads() (heads []Head, err error) {
+	for x.read(); !x.done && x.line.Change != nil; x.read() {
+		heads = append(heads, x.line.Change.Head())
+	}
+	if x.err != nil {
+		return nil, x.err
+	}
+	if x.done {
+		return nil, ErrCut // with its list, so the digest is not at fault
+	}
+	return heads, nil
 }
 
 func (x *examination) run() error {
@@ -103,6 +165,11 @@ func (x *examination) run() error {
 	}
 	x.out.Issuer, x.out.At = head.Issuer, time.UnixMilli(head.At).UTC()
 	x.read()
+	if !x.done && x.line.Signed != nil {
+		if err := x.anchor(); err != nil {
+			return err
+		}
+	}
 	if err := x.digests(); err != nil {
 		return err
 	}
@@ -125,7 +192,7 @@ func (x *examination) run() error {
 		return errors.Join(ErrOrder, x.err)
 	}
 	err := x.book.End()
-	x.out.Uncovered, x.out.TakenUp = x.book.Uncovered, x.book.TakenUp
+	x.out.Uncovered, x.out.TakenUp, x.out.Archived = x.book.Uncovered, x.book.TakenUp, x.book.Archived
 	return err
 }
 
@@ -133,15 +200,9 @@ func (x *examination) run() error {
 func (x *examination) digests() error {
 	for !x.done && x.line.Digest != nil {
 		token := x.line.Digest.Token
-		var changes []Head
-		for x.read(); !x.done && x.line.Change != nil; x.read() {
-			changes = append(changes, x.line.Change.Head())
-		}
-		if x.err != nil {
-			return x.err
-		}
-		if x.done {
-			return ErrCut // with its list, so the digest is not at fault
+		changes, err := x.heads()
+		if err != nil {
+			return err
 		}
 		if err := x.book.Digest(token, changes); err != nil {
 			return err

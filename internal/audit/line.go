@@ -19,11 +19,16 @@ const Format = "liuma/1/export"
 // exactly one member. docs/AUDIT.md describes the order of the lines.
 type Line struct {
 	Export *ExportLine `json:"export,omitempty"` // first
-	Digest *DigestLine `json:"digest,omitempty"` // followed by its changes
-	Change *HeadLine   `json:"change,omitempty"`
-	Stream *HeadLine   `json:"stream,omitempty"` // followed by its entries
-	Entry  *EntryLine  `json:"entry,omitempty"`
-	End    *EndLine    `json:"end,omitempty"` // last
+	// Archive is the first line of an archive and Signed its last. In an export Signed
+	// comes second, if the record begins after that archive; the digest that follows
+	// is the archive's last, with the cuts of all streams.
+	Archive *ArchiveLine `json:"archive,omitempty"`
+	Signed  *SignedLine  `json:"signed,omitempty"`
+	Digest  *DigestLine  `json:"digest,omitempty"` // followed by its changes
+	Change  *HeadLine    `json:"change,omitempty"`
+	Stream  *HeadLine    `json:"stream,omitempty"` // followed by its entries
+	Entry   *EntryLine   `json:"entry,omitempty"`
+	End     *EndLine     `json:"end,omitempty"` // last
 }
 
 // ExportLine says what the lines are.
@@ -33,6 +38,20 @@ type ExportLine struct {
 	At     int64  `json:"at"` // when the export began; milliseconds since 1970
 	// Part says that only some streams, or some entries of them, follow.
 	Part bool `json:"part"`
+}
+
+// ArchiveLine says which archive the lines are.
+type ArchiveLine struct {
+	Format   string `json:"format"`
+	Issuer   string `json:"issuer"`
+	Number   uint64 `json:"number"`
+	Previous Hash   `json:"previous"` // SHA-256 of the signature of the archive before
+	At       int64  `json:"at"`       // when it was begun; milliseconds since 1970
+}
+
+// SignedLine is the signature of an archive.
+type SignedLine struct {
+	Token string `json:"token"`
 }
 
 // DigestLine is a signed digest.
@@ -122,7 +141,7 @@ func ParseLine(raw []byte) (Line, error) {
 		return Line{}, fmt.Errorf("%w: %w", ErrLine, err)
 	}
 	n := 0
-	for _, there := range []bool{l.Export != nil, l.Digest != nil, l.Change != nil, l.Stream != nil, l.Entry != nil, l.End != nil} {
+	for _, there := range []bool{l.Export != nil, l.Archive != nil, l.Signed != nil, l.Digest != nil, l.Change != nil, l.Stream != nil, l.Entry != nil, l.End != nil} {
 		if there {
 			n++
 		}

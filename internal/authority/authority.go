@@ -92,7 +92,10 @@ type Config struct {
 	Wait func(ctx context.Context, d time.Duration)
 	// Spraying says when a value is being sprayed. Default guard.DefaultLimits.
 	Spraying guard.Limits
-	Logger   *slog.Logger // default: discard
+	// Keep is how long a request is kept after it last changed. Default RequestsKept;
+	// at least RequestsKeptLeast.
+	Keep   time.Duration
+	Logger *slog.Logger // default: discard
 }
 
 func (c *Config) validate() error {
@@ -109,6 +112,10 @@ func (c *Config) validate() error {
 	need(c.Registry != nil, "Registry")
 	need(c.Issuer != "", "Issuer")
 	need(c.Process != "", "Process")
+	if c.Keep == 0 {
+		c.Keep = RequestsKept
+	}
+	need(c.Keep >= RequestsKeptLeast, "a long enough Keep")
 	if c.Ended == nil {
 		c.Ended = func(string) bool { return false }
 	}
@@ -206,6 +213,7 @@ type Authority struct {
 	freezeTries *freezeTries
 
 	seen map[string]uint64 // owned by Maintain: the keepers' sequences that were saved
+	walk walk              // through old requests
 }
 
 // New checks the config. The caller then attaches the acts (Attach) and calls
@@ -219,7 +227,7 @@ func New(c Config) (*Authority, error) {
 		issuer: c.Issuer, process: c.Process, ended: c.Ended, outbox: c.Outbox,
 		clock: c.Clock, others: c.Witnesses, wait: c.Wait, log: c.Logger,
 		slots: newSlots(), seals: &sealKeys{}, judges: &judges{made: map[pin.Rules]*pin.Judge{}},
-		clients: newClients(), seen: map[string]uint64{}, sprays: newSprays(c.Logger), rations: newRations(),
+		clients: newClients(), seen: map[string]uint64{}, walk: walk{keep: c.Keep}, sprays: newSprays(c.Logger), rations: newRations(),
 		freezeTries: newFreezeTries(),
 	}
 	judge, err := a.judges.of(pin.NationalRules())

@@ -62,6 +62,9 @@ func (a *Authority) setPhysical(tx store.Tx, c Caller, row store.Request, ev Phy
 	if subtle.ConstantTimeCompare(given[:], person.CardNo[:]) != 1 {
 		return audit.Entry{}, liuma.FailField(liuma.CodeNotFound, "card_no", errors.New("not the person's current card"))
 	}
+	if person.Died { // an import said so, and no report takes it back
+		return audit.Entry{}, liuma.FailField(liuma.CodeCancelled, "event", nil)
+	}
 	if person.Physical, err = nextPhysical(person.Physical, ev); err != nil {
 		return audit.Entry{}, err
 	}

@@ -28,7 +28,9 @@ type Config struct {
 	Outbox   authority.Outbox // nil: acts that need a one-time code lead to the counter
 	CodeWays []liuma.CodeWay  // in which Outbox can send one-time codes; default: by text alone
 	Issuer   string
-	Logger   *slog.Logger // default: discard
+	// Keep is how long an ended ceremony is kept. Default Kept; at least KeptLeast.
+	Keep   time.Duration
+	Logger *slog.Logger // default: discard
 }
 
 func (c *Config) validate() error {
@@ -47,6 +49,10 @@ func (c *Config) validate() error {
 	if len(c.CodeWays) == 0 {
 		c.CodeWays = []liuma.CodeWay{liuma.ByText}
 	}
+	if c.Keep == 0 {
+		c.Keep = Kept
+	}
+	need(c.Keep >= KeptLeast, "a long enough Keep")
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -66,6 +72,7 @@ type Ceremonies struct {
 	registry *registry.Registry
 	outbox   authority.Outbox // nil: no one-time codes, no notices
 	ways     []liuma.CodeWay  // never changed after New
+	keep     time.Duration
 	issuer   string
 	log      *slog.Logger
 }
@@ -78,7 +85,7 @@ func New(c Config) (*Ceremonies, error) {
 	}
 	s := &Ceremonies{
 		acts: acts(), engine: c.Engine, store: c.Store, vault: c.Vault, policy: c.Policy, registry: c.Registry,
-		outbox: c.Outbox, ways: c.CodeWays, issuer: c.Issuer, log: c.Logger,
+		outbox: c.Outbox, ways: c.CodeWays, issuer: c.Issuer, keep: c.Keep, log: c.Logger,
 	}
 	s.engine.Attach(s.settingHooks)
 	return s, nil
@@ -93,8 +100,12 @@ const (
 	maintainEvery = 10 * time.Second
 	// duePage bounds how many of them are read at once.
 	duePage = 256
-	// keepEnded is how long an ended ceremony is kept.
-	keepEnded = 30 * 24 * time.Hour
+	// prunePage is how many of those that ended long ago one transaction drops, and
+	// pruneSteps how many transactions a round makes.
+	prunePage, pruneSteps = 100, 20
+	// Kept is how long an ended ceremony is kept where the configuration does not say,
+	// and KeptLeast the shortest time that may be configured.
+	Kept, KeptLeast = 7 * 24 * time.Hour, 24 * time.Hour
 )
 
 // Maintain ends ceremonies whose time is over and forgets those that ended long
@@ -119,15 +130,46 @@ func (s *Ceremonies) MaintainOnce(ctx context.Context) error {
 	return errors.Join(s.endExpired(ctx), s.prune(ctx))
 }
 
-// prune forgets ceremonies that ended long ago.
+// prune forgets ceremonies that ended long ago, in small steps. What the channel may
+// ask by business number stands in the request, which is kept longer.
 func (s *Ceremonies) prune(ctx context.Context) error {
-	return s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		n, err := tx.PruneCeremonies(s.now().Add(-keepEnded))
-		if err != nil || n == 0 {
+	for range pruneSteps {
+		n, err := s.pruneSome(ctx)
+		if err != nil || n < prunePage {
+			return err
+		}
+	}
+	return nil
+}
+
+// pruneSome is one step. A ceremony whose PIN is being carried through stays. A
+// crash leaves all of a step or none of it.
+func (s *Ceremonies) pruneSome(ctx context.Context) (n int, err error) {
+	err = s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		n = 0
+		ended, err := tx.EndedCeremonies(s.now().Add(-s.keep), prunePage)
+		if err != nil {
 			return audit.Entry{}, err
 		}
+		for _, c := range ended {
+			under, err := setting(tx, c)
+			if err != nil {
+				return audit.Entry{}, err
+			}
+			if under {
+				continue
+			}
+			if err := tx.DeleteCeremony(c.ID); err != nil {
+				return audit.Entry{}, err
+			}
+			n++
+		}
+		if n == 0 {
+			return audit.Entry{}, nil
+		}
 		e := s.engine.Entry("system", audit.RowsPruned, liuma.CardID{}, "", "ok")
-		e.Note = fmt.Sprintf("rows=%d", n)
+		e.Note = fmt.Sprintf("ceremonies=%d", n)
 		return e, nil
 	})
+	return n, err
 }

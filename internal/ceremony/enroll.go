@@ -145,7 +145,7 @@ func (s *Ceremonies) readApplicant(r store.Reader, q asking) (applicant, error) 
 	if who.person, who.facts, err = s.registry.Find(r, id); err != nil {
 		return who, err
 	}
-	if who.facts.Name != name {
+	if !registry.SameName(who.facts.Name, name) {
 		return who, liuma.Fail(liuma.CodeNotInRegistry, nil)
 	}
 	if who.person.Physical == liuma.PhysicalCancelled {
@@ -296,7 +296,7 @@ func (s *Ceremonies) enrollee(r store.Reader, d details) (addressee, error) {
 		return to, err
 	}
 	switch card, err := r.CardByHolder(person.Holder); {
-	case f.Name != name:
+	case !registry.SameName(f.Name, name):
 		return to, liuma.Fail(liuma.CodeNotInRegistry, nil)
 	case person.Physical == liuma.PhysicalCancelled:
 		return to, liuma.Fail(liuma.CodeCancelled, nil)

@@ -216,7 +216,7 @@ func (s *Ceremonies) cardOf(ctx context.Context, q asking, holder vault.Index, n
 		if err != nil {
 			return err
 		}
-		if card.Version == 0 || f.Name != name {
+		if card.Version == 0 || !registry.SameName(f.Name, name) {
 			return authority.ErrUnlinked
 		}
 		id = card.ID

@@ -208,6 +208,9 @@ func pushDigest(q Push) [32]byte {
 // go on, even before the sweep has ended it: its proofs are too old (I-12).
 func (s *Ceremonies) pushedAgain(tx store.Tx, row store.Request, d details, uri [32]byte, expires time.Time) error {
 	cer, err := tx.Ceremony(row.Ceremony)
+	if errors.Is(err, store.ErrNotFound) { // it ended, and was not kept longer
+		return liuma.FailField(liuma.CodeBusinessNoUsed, "business_no", nil)
+	}
 	if err != nil {
 		return err
 	}

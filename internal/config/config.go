@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -50,9 +49,9 @@ type Config struct {
 	// DomainChecks is a directory whose .txt and .html files the hosted door
 	// serves at its root, as mini-program platforms ask for. Default: none.
 	DomainChecks string `yaml:"domain_checks"`
-	// Proxies are the addresses, or networks, of proxies in front of the hosted
-	// door. Only their X-Forwarded-For is believed; freeze codes are rationed
-	// by that address. Default: the loopback, where hosted_door is
+	// Proxies are the addresses, or networks, of proxies in front of the doors.
+	// Only their X-Forwarded-For is believed; freeze codes are rationed and
+	// requests bounded by that address. Default: the loopback, at a door that is
 	// behind_proxy.
 	Proxies []string `yaml:"proxies,omitempty"`
 	// Hotline is the phone number that the hosted door's pages name. Default
@@ -68,6 +67,8 @@ type Config struct {
 	Digests string `yaml:"digests"`
 	// Keepers are the keepers inside this process.
 	Keepers Keepers `yaml:"keepers"`
+	// Retention says how long the database keeps what it need not keep for ever.
+	Retention Retention `yaml:"retention"`
 	// AllowStandIn accepts evidence from providers that are registered as
 	// stand-ins. Only demos and tests set it. Default false.
 	AllowStandIn bool `yaml:"allow_stand_in_evidence"`
@@ -87,6 +88,8 @@ type Door struct {
 	Key         string `yaml:"key"`
 	// BehindProxy says that a proxy ends TLS in front of this door.
 	BehindProxy bool `yaml:"behind_proxy"`
+	// Bounds are how much the door takes at once.
+	Bounds `yaml:",inline"`
 }
 
 // Keepers says how many keepers there are and where they keep their files.
@@ -127,10 +130,12 @@ func Default() Config {
 		Vault:    "vault.key",
 		Database: "liuma.db",
 		Digests:  "digests",
-		Texts:    defaultTexts(),
-		Keepers:  Keepers{Shape: "1/1", Directories: []string{filepath.Join("keepers", "k1")}},
-		Log:      "info",
-		Drain:    Duration(10 * time.Second),
+
+		Retention: DefaultRetention(),
+		Texts:     defaultTexts(),
+		Keepers:   Keepers{Shape: "1/1", Directories: []string{filepath.Join("keepers", "k1")}},
+		Log:       "info",
+		Drain:     Duration(10 * time.Second),
 	}
 }
 
@@ -211,10 +216,10 @@ func (c Config) Validate() error {
 	}
 	if c.Hosted.Listen != "" {
 		errs = append(errs, c.Hosted.validate("hosted_door"), c.bareIssuer())
-	} else if c.Hosted != (Door{}) || c.DomainChecks != "" || len(c.Proxies) > 0 || c.Hotline != "" {
+	} else if c.Hosted != (Door{}) || c.DomainChecks != "" || c.Hotline != "" {
 		errs = append(errs, errors.New("hosted_door.listen is missing"))
 	}
-	if _, err := c.ProxyNetworks(); err != nil {
+	if _, err := c.ProxyNetworks(c.Hosted); err != nil {
 		errs = append(errs, err)
 	}
 	if strings.Trim(c.Hotline, "0123456789-+") != "" {
@@ -225,7 +230,10 @@ func (c Config) Validate() error {
 	} else if c.Gateway != (Door{}) {
 		errs = append(errs, errors.New("gateway_door.listen is missing"))
 	}
-	errs = append(errs, c.Texts.validate(c))
+	errs = append(errs, c.Texts.validate(c), c.Retention.validate())
+	if _, err := c.Bounds(0); err != nil {
+		errs = append(errs, err)
+	}
 	if c.Vault == "" || c.Database == "" {
 		errs = append(errs, errors.New("vault and database must name files"))
 	}
@@ -243,27 +251,6 @@ func (c Config) Validate() error {
 		errs = append(errs, errors.New("drain: want 0s to 5m"))
 	}
 	return errors.Join(errs...)
-}
-
-// ProxyNetworks reads Proxies.
-func (c Config) ProxyNetworks() ([]netip.Prefix, error) {
-	given := c.Proxies
-	if len(given) == 0 && c.Hosted.BehindProxy {
-		given = []string{"127.0.0.0/8", "::1"}
-	}
-	var out []netip.Prefix
-	for _, s := range given {
-		network, err := netip.ParsePrefix(s)
-		if err != nil {
-			one, oneErr := netip.ParseAddr(s)
-			if oneErr != nil || one.Zone() != "" {
-				return nil, fmt.Errorf("proxies %q: want an address or a network", s)
-			}
-			network = netip.PrefixFrom(one, one.BitLen())
-		}
-		out = append(out, network)
-	}
-	return out, nil
 }
 
 // bareIssuer checks what the hosted door's address needs for browsers and
@@ -296,7 +283,7 @@ func (d Door) validate(name string) error {
 	if !loopback(host) && d.Certificate == "" && !d.BehindProxy {
 		return fmt.Errorf("%s: %s is not loopback; give certificate and key, or say behind_proxy", name, d.Listen)
 	}
-	return nil
+	return d.Bounds.validate(name)
 }
 
 func (c Config) at(dir string) Config {

@@ -47,7 +47,9 @@ func TestParseRefuses(t *testing.T) {
 		{"open hosted door", "hosted_door: {listen: '0.0.0.0:1'}", "hosted_door"},
 		{"hosted door that listens nowhere", "hosted_door: {behind_proxy: true}", "hosted_door.listen"},
 		{"domain checks without a hosted door", "domain_checks: checks", "hosted_door.listen"},
-		{"proxies without a hosted door", "proxies: [10.0.0.1]", "hosted_door.listen"},
+		{"one client may take the door", "channel_door: {listen: '127.0.0.1:1', max_requests: 10, max_requests_per_client: 10}", "max_requests"},
+		{"one source may have more than the door", "channel_door: {listen: '127.0.0.1:1', max_connections: 10, max_connections_per_source: 11}", "max_connections_per_source"},
+		{"negative bound", "channel_door: {listen: '127.0.0.1:1', max_requests: -1}", "max_requests: want 2"},
 		{"hotline without a hosted door", "hotline: '12333'", "hosted_door.listen"},
 		{"proxy that is no address", "hosted_door: {listen: '127.0.0.1:1'}\nproxies: [proxy.example.cn]", "want an address or a network"},
 		{"hotline that is none", "hosted_door: {listen: '127.0.0.1:1'}\nhotline: call us", "hotline"},
@@ -86,10 +88,60 @@ func TestProxies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := c.ProxyNetworks()
+		got, err := c.ProxyNetworks(c.Hosted)
 		if err != nil || fmt.Sprint(got) != want {
 			t.Errorf("%s: %v, %v", yaml, got, err)
 		}
+	}
+}
+
+// TestChannelDoorBehindAProxy: it needs no hosted door to have proxies.
+func TestChannelDoorBehindAProxy(t *testing.T) {
+	c, err := Parse([]byte("channel_door: {listen: '127.0.0.1:1', behind_proxy: true}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.ProxyNetworks(c.Channel); err != nil || fmt.Sprint(got) != "[127.0.0.0/8 ::1/128]" {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestConnectionsAreSharesOfTheFiles(t *testing.T) {
+	const three = "hosted_door: {listen: '127.0.0.1:1'}\ngateway_door: {listen: '127.0.0.1:2'}\ntexts: {driver: kannel, kannel: {url: 'http://127.0.0.1:3', username: a, password_file: b, receipt_url: 'http://127.0.0.1:2/receipts'}}\n"
+	for _, tt := range []struct {
+		name, yaml string
+		files      uint64
+		want       [3]int // connections of each door
+		err        string
+	}{
+		{"few files", "hosted_door: {listen: '127.0.0.1:1'}\n", 128, [3]int{28, 56, 0}, ""},
+		{"three doors, and texts on their way", three, 1024, [3]int{270, 541, 135}, ""},
+		{"plenty", three, 1 << 30, [3]int{4096, 8192, 256}, ""},
+		{"no limit", three, 0, [3]int{4096, 8192, 256}, ""},
+		{"one is configured", "channel_door: {max_connections: 30}\nhosted_door: {listen: '127.0.0.1:1'}\n", 128, [3]int{30, 54, 0}, ""},
+		{"more than there are", "channel_door: {max_connections: 1000}\n", 1024, [3]int{}, "raise the limit"},
+		{"too few for one that shares", "channel_door: {max_connections: 80}\nhosted_door: {listen: '127.0.0.1:1'}\n", 128, [3]int{}, "hosted_door"},
+		{"hardly any", "log: info", 40, [3]int{}, "channel_door"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := Parse([]byte(tt.yaml))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := c.Bounds(tt.files)
+			if tt.err != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.err) {
+					t.Errorf("%v", err)
+				}
+				return
+			}
+			if got := [3]int{b.Channel.Connections, b.Hosted.Connections, b.Gateway.Connections}; err != nil || got != tt.want {
+				t.Errorf("%v, %v", got, err)
+			}
+			if b.Hosted.ConnectionsPerSource >= b.Hosted.Connections {
+				t.Errorf("one source may take the door: %+v", b.Hosted)
+			}
+		})
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// CallsConfig holds the settings of Calls. All members but Challenge are
-// required.
+// CallsConfig holds the settings of Calls. All members but Challenge and
+// InFlight are required.
 type CallsConfig struct {
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -28,6 +28,8 @@ type CallsConfig struct {
 	Challenge string
 	// Document writes an error down in the door's own form.
 	Document func(*http.Request, Refusal) any
+	// InFlight bounds the requests that are worked on; nil: nothing does.
+	InFlight *InFlight
 }
 
 // Calls is the base of every door that programs call. Answers must not be
@@ -45,8 +47,11 @@ func NewCalls(c CallsConfig) (*Calls, error) {
 	}
 	calls := &Calls{config: c}
 	var err error
-	calls.visits, err = NewLog(LogConfig{Now: c.Now, Logger: c.Logger, Fault: func(v *Visit, r *http.Request) {
+	calls.visits, err = NewLog(LogConfig{Now: c.Now, Logger: c.Logger, InFlight: c.InFlight, Fault: func(v *Visit, r *http.Request) {
 		calls.Fail(v, r, liuma.Fail(liuma.CodeInternal, errors.New("panic")))
+	}, Refuse: func(v *Visit, r *http.Request, err error) {
+		setCallHeaders(v.Header())
+		calls.Fail(v, r, err)
 	}})
 	if err != nil {
 		return nil, err
@@ -58,13 +63,16 @@ func NewCalls(c CallsConfig) (*Calls, error) {
 // error of handle is answered.
 func (c *Calls) Serve(w http.ResponseWriter, r *http.Request, handle func(*Visit, *http.Request) error) {
 	c.visits.Serve(w, r, func(v *Visit, r *http.Request) {
-		h := v.Header()
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Content-Type-Options", "nosniff")
+		setCallHeaders(v.Header())
 		if err := handle(v, r); err != nil {
 			c.Fail(v, r, err)
 		}
 	})
+}
+
+func setCallHeaders(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
 }
 
 // Refusal is an error as a door for programs shows it.

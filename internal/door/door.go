@@ -5,7 +5,8 @@
 // shows its value; that there is exactly one line for the request in the access
 // log, with method, route, status, size, duration, id and the client's id, and
 // nothing of its address, its body or its sender; that every time and size of a
-// connection and of a body is bounded; that no error without an error code is
+// connection and of a body is bounded, and how many connections are open and how
+// many requests worked on at once, for each source and client and in all; that no error without an error code is
 // shown; that a client is known only by a signature under a key that is
 // registered for it now; and that pages carry the strict headers (no inline
 // code, no frame, no other origin, no cache) and take no posts from other
@@ -44,7 +45,9 @@ func NewServer(h http.Handler, b Bounds, log *slog.Logger) *http.Server {
 		WriteTimeout:      b.Write,
 		IdleTimeout:       b.Idle,
 		MaxHeaderBytes:    b.HeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		// A TLS handshake has the time of a header.
+		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: streams, WriteByteTimeout: b.Write},
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -16,7 +17,8 @@ const ReportPath = "/csp-report"
 
 const defaultMaxBody = 16 << 10
 
-// PagesConfig holds the settings of Pages. All but MaxBody is required.
+// PagesConfig holds the settings of Pages. All but MaxBody
+// and InFlight is required.
 type PagesConfig struct {
 	// Origin is the public address, such as "https://pin.example.cn". Plain
 	// http is only for a loopback host; with https, cookies are __Host- and
@@ -25,10 +27,13 @@ type PagesConfig struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 	// Fault answers with an error page. It is called for unknown addresses,
-	// wrong methods, posts from other sites, and panics.
+	// wrong methods, posts from other sites, panics, and too many requests at
+	// once.
 	Fault func(w http.ResponseWriter, r *http.Request, status int, code liuma.Code)
 	// MaxBody bounds the body of a post in bytes; zero means 16 KiB.
 	MaxBody int64
+	// InFlight bounds the requests that are worked on; nil: nothing does.
+	InFlight *InFlight
 }
 
 func (c PagesConfig) validate() (secure bool, err error) {
@@ -74,9 +79,9 @@ func NewPages(c PagesConfig) (*Pages, error) {
 	if d.maxBody == 0 {
 		d.maxBody = defaultMaxBody
 	}
-	d.visits, err = NewLog(LogConfig{Now: c.Now, Logger: c.Logger, Fault: func(v *Visit, r *http.Request) {
+	d.visits, err = NewLog(LogConfig{Now: c.Now, Logger: c.Logger, InFlight: c.InFlight, Fault: func(v *Visit, r *http.Request) {
 		d.fault(v, r, http.StatusInternalServerError, liuma.CodeInternal)
-	}})
+	}, Refuse: d.crowded})
 	if err != nil {
 		return nil, fmt.Errorf("door: %w", err)
 	}
@@ -110,6 +115,14 @@ func (d *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		d.handler.ServeHTTP(v, r)
 	})
+}
+
+// crowded answers a request that is one too many.
+func (d *Pages) crowded(v *Visit, r *http.Request, err error) {
+	setHeaders(v.Header(), d.secure)
+	code := liuma.CodeOf(err)
+	v.Header().Set("Retry-After", strconv.Itoa(RetryAfter(&liuma.Error{Code: code}, d.now())))
+	d.fault(v, r, http.StatusTooManyRequests, code)
 }
 
 // route gives the mux's own refusals (no such page, wrong method) a page.

@@ -51,7 +51,7 @@ func RetryAfter(e *liuma.Error, now time.Time) int {
 		return max(1, int(math.Ceil(e.Until.Sub(now).Seconds())))
 	}
 	switch e.Code {
-	case liuma.CodeBusy, liuma.CodeChangeUnderWay:
+	case liuma.CodeBusy, liuma.CodeChangeUnderWay, liuma.CodeTooManyRequests:
 		return 2
 	case liuma.CodeUnavailable:
 		return 5

@@ -15,12 +15,17 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// LogConfig holds the settings of a Log. All members are required.
+// LogConfig holds the settings of a Log. All members are required, Refuse where
+// there is InFlight, which may be nil.
 type LogConfig struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 	// Fault answers after a panic, where nothing was answered yet.
 	Fault func(*Visit, *http.Request)
+	// InFlight bounds the requests that are worked on; nil: nothing does.
+	InFlight *InFlight
+	// Refuse answers a request that is over a bound of InFlight.
+	Refuse func(*Visit, *http.Request, error)
 }
 
 // Log keeps a door's access log. It is immutable and safe for concurrent use.
@@ -30,6 +35,9 @@ type Log struct{ c LogConfig }
 func NewLog(c LogConfig) (*Log, error) {
 	if c.Now == nil || c.Logger == nil || c.Fault == nil {
 		return nil, errors.New("door: clock, logger and fault are required")
+	}
+	if c.InFlight != nil && c.Refuse == nil {
+		return nil, errors.New("door: who bounds requests must say how they are refused")
 	}
 	return &Log{c: c}, nil
 }
@@ -45,6 +53,7 @@ type Visit struct {
 	BusinessNo liuma.BusinessNo
 
 	id     string
+	place  *place // nil where nothing bounds the requests in flight
 	begun  time.Time
 	status int // zero until the header is written
 	bytes  int64
@@ -52,6 +61,13 @@ type Visit struct {
 
 // ID is the random number under which the log knows the request.
 func (v *Visit) ID() string { return v.id }
+
+// Admit says whose request this is, once that is proven. From here on it counts
+// for that client, and is refused where too many of the client's are in flight.
+func (v *Visit) Admit(client string) error {
+	v.Client = client
+	return v.place.admit(client)
+}
 
 // Instance is the id as problem documents name it.
 func (v *Visit) Instance() string { return "urn:liuma:request:" + v.id }
@@ -100,6 +116,15 @@ func (l *Log) Serve(w http.ResponseWriter, r *http.Request, handle func(*Visit, 
 		}
 		l.line(v, r)
 	}()
+	if l.c.InFlight != nil {
+		var err error
+		v.place, err = l.c.InFlight.enter(r)
+		defer v.place.leave()
+		if err != nil {
+			l.c.Refuse(v, r, err)
+			return
+		}
+	}
 	handle(v, r)
 }
 

@@ -28,6 +28,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/written"
 )
 
 const (
@@ -228,14 +229,15 @@ func (c claims) check(client store.Client, w Want) error {
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // HolderHash stands for the holder in a token: SHA-256 over a label, the
-// challenge, the canonical ID number and the canonical name, each after its
+// challenge, the canonical ID number and the canonical name
+// (written.CanonicalName, whatever spelling is given), each after its
 // length (uint32, big endian), in base64url without padding, 43 characters. So
 // the token carries no personal data, and two tokens about one holder differ by
 // their challenges. It does not hide the holder from someone who has the token
 // and tries all ID numbers: there are too few of them.
 func HolderHash(challenge, idNumber, name string) string {
 	var message []byte
-	for _, field := range []string{label, challenge, idNumber, name} {
+	for _, field := range []string{label, challenge, idNumber, written.CanonicalName(name)} {
 		message = binary.BigEndian.AppendUint32(message, uint32(len(field)))
 		message = append(message, field...)
 	}

@@ -6,7 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"unicode"
+
+	"github.com/liuma-pin/liuma/internal/written"
 )
 
 // Facts are a holder's numbers in their canonical spellings (package registry);
@@ -55,13 +56,11 @@ func newHolder(f Facts) *holder {
 // well.
 func newNumber(s string) number {
 	forward := make([]byte, 0, len(s))
-	for _, r := range s {
+	for _, r := range written.Number(s) {
 		switch {
 		case r >= '0' && r <= '9':
 			forward = append(forward, byte(r))
-		case r >= '０' && r <= '９':
-			forward = append(forward, byte(r-'０'+'0'))
-		case unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) || r == '.' || r == '+':
+		case r == '.' || r == '+':
 		default:
 			forward = append(forward, '#')
 		}

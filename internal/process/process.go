@@ -3,6 +3,7 @@
 // is written, and that no other process of the same user attaches to this one
 // or reads its memory (root still does). Elsewhere it does nothing. It trusts
 // the kernel; swap is the operator's (docs/SECURITY.md).
+// It also says how many files the process may have open.
 //
 // Start here: KeepPrivate.
 package process

@@ -225,7 +225,9 @@ func TestSignatureOfADigest(t *testing.T) {
 			continue
 		}
 		b := []byte(l.Digest.Token)
-		b[len(b)-20] ^= 1
+		if b[len(b)-20]++; b[len(b)-20] == '-'+1 || b[len(b)-20] == '9'+1 || b[len(b)-20] == 'Z'+1 || b[len(b)-20] == '_'+1 || b[len(b)-20] == 'z'+1 {
+			b[len(b)-20] = 'a' // another letter of the alphabet, too
+		}
 		theirs.lines[i].Digest.Token = string(b)
 	}
 	_, err = other.examine(theirs.bytes())

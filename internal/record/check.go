@@ -131,6 +131,10 @@ func verify(r store.Reader, from, to audit.Head) (*audit.Break, error) {
 	case err != nil:
 		return nil, err
 	case len(before) == 0 || before[0].Place != first.After:
+		archived, other, err := cutBefore(r, first)
+		if err != nil || archived && !other {
+			return nil, err
+		}
 		return &audit.Break{Place: first.After, Fault: audit.Missing}, nil
 	case !first.Follows(before[0]):
 		return &audit.Break{Place: first.After, Fault: audit.Altered}, nil

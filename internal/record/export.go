@@ -15,6 +15,8 @@ type Query struct {
 	From   uint64       // of that stream, only entries from this number on
 	// Recent: only entries that no digest covers, or only the last one.
 	Recent bool
+	// Archive: not an export, but the next archive, up to the digest of that number.
+	Archive uint64
 }
 
 // part reports whether q leaves anything out.
@@ -24,6 +26,11 @@ func (q Query) part() bool { return q != Query{} }
 // its digests. It reads in steps, so that it holds up nobody: entries that come
 // meanwhile may be in it or not, and every stream is whole up to its head.
 func (d *Digester) Export(ctx context.Context, q Query, w io.Writer) error {
+	d.leaving.RLock()
+	defer d.leaving.RUnlock()
+	if q.Archive > 0 {
+		return d.archive(ctx, q.Archive, w)
+	}
 	x := &export{d: d, ctx: ctx, w: w}
 	head := &audit.ExportLine{Format: audit.Format, Issuer: d.c.Issuer, At: d.c.Now().UnixMilli(), Part: q.part()}
 	if err := audit.WriteLine(w, audit.Line{Export: head}); err != nil {
@@ -56,17 +63,24 @@ type export struct {
 	ctx context.Context
 	w   io.Writer
 	end audit.EndLine
+	// begins is the last digest of the archive after which the record begins.
+	begins uint64
 }
 
 func (x *export) view(f func(store.Reader) error) error { return x.d.c.Store.View(x.ctx, f) }
 
+// digests writes the digests; where the first of them are archived, it begins with
+// the last of those and the cuts of all streams.
 func (x *export) digests() error {
+	if err := x.anchor(); err != nil {
+		return err
+	}
 	return x.view(func(r store.Reader) error {
 		last, err := r.LastDigest()
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		for n := uint64(1); n <= last.Number; n++ {
+		for n := x.begins + 1; n <= last.Number; n++ {
 			err := writeDigest(r, x.w, n)
 			if _, gone := errors.AsType[*audit.Finding](err); err != nil && !gone {
 				return err // one that is gone is left for whoever examines
@@ -74,6 +88,40 @@ func (x *export) digests() error {
 		}
 		return nil
 	})
+}
+
+func (x *export) anchor() error {
+	err := x.view(func(r store.Reader) error {
+		a, err := anchor(r)
+		if err != nil || a.Number == 0 {
+			return err
+		}
+		x.begins = a.Digest
+		list, err := r.Digests(a.Digest-1, 1)
+		if err != nil {
+			return err
+		}
+		if err := audit.WriteLine(x.w, audit.Line{Signed: &audit.SignedLine{Token: a.Token}}); err != nil {
+			return err
+		}
+		if len(list) == 0 || list[0].Number != a.Digest {
+			return nil // left for whoever examines
+		}
+		return audit.WriteLine(x.w, audit.Line{Digest: &audit.DigestLine{Token: list[0].Token}})
+	})
+	if err != nil || x.begins == 0 {
+		return err
+	}
+	return cuts(x.view, x.begins, func(h audit.Head) error { return audit.WriteLine(x.w, audit.Line{Change: audit.LineOfHead(h)}) })
+}
+
+// cut is the number of a stream's last archived entry that is not exported.
+func (x *export) cut(r store.Reader, s audit.Stream) (uint64, error) {
+	if x.begins == 0 {
+		return 0, nil
+	}
+	h, err := digestedHead(r, s, x.begins)
+	return h.Number, err
 }
 
 func (x *export) streams() error {
@@ -87,7 +135,11 @@ func (x *export) streams() error {
 			}
 			full = len(heads) == page
 			for _, h := range heads {
-				if err := x.stream(r, h, 0); err != nil {
+				cut, err := x.cut(r, h.Stream)
+				if err != nil {
+					return err
+				}
+				if err := x.stream(r, h, cut); err != nil {
 					return err
 				}
 				after = h.Stream
@@ -110,7 +162,8 @@ func (x *export) headless() error {
 		return undigested(r, func(s audit.Stream) error {
 			_, err := headOf(r, s)
 			if errors.Is(err, store.ErrNotFound) {
-				return x.stream(r, audit.Head{Place: audit.Place{Stream: s}}, 0)
+				cut, err := x.cut(r, s)
+				return errors.Join(err, x.stream(r, audit.Head{Place: audit.Place{Stream: s}}, cut))
 			}
 			return err
 		})

@@ -164,7 +164,7 @@ func (h *house) attack(statements ...string) {
 	must(h.t, h.db.Close())
 	db, err := sql.Open("sqlite", h.path("liuma.db"))
 	must(h.t, err)
-	for _, trigger := range []string{"audit_append", "audit_no_update", "audit_no_delete", "digests_no_update", "digests_no_delete", "digest_changes_no_update", "digest_changes_no_delete"} {
+	for _, trigger := range []string{"audit_append", "audit_no_update", "audit_no_delete", "digests_no_update", "digests_no_delete", "digest_changes_no_update", "digest_changes_no_delete", "cuts_insert", "cuts_update", "cuts_no_delete", "archives_no_delete"} {
 		_, err := db.ExecContext(h.t.Context(), "DROP TRIGGER IF EXISTS "+trigger)
 		must(h.t, err)
 	}

@@ -46,6 +46,7 @@ const (
 // Signer signs digests; *vault.Vault does.
 type Signer interface {
 	SignDigest(audit.Digest) (audit.SignedDigest, error)
+	SignArchive(audit.Archive) (audit.SignedArchive, error)
 	ReceiptKeys() jose.JSONWebKeySet
 }
 
@@ -59,12 +60,21 @@ type Config struct {
 	// Directory is where each digest is written as a file, for the operator to
 	// ship off; empty: nowhere.
 	Directory string
-	Logger    *slog.Logger // default: discard
+	// Keep is how long the database keeps what archives hold. Default Kept; at least
+	// KeptLeast.
+	Keep   time.Duration
+	Logger *slog.Logger // default: discard
 }
 
 func (c *Config) fill() error {
 	if c.Store == nil || c.Signer == nil || c.Issuer == "" || c.Now == nil {
 		return errors.New("record: config: want Store, Signer, Issuer and Now")
+	}
+	if c.Keep == 0 {
+		c.Keep = Kept
+	}
+	if c.Keep < KeptLeast {
+		return errors.New("record: config: want a Keep of at least half a year")
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -76,9 +86,12 @@ func (c *Config) fill() error {
 type Digester struct {
 	c      Config
 	making sync.Mutex // held while a digest is made or shipped: one at a time
-	mu     sync.Mutex
-	state  State           // guarded by mu
-	told   map[string]bool // findings that are in the record already; guarded by mu
+	// leaving is held while archived entries leave, and shared by exports, which begin
+	// after an archive and must not see another one leave.
+	leaving sync.RWMutex
+	mu      sync.Mutex
+	state   State           // guarded by mu
+	told    map[string]bool // findings that are in the record already; guarded by mu
 }
 
 // State is how the record stands, as far as this process has looked.

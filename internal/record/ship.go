@@ -69,7 +69,12 @@ func (d *Digester) shipAll(r store.Reader) error {
 	if done > last.Number {
 		return &audit.Finding{Digest: last.Number + 1, What: fmt.Sprintf("%s: digest %d was shipped, and the database ends with digest %d: it was put back to an earlier state", audit.Missing, done, last.Number)}
 	}
-	for n := max(done, 1); n <= last.Number; n++ { // the one that was last is compared again
+	begins, err := anchor(r)
+	if err != nil {
+		return err
+	}
+	// The one that was last is compared again. What has left is in the archives.
+	for n := max(done, 1, begins.Digest+1); n <= last.Number; n++ {
 		if err := d.write(r, n, n == done); err != nil {
 			return err
 		}

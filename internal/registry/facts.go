@@ -20,6 +20,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/written"
 )
 
 // Facts are a holder's data, in canonical spellings. Phone may be empty. They
@@ -41,6 +42,9 @@ const factsVersion = 1
 // two blocks.
 const factsBlock = 32
 
+// maxMember is the longest member of stored facts, in bytes.
+const maxMember = 255
+
 // ErrFacts says that stored facts are not in the form that Marshal writes.
 var ErrFacts = errors.New("registry: stored facts are damaged")
 
@@ -51,7 +55,7 @@ func (f Facts) Marshal() ([]byte, error) {
 	members := f.members()
 	size := 1
 	for _, m := range members {
-		if len(m) > 255 || !utf8.ValidString(m) {
+		if len(m) > maxMember || !utf8.ValidString(m) {
 			return nil, errors.New("registry: facts: member too long or not UTF-8")
 		}
 		size += 1 + len(m)
@@ -118,18 +122,21 @@ func (f Facts) MaskedIDNumber() string { return MaskIDNumber(f.IDNumber) }
 func (f Facts) MaskedPhone() string { return MaskPhone(f.Phone) }
 
 // MaskName keeps the first character, and of three or more the last: 王*,
-// 王*奶.
+// 王*奶. A variation selector is left out.
 func MaskName(name string) string {
-	r := []rune(name)
-	switch len(r) {
+	letters := written.Letters(name)
+	for i, l := range letters {
+		letters[i] = written.Plain(l)
+	}
+	switch len(letters) {
 	case 0:
 		return ""
 	case 1:
 		return "*"
 	case 2:
-		return string(r[0]) + "*"
+		return letters[0] + "*"
 	}
-	return string(r[0]) + strings.Repeat("*", len(r)-2) + string(r[len(r)-1])
+	return letters[0] + strings.Repeat("*", len(letters)-2) + letters[len(letters)-1]
 }
 
 // MaskIDNumber keeps four characters at each end: 3305**********1234.

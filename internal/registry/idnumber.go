@@ -7,11 +7,9 @@ import (
 	"log/slog"
 	"strings"
 	"time"
-	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/written"
 )
 
 const redacted = "[personal data]"
@@ -30,12 +28,14 @@ type IDNumber struct {
 
 var (
 	errIDShape    = errors.New("registry: ID number: want 17 digits and a check character")
+	errDigits     = errors.New("registry: digits of another script: type them as 0 to 9")
 	errIDCheck    = errors.New("registry: ID number: wrong check character")
 	errIDBirthday = errors.New("registry: ID number: no such birthday")
 )
 
-// ParseIDNumber reads any spelling that a person or a system may send: full
-// width, with spaces of any kind, lower-case x. All of them give the same
+// ParseIDNumber reads any spelling that a person or a system may send
+// (written.Number): full width, with blanks, dashes or invisible characters,
+// lower-case x. All of them give the same
 // value, and so the same row (I-4). It refuses a wrong check character or an
 // impossible birthday with CodeIDNumberInvalid, and the 15-digit numbers that
 // ended in 2013 with CodeIDNumber15. It is pure: a birthday may lie between
@@ -44,25 +44,17 @@ func ParseIDNumber(s string) (IDNumber, error) {
 	if len(s) > maxTyped {
 		return IDNumber{}, liuma.Fail(liuma.CodeIDNumberInvalid, errIDShape)
 	}
-	c := strings.ReplaceAll(compact(s), "x", "X")
+	c := written.Number(s)
 	if len(c) == 15 && allDigits(c) {
 		return IDNumber{}, liuma.Fail(liuma.CodeIDNumber15, nil)
+	}
+	if written.OtherDigits(c) {
+		return IDNumber{}, liuma.Fail(liuma.CodeIDNumberInvalid, errDigits)
 	}
 	if err := checkIDNumber(c); err != nil {
 		return IDNumber{}, liuma.Fail(liuma.CodeIDNumberInvalid, err)
 	}
 	return IDNumber{s: &c}, nil
-}
-
-// compact brings compatibility forms (such as full width) to ASCII where they
-// have an ASCII form, and drops all spaces.
-func compact(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return -1
-		}
-		return r
-	}, norm.NFKC.String(s))
 }
 
 func allDigits(s string) bool {

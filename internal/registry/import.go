@@ -1,268 +1,300 @@
 package registry
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
+	"slices"
 
-	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/audit"
-	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// chunkRows is how many rows share a transaction: enough to spread the cost of
-// one sync, few enough not to hold up the attempts that share the writer.
-const chunkRows = 500
+const (
+	// chunkRows is how many rows share a transaction: enough to spread the cost of
+	// one sync, few enough not to hold up the attempts that share the writer.
+	chunkRows = 1000
+	// runRows is how many rows are read and put in the order of their keys before
+	// they are kept. The keys are hashes: in the order of the file each row would
+	// touch pages of its own.
+	runRows = 100_000
+	// maxLater bounds the rows that wait for the end of the file because somebody
+	// else had their card number.
+	maxLater = 50_000
+)
 
 // ImportConfig names the actor and the functions that Import reports to. All
 // members are optional; the functions are called from Import's own goroutine.
 type ImportConfig struct {
 	// Actor of the audit entries; "operator" if empty.
 	Actor string
+	// Encoding of the file.
+	Encoding Encoding
+	// DryRun reads and judges everything, and writes nothing.
+	DryRun bool
 	// Progress gets the number of bytes of the file that are done, after each
 	// chunk.
 	Progress func(read int64)
 	// Reject gets, for each row that was not taken, the line number, from 1,
-	// and the reason, one of the Reason constants. Neither is personal.
+	// and the reason, one of the Reason constants. Neither is personal. Sentence
+	// says what it means.
 	Reject func(line int, reason string)
+	// Cell gets the same of each cell that was left out of a row that was taken.
+	Cell func(line int, reason string)
 }
 
 // Summary counts rows, without the header. Read is Kept plus Rejected.
-type Summary struct{ Read, Kept, Rejected int64 }
+type Summary struct {
+	Read, Kept, Rejected int64
+	Unchanged            int64 // of Kept: the registry said the same before
+	Cells                int64 // cells left out of rows that were kept
+	Abolished            int64 // rows kept under a region that is no longer in use
+}
 
-// Import reads a CSV file: UTF-8, with or without a byte order mark, the header
-// id_number,name,phone,card_no,region,status, and one person per line. Phone,
-// region and status may be empty; an empty region means the region in the ID
-// number. A bad row is rejected and the rest go on; a bad header or a read
-// error ends the import.
+// Import reads a file of people, one a line, under a header that names the
+// columns (in any order; phone, region, status and replaced_by may be missing).
+// The docs say what a file may look like. A bad row is left out and the rest go
+// on; a bad cell that a person can do without is left out alone. A bad header or
+// a read error ends the import.
 //
 // Importing a person again replaces name, phone, region and card number, but
-// never a registry client's report. A status is only ever raised (normal, lost,
-// cancelled), so an empty or "normal" one keeps lost and cancelled. Once a
-// client has replaced a card, rows about another card number change neither
-// number nor status. A raised status reaches the electronic card as well.
+// never a registry client's report; a column that the file has not, and a cell
+// that was left out, changes nothing. A status is only ever raised (normal, lost,
+// cancelled or died), so an empty or "normal" one keeps lost and cancelled. The
+// status "replaced" puts the card of replaced_by in the place of card_no, as a
+// client's report does. Once a client has replaced a card, rows about another
+// card number change neither number nor status. Nobody's death is taken back. A
+// status that changed reaches the electronic card as well.
+//
+// A card number that passes from one person of the file to another is taken
+// whichever of them comes first.
 //
 // Rows are taken in chunks, each one transaction with its audit entry. After a
 // crash, an error or a cancelled ctx whole chunks are kept; the Summary counts
-// the rows that are certainly kept, and the same file can be imported again.
-// Two hashes per row are held in memory, about 100 bytes, to find duplicates.
+// the rows that are certainly kept. The same file can be imported again: what is
+// there already is only compared, so that a second run goes on where the first
+// one ended, and records nothing twice. Two hashes per row are held in memory,
+// about 100 bytes, to find duplicates, and the rows of three runs, 500 bytes each.
 func (g *Registry) Import(ctx context.Context, r io.Reader, c ImportConfig) (Summary, error) {
 	if c.Actor == "" {
 		c.Actor = "operator"
 	}
-	im := &importing{g: g, c: c, in: newLines(r), seen: make(map[shortIndex]struct{})}
-	if err := im.in.readHeader(); err != nil {
+	regions, err := g.regions()
+	if err != nil {
 		return Summary{}, fmt.Errorf("registry: import: %w", err)
 	}
-	for {
-		if err := ctx.Err(); err != nil {
+	raw := &counted{r: r}
+	text, as, err := decoded(raw, c.Encoding)
+	if err != nil {
+		return Summary{}, fmt.Errorf("registry: import: %w", err)
+	}
+	in := newLines(text)
+	head, err := in.readHeader()
+	if err != nil {
+		if as != UTF8 {
+			err = fmt.Errorf("%w (read as %s)", err, as)
+		}
+		return Summary{}, fmt.Errorf("registry: import: %w", err)
+	}
+	im := &importing{g: g, c: c}
+	rd := &reading{
+		g: g, in: in, raw: raw, as: as, seen: make(map[shortIndex]struct{}),
+		parser: parser{layout: head, regions: regions, mobiles: make(map[string]bool)},
+	}
+	return im.run(ctx, rd)
+}
+
+// run keeps rows while the next ones are being read: half of the work is each.
+func (im *importing) run(ctx context.Context, rd *reading) (Summary, error) {
+	reads, stop := context.WithCancel(ctx)
+	runs := make(chan run, 1)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer close(runs)
+		for more := true; more; {
+			next := rd.run(reads)
+			more = next.err == nil && !next.end
+			select {
+			case runs <- next:
+			case <-reads.Done():
+				return
+			}
+		}
+	}()
+	// The reader uses the caller's file, so it must be gone before this returns.
+	defer func() { stop(); <-ended }()
+	at := int64(0)
+	for next := range runs {
+		if next.err != nil {
+			return im.sum, next.err
+		}
+		for _, f := range next.faults {
+			im.reject(f.line, f.reason)
+		}
+		if err := im.keepRun(ctx, next, at); err != nil {
 			return im.sum, err
 		}
-		rows, end, err := im.readChunk()
-		if err != nil {
-			return im.sum, fmt.Errorf("registry: import: line %d: %w", im.in.number+1, err)
+		at = next.read
+	}
+	if err := ctx.Err(); err != nil {
+		return im.sum, err
+	}
+	last := im.later
+	im.later, im.last = nil, true
+	return im.sum, im.keepRun(ctx, run{rows: last, read: at}, at)
+}
+
+// keepRun keeps the rows of a run chunk by chunk. The bytes that it tells of are
+// in proportion, since its rows are not in the order of the file.
+func (im *importing) keepRun(ctx context.Context, r run, from int64) error {
+	defer im.tell()
+	rows := len(r.rows)
+	for done := 0; done < rows; {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		if err := im.keep(ctx, rows); err != nil {
-			return im.sum, fmt.Errorf("registry: import: up to line %d: %w", im.in.number, err)
+		end := min(done+chunkRows, rows)
+		if err := im.keep(ctx, r.rows[done:end]); err != nil {
+			return fmt.Errorf("registry: import: %w", err)
 		}
-		if c.Progress != nil {
-			c.Progress(im.in.read)
-		}
-		if end {
-			return im.sum, nil
+		done = end
+		if im.c.Progress != nil && done < rows {
+			im.c.Progress(from + (r.read-from)*int64(done)/int64(rows))
 		}
 	}
+	if im.c.Progress != nil && !im.last {
+		im.c.Progress(r.read)
+	}
+	return nil
 }
 
 // shortIndex is half a blind index: enough to tell the rows of one file apart.
 type shortIndex [16]byte
 
-// importing is one run of Import, in one goroutine.
-type importing struct {
+// fault is a row that is left out, or a cell of one that is kept.
+type fault struct {
+	line   int
+	reason string
+	cell   bool
+}
+
+// run is a part of the file, in the order of the rows' keys.
+type run struct {
+	rows   []keptRow
+	faults []fault
+	read   int64 // bytes of the file up to its end
+	end    bool
+	err    error
+}
+
+// keptRow is a row with its blind indexes and its facts sealed for a new person.
+type keptRow struct {
+	row
+	holder, cardNo, replacement vault.Index // replacement is zero unless replacedBy is set
+	sealed                      []byte
+}
+
+// reading reads, judges and seals rows, in its own goroutine.
+type reading struct {
+	parser
 	g    *Registry
-	c    ImportConfig
 	in   *lines
-	sum  Summary
+	raw  *counted
+	as   Encoding
 	seen map[shortIndex]struct{} // ID and card numbers of earlier rows
 }
 
-func (im *importing) reject(line int, reason string) {
-	im.sum.Read++
-	im.sum.Rejected++
-	if im.c.Reject != nil {
-		im.c.Reject(line, reason)
-	}
-}
-
-// readChunk reads until it has a chunk of good rows, or twice as many lines, so
-// that a file with only bad rows shows progress too. Empty lines are skipped.
-func (im *importing) readChunk() (rows []keptRow, end bool, err error) {
-	for range 2 * chunkRows {
-		line, tooLong, err := im.in.next()
+// run reads until it has a run of good rows, or ten times as many lines, so that
+// a file with only bad rows shows progress too. Empty lines are skipped.
+func (rd *reading) run(ctx context.Context) (c run) {
+	for range 10 * runRows {
+		line, tooLong, err := rd.in.next()
 		if err == io.EOF {
-			return rows, true, nil
+			c.end = true
+			break
+		}
+		if err == nil {
+			err = ctx.Err()
 		}
 		if err != nil {
-			return nil, false, err
+			c.err = fmt.Errorf("registry: import: line %d: %w", rd.in.number+1, err)
+			return c
 		}
-		if tooLong {
-			im.reject(im.in.number, ReasonTooLong)
-			continue
-		}
-		if len(line) == 0 {
-			continue
-		}
-		r, reason := parseRow(line)
-		if reason != "" {
-			im.reject(im.in.number, reason)
-			continue
-		}
-		r.line = im.in.number
-		if kept, ok := im.indexed(r); ok {
-			rows = append(rows, kept)
-		}
-		if len(rows) == chunkRows {
+		if c.err = rd.add(&c, line, tooLong); c.err != nil || len(c.rows) == runRows {
 			break
 		}
 	}
-	return rows, false, nil
+	slices.SortFunc(c.rows, func(a, b keptRow) int { return bytes.Compare(a.holder[:], b.holder[:]) })
+	if c.read = rd.in.read; rd.as != UTF8 { // the decoder reads ahead, at most its buffer
+		c.read = rd.raw.read
+	}
+	return c
 }
 
-// keptRow is a row with its blind indexes.
-type keptRow struct {
-	row
-	holder, cardNo vault.Index
+// add judges a line and puts it in a run.
+func (rd *reading) add(c *run, line []byte, tooLong bool) error {
+	if !tooLong && blankLine(line) {
+		return nil
+	}
+	r, reason := row{}, ReasonTooLong
+	if !tooLong {
+		r, reason = rd.row(line)
+	}
+	r.line = rd.in.number
+	if reason == "" {
+		kept, twice, err := rd.sealed(r)
+		if err != nil {
+			return err
+		}
+		if reason = twice; reason == "" {
+			c.rows = append(c.rows, kept)
+			return nil
+		}
+	}
+	c.faults = append(c.faults, fault{r.line, reason, false})
+	return nil
 }
 
-// indexed refuses a row whose ID or card number was in an earlier row.
-func (im *importing) indexed(r row) (keptRow, bool) {
-	v := im.g.vault
+// blankLine reports whether a line has nothing but separators, as exports end
+// with.
+func blankLine(line []byte) bool {
+	for _, c := range line {
+		if c != ',' && c != ';' && c != '\t' && c != ' ' && c != '|' {
+			return false
+		}
+	}
+	return true
+}
+
+// sealed refuses a row whose ID or card number was in an earlier row, and seals
+// the facts of the others.
+func (rd *reading) sealed(r row) (keptRow, string, error) {
+	v := rd.g.vault
 	k := keptRow{
 		row:    r,
 		holder: v.Index(vault.IndexIDNumber, r.facts.IDNumber),
 		cardNo: v.Index(vault.IndexCardNo, r.facts.CardNo),
 	}
-	byHolder, byCard := shortIndex(k.holder[:16]), shortIndex(k.cardNo[:16])
-	if _, twice := im.seen[byHolder]; twice {
-		im.reject(r.line, ReasonDuplicate)
-		return keptRow{}, false
+	numbers := []vault.Index{k.cardNo}
+	if r.replacedBy != "" {
+		k.replacement = v.Index(vault.IndexCardNo, r.replacedBy)
+		numbers = append(numbers, k.replacement)
+		k.facts.CardNo = r.replacedBy
 	}
-	if _, twice := im.seen[byCard]; twice {
-		im.reject(r.line, ReasonCardTwice)
-		return keptRow{}, false
+	if _, twice := rd.seen[shortIndex(k.holder[:16])]; twice {
+		return k, ReasonDuplicate, nil
 	}
-	im.seen[byHolder] = struct{}{}
-	im.seen[byCard] = struct{}{}
-	return k, true
-}
-
-// keep writes one chunk and its audit entry in one transaction. A crash in it
-// leaves all of the chunk or nothing (I-8).
-func (im *importing) keep(ctx context.Context, rows []keptRow) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	var taken []int // line numbers; assigned anew each time, because f may run again
-	err := im.g.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		taken = nil
-		for _, r := range rows {
-			err := im.g.upsert(tx, r)
-			if errors.Is(err, store.ErrExists) {
-				taken = append(taken, r.line)
-				continue
-			}
-			if err != nil {
-				return audit.Entry{}, err
-			}
-		}
-		if len(taken) == len(rows) { // nothing was written, so there is nothing to record
-			return audit.Entry{}, nil
-		}
-		return audit.Entry{
-			At: im.g.now(), Actor: im.c.Actor, Event: audit.RegistryImported, Outcome: "ok",
-			Note: fmt.Sprintf("kept=%d rejected=%d", len(rows)-len(taken), len(taken)),
-		}, nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, line := range taken {
-		im.reject(line, ReasonCardTaken)
-	}
-	kept := int64(len(rows) - len(taken))
-	im.sum.Read += kept
-	im.sum.Kept += kept
-	im.g.logger.Debug("registry: chunk imported", slog.Int64("kept", kept), slog.Int("card_taken", len(taken)))
-	return nil
-}
-
-// upsert writes one person. store.ErrExists: the card number is another
-// person's.
-func (g *Registry) upsert(tx store.Tx, r keptRow) error {
-	now := g.now()
-	next := store.Person{Holder: r.holder, CardNo: r.cardNo, Region: r.facts.Region, Physical: r.physical, UpdatedAt: now}
-	facts := r.facts
-	old, err := tx.Person(r.holder)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-	case err != nil:
-		return err
-	default:
-		if next, facts, err = g.merge(old, next, facts); err != nil {
-			return err
+	for _, n := range numbers {
+		if _, twice := rd.seen[shortIndex(n[:16])]; twice {
+			return k, ReasonCardTwice, nil
 		}
 	}
-	if next.Sealed, err = g.seal(r.holder, facts); err != nil {
-		return err
+	rd.seen[shortIndex(k.holder[:16])] = struct{}{}
+	for _, n := range numbers {
+		rd.seen[shortIndex(n[:16])] = struct{}{}
 	}
-	if err := tx.UpsertPerson(next); err != nil {
-		return err
-	}
-	return g.raiseCard(tx, next)
-}
-
-// merge keeps the values of the old row that a registry client reported.
-func (g *Registry) merge(old, next store.Person, facts Facts) (store.Person, Facts, error) {
-	replaced := old.ReplacedBy != (vault.Index{}) && old.ReplacedBy == old.CardNo
-	if replaced && next.CardNo != old.CardNo {
-		// The row is about a card that the person no longer has.
-		oldFacts, err := g.open(old)
-		if err != nil {
-			return store.Person{}, Facts{}, err
-		}
-		facts.CardNo, next.CardNo, next.Physical = oldFacts.CardNo, old.CardNo, old.Physical
-	}
-	if rank(old.Physical) > rank(next.Physical) {
-		next.Physical = old.Physical
-	}
-	next.ReplacedBy = old.ReplacedBy
-	return next, facts, nil
-}
-
-// raiseCard raises the status of the electronic card, if there is one, because
-// attempts read only that card's own row. A row that the store
-// refuses is refused everywhere, and is left as it is.
-func (g *Registry) raiseCard(tx store.Tx, p store.Person) error {
-	if p.Physical == liuma.PhysicalNormal {
-		return nil
-	}
-	card, err := tx.CardByHolder(p.Holder)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if errors.Is(err, store.ErrSeal) {
-		g.logger.Error("a card's row was refused: its status was not raised", "err", err)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if rank(card.Physical) >= rank(p.Physical) {
-		return nil
-	}
-	card.Physical = p.Physical
-	return tx.UpdateCard(card)
+	var err error
+	k.sealed, err = rd.g.seal(k.holder, k.facts)
+	return k, "", err
 }

@@ -46,15 +46,15 @@ func (s *faulty) Update(ctx context.Context, f func(store.Tx) (audit.Entry, erro
 func TestAFaultLeavesWholeChunks(t *testing.T) {
 	h := newHouse(t)
 	broken := h.over(t, &faulty{Store: h.st, failAt: 2})
-	sum, err := broken.Import(t.Context(), bytes.NewReader(many(1203)), ImportConfig{})
-	if !errors.Is(err, errFault) || sum != (Summary{Read: 500, Kept: 500}) {
+	sum, err := broken.Import(t.Context(), bytes.NewReader(many(2203)), ImportConfig{})
+	if !errors.Is(err, errFault) || sum != (Summary{Read: 1000, Kept: 1000}) {
 		t.Errorf("summary %+v, %v", sum, err)
 	}
-	if n, entries := h.count(t); n != 500 || len(entries) != 1 {
+	if n, entries := h.count(t); n != 1000 || len(entries) != 1 {
 		t.Errorf("%d people, %d entries", n, len(entries))
 	}
-	sum, err = h.Import(t.Context(), bytes.NewReader(many(1203)), ImportConfig{})
-	if n, _ := h.count(t); err != nil || n != 1203 || sum.Kept != 1203 {
+	sum, err = h.Import(t.Context(), bytes.NewReader(many(2203)), ImportConfig{})
+	if n, _ := h.count(t); err != nil || n != 2203 || sum.Kept != 2203 {
 		t.Errorf("second import: %d people, %+v, %v", n, sum, err)
 	}
 }
@@ -82,11 +82,11 @@ func TestCancelStopsBetweenChunks(t *testing.T) {
 			cancel()
 		}
 	}})
-	sum, err := g.Import(ctx, bytes.NewReader(many(1203)), ImportConfig{})
-	if !errors.Is(err, context.Canceled) || sum != (Summary{Read: 500, Kept: 500}) {
+	sum, err := g.Import(ctx, bytes.NewReader(many(2203)), ImportConfig{})
+	if !errors.Is(err, context.Canceled) || sum != (Summary{Read: 1000, Kept: 1000}) {
 		t.Errorf("summary %+v, %v", sum, err)
 	}
-	if n, _ := h.count(t); n != 500 {
+	if n, _ := h.count(t); n != 1000 {
 		t.Errorf("%d people", n)
 	}
 	done, cancelled := context.WithCancel(t.Context())

@@ -17,6 +17,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/directory"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
 	"github.com/liuma-pin/liuma/internal/store/storetest"
@@ -180,6 +181,9 @@ func TestBadRowsAreNamedByLineAndReason(t *testing.T) {
 	_, good := person(1)
 	_, last := person(2)
 	id3, _ := person(3)
+	id8, _ := person(8)
+	id10, _ := person(10)
+	id11, _ := person(11)
 	rows := []string{
 		good,                               // line 2
 		goodID + ",王秀英,13800138000",        // 3: columns
@@ -187,10 +191,10 @@ func TestBadRowsAreNamedByLineAndReason(t *testing.T) {
 		"110105491231002,王秀英,,A12345678,,", // 5
 		"110105194912310021,王秀英,,A12345678,,",             // 6
 		goodID + ",王1,,A12345678,,",                       // 7
-		goodID + ",王秀英,01062345678,A12345678,,",           // 8
+		id8 + ",王秀英,01062345678,B00000008,,",              // 8: the phone is left out
 		goodID + ",王秀英,,A1,,",                             // 9
-		goodID + ",王秀英,,A12345678,99999,",                 // 10
-		goodID + ",王秀英,,A12345678,,stolen",                // 11
+		id10 + ",王秀英,,B00000010,99999,",                   // 10: the region
+		id11 + ",王秀英,,B00000011,,stolen",                  // 11: the status
 		goodID + `,"王秀英,,A12345678,,`,                     // 12: quote not closed
 		goodID + ",王\xff,,A12345678,,",                    // 13
 		goodID + "," + strings.Repeat("王", 1000) + ",,,,", // 14
@@ -203,21 +207,25 @@ func TestBadRowsAreNamedByLineAndReason(t *testing.T) {
 		last,                             // 21
 	}
 	want := map[int]string{
-		3: ReasonColumns, 4: ReasonColumns, 5: ReasonIDNumber15, 6: ReasonIDNumber, 7: ReasonName, 8: ReasonPhone,
-		9: ReasonCardNo, 10: ReasonRegion, 11: ReasonStatus, 12: ReasonQuotes, 13: ReasonEncoding, 14: ReasonTooLong,
+		3: ReasonColumns, 4: ReasonColumns, 5: ReasonIDNumber15, 6: ReasonIDNumber, 7: ReasonName,
+		9: ReasonCardNo, 12: ReasonQuotes, 13: ReasonEncoding, 14: ReasonTooLong,
 		15: ReasonTooLong, 16: ReasonDuplicate, 17: ReasonCardTwice, 18: ReasonName, 19: ReasonQuotes, 20: ReasonQuotes,
 	}
-	got := make(map[int]string)
+	got, cells := make(map[int]string), make(map[int]string)
 	var progress []int64
 	sum, err := h.Import(t.Context(), file(rows...), ImportConfig{
 		Reject:   func(line int, reason string) { got[line] = reason },
+		Cell:     func(line int, reason string) { cells[line] = reason },
 		Progress: func(read int64) { progress = append(progress, read) },
 	})
 	must(t, err)
 	if !maps.Equal(got, want) {
 		t.Errorf("rejected %v\nwant     %v", got, want)
 	}
-	if sum != (Summary{Read: 20, Kept: 2, Rejected: 18}) {
+	if want := map[int]string{8: ReasonPhone, 10: ReasonRegion, 11: ReasonStatus}; !maps.Equal(cells, want) {
+		t.Errorf("cells left out %v\nwant           %v", cells, want)
+	}
+	if sum != (Summary{Read: 20, Kept: 5, Rejected: 15, Cells: 3}) {
 		t.Errorf("summary %+v", sum)
 	}
 	size := int64(len(header) + 1 + len(strings.Join(rows, "\n")) + 1)
@@ -229,13 +237,19 @@ func TestBadRowsAreNamedByLineAndReason(t *testing.T) {
 func TestImportRefusesOtherHeaders(t *testing.T) {
 	h := newHouse(t)
 	_, row := person(1)
-	for name, content := range map[string]string{
-		"empty": "", "no header": row, "other order": "name,id_number,phone,card_no,region,status\n" + row,
-		"column missing": "id_number,name,phone,card_no,region\n" + row, "semicolons": strings.ReplaceAll(header, ",", ";") + "\n",
-		"UTF-16": "\xff\xfei\x00d\x00", "endless": strings.Repeat("x", 1<<20),
+	for name, c := range map[string]struct{ content, says string }{
+		"empty":          {"", "it is empty"},
+		"blank":          {"\n\n \n", "it is empty"},
+		"no header":      {row, "found what looks like a person's row"},
+		"column missing": {"id_number,name,phone,region\n" + row, `found "id_number,name,phone,region": no column card_no`},
+		"near":           {"idnumer,nmae,phone,cardno,region,status\n", `no column "idnumer" is known, did you mean id_number?; no column "nmae" is known, did you mean name?`},
+		"more":           {header + ",favourite_colour\n", `no column "favourite_colour" is known`},
+		"twice":          {header + ",mobile\n", `"mobile" comes twice`},
+		"endless":        {strings.Repeat("x", 1<<20), "the first line must be " + header},
+		"binary":         {"PK\x03\x04\x14\x00\xff\xff", "the first line must be " + header},
 	} {
-		if _, err := h.Import(t.Context(), strings.NewReader(content), ImportConfig{}); !errors.Is(err, errHeader) {
-			t.Errorf("%s: %v, want %v", name, err, errHeader)
+		if _, err := h.Import(t.Context(), strings.NewReader(c.content), ImportConfig{}); !errors.Is(err, ErrHeader) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want %v, %s", name, err, ErrHeader, c.says)
 		}
 	}
 	if n, entries := h.count(t); n != 0 || len(entries) != 0 {
@@ -386,25 +400,25 @@ func many(n int) []byte {
 
 func TestImportInChunksWithEntries(t *testing.T) {
 	h := newHouse(t)
-	sum, err := h.Import(t.Context(), bytes.NewReader(many(1203)), ImportConfig{Actor: "operator:li"})
+	sum, err := h.Import(t.Context(), bytes.NewReader(many(2203)), ImportConfig{Actor: "operator:li"})
 	must(t, err)
-	if sum != (Summary{Read: 1203, Kept: 1203}) {
+	if sum != (Summary{Read: 2203, Kept: 2203}) {
 		t.Errorf("summary %+v", sum)
 	}
 	n, entries := h.count(t)
-	if n != 1203 || len(entries) != 3 {
+	if n != 2203 || len(entries) != 3 {
 		t.Fatalf("%d people, %d entries", n, len(entries))
 	}
-	for i, note := range []string{"kept=500 rejected=0", "kept=500 rejected=0", "kept=203 rejected=0"} {
+	for i, note := range []string{"kept=1000 rejected=0", "kept=1000 rejected=0", "kept=203 rejected=0"} {
 		if e := entries[i]; e.Note != note || e.Event != audit.RegistryImported || e.Actor != "operator:li" || e.Outcome != "ok" {
 			t.Errorf("entry %+v", e)
 		}
 	}
-	// The same file again changes no count.
-	again, err := h.Import(t.Context(), bytes.NewReader(many(1203)), ImportConfig{})
+	// The same file again changes nothing and records nothing.
+	again, err := h.Import(t.Context(), bytes.NewReader(many(2203)), ImportConfig{})
 	must(t, err)
-	if n, _ := h.count(t); n != 1203 || again != sum {
-		t.Errorf("%d people, summary %+v", n, again)
+	if n, entries := h.count(t); n != 2203 || len(entries) != 3 || again != (Summary{Read: 2203, Kept: 2203, Unchanged: 2203}) {
+		t.Errorf("%d people, %d entries, summary %+v", n, len(entries), again)
 	}
 }
 
@@ -436,13 +450,17 @@ func TestStoredSealed(t *testing.T) {
 func FuzzParseRow(f *testing.F) {
 	_, good := person(1)
 	f.Add([]byte(good))
-	reasons := []string{ReasonEncoding, ReasonQuotes, ReasonColumns, ReasonIDNumber, ReasonIDNumber15, ReasonName,
-		ReasonPhone, ReasonCardNo, ReasonRegion, ReasonStatus}
+	for _, s := range []string{goodID + ",O’Brien,+86 138 0013 8000,'123456789,330103,died", "3.3E+17,王英,1.38E+10,A12345678,,", `"` + goodID + `","张\ue863",,="123456789",,`, "１１０１０５１９４９１２３１００２ｘ,阿依•买,,a-1234 5678,999999,x"} {
+		f.Add([]byte(s))
+	}
+	reasons := []string{ReasonEncoding, ReasonGBK, ReasonQuotes, ReasonColumns, ReasonIDNumber, ReasonIDNumber15, ReasonIDNumberExcel,
+		ReasonIDNumberRound, ReasonDigits, ReasonName, ReasonNamePrivate, ReasonCardNo, ReasonCardNoExcel, ReasonReplacedBy}
+	rows := plainParser(f)
 	f.Fuzz(func(t *testing.T, line []byte) {
-		r, reason := parseRow(line)
+		r, reason := rows.row(line)
 		if reason != "" {
-			if !slices.Contains(reasons, reason) || r != (row{}) {
-				t.Errorf("reason %q, row given: %v", reason, r != (row{}))
+			if !slices.Contains(reasons, reason) || r.facts != (Facts{}) {
+				t.Errorf("reason %q, row given: %v", reason, r.facts != (Facts{}))
 			}
 			return
 		}
@@ -452,4 +470,19 @@ func FuzzParseRow(f *testing.F) {
 			t.Errorf("an accepted row cannot be stored: %v", err)
 		}
 	})
+}
+
+// plainParser reads rows of the files that Sample writes.
+func plainParser(t testing.TB) *parser {
+	t.Helper()
+	l, err := parseHeader(header)
+	must(t, err)
+	return &parser{layout: l, regions: published(t), mobiles: map[string]bool{}}
+}
+
+func published(t testing.TB) *directory.Regions {
+	t.Helper()
+	r, err := directory.Published()
+	must(t, err)
+	return r
 }

@@ -1,6 +1,10 @@
 package registry
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+
+	"github.com/liuma-pin/liuma/internal/written"
+)
 
 // The commonest surnames, and characters that given names are made of. There
 // are only a few hundred, so that some people of a sample share a name, as in a
@@ -33,7 +37,7 @@ func (n namer) name(r *rand.Rand) string {
 	switch r.IntN(100) {
 	case 0, 1:
 		parts := minorityNames[r.IntN(len(minorityNames))]
-		return parts[0] + string(dot) + parts[1]
+		return parts[0] + string(written.Dot) + parts[1]
 	case 2:
 		return doubleSurnames[r.IntN(len(doubleSurnames))] + string(n.one[r.IntN(len(n.one))])
 	}

@@ -3,102 +3,63 @@ package registry
 import (
 	"errors"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/nyaruka/phonenumbers"
-	"golang.org/x/text/unicode/norm"
-	"golang.org/x/text/width"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/written"
 )
 
 // A name's bounds, in characters.
 const (
 	minName = 2
-	maxName = 50
+	maxName = 80
 )
 
-// dot joins the parts of minority names: 阿依古丽·买买提.
-const dot = '·'
-
 var (
-	errName   = errors.New("registry: name: want 2 to 50 letters, with · inside at most")
+	errName   = errors.New("registry: name: want 2 to 80 letters, with · between them at most")
 	errPhone  = errors.New("registry: phone: want a mobile number of mainland China")
 	errCardNo = errors.New("registry: card number: want 8 to 20 letters and digits")
 )
 
-// ParseName brings a name to the one spelling in which names are compared: NFC,
-// half-width Latin letters in upper case, every kind of middle dot as ·, no
-// spaces except a single one between Latin words. It takes 2 to 50 characters.
-// Characters outside Unicode's letters (private-use ideographs of old systems
-// among them) are refused, because two systems may mean different characters by
-// them. The error is CodeBadRequest with Field "name".
+// ParseName brings a name to the form in which it is stored and shown: as it was
+// given, cleaned (written.Name). It takes 2 to 80 characters. Names are compared
+// by SameName alone. Private-use characters that GB 18030 does not name are
+// refused, because two systems may mean different characters by them. The error
+// is CodeBadRequest with Field "name".
 func ParseName(s string) (string, error) {
-	if len(s) > maxTyped*2 || !utf8.ValidString(s) {
-		return "", liuma.FailField(liuma.CodeBadRequest, "name", errName)
+	fail := liuma.FailField(liuma.CodeBadRequest, "name", errName)
+	if len(s) > maxTyped*4 || !utf8.ValidString(s) {
+		return "", fail
 	}
-	name := spaceName(strings.Map(foldDot, norm.NFC.String(width.Fold.String(s))))
-	n := utf8.RuneCountInString(name)
-	if n < minName || n > maxName || !nameShape(name) {
-		return "", liuma.FailField(liuma.CodeBadRequest, "name", errName)
+	name := written.Name(s)
+	n := len(written.Letters(name))
+	if n < minName || n > maxName || len(name) > maxMember || !written.NameShape(name) || written.NameKey(name) == "" {
+		return "", fail
 	}
 	return name, nil
 }
 
-// foldDot maps the characters that keyboards and older systems write for the
-// middle dot.
-func foldDot(r rune) rune {
-	switch r {
-	case '•', '‧', '∙', '⋅', '・', '･', '●', '.', '。', '｡':
-		return dot
-	}
-	return unicode.ToUpper(r)
-}
-
-// spaceName drops spaces, except one between two Latin words.
-func spaceName(s string) string {
-	words := strings.Fields(s)
-	var b strings.Builder
-	for i, word := range words {
-		if i > 0 {
-			last, _ := utf8.DecodeLastRuneInString(words[i-1])
-			first, _ := utf8.DecodeRuneInString(word)
-			if unicode.Is(unicode.Latin, last) && unicode.Is(unicode.Latin, first) {
-				b.WriteByte(' ')
-			}
-		}
-		b.WriteString(word)
-	}
-	return b.String()
-}
-
-// nameShape allows letters and their marks, 〇 (which Unicode counts as a
-// number), and single dots inside.
-func nameShape(name string) bool {
-	previous := dot // so that a leading dot counts as a double one
-	for _, r := range name {
-		switch {
-		case r == dot && previous == dot:
-			return false
-		case r == dot, r == ' ', r == '〇', unicode.IsLetter(r), unicode.IsMark(r):
-		default:
-			return false
-		}
-		previous = r
-	}
-	return previous != dot
-}
+// SameName reports whether two spellings are of one name: upper and lower case,
+// variants of a character and punctuation do not tell names apart.
+func SameName(a, b string) bool { return written.SameName(a, b) }
 
 // ParsePhone brings a mobile number of mainland China to its 11 digits. It
-// takes +86, 0086, full width, spaces and hyphens. The error is
+// takes +86, 0086, full width, and what written.Number drops; also brackets and
+// dots between the digits. The error is
 // CodeBadRequest with Field "phone".
 func ParsePhone(s string) (string, error) {
 	fail := liuma.FailField(liuma.CodeBadRequest, "phone", errPhone)
 	if len(s) > maxTyped {
 		return "", fail
 	}
-	c := strings.ReplaceAll(compact(s), "-", "")
+	c := strings.Map(func(r rune) rune {
+		if strings.ContainsRune("().·•", r) {
+			return -1
+		}
+		return r
+	}, written.Number(s))
 	// The library also reads letters, extensions and text around a number; here
 	// such input is no spelling of a phone number.
 	if !allDigits(strings.TrimPrefix(c, "+")) || len(c) < 11 || len(c) > 15 {
@@ -119,14 +80,14 @@ func ParsePhone(s string) (string, error) {
 }
 
 // ParseCardNo brings a social-security card number (社会保障卡卡号, mostly a
-// letter and eight digits) to upper case without spaces and hyphens: 8 to 20
+// letter and eight digits) to its canonical spelling (written.Number): 8 to 20
 // of A-Z and 0-9. The error is CodeBadRequest with Field "card_no".
 func ParseCardNo(s string) (string, error) {
 	fail := liuma.FailField(liuma.CodeBadRequest, "card_no", errCardNo)
 	if len(s) > maxTyped {
 		return "", fail
 	}
-	c := strings.ToUpper(strings.ReplaceAll(compact(s), "-", ""))
+	c := written.Number(s)
 	if len(c) < 8 || len(c) > 20 {
 		return "", fail
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/directory"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -17,15 +18,19 @@ type Config struct {
 	Vault  *vault.Vault
 	Now    func() time.Time
 	Logger *slog.Logger
+	// Regions gives the list that an import checks regions against, anew for each
+	// import; nil: the published one.
+	Regions func() (*directory.Regions, error)
 }
 
 // Registry finds and imports people. Safe for concurrent use; two imports at
 // once are safe too, but each looks for duplicates in its own file only.
 type Registry struct {
-	store  store.Store
-	vault  *vault.Vault
-	now    func() time.Time
-	logger *slog.Logger
+	store   store.Store
+	vault   *vault.Vault
+	now     func() time.Time
+	logger  *slog.Logger
+	regions func() (*directory.Regions, error)
 }
 
 // New checks the Config and returns a Registry.
@@ -36,7 +41,10 @@ func New(c Config) (*Registry, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Registry{store: c.Store, vault: c.Vault, now: c.Now, logger: c.Logger}, nil
+	if c.Regions == nil {
+		c.Regions = directory.Published
+	}
+	return &Registry{store: c.Store, vault: c.Vault, now: c.Now, logger: c.Logger, regions: c.Regions}, nil
 }
 
 // Find returns the person with an ID number, and their facts.

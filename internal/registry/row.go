@@ -5,48 +5,36 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/directory"
+	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// maxLine bounds a line of an import file, in bytes. The longest valid row is a
-// fifth of it.
-const maxLine = 2048
-
-// Reasons for which a row is rejected. They are stable, and reveal no content.
 const (
-	ReasonEncoding   = "encoding"            // not UTF-8
-	ReasonTooLong    = "line_too_long"       // more than 2,048 bytes
-	ReasonQuotes     = "quotes"              // a quoted field that does not end
-	ReasonColumns    = "columns"             // not as many as the header has
-	ReasonIDNumber   = "id_number"           // wrong shape, check character or birthday
-	ReasonIDNumber15 = "id_number_15_digits" // the old form
-	ReasonName       = "name"
-	ReasonPhone      = "phone"
-	ReasonCardNo     = "card_no"
-	ReasonRegion     = "region"
-	ReasonStatus     = "status"         // not empty, normal, lost or cancelled
-	ReasonDuplicate  = "duplicate"      // the ID number was in an earlier row
-	ReasonCardTwice  = "card_duplicate" // the card number was in an earlier row
-	ReasonCardTaken  = "card_taken"     // the card number is another person's in the registry
+	// maxLine bounds a line of an import file, in bytes. The longest valid row is
+	// a quarter of it.
+	maxLine = 2048
+	// maxCells bounds the cells of a header.
+	maxCells = 64
 )
-
-// errHeader is returned when the first line is not the header.
-var errHeader = errors.New("registry: import: the first line must be " + header)
-
-const header = "id_number,name,phone,card_no,region,status"
-
-// columns is the number of columns in header.
-const columns = 6
 
 // row is one accepted line.
 type row struct {
 	line     int
 	facts    Facts
 	physical liuma.PhysicalStatus // normal where the file has no status
+	// What the file does not say, or says in a way that cannot be read: a person
+	// who is there keeps it.
+	keepPhone, keepRegion, keepStatus bool
+	died                              bool
+	replacedBy                        string   // the new card number, with status replaced
+	abolished                         bool     // the region is no longer in use
+	cells                             []string // reasons for which cells were left out
 }
 
 // lines reads physical lines of bounded length. A field never holds a line
@@ -54,7 +42,7 @@ type row struct {
 type lines struct {
 	r      *bufio.Reader
 	number int   // of the last line returned, from 1
-	read   int64 // bytes consumed
+	read   int64 // bytes consumed, of text in UTF-8
 }
 
 func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, 64<<10)} }
@@ -81,101 +69,255 @@ func (l *lines) next() (line []byte, tooLong bool, err error) {
 	return line, tooLong || len(line) > maxLine, nil
 }
 
-// readHeader checks the first line, with or without a byte order mark.
-func (l *lines) readHeader() error {
-	line, _, err := l.next()
-	if err == io.EOF {
-		return errHeader
+// readHeader finds the header among the first lines, with or without a byte
+// order mark. Only blank lines and titles may stand before it.
+func (l *lines) readHeader() (layout, error) {
+	var first error
+	for range maxHeader {
+		line, tooLong, err := l.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return layout{}, err
+		}
+		if tooLong || !utf8.Valid(line) {
+			return layout{}, ErrHeader
+		}
+		found, err := parseHeader(string(line))
+		if err == nil {
+			return found, nil
+		}
+		if first == nil && strings.TrimSpace(string(line)) != "" {
+			first = err
+		}
 	}
-	if err != nil {
-		return err
+	if first == nil {
+		first = unknownHeader("", nil)
 	}
-	if string(bytes.TrimPrefix(line, []byte("\ufeff"))) != header {
-		return errHeader
-	}
-	return nil
+	return layout{}, first
 }
 
-// parseRow returns the row, or the reason for which it is rejected.
-func parseRow(line []byte) (row, string) {
+// parser reads rows. Used by one goroutine.
+type parser struct {
+	layout
+	regions *directory.Regions
+	// mobiles remembers which beginnings of a number are a mobile phone's, because
+	// the numbering plan looks at no digit after the fifth.
+	mobiles map[string]bool
+}
+
+// row returns the row, or the reason for which it is left out.
+func (p *parser) row(line []byte) (row, string) {
 	if !utf8.Valid(line) {
+		if validGBK(line) {
+			return row{}, ReasonGBK
+		}
 		return row{}, ReasonEncoding
 	}
-	fields, reason := splitRow(string(line))
+	if bytes.ContainsRune(line, utf8.RuneError) { // what a decoder writes for what it cannot read
+		return row{}, ReasonEncoding
+	}
+	cells, reason := split(string(line), p.comma, p.cells)
+	if reason == "" && len(cells) != p.cells {
+		reason = ReasonColumns
+	}
 	if reason != "" {
 		return row{}, reason
 	}
 	var r row
-	id, err := ParseIDNumber(fields[0])
-	if errors.Is(err, &liuma.Error{Code: liuma.CodeIDNumber15}) {
-		return row{}, ReasonIDNumber15
-	}
-	if err != nil {
-		return row{}, ReasonIDNumber
+	typed, _ := p.cell(cells, colIDNumber)
+	id, reason := idNumber(typed)
+	if reason != "" {
+		return row{}, reason
 	}
 	r.facts.IDNumber = id.Canonical()
-	if r.facts.Name, err = ParseName(fields[1]); err != nil {
-		return row{}, ReasonName
+	if reason = p.must(&r, cells); reason != "" {
+		return row{}, reason
 	}
-	if fields[2] != "" {
-		if r.facts.Phone, err = ParsePhone(fields[2]); err != nil {
-			return row{}, ReasonPhone
-		}
-	}
-	if r.facts.CardNo, err = ParseCardNo(fields[3]); err != nil {
-		return row{}, ReasonCardNo
-	}
-	if r.facts.Region, err = liuma.ParseRegion(fields[4]); err != nil {
-		return row{}, ReasonRegion
-	}
-	if r.facts.Region == "" {
-		r.facts.Region = id.Region()
-	}
-	if r.physical, err = parseStatus(fields[5]); err != nil {
-		return row{}, ReasonStatus
+	p.phone(&r, cells)
+	p.region(&r, cells, id)
+	if reason = p.status(&r, cells); reason != "" {
+		return row{}, reason
 	}
 	return r, ""
 }
 
-func parseStatus(s string) (liuma.PhysicalStatus, error) {
-	switch p := liuma.PhysicalStatus(s); p {
-	case "":
-		return liuma.PhysicalNormal, nil
-	case liuma.PhysicalNormal, liuma.PhysicalLost, liuma.PhysicalCancelled:
-		return p, nil
+// must reads the cells that a person cannot be kept without.
+func (p *parser) must(r *row, cells []string) (reason string) {
+	var err error
+	typed, _ := p.cell(cells, colName)
+	if r.facts.Name, err = ParseName(typed); err != nil {
+		if written.PrivateUse(typed) {
+			return ReasonNamePrivate
+		}
+		return ReasonName
 	}
-	return "", errors.New("registry: unknown status")
+	typed, _ = p.cell(cells, colCardNo)
+	if excel(typed) {
+		return ReasonCardNoExcel
+	}
+	if r.facts.CardNo, err = ParseCardNo(typed); err != nil {
+		return ReasonCardNo
+	}
+	return ""
 }
 
-// splitRow splits at commas; a field may be in double quotes, with a quote
+var excelPattern = regexp.MustCompile(`^[0-9](\.[0-9]+)?[eE]\+?[0-9]{1,2}$`)
+
+// excel reports whether a spreadsheet wrote a number as a power of ten.
+func excel(s string) bool {
+	return strings.ContainsAny(s, "eE") && excelPattern.MatchString(strings.TrimSpace(s))
+}
+
+func idNumber(typed string) (IDNumber, string) {
+	id, err := ParseIDNumber(typed)
+	switch {
+	case err == nil:
+		return id, ""
+	case errors.Is(err, &liuma.Error{Code: liuma.CodeIDNumber15}):
+		return id, ReasonIDNumber15
+	case excel(typed):
+		return id, ReasonIDNumberExcel
+	case errors.Is(err, errDigits):
+		return id, ReasonDigits
+	}
+	// A spreadsheet keeps fifteen digits of a quantity.
+	if c := written.Number(typed); len(c) == 18 && allDigits(c) && strings.HasSuffix(c, "000") {
+		return id, ReasonIDNumberRound
+	}
+	return id, ReasonIDNumber
+}
+
+// phone reads an optional cell: one that cannot be read is left out, and the
+// person is kept.
+func (p *parser) phone(r *row, cells []string) {
+	typed, has := p.cell(cells, colPhone)
+	if typed == "" {
+		r.keepPhone = !has
+		return
+	}
+	if number := written.Number(typed); len(number) == 11 && allDigits(number) {
+		mobile, known := p.mobiles[number[:5]]
+		if !known {
+			_, err := ParsePhone(number)
+			mobile = err == nil
+			p.mobiles[number[:5]] = mobile
+		}
+		if mobile {
+			r.facts.Phone = number
+			return
+		}
+	}
+	phone, err := ParsePhone(typed)
+	if err == nil {
+		r.facts.Phone = phone
+		return
+	}
+	r.keepPhone = true
+	if excel(typed) {
+		r.cells = append(r.cells, ReasonPhoneExcel)
+	} else {
+		r.cells = append(r.cells, ReasonPhone)
+	}
+}
+
+// region reads an optional cell. A code that is not listed gives way to the
+// nearest one above it that is. The region of an ID number is taken as it is:
+// many were given out under codes that were abolished before there were lists.
+func (p *parser) region(r *row, cells []string, id IDNumber) {
+	typed, has := p.cell(cells, colRegion)
+	r.facts.Region = id.Region()
+	if typed == "" {
+		r.keepRegion = !has
+		return
+	}
+	region, err := liuma.ParseRegion(written.Number(typed))
+	if err != nil {
+		r.keepRegion = true
+		r.cells = append(r.cells, ReasonRegion)
+		return
+	}
+	entry, listed := p.regions.Find(region)
+	if !listed {
+		r.cells = append(r.cells, ReasonRegion)
+		if above := p.regions.Above(region); above != "" {
+			r.facts.Region = above
+		}
+		return
+	}
+	r.facts.Region = region
+	r.abolished = entry.Abolished != ""
+}
+
+// status reads the status and, with replaced, the new card number.
+func (p *parser) status(r *row, cells []string) (reason string) {
+	typed, has := p.cell(cells, colStatus)
+	r.physical, r.keepStatus = liuma.PhysicalNormal, !has || typed == ""
+	switch strings.ToLower(written.Number(typed)) {
+	case "", "normal", "正常":
+	case "lost", "挂失", "已挂失":
+		r.physical = liuma.PhysicalLost
+	case "cancelled", "canceled", "注销", "已注销":
+		r.physical = liuma.PhysicalCancelled
+	case "died", "dead", "deceased", "死亡", "已死亡", "已故":
+		// No card of a person who died is used again.
+		r.physical, r.died = liuma.PhysicalCancelled, true
+	case "replaced", "补换", "已补换", "换卡", "补卡", "换发":
+		typed, _ = p.cell(cells, colReplacedBy)
+		number, err := ParseCardNo(typed)
+		if err != nil || number == r.facts.CardNo {
+			return ReasonReplacedBy
+		}
+		r.replacedBy = number
+	default:
+		r.keepStatus = true
+		r.physical = liuma.PhysicalLost // of a new person: nothing without evidence
+		r.cells = append(r.cells, ReasonStatus)
+	}
+	return ""
+}
+
+// split parts a line at its commas; a field may be in double quotes, with a quote
 // inside written twice (RFC 4180 without line breaks). Space around a field is
-// dropped.
-func splitRow(line string) ([]string, string) {
+// dropped, and what spreadsheets write to keep a number as text: ="123" and '123.
+func split(line string, comma byte, most int) ([]string, string) {
 	fields := make([]string, 0, columns)
 	for {
-		field, rest, more, ok := splitField(line)
+		field, rest, more, ok := splitField(line, comma)
 		if !ok {
 			return nil, ReasonQuotes
 		}
-		fields = append(fields, strings.TrimSpace(field))
-		if len(fields) > columns {
+		fields = append(fields, asText(strings.TrimSpace(field)))
+		if len(fields) > most {
 			return nil, ReasonColumns
 		}
 		if !more {
-			break
+			return fields, ""
 		}
 		line = rest
 	}
-	if len(fields) != columns {
-		return nil, ReasonColumns
-	}
-	return fields, ""
 }
 
-func splitField(line string) (field, rest string, more, ok bool) {
+func asText(field string) string {
+	if inner, ok := strings.CutPrefix(field, `="`); ok {
+		return strings.TrimSuffix(inner, `"`)
+	}
+	if len(field) > 1 && field[0] == '\'' && field[1] >= '0' && field[1] <= '9' {
+		return field[1:]
+	}
+	return field
+}
+
+func splitField(line string, comma byte) (field, rest string, more, ok bool) {
 	if !strings.HasPrefix(line, `"`) {
-		field, rest, more = strings.Cut(line, ",")
-		return field, rest, more, !strings.Contains(field, `"`)
+		at := strings.IndexByte(line, comma)
+		if at < 0 {
+			field = line
+		} else {
+			field, rest, more = line[:at], line[at+1:], true
+		}
+		return field, rest, more, !strings.Contains(field, `"`) || strings.HasPrefix(field, `="`) && strings.Count(field, `"`) == 2
 	}
 	line = line[1:]
 	var b strings.Builder
@@ -188,10 +330,10 @@ func splitField(line string) (field, rest string, more, ok bool) {
 		case strings.HasPrefix(after, `"`):
 			b.WriteByte('"')
 			line = after[1:]
-		case after == "":
+		case strings.TrimLeft(after, " ") == "":
 			return b.String(), "", false, true
-		case after[0] == ',':
-			return b.String(), after[1:], true, true
+		case strings.TrimLeft(after, " ")[0] == comma:
+			return b.String(), strings.TrimLeft(after, " ")[1:], true, true
 		default:
 			return "", "", false, false
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/written"
 )
 
 func sample(t testing.TB, people int, seed uint64) []byte {
@@ -48,13 +49,14 @@ func TestSampleIsPlausible(t *testing.T) {
 	}
 	seen := make(map[string]bool)
 	var lost, cancelled, minority int
+	rows := plainParser(t)
 	regions := make(map[liuma.Region]bool)
 	lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
 	if len(lines) != people+1 || lines[0] != header {
 		t.Fatalf("%d lines, the first %q", len(lines), lines[0])
 	}
 	for i, line := range lines[1:] {
-		r, reason := parseRow([]byte(line))
+		r, reason := rows.row([]byte(line))
 		if reason != "" {
 			t.Fatalf("line %d: %s: %s", i+2, reason, line)
 		}
@@ -84,7 +86,7 @@ func TestSampleIsPlausible(t *testing.T) {
 		case liuma.PhysicalCancelled:
 			cancelled++
 		}
-		if strings.ContainsRune(f.Name, dot) {
+		if strings.ContainsRune(f.Name, written.Dot) {
 			minority++
 		}
 	}

@@ -20,13 +20,15 @@ func (d *Data) admin(server *admin.Server, logger *slog.Logger) (*admin.Admin, e
 	return admin.New(admin.Config{
 		Store: d.Store, Registry: d.Registry, Record: d.Record, Vault: d.Vault, KeyFile: d.Config.Vault, Clock: d.Clock,
 		Issuer: d.Config.Issuer, Shape: d.Config.Keepers.Shape, TextsDriver: d.Config.Texts.Driver, TextsVoice: d.Config.Texts.Voice(),
+		DatabaseFile: d.Config.Database, Retention: admin.Retention{Requests: int(d.Config.Retention.Requests),
+			Ceremonies: int(d.Config.Retention.Ceremonies), Record: int(d.Config.Retention.Record)},
 		Server: server, Logger: logger,
 	})
 }
 
 // forAdmin gives administration the parts of the running system.
 func (s *System) forAdmin() *admin.Server {
-	out := &admin.Server{Since: s.Clock.Wall(), Authority: s.Authority, Quorum: s.Quorum, Keepers: s}
+	out := &admin.Server{Since: s.Clock.Wall(), Authority: s.Authority, Quorum: s.Quorum, Keepers: s, Doors: s}
 	// A nil pointer in an interface would not be nil.
 	if s.Outbox != nil {
 		out.Outbox = s.Outbox

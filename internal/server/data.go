@@ -14,6 +14,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/directory"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -176,12 +177,24 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 	if o.BetweenStore != nil {
 		d.Store = o.BetweenStore(db)
 	}
-	if d.Registry, err = registry.New(registry.Config{Store: d.Store, Vault: d.Vault, Now: d.Clock.Now, Logger: o.Logger}); err != nil {
+	if d.Registry, err = registry.New(registry.Config{
+		Store: d.Store, Vault: d.Vault, Now: d.Clock.Now, Logger: o.Logger, Regions: func() (*directory.Regions, error) { return Regions(c) },
+	}); err != nil {
 		return nil, err
 	}
-	d.Record, err = record.New(record.Config{Store: d.Store, Signer: d.Vault, Issuer: c.Issuer, Now: d.Clock.Now, Directory: c.Digests, Logger: o.Logger})
+	d.Record, err = record.New(record.Config{Store: d.Store, Signer: d.Vault, Issuer: c.Issuer, Now: d.Clock.Now, Directory: c.Digests,
+		Keep: c.Retention.Record.Duration(), Logger: o.Logger})
 	return d, err
 }
+
+// RegionsFile is the path of the operator's list of regions, which need not be
+// there.
+func RegionsFile(c config.Config) string {
+	return filepath.Join(filepath.Dir(c.Database), directory.File)
+}
+
+// Regions reads the list of regions that an authority goes by.
+func Regions(c config.Config) (*directory.Regions, error) { return directory.Open(RegionsFile(c)) }
 
 // keepTime saves the time at an orderly end. Where it fails, the last save of
 // Maintain stands.

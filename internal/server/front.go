@@ -44,7 +44,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 	db = &timely{Store: db, clock: s.Clock, logger: s.options.Logger}
 	s.Authority, err = authority.New(authority.Config{
 		Store: db, Vault: s.Vault, Quorum: s.Quorum, Policy: rules, Registry: s.Registry, Outbox: outbox,
-		Issuer: s.Config.Issuer, Process: process, Clock: s.Clock, Wait: s.options.Wait, Logger: s.options.Logger,
+		Issuer: s.Config.Issuer, Process: process, Clock: s.Clock, Wait: s.options.Wait, Keep: s.Config.Retention.Requests.Duration(), Logger: s.options.Logger,
 		// The keepers' ledgers are leased to one process at a time, and this one
 		// holds them: no other authority can be running on this directory.
 		Ended: func(other string) bool { return other != process },
@@ -54,7 +54,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 	}
 	s.Ceremonies, err = ceremony.New(ceremony.Config{
 		Engine: s.Authority, Store: db, Vault: s.Vault, Policy: rules, Registry: s.Registry, Outbox: outbox,
-		CodeWays: s.codeWays, Issuer: s.Config.Issuer, Logger: s.options.Logger,
+		CodeWays: s.codeWays, Issuer: s.Config.Issuer, Keep: s.Config.Retention.Ceremonies.Duration(), Logger: s.options.Logger,
 	})
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 		return err
 	}
 	s.alarmed.Store(s.Authority)
-	s.beside(s.Authority.Maintain, s.Ceremonies.Maintain, s.Record.Maintain)
+	s.beside(s.Authority.Maintain, s.Authority.Retain, s.Ceremonies.Maintain, s.Record.Maintain, s.Record.Retain)
 	return nil
 }
 

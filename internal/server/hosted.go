@@ -16,6 +16,7 @@ import (
 func (s *System) hostedDoor() (*http.Server, error) {
 	protocol, err := oidc.New(oidc.Config{
 		Authority: s.Front(), Tokens: s.Vault, Issuer: s.Config.Issuer, Now: s.Clock.Wall, Latest: s.Clock.Latest, Logger: s.options.Logger,
+		InFlight: s.hostedBounds.inFlight,
 	})
 	if err != nil {
 		return nil, err
@@ -24,14 +25,14 @@ func (s *System) hostedDoor() (*http.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	proxies, err := s.Config.ProxyNetworks()
+	proxies, err := s.Config.ProxyNetworks(s.Config.Hosted)
 	if err != nil {
 		return nil, err
 	}
 	pages, err := holder.New(holder.Config{
 		Authority: s.Front(), Assets: assets, Origin: strings.TrimSuffix(s.Config.Issuer, "/"),
 		Now: s.Clock.Wall, Logger: s.options.Logger, DomainChecks: s.Config.DomainChecks,
-		Proxies: proxies, Hotline: s.Config.Hotline,
+		Proxies: proxies, Hotline: s.Config.Hotline, InFlight: s.hostedBounds.inFlight,
 	})
 	if err != nil {
 		return nil, err

@@ -82,6 +82,8 @@ type System struct {
 	nodes      []*keeper.Node       // behind Keepers
 	codeWays   []liuma.CodeWay      // in which Outbox sends one-time codes
 	options    Options
+	// What each door takes at once; zero for one that is not configured.
+	channelBounds, hostedBounds, gatewayBounds bounded
 	// alarmed gets the keepers' alarms, once the authority is made.
 	alarmed atomic.Pointer[authority.Authority]
 }
@@ -99,6 +101,9 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 			err = errors.Join(err, s.Close())
 		}
 	}()
+	if err := s.openBounds(); err != nil {
+		return nil, err
+	}
 	if err := s.openKeepers(ctx); err != nil {
 		return nil, err
 	}
@@ -109,7 +114,8 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 		return nil, err
 	}
 	s.beside(s.Admin.Reseal)
-	door := api.Config{Authority: s.Front(), Issuer: c.Issuer, Now: s.Clock.Wall, Latest: s.Clock.Latest, Logger: o.Logger}
+	door := api.Config{Authority: s.Front(), Issuer: c.Issuer, Now: s.Clock.Wall, Latest: s.Clock.Latest, Logger: o.Logger,
+		InFlight: s.channelBounds.inFlight}
 	if s.Outbox != nil {
 		door.TextsBehind = s.Outbox.Behind
 	}
@@ -122,6 +128,7 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 			return nil, err
 		}
 	}
+	s.guard()
 	return s, nil
 }
 

@@ -61,9 +61,6 @@ type CeremonyWriter interface {
 	// Action if Revision is the stored one, and stores Revision+1. ErrConflict
 	// if it is not; ErrExists if another ceremony has the Code or RequestURI.
 	UpdateCeremony(Ceremony) error
-	// PruneCeremonies drops ceremonies that ended before a time, with their
-	// one-time codes, and returns how many.
-	PruneCeremonies(endedBefore time.Time) (int64, error)
 }
 
 // Contact is the bound phone of a card. A number may serve several cards.

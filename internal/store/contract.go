@@ -86,6 +86,7 @@ type Reader interface {
 	MeterReader
 	DigestReader
 	ResealReader
+	RetainReader
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
@@ -134,8 +135,8 @@ type Reader interface {
 	Entries(s audit.Stream, after uint64, limit int) ([]audit.Recorded, error)
 }
 
-// Tx reads and writes. Every write but SaveClock, Meter, PruneMeters and
-// ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
+// Tx reads and writes. Every write but SaveClock, SaveSweep, Meter, PruneMeters, DropArchived
+// and ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many
 // (Delete…Of, Delete…Ticks, Prune…) may find none. Times are kept to the
@@ -147,6 +148,7 @@ type Tx interface {
 	MeterWriter
 	DigestWriter
 	ResealWriter
+	RetainWriter
 
 	// RaiseShared lifts Shared above a number, for a database that was restored
 	// and is taken for good.
@@ -184,6 +186,9 @@ type Tx interface {
 	// physical card number belongs to another holder. A zero CardNo never
 	// collides.
 	UpsertPerson(Person) error
+	// InsertPerson adds a person who is not there. ErrExists: the Holder is there,
+	// or the CardNo is another person's; nothing was written.
+	InsertPerson(Person) error
 
 	InsertClient(Client) error
 	UpdateClient(Client) error
@@ -336,6 +341,7 @@ type Person struct {
 	Physical   liuma.PhysicalStatus
 	ReplacedBy vault.Index // card number that replaced an earlier one, or zero
 	UpdatedAt  time.Time
+	Died       bool // no report makes the card usable again
 }
 
 // ClientKind says which doors a client may use.

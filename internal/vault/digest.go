@@ -12,3 +12,13 @@ func (v *Vault) SignDigest(d audit.Digest) (audit.SignedDigest, error) {
 	token, err := v.sign(v.signing.digests, payload)
 	return audit.SignedDigest{Digest: d, Token: token}, err
 }
+
+// SignArchive signs an archive of the record, with the same key.
+func (v *Vault) SignArchive(a audit.Archive) (audit.SignedArchive, error) {
+	payload, err := a.Payload()
+	if err != nil {
+		return audit.SignedArchive{}, err
+	}
+	token, err := v.sign(v.signing.archives, payload)
+	return audit.SignedArchive{Archive: a, Token: token}, err
+}

@@ -12,14 +12,15 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 )
 
-// signingKeys are the ES256 keys of receipts, ID tokens and digests of the
-// record: one signs, all are published. The type in the header (typ) tells the
-// three apart.
+// signingKeys are the ES256 keys of receipts, ID tokens and digests and
+// archives of the record: one signs, all are published. The type in the header
+// (typ) tells the four apart.
 // Signers are built once, because making one costs more than signing.
 type signingKeys struct {
 	receipts jose.Signer // typ "liuma-receipt+jwt"
 	idTokens jose.Signer // typ "JWT"
 	digests  jose.Signer // typ audit.DigestType
+	archives jose.Signer // typ audit.ArchiveType
 	signs    string      // kid of the one that signs
 	public   []jose.JSONWebKey
 }
@@ -48,6 +49,9 @@ func newSigningKeys(raw *rawKeys) (signingKeys, error) {
 			return signingKeys{}, err
 		}
 		if s.digests, err = newSigner(key, public.KeyID, audit.DigestType); err != nil {
+			return signingKeys{}, err
+		}
+		if s.archives, err = newSigner(key, public.KeyID, audit.ArchiveType); err != nil {
 			return signingKeys{}, err
 		}
 	}

@@ -32,6 +32,9 @@ type house struct {
 	*testkit.Env // made the directory, and is closed
 	binary       string
 	hosted       string // address of the hosted door's listener, where there is one
+	native       string // address of the native door's listener
+	files        int    // that the server may have open; zero: as many as the test
+	said         *bytes.Buffer
 	config       config.Config
 	process      *exec.Cmd
 	channel      testkit.Party
@@ -92,23 +95,27 @@ func (h *house) leave(t *testing.T) {
 func (h *house) start(t *testing.T) {
 	t.Helper()
 	h.process = exec.Command(h.binary, "serve", "--data", h.Dir, "--listen", "127.0.0.1:0")
-	var said bytes.Buffer
-	h.process.Stderr = &said
+	if h.files > 0 {
+		h.process = exec.Command("sh", "-c", fmt.Sprintf(`ulimit -n %d; exec "$0" "$@"`, h.files), h.binary, "serve", "--data", h.Dir, "--listen", "127.0.0.1:0")
+	}
+	h.said = &bytes.Buffer{}
+	h.process.Stderr = h.said
 	out, err := h.process.StdoutPipe()
 	must(t, err)
 	must(t, h.process.Start())
 	lines := bufio.NewReader(out)
 	line, err := lines.ReadString('\n')
 	if err != nil {
-		t.Fatalf("the server did not start: %v\n%s", err, said.String())
+		t.Fatalf("the server did not start: %v\n%s", err, h.said.String())
 	}
 	for at := ""; h.config.Hosted.Listen != "" && !strings.Contains(at, "hosted door listens at "); {
 		if at, err = lines.ReadString('\n'); err != nil {
-			t.Fatalf("the server did not open the hosted door: %v\n%s", err, said.String())
+			t.Fatalf("the server did not open the hosted door: %v\n%s", err, h.said.String())
 		}
 		_, h.hosted, _ = strings.Cut(strings.Trim(at, ")\n"), "listens at ")
 	}
 	base := line[strings.LastIndex(line, "http://"):]
+	h.native = strings.TrimPrefix(strings.TrimSpace(base), "http://")
 	h.client, err = h.channel.Connect(strings.TrimSpace(base),
 		&http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}})
 	must(t, err)

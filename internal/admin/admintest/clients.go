@@ -160,8 +160,8 @@ func clientsAtOnce(t *testing.T, w *World, a admin.Administration) {
 	if err != nil || len(list) != 8 {
 		t.Errorf("%d channels, %v", len(list), err)
 	}
-	if got := len(w.Entries(t)); got != 8*5+3 {
-		t.Errorf("%d entries, want 5 a client and 3 of the import", got)
+	if got := len(w.Entries(t)); got != 8*5+2 {
+		t.Errorf("%d entries, want 5 a client and 2 of the import", got)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -59,6 +60,7 @@ func records(t *testing.T, w *World, a admin.Administration) {
 	if numbers != 1 {
 		t.Errorf("%d entries after the digest, want 1", numbers)
 	}
+	archives(t, w, a)
 	w.Broken.Store(true)
 	var broken bytes.Buffer
 	err = a.ExportRecord(t.Context(), record.Query{}, &broken)
@@ -67,5 +69,40 @@ func records(t *testing.T, w *World, a admin.Administration) {
 	}
 	if _, err := a.MakeDigest(t.Context()); err == nil {
 		t.Error("a digest of a store that fails")
+	}
+}
+
+// archives: the next archive is planned, written, and kept once, with a reason.
+func archives(t *testing.T, w *World, a admin.Administration) {
+	t.Helper()
+	if _, err := a.PlanArchive(t.Context(), time.Time{}); !errors.Is(err, admin.ErrNothingToArchive) {
+		t.Errorf("planned before anything is due: %v", err)
+	}
+	plan, err := a.PlanArchive(t.Context(), Start.Add(time.Hour))
+	must(t, err)
+	if plan.Number != 1 || plan.Digest != 1 || !plan.DigestAt.Equal(Start) {
+		t.Errorf("planned %+v", plan)
+	}
+	var file bytes.Buffer
+	must(t, a.ExportRecord(t.Context(), record.Query{Archive: plan.Digest}, &file))
+	signed, err := audit.ReadArchive(&file, nil)
+	must(t, err)
+	if _, err := a.KeepArchive(t.Context(), signed.Token, " "); !errors.Is(err, audit.ErrReason) {
+		t.Errorf("kept without a reason: %v", err)
+	}
+	kept, err := a.KeepArchive(t.Context(), signed.Token, "monthly")
+	must(t, err)
+	if kept.Number != 1 || kept.Digest != 1 || !kept.Leaving.After(Start) {
+		t.Errorf("kept %+v", kept)
+	}
+	for _, token := range []string{signed.Token, "a.b.c"} {
+		if _, err := a.KeepArchive(t.Context(), token, "again"); !errors.Is(err, admin.ErrArchive) {
+			t.Errorf("kept again: %v", err)
+		}
+	}
+	s, err := a.Status(t.Context())
+	must(t, err)
+	if s.Retention.Archives != 1 || s.Retention.Left != 0 || s.Retention.Due || s.Retention.OldestDigest == nil {
+		t.Errorf("status %+v", s.Retention)
 	}
 }

@@ -132,6 +132,8 @@ func (d *Door) routes() http.Handler {
 	mux.HandleFunc("POST "+pathDrop, d.answer(d.dropKey))
 	mux.HandleFunc("POST "+pathDigest, d.answer(d.makeDigest))
 	mux.HandleFunc("GET "+pathRecord, d.exportRecord)
+	mux.HandleFunc("POST "+pathPlan, d.answer(d.planArchive))
+	mux.HandleFunc("POST "+pathKeep, d.answer(d.keepArchive))
 	mux.HandleFunc("POST "+pathRoot, d.answer(d.rotateRoot))
 	mux.HandleFunc("POST "+pathDropRoot, d.answer(d.dropRoot))
 	mux.HandleFunc("POST "+pathHead, d.answer(d.raiseHead))

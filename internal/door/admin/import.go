@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"time"
-
-	"github.com/liuma-pin/liuma/internal/admin"
 )
 
 // writePatience is how long a caller may take to read a line of an answer. A
@@ -24,8 +22,9 @@ func (d *Door) importRegistry(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer file.Close() // read only: nothing to lose
-	if r.ContentLength != 0 {
-		d.refuse(w, r, errRequest) // an earlier release's upload
+	c, err := importConfig(r.URL.RawQuery)
+	if err != nil || r.ContentLength != 0 { // with a body: an earlier release's upload
+		d.refuse(w, r, errRequest)
 		return
 	}
 	control := http.NewResponseController(w)
@@ -39,11 +38,11 @@ func (d *Door) importRegistry(w http.ResponseWriter, r *http.Request) {
 	out := &report{w: w, control: control, stop: stop}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out.flush()
-	sum, err := d.admin.ImportRegistry(ctx, file, admin.ImportConfig{
-		Progress: func(read int64) { out.tell(event{Read: &read}); out.flush() },
-		Reject:   func(line int, reason string) { out.tell(event{Reject: &rejected{Line: line, Reason: reason}}) },
-	})
-	end := &ended{Read: sum.Read, Kept: sum.Kept, Rejected: sum.Rejected}
+	c.Progress = func(read int64) { out.tell(event{Read: &read}); out.flush() }
+	c.Reject = func(line int, reason string) { out.tell(event{Reject: &rejected{Line: line, Reason: reason}}) }
+	c.Cell = func(line int, reason string) { out.tell(event{Cell: &rejected{Line: line, Reason: reason}}) }
+	sum, err := d.admin.ImportRegistry(ctx, file, c)
+	end := &ended{Read: sum.Read, Kept: sum.Kept, Rejected: sum.Rejected, Unchanged: sum.Unchanged, Cells: sum.Cells, Abolished: sum.Abolished}
 	code := "ok"
 	if err != nil {
 		end.Problem = explain(err)

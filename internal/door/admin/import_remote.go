@@ -43,7 +43,7 @@ func (r *Remote) ImportRegistry(ctx context.Context, file *os.File, c admin.Impo
 		_ = conn.CloseWrite()
 	})
 	defer unwatch()
-	resp, err := r.ask(conn, file)
+	resp, err := r.ask(conn, file, importQuery(c))
 	if err != nil {
 		return registry.Summary{}, lost(ctx, err)
 	}
@@ -70,11 +70,12 @@ func (r *Remote) ImportRegistry(ctx context.Context, file *os.File, c admin.Impo
 }
 
 // ask sends the request and the file with it, and reads the head of the answer.
-func (r *Remote) ask(conn *net.UnixConn, file *os.File) (*http.Response, error) {
+func (r *Remote) ask(conn *net.UnixConn, file *os.File, query string) (*http.Response, error) {
 	req, err := newRequest(context.Background(), http.MethodPost, pathImport, nil)
 	if err != nil {
 		return nil, err
 	}
+	req.URL.RawQuery = query
 	req.Close = true // one request a connection
 	var head bytes.Buffer
 	if err := req.Write(&head); err != nil {
@@ -100,6 +101,8 @@ func follow(body io.Reader, c admin.ImportConfig) (*ended, error) {
 			return e.End, nil
 		case e.Reject != nil && c.Reject != nil:
 			c.Reject(e.Reject.Line, e.Reject.Reason)
+		case e.Cell != nil && c.Cell != nil:
+			c.Cell(e.Cell.Line, e.Cell.Reason)
 		case e.Read != nil && c.Progress != nil:
 			c.Progress(*e.Read)
 		}

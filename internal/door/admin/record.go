@@ -28,6 +28,33 @@ func (d *Door) makeDigest(r *http.Request) (any, error) {
 	return made, nil
 }
 
+// planArchive says what the next archive would hold.
+func (d *Door) planArchive(r *http.Request) (any, error) {
+	q, err := decode[planArchive](r.Body)
+	if err != nil {
+		return nil, err
+	}
+	var before time.Time
+	if q.Before != 0 {
+		before = time.UnixMilli(q.Before)
+	}
+	return d.admin.PlanArchive(r.Context(), before)
+}
+
+// keepArchive notes that an archive was written.
+func (d *Door) keepArchive(r *http.Request) (any, error) {
+	q, err := decode[keepArchive](r.Body)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := d.admin.KeepArchive(r.Context(), q.Token, q.Reason)
+	if err != nil {
+		return nil, err
+	}
+	d.logger.Info("operator door: archive kept", "number", kept.Number, "digest", kept.Digest)
+	return kept, nil
+}
+
 func queryOf(v url.Values) (q record.Query, err error) {
 	if s := v.Get("stream"); s != "" {
 		if q.Stream, err = audit.ParseStream(s); err != nil {
@@ -36,6 +63,11 @@ func queryOf(v url.Values) (q record.Query, err error) {
 	}
 	if s := v.Get("from"); s != "" {
 		if q.From, err = strconv.ParseUint(s, 10, 63); err != nil {
+			return q, errRequest
+		}
+	}
+	if s := v.Get("archive"); s != "" {
+		if q.Archive, err = strconv.ParseUint(s, 10, 63); err != nil {
 			return q, errRequest
 		}
 	}
@@ -50,6 +82,9 @@ func valuesOf(q record.Query) url.Values {
 	}
 	if q.From > 0 {
 		v.Set("from", strconv.FormatUint(q.From, 10))
+	}
+	if q.Archive > 0 {
+		v.Set("archive", strconv.FormatUint(q.Archive, 10))
 	}
 	if q.Recent {
 		v.Set("recent", "true")
@@ -100,6 +135,22 @@ func (r *Remote) MakeDigest(ctx context.Context) (admin.Digest, error) {
 	var d admin.Digest
 	err := r.call(ctx, http.MethodPost, pathDigest, makeDigest{}, &d)
 	return d, err
+}
+
+// PlanArchive says what the next archive of the record would hold.
+func (r *Remote) PlanArchive(ctx context.Context, before time.Time) (p admin.ArchivePlan, err error) {
+	var q planArchive
+	if !before.IsZero() {
+		q.Before = before.UnixMilli()
+	}
+	err = r.call(ctx, http.MethodPost, pathPlan, q, &p)
+	return p, err
+}
+
+// KeepArchive takes an archive for written.
+func (r *Remote) KeepArchive(ctx context.Context, token string, reason audit.Reason) (a admin.Archive, err error) {
+	err = r.call(ctx, http.MethodPost, pathKeep, keepArchive{token, reason}, &a)
+	return a, err
 }
 
 // ExportRecord copies the audit record, or a part of it, to w.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -33,6 +34,8 @@ const (
 	pathDrop        = "/v1/keys/drop"
 	pathDigest      = "/v1/record/digest"
 	pathRecord      = "/v1/record"
+	pathPlan        = "/v1/record/archive/plan"
+	pathKeep        = "/v1/record/archive/keep"
 	pathRoot        = "/v1/keys/vault/rotate"
 	pathDropRoot    = "/v1/keys/vault/drop"
 	pathHead        = "/v1/cards/head"
@@ -88,6 +91,8 @@ const (
 	CodeNoServer  Code = "not_serving"
 	CodeNoCard    Code = "card_unknown"
 	CodeKeepers   Code = "keepers_disagree"
+	CodeNothing   Code = "nothing_to_archive"
+	CodeArchive   Code = "archive_not_next"
 )
 
 // Refusal is the server's answer to a request that it did not carry out.
@@ -151,6 +156,8 @@ func known() []knownError {
 		{admin.ErrNotServing, CodeNoServer, http.StatusConflict},
 		{admin.ErrNoCard, CodeNoCard, http.StatusNotFound},
 		{admin.ErrKeepers, CodeKeepers, http.StatusServiceUnavailable},
+		{admin.ErrNothingToArchive, CodeNothing, http.StatusConflict},
+		{admin.ErrArchive, CodeArchive, http.StatusConflict},
 		{store.ErrFailed, CodeStore, http.StatusServiceUnavailable},
 		{store.ErrFull, CodeFull, http.StatusServiceUnavailable},
 		{errRequest, CodeRequest, http.StatusBadRequest},
@@ -255,6 +262,17 @@ type acceptedStep struct {
 	Done   bool   `json:"done"`
 }
 
+// planArchive asks what the next archive would hold, and keepArchive notes that it was
+// written.
+type planArchive struct {
+	Before int64 `json:"before"` // milliseconds since 1970; 0: what need not be kept
+}
+
+type keepArchive struct {
+	Token  string       `json:"token"`
+	Reason audit.Reason `json:"reason"`
+}
+
 // acceptClock asks for the machine's clock to be accepted.
 type acceptClock struct {
 	Reason audit.Reason `json:"reason"`
@@ -282,6 +300,7 @@ const (
 type event struct {
 	Read   *int64    `json:"read,omitempty"` // bytes worked through
 	Reject *rejected `json:"reject,omitempty"`
+	Cell   *rejected `json:"cell,omitempty"`
 	End    *ended    `json:"end,omitempty"` // the last line
 }
 
@@ -291,14 +310,51 @@ type rejected struct {
 }
 
 type ended struct {
-	Read     int64    `json:"read"` // rows
-	Kept     int64    `json:"kept"`
-	Rejected int64    `json:"rejected"`
-	Problem  *problem `json:"problem,omitempty"`
+	Read     int64 `json:"read"` // rows
+	Kept     int64 `json:"kept"`
+	Rejected int64 `json:"rejected"`
+	// The members below are of a server that says them.
+	Unchanged int64    `json:"unchanged,omitempty"`
+	Cells     int64    `json:"cells,omitempty"`
+	Abolished int64    `json:"abolished,omitempty"`
+	Problem   *problem `json:"problem,omitempty"`
 }
 
 func (e *ended) summary() registry.Summary {
-	return registry.Summary{Read: e.Read, Kept: e.Kept, Rejected: e.Rejected}
+	return registry.Summary{
+		Read: e.Read, Kept: e.Kept, Rejected: e.Rejected, Unchanged: e.Unchanged, Cells: e.Cells, Abolished: e.Abolished,
+	}
+}
+
+// The words of an import's query.
+const (
+	queryEncoding = "encoding"
+	queryDryRun   = "dry_run"
+)
+
+// importQuery says in a request's address how its file is imported; importConfig
+// reads it, and no other spelling of it.
+func importQuery(c admin.ImportConfig) string {
+	q := url.Values{}
+	if c.Encoding != registry.Guess {
+		q.Set(queryEncoding, string(c.Encoding))
+	}
+	if c.DryRun {
+		q.Set(queryDryRun, "true")
+	}
+	return q.Encode()
+}
+
+func importConfig(raw string) (c admin.ImportConfig, err error) {
+	q, err := url.ParseQuery(raw)
+	if err != nil {
+		return c, errRequest
+	}
+	c.DryRun = q.Get(queryDryRun) != ""
+	if c.Encoding, err = registry.ParseEncoding(q.Get(queryEncoding)); err != nil || importQuery(c) != raw {
+		return c, errRequest
+	}
+	return c, nil
 }
 
 // decode reads one JSON value and accepts only the exact bytes that this

@@ -70,6 +70,8 @@ type Config struct {
 	// TextsBehind says whether codes and notices are late; nil where none are
 	// sent.
 	TextsBehind func() bool
+	// InFlight bounds the requests that are worked on; nil: nothing does.
+	InFlight *door.InFlight
 	// TokenCache is how many checked token signatures are remembered; zero
 	// means 4096.
 	TokenCache int
@@ -138,7 +140,7 @@ func New(c Config) (*Door, error) {
 	var err error
 	d.calls, err = door.NewCalls(door.CallsConfig{
 		Now: c.Now, Logger: c.Logger, Status: statusOf, Reasons: reasons(),
-		Type: "application/problem+json", Challenge: `Bearer error="invalid_token"`,
+		InFlight: c.InFlight, Type: "application/problem+json", Challenge: `Bearer error="invalid_token"`,
 		Document: func(_ *http.Request, f door.Refusal) any { return newProblem(f) },
 	})
 	if err != nil {

@@ -108,7 +108,7 @@ func describeProblems(op *huma.Operation, e endpoint, body bool, schema *huma.Sc
 	codes := slices.Clone(e.codes)
 	if e.kind != "" {
 		codes = append(codes, liuma.CodeUnauthenticated, liuma.CodeForbidden, liuma.CodeBadRequest,
-			liuma.CodeInternal, liuma.CodeUnavailable)
+			liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeTooManyRequests)
 	}
 	if body {
 		codes = append(codes, liuma.CodeTooLarge)

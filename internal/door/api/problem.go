@@ -41,7 +41,7 @@ func statusOf(c liuma.Code) (int, bool) {
 		return http.StatusInternalServerError, true
 	case liuma.CodeUnavailable:
 		return http.StatusServiceUnavailable, true
-	case liuma.CodeBusy, liuma.CodeSlowDown, liuma.CodePhoneCodesSpent, liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit,
+	case liuma.CodeBusy, liuma.CodeTooManyRequests, liuma.CodeSlowDown, liuma.CodePhoneCodesSpent, liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit,
 		liuma.CodePhoneCodeLink, liuma.CodePhoneCodesKept, liuma.CodePhoneCodeChannel, liuma.CodePhoneNumbers,
 		liuma.CodeTooManyOpen, liuma.CodeCardNoSpent, liuma.CodeFreezeCodeLimit, liuma.CodeHotlineLimit,
 		liuma.CodeFreezesSpent, liuma.CodeRationSpent, liuma.CodeLinkLimit:

@@ -136,7 +136,9 @@ func (d *Door) admit(v *door.Visit, r *http.Request, e endpoint, recall bool) (*
 	if err != nil {
 		return nil, err
 	}
-	v.Client = client.ID
+	if err := v.Admit(client.ID); err != nil {
+		return nil, err
+	}
 	if client.Kind != e.kind {
 		return nil, liuma.Fail(liuma.CodeForbidden, errors.New("wrong kind of client"))
 	}

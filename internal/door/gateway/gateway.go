@@ -17,8 +17,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -47,7 +49,7 @@ type Fetched interface {
 	ReadReport(id, token, status string) ([]notify.Report, error)
 }
 
-// Config holds the parts of the door. All members are required.
+// Config holds the parts of the door. All members but InFlight are required.
 type Config struct {
 	// Driver sends the texts. Reports are taken if it is Signed or Fetched.
 	Driver notify.Driver
@@ -56,6 +58,8 @@ type Config struct {
 	Path   string
 	Now    func() time.Time
 	Logger *slog.Logger
+	// InFlight bounds the requests that are worked on; nil: nothing does.
+	InFlight *door.InFlight
 }
 
 // handler serves the door. It is immutable.
@@ -73,8 +77,11 @@ func New(c Config) (http.Handler, error) {
 	}
 	h := &handler{sink: c.Sink, mux: http.NewServeMux(), log: c.Logger}
 	var err error
-	h.visits, err = door.NewLog(door.LogConfig{Now: c.Now, Logger: c.Logger, Fault: func(v *door.Visit, _ *http.Request) {
+	h.visits, err = door.NewLog(door.LogConfig{Now: c.Now, Logger: c.Logger, InFlight: c.InFlight, Fault: func(v *door.Visit, _ *http.Request) {
 		v.WriteHeader(http.StatusInternalServerError) // the gateway sends it again
+	}, Refuse: func(v *door.Visit, _ *http.Request, err error) {
+		v.Header().Set("Retry-After", strconv.Itoa(door.RetryAfter(&liuma.Error{Code: liuma.CodeOf(err)}, c.Now())))
+		v.WriteHeader(http.StatusServiceUnavailable) // the gateway sends it again
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)

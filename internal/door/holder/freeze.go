@@ -2,9 +2,7 @@ package holder
 
 import (
 	"encoding/base64"
-	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -175,43 +173,5 @@ func (h *handler) sureToFreeze(v *view, p ceremony.Page) {
 }
 
 // source is the address for which a request counts: among wrong freeze codes,
-// and among guesses at PINs. It is the address that the request came from. If that is one of the
-// configured proxies, it is the last address of X-Forwarded-For that is not one
-// of them. A household has a /64 of IPv6, so a whole /64 is one source.
-func (h *handler) source(r *http.Request) string {
-	from := addressOf(r.RemoteAddr)
-	way := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(way) - 1; i >= 0 && h.isProxy(from); i-- {
-		before := addressOf(strings.TrimSpace(way[i]))
-		if !before.IsValid() {
-			break
-		}
-		from = before
-	}
-	if from.Is6() {
-		if household, err := from.Prefix(64); err == nil {
-			return household.String()
-		}
-	}
-	return from.String()
-}
-
-func (h *handler) isProxy(a netip.Addr) bool {
-	for _, p := range h.proxies {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
-}
-
-func addressOf(s string) netip.Addr {
-	if host, _, err := net.SplitHostPort(s); err == nil {
-		s = host
-	}
-	a, err := netip.ParseAddr(s)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return a.Unmap().WithZone("")
-}
+// and among guesses at PINs.
+func (h *handler) source(r *http.Request) string { return h.proxies.Source(r) }

@@ -73,6 +73,9 @@ type Config struct {
 	// Proxies are the addresses of the proxies in front of the door. Only their
 	// X-Forwarded-For is believed; wrong freeze codes are counted by it.
 	Proxies []netip.Prefix
+	// InFlight bounds the requests that are worked on, together with the
+	// protocol's; nil: nothing does.
+	InFlight *door.InFlight
 	// Settle is how long a second press of the same button waits for the result
 	// of the first; zero means three seconds.
 	Settle time.Duration
@@ -114,7 +117,7 @@ type handler struct {
 	zone      *time.Location
 	hotline   string
 	settle    time.Duration
-	proxies   []netip.Prefix
+	proxies   door.Proxies
 	real      string // the origin of genuine pages
 	pages     *pages
 	checks    *os.Root // nil: no domain checks
@@ -140,7 +143,7 @@ func New(c Config) (http.Handler, error) {
 	if h.pages, err = newPages(c.Assets); err != nil {
 		return nil, fmt.Errorf("holder: %w", err)
 	}
-	h.door, err = door.NewPages(door.PagesConfig{Origin: c.Origin, Now: c.Now, Logger: c.Logger, Fault: h.fault})
+	h.door, err = door.NewPages(door.PagesConfig{Origin: c.Origin, Now: c.Now, Logger: c.Logger, Fault: h.fault, InFlight: c.InFlight})
 	if err != nil {
 		return nil, fmt.Errorf("holder: %w", err)
 	}

@@ -120,7 +120,7 @@ func checkPage(t *testing.T, id, body string, lang door.Lang, care bool) {
 
 // TestEveryFault draws the error page of every error code.
 func TestEveryFault(t *testing.T) {
-	codes := []liuma.Code{liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy, liuma.CodeBadRequest, liuma.CodeNotFound,
+	codes := []liuma.Code{liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy, liuma.CodeTooManyRequests, liuma.CodeBadRequest, liuma.CodeNotFound,
 		liuma.CodeTooLarge, liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeRequestURIInvalid, liuma.CodeForbidden}
 	for _, code := range codes {
 		for _, lang := range []door.Lang{door.Chinese, door.English} {

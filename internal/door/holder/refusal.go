@@ -39,7 +39,7 @@ func statusOf(c liuma.Code) int {
 		return http.StatusServiceUnavailable
 	case liuma.CodeForbidden:
 		return http.StatusForbidden
-	case liuma.CodeFreezeCodeLimit, liuma.CodeSlowDown, liuma.CodeTooManyOpen, liuma.CodeFreezesSpent:
+	case liuma.CodeFreezeCodeLimit, liuma.CodeSlowDown, liuma.CodeTooManyRequests, liuma.CodeTooManyOpen, liuma.CodeFreezesSpent:
 		return http.StatusTooManyRequests
 	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
 		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeFreezeCodeInvalid:

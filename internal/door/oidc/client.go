@@ -40,7 +40,9 @@ type assertion struct {
 
 // check returns the channel that signed the request's assertion, and takes the
 // assertion out of use. A crash after that costs the channel one assertion.
-func (g gate) check(ctx context.Context, header http.Header, f form) (authority.Caller, error) {
+// Before that admit is told who the channel is, and may refuse: the assertion
+// can then be used again.
+func (g gate) check(ctx context.Context, header http.Header, f form, admit func(client string) error) (authority.Caller, error) {
 	raw, err := g.only(header, f)
 	if err != nil {
 		return authority.Caller{}, err
@@ -62,6 +64,9 @@ func (g gate) check(ctx context.Context, header http.Header, f form) (authority.
 	}
 	if client.Stopped {
 		return authority.Caller{}, refuse(reasonClientStopped, "")
+	}
+	if err := admit(client.ID); err != nil {
+		return authority.Caller{}, err
 	}
 	err = g.authority.UseAssertion(ctx, client.ID, a.ID, until)
 	if err != nil && liuma.CodeOf(err) == liuma.CodeUnauthenticated {

@@ -57,7 +57,8 @@ type Tokens interface {
 	ReceiptKeys() jose.JSONWebKeySet
 }
 
-// Config holds the parts and settings of a door. All members but Latest are required.
+// Config holds the parts and settings of a door. All members but Latest and
+// InFlight are required.
 type Config struct {
 	Authority Authority
 	Tokens    Tokens
@@ -71,6 +72,9 @@ type Config struct {
 	// clients signed has expired when it has by either. Default: Now.
 	Latest func() time.Time
 	Logger *slog.Logger
+	// InFlight bounds the requests that are worked on, together with the pages;
+	// nil: nothing does.
+	InFlight *door.InFlight
 }
 
 func (c Config) validate() error {
@@ -144,7 +148,7 @@ func New(c Config) (*Door, error) {
 		gate: gate{authority: c.Authority, clients: door.NewClients(c.Authority.Client), now: c.Now, latest: c.Latest, audiences: []string{c.Issuer, c.Issuer + TokenPath, c.Issuer + PARPath}},
 	}
 	d.calls, err = door.NewCalls(door.CallsConfig{
-		Now: c.Now, Logger: c.Logger, Status: statusOf, Reasons: reasons(), Type: "application/json",
+		Now: c.Now, Logger: c.Logger, InFlight: c.InFlight, Status: statusOf, Reasons: reasons(), Type: "application/json",
 		Document: func(r *http.Request, f door.Refusal) any { return newProblem(r, f) },
 	})
 	if err != nil {

@@ -44,7 +44,7 @@ func oauthOf(c liuma.Code) (oauthRow, bool) {
 		return oauthRow{"server_error", "server_error", http.StatusInternalServerError}, true
 	case liuma.CodeUnavailable:
 		return oauthRow{"temporarily_unavailable", "temporarily_unavailable", http.StatusServiceUnavailable}, true
-	case liuma.CodeBusy, liuma.CodeSlowDown, liuma.CodeChangeUnderWay, liuma.CodeTooManyOpen, liuma.CodeRationSpent:
+	case liuma.CodeBusy, liuma.CodeTooManyRequests, liuma.CodeSlowDown, liuma.CodeChangeUnderWay, liuma.CodeTooManyOpen, liuma.CodeRationSpent:
 		return oauthRow{"temporarily_unavailable", "temporarily_unavailable", http.StatusTooManyRequests}, true
 	case liuma.CodeBadRequest:
 		return oauthRow{"invalid_request", "invalid_request", http.StatusBadRequest}, true

@@ -55,11 +55,10 @@ func (d *Door) admit(v *door.Visit, r *http.Request) (form, authority.Caller, er
 	if err != nil {
 		return nil, authority.Caller{}, err
 	}
-	caller, err := d.gate.check(r.Context(), r.Header, f)
+	caller, err := d.gate.check(r.Context(), r.Header, f, v.Admit)
 	if err != nil {
 		return nil, authority.Caller{}, err
 	}
-	v.Client = caller.Client.ID
 	return f, caller, nil
 }
 

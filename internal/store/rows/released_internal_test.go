@@ -25,7 +25,8 @@ func bodies() map[string]any {
 		"persons": &store.Person{}, "clients": &store.Client{}, "evidence": &usedEvidence{}, "seal_keys": &store.SealKey{},
 		"starts": &start{}, "ceremonies": &store.Ceremony{}, "codes": &store.Code{}, "ticks": &mark{},
 		"freeze_codes": &store.FreezeCode{}, "messages": &store.Message{}, "shared": &shared{},
-		"resealing": &store.Resealing{}, "clock": &clock.State{}, "meters": &meter{}}
+		"resealing": &store.Resealing{}, "clock": &clock.State{}, "meters": &meter{},
+		"sweeps": &store.Sweep{}, "archives": &store.Archive{}}
 	for _, v := range all {
 		n := 0
 		fill(reflect.ValueOf(v).Elem(), &n)

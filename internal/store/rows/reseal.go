@@ -74,7 +74,7 @@ func (t *tables) resealedTables() []resealed {
 	return []resealed{resealedOf(&t.cards), resealedOf(&t.claims), resealedOf(&t.requests), resealedOf(&t.intents),
 		resealedOf(&t.persons), resealedOf(&t.clients), resealedOf(&t.evidence), resealedOf(&t.sealKeys),
 		resealedOf(&t.starts), resealedOf(&t.ceremonies), resealedOf(&t.codes), resealedOf(&t.ticks),
-		resealedOf(&t.freezeCodes), resealedOf(&t.messages), resealedOf(&t.clock),
+		resealedOf(&t.freezeCodes), resealedOf(&t.messages), resealedOf(&t.clock), resealedOf(&t.sweeps), resealedOf(&t.archives),
 		resealedOf(&t.meters),
 		{&t.sharedRow.Table, resealShared}}
 }

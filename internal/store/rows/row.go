@@ -86,6 +86,7 @@ type Source interface {
 	LastDigest() (store.Digest, error)
 	Digests(after uint64, limit int) ([]store.Digest, error)
 	DigestChanges(number uint64, after audit.Stream, limit int) ([]audit.Head, error)
+	Cuts(after audit.Stream, limit int) ([]audit.Head, error)
 }
 
 // Sink reads and writes rows in one transaction.
@@ -103,6 +104,11 @@ type Sink interface {
 	AppendEntry(audit.Recorded) error
 	SaveKeepersSeen(map[string]uint64) error
 	InsertDigest(d store.Digest, changes []audit.Head) error
+	// DropDigested deletes at most limit of the entries, changes and digests that
+	// the digests up to a number cover, the oldest first, but the last of those
+	// digests, and reports whether nothing is left of them. Before an entry goes,
+	// the cut of its stream is written.
+	DropDigested(upTo uint64, limit int) (n int, done bool, err error)
 }
 
 // Sealer seals rows and checks their seals; *vault.Vault is one.

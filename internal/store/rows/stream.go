@@ -3,6 +3,7 @@ package rows
 import (
 	"bytes"
 	"errors"
+	"math"
 	"strings"
 
 	"github.com/liuma-pin/liuma"
@@ -52,6 +53,19 @@ func (t *Tx) chain(e audit.Entry, p audit.ProcessID) error {
 func (t *Tx) resume(c *cardState) error {
 	const page = 1000
 	stream := audit.CardStream(c.Card.ID)
+	// Where all or the first entries were archived and left, the stream goes on
+	// after its cut.
+	cut, err := t.from.DigestedHead(stream, math.MaxInt64)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	from, err := t.from.Entries(stream, 0, 1)
+	if err != nil {
+		return err
+	}
+	if len(from) == 0 || from[0].Number > 1 {
+		c.Number, c.Last = cut.Number, cut.Hash
+	}
 	for {
 		there, err := t.from.Entries(stream, c.Number, page)
 		if err != nil {

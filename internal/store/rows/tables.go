@@ -40,6 +40,8 @@ type tables struct {
 	resealing   kind[store.Resealing]
 	clock       kind[clock.State]
 	meters      kind[meter]
+	sweeps      kind[store.Sweep]
+	archives    kind[store.Archive]
 }
 
 // Exempt lists the tables that are not sealed, and why.
@@ -48,6 +50,7 @@ func Exempt() map[string]string {
 		"audit":            "its entries are chained, and the last hash of each chain stands in a sealed row",
 		"digests":          "each is signed, and numbered without gaps",
 		"digest_changes":   "what a digest's signature covers",
+		"cuts":             "the sum of all of them is in the signature of the digest that the last archive ends with",
 		"undigested":       "only saves looking through all streams for the next digest",
 		"keepers_seen":     "only rises, and a false value only makes a keeper's rollback harder or too easy to see",
 		"goose_db_version": "which migrations have run; the schema decides nothing that a row could",
@@ -60,7 +63,7 @@ func Tables() []Table {
 	return []Table{t.cards.Table, t.claims.Table, t.requests.Table, t.intents.Table, t.persons.Table, t.clients.Table,
 		t.evidence.Table, t.sealKeys.Table, t.starts.Table, t.ceremonies.Table, t.codes.Table, t.ticks.Table,
 		t.freezeCodes.Table, t.messages.Table, t.clock.Table, t.sharedRow.Table, t.resealing.Table,
-		t.meters.Table}
+		t.meters.Table, t.sweeps.Table, t.archives.Table}
 }
 
 // clockKey is the key of the one row that keeps the time.
@@ -134,6 +137,9 @@ func newTables() *tables {
 	t.evidence = kind[usedEvidence]{Table: Table{Name: "evidence", Columns: []Column{{Name: "until", Number: true}}},
 		looks: func(e *usedEvidence) []Value { return []Value{e.Until.UnixMilli()} }}
 	t.clock = kind[clock.State]{Table: Table{Name: "clock"}, looks: noLooks[clock.State]}
+	t.sweeps = kind[store.Sweep]{Table: Table{Name: "sweeps"}, looks: noLooks[store.Sweep]}
+	t.archives = kind[store.Archive]{Table: Table{Name: "archives", Columns: []Column{{Name: "digest", Number: true, Unique: true}}},
+		looks: func(a *store.Archive) []Value { return []Value{int64(a.Digest)} }}
 	t.claims = kind[claim]{Table: Table{Name: "claims"}, looks: noLooks[claim]}
 	t.resealing = kind[store.Resealing]{Table: Table{Name: "resealing"}, looks: noLooks[store.Resealing]}
 	t.sharedRow = kind[shared]{Table: Table{Name: "shared"}, looks: noLooks[shared]}

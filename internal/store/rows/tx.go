@@ -179,6 +179,11 @@ func (t *Tx) DeleteIntent(card liuma.CardID) error {
 
 func (t *Tx) UpsertPerson(p store.Person) error { return put(t, &t.codec.persons, &p) }
 
+// InsertPerson spares an import of new people the look for each of them.
+func (t *Tx) InsertPerson(p store.Person) error {
+	return insert(t, &t.codec.persons, t.codec.persons.key(&p), &p, 1)
+}
+
 func (t *Tx) InsertClient(c store.Client) error {
 	return insert(t, &t.codec.clients, []byte(c.ID), &c, 1)
 }
@@ -269,12 +274,6 @@ func (t *Tx) UpdateCeremony(c store.Ceremony) error {
 	}
 	c.Channel, c.BusinessNo, c.Action, c.Revision = there.Channel, there.BusinessNo, there.Action, rev+1
 	return update(t, &t.codec.ceremonies, []byte(c.ID), &c, rev)
-}
-
-// PruneCeremonies drops their one-time codes too: a ceremony's row is the parent
-// of its code's.
-func (t *Tx) PruneCeremonies(endedBefore time.Time) (int64, error) {
-	return t.delete(&t.codec.ceremonies.Table, before("ended", endedBefore))
 }
 
 func (t *Tx) PutCode(c store.Code) error { return put(t, &t.codec.codes, &c) }

@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync/atomic"
@@ -159,4 +160,61 @@ func BenchmarkClient(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkRetention measures the steps by which old rows leave: reading 500
+// requests, and deleting 100.
+func BenchmarkRetention(b *testing.B) {
+	s, _ := open(b)
+	ctx := b.Context()
+	const requests = 20000
+	e := audit.Entry{At: time.UnixMilli(1), Actor: "system", Event: audit.RowsPruned, Outcome: "ok"}
+	number := func(i int) store.RequestKey {
+		return store.RequestKey{Channel: "zj-hrss", BusinessNo: liuma.BusinessNo(fmt.Sprintf("B%08d", i))}
+	}
+	update := func(f func(store.Tx) error) {
+		b.Helper()
+		if err := s.Update(ctx, func(tx store.Tx) (audit.Entry, error) { return e, f(tx) }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for at := 0; at < requests; at += 500 {
+		update(func(tx store.Tx) error {
+			for i := at; i < at+500; i++ {
+				k := number(i)
+				if err := tx.InsertRequest(store.Request{Channel: k.Channel, BusinessNo: k.BusinessNo, At: time.UnixMilli(int64(i + 1)),
+					Decided: true, Verdict: liuma.Right, DecidedAt: time.UnixMilli(int64(i + 2)), Handle: "k3v9m2x7q4w8t6y1p5z0n8b3c7d2f6g4", ReceiptID: "r3v9m2x7q4w8t6y1"}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	b.Run("walk", func(b *testing.B) {
+		for b.Loop() {
+			err := s.View(ctx, func(r store.Reader) error {
+				_, err := r.WalkRequests(nil, time.UnixMilli(1), 500)
+				return err
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	next := 0
+	b.Run("delete", func(b *testing.B) {
+		for b.Loop() {
+			update(func(tx store.Tx) error {
+				for i := range 100 {
+					if err := tx.DeleteRequest(number((next + i) % requests)); err != nil && !errors.Is(err, store.ErrNotFound) {
+						return err
+					}
+				}
+				return nil
+			})
+			if next += 100; next >= requests {
+				b.Skip("all are deleted; use -benchtime 50x")
+			}
+		}
+	})
 }

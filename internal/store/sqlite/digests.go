@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"database/sql/driver"
+	"errors"
 	"math"
 
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -34,9 +35,15 @@ func (r *snapshot) Undigested(after audit.Stream, limit int) ([]audit.Stream, er
 		WHERE (kind, stream) > (?, ?) ORDER BY kind, stream LIMIT ?`, int64(after.Kind), after.ID[:], int64(limit))
 }
 
+// DigestedHead is the cut of a stream that no digest of the database lists: the
+// digests that did are archived.
 func (r *snapshot) DigestedHead(s audit.Stream, upTo uint64) (audit.Head, error) {
-	return first(r, scanHead, "SELECT "+headColumns+` FROM digest_changes
+	h, err := first(r, scanHead, "SELECT "+headColumns+` FROM digest_changes
 		WHERE kind = ? AND stream = ? AND digest <= ? ORDER BY digest DESC LIMIT 1`, int64(s.Kind), s.ID[:], int64(min(upTo, math.MaxInt64)))
+	if errors.Is(err, store.ErrNotFound) && upTo > 0 {
+		return first(r, scanHead, "SELECT "+headColumns+" FROM cuts WHERE kind = ? AND stream = ?", int64(s.Kind), s.ID[:])
+	}
+	return h, err
 }
 
 func scanDigest(r *row) store.Digest { return store.Digest{Number: uint64(r.int()), Token: r.text()} }
@@ -82,4 +89,71 @@ func (t *change) InsertDigest(d store.Digest, changes []audit.Head) error {
 		}
 	}
 	return nil
+}
+
+func (r *snapshot) Cuts(after audit.Stream, limit int) ([]audit.Head, error) {
+	return list(r, scanHead, "SELECT "+headColumns+` FROM cuts
+		WHERE (kind, stream) > (?, ?) ORDER BY kind, stream LIMIT ?`, int64(after.Kind), after.ID[:], int64(limit))
+}
+
+// DropDigested goes through the changes of the digests, the oldest digest first.
+// Each is the last entry of its stream that a digest covers: that becomes the
+// stream's cut, and the entries up to it may go. The triggers refuse any other
+// order. All is in the caller's transaction: a crash leaves all or nothing.
+func (t *change) DropDigested(upTo uint64, limit int) (n int, done bool, err error) {
+	last := int64(min(upTo, math.MaxInt64))
+	for n < limit {
+		c, err := first(&t.snapshot, scanListed, "SELECT "+headColumns+`, digest FROM digest_changes
+			WHERE digest <= ? ORDER BY digest, kind, stream LIMIT 1`, last)
+		if errors.Is(err, store.ErrNotFound) {
+			gone, err := t.write(`DELETE FROM digests WHERE number < ?1
+				AND number IN (SELECT number FROM digests WHERE number < ?1 ORDER BY number LIMIT ?2)`, last, int64(limit-n))
+			return n + int(gone), err == nil && int(gone) < limit-n, err
+		}
+		if err != nil {
+			return n, false, err
+		}
+		gone, err := t.dropTo(c, limit-n)
+		n += gone
+		if err != nil {
+			return n, false, err
+		}
+	}
+	return n, false, nil
+}
+
+// listed is a head in a digest.
+type listed struct {
+	audit.Head
+	digest int64
+}
+
+func scanListed(r *row) listed { return listed{scanHead(r), r.int()} }
+
+// dropTo deletes at most limit rows: the entries of a stream up to one that a
+// digest lists, and then that digest's change.
+func (t *change) dropTo(c listed, limit int) (int, error) {
+	_, err := t.write(`INSERT INTO cuts (kind, stream, number, hash) VALUES (?, ?, ?, ?)
+		ON CONFLICT (kind, stream) DO UPDATE SET number = excluded.number, hash = excluded.hash`,
+		int64(c.Stream.Kind), c.Stream.ID[:], int64(c.Number), c.Hash[:])
+	if err != nil {
+		return 0, err
+	}
+	oldest, err := first(&t.snapshot, func(r *row) int64 { return r.int() },
+		"SELECT number FROM audit WHERE kind = ? AND stream = ? ORDER BY number LIMIT 1", int64(c.Stream.Kind), c.Stream.ID[:])
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return 0, err
+	}
+	n := 0
+	if err == nil && oldest <= int64(c.Number) {
+		gone, err := t.write("DELETE FROM audit WHERE kind = ? AND stream = ? AND number <= ?",
+			int64(c.Stream.Kind), c.Stream.ID[:], min(int64(c.Number), oldest+int64(limit)-1))
+		n = int(gone)
+		if err != nil || n >= limit {
+			return n, err
+		}
+	}
+	gone, err := t.write("DELETE FROM digest_changes WHERE kind = ? AND stream = ? AND digest = ?",
+		int64(c.Stream.Kind), c.Stream.ID[:], c.digest)
+	return n + int(gone), err
 }

@@ -38,13 +38,16 @@ func found(tx store.Tx) error {
 	_, e5 := tx.CeremoniesOf(liuma.CardID{1})
 	_, e6 := tx.Streams(audit.CardStream(liuma.CardID{1}), 1)
 	e7 := errors.Join(tx.DeleteCodesOf(liuma.CardID{1}), tx.Meter("m", vault.Index{1}, time.Now(), 1))
+	e8 := errors.Join(tx.InsertDigest(store.Digest{Number: 1, Token: "t"}, nil), tx.InsertArchive(store.Archive{Number: 1, Digest: 1}),
+		tx.UpdateArchive(store.Archive{Number: 1, LeavesAt: time.UnixMilli(1)}))
+	_, _, e9 := tx.DropArchived(9)
 	for _, err := range []error{e2, e3, e4} {
 		if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 	}
-	_, e8 := tx.CeremoniesFor(vault.Index{1})
-	return errors.Join(e1, e5, e6, e7, e8)
+	_, e10 := tx.CeremoniesFor(vault.Index{1})
+	return errors.Join(e1, e5, e6, e7, e8, e9, e10)
 }
 
 // TestNoQueryScans asks SQLite for the plan of every statement there is. A

@@ -30,6 +30,7 @@ func changes() map[string]func(store.Tx) error {
 		"UpdateIntent":    func(tx store.Tx) error { return tx.UpdateIntent(intent(1)) },
 		"DeleteIntent":    func(tx store.Tx) error { return tx.DeleteIntent(cardID(1)) },
 		"UpsertPerson":    func(tx store.Tx) error { return tx.UpsertPerson(store.Person{Holder: index("h", 2)}) },
+		"InsertPerson":    func(tx store.Tx) error { return tx.InsertPerson(store.Person{Holder: index("h", 3)}) },
 		"InsertClient":    func(tx store.Tx) error { return tx.InsertClient(store.Client{ID: "c2"}) },
 		"UpdateClient":    func(tx store.Tx) error { return tx.UpdateClient(store.Client{ID: "c1"}) },
 		"InsertEvidence":  func(tx store.Tx) error { return tx.InsertEvidence("p", index("jti", 2), at(9)) },
@@ -47,7 +48,8 @@ func ceremonyChanges() map[string]func(store.Tx) error {
 	return map[string]func(store.Tx) error{
 		"InsertCeremony":   func(tx store.Tx) error { return tx.InsertCeremony(ceremony(2)) },
 		"UpdateCeremony":   func(tx store.Tx) error { return tx.UpdateCeremony(ceremony(1)) },
-		"PruneCeremonies":  func(tx store.Tx) error { _, err := tx.PruneCeremonies(at(100)); return err },
+		"DeleteCeremony":   func(tx store.Tx) error { return tx.DeleteCeremony(ceremonyID(1)) },
+		"DeleteRequest":    func(tx store.Tx) error { return tx.DeleteRequest(keyOf(request(1))) },
 		"PutContact":       func(tx store.Tx) error { return tx.PutContact(store.Contact{Card: cardID(1)}) },
 		"PutCode":          func(tx store.Tx) error { return tx.PutCode(store.Code{Ceremony: ceremonyID(1)}) },
 		"DeleteCodesOf":    func(tx store.Tx) error { return tx.DeleteCodesOf(cardID(1)) },

@@ -61,7 +61,8 @@ func populate(t testing.TB, s Resealed, n int) {
 				tx.InsertClient(store.Client{ID: fmt.Sprint("c", i)}), tx.InsertEvidence("p", index("jti", i), at(i)),
 				tx.InsertSealKey(key), tx.InsertCeremony(ceremony), tx.PutCode(code(i)),
 				tx.InsertTick(store.Tick{Kind: "a", Key: index("k", i), At: at(i)}), tx.InsertFreezeCode(freeze),
-				tx.InsertMessage(message), tx.Meter("a", index("k", i), at(i), 1), tx.SaveClock(clock.State{High: at(i)}))
+				tx.InsertMessage(message), tx.Meter("a", index("k", i), at(i), 1), tx.SaveClock(clock.State{High: at(i)}),
+				tx.SaveSweep(store.Sweep{Kept: uint64(i)}), nextArchive(tx, i))
 		})
 	}
 }

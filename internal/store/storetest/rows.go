@@ -272,6 +272,15 @@ func persons(t *testing.T, open Open) {
 	wantErr(t, upsert(bare), store.ErrExists)
 	bare.CardNo = old // free again
 	must(t, upsert(bare))
+	insert := func(p store.Person) error {
+		return update(t, s, func(tx store.Tx) error { return tx.InsertPerson(p) })
+	}
+	wantErr(t, insert(store.Person{Holder: p.Holder, Died: true}), store.ErrExists)
+	wantErr(t, insert(store.Person{Holder: index("holder", 4), CardNo: old}), store.ErrExists)
+	same(t, mustGet(t, s, byHolder), p)
+	late := store.Person{Holder: index("holder", 5), CardNo: index("no", 5), Died: true, UpdatedAt: at(3)}
+	must(t, insert(late))
+	same(t, mustGet(t, s, func(r store.Reader) (store.Person, error) { return r.Person(late.Holder) }), late)
 }
 
 func clients(t *testing.T, open Open) {

@@ -218,11 +218,22 @@ func samples() map[string]sample {
 		[]func(store.Reader) error{func(r store.Reader) error { _, err := r.Client("s1"); return err }}}
 	all["resealing"] = sample{func(tx store.Tx, i int) error { _, err := tx.ResealStep(at(i), 1); return err },
 		reads(func(r store.Reader, _ int) error { _, err := r.Resealing(); return err }), nil}
+	all["sweeps"] = sample{func(tx store.Tx, i int) error { return tx.SaveSweep(store.Sweep{Kept: uint64(i)}) },
+		reads(func(r store.Reader, _ int) error { _, err := r.Sweep(); return err }), nil}
+	all["archives"] = sample{nextArchive,
+		reads(func(r store.Reader, i int) error { _, err := r.Archives(uint64(i-1), 1); return err }), nil}
 	all["clock"] = sample{func(tx store.Tx, i int) error { return tx.SaveClock(clock.State{High: at(i)}) },
 		reads(func(r store.Reader, _ int) error { _, err := r.Clock(); return err }), nil}
 	all["meters"] = sample{func(tx store.Tx, i int) error { return tx.Meter("m", index("k", i), at(i), 1) },
 		reads(func(r store.Reader, i int) error { _, err := r.Metered("m", index("k", i), at(0)); return err }), nil}
 	return all
+}
+
+// nextArchive makes a digest, and an archive that ends with it.
+func nextArchive(tx store.Tx, i int) error {
+	n := uint64(i)
+	return errors.Join(tx.InsertDigest(store.Digest{Number: n, Token: "token"}, nil),
+		tx.InsertArchive(store.Archive{Number: n, Digest: n, Token: "signed", At: at(i)}))
 }
 
 // useEvidence tries to use evidence that was used.

@@ -1,0 +1,177 @@
+package authority
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+const (
+	// RequestsKept is how long a request is kept where the configuration does not say.
+	RequestsKept = 180 * 24 * time.Hour
+	// RequestsKeptLeast is the shortest time that may be configured. A channel may ask
+	// by business number as long as the request is kept, and a business number names
+	// one request for that long (I-11).
+	RequestsKeptLeast = 30 * 24 * time.Hour
+
+	// retainEvery is the pause between two steps of the walk through requests.
+	retainEvery = time.Second
+	// walkPage is how many requests a step reads. While fewer come in a second than a
+	// step reads, the walk keeps up: a request stays for the configured time and at
+	// most one round more.
+	walkPage = 500
+	// dropPage is how many requests one transaction deletes. The writer is held for
+	// some milliseconds, as by a large import.
+	dropPage = 100
+	// saveEvery is how often the place of the walk is saved if nothing was deleted.
+	saveEvery = time.Minute
+)
+
+// walk is how far the walk through requests has come in this process.
+type walk struct {
+	keep  time.Duration
+	mu    sync.Mutex
+	at    *store.Sweep // guarded by mu; nil before the first step
+	saved time.Time    // guarded by mu: when the place was last saved
+}
+
+// Retain lets go requests that were kept long enough, until ctx ends. It walks
+// through all of them in the order of their keys, a step a second, since the age of
+// a request stands under its row's seal; so keeping no index by age costs no byte.
+func (a *Authority) Retain(ctx context.Context) {
+	t := time.NewTicker(retainEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if err := a.RetainStep(ctx); err != nil && ctx.Err() == nil {
+			a.log.Warn("old requests not dropped", "err", err)
+		}
+	}
+}
+
+// RetainStep is one step of Retain, for tests that move the clock. A crash in it
+// leaves the place that was saved last: the rows after it are read once more.
+func (a *Authority) RetainStep(ctx context.Context) error {
+	if err := a.timely(); err != nil {
+		return err // nothing is forgotten by a clock that is not trusted
+	}
+	a.walk.mu.Lock()
+	defer a.walk.mu.Unlock()
+	now := a.Now()
+	before := now.Add(-a.walk.keep)
+	sw, err := a.sweep(ctx, now)
+	if err != nil {
+		return err
+	}
+	var w store.Walked
+	err = a.store.View(ctx, func(r store.Reader) (err error) {
+		w, err = r.WalkRequests(sw.After, before, walkPage)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("walk through requests: %w", err)
+	}
+	for old := w.Old; len(old) > 0; {
+		page := old[:min(len(old), dropPage)]
+		old = old[len(page):]
+		if err := a.dropRequests(ctx, page, before); err != nil {
+			return err
+		}
+	}
+	if !w.Oldest.IsZero() && (sw.Oldest.IsZero() || w.Oldest.Before(sw.Oldest)) {
+		sw.Oldest = w.Oldest
+	}
+	sw.Kept += uint64(w.Rows - len(w.Old))
+	if sw.After = w.Next; w.Next == nil {
+		sw = store.Sweep{EndedAt: now, LastOldest: sw.Oldest, LastKept: sw.Kept}
+	}
+	a.walk.at = &sw
+	if len(w.Old) == 0 && w.Next != nil && now.Sub(a.walk.saved) < saveEvery {
+		return nil
+	}
+	a.walk.saved = now
+	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) { return audit.Entry{}, tx.SaveSweep(sw) })
+}
+
+// sweep is the place of the walk: at first the one that was saved.
+func (a *Authority) sweep(ctx context.Context, now time.Time) (sw store.Sweep, err error) {
+	if a.walk.at != nil {
+		sw = *a.walk.at
+	} else if err = a.store.View(ctx, func(r store.Reader) (err error) {
+		sw, err = r.Sweep()
+		return err
+	}); errors.Is(err, store.ErrSeal) {
+		sw, err = store.Sweep{}, nil // its alarm is raised; the walk begins anew
+	}
+	if sw.BegunAt.IsZero() {
+		sw.BegunAt = now
+	}
+	return sw, err
+}
+
+// dropRequests deletes those of a page that nothing needs any more.
+func (a *Authority) dropRequests(ctx context.Context, page []store.RequestKey, before time.Time) error {
+	return a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		n := 0
+		for _, k := range page {
+			row, err := tx.Request(k.Channel, k.BusinessNo)
+			if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrSeal) {
+				continue // altered since it was read: it stays, and its alarm is raised
+			}
+			if err != nil {
+				return audit.Entry{}, err
+			}
+			needed, err := requestNeeded(tx, row, before)
+			if err != nil {
+				return audit.Entry{}, err
+			}
+			if needed {
+				continue
+			}
+			if err := tx.DeleteRequest(k); err != nil {
+				return audit.Entry{}, err
+			}
+			n++
+		}
+		if n == 0 {
+			return audit.Entry{}, nil
+		}
+		e := a.Entry("system", audit.RowsPruned, liuma.CardID{}, "", "ok")
+		e.Note = fmt.Sprintf("requests=%d", n)
+		return e, nil
+	})
+}
+
+// requestNeeded reports whether a request changed since it was read, belongs to a
+// ceremony that goes on, or to a card whose PIN is being set: an open intent finds
+// its request however long its keepers are away (I-7).
+func requestNeeded(r store.Reader, row store.Request, before time.Time) (bool, error) {
+	for _, at := range []time.Time{row.At, row.DecidedAt, row.RedeemedAt} {
+		if !at.Before(before) {
+			return true, nil
+		}
+	}
+	if !row.Card.IsZero() {
+		if _, err := r.Intent(row.Card); !errors.Is(err, store.ErrNotFound) {
+			return err == nil, err
+		}
+	}
+	if row.Ceremony == "" {
+		return false, nil
+	}
+	c, err := r.Ceremony(row.Ceremony)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && c.Ended.IsZero(), err
+}

@@ -1,0 +1,180 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+)
+
+// Bounds are how much a door takes at once. A zero member of a Door stands for
+// its default, which Config.Bounds fills in.
+type Bounds struct {
+	// Connections bounds the open connections of the door, ConnectionsPerSource
+	// those from one address (from one /64 of IPv6), proxies exempt.
+	// Default: a share of the files that the process may have open, and of it a
+	// quarter for one source of the hosted door, a half elsewhere.
+	Connections          int `yaml:"max_connections,omitempty"`
+	ConnectionsPerSource int `yaml:"max_connections_per_source,omitempty"`
+	// Requests bounds the requests that the door works on at once,
+	// RequestsPerSource those from one address before the client is known, and
+	// RequestsPerClient those of one client.
+	Requests          int `yaml:"max_requests,omitempty"`
+	RequestsPerSource int `yaml:"max_requests_per_source,omitempty"`
+	RequestsPerClient int `yaml:"max_requests_per_client,omitempty"`
+}
+
+// DoorBounds are the bounds of each door, with all defaults filled in. The zero
+// Bounds is a door that is not configured.
+type DoorBounds struct{ Channel, Hosted, Gateway Bounds }
+
+const (
+	mostBound = 1 << 20 // of any configured bound
+	// fewestConnections is the smallest default share of a door: with less, a
+	// handful of phones would shut out the next.
+	fewestConnections = 8
+)
+
+// share is how the files of the process are shared among doors without
+// max_connections.
+type share struct {
+	door     *Bounds
+	name     string
+	bounds   Bounds // default requests; ConnectionsPerSource is a fraction: 1 of so many
+	weight   int
+	mostEver int // connections; each takes memory as well
+}
+
+// reserved is how many files the process needs for itself: databases, the
+// ledgers of keepers, texts on their way to the gateway, and some for the
+// administration socket, exports, and connections that are just being closed.
+func (c Config) reserved() int {
+	const itself, aKeeper, spare = 24, 4, 16
+	n := itself + aKeeper*len(c.Keepers.Directories) + spare
+	if c.Texts.Driver == DriverWebhook || c.Texts.Driver == DriverKannel {
+		n += c.Texts.Codes.Concurrent + c.Texts.Notices.Concurrent
+	}
+	return n
+}
+
+// Bounds fills in the defaults for a process that may have so many files open;
+// zero means that nothing says how many.
+func (c Config) Bounds(files uint64) (DoorBounds, error) {
+	var out DoorBounds
+	shares := []share{{door: &out.Channel, name: "channel_door", weight: 2, mostEver: 4096,
+		bounds: Bounds{ConnectionsPerSource: 2, Requests: 2048, RequestsPerSource: 128, RequestsPerClient: 256}}}
+	out.Channel = c.Channel.Bounds
+	if c.Hosted.Listen != "" {
+		out.Hosted = c.Hosted.Bounds
+		// A carrier has thousands of holders behind one address.
+		shares = append(shares, share{door: &out.Hosted, name: "hosted_door", weight: 4, mostEver: 8192,
+			bounds: Bounds{ConnectionsPerSource: 4, Requests: 4096, RequestsPerSource: 512, RequestsPerClient: 256}})
+	}
+	if c.Gateway.Listen != "" {
+		out.Gateway = c.Gateway.Bounds
+		shares = append(shares, share{door: &out.Gateway, name: "gateway_door", weight: 1, mostEver: 256,
+			bounds: Bounds{ConnectionsPerSource: 2, Requests: 256, RequestsPerSource: 128, RequestsPerClient: 128}})
+	}
+	left, parts := c.filesForDoors(files, shares)
+	for _, s := range shares {
+		if s.door.Connections == 0 {
+			s.door.Connections = min(s.mostEver, left*s.weight/max(parts, 1))
+			if s.door.Connections < fewestConnections {
+				return DoorBounds{}, fmt.Errorf("the process may have %d files open, of which it needs %d for itself: too few for the connections of %s; raise the limit (ulimit -n, LimitNOFILE)", files, c.reserved(), s.name)
+			}
+		}
+		s.fill()
+		if err := s.check(); err != nil {
+			return DoorBounds{}, err
+		}
+	}
+	if all := out.Channel.Connections + out.Hosted.Connections + out.Gateway.Connections; files > 0 && uint64(all+c.reserved()) > files {
+		return DoorBounds{}, fmt.Errorf("max_connections: %d in all and %d files for the process itself are more than the %d that it may have open; lower them, or raise the limit (ulimit -n, LimitNOFILE)", all, c.reserved(), files)
+	}
+	return out, nil
+}
+
+// filesForDoors is how many files are left for the doors that share them, and
+// into how many parts.
+func (c Config) filesForDoors(files uint64, shares []share) (left, parts int) {
+	left = mostBound
+	if files > 0 && files < mostBound {
+		left = int(files)
+	}
+	left -= c.reserved()
+	for _, s := range shares {
+		left -= s.door.Connections
+		if s.door.Connections == 0 {
+			parts += s.weight
+		}
+	}
+	return max(left, 0), parts
+}
+
+// fill puts in the defaults of what is not configured. A default gives way to
+// what is: a door of ten requests has at most nine of one client.
+func (s share) fill() {
+	b := s.door
+	if b.ConnectionsPerSource == 0 {
+		b.ConnectionsPerSource = max(1, b.Connections/s.bounds.ConnectionsPerSource)
+	}
+	if b.Requests == 0 {
+		b.Requests = max(s.bounds.Requests, 2*b.RequestsPerSource, 2*b.RequestsPerClient)
+	}
+	if b.RequestsPerSource == 0 {
+		b.RequestsPerSource = min(s.bounds.RequestsPerSource, b.Requests-1)
+	}
+	if b.RequestsPerClient == 0 {
+		b.RequestsPerClient = min(s.bounds.RequestsPerClient, b.Requests-1)
+	}
+}
+
+func (s share) check() error {
+	b := s.door
+	if b.ConnectionsPerSource > b.Connections {
+		return fmt.Errorf("%s.max_connections_per_source: %d is more than the door's %d", s.name, b.ConnectionsPerSource, b.Connections)
+	}
+	if b.RequestsPerSource >= b.Requests || b.RequestsPerClient >= b.Requests {
+		return fmt.Errorf("%s: want max_requests (%d) above max_requests_per_source (%d) and max_requests_per_client (%d), so that one of them does not take the whole door", s.name, b.Requests, b.RequestsPerSource, b.RequestsPerClient)
+	}
+	return nil
+}
+
+// validate checks each bound alone; how they fit together is checked when the
+// number of files is known.
+func (b Bounds) validate(name string) error {
+	var errs []error
+	for _, m := range []struct {
+		name        string
+		n, smallest int
+	}{
+		{"max_connections", b.Connections, 2}, {"max_connections_per_source", b.ConnectionsPerSource, 1},
+		{"max_requests", b.Requests, 2}, {"max_requests_per_source", b.RequestsPerSource, 1}, {"max_requests_per_client", b.RequestsPerClient, 1},
+	} {
+		if m.n != 0 && (m.n < m.smallest || m.n > mostBound) {
+			errs = append(errs, fmt.Errorf("%s.%s: want %d to %d", name, m.name, m.smallest, mostBound))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// ProxyNetworks reads Proxies, as they stand in front of one door: by default
+// the loopback if the door is behind a proxy.
+func (c Config) ProxyNetworks(d Door) ([]netip.Prefix, error) {
+	given := c.Proxies
+	if len(given) == 0 && d.BehindProxy {
+		given = []string{"127.0.0.0/8", "::1"}
+	}
+	var out []netip.Prefix
+	for _, s := range given {
+		network, err := netip.ParsePrefix(s)
+		if err != nil {
+			one, oneErr := netip.ParseAddr(s)
+			if oneErr != nil || one.Zone() != "" {
+				return nil, fmt.Errorf("proxies %q: want an address or a network", s)
+			}
+			network = netip.PrefixFrom(one, one.BitLen())
+		}
+		out = append(out, network)
+	}
+	return out, nil
+}

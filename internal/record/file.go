@@ -1,0 +1,72 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/liuma-pin/liuma/internal/audit"
+)
+
+// PutArchive writes the file of an archive to a directory, as write writes it, and
+// reads it back from there. If there is a file of that number, which was written
+// before and not kept, as a crash leaves it, that one is read and taken instead
+// (taken). A crash in PutArchive leaves at most a file whose name begins with a
+// dot, which the next one overwrites; the record has lost nothing (I-16).
+func PutArchive(dir string, number uint64, write func(io.Writer) error) (a audit.SignedArchive, taken bool, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return a, false, fmt.Errorf("directory of archives: %w", err)
+	}
+	path := filepath.Join(dir, ArchiveName(number))
+	switch _, err := os.Lstat(path); {
+	case err == nil:
+		a, err = readBack(path, number)
+		return a, true, err
+	case !errors.Is(err, fs.ErrNotExist):
+		return a, false, err
+	}
+	temp := filepath.Join(dir, "."+ArchiveName(number)+".tmp")
+	if err := fill(temp, write); err != nil {
+		return a, false, errors.Join(err, removed(temp))
+	}
+	if a, err = readBack(temp, number); err != nil {
+		return a, false, errors.Join(err, removed(temp))
+	}
+	if err := errors.Join(os.Rename(temp, path), syncDirectory(dir)); err != nil {
+		return a, false, err
+	}
+	return a, false, nil
+}
+
+// fill makes a file whole and durable.
+func fill(path string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := write(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// readBack reads an archive as ReadArchive does. Whether its signature is the
+// authority's is checked by Keep.
+func readBack(path string, number uint64) (audit.SignedArchive, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return audit.SignedArchive{}, err
+	}
+	a, err := audit.ReadArchive(f, nil)
+	err = errors.Join(err, f.Close())
+	if err == nil && a.Number != number {
+		err = fmt.Errorf("it holds archive %d", a.Number)
+	}
+	if err != nil {
+		return a, fmt.Errorf("%s, read back: %w", filepath.Base(path), err)
+	}
+	return a, nil
+}

@@ -1,0 +1,190 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/liuma-pin/liuma/internal/written"
+)
+
+// The columns of an import file, in the order of header.
+const (
+	colIDNumber = iota
+	colName
+	colPhone
+	colCardNo
+	colRegion
+	colStatus
+	colReplacedBy
+	columns
+)
+
+// header is the first line that Sample writes.
+const header = "id_number,name,phone,card_no,region,status"
+
+// headings are the names of a column: ours first, then those in use.
+func headings(column int) []string {
+	return [columns][]string{
+		{"id_number", "idnumber", "id_no", "身份证号", "身份证号码", "公民身份号码", "证件号码", "证件号", "社会保障号码", "社会保障号"},
+		{"name", "full_name", "姓名", "持卡人姓名"},
+		{"phone", "mobile", "phone_number", "手机", "手机号", "手机号码", "移动电话", "联系电话"},
+		{"card_no", "card_number", "卡号", "社保卡号", "社保卡卡号", "社会保障卡号", "社会保障卡卡号"},
+		{"region", "region_code", "地区", "地区代码", "行政区划", "行政区划代码", "统筹区"},
+		{"status", "card_status", "状态", "卡状态"},
+		{"replaced_by", "new_card_no", "新卡号", "补换后卡号"},
+	}[column]
+}
+
+// ErrHeader says that no line at the start of a file is the header.
+var ErrHeader = errors.New("registry: import: the first line must be " + header)
+
+// maxHeader is how many lines may stand before and with the header: exports
+// begin with a title.
+const maxHeader = 10
+
+// layout says which cell of a line is which column.
+type layout struct {
+	comma byte
+	cells int
+	at    [columns]int // -1: the file has no such column
+}
+
+// parseHeader reads a header line, whatever it parts its cells with.
+func parseHeader(line string) (layout, error) {
+	line = strings.TrimPrefix(line, "\ufeff")
+	l := layout{comma: separator(line)}
+	for i := range l.at {
+		l.at[i] = -1
+	}
+	names, reason := split(line, l.comma, maxCells)
+	if reason != "" {
+		return l, unknownHeader(line, nil)
+	}
+	var wrong []string
+	for i, name := range names {
+		column := columnOf(name)
+		switch {
+		case column < 0:
+			wrong = append(wrong, guess(name))
+		case l.at[column] >= 0:
+			wrong = append(wrong, fmt.Sprintf("%q comes twice", show(name)))
+		default:
+			l.at[column] = i
+		}
+	}
+	l.cells = len(names)
+	for _, column := range []int{colIDNumber, colName, colCardNo} {
+		if l.at[column] < 0 {
+			wrong = append(wrong, fmt.Sprintf("no column %s", headings(column)[0]))
+		}
+	}
+	if len(wrong) > 0 {
+		return l, unknownHeader(line, wrong)
+	}
+	return l, nil
+}
+
+func unknownHeader(line string, wrong []string) error {
+	if strings.TrimSpace(line) == "" {
+		return fmt.Errorf("%w; it is empty", ErrHeader)
+	}
+	if digits := strings.Count(show(line), "#"); digits > 6 {
+		return fmt.Errorf("%w; found what looks like a person's row", ErrHeader)
+	}
+	said := ""
+	if len(wrong) > 0 {
+		said = ": " + strings.Join(wrong, "; ")
+	}
+	return fmt.Errorf("%w (in any order; phone, region, status and replaced_by may be missing); found %q%s", ErrHeader, show(line), said)
+}
+
+// separator is the character that parts the cells of a header.
+func separator(line string) byte {
+	comma, most := byte(','), strings.Count(line, ",")
+	for _, c := range []byte(";\t|") {
+		if n := strings.Count(line, string(c)); n > most {
+			comma, most = c, n
+		}
+	}
+	return comma
+}
+
+// headingKey is what two spellings of a heading have in common.
+func headingKey(name string) string {
+	return strings.NewReplacer("_", "", ".", "", "*", "", "(", "", ")", "", "/", "").Replace(written.Number(name))
+}
+
+func columnOf(name string) int {
+	key := headingKey(name)
+	for column := range columns {
+		for _, h := range headings(column) {
+			if headingKey(h) == key {
+				return column
+			}
+		}
+	}
+	return -1
+}
+
+// guess names the column that a heading is nearest to.
+func guess(name string) string {
+	key := []rune(headingKey(name))
+	best, least := "", len(key)/2+2
+	for column := range columns {
+		for _, h := range headings(column) {
+			if d := distance(key, []rune(headingKey(h))); d < least {
+				best, least = headings(column)[0], d
+			}
+		}
+	}
+	if best == "" {
+		return fmt.Sprintf("no column %q is known", show(name))
+	}
+	return fmt.Sprintf("no column %q is known, did you mean %s?", show(name), best)
+}
+
+// distance is the number of characters to change, add or drop.
+func distance(a, b []rune) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range a {
+		last := i
+		row[0] = i + 1
+		for j := range b {
+			cost := last
+			if a[i] != b[j] {
+				cost++
+			}
+			last = row[j+1]
+			row[j+1] = min(cost, row[j]+1, last+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// show cuts text of a file for an error message, without its digits.
+func show(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return '#'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	if utf8.RuneCountInString(s) > 80 {
+		s = string([]rune(s)[:80]) + "…"
+	}
+	return s
+}
+
+// cell returns a cell of a line, and whether the file has that column.
+func (l *layout) cell(cells []string, column int) (string, bool) {
+	at := l.at[column]
+	if at < 0 {
+		return "", false
+	}
+	return cells[at], true
+}

@@ -1,0 +1,340 @@
+package registry
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// importing is one run of Import, in one goroutine.
+type importing struct {
+	g   *Registry
+	c   ImportConfig
+	sum Summary
+	// there says that most people of the last chunk were in the registry already;
+	// then it is cheaper to look first than to try to add them.
+	there bool
+	later []keptRow // whose card numbers were other people's; judged again at the end
+	last  bool      // that is now
+	left  []fault   // of the present run, not yet told
+}
+
+func (im *importing) reject(line int, reason string) {
+	im.sum.Read++
+	im.sum.Rejected++
+	im.left = append(im.left, fault{line, reason, false})
+}
+
+// tell reports what was left out of a run, in the order of the file.
+func (im *importing) tell() {
+	slices.SortStableFunc(im.left, func(a, b fault) int { return cmp.Compare(a.line, b.line) })
+	for _, f := range im.left {
+		switch {
+		case f.cell && im.c.Cell != nil:
+			im.c.Cell(f.line, f.reason)
+		case !f.cell && im.c.Reject != nil:
+			im.c.Reject(f.line, f.reason)
+		}
+	}
+	im.left = im.left[:0]
+}
+
+// outcome is what became of a row.
+type outcome uint8
+
+const (
+	added outcome = iota
+	changed
+	unchanged
+	taken // the card number is another person's
+)
+
+// tally counts the outcomes of a chunk.
+type tally struct {
+	of             []outcome
+	found          int // people who were there
+	died, replaced int
+}
+
+func (t *tally) count(o outcome) (n int) {
+	for _, x := range t.of {
+		if x == o {
+			n++
+		}
+	}
+	return n
+}
+
+// errDry undoes the transaction of a trial.
+var errDry = errors.New("registry: a trial")
+
+// keep writes one chunk and its audit entry in one transaction. A crash in it
+// leaves all of the chunk or nothing (I-8); rows that the registry knows as they
+// are get no entry, so that a chunk which is kept again is recorded once.
+func (im *importing) keep(ctx context.Context, rows []keptRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	var t tally // made anew each time, because f may run again
+	err := im.g.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		t = tally{of: make([]outcome, 0, len(rows))}
+		for i := range rows {
+			o, err := im.upsert(tx, &rows[i], &t)
+			if err != nil {
+				return audit.Entry{}, err
+			}
+			t.of = append(t.of, o)
+		}
+		if im.c.DryRun {
+			return audit.Entry{}, errDry
+		}
+		kept := t.count(added) + t.count(changed)
+		if kept == 0 { // nothing was written, so there is nothing to record
+			return audit.Entry{}, nil
+		}
+		return audit.Entry{
+			At: im.g.now(), Actor: im.c.Actor, Event: audit.RegistryImported, Outcome: "ok",
+			Note: t.note(kept),
+		}, nil
+	})
+	if err != nil && !errors.Is(err, errDry) {
+		return err
+	}
+	im.there = 2*t.found > len(rows)
+	im.report(rows, &t)
+	return nil
+}
+
+func (t *tally) note(kept int) string {
+	note := fmt.Sprintf("kept=%d rejected=%d", kept, t.count(taken))
+	for _, n := range []struct {
+		name string
+		n    int
+	}{{"unchanged", t.count(unchanged)}, {"replaced", t.replaced}, {"died", t.died}} {
+		if n.n > 0 {
+			note += fmt.Sprintf(" %s=%d", n.name, n.n)
+		}
+	}
+	return note
+}
+
+func (im *importing) report(rows []keptRow, t *tally) {
+	for i, o := range t.of {
+		r := &rows[i]
+		if o == taken {
+			if !im.last && len(im.later) < maxLater {
+				im.later = append(im.later, *r)
+			} else {
+				im.reject(r.line, ReasonCardTaken)
+			}
+			continue
+		}
+		im.sum.Read++
+		im.sum.Kept++
+		if o == unchanged {
+			im.sum.Unchanged++
+		}
+		if r.abolished {
+			im.sum.Abolished++
+		}
+		for _, reason := range r.row.cells {
+			im.sum.Cells++
+			im.left = append(im.left, fault{r.line, reason, true})
+		}
+	}
+	im.g.logger.Debug("registry: chunk imported", slog.Int("rows", len(rows)), slog.Int("unchanged", t.count(unchanged)), slog.Int("card_taken", t.count(taken)))
+}
+
+// upsert writes one person.
+func (im *importing) upsert(tx store.Tx, r *keptRow, t *tally) (outcome, error) {
+	if !im.there {
+		switch err := tx.InsertPerson(r.person(im.g)); {
+		case err == nil:
+			t.mark(r)
+			return added, im.g.followCard(tx, r.person(im.g), "")
+		case !errors.Is(err, store.ErrExists):
+			return 0, err
+		}
+	}
+	old, err := tx.Person(r.holder)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		// Where it was tried first, the number is another person's.
+		err := store.ErrExists
+		if im.there {
+			err = tx.InsertPerson(r.person(im.g))
+		}
+		if errors.Is(err, store.ErrExists) {
+			return taken, nil
+		}
+		if err == nil {
+			t.mark(r)
+			err = im.g.followCard(tx, r.person(im.g), "")
+		}
+		return added, err
+	case err != nil:
+		return 0, err
+	}
+	t.found++
+	return im.update(tx, r, old, t)
+}
+
+func (t *tally) mark(r *keptRow) {
+	if r.died {
+		t.died++
+	}
+}
+
+// update writes what a row changes of a person who is there.
+func (im *importing) update(tx store.Tx, r *keptRow, old store.Person, t *tally) (outcome, error) {
+	g := im.g
+	oldFacts, err := g.open(old)
+	if err != nil {
+		return 0, err
+	}
+	next, facts, replaced := r.merge(g, old, oldFacts)
+	if facts == oldFacts && next.CardNo == old.CardNo && next.Physical == old.Physical && next.Region == old.Region &&
+		next.ReplacedBy == old.ReplacedBy && next.Died == old.Died {
+		return unchanged, nil
+	}
+	if next.Sealed, err = g.seal(r.holder, facts); err != nil {
+		return 0, err
+	}
+	next.UpdatedAt = g.now()
+	err = tx.UpsertPerson(next)
+	if errors.Is(err, store.ErrExists) {
+		return taken, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	number := ""
+	if replaced {
+		number = facts.CardNo
+		t.replaced++
+	}
+	if next.Died && !old.Died {
+		t.died++
+	}
+	return changed, g.followCard(tx, next, number)
+}
+
+// person is the row of a person who is not there yet.
+func (r *keptRow) person(g *Registry) store.Person {
+	p := store.Person{
+		Holder: r.holder, CardNo: r.cardNo, Sealed: r.sealed, Region: r.facts.Region, Physical: r.physical, UpdatedAt: g.now(), Died: r.died,
+	}
+	if r.replacedBy != "" {
+		p.CardNo, p.ReplacedBy = r.replacement, r.replacement
+	}
+	return p
+}
+
+// merge returns what a person is after a row. It keeps what a registry client
+// reported, and what the row does not say. replaced says that the card was
+// replaced by this row.
+func (r *keptRow) merge(g *Registry, old store.Person, oldFacts Facts) (next store.Person, facts Facts, replaced bool) {
+	next, facts = old, r.facts
+	if r.keepPhone {
+		facts.Phone = oldFacts.Phone
+	}
+	if r.keepRegion {
+		facts.Region = oldFacts.Region
+	}
+	next.Region = facts.Region
+	byClient := old.ReplacedBy != (vault.Index{}) && old.ReplacedBy == old.CardNo
+	switch {
+	case r.replacedBy != "" && old.CardNo == r.replacement:
+		// It was replaced already; what happened to the new card since stands.
+	case r.replacedBy != "" && old.CardNo == r.cardNo:
+		next.CardNo, next.ReplacedBy, replaced = r.replacement, r.replacement, true
+		next.Physical = liuma.PhysicalNormal
+		if old.Died {
+			next.Physical = liuma.PhysicalCancelled
+		}
+	case byClient && r.cardNo != old.CardNo && !r.died:
+		// The row is about a card that the person no longer has.
+		facts.CardNo = oldFacts.CardNo
+	case byClient && r.cardNo != old.CardNo:
+		facts.CardNo = oldFacts.CardNo // which is cancelled with all others
+		next.Physical = raised(old.Physical, r.physical)
+	case r.replacedBy != "":
+		next.CardNo, next.ReplacedBy = r.replacement, r.replacement
+	default:
+		next.CardNo = r.cardNo
+		if !r.keepStatus {
+			next.Physical = raised(old.Physical, r.physical)
+		}
+	}
+	next.Died = old.Died || r.died
+	return next, facts, replaced
+}
+
+// raised is the graver of two statuses.
+func raised(a, b liuma.PhysicalStatus) liuma.PhysicalStatus {
+	if rank(b) > rank(a) {
+		return b
+	}
+	return a
+}
+
+// followCard brings the electronic card, if there is one, to a person's status,
+// because attempts read only that card's own row. A status is raised, and set
+// only where the card was replaced by number. A row that the store refuses is
+// refused everywhere, and is left as it is.
+func (g *Registry) followCard(tx store.Tx, p store.Person, number string) error {
+	if p.Physical == liuma.PhysicalNormal && number == "" {
+		return nil
+	}
+	card, err := tx.CardByHolder(p.Holder)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if errors.Is(err, store.ErrSeal) {
+		g.logger.Error("a card's row was refused: its status was not changed", "err", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if number == "" {
+		if rank(card.Physical) >= rank(p.Physical) {
+			return nil
+		}
+		card.Physical = p.Physical
+		return tx.UpdateCard(card)
+	}
+	card.Physical = p.Physical
+	if card.Sealed, err = g.renumbered(card, number); err != nil {
+		return err
+	}
+	return tx.UpdateCard(card)
+}
+
+// renumbered is the sealed facts of a card with another physical card's number.
+func (g *Registry) renumbered(card store.Card, number string) ([]byte, error) {
+	plain, err := g.vault.Unseal(vault.CardFacts, card.ID[:], card.Sealed)
+	if err != nil {
+		return nil, fmt.Errorf("registry: facts of a card: %w", err)
+	}
+	defer clear(plain)
+	own, err := ParseFacts(plain)
+	if err != nil {
+		return nil, err
+	}
+	own.CardNo = number
+	stored, err := own.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	defer clear(stored)
+	return g.vault.Seal(vault.CardFacts, card.ID[:], stored)
+}
