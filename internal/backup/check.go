@@ -65,14 +65,11 @@ func Check(ctx context.Context, q Question) (r Report, err error) {
 		return r, fmt.Errorf("backup: %w", err)
 	}
 	defer func() { err = errors.Join(err, v.Close()) }()
-	c, err := sqlite.OpenCopy(filepath.Join(q.Dir, databaseFile), sqlite.Config{Seal: v})
+	c, schema, done, err := open(ctx, filepath.Join(q.Dir, databaseFile), v)
 	if err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	if _, err := c.Schema(); err != nil {
-		return r, err
-	}
+	defer func() { err = errors.Join(err, done()) }()
 	if r.Damage = c.Sound(); r.Damage != nil {
 		return r, nil
 	}
@@ -85,6 +82,7 @@ func Check(ctx context.Context, q Question) (r Report, err error) {
 	if r.Manifest.Database, err = databaseOf(ctx, c); err != nil {
 		return r, err
 	}
+	r.Manifest.Schema = schema
 	if said != r.Manifest.Database {
 		r.Damage = fmt.Errorf("%w: %s describes another database", ErrDamaged, ManifestFile)
 		return r, nil
@@ -94,6 +92,44 @@ func Check(ctx context.Context, q Question) (r Report, err error) {
 	}
 	r.Beside, err = q.beside(ctx, c, v, r.Manifest)
 	return r, err
+}
+
+// open opens the database of a backup. One that an older release wrote is
+// brought up to date first, as the first start after a restore does, in a scratch
+// copy beside the temporary files; done removes it. A crash leaves that copy,
+// which holds what the backup holds, readable by its owner only.
+func open(ctx context.Context, path string, v *vault.Vault) (c *sqlite.Copy, schema int64, done func() error, err error) {
+	if c, err = sqlite.OpenCopy(path, sqlite.Config{Seal: v}); err != nil {
+		return nil, 0, nil, err
+	}
+	schema, err = c.Schema()
+	if err == nil && schema == sqlite.Newest() {
+		return c, schema, c.Close, nil
+	}
+	if err = errors.Join(err, c.Close()); err != nil {
+		return nil, 0, nil, err
+	}
+	scratch, err := os.MkdirTemp("", "liuma-check-")
+	if err != nil {
+		return nil, 0, nil, fmt.Errorf("backup: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(scratch))
+		}
+	}()
+	moved := filepath.Join(scratch, databaseFile)
+	if err = copyFile(path, moved); err != nil {
+		return nil, 0, nil, fmt.Errorf("backup: %w", err)
+	}
+	db, err := sqlite.Open(ctx, moved, sqlite.Config{Seal: v})
+	if err == nil {
+		err = db.Close()
+	}
+	if err == nil {
+		c, err = sqlite.OpenCopy(moved, sqlite.Config{Seal: v})
+	}
+	return c, schema, func() error { return errors.Join(c.Close(), os.RemoveAll(scratch)) }, err
 }
 
 // keyFile is the vault key to check with; empty if there is none.

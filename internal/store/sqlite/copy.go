@@ -57,16 +57,11 @@ func (c *Copy) View(ctx context.Context, f func(store.Reader) error) error {
 // Close closes the copy.
 func (c *Copy) Close() error { return c.conn.close() }
 
-// Examine checks the seals of all rows in one snapshot. Tables that a later
-// release added are left out where the copy is older than them.
+// Examine checks the seals of all rows in one snapshot. The copy must be of the
+// newest schema.
 func (c *Copy) Examine(ctx context.Context) (found []rows.Examined, err error) {
-	there := map[string]bool{}
-	err = c.conn.query(func(r *row) error { there[r.text()] = true; return nil }, "SELECT name FROM sqlite_schema WHERE type = 'table'")
-	if err != nil {
-		return nil, fmt.Errorf("examine copy: %w", err)
-	}
 	err = c.View(ctx, func(r store.Reader) error {
-		found, err = r.(*rows.Reader).Examine(func(table string) bool { return there[table] })
+		found, err = r.(*rows.Reader).Examine()
 		return err
 	})
 	return found, err
@@ -91,21 +86,25 @@ func (c *Copy) Schema() (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("examine copy: %w", err)
 	}
-	files, err := migrations.ReadDir("migrations")
-	if err != nil {
-		return 0, fmt.Errorf("examine copy: %w", err)
-	}
-	known := int64(0)
-	for _, f := range files {
-		number, _, _ := strings.Cut(f.Name(), "_")
-		if k, err := strconv.ParseInt(number, 10, 64); err == nil {
-			known = max(known, k)
-		}
-	}
-	if n > known {
-		return n, fmt.Errorf("%w: schema %d, this program knows %d", ErrTooNew, n, known)
+	if n > Newest() {
+		return n, fmt.Errorf("%w: schema %d, this program knows %d", ErrTooNew, n, Newest())
 	}
 	return n, nil
+}
+
+// Newest is the schema that Open brings a database up to.
+func Newest() (newest int64) {
+	files, err := migrations.ReadDir("migrations")
+	if err != nil {
+		return 0 // the files are part of the program
+	}
+	for _, f := range files {
+		number, _, _ := strings.Cut(f.Name(), "_")
+		if n, err := strconv.ParseInt(number, 10, 64); err == nil {
+			newest = max(newest, n)
+		}
+	}
+	return newest
 }
 
 // Backup writes a consistent copy to a new file, readable by its owner only,
