@@ -107,8 +107,13 @@ func explainRestored(w io.Writer, dir string, r backup.Restored) error {
 	} else {
 		fmt.Fprintln(w, "Move the newest keepers here, do not copy them: two keepers of one name count guesses twice.")
 	}
-	fmt.Fprintf(w, "Put the newest file %q beside the vault key, if there is one.\n", vault.HeadsFile)
-	_, err := fmt.Fprintf(w, "Then: liuma --data %[1]s heads accept --reason TEXT\n      liuma --data %[1]s serve\n      liuma --data %[1]s restore accept --reason TEXT    (from another terminal)\n", dir)
+	fmt.Fprintf(w, "Put the newest file %q beside the vault key, if there is one, and leave %s empty.\n", vault.HeadsFile, "digests/")
+	_, err := fmt.Fprintf(w, `Then, in this order:
+  liuma --data %[1]s config check
+  liuma --data %[1]s heads accept --reason TEXT      (if the database is older than %[2]q says, or there is no such file)
+  liuma --data %[1]s serve
+  liuma --data %[1]s restore accept --reason TEXT    (from another terminal: cards that changed since are refused until then)
+`, dir, vault.HeadsFile)
 	return err
 }
 

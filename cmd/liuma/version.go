@@ -36,8 +36,8 @@ func release() string {
 // versionFlag is --version, which does what "liuma version" does.
 type versionFlag bool
 
-// BeforeReset prints the version and ends the command, whatever else is on the
-// command line: kong calls it when it meets the flag.
+// BeforeReset prints the version and ends, before the command that
+// stands on the command line, if there is one, is run.
 func (versionFlag) BeforeReset(app *kong.Kong, t *terminal) error {
 	if err := (versionCmd{}).Run(t); err != nil {
 		return err

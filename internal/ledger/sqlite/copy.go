@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ledger"
@@ -21,12 +22,16 @@ type Copy struct{ db *sql.DB }
 
 // OpenCopy opens the ledger at path for reading.
 func OpenCopy(ctx context.Context, path string) (*Copy, error) {
-	if _, err := os.Stat(path); err != nil {
+	path, err := filepath.Abs(path)
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("ledger file: %w", err)
 	}
 	c := &Copy{sqlitefile.Pool(path, sqlitefile.Settings{ReadOnly: true, CacheKiB: 8 << 10}, 1)}
 	var id int64
-	err := c.db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id)
+	err = c.db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id)
 	if err == nil && id != applicationID {
 		err = ErrForeign
 	}
