@@ -256,7 +256,8 @@ func TestOperationsIsComplete(t *testing.T) {
 		}
 	}
 	for _, m := range members(reflect.TypeFor[config.Config](), "") {
-		if !bytes.Contains(doc, []byte("\n| `"+m+"` |")) {
+		door := regexp.MustCompile(`^(channel|hosted|gateway)_door\.`).ReplaceAllString(m, "….") // a row for all doors
+		if !bytes.Contains(doc, []byte("\n| `"+m+"` |")) && !bytes.Contains(doc, []byte("\n| `"+door+"` |")) {
 			t.Errorf("docs/OPERATIONS.md has no row for the member %s", m)
 		}
 	}
@@ -267,7 +268,11 @@ func members(of reflect.Type, prefix string) []string {
 	var out []string
 	for i := range of.NumField() {
 		f := of.Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		name, how, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if how == "inline" {
+			out = append(out, members(f.Type, prefix)...)
+			continue
+		}
 		name = prefix + name
 		if f.Type.Kind() == reflect.Struct {
 			out = append(out, members(f.Type, name+".")...)

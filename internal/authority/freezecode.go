@@ -6,12 +6,12 @@ import (
 	"errors"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
+	"github.com/liuma-pin/liuma/internal/written"
 )
 
 // Anyone with some sign that a card is theirs may freeze it, because PIN and
@@ -174,21 +174,7 @@ func parseFreezeCode(s string) (string, bool) {
 	if len(s) > 128 {
 		return "", false
 	}
-	s = strings.Map(func(r rune) rune {
-		if r >= '！' && r <= '～' {
-			r -= '！' - '!' // full width
-		}
-		switch {
-		case unicode.IsSpace(r), unicode.Is(unicode.Pd, r), unicode.Is(unicode.Cf, r), r == '−':
-			return -1
-		case r >= 'a' && r <= 'z':
-			r -= 'a' - 'A'
-		}
-		if r == 'U' {
-			return 'V'
-		}
-		return r
-	}, s)
+	s = strings.ReplaceAll(written.Number(s), "U", "V")
 	return s, (len(s) == freezeCodeSize || len(s) == freezeCodeOld) && strings.Trim(s, freezeAlphabet) == ""
 }
 

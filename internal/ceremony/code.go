@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -17,6 +18,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
+	"github.com/liuma-pin/liuma/internal/written"
 )
 
 // One-time codes. A code belongs to one ceremony and one number. How many may be
@@ -211,19 +213,8 @@ func parseCode(s string) (string, bool) {
 	if len(s) > 64 {
 		return "", false
 	}
-	var digits []rune
-	for _, r := range s {
-		switch {
-		case r >= '0' && r <= '9':
-			digits = append(digits, r)
-		case r >= '０' && r <= '９':
-			digits = append(digits, r-'０'+'0')
-		case r == ' ' || r == '-' || r == '　' || r == '\t':
-		default:
-			return "", false
-		}
-	}
-	return string(digits), len(digits) == 6
+	s = written.Number(s)
+	return s, len(s) == 6 && strings.Trim(s, "0123456789") == ""
 }
 
 // judgeCode compares a typed code with the ceremony's open one, counts a wrong

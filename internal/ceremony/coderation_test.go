@@ -23,6 +23,11 @@ func (x *phoned) resetBy(link store.Handle) (ceremony.Page, ceremony.Hand) {
 	x.card = link
 	p, h := x.agreed(x.push(liuma.ActionReset))
 	x.card = home
+	x.toLeave = append(x.toLeave, func() { _, _ = x.Authority().Leave(x.T.Context(), p.ID, h) })
+	if len(x.toLeave) > 5 { // ten of a link may be open at a time
+		x.toLeave[0]()
+		x.toLeave = x.toLeave[1:]
+	}
 	return p, h
 }
 
@@ -93,8 +98,11 @@ func TestThreeTextsThroughOneLink(t *testing.T) {
 	x.Open()
 	p := x.sendBy(x.card)
 	x.want(p, ceremony.StepCode, liuma.CodePhoneCodeLink)
-	if len(p.Ways) != 1 || p.Ways[0].Left != 0 || !p.Ways[0].ReadyAt.Equal(p.Until) || p.Until.IsZero() {
+	if len(p.Ways) != 2 || p.Ways[0].Way != liuma.ByText || p.Ways[0].Left != 0 || !p.Ways[0].ReadyAt.Equal(p.Until) || p.Until.IsZero() {
 		t.Errorf("offered: %+v until %v", p.Ways, p.Until)
+	}
+	if len(p.Ways) == 2 && (p.Ways[1].Way != liuma.ByVoice || p.Ways[1].Left != 2) {
+		t.Errorf("calls: %+v", p.Ways[1])
 	}
 	// The page says so before the holder asks in vain.
 	p, _ = x.resetBy(x.card)

@@ -20,9 +20,10 @@ const day = 24 * time.Hour
 // one-time code, so long ago that its phone does not count as new.
 type phoned struct {
 	*testkit.Env
-	ch   authority.Caller
-	who  registry.Facts
-	card store.Handle
+	ch      authority.Caller
+	who     registry.Facts
+	card    store.Handle
+	toLeave []func() // leave the ceremonies of resetBy
 }
 
 func newPhoned(t *testing.T, o testkit.Options) *phoned {

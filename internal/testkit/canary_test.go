@@ -190,6 +190,7 @@ func (x *recovering) play() {
 	p = x.give(p, h, liuma.RoleNew, secondPIN, ceremony.StepPIN)
 	x.give(p, h, liuma.RoleCurrent, secondPIN, ceremony.StepDone)
 	x.cards()
+	x.Clock.Advance(25 * time.Hour) // a link has three texts a day
 
 	q, p, h = x.open(liuma.ActionRebind)
 	p = x.give(p, h, liuma.RoleCurrent, secondPIN, ceremony.StepEvidence)

@@ -54,7 +54,7 @@ func TestForgotten(t *testing.T) {
 	p.goBack()
 	p.says("申领成功")
 	notice := s.next(&read)
-	if len(notice.Freeze) != 8 || notice.Code != "" {
+	if len(notice.Freeze) != len("K7M 29QX A4TW") || notice.Code != "" {
 		t.Fatalf("notice %+v", notice)
 	}
 

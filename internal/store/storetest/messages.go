@@ -16,7 +16,7 @@ func messageID(i int) string { return fmt.Sprintf("message%019d", i) }
 func message(i int) store.Message {
 	return store.Message{ID: messageID(i), Kind: "notice", Card: cardID(1), Template: "pin_set", Language: "zh-CN",
 		Region: "330500", Sealed: []byte{0, 7, 255}, State: store.MessageWaiting, Tries: 3, NextAt: at(i),
-		Expires: at(i + 600), Ref: fmt.Sprint("ref", i), Fault: "timeout", At: at(1), DoneAt: at(2)}
+		Expires: at(i + 600), Ref: fmt.Sprint("ref", i), Fault: "timeout", At: at(1), DoneAt: at(2), Way: liuma.ByVoice}
 }
 
 func getMessage(i int) func(store.Reader) (store.Message, error) {

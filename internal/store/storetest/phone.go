@@ -16,7 +16,7 @@ func contact(i int) store.Contact {
 
 func code(i int) store.Code {
 	return store.Code{Ceremony: ceremonyID(i), Card: cardID(1), Phone: index("phone", 1), MAC: vault.MAC{byte(i), 1},
-		SentAt: at(1), Expires: at(600), Used: at(2)}
+		SentAt: at(1), Expires: at(600), Used: at(2), Way: liuma.ByVoice}
 }
 
 func freezeCode(i int) store.FreezeCode {
