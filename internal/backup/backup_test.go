@@ -169,10 +169,11 @@ func TestADamagedBackupIsNotRestored(t *testing.T) {
 		"a byte": func(h *house) { h.flip("liuma.db", 5000) },
 		"a file": func(h *house) { h.must(os.Remove(filepath.Join(h.to, "liuma.db"))) },
 		"cut":    func(h *house) { h.must(os.Truncate(filepath.Join(h.to, "liuma.db"), 4096)) },
-		"a path": func(h *house) {
+		"a path": func(h *house) { // and the sum of the file there is right
+			h.must(os.WriteFile(filepath.Join(h.to, "..", "x"), nil, 0o600))
 			h.edit(func(m map[string]any) {
 				f := m["files"].([]any)
-				m["files"] = append(f, map[string]any{"name": "../../x", "size": 0, "sha256": ""})
+				m["files"] = append(f, map[string]any{"name": "../x", "size": 0, "sha256": hexSum(nil)})
 			})
 		},
 		"no database": func(h *house) { h.edit(func(m map[string]any) { m["files"] = m["files"].([]any)[1:] }) },
