@@ -71,6 +71,7 @@ var levels = map[string]int{
 	"internal/door/holder":          7,
 	"internal/door/api/apitest":     8,
 	"internal/config":               7,
+	"internal/backup":               8,
 	"internal/server":               8,
 	"internal/admin/admintest":      8,
 	"internal/door/admin":           7,

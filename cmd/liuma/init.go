@@ -147,7 +147,7 @@ func (i *initCmd) texts(conf *config.Config) error {
 func (i *initCmd) explain(w io.Writer, dir string, conf config.Config) {
 	keepers := len(conf.Keepers.Directories)
 	fmt.Fprintf(w, "Made %s with %d keeper(s), shape %s.\n", dir, keepers, i.Shape)
-	fmt.Fprintf(w, "  %-12s settings; docs/OPERATIONS.md describes each\n", config.FileName)
+	fmt.Fprintf(w, "  %-12s settings, each with a comment; after a change: liuma --data %s config check\n", config.FileName, dir)
 	fmt.Fprintf(w, "  %-12s keys of the authority: without it the database cannot be read\n", conf.Vault)
 	fmt.Fprintf(w, "  %-12s tells an old database that was put back from the newest: never restore it\n", vault.HeadsFile)
 	fmt.Fprintf(w, "  %-12s database of the authority\n", conf.Database)
@@ -164,5 +164,22 @@ func (i *initCmd) explain(w io.Writer, dir string, conf config.Config) {
 	if i.Texts == config.DriverKannel {
 		fmt.Fprintf(w, "Put the password of smsbox's user %s into %s, mode 0600, before you serve.\n", i.Username, filepath.Join(dir, textsPassword))
 	}
-	fmt.Fprintf(w, "Next: liuma --data %s serve\n", dir)
+	i.next(w, dir)
+}
+
+// next says which commands come next, in their order, with everything in them
+// that is known now.
+func (i *initCmd) next(w io.Writer, dir string) {
+	liuma := "liuma --data " + dir
+	fmt.Fprintln(w, "Next, in this order; all but serve may be done beside the server too:")
+	fmt.Fprintf(w, "  1. who has a physical card:    %s registry import people.csv\n", liuma)
+	fmt.Fprintf(w, "  2. who proves identities:      %s evidence provider add ID --name-zh NAME --name-en NAME --key FILE\n", liuma)
+	back := ""
+	if i.Hosted != "" {
+		back = " --redirect-uri URL"
+	}
+	fmt.Fprintf(w, "  3. a channel, with its key:    liuma channel keygen --out ID.key    (on the channel's machine)\n")
+	fmt.Fprintf(w, "                                 %s channel add ID --name-zh NAME --name-en NAME --key ID.key.pub.jwk --region CODE --action enroll --action verify%s\n", liuma, back)
+	fmt.Fprintf(w, "  4. serve:                      %s serve\n", liuma)
+	fmt.Fprintf(w, "  5. every day, to another disk: %s backup DIR\n", liuma)
 }

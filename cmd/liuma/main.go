@@ -32,28 +32,32 @@ const (
 
 // cli is the command line.
 type cli struct {
-	Data string `name:"data" default:"data" env:"LIUMA_DATA" placeholder:"DIR" help:"Data directory, as 'liuma init' made it."`
+	Data  string      `name:"data" default:"data" env:"LIUMA_DATA" placeholder:"DIR" help:"Data directory, as 'liuma init' made it."`
+	About versionFlag `name:"version" help:"Print the version and end."`
 
-	Demo     demoCmd     `cmd:"" help:"Play the main job on a fresh data directory, through the real door, and go on serving."`
-	Init     initCmd     `cmd:"" help:"Make a data directory: configuration, keys, keepers and an empty database."`
-	Serve    serveCmd    `cmd:"" help:"Serve the data directory until SIGINT or SIGTERM."`
-	Status   statusCmd   `cmd:"" help:"Say how the data directory and the server that works with it stand."`
-	Registry registryCmd `cmd:"" help:"The registry of physical cards, and the clients that report on them."`
-	Region   regionCmd   `cmd:"" help:"The list of regions that an import and 'liuma channel add' go by."`
-	Channel  channelCmd  `cmd:"" help:"The channels, their keys, regions and actions."`
-	Hotline  hotlineCmd  `cmd:"" help:"The hotlines that freeze the cards of holders who call."`
-	Evidence evidenceCmd `cmd:"" help:"The providers of evidence."`
-	Texts    textsCmd    `cmd:"" help:"The codes and notices to bound phones, and what became of them."`
-	Keys     keysCmd     `cmd:"" help:"The keys that receipts and ID tokens are signed with, and those of the vault."`
-	Heads    headsCmd    `cmd:"" help:"The file that tells a database that was put back from the newest one."`
-	Keeper   keeperCmd   `cmd:"" help:"The keepers of this directory: how they stand, and bringing back one that is gone."`
-	Card     cardCmd     `cmd:"" help:"Acts on one card, each recorded with a reason."`
-	Restore  restoreCmd  `cmd:"" help:"What follows when a backup of the database was put back."`
-	Clock    clockCmd    `cmd:"" help:"The time that locks, waits and rations go by, beside the machine's clock."`
-	PIN      PINCmd      `cmd:"" name:"pin" help:"What may be a PIN."`
-	Audit    auditCmd    `cmd:"" help:"The audit record: examine, show, export and digest it."`
-	Bench    benchCmd    `cmd:"" help:"Measure what a verification costs on this machine."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Demo       demoCmd       `cmd:"" help:"Play the main job on a fresh data directory, through the real door, and go on serving."`
+	Init       initCmd       `cmd:"" help:"Make a data directory: configuration, keys, keepers and an empty database."`
+	Serve      serveCmd      `cmd:"" help:"Serve the data directory until SIGINT or SIGTERM."`
+	Status     statusCmd     `cmd:"" help:"Say how the data directory and the server that works with it stand."`
+	Registry   registryCmd   `cmd:"" help:"The registry of physical cards, and the clients that report on them."`
+	Region     regionCmd     `cmd:"" help:"The list of regions that an import and 'liuma channel add' go by."`
+	Channel    channelCmd    `cmd:"" help:"The channels, their keys, regions and actions."`
+	Hotline    hotlineCmd    `cmd:"" help:"The hotlines that freeze the cards of holders who call."`
+	Evidence   evidenceCmd   `cmd:"" help:"The providers of evidence."`
+	Texts      textsCmd      `cmd:"" help:"The codes and notices to bound phones, and what became of them."`
+	Keys       keysCmd       `cmd:"" help:"The keys that receipts and ID tokens are signed with, and those of the vault."`
+	Heads      headsCmd      `cmd:"" help:"The file that tells a database that was put back from the newest one."`
+	Keeper     keeperCmd     `cmd:"" help:"The keepers of this directory: how they stand, and bringing back one that is gone."`
+	Card       cardCmd       `cmd:"" help:"Acts on one card, each recorded with a reason."`
+	Backup     backupCmd     `cmd:"" help:"Make a backup, beside the running server: the database and the configuration, and what else is asked for."`
+	Restore    restoreCmd    `cmd:"" help:"Examine a backup, put it into a new directory, and do what follows."`
+	Config     configCmd     `cmd:"" help:"The configuration file."`
+	Clock      clockCmd      `cmd:"" help:"The time that locks, waits and rations go by, beside the machine's clock."`
+	PIN        PINCmd        `cmd:"" name:"pin" help:"What may be a PIN."`
+	Audit      auditCmd      `cmd:"" help:"The audit record: examine, show, export and digest it."`
+	Bench      benchCmd      `cmd:"" help:"Measure what a verification costs on this machine."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Completion completionCmd `cmd:"" help:"Scripts that complete commands and flags in a shell."`
 }
 
 const description = `Liuma (六码) is the PIN authority for electronic social-security cards.

@@ -46,6 +46,7 @@ func (a *cardHeadCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 
 // restoreCmd is "liuma restore".
 type restoreCmd struct {
+	Backup restoreBackupCmd `cmd:"" name:"backup" default:"withargs" help:"Put a backup into the new or empty directory of --data, or examine it with --check. The word 'backup' may be left out."`
 	Accept restoreAcceptCmd `cmd:"" help:"After a backup of the whole database was put back: bring every card up to what the keepers have seen."`
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+
+	"github.com/alecthomas/kong"
 )
 
 // versionCmd is "liuma version".
@@ -11,17 +13,35 @@ type versionCmd struct{}
 
 // Run prints the module's version, its commit where it is known, and Go's.
 func (versionCmd) Run(t *terminal) error {
-	version, commit := "(devel)", ""
+	commit := ""
 	if info, ok := debug.ReadBuildInfo(); ok {
-		if info.Main.Version != "" {
-			version = info.Main.Version
-		}
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" {
 				commit = " " + s.Value
 			}
 		}
 	}
-	_, err := fmt.Fprintf(t.out, "liuma %s%s %s %s/%s\n", version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintf(t.out, "liuma %s%s %s %s/%s\n", release(), commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
+}
+
+// release is the module's version.
+func release() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+// versionFlag is --version, which does what "liuma version" does.
+type versionFlag bool
+
+// BeforeReset prints the version and ends, before the command that
+// stands on the command line, if there is one, is run.
+func (versionFlag) BeforeReset(app *kong.Kong, t *terminal) error {
+	if err := (versionCmd{}).Run(t); err != nil {
+		return err
+	}
+	app.Exit(exitOK)
+	return nil
 }

@@ -148,8 +148,12 @@ const maxFile = 64 << 10
 
 // Load reads the file in dir, fills in defaults, makes paths absolute and
 // validates.
-func Load(dir string) (Config, error) {
-	path := filepath.Join(dir, FileName)
+func Load(dir string) (Config, error) { return LoadAs(dir, dir) }
+
+// LoadAs reads the file in one directory as if it were in another, whose paths
+// it then has: that of a backup, say.
+func LoadAs(from, dir string) (Config, error) {
+	path := filepath.Join(from, FileName)
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return Config{}, fmt.Errorf("config: %w", err)

@@ -8,7 +8,10 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-const header = `# Liuma. Every member and its default is described in docs/OPERATIONS.md.
+const header = `# The configuration of Liuma. It is read strictly, at the start of the server;
+# 'liuma config check' says whether it is in order. Relative paths are relative to
+# this file. docs/OPERATIONS.md says more about every member.
+
 `
 
 // Write makes the configuration file in dir. It never replaces one: a second
@@ -20,6 +23,9 @@ func Write(dir string, c Config) error {
 	b, err := yaml.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("config: %w", err)
+	}
+	if b, err = commented(b); err != nil {
+		return err
 	}
 	f, err := os.OpenFile(filepath.Join(dir, FileName), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

@@ -48,6 +48,8 @@ type Config struct {
 	Guessing time.Duration
 	// Once ends the play without serving on.
 	Once bool
+	// Removed says that the caller removes Dir when the demo has ended.
+	Removed bool
 	// LAN, if not nil, serves window, channels and authority by TLS to other
 	// devices on the network. Everybody on that network can see the demo
 	// window, with its text messages.
@@ -197,6 +199,9 @@ func (p *play) curtain() {
 	})
 	p.howToReach()
 	p.Note(liuma.Text{ZH: "按 Ctrl-C 结束。", EN: "Ctrl-C ends it."})
+	if p.c.Removed {
+		p.Note(liuma.Text{ZH: "结束时上面的目录会删除；要保留，请加 --keep。", EN: "The directory above is removed then; --keep leaves it."})
+	}
 	// Last, where one looks first.
 	p.printf("\n")
 	p.Fact(liuma.Text{ZH: "用浏览器打开", EN: "open this"}, p.styled(bold, s.doors.Origin()))

@@ -163,7 +163,8 @@ func (l *Log) line(v *Visit, r *http.Request) {
 		slog.String("route", r.Pattern),
 		slog.Int("status", status),
 		slog.Int64("bytes", v.bytes),
-		slog.Duration("took", l.c.Now().Sub(v.begun)),
+		// A number of milliseconds: a Duration is nanoseconds in JSON.
+		slog.Float64("took_ms", float64(l.c.Now().Sub(v.begun).Microseconds())/1000),
 		slog.String("request", v.id),
 		slog.String("client", v.Client))
 }

@@ -71,7 +71,7 @@ func TestOneLine(t *testing.T) {
 		fmt.Fprint(v, "seven b")
 	})
 	id := w.Header().Get("X-Request-Id")
-	want := `msg=request method=POST route="POST /v1/{x}" status=418 bytes=7 took=1s request=` + id + " client=zj-hrss\n"
+	want := `msg=request method=POST route="POST /v1/{x}" status=418 bytes=7 took_ms=1000 request=` + id + " client=zj-hrss\n"
 	if len(id) != 16 || strings.Count(out.String(), "\n") != 1 || !strings.HasSuffix(out.String(), want) || strings.Contains(out.String(), "canary") {
 		t.Errorf("log: %s\nwant: %s", out, want)
 	}

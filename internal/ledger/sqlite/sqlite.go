@@ -251,8 +251,12 @@ const scanPage = 512
 // Scan implements ledger.Backend. A row that changes during the scan is seen
 // before or after the change.
 func (b *Backend) Scan(ctx context.Context, after liuma.CardID, visit func(ledger.Row) error) error {
+	return scan(ctx, b.reading, after, visit)
+}
+
+func scan(ctx context.Context, db *sql.DB, after liuma.CardID, visit func(ledger.Row) error) error {
 	for {
-		page, err := b.page(ctx, after)
+		page, err := pageOf(ctx, db, after)
 		if err != nil {
 			return err
 		}
@@ -268,8 +272,8 @@ func (b *Backend) Scan(ctx context.Context, after liuma.CardID, visit func(ledge
 	}
 }
 
-func (b *Backend) page(ctx context.Context, after liuma.CardID) ([]ledger.Row, error) {
-	rows, err := b.reading.QueryContext(ctx,
+func pageOf(ctx context.Context, db *sql.DB, after liuma.CardID) ([]ledger.Row, error) {
+	rows, err := db.QueryContext(ctx,
 		`SELECT card, body FROM card WHERE card > ? ORDER BY card LIMIT `+strconv.Itoa(scanPage), after[:])
 	if err != nil {
 		return nil, fmt.Errorf("scan ledger: %w", err)

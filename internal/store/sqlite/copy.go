@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -56,34 +57,64 @@ func (c *Copy) View(ctx context.Context, f func(store.Reader) error) error {
 // Close closes the copy.
 func (c *Copy) Close() error { return c.conn.close() }
 
+// Examine checks the seals of all rows in one snapshot. The copy must be of the
+// newest schema.
+func (c *Copy) Examine(ctx context.Context) (found []rows.Examined, err error) {
+	err = c.View(ctx, func(r store.Reader) error {
+		found, err = r.(*rows.Reader).Examine()
+		return err
+	})
+	return found, err
+}
+
+// Sound has SQLite check the structure of the file, which seals do not cover:
+// indexes that lead nowhere, and pages that are damaged.
+func (c *Copy) Sound() error {
+	var said string
+	if err := c.conn.query(func(r *row) error { said = r.text(); return nil }, "PRAGMA quick_check(1)"); err != nil {
+		return fmt.Errorf("examine copy: %w", err)
+	}
+	if said != "ok" {
+		return ErrDamaged
+	}
+	return nil
+}
+
+// Schema is the number of the copy's schema. ErrTooNew: a later release wrote it.
+func (c *Copy) Schema() (int64, error) {
+	n, err := c.conn.number("SELECT max(version_id) FROM goose_db_version WHERE is_applied")
+	if err != nil {
+		return 0, fmt.Errorf("examine copy: %w", err)
+	}
+	if n > Newest() {
+		return n, fmt.Errorf("%w: schema %d, this program knows %d", ErrTooNew, n, Newest())
+	}
+	return n, nil
+}
+
+// Newest is the schema that Open brings a database up to.
+func Newest() (newest int64) {
+	files, err := migrations.ReadDir("migrations")
+	if err != nil {
+		return 0 // the files are part of the program
+	}
+	for _, f := range files {
+		number, _, _ := strings.Cut(f.Name(), "_")
+		if n, err := strconv.ParseInt(number, 10, 64); err == nil {
+			newest = max(newest, n)
+		}
+	}
+	return newest
+}
+
 // Backup writes a consistent copy to a new file, readable by its owner only,
-// while the store goes on working. A crash here leaves a partial file, which
-// the next Backup to the same path refuses to overwrite.
-func (s *Store) Backup(ctx context.Context, path string) (err error) {
+// while the store goes on working: sqlitefile.Snapshot.
+func (s *Store) Backup(ctx context.Context, path string) error {
 	if err := s.usable(ctx); err != nil {
 		return err
 	}
-	path, err = filepath.Abs(path)
-	if err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+	if err := sqlitefile.Snapshot(ctx, s.file.Path(), path); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	defer func() {
-		err = errors.Join(err, f.Close())
-		if err != nil {
-			err = errors.Join(fmt.Errorf("backup: %w", err), os.Remove(path))
-		}
-	}()
-	c, err := openConn(s.file.Path(), sqlitefile.Settings{CacheKiB: 8 << 10})
-	if err != nil {
-		return err
-	}
-	_, err = c.exec("VACUUM INTO ?", path)
-	if err = errors.Join(err, c.close()); err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), sqlitefile.SyncDir(filepath.Dir(path)))
+	return nil
 }

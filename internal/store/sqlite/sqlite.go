@@ -41,6 +41,8 @@ var (
 	ErrTooNew = sqlitefile.ErrTooNew
 	// ErrForeign means that the file is a database of another program.
 	ErrForeign = sqlitefile.ErrForeign
+	// ErrDamaged means that the structure of the file is not SQLite's.
+	ErrDamaged = errors.New("store: the file is damaged")
 )
 
 // Config describes a Store. Seal is required; the sizes work well if zero.

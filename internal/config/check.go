@@ -1,0 +1,101 @@
+package config
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/liuma-pin/liuma/internal/notify"
+)
+
+// Needs lists the files and directories that the configuration names and that a
+// server does not make itself, but for the file of heads.
+func (c Config) Needs() []string {
+	out := []string{c.Vault, c.Database}
+	for _, k := range c.Keepers.Directories {
+		out = append(out, filepath.Join(k, "keeper.json"), filepath.Join(k, "ledger.db"))
+	}
+	for _, f := range []string{
+		c.Channel.Certificate, c.Channel.Key, c.Hosted.Certificate, c.Hosted.Key, c.Gateway.Certificate, c.Gateway.Key,
+		c.DomainChecks, c.Texts.Wordings, c.Texts.Webhook.SecretFile, c.Texts.Webhook.PreviousFile, c.Texts.Kannel.PasswordFile,
+	} {
+		if f != "" {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Check reports everything that would keep a server from starting with the
+// configuration, or from serving all of it, as far as the files that it names
+// show: files that are missing or that others can read, certificates that do not
+// fit their keys, wordings that cannot be used. It changes nothing and listens
+// nowhere. Load has checked the members themselves.
+func (c Config) Check() error {
+	var errs []error
+	add := func(member string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", member, err))
+		}
+	}
+	for _, path := range c.Needs() {
+		if _, err := os.Stat(path); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	add("vault", private(c.Vault))
+	for _, d := range c.Keepers.Directories {
+		add("keepers", private(d))
+	}
+	for _, d := range []struct {
+		name string
+		Door
+	}{{"channel_door", c.Channel}, {"hosted_door", c.Hosted}, {"gateway_door", c.Gateway}} {
+		if d.Certificate != "" {
+			_, err := tls.LoadX509KeyPair(d.Certificate, d.Key)
+			add(d.name, present(err))
+		}
+	}
+	for _, f := range []struct{ name, path string }{
+		{"texts.webhook.secret_file", c.Texts.Webhook.SecretFile},
+		{"texts.webhook.previous_secret_file", c.Texts.Webhook.PreviousFile},
+		{"texts.kannel.password_file", c.Texts.Kannel.PasswordFile},
+	} {
+		if f.path != "" {
+			secret, err := ReadSecret(f.path)
+			clear(secret)
+			add(f.name, present(err))
+		}
+	}
+	if c.Texts.Wordings != "" {
+		list, err := ReadWordings(c.Texts.Wordings)
+		if err == nil {
+			_, err = notify.NewTemplates(c.Texts.SenderMark(), list)
+		}
+		add("texts.wordings", present(err))
+	}
+	return errors.Join(errs...)
+}
+
+// private refuses what anybody but its owner can reach.
+func private(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return present(err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%s can be read or written by others; want mode %o", path, info.Mode().Perm()&0o700)
+	}
+	return nil
+}
+
+// present passes over that a file is missing, which was said once.
+func present(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

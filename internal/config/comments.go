@@ -1,0 +1,139 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// comments say for each member of the file what it is and its default, in one
+// line. A test holds them and Config together.
+func comments() map[string]string {
+	out := map[string]string{
+		"issuer":                             "The authority's own name: an absolute URL; with a hosted door its public address. Clients have it in their settings. Default http://127.0.0.1:8600",
+		"api":                                "Public address of the channel door, which clients are told. Default: where it listens",
+		"channel_door":                       "The door of channels, registry clients and hotlines.",
+		"hosted_door":                        "The door of holders' browsers and of pushed requests. Default: none",
+		"gateway_door":                       "The door where the gateway of texts reports deliveries, at /receipts. Default: none",
+		"texts":                              "How one-time codes and notices get to phones.",
+		"texts.driver":                       "none, webhook, kannel, or inbox (only shows them; with allow_stand_in_evidence). Default none",
+		"texts.signature_zh":                 "What a Chinese text opens with. Default 【电子社保卡】",
+		"texts.signature_en":                 `What an English text opens with. Default "[E-Social-Security Card] "`,
+		"texts.wordings":                     "YAML file of regions' own wordings. Default: none",
+		"texts.codes":                        "The share of the gateway that one-time codes may use.",
+		"texts.notices":                      "The share of the gateway that notices may use.",
+		"texts.webhook":                      "Of driver webhook.",
+		"texts.webhook.url":                  "Where texts are posted: https, or http to loopback. Default: none",
+		"texts.webhook.secret_file":          "File of one line, mode 0600: the secret that texts and reports are signed with. Default: none",
+		"texts.webhook.voice":                "The adapter also places calls that read out a code. Default false",
+		"texts.webhook.previous_secret_file": "The secret before it, still good for reports. Default: none",
+		"texts.kannel":                       "Of driver kannel.",
+		"texts.kannel.url":                   "sendsms of smsbox: https, or http to loopback. Default: none",
+		"texts.kannel.username":              "The user of smsbox's group sendsms-user. Default: none",
+		"texts.kannel.password_file":         "File of one line, mode 0600, with its password. Default: none",
+		"texts.kannel.from":                  "The sender's number or name. Default: smsbox's own",
+		"texts.kannel.receipt_url":           "The gateway door as smsbox reaches it, with /receipts. Default: none",
+		"domain_checks":                      "Directory whose .txt and .html files the hosted door serves at its root. Default: none",
+		"proxies":                            "Addresses or networks of the proxies in front of the hosted door. Default: loopback, if it is behind_proxy",
+		"hotline":                            "The phone number that the hosted door's pages name. Default 12333",
+		"vault":                              "Key file of the authority. Default vault.key",
+		"database":                           "The authority's SQLite file. Default liuma.db",
+		"digests":                            `Directory of the signed digests of the audit record, to be shipped off; "" for none. Default digests`,
+		"keepers":                            "The keepers, which count guesses.",
+		"keepers.shape":                      "How many make a quorum, of how many: 1/1, 2/3 or 3/5. Fixed when the directory was made. Default 1/1",
+		"keepers.directories":                "One directory a keeper, in order. Default keepers/k1 and so on",
+		"retention":                          "How long the database keeps what it need not keep for ever, in days (180d) or years (1y).",
+		"retention.requests":                 "Requests after their last change, with their business numbers: 30d or longer. Default 180d",
+		"retention.ceremonies":               "Ceremonies after their end: 1d or longer, no longer than requests. Default 7d",
+		"retention.record":                   "The audit record, which leaves only after 'liuma audit archive': 183d or longer. Default 3y",
+		"allow_stand_in_evidence":            "Accept evidence of stand-in providers, which proves nothing. For demos and tests only. Default false",
+		"log":                                "How much is logged: debug, info, warn or error. Default info",
+		"drain":                              "How long a stopping server lets requests finish, up to 5m. Default 10s",
+	}
+	listens := map[string]string{"channel_door": "127.0.0.1:8600", "hosted_door": "no such door", "gateway_door": "no such door"}
+	for door, listen := range listens {
+		out[door+".listen"] = "host:port; beyond loopback it needs a certificate, or behind_proxy. Default: " + listen
+		out[door+".certificate"] = "PEM file of the certificate chain, together with key. Default: none"
+		out[door+".key"] = "PEM file of its key. Default: none"
+		out[door+".behind_proxy"] = "A proxy ends TLS in front of this door. Default false"
+		out[door+".max_connections"] = "Open connections at once. Default: a share of the files that the process may open"
+		out[door+".max_connections_per_source"] = "Of them from one address. Default: a half; a quarter at the hosted door"
+		out[door+".max_requests"] = "Requests at once. Default: 2048 (channel), 4096 (hosted), 256 (gateway)"
+		out[door+".max_requests_per_source"] = "Of them from one address before the client is known. Default 128; 512 at the hosted door"
+		out[door+".max_requests_per_client"] = "Of them from one client. Default 256; 128 at the gateway door"
+	}
+	for _, queue := range []string{"texts.codes", "texts.notices"} {
+		out[queue+".per_second"] = "Sent a second, 0.1 to 10000. Default 50"
+		out[queue+".concurrent"] = "On their way at once, 1 to 256. Default 16"
+	}
+	return out
+}
+
+// Members lists the members of the file by their paths, groups before what is
+// in them, in the order of Config.
+func Members() []string { return membersOf(reflect.TypeFor[Config](), "") }
+
+func membersOf(t reflect.Type, under string) (out []string) {
+	for f := range t.Fields() {
+		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if options == "inline" {
+			out = append(out, membersOf(f.Type, under)...)
+			continue
+		}
+		path := name
+		if under != "" {
+			path = under + "." + name
+		}
+		out = append(out, path)
+		if f.Type.Kind() == reflect.Struct {
+			out = append(out, membersOf(f.Type, path)...)
+		}
+	}
+	return out
+}
+
+// commented puts the comments into a file of the configuration, each above its
+// member. Members that are not written, because their default is not one value,
+// stand there as comments, so that the file shows every member.
+func commented(plain []byte) ([]byte, error) {
+	said := comments()
+	written := map[string]bool{}
+	var out strings.Builder
+	var path []string
+	flush := func(depth int) { // members of the groups that end here
+		for len(path) > depth {
+			group := strings.Join(path, ".")
+			for _, m := range Members() {
+				if rest, ok := strings.CutPrefix(m, group+"."); ok && !strings.Contains(rest, ".") && !written[m] {
+					indent := strings.Repeat("  ", len(path))
+					fmt.Fprintf(&out, "%s# %s\n%s# %s:\n", indent, said[m], indent, rest)
+					written[m] = true
+				}
+			}
+			path = path[:len(path)-1]
+		}
+	}
+	for line := range strings.Lines(string(plain)) {
+		bare := strings.TrimLeft(line, " ")
+		if name, _, ok := strings.Cut(bare, ":"); ok && !strings.HasPrefix(bare, "-") {
+			depth := (len(line) - len(bare)) / 2
+			flush(depth)
+			path = append(path[:depth], name)
+			member := strings.Join(path, ".")
+			comment, ok := said[member]
+			if !ok {
+				return nil, fmt.Errorf("config: no comment for the member %s", member)
+			}
+			written[member] = true
+			fmt.Fprintf(&out, "%s# %s\n", strings.Repeat("  ", depth), comment)
+		}
+		out.WriteString(line)
+	}
+	flush(0)
+	for _, m := range Members() {
+		if !written[m] && !strings.Contains(m, ".") {
+			fmt.Fprintf(&out, "# %s\n# %s:\n", said[m], m)
+		}
+	}
+	return []byte(out.String()), nil
+}
