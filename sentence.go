@@ -210,28 +210,28 @@ func codeExplanation(c Code) (Explanation, bool) {
 			"请重新获取验证码。", "Ask for a new code.")
 	case CodePhoneCodesSpent:
 		return say("验证码输错次数过多，24 小时内不能再用验证码办理。", "Too many wrong codes: no code is accepted for this card for up to 24 hours.",
-			"请在所示时间之后再试；急需办理的，"+counterZH, "Try again after the time shown. If it cannot wait: "+counterEN)
+			"请在所示时间之后再试；急需办理的，"+counterZH, "Try again after the time shown. If it cannot wait: g"+counterEN[1:])
 	case CodePhoneCodeSoon:
 		return say("验证码刚刚发送过。", "A code was sent to this number just now.",
 			"请稍等，一分钟后可以重新获取。", "Wait a little; another can be sent after a minute.")
 	case CodePhoneCodeLimit:
 		return say("24 小时内获取验证码的次数已用完。", "As many codes were sent as this card and number get within 24 hours.",
-			"请在所示时间之后再试；急需办理的，"+counterZH, "Try again after the time shown. If it cannot wait: "+counterEN)
+			"请在所示时间之后再试；急需办理的，"+counterZH, "Try again after the time shown. If it cannot wait: g"+counterEN[1:])
 	case CodePhoneCodeLink:
 		return say("24 小时内从这个应用获取验证码的次数已用完。", "As many codes were asked for through this app as it gets within 24 hours.",
 			"请在所示时间之后再试，或者打开您常用的其他应用办理；急需办理的，"+counterZH,
-			"Try again after the time shown, or use another app in which you use this card. If it cannot wait: "+counterEN)
+			"Try again after the time shown, or use another app in which you use this card. If it cannot wait: g"+counterEN[1:])
 	case CodePhoneCodesKept:
 		return say("这张卡今天余下的验证码只留给您常用的应用，防止他人用尽。", "The codes that are left today are kept for the apps in which you have used this card before, so that nobody else can use them up.",
 			"请打开三天前就已在用的应用办理，或在所示时间之后再试；急需办理的，"+counterZH,
-			"Use an app in which this card has been in use for three days, or try again after the time shown. If it cannot wait: "+counterEN)
+			"Use an app in which this card has been in use for three days, or try again after the time shown. If it cannot wait: g"+counterEN[1:])
 	case CodePhoneCodeChannel:
 		return say("这个应用发送的验证码过多，暂时不能再发。", "This app has had too many codes sent, and gets no more for now.",
-			"请改用其他应用，或过一小时再试；急需办理的，"+counterZH, "Use another app, or try again in an hour. If it cannot wait: "+counterEN)
+			"请改用其他应用，或过一小时再试；急需办理的，"+counterZH, "Use another app, or try again in an hour. If it cannot wait: g"+counterEN[1:])
 	case CodePhoneNumbers:
 		return say("这张卡 24 小时内试过的新手机号过多。", "Too many new numbers were given for this card within 24 hours.",
 			"请使用已经输入过的手机号，或在所示时间之后再试；急需办理的，"+counterZH,
-			"Use one of the numbers that were given before, or try again after the time shown. If it cannot wait: "+counterEN)
+			"Use one of the numbers that were given before, or try again after the time shown. If it cannot wait: g"+counterEN[1:])
 	}
 	return Explanation{}, false
 }
@@ -249,7 +249,7 @@ func phoneExplanation(c Code) (Explanation, bool) {
 		return say("没有可以接收验证码的绑定手机。", "No phone is bound that a code could go to.", counterZH, counterEN)
 	case CodePhoneLate:
 		return say("绑定手机不久前更换过，为防止盗用，暂不能在线办理。", "The bound phone was changed lately; to keep thieves out, this cannot be done online yet.",
-			"请在所示时间之后再试；急需办理的，"+counterZH, "Try again after the time shown. If it cannot wait: "+counterEN)
+			"请在所示时间之后再试；急需办理的，"+counterZH, "Try again after the time shown. If it cannot wait: g"+counterEN[1:])
 	case CodePhoneStale:
 		return say("绑定手机太久没有使用过，号码可能已经换人。", "The bound phone was not used for so long that it may have another owner by now.", counterZH, counterEN)
 	case CodePINReset:

@@ -57,8 +57,8 @@ type ChannelCodes struct {
 	Day      uint64          `json:"day"` // sent in the last 24 hours, of at most DayMost
 	DayMost  int             `json:"day_most"`
 	Spent    bool            `json:"spent"` // there are no more for now
-	// Judged are the codes of the hour that ended ten minutes ago, Returned how many
-	// were typed in, and Unreturned says that these are so few that it is an alarm.
+	// Judged are the codes of the hour that ended ten minutes ago, or of the day
+	// where that hour had too few, Returned how many were typed in, and Unreturned says that these are so few that it is an alarm.
 	Judged     uint64 `json:"judged"`
 	Returned   uint64 `json:"returned"`
 	Unreturned bool   `json:"unreturned"`

@@ -23,7 +23,8 @@ const (
 	tickCodesUnused    = "codes_unreturned" // the alarm was recorded; key: channel
 
 	// A code that was sent in the last codeSettles may still be typed in. Those of
-	// the codeWindow before are judged, if there are at least codesJudged.
+	// the codeWindow before are judged, if there are at least codesJudged; of a
+	// channel that sends fewer, those of a day.
 	codeSettles = 10 * time.Minute
 	codeWindow  = time.Hour
 	codesJudged = 50
@@ -40,8 +41,8 @@ type ChannelCodes struct {
 	Hour    uint64 // sent in the last hour
 	Day     uint64 // sent in the last 24 hours
 	Most    policy.Codes
-	// Judged are the codes of the hour that ended ten minutes ago, and Returned how
-	// many were typed in since it began.
+	// Judged are the codes of the hour that ended ten minutes ago, or of the day
+	// where that hour had too few, and Returned how many were typed in since it began.
 	Judged, Returned uint64
 }
 
@@ -72,7 +73,9 @@ func (a *Authority) CodesOf(r store.Reader, ch liuma.ChannelID) (c ChannelCodes,
 		Hour: count(meterCodesSent, time.Hour), Day: count(meterCodesSent, day),
 		Returned: count(meterCodesReturned, codeSettles+codeWindow)}
 	all, late := count(meterCodesSent, codeSettles+codeWindow), count(meterCodesSent, codeSettles)
-	c.Judged = all - min(late, all)
+	if c.Judged = all - min(late, all); c.Judged < codesJudged {
+		c.Judged, c.Returned = c.Day-min(late, c.Day), count(meterCodesReturned, day)
+	}
 	return c, err
 }
 

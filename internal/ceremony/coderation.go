@@ -33,6 +33,7 @@ const (
 	newPairMost    = 3  // codes of a card to one number that is not bound to it
 	newNumberMost  = 10 // codes to a number from cards that it is not bound to
 	newNumbersMost = 3  // numbers of a card that are not bound to it
+	newCallsMost   = 2  // calls to a number from cards that it is not bound to
 
 	wrongCodesMost = 5 // wrong codes of a card
 	wrongCodesKept = 2 // of them for known links
@@ -45,6 +46,7 @@ const (
 	tickCodeSent      = "code_sent"       // key: number
 	tickCodeNew       = "code_new"        // key: number; codes before it was bound
 	tickCodePair      = "code_pair"       // key: card and number; the same
+	tickCodeNewCall   = "code_new_call"   // key: number; calls before it was bound
 )
 
 // asks says through which link a code is asked for or typed.
@@ -172,7 +174,7 @@ func (s *Ceremonies) codeRations(r store.Reader, to addressee, by asks, way lium
 		add(liuma.CodePhoneCodeLink, most, codePeriod, sent, err)
 	}
 	if !by.bound {
-		new, err := s.newNumberRations(r, to, number)
+		new, err := s.newNumberRations(r, to, number, way)
 		all, errs = append(all, new...), errors.Join(errs, err)
 	}
 	sent, err = r.Ticks(tickCodeSent, number, day)
@@ -194,14 +196,19 @@ func linkRation(way liuma.CodeWay) (kind string, most int) {
 }
 
 // newNumberRations are those of a number that is not bound to the card. Anybody
-// may type it, so what goes to it takes little of what its owner needs.
-func (s *Ceremonies) newNumberRations(r store.Reader, to addressee, number vault.Index) ([]ration, error) {
+// may type it, so what goes to it takes little of what its owner needs, and lets
+// nobody have a stranger's phone ring all night.
+func (s *Ceremonies) newNumberRations(r store.Reader, to addressee, number vault.Index, way liuma.CodeWay) ([]ration, error) {
 	day := s.now().Add(-codePeriod)
 	pair, err1 := r.Ticks(tickCodePair, s.pairKey(to, number), day)
 	new, err2 := r.Ticks(tickCodeNew, number, day)
 	all := []ration{
 		{liuma.CodePhoneCodeLimit, pair, newPairMost, codePeriod},
 		{liuma.CodePhoneCodeLimit, new, newNumberMost, codePeriod},
+	}
+	if way == liuma.ByVoice {
+		calls, err := r.Ticks(tickCodeNewCall, number, day)
+		all, err1 = append(all, ration{liuma.CodePhoneCodeLimit, calls, newCallsMost, codePeriod}), errors.Join(err1, err)
 	}
 	if len(pair) > 0 {
 		return all, errors.Join(err1, err2) // the number has its place among the card's three
@@ -260,6 +267,9 @@ func (s *Ceremonies) codeWasSent(tx store.Tx, c store.Ceremony, to addressee, by
 		before, err := tx.Ticks(tickCodePair, pair, now.Add(-codePeriod))
 		errs = append(errs, err, tx.InsertTick(store.Tick{Kind: tickCodePair, Key: pair, At: now}),
 			tx.InsertTick(store.Tick{Kind: tickCodeNew, Key: number, At: now}))
+		if way == liuma.ByVoice {
+			errs = append(errs, tx.InsertTick(store.Tick{Kind: tickCodeNewCall, Key: number, At: now}))
+		}
 		if err == nil && len(before) == 0 {
 			errs = append(errs, to.mark(tx, tickCodeNewNumber, now))
 		}

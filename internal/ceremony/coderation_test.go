@@ -329,6 +329,62 @@ func TestCodesThatDoNotComeBack(t *testing.T) {
 	}
 }
 
+// TestFewCodesAnHourThatDoNotComeBack: a channel that sends few in an hour is
+// judged by its day.
+func TestFewCodesAnHourThatDoNotComeBack(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	x.Clock.Advance(24 * time.Hour)
+	for range 5 {
+		err := x.System.Store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+			for range 10 {
+				if err := x.System.Authority.CodeWasSent(tx, "zj-hrss"); err != nil {
+					return audit.Entry{}, err
+				}
+			}
+			return audit.Entry{}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.Clock.Advance(2 * time.Hour)
+	}
+	if err := x.System.Authority.MaintainOnce(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if notes := x.recorded(audit.CodesUnreturned); !slices.Equal(notes, []string{"system channel=zj-hrss;sent=50;returned=0"}) {
+		t.Errorf("recorded: %v", notes)
+	}
+}
+
+// TestCallsToAStrangersNumber: two a day ring a number that is not bound, whoever
+// asks for them.
+func TestCallsToAStrangersNumber(t *testing.T) {
+	x := newPhoned(t, testkit.Options{})
+	calls := 0
+	for who := 1; who < 4; who++ {
+		y := &phoned{Env: x.Env, ch: x.ch, who: x.People[who]}
+		y.card = x.EnrollPhone(x.ch, y.who, goodPIN)
+		p, h := y.agreed(y.PushFor(y.ch, liuma.ActionRebind, y.push(liuma.ActionRebind).Subject, &y.who))
+		p = y.GivePIN(p, h, liuma.RoleCurrent, goodPIN)
+		p, err := y.Authority().GivePhone(t.Context(), p.ID, h, x.who.Phone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			x.Clock.Advance(time.Minute)
+			if p, err = y.Authority().SendCode(t.Context(), p.ID, h, liuma.ByVoice); err != nil {
+				t.Fatal(err)
+			}
+			if p.Code == "" {
+				calls++
+			}
+		}
+	}
+	if calls != 2 {
+		t.Errorf("%d calls, want 2", calls)
+	}
+}
+
 // TestARightCodeCameBack: what a holder types in counts for the channel.
 func TestARightCodeCameBack(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})

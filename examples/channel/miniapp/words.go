@@ -61,7 +61,9 @@ func wordsOfCourse(code, _ string) (o outcome, ok bool) {
 		o = sayAs(code, "结果没有带回来", "The result did not come back", "为了安全，结果不能再取用。请在这里重新办理，并在打开的页面里办完。如果链接是别人发给您的，请不要再打开。", "To be safe, it cannot be fetched any more. Start again here, and finish on the page that opens. If somebody sent you a link, do not open it again.", again())
 	case "enrolled":
 		o = sayAs(code, "申领成功，但还没有关联到这里", "You have your e-card, but it is not linked here yet", "密码已设好。请用这个密码关联一次。", "Your PIN is set. Link the card here with it.", way{actionLink, "用密码关联", "Link by PIN"})
-	case "unreachable", "unavailable", "busy", "too_many_requests", "change_under_way", "temporarily_unavailable":
+	case "too_many_requests":
+		o = sayAs(code, "现在人太多", "Too many people are asking right now", "这次没有提交，也没有计数。请稍等一会儿再试。", "This was not taken, and nothing was counted. Wait a little and try again.", again())
+	case "unreachable", "unavailable", "busy", "change_under_way", "temporarily_unavailable":
 		o = sayAs(code, "暂时连不上密码服务", "The PIN service cannot be reached", "请稍等一会儿，再点“查询结果”。如果您已经输过密码，不用再输一次。", "Wait a little, then ask for the result. If you have entered your PIN, there is no need to enter it again.", askFor())
 	case "not_found", "undecided":
 		o = sayAs(code, "这笔业务没有办成", "This did not go through", "请重新办理。", "Please start again.", again())
