@@ -29,8 +29,8 @@ var (
 	ErrAgrees = errors.New("the registered person agrees with this row by now; decide 'keep', and import the row again")
 )
 
-// conflictPage is how many conflicts are listed at once.
-const conflictPage = 100
+// MaxConflicts is how many conflicts are listed at once.
+const MaxConflicts = 100
 
 // Side is one of the two people of a conflict, as an operator may see them.
 type Side struct {
@@ -108,7 +108,7 @@ func (g *Registry) Conflicts(ctx context.Context, after string) ([]ConflictView,
 	err := g.store.View(ctx, func(r store.Reader) error {
 		all = all[:0]
 		for {
-			page, err := r.Conflicts(after, conflictPage)
+			page, err := r.Conflicts(after, MaxConflicts)
 			if err != nil {
 				return err
 			}
@@ -120,11 +120,11 @@ func (g *Registry) Conflicts(ctx context.Context, after string) ([]ConflictView,
 				if err != nil {
 					return err
 				}
-				if all = append(all, v); len(all) == conflictPage {
+				if all = append(all, v); len(all) == MaxConflicts {
 					return nil
 				}
 			}
-			if len(page) < conflictPage {
+			if len(page) < MaxConflicts {
 				return nil
 			}
 		}

@@ -27,6 +27,8 @@ const (
 	pathClient      = "/v1/clients"
 	pathChange      = "/v1/clients/change"
 	pathImport      = "/v1/registry/import"
+	pathConflicts   = "/v1/registry/conflicts"
+	pathDecide      = "/v1/registry/conflicts/decide"
 	pathTexts       = "/v1/texts"
 	pathRetry       = "/v1/texts/retry"
 	pathInbox       = "/v1/texts/inbox"
@@ -93,6 +95,9 @@ const (
 	CodeKeepers   Code = "keepers_disagree"
 	CodeNothing   Code = "nothing_to_archive"
 	CodeArchive   Code = "archive_not_next"
+	CodeConflict  Code = "conflict_unknown"
+	CodeCardNo    Code = "card_number_taken"
+	CodeAgrees    Code = "conflict_agrees"
 )
 
 // Refusal is the server's answer to a request that it did not carry out.
@@ -158,6 +163,9 @@ func known() []knownError {
 		{admin.ErrKeepers, CodeKeepers, http.StatusServiceUnavailable},
 		{admin.ErrNothingToArchive, CodeNothing, http.StatusConflict},
 		{admin.ErrArchive, CodeArchive, http.StatusConflict},
+		{registry.ErrNoConflict, CodeConflict, http.StatusNotFound},
+		{registry.ErrCardTaken, CodeCardNo, http.StatusConflict},
+		{registry.ErrAgrees, CodeAgrees, http.StatusConflict},
 		{store.ErrFailed, CodeStore, http.StatusServiceUnavailable},
 		{store.ErrFull, CodeFull, http.StatusServiceUnavailable},
 		{errRequest, CodeRequest, http.StatusBadRequest},
