@@ -53,7 +53,9 @@ const (
 )
 
 // registryPlace names the registry in notices.
-func registryPlace() liuma.Text { return liuma.Text{ZH: "社保卡登记机构", EN: "the card registry"} }
+func registryPlace() liuma.Text {
+	return liuma.Text{ZH: "社保卡登记机构", EN: "the card registry"}
+}
 
 // tellChanges tells holders what the registry changed about them, until all are
 // told or the round's time is up. A change that cannot be told stays for the next
