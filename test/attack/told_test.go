@@ -232,7 +232,7 @@ func (s *told) readable(r notify.Received) {
 		s.t.Errorf("%s has the PIN", r.Template)
 	}
 	code := r.Params["freeze"]
-	if len(code) != 11 || !strings.Contains(strings.ReplaceAll(r.Body, " ", ""), code) {
+	if len(strings.ReplaceAll(code, " ", "")) != 11 || !strings.Contains(r.Body, code) {
 		s.t.Errorf("%s has no freeze code: %s", r.Template, r.Body)
 	}
 }
