@@ -28,8 +28,7 @@ func (a *Authority) Card(ctx context.Context, c Caller, h store.Handle) (CardVie
 		if card, err = a.ReadCard(r, link.Card); err != nil {
 			return err
 		}
-		f, err := a.Facts(r, card)
-		name = f.MaskedName()
+		name, err = a.nameOf(r, card)
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,14 +34,24 @@ func (a *Authority) Facts(r store.Reader, card store.Card) (registry.Facts, erro
 // unknownHolder stands for a masked name that cannot be read.
 const unknownHolder = "*"
 
+// nameOf is the masked name of a card's holder. Under a contested card's number
+// stands another person, whom those who know the card are not told of.
+func (a *Authority) nameOf(r store.Reader, card store.Card) (string, error) {
+	if card.Contested {
+		return unknownHolder, nil
+	}
+	f, err := a.Facts(r, card)
+	return f.MaskedName(), err
+}
+
 // maskedName is how notices and the page for freeze codes name a card's holder. A
 // freeze, or a notice of one, must not fail for want of a name.
 func (a *Authority) maskedName(r store.Reader, card store.Card) string {
-	f, err := a.Facts(r, card)
+	name, err := a.nameOf(r, card)
 	if err != nil {
 		return unknownHolder
 	}
-	return f.MaskedName()
+	return name
 }
 
 const (
@@ -110,17 +121,18 @@ func (a *Authority) tellChange(ctx context.Context, id liuma.CardID) error {
 		if err != nil {
 			return e, err
 		}
-		if len(c.Sealed) == 0 {
-			return e, a.TellPersonChanged(tx, card, c.What)
+		if slices.Contains(c.What, store.ChangedPerson) {
+			return e, a.tellContested(tx, card, c)
 		}
-		return e, a.tellContested(tx, card, c)
+		return e, a.TellPersonChanged(tx, card, c.What)
 	})
 }
 
 // TellPersonChanged notifies a holder of what the registry changed. The registry's
-// phone is no contact: whoever can change it there must not get the notice of it.
+// phone is no contact: whoever can change it there must not get the notice of it. Under
+// the number of a contested card is another person, of whom its phone hears nothing.
 func (a *Authority) TellPersonChanged(tx store.Tx, card store.Card, what []string) error {
-	if a.outbox == nil || len(what) == 0 {
+	if a.outbox == nil || len(what) == 0 || card.Contested {
 		return nil
 	}
 	c, phone, err := a.Contact(tx, card.ID)

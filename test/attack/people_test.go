@@ -149,6 +149,16 @@ func TestAnotherPersonsRow(t *testing.T) {
 	if got := w.home.standing(w.card); got != "frozen" {
 		t.Errorf("the card is %s", got)
 	}
+	if v, err := w.home.native.Card(context.Background(), w.card); err != nil || v.NameMasked != "*" {
+		t.Errorf("the old channel sees %+v, %v", v, err)
+	}
+	other.Phone = "13700137001"
+	if left := w.imported(other); len(left) > 0 {
+		t.Fatal(left)
+	}
+	if told := w.maintained(w.who.Phone); len(told) > 0 {
+		t.Errorf("told of the other person: %+v", told)
+	}
 	q := request{action: liuma.ActionUnfreeze, card: w.card, bn: w.number()}
 	p := w.enter(w.browser(), w.home.pushed(q))
 	if p.Has("agree") {
