@@ -159,6 +159,7 @@ const (
 	CodePhoneStale        Code = "phone_unconfirmed"
 	CodePINReset          Code = "pin_reset" // the ceremony ended because the PIN was reset meanwhile
 	CodeNotFrozen         Code = "not_frozen"
+	CodeContested         Code = "card_contested"      // the holder's number was given to another person
 	CodeOnlineOff         Code = "online_recovery_off" // this service sends no codes
 	CodeResetPlanned      Code = "reset_planned"       // noted; the new PIN can be set after a day
 	CodeCardNoWrong       Code = "card_number_wrong"

@@ -258,6 +258,8 @@ func phoneExplanation(c Code) (Explanation, bool) {
 	case CodeNotFrozen:
 		return say("这张电子社保卡没有冻结。", "This e-card is not frozen.",
 			"可以直接使用，无需解冻。", "It can be used; there is nothing to undo.")
+	case CodeContested:
+		return say("这个身份证号在登记中已改为另一个人，为安全起见，电子社保卡已冻结。", "This ID number is registered to another person now; to be safe, the e-card is frozen.", counterZH, counterEN)
 	case CodeOnlineOff:
 		return say("本服务暂未开通在线办理。", "This cannot be done online here.", counterZH, counterEN)
 	case CodeResetPlanned:

@@ -14,9 +14,10 @@ import (
 
 // registryCmd is "liuma registry".
 type registryCmd struct {
-	Sample sampleCmd         `cmd:"" help:"Write a registry of made-up people, in the form that import reads."`
-	Import importCmd         `cmd:"" help:"Import physical cards from a CSV file."`
-	Client registryClientCmd `cmd:"" help:"The clients that report lost, found, cancelled and replaced cards."`
+	Sample    sampleCmd         `cmd:"" help:"Write a registry of made-up people, in the form that import reads."`
+	Import    importCmd         `cmd:"" help:"Import physical cards from a CSV file."`
+	Conflicts conflictsCmd      `cmd:"" help:"Decide whose an ID number is, where an import brought another person."`
+	Client    registryClientCmd `cmd:"" help:"The clients that report lost, found, cancelled and replaced cards."`
 }
 
 // sampleCmd is "liuma registry sample".

@@ -69,6 +69,20 @@ type Administration interface {
 	// ErrFile, ErrFileChanged, ErrImporting.
 	ImportRegistry(ctx context.Context, file *os.File, c ImportConfig) (registry.Summary, error)
 
+	// Conflicts lists rows of imports that are about another person than the one
+	// registered under their number, until they are decided: in the order of their
+	// IDs after one, at most MaxConflicts, masked. Conflict shows one, a decided one
+	// too. registry.ErrNoConflict.
+	Conflicts(ctx context.Context, after string) ([]registry.ConflictView, error)
+	Conflict(ctx context.Context, id string) (registry.ConflictView, error)
+	// KeepConflict decides that the registered person stays. Errors: audit.ErrReason,
+	// registry.ErrNoConflict.
+	KeepConflict(ctx context.Context, id string, reason audit.Reason) error
+	// ReplaceConflict decides that the number is the other person's; an electronic
+	// card under it is frozen. Errors: the same, registry.ErrCardTaken,
+	// registry.ErrAgrees.
+	ReplaceConflict(ctx context.Context, id string, reason audit.Reason) (registry.Replaced, error)
+
 	Status(context.Context) (Status, error)
 
 	// Texts lists messages of the outbox in a state, or in all, in the order of
@@ -148,6 +162,10 @@ type ImportConfig struct {
 // in one transaction with its audit entry.
 type Registry interface {
 	Import(ctx context.Context, r io.Reader, c registry.ImportConfig) (registry.Summary, error)
+	Conflicts(ctx context.Context, after string) ([]registry.ConflictView, error)
+	Conflict(ctx context.Context, id string) (registry.ConflictView, error)
+	KeepRegistered(ctx context.Context, actor, id string, reason audit.Reason) error
+	ReplaceRegistered(ctx context.Context, actor, id string, reason audit.Reason) (registry.Replaced, error)
 }
 
 // Authority reports whether it can give verdicts now, and brings restored cards

@@ -63,6 +63,9 @@ const (
 	PhysicalTried      Event = "physical.tried" // a registry client reported on a card that nobody here has
 	PhysicalChanged    Event = "physical.changed"
 	RegistryImported   Event = "registry.imported"
+	PersonChanged      Event = "person.changed"    // the registry changed what it says of a card's holder; the note names what
+	ConflictKept       Event = "conflict.kept"     // an operator decided whose number it is: the registered person's
+	ConflictReplaced   Event = "conflict.replaced" // or that of a row that was imported
 	ChannelRegistered  Event = "channel.registered"
 	ProviderRegistered Event = "provider.registered"
 	SealKeyMade        Event = "sealkey.made"

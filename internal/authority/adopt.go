@@ -8,7 +8,6 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/ledger"
-	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -31,21 +30,13 @@ func (a *Authority) HeldOf(ctx context.Context, holder vault.Index) (ledger.Row,
 // The error is always the refusal of what the applicant asked for.
 //
 // A crash before the commit leaves no row: the next application adopts it.
-func (a *Authority) Adopt(ctx context.Context, card store.Card, held ledger.Row, facts registry.Facts) error {
-	plain, err := facts.Marshal()
-	if err != nil {
-		return liuma.Outward(err)
-	}
-	defer clear(plain)
+func (a *Authority) Adopt(ctx context.Context, card store.Card, held ledger.Row) error {
 	now := a.Now()
 	card.ID, card.Version, card.KeySet, card.Verifier = held.Card, held.Version, held.KeySet, held.Verifier
 	card.Reserved, card.PINSetAt = max(held.Mark, held.Version), now
 	card.Frozen, card.FrozenAt = true, now
-	if card.Sealed, err = a.vault.Seal(vault.CardFacts, card.ID[:], plain); err != nil {
-		return liuma.Outward(err)
-	}
 	a.log.Error("card known to keepers alone: adopted, frozen", "card", card.ID, "version", card.Version)
-	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		e := a.Entry("system", audit.CardAdopted, card.ID, "", string(liuma.CodeCardRestored))
 		e.Note = fmt.Sprintf("version=%d", card.Version)
 		return e, errors.Join(tx.InsertCard(card), tx.RaiseRev(card.ID, held.Head))

@@ -8,7 +8,6 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/evidence"
-	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -21,11 +20,15 @@ func (a *Authority) Card(ctx context.Context, c Caller, h store.Handle) (CardVie
 	}
 	var card store.Card
 	var link store.Link
+	var name string
 	err := a.store.View(ctx, func(r store.Reader) (err error) {
 		if link, err = r.LinkByHandle(c.Channel(), h); err != nil {
 			return err
 		}
-		card, err = a.ReadCard(r, link.Card)
+		if card, err = a.ReadCard(r, link.Card); err != nil {
+			return err
+		}
+		name, err = a.nameOf(r, card)
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
@@ -34,14 +37,10 @@ func (a *Authority) Card(ctx context.Context, c Caller, h store.Handle) (CardVie
 	if err != nil {
 		return CardView{}, liuma.Outward(err)
 	}
-	f, err := a.Facts(card)
-	if err != nil {
-		return CardView{}, err
-	}
 	v := CardView{
 		Card: h, Standing: liuma.StandingOf(card.Physical, card.Frozen),
 		PINSetAt: card.PINSetAt, PINAge: max(0, a.Now().Sub(card.PINSetAt)).Truncate(time.Second),
-		LinkedAt: link.At, Region: card.Region, NameMasked: f.MaskedName(),
+		LinkedAt: link.At, Region: card.Region, NameMasked: name,
 	}
 	if remind := a.PolicyFor(c, "").RemindAfter; remind > 0 {
 		v.RemindAt = card.PINSetAt.Add(remind)
@@ -58,20 +57,6 @@ func (a *Authority) ReadCard(r store.Reader, id liuma.CardID) (store.Card, error
 		return store.Card{}, liuma.Fail(liuma.CodeUnavailable, fmt.Errorf("%w: %s", errBehind, id))
 	}
 	return card, err
-}
-
-// Facts decrypts the registry facts that a card keeps about its holder.
-func (a *Authority) Facts(card store.Card) (registry.Facts, error) {
-	plain, err := a.vault.Unseal(vault.CardFacts, card.ID[:], card.Sealed)
-	if err != nil {
-		return registry.Facts{}, liuma.Fail(liuma.CodeUnavailable, err)
-	}
-	defer clear(plain)
-	f, err := registry.ParseFacts(plain)
-	if err != nil {
-		return registry.Facts{}, liuma.Fail(liuma.CodeUnavailable, err)
-	}
-	return f, nil
 }
 
 // MarkEvidence marks evidence as used, in the transaction of the request that

@@ -78,8 +78,7 @@ func (a *Authority) frozenByCode(r store.Reader, code string, formed bool) (v Fr
 	if err != nil || !used {
 		return v, false, err
 	}
-	v, err = a.freezeView(card)
-	return v, true, err
+	return a.freezeView(r, card), true, nil
 }
 
 func (a *Authority) freezeByCode(ctx context.Context, code string) (v FreezeView, err error) {
@@ -91,17 +90,14 @@ func (a *Authority) freezeByCode(ctx context.Context, code string) (v FreezeView
 		if err := a.FreezeCard(tx, &card, officialPage()); err != nil {
 			return audit.Entry{}, err
 		}
-		if v, err = a.freezeView(card); err != nil {
-			return audit.Entry{}, err
-		}
+		v = a.freezeView(tx, card)
 		return a.Entry("holder", audit.CardFrozen, card.ID, "", "ok"), a.useFreezeCode(tx, code)
 	})
 	return v, err
 }
 
-func (a *Authority) freezeView(card store.Card) (FreezeView, error) {
-	f, err := a.Facts(card)
-	return FreezeView{NameMasked: f.MaskedName(), At: a.ToWall(card.FrozenAt)}, err
+func (a *Authority) freezeView(r store.Reader, card store.Card) FreezeView {
+	return FreezeView{NameMasked: a.maskedName(r, card), At: a.ToWall(card.FrozenAt)}
 }
 
 // cardOfFreezeCode finds the card of a valid freeze code, and says whether the

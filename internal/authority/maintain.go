@@ -70,7 +70,7 @@ func (a *Authority) MaintainOnce(ctx context.Context) error {
 	}
 	_, err := a.SealKey(ctx)
 	return errors.Join(err, a.tellRations(ctx), a.saveCounts(ctx), a.destroySealKeys(ctx), a.finishIntents(ctx),
-		a.pruneEvidence(ctx), a.pruneRows(ctx), a.tellFreezeTries(ctx, freezePeriod), a.tellUnreturned(ctx))
+		a.pruneEvidence(ctx), a.pruneRows(ctx), a.tellFreezeTries(ctx, freezePeriod), a.tellUnreturned(ctx), a.tellChanges(ctx))
 }
 
 // finishIntents abandons intents that were reserved and left, and carries

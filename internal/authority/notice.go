@@ -132,16 +132,12 @@ func (a *Authority) TellAt(tx store.Tx, card store.Card, c store.Contact, phone,
 	if may, err := a.mayTell(tx, card, phone, template); err != nil || !may {
 		return err
 	}
-	f, err := a.Facts(card)
-	if err != nil {
-		return err
-	}
 	code := newFreezeCode()
 	if err := tx.InsertFreezeCode(store.FreezeCode{MAC: a.freezeMAC(code), Card: card.ID, Expires: a.Now().Add(freezeCodeLife)}); err != nil {
 		return err
 	}
 	language := languageOf(c.Language)
-	all := map[string]string{"holder": f.MaskedName(), "freeze": code, "channel": inLanguage(at, language), "at": a.Wall().Format(time.RFC3339)}
+	all := map[string]string{"holder": a.maskedName(tx, card), "freeze": code, "channel": inLanguage(at, language), "at": a.Wall().Format(time.RFC3339)}
 	for k, v := range params {
 		all[k] = v
 	}

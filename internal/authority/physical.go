@@ -105,7 +105,7 @@ func (a *Authority) setPhysical(tx store.Tx, c Caller, row store.Request, ev Phy
 	if err := tx.UpsertPerson(person); err != nil {
 		return audit.Entry{}, err
 	}
-	card, err := a.followPhysical(tx, person, f)
+	card, err := a.followPhysical(tx, person, replacement != "")
 	if err != nil {
 		return audit.Entry{}, err
 	}
@@ -163,9 +163,9 @@ func (a *Authority) replaceCard(p *store.Person, f *registry.Facts, number strin
 	return err
 }
 
-// followPhysical updates the electronic card, if there is one, from the
-// registry. Links and PIN stay.
-func (a *Authority) followPhysical(tx store.Tx, p store.Person, f registry.Facts) (store.Card, error) {
+// followPhysical brings the electronic card, if there is one, to the person's
+// status, and tells its holder of a new number. Links and PIN stay.
+func (a *Authority) followPhysical(tx store.Tx, p store.Person, replaced bool) (store.Card, error) {
 	found, err := tx.CardByHolder(p.Holder)
 	if errors.Is(err, store.ErrNotFound) {
 		return store.Card{}, nil
@@ -178,22 +178,11 @@ func (a *Authority) followPhysical(tx store.Tx, p store.Person, f registry.Facts
 		return store.Card{}, err
 	}
 	card.Physical = p.Physical
-	own, err := a.Facts(card)
-	if err != nil {
-		return store.Card{}, err
+	card.Region = p.Region
+	if err := tx.UpdateCard(card); err != nil || !replaced {
+		return card, err
 	}
-	if own.CardNo != f.CardNo {
-		own.CardNo = f.CardNo // the bound phone is not changed by the registry
-		plain, err := own.Marshal()
-		if err != nil {
-			return store.Card{}, err
-		}
-		defer clear(plain)
-		if card.Sealed, err = a.vault.Seal(vault.CardFacts, card.ID[:], plain); err != nil {
-			return store.Card{}, err
-		}
-	}
-	return card, tx.UpdateCard(card)
+	return card, a.TellPersonChanged(tx, card, []string{store.ChangedCardNo})
 }
 
 func viewPhysical(p store.Person, card store.Card) PhysicalView {

@@ -17,11 +17,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	ledgersqlite "github.com/liuma-pin/liuma/internal/ledger/sqlite"
-	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit/world"
-	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 const (
@@ -130,20 +128,12 @@ func setPINs(ctx context.Context, c Config, s *server.System, cards []store.Card
 func write(ctx context.Context, c Config, s *server.System, cards []store.Card) error {
 	bar := c.bar("writing cards", len(cards))
 	defer bar.Done()
-	facts := registry.Facts{Name: "王淑珍", IDNumber: "330521195503070024", Phone: "13800001234", CardNo: "A12345678", Region: "330521"}
-	plain, err := facts.Marshal()
-	if err != nil {
-		return err
-	}
 	for len(cards) > 0 {
 		part := cards[:min(chunk, len(cards))]
 		cards = cards[len(part):]
 		err := s.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 			for i := range part {
 				card := &part[i]
-				if card.Sealed, err = s.Vault.Seal(vault.CardFacts, card.ID[:], plain); err != nil {
-					return audit.Entry{}, err
-				}
 				if err := tx.InsertCard(*card); err != nil {
 					return audit.Entry{}, err
 				}

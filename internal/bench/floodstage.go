@@ -226,14 +226,6 @@ func (s *stage) cards(ctx context.Context, c FloodConfig, sys *server.System, pe
 // putHolder writes what enrolment and linking in both channels would have
 // written of a card.
 func putHolder(tx store.Tx, sys *server.System, card store.Card, f registry.Facts) error {
-	plain, err := f.Marshal()
-	if err != nil {
-		return err
-	}
-	defer clear(plain)
-	if card.Sealed, err = sys.Vault.Seal(vault.CardFacts, card.ID[:], plain); err != nil {
-		return err
-	}
 	if err := tx.InsertCard(card); err != nil {
 		return err
 	}

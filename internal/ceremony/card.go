@@ -9,16 +9,16 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// factsOf decrypts the registry facts that a card keeps about its holder.
+// factsOf are what the registry says of a card's holder.
 func (s *Ceremonies) factsOf(r store.Reader, id liuma.CardID) (registry.Facts, error) {
 	card, err := s.engine.ReadCard(r, id)
 	if err != nil {
 		return registry.Facts{}, err
 	}
-	return s.engine.Facts(card)
+	return s.engine.Facts(r, card)
 }
 
-// factsByHandle decrypts the facts about the holder of a handle's card.
+// factsByHandle are what it says of the holder of a handle's card.
 func (s *Ceremonies) factsByHandle(r store.Reader, c authority.Caller, handle string) (registry.Facts, error) {
 	link, err := r.LinkByHandle(c.Channel(), store.Handle(handle))
 	if err != nil {

@@ -129,7 +129,7 @@ func (s *Ceremonies) judgeCardNo(tx store.Tx, card store.Card, typed string) err
 	if until := authority.SpentUntil(wrong, cardNosMost, codePeriod); !until.IsZero() {
 		return &liuma.Error{Code: liuma.CodeCardNoSpent, Until: until}
 	}
-	f, err := s.engine.Facts(card)
+	f, err := s.engine.Facts(tx, card)
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func (s *Ceremonies) readChanging(ctx context.Context, q asking) (changing, erro
 				return err
 			}
 		}
-		of.facts, err = s.engine.Facts(card)
+		of.facts, err = s.engine.Facts(r, card)
 		return err
 	})
 	return of, err

@@ -67,7 +67,7 @@ func (s *Ceremonies) cardHolder(r store.Reader, c store.Ceremony) (to addressee,
 		return to, err
 	}
 	to.holder = to.card.Holder
-	f, err := s.engine.Facts(to.card)
+	f, err := s.engine.Facts(r, to.card)
 	to.masked = f.MaskedName()
 	return to, err
 }

@@ -233,11 +233,7 @@ func (s *Ceremonies) keptElsewhere(ctx context.Context, q asking, who applicant)
 	if !errors.Is(err, store.ErrNotFound) {
 		return liuma.Outward(err) // nil: openCard and the keepers decide about it
 	}
-	card, err := s.newCard(q, who)
-	if err != nil {
-		return err
-	}
-	return s.engine.Adopt(ctx, card, held, who.facts)
+	return s.engine.Adopt(ctx, s.newCard(who), held)
 }
 
 // cardToEnroll is the holder's card: a new one, or a card without a PIN that an
@@ -245,8 +241,7 @@ func (s *Ceremonies) keptElsewhere(ctx context.Context, q asking, who applicant)
 func (s *Ceremonies) cardToEnroll(r store.Reader, q asking, row store.Request, who applicant) (card store.Card, fresh bool, err error) {
 	found, err := r.CardByHolder(who.holder)
 	if errors.Is(err, store.ErrNotFound) {
-		card, err = s.newCard(q, who)
-		return card, true, err
+		return s.newCard(who), true, nil
 	}
 	if err != nil {
 		return store.Card{}, false, err
@@ -261,20 +256,13 @@ func (s *Ceremonies) cardToEnroll(r store.Reader, q asking, row store.Request, w
 	return store.Card{}, false, liuma.Fail(liuma.CodeAlreadyEnrolled, nil)
 }
 
-func (s *Ceremonies) newCard(q asking, who applicant) (store.Card, error) {
-	card := store.Card{
-		ID: liuma.NewCardID(), Holder: who.holder, Region: q.caller.Region(q.request.Region),
+// newCard copies nothing of the person but what the registry pushes: status and
+// region.
+func (s *Ceremonies) newCard(who applicant) store.Card {
+	return store.Card{
+		ID: liuma.NewCardID(), Holder: who.holder, Region: who.person.Region,
 		Physical: who.person.Physical, CreatedAt: s.now(),
 	}
-	plain, err := who.facts.Marshal()
-	if err != nil {
-		return store.Card{}, err
-	}
-	defer clear(plain)
-	if card.Sealed, err = s.vault.Seal(vault.CardFacts, card.ID[:], plain); err != nil {
-		return store.Card{}, err
-	}
-	return card, nil
 }
 
 // enrollee is the holder who applies for a card, with the phone number from the

@@ -212,11 +212,14 @@ func (s *Ceremonies) cardOf(ctx context.Context, q asking, holder vault.Index, n
 		if err != nil {
 			return err
 		}
-		f, err := s.engine.Facts(card)
+		if card.Version == 0 {
+			return authority.ErrUnlinked
+		}
+		f, err := s.engine.Facts(r, card)
 		if err != nil {
 			return err
 		}
-		if card.Version == 0 || !registry.SameName(f.Name, name) {
+		if !registry.SameName(f.Name, name) {
 			return authority.ErrUnlinked
 		}
 		id = card.ID

@@ -8,6 +8,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // reset is the act of setting a new PIN in place of a forgotten one, with a
@@ -145,11 +146,7 @@ func (s *Ceremonies) provedAbout(card store.Card, d details) error {
 	if d.Proofs.Evidence == nil {
 		return &liuma.Error{Code: liuma.CodeEvidenceRequired}
 	}
-	f, err := s.engine.Facts(card)
-	if err != nil {
-		return err
-	}
-	if f.IDNumber != d.Proofs.Evidence.IDNumber {
+	if s.vault.Index(vault.IndexIDNumber, d.Proofs.Evidence.IDNumber) != card.Holder {
 		return liuma.FailField(liuma.CodeEvidenceInvalid, "evidence", errors.New("about somebody else"))
 	}
 	return nil

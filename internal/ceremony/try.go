@@ -148,7 +148,7 @@ func (s *Ceremonies) noteRefusal(ctx context.Context, id string, cause error) er
 			d.Proofs.Code.Spent = true // the code does not count any more
 			err = s.goTo(&c, StepCode)
 		case liuma.CodeNotInRegistry, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeCancelled, liuma.CodeForbidden,
-			liuma.CodeFrozen, liuma.CodeNotFrozen, liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale:
+			liuma.CodeFrozen, liuma.CodeContested, liuma.CodeNotFrozen, liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale:
 			err = errors.Join(s.goTo(&c, StepRefused), s.endRequest(tx, &c, code))
 		}
 		if err := errors.Join(err, s.sealDetails(&c, d)); err != nil {

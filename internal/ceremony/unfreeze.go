@@ -35,7 +35,7 @@ func unfreeze() Act {
 }
 
 // unfreezable refuses an online unfreeze of a card that is not frozen, that
-// cannot be used anyway, or that was frozen while its phone was newly bound:
+// cannot be used anyway, whose number was given to another person, or that was frozen while its phone was newly bound:
 // the thief who changed the phone may be the one who wants the freeze to end.
 func (s *Ceremonies) unfreezable(r store.Reader, card store.Card) (store.Contact, error) {
 	switch {
@@ -43,6 +43,8 @@ func (s *Ceremonies) unfreezable(r store.Reader, card store.Card) (store.Contact
 		return store.Contact{}, liuma.Fail(liuma.CodeRefused, nil)
 	case card.Physical == liuma.PhysicalCancelled:
 		return store.Contact{}, liuma.Fail(liuma.CodeCancelled, nil)
+	case card.Contested:
+		return store.Contact{}, liuma.Fail(liuma.CodeContested, nil)
 	case !card.Frozen:
 		return store.Contact{}, liuma.Fail(liuma.CodeNotFrozen, nil)
 	}

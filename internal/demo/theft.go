@@ -177,17 +177,21 @@ func (s *stage) steal(ctx context.Context, victim *holder) (l loot, err error) {
 		return l, err
 	}
 	defer func() { err = errors.Join(err, stolen.Close()) }()
+	var person store.Person
 	err = stolen.View(ctx, func(r store.Reader) error {
 		if l.people, err = r.CountPersons(); err != nil {
 			return err
 		}
-		l.card, err = r.CardByHolder(v.Index(vault.IndexIDNumber, victim.facts.IDNumber))
+		if l.card, err = r.CardByHolder(v.Index(vault.IndexIDNumber, victim.facts.IDNumber)); err != nil {
+			return err
+		}
+		person, err = r.Person(l.card.Holder)
 		return err
 	})
 	if err != nil {
 		return l, err
 	}
-	plain, err := v.Unseal(vault.CardFacts, l.card.ID[:], l.card.Sealed)
+	plain, err := v.Unseal(vault.PersonFacts, person.Holder[:], person.Sealed)
 	if err != nil {
 		return l, err
 	}

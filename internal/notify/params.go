@@ -77,17 +77,18 @@ var (
 const (
 	maxHolder  = 8
 	maxChannel = 20
+	maxWhat    = 32
 )
 
 // longest gives, for each placeholder, a value of the greatest possible length.
 func longest(language string) map[string]string {
-	at := "12月31日23:59"
+	at, what := "12月31日23:59", "姓名、手机号、地区、卡号"
 	if language == English {
-		at = "31 Dec 23:59"
+		at, what = "31 Dec 23:59", "name, phone, region, card number"
 	}
 	return map[string]string{
 		"code": "000000", "minutes": "9999", "freeze": "AAA AAAA AAAA", "days": "9999", "phone": "138****0000",
-		"holder": strings.Repeat("王", maxHolder), "channel": strings.Repeat("省", maxChannel), "at": at, "until": at,
+		"holder": strings.Repeat("王", maxHolder), "channel": strings.Repeat("省", maxChannel), "at": at, "until": at, "what": what,
 	}
 }
 
@@ -127,6 +128,8 @@ func checkParam(name, v string) (string, bool) {
 	case "holder":
 		// A name without a star is a mistake of the caller: it is not masked.
 		return fit(starRun.ReplaceAllString(v, "***"), maxHolder), strings.Contains(v, "*")
+	case "what":
+		return fit(v, maxWhat), true
 	case "channel":
 		return fit(v, maxChannel), true
 	}

@@ -32,8 +32,9 @@ const (
 	CardUnfrozen     Template = "card_unfrozen"
 	RotationReminder Template = "rotation_reminder"
 	EveryUse         Template = "every_use"
-	EveryUseOff      Template = "every_use_off" // no such messages any more
-	ResetPlanned     Template = "reset_planned" // a reset by the physical card's number, which waits a day
+	EveryUseOff      Template = "every_use_off"  // no such messages any more
+	PersonChanged    Template = "person_changed" // the registry changed what it says of the holder
+	ResetPlanned     Template = "reset_planned"  // a reset by the physical card's number, which waits a day
 )
 
 // The languages of texts.
@@ -121,6 +122,8 @@ func shapes() []shape {
 			"Texts at every use of the PIN of {holder} were turned off at {channel} on {at}."+enWarn, "at", "channel"),
 		noticeText(ResetPlanned, "{holder}的电子社保卡已于{at}在{channel}登记找回密码，{until}起可重设。"+zhWarn,
 			"PIN recovery for {holder} asked for at {channel} on {at}, from {until}."+enWarn, "at", "channel", "until"),
+		noticeText(PersonChanged, "{holder}在社保卡登记中的{what}已于{at}由{channel}更改，绑定手机不变。"+zhWarn,
+			"{holder}: {what} changed by {channel} on {at}."+enWarn, "at", "channel", "what"),
 	}
 }
 

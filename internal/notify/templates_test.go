@@ -24,7 +24,7 @@ func mustTemplates(t testing.TB, overrides ...Override) *Templates {
 func given() map[string]string {
 	return map[string]string{
 		"code": "048213", "minutes": "10", "holder": "王*奶", "channel": "浙里办", "at": "2026-11-22T07:32:00Z",
-		"until": "2026-11-23T07:32:00Z", "freeze": "K7M29QXA4TW", "phone": "138****5678", "days": "372",
+		"until": "2026-11-23T07:32:00Z", "freeze": "K7M29QXA4TW", "phone": "138****5678", "days": "372", "what": "手机号",
 	}
 }
 

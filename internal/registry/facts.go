@@ -145,6 +145,9 @@ func MaskIDNumber(number string) string { return maskMiddle(number, 4, 4) }
 // MaskPhone keeps the first three and the last four digits: 138****5678.
 func MaskPhone(phone string) string { return maskMiddle(phone, 3, 4) }
 
+// MaskCardNo keeps the first character and the last three: A*****678.
+func MaskCardNo(number string) string { return maskMiddle(number, 1, 3) }
+
 // maskMiddle keeps head characters at the start and tail at the end. A string
 // that is too short for that becomes stars.
 func maskMiddle(s string, head, tail int) string {

@@ -54,7 +54,9 @@ const (
 	added outcome = iota
 	changed
 	unchanged
-	taken // the card number is another person's
+	taken       // the card number is another person's
+	conflicting // the ID number is another person's: an operator decides
+	decided     // the same, and an operator has
 )
 
 // tally counts the outcomes of a chunk.
@@ -62,6 +64,7 @@ type tally struct {
 	of             []outcome
 	found          int // people who were there
 	died, replaced int
+	listed         int // conflicts that were not on the list as they are
 }
 
 func (t *tally) count(o outcome) (n int) {
@@ -97,7 +100,7 @@ func (im *importing) keep(ctx context.Context, rows []keptRow) error {
 			return audit.Entry{}, errDry
 		}
 		kept := t.count(added) + t.count(changed)
-		if kept == 0 { // nothing was written, so there is nothing to record
+		if kept+t.listed == 0 { // nothing was written, so there is nothing to record
 			return audit.Entry{}, nil
 		}
 		return audit.Entry{
@@ -114,11 +117,12 @@ func (im *importing) keep(ctx context.Context, rows []keptRow) error {
 }
 
 func (t *tally) note(kept int) string {
-	note := fmt.Sprintf("kept=%d rejected=%d", kept, t.count(taken))
+	conflicts := t.count(conflicting) + t.count(decided)
+	note := fmt.Sprintf("kept=%d rejected=%d", kept, t.count(taken)+conflicts)
 	for _, n := range []struct {
 		name string
 		n    int
-	}{{"unchanged", t.count(unchanged)}, {"replaced", t.replaced}, {"died", t.died}} {
+	}{{"unchanged", t.count(unchanged)}, {"replaced", t.replaced}, {"died", t.died}, {"conflicts", conflicts}} {
 		if n.n > 0 {
 			note += fmt.Sprintf(" %s=%d", n.name, n.n)
 		}
@@ -137,6 +141,10 @@ func (im *importing) report(rows []keptRow, t *tally) {
 			}
 			continue
 		}
+		if reason, out := o.leavesOut(); out {
+			im.reject(r.line, reason)
+			continue
+		}
 		im.sum.Read++
 		im.sum.Kept++
 		if o == unchanged {
@@ -153,13 +161,24 @@ func (im *importing) report(rows []keptRow, t *tally) {
 	im.g.logger.Debug("registry: chunk imported", slog.Int("rows", len(rows)), slog.Int("unchanged", t.count(unchanged)), slog.Int("card_taken", t.count(taken)))
 }
 
+// leavesOut is the reason for which a row was not kept.
+func (o outcome) leavesOut() (string, bool) {
+	switch o {
+	case conflicting:
+		return ReasonConflict, true
+	case decided:
+		return ReasonConflictKept, true
+	}
+	return "", false
+}
+
 // upsert writes one person.
 func (im *importing) upsert(tx store.Tx, r *keptRow, t *tally) (outcome, error) {
 	if !im.there {
 		switch err := tx.InsertPerson(r.person(im.g)); {
 		case err == nil:
 			t.mark(r)
-			return added, im.g.followCard(tx, r.person(im.g), "")
+			return added, im.g.followCard(tx, r.person(im.g), false, nil)
 		case !errors.Is(err, store.ErrExists):
 			return 0, err
 		}
@@ -177,7 +196,7 @@ func (im *importing) upsert(tx store.Tx, r *keptRow, t *tally) (outcome, error) 
 		}
 		if err == nil {
 			t.mark(r)
-			err = im.g.followCard(tx, r.person(im.g), "")
+			err = im.g.followCard(tx, r.person(im.g), false, nil)
 		}
 		return added, err
 	case err != nil:
@@ -200,6 +219,9 @@ func (im *importing) update(tx store.Tx, r *keptRow, old store.Person, t *tally)
 	if err != nil {
 		return 0, err
 	}
+	if r.another(old, oldFacts) {
+		return im.contest(tx, r, t)
+	}
 	next, facts, replaced := r.merge(g, old, oldFacts)
 	if facts == oldFacts && next.CardNo == old.CardNo && next.Physical == old.Physical && next.Region == old.Region &&
 		next.ReplacedBy == old.ReplacedBy && next.Died == old.Died {
@@ -216,15 +238,13 @@ func (im *importing) update(tx store.Tx, r *keptRow, old store.Person, t *tally)
 	if err != nil {
 		return 0, err
 	}
-	number := ""
 	if replaced {
-		number = facts.CardNo
 		t.replaced++
 	}
 	if next.Died && !old.Died {
 		t.died++
 	}
-	return changed, g.followCard(tx, next, number)
+	return changed, g.followCard(tx, next, replaced, differences(oldFacts, facts))
 }
 
 // person is the row of a person who is not there yet.
@@ -284,57 +304,4 @@ func raised(a, b liuma.PhysicalStatus) liuma.PhysicalStatus {
 		return b
 	}
 	return a
-}
-
-// followCard brings the electronic card, if there is one, to a person's status,
-// because attempts read only that card's own row. A status is raised, and set
-// only where the card was replaced by number. A row that the store refuses is
-// refused everywhere, and is left as it is.
-func (g *Registry) followCard(tx store.Tx, p store.Person, number string) error {
-	if p.Physical == liuma.PhysicalNormal && number == "" {
-		return nil
-	}
-	card, err := tx.CardByHolder(p.Holder)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if errors.Is(err, store.ErrSeal) {
-		g.logger.Error("a card's row was refused: its status was not changed", "err", err)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if number == "" {
-		if rank(card.Physical) >= rank(p.Physical) {
-			return nil
-		}
-		card.Physical = p.Physical
-		return tx.UpdateCard(card)
-	}
-	card.Physical = p.Physical
-	if card.Sealed, err = g.renumbered(card, number); err != nil {
-		return err
-	}
-	return tx.UpdateCard(card)
-}
-
-// renumbered is the sealed facts of a card with another physical card's number.
-func (g *Registry) renumbered(card store.Card, number string) ([]byte, error) {
-	plain, err := g.vault.Unseal(vault.CardFacts, card.ID[:], card.Sealed)
-	if err != nil {
-		return nil, fmt.Errorf("registry: facts of a card: %w", err)
-	}
-	defer clear(plain)
-	own, err := ParseFacts(plain)
-	if err != nil {
-		return nil, err
-	}
-	own.CardNo = number
-	stored, err := own.Marshal()
-	if err != nil {
-		return nil, err
-	}
-	defer clear(stored)
-	return g.vault.Seal(vault.CardFacts, card.ID[:], stored)
 }

@@ -20,6 +20,8 @@ const (
 	ReasonDuplicate     = "duplicate"           // the ID number was in an earlier row
 	ReasonCardTwice     = "card_duplicate"      // the card number was in an earlier row
 	ReasonCardTaken     = "card_taken"          // the card number is another person's in the registry
+	ReasonConflict      = "conflict"            // the ID number is another person's in the registry
+	ReasonConflictKept  = "conflict_kept"       // the same, and an operator decided for the registered one
 )
 
 // Reasons for which one cell is left out and its person kept.
@@ -69,6 +71,10 @@ func Sentence(reason string) string {
 		return "The card number was in an earlier row of the file, of another person."
 	case ReasonCardTaken:
 		return "The card number is another person's in the registry."
+	case ReasonConflict:
+		return "The ID number is registered to a person with another name, phone and card number; nothing was changed, and 'liuma registry conflicts list' shows what is to be decided."
+	case ReasonConflictKept:
+		return "The ID number is registered to another person, and an operator decided that it stays so."
 	case ReasonPhone:
 		return "The phone is no mobile number of mainland China; the person is kept, with the phone that was known before or none."
 	case ReasonPhoneExcel:

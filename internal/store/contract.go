@@ -87,6 +87,7 @@ type Reader interface {
 	DigestReader
 	ResealReader
 	RetainReader
+	PeopleReader
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
@@ -149,6 +150,7 @@ type Tx interface {
 	DigestWriter
 	ResealWriter
 	RetainWriter
+	PeopleWriter
 
 	// RaiseShared lifts Shared above a number, for a database that was restored
 	// and is taken for good.
@@ -225,8 +227,10 @@ type Card struct {
 	// operator has raised its revision. 0: it is not.
 	Behind uint64
 	Holder vault.Index // of the canonical ID number; one card a holder (I-4)
-	Sealed []byte      // vault-sealed registry.Facts of the holder, bound to ID
-	Region liuma.Region
+	// Sealed is a copy of the registry's facts that 0.1.0 kept. It is read by
+	// nobody, and the next write of the row drops it.
+	Sealed []byte
+	Region liuma.Region // of the holder, as the registry says
 
 	Version  liuma.Version // current PIN; 0 before the first
 	KeySet   uint32
@@ -237,6 +241,9 @@ type Card struct {
 	Physical liuma.PhysicalStatus // as last reported by the registry
 	Frozen   bool
 	FrozenAt time.Time
+	// Contested: an operator gave the holder's number to another person, so the card
+	// was frozen and only the counter opens it.
+	Contested bool
 
 	Tally     ledger.Tally // the authority's own count, for the current version
 	CreatedAt time.Time

@@ -19,7 +19,7 @@ type Purpose string
 
 // The purposes. Each comment ends with the id that a value is bound to.
 const (
-	CardFacts   Purpose = "card-facts"   // holder's facts in a card row; card id
+	CardFacts   Purpose = "card-facts"   // holder's facts in a card row of 0.1.0; card id
 	PersonFacts Purpose = "person-facts" // facts in a registry row; blind index of the ID number
 	SealKey     Purpose = "seal-key"     // private half of a seal key; its id
 	// CeremonyDetails are the personal details of a hosted ceremony; its id.

@@ -475,6 +475,13 @@ func onCards() []event {
 			_, p := s.begin(s.browser(), liuma.ActionReset)
 			s.do(s.coded(p, s.phone), "card-number", "card_no", s.who.CardNo)
 		}, []string{"reset_planned"}, nil},
+		{"the registry changed the phone", func(s *told) {
+			s.made++
+			is := s.who
+			is.Phone = fmt.Sprintf("1350013%04d", s.made)
+			s.imported(is)
+			must(s.t, s, s.System.Authority.MaintainOnce(context.Background()))
+		}, []string{"person_changed"}, nil},
 		{"another phone", (*told).rebind, []string{"phone_changed_new elsewhere", "phone_changed_old"}, (*told).settle},
 	}
 }

@@ -158,6 +158,7 @@ func (c *collection) addRecovered() {
 	c.add("rebind-done", rebind, done, "", nil, text("旧号码收到了通知", "the old one was told"))
 	c.add("unfreeze-done", unfreeze, done, "", nil, text("已解冻，可以使用了", "works again"))
 	c.add("unfreeze-not-frozen", unfreeze, refused, liuma.CodeNotFrozen, nil, text("没有冻结", "is not frozen"))
+	c.add("unfreeze-contested", unfreeze, refused, liuma.CodeContested, nil, text("本人身份证原件", "original ID card"))
 	c.add("unfreeze-locked", unfreeze, refused, liuma.CodeLocked, verdict(liuma.Locked), text("解冻和找回密码可以一起办", "both can be done there"))
 	c.add("lane-closed", verify, refused, liuma.CodeBlocked, func(p *ceremony.Page) { p.Verdict, p.LaneClosed = liuma.Blocked, true },
 		text("做一次实人认证再来", "come again with an identity check"))

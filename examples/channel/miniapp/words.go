@@ -164,6 +164,8 @@ func wordsOfPhone(code, _ string) (o outcome, ok bool) {
 	case "phone_bound_lately":
 		o = sayAs(code, "绑定手机刚更换过，暂时不能在线办理", "The bound phone was changed lately", "这是为了防止有人偷换手机后找回密码。可以等到所示时间，急用请到窗口办理。", "This keeps out thieves who changed the phone. Wait until the time shown, or go to an agency if it cannot wait.", counter())
 		o.UntilZH, o.UntilEN = "可以在线办理的时间", "online again from"
+	case "card_contested":
+		o = sayAs(code, "身份证号有争议，卡已冻结", "The ID number is contested, and the card frozen", "这个身份证号在登记中改为了另一个人。请带身份证原件到窗口核实。", "The number is registered to another person now. Please go to an agency with your ID card.", counter())
 	case "phone_unconfirmed":
 		o = sayAs(code, "绑定手机太久没有确认过", "The bound phone was not confirmed for too long", "号码可能已经换了人，所以不能凭它找回密码。请到窗口办理。", "The number may have another owner by now, so it recovers nothing. Please go to an agency.", counter())
 	case "phone_not_bound":

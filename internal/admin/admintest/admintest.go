@@ -49,7 +49,7 @@ func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
 		run  func(t *testing.T, w *World, a admin.Administration)
 	}{
 		{"clients", clients}, {"refused clients", refusedClients}, {"clients at once", clientsAtOnce}, {"a failing store", failingStore},
-		{"import", imports}, {"refused imports", refusedImports}, {"a file that changes", changingFiles},
+		{"import", imports}, {"conflicts", conflicts}, {"refused imports", refusedImports}, {"a file that changes", changingFiles},
 		{"interrupted import", interruptedImport}, {"one import at a time", oneImport},
 		{"status", status}, {"texts", texts}, {"texts page by page", pagesOfTexts}, {"signing keys", signingKeys}, {"root keys", rootKeys}, {"root keys dropped", rootKeysDropped}, {"record", records},
 	} {
@@ -116,7 +116,7 @@ func New(t *testing.T, o Options) *World {
 	w.Store = breakable{db, &w.Broken}
 	people, err := registry.New(registry.Config{Store: w.Store, Vault: v, Now: Now})
 	must(t, err)
-	w.Registry = &Gate{registry: people}
+	w.Registry = &Gate{Registry: people}
 	w.vault = v
 	w.record, err = record.New(record.Config{Store: w.Store, Signer: v, Issuer: "https://pin.example.cn", Now: Now, Directory: filepath.Join(dir, "digests")})
 	must(t, err)
@@ -163,9 +163,9 @@ func (b breakable) View(ctx context.Context, f func(store.Reader) error) error {
 
 // Gate is a registry whose next import can be held at its start.
 type Gate struct {
-	registry *registry.Registry
-	mu       sync.Mutex
-	held     *hold // guarded by mu
+	*registry.Registry
+	mu   sync.Mutex
+	held *hold // guarded by mu
 }
 
 type hold struct{ began, release chan struct{} }
@@ -190,7 +190,7 @@ func (g *Gate) Import(ctx context.Context, r io.Reader, c registry.ImportConfig)
 		close(h.began)
 		<-h.release
 	}
-	return g.registry.Import(ctx, r, c)
+	return g.Registry.Import(ctx, r, c)
 }
 
 // Server stands in for the parts of a running server.

@@ -142,12 +142,12 @@ func (t *watchedTx) note(err error, title liuma.Text, facts ...Fact) error {
 
 func cardRow(c store.Card) []Fact {
 	facts := []Fact{
-		cardFact(c.ID), {"holder (blind index)", bytesOf(c.Holder[:])}, {"facts (sealed)", bytesOf(c.Sealed)},
+		cardFact(c.ID), {"holder (blind index)", bytesOf(c.Holder[:])},
 		versionFact(c.Version), {"verifier", "–"},
 		{"tally", fmt.Sprintf("spent %d, cleared %d", c.Tally.Spent, max(c.Tally.Cleared[0], c.Tally.Cleared[1]))},
 	}
 	if !c.Verifier.IsZero() {
-		facts[4].Value = bytesOf(c.Verifier[:])
+		facts[3].Value = bytesOf(c.Verifier[:])
 	}
 	return facts
 }

@@ -141,6 +141,8 @@ func (d *Door) routes() http.Handler {
 	mux.HandleFunc("POST "+pathKeep, d.answer(d.keepArchive))
 	mux.HandleFunc("POST "+pathRoot, d.answer(d.rotateRoot))
 	mux.HandleFunc("POST "+pathDropRoot, d.answer(d.dropRoot))
+	mux.HandleFunc("GET "+pathConflicts, d.answer(d.conflicts))
+	mux.HandleFunc("POST "+pathDecide, d.answer(d.decideConflict))
 	mux.HandleFunc("POST "+pathHead, d.answer(d.raiseHead))
 	mux.HandleFunc("POST "+pathAccept, d.answer(d.acceptRestore))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

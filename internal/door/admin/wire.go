@@ -27,6 +27,8 @@ const (
 	pathClient      = "/v1/clients"
 	pathChange      = "/v1/clients/change"
 	pathImport      = "/v1/registry/import"
+	pathConflicts   = "/v1/registry/conflicts"
+	pathDecide      = "/v1/registry/conflicts/decide"
 	pathTexts       = "/v1/texts"
 	pathRetry       = "/v1/texts/retry"
 	pathInbox       = "/v1/texts/inbox"
@@ -98,6 +100,9 @@ const (
 	CodeNoKeeper  Code = "keeper_unknown"
 	CodeRepairing Code = "keeper_repairing"
 	CodePeers     Code = "keepers_too_few"
+	CodeConflict  Code = "conflict_unknown"
+	CodeCardNo    Code = "card_number_taken"
+	CodeAgrees    Code = "conflict_agrees"
 )
 
 // Refusal is the server's answer to a request that it did not carry out.
@@ -166,6 +171,9 @@ func known() []knownError {
 		{admin.ErrNoKeeper, CodeNoKeeper, http.StatusNotFound},
 		{admin.ErrRepairing, CodeRepairing, http.StatusConflict},
 		{admin.ErrPeers, CodePeers, http.StatusConflict},
+		{registry.ErrNoConflict, CodeConflict, http.StatusNotFound},
+		{registry.ErrCardTaken, CodeCardNo, http.StatusConflict},
+		{registry.ErrAgrees, CodeAgrees, http.StatusConflict},
 		{store.ErrFailed, CodeStore, http.StatusServiceUnavailable},
 		{store.ErrFull, CodeFull, http.StatusServiceUnavailable},
 		{errRequest, CodeRequest, http.StatusBadRequest},

@@ -52,7 +52,7 @@ func statusOf(c liuma.Code) (int, bool) {
 		return http.StatusUnauthorized, true
 	case liuma.CodeForbidden, liuma.CodeRefused, liuma.CodeEvidenceRequired,
 		liuma.CodeWrong, liuma.CodeBlocked, liuma.CodeFrozen, liuma.CodeCancelled,
-		liuma.CodePhoneCodeWrong, liuma.CodePhoneCodeExpired, liuma.CodePhoneNone, liuma.CodePhoneLate,
+		liuma.CodePhoneCodeWrong, liuma.CodePhoneCodeExpired, liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodeContested,
 		liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodeCardNoWrong, liuma.CodeFreezeCodeInvalid:
 		return http.StatusForbidden, true
 	case liuma.CodeNotFound:

@@ -223,7 +223,7 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 	case liuma.CodeLinkLimit:
 		v.Until = h.untilOf(v, p.Until)
 	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent,
-		liuma.CodeCardRestored:
+		liuma.CodeCardRestored, liuma.CodeContested:
 		v.Result.Next = "" // the counter says it
 		v.Until = h.untilOf(v, p.Until)
 		v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
@@ -300,7 +300,7 @@ func refusedLook(c liuma.Code) look {
 	case liuma.CodeNotReturned:
 		return look{title: func(t *wordings) string { return t.NotReturnedTitle }, kind: "warn", icon: "unavailable"}
 	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent,
-		liuma.CodeCardRestored:
+		liuma.CodeCardRestored, liuma.CodeContested:
 		return look{title: func(t *wordings) string { return t.CounterNeeded }, kind: "warn", icon: "agency"}
 	case liuma.CodePINReset:
 		return look{title: func(t *wordings) string { return t.ResetDoneTitle }, kind: "info", icon: "ok"}

@@ -68,7 +68,7 @@ func oauthOf(c liuma.Code) (oauthRow, bool) {
 		liuma.CodePhoneCodeFormat, liuma.CodePhoneCodeWrong, liuma.CodePhoneCodeExpired, liuma.CodePhoneCodesSpent,
 		liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit, liuma.CodePhoneCodeLink, liuma.CodePhoneCodesKept,
 		liuma.CodePhoneCodeChannel, liuma.CodePhoneNumbers, liuma.CodePhoneSame, liuma.CodePhoneNone,
-		liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodePINReset, liuma.CodeNotFrozen, liuma.CodeOnlineOff,
+		liuma.CodePhoneLate, liuma.CodeContested, liuma.CodePhoneStale, liuma.CodePINReset, liuma.CodeNotFrozen, liuma.CodeOnlineOff,
 		liuma.CodeResetPlanned, liuma.CodeCardNoWrong, liuma.CodeCardNoSpent,
 		liuma.CodeFreezeCodeInvalid, liuma.CodeFreezeCodeLimit, liuma.CodeHotlineLimit, liuma.CodeFreezesSpent, liuma.CodeLinkLimit, liuma.CodeLinksFull:
 		return oauthRow{"access_denied", "invalid_grant", http.StatusBadRequest}, true

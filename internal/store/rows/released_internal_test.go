@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -26,7 +27,8 @@ func bodies() map[string]any {
 		"starts": &start{}, "ceremonies": &store.Ceremony{}, "codes": &store.Code{}, "ticks": &mark{},
 		"freeze_codes": &store.FreezeCode{}, "messages": &store.Message{}, "shared": &shared{},
 		"resealing": &store.Resealing{}, "clock": &clock.State{}, "meters": &meter{},
-		"sweeps": &store.Sweep{}, "archives": &store.Archive{}}
+		"sweeps": &store.Sweep{}, "archives": &store.Archive{},
+		"conflicts": &store.Conflict{}, "person_changes": &store.PersonChange{}}
 	for _, v := range all {
 		n := 0
 		fill(reflect.ValueOf(v).Elem(), &n)
@@ -118,5 +120,34 @@ func TestReleasedBodiesAreRead(t *testing.T) {
 		if err := os.WriteFile(file, content, 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestTheReleasedCopyOfTheRegistryGoes: 0.1.0 kept a holder's facts in the card's
+// row. The next write of such a row drops them, and changes nothing else.
+func TestTheReleasedCopyOfTheRegistryGoes(t *testing.T) {
+	content, err := os.ReadFile("testdata/released")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(content), "\ncards ")
+	text, _, _ := strings.Cut(rest, "\n")
+	body, err := hex.DecodeString(text)
+	if err != nil || !found {
+		t.Fatal("no card of 0.1.0", err)
+	}
+	var was, now whole
+	if err := errors.Join(decode(body, &was), decode(body, &now)); err != nil || len(was.Card.Sealed) == 0 {
+		t.Fatal("the released row has no copy", err)
+	}
+	if err := (&Codec{}).encrypt(&now, 1); err != nil {
+		t.Fatal(err)
+	}
+	if len(now.Card.Sealed) > 0 {
+		t.Error("the copy is written again")
+	}
+	now.Card.Sealed = was.Card.Sealed
+	if !reflect.DeepEqual(now, was) {
+		t.Error("something else has changed with it")
 	}
 }

@@ -26,6 +26,10 @@ func innerOf(v any) []inner {
 		return []inner{{vault.CardFacts, v.Card.ID[:], &v.Card.Sealed}, {vault.ContactPhone, v.Card.ID[:], &v.Contact.Sealed}}
 	case *store.Person:
 		return []inner{{vault.PersonFacts, v.Holder[:], &v.Sealed}}
+	case *store.Conflict:
+		return []inner{{vault.PersonFacts, v.Person.Holder[:], &v.Person.Sealed}}
+	case *store.PersonChange:
+		return []inner{{vault.PersonFacts, v.Holder[:], &v.Sealed}}
 	case *store.SealKey:
 		return []inner{{vault.SealKey, []byte(v.ID), &v.Sealed}}
 	case *store.Ceremony:
@@ -40,8 +44,12 @@ func innerOf(v any) []inner {
 // than the one given. Every row goes through it when it is written, so that what
 // was read before a rotation and is written after it does not bring an old key
 // back: no row is sealed under one key with a value in it under another. A value
-// that does not open is an error, and the row stays what it was.
+// that does not open is an error, and the row stays what it was. What no row keeps any
+// more is dropped here too.
 func (c *Codec) encrypt(v any, under uint32) error {
+	if w, ok := v.(*whole); ok {
+		w.Card.Sealed = nil // the copy of the registry that 0.1.0 kept
+	}
 	for _, in := range innerOf(v) {
 		if key, ok := vault.SealedUnder(*in.sealed); !ok || key == under {
 			continue
@@ -75,7 +83,7 @@ func (t *tables) resealedTables() []resealed {
 		resealedOf(&t.persons), resealedOf(&t.clients), resealedOf(&t.evidence), resealedOf(&t.sealKeys),
 		resealedOf(&t.starts), resealedOf(&t.ceremonies), resealedOf(&t.codes), resealedOf(&t.ticks),
 		resealedOf(&t.freezeCodes), resealedOf(&t.messages), resealedOf(&t.clock), resealedOf(&t.sweeps), resealedOf(&t.archives),
-		resealedOf(&t.meters),
+		resealedOf(&t.meters), resealedOf(&t.conflicts), resealedOf(&t.changes),
 		{&t.sharedRow.Table, resealShared}}
 }
 

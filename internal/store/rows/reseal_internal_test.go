@@ -26,7 +26,8 @@ func TestEveryTableIsSealedAnew(t *testing.T) {
 // anew with it.
 func TestEveryEncryptedValueIsKnown(t *testing.T) {
 	for _, v := range []any{&whole{}, &claim{}, &store.Request{}, &store.Intent{}, &store.Person{}, &store.Client{}, &usedEvidence{},
-		&store.SealKey{}, &start{}, &store.Ceremony{}, &store.Code{}, &mark{}, &store.FreezeCode{}, &store.Message{}, &shared{}, &store.Resealing{}} {
+		&store.SealKey{}, &start{}, &store.Ceremony{}, &store.Code{}, &mark{}, &store.FreezeCode{}, &store.Message{}, &shared{}, &store.Resealing{},
+		&store.Conflict{}, &store.PersonChange{}} {
 		known := map[*[]byte]bool{}
 		for _, in := range innerOf(v) {
 			known[in.sealed] = true

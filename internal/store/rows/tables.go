@@ -42,6 +42,8 @@ type tables struct {
 	meters      kind[meter]
 	sweeps      kind[store.Sweep]
 	archives    kind[store.Archive]
+	conflicts   kind[store.Conflict]
+	changes     kind[store.PersonChange]
 }
 
 // Exempt lists the tables that are not sealed, and why.
@@ -63,7 +65,7 @@ func Tables() []Table {
 	return []Table{t.cards.Table, t.claims.Table, t.requests.Table, t.intents.Table, t.persons.Table, t.clients.Table,
 		t.evidence.Table, t.sealKeys.Table, t.starts.Table, t.ceremonies.Table, t.codes.Table, t.ticks.Table,
 		t.freezeCodes.Table, t.messages.Table, t.clock.Table, t.sharedRow.Table, t.resealing.Table,
-		t.meters.Table, t.sweeps.Table, t.archives.Table}
+		t.meters.Table, t.sweeps.Table, t.archives.Table, t.conflicts.Table, t.changes.Table}
 }
 
 // clockKey is the key of the one row that keeps the time.
@@ -145,6 +147,7 @@ func newTables() *tables {
 	t.sharedRow = kind[shared]{Table: Table{Name: "shared"}, looks: noLooks[shared]}
 	t.meters = meterTable()
 	t.phone()
+	t.people()
 	return t
 }
 

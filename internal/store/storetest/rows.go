@@ -40,7 +40,7 @@ func cards(t *testing.T, open Open) {
 
 	// Every member changes, each into something else than zero and back.
 	changed := card(1)
-	changed.Holder, changed.Sealed, changed.Region = index("holder", 77), []byte("other"), ""
+	changed.Holder, changed.Contested, changed.Region = index("holder", 77), false, ""
 	changed.Version, changed.KeySet, changed.Verifier, changed.Reserved = 8, 2, liuma.Verifier{}, 9
 	changed.PINSetAt, changed.Physical, changed.Frozen = at(50), liuma.PhysicalNormal, false
 	changed.FrozenAt, changed.CreatedAt = time.Time{}, at(51)

@@ -226,6 +226,10 @@ func samples() map[string]sample {
 		reads(func(r store.Reader, _ int) error { _, err := r.Clock(); return err }), nil}
 	all["meters"] = sample{func(tx store.Tx, i int) error { return tx.Meter("m", index("k", i), at(i), 1) },
 		reads(func(r store.Reader, i int) error { _, err := r.Metered("m", index("k", i), at(0)); return err }), nil}
+	all["conflicts"] = sample{func(tx store.Tx, i int) error { return tx.PutConflict(conflict(i)) },
+		reads(func(r store.Reader, i int) error { _, err := r.Conflict(conflict(i).ID); return err }), nil}
+	all["person_changes"] = sample{func(tx store.Tx, i int) error { return tx.PutPersonChange(personChange(i)) },
+		reads(func(r store.Reader, i int) error { _, err := r.PersonChange(cardID(i)); return err }), nil}
 	return all
 }
 

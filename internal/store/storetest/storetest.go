@@ -47,6 +47,8 @@ func Run(t *testing.T, open Open) {
 		{"Intents", intents},
 		{"Persons", persons},
 		{"Clients", clients},
+		{"Conflicts", conflicts},
+		{"PersonChanges", personChanges},
 		{"Evidence", evidence},
 		{"SealKeys", sealKeys},
 		{"KeepersSeen", keepersSeen},
@@ -132,7 +134,7 @@ func card(i int) store.Card {
 		t.Spend(at(n), ledger.Lane(n%2))
 	}
 	return store.Card{
-		ID: cardID(i), Holder: index("holder", i), Sealed: []byte{0, 1, 2, 255}, Region: "330500",
+		ID: cardID(i), Holder: index("holder", i), Contested: true, Region: "330500",
 		Version: 7, KeySet: 1<<32 - 1, Verifier: liuma.Verifier{31: 9}, Reserved: 1<<32 - 1, PINSetAt: at(1),
 		Physical: liuma.PhysicalLost, Frozen: true, FrozenAt: at(2), Tally: t, CreatedAt: at(3),
 	}

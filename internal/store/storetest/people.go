@@ -1,0 +1,73 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// conflict is a value with every member set but Sealed.
+func conflict(i int) store.Conflict {
+	return store.Conflict{ID: fmt.Sprintf("conflict%04d", i), At: at(i), KeptAt: at(i + 1), Person: store.Person{
+		Holder: index("holder", i), CardNo: index("no", i), Region: "33", Physical: liuma.PhysicalLost,
+		ReplacedBy: index("no", i), UpdatedAt: at(i), Died: true}}
+}
+
+func personChange(i int) store.PersonChange {
+	return store.PersonChange{Card: cardID(i), Holder: index("holder", i), What: []string{store.ChangedName, store.ChangedPhone}, At: at(i)}
+}
+
+// conflicts are found by ID and by number, and listed in order.
+func conflicts(t *testing.T, open Open) {
+	s, reopen := open(t)
+	one, two, other := conflict(1), conflict(2), conflict(3)
+	two.Person.Holder = one.Person.Holder
+	one.Person.Sealed = []byte("sealed")
+	mustUpdate(t, s, func(tx store.Tx) error {
+		for _, c := range []store.Conflict{other, one, two} {
+			if err := tx.PutConflict(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	s = reopen()
+	list := func(after string, limit int) []store.Conflict {
+		return mustGet(t, s, func(r store.Reader) ([]store.Conflict, error) { return r.Conflicts(after, limit) })
+	}
+	same(t, list("", 2), []store.Conflict{one, two})
+	same(t, list(two.ID, 9), []store.Conflict{other})
+	same(t, mustGet(t, s, func(r store.Reader) ([]store.Conflict, error) { return r.ConflictsOf(one.Person.Holder) }), []store.Conflict{one, two})
+	one.KeptAt = time.Time{}
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.PutConflict(one) })
+	same(t, mustGet(t, s, func(r store.Reader) (store.Conflict, error) { return r.Conflict(one.ID) }), one)
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteConflict(one.ID) })
+	same(t, list("", 9), []store.Conflict{two, other})
+	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.DeleteConflict(one.ID) }), store.ErrNotFound)
+}
+
+// personChanges has one a card.
+func personChanges(t *testing.T, open Open) {
+	s, reopen := open(t)
+	one, two := personChange(1), personChange(2)
+	mustUpdate(t, s, func(tx store.Tx) error {
+		if err := tx.PutPersonChange(two); err != nil {
+			return err
+		}
+		return tx.PutPersonChange(one)
+	})
+	one.What, one.Sealed = []string{store.ChangedCardNo}, []byte("sealed")
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.PutPersonChange(one) })
+	s = reopen()
+	list := func(after liuma.CardID, limit int) []store.PersonChange {
+		return mustGet(t, s, func(r store.Reader) ([]store.PersonChange, error) { return r.PersonChanges(after, limit) })
+	}
+	same(t, list(liuma.CardID{}, 9), []store.PersonChange{one, two})
+	same(t, list(one.Card, 9), []store.PersonChange{two})
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.DeletePersonChange(one.Card) })
+	_, err := get(t, s, func(r store.Reader) (store.PersonChange, error) { return r.PersonChange(one.Card) })
+	wantErr(t, err, store.ErrNotFound)
+}
