@@ -32,6 +32,11 @@ func (d *Digester) Needs(ctx context.Context, kid string) (needs bool, err error
 	return false, err
 }
 
+// Signed checks the last digest with the authority's keys. *audit.Finding.
+func (d *Digester) Signed(ctx context.Context) error {
+	return d.c.Store.View(ctx, func(r store.Reader) error { _, err := d.last(r); return err })
+}
+
 // Resume makes the next digest where the key that signed the last one is gone:
 // dropped, or not in a key file that was put back. The operator gives the public
 // keys that were published then. They are taken for this one digest, beside the
