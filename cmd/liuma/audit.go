@@ -415,14 +415,19 @@ func (b *tailBuffer) ended() bool {
 
 // auditDigestCmd is "liuma audit digest".
 type auditDigestCmd struct {
-	JSON bool `name:"json" help:"Print one JSON object, with the signed digest."`
+	Keys   string `name:"keys" placeholder:"FILE" help:"If the key that signed the last digest was dropped: the public keys that the authority published then, a JWK set. Wants --reason."`
+	Reason string `name:"reason" placeholder:"TEXT" help:"With --keys: why, for the audit record; no personal data."`
+	JSON   bool   `name:"json" help:"Print one JSON object, with the signed digest."`
 }
 
 // Run makes the digest. A fault in the record is told, and ends it with status 3
 // although the digest was made: it covers the streams without a fault.
 func (a *auditDigestCmd) Run(ctx context.Context, c *cli, t *terminal) error {
+	if (a.Keys == "") != (a.Reason == "") {
+		return badUsage("liuma audit digest", "--keys and --reason go together")
+	}
 	return c.administer(ctx, t, func(adm admin.Administration) error {
-		d, err := adm.MakeDigest(ctx)
+		d, err := a.make(ctx, adm)
 		if err != nil {
 			return err
 		}
@@ -439,6 +444,22 @@ func (a *auditDigestCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		}
 		return err
 	})
+}
+
+// make makes it as the server does, or with keys that were kept.
+func (a *auditDigestCmd) make(ctx context.Context, adm admin.Administration) (admin.Digest, error) {
+	if a.Keys == "" {
+		return adm.MakeDigest(ctx)
+	}
+	reason, err := reasonFlag{a.Reason}.reason("liuma audit digest")
+	if err != nil {
+		return admin.Digest{}, err
+	}
+	keys, err := readKeys(a.Keys)
+	if err != nil {
+		return admin.Digest{}, err
+	}
+	return adm.ResumeDigests(ctx, *keys, reason)
 }
 
 // faultsError is what a digest was made without.

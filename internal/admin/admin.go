@@ -104,13 +104,17 @@ type Administration interface {
 	// RotateSigningKey makes a new key the signing key, from the next start of a
 	// server on.
 	RotateSigningKey(context.Context) (RotatedKey, error)
-	// DropSigningKey destroys a key that no longer signs. Errors: ErrKeyInUse,
-	// vault.ErrNoSuchKey, vault.ErrKeySigns.
+	// DropSigningKey destroys a key that no longer signs and that the record does not
+	// need. Errors: ErrKeyInUse, ErrLastDigestKey, vault.ErrNoSuchKey, vault.ErrKeySigns.
 	DropSigningKey(ctx context.Context, kid string) (DroppedKey, error)
 
 	// MakeDigest checks the entries since the last digest of the audit record and
 	// makes the next digest now.
 	MakeDigest(context.Context) (Digest, error)
+	// ResumeDigests makes it where the key that signed the last one is not in the key
+	// file any more, and checks that one with public keys that the operator kept.
+	// Errors: audit.ErrReason.
+	ResumeDigests(ctx context.Context, keys jose.JSONWebKeySet, reason audit.Reason) (Digest, error)
 	// ExportRecord writes the audit record, or a part of it, as lines of JSON. It
 	// ends with a line of its own; without that line it was cut off.
 	ExportRecord(ctx context.Context, q record.Query, w io.Writer) error

@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -15,6 +17,8 @@ import (
 // Record checks, digests and exports the audit record; *record.Digester does.
 type Record interface {
 	Digest(context.Context) (audit.SignedDigest, error)
+	Resume(ctx context.Context, given jose.JSONWebKeySet, actor string, reason audit.Reason) (audit.SignedDigest, error)
+	Needs(ctx context.Context, kid string) (bool, error)
 	Export(ctx context.Context, q record.Query, w io.Writer) error
 	Plan(ctx context.Context, before time.Time) (record.Plan, error)
 	Keep(ctx context.Context, token, actor string, reason audit.Reason) (store.Archive, error)
@@ -92,7 +96,20 @@ type RecordStatus struct {
 
 // MakeDigest makes the next digest now.
 func (a *Admin) MakeDigest(ctx context.Context) (Digest, error) {
-	d, err := a.c.Record.Digest(ctx)
+	return a.made(a.c.Record.Digest(ctx))
+}
+
+// ResumeDigests makes the next digest with public keys that the operator kept, on
+// the record with a reason.
+func (a *Admin) ResumeDigests(ctx context.Context, keys jose.JSONWebKeySet, reason audit.Reason) (Digest, error) {
+	reason, err := audit.ParseReason(string(reason))
+	if err != nil {
+		return Digest{}, err
+	}
+	return a.made(a.c.Record.Resume(ctx, keys, Actor, reason))
+}
+
+func (a *Admin) made(d audit.SignedDigest, err error) (Digest, error) {
 	if err != nil {
 		return Digest{}, err
 	}

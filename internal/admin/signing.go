@@ -11,6 +11,10 @@ import (
 // ErrKeyInUse says that a running server signs with the key.
 var ErrKeyInUse = errors.New("the running server may still sign with this key; start it again, and drop the key when what it signed has expired")
 
+// ErrLastDigestKey says that the record would have no further digest without the
+// key: the next is made only after the last one was checked with it.
+var ErrLastDigestKey = errors.New("the last digest of the record is signed with this key, and without it no other could follow; make one with the key that signs now, 'liuma audit digest', then drop this one")
+
 // RotatedKey is the answer to a rotation: the new signing key.
 type RotatedKey struct {
 	KID string `json:"kid"`
@@ -34,11 +38,27 @@ func (a *Admin) RotateSigningKey(context.Context) (RotatedKey, error) {
 }
 
 // DropSigningKey destroys a key that nothing signs with: the key file has the
-// key that signs from the next start on, the vault the key that signs now.
-func (a *Admin) DropSigningKey(_ context.Context, kid string) (DroppedKey, error) {
+// key that signs from the next start on, the vault the key that signs now. Digests
+// that are made meanwhile need no lock here: they are signed with the vault's key,
+// which is another one.
+func (a *Admin) DropSigningKey(ctx context.Context, kid string) (DroppedKey, error) {
 	serving := a.c.Server != nil
 	if serving && a.c.Vault.SignsWith() == kid {
 		return DroppedKey{}, ErrKeyInUse
+	}
+	keys, err := vault.SigningKeys(a.c.KeyFile)
+	if err != nil {
+		return DroppedKey{}, err
+	}
+	// Of the key that signs, and of one that is not there, the key file says so.
+	if slices.ContainsFunc(keys, func(k vault.SigningKey) bool { return k.ID == kid && k.State != vault.KeySigning }) {
+		needs, err := a.c.Record.Needs(ctx, kid)
+		if err != nil {
+			return DroppedKey{}, err
+		}
+		if needs {
+			return DroppedKey{}, ErrLastDigestKey
+		}
 	}
 	if err := vault.DropSigningKey(a.c.KeyFile, kid); err != nil {
 		return DroppedKey{}, err

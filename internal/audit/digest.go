@@ -169,6 +169,10 @@ func ParseDigest(token string, keys *jose.JSONWebKeySet) (SignedDigest, error) {
 	return SignedDigest{Digest: d, Token: token}, err
 }
 
+// ErrOtherKey says that no key was given that a digest or archive could be checked
+// with. Whether it is genuine is not known.
+var ErrOtherKey = errors.New("signed with a key that is not among those given")
+
 // openToken checks the form and the signature of a digest or archive, and returns
 // what was signed.
 func openToken(token, want string, keys *jose.JSONWebKeySet) ([]byte, error) {
@@ -188,7 +192,7 @@ func openToken(token, want string, keys *jose.JSONWebKeySet) ([]byte, error) {
 	}
 	found := keys.Key(header.KeyID)
 	if header.KeyID == "" || len(found) != 1 || header.JSONWebKey != nil {
-		return nil, errors.New("signed with a key that is not among those given")
+		return nil, ErrOtherKey
 	}
 	public, ok := found[0].Key.(*ecdsa.PublicKey)
 	if !ok {

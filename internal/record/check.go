@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -36,7 +38,7 @@ func (g *gathered) digest(issuer string, now time.Time) audit.Digest {
 func (d *Digester) Check(ctx context.Context) error {
 	d.making.Lock()
 	defer d.making.Unlock()
-	g, err := d.gather(ctx)
+	g, err := d.gather(ctx, d.c.Signer.ReceiptKeys())
 	if f, ok := errors.AsType[*audit.Finding](err); ok {
 		g.findings, err = append(g.findings, f), nil
 	}
@@ -48,11 +50,11 @@ func (d *Digester) Check(ctx context.Context) error {
 	return nil
 }
 
-// gather looks at every stream that grew since the last digest, in one
-// snapshot.
-func (d *Digester) gather(ctx context.Context) (g gathered, err error) {
+// gather looks at every stream that grew since the last digest, which keys check,
+// in one snapshot.
+func (d *Digester) gather(ctx context.Context, keys jose.JSONWebKeySet) (g gathered, err error) {
 	err = d.c.Store.View(ctx, func(r store.Reader) error {
-		last, err := d.last(r)
+		last, err := d.lastBy(r, keys)
 		if err != nil {
 			return err
 		}

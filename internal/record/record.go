@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -192,6 +193,11 @@ func oldest(r store.Reader) (at time.Time, err error) {
 
 // last reads the last digest and checks that it is this authority's.
 func (d *Digester) last(r store.Reader) (audit.SignedDigest, error) {
+	return d.lastBy(r, d.c.Signer.ReceiptKeys())
+}
+
+// lastBy checks it with keys.
+func (d *Digester) lastBy(r store.Reader, keys jose.JSONWebKeySet) (audit.SignedDigest, error) {
 	row, err := r.LastDigest()
 	if errors.Is(err, store.ErrNotFound) {
 		return audit.SignedDigest{}, nil
@@ -199,10 +205,12 @@ func (d *Digester) last(r store.Reader) (audit.SignedDigest, error) {
 	if err != nil {
 		return audit.SignedDigest{}, err
 	}
-	keys := d.c.Signer.ReceiptKeys()
 	last, err := audit.ParseDigest(row.Token, &keys)
 	if err == nil && (last.Number != row.Number || last.Issuer != d.c.Issuer) {
 		err = errors.New("it is another one")
+	}
+	if errors.Is(err, audit.ErrOtherKey) {
+		err = fmt.Errorf("%w; if that key was dropped, 'liuma audit digest --keys FILE' goes on", err)
 	}
 	if err != nil {
 		return last, &audit.Finding{Digest: row.Number, What: string(audit.Altered) + ": " + err.Error()}
@@ -214,9 +222,15 @@ func (d *Digester) last(r store.Reader) (audit.SignedDigest, error) {
 // writes it to the directory. Streams with a fault stay out of it. A last
 // digest that was altered is a *audit.Finding, and no digest follows it.
 func (d *Digester) Digest(ctx context.Context) (audit.SignedDigest, error) {
+	return d.make(ctx, d.c.Signer.ReceiptKeys(), d.entry(audit.RecordDigested, "ok"))
+}
+
+// make makes the next digest after one that keys check. Its entry's note begins
+// with the number.
+func (d *Digester) make(ctx context.Context, keys jose.JSONWebKeySet, e audit.Entry) (audit.SignedDigest, error) {
 	d.making.Lock()
 	defer d.making.Unlock()
-	g, err := d.gather(ctx)
+	g, err := d.gather(ctx, keys)
 	if f, ok := errors.AsType[*audit.Finding](err); ok {
 		g.findings = append(g.findings, f)
 	} else if err != nil {
@@ -234,8 +248,7 @@ func (d *Digester) Digest(ctx context.Context) (audit.SignedDigest, error) {
 	// covers both hours; one after it leaves a digest that is not yet in the
 	// directory, where the next start puts it (I-16).
 	err = d.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		e := d.entry(audit.RecordDigested, "ok")
-		e.Note = fmt.Sprintf("digest=%d", signed.Number)
+		e.At, e.Note = d.c.Now().UTC(), strings.TrimSpace(fmt.Sprintf("digest=%d %s", signed.Number, e.Note))
 		return e, tx.InsertDigest(store.Digest{Number: signed.Number, Token: signed.Token}, g.changes)
 	})
 	if err != nil {

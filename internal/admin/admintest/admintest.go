@@ -51,7 +51,7 @@ func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
 		{"clients", clients}, {"refused clients", refusedClients}, {"clients at once", clientsAtOnce}, {"a failing store", failingStore},
 		{"import", imports}, {"conflicts", conflicts}, {"refused imports", refusedImports}, {"a file that changes", changingFiles},
 		{"interrupted import", interruptedImport}, {"one import at a time", oneImport},
-		{"status", status}, {"texts", texts}, {"texts page by page", pagesOfTexts}, {"signing keys", signingKeys}, {"root keys", rootKeys}, {"root keys dropped", rootKeysDropped}, {"record", records},
+		{"status", status}, {"texts", texts}, {"texts page by page", pagesOfTexts}, {"signing keys", signingKeys}, {"root keys", rootKeys}, {"root keys dropped", rootKeysDropped}, {"record", records}, {"key of the last digest", lastDigestKey},
 	} {
 		t.Run(trial.name, func(t *testing.T) {
 			w := New(t, Options{})

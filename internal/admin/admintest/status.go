@@ -85,7 +85,7 @@ func signingKeys(t *testing.T, w *World, a admin.Administration) {
 		t.Errorf("rotated: %+v, %v, want %+v", made, err, want)
 	}
 	refusedKeys(t, w, a)
-	dropped, err := a.DropSigningKey(ctx, first)
+	dropped, err := a.DropSigningKey(ctx, first) // no digest was made yet
 	if dropped != (admin.DroppedKey{}) || err != nil {
 		t.Errorf("dropped: %+v, %v", dropped, err)
 	}

@@ -136,6 +136,7 @@ func (d *Door) routes() http.Handler {
 	mux.HandleFunc("POST "+pathRepair, d.answer(d.repairKeeper))
 	mux.HandleFunc("POST "+pathDrop, d.answer(d.dropKey))
 	mux.HandleFunc("POST "+pathDigest, d.answer(d.makeDigest))
+	mux.HandleFunc("POST "+pathResume, d.answer(d.resumeDigests))
 	mux.HandleFunc("GET "+pathRecord, d.exportRecord)
 	mux.HandleFunc("POST "+pathPlan, d.answer(d.planArchive))
 	mux.HandleFunc("POST "+pathKeep, d.answer(d.keepArchive))

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/record"
@@ -15,6 +17,12 @@ import (
 
 // makeDigest asks for a digest.
 type makeDigest struct{}
+
+// resumeDigests asks for one with public keys that the operator kept.
+type resumeDigests struct {
+	Keys   jose.JSONWebKeySet `json:"keys"`
+	Reason audit.Reason       `json:"reason"`
+}
 
 func (d *Door) makeDigest(r *http.Request) (any, error) {
 	if _, err := decode[makeDigest](r.Body); err != nil {
@@ -25,6 +33,20 @@ func (d *Door) makeDigest(r *http.Request) (any, error) {
 		return nil, err
 	}
 	d.logger.Info("operator door: digest made", "number", made.Number)
+	return made, nil
+}
+
+// resumeDigests makes a digest where the key of the last one is gone.
+func (d *Door) resumeDigests(r *http.Request) (any, error) {
+	q, err := decode[resumeDigests](r.Body)
+	if err != nil {
+		return nil, err
+	}
+	made, err := d.admin.ResumeDigests(r.Context(), q.Keys, q.Reason)
+	if err != nil {
+		return nil, err
+	}
+	d.logger.Info("operator door: digest made with keys that were given", "number", made.Number)
 	return made, nil
 }
 
@@ -134,6 +156,13 @@ func (p *patient) Write(b []byte) (int, error) {
 func (r *Remote) MakeDigest(ctx context.Context) (admin.Digest, error) {
 	var d admin.Digest
 	err := r.call(ctx, http.MethodPost, pathDigest, makeDigest{}, &d)
+	return d, err
+}
+
+// ResumeDigests makes it with public keys that the operator kept.
+func (r *Remote) ResumeDigests(ctx context.Context, keys jose.JSONWebKeySet, reason audit.Reason) (admin.Digest, error) {
+	var d admin.Digest
+	err := r.call(ctx, http.MethodPost, pathResume, resumeDigests{keys, reason}, &d)
 	return d, err
 }
 

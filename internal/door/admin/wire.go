@@ -35,6 +35,7 @@ const (
 	pathRotate      = "/v1/keys/rotate"
 	pathDrop        = "/v1/keys/drop"
 	pathDigest      = "/v1/record/digest"
+	pathResume      = "/v1/record/digest/resume"
 	pathRecord      = "/v1/record"
 	pathPlan        = "/v1/record/archive/plan"
 	pathKeep        = "/v1/record/archive/keep"
@@ -72,6 +73,7 @@ const (
 	CodeNoRetry   Code = "text_not_retriable"
 	CodeNoInbox   Code = "no_inbox"
 	CodeKeyInUse  Code = "key_in_use"
+	CodeKeyNeeded Code = "key_of_last_digest"
 	CodeKeySigns  Code = "key_signs"
 	CodeNoKey     Code = "key_unknown"
 	CodeReason    Code = "reason_missing"
@@ -149,6 +151,7 @@ func known() []knownError {
 		{notify.ErrNotRetriable, CodeNoRetry, http.StatusConflict},
 		{admin.ErrNoInbox, CodeNoInbox, http.StatusConflict},
 		{admin.ErrKeyInUse, CodeKeyInUse, http.StatusConflict},
+		{admin.ErrLastDigestKey, CodeKeyNeeded, http.StatusConflict},
 		{vault.ErrKeySigns, CodeKeySigns, http.StatusConflict},
 		{vault.ErrNoSuchKey, CodeNoKey, http.StatusNotFound},
 		{audit.ErrReason, CodeReason, http.StatusUnprocessableEntity},

@@ -1,0 +1,54 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Needs reports whether the last digest is checked with the key of a kid and no
+// other. Without that key no digest follows it. A last digest that no key of the
+// authority checks needs none: else whoever alters it could keep a stolen key from
+// being dropped.
+func (d *Digester) Needs(ctx context.Context, kid string) (needs bool, err error) {
+	all := d.c.Signer.ReceiptKeys()
+	others := jose.JSONWebKeySet{Keys: slices.DeleteFunc(all.Keys, func(k jose.JSONWebKey) bool { return k.KeyID == kid })}
+	err = d.c.Store.View(ctx, func(r store.Reader) error {
+		if _, err := d.last(r); err != nil {
+			return err
+		}
+		_, err := d.lastBy(r, others)
+		_, needs = errors.AsType[*audit.Finding](err)
+		return err
+	})
+	if _, found := errors.AsType[*audit.Finding](err); found {
+		return needs, nil
+	}
+	return false, err
+}
+
+// Signed checks the last digest with the authority's keys. *audit.Finding.
+func (d *Digester) Signed(ctx context.Context) error {
+	return d.c.Store.View(ctx, func(r store.Reader) error { _, err := d.last(r); return err })
+}
+
+// Resume makes the next digest where the key that signed the last one is gone:
+// dropped, or not in a key file that was put back. The operator gives the public
+// keys that were published then. They are taken for this one digest, beside the
+// authority's own, and the record says so, with the reason.
+func (d *Digester) Resume(ctx context.Context, given jose.JSONWebKeySet, actor string, reason audit.Reason) (audit.SignedDigest, error) {
+	keys := d.c.Signer.ReceiptKeys()
+	for _, k := range given.Keys {
+		if len(keys.Key(k.KeyID)) == 0 {
+			keys.Keys = append(keys.Keys, k)
+		}
+	}
+	e := d.entry(audit.RecordDigested, "ok")
+	e.Actor, e.Note = actor, reason.Note("keys=given")
+	return d.make(ctx, keys, e)
+}
