@@ -370,3 +370,34 @@ func TestGlossaryHasEveryTypeOfTheDomain(t *testing.T) {
 		}
 	}
 }
+
+// TestExampleIDNumbers: an ID number in a document is one that the doors take, so
+// that what is copied from it works. A number that is meant to be wrong is not put
+// into a document.
+func TestExampleIDNumbers(t *testing.T) {
+	number := regexp.MustCompile(`(?:^|[^0-9A-Za-z])([1-9][0-9]{16}[0-9Xx])(?:[^0-9A-Za-z]|$)`)
+	files := treeFiles(t, func(name string) bool {
+		kind := path.Ext(name)
+		return kind == ".md" || (kind == ".json" || kind == ".csv") && (strings.HasPrefix(name, "docs/") || strings.HasPrefix(name, "examples/") || strings.HasPrefix(name, "locale/"))
+	})
+	found := 0
+	for _, name := range files {
+		for _, m := range number.FindAllStringSubmatch(readFile(t, name), -1) {
+			if found++; checkDigit(m[1][:17]) != strings.ToUpper(m[1])[17] {
+				t.Errorf("%s: the check digit of %s is %c", name, m[1], checkDigit(m[1][:17]))
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("found %d ID numbers", found)
+	}
+}
+
+// checkDigit is GB 11643's, of 17 digits.
+func checkDigit(digits string) byte {
+	sum := 0
+	for i, weight := range [17]int{7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2} {
+		sum += int(digits[i]-'0') * weight
+	}
+	return "10X98765432"[sum%11]
+}

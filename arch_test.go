@@ -26,12 +26,15 @@ const module = "github.com/liuma-pin/liuma"
 // levels orders the rooms: a package may import only rooms of a lower level.
 // A new room must be given its place here.
 var levels = map[string]int{
-	"":                              0,
+	"":                              -1, // the words of the domain
 	"internal/process":              0,
 	"internal/clock":                0,
 	"internal/progress":             0,
 	"internal/strictjson":           0,
+	"internal/softkey":              0,
 	"internal/written":              0,
+	"locale":                        0,
+	"locale/genwords":               9,
 	"internal/directory":            1,
 	"internal/directory/genregions": 9,
 	"web":                           1,
@@ -56,20 +59,28 @@ var levels = map[string]int{
 	"internal/store/sqlite":         5,
 	"internal/store/storetest":      5,
 	"internal/registry":             4,
+	"internal/consent":              0,
+	"internal/proposal":             4,
+	"internal/staff":                5,
+	"internal/edition":              5,
 	"internal/evidence":             4,
 	"internal/evidence/standin":     8,
 	"internal/notify":               4,
-	"internal/record":               4,
+	"internal/tally":                4,
+	"internal/chart":                1,
+	"internal/record":               5,
 	"internal/admin":                6,
 	"internal/authority":            5,
 	"client":                        5,
 	"internal/door":                 5,
+	"internal/door/console":         7,
 	"internal/door/gateway":         7,
 	"internal/ceremony":             6,
 	"internal/door/api":             7,
 	"internal/door/oidc":            7,
 	"internal/door/holder":          7,
 	"internal/door/api/apitest":     8,
+	"internal/door/doortest":        8,
 	"internal/config":               7,
 	"internal/backup":               8,
 	"internal/server":               8,
@@ -80,7 +91,9 @@ var levels = map[string]int{
 	"internal/testkit":              10,
 	"internal/demo":                 11,
 	"internal/bench":                10,
+	"internal/rehearsal":            10,
 	"examples/channel":              9,
+	"examples/policy":               0,
 	"examples/channel/miniapp":      8,
 	"cmd/liuma":                     12,
 }
@@ -241,7 +254,7 @@ func TestSizes(t *testing.T) {
 	const maxFunc, maxFile = 65, 500
 	for _, p := range parse(t) {
 		for name, f := range p.files {
-			if lines := p.fset.Position(f.End()).Line; lines > maxFile {
+			if lines := p.fset.Position(f.End()).Line; lines > maxFile && !ast.IsGenerated(f) {
 				t.Errorf("%s has %d lines, more than %d", name, lines, maxFile)
 			}
 			for _, d := range f.Decls {

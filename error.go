@@ -93,7 +93,7 @@ func AtField(err error, field string) error {
 	return err
 }
 
-// The error codes. Each has a row in sentence.go; a test compares the two. Those
+// The error codes. Each has its sentences in package locale; a test compares the two. Those
 // named CodePhone… are about one-time codes and the bound phone.
 const (
 	CodeInternal         Code = "internal"
@@ -115,11 +115,17 @@ const (
 	CodeEvidenceUsed     Code = "evidence_used"
 	CodeIDNumberInvalid  Code = "id_number_invalid"
 	CodeIDNumber15       Code = "id_number_15_digits"
+	CodeDocumentInvalid  Code = "document_invalid"       // type or number
+	CodeDocumentState    Code = "document_state_missing" // a passport without its issuing state
+	CodeGuardian         Code = "guardian_needed"        // the holder is too young to act alone
+	CodeBirthdayUnknown  Code = "birthday_unknown"       // neither the number nor the registry has it
+	CodeConsentRequired  Code = "consent_required"       // the holder has not agreed to the present text
 	CodeNotInRegistry    Code = "not_in_registry"
 	CodeAlreadyEnrolled  Code = "already_enrolled"
 	CodeCardRestored     Code = "card_restored" // only the keepers knew the holder's card
 	CodePINFormat        Code = "pin_format"
 	CodeWeakPIN          Code = "weak_pin"
+	CodePINTooOld        Code = "pin_too_old" // the region wants a new PIN before this one proves anything
 	CodeChangeUnderWay   Code = "change_under_way"
 	CodeRefused          Code = "refused"    // the only refusal that a channel without a link gets
 	CodeLinkLimit        Code = "link_limit" // the PIN was right, and the card was linked three times within a day
@@ -129,6 +135,8 @@ const (
 	CodeBlocked          Code = "blocked"
 	CodeFrozen           Code = "frozen"
 	CodeCancelled        Code = "cancelled"
+	CodeLossReported     Code = "loss_reported"   // by phone; ends by itself
+	CodeLossReportOff    Code = "loss_report_off" // the card's region takes no such reports
 	CodeReceiptInvalid   Code = "receipt_invalid"
 	CodeReceiptSpent     Code = "receipt_spent"
 	CodeReceiptStale     Code = "receipt_stale"
@@ -142,33 +150,43 @@ const (
 	CodeNotReturned       Code = "not_returned" // the verdict did not come back by the browser that gave the PIN
 	CodeCodeInvalid       Code = "code_invalid" // authorization code unknown, used, late or for another
 
-	CodePhoneCodeFormat   Code = "phone_code_format"
-	CodePhoneCodeWrong    Code = "phone_code_wrong"
-	CodePhoneCodeExpired  Code = "phone_code_expired" // none was sent, or it is used or too old
-	CodePhoneCodesSpent   Code = "phone_codes_spent"  // too many wrong codes within a day
-	CodePhoneCodeSoon     Code = "phone_code_too_soon"
-	CodePhoneCodeLimit    Code = "phone_code_limit"         // too many codes to this number within a day
-	CodePhoneCodeLink     Code = "phone_code_link_limit"    // too many codes through this link within a day
-	CodePhoneCodesKept    Code = "phone_codes_kept"         // what is left is for known links
-	CodePhoneCodeChannel  Code = "phone_code_channel_limit" // the channel's budget is spent
-	CodePhoneNumbers      Code = "phone_numbers_limit"      // too many numbers that are not bound, for this card within a day
-	CodePhoneInvalid      Code = "phone_invalid"
-	CodePhoneSame         Code = "phone_same" // it is the bound one already
-	CodePhoneNone         Code = "phone_not_bound"
-	CodePhoneLate         Code = "phone_bound_lately"
-	CodePhoneStale        Code = "phone_unconfirmed"
-	CodePINReset          Code = "pin_reset" // the ceremony ended because the PIN was reset meanwhile
-	CodeNotFrozen         Code = "not_frozen"
-	CodeContested         Code = "card_contested"      // the holder's number was given to another person
-	CodeOnlineOff         Code = "online_recovery_off" // this service sends no codes
-	CodeResetPlanned      Code = "reset_planned"       // noted; the new PIN can be set after a day
-	CodeCardNoWrong       Code = "card_number_wrong"
-	CodeCardNoSpent       Code = "card_numbers_spent" // too many wrong card numbers within a day
-	CodeFreezeCodeInvalid Code = "freeze_code_invalid"
-	CodeFreezeCodeLimit   Code = "freeze_code_limit" // too many wrong ones from one network; a right one works
-	CodeHotlineLimit      Code = "hotline_limit"     // a hotline asked for more freezes than its ration
-	CodeFreezesSpent      Code = "freezes_spent"     // as many cards were frozen through a channel as its ration allows
-	CodeRationSpent       Code = "ration_spent"      // any other client did something as often as its ration allows
+	CodePhoneCodeFormat Code = "phone_code_format"
+	CodePhoneCodeWrong  Code = "phone_code_wrong"
+	// CodePhoneCodeSuperseded is a code that was sent, before another one.
+	CodePhoneCodeSuperseded Code = "phone_code_superseded"
+	CodePhoneCodeExpired    Code = "phone_code_expired" // none was sent, or it is used or too old
+	CodePhoneCodesSpent     Code = "phone_codes_spent"  // too many wrong codes within a day
+	CodePhoneCodeSoon       Code = "phone_code_too_soon"
+	CodePhoneCodeLimit      Code = "phone_code_limit"         // too many codes to this number within a day
+	CodePhoneCodeLink       Code = "phone_code_link_limit"    // too many codes through this link within a day
+	CodePhoneCodesKept      Code = "phone_codes_kept"         // what is left is for known links
+	CodePhoneCodeChannel    Code = "phone_code_channel_limit" // the channel's budget is spent
+	CodePhoneNumbers        Code = "phone_numbers_limit"      // too many numbers that are not bound, for this card within a day
+	CodePhoneInvalid        Code = "phone_invalid"
+	CodePhoneSame           Code = "phone_same" // it is the bound one already
+	CodePhoneNone           Code = "phone_not_bound"
+	CodePhoneLate           Code = "phone_bound_lately"
+	CodePhoneStale          Code = "phone_unconfirmed"
+	CodePINReset            Code = "pin_reset" // the ceremony ended because the PIN was reset meanwhile
+	CodeNotFrozen           Code = "not_frozen"
+	CodeContested           Code = "card_contested"      // the holder's number was given to another person
+	CodeOnlineOff           Code = "online_recovery_off" // this service sends no codes
+	CodeResetPlanned        Code = "reset_planned"       // noted; the new PIN can be set after a day
+	CodeCardNoWrong         Code = "card_number_wrong"
+	CodeCardNoSpent         Code = "card_numbers_spent" // too many wrong card numbers within a day
+	CodeCardNoNeeded        Code = "card_number_needed" // the region asks for it beside the other proofs
+	CodeFreezeCodeInvalid   Code = "freeze_code_invalid"
+	CodeFreezeCodeLimit     Code = "freeze_code_limit" // too many wrong ones from one network; a right one works
+	CodeHotlineLimit        Code = "hotline_limit"     // a hotline asked for more freezes than its ration
+	CodeFreezesSpent        Code = "freezes_spent"     // as many cards were frozen through a channel as its ration allows
+	CodeRationSpent         Code = "ration_spent"      // any other client did something as often as its ration allows
+	CodeNumberCorrecting    Code = "number_correcting" // a correction of the holder's number waits
+
+	CodeCorrectionSame      Code = "correction_same"      // former and new number are one
+	CodeCorrectionWaits     Code = "correction_waits"     // another correction waits for one of the numbers
+	CodeCorrectionStopped   Code = "correction_stopped"   // a freeze or an operator stopped this very correction
+	CodeCorrectionHasCard   Code = "correction_has_card"  // there is an electronic card under the new number
+	CodeCorrectionContested Code = "correction_contested" // the new number is another person's; an operator decides
 )
 
 // Text is the same words in Chinese and English.

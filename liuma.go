@@ -173,6 +173,10 @@ func ParseAction(s string) (Action, error) {
 	return "", fmt.Errorf("action %q: want enroll, link, verify, change, freeze, reset, rebind or unfreeze", s)
 }
 
+// ActionReportLoss is what a hotline does when a holder reports a loss by phone. No
+// channel is registered for it.
+const ActionReportLoss Action = "report_loss"
+
 // Role says which PIN of a request an envelope carries. It is part of what the
 // device seals, so a current PIN cannot be passed off as a new one.
 type Role string
@@ -182,6 +186,9 @@ const (
 	RoleCurrent Role = "current"
 	RoleOld     Role = "old"
 	RoleNew     Role = "new"
+	// RoleCheck is a new PIN that is to be judged and not to be set. Only the pad
+	// of the hosted door seals for it.
+	RoleCheck Role = "check"
 )
 
 // CodeWay is how a one-time code (验证码) reaches a phone.
@@ -220,11 +227,13 @@ const (
 type Standing string
 
 // A card that is in several of these states at once has the one that forbids
-// most: cancelled before frozen before suspended.
+// most: cancelled before frozen before reported before suspended.
 const (
 	StandingActive    Standing = "active"
 	StandingSuspended Standing = "suspended" // physical card lost: PIN and evidence together
 	StandingFrozen    Standing = "frozen"    // by the holder, a channel or the hotline
+	// StandingReported: the holder reported a loss by phone. It ends by itself.
+	StandingReported  Standing = "loss_reported"
 	StandingCancelled Standing = "cancelled" // physical card cancelled: not at all
 )
 

@@ -3,7 +3,6 @@ package liuma_test
 import (
 	"errors"
 	"fmt"
-	"go/ast"
 	"log/slog"
 	"strings"
 	"testing"
@@ -71,54 +70,6 @@ func TestStandingRanksCancelledOverFrozenOverSuspended(t *testing.T) {
 		if got := liuma.StandingOf(tt.physical, tt.frozen); got != tt.want {
 			t.Errorf("%s, frozen %v: %s, want %s", tt.physical, tt.frozen, got, tt.want)
 		}
-	}
-}
-
-// codes reads the Code constants from the source, so that none can be added
-// without a sentence.
-func codes(t *testing.T) map[string]liuma.Code {
-	t.Helper()
-	found := map[string]liuma.Code{}
-	for _, f := range parse(t)[""].files {
-		for _, d := range f.Decls {
-			gen, ok := d.(*ast.GenDecl)
-			if !ok {
-				continue
-			}
-			for _, s := range gen.Specs {
-				v, ok := s.(*ast.ValueSpec)
-				if !ok || len(v.Values) == 0 || !strings.HasPrefix(v.Names[0].Name, "Code") {
-					continue
-				}
-				lit := v.Values[0].(*ast.BasicLit).Value
-				found[v.Names[0].Name] = liuma.Code(strings.Trim(lit, `"`))
-			}
-		}
-	}
-	return found
-}
-
-func TestEveryCodeHasASentence(t *testing.T) {
-	found := codes(t)
-	if len(found) < 25 {
-		t.Fatalf("only %d codes found", len(found))
-	}
-	internal := liuma.Explain(liuma.CodeInternal)
-	texts := map[string]string{}
-	for name, c := range found {
-		e := liuma.Explain(c)
-		if c != liuma.CodeInternal && e == internal {
-			t.Errorf("%s has no sentence of its own", name)
-		}
-		for _, s := range []string{e.What.ZH, e.What.EN, e.Next.ZH, e.Next.EN} {
-			if s == "" {
-				t.Errorf("%s lacks a sentence or a next step", name)
-			}
-		}
-		if other := texts[e.What.EN]; other != "" {
-			t.Errorf("%s and %s say the same", name, other)
-		}
-		texts[e.What.EN] = name
 	}
 }
 

@@ -21,6 +21,7 @@ var foldsElsewhere = map[string]string{
 	"internal/visitor/markup.go":      "blanks of HTML",
 	"internal/admin/client.go":        "refuses, and maps nothing",
 	"internal/audit/reason.go":        "refuses, and maps nothing",
+	"internal/policy/file.go":         "refuses, and maps nothing",
 	"internal/door/api/wire.go":       "refuses, and maps nothing",
 	"internal/directory/directory.go": "refuses, and maps nothing",
 	"internal/registry/encoding.go":   "names of encodings",

@@ -1,13 +1,18 @@
 // Package client is the Go SDK for channels, for the physical-card registry and
-// for hotlines: seal a PIN, ask for a verification, check a receipt. It
-// guarantees that a PIN is sealed to the authority before it is handed on, for
-// one request and nothing else, that no attempt is ever sent twice under two
-// business numbers, and that a receipt passes only for exactly the request that
-// was made. It trusts the key that it is given to sign with, TLS to reach the
+// for hotlines, at both doors: push a request and redeem its code, seal a PIN, ask
+// for a verification, check a receipt. It guarantees that a PIN is sealed to the
+// authority before it is handed on, for one request and nothing else, that no
+// attempt is ever sent twice under two business numbers, and that a receipt or an
+// ID token passes only for exactly the request that was made, in the log-in that
+// made it. It trusts the key that it is given to sign with, TLS to reach the
 // authority, and the authority's published receipt keys.
 //
+// At the hosted door the authority draws the page. A [HostedRequest] is pushed
+// with a [LogIn] that the caller stores, and [Client.Return] checks what comes
+// back. The rest is the native door.
+//
 // A PIN belongs on two machines only: the holder's device and the authority. So
-// the work is in two halves. The device seals, with a [DeviceRequest] that the
+// the native door's work is in two halves. The device seals, with a [DeviceRequest] that the
 // channel's server sends it; the server passes the [Envelope] on in a request,
 // and never sees the PIN. docs/SEALING.md describes the envelope byte by byte,
 // for devices that do not run Go; docs/API.md describes the requests.
@@ -18,7 +23,7 @@
 // very same request again. Both are safe, since one business number makes at
 // most one attempt.
 //
-// Start here: Client and DeviceRequest, then example_test.go.
+// Start here: Client, HostedRequest and DeviceRequest, then the examples.
 package client
 
 import (
@@ -37,19 +42,21 @@ import (
 	"github.com/go-jose/go-jose/v4/cryptosigner"
 )
 
-// Config says who the client is and where the authority is. ID, BaseURL,
-// KeyID and Key are required.
+// Config says who the client is and where the authority is. ID, Key, and one of
+// Issuer and BaseURL are required.
 type Config struct {
-	// BaseURL is the public address of the native door, for example
-	// "https://pin.example.cn".
-	BaseURL string
-	// Issuer is the authority's name: receipts are issued by it, and tokens are
-	// addressed to it with /v1 after it. Default: BaseURL.
+	// Issuer is the authority's name and the address of the hosted door, for
+	// example "https://pin.example.cn": receipts and ID tokens are issued by it,
+	// client assertions are addressed to it, and native tokens to it with /v1
+	// after it. Default: BaseURL.
 	Issuer string
+	// BaseURL is the address of the native door. Default: Issuer.
+	BaseURL string
 	// ID is the registered id of the channel, the registry or the hotline.
 	ID string
 	// KeyID and Key are the kid and the private half of a registered key:
-	// ECDSA on P-256, in memory or in a device.
+	// ECDSA on P-256, in memory ([LoadKey]) or in a device. Default of KeyID: the
+	// key's thumbprint, under which a key is registered that came without a kid.
 	KeyID string
 	Key   crypto.Signer
 	// HTTP sends the requests. Default: an HTTP client that waits 20 seconds.
@@ -59,13 +66,14 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Client calls the native channel door. It is safe for concurrent use.
+// Client calls both doors of the authority. It is safe for concurrent use.
 type Client struct {
 	id     string
 	base   string
 	issuer string
 	http   *http.Client
 	now    func() time.Time
+	plain  bool        // the issuer is no https address: a developer's
 	signer jose.Signer // of tokens for the native door
 	prover jose.Signer // of client assertions for the hosted door
 
@@ -73,22 +81,27 @@ type Client struct {
 	token   string    // guarded by tokenMu
 	renewAt time.Time // guarded by tokenMu
 
-	keysMu    sync.Mutex
-	keys      jose.JSONWebKeySet // guarded by keysMu
-	fetchedAt time.Time          // guarded by keysMu
+	receiptKeys keySet // of the native door
+	hostedKeys  keySet
+	found       found // the hosted door's endpoints
 }
 
 // New checks the config. It does not call the authority.
 func New(c Config) (*Client, error) {
-	base, err := url.Parse(strings.TrimSuffix(c.BaseURL, "/"))
-	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" || base.RawQuery != "" {
-		return nil, errors.New("client: BaseURL is not an http or https address")
+	base, issuer, err := c.addresses()
+	if err != nil {
+		return nil, err
 	}
-	if c.ID == "" || c.KeyID == "" || c.Key == nil {
-		return nil, errors.New("client: ID, KeyID and Key are required")
+	if c.ID == "" || c.Key == nil {
+		return nil, errors.New("client: ID and Key are required")
 	}
 	if public, ok := c.Key.Public().(*ecdsa.PublicKey); !ok || public.Curve != elliptic.P256() {
 		return nil, errors.New("client: Key is not ECDSA on P-256")
+	}
+	if c.KeyID == "" {
+		if c.KeyID, err = KeyID(c.Key); err != nil {
+			return nil, err
+		}
 	}
 	signer, err := jose.NewSigner(
 		jose.SigningKey{Algorithm: jose.ES256, Key: cryptosigner.Opaque(c.Key)},
@@ -102,10 +115,7 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client: signer: %w", err)
 	}
-	out := &Client{id: c.ID, base: base.String(), issuer: c.Issuer, now: c.Now, signer: signer, prover: prover}
-	if out.issuer == "" {
-		out.issuer = c.BaseURL
-	}
+	out := &Client{id: c.ID, base: base, issuer: issuer, plain: strings.HasPrefix(issuer, "http:"), now: c.Now, signer: signer, prover: prover}
 	if out.now == nil {
 		out.now = time.Now
 	}
@@ -117,4 +127,23 @@ func New(c Config) (*Client, error) {
 	sender.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	out.http = &sender
 	return out, nil
+}
+
+// addresses returns the native door's address and the issuer, without the slash
+// that a person may type at the end: an audience with it is refused.
+func (c Config) addresses() (base, issuer string, err error) {
+	base, issuer = strings.TrimSuffix(c.BaseURL, "/"), strings.TrimSuffix(c.Issuer, "/")
+	if base == "" {
+		base = issuer
+	}
+	if issuer == "" {
+		issuer = base
+	}
+	for what, address := range map[string]string{"BaseURL": base, "Issuer": issuer} {
+		u, err := url.Parse(address)
+		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" {
+			return "", "", fmt.Errorf("client: %s is not an http or https address", what)
+		}
+	}
+	return base, issuer, nil
 }

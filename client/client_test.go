@@ -75,7 +75,7 @@ func TestCheckReceipt(t *testing.T) {
 		"another purpose":    sign(func(r *vault.Receipt) { r.PurposeHash[0]++ }),
 		"no PIN":             sign(func(r *vault.Receipt) { r.AMR = []string{"face"} }),
 		"ended":              sign(func(r *vault.Receipt) { r.IssuedAt, r.Expires = now.Add(-time.Minute), now }),
-		"from the future":    sign(func(r *vault.Receipt) { r.IssuedAt, r.Expires = now.Add(31*time.Second), now.Add(time.Minute) }),
+		"from the future":    sign(func(r *vault.Receipt) { r.IssuedAt, r.Expires = now.Add(36*time.Second), now.Add(time.Minute) }), // iat is dated back by five
 		"empty":              "",
 		"long":               strings.Repeat("a", 5000),
 		"unsigned":           base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"liuma-receipt+jwt"}`)) + "." + parts[1] + ".",
@@ -363,13 +363,31 @@ func TestNew(t *testing.T) {
 	}
 	for what, spoil := range map[string]func(*client.Config){
 		"address": func(c *client.Config) { c.BaseURL = "pin.example.cn" }, "scheme": func(c *client.Config) { c.BaseURL = "ftp://x" },
-		"query": func(c *client.Config) { c.BaseURL += "?a=b" }, "id": func(c *client.Config) { c.ID = "" }, "kid": func(c *client.Config) { c.KeyID = "" },
-		"key": func(c *client.Config) { c.Key = nil }, "curve": func(c *client.Config) { c.Key = p384 },
+		"query": func(c *client.Config) { c.BaseURL += "?a=b" }, "id": func(c *client.Config) { c.ID = "" }, "no address": func(c *client.Config) { c.BaseURL = "" },
+		"issuer": func(c *client.Config) { c.Issuer = "pin.example.cn" },
+		"key":    func(c *client.Config) { c.Key = nil }, "curve": func(c *client.Config) { c.Key = p384 },
 	} {
 		c := good
 		spoil(&c)
 		if _, err := client.New(c); err == nil {
 			t.Errorf("%s: accepted", what)
+		}
+	}
+}
+
+// TestAVerdictByEvidenceIsNoPIN: who asks whether the PIN was right is not answered by
+// evidence alone; a server of 0.1.0, which does not say, knew no other verdict.
+func TestAVerdictByEvidenceIsNoPIN(t *testing.T) {
+	for acr, want := range map[string][2]bool{
+		"": {true, false}, client.ACRPIN: {true, false}, client.ACRPINEvidence: {true, false}, client.ACREvidence: {false, true}, "urn:other": {false, false},
+	} {
+		v := &client.Verification{State: "decided", Verdict: "right", ACR: acr}
+		if v.Right() != want[0] || v.ByEvidence() != want[1] {
+			t.Errorf("%q: right %v, by evidence %v", acr, v.Right(), v.ByEvidence())
+		}
+		v.Code = "pin_reset"
+		if v.Right() || v.ByEvidence() {
+			t.Errorf("%q: right, although %s", acr, v.Code)
 		}
 	}
 }

@@ -114,8 +114,8 @@ func ExampleClient_HotlineFreeze() {
 		log.Fatal(err)
 	}
 	for _, call := range []client.HotlineFreezeRequest{
-		{BusinessNo: "12333-20260401-000031", IDNumber: "330501195003076129"},
-		{BusinessNo: "12333-20260401-000032", IDNumber: "330501195003076110"}, // misheard
+		{BusinessNo: "HL-20260401-000031", IDNumber: "330501195003076129"},
+		{BusinessNo: "HL-20260401-000032", IDNumber: "330501195003076110"}, // misheard
 	} {
 		done, err := c.HotlineFreeze(context.Background(), call)
 		if _, lost := errors.AsType[*client.NoAnswerError](err); lost {
@@ -131,8 +131,8 @@ func ExampleClient_HotlineFreeze() {
 		}
 	}
 	// Output:
-	// 12333-20260401-000031 frozen
-	// 12333-20260401-000032 nothing to freeze: ask for the ID number again
+	// HL-20260401-000031 frozen
+	// HL-20260401-000032 nothing to freeze: ask for the ID number again
 }
 
 // channel is a channel's client, as in the example of the package.
@@ -323,7 +323,7 @@ func ExampleClient_CheckReceipt() {
 	_, err = c.CheckReceipt(ctx, v.Receipt, want)
 	fmt.Println("for another purpose:", errors.Is(err, client.ErrReceipt), err)
 	// Output:
-	// proved by [pin] and good for 1m0s
+	// proved by [pin] and good for 1m5s
 	// for another purpose: true client: receipt is not valid: about another purpose
 }
 
@@ -333,7 +333,7 @@ func ExampleProblem() {
 	authority := standIn()
 	defer authority.Close()
 	_, err := channel(authority.URL).HotlineFreeze(context.Background(),
-		client.HotlineFreezeRequest{BusinessNo: "12333-20260401-000032", IDNumber: "330501195003076110"})
+		client.HotlineFreezeRequest{BusinessNo: "HL-20260401-000032", IDNumber: "330501195003076110"})
 	if problem, ok := errors.AsType[*client.Problem](err); ok {
 		fmt.Println(problem.Status, problem.Code, problem.Field)
 		fmt.Println(problem.DetailEN)

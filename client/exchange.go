@@ -36,6 +36,10 @@ type Problem struct {
 	Until      *time.Time `json:"until"`      // when the refusal ends by itself
 	// Challenge comes with evidence_required: bind the evidence to it.
 	Challenge string `json:"challenge"`
+	// OAuth is the error of the hosted door in OAuth's terms, such as
+	// access_denied. Status is 0 where it came in a browser's address, and so is
+	// anybody's word.
+	OAuth string `json:"-"`
 	// RetryAfter is how long to wait before the same request may succeed;
 	// zero means that waiting does not help.
 	RetryAfter time.Duration `json:"-"`

@@ -6,6 +6,8 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/url"
 )
 
@@ -19,7 +21,8 @@ var ErrOtherLogIn = errors.New("client: the answer belongs to no request of this
 // each push, keep it on the server with the session, and redeem a code only
 // after Came returned nil. Otherwise whoever starts a request in an account of
 // their own, and gets somebody else to type the PIN, has the verdict in that
-// account.
+// account. It can be stored as JSON, so that the answer may come to another of the
+// app's servers; it holds secrets, and nothing personal.
 type LogIn struct {
 	Session    string // identifier of the app's session
 	Account    string // who is logged in, in the app's own terms
@@ -27,7 +30,23 @@ type LogIn struct {
 	State      string // comes back with the answer
 	Nonce      string // comes back in the ID token
 	Verifier   string // of PKCE; goes to the token endpoint with the code
+
+	// What was pushed: an ID token must be about exactly this. [HostedRequest.LogIn]
+	// sets them.
+	Action      Action
+	Purpose     Purpose
+	Card        string // handle; empty for enroll and link
+	RedirectURI string
+	// Proof is what was asked for: empty for the PIN, or ProofEvidence.
+	Proof string
 }
+
+// Format prints a placeholder under every verb: the secrets would open what the
+// PIN is for.
+func (LogIn) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[log-in]") }
+
+// LogValue logs the placeholder.
+func (LogIn) LogValue() slog.Value { return slog.StringValue("[log-in]") }
 
 // NewLogIn draws state, nonce and verifier for one push. A push that goes on with
 // a ceremony has the same business number and a new LogIn.

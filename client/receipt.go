@@ -2,14 +2,11 @@ package client
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"time"
 
@@ -35,7 +32,7 @@ type Receipt struct {
 type Want struct {
 	BusinessNo string
 	Card       string
-	Purpose    string // as shown to the holder
+	Purpose    Purpose // as shown to the holder
 	Action     Action
 	// Method is a method of evidence that must have come with the PIN, or
 	// empty.
@@ -76,7 +73,10 @@ func (c *Client) CheckReceipt(ctx context.Context, receipt string, want Want) (*
 	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); typ != receiptType {
 		return nil, fmt.Errorf("%w: wrong type", ErrReceipt)
 	}
-	key, err := c.receiptKey(ctx, header.KeyID)
+	key, err := c.receiptKeys.find(ctx, c, c.nativeKeys(), header.KeyID)
+	if errors.Is(err, errUnknownKey) {
+		return nil, fmt.Errorf("%w: %w", ErrReceipt, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -139,62 +139,11 @@ func (c *Client) readReceipt(payload []byte, want Want) (*Receipt, error) {
 	return r, nil
 }
 
-// receiptKey finds a receipt key, and fetches the set if necessary.
-func (c *Client) receiptKey(ctx context.Context, kid string) (*ecdsa.PublicKey, error) {
-	c.keysMu.Lock()
-	defer c.keysMu.Unlock()
-	age := c.now().Sub(c.fetchedAt)
-	known := len(c.keys.Key(kid)) == 1
-	if c.fetchedAt.IsZero() || age > keysFresh || age < 0 || !known && age > keysPause {
-		set, err := c.fetchKeys(ctx)
-		if err != nil && !known {
-			return nil, err // keys that were fetched before stay in use while the authority cannot be reached
-		}
-		if err == nil {
-			c.keys, c.fetchedAt = set, c.now()
-		}
-	}
-	found := c.keys.Key(kid)
-	if kid == "" || len(found) != 1 {
-		return nil, fmt.Errorf("%w: signed with an unknown key", ErrReceipt)
-	}
-	public, ok := found[0].Key.(*ecdsa.PublicKey)
-	if !ok {
-		return nil, fmt.Errorf("%w: key is not for ES256", ErrReceipt)
-	}
-	return public, nil
-}
+// nativeKeys is where the native door publishes its keys.
+func (c *Client) nativeKeys() string { return c.base + "/.well-known/jwks.json" }
 
 // ReceiptKeys fetches the keys that receipts are checked with, and keeps them
 // for [Client.CheckReceipt].
 func (c *Client) ReceiptKeys(ctx context.Context) (jose.JSONWebKeySet, error) {
-	c.keysMu.Lock()
-	defer c.keysMu.Unlock()
-	set, err := c.fetchKeys(ctx)
-	if err != nil {
-		return jose.JSONWebKeySet{}, err
-	}
-	c.keys, c.fetchedAt = set, c.now()
-	return set, nil
-}
-
-func (c *Client) fetchKeys(ctx context.Context) (jose.JSONWebKeySet, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/.well-known/jwks.json", nil)
-	if err != nil {
-		return jose.JSONWebKeySet{}, fmt.Errorf("client: receipt keys: %w", err)
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return jose.JSONWebKeySet{}, fmt.Errorf("client: receipt keys: %w", err)
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return jose.JSONWebKeySet{}, fmt.Errorf("client: receipt keys: status %d, %w", resp.StatusCode, errors.Join(err, errors.New("no key set")))
-	}
-	var set jose.JSONWebKeySet
-	if err := json.Unmarshal(raw, &set); err != nil || len(set.Keys) == 0 {
-		return jose.JSONWebKeySet{}, errors.New("client: receipt keys: not a key set")
-	}
-	return set, nil
+	return c.receiptKeys.renew(ctx, c, c.nativeKeys())
 }

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
+
+	"github.com/liuma-pin/liuma"
 )
 
 // Challenge holds the value that envelopes and evidence are bound to, for five
@@ -25,13 +28,31 @@ type SealKey struct {
 // EnrollRequest asks for an electronic card with its first PIN. Subject has
 // IDNumber, Name and Phone.
 type EnrollRequest struct {
-	BusinessNo string   `json:"business_no"` // the channel's own, used once
-	Subject    Subject  `json:"subject"`
-	Region     string   `json:"region,omitempty"` // GB/T 2260; empty: the nation
-	Purpose    string   `json:"purpose"`          // as shown to the holder, 1 to 60 characters
-	Challenge  string   `json:"challenge"`
-	Evidence   string   `json:"evidence"` // JWT of a registered provider
-	NewPIN     Envelope `json:"new_pin"`
+	BusinessNo string  `json:"business_no"` // the channel's own, used once
+	Subject    Subject `json:"subject"`
+	Region     string  `json:"region,omitempty"` // GB/T 2260; empty: the nation
+	Purpose    Purpose `json:"purpose"`          // as shown to the holder, 1 to 60 characters
+	Challenge  string  `json:"challenge"`
+	Evidence   string  `json:"evidence"` // JWT of a registered provider
+	// ConsentVersion is the Version of the Consent that the holder agreed to on your
+	// page; see Client.Consent.
+	ConsentVersion string   `json:"consent_version,omitempty"`
+	NewPIN         Envelope `json:"new_pin"`
+}
+
+// Consent is the text about their data that holders agree to.
+type Consent struct {
+	Version  string         `json:"version"`
+	SHA256   string         `json:"sha256"`
+	Required bool           `json:"required"` // an enrolment must name the version
+	Short    ConsentWording `json:"short"`    // for the page, above the button that agrees
+	Whole    ConsentWording `json:"whole"`
+}
+
+// ConsentWording are paragraphs in both languages.
+type ConsentWording struct {
+	ZH []string `json:"zh-CN"`
+	EN []string `json:"en"`
 }
 
 // LinkRequest asks for the holder's card in this channel. Subject has IDNumber
@@ -40,7 +61,7 @@ type LinkRequest struct {
 	BusinessNo string   `json:"business_no"`
 	Subject    Subject  `json:"subject"`
 	Region     string   `json:"region,omitempty"`
-	Purpose    string   `json:"purpose"`
+	Purpose    Purpose  `json:"purpose"`
 	Challenge  string   `json:"challenge"`
 	Evidence   string   `json:"evidence,omitempty"` // never demanded; with a right PIN it makes the link known at once
 	Replaces   string   `json:"replaces,omitempty"` // handle that the new link takes the place of
@@ -52,7 +73,7 @@ type VerifyRequest struct {
 	BusinessNo string   `json:"business_no"`
 	Subject    Subject  `json:"subject"`
 	Region     string   `json:"region,omitempty"`
-	Purpose    string   `json:"purpose"`
+	Purpose    Purpose  `json:"purpose"`
 	Challenge  string   `json:"challenge"`
 	Evidence   string   `json:"evidence,omitempty"` // needed while the physical card is lost
 	PIN        Envelope `json:"pin"`
@@ -63,7 +84,7 @@ type ChangeRequest struct {
 	BusinessNo string   `json:"business_no"`
 	Subject    Subject  `json:"subject"`
 	Region     string   `json:"region,omitempty"`
-	Purpose    string   `json:"purpose"`
+	Purpose    Purpose  `json:"purpose"`
 	Challenge  string   `json:"challenge"`
 	Evidence   string   `json:"evidence,omitempty"` // needed while the physical card is lost or the link is not known
 	OldPIN     Envelope `json:"old_pin"`
@@ -79,10 +100,11 @@ type FreezeRequest struct {
 }
 
 // HotlineFreezeRequest stops the card of a holder who called, in every
-// channel. Only a hotline's client may send it.
+// channel, for good or for some days. Only a hotline's client may send it.
 type HotlineFreezeRequest struct {
-	BusinessNo string `json:"business_no"` // the hotline's own, of the call
-	IDNumber   string `json:"id_number"`
+	BusinessNo string         `json:"business_no"`         // the hotline's own, of the call
+	IDNumber   string         `json:"id_number,omitempty"` // of 18 characters; or Document
+	Document   liuma.Document `json:"document,omitzero"`
 }
 
 // HotlineFreeze says that a card is frozen, and nothing else about it: the
@@ -95,11 +117,32 @@ type HotlineFreeze struct {
 // PhysicalRequest is the registry's word on a physical card. Event is lost,
 // found, cancelled or replaced; the last has ReplacedBy, the new card number.
 type PhysicalRequest struct {
-	BusinessNo string `json:"business_no"`
-	IDNumber   string `json:"id_number"`
-	CardNo     string `json:"card_no"`
-	Event      string `json:"event"`
-	ReplacedBy string `json:"replaced_by,omitempty"`
+	BusinessNo string         `json:"business_no"`
+	IDNumber   string         `json:"id_number,omitempty"` // of 18 characters; or Document
+	Document   liuma.Document `json:"document,omitzero"`
+	CardNo     string         `json:"card_no"`
+	Event      string         `json:"event"`
+	ReplacedBy string         `json:"replaced_by,omitempty"`
+}
+
+// CorrectionRequest is the registry's word that a person's ID number became
+// another. CardNo is the number of the person's present physical card.
+type CorrectionRequest struct {
+	BusinessNo     string         `json:"business_no"`
+	FormerIDNumber string         `json:"former_id_number,omitempty"` // of 18 characters; or FormerDocument
+	FormerDocument liuma.Document `json:"former_document,omitzero"`
+	IDNumber       string         `json:"id_number,omitempty"` // of 18 characters; or Document
+	Document       liuma.Document `json:"document,omitzero"`
+	CardNo         string         `json:"card_no"`
+}
+
+// Correction answers a CorrectionRequest. State is waiting (the old number counts
+// until Until, 72 hours after the holder was told, and nil before that) or done (the new
+// one does).
+type Correction struct {
+	State   string     `json:"state"`
+	Until   *time.Time `json:"until"`
+	HasCard bool       `json:"has_card"` // an electronic card goes along
 }
 
 // Verification is the state and result of a request.
@@ -128,10 +171,22 @@ type Verification struct {
 	Receipt    string     `json:"receipt"` // of a right verdict of the native door, for 60 seconds
 	ReceiptEnd *time.Time `json:"receipt_expires"`
 	Redeemed   bool       `json:"redeemed"`
+	// ACR says what a right verdict proves, as in receipts and ID tokens. Servers of
+	// 0.1.0 leave it out; their verdicts are always about a PIN.
+	ACR string `json:"acr"`
 }
 
-// Right reports whether the PIN was right. Everything else is no proof.
+// Right reports whether the PIN was right. Everything else is no proof of it; neither
+// is a verdict by evidence alone (ByEvidence).
 func (v *Verification) Right() bool {
+	return v.decidedRight() && (v.ACR == "" || strings.HasPrefix(v.ACR, ACRPIN))
+}
+
+// ByEvidence reports whether a service was proved by evidence alone, without the PIN,
+// as a LogIn with ProofEvidence may ask for.
+func (v *Verification) ByEvidence() bool { return v.decidedRight() && v.ACR == ACREvidence }
+
+func (v *Verification) decidedRight() bool {
 	return v != nil && v.State == "decided" && v.Verdict == "right" && v.Code == ""
 }
 
@@ -160,6 +215,16 @@ func (c *Client) Challenge(ctx context.Context) (Challenge, error) {
 	var out Challenge
 	err := c.post(ctx, "/v1/challenges", "", struct{}{}, &out)
 	return out, err
+}
+
+// Consent gets the text that a page of your own shows before Enroll. It may change: ask
+// for it each time.
+func (c *Client) Consent(ctx context.Context) (*Consent, error) {
+	out := new(Consent)
+	if err := c.get(ctx, "/v1/consent", out); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // Enroll applies for the card and sets its first PIN.
@@ -249,6 +314,17 @@ func (c *Client) PhysicalStatus(ctx context.Context, r PhysicalRequest) (*Physic
 	return out, nil
 }
 
+// CorrectIDNumber reports that a person's ID number was corrected. Only a
+// registry's client may. Sent again under another business number it says how the
+// correction stands.
+func (c *Client) CorrectIDNumber(ctx context.Context, r CorrectionRequest) (*Correction, error) {
+	out := &Correction{}
+	if err := c.post(ctx, "/v1/registry/corrections", r.BusinessNo, r, out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // HotlineFreeze stops the card of a holder who called. Only a hotline's client
 // may. Error code not_found means that there is nothing to freeze under this ID
 // number: ask the person on the phone for it again. After a [NoAnswerError]
@@ -256,6 +332,26 @@ func (c *Client) PhysicalStatus(ctx context.Context, r PhysicalRequest) (*Physic
 func (c *Client) HotlineFreeze(ctx context.Context, r HotlineFreezeRequest) (*HotlineFreeze, error) {
 	out := &HotlineFreeze{}
 	if err := c.post(ctx, "/v1/hotline-freezes", r.BusinessNo, r, out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// LossReport is the report of a loss that a holder made by phone: the card is
+// stopped until Until, and works again then by itself.
+type LossReport struct {
+	BusinessNo string    `json:"business_no"`
+	At         time.Time `json:"at"`
+	Until      time.Time `json:"until"`
+}
+
+// ReportLoss takes the report of a holder who called that the card was lost. Only a
+// hotline's client may. It stops the card in every channel until the answer's Until.
+// Error code loss_report_off means that the region of the card takes no such
+// reports: freeze it with [Client.HotlineFreeze].
+func (c *Client) ReportLoss(ctx context.Context, r HotlineFreezeRequest) (*LossReport, error) {
+	out := &LossReport{}
+	if err := c.post(ctx, "/v1/hotline-loss-reports", r.BusinessNo, r, out); err != nil {
 		return nil, err
 	}
 	return out, nil

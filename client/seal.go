@@ -10,15 +10,19 @@ import (
 	"github.com/liuma-pin/liuma/internal/envelope"
 )
 
-// Action is the action that a PIN is sealed for.
+// Action is what a request is for.
 type Action string
 
-// The actions that carry a PIN.
+// The actions. A PIN is sealed for the first four; the hosted door's page takes
+// place for all.
 const (
-	Enroll Action = "enroll"
-	Link   Action = "link"
-	Verify Action = "verify"
-	Change Action = "change"
+	Enroll   Action = "enroll"
+	Link     Action = "link"
+	Verify   Action = "verify"
+	Change   Action = "change"
+	Reset    Action = "reset"
+	Rebind   Action = "rebind"
+	Unfreeze Action = "unfreeze"
 )
 
 // Subject names the holder: by Card where the channel has a handle, else by
@@ -26,10 +30,11 @@ const (
 // bytes, so the device and the request must have the very same. It prints
 // redacted.
 type Subject struct {
-	Card     string `json:"card,omitempty"`
-	IDNumber string `json:"id_number,omitempty"`
-	Name     string `json:"name,omitempty"`
-	Phone    string `json:"phone,omitempty"`
+	Card     string         `json:"card,omitempty"`
+	IDNumber string         `json:"id_number,omitempty"` // of 18 characters; or Document
+	Document liuma.Document `json:"document,omitzero"`
+	Name     string         `json:"name,omitempty"`
+	Phone    string         `json:"phone,omitempty"`
 }
 
 // Format prints a placeholder under every verb.
@@ -37,6 +42,15 @@ func (Subject) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[subject]") }
 
 // LogValue logs the placeholder.
 func (Subject) LogValue() slog.Value { return slog.StringValue("[subject]") }
+
+// Purpose is what the holder is told that the PIN is for, as a string; or, made by
+// [PurposeIn], in Chinese and English, so that every reader gets it in the
+// language of the page.
+type Purpose = liuma.Purpose
+
+// PurposeIn makes a purpose with a Chinese and an English text, 1 to 60 characters
+// each.
+func PurposeIn(zh, en string) Purpose { return liuma.PurposeIn(zh, en) }
 
 // DeviceRequest holds the values that a device needs to seal a PIN. The
 // channel's server fills it, keeps the same values for the request, and sends
@@ -46,7 +60,7 @@ type DeviceRequest struct {
 	Action     Action    `json:"action"`
 	Subject    Subject   `json:"subject"`
 	BusinessNo string    `json:"business_no"`
-	Purpose    string    `json:"purpose"` // as shown to the holder
+	Purpose    Purpose   `json:"purpose"` // as shown to the holder
 	Challenge  Challenge `json:"challenge"`
 }
 
@@ -93,12 +107,16 @@ func (d DeviceRequest) seal(role liuma.Role, pin []byte) (Envelope, error) {
 	if err != nil {
 		return Envelope{}, errors.New("client: seal key is not base64url")
 	}
+	number, err := liuma.HolderText(d.Subject.IDNumber, d.Subject.Document)
+	if err != nil {
+		return Envelope{}, errors.New("client: want IDNumber, of 18 characters, or Document, and not both")
+	}
 	sealed, err := envelope.Seal(public, envelope.Binding{
 		Channel: liuma.ChannelID(d.Channel),
 		Action:  liuma.Action(d.Action),
 		Role:    role,
 		Subject: envelope.Subject{
-			Card: d.Subject.Card, IDNumber: d.Subject.IDNumber, Name: d.Subject.Name, Phone: d.Subject.Phone,
+			Card: d.Subject.Card, IDNumber: number, Name: d.Subject.Name, Phone: d.Subject.Phone,
 		},
 		BusinessNo:  liuma.BusinessNo(d.BusinessNo),
 		PurposeHash: envelope.PurposeHash(d.Purpose),

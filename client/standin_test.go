@@ -70,7 +70,7 @@ func (s *server) verify(w http.ResponseWriter, r *http.Request, private []byte) 
 	var q struct {
 		BusinessNo liuma.BusinessNo `json:"business_no"`
 		Subject    struct{ Card string }
-		Purpose    string
+		Purpose    liuma.Purpose
 		Challenge  string
 		PIN        envelope.Envelope
 	}
@@ -100,7 +100,7 @@ func (s *server) verify(w http.ResponseWriter, r *http.Request, private []byte) 
 	fmt.Fprintf(w, `{"business_no":%q,"action":"verify","state":"decided","verdict":"right","card":%q,"receipt":%q}`, q.BusinessNo, q.Subject.Card, receipt)
 }
 
-func (s *server) receipt(now time.Time, card string, no liuma.BusinessNo, purpose string) vault.Receipt {
+func (s *server) receipt(now time.Time, card string, no liuma.BusinessNo, purpose liuma.Purpose) vault.Receipt {
 	return vault.Receipt{ID: "r-1", Issuer: s.URL, Channel: "zj-hrss", Subject: "pairwise", Card: card, BusinessNo: no, Action: liuma.ActionVerify,
 		PurposeHash: envelope.PurposeHash(purpose), ACR: "urn:liuma:acr:pin", AMR: []string{"pin"}, IssuedAt: now, Expires: now.Add(time.Minute)}
 }

@@ -1,4 +1,4 @@
-// Builds dist/ from src/: two scripts and one stylesheet, each named by its
+// Builds dist/ from src/: three scripts and two stylesheets, each named by its
 // content, and manifest.json, which tells the Go side those names. The same
 // sources give the same bytes on every machine; a Go test beside this file holds
 // dist/ to it.
@@ -20,15 +20,43 @@ const { values } = parseArgs({ options: { out: { type: "string", default: here }
 const script = ["es2018"];
 const style = ["chrome64", "safari11.1", "ios11.3"];
 
+// sentences puts the catalogue's languages into a bundle: of each, the sentences
+// whose keys the importing module names. A sentence of the pad that no such module
+// names would be translated for nothing, so the build stops.
+const speakers = ["texts.ts", "formtexts.ts"];
+const sentences = {
+  name: "sentences",
+  setup(build) {
+    build.onResolve({ filter: /^locale:sentences$/ }, ({ importer }) => ({ path: importer, namespace: "locale" }));
+    build.onLoad({ filter: /.*/, namespace: "locale" }, ({ path }) => {
+      const source = readFileSync(path, "utf8");
+      const everywhere = speakers.map((name) => readFileSync(join(here, "src", name), "utf8")).join("\n");
+      const folder = join(here, "..", "locale");
+      const files = {};
+      for (const name of readdirSync(folder).filter((name) => name.endsWith(".json")).sort()) {
+        const all = Object.entries(JSON.parse(readFileSync(join(folder, name), "utf8")));
+        const unused = all.filter(([key]) => key.startsWith("pad.") && !everywhere.includes(`"${key}"`));
+        if (unused.length > 0) throw new Error(`${name}: ${speakers.join(" and ")} do not say ${unused[0][0]}`);
+        files[name.replace(".json", "")] = Object.fromEntries(all.filter(([key]) => key === "_dir" || source.includes(`"${key}"`)));
+      }
+      return { contents: JSON.stringify(files), loader: "json" };
+    });
+  },
+};
+
 async function assets() {
-  const common = { bundle: true, minify: true, write: false, legalComments: "none", charset: "utf8", logLevel: "warning", absWorkingDir: here };
+  const common = { bundle: true, plugins: [sentences], minify: true, write: false, legalComments: "none", charset: "utf8", logLevel: "warning", absWorkingDir: here };
   const banner = { js: "/* Contains hpke by Filip Skokan, MIT licence: see licenses.txt beside this file. */" };
   const pad = await esbuild.build({ ...common, banner, entryPoints: ["src/main.ts"], format: "iife", target: script });
   const ceremony = await esbuild.build({ ...common, entryPoints: ["src/ceremony.ts"], format: "iife", target: script });
+  const desk = await esbuild.build({ ...common, entryPoints: ["src/console.ts"], format: "iife", target: script });
+  const deskStyle = await esbuild.build({ ...common, entryPoints: ["src/console.css"], target: style });
   const css = await esbuild.build({ ...common, entryPoints: ["src/style.css"], target: style });
   return {
     "pad.js": pad.outputFiles[0].contents,
     "ceremony.js": ceremony.outputFiles[0].contents,
+    "console.js": desk.outputFiles[0].contents,
+    "console.css": deskStyle.outputFiles[0].contents,
     "page.css": css.outputFiles[0].contents,
     // The pad contains hpke, whose licence wants to travel with it.
     "licenses.txt": Buffer.from("hpke\n\n" + readFileSync(join(here, "node_modules/hpke/LICENSE.md"), "utf8")),
@@ -55,6 +83,7 @@ async function tests() {
   await esbuild.build({
     entryPoints: names.map((name) => join(here, "test", name)),
     bundle: true,
+    plugins: [sentences],
     outdir,
     platform: "node",
     format: "esm",

@@ -1,5 +1,5 @@
-// Package web holds the scripts and the stylesheet of the holder pages, as
-// built from the TypeScript and CSS beside it, and the icons that the pages
+// Package web holds the scripts and the stylesheets of the holder pages and the
+// console, as built from the TypeScript and CSS beside it, and the icons that the pages
 // use. It guarantees that every asset is served under a name that changes with
 // its content, and that each file is whole: Load refuses one whose bytes do not
 // have the hash in its name. It trusts nothing at run time; a test rebuilds
@@ -38,6 +38,10 @@ const (
 	Ceremony = "ceremony.js" // begins a ceremony, offers more time, waits for codes
 	Style    = "page.css"
 	Licenses = "licenses.txt"
+
+	// Of the staff console.
+	Console      = "console.js" // asks the browser for a passkey
+	ConsoleStyle = "console.css"
 )
 
 // Asset is one built file.
@@ -78,7 +82,7 @@ func load(files fs.FS) (*Assets, error) {
 		}
 		a.byName[name], a.byFile[file] = asset, asset
 	}
-	for _, name := range []string{Pad, Ceremony, Style, Licenses} {
+	for _, name := range []string{Pad, Ceremony, Style, Licenses, Console, ConsoleStyle} {
 		if _, ok := a.byName[name]; !ok {
 			return nil, fmt.Errorf("web: manifest: %s is missing", name)
 		}

@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/liuma-pin/liuma/internal/door/holder"
 	"github.com/liuma-pin/liuma/test/gallery"
@@ -47,7 +48,7 @@ func newPages(t *testing.T) pages {
 	if err != nil {
 		t.Fatal(err)
 	}
-	door, err := holder.New(holder.Config{Authority: gallery.NewAuthority(), Assets: assets, Origin: "https://pin.example.cn",
+	door, err := holder.New(holder.Config{Authority: gallery.NewAuthority(), Rules: gallery.Rules(), Assets: assets, Origin: "https://pin.example.cn", Settle: time.Millisecond,
 		Now: gallery.Now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

@@ -11,13 +11,14 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/record"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // auditArchiveCmd is "liuma audit archive".
 type auditArchiveCmd struct {
-	Before string `name:"before" placeholder:"DATE" help:"Archive what digests from before this day cover, as 2026-01-31 or with a time, as 2026-01-31T12:00:00Z. Default: what need not be kept in the database any longer (retention.record)."`
-	To     string `name:"to" placeholder:"DIR" help:"Directory of the archives. Default: archives, in the data directory."`
-	JSON   bool   `name:"json" help:"Print one JSON object."`
+	Before string `name:"before" placeholder:"DATE"`
+	To     string `name:"to" placeholder:"DIR"`
+	JSON   bool   `name:"json"`
 	reasonFlag
 }
 
@@ -47,7 +48,7 @@ func (a *auditArchiveCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		plan, err := adm.PlanArchive(ctx, before)
 		if errors.Is(err, admin.ErrNothingToArchive) && a.Before == "" { // as in most months
-			_, err = fmt.Fprintln(t.err, "Nothing to archive: no digest is older than retention.record and in no archive.")
+			_, err = fmt.Fprintln(t.err, t.shown().ArchiveNothing())
 			return err
 		}
 		if err != nil {
@@ -57,17 +58,17 @@ func (a *auditArchiveCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 			return adm.ExportRecord(ctx, record.Query{Archive: plan.Digest}, w)
 		})
 		if err != nil {
-			return fmt.Errorf("no archive was kept, and nothing left the record: %w", err)
+			return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.ArchiveNotKept(why) })
 		}
 		file := filepath.Join(dir, record.ArchiveName(plan.Number))
 		kept, err := adm.KeepArchive(ctx, signed.Token, reason)
 		if errors.Is(err, admin.ErrArchive) && taken {
-			return fmt.Errorf("%s was there before, and is not the next archive of this record; move it away and try again: %w", file, err)
+			return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.ArchiveThereBefore(file, why) })
 		}
 		if err != nil {
-			return fmt.Errorf("%s was written, and is not kept yet; try again: %w", file, err)
+			return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.ArchiveUnkept(file, why) })
 		}
-		return a.print(t.out, archivedView{File: file, Archive: kept, Entries: signed.Entries, Taken: taken})
+		return a.print(t, archivedView{File: file, Archive: kept, Entries: signed.Entries, Taken: taken})
 	})
 }
 
@@ -81,39 +82,40 @@ func (a *auditArchiveCmd) before() (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, badUsage("liuma audit archive", "--before: want a day like 2026-01-31, or a time like 2026-01-31T12:00:00Z")
+	return time.Time{}, wrongUse("liuma audit archive", func(w *locale.Words) string { return w.Refused.ArchiveBefore() })
 }
 
-func (a *auditArchiveCmd) print(w io.Writer, v archivedView) error {
+func (a *auditArchiveCmd) print(t *terminal, v archivedView) error {
 	if a.JSON {
-		return json.NewEncoder(w).Encode(v)
+		return json.NewEncoder(t.out).Encode(v)
 	}
-	wrote := "Wrote"
+	said := t.shown().ArchiveWrote
 	if v.Taken {
-		wrote = "Took up"
+		said = t.shown().ArchiveTookUp
 	}
-	_, err := fmt.Fprintf(w, "%s %s: archive %d, %d entries up to digest %d. They leave the database after %s. Keep the file and all archives before it, in another place too: 'liuma audit verify --archives DIR' examines the whole record with them.\n",
-		wrote, v.File, v.Number, v.Entries, v.Digest, v.Leaving.Format(time.DateOnly))
-	return err
+	return t.line(said(v.File, num(v.Number), num(v.Digest), num(v.Entries), v.Leaving.Format(time.DateOnly)))
 }
 
 // printRetention prints how what is kept for a time stands.
-func printRetention(w io.Writer, r admin.Retention) error {
-	oldest := "not walked through yet"
+func printRetention(t *terminal, r admin.Retention) error {
+	say := t.shown()
+	oldest, first := say.StatusNotWalked(), say.StatusNone()
 	if r.WalkedAt != nil {
-		oldest = fmt.Sprintf("%d", r.RequestsKept)
+		oldest = num(r.RequestsKept)
 		if r.OldestRequest != nil {
-			oldest += ", oldest of " + r.OldestRequest.Format(time.DateOnly)
+			oldest = say.StatusRequestsKept(oldest, r.OldestRequest.Format(time.DateOnly))
 		}
 	}
-	first := "none"
 	if r.OldestDigest != nil {
 		first = r.OldestDigest.Format(time.DateOnly)
 	}
-	_, err := fmt.Fprintf(w, "  kept          requests %d days, ceremonies %d days, record %d days\n    requests     %s\n    record       oldest digest of %s; %d archives, %d of them left the database\n    database     %d bytes\n",
-		r.Requests, r.Ceremonies, r.Record, oldest, first, r.Archives, r.Left, r.Bytes)
+	err := errors.Join(
+		t.row(say.StatusKept(), say.StatusKeptFor(num(r.Requests), num(r.Ceremonies), num(r.Record))),
+		t.note(say.StatusKeptRequests(), oldest),
+		t.note(say.StatusRecord(), say.StatusArchives(first, num(r.Archives), num(r.Left))),
+		t.note(say.StatusDatabase(), say.StatusBytes(num(r.Bytes))))
 	if err == nil && r.Due {
-		_, err = fmt.Fprintln(w, "    DUE          entries are older than the record must be kept; 'liuma audit archive' lets them leave")
+		err = t.note(say.StatusDue(), say.StatusDueNext())
 	}
 	return err
 }

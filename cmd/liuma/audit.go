@@ -17,33 +17,42 @@ import (
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/record"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // auditCmd is "liuma audit".
 type auditCmd struct {
-	Verify auditVerifyCmd `cmd:"" help:"Examine the whole record, of the data directory or of an export, and name the first entry that is missing or altered."`
-	Show   auditShowCmd   `cmd:"" help:"Show the entries of one stream."`
-	Tail   auditTailCmd   `cmd:"" help:"Show the latest entries of all streams, by their times."`
-	Find   auditFindCmd   `cmd:"" help:"Find entries of all streams by actor, event, outcome and time: what a client did, say."`
-	Export auditExportCmd `cmd:"" help:"Write the whole record to a file, for an auditor."`
-	Digest auditDigestCmd `cmd:"" help:"Make a signed digest of the record now; the server makes one every hour."`
+	Verify auditVerifyCmd `cmd:""`
+	Show   auditShowCmd   `cmd:""`
+	Tail   auditTailCmd   `cmd:""`
+	Find   auditFindCmd   `cmd:""`
+	Stream auditStreamCmd `cmd:""`
+	Card   auditCardCmd   `cmd:""`
+	Export auditExportCmd `cmd:""`
+	Digest auditDigestCmd `cmd:""`
 
-	Archive auditArchiveCmd `cmd:"" help:"Write the older part of the record to a signed file, so that it may leave the database when its time is over."`
+	Archive auditArchiveCmd `cmd:""`
 }
 
 // auditVerifyCmd is "liuma audit verify".
 type auditVerifyCmd struct {
-	Export   string `name:"export" placeholder:"FILE" help:"Examine this export instead of the data directory; - is the standard input."`
-	Digests  string `name:"digests" placeholder:"DIR" help:"Compare with the digests in this directory, which were shipped off. Without it an older state of the whole database passes. Default for a data directory: its own, if one is configured."`
-	Archives string `name:"archives" placeholder:"DIR" help:"Examine all archives in this directory too, so that the whole record is examined from its first entry."`
-	Keys     string `name:"keys" placeholder:"FILE" help:"Check the digests' signatures with these public keys: the JWK set that the authority publishes."`
-	JSON     bool   `name:"json" help:"Print one JSON object."`
+	Export   string `name:"export" placeholder:"FILE"`
+	Digests  string `name:"digests" placeholder:"DIR"`
+	Archives string `name:"archives" placeholder:"DIR"`
+	Keys     string `name:"keys" placeholder:"FILE"`
+	JSON     bool   `name:"json"`
 }
 
 // foundError is a fault in the record.
 type foundError struct{ finding *audit.Finding }
 
-func (e *foundError) Error() string { return "audit record: " + e.finding.Error() }
+func (e *foundError) Error() string { return e.Told(locale.In(locale.English), nil) }
+
+// Told says it in a language.
+func (e *foundError) Told(w *locale.Words, _ func(error) string) string {
+	return w.Refused.AuditFound(e.finding.Error())
+}
+
 func (e *foundError) Unwrap() error { return e.finding }
 
 // ExitCode tells it from an examination that was not possible.
@@ -71,14 +80,14 @@ func (a *auditVerifyCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if a.Archives != "" {
 		archives, err := record.ArchivesIn(a.Archives)
 		if err != nil {
-			return fmt.Errorf("--archives: %w", err)
+			return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.Option("--archives", why) })
 		}
 		config.Archives = archives
 	}
 	if dir != "" {
 		shipped, err := record.ReadDirectory(dir)
 		if err != nil {
-			return fmt.Errorf("--digests: %w", err)
+			return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.Option("--digests", why) })
 		}
 		config.Shipped = shipped
 	}
@@ -90,7 +99,7 @@ func (a *auditVerifyCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 			return err
 		}
 	case err == nil:
-		return printExamined(t.out, out)
+		return printExamined(t, out)
 	}
 	if found {
 		return &foundError{finding}
@@ -141,11 +150,11 @@ func exported(ctx context.Context, adm admin.Administration, q record.Query, rea
 func readKeys(path string) (*jose.JSONWebKeySet, error) {
 	raw, err := readKey(path)
 	if err != nil {
-		return nil, fmt.Errorf("--keys: %w", err)
+		return nil, refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.Option("--keys", why) })
 	}
 	var keys jose.JSONWebKeySet
 	if err := json.Unmarshal(raw, &keys); err != nil || len(keys.Keys) == 0 {
-		return nil, fmt.Errorf("--keys: %s is not a JWK set", path)
+		return nil, refuse(func(w *locale.Words) string { return w.Refused.AuditNotKeys(path) })
 	}
 	return &keys, nil
 }
@@ -198,44 +207,40 @@ func viewOf(x audit.Examined, f *audit.Finding) examinedView {
 	return v
 }
 
-func printExamined(w io.Writer, x audit.Examined) error {
-	digest := "no digest covers them yet"
+func printExamined(t *terminal, x audit.Examined) error {
+	say := t.shown()
+	digest, shipped, signatures := say.AuditNoDigest(), say.AuditNotCompared(), say.AuditUnsigned()
 	if x.Digest > 0 {
-		digest = fmt.Sprintf("digest %d of %s covers all but %d", x.Digest, x.DigestAt.Format(time.RFC3339), x.Uncovered)
+		digest = say.AuditDigest(num(x.Digest), x.DigestAt.Format(time.RFC3339), num(x.Uncovered))
 	}
-	shipped := "not compared with shipped digests (--digests)"
 	if x.Shipped > 0 {
-		shipped = fmt.Sprintf("%d shipped digests agree", x.Shipped-x.Newer)
+		shipped = say.AuditAgree(num(x.Shipped - x.Newer))
 		if x.Newer > 0 {
-			shipped += fmt.Sprintf(", %d more are later than the export", x.Newer)
+			shipped = say.AuditAgreeLater(num(x.Shipped-x.Newer), num(x.Newer))
 		}
 	}
-	signatures := "signatures not checked (--keys)"
 	if x.Signatures {
-		signatures = "signatures checked"
+		signatures = say.AuditSigned()
 	}
-	_, err := fmt.Fprintf(w, "The record of %s as of %s is whole: %d entries in %d streams; %s; %s; %s.\n",
-		x.Issuer, x.At.Format(time.RFC3339), x.Entries, x.Streams, digest, shipped, signatures)
+	err := t.line(say.AuditWhole(x.Issuer, x.At.Format(time.RFC3339), num(x.Streams), num(x.Entries), digest, shipped, signatures))
 	switch {
 	case x.Archives > 0 && err == nil:
-		_, err = fmt.Fprintf(w, "With it %d archives, whole from the first entry; the database begins after archive %d.\n", x.Archives, x.Begins)
+		err = t.line(say.AuditWithArchives(num(x.Archives), num(x.Begins)))
 	case x.Begins > 0 && err == nil:
-		_, err = fmt.Fprintf(w, "It begins after archive %d; %d entries before that are in archives, which were not examined (--archives).\n", x.Begins, x.Archived)
+		err = t.line(say.AuditBegins(num(x.Begins), num(x.Archived)))
 	}
 	for _, up := range x.TakenUp {
-		_, e := fmt.Fprintf(w, "Not compared: %s was taken up again at entry %d, after the row with its end was lost; entries from %d up to it may be cut off, added or altered.\n",
-			up.Adopted.Stream, up.Adopted.Number, up.From)
-		err = errors.Join(err, e)
+		err = errors.Join(err, t.line(say.AuditTakenUp(up.Adopted.Stream.String(), num(up.Adopted.Number), num(up.From))))
 	}
 	return err
 }
 
 // auditShowCmd is "liuma audit show".
 type auditShowCmd struct {
-	Card   string `name:"card" xor:"stream" placeholder:"ID" help:"The card's stream, by the card's ID: 32 hexadecimal digits."`
-	Stream string `name:"stream" xor:"stream" placeholder:"NAME" help:"A stream by its name, as other commands print it."`
-	From   uint64 `name:"from" default:"1" placeholder:"N" help:"From this number on."`
-	JSON   bool   `name:"json" help:"Print the lines of an export."`
+	Card   string `name:"card" xor:"stream" placeholder:"ID"`
+	Stream string `name:"stream" xor:"stream" placeholder:"NAME"`
+	From   uint64 `name:"from" default:"1" placeholder:"N"`
+	JSON   bool   `name:"json"`
 }
 
 // Run shows the entries.
@@ -246,7 +251,7 @@ func (a *auditShowCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	}
 	stream, err := audit.ParseStream(name)
 	if err != nil {
-		return badUsage("liuma audit show", "want --card with 32 hexadecimal digits, or --stream with card: or process: before them")
+		return wrongUse("liuma audit show", func(w *locale.Words) string { return w.Refused.AuditWhich() })
 	}
 	none, first := true, uint64(0)
 	err = c.lines(ctx, t, record.Query{Stream: stream, From: a.From}, func(l audit.Line) error {
@@ -256,14 +261,14 @@ func (a *auditShowCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		if l.Stream != nil && l.Stream.Number >= a.From {
 			first = l.Stream.Number + 1 // if no entry follows
 		}
-		return showLine(t.out, l, a.JSON)
+		return showLine(t, l, a.JSON)
 	})
 	if err == nil && first > max(a.From, 1) {
-		_, err = fmt.Fprintf(t.err, "Entries before number %d are in archives.\n", first)
+		_, err = fmt.Fprintln(t.err, t.shown().AuditArchived(num(first)))
 		return err
 	}
 	if err == nil && none {
-		return fmt.Errorf("the stream %s has no entry from number %d on", stream, a.From)
+		return refuse(func(w *locale.Words) string { return w.Refused.AuditNoEntry(stream.String(), num(a.From)) })
 	}
 	return err
 }
@@ -288,9 +293,9 @@ func whole(r io.Reader, visit func(audit.Line) error) error {
 	return err
 }
 
-func showLine(w io.Writer, l audit.Line, asJSON bool) error {
+func showLine(t *terminal, l audit.Line, asJSON bool) error {
 	if asJSON {
-		return audit.WriteLine(w, l)
+		return audit.WriteLine(t.out, l)
 	}
 	if l.Entry == nil {
 		return nil
@@ -303,15 +308,15 @@ func showLine(w io.Writer, l audit.Line, asJSON bool) error {
 	if e.Note != "" {
 		more += "  (" + e.Note + ")"
 	}
-	_, err := fmt.Fprintf(w, "%s  %s %d  %s  %s  %s%s\n", e.At.Format("2006-01-02T15:04:05.000Z"), e.Stream, e.Number, e.Actor, e.Event, e.Outcome, more)
+	_, err := fmt.Fprintf(t.out, "%s  %s %d  %s  %s  %s%s\n", e.At.Format("2006-01-02T15:04:05.000Z"), e.Stream, e.Number, e.Actor, e.Event, e.Outcome, more)
 	return err
 }
 
 // auditTailCmd is "liuma audit tail".
 type auditTailCmd struct {
-	Lines  int  `name:"lines" short:"n" default:"20" help:"How many entries to show at first."`
-	Follow bool `name:"follow" short:"f" help:"Go on with what comes, until SIGINT."`
-	JSON   bool `name:"json" help:"Print the entries as in an export."`
+	Lines  int  `name:"lines" short:"n" default:"20"`
+	Follow bool `name:"follow" short:"f"`
+	JSON   bool `name:"json"`
 }
 
 // tailEvery is how often --follow looks for more.
@@ -320,7 +325,7 @@ const tailEvery = time.Second
 // Run shows the entries that no digest covers, or only the last.
 func (a *auditTailCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if a.Lines < 0 {
-		return badUsage("liuma audit tail", "--lines: want a number that is not negative")
+		return wrongUse("liuma audit tail", func(w *locale.Words) string { return w.Refused.AuditLines() })
 	}
 	shown := map[audit.Stream]uint64{}
 	for first := true; ; first = false {
@@ -332,7 +337,7 @@ func (a *auditTailCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 			news = news[max(0, len(news)-a.Lines):]
 		}
 		for _, e := range news {
-			if err := showLine(t.out, audit.Line{Entry: audit.LineOf(e)}, a.JSON); err != nil {
+			if err := showLine(t, audit.Line{Entry: audit.LineOf(e)}, a.JSON); err != nil {
 				return err
 			}
 		}
@@ -367,7 +372,7 @@ func (a *auditTailCmd) news(ctx context.Context, c *cli, t *terminal, shown map[
 
 // auditExportCmd is "liuma audit export".
 type auditExportCmd struct {
-	File string `arg:"" name:"file" help:"The new file; - is the standard output."`
+	File string `arg:"" name:"file"`
 }
 
 // Run writes the export. A file that could not be completed is removed.
@@ -392,8 +397,7 @@ func (a *auditExportCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(t.out, "Wrote %s. 'liuma audit verify --export %s' examines it anywhere.\n", a.File, a.File)
-	return err
+	return t.line(t.shown().AuditWrote(a.File))
 }
 
 // tailBuffer keeps the last bytes that were written.
@@ -415,16 +419,16 @@ func (b *tailBuffer) ended() bool {
 
 // auditDigestCmd is "liuma audit digest".
 type auditDigestCmd struct {
-	Keys   string `name:"keys" placeholder:"FILE" help:"If the key that signed the last digest was dropped: the public keys that the authority published then, a JWK set. Wants --reason."`
-	Reason string `name:"reason" placeholder:"TEXT" help:"With --keys: why, for the audit record; no personal data."`
-	JSON   bool   `name:"json" help:"Print one JSON object, with the signed digest."`
+	Keys   string `name:"keys" placeholder:"FILE"`
+	Reason string `name:"reason" placeholder:"TEXT"`
+	JSON   bool   `name:"json"`
 }
 
 // Run makes the digest. A fault in the record is told, and ends it with status 3
 // although the digest was made: it covers the streams without a fault.
 func (a *auditDigestCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if (a.Keys == "") != (a.Reason == "") {
-		return badUsage("liuma audit digest", "--keys and --reason go together")
+		return wrongUse("liuma audit digest", func(w *locale.Words) string { return w.Refused.AuditTogether() })
 	}
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		d, err := a.make(ctx, adm)
@@ -434,10 +438,10 @@ func (a *auditDigestCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		if a.JSON {
 			err = json.NewEncoder(t.out).Encode(d)
 		} else {
-			_, err = fmt.Fprintf(t.out, "Made digest %d of %s: %d entries in %d streams.\n", d.Number, d.At.Format(time.RFC3339), d.Entries, d.Streams)
+			err = t.line(t.shown().AuditMade(num(d.Number), d.At.Format(time.RFC3339), num(d.Streams), num(d.Entries)))
 		}
 		if err == nil && d.Shipping != "" {
-			err = fmt.Errorf("the digest is kept in the database, and not written to the directory of digests: %s", d.Shipping)
+			err = refuse(func(w *locale.Words) string { return w.Refused.AuditNotShipped(d.Shipping) })
 		}
 		if err == nil && len(d.Faults) > 0 {
 			err = &faultsError{d.Faults}
@@ -466,32 +470,13 @@ func (a *auditDigestCmd) make(ctx context.Context, adm admin.Administration) (ad
 type faultsError struct{ faults []string }
 
 func (e *faultsError) Error() string {
-	return fmt.Sprintf("the record is not what was written: %s (%d in all); 'liuma audit verify' examines all of it", e.faults[0], len(e.faults))
+	return e.Told(locale.In(locale.English), nil)
+}
+
+// Told says it in a language.
+func (e *faultsError) Told(w *locale.Words, _ func(error) string) string {
+	return w.Refused.AuditFaults(e.faults[0], num(len(e.faults)))
 }
 
 // ExitCode is that of a fault in the record.
 func (e *faultsError) ExitCode() int { return exitFound }
-
-// printRecord prints the state of the audit record.
-func printRecord(w io.Writer, r admin.RecordStatus) error {
-	line := "no digest yet"
-	if r.Digest > 0 {
-		line = fmt.Sprintf("digest %d", r.Digest)
-		if r.At != nil {
-			line += " of " + r.At.Format(time.RFC3339)
-		}
-	}
-	if r.Checked != nil {
-		line += ", checked " + r.Checked.Format(time.RFC3339)
-	}
-	_, err := fmt.Fprintf(w, "  record        %s\n", line)
-	for _, f := range r.Faults {
-		if err == nil {
-			_, err = fmt.Fprintf(w, "    FAULT        %s\n", f)
-		}
-	}
-	if err == nil && r.Shipping != "" {
-		_, err = fmt.Fprintf(w, "    NOT SHIPPED  %s\n", r.Shipping)
-	}
-	return err
-}

@@ -7,17 +7,18 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/record"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // auditFindCmd is "liuma audit find".
 type auditFindCmd struct {
-	Actor   string `name:"actor" placeholder:"ACTOR" help:"Only what this actor did: channel:ID, registry:ID, hotline:ID, holder, operator, system."`
-	Event   string `name:"event" placeholder:"EVENT" help:"Only this event, card.frozen say."`
-	Outcome string `name:"outcome" placeholder:"WORD" help:"Only this outcome."`
-	Since   string `name:"since" placeholder:"TIME" help:"Only from this time on: 2026-11-29T08:00:00Z."`
-	Until   string `name:"until" placeholder:"TIME" help:"Only before this time."`
-	Cards   bool   `name:"cards" help:"Print only the IDs of the cards concerned, each once."`
-	JSON    bool   `name:"json" help:"Print the entries as in an export."`
+	Actor   string `name:"actor" placeholder:"ACTOR"`
+	Event   string `name:"event" placeholder:"EVENT"`
+	Outcome string `name:"outcome" placeholder:"WORD"`
+	Since   string `name:"since" placeholder:"TIME"`
+	Until   string `name:"until" placeholder:"TIME"`
+	Cards   bool   `name:"cards"`
+	JSON    bool   `name:"json"`
 }
 
 // Run goes through the whole record, stream by stream.
@@ -45,7 +46,7 @@ func (a *auditFindCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		found++
 		switch {
 		case !a.Cards:
-			return showLine(t.out, l, a.JSON)
+			return showLine(t, l, a.JSON)
 		case e.Card.IsZero() || seen[e.Stream]:
 			return nil
 		}
@@ -54,7 +55,7 @@ func (a *auditFindCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		return err
 	})
 	if err == nil && found == 0 { // which an empty answer would leave in doubt
-		_, err = fmt.Fprintln(t.err, "No such entries.")
+		_, err = fmt.Fprintln(t.err, t.shown().AuditNone())
 	}
 	return err
 }
@@ -66,7 +67,7 @@ func moment(flag, value string) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, value)
 	if err != nil {
-		return at, badUsage("liuma audit find", "%s: want a time like 2026-11-29T08:00:00Z", flag)
+		return at, wrongUse("liuma audit find", func(w *locale.Words) string { return w.Refused.AuditMoment(flag) })
 	}
 	return at, nil
 }

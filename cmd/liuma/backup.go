@@ -14,15 +14,15 @@ import (
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/backup"
 	"github.com/liuma-pin/liuma/internal/config"
-	"github.com/liuma-pin/liuma/internal/vault"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // backupCmd is "liuma backup".
 type backupCmd struct {
-	To      string `arg:"" name:"dir" help:"The new directory to write the backup to; best on another disk."`
-	Vault   bool   `name:"with-vault" help:"Put the vault key into it. Whoever gets the backup then reads every name, number and phone in it."`
-	Keepers bool   `name:"with-keepers" help:"Put the keepers into it. Whoever gets them with database and vault key can find every PIN. Restoring them gives every card its guesses again."`
-	JSON    bool   `name:"json" help:"Print the manifest."`
+	To      string `arg:"" name:"dir"`
+	Vault   bool   `name:"with-vault"`
+	Keepers bool   `name:"with-keepers"`
+	JSON    bool   `name:"json"`
 }
 
 // Run makes the backup, beside the server or in its place.
@@ -44,38 +44,33 @@ func (a *backupCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if a.JSON {
 		return json.NewEncoder(t.out).Encode(m)
 	}
-	return a.explain(t.out, m)
+	return a.explain(t, m)
 }
 
-func (a *backupCmd) explain(w io.Writer, m backup.Manifest) error {
-	size := int64(0)
+func (a *backupCmd) explain(t *terminal, m backup.Manifest) error {
+	size, say := int64(0), t.shown()
 	for _, f := range m.Files {
 		size += f.Size
 	}
-	fmt.Fprintf(w, "Made the backup %s of %s: %d cards, %d files, %d bytes.\n", a.To, m.Made.Format(time.RFC3339), m.Cards, len(m.Files), size)
+	said := []string{say.BackupMade(a.To, m.Made.Format(time.RFC3339), num(m.Cards), num(len(m.Files)), num(size)), say.BackupWithoutVault(), say.BackupWithoutKeepers(), say.BackupExamine(a.To)}
 	if a.Vault {
-		fmt.Fprintln(w, "WARNING: it holds database and vault key together. Whoever gets it reads every name, ID number and phone in it.")
-	} else {
-		fmt.Fprintln(w, "Not in it: the vault key. Without that key nothing in the backup can be read, ever: keep a copy of it elsewhere.")
+		said[1] = say.BackupWithVault()
 	}
 	switch {
 	case a.Keepers && a.Vault:
-		fmt.Fprintln(w, "WARNING: it holds the keepers as well. Whoever gets it can find every PIN. Restoring keepers gives every card the guesses again that were used since.")
+		said[2] = say.BackupWithAll()
 	case a.Keepers:
-		fmt.Fprintln(w, "WARNING: it holds the keepers. With database and vault key they lead to every PIN. Restoring keepers gives every card the guesses again that were used since.")
-	default:
-		fmt.Fprintln(w, "Not in it: the keepers. If they are lost, every PIN must be set again.")
+		said[2] = say.BackupWithKeepers()
 	}
-	_, err := fmt.Fprintf(w, "Examine it with 'liuma restore --check %s'.\n", a.To)
-	return err
+	return t.line(strings.Join(said, "\n"))
 }
 
 // restoreBackupCmd is "liuma restore BACKUP".
 type restoreBackupCmd struct {
-	From  string `arg:"" name:"backup" help:"The directory that 'liuma backup' made."`
-	Check bool   `name:"check" help:"Only examine it: checksums, seals, the record's chain, and what would be refused and lost beside the keepers of --data. Status 3: it is damaged or was altered."`
-	Vault string `name:"vault-key" placeholder:"FILE" help:"With --check: the vault key to open it with. Default: that in the backup, or else that of --data."`
-	JSON  bool   `name:"json" help:"With --check: print one JSON object."`
+	From  string `arg:"" name:"backup"`
+	Check bool   `name:"check"`
+	Vault string `name:"vault-key" placeholder:"FILE"`
+	JSON  bool   `name:"json"`
 }
 
 // Run examines the backup, or puts it into the directory of --data.
@@ -84,7 +79,7 @@ func (a *restoreBackupCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		return a.check(ctx, c, t)
 	}
 	if a.Vault != "" || a.JSON {
-		return badUsage("liuma restore", "--vault-key and --json go with --check")
+		return wrongUse("liuma restore", func(w *locale.Words) string { return w.Refused.RestoreFlags() })
 	}
 	r, err := backup.Restore(a.From, c.Data)
 	if errors.Is(err, backup.ErrDamaged) || errors.Is(err, backup.ErrNotWhole) {
@@ -93,27 +88,28 @@ func (a *restoreBackupCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	return explainRestored(t.out, c.Data, r)
+	return explainRestored(t, c.Data, r)
 }
 
 // explainRestored says what is left to do.
-func explainRestored(w io.Writer, dir string, r backup.Restored) error {
-	fmt.Fprintf(w, "Restored the backup of %s into %s.\n", r.Manifest.Made.Format(time.RFC3339), dir)
+func explainRestored(t *terminal, dir string, r backup.Restored) error {
+	say := t.shown()
+	fmt.Fprintln(t.out, say.RestoreDone(r.Manifest.Made.Format(time.RFC3339), dir))
 	for _, name := range r.Missing {
-		fmt.Fprintf(w, "Not in the backup, put it there: %s\n", name)
+		fmt.Fprintln(t.out, say.RestoreMissing(name))
 	}
 	if r.Manifest.Keepers() > 0 {
-		fmt.Fprintln(w, "Its keepers are of the time of the backup: every card has the guesses again that were used since. Use them only if the newest ones are lost.")
+		fmt.Fprintln(t.out, say.RestoreKeepersOld())
 	} else {
-		fmt.Fprintln(w, "Move the newest keepers here, do not copy them: two keepers of one name count guesses twice.")
+		fmt.Fprintln(t.out, say.RestoreKeepersMove())
 	}
-	fmt.Fprintf(w, "Put the newest file %q beside the vault key, if there is one, and leave %s empty.\n", vault.HeadsFile, "digests/")
-	_, err := fmt.Fprintf(w, `Then, in this order:
+	fmt.Fprintln(t.out, say.RestoreHeads())
+	_, err := fmt.Fprintf(t.out, `%[2]s
   liuma --data %[1]s config check
-  liuma --data %[1]s heads accept --reason TEXT      (if the database is older than %[2]q says, or there is no such file)
+  liuma --data %[1]s heads accept --reason TEXT      %[3]s
   liuma --data %[1]s serve
-  liuma --data %[1]s restore accept --reason TEXT    (from another terminal: cards that changed since are refused until then)
-`, dir, vault.HeadsFile)
+  liuma --data %[1]s restore accept --reason TEXT    %[4]s
+`, dir, say.RestoreThen(), say.RestoreIfOlder(), say.RestoreOtherTerminal())
 	return err
 }
 
@@ -122,6 +118,9 @@ type unsoundError struct{ cause error }
 
 func (e *unsoundError) Error() string { return e.cause.Error() }
 func (e *unsoundError) Unwrap() error { return e.cause }
+
+// Told says it in a language.
+func (e *unsoundError) Told(w *locale.Words, _ func(error) string) string { return told(w, e.cause) }
 
 // ExitCode tells it from an examination that was not possible.
 func (e *unsoundError) ExitCode() int { return exitFound }
@@ -140,14 +139,14 @@ func (a *restoreBackupCmd) check(ctx context.Context, c *cli, t *terminal) error
 	case errors.Is(err, backup.ErrNotWhole):
 		return &unsoundError{err}
 	case errors.Is(err, backup.ErrNoVault):
-		return fmt.Errorf("%s has no vault key, and %s is no data directory; name one with --vault-key", a.From, c.Data)
+		return refuse(func(w *locale.Words) string { return w.Refused.RestoreNoVault(a.From, c.Data) })
 	case err != nil:
 		return err
 	}
 	if a.JSON {
 		err = json.NewEncoder(t.out).Encode(viewOfReport(r))
 	} else {
-		_, err = io.WriteString(t.out, strings.Join(sentences(r, c.Data), "\n")+"\n")
+		_, err = io.WriteString(t.out, strings.Join(sentences(t.shown(), r, c.Data), "\n")+"\n")
 	}
 	if err != nil || r.Sound() {
 		return err
@@ -161,50 +160,53 @@ func fault(r backup.Report) error {
 	case r.Damage != nil:
 		return r.Damage
 	case len(r.Refused) > 0:
-		return fmt.Errorf("backup: %d rows of table %s, and of %d tables in all, fail their seals: they were altered, or the vault key is another's", r.Refused[0].Refused, r.Refused[0].Table, len(r.Refused))
+		first := r.Refused[0]
+		return refuse(func(w *locale.Words) string {
+			return w.Refused.RestoreSeals(first.Table, num(first.Refused), num(len(r.Refused)))
+		})
 	}
 	return r.Finding
 }
 
 // sentences say what was found, for a person.
-func sentences(r backup.Report, data string) []string {
+func sentences(say locale.Shown, r backup.Report, data string) []string {
 	m := r.Manifest
-	out := []string{fmt.Sprintf("The backup of %s of %s, release %s, schema %d, has %d files; its database kept the time until %s.", m.Issuer, m.Made.Format(time.RFC3339), m.Release, m.Schema, len(m.Files), m.Time.Format(time.RFC3339))}
+	out := []string{say.CheckBackup(m.Issuer, m.Made.Format(time.RFC3339), m.Release, num(m.Schema), num(len(m.Files)), m.Time.Format(time.RFC3339))}
 	if !r.Sound() {
-		return append(out, "It is NOT sound: do not restore it.")
+		return append(out, say.CheckUnsound())
 	}
-	out = append(out, fmt.Sprintf("It is whole: every checksum agrees, %d rows have their seals, %d entries of the record in %d streams follow one another.", r.Rows, r.Record.Entries, r.Record.Streams))
+	out = append(out, say.CheckWhole(num(r.Rows), num(r.Record.Streams), num(r.Record.Entries)))
 	if r.Record.Newer > 0 {
-		out = append(out, fmt.Sprintf("%d shipped digests are later: they show what it does not have.", r.Record.Newer))
+		out = append(out, say.CheckNewer(num(r.Record.Newer)))
 	}
 	b := r.Beside
 	if b == nil {
-		return append(out, fmt.Sprintf("Not compared with keepers: it has none, and %s is no data directory.", data))
+		return append(out, say.CheckNotCompared(data))
 	}
 	if b.Own {
-		out = append(out, "Compared with its own keepers; with --data DIR it is compared with those that there are now.")
+		out = append(out, say.CheckOwn())
 	} else {
-		out = append(out, fmt.Sprintf("Compared with the keepers of %s (%d) as they are now:", data, b.Keepers))
+		out = append(out, say.CheckBeside(data, num(b.Keepers)))
 	}
-	return append(out, standing(*b, m)...)
+	return append(out, standing(say, *b, m)...)
 }
 
 // standing says what would be refused after restoring, and what would be lost.
-func standing(b backup.Beside, m backup.Manifest) (out []string) {
-	say := func(is bool, format string, args ...any) {
+func standing(say locale.Shown, b backup.Beside, m backup.Manifest) (out []string) {
+	add := func(is bool, said string) {
 		if is {
-			out = append(out, "  "+fmt.Sprintf(format, args...))
+			out = append(out, "  "+said)
 		}
 	}
-	say(len(b.Away) > 0, "Keepers without a ledger, not compared: %s.", strings.Join(b.Away, ", "))
-	say(len(b.Older) > 0, "STOPS: keeper %s is older than the database remembers, and gives no verdicts. Restore the keepers of the same backup, or later ones.", strings.Join(b.Older, ", "))
-	say(b.NoHeads, "Refused: nothing opens without the file %s. 'liuma heads accept' makes it.", vault.HeadsFile)
-	say(b.Head > m.Clients, "Refused: nothing opens, because clients and seal keys are of version %d and %s says %d. 'liuma heads accept' takes the older ones. A client that was stopped since is not stopped in it.", m.Clients, vault.HeadsFile, b.Head)
-	say(b.Behind > 0, "Refused: %d of %d cards changed since. 'liuma restore accept' serves them again.", b.Behind, b.Cards)
-	say(b.LaterPIN > 0, "Kept: %d of these have a later PIN, which they take over from the keepers.", b.LaterPIN)
-	say(b.Behind > 0, "Lost: what else changed of these cards, such as freezes, losses, links and phones.")
-	say(b.Since > 0, "Lost: %d cards were enrolled since. Their holders' next application takes each in, frozen.", b.Since)
-	say(len(out) == 0, "Nothing would be refused and no card be lost. Acts since that moved no card on, such as refused ones, are not in it.")
+	add(len(b.Away) > 0, say.CheckAway(joined(b.Away)))
+	add(len(b.Older) > 0, say.CheckOlder(joined(b.Older)))
+	add(b.NoHeads, say.CheckNoHeads())
+	add(b.Head > m.Clients, say.CheckOlderHeads(num(m.Clients), num(b.Head)))
+	add(b.Behind > 0, say.CheckBehind(num(b.Cards), num(b.Behind)))
+	add(b.LaterPIN > 0, say.CheckLaterPIN(num(b.LaterPIN)))
+	add(b.Behind > 0, say.CheckLost())
+	add(b.Since > 0, say.CheckSince(num(b.Since)))
+	add(len(out) == 0, say.CheckNothing())
 	return out
 }
 
@@ -241,7 +243,7 @@ func viewOfReport(r backup.Report) checkView {
 
 // configCmd is "liuma config".
 type configCmd struct {
-	Check configCheckCmd `cmd:"" help:"Say whether a server would start with the configuration, as far as the files that it names show."`
+	Check configCheckCmd `cmd:""`
 }
 
 // configCheckCmd is "liuma config check".
@@ -257,6 +259,5 @@ func (configCheckCmd) Run(c *cli, t *terminal) error {
 	if err := conf.Check(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(t.out, "%s is in order. It holds from the next start of the server on.\n", filepath.Join(c.Data, config.FileName))
-	return err
+	return t.line(t.shown().CheckConfig(filepath.Join(c.Data, config.FileName)))
 }

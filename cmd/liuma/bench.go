@@ -8,26 +8,27 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/bench"
 )
 
 type benchCmd struct {
-	Verify benchVerifyCmd `cmd:"" help:"Measure verifications against a real server process, beside the floors and the password hashes that others use."`
-	Flood  benchFloodCmd  `cmd:"" help:"Measure what a normal load notices of floods, against a real server process."`
+	Verify benchVerifyCmd `cmd:""`
+	Flood  benchFloodCmd  `cmd:""`
 
-	Echo    benchEchoCmd    `cmd:"" hidden:"" help:"Answer HTTP and do nothing else: the floor of 'bench verify'."`
-	Flooder benchFlooderCmd `cmd:"" hidden:"" help:"Send one flood of 'bench flood'."`
+	Echo    benchEchoCmd    `cmd:"" hidden:""`
+	Flooder benchFlooderCmd `cmd:"" hidden:""`
 }
 
 type benchVerifyCmd struct {
-	Cards   int           `name:"cards" default:"1000" help:"How many cards the database holds."`
-	For     time.Duration `name:"for" default:"30s" help:"How long the load lasts."`
-	Clients int           `name:"clients" default:"64" help:"How many connections ask at once."`
-	Cold    bool          `name:"cold" help:"Drop the data files from the page cache before the load."`
-	Dir     string        `name:"dir" placeholder:"DIR" help:"Make the data here, in a new directory, and keep it. Default: a temporary one that is removed."`
-	JSON    bool          `name:"json" help:"Print one JSON object."`
+	Cards   int           `name:"cards" default:"1000"`
+	For     time.Duration `name:"for" default:"30s"`
+	Clients int           `name:"clients" default:"64"`
+	Cold    bool          `name:"cold"`
+	Dir     string        `name:"dir" placeholder:"DIR"`
+	JSON    bool          `name:"json"`
 }
 
 // Run measures and prints.
@@ -49,28 +50,33 @@ func (b *benchVerifyCmd) Run(ctx context.Context, t *terminal) error {
 	if b.JSON {
 		return indented(t.out, r)
 	}
-	warm := "warm"
+	return t.measured(r)
+}
+
+// measured prints what was measured.
+func (t *terminal) measured(r bench.Result) error {
+	say := t.shown()
+	title := say.BenchWarm
 	if r.Cold {
-		warm = "cold"
+		title = say.BenchCold
 	}
-	fmt.Fprintf(t.out, `%d cards, %d clients, %.0f s, %d processors shared with the load generator, %s
-
-verifications      %10.0f /s     p50 %.1f ms   p99 %.1f ms
-server             %10.0f µs of processor each, %.0f MiB at the most, %.0f bytes a card
-
-HTTP echo          %10.0f /s
-cryptography       %10.0f /s
-durable spends     %10.0f /s
-floor              %10.0f /s     HTTP echo and cryptography, one after the other
-bcrypt, cost 10    %10.0f /s
-Argon2id 19MiB t=2 %10.0f /s
-
-%.2f of the floor, %.1f times bcrypt, %.1f times Argon2id
-`, r.Cards, r.Clients, r.Seconds, r.Processors, warm,
-		r.VerificationsPerSecond, r.P50, r.P99, r.CPU, r.RSS, r.BytesPerCard,
-		r.Echo, r.Crypto, r.Spends, r.Floor, r.Bcrypt, r.Argon2id,
-		r.RatioToFloor, r.RatioToBcrypt, r.RatioToArgon)
-	return nil
+	var b strings.Builder
+	row := func(label string, value float64, format string, args ...any) {
+		fmt.Fprintf(&b, "%s %10.0f %s\n", padded(label, 18), value, fmt.Sprintf(format, args...))
+	}
+	fmt.Fprintf(&b, "%s\n\n", title(num(r.Cards), num(r.Clients), fmt.Sprintf("%.0f", r.Seconds), num(r.Processors)))
+	row(say.BenchVerifications(), r.VerificationsPerSecond, "/s     p50 %.1f ms   p99 %.1f ms", r.P50, r.P99)
+	row(say.BenchServer(), r.CPU, "%s", say.BenchServerCost(fmt.Sprintf("%.0f", r.RSS), fmt.Sprintf("%.0f", r.BytesPerCard)))
+	fmt.Fprintln(&b)
+	row(say.BenchEcho(), r.Echo, "/s")
+	row(say.BenchCrypto(), r.Crypto, "/s")
+	row(say.BenchSpends(), r.Spends, "/s")
+	row(say.BenchFloor(), r.Floor, "/s     %s", say.BenchFloorOf())
+	row("bcrypt, cost 10", r.Bcrypt, "/s")
+	row("Argon2id 19MiB t=2", r.Argon2id, "/s")
+	fmt.Fprintf(&b, "\n%s\n", say.BenchRatios(fmt.Sprintf("%.2f", r.RatioToFloor), fmt.Sprintf("%.1f", r.RatioToBcrypt), fmt.Sprintf("%.1f", r.RatioToArgon)))
+	_, err := io.WriteString(t.out, b.String())
+	return err
 }
 
 // benchDir is the directory for the data: the one that was named, which stays,
@@ -90,14 +96,14 @@ func indented(w io.Writer, v any) error {
 }
 
 type benchFloodCmd struct {
-	Kind  []string      `name:"kind" default:"all" help:"Which floods; 'all', or names with commas between them. A wrong name lists them."`
-	For   time.Duration `name:"for" default:"30s" help:"How long each flood lasts, at most 4m."`
-	Rate  float64       `name:"rate" default:"500" help:"How many requests a second a flood tries to send."`
-	Load  float64       `name:"load" default:"100" help:"How many verifications a second the normal load has."`
-	Cards int           `name:"cards" default:"20000" help:"How many cards the floods are about."`
-	Open  int           `name:"open" default:"3000" help:"How many ceremonies are opened on one card before it is reset; 0 leaves that measurement out."`
-	Dir   string        `name:"dir" placeholder:"DIR" help:"Make the data here, in a new directory, and keep it. Default: a temporary one that is removed."`
-	JSON  bool          `name:"json" help:"Print one JSON object instead of Markdown."`
+	Kind  []string      `name:"kind" default:"all"`
+	For   time.Duration `name:"for" default:"30s"`
+	Rate  float64       `name:"rate" default:"500"`
+	Load  float64       `name:"load" default:"100"`
+	Cards int           `name:"cards" default:"20000"`
+	Open  int           `name:"open" default:"3000"`
+	Dir   string        `name:"dir" placeholder:"DIR"`
+	JSON  bool          `name:"json"`
 }
 
 // Run measures and prints.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 
 	"github.com/alecthomas/kong"
 
@@ -13,14 +14,17 @@ import (
 	"github.com/liuma-pin/liuma/internal/door/oidc"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // channelCmd is "liuma channel".
 type channelCmd struct {
-	Add channelAddCmd `cmd:"" help:"Register a channel with its public key, regions and actions."`
+	Add channelAddCmd `cmd:""`
 	clientCmds
-	Keygen channelKeygenCmd `cmd:"" help:"Make a key pair, for a channel, a registry client, a hotline or a provider."`
-	Token  channelTokenCmd  `cmd:"" help:"Sign a token with a client's key, to try its door with curl."`
+	Audience channelAudienceCmd `cmd:""`
+	Keygen   channelKeygenCmd   `cmd:""`
+	Token    channelTokenCmd    `cmd:""`
+	Check    channelCheckCmd    `cmd:""`
 }
 
 // AfterApply says whom the commands below are about.
@@ -31,26 +35,27 @@ func (channelCmd) AfterApply(k *kong.Context) error {
 
 // channelAddCmd is "liuma channel add".
 type channelAddCmd struct {
-	ID      string   `arg:"" help:"Identifier: 1 to 40 of a-z, 0-9 and inner hyphens. Never given out twice."`
-	NameZH  string   `name:"name-zh" required:"" placeholder:"NAME" help:"Registered name in Chinese, as holders see it."`
-	NameEN  string   `name:"name-en" required:"" placeholder:"NAME" help:"Registered name in English."`
-	Key     string   `name:"key" required:"" placeholder:"FILE" help:"Public key on P-256: PEM (PUBLIC KEY) or a JWK. 'liuma channel keygen' makes one."`
-	Regions []string `name:"region" placeholder:"CODE" help:"Region that it may serve, GB/T 2260 code of 2, 4 or 6 digits. May be given more than once."`
-	Nation  bool     `name:"nation" help:"It may serve every region."`
-	Actions []string `name:"action" placeholder:"ACTION" help:"What it may ask for: enroll, link, verify, change, freeze, reset, rebind or unfreeze. May be given more than once."`
-	Back    []string `name:"redirect-uri" placeholder:"URL" help:"Where hosted ceremonies may go back to, compared byte for byte; https, or http on the loopback. May be given more than once."`
+	ID      string   `arg:""`
+	NameZH  string   `name:"name-zh" required:"" placeholder:"NAME"`
+	NameEN  string   `name:"name-en" required:"" placeholder:"NAME"`
+	Key     string   `name:"key" required:"" placeholder:"FILE"`
+	Regions []string `name:"region" placeholder:"CODE"`
+	Nation  bool     `name:"nation"`
+	Actions []string `name:"action" placeholder:"ACTION"`
+	Back    []string `name:"redirect-uri" placeholder:"URL"`
+	Strict  bool     `name:"strict-audience"`
 }
 
 // Run registers the channel.
 func (a *channelAddCmd) Run(ctx context.Context, c *cli, t *terminal, g group) error {
 	command := g.command + " add"
 	if a.Nation == (len(a.Regions) > 0) {
-		return badUsage(command, "say where the channel may serve: --region CODE, once or more, or --nation")
+		return wrongUse(command, func(w *locale.Words) string { return w.Refused.ChannelWhere() })
 	}
 	if len(a.Actions) == 0 {
-		return badUsage(command, "say what the channel may ask for: --action, once or more: %s", joined(actionNames(liuma.Actions())))
+		return wrongUse(command, func(w *locale.Words) string { return w.Refused.ChannelWhat(joined(actionNames(liuma.Actions()))) })
 	}
-	p := admin.Client{ID: a.ID, Kind: store.ClientChannel, Name: liuma.Text{ZH: a.NameZH, EN: a.NameEN}}
+	p := admin.Client{ID: a.ID, Kind: store.ClientChannel, Name: liuma.Text{ZH: a.NameZH, EN: a.NameEN}, StrictAudience: a.Strict}
 	if a.Nation {
 		p.Regions = []liuma.Region{""}
 	}
@@ -61,13 +66,17 @@ func (a *channelAddCmd) Run(ctx context.Context, c *cli, t *terminal, g group) e
 	for _, s := range a.Actions {
 		action, err := liuma.ParseAction(s)
 		if err != nil {
-			return badUsage(command, "--action %q: want one of %s", s, joined(actionNames(liuma.Actions())))
+			return wrongUse(command, func(w *locale.Words) string {
+				return w.Refused.ChannelAction(strconv.Quote(s), joined(actionNames(liuma.Actions())))
+			})
 		}
 		p.Actions = append(p.Actions, action)
 	}
 	for _, s := range a.Back {
 		if err := oidc.CheckRedirectURI(s); err != nil {
-			return badUsage(command, "--redirect-uri %q: %v", s, err)
+			return wrongUseFor(command, err, func(w *locale.Words, why string) string {
+				return w.Refused.Option("--redirect-uri "+strconv.Quote(s), why)
+			})
 		}
 		p.RedirectURIs = append(p.RedirectURIs, s)
 	}
@@ -92,23 +101,38 @@ func (a *channelAddCmd) regions(c *cli, t *terminal, command string, out []liuma
 	for _, s := range a.Regions {
 		r, err := liuma.ParseRegion(s)
 		if err != nil || r == "" {
-			return nil, badUsage(command, "--region %q: want 2, 4 or 6 digits of GB/T 2260", s)
+			return nil, wrongUse(command, func(w *locale.Words) string { return w.Refused.ChannelRegion(strconv.Quote(s)) })
 		}
 		e, ok := all.Find(r)
 		if !ok {
 			return nil, unlistedRegion(all, r)
 		}
 		if e.Abolished != "" {
-			fmt.Fprintf(t.err, "Note: region %s.\n", describeRegion(all, r, e))
+			fmt.Fprintln(t.err, t.shown().ChannelNote(describeRegion(t.shown(), all, r, e)))
 		}
 		out = append(out, r)
 	}
 	return out, nil
 }
 
+// channelAudienceCmd is "liuma channel audience".
+type channelAudienceCmd struct {
+	ID   string `arg:""`
+	What string `arg:"" enum:"strict,any"`
+}
+
+// Run says what assertions may name, from the channel's next request on.
+func (a *channelAudienceCmd) Run(ctx context.Context, c *cli, t *terminal, g group) error {
+	done := t.shown().ClientAudienceAny
+	if a.What == "strict" {
+		done = t.shown().ClientAudienceStrict
+	}
+	return c.changeClient(ctx, t, g, done(a.ID), func(adm admin.Administration) error { return adm.SetAudience(ctx, a.ID, a.What == "strict") })
+}
+
 // channelKeygenCmd is "liuma channel keygen".
 type channelKeygenCmd struct {
-	Out string `name:"out" required:"" placeholder:"FILE" help:"Where the private key goes (PEM, mode 0600). The public key goes beside it, as FILE.pub.jwk."`
+	Out string `name:"out" required:"" placeholder:"FILE"`
 }
 
 // Run makes both files, or neither.
@@ -133,9 +157,8 @@ func (a *channelKeygenCmd) Run(t *terminal) error {
 	if err := writeNew(publicFile, 0o644, append(public, '\n')); err != nil {
 		return errors.Join(err, os.Remove(a.Out))
 	}
-	_, err = fmt.Fprintf(t.out, "Made the key %s.\n  private: %s (give it to nobody, also not to the authority)\n  public:  %s (register this one)\n",
-		pair.Public.KeyID, a.Out, publicFile)
-	return err
+	say := t.shown()
+	return t.line(say.ChannelMadeKey(pair.Public.KeyID) + "\n  " + say.ChannelPrivate(a.Out) + "\n  " + say.ChannelPublic(publicFile))
 }
 
 func writeNew(path string, mode os.FileMode, content []byte) error {

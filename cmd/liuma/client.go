@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +14,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // group is a kind of client, and the command that its commands stand under.
@@ -22,21 +23,34 @@ type group struct {
 	command string
 }
 
+// kindName is the word for a kind of clients.
+func kindName(say locale.Shown, k store.ClientKind) string {
+	switch k {
+	case store.ClientChannel:
+		return say.ClientChannel()
+	case store.ClientRegistry:
+		return say.ClientRegistry()
+	case store.ClientHotline:
+		return say.ClientHotline()
+	}
+	return say.ClientProvider()
+}
+
 // clientCmds are the commands for a client of any kind.
 type clientCmds struct {
-	List      clientListCmd      `cmd:"" help:"List them, with state and keys."`
-	Stop      clientStopCmd      `cmd:"" help:"Refuse it everywhere, from its next request on."`
-	Resume    clientResumeCmd    `cmd:"" help:"Let it in again after a stop."`
-	Rotate    clientRotateCmd    `cmd:"" help:"Add a key; the keys that it has stay good until they are removed."`
-	RemoveKey clientRemoveKeyCmd `cmd:"" help:"Take a key out of use, from the next request on."`
+	List      clientListCmd      `cmd:""`
+	Stop      clientStopCmd      `cmd:""`
+	Resume    clientResumeCmd    `cmd:""`
+	Rotate    clientRotateCmd    `cmd:""`
+	RemoveKey clientRemoveKeyCmd `cmd:""`
 }
 
 // namedAddCmd registers a client that has only a name and a key.
 type namedAddCmd struct {
-	ID     string `arg:"" help:"Identifier: 1 to 40 of a-z, 0-9 and inner hyphens. Never given out twice."`
-	NameZH string `name:"name-zh" required:"" placeholder:"NAME" help:"Registered name in Chinese."`
-	NameEN string `name:"name-en" required:"" placeholder:"NAME" help:"Registered name in English."`
-	Key    string `name:"key" required:"" placeholder:"FILE" help:"Public key on P-256: PEM or a JWK. 'liuma channel keygen' makes one."`
+	ID     string `arg:""`
+	NameZH string `name:"name-zh" required:"" placeholder:"NAME"`
+	NameEN string `name:"name-en" required:"" placeholder:"NAME"`
+	Key    string `name:"key" required:"" placeholder:"FILE"`
 }
 
 // addClient reads the key and registers the client.
@@ -45,21 +59,50 @@ func (c *cli) addClient(ctx context.Context, t *terminal, p admin.Client, keyFil
 	if p.Key, err = clientKey(keyFile); err != nil {
 		return err
 	}
-	err = c.administer(ctx, t, func(adm admin.Administration) error { return adm.AddClient(ctx, p) })
+	var others []string
+	err = c.administer(ctx, t, func(adm admin.Administration) (err error) {
+		if others, err = withKey(ctx, t.words(), adm, p); err != nil {
+			return err
+		}
+		return adm.AddClient(ctx, p)
+	})
 	if errors.Is(err, admin.ErrTaken) {
-		return fmt.Errorf("%w; choose another, or see '%s list'", err, g.command)
+		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.ClientTaken(why, g.command) })
 	}
 	if err != nil {
 		return err
 	}
-	if _, err = fmt.Fprintf(t.out, "Registered %s %s with the key %s.\n", p.Kind, p.ID, p.Key.KeyID); err != nil {
+	if len(others) > 0 {
+		fmt.Fprintln(t.err, t.shown().ClientSameKey(joined(others)))
+	}
+	if err = t.line(t.shown().ClientAdded(kindName(t.shown(), p.Kind), p.ID, p.Key.KeyID)); err != nil {
 		return err
 	}
 	conf, err := c.load()
 	if err != nil {
 		return err
 	}
-	return handover(t.out, conf, p)
+	return handover(t, conf, p)
+}
+
+// withKey are the other clients that have the key of one.
+func withKey(ctx context.Context, words *locale.Words, adm admin.Administration, p admin.Client) (out []string, err error) {
+	for _, kind := range []store.ClientKind{store.ClientChannel, store.ClientRegistry, store.ClientHotline, store.ClientProvider} {
+		all, err := adm.Clients(ctx, kind)
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range all {
+			kids, err := admin.KeyIDs(one)
+			if err != nil {
+				return nil, refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.Option(one.ID, why) })
+			}
+			if slices.Contains(kids, p.Key.KeyID) && one.ID != p.ID {
+				out = append(out, kindName(words.Shown, kind)+" "+one.ID)
+			}
+		}
+	}
+	return out, nil
 }
 
 func clientKey(file string) (jose.JSONWebKey, error) {
@@ -69,7 +112,7 @@ func clientKey(file string) (jose.JSONWebKey, error) {
 	}
 	key, err := admin.ParseKey(raw)
 	if err != nil {
-		return jose.JSONWebKey{}, fmt.Errorf("key file %s: %w; 'liuma channel keygen' makes a good one", file, err)
+		return jose.JSONWebKey{}, refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.ClientKeyFile(file, why) })
 	}
 	return key, nil
 }
@@ -79,19 +122,18 @@ func (c *cli) changeClient(ctx context.Context, t *terminal, g group, done strin
 	err := c.administer(ctx, t, f)
 	switch {
 	case errors.Is(err, admin.ErrUnknown):
-		return fmt.Errorf("%w; '%s list' shows what there is", err, g.command)
+		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.ClientUnknown(why, g.command) })
 	case errors.Is(err, admin.ErrLastKey):
-		return fmt.Errorf("%w; add the new key first, or stop the party", err)
+		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.ClientLastKey(why) })
 	case err != nil:
 		return err
 	}
-	_, err = fmt.Fprintln(t.out, done)
-	return err
+	return t.line(done)
 }
 
 // clientListCmd lists the clients of a group.
 type clientListCmd struct {
-	JSON bool `name:"json" help:"Print one JSON object a line."`
+	JSON bool `name:"json"`
 }
 
 // Run lists them.
@@ -101,28 +143,28 @@ func (a *clientListCmd) Run(ctx context.Context, c *cli, t *terminal, g group) e
 
 // clientStopCmd stops a client.
 type clientStopCmd struct {
-	ID string `arg:"" help:"Its identifier."`
+	ID string `arg:""`
 }
 
 // Run stops it.
 func (a *clientStopCmd) Run(ctx context.Context, c *cli, t *terminal, g group) error {
-	return c.changeClient(ctx, t, g, "Stopped "+a.ID+".", func(adm admin.Administration) error { return adm.StopClient(ctx, g.kind, a.ID) })
+	return c.changeClient(ctx, t, g, t.shown().ClientDidStop(a.ID), func(adm admin.Administration) error { return adm.StopClient(ctx, g.kind, a.ID) })
 }
 
 // clientResumeCmd lets a client in again.
 type clientResumeCmd struct {
-	ID string `arg:"" help:"Its identifier."`
+	ID string `arg:""`
 }
 
 // Run resumes it.
 func (a *clientResumeCmd) Run(ctx context.Context, c *cli, t *terminal, g group) error {
-	return c.changeClient(ctx, t, g, "Resumed "+a.ID+".", func(adm admin.Administration) error { return adm.ResumeClient(ctx, g.kind, a.ID) })
+	return c.changeClient(ctx, t, g, t.shown().ClientDidResume(a.ID), func(adm admin.Administration) error { return adm.ResumeClient(ctx, g.kind, a.ID) })
 }
 
 // clientRotateCmd adds a key.
 type clientRotateCmd struct {
-	ID  string `arg:"" help:"Its identifier."`
-	Key string `name:"key" required:"" placeholder:"FILE" help:"The new public key on P-256: PEM or a JWK."`
+	ID  string `arg:""`
+	Key string `name:"key" required:"" placeholder:"FILE"`
 }
 
 // Run adds the key.
@@ -131,19 +173,19 @@ func (a *clientRotateCmd) Run(ctx context.Context, c *cli, t *terminal, g group)
 	if err != nil {
 		return err
 	}
-	done := fmt.Sprintf("Added the key %s to %s. Once it signs with that one, remove the old: %s remove-key %s KID", key.KeyID, a.ID, g.command, a.ID)
+	done := t.shown().ClientDidRotate(a.ID, key.KeyID, g.command+" remove-key "+a.ID+" KID")
 	return c.changeClient(ctx, t, g, done, func(adm admin.Administration) error { return adm.AddClientKey(ctx, g.kind, a.ID, key) })
 }
 
 // clientRemoveKeyCmd removes a key.
 type clientRemoveKeyCmd struct {
-	ID  string `arg:"" help:"Its identifier."`
-	KID string `arg:"" name:"kid" help:"The kid of the key, as 'list' shows it. Put -- before one that starts with a hyphen."`
+	ID  string `arg:""`
+	KID string `arg:"" name:"kid"`
 }
 
 // Run removes the key.
 func (a *clientRemoveKeyCmd) Run(ctx context.Context, c *cli, t *terminal, g group) error {
-	return c.changeClient(ctx, t, g, "Removed the key "+a.KID+" from "+a.ID+".", func(adm admin.Administration) error {
+	return c.changeClient(ctx, t, g, t.shown().ClientDidRemoveKey(a.ID, a.KID), func(adm admin.Administration) error {
 		return adm.RemoveClientKey(ctx, g.kind, a.ID, a.KID)
 	})
 }
@@ -159,6 +201,7 @@ type clientView struct {
 	Regions []string  `json:"regions,omitempty"`
 	Actions []string  `json:"actions,omitempty"`
 	Back    []string  `json:"redirect_uris,omitempty"`
+	Strict  bool      `json:"strict_audience,omitempty"`
 	Keys    []string  `json:"keys"` // kids
 	At      time.Time `json:"registered_at"`
 }
@@ -174,8 +217,7 @@ func (c *cli) list(ctx context.Context, t *terminal, g group, asJSON bool) error
 		return err
 	}
 	if len(found) == 0 && !asJSON {
-		_, err := fmt.Fprintf(t.out, "No %s is registered; '%s add' registers one.\n", g.kind, g.command)
-		return err
+		return t.line(t.shown().ClientNone(kindName(t.shown(), g.kind), g.command))
 	}
 	for _, row := range found {
 		v, err := viewClient(row)
@@ -185,7 +227,7 @@ func (c *cli) list(ctx context.Context, t *terminal, g group, asJSON bool) error
 		if asJSON {
 			err = json.NewEncoder(t.out).Encode(v)
 		} else {
-			err = v.print(t.out)
+			err = v.print(t, row.Regions)
 		}
 		if err != nil {
 			return err
@@ -194,40 +236,61 @@ func (c *cli) list(ctx context.Context, t *terminal, g group, asJSON bool) error
 	return nil
 }
 
+// stateStopped is the state of a client that was stopped.
+const stateStopped = "stopped"
+
 func viewClient(row store.Client) (clientView, error) {
 	kids, err := admin.KeyIDs(row)
 	if err != nil {
-		return clientView{}, fmt.Errorf("%s: %w", row.ID, err)
+		return clientView{}, refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.Option(row.ID, why) })
 	}
 	v := clientView{
 		ID: row.ID, Kind: string(row.Kind), NameZH: row.Name.ZH, NameEN: row.Name.EN, State: "active",
 		StandIn: row.StandIn, Regions: regionNames(row.Regions), Actions: actionNames(row.Actions),
-		Back: row.RedirectURIs, Keys: kids, At: row.At.UTC(),
+		Back: row.RedirectURIs, Strict: row.StrictAudience, Keys: kids, At: row.At.UTC(),
 	}
 	if row.Stopped {
-		v.State = "stopped"
+		v.State = stateStopped
 	}
 	return v, nil
 }
 
 // print writes one client as a few lines: names are of any width, so columns
 // would not line up.
-func (v clientView) print(w io.Writer) error {
-	standIn := ""
+func (v clientView) print(t *terminal, regions []liuma.Region) error {
+	say := t.shown()
+	state := say.ClientActive()
+	if v.State == stateStopped {
+		state = say.ClientStopped()
+	}
 	if v.StandIn {
-		standIn = ", a stand-in that proves nothing"
+		state = say.ClientStandIn(state)
 	}
-	_, err := fmt.Fprintf(w, "%s  %s / %s  (%s%s)\n", v.ID, v.NameZH, v.NameEN, v.State, standIn)
-	if err == nil && len(v.Actions) > 0 {
-		_, err = fmt.Fprintf(w, "  regions: %s\n  actions: %s\n", joined(v.Regions), joined(v.Actions))
+	line := func(label string, values []string) { fmt.Fprintf(t.out, "  %s %s\n", padded(label, 8), joined(values)) }
+	fmt.Fprintf(t.out, "%s  %s / %s  (%s)\n", v.ID, v.NameZH, v.NameEN, state)
+	if len(v.Actions) > 0 {
+		line(say.ClientRegions(), shownRegions(say, regions))
+		line(say.ClientActions(), v.Actions)
 	}
-	if err == nil && len(v.Back) > 0 {
-		_, err = fmt.Fprintf(w, "  back to: %s\n", joined(v.Back))
+	if len(v.Back) > 0 {
+		line(say.ClientBack(), v.Back)
 	}
-	if err == nil {
-		_, err = fmt.Fprintf(w, "  keys:    %s\n", joined(v.Keys))
+	if v.Strict {
+		fmt.Fprintln(t.out, "  "+say.ClientAudience())
 	}
+	_, err := fmt.Fprintf(t.out, "  %s %s\n", padded(say.ClientKeys(), 8), joined(v.Keys))
 	return err
+}
+
+// shownRegions are regions as a person reads them.
+func shownRegions(say locale.Shown, rs []liuma.Region) []string {
+	out := regionNames(rs)
+	for i, r := range rs {
+		if r == "" {
+			out[i] = say.ClientNation()
+		}
+	}
+	return out
 }
 
 func regionNames(rs []liuma.Region) []string {

@@ -4,23 +4,22 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // clockCmd is "liuma clock".
 type clockCmd struct {
-	Show   clockShowCmd   `cmd:"" help:"Compare the machine's clock with the time that locks, waits and rations go by."`
-	Accept clockAcceptCmd `cmd:"" help:"Move that time up to the machine's clock, of a running server and its keepers. It is recorded, and nothing takes it back: look at a second clock first."`
+	Show   clockShowCmd   `cmd:""`
+	Accept clockAcceptCmd `cmd:""`
 }
 
 // clockShowCmd is "liuma clock show".
 type clockShowCmd struct {
-	JSON bool `name:"json" help:"Print one JSON object."`
+	JSON bool `name:"json"`
 }
 
 // Run shows the times.
@@ -33,33 +32,34 @@ func (a *clockShowCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		if a.JSON {
 			return json.NewEncoder(t.out).Encode(s)
 		}
-		return printClock(t.out, s)
+		return printClock(t, s)
 	})
 }
 
-func printClock(w io.Writer, s admin.ClockState) error {
+func printClock(t *terminal, s admin.ClockState) error {
 	const layout = "2006-01-02 15:04:05 MST"
-	_, err := fmt.Fprintf(w, "machine's clock  %s\n  database       %s\n", s.Wall.Format(layout), beside(s.High, s.Wall, layout))
+	say := t.shown()
+	err := errors.Join(t.line(padded(say.ClockMachine(), 15)+"  "+s.Wall.Format(layout)), t.line("  "+padded(say.ClockDatabase(), 14)+" "+beside(say, s.High, s.Wall, layout)))
 	for _, k := range s.Keepers {
 		if err == nil {
-			_, err = fmt.Fprintf(w, "  %-14s %s\n", k.ID, beside(k.High, s.Wall, layout))
+			err = t.line("  " + padded(k.ID, 14) + " " + beside(say, k.High, s.Wall, layout))
 		}
 	}
 	if err == nil && s.Behind {
-		_, err = fmt.Fprintln(w, "NOTHING IS SERVED: the machine's clock is more than a minute behind. Set it right.")
+		err = t.line(say.ClockStopped())
 	}
 	return err
 }
 
 // beside shows a time and how far it is from the machine's clock.
-func beside(at, wall time.Time, layout string) string {
+func beside(say locale.Shown, at, wall time.Time, layout string) string {
 	switch d := wall.Sub(at).Truncate(time.Second); {
 	case d > 0:
-		return fmt.Sprintf("%s, %s behind the machine's clock", at.Format(layout), d)
+		return say.ClockBehind(at.Format(layout), d.String())
 	case d < 0:
-		return fmt.Sprintf("%s, %s ahead of the machine's clock", at.Format(layout), -d)
+		return say.ClockAhead(at.Format(layout), (-d).String())
 	}
-	return "the same"
+	return say.ClockSame()
 }
 
 // clockAcceptCmd is "liuma clock accept".
@@ -77,15 +77,15 @@ func (a *clockAcceptCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		s, err := adm.AcceptClock(ctx, reason)
 		switch {
 		case errors.Is(err, clock.ErrNotAhead):
-			return errors.New("there is nothing to accept: the machine's clock is not ahead; 'liuma clock show' compares them")
+			return refuse(func(w *locale.Words) string { return w.Refused.ClockNothing() })
 		case errors.Is(err, clock.ErrBehind):
-			return errors.New("the machine's clock is behind the time that was kept, which never falls: set the machine's clock right")
+			return refuse(func(w *locale.Words) string { return w.Refused.ClockBehind() })
 		case err != nil:
 			return err
 		}
-		if _, err := fmt.Fprintln(t.out, "Accepted and recorded."); err != nil {
+		if err := t.line(t.shown().ClockAccepted()); err != nil {
 			return err
 		}
-		return printClock(t.out, s)
+		return printClock(t, s)
 	})
 }

@@ -10,10 +10,10 @@ import (
 
 // completionCmd is "liuma completion".
 type completionCmd struct {
-	Bash  completionBashCmd  `cmd:"" help:"Print the script for bash: source <(liuma completion bash)."`
-	Zsh   completionZshCmd   `cmd:"" help:"Print the script for zsh: source <(liuma completion zsh)."`
-	Fish  completionFishCmd  `cmd:"" help:"Print the script for fish: liuma completion fish | source."`
-	Words completionWordsCmd `cmd:"" hidden:"" help:"Print what may stand in place of the last word."`
+	Bash  completionBashCmd  `cmd:""`
+	Zsh   completionZshCmd   `cmd:""`
+	Fish  completionFishCmd  `cmd:""`
+	Words completionWordsCmd `cmd:"" hidden:""`
 }
 
 type (
@@ -53,7 +53,7 @@ func printScript(t *terminal, script string) error {
 
 // completionWordsCmd is what the scripts ask.
 type completionWordsCmd struct {
-	Words []string `arg:"" optional:"" help:"The words after liuma, up to the one that is being typed."`
+	Words []string `arg:"" optional:""`
 }
 
 // Run prints one candidate a line.

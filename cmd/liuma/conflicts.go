@@ -4,24 +4,24 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // conflictsCmd is "liuma registry conflicts".
 type conflictsCmd struct {
-	List    conflictsListCmd    `cmd:"" help:"List rows of imports that are about another person than the one registered under their number; names and numbers are masked."`
-	Show    conflictsShowCmd    `cmd:"" help:"Show one of them beside the registered person."`
-	Keep    conflictsKeepCmd    `cmd:"" help:"Decide that the registered person stays; the row is left out from now on."`
-	Replace conflictsReplaceCmd `cmd:"" help:"Decide that the number is that of the row's person. An e-card under it is frozen, and opened at the counter alone."`
+	List    conflictsListCmd    `cmd:""`
+	Show    conflictsShowCmd    `cmd:""`
+	Keep    conflictsKeepCmd    `cmd:""`
+	Replace conflictsReplaceCmd `cmd:""`
 }
 
 // conflictsListCmd is "liuma registry conflicts list".
 type conflictsListCmd struct {
-	JSON bool `name:"json" help:"Print one JSON object a line."`
+	JSON bool `name:"json"`
 }
 
 // Run lists page by page.
@@ -34,7 +34,7 @@ func (a *conflictsListCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 				return err
 			}
 			for _, v := range page {
-				if err := a.print(t.out, v); err != nil {
+				if err := a.print(t, v); err != nil {
 					return err
 				}
 				after, none = v.ID, false
@@ -46,28 +46,28 @@ func (a *conflictsListCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		if !none || a.JSON {
 			return nil
 		}
-		_, err := fmt.Fprintln(t.out, "No conflict is to be decided.")
-		return err
+		return t.line(t.shown().ConflictNone())
 	})
 }
 
-func (a *conflictsListCmd) print(w io.Writer, v registry.ConflictView) error {
+func (a *conflictsListCmd) print(t *terminal, v registry.ConflictView) error {
 	if a.JSON {
-		return json.NewEncoder(w).Encode(v)
+		return json.NewEncoder(t.out).Encode(v)
 	}
-	card := "no e-card"
+	say := t.shown()
+	card := say.ConflictNoCard()
 	if v.HasCard {
-		card = "e-card"
+		card = say.ConflictCard()
 	}
-	_, err := fmt.Fprintf(w, "%s  %s  %s  registered %s  imported %s  %s\n",
-		v.ID, v.At.UTC().Format(time.RFC3339), v.IDNumber, v.Registered.Name, v.Imported.Name, card)
+	_, err := fmt.Fprintf(t.out, "%s  %s  %s  %s %s  %s %s  %s\n", v.ID, v.At.UTC().Format(time.RFC3339), v.IDNumber,
+		say.ConflictListedRegistered(), v.Registered.Name, say.ConflictListedImported(), v.Imported.Name, card)
 	return err
 }
 
 // conflictsShowCmd is "liuma registry conflicts show".
 type conflictsShowCmd struct {
-	ID   string `arg:"" help:"The conflict, as the list names it."`
-	JSON bool   `name:"json" help:"Print one JSON object."`
+	ID   string `arg:""`
+	JSON bool   `name:"json"`
 }
 
 // Run shows both people.
@@ -80,34 +80,37 @@ func (a *conflictsShowCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		if a.JSON {
 			return json.NewEncoder(t.out).Encode(v)
 		}
-		fmt.Fprintf(t.out, "ID number  %s\nSince      %s\n", v.IDNumber, v.At.UTC().Format(time.RFC3339))
-		sideLine(t.out, "Registered", v.Registered)
-		sideLine(t.out, "Imported", v.Imported)
+		say := t.shown()
+		row := func(label, said string) { fmt.Fprintf(t.out, "%s %s\n", padded(label, 10), said) }
+		row(say.ConflictNumber(), v.IDNumber)
+		row(say.ConflictSince(), v.At.UTC().Format(time.RFC3339))
+		row(say.ConflictRegistered(), side(say, v.Registered))
+		row(say.ConflictImported(), side(say, v.Imported))
 		switch {
 		case v.KeptAt != nil:
-			fmt.Fprintf(t.out, "Decided on %s: the registered person stays.\n", v.KeptAt.UTC().Format(time.RFC3339))
+			return t.line(say.ConflictDecided(v.KeptAt.UTC().Format(time.RFC3339)))
 		case v.HasCard:
-			fmt.Fprintln(t.out, "There is an e-card under the number. 'replace' freezes it until the counter opens it, and tells its bound phone.")
+			return t.line(say.ConflictFreezes())
 		}
 		return nil
 	})
 }
 
-func sideLine(w io.Writer, title string, s registry.Side) {
-	died := ""
-	if s.Died {
-		died = ", died"
-	}
+func side(say locale.Shown, s registry.Side) string {
 	phone := s.Phone
 	if phone == "" {
-		phone = "no phone"
+		phone = say.ConflictNoPhone()
 	}
-	fmt.Fprintf(w, "%-10s %s, %s, card %s %s%s, region %s\n", title, s.Name, phone, s.CardNo, s.Physical, died, s.Region)
+	said := say.ConflictSide
+	if s.Died {
+		said = say.ConflictSideDied
+	}
+	return said(s.Name, phone, s.CardNo, string(s.Physical), string(s.Region))
 }
 
 // conflictsKeepCmd is "liuma registry conflicts keep".
 type conflictsKeepCmd struct {
-	ID string `arg:"" help:"The conflict, as the list names it."`
+	ID string `arg:""`
 	reasonFlag
 }
 
@@ -121,14 +124,13 @@ func (a *conflictsKeepCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		if err := adm.KeepConflict(ctx, a.ID, reason); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintln(t.out, "The registered person stays. The row is left out when it is imported again.")
-		return err
+		return t.line(t.shown().ConflictKept())
 	})
 }
 
 // conflictsReplaceCmd is "liuma registry conflicts replace".
 type conflictsReplaceCmd struct {
-	ID string `arg:"" help:"The conflict, as the list names it."`
+	ID string `arg:""`
 	reasonFlag
 }
 
@@ -144,10 +146,8 @@ func (a *conflictsReplaceCmd) Run(ctx context.Context, c *cli, t *terminal) erro
 			return err
 		}
 		if out.Card == "" {
-			_, err = fmt.Fprintln(t.out, "The number is the imported person's now. There was no e-card under it.")
-		} else {
-			_, err = fmt.Fprintf(t.out, "The number is the imported person's now. The e-card %s was the other person's: it is frozen until the counter opens it, and its bound phone is told.\n", out.Card)
+			return t.line(t.shown().ConflictReplaced())
 		}
-		return err
+		return t.line(t.shown().ConflictReplacedCard(out.Card))
 	})
 }

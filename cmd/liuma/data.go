@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,13 +16,14 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
 	"github.com/liuma-pin/liuma/internal/vault"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // load reads the configuration of the data directory.
 func (c *cli) load() (config.Config, error) {
 	conf, err := config.Load(c.Data)
 	if errors.Is(err, fs.ErrNotExist) {
-		return conf, fmt.Errorf("%s is not a data directory (it has no %s); make one with 'liuma init DIR', or name one with --data or LIUMA_DATA", c.Data, config.FileName)
+		return conf, refuseFor(err, func(w *locale.Words, _ string) string { return w.Refused.DataNone(c.Data, config.FileName) })
 	}
 	return conf, err
 }
@@ -35,7 +35,7 @@ func (c *cli) administer(ctx context.Context, t *terminal, f func(admin.Administ
 	if err != nil {
 		return err
 	}
-	a, err := server.Administer(ctx, server.AdministerConfig{Dir: c.Data, Config: conf})
+	a, err := server.Administer(ctx, server.AdministerConfig{Dir: c.Data, Config: conf, Origin: from()})
 	if errors.Is(err, sqlite.ErrInUse) {
 		return &inUseError{c.Data}
 	}
@@ -51,8 +51,12 @@ func (c *cli) administer(ctx context.Context, t *terminal, f func(admin.Administ
 type inUseError struct{ dir string }
 
 func (e *inUseError) Error() string {
-	return fmt.Sprintf("%s is in use by another process, which does not answer at %s: it may be starting or stopping, or another command may be at work; wait a moment and try again, and see the server's log if that does not help",
-		e.dir, admindoor.SocketName)
+	return e.Told(locale.In(locale.English), nil)
+}
+
+// Told says it in a language.
+func (e *inUseError) Told(w *locale.Words, _ func(error) string) string {
+	return w.Refused.DataInUseSilent(e.dir, admindoor.SocketName)
 }
 
 func (e *inUseError) Unwrap() error { return sqlite.ErrInUse }
@@ -62,19 +66,19 @@ func (e *inUseError) Unwrap() error { return sqlite.ErrInUse }
 func explainOpen(dir string, err error) error {
 	switch {
 	case errors.Is(err, sqlite.ErrInUse):
-		return fmt.Errorf("%s is in use by another process; stop 'liuma serve' there, or wait until the other command is done, and try again", dir)
+		return refuse(func(w *locale.Words) string { return w.Refused.DataInUse(dir) })
 	case errors.Is(err, ledger.ErrLeased):
-		return fmt.Errorf("%s does not open: another process has the directory of a keeper; stop it, and try again: %w", dir, err)
+		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.DataLeased(dir, why) })
 	case errors.Is(err, keeper.ErrTooFew):
-		return fmt.Errorf("%s does not open: %w. Look whether their disks are mounted; if they are lost, restore those directories, with the database of the same moment, from a backup ('Lost keepers' in docs/OPERATIONS.md)", dir, err)
+		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.DataTooFew(dir, why) })
 	case errors.Is(err, sqlite.ErrTooNew):
-		return fmt.Errorf("%s was written by a later release of liuma; use that release, or restore a backup", dir)
+		return refuse(func(w *locale.Words) string { return w.Refused.DataTooNew(dir) })
 	case errors.Is(err, store.ErrOldDatabase), errors.Is(err, vault.ErrNoHeads):
-		return fmt.Errorf("%s does not open: %w. If you restored it on purpose, record that with 'liuma heads accept --reason TEXT'; if not, somebody put an old database back or took the file away: restore the newest backup, and see docs/OPERATIONS.md", dir, err)
+		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.DataOld(dir, why) })
 	case errors.Is(err, vault.ErrHeads):
-		return fmt.Errorf("%s does not open: %w. Restore the file from the newest backup; without one, remove it and see 'liuma heads accept --help'", dir, err)
+		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.DataHeads(dir, why) })
 	}
-	return fmt.Errorf("%s does not open: %w", dir, err)
+	return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.DataClosed(dir, why) })
 }
 
 // create makes a file that must not exist yet. done keeps it if the command
@@ -82,7 +86,7 @@ func explainOpen(dir string, err error) error {
 func create(path string, mode fs.FileMode) (f *os.File, done func(error) error, err error) {
 	f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, nil, fmt.Errorf("%s exists already; choose another name, or remove it first", path)
+		return nil, nil, refuse(func(w *locale.Words) string { return w.Refused.DataExists(path) })
 	}
 	if err != nil {
 		return nil, nil, err
@@ -106,10 +110,10 @@ const maxKeyFile = 64 << 10
 func readKey(path string) (raw []byte, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("key file: %w", err)
+		return nil, refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.DataKeyFile(why) })
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxKeyFile {
-		return nil, fmt.Errorf("key file %s: not a file of at most %d bytes", filepath.Base(path), maxKeyFile)
+		return nil, refuse(func(w *locale.Words) string { return w.Refused.DataKeyFileSize(filepath.Base(path), num(maxKeyFile)) })
 	}
 	return os.ReadFile(path)
 }

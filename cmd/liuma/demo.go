@@ -10,31 +10,32 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/demo"
 	"github.com/liuma-pin/liuma/internal/server"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // demoCmd is "liuma demo".
 type demoCmd struct {
-	Once    bool   `name:"once" help:"End after the play instead of serving on, with status 0 only if every step went as it should."`
-	Keep    bool   `name:"keep" help:"Leave the directory behind at the end. Without it, and without --dir, everything is removed again."`
-	People  int    `name:"people" default:"10000" placeholder:"N" help:"How many made-up people are in the registry, 20 or more."`
-	Seed    uint64 `name:"seed" default:"1" help:"The same seed casts the same people."`
-	Dir     string `name:"dir" placeholder:"DIR" help:"New or empty directory to play in. Default: a fresh one among the temporary files."`
-	Listen  string `name:"listen" default:"127.0.0.1:0" placeholder:"HOST:PORT" help:"Loopback address of the server; port 0 takes any free one."`
-	Seconds int    `name:"seconds" default:"8" help:"How long the Argon2id hash is guessed at, 1 to 600."`
-	LAN     bool   `name:"lan" help:"Serve window, channels and hosted pages by TLS on this machine's LAN address, with a certificate of its own, and show a QR code for your phone. Everybody on the network can open it."`
-	Host    string `name:"host" placeholder:"IP" help:"With --lan: the address to be reached at. Default: a private one of this machine."`
-	Port    int    `name:"port" placeholder:"N" help:"With --lan: the first of four ports in a row. Default: any free ones."`
-	Log     bool   `name:"log" help:"Show the server's log on standard error."`
+	Once    bool   `name:"once"`
+	Keep    bool   `name:"keep"`
+	People  int    `name:"people" default:"10000" placeholder:"N"`
+	Seed    uint64 `name:"seed" default:"1"`
+	Dir     string `name:"dir" placeholder:"DIR"`
+	Listen  string `name:"listen" default:"127.0.0.1:0" placeholder:"HOST:PORT"`
+	Seconds int    `name:"seconds" default:"8"`
+	LAN     bool   `name:"lan"`
+	Host    string `name:"host" placeholder:"IP"`
+	Port    int    `name:"port" placeholder:"N"`
+	Log     bool   `name:"log"`
 }
 
 // Run plays the demo.
 func (d *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 	const maxSeconds = 600
 	if d.Seconds < 1 || d.Seconds > maxSeconds {
-		return badUsage("liuma demo", "--seconds %d: want 1 to %d", d.Seconds, maxSeconds)
+		return wrongUse("liuma demo", func(w *locale.Words) string { return w.Refused.DemoSeconds(num(d.Seconds), num(maxSeconds)) })
 	}
 	if !d.LAN && (d.Host != "" || d.Port != 0) {
-		return badUsage("liuma demo", "--host and --port go with --lan")
+		return wrongUse("liuma demo", func(w *locale.Words) string { return w.Refused.DemoLan() })
 	}
 	logger := slog.New(slog.DiscardHandler)
 	if d.Log {
@@ -51,7 +52,7 @@ func (d *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 			defer func() { err = errors.Join(err, d.sweep(t, dir)) }()
 		}
 	} else if there, err := os.ReadDir(dir); err == nil && len(there) > 0 {
-		return fmt.Errorf("%s is not empty; choose a new directory, or none", dir)
+		return refuse(func(w *locale.Words) string { return w.Refused.DemoNotEmpty(dir) })
 	}
 	if d.Keep || d.Dir != "" {
 		defer d.leave(t, dir)
@@ -59,7 +60,7 @@ func (d *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 	err = demo.Run(ctx, demo.Config{
 		Dir: dir, Listen: d.Listen, People: d.People, Seed: d.Seed,
 		Guessing: time.Duration(d.Seconds) * time.Second, Once: d.Once, Removed: d.Dir == "" && !d.Keep,
-		Out: t.out, Terminal: isTerminal(t.out), Progress: t.err, ProgressTerminal: isTerminal(t.err),
+		Out: t.out, Lang: t.words().Lang(), Terminal: isTerminal(t.out), Progress: t.err, ProgressTerminal: isTerminal(t.err),
 		Logger: logger, LAN: d.lan(),
 		Beside: func(ctx context.Context, dir string, s *server.System) (shut func()) {
 			return s.ServeAdmin(ctx, dir)
@@ -74,15 +75,17 @@ func (d *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 // sweep removes what the demo made, and says so where a person watched it.
 func (d *demoCmd) sweep(t *terminal, dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("%s is left behind: %w", dir, err)
+		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.DemoLeft(dir, why) })
 	}
-	_, err := fmt.Fprintf(t.out, "\n已删除演示目录 %[1]s。\nRemoved the demo's directory %[1]s; nothing is left behind.\n", dir)
+	said := locale.Both(func(w *locale.Words) string { return w.Terminal.DemoRemoved(dir) })
+	_, err := fmt.Fprintf(t.out, "\n%s\n%s\n", said.ZH, said.EN)
 	return err
 }
 
 // leave says what is left behind, and how it is removed.
 func (d *demoCmd) leave(t *terminal, dir string) {
-	fmt.Fprintf(t.out, "\n演示数据、密钥和虚构的人都留在 %[1]s。\nThe demo's data, keys and made-up people are left in %[1]s; remove them with: rm -r %[1]s\n", dir)
+	said := locale.Both(func(w *locale.Words) string { return w.Terminal.DemoLeft(dir) })
+	fmt.Fprintf(t.out, "\n%s\n%s\n", said.ZH, said.EN)
 }
 
 // lan says how other devices reach the demo; nil where they do not.

@@ -12,13 +12,13 @@ import (
 
 // evidenceCmd is "liuma evidence".
 type evidenceCmd struct {
-	Provider providerCmd `cmd:"" help:"The providers that say who a holder is."`
-	StandIn  standInCmd  `cmd:"" name:"stand-in" help:"Run a provider that proves nothing, beside a server for development."`
+	Provider providerCmd `cmd:""`
+	StandIn  standInCmd  `cmd:"" name:"stand-in"`
 }
 
 // providerCmd is "liuma evidence provider".
 type providerCmd struct {
-	Add providerAddCmd `cmd:"" help:"Register a provider with its public key."`
+	Add providerAddCmd `cmd:""`
 	clientCmds
 }
 
@@ -31,7 +31,7 @@ func (providerCmd) AfterApply(k *kong.Context) error {
 // providerAddCmd is "liuma evidence provider add".
 type providerAddCmd struct {
 	namedAddCmd
-	StandIn bool `name:"stand-in" help:"It stands in for a real provider and proves nothing. Its evidence counts only where the configuration allows stand-ins."`
+	StandIn bool `name:"stand-in"`
 }
 
 // Run registers the provider.

@@ -8,80 +8,84 @@ import (
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // handover prints what the developer of a new client has to know, in one block to
 // copy. Nothing in it is secret.
-func handover(w io.Writer, conf config.Config, p admin.Client) error {
+func handover(t *terminal, conf config.Config, p admin.Client) error {
 	var b strings.Builder
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-14s %s\n", name, fmt.Sprintf(format, args...))
-	}
-	fmt.Fprintf(&b, "Send this to its developer; nothing in it is secret:\n\n  %s %s · %s / %s\n", p.Kind, p.ID, p.Name.ZH, p.Name.EN)
-	line("client id", "%s", p.ID)
-	line("key id (kid)", "%s", p.Key.KeyID)
-	line("issuer", "%s", conf.Issuer)
+	say := t.shown()
+	line := func(name, said string) { fmt.Fprintf(&b, "  %s %s\n", padded(name, 14), said) }
+	fmt.Fprintf(&b, "%s\n\n  %s %s · %s / %s\n", say.HandoverSend(), kindName(t.shown(), p.Kind), p.ID, p.Name.ZH, p.Name.EN)
+	line(say.HandoverClientID(), p.ID)
+	line(say.HandoverKid(), p.Key.KeyID)
+	line(say.HandoverIssuer(), conf.Issuer)
 	if p.Kind == store.ClientProvider {
-		line("evidence", "JWS with ES256, typ liuma-evidence+jwt, iss %s, aud %s", p.ID, conf.Issuer)
+		line(say.HandoverEvidence(), say.HandoverEvidenceForm(p.ID, conf.Issuer))
 		if p.StandIn {
-			line("stand-in", "%s", standInWords(conf.AllowStandIn))
+			line(say.HandoverStandIn(), standInWords(say, conf.AllowStandIn))
 		}
-		line("read", "docs/SEALING.md, “The holder's hash in evidence”")
-		return finish(w, &b)
+		line(say.HandoverRead(), say.HandoverReadEvidence())
+		return finish(t.out, &b)
 	}
 	api := conf.APIAddress()
 	if api == "" {
 		api = "https://…"
-		line("API", "the public address of the channel door (%s): say it here, or once as api: in %s", conf.Channel.Listen, config.FileName)
+		line(say.HandoverAPI(), say.HandoverAPIUnknown(conf.Channel.Listen, config.FileName))
 	} else {
-		line("API", "%s", api)
+		line(say.HandoverAPI(), api)
 	}
-	line("API tokens", "aud %s/v1, typ liuma-native+jwt, at most five minutes", conf.Issuer)
-	line("OpenAPI", "%s/openapi.json", api)
+	line(say.HandoverTokens(), say.HandoverTokensForm(conf.Issuer))
+	line(say.HandoverOpenapi(), api+"/openapi.json")
 	switch p.Kind {
 	case store.ClientChannel:
-		channelHandover(line, conf, p, api)
+		channelHandover(line, say, conf, p, api)
 	case store.ClientRegistry:
-		line("reports", "POST %s/v1/physical-card-status", api)
-		line("read", "docs/API.md, “Physical card”")
+		line(say.HandoverReports(), "POST "+api+"/v1/physical-card-status")
+		line(say.HandoverRead(), say.HandoverReadPhysical())
 	case store.ClientHotline:
-		line("freezes", "POST %s/v1/hotline-freezes", api)
-		line("read", "docs/API.md, “Freeze by hotline”")
+		line(say.HandoverFreezes(), "POST "+api+"/v1/hotline-freezes")
+		line(say.HandoverRead(), say.HandoverReadFreeze())
 	}
-	line("a token", "liuma channel token --client %s --key PRIVATE_KEY_FILE --issuer %s --api %s", p.ID, conf.Issuer, api)
-	return finish(w, &b)
+	line(say.HandoverToken(), fmt.Sprintf("liuma channel token --client %s --key PRIVATE_KEY_FILE --issuer %s --api %s", p.ID, conf.Issuer, api))
+	return finish(t.out, &b)
 }
 
 // channelHandover adds what only a channel has: the hosted door, and what it was
 // registered for.
-func channelHandover(line func(string, string, ...any), conf config.Config, p admin.Client, api string) {
-	line("JWKS", "%s/.well-known/jwks.json", api)
+func channelHandover(line func(name, said string), say locale.Shown, conf config.Config, p admin.Client, api string) {
+	line(say.HandoverJwks(), api+"/.well-known/jwks.json")
 	if conf.Hosted.Listen != "" {
-		line("discovery", "%s/.well-known/openid-configuration", conf.Issuer)
-		line("  pushes", "%s/par", conf.Issuer)
-		line("  browser", "%s/authorize", conf.Issuer)
-		line("  codes", "%s/token", conf.Issuer)
-		line("  assertions", "aud %s, typ JWT, each good for one call", conf.Issuer)
+		line(say.HandoverDiscovery(), conf.Issuer+"/.well-known/openid-configuration")
+		line("  "+say.HandoverPushes(), conf.Issuer+"/par")
+		line("  "+say.HandoverBrowser(), conf.Issuer+"/authorize")
+		line("  "+say.HandoverCodes(), conf.Issuer+"/token")
+		assertions := say.HandoverAssertionsForm
+		if p.StrictAudience {
+			assertions = say.HandoverAssertionsStrict
+		}
+		line("  "+say.HandoverAssertions(), assertions(conf.Issuer))
 	}
-	line("regions", "%s", joined(regionNames(p.Regions)))
-	line("actions", "%s", joined(actionNames(p.Actions)))
+	line(say.HandoverRegions(), joined(shownRegions(say, p.Regions)))
+	line(say.HandoverActions(), joined(actionNames(p.Actions)))
 	switch {
 	case len(p.RedirectURIs) > 0:
-		line("redirect URIs", "%s (compared byte for byte)", joined(p.RedirectURIs))
+		line(say.HandoverRedirects(), say.HandoverCompared(joined(p.RedirectURIs)))
 	case conf.Hosted.Listen != "":
-		line("redirect URIs", "none: the hosted door serves it no page")
+		line(say.HandoverRedirects(), say.HandoverNoRedirects())
 	}
 	if conf.AllowStandIn {
-		line("evidence", "'liuma evidence stand-in' signs it here: for development only, it proves nothing")
+		line(say.HandoverEvidence(), say.HandoverEvidenceTrial())
 	}
-	line("read", "docs/CHANNELS.md; a whole sample is in examples/channel")
+	line(say.HandoverRead(), say.HandoverReadChannels())
 }
 
-func standInWords(allowed bool) string {
+func standInWords(say locale.Shown, allowed bool) string {
 	if allowed {
-		return "it proves nothing; the configuration allows that"
+		return say.HandoverStandInAllowed()
 	}
-	return "it proves nothing, and counts for nothing: the configuration does not allow stand-ins"
+	return say.HandoverStandInUseless()
 }
 
 func finish(w io.Writer, b *strings.Builder) error {

@@ -3,17 +3,17 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
 	"github.com/liuma-pin/liuma/internal/vault"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // headsCmd is "liuma heads".
 type headsCmd struct {
-	Accept headsAcceptCmd `cmd:"" help:"Take a database that was restored for good, though it is older than the file of heads, or there is no such file. The server must be stopped."`
+	Accept headsAcceptCmd `cmd:""`
 }
 
 // headsAcceptCmd is "liuma heads accept".
@@ -34,12 +34,11 @@ func (a *headsAcceptCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	n, err := server.AcceptHeads(ctx, conf, reason, clock.System())
 	switch {
 	case errors.Is(err, sqlite.ErrInUse):
-		return fmt.Errorf("%s is in use by another process; stop it first: what a server works with needs no such act", c.Data)
+		return refuse(func(w *locale.Words) string { return w.Refused.HeadsInUse(c.Data) })
 	case errors.Is(err, vault.ErrHeads):
-		return fmt.Errorf("%w; remove the file, and try again", err)
+		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.HeadsRemove(why) })
 	case err != nil:
-		return fmt.Errorf("%s was not accepted: %w", c.Data, err)
+		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.HeadsNotAccepted(c.Data, why) })
 	}
-	_, err = fmt.Fprintf(t.out, "Took the database for good; its clients and seal keys have the version %d now. Look through 'liuma channel list' and the other clients: whatever was stopped since the backup is not stopped in it.\n", n)
-	return err
+	return t.line(t.shown().HeadsAccepted(num(n)))
 }

@@ -12,7 +12,7 @@ import (
 
 // hotlineCmd is "liuma hotline".
 type hotlineCmd struct {
-	Add hotlineAddCmd `cmd:"" help:"Register a hotline with its public key. It may freeze, and nothing else."`
+	Add hotlineAddCmd `cmd:""`
 	clientCmds
 }
 

@@ -3,24 +3,23 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // keeperCmd is "liuma keeper".
 type keeperCmd struct {
-	Status keeperStatusCmd `cmd:"" help:"Say which keepers are whole and which are not, since when and why."`
-	Repair keeperRepairCmd `cmd:"" help:"Bring a keeper back from the others: keys, rows and counts. It works beside a running server, which goes on serving, and with the server stopped; a repair that was cut off is begun again."`
+	Status keeperStatusCmd `cmd:""`
+	Repair keeperRepairCmd `cmd:""`
 }
 
 // keeperStatusCmd is "liuma keeper status".
 type keeperStatusCmd struct {
-	JSON bool `name:"json" help:"Print one JSON array."`
+	JSON bool `name:"json"`
 }
 
 // Run prints how the keepers stand.
@@ -33,32 +32,33 @@ func (a *keeperStatusCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		if a.JSON {
 			return json.NewEncoder(t.out).Encode(found)
 		}
-		return printKeepers(t.out, found)
+		return printKeepers(t, found)
 	})
 }
 
 // printKeepers prints a line for each keeper, and one more for each that is not
 // whole.
-func printKeepers(w io.Writer, list []admin.KeeperState) error {
+func printKeepers(t *terminal, list []admin.KeeperState) error {
+	say := t.shown()
 	for _, k := range list {
-		line := fmt.Sprintf("    %-12s sequence %d", k.ID, k.Sequence)
+		line := say.KeeperSequence(num(k.Sequence))
 		switch k.State {
 		case "":
 			if k.Why != "" {
-				line += ", not looked at: " + oneLine(k.Why)
+				line = say.KeeperUnseen(num(k.Sequence), oneLine(k.Why))
 			}
 		case admin.KeeperWhole:
-			line += ", whole"
+			line = say.KeeperWhole(num(k.Sequence))
 		case admin.KeeperRepairing:
-			line += fmt.Sprintf(", being repaired, %d rows so far", k.Rows)
+			line = say.KeeperRepairing(num(k.Sequence), num(k.Rows))
 		default:
-			line += ", NOT WHOLE: " + k.State
+			line = say.KeeperBroken(num(k.Sequence), k.State)
 			if k.Since != nil {
-				line += " since " + k.Since.Format(time.RFC3339)
+				line = say.KeeperBrokenSince(num(k.Sequence), k.Since.Format(time.RFC3339), k.State)
 			}
-			line += "\n      why        " + oneLine(k.Why) + "\n      next       " + nextFor(k)
+			line += "\n      " + padded(say.KeeperWhy(), 10) + " " + oneLine(k.Why) + "\n      " + padded(say.KeeperNext(), 10) + " " + nextFor(say, k)
 		}
-		if _, err := fmt.Fprintln(w, line); err != nil {
+		if err := t.note(k.ID, line); err != nil {
 			return err
 		}
 	}
@@ -68,19 +68,19 @@ func printKeepers(w io.Writer, list []admin.KeeperState) error {
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // nextFor is the next step for a keeper that is not whole.
-func nextFor(k admin.KeeperState) string {
+func nextFor(say locale.Shown, k admin.KeeperState) string {
 	switch k.State {
 	case "gone", "rolled_back":
-		return fmt.Sprintf("look whether its disk is mounted; then 'liuma keeper repair %s --reason TEXT'", k.ID)
+		return say.KeeperNextGone(k.ID)
 	case "clock":
-		return "set the machine's clock right"
+		return say.KeeperNextClock()
 	}
-	return fmt.Sprintf("see the log; if it stays, start the server anew or 'liuma keeper repair %s --reason TEXT'", k.ID)
+	return say.KeeperNextOther(k.ID)
 }
 
 // keeperRepairCmd is "liuma keeper repair".
 type keeperRepairCmd struct {
-	ID string `arg:"" help:"The keeper, as 'liuma keeper status' names it."`
+	ID string `arg:""`
 	reasonFlag
 }
 
@@ -98,11 +98,11 @@ func (a *keeperRepairCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		if err := adm.RepairKeeper(ctx, a.ID, reason); err != nil {
 			return err
 		}
-		fmt.Fprintf(t.err, "Repairing %s; 'liuma keeper status' says how far it is.\n", a.ID)
+		fmt.Fprintln(t.err, t.shown().KeeperBegun(a.ID))
 		for {
 			select {
 			case <-ctx.Done():
-				return errors.New("interrupted: a running server goes on with the repair, and 'liuma keeper status' says how far it is; without one, begin it again")
+				return refuse(func(w *locale.Words) string { return w.Refused.KeeperInterrupted() })
 			case <-time.After(pollRepair):
 			}
 			list, err := adm.Keepers(ctx)
@@ -121,19 +121,18 @@ func (a *keeperRepairCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 // ended says how the repair ended.
 func (a *keeperRepairCmd) ended(t *terminal, k admin.KeeperState) error {
 	if k.State != admin.KeeperWhole || k.Repaired == nil {
-		return fmt.Errorf("%s was not repaired: %s", k.ID, oneLine(k.Why))
+		return refuse(func(w *locale.Words) string { return w.Refused.KeeperNotRepaired(k.ID, oneLine(k.Why)) })
 	}
-	did := k.Repaired
-	text := fmt.Sprintf("%s is whole again: %d rows taken in from %s", k.ID, did.Rows, strings.Join(did.From, " and "))
+	did, say := k.Repaired, t.shown()
+	text := say.KeeperRepaired(k.ID, strings.Join(did.From, " "+say.AnyAnd()+" "), num(did.Rows))
 	if did.KeyFile {
-		text += "; its key file was made anew from the others' share keys"
+		text = say.KeeperKeyFile(text)
 	}
 	if did.NewLedger {
-		text += "; its ledger was made anew"
+		text = say.KeeperNewLedger(text)
 	}
 	if did.Aside != "" {
-		text += fmt.Sprintf("; what was there lies in %s in its directory, and may be deleted", did.Aside)
+		text = say.KeeperAside(text, did.Aside)
 	}
-	_, err := fmt.Fprintln(t.out, text+".")
-	return err
+	return t.line(say.KeeperRepairedEnd(text))
 }

@@ -4,24 +4,24 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/vault"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // keysCmd is "liuma keys".
 type keysCmd struct {
-	List   keysListCmd   `cmd:"" help:"List them, oldest first."`
-	Rotate keysRotateCmd `cmd:"" help:"Let a new key sign, from the next start of the server on; the old one stays published until it is dropped."`
-	Vault  keysVaultCmd  `cmd:"" help:"The root keys of the vault, under which rows and personal data are sealed."`
-	Drop   keysDropCmd   `cmd:"" help:"Destroy a key that no longer signs: what it signed can no longer be checked."`
+	List   keysListCmd   `cmd:""`
+	Rotate keysRotateCmd `cmd:""`
+	Vault  keysVaultCmd  `cmd:""`
+	Drop   keysDropCmd   `cmd:""`
 }
 
 // keysListCmd is "liuma keys list".
 type keysListCmd struct {
-	JSON bool `name:"json" help:"Print one JSON object a line."`
+	JSON bool `name:"json"`
 }
 
 // keyView is a signing key as the list shows it.
@@ -46,13 +46,24 @@ func (a *keysListCmd) Run(c *cli, t *terminal) error {
 		if a.JSON {
 			err = json.NewEncoder(t.out).Encode(v)
 		} else {
-			_, err = fmt.Fprintf(t.out, "%s  %-7s  made %s\n", v.ID, v.State, v.Made.Format(time.RFC3339))
+			err = t.line(v.ID + "  " + padded(keyState(t.shown(), k.State), 7) + "  " + t.shown().KeysMadeAt(v.Made.Format(time.RFC3339)))
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// keyState is the state of a signing key, in words.
+func keyState(say locale.Shown, s vault.KeyState) string {
+	switch s {
+	case vault.KeyNext:
+		return say.KeysNext()
+	case vault.KeySigning:
+		return say.KeysSigning()
+	}
+	return say.KeysOld()
 }
 
 // keysRotateCmd is "liuma keys rotate".
@@ -65,18 +76,17 @@ func (a *keysRotateCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		if err != nil {
 			return err
 		}
-		when := "It signs from the next start of the server on."
+		said := t.shown().KeysMade
 		if key.Restart {
-			when = "The running server does not know it yet: start it again, and it signs."
+			said = t.shown().KeysMadeRestart
 		}
-		_, err = fmt.Fprintf(t.out, "Made the key %s. %s The key before it stays published; drop it a day after that start: liuma keys drop KID\n", key.KID, when)
-		return err
+		return t.line(said(key.KID))
 	})
 }
 
 // keysDropCmd is "liuma keys drop".
 type keysDropCmd struct {
-	KID string `arg:"" name:"kid" help:"The kid of the key, as 'liuma keys list' shows it. Put -- before one that starts with a hyphen."`
+	KID string `arg:"" name:"kid"`
 }
 
 // Run drops a signing key that is not in use.
@@ -85,17 +95,15 @@ func (a *keysDropCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		key, err := adm.DropSigningKey(ctx, a.KID)
 		switch {
 		case errors.Is(err, vault.ErrNoSuchKey):
-			return fmt.Errorf("no signing key has the kid %s; 'liuma keys list' shows what there is", a.KID)
+			return refuse(func(w *locale.Words) string { return w.Refused.KeysUnknown(a.KID) })
 		case errors.Is(err, vault.ErrKeySigns):
-			return errors.New("this key signs; 'liuma keys rotate' first, and drop it when what it signed has expired")
+			return refuse(func(w *locale.Words) string { return w.Refused.KeysSigns() })
 		case err != nil:
 			return err
 		}
-		until := ""
 		if key.Published {
-			until = " The running server goes on publishing it until it is started again."
+			return t.line(t.shown().KeysDroppedPublished(a.KID))
 		}
-		_, err = fmt.Fprintf(t.out, "Dropped the key %s.%s\n", a.KID, until)
-		return err
+		return t.line(t.shown().KeysDropped(a.KID))
 	})
 }

@@ -8,6 +8,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/liuma-pin/liuma/internal/process"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // The exit statuses.
@@ -32,51 +34,69 @@ const (
 
 // cli is the command line.
 type cli struct {
-	Data  string      `name:"data" default:"data" env:"LIUMA_DATA" placeholder:"DIR" help:"Data directory, as 'liuma init' made it."`
-	About versionFlag `name:"version" help:"Print the version and end."`
+	Data  string      `name:"data" default:"data" env:"LIUMA_DATA" placeholder:"DIR"`
+	About versionFlag `name:"version"`
 
-	Demo       demoCmd       `cmd:"" help:"Play the main job on a fresh data directory, through the real door, and go on serving."`
-	Init       initCmd       `cmd:"" help:"Make a data directory: configuration, keys, keepers and an empty database."`
-	Serve      serveCmd      `cmd:"" help:"Serve the data directory until SIGINT or SIGTERM."`
-	Status     statusCmd     `cmd:"" help:"Say how the data directory and the server that works with it stand."`
-	Registry   registryCmd   `cmd:"" help:"The registry of physical cards, and the clients that report on them."`
-	Region     regionCmd     `cmd:"" help:"The list of regions that an import and 'liuma channel add' go by."`
-	Channel    channelCmd    `cmd:"" help:"The channels, their keys, regions and actions."`
-	Hotline    hotlineCmd    `cmd:"" help:"The hotlines that freeze the cards of holders who call."`
-	Evidence   evidenceCmd   `cmd:"" help:"The providers of evidence."`
-	Texts      textsCmd      `cmd:"" help:"The codes and notices to bound phones, and what became of them."`
-	Keys       keysCmd       `cmd:"" help:"The keys that receipts and ID tokens are signed with, and those of the vault."`
-	Heads      headsCmd      `cmd:"" help:"The file that tells a database that was put back from the newest one."`
-	Keeper     keeperCmd     `cmd:"" help:"The keepers of this directory: how they stand, and bringing back one that is gone."`
-	Card       cardCmd       `cmd:"" help:"Acts on one card, each recorded with a reason."`
-	Backup     backupCmd     `cmd:"" help:"Make a backup, beside the running server: the database and the configuration, and what else is asked for."`
-	Restore    restoreCmd    `cmd:"" help:"Examine a backup, put it into a new directory, and do what follows."`
-	Config     configCmd     `cmd:"" help:"The configuration file."`
-	Clock      clockCmd      `cmd:"" help:"The time that locks, waits and rations go by, beside the machine's clock."`
-	PIN        PINCmd        `cmd:"" name:"pin" help:"What may be a PIN."`
-	Audit      auditCmd      `cmd:"" help:"The audit record: examine, show, export and digest it."`
-	Bench      benchCmd      `cmd:"" help:"Measure what a verification costs on this machine."`
-	Version    versionCmd    `cmd:"" help:"Print the version."`
-	Completion completionCmd `cmd:"" help:"Scripts that complete commands and flags in a shell."`
+	Demo       demoCmd       `cmd:""`
+	Init       initCmd       `cmd:""`
+	Serve      serveCmd      `cmd:""`
+	Status     statusCmd     `cmd:""`
+	Alarms     alarmsCmd     `cmd:""`
+	Tally      tallyCmd      `cmd:""`
+	Registry   registryCmd   `cmd:""`
+	Person     personCmd     `cmd:""`
+	Region     regionCmd     `cmd:""`
+	Channel    channelCmd    `cmd:""`
+	Hotline    hotlineCmd    `cmd:""`
+	Evidence   evidenceCmd   `cmd:""`
+	Texts      textsCmd      `cmd:""`
+	Keys       keysCmd       `cmd:""`
+	Heads      headsCmd      `cmd:""`
+	Keeper     keeperCmd     `cmd:""`
+	Card       cardCmd       `cmd:""`
+	Backup     backupCmd     `cmd:""`
+	Restore    restoreCmd    `cmd:""`
+	Config     configCmd     `cmd:""`
+	Clock      clockCmd      `cmd:""`
+	Staff      staffCmd      `cmd:""`
+	Policy     policyCmd     `cmd:""`
+	PIN        PINCmd        `cmd:"" name:"pin"`
+	Audit      auditCmd      `cmd:""`
+	Bench      benchCmd      `cmd:""`
+	Version    versionCmd    `cmd:""`
+	Completion completionCmd `cmd:""`
 }
-
-const description = `Liuma (六码) is the PIN authority for electronic social-security cards.
-
-Start with 'liuma demo'. For real data: 'liuma init', then 'liuma registry import', 'liuma channel add', 'liuma evidence provider add' and 'liuma serve'. Parties, registry and keys can be changed while the server runs. docs/OPERATIONS.md describes every command and setting.
-
-Exit status: 0 done, 1 failed, 2 wrong command line, 3 a fault in the audit record.`
 
 // terminal holds the streams that commands read and write.
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
+	lang     locale.Lang // of the sentences
+}
+
+// words are the sentences in the language of the terminal, which is English where
+// nothing says so.
+func (t *terminal) words() *locale.Words { return locale.In(cmp.Or(t.lang, locale.English)) }
+
+// spoken is the language that the environment asks a program to speak: Chinese
+// where it is a Chinese one, and English everywhere else.
+func spoken(getenv func(string) string) locale.Lang {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if value := strings.ToLower(getenv(name)); value != "" {
+			if value == "zh" || strings.HasPrefix(value, "zh_") || strings.HasPrefix(value, "zh-") || strings.HasPrefix(value, "zh.") {
+				return locale.Chinese
+			}
+			return locale.English
+		}
+	}
+	return locale.English
 }
 
 func main() {
 	// A second signal ends the process at once: the first one asks it to.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	t := &terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	t := &terminal{in: os.Stdin, out: os.Stdout, err: os.Stderr, lang: spoken(os.Getenv)}
 	// Every command, and before anything is read: most of them hold keys or PINs.
 	if err := process.KeepPrivate(); err != nil {
 		os.Exit(report(t, err))
@@ -100,8 +120,10 @@ func run(ctx context.Context, args []string, t *terminal) (status int) {
 	}()
 	var c cli
 	parser, err := kong.New(&c,
-		kong.Name("liuma"), kong.Description(description), kong.Writers(t.out, t.err),
+		kong.Name("liuma"), kong.Description(description(t.words())), kong.Writers(t.out, t.err),
+		sayWhatCommandsDo(t.words()), kong.Help(t.printHelp),
 		kong.Exit(func(status int) { panic(exited{status}) }),
+		kong.ValueFormatter(explained),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t, &c))
 	if err != nil {
@@ -131,7 +153,7 @@ func report(t *terminal, err error) int {
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(t.err, "liuma: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+	fmt.Fprintf(t.err, "liuma: %s\n", strings.ReplaceAll(t.told(err), "\n", "; "))
 	if coder, ok := errors.AsType[interface {
 		error
 		ExitCode() int
@@ -148,8 +170,7 @@ type usageError struct {
 }
 
 func (e *usageError) Error() string {
-	command, _, _ := strings.Cut(e.command, " <")
-	return fmt.Sprintf("%v; see '%s --help'", e.cause, command)
+	return e.Told(locale.In(locale.English), nil)
 }
 
 func (e *usageError) Unwrap() error { return e.cause }
@@ -157,7 +178,22 @@ func (e *usageError) Unwrap() error { return e.cause }
 // ExitCode tells it from a failure.
 func (e *usageError) ExitCode() int { return exitUsage }
 
-// badUsage is a usage error that the parser cannot see.
+// Told says it in a language.
+func (e *usageError) Told(w *locale.Words, _ func(error) string) string {
+	command, _, _ := strings.Cut(e.command, " <")
+	return w.Refused.Usage(told(w, e.cause), command)
+}
+
+// wrongUse is a usage error that the parser cannot see.
+func wrongUse(command string, say func(*locale.Words) string) error {
+	return &usageError{cause: refuse(say), command: command}
+}
+
+func wrongUseFor(command string, cause error, say func(w *locale.Words, why string) string) error {
+	return &usageError{cause: refuseFor(cause, say), command: command}
+}
+
+// badUsage is one whose sentence is not in the catalogue yet.
 func badUsage(command, format string, args ...any) error {
 	return &usageError{cause: fmt.Errorf(format, args...), command: command}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 func TestMain(m *testing.M) {
@@ -39,7 +40,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "freeport": freeport, "await": await, "mode": mode,
 			"terminate": terminate, "leftover": leftover, "awaitfile": awaitfile, "knock": knock, "kid": kid, "signingkey": signingKey,
 			"letters": letters, "letter": letter, "awaittexts": awaitTexts, "gateway": gateway, "audited": audited,
-			"nocore": noCore, "fetched": fetched,
+			"nocore": noCore, "fetched": fetched, "signs": signs, "accepts": accepts, "finds": finds, "killed": killed,
 			"samplechannel": sampleChannel, "copied": copied, "applies": applies, "presses": presses, "member": member, "fromtree": fromTree,
 		},
 		RequireExplicitExec: true,
@@ -159,7 +160,7 @@ func mode(ts *testscript.TestScript, neg bool, args []string) {
 
 // Every command and every flag has a sentence of help.
 func TestEverythingIsDocumented(t *testing.T) {
-	parser, err := kong.New(&cli{}, kong.Name("liuma"))
+	parser, err := kong.New(&cli{}, kong.Name("liuma"), sayWhatCommandsDo(locale.In(locale.English)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,9 +258,36 @@ func TestOperationsIsComplete(t *testing.T) {
 		}
 	}
 	for _, m := range members(reflect.TypeFor[config.Config](), "") {
-		door := regexp.MustCompile(`^(channel|hosted|gateway)_door\.`).ReplaceAllString(m, "….") // a row for all doors
+		door := regexp.MustCompile(`^(channel|hosted|gateway|console)_door\.`).ReplaceAllString(m, "….") // a row for all doors
 		if !bytes.Contains(doc, []byte("\n| `"+m+"` |")) && !bytes.Contains(doc, []byte("\n| `"+door+"` |")) {
 			t.Errorf("docs/OPERATIONS.md has no row for the member %s", m)
+		}
+	}
+}
+
+// docs/OPERATIONS.md names every act that has a ration, and every reason for which
+// an import leaves something out.
+func TestOperationsNamesActsAndReasons(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/OPERATIONS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, name := range map[string]*regexp.Regexp{
+		"../../internal/authority/ration.go": regexp.MustCompile(`Act[A-Z]\w+\s+Act = "([a-z_]+)"`),
+		"../../internal/registry/reasons.go": regexp.MustCompile(`Reason[A-Z]\w+\s+= "([a-z_0-9]+)"`),
+	} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := name.FindAllSubmatch(source, -1)
+		if len(names) < 10 {
+			t.Fatalf("%s: only %d names were read", file, len(names))
+		}
+		for _, n := range names {
+			if row := "| `" + string(n[1]) + "`"; !bytes.Contains(doc, []byte("`"+string(n[1])+"`, `")) && !bytes.Contains(doc, []byte(", `"+string(n[1])+"`")) && !bytes.Contains(doc, []byte(row)) {
+				t.Errorf("docs/OPERATIONS.md does not name %s of %s", n[1], file)
+			}
 		}
 	}
 }

@@ -10,44 +10,41 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // PINCmd is "liuma pin".
 type PINCmd struct {
-	Check PINCheckCmd `cmd:"" help:"Say which PINs from standard input may be set, and why not the others."`
+	Check PINCheckCmd `cmd:""`
 }
 
 // PINCheckCmd is "liuma pin check". PINs come from standard input only:
 // arguments end up in the shell's history and in the list of processes.
 type PINCheckCmd struct {
-	IDNumber   string `name:"id-number" placeholder:"NUMBER" help:"The holder's ID number; its birthday counts too."`
-	Phone      string `name:"phone" placeholder:"NUMBER" help:"The holder's mobile number."`
-	CardNo     string `name:"card-no" placeholder:"NUMBER" help:"The number of the physical card."`
-	Passphrase bool   `name:"passphrase" help:"Allow 8 to 64 characters as well as six digits."`
-	JSON       bool   `name:"json" help:"Print one JSON object a line."`
-	Lang       string `name:"lang" enum:"zh,en,both" default:"both" help:"Language of the sentences: zh, en or both."`
-}
-
-// Help is shown below the flags.
-func (*PINCheckCmd) Help() string {
-	return "Reads one PIN a line and ignores blank lines (typed at a terminal, one ends the list); answers by line number and never prints a PIN. " +
-		"Applies the national rules (docs/PINS.md). " +
-		"Exit status: 0 all accepted, 1 some refused, 2 some line was no PIN, there was none, or a flag was bad."
+	IDNumber   string `name:"id-number" placeholder:"NUMBER"`
+	Document   string `name:"document" placeholder:"TYPE:NUMBER"`
+	Birthday   string `name:"birthday" placeholder:"YYYYMMDD"`
+	Phone      string `name:"phone" placeholder:"NUMBER"`
+	CardNo     string `name:"card-no" placeholder:"NUMBER"`
+	Passphrase bool   `name:"passphrase"`
+	JSON       bool   `name:"json"`
+	Lang       string `name:"lang" enum:"zh,en,both" default:"both"`
 }
 
 // Run checks every line of the input.
 func (c *PINCheckCmd) Run(ctx context.Context, t *terminal) error {
 	in := t.in
 	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		in = &pinPrompt{ctx: ctx, fd: int(f.Fd()), out: t.err}
+		in = &pinPrompt{ctx: ctx, fd: int(f.Fd()), out: t.err, asks: t.shown().PINPrompt() + " "}
 	}
-	return c.check(in, t.out)
+	return c.check(in, t)
 }
 
 // The statuses of pin check beside 0.
@@ -68,8 +65,15 @@ func (e *pinCheckError) Unwrap() error { return e.cause }
 // ExitCode is the exit status of the process.
 func (e *pinCheckError) ExitCode() int { return e.status }
 
-func pinCheckFailed(status int, format string, args ...any) error {
-	return &pinCheckError{status, fmt.Errorf(format, args...)}
+// Told says it in a language.
+func (e *pinCheckError) Told(w *locale.Words, _ func(error) string) string { return told(w, e.cause) }
+
+func pinCheckFailed(status int, say func(*locale.Words) string) error {
+	return &pinCheckError{status, refuse(say)}
+}
+
+func pinCheckFailedFor(status int, cause error, say func(w *locale.Words, why string) string) error {
+	return &pinCheckError{status, refuseFor(cause, say)}
 }
 
 // pinCheckLine is the result for one line.
@@ -88,21 +92,21 @@ type pinCheckFinding struct {
 // pinCheckLongest is more than any PIN; a longer line is malformed.
 const pinCheckLongest = 4096
 
-func (c *PINCheckCmd) check(in io.Reader, out io.Writer) error {
+func (c *PINCheckCmd) check(in io.Reader, t *terminal) error {
 	facts, err := c.facts()
 	if err != nil {
 		return err
 	}
 	judge, err := pin.NewJudge(pin.NationalRules())
 	if err != nil {
-		return pinCheckFailed(pinCheckBad, "%w", err)
+		return &pinCheckError{pinCheckBad, err}
 	}
 	lines := bufio.NewReaderSize(in, pinCheckLongest)
 	count := make(map[string]int)
 	for n := 1; ; n++ {
 		typed, err := pinCheckRead(lines)
 		if err != nil && !errors.Is(err, io.EOF) {
-			return pinCheckFailed(pinCheckBad, "standard input: %w", err)
+			return pinCheckFailedFor(pinCheckBad, err, func(w *locale.Words, why string) string { return w.Refused.PINInput(why) })
 		}
 		if n == 1 {
 			typed = bytes.TrimPrefix(typed, []byte("\ufeff"))
@@ -111,8 +115,8 @@ func (c *PINCheckCmd) check(in io.Reader, out io.Writer) error {
 			said := c.judge(judge, facts, typed)
 			said.Line = n
 			count[said.Verdict]++
-			if err := c.print(out, said); err != nil {
-				return pinCheckFailed(pinCheckBad, "standard output: %w", err)
+			if err := c.print(t, said); err != nil {
+				return pinCheckFailedFor(pinCheckBad, err, func(w *locale.Words, why string) string { return w.Refused.PINOutput(why) })
 			}
 		}
 		if err != nil {
@@ -126,11 +130,11 @@ func pinCheckStatus(count map[string]int) error {
 	accepted, refused, malformed := count["accepted"], count["refused"], count["malformed"]
 	switch all := accepted + refused + malformed; {
 	case all == 0:
-		return pinCheckFailed(pinCheckBad, "no PIN on standard input")
+		return pinCheckFailed(pinCheckBad, func(w *locale.Words) string { return w.Refused.PINNone() })
 	case malformed > 0:
-		return pinCheckFailed(pinCheckBad, "%d of %d lines are no PIN, %d refused", malformed, all, refused)
+		return pinCheckFailed(pinCheckBad, func(w *locale.Words) string { return w.Refused.PINMalformed(num(all), num(malformed), num(refused)) })
 	case refused > 0:
-		return pinCheckFailed(pinCheckRefused, "%d of %d refused", refused, all)
+		return pinCheckFailed(pinCheckRefused, func(w *locale.Words) string { return w.Refused.PINRefused(num(all), num(refused)) })
 	}
 	return nil
 }
@@ -141,19 +145,34 @@ func (c *PINCheckCmd) facts() (pin.Facts, error) {
 	if c.IDNumber != "" {
 		id, err := registry.ParseIDNumber(c.IDNumber)
 		if err != nil {
-			return f, pinCheckFailed(pinCheckBad, "--id-number: %s", c.text(liuma.Explain(liuma.CodeOf(err)).What))
+			return f, pinCheckFailed(pinCheckBad, func(*locale.Words) string {
+				return "--id-number: " + c.text(locale.Explain(liuma.CodeOf(err), "").What)
+			})
 		}
 		f.IDNumber = id.Canonical()
+	}
+	if c.Document != "" {
+		id, err := registry.ParseIDNumber(c.Document)
+		if err != nil || c.IDNumber != "" {
+			return f, pinCheckFailed(pinCheckBad, func(w *locale.Words) string { return w.Refused.PINDocument() })
+		}
+		f.IDNumber, f.Birthday = id.Canonical(), id.Born()
+	}
+	if c.Birthday != "" {
+		if _, err := time.Parse("20060102", c.Birthday); err != nil {
+			return f, pinCheckFailed(pinCheckBad, func(w *locale.Words) string { return w.Refused.PINBirthday() })
+		}
+		f.Birthday = c.Birthday
 	}
 	var err error
 	if c.Phone != "" {
 		if f.Phone, err = registry.ParsePhone(c.Phone); err != nil {
-			return f, pinCheckFailed(pinCheckBad, "--phone: want a mobile number of 11 digits")
+			return f, pinCheckFailed(pinCheckBad, func(w *locale.Words) string { return w.Refused.PINPhone() })
 		}
 	}
 	if c.CardNo != "" {
 		if f.CardNo, err = registry.ParseCardNo(c.CardNo); err != nil {
-			return f, pinCheckFailed(pinCheckBad, "--card-no: want 8 to 20 letters and digits")
+			return f, pinCheckFailed(pinCheckBad, func(w *locale.Words) string { return w.Refused.PINCardNo() })
 		}
 	}
 	return f, nil
@@ -194,12 +213,14 @@ func (c *PINCheckCmd) text(t liuma.Text) string {
 	return strings.TrimSpace(f.ZH + " " + f.EN)
 }
 
-func (c *PINCheckCmd) print(out io.Writer, said pinCheckLine) error {
+func (c *PINCheckCmd) print(t *terminal, said pinCheckLine) error {
 	if c.JSON {
-		return json.NewEncoder(out).Encode(said)
+		return json.NewEncoder(t.out).Encode(said)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "line %d: %s\n", said.Line, said.Verdict)
+	say := t.shown()
+	verdict := map[string]string{"accepted": say.PINAccepted(), "refused": say.PINRefused(), "malformed": say.PINMalformed()}[said.Verdict]
+	fmt.Fprintln(&b, say.PINLine(num(said.Line), verdict))
 	for _, f := range said.Findings {
 		fmt.Fprintf(&b, "  %s\n", f.Code)
 		for _, sentence := range []string{f.ZH, f.EN} {
@@ -208,7 +229,7 @@ func (c *PINCheckCmd) print(out io.Writer, said pinCheckLine) error {
 			}
 		}
 	}
-	_, err := io.WriteString(out, b.String())
+	_, err := io.WriteString(t.out, b.String())
 	return err
 }
 
@@ -231,6 +252,7 @@ func pinCheckRead(r *bufio.Reader) ([]byte, error) {
 type pinPrompt struct {
 	ctx  context.Context // of the command: an interrupt ends the wait for a line
 	fd   int
+	asks string
 	out  io.Writer
 	rest []byte // typed and not yet read
 }
@@ -262,7 +284,7 @@ func (p *pinPrompt) ask() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := io.WriteString(p.out, "PIN (not shown; an empty line ends): "); err != nil {
+	if _, err := io.WriteString(p.out, p.asks); err != nil {
 		return nil, err
 	}
 	type answer struct {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/admin"
@@ -10,28 +9,29 @@ import (
 
 // printRations prints what clients did of what they may do only so often, and
 // which of them come near to it or were refused.
-func printRations(w io.Writer, r admin.Rations) error {
-	if _, err := fmt.Fprintln(w, "  rations       used within an hour and a day, by all clients"); err != nil {
+func printRations(t *terminal, r admin.Rations) error {
+	say := t.shown()
+	if err := t.row(say.StatusRations(), say.StatusRationsUsed()); err != nil {
 		return err
 	}
-	for _, t := range r.Totals {
-		if t.Day == 0 && t.Refused == 0 {
+	for _, total := range r.Totals {
+		if total.Day == 0 && total.Refused == 0 {
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "    %-14s %d, %d\n", t.Act, t.Hour, t.Day); err != nil {
+		if err := t.line("    " + padded(total.Act, 14) + " " + say.StatusRation(num(total.Hour), num(total.Day))); err != nil {
 			return err
 		}
 	}
 	for _, u := range r.High {
-		word, alarm := "HIGH ", ""
+		word := say.StatusHigh()
 		if u.Refused > 0 || u.Alarm != nil {
-			word = "SPENT"
+			word = say.StatusSpent()
 		}
+		line := say.StatusRationOf(fmt.Sprintf("%s:%s", u.Kind, u.Client), u.Act, num(u.Hour), num(u.OfHour), num(u.Day), num(u.OfDay), num(u.Refused))
 		if u.Alarm != nil {
-			alarm = ", alarm at " + u.Alarm.Format(time.RFC3339)
+			line = say.StatusRationAlarm(line, u.Alarm.Format(time.RFC3339))
 		}
-		if _, err := fmt.Fprintf(w, "    %s        %s:%s %s: %d of %d an hour, %d of %d a day, refused %d times%s\n",
-			word, u.Kind, u.Client, u.Act, u.Hour, u.OfHour, u.Day, u.OfDay, u.Refused, alarm); err != nil {
+		if err := t.note(word, line); err != nil {
 			return err
 		}
 	}

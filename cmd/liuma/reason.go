@@ -1,17 +1,20 @@
 package main
 
-import "github.com/liuma-pin/liuma/internal/audit"
+import (
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/locale"
+)
 
 // reasonFlag is the reason that a recorded act of an operator is asked for with.
 type reasonFlag struct {
-	Reason string `required:"" placeholder:"TEXT" help:"Why, for the audit record; no personal data."`
+	Reason string `required:"" placeholder:"TEXT"`
 }
 
 // reason is the reason, or the usage error of the command.
 func (f reasonFlag) reason(command string) (audit.Reason, error) {
 	r, err := audit.ParseReason(f.Reason)
 	if err != nil {
-		return "", badUsage(command, "--reason: %v", err)
+		return "", wrongUseFor(command, err, func(w *locale.Words, why string) string { return w.Refused.Option("--reason", why) })
 	}
 	return r, nil
 }

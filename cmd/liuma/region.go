@@ -6,21 +6,23 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/directory"
 	"github.com/liuma-pin/liuma/internal/server"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // regionCmd is "liuma region".
 type regionCmd struct {
-	Import regionImportCmd `cmd:"" help:"Add the codes that only later lists have."`
-	Show   regionShowCmd   `cmd:"" help:"Say what a code stands for."`
+	Import regionImportCmd `cmd:""`
+	Show   regionShowCmd   `cmd:""`
 }
 
 // regionImportCmd is "liuma region import".
 type regionImportCmd struct {
-	File string `arg:"" help:"CSV, UTF-8: code,name, and of an abolished region since when and its successor. It takes the place of the list that was imported before; without lines of its own the published list stands."`
+	File string `arg:""`
 }
 
 // maxRegionFile bounds an operator's list, in bytes.
@@ -35,15 +37,15 @@ func (a *regionImportCmd) Run(c *cli, t *terminal) error {
 	}
 	in, err := os.Open(a.File)
 	if err != nil {
-		return fmt.Errorf("list of regions: %w", err)
+		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.RegionList(why) })
 	}
 	defer in.Close() // read only: nothing to lose
 	raw, err := io.ReadAll(io.LimitReader(in, maxRegionFile+1))
 	if err != nil {
-		return fmt.Errorf("list of regions: %w", err)
+		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.RegionList(why) })
 	}
 	if len(raw) > maxRegionFile {
-		return fmt.Errorf("list of regions: more than %d bytes", maxRegionFile)
+		return refuse(func(w *locale.Words) string { return w.Refused.RegionTooLong(num(maxRegionFile)) })
 	}
 	n, err := directory.Check(bytes.NewReader(raw))
 	if err != nil {
@@ -65,13 +67,12 @@ func (a *regionImportCmd) Run(c *cli, t *terminal) error {
 	if err := os.Rename(fresh, path); err != nil {
 		return errors.Join(err, os.Remove(fresh))
 	}
-	_, err = fmt.Fprintf(t.out, "Added %d regions to the published list. The next import of the registry and 'liuma channel add' go by them.\n", n)
-	return err
+	return t.line(t.shown().RegionAdded(num(n)))
 }
 
 // regionShowCmd is "liuma region show".
 type regionShowCmd struct {
-	Code string `arg:"" help:"GB/T 2260 code of 2, 4 or 6 digits."`
+	Code string `arg:""`
 }
 
 // Run shows the region.
@@ -82,7 +83,7 @@ func (a *regionShowCmd) Run(c *cli, t *terminal) error {
 	}
 	code, err := liuma.ParseRegion(a.Code)
 	if err != nil || code == "" {
-		return badUsage("liuma region show", "%q: want 2, 4 or 6 digits of GB/T 2260", a.Code)
+		return wrongUse("liuma region show", func(w *locale.Words) string { return w.Refused.RegionCode(strconv.Quote(a.Code)) })
 	}
 	all, err := server.Regions(conf)
 	if err != nil {
@@ -92,29 +93,28 @@ func (a *regionShowCmd) Run(c *cli, t *terminal) error {
 	if !ok {
 		return unlistedRegion(all, code)
 	}
-	_, err = fmt.Fprintln(t.out, describeRegion(all, code, e))
-	return err
+	return t.line(describeRegion(t.shown(), all, code, e))
 }
 
-func describeRegion(all *directory.Regions, code liuma.Region, e directory.Entry) string {
+func describeRegion(say locale.Shown, all *directory.Regions, code liuma.Region, e directory.Entry) string {
 	said := fmt.Sprintf("%s %s", code, e.Name)
-	if e.Abolished == "" {
+	switch {
+	case e.Abolished == "":
 		return said
+	case e.Successor == "":
+		return say.RegionAbolished(said, e.Abolished)
 	}
-	said += ", not in the lists since " + e.Abolished
-	if e.Successor != "" {
-		next, _ := all.Find(e.Successor)
-		said += fmt.Sprintf("; its successor is %s %s", e.Successor, next.Name)
-	}
-	return said
+	next, _ := all.Find(e.Successor)
+	return say.RegionSuccessor(said, e.Abolished, fmt.Sprintf("%s %s", e.Successor, next.Name))
 }
 
 // unlistedRegion is the error of a code that no list has.
 func unlistedRegion(all *directory.Regions, code liuma.Region) error {
-	near := ""
-	if above := all.Above(code); above != "" {
-		e, _ := all.Find(above)
-		near = fmt.Sprintf("; the nearest above it is %s %s", above, e.Name)
+	above := all.Above(code)
+	if above == "" {
+		return refuse(func(w *locale.Words) string { return w.Refused.RegionUnlisted(string(code)) })
 	}
-	return fmt.Errorf("region %s is in no list%s; if a later list of GB/T 2260 has it, add it with 'liuma region import'", code, near)
+	e, _ := all.Find(above)
+	near := fmt.Sprintf("%s %s", above, e.Name)
+	return refuse(func(w *locale.Words) string { return w.Refused.RegionUnlistedNear(string(code), near) })
 }

@@ -10,27 +10,32 @@ import (
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // registryCmd is "liuma registry".
 type registryCmd struct {
-	Sample    sampleCmd         `cmd:"" help:"Write a registry of made-up people, in the form that import reads."`
-	Import    importCmd         `cmd:"" help:"Import physical cards from a CSV file."`
-	Conflicts conflictsCmd      `cmd:"" help:"Decide whose an ID number is, where an import brought another person."`
-	Client    registryClientCmd `cmd:"" help:"The clients that report lost, found, cancelled and replaced cards."`
+	Sample      sampleCmd         `cmd:""`
+	Import      importCmd         `cmd:""`
+	Correct     correctCmd        `cmd:""`
+	Corrections correctionsCmd    `cmd:""`
+	Conflicts   conflictsCmd      `cmd:""`
+	Client      registryClientCmd `cmd:""`
+	Export      exportCmd         `cmd:""`
+	Minors      minorsCmd         `cmd:""`
 }
 
 // sampleCmd is "liuma registry sample".
 type sampleCmd struct {
-	People int    `name:"people" required:"" placeholder:"N" help:"How many people, 1 to 100000000."`
-	Seed   uint64 `name:"seed" default:"1" help:"The same seed makes the same people."`
-	Out    string `name:"out" placeholder:"FILE" help:"Write here instead of standard output. The file must not exist."`
+	People int    `name:"people" required:"" placeholder:"N"`
+	Seed   uint64 `name:"seed" default:"1"`
+	Out    string `name:"out" placeholder:"FILE"`
 }
 
 // Run writes the sample.
 func (a *sampleCmd) Run(t *terminal) error {
 	if a.People < 1 || a.People > registry.MaxSample {
-		return badUsage("liuma registry sample", "--people %d: want 1 to %d", a.People, registry.MaxSample)
+		return wrongUse("liuma registry sample", func(w *locale.Words) string { return w.Refused.SamplePeople(num(a.People), num(registry.MaxSample)) })
 	}
 	if a.Out == "" {
 		return registry.Sample(t.out, a.People, a.Seed)
@@ -42,13 +47,13 @@ func (a *sampleCmd) Run(t *terminal) error {
 	if err := done(registry.Sample(f, a.People, a.Seed)); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(t.err, "Wrote %d made-up people to %s.\n", a.People, a.Out)
+	_, err = fmt.Fprintln(t.err, t.shown().SampleWrote(num(a.People), a.Out))
 	return err
 }
 
 // registryClientCmd is "liuma registry client".
 type registryClientCmd struct {
-	Add registryClientAddCmd `cmd:"" help:"Register a client with its public key."`
+	Add registryClientAddCmd `cmd:""`
 	clientCmds
 }
 

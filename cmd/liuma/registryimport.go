@@ -16,22 +16,23 @@ import (
 	admindoor "github.com/liuma-pin/liuma/internal/door/admin"
 	"github.com/liuma-pin/liuma/internal/progress"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // importCmd is "liuma registry import".
 type importCmd struct {
-	File      string `arg:"" help:"People, one a line, under a header that names the columns: id_number, name, card_no, and where there are any phone, region, status and replaced_by, in any order, parted by commas, semicolons or tabs. '-' reads standard input."`
-	Encoding  string `name:"encoding" placeholder:"NAME" help:"utf-8, utf-16 or gbk (with GB 2312 and GB 18030). Without it: as the file begins, UTF-8 unless it is certainly another."`
-	DryRun    bool   `name:"dry-run" help:"Judge every row and write nothing."`
-	KeepGoing bool   `name:"keep-going" help:"Exit with 0 even if rows or cells were left out."`
-	Rejected  string `name:"rejected" placeholder:"FILE" help:"Where rows and cells that were left out are listed, by line and reason. Default: the name of the file, with .rejected.csv."`
+	File      string `arg:""`
+	Encoding  string `name:"encoding" placeholder:"NAME"`
+	DryRun    bool   `name:"dry-run"`
+	KeepGoing bool   `name:"keep-going"`
+	Rejected  string `name:"rejected" placeholder:"FILE"`
 }
 
 // Run imports the file.
 func (a *importCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	encoding, err := registry.ParseEncoding(a.Encoding)
 	if err != nil {
-		return badUsage("liuma registry import", "--encoding %q: want utf-8, utf-16 or gbk", a.Encoding)
+		return wrongUse("liuma registry import", func(w *locale.Words) string { return w.Refused.ImportEncoding(strconv.Quote(a.Encoding)) })
 	}
 	in, side, err := a.open(t)
 	if err != nil {
@@ -40,10 +41,10 @@ func (a *importCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	defer in.Close() // read only: nothing to lose
 	info, err := in.Stat()
 	if err != nil {
-		return fmt.Errorf("registry file: %w", err)
+		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.ImportFile(why) })
 	}
 	return c.administer(ctx, t, func(adm admin.Administration) error {
-		bar := progress.Bytes(t.err, "import", info.Size(), isTerminal(t.err))
+		bar := progress.Bytes(t.err, t.shown().ImportBar(), info.Size(), isTerminal(t.err))
 		sum, err := adm.ImportRegistry(ctx, in, admin.ImportConfig{
 			Encoding: encoding, DryRun: a.DryRun, Progress: bar.Set, Reject: side.add, Cell: side.add,
 		})
@@ -51,14 +52,14 @@ func (a *importCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		err = errors.Join(err, side.close())
 		unknown := errors.Is(err, admindoor.ErrLost) // how many rows were kept
 		if !unknown && (err == nil || sum.Read > 0) {
-			a.report(t.out, sum)
+			a.report(t, sum)
 		}
-		side.report(t.out)
+		side.report(t)
 		switch {
 		case err != nil && (a.DryRun || !unknown && sum.Kept == 0):
 			return err
 		case err != nil:
-			return fmt.Errorf("%w; what was kept stays, and the same file can be imported again", err)
+			return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.ImportStays(why) })
 		case side.n > 0 && !a.KeepGoing:
 			return &leftOutError{sum}
 		}
@@ -74,40 +75,45 @@ func (a *importCmd) open(t *terminal) (*os.File, *rejects, error) {
 	if a.File != "-" {
 		in, err := os.Open(a.File)
 		if err != nil {
-			return nil, nil, fmt.Errorf("registry file: %w", err)
+			return nil, nil, refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.ImportFile(why) })
 		}
 		return in, side, nil
 	}
 	side.path = cmp.Or(a.Rejected, "stdin.rejected.csv")
 	in, err := os.CreateTemp("", "liuma-import-") // mode 0600
 	if err != nil {
-		return nil, nil, fmt.Errorf("standard input: %w", err)
+		return nil, nil, refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.PINInput(why) })
 	}
 	err = os.Remove(in.Name())
 	n, copied := io.Copy(in, io.LimitReader(t.in, admin.MaxImport+1))
 	if err = errors.Join(err, copied); err == nil && n > admin.MaxImport {
-		err = fmt.Errorf("more than %d bytes; split it", int64(admin.MaxImport))
+		err = refuse(func(w *locale.Words) string { return w.Refused.ImportTooLong(num(int64(admin.MaxImport))) })
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("standard input: %w", errors.Join(err, in.Close()))
+		err = errors.Join(err, in.Close())
+		return nil, nil, refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.PINInput(why) })
 	}
 	return in, side, nil
 }
 
-func (a *importCmd) report(w io.Writer, sum registry.Summary) {
-	kept := "kept"
+func (a *importCmd) report(t *terminal, sum registry.Summary) {
+	say := t.shown()
+	read := say.ImportRead
 	if a.DryRun {
-		kept = "would be kept"
+		read = say.ImportReadOnly
 	}
-	fmt.Fprintf(w, "Read %d rows: %d %s, %d rejected.\n", sum.Read, sum.Kept, kept, sum.Rejected)
+	fmt.Fprintln(t.out, read(say.ImportRows(many(sum.Read)), num(sum.Kept), num(sum.Rejected)))
 	if sum.Unchanged > 0 {
-		fmt.Fprintf(w, "%d of them were in the registry as they are.\n", sum.Unchanged)
+		fmt.Fprintln(t.out, say.ImportUnchanged(num(sum.Unchanged)))
+	}
+	if sum.Corrections > 0 {
+		fmt.Fprintln(t.out, say.ImportCorrections(num(sum.Corrections)))
 	}
 	if sum.Cells > 0 {
-		fmt.Fprintf(w, "%d cells were left out of rows that were kept.\n", sum.Cells)
+		fmt.Fprintln(t.out, say.ImportLeftOut(say.ImportCells(many(sum.Cells))))
 	}
 	if sum.Abolished > 0 {
-		fmt.Fprintf(w, "%d rows have a region that is no longer in use; they keep it ('liuma region show CODE' names its successor).\n", sum.Abolished)
+		fmt.Fprintln(t.out, say.ImportAbolished(num(sum.Abolished)))
 	}
 }
 
@@ -115,7 +121,12 @@ func (a *importCmd) report(w io.Writer, sum registry.Summary) {
 type leftOutError struct{ sum registry.Summary }
 
 func (e *leftOutError) Error() string {
-	return fmt.Sprintf("%d rows and %d cells were left out; all others are done, and --keep-going calls that a success", e.sum.Rejected, e.sum.Cells)
+	return e.Told(locale.In(locale.English), nil)
+}
+
+// Told says it in a language.
+func (e *leftOutError) Told(w *locale.Words, _ func(error) string) string {
+	return w.Refused.ImportLeftOut(w.Shown.ImportRows(many(e.sum.Rejected)), w.Shown.ImportCells(many(e.sum.Cells)))
 }
 
 // rejects is the side file of an import. It is made with the first row or cell
@@ -145,7 +156,7 @@ func (r *rejects) add(line int, reason string) {
 
 // report counts what was left out by reason, the commonest first, with a sentence
 // each.
-func (r *rejects) report(w io.Writer) {
+func (r *rejects) report(t *terminal) {
 	if r.n == 0 {
 		return
 	}
@@ -153,9 +164,9 @@ func (r *rejects) report(w io.Writer) {
 		return cmp.Or(cmp.Compare(r.counts[b], r.counts[a]), cmp.Compare(a, b))
 	})
 	for _, reason := range reasons {
-		fmt.Fprintf(w, "  %d %s: %s\n", r.counts[reason], reason, registry.Sentence(reason))
+		fmt.Fprintf(t.out, "  %d %s: %s\n", r.counts[reason], reason, t.words().ImportReason(reason))
 	}
-	fmt.Fprintf(w, "Lines and reasons: %s\n", r.path)
+	fmt.Fprintln(t.out, t.shown().ImportReasons(r.path))
 }
 
 func (r *rejects) open() {
@@ -183,5 +194,5 @@ func wrapRejects(path string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("side file %s: %w", path, err)
+	return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.ImportSide(path, why) })
 }

@@ -3,20 +3,22 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // cardCmd is "liuma card".
 type cardCmd struct {
-	Head cardHeadCmd `cmd:"" help:"Serve a card again whose row was restored from an older copy: bring it up to what the keepers have seen."`
+	Head cardHeadCmd `cmd:""`
 }
 
 // cardHeadCmd is "liuma card head".
 type cardHeadCmd struct {
-	Card string `required:"" placeholder:"ID" help:"The card, as the audit record and the log name it."`
+	Card string `required:"" placeholder:"ID"`
 	reasonFlag
 }
 
@@ -24,7 +26,7 @@ type cardHeadCmd struct {
 func (a *cardHeadCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	card, err := liuma.ParseCardID(a.Card)
 	if err != nil {
-		return badUsage("liuma card head", "--card: %v", err)
+		return wrongUseFor("liuma card head", err, func(w *locale.Words, why string) string { return w.Refused.Option("--card", why) })
 	}
 	reason, err := a.reason("liuma card head")
 	if err != nil {
@@ -32,22 +34,36 @@ func (a *cardHeadCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	}
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		raised, err := adm.RaiseHead(ctx, card, reason)
+		if errors.Is(err, admin.ErrTakesTwo) {
+			return proposeAct(ctx, adm, t, admin.Act{Kind: admin.ActHead, ID: card.String(), Reason: reason})
+		}
 		if err != nil {
 			return err
 		}
-		pin := "Its PIN is as it was."
-		if raised.Taken {
-			pin = fmt.Sprintf("The keepers had a later PIN, which it has now (version %d).", raised.Version)
-		}
-		_, err = fmt.Fprintf(t.out, "The card is served again: its row was raised from %d to %d. %s\n", raised.From, raised.To, pin)
-		return err
+		return sayRaised(t, raised)
 	})
+}
+
+func sayRaised(t *terminal, raised authority.Raised) error {
+	if raised.Taken {
+		return t.line(t.shown().CardRaisedPIN(num(raised.From), num(raised.To), num(raised.Version)))
+	}
+	return t.line(t.shown().CardRaised(num(raised.From), num(raised.To)))
+}
+
+// proposeAct asks for an act that takes two, and says what comes next.
+func proposeAct(ctx context.Context, adm admin.Administration, t *terminal, q admin.Act) error {
+	p, err := adm.ProposeAct(ctx, q)
+	if err != nil {
+		return err
+	}
+	return t.line(t.shown().StaffTakesTwo(string(p.ID), p.Until.Format(time.RFC3339)))
 }
 
 // restoreCmd is "liuma restore".
 type restoreCmd struct {
-	Backup restoreBackupCmd `cmd:"" name:"backup" default:"withargs" help:"Put a backup into the new or empty directory of --data, or examine it with --check. The word 'backup' may be left out."`
-	Accept restoreAcceptCmd `cmd:"" help:"After a backup of the whole database was put back: bring every card up to what the keepers have seen."`
+	Backup restoreBackupCmd `cmd:"" name:"backup" default:"withargs"`
+	Accept restoreAcceptCmd `cmd:""`
 }
 
 // restoreAcceptCmd is "liuma restore accept".
@@ -63,25 +79,34 @@ func (a *restoreAcceptCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		return err
 	}
 	return c.administer(ctx, t, func(adm admin.Administration) error {
-		var after liuma.CardID
-		var cards, raised, failed int64
-		for {
-			step, err := adm.AcceptRestore(ctx, after, reason)
-			if err != nil {
-				return err
-			}
-			cards, raised, failed = cards+step.Cards, raised+step.Raised, failed+step.Failed
-			if step.Done || step.Last == after {
-				break
-			}
-			after = step.Last
+		err := acceptAll(t, func(after liuma.CardID) (authority.Accepted, error) { return adm.AcceptRestore(ctx, after, reason) })
+		if errors.Is(err, admin.ErrTakesTwo) {
+			return proposeAct(ctx, adm, t, admin.Act{Kind: admin.ActRestore, Reason: reason})
 		}
-		if _, err := fmt.Fprintf(t.out, "Cards %d, brought up to the keepers %d, not done %d.\n", cards, raised, failed); err != nil {
+		return err
+	})
+}
+
+// acceptAll goes through all cards, step by step.
+func acceptAll(t *terminal, accept func(after liuma.CardID) (authority.Accepted, error)) error {
+	var after liuma.CardID
+	var cards, raised, failed int64
+	for {
+		step, err := accept(after)
+		if err != nil {
 			return err
 		}
-		if failed > 0 {
-			return errors.New("some cards could not be compared with the keepers; see the server's log, and run this again")
+		cards, raised, failed = cards+step.Cards, raised+step.Raised, failed+step.Failed
+		if step.Done || step.Last == after {
+			break
 		}
-		return nil
-	})
+		after = step.Last
+	}
+	if err := t.line(t.shown().RestoreCards(num(cards), num(raised), num(failed))); err != nil {
+		return err
+	}
+	if failed > 0 {
+		return refuse(func(w *locale.Words) string { return w.Refused.RestoreSome() })
+	}
+	return nil
 }

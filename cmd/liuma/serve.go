@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,12 +16,13 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/server"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // serveCmd is "liuma serve".
 type serveCmd struct {
-	Listen string `name:"listen" placeholder:"HOST:PORT" help:"Listen here instead of where the configuration says; loopback only, unless it has a certificate or says behind_proxy."`
-	Log    string `name:"log" enum:"debug,info,warn,error," default:"" help:"Log this much instead of what the configuration says: debug, info, warn or error."`
+	Listen string `name:"listen" placeholder:"HOST:PORT"`
+	Log    string `name:"log" enum:"debug,info,warn,error," default:""`
 }
 
 // Run serves until ctx ends. The door opens only after recovery.
@@ -51,43 +53,73 @@ func (s *serveCmd) Run(ctx context.Context, c *cli, t *terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	hosted, err := system.ListenHosted()
+	beside, err := listenBeside(system)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	gateway, err := system.ListenGateway()
-	if err != nil {
-		return errors.Join(err, ln.Close(), shutIf(hosted))
-	}
 	base := address(conf, ln.Addr().String())
-	fmt.Fprintf(t.out, "Serving %s at %s\n", c.Data, base)
-	fmt.Fprintf(t.out, "  ready?   %s/readyz\n  document %s/openapi.json\n", base, base)
-	if hosted != nil {
-		fmt.Fprintf(t.out, "  holders  %s (the hosted door listens at %s)\n", conf.Issuer, hosted.Addr())
+	say := t.shown()
+	row := func(label, said string) { fmt.Fprintf(t.out, "  %s %s\n", padded(label, 8), said) }
+	fmt.Fprintln(t.out, say.ServeServing(c.Data, base))
+	row(say.ServeReady(), base+"/readyz")
+	row(say.ServeDocument(), base+"/openapi.json")
+	if beside[0] != nil {
+		row(say.ServeHolders(), say.ServeHosted(conf.Issuer, beside[0].Addr().String()))
 	}
-	if gateway != nil {
-		fmt.Fprintf(t.out, "  receipts %s (the gateway door listens at %s)\n", config.ReceiptPath, gateway.Addr())
+	if beside[1] != nil {
+		row(say.ServeReceipts(), say.ServeGateway(config.ReceiptPath, beside[1].Addr().String()))
 	}
-	if conf.Texts.Driver == config.DriverNone && hosted != nil {
-		logger.Warn("texts.driver is none: no phone is bound, nobody is told, and a forgotten PIN leads to the counter")
+	if beside[2] != nil {
+		row(say.ServeConsole(), say.ServeConsoleAt(conf.ConsoleAddress(), beside[2].Addr().String()))
 	}
-	if conf.AllowStandIn {
-		logger.Warn("allow_stand_in_evidence is on: whoever runs a stand-in passes for any holder. For development only")
-	}
+	warn(ctx, conf, system, logger)
 	logger.Info("serving", "texts", conf.Texts.Driver, "address", base, "issuer", conf.Issuer, "shape", conf.Keepers.Shape)
 	if err := ready(ctx, system); err != nil {
 		logger.Warn("not ready yet", "err", err)
 	}
 	shut := system.ServeAdmin(ctx, c.Data)
-	err = system.Serve(ctx, ln, hosted, gateway)
+	err = system.Serve(ctx, ln, beside...)
 	shut()
 	if err != nil {
 		logger.Error("stopped", "err", err)
 		return err
 	}
 	logger.Info("stopped")
-	fmt.Fprintln(t.out, "Stopped.")
-	return nil
+	return t.line(say.ServeStopped())
+}
+
+// warn says what is missing or lax, and what comes next.
+func warn(ctx context.Context, conf config.Config, system *server.System, logger *slog.Logger) {
+	if conf.Texts.Driver == config.DriverNone && conf.Hosted.Listen != "" {
+		logger.Warn("texts.driver is none: no phone is bound, nobody is told, and a forgotten PIN leads to the counter")
+	}
+	if conf.AllowStandIn {
+		logger.Warn("allow_stand_in_evidence is on: whoever runs a stand-in passes for any holder. For development only")
+	}
+	switch s, err := system.Admin.StaffStatus(ctx); {
+	case err != nil:
+		logger.Warn("not known how the staff stands", "err", err)
+	case !s.Begun:
+		logger.Warn("no member of staff yet: acts are recorded without a name. Invite the first two with 'liuma staff begin'")
+	case s.Operators == 0 || s.Officers == 0:
+		logger.Info("no active operator, or no active security officer: nothing that takes two is decided", "operators", s.Operators, "officers", s.Officers)
+	}
+}
+
+// listenBeside opens the listeners of the hosted door, the gateway door and the console, in
+// the order of server.System.Serve; nil for a door that is not configured.
+func listenBeside(system *server.System) (out []net.Listener, err error) {
+	for _, open := range []func() (net.Listener, error){system.ListenHosted, system.ListenGateway, system.ListenConsole} {
+		ln, err := open()
+		if err != nil {
+			for _, before := range out {
+				err = errors.Join(err, shutIf(before))
+			}
+			return nil, err
+		}
+		out = append(out, ln)
+	}
+	return out, nil
 }
 
 // shutIf closes a listener that may not be there.
@@ -115,7 +147,7 @@ func address(c config.Config, host string) string {
 func newLogger(w io.Writer, level string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(strings.ToUpper(level))); err != nil {
-		return nil, fmt.Errorf("log level %q: want debug, info, warn or error", level)
+		return nil, refuse(func(w *locale.Words) string { return w.Refused.ServeLevel(strconv.Quote(level)) })
 	}
 	o := &slog.HandlerOptions{Level: l}
 	if isTerminal(w) {

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/admin"
@@ -16,6 +16,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/evidence/standin"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // standInKey is the stand-in's own key in the data directory. It is made at the
@@ -24,12 +25,12 @@ const standInKey = "stand-in.pem"
 
 // standInCmd is "liuma evidence stand-in".
 type standInCmd struct {
-	Provider string `name:"provider" default:"stand-in" placeholder:"ID" help:"The provider that it signs as. It is registered, as a stand-in, if it is not there."`
-	Key      string `name:"key" placeholder:"FILE" help:"Private key (PEM) of a stand-in that is registered already. Default: a key of its own in the data directory."`
-	KeyID    string `name:"kid" placeholder:"KID" help:"The kid that --key is registered under. Default: its thumbprint."`
-	Listen   string `name:"listen" default:"127.0.0.1:8602" placeholder:"HOST:PORT" help:"Where it listens. Other than on loopback it needs --allow-network and --origin."`
-	Network  bool   `name:"allow-network" help:"Let others on the network use it: each of them is then anybody they say."`
-	Origin   string `name:"origin" placeholder:"URL" help:"The address at which browsers open it. Default: http:// and where it listens."`
+	Provider string `name:"provider" default:"stand-in" placeholder:"ID"`
+	Key      string `name:"key" placeholder:"FILE"`
+	KeyID    string `name:"kid" placeholder:"KID"`
+	Listen   string `name:"listen" default:"127.0.0.1:8602" placeholder:"HOST:PORT"`
+	Network  bool   `name:"allow-network"`
+	Origin   string `name:"origin" placeholder:"URL"`
 }
 
 // Run answers until ctx ends. Everything that can be refused is refused before
@@ -40,19 +41,20 @@ func (a *standInCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		return err
 	}
 	if !conf.AllowStandIn {
-		return fmt.Errorf("%s takes no evidence of stand-ins, as it must be where there are real holders. In a directory for development, set allow_stand_in_evidence: true in %s and start the server again ('liuma init --allow-stand-in-evidence' makes one so)",
-			c.Data, filepath.Join(c.Data, config.FileName))
+		return refuse(func(w *locale.Words) string {
+			return w.Refused.StandinOff(c.Data, filepath.Join(c.Data, config.FileName), "allow_stand_in_evidence: true")
+		})
 	}
 	host, _, err := net.SplitHostPort(a.Listen)
 	if err != nil {
-		return badUsage("liuma evidence stand-in", "--listen %q: want host:port", a.Listen)
+		return wrongUse("liuma evidence stand-in", func(w *locale.Words) string { return w.Refused.StandinHostPort(strconv.Quote(a.Listen)) })
 	}
 	if !door.Loopback(host) && (!a.Network || a.Origin == "") {
-		return badUsage("liuma evidence stand-in", "--listen %s is not loopback, and whoever reaches it is anybody they say; give --allow-network and --origin if you want that", a.Listen)
+		return wrongUse("liuma evidence stand-in", func(w *locale.Words) string { return w.Refused.StandinBeyondLoopback(a.Listen) })
 	}
 	ln, err := net.Listen("tcp", a.Listen)
 	if err != nil {
-		return fmt.Errorf("%w; choose another address with --listen", err)
+		return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.StandinListen(why) })
 	}
 	origin := a.Origin
 	if origin == "" {
@@ -62,10 +64,15 @@ func (a *standInCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	warnStandIn(t.err, c.Data, origin)
-	fmt.Fprintf(t.out, "Stand-in %s at %s\n  page     %s/\n  at once  %s%s (the sample channel's -evidence)\n  signs    for %s\n",
-		a.Provider, origin, origin, origin, standin.EvidencePath, conf.Issuer)
-	return serveStandIn(ctx, ln, provider, t.out)
+	warnStandIn(t, c.Data, origin)
+	say := t.words().Standin
+	fmt.Fprintf(t.out, "%s\n  %s\n  %s\n  %s\n", say.Started(a.Provider, origin), say.StartedPage(origin+"/"),
+		say.StartedAtOnce(origin+standin.EvidencePath), say.StartedSigns(conf.Issuer))
+	if err := serveStandIn(ctx, ln, provider); err != nil {
+		return err
+	}
+	fmt.Fprintln(t.out, say.Stopped())
+	return nil
 }
 
 // provider makes the stand-in, registered with the authority.
@@ -84,7 +91,7 @@ func (a *standInCmd) provider(ctx context.Context, c *cli, t *terminal, conf con
 	}
 	provider, err := standin.New(standin.Config{Signer: signer, Audience: conf.Issuer, Origin: origin, Now: time.Now, Logger: logger})
 	if err != nil {
-		return nil, badUsage("liuma evidence stand-in", "--origin: %v", err)
+		return nil, wrongUseFor("liuma evidence stand-in", err, func(w *locale.Words, why string) string { return w.Refused.StandinOrigin(why) })
 	}
 	var done string
 	err = c.administer(ctx, t, func(adm admin.Administration) (err error) {
@@ -93,13 +100,13 @@ func (a *standInCmd) provider(ctx context.Context, c *cli, t *terminal, conf con
 	})
 	switch {
 	case errors.Is(err, standin.ErrReal):
-		return nil, fmt.Errorf("%w; choose another identifier with --provider", err)
+		return nil, refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.StandinProvider(why) })
 	case errors.Is(err, standin.ErrStopped):
-		return nil, fmt.Errorf("%w; 'liuma evidence provider resume %s' takes its evidence again", err, a.Provider)
+		return nil, refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.StandinResume(why, a.Provider) })
 	case errors.Is(err, standin.ErrUnregistered):
-		return nil, fmt.Errorf("%w; register it with 'liuma evidence provider add %s --stand-in' or add the key with 'liuma evidence provider rotate'", err, a.Provider)
+		return nil, refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.StandinRegister(why, a.Provider) })
 	case errors.Is(err, admin.ErrTaken):
-		return nil, fmt.Errorf("%w; choose another identifier with --provider", err)
+		return nil, refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.StandinProvider(why) })
 	case err != nil:
 		return nil, err
 	}
@@ -132,16 +139,16 @@ func (a *standInCmd) keyPair(data string) (admin.KeyPair, error) {
 }
 
 // warnStandIn says at each start what this is, in red where a person watches.
-func warnStandIn(w io.Writer, data, origin string) {
+func warnStandIn(t *terminal, data, origin string) {
 	red, plain := "", ""
-	if isTerminal(w) {
+	if isTerminal(t.err) {
 		red, plain = "\x1b[1;31m", "\x1b[0m"
 	}
-	fmt.Fprintf(w, "%sSTAND-IN · 替身认证: proves nothing 什么也不证明. Whoever reaches %s passes for any holder of %s. For development only.%s\n", red, origin, data, plain)
+	fmt.Fprintf(t.err, "%s%s%s\n", red, t.words().Standin.Warning(origin, data), plain)
 }
 
 // serveStandIn answers until ctx ends.
-func serveStandIn(ctx context.Context, ln net.Listener, h http.Handler, out io.Writer) error {
+func serveStandIn(ctx context.Context, ln net.Listener, h http.Handler) error {
 	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 15 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
@@ -159,6 +166,5 @@ func serveStandIn(ctx context.Context, ln net.Listener, h http.Handler, out io.W
 	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
 	}
-	fmt.Fprintln(out, "Stopped.")
 	return err
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // TestStandInStaysHome: a stand-in does not start where none is allowed, nor where
@@ -31,6 +33,20 @@ func TestStandInStaysHome(t *testing.T) {
 		stop()
 		if status == exitOK || !strings.Contains(errs.String(), tt.want) || strings.Contains(errs.String(), "STAND-IN") {
 			t.Errorf("%v: %d %s", tt.args, status, errs.String())
+		}
+	}
+}
+
+// TestStandInWarns: at each start, in the language of the terminal, of what it is.
+func TestStandInWarns(t *testing.T) {
+	for lang, want := range map[locale.Lang]string{
+		locale.Chinese: "STAND-IN 替身认证：什么也不证明。能打开 http://h 的人，可以冒充 /d 的任何持卡人。只用于开发。\n",
+		locale.English: "STAND-IN: proves nothing. Whoever reaches http://h passes for any holder of /d. For development only.\n",
+	} {
+		var errs bytes.Buffer
+		warnStandIn(&terminal{err: &errs, lang: lang}, "/d", "http://h")
+		if errs.String() != want {
+			t.Errorf("%s: %q", lang, errs.String())
 		}
 	}
 }

@@ -6,17 +6,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/edition"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // statusCmd is "liuma status".
 type statusCmd struct {
-	JSON bool `name:"json" help:"Print one JSON object."`
+	JSON bool `name:"json"`
 }
 
 // Run prints how things stand. Its exit status says only whether that could be
@@ -30,7 +31,7 @@ func (a *statusCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		if a.JSON {
 			return json.NewEncoder(t.out).Encode(s)
 		}
-		return errors.Join(printServer(t.out, c.Data, s), printRest(t.out, s))
+		return errors.Join(printServer(t, c.Data, s), printPolicy(t, s.Policy), printRest(t, s))
 	})
 	if inUse, ok := errors.AsType[*inUseError](err); ok {
 		return c.knock(ctx, inUse)
@@ -57,78 +58,122 @@ func (c *cli) knock(ctx context.Context, inUse *inUseError) error {
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	resp, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("%w; nobody answers at %s either", inUse, conf.Channel.Listen)
+		return refuseFor(inUse, func(w *locale.Words, why string) string { return w.Refused.StatusNobody(why, conf.Channel.Listen) })
 	}
 	defer resp.Body.Close()
-	ready := "is ready"
 	if resp.StatusCode != http.StatusOK {
-		ready = fmt.Sprintf("is not ready (%d)", resp.StatusCode)
+		return refuseFor(inUse, func(w *locale.Words, why string) string {
+			return w.Refused.StatusNotReady(why, conf.Channel.Listen, num(resp.StatusCode))
+		})
 	}
-	return fmt.Errorf("%w; the server at %s %s", inUse, conf.Channel.Listen, ready)
+	return refuseFor(inUse, func(w *locale.Words, why string) string { return w.Refused.StatusReady(why, conf.Channel.Listen) })
 }
 
-func printServer(w io.Writer, dir string, v admin.Status) error {
-	s := v.Serving
+func printServer(t *terminal, dir string, v admin.Status) error {
+	s, say := v.Serving, t.shown()
 	if s == nil {
-		_, err := fmt.Fprintf(w, "%s: not being served\n", dir)
-		return err
+		return t.line(say.StatusNotServed(dir))
 	}
-	ready := "ready"
+	ready := say.StatusReady()
 	if !s.Ready {
-		ready = "NOT READY: " + s.Why
+		ready = say.StatusNotReady(s.Why)
 	}
-	_, err := fmt.Fprintf(w, "%s: served as %s since %s, %s\n", dir, v.Issuer, s.Since.Format(time.RFC3339), ready)
+	err := t.line(say.StatusServed(dir, s.Since.Format(time.RFC3339), v.Issuer, ready))
 	if v.Restart && err == nil {
-		_, err = fmt.Fprintln(w, "  restart       needed: the key file holds other signing keys than the server has read")
+		err = t.row(say.StatusRestart(), say.StatusRestartNeeded())
 	}
 	if err == nil {
-		err = errors.Join(printGuesses(w, s.Guesses), printCodes(w, s.Codes))
+		err = errors.Join(printGuesses(t, s.Guesses), printCodes(t, s.Codes))
 	}
 	if err == nil {
-		err = printRations(w, s.Rations)
+		err = printRations(t, s.Rations)
 	}
 	if err == nil {
-		err = printDoors(w, s.Doors)
+		err = printDoors(t, s.Doors)
+	}
+	return err
+}
+
+// printPolicy says which policy the service goes by, since when, and who approved it.
+func printPolicy(t *terminal, p edition.State) error {
+	say := t.shown()
+	what := say.StatusPolicyNational()
+	if p.Sum != "" {
+		what = say.StatusPolicyLayers(p.Sum[:16], num(len(p.Layers)))
+	}
+	from := say.StatusPolicyFromFiles()
+	switch {
+	case p.Approver != "":
+		from = say.StatusPolicyFromEdition(num(p.Edition), p.At.Format(time.RFC3339), string(p.Approver), string(p.By))
+	case p.Sum == "":
+		from = say.StatusPolicyFromProgram()
+	}
+	err := t.row(say.StatusPolicy(), say.StatusPolicyInUse(what, from, p.Since.Format(time.RFC3339)))
+	if p.Fault != "" && err == nil {
+		err = t.note(say.StatusPolicyFault(), say.StatusPolicyNoStart(p.Fault))
+	}
+	if (p.FilesDiffer || p.FilesFault != "") && err == nil {
+		err = t.note(say.StatusPolicyOtherFiles(), say.StatusPolicyFilesDiffer())
+	}
+	for _, f := range p.Layers {
+		if err == nil {
+			err = t.note(f.Layer, f.File+" "+f.Sum[:16])
+		}
 	}
 	return err
 }
 
 // printGuesses prints the guesses since the start, and the last alarm of each kind
 // that they gave.
-func printGuesses(w io.Writer, g admin.Guesses) error {
-	_, err := fmt.Fprintf(w, "  guesses       %d since the start, %d of them wrong; %d told to slow down\n", g.Decided, g.Wrong, g.Slowed)
+func printGuesses(t *terminal, g admin.Guesses) error {
+	say := t.shown()
+	err := t.row(say.StatusGuesses(), say.StatusGuessesCounted(num(g.Decided), num(g.Wrong), num(g.Slowed)))
 	for _, al := range g.Alarms {
 		if err == nil {
-			_, err = fmt.Fprintf(w, "    ALARM        %s at %s, through %s: %d wrong\n", al.Kind, al.At.Format(time.RFC3339), al.Channel, al.Wrong)
+			err = t.note(say.StatusAlarm(), say.StatusAlarmGuesses(al.Kind, al.At.Format(time.RFC3339), string(al.Channel), num(al.Wrong)))
 		}
 	}
 	return err
 }
 
 // printCodes prints the one-time codes of each channel, and what is wrong with them.
-func printCodes(w io.Writer, all []admin.ChannelCodes) error {
+func printCodes(t *terminal, all []admin.ChannelCodes) error {
 	var errs []error
+	say := t.shown()
 	for _, c := range all {
-		_, err := fmt.Fprintf(w, "  codes         %s: %d in the last hour of %d, %d in a day of %d\n", c.Channel, c.Hour, c.HourMost, c.Day, c.DayMost)
-		errs = append(errs, err)
+		errs = append(errs, t.row(say.StatusCodes(), say.StatusCodesCounted(string(c.Channel), num(c.Hour), num(c.HourMost), num(c.Day), num(c.DayMost))))
 		if c.Spent {
-			_, err = fmt.Fprintln(w, "    ALARM        it has used them up, and gets no more for now")
-			errs = append(errs, err)
+			errs = append(errs, t.note(say.StatusAlarm(), say.StatusCodesSpent()))
 		}
 		if c.Unreturned {
-			_, err = fmt.Fprintf(w, "    ALARM        of %d that were sent, %d were typed in\n", c.Judged, c.Returned)
-			errs = append(errs, err)
+			errs = append(errs, t.note(say.StatusAlarm(), say.StatusCodesUnreturned(num(c.Judged), num(c.Returned))))
 		}
 	}
 	return errors.Join(errs...)
 }
 
+// doorName is what the terminal calls a door.
+func doorName(say locale.Shown, door string) string {
+	switch door {
+	case "channel":
+		return say.StatusDoorChannel()
+	case "hosted":
+		return say.StatusDoorHosted()
+	case "gateway":
+		return say.StatusDoorGateway()
+	case "console":
+		return say.StatusDoorConsole()
+	default:
+		return door
+	}
+}
+
 // printDoors prints how full each door is.
-func printDoors(w io.Writer, doors []admin.DoorState) error {
+func printDoors(t *terminal, doors []admin.DoorState) error {
+	say := t.shown()
 	for _, d := range doors {
 		c, r := d.Connections, d.Requests
-		_, err := fmt.Fprintf(w, "  %-13s %d of %d connections open, %d closed to make room, %d refused; %d of %d requests in flight, %d refused\n",
-			d.Door+" door", c.Open, c.Most, c.Closed, c.Refused, r.InFlight, r.Most, r.Refused)
+		err := t.row(say.StatusDoor(doorName(say, d.Door)), say.StatusDoorFull(num(c.Open), num(c.Most), num(c.Closed), num(c.Refused), num(r.InFlight), num(r.Most), num(r.Refused)))
 		if err != nil {
 			return err
 		}
@@ -136,87 +181,155 @@ func printDoors(w io.Writer, doors []admin.DoorState) error {
 	return nil
 }
 
-func printRest(w io.Writer, v admin.Status) error {
-	_, err := fmt.Fprintf(w, "  keepers       %s\n", v.Shape)
+func printRest(t *terminal, v admin.Status) error {
+	say := t.shown()
+	err := t.row(say.StatusKeepers(), v.Shape)
 	if err == nil {
-		err = printKeepers(w, v.Keepers)
+		err = printKeepers(t, v.Keepers)
 	}
 	if err == nil {
-		_, err = fmt.Fprintf(w, "  open intents  %d\n  cards         %d\n  people        %d\n", v.OpenIntents, v.Cards, v.People)
+		err = errors.Join(t.row(say.StatusIntents(), num(v.OpenIntents)), t.row(say.StatusCards(), num(v.Cards)), t.row(say.StatusPeople(), num(v.People)))
 	}
 	if err == nil {
-		err = printTexts(w, v.Texts)
+		err = printPeople(t, v)
 	}
 	if err == nil {
-		err = printRecord(w, v.Record)
+		err = printTexts(t, v.Texts)
 	}
 	if err == nil {
-		err = printRetention(w, v.Retention)
+		err = printRecord(t, v.Record)
+	}
+	if err == nil {
+		err = printRetention(t, v.Retention)
 	}
 	if err != nil {
 		return err
 	}
-	if err := printResealing(w, v.Resealing); err != nil {
+	if err := errors.Join(printResealing(t, v.Resealing), printStaff(t, v.Staff)); err != nil {
 		return err
 	}
 	if v.SealKey == nil {
-		_, err = fmt.Fprintln(w, "  seal key      none; the server makes the first")
-		return err
+		return t.row(say.StatusSealKey(), say.StatusSealKeyNone())
 	}
-	_, err = fmt.Fprintf(w, "  seal key      %s, %s old\n", v.SealKey.ID, v.At.Sub(v.SealKey.MadeAt).Truncate(time.Second))
+	return t.row(say.StatusSealKey(), say.StatusSealKeyAge(v.SealKey.ID, v.At.Sub(v.SealKey.MadeAt).Truncate(time.Second).String()))
+}
+
+// printPeople prints the cards of children, and the corrections that are under way.
+func printPeople(t *terminal, v admin.Status) error {
+	say := t.shown()
+	if c := v.Children; !c.Complete || c.Under14+c.From14+c.From16 > 0 {
+		counted := say.StatusChildrenCounted
+		if !c.Complete {
+			counted = say.StatusChildrenMore
+		}
+		if err := t.row(say.StatusChildren(), counted(num(c.Under14), num(c.From14), num(c.From16))); err != nil {
+			return err
+		}
+	}
+	if c := v.Corrections; c.Waiting+c.Stopped > 0 {
+		return t.row(say.StatusCorrections(), say.StatusCorrectionsCounted(num(c.Waiting), num(c.Decided), num(c.Stopped), num(c.Untold)))
+	}
+	return nil
+}
+
+// printStaff prints how the staff stands, and what is missing.
+func printStaff(t *terminal, s admin.StaffStatus) error {
+	say := t.shown()
+	if !s.Begun {
+		return t.row(say.StatusStaff(), say.StatusStaffNone())
+	}
+	err := t.row(say.StatusStaff(), say.StatusStaffCounted(num(s.Active), num(s.Operators), num(s.Officers), num(s.Proposals)))
+	if err == nil && (s.Operators == 0 || s.Officers == 0) {
+		err = t.note(say.StatusAlone(), say.StatusAloneNext())
+	}
+	for _, x := range s.Contested {
+		if err == nil {
+			err = t.note(say.StatusSuspended(), say.StatusSuspendedBy(string(x.Member), x.At.UTC().Format(time.RFC3339), string(x.By), x.Until.UTC().Format(time.RFC3339)))
+		}
+	}
+	for _, id := range s.Waiting {
+		if err == nil {
+			err = t.note(say.StatusAlarm(), say.StatusInvitedAlone(string(id)))
+		}
+	}
 	return err
 }
 
 // printResealing prints how far sealing everything anew has come, as long as
 // older root keys are there.
-func printResealing(w io.Writer, r *admin.Resealing) error {
+func printResealing(t *terminal, r *admin.Resealing) error {
 	if r == nil {
 		return nil
 	}
-	how := "begins a minute after the rotation, while the server runs"
+	say := t.shown()
+	how := say.StatusResealingBegins()
 	switch {
 	case r.Ended:
-		how = fmt.Sprintf("done, %d rows; the older keys may be dropped", r.Rows)
+		how = say.StatusResealingDone(num(r.Rows))
 	case r.Table != "":
-		how = fmt.Sprintf("under way, %d rows so far, at %s", r.Rows, r.Table)
+		how = say.StatusResealingAt(num(r.Rows), r.Table)
 	}
-	_, err := fmt.Fprintf(w, "  root key      %d seals, older %v; sealing everything anew: %s\n", r.Key, r.Older, how)
+	err := t.row(say.StatusRootKey(), say.StatusResealing(num(r.Key), fmt.Sprint(r.Older), how))
 	if err == nil && r.Refused > 0 {
-		_, err = fmt.Fprintf(w, "    REFUSED      %d rows fail their seals and are left as they are\n", r.Refused)
+		err = t.note(say.StatusRefused(), say.StatusRowsRefused(num(r.Refused)))
 	}
 	return err
 }
 
 // printTexts prints the state of the outbox. Messages of an earlier
 // configuration are listed even where none are sent now.
-func printTexts(w io.Writer, x admin.Texts) error {
-	how := x.Driver
+func printTexts(t *terminal, x admin.Texts) error {
+	how, say := x.Driver, t.shown()
 	if x.Voice {
-		how += ", with calls"
+		how = say.StatusTextsCalls(how)
 	}
 	if x.Behind {
-		how += ", LATE: see the log for the gateway's fault"
+		how = say.StatusTextsLate(how)
 	}
-	_, err := fmt.Fprintf(w, "  texts         %s\n", how)
+	err := t.row(say.StatusTexts(), how)
 	for _, q := range []struct {
 		name string
 		admin.TextQueue
-	}{{"codes", x.Codes}, {"notices", x.Notices}} {
+	}{{say.StatusTextCodes(), x.Codes}, {say.StatusTextNotices(), x.Notices}} {
 		if err != nil {
 			return err
 		}
 		if x.Driver == config.DriverNone && q.Waiting+q.Dead == 0 {
 			continue
 		}
-		line := fmt.Sprintf("%d waiting, %d of them over a minute", q.Waiting, q.Overdue)
+		line := say.StatusTextQueue(num(q.Waiting), num(q.Overdue), num(q.Dead))
 		if q.Waiting > 0 {
-			line += fmt.Sprintf(" (oldest %s)", time.Duration(q.Oldest)*time.Second)
+			line = say.StatusTextQueueOldest(num(q.Waiting), num(q.Overdue), (time.Duration(q.Oldest) * time.Second).String(), num(q.Dead))
 		}
-		line += fmt.Sprintf(", %d dead", q.Dead)
 		if s := q.Since; s != nil {
-			line += fmt.Sprintf("; since the start %d sent, %d of them late, %d given up, %d stuck", s.Sent, s.Late, s.Dead, s.Stuck)
+			line = say.StatusTextSince(line, num(s.Sent), num(s.Late), num(s.Dead), num(s.Stuck))
 		}
-		_, err = fmt.Fprintf(w, "    %-12s %s\n", q.name, line)
+		err = t.note(q.name, line)
+	}
+	return err
+}
+
+// printRecord prints the state of the audit record.
+func printRecord(t *terminal, r admin.RecordStatus) error {
+	say := t.shown()
+	line := say.StatusNoDigest()
+	if r.Digest > 0 {
+		line = say.StatusDigest(num(r.Digest))
+		if r.At != nil {
+			line = say.StatusDigestOf(num(r.Digest), r.At.Format(time.RFC3339))
+		}
+	}
+	if r.Checked != nil {
+		line = say.StatusChecked(line, r.Checked.Format(time.RFC3339))
+	}
+	err := t.row(say.StatusRecord(), line)
+	for _, f := range r.Faults {
+		if err == nil {
+			err = t.note(say.StatusFault(), f)
+		}
+	}
+	if err == nil && r.Shipping != "" {
+		err = t.note(say.StatusNotShipped(), r.Shipping)
 	}
 	return err
 }

@@ -5,26 +5,27 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // textsCmd is "liuma texts".
 type textsCmd struct {
-	List  textsListCmd  `cmd:"" help:"List texts to phones and what became of them; never a number, a name or a text."`
-	Retry textsRetryCmd `cmd:"" help:"Have a dead notice tried again."`
-	Inbox textsInboxCmd `cmd:"" help:"Show the texts of a server whose texts.driver is inbox, which sends nothing. For trying things out."`
+	List  textsListCmd  `cmd:""`
+	Retry textsRetryCmd `cmd:""`
+	Drop  textsDropCmd  `cmd:""`
+	Inbox textsInboxCmd `cmd:""`
 }
 
 // textsListCmd is "liuma texts list".
 type textsListCmd struct {
-	State string `name:"state" enum:"waiting,sent,delivered,dead," default:"" help:"Only those in this state: waiting, sent, delivered or dead."`
-	JSON  bool   `name:"json" help:"Print one JSON object a line."`
+	State string `name:"state" enum:"waiting,sent,delivered,dead," default:""`
+	JSON  bool   `name:"json"`
 }
 
 // Run lists page by page; messages that are queued meanwhile may be listed or
@@ -38,7 +39,7 @@ func (a *textsListCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 				return err
 			}
 			for _, l := range page {
-				if err := a.print(t.out, l); err != nil {
+				if err := a.print(t, l); err != nil {
 					return err
 				}
 				after, none = l.ID, false
@@ -50,39 +51,51 @@ func (a *textsListCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		if !none || a.JSON {
 			return nil
 		}
-		what := "No text is there."
 		if a.State != "" {
-			what = "No text is " + a.State + "."
+			return t.line(t.shown().TextsNoneIn(stateName(t.shown(), store.MessageState(a.State))))
 		}
-		_, err := fmt.Fprintln(t.out, what)
-		return err
+		return t.line(t.shown().TextsNone())
 	})
 }
 
-func (a *textsListCmd) print(w io.Writer, l notify.MessageView) error {
+func (a *textsListCmd) print(t *terminal, l notify.MessageView) error {
 	if a.JSON {
-		return json.NewEncoder(w).Encode(l)
+		return json.NewEncoder(t.out).Encode(l)
 	}
-	more := fmt.Sprintf("  tries %d", l.Tries)
+	say := t.shown()
+	more := "  " + say.TextsTries(num(l.Tries))
 	if l.Way == liuma.ByVoice {
-		more = "  call" + more
+		more = "  " + say.TextsCall() + more
 	}
 	if l.Fault != "" {
 		more += "  " + l.Fault
 	}
 	if l.State == store.MessageWaiting {
-		more += "  next " + l.NextAt.UTC().Format(time.RFC3339)
+		more += "  " + say.TextsNext(l.NextAt.UTC().Format(time.RFC3339))
 	}
 	if l.State == store.MessageDead && !l.Retriable {
-		more += "  (not to be tried again)"
+		more += "  " + say.TextsNotAgain()
 	}
-	_, err := fmt.Fprintf(w, "%s  %-9s  %-17s  %s%s\n", l.ID, l.State, l.Template, l.At.UTC().Format(time.RFC3339), more)
+	_, err := fmt.Fprintf(t.out, "%s  %-9s  %-17s  %s%s\n", l.ID, l.State, l.Template, l.At.UTC().Format(time.RFC3339), more)
 	return err
+}
+
+// stateName is the word for the state of a text.
+func stateName(say locale.Shown, s store.MessageState) string {
+	switch s {
+	case store.MessageWaiting:
+		return say.TextsWaiting()
+	case store.MessageSent:
+		return say.TextsSent()
+	case store.MessageDelivered:
+		return say.TextsDelivered()
+	}
+	return say.TextsDead()
 }
 
 // textsRetryCmd is "liuma texts retry".
 type textsRetryCmd struct {
-	ID string `arg:"" name:"id" help:"The ID of the text, as 'liuma texts list' shows it."`
+	ID string `arg:"" name:"id"`
 }
 
 // Run has it tried again; the audit record names the operator.
@@ -91,24 +104,50 @@ func (a *textsRetryCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		id, err := adm.RetryText(ctx, a.ID)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
-			return fmt.Errorf("no text has the ID %s; 'liuma texts list --state dead' shows what there is", a.ID)
+			return refuse(func(w *locale.Words) string { return w.Refused.TextsUnknown(a.ID) })
 		case errors.Is(err, notify.ErrNotRetriable):
-			return errors.New("only dead notices are tried again, each once; who needs a code asks for a new one on the page")
+			return refuse(func(w *locale.Words) string { return w.Refused.TextsOnlyDead() })
 		case err != nil:
 			return err
 		}
-		as := ""
 		if id != a.ID {
-			as = fmt.Sprintf(" It goes by the new ID %s, since the gateway would drop the old one.", id)
+			return t.line(t.shown().TextsAgainAs(a.ID, id))
 		}
-		_, err = fmt.Fprintf(t.out, "%s is tried again.%s\n", a.ID, as)
+		return t.line(t.shown().TextsAgain(a.ID))
+	})
+}
+
+// textsDropCmd is "liuma texts drop".
+type textsDropCmd struct {
+	ID string `arg:"" name:"id"`
+	reasonFlag
+}
+
+// Run deletes it; the audit record names who did and why.
+func (a *textsDropCmd) Run(ctx context.Context, c *cli, t *terminal) error {
+	reason, err := a.reason("liuma texts drop")
+	if err != nil {
+		return err
+	}
+	return c.administer(ctx, t, func(adm admin.Administration) error {
+		w := t.words().Terminal
+		err := adm.DropText(ctx, a.ID, reason)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return errors.New(w.TextUnknown(a.ID))
+		case errors.Is(err, notify.ErrNotDead):
+			return errors.New(w.TextNotDead())
+		case err != nil:
+			return err
+		}
+		_, err = fmt.Fprintln(t.out, w.TextDropped(a.ID))
 		return err
 	})
 }
 
 // textsInboxCmd is "liuma texts inbox".
 type textsInboxCmd struct {
-	JSON bool `name:"json" help:"Print one JSON object a line."`
+	JSON bool `name:"json"`
 }
 
 // Run shows the texts, oldest first.
@@ -119,7 +158,7 @@ func (a *textsInboxCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 			return err
 		}
 		if len(texts) == 0 && !a.JSON {
-			_, err = fmt.Fprintln(t.out, "No text has come since the server was started.")
+			err = t.line(t.shown().TextsInboxEmpty())
 		}
 		for _, x := range texts {
 			if err != nil {
@@ -130,7 +169,7 @@ func (a *textsInboxCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 			} else {
 				text := x.Text
 				if x.Voice {
-					text = "(call) " + text
+					text = t.shown().TextsByCall(text)
 				}
 				_, err = fmt.Fprintf(t.out, "%s  %s  %s\n", x.At.UTC().Format(time.RFC3339), x.Phone, text)
 			}

@@ -47,7 +47,7 @@ func letters(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: letters DIR")
 	}
 	inDirectory(ts, args[0], func(data *server.Data) error {
-		templates, err := notify.NewTemplates(liuma.Text{}, nil)
+		templates, err := notify.NewTemplates(liuma.Text{}, "", nil)
 		if err != nil {
 			return err
 		}

@@ -2,23 +2,24 @@ package main
 
 import (
 	"fmt"
-	"io"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma/client"
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // channelTokenCmd is "liuma channel token".
 type channelTokenCmd struct {
-	Client string `name:"client" required:"" placeholder:"ID" help:"Identifier that the operator registered, of any kind of client."`
-	Key    string `name:"key" required:"" placeholder:"FILE" help:"Its private key: PEM, as 'liuma channel keygen' writes it."`
-	KeyID  string `name:"kid" placeholder:"KID" help:"The kid that the key is registered under. Default: the key's thumbprint, as keygen has it."`
-	Hosted bool   `name:"hosted" help:"A client assertion for one call of the hosted door, instead of a bearer token for the native door."`
-	Issuer string `name:"issuer" placeholder:"URL" help:"The authority's issuer. Default: the data directory's."`
-	API    string `name:"api" placeholder:"URL" help:"The native door, for the line to copy. Default: the data directory's."`
-	Quiet  bool   `name:"quiet" short:"q" help:"Print the token and no more, for a script."`
+	Client string `name:"client" required:"" placeholder:"ID"`
+	Key    string `name:"key" required:"" placeholder:"FILE"`
+	KeyID  string `name:"kid" placeholder:"KID"`
+	Hosted bool   `name:"hosted"`
+	Issuer string `name:"issuer" placeholder:"URL"`
+	API    string `name:"api" placeholder:"URL"`
+	Quiet  bool   `name:"quiet" short:"q"`
 }
 
 // Run prints the token, alone, to standard output, and how to use it to standard
@@ -28,7 +29,7 @@ func (a *channelTokenCmd) Run(c *cli, t *terminal) error {
 	if a.Issuer == "" || a.API == "" && !a.Quiet && !a.Hosted {
 		conf, err := c.load()
 		if err != nil {
-			return fmt.Errorf("%w; or say --issuer URL and --api URL, as the operator told you", err)
+			return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.TokenSayThem(why) })
 		}
 		if a.Issuer == "" {
 			a.Issuer = conf.Issuer
@@ -44,7 +45,9 @@ func (a *channelTokenCmd) Run(c *cli, t *terminal) error {
 	// Only Issuer goes into what is signed.
 	signer, err := client.New(client.Config{BaseURL: a.Issuer, Issuer: a.Issuer, ID: a.Client, KeyID: pair.Public.KeyID, Key: pair.Private})
 	if err != nil {
-		return badUsage("liuma channel token", "--issuer %q: %v", a.Issuer, err)
+		return wrongUseFor("liuma channel token", err, func(w *locale.Words, why string) string {
+			return w.Refused.Option("--issuer "+strconv.Quote(a.Issuer), why)
+		})
 	}
 	sign := signer.Token
 	if a.Hosted {
@@ -57,39 +60,41 @@ func (a *channelTokenCmd) Run(c *cli, t *terminal) error {
 	if _, err := fmt.Fprintln(t.out, token); err != nil || a.Quiet {
 		return err
 	}
-	return a.explain(t.err, c.Data, ends)
+	return a.explain(t, c.Data, ends)
 }
 
 // explain says how long the token is good, and a line to copy that signs a fresh
 // one each time it is run.
-func (a *channelTokenCmd) explain(w io.Writer, data string, ends time.Time) error {
+func (a *channelTokenCmd) explain(t *terminal, data string, ends time.Time) error {
 	again := "liuma channel token -q --client " + quoted(a.Client) + " --key " + quoted(a.Key) + " --issuer " + quoted(a.Issuer)
 	if a.KeyID != "" {
 		again += " --kid=" + quoted(a.KeyID)
 	}
-	left := time.Until(ends).Round(time.Second)
+	until, left, say := ends.UTC().Format(time.RFC3339), time.Until(ends).Round(time.Second).String(), t.shown()
+	trial := locale.In(locale.Chinese).Terminal.Trial() // holders read it
 	if a.Hosted {
-		_, err := fmt.Fprintf(w, `A client assertion for one call, until %s (%s). Push a request with a fresh one each time
-(put in REDIRECT_URI, ID_NUMBER and NAME; state, nonce and challenge are drawn anew by a real channel):
+		_, err := fmt.Fprintf(t.err, `%s
+%s
 curl -sS %s/par --data-urlencode client_assertion="$(%s --hosted)" \
   -d client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer -d client_id=%s \
   -d response_type=code -d scope=openid -d state=state-of-a-trial -d nonce=nonce-of-a-trial \
   -d code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM -d code_challenge_method=S256 \
   --data-urlencode redirect_uri=REDIRECT_URI \
-  --data-urlencode authorization_details='[{"type":"liuma_pin","action":"link","business_no":"TRY-000001","purpose":"试一试","holder":{"id_number":"ID_NUMBER","name":"NAME"}}]'
-Then open %s/authorize?client_id=%s&request_uri=REQUEST_URI in a browser. docs/HOSTED.md has the rest.
-`, ends.UTC().Format(time.RFC3339), left, a.Issuer, again, quoted(a.Client), a.Issuer, a.Client)
+  --data-urlencode authorization_details='[{"type":"liuma_pin","action":"link","business_no":"TRY-000001","purpose":"%s","holder":{"id_number":"ID_NUMBER","name":"NAME"}}]'
+%s
+`, say.TokenAssertion(until, left), say.TokenPutIn(), a.Issuer, again, quoted(a.Client), trial,
+			say.TokenThen(a.Issuer+"/authorize?client_id="+a.Client+"&request_uri=REQUEST_URI"))
 		return err
 	}
 	api := a.API
 	if api == "" {
 		api = "API" // behind a proxy: only the operator knows
 	}
-	_, err := fmt.Fprintf(w, `Good for any number of requests until %s (%s). A first one, with a fresh token each time:
+	_, err := fmt.Fprintf(t.err, `%s
 curl -sS %s/v1/challenges -H 'Content-Type: application/json' -d '{}' \
   -H "Authorization: Bearer $(%s)"
-docs/API.md has the other requests.
-`, ends.UTC().Format(time.RFC3339), left, api, again)
+%s
+`, say.TokenBearer(until, left), api, again, say.TokenRest())
 	return err
 }
 
@@ -113,7 +118,7 @@ func readKeyPair(file, kid string) (admin.KeyPair, error) {
 	defer clear(raw)
 	pair, err := admin.ParseKeyPair(raw, kid)
 	if err != nil {
-		return admin.KeyPair{}, fmt.Errorf("key file %s: %w; 'liuma channel keygen' makes a good one", file, err)
+		return admin.KeyPair{}, refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.ClientKeyFile(file, why) })
 	}
 	return pair, nil
 }

@@ -4,23 +4,23 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/vault"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // keysVaultCmd is "liuma keys vault".
 type keysVaultCmd struct {
-	List   keysVaultListCmd   `cmd:"" help:"List them, oldest first."`
-	Rotate keysVaultRotateCmd `cmd:"" help:"Make a new root key, which seals from now on; what older ones sealed stays readable."`
-	Drop   keysVaultDropCmd   `cmd:"" help:"Destroy an older root key, once everything is sealed anew. With the server stopped everything is sealed anew at once."`
+	List   keysVaultListCmd   `cmd:""`
+	Rotate keysVaultRotateCmd `cmd:""`
+	Drop   keysVaultDropCmd   `cmd:""`
 }
 
 // keysVaultListCmd is "liuma keys vault list".
 type keysVaultListCmd struct {
-	JSON bool `name:"json" help:"Print one JSON object a line."`
+	JSON bool `name:"json"`
 }
 
 // rootKeyView is a root key as the list shows it.
@@ -41,17 +41,18 @@ func (a *keysVaultListCmd) Run(c *cli, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	say := t.shown()
 	for _, k := range keys {
 		v := rootKeyView{ID: k.ID, State: "seals", Made: k.Made}
-		line := fmt.Sprintf("%d  seals  made %s", k.ID, k.Made.Format(time.RFC3339))
+		line := say.VaultSeals() + "  " + say.KeysMadeAt(k.Made.Format(time.RFC3339))
 		if !k.Seals {
 			v.State, v.Until = "opens", &k.Until
-			line = fmt.Sprintf("%d  opens  made %s, sealed until %s", k.ID, k.Made.Format(time.RFC3339), k.Until.Format(time.RFC3339))
+			line = say.VaultOpens() + "  " + say.VaultMadeUntil(k.Made.Format(time.RFC3339), k.Until.Format(time.RFC3339))
 		}
 		if a.JSON {
 			err = json.NewEncoder(t.out).Encode(v)
 		} else {
-			_, err = fmt.Fprintln(t.out, line)
+			err = t.line(num(k.ID) + "  " + line)
 		}
 		if err != nil {
 			return err
@@ -74,19 +75,18 @@ func (a *keysVaultRotateCmd) Run(ctx context.Context, c *cli, t *terminal) error
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		key, err := adm.RotateRootKey(ctx, reason)
 		if errors.Is(err, vault.ErrRootKeys) {
-			return errors.New("the key file is full; drop an old key first: 'liuma keys vault list' shows them")
+			return refuse(func(w *locale.Words) string { return w.Refused.VaultFull() })
 		}
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(t.out, "Made the root key %d. It seals from now on; the one before it opens what it sealed. Back the key file up now: without it, what is sealed from now on is lost.\n", key.ID)
-		return err
+		return t.line(t.shown().VaultMade(num(key.ID)))
 	})
 }
 
 // keysVaultDropCmd is "liuma keys vault drop".
 type keysVaultDropCmd struct {
-	ID uint32 `arg:"" help:"The key's number, as 'liuma keys vault list' shows it."`
+	ID uint32 `arg:""`
 	reasonFlag
 }
 
@@ -100,18 +100,17 @@ func (a *keysVaultDropCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		out, err := adm.DropRootKey(ctx, a.ID, reason)
 		switch {
 		case errors.Is(err, admin.ErrResealing):
-			return fmt.Errorf("%w. Try again when it has ended; with the server stopped, this command does it at once", err)
+			return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.VaultResealing(why) })
 		case errors.Is(err, vault.ErrNoRootKey):
-			return fmt.Errorf("no root key has the number %d; 'liuma keys vault list' shows them", a.ID)
+			return refuse(func(w *locale.Words) string { return w.Refused.VaultUnknown(num(a.ID)) })
 		case err != nil:
 			return err
 		}
 		if out.Refused > 0 {
-			if _, err := fmt.Fprintf(t.out, "%d rows fail their seals and were left as they are: they stay refused. 'row.refused' in the record says in which tables.\n", out.Refused); err != nil {
+			if err := t.line(t.shown().VaultRefused(num(out.Refused))); err != nil {
 				return err
 			}
 		}
-		_, err = fmt.Fprintf(t.out, "Dropped the root key %d. Backups of the database from before open with older copies of the key file only. Back up database and key file now.\n", a.ID)
-		return err
+		return t.line(t.shown().VaultDropped(num(a.ID)))
 	})
 }

@@ -7,10 +7,7 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
@@ -23,6 +20,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/liuma-pin/liuma/client"
 	"github.com/liuma-pin/liuma/examples/channel/miniapp"
 )
 
@@ -40,6 +38,7 @@ type settings struct {
 	NameEN   string `json:"name_en"`
 	Theme    string `json:"theme"`
 	Region   string `json:"region"`
+	Hotline  string `json:"hotline"`
 	Evidence string `json:"evidence"`
 	Page     string `json:"evidence_page"`
 	People   string `json:"people"`
@@ -65,6 +64,7 @@ func (s *settings) options() []option {
 		{"name-en", &s.NameEN, "the same in English"},
 		{"theme", &s.Theme, "jade or azure"},
 		{"region", &s.Region, "GB/T 2260 code; empty: the nation"},
+		{"hotline", &s.Hotline, "help line that the pages name; default: the nation's"},
 		{"evidence", &s.Evidence, "address of the evidence provider that answers at once"},
 		{"evidence-page", &s.Page, "where a check with the provider's own page is begun, instead of -evidence"},
 		{"people", &s.People, "JSON file with the people to be; default: those of the sample"},
@@ -157,7 +157,7 @@ func readJSON(path string, into any) error {
 }
 
 func build(s settings, log *slog.Logger) (*miniapp.App, error) {
-	key, err := readKey(s.KeyFile)
+	key, err := client.LoadKey(s.KeyFile)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +167,7 @@ func build(s settings, log *slog.Logger) (*miniapp.App, error) {
 	}
 	return miniapp.New(miniapp.Config{
 		Issuer: s.Issuer, API: s.API, ClientID: s.ClientID, KeyID: s.KeyID, Key: key, Origin: s.Origin,
-		Name: s.Name, NameEN: s.NameEN, Theme: s.Theme, Region: s.Region, Evidence: s.Evidence, EvidencePage: s.Page,
+		Name: s.Name, NameEN: s.NameEN, Theme: s.Theme, Region: s.Region, Hotline: s.Hotline, Evidence: s.Evidence, EvidencePage: s.Page,
 		People: people, Logger: log,
 	})
 }
@@ -178,25 +178,4 @@ func peopleOf(path string) (people []miniapp.Person, err error) {
 	}
 	err = readJSON(path, &people)
 	return people, err
-}
-
-func readKey(path string) (*ecdsa.PrivateKey, error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(raw)
-	block, _ := pem.Decode(raw)
-	if block == nil {
-		return nil, fmt.Errorf("%s: not PEM", path)
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("%s: not a PKCS #8 key", path)
-	}
-	key, ok := parsed.(*ecdsa.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("%s: not an ECDSA key", path)
-	}
-	return key, nil
 }

@@ -163,7 +163,7 @@ func TestPeopleAreInTheRegistryFile(t *testing.T) {
 	}
 	var inFile, known []string
 	for _, row := range rows[1:] {
-		inFile = append(inFile, strings.Join(row[:3], ","))
+		inFile = append(inFile, strings.Join(row[:6], ","))
 	}
 	people, err := miniapp.SamplePeople()
 	if err != nil {
@@ -171,7 +171,7 @@ func TestPeopleAreInTheRegistryFile(t *testing.T) {
 	}
 	for _, p := range people {
 		if p.Account == "" {
-			known = append(known, strings.Join([]string{p.IDNumber, p.Name, p.Phone}, ","))
+			known = append(known, strings.Join([]string{p.IDNumber, string(p.Document.Type), p.Document.Number, p.Born, p.Name, p.Phone}, ","))
 		}
 	}
 	if strings.Join(inFile, "\n") != strings.Join(known, "\n") {

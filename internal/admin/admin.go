@@ -5,12 +5,14 @@
 // can all use it.
 //
 // It guarantees that every change of the authority's database has its audit
-// entry in the same transaction, with Actor as its actor (I-8); that only
+// entry in the same transaction, with the member of staff who acts as its actor
+// (I-8); that a member does what their roles allow (Rules), and nobody without a name does
+// anything but look at the status; that only
 // public P-256 keys are kept, that a client always has at least one, and that
 // an identifier belongs to one client for good; that an import reads one whole
 // regular file, or reports that it did not, and keeps whole chunks; and that no
 // answer holds secret or personal data (except Inbox, which only exists where
-// no messages are sent). It trusts its caller: the door checks who that is.
+// no messages are sent). It trusts its caller to say which account calls (Origin).
 //
 // Start here: Administration, in admin.go.
 package admin
@@ -30,19 +32,22 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/edition"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/staff"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// Actor is the actor in the audit entries of administration.
+// Actor is the actor in the audit entries of administration before there is a member
+// of staff; from then on it is the member (ActorOf).
 const Actor = "operator"
 
 // Administration is everything that an operator can do. Two types implement it:
-// Admin, in the process that has the store, and the client of the
+// Guarded, in the process that has the store, and the client of the
 // administration door. Both do the same and return the same errors; both are
 // safe for concurrent use. Both pass the trials of package admintest.
 type Administration interface {
@@ -55,6 +60,9 @@ type Administration interface {
 	StopClient(ctx context.Context, kind store.ClientKind, id string) error
 	// ResumeClient lets a stopped client use the doors again. ErrUnknown.
 	ResumeClient(ctx context.Context, kind store.ClientKind, id string) error
+	// SetAudience says whether a channel's assertions must name the issuer alone.
+	// ErrUnknown.
+	SetAudience(ctx context.Context, id string, strict bool) error
 	// AddClientKey adds a key to a client's keys. Errors: ErrUnknown, ErrKey,
 	// ErrTaken.
 	AddClientKey(ctx context.Context, kind store.ClientKind, id string, key jose.JSONWebKey) error
@@ -83,7 +91,41 @@ type Administration interface {
 	// registry.ErrAgrees.
 	ReplaceConflict(ctx context.Context, id string, reason audit.Reason) (registry.Replaced, error)
 
+	// CorrectNumber takes an operator's word that a person's ID number became another.
+	// With a card it waits for 72 hours, of which its holder is told; a server takes
+	// it on at once, and otherwise the next that starts. Errors: audit.ErrReason,
+	// ErrCorrection.
+	CorrectNumber(ctx context.Context, q NumberCorrection, reason audit.Reason) (CorrectedNumber, error)
+	// Corrections lists corrections that wait or were stopped, in the order of their
+	// IDs after one, at most MaxCorrections, masked.
+	Corrections(ctx context.Context, after string) ([]registry.CorrectionView, error)
+	// CancelCorrection ends one that does not count yet. Errors: audit.ErrReason,
+	// registry.ErrUnknownCorrection, registry.ErrCounts.
+	CancelCorrection(ctx context.Context, id string, reason audit.Reason) error
+	// GoOnUntold lets one go on that was stopped because its holder could not be told.
+	// Errors: audit.ErrReason, registry.ErrUnknownCorrection, registry.ErrNotUntold, and
+	// ErrTakesTwo once there are members of staff.
+	GoOnUntold(ctx context.Context, id string, reason audit.Reason) (CorrectedNumber, error)
+	// Held writes out what is held about the person of an ID number, because that
+	// person asks; their bound phone is told. Errors: audit.ErrReason, ErrNumber,
+	// registry.ErrNobody.
+	Held(ctx context.Context, number string, reason audit.Reason) (registry.Held, error)
+	// ErasePerson erases what is held about a person with a cancelled card, or begins
+	// to; a trial changes nothing. Errors: audit.ErrReason, ErrNotServing, ErrNumber,
+	// ErrKeepers, authority.ErrLive, authority.ErrFrozen, authority.ErrReported, authority.ErrUnderway,
+	// authority.ErrKept, authority.ErrRetire.
+	ErasePerson(ctx context.Context, number string, reason audit.Reason, trial bool) (authority.Erasure, error)
+	// Minors counts the people under 18 on a day, by the first digits of their regions,
+	// a part a call (registry.Registry.Minors). Errors: registry.ErrDigits,
+	// registry.ErrPlace.
+	Minors(ctx context.Context, on time.Time, digits int, from string) (registry.Minors, error)
+
 	Status(context.Context) (Status, error)
+	// Alarms lists what somebody has to look after now, the oldest first.
+	Alarms(context.Context) ([]Alarm, error)
+	// Numbers counts what happened today by hours, or in the last days, within the bounds
+	// of the caller. Errors: ErrDays, staff.ErrBounds.
+	Numbers(ctx context.Context, q NumbersQuery) (Numbers, error)
 
 	// Texts lists messages of the outbox in a state, or in all, in the order of
 	// their IDs after one, at most MaxTexts.
@@ -91,6 +133,9 @@ type Administration interface {
 	// RetryText sends a dead notice again and returns its new ID. Errors:
 	// store.ErrNotFound, notify.ErrNotRetriable.
 	RetryText(ctx context.Context, id string) (string, error)
+	// DropText deletes a message that was given up, on the record with a reason. Errors:
+	// audit.ErrReason, store.ErrNotFound, notify.ErrNotDead.
+	DropText(ctx context.Context, id string, reason audit.Reason) error
 	// Inbox shows the messages that the inbox driver kept, one-time codes too.
 	// ErrNoInbox: the driver is another.
 	Inbox(context.Context) ([]InboxText, error)
@@ -118,6 +163,14 @@ type Administration interface {
 	// ExportRecord writes the audit record, or a part of it, as lines of JSON. It
 	// ends with a line of its own; without that line it was cut off.
 	ExportRecord(ctx context.Context, q record.Query, w io.Writer) error
+	// FindEntries looks through the record, a part a call. Errors: ErrSearch.
+	FindEntries(ctx context.Context, q RecordSearch) (FoundEntries, error)
+	// CheckStream examines the chain of one stream. ErrSearch: it has no such form;
+	// ErrNoStream.
+	CheckStream(ctx context.Context, stream string) (StreamChecked, error)
+	// SeekCard finds a person's card by their document, masked, with a reason and on the
+	// record. Errors: audit.ErrReason, ErrNumber, registry.ErrNobody.
+	SeekCard(ctx context.Context, number string, reason audit.Reason) (registry.Sought, error)
 	// PlanArchive says what the next archive of the record would hold: what digests from
 	// before a time cover; a zero time is that up to which the record need not be kept.
 	// ErrNothingToArchive.
@@ -140,11 +193,71 @@ type Administration interface {
 	RepairKeeper(ctx context.Context, id string, reason audit.Reason) error
 	// RaiseHead brings one card's row, which was restored from an older copy, up
 	// to what the keepers have seen, so that it is served again. Errors:
-	// audit.ErrReason, ErrNotServing, ErrNoCard, ErrKeepers.
+	// audit.ErrReason, ErrNotServing, ErrNoCard, ErrKeepers, and ErrTakesTwo once there
+	// are members of staff.
 	RaiseHead(ctx context.Context, card liuma.CardID, reason audit.Reason) (authority.Raised, error)
 	// AcceptRestore does so for the cards after one, step by step, until Done.
-	// Errors: audit.ErrReason, ErrNotServing.
+	// Errors: audit.ErrReason, ErrNotServing, and ErrTakesTwo once there are members of
+	// staff.
 	AcceptRestore(ctx context.Context, after liuma.CardID, reason audit.Reason) (authority.Accepted, error)
+
+	// BeginStaff invites the first operator and the first security officer, or one of them
+	// where none is left (staff.Begin). Account of the Beginning is set by the door:
+	// anything but nil means the account that calls.
+	BeginStaff(ctx context.Context, b staff.Beginning) ([]staff.Invited, error)
+	// StaffMembers lists the members that the caller sees.
+	StaffMembers(ctx context.Context) ([]staff.View, error)
+	// ProposeStaff asks for a change of a member, and ApproveStaff carries out what
+	// another member asked for. Errors: those of staff.Staff.Propose and Approve.
+	ProposeStaff(ctx context.Context, c staff.Change) (staff.Proposed, error)
+	ApproveStaff(ctx context.Context, id string) (staff.Approved, error)
+	// Proposals lists what waits for an approval, of whatever kind; WithdrawProposal
+	// ends one undone. Errors: those of package proposal.
+	Proposals(ctx context.Context) ([]ProposalView, error)
+	WithdrawProposal(ctx context.Context, id string) error
+	// SuspendStaff stops a member at once. Errors: those of staff.Staff.Suspend.
+	SuspendStaff(ctx context.Context, id liuma.StaffID, reason audit.Reason) error
+	// AcceptInvitation accepts an invitation for the account that calls. Errors: those
+	// of staff.Staff.AcceptAtTerminal, staff.ErrNobody.
+	AcceptInvitation(ctx context.Context, code string) (staff.Caller, error)
+	// TerminalCode makes a code by which another terminal signs in as the caller, and
+	// SignIn turns it into a session; SignOut ends that. Errors: staff.ErrCode,
+	// staff.ErrSession.
+	TerminalCode(ctx context.Context) (code string, until time.Time, err error)
+	SignIn(ctx context.Context, code string) (SignedIn, error)
+	SignOut(ctx context.Context) error
+	// ExplainPolicy says what holds in a region and a channel, which layer sets it and who
+	// proposed and approved it. Its error says why there is no policy.
+	ExplainPolicy(ctx context.Context, q edition.Question) (edition.Answer, error)
+	// PolicyHistory lists editions of the policy from the last one back, or those before
+	// a number, at most edition.MaxHistory; PolicyEdition shows one, with its files.
+	// edition.ErrUnknown.
+	PolicyHistory(ctx context.Context, before uint64) ([]edition.Past, error)
+	PolicyEdition(ctx context.Context, no uint64) (edition.Past, error)
+	// CheckPolicy says what a policy would change. edition.ErrSet.
+	CheckPolicy(ctx context.Context, d edition.Draft) (edition.Diff, error)
+	// ProposePolicy keeps one for another member to approve, and ProposedPolicy shows it,
+	// with its digest. Errors: edition.ErrSet, edition.ErrSame, audit.ErrReason and those of package
+	// proposal.
+	ProposePolicy(ctx context.Context, d edition.Draft) (edition.Proposed, error)
+	ProposedPolicy(ctx context.Context, id string) (edition.Proposed, error)
+	// ApprovePolicy lets a proposed policy hold, at once, for who names the digest of what
+	// they were shown. Errors: those of edition.Editions.Approve.
+	ApprovePolicy(ctx context.Context, q edition.Approval) (edition.Approved, error)
+	// ProposeAct keeps an act of another kind (ActHasten and the others) for another member to approve, and
+	// ApproveAct carries it out; ActRestore goes on, step by step, until Done. Errors: those
+	// of Admin.ProposeAct and ApproveAct.
+	ProposeAct(ctx context.Context, q Act) (ProposedAct, error)
+	ApproveAct(ctx context.Context, q ActStep) (ActDone, error)
+	// WhoAmI is the member who calls; zero where there are no members yet.
+	// Errors: staff.ErrNobody, staff.ErrSession.
+	WhoAmI(ctx context.Context) (staff.Caller, error)
+
+	// FreezeByPhone freezes the card of a holder who called, and ReportLossByPhone takes
+	// the report of a loss, for a member of staff. Errors: ErrNoFreeze, ErrNumber,
+	// ErrFreezes, ErrNoReports, ErrRepeated, ErrNotServing, staff.ErrNobody.
+	FreezeByPhone(ctx context.Context, q PhoneFreeze) (PhoneFrozen, error)
+	ReportLossByPhone(ctx context.Context, q PhoneFreeze) (PhoneFrozen, error)
 }
 
 // ImportConfig says how a file is imported, and has the functions that an import
@@ -170,6 +283,14 @@ type Registry interface {
 	Conflict(ctx context.Context, id string) (registry.ConflictView, error)
 	KeepRegistered(ctx context.Context, actor, id string, reason audit.Reason) error
 	ReplaceRegistered(ctx context.Context, actor, id string, reason audit.Reason) (registry.Replaced, error)
+	CorrectNumber(ctx context.Context, q registry.Correction, reason audit.Reason) (registry.Corrected, error)
+	Corrections(ctx context.Context, after string) ([]registry.CorrectionView, error)
+	CancelCorrection(ctx context.Context, actor, id string, reason audit.Reason) error
+	GoOn(ctx context.Context, actor, id string, reason audit.Reason) error
+	Held(ctx context.Context, actor string, id registry.IDNumber, reason audit.Reason) (registry.Held, error)
+	Minors(ctx context.Context, on time.Time, digits int, from string) (registry.Minors, error)
+	Children(ctx context.Context, on time.Time) (registry.Children, error)
+	Seek(ctx context.Context, actor string, id registry.IDNumber, reason audit.Reason) (registry.Sought, error)
 }
 
 // Authority reports whether it can give verdicts now, and brings restored cards
@@ -181,6 +302,12 @@ type Authority interface {
 	RationUses(context.Context) ([]authority.RationUse, error)
 	RaiseHead(ctx context.Context, actor string, card liuma.CardID, reason audit.Reason) (authority.Raised, error)
 	AcceptRestore(ctx context.Context, actor string, after liuma.CardID, reason audit.Reason) (authority.Accepted, error)
+	GoOnCorrecting(ctx context.Context, id string) error
+	FreezeByStaff(ctx context.Context, by authority.ByStaff, q authority.HotlineFreeze) (authority.Verification, error)
+	ReportLossByStaff(ctx context.Context, by authority.ByStaff, q authority.HotlineFreeze) (authority.Verification, error)
+	Hastenable(ctx context.Context, id string) (no uint64, until time.Time, err error)
+	Hasten(ctx context.Context, actor, id string, no uint64, until time.Time, reason audit.Reason) error
+	ErasePerson(ctx context.Context, actor string, holder vault.Index, reason audit.Reason, trial bool) (authority.Erasure, error)
 }
 
 // Quorum returns the highest sequence number that each keeper sent;
@@ -212,13 +339,20 @@ type Config struct {
 	Logger   *slog.Logger // default: discard
 	// From the configuration, for Status.
 	Issuer, Shape, TextsDriver string
-	TextsVoice                 bool      // codes are read out by phone call, too
-	Retention                  Retention // its days
-	DatabaseFile               string    // its size is shown; "": it is not
+	TextsVoice                 bool              // codes are read out by phone call, too
+	Retention                  Retention         // its days
+	DatabaseFile               string            // its size is shown; "": it is not
+	Console                    string            // address of the staff pages; "": there are none
+	Policy                     *edition.Editions // that the service goes by
+	// Refused is when a row of each table was first refused since the process began,
+	// because it was altered; nil: it is not known.
+	Refused func() map[string]time.Time
 	// Upkeep looks after the keepers whose directories this process has.
 	Upkeep Upkeep
-	// Server is the server in this process; nil if none runs.
+	// Server is the server in this process; nil if none runs. Alone says that no other
+	// process serves Store either: an import then holds the writer for longer.
 	Server *Server
+	Alone  bool
 }
 
 // Server holds the parts of a serving process. Authority, Quorum and
@@ -234,8 +368,8 @@ type Server struct {
 }
 
 func (c *Config) check() error {
-	if c.Store == nil || c.Registry == nil || c.Record == nil || c.Vault == nil || c.KeyFile == "" || c.Clock == nil {
-		return errors.New("admin: config: want Store, Registry, Record, Vault, KeyFile and Clock")
+	if c.Store == nil || c.Registry == nil || c.Record == nil || c.Vault == nil || c.KeyFile == "" || c.Clock == nil || c.Policy == nil {
+		return errors.New("admin: config: want Store, Registry, Record, Vault, KeyFile, Clock and Policy")
 	}
 	if c.Upkeep == nil {
 		return errors.New("admin: config: want Upkeep")
@@ -255,9 +389,8 @@ type Admin struct {
 	// importing is held during an import: there is one at a time, because each
 	// takes memory for every row of its file.
 	importing sync.Mutex
+	staff     *staff.Staff
 }
-
-var _ Administration = (*Admin)(nil)
 
 // New checks the Config.
 func New(c Config) (*Admin, error) {
@@ -267,5 +400,9 @@ func New(c Config) (*Admin, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Admin{c: c}, nil
+	who, err := staff.New(staff.Config{Store: c.Store, Challenges: c.Vault, Now: c.Clock.Now, Console: c.Console})
+	if err != nil {
+		return nil, err
+	}
+	return &Admin{c: c, staff: who}, nil
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestAdministration(t *testing.T) {
-	admintest.Run(t, func(_ *testing.T, w *admintest.World) admin.Administration { return w.Admin })
+	admintest.Run(t, func(_ *testing.T, w *admintest.World) admin.Administration { return w.Admin.Guarded() })
 }
 
 // TestClockUnserved: the time is not moved without the keepers.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"unicode"
 	"unicode/utf8"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // Errors that callers act on. With each of them nothing was changed.
@@ -43,6 +45,10 @@ type Client struct {
 	// RedirectURIs are the addresses that a channel's hosted ceremonies may go
 	// back to, compared byte for byte. The command checks their form.
 	RedirectURIs []string
+	// StrictAudience of a channel: its assertions must name the issuer alone.
+	StrictAudience bool
+	// Parent of a sub-channel is the channel that it works under.
+	Parent string
 }
 
 // AddClient registers a client. An identifier is never used again, not even
@@ -59,43 +65,55 @@ func (a *Admin) AddClient(ctx context.Context, c Client) error {
 	row := store.Client{
 		ID: c.ID, Kind: c.Kind, Name: c.Name, Keys: keys,
 		Regions: c.Regions, Actions: c.Actions, StandIn: c.StandIn, RedirectURIs: c.RedirectURIs,
+		StrictAudience: c.StrictAudience, Parent: c.Parent,
 	}
 	return a.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		row := row
 		row.At = a.c.Clock.Now()
 		if there, err := tx.Client(c.ID); err == nil {
-			return audit.Entry{}, fmt.Errorf("%w: %s is a %s", ErrTaken, c.ID, there.Kind)
+			return audit.Entry{}, locale.RefuseFor(ErrTaken, func(w *locale.Words, why string) string { return w.Refused.AdminTakenBy(why, c.ID, string(there.Kind)) })
 		} else if !errors.Is(err, store.ErrNotFound) {
+			return audit.Entry{}, err
+		}
+		if err := underParent(tx, row); err != nil {
 			return audit.Entry{}, err
 		}
 		if err := tx.InsertClient(row); err != nil {
 			return audit.Entry{}, err
 		}
-		return a.clientEntry(row, "added"), nil
+		return a.clientEntry(ctx, row, "added"), nil
 	})
 }
 
 func (c Client) validate() error {
 	if _, err := liuma.ParseChannelID(c.ID); err != nil {
-		return fmt.Errorf("%w: identifier %q: want 1 to 40 of a-z, 0-9 and inner hyphens", ErrClient, c.ID)
+		return locale.RefuseFor(ErrClient, func(w *locale.Words, why string) string { return w.Refused.AdminIdentifier(why, strconv.Quote(c.ID)) })
 	}
 	if !showable(c.Name.ZH) || !showable(c.Name.EN) {
-		return fmt.Errorf("%w: want a name in both languages, 1 to %d characters that can be shown", ErrClient, maxName)
+		return locale.RefuseFor(ErrClient, func(w *locale.Words, why string) string { return w.Refused.AdminNames(why, fmt.Sprint(maxName)) })
 	}
 	switch c.Kind {
 	case store.ClientChannel:
 		if len(c.Actions) == 0 || len(c.Regions) == 0 {
-			return fmt.Errorf("%w: a channel needs at least one action and one region", ErrClient)
+			return locale.RefuseFor(ErrClient, func(w *locale.Words, why string) string { return w.Refused.AdminChannelEmpty(why) })
 		}
 	case store.ClientRegistry, store.ClientProvider, store.ClientHotline:
 		if len(c.Actions) > 0 || len(c.Regions) > 0 || len(c.RedirectURIs) > 0 {
-			return fmt.Errorf("%w: only a channel has actions, regions and redirect URIs", ErrClient)
+			return locale.RefuseFor(ErrClient, func(w *locale.Words, why string) string { return w.Refused.AdminOnlyChannel(why) })
 		}
 	default:
-		return fmt.Errorf("%w: kind %q", ErrClient, c.Kind)
+		return locale.RefuseFor(ErrClient, func(w *locale.Words, why string) string {
+			return w.Refused.AdminKind(why, strconv.Quote(string(c.Kind)))
+		})
+	}
+	if c.Parent != "" && c.Kind != store.ClientChannel {
+		return fmt.Errorf("%w: only a channel works under another", ErrClient)
+	}
+	if c.StrictAudience && c.Kind != store.ClientChannel {
+		return locale.RefuseFor(ErrClient, func(w *locale.Words, why string) string { return w.Refused.AdminOnlyAudience(why) })
 	}
 	if c.StandIn && c.Kind != store.ClientProvider {
-		return fmt.Errorf("%w: only a provider can be a stand-in", ErrClient)
+		return locale.RefuseFor(ErrClient, func(w *locale.Words, why string) string { return w.Refused.AdminOnlyProvider(why) })
 	}
 	return nil
 }
@@ -133,14 +151,14 @@ func (a *Admin) Clients(ctx context.Context, kind store.ClientKind) ([]store.Cli
 	return out, err
 }
 
-// StopClient makes every door refuse the client, from its next request on.
-func (a *Admin) StopClient(ctx context.Context, kind store.ClientKind, id string) error {
-	return a.changeClient(ctx, kind, id, "stopped", func(c *store.Client) error { c.Stopped = true; return nil })
-}
-
-// ResumeClient lets a stopped client use the doors again.
-func (a *Admin) ResumeClient(ctx context.Context, kind store.ClientKind, id string) error {
-	return a.changeClient(ctx, kind, id, "resumed", func(c *store.Client) error { c.Stopped = false; return nil })
+// SetAudience says whether a channel's assertions must name the issuer alone, from
+// its next request on. By default they may name an endpoint.
+func (a *Admin) SetAudience(ctx context.Context, id string, strict bool) error {
+	what := "audience_any"
+	if strict {
+		what = "audience_strict"
+	}
+	return a.changeClient(ctx, store.ClientChannel, id, what, func(c *store.Client) error { c.StrictAudience = strict; return nil })
 }
 
 // AddClientKey adds a key to a client's keys, so that the client can change
@@ -152,7 +170,7 @@ func (a *Admin) AddClientKey(ctx context.Context, kind store.ClientKind, id stri
 			return err
 		}
 		if len(set.Key(key.KeyID)) > 0 {
-			return fmt.Errorf("%w: %s has a key with the kid %s", ErrTaken, id, key.KeyID)
+			return locale.RefuseFor(ErrTaken, func(w *locale.Words, why string) string { return w.Refused.AdminKeyThere(why, id, key.KeyID) })
 		}
 		c.Keys, err = marshalKeys(append(set.Keys, key))
 		return err
@@ -168,7 +186,7 @@ func (a *Admin) RemoveClientKey(ctx context.Context, kind store.ClientKind, id, 
 			return err
 		}
 		if len(set.Key(kid)) == 0 {
-			return fmt.Errorf("%w: %s has no key with the kid %s", ErrUnknown, id, kid)
+			return locale.RefuseFor(ErrUnknown, func(w *locale.Words, why string) string { return w.Refused.AdminKeyMissing(why, id, kid) })
 		}
 		if len(set.Keys) == 1 {
 			return ErrLastKey
@@ -181,10 +199,7 @@ func (a *Admin) RemoveClientKey(ctx context.Context, kind store.ClientKind, id, 
 
 func (a *Admin) changeClient(ctx context.Context, kind store.ClientKind, id, what string, f func(*store.Client) error) error {
 	return a.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		row, err := tx.Client(id)
-		if errors.Is(err, store.ErrNotFound) || err == nil && row.Kind != kind {
-			return audit.Entry{}, fmt.Errorf("%w: %s", ErrUnknown, id)
-		}
+		row, err := clientOf(tx, kind, id)
 		if err != nil {
 			return audit.Entry{}, err
 		}
@@ -194,17 +209,17 @@ func (a *Admin) changeClient(ctx context.Context, kind store.ClientKind, id, wha
 		if err := tx.UpdateClient(row); err != nil {
 			return audit.Entry{}, err
 		}
-		return a.clientEntry(row, what), nil
+		return a.clientEntry(ctx, row, what), nil
 	})
 }
 
-func (a *Admin) clientEntry(c store.Client, what string) audit.Entry {
+func (a *Admin) clientEntry(ctx context.Context, c store.Client, what string) audit.Entry {
 	event := audit.ChannelRegistered
 	if c.Kind == store.ClientProvider {
 		event = audit.ProviderRegistered
 	}
 	return audit.Entry{
-		At: a.c.Clock.Now(), Actor: Actor, Event: event, Outcome: "ok",
+		At: a.c.Clock.Now(), Actor: ActorOf(ctx), Event: event, Outcome: "ok",
 		Note: fmt.Sprintf("%s %s id=%s", c.Kind, what, c.ID),
 	}
 }

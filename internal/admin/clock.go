@@ -92,7 +92,7 @@ func (a *Admin) AcceptClock(ctx context.Context, reason audit.Reason) (ClockStat
 	}
 	by := before.Lag().Truncate(time.Millisecond)
 	err = a.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		return audit.Entry{At: before.High, Actor: Actor, Event: audit.ClockAccepted, Outcome: "ok",
+		return audit.Entry{At: before.High, Actor: ActorOf(ctx), Event: audit.ClockAccepted, Outcome: "ok",
 			Note: reason.Note(fmt.Sprintf("by=%s", by))}, tx.SaveClock(next)
 	})
 	if err != nil {

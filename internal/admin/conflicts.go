@@ -26,7 +26,7 @@ func (a *Admin) KeepConflict(ctx context.Context, id string, reason audit.Reason
 	if err != nil {
 		return err
 	}
-	return a.c.Registry.KeepRegistered(ctx, Actor, id, reason)
+	return a.c.Registry.KeepRegistered(ctx, ActorOf(ctx), id, reason)
 }
 
 // ReplaceConflict decides for the person of the row.
@@ -35,5 +35,5 @@ func (a *Admin) ReplaceConflict(ctx context.Context, id string, reason audit.Rea
 	if err != nil {
 		return registry.Replaced{}, err
 	}
-	return a.c.Registry.ReplaceRegistered(ctx, Actor, id, reason)
+	return a.c.Registry.ReplaceRegistered(ctx, ActorOf(ctx), id, reason)
 }

@@ -13,8 +13,11 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // kidPattern is the form of a kid, which appears in tokens, in commands and in
@@ -31,43 +34,43 @@ func ParseKey(raw []byte) (jose.JSONWebKey, error) {
 	}
 	var key jose.JSONWebKey
 	if err := json.Unmarshal(raw, &key); err != nil {
-		return jose.JSONWebKey{}, fmt.Errorf("%w: neither PEM nor a JWK", ErrKey)
+		return jose.JSONWebKey{}, locale.RefuseFor(ErrKey, func(w *locale.Words, why string) string { return w.Refused.AdminKeyForm(why) })
 	}
 	if !key.IsPublic() {
-		return jose.JSONWebKey{}, fmt.Errorf("%w: this is a private key; give its public half", ErrKey)
+		return jose.JSONWebKey{}, locale.RefuseFor(ErrKey, func(w *locale.Words, why string) string { return w.Refused.AdminKeyPrivate(why) })
 	}
 	public, ok := key.Key.(*ecdsa.PublicKey)
 	if !ok {
-		return jose.JSONWebKey{}, fmt.Errorf("%w: another kind of key", ErrKey)
+		return jose.JSONWebKey{}, locale.RefuseFor(ErrKey, func(w *locale.Words, why string) string { return w.Refused.AdminKeyKind(why) })
 	}
 	return publicJWK(public, key.KeyID)
 }
 
 func parsePEM(block *pem.Block, rest []byte) (jose.JSONWebKey, error) {
 	if block.Type != "PUBLIC KEY" {
-		return jose.JSONWebKey{}, fmt.Errorf("%w: the PEM holds a %q; give a \"PUBLIC KEY\"", ErrKey, block.Type)
+		return jose.JSONWebKey{}, locale.RefuseFor(ErrKey, func(w *locale.Words, why string) string { return w.Refused.AdminKeyPem(why, strconv.Quote(block.Type)) })
 	}
 	if len(bytes.TrimSpace(rest)) > 0 {
-		return jose.JSONWebKey{}, fmt.Errorf("%w: more than one key in the file", ErrKey)
+		return jose.JSONWebKey{}, locale.RefuseFor(ErrKey, func(w *locale.Words, why string) string { return w.Refused.AdminKeySeveral(why) })
 	}
 	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
-		return jose.JSONWebKey{}, fmt.Errorf("%w: the PEM is damaged", ErrKey)
+		return jose.JSONWebKey{}, locale.RefuseFor(ErrKey, func(w *locale.Words, why string) string { return w.Refused.AdminKeyDamaged(why) })
 	}
 	public, ok := parsed.(*ecdsa.PublicKey)
 	if !ok {
-		return jose.JSONWebKey{}, fmt.Errorf("%w: another kind of key", ErrKey)
+		return jose.JSONWebKey{}, locale.RefuseFor(ErrKey, func(w *locale.Words, why string) string { return w.Refused.AdminKeyKind(why) })
 	}
 	return publicJWK(public, "")
 }
 
 func publicJWK(public *ecdsa.PublicKey, kid string) (jose.JSONWebKey, error) {
 	if public.Curve != elliptic.P256() {
-		return jose.JSONWebKey{}, fmt.Errorf("%w: another curve", ErrKey)
+		return jose.JSONWebKey{}, locale.RefuseFor(ErrKey, func(w *locale.Words, why string) string { return w.Refused.AdminKeyCurve(why) })
 	}
 	key := jose.JSONWebKey{Key: public, KeyID: kid, Algorithm: string(jose.ES256), Use: "sig"}
 	if !key.Valid() {
-		return jose.JSONWebKey{}, fmt.Errorf("%w: not a point of the curve", ErrKey)
+		return jose.JSONWebKey{}, locale.RefuseFor(ErrKey, func(w *locale.Words, why string) string { return w.Refused.AdminKeyPoint(why) })
 	}
 	if kid == "" {
 		sum, err := key.Thumbprint(crypto.SHA256)
@@ -77,7 +80,7 @@ func publicJWK(public *ecdsa.PublicKey, kid string) (jose.JSONWebKey, error) {
 		key.KeyID = base64.RawURLEncoding.EncodeToString(sum)
 	}
 	if !kidPattern.MatchString(key.KeyID) {
-		return jose.JSONWebKey{}, fmt.Errorf("%w: the kid has other characters than letters, digits, '.', '_' and '-', or more than 64", ErrKey)
+		return jose.JSONWebKey{}, locale.RefuseFor(ErrKey, func(w *locale.Words, why string) string { return w.Refused.AdminKeyKid(why) })
 	}
 	return key, nil
 }

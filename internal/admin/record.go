@@ -20,6 +20,8 @@ type Record interface {
 	Resume(ctx context.Context, given jose.JSONWebKeySet, actor string, reason audit.Reason) (audit.SignedDigest, error)
 	Needs(ctx context.Context, kid string) (bool, error)
 	Export(ctx context.Context, q record.Query, w io.Writer) error
+	Find(ctx context.Context, q record.Search) (record.Found, error)
+	CheckStream(ctx context.Context, s audit.Stream) (record.Checked, error)
 	Plan(ctx context.Context, before time.Time) (record.Plan, error)
 	Keep(ctx context.Context, token, actor string, reason audit.Reason) (store.Archive, error)
 	State() record.State
@@ -106,7 +108,7 @@ func (a *Admin) ResumeDigests(ctx context.Context, keys jose.JSONWebKeySet, reas
 	if err != nil {
 		return Digest{}, err
 	}
-	return a.made(a.c.Record.Resume(ctx, keys, Actor, reason))
+	return a.made(a.c.Record.Resume(ctx, keys, ActorOf(ctx), reason))
 }
 
 func (a *Admin) made(d audit.SignedDigest, err error) (Digest, error) {
@@ -164,7 +166,7 @@ func (a *Admin) KeepArchive(ctx context.Context, token string, reason audit.Reas
 	if err != nil {
 		return Archive{}, err
 	}
-	kept, err := a.c.Record.Keep(ctx, token, Actor, reason)
+	kept, err := a.c.Record.Keep(ctx, token, ActorOf(ctx), reason)
 	if errors.Is(err, record.ErrArchive) || errors.Is(err, store.ErrNotArchived) {
 		return Archive{}, ErrArchive
 	}

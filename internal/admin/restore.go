@@ -20,11 +20,18 @@ var (
 
 // RaiseHead asks the authority of the running server, which has the keepers.
 func (a *Admin) RaiseHead(ctx context.Context, card liuma.CardID, reason audit.Reason) (authority.Raised, error) {
+	if err := a.alone(ctx); err != nil {
+		return authority.Raised{}, err
+	}
+	return a.raiseHead(ctx, card, reason)
+}
+
+func (a *Admin) raiseHead(ctx context.Context, card liuma.CardID, reason audit.Reason) (authority.Raised, error) {
 	reason, err := a.withReason(reason)
 	if err != nil {
 		return authority.Raised{}, err
 	}
-	out, err := a.c.Server.Authority.RaiseHead(ctx, Actor, card, reason)
+	out, err := a.c.Server.Authority.RaiseHead(ctx, ActorOf(ctx), card, reason)
 	switch e, _ := errors.AsType[*liuma.Error](err); {
 	case errors.Is(err, store.ErrNotFound):
 		return out, ErrNoCard
@@ -36,11 +43,18 @@ func (a *Admin) RaiseHead(ctx context.Context, card liuma.CardID, reason audit.R
 
 // AcceptRestore does one step.
 func (a *Admin) AcceptRestore(ctx context.Context, after liuma.CardID, reason audit.Reason) (authority.Accepted, error) {
+	if err := a.alone(ctx); err != nil {
+		return authority.Accepted{}, err
+	}
+	return a.acceptRestore(ctx, after, reason)
+}
+
+func (a *Admin) acceptRestore(ctx context.Context, after liuma.CardID, reason audit.Reason) (authority.Accepted, error) {
 	reason, err := a.withReason(reason)
 	if err != nil {
 		return authority.Accepted{}, err
 	}
-	return a.c.Server.Authority.AcceptRestore(ctx, Actor, after, reason)
+	return a.c.Server.Authority.AcceptRestore(ctx, ActorOf(ctx), after, reason)
 }
 
 // withReason wants a reason, whoever asks, and a server.

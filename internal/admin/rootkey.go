@@ -110,7 +110,7 @@ func (a *Admin) older(id uint32) error {
 
 func (a *Admin) noteRootKey(ctx context.Context, event audit.Event, outcome, note string) error {
 	return a.c.Store.Update(ctx, func(store.Tx) (audit.Entry, error) {
-		return audit.Entry{At: a.c.Clock.Now().UTC(), Actor: Actor, Event: event, Outcome: outcome, Note: note}, nil
+		return audit.Entry{At: a.c.Clock.Now().UTC(), Actor: ActorOf(ctx), Event: event, Outcome: outcome, Note: note}, nil
 	})
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // ErrKeyInUse says that a running server signs with the key.
-var ErrKeyInUse = errors.New("the running server may still sign with this key; start it again, and drop the key when what it signed has expired")
+var ErrKeyInUse = errors.New("the running server may still sign with this key, or did a moment ago: it goes on with it until it is started again, and for ten minutes more, so that clients have the new one; drop it a quarter of an hour after that start")
 
 // ErrLastDigestKey says that the record would have no further digest without the
 // key: the next is made only after the last one was checked with it.
@@ -43,7 +43,7 @@ func (a *Admin) RotateSigningKey(context.Context) (RotatedKey, error) {
 // which is another one.
 func (a *Admin) DropSigningKey(ctx context.Context, kid string) (DroppedKey, error) {
 	serving := a.c.Server != nil
-	if serving && a.c.Vault.SignsWith() == kid {
+	if serving && a.c.Vault.SignedLately(kid) {
 		return DroppedKey{}, ErrKeyInUse
 	}
 	keys, err := vault.SigningKeys(a.c.KeyFile)

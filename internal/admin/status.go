@@ -6,6 +6,8 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/edition"
+	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -18,18 +20,61 @@ type Status struct {
 	Shape   string        `json:"shape"` // of the keepers, for example 2/3
 	Keepers []KeeperState `json:"keepers"`
 	// OpenIntents counts settings of a PIN that not every keeper has yet.
-	OpenIntents int64        `json:"open_intents"`
-	Cards       int64        `json:"cards"`
-	People      int64        `json:"people"`   // in the registry
+	OpenIntents int64 `json:"open_intents"`
+	Cards       int64 `json:"cards"`
+	People      int64 `json:"people"` // in the registry
+	// Children are the cards of people under 18.
+	Children registry.Children `json:"childrens_cards"`
+	// Corrections of ID numbers.
+	Corrections Corrections  `json:"corrections"`
 	SealKey     *SealKey     `json:"seal_key"` // the newest; null before the first start
 	Texts       Texts        `json:"texts"`
 	Record      RecordStatus `json:"record"`
 	Retention   Retention    `json:"retention"`
 	// Resealing is null if the vault has one root key only.
 	Resealing *Resealing `json:"resealing"`
+	// Policy is the policy that the service goes by or, without a server, that one which
+	// is started now would.
+	Policy edition.State `json:"policy"`
 	// Restart says that the running server signs with another key than the key
 	// file says, or publishes others.
 	Restart bool `json:"restart_for_keys"`
+	// Staff says how the members of staff stand.
+	Staff StaffStatus `json:"staff"`
+}
+
+// Corrections counts corrections of ID numbers.
+type Corrections struct {
+	Waiting int64 `json:"waiting"` // received, waiting, or being carried out
+	Stopped int64 `json:"stopped"` // an operator decides
+	Untold  int64 `json:"untold"`  // of Stopped: nobody could be told
+	Decided int64 `json:"decided"` // of Waiting: an operator let them go on although nobody could be told
+}
+
+func countCorrections(r store.Reader) (c Corrections, err error) {
+	for after, more := "", true; more; {
+		page, err := r.Corrections(after, MaxCorrections)
+		if err != nil {
+			return c, err
+		}
+		for _, one := range page {
+			switch after = one.ID; one.State {
+			case store.CorrectionStopped:
+				c.Stopped++
+				if one.Why == store.WhyUntold {
+					c.Untold++
+				}
+			case store.CorrectionCancelled:
+			default:
+				c.Waiting++
+				if one.Decided {
+					c.Decided++
+				}
+			}
+		}
+		more = len(page) == MaxCorrections
+	}
+	return c, nil
 }
 
 // Serving describes the running server.
@@ -118,6 +163,9 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 		if s.OpenIntents, err = countIntents(r); err != nil {
 			return err
 		}
+		if s.Corrections, err = countCorrections(r); err != nil {
+			return err
+		}
 		if seen, err = r.KeepersSeen(); err != nil {
 			return err
 		}
@@ -128,6 +176,9 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 		return err
 	})
 	if err != nil {
+		return Status{}, err
+	}
+	if s.Children, err = a.c.Registry.Children(ctx, s.At); err != nil {
 		return Status{}, err
 	}
 	if s.Texts, err = a.textsState(ctx); err != nil {
@@ -152,6 +203,12 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 		for id, sequence := range server.Quorum.Seen() {
 			seen[string(id)] = max(seen[string(id)], sequence)
 		}
+	}
+	if s.Policy, err = a.c.Policy.State(ctx); err != nil {
+		return Status{}, err
+	}
+	if s.Staff, err = a.StaffStatus(ctx); err != nil {
+		return Status{}, err
 	}
 	if s.Keepers, err = a.keepers(ctx, seen); err != nil {
 		return Status{}, err

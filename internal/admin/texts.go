@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -94,11 +95,20 @@ func (a *Admin) Texts(ctx context.Context, state store.MessageState, after strin
 
 // RetryText sends a dead notice again; see Administration.
 func (a *Admin) RetryText(ctx context.Context, id string) (string, error) {
-	again, err := notify.Retry(ctx, a.c.Store, a.c.Vault, a.c.Clock.Now(), Actor, id)
+	again, err := notify.Retry(ctx, a.c.Store, a.c.Vault, a.c.Clock.Now(), ActorOf(ctx), id)
 	if o := a.outbox(); o != nil && err == nil {
 		o.Wake()
 	}
 	return again, err
+}
+
+// DropText deletes a message that was given up; see Administration.
+func (a *Admin) DropText(ctx context.Context, id string, reason audit.Reason) error {
+	reason, err := audit.ParseReason(string(reason))
+	if err != nil {
+		return err
+	}
+	return notify.Drop(ctx, a.c.Store, a.c.Clock.Now(), ActorOf(ctx), id, reason)
 }
 
 // Inbox shows the messages that an inbox kept; see Administration.

@@ -12,6 +12,7 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -26,6 +27,8 @@ const (
 	CardLinked         Event = "card.linked"
 	CardUnlinked       Event = "card.unlinked" // a channel ended one of its links
 	CardFrozen         Event = "card.frozen"
+	EvidenceProved     Event = "evidence.proved"
+	LossReported       Event = "loss.reported"
 	CardUnfrozen       Event = "card.unfrozen"
 	FreezeTried        Event = "freeze.tried"  // a freeze code, or a hotline's ID number, that froze nothing
 	RationSpent        Event = "ration.spent"  // a client was refused what its ration does not allow; the outcome names what
@@ -57,15 +60,33 @@ const (
 	MessageTried       Event = "message.tried"   // messages were taken up, or one failed and will be tried again
 	MessageSent        Event = "message.sent"    // a gateway took it
 	MessageDelivered   Event = "message.delivered"
-	MessageDead        Event = "message.dead"   // given up
-	RowRefused         Event = "row.refused"    // a row of the database was altered; the note names its table
-	RowsPruned         Event = "rows.pruned"    // rows that ended or expired long ago were dropped
-	PhysicalTried      Event = "physical.tried" // a registry client reported on a card that nobody here has
+	MessageDead        Event = "message.dead"    // given up
+	MessageDropped     Event = "message.dropped" // one that was given up was deleted by a member of staff
+	RowRefused         Event = "row.refused"     // a row of the database was altered; the note names its table
+	RowsPruned         Event = "rows.pruned"     // rows that ended or expired long ago were dropped
+	PhysicalTried      Event = "physical.tried"  // a registry client reported on a card that nobody here has
 	PhysicalChanged    Event = "physical.changed"
 	RegistryImported   Event = "registry.imported"
-	PersonChanged      Event = "person.changed"    // the registry changed what it says of a card's holder; the note names what
-	ConflictKept       Event = "conflict.kept"     // an operator decided whose number it is: the registered person's
-	ConflictReplaced   Event = "conflict.replaced" // or that of a row that was imported
+	PersonChanged      Event = "person.changed"       // the registry changed what it says of a card's holder; the note names what
+	ConflictKept       Event = "conflict.kept"        // an operator decided whose number it is: the registered person's
+	ConflictReplaced   Event = "conflict.replaced"    // or that of a row that was imported
+	CorrectionTried    Event = "correction.tried"     // of an ID number; refused
+	CorrectionReceived Event = "correction.received"  // a registry client or an operator brought it
+	CorrectionOpened   Event = "correction.opened"    // the notice to the holder is queued
+	CorrectionTold     Event = "correction.told"      // a gateway took it, and the 72 hours run
+	CorrectionHastened Event = "correction.hastened"  // two members of staff shortened the 72 hours; or untold: they run on
+	CorrectionBegun    Event = "correction.begun"     // keepers are asked to move the card
+	CorrectionDone     Event = "correction.done"      // person and card have the new number
+	CorrectionSettled  Event = "correction.settled"   // every keeper has it
+	CorrectionUndone   Event = "correction.undone"    // keepers refused it; the card is put back
+	CorrectionStopped  Event = "correction.stopped"   // by a freeze, or because it cannot be carried out; the note says why
+	CorrectionEnded    Event = "correction.cancelled" // by an operator
+	CorrectionGoesOn   Event = "correction.decided"   // an operator lets one go on whose holder could not be told
+	PersonShown        Event = "person.shown"         // what is held about a person was written out for that person
+	PersonSought       Event = "person.sought"        // a member of staff looked for the card of a person
+	PersonTold         Event = "person.told"          // the bound phone is told of that
+	PersonErased       Event = "person.erased"        // what is held about a person was erased
+	CardRetired        Event = "card.retired"         // keepers stop a card for good, before its person is erased; begun, then ok
 	ChannelRegistered  Event = "channel.registered"
 	ProviderRegistered Event = "provider.registered"
 	SealKeyMade        Event = "sealkey.made"
@@ -89,6 +110,16 @@ const (
 	ClockBehind        Event = "clock.behind"
 	ClockAccepted      Event = "clock.accepted"
 	ClockWitnessed     Event = "clock.witnessed"
+	ProposalMade       Event = "proposal.made"      // an act that takes two members of staff was proposed; the note has kind and hash
+	ProposalApproved   Event = "proposal.approved"  // by another member, who is named
+	ProposalWithdrawn  Event = "proposal.withdrawn" // by either
+	StaffBegun         Event = "staff.begun"        // the first operator and security officer were invited, or one in place of all that are gone
+	StaffJoined        Event = "staff.joined"       // an invitation was accepted
+	StaffSuspended     Event = "staff.suspended"
+	PasskeyRefused     Event = "passkey.refused" // its count went back: there may be a copy
+	PasskeyTouched     Event = "passkey.touched" // again, by who is signed in, before an act that takes two
+	SessionBegun       Event = "session.begun"
+	SessionEnded       Event = "session.ended"
 )
 
 // Entry describes one change; the store gives it its place (Recorded). Entries
@@ -96,7 +127,7 @@ const (
 // mean nothing outside the authority.
 type Entry struct {
 	At         time.Time // the authority's clock, UTC, milliseconds
-	Actor      string    // "channel:zj-hrss", "registry:mohrss", "operator", "system"
+	Actor      string    // "channel:zj-hrss", "registry:mohrss", "staff:wang-li", "system"
 	Event      Event
 	Card       liuma.CardID // zero where no card is concerned; says in which stream it stands
 	BusinessNo liuma.BusinessNo
@@ -111,6 +142,26 @@ func StreamOf(e Entry, process ProcessID) Stream {
 		return process.Stream()
 	}
 	return CardStream(e.Card)
+}
+
+// noteChannel stands before a channel in the note of what a holder did.
+const noteChannel = "channel="
+
+// NoteThrough is the note that says through which channel a holder acted.
+func NoteThrough(c liuma.ChannelID) string { return noteChannel + string(c) }
+
+// Through is the channel that did it, or through which the holder did; empty: none, or
+// the entry does not say.
+func (e Entry) Through() liuma.ChannelID {
+	if id, ok := strings.CutPrefix(e.Actor, "channel:"); ok {
+		return liuma.ChannelID(id)
+	}
+	for word := range strings.FieldsSeq(e.Note) {
+		if id, ok := strings.CutPrefix(word, noteChannel); ok && e.Actor == "holder" {
+			return liuma.ChannelID(id)
+		}
+	}
+	return ""
 }
 
 // Validate refuses an entry without time, actor, event or outcome.

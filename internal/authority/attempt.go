@@ -204,6 +204,7 @@ func (a *Authority) waitingIntent(r store.Reader, card liuma.CardID) (bool, lium
 // for evidence, and takes no business number.
 func (a *Authority) place(r store.Reader, at *guess, card store.Card) (err error) {
 	at.row.Version = card.Version
+	at.Policy.Limits = a.LimitsOf(card, at.row.Channel, at.Policy)
 	if at.place, err = a.PlaceOf(r, card, at.row.Channel, at.row.Handle, at.Proof != nil, at.Policy); err != nil {
 		return err
 	}
@@ -211,7 +212,10 @@ func (a *Authority) place(r store.Reader, at *guess, card store.Card) (err error
 	if at.Proof != nil {
 		at.row.Evidence = at.Proof.Method
 	}
-	if standing := liuma.StandingOf(card.Physical, card.Frozen && !at.Thaws); standing == liuma.StandingSuspended && at.Proof == nil {
+	if at.Thaws {
+		card = card.Thawed()
+	}
+	if card.Standing(a.Now()) == liuma.StandingSuspended && at.Proof == nil {
 		return &liuma.Error{Code: liuma.CodeEvidenceRequired}
 	}
 	return nil
@@ -222,12 +226,20 @@ func (a *Authority) place(r store.Reader, at *guess, card store.Card) (err error
 // guess, by the authority's own tally. A lost physical card is not refused
 // here: evidence makes up for it.
 func RefusedAtOnce(row *store.Request, card store.Card, thaws bool, at Place, l ledger.Limits, now time.Time) bool {
-	switch liuma.StandingOf(card.Physical, card.Frozen && !thaws) {
+	seen := card
+	if thaws {
+		seen = card.Thawed()
+	}
+	switch seen.Standing(now) {
 	case liuma.StandingCancelled:
 		Decide(row, now, liuma.Suspended, liuma.CodeCancelled)
 		return true
 	case liuma.StandingFrozen:
 		Decide(row, now, liuma.Suspended, liuma.CodeFrozen)
+		return true
+	case liuma.StandingReported:
+		row.Until = card.ReportedUntil
+		Decide(row, now, liuma.Suspended, liuma.CodeLossReported)
 		return true
 	}
 	_, refusal := card.Tally.Check(now, at.Lane, at.Reserve, l)
@@ -317,7 +329,10 @@ func (a *Authority) judge(at *guess, card *store.Card, link *store.Link, out kee
 		card.Tally.Refund(at.count)
 	}
 	verdict, code := out.Verdict, codeOf(out.Verdict)
-	standing := liuma.StandingOf(card.Physical, card.Frozen && !at.Thaws)
+	standing := card.Standing(now)
+	if at.Thaws {
+		standing = card.Thawed().Standing(now)
+	}
 	switch {
 	case out.Verdict != liuma.Right:
 	case !sameVersion, at.row.Handle != "" && link == nil: // set anew, or the link ended, meanwhile
@@ -326,6 +341,8 @@ func (a *Authority) judge(at *guess, card *store.Card, link *store.Link, out kee
 		verdict, code = liuma.Suspended, liuma.CodeCancelled
 	case standing == liuma.StandingFrozen:
 		verdict, code = liuma.Suspended, liuma.CodeFrozen
+	case standing == liuma.StandingReported:
+		verdict, code = liuma.Suspended, liuma.CodeLossReported
 	case standing == liuma.StandingSuspended && at.Proof == nil:
 		verdict, code = liuma.Suspended, liuma.CodeEvidenceRequired
 	}
@@ -333,6 +350,9 @@ func (a *Authority) judge(at *guess, card *store.Card, link *store.Link, out kee
 		proved(link, card.Version, at.Proof != nil, now)
 	}
 	at.row.Until = a.clock.Read().ToHigh(out.Until) // keepers have a time of their own
+	if code == liuma.CodeLossReported {
+		at.row.Until = card.ReportedUntil
+	}
 	if verdict == liuma.Wrong {
 		code = at.lastTry(card.Tally, out, now)
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/pin"
-	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -29,19 +28,15 @@ type Quorum interface {
 	Propose(ctx context.Context, current keeper.Target, version liuma.Version, secret []byte) (liuma.Verifier, error)
 	Commit(ctx context.Context, c ledger.Commitment, head keeper.Head) (all bool, err error)
 	Tagged(ctx context.Context, tag ledger.Tag) (ledger.Row, error)
+	Retag(ctx context.Context, current keeper.Target, to ledger.Tag) (all bool, err error)
 	Held(ctx context.Context, card liuma.CardID) (ledger.Row, error)
+	Retire(ctx context.Context, card liuma.CardID) error
 	Proved(ctx context.Context, card liuma.CardID) error
 	Lost(card liuma.CardID) uint64
 	Forget(card liuma.CardID) uint64
 	KeySet() uint32
 	Seen() map[keeper.ID]uint64
 	Ready(ctx context.Context) error
-}
-
-// Rules return the policy for a region and a channel; *policy.Layers implements
-// it.
-type Rules interface {
-	For(liuma.Region, liuma.ChannelID) policy.Policy
 }
 
 // Times of the engine. They are bounds on waiting, not policy.
@@ -94,8 +89,11 @@ type Config struct {
 	Spraying guard.Limits
 	// Keep is how long a request is kept after it last changed. Default RequestsKept;
 	// at least RequestsKeptLeast.
-	Keep   time.Duration
-	Logger *slog.Logger // default: discard
+	Keep time.Duration
+	// KeepCeremonies is how long a ceremony is kept after it ended; a person is not
+	// erased before those of the card have gone. Default 0.
+	KeepCeremonies time.Duration
+	Logger         *slog.Logger // default: discard
 }
 
 func (c *Config) validate() error {
@@ -212,8 +210,11 @@ type Authority struct {
 
 	freezeTries *freezeTries
 
-	seen map[string]uint64 // owned by Maintain: the keepers' sequences that were saved
-	walk walk              // through old requests
+	seen           map[string]uint64 // owned by Maintain: the keepers' sequences that were saved
+	walk           walk              // through old requests
+	keepCeremonies time.Duration     // set by New
+
+	done string // owned by Maintain: the correction that the last round ended with
 }
 
 // New checks the config. The caller then attaches the acts (Attach) and calls
@@ -228,7 +229,7 @@ func New(c Config) (*Authority, error) {
 		clock: c.Clock, others: c.Witnesses, wait: c.Wait, log: c.Logger,
 		slots: newSlots(), seals: &sealKeys{}, judges: &judges{made: map[pin.Rules]*pin.Judge{}},
 		clients: newClients(), seen: map[string]uint64{}, walk: walk{keep: c.Keep}, sprays: newSprays(c.Logger), rations: newRations(),
-		freezeTries: newFreezeTries(),
+		freezeTries: newFreezeTries(), keepCeremonies: c.KeepCeremonies,
 	}
 	judge, err := a.judges.of(pin.NationalRules())
 	if err != nil {

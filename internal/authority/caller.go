@@ -10,6 +10,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -23,7 +24,7 @@ type Caller struct{ Client store.Client }
 func (c Caller) Channel() liuma.ChannelID { return liuma.ChannelID(c.Client.ID) }
 
 // Actor is the client's name in the audit record.
-func (c Caller) Actor() string { return string(c.Client.Kind) + ":" + c.Client.ID }
+func (c Caller) Actor() string { return actorOf(c.Client) }
 
 // Permit checks that the client is a channel registered for the action and,
 // where the request names a region, for the region.
@@ -62,6 +63,20 @@ func (c Caller) Region(r liuma.Region) liuma.Region {
 // PolicyFor is the policy for a client's request in a region.
 func (a *Authority) PolicyFor(c Caller, region liuma.Region) policy.Policy {
 	return a.policy.For(c.Region(region), c.Channel())
+}
+
+// LimitsOf returns the limits of guesses at a card: those of the service's rules
+// and those of the card's own region, the stricter of each. A thief does not get
+// more tries by asking from a region that allows them.
+func (a *Authority) LimitsOf(card store.Card, ch liuma.ChannelID, p policy.Policy) ledger.Limits {
+	return p.Limits.Tighten(RulesSince(a.policy, card.Region, ch, p.Began).Limits)
+}
+
+// PolicyOf is a request's policy with every value of the card's own region that is
+// stricter: the region of a request is the channel's word, and no holder and no thief
+// gains by one that a channel picks.
+func (a *Authority) PolicyOf(card store.Card, ch liuma.ChannelID, p policy.Policy) policy.Policy {
+	return p.Stricter(RulesSince(a.policy, card.Region, ch, p.Began))
 }
 
 // clients caches registered clients, so that a request with a PIN needs no
@@ -147,7 +162,7 @@ func (a *Authority) StillRegistered(r store.Reader, c Caller) error {
 
 // sameClient compares the members that authentication and permission depend on.
 func sameClient(a, b store.Client) bool {
-	return a.ID == b.ID && a.Kind == b.Kind && a.Name == b.Name && a.Stopped == b.Stopped && bytes.Equal(a.Keys, b.Keys) &&
+	return a.ID == b.ID && a.Kind == b.Kind && a.Name == b.Name && a.Stopped == b.Stopped && a.StrictAudience == b.StrictAudience && bytes.Equal(a.Keys, b.Keys) &&
 		slices.Equal(a.Actions, b.Actions) && slices.Equal(a.Regions, b.Regions) && slices.Equal(a.RedirectURIs, b.RedirectURIs)
 }
 

@@ -38,11 +38,11 @@ func (a *Authority) Card(ctx context.Context, c Caller, h store.Handle) (CardVie
 		return CardView{}, liuma.Outward(err)
 	}
 	v := CardView{
-		Card: h, Standing: liuma.StandingOf(card.Physical, card.Frozen),
+		Card: h, Standing: card.Standing(a.Now()),
 		PINSetAt: card.PINSetAt, PINAge: max(0, a.Now().Sub(card.PINSetAt)).Truncate(time.Second),
 		LinkedAt: link.At, Region: card.Region, NameMasked: name,
 	}
-	if remind := a.PolicyFor(c, "").RemindAfter; remind > 0 {
+	if remind := a.PolicyOf(card, c.Channel(), a.PolicyFor(c, "")).RemindAfter; remind > 0 {
 		v.RemindAt = card.PINSetAt.Add(remind)
 	}
 	return v, nil

@@ -43,16 +43,19 @@ type Request struct {
 	// linked; name and ID number, and phone to enroll, where it is not yet.
 	Subject   envelope.Subject
 	Region    liuma.Region
-	Purpose   string // as shown to the holder
-	Challenge string // the value that envelopes and evidence are bound to
-	Evidence  string // JWT of a registered provider, or empty
+	Purpose   liuma.Purpose // as shown to the holder
+	Challenge string        // the value that envelopes and evidence are bound to
+	Evidence  string        // JWT of a registered provider, or empty
 	// Replaces, of a link, is the handle of this channel that the new link takes the
 	// place of, or empty.
 	Replaces store.Handle
 	// Current is the PIN to check. A change has Old and New, an enrolment New
 	// alone. A missing envelope is refused when it is opened.
 	Current, Old, New envelope.Envelope
-	Digest            [32]byte // of the whole request but the client's token
+	// ConsentVersion, of an enrolment, is the version of the text that the holder agreed
+	// to on the channel's own page, or empty.
+	ConsentVersion string
+	Digest         [32]byte // of the whole request but the client's token
 }
 
 // PhysicalRequest reports what happened to a physical card; a registry client
@@ -95,6 +98,7 @@ type Verification struct {
 	Receipt    string    // of a right verdict, while it can still be redeemed
 	ReceiptEnd time.Time
 	Redeemed   bool
+	ACR        string // of a right verdict: what was proved
 	// Repeated: it answers a repetition, and was decided by an earlier request.
 	Repeated bool
 }

@@ -35,8 +35,7 @@ func (a *Authority) FreezeCard(tx store.Tx, card *store.Card, at liuma.Text) err
 		return nil
 	}
 	card.Frozen, card.FrozenAt = true, a.Now()
-	err := errors.Join(tx.UpdateCard(*card), tx.DeleteCodesOf(card.ID), tx.DeleteCardTicks(card.ID, TickResetPlanned))
-	if err != nil {
+	if err := a.stopped(tx, card); err != nil {
 		return err
 	}
 	return a.Tell(tx, *card, noticeFrozen, at, nil)
@@ -113,6 +112,9 @@ func (a *Authority) cardOfFreezeCode(r store.Reader, code string) (card store.Ca
 	}
 	used = !f.Used.IsZero()
 	card, err = a.ReadCard(r, f.Card)
+	if err == nil && !card.ErasedAt.IsZero() {
+		return store.Card{}, false, store.ErrNotFound
+	}
 	if err == nil && used && !card.Frozen {
 		return store.Card{}, false, store.ErrNotFound
 	}

@@ -16,27 +16,45 @@ import (
 // card. So each hotline has a ration; requests count whether or not a card was
 // found, and all of them stand in the audit record.
 
-// HotlineFreeze is a hotline's request to freeze a holder's card.
+// HotlineFreeze is a hotline's request to freeze a holder's card, or to take the
+// report of its loss.
 type HotlineFreeze struct {
 	BusinessNo liuma.BusinessNo
 	IDNumber   string
 	Digest     [32]byte // of the whole request but the client's token
 }
 
-// FreezeByHotline freezes the card of a holder who called. A hotline may do
-// nothing else; in particular it cannot unfreeze (I-12). A repetition gets the
-// outcome of the first request, and is not counted. A crash leaves the freeze,
-// its count, its notice and its audit entry, or none of them.
+// FreezeByHotline freezes the card of a holder who called. A hotline may freeze and
+// take reports of a loss (ReportLoss), and nothing else; in particular it cannot
+// unfreeze (I-12). A repetition gets the outcome of the first request, and is not
+// counted. A crash leaves the freeze, its count, its notice and its audit entry, or
+// none of them.
 func (a *Authority) FreezeByHotline(ctx context.Context, c Caller, q HotlineFreeze) (Verification, error) {
-	if c.Client.Kind != store.ClientHotline || c.Client.Stopped {
+	return a.byHotline(ctx, c, liuma.ActionFreeze, q, "", a.freezeFor(c))
+}
+
+// stopping stops a card, in the transaction of a hotline's request.
+type stopping func(store.Tx, *store.Card, *store.Request) (audit.Entry, error)
+
+func (a *Authority) freezeFor(c Caller) stopping {
+	return func(tx store.Tx, card *store.Card, row *store.Request) (audit.Entry, error) {
+		return a.DecidedEntry(c, audit.CardFrozen, *row), a.FreezeCard(tx, card, c.Client.Name)
+	}
+}
+
+// byHotline finds and counts for what a hotline may do, within a region, and does it. A
+// refusal of do is committed together with the count, and do must have written nothing
+// then.
+func (a *Authority) byHotline(ctx context.Context, c Caller, action liuma.Action, q HotlineFreeze, within liuma.Region, do stopping) (Verification, error) {
+	if c.Client.Kind != store.ClientHotline && c.Client.Kind != staffKind || c.Client.Stopped {
 		return Verification{}, liuma.Fail(liuma.CodeForbidden, nil)
 	}
 	id, err := registry.ParseIDNumber(q.IDNumber)
 	if err != nil {
-		return Verification{}, liuma.AtField(liuma.Outward(err), "id_number")
+		return Verification{}, liuma.AtField(liuma.Outward(err), liuma.HolderField(q.IDNumber))
 	}
 	holder := a.vault.Index(vault.IndexIDNumber, id.Canonical())
-	start := a.NewRow(c, liuma.ActionFreeze, Request{BusinessNo: q.BusinessNo, Digest: q.Digest}, "")
+	start := a.NewRow(c, action, Request{BusinessNo: q.BusinessNo, Digest: q.Digest}, "")
 	var row store.Request
 	var refused error // committed together with the count
 	err = a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -48,8 +66,8 @@ func (a *Authority) FreezeByHotline(ctx context.Context, c Caller, q HotlineFree
 		if err := a.Spend(tx, c, ActHotlineFreeze); err != nil {
 			return audit.Entry{}, err
 		}
-		found, err := tx.CardByHolder(holder)
-		if errors.Is(err, store.ErrNotFound) || err == nil && found.Version == 0 {
+		found, err := a.cardToFreeze(tx, holder)
+		if errors.Is(err, store.ErrNotFound) || err == nil && (found.Version == 0 || !within.Contains(found.Region)) {
 			refused = liuma.FailField(liuma.CodeNotFound, "id_number", nil)
 			return a.Entry(c.Actor(), audit.FreezeTried, liuma.CardID{}, r.BusinessNo, string(liuma.CodeNotFound)), nil
 		}
@@ -62,11 +80,16 @@ func (a *Authority) FreezeByHotline(ctx context.Context, c Caller, q HotlineFree
 		}
 		r.Card = card.ID
 		Decide(&r, a.Now(), "", "")
-		if err := TakeNumber(tx, r); err != nil {
+		e, err := do(tx, &card, &r)
+		if liuma.CodeOf(err) == liuma.CodeLossReportOff {
+			refused = err
+			return a.Entry(c.Actor(), audit.FreezeTried, liuma.CardID{}, r.BusinessNo, string(liuma.CodeLossReportOff)), nil
+		}
+		if err != nil {
 			return audit.Entry{}, err
 		}
 		row = r
-		return a.DecidedEntry(c, audit.CardFrozen, r), a.FreezeCard(tx, &card, c.Client.Name)
+		return e, TakeNumber(tx, r)
 	})
 	if err == nil && refused != nil {
 		return Verification{}, refused
@@ -75,4 +98,22 @@ func (a *Authority) FreezeByHotline(ctx context.Context, c Caller, q HotlineFree
 		return a.Repeat(ctx, c, err)
 	}
 	return a.Answer(ctx, c, row)
+}
+
+// cardToFreeze is the card under a number, or the one that a correction will bring
+// under it: a holder whose number is being corrected may read the new one off the
+// identity card, and a freeze is what stops a correction that is wrong.
+func (a *Authority) cardToFreeze(r store.Reader, holder vault.Index) (store.Card, error) {
+	card, err := r.CardByHolder(holder)
+	if !errors.Is(err, store.ErrNotFound) {
+		return card, err
+	}
+	c, none := r.CorrectionTo(holder)
+	if errors.Is(none, store.ErrNotFound) || none == nil && c.State == store.CorrectionMoved {
+		return card, err
+	}
+	if none != nil {
+		return card, none
+	}
+	return r.CardByHolder(c.Former)
 }

@@ -9,14 +9,19 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 )
 
-// JudgePIN refuses a weak PIN by the first rule that it breaks. current is the
-// PIN that it replaces, if the holder typed that too.
+// JudgePIN refuses a weak PIN by the first rule that it breaks, of the service's
+// policy or of the holder's own region, and a passphrase where that has none. current is the PIN that it replaces, if the
+// holder typed that too.
 func (a *Authority) JudgePIN(p policy.Policy, chosen pin.PIN, f registry.Facts, current *pin.PIN) error {
-	judge, err := a.judges.of(p.PIN)
+	own := RulesSince(a.policy, f.Region, "", p.Began)
+	if chosen.Passphrase() && !own.Passphrase { // the service's policy let the envelope open
+		return &liuma.Error{Code: liuma.CodePINFormat, Field: "new_pin", Reason: pin.ReasonNotSixDigits}
+	}
+	judge, err := a.judges.of(p.PIN.Tighten(own.PIN))
 	if err != nil {
 		return liuma.Outward(err)
 	}
-	found := judge.Check(chosen, pin.Facts{IDNumber: f.IDNumber, Phone: f.Phone, CardNo: f.CardNo}, current)
+	found := judge.Check(chosen, pin.Facts{IDNumber: f.IDNumber, Birthday: f.Born(), Phone: f.Phone, CardNo: f.CardNo}, current)
 	if len(found) == 0 {
 		return nil
 	}

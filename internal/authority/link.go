@@ -156,6 +156,9 @@ func proved(l *store.Link, v liuma.Version, evidence bool, now time.Time) {
 // proves no link: whoever has a link could else relay its page to the holder, and
 // have the link known by a PIN that the holder typed (I-14).
 func (a *Authority) Returned(tx store.Tx, row store.Request) error {
+	if row.Alone {
+		return nil // no PIN came through it
+	}
 	l, err := linkOf(tx, row)
 	if err != nil || l == nil {
 		return err

@@ -19,8 +19,8 @@ const (
 	intentPage = 256
 )
 
-// Maintain finishes intents that waited for keepers, makes and destroys seal
-// keys, drops marks of evidence that has expired, saves the keepers' sequences,
+// Maintain finishes intents that waited for keepers, carries out corrections of ID
+// numbers, makes and destroys seal keys, drops marks of evidence that has expired, saves the keepers' sequences,
 // the time and the counts of rations, and records the alarms of the guard and of
 // rations and the number of wrong freeze codes, until ctx ends. Each step may be
 // repeated, and nothing breaks if it is lost.
@@ -70,7 +70,7 @@ func (a *Authority) MaintainOnce(ctx context.Context) error {
 	}
 	_, err := a.SealKey(ctx)
 	return errors.Join(err, a.tellRations(ctx), a.saveCounts(ctx), a.destroySealKeys(ctx), a.finishIntents(ctx),
-		a.pruneEvidence(ctx), a.pruneRows(ctx), a.tellFreezeTries(ctx, freezePeriod), a.tellUnreturned(ctx), a.tellChanges(ctx))
+		a.pruneEvidence(ctx), a.pruneRows(ctx), a.tellFreezeTries(ctx, freezePeriod), a.tellUnreturned(ctx), a.tellChanges(ctx), a.goOnCorrecting(ctx))
 }
 
 // finishIntents abandons intents that were reserved and left, and carries

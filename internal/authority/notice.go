@@ -10,13 +10,15 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // Outbox queues messages to phones, in the transaction of the change that a
 // message tells of: both are kept or neither. It sends nothing itself, so that
 // no gateway can hold up or fail a ceremony.
 type Outbox interface {
-	Queue(tx store.Tx, n Notice) error
+	// Queue returns the ID of the message's row.
+	Queue(tx store.Tx, n Notice) (string, error)
 }
 
 // Notice is one message to one phone: a notice or a one-time code. It prints
@@ -49,7 +51,10 @@ const (
 	noticeStrangers  = "strangers_stopped"
 	noticeOutside    = "strangers_locked"
 	noticeFrozen     = "card_frozen"
+	noticeReported   = "loss_reported"
 	noticeUnlinked   = "channel_unlinked"
+	noticeCorrection = "id_number_correction"
+	noticeSooner     = "correction_sooner"
 	noticeEveryUse   = "every_use" // package ceremony sends it
 )
 
@@ -85,7 +90,9 @@ func inLanguage(t liuma.Text, language string) string {
 }
 
 // Names, in notices, of places that are not channels.
-func officialPage() liuma.Text { return liuma.Text{ZH: "官方页面", EN: "the official page"} }
+func officialPage() liuma.Text {
+	return locale.Both(func(w *locale.Words) string { return w.Notice.OfficialPage() })
+}
 
 // PlaceName is the registered name of a channel, as notices show it.
 func PlaceName(r store.Reader, ch liuma.ChannelID) (liuma.Text, error) {
@@ -98,17 +105,23 @@ func PlaceName(r store.Reader, ch liuma.ChannelID) (liuma.Text, error) {
 
 // Tell queues a notice to the bound phone of a card, if it has one.
 func (a *Authority) Tell(tx store.Tx, card store.Card, template string, at liuma.Text, params map[string]string) error {
+	_, err := a.tell(tx, card, template, at, params)
+	return err
+}
+
+// tell is Tell, and gives the ID of the message; empty: nobody is told.
+func (a *Authority) tell(tx store.Tx, card store.Card, template string, at liuma.Text, params map[string]string) (string, error) {
 	if a.outbox == nil {
-		return nil
+		return "", nil
 	}
 	c, phone, err := a.Contact(tx, card.ID)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil
+		return "", nil
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
-	return a.TellAt(tx, card, c, phone, template, at, params)
+	return a.tellAt(tx, card, c, phone, template, at, params)
 }
 
 // TellIn is Tell for an event in a channel.
@@ -126,15 +139,20 @@ func (a *Authority) TellIn(tx store.Tx, card store.Card, template string, ch liu
 // TellAt queues a notice to a given contact, with a fresh freeze code. Only the
 // freeze code's MAC is kept.
 func (a *Authority) TellAt(tx store.Tx, card store.Card, c store.Contact, phone, template string, at liuma.Text, params map[string]string) error {
+	_, err := a.tellAt(tx, card, c, phone, template, at, params)
+	return err
+}
+
+func (a *Authority) tellAt(tx store.Tx, card store.Card, c store.Contact, phone, template string, at liuma.Text, params map[string]string) (string, error) {
 	if a.outbox == nil {
-		return nil
+		return "", nil
 	}
 	if may, err := a.mayTell(tx, card, phone, template); err != nil || !may {
-		return err
+		return "", err
 	}
 	code := newFreezeCode()
 	if err := tx.InsertFreezeCode(store.FreezeCode{MAC: a.freezeMAC(code), Card: card.ID, Expires: a.Now().Add(freezeCodeLife)}); err != nil {
-		return err
+		return "", err
 	}
 	language := languageOf(c.Language)
 	all := map[string]string{"holder": a.maskedName(tx, card), "freeze": code, "channel": inLanguage(at, language), "at": a.Wall().Format(time.RFC3339)}

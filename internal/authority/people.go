@@ -12,6 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // A card keeps no name, registry phone or number of a physical card: they are read
@@ -56,6 +57,7 @@ func (a *Authority) maskedName(r store.Reader, card store.Card) string {
 
 const (
 	noticePerson = "person_changed"
+	noticeShown  = "person_shown"
 
 	// tellPage is how many changes are listed at once, and tellTime how long one
 	// round of telling may take, beside the saves of each second.
@@ -65,7 +67,7 @@ const (
 
 // registryPlace names the registry in notices.
 func registryPlace() liuma.Text {
-	return liuma.Text{ZH: "社保卡登记机构", EN: "the card registry"}
+	return locale.Both(func(w *locale.Words) string { return w.Notice.Registry() })
 }
 
 // tellChanges tells holders what the registry changed about them, until all are
@@ -121,6 +123,15 @@ func (a *Authority) tellChange(ctx context.Context, id liuma.CardID) error {
 		if err != nil {
 			return e, err
 		}
+		if i := slices.Index(c.What, store.ChangedShown); i >= 0 {
+			if err := a.tellShown(tx, card); err != nil {
+				return e, err
+			}
+			if c.What = slices.Delete(c.What, i, i+1); len(c.What) == 0 {
+				e.Event = audit.PersonTold
+				return e, nil
+			}
+		}
 		if slices.Contains(c.What, store.ChangedPerson) {
 			return e, a.tellContested(tx, card, c)
 		}
@@ -145,22 +156,37 @@ func (a *Authority) TellPersonChanged(tx store.Tx, card store.Card, what []strin
 	return a.TellAt(tx, card, c, phone, noticePerson, registryPlace(), map[string]string{"what": changedWords(what, languageOf(c.Language))})
 }
 
+// tellShown notifies a holder that what is held about them was written out. Under
+// the number of a contested card is another person, of whom its phone hears nothing.
+func (a *Authority) tellShown(tx store.Tx, card store.Card) error {
+	if a.outbox == nil || card.Contested {
+		return nil
+	}
+	c, phone, err := a.Contact(tx, card.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return a.TellAt(tx, card, c, phone, noticeShown, registryPlace(), nil)
+}
+
 // changedWords names in a notice what was changed.
 func changedWords(what []string, language string) string {
-	words := map[string]liuma.Text{
-		store.ChangedName:   {ZH: "姓名", EN: "name"},
-		store.ChangedPhone:  {ZH: "手机号", EN: "phone"},
-		store.ChangedRegion: {ZH: "地区", EN: "region"},
-		store.ChangedCardNo: {ZH: "卡号", EN: "card number"},
+	in := locale.In(locale.Lang(language))
+	say := in.Notice
+	words := map[string]string{
+		store.ChangedName: say.ChangedName(), store.ChangedPhone: say.ChangedPhone(),
+		store.ChangedRegion: say.ChangedRegion(), store.ChangedCardNo: say.ChangedCardNo(),
 	}
-	between := map[string]string{languageZH: "、", languageEN: ", "}[language]
 	var said []string
 	for _, w := range what {
 		if t, ok := words[w]; ok {
-			said = append(said, inLanguage(t, language))
+			said = append(said, t)
 		}
 	}
-	return strings.Join(said, between)
+	return in.Listed(said)
 }
 
 // tellContested notifies the bound phone of a card whose number is another

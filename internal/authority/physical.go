@@ -24,7 +24,7 @@ func (a *Authority) SetPhysical(ctx context.Context, c Caller, q PhysicalRequest
 	}
 	id, err := registry.ParseIDNumber(q.IDNumber)
 	if err != nil {
-		return PhysicalView{}, liuma.AtField(liuma.Outward(err), "id_number")
+		return PhysicalView{}, liuma.AtField(liuma.Outward(err), liuma.HolderField(q.IDNumber))
 	}
 	number, err := registry.ParseCardNo(q.CardNo)
 	if err != nil {
@@ -114,7 +114,7 @@ func (a *Authority) setPhysical(tx store.Tx, c Caller, row store.Request, ev Phy
 	if err := a.takeRationed(tx, c, row, actOf(ev)); err != nil {
 		return audit.Entry{}, err
 	}
-	*v = viewPhysical(person, card)
+	*v = a.viewPhysical(person, card)
 	e := a.Entry(c.Actor(), audit.PhysicalChanged, card.ID, row.BusinessNo, "ok")
 	e.Note = "event=" + string(ev)
 	return e, nil
@@ -177,7 +177,9 @@ func (a *Authority) followPhysical(tx store.Tx, p store.Person, replaced bool) (
 	if err != nil {
 		return store.Card{}, err
 	}
-	card.Physical = p.Physical
+	if card.Retiring.IsZero() { // keepers stop that one for good
+		card.Physical = p.Physical
+	}
 	card.Region = p.Region
 	if err := tx.UpdateCard(card); err != nil || !replaced {
 		return card, err
@@ -185,9 +187,10 @@ func (a *Authority) followPhysical(tx store.Tx, p store.Person, replaced bool) (
 	return card, a.TellPersonChanged(tx, card, []string{store.ChangedCardNo})
 }
 
-func viewPhysical(p store.Person, card store.Card) PhysicalView {
+func (a *Authority) viewPhysical(p store.Person, card store.Card) PhysicalView {
+	card.Physical = p.Physical
 	has := !card.ID.IsZero() && card.Version > 0
-	return PhysicalView{Physical: p.Physical, HasCard: has, Standing: liuma.StandingOf(p.Physical, card.Frozen)}
+	return PhysicalView{Physical: p.Physical, HasCard: has, Standing: card.Standing(a.Now())}
 }
 
 // physicalView answers a repetition with the present state.
@@ -202,7 +205,7 @@ func (a *Authority) physicalView(ctx context.Context, id registry.IDNumber) (Phy
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		v = viewPhysical(p, card)
+		v = a.viewPhysical(p, card)
 		return nil
 	})
 	return v, liuma.Outward(err)

@@ -7,6 +7,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // SpentUntil looks at ration marks (ticks, oldest first) and returns the time
@@ -45,6 +46,7 @@ const (
 	ActLoss          Act = "loss"
 	ActReplacement   Act = "replacement"
 	ActCancellation  Act = "cancellation"
+	ActCorrection    Act = "correction"
 	ActEvidence      Act = "evidence"
 )
 
@@ -70,6 +72,7 @@ func rationedActs() []rationedAct {
 		{ActLoss, store.ClientRegistry, func(x r) policy.Ration { return x.Losses }},
 		{ActReplacement, store.ClientRegistry, func(x r) policy.Ration { return x.Replacements }},
 		{ActCancellation, store.ClientRegistry, func(x r) policy.Ration { return x.Cancellations }},
+		{ActCorrection, store.ClientRegistry, func(x r) policy.Ration { return x.Corrections }},
 		{ActEvidence, store.ClientProvider, func(x r) policy.Ration { return x.Evidence }},
 	}
 }
@@ -135,11 +138,11 @@ func (a *Authority) rationSpent(c Caller, act Act, until time.Time) error {
 	case ActHotlineFreeze:
 		e.Code, e.Reason = liuma.CodeHotlineLimit, ""
 	case ActCancellation:
-		e.Sentence = liuma.Text{ZH: "该登记方在这段时间内注销的卡片已达上限；批量注销请由平台运营方导入名册办理。",
-			EN: "This client has cancelled as many cards as its ration allows in this time. Many at once go through the operator's import of the registry."}
+		e.Sentence = locale.Both(func(w *locale.Words) string { return w.Ration.Cancellation() })
+	case ActCorrection:
+		e.Sentence = locale.Both(func(w *locale.Words) string { return w.Ration.Correction() })
 	case ActEvidence:
-		e.Sentence = liuma.Text{ZH: "该实人认证机构在这段时间内的认证凭证已达上限。",
-			EN: "As much evidence of this provider was accepted as its ration allows in this time."}
+		e.Sentence = locale.Both(func(w *locale.Words) string { return w.Ration.Evidence() })
 	}
 	return e
 }

@@ -85,8 +85,8 @@ func (a *Authority) Redeemable(r store.Reader, row store.Request, rc vault.Recei
 	if err != nil {
 		return err
 	}
-	standing := liuma.StandingOf(card.Physical, card.Frozen)
-	usable := standing == liuma.StandingActive || standing == liuma.StandingSuspended && row.Evidence != ""
+	standing := card.Standing(a.Now())
+	usable := standing == liuma.StandingActive || standing == liuma.StandingSuspended && row.Evidence != "" && !row.Alone
 	if card.Version != row.Version || !usable {
 		return liuma.FailField(liuma.CodeReceiptStale, "receipt", nil)
 	}

@@ -128,6 +128,10 @@ func (a *Authority) Answer(ctx context.Context, c Caller, row store.Request) (Ve
 		v.Code = liuma.CodeRefused
 		return v, nil
 	}
+	if !row.ResetAt.IsZero() { // the old verdict is about a PIN that is no more
+		v.At, v.Code = at.ToWall(row.ResetAt), liuma.CodePINReset
+		return v, nil
+	}
 	v.Verdict, v.Code, v.Until = row.Verdict, row.Code, at.ToWall(row.Until)
 	if !row.Card.IsZero() {
 		v.Card = row.Handle
@@ -137,6 +141,9 @@ func (a *Authority) Answer(ctx context.Context, c Caller, row store.Request) (Ve
 		v.TriesLeft = &left
 	}
 	v.Redeemed = !row.RedeemedAt.IsZero()
+	if row.Verdict == liuma.Right && row.Code == "" {
+		v.ACR = acr(row)
+	}
 	if row.Verdict == liuma.Right && row.ReceiptID != "" && !ofTry(row.BusinessNo) {
 		rc := a.Receipt(c, row)
 		v.ReceiptEnd = rc.Expires
@@ -223,6 +230,9 @@ func Unlinked(row store.Request) bool {
 // the same receipt, so a channel that lost the answer can ask again.
 func (a *Authority) Receipt(c Caller, row store.Request) vault.Receipt {
 	amr, at := []string{"pin"}, a.ToWall(row.DecidedAt) // read and checked elsewhere
+	if row.Alone {
+		amr = nil
+	}
 	if row.Evidence != "" {
 		amr = append(amr, row.Evidence)
 	}
@@ -235,8 +245,12 @@ func (a *Authority) Receipt(c Caller, row store.Request) vault.Receipt {
 	}
 }
 
-// acr is the authentication level of a receipt: PIN alone, or PIN and evidence.
+// acr is the authentication level of a receipt: PIN alone, PIN and evidence, or
+// evidence alone.
 func acr(row store.Request) string {
+	if row.Alone {
+		return "urn:liuma:acr:evidence"
+	}
 	if row.Evidence != "" {
 		return "urn:liuma:acr:pin-evidence"
 	}
@@ -267,8 +281,8 @@ func Binding(c Caller, action liuma.Action, role liuma.Role, subject envelope.Su
 	}
 }
 
-// Decide fills in a row's outcome. After it, only RedeemedAt of a request
-// changes.
+// Decide fills in a row's outcome. After it, only RedeemedAt or ResetAt of a
+// request changes.
 func Decide(row *store.Request, now time.Time, verdict liuma.Verdict, code liuma.Code) {
 	row.Decided, row.DecidedAt = true, now
 	row.Verdict, row.Code = verdict, code

@@ -156,7 +156,7 @@ func (a *Authority) dropRequests(ctx context.Context, page []store.RequestKey, b
 // ceremony that goes on, or to a card whose PIN is being set: an open intent finds
 // its request however long its keepers are away (I-7).
 func requestNeeded(r store.Reader, row store.Request, before time.Time) (bool, error) {
-	for _, at := range []time.Time{row.At, row.DecidedAt, row.RedeemedAt} {
+	for _, at := range []time.Time{row.At, row.DecidedAt, row.RedeemedAt, row.ResetAt} {
 		if !at.Before(before) {
 			return true, nil
 		}

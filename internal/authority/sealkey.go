@@ -15,6 +15,20 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
+// PageLife is the longest time that a page of the hosted door stays open, with
+// every extension. A pad seals to the key that was given out when its page was
+// made, so a key is kept for so long after it is given out no more.
+const PageLife = time.Hour
+
+// goneAt is when a seal key is destroyed: when the last challenge and the last
+// page that came with it are over. Keys of an earlier release were to go sooner.
+func goneAt(k store.SealKey) time.Time {
+	if last := k.RetireAt.Add(PageLife); last.After(k.GoneAt) {
+		return last
+	}
+	return k.GoneAt
+}
+
 // sealKeys caches the store's seal keys, newest first.
 type sealKeys struct {
 	mu     sync.Mutex
@@ -96,6 +110,7 @@ func (a *Authority) makeSealKeyLocked(ctx context.Context, now time.Time) error 
 		}
 		key := store.SealKey{ID: id, Public: public, Sealed: sealed, MadeAt: now,
 			RetireAt: now.Add(p.SealKeyLife), GoneAt: now.Add(p.SealKeyLife + p.ChallengeTTL)}
+		key.GoneAt = goneAt(key)
 		if err := tx.InsertSealKey(key); err != nil {
 			return audit.Entry{}, err
 		}
@@ -129,7 +144,7 @@ func (a *Authority) destroySealKeys(ctx context.Context) error {
 	}
 	now := a.Now()
 	for _, k := range a.seals.loaded {
-		if now.Before(k.GoneAt) {
+		if now.Before(goneAt(k)) {
 			continue
 		}
 		a.vault.DropSealKey(k.ID)
@@ -155,7 +170,7 @@ func (a *Authority) keptSealKey(ctx context.Context, id string) (store.SealKey, 
 	defer a.seals.mu.Unlock()
 	find := func() (store.SealKey, bool) {
 		for _, k := range a.seals.loaded {
-			if k.ID == id && a.Now().Before(k.GoneAt) {
+			if k.ID == id && a.Now().Before(goneAt(k)) {
 				return k, true
 			}
 		}

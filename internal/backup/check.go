@@ -206,6 +206,10 @@ func (readOnly) Update(context.Context, func(store.Tx) (audit.Entry, error)) err
 	return errors.New("backup: a copy is not written to")
 }
 
+func (readOnly) Draft(store.Person) (store.Draft, error) {
+	return nil, errors.New("backup: a copy is not written to")
+}
+
 // exists reports whether there is a file.
 func exists(path string) (bool, error) {
 	_, err := os.Stat(path)

@@ -7,6 +7,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -26,7 +27,8 @@ type Act struct {
 	// channel that need not be linked yet.
 	Linked bool
 	// Proofs lists the proofs that the act takes, in the order in which it asks
-	// for them. docs/RECOVERY.md says why no act can do with fewer (I-12).
+	// for them. docs/RECOVERY.md says why no act can do with fewer (I-12). The policy
+	// may ask for more (policy.Steps).
 	Proofs []Proof
 	// Roles are the PINs that its pad asks for.
 	Roles []liuma.Role
@@ -59,11 +61,17 @@ type Act struct {
 	// agree chooses the step after the holder has agreed at StepConfirm; nil: the
 	// pad.
 	agree func(*Ceremonies, store.Tx, *store.Ceremony, *details) (Step, error)
+	// stands refuses an act that cannot come to its end any more, at every step
+	// but the pad for the present PIN; nil: it always can.
+	stands func(*Ceremonies, store.Reader, store.Ceremony, details) error
 	// address chooses the phone that the act's one-time codes go to; nil: the
 	// bound phone.
 	address func(*Ceremonies, store.Reader, store.Ceremony, details) (addressee, error)
 	// coded chooses the step after a right one-time code; nil: the pad.
 	coded func(*Ceremonies, store.Tx, *store.Ceremony, *details, addressee) (Step, error)
+	// chooses finds whose new PIN it is and what that is judged by, if the ceremony
+	// has what setting it takes; nil for acts whose pad takes no new PIN.
+	chooses func(*Ceremonies, store.Reader, store.Ceremony, details, asking) (choosing, error)
 	// run makes one attempt, or sets one PIN, for a native request or a try.
 	run func(*Ceremonies, context.Context, asking) (authority.Verification, error)
 	// right chooses the step after a right try; nil: the ceremony ends as done.
@@ -75,15 +83,15 @@ type Act struct {
 }
 
 // Proof names a kind of proof.
-type Proof string
+type Proof = policy.Proof
 
 // The kinds of proof. ProofCardNo stands in for ProofEvidence where a region's
-// policy allows it.
+// policy allows it, and comes beside the others where it asks for that.
 const (
-	ProofPIN      Proof = "pin"      // the card's present PIN
-	ProofCode     Proof = "code"     // a one-time code, sent to a phone
-	ProofEvidence Proof = "evidence" // a registered provider confirms that the holder is there
-	ProofCardNo   Proof = "card_no"  // the number of the physical card
+	ProofPIN      = policy.ProofPIN      // the card's present PIN
+	ProofCode     = policy.ProofCode     // a one-time code, sent to a phone
+	ProofEvidence = policy.ProofEvidence // a registered provider confirms that the holder is there
+	ProofCardNo   = policy.ProofCardNo   // the number of the physical card
 )
 
 // takes reports whether the act takes a kind of proof.

@@ -44,6 +44,9 @@ func (s *Ceremonies) hooks(q asking, right func(tx store.Tx, card *store.Card, r
 					return "", err
 				}
 			}
+			if err := s.keepConsent(tx, card, *row); err != nil {
+				return "", err
+			}
 			return s.advanced(tx, ev, *row)
 		},
 	}
@@ -72,6 +75,9 @@ func (s *Ceremonies) settingHooks(row store.Request) authority.Hooks {
 				if ev, err = act.set(s, tx, *card, row); err != nil {
 					return "", err
 				}
+			}
+			if err := s.keepConsent(tx, card, *row); err != nil {
+				return "", err
 			}
 			return s.advanced(tx, ev, *row)
 		},

@@ -12,6 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // asking is one request for an act: a request at the native door, which does
@@ -36,6 +37,8 @@ type asking struct {
 	// The members below are set for a try only.
 	card      liuma.CardID // the card of the ceremony, zero if not known yet
 	codePhone string       // at an enrolment: the number whose one-time code was right
+	steps     policy.Steps // the variants that the ceremony began with
+	numbered  bool         // the number of the physical card was right
 	source    string       // the address that the PIN came from
 	reopen    bool         // the holder wants to open the strangers' lane again, by a known link
 }
@@ -74,6 +77,13 @@ func (s *Ceremonies) open(ctx context.Context, q asking, role liuma.Role, e enve
 	return s.engine.OpenPIN(ctx, authority.Binding(q.caller, q.row.Action, role, q.subject, q.request), e, field, q.policy.Passphrase)
 }
 
+// about is the asking by the rules of both regions, once the card is known that it is
+// about: before that the region of a request is only the channel's word.
+func (s *Ceremonies) about(q asking, card store.Card) asking {
+	q.policy = s.engine.PolicyOf(card, q.caller.Channel(), q.policy)
+	return q
+}
+
 // witness is the source of evidence for an asking.
 type witness interface {
 	// about returns evidence about a card's holder, or nil if none came. It always
@@ -108,7 +118,7 @@ func (w sent) about(r store.Reader, facts func() (registry.Facts, error)) (*evid
 	if err != nil {
 		return nil, err
 	}
-	return w.s.checkEvidence(r, w.token, w.challenge, f.IDNumber, f.Name, w.policy)
+	return w.s.checkEvidence(r, w.token, w.challenge, f.IDNumber, f.Name, w.caller, w.policy)
 }
 
 func (w sent) applicant(r store.Reader, idNumber, name string) (*evidence.Proof, error) {
@@ -116,9 +126,12 @@ func (w sent) applicant(r store.Reader, idNumber, name string) (*evidence.Proof,
 		return nil, err
 	}
 	if w.token == "" {
+		if err := w.s.linkedAlready(r, w.caller, idNumber, name); err != nil {
+			return nil, err
+		}
 		return nil, w.s.engine.WithChallenge(w.caller, &liuma.Error{Code: liuma.CodeEvidenceRequired})
 	}
-	return w.s.checkEvidence(r, w.token, w.challenge, idNumber, name, w.policy)
+	return w.s.checkEvidence(r, w.token, w.challenge, idNumber, name, w.caller, w.policy)
 }
 
 // pushed is the evidence of a try. It came with the ceremony's push, and was
@@ -149,8 +162,23 @@ func (w pushed) applicant(_ store.Reader, idNumber, _ string) (*evidence.Proof, 
 	return w.proof.proof(), nil
 }
 
-// checkEvidence checks an evidence provider's token about a person.
-func (s *Ceremonies) checkEvidence(r store.Reader, token, challenge, idNumber, name string, p policy.Policy) (*evidence.Proof, error) {
+// checkEvidence checks an evidence provider's token about a person. It is no older than
+// the rules of the card's own region allow, either, or before there is a card those of
+// the person's.
+func (s *Ceremonies) checkEvidence(r store.Reader, token, challenge, idNumber, name string, c authority.Caller, p policy.Policy) (*evidence.Proof, error) {
+	holder := s.vault.Index(vault.IndexIDNumber, idNumber)
+	card, err := r.CardByHolder(holder)
+	if errors.Is(err, store.ErrNotFound) {
+		var person store.Person
+		person, _, err = s.registry.Of(r, holder)
+		card.Region = person.Region
+	}
+	switch {
+	case err == nil:
+		p = s.engine.PolicyOf(card, c.Channel(), p)
+	case !errors.Is(err, store.ErrNotFound):
+		return nil, err
+	}
 	proof, err := evidence.Check(token, r.Client, evidence.Want{
 		Audience: s.issuer, Challenge: challenge, IDNumber: idNumber, Name: name,
 		Now: s.engine.Wall(), High: s.now(), MaxAge: p.EvidenceMaxAge, AllowStandIn: p.AllowStandInEvidence,

@@ -7,12 +7,17 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
+// The number of the physical card as a proof.
+//
+// Where a region asks for it, it is asked beside the other proofs (steps.go).
+//
 // Where a region allows it, the number of the physical card takes the place of
 // evidence in a reset, for holders who cannot show their face to a camera. It
 // is a weaker proof, so the reset waits a day, in which the bound phone has a
@@ -25,7 +30,7 @@ const (
 	tickCardNo   = "card_no" // a wrong number; of a card
 
 	cardNosMost = 3 // wrong numbers for a holder in 24 hours
-	planWait    = 24 * time.Hour
+	planWait    = policy.CardNumberWait
 	planLife    = 72 * time.Hour // counted from the plan
 )
 
@@ -51,7 +56,7 @@ func (s *Ceremonies) cardNoStops(r store.Reader, card store.Card, rules policy.R
 
 // showCardNo says at the evidence step whether the card's number would be
 // taken, so that the page does not offer it in vain.
-func (s *Ceremonies) showCardNo(r store.Reader, c store.Ceremony, p *Page) error {
+func (s *Ceremonies) showCardNo(r store.Reader, c store.Ceremony, d details, p *Page) error {
 	if p.Step != StepEvidence || !s.acts[p.Action].takes(ProofCardNo) {
 		return nil
 	}
@@ -59,7 +64,7 @@ func (s *Ceremonies) showCardNo(r store.Reader, c store.Ceremony, p *Page) error
 	if err != nil {
 		return err
 	}
-	err = s.cardNoStops(r, card, s.recoveryOf(card, c.Channel))
+	err = s.cardNoStops(r, card, s.recoveryIn(card, c, d))
 	if _, ok := refusal(err); ok {
 		return nil
 	}
@@ -83,61 +88,77 @@ func (s *Ceremonies) mayResetByCardNo(r store.Reader, card store.Card, rules pol
 	return nil
 }
 
-// GiveCardNo takes the number of the physical card in place of evidence. The
-// first right number plans the reset and ends the ceremony; a right number a
-// day later leads to the pad.
+// GiveCardNo takes the number of the physical card, beside the other proofs or in
+// place of evidence.
 func (s *Ceremonies) GiveCardNo(ctx context.Context, id string, h Hand, typed string) (Page, error) {
-	return s.move(ctx, id, h, []Step{StepEvidence}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
-		if !s.acting(*c, *d).takes(ProofCardNo) || !d.Proofs.Code.open() {
-			return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
-		}
-		card, err := s.engine.ReadCard(tx, c.Card)
-		if err != nil {
-			return "", err
-		}
-		contact, _, err := s.engine.BoundPhone(tx, c.Card)
-		if err != nil {
-			return "", err
-		}
-		d.clearVerdict()
-		if !d.Proofs.Code.holds(*c, contact.Phone, s.now()) {
-			d.Proofs.Code.Spent, d.Code = true, string(liuma.CodePhoneCodeExpired)
-			return StepCode, nil
-		}
-		err = s.cardNoStops(tx, card, s.recoveryOf(card, c.Channel))
-		if err == nil {
-			err = s.judgeCardNo(tx, card, typed)
-		}
-		if e, ok := refusal(err); ok {
-			d.Code, d.Until = string(e.Code), e.Until
-			return StepEvidence, nil
-		}
-		if err != nil {
-			return "", err
-		}
-		return s.planReset(tx, c, d, card)
-	})
+	return s.moveAs(ctx, id, h, []Step{StepCardNo, StepEvidence}, s.once(h, "card number "+typed,
+		func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
+			do := s.numberInPlace
+			if Step(c.Step) == StepCardNo {
+				do = s.numberBeside
+			}
+			to, err := s.toPad(func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) { return do(tx, c, d, typed) })(tx, c, d)
+			e := s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "ok")
+			if code := liuma.Code(d.Code); code == liuma.CodeCardNoWrong || code == liuma.CodeCardNoSpent || to == StepRefused && code != "" {
+				e.Outcome = d.Code
+			}
+			return to, e, err
+		}))
 }
 
-// judgeCardNo compares a typed number with the card's and counts a wrong one.
-func (s *Ceremonies) judgeCardNo(tx store.Tx, card store.Card, typed string) error {
-	now := s.now()
-	wrong, err := tx.CardTicks(card.ID, tickCardNo, now.Add(-codePeriod))
+// numberInPlace takes the number in place of evidence. The first right number plans
+// the reset and ends the ceremony; a right number a day later leads to the pad.
+func (s *Ceremonies) numberInPlace(tx store.Tx, c *store.Ceremony, d *details, typed string) (Step, error) {
+	if s.acting(*c, *d).Action != liuma.ActionReset || !d.Proofs.Code.open() {
+		return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
+	}
+	card, err := s.engine.ReadCard(tx, c.Card)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if until := authority.SpentUntil(wrong, cardNosMost, codePeriod); !until.IsZero() {
-		return &liuma.Error{Code: liuma.CodeCardNoSpent, Until: until}
+	contact, _, err := s.engine.BoundPhone(tx, c.Card)
+	if err != nil {
+		return "", err
 	}
+	d.clearVerdict()
+	if !d.Proofs.Code.holds(*c, contact.Phone, s.now()) {
+		d.Proofs.Code.Spent, d.Code = true, string(liuma.CodePhoneCodeExpired)
+		return StepCode, nil
+	}
+	err = s.cardNoStops(tx, card, s.recoveryIn(card, *c, *d))
+	if err == nil {
+		err = s.judgeCardNoOf(tx, card, typed)
+	}
+	if e, ok := refusal(err); ok {
+		d.Code, d.Until = string(e.Code), e.Until
+		return StepEvidence, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return s.planReset(tx, c, d, card)
+}
+
+func (s *Ceremonies) judgeCardNoOf(tx store.Tx, card store.Card, typed string) error {
 	f, err := s.engine.Facts(tx, card)
 	if err != nil {
 		return err
 	}
+	return s.judgeCardNo(tx, addressee{card: card, holder: card.Holder}, f.CardNo, typed)
+}
+
+// judgeCardNo compares a typed number with the one that the registry holds, and
+// counts a wrong one: on the card or, before there is one, on its holder, over all
+// ceremonies and both ways to ask for it.
+func (s *Ceremonies) judgeCardNo(tx store.Tx, to addressee, is, typed string) error {
+	if err := s.numbersLeft(tx, to); err != nil {
+		return err
+	}
 	number, err := registry.ParseCardNo(typed)
-	if err == nil && f.CardNo != "" && subtle.ConstantTimeCompare([]byte(number), []byte(f.CardNo)) == 1 {
+	if err == nil && is != "" && subtle.ConstantTimeCompare([]byte(number), []byte(is)) == 1 {
 		return nil
 	}
-	if err := tx.InsertCardTick(card.ID, tickCardNo, now); err != nil {
+	if err := to.mark(tx, tickCardNo, s.now()); err != nil {
 		return err
 	}
 	return liuma.Fail(liuma.CodeCardNoWrong, nil)

@@ -10,6 +10,8 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/consent"
+	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -28,6 +30,11 @@ type Config struct {
 	Outbox   authority.Outbox // nil: acts that need a one-time code lead to the counter
 	CodeWays []liuma.CodeWay  // in which Outbox can send one-time codes; default: by text alone
 	Issuer   string
+	// Consent is the text that holders agree to; default: the built-in one.
+	Consent consent.Text
+	// NativeConsent demands the version of that text with an enrolment at the native
+	// door.
+	NativeConsent bool
 	// Keep is how long an ended ceremony is kept. Default Kept; at least KeptLeast.
 	Keep   time.Duration
 	Logger *slog.Logger // default: discard
@@ -49,6 +56,11 @@ func (c *Config) validate() error {
 	if len(c.CodeWays) == 0 {
 		c.CodeWays = []liuma.CodeWay{liuma.ByText}
 	}
+	if c.Consent.Version == "" {
+		text, err := consent.Builtin()
+		errs = append(errs, err)
+		c.Consent = text
+	}
 	if c.Keep == 0 {
 		c.Keep = Kept
 	}
@@ -64,17 +76,19 @@ func (c *Config) validate() error {
 
 // Ceremonies runs the acts. It is safe for concurrent use.
 type Ceremonies struct {
-	acts     map[liuma.Action]Act // never changed after New
-	engine   *authority.Authority
-	store    store.Store
-	vault    *vault.Vault
-	policy   authority.Rules
-	registry *registry.Registry
-	outbox   authority.Outbox // nil: no one-time codes, no notices
-	ways     []liuma.CodeWay  // never changed after New
-	keep     time.Duration
-	issuer   string
-	log      *slog.Logger
+	acts          map[liuma.Action]Act // never changed after New
+	engine        *authority.Authority
+	store         store.Store
+	vault         *vault.Vault
+	policy        authority.Rules
+	registry      *registry.Registry
+	outbox        authority.Outbox // nil: no one-time codes, no notices
+	ways          []liuma.CodeWay  // never changed after New
+	consent       consent.Text     // never changed after New
+	demandConsent bool             // at the native door; never changed after New
+	keep          time.Duration
+	issuer        string
+	log           *slog.Logger
 }
 
 // New checks the config and attaches the acts to the engine. Start the engine
@@ -85,10 +99,21 @@ func New(c Config) (*Ceremonies, error) {
 	}
 	s := &Ceremonies{
 		acts: acts(), engine: c.Engine, store: c.Store, vault: c.Vault, policy: c.Policy, registry: c.Registry,
-		outbox: c.Outbox, ways: c.CodeWays, issuer: c.Issuer, keep: c.Keep, log: c.Logger,
+		outbox: c.Outbox, ways: c.CodeWays, issuer: c.Issuer, keep: c.Keep, consent: c.Consent, demandConsent: c.NativeConsent, log: c.Logger,
 	}
 	s.engine.Attach(s.settingHooks)
 	return s, nil
+}
+
+// rules is the policy for a ceremony: what holds now and, where that was stricter, what
+// has held since it was pushed.
+func (s *Ceremonies) rules(c store.Ceremony) policy.Policy {
+	return authority.RulesSince(s.policy, c.Region, c.Channel, c.At)
+}
+
+// rulesOf is rules where a push that named no region is for the channel's first.
+func (s *Ceremonies) rulesOf(c authority.Caller, cer store.Ceremony) policy.Policy {
+	return authority.RulesSince(s.policy, c.Region(cer.Region), cer.Channel, cer.At)
 }
 
 // now is the engine's high-water time; what comes from other machines is judged

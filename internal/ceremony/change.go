@@ -21,13 +21,15 @@ func change() Act {
 		Moves: append(turned(),
 			Move{StepPIN, StepDone},
 			// The holder gave the right PIN before turning to a reset.
-			Move{StepCode, StepDone}, Move{StepEvidence, StepDone}),
+			Move{StepCode, StepDone}, Move{StepCardNo, StepDone}, Move{StepEvidence, StepDone}),
 		Linked:    true,
 		Proofs:    []Proof{ProofPIN},
 		Roles:     []liuma.Role{liuma.RoleOld, liuma.RoleNew},
 		Turns:     true,
 		Evidenced: StepPIN,
+		chooses:   (*Ceremonies).choosesOther,
 		run:       (*Ceremonies).change,
+		right:     (*Ceremonies).afterChange,
 		set: func(s *Ceremonies, tx store.Tx, card store.Card, row *store.Request) (audit.Event, error) {
 			return audit.PINSet, s.engine.TellIn(tx, card, noticePINChanged, row.Channel, nil)
 		},
@@ -49,7 +51,7 @@ func (s *Ceremonies) Change(ctx context.Context, c authority.Caller, q authority
 
 // changing holds the rows and values that a change reads first.
 type changing struct {
-	card  liuma.CardID
+	card  store.Card
 	facts registry.Facts
 	proof *evidence.Proof
 }
@@ -62,13 +64,14 @@ func (s *Ceremonies) change(ctx context.Context, q asking) (authority.Verificati
 	if err != nil {
 		return s.engine.Repeat(ctx, q.caller, s.engine.WithChallenge(q.caller, err))
 	}
+	q = s.about(q, of.card)
 	old, chosen, err := s.openChange(ctx, q, of.facts)
 	if err != nil {
 		return authority.Verification{}, err
 	}
 	defer old.Wipe()
 	defer chosen.Wipe()
-	release, err := s.engine.HoldCard(ctx, of.card)
+	release, err := s.engine.HoldCard(ctx, of.card.ID)
 	if err != nil {
 		return authority.Verification{}, err
 	}
@@ -80,7 +83,7 @@ func (s *Ceremonies) change(ctx context.Context, q asking) (authority.Verificati
 		intent, err = s.engine.Reserve(tx, card, row.Channel, row.BusinessNo)
 		return "", err
 	}
-	row, err := s.engine.Attempt(ctx, q.attempt(of.card, old, of.proof, s.hooks(q, right)))
+	row, err := s.engine.Attempt(ctx, q.attempt(of.card.ID, old, of.proof, s.hooks(q, right)))
 	if err != nil {
 		return s.engine.Repeat(ctx, q.caller, s.engine.WithChallenge(q.caller, err))
 	}
@@ -97,21 +100,22 @@ func (s *Ceremonies) change(ctx context.Context, q asking) (authority.Verificati
 func (s *Ceremonies) readChanging(ctx context.Context, q asking) (changing, error) {
 	var of changing
 	err := s.store.View(ctx, func(r store.Reader) (err error) {
-		if of.card, of.proof, err = s.readLinked(r, q); err != nil {
-			return err
-		}
-		card, err := s.engine.ReadCard(r, of.card)
-		if err != nil {
-			return err
-		}
-		if of.proof == nil {
-			if err := s.lateLink(r, q, card); err != nil {
-				return err
-			}
-		}
-		of.facts, err = s.engine.Facts(r, card)
+		of, err = s.changingOf(r, q)
 		return err
 	})
+	return of, err
+}
+
+func (s *Ceremonies) changingOf(r store.Reader, q asking) (of changing, err error) {
+	if of.card, of.proof, err = s.readLinked(r, q); err != nil {
+		return of, err
+	}
+	if of.proof == nil {
+		if err := s.lateLink(r, q, of.card); err != nil {
+			return of, err
+		}
+	}
+	of.facts, err = s.engine.Facts(r, of.card)
 	return of, err
 }
 

@@ -75,7 +75,7 @@ func (s *Ceremonies) cardHolder(r store.Reader, c store.Ceremony) (to addressee,
 // hasCode reports whether one-time codes are sent and taken at a step: at
 // StepCode, and after a right PIN to confirm the phone.
 func (s *Ceremonies) hasCode(c store.Ceremony, d details) bool {
-	return Step(c.Step) == StepCode || Step(c.Step) == StepDone && s.acting(c, d).ConfirmsPhone
+	return Step(c.Step) == StepCode || Step(c.Step) == StepDone && s.acting(c, d).ConfirmsPhone && !d.ProvedAlone
 }
 
 // SendCode sends a one-time code to the number of the ceremony's step. If
@@ -90,11 +90,11 @@ func (s *Ceremonies) SendCode(ctx context.Context, id string, h Hand, by liuma.C
 		return Page{}, liuma.Outward(err)
 	}
 	limited := false // this refusal is the one that is recorded
-	p, err := s.moveAs(ctx, id, h, []Step{StepCode, StepDone},
+	p, err := s.moveAs(ctx, id, h, []Step{StepCode, StepDone}, s.once(h, "send "+string(by),
 		func(tx store.Tx, c *store.Ceremony, d *details) (step Step, e audit.Entry, err error) {
 			step, e, limited, err = s.sendOrRefuse(tx, *c, d, h, code, by)
 			return step, e, err
-		})
+		}))
 	if err == nil && limited {
 		s.log.Error("ALARM: a channel has used up its one-time codes: is its key, or its app, in other hands?", "channel", p.Channel)
 	}
@@ -126,7 +126,7 @@ func (s *Ceremonies) sendOrRefuse(tx store.Tx, c store.Ceremony, d *details, h H
 	case err != nil:
 		return "", e, false, err
 	case o.why == "":
-		return step, e, false, s.sendCode(tx, c, *d, to, code, by, way)
+		return step, e, false, s.sendCode(tx, c, d, to, code, by, way)
 	}
 	d.Code, d.Until, e.Outcome = string(o.why), o.ReadyAt, string(o.why)
 	if o.why == liuma.CodePhoneCodeChannel {
@@ -147,18 +147,19 @@ func newOneTimeCode() (string, error) {
 }
 
 // sendCode replaces the ceremony's code by a new one and queues its message.
-func (s *Ceremonies) sendCode(tx store.Tx, c store.Ceremony, d details, to addressee, code string, by asks, way liuma.CodeWay) error {
+func (s *Ceremonies) sendCode(tx store.Tx, c store.Ceremony, d *details, to addressee, code string, by asks, way liuma.CodeWay) error {
 	now := s.now()
 	phone := s.engine.PhoneIndex(to.phone)
-	err := errors.Join(s.codeWasSent(tx, c, to, by, way),
+	err := errors.Join(s.supersede(tx, c, d), s.codeWasSent(tx, c, to, by, way),
 		tx.PutCode(store.Code{Ceremony: c.ID, Card: to.card.ID, Phone: phone, MAC: s.codeMAC(c.ID, phone, code),
 			SentAt: now, Expires: now.Add(phoneCodeLife), Way: way}))
 	if err != nil {
 		return err
 	}
-	return s.outbox.Queue(tx, authority.Notice{Kind: authority.KindCode, Card: to.card.ID, Phone: to.phone, Template: to.template, Way: way,
-		Language: d.Language, Region: c.Region, Expires: now.Add(phoneCodeLife),
+	_, err = s.outbox.Queue(tx, authority.Notice{Kind: authority.KindCode, Card: to.card.ID, Phone: to.phone, Template: to.template, Way: way,
+		Language: d.Language, Region: cmp.Or(to.card.Region, c.Region), Expires: now.Add(phoneCodeLife),
 		Params: map[string]string{"code": code, "holder": to.masked}})
+	return err
 }
 
 // codeMAC binds a one-time code to its ceremony and number.
@@ -169,7 +170,7 @@ func (s *Ceremonies) codeMAC(ceremony string, phone vault.Index, code string) va
 // GiveCode takes the one-time code that the holder typed. A wrong one is
 // counted even if the answer is lost: counting and judging are one transaction.
 func (s *Ceremonies) GiveCode(ctx context.Context, id string, h Hand, typed string) (Page, error) {
-	return s.moveAs(ctx, id, h, []Step{StepCode, StepDone},
+	return s.moveAs(ctx, id, h, []Step{StepCode, StepDone}, s.once(h, "code "+typed,
 		func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
 			step := Step(c.Step)
 			e := s.engine.Entry("holder", audit.CodeRight, c.Card, c.BusinessNo, "ok")
@@ -188,7 +189,7 @@ func (s *Ceremonies) GiveCode(ctx context.Context, id string, h Hand, typed stri
 				if err != nil {
 					return "", e, err
 				}
-				if why, until, err = s.judgeCode(tx, *c, to, through, code); err != nil {
+				if why, until, err = s.judgeCode(tx, *c, *d, to, through, code); err != nil {
 					return "", e, err
 				}
 			}
@@ -204,7 +205,7 @@ func (s *Ceremonies) GiveCode(ctx context.Context, id string, h Hand, typed stri
 				e.Event = s.acting(*c, *d).CodeEvent
 			}
 			return next, e, err
-		})
+		}))
 }
 
 // parseCode reads six digits. It takes full-width digits, spaces and hyphens
@@ -220,7 +221,7 @@ func parseCode(s string) (string, bool) {
 // judgeCode compares a typed code with the ceremony's open one, counts a wrong
 // one and uses up a right one. It returns an empty error code if the code was
 // right.
-func (s *Ceremonies) judgeCode(tx store.Tx, c store.Ceremony, to addressee, by asks, code string) (liuma.Code, time.Time, error) {
+func (s *Ceremonies) judgeCode(tx store.Tx, c store.Ceremony, d details, to addressee, by asks, code string) (liuma.Code, time.Time, error) {
 	left, until, err := s.codesLeft(tx, to, by)
 	if err != nil {
 		return "", time.Time{}, err
@@ -241,6 +242,9 @@ func (s *Ceremonies) judgeCode(tx store.Tx, c store.Ceremony, to addressee, by a
 	if s.codeMAC(c.ID, sent.Phone, code).Equal(sent.MAC) {
 		sent.Used = now
 		return "", time.Time{}, errors.Join(tx.PutCode(sent), s.engine.CodeCameBack(tx, c.Channel))
+	}
+	if s.superseded(c, d, sent.Phone, code) {
+		return liuma.CodePhoneCodeSuperseded, time.Time{}, nil
 	}
 	if err := s.codeWasWrong(tx, to, by); err != nil {
 		return "", time.Time{}, err

@@ -85,7 +85,7 @@ func TestACodeServesOnceAndItsCeremonyOnly(t *testing.T) {
 		second = "" // one in a million: the resent code is the first one
 	}
 	if second != "" {
-		x.want(x.give(one, h1, first), ceremony.StepCode, liuma.CodePhoneCodeWrong) // replaced
+		x.want(x.give(one, h1, first), ceremony.StepCode, liuma.CodePhoneCodeSuperseded) // replaced
 		x.Clock.Advance(10 * time.Minute)
 		x.want(x.give(one, h1, second), ceremony.StepCode, liuma.CodePhoneCodeExpired) // too old
 	}

@@ -125,7 +125,7 @@ type offer struct {
 // when. Of several reasons it gives the one that lasts longest.
 func (s *Ceremonies) offered(r store.Reader, c store.Ceremony, to addressee, by asks, way liuma.CodeWay) (offer, error) {
 	o := offer{CodeOffer: CodeOffer{Way: way}}
-	if !s.mayReach(c, to.phone) {
+	if !s.mayReach(c, to.card, to.phone) {
 		if o.why = liuma.CodePhoneInvalid; by.bound {
 			o.why = liuma.CodePhoneNone
 		}
@@ -317,9 +317,14 @@ func (to addressee) mark(tx store.Tx, kind string, at time.Time) error {
 }
 
 // mayReach reports whether codes may go to a number: a mobile of mainland China,
-// unless the policy takes others.
-func (s *Ceremonies) mayReach(c store.Ceremony, phone string) bool {
-	return mainlandMobile(phone) || s.policy.For(c.Region, c.Channel).Codes.OtherNumbers
+// unless the rules take others: those of the push's region and, where there is a card,
+// of the card's own.
+func (s *Ceremonies) mayReach(c store.Ceremony, card store.Card, phone string) bool {
+	rules := s.rules(c)
+	if !card.ID.IsZero() {
+		rules = s.rulesAbout(c, card)
+	}
+	return mainlandMobile(phone) || rules.Codes.OtherNumbers
 }
 
 // mainlandMobile reports whether a canonical number is one: 1, then 3 to 9, eleven

@@ -20,7 +20,9 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/consent"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -32,13 +34,16 @@ type Push struct {
 	Action     liuma.Action     // enroll, link, verify, change, reset, rebind or unfreeze
 	Subject    envelope.Subject // Card, or ID number and name (and phone to enroll)
 	Region     liuma.Region
-	Purpose    string // as shown to the holder, 1 to 60 characters
-	Challenge  string // the value that Evidence is bound to; empty without evidence
+	Purpose    liuma.Purpose // as shown to the holder
+	Challenge  string        // the value that Evidence is bound to; empty without evidence
 	Evidence   string
 	// Replaces, of a link, is the handle of this channel that the new link takes the
 	// place of, or empty.
 	Replaces store.Handle
-	Return   Return
+	// Alone: a verification is to be proved by evidence alone, where the policy names
+	// the channel for that.
+	Alone  bool
+	Return Return
 }
 
 // Return holds the values with which a ceremony goes back to its channel (OAuth
@@ -71,6 +76,9 @@ const (
 	// WayBack (error evidence_required, with a challenge), and the ceremony goes
 	// on under a new push that carries evidence.
 	StepEvidence Step = "evidence"
+	// StepCardNo takes the number of the physical card, where the region asks for it
+	// beside the other proofs: GiveCardNo.
+	StepCardNo Step = "card"
 	// StepPhone, of a rebind, takes the number to be bound: GivePhone.
 	StepPhone Step = "phone"
 	// StepReset ends a ceremony whose holder turned to a reset that succeeded, but
@@ -91,6 +99,12 @@ type Hand struct {
 	// Language is the language of the page, for messages to the phone: "zh-CN" or
 	// "en".
 	Language string
+	// Form is Page.Form of the page whose form was posted, or empty. The same form
+	// with the same content counts once, however often it is posted.
+	Form string
+	// Consent is the hash of the text that the page showed above its button, as
+	// Page.ConsentHash gave it; empty where it showed none.
+	Consent string
 }
 
 // Page holds everything that a holder page may show of a ceremony.
@@ -101,10 +115,23 @@ type Page struct {
 	Began                                           liuma.Action // the act that the channel requested
 	Channel                                         liuma.ChannelID
 	ChannelName                                     liuma.Text // as registered
-	Purpose                                         string
+	Purpose                                         liuma.Purpose
 	BusinessNo                                      liuma.BusinessNo
 	Region                                          liuma.Region
-	NameMasked, IDMasked, PhoneMasked, CardNoMasked string // empty where they may not be shown
+	NameMasked, IDMasked, PhoneMasked, CardNoMasked string             // empty where they may not be shown
+	Document                                        liuma.DocumentType // of IDMasked
+
+	// Consent is the text that the holder agrees to with Agree; nil: none. ConsentHash
+	// comes back in Hand.Consent.
+	Consent     *consent.Text
+	ConsentHash string
+	// Alone says that the service is proved by evidence alone: no PIN is asked for.
+	Alone bool
+	// Hotline is the number that the region's policy names; empty: the configured one.
+	Hotline string
+	// Steps are the variants of acts that the ceremony began with, so that a page can
+	// say what an act will ask for.
+	Steps policy.Steps
 
 	// For the pad, at StepPIN: the seal key and, per role, the bytes that an
 	// envelope is bound to. The page sends Try back with the envelopes.
@@ -129,8 +156,9 @@ type Page struct {
 	// may be given in place of evidence: GiveCardNo.
 	CardNoAllowed bool
 
-	// ResetRefused says, after Forgot, why the PIN cannot be set anew online,
-	// and ResetRefusedUntil until when, if that ends by itself.
+	// ResetRefused says, where a holder may ask for Forgot, why the PIN could not be
+	// set anew online now, and ResetRefusedUntil until when, if that ends by itself.
+	// Empty: a reset can be made at once.
 	ResetRefused      liuma.Code
 	ResetRefusedUntil time.Time
 	// WasReset says at the pad that the PIN was just reset: the holder types the
@@ -165,6 +193,9 @@ type Page struct {
 	TriesLeft *int
 	Until     time.Time
 
+	// Form names this page in the forms that take or send a one-time code, a number
+	// or a proof: Hand.Form.
+	Form    string
 	Expires time.Time
 	// Bound is the secret to set as the ceremony's cookie, after the move that
 	// bound the ceremony to this browser; else empty.

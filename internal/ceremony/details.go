@@ -8,6 +8,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -15,7 +16,7 @@ import (
 // details are the sealed values of a ceremony. They never leave this package.
 type details struct {
 	Subject subjectParts `json:"subject"`
-	Purpose string       `json:"purpose"`
+	Purpose string       `json:"purpose"` // the bytes of a liuma.Purpose
 	// Replaces is the handle that a link takes the place of, or empty.
 	Replaces store.Handle `json:"replaces,omitempty"`
 	Return   Return       `json:"return"`
@@ -38,11 +39,30 @@ type details struct {
 
 	Language     string    `json:"language,omitempty"`  // of messages to the phone
 	NewPhone     string    `json:"new_phone,omitempty"` // to be bound
-	NoReset      string    `json:"no_reset,omitempty"`  // why the PIN cannot be reset online
+	NoReset      string    `json:"no_reset,omitempty"`  // of 0.1.0; now the page finds it out each time
 	NoResetUntil time.Time `json:"no_reset_until,omitzero"`
 	WasReset     bool      `json:"was_reset,omitempty"`
-	Moves        int       `json:"moves,omitempty"`    // moves that were made
-	ToldOff      bool      `json:"told_off,omitempty"` // a notice said that notices of every use end
+	Moves        int       `json:"moves,omitempty"`     // moves that were made
+	ToldOff      bool      `json:"told_off,omitempty"`  // a notice said that notices of every use end
+	Forms        int       `json:"forms,omitempty"`     // forms that were taken
+	LastForm     []byte    `json:"last_form,omitempty"` // MAC of the last one
+	OldCodes     []oldCode `json:"old_codes,omitempty"` // that a newer one took the place of
+	Checks       int       `json:"checks,omitempty"`    // new PINs that were judged before they were set
+
+	// Steps are the variants of the acts that held when the ceremony was pushed.
+	Steps policy.Steps `json:"steps,omitzero"`
+	// Unregistered: nobody was registered under the number then, so the region of the
+	// push stood in for the person's.
+	Unregistered bool `json:"unregistered,omitempty"`
+
+	// Alone: the channel wants evidence alone, and ProvedAlone: it was proved so.
+	Alone       bool `json:"alone,omitempty"`
+	ProvedAlone bool `json:"proved_alone,omitempty"`
+
+	TryDigest []byte `json:"try_digest,omitempty"` // of what the last try was made of: the same form sent twice is known by it
+
+	// Consent is what the holder agreed to.
+	Consent *agreement `json:"consent,omitempty"`
 }
 
 // subjectParts is the wire form of envelope.Subject, which refuses to be

@@ -3,6 +3,7 @@ package ceremony
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -24,6 +25,8 @@ func enroll() Act {
 			{StepConfirm, StepCode}, {StepConfirm, StepPIN}, // without an outbox
 			{StepCode, StepPIN}, {StepPIN, StepDone},
 			{StepPIN, StepCode}, // another browser, or the code is too old
+			// Where the number of the card is asked beside.
+			{StepConfirm, StepCardNo}, {StepCode, StepCardNo}, {StepCardNo, StepPIN}, {StepCardNo, StepCode}, {StepPIN, StepCardNo},
 		},
 		Proofs:        []Proof{ProofEvidence, ProofCode},
 		Roles:         []liuma.Role{liuma.RoleNew},
@@ -32,22 +35,27 @@ func enroll() Act {
 		Evidenced:     StepPIN,
 		CodeText:      "code_bind",
 		agree: func(s *Ceremonies, tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
-			if s.outbox == nil {
-				return StepPIN, nil
+			if err := s.stepsOfPerson(tx, *c, d); err != nil {
+				return s.refuse(tx, c, d, err)
 			}
-			if _, err := s.enrollee(tx, *d); err != nil {
+			if s.outbox == nil {
+				return owed(*c, d, liuma.ActionEnroll, StepPIN), nil
+			}
+			if _, err := s.enrollee(tx, *c, *d); err != nil {
 				return s.refuse(tx, c, d, err)
 			}
 			return StepCode, nil
 		},
-		address: func(s *Ceremonies, r store.Reader, _ store.Ceremony, d details) (addressee, error) {
-			return s.enrollee(r, d)
+		stands: (*Ceremonies).enrolmentStands,
+		address: func(s *Ceremonies, r store.Reader, c store.Ceremony, d details) (addressee, error) {
+			return s.enrollee(r, c, d)
 		},
-		coded: func(_ *Ceremonies, _ store.Tx, _ *store.Ceremony, d *details, to addressee) (Step, error) {
+		coded: func(_ *Ceremonies, _ store.Tx, c *store.Ceremony, d *details, to addressee) (Step, error) {
 			d.NewPhone = to.phone
-			return StepPIN, nil
+			return owed(*c, d, liuma.ActionEnroll, StepPIN), nil
 		},
-		run: (*Ceremonies).enroll,
+		chooses: (*Ceremonies).choosesFirst,
+		run:     (*Ceremonies).enroll,
 		set: func(s *Ceremonies, tx store.Tx, card store.Card, row *store.Request) (audit.Event, error) {
 			if row.Ceremony == "" { // else linkReturned links it
 				l, err := s.engine.MakeLink(tx, card, *row, "")
@@ -130,9 +138,12 @@ func (s *Ceremonies) confirm(ctx context.Context, q asking) (applicant, error) {
 
 func (s *Ceremonies) readApplicant(r store.Reader, q asking) (applicant, error) {
 	var who applicant
+	if err := s.nativeConsent(q); err != nil {
+		return who, err
+	}
 	id, err := registry.ParseIDNumber(q.request.Subject.IDNumber)
 	if err != nil {
-		return who, liuma.AtField(liuma.Outward(err), "subject.id_number")
+		return who, liuma.AtField(liuma.Outward(err), "subject."+liuma.HolderField(q.request.Subject.IDNumber))
 	}
 	name, err := registry.ParseName(q.request.Subject.Name)
 	if err != nil {
@@ -151,6 +162,12 @@ func (s *Ceremonies) readApplicant(r store.Reader, q asking) (applicant, error) 
 	if who.person.Physical == liuma.PhysicalCancelled {
 		return who, liuma.Fail(liuma.CodeCancelled, nil)
 	}
+	if err := s.ofAge(q.policy, who.person.Region, who.facts.Born()); err != nil {
+		return who, err
+	}
+	if err := s.numberForFirst(q, who.person); err != nil {
+		return who, err
+	}
 	switch {
 	case q.hosted() && s.outbox != nil && q.codePhone == "":
 		return who, liuma.Fail(liuma.CodePhoneCodeExpired, nil) // no step of a ceremony is skipped
@@ -164,6 +181,19 @@ func (s *Ceremonies) readApplicant(r store.Reader, q asking) (applicant, error) 
 		who.facts.Phone = phone
 	}
 	return who, nil
+}
+
+// numberForFirst refuses a first PIN without the card's number where that is asked
+// for. The native door has no step that takes it.
+func (s *Ceremonies) numberForFirst(q asking, person store.Person) error {
+	asks := q.steps
+	if !q.hosted() {
+		asks = s.policy.For(person.Region, q.caller.Channel()).Steps
+	}
+	if asks.Asks(liuma.ActionEnroll, ProofCardNo) && !q.numbered {
+		return liuma.Fail(liuma.CodeCardNoNeeded, nil)
+	}
+	return nil
 }
 
 // openFirst opens the envelope of the first PIN and judges it.
@@ -191,11 +221,17 @@ func (s *Ceremonies) openCard(ctx context.Context, q asking, who applicant) (sto
 		if err := q.guard(tx, store.Card{}); err != nil {
 			return audit.Entry{}, err
 		}
+		// The number may have been corrected since the person was looked up.
+		if _, _, err := s.registry.Of(tx, who.holder); errors.Is(err, store.ErrNotFound) {
+			return audit.Entry{}, liuma.Fail(liuma.CodeNotInRegistry, err)
+		} else if err != nil {
+			return audit.Entry{}, err
+		}
 		card, fresh, err := s.cardToEnroll(tx, q, row, who)
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		row.Card = card.ID
+		row.Card, card.Consents = card.ID, s.agreedInApp(q)
 		if err := authority.TakeNumber(tx, row); err != nil {
 			return audit.Entry{}, err
 		}
@@ -269,7 +305,7 @@ func (s *Ceremonies) newCard(who applicant) store.Card {
 // registry. A number that came with the push is only the channel's word; taking
 // it would let evidence alone bind a phone (I-12). The evidence of the push has
 // confirmed the holder, who may therefore learn what the registry says.
-func (s *Ceremonies) enrollee(r store.Reader, d details) (addressee, error) {
+func (s *Ceremonies) enrollee(r store.Reader, c store.Ceremony, d details) (addressee, error) {
 	var to addressee
 	id, err := registry.ParseIDNumber(d.Subject.IDNumber)
 	if err != nil {
@@ -295,8 +331,52 @@ func (s *Ceremonies) enrollee(r store.Reader, d details) (addressee, error) {
 	case f.Phone == "":
 		return to, liuma.Fail(liuma.CodePhoneNone, nil)
 	}
+	if err := s.ofAge(s.rules(c), person.Region, f.Born()); err != nil {
+		return to, err
+	}
 	to.holder, to.phone, to.masked = person.Holder, f.Phone, f.MaskedName()
 	return to, nil
+}
+
+// numberOfEnrollee is the person who applies, and the number of their physical card.
+func (s *Ceremonies) numberOfEnrollee(r store.Reader, c store.Ceremony, d details) (addressee, string, error) {
+	id, err := registry.ParseIDNumber(d.Subject.IDNumber)
+	if err != nil {
+		return addressee{}, "", err
+	}
+	person, f, err := s.registry.Find(r, id)
+	return addressee{holder: person.Holder}, f.CardNo, err
+}
+
+// linkedAlready tells a second application before anybody is sent to a camera: a
+// channel that is linked to the person's card knows that there is one. Any other
+// channel learns it with the evidence, and not before.
+func (s *Ceremonies) linkedAlready(r store.Reader, c authority.Caller, idNumber, name string) error {
+	id, err := registry.ParseIDNumber(idNumber)
+	if err != nil {
+		return err
+	}
+	found, err := r.CardByHolder(s.vault.Index(vault.IndexIDNumber, id.Canonical()))
+	if err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		return err
+	}
+	card, err := s.engine.ReadCard(r, found.ID)
+	if err != nil || card.Version == 0 {
+		return err
+	}
+	links, err1 := r.Links(card.ID)
+	f, err2 := s.engine.Facts(r, card)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	here := slices.ContainsFunc(links, func(l store.Link) bool { return l.Channel == c.Channel() })
+	if here && registry.SameName(f.Name, name) {
+		return liuma.Fail(liuma.CodeAlreadyEnrolled, nil)
+	}
+	return nil
 }
 
 // bindFirst binds the phone of an enrolment, in the transaction that makes its

@@ -3,6 +3,7 @@ package ceremony
 import (
 	"context"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -12,6 +13,9 @@ import (
 // on and off in turn does not send one each time.
 func (s *Ceremonies) NoticeEveryUse(ctx context.Context, id string, h Hand, on bool) (Page, error) {
 	return s.move(ctx, id, h, []Step{StepDone}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
+		if d.ProvedAlone {
+			return "", liuma.Fail(liuma.CodeCeremonyMoved, nil) // it takes a right PIN
+		}
 		contact, phone, err := s.engine.BoundPhone(tx, c.Card)
 		if err != nil {
 			return "", err

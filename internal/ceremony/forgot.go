@@ -18,6 +18,7 @@ func turned() []Move {
 	return []Move{
 		{StepPIN, StepCode}, {StepRefused, StepCode}, {StepCode, StepEvidence}, {StepEvidence, StepPIN}, {StepPIN, StepReset},
 		{StepCode, StepPIN}, {StepEvidence, StepCode},
+		{StepCode, StepCardNo}, {StepCardNo, StepEvidence}, {StepCardNo, StepPIN}, {StepCardNo, StepCode},
 	}
 }
 
@@ -35,27 +36,16 @@ func (s *Ceremonies) Forgot(ctx context.Context, id string, h Hand) (Page, error
 		case !s.now().Before(lastOf(*c)):
 			return "", liuma.Fail(liuma.CodeCeremonyExpired, nil)
 		}
-		card, err := s.linkedCardOf(tx, *c, *d)
-		switch {
-		case err != nil:
-		case s.outbox == nil:
-			err = liuma.Fail(liuma.CodeOnlineOff, nil)
-		default:
-			_, err = s.resettable(tx, card, s.recoveryOf(card, c.Channel), true)
-		}
-		if err == nil {
-			err = s.mayReopen(tx, *c, card.ID)
-		}
-		if e, ok := refusal(err); ok {
-			d.NoReset, d.NoResetUntil = string(e.Code), e.Until
-			return step, nil
+		card, err := s.resetNow(tx, *c, *d)
+		if _, ok := refusal(err); ok {
+			return step, nil // the page finds the same reason
 		}
 		if err != nil {
 			return "", err
 		}
 		c.Card, c.Ended = card.ID, time.Time{}
 		c.Expires = within(*c, later(c.Expires, s.now().Add(ceremonyLife)))
-		d.Turned, d.NoReset = liuma.ActionReset, ""
+		d.Turned = liuma.ActionReset
 		d.clearVerdict()
 		return StepCode, nil
 	})
@@ -63,7 +53,7 @@ func (s *Ceremonies) Forgot(ctx context.Context, id string, h Hand) (Page, error
 
 // Remember goes back to the pad that Forgot left, if a PIN can still be tried.
 func (s *Ceremonies) Remember(ctx context.Context, id string, h Hand) (Page, error) {
-	return s.move(ctx, id, h, []Step{StepCode, StepEvidence}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
+	return s.move(ctx, id, h, []Step{StepCode, StepCardNo, StepEvidence}, s.toPad(func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		row, err := tx.Request(c.Channel, c.BusinessNo)
 		if err != nil {
 			return "", err
@@ -74,5 +64,5 @@ func (s *Ceremonies) Remember(ctx context.Context, id string, h Hand) (Page, err
 		d.Turned, d.Proofs.Code.Spent = "", true
 		d.clearVerdict()
 		return StepPIN, nil
-	})
+	}))
 }

@@ -15,7 +15,7 @@ import (
 // card that was only named by ID number needs a right PIN first, also where the
 // card may have no more links: whoever made those may be a thief.
 func (s *Ceremonies) FreezeOwn(ctx context.Context, id string, h Hand) (Page, error) {
-	from := []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN, StepRefused, StepDone}
+	from := []Step{StepConfirm, StepCode, StepCardNo, StepEvidence, StepPhone, StepPIN, StepRefused, StepDone}
 	return s.moveAnyway(ctx, id, h, from, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
 		e := s.engine.Entry("holder", audit.CardFrozen, c.Card, c.BusinessNo, "ok")
 		card, err := s.ownCard(tx, *c, *d)

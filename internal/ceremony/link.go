@@ -42,11 +42,18 @@ func (s *Ceremonies) Link(ctx context.Context, c authority.Caller, q authority.R
 func (s *Ceremonies) link(ctx context.Context, q asking) (authority.Verification, error) {
 	id, err := registry.ParseIDNumber(q.request.Subject.IDNumber)
 	if err != nil {
-		return authority.Verification{}, liuma.AtField(liuma.Outward(err), "subject.id_number")
+		return authority.Verification{}, liuma.AtField(liuma.Outward(err), "subject."+liuma.HolderField(q.request.Subject.IDNumber))
 	}
 	name, err := registry.ParseName(q.request.Subject.Name)
 	if err != nil {
 		return authority.Verification{}, liuma.AtField(liuma.Outward(err), "subject.name")
+	}
+	// The birthday in an ID number says nothing that the channel did not say; of any
+	// other document the registry may know it, which cardOf looks at.
+	if id.Document().Type == liuma.DocumentIDNumber {
+		if err := s.ofAge(q.policy, "", id.Born()); err != nil {
+			return authority.Verification{}, err
+		}
 	}
 	proof, err := s.linkEvidence(ctx, q, id.Canonical(), name)
 	if err != nil {
@@ -219,7 +226,7 @@ func (s *Ceremonies) cardOf(ctx context.Context, q asking, holder vault.Index, n
 		if err != nil {
 			return err
 		}
-		if !registry.SameName(f.Name, name) {
+		if !registry.SameName(f.Name, name) || s.ofAge(q.policy, card.Region, f.Born()) != nil {
 			return authority.ErrUnlinked
 		}
 		id = card.ID

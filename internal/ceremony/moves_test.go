@@ -83,7 +83,7 @@ func verbs(a server.Front) []struct {
 	from []ceremony.Step
 	do   func(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
 } {
-	const confirm, code, evidence, phone, pin, done, refused = ceremony.StepConfirm, ceremony.StepCode, ceremony.StepEvidence,
+	const confirm, code, card, evidence, phone, pin, done, refused = ceremony.StepConfirm, ceremony.StepCode, ceremony.StepCardNo, ceremony.StepEvidence,
 		ceremony.StepPhone, ceremony.StepPIN, ceremony.StepDone, ceremony.StepRefused
 	type page = ceremony.Page
 	type hand = ceremony.Hand
@@ -93,7 +93,7 @@ func verbs(a server.Front) []struct {
 		from []ceremony.Step
 		do   func(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
 	}{
-		{"begin", steps(confirm, code, evidence, phone, pin, done, refused), a.Begin},
+		{"begin", steps(confirm, code, card, evidence, phone, pin, done, refused), a.Begin},
 		{"agree", steps(confirm), a.Agree},
 		{"send-code", steps(code, done), func(ctx context.Context, id string, h hand) (page, error) {
 			return a.SendCode(ctx, id, h, liuma.ByText)
@@ -102,18 +102,18 @@ func verbs(a server.Front) []struct {
 		{"phone", steps(phone, code), func(ctx context.Context, id string, h hand) (page, error) {
 			return a.GivePhone(ctx, id, h, "13900001111")
 		}},
-		{"card-number", steps(evidence), func(ctx context.Context, id string, h hand) (page, error) {
+		{"card-number", steps(card, evidence), func(ctx context.Context, id string, h hand) (page, error) {
 			return a.GiveCardNo(ctx, id, h, "A00000000")
 		}},
 		{"forgot", steps(pin, refused), a.Forgot},
-		{"remember", steps(code, evidence), a.Remember},
-		{"freeze", steps(confirm, code, evidence, phone, pin, done, refused), a.FreezeOwn},
+		{"remember", steps(code, card, evidence), a.Remember},
+		{"freeze", steps(confirm, code, card, evidence, phone, pin, done, refused), a.FreezeOwn},
 		{"every-use", steps(done), func(ctx context.Context, id string, h hand) (page, error) { return a.NoticeEveryUse(ctx, id, h, true) }},
 		{"pin", steps(pin), func(ctx context.Context, id string, h hand) (page, error) {
 			return a.GivePIN(ctx, id, h, ceremony.Given{Try: 1})
 		}},
-		{"leave", steps(confirm, code, evidence, phone, pin), a.Leave},
-		{"extend", steps(confirm, code, evidence, phone, pin, done), a.Extend},
+		{"leave", steps(confirm, code, card, evidence, phone, pin), a.Leave},
+		{"extend", steps(confirm, code, card, evidence, phone, pin, done), a.Extend},
 	}
 }
 
@@ -149,7 +149,7 @@ func (x *phoned) row(id string) (c store.Ceremony) {
 // its page does not offer is refused and changes nothing.
 func TestMovesOfAPageThatIsBehind(t *testing.T) {
 	x := newPhoned(t, testkit.Options{})
-	every := []ceremony.Step{ceremony.StepConfirm, ceremony.StepCode, ceremony.StepEvidence, ceremony.StepPhone, ceremony.StepPIN,
+	every := []ceremony.Step{ceremony.StepConfirm, ceremony.StepCode, ceremony.StepCardNo, ceremony.StepEvidence, ceremony.StepPhone, ceremony.StepPIN,
 		ceremony.StepDone, ceremony.StepRefused, ceremony.StepReset, ceremony.StepLeft, ceremony.StepExpired}
 	for _, action := range everyAction {
 		_, p, h := x.open(action)

@@ -3,6 +3,7 @@ package ceremony
 // The templates of notices that the acts queue. Each has its wording in package
 // notify and a row in docs/NOTICES.md.
 const (
+	noticeUsedAlone    = "used_alone"
 	noticePINSet       = "pin_set"
 	noticePINChanged   = "pin_changed"
 	noticePINReset     = "pin_reset"

@@ -14,16 +14,17 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// mostOpen is how many ceremonies of one holder may be open in one channel
-// . It bounds what a reset has to end in one transaction, and what a
+// mostOpen is how many ceremonies of one link, or of one person who is named
+// without one, may be open in one channel. It bounds what a reset has to end in one transaction, and what a
 // channel that pushes without end leaves behind.
 const mostOpen = 10
 
 // whom says whom a push is about. Three kinds are counted apart, so that nobody
-// takes another's room: a link (by its card), a person with evidence, and a
-// person who was only named, which anybody may do.
+// takes another's room: a link (by its handle, since another account of the
+// channel may be linked to the same card), a person with evidence, and a person
+// who was only named, which anybody may do.
 type whom struct {
-	subject vault.Index  // of kind, channel and card or person
+	subject vault.Index  // of kind, channel and handle or person
 	card    liuma.CardID // zero if there is none
 }
 
@@ -33,7 +34,7 @@ func (s *Ceremonies) whomOf(r store.Reader, c authority.Caller, q Push) (whom, e
 	}
 	if q.Subject.Card != "" {
 		link, err := r.LinkByHandle(c.Channel(), store.Handle(q.Subject.Card))
-		return whom{of("linked", link.Card[:]), link.Card}, err
+		return whom{of("linked", []byte(q.Subject.Card)), link.Card}, err
 	}
 	id, err := registry.ParseIDNumber(q.Subject.IDNumber)
 	if err != nil {

@@ -21,13 +21,6 @@ func (s *Ceremonies) atPad(tx store.Tx, c *store.Ceremony, d *details) (Step, er
 	if !act.asksCurrent() {
 		return StepPIN, nil
 	}
-	card, err := s.linkedCardOf(tx, *c, *d)
-	if _, ok := refusal(err); ok {
-		return StepPIN, nil
-	}
-	if err != nil {
-		return "", err
-	}
 	row, err := tx.Request(c.Channel, c.BusinessNo)
 	if err != nil || row.Decided {
 		return StepPIN, err
@@ -40,14 +33,18 @@ func (s *Ceremonies) atPad(tx store.Tx, c *store.Ceremony, d *details) (Step, er
 	case err == nil && !try.Decided:
 		return StepPIN, nil
 	}
-	rules := s.policy.For(c.Region, c.Channel)
+	card, err := s.linkedCardOf(tx, *c, *d)
+	if err != nil {
+		return s.refuse(tx, c, d, err) // the link was ended; a channel knows its own
+	}
+	rules := s.rules(*c)
 	at, err := s.engine.PlaceOf(tx, card, c.Channel, store.Handle(d.Subject.Card), d.Proofs.Evidence != nil, rules)
 	if err != nil {
 		return "", err
 	}
-	now := s.now()
+	limits, now := s.engine.LimitsOf(card, c.Channel, rules), s.now()
 	row.Card, row.Version, row.Handle = card.ID, card.Version, store.Handle(d.Subject.Card)
-	if !authority.RefusedAtOnce(&row, card, act.Thaws, at, rules.Limits, now) {
+	if !authority.RefusedAtOnce(&row, card, act.Thaws, at, limits, now) {
 		return StepPIN, nil
 	}
 	d.clearVerdict()
@@ -83,17 +80,18 @@ func (s *Ceremonies) showTries(r store.Reader, c store.Ceremony, d details, p *P
 	if err != nil {
 		return err
 	}
-	rules := s.policy.For(c.Region, c.Channel)
+	rules := s.rules(c)
 	at, err := s.engine.PlaceOf(r, card, c.Channel, store.Handle(d.Subject.Card), d.Proofs.Evidence != nil, rules)
 	if err != nil {
 		return err
 	}
-	_, closed := card.Tally.Check(s.now(), ledger.Stranger, at.Reserve, rules.Limits)
+	limits := s.engine.LimitsOf(card, c.Channel, rules)
+	_, closed := card.Tally.Check(s.now(), ledger.Stranger, at.Reserve, limits)
 	p.LaneClosed = closed != nil && closed.Reason == ledger.LaneClosed && refused == !at.Through
 	if refused || p.TriesLeft != nil || !s.acts[p.Action].asksCurrent() {
 		return nil
 	}
-	left, shut := card.Tally.Check(s.now(), at.Lane, at.Reserve, rules.Limits)
+	left, shut := card.Tally.Check(s.now(), at.Lane, at.Reserve, limits)
 	if shut != nil {
 		left, p.Until = 0, shut.Until
 	}

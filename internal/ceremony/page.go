@@ -2,7 +2,10 @@ package ceremony
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -43,13 +46,14 @@ func (s *Ceremonies) show(ctx context.Context, h Hand, find func(store.Reader) (
 			return err
 		}
 		begun := c.Browser != [32]byte{}
-		switch g := accessOf(c, h); {
+		g, err := s.reach(c, h)
+		switch {
+		case err != nil:
+			return err
 		case g == accessNone, g == accessAddress && begun:
 			// Nothing personal is shown to a browser that may not go on with it.
 			p = Page{ID: c.ID, Action: c.Action, Elsewhere: true, Code: liuma.CodeCeremonyElsewhere}
 			return nil
-		case !begun && expired(c, s.now()):
-			return liuma.Fail(liuma.CodeRequestURIInvalid, nil)
 		}
 		p, err = s.page(r, c, key, keyErr)
 		if !begun && Step(c.Step) == StepDone {
@@ -105,10 +109,10 @@ func (s *Ceremonies) page(r store.Reader, c store.Ceremony, key store.SealKey, k
 	caller := authority.Caller{Client: client}
 	p := Page{
 		ID: c.ID, Step: Step(c.Step), Action: s.acting(c, d).Action, Began: c.Action, Channel: c.Channel, ChannelName: client.Name,
-		Purpose: d.Purpose, BusinessNo: c.BusinessNo, Region: c.Region, Expires: c.Expires, Try: c.Tries + 1,
+		Purpose: liuma.Purpose(d.Purpose), BusinessNo: c.BusinessNo, Region: c.Region, Expires: c.Expires, Try: c.Tries + 1,
 		Verdict: liuma.Verdict(d.Verdict), Code: liuma.Code(d.Code), Reason: d.Reason, Sentence: d.Sentence,
 		TriesLeft: d.Left, Until: d.Until,
-		ResetRefused: liuma.Code(d.NoReset), ResetRefusedUntil: d.NoResetUntil, WasReset: d.WasReset,
+		WasReset: d.WasReset, Form: strconv.Itoa(d.Forms), Alone: d.Alone || d.ProvedAlone, Hotline: s.rules(c).Hotline, Steps: d.Steps,
 	}
 	if expired(c, s.now()) {
 		p.Step, p.Code = StepExpired, liuma.CodeCeremonyExpired
@@ -126,11 +130,20 @@ func (s *Ceremonies) page(r store.Reader, c store.Ceremony, key store.SealKey, k
 	if err := s.showMoves(r, c, d, &p); err != nil {
 		return Page{}, err
 	}
+	if p.Consent, err = s.shownConsent(r, c, d); err != nil {
+		return Page{}, err
+	}
+	if p.Consent != nil {
+		hash := p.Consent.Hash()
+		p.ConsentHash = hex.EncodeToString(hash[:])
+	}
 	if p.Step == StepPIN {
 		if keyErr != nil {
 			return Page{}, keyErr
 		}
-		s.showPad(caller, c, d, key, &p)
+		if err := s.showPad(r, caller, c, d, key, &p); err != nil {
+			return Page{}, err
+		}
 	}
 	return p, nil
 }
@@ -144,13 +157,13 @@ func (s *Ceremonies) showMoves(r store.Reader, c store.Ceremony, d details, p *P
 		}
 		p.CanRemember = !row.Decided
 	}
-	if err := errors.Join(s.showTries(r, c, d, p), s.showAge(r, c, p), s.showCardNo(r, c, p)); err != nil {
+	if err := errors.Join(s.showReset(r, c, d, p), s.showTries(r, c, d, p), s.showAge(r, c, d, p), s.showCardNo(r, c, d, p)); err != nil {
 		return err
 	}
 	if s.outbox == nil {
 		return nil
 	}
-	if p.Step == StepDone {
+	if p.Step == StepDone && !d.ProvedAlone {
 		contact, _, err := s.engine.Contact(r, c.Card)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
@@ -168,7 +181,12 @@ func (s *Ceremonies) showMoves(r store.Reader, c store.Ceremony, d details, p *P
 // showHolder fills in the masked identity: from the card after a right PIN or
 // where the channel is linked, else as the channel sent it.
 func (s *Ceremonies) showHolder(r store.Reader, c authority.Caller, card liuma.CardID, d details, p *Page) (err error) {
-	f := registry.Facts{Name: d.Subject.Name, IDNumber: d.Subject.IDNumber, Phone: d.Subject.Phone}
+	// A number as sent may be written in any way; only a canonical one is masked right.
+	id, err := registry.ParseIDNumber(d.Subject.IDNumber)
+	if err != nil && d.Subject.Card == "" {
+		return err
+	}
+	f := registry.Facts{Name: d.Subject.Name, IDNumber: id.Canonical(), Phone: d.Subject.Phone}
 	switch {
 	case p.Step == StepDone:
 		if f, err = s.factsOf(r, card); err != nil {
@@ -188,6 +206,7 @@ func (s *Ceremonies) showHolder(r store.Reader, c authority.Caller, card liuma.C
 	}
 	if f.IDNumber != "" {
 		p.IDMasked = f.MaskedIDNumber()
+		p.Document = registry.DocumentOf(f.IDNumber).Type
 	}
 	if f.Phone != "" {
 		p.PhoneMasked = f.MaskedPhone()
@@ -206,17 +225,43 @@ func maskCardNo(s string) string {
 	return string(r[:1]) + "****" + string(r[len(r)-3:])
 }
 
+// takesPassphrase reports whether the pad takes one: by the rules of the request's region
+// and, where a card is known, of the card's own.
+func (s *Ceremonies) takesPassphrase(r store.Reader, c authority.Caller, cer store.Ceremony, d details) (bool, error) {
+	rules, id := s.rulesOf(c, cer), cer.Card
+	if id.IsZero() && d.Subject.Card != "" {
+		l, err := r.LinkByHandle(c.Channel(), store.Handle(d.Subject.Card))
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return false, err
+		}
+		id = l.Card
+	}
+	if id.IsZero() {
+		return rules.Passphrase, nil
+	}
+	card, err := s.engine.ReadCard(r, id)
+	return s.engine.PolicyOf(card, c.Channel(), rules).Passphrase, err
+}
+
 // showPad fills in the page's members for the pad: the key to seal to, and the
 // bytes that each envelope is bound to.
-func (s *Ceremonies) showPad(c authority.Caller, cer store.Ceremony, d details, key store.SealKey, p *Page) {
+func (s *Ceremonies) showPad(r store.Reader, c authority.Caller, cer store.Ceremony, d details, key store.SealKey, p *Page) error {
 	act := s.acting(cer, d)
 	p.SealKeyID, p.SealKey = key.ID, key.Public
-	p.Passphrase = s.engine.PolicyFor(c, cer.Region).Passphrase
+	var err error
+	if p.Passphrase, err = s.takesPassphrase(r, c, cer, d); err != nil {
+		return err
+	}
 	p.AAD = map[liuma.Role][]byte{}
-	for _, r := range act.Roles {
+	roles := act.Roles
+	if act.setsPIN() {
+		roles = append(slices.Clone(roles), liuma.RoleCheck)
+	}
+	for _, r := range roles {
 		b := envelope.Binding{Channel: cer.Channel, Action: act.Action, Role: r, Subject: boundSubject(cer.ID),
-			BusinessNo: authority.TryNo(cer.BusinessNo, p.Try), PurposeHash: envelope.PurposeHash(d.Purpose),
+			BusinessNo: authority.TryNo(cer.BusinessNo, p.Try), PurposeHash: envelope.PurposeHash(liuma.Purpose(d.Purpose)),
 			SealKeyID: key.ID, Challenge: tryChallenge(cer.ID, p.Try)}
 		p.AAD[r] = b.AAD()
 	}
+	return nil
 }

@@ -68,7 +68,8 @@ func (p CodeProof) holds(c store.Ceremony, phone vault.Index, now time.Time) boo
 	return p.open() && p.given(c) && bytes.Equal(p.Phone, phone[:]) && now.Before(p.Until())
 }
 
-// CardNoProof is the number of the physical card, given in place of evidence.
+// CardNoProof is the number of the physical card, given in place of evidence or,
+// where the policy asks for it, beside the other proofs.
 // It holds as long as the ceremony goes on in that browser.
 type CardNoProof struct {
 	In []byte `json:"in,omitempty"`
@@ -106,7 +107,7 @@ func (p Proofs) browser() []byte {
 // drop takes back the proofs that were given in a browser, and reports whether
 // any of them still counted. Evidence stays, because it belongs to no browser.
 func (p *Proofs) drop() bool {
-	proved := p.Code.open() || len(p.PIN.In) > 0
+	proved := p.Code.open() || len(p.PIN.In) > 0 || len(p.CardNo.In) > 0
 	p.PIN, p.Code, p.CardNo = PINProof{}, CodeProof{}, CardNoProof{}
 	return proved
 }

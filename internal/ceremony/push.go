@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
-	"unicode/utf8"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -16,9 +15,6 @@ import (
 )
 
 const requestURIPrefix = "urn:ietf:params:oauth:request_uri:"
-
-// maxPurpose bounds a purpose, in characters, since the page shows it.
-const maxPurpose = 60
 
 // Push takes a channel's request for a ceremony and reserves its business
 // number, so that the native door cannot use it as well (I-11). The door has
@@ -31,10 +27,10 @@ func (s *Ceremonies) Push(ctx context.Context, c authority.Caller, q Push) (Push
 	if err := c.Permit(q.Action, q.Region); err != nil {
 		return Pushed{}, err
 	}
-	if n := utf8.RuneCountInString(q.Purpose); n < 1 || n > maxPurpose {
-		return Pushed{}, liuma.FailField(liuma.CodeBadRequest, "purpose", errors.New("want 1 to 60 characters"))
+	if err := q.Purpose.Check(); err != nil {
+		return Pushed{}, liuma.FailField(liuma.CodeBadRequest, "purpose", err)
 	}
-	d := details{Subject: subjectParts(q.Subject), Purpose: q.Purpose, Replaces: q.Replaces, Return: q.Return}
+	d := details{Subject: subjectParts(q.Subject), Purpose: string(q.Purpose), Replaces: q.Replaces, Return: q.Return, Alone: q.Alone}
 	if err := checkSubject(act, q); err != nil {
 		return Pushed{}, err
 	}
@@ -77,7 +73,7 @@ func checkSubject(act Act, q Push) error {
 		return liuma.FailField(liuma.CodeBadRequest, "holder.card", nil)
 	}
 	if _, err := registry.ParseIDNumber(q.Subject.IDNumber); err != nil {
-		return liuma.AtField(liuma.Outward(err), "holder.id_number")
+		return liuma.AtField(liuma.Outward(err), "holder."+liuma.HolderField(q.Subject.IDNumber))
 	}
 	if _, err := registry.ParseName(q.Subject.Name); err != nil {
 		return liuma.AtField(liuma.Outward(err), "holder.name")
@@ -94,10 +90,16 @@ func checkSubject(act Act, q Push) error {
 // the transaction that stores the push, and kept in the ceremony.
 func (s *Ceremonies) pushEvidence(ctx context.Context, c authority.Caller, act Act, q Push, d *details) error {
 	if q.Evidence == "" {
-		if act.EvidenceFirst {
-			return &liuma.Error{Code: liuma.CodeEvidenceRequired}
+		if !act.EvidenceFirst {
+			return nil
 		}
-		return nil
+		err := s.store.View(ctx, func(r store.Reader) error {
+			return s.linkedAlready(r, c, q.Subject.IDNumber, q.Subject.Name)
+		})
+		if err != nil {
+			return err
+		}
+		return &liuma.Error{Code: liuma.CodeEvidenceRequired}
 	}
 	if err := s.vault.CheckChallenge(c.Channel(), q.Challenge, s.now()); err != nil {
 		return liuma.AtField(err, "challenge")
@@ -118,7 +120,7 @@ func (s *Ceremonies) pushEvidence(ctx context.Context, c authority.Caller, act A
 		if name, err = registry.ParseName(name); err != nil {
 			return err
 		}
-		proof, err := s.checkEvidence(r, q.Evidence, q.Challenge, id.Canonical(), name, s.engine.PolicyFor(c, q.Region))
+		proof, err := s.checkEvidence(r, q.Evidence, q.Challenge, id.Canonical(), name, c, s.engine.PolicyFor(c, q.Region))
 		if err != nil {
 			return err
 		}
@@ -148,8 +150,14 @@ func (s *Ceremonies) pushed(tx store.Tx, c authority.Caller, act Act, q Push, d 
 		if err := tx.InsertRequest(row); err != nil {
 			return e, false, err
 		}
+		if err := s.mayPushAlone(tx, c, q); err != nil {
+			return e, false, err
+		}
 		w, err := s.whomOf(tx, c, q)
 		if err != nil {
+			return audit.Entry{}, false, err
+		}
+		if err := s.takeSteps(tx, c, q, &d); err != nil {
 			return audit.Entry{}, false, err
 		}
 		ended, err := s.makeRoom(tx, w)
@@ -157,8 +165,11 @@ func (s *Ceremonies) pushed(tx store.Tx, c authority.Caller, act Act, q Push, d 
 			return audit.Entry{}, false, err
 		}
 		e.Note += endedNote(ended)
+		if firstOf(act, d) == StepEvidence {
+			d.Code = string(liuma.CodeEvidenceRequired) // the way back brings a challenge
+		}
 		cer := store.Ceremony{ID: row.Ceremony, Subject: w.subject, Channel: row.Channel, BusinessNo: row.BusinessNo, Action: q.Action,
-			Region: q.Region, Step: string(act.First), RequestURI: uri, At: row.At, Expires: expires}
+			Region: q.Region, Step: string(firstOf(act, d)), RequestURI: uri, At: row.At, Expires: expires}
 		if err := s.sealDetails(&cer, d); err != nil {
 			return e, false, err
 		}
@@ -193,7 +204,11 @@ func ownHandles(r store.Reader, c authority.Caller, q Push) error {
 // pushDigest covers the members that must be the same when a ceremony is pushed
 // again.
 func pushDigest(q Push) [32]byte {
-	b, err := json.Marshal([]any{q.Action, subjectParts(q.Subject), q.Region, q.Purpose, q.Return.RedirectURI, q.Replaces})
+	all := []any{q.Action, subjectParts(q.Subject), q.Region, string(q.Purpose), q.Return.RedirectURI, q.Replaces}
+	if q.Alone {
+		all = append(all, "evidence alone")
+	}
+	b, err := json.Marshal(all)
 	if err != nil {
 		panic(err) // strings only
 	}
@@ -231,9 +246,14 @@ func (s *Ceremonies) pushedAgain(tx store.Tx, row store.Request, d details, uri 
 	case at == StepRefused && (proved || kept.Code == string(liuma.CodeSlowDown)): // which waiting ends, too
 		kept.Code = ""
 		err = s.goTo(&cer, StepPIN)
+	case at == StepConfirm && kept.Alone && !proved:
+		// The one proof there is stays with the page that it was given for: who can push
+		// for the channel would else take over what the holder left there (I-12).
+		kept.Proofs.Evidence, kept.Code = nil, string(liuma.CodeEvidenceRequired)
+		err = s.goTo(&cer, StepEvidence)
 	case at == StepEvidence && proved:
 		kept.Code = ""
-		err = s.goTo(&cer, s.acting(cer, kept).Evidenced)
+		err = s.goTo(&cer, s.evidencedAt(cer, kept))
 	}
 	if err != nil {
 		return err

@@ -23,7 +23,9 @@ func rebind() Act {
 		Moves: append(turned(),
 			Move{StepConfirm, StepPIN}, Move{StepPIN, StepEvidence}, Move{StepEvidence, StepPhone},
 			Move{StepPhone, StepCode}, Move{StepCode, StepDone},
-			Move{StepPIN, StepPhone},  // the push brought evidence
+			Move{StepPIN, StepPhone}, // the push brought evidence
+			// Where the number of the card is asked beside.
+			Move{StepPIN, StepCardNo}, Move{StepCardNo, StepPhone},
 			Move{StepPhone, StepPIN},  // another browser
 			Move{StepCode, StepPhone}, // the code was right before the holder turned to a reset
 		),
@@ -38,6 +40,7 @@ func rebind() Act {
 		agree: online(func(_ *Ceremonies, _ store.Tx, _ *store.Ceremony, _ store.Card) (Step, error) {
 			return StepPIN, nil
 		}),
+		stands:  (*Ceremonies).rebindStands,
 		address: (*Ceremonies).newPhoneOf,
 		coded:   (*Ceremonies).bindNew,
 		run: func(s *Ceremonies, ctx context.Context, q asking) (authority.Verification, error) {
@@ -53,8 +56,13 @@ func (s *Ceremonies) provePIN(ctx context.Context, q asking,
 	right func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error)) (authority.Verification, error) {
 	none := authority.Verification{}
 	var proof *evidence.Proof
-	err := s.store.View(ctx, func(r store.Reader) (err error) {
-		proof, err = q.evidence.about(r, func() (registry.Facts, error) { return s.factsOf(r, q.card) })
+	err := s.store.View(ctx, func(r store.Reader) error {
+		card, err := s.engine.ReadCard(r, q.card)
+		if err != nil {
+			return err
+		}
+		q = s.about(q, card)
+		proof, err = q.evidence.about(r, func() (registry.Facts, error) { return s.engine.Facts(r, card) })
 		return err
 	})
 	if err != nil {
@@ -82,23 +90,23 @@ func (s *Ceremonies) afterRebindPIN(_ store.Tx, c *store.Ceremony, d *details, t
 		// there.
 		return StepPIN, false, nil
 	}
-	if d.Proofs.Evidence != nil {
-		return StepPhone, false, nil
-	}
-	d.Code = string(liuma.CodeEvidenceRequired)
-	return StepEvidence, false, nil
+	return owed(*c, d, liuma.ActionRebind, StepPhone), false, nil
 }
 
 // GivePhone takes the number to be bound. Another may be given until the code
 // is right.
 func (s *Ceremonies) GivePhone(ctx context.Context, id string, h Hand, typed string) (Page, error) {
-	return s.move(ctx, id, h, []Step{StepPhone, StepCode}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
-		if s.acting(*c, *d).Action != liuma.ActionRebind || !d.Proofs.PIN.given(*c) || d.Proofs.Evidence == nil {
+	return s.moveOnce(ctx, id, h, []Step{StepPhone, StepCode}, "phone "+typed, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
+		if s.acting(*c, *d).Action != liuma.ActionRebind || !d.Proofs.PIN.given(*c) || d.Proofs.Evidence == nil || owesNumber(*c, *d, liuma.ActionRebind) {
 			return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
 		}
 		d.clearVerdict()
+		card, err := s.engine.ReadCard(tx, c.Card)
+		if err != nil {
+			return "", err
+		}
 		number, err := registry.ParsePhone(typed)
-		if _, ok := refusal(err); ok || err == nil && !s.mayReach(*c, number) {
+		if _, ok := refusal(err); ok || err == nil && !s.mayReach(*c, card, number) {
 			d.Code = string(liuma.CodePhoneInvalid)
 			return Step(c.Step), nil
 		}
@@ -138,11 +146,11 @@ func (s *Ceremonies) bindNew(tx store.Tx, c *store.Ceremony, d *details, to addr
 		d.Proofs.PIN, d.Proofs.Code.Spent, d.NewPhone = PINProof{}, true, ""
 		return StepPIN, nil
 	}
-	if err := s.mayRebind(card, *d); err != nil {
+	if err := s.mayRebind(card, *c, *d); err != nil {
 		return s.refuse(tx, c, d, err)
 	}
 	now := s.now()
-	hold := now.Add(s.recoveryOf(card, c.Channel).Hold)
+	hold := now.Add(s.recoveryOf(card, *c).Hold)
 	next := store.Contact{Card: card.ID, Language: languageOf(d.Language), BoundAt: now, ConfirmedAt: now, HoldUntil: hold}
 	old, number, err := s.engine.Contact(tx, card.ID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -169,15 +177,27 @@ func (s *Ceremonies) bindNew(tx store.Tx, c *store.Ceremony, d *details, to addr
 	return StepDone, s.decideRebind(tx, c, *d, card)
 }
 
-// mayRebind looks at standing and evidence again.
-func (s *Ceremonies) mayRebind(card store.Card, d details) error {
-	switch liuma.StandingOf(card.Physical, card.Frozen) {
+// mayRebind looks at standing, the card's number and evidence again.
+func (s *Ceremonies) mayRebind(card store.Card, c store.Ceremony, d details) error {
+	if err := s.standsToRebind(card); err != nil {
+		return err
+	}
+	if err := numberGiven(c, d, liuma.ActionRebind); err != nil {
+		return err
+	}
+	return s.provedAbout(card, d)
+}
+
+func (s *Ceremonies) standsToRebind(card store.Card) error {
+	switch card.Standing(s.now()) {
 	case liuma.StandingCancelled:
 		return liuma.Fail(liuma.CodeCancelled, nil)
 	case liuma.StandingFrozen:
 		return liuma.Fail(liuma.CodeFrozen, nil)
+	case liuma.StandingReported:
+		return lossReported(card)
 	}
-	return s.provedAbout(card, d)
+	return correcting(card)
 }
 
 // decideRebind decides the ceremony's business number.

@@ -57,11 +57,14 @@ func (s *Ceremonies) tellUse(tx store.Tx, card store.Card, row store.Request, p 
 }
 
 // showAge says on the last page of a verification whether the PIN is old.
-func (s *Ceremonies) showAge(r store.Reader, c store.Ceremony, p *Page) error {
+func (s *Ceremonies) showAge(r store.Reader, c store.Ceremony, d details, p *Page) error {
+	if d.ProvedAlone {
+		return nil // no PIN was used
+	}
 	if p.Step != StepDone || !s.acts[p.Action].Uses {
 		return nil
 	}
 	card, err := s.engine.ReadCard(r, c.Card)
-	p.RemindChange = err == nil && s.old(card, s.policy.For(c.Region, c.Channel))
+	p.RemindChange = err == nil && s.old(card, s.rulesAbout(c, card))
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -24,6 +25,8 @@ func reset() Act {
 			{StepConfirm, StepCode}, {StepCode, StepEvidence}, {StepEvidence, StepPIN}, {StepPIN, StepDone},
 			{StepCode, StepPIN}, // evidence is there already
 			{StepEvidence, StepCode}, {StepPIN, StepCode},
+			// Where the number of the card is asked beside.
+			{StepCode, StepCardNo}, {StepCardNo, StepEvidence}, {StepCardNo, StepPIN}, {StepCardNo, StepCode},
 		},
 		Linked:    true,
 		Proofs:    []Proof{ProofCode, ProofEvidence, ProofCardNo},
@@ -32,22 +35,23 @@ func reset() Act {
 		Evidenced: StepPIN,
 		CodeText:  "code_reset",
 		agree: online(func(s *Ceremonies, tx store.Tx, c *store.Ceremony, card store.Card) (Step, error) {
-			_, err := s.resettable(tx, card, s.recoveryOf(card, c.Channel), true)
+			_, err := s.resettable(tx, card, s.recoveryOf(card, *c), true)
 			return StepCode, err
 		}),
+		stands: (*Ceremonies).resetStands,
 		// A right code confirms nothing yet: if it did, a number that went to
 		// another owner would renew itself.
 		coded: func(_ *Ceremonies, _ store.Tx, c *store.Ceremony, d *details, _ addressee) (Step, error) {
-			if d.Proofs.Evidence != nil || d.Proofs.CardNo.holds(*c) {
-				d.Code = ""
+			if !d.Steps.Asks(liuma.ActionReset, ProofCardNo) && d.Proofs.CardNo.holds(*c) {
+				d.Code = "" // it was given in place of evidence
 				return StepPIN, nil
 			}
-			d.Code = string(liuma.CodeEvidenceRequired)
-			return StepEvidence, nil
+			return owed(*c, d, liuma.ActionReset, StepPIN), nil
 		},
-		run:   (*Ceremonies).reset,
-		right: (*Ceremonies).afterReset,
-		set:   (*Ceremonies).wasReset,
+		chooses: (*Ceremonies).choosesReset,
+		run:     (*Ceremonies).reset,
+		right:   (*Ceremonies).afterReset,
+		set:     (*Ceremonies).wasReset,
 	}
 }
 
@@ -58,19 +62,25 @@ func reset() Act {
 func (s *Ceremonies) reset(ctx context.Context, q asking) (authority.Verification, error) {
 	none := authority.Verification{}
 	q.row.Card = q.card
+	var f registry.Facts
+	err := s.store.View(ctx, func(r store.Reader) error {
+		card, err := s.engine.ReadCard(r, q.card)
+		if err != nil {
+			return err
+		}
+		q = s.about(q, card)
+		f, err = s.engine.Facts(r, card)
+		return err
+	})
+	if err != nil {
+		return none, liuma.Outward(err)
+	}
 	chosen, err := s.open(ctx, q, liuma.RoleNew, q.request.New, "new_pin")
 	if err != nil {
 		return none, err
 	}
 	defer chosen.Wipe()
-	err = s.store.View(ctx, func(r store.Reader) error {
-		f, err := s.factsOf(r, q.card)
-		if err != nil {
-			return err
-		}
-		return s.engine.JudgePIN(q.policy, chosen, f, nil)
-	})
-	if err != nil {
+	if err := s.engine.JudgePIN(q.policy, chosen, f, nil); err != nil {
 		return none, liuma.Outward(err)
 	}
 	release, err := s.engine.HoldCard(ctx, q.card)
@@ -127,15 +137,18 @@ func (s *Ceremonies) mayReset(r store.Reader, cer store.Ceremony, d details, car
 	if s.acting(cer, d).Action != liuma.ActionReset || Step(cer.Step) != StepPIN || cer.Card != card.ID || !cer.Ended.IsZero() {
 		return liuma.Fail(liuma.CodeCeremonyMoved, nil)
 	}
-	rules := s.recoveryOf(card, cer.Channel)
+	rules := s.recoveryIn(card, cer, d)
 	c, err := s.resettable(r, card, rules, d.Proofs.Evidence != nil)
 	if err != nil {
+		return err
+	}
+	if err := numberGiven(cer, d, liuma.ActionReset); err != nil {
 		return err
 	}
 	if !d.Proofs.Code.holds(cer, c.Phone, s.now()) {
 		return liuma.Fail(liuma.CodePhoneCodeExpired, nil)
 	}
-	if d.Proofs.Evidence == nil && d.Proofs.CardNo.holds(cer) {
+	if d.Proofs.Evidence == nil && rules.CardNumber && d.Proofs.CardNo.holds(cer) {
 		return s.mayResetByCardNo(r, card, rules)
 	}
 	return s.provedAbout(card, d)
@@ -196,6 +209,18 @@ func (s *Ceremonies) endOthers(tx store.Tx, card liuma.CardID, but string) error
 	return nil
 }
 
+// overtake notes that a request was refused (locked, blocked) and its holder has
+// recovered the PIN since, in the same ceremony: whoever asks by business number
+// hears that, and not the lock that is no more. It carries no verdict, so nothing
+// comes to a channel by it (I-14). The decision itself stays as it was (I-11).
+func (s *Ceremonies) overtake(tx store.Tx, row store.Request) error {
+	if !row.Decided || row.Verdict == liuma.Right {
+		return nil
+	}
+	row.ResetAt = s.now()
+	return tx.UpdateRequest(row)
+}
+
 // afterReset returns the step after the new PIN was set: done, if the ceremony
 // was pushed for a reset; else back to its pad; or StepReset, if its business
 // number is decided already or it has nothing left to do.
@@ -213,5 +238,5 @@ func (s *Ceremonies) afterReset(tx store.Tx, c *store.Ceremony, d *details, _ st
 		return StepPIN, false, nil
 	}
 	d.Code = string(liuma.CodePINReset)
-	return StepReset, false, s.endRequest(tx, c, liuma.CodePINReset)
+	return StepReset, false, errors.Join(s.endRequest(tx, c, liuma.CodePINReset), s.overtake(tx, row))
 }

@@ -48,6 +48,19 @@ func accessOf(c store.Ceremony, h Hand) access {
 	return accessNone
 }
 
+// reach is accessOf with the one rule of when an address has ended: with the time
+// of its ceremony, whether or not the sweep came by since. It then leads nowhere
+// for good, and never to "go on in the other window": there is none, where no
+// browser has begun.
+func (s *Ceremonies) reach(c store.Ceremony, h Hand) (access, error) {
+	g, begun := accessOf(c, h), c.Browser != [32]byte{}
+	over := !s.now().Before(c.Expires) || Step(c.Step) == StepExpired
+	if over && g != accessBrowser && (g == accessAddress || !begun) {
+		return accessNone, liuma.Fail(liuma.CodeRequestURIInvalid, nil)
+	}
+	return g, nil
+}
+
 // How many moves a ceremony has. Each writes a row and an entry of the record,
 // also one that is refused, and the longest way of an honest holder has some
 // thirty. So whoever presses a button without end fills no disk. Freezing
@@ -67,14 +80,19 @@ type changeFunc func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.En
 // next step.
 func (s *Ceremonies) move(ctx context.Context, id string, h Hand, from []Step,
 	do func(tx store.Tx, c *store.Ceremony, d *details) (Step, error)) (Page, error) {
-	return s.moveAs(ctx, id, h, from, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
+	return s.moveAs(ctx, id, h, from, s.stepped(do))
+}
+
+// stepped makes a change with the audit entry that most moves have.
+func (s *Ceremonies) stepped(do func(tx store.Tx, c *store.Ceremony, d *details) (Step, error)) changeFunc {
+	return func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
 		to, err := do(tx, c, d)
 		outcome := "ok"
 		if to == StepRefused && d.Code != "" {
 			outcome = d.Code
 		}
 		return to, s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, outcome), err
-	})
+	}
 }
 
 // moveAs is move for a change that has an audit entry of its own.
@@ -92,7 +110,7 @@ func (s *Ceremonies) whileServed(do changeFunc) changeFunc {
 		if err := s.served(tx, *c); err != nil {
 			return s.unserved(tx, c, d, err)
 		}
-		return do(tx, c, d)
+		return s.whileItStands(do)(tx, c, d)
 	}
 }
 
@@ -159,6 +177,9 @@ func (s *Ceremonies) moved(ctx context.Context, id string, h Hand, from []Step, 
 		}
 		m.ceremony, m.details = c, d
 		e.Note = "step=" + string(to)
+		if e.Event != audit.CeremonyStepped && e.Actor == "holder" {
+			e.Note += " " + audit.NoteThrough(c.Channel)
+		}
 		return e, nil
 	})
 	if errors.Is(err, store.ErrConflict) {
@@ -208,7 +229,11 @@ func (s *Ceremonies) rewind(c *store.Ceremony, d *details) error {
 		return nil
 	}
 	d.Code, d.NewPhone = "", ""
-	if back := s.acting(*c, *d).Rewind; back != "" {
+	back := s.acting(*c, *d).Rewind
+	if back == StepCode && s.outbox == nil {
+		back = StepCardNo // an enrolment without codes: the number is all that a browser proved
+	}
+	if back != "" {
 		return s.goTo(c, back)
 	}
 	return nil
@@ -223,8 +248,10 @@ func (s *Ceremonies) readFor(r store.Reader, id string, h Hand) (store.Ceremony,
 	if err != nil {
 		return c, err
 	}
-	g := accessOf(c, h)
+	g, err := s.reach(c, h)
 	switch {
+	case err != nil:
+		return c, err
 	case g == accessNone:
 		return c, liuma.Fail(liuma.CodeCeremonyElsewhere, nil)
 	case expired(c, s.now()):
@@ -238,17 +265,33 @@ func (s *Ceremonies) readFor(r store.Reader, id string, h Hand) (store.Ceremony,
 // Begin binds a ceremony to the browser that shows its page to a person. A
 // prefetched page never calls it.
 func (s *Ceremonies) Begin(ctx context.Context, id string, h Hand) (Page, error) {
-	return s.move(ctx, id, h, []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN, StepDone, StepRefused},
+	return s.move(ctx, id, h, []Step{StepConfirm, StepCode, StepCardNo, StepEvidence, StepPhone, StepPIN, StepDone, StepRefused},
 		s.toPad(func(_ store.Tx, c *store.Ceremony, _ *details) (Step, error) { return Step(c.Step), nil }))
 }
 
-// Agree goes on from StepConfirm to the pad, or to the first proof.
+// Agree goes on from StepConfirm to the pad, or to the first proof. Where the page
+// shows a text to agree to, it is agreed to.
 func (s *Ceremonies) Agree(ctx context.Context, id string, h Hand) (Page, error) {
-	return s.move(ctx, id, h, []Step{StepConfirm}, s.toPad(s.agreed))
+	agree := func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
+		if err := s.consented(tx, *c, d, h); err != nil {
+			return "", err
+		}
+		return s.agreed(tx, c, d)
+	}
+	return s.moveAs(ctx, id, h, []Step{StepConfirm}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
+		to, e, err := s.stepped(s.toPad(agree))(tx, c, d)
+		if err == nil && to == StepDone && d.ProvedAlone {
+			e.Event = audit.EvidenceProved
+		}
+		return to, e, err
+	})
 }
 
 // agreed goes on from StepConfirm to the first proof.
 func (s *Ceremonies) agreed(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
+	if d.Alone {
+		return s.proveAlone(tx, c, d)
+	}
 	if agree := s.acts[c.Action].agree; agree != nil {
 		return agree(s, tx, c, d)
 	}
@@ -279,7 +322,7 @@ func online(may func(*Ceremonies, store.Tx, *store.Ceremony, store.Card) (Step, 
 // Leave ends a ceremony at its holder's wish, and so decides its business
 // number.
 func (s *Ceremonies) Leave(ctx context.Context, id string, h Hand) (Page, error) {
-	return s.moveAnyway(ctx, id, h, []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN},
+	return s.moveAnyway(ctx, id, h, []Step{StepConfirm, StepCode, StepCardNo, StepEvidence, StepPhone, StepPIN},
 		func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
 			e := s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "ok")
 			if under, err := setting(tx, *c); err != nil || under {
@@ -292,10 +335,10 @@ func (s *Ceremonies) Leave(ctx context.Context, id string, h Hand) (Page, error)
 
 // Extend gives a slow holder more time.
 func (s *Ceremonies) Extend(ctx context.Context, id string, h Hand) (Page, error) {
-	return s.move(ctx, id, h, []Step{StepConfirm, StepCode, StepEvidence, StepPhone, StepPIN, StepDone},
-		func(_ store.Tx, c *store.Ceremony, _ *details) (Step, error) {
+	return s.move(ctx, id, h, []Step{StepConfirm, StepCode, StepCardNo, StepEvidence, StepPhone, StepPIN, StepDone},
+		s.toPad(func(_ store.Tx, c *store.Ceremony, _ *details) (Step, error) {
 			// A ceremony that succeeded may last longer than an hour, to go back.
 			c.Expires = later(c.Expires, within(*c, s.now().Add(ceremonyMore)))
 			return Step(c.Step), nil
-		})
+		}))
 }

@@ -3,15 +3,16 @@ package ceremony
 import (
 	"time"
 
+	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
 // Times of the hosted door.
 const (
-	pushedLife   = 90 * time.Second // of a request_uri until the first post
-	ceremonyLife = 15 * time.Minute // from the first post
-	ceremonyMore = 10 * time.Minute // added by an extension
-	ceremonyMost = time.Hour        // in all, from the first push
+	pushedLife   = 90 * time.Second   // of a request_uri until the first post
+	ceremonyLife = 15 * time.Minute   // from the first post
+	ceremonyMore = 10 * time.Minute   // added by an extension
+	ceremonyMost = authority.PageLife // in all, from the first push: a pad's seal key lives as long
 	codeLife     = 60 * time.Second
 )
 

@@ -1,6 +1,7 @@
 package ceremony
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -24,13 +25,16 @@ func (s *Ceremonies) GivePIN(ctx context.Context, id string, h Hand, g Given) (P
 	m, err := s.moved(ctx, id, h, []Step{StepPIN}, s.whileServed(func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
 		e := s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "ok")
 		if g.Try != c.Tries+1 {
-			return "", e, liuma.Fail(liuma.CodeCeremonyMoved, nil)
+			return "", e, notThisTry(tx, *c, *d, g)
 		}
-		c.Tries++
+		digest, err := givenDigest(c.ID, g)
+		if err != nil {
+			return "", e, err
+		}
+		c.Tries, d.TryDigest = c.Tries+1, digest[:]
 		d.Proofs.tried(*c)
 		d.clearVerdict()
 		d.WasReset = false
-		var err error
 		client, err = tx.Client(string(c.Channel))
 		return StepPIN, e, err
 	}))
@@ -54,6 +58,32 @@ func (s *Ceremonies) GivePIN(ctx context.Context, id string, h Hand, g Given) (P
 	return p, err
 }
 
+// ErrOldPad is beneath CodeCeremonyMoved where the pad is older than the
+// ceremony, as one from the browser's back cache or a second tab is: what was
+// entered on it was not tried, and did not count.
+var ErrOldPad = errors.New("ceremony: the pad is older than the ceremony")
+
+// notThisTry says why a try under another number than the next is not made: it
+// is one that was made, sent twice, or an entry on an old pad. Only the latter
+// may be told that nothing counted.
+func notThisTry(r store.Reader, c store.Ceremony, d details, g Given) error {
+	digest, err := givenDigest(c.ID, g)
+	if err != nil {
+		return err
+	}
+	if g.Try == c.Tries && bytes.Equal(d.TryDigest, digest[:]) {
+		return liuma.Fail(liuma.CodeCeremonyMoved, nil) // its attempt may be under way, without a row yet
+	}
+	row, err := r.Request(c.Channel, authority.TryNo(c.BusinessNo, g.Try))
+	switch {
+	case err == nil && row.Digest == digest:
+		return liuma.Fail(liuma.CodeCeremonyMoved, nil)
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	return liuma.Fail(liuma.CodeCeremonyMoved, ErrOldPad)
+}
+
 // try makes the request of a try and runs its act.
 func (s *Ceremonies) try(ctx context.Context, m moved, c authority.Caller, g Given) error {
 	act := s.acting(m.ceremony, m.details)
@@ -74,18 +104,19 @@ func (s *Ceremonies) tryOf(m moved, act Act, c authority.Caller, g Given) (askin
 	}
 	request := authority.Request{
 		BusinessNo: authority.TryNo(cer.BusinessNo, cer.Tries), Subject: d.subject(), Region: cer.Region,
-		Purpose: d.Purpose, Challenge: tryChallenge(cer.ID, cer.Tries),
+		Purpose: liuma.Purpose(d.Purpose), Challenge: tryChallenge(cer.ID, cer.Tries),
 		Replaces: d.Replaces, Current: given(g.Current), Old: given(g.Old), New: given(g.New), Digest: digest,
 	}
 	row := s.engine.NewRow(c, act.Action, request, cer.ID)
 	row.Browser = cer.Browser
 	q := asking{
 		act: act, caller: c, request: request, row: row,
-		policy: s.engine.PolicyFor(c, cer.Region), subject: boundSubject(cer.ID),
+		policy: s.rulesOf(c, cer), subject: boundSubject(cer.ID),
 		evidence:   pushed{proof: d.Proofs.Evidence},
 		registered: func(store.Reader) error { return nil }, // guard checks it, in the transactions that count and decide
 		guard:      func(r store.Reader, _ store.Card) error { return s.stillServed(r, cer.ID) },
 		card:       cer.Card, source: g.Source, reopen: g.Reopen,
+		steps: d.Steps, numbered: d.Proofs.CardNo.holds(cer),
 	}
 	if d.NewPhone != "" && d.Proofs.Code.holds(cer, s.engine.PhoneIndex(d.NewPhone), s.now()) {
 		q.codePhone = d.NewPhone
@@ -148,7 +179,7 @@ func (s *Ceremonies) noteRefusal(ctx context.Context, id string, cause error) er
 			d.Proofs.Code.Spent = true // the code does not count any more
 			err = s.goTo(&c, StepCode)
 		case liuma.CodeNotInRegistry, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeCancelled, liuma.CodeForbidden,
-			liuma.CodeFrozen, liuma.CodeContested, liuma.CodeNotFrozen, liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale:
+			liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodeNotFrozen, liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeCardNoNeeded:
 			err = errors.Join(s.goTo(&c, StepRefused), s.endRequest(tx, &c, code))
 		}
 		if err := errors.Join(err, s.sealDetails(&c, d)); err != nil {

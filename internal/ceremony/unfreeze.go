@@ -3,7 +3,6 @@ package ceremony
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -11,14 +10,17 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// unfreeze is the act that ends a freeze, with a one-time code to the bound
+// unfreeze is the act that ends a freeze, or a loss reported by phone, with a one-time code to the bound
 // phone and the PIN (I-12). The code comes first, so that a frozen card gives a
 // thief no more guesses at the PIN.
 func unfreeze() Act {
 	return Act{
-		Action:    liuma.ActionUnfreeze,
-		First:     StepConfirm,
-		Moves:     []Move{{StepConfirm, StepCode}, {StepCode, StepPIN}, {StepPIN, StepDone}, {StepPIN, StepCode}},
+		Action: liuma.ActionUnfreeze,
+		First:  StepConfirm,
+		Moves: []Move{{StepConfirm, StepCode}, {StepCode, StepPIN}, {StepPIN, StepDone}, {StepPIN, StepCode},
+			// Where the number of the card or evidence is asked beside.
+			{StepCode, StepCardNo}, {StepCode, StepEvidence}, {StepCardNo, StepEvidence}, {StepCardNo, StepPIN}, {StepEvidence, StepPIN},
+			{StepCardNo, StepCode}, {StepEvidence, StepCode}},
 		Linked:    true,
 		Proofs:    []Proof{ProofCode, ProofPIN},
 		Roles:     []liuma.Role{liuma.RoleCurrent},
@@ -30,6 +32,10 @@ func unfreeze() Act {
 			_, err := s.unfreezable(tx, card)
 			return StepCode, err
 		}),
+		stands: (*Ceremonies).unfreezeStands,
+		coded: func(_ *Ceremonies, _ store.Tx, c *store.Ceremony, d *details, _ addressee) (Step, error) {
+			return owed(*c, d, liuma.ActionUnfreeze, StepPIN), nil
+		},
 		run: (*Ceremonies).unfreeze,
 	}
 }
@@ -45,11 +51,11 @@ func (s *Ceremonies) unfreezable(r store.Reader, card store.Card) (store.Contact
 		return store.Contact{}, liuma.Fail(liuma.CodeCancelled, nil)
 	case card.Contested:
 		return store.Contact{}, liuma.Fail(liuma.CodeContested, nil)
-	case !card.Frozen:
+	case !card.Frozen && !card.Reported(s.now()):
 		return store.Contact{}, liuma.Fail(liuma.CodeNotFrozen, nil)
 	}
 	c, _, err := s.engine.BoundPhone(r, card.ID)
-	if err == nil && !c.HoldUntil.IsZero() && !card.FrozenAt.After(c.HoldUntil) {
+	if err == nil && !c.HoldUntil.IsZero() && !card.StoppedAt(s.now()).After(c.HoldUntil) {
 		err = liuma.Fail(liuma.CodePhoneLate, nil)
 	}
 	return c, err
@@ -67,7 +73,7 @@ func (s *Ceremonies) unfreeze(ctx context.Context, q asking) (authority.Verifica
 		return s.mayUnfreeze(r, card, q.row.Ceremony)
 	}
 	return s.provePIN(ctx, q, func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
-		card.Frozen, card.FrozenAt = false, time.Time{}
+		*card = card.Thawed()
 		err := errors.Join(tx.DeleteCodesOf(card.ID), s.engine.ConfirmContact(tx, card.ID))
 		if err != nil {
 			return "", err
@@ -88,6 +94,12 @@ func (s *Ceremonies) mayUnfreeze(r store.Reader, card store.Card, ceremony strin
 	}
 	if !d.Proofs.Code.holds(cer, contact.Phone, s.now()) {
 		return liuma.Fail(liuma.CodePhoneCodeExpired, nil)
+	}
+	if err := numberGiven(cer, d, liuma.ActionUnfreeze); err != nil {
+		return err
+	}
+	if d.Steps.Asks(liuma.ActionUnfreeze, ProofEvidence) {
+		return s.provedAbout(card, d)
 	}
 	return nil
 }

@@ -19,8 +19,11 @@ func verify() Act {
 		First:  StepPIN,
 		Moves: append(turned(),
 			Move{StepPIN, StepDone},
+			// By evidence alone.
+			Move{StepEvidence, StepConfirm}, Move{StepConfirm, StepDone}, Move{StepConfirm, StepPIN},
+			Move{StepConfirm, StepEvidence}, // pushed again without it
 			// The holder gave the right PIN before turning to a reset.
-			Move{StepCode, StepDone}, Move{StepEvidence, StepDone}),
+			Move{StepCode, StepDone}, Move{StepCardNo, StepDone}, Move{StepEvidence, StepDone}),
 		Linked:        true,
 		Proofs:        []Proof{ProofPIN},
 		Roles:         []liuma.Role{liuma.RoleCurrent},
@@ -33,7 +36,8 @@ func verify() Act {
 		coded: func(s *Ceremonies, tx store.Tx, c *store.Ceremony, _ *details, _ addressee) (Step, error) {
 			return StepDone, s.engine.ConfirmContact(tx, c.Card)
 		},
-		run: (*Ceremonies).verify,
+		run:   (*Ceremonies).verify,
+		right: (*Ceremonies).afterVerify,
 	}
 }
 
@@ -51,7 +55,7 @@ func (s *Ceremonies) Verify(ctx context.Context, c authority.Caller, q authority
 }
 
 func (s *Ceremonies) verify(ctx context.Context, q asking) (authority.Verification, error) {
-	card, proof, err := s.linkedHolder(ctx, q)
+	card, q, proof, err := s.linkedHolder(ctx, q)
 	if errors.Is(err, authority.ErrUnlinked) {
 		return s.engine.RefuseUnlinked(ctx, q.caller, q.row, s.hooks(q, nil))
 	}
@@ -68,8 +72,16 @@ func (s *Ceremonies) verify(ctx context.Context, q asking) (authority.Verificati
 		return authority.Verification{}, err
 	}
 	defer release()
+	if served := q.guard; !q.hosted() {
+		q.guard = func(r store.Reader, card store.Card) error {
+			if err := served(r, card); err != nil {
+				return err
+			}
+			return s.notTooOld(card, s.about(q, card).policy)
+		}
+	}
 	right := func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
-		return "", s.tellUse(tx, *card, *row, q.policy)
+		return "", s.tellUse(tx, *card, *row, s.about(q, *card).policy)
 	}
 	row, err := s.engine.Attempt(ctx, q.attempt(card, guess, proof, s.hooks(q, right)))
 	if err != nil {
@@ -79,23 +91,31 @@ func (s *Ceremonies) verify(ctx context.Context, q asking) (authority.Verificati
 }
 
 // linkedHolder finds, in one view, the card of a channel's handle and the
-// evidence about its holder.
-func (s *Ceremonies) linkedHolder(ctx context.Context, q asking) (id liuma.CardID, proof *evidence.Proof, err error) {
+// evidence about its holder, and returns the asking by the rules of that card.
+func (s *Ceremonies) linkedHolder(ctx context.Context, q asking) (id liuma.CardID, of asking, proof *evidence.Proof, err error) {
 	err = s.store.View(ctx, func(r store.Reader) error {
-		id, proof, err = s.readLinked(r, q)
+		card, found, err := s.readLinked(r, q)
+		id, of, proof = card.ID, s.about(q, card), found
 		return err
 	})
-	return id, proof, err
+	if err != nil {
+		return id, q, nil, err
+	}
+	return id, of, proof, nil
 }
 
-func (s *Ceremonies) readLinked(r store.Reader, q asking) (liuma.CardID, *evidence.Proof, error) {
+func (s *Ceremonies) readLinked(r store.Reader, q asking) (store.Card, *evidence.Proof, error) {
 	if err := q.registered(r); err != nil {
-		return liuma.CardID{}, nil, err
+		return store.Card{}, nil, err
 	}
 	id, err := authority.Linked(r, q.caller, q.request.Subject.Card, q.row)
 	if err != nil {
-		return liuma.CardID{}, nil, err
+		return store.Card{}, nil, err
 	}
-	proof, err := q.evidence.about(r, func() (registry.Facts, error) { return s.factsOf(r, id) })
-	return id, proof, err
+	card, err := s.engine.ReadCard(r, id)
+	if err != nil {
+		return store.Card{}, nil, err
+	}
+	proof, err := q.evidence.about(r, func() (registry.Facts, error) { return s.engine.Facts(r, card) })
+	return card, proof, err
 }

@@ -1,6 +1,7 @@
 package ceremony
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -31,28 +32,40 @@ func (s *Ceremonies) WayBack(ctx context.Context, id string, h Hand) (Way, error
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		if accessOf(c, h) != accessBrowser {
+		g, err := s.reach(c, h)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if g != accessBrowser {
 			return audit.Entry{}, liuma.Fail(liuma.CodeCeremonyElsewhere, nil)
 		}
 		if d, err = s.openDetails(c); err != nil {
 			return audit.Entry{}, err
 		}
+		stopped, err := s.stopOnWayBack(tx, &c, &d)
+		if err != nil {
+			return audit.Entry{}, err
+		}
 		cer = c
-		if !s.returns(c, d) {
+		if !s.returns(c, d) && !stopped {
 			return audit.Entry{}, nil
 		}
 		if d.Moves++; d.Moves > movesInAll {
 			return audit.Entry{}, liuma.Fail(liuma.CodeTooManyRequests, nil)
 		}
-		c.Code, c.CodeUntil = hashed("code", code), s.now().Add(codeLife)
-		if c.CodeUntil.After(c.Expires) {
-			c.CodeUntil = c.Expires // what was told as not returned stays so
+		outcome := cmp.Or(d.Code, "stopped")
+		if !stopped {
+			outcome = "code"
+			c.Code, c.CodeUntil = hashed("code", code), s.now().Add(codeLife)
+			if c.CodeUntil.After(c.Expires) {
+				c.CodeUntil = c.Expires // what was told as not returned stays so
+			}
 		}
 		if err := s.sealDetails(&c, d); err != nil {
 			return audit.Entry{}, err
 		}
 		cer = c
-		return s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "code"), tx.UpdateCeremony(c)
+		return s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, outcome), tx.UpdateCeremony(c)
 	})
 	if err != nil {
 		return Way{}, liuma.Outward(err)
@@ -97,7 +110,7 @@ func (s *Ceremonies) way(c store.Ceremony, d details, code string) (Way, error) 
 		q.Set("error_description", string(why))
 		if why == liuma.CodeEvidenceRequired || why == liuma.CodeSlowDown { // evidence makes up for both
 			q.Set("error", string(liuma.CodeEvidenceRequired))
-			challenge, err := s.vault.NewChallenge(c.Channel, s.now(), s.policy.For(c.Region, c.Channel).ChallengeTTL)
+			challenge, err := s.vault.NewChallenge(c.Channel, s.now(), s.rules(c).ChallengeTTL)
 			if err != nil {
 				return Way{}, liuma.Outward(err)
 			}
@@ -220,7 +233,7 @@ func (s *Ceremonies) redeemCode(tx store.Tx, c authority.Caller, cer *store.Cere
 	}
 	rc := s.engine.Receipt(c, row)
 	g = Grant{Subject: rc.Subject, Card: row.Handle, BusinessNo: row.BusinessNo, Action: row.Action,
-		PurposeHash: envelope.PurposeHash(d.Purpose), ACR: rc.ACR, AMR: rc.AMR, Nonce: d.Return.Nonce,
-		At: rc.IssuedAt, Expires: s.engine.Wall().Add(s.engine.PolicyFor(c, cer.Region).ReceiptTTL)}
+		PurposeHash: envelope.PurposeHash(liuma.Purpose(d.Purpose)), ACR: rc.ACR, AMR: rc.AMR, Nonce: d.Return.Nonce,
+		At: rc.IssuedAt, Expires: s.engine.Wall().Add(s.rulesOf(c, *cer).ReceiptTTL)}
 	return g, linked, nil
 }

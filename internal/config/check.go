@@ -8,7 +8,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/liuma-pin/liuma/internal/consent"
 	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // Needs lists the files and directories that the configuration names and that a
@@ -20,7 +23,8 @@ func (c Config) Needs() []string {
 	}
 	for _, f := range []string{
 		c.Channel.Certificate, c.Channel.Key, c.Hosted.Certificate, c.Hosted.Key, c.Gateway.Certificate, c.Gateway.Key,
-		c.DomainChecks, c.Texts.Wordings, c.Texts.Webhook.SecretFile, c.Texts.Webhook.PreviousFile, c.Texts.Kannel.PasswordFile,
+		c.ConsoleDoor.Certificate, c.ConsoleDoor.Key,
+		c.DomainChecks, c.Policy, c.Consent, c.Texts.Wordings, c.Texts.Webhook.SecretFile, c.Texts.Webhook.PreviousFile, c.Texts.Kannel.PasswordFile,
 	} {
 		if f != "" {
 			out = append(out, f)
@@ -53,7 +57,7 @@ func (c Config) Check() error {
 	for _, d := range []struct {
 		name string
 		Door
-	}{{"channel_door", c.Channel}, {"hosted_door", c.Hosted}, {"gateway_door", c.Gateway}} {
+	}{{"channel_door", c.Channel}, {"hosted_door", c.Hosted}, {"gateway_door", c.Gateway}, {"console_door", c.ConsoleDoor}} {
 		if d.Certificate != "" {
 			_, err := tls.LoadX509KeyPair(d.Certificate, d.Key)
 			add(d.name, present(err))
@@ -73,11 +77,31 @@ func (c Config) Check() error {
 	if c.Texts.Wordings != "" {
 		list, err := ReadWordings(c.Texts.Wordings)
 		if err == nil {
-			_, err = notify.NewTemplates(c.Texts.SenderMark(), list)
+			_, err = notify.NewTemplates(c.Texts.SenderMark(), c.Hotline, list)
 		}
 		add("texts.wordings", present(err))
 	}
+	if c.Policy != "" {
+		_, err := c.Layers(policy.National())
+		add("policy", present(err))
+	}
+	if c.Consent != "" {
+		_, err := consent.Load(c.Consent)
+		add("consent", present(err))
+	}
 	return errors.Join(errs...)
+}
+
+// Layers reads the layers of policy and puts them over the national rule.
+func (c Config) Layers(national policy.Policy) (*policy.Layers, error) {
+	if c.Policy == "" {
+		return policy.NewLayers(national)
+	}
+	files, err := policy.ReadDirectory(c.Policy)
+	if err != nil {
+		return nil, err
+	}
+	return policy.NewLayers(national, files...)
 }
 
 // private refuses what anybody but its owner can reach.
@@ -87,7 +111,9 @@ func private(path string) error {
 		return present(err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("%s can be read or written by others; want mode %o", path, info.Mode().Perm()&0o700)
+		return locale.Refuse(func(w *locale.Words) string {
+			return w.Refused.ConfigMode(path, fmt.Sprintf("%o", info.Mode().Perm()&0o700))
+		})
 	}
 	return nil
 }

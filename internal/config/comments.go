@@ -15,10 +15,12 @@ func comments() map[string]string {
 		"channel_door":                       "The door of channels, registry clients and hotlines.",
 		"hosted_door":                        "The door of holders' browsers and of pushed requests. Default: none",
 		"gateway_door":                       "The door where the gateway of texts reports deliveries, at /receipts. Default: none",
+		"console_door":                       "The door of the staff console, for browsers of members of staff. Default: none",
+		"console":                            "Public address of the staff console, which passkeys belong to: https://host[:port]. Default: http://localhost and the door's port, on the loopback",
 		"texts":                              "How one-time codes and notices get to phones.",
 		"texts.driver":                       "none, webhook, kannel, or inbox (only shows them; with allow_stand_in_evidence). Default none",
 		"texts.signature_zh":                 "What a Chinese text opens with. Default 【电子社保卡】",
-		"texts.signature_en":                 `What an English text opens with. Default "[E-Social-Security Card] "`,
+		"texts.signature_en":                 `What an English text opens with. Default "[Electronic card] "`,
 		"texts.wordings":                     "YAML file of regions' own wordings. Default: none",
 		"texts.codes":                        "The share of the gateway that one-time codes may use.",
 		"texts.notices":                      "The share of the gateway that notices may use.",
@@ -33,9 +35,11 @@ func comments() map[string]string {
 		"texts.kannel.password_file":         "File of one line, mode 0600, with its password. Default: none",
 		"texts.kannel.from":                  "The sender's number or name. Default: smsbox's own",
 		"texts.kannel.receipt_url":           "The gateway door as smsbox reaches it, with /receipts. Default: none",
+		"consent":                            "File with the text that holders agree to. Default: the built-in text",
+		"native_consent":                     "Whether an enrolment at the native door must name the version of that text. Default: false",
 		"domain_checks":                      "Directory whose .txt and .html files the hosted door serves at its root. Default: none",
 		"proxies":                            "Addresses or networks of the proxies in front of the hosted door. Default: loopback, if it is behind_proxy",
-		"hotline":                            "The phone number that the hosted door's pages name. Default 12333",
+		"hotline":                            "The phone number that pages, notices and the sentences of errors name. Default 12333",
 		"vault":                              "Key file of the authority. Default vault.key",
 		"database":                           "The authority's SQLite file. Default liuma.db",
 		"digests":                            `Directory of the signed digests of the audit record, to be shipped off; "" for none. Default digests`,
@@ -46,11 +50,12 @@ func comments() map[string]string {
 		"retention.requests":                 "Requests after their last change, with their business numbers: 30d or longer. Default 180d",
 		"retention.ceremonies":               "Ceremonies after their end: 1d or longer, no longer than requests. Default 7d",
 		"retention.record":                   "The audit record, which leaves only after 'liuma audit archive': 183d or longer. Default 3y",
+		"policy":                             "Directory with the rules of regions and channels, one layer a file. Default: none, the national rule everywhere",
 		"allow_stand_in_evidence":            "Accept evidence of stand-in providers, which proves nothing. For demos and tests only. Default false",
 		"log":                                "How much is logged: debug, info, warn or error. Default info",
 		"drain":                              "How long a stopping server lets requests finish, up to 5m. Default 10s",
 	}
-	listens := map[string]string{"channel_door": "127.0.0.1:8600", "hosted_door": "no such door", "gateway_door": "no such door"}
+	listens := map[string]string{"channel_door": "127.0.0.1:8600", "hosted_door": "no such door", "gateway_door": "no such door", "console_door": "no such door"}
 	for door, listen := range listens {
 		out[door+".listen"] = "host:port; beyond loopback it needs a certificate, or behind_proxy. Default: " + listen
 		out[door+".certificate"] = "PEM file of the certificate chain, together with key. Default: none"
@@ -58,9 +63,9 @@ func comments() map[string]string {
 		out[door+".behind_proxy"] = "A proxy ends TLS in front of this door. Default false"
 		out[door+".max_connections"] = "Open connections at once. Default: a share of the files that the process may open"
 		out[door+".max_connections_per_source"] = "Of them from one address. Default: a half; a quarter at the hosted door"
-		out[door+".max_requests"] = "Requests at once. Default: 2048 (channel), 4096 (hosted), 256 (gateway)"
+		out[door+".max_requests"] = "Requests at once. Default: 2048 (channel), 4096 (hosted), 256 (gateway, console)"
 		out[door+".max_requests_per_source"] = "Of them from one address before the client is known. Default 128; 512 at the hosted door"
-		out[door+".max_requests_per_client"] = "Of them from one client. Default 256; 128 at the gateway door"
+		out[door+".max_requests_per_client"] = "Of them from one client. Default 256; 128 at the gateway door, 32 at the console"
 	}
 	for _, queue := range []string{"texts.codes", "texts.notices"} {
 		out[queue+".per_second"] = "Sent a second, 0.1 to 10000. Default 50"

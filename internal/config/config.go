@@ -17,12 +17,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
 
 	"github.com/liuma-pin/liuma/internal/split"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // FileName is the configuration's name in a data directory.
@@ -47,6 +49,13 @@ type Config struct {
 	// Gateway is the door where the message gateway reports deliveries, at
 	// /receipts. Default: none.
 	Gateway Door `yaml:"gateway_door"`
+	// ConsoleDoor is the door of the staff console, for browsers of members of staff.
+	// Default: none.
+	ConsoleDoor Door `yaml:"console_door"`
+	// Console is the public address of the console, which passkeys belong to:
+	// https://host[:port], or http://localhost:port. Default: localhost and the port of
+	// console_door, where that listens on the loopback and is not behind_proxy.
+	Console string `yaml:"console,omitempty"`
 	// Texts says how one-time codes and notices get to phones. Default: not at
 	// all.
 	Texts Texts `yaml:"texts"`
@@ -58,9 +67,16 @@ type Config struct {
 	// requests bounded by that address. Default: the loopback, at a door that is
 	// behind_proxy.
 	Proxies []string `yaml:"proxies,omitempty"`
-	// Hotline is the phone number that the hosted door's pages name. Default
-	// 12333.
+	// Hotline is the phone number that pages, notices and the sentences of errors
+	// name. Default 12333.
 	Hotline string `yaml:"hotline"`
+	// Consent is a file with the text that holders agree to, in both languages and with a
+	// version. Default: the built-in text, version 1.
+	Consent string `yaml:"consent,omitempty"`
+	// NativeConsent demands that who enrols a holder at the native door names the version
+	// of the text that the holder agreed to on the channel's own page. A version that is
+	// not the present one is refused in any case. Default false.
+	NativeConsent bool `yaml:"native_consent,omitempty"`
 	// Vault is the key file of the authority. Default vault.key.
 	Vault string `yaml:"vault"`
 	// Database is the authority's SQLite file. Default liuma.db.
@@ -73,6 +89,9 @@ type Config struct {
 	Keepers Keepers `yaml:"keepers"`
 	// Retention says how long the database keeps what it need not keep for ever.
 	Retention Retention `yaml:"retention"`
+	// Policy is a directory with layers of policy, one a file (docs/POLICY.md).
+	// Default: none, so that the national rule holds everywhere.
+	Policy string `yaml:"policy,omitempty"`
 	// AllowStandIn accepts evidence from providers that are registered as
 	// stand-ins. Only demos and tests set it. Default false.
 	AllowStandIn bool `yaml:"allow_stand_in_evidence"`
@@ -172,7 +191,7 @@ func LoadAs(from, dir string) (Config, error) {
 // Parse reads YAML strictly. Paths stay as written.
 func Parse(b []byte) (Config, error) {
 	if len(b) > maxFile {
-		return Config{}, fmt.Errorf("longer than %d bytes", maxFile)
+		return Config{}, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigTooLong(fmt.Sprint(maxFile)) })
 	}
 	c := Default()
 	c.Keepers.Directories = nil
@@ -206,28 +225,28 @@ func (k Keepers) SplitShape() (split.Shape, error) {
 			return s, nil
 		}
 	}
-	return split.Shape{}, fmt.Errorf(`keepers.shape %q: want "1/1", "2/3" or "3/5"`, k.Shape)
+	return split.Shape{}, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigShape(strconv.Quote(k.Shape)) })
 }
 
 // Validate reports everything that is wrong, not only the first fault.
 func (c Config) Validate() error {
 	var errs []error
 	if u, err := url.Parse(c.Issuer); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.RawQuery != "" || u.Fragment != "" {
-		errs = append(errs, fmt.Errorf("issuer %q: want an absolute URL without query", c.Issuer))
+		errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigIssuer(strconv.Quote(c.Issuer)) }))
 	}
 	if err := c.Channel.validate("channel_door"); err != nil {
 		errs = append(errs, err)
 	}
 	if c.Hosted.Listen != "" {
 		errs = append(errs, c.Hosted.validate("hosted_door"), c.bareIssuer())
-	} else if c.Hosted != (Door{}) || c.DomainChecks != "" || c.Hotline != "" {
-		errs = append(errs, errors.New("hosted_door.listen is missing"))
+	} else if c.Hosted != (Door{}) || c.DomainChecks != "" {
+		errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigHosted() }))
 	}
 	if _, err := c.ProxyNetworks(c.Hosted); err != nil {
 		errs = append(errs, err)
 	}
 	if strings.Trim(c.Hotline, "0123456789-+") != "" {
-		errs = append(errs, fmt.Errorf("hotline %q: want digits", c.Hotline))
+		errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigHotline(strconv.Quote(c.Hotline)) }))
 	}
 	if c.API != "" {
 		errs = append(errs, bareAddress("api", c.API))
@@ -235,27 +254,29 @@ func (c Config) Validate() error {
 	if c.Gateway.Listen != "" {
 		errs = append(errs, c.Gateway.validate("gateway_door"))
 	} else if c.Gateway != (Door{}) {
-		errs = append(errs, errors.New("gateway_door.listen is missing"))
+		errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigGateway() }))
 	}
-	errs = append(errs, c.Texts.validate(c), c.Retention.validate())
+	errs = append(errs, c.validateConsole(), c.Texts.validate(c), c.Retention.validate())
 	if _, err := c.Bounds(0); err != nil {
 		errs = append(errs, err)
 	}
 	if c.Vault == "" || c.Database == "" {
-		errs = append(errs, errors.New("vault and database must name files"))
+		errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigFiles() }))
 	}
 	if shape, err := c.Keepers.SplitShape(); err != nil {
 		errs = append(errs, err)
 	} else if len(c.Keepers.Directories) != shape.N {
-		errs = append(errs, fmt.Errorf("keepers.directories: %d given, shape %s needs %d", len(c.Keepers.Directories), c.Keepers.Shape, shape.N))
+		errs = append(errs, locale.Refuse(func(w *locale.Words) string {
+			return w.Refused.ConfigDirectories(fmt.Sprint(len(c.Keepers.Directories)), c.Keepers.Shape, fmt.Sprint(shape.N))
+		}))
 	}
 	switch c.Log {
 	case "debug", "info", "warn", "error":
 	default:
-		errs = append(errs, fmt.Errorf("log %q: want debug, info, warn or error", c.Log))
+		errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigLog(strconv.Quote(c.Log)) }))
 	}
 	if c.Drain < 0 || c.Drain > Duration(5*time.Minute) {
-		errs = append(errs, errors.New("drain: want 0s to 5m"))
+		errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigDrain() }))
 	}
 	return errors.Join(errs...)
 }
@@ -266,10 +287,10 @@ func (c Config) Validate() error {
 func (c Config) bareIssuer() error {
 	u, err := url.Parse(c.Issuer)
 	if err != nil || u.User != nil || u.Scheme+"://"+u.Host != c.Issuer {
-		return fmt.Errorf("issuer %q: with a hosted_door it is that door's public address, so want scheme://host[:port] and nothing after it", c.Issuer)
+		return locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigIssuerBare(strconv.Quote(c.Issuer)) })
 	}
 	if u.Scheme == "http" && !loopback(u.Hostname()) {
-		return fmt.Errorf("issuer %q: with a hosted_door it is what browsers open, so want https, or http on loopback", c.Issuer)
+		return locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigIssuerHttps(strconv.Quote(c.Issuer)) })
 	}
 	return nil
 }
@@ -278,10 +299,10 @@ func (c Config) bareIssuer() error {
 func bareAddress(name, address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.User != nil || u.Host == "" || u.Scheme+"://"+u.Host != address {
-		return fmt.Errorf("%s %q: want scheme://host[:port] and nothing after it", name, address)
+		return locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigAddressBare(name, strconv.Quote(address)) })
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
-		return fmt.Errorf("%s %q: want https, or http on loopback", name, address)
+		return locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigAddressHttps(name, strconv.Quote(address)) })
 	}
 	return nil
 }
@@ -309,13 +330,13 @@ func loopback(host string) bool {
 func (d Door) validate(name string) error {
 	host, _, err := net.SplitHostPort(d.Listen)
 	if err != nil {
-		return fmt.Errorf("%s.listen %q: want host:port", name, d.Listen)
+		return locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigListen(name, strconv.Quote(d.Listen)) })
 	}
 	if (d.Certificate == "") != (d.Key == "") {
-		return fmt.Errorf("%s: certificate and key go together", name)
+		return locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigCertificate(name) })
 	}
 	if !loopback(host) && d.Certificate == "" && !d.BehindProxy {
-		return fmt.Errorf("%s: %s is not loopback; give certificate and key, or say behind_proxy", name, d.Listen)
+		return locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigLoopback(name, d.Listen) })
 	}
 	return d.Bounds.validate(name)
 }
@@ -330,9 +351,10 @@ func (c Config) at(dir string) Config {
 	c.Vault, c.Database = abs(c.Vault), abs(c.Database)
 	c.Channel.Certificate, c.Channel.Key = abs(c.Channel.Certificate), abs(c.Channel.Key)
 	c.Hosted.Certificate, c.Hosted.Key = abs(c.Hosted.Certificate), abs(c.Hosted.Key)
-	c.DomainChecks = abs(c.DomainChecks)
+	c.DomainChecks, c.Policy, c.Consent = abs(c.DomainChecks), abs(c.Policy), abs(c.Consent)
 	c.Digests = abs(c.Digests)
 	c.Gateway.Certificate, c.Gateway.Key = abs(c.Gateway.Certificate), abs(c.Gateway.Key)
+	c.ConsoleDoor.Certificate, c.ConsoleDoor.Key = abs(c.ConsoleDoor.Certificate), abs(c.ConsoleDoor.Key)
 	c.Texts.Wordings = abs(c.Texts.Wordings)
 	c.Texts.Webhook.SecretFile, c.Texts.Webhook.PreviousFile = abs(c.Texts.Webhook.SecretFile), abs(c.Texts.Webhook.PreviousFile)
 	c.Texts.Kannel.PasswordFile = abs(c.Texts.Kannel.PasswordFile)

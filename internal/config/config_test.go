@@ -50,7 +50,6 @@ func TestParseRefuses(t *testing.T) {
 		{"one client may take the door", "channel_door: {listen: '127.0.0.1:1', max_requests: 10, max_requests_per_client: 10}", "max_requests"},
 		{"one source may have more than the door", "channel_door: {listen: '127.0.0.1:1', max_connections: 10, max_connections_per_source: 11}", "max_connections_per_source"},
 		{"negative bound", "channel_door: {listen: '127.0.0.1:1', max_requests: -1}", "max_requests: want 2"},
-		{"hotline without a hosted door", "hotline: '12333'", "hosted_door.listen"},
 		{"proxy that is no address", "hosted_door: {listen: '127.0.0.1:1'}\nproxies: [proxy.example.cn]", "want an address or a network"},
 		{"hotline that is none", "hosted_door: {listen: '127.0.0.1:1'}\nhotline: call us", "hotline"},
 		{"issuer with a path and a hosted door", "issuer: https://x/pin\nhosted_door: {listen: '127.0.0.1:1'}", "nothing after it"},

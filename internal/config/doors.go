@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
+
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // Bounds are how much a door takes at once. A zero member of a Door stands for
@@ -25,7 +28,7 @@ type Bounds struct {
 
 // DoorBounds are the bounds of each door, with all defaults filled in. The zero
 // Bounds is a door that is not configured.
-type DoorBounds struct{ Channel, Hosted, Gateway Bounds }
+type DoorBounds struct{ Channel, Hosted, Gateway, Console Bounds }
 
 const (
 	mostBound = 1 << 20 // of any configured bound
@@ -74,12 +77,20 @@ func (c Config) Bounds(files uint64) (DoorBounds, error) {
 		shares = append(shares, share{door: &out.Gateway, name: "gateway_door", weight: 1, mostEver: 256,
 			bounds: Bounds{ConnectionsPerSource: 2, Requests: 256, RequestsPerSource: 128, RequestsPerClient: 128}})
 	}
+	if c.ConsoleDoor.Listen != "" {
+		out.Console = c.ConsoleDoor.Bounds
+		// An office may be behind one address.
+		shares = append(shares, share{door: &out.Console, name: "console_door", weight: 1, mostEver: 512,
+			bounds: Bounds{ConnectionsPerSource: 2, Requests: 256, RequestsPerSource: 128, RequestsPerClient: 32}})
+	}
 	left, parts := c.filesForDoors(files, shares)
 	for _, s := range shares {
 		if s.door.Connections == 0 {
 			s.door.Connections = min(s.mostEver, left*s.weight/max(parts, 1))
 			if s.door.Connections < fewestConnections {
-				return DoorBounds{}, fmt.Errorf("the process may have %d files open, of which it needs %d for itself: too few for the connections of %s; raise the limit (ulimit -n, LimitNOFILE)", files, c.reserved(), s.name)
+				return DoorBounds{}, locale.Refuse(func(w *locale.Words) string {
+					return w.Refused.ConfigOpenFiles(fmt.Sprint(files), fmt.Sprint(c.reserved()), s.name)
+				})
 			}
 		}
 		s.fill()
@@ -87,8 +98,10 @@ func (c Config) Bounds(files uint64) (DoorBounds, error) {
 			return DoorBounds{}, err
 		}
 	}
-	if all := out.Channel.Connections + out.Hosted.Connections + out.Gateway.Connections; files > 0 && uint64(all+c.reserved()) > files {
-		return DoorBounds{}, fmt.Errorf("max_connections: %d in all and %d files for the process itself are more than the %d that it may have open; lower them, or raise the limit (ulimit -n, LimitNOFILE)", all, c.reserved(), files)
+	if all := out.Channel.Connections + out.Hosted.Connections + out.Gateway.Connections + out.Console.Connections; files > 0 && uint64(all+c.reserved()) > files {
+		return DoorBounds{}, locale.Refuse(func(w *locale.Words) string {
+			return w.Refused.ConfigAllConnections(fmt.Sprint(all), fmt.Sprint(c.reserved()), fmt.Sprint(files))
+		})
 	}
 	return out, nil
 }
@@ -131,10 +144,14 @@ func (s share) fill() {
 func (s share) check() error {
 	b := s.door
 	if b.ConnectionsPerSource > b.Connections {
-		return fmt.Errorf("%s.max_connections_per_source: %d is more than the door's %d", s.name, b.ConnectionsPerSource, b.Connections)
+		return locale.Refuse(func(w *locale.Words) string {
+			return w.Refused.ConfigPerSource(s.name, fmt.Sprint(b.ConnectionsPerSource), fmt.Sprint(b.Connections))
+		})
 	}
 	if b.RequestsPerSource >= b.Requests || b.RequestsPerClient >= b.Requests {
-		return fmt.Errorf("%s: want max_requests (%d) above max_requests_per_source (%d) and max_requests_per_client (%d), so that one of them does not take the whole door", s.name, b.Requests, b.RequestsPerSource, b.RequestsPerClient)
+		return locale.Refuse(func(w *locale.Words) string {
+			return w.Refused.ConfigRequests(s.name, fmt.Sprint(b.Requests), fmt.Sprint(b.RequestsPerSource), fmt.Sprint(b.RequestsPerClient))
+		})
 	}
 	return nil
 }
@@ -151,7 +168,9 @@ func (b Bounds) validate(name string) error {
 		{"max_requests", b.Requests, 2}, {"max_requests_per_source", b.RequestsPerSource, 1}, {"max_requests_per_client", b.RequestsPerClient, 1},
 	} {
 		if m.n != 0 && (m.n < m.smallest || m.n > mostBound) {
-			errs = append(errs, fmt.Errorf("%s.%s: want %d to %d", name, m.name, m.smallest, mostBound))
+			errs = append(errs, locale.Refuse(func(w *locale.Words) string {
+				return w.Refused.ConfigBound(name, m.name, fmt.Sprint(m.smallest), fmt.Sprint(mostBound))
+			}))
 		}
 	}
 	return errors.Join(errs...)
@@ -170,7 +189,7 @@ func (c Config) ProxyNetworks(d Door) ([]netip.Prefix, error) {
 		if err != nil {
 			one, oneErr := netip.ParseAddr(s)
 			if oneErr != nil || one.Zone() != "" {
-				return nil, fmt.Errorf("proxies %q: want an address or a network", s)
+				return nil, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigProxies(strconv.Quote(s)) })
 			}
 			network = netip.PrefixFrom(one, one.BitLen())
 		}

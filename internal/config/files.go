@@ -12,6 +12,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // maxSecret bounds a secret, in bytes.
@@ -42,7 +43,7 @@ func ReadSecret(path string) ([]byte, error) {
 	secret := bytes.TrimRight(raw, "\r\n")
 	if !info.Mode().IsRegular() || len(secret) == 0 || len(raw) > maxSecret || bytes.ContainsAny(secret, "\r\n\x00") {
 		clear(raw)
-		return nil, fmt.Errorf("config: secret: %s: want a file of one line, of at most %d bytes", path, maxSecret)
+		return nil, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigSecret(path, fmt.Sprint(maxSecret)) })
 	}
 	return secret, nil
 }
@@ -85,7 +86,7 @@ func ReadWordings(path string) ([]notify.Override, error) {
 		return nil, fmt.Errorf("config: wordings: %w", err)
 	}
 	if len(b) > maxWordings {
-		return nil, fmt.Errorf("config: wordings %s: longer than %d bytes", path, maxWordings)
+		return nil, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigWordingsTooLong(path, fmt.Sprint(maxWordings)) })
 	}
 	var list []wording
 	dec := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict())

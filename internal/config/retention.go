@@ -2,12 +2,13 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // Retention says how long the database keeps requests, ceremonies and the audit
@@ -45,11 +46,11 @@ func (r Retention) validate() error {
 		given, least Days
 	}{{"requests", r.Requests, leastRequests}, {"ceremonies", r.Ceremonies, leastCeremonies}, {"record", r.Record, leastRecord}} {
 		if d.given < d.least || d.given > mostDays {
-			errs = append(errs, fmt.Errorf("retention.%s: want %dd to 100y", d.name, d.least))
+			errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigRetention(d.name, strconv.Itoa(int(d.least))) }))
 		}
 	}
 	if r.Ceremonies > r.Requests {
-		errs = append(errs, errors.New("retention.ceremonies: want no more than retention.requests"))
+		errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigRetentionOrder() }))
 	}
 	return errors.Join(errs...)
 }
@@ -76,7 +77,7 @@ func (d *Days) UnmarshalYAML(b []byte) error {
 	}
 	n, err := strconv.ParseUint(digits, 10, 16)
 	if err != nil || len(s) != len(digits)+1 || strings.HasPrefix(digits, "+") {
-		return fmt.Errorf("%q: want a number of days or years, like 180d or 3y", s)
+		return locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigDays(strconv.Quote(s)) })
 	}
 	*d = Days(n) * unit
 	return nil

@@ -3,10 +3,12 @@ package config
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // The drivers of messages.
@@ -24,7 +26,7 @@ type Texts struct {
 	// can read one-time codes there.
 	Driver string `yaml:"driver"`
 	// SignatureZH and SignatureEN are the sender mark that opens every text.
-	// Default 【电子社保卡】 and "[E-Social-Security Card] ".
+	// Default 【电子社保卡】 and "[Electronic card] ".
 	SignatureZH string `yaml:"signature_zh"`
 	SignatureEN string `yaml:"signature_en"`
 	// Wordings is a YAML file of regions' own wordings. Default: none.
@@ -91,7 +93,8 @@ const (
 
 func defaultTexts() Texts {
 	q := Quota{PerSecond: 50, Concurrent: 16}
-	return Texts{Driver: DriverNone, SignatureZH: "【电子社保卡】", SignatureEN: "[E-Social-Security Card] ", Codes: q, Notices: q}
+	mark := notify.DefaultSenderMark()
+	return Texts{Driver: DriverNone, SignatureZH: mark.ZH, SignatureEN: mark.EN, Codes: q, Notices: q}
 }
 
 // Voice reports whether one-time codes may be read out by phone call.
@@ -106,51 +109,51 @@ func (t Texts) SenderMark() liuma.Text { return liuma.Text{ZH: t.SignatureZH, EN
 // c.
 func (t Texts) validate(c Config) error {
 	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("texts."+format, args...)) }
+	bad := func(err error) { errs = append(errs, err) }
 	for _, s := range []struct{ name, text string }{{"signature_zh", t.SignatureZH}, {"signature_en", t.SignatureEN}} {
 		if strings.TrimSpace(s.text) == "" {
-			bad("%s is empty: a text must name its sender", s.name)
+			bad(locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigTextSignature(s.name) }))
 		}
 	}
-	if _, err := notify.NewTemplates(t.SenderMark(), nil); err != nil {
-		bad("signature_zh, signature_en: %w", err)
+	if _, err := notify.NewTemplates(t.SenderMark(), c.Hotline, nil); err != nil {
+		bad(locale.RefuseFor(err, func(w *locale.Words, why string) string { return w.Refused.ConfigTextMarks(why) }))
 	}
 	for _, q := range []struct {
 		name string
 		Quota
 	}{{"codes", t.Codes}, {"notices", t.Notices}} {
 		if !(q.PerSecond >= 0.1 && q.PerSecond <= maxPerSecond) { // refuses NaN as well
-			bad("%s.per_second: want 0.1 to %d", q.name, maxPerSecond)
+			bad(locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigTextRate(q.name, fmt.Sprint(maxPerSecond)) }))
 		}
 		if q.Concurrent < 1 || q.Concurrent > maxConcurrent {
-			bad("%s.concurrent: want 1 to %d", q.name, maxConcurrent)
+			bad(locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigTextConcurrent(q.name, fmt.Sprint(maxConcurrent)) }))
 		}
 	}
 	if t.Driver != DriverWebhook && t.Webhook != (Webhook{}) {
-		bad("webhook: the driver is %q", t.Driver)
+		bad(locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigTextNoWebhook(strconv.Quote(t.Driver)) }))
 	}
 	if t.Driver != DriverKannel && t.Kannel != (Kannel{}) {
-		bad("kannel: the driver is %q", t.Driver)
+		bad(locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigTextNoKannel(strconv.Quote(t.Driver)) }))
 	}
 	receipts := c.Gateway.Listen != ""
 	switch t.Driver {
 	case DriverNone:
 		if t.Wordings != "" {
-			bad(`wordings: the driver is "none"`)
+			bad(locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigTextNoWordings() }))
 		}
 	case DriverInbox:
 		if !c.AllowStandIn {
-			bad("driver inbox sends nothing and shows codes to whoever may run commands: it is for trying things out, with allow_stand_in_evidence")
+			bad(locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigTextInbox() }))
 		}
 	case DriverWebhook:
 		errs = append(errs, t.Webhook.validate())
 	case DriverKannel:
 		errs = append(errs, t.Kannel.validate(receipts))
 	default:
-		bad("driver %q: want none, inbox, webhook or kannel", t.Driver)
+		bad(locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigTextDriver(strconv.Quote(t.Driver)) }))
 	}
 	if receipts && t.Driver != DriverWebhook && t.Driver != DriverKannel {
-		errs = append(errs, errors.New("gateway_door is for the receipts of texts.driver webhook or kannel"))
+		errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigTextGateway() }))
 	}
 	return errors.Join(errs...)
 }
@@ -158,10 +161,12 @@ func (t Texts) validate(c Config) error {
 func (w Webhook) validate() error {
 	var errs []error
 	if err := notify.CheckAddress(w.URL); err != nil {
-		errs = append(errs, fmt.Errorf("texts.webhook.url %q: %w", w.URL, err))
+		errs = append(errs, locale.RefuseFor(err, func(words *locale.Words, why string) string {
+			return words.Refused.ConfigTextWebhookURL(strconv.Quote(w.URL), why)
+		}))
 	}
 	if w.SecretFile == "" {
-		errs = append(errs, errors.New("texts.webhook.secret_file is missing"))
+		errs = append(errs, locale.Refuse(func(words *locale.Words) string { return words.Refused.ConfigTextSecret() }))
 	}
 	return errors.Join(errs...)
 }
@@ -170,21 +175,25 @@ func (k Kannel) validate(receipts bool) error {
 	var errs []error
 	plain := func(name, address string) {
 		if err := notify.CheckAddress(address); err != nil {
-			errs = append(errs, fmt.Errorf("texts.kannel.%s %q: %w", name, address, err))
+			errs = append(errs, locale.RefuseFor(err, func(w *locale.Words, why string) string {
+				return w.Refused.ConfigTextKannelURL(name, strconv.Quote(address), why)
+			}))
 		} else if strings.ContainsAny(address, "?%") {
-			errs = append(errs, fmt.Errorf("texts.kannel.%s %q: want no query and no %%", name, address))
+			errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigTextKannelPlain(name, strconv.Quote(address)) }))
 		}
 	}
 	plain("url", k.URL)
 	plain("receipt_url", k.ReceiptURL)
 	if k.ReceiptURL != "" && !strings.HasSuffix(k.ReceiptURL, ReceiptPath) {
-		errs = append(errs, fmt.Errorf("texts.kannel.receipt_url %q: the gateway door takes receipts at %s", k.ReceiptURL, ReceiptPath))
+		errs = append(errs, locale.Refuse(func(w *locale.Words) string {
+			return w.Refused.ConfigTextReceiptURL(strconv.Quote(k.ReceiptURL), ReceiptPath)
+		}))
 	}
 	if k.Username == "" || k.PasswordFile == "" {
-		errs = append(errs, errors.New("texts.kannel: username and password_file go together with the driver"))
+		errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigTextKannel() }))
 	}
 	if !receipts {
-		errs = append(errs, errors.New("gateway_door.listen is missing: texts.driver kannel needs it for receipts"))
+		errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigTextKannelGateway() }))
 	}
 	return errors.Join(errs...)
 }

@@ -12,13 +12,11 @@ import (
 )
 
 // The speakers beside the channels.
-var (
-	holderWho    = who{ZH: "持卡人", EN: "holder"}
-	deviceWho    = who{ZH: "手机", EN: "device"}
-	authorityWho = who{ZH: "六码", EN: "Liuma"}
-	providerWho  = who{ZH: "替身认证", EN: "stand-in"}
-	thiefWho     = who{ZH: "小偷", EN: "thief"}
-)
+func holderWho() who    { return who(both(words.WhoHolder)) }
+func deviceWho() who    { return who(both(words.WhoDevice)) }
+func authorityWho() who { return who(both(words.WhoAuthority)) }
+func providerWho() who  { return who(both(words.WhoProvider)) }
+func thiefWho() who     { return who(both(words.WhoThief)) }
 
 // channel is a channel's server together with the device of the holder who uses
 // it.
@@ -66,7 +64,7 @@ type cast struct {
 func (s *stage) choose() (cast, error) {
 	var found []*holder
 	for _, f := range s.people {
-		if len(f.Phone) != 11 || len(f.IDNumber) != 18 {
+		if len(f.Phone) != 11 || len(f.IDNumber) != 18 || inSampleRegion(f.Region) {
 			continue
 		}
 		h := &holder{facts: f, handles: map[*channel]string{}}
@@ -123,7 +121,7 @@ func (s *stage) apply(ctx context.Context, ch *channel, h *holder) (application,
 
 // enroll seals a PIN on the holder's device and asks for the card.
 func (ch *channel) enroll(ctx context.Context, h *holder, a application, digits string) (*client.Verification, error) {
-	const purpose = "申领电子社保卡"
+	purpose := purposeOf(words.PurposeEnroll)
 	d := client.DeviceRequest{
 		Channel: ch.id, Action: client.Enroll, Subject: h.subject(), BusinessNo: ch.businessNo(),
 		Purpose: purpose, Challenge: a.challenge,
@@ -140,7 +138,7 @@ func (ch *channel) enroll(ctx context.Context, h *holder, a application, digits 
 
 // link asks for the holder's card in this channel.
 func (ch *channel) link(ctx context.Context, h *holder, digits string) (*client.Verification, error) {
-	const purpose = "关联电子社保卡"
+	purpose := purposeOf(words.PurposeLink)
 	challenge, err := ch.client.Challenge(ctx)
 	if err != nil {
 		return nil, err
@@ -159,7 +157,7 @@ func (ch *channel) link(ctx context.Context, h *holder, digits string) (*client.
 }
 
 // verify asks whether a PIN is right.
-func (ch *channel) verify(ctx context.Context, h *holder, digits, purpose string) (*client.Verification, error) {
+func (ch *channel) verify(ctx context.Context, h *holder, digits string, purpose client.Purpose) (*client.Verification, error) {
 	challenge, err := ch.client.Challenge(ctx)
 	if err != nil {
 		return nil, err
@@ -179,7 +177,7 @@ func (ch *channel) verify(ctx context.Context, h *holder, digits, purpose string
 
 // change asks for a new PIN in place of the old.
 func (ch *channel) change(ctx context.Context, h *holder, old, fresh string) (*client.Verification, error) {
-	const purpose = "修改密码"
+	purpose := purposeOf(words.PurposeChange)
 	challenge, err := ch.client.Challenge(ctx)
 	if err != nil {
 		return nil, err

@@ -25,6 +25,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/server"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // AllPINs is how many PINs of six digits there are.
@@ -58,8 +59,9 @@ type Config struct {
 	// data directory is dir. They are shut before the system is closed.
 	Beside func(ctx context.Context, dir string, s *server.System) (shut func())
 
-	Out      io.Writer // transcript
-	Terminal bool      // Out is watched by a person: some words stand out
+	Out      io.Writer   // transcript
+	Lang     locale.Lang // that comes first, with the other one beside it; default: Chinese
+	Terminal bool        // Out is watched by a person: some words stand out
 	// Progress takes bars, or plain lines where ProgressTerminal is false.
 	Progress         io.Writer
 	ProgressTerminal bool
@@ -88,6 +90,9 @@ func (c *Config) fill() error {
 	if c.Candidates < 1 || c.Candidates > AllPINs || c.Guessing <= 0 {
 		return errors.New("demo: config: candidates or guessing time out of bounds")
 	}
+	if c.Lang == "" {
+		c.Lang = locale.Chinese
+	}
 	if c.Progress == nil {
 		c.Progress = io.Discard
 	}
@@ -114,18 +119,20 @@ type scene struct {
 
 func scenes() []scene {
 	return []scene{
-		{liuma.Text{ZH: "申领电子社保卡，设置第一个密码", EN: "Apply for the card, and set its first PIN"}, sceneEnroll},
-		{liuma.Text{ZH: "核验密码", EN: "Verify the PIN"}, sceneVerify},
-		{liuma.Text{ZH: "在第二个渠道关联：同一个密码", EN: "Link a second channel: one PIN everywhere"}, sceneLink},
-		{liuma.Text{ZH: "连续输错六次：锁定", EN: "Six wrong PINs: locked"}, sceneLock},
-		{liuma.Text{ZH: "修改密码（换一位持卡人：锁定的密码不能改）", EN: "Change the PIN (another holder: a locked PIN cannot be changed)"}, sceneChange},
-		{liuma.Text{ZH: "回执：离线核对，只兑付一次", EN: "The receipt: checked offline, redeemed once"}, sceneReceipt},
-		{liuma.Text{ZH: "数据库被偷了", EN: "The database is stolen"}, sceneTheft},
-		{liuma.Text{ZH: "王奶奶在官方页面申领，绑定手机", EN: "Granny Wang applies on the hosted page, and her phone is bound"}, sceneHosted},
-		{liuma.Text{ZH: "王奶奶忘了密码，自己找回来", EN: "She forgets her PIN, and gets it back"}, sceneForgot},
-		{liuma.Text{ZH: "小偷有她的手机卡，没有她的脸", EN: "A thief with her SIM card, but not her face"}, sceneSIM},
-		{liuma.Text{ZH: "骗子有她的人脸视频，没有她的手机", EN: "A fraudster with a video of her face, but not her phone"}, sceneFace},
-		{liuma.Text{ZH: "凭短信里的冻结码停用，再解冻", EN: "Frozen by the code in a text, and unfrozen"}, sceneFreeze},
+		{both(words.SceneEnroll), sceneEnroll},
+		{both(words.SceneVerify), sceneVerify},
+		{both(words.SceneLink), sceneLink},
+		{both(words.SceneLock), sceneLock},
+		{both(words.SceneChange), sceneChange},
+		{both(words.SceneReceipt), sceneReceipt},
+		{both(words.SceneTheft), sceneTheft},
+		{both(words.SceneHosted), sceneHosted},
+		{both(words.SceneForgot), sceneForgot},
+		{both(words.SceneSim), sceneSIM},
+		{both(words.SceneFace), sceneFace},
+		{both(words.SceneFreeze), sceneFreeze},
+		{both(words.SceneRegions), sceneRegions},
+		{both(words.SceneDesk), sceneDesk},
 	}
 }
 
@@ -135,12 +142,12 @@ func Run(ctx context.Context, c Config) (err error) {
 	if err := c.fill(); err != nil {
 		return err
 	}
-	p := &play{Script: newScript(c.Out, c.Terminal), c: c}
+	p := &play{Script: newScript(c.Out, c.Terminal, c.Lang), c: c}
 	p.Title()
 	if !c.Once {
-		p.Note(liuma.Text{ZH: "先演一遍，一分钟左右；最后给出一个网址，您自己来试。", EN: "First the play, about a minute; then the address of a page where you try it yourself."})
+		p.Note(both(words.PlayFirst))
 	}
-	p.Scene(liuma.Text{ZH: "搭台：数据目录、样例名册、服务", EN: "The stage: a data directory, a made-up registry, a server"})
+	p.Scene(both(words.SceneStage))
 	if p.stage, err = build(ctx, p); err != nil {
 		return fmt.Errorf("setting the stage: %w", err)
 	}
@@ -166,6 +173,13 @@ func Run(ctx context.Context, c Config) (err error) {
 		}
 	}
 	p.curtain()
+	if !c.Once {
+		if err := p.deskFacts(ctx); err != nil {
+			return fmt.Errorf("inviting to the desk: %w", err)
+		}
+		p.howToEnd()
+		p.whereToLook()
+	}
 	if p.Err() != nil || c.Once {
 		return p.Err()
 	}
@@ -175,37 +189,39 @@ func Run(ctx context.Context, c Config) (err error) {
 // curtain says where everything is.
 func (p *play) curtain() {
 	s := p.stage
-	p.Scene(liuma.Text{ZH: "全部步骤都如预期", EN: "Every step went as it should"})
+	p.Scene(both(words.SceneEnd))
 	if p.c.Once {
 		return
 	}
-	p.Fact(liuma.Text{ZH: "服务", EN: "API"}, s.world.API())
-	p.Fact(liuma.Text{ZH: "官方页面", EN: "issuer"}, s.world.Issuer())
-	p.Fact(liuma.Text{ZH: "替代认证", EN: "evidence"}, s.doors.EvidenceURL())
-	p.Fact(liuma.Text{ZH: "接口文档", EN: "OpenAPI 3.1"}, s.world.API()+"/openapi.json")
-	p.Fact(liuma.Text{ZH: "就绪", EN: "ready?"}, "curl "+s.world.API()+"/readyz")
-	p.Fact(liuma.Text{ZH: "数据目录", EN: "data"}, s.path("data"))
-	p.Fact(liuma.Text{ZH: "样例名册", EN: "people"}, s.path("people.csv"))
+	p.Fact(both(words.FactAPI), s.world.API())
+	p.Fact(both(words.FactIssuer), s.world.Issuer())
+	p.Fact(both(words.FactEvidence), s.doors.EvidenceURL())
+	p.Fact(both(words.FactOpenapi), s.world.API()+"/openapi.json")
+	p.Fact(both(words.FactReady), "curl "+s.world.API()+"/readyz")
+	p.Fact(both(words.FactData), s.path("data"))
+	p.Fact(both(words.FactPeople), s.path("people.csv"))
 	for _, ch := range []*channel{s.national, s.regional} {
-		p.Fact(liuma.Text{ZH: "渠道密钥", EN: "channel key"}, fmt.Sprintf("%s  (iss, sub: %s  kid: %s)", ch.keyFile, ch.id, ch.kid))
+		p.Fact(both(words.FactKey), fmt.Sprintf("%s  (iss, sub: %s  kid: %s)", ch.keyFile, ch.id, ch.kid))
 	}
-	p.Note(liuma.Text{
-		ZH: "调用方法：用渠道密钥签一个五分钟内有效的 ES256 JWT（typ 为 " + door.NativeType + "，aud 为 " + door.NativeAudience(s.world.Issuer()) + "），再 POST /v1/challenges；Go 程序可直接用 client 包。",
-		EN: "To call it, sign an ES256 JWT with a channel key (typ " + door.NativeType + ", aud " + door.NativeAudience(s.world.Issuer()) + ", at most five minutes), then POST /v1/challenges; Go programs use package client.",
-	})
-	p.Note(liuma.Text{
-		ZH: "接入自己的渠道：另开一个终端，照 docs/CHANNELS.md 登记到上面的数据目录，不用重启。",
-		EN: "A channel of your own: register it in that data directory from another terminal, as docs/CHANNELS.md says; nothing has to be restarted.",
-	})
+	p.Note(both(func(w words) string { return w.HowToCall(door.NativeType, door.NativeAudience(s.world.Issuer())) }))
+	p.Note(both(words.OwnChannel))
 	p.howToReach()
-	p.Note(liuma.Text{ZH: "按 Ctrl-C 结束。", EN: "Ctrl-C ends it."})
+}
+
+// howToEnd says how the demo ends.
+func (p *play) howToEnd() {
+	p.Note(both(words.CtrlC))
 	if p.c.Removed {
-		p.Note(liuma.Text{ZH: "结束时上面的目录会删除；要保留，请加 --keep。", EN: "The directory above is removed then; --keep leaves it."})
+		p.Note(both(words.Removed))
 	}
-	// Last, where one looks first.
+}
+
+// whereToLook says it last, where one looks first.
+func (p *play) whereToLook() {
+	s := p.stage
 	p.printf("\n")
-	p.Fact(liuma.Text{ZH: "用浏览器打开", EN: "open this"}, p.styled(bold, s.doors.Origin()))
-	p.Note(liuma.Text{ZH: "五步，五分钟：手机、短信，和各方看到了什么。", EN: "Five steps in five minutes: the phone, its texts, and what each party saw."})
+	p.Fact(both(words.FactOpen), p.styled(bold, s.doors.Origin()))
+	p.Note(both(words.FiveSteps))
 }
 
 // want is the error of a step whose result was not the expected one.

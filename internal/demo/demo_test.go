@@ -17,6 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/evidence/standin"
 	"github.com/liuma-pin/liuma/internal/server"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 func small(t *testing.T, out *bytes.Buffer) Config {
@@ -44,10 +45,11 @@ func TestPlay(t *testing.T) {
 		"【5】修改密码", "所有渠道同时生效",
 		"receipt_spent", "用途不符",
 		"【7】数据库被偷了", "tried 4,000 PINs with 3 stolen keys: 12,000 key pairs",
-		"none is the card's", "Argon2id", "keepers/ directory. With it the same 2000 PINs give",
+		"none is the card’s", "Argon2id", "keepers/ directory. With it the same 2000 PINs give",
 		"申领成功", "关联成功", "一分钟后", "密码已锁定", "密码找回来了", "太好猜", "旧密码", "锁定马上解除",
-		"到此为止", "直接提交新密码：不收", "他放弃了", "不用登录", "谁的密码也不收", "已解除冻结",
-		"【13】全部步骤都如预期",
+		"到此为止", "直接提交新密码：不收", "他放弃了", "不用登录", "谁的密码也不收", "已解冻",
+		"两个地区，两套规则", "输错 3 次即锁定", "输错 5 次即锁定", "停用 3 天", "停用 7 天",
+		"提议邀请赵敏", "停用赵敏", "【15】全部步骤都如预期",
 	} {
 		if !strings.Contains(text, line) {
 			t.Errorf("the transcript lacks %q", line)
@@ -80,11 +82,12 @@ func private(t *testing.T, dir string) {
 	}
 }
 
-// It goes on serving until the context ends, and then ends well.
+// It goes on serving until the context ends, and then ends well. No step hangs on the
+// language: this play is in English.
 func TestServesOn(t *testing.T) {
 	var out bytes.Buffer
 	c := small(t, &out)
-	c.Once = false
+	c.Once, c.Lang = false, locale.English
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	var beside []string
@@ -96,7 +99,7 @@ func TestServesOn(t *testing.T) {
 		look()
 		return look
 	}
-	watch := &watcher{w: &out, word: "Ctrl-C", seen: cancel}
+	watch := &watcher{w: &out, word: "open this", seen: cancel}
 	c.Out = watch
 	go func() { served <- Run(ctx, c) }()
 	select {
@@ -107,7 +110,7 @@ func TestServesOn(t *testing.T) {
 	case <-time.After(2 * time.Minute):
 		t.Fatal("still playing")
 	}
-	for _, want := range []string{"/openapi.json", "issuer", standin.EvidencePath, "docs/CHANNELS.md"} {
+	for _, want := range []string{"【15】Every step went as it should\n", "/openapi.json", "issuer", standin.EvidencePath, "docs/CHANNELS.md"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the end says nothing of %s", want)
 		}
@@ -139,7 +142,7 @@ func TestScenesNotice(t *testing.T) {
 	if err := c.fill(); err != nil {
 		t.Fatal(err)
 	}
-	p := &play{Script: newScript(&out, false), c: c}
+	p := &play{Script: newScript(&out, false, locale.Chinese), c: c}
 	var err error
 	if p.stage, err = build(t.Context(), p); err != nil {
 		t.Fatal(err)
@@ -271,16 +274,40 @@ func TestColumns(t *testing.T) {
 			t.Errorf("%q takes %d cells, want %d", s, cells(s), n)
 		}
 	}
-	if grouped(1000000) != "1,000,000" || grouped(999) != "999" || tries(1) != "1 try" {
+	if grouped(1000000) != "1,000,000" || grouped(999) != "999" {
 		t.Error("numbers")
 	}
 }
 
 func TestStandsOutForPeopleOnly(t *testing.T) {
 	var out bytes.Buffer
-	s := newScript(&out, true)
+	s := newScript(&out, true, locale.Chinese)
 	s.Title()
 	if !strings.Contains(out.String(), bold) {
 		t.Error("nothing stands out")
+	}
+}
+
+// TestLanguageThatWasAskedFor comes first, in every kind of line, and the other
+// beneath or beside it.
+func TestLanguageThatWasAskedFor(t *testing.T) {
+	for lang, want := range map[locale.Lang][]string{
+		locale.Chinese: {"六码 Liuma · 电子社保卡密码服务演示\nLiuma · a demo", "都是编的。 People, numbers", "【0】核验密码\n     Verify the PIN\n",
+			"小偷 → 六码              带走", "\n  thief → Liuma            takes", "  · 按 Ctrl-C 结束。\n    Ctrl-C ends it.\n", "  数据目录 data            /d\n"},
+		locale.English: {"Liuma · a demo of the PIN service for electronic social-security cards\n六码 Liuma", "are made up. 人物", "【0】Verify the PIN\n     核验密码\n",
+			"  thief → Liuma            takes", "\n  小偷 → 六码              带走", "  · Ctrl-C ends it.\n    按 Ctrl-C 结束。\n", "  data 数据目录            /d\n"},
+	} {
+		var out bytes.Buffer
+		s := newScript(&out, false, lang)
+		s.Title()
+		s.Scene(both(words.SceneVerify))
+		s.Say(thiefWho(), authorityWho(), both(words.Steals))
+		s.Note(both(words.CtrlC))
+		s.Fact(both(words.FactData), "/d")
+		for _, line := range want {
+			if !strings.Contains(out.String(), line) {
+				t.Errorf("%s lacks %q:\n%s", lang, line, out.String())
+			}
+		}
 	}
 }

@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 
-	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/notify"
 )
 
@@ -25,7 +24,7 @@ func sceneFreeze(ctx context.Context, p *play) error {
 	if err := g.press(ctx, "freeze", "code", code); err != nil {
 		return err
 	}
-	p.Say(grannyWho(), pageWho(), liuma.Text{ZH: "看到陌生的验证码短信，在官方页面输入冻结码 " + code + "，不用登录", EN: "codes that she did not ask for: she types the freeze code " + code + " on the official page, without a log-in"})
+	p.Say(grannyWho(), pageWho(), both(func(w words) string { return w.GrannyFreezes(code) }))
 	if _, err := p.text(ctx, notify.CardFrozen); err != nil {
 		return err
 	}
@@ -34,7 +33,7 @@ func sceneFreeze(ctx context.Context, p *play) error {
 		if err != nil {
 			return err
 		}
-		if err := g.reads(saysFrozen); err != nil {
+		if err := g.shows(standsFrozen); err != nil {
 			return err
 		}
 		if err := g.start(ctx, "verify"); err != nil {
@@ -46,11 +45,11 @@ func sceneFreeze(ctx context.Context, p *play) error {
 		if err := g.back(ctx); err != nil {
 			return err
 		}
-		if err := g.reads(saysFrozen); err != nil {
+		if err := g.shows(cameFrozen); err != nil {
 			return err
 		}
 	}
-	p.Say(pageWho(), grannyWho(), liuma.Text{ZH: "两个渠道都已冻结：还没输密码就说明，谁的密码也不收", EN: "frozen in both channels: it says so before the pad, and takes nobody's PIN"})
+	p.Say(pageWho(), grannyWho(), both(words.FrozenEverywhere))
 	return unfreeze(ctx, p)
 }
 
@@ -79,10 +78,10 @@ func unfreeze(ctx context.Context, p *play) error {
 	if err := g.back(ctx); err != nil {
 		return err
 	}
-	if err := g.reads(saysThawed); err != nil {
+	if err := g.shows(cameDone); err != nil {
 		return err
 	}
-	p.Say(grannyWho(), pageWho(), liuma.Text{ZH: "验证码和密码，两样都要：" + saysThawed, EN: "a code and the PIN, both: unfrozen"})
+	p.Say(grannyWho(), pageWho(), both(words.GrannyUnfreezes))
 	if _, err := p.text(ctx, notify.CardUnfrozen); err != nil {
 		return err
 	}

@@ -20,7 +20,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/demo/window"
 )
@@ -277,7 +276,7 @@ func (s *stage) keepCertificate(conf *config.Config) error {
 func (p *play) howToReach() {
 	s := p.stage
 	if s.lan == nil {
-		p.Note(liuma.Text{ZH: "想用自己的手机试：加上 --lan 重新运行。", EN: "To use a phone of your own, run it again with --lan."})
+		p.Note(both(words.UseLan))
 		return
 	}
 	if code, err := window.NewQR(s.doors.Origin()); err == nil { // without it there is still the address
@@ -287,16 +286,7 @@ func (p *play) howToReach() {
 		}
 		p.printf("\n")
 	}
-	p.Note(liuma.Text{
-		ZH: "手机连同一个网络，用相机扫上面的码。手机会提示证书不受信任：点“高级”，再点“继续访问”；窗口、两个小程序、官方页面各提示一次。",
-		EN: "With the phone on the same network, scan this. It warns of the certificate: “Advanced”, then “Proceed”; once each for window, both apps and official page.",
-	})
-	p.Note(liuma.Text{
-		ZH: "不想看到提示：在手机上安装 " + s.path(certificateCAFile) + "（窗口里也能下载），用完删掉。它只认 " + s.lan.host + "，签它的密钥已经丢弃。",
-		EN: "Or install that file on the phone (the window offers it too), and remove it afterwards. It is good for " + s.lan.host + " alone, and the key that signed it is gone.",
-	})
-	p.Note(liuma.Text{
-		ZH: "同一网络里的人都能打开这个窗口，看到短信：只用于演示。防火墙要放行这四个端口。",
-		EN: "Everybody on this network can open the window and read its texts: for demos only. A firewall must let the four ports through.",
-	})
+	p.Note(both(words.Scan))
+	p.Note(both(func(w words) string { return w.InstallCa(s.path(certificateCAFile), s.lan.host) }))
+	p.Note(both(words.LanIsOpen))
 }

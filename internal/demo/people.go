@@ -2,9 +2,11 @@ package demo
 
 import (
 	"context"
+	_ "embed" // people.json
+	"encoding/json"
+	"fmt"
 	"time"
 
-	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/examples/channel/miniapp"
 	"github.com/liuma-pin/liuma/internal/demo/window"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -14,16 +16,19 @@ import (
 // of the demo window's people.
 const storyCard = 90500000
 
+// people is read only; the compiler fills it.
+//
+//go:embed people.json
+var people []byte
+
 // storyPeople are the people of the story at the hosted door. They are not the
 // people of the demo window, whose cards its visitors enrol themselves. The
-// thief shows a video of the holder's face.
-func storyPeople() []miniapp.Person {
-	granny := miniapp.Person{Key: "wang", Known: "王奶奶", KnownEN: "Granny Wang", About: "70 岁", AboutEN: "70",
-		Name: "王秀珍", IDNumber: "330502195608210647", Phone: "13857219923"}
-	thief, video := granny, granny
-	thief.Key, thief.Known, thief.KnownEN, thief.Account, thief.IDNumber = "thief", "小偷", "The thief", "wang", "330109199004054410"
-	video.Key, video.Known, video.KnownEN, video.Account = "video", "骗子", "The fraudster", "wang"
-	return []miniapp.Person{granny, thief, video}
+// fraudster, "video", shows a video of the holder's face.
+func storyPeople() (all []miniapp.Person, err error) {
+	if err := json.Unmarshal(people, &all); err != nil {
+		return nil, fmt.Errorf("demo: people.json: %w", err)
+	}
+	return all, nil
 }
 
 // theatre is the sample channels of the story.
@@ -36,10 +41,13 @@ type theatre struct {
 // openTheatre opens two sample channels at the hosted door, for the story on
 // the terminal, with its own people.
 func (s *stage) openTheatre(ctx context.Context, p *play) error {
-	people := storyPeople()
+	people, err := storyPeople()
+	if err != nil {
+		return err
+	}
 	cast := []window.Cast{
-		{ID: "zj-story", Theme: "jade", Mark: "浙", Region: "33", Name: liuma.Text{ZH: "浙里社保（演示）", EN: "Zhejiang HRSS (demo)"}},
-		{ID: "gov-story", Theme: "azure", Mark: "国", Name: liuma.Text{ZH: "国家平台小程序（演示）", EN: "National mini-program (demo)"}},
+		{ID: "zj-story", Theme: "jade", Mark: p.mark(words.MarkZhejiang), Region: "33", Name: both(words.StoryZhejiang)},
+		{ID: "gov-story", Theme: "azure", Mark: p.mark(words.MarkNational), Name: both(words.StoryNational)},
 	}
 	// These channels have a hub of their own, so that the story's events do not
 	// appear in the demo window.
@@ -63,5 +71,5 @@ func (s *stage) openTheatre(ctx context.Context, p *play) error {
 // to a number.
 func (p *play) later() {
 	p.stage.clock.Advance(time.Minute + time.Second)
-	p.Note(liuma.Text{ZH: "一分钟后（同一个号码一分钟只发一条验证码；演示把钟拨快，不用等）", EN: "A minute later: a number gets one code a minute. The demo sets its clock forward."})
+	p.Note(both(words.MinuteLater))
 }

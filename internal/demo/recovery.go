@@ -8,37 +8,44 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // Who speaks at the hosted door.
-func grannyWho() who { return who{ZH: "王奶奶", EN: "Granny"} }
-func textWho() who   { return who{ZH: "她的手机", EN: "her phone"} }
-func pageWho() who   { return who{ZH: "官方页面", EN: "page"} }
-func appWho() who    { return who{ZH: "浙里社保", EN: "app"} }
-func fraudWho() who  { return who{ZH: "骗子", EN: "fraudster"} }
+func grannyWho() who { return who(both(words.WhoGranny)) }
+func textWho() who   { return who(both(words.WhoHerPhone)) }
+func pageWho() who   { return who(both(words.WhoPage)) }
+func appWho() who    { return who(both(words.WhoApp)) }
+func fraudWho() who  { return who(both(words.WhoFraud)) }
 
-// Words of the sample channel's pages, by which the play knows that a step
-// came out as it should.
+// What the sample channel's pages say came of an act, for programs: in attributes,
+// which no change of a sentence changes.
 const (
-	saysEnrolled = "申领成功"
-	saysLinked   = "关联成功"
-	saysYears    = "养老保险"
-	saysLocked   = "密码已锁定"
-	saysReset    = "密码找回来了"
-	saysNotHer   = "镜头前不是本人"
-	saysFrozen   = "已冻结"
-	saysThawed   = "已解除冻结"
-	saysLeft     = "您取消了办理"
-	saysCall     = "接听语音电话"
+	cameDone       = `data-result="done"`
+	cameLocked     = `data-result="locked"`
+	cameFrozen     = `data-result="frozen"`
+	cameNotHer     = `data-result="face_mismatch"`
+	cameLeft       = `data-result="left_by_holder"`
+	standsFrozen   = `data-standing="frozen"`
+	showsInsurance = `data-insurance="pension"`
 )
 
 // text waits for a message and prints it as the phone shows it.
 func (p *play) text(ctx context.Context, template notify.Template) (notify.Received, error) {
 	r, err := p.stage.theatre.letters.next(ctx, template)
 	if err == nil {
-		p.Do(textWho(), liuma.Text{ZH: "收到短信：" + r.Body, EN: "a text arrives: " + subjectOf(template)})
+		p.Do(textWho(), both(func(w words) string { return w.TextArrives(wordsOfText(w, r)) }))
 	}
 	return r, err
+}
+
+// wordsOfText are what the phone shows or reads out, which is Chinese, and for
+// others what it is about.
+func wordsOfText(w words, r notify.Received) string {
+	if w.Lang() == locale.Chinese {
+		return r.Body
+	}
+	return locale.In(w.Lang()).Word("notice", string(r.Template))
 }
 
 // giveCode asks for a one-time code, reads it from the phone and types it.
@@ -64,7 +71,7 @@ func (p *play) hearCode(ctx context.Context, g *guest, template notify.Template)
 		return err
 	}
 	g.page = page
-	p.Say(grannyWho(), pageWho(), liuma.Text{ZH: "短信字太小，看不清：“" + saysCall + "”", EN: "cannot read the small print of a text, and asks for a call"})
+	p.Say(grannyWho(), pageWho(), both(words.CannotRead))
 	if err := g.press(ctx, "send-code", "way", string(liuma.ByVoice)); err != nil {
 		return err
 	}
@@ -75,7 +82,7 @@ func (p *play) hearCode(ctx context.Context, g *guest, template notify.Template)
 	if r.Way != liuma.ByVoice {
 		return want("a call", "a text "+string(r.Template))
 	}
-	p.Do(textWho(), liuma.Text{ZH: "响了，里面念：" + r.Body, EN: "it rings, and reads out " + subjectOf(template) + ", twice"})
+	p.Do(textWho(), both(func(w words) string { return w.PhoneRings(wordsOfText(w, r)) }))
 	return g.press(ctx, "code", "code", r.Params["code"])
 }
 
@@ -115,7 +122,7 @@ func (p *play) opens(ctx context.Context, app, digits string) error {
 	if err := g.back(ctx); err != nil {
 		return err
 	}
-	return g.reads(saysYears)
+	return g.shows(showsInsurance)
 }
 
 func (p *play) granny(ctx context.Context, app string) (*guest, error) {
@@ -133,10 +140,7 @@ func (p *play) guest(ctx context.Context, app, person string) (*guest, error) {
 // sceneHosted enrols her in one sample channel and links the other.
 func sceneHosted(ctx context.Context, p *play) error {
 	t := p.stage.theatre
-	p.Note(liuma.Text{
-		ZH: "从这里起，她在小程序里办事，密码只在官方页面输入；下面每一步都真的经过页面和短信。",
-		EN: "From here on she acts in a mini-program, and types PINs on the hosted page only. Every step goes through pages and texts.",
-	})
+	p.Note(both(words.Hosted))
 	g, err := p.granny(ctx, t.province)
 	if err != nil {
 		return err
@@ -147,7 +151,7 @@ func sceneHosted(ctx context.Context, p *play) error {
 	if err := g.press(ctx, "evidence"); err != nil {
 		return err
 	}
-	p.Say(grannyWho(), appWho(), liuma.Text{ZH: "申领；看一下镜头（替身认证）", EN: "applies, and looks into the camera (a stand-in)"})
+	p.Say(grannyWho(), appWho(), both(words.GrannyApplies))
 	if err := g.begin(ctx); err != nil {
 		return err
 	}
@@ -157,7 +161,7 @@ func sceneHosted(ctx context.Context, p *play) error {
 	if err := p.giveCode(ctx, g, notify.CodeBind); err != nil {
 		return err
 	}
-	p.Note(liuma.Text{ZH: "验证码只发到社保名册里登记的号码，不听渠道的。", EN: "The code goes to the number in the registry, whatever the channel says."})
+	p.Note(both(words.CodeToRegistered))
 	if err := g.pad("new"); err != nil {
 		return err
 	}
@@ -167,10 +171,10 @@ func sceneHosted(ctx context.Context, p *play) error {
 	if err := g.back(ctx); err != nil {
 		return err
 	}
-	if err := g.reads(saysEnrolled); err != nil {
+	if err := g.shows(cameDone); err != nil {
 		return err
 	}
-	p.Say(grannyWho(), pageWho(), liuma.Text{ZH: "验证码，再设密码 " + t.granny.pin + "：" + saysEnrolled, EN: "types the code, then the PIN " + t.granny.pin + ": enrolled"})
+	p.Say(grannyWho(), pageWho(), both(func(w words) string { return w.GrannyEnrolled(t.granny.pin) }))
 	if _, err := p.text(ctx, notify.PINSet); err != nil {
 		return err
 	}
@@ -195,10 +199,10 @@ func linkNation(ctx context.Context, p *play) error {
 	if err := g.back(ctx); err != nil {
 		return err
 	}
-	if err := g.reads(saysLinked); err != nil {
+	if err := g.shows(cameDone); err != nil {
 		return err
 	}
-	p.Say(grannyWho(), pageWho(), liuma.Text{ZH: "在国家平台关联，同一个密码：" + saysLinked, EN: "links the national platform with the same PIN"})
+	p.Say(grannyWho(), pageWho(), both(words.GrannyLinks))
 	_, err = p.text(ctx, notify.ChannelLinked)
 	return err
 }
@@ -223,10 +227,10 @@ func sceneForgot(ctx context.Context, p *play) error {
 	if err := g.back(ctx); err != nil {
 		return err
 	}
-	if err := g.reads(saysLocked); err != nil {
+	if err := g.shows(cameLocked); err != nil {
 		return err
 	}
-	p.Say(grannyWho(), pageWho(), liuma.Text{ZH: "想不起来，连错六次：" + saysLocked, EN: "cannot remember, six wrong ones: locked"})
+	p.Say(grannyWho(), pageWho(), both(words.GrannyLocked))
 	if _, err := p.text(ctx, notify.PINLocked); err != nil {
 		return err
 	}
@@ -255,7 +259,7 @@ func resetPIN(ctx context.Context, p *play, g *guest) error {
 	if g.page.Pad() != "" {
 		return want("no pad before the face was checked", g.page.Title())
 	}
-	p.Say(grannyWho(), pageWho(), liuma.Text{ZH: "点“忘记密码”，填回验证码；光有验证码还不行，去看镜头", EN: "“forgot”, and types the code; a code is not enough, so she looks into the camera"})
+	p.Say(grannyWho(), pageWho(), both(words.GrannyForgot))
 	if err := p.looks(ctx, g); err != nil {
 		return err
 	}
@@ -268,17 +272,17 @@ func resetPIN(ctx context.Context, p *play, g *guest) error {
 	if err := g.pad("new"); err != nil {
 		return fmt.Errorf("after a weak PIN: %w", err)
 	}
-	p.Say(pageWho(), grannyWho(), liuma.Text{ZH: "想用生日 " + t.granny.birthday() + "：不收，太好猜", EN: "her birthday is refused: too easy to guess"})
+	p.Say(pageWho(), grannyWho(), both(func(w words) string { return w.BirthdayRefused(t.granny.birthday()) }))
 	if err := g.types(ctx, t.granny.pin); err != nil {
 		return err
 	}
 	if err := g.back(ctx); err != nil {
 		return err
 	}
-	if err := g.reads(saysReset); err != nil {
+	if err := g.shows(cameDone); err != nil {
 		return err
 	}
-	p.Say(grannyWho(), pageWho(), liuma.Text{ZH: "新密码 " + t.granny.pin + "，输两遍：" + saysReset, EN: "the new PIN " + t.granny.pin + ", typed twice: set"})
+	p.Say(grannyWho(), pageWho(), both(func(w words) string { return w.GrannyReset(t.granny.pin) }))
 	return nil
 }
 
@@ -299,13 +303,13 @@ func (p *play) afterReset(ctx context.Context, old string) error {
 	if err := g.pad("current"); err != nil {
 		return fmt.Errorf("the old PIN: %w", err)
 	}
-	p.Say(pageWho(), grannyWho(), liuma.Text{ZH: "旧密码 " + old + "：不对", EN: "the old PIN " + old + " is wrong"})
+	p.Say(pageWho(), grannyWho(), both(func(w words) string { return w.GrannyOldPIN(old) }))
 	for _, app := range []string{t.province, t.nation} {
 		if err := p.opens(ctx, app, t.granny.pin); err != nil {
 			return fmt.Errorf("the new PIN in %s: %w", app, err)
 		}
 	}
-	p.Say(pageWho(), grannyWho(), liuma.Text{ZH: "新密码在两个渠道都通过：锁定马上解除，不用等 24 小时", EN: "the new one opens both channels: the lock ended at once, not after 24 hours"})
+	p.Say(pageWho(), grannyWho(), both(words.GrannyNewPIN))
 	return nil
 }
 
@@ -326,7 +330,7 @@ func sceneSIM(ctx context.Context, p *play) error {
 	if err := p.giveCode(ctx, g, notify.CodeReset); err != nil {
 		return err
 	}
-	p.Say(thiefWho, pageWho(), liuma.Text{ZH: "用她的卡收到验证码，填对了", EN: "reads the code with her SIM card, and types it"})
+	p.Say(thiefWho(), pageWho(), both(words.ThiefHasCode))
 	// With a browser's developer tools one can post an envelope before the page
 	// shows a pad.
 	skipped, err := g.browser.Post(ctx, g.ceremony()+"/pin", url.Values{"try": {"1"}, "new_pin": {"{}"}})
@@ -336,14 +340,14 @@ func sceneSIM(ctx context.Context, p *play) error {
 	if skipped.Pad() != "" || skipped.Status() == 0 {
 		return want("no pad for a thief", skipped.Title())
 	}
-	p.Say(thiefWho, pageWho(), liuma.Text{ZH: "想跳过看镜头，直接提交新密码：不收", EN: "tries to skip the camera and posts a PIN: not taken"})
+	p.Say(thiefWho(), pageWho(), both(words.ThiefSkips))
 	if err := p.looks(ctx, g); err != nil {
 		return err
 	}
-	if err := g.reads(saysNotHer); err != nil {
+	if err := g.shows(cameNotHer); err != nil {
 		return err
 	}
-	p.Say(providerWho, thiefWho, liuma.Text{ZH: saysNotHer + "。到此为止", EN: "this is somebody else. That is the end of it"})
+	p.Say(providerWho(), thiefWho(), both(words.ThiefIsNotHer))
 	return p.opens(ctx, t.nation, t.granny.pin)
 }
 
@@ -377,7 +381,7 @@ func sceneFace(ctx context.Context, p *play) error {
 	if g.page.Has("return") {
 		return want("no way on to the camera without a code", g.page.Title())
 	}
-	p.Say(pageWho(), fraudWho(), liuma.Text{ZH: "先要绑定手机上的验证码：他没有；有脸也用不上", EN: "the code to her phone comes first: he has none, and no use for the face"})
+	p.Say(pageWho(), fraudWho(), both(words.FraudNeedsCode))
 	p.later()
 	if err := g.press(ctx, "send-code"); err != nil {
 		return err
@@ -396,14 +400,14 @@ func sceneFace(ctx context.Context, p *play) error {
 	if g.page.Has("return") || g.page.Pad() != "" || !g.page.Has("code") {
 		return want("a guessed code refused", g.page.Title())
 	}
-	p.Say(fraudWho(), pageWho(), liuma.Text{ZH: "瞎猜 " + guess + "：不对；一天一共只有五次，他放弃了", EN: "guesses " + guess + ": wrong, and five a day are all there are. He gives up"})
+	p.Say(fraudWho(), pageWho(), both(func(w words) string { return w.FraudGuesses(guess) }))
 	if err := g.press(ctx, "leave"); err != nil {
 		return err
 	}
 	if err := g.back(ctx); err != nil {
 		return err
 	}
-	if err := g.reads(saysLeft); err != nil {
+	if err := g.shows(cameLeft); err != nil {
 		return err
 	}
 	return p.opens(ctx, t.province, t.granny.pin)

@@ -3,7 +3,6 @@ package demo
 import (
 	"context"
 
-	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/demo/window"
 )
 
@@ -11,9 +10,9 @@ import (
 // people to act as, their messages, and the events that each side saw. It
 // serves until the stage closes.
 func (s *stage) show(ctx context.Context, p *play) error {
-	parts := window.Parts{World: s.world, Hub: s.hub, Pass: true, Base: s.transport, Logger: p.c.Logger, Channels: []window.Cast{
-		{ID: "zj-mini", Theme: "jade", Mark: "浙", Region: "33", Name: liuma.Text{ZH: "浙里社保（虚构）", EN: "Zhejiang (invented)"}},
-		{ID: "gov-mini", Theme: "azure", Mark: "国", Name: liuma.Text{ZH: "国家社保平台（虚构）", EN: "National (invented)"}},
+	parts := window.Parts{World: s.world, Hub: s.hub, Pass: true, Lang: p.c.Lang, Base: s.transport, Logger: p.c.Logger, Channels: []window.Cast{
+		{ID: "zj-mini", Theme: "jade", Mark: p.mark(words.MarkZhejiang), Region: "33", Name: both(words.WindowZhejiang)},
+		{ID: "gov-mini", Theme: "azure", Mark: p.mark(words.MarkNational), Name: both(words.WindowNational)},
 	}}
 	if s.lan != nil {
 		parts.CA = s.lan.ca

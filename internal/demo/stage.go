@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -35,7 +36,8 @@ type stage struct {
 	national *channel
 	regional *channel
 	theatre  *theatre
-	lan      *lan // nil on loopback
+	desk     *desk // the staff console
+	lan      *lan  // nil on loopback
 	// transport sends requests to the authority and the channels.
 	transport http.RoundTripper
 	hub       *window.Hub    // watches the system for the demo window; nil without one
@@ -70,6 +72,9 @@ func build(ctx context.Context, p *play) (_ *stage, err error) {
 	if err := s.world.Serve(); err != nil {
 		return nil, err
 	}
+	if s.desk, err = s.openDesk(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.openTheatre(ctx, p); err != nil {
 		return nil, err
 	}
@@ -78,11 +83,8 @@ func build(ctx context.Context, p *play) (_ *stage, err error) {
 		shut := p.c.Beside(beside, s.path("data"), s.world.System)
 		s.shut = func() { stop(); shut() }
 	}
-	p.Fact(liuma.Text{ZH: "服务地址", EN: "door"}, s.world.API())
-	p.Note(liuma.Text{
-		ZH: "单进程形态：保管方（keeper）也在本进程里，密钥和计数放在自己的目录 keepers/k1。",
-		EN: "One-process shape: the keeper runs inside, with its share key and ledger in a directory of its own, keepers/k1.",
-	})
+	p.Fact(both(words.FactDoor), s.world.API())
+	p.Note(both(words.OneProcess))
 	return s, nil
 }
 
@@ -93,11 +95,20 @@ func (s *stage) open(ctx context.Context, p *play) error {
 	if err != nil {
 		return err
 	}
+	console, err := world.Loopback()
+	if err != nil {
+		return errors.Join(err, native.Close(), hosted.Close())
+	}
+	layers, err := s.writePolicy()
+	if err != nil {
+		return err
+	}
 	c := world.Config{
-		Dir: s.path("data"), Clock: s.clock, Native: native, Hosted: hosted, Phones: true,
+		Dir: s.path("data"), Clock: s.clock, Native: native, Hosted: hosted, Console: console, Phones: true,
 		Server: server.Options{Logger: p.c.Logger},
 		Configure: func(conf *config.Config) error {
 			conf.Issuer = s.scheme() + "://" + conf.Hosted.Listen
+			conf.Policy = layers
 			return s.keepCertificate(conf)
 		},
 	}
@@ -111,7 +122,7 @@ func (s *stage) open(ctx context.Context, p *play) error {
 	if s.hub != nil {
 		s.world.System.Hosted.Handler = s.hub.Door(s.world.System.Hosted.Handler)
 	}
-	p.Fact(liuma.Text{ZH: "数据目录", EN: "data"}, s.path("data"))
+	p.Fact(both(words.FactData), s.path("data"))
 	return nil
 }
 
@@ -143,7 +154,7 @@ func (s *stage) importPeople(ctx context.Context, p *play) error {
 	if err := writePrivate(s.path("people.csv"), people); err != nil {
 		return err
 	}
-	bar := progress.Bytes(p.c.Progress, "导入名册 import", int64(len(people)), p.c.ProgressTerminal)
+	bar := progress.Bytes(p.c.Progress, p.label(both(words.Importing)), int64(len(people)), p.c.ProgressTerminal)
 	start := time.Now()
 	kept, err := s.world.Import(ctx, bytes.NewReader(people), bar.Set)
 	bar.Done()
@@ -153,8 +164,8 @@ func (s *stage) importPeople(ctx context.Context, p *play) error {
 	if kept != int64(p.c.People) {
 		return want(fmt.Sprintf("%d people kept", p.c.People), kept)
 	}
-	p.Fact(liuma.Text{ZH: "样例名册", EN: "people"}, fmt.Sprintf("%d 人，%.1f 秒导入 (imported in %.1f s; sealed, found by blind index only)",
-		kept, time.Since(start).Seconds(), time.Since(start).Seconds()))
+	took := fmt.Sprintf("%.1f", time.Since(start).Seconds())
+	p.row(both(words.FactPeople), both(func(w words) string { return w.Imported(strconv.FormatInt(kept, 10), took) }))
 	return nil
 }
 
@@ -164,14 +175,14 @@ func (s *stage) register(ctx context.Context) (err error) {
 		return err
 	}
 	national := world.NationalChannel("gov-app")
-	national.Name = liuma.Text{ZH: "国家平台（演示）", EN: "National platform (demo)"}
-	if s.national, err = s.newChannel(ctx, national, who{ZH: "国家平台", EN: "platform"}); err != nil {
+	national.Name = both(words.ChannelNational)
+	if s.national, err = s.newChannel(ctx, national, who(both(words.WhoPlatform))); err != nil {
 		return err
 	}
 	s.regional, err = s.newChannel(ctx, store.Client{
-		ID: "zj-app", Kind: store.ClientChannel, Name: liuma.Text{ZH: "浙江人社（演示）", EN: "Zhejiang app (demo)"},
+		ID: "zj-app", Kind: store.ClientChannel, Name: both(words.ChannelZhejiang),
 		Regions: []liuma.Region{"33"}, Actions: []liuma.Action{liuma.ActionLink, liuma.ActionVerify},
-	}, who{ZH: "浙江 App", EN: "Zhejiang"})
+	}, who(both(words.WhoZhejiang)))
 	return err
 }
 

@@ -9,9 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"time"
 
-	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/progress"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/split"
@@ -36,18 +36,11 @@ func sceneTheft(ctx context.Context, p *play) error {
 	if err != nil {
 		return err
 	}
-	p.Say(thiefWho, authorityWho, liuma.Text{
-		ZH: "带走 liuma.db 的备份和 vault.key，只差 keepers/ 目录",
-		EN: "takes a backup of liuma.db and vault.key: everything but the keepers/ directory",
-	})
-	p.Note(liuma.Text{
-		ZH: fmt.Sprintf("读得到：%s 人的姓名、证件号、手机号（例如 %s %s %s），和每张卡的验证公钥。", grouped(l.people), l.facts.MaskedName(), l.facts.MaskedIDNumber(), l.facts.MaskedPhone()),
-		EN: fmt.Sprintf("He reads the personal data of %s people, and each card's verifier. That is bad enough.", grouped(l.people)),
-	})
-	p.Note(liuma.Text{
-		ZH: "读不到密码：验证公钥由 y 推出，y = OPRF(密码, 保管方的密钥)，而那把密钥不在这里。",
-		EN: "He does not read PINs: the verifier comes from y = OPRF(PIN, the keepers' key), and that key is not in the loot.",
-	})
+	p.Say(thiefWho(), authorityWho(), both(words.Steals))
+	p.Note(both(func(w words) string {
+		return w.ThiefReads(grouped(l.people), l.facts.MaskedName(), l.facts.MaskedIDNumber(), l.facts.MaskedPhone())
+	}))
+	p.Note(both(words.ThiefReadsNoPIN))
 	if err := p.sweepLoot(ctx, l); err != nil {
 		return err
 	}
@@ -59,7 +52,7 @@ func sceneTheft(ctx context.Context, p *play) error {
 func (p *play) sweepLoot(ctx context.Context, l loot) error {
 	h := p.cast.second
 	s := newSweep(l, h.pin, p.c.Candidates)
-	bar := progress.Count(p.c.Progress, "逐个尝试密码 trying every PIN", int64(p.c.Candidates), p.c.ProgressTerminal)
+	bar := progress.Count(p.c.Progress, p.label(both(words.Sweeping)), int64(p.c.Candidates), p.c.ProgressTerminal)
 	guessing := newArgonGuess(h.pin, p.c.Guessing)
 	start := time.Now()
 	err := s.run(ctx, guessing, bar)
@@ -75,14 +68,10 @@ func (p *play) sweepLoot(ctx context.Context, l loot) error {
 		return errors.New("the sweep missed its control, so its finding nothing proves nothing")
 	}
 	tried, pairs := grouped(s.tried.Load()), grouped(s.tried.Load()*int64(len(l.keys)))
-	p.Do(thiefWho, liuma.Text{
-		ZH: fmt.Sprintf("试了 %s 个密码 × %d 把偷来的密钥 = %s 个密钥对，%.0f 秒：一个也对不上", tried, len(l.keys), pairs, took.Seconds()),
-		EN: fmt.Sprintf("tried %s PINs with %d stolen keys: %s key pairs in %.0f s, and none is the card's", tried, len(l.keys), pairs, took.Seconds()),
-	})
-	p.Note(liuma.Text{
-		ZH: "对照：同一次尝试里，假如密码是用 vault.key 里的密钥加盐保存的（常见做法），已经猜中 " + h.pin + "。",
-		EN: "Control: in the same sweep, the PIN as it would be had it been kept under the vault's key (a pepper) was found: " + h.pin + ".",
-	})
+	p.Do(thiefWho(), both(func(w words) string {
+		return w.Swept(tried, strconv.Itoa(len(l.keys)), pairs, fmt.Sprintf("%.0f", took.Seconds()))
+	}))
+	p.Note(both(func(w words) string { return w.Control(h.pin) }))
 	if err := p.trueFunction(ctx, l); err != nil {
 		return err
 	}
@@ -106,24 +95,21 @@ func (p *play) trueFunction(ctx context.Context, l loot) error {
 			return want("no PIN found with a stolen key as the share key", hit)
 		}
 	}
-	p.Do(thiefWho, liuma.Text{
-		ZH: fmt.Sprintf("再用完整算法，把偷来的密钥当作保管方的密钥，抽 %d 个密码（含正确的）试：也没有", sampled),
-		EN: fmt.Sprintf("and %d PINs, the right one among them, through the whole function with each stolen key as the share key: nothing", sampled),
-	})
+	p.Do(thiefWho(), both(func(w words) string { return w.WholeFunction(strconv.Itoa(sampled)) }))
 	return nil
 }
 
 func (p *play) argonResult(g *argonGuess) {
 	cores := runtime.GOMAXPROCS(0)
 	whole := time.Duration(float64(AllPINs) / g.rate() / float64(cores) * float64(time.Second))
-	result := liuma.Text{
-		ZH: fmt.Sprintf("同一个密码若存成 Argon2id（19 MiB，t=2）：%d 次 / %.1f 秒，每核每秒 %.0f 次；%s 个全部试完，本机 %d 核约 %.1f 小时，必中", g.tried, g.took.Seconds(), g.rate(), grouped(AllPINs), cores, whole.Hours()),
-		EN: fmt.Sprintf("the same PIN as an Argon2id hash (19 MiB, t=2): %d guesses in %.1f s, %.0f a second and core; all %s in about %.1f hours on this machine's %d cores, and one of them is right", g.tried, g.took.Seconds(), g.rate(), grouped(AllPINs), whole.Hours(), cores),
-	}
-	if g.found {
-		result.ZH, result.EN = result.ZH+"（已经猜中）", result.EN+" (it was found already)"
-	}
-	p.Do(thiefWho, result)
+	p.Do(thiefWho(), both(func(w words) string {
+		result := w.Argon(strconv.Itoa(g.tried), fmt.Sprintf("%.1f", g.took.Seconds()), fmt.Sprintf("%.0f", g.rate()), grouped(AllPINs),
+			strconv.Itoa(cores), fmt.Sprintf("%.1f", whole.Hours()))
+		if g.found {
+			result = w.ArgonFound(result)
+		}
+		return result
+	}))
 }
 
 // withKeeper shows that the PIN is found with the keeper's share key.
@@ -140,14 +126,10 @@ func (p *play) withKeeper(ctx context.Context, l loot) error {
 		return want("the PIN found with the keeper's share key", hit)
 	}
 	whole := perTry * AllPINs / time.Duration(runtime.GOMAXPROCS(0))
-	p.Note(liuma.Text{
-		ZH: fmt.Sprintf("什么能打开它：keepers/ 目录。加上它，同样的 %d 个密码里就找到 %s；全部试完本机约 %.0f 分钟。", sampled, hit, whole.Minutes()),
-		EN: fmt.Sprintf("What would open it: the keepers/ directory. With it the same %d PINs give %s; all of them take about %.0f minutes here.", sampled, hit, whole.Minutes()),
-	})
-	p.Note(liuma.Text{
-		ZH: "单进程形态把它放在同一台机器上：拿走整个数据目录的人几分钟就能得到密码。生产形态由三家各管一个保管方，缺两家就打不开。",
-		EN: "The one-process shape keeps it on the same machine: whoever takes the whole data directory has every PIN in minutes. In production three administrations hold a keeper each, and two must fall.",
-	})
+	p.Note(both(func(w words) string {
+		return w.WithKeeper(strconv.Itoa(sampled), hit, fmt.Sprintf("%.0f", whole.Minutes()))
+	}))
+	p.Note(both(words.ThreeKeepers))
 	return nil
 }
 

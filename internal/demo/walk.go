@@ -89,14 +89,13 @@ func (g *guest) back(ctx context.Context) error {
 	return g.press(ctx, "return")
 }
 
-// reads checks that the page says something.
-func (g *guest) reads(words ...string) error {
-	for _, w := range words {
-		if !strings.Contains(g.page.Text(), w) {
-			return want(fmt.Sprintf("a page that says “%s”", w), "“"+g.page.Title()+"”: "+g.page.Text())
-		}
+// shows checks that the page has an attribute, by which a sample channel says what
+// came of an act.
+func (g *guest) shows(attribute string) error {
+	if strings.Contains(g.page.Body(), attribute) {
+		return nil
 	}
-	return nil
+	return want("a page with "+attribute, "“"+g.page.Title()+"”: "+g.page.Text())
 }
 
 // pad checks which PIN the pad asks for: current, new, change, or none.

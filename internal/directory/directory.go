@@ -23,6 +23,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 //go:generate go run ./genregions package/lib
@@ -147,7 +148,7 @@ func parse(line string) (code liuma.Region, e Entry, err error) {
 // list.
 func (r *Regions) Find(code liuma.Region) (Entry, bool) {
 	if code == "" {
-		return Entry{Name: "全国"}, true
+		return Entry{Name: locale.In(locale.Chinese).Notice.Nation()}, true
 	}
 	e, ok := r.entries[code]
 	return e, ok

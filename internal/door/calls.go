@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // CallsConfig holds the settings of Calls. All members but Challenge and
@@ -24,12 +25,15 @@ type CallsConfig struct {
 	Reasons Reasons
 	// Type is the media type of an error.
 	Type string
-	// Challenge is the WWW-Authenticate of an answer with 401; empty for none.
+	// Challenge is the WWW-Authenticate of an answer with 401, unless the handler
+	// set another; empty for none.
 	Challenge string
 	// Document writes an error down in the door's own form.
 	Document func(*http.Request, Refusal) any
 	// InFlight bounds the requests that are worked on; nil: nothing does.
 	InFlight *InFlight
+	// Hotline is the help line that errors name; empty for the national one.
+	Hotline string
 }
 
 // Calls is the base of every door that programs call. Answers must not be
@@ -94,7 +98,7 @@ func (c *Calls) Fail(v *Visit, r *http.Request, err error) {
 	c.visits.Failed(v, r, f.Status, f.Code, err)
 	h := v.Header()
 	h.Add("Vary", "Accept-Language")
-	if f.Status == http.StatusUnauthorized && c.config.Challenge != "" {
+	if f.Status == http.StatusUnauthorized && c.config.Challenge != "" && h.Get("WWW-Authenticate") == "" {
 		h.Set("WWW-Authenticate", c.config.Challenge)
 	}
 	if s := RetryAfter(f.Error, c.config.Now()); s > 0 {
@@ -115,10 +119,13 @@ func (c *Calls) refusal(r *http.Request, e *liuma.Error) Refusal {
 	case ReasonContentType, ReasonContentEncoding:
 		status = http.StatusUnsupportedMediaType
 	}
-	x := liuma.Explain(e.Code)
+	x := locale.Explain(e.Code, c.config.Hotline)
 	f := Refusal{Error: e, Status: status, What: x.What, Detail: x.What, Next: x.Next, Lang: Accepted(r.Header.Get("Accept-Language"))}
 	if s, ok := c.config.Reasons.Text(Reason(e.Reason)); ok {
 		f.Detail = s
+		if next := locale.Both(func(w *locale.Words) string { return w.ReasonNext(e.Reason) }); next.EN != "" {
+			f.Next = next
+		}
 	}
 	if e.Sentence != (liuma.Text{}) {
 		f.Detail = e.Sentence

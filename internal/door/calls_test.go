@@ -15,6 +15,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // shown is how the door of these tests writes an error down.
@@ -43,7 +44,7 @@ func callsConfig(log io.Writer) door.CallsConfig {
 			}
 			return 0, false
 		},
-		Reasons: door.Reasons{door.Says("own", "自己的", "own words"), door.Shared(door.ReasonMethod)}, Type: "application/x-error", Challenge: "Bearer",
+		Reasons: append(door.Explain("api", door.ReasonMethod), door.Explained{Reason: "own", Text: liuma.Text{ZH: "自己的", EN: "own words"}}), Type: "application/x-error", Challenge: "Bearer",
 		Document: func(_ *http.Request, f door.Refusal) any {
 			return shown{f.Code, f.Status, f.In(f.Detail), f.In(f.Next), f.Instance, f.BusinessNo}
 		},
@@ -80,15 +81,15 @@ func TestErrorsAreAnswered(t *testing.T) {
 		want   shown
 		header map[string]string
 	}{
-		"a code":       {liuma.Fail(liuma.CodeBusy, nil), "en", shown{Code: "busy", Status: 400, Detail: liuma.Explain("busy").What.EN, Next: liuma.Explain("busy").Next.EN}, map[string]string{"Retry-After": "2"}},
-		"a reason":     {door.Malformed("own", ""), "en", shown{Code: "bad_request", Status: 400, Detail: "own words", Next: liuma.Explain("bad_request").Next.EN}, nil},
-		"in Chinese":   {door.Malformed("own", ""), "", shown{Code: "bad_request", Status: 400, Detail: "自己的", Next: liuma.Explain("bad_request").Next.ZH}, nil},
-		"its sentence": {&liuma.Error{Code: liuma.CodeBadRequest, Reason: "own", Sentence: liuma.Text{ZH: "这次", EN: "this time"}}, "en", shown{Code: "bad_request", Status: 400, Detail: "this time", Next: liuma.Explain("bad_request").Next.EN}, nil},
-		"method":       {door.Malformed(door.ReasonMethod, ""), "en", shown{Code: "bad_request", Status: 405, Detail: "This address does not answer to this method.", Next: liuma.Explain("bad_request").Next.EN}, nil},
-		"media type":   {door.Malformed(door.ReasonContentType, ""), "en", shown{Code: "bad_request", Status: 415, Detail: liuma.Explain("bad_request").What.EN, Next: liuma.Explain("bad_request").Next.EN}, nil},
-		"who is it":    {door.Unauthenticated("own", "", errors.New("canary")), "en", shown{Code: "unauthenticated", Status: 401, Detail: "own words", Next: liuma.Explain("unauthenticated").Next.EN}, map[string]string{"WWW-Authenticate": "Bearer"}},
-		"not known":    {liuma.Fail(liuma.CodeFrozen, nil), "en", shown{Code: "internal", Status: 500, Detail: liuma.Explain("internal").What.EN, Next: liuma.Explain("internal").Next.EN}, nil},
-		"not a code":   {errors.New("canary"), "en", shown{Code: "internal", Status: 500, Detail: liuma.Explain("internal").What.EN, Next: liuma.Explain("internal").Next.EN}, nil},
+		"a code":       {liuma.Fail(liuma.CodeBusy, nil), "en", shown{Code: "busy", Status: 400, Detail: locale.Explain("busy", "").What.EN, Next: locale.Explain("busy", "").Next.EN}, map[string]string{"Retry-After": "2"}},
+		"a reason":     {door.Malformed("own", ""), "en", shown{Code: "bad_request", Status: 400, Detail: "own words", Next: locale.Explain("bad_request", "").Next.EN}, nil},
+		"in Chinese":   {door.Malformed("own", ""), "", shown{Code: "bad_request", Status: 400, Detail: "自己的", Next: locale.Explain("bad_request", "").Next.ZH}, nil},
+		"its sentence": {&liuma.Error{Code: liuma.CodeBadRequest, Reason: "own", Sentence: liuma.Text{ZH: "这次", EN: "this time"}}, "en", shown{Code: "bad_request", Status: 400, Detail: "this time", Next: locale.Explain("bad_request", "").Next.EN}, nil},
+		"method":       {door.Malformed(door.ReasonMethod, ""), "en", shown{Code: "bad_request", Status: 405, Detail: "This address does not answer to this method.", Next: locale.Explain("bad_request", "").Next.EN}, nil},
+		"media type":   {door.Malformed(door.ReasonContentType, ""), "en", shown{Code: "bad_request", Status: 415, Detail: locale.Explain("bad_request", "").What.EN, Next: locale.Explain("bad_request", "").Next.EN}, nil},
+		"who is it":    {door.Unauthenticated("own", "", errors.New("canary")), "en", shown{Code: "unauthenticated", Status: 401, Detail: "own words", Next: locale.Explain("unauthenticated", "").Next.EN}, map[string]string{"WWW-Authenticate": "Bearer"}},
+		"not known":    {liuma.Fail(liuma.CodeFrozen, nil), "en", shown{Code: "internal", Status: 500, Detail: locale.Explain("internal", "").What.EN, Next: locale.Explain("internal", "").Next.EN}, nil},
+		"not a code":   {errors.New("canary"), "en", shown{Code: "internal", Status: 500, Detail: locale.Explain("internal", "").What.EN, Next: locale.Explain("internal", "").Next.EN}, nil},
 	} {
 		calls := newCalls(t, callsConfig(io.Discard))
 		r := httptest.NewRequest("POST", "/", nil)

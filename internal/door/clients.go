@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -156,8 +157,9 @@ type Claims struct {
 // ParseToken reads a token without trusting it, its claims into what claims
 // points to. ES256 is all that is parsed, so neither "none" nor a MAC under a
 // public key gets any further; a key that comes with the token is never looked
-// at. The typ must be one of types, spelled the same; "" among them stands for
-// a missing typ. Any other is ErrTokenType.
+// at. The typ must be one of types: NativeType spelled the same, any other as media
+// types are compared; "" among them stands for a missing typ. Else it is
+// ErrTokenType.
 func ParseToken(raw string, claims any, types ...string) (*Token, error) {
 	token, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
@@ -170,13 +172,29 @@ func ParseToken(raw string, claims any, types ...string) (*Token, error) {
 	if !has {
 		typ = ""
 	}
-	if text, ok := typ.(string); !ok || !slices.Contains(types, text) {
+	text, ok := typ.(string)
+	if !ok || !slices.ContainsFunc(types, func(of string) bool { return sameType(text, of) }) {
 		return nil, ErrTokenType
 	}
 	if err := token.UnsafeClaimsWithoutVerification(claims); err != nil {
 		return nil, err
 	}
 	return &Token{KeyID: token.Headers[0].KeyID, jws: token}, nil
+}
+
+// sameType compares a typ with one that a door takes. What libraries write is
+// compared as a media type: case does not count, and "application/" may be written
+// out (RFC 7515, 4.1.9). NativeType is of nobody but this project's clients, and has
+// one spelling.
+func sameType(typ, of string) bool {
+	const prefix = "application/"
+	if of == NativeType {
+		return typ == of
+	}
+	if of != "" && len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) {
+		typ = typ[len(prefix):]
+	}
+	return strings.EqualFold(typ, of)
 }
 
 // Verify checks that key signed the token, and reads the claims from the

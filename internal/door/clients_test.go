@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -179,7 +180,7 @@ func TestTypOfAToken(t *testing.T) {
 		for _, typ := range all {
 			var c door.Claims
 			token, err := door.ParseToken(signed(t, key, "", typ, map[string]any{"sub": "s"}), &c, asked...)
-			if !slices.Contains(asked, typ) {
+			if !slices.ContainsFunc(asked, func(a string) bool { return strings.EqualFold(a, typ) }) {
 				if !errors.Is(err, door.ErrTokenType) || token != nil {
 					t.Errorf("%q asked for as %q: %v, want %v", typ, asked, err, door.ErrTokenType)
 				}
@@ -194,6 +195,24 @@ func TestTypOfAToken(t *testing.T) {
 	}
 	if slices.Contains(door.AssertionTypes(), door.NativeType) {
 		t.Error("a bearer token's typ is an assertion's")
+	}
+	// A typ is a media type: its case does not count, and "application/" may be
+	// written out (RFC 7515, 4.1.9); the native door's own has one spelling.
+	for typ, want := range map[string]string{
+		"Application/JWT": "JWT", "application/client-authentication+jwt": "client-authentication+jwt",
+		"Client-Authentication+JWT": "client-authentication+jwt",
+	} {
+		for _, asked := range all {
+			_, err := door.ParseToken(signed(t, key, "", typ, map[string]any{}), &door.Claims{}, asked)
+			if good := strings.EqualFold(asked, want); good != (err == nil) {
+				t.Errorf("%q asked for as %q: %v", typ, asked, err)
+			}
+		}
+	}
+	for _, typ := range []string{"text/jwt", "application/", "application/application/jwt", "application/jwt; x=y", " jwt", "application/liuma-native+jwt", "Liuma-Native+JWT"} {
+		if _, err := door.ParseToken(signed(t, key, "", typ, map[string]any{}), &door.Claims{}, all...); err == nil {
+			t.Errorf("%q was taken", typ)
+		}
 	}
 }
 

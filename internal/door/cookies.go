@@ -25,13 +25,22 @@ func (c Cookies) Name(base string) string {
 // Set sets a cookie that scripts cannot read. An age of zero ends with the
 // browser; a negative one deletes it.
 func (c Cookies) Set(w http.ResponseWriter, base, value string, age time.Duration) {
+	c.set(w, base, value, age, http.SameSiteLaxMode)
+}
+
+// SetStrict sets one that no link from another site brings along.
+func (c Cookies) SetStrict(w http.ResponseWriter, base, value string, age time.Duration) {
+	c.set(w, base, value, age, http.SameSiteStrictMode)
+}
+
+func (c Cookies) set(w http.ResponseWriter, base, value string, age time.Duration, from http.SameSite) {
 	maxAge := int(age / time.Second)
 	if age < 0 {
 		maxAge = -1
 	}
 	http.SetCookie(w, &http.Cookie{
 		Name: c.Name(base), Value: value, Path: "/", MaxAge: maxAge,
-		Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Secure: c.secure, HttpOnly: true, SameSite: from,
 	})
 }
 

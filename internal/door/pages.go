@@ -9,7 +9,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/klauspost/compress/gzhttp"
+
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // ReportPath is where browsers report violations of the content policy.
@@ -17,8 +20,8 @@ const ReportPath = "/csp-report"
 
 const defaultMaxBody = 16 << 10
 
-// PagesConfig holds the settings of Pages. All but MaxBody
-// and InFlight is required.
+// PagesConfig holds the settings of Pages. All but MaxBody,
+// InFlight and Words is required.
 type PagesConfig struct {
 	// Origin is the public address, such as "https://pin.example.cn". Plain
 	// http is only for a loopback host; with https, cookies are __Host- and
@@ -34,6 +37,12 @@ type PagesConfig struct {
 	MaxBody int64
 	// InFlight bounds the requests that are worked on; nil: nothing does.
 	InFlight *InFlight
+	// Words has the languages that a page can be read in; nil means the
+	// program's own.
+	Words *locale.Catalogue
+	// FromAnywhere are patterns of posts that any site may send, since they change
+	// nothing. All others are refused unless they come from the door's own pages.
+	FromAnywhere []string
 }
 
 func (c PagesConfig) validate() (secure bool, err error) {
@@ -63,6 +72,7 @@ type Pages struct {
 	fault   func(http.ResponseWriter, *http.Request, int, liuma.Code)
 	maxBody int64
 	secure  bool
+	words   *locale.Catalogue
 	reports meter
 }
 
@@ -75,6 +85,9 @@ func NewPages(c PagesConfig) (*Pages, error) {
 	d := &Pages{
 		mux: http.NewServeMux(), now: c.Now, log: c.Logger, fault: c.Fault,
 		maxBody: c.MaxBody, secure: secure, reports: meter{most: 30, per: time.Minute},
+	}
+	if d.words = c.Words; d.words == nil {
+		d.words = locale.Own()
 	}
 	if d.maxBody == 0 {
 		d.maxBody = defaultMaxBody
@@ -91,14 +104,33 @@ func NewPages(c PagesConfig) (*Pages, error) {
 	}
 	// A report changes nothing, and some browsers send it without an origin.
 	guard.AddInsecureBypassPattern("POST " + ReportPath)
+	for _, pattern := range c.FromAnywhere {
+		guard.AddInsecureBypassPattern(pattern)
+	}
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.fault(w, r, http.StatusForbidden, liuma.CodeRequestURIInvalid)
 	}))
-	d.handler = guard.Handler(http.HandlerFunc(d.route))
+	pack, err := gzhttp.NewWrapper(gzhttp.ContentTypes([]string{"text/html"}), gzhttp.EnableZstd(false),
+		gzhttp.MinSize(smallest), gzhttp.RandomJitter(jitter, 0, true))
+	if err != nil {
+		return nil, fmt.Errorf("door: %w", err)
+	}
+	d.handler = guard.Handler(pack(http.HandlerFunc(d.route)))
 	d.mux.HandleFunc("POST "+ReportPath, d.report)
 	d.mux.HandleFunc("POST /preferences", d.savePreferences)
 	return d, nil
 }
+
+// Pages are compressed from smallest bytes on. A page can hold a secret of its own
+// ceremony, and its length must not tell a part of it to somebody who has text of
+// theirs on the same page: only the landing page shows something of its address again,
+// and it holds no secret; a secret
+// is on the pages of one ceremony only, and up to jitter bytes, drawn from a hash of
+// the whole page, are put to each.
+const (
+	smallest = 1024
+	jitter   = 32
+)
 
 // Handle registers a handler for a pattern of http.ServeMux.
 func (d *Pages) Handle(pattern string, h http.Handler) { d.mux.Handle(pattern, h) }

@@ -1,7 +1,9 @@
 package door
 
 import (
+	"compress/gzip"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -222,5 +224,50 @@ func TestPreferencesForm(t *testing.T) {
 	w := do(d, "POST", "/preferences", form.Encode(), "Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin")
 	if w.Header().Get("Location") != "/c/x?a=1" || len(w.Result().Cookies()) != 0 {
 		t.Errorf("%v", w.Header())
+	}
+}
+
+// TestPagesAreCompressed: what browsers that can read it get, and nobody else.
+func TestPagesAreCompressed(t *testing.T) {
+	d, _ := testDoor(t, "https://pin.example.cn")
+	long := "<!doctype html>" + strings.Repeat("六码 ", 1000)
+	d.HandleFunc("GET /long", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = io.WriteString(w, long)
+	})
+	d.HandleFunc("GET /other", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		_, _ = io.WriteString(w, long)
+	})
+	for _, c := range []struct{ path, accepts, want string }{
+		{"/long", "gzip, deflate, br", "gzip"},
+		{"/long", "br", ""},
+		{"/long", "gzip;q=0", ""},
+		{"/long", "", ""},
+		{"/other", "gzip", ""},
+	} {
+		r := httptest.NewRequest(http.MethodGet, c.path, nil)
+		r.Header.Set("Accept-Encoding", c.accepts)
+		w := httptest.NewRecorder()
+		d.ServeHTTP(w, r)
+		if got := w.Header().Get("Content-Encoding"); got != c.want {
+			t.Errorf("%s with %q: coding %q, want %q", c.path, c.accepts, got, c.want)
+		}
+		if vary := strings.Join(w.Header().Values("Vary"), ","); c.path == "/long" && !strings.Contains(vary, "Accept-Encoding") {
+			t.Errorf("%s with %q: Vary is %q", c.path, c.accepts, vary)
+		}
+		if c.want == "" {
+			if w.Body.String() != long {
+				t.Errorf("%s with %q: another page", c.path, c.accepts)
+			}
+			continue
+		}
+		z, err := gzip.NewReader(w.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plain, err := io.ReadAll(z); err != nil || string(plain) != long {
+			t.Errorf("%s with %q: another page, %v", c.path, c.accepts, err)
+		}
 	}
 }

@@ -22,11 +22,11 @@ type Preferences struct {
 // Preferences reads them from ?lang=, the cookies and Accept-Language, in
 // this order.
 func (d *Pages) Preferences(r *http.Request) Preferences {
-	p := Preferences{Lang: Accepted(r.Header.Get("Accept-Language")), Care: d.Cookies().Get(r, careCookie) == "1"}
-	if l, ok := parseLang(d.Cookies().Get(r, langCookie)); ok {
+	p := Preferences{Lang: d.words.Accepted(r.Header.Get("Accept-Language")), Care: d.Cookies().Get(r, careCookie) == "1"}
+	if l, ok := d.words.Named(d.Cookies().Get(r, langCookie)); ok {
 		p.Lang = l
 	}
-	if l, ok := parseLang(r.URL.Query().Get("lang")); ok {
+	if l, ok := d.words.Named(r.URL.Query().Get("lang")); ok {
 		p.Lang = l
 	}
 	return p
@@ -34,7 +34,7 @@ func (d *Pages) Preferences(r *http.Request) Preferences {
 
 // KeepLang stores the language in the address for the pages that follow.
 func (d *Pages) KeepLang(w http.ResponseWriter, r *http.Request) {
-	if l, ok := parseLang(r.URL.Query().Get("lang")); ok {
+	if l, ok := d.words.Named(r.URL.Query().Get("lang")); ok {
 		d.Cookies().Set(w, langCookie, string(l), preferenceAge)
 	}
 }
@@ -43,7 +43,7 @@ func (d *Pages) KeepLang(w http.ResponseWriter, r *http.Request) {
 // to return to.
 func (d *Pages) savePreferences(w http.ResponseWriter, r *http.Request) {
 	back := localPath(r.PostFormValue("back"))
-	if l, ok := parseLang(r.PostFormValue("lang")); ok {
+	if l, ok := d.words.Named(r.PostFormValue("lang")); ok {
 		d.Cookies().Set(w, langCookie, string(l), preferenceAge)
 	}
 	switch r.PostFormValue("care") {

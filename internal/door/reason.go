@@ -3,21 +3,25 @@ package door
 import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/strictjson"
+	"github.com/liuma-pin/liuma/locale"
 )
 
-// Reason is a finer name beneath the error codes bad_request and
-// unauthenticated. Like error codes, reasons are stable. Each door for programs
+// Reason is a finer name beneath the error codes bad_request, unauthenticated and
+// not_found. Like error codes, reasons are stable. Each door for programs
 // has its own; reasons of more than one door are here.
 type Reason string
 
 // The shared reasons.
 const (
 	ReasonMethod          Reason = "method"
+	ReasonPath            Reason = "path" // beneath not_found
 	ReasonContentType     Reason = "content_type"
 	ReasonContentEncoding Reason = "content_encoding"
 	ReasonQuery           Reason = "query"
 	ReasonBody            Reason = "body_unreadable"
 	ReasonClientStopped   Reason = "client_stopped"
+	// ReasonDocument: the holder's number came in two members.
+	ReasonDocument Reason = "document_twice"
 
 	ReasonSyntax    = Reason(strictjson.Syntax)
 	ReasonDuplicate = Reason(strictjson.Duplicate)
@@ -54,38 +58,25 @@ func (all Reasons) Has(r Reason) bool {
 	return ok
 }
 
-// Says makes the row of a reason.
-func Says(r Reason, zh, en string) Explained {
-	return Explained{Reason: r, Text: liuma.Text{ZH: zh, EN: en}}
-}
-
-// Shared returns a reason with the explanation that is the same at every door.
-// It is for tables of reasons; a reason without a shared explanation gets an
-// empty one, which the tests of the tables refuse.
-func Shared(r Reason) Explained {
-	switch r {
-	case ReasonMethod:
-		return Says(r, "该地址不支持此方法。", "This address does not answer to this method.")
-	case ReasonContentEncoding:
-		return Says(r, "请求体不得压缩。", "The body must not be compressed.")
-	case ReasonQuery:
-		return Says(r, "地址中不得带查询参数。", "The address must not carry a query.")
-	case ReasonBody:
-		return Says(r, "请求体没有收完整。", "The body did not arrive whole.")
-	case ReasonDuplicate:
-		return Says(r, "字段重复。", "A member appears twice.")
-	case ReasonMissing:
-		return Says(r, "缺少必填字段。", "A required member is missing.")
-	case ReasonType:
-		return Says(r, "字段类型不对。", "A member has the wrong type.")
+// Explain puts the explanations of a door's reasons, from the catalogue, beside
+// them: the door's own ones, or those that are the same at every door.
+func Explain(door string, reasons ...Reason) Reasons {
+	all := make(Reasons, 0, len(reasons))
+	for _, r := range reasons {
+		all = append(all, Explained{Reason: r, Text: locale.Both(func(w *locale.Words) string { return w.Reason(door, string(r)) })})
 	}
-	return Explained{Reason: r}
+	return all
 }
 
 // Malformed names a fault in the form of a request. The field is a parameter's
 // name or a dotted path into a body, or empty.
 func Malformed(why Reason, field string) *liuma.Error {
 	return &liuma.Error{Code: liuma.CodeBadRequest, Field: field, Reason: string(why)}
+}
+
+// NoSuchPath says that there is nothing at an address.
+func NoSuchPath() *liuma.Error {
+	return &liuma.Error{Code: liuma.CodeNotFound, Reason: string(ReasonPath)}
 }
 
 // Unauthenticated says why it is not known whose request it is.

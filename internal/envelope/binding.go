@@ -66,9 +66,10 @@ func (b Binding) AAD() []byte {
 	return aad
 }
 
-// PurposeHash is SHA-256 over the purpose's UTF-8 bytes, as shown to the
-// holder. A request without a purpose has the hash of the empty string.
-func PurposeHash(purpose string) [32]byte { return sha256.Sum256([]byte(purpose)) }
+// PurposeHash is SHA-256 over the purpose's UTF-8 bytes: one text as shown to the
+// holder, or the lines that liuma.Purpose describes. A request without a purpose
+// has the hash of the empty string.
+func PurposeHash(purpose liuma.Purpose) [32]byte { return sha256.Sum256([]byte(purpose)) }
 
 const redacted = "[subject]"
 

@@ -52,18 +52,18 @@ type vector struct {
 }
 
 type vectorBinding struct {
-	Channel     string   `json:"channel"`
-	Action      string   `json:"action"`
-	Role        string   `json:"role"`
-	Card        string   `json:"card"`
-	IDNumber    string   `json:"id_number"`
-	Name        string   `json:"name"`
-	Phone       string   `json:"phone"`
-	BusinessNo  string   `json:"business_no"`
-	Purpose     string   `json:"purpose"`
-	PurposeHash hexBytes `json:"purpose_hash"`
-	SealKeyID   string   `json:"seal_key_id"`
-	Challenge   string   `json:"challenge"`
+	Channel     string        `json:"channel"`
+	Action      string        `json:"action"`
+	Role        string        `json:"role"`
+	Card        string        `json:"card"`
+	IDNumber    string        `json:"id_number"`
+	Name        string        `json:"name"`
+	Phone       string        `json:"phone"`
+	BusinessNo  string        `json:"business_no"`
+	Purpose     liuma.Purpose `json:"purpose"`
+	PurposeHash hexBytes      `json:"purpose_hash"`
+	SealKeyID   string        `json:"seal_key_id"`
+	Challenge   string        `json:"challenge"`
 }
 
 type wireVector struct {
@@ -104,6 +104,8 @@ func makeVectors(t *testing.T) []vector {
 	longest := strings.Repeat("密", 64) // 64 characters, 192 bytes
 	noPurpose := cardBinding("verify", "current")
 	noPurpose.Purpose = ""
+	languages := cardBinding("verify", "current")
+	languages.Purpose = liuma.PurposeIn("查询社保缴费年限", "See your years of contribution")
 	odd := cardBinding("link", "current")
 	odd.Card, odd.IDNumber, odd.Name = "", " 11010519491231002x", "阿依古丽·买买提"
 	good := []vector{
@@ -114,6 +116,7 @@ func makeVectors(t *testing.T) []vector {
 		{Name: "change, new PIN", Binding: cardBinding("change", "new"), Secret: "295037"},
 		{Name: "link, subject spelled as the holder typed it", Binding: odd, Secret: "739146"},
 		{Name: "passphrase", Binding: cardBinding("verify", "current"), Secret: "correct horse 电池 staple"},
+		{Name: "verify, a purpose in two languages", Binding: languages, Secret: "739146"},
 		{Name: "longest passphrase", Binding: cardBinding("verify", "current"), Secret: longest},
 	}
 	for i := range good {
@@ -234,7 +237,7 @@ func TestDocumentShowsTheFirstVector(t *testing.T) {
 	must(t, err)
 	doc := string(data)
 	v := readVectors(t).Vectors[0]
-	shown := []string{v.Name, v.Secret, v.Envelope.KID, v.Binding.Challenge, v.Binding.BusinessNo, v.Binding.Purpose}
+	shown := []string{v.Name, v.Secret, v.Envelope.KID, v.Binding.Challenge, v.Binding.BusinessNo, string(v.Binding.Purpose)}
 	for _, b := range [][]byte{[]byte(label), v.Private, v.Public, v.Ephemeral, v.Shared, v.Key, v.Nonce, v.Enc,
 		v.Ciphertext[:32], v.Ciphertext[PlainSize:], v.Binding.PurposeHash} {
 		shown = append(shown, hex.EncodeToString(b))
@@ -247,6 +250,22 @@ func TestDocumentShowsTheFirstVector(t *testing.T) {
 	for _, s := range shown {
 		if !strings.Contains(doc, s) {
 			t.Errorf("docs/SEALING.md does not show %q", s)
+		}
+	}
+}
+
+// docs/SEALING.md shows what a purpose in languages is hashed as.
+func TestDocumentShowsThePurposeHash(t *testing.T) {
+	data, err := os.ReadFile("../../docs/SEALING.md")
+	must(t, err)
+	for _, p := range []liuma.Purpose{"", "申领电子社保卡", liuma.PurposeIn("查询社保缴费年限", "See your years of contribution"), liuma.PurposeIn("查询社保缴费年限", "")} {
+		sum := PurposeHash(p)
+		shown := hex.EncodeToString(sum[:])
+		if p == "" {
+			shown = shown[:8] + "…" + shown[56:]
+		}
+		if !strings.Contains(string(data), shown) || !strings.Contains(string(data), strings.ReplaceAll(string(p), "\n", "⏎")) {
+			t.Errorf("docs/SEALING.md does not show %q as %s", p, shown)
 		}
 	}
 }

@@ -246,7 +246,7 @@ const (
 var (
 	ErrKeySet  = errors.New("keeper: no such key set here")
 	ErrRequest = errors.New("keeper: malformed request")
-	ErrMetered = errors.New("keeper: too many commits or retirements within the hour")
+	ErrMetered = errors.New("keeper: too many commits, retirements or corrections within the hour")
 	// ErrGone: there is no keeper in its place, or not the one that belongs there.
 	ErrGone = errors.New("keeper: gone")
 )

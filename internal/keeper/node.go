@@ -322,16 +322,22 @@ func (n *Node) Head(ctx context.Context, h Header, heads []ledger.Head) (HeadAns
 	return HeadAnswer{Answer: n.answer(), Behind: behind}, nil
 }
 
-// Retag implements Keeper. It is metered together with Retire: both change who
-// a card belongs to.
+// Retag implements Keeper. It is metered together with Retire, because both
+// change who a card belongs to; repeating one that was taken before is not.
 func (n *Node) Retag(ctx context.Context, req RetagRequest) (CommitAnswer, error) {
 	leave, err := n.enter()
 	if err != nil {
 		return CommitAnswer{}, err
 	}
 	defer leave()
-	if err := n.retires.take(n.ledger.Times().High); err != nil {
+	row, err := n.ledger.Row(ctx, req.Card)
+	if err != nil {
 		return CommitAnswer{}, err
+	}
+	if row.Tag != req.New {
+		if err := n.retires.take(n.ledger.Times().High); err != nil {
+			return CommitAnswer{}, err
+		}
 	}
 	// A crash here leaves the old tag or the new one; it may be repeated.
 	_, err = n.ledger.Retag(ctx, ledger.RetagRequest{

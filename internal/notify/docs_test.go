@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // TestDocsShowEachText compares docs/NOTICES.md with the table.
@@ -12,6 +14,7 @@ func TestDocsShowEachText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	warn := locale.In(Chinese).Text("warn")
 	rows := map[string]string{}
 	for line := range strings.Lines(string(b)) {
 		if name, rest, ok := strings.Cut(strings.TrimPrefix(line, "| `"), "` |"); ok && strings.HasPrefix(line, "| `") {
@@ -23,7 +26,7 @@ func TestDocsShowEachText(t *testing.T) {
 		if !ok {
 			t.Errorf("docs/NOTICES.md has no row for %s", s.name)
 		}
-		if s.kind == KindNotice && !strings.Contains(strings.ReplaceAll(row, "{warn}", zhWarn), " "+s.zh+" ") {
+		if s.kind == KindNotice && !strings.Contains(strings.ReplaceAll(row, "{warn}", warn), " "+s.national(Chinese)+" ") {
 			t.Errorf("docs/NOTICES.md shows another text of %s", s.name)
 		}
 	}
@@ -34,7 +37,7 @@ func TestDocsShowEachText(t *testing.T) {
 			t.Errorf("docs/NOTICES.md shows another call in %s: %s, %v", language, call.Body, err)
 		}
 	}
-	for _, want := range []string{FaultNoVoice, zhWarn, shapes()[0].zh, FaultTimeout, FaultUndelivered, FaultExpired, FaultInterrupted, FaultUnreadable, FaultTemplate} {
+	for _, want := range []string{FaultNoVoice, warn, shapes()[0].national(Chinese), FaultTimeout, FaultUndelivered, FaultExpired, FaultInterrupted, FaultUnreadable, FaultTemplate} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("docs/NOTICES.md has no %q", want)
 		}

@@ -97,6 +97,30 @@ func Retry(ctx context.Context, s store.Store, v *vault.Vault, now time.Time, ac
 	return newID, nil
 }
 
+// ErrNotDead says that a message was not given up.
+var ErrNotDead = errors.New("notify: not given up")
+
+// Drop deletes a message that was given up, on the record with who and why. A notice
+// that is dropped reaches its holder never: whoever drops it tells them otherwise.
+// Errors: store.ErrNotFound, ErrNotDead.
+func Drop(ctx context.Context, s store.Store, now time.Time, actor, id string, reason audit.Reason) error {
+	err := s.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		m, err := tx.Message(id)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if m.State != store.MessageDead {
+			return audit.Entry{}, ErrNotDead
+		}
+		return audit.Entry{At: now.UTC().Truncate(time.Millisecond), Actor: actor, Event: audit.MessageDropped, Card: m.Card, Outcome: "ok",
+			Note: reason.Note("template=" + m.Template)}, tx.DeleteMessage(id)
+	})
+	if err != nil {
+		return fmt.Errorf("notify: drop: %w", err)
+	}
+	return nil
+}
+
 func retry(tx store.Tx, v *vault.Vault, m store.Message, now time.Time) (string, error) {
 	again := m
 	again.State, again.Tries, again.Fault, again.Ref = store.MessageWaiting, 0, "", ""

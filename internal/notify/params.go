@@ -10,6 +10,9 @@ import (
 	"unicode/utf16"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // units counts UTF-16 code units, in which a short message in UCS-2 is
@@ -82,10 +85,9 @@ const (
 
 // longest gives, for each placeholder, a value of the greatest possible length.
 func longest(language string) map[string]string {
-	at, what := "12月31日23:59", "姓名、手机号、地区、卡号"
-	if language == English {
-		at, what = "31 Dec 23:59", "name, phone, region, card number"
-	}
+	w := locale.In(locale.Lang(language))
+	at := w.Moment(time.Date(2026, time.December, 31, 23, 59, 0, 0, time.UTC))
+	what := w.Listed([]string{w.Notice.ChangedName(), w.Notice.ChangedPhone(), w.Notice.ChangedRegion(), w.Notice.ChangedCardNo()})
 	return map[string]string{
 		"code": "000000", "minutes": "9999", "freeze": "AAA AAAA AAAA", "days": "9999", "phone": "138****0000",
 		"holder": strings.Repeat("王", maxHolder), "channel": strings.Repeat("省", maxChannel), "at": at, "until": at, "what": what,
@@ -161,11 +163,8 @@ func shown(kept map[string]string, language string) map[string]string {
 	out := make(map[string]string, len(kept))
 	for name, v := range kept {
 		if t, err := time.Parse(time.RFC3339, v); (name == "at" || name == "until") && err == nil {
-			t = t.In(time.FixedZone("CST", 8*60*60))
-			v = t.Format("1月2日15:04")
-			if language == English {
-				v = t.Format("2 Jan 15:04")
-			}
+			t = t.In(clock.China())
+			v = locale.In(locale.Lang(language)).Moment(t)
 		}
 		if name == "freeze" {
 			v = grouped(v)

@@ -20,12 +20,18 @@ import (
 // Errors are mistakes of the caller (ErrParam, ErrTemplate, ErrNoVoice) or come
 // from the store; they hold nothing of the text.
 func (o *Outbox) Queue(tx store.Tx, n Message) error {
+	_, err := o.Put(tx, n)
+	return err
+}
+
+// Put is Queue, and returns the ID of the message, by which its row is found.
+func (o *Outbox) Put(tx store.Tx, n Message) (string, error) {
 	s, ok := o.cfg.Templates.shapes[n.Template]
 	if !ok || n.Kind != "" && n.Kind != s.kind {
-		return fmt.Errorf("%w: none of that name and kind", ErrTemplate)
+		return "", fmt.Errorf("%w: none of that name and kind", ErrTemplate)
 	}
 	if !phonePattern.MatchString(n.Phone) {
-		return fmt.Errorf("%w: the number is not canonical", ErrParam)
+		return "", fmt.Errorf("%w: the number is not canonical", ErrParam)
 	}
 	if n.Way == liuma.ByText {
 		n.Way = "" // as the rows have it that were written before there were calls
@@ -33,34 +39,34 @@ func (o *Outbox) Queue(tx store.Tx, n Message) error {
 	switch {
 	case n.Way == "":
 	case n.Way != liuma.ByVoice || s.kind != KindCode:
-		return fmt.Errorf("%w: nothing of that kind goes that way", ErrTemplate)
+		return "", fmt.Errorf("%w: nothing of that kind goes that way", ErrTemplate)
 	case !speaks(o.cfg.Driver):
-		return ErrNoVoice
+		return "", ErrNoVoice
 	}
 	now := o.now()
 	if n.Expires.IsZero() {
 		if s.kind == KindCode {
-			return fmt.Errorf("%w: a code without Expires", ErrParam)
+			return "", fmt.Errorf("%w: a code without Expires", ErrParam)
 		}
 		n.Expires = now.Add(o.cfg.NoticeLife)
 	}
 	kept, err := s.checkParams(withDefaults(n, now, o.cfg.Wall()))
 	if err != nil {
-		return err
+		return "", err
 	}
 	m := store.Message{ID: o.messageID(n), Kind: s.kind, Card: n.Card, Template: string(n.Template),
 		Language: languageOf(n.Language), Region: n.Region, State: store.MessageWaiting,
 		NextAt: now, Expires: n.Expires.UTC().Truncate(time.Millisecond), At: now, Way: n.Way}
 	m.Sealed, err = seal(o.cfg.Vault, m, sealedPart{Phone: n.Phone, Params: kept})
 	if err != nil {
-		return err
+		return "", err
 	}
 	// A crash between here and the commit leaves neither the message nor its
 	// change (I-8).
 	if err := tx.InsertMessage(m); err != nil && !errors.Is(err, store.ErrExists) {
-		return fmt.Errorf("notify: queue: %w", err)
+		return "", fmt.Errorf("notify: queue: %w", err)
 	}
-	return nil
+	return m.ID, nil
 }
 
 // ErrNoVoice says that the gateway places no calls.

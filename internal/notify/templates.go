@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // Override is a region's own wording of one template in one language. It
@@ -34,21 +35,26 @@ type Templates struct {
 	shapes     map[Template]shape
 	wordings   map[wordingKey]string
 	senderMark map[string]string // by language
+	hotline    string
 }
 
 // NewTemplates takes the national wording, a sender mark (the default one where
-// a member is empty) and the regions' overrides. It refuses every wording that
+// a member is empty), the hotline that notices name (empty: the default one) and
+// the regions' overrides. It refuses every wording that
 // has anything like a link, lacks a placeholder or has one too many, does not
-// name 12333 in a notice, or is too long with the longest values.
-func NewTemplates(senderMark liuma.Text, overrides []Override) (*Templates, error) {
-	def := defaultSenderMark()
+// name the hotline in a notice, or is too long with the longest values.
+func NewTemplates(senderMark liuma.Text, hotline string, overrides []Override) (*Templates, error) {
+	def := DefaultSenderMark()
 	if senderMark.ZH == "" {
 		senderMark.ZH = def.ZH
 	}
 	if senderMark.EN == "" {
 		senderMark.EN = def.EN
 	}
-	t := &Templates{shapes: map[Template]shape{}, wordings: map[wordingKey]string{},
+	if hotline == "" {
+		hotline = locale.NationalHotline
+	}
+	t := &Templates{shapes: map[Template]shape{}, wordings: map[wordingKey]string{}, hotline: hotline,
 		senderMark: map[string]string{Chinese: senderMark.ZH, English: senderMark.EN}}
 	var errs []error
 	for language, s := range t.senderMark {
@@ -58,10 +64,10 @@ func NewTemplates(senderMark liuma.Text, overrides []Override) (*Templates, erro
 	}
 	for _, s := range shapes() {
 		t.shapes[s.name] = s
-		errs = append(errs, t.add(Override{Template: s.name, Language: Chinese, Text: s.zh}),
-			t.add(Override{Template: s.name, Language: English, Text: s.en}))
+		errs = append(errs, t.add(Override{Template: s.name, Language: Chinese, Text: s.national(Chinese)}),
+			t.add(Override{Template: s.name, Language: English, Text: s.national(English)}))
 		if s.kind == KindCode {
-			errs = append(errs, checkSpoken(s, Chinese), checkSpoken(s, English))
+			errs = append(errs, checkSpoken(s, Chinese, s.call(Chinese)), checkSpoken(s, English, s.call(English)))
 		}
 	}
 	for _, o := range overrides {
@@ -93,6 +99,7 @@ func (t *Templates) add(o Override) error {
 	if r, err := liuma.ParseRegion(string(o.Region)); err != nil || r != o.Region {
 		return fail("the region is not in its shortest form")
 	}
+	o.Text = strings.ReplaceAll(o.Text, "{hotline}", t.hotline)
 	key := wordingKey{o.Region, o.Template, o.Language}
 	if _, ok := t.wordings[key]; ok {
 		return fail("given twice")
@@ -113,8 +120,8 @@ func (t *Templates) add(o Override) error {
 		return fail("characters that do not show, or brackets of a signature")
 	case LooksLikeLink(plain) || LooksLikeLink(placeholder.ReplaceAllString(o.Text, "xx")):
 		return fail("no text may carry a link")
-	case s.kind == KindNotice && !strings.Contains(o.Text, "12333"):
-		return fail("a notice names 12333")
+	case s.kind == KindNotice && !strings.Contains(o.Text, t.hotline):
+		return fail("a notice names the hotline, %s or {hotline}", t.hotline)
 	}
 	worst := t.senderMark[o.Language] + fill(o.Text, longest(o.Language))
 	if n, limit := Segments(worst), s.limits[o.Language]; n > limit {

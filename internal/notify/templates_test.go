@@ -13,7 +13,7 @@ import (
 
 func mustTemplates(t testing.TB, overrides ...Override) *Templates {
 	t.Helper()
-	ts, err := NewTemplates(liuma.Text{}, overrides)
+	ts, err := NewTemplates(liuma.Text{}, "", overrides)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,9 +95,9 @@ func TestTextsFit(t *testing.T) {
 		}
 	}
 	wording := "{code}{holder}{minutes}"
-	room := 70 - units(defaultSenderMark().ZH) - units(fill(wording, longest(Chinese)))
+	room := 70 - units(DefaultSenderMark().ZH) - units(fill(wording, longest(Chinese)))
 	for extra, ok := range map[int]bool{room: true, room + 1: false} {
-		_, err := NewTemplates(liuma.Text{}, []Override{{"33", CodeReset, Chinese, wording + strings.Repeat("长", extra)}})
+		_, err := NewTemplates(liuma.Text{}, "", []Override{{"33", CodeReset, Chinese, wording + strings.Repeat("长", extra)}})
 		if (err == nil) != ok || err != nil && !errors.Is(err, ErrTemplate) {
 			t.Errorf("%d units beside the values: %v", extra, err)
 		}
@@ -128,7 +128,7 @@ func TestOverridesByLongestRegion(t *testing.T) {
 			t.Errorf("region %q: %q, %v", region, text.Body, err)
 		}
 	}
-	if text, err := ts.write(ChannelLinked, English, "330502", given()); err != nil || !strings.HasPrefix(text.Body, "[E-Social") {
+	if text, err := ts.write(ChannelLinked, English, "330502", given()); err != nil || !strings.HasPrefix(text.Body, "[Electronic card] ") {
 		t.Errorf("the other language: %q, %v", text.Body, err)
 	}
 }
@@ -145,7 +145,7 @@ func TestOverridesRefused(t *testing.T) {
 		"one twice":          {"33", PINSet, Chinese, good + "{at}"},
 		"stray brace":        {"33", PINSet, Chinese, good + "{"},
 		"upper case":         {"33", PINSet, Chinese, good + "{PIN}"},
-		"no 12333":           {"33", PINSet, Chinese, "{holder}{at}{channel}{freeze}"},
+		"no hotline":         {"33", PINSet, Chinese, "{holder}{at}{channel}{freeze}"},
 		"another signature":  {"33", PINSet, Chinese, good + "【工商银行】"},
 		"hidden characters":  {"33", PINSet, Chinese, good + "\u200b"},
 		"https":              {"33", PINSet, Chinese, good + " https://pin.example.cn/"},
@@ -155,16 +155,16 @@ func TestOverridesRefused(t *testing.T) {
 		"full width":         {"33", PINSet, Chinese, good + "ｐｉｎ．ｅｘａｍｐｌｅ．ｃｎ"},
 		"address":            {"33", PINSet, Chinese, good + " 10.0.0.1"},
 	} {
-		if _, err := NewTemplates(liuma.Text{}, []Override{o}); !errors.Is(err, ErrTemplate) {
+		if _, err := NewTemplates(liuma.Text{}, "", []Override{o}); !errors.Is(err, ErrTemplate) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	twice := Override{"33", PINSet, Chinese, good}
-	if _, err := NewTemplates(liuma.Text{}, []Override{twice, twice}); !errors.Is(err, ErrTemplate) {
+	if _, err := NewTemplates(liuma.Text{}, "", []Override{twice, twice}); !errors.Is(err, ErrTemplate) {
 		t.Errorf("given twice: %v", err)
 	}
 	for _, s := range []liuma.Text{{ZH: "【pin.example.cn】"}, {EN: "{code}"}, {ZH: strings.Repeat("签", 40)}} {
-		if _, err := NewTemplates(s, nil); !errors.Is(err, ErrTemplate) {
+		if _, err := NewTemplates(s, "", nil); !errors.Is(err, ErrTemplate) {
 			t.Errorf("signature %v: %v", s, err)
 		}
 	}
@@ -282,5 +282,31 @@ func TestNothingPrintsATextOrNumber(t *testing.T) {
 				t.Errorf("%T shows %q", v, s)
 			}
 		}
+	}
+}
+
+// TestNoticesNameTheConfiguredHotline: every notice names it, and none the default
+// one; a region's wording may name it by its number or by the placeholder.
+func TestNoticesNameTheConfiguredHotline(t *testing.T) {
+	const other = "962218"
+	ts, err := NewTemplates(liuma.Text{}, other, []Override{
+		{"33", ChannelLinked, Chinese, "{holder}{at}{channel}{freeze}，请拨打{hotline}。"},
+		{"32", ChannelLinked, Chinese, "{holder}{at}{channel}{freeze}，请拨打" + other + "。"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range shapes() {
+		for _, language := range []string{Chinese, English} {
+			for _, region := range []liuma.Region{"33", "32", "11"} {
+				text, err := ts.write(s.name, language, region, given())
+				if err != nil || strings.Contains(text.Body, "12333") || strings.Contains(text.Body, other) != (s.kind == KindNotice) {
+					t.Errorf("%s, %s, %s: %q, %v", s.name, language, region, text.Body, err)
+				}
+			}
+		}
+	}
+	if _, err := NewTemplates(liuma.Text{}, other, []Override{{"33", ChannelLinked, Chinese, "{holder}{at}{channel}{freeze}，请拨打12333。"}}); !errors.Is(err, ErrTemplate) {
+		t.Errorf("a wording that names the default hotline: %v", err)
 	}
 }

@@ -14,7 +14,8 @@ import (
 // empty ones are not checked. Facts print as ••••••, but fmt shows them in an
 // unexported field of another type: pass Facts, do not keep them.
 type Facts struct {
-	IDNumber string // 18 characters of GB 11643; digits 7 to 14 are the birthday
+	IDNumber string // of any document; digits 7 to 14 of the 18-character one are the birthday
+	Birthday string // 20060102, where the number does not tell it
 	Phone    string // 11 digits
 	CardNo   string // of the physical card; may begin with letters
 }
@@ -47,7 +48,7 @@ func newHolder(f Facts) *holder {
 		idNumber: newNumber(f.IDNumber),
 		phone:    newNumber(f.Phone),
 		cardNo:   newNumber(f.CardNo),
-		birthday: birthdays(f.IDNumber),
+		birthday: append(birthdays(f.IDNumber), dates([]byte(f.Birthday))...),
 	}
 }
 
@@ -95,8 +96,16 @@ func birthdays(idNumber string) [][]byte {
 	if len(id) != 18 || bytes.IndexByte(id[6:14], '#') >= 0 {
 		return nil
 	}
-	years := [][]byte{id[6:10], id[8:10]}
-	months, days := shortened(id[10:12]), shortened(id[12:14])
+	return dates(id[6:14])
+}
+
+// dates spells a date of eight digits, year first.
+func dates(date []byte) [][]byte {
+	if len(date) != 8 {
+		return nil
+	}
+	years := [][]byte{date[:4], date[2:4]}
+	months, days := shortened(date[4:6]), shortened(date[6:])
 	var all [][]byte
 	add := func(parts ...[]byte) {
 		if b := bytes.Join(parts, nil); len(b) >= Digits && !slices.ContainsFunc(all, func(a []byte) bool { return bytes.Equal(a, b) }) {

@@ -40,9 +40,3 @@ func (c Codes) validate() error {
 	}
 	return errors.Join(errs...)
 }
-
-func (c Codes) explain(say func(value string, is any)) {
-	say("codes.hour", c.Hour)
-	say("codes.day", c.Day)
-	say("codes.other_numbers", c.OtherNumbers)
-}

@@ -1,8 +1,13 @@
 package policy
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
-	"time"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/liuma-pin/liuma"
 )
@@ -10,16 +15,24 @@ import (
 // Layer names where a value comes from.
 type Layer string
 
-// LayerNational is the national layer. Region and channel layers come after it,
-// and each may only tighten the layer above it.
-const LayerNational Layer = "national"
+// The layers, from the top down. Each may only tighten the one above it, but for
+// what a region may permit its holders (docs/POLICY.md).
+const (
+	LayerNational Layer = "national"
+	LayerRegion   Layer = "region"
+	LayerChannel  Layer = "channel"
+)
 
 // Origin is one value of a policy, and the layer that set it.
 type Origin struct {
 	Value string // name in snake case, dotted: "limits.attempts"
-	Is    string // the value as text: "6", "24h0m0s", "true"
+	Is    string // the value as text: "6", "1d", "true"
 	Layer Layer  // the layer that set it
 	Of    string // region or channel of that layer; empty for the nation
+	// File and Line say where the layer sets it; empty and 0 for the national rule
+	// that the program was built with.
+	File string
+	Line int
 }
 
 // Explanation has one Origin for every value of a Policy, in the order of its
@@ -38,72 +51,277 @@ func (e Explanation) Of(value string) (Origin, bool) {
 
 // Layers gives the policy for a region and a channel. It never changes after
 // NewLayers, so any number of goroutines may use it.
-type Layers struct{ national Policy }
+type Layers struct {
+	values   []value
+	files    map[Scope]File
+	regions  map[liuma.Region]Policy // national under "", and each region that has a file
+	channels map[liuma.ChannelID][]setting
+}
 
-// NewLayers makes layers of which the national one is the only one.
-func NewLayers(national Policy) (*Layers, error) {
+// ErrLayers says that the layers of a policy contradict one another or the
+// national rule. The error names every fault, with its file and line.
+var ErrLayers = errors.New("layers of policy")
+
+// NewLayers puts files over the national rule. It refuses them all if one of them
+// is looser than the layer above it, if two are for the same layer, or if a region
+// and a channel of them give a policy together that Validate refuses.
+func NewLayers(national Policy, files ...File) (*Layers, error) {
 	if err := national.Validate(); err != nil {
 		return nil, fmt.Errorf("national layer: %w", err)
 	}
-	return &Layers{national: national}, nil
+	l := &Layers{values: values(), files: map[Scope]File{},
+		regions: map[liuma.Region]Policy{"": national}, channels: map[liuma.ChannelID][]setting{}}
+	files = slices.Clone(files)
+	// A layer is judged against those above it, so they come first: the nation, then
+	// regions from the largest to the smallest, then channels.
+	slices.SortStableFunc(files, func(a, b File) int { return a.Scope.depth() - b.Scope.depth() })
+	var errs []error
+	for _, f := range files {
+		if other, twice := l.files[f.Scope]; twice {
+			errs = append(errs, fmt.Errorf("%s and %s are both for %s", other.Name, f.Name, f.Scope))
+			continue
+		}
+		l.files[f.Scope] = f
+		errs = append(errs, l.add(f))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrLayers, err)
+	}
+	if err := l.together(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrLayers, err)
+	}
+	return l, nil
+}
+
+// add puts a file under those that are there.
+func (l *Layers) add(f File) error {
+	var errs []error
+	for _, s := range f.settings {
+		if s.stricter == nation && f.Scope.Layer != LayerNational {
+			errs = append(errs, fmt.Errorf("%s:%d: %s: only the nation's layer sets it", f.Name, s.line, s.name))
+		}
+	}
+	if f.Scope.Layer == LayerChannel {
+		for _, s := range f.settings {
+			if s.stricter == free {
+				errs = append(errs, fmt.Errorf("%s:%d: %s: a region decides it, a channel cannot", f.Name, s.line, s.name))
+			}
+			if permits, ok := s.at(&s.policy).(*bool); ok && s.stricter == off && *permits {
+				errs = append(errs, fmt.Errorf("%s:%d: %s: a region permits it, a channel can only switch it off", f.Name, s.line, s.name))
+			}
+		}
+		l.channels[liuma.ChannelID(f.Scope.Of)] = f.settings
+		return errors.Join(errs...)
+	}
+	p := l.region(liuma.Region(f.Scope.Of))
+	above := p
+	for _, s := range f.settings {
+		s.copied(&p, &s.policy)
+		if !s.choosable() && s.looser(&p, &above) {
+			errs = append(errs, fmt.Errorf("%s:%d: %s: %s is %w, which has %s",
+				f.Name, s.line, s.name, s.text(&p), errLooser, s.text(&above)))
+		}
+	}
+	if len(errs) == 0 {
+		if err := p.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", f.Name, err))
+		}
+	}
+	l.regions[liuma.Region(f.Scope.Of)] = p
+	return errors.Join(errs...)
+}
+
+// together validates what every region and every channel give together: each alone
+// may be right while, say, a channel's day is shorter than the region's hour.
+func (l *Layers) together() error {
+	var errs []error
+	for region := range l.regions {
+		for channel := range l.channels {
+			if err := l.For(region, channel).Validate(); err != nil {
+				errs = append(errs, fmt.Errorf("%s in %s: %w",
+					Scope{LayerChannel, string(channel)}, Scope{LayerRegion, string(region)}, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// region returns the policy of the smallest region with a file that contains r.
+func (l *Layers) region(r liuma.Region) Policy {
+	for len(r) > 2 {
+		if p, ok := l.regions[r]; ok {
+			return p
+		}
+		r = r[:len(r)-2]
+	}
+	if p, ok := l.regions[r]; ok {
+		return p
+	}
+	return l.regions[""]
 }
 
 // For returns the policy for a card of this region in this channel. Either may
-// be empty. There is only the national layer, so the policy is the same for
-// all.
-func (l *Layers) For(_ liuma.Region, _ liuma.ChannelID) Policy { return l.national }
-
-// Explain returns the origin of each value of For.
-func (l *Layers) Explain(region liuma.Region, channel liuma.ChannelID) Explanation {
-	return explain(l.For(region, channel), LayerNational, "")
+// be empty.
+func (l *Layers) For(region liuma.Region, channel liuma.ChannelID) Policy {
+	p := l.region(region)
+	for i := range l.channels[channel] {
+		if s := &l.channels[channel][i]; s.looser(&p, &s.policy) {
+			s.tightened(&p, &s.policy)
+		}
+	}
+	p.EvidenceAlone = p.EvidenceAlone && l.names(channel, evidenceAlone)
+	return p
 }
 
-func explain(p Policy, layer Layer, of string) Explanation {
-	var e Explanation
-	say := func(value string, is any) {
-		e = append(e, Origin{Value: value, Is: fmt.Sprint(is), Layer: layer, Of: of})
+// evidenceAlone is the one value that holds only for channels whose own layer names
+// it.
+const evidenceAlone = "evidence_alone"
+
+// names reports whether the layer of a channel sets a value to true.
+func (l *Layers) names(channel liuma.ChannelID, value string) bool {
+	s, ok := l.files[Scope{LayerChannel, string(channel)}].setting(value)
+	if !ok {
+		return false
 	}
-	say("limits.attempts", p.Limits.Attempts)
-	say("limits.window", p.Limits.Window)
-	say("limits.lock_for", p.Limits.LockFor)
-	say("limits.failures", p.Limits.Failures)
-	say("pin.birthday", p.PIN.Birthday)
-	say("pin.id_number", p.PIN.IDNumber)
-	say("pin.phone", p.PIN.Phone)
-	say("pin.card_number", p.PIN.CardNumber)
-	say("pin.current", p.PIN.Current)
-	say("pin.repeat", p.PIN.Repeat)
-	say("pin.steps", p.PIN.Steps)
-	say("pin.pairs", p.PIN.Pairs)
-	say("pin.triples", p.PIN.Triples)
-	say("pin.mirror", p.PIN.Mirror)
-	say("pin.keypad", p.PIN.Keypad)
-	say("pin.common", p.PIN.Common)
-	say("pin.run", p.PIN.Run)
-	say("passphrase", p.Passphrase)
-	say("challenge_ttl", p.ChallengeTTL)
-	say("receipt_ttl", p.ReceiptTTL)
-	say("evidence_max_age", p.EvidenceMaxAge)
-	say("seal_key_life", p.SealKeyLife)
-	say("remind_after", orNever(p.RemindAfter))
-	say("force_after", orNever(p.ForceAfter))
-	say("recovery.hold", p.Recovery.Hold)
-	say("recovery.unconfirmed", p.Recovery.Unconfirmed)
-	say("recovery.unconfirmed_evidence", p.Recovery.UnconfirmedEvidence)
-	say("recovery.card_number", p.Recovery.CardNumber)
-	for _, r := range p.Rations.named() {
-		say(r.name+".hour", r.is.Hour)
-		say(r.name+".day", r.is.Day)
+	is, _ := s.at(&s.policy).(*bool)
+	return is != nil && *is
+}
+
+// Regions returns the regions that have a file, smallest code first.
+func (l *Layers) Regions() []liuma.Region {
+	var all []liuma.Region
+	for r := range l.regions {
+		if r != "" {
+			all = append(all, r)
+		}
 	}
-	p.Codes.explain(say)
-	say("refusal_pace", p.RefusalPace)
-	say("allow_stand_in_evidence", p.AllowStandInEvidence)
+	slices.Sort(all)
+	return all
+}
+
+// Files returns the files that the layers were read from, by their names.
+func (l *Layers) Files() []File {
+	files := slices.Collect(maps.Values(l.files))
+	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
+	return files
+}
+
+// File returns the file of a layer.
+func (l *Layers) File(s Scope) (File, bool) {
+	f, ok := l.files[s]
+	return f, ok
+}
+
+// Sum names a policy: two authorities with the same sum run the same files. It is
+// the hex SHA-256 over the name and sum of each; empty without any file, where the
+// national rule of the program holds alone.
+func (l *Layers) Sum() string {
+	if len(l.files) == 0 {
+		return ""
+	}
+	h := sha256.New()
+	for _, f := range l.Files() {
+		fmt.Fprintf(h, "%d %s %x\n", len(f.Name), f.Name, f.Sum) // a hash never fails
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Scopes returns the layers that have a file, from the top down.
+func (l *Layers) Scopes() []Scope {
+	var all []Scope
+	for s := range l.files {
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b Scope) int {
+		if d := a.depth() - b.depth(); d != 0 {
+			return d
+		}
+		return strings.Compare(a.Of, b.Of)
+	})
+	return all
+}
+
+// Explain returns the origin of each value of For: the lowest layer that sets it.
+// A channel sets a value only where it is stricter than the region's.
+func (l *Layers) Explain(region liuma.Region, channel liuma.ChannelID) Explanation {
+	p := l.For(region, channel)
+	e := make(Explanation, len(l.values))
+	for i, v := range l.values {
+		e[i] = Origin{Value: v.name, Is: v.text(&p), Layer: LayerNational}
+		for _, f := range l.chain(region, channel) {
+			s, ok := f.setting(v.name)
+			if !ok || !l.holds(f, s, region, channel) {
+				continue
+			}
+			e[i].Layer, e[i].Of, e[i].File, e[i].Line = f.Scope.Layer, f.Scope.Of, f.Name, s.line
+		}
+	}
 	return e
 }
 
-func orNever(d time.Duration) string {
-	if d == 0 {
-		return "never"
+// holds reports whether a setting of a file counts in a region and channel. That of
+// a channel does where it is stricter than the region's. What holds only for named
+// channels is set by the region and the channel together, so by the channel's file.
+func (l *Layers) holds(f File, s *setting, region liuma.Region, channel liuma.ChannelID) bool {
+	above := l.region(region)
+	switch {
+	case s.stricter == named:
+		return above.EvidenceAlone && l.names(channel, s.name) && f.Scope.Layer == LayerChannel
+	case f.Scope.Layer == LayerChannel:
+		return s.looser(&above, &s.policy)
 	}
-	return d.String()
+	return true
+}
+
+// chain returns the files that make the policy of a region in a channel, from the
+// top down.
+func (l *Layers) chain(region liuma.Region, channel liuma.ChannelID) []File {
+	scopes := []Scope{{LayerNational, ""}}
+	for n := 2; n <= len(region); n += 2 {
+		scopes = append(scopes, Scope{LayerRegion, string(region[:n])})
+	}
+	var files []File
+	for _, s := range append(scopes, Scope{LayerChannel, string(channel)}) {
+		if f, ok := l.files[s]; ok {
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
+// Change is a value that differs between two Layers in one layer's file.
+type Change struct {
+	Scope       Scope
+	Value       string
+	Before, Now string // empty where the layer does not set it
+	File        string // that sets it now, and its line
+	Line        int
+}
+
+// Diff lists what the files of now set otherwise than those of before, from the
+// top layer down.
+func Diff(before, now *Layers) []Change {
+	var changes []Change
+	scopes := before.Scopes()
+	for _, s := range now.Scopes() {
+		if !slices.Contains(scopes, s) {
+			scopes = append(scopes, s)
+		}
+	}
+	slices.SortStableFunc(scopes, func(a, b Scope) int { return a.depth() - b.depth() })
+	for _, scope := range scopes {
+		for _, v := range now.values {
+			c := Change{Scope: scope, Value: v.name}
+			if s, ok := before.files[scope].setting(v.name); ok {
+				c.Before = s.text(&s.policy)
+			}
+			if s, ok := now.files[scope].setting(v.name); ok {
+				c.Now, c.File, c.Line = s.text(&s.policy), now.files[scope].Name, s.line
+			}
+			if c.Before != c.Now {
+				changes = append(changes, c)
+			}
+		}
+	}
+	return changes
 }

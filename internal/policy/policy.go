@@ -13,6 +13,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/ledger"
@@ -36,6 +37,8 @@ const (
 	MaxRemindAfter  = 10 * 365 * 24 * time.Hour
 	MinForceAfter   = 90 * 24 * time.Hour
 	MaxForceAfter   = 10 * 365 * 24 * time.Hour
+	MinLossReport   = 3 * 24 * time.Hour
+	MaxLossReport   = 7 * 24 * time.Hour
 	MinRefusalPace  = 500 * time.Millisecond // a wrong verdict waits that long for the last keeper
 	MaxRefusalPace  = 5 * time.Second
 )
@@ -65,21 +68,38 @@ type Policy struct {
 	// EvidenceMaxAge is how old evidence may be when it arrives: 30 s to
 	// 5 min. National: 5 min.
 	EvidenceMaxAge time.Duration
-	// SealKeyLife is how long a seal key is given out; it is destroyed one
-	// ChallengeTTL later. 10 min to 24 h. National: 24 h.
+	// SealKeyLife is how long a seal key is given out; it is destroyed an hour later,
+	// when no page that seals to it can be open. 10 min to 24 h. National: 24 h.
 	SealKeyLife time.Duration
 
 	// RemindAfter is the age of a PIN from which its holder is reminded to
 	// choose a new one: 30 days to 10 years, or 0 for never. National: 365
 	// days.
 	RemindAfter time.Duration
-	// ForceAfter is the age from which a PIN must be changed before it can be
-	// used for anything else: 90 days to 10 years and not before RemindAfter,
-	// or 0 for never. National: never.
+	// ForceAfter is the age from which a PIN must be changed before it proves
+	// anything to a service: 90 days to 10 years and not before RemindAfter, or 0
+	// for never. National: never. NIST SP 800-63B-4 advises against it.
 	ForceAfter time.Duration
 
 	// Recovery bounds online recovery when the PIN is forgotten.
 	Recovery Recovery
+
+	// Steps picks the variant of each act: which proofs it asks for. National: the
+	// first of each. Layers may only pick one with more proofs.
+	Steps Steps
+
+	// EvidenceAlone lets a service be proved by evidence alone, without the PIN, with
+	// an acr of its own. National: off. It holds where a region permits it and the
+	// channel's own layer names it.
+	EvidenceAlone bool
+
+	// LossReport is how long a loss that the holder reports by phone stops the card:
+	// 3 to 7 days, or 0 where hotlines take no such reports. National: 0; a region
+	// chooses. It is no freeze, and no freeze ends by time.
+	LossReport time.Duration
+
+	// Hotline is the number that pages name. Empty: that of the configuration.
+	Hotline string
 
 	// Rations bound what each client may do.
 	Rations Rations
@@ -93,9 +113,17 @@ type Policy struct {
 	// unknown holder. National: 800 ms.
 	RefusalPace time.Duration
 
+	// MinorsNeedGuardian refuses who is 14 or 15 like who is younger: to enroll or
+	// link they need a guardian. National: off. Layers may only turn it on.
+	MinorsNeedGuardian bool
+
 	// AllowStandInEvidence accepts evidence of a stand-in provider, which
 	// proves nothing. National: off. Only demos and tests set it.
 	AllowStandInEvidence bool
+
+	// Began is no rule: it is when the act began that the policy was read for, so that
+	// what else is read for it is as strict as then. Zero: now.
+	Began time.Time
 }
 
 // National is the national rule.
@@ -109,6 +137,7 @@ func National() Policy {
 		SealKeyLife:    24 * time.Hour,
 		RemindAfter:    365 * 24 * time.Hour,
 		Recovery:       nationalRecovery(),
+		Steps:          nationalSteps(),
 		Rations:        nationalRations(),
 		Codes:          nationalCodes(),
 		RefusalPace:    800 * time.Millisecond,
@@ -128,6 +157,9 @@ func (p Policy) Validate() error {
 		between("refusal_pace", p.RefusalPace, MinRefusalPace, MaxRefusalPace),
 		p.validateAges(),
 		p.Recovery.validate(),
+		p.Steps.validate(),
+		p.validateLossReport(),
+		validHotline(p.Hotline),
 		p.Rations.validate(),
 		p.Codes.validate(),
 	)
@@ -173,6 +205,21 @@ func (p Policy) validateAges() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func (p Policy) validateLossReport() error {
+	if p.LossReport == 0 {
+		return nil
+	}
+	return between("loss_report", p.LossReport, MinLossReport, MaxLossReport)
+}
+
+// validHotline takes a telephone number as pages show it, or none.
+func validHotline(s string) error {
+	if len(s) > 20 || strings.Trim(s, "0123456789-+") != "" {
+		return fmt.Errorf("hotline: %q, want a telephone number", s)
+	}
+	return nil
 }
 
 func between(name string, d, low, high time.Duration) error {

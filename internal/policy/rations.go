@@ -40,6 +40,10 @@ type Rations struct {
 	// so that ration is small, and bulk cancellation goes through the operator's
 	// import. National: 2,000 and 10,000; 5,000 and 30,000; 50 and 200.
 	Losses, Replacements, Cancellations Ration
+	// Corrections of ID numbers, of a registry client. Each moves a card to another
+	// number after 72 hours; many at once go through the operator's import. National:
+	// 100 and 500.
+	Corrections Ration
 
 	// Evidence is what is accepted of one evidence provider. National: 50,000 and
 	// 500,000.
@@ -59,6 +63,7 @@ func nationalRations() Rations {
 		Losses:         Ration{2000, 10_000},
 		Replacements:   Ration{5000, 30_000},
 		Cancellations:  Ration{50, 200},
+		Corrections:    Ration{100, 500},
 		Evidence:       Ration{50_000, 500_000},
 	}
 }
@@ -66,24 +71,26 @@ func nationalRations() Rations {
 // namedRation is a ration with its name in snake case.
 type namedRation struct {
 	name string
-	is   Ration
+	is   *Ration
 }
 
 // named lists the rations in the order of the fields.
-func (r Rations) named() []namedRation {
+func (r *Rations) named() []namedRation {
 	return []namedRation{
-		{"rations.verifications", r.Verifications}, {"rations.links", r.Links},
-		{"rations.pushes", r.Pushes}, {"rations.challenges", r.Challenges},
-		{"rations.redemptions", r.Redemptions},
-		{"rations.freezes", r.Freezes}, {"rations.unlinks", r.Unlinks},
-		{"rations.hotline_freezes", r.HotlineFreezes},
-		{"rations.losses", r.Losses}, {"rations.replacements", r.Replacements}, {"rations.cancellations", r.Cancellations},
-		{"rations.evidence", r.Evidence},
+		{"rations.verifications", &r.Verifications}, {"rations.links", &r.Links},
+		{"rations.pushes", &r.Pushes}, {"rations.challenges", &r.Challenges},
+		{"rations.redemptions", &r.Redemptions},
+		{"rations.freezes", &r.Freezes}, {"rations.unlinks", &r.Unlinks},
+		{"rations.hotline_freezes", &r.HotlineFreezes},
+		{"rations.losses", &r.Losses}, {"rations.replacements", &r.Replacements}, {"rations.cancellations", &r.Cancellations},
+		{"rations.corrections", &r.Corrections},
+		{"rations.evidence", &r.Evidence},
 	}
 }
 
-func (r Rations) validate() error {
-	top := nationalRations().named()
+func (r *Rations) validate() error {
+	national := nationalRations()
+	top := national.named()
 	var errs []error
 	for i, n := range r.named() {
 		for _, v := range []struct {

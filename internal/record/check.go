@@ -8,8 +8,10 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/tally"
 )
 
 // gathered is what a look at the record found.
@@ -20,6 +22,8 @@ type gathered struct {
 	// Of the record after the changes.
 	sum              audit.Sum
 	streams, entries uint64
+	// What the changes came to, for the tallies.
+	counted tally.Count
 }
 
 // digest is the digest that follows the last one.
@@ -81,7 +85,9 @@ func (g *gathered) grew(r store.Reader, s audit.Stream) error {
 	case err != nil:
 		return err
 	}
-	broken, err := verify(r, from, to)
+	var counted tally.Count
+	region := regionOf(r, s)
+	broken, err := verify(r, from, to, func(e audit.Recorded) { counted.Add(e.Entry, region) })
 	if broken != nil {
 		g.find(broken.Place, broken.Fault)
 	}
@@ -99,7 +105,21 @@ func (g *gathered) grew(r store.Reader, s audit.Stream) error {
 	g.sum.Add(to)
 	g.entries += to.Number - from.Number
 	g.changes = append(g.changes, to)
+	g.counted.AddAll(counted)
 	return nil
+}
+
+// regionOf is the region of a stream's card; empty for a process start, and for a card
+// that cannot be read.
+func regionOf(r store.Reader, s audit.Stream) liuma.Region {
+	if s.Kind != audit.OfCard {
+		return ""
+	}
+	c, err := r.Card(s.ID)
+	if err != nil {
+		return ""
+	}
+	return c.Region
 }
 
 func (g *gathered) find(p audit.Place, f audit.Fault) {
@@ -107,8 +127,8 @@ func (g *gathered) find(p audit.Place, f audit.Fault) {
 }
 
 // verify checks the entries between two heads, and what a process start
-// follows.
-func verify(r store.Reader, from, to audit.Head) (*audit.Break, error) {
+// follows. It shows each entry to visit.
+func verify(r store.Reader, from, to audit.Head, visit func(audit.Recorded)) (*audit.Break, error) {
 	var failed error
 	var first audit.Recorded
 	err := audit.Verify(from, to, func(yield func(audit.Recorded) bool) {
@@ -116,6 +136,7 @@ func verify(r store.Reader, from, to audit.Head) (*audit.Break, error) {
 			if e.Number == 1 {
 				first = e
 			}
+			visit(e)
 			return yield(e)
 		})
 	})

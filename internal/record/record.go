@@ -1,11 +1,12 @@
 // Package record looks after the audit record: it checks every entry once more
 // soon after it was written, signs a digest of the whole record every hour and
-// puts it where the operator can ship it off, and exports the record for those
-// who examine it.
+// puts it where the operator can ship it off, adds what it newly covers to the
+// tallies, and searches and exports the record for those who examine it.
 //
 // It guarantees that no digest covers an entry that was missing, altered or
 // added when the digest was made; that digests are numbered without gaps and
-// follow one another across crashes and restarts; and that a fault is told in
+// follow one another across crashes and restarts; that what a digest covers is
+// tallied once, in the transaction that keeps it; and that a fault is told in
 // the log, in the record and in the status, and stops nothing but the digests
 // of the stream that has it: the record says what happened, it decides nothing.
 // It trusts the store to be what it was since the last digest, as far as heads
@@ -30,6 +31,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/tally"
 )
 
 // Every is the time between two digests.
@@ -246,13 +248,23 @@ func (d *Digester) make(ctx context.Context, keys jose.JSONWebKeySet, e audit.En
 	}
 	// A crash before the commit leaves the digest before this one, and the next
 	// covers both hours; one after it leaves a digest that is not yet in the
-	// directory, where the next start puts it (I-16).
-	err = d.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		e.At, e.Note = d.c.Now().UTC(), strings.TrimSpace(fmt.Sprintf("digest=%d %s", signed.Number, e.Note))
-		return e, tx.InsertDigest(store.Digest{Number: signed.Number, Token: signed.Token}, g.changes)
+	// directory, where the next start puts it (I-16). What it newly covers is added to
+	// the tallies with it, once.
+	lost := 0
+	note := e.Note
+	err = d.c.Store.Update(ctx, func(tx store.Tx) (_ audit.Entry, err error) {
+		e.At, e.Note = d.c.Now().UTC(), strings.TrimSpace(fmt.Sprintf("digest=%d %s", signed.Number, note))
+		if err := tx.InsertDigest(store.Digest{Number: signed.Number, Token: signed.Token}, g.changes); err != nil {
+			return audit.Entry{}, err
+		}
+		lost, err = tally.Keep(tx, g.counted, e.At)
+		return e, err
 	})
 	if err != nil {
 		return audit.SignedDigest{}, fmt.Errorf("record: keep digest %d: %w", signed.Number, err)
+	}
+	if lost > 0 {
+		d.c.Logger.Error("hours of the tallies were altered; nothing is added to them", "hours", lost)
 	}
 	d.ship(ctx)
 	return signed, nil

@@ -25,6 +25,10 @@ var (
 	ErrNoConflict = errors.New("there is no such conflict; it may have been decided meanwhile")
 	// ErrCardTaken says that the row's card number is another person's.
 	ErrCardTaken = errors.New("the card number of this row is another person's in the registry; correct the source and import it again")
+	// ErrAwaited says that a correction to the number waits.
+	ErrAwaited = errors.New("a correction to this number waits; cancel it first, or wait until it counts ('liuma registry corrections')")
+	// ErrNoCorrection says that a correction can no longer be carried out as it came.
+	ErrNoCorrection = errors.New("the correction that this came from cannot be taken now")
 	// ErrAgrees says that the registered person has become the row's meanwhile.
 	ErrAgrees = errors.New("the registered person agrees with this row by now; decide 'keep', and import the row again")
 )
@@ -51,6 +55,9 @@ type ConflictView struct {
 	HasCard    bool       `json:"has_card"`  // replacing freezes it
 	Registered Side       `json:"registered"`
 	Imported   Side       `json:"imported"`
+	// Former is the masked number that the row's person has now, where this came as a
+	// correction: replacing begins the correction, and moves the other person out.
+	Former string `json:"former_id_number,omitempty"`
 }
 
 // Replaced is what came of a number that was given to another person.
@@ -76,16 +83,18 @@ func (g *Registry) conflictID(r *keptRow) string {
 // contest puts a row on the list, unless it is there as it is. A crash leaves it
 // with the rest of its chunk or not at all.
 func (im *importing) contest(tx store.Tx, r *keptRow, t *tally) (outcome, error) {
-	g, id := im.g, im.g.conflictID(r)
-	next := store.Conflict{ID: id, Person: r.person(g), At: g.now()}
-	was, err := tx.Conflict(id)
+	return im.list(tx, store.Conflict{ID: im.g.conflictID(r), Person: r.person(im.g), At: im.g.now()}, t)
+}
+
+func (im *importing) list(tx store.Tx, next store.Conflict, t *tally) (outcome, error) {
+	was, err := tx.Conflict(next.ID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 	case err != nil:
 		return 0, err
-	case !was.KeptAt.IsZero():
+	case !was.KeptAt.IsZero() && was.Former == next.Former:
 		return decided, nil
-	case g.sameRow(was.Person, next.Person):
+	case was.KeptAt.IsZero() && was.Former == next.Former && was.FormerCard == next.FormerCard && im.g.sameRow(was.Person, next.Person):
 		return conflicting, nil
 	default:
 		next.At = was.At
@@ -163,13 +172,25 @@ func (g *Registry) conflictView(r store.Reader, c store.Conflict) (ConflictView,
 		return v, err
 	}
 	v.IDNumber, v.Imported = f.MaskedIDNumber(), side(c.Person, f)
-	switch p, f, err := g.Of(r, c.Person.Holder); {
+	if c.Former != (vault.Index{}) {
+		switch _, was, err := g.Of(r, c.Former); {
+		case err == nil:
+			v.Former = was.MaskedIDNumber()
+		case !errors.Is(err, store.ErrNotFound):
+			return v, err
+		}
+	}
+	whose := c.Person.Holder
+	if c.FormerCard != (vault.Index{}) {
+		whose = c.Former // the row agrees in the name alone with the person of that number
+	}
+	switch p, f, err := g.Of(r, whose); {
 	case err == nil:
 		v.Registered = side(p, f)
 	case !errors.Is(err, store.ErrNotFound):
 		return v, err
 	}
-	_, err = r.CardByHolder(c.Person.Holder)
+	_, err = r.CardByHolder(whose)
 	if errors.Is(err, store.ErrNotFound) {
 		return v, nil
 	}
@@ -217,6 +238,9 @@ func (g *Registry) ReplaceRegistered(ctx context.Context, actor, id string, reas
 		if err != nil {
 			return audit.Entry{}, err
 		}
+		if c.Former != (vault.Index{}) {
+			return g.decidedEntry(actor, audit.ConflictReplaced, liuma.CardID{}, id, reason), g.correctContested(tx, actor, c)
+		}
 		old, err := g.registered(tx, c)
 		if err != nil {
 			return audit.Entry{}, err
@@ -243,6 +267,9 @@ func (g *Registry) ReplaceRegistered(ctx context.Context, actor, id string, reas
 
 // registered is the person who gives way, or a zero one.
 func (g *Registry) registered(tx store.Tx, c store.Conflict) (store.Person, error) {
+	if row, err := tx.Person(c.Person.Holder); err == nil && row.Awaited != (vault.Index{}) {
+		return store.Person{}, ErrAwaited
+	}
 	old, was, err := g.Of(tx, c.Person.Holder)
 	if errors.Is(err, store.ErrNotFound) {
 		return store.Person{}, nil
@@ -299,7 +326,11 @@ func (g *Registry) contestCard(tx store.Tx, p, old store.Person) (liuma.CardID, 
 	if !card.Frozen {
 		card.Frozen, card.FrozenAt = true, g.now()
 	}
-	card.Contested, card.Physical, card.Region = true, p.Physical, p.Region
+	card.EndCorrection() // one that waits stops
+	card.Contested, card.Region = true, p.Region
+	if card.Retiring.IsZero() { // keepers stop that one for good
+		card.Physical = p.Physical
+	}
 	err = errors.Join(tx.UpdateCard(card), tx.DeleteCodesOf(card.ID))
 	if err != nil {
 		return liuma.CardID{}, err
@@ -332,6 +363,9 @@ func (g *Registry) noteChange(tx store.Tx, card store.Card, what []string, was [
 // once. store.ErrNotFound: there is none.
 func (g *Registry) Of(rd store.Reader, holder vault.Index) (store.Person, Facts, error) {
 	person, err := rd.Person(holder)
+	if err == nil && nobody(person) {
+		err = store.ErrNotFound
+	}
 	if err != nil {
 		return store.Person{}, Facts{}, err
 	}

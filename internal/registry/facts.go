@@ -32,6 +32,12 @@ type Facts struct {
 	Phone    string
 	CardNo   string
 	Region   liuma.Region // of the agency that issued the card
+	// BirthDate is the registry's date of birth (20060102), or empty; Born says which
+	// counts.
+	BirthDate string
+	// Household is the registry's name of the household that a person lives in, or
+	// empty. It says nothing by itself.
+	Household string
 }
 
 // factsVersion is the first byte of the stored form.
@@ -50,9 +56,13 @@ var ErrFacts = errors.New("registry: stored facts are damaged")
 
 // Marshal returns the stored form, for the vault to seal; the caller wipes it.
 // It is a version byte, each member in order as a length byte and UTF-8, and
-// zeros up to a multiple of 32 bytes.
+// zeros up to a multiple of 32 bytes. Members that came later stand at the end and
+// are left out while they are empty, so that old rows and new ones are one form.
 func (f Facts) Marshal() ([]byte, error) {
 	members := f.members()
+	for len(members) > firstMembers && members[len(members)-1] == "" {
+		members = members[:len(members)-1]
+	}
 	size := 1
 	for _, m := range members {
 		if len(m) > maxMember || !utf8.ValidString(m) {
@@ -70,8 +80,11 @@ func (f Facts) Marshal() ([]byte, error) {
 	return out[:size], nil
 }
 
-func (f Facts) members() [5]string {
-	return [...]string{f.Name, f.IDNumber, f.Phone, f.CardNo, string(f.Region)}
+// firstMembers is how many members every stored form has.
+const firstMembers = 5
+
+func (f Facts) members() []string {
+	return []string{f.Name, f.IDNumber, f.Phone, f.CardNo, string(f.Region), f.BirthDate, f.Household}
 }
 
 // ParseFacts reads the form that Marshal writes, and no other.
@@ -80,8 +93,11 @@ func ParseFacts(stored []byte) (Facts, error) {
 		return Facts{}, ErrFacts
 	}
 	rest := stored[1:]
-	var members [5]string
+	var members [7]string
 	for i := range members {
+		if i >= firstMembers && len(rest) == 0 {
+			break // a row that fills its blocks
+		}
 		if len(rest) == 0 || len(rest) < 1+int(rest[0]) {
 			return Facts{}, ErrFacts
 		}
@@ -99,7 +115,8 @@ func ParseFacts(stored []byte) (Facts, error) {
 	if err != nil || string(region) != members[4] {
 		return Facts{}, ErrFacts
 	}
-	return Facts{Name: members[0], IDNumber: members[1], Phone: members[2], CardNo: members[3], Region: region}, nil
+	return Facts{Name: members[0], IDNumber: members[1], Phone: members[2], CardNo: members[3], Region: region,
+		BirthDate: members[5], Household: members[6]}, nil
 }
 
 // Format prints a placeholder under every verb.
@@ -138,9 +155,6 @@ func MaskName(name string) string {
 	}
 	return letters[0] + strings.Repeat("*", len(letters)-2) + letters[len(letters)-1]
 }
-
-// MaskIDNumber keeps four characters at each end: 3305**********1234.
-func MaskIDNumber(number string) string { return maskMiddle(number, 4, 4) }
 
 // MaskPhone keeps the first three and the last four digits: 138****5678.
 func MaskPhone(phone string) string { return maskMiddle(phone, 3, 4) }

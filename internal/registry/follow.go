@@ -56,7 +56,7 @@ func (g *Registry) followCard(tx store.Tx, p store.Person, replaced bool, what [
 		}
 	}
 	physical := p.Physical
-	if !replaced {
+	if !replaced || !card.Retiring.IsZero() { // keepers stop that card for good
 		physical = raised(card.Physical, p.Physical)
 	}
 	if card.Physical == physical && card.Region == p.Region {

@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -18,6 +19,11 @@ const (
 	colRegion
 	colStatus
 	colReplacedBy
+	colFormer
+	colDocumentType
+	colDocumentNumber
+	colBirthDate
+	colHousehold
 	columns
 )
 
@@ -34,6 +40,11 @@ func headings(column int) []string {
 		{"region", "region_code", "地区", "地区代码", "行政区划", "行政区划代码", "统筹区"},
 		{"status", "card_status", "状态", "卡状态"},
 		{"replaced_by", "new_card_no", "新卡号", "补换后卡号"},
+		{"former_id_number", "old_id_number", "原身份证号", "原身份证号码", "曾用身份证号", "更正前身份证号", "原证件号码", "原社会保障号码"},
+		{"document_type", "证件类型"},
+		{"document_number", "document_no"},
+		{"birth_date", "birthday", "date_of_birth", "出生日期"},
+		{"household", "household_id", "户号", "家庭编号"},
 	}[column]
 }
 
@@ -48,6 +59,7 @@ const maxHeader = 10
 type layout struct {
 	comma byte
 	cells int
+	known int          // columns
 	at    [columns]int // -1: the file has no such column
 }
 
@@ -63,8 +75,8 @@ func parseHeader(line string) (layout, error) {
 		return l, unknownHeader(line, nil)
 	}
 	var wrong []string
-	for i, name := range names {
-		column := columnOf(name)
+	for i, column := range columnsOf(names) {
+		name := names[i]
 		switch {
 		case column < 0:
 			wrong = append(wrong, guess(name))
@@ -72,12 +84,14 @@ func parseHeader(line string) (layout, error) {
 			wrong = append(wrong, fmt.Sprintf("%q comes twice", show(name)))
 		default:
 			l.at[column] = i
+			l.known++
 		}
 	}
 	l.cells = len(names)
 	for _, column := range []int{colIDNumber, colName, colCardNo} {
-		if l.at[column] < 0 {
-			wrong = append(wrong, fmt.Sprintf("no column %s", headings(column)[0]))
+		byDocument := column == colIDNumber && l.at[colDocumentType] >= 0 && l.at[colDocumentNumber] >= 0
+		if l.at[column] < 0 && !byDocument {
+			wrong = append(wrong, "no column "+columnName(column))
 		}
 	}
 	if len(wrong) > 0 {
@@ -97,7 +111,7 @@ func unknownHeader(line string, wrong []string) error {
 	if len(wrong) > 0 {
 		said = ": " + strings.Join(wrong, "; ")
 	}
-	return fmt.Errorf("%w (in any order; phone, region, status and replaced_by may be missing); found %q%s", ErrHeader, show(line), said)
+	return fmt.Errorf("%w (in any order; phone, region, status, replaced_by, former_id_number, birth_date and household may be missing, and document_type with document_number may stand for id_number); found %q%s", ErrHeader, show(line), said)
 }
 
 // separator is the character that parts the cells of a header.
@@ -114,6 +128,38 @@ func separator(line string) byte {
 // headingKey is what two spellings of a heading have in common.
 func headingKey(name string) string {
 	return strings.NewReplacer("_", "", ".", "", "*", "", "(", "", ")", "", "/", "").Replace(written.Number(name))
+}
+
+// columnsOf finds the column of each heading. 证件号码 is the number of whatever
+// document 证件类型 says, where another column has the ID number; by itself it is the one
+// column for numbers.
+func columnsOf(names []string) []int {
+	found := make([]int, len(names))
+	general, numbers := -1, 0
+	for i, name := range names {
+		if found[i] = columnOf(name); found[i] != colIDNumber {
+			continue
+		}
+		numbers++
+		if key := headingKey(name); key == "证件号码" || key == "证件号" {
+			general = i
+		}
+	}
+	if general >= 0 && numbers == 2 && slices.Contains(found, colDocumentType) && !slices.Contains(found, colDocumentNumber) {
+		found[general] = colDocumentNumber
+	}
+	return found
+}
+
+// columnName is how a message names a column: with its Chinese heading, if that is
+// another one.
+func columnName(column int) string {
+	for _, h := range headings(column) {
+		if h[0] >= utf8.RuneSelf {
+			return headings(column)[0] + " (" + h + ")"
+		}
+	}
+	return headings(column)[0]
 }
 
 func columnOf(name string) int {
@@ -135,7 +181,7 @@ func guess(name string) string {
 	for column := range columns {
 		for _, h := range headings(column) {
 			if d := distance(key, []rune(headingKey(h))); d < least {
-				best, least = headings(column)[0], d
+				best, least = columnName(column), d
 			}
 		}
 	}

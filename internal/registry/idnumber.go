@@ -17,9 +17,11 @@ const redacted = "[personal data]"
 // maxTyped bounds the text that is normalised, in bytes.
 const maxTyped = 256
 
-// IDNumber is a citizen identity number (公民身份号码, GB 11643) in its only
-// canonical spelling: 17 ASCII digits and a check character, 0 to 9 or X. Only
-// ParseIDNumber makes one. It prints redacted, also from unexported fields: fmt
+// IDNumber is the number of the document that a person is known by, in its only
+// canonical spelling. A citizen identity number (公民身份号码, GB 11643) is 17 ASCII
+// digits and a check character, 0 to 9 or X; any other document is its type, a
+// colon and its number, so that no two documents are spelled alike: the first has
+// no colon, and a type has none. Only ParseIDNumber and ParseDocument make one. It prints redacted, also from unexported fields: fmt
 // does not follow the pointer. Compare Canonical, not the value.
 type IDNumber struct {
 	_ [0]func() // not comparable with ==: that would compare pointers
@@ -39,8 +41,16 @@ var (
 // value, and so the same row (I-4). It refuses a wrong check character or an
 // impossible birthday with CodeIDNumberInvalid, and the 15-digit numbers that
 // ended in 2013 with CodeIDNumber15. It is pure: a birthday may lie between
-// 1850 and 2100.
+// 1850 and 2100. The text of another document (liuma.Document.Text) goes to
+// ParseDocument.
 func ParseIDNumber(s string) (IDNumber, error) {
+	if d, ok := liuma.ParseDocumentText(s); ok {
+		return ParseDocument(d)
+	}
+	return parsePlain(s)
+}
+
+func parsePlain(s string) (IDNumber, error) {
 	if len(s) > maxTyped {
 		return IDNumber{}, liuma.Fail(liuma.CodeIDNumberInvalid, errIDShape)
 	}
@@ -88,7 +98,7 @@ func checkCharacter(digits string) byte {
 	return "0123456789X"[(12-p)%11]
 }
 
-// Canonical returns the 18 characters, or "" for the zero IDNumber.
+// Canonical returns the canonical spelling, or "" for the zero IDNumber.
 func (n IDNumber) Canonical() string {
 	if n.s == nil {
 		return ""
@@ -99,26 +109,31 @@ func (n IDNumber) Canonical() string {
 // IsZero reports whether n was never parsed.
 func (n IDNumber) IsZero() bool { return n.s == nil }
 
-// Birthday returns the date of birth, for example 1949, 12, 31.
+// Birthday returns the date of birth that the number tells, for example 1949, 12,
+// 31, or zeros.
 func (n IDNumber) Birthday() (year int, month time.Month, day int) {
-	if n.s == nil {
-		return 0, 0, 0
-	}
-	t, err := time.Parse("20060102", (*n.s)[6:14])
-	if err != nil { // ParseIDNumber let it through, so it cannot fail
+	t, err := time.Parse(bornForm, n.Born())
+	if err != nil {
 		return 0, 0, 0
 	}
 	return t.Date()
 }
 
 // Region is where the number was first given out, which need not be where its
-// holder lives. Regions that were abolished since are returned as they are.
+// holder lives. Regions that were abolished since are returned as they are. A
+// permanent residence card's number names the province after its 9; of other
+// documents it is the nation.
 func (n IDNumber) Region() liuma.Region {
-	if n.s == nil {
+	d := n.Document()
+	if d.Type != liuma.DocumentIDNumber {
 		return ""
 	}
-	r, err := liuma.ParseRegion((*n.s)[:6])
-	if err != nil { // six digits, the first of them not 0, so it cannot fail
+	at := d.Number[:6]
+	if at[0] == '9' {
+		at = at[1:3]
+	}
+	r, err := liuma.ParseRegion(at)
+	if err != nil { // a province of a residence card that begins with 0
 		return ""
 	}
 	return r

@@ -3,10 +3,12 @@ package registry
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 
+	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -14,10 +16,13 @@ const (
 	// chunkRows is how many rows share a transaction: enough to spread the cost of
 	// one sync, few enough not to hold up the attempts that share the writer.
 	chunkRows = 1000
+	// aloneRows is how many where nobody else uses the writer: the card numbers' index
+	// then has several rows to a page that is written, and there are fewer syncs.
+	aloneRows = 10_000
 	// runRows is how many rows are read and put in the order of their keys before
 	// they are kept. The keys are hashes: in the order of the file each row would
 	// touch pages of its own.
-	runRows = 100_000
+	runRows = 150_000
 	// maxLater bounds the rows that wait for the end of the file because somebody
 	// else had their card number.
 	maxLater = 50_000
@@ -32,6 +37,8 @@ type ImportConfig struct {
 	Encoding Encoding
 	// DryRun reads and judges everything, and writes nothing.
 	DryRun bool
+	// Alone says that no server shares the database: more rows share a transaction.
+	Alone bool
 	// Progress gets the number of bytes of the file that are done, after each
 	// chunk.
 	Progress func(read int64)
@@ -48,11 +55,12 @@ type Summary struct {
 	Read, Kept, Rejected int64
 	Unchanged            int64 // of Kept: the registry said the same before
 	Cells                int64 // cells left out of rows that were kept
+	Corrections          int64 // of Kept: corrections of an ID number that wait, of which nothing else was taken yet
 	Abolished            int64 // rows kept under a region that is no longer in use
 }
 
 // Import reads a file of people, one a line, under a header that names the
-// columns (in any order; phone, region, status and replaced_by may be missing).
+// columns (in any order; all but id_number, name and card_no may be missing).
 // The docs say what a file may look like. A bad row is left out and the rest go
 // on; a bad cell that a person can do without is left out alone. A bad header or
 // a read error ends the import.
@@ -66,6 +74,11 @@ type Summary struct {
 // card number change neither number nor status. Nobody's death is taken back. A
 // status that changed reaches the electronic card as well.
 //
+// A former_id_number that is registered to the row's person is corrected to
+// id_number (Correct). Where the person has an electronic card this waits, and the
+// rest of the row counts when it is imported again after that; a former number that
+// nobody is registered under says nothing.
+//
 // A card number that passes from one person of the file to another is taken
 // whichever of them comes first.
 //
@@ -74,7 +87,7 @@ type Summary struct {
 // the rows that are certainly kept. The same file can be imported again: what is
 // there already is only compared, so that a second run goes on where the first
 // one ended, and records nothing twice. Two hashes per row are held in memory,
-// about 100 bytes, to find duplicates, and the rows of three runs, 500 bytes each.
+// about 100 bytes, to find duplicates, and the rows of two runs, 500 bytes each.
 func (g *Registry) Import(ctx context.Context, r io.Reader, c ImportConfig) (Summary, error) {
 	if c.Actor == "" {
 		c.Actor = "operator"
@@ -107,7 +120,7 @@ func (g *Registry) Import(ctx context.Context, r io.Reader, c ImportConfig) (Sum
 // run keeps rows while the next ones are being read: half of the work is each.
 func (im *importing) run(ctx context.Context, rd *reading) (Summary, error) {
 	reads, stop := context.WithCancel(ctx)
-	runs := make(chan run, 1)
+	runs := make(chan run) // one is read while the one before is kept
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -149,14 +162,23 @@ func (im *importing) run(ctx context.Context, rd *reading) (Summary, error) {
 // in proportion, since its rows are not in the order of the file.
 func (im *importing) keepRun(ctx context.Context, r run, from int64) error {
 	defer im.tell()
-	rows := len(r.rows)
+	rows, chunk := len(r.rows), chunkRows
+	if im.c.Alone {
+		chunk = aloneRows
+	}
+	ready := im.drafts(r.rows[:min(chunk, rows)])
 	for done := 0; done < rows; {
-		if err := ctx.Err(); err != nil {
+		if err := errors.Join(<-ready, ctx.Err()); err != nil {
 			return err
 		}
-		end := min(done+chunkRows, rows)
+		end := min(done+chunk, rows)
+		ready = im.drafts(r.rows[end:min(end+chunk, rows)])
 		if err := im.keep(ctx, r.rows[done:end]); err != nil {
-			return fmt.Errorf("registry: import: %w", err)
+			drawn := <-ready // it works on these rows
+			return fmt.Errorf("registry: import: %w", errors.Join(err, drawn))
+		}
+		for i := range r.rows[done:end] {
+			r.rows[done+i].draft = nil // as large as the row itself
 		}
 		done = end
 		if im.c.Progress != nil && done < rows {
@@ -167,6 +189,29 @@ func (im *importing) keepRun(ctx context.Context, r run, from int64) error {
 		im.c.Progress(r.read)
 	}
 	return nil
+}
+
+// drafts makes the rows of the next chunk ready while the one before is written: the
+// encoding and sealing of a new person's row is a quarter of the writer's work. Where
+// most people are there already it makes none.
+func (im *importing) drafts(rows []keptRow) <-chan error {
+	ready := make(chan error, 1)
+	if im.there || len(rows) == 0 {
+		ready <- nil
+		return ready
+	}
+	go func() {
+		for i := range rows {
+			d, err := im.g.store.Draft(rows[i].person(im.g))
+			if err != nil {
+				ready <- fmt.Errorf("registry: import: %w", err)
+				return
+			}
+			rows[i].draft = d
+		}
+		ready <- nil
+	}()
+	return ready
 }
 
 // shortIndex is half a blind index: enough to tell the rows of one file apart.
@@ -193,6 +238,8 @@ type keptRow struct {
 	row
 	holder, cardNo, replacement vault.Index // replacement is zero unless replacedBy is set
 	sealed                      []byte
+	refusal                     string      // with outcome refused: the reason
+	draft                       store.Draft // the row of a new person, made ready; nil: not
 }
 
 // reading reads, judges and seals rows, in its own goroutine.

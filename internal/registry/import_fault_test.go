@@ -112,3 +112,21 @@ func TestReadErrorsEndTheImport(t *testing.T) {
 		t.Errorf("one byte at a time: %+v, %v", sum, err)
 	}
 }
+
+// TestAFaultLeavesWholeChunksAlone: where no server shares the database the chunks are
+// larger, and as whole.
+func TestAFaultLeavesWholeChunksAlone(t *testing.T) {
+	h := newHouse(t)
+	broken := h.over(t, &faulty{Store: h.st, failAt: 2})
+	sum, err := broken.Import(t.Context(), bytes.NewReader(many(12_203)), ImportConfig{Alone: true})
+	if !errors.Is(err, errFault) || sum != (Summary{Read: aloneRows, Kept: aloneRows}) {
+		t.Errorf("summary %+v, %v", sum, err)
+	}
+	if n, entries := h.count(t); n != aloneRows || len(entries) != 1 {
+		t.Errorf("%d people, %d entries", n, len(entries))
+	}
+	sum, err = h.Import(t.Context(), bytes.NewReader(many(12_203)), ImportConfig{Alone: true})
+	if n, _ := h.count(t); err != nil || n != 12_203 || sum.Kept != 12_203 || sum.Unchanged != aloneRows {
+		t.Errorf("second import: %d people, %+v, %v", n, sum, err)
+	}
+}

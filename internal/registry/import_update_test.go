@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // importing returns what was left out: "line reason".
@@ -240,11 +243,28 @@ func TestReasonsOfSpreadsheets(t *testing.T) {
 	if strings.Join(rows, ";") != strings.Join(want, ";") {
 		t.Errorf("%v\nwant %v", rows, want)
 	}
-	for _, reason := range append(want, "", ReasonPhone, ReasonRegion, ReasonStatus, ReasonColumns, ReasonQuotes, ReasonTooLong) {
-		_, name, _ := strings.Cut(reason, " ")
-		if s := Sentence(name); !strings.HasSuffix(s, ".") {
-			t.Errorf("%q is explained by %q", name, s)
+}
+
+// TestEveryImportReasonHasItsSentence: in the catalogue, which explains no reason
+// that is not given.
+func TestEveryImportReasonHasItsSentence(t *testing.T) {
+	source, err := os.ReadFile("reasons.go")
+	must(t, err)
+	want := map[string]bool{"import.any": true}
+	for _, m := range regexp.MustCompile(`Reason\w+\s*= "([a-z0-9_]+)"`).FindAllSubmatch(source, -1) {
+		want["import."+string(m[1])] = true
+	}
+	if len(want) < 30 {
+		t.Fatalf("only %d reasons found", len(want))
+	}
+	for _, k := range locale.Own().Keys() {
+		if strings.HasPrefix(k.Name, "import.") && !want[k.Name] {
+			t.Errorf("nothing says %s", k.Name)
 		}
+		delete(want, k.Name)
+	}
+	for key := range want {
+		t.Errorf("%s is missing", key)
 	}
 }
 

@@ -57,6 +57,8 @@ const (
 	taken       // the card number is another person's
 	conflicting // the ID number is another person's: an operator decides
 	decided     // the same, and an operator has
+	correcting  // a correction was received, or waits already
+	refused     // a correction was refused, or the number is kept from being anybody's
 )
 
 // tally counts the outcomes of a chunk.
@@ -65,6 +67,7 @@ type tally struct {
 	found          int // people who were there
 	died, replaced int
 	listed         int // conflicts that were not on the list as they are
+	corrections    int // received
 }
 
 func (t *tally) count(o outcome) (n int) {
@@ -100,7 +103,7 @@ func (im *importing) keep(ctx context.Context, rows []keptRow) error {
 			return audit.Entry{}, errDry
 		}
 		kept := t.count(added) + t.count(changed)
-		if kept+t.listed == 0 { // nothing was written, so there is nothing to record
+		if kept+t.listed+t.corrections == 0 { // nothing was written, so there is nothing to record
 			return audit.Entry{}, nil
 		}
 		return audit.Entry{
@@ -118,11 +121,11 @@ func (im *importing) keep(ctx context.Context, rows []keptRow) error {
 
 func (t *tally) note(kept int) string {
 	conflicts := t.count(conflicting) + t.count(decided)
-	note := fmt.Sprintf("kept=%d rejected=%d", kept, t.count(taken)+conflicts)
+	note := fmt.Sprintf("kept=%d rejected=%d", kept, t.count(taken)+t.count(refused)+conflicts)
 	for _, n := range []struct {
 		name string
 		n    int
-	}{{"unchanged", t.count(unchanged)}, {"replaced", t.replaced}, {"died", t.died}, {"conflicts", conflicts}} {
+	}{{"unchanged", t.count(unchanged)}, {"replaced", t.replaced}, {"died", t.died}, {"conflicts", conflicts}, {"corrections", t.corrections}} {
 		if n.n > 0 {
 			note += fmt.Sprintf(" %s=%d", n.name, n.n)
 		}
@@ -135,13 +138,14 @@ func (im *importing) report(rows []keptRow, t *tally) {
 		r := &rows[i]
 		if o == taken {
 			if !im.last && len(im.later) < maxLater {
+				r.draft = nil
 				im.later = append(im.later, *r)
 			} else {
 				im.reject(r.line, ReasonCardTaken)
 			}
 			continue
 		}
-		if reason, out := o.leavesOut(); out {
+		if reason, out := o.leavesOut(r); out {
 			im.reject(r.line, reason)
 			continue
 		}
@@ -149,6 +153,9 @@ func (im *importing) report(rows []keptRow, t *tally) {
 		im.sum.Kept++
 		if o == unchanged {
 			im.sum.Unchanged++
+		}
+		if o == correcting {
+			im.sum.Corrections++
 		}
 		if r.abolished {
 			im.sum.Abolished++
@@ -162,8 +169,10 @@ func (im *importing) report(rows []keptRow, t *tally) {
 }
 
 // leavesOut is the reason for which a row was not kept.
-func (o outcome) leavesOut() (string, bool) {
+func (o outcome) leavesOut(r *keptRow) (string, bool) {
 	switch o {
+	case refused:
+		return r.refusal, true
 	case conflicting:
 		return ReasonConflict, true
 	case decided:
@@ -174,8 +183,14 @@ func (o outcome) leavesOut() (string, bool) {
 
 // upsert writes one person.
 func (im *importing) upsert(tx store.Tx, r *keptRow, t *tally) (outcome, error) {
+	r.refusal = ""
+	if !r.former.IsZero() {
+		if o, ends, err := im.correct(tx, r, t); ends || err != nil {
+			return o, err
+		}
+	}
 	if !im.there {
-		switch err := tx.InsertPerson(r.person(im.g)); {
+		switch err := im.insert(tx, r); {
 		case err == nil:
 			t.mark(r)
 			return added, im.g.followCard(tx, r.person(im.g), false, nil)
@@ -189,7 +204,7 @@ func (im *importing) upsert(tx store.Tx, r *keptRow, t *tally) (outcome, error) 
 		// Where it was tried first, the number is another person's.
 		err := store.ErrExists
 		if im.there {
-			err = tx.InsertPerson(r.person(im.g))
+			err = im.insert(tx, r)
 		}
 		if errors.Is(err, store.ErrExists) {
 			return taken, nil
@@ -203,7 +218,18 @@ func (im *importing) upsert(tx store.Tx, r *keptRow, t *tally) (outcome, error) 
 		return 0, err
 	}
 	t.found++
+	if nobody(old) {
+		return im.overNobody(tx, r, old, t)
+	}
 	return im.update(tx, r, old, t)
+}
+
+// insert adds a person; the row was mostly made ready before (draft).
+func (im *importing) insert(tx store.Tx, r *keptRow) error {
+	if r.draft != nil {
+		return tx.InsertDraft(r.draft)
+	}
+	return tx.InsertPerson(r.person(im.g))
 }
 
 func (t *tally) mark(r *keptRow) {
@@ -268,6 +294,12 @@ func (r *keptRow) merge(g *Registry, old store.Person, oldFacts Facts) (next sto
 	}
 	if r.keepRegion {
 		facts.Region = oldFacts.Region
+	}
+	if r.keepBirthDate {
+		facts.BirthDate = oldFacts.BirthDate
+	}
+	if r.keepHousehold {
+		facts.Household = oldFacts.Household
 	}
 	next.Region = facts.Region
 	byClient := old.ReplacedBy != (vault.Index{}) && old.ReplacedBy == old.CardNo

@@ -55,6 +55,9 @@ func (g *Registry) Find(rd store.Reader, id IDNumber) (store.Person, Facts, erro
 		return store.Person{}, Facts{}, liuma.Fail(liuma.CodeIDNumberInvalid, errIDShape)
 	}
 	person, err := rd.Person(g.vault.Index(vault.IndexIDNumber, id.Canonical()))
+	if err == nil && nobody(person) { // corrected to another number, or a correction to it waits
+		err = store.ErrNotFound
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return store.Person{}, Facts{}, liuma.Fail(liuma.CodeNotInRegistry, err)
 	}

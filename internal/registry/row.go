@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/liuma-pin/liuma"
@@ -31,10 +32,13 @@ type row struct {
 	// What the file does not say, or says in a way that cannot be read: a person
 	// who is there keeps it.
 	keepPhone, keepRegion, keepStatus bool
+	keepBirthDate, keepHousehold      bool
 	died                              bool
 	replacedBy                        string   // the new card number, with status replaced
 	abolished                         bool     // the region is no longer in use
 	cells                             []string // reasons for which cells were left out
+	id                                IDNumber
+	former                            IDNumber // zero where the row has none, or its own number
 }
 
 // lines reads physical lines of bounded length. A field never holds a line
@@ -70,9 +74,11 @@ func (l *lines) next() (line []byte, tooLong bool, err error) {
 }
 
 // readHeader finds the header among the first lines, with or without a byte
-// order mark. Only blank lines and titles may stand before it.
+// order mark. Only blank lines and titles may stand before it. Where none is one, the
+// error is about the line that comes nearest.
 func (l *lines) readHeader() (layout, error) {
-	var first error
+	var nearest error
+	most := -1
 	for range maxHeader {
 		line, tooLong, err := l.next()
 		if errors.Is(err, io.EOF) {
@@ -88,14 +94,14 @@ func (l *lines) readHeader() (layout, error) {
 		if err == nil {
 			return found, nil
 		}
-		if first == nil && strings.TrimSpace(string(line)) != "" {
-			first = err
+		if found.known > most && strings.TrimSpace(string(line)) != "" {
+			nearest, most = err, found.known
 		}
 	}
-	if first == nil {
-		first = unknownHeader("", nil)
+	if nearest == nil {
+		nearest = unknownHeader("", nil)
 	}
-	return layout{}, first
+	return layout{}, nearest
 }
 
 // parser reads rows. Used by one goroutine.
@@ -126,17 +132,28 @@ func (p *parser) row(line []byte) (row, string) {
 		return row{}, reason
 	}
 	var r row
-	typed, _ := p.cell(cells, colIDNumber)
-	id, reason := idNumber(typed)
+	id, reason := p.number(cells)
 	if reason != "" {
 		return row{}, reason
 	}
-	r.facts.IDNumber = id.Canonical()
+	r.id, r.facts.IDNumber = id, id.Canonical()
 	if reason = p.must(&r, cells); reason != "" {
 		return row{}, reason
 	}
+	// A row whose former number cannot be read is left out: taken without it, it
+	// would be another person.
+	if typed, _ := p.cell(cells, colFormer); typed != "" {
+		if r.former, reason = idNumber(typed); reason != "" {
+			return row{}, ReasonFormer
+		}
+		if r.former.Canonical() == id.Canonical() {
+			r.former = IDNumber{}
+		}
+	}
 	p.phone(&r, cells)
 	p.region(&r, cells, id)
+	p.birthDate(&r, cells, id)
+	p.household(&r, cells)
 	if reason = p.status(&r, cells); reason != "" {
 		return row{}, reason
 	}
@@ -168,6 +185,103 @@ var excelPattern = regexp.MustCompile(`^[0-9](\.[0-9]+)?[eE]\+?[0-9]{1,2}$`)
 // excel reports whether a spreadsheet wrote a number as a power of ten.
 func excel(s string) bool {
 	return strings.ContainsAny(s, "eE") && excelPattern.MatchString(strings.TrimSpace(s))
+}
+
+// number reads the document that a row is about: its ID number, or the type and
+// number of another. A file with a type and no column document_number has the
+// number of every document in the one column.
+func (p *parser) number(cells []string) (IDNumber, string) {
+	plain, _ := p.cell(cells, colIDNumber)
+	kind, _ := p.cell(cells, colDocumentType)
+	typed, has := p.cell(cells, colDocumentNumber)
+	switch {
+	case plain != "" && typed != "":
+		// Exports repeat the ID number as the number of the document.
+		id, reason := idNumber(plain)
+		other, _ := idNumber(typed)
+		if kind != "" && documentType(kind) != liuma.DocumentIDNumber || reason == "" && id.Canonical() != other.Canonical() {
+			return IDNumber{}, ReasonDocumentTwice
+		}
+		return id, reason
+	case kind != "" && !has:
+		typed = plain
+	case typed == "" && kind != "" && documentType(kind) != liuma.DocumentIDNumber:
+		return IDNumber{}, ReasonDocument
+	case typed == "":
+		return idNumber(plain)
+	}
+	known := documentType(kind)
+	if known == liuma.DocumentIDNumber {
+		return idNumber(typed)
+	}
+	id, err := ParseDocument(liuma.Document{Type: known, Number: typed})
+	switch {
+	case err == nil:
+		return id, ""
+	case liuma.CodeOf(err) == liuma.CodeDocumentState:
+		return id, ReasonDocumentState
+	}
+	return id, ReasonDocument
+}
+
+// documentType reads a type as this file or a registry names it.
+func documentType(typed string) liuma.DocumentType {
+	for _, t := range liuma.DocumentTypes() {
+		if written.Number(string(t)) == written.Number(typed) {
+			return t
+		}
+	}
+	switch written.Number(typed) {
+	case "居民身份证", "身份证", "公民身份号码", "港澳居民居住证", "台湾居民居住证", "港澳台居民居住证":
+		return liuma.DocumentIDNumber
+	case "外国人永久居留身份证", "外国人永久居留证":
+		return liuma.DocumentPermanentResidence
+	case "护照", "外国护照":
+		return liuma.DocumentPassport
+	case "港澳居民来往内地通行证":
+		return liuma.DocumentHKMacaoPermit
+	case "台湾居民来往大陆通行证":
+		return liuma.DocumentTaiwanPermit
+	case "外国人社会保障号码":
+		return liuma.DocumentForeignerNumber
+	}
+	return ""
+}
+
+// birthDate reads an optional cell, which an ID number makes superfluous. An empty
+// one takes nothing away, and is reported where nothing else tells the birthday.
+func (p *parser) birthDate(r *row, cells []string, id IDNumber) {
+	typed, _ := p.cell(cells, colBirthDate)
+	if r.keepBirthDate = true; typed == "" {
+		if id.Born() == "" {
+			r.cells = append(r.cells, ReasonBirthDateMissing)
+		}
+		return
+	}
+	date, ok := parseBirthDate(written.Number(typed))
+	born := id.Born()
+	if !ok || born != "" && date[2:] != born[2:] || id.Document().Type == liuma.DocumentIDNumber && date != born {
+		r.cells = append(r.cells, ReasonBirthDate)
+		return
+	}
+	if date != born {
+		r.facts.BirthDate, r.keepBirthDate = date, false
+	}
+}
+
+const maxHousehold = 64
+
+// household reads an optional cell, which means nothing here but that two rows have
+// the same. Who moves out has an empty one.
+func (p *parser) household(r *row, cells []string) {
+	typed, has := p.cell(cells, colHousehold)
+	folded := written.Number(typed)
+	if utf8.RuneCountInString(folded) > maxHousehold || strings.ContainsFunc(folded, unicode.IsControl) {
+		r.keepHousehold = true
+		r.cells = append(r.cells, ReasonHousehold)
+		return
+	}
+	r.facts.Household, r.keepHousehold = folded, !has
 }
 
 func idNumber(typed string) (IDNumber, string) {

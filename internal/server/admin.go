@@ -18,11 +18,11 @@ import (
 // this process does not serve it.
 func (d *Data) admin(server *admin.Server, keepers admin.Upkeep, logger *slog.Logger) (*admin.Admin, error) {
 	return admin.New(admin.Config{
-		Store: d.Store, Registry: d.Registry, Record: d.Record, Vault: d.Vault, KeyFile: d.Config.Vault, Clock: d.Clock,
+		Store: d.Store, Registry: d.Registry, Record: d.Record, Vault: d.Vault, KeyFile: d.Config.Vault, Clock: d.Clock, Policy: d.Policy,
 		Issuer: d.Config.Issuer, Shape: d.Config.Keepers.Shape, TextsDriver: d.Config.Texts.Driver, TextsVoice: d.Config.Texts.Voice(),
 		DatabaseFile: d.Config.Database, Retention: admin.Retention{Requests: int(d.Config.Retention.Requests),
 			Ceremonies: int(d.Config.Retention.Ceremonies), Record: int(d.Config.Retention.Record)},
-		Server: server, Upkeep: keepers, Logger: logger,
+		Server: server, Alone: server == nil, Upkeep: keepers, Logger: logger, Console: d.Config.ConsoleAddress(), Refused: d.refused,
 	})
 }
 
@@ -45,7 +45,7 @@ func (s *System) forAdmin() *admin.Server {
 // stop the service for holders.
 func (s *System) ServeAdmin(ctx context.Context, dir string) (shut func()) {
 	logger := s.options.Logger
-	door, err := admindoor.Open(ctx, admindoor.Config{Dir: dir, Admin: s.Admin, Drain: time.Duration(s.Config.Drain), Logger: logger})
+	door, err := admindoor.Open(ctx, admindoor.Config{Dir: dir, Admin: s.Admin.Guarded(), Drain: time.Duration(s.Config.Drain), Logger: logger})
 	if err != nil {
 		logger.Warn("no operator door: commands on this directory have to wait until the server is stopped", "err", err)
 		return func() {}
@@ -66,6 +66,9 @@ type AdministerConfig struct {
 	Config  config.Config // the directory's configuration
 	Machine clock.Machine // default: this machine
 	Logger  *slog.Logger  // default: discard
+	// Origin is where the caller is: what it may do here, and as whom it is recorded.
+	// A running server believes its kernel about the account, and not this.
+	Origin admin.Origin
 	// Patience is how long Administer waits for a directory that another process
 	// holds without answering: a server that is starting, or a command that is
 	// almost done. Default 2 s.
@@ -104,6 +107,7 @@ func Administer(ctx context.Context, c AdministerConfig) (*Administration, error
 	for until := time.Now().Add(c.Patience); ; {
 		remote, err := admindoor.Dial(ctx, c.Dir)
 		if err == nil {
+			remote.As(c.Origin.Session)
 			return &Administration{Administration: remote, close: remote.Close}, nil
 		}
 		if !errors.Is(err, admindoor.ErrNoDoor) {
@@ -132,5 +136,5 @@ func administerHere(ctx context.Context, c AdministerConfig) (*Administration, e
 	if err != nil {
 		return nil, errors.Join(err, data.Close())
 	}
-	return &Administration{Administration: a, close: data.Close}, nil
+	return &Administration{Administration: a.GuardedFrom(c.Origin), close: data.Close}, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/directory"
+	"github.com/liuma-pin/liuma/internal/edition"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -33,9 +34,12 @@ type Data struct {
 	Registry *registry.Registry
 	Record   *record.Digester // of the audit record
 	Clock    *clock.Clock     // the database's time
+	Policy   *edition.Editions
 	closers  closers
 	// heads hears of every card whose row was written, once there are keepers.
 	heads atomic.Pointer[keeper.Quorum]
+	// refused is when a row of each table was first refused.
+	refused func() map[string]time.Time
 }
 
 // committed tells the keepers that a card's row has moved on (I-13). Before they
@@ -157,6 +161,7 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 		return nil, err
 	}
 	alarm := newRowAlarm(o.Logger, func() time.Time { return d.Clock.Now() })
+	d.refused = alarm.refused
 	db, err := sqlite.Open(ctx, c.Database, sqlite.Config{Seal: d.Vault, Alarm: alarm.raise, Committed: d.committed, Stands: d.stands, Head: heads.Of(sharedHead)})
 	if err != nil {
 		return nil, err
@@ -184,6 +189,10 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 	}
 	d.Record, err = record.New(record.Config{Store: d.Store, Signer: d.Vault, Issuer: c.Issuer, Now: d.Clock.Now, Directory: c.Digests,
 		Keep: c.Retention.Record.Duration(), Logger: o.Logger})
+	if err != nil {
+		return nil, err
+	}
+	d.Policy, err = d.openPolicy(ctx, o)
 	return d, err
 }
 

@@ -37,6 +37,7 @@ func (s *System) openBounds() error {
 		{&s.channelBounds, "channel", s.Config.Channel, bounds.Channel, 0}, // which knows the client before it reads a body
 		{&s.hostedBounds, "hosted", s.Config.Hosted, bounds.Hosted, hostedBody},
 		{&s.gatewayBounds, "gateway", s.Config.Gateway, bounds.Gateway, hostedBody},
+		{&s.consoleBounds, "console", s.Config.ConsoleDoor, bounds.Console, consoleBody},
 	} {
 		if d.bounds == (config.Bounds{}) {
 			continue
@@ -54,6 +55,9 @@ func (s *System) openBounds() error {
 // hostedBody is more than the longest body that the hosted door and the gateway
 // door take, in bytes.
 const hostedBody = 64 << 10
+
+// consoleBody is more than the longest form of the console, in bytes.
+const consoleBody = 2 << 20
 
 func (s *System) bound(name string, d config.Door, b config.Bounds, body int64) (out bounded, err error) {
 	proxies, err := s.Config.ProxyNetworks(d)
@@ -73,7 +77,7 @@ func (s *System) bound(name string, d config.Door, b config.Bounds, body int64) 
 
 // guard bounds the connections of the doors that were made.
 func (s *System) guard() {
-	for server, b := range map[*http.Server]bounded{s.Door: s.channelBounds, s.Hosted: s.hostedBounds, s.Gateway: s.gatewayBounds} {
+	for server, b := range map[*http.Server]bounded{s.Door: s.channelBounds, s.Hosted: s.hostedBounds, s.Gateway: s.gatewayBounds, s.Console: s.consoleBounds} {
 		if server != nil {
 			b.connections.Guard(server)
 		}
@@ -83,7 +87,7 @@ func (s *System) guard() {
 // Doors says how full the doors are.
 func (s *System) Doors() []admin.DoorState {
 	var out []admin.DoorState
-	for _, b := range []bounded{s.channelBounds, s.hostedBounds, s.gatewayBounds} {
+	for _, b := range []bounded{s.channelBounds, s.hostedBounds, s.gatewayBounds, s.consoleBounds} {
 		if b.inFlight == nil {
 			continue
 		}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
-	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/consent"
 )
 
 // Front holds the methods that the doors call: of the engine, and of the acts
@@ -21,16 +21,12 @@ type Front struct {
 // openAuthority opens the engine and the acts, and recovers from an earlier
 // process's crash.
 func (s *System) openAuthority(ctx context.Context) error {
-	p := policy.National()
-	if s.options.Policy != nil {
-		p = *s.options.Policy
-	}
-	p.AllowStandInEvidence = s.Config.AllowStandIn
-	layers, err := policy.NewLayers(p)
+	running, err := s.Policy.Running()
 	if err != nil {
 		return err
 	}
-	var rules authority.Rules = layers
+	s.tellPolicy(ctx)
+	var rules authority.Rules = running
 	if s.options.Rules != nil {
 		rules = s.options.Rules
 	}
@@ -44,7 +40,8 @@ func (s *System) openAuthority(ctx context.Context) error {
 	db = &timely{Store: db, clock: s.Clock, logger: s.options.Logger}
 	s.Authority, err = authority.New(authority.Config{
 		Store: db, Vault: s.Vault, Quorum: s.Quorum, Policy: rules, Registry: s.Registry, Outbox: outbox,
-		Issuer: s.Config.Issuer, Process: process, Clock: s.Clock, Wait: s.options.Wait, Keep: s.Config.Retention.Requests.Duration(), Logger: s.options.Logger,
+		Issuer: s.Config.Issuer, Process: process, Clock: s.Clock, Wait: s.options.Wait, Keep: s.Config.Retention.Requests.Duration(),
+		KeepCeremonies: s.Config.Retention.Ceremonies.Duration(), Logger: s.options.Logger,
 		// The keepers' ledgers are leased to one process at a time, and this one
 		// holds them: no other authority can be running on this directory.
 		Ended: func(other string) bool { return other != process },
@@ -52,7 +49,12 @@ func (s *System) openAuthority(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	text, err := consent.Load(s.Config.Consent)
+	if err != nil {
+		return err
+	}
 	s.Ceremonies, err = ceremony.New(ceremony.Config{
+		Consent: text, NativeConsent: s.Config.NativeConsent,
 		Engine: s.Authority, Store: db, Vault: s.Vault, Policy: rules, Registry: s.Registry, Outbox: outbox,
 		CodeWays: s.codeWays, Issuer: s.Config.Issuer, Keep: s.Config.Retention.Ceremonies.Duration(), Logger: s.options.Logger,
 	})
@@ -63,7 +65,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 		return err
 	}
 	s.alarmed.Store(s.Authority)
-	s.beside(s.Authority.Maintain, s.Authority.Retain, s.Ceremonies.Maintain, s.Record.Maintain, s.Record.Retain)
+	s.beside(s.Authority.Maintain, s.Authority.Retain, s.Ceremonies.Maintain, s.Record.Maintain, s.Record.Retain, s.Policy.Watch)
 	return nil
 }
 

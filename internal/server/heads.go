@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/staff"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -66,7 +68,7 @@ func AcceptHeads(ctx context.Context, c config.Config, reason audit.Reason, m cl
 	if err != nil {
 		return 0, err
 	}
-	n, err := acceptDatabase(ctx, db, above, reason, now.Now())
+	n, err := acceptDatabase(ctx, db, above, actorHere(ctx, db, v), reason, now.Now())
 	if err != nil {
 		return 0, err
 	}
@@ -78,15 +80,30 @@ func AcceptHeads(ctx context.Context, c config.Config, reason audit.Reason, m cl
 	return n, heads.Raise(sharedHead, n)
 }
 
+// actorHere is the member of staff whom the account that runs this stands for in the
+// database, which is an old one, or admin.Actor.
+func actorHere(ctx context.Context, db store.Store, v *vault.Vault) string {
+	uid := os.Getuid()
+	who, err := staff.New(staff.Config{Store: db, Challenges: v, Now: time.Now})
+	if err != nil || uid < 0 {
+		return admin.Actor
+	}
+	c, err := who.OfAccount(ctx, uint32(uid))
+	if err != nil {
+		return admin.Actor
+	}
+	return c.Actor()
+}
+
 // acceptDatabase raises the database's version above a head, and returns it.
-func acceptDatabase(ctx context.Context, db store.Store, above uint64, reason audit.Reason, now time.Time) (n uint64, err error) {
+func acceptDatabase(ctx context.Context, db store.Store, above uint64, actor string, reason audit.Reason, now time.Time) (n uint64, err error) {
 	err = db.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		was, err := tx.Shared()
 		if err != nil {
 			return audit.Entry{}, err
 		}
 		return audit.Entry{
-			At: now.UTC(), Actor: admin.Actor, Event: audit.HeadsAccepted, Outcome: "ok",
+			At: now.UTC(), Actor: actor, Event: audit.HeadsAccepted, Outcome: "ok",
 			Note: reason.Note(fmt.Sprintf("version=%d head=%d", was, above)),
 		}, tx.RaiseShared(above)
 	})

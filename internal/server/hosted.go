@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/liuma-pin/liuma/internal/consent"
 	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/door/holder"
 	"github.com/liuma-pin/liuma/internal/door/oidc"
@@ -16,7 +17,7 @@ import (
 func (s *System) hostedDoor() (*http.Server, error) {
 	protocol, err := oidc.New(oidc.Config{
 		Authority: s.Front(), Tokens: s.Vault, Issuer: s.Config.Issuer, Now: s.Clock.Wall, Latest: s.Clock.Latest, Logger: s.options.Logger,
-		InFlight: s.hostedBounds.inFlight,
+		InFlight: s.hostedBounds.inFlight, Hotline: s.Config.Hotline,
 	})
 	if err != nil {
 		return nil, err
@@ -29,7 +30,17 @@ func (s *System) hostedDoor() (*http.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	text, err := consent.Load(s.Config.Consent)
+	if err != nil {
+		return nil, err
+	}
+	running, err := s.Policy.Running()
+	if err != nil {
+		return nil, err
+	}
 	pages, err := holder.New(holder.Config{
+		Consent:   text,
+		Rules:     running,
 		Authority: s.Front(), Assets: assets, Origin: strings.TrimSuffix(s.Config.Issuer, "/"),
 		Now: s.Clock.Wall, Logger: s.options.Logger, DomainChecks: s.Config.DomainChecks,
 		Proxies: proxies, Hotline: s.Config.Hotline, InFlight: s.hostedBounds.inFlight,

@@ -206,14 +206,14 @@ func (u *upkeep) Repair(ctx context.Context, id string, reason audit.Reason) err
 		return err
 	}
 	u.options.Logger.Error("an operator has a keeper repaired from the others", "keeper", id, "reason", reason)
-	go u.run(r, keeper.ID(id), reason)
+	go u.run(context.WithoutCancel(ctx), r, keeper.ID(id), reason)
 	return nil
 }
 
-// run repairs, and ends the repair.
-func (u *upkeep) run(r *keeper.Repair, id keeper.ID, reason audit.Reason) {
+// run repairs, and ends the repair. ctx names who began it, and does not end.
+func (u *upkeep) run(ctx context.Context, r *keeper.Repair, id keeper.ID, reason audit.Reason) {
 	defer r.Drop()
-	ctx, log := context.Background(), u.options.Logger
+	log := u.options.Logger
 	did, err := r.Run()
 	if err != nil {
 		log.Error("keeper not repaired", "keeper", string(id), "err", err)
@@ -246,7 +246,7 @@ func (u *upkeep) tell(ctx context.Context, outcome, note string, seen map[string
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	return u.data.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		e := audit.Entry{At: u.data.Clock.Now().UTC(), Actor: admin.Actor, Event: audit.KeeperRepaired, Outcome: outcome, Note: note}
+		e := audit.Entry{At: u.data.Clock.Now().UTC(), Actor: admin.ActorOf(ctx), Event: audit.KeeperRepaired, Outcome: outcome, Note: note}
 		if seen == nil {
 			return e, nil
 		}

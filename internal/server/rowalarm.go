@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -24,10 +25,12 @@ type rowAlarm struct {
 
 	mu   sync.Mutex
 	last map[string]time.Time // by mu; when a table's alarm was last raised, by the machine's clock
+	// first is when it was first raised, by mu.
+	first map[string]time.Time
 }
 
 func newRowAlarm(logger *slog.Logger, now func() time.Time) *rowAlarm {
-	return &rowAlarm{logger: logger, now: now, tables: make(chan string, 64), last: map[string]time.Time{}}
+	return &rowAlarm{logger: logger, now: now, tables: make(chan string, 64), last: map[string]time.Time{}, first: map[string]time.Time{}}
 }
 
 // raise never waits. An alarm that finds the queue full is only logged.
@@ -38,12 +41,22 @@ func (a *rowAlarm) raise(table string, err error) {
 		return
 	}
 	a.last[table] = time.Now()
+	if a.first[table].IsZero() {
+		a.first[table] = a.last[table]
+	}
 	a.logger.Error("ALARM: a row of the database was altered, or is not this authority's; it is refused",
 		"table", table, "err", err)
 	select {
 	case a.tables <- table:
 	default:
 	}
+}
+
+// refused is when the alarm of each table was first raised.
+func (a *rowAlarm) refused() map[string]time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.first)
 }
 
 // record writes an entry for each alarm until the returned function is called.

@@ -33,6 +33,14 @@ func (s *System) ListenGateway() (net.Listener, error) {
 	return listen("gateway door", s.Config.Gateway)
 }
 
+// ListenConsole opens the console door's listener; nil if the door is not configured.
+func (s *System) ListenConsole() (net.Listener, error) {
+	if s.Console == nil {
+		return nil, nil
+	}
+	return listen("console door", s.Config.ConsoleDoor)
+}
+
 func listen(name string, d config.Door) (net.Listener, error) {
 	ln, err := net.Listen("tcp", d.Listen)
 	if err != nil {
@@ -52,8 +60,8 @@ func listen(name string, d config.Door) (net.Listener, error) {
 	}), nil
 }
 
-// Serve answers on the native door's listener, then on the hosted door's and
-// the gateway door's (others, in this order, nil for a door that is not
+// Serve answers on the native door's listener, then on the hosted door's, the
+// gateway door's and the console's (others, in this order, nil for a door that is not
 // configured), until ctx ends or one of them fails. Then it gives running
 // requests the configured time. Requests that are cut off stay undecided, as
 // after a crash.
@@ -63,7 +71,7 @@ func (s *System) Serve(ctx context.Context, channel net.Listener, others ...net.
 	beside := []struct {
 		name   string
 		server *http.Server
-	}{{"hosted door", s.Hosted}, {"gateway door", s.Gateway}}
+	}{{"hosted door", s.Hosted}, {"gateway door", s.Gateway}, {"console door", s.Console}}
 	doors := 1
 	ended := make(chan error, 1+len(beside))
 	go func() { ended <- s.serve(ctx, "channel door", s.Door, channel); stop() }()

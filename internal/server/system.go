@@ -74,13 +74,14 @@ type System struct {
 	Door       *http.Server         // the native door
 	Hosted     *http.Server         // of holders' browsers; nil unless configured
 	Gateway    *http.Server         // delivery reports; nil unless configured
+	Console    *http.Server         // for members of staff; nil unless configured
 	Outbox     *notify.Outbox       // of messages to phones; nil unless configured
 	Inbox      *notify.Inbox        // keeps the outbox's messages; nil unless so configured
 	codeWays   []liuma.CodeWay      // in which Outbox sends one-time codes
 	seats      *keeper.Seats        // behind Keepers
 	options    Options
 	// What each door takes at once; zero for one that is not configured.
-	channelBounds, hostedBounds, gatewayBounds bounded
+	channelBounds, hostedBounds, gatewayBounds, consoleBounds bounded
 	// alarmed gets the keepers' alarms, once the authority is made.
 	alarmed atomic.Pointer[authority.Authority]
 	found   []keeper.Condition // of the keepers when they were opened; until Open ends
@@ -94,6 +95,7 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 		return nil, err
 	}
 	s := &System{Data: data, options: o}
+	s.Vault.PublishFirst(s.Clock.Now)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -115,7 +117,7 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 	}
 	s.beside(s.Admin.Reseal)
 	door := api.Config{Authority: s.Front(), Issuer: c.Issuer, Now: s.Clock.Wall, Latest: s.Clock.Latest, Logger: o.Logger,
-		InFlight: s.channelBounds.inFlight}
+		InFlight: s.channelBounds.inFlight, Hotline: c.Hotline}
 	door.KeepersDegraded = s.Quorum.Degraded
 	if s.Outbox != nil {
 		door.TextsBehind = s.Outbox.Behind
@@ -126,6 +128,11 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 	}
 	if c.Hosted.Listen != "" {
 		if s.Hosted, err = s.hostedDoor(); err != nil {
+			return nil, err
+		}
+	}
+	if c.ConsoleDoor.Listen != "" {
+		if s.Console, err = s.consoleDoor(); err != nil {
 			return nil, err
 		}
 	}

@@ -36,7 +36,7 @@ func (s *System) openTexts() (store.Store, authority.Outbox, error) {
 			return nil, nil, err
 		}
 	}
-	templates, err := notify.NewTemplates(texts.SenderMark(), wordings)
+	templates, err := notify.NewTemplates(texts.SenderMark(), s.Config.Hotline, wordings)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", texts.Wordings, err)
 	}
@@ -117,15 +117,15 @@ func (s *System) openWebhook(w config.Webhook) (notify.Driver, error) {
 // toPhones adapts the outbox to the authority's interface.
 type toPhones struct{ outbox *notify.Outbox }
 
-func (t toPhones) Queue(tx store.Tx, n authority.Notice) error {
-	err := t.outbox.Queue(tx, notify.Message{
+func (t toPhones) Queue(tx store.Tx, n authority.Notice) (string, error) {
+	id, err := t.outbox.Put(tx, notify.Message{
 		Kind: n.Kind, Card: n.Card, Phone: n.Phone, Template: notify.Template(n.Template), Way: n.Way, Language: n.Language,
 		Region: n.Region, Params: n.Params, Expires: n.Expires, Dedup: n.Dedup,
 	})
 	if w, ok := tx.(*wakingTx); ok && err == nil {
 		w.queued = true
 	}
-	return err
+	return id, err
 }
 
 // waking is a store that wakes the outbox after a commit that queued a message,

@@ -75,6 +75,10 @@ type Store interface {
 	// cancelled before f starts, f is not run; once f has started, Update returns
 	// its true outcome. A panic in f is raised again in the caller.
 	Update(ctx context.Context, f func(Tx) (audit.Entry, error)) error
+	// Draft encodes and seals a person's row outside of any transaction, which an
+	// import of a million people then holds for half as long. It writes nothing; see
+	// InsertDraft.
+	Draft(Person) (Draft, error)
 	Close() error
 }
 
@@ -88,6 +92,9 @@ type Reader interface {
 	ResealReader
 	RetainReader
 	PeopleReader
+	StaffReader
+	EditionReader
+	TallyReader
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
@@ -111,6 +118,8 @@ type Reader interface {
 	Intents(after liuma.CardID, limit int) ([]Intent, error)
 
 	Person(vault.Index) (Person, error) // by ID number
+	// CountPersons counts people: each has a card number. A row that keeps a number from
+	// being anybody's has none.
 	CountPersons() (int64, error)
 
 	Client(id string) (Client, error)
@@ -136,8 +145,8 @@ type Reader interface {
 	Entries(s audit.Stream, after uint64, limit int) ([]audit.Recorded, error)
 }
 
-// Tx reads and writes. Every write but SaveClock, SaveSweep, Meter, PruneMeters, DropArchived
-// and ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
+// Tx reads and writes. Every write but SaveClock, SaveSweep, Meter, PruneMeters, DropArchived,
+// SeeStaffSession and ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many
 // (Delete…Of, Delete…Ticks, Prune…) may find none. Times are kept to the
@@ -151,6 +160,9 @@ type Tx interface {
 	ResealWriter
 	RetainWriter
 	PeopleWriter
+	StaffWriter
+	EditionWriter
+	TallyWriter
 
 	// RaiseShared lifts Shared above a number, for a database that was restored
 	// and is taken for good.
@@ -175,7 +187,7 @@ type Tx interface {
 	InsertRequest(Request) error
 	// UpdateRequest replaces an undecided request. Of a decided one it sets
 	// RedeemedAt, once, and Handle, if it was empty: a link may be made when its
-	// code is redeemed. It returns ErrDecided for any other difference, and
+	// code is redeemed; or of one that is not right ResetAt, once. It returns ErrDecided for any other difference, and
 	// ignores Ceremony, which stays as it was inserted.
 	UpdateRequest(Request) error
 
@@ -241,12 +253,47 @@ type Card struct {
 	Physical liuma.PhysicalStatus // as last reported by the registry
 	Frozen   bool
 	FrozenAt time.Time
+	// ReportedAt and ReportedUntil are of a loss that the holder reported by phone: it
+	// stops the card until then, beside any freeze. Zero: none was reported.
+	ReportedAt, ReportedUntil time.Time
 	// Contested: an operator gave the holder's number to another person, so the card
 	// was frozen and only the counter opens it.
 	Contested bool
 
 	Tally     ledger.Tally // the authority's own count, for the current version
 	CreatedAt time.Time
+
+	// Correcting is until when a correction of the holder's number waits (see
+	// Correction); zero: none does, or Untold. It stands here, and not only in the
+	// correction's own row, so that who deletes that row or puts it back changes
+	// nothing: only a correction that the card knows of counts.
+	Correcting time.Time
+	// CorrectionNo is raised by every correction of the holder's number, and by what
+	// stops one, so that the row of an earlier one which is put back is known as such.
+	CorrectionNo uint64
+	// Moving says that keepers are asked to move the card's tag: a freeze stops the
+	// correction no more.
+	Moving bool
+	// Retiring is when an operator began to erase the person: keepers are asked to
+	// retire the card, and no report makes it usable again. Zero: nobody did.
+	Retiring time.Time
+	// RetiredAt is when every keeper had retired it; the wait before it is erased runs
+	// from then on.
+	RetiredAt time.Time
+	// ErasedAt is when all that is personal left the row (EraseCard).
+	ErasedAt time.Time
+	// Consents are the texts that the holder agreed to, oldest first.
+	Consents []Consent
+	// Untold says that a correction waits whose holder was not told yet.
+	Untold bool
+}
+
+// Consent says which text a holder agreed to. Zero in a card of 0.1.0.
+type Consent struct {
+	Version string   // of the text, as the operator numbers them
+	Text    [32]byte // SHA-256 of it, both languages (package consent)
+	At      time.Time
+	Channel liuma.ChannelID // through which it was shown
 }
 
 // Handle names one link: 32 random characters a-z and 2-7. It is the channel's
@@ -275,7 +322,7 @@ type Link struct {
 }
 
 // Request is one business number of one channel, with its outcome. A decided
-// request never changes again except for RedeemedAt. One that is undecided when
+// request never changes again except for RedeemedAt or ResetAt. One that is undecided when
 // no process works on it stays undecided for good (I-11).
 type Request struct {
 	Channel    liuma.ChannelID
@@ -308,6 +355,11 @@ type Request struct {
 	At         time.Time
 	DecidedAt  time.Time
 	RedeemedAt time.Time
+	// Alone: the verdict rests on evidence alone, and no PIN was asked for.
+	Alone bool
+	// ResetAt is when the holder recovered the PIN in the same ceremony, after this
+	// request had been refused; zero if that never happened.
+	ResetAt time.Time
 }
 
 // IntentState is how far an intent has come.
@@ -349,6 +401,12 @@ type Person struct {
 	ReplacedBy vault.Index // card number that replaced an earlier one, or zero
 	UpdatedAt  time.Time
 	Died       bool // no report makes the card usable again
+	// CorrectedTo is set where the number was corrected to another: the row is nobody,
+	// and stays so that the old number is not taken for a new person's.
+	CorrectedTo vault.Index
+	// Awaited is set while a correction of that number to this one waits: until it
+	// counts the row is nobody either.
+	Awaited vault.Index
 }
 
 // ClientKind says which doors a client may use.
@@ -378,9 +436,15 @@ type Client struct {
 	StandIn      bool // a provider that only demos may use
 	Stopped      bool // refused everywhere
 	At           time.Time
+	// StrictAudience of a channel: its assertions must name the issuer alone. Rows
+	// of 0.1.0 have none, and an endpoint's address is taken there as well.
+	StrictAudience bool
+	// Parent of a sub-channel is the channel that it works under, which stops it with
+	// itself. Empty, as in rows of 0.1.0: none.
+	Parent string
 }
 
-// SealKey is an envelope key pair (HPKE), kept for a day.
+// SealKey is an envelope key pair (HPKE), given out for a day and kept an hour more.
 type SealKey struct {
 	ID       string
 	Public   []byte // 65 bytes, uncompressed P-256

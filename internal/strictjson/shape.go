@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// Shape is an object with known members: strings, and objects of such. It is
-// immutable.
+// Shape is an object with known members: strings, objects of such, and members
+// that are either. It is immutable.
 type Shape struct {
 	members  []Member
 	required uint64 // bit i: members[i] must be there
@@ -24,6 +24,7 @@ type Member struct {
 	Required bool
 	Object   *Shape // nil for a string
 	Text     Text   // of a string
+	Plain    int    // of a member that may be either: the field of its struct that takes a string
 }
 
 // NewShape checks the members.
@@ -162,7 +163,7 @@ func (r *reader) value(m *Member, into reflect.Value, path string) *Fault {
 	if m.Object != nil && c == '{' {
 		return r.object(m.Object, into, join(path, m.Name))
 	}
-	if m.Object != nil || c != '"' {
+	if m.Object != nil && !m.either() || c != '"' {
 		return &Fault{r.otherwise(c), join(path, m.Name)}
 	}
 	text, ok := r.text()
@@ -172,9 +173,15 @@ func (r *reader) value(m *Member, into reflect.Value, path string) *Fault {
 	if why := m.Text.Check(text); why != "" {
 		return &Fault{why, join(path, m.Name)}
 	}
+	if m.Object != nil {
+		into = into.Field(m.Plain)
+	}
 	into.SetString(text)
 	return nil
 }
+
+// either reports a member that may be an object or a string.
+func (m *Member) either() bool { return m.Object != nil && m.Text.max > 0 }
 
 // otherwise tells a value of the wrong type from malformed input.
 func (r *reader) otherwise(c byte) Kind {

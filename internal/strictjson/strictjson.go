@@ -57,7 +57,7 @@ func SafeName(name string) string {
 		return "?"
 	}
 	for _, c := range []byte(name) {
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '_' {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '_' && c != '-' {
 			return "?"
 		}
 	}

@@ -21,6 +21,21 @@ type request struct {
 	Subject subject `json:"subject"`
 	Region  string  `json:"region,omitempty"`
 	Status  string  `json:"status,omitempty"`
+	About   about   `json:"about,omitzero"`
+}
+
+// about is a member that is a string or an object.
+type about struct {
+	Plain string `json:"-"`
+	ZH    string `json:"zh-CN"`
+}
+
+func (a *about) UnmarshalJSON(b []byte) error {
+	if b[0] == '"' {
+		return json.Unmarshal(b, &a.Plain)
+	}
+	type object about
+	return json.Unmarshal(b, (*object)(a))
 }
 
 type subject struct {
@@ -47,11 +62,13 @@ func shape(t testing.TB, members ...strictjson.Member) *strictjson.Shape {
 
 func shapeOfRequest(t testing.TB) *strictjson.Shape {
 	card := shape(t, strictjson.Member{Name: "card", Required: true, Text: text(t, 4, 4, "^[a-z0-9]+$")})
+	zh := shape(t, strictjson.Member{Name: "zh-CN", Field: 1, Required: true, Text: text(t, 1, 4, "")})
 	return shape(t,
 		strictjson.Member{Name: "number", Field: 0, Required: true, Text: text(t, 1, 8, "")},
 		strictjson.Member{Name: "subject", Field: 1, Required: true, Object: card},
 		strictjson.Member{Name: "region", Field: 2, Text: text(t, 2, 6, "^[1-9][0-9](?:[0-9]{2}){0,2}$")},
 		strictjson.Member{Name: "status", Field: 3, Text: text(t, 0, 9, "", "on", "off")},
+		strictjson.Member{Name: "about", Field: 4, Text: text(t, 1, 4, ""), Object: zh, Plain: 0},
 	)
 }
 
@@ -61,6 +78,8 @@ func FuzzStrict(f *testing.F) {
 	for _, seed := range []string{
 		`{"number":"a","subject":{"card":"0123"},"region":"3305","status":"on"}`,
 		`{"number":"a","subject":{"card":"0123"},"subject":{}}`,
+		`{"number":"a","subject":{"card":"0123"},"about":"x"}`, `{"number":"a","subject":{"card":"0123"},"about":{"zh-CN":"x"}}`,
+		`{"number":"a","subject":{"card":"0123"},"about":{"zh-CN":"x","zh-CN":"y"}}`, `{"number":"a","subject":{"card":"0123"},"about":["x"]}`,
 		` { "number" : "\u0061\/\ud83d\ude00" , "subject" : { "card" : "abcd" } } `,
 		`{"number":"\ud800","subject":{"card":"x"}}`,
 		`{"Number":"a"}`, `{"number":1}`, `{"number":"a",}`, `{}`, `{}{}`, "{\"number\":\"\xff\"}", `[`, `"`, `{"`, `{"a\`, `{"\u00`,

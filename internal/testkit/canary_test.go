@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -263,7 +262,7 @@ func TestNoSecretOfARecoveryLeavesTheProcess(t *testing.T) {
 	rules := policy.National()
 	rules.Recovery.CardNumber = true
 	env := testkit.New(t, testkit.Options{Texts: phone, Policy: &rules,
-		Logger: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug, AddSource: true})),
+		Logger: log.logger(),
 	})
 	x := &recovering{Env: env, phone: phone, ch: env.Channel("zj-hrss"), who: env.People[0], codes: map[string]int{}}
 	x.play()
@@ -272,10 +271,7 @@ func TestNoSecretOfARecoveryLeavesTheProcess(t *testing.T) {
 	closed := files(t, env.Dir)
 	env.Open() // so that the test's end finds it as New left it
 
-	places := map[string][]byte{"answers and errors": x.said.Bytes()}
-	log.mu.Lock()
-	places["log"] = bytes.Clone(log.buf.Bytes())
-	log.mu.Unlock()
+	places := map[string][]byte{"answers and errors": x.said.Bytes(), "log": log.lines(env.Dir)}
 	wal := false
 	for name, b := range open {
 		places["open "+name] = b

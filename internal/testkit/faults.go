@@ -100,6 +100,16 @@ func (k *faultyKeeper) Commit(ctx context.Context, q keeper.CommitRequest) (a ke
 	return a, err
 }
 
+func (k *faultyKeeper) Retag(ctx context.Context, q keeper.RetagRequest) (a keeper.CommitAnswer, err error) {
+	err = k.faults.step(func() (err error) { a, err = k.Keeper.Retag(ctx, q); return err })
+	return a, err
+}
+
+func (k *faultyKeeper) Retire(ctx context.Context, h keeper.Header, c liuma.CardID) (a keeper.Answer, err error) {
+	err = k.faults.step(func() (err error) { a, err = k.Keeper.Retire(ctx, h, c); return err })
+	return a, err
+}
+
 func (k *faultyKeeper) Settle(ctx context.Context, h keeper.Header, s []ledger.Settlement) (a keeper.Answer, err error) {
 	err = k.faults.step(func() (err error) { a, err = k.Keeper.Settle(ctx, h, s); return err })
 	return a, err

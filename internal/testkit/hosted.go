@@ -57,7 +57,7 @@ func (e *Env) OpenPageIn(c authority.Caller, q ceremony.Push, h ceremony.Hand) (
 	e.must(err)
 	p, err = e.Authority().Begin(context.Background(), p.ID, ceremony.Hand{Secret: h.Secret, RequestURI: pushed.RequestURI})
 	e.must(err)
-	return p, ceremony.Hand{Secret: p.Bound}
+	return p, ceremony.Hand{Secret: p.Bound, Consent: p.ConsentHash}
 }
 
 // SealPage seals a PIN as the pad on the page would.

@@ -38,6 +38,28 @@ func (r *record) Write(b []byte) (int, error) {
 	return r.buf.Write(b)
 }
 
+// logger writes everything that a process logs into r, but for the times: among
+// the nanoseconds of a day's lines any six digits turn up by chance.
+func (r *record) logger() *slog.Logger {
+	return slog.New(slog.NewJSONHandler(r, &slog.HandlerOptions{
+		Level: slog.LevelDebug, AddSource: true,
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+}
+
+// lines returns the log up to now, without the path of the test's directory,
+// which ends in a random number.
+func (r *record) lines(dir string) []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return bytes.ReplaceAll(r.buf.Bytes(), []byte(dir), []byte("DIR"))
+}
+
 // files reads all that lies in a directory, by path below it.
 func files(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
@@ -69,6 +91,13 @@ func holds(dump, secret []byte) bool {
 	return false
 }
 
+// around returns the plain secret's surroundings in the dump, so that a failure
+// names the line that leaks.
+func around(dump, secret []byte) []byte {
+	at := max(bytes.Index(dump, secret), 0)
+	return dump[max(at-200, 0):min(at+len(secret)+200, len(dump))]
+}
+
 // TestNoSecretLeavesTheProcess (I-6) plays a story with every ceremony and
 // every kind of refusal, and then looks for PINs and personal data in all that
 // it left: log at its most talkative, errors, answers, and every file, before
@@ -76,7 +105,7 @@ func holds(dump, secret []byte) bool {
 func TestNoSecretLeavesTheProcess(t *testing.T) {
 	log := &record{}
 	env := testkit.New(t, testkit.Options{
-		Shape: "2/3", Logger: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug, AddSource: true})),
+		Shape: "2/3", Logger: log.logger(),
 	})
 	who := env.People[0]
 	said := tell(env, who)
@@ -85,10 +114,7 @@ func TestNoSecretLeavesTheProcess(t *testing.T) {
 	closed := files(t, env.Dir)
 	env.Open() // so that the test's end finds it as New left it
 
-	places := map[string][]byte{"answers and errors": []byte(said)}
-	log.mu.Lock()
-	places["log"] = log.buf.Bytes()
-	log.mu.Unlock()
+	places := map[string][]byte{"answers and errors": []byte(said), "log": log.lines(env.Dir)}
 	for name, b := range open {
 		places["open "+name] = b
 	}
@@ -103,7 +129,7 @@ func TestNoSecretLeavesTheProcess(t *testing.T) {
 			"ID number": who.IDNumber, "phone": who.Phone, "card number": who.CardNo, "name": who.Name,
 		} {
 			if holds(dump, []byte(secret)) {
-				t.Errorf("%s holds the %s", place, what)
+				t.Errorf("%s holds the %s: %s", place, what, around(dump, []byte(secret)))
 			}
 		}
 	}

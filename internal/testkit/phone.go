@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/notify"
@@ -32,7 +33,7 @@ type phones struct {
 
 func newPhones(t testing.TB, off *server.Data, now func() time.Time) authority.Outbox {
 	t.Helper()
-	templates, err := notify.NewTemplates(liuma.Text{}, nil)
+	templates, err := notify.NewTemplates(liuma.Text{}, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,11 +67,11 @@ type Text struct {
 	At, Expires                         time.Time
 }
 
-func (p phones) Queue(tx store.Tx, n authority.Notice) error {
+func (p phones) Queue(tx store.Tx, n authority.Notice) (string, error) {
 	err := p.real.Queue(checked{tx}, notify.Message{Kind: n.Kind, Card: n.Card, Phone: n.Phone, Template: notify.Template(n.Template), Way: n.Way,
 		Language: n.Language, Region: n.Region, Params: n.Params, Expires: n.Expires, Dedup: n.Dedup})
 	if err != nil {
-		return err
+		return "", err
 	}
 	var raw [16]byte
 	rand.Read(raw[:])
@@ -78,19 +79,24 @@ func (p phones) Queue(tx store.Tx, n authority.Notice) error {
 	plain, err := json.Marshal(Text{ID: id, Kind: n.Kind, Way: n.Way, Phone: n.Phone, Template: n.Template, Language: n.Language,
 		Card: n.Card, Params: n.Params, At: p.now(), Expires: n.Expires})
 	if err != nil {
-		return err
+		return "", err
 	}
 	sealed, err := p.vault.Seal(vault.MessageText, []byte(id), plain)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return tx.InsertMessage(store.Message{ID: id, Kind: n.Kind, Card: n.Card, Template: n.Template, Language: n.Language,
+	return id, tx.InsertMessage(store.Message{ID: id, Kind: n.Kind, Card: n.Card, Template: n.Template, Language: n.Language,
 		Region: n.Region, Sealed: sealed, State: store.MessageWaiting, NextAt: p.now(), Expires: n.Expires, At: p.now()})
 }
 
-// Sent waits until the real outbox has sent all queued messages.
+// Sent waits until the real outbox has sent all queued messages. Without a sender it
+// marks them as sent.
 func (e *Env) Sent() {
 	e.T.Helper()
+	if e.Inbox == nil {
+		e.must(e.MarkSent())
+		return
+	}
 	for until := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 		s, err := e.System.Outbox.Stats(context.Background())
 		if e.must(err); s.Codes.Waiting == 0 && s.Notices.Waiting == 0 {
@@ -100,6 +106,18 @@ func (e *Env) Sent() {
 			e.T.Fatalf("texts do not go out: %+v", s)
 		}
 	}
+}
+
+// MarkSent marks all messages as a gateway that took them now would.
+func (e *Env) MarkSent() error {
+	return e.System.Store.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {
+		all, err := tx.Messages(store.MessageWaiting, "", 500)
+		for _, m := range all {
+			m.State, m.DoneAt = store.MessageSent, e.Clock.Now()
+			err = errors.Join(err, tx.UpdateMessage(m))
+		}
+		return audit.Entry{At: e.Clock.Now(), Actor: "test", Event: audit.MessageSent, Outcome: "ok"}, err
+	})
 }
 
 // received lists what the real outbox sent to a number, with the data of its

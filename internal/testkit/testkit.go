@@ -91,11 +91,15 @@ type Options struct {
 	// driver instead.
 	Inbox bool
 	Texts notify.Driver
+	// Gateway, if set, stands before Env.Inbox.
+	Gateway func(notify.Driver) notify.Driver
 	// Configure, if set, changes the configuration before the directory is made.
 	Configure func(*config.Config)
 	// Listen opens listeners for both doors on 127.0.0.1. They answer from
 	// Serve on.
 	Listen bool
+	// Console opens one for the staff console as well; it goes with Listen.
+	Console bool
 }
 
 // Env is a running system. Its World's Open and Close end the test where they
@@ -125,7 +129,7 @@ func New(t testing.TB, o Options) *Env {
 		o.Dir = t.TempDir() + "/data"
 	}
 	e := &Env{T: t}
-	c := world.Config{Dir: o.Dir, Clock: o.Clock, Shape: o.Shape, Configure: o.configure, Phones: o.Inbox,
+	c := world.Config{Dir: o.Dir, Clock: o.Clock, Shape: o.Shape, Configure: o.configure, Phones: o.Inbox, Gateway: o.Gateway,
 		Server: server.Options{Logger: o.Logger, Policy: o.Policy, Rules: o.Rules, Wait: o.Wait, Texts: o.Texts,
 			BetweenStore: o.betweenStore, BetweenKeeper: o.betweenKeeper}}
 	if o.Phones {
@@ -136,6 +140,10 @@ func New(t testing.TB, o Options) *Env {
 		c.Native, err = world.Loopback()
 		e.must(err)
 		c.Hosted, err = world.Loopback()
+		e.must(err)
+	}
+	if o.Console {
+		c.Console, err = world.Loopback()
 		e.must(err)
 	}
 	e.World, err = world.New(context.Background(), c)

@@ -59,9 +59,10 @@ func (v *Vault) SignIDToken(t IDToken) (string, error) {
 	if err := t.check(); err != nil {
 		return "", err
 	}
+	issued := datedBack(t.IssuedAt)
 	payload, err := json.Marshal(idClaims{
 		Issuer: t.Issuer, Subject: t.Subject, Audience: string(t.Channel),
-		Expires: t.Expires.Unix(), IssuedAt: t.IssuedAt.Unix(), AuthTime: t.AuthTime.Unix(),
+		Expires: t.Expires.Unix(), IssuedAt: issued, AuthTime: min(t.AuthTime.Unix(), issued),
 		Nonce: t.Nonce, ACR: t.ACR, AMR: t.AMR, AccessHash: t.AccessHash,
 		BusinessNo: string(t.BusinessNo), Card: t.Card, Action: string(t.Action),
 		PurposeHash: base64.RawURLEncoding.EncodeToString(t.PurposeHash[:]),
@@ -69,8 +70,18 @@ func (v *Vault) SignIDToken(t IDToken) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("vault: ID token: %w", err)
 	}
-	return v.sign(v.signing.idTokens, payload)
+	_, idTokens := v.forClients()
+	return v.sign(idTokens, payload)
 }
+
+// issuedBack is how far the iat of what clients check is dated back: strict
+// libraries refuse what was issued after their own clock, which may be a few
+// seconds behind. The end (exp) stays where it is, so nothing passes longer.
+const issuedBack = 5 * time.Second
+
+// datedBack is the iat of a token that is issued at a time. An auth_time is never
+// later than it.
+func datedBack(at time.Time) int64 { return max(1, at.Add(-issuedBack).Unix()) }
 
 func (t IDToken) check() error {
 	if t.Issuer == "" || t.Subject == "" || t.Card == "" || t.Nonce == "" || t.AccessHash == "" || t.ACR == "" || len(t.AMR) == 0 || t.PurposeHash == [32]byte{} {

@@ -38,7 +38,7 @@ func TestIDTokenOnTheWire(t *testing.T) {
 	must(t, json.Unmarshal(payload, &got))
 	want := map[string]any{
 		"iss": issuer, "aud": "zj-hrss", "sub": strings.Repeat("a", 32), "liuma_card": strings.Repeat("b", 32), "nonce": "n-0S6_WzA2Mj",
-		"exp": float64(now().Unix() + 60), "iat": float64(now().Unix()), "auth_time": float64(now().Unix() - 1),
+		"exp": float64(now().Unix() + 60), "iat": float64(now().Unix() - 5), "auth_time": float64(now().Unix() - 5), // dated back
 		"acr": "urn:liuma:acr:pin", "amr": []any{"pin"}, "at_hash": "77QmUPtjPfzWtF2AnpK9RQ",
 		"liuma_business_no": "20260401-000017", "liuma_action": "verify",
 		"liuma_purpose_hash": base64.RawURLEncoding.EncodeToString(append([]byte{1, 2, 31: 9}, nil...)),

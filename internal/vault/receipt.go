@@ -61,9 +61,12 @@ type claims struct {
 // "liuma-receipt+jwt"). Times are cut to whole seconds, so a receipt never
 // lives longer than r says.
 func (v *Vault) SignReceipt(r Receipt) (string, error) {
+	if !r.Expires.After(r.IssuedAt) {
+		return "", errors.New("vault: receipt: times")
+	}
 	payload, err := json.Marshal(claims{
 		Issuer: r.Issuer, Audience: string(r.Channel), Subject: r.Subject, Card: r.Card, ID: r.ID,
-		IssuedAt: r.IssuedAt.Unix(), Expires: r.Expires.Unix(),
+		IssuedAt: datedBack(r.IssuedAt), Expires: r.Expires.Unix(),
 		BusinessNo: string(r.BusinessNo), Action: string(r.Action),
 		PurposeHash: base64.RawURLEncoding.EncodeToString(r.PurposeHash[:]),
 		ACR:         r.ACR, AMR: r.AMR,
@@ -75,7 +78,8 @@ func (v *Vault) SignReceipt(r Receipt) (string, error) {
 	if _, err := parseClaims(payload); err != nil {
 		return "", fmt.Errorf("vault: receipt: %w", err)
 	}
-	return v.sign(v.signing.receipts, payload)
+	receipts, _ := v.forClients()
+	return v.sign(receipts, payload)
 }
 
 // ParseReceipt checks a receipt offline: signature by a key of keys, type,

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"encoding/base64"
 	"fmt"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -23,6 +24,58 @@ type signingKeys struct {
 	archives jose.Signer // typ audit.ArchiveType
 	signs    string      // kid of the one that signs
 	public   []jose.JSONWebKey
+	elder    elderKey // signs for clients in a server's first minutes
+}
+
+// elderKey is the signing key before the one that signs, if it is still there.
+type elderKey struct {
+	kid      string // empty if there is none
+	receipts jose.Signer
+	idTokens jose.Signer
+}
+
+const (
+	// PublishedFor is how long a server publishes a signing key before it signs with
+	// it: twice as long as clients may keep the published keys, since a key of
+	// yesterday may have been published by no server yet.
+	PublishedFor = 10 * time.Minute
+	// tokensLive is how long receipts and ID tokens live at most, and a minute for
+	// clocks that are behind.
+	tokensLive = 2 * time.Minute
+)
+
+// PublishFirst has the vault of a server publish its signing key for PublishedFor
+// before it signs what clients check: the key before it signs until then, if it was
+// not dropped. Digests and archives are signed with the new key at once. A server
+// calls it once, before it serves; now must not fall.
+func (v *Vault) PublishFirst(now func() time.Time) {
+	from := now()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.published = func() time.Duration { return now().Sub(from) }
+}
+
+// forClients returns the signers of receipts and ID tokens.
+func (v *Vault) forClients() (receipts, idTokens jose.Signer) {
+	if elder := v.signing.elder; elder.kid != "" && v.publishedFor() < PublishedFor {
+		return elder.receipts, elder.idTokens
+	}
+	return v.signing.receipts, v.signing.idTokens
+}
+
+func (v *Vault) publishedFor() time.Duration {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if v.published == nil {
+		return PublishedFor + tokensLive // no server
+	}
+	return v.published()
+}
+
+// SignedLately reports whether this server signed with a key, or may have, what has
+// not expired: then the key has to stay published.
+func (v *Vault) SignedLately(kid string) bool {
+	return kid == v.signing.signs || kid != "" && kid == v.signing.elder.kid && v.publishedFor() < PublishedFor+tokensLive
 }
 
 func newSigningKeys(raw *rawKeys) (signingKeys, error) {
@@ -38,6 +91,15 @@ func newSigningKeys(raw *rawKeys) (signingKeys, error) {
 		}
 		seen[public.KeyID] = true
 		s.public = append(s.public, public)
+		if i == raw.signs-1 {
+			s.elder.kid = public.KeyID
+			if s.elder.receipts, err = newSigner(key, public.KeyID, receiptType); err != nil {
+				return signingKeys{}, err
+			}
+			if s.elder.idTokens, err = newSigner(key, public.KeyID, idTokenType); err != nil {
+				return signingKeys{}, err
+			}
+		}
 		if i != raw.signs {
 			continue
 		}
@@ -100,5 +162,5 @@ func (v *Vault) ReceiptKeys() jose.JSONWebKeySet {
 	return jose.JSONWebKeySet{Keys: append([]jose.JSONWebKey(nil), v.signing.public...)}
 }
 
-// SignsWith is the kid of the key that signs.
+// SignsWith is the kid of the key that signs, or will after PublishedFor.
 func (v *Vault) SignsWith() string { return v.signing.signs }

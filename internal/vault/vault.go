@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"time"
 )
 
 // ErrClosed is returned after Close by methods that return errors. Methods that
@@ -21,7 +22,9 @@ type Vault struct {
 	keys *keys        // nil after Close
 
 	signing signingKeys // immutable; its signers are built once
-	pins    sealKeyCache
+	// published tells for how long a server has published its keys; nil without one.
+	published func() time.Duration // guarded by mu
+	pins      sealKeyCache
 }
 
 // keys are the derived keys, one for each purpose.

@@ -52,7 +52,7 @@ func TestACodeByCall(t *testing.T) {
 		t.Fatalf("what the phone heard: %s %q", call.Way, call.Body)
 	}
 	if byText != code {
-		says(t, w.do(p, "code", "code", byText), "验证码不正确")
+		says(t, w.do(p, "code", "code", byText), "不计入错误次数")
 	}
 	says(t, w.do(p, "code", "code", code), "请证明是您本人")
 }
@@ -117,11 +117,13 @@ func TestNoCallWithoutVoice(t *testing.T) {
 	if p := w.post(v, ceremony(p), "send-code", values("way", "pigeon")); p.Status() != http.StatusBadRequest {
 		t.Errorf("by pigeon: %d %s", p.Status(), p.Title())
 	}
-	if w.Sent(); len(inbox.Texts("")) != 0 {
+	if len(inbox.Texts("")) != 0 {
 		t.Errorf("%d sent", len(inbox.Texts("")))
 	}
 	w.do(help, "send-code") // and no ration was spent
-	w.Sent()
+	for end := time.Now().Add(20 * time.Second); len(inbox.Texts(f.Phone)) == 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond) // the outbox of this world is real, and Sent would take the text from it
+	}
 	if all := inbox.Texts(f.Phone); len(all) != 1 || all[0].Way == liuma.ByVoice {
 		t.Errorf("the text: %d", len(all))
 	}

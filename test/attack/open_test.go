@@ -97,3 +97,45 @@ func TestStrangersPushesKeepNobodyOut(t *testing.T) {
 	w.home.pushed(request{action: liuma.ActionVerify, card: w.card, bn: w.number()})
 	w.home.pushed(w.home.proved(request{action: liuma.ActionEnroll, about: &w.People[5], bn: w.number()}, w.People[5]))
 }
+
+// TestAnotherAccountKeepsNobodyOut: a second account of the same channel that is
+// linked to the card fills its own ten. The holder's link goes on as before, also
+// where the other account pushes on.
+func TestAnotherAccountKeepsNobodyOut(t *testing.T) {
+	w := newWorld(t, false)
+	second := w.link(w.home, w.who, goodPIN)
+	q := request{action: liuma.ActionVerify, card: second}
+	w.home.full(q)
+	q.bn = w.number()
+	if _, no := w.home.push(q); no == nil || no.Code != "too_many_open" {
+		t.Fatalf("an eleventh of the second account: %+v", no)
+	}
+	w.home.full(request{action: liuma.ActionReset, card: w.card}) // ten of the holder's own
+	if _, no := w.home.push(request{action: liuma.ActionVerify, card: w.card, bn: w.number()}); no == nil || no.Code != "too_many_open" {
+		t.Errorf("an eleventh of the holder's link: %+v", no)
+	}
+}
+
+// TestAnotherAccountTakesNoWaitingRoom: pushes of a second account that nobody
+// began end the oldest of that account and none of the holder's.
+func TestAnotherAccountTakesNoWaitingRoom(t *testing.T) {
+	w := newWorld(t, false)
+	second := w.link(w.home, w.who, goodPIN)
+	own := w.number()
+	waiting := w.home.pushed(request{action: liuma.ActionVerify, card: w.card, bn: own})
+	var numbers []string
+	for range 30 {
+		w.Clock.Advance(10 * time.Millisecond)
+		bn := w.number()
+		numbers = append(numbers, bn)
+		w.home.pushed(request{action: liuma.ActionVerify, card: second, bn: bn})
+	}
+	for i, want := range map[int]string{19: "ceremony_expired", 20: "pending"} {
+		if got := w.home.outcome(numbers[i]); got != want {
+			t.Errorf("push %d of the second account is %q, want %q", i, got, want)
+		}
+	}
+	if got := w.home.redeemed(w.typed(w.enter(w.browser(), waiting), goodPIN)); got.BusinessNo != own {
+		t.Errorf("the holder's own: %+v", got)
+	}
+}

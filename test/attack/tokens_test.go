@@ -102,7 +102,8 @@ func TestTypAndAudienceEachKeepTheDoorsApart(t *testing.T) {
 	w := newWorld(t, false)
 	own := "liuma-native+jwt"
 	types := map[string]string{"": "assertion", "JWT": "assertion", "client-authentication+jwt": "assertion", own: "bearer",
-		"at+jwt": "", "liuma-receipt+jwt": "", "Liuma-Native+JWT": ""}
+		"at+jwt": "", "liuma-receipt+jwt": "", "Liuma-Native+JWT": "", "application/liuma-native+jwt": "",
+		"jwt": "assertion", "application/jwt": "assertion", "text/jwt": ""} // of an assertion case and "application/" do not count (RFC 7515, 4.1.9)
 	audiences := map[string]string{hosted: "assertion", hosted + "/token": "assertion", hosted + "/par": "assertion", hosted + "/v1": "bearer",
 		native: "", native + "/v1": "", hosted + "/v1/": ""}
 	for typ, typeOf := range types {

@@ -9,10 +9,8 @@ package browser
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"os/exec"
@@ -33,6 +31,7 @@ import (
 var (
 	screenshots = flag.String("screenshots", "", "write a picture of every page into this directory")
 	pictures    = flag.String("pictures", "", "write the pictures of the READMEs into this directory")
+	onlyPages   = flag.String("pages", "", "look only at those pages of the gallery whose names match this regular expression")
 	everyLook   = flag.Bool("every-look", false, "make ci: show each page in every size, language and mode, not in one")
 	browser     context.Context // set once by TestMain; its one process serves all tests
 	axe         string          // source of axe-core; set once by TestMain
@@ -48,8 +47,18 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// installed reports whether node_modules is as new as the list of the packages.
+func installed() bool {
+	wanted, err := os.Stat("package-lock.json")
+	if err != nil {
+		return false
+	}
+	have, err := os.Stat("node_modules/.package-lock.json")
+	return err == nil && !have.ModTime().Before(wanted.ModTime())
+}
+
 func run(m *testing.M) (int, error) {
-	if _, err := os.Stat("node_modules/.package-lock.json"); errors.Is(err, fs.ErrNotExist) {
+	if !installed() {
 		out, err := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund").CombinedOutput()
 		if err != nil {
 			return 1, fmt.Errorf("npm ci: %w\n%s", err, out)
@@ -110,10 +119,16 @@ type sent struct{ method, url, body string }
 
 func newTab(t *testing.T, s screen, language string) *tab {
 	t.Helper()
+	return newTabFor(t, s, language, 3*time.Minute)
+}
+
+// newTabFor is newTab for a test that takes longer.
+func newTabFor(t *testing.T, s screen, language string, limit time.Duration) *tab {
+	t.Helper()
 	b := &tab{t: t}
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.hear))
 	t.Cleanup(cancel)
-	ctx, stop := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, stop := context.WithTimeout(ctx, limit)
 	t.Cleanup(stop)
 	b.ctx = ctx
 	b.do()

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -55,25 +56,71 @@ func TestEnroll(t *testing.T) {
 }
 
 // TestServerJudgesWeakPIN: a weak PIN that the hints cannot detect is refused
-// by the server, and the page says why.
+// after its first entry, and why is no longer said once a good one is begun. Only
+// a PIN that will be taken is to be remembered.
 func TestServerJudgesWeakPIN(t *testing.T) {
 	w := newWorld(t, nil)
+	b, weak := atWeakPIN(t, w)
+	b.keypad(weak)
+	b.sees("These digits stand in a row in your ID number", "Step 1 of 2")
+	if n := len(b.posts("/pin")); n != 0 {
+		t.Errorf("%d posts of a PIN after its first entry", n)
+	}
+	b.keypad(rightPIN[:1])
+	if text := b.text(); strings.Contains(text, "ID number (") {
+		t.Errorf("a good PIN is begun, and the page still refuses the one before:\n%s", text)
+	}
+	b.keypad(rightPIN[1:])
+	b.sees("Enter the new PIN again")
+	b.keypad(rightPIN)
+	b.sees("Remember this PIN")
+	b.press("Set the PIN")
+	b.sees("Your electronic card is ready")
+	b.clean(w.site, rightPIN, weak)
+}
+
+// atWeakPIN brings an applicant to the pad, with a PIN that is in their ID number.
+func atWeakPIN(t *testing.T, w *world) (*tab, string) {
+	t.Helper()
 	person := w.person()
-	weak := person.IDNumber[len(person.IDNumber)-7 : len(person.IDNumber)-1]
 	b := newTab(t, phone(), "en")
 	b.open(w.push(w.channel, liuma.ActionEnroll, whole(person), "e-1", &person))
 	b.sees("Is this you?")
 	b.press("It is me")
+	return b, person.IDNumber[len(person.IDNumber)-7 : len(person.IDNumber)-1]
+}
+
+// TestServerJudgesWeakPINAtTheEnd: where the first entry cannot be checked, the
+// pad goes on, promises nothing, and the PIN is judged when it is set. What the
+// page then says goes as soon as another PIN is begun.
+func TestServerJudgesWeakPINAtTheEnd(t *testing.T) {
+	w := newWorld(t, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/new-pin") {
+				panic(http.ErrAbortHandler)
+			}
+			h.ServeHTTP(rw, r)
+		})
+	})
+	b, weak := atWeakPIN(t, w)
 	b.keypad(weak)
 	b.sees("Enter the new PIN again")
 	b.keypad(weak)
+	b.sees("Both entries are the same")
+	if strings.Contains(b.text(), "Remember this PIN") {
+		t.Error("a PIN that nobody has judged is to be remembered")
+	}
 	b.press("Set the PIN")
 	b.sees("This PIN is too easy to guess", "Choose a 6-digit PIN")
-	b.keypad(rightPIN)
+	b.keypad(rightPIN[:1])
+	if strings.Contains(b.text(), "too easy to guess") {
+		t.Error("the page refuses a PIN that is being typed")
+	}
+	b.keypad(rightPIN[1:])
 	b.sees("Enter the new PIN again")
 	b.keypad(rightPIN)
 	b.press("Set the PIN")
-	b.sees("Your e-Card is ready")
+	b.sees("Your electronic card is ready")
 	b.clean(w.site, rightPIN, weak)
 }
 
@@ -122,7 +169,7 @@ func TestKeyboardReachesEverything(t *testing.T) {
 		b.typed("\t")
 		seen[evaluate[string](b, `document.activeElement.textContent.trim()`)] = true
 	}
-	for _, want := range []string{"Skip to content", "Large", "中文", "It is me, continue", "Not me, go back", "12333"} {
+	for _, want := range []string{"Skip to content", "Large", "中文", "Read the whole text", "It is me, I agree: continue", "Not me, go back", "12333"} {
 		if !seen[want] {
 			t.Errorf("the Tab key does not reach %q, but %v", want, seen)
 		}
@@ -135,7 +182,7 @@ func TestKeyboardReachesEverything(t *testing.T) {
 	b.typed(rightPIN)
 	b.sees("Both entries are the same")
 	b.typed("\r")
-	b.sees("Your e-Card is ready")
+	b.sees("Your electronic card is ready")
 	b.clean(w.site, rightPIN)
 }
 
@@ -228,8 +275,8 @@ func TestLeave(t *testing.T) {
 	b := newTab(t, phone(), "zh-CN")
 	b.open(w.verify(card, "v-1"))
 	b.ready()
-	b.press("忘记密码？重新设置")
-	b.sees("现在不能在线找回密码", "本人身份证原件", "12333")
+	b.press("不能在线找回密码：看原因和办法")
+	b.sees("现在不能在线找回密码", "本人有效证件原件", "12333")
 	b.press("想起密码了")
 	b.ready()
 	b.press("不办了")

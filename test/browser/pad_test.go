@@ -49,7 +49,7 @@ func (b *tab) full(n int) {
 	b.waits(fmt.Sprintf(`document.querySelectorAll(".box-full").length === %d`, n))
 }
 
-// TestPasteFromAnywhere: so does a PIN from a password manager.
+// TestPasteFromAnywhere: a PIN is pasted without a click into a field, too.
 func TestPasteFromAnywhere(t *testing.T) {
 	w := newWorld(t, nil)
 	b := newTab(t, phone(), "zh-CN")
@@ -65,6 +65,8 @@ func TestPasteFromAnywhere(t *testing.T) {
 	paste("90735")
 	b.sees("粘贴的内容不是 6 位数字")
 	paste(rightPIN)
+	b.sees("不是一位一位按出来的")
+	b.press("提交") // nobody typed it, so it waits
 	b.sees("Back at the channel")
 	b.clean(w.site, rightPIN)
 }

@@ -32,7 +32,7 @@ func TestForgotten(t *testing.T) {
 	a.goTo(provincial)
 	a.starts("verify")
 	a.wrongUntilLocked(6)
-	a.sees("密码已锁定", "找回密码，马上解锁", "也可以到柜台办理", "本人身份证原件")
+	a.sees("密码已锁定", "找回密码，马上解锁", "也可以到柜台办理", "本人有效证件原件")
 	a.presses("forgot")
 	a.sees("先收一条验证码", "138****0019")
 	right := a.asks(a.me.Phone)
@@ -90,8 +90,7 @@ func TestForgottenInEnglish(t *testing.T) {
 	a.goTo(provincial)
 	a.starts("verify")
 	a.ready()
-	a.presses("forgot") // too early
-	a.goesTo("reset")
+	a.press("Why it cannot be recovered online, and what to do") // too early
 	a.sees("The PIN cannot be recovered online now", "go to a counter")
 	s.wait(phoneHold)
 	a.goTo(provincial)
@@ -111,13 +110,6 @@ func TestForgottenInEnglish(t *testing.T) {
 	a.keypad(otherPIN)
 	a.sees("Verified by PIN")
 	a.leaks(rightPIN, otherPIN)
-}
-
-// goesTo waits for a page that the address names in place of the page of the
-// step.
-func (a *actor) goesTo(ask string) {
-	a.t.Helper()
-	a.waits(`location.search === "?ask=` + ask + `"`)
 }
 
 // TestThiefWithSIM: a thief who reads her messages and is in her account cannot
@@ -198,8 +190,7 @@ func TestRebind(t *testing.T) {
 	a.sees("手机已换绑")
 	a.goTo(provincial)
 	a.starts("verify")
-	a.presses("forgot")
-	a.goesTo("reset")
+	a.press("不能在线找回密码：看原因和办法")
 	a.sees("现在不能在线找回密码", "到柜台")
 	a.leaks(rightPIN)
 	a.cleanOf(newPhone, "/phone")
@@ -240,14 +231,14 @@ func TestFreezeOnPage(t *testing.T) {
 	a.gets(rightPIN, "电子社保卡已冻结")
 	a.returns()
 	s.wait(minute) // since the last one-time code to this number
-	a.press("解除冻结")
+	a.press("解冻")
 	a.sees("解冻电子社保卡")
 	a.presses("agree")
 	a.proves(a.me.Phone)
 	a.keypad(rightPIN)
 	a.sees("已解冻，可以使用了")
 	a.returns()
-	a.sees("已解除冻结")
+	a.sees("已解冻")
 	s.told(a.me.Phone, notify.CardUnfrozen)
 	a.goTo(provincial)
 	a.starts("verify")
@@ -269,7 +260,7 @@ func TestFreezeByCode(t *testing.T) {
 	stranger.open(s.url + "/")
 	stranger.sees("official page", "12333")
 	stranger.press("Freeze the card")
-	stranger.sees("Freeze the e-Card with a freeze code", "No log-in is needed")
+	stranger.sees("Freeze the electronic card with a freeze code", "No log-in is needed")
 	enter := func(code string) {
 		stranger.fills(`form[action="/freeze"] [name=code]`, code)
 		stranger.click(`//form[@action="/freeze"]//button`)
@@ -292,7 +283,7 @@ func TestFreezeByCode(t *testing.T) {
 	stranger.sees("It cannot be used in any channel now")
 	a.returns()
 	s.wait(minute) // since the last one-time code to this number
-	a.press("解除冻结")
+	a.press("解冻")
 	a.presses("agree")
 	a.proves(a.me.Phone)
 	a.keypad(rightPIN)

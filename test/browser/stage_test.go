@@ -177,11 +177,13 @@ func formTo(verb string) string {
 func (a *actor) asks(phone string) string {
 	a.t.Helper()
 	before := len(a.s.env.Inbox.Texts(phone))
+	// The page that is left may have the same field.
+	evaluate[chromedp.Void](a.tab, `window.left = true`)
 	a.presses("send-code")
 	for n := before + 1; ; n++ {
 		if text := a.s.text(phone, n); text.Params["code"] != "" {
 			a.codes = append(a.codes, text.Params["code"])
-			a.waits(`!!document.querySelector("form[action$='/code'] [name=code]")`)
+			a.waits(`!window.left && !!document.querySelector("form[action$='/code'] [name=code]")`)
 			return text.Params["code"]
 		}
 	}
@@ -217,7 +219,7 @@ func (a *actor) chooses(pin string) {
 	a.keypad(pin)
 	a.waits(`document.querySelector(".pad-ready[aria-busy=false]") && !document.querySelector(".box-full")`)
 	a.keypad(pin)
-	a.click(`//div[contains(@class, "pad-final") and not(@hidden)]//button[@type="submit"]`)
+	a.click(`//div[contains(@class, "pad-final") and not(@hidden)]//button[contains(@class, "btn-primary")]`)
 }
 
 // applies walks through the whole application for a card, at a channel.

@@ -52,7 +52,7 @@ func TestNewcomer(t *testing.T) {
 	a.goTo(national)
 	a.starts("verify")
 	a.wrongUntilLocked(4) // a new link is a stranger
-	a.sees("密码已锁定", "其他应用", "用了三天以上的，可能还能用")
+	a.sees("密码已锁定", "其他应用", "关联满三天的应用可能还能用")
 	s.told(a.me.Phone, notify.StrangersLocked)
 	a.goTo(provincial)
 	a.starts("verify")
@@ -62,7 +62,7 @@ func TestNewcomer(t *testing.T) {
 	a.starts("verify")
 	a.gets(rightPIN, "密码已锁定") // and not a word of whether it was right
 	a.returns()
-	a.sees("密码已锁定", "用了三天以上的，可能还能用")
+	a.sees("密码已锁定", "关联满三天的应用可能还能用")
 
 	a.goTo(provincial)
 	a.starts("verify")
@@ -130,10 +130,10 @@ func TestNewcomerInEnglish(t *testing.T) {
 	a.typed(rightPIN)
 	a.sees("Both entries are the same")
 	a.typed("\r")
-	a.sees("Your e-Card is ready")
+	a.sees("Your electronic card is ready")
 	a.tabTo(`(document.activeElement.getAttribute("href") || "").endsWith("/return")`)
 	a.typed("\r")
-	a.sees("You have your e-card")
+	a.sees("You have your electronic card")
 	a.leaks(rightPIN)
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/envelope"
 )
 
 // Landed is the ceremony to which the landing page leads.
@@ -57,6 +58,10 @@ func (Authority) Leave(context.Context, string, ceremony.Hand) (ceremony.Page, e
 
 func (Authority) Extend(context.Context, string, ceremony.Hand) (ceremony.Page, error) {
 	return still()
+}
+
+func (Authority) CheckNew(context.Context, string, ceremony.Hand, int, envelope.Envelope) (ceremony.Checked, error) {
+	return ceremony.Checked{}, nil
 }
 
 func (Authority) GivePIN(context.Context, string, ceremony.Hand, ceremony.Given) (ceremony.Page, error) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/consent"
 )
 
 // Now is the time at which all pages are drawn: 20:44 in China.
@@ -40,6 +41,8 @@ func Scenes() []Scene {
 	c.addRecovered()
 	c.addSettings()
 	c.addNoCode()
+	c.addRegional()
+	c.addSurely()
 	c.addOthers()
 	return c.scenes
 }
@@ -100,11 +103,12 @@ func (c *collection) add(name string, a liuma.Action, s ceremony.Step, code lium
 	c.scenes = append(c.scenes, Scene{name, "/c/" + p.ID, p, says})
 }
 
-// asked puts in a page that the address names in place of the page of the step.
+// asked puts in a page that the address's query names in place of the page of
+// the step.
 func (c *collection) asked(name, of, ask string, says ...liuma.Text) {
 	for _, s := range c.scenes {
 		if s.Name == of {
-			c.scenes = append(c.scenes, Scene{name, s.Path + "?ask=" + ask, s.Page, says})
+			c.scenes = append(c.scenes, Scene{name, s.Path + "?" + ask, s.Page, says})
 			return
 		}
 	}
@@ -130,26 +134,37 @@ func lockedBefore(p *ceremony.Page) {
 	p.Until = Now().Add(11 * time.Hour)
 }
 
+// consented shows the built-in text to agree to.
+func consented(p *ceremony.Page) {
+	if text, err := consent.Builtin(); err == nil {
+		p.Consent, p.ConsentHash = &text, "0"
+	}
+}
+
 // addPads puts in the way to the pad, and the pad.
 func (c *collection) addPads() {
 	const enroll, link, verify, change = liuma.ActionEnroll, liuma.ActionLink, liuma.ActionVerify, liuma.ActionChange
 	const confirm, pad = ceremony.StepConfirm, ceremony.StepPIN
-	c.add("enroll-confirm", enroll, confirm, "", nil, text("申领电子社保卡", "Apply for the e-Card"))
+	c.add("enroll-confirm", enroll, confirm, "", consented, text("申领电子社保卡", "Apply for the electronic card"), text("同意并继续", "I agree"))
 	c.add("enroll-pin", enroll, pad, "", nil, both(`data-mode="new"`))
 	c.add("enroll-passphrase", enroll, pad, "", func(p *ceremony.Page) { p.Passphrase = true }, both(`data-passphrase="true"`))
 	c.add("enroll-weak", enroll, pad, liuma.CodeWeakPIN, func(p *ceremony.Page) {
 		p.Reason, p.Sentence, p.Try = "birthday", text("这里面有您的生日，认识您的人容易猜到。请换一个与生日无关的号码。",
 			"This contains your birthday, which people who know you can guess. Choose something else."), 2
 	}, text("这里面有您的生日，认识您的人容易猜到。", "This contains your birthday, which people who know you can guess."))
-	c.add("link-confirm", link, confirm, "", nil, text("关联电子社保卡", "Link the e-Card"))
+	c.add("link-confirm", link, confirm, "", nil, text("关联电子社保卡", "Link the electronic card"))
 	c.add("link-pin", link, pad, "", nil, text("输入密码", "Enter PIN"))
 	c.add("link-limit", link, ceremony.StepRefused, liuma.CodeLinkLimit, until(9*time.Hour), text("今天已关联三次", "three times within a day"), both("?ask=freeze"))
 	c.add("links-full", link, ceremony.StepRefused, liuma.CodeLinksFull, nil, text("已有十处关联", "ten links already"), both("?ask=freeze"))
 	c.add("link-refused", link, pad, liuma.CodeRefused, nil, text("未能通过核验", "The check did not succeed"))
-	c.add("verify-pin", verify, pad, "", nil, text("验证电子社保卡密码", "Check the e-Card"), text("忘记密码？重新设置", "Set a new one"))
+	c.add("verify-pin", verify, pad, "", nil, text("验证电子社保卡密码", "Check the electronic card"), text("忘记密码？重新设置", "Set a new one"))
 	c.add("verify-tries", verify, pad, "", tries(5), text(`data-note="还可试 5 次。"`, `data-note="5 tries left."`))
 	c.add("verify-wrong", verify, pad, "", wrong(4), text("还可试 4 次", "4 tries left"))
 	c.add("verify-last", verify, pad, liuma.CodeWrong, wrong(1), text("再错 1 次", "One more wrong PIN"))
+	c.asked("verify-old-pad", "verify-wrong", "old=1", text("没有提交，不算次数", "did not count"), text("还可试 4 次", "4 tries left"))
+	c.asked("verify-not-arrived", "verify-tries", "look=1", text("密码没有送到", "did not arrive"))
+	c.add("verify-under-way", verify, pad, "", func(p *ceremony.Page) { p.Try = 2 }, both(`data-mode="current"`))
+	c.asked("verify-still", "verify-under-way", "look=1", text("还在核验", "Still being checked"))
 	c.add("verify-busy", verify, pad, liuma.CodeBusy, nil, text("不计入输错次数", "did not count"))
 	c.add("verify-unavailable", verify, pad, "", verdict(liuma.Unavailable), text("暂时不可用", "cannot give a verdict"))
 	c.add("verify-garbled", verify, pad, liuma.CodeEnvelopeInvalid, nil, text("密码没有送到", "did not arrive"))
@@ -164,14 +179,14 @@ func (c *collection) addPads() {
 func (c *collection) addResults() {
 	const enroll, link, verify, change = liuma.ActionEnroll, liuma.ActionLink, liuma.ActionVerify, liuma.ActionChange
 	const done, refused = ceremony.StepDone, ceremony.StepRefused
-	c.add("enroll-done", enroll, done, "", nil, text("申领成功", "Your e-Card is ready"))
+	c.add("enroll-done", enroll, done, "", nil, text("申领成功", "Your electronic card is ready"))
 	c.add("link-done", link, done, "", nil, text("关联成功", "is linked"))
 	c.add("verify-done", verify, done, "", nil, text("验证通过", "The PIN is right"))
 	c.add("change-done", change, done, "", nil, text("密码已修改", "The PIN was changed"))
 	c.add("locked", verify, refused, liuma.CodeLocked, func(p *ceremony.Page) {
 		p.Verdict, p.Until = liuma.Locked, Now().Add(12*time.Hour+28*time.Minute)
 	}, text("明天（5 月 7 日）09:12", "tomorrow, 7 May, at 09:12"), text("找回密码，马上解锁", "Recover the PIN and unlock now"),
-		text("用了三天以上的，可能还能用", "may still work"))
+		text("关联满三天的应用可能还能用", "may still work"))
 	c.add("locked-by-last", verify, refused, liuma.CodeLocked, verdict(liuma.Wrong), text("密码已锁定", "The PIN is locked"))
 	c.add("blocked-by-last", verify, refused, liuma.CodeBlocked, verdict(liuma.Wrong), text("密码已停用", "The PIN is blocked"))
 	c.add("refused-blocked", verify, refused, liuma.CodeBlocked, verdict(liuma.Blocked), text("密码已停用", "The PIN is blocked"))
@@ -183,7 +198,7 @@ func (c *collection) addResults() {
 	c.add("refused-refused", verify, refused, liuma.CodeRefused, nil, text("未能通过核验", "The check did not succeed"))
 	c.add("forbidden", verify, refused, liuma.CodeForbidden, nil, text("请换一个官方应用办理", "Use another official app"))
 	c.add("not-in-registry", enroll, refused, liuma.CodeNotInRegistry, nil, text("没有查到", "No matching"))
-	c.add("already-enrolled", enroll, refused, liuma.CodeAlreadyEnrolled, nil, text("已经有电子社保卡", "already have an e-Card"))
+	c.add("already-enrolled", enroll, refused, liuma.CodeAlreadyEnrolled, nil, text("已经有电子社保卡", "already have an electronic card"))
 	c.add("card-restored", enroll, refused, liuma.CodeCardRestored, nil, text("卡已冻结", "the card is frozen"))
 	c.add("expired", verify, ceremony.StepExpired, liuma.CodeCeremonyExpired, nil, text("已失效", "has expired"))
 	c.add("not-returned", verify, refused, liuma.CodeNotReturned, nil, text("结果没有带回应用", "The result did not go back"), both("?ask=freeze"))

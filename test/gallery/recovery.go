@@ -46,9 +46,9 @@ func until(after time.Duration) func(*ceremony.Page) {
 func (c *collection) addCodes() {
 	const reset, rebind, unfreeze, enroll = liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze, liuma.ActionEnroll
 	const confirm, code = ceremony.StepConfirm, ceremony.StepCode
-	c.add("reset-confirm", reset, confirm, "", nil, text("找回电子社保卡密码", "Recover the e-Card's PIN"))
+	c.add("reset-confirm", reset, confirm, "", nil, text("找回电子社保卡密码", "Recover the electronic card's PIN"))
 	c.add("rebind-confirm", rebind, confirm, "", nil, text("更换绑定手机", "Change the bound phone"))
-	c.add("unfreeze-confirm", unfreeze, confirm, "", nil, text("解冻电子社保卡", "Unfreeze the e-Card"))
+	c.add("unfreeze-confirm", unfreeze, confirm, "", nil, text("解冻电子社保卡", "Unfreeze the electronic card"))
 	c.add("code-first", reset, code, "", forgotten(nil), text("获取验证码", "Send me a code"))
 	c.add("code", reset, code, "", forgotten(sent(5, 45*time.Second)),
 		text("20:43 已发送，10 分钟内有效", "Sent at 20:43, good for 10 minutes"), both("138****5678"),
@@ -96,7 +96,7 @@ func offer(by liuma.CodeWay, after time.Duration) ceremony.CodeOffer {
 // addNoCode puts in the pages for who got no code, or cannot read it.
 func (c *collection) addNoCode() {
 	const reset, rebind, unfreeze, enroll = liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze, liuma.ActionEnroll
-	const code, ask, soon, tomorrow = ceremony.StepCode, "no-code", 45 * time.Second, 11 * time.Hour
+	const code, ask, soon, tomorrow = ceremony.StepCode, "ask=no-code", 45 * time.Second, 11 * time.Hour
 	c.add("code-or-call", reset, code, "", offering(liuma.ByText, soon, soon), text("或者看不清？", "or hard to read?"))
 	c.add("code-called", reset, code, "", offering(liuma.ByVoice, soon, soon),
 		text("请输入电话里念的验证码", "Enter the code from the call"), text("改用短信收验证码", "Send it by text instead"), text("没有接到电话？", "No call?"))
@@ -149,16 +149,17 @@ func (c *collection) addRecovered() {
 	restart := text("用新密码重新办理", "start again with the new PIN")
 	c.add("reset-done", reset, done, "", func(p *ceremony.Page) { p.EveryUse = new(bool) }, text("已经解锁", "nothing is locked"))
 	c.add("reset-end", reset, ceremony.StepReset, liuma.CodePINReset, nil, restart)
+	c.add("reset-end-change", reset, ceremony.StepReset, liuma.CodePINReset, func(p *ceremony.Page) { p.Began = liuma.ActionChange }, text("不用再办", "nothing left to do"))
 	c.add("pin-reset", verify, refused, liuma.CodePINReset, nil, restart)
 	c.add("reset-planned", reset, refused, liuma.CodeResetPlanned, until(24*time.Hour), text("明天（5 月 7 日）20:44", "tomorrow, 7 May, at 20:44"))
 	c.add("reset-unlinked", reset, refused, liuma.CodeRefused, nil, text("还没有关联到这个应用", "not linked to this app"))
-	for _, why := range []liuma.Code{liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff} {
-		c.add("reset-refused-"+string(why), reset, refused, why, nil, text("本人身份证原件", "original ID card"))
+	for _, why := range []liuma.Code{liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodeNumberCorrecting} {
+		c.add("reset-refused-"+string(why), reset, refused, why, nil, text("本人有效证件原件", "original document"))
 	}
 	c.add("rebind-done", rebind, done, "", nil, text("旧号码收到了通知", "the old one was told"))
 	c.add("unfreeze-done", unfreeze, done, "", nil, text("已解冻，可以使用了", "works again"))
 	c.add("unfreeze-not-frozen", unfreeze, refused, liuma.CodeNotFrozen, nil, text("没有冻结", "is not frozen"))
-	c.add("unfreeze-contested", unfreeze, refused, liuma.CodeContested, nil, text("本人身份证原件", "original ID card"))
+	c.add("unfreeze-contested", unfreeze, refused, liuma.CodeContested, nil, text("本人有效证件原件", "original document"))
 	c.add("unfreeze-locked", unfreeze, refused, liuma.CodeLocked, verdict(liuma.Locked), text("解冻和找回密码可以一起办", "both can be done there"))
 	c.add("lane-closed", verify, refused, liuma.CodeBlocked, func(p *ceremony.Page) { p.Verdict, p.LaneClosed = liuma.Blocked, true },
 		text("做一次实人认证再来", "come again with an identity check"))
@@ -167,9 +168,10 @@ func (c *collection) addRecovered() {
 	c.add("no-reset-locked", verify, refused, liuma.CodeLocked, noReset(11*time.Hour, 50*time.Hour), why)
 	c.add("no-reset-over", verify, refused, liuma.CodeLocked, noReset(11*time.Hour, 0), text("找回密码，马上解锁", "Recover the PIN and unlock now"))
 	cannot := text("现在不能在线找回密码", "The PIN cannot be recovered online now")
-	c.asked("no-reset", "no-reset-pad", "reset", cannot)
-	c.asked("no-reset-until", "no-reset-locked", "reset", cannot)
-	c.asked("freeze-sure", "verify-pin", "freeze", text("确定冻结", "Freeze it now"))
+	c.asked("no-reset", "no-reset-pad", "ask=reset", cannot)
+	c.asked("no-reset-until", "no-reset-locked", "ask=reset", cannot)
+	c.asked("leave-sure", "reset-pin", "ask=leave", text("确定不办了", "Cancel this?"))
+	c.asked("freeze-sure", "verify-pin", "ask=freeze", text("确定冻结", "Freeze it now"))
 }
 
 // noReset is a locked PIN that cannot be set anew online for a while.
@@ -198,8 +200,14 @@ func (c *collection) addSettings() {
 func (c *collection) addOthers() {
 	c.scenes = append(c.scenes,
 		Scene{Name: "official", Path: "/", Says: []liuma.Text{text("怎样认出真的页面", "How to know that a page is real")}},
-		Scene{Name: "freeze", Path: "/freeze", Says: []liuma.Text{text("用冻结码冻结电子社保卡", "Freeze the e-Card with a freeze code")}},
+		Scene{Name: "consent", Path: "/consent", Says: []liuma.Text{text("处理您的个人信息", "Your personal data"), text("版本", "Version")}},
+		Scene{Name: "region", Path: "/region", Says: []liuma.Text{text("全国通用的规定", "The national rule")}},
+		Scene{Name: "region-three-tries", Path: "/region?code=3101", Says: []liuma.Text{text("输错 3 次", "3 wrong PINs"), text("停用 3 天", "for 3 days")}},
+		Scene{Name: "region-passphrases", Path: "/region?code=5101", Says: []liuma.Text{text("8 到 64 个字符", "8 to 64 characters")}},
+		Scene{Name: "region-rotation", Path: "/region?code=6501", Says: []liuma.Text{text("要先更换才能使用", "must be changed")}},
+		Scene{Name: "freeze", Path: "/freeze", Says: []liuma.Text{text("用冻结码冻结电子社保卡", "Freeze the electronic card with a freeze code")}},
 		Scene{Name: "link-invalid", Path: "/authorize", Says: []liuma.Text{text("这个页面已失效", "This page has expired")}},
+		Scene{Name: "not-pushed", Path: "/authorize?client_id=zj-hrss&response_type=code&scope=openid", Says: []liuma.Text{text("给开发人员", "For developers")}},
 		Scene{Name: "landing", Path: "/authorize?client_id=zj-hrss&request_uri=urn:x", Says: []liuma.Text{text("正在打开…", "Opening…")}},
 	)
 }

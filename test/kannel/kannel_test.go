@@ -62,7 +62,7 @@ func newSender(t *testing.T, g *gateway, password string) *sender {
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts, err := notify.NewTemplates(liuma.Text{}, nil)
+	texts, err := notify.NewTemplates(liuma.Text{}, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestTextsArriveAndAreReported(t *testing.T) {
 		{"a code", code, 1, "【电子社保卡】验证码048213，用于为王*奶找回密码，10分钟内有效。任何工作人员都不会索要，切勿告诉他人。"},
 		{"a notice", notice(reachable, notify.Chinese), 2, "【电子社保卡】王*奶的电子社保卡密码已于11月22日15:32在浙里办找回并重设。" +
 			"如非本人操作，请立即拨打12333，或在官方页面输入冻结码K7M29QXA停用。"},
-		{"in English", notice(reachable, notify.English), 3, "[E-Social-Security Card] The PIN of 王*奶 was forgotten and set anew at 浙里办 on 22 Nov 15:32." +
+		{"in English", notice(reachable, notify.English), 3, "[Electronic card] The PIN of 王*奶 was forgotten and set anew at 浙里办 on 22 Nov 15:32." +
 			" Not you? Call 12333, or enter freeze code K7M29QXA on the official page."},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -16,7 +16,7 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return node;
 }
 
-export function button(text: string, className: string, press: () => void): HTMLButtonElement {
+export function button(text: string, className: string, press: (event: MouseEvent) => void): HTMLButtonElement {
   const node = make("button", { type: "button", class: className }, text);
   node.addEventListener("click", press);
   return node;

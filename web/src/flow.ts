@@ -5,17 +5,27 @@ import { same, wipe } from "./bytes";
 import { broken, type Rule } from "./rules";
 
 export type Mode = "current" | "new" | "change";
-export type Role = "current" | "old" | "new";
+export type Role = "current" | "old" | "new" | "check";
 export type Step = "current" | "old" | "new" | "again";
 
 export type Answer =
   | { kind: "next"; step: Step }
   | { kind: "weak"; rules: Rule[] }
+  | { kind: "refused"; reason: string }
+  | { kind: "same" } // as the old one
+  | { kind: "moved" } // the page is old
   | { kind: "differ" }
   | { kind: "done" };
 
 /** Seals one secret in its role; the caller wipes the secret. */
 export type Sealer = (role: Role, secret: Uint8Array) => Promise<string>;
+
+/**
+ * Asks the server about a new PIN, sealed in the role "check". It never rejects;
+ * unknown: nobody can say now.
+ */
+export type Judge = (envelope: string) => Promise<Judgement>;
+export type Judgement = { kind: "good" | "unknown" | "moved" } | { kind: "weak"; reason: string };
 
 const STEPS: Record<Mode, readonly Step[]> = {
   current: ["current"],
@@ -26,6 +36,10 @@ const STEPS: Record<Mode, readonly Step[]> = {
 export class Flow {
   private index = 0;
   private held: Uint8Array | null = null;
+  // The old PIN as typed, until the new one was compared with it.
+  private old: Uint8Array | null = null;
+  /** Whether the server accepts the new PIN, as far as it was asked. */
+  judged = false;
   // Raised by reset: the result of a seal that is under way is then dropped.
   private generation = 0;
   /** The envelopes sealed so far, by role. */
@@ -35,6 +49,7 @@ export class Flow {
     readonly mode: Mode,
     private readonly sealer: Sealer,
     private readonly rules: readonly Rule[],
+    private readonly judge: Judge | null = null,
   ) {}
 
   get step(): Step {
@@ -55,6 +70,7 @@ export class Flow {
       case "current":
         return this.sealAs("current", ascii);
       case "old":
+        this.old = ascii.slice();
         return this.sealAs("old", ascii);
       case "new":
         return this.hold(ascii);
@@ -68,7 +84,7 @@ export class Flow {
     if (this.index === 0) return false;
     this.index--;
     this.forgetNew();
-    if (this.step === "old") delete this.envelopes.old;
+    if (this.step === "old") this.forgetOld();
     return true;
   }
 
@@ -77,13 +93,20 @@ export class Flow {
     this.generation++;
     this.index = 0;
     this.forgetNew();
+    this.forgetOld();
     delete this.envelopes.current;
+  }
+
+  private forgetOld(): void {
+    wipe(this.old);
+    this.old = null;
     delete this.envelopes.old;
   }
 
   private forgetNew(): void {
     wipe(this.held);
     this.held = null;
+    this.judged = false;
     delete this.envelopes.new;
   }
 
@@ -101,14 +124,30 @@ export class Flow {
     return { kind: "next", step: this.step };
   }
 
-  private hold(ascii: Uint8Array): Answer {
+  // Only the server knows the holder's birthday and numbers. It is asked before
+  // the second entry, so that nobody learns a PIN that is then refused; without
+  // its answer the entry goes on, and it judges when the PIN is set.
+  private async hold(ascii: Uint8Array): Promise<Answer> {
     const rules = broken(ascii.map((c) => c - 48), this.rules);
     if (rules.length > 0) {
       wipe(ascii);
       return { kind: "weak", rules };
     }
-    this.held = ascii.slice();
-    wipe(ascii);
+    if (this.old && same(this.old, ascii)) {
+      wipe(ascii);
+      return { kind: "same" };
+    }
+    const generation = this.generation;
+    try {
+      const found: Judgement = this.judge ? await this.judge(await this.sealer("check", ascii)) : { kind: "unknown" };
+      if (generation !== this.generation) return { kind: "next", step: this.step };
+      if (found.kind === "weak") return { kind: "refused", reason: found.reason };
+      if (found.kind === "moved") return { kind: "moved" };
+      this.judged = found.kind === "good";
+      this.held = ascii.slice();
+    } finally {
+      wipe(ascii);
+    }
     this.index++;
     return { kind: "next", step: this.step };
   }
@@ -123,6 +162,8 @@ export class Flow {
     const answer = await this.sealAs("new", ascii);
     wipe(first);
     this.held = null;
+    wipe(this.old);
+    this.old = null;
     return answer;
   }
 }

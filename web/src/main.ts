@@ -5,6 +5,7 @@ import { fromBase64URL } from "./bytes";
 import { startCountdowns } from "./countdown";
 import { button, hasMouse, make } from "./dom";
 import type { Mode, Role } from "./flow";
+import { judgeAt } from "./judge";
 import { Pad, type PadConfig } from "./pad";
 import { PassphrasePad } from "./passphrase";
 import { parseRules } from "./rules";
@@ -19,7 +20,6 @@ interface Resettable {
 
 function start(): void {
   startCountdowns(document);
-  guardPlainForms();
   const notice = document.querySelector<HTMLElement>("[data-focus]");
   const root = document.querySelector<HTMLElement>("[data-pad]");
   const pad = root ? startPad(root) : null;
@@ -29,6 +29,8 @@ function start(): void {
   // After a refusal the holder knows already who asks for the PIN, so the page
   // scrolls down to the refusal and the keys.
   if (notice && root && root.getBoundingClientRect().bottom > window.innerHeight) notice.scrollIntoView();
+  // A page that is kept for the back button keeps no digits and no envelope;
+  // the ceremony's script loads it anew when it is shown again.
   window.addEventListener("pagehide", () => pad && pad.reset());
   window.addEventListener("pageshow", (event) => {
     if (event.persisted && pad) pad.reset();
@@ -36,7 +38,7 @@ function start(): void {
 }
 
 function startPad(root: HTMLElement): Resettable | null {
-  const t = texts(root.dataset.lang || document.documentElement.lang);
+  const t = texts(root.dataset.lang || document.documentElement.lang, root.dataset.hotline);
   if (!canSeal()) {
     explain(root, t.noCrypto, t.noCryptoNext, null);
     return null;
@@ -57,13 +59,14 @@ function read(root: HTMLElement, t: Texts): PadConfig {
   const form = root.closest("form");
   const roles = ROLES[mode];
   if (!form || !roles || data.info !== INFO) throw new Error("pad: malformed");
-  const given: Record<Role, string | undefined> = { current: data.aadCurrent, old: data.aadOld, new: data.aadNew };
+  const given: Record<Role, string | undefined> = { current: data.aadCurrent, old: data.aadOld, new: data.aadNew, check: data.aadCheck };
   const aad: Partial<Record<Role, Uint8Array>> = {};
   for (const role of roles) {
     const text = given[role];
     if (!text) throw new Error("pad: associated data missing");
     aad[role] = fromBase64URL(text);
   }
+  if (given.check) aad.check = fromBase64URL(given.check);
   return {
     root,
     form,
@@ -72,6 +75,8 @@ function read(root: HTMLElement, t: Texts): PadConfig {
     aad,
     rules: parseRules(data.rules),
     resume: data.resume || "",
+    judge: data.check && aad.check ? judgeAt(data.check, form) : null,
+    refusal: mode === "current" ? null : document.querySelector<HTMLElement>("[data-weak]"),
     describedBy: data.describedby || "",
     note: data.note ? ` ${data.note}` : "",
     texts: t,
@@ -85,18 +90,6 @@ function explain(root: HTMLElement, what: string, next: string, reload: Texts | 
   root.appendChild(box);
   if (reload) root.appendChild(button(reload.reload, "btn btn-primary", () => location.reload()));
   root.classList.add("pad-ready", "pad-none");
-}
-
-// A second press on any other form's button is dropped, too.
-function guardPlainForms(): void {
-  document.querySelectorAll<HTMLFormElement>("form[data-once]").forEach((form) => {
-    let sent = false;
-    form.addEventListener("submit", (event) => {
-      if (sent) event.preventDefault();
-      sent = true;
-    });
-    window.addEventListener("pageshow", () => (sent = false));
-  });
 }
 
 if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);

@@ -1,6 +1,9 @@
 // Pad: joins field, flow and sender for six-digit PINs.
 import { wipe } from "./bytes";
-import { Flow, type Answer, type Mode, type Role } from "./flow";
+import { onlyDigits, readDigits } from "./digits";
+import { Early } from "./early";
+import { Flow, type Answer, type Judge, type Mode, type Role } from "./flow";
+import type { How } from "./presses";
 import { heading, type Rule } from "./rules";
 import { seal, type SealKey } from "./seal";
 import { Sender } from "./sender";
@@ -18,16 +21,11 @@ export interface PadConfig {
   aad: Partial<Record<Role, Uint8Array>>;
   rules: readonly Rule[];
   resume: string;
+  judge: Judge | null; // asks the server about a new PIN; null: it cannot be asked
+  refusal: HTMLElement | null; // what the page says against the last new PIN
   describedBy: string;
   note: string; // stands behind the help of a current PIN, such as the tries left
   texts: Texts;
-}
-
-/** Keeps the ASCII digits of what was typed or pasted; full-width digits count. */
-export function onlyDigits(text: string): string {
-  return text
-    .replace(/[\uff10-\uff19]/g, (c) => String.fromCharCode(c.charCodeAt(0) - 0xfee0))
-    .replace(/[^0-9]/g, "");
 }
 
 /** Makes the sealer that binds each role to the server's bytes for it. */
@@ -44,19 +42,21 @@ export class Pad {
   private readonly flow: Flow;
   private readonly sender: Sender;
   private readonly t: Texts;
+  private readonly early = new Early();
   // Raised by reset, so that work begun before it ends without effect.
   private generation = 0;
 
   constructor(private readonly config: PadConfig) {
     this.t = config.texts;
-    this.flow = new Flow(config.mode, sealerFor(config.key, config.aad), config.rules);
-    this.view = new View(
-      config.root,
-      this.t,
-      { changed: (pasted) => this.changed(pasted), previous: () => this.previous(), restart: () => this.restart() },
-      config.describedBy,
-      config.mode !== "current",
-    );
+    this.flow = new Flow(config.mode, sealerFor(config.key, config.aad), config.rules, config.judge);
+    this.view = new View(config.root, this.t, {
+      changed: (how) => this.changed(how),
+      early: (digit) => this.cameEarly(digit),
+      stray: () => this.early.spoil(),
+      previous: () => this.previous(),
+      restart: () => this.restart(),
+      finish: () => this.sender.send(),
+    }, config.describedBy, config.mode !== "current");
     this.sender = new Sender(config.form, config.mode, this.t, {
       status: (text, waiting) => {
         this.view.sending();
@@ -73,6 +73,7 @@ export class Pad {
     this.generation++;
     this.flow.reset();
     this.sender.reset();
+    this.early.clear();
     this.ask();
   }
 
@@ -84,30 +85,58 @@ export class Pad {
     this.view.ask(this.t.label[step], help, count, this.flow.stepNumber > 1);
   }
 
-  private changed(pasted: boolean): void {
-    const digits = onlyDigits(this.view.field.value);
-    if (digits.length > LENGTH || (pasted && digits.length !== LENGTH)) {
+  private changed(how: How): void {
+    const text = this.view.field.value;
+    const digits = readDigits(text);
+    if (digits === null) {
+      // A slip of the finger costs the one character, all else the whole text.
+      this.view.put(how === "typed" ? onlyDigits(text) : "");
+      this.view.alert(how === "typed" ? this.t.onlyDigits : this.t.notDigits);
+      return;
+    }
+    if (digits.length > LENGTH || (how === "filled" && digits.length !== LENGTH)) {
       this.view.empty();
       this.view.alert(this.t.notSix);
       return;
     }
-    this.view.field.value = digits;
-    this.view.refresh();
-    if (digits.length === LENGTH) {
-      void this.complete();
+    this.view.put(digits);
+    // The message of the step before stays until typing starts.
+    if (digits.length > 0) this.comment(digits);
+    if (digits.length < LENGTH) return;
+    if (this.view.byHand) void this.complete();
+    else this.view.holdFilled(this.t.useFilled[this.flow.step], () => void this.complete());
+  }
+
+  // What is to be said while a PIN is typed: where it is heading, and no longer
+  // what was wrong with the one before.
+  private comment(digits: string): void {
+    const chosen = this.flow.step === "new";
+    const rule = chosen ? heading(Array.from(digits, Number), this.config.rules) : null;
+    this.view.hint(rule ? this.t.heading[rule] : "");
+    // The box keeps its place while digits are typed, so that no key moves.
+    if (chosen && this.config.refusal) this.config.refusal.style.visibility = "hidden";
+  }
+
+  // A digit while the field is locked. Before the PIN goes by itself it can only
+  // mean that the six digits are not those that the holder means; between two
+  // steps it belongs to the next.
+  private cameEarly(digit: string): void {
+    if (this.sender.busy) return; // the page says that it is being sent
+    if (this.config.mode !== "current") {
+      this.early.add(digit);
       return;
     }
-    const typed = Array.from(digits, Number);
-    const rule = this.flow.step === "new" ? heading(typed, this.config.rules) : null;
-    // The message of the step before stays until typing starts.
-    if (digits.length > 0) this.view.hint(rule ? this.t.heading[rule] : "");
+    if (digit === "") return;
+    this.reset();
+    this.view.alert(this.t.extra);
   }
 
   private async complete(): Promise<void> {
     const generation = this.generation;
     const digits = this.view.take();
+    this.view.offer(null);
     this.view.lock(true);
-    this.view.say(this.t.sealing, true);
+    this.view.say(this.flow.step === "new" && this.config.judge ? this.t.judging : this.t.sealing, true);
     try {
       await pause(MOMENT);
       if (generation !== this.generation) return;
@@ -116,6 +145,7 @@ export class Pad {
     } catch {
       if (generation !== this.generation) return;
       this.flow.reset();
+      this.early.clear();
       this.ask();
       this.view.alert(this.t.sealFailed);
     } finally {
@@ -128,17 +158,38 @@ export class Pad {
       this.finished();
       return;
     }
+    if (answer.kind === "moved") {
+      this.sender.look(); // the server shows the page that counts
+      return;
+    }
+    if (answer.kind === "next" && this.config.refusal) this.config.refusal.hidden = true;
     this.ask();
-    if (answer.kind === "weak") this.view.alert(this.t.refused[answer.rules[0] as Rule]);
-    if (answer.kind === "differ") this.view.alert(this.t.differ);
+    let why = "";
+    if (answer.kind === "weak") why = this.t.refused[answer.rules[0] as Rule];
+    if (answer.kind === "refused") why = answer.reason;
+    if (answer.kind === "same") why = this.t.sameAsOld;
+    if (answer.kind === "differ") why = this.t.differ;
+    const early = this.early.take();
+    if (why || !early) {
+      // What came early was meant for a step that does not come now.
+      this.view.alert(early && early.length === 0 ? why : `${why} ${this.t.dropped}`.trim());
+    } else {
+      for (const digit of early) this.view.replay(digit);
+    }
     this.view.focus();
   }
 
   private finished(): void {
     this.sender.arm(this.flow.envelopes);
     const mode = this.config.mode;
-    if (mode === "current") this.sender.send();
-    else this.view.confirm(this.t.done, this.t.doneHelp[mode], this.t.finish[mode]);
+    if (mode === "current") {
+      this.sender.send();
+      return;
+    }
+    // Only a PIN that will be taken is worth remembering.
+    this.view.confirm(this.t.done, (this.flow.judged ? this.t.doneHelp : this.t.doneHelpOpen)[mode], this.t.finish[mode]);
+    const early = this.early.take();
+    if (!early || early.length > 0) this.view.alert(this.t.dropped);
   }
 
   private previous(): void {

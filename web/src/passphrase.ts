@@ -1,10 +1,11 @@
 // Passphrase: where a region allows 8 to 64 characters in place of six digits.
 // All fields stand on the page at once; one button seals and sends.
 import { same, wipe } from "./bytes";
+import { readDigits } from "./digits";
 import { button, hasMouse, make, say } from "./dom";
 import type { Role, Step } from "./flow";
 import { broken } from "./rules";
-import { onlyDigits, sealerFor, type PadConfig } from "./pad";
+import { sealerFor, type PadConfig } from "./pad";
 import { Sender } from "./sender";
 import type { Texts } from "./texts";
 
@@ -20,10 +21,10 @@ export function fault(text: string): "fill" | "length" | "tooLong" | null {
   return new TextEncoder().encode(text).length > MAX_BYTES ? "tooLong" : null;
 }
 
-/** One spelling per passphrase: NFC; a PIN typed with full-width digits is the PIN. */
+/** One spelling per passphrase: NFC; a PIN typed with digits of another script is the PIN. */
 export function canonical(text: string): string {
-  const digits = onlyDigits(text);
-  return digits.length === 6 && Array.from(text).length === 6 ? digits : text.normalize("NFC");
+  const digits = readDigits(text);
+  return digits !== null && digits.length === 6 && text.length === 6 ? digits : text.normalize("NFC");
 }
 
 export class PassphrasePad {
@@ -41,7 +42,7 @@ export class PassphrasePad {
     this.t = config.texts;
     const root = config.root;
     this.message = make("p", { class: "pad-message", id: "pad-message", role: "alert" });
-    this.submit = button(this.t.submit[config.mode], "btn btn-primary", () => void this.send());
+    this.submit = button(this.t.submit[config.mode], "btn btn-primary", (event) => this.pressed(event));
     root.textContent = "";
     for (const step of FIELDS[config.mode]) root.appendChild(this.makeField(step));
     for (const part of [this.message, this.status, this.offerArea, this.submit]) root.appendChild(part);
@@ -94,7 +95,7 @@ export class PassphrasePad {
     field.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
       event.preventDefault();
-      void this.send();
+      this.pressed(event);
     });
     const label = make("label", { class: "field-label", for: id }, this.t.passphraseLabel[step]);
     const eye = button(this.t.show, "field-eye", () => {
@@ -108,6 +109,12 @@ export class PassphrasePad {
     const words = step === "again" ? this.t.againHelp : this.t.passphraseHelp;
     const help = make("p", { class: "pad-help", id: `${id}-help` }, words);
     return make("div", { class: "field" }, label, make("div", { class: "field-row" }, field, eye), help);
+  }
+
+  // A password manager fills the field in, and some press the button, too.
+  private pressed(event: Event): void {
+    if (event.isTrusted) void this.send();
+    else this.alert(this.t.byHand);
   }
 
   private async send(): Promise<void> {

@@ -3,9 +3,11 @@
 // answer comes, it offers the server's view of the ceremony instead.
 import { button, make } from "./dom";
 import type { Mode, Role } from "./flow";
+import { canPost, go, handIn, post, reachable } from "./post";
 import type { Texts } from "./texts";
 
-const FIELDS: Record<Role, string> = { current: "pin", old: "old_pin", new: "new_pin" };
+// The envelope of a check is not posted with them.
+const FIELDS: Record<Role, string> = { current: "pin", old: "old_pin", new: "new_pin", check: "" };
 const ROLES: Record<Mode, readonly Role[]> = { current: ["current"], new: ["new"], change: ["old", "new"] };
 
 const SLOW_AFTER = 8000;
@@ -22,7 +24,11 @@ export class Sender {
   private readonly inputs: Partial<Record<Role, HTMLInputElement>> = {};
   private ready = false; // envelopes are in the fields
   private sent = false; // the form is on its way: never again from this page
+  private unknown = false; // it was sent, and no answer came
+  private looking = false;
   private timers: number[] = [];
+  // Raised by reset: an answer to what was sent before then counts for nothing.
+  private generation = 0;
 
   constructor(
     private readonly form: HTMLFormElement,
@@ -36,15 +42,17 @@ export class Sender {
       form.appendChild(input);
       this.inputs[role] = input;
     }
-    // Enter in a field would post the form without envelopes, and a second
-    // press would post it twice.
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      if (this.ready) this.send();
-    });
+    // Enter in a field, or a program, would post the form without envelopes.
+    form.addEventListener("submit", (event) => event.preventDefault());
     window.addEventListener("online", () => {
-      if (this.ready && !this.sent) this.board.status(t.online, false);
+      if (this.unknown) this.look();
+      else if (this.ready && !this.sent) this.board.status(t.online, false);
     });
+  }
+
+  /** Whether the form is on its way, or waits for the network. */
+  get busy(): boolean {
+    return this.ready;
   }
 
   /** Fills the fields; send may follow. */
@@ -69,16 +77,24 @@ export class Sender {
     this.board.offer(null);
     this.board.status(this.t.sending[this.mode], true);
     this.timers.push(window.setTimeout(() => this.board.status(this.t.slow, true), SLOW_AFTER));
-    this.timers.push(window.setTimeout(() => this.giveUp(), NO_ANSWER_AFTER));
-    HTMLFormElement.prototype.submit.call(this.form);
+    this.timers.push(window.setTimeout(() => this.notKnown(this.t.noAnswer), NO_ANSWER_AFTER));
+    if (!canPost()) {
+      HTMLFormElement.prototype.submit.call(this.form);
+      return;
+    }
+    const generation = this.generation;
+    void post(this.form).then((outcome) => {
+      if (generation !== this.generation) return;
+      if (outcome.kind === "next") go(outcome.to, outcome.hand);
+      else this.notKnown(outcome.kind === "said" ? outcome.text : this.t.lost);
+    });
   }
 
   /** Empties the fields and forgets that anything was sent. */
   reset(): void {
-    this.timers.forEach((timer) => window.clearTimeout(timer));
-    this.timers = [];
-    this.ready = false;
-    this.sent = false;
+    this.generation++;
+    this.stopTimers();
+    this.ready = this.sent = this.unknown = false;
     for (const role of ROLES[this.mode]) {
       const input = this.inputs[role];
       if (input) input.value = "";
@@ -86,13 +102,30 @@ export class Sender {
   }
 
   // The envelope may have arrived or not. Only the server knows, so ask it.
-  private giveUp(): void {
-    this.board.status(this.t.noAnswer, false);
-    this.board.offer(
-      button(this.t.seeResult, "btn btn-primary", () => {
-        if (this.resume) location.replace(this.resume);
-        else location.reload();
-      }),
-    );
+  private notKnown(text: string): void {
+    this.stopTimers();
+    this.unknown = true;
+    this.board.status(text, false);
+    this.board.offer(button(this.t.seeResult, "btn btn-primary", () => this.look()));
+  }
+
+  /** Goes to the server's view of the ceremony, unless there is no network. */
+  look(): void {
+    if (this.looking) return;
+    const generation = this.generation;
+    this.looking = true;
+    this.board.status(this.t.looking, true);
+    const there = canPost() ? reachable() : Promise.resolve(true);
+    void there.then((yes) => {
+      this.looking = false;
+      if (generation !== this.generation) return;
+      if (yes) go(this.resume || location.pathname, handIn(this.form));
+      else this.notKnown(this.t.stillOffline);
+    });
+  }
+
+  private stopTimers(): void {
+    this.timers.forEach((timer) => window.clearTimeout(timer));
+    this.timers = [];
   }
 }

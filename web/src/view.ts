@@ -1,6 +1,8 @@
 // View: the look of the digit pad. It holds no digits except in the entry
 // field, and decides nothing.
 import { button, hasMouse, make, say, takesText } from "./dom";
+import { readDigits } from "./digits";
+import { Presses, type How } from "./presses";
 import type { Texts } from "./texts";
 
 export const LENGTH = 6;
@@ -8,14 +10,20 @@ const PEEK = 3000; // milliseconds that digits stay visible
 const ids = { next: 0 };
 
 export interface ViewEvents {
-  changed(pasted: boolean): void;
+  /** The field's text changed; how says by what. */
+  changed(how: How): void;
+  /** A digit was typed while the field is locked; empty: the last such digit was taken back. */
+  early(digit: string): void;
+  /** Something else came into the locked field. */
+  stray(): void;
   previous(): void;
   restart(): void;
+  finish(): void;
 }
 
 export class View {
   readonly field: HTMLInputElement;
-  private readonly step = make("p", { class: "pad-step" });
+  private readonly step = make("span", { class: "pad-step" });
   private readonly label: HTMLLabelElement;
   private readonly help: HTMLElement;
   private readonly boxes: HTMLElement[] = [];
@@ -24,6 +32,7 @@ export class View {
   private readonly count = make("p", { class: "sr-only", "aria-live": "polite", "aria-atomic": "true" });
   private readonly status = make("p", { class: "pad-status", role: "status" });
   private readonly sayArea = make("div", { class: "pad-say" });
+  private readonly presses = new Presses();
   private readonly offerArea = make("div", { class: "pad-offer" });
   private readonly tools: HTMLElement;
   private readonly keys: HTMLElement;
@@ -31,7 +40,7 @@ export class View {
   private readonly peekButton: HTMLButtonElement;
   private readonly keysButton: HTMLButtonElement;
   private readonly previousButton: HTMLButtonElement;
-  private readonly finishButton = make("button", { type: "submit", class: "btn btn-primary" });
+  private readonly finishButton: HTMLButtonElement;
   private peekTimer = 0;
   private peeking = false;
   private locked = false;
@@ -69,13 +78,17 @@ export class View {
     });
     this.tools = make("div", { class: "pad-tools" }, this.previousButton, this.peekButton, this.keysButton);
     this.keys = this.makeKeys();
+    this.finishButton = button("", "btn btn-primary", (event) => {
+      if (event.isTrusted) events.finish();
+      else this.say(t.byHand);
+    });
     this.final = make("div", { class: "pad-final" }, this.finishButton, button(t.restart, "btn btn-plain", () => events.restart()));
     this.final.hidden = true;
     root.textContent = "";
-    this.sayArea.appendChild(this.message);
-    this.sayArea.appendChild(this.status);
-    for (const part of [this.step, this.label, this.help, this.entry, this.count, this.sayArea, this.offerArea,
-      this.tools, this.keys, this.final]) root.appendChild(part);
+    for (const part of [this.message, this.status, this.help]) this.sayArea.appendChild(part);
+    const head = make("div", { class: "pad-head" }, this.step, " ", this.label);
+    for (const part of [head, this.entry, this.count, this.sayArea, this.offerArea,
+      this.keys, this.tools, this.final]) root.appendChild(part);
     root.classList.add("pad-ready");
     if (long) root.classList.add("pad-long");
     document.addEventListener("keydown", (event) => this.onKey(event));
@@ -100,6 +113,8 @@ export class View {
     this.say("");
     this.offer(null);
     this.useKeys(true, false);
+    // A shorter word in the help's place moves no key.
+    this.sayArea.style.minHeight = `${this.sayArea.offsetHeight}px`;
   }
 
   /** Reads the digits out of the field into an array that the caller wipes, and empties the field. */
@@ -107,16 +122,33 @@ export class View {
     const out = new Uint8Array(LENGTH);
     for (let i = 0; i < LENGTH; i++) out[i] = this.field.value.charCodeAt(i);
     this.field.value = "";
+    this.presses.kept(0);
     this.peek(false);
     this.paint(LENGTH);
     return out;
   }
 
+  /** Whether every digit in the field was typed. */
+  get byHand(): boolean {
+    return this.presses.byHand;
+  }
+
   /** Empties the field and the boxes. */
   empty(): void {
-    this.field.value = "";
     this.peek(false);
+    this.put("");
+  }
+
+  /** Sets the field to digits that were in it already, in whatever script. */
+  put(digits: string): void {
+    this.field.value = digits;
+    this.presses.kept(digits.length);
     this.refresh();
+  }
+
+  /** Types a digit that came early, as if it came now. */
+  replay(digit: string): void {
+    this.type(digit, true);
   }
 
   /** Paints the boxes after the field's value. */
@@ -130,7 +162,9 @@ export class View {
   lock(on: boolean): void {
     this.locked = on;
     this.root.setAttribute("aria-busy", on ? "true" : "false");
-    this.field.readOnly = on;
+    // The field itself stays open: a read-only field takes a phone's keyboard
+    // away, and digits that come early would be lost without a word.
+    this.field.readOnly = false;
     // Not the disabled attribute: that would throw the focus off the key.
     this.root.querySelectorAll(".key, .pad-tool").forEach((key) => {
       key.setAttribute("aria-disabled", on ? "true" : "false");
@@ -145,6 +179,11 @@ export class View {
     this.status.textContent = "";
     // Keeps its height when typing takes the words away, so no key moves then.
     this.sayArea.style.minHeight = `${this.sayArea.offsetHeight}px`;
+  }
+
+  /** Whether an error stands there, which no key has taken away yet. */
+  get alerted(): boolean {
+    return this.root.classList.contains("pad-bad");
   }
 
   /** A hint while typing, below an error in rank. */
@@ -175,6 +214,22 @@ export class View {
     node.focus();
   }
 
+  /** The field is full of digits that nobody typed: a press on a button takes them. */
+  holdFilled(words: string, act: () => void): void {
+    const take = button(words, "btn btn-primary", (event) => {
+      // Programs press buttons, too.
+      if (event.isTrusted) act();
+      else this.say(this.t.byHand);
+    });
+    this.say(this.t.filled);
+    this.offer(make("div", {}, take, button(this.t.clear, "btn btn-plain", () => {
+      this.offer(null);
+      this.clear();
+    })));
+    this.tools.hidden = false; // to look at the digits
+    take.focus();
+  }
+
   /** The last look: both entries agree, one button sends. */
   confirm(title: string, help: string, finish: string): void {
     this.lock(false);
@@ -191,6 +246,7 @@ export class View {
   /** While the form is on its way, nothing can be pressed. */
   sending(): void {
     this.lock(true);
+    this.field.readOnly = true;
     this.final.hidden = true;
   }
 
@@ -207,8 +263,9 @@ export class View {
       row.appendChild(box);
     }
     this.field.addEventListener("input", (event) => {
-      if (this.locked) return;
-      this.events.changed((event as InputEvent).inputType === "insertFromPaste");
+      const how = this.presses.changed(event as InputEvent, this.field.value.length);
+      if (this.locked) this.tooEarly(how);
+      else this.events.changed(how);
     });
     return make("div", { class: "pad-entry" }, row, this.field);
   }
@@ -223,44 +280,89 @@ export class View {
   }
 
   private digitKey(digit: string): HTMLButtonElement {
-    return button(digit, "key", () => this.type(digit));
+    const key = button(digit, "key", (event) => this.type(digit, event.isTrusted));
+    // A key that is held is one press.
+    key.addEventListener("keydown", (event) => {
+      if (event.repeat) event.preventDefault();
+    });
+    return key;
   }
 
-  private type(digit: string): void {
-    if (this.locked) return;
+  private type(digit: string, trusted: boolean): void {
+    if (this.locked) {
+      if (trusted) this.events.early(digit);
+      else this.events.stray();
+      return;
+    }
+    this.presses.pressed(trusted, this.field.value.length);
     this.field.value += digit;
-    this.events.changed(false);
+    this.events.changed(trusted ? "typed" : "added");
+  }
+
+  // While the pad turns to its next step the field is empty, so what is in it
+  // came early.
+  private tooEarly(how: How): void {
+    const digit = readDigits(this.field.value);
+    this.field.value = "";
+    this.presses.kept(0);
+    if (how === "typed" && digit !== null && digit.length <= 1) this.events.early(digit);
+    else this.events.stray();
   }
 
   private clear(): void {
-    if (this.locked) return;
+    if (this.locked) {
+      this.events.stray(); // whatever came early was to be cleared
+      return;
+    }
     this.empty();
     this.hint("");
     this.announce(this.t.cleared);
   }
 
   private backspace(): void {
-    if (this.locked) return;
-    this.field.value = this.field.value.slice(0, -1);
-    this.events.changed(false);
+    if (this.locked) {
+      this.events.early("");
+      return;
+    }
+    this.put(this.field.value.slice(0, -1));
+    this.events.changed("erased");
     if (this.field.value === "") this.announce(this.t.cleared);
   }
 
   // A physical keyboard works wherever the focus is: no click is needed first,
   // and a phone, or a small window, gives the field no focus by itself.
   private onKey(event: KeyboardEvent): void {
-    if (this.entry.hidden || takesText(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (/^[0-9]$/.test(event.key)) this.type(event.key);
-    else if (event.key === "Backspace") this.backspace();
-    else return;
+    if (this.entry.hidden || event.ctrlKey || event.metaKey || event.altKey) return;
+    const digit = event.key.length === 1 ? readDigits(event.key) : null;
+    if (event.target === this.field) {
+      this.presses.keydown(event);
+      if (event.repeat && digit) event.preventDefault(); // a key that is held is one press
+      else if (this.locked && event.key === "Backspace") this.events.early("");
+      return;
+    }
+    if (takesText(event.target)) return;
+    if (digit) {
+      if (!event.repeat) this.type(digit, event.isTrusted);
+    } else if (event.key === "Backspace") {
+      this.backspace();
+    } else {
+      // A blank presses what has the focus; letters are no digits, and that is said.
+      if (event.key.length === 1 && event.key !== " " && !this.locked) this.alert(this.t.onlyDigits);
+      return;
+    }
     event.preventDefault();
   }
 
   private onPaste(event: ClipboardEvent): void {
-    if (this.entry.hidden || this.locked || takesText(event.target) || !event.clipboardData) return;
+    if (this.entry.hidden || takesText(event.target) || !event.clipboardData) return;
     event.preventDefault();
+    if (this.locked) {
+      this.events.stray();
+      return;
+    }
     this.field.value = event.clipboardData.getData("text/plain");
-    this.events.changed(true);
+    this.presses.changed({ isTrusted: event.isTrusted, inputType: "insertFromPaste", timeStamp: event.timeStamp }, this.field.value.length);
+    this.events.changed("filled");
   }
 
   // own: our keys; else the phone's, which the focused field raises.

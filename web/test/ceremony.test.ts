@@ -12,7 +12,9 @@ interface Parts {
   landing?: object;
   ending?: object;
   buttons?: object[];
+  forms?: object[];
   hidden?: boolean;
+  state?: "loading" | "interactive";
   answers?: (number | Error)[];
 }
 
@@ -23,7 +25,7 @@ class Page {
   went: string[] = [];
   heard: Record<string, ((event: object) => void)[]> = {};
   timers: { at: number; act: () => void }[] = [];
-  document: { visibilityState: string };
+  document: { visibilityState: string; readyState: string };
 
   constructor(parts: Parts) {
     const answers = parts.answers || [];
@@ -33,11 +35,14 @@ class Page {
     const found: Record<string, object | undefined> = { "form[data-begin]": parts.landing, "[data-expires]": parts.ending };
     this.document = {
       visibilityState: parts.hidden ? "hidden" : "visible",
+      readyState: parts.state || "complete",
       addEventListener: listen,
       removeEventListener: (event: string) => delete this.heard[event],
       querySelector: (what: string) => found[what] || null,
-      querySelectorAll: () => parts.buttons || [],
-    } as { visibilityState: string };
+      querySelectorAll: (what: string) => (what === "button[data-ready]" ? parts.buttons : what === "form[data-once]" ? parts.forms : null) || [],
+      documentElement: { lang: "zh-CN" },
+      createElement: () => ({ setAttribute: () => undefined, addEventListener: () => undefined, focus: () => undefined }),
+    } as { visibilityState: string; readyState: string };
     const clock = { now: () => this.now, parse: Date.parse };
     const later = (act: (...args: unknown[]) => void, after: number, ...args: unknown[]): number =>
       this.timers.push({ at: this.now + after, act: () => act(...args) });
@@ -49,6 +54,7 @@ class Page {
     const world: Record<string, unknown> = {
       document: this.document, Date: clock, setTimeout: later, clearTimeout: (n: number) => { if (n) this.timers[n - 1]!.at = Infinity; },
       addEventListener: listen, fetch, URLSearchParams, FormData: class { forEach(): void {} },
+      history: { pushState: () => undefined },
       location: { replace: (to: string) => this.went.push(to), reload: () => this.went.push("reload") }, navigator: { onLine: true },
     };
     world.window = world;
@@ -91,6 +97,28 @@ test("a ceremony begins once its page is looked at, and goes on", async () => {
   page.heard.visibilitychange!.forEach((act) => act({}));
   await page.pass(0);
   assert.deepEqual([page.sent, page.went], [["/c/x/begin"], ["/c/x"]]);
+});
+
+test("the next page waits for this one's files, and not for ever", async () => {
+  const page = new Page({ landing: landing([]), state: "interactive", answers: [204] });
+  await page.pass(5000);
+  assert.deepEqual([page.sent, page.went], [["/c/x/begin"], []]);
+  page.heard.load!.forEach((act) => act({}));
+  await page.pass(60000);
+  assert.deepEqual(page.went, ["/c/x"]);
+  const stuck = new Page({ landing: landing([]), state: "interactive", answers: [204] });
+  await stuck.pass(60000);
+  assert.deepEqual(stuck.went, ["/c/x"]);
+});
+
+test("a script that comes before the page's end waits for that alone", async () => {
+  const page = new Page({ landing: landing([]), state: "loading", answers: [204] });
+  await page.pass(1000);
+  assert.deepEqual(page.sent, []);
+  page.document.readyState = "interactive";
+  page.heard.readystatechange!.forEach((act) => act({}));
+  await page.pass(0);
+  assert.deepEqual(page.sent, ["/c/x/begin"]);
 });
 
 test("where cookies are blocked the form itself goes", async () => {
@@ -138,4 +166,47 @@ test("a page that the browser kept asks the server anew", () => {
   assert.deepEqual(page.went, []);
   page.heard.pageshow!.forEach((act) => act({ persisted: true }));
   assert.deepEqual(page.went, ["reload"]);
+});
+
+/** A form of a ceremony with one button, and what was put into it. */
+function onceForm(action: string) {
+  const heard: ((event: object) => void)[] = [];
+  const button = { disabled: false, textContent: "Send", firstElementChild: null, name: "", value: "" };
+  const form = {
+    action,
+    added: [] as { textContent?: string }[],
+    getAttribute: () => action,
+    addEventListener: (_: string, act: (event: object) => void) => heard.push(act),
+    querySelector: (what: string) => (what === "button" ? button : null),
+    appendChild: (node: { textContent?: string }) => form.added.push(node),
+  };
+  const submit = (): boolean => {
+    let prevented = false;
+    heard.forEach((act) => act({ preventDefault: () => (prevented = true) }));
+    return prevented;
+  };
+  return { form, button, submit };
+}
+
+test("a form goes once, and its button is off and says so", async () => {
+  const { form, button, submit } = onceForm("/c/x/agree");
+  const page = new Page({ forms: [form], answers: [new Error("the network died")] });
+  assert.equal(submit(), true);
+  assert.deepEqual([button.disabled, button.textContent], [true, "正在提交，请稍候…"]);
+  assert.equal(submit(), true);
+  await page.pass(1000);
+  assert.equal(page.sent.length, 1);
+  assert.match(form.added[0]!.textContent!, /还不知道/);
+  await page.pass(60000);
+  assert.equal(page.sent.length, 1);
+});
+
+test("the way back and forms of other pages go as plain forms, once", async () => {
+  for (const action of ["/c/x/return", "/freeze"]) {
+    const { form, button, submit } = onceForm(action);
+    const page = new Page({ forms: [form] });
+    assert.equal(submit(), false);
+    await page.pass(0);
+    assert.deepEqual([submit(), button.disabled, page.sent.length], [true, true, 0]);
+  }
 });

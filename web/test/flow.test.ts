@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Flow, type Role } from "../src/flow";
+import { Flow, type Judgement, type Role } from "../src/flow";
 import { RULES } from "../src/rules";
 
 const ascii = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
@@ -117,4 +117,42 @@ test("a seal that fails still wipes", async () => {
   await assert.rejects(flow.accept(pin));
   assert.deepEqual(pin, zeros);
   assert.equal(flow.step, "current");
+});
+
+test("new: the server is asked after the first entry", async () => {
+  const asked: string[] = [];
+  const found: Judgement[] = [{ kind: "weak", reason: "your birthday" }, { kind: "moved" }, { kind: "good" }, { kind: "unknown" }];
+  const { seen, sealer } = recorder();
+  const flow = new Flow("new", sealer, RULES, async (envelope) => {
+    asked.push(envelope);
+    return found.shift()!;
+  });
+  assert.deepEqual(await flow.accept(ascii("880626")), { kind: "refused", reason: "your birthday" });
+  assert.deepEqual(await flow.accept(ascii("907352")), { kind: "moved" });
+  assert.equal(flow.step, "new");
+  assert.deepEqual(await flow.accept(ascii("907352")), { kind: "next", step: "again" });
+  assert.equal(flow.judged, true);
+  flow.back();
+  assert.equal(flow.judged, false);
+  assert.deepEqual(await flow.accept(ascii("907352")), { kind: "next", step: "again" });
+  assert.deepEqual([flow.judged, asked.length], [false, 4]);
+  assert.deepEqual(await flow.accept(ascii("907352")), { kind: "done" });
+  assert.deepEqual(Object.keys(flow.envelopes), ["new"]);
+  assert.deepEqual(seen.map((s) => s.split(":")[0]), ["check", "check", "check", "check", "new"]);
+});
+
+test("new: a pattern is refused without asking the server", async () => {
+  const { sealer } = recorder();
+  const flow = new Flow("new", sealer, RULES, () => Promise.reject(new Error("asked")));
+  assert.equal((await flow.accept(ascii("111111"))).kind, "weak");
+});
+
+test("change: a new PIN that is the old one is refused at once", async () => {
+  const { sealer } = recorder();
+  const flow = new Flow("change", sealer, RULES);
+  await flow.accept(ascii("907352"));
+  const again = ascii("907352");
+  assert.deepEqual(await flow.accept(again), { kind: "same" });
+  assert.deepEqual([again, flow.step], [zeros, "new"]);
+  assert.deepEqual(await flow.accept(ascii("481629")), { kind: "next", step: "again" });
 });

@@ -2,27 +2,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { left } from "../src/countdown";
 import { canonical, fault } from "../src/passphrase";
-import { onlyDigits } from "../src/pad";
+import { speaker } from "../src/sentences";
 import { texts } from "../src/texts";
 
 const minute = 60_000;
 const hour = 60 * minute;
 
 test("time left is rounded up, in both languages", () => {
-  assert.equal(left(12 * hour + 27.5 * minute, false), "还有 12 小时 28 分钟");
-  assert.equal(left(12 * hour + 27.5 * minute, true), "12 h 28 min left");
-  assert.equal(left(24 * hour, false), "还有 24 小时");
-  assert.equal(left(61_000, false), "还有 2 分钟");
-  assert.equal(left(59_001, false), "还有 60 秒");
-  assert.equal(left(1, true), "1 s left");
-  assert.equal(left(0, false), "");
-  assert.equal(left(-5, true), "");
-});
-
-test("digits are found in what is pasted", () => {
-  assert.equal(onlyDigits("90 73-52"), "907352");
-  assert.equal(onlyDigits("９０７３５２"), "907352");
-  assert.equal(onlyDigits("密码：abc"), "");
+  assert.equal(left(12 * hour + 27.5 * minute, texts("zh-CN").left), "还有 12 小时 28 分钟");
+  assert.equal(left(12 * hour + 27.5 * minute, texts("en").left), "12 h 28 min left");
+  assert.equal(left(24 * hour, texts("zh-CN").left), "还有 24 小时");
+  assert.equal(left(61_000, texts("zh-CN").left), "还有 2 分钟");
+  assert.equal(left(59_001, texts("zh-CN").left), "还有 60 秒");
+  assert.equal(left(1, texts("en").left), "1 s left");
+  assert.equal(left(0, texts("zh-CN").left), "");
+  assert.equal(left(-5, texts("en").left), "");
 });
 
 test("a passphrase is six digits or 8 to 64 characters", () => {
@@ -52,4 +46,18 @@ test("the two languages say the same things", () => {
   assert.deepEqual(shape(texts("en")).sort(), shape(texts("zh-CN")).sort());
   assert.match(texts("en-GB").label.current, /PIN/);
   assert.match(texts(undefined).label.current, /密码/);
+  assert.match(texts("bo").label.current, /密码/);
+  assert.match(texts("en", "0571-12333").noCryptoNext, / 0571-12333 /);
+});
+
+test("on a page from right to left what it lacks keeps its direction, and so do values", () => {
+  const files = {
+    "zh-CN": { _dir: "ltr", "pad.done": "输好了。", "pad.step": "第 {number} 步" },
+    ug: { _dir: "rtl", "pad.step": "{number}-قەدەم" },
+  };
+  const say = speaker(files, "ug", "rtl");
+  assert.equal(say("pad.done"), "\u2066输好了。\u2069");
+  assert.equal(say("pad.step", { number: 1 }), "\u20681\u2069-قەدەم");
+  assert.equal(speaker(files, "bo", "rtl")("pad.done"), "\u2066输好了。\u2069");
+  assert.equal(speaker(files, "zh-CN", "ltr")("pad.step", { number: 1 }), "第 1 步");
 });

@@ -30,28 +30,6 @@ const (
 	yearsOpen   = 5 * time.Minute // that contribution years stay open after a verdict
 )
 
-// purposeOf is the purpose shown on the authority's page; the ID token's hash
-// is checked against the same words.
-func purposeOf(action string) string {
-	switch action {
-	case actionEnroll:
-		return "申领电子社保卡"
-	case actionLink:
-		return "关联电子社保卡"
-	case actionChange:
-		return "修改电子社保卡密码"
-	case actionReset:
-		return "找回电子社保卡密码"
-	case actionRebind:
-		return "更换绑定手机"
-	case actionUnfreeze:
-		return "解除电子社保卡冻结"
-	case actionFreeze:
-		return "冻结电子社保卡"
-	}
-	return "查询社保缴费年限"
-}
-
 func (a *App) routes() (http.Handler, error) {
 	mux := http.NewServeMux()
 	for pattern, handle := range map[string]http.HandlerFunc{
@@ -172,7 +150,7 @@ func (a *App) leavePerson(w http.ResponseWriter, r *http.Request) {
 // newFlow begins a request under a fresh business number.
 func (a *App) newFlow(action string, p *Person) flow {
 	of := a.holder(p)
-	f := flow{Action: action, Person: of.Key, Camera: p.Key, Purpose: purposeOf(action), Started: a.c.Now()}
+	f := flow{Action: action, Person: of.Key, Camera: p.Key, Purpose: a.words.purpose(action), Started: a.c.Now()}
 	f.BusinessNo = strings.ToUpper(a.c.ClientID) + "-" + a.c.Now().In(beijing()).Format("060102") + "-" + rand.Text()[:8]
 	if needsCard(action) {
 		f.Card = a.memory.card(of.Key)
@@ -216,7 +194,7 @@ func (a *App) start(w http.ResponseWriter, r *http.Request) {
 func (a *App) open(w http.ResponseWriter, r *http.Request, f flow, evidence string) {
 	// Of this session and the account in it. The business number stays: a push with
 	// the same number continues the same ceremony.
-	f.LogIn = client.NewLogIn(a.session(r), a.account(r), f.BusinessNo)
+	f.LogIn = a.request(f, evidence).LogIn(a.session(r), a.account(r))
 	f.Pushed, f.Outcome = true, nil
 	// The request is stored before it is sent, so that its business number is
 	// known even if no answer comes.
@@ -227,7 +205,7 @@ func (a *App) open(w http.ResponseWriter, r *http.Request, f flow, evidence stri
 		a.memory.update(a.session(r), f.BusinessNo, func(kept *flow) { kept.Challenge = "" })
 	}
 	if err != nil {
-		if no, ok := errors.AsType[*refusal](err); ok && no.Challenge != "" {
+		if no, ok := errors.AsType[*client.Problem](err); ok && no.Challenge != "" {
 			f.Challenge = no.Challenge // evidence_required: bind it to this
 		}
 		a.finish(w, r, f, a.problem(f, err), "")
@@ -312,9 +290,9 @@ func (a *App) freeze(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		a.finish(w, r, f, a.problem(f, err), "")
 	case !froze(f, v):
-		a.finish(w, r, f, refused(v, f.Action), "")
+		a.finish(w, r, f, a.refused(v, f.Action), "")
 	default:
-		o := success(f.Action)
+		o := a.words.done(f.Action)
 		o.Received = received(v)
 		a.finish(w, r, f, o, "")
 	}
@@ -328,43 +306,49 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	id := a.session(r)
 	f, ok := a.memory.takeState(id, q.Get("state"))
-	if !ok || f.Came(id, a.account(r), a.c.Issuer, q) != nil {
-		// No such request in this log-in: a stranger's link, a reload, or an
-		// answer of another authority (RFC 9207). Nothing in it is used.
-		a.render(w, r, http.StatusBadRequest, "result", view{Outcome: ref(words("state", ""))})
+	if !ok {
+		a.render(w, r, http.StatusBadRequest, "result", view{Outcome: ref(a.words.of("state", ""))})
 		return
 	}
-	if q.Get("error") == "evidence_required" {
-		// The authority's page has shown the reason already, so go on to the
-		// evidence provider. A challenge that was forged in the address would
-		// only be refused by the authority.
-		f.Challenge = q.Get("challenge")
-		why := "evidence_required"
-		if q.Get("error_description") == "slow_down" {
-			why = "slow_down" // waiting helps, too
-		}
-		a.keepOutcome(r, f, words(why, f.Action))
-		http.Redirect(w, r, "/evidence?no="+f.BusinessNo, http.StatusSeeOther)
+	p, err := a.door.Return(r.Context(), f.LogIn, id, a.account(r), q)
+	no, refused := errors.AsType[*client.Problem](err)
+	switch {
+	case err == nil:
+		o := a.words.done(f.Action)
+		o.Received = received(p)
+		a.finish(w, r, f, o, p.Card)
+		return
+	case errors.Is(err, client.ErrOtherLogIn):
+		// A stranger's link, a reload, or an answer of another authority. Nothing in
+		// it is used.
+		a.render(w, r, http.StatusBadRequest, "result", view{Outcome: ref(a.words.of("state", ""))})
+		return
+	case refused && no.Code == client.CodeEvidenceRequired:
+		a.sendForEvidence(w, r, f, no)
 		return
 	}
-	if code := q.Get("code"); code != "" {
-		p, err := a.redeem(r.Context(), f, code)
-		if err == nil {
-			o := success(f.Action)
-			o.Received = received(p)
-			a.finish(w, r, f, o, p.Card)
-			return
-		}
-		a.c.Logger.Warn("code not redeemed", "business_no", f.BusinessNo, "err", err)
-	}
-	// An error in the address may be forged. The result is fetched by business
-	// number.
+	a.c.Logger.Warn("no proof", "business_no", f.BusinessNo, "err", err)
+	// An error in the address may be forged, and an exchange may have failed on the
+	// way. The result is fetched by business number.
 	o, card := a.ask(r.Context(), f)
 	if o.Code == stateReturning {
 		// The code was not redeemed, so the page may bring another, with this state.
-		a.memory.update(id, f.BusinessNo, func(kept *flow) { kept.State = f.State })
+		a.memory.update(id, f.BusinessNo, func(kept *flow) { kept.LogIn.State = f.LogIn.State })
 	}
 	a.finish(w, r, f, o, card)
+}
+
+// sendForEvidence goes on to the evidence provider: the authority's page has shown
+// the reason already. A challenge that was forged in the address would only be
+// refused by the authority.
+func (a *App) sendForEvidence(w http.ResponseWriter, r *http.Request, f flow, no *client.Problem) {
+	f.Challenge = no.Challenge
+	why := no.Code
+	if no.Reason == client.ReasonSlowDown {
+		why = client.CodeSlowDown // waiting helps, too
+	}
+	a.keepOutcome(r, f, a.words.of(why, f.Action))
+	http.Redirect(w, r, "/evidence?no="+f.BusinessNo, http.StatusSeeOther)
 }
 
 func (a *App) askAgain(w http.ResponseWriter, r *http.Request) {
@@ -397,9 +381,9 @@ func (a *App) finish(w http.ResponseWriter, r *http.Request, f flow, o outcome, 
 func (a *App) keepOutcome(r *http.Request, f flow, o outcome) {
 	f.Outcome = &o
 	a.memory.update(a.session(r), f.BusinessNo, func(kept *flow) {
-		state := kept.State // may have been taken meanwhile
+		state := kept.LogIn.State // may have been taken meanwhile
 		*kept = f
-		kept.State = state
+		kept.LogIn.State = state
 	})
 }
 

@@ -6,8 +6,48 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"strings"
 )
+
+const longestAnswer = 64 << 10
+
+// refusal is why the provider signed nothing.
+type refusal struct {
+	Status int    `json:"-"`
+	Kind   string `json:"error"`
+}
+
+// Error is for the log: nothing in it is personal.
+func (r *refusal) Error() string { return fmt.Sprintf("status %d: %s", r.Status, r.Kind) }
+
+// post sends one request to the provider, once.
+func (a *App) post(ctx context.Context, address, body string, want int, answer any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json")
+	resp, err := a.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, longestAnswer))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != want {
+		no := &refusal{Status: resp.StatusCode}
+		if err := json.Unmarshal(raw, no); err != nil || no.Kind == "" {
+			return fmt.Errorf("status %d without a reason", resp.StatusCode)
+		}
+		return no
+	}
+	return json.Unmarshal(raw, answer)
+}
 
 // evidence asks the provider to look at the person, and returns the evidence
 // that it signed (实人认证凭证). The provider is registered with the authority; this
@@ -16,9 +56,9 @@ import (
 func (a *App) evidence(ctx context.Context, f flow) (string, error) {
 	p, camera := a.person(f.Person), a.person(f.Camera)
 	body, err := json.Marshal(map[string]string{
-		"audience": a.c.Issuer, "challenge": f.Challenge, "id_number": p.IDNumber, "name": p.Name,
+		"audience": a.c.Issuer, "challenge": f.Challenge, "id_number": p.Text(), "name": p.Name,
 		// A real provider sees for itself who is there. The stand-in is told.
-		"camera": camera.IDNumber,
+		"camera": camera.Text(),
 	})
 	if err != nil {
 		return "", err
@@ -26,7 +66,7 @@ func (a *App) evidence(ctx context.Context, f flow) (string, error) {
 	var answer struct {
 		Evidence string `json:"evidence"`
 	}
-	if err := a.post(ctx, a.c.Evidence, "application/json", string(body), http.StatusOK, &answer); err != nil {
+	if err := a.post(ctx, a.c.Evidence, string(body), http.StatusOK, &answer); err != nil {
 		return "", fmt.Errorf("evidence: %w", err)
 	}
 	if answer.Evidence == "" {
@@ -45,14 +85,14 @@ func (a *App) sendToProvider(w http.ResponseWriter, r *http.Request, f flow) {
 	a.memory.update(a.session(r), f.BusinessNo, func(kept *flow) { kept.Check, kept.Challenge = f.Check, f.Challenge })
 	p := a.person(f.Person)
 	body, err := json.Marshal(map[string]string{
-		"audience": a.c.Issuer, "challenge": f.Challenge, "id_number": p.IDNumber, "name": p.Name,
+		"audience": a.c.Issuer, "challenge": f.Challenge, "id_number": p.Text(), "name": p.Name,
 		"redirect_uri": a.c.Origin + backPath, "state": f.Check,
 	})
 	var answer struct {
 		Page string `json:"page"`
 	}
 	if err == nil {
-		err = a.post(r.Context(), a.c.EvidencePage, "application/json", string(body), http.StatusCreated, &answer)
+		err = a.post(r.Context(), a.c.EvidencePage, string(body), http.StatusCreated, &answer)
 	}
 	there, _ := originOf(a.c.EvidencePage) // checked when the app was made
 	if here, bad := originOf(answer.Page); err == nil && (bad != nil || here != there) {
@@ -72,7 +112,7 @@ func (a *App) evidenceBack(w http.ResponseWriter, r *http.Request) {
 	q, id := r.URL.Query(), a.session(r)
 	f, ok := a.memory.flowBy(id, func(f *flow) bool { return f.Check != "" && f.Check == q.Get("state") })
 	if !ok {
-		a.render(w, r, http.StatusBadRequest, "result", view{Outcome: ref(words("state", ""))})
+		a.render(w, r, http.StatusBadRequest, "result", view{Outcome: ref(a.words.of("state", ""))})
 		return
 	}
 	token, why := q.Get("evidence"), q.Get("error")
@@ -87,7 +127,7 @@ func (a *App) evidenceBack(w http.ResponseWriter, r *http.Request) {
 	case why == "left_by_holder":
 		http.Redirect(w, r, "/evidence?no="+f.BusinessNo, http.StatusSeeOther)
 	default:
-		a.finish(w, r, f, words("face_mismatch", f.Action), "")
+		a.finish(w, r, f, a.words.of("face_mismatch", f.Action), "")
 	}
 }
 

@@ -20,7 +20,30 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/liuma-pin/liuma/client"
 )
+
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// details and holder are authorization_details as docs/HOSTED.md writes them.
+type details struct {
+	Type       string         `json:"type"`
+	Action     string         `json:"action"`
+	Holder     holder         `json:"holder"`
+	Region     string         `json:"region"`
+	Purpose    client.Purpose `json:"purpose"`
+	BusinessNo string         `json:"business_no"`
+	Challenge  string         `json:"challenge"`
+	Evidence   string         `json:"evidence"`
+}
+
+type holder struct {
+	Card     string `json:"card"`
+	IDNumber string `json:"id_number"`
+	Name     string `json:"name"`
+	Phone    string `json:"phone"`
+}
 
 const handle = "0123456789abcdef0123456789abcdef"
 
@@ -216,6 +239,7 @@ func (f *fake) par(w http.ResponseWriter, r *http.Request) {
 	n := len(f.pushes)
 	f.mu.Unlock()
 	if refuse != "" {
+		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, refuse)
 		return
@@ -306,7 +330,7 @@ type site struct {
 func (f *fake) config(origin string) Config {
 	people, err := SamplePeople()
 	return Config{
-		Issuer: f.server.URL, ClientID: "zj", KeyID: "k", Key: f.own, Origin: origin, Name: "浙里社保", NameEN: "Zhejiang", Theme: "jade",
+		Issuer: f.server.URL, ClientID: "zj", KeyID: "k", Key: f.own, Origin: origin, Name: "浙里社保", NameEN: "Zhejiang", Theme: "jade", Hotline: "0571-96345",
 		Region: "33", Evidence: f.server.URL + "/evidence", People: must(f.t, people, err),
 	}
 }

@@ -20,13 +20,14 @@ const (
 // flow is one request to the authority, from the press of a button to its end.
 // It is a value: memory keeps the original.
 type flow struct {
-	// LogIn has the business number, state, nonce and PKCE verifier, and the session
-	// and the account that pushed them: only there is a code redeemed.
-	client.LogIn
+	BusinessNo string
+	// LogIn has the secrets of the last push, and the session and the account that
+	// pushed: only there is a code redeemed.
+	LogIn     client.LogIn
 	Action    string
 	Person    string // the holder
 	Camera    string // who is at the browser, and would be before the camera
-	Purpose   string
+	Purpose   client.Purpose
 	Card      string // the handle; empty for enroll and link
 	Address   string // of the authority's page, since the last push
 	Challenge string // that evidence must be bound to, where the authority gave one
@@ -154,9 +155,9 @@ func (m *memory) takeState(id, state string) (found flow, ok bool) {
 	}
 	m.with(id, func(s *session) {
 		for i := range s.flows {
-			if s.flows[i].State == state {
+			if s.flows[i].LogIn.State == state {
 				found, ok = s.flows[i], true
-				s.flows[i].State = ""
+				s.flows[i].LogIn.State = ""
 			}
 		}
 	})

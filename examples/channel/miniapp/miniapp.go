@@ -10,7 +10,8 @@
 // docs/CHANNELS.md explains it step by step. Copy it: it imports only public
 // packages.
 //
-// Start here: miniapp.go, then oidc.go.
+// Start here: miniapp.go, then doors.go, whose open pushes and whose callback
+// redeems; hosted.go says what is asked.
 package miniapp
 
 import (
@@ -26,17 +27,14 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/cryptosigner"
-
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/client"
 )
 
 // Config says who this channel is and where the authority is. All but API,
-// Region, EvidencePage, HTTP, Now and Logger is required; Evidence is not with
+// Region, Hotline, EvidencePage, HTTP, Now and Logger is required; Evidence is not with
 // EvidencePage.
 type Config struct {
 	Issuer   string        // the authority's name, and where its discovery document is
@@ -49,6 +47,7 @@ type Config struct {
 	NameEN   string
 	Theme    string // "jade" or "azure"
 	Region   string // region that the app serves (GB/T 2260); empty: the nation
+	Hotline  string // help line that the pages name; default: the nation's
 	Evidence string // address of the evidence provider
 	// EvidencePage, if set, is where a check with the provider's own page is begun,
 	// instead of this app's: the holder goes there and comes back.
@@ -58,6 +57,9 @@ type Config struct {
 	Now          func() time.Time
 	Logger       *slog.Logger // default: discard
 }
+
+// nationalHotline is the help line of the nation; a region may have its own.
+const nationalHotline = "12333"
 
 // Person is a person whom a visitor of the sample can act as. A real app knows
 // its users from its own log-in.
@@ -69,10 +71,37 @@ type Person struct {
 	AboutEN  string `json:"about_en"`
 	Name     string `json:"name"`
 	IDNumber string `json:"id_number"`
-	Phone    string `json:"phone"`
+	// Document is what a person without such a number is known by, with the day of
+	// birth (20060102), which it does not tell.
+	Document liuma.Document `json:"document,omitzero"`
+	Born     string         `json:"born,omitempty"`
+	Phone    string         `json:"phone"`
 	// Account, if set, is the key of the person whose account this one got
 	// into: a thief, to be played.
 	Account string `json:"account,omitempty"`
+}
+
+// Called is how the sample calls the person.
+func (p Person) Called() liuma.Text { return liuma.Text{ZH: p.Known, EN: p.KnownEN} }
+
+// Described is the sentence about the person.
+func (p Person) Described() liuma.Text { return liuma.Text{ZH: p.About, EN: p.AboutEN} }
+
+// Text is the document as one line: the plain ID number, or another document's type
+// and number.
+func (p Person) Text() string {
+	if p.IDNumber != "" {
+		return p.IDNumber
+	}
+	return p.Document.Text()
+}
+
+// born is the day of birth, 20060102.
+func (p Person) born() string {
+	if len(p.IDNumber) == 18 {
+		return p.IDNumber[6:14]
+	}
+	return p.Born
 }
 
 // samplePeople is read only; the compiler fills it.
@@ -93,15 +122,12 @@ func SamplePeople() ([]Person, error) {
 // App is the channel's server. Use it as an http.Handler.
 type App struct {
 	c       Config
-	signer  jose.Signer
-	door    *client.Client // the authority's native door
+	door    *client.Client // both doors of the authority
 	http    *http.Client
 	memory  *memory
 	handler http.Handler
 	pages   *pages
-
-	foundMu sync.Mutex
-	found   *authority // guarded by foundMu; nil until discovery succeeded
+	words   *catalogue
 }
 
 // New checks the Config. It does not call the authority, which may be started
@@ -110,20 +136,17 @@ func New(c Config) (*App, error) {
 	if err := c.fill(); err != nil {
 		return nil, err
 	}
-	signer, err := jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.ES256, Key: cryptosigner.Opaque(c.Key)},
-		(&jose.SignerOptions{}).WithType("JWT").WithHeader("kid", c.KeyID))
-	if err != nil {
-		return nil, fmt.Errorf("miniapp: signer: %w", err)
-	}
 	door, err := client.New(client.Config{
 		BaseURL: c.API, Issuer: c.Issuer, ID: c.ClientID, KeyID: c.KeyID, Key: c.Key, HTTP: c.HTTP, Now: c.Now,
 	})
 	if err != nil {
 		return nil, err
 	}
-	a := &App{c: c, signer: signer, door: door, http: c.HTTP, memory: newMemory(c.Now)}
-	if a.pages, err = loadPages(); err != nil {
+	a := &App{c: c, door: door, http: c.HTTP, memory: newMemory(c.Now)}
+	if a.words, err = readCatalogue(c.Hotline); err != nil {
+		return nil, err
+	}
+	if a.pages, err = loadPages(a.words); err != nil {
 		return nil, err
 	}
 	a.handler, err = a.routes()
@@ -131,6 +154,9 @@ func New(c Config) (*App, error) {
 }
 
 func (c *Config) fill() error {
+	if c.Hotline == "" {
+		c.Hotline = nationalHotline
+	}
 	if c.API == "" {
 		c.API = c.Issuer
 	}
@@ -177,8 +203,8 @@ func checkPeople(people []Person) error {
 	}
 	seen := map[string]bool{}
 	for _, p := range people {
-		if p.Key == "" || p.Known == "" || p.Name == "" || len(p.IDNumber) != 18 || p.Phone == "" || seen[p.Key] {
-			return errors.New("miniapp: every person needs a key of its own, a name, an ID number and a phone")
+		if p.Key == "" || p.Known == "" || p.Name == "" || len(p.born()) != 8 || p.Text() == "" || p.Phone == "" || seen[p.Key] {
+			return errors.New("miniapp: every person needs a key of its own, a name, an ID number (or a document and a day of birth) and a phone")
 		}
 		seen[p.Key] = true
 	}

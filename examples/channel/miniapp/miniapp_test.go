@@ -26,14 +26,14 @@ func TestEnroll(t *testing.T) {
 	if evidence.Path != "/evidence" {
 		t.Fatalf("to %s", evidence)
 	}
-	says(t, s.get(evidence), "演示用替代认证")
+	says(t, s.get(evidence), "演示用替身认证")
 	to := s.post("/evidence", "no", evidence.Query().Get("no")).to
 	if to.Host != strings.TrimPrefix(s.fake.server.URL, "http://") || to.Path != "/authorize" || len(to.Query()) != 2 ||
 		to.Query().Get("client_id") != "zj" || to.Query().Get("request_uri") != "urn:x:1" {
 		t.Fatalf("to %s", to)
 	}
 	push, d := s.last()
-	want := details{Type: "liuma_pin", Action: "enroll", Region: "33", Purpose: "申领电子社保卡", BusinessNo: d.BusinessNo, Challenge: "challenge-1",
+	want := details{Type: "liuma_pin", Action: "enroll", Region: "33", Purpose: s.app.words.purpose(actionEnroll), BusinessNo: d.BusinessNo, Challenge: "challenge-1",
 		Evidence: "proof-of-challenge", Holder: holder{IDNumber: "330502195603120626", Name: "王桂珍", Phone: "13857210019"}}
 	if d != want {
 		t.Errorf("pushed %+v", d)
@@ -64,7 +64,7 @@ func TestVerifyOpensYears(t *testing.T) {
 		t.Errorf("years without a verdict: %d", g.status)
 	}
 	s.post("/start", "action", "verify")
-	if _, d := s.last(); d.Holder != (holder{Card: handle}) || d.Evidence != "" || d.Purpose != "查询社保缴费年限" {
+	if _, d := s.last(); d.Holder != (holder{Card: handle}) || d.Evidence != "" || d.Purpose != s.app.words.purpose(actionVerify) {
 		t.Errorf("pushed %+v", d)
 	}
 	to := s.back(url.Values{"code": {"c-1"}}).to
@@ -214,7 +214,7 @@ func TestErrorsAreAskedAfter(t *testing.T) {
 			s.post("/start", "action", "verify")
 			page := s.get(s.back(url.Values{"error": {"access_denied"}, "error_description": {"<b>"}}).to)
 			says(t, page, x.words)
-			if again := strings.Contains(page.body, "重新办理<span"); again != x.again {
+			if again := strings.Contains(page.body, "重新办理 <span"); again != x.again {
 				t.Errorf("starting again is offered: %t", again)
 			}
 			if strings.Contains(page.body, "<b>") || s.redeems != 0 {

@@ -8,6 +8,8 @@ import (
 	"html/template"
 	"net/http"
 	"time"
+
+	"github.com/liuma-pin/liuma/client"
 )
 
 // files is read only; the compiler fills it.
@@ -21,12 +23,16 @@ type pages struct {
 	style  []byte
 }
 
-func loadPages() (*pages, error) {
+func loadPages(words *catalogue) (*pages, error) {
 	p := &pages{byName: map[string]*template.Template{}}
 	helpers := template.FuncMap{
 		"first":  func(s string) string { return string([]rune(s)[:1]) },
 		"masked": masked,
-		"clock":  func(t time.Time) string { return t.In(beijing()).Format("1 月 2 日 15:04") },
+		"clock":  words.clock,
+		"say":    words.say,
+		"as":     func(name string, value any) put { return with(name, fmt.Sprint(value)) },
+		"put":    func(name string, value text) put { return put{name: name, value: value} },
+		"of":     func(p client.Purpose) text { return text{ZH: p.In("zh-CN"), EN: p.In("en")} },
 	}
 	for _, name := range []string{"choose", "home", "evidence", "result", "years", "card", "freeze", "counter"} {
 		t, err := template.New(name).Funcs(helpers).ParseFS(files, "pages/layout.html", "pages/"+name+".html")
@@ -47,7 +53,7 @@ func beijing() *time.Location { return time.FixedZone("CST", 8*60*60) }
 // view is the data of a page.
 type view struct {
 	Name, NameEN, Theme string
-	Title               string
+	Title               text
 	Person              *Person // at the browser
 	Holder              *Person // whose account it is: the same, but for a thief
 	Age                 int
@@ -73,7 +79,7 @@ func (a *App) render(w http.ResponseWriter, r *http.Request, status int, name st
 	var page bytes.Buffer
 	if err := a.pages.byName[name].ExecuteTemplate(&page, "layout", v); err != nil {
 		a.c.Logger.Error("page", "name", name, "err", err)
-		http.Error(w, "页面出错 / page failed", http.StatusInternalServerError)
+		http.Error(w, a.words.say("page.failed").ZH+" / "+a.words.say("page.failed").EN, http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -82,7 +88,7 @@ func (a *App) render(w http.ResponseWriter, r *http.Request, status int, name st
 }
 
 func (a *App) lost(w http.ResponseWriter, r *http.Request, status int) {
-	o := outcome{Title: "没有这个页面", TitleEN: "No such page", Next: "请回首页重新进入。", NextEN: "Start again from the first page."}
+	o := outcome{Code: "lost", Title: a.words.say("page.lost_title"), Next: a.words.say("page.lost_next")}
 	a.render(w, r, status, "result", view{Outcome: &o})
 }
 
@@ -95,10 +101,10 @@ func (a *App) showStyle(w http.ResponseWriter, _ *http.Request) {
 func (a *App) showHome(w http.ResponseWriter, r *http.Request) {
 	p := a.who(r)
 	if p == nil {
-		a.render(w, r, http.StatusOK, "choose", view{Title: "选一个人", People: a.c.People})
+		a.render(w, r, http.StatusOK, "choose", view{Title: a.words.say("choose.page"), People: a.c.People})
 		return
 	}
-	v := view{Title: "首页", Person: p, Card: a.memory.card(a.holder(p).Key)}
+	v := view{Title: a.words.say("home.page"), Person: p, Card: a.memory.card(a.holder(p).Key)}
 	v.Frozen = a.frozen(r.Context(), v.Card)
 	if f, ok := a.memory.flowBy(a.session(r), func(f *flow) bool { return f.Pushed && (f.Outcome == nil || f.Outcome.Open) }); ok {
 		v.Open = &f
@@ -115,7 +121,7 @@ func (a *App) frozen(ctx context.Context, card string) bool {
 	ctx, cancel := context.WithTimeout(ctx, standingLasts)
 	defer cancel()
 	c, err := a.door.Card(ctx, card)
-	return err == nil && c.Standing == "frozen"
+	return err == nil && (c.Standing == "frozen" || c.Standing == "loss_reported")
 }
 
 func (a *App) showFreeze(w http.ResponseWriter, r *http.Request) {
@@ -123,11 +129,11 @@ func (a *App) showFreeze(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	a.render(w, r, http.StatusOK, "freeze", view{Title: "冻结"})
+	a.render(w, r, http.StatusOK, "freeze", view{Title: a.words.say("freeze.page")})
 }
 
 func (a *App) showCounter(w http.ResponseWriter, r *http.Request) {
-	a.render(w, r, http.StatusOK, "counter", view{Title: "到窗口办理"})
+	a.render(w, r, http.StatusOK, "counter", view{Title: a.words.say("counter.title")})
 }
 
 func (a *App) showEvidence(w http.ResponseWriter, r *http.Request) {
@@ -136,7 +142,7 @@ func (a *App) showEvidence(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	a.render(w, r, http.StatusOK, "evidence", view{Title: "实人认证", Flow: &f})
+	a.render(w, r, http.StatusOK, "evidence", view{Title: a.words.say("evidence.page"), Flow: &f})
 }
 
 func (a *App) showResult(w http.ResponseWriter, r *http.Request) {
@@ -162,7 +168,7 @@ func (a *App) showYears(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	v := view{Title: "缴费年限", Person: p, Insurances: contributions(*a.holder(p), a.c.Now()), BusinessNo: no}
+	v := view{Title: a.words.say("years.page"), Person: p, Insurances: contributions(*a.holder(p), a.c.Now()), BusinessNo: no}
 	if f, ok := a.memory.flowBy(a.session(r), func(f *flow) bool { return f.BusinessNo == no }); ok && f.Outcome != nil {
 		v.Received = f.Outcome.Received
 	}
@@ -175,5 +181,5 @@ func (a *App) showCard(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	a.render(w, r, http.StatusOK, "card", view{Title: "我的电子社保卡", Person: p, Card: a.memory.card(a.holder(p).Key)})
+	a.render(w, r, http.StatusOK, "card", view{Title: a.words.say("card.title"), Person: p, Card: a.memory.card(a.holder(p).Key)})
 }

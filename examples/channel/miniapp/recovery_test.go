@@ -4,18 +4,21 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/liuma-pin/liuma/client"
 )
 
 // TestWaysBack: reset, rebind and unfreeze are pushed with only the card's
 // handle and a purpose of their own; without a card nothing is pushed.
 func TestWaysBack(t *testing.T) {
-	for action, x := range map[string]struct{ purpose, done string }{
-		"reset":    {"找回电子社保卡密码", "密码找回来了"},
-		"rebind":   {"更换绑定手机", "手机已换绑"},
-		"unfreeze": {"解除电子社保卡冻结", "已解除冻结"},
+	for action, x := range map[string]struct{ purpose, english, done string }{
+		"reset":    {"找回电子社保卡密码", "Set a new PIN", "密码找回来了"},
+		"rebind":   {"更换绑定手机", "Bind another phone", "手机已换绑"},
+		"unfreeze": {"解冻电子社保卡", "Unfreeze the electronic card", "已解冻"},
 	} {
 		t.Run(action, func(t *testing.T) {
 			s := newSite(t)
@@ -28,7 +31,7 @@ func TestWaysBack(t *testing.T) {
 				t.Fatalf("to %s", g.to)
 			}
 			_, d := s.last()
-			if want := (details{Type: "liuma_pin", Action: action, Region: "33", Purpose: x.purpose, BusinessNo: d.BusinessNo, Holder: holder{Card: handle}}); d != want {
+			if want := (details{Type: "liuma_pin", Action: action, Region: "33", Purpose: client.PurposeIn(x.purpose, x.english), BusinessNo: d.BusinessNo, Holder: holder{Card: handle}}); d != want {
 				t.Errorf("pushed %+v", d)
 			}
 			says(t, s.get(s.back(url.Values{"code": {"c"}}).to), x.done)
@@ -212,7 +215,17 @@ func TestRefusalsLeadOn(t *testing.T) {
 			}
 		})
 	}
-	says(t, newSite(t).do("GET", "/counter", nil), "身份证原件")
+	says(t, newSite(t).do("GET", "/counter", nil), "本人有效证件原件")
+}
+
+// TestResetInsideAChange: nothing is left to do then, and nothing is offered.
+func TestResetInsideAChange(t *testing.T) {
+	for action, again := range map[string]bool{actionChange: false, actionVerify: true} {
+		o := newWords(t).of("pin_reset", action)
+		if offered := slices.ContainsFunc(o.Ways, func(w way) bool { return w.Do == doAgain }); offered != again || strings.Contains(o.Next.ZH, "不用再办") == again {
+			t.Errorf("%s: %+v", action, o)
+		}
+	}
 }
 
 // TestUntilOfAPush: the time that a refused push ends is on the page.
@@ -235,18 +248,20 @@ func TestWordsForEveryCode(t *testing.T) {
 	ours := map[string]bool{ // a person can do nothing about these
 		"internal": true, "bad_request": true, "unauthenticated": true, "forbidden": true, "too_large": true, "business_no_used": true,
 		"envelope_invalid": true, "receipt_invalid": true, "receipt_spent": true,
-		"freeze_code_invalid": true, "freeze_code_limit": true, "hotline_limit": true, "freezes_spent": true, // of the official page and of hotlines, which no channel sees
+		"freeze_code_invalid": true, "freeze_code_limit": true, "hotline_limit": true, "loss_report_off": true, "freezes_spent": true, // of the official page and of hotlines, which no channel sees
+		// of registry clients
+		"correction_same": true, "correction_waits": true, "correction_stopped": true, "correction_has_card": true, "correction_contested": true,
 	}
 	rows := regexp.MustCompile("(?m)^\\| `([a-z0-9_]+)` \\| [0-9]{3} \\| ").FindAllStringSubmatch(string(guide), -1)
 	if len(rows) < 50 {
 		t.Fatalf("%d codes in the guide", len(rows))
 	}
 	for _, row := range rows {
-		o := words(row[1], actionVerify)
+		o := newWords(t).of(row[1], actionVerify)
 		if (o.Code == "failed") != ours[row[1]] {
 			t.Errorf("%s: words %t", row[1], o.Code != "failed")
 		}
-		if o.Title == "" || o.TitleEN == "" || o.Next == "" || o.NextEN == "" {
+		if o.Title.ZH == "" || o.Title.EN == "" || o.Next.ZH == "" || o.Next.EN == "" {
 			t.Errorf("%s: %+v", row[1], o)
 		}
 	}

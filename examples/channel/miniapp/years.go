@@ -4,15 +4,16 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // insurance is a person's contributions to one kind of insurance.
 type insurance struct {
-	Name, NameEN string
-	From, To     int // years; To is this year while it goes on
-	Months       int
-	Percent      int // of the longest, for the bar
+	Kind     string // key of its name
+	From, To int    // years; To is this year while it goes on
+	Months   int
+	Percent  int // of the longest, for the bar
 }
 
 // Years and Rest spell the months.
@@ -24,8 +25,8 @@ func (i insurance) BarWidth() int { return max(i.Percent, 1) }
 
 // contributions makes up numbers that suit a person's age, the same each time.
 func contributions(p Person, now time.Time) []insurance {
-	seed := sha256.Sum256([]byte("contributions\x00" + p.IDNumber))
-	born, err := strconv.Atoi(p.IDNumber[6:10])
+	seed := sha256.Sum256([]byte("contributions\x00" + p.Text()))
+	born, err := strconv.Atoi(p.born()[:4])
 	if err != nil {
 		born = now.Year() - 40 // the sample's people have proper numbers; others get an age
 	}
@@ -35,11 +36,11 @@ func contributions(p Person, now time.Time) []insurance {
 		end = retired
 	}
 	kinds := []insurance{
-		{Name: "养老保险", NameEN: "Pension", From: 1986},
-		{Name: "医疗保险", NameEN: "Medical", From: 2000},
-		{Name: "失业保险", NameEN: "Unemployment", From: 1999},
-		{Name: "工伤保险", NameEN: "Work injury", From: 1996},
-		{Name: "生育保险", NameEN: "Maternity", From: 1997},
+		{Kind: "pension", From: 1986},
+		{Kind: "medical", From: 2000},
+		{Kind: "unemployment", From: 1999},
+		{Kind: "injury", From: 1996},
+		{Kind: "maternity", From: 1997},
 	}
 	longest := 1
 	for i := range kinds {
@@ -54,9 +55,9 @@ func contributions(p Person, now time.Time) []insurance {
 	return kinds
 }
 
-// age of a person, from the ID number.
+// age of a person, from the day of birth.
 func age(p Person, now time.Time) int {
-	born, err := time.Parse("20060102", p.IDNumber[6:14])
+	born, err := time.Parse("20060102", p.born())
 	if err != nil {
 		return 0
 	}
@@ -67,5 +68,10 @@ func age(p Person, now time.Time) int {
 	return years
 }
 
-// masked is an ID number as a page may show it.
-func masked(id string) string { return fmt.Sprintf("%s**********%s", id[:4], id[len(id)-4:]) }
+// masked is an ID number, or another document's type and number, as a page may show it.
+func masked(id string) string {
+	if _, number, ok := strings.Cut(id, ":"); ok && len(number) > 4 {
+		return number[:1] + strings.Repeat("*", len(number)-3) + number[len(number)-2:]
+	}
+	return fmt.Sprintf("%s**********%s", id[:4], id[len(id)-4:])
+}

@@ -9,6 +9,7 @@ package admintest
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -23,10 +24,12 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/edition"
 	"github.com/liuma-pin/liuma/internal/guard"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/proposal"
 	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -49,9 +52,10 @@ func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
 		run  func(t *testing.T, w *World, a admin.Administration)
 	}{
 		{"clients", clients}, {"refused clients", refusedClients}, {"clients at once", clientsAtOnce}, {"a failing store", failingStore},
-		{"import", imports}, {"conflicts", conflicts}, {"refused imports", refusedImports}, {"a file that changes", changingFiles},
+		{"import", imports}, {"conflicts", conflicts}, {"corrections", corrections}, {"rights", rights}, {"refused imports", refusedImports}, {"a file that changes", changingFiles},
 		{"interrupted import", interruptedImport}, {"one import at a time", oneImport},
-		{"status", status}, {"texts", texts}, {"texts page by page", pagesOfTexts}, {"signing keys", signingKeys}, {"root keys", rootKeys}, {"root keys dropped", rootKeysDropped}, {"record", records}, {"key of the last digest", lastDigestKey},
+		{"status", status}, {"documents", documents}, {"status of people", statusOfPeople}, {"texts", texts}, {"texts page by page", pagesOfTexts}, {"signing keys", signingKeys}, {"root keys", rootKeys}, {"root keys dropped", rootKeysDropped}, {"record", records}, {"key of the last digest", lastDigestKey},
+		{"numbers", numbers}, {"alarms", alarmsListed}, {"dropped texts", droppedTexts}, {"searches", searches},
 	} {
 		t.Run(trial.name, func(t *testing.T) {
 			w := New(t, Options{})
@@ -62,7 +66,7 @@ func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
 		name string
 		run  func(t *testing.T, w *World, a admin.Administration)
 	}{
-		{"status of a server", servedStatus}, {"signing keys of a server", servedKeys}, {"root keys of a server", servedRootKeys}, {"inbox", inbox}, {"restored cards", restoredCards}, {"retry wakes the outbox", retryWakes},
+		{"status of a server", servedStatus}, {"signing keys of a server", servedKeys}, {"root keys of a server", servedRootKeys}, {"inbox", inbox}, {"restored cards", restoredCards}, {"erasing", erasing}, {"retry wakes the outbox", retryWakes},
 		{"keepers", keepers}, {"clock accepted", clockAccepted}, {"clock not kept", clockNotKept},
 	} {
 		t.Run(trial.name, func(t *testing.T) {
@@ -89,6 +93,8 @@ type World struct {
 	// Broken makes the store fail from now on.
 	Broken atomic.Bool
 	record *record.Digester
+	// Policy is what the World goes by; there are no files.
+	Policy *edition.Editions
 	// Hands are the machine's clocks.
 	Hands *Hands
 	// Upkeep has the keepers, with a server and without.
@@ -120,6 +126,7 @@ func New(t *testing.T, o Options) *World {
 	w.vault = v
 	w.record, err = record.New(record.Config{Store: w.Store, Signer: v, Issuer: "https://pin.example.cn", Now: Now, Directory: filepath.Join(dir, "digests")})
 	must(t, err)
+	w.Policy = w.OpenPolicy(t)
 	if o.Served {
 		w.Server = &Server{keeper: clock.Resume(w.Hands, clock.State{})}
 	}
@@ -128,10 +135,20 @@ func New(t *testing.T, o Options) *World {
 	return w
 }
 
+// OpenPolicy opens the policy of the store, as a process does that starts.
+func (w *World) OpenPolicy(t *testing.T) *edition.Editions {
+	t.Helper()
+	two, err := proposal.New(proposal.Config{Store: w.Store, Now: w.clock.Now})
+	must(t, err)
+	e, err := edition.Open(t.Context(), edition.Config{Store: w.Store, Proposals: two, Now: w.clock.Now, National: policy.National()})
+	must(t, err)
+	return e
+}
+
 // Config is a new copy of the Config that Admin was made with.
 func (w *World) Config() admin.Config {
 	c := admin.Config{Store: w.Store, Registry: w.Registry, Record: w.record, Vault: w.vault, KeyFile: w.KeyFile, Clock: w.clock,
-		Issuer: "https://pin.example.cn", Shape: "2/3", TextsDriver: "none", Upkeep: &w.Upkeep, Retention: admin.Retention{Record: 1095}}
+		Issuer: "https://pin.example.cn", Shape: "2/3", TextsDriver: "none", Upkeep: &w.Upkeep, Policy: w.Policy, Retention: admin.Retention{Record: 1095}}
 	if w.Server != nil {
 		c.Server = &admin.Server{Since: Start.Add(-time.Hour), Authority: w.Server, Quorum: w.Server, Keepers: w.Server, Outbox: w.Server, Inbox: w.Server}
 	}
@@ -259,7 +276,49 @@ func (s *Server) RaiseHead(_ context.Context, actor string, card liuma.CardID, r
 	return authority.Raised{From: 3, To: 9, Version: 2, Taken: true}, nil
 }
 
+// Frozen is the number of whose card the server knows.
+const Frozen = "330521195503070026"
+
+// FreezeByStaff answers as an authority that has one card, of Huzhou.
+func (s *Server) FreezeByStaff(_ context.Context, by authority.ByStaff, q authority.HotlineFreeze) (authority.Verification, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if q.IDNumber != Frozen || !by.Region.Contains("330521") {
+		return authority.Verification{}, liuma.Fail(liuma.CodeNotFound, nil)
+	}
+	s.acts = append(s.acts, by.Member.Actor()+" froze")
+	return authority.Verification{}, nil
+}
+
+// ReportLossByStaff does so, for a week.
+func (s *Server) ReportLossByStaff(ctx context.Context, by authority.ByStaff, q authority.HotlineFreeze) (authority.Verification, error) {
+	_, err := s.FreezeByStaff(ctx, by, q)
+	return authority.Verification{Until: Start.AddDate(0, 0, 7)}, err
+}
+
+// Hastenable answers as an authority with one correction, which was told.
+func (s *Server) Hastenable(_ context.Context, id string) (uint64, time.Time, error) {
+	switch id {
+	case "told":
+		return 7, Start.Add(70 * time.Hour), nil
+	case "untold":
+		return 7, time.Time{}, authority.ErrNotHastened
+	}
+	return 0, time.Time{}, store.ErrNotFound
+}
+
+// Hasten notes it.
+func (s *Server) Hasten(_ context.Context, actor, id string, no uint64, until time.Time, reason audit.Reason) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.acts = append(s.acts, fmt.Sprintf("%s hastened %s no=%d until=%s: %s", actor, id, no, until.Format(time.RFC3339), reason))
+	return nil
+}
+
 // AcceptRestore answers as an authority with two cards, one a step.
+// GoOnCorrecting leaves a correction as it was received.
+func (s *Server) GoOnCorrecting(context.Context, string) error { return nil }
+
 func (s *Server) AcceptRestore(_ context.Context, actor string, after liuma.CardID, reason audit.Reason) (authority.Accepted, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -268,6 +327,21 @@ func (s *Server) AcceptRestore(_ context.Context, actor string, after liuma.Card
 		return authority.Accepted{Cards: 1, Raised: 1, Last: Card}, nil
 	}
 	return authority.Accepted{Cards: 1, Failed: 1, Last: liuma.CardID{9}, Done: true}, nil
+}
+
+// ErasePerson answers as an authority that has a person with a card in use, or with
+// none, by the number.
+func (s *Server) ErasePerson(_ context.Context, actor string, holder vault.Index, reason audit.Reason, trial bool) (authority.Erasure, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.notReady != nil:
+		return authority.Erasure{}, s.notReady
+	case trial:
+		return authority.Erasure{State: authority.EraseReady, Person: true, Links: 2, Notices: 3, Conflicts: 4, Card: Card.String(), Until: &Start}, nil
+	}
+	s.acts = append(s.acts, fmt.Sprintf("%s erased %x: %s", actor, holder[:4], reason))
+	return authority.Erasure{State: authority.EraseDone, Person: true}, nil
 }
 
 // Acts lists the acts on cards so far.

@@ -20,6 +20,8 @@ import (
 func clients(t *testing.T, w *World, a admin.Administration) {
 	ctx := t.Context()
 	c, second := Channel(t, "zj"), Pair(t).Public
+	strict := Channel(t, "strict")
+	strict.StrictAudience = true
 	for _, step := range []struct {
 		note string
 		do   func() error
@@ -27,6 +29,11 @@ func clients(t *testing.T, w *World, a admin.Administration) {
 		{"channel added id=zj", func() error { return a.AddClient(ctx, c) }},
 		{"channel stopped id=zj", func() error { return a.StopClient(ctx, store.ClientChannel, "zj") }},
 		{"channel resumed id=zj", func() error { return a.ResumeClient(ctx, store.ClientChannel, "zj") }},
+		{"channel audience_strict id=zj", func() error { return a.SetAudience(ctx, "zj", true) }},
+		{"channel audience_any id=zj", func() error { return a.SetAudience(ctx, "zj", false) }},
+		{"channel added id=strict", func() error {
+			return a.AddClient(ctx, strict)
+		}},
 		{"channel key_added id=zj", func() error { return a.AddClientKey(ctx, store.ClientChannel, "zj", second) }},
 		{"channel key_removed id=zj", func() error { return a.RemoveClientKey(ctx, store.ClientChannel, "zj", c.Key.KeyID) }},
 		{"provider added id=face", func() error {
@@ -53,9 +60,10 @@ func clients(t *testing.T, w *World, a admin.Administration) {
 		}
 	}
 	for kind, want := range map[store.ClientKind]string{
-		store.ClientChannel:  fmt.Sprint("zj {浙江人社 <Zhejiang> & co} [33] [verify] false false [", second.KeyID, "]"),
-		store.ClientHotline:  fmt.Sprint("h12333 {浙江人社 <Zhejiang> & co} [] [] true false [", c.Key.KeyID, "]"),
-		store.ClientProvider: fmt.Sprint("face {浙江人社 <Zhejiang> & co} [] [] false true [", c.Key.KeyID, "]"),
+		store.ClientChannel: fmt.Sprint("strict {浙江人社 <Zhejiang> & co} [33] [verify] false false true [", strict.Key.KeyID, "]",
+			"zj {浙江人社 <Zhejiang> & co} [33] [verify] false false false [", second.KeyID, "]"),
+		store.ClientHotline:  fmt.Sprint("h12333 {浙江人社 <Zhejiang> & co} [] [] true false false [", c.Key.KeyID, "]"),
+		store.ClientProvider: fmt.Sprint("face {浙江人社 <Zhejiang> & co} [] [] false true false [", c.Key.KeyID, "]"),
 		"no such kind":       "",
 	} {
 		list, err := a.Clients(ctx, kind)
@@ -63,7 +71,7 @@ func clients(t *testing.T, w *World, a admin.Administration) {
 		for _, c := range list {
 			kids, err := admin.KeyIDs(c)
 			must(t, err)
-			got += fmt.Sprint(c.ID, " ", c.Name, " ", c.Regions, " ", c.Actions, " ", c.Stopped, " ", c.StandIn, " ", kids)
+			got += fmt.Sprint(c.ID, " ", c.Name, " ", c.Regions, " ", c.Actions, " ", c.Stopped, " ", c.StandIn, " ", c.StrictAudience, " ", kids)
 			if !c.At.Equal(Start) || c.Kind != kind {
 				t.Errorf("%s: a %s registered at %v", c.ID, c.Kind, c.At)
 			}
@@ -110,15 +118,22 @@ func refusedClients(t *testing.T, w *World, a admin.Administration) {
 		"no key":                   {spoiled(func(c *admin.Client) { c.Key = jose.JSONWebKey{} }), admin.ErrKey, "not a public key on P-256"},
 		"private key":              {spoiled(func(c *admin.Client) { c.Key.Key = Pair(t).Private }), admin.ErrKey, "not a public key on P-256"},
 		"another private key":      {a.AddClientKey(ctx, kind, "zj", jose.JSONWebKey{Key: Pair(t).Private, KeyID: "k"}), admin.ErrKey, "not a public key on P-256"},
-		"stop nobody":              {a.StopClient(ctx, kind, "nobody"), admin.ErrUnknown, "no such party: nobody"},
-		"stop a path":              {a.StopClient(ctx, kind, "../../x?y"), admin.ErrUnknown, "no such party: ../../x?y"},
-		"stop another kind":        {a.StopClient(ctx, store.ClientProvider, "zj"), admin.ErrUnknown, "no such party: zj"},
-		"resume another kind":      {a.ResumeClient(ctx, store.ClientProvider, "zj"), admin.ErrUnknown, "no such party: zj"},
-		"kid twice":                {a.AddClientKey(ctx, kind, "zj", sameKID), admin.ErrTaken, "identifier is taken: zj has a key with the kid " + first.Key.KeyID},
-		"key of nobody":            {a.AddClientKey(ctx, kind, "nobody", sameKID), admin.ErrUnknown, "no such party: nobody"},
-		"last key":                 {a.RemoveClientKey(ctx, kind, "zj", first.Key.KeyID), admin.ErrLastKey, "a party needs at least one key"},
-		"another key":              {a.RemoveClientKey(ctx, kind, "zj", "k9"), admin.ErrUnknown, "no such party: zj has no key with the kid k9"},
-		"unknown key":              {a.RemoveClientKey(ctx, kind, "zj", ""), admin.ErrUnknown, "no such party: zj has no key with the kid "},
+		"hotline's audience": {spoiled(func(c *admin.Client) {
+			c.Kind = store.ClientHotline
+			c.Regions = nil
+			c.Actions = nil
+			c.StrictAudience = true
+		}), admin.ErrClient, "party is not filled in: only a channel has an audience"},
+		"audience of nobody":  {a.SetAudience(ctx, "nobody", true), admin.ErrUnknown, "no such party: nobody"},
+		"stop nobody":         {a.StopClient(ctx, kind, "nobody"), admin.ErrUnknown, "no such party: nobody"},
+		"stop a path":         {a.StopClient(ctx, kind, "../../x?y"), admin.ErrUnknown, "no such party: ../../x?y"},
+		"stop another kind":   {a.StopClient(ctx, store.ClientProvider, "zj"), admin.ErrUnknown, "no such party: zj"},
+		"resume another kind": {a.ResumeClient(ctx, store.ClientProvider, "zj"), admin.ErrUnknown, "no such party: zj"},
+		"kid twice":           {a.AddClientKey(ctx, kind, "zj", sameKID), admin.ErrTaken, "identifier is taken: zj has a key with the kid " + first.Key.KeyID},
+		"key of nobody":       {a.AddClientKey(ctx, kind, "nobody", sameKID), admin.ErrUnknown, "no such party: nobody"},
+		"last key":            {a.RemoveClientKey(ctx, kind, "zj", first.Key.KeyID), admin.ErrLastKey, "a party needs at least one key"},
+		"another key":         {a.RemoveClientKey(ctx, kind, "zj", "k9"), admin.ErrUnknown, "no such party: zj has no key with the kid k9"},
+		"unknown key":         {a.RemoveClientKey(ctx, kind, "zj", ""), admin.ErrUnknown, "no such party: zj has no key with the kid "},
 	} {
 		if !errors.Is(tt.got, tt.want) || tt.got.Error() != tt.says {
 			t.Errorf("%s: got %v, want %s", name, tt.got, tt.says)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/edition"
+	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -30,7 +32,7 @@ var sealKey = &admin.SealKey{ID: "sk1", MadeAt: Start.Add(-time.Hour), RetireAt:
 // status of a directory without a server.
 func status(t *testing.T, w *World, a admin.Administration) {
 	empty, err := a.Status(t.Context())
-	want := admin.Status{At: Start, Issuer: "https://pin.example.cn", Shape: "2/3", Retention: admin.Retention{Record: 1095}, Texts: admin.Texts{Driver: "none"}}
+	want := admin.Status{At: Start, Issuer: "https://pin.example.cn", Shape: "2/3", Retention: admin.Retention{Record: 1095}, Policy: edition.State{Since: Start, Layers: []edition.LayerName{}}, Children: registry.Children{Complete: true}, Texts: admin.Texts{Driver: "none"}}
 	if diff := cmp.Diff(want, empty); diff != "" || err != nil {
 		t.Error("empty:", diff, err)
 	}
@@ -52,7 +54,7 @@ func servedStatus(t *testing.T, w *World, a admin.Administration) {
 	keys, err := vault.SigningKeys(w.KeyFile)
 	must(t, err)
 	told := Start
-	want := admin.Status{At: Start, Issuer: "https://pin.example.cn", Shape: "2/3", Retention: admin.Retention{Record: 1095}, People: 20, SealKey: sealKey,
+	want := admin.Status{At: Start, Issuer: "https://pin.example.cn", Shape: "2/3", Retention: admin.Retention{Record: 1095}, Policy: edition.State{Since: Start, Layers: []edition.LayerName{}}, Children: registry.Children{Complete: true}, People: 20, SealKey: sealKey,
 		Serving: &admin.Serving{Since: Start.Add(-time.Hour), Ready: true, Signs: keys[0].ID, Keys: []string{keys[0].ID},
 			Guesses: admin.Guesses{Decided: 90, Wrong: 70, Slowed: 12, Alarms: []admin.SprayAlarm{{Kind: "value_sprayed", At: Start, Channel: "app", Wrong: 61}}},
 			Codes:   []admin.ChannelCodes{{Channel: "app", Hour: 300, HourMost: 300, Day: 300, DayMost: 2000, Spent: true, Judged: 90, Returned: 4, Unreturned: true}},

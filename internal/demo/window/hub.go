@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // Party is a side of the demo: channel, authority, keeper, database or phone.
@@ -131,4 +132,10 @@ func cut(s string) string {
 	return fmt.Sprintf("%s… (%d)", string(r[:shownText-8]), len(r))
 }
 
-func text(zh, en string) liuma.Text { return liuma.Text{ZH: zh, EN: en} }
+// words are the window's sentences in one language.
+type words = locale.Window
+
+// both is a sentence in both languages.
+func both(say func(words) string) liuma.Text {
+	return locale.Both(func(w *locale.Words) string { return say(w.Window) })
+}

@@ -2,13 +2,13 @@ package window
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/examples/channel/miniapp"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // SMS is a text message on the demo's phone.
@@ -61,7 +61,12 @@ func readers(people []miniapp.Person, phone string) (whose, also liuma.Text) {
 		}
 	}
 	if len(owners) == 0 {
-		return text("新号码", "a new number"), liuma.Text{}
+		return both(words.NewNumber), liuma.Text{}
 	}
-	return text(strings.Join(owners, "、"), strings.Join(ownersEN, ", ")), text(strings.Join(thieves, "、"), strings.Join(thievesEN, ", "))
+	return listed(owners, ownersEN), listed(thieves, thievesEN)
+}
+
+// listed writes names one after the other.
+func listed(zh, en []string) liuma.Text {
+	return liuma.Text{ZH: locale.In(locale.Chinese).Listed(zh), EN: locale.In(locale.English).Listed(en)}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/examples/channel/miniapp"
 	"github.com/liuma-pin/liuma/internal/evidence/standin"
 	"github.com/liuma-pin/liuma/internal/testkit/world"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // Cast is one of the sample channels.
@@ -33,7 +34,10 @@ type Parts struct {
 	// other cards have the numbers after it. Default: the sample's.
 	People    []miniapp.Person
 	FirstCard int
-	CA        []byte // PEM; the window offers it for download; nil for none
+	// Lang comes first on the window, with the other language beside it; default:
+	// Chinese.
+	Lang locale.Lang
+	CA   []byte // PEM; the window offers it for download; nil for none
 	// Pass moves the world's clock, when a visitor of the window asks for it.
 	Pass bool
 	// Base sends the channels' calls; default: http.DefaultTransport. It must
@@ -70,7 +74,7 @@ func (s *Show) Build(ctx context.Context, p Parts) error {
 	if _, err := p.World.Import(ctx, strings.NewReader(registryOf(p.People, p.FirstCard)), nil); err != nil {
 		return err
 	}
-	c := Config{Hub: p.Hub, Origin: s.Origin(), Official: p.World.Issuer() + "/", Now: p.World.Clock.Now, Scan: s.scheme == "https", CA: p.CA}
+	c := Config{Hub: p.Hub, Origin: s.Origin(), Official: p.World.Issuer() + "/", Lang: p.Lang, Now: p.World.Clock.Now, Scan: s.scheme == "https", CA: p.CA}
 	if p.Pass {
 		c.Pass = p.World.Clock.Advance
 	}
@@ -120,7 +124,7 @@ func (s *Show) channel(ctx context.Context, p Parts, c Cast, origin string) (htt
 	}
 	app, err := miniapp.New(miniapp.Config{
 		Issuer: p.World.Issuer(), API: p.World.API(), ClientID: c.ID, KeyID: party.KeyID, Key: party.Key, Origin: origin,
-		Name: c.Name.ZH, NameEN: c.Name.EN, Theme: c.Theme, Region: string(c.Region),
+		Name: c.Name.ZH, NameEN: c.Name.EN, Theme: c.Theme, Region: string(c.Region), Hotline: p.World.System.Config.Hotline,
 		Evidence: s.EvidenceURL(), People: p.People,
 		HTTP: &http.Client{Transport: p.Hub.Transport(c.ID, p.Base), Timeout: callLasts}, Now: p.World.Clock.Now, Logger: p.Logger,
 	})
@@ -132,12 +136,15 @@ func (s *Show) channel(ctx context.Context, p Parts, c Cast, origin string) (htt
 
 const sampleCard = 90417300 // number of the first sample person's card
 
+// workplace is the region of people whose document names none.
+const workplace = "330502"
+
 // registryOf makes the import file of the people to act as. Each has a physical
 // card, and one card is reported lost. first is the number of the first
 // person's card; the others have the numbers after it.
 func registryOf(people []miniapp.Person, first int) string {
 	var b strings.Builder
-	b.WriteString("id_number,name,phone,card_no,region,status\n")
+	b.WriteString("id_number,document_type,document_number,birth_date,name,phone,card_no,region,status\n")
 	for i, p := range people {
 		if p.Account != "" {
 			continue // a thief of the play has no card to steal
@@ -146,7 +153,11 @@ func registryOf(people []miniapp.Person, first int) string {
 		if p.Key == "zhao" {
 			status = liuma.PhysicalLost
 		}
-		fmt.Fprintf(&b, "%s,%s,%s,A%08d,%s,%s\n", p.IDNumber, p.Name, p.Phone, first+i*37, p.IDNumber[:6], status)
+		region := workplace
+		if p.IDNumber != "" && p.IDNumber[0] != '8' { // 81 to 83: residents of Hong Kong, Macao and Taiwan
+			region = p.IDNumber[:6]
+		}
+		fmt.Fprintf(&b, "%s,%s,%s,%s,%s,%s,A%08d,%s,%s\n", p.IDNumber, p.Document.Type, p.Document.Number, p.Born, p.Name, p.Phone, first+i*37, region, status)
 	}
 	return b.String()
 }

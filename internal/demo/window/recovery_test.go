@@ -147,6 +147,6 @@ func TestFreezeInTheWindow(t *testing.T) {
 	p.proves(s, &read)
 	p.give("current", goodPIN)
 	p.goBack()
-	p.says("已解除冻结")
+	p.says("已解冻")
 	s.wants(s.seen(), map[window.Party][]string{window.Channel: {"POST=/v1/freezes"}, window.Authority: {"card.frozen", "card.unfrozen"}})
 }

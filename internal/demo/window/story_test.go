@@ -28,7 +28,7 @@ func (p *phone) enroll(app, person, pin string) {
 	p.t.Helper()
 	p.be(app, person)
 	p.press("start", "action", "enroll")
-	p.says("演示用替代认证")
+	p.says("演示用替身认证")
 	p.press("evidence")
 	p.begin()
 	p.agree()
@@ -62,15 +62,14 @@ func TestStory(t *testing.T) {
 	province.says("还可试 5 次")
 	province.give("current", goodPIN)
 	province.says("养老保险")
-	province.says("<strong>27</strong> 年") // the same each time
+	province.says("<strong>27 年 ") // the same each time
 	province.says("urn:liuma:acr:pin")
 
 	nation.be(s.apps[1], "wang")
 	nation.press("start", "action", "enroll")
 	nation.press("evidence")
-	nation.begin()
-	nation.agree()
-	nation.give("new", newPIN)
+	nation.begin() // with evidence, so it is told before anything is asked
+	nation.says("您已经有电子社保卡了")
 	nation.goBack()
 	nation.says("您已经有电子社保卡了")
 	nation.press("start", "action", "link")

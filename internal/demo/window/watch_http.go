@@ -25,7 +25,7 @@ func (h *Hub) Door(next http.Handler) http.Handler {
 		ceremony := strings.HasPrefix(r.URL.Path, "/c/")
 		switch verb := path.Base(r.URL.Path); {
 		case r.Method == http.MethodGet && r.URL.Path == "/authorize":
-			h.Saw(Authority, "", text("手机打开密码页面", "The phone opens the PIN page"), known(r.URL.Query(), "client_id", "request_uri")...)
+			h.Saw(Authority, "", both(words.OpensPage), known(r.URL.Query(), "client_id", "request_uri")...)
 		case r.Method == http.MethodPost && ceremony && verb == "pin":
 			h.sawEnvelopes(formOf(r))
 		case r.Method == http.MethodPost && ceremony:
@@ -56,7 +56,7 @@ func (h *Hub) sawEnvelopes(form url.Values) {
 		if json.Unmarshal([]byte(form.Get(name)), &e) != nil || e.CT == "" {
 			continue
 		}
-		h.Saw(Authority, "", text("收到手机封好的密码信封", "A PIN envelope, sealed on the phone"),
+		h.Saw(Authority, "", both(words.Envelope),
 			Fact{"field", name}, Fact{"kid", cut(e.KID)}, Fact{"enc", cut(e.Enc)}, Fact{"ct", cut(e.CT)})
 	}
 }
@@ -87,7 +87,7 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 func (h *Hub) Channel(who string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet && r.URL.Path == "/callback" {
-			h.Saw(Channel, who, text("持卡人回来了", "The holder is back"),
+			h.Saw(Channel, who, both(words.HolderBack),
 				known(r.URL.Query(), "code", "error", "error_description", "state", "iss")...)
 		}
 		next.ServeHTTP(w, r)
@@ -127,11 +127,11 @@ func (t *watchedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	t.hub.Saw(Channel, t.who, title, append([]Fact{{r.Method, r.URL.Path}}, sent...)...)
 	resp, err := t.base.RoundTrip(r)
 	if err != nil {
-		t.hub.Saw(Channel, t.who, text("没有收到回答", "No answer"), Fact{r.Method, r.URL.Path})
+		t.hub.Saw(Channel, t.who, both(words.NoAnswer), Fact{r.Method, r.URL.Path})
 		return nil, err
 	}
 	got := factsOfBody(resp.Header.Get("Content-Type"), peek(&resp.Body))
-	t.hub.Saw(Channel, t.who, text("收到回答", "The answer"), append([]Fact{{"status", fmt.Sprintf("%d · %s", resp.StatusCode, r.URL.Path)}}, got...)...)
+	t.hub.Saw(Channel, t.who, both(words.Answer), append([]Fact{{"status", fmt.Sprintf("%d · %s", resp.StatusCode, r.URL.Path)}}, got...)...)
 	return resp, nil
 }
 
@@ -140,19 +140,19 @@ func (t *watchedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 func titleOfCall(r *http.Request) (liuma.Text, bool) {
 	switch p := r.URL.Path; {
 	case p == "/par":
-		return text("推送请求（PAR）", "Pushes the request (PAR)"), true
+		return both(words.CallPush), true
 	case p == "/token":
-		return text("用授权码换 ID token", "Exchanges the code for an ID token"), true
+		return both(words.CallToken), true
 	case p == "/v1/challenges":
-		return text("取挑战值", "Asks for a challenge"), true
+		return both(words.CallChallenge), true
 	case p == "/v1/redemptions":
-		return text("兑付回执", "Redeems a receipt"), true
+		return both(words.CallRedeem), true
 	case p == "/v1/freezes":
-		return text("冻结这张卡", "Freezes the card"), true
+		return both(words.CallFreeze), true
 	case strings.HasPrefix(p, "/v1/verifications/"):
-		return text("按业务流水号查询结果", "Asks for the result by business number"), true
+		return both(words.CallResult), true
 	case p == standin.EvidencePath:
-		return text("请替代认证方出凭证（演示）", "Asks the stand-in for evidence (demo)"), true
+		return both(words.CallEvidence), true
 	}
 	return liuma.Text{}, false
 }
@@ -231,6 +231,8 @@ func shown(name, value string) string {
 	switch name[strings.LastIndexByte(name, '.')+1:] {
 	case "id_number", "camera":
 		return registry.MaskIDNumber(value)
+	case "number": // of a document
+		return "***" + value[max(0, len(value)-2):]
 	case "phone":
 		return registry.MaskPhone(value)
 	case "name":

@@ -47,9 +47,9 @@ func (k *watchedKeeper) Attempt(ctx context.Context, q keeper.AttemptRequest) (k
 		lane = "known"
 	}
 	facts := []Fact{cardFact(q.Card), versionFact(q.Version), {"blinded point", bytesOf(q.Blinded.Bytes())}, {"lane", lane}}
-	title := text("收到一个盲化点，先计数再计算", "A blinded point: counted first, then evaluated")
+	title := both(words.KeeperCounts)
 	if no := outcomeOf(err, a.Refusal); no != nil {
-		title = text("拒绝计算，没有计数", "Refused without counting")
+		title = both(words.KeeperRefuses)
 		facts = append(facts, no...)
 	} else {
 		facts = append(facts, Fact{"spend", fmt.Sprint(a.Spend)}, Fact{"left", fmt.Sprint(a.Left)}, Fact{"shares", fmt.Sprint(len(a.Shares))})
@@ -61,14 +61,14 @@ func (k *watchedKeeper) Attempt(ctx context.Context, q keeper.AttemptRequest) (k
 func (k *watchedKeeper) Propose(ctx context.Context, q keeper.ProposeRequest) (keeper.ProposeAnswer, error) {
 	a, err := k.Keeper.Propose(ctx, q)
 	facts := []Fact{cardFact(q.Card), versionFact(q.Version), {"blinded point", bytesOf(q.Blinded.Bytes())}}
-	k.saw(text("为新密码计算一次", "Evaluated once for a new PIN"), append(facts, outcomeOf(err, a.Refusal)...)...)
+	k.saw(both(words.KeeperEvaluates), append(facts, outcomeOf(err, a.Refusal)...)...)
 	return a, err
 }
 
 func (k *watchedKeeper) Commit(ctx context.Context, q keeper.CommitRequest) (keeper.CommitAnswer, error) {
 	a, err := k.Keeper.Commit(ctx, q)
 	facts := []Fact{cardFact(q.Card), versionFact(q.Version), {"verifier", bytesOf(q.Verifier[:])}}
-	k.saw(text("新密码的验证公钥生效", "The new PIN's verifier is current"), append(facts, outcomeOf(err, a.Refusal)...)...)
+	k.saw(both(words.KeeperCommits), append(facts, outcomeOf(err, a.Refusal)...)...)
 	return a, err
 }
 
@@ -76,7 +76,7 @@ func (k *watchedKeeper) Settle(ctx context.Context, header keeper.Header, all []
 	a, err := k.Keeper.Settle(ctx, header, all)
 	for _, s := range all {
 		facts := []Fact{cardFact(s.Card), versionFact(s.Version), {"spend", fmt.Sprint(s.S)}, {"signature", bytesOf(s.Signature[:])}}
-		k.saw(text("签名证明这次猜对了，计数清掉", "A signature proves that guess right: the count is cleared"), append(facts, outcomeOf(err, nil)...)...)
+		k.saw(both(words.KeeperClears), append(facts, outcomeOf(err, nil)...)...)
 	}
 	return a, err
 }

@@ -18,19 +18,19 @@ func (t *watchedTx) PutContact(c store.Contact) error {
 	if !c.HoldUntil.IsZero() {
 		facts = append(facts, Fact{"no reset before", c.HoldUntil.UTC().Format("2006-01-02 15:04Z")})
 	}
-	return t.note(t.Tx.PutContact(c), text("绑定手机：号码密封", "The bound phone: its number is sealed"), facts...)
+	return t.note(t.Tx.PutContact(c), both(words.RowPhone), facts...)
 }
 
 func (t *watchedTx) PutCode(c store.Code) error {
-	title := text("验证码：只存 MAC，看不出是几", "A code: only its MAC, which does not tell it")
+	title := both(words.RowCode)
 	if !c.Used.IsZero() {
-		title = text("验证码：已用过", "A code: used")
+		title = both(words.RowCodeUsed)
 	}
 	return t.note(t.Tx.PutCode(c), title, Fact{"code (MAC)", bytesOf(c.MAC[:])}, Fact{"phone (blind index)", bytesOf(c.Phone[:])})
 }
 
 func (t *watchedTx) InsertFreezeCode(c store.FreezeCode) error {
-	return t.note(t.Tx.InsertFreezeCode(c), text("冻结码：只存 MAC", "A freeze code: only its MAC"),
+	return t.note(t.Tx.InsertFreezeCode(c), both(words.RowFreezeCode),
 		Fact{"freeze code (MAC)", bytesOf(c.MAC[:])}, cardFact(c.Card))
 }
 
@@ -39,7 +39,7 @@ func messageRow(m store.Message) []Fact {
 }
 
 func (t *watchedTx) InsertMessage(m store.Message) error {
-	return t.note(t.Tx.InsertMessage(m), text("待发短信：号码和内容密封", "A text to go out: number and values are sealed"), messageRow(m)...)
+	return t.note(t.Tx.InsertMessage(m), both(words.RowMessage), messageRow(m)...)
 }
 
 func (t *watchedTx) UpdateMessage(m store.Message) error {
@@ -47,9 +47,9 @@ func (t *watchedTx) UpdateMessage(m store.Message) error {
 	if m.State == store.MessageWaiting {
 		return err // taken up, or to be tried again
 	}
-	title := text("短信已交给网关", "The gateway took the text")
+	title := both(words.RowMessageSent)
 	if m.State == store.MessageDead {
-		title = text("短信没有发出去", "The text was given up")
+		title = both(words.RowMessageDead)
 	}
 	return t.note(err, title, messageRow(m)...)
 }
@@ -59,15 +59,15 @@ func (t *watchedTx) UpdateMessage(m store.Message) error {
 func titleOfForm(verb string) (liuma.Text, bool) {
 	switch verb {
 	case "code":
-		return text("收到填回的验证码：密码服务自己看得到", "A code typed in: the authority itself sees it"), true
+		return both(words.FormCode), true
 	case "send-code": // by text or by call
-		return text("请求发送验证码", "A code is asked for"), true
+		return both(words.FormSendCode), true
 	case "phone":
-		return text("收到新手机号", "A new number typed in"), true
+		return both(words.FormPhone), true
 	case "forgot":
-		return text("持卡人按了“忘记密码”", "The holder pressed “forgot”"), true
+		return both(words.FormForgot), true
 	case "freeze":
-		return text("持卡人按了“冻结”", "The holder pressed “freeze”"), true
+		return both(words.FormFreeze), true
 	}
 	return liuma.Text{}, false
 }
@@ -90,6 +90,6 @@ func (h *Hub) sawForm(verb string, form url.Values) {
 
 // sawFreezePage notes a freeze code that was sent from the official page.
 func (h *Hub) sawFreezePage(form url.Values) {
-	h.Saw(Authority, "", text("官方页面收到冻结码，不用登录", "A freeze code on the official page, without a log-in"),
+	h.Saw(Authority, "", both(words.FormFreezeCode),
 		Fact{"characters", fmt.Sprint(len([]rune(form.Get("code"))))})
 }

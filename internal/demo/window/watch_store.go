@@ -51,63 +51,63 @@ func (s *watchedStore) Update(ctx context.Context, f func(store.Tx) (audit.Entry
 func titleOf(e audit.Event) (liuma.Text, bool) {
 	switch e {
 	case audit.AssertionUsed:
-		return text("核对渠道的签名断言，只收一次", "The channel's signed assertion checked, once"), true
+		return both(words.AssertionUsed), true
 	case audit.CeremonyPushed:
-		return text("收下渠道推送的请求", "A channel's pushed request taken"), true
+		return both(words.CeremonyPushed), true
 	case audit.CeremonyStepped:
-		return text("流程走了一步", "The ceremony took a step"), true
+		return both(words.CeremonyStepped), true
 	case audit.CeremonyEnded:
-		return text("流程结束", "The ceremony ended"), true
+		return both(words.CeremonyEnded), true
 	case audit.AttemptBegun:
-		return text("信封已打开，开始核验", "Envelope opened, an attempt begun"), true
+		return both(words.AttemptBegun), true
 	case audit.AttemptDecided:
-		return text("得出结论", "The verdict"), true
+		return both(words.AttemptDecided), true
 	case audit.AttemptUndecided:
-		return text("没有结论", "No verdict"), true
+		return both(words.AttemptUndecided), true
 	case audit.CardEnrolled:
-		return text("发出电子社保卡", "An e-card enrolled"), true
+		return both(words.CardEnrolled), true
 	case audit.CardLinked:
-		return text("卡关联到渠道", "A card linked to a channel"), true
+		return both(words.CardLinked), true
 	case audit.PINIntended:
-		return text("信封已打开，密码合格，预定新版本", "Envelope opened, PIN accepted, a version reserved"), true
+		return both(words.PINIntended), true
 	case audit.PINProposed:
-		return text("记下新密码的验证公钥", "The new PIN's verifier recorded"), true
+		return both(words.PINProposed), true
 	case audit.PINSet:
-		return text("新密码生效", "The new PIN is current"), true
+		return both(words.PINSet), true
 	case audit.PINSettled:
-		return text("所有 keeper 都已确认", "Every keeper has acknowledged"), true
+		return both(words.PINSettled), true
 	case audit.PINAbandoned:
-		return text("放弃设置", "The setting was given up"), true
+		return both(words.PINAbandoned), true
 	case audit.CodeRedeemed:
-		return text("授权码换成 ID token（回执）", "The code became an ID token, the receipt"), true
+		return both(words.CodeRedeemed), true
 	case audit.CodeReplayed:
-		return text("授权码第二次出现，拒绝", "A code came a second time and was refused"), true
+		return both(words.CodeReplayed), true
 	case audit.ReceiptRedeemed:
-		return text("回执兑付", "A receipt redeemed"), true
+		return both(words.ReceiptRedeemed), true
 	case audit.CardFrozen:
-		return text("卡被冻结", "A card frozen"), true
+		return both(words.CardFrozen), true
 	case audit.CardUnfrozen:
-		return text("卡已解冻", "A card unfrozen"), true
+		return both(words.CardUnfrozen), true
 	case audit.PINReset:
-		return text("密码已重置", "A PIN reset"), true
+		return both(words.PINReset), true
 	case audit.PhoneChanged:
-		return text("换绑手机", "Another phone bound"), true
+		return both(words.PhoneChanged), true
 	case audit.CardUnlinked:
-		return text("渠道解除了关联", "A channel ended a link"), true
+		return both(words.CardUnlinked), true
 	case audit.FreezeTried:
-		return text("没有冻结任何卡", "A freeze that stopped nothing"), true
+		return both(words.FreezeTried), true
 	case audit.MessageSent:
-		return text("短信交给网关", "A text handed to the gateway"), true
+		return both(words.MessageSent), true
 	case audit.CodeSent:
-		return text("发出短信验证码", "A code sent to the phone"), true
+		return both(words.CodeSent), true
 	case audit.CodeRight:
-		return text("验证码正确", "The code was right"), true
+		return both(words.CodeRight), true
 	case audit.CodeWrong:
-		return text("验证码不对", "The code was wrong"), true
+		return both(words.CodeWrong), true
 	case audit.CardAdopted:
-		return text("只有 keeper 记得的卡：收回并冻结", "A card that only keepers knew: taken in, frozen"), true
+		return both(words.CardAdopted), true
 	case audit.KeeperAlarm:
-		return text("keeper 告警", "A keeper raised an alarm"), true
+		return both(words.KeeperAlarm), true
 	}
 	return liuma.Text{}, false
 }
@@ -153,20 +153,20 @@ func cardRow(c store.Card) []Fact {
 }
 
 func (t *watchedTx) InsertCard(c store.Card) error {
-	return t.note(t.Tx.InsertCard(c), text("卡：新的一行", "A card's row, new"), cardRow(c)...)
+	return t.note(t.Tx.InsertCard(c), both(words.RowCardNew), cardRow(c)...)
 }
 
 func (t *watchedTx) UpdateCard(c store.Card) error {
-	return t.note(t.Tx.UpdateCard(c), text("卡：这一行现在是", "A card's row, as it is now"), cardRow(c)...)
+	return t.note(t.Tx.UpdateCard(c), both(words.RowCard), cardRow(c)...)
 }
 
 func (t *watchedTx) PutLink(l store.Link) error {
-	return t.note(t.Tx.PutLink(l), text("关联：一个账号的代称，和经它输错的次数", "A link: one account's handle, and the wrong PINs through it"),
+	return t.note(t.Tx.PutLink(l), both(words.RowLink),
 		Fact{"channel", string(l.Channel)}, cardFact(l.Card), Fact{"handle", cut(string(l.Handle))}, Fact{"wrong", fmt.Sprint(l.Wrong)})
 }
 
 func (t *watchedTx) DeleteLink(ch liuma.ChannelID, h store.Handle) error {
-	return t.note(t.Tx.DeleteLink(ch, h), text("关联解除", "A link ended"), Fact{"channel", string(ch)}, Fact{"handle", cut(string(h))})
+	return t.note(t.Tx.DeleteLink(ch, h), both(words.RowLinkEnded), Fact{"channel", string(ch)}, Fact{"handle", cut(string(h))})
 }
 
 func requestRow(r store.Request) []Fact {
@@ -183,14 +183,14 @@ func requestRow(r store.Request) []Fact {
 }
 
 func (t *watchedTx) InsertRequest(r store.Request) error {
-	return t.note(t.Tx.InsertRequest(r), text("业务流水号占用", "A business number taken"), requestRow(r)...)
+	return t.note(t.Tx.InsertRequest(r), both(words.RowNumberTaken), requestRow(r)...)
 }
 
 func (t *watchedTx) UpdateRequest(r store.Request) error {
-	return t.note(t.Tx.UpdateRequest(r), text("业务流水号的结论", "What the business number came to"), requestRow(r)...)
+	return t.note(t.Tx.UpdateRequest(r), both(words.RowNumberDecided), requestRow(r)...)
 }
 
 func (t *watchedTx) InsertCeremony(c store.Ceremony) error {
-	return t.note(t.Tx.InsertCeremony(c), text("流程：内容全部密封", "A ceremony: all that is in it is sealed"),
+	return t.note(t.Tx.InsertCeremony(c), both(words.RowCeremony),
 		Fact{"channel", string(c.Channel)}, Fact{"step", c.Step}, Fact{"request_uri (hash)", bytesOf(c.RequestURI[:])}, Fact{"details (sealed)", bytesOf(c.Sealed)})
 }

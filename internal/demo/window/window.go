@@ -19,18 +19,17 @@
 package window
 
 import (
-	"bytes"
 	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // files is read only; the compiler fills it.
@@ -49,7 +48,8 @@ type Phone struct {
 // Config is the content of the window. Hub, Origin and Phones are required.
 type Config struct {
 	Hub    *Hub
-	Origin string // its own address, scheme://host:port; other Host headers are refused
+	Lang   locale.Lang // that comes first, with the other one beside it; default: Chinese
+	Origin string      // its own address, scheme://host:port; other Host headers are refused
 	Phones []Phone
 	// Official is the address of the authority's official page, where freeze
 	// codes are typed; texts do not contain it. Empty for none.
@@ -85,6 +85,9 @@ func New(c Config) (http.Handler, error) {
 	if c.Hub == nil || len(c.Phones) == 0 || c.Pass != nil && c.Now == nil {
 		return nil, errors.New("window: want a hub and at least one app, and a clock where time can pass")
 	}
+	if c.Lang == "" {
+		c.Lang = locale.Chinese
+	}
 	if c.SMS == nil {
 		c.SMS = func() []SMS { return nil }
 	}
@@ -96,15 +99,9 @@ func New(c Config) (http.Handler, error) {
 		}
 		w.qr = code.SVG()
 	}
-	t, err := template.ParseFS(files, "page/window.html")
-	if err != nil {
+	if w.page, err = draw(c); err != nil {
 		return nil, fmt.Errorf("window: %w", err)
 	}
-	var page bytes.Buffer
-	if err := t.Execute(&page, c); err != nil {
-		return nil, fmt.Errorf("window: %w", err)
-	}
-	w.page = page.Bytes()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", w.show)
 	mux.HandleFunc("GET /window.css", w.file("page/window.css", "text/css; charset=utf-8"))

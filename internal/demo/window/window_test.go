@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 func at() time.Time { return time.Date(2026, 4, 1, 9, 0, 0, 0, time.UTC) }
@@ -100,6 +102,40 @@ func newWindow(t *testing.T, sms func() []window.SMS) http.Handler {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// TestWindowInEnglish: the page's language is the one asked for, the other stands
+// beside it, and the script has every sentence in both.
+func TestWindowInEnglish(t *testing.T) {
+	h, err := window.New(window.Config{Hub: window.NewHub(at), Lang: locale.English, Origin: "http://127.0.0.1:8700", Official: "http://127.0.0.1:8800/",
+		Phones: []window.Phone{{Name: liuma.Text{ZH: "浙", EN: "Zhejiang"}, URL: "http://127.0.0.1:8701", Theme: "jade", Mark: "Z"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := get(h, "127.0.0.1:8700", "/").Body.String()
+	for _, want := range []string{`<html lang="en" dir="ltr">`, `<h1>Liuma demo <span class="beside" lang="zh-CN">六码演示</span></h1>`,
+		`<span class="app-name">Zhejiang</span><span class="beside" lang="zh-CN">浙</span>`, `<span class="app-name">Official page</span>`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	_, script, _ := strings.Cut(body, `<script type="application/json" data-words>`)
+	script, _, _ = strings.Cut(script, "</script>")
+	var words map[string]liuma.Text
+	if err := json.Unmarshal([]byte(script), &words); err != nil {
+		t.Fatalf("%v: %s", err, script)
+	}
+	code := get(h, "127.0.0.1:8700", "/window.js").Body.String()
+	for _, m := range regexp.MustCompile(`(?:say|sayFirst)\("(\w+)"|\["(days|hours|minutes)"`).FindAllStringSubmatch(code, -1) {
+		key := m[1] + m[2]
+		if words[key].ZH == "" || words[key].EN == "" {
+			t.Errorf("the script says %q, which the page does not give it", key)
+		}
+		delete(words, key)
+	}
+	for key := range words {
+		t.Errorf("the script never says %q", key)
+	}
 }
 
 func get(h http.Handler, host, path string) *httptest.ResponseRecorder {

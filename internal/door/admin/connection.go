@@ -6,7 +6,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
+
+	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/staff"
 )
 
 // Errors about the descriptor that comes with a request.
@@ -20,10 +24,11 @@ var (
 // they came with: the handler takes one or drops all.
 type connection struct {
 	*net.UnixConn
-	mu     sync.Mutex
-	file   *os.File // the first that came and was not taken; guarded by mu
-	many   bool     // others came, and were closed; guarded by mu
-	closed bool     // guarded by mu
+	account uint32 // the user that made it, as the kernel says
+	mu      sync.Mutex
+	file    *os.File // the first that came and was not taken; guarded by mu
+	many    bool     // others came, and were closed; guarded by mu
+	closed  bool     // guarded by mu
 }
 
 // Read reads the stream and puts aside the descriptors that come with it.
@@ -86,6 +91,22 @@ type connectionKey struct{}
 func withConnection(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, c)
 }
+
+// originOf says where a request comes from: the account that the kernel named when the
+// connection was made, and the session that the request brings.
+func originOf(r *http.Request) admin.Origin {
+	var o admin.Origin
+	if c, ok := r.Context().Value(connectionKey{}).(*connection); ok {
+		o.Account = &c.account
+	}
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), bearer); ok {
+		o.Session = staff.Token(token)
+	}
+	return o
+}
+
+// bearer precedes the token of a session in a request's header.
+const bearer = "Bearer "
 
 // fileOf takes the descriptor that came with a request.
 func fileOf(r *http.Request) (*os.File, error) {

@@ -4,7 +4,8 @@
 // commands use. A registry file goes over the socket as an open descriptor.
 //
 // It guarantees that only the account that serves and root are let in (the
-// kernel says which account calls); that nothing but public keys, identifiers,
+// kernel says which account calls), and that each call is that of the member of staff
+// whom the account or the request's session stands for; that nothing but public keys, identifiers,
 // counts and open files goes through (and, where the driver is the inbox,
 // texts); that a body is accepted only in the exact bytes that this release
 // writes; that a descriptor which no import takes is closed; and that no
@@ -144,10 +145,21 @@ func (d *Door) routes() http.Handler {
 	mux.HandleFunc("POST "+pathDropRoot, d.answer(d.dropRoot))
 	mux.HandleFunc("GET "+pathConflicts, d.answer(d.conflicts))
 	mux.HandleFunc("POST "+pathDecide, d.answer(d.decideConflict))
+	mux.HandleFunc("POST "+pathCorrect, d.answer(d.correctNumber))
+	mux.HandleFunc("GET "+pathCorrections, d.answer(d.corrections))
+	mux.HandleFunc("POST "+pathNotCorrect, d.answer(d.cancelCorrection))
+	mux.HandleFunc("POST "+pathGoOn, d.answer(d.goOnUntold))
+	mux.HandleFunc("POST "+pathHeld, d.answer(d.held))
+	mux.HandleFunc("POST "+pathErase, d.answer(d.erasePerson))
+	mux.HandleFunc("POST "+pathMinors, d.answer(d.minors))
 	mux.HandleFunc("POST "+pathHead, d.answer(d.raiseHead))
 	mux.HandleFunc("POST "+pathAccept, d.answer(d.acceptRestore))
+	d.staffRoutes(mux)
+	d.freezeRoutes(mux)
+	d.policyRoutes(mux)
+	d.recordRoutes(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mux.ServeHTTP(w, r)
+		mux.ServeHTTP(w, r.WithContext(admin.From(r.Context(), originOf(r))))
 		// A descriptor that no handler took, of a request that no route
 		// answers, must not become the next request's.
 		dropFile(r)
@@ -156,8 +168,13 @@ func (d *Door) routes() http.Handler {
 
 // answer bounds the request's body and writes the answer.
 func (d *Door) answer(f func(*http.Request) (any, error)) http.HandlerFunc {
+	return d.within(maxBody, f)
+}
+
+// within is answer with another bound.
+func (d *Door) within(most int64, f func(*http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, most)
 		v, err := any(nil), withoutFile(r)
 		if err == nil {
 			v, err = f(r)
@@ -240,6 +257,11 @@ func (d *Door) apply(ctx context.Context, c change) error {
 		return d.admin.StopClient(ctx, c.Kind, c.ID)
 	case resume:
 		return d.admin.ResumeClient(ctx, c.Kind, c.ID)
+	case strictAudience, anyAudience:
+		if c.Kind != store.ClientChannel {
+			return errRequest
+		}
+		return d.admin.SetAudience(ctx, c.ID, c.What == strictAudience)
 	case removeKey:
 		return d.admin.RemoveClientKey(ctx, c.Kind, c.ID, c.KID)
 	case addKey:

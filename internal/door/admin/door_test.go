@@ -34,7 +34,7 @@ type house struct {
 func serve(t *testing.T, w *admintest.World) *house {
 	t.Helper()
 	h := &house{World: w}
-	d, err := door.Open(t.Context(), door.Config{Dir: h.Dir, Admin: h.Admin, Drain: 20 * time.Second})
+	d, err := door.Open(t.Context(), door.Config{Dir: h.Dir, Admin: h.Admin.Guarded(), Drain: 20 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,11 +279,11 @@ func TestOpenRefuses(t *testing.T) {
 		t.Error("opened a door to nothing")
 	}
 	h := serve(t, admintest.New(t, admintest.Options{}))
-	if _, err := door.Open(t.Context(), door.Config{Dir: h.Dir, Admin: h.Admin}); !errors.Is(err, door.ErrServed) {
+	if _, err := door.Open(t.Context(), door.Config{Dir: h.Dir, Admin: h.Admin.Guarded()}); !errors.Is(err, door.ErrServed) {
 		t.Errorf("a second door: %v", err)
 	}
 	h.stop()
-	d, err := door.Open(t.Context(), door.Config{Dir: h.Dir, Admin: h.Admin})
+	d, err := door.Open(t.Context(), door.Config{Dir: h.Dir, Admin: h.Admin.Guarded()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func (r *Remote) ImportRegistry(ctx context.Context, file *os.File, c admin.Impo
 
 // ask sends the request and the file with it, and reads the head of the answer.
 func (r *Remote) ask(conn *net.UnixConn, file *os.File, query string) (*http.Response, error) {
-	req, err := newRequest(context.Background(), http.MethodPost, pathImport, nil)
+	req, err := r.newRequest(context.Background(), http.MethodPost, pathImport, nil)
 	if err != nil {
 		return nil, err
 	}

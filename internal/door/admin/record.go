@@ -134,6 +134,10 @@ func (d *Door) exportRecord(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	if err := d.admin.ExportRecord(r.Context(), q, out); err != nil {
+		if !out.wrote {
+			d.refuse(w, r, err)
+			return
+		}
 		d.logger.Warn("operator door: export not complete", "err", err)
 		panic(http.ErrAbortHandler)
 	}
@@ -143,9 +147,11 @@ func (d *Door) exportRecord(w http.ResponseWriter, r *http.Request) {
 type patient struct {
 	w       io.Writer
 	control *http.ResponseController
+	wrote   bool // anything
 }
 
 func (p *patient) Write(b []byte) (int, error) {
+	p.wrote = true
 	if err := p.control.SetWriteDeadline(time.Now().Add(writePatience)); err != nil {
 		return 0, err
 	}
@@ -184,7 +190,7 @@ func (r *Remote) KeepArchive(ctx context.Context, token string, reason audit.Rea
 
 // ExportRecord copies the audit record, or a part of it, to w.
 func (r *Remote) ExportRecord(ctx context.Context, q record.Query, w io.Writer) error {
-	req, err := newRequest(ctx, http.MethodGet, pathRecord+"?"+valuesOf(q).Encode(), nil)
+	req, err := r.newRequest(ctx, http.MethodGet, pathRecord+"?"+valuesOf(q).Encode(), nil)
 	if err != nil {
 		return err
 	}

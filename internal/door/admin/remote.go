@@ -19,6 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/staff"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -34,6 +35,8 @@ const (
 type Remote struct {
 	http *http.Client
 	path string // of the socket
+	// session of the terminal that signed in; set before the first call.
+	session staff.Token
 }
 
 var _ admin.Administration = (*Remote)(nil)
@@ -118,6 +121,15 @@ func (r *Remote) StopClient(ctx context.Context, kind store.ClientKind, id strin
 // ResumeClient lets a stopped client in again.
 func (r *Remote) ResumeClient(ctx context.Context, kind store.ClientKind, id string) error {
 	return r.call(ctx, http.MethodPost, pathChange, change{What: resume, Kind: kind, ID: id}, &done{})
+}
+
+// SetAudience says whether a channel's assertions must name the issuer alone.
+func (r *Remote) SetAudience(ctx context.Context, id string, strict bool) error {
+	what := anyAudience
+	if strict {
+		what = strictAudience
+	}
+	return r.call(ctx, http.MethodPost, pathChange, change{What: what, Kind: store.ClientChannel, ID: id}, &done{})
 }
 
 // AddClientKey adds a key to the client's keys.
@@ -248,7 +260,7 @@ func (r *Remote) call(ctx context.Context, method, path string, send, into any) 
 		}
 		body = bytes.NewReader(raw)
 	}
-	req, err := newRequest(ctx, method, path, body)
+	req, err := r.newRequest(ctx, method, path, body)
 	if err != nil {
 		return err
 	}
@@ -270,15 +282,21 @@ func (r *Remote) call(ctx context.Context, method, path string, send, into any) 
 	return nil
 }
 
-func newRequest(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+func (r *Remote) newRequest(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
 	// The host in the URL is a placeholder: the dialer ignores it and opens the
 	// socket.
 	req, err := http.NewRequestWithContext(ctx, method, "http://admin"+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("admin door: %w", err)
 	}
+	if r.session != "" {
+		req.Header.Set("Authorization", bearer+string(r.session))
+	}
 	return req, nil
 }
+
+// As makes every further call that of a terminal's session; empty: of the account.
+func (r *Remote) As(session staff.Token) { r.session = session }
 
 // lost tells a caller that gave up from a server that went away.
 func lost(ctx context.Context, err error) error {

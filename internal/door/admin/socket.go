@@ -155,7 +155,7 @@ func (g *guarded) Accept() (net.Conn, error) {
 		}
 		uid, err := g.caller(conn)
 		if err == nil && (uid == g.self || uid == 0) {
-			return &connection{UnixConn: conn}, nil
+			return &connection{UnixConn: conn, account: uint32(uid)}, nil
 		}
 		g.logger.Warn("operator door: refused a caller", "uid", uid, "err", err)
 		_ = conn.Close() // nothing was said yet

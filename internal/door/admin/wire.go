@@ -7,11 +7,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -29,9 +31,22 @@ const (
 	pathImport      = "/v1/registry/import"
 	pathConflicts   = "/v1/registry/conflicts"
 	pathDecide      = "/v1/registry/conflicts/decide"
+	pathCorrect     = "/v1/registry/correct"
+	pathCorrections = "/v1/registry/corrections"
+	pathNotCorrect  = "/v1/registry/corrections/cancel"
+	pathGoOn        = "/v1/registry/corrections/go-on"
+	pathHeld        = "/v1/registry/held"
+	pathErase       = "/v1/registry/erase"
+	pathMinors      = "/v1/registry/minors"
 	pathTexts       = "/v1/texts"
 	pathRetry       = "/v1/texts/retry"
 	pathInbox       = "/v1/texts/inbox"
+	pathDropText    = "/v1/texts/drop"
+	pathAlarms      = "/v1/alarms"
+	pathNumbers     = "/v1/numbers"
+	pathFind        = "/v1/record/find"
+	pathCheck       = "/v1/record/check"
+	pathSeek        = "/v1/record/seek"
 	pathRotate      = "/v1/keys/rotate"
 	pathDrop        = "/v1/keys/drop"
 	pathDigest      = "/v1/record/digest"
@@ -71,6 +86,10 @@ const (
 	CodeClient    Code = "client_invalid"
 	CodeNoText    Code = "text_unknown"
 	CodeNoRetry   Code = "text_not_retriable"
+	CodeNotDead   Code = "text_not_dead"
+	CodeDays      Code = "days_invalid"
+	CodeSearch    Code = "search_invalid"
+	CodeNoStream  Code = "stream_unknown"
 	CodeNoInbox   Code = "no_inbox"
 	CodeKeyInUse  Code = "key_in_use"
 	CodeKeyNeeded Code = "key_of_last_digest"
@@ -105,6 +124,22 @@ const (
 	CodeConflict  Code = "conflict_unknown"
 	CodeCardNo    Code = "card_number_taken"
 	CodeAgrees    Code = "conflict_agrees"
+	CodeAwaited   Code = "number_awaited"
+	CodeNoCorrect Code = "correction_unknown"
+	CodeCounts    Code = "correction_counts"
+	CodeNotUntold Code = "correction_not_untold"
+	CodeNotTaken  Code = "correction_not_taken"
+	CodeCorrect   Code = "correction_refused"
+	CodeNobody    Code = "person_unknown"
+	CodeNumber    Code = "id_number_invalid"
+	CodeLive      Code = "person_live"
+	CodeFrozen    Code = "card_frozen"
+	CodeReported  Code = "loss_reported"
+	CodeUnderway  Code = "person_underway"
+	CodeKept      Code = "card_kept_by_keepers"
+	CodeRetire    Code = "keepers_not_all"
+	CodeDigits    Code = "digits_invalid"
+	CodePlace     Code = "place_invalid"
 )
 
 // Refusal is the server's answer to a request that it did not carry out.
@@ -141,7 +176,7 @@ type knownError struct {
 
 // known are the errors that keep their identity over the socket.
 func known() []knownError {
-	return []knownError{
+	return append(slices.Concat(knownOfStaff(), knownOfPolicy(), knownOfFreezes()), []knownError{
 		{admin.ErrTaken, CodeTaken, http.StatusConflict},
 		{admin.ErrUnknown, CodeUnknown, http.StatusNotFound},
 		{admin.ErrKey, CodeKey, http.StatusUnprocessableEntity},
@@ -149,6 +184,10 @@ func known() []knownError {
 		{admin.ErrClient, CodeClient, http.StatusUnprocessableEntity},
 		{store.ErrNotFound, CodeNoText, http.StatusNotFound},
 		{notify.ErrNotRetriable, CodeNoRetry, http.StatusConflict},
+		{notify.ErrNotDead, CodeNotDead, http.StatusConflict},
+		{admin.ErrDays, CodeDays, http.StatusBadRequest},
+		{admin.ErrSearch, CodeSearch, http.StatusBadRequest},
+		{admin.ErrNoStream, CodeNoStream, http.StatusNotFound},
 		{admin.ErrNoInbox, CodeNoInbox, http.StatusConflict},
 		{admin.ErrKeyInUse, CodeKeyInUse, http.StatusConflict},
 		{admin.ErrLastDigestKey, CodeKeyNeeded, http.StatusConflict},
@@ -177,12 +216,28 @@ func known() []knownError {
 		{registry.ErrNoConflict, CodeConflict, http.StatusNotFound},
 		{registry.ErrCardTaken, CodeCardNo, http.StatusConflict},
 		{registry.ErrAgrees, CodeAgrees, http.StatusConflict},
+		{registry.ErrAwaited, CodeAwaited, http.StatusConflict},
+		{registry.ErrUnknownCorrection, CodeNoCorrect, http.StatusNotFound},
+		{registry.ErrCounts, CodeCounts, http.StatusConflict},
+		{registry.ErrNotUntold, CodeNotUntold, http.StatusConflict},
+		{registry.ErrNoCorrection, CodeNotTaken, http.StatusConflict},
+		{admin.ErrCorrection, CodeCorrect, http.StatusConflict},
+		{registry.ErrNobody, CodeNobody, http.StatusNotFound},
+		{registry.ErrDigits, CodeDigits, http.StatusUnprocessableEntity},
+		{registry.ErrPlace, CodePlace, http.StatusUnprocessableEntity},
+		{admin.ErrNumber, CodeNumber, http.StatusUnprocessableEntity},
+		{authority.ErrLive, CodeLive, http.StatusConflict},
+		{authority.ErrFrozen, CodeFrozen, http.StatusConflict},
+		{authority.ErrReported, CodeReported, http.StatusConflict},
+		{authority.ErrUnderway, CodeUnderway, http.StatusConflict},
+		{authority.ErrKept, CodeKept, http.StatusConflict},
+		{authority.ErrRetire, CodeRetire, http.StatusServiceUnavailable},
 		{store.ErrFailed, CodeStore, http.StatusServiceUnavailable},
 		{store.ErrFull, CodeFull, http.StatusServiceUnavailable},
 		{errRequest, CodeRequest, http.StatusBadRequest},
 		{errTooLong, CodeTooLarge, http.StatusRequestEntityTooLarge},
 		{errStop, CodeStopping, http.StatusServiceUnavailable},
-	}
+	}...)
 }
 
 // problem is a refusal on the wire (RFC 9457, with an error code).
@@ -324,6 +379,9 @@ const (
 	resume    what = "resume"
 	addKey    what = "add_key"
 	removeKey what = "remove_key"
+	// The audience of a channel's assertions.
+	strictAudience what = "audience_strict"
+	anyAudience    what = "audience_any"
 )
 
 // event is one line of the answer to an import; one member is set.

@@ -40,6 +40,7 @@ func TestDocument(t *testing.T) {
 	}
 	var doc struct {
 		OpenAPI    string
+		Servers    []struct{ URL string }
 		Paths      map[string]map[string]operation
 		Components struct {
 			Schemas map[string]struct{ AdditionalProperties any }
@@ -52,14 +53,20 @@ func TestDocument(t *testing.T) {
 	if doc.OpenAPI != "3.1.0" {
 		t.Errorf("version %s", doc.OpenAPI)
 	}
+	if len(doc.Servers) != 1 || doc.Servers[0].URL != "/" { // relative to where it was read
+		t.Errorf("servers %v", doc.Servers)
+	}
 	for path, method := range map[string]string{"/v1/challenges": "post", "/v1/cards": "post", "/v1/links": "post", "/v1/verifications": "post",
-		"/v1/pin-changes": "post", "/v1/freezes": "post", "/v1/hotline-freezes": "post", "/v1/physical-card-status": "post", "/v1/redemptions": "post",
-		"/v1/verifications/{business_no}": "get", "/v1/cards/{card}": "get", "/v1/links/{handle}": "delete", "/.well-known/jwks.json": "get", "/healthz": "get", "/readyz": "get"} {
+		"/v1/pin-changes": "post", "/v1/freezes": "post", "/v1/hotline-freezes": "post", "/v1/hotline-loss-reports": "post", "/v1/physical-card-status": "post", "/v1/registry/corrections": "post", "/v1/redemptions": "post",
+		"/v1/verifications/{business_no}": "get", "/v1/cards/{card}": "get", "/v1/links/{handle}": "delete", "/v1/consent": "get", "/.well-known/jwks.json": "get", "/healthz": "get", "/readyz": "get"} {
 		op, ok := doc.Paths[path][method]
 		if !ok || op.OperationID == "" || op.Responses["200"] == nil {
 			t.Errorf("%s %s is not described", method, path)
 		}
-		if secured := len(op.Security) > 0; secured != strings.HasPrefix(path, "/v1/") {
+		if len(op.Security) != 1 {
+			t.Errorf("%s: security %v", path, op.Security)
+		}
+		if _, secured := op.Security[0]["client_token"]; secured != strings.HasPrefix(path, "/v1/") {
 			t.Errorf("%s: security %v", path, op.Security)
 		}
 		if (op.RequestBody != nil) != (method == "post") {

@@ -27,6 +27,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/consent"
 	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -40,10 +41,13 @@ type Authority interface {
 	Change(context.Context, authority.Caller, authority.Request) (authority.Verification, error)
 	Freeze(context.Context, authority.Caller, authority.Request) (authority.Verification, error)
 	FreezeByHotline(context.Context, authority.Caller, authority.HotlineFreeze) (authority.Verification, error)
+	ReportLoss(context.Context, authority.Caller, authority.HotlineFreeze) (authority.Verification, error)
+	CorrectNumber(context.Context, authority.Caller, authority.CorrectionRequest) (authority.CorrectionView, error)
 	SetPhysical(context.Context, authority.Caller, authority.PhysicalRequest) (authority.PhysicalView, error)
 	Verification(context.Context, authority.Caller, liuma.BusinessNo) (authority.Verification, error)
 	Card(context.Context, authority.Caller, store.Handle) (authority.CardView, error)
 	Unlink(context.Context, authority.Caller, store.Handle) error
+	NativeConsent() (text consent.Text, demanded bool)
 	Redeem(ctx context.Context, caller authority.Caller, receipt string) (authority.Verification, error)
 	ReceiptKeys() jose.JSONWebKeySet
 	// Client looks a client's registration up. Recall may answer from memory:
@@ -75,6 +79,8 @@ type Config struct {
 	// KeepersDegraded says whether some keeper is gone or silent while the others
 	// serve; nil: nothing is said of them.
 	KeepersDegraded func() bool
+	// Hotline is the help line that errors name; empty for the national one.
+	Hotline string
 	// TokenCache is how many checked token signatures are remembered; zero
 	// means 4096.
 	TokenCache int
@@ -119,6 +125,7 @@ type Door struct {
 
 	textsBehind func() bool
 	readiness   readiness
+	hotline     string
 	degraded    func() bool
 }
 
@@ -139,13 +146,13 @@ func New(c Config) (*Door, error) {
 		mux:       http.NewServeMux(),
 		gate:      newGate(c.Authority.Client, door.NativeAudience(c.Issuer), c.Now, size).until(c.Latest),
 
-		textsBehind: c.TextsBehind, degraded: c.KeepersDegraded,
+		textsBehind: c.TextsBehind, degraded: c.KeepersDegraded, hotline: c.Hotline,
 	}
 	d.recalling = d.gate.with(c.Authority.Recall)
 	var err error
 	d.calls, err = door.NewCalls(door.CallsConfig{
 		Now: c.Now, Logger: c.Logger, Status: statusOf, Reasons: reasons(),
-		InFlight: c.InFlight, Type: "application/problem+json", Challenge: `Bearer error="invalid_token"`,
+		InFlight: c.InFlight, Hotline: c.Hotline, Type: "application/problem+json", Challenge: `Bearer error="invalid_token"`,
 		Document: func(_ *http.Request, f door.Refusal) any { return newProblem(f) },
 	})
 	if err != nil {
@@ -184,7 +191,7 @@ func (d *Door) OpenAPI() []byte { return d.specJSON }
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.calls.Serve(w, r, func(v *door.Visit, r *http.Request) error {
 		if !door.CleanPath(r.URL.Path) {
-			return liuma.Fail(liuma.CodeNotFound, nil)
+			return door.NoSuchPath()
 		}
 		d.mux.ServeHTTP(v, r)
 		return nil
@@ -211,7 +218,7 @@ func (d *Door) lost(_ http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(allow) == 0 {
-		d.calls.Fail(v, r, liuma.Fail(liuma.CodeNotFound, nil))
+		d.calls.Fail(v, r, door.NoSuchPath())
 		return
 	}
 	for _, method := range allow {

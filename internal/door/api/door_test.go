@@ -367,6 +367,28 @@ func TestPhysicalCardStatus(t *testing.T) {
 	}
 }
 
+// TestCorrections says what waits, until when, and what is done.
+func TestCorrections(t *testing.T) {
+	s := newSetup(t)
+	p := s.Person(t)
+	r := s.SDK(t, s.Registry)
+	ask := client.CorrectionRequest{BusinessNo: "c1", FormerIDNumber: p.IDNumber, IDNumber: "330501195003076129", CardNo: "A12345678"}
+	got, err := r.CorrectIDNumber(t.Context(), ask)
+	if err != nil || *got != (client.Correction{State: "done"}) {
+		t.Errorf("no electronic card: %+v, %v", got, err)
+	}
+	s.fake.cards[p.IDNumber] = &fakeCard{}
+	ask.BusinessNo = "c2"
+	got, err = r.CorrectIDNumber(t.Context(), ask)
+	if err != nil || got.State != "waiting" || !got.HasCard || got.Until == nil || got.Until.Before(s.clock.now().Add(71*time.Hour)) {
+		t.Errorf("with one: %+v, %v", got, err)
+	}
+	ask.BusinessNo, ask.FormerIDNumber = "c3", "nobody"
+	if _, err = r.CorrectIDNumber(t.Context(), ask); client.CodeOf(err) != "not_in_registry" {
+		t.Errorf("unknown holder: %v", err)
+	}
+}
+
 func TestConfig(t *testing.T) {
 	f := newFake(t, time.Now)
 	good := api.Config{Authority: f, Issuer: "a", Now: time.Now, Logger: slog.New(slog.DiscardHandler)}

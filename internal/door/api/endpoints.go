@@ -30,7 +30,7 @@ func enrollEndpoint() endpoint {
 		summary: "Apply for the card and set its first PIN (申领并设置密码)",
 		detail:  "Needs evidence from a registered provider. The card is linked in this channel, and its handle is in the answer.",
 		codes: requestCodes(liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed, liuma.CodeIDNumberInvalid,
-			liuma.CodeIDNumber15, liuma.CodeNotInRegistry, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeWeakPIN, liuma.CodeChangeUnderWay, liuma.CodeCancelled),
+			liuma.CodeIDNumber15, liuma.CodeDocumentInvalid, liuma.CodeDocumentState, liuma.CodeNotInRegistry, liuma.CodeGuardian, liuma.CodeBirthdayUnknown, liuma.CodeConsentRequired, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeWeakPIN, liuma.CodeChangeUnderWay, liuma.CodeCancelled),
 	}
 }
 
@@ -39,7 +39,7 @@ func linkEndpoint() endpoint {
 		path: "/v1/links", id: "link", kind: store.ClientChannel, recalls: true, answer: verificationView{},
 		summary: "Link the holder's card in this channel by its PIN (关联)",
 		detail:  "Every link has a handle of its own, also for the same card in the same channel. Whatever the cause (wrong, unknown, not set, locked), the refusal is the same problem with code refused, at one pace; the same request with evidence may succeed.",
-		codes: requestCodes(liuma.CodeRefused, liuma.CodeSlowDown, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeEvidenceInvalid,
+		codes: requestCodes(liuma.CodeRefused, liuma.CodeSlowDown, liuma.CodeGuardian, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeDocumentInvalid, liuma.CodeDocumentState, liuma.CodeEvidenceInvalid,
 			liuma.CodeEvidenceUsed, liuma.CodeNotFound, liuma.CodeLinkLimit, liuma.CodeLinksFull),
 	}
 }
@@ -79,7 +79,19 @@ func hotlineFreezeEndpoint() endpoint {
 		detail: "In every channel at once; the bound phone is told. The answer is the same whatever state the card was in, and says nothing about it. " +
 			"not_found: there is nothing to freeze under this ID number. When no answer came, send the very same request again. A hotline can do nothing else. " +
 			"hotline_limit: it asked for as many freezes as one may; found and not found count alike.",
-		codes: []liuma.Code{liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeNotFound, liuma.CodeHotlineLimit},
+		codes: []liuma.Code{liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeDocumentInvalid, liuma.CodeDocumentState, liuma.CodeNotFound, liuma.CodeHotlineLimit},
+	}
+}
+
+func lossReportEndpoint() endpoint {
+	return endpoint{
+		path: "/v1/hotline-loss-reports", id: "hotline-loss-report", kind: store.ClientHotline, answer: lossReportView{},
+		summary: "Take a holder's report of a loss by phone (电话口头挂失)",
+		detail: "In every channel at once, until the answer's until, when it ends by itself; the bound phone is told until when. It is no freeze, lifts none and shortens none. " +
+			"A card that is reported already keeps its end. loss_report_off: the region of the card takes no such reports; freeze the card instead. " +
+			"Counts to the same ration as freezes by hotline. When no answer came, send the very same request again.",
+		codes: []liuma.Code{liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeDocumentInvalid, liuma.CodeDocumentState, liuma.CodeNotFound,
+			liuma.CodeLossReportOff, liuma.CodeHotlineLimit},
 	}
 }
 
@@ -97,8 +109,21 @@ func physicalEndpoint() endpoint {
 		path: "/v1/physical-card-status", id: "physical-card-status", kind: store.ClientRegistry, answer: physicalView{},
 		summary: "Report what happened to a physical card (实体卡状态)",
 		detail:  "lost: the electronic card needs PIN and evidence together; found: undoes lost; cancelled: the electronic card stops; replaced: links and PIN survive. Cancelling has a small ration: many at once go through the operator's import.",
-		codes: []liuma.Code{liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15,
+		codes: []liuma.Code{liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeDocumentInvalid, liuma.CodeDocumentState,
 			liuma.CodeNotInRegistry, liuma.CodeCancelled, liuma.CodeRationSpent},
+	}
+}
+
+func correctionEndpoint() endpoint {
+	return endpoint{
+		path: "/v1/registry/corrections", id: "correct-id-number", kind: store.ClientRegistry, answer: correctionView{},
+		summary: "Report that a person's ID number was corrected (更正身份证号)",
+		detail: "A person without an electronic card has the new number within seconds. With one, the bound phone is told, and the new number counts 72 hours after it was, unless a freeze stops it; " +
+			"until then PIN and links go on under the old number, and the PIN can neither be recovered nor the phone be changed. Card, links and PIN go along; afterwards the old number leads nowhere. " +
+			"Send it again, under another business number, to learn how it stands. Many at once go through the operator's import.",
+		codes: []liuma.Code{liuma.CodeBusinessNoUsed, liuma.CodeBusy, liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeDocumentInvalid, liuma.CodeDocumentState, liuma.CodeNotInRegistry, liuma.CodeNotFound,
+			liuma.CodeCorrectionSame, liuma.CodeCorrectionWaits, liuma.CodeCorrectionStopped, liuma.CodeCorrectionHasCard, liuma.CodeCorrectionContested,
+			liuma.CodeFrozen, liuma.CodeCancelled, liuma.CodeChangeUnderWay, liuma.CodeRationSpent},
 	}
 }
 
@@ -115,6 +140,7 @@ func cardEndpoint() endpoint {
 	return endpoint{
 		path: "/v1/cards/{card}", id: "card", kind: store.ClientChannel, answer: cardView{},
 		summary: "Standing of a linked card, and the age of its PIN (卡状态)",
+		detail:  "By the handle of a link in this channel. A handle of another channel is not_found, like one that never was.",
 		codes:   []liuma.Code{liuma.CodeNotFound},
 	}
 }
@@ -128,10 +154,19 @@ func unlinkEndpoint() endpoint {
 	}
 }
 
+func consentEndpoint() endpoint {
+	return endpoint{
+		path: "/v1/consent", id: "consent", kind: store.ClientChannel, answer: consentView{},
+		summary: "The text about their data that holders agree to (同意书)",
+		detail:  "To be shown before an enrolment on a page of the channel's own, whose consent_version names its version. Ask for it each time: it may change.",
+	}
+}
+
 func readyEndpoint() endpoint {
 	return endpoint{
 		path: "/readyz", id: "ready", answer: healthView{},
 		summary: "Whether verdicts can be given now (就绪)",
+		detail:  "For load balancers. 503 while no verdict can be given, with the cause in the log and in 'liuma status'.",
 		codes:   []liuma.Code{liuma.CodeUnavailable},
 	}
 }
@@ -140,5 +175,6 @@ func healthEndpoint() endpoint {
 	return endpoint{
 		path: "/healthz", id: "health", answer: healthView{},
 		summary: "Whether the process is alive (存活)",
+		detail:  "For supervisors. It asks neither the database nor the keepers.",
 	}
 }

@@ -20,7 +20,9 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/consent"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -131,7 +133,7 @@ func (f *fake) enter(c authority.Caller, no liuma.BusinessNo, digest [32]byte, c
 	return nil, nil
 }
 
-func (f *fake) open(c authority.Caller, a liuma.Action, role liuma.Role, s envelope.Subject, no liuma.BusinessNo, purpose, challenge, field string, e envelope.Envelope) (string, error) {
+func (f *fake) open(c authority.Caller, a liuma.Action, role liuma.Role, s envelope.Subject, no liuma.BusinessNo, purpose liuma.Purpose, challenge, field string, e envelope.Envelope) (string, error) {
 	key, err := envelope.ParsePrivate(f.private)
 	if err != nil {
 		return "", err
@@ -172,7 +174,8 @@ func (f *fake) Enroll(_ context.Context, c authority.Caller, q authority.Request
 	if v, err := f.enter(c, q.BusinessNo, q.Digest, q.Challenge); v != nil || err != nil {
 		return deref(v), err
 	}
-	if q.Evidence != evidenceFor(q.Challenge, q.Subject.IDNumber, q.Subject.Name) {
+	number := strings.TrimPrefix(q.Subject.IDNumber, "id_number:")
+	if q.Evidence != evidenceFor(q.Challenge, number, q.Subject.Name) {
 		return authority.Verification{}, liuma.FailField(liuma.CodeEvidenceInvalid, "evidence", nil)
 	}
 	pin, err := f.open(c, liuma.ActionEnroll, liuma.RoleNew, q.Subject, q.BusinessNo, q.Purpose, q.Challenge, "new_pin", q.New)
@@ -180,8 +183,8 @@ func (f *fake) Enroll(_ context.Context, c authority.Caller, q authority.Request
 		return authority.Verification{}, err
 	}
 	channel := liuma.ChannelID(c.Client.ID)
-	f.cards[q.Subject.IDNumber] = &fakeCard{pin: pin, linked: map[liuma.ChannelID]bool{channel: true}}
-	return f.decide(c, q.BusinessNo, q.Digest, authority.Verification{Action: liuma.ActionEnroll, Card: handleOf(channel, q.Subject.IDNumber)})
+	f.cards[number] = &fakeCard{pin: pin, linked: map[liuma.ChannelID]bool{channel: true}}
+	return f.decide(c, q.BusinessNo, q.Digest, authority.Verification{Action: liuma.ActionEnroll, Card: handleOf(channel, number)})
 }
 
 // guess is the verdict on a PIN.
@@ -302,16 +305,25 @@ func (f *fake) Freeze(_ context.Context, c authority.Caller, q authority.Request
 	return f.decide(c, q.BusinessNo, q.Digest, authority.Verification{Action: liuma.ActionFreeze, Card: store.Handle(q.Subject.Card)})
 }
 
+func (f *fake) ReportLoss(ctx context.Context, c authority.Caller, q authority.HotlineFreeze) (authority.Verification, error) {
+	v, err := f.FreezeByHotline(ctx, c, q)
+	v.Action, v.Until = liuma.ActionReportLoss, v.At.Add(72*time.Hour)
+	return v, err
+}
+
 func (f *fake) FreezeByHotline(_ context.Context, c authority.Caller, q authority.HotlineFreeze) (authority.Verification, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if v, err := f.enter(c, q.BusinessNo, q.Digest, ""); v != nil || err != nil {
 		return deref(v), err
 	}
+	if _, err := registry.ParseIDNumber(q.IDNumber); strings.Contains(q.IDNumber, ":") && err != nil {
+		return authority.Verification{}, liuma.AtField(err, liuma.HolderField(q.IDNumber))
+	}
 	if len(q.IDNumber) == 15 {
 		return authority.Verification{}, liuma.FailField(liuma.CodeIDNumber15, "id_number", nil)
 	}
-	if len(q.IDNumber) != 18 {
+	if len(q.IDNumber) != 18 && !strings.Contains(q.IDNumber, ":") {
 		return authority.Verification{}, liuma.FailField(liuma.CodeIDNumberInvalid, "id_number", nil)
 	}
 	card := f.cards[q.IDNumber]
@@ -322,6 +334,18 @@ func (f *fake) FreezeByHotline(_ context.Context, c authority.Caller, q authorit
 	// The real authority returns a handle as well; the door must not pass it on
 	// to a hotline.
 	return f.decide(c, q.BusinessNo, q.Digest, authority.Verification{Action: liuma.ActionFreeze, Card: handleOf(liuma.ChannelID(c.Client.ID), q.IDNumber)})
+}
+
+func (f *fake) CorrectNumber(_ context.Context, _ authority.Caller, q authority.CorrectionRequest) (authority.CorrectionView, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, ok := f.people[q.FormerIDNumber]; !ok {
+		return authority.CorrectionView{}, liuma.FailField(liuma.CodeNotInRegistry, "former_id_number", nil)
+	}
+	if _, has := f.cards[q.FormerIDNumber]; !has {
+		return authority.CorrectionView{Done: true}, nil
+	}
+	return authority.CorrectionView{HasCard: true, Until: f.now().Add(72 * time.Hour)}, nil
 }
 
 func (f *fake) SetPhysical(_ context.Context, _ authority.Caller, q authority.PhysicalRequest) (authority.PhysicalView, error) {
@@ -396,4 +420,12 @@ func (f *fake) Unlink(_ context.Context, c authority.Caller, h store.Handle) err
 	}
 	delete(card.linked, liuma.ChannelID(c.Client.ID))
 	return nil
+}
+
+func (f *fake) NativeConsent() (consent.Text, bool) {
+	text, err := consent.Builtin()
+	if err != nil {
+		panic(err)
+	}
+	return text, true
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // Update rewrites the generated parts of docs/ instead of comparing them.
@@ -56,7 +57,7 @@ func codeTable(t *testing.T) string {
 	b.WriteString("| code | status | 含义 | meaning | next step |\n|---|---|---|---|---|\n")
 	for _, c := range declaredCodes(t) {
 		status, _ := statusOf(c)
-		x := liuma.Explain(c)
+		x := locale.Explain(c, "the hotline") // each region has its own
 		fmt.Fprintf(&b, "| `%s` | %d | %s | %s | %s |\n", c, status, x.What.ZH, x.What.EN, x.Next.EN)
 	}
 	return b.String()
@@ -87,7 +88,7 @@ func TestGuideExamples(t *testing.T) {
 		"/v1/challenges": reflect.TypeFor[challengeRequest](), "/v1/cards": reflect.TypeFor[enrollRequest](),
 		"/v1/links": reflect.TypeFor[linkRequest](), "/v1/verifications": reflect.TypeFor[verifyRequest](),
 		"/v1/pin-changes": reflect.TypeFor[changeRequest](), "/v1/freezes": reflect.TypeFor[freezeRequest](),
-		"/v1/hotline-freezes": reflect.TypeFor[hotlineFreezeRequest](), "/v1/redemptions": reflect.TypeFor[redemptionRequest](), "/v1/physical-card-status": reflect.TypeFor[physicalRequest](),
+		"/v1/hotline-freezes": reflect.TypeFor[hotlineFreezeRequest](), "/v1/hotline-loss-reports": reflect.TypeFor[hotlineFreezeRequest](), "/v1/redemptions": reflect.TypeFor[redemptionRequest](), "/v1/physical-card-status": reflect.TypeFor[physicalRequest](), "/v1/registry/corrections": reflect.TypeFor[correctionRequest](),
 	}
 	registry := huma.NewMapRegistry("#/", huma.DefaultSchemaNamer)
 	example := regexp.MustCompile("(?s)```http\nPOST (\\S+)\n\n(.*?)```")

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+	"encoding/hex"
 	"errors"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -21,12 +23,15 @@ func (d *Door) routes(h huma.API) error {
 		post(d, h, changeEndpoint(), d.change),
 		post(d, h, freezeEndpoint(), d.freeze),
 		post(d, h, hotlineFreezeEndpoint(), d.hotlineFreeze),
+		post(d, h, lossReportEndpoint(), d.reportLoss),
 		post(d, h, redeemEndpoint(), d.redeem),
 		post(d, h, physicalEndpoint(), d.physical),
+		post(d, h, correctionEndpoint(), d.correction),
 	)
 	get(d, h, verificationEndpoint(), d.verification)
 	get(d, h, cardEndpoint(), d.card)
 	remove(d, h, unlinkEndpoint(), d.unlink)
+	get(d, h, consentEndpoint(), d.consent)
 	get(d, h, readyEndpoint(), func(c *call) (any, error) { return d.ready(c.Context()) })
 	get(d, h, healthEndpoint(), func(*call) (any, error) { return healthView{Status: "alive"}, nil })
 	d.keysRoute(h)
@@ -48,15 +53,26 @@ func (d *Door) enroll(c *call, b *enrollRequest) (any, error) {
 		return nil, err
 	}
 	c.name(p.businessNo)
+	subject, err := b.Subject.subject()
+	if err != nil {
+		return nil, err
+	}
 	pin, err := b.NewPIN.envelope("new_pin")
 	if err != nil {
 		return nil, err
 	}
 	v, err := d.authority.Enroll(c.Context(), c.caller, authority.Request{
-		BusinessNo: p.businessNo, Subject: b.Subject.subject(), Region: p.region, Purpose: b.Purpose,
-		Challenge: b.Challenge, Evidence: b.Evidence, New: pin, Digest: c.digest,
+		BusinessNo: p.businessNo, Subject: subject, Region: p.region, Purpose: p.purpose,
+		Challenge: b.Challenge, Evidence: b.Evidence, New: pin, ConsentVersion: b.ConsentVersion, Digest: c.digest,
 	})
-	return answered(v, err)
+	return d.answered(v, err)
+}
+
+func (d *Door) consent(*call) (any, error) {
+	text, demanded := d.authority.NativeConsent()
+	hash := text.Hash()
+	return consentView{Version: text.Version, SHA256: hex.EncodeToString(hash[:]), Required: demanded,
+		Short: paragraphsView(text.Short), Whole: paragraphsView(text.Whole)}, nil
 }
 
 func (d *Door) link(c *call, b *linkRequest) (any, error) {
@@ -65,12 +81,16 @@ func (d *Door) link(c *call, b *linkRequest) (any, error) {
 		return nil, err
 	}
 	c.name(p.businessNo)
+	subject, err := b.Subject.subject()
+	if err != nil {
+		return nil, err
+	}
 	pin, err := b.PIN.envelope("pin")
 	if err != nil {
 		return nil, err
 	}
 	v, err := d.authority.Link(c.Context(), c.caller, authority.Request{
-		BusinessNo: p.businessNo, Subject: b.Subject.subject(), Region: p.region, Purpose: b.Purpose,
+		BusinessNo: p.businessNo, Subject: subject, Region: p.region, Purpose: p.purpose,
 		Challenge: b.Challenge, Evidence: b.Evidence, Replaces: store.Handle(b.Replaces), Current: pin, Digest: c.digest,
 	})
 	if err == nil && v.Code != "" && v.Code != liuma.CodeUndecided {
@@ -79,7 +99,7 @@ func (d *Door) link(c *call, b *linkRequest) (any, error) {
 	if err != nil {
 		return nil, oneRefusal(err)
 	}
-	return answered(v, nil)
+	return d.answered(v, nil)
 }
 
 // oneRefusal replaces every error that would tell a channel without a link
@@ -94,6 +114,8 @@ func oneRefusal(err error) error {
 		liuma.CodeForbidden, liuma.CodeBusinessNoUsed, liuma.CodeUndecided,
 		liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired,
 		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodePINFormat,
+		liuma.CodeDocumentInvalid, liuma.CodeDocumentState,
+		liuma.CodeGuardian,                                // decided by the birthday in the number as sent
 		liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed, // about the evidence as sent
 		liuma.CodeLinkLimit, liuma.CodeLinksFull: // the PIN was right
 		return err
@@ -119,13 +141,13 @@ func (d *Door) verify(c *call, b *verifyRequest) (any, error) {
 		return nil, err
 	}
 	v, err := d.authority.Verify(c.Context(), c.caller, authority.Request{
-		BusinessNo: p.businessNo, Subject: subject, Region: p.region, Purpose: b.Purpose,
+		BusinessNo: p.businessNo, Subject: subject, Region: p.region, Purpose: p.purpose,
 		Challenge: b.Challenge, Evidence: b.Evidence, Current: pin, Digest: c.digest,
 	})
 	if subject.Card == "" && err != nil {
 		err = oneRefusal(err)
 	}
-	return answered(v, err)
+	return d.answered(v, err)
 }
 
 func (d *Door) change(c *call, b *changeRequest) (any, error) {
@@ -143,14 +165,14 @@ func (d *Door) change(c *call, b *changeRequest) (any, error) {
 		return nil, err
 	}
 	v, err := d.authority.Change(c.Context(), c.caller, authority.Request{
-		BusinessNo: p.businessNo, Subject: b.Subject.subject(), Region: p.region, Purpose: b.Purpose,
+		BusinessNo: p.businessNo, Subject: b.Subject.subject(), Region: p.region, Purpose: p.purpose,
 		Challenge: b.Challenge, Evidence: b.Evidence, Old: old, New: fresh, Digest: c.digest,
 	})
-	return answered(v, err)
+	return d.answered(v, err)
 }
 
 func (d *Door) freeze(c *call, b *freezeRequest) (any, error) {
-	p, err := parseCommon(b.BusinessNo, b.Region, "")
+	p, err := parseCommon(b.BusinessNo, b.Region, purposeBody{})
 	if err != nil {
 		return nil, err
 	}
@@ -158,47 +180,68 @@ func (d *Door) freeze(c *call, b *freezeRequest) (any, error) {
 	v, err := d.authority.Freeze(c.Context(), c.caller, authority.Request{
 		BusinessNo: p.businessNo, Subject: b.Subject.subject(), Region: p.region, Digest: c.digest,
 	})
-	return answered(v, err)
+	return d.answered(v, err)
 }
 
 func (d *Door) hotlineFreeze(c *call, b *hotlineFreezeRequest) (any, error) {
-	p, err := parseCommon(b.BusinessNo, "", "")
+	v, err := d.byHotline(c, b, d.authority.FreezeByHotline)
 	if err != nil {
 		return nil, err
 	}
+	return viewHotlineFreeze(v), nil
+}
+
+func (d *Door) reportLoss(c *call, b *hotlineFreezeRequest) (any, error) {
+	v, err := d.byHotline(c, b, d.authority.ReportLoss)
+	if err != nil {
+		return nil, err
+	}
+	return viewLossReport(v), nil
+}
+
+func (d *Door) byHotline(c *call, b *hotlineFreezeRequest,
+	do func(context.Context, authority.Caller, authority.HotlineFreeze) (authority.Verification, error)) (authority.Verification, error) {
+	none := authority.Verification{}
+	p, err := parseCommon(b.BusinessNo, "", purposeBody{})
+	if err != nil {
+		return none, err
+	}
 	c.name(p.businessNo)
-	v, err := d.authority.FreezeByHotline(c.Context(), c.caller, authority.HotlineFreeze{
-		BusinessNo: p.businessNo, IDNumber: b.IDNumber, Digest: c.digest,
-	})
+	number, err := b.Document.text(b.IDNumber, "")
+	if err != nil {
+		return none, err
+	}
+	v, err := do(c.Context(), c.caller, authority.HotlineFreeze{BusinessNo: p.businessNo, IDNumber: number, Digest: c.digest})
 	if err == nil && v.Code != "" {
 		err = liuma.Fail(v.Code, nil)
 	}
 	if err != nil {
-		return nil, nothingToFreeze(err)
+		return none, nothingToFreeze(number, err)
 	}
-	return viewHotlineFreeze(v), nil
+	return v, nil
 }
 
 // nothingToFreeze replaces every error that would tell a hotline more than "no
 // card to freeze" by not_found: the person is not in the registry, never had a
 // card, or has a cancelled one.
-func nothingToFreeze(err error) error {
+func nothingToFreeze(number string, err error) error {
 	switch liuma.CodeOf(err) {
 	case liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy, liuma.CodeBadRequest,
 		liuma.CodeForbidden, liuma.CodeBusinessNoUsed, liuma.CodeUndecided,
-		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeHotlineLimit:
+		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeDocumentInvalid, liuma.CodeDocumentState, liuma.CodeHotlineLimit,
+		liuma.CodeLossReportOff:
 		return err
 	}
-	return liuma.FailField(liuma.CodeNotFound, "id_number", err)
+	return liuma.FailField(liuma.CodeNotFound, liuma.HolderField(number), err)
 }
 
 func (d *Door) redeem(c *call, b *redemptionRequest) (any, error) {
 	v, err := d.authority.Redeem(c.Context(), c.caller, b.Receipt)
-	return answered(v, err)
+	return d.answered(v, err)
 }
 
 func (d *Door) physical(c *call, b *physicalRequest) (any, error) {
-	p, err := parseCommon(b.BusinessNo, "", "")
+	p, err := parseCommon(b.BusinessNo, "", purposeBody{})
 	if err != nil {
 		return nil, err
 	}
@@ -210,14 +253,38 @@ func (d *Door) physical(c *call, b *physicalRequest) (any, error) {
 	if event != authority.PhysicalReplaced && b.ReplacedBy != "" {
 		return nil, door.Malformed(door.ReasonUnknown, "replaced_by")
 	}
+	number, err := b.Document.text(b.IDNumber, "")
+	if err != nil {
+		return nil, err
+	}
 	view, err := d.authority.SetPhysical(c.Context(), c.caller, authority.PhysicalRequest{
-		BusinessNo: p.businessNo, IDNumber: b.IDNumber, CardNo: b.CardNo,
+		BusinessNo: p.businessNo, IDNumber: number, CardNo: b.CardNo,
 		Event: event, ReplacedBy: b.ReplacedBy, Digest: c.digest,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return viewPhysical(view), nil
+}
+
+// correction takes a registry's word that a person's number became another.
+func (d *Door) correction(c *call, b *correctionRequest) (any, error) {
+	p, err := parseCommon(b.BusinessNo, "", purposeBody{})
+	if err != nil {
+		return nil, err
+	}
+	c.name(p.businessNo)
+	former, number, err := b.holders()
+	if err != nil {
+		return nil, err
+	}
+	view, err := d.authority.CorrectNumber(c.Context(), c.caller, authority.CorrectionRequest{
+		BusinessNo: p.businessNo, FormerIDNumber: former, IDNumber: number, CardNo: b.CardNo, Digest: c.digest,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return viewCorrection(view), nil
 }
 
 func (d *Door) verification(c *call) (any, error) {
@@ -230,7 +297,7 @@ func (d *Door) verification(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return viewVerification(v), nil
+	return viewVerification(v, d.hotline), nil
 }
 
 func (d *Door) card(c *call) (any, error) {
@@ -271,12 +338,12 @@ func handleShaped(s string) bool {
 
 // answered turns a Verification into an answer. Every verdict is an answer with
 // status 200; the error code refused is a problem document.
-func answered(v authority.Verification, err error) (any, error) {
+func (d *Door) answered(v authority.Verification, err error) (any, error) {
 	if err != nil {
 		return nil, err
 	}
 	if v.Code == liuma.CodeRefused {
 		return nil, liuma.Fail(liuma.CodeRefused, nil)
 	}
-	return viewVerification(v), nil
+	return viewVerification(v, d.hotline), nil
 }

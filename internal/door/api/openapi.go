@@ -29,8 +29,11 @@ func newSpec() *huma.OpenAPI {
 			Description: "The PIN authority for electronic social-security cards, as channels call it. " +
 				"PINs are sealed on the holder's device (docs/SEALING.md); a verdict other than right is an answer, " +
 				"and everything else that fails is an RFC 9457 problem document with a stable code.",
+			Contact: &huma.Contact{Name: "Liuma", URL: "https://github.com/liuma-pin/liuma"},
 			License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
 		},
+		// Every authority has an address of its own, and serves this document there.
+		Servers: []*huma.Server{{URL: "/", Description: "The channel door that serves this document (本文档所在的地址)"}},
 		Components: &huma.Components{
 			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 			SecuritySchemes: map[string]*huma.SecurityScheme{
@@ -70,6 +73,7 @@ func describe(spec *huma.OpenAPI, e endpoint, body reflect.Type) *huma.Operation
 		Responses:   map[string]*huma.Response{},
 		Parameters:  pathParameters(e.path),
 	}
+	op.Security = []map[string][]string{{}} // none
 	if e.kind != "" {
 		op.Security = []map[string][]string{{tokenScheme: {}}}
 	}
@@ -105,10 +109,10 @@ func tagOf(k store.ClientKind) string {
 
 // describeProblems lists the error codes of an endpoint by status.
 func describeProblems(op *huma.Operation, e endpoint, body bool, schema *huma.Schema) {
-	codes := slices.Clone(e.codes)
+	codes := append(slices.Clone(e.codes), liuma.CodeTooManyRequests)
 	if e.kind != "" {
 		codes = append(codes, liuma.CodeUnauthenticated, liuma.CodeForbidden, liuma.CodeBadRequest,
-			liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeTooManyRequests)
+			liuma.CodeInternal, liuma.CodeUnavailable)
 	}
 	if body {
 		codes = append(codes, liuma.CodeTooLarge)
@@ -144,6 +148,10 @@ func pathParameters(path string) []*huma.Param {
 		params = append(params, &huma.Param{Name: "business_no", In: "path", Required: true,
 			Description: "The channel's number of the request",
 			Schema:      &huma.Schema{Type: huma.TypeString, Pattern: "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"}})
+	case strings.Contains(path, "{handle}"):
+		params = append(params, &huma.Param{Name: "handle", In: "path", Required: true,
+			Description: "Handle of the link, which names the card in this channel",
+			Schema:      &huma.Schema{Type: huma.TypeString, Pattern: "^[a-z0-9]{32}$"}})
 	case strings.Contains(path, "{card}"):
 		params = append(params, &huma.Param{Name: "card", In: "path", Required: true,
 			Description: "Handle of the card in this channel",

@@ -50,10 +50,11 @@ func statusOf(c liuma.Code) (int, bool) {
 		return http.StatusBadRequest, true
 	case liuma.CodeUnauthenticated:
 		return http.StatusUnauthorized, true
-	case liuma.CodeForbidden, liuma.CodeRefused, liuma.CodeEvidenceRequired,
-		liuma.CodeWrong, liuma.CodeBlocked, liuma.CodeFrozen, liuma.CodeCancelled,
-		liuma.CodePhoneCodeWrong, liuma.CodePhoneCodeExpired, liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodeContested,
-		liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodeCardNoWrong, liuma.CodeFreezeCodeInvalid:
+	case liuma.CodeForbidden, liuma.CodeRefused, liuma.CodeEvidenceRequired, liuma.CodePINTooOld,
+		liuma.CodeWrong, liuma.CodeBlocked, liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeLossReportOff, liuma.CodeCancelled,
+		liuma.CodePhoneCodeWrong, liuma.CodePhoneCodeSuperseded, liuma.CodePhoneCodeExpired, liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodeContested, liuma.CodeNumberCorrecting,
+		liuma.CodeGuardian, liuma.CodeBirthdayUnknown, liuma.CodeConsentRequired,
+		liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodeCardNoWrong, liuma.CodeCardNoNeeded, liuma.CodeFreezeCodeInvalid:
 		return http.StatusForbidden, true
 	case liuma.CodeNotFound:
 		return http.StatusNotFound, true
@@ -64,12 +65,14 @@ func statusOf(c liuma.Code) (int, bool) {
 		liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved, liuma.CodeLeft,
 		liuma.CodeNotReturned,
 		liuma.CodeRequestURIInvalid, liuma.CodeCodeInvalid,
-		liuma.CodePhoneSame, liuma.CodePINReset, liuma.CodeNotFrozen, liuma.CodeResetPlanned, liuma.CodeLinksFull:
+		liuma.CodePhoneSame, liuma.CodePINReset, liuma.CodeNotFrozen, liuma.CodeResetPlanned, liuma.CodeLinksFull,
+		liuma.CodeCorrectionWaits, liuma.CodeCorrectionStopped, liuma.CodeCorrectionHasCard, liuma.CodeCorrectionContested:
 		return http.StatusConflict, true
 	case liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired, liuma.CodeEvidenceInvalid,
 		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeNotInRegistry,
+		liuma.CodeDocumentInvalid, liuma.CodeDocumentState,
 		liuma.CodePINFormat, liuma.CodeWeakPIN, liuma.CodeReceiptInvalid,
-		liuma.CodePhoneCodeFormat, liuma.CodePhoneInvalid:
+		liuma.CodePhoneCodeFormat, liuma.CodePhoneInvalid, liuma.CodeCorrectionSame:
 		return http.StatusUnprocessableEntity, true
 	case liuma.CodeLocked:
 		return http.StatusLocked, true

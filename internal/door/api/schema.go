@@ -40,11 +40,16 @@ func membersOf(t reflect.Type, registry huma.Registry) ([]strictjson.Member, err
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" { // the one text of a purpose
+			continue
+		}
 		m := strictjson.Member{Name: name, Field: i, Required: required[name]}
 		var err error
 		switch p := schema.Properties[name]; {
 		case p == nil:
 			err = errors.New("not published")
+		case f.Type == reflect.TypeFor[purposeBody]():
+			m, err = eitherOf(m, p, registry)
 		case f.Type.Kind() == reflect.Struct:
 			m.Object, err = compile(f.Type, registry)
 		case f.Type.Kind() != reflect.String || p.MaxLength == nil:

@@ -18,7 +18,13 @@ func TestDoorOfTheWholeSystem(t *testing.T) { apitest.Run(t, openSystem) }
 
 func openSystem(t testing.TB) *apitest.Env {
 	t.Helper()
-	sys := testkit.New(t, testkit.Options{People: 150})
+	e, _ := openWith(t, testkit.Options{People: 150})
+	return e
+}
+
+func openWith(t testing.TB, o testkit.Options) (*apitest.Env, *testkit.Env) {
+	t.Helper()
+	sys := testkit.New(t, o)
 	issuer := sys.System.Config.Issuer
 	door, err := api.New(api.Config{Authority: sys.Authority(), Issuer: issuer, Now: sys.Clock.Now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -51,7 +57,7 @@ func openSystem(t testing.TB) *apitest.Env {
 		Evidence: func(_ testing.TB, challenge, id, name string) string {
 			return sys.Evidence(registry.Facts{IDNumber: id, Name: name}, challenge)
 		},
-	}
+	}, sys
 }
 
 func person(id, name, phone string) apitest.Person {

@@ -14,6 +14,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/strictjson"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // declaredCodes reads the error codes from the root package's source, so that
@@ -54,7 +55,7 @@ func TestEveryCodeHasAStatus(t *testing.T) {
 		if !ok || http.StatusText(status) == "" || status < 400 {
 			t.Errorf("%s: %d", c, status)
 		}
-		if x := liuma.Explain(c); c != liuma.CodeInternal && x == liuma.Explain(liuma.CodeInternal) {
+		if x := locale.Explain(c, ""); c != liuma.CodeInternal && x == locale.Explain(liuma.CodeInternal, "") {
 			t.Errorf("%s is not explained", c)
 		}
 	}
@@ -116,7 +117,7 @@ func TestOneRefusalFoldsTheRest(t *testing.T) {
 func TestAHotlineLearnsNoMore(t *testing.T) {
 	for _, c := range []liuma.Code{liuma.CodeNotInRegistry, liuma.CodeCancelled, liuma.CodeFrozen, liuma.CodeLocked, liuma.CodeNotFound, liuma.CodeRefused} {
 		left := 3
-		e := door.Shown(httptest.NewRequest("GET", "/", nil), nothingToFreeze(&liuma.Error{Code: c, TriesLeft: &left, Until: time.Now(), Field: "f", Reason: "r"}), isKnown)
+		e := door.Shown(httptest.NewRequest("GET", "/", nil), nothingToFreeze("", &liuma.Error{Code: c, TriesLeft: &left, Until: time.Now(), Field: "f", Reason: "r"}), isKnown)
 		e.Cause = nil
 		if *e != (liuma.Error{Code: liuma.CodeNotFound, Field: "id_number"}) {
 			t.Errorf("%s shows %+v", c, e)
@@ -163,11 +164,11 @@ func TestDigestTellsPartsApart(t *testing.T) {
 // TestPendingIsNotUndecided: the explanation of a request that is under way
 // must not say that it will never have a verdict.
 func TestPendingIsNotUndecided(t *testing.T) {
-	pending := viewVerification(authority.Verification{BusinessNo: "b", Action: liuma.ActionVerify, State: authority.StatePending, Code: liuma.CodeUndecided})
+	pending := viewVerification(authority.Verification{BusinessNo: "b", Action: liuma.ActionVerify, State: authority.StatePending, Code: liuma.CodeUndecided}, "")
 	if pending.State != "pending" || pending.Code != "" || pending.TitleZH != "" {
 		t.Errorf("%+v", pending)
 	}
-	final := viewVerification(authority.Verification{BusinessNo: "b", Action: liuma.ActionVerify, State: authority.StateUndecided, Code: liuma.CodeUndecided})
+	final := viewVerification(authority.Verification{BusinessNo: "b", Action: liuma.ActionVerify, State: authority.StateUndecided, Code: liuma.CodeUndecided}, "")
 	if final.State != "undecided" || final.Code != "undecided" || final.NextStepEN == "" {
 		t.Errorf("%+v", final)
 	}

@@ -3,12 +3,12 @@ package api
 import (
 	"encoding/base64"
 	"time"
-	"unicode"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // The bodies of requests. Their tags are the published schema, and compile
@@ -36,55 +36,109 @@ type cardSubject struct {
 
 func (s cardSubject) subject() envelope.Subject { return envelope.Subject{Card: s.Card} }
 
-type personSubject struct {
-	IDNumber string `json:"id_number" minLength:"1" maxLength:"64" doc:"Resident identity number (公民身份号码), in any usual spelling"`
-	Name     string `json:"name" minLength:"1" maxLength:"64" doc:"Name as on the identity card"`
+type document struct {
+	Type   string `json:"type" minLength:"1" maxLength:"32" enum:"id_number,permanent_residence,passport,hk_macao_permit,taiwan_permit,foreigner_number" doc:"Kind of document (证件类型)"`
+	Number string `json:"number" minLength:"1" maxLength:"64" doc:"Its number, in any usual spelling; of a passport the issuing state's three letters, a hyphen and the number" example:"DEU-C01X00T47"`
 }
 
-func (s personSubject) subject() envelope.Subject {
-	return envelope.Subject{IDNumber: s.IDNumber, Name: s.Name}
+// text is what a request says of the holder's document, by this member or by
+// id_number, of which it must have one. at is where the two members stand.
+func (d document) text(idNumber, at string) (string, error) {
+	if idNumber == "" && d == (document{}) {
+		return "", door.Malformed(door.ReasonMissing, at+"id_number")
+	}
+	text, err := liuma.HolderText(idNumber, liuma.Document{Type: liuma.DocumentType(d.Type), Number: d.Number})
+	switch {
+	case err == nil:
+		return text, nil
+	case liuma.CodeOf(err) == liuma.CodeBadRequest:
+		return "", door.Malformed(door.ReasonDocument, at+"document")
+	}
+	return "", liuma.FailField(liuma.CodeOf(err), at+"id_number", err)
+}
+
+// holders are the texts of both sides of a correction.
+func (b *correctionRequest) holders() (former, now string, err error) {
+	if former, err = b.FormerDocument.text(b.FormerIDNumber, "former_"); err == nil {
+		now, err = b.Document.text(b.IDNumber, "")
+	}
+	return former, now, err
+}
+
+type personSubject struct {
+	IDNumber string   `json:"id_number,omitempty" minLength:"1" maxLength:"64" doc:"Identity number of 18 characters (公民身份号码), in any usual spelling; or document, never both"`
+	Document document `json:"document,omitempty" doc:"In the place of id_number: a document of any type"`
+	Name     string   `json:"name" minLength:"1" maxLength:"64" doc:"Name as on the document"`
+}
+
+func (s personSubject) subject() (envelope.Subject, error) {
+	text, err := s.Document.text(s.IDNumber, "subject.")
+	return envelope.Subject{IDNumber: text, Name: s.Name}, err
 }
 
 type applicantSubject struct {
-	IDNumber string `json:"id_number" minLength:"1" maxLength:"64" doc:"Resident identity number (公民身份号码), in any usual spelling"`
-	Name     string `json:"name" minLength:"1" maxLength:"64" doc:"Name as on the identity card"`
-	Phone    string `json:"phone" minLength:"1" maxLength:"32" doc:"Mobile phone to bind"`
+	IDNumber string   `json:"id_number,omitempty" minLength:"1" maxLength:"64" doc:"Identity number of 18 characters (公民身份号码), in any usual spelling; or document, never both"`
+	Document document `json:"document,omitempty" doc:"In the place of id_number: a document of any type"`
+	Name     string   `json:"name" minLength:"1" maxLength:"64" doc:"Name as on the document"`
+	Phone    string   `json:"phone" minLength:"1" maxLength:"32" doc:"Mobile phone to bind"`
 }
 
-func (s applicantSubject) subject() envelope.Subject {
-	return envelope.Subject{IDNumber: s.IDNumber, Name: s.Name, Phone: s.Phone}
+func (s applicantSubject) subject() (envelope.Subject, error) {
+	text, err := s.Document.text(s.IDNumber, "subject.")
+	return envelope.Subject{IDNumber: text, Name: s.Name, Phone: s.Phone}, err
 }
 
 type anySubject struct {
-	Card     string `json:"card,omitempty" minLength:"32" maxLength:"32" pattern:"^[a-z0-9]+$" doc:"Handle of the link; then nothing else"`
-	IDNumber string `json:"id_number,omitempty" minLength:"1" maxLength:"64" doc:"Together with name, where the channel has no handle; always refused, like any caller without a link"`
-	Name     string `json:"name,omitempty" minLength:"1" maxLength:"64"`
+	Card     string   `json:"card,omitempty" minLength:"32" maxLength:"32" pattern:"^[a-z0-9]+$" doc:"Handle of the link; then nothing else"`
+	IDNumber string   `json:"id_number,omitempty" minLength:"1" maxLength:"64" doc:"Together with name, where the channel has no handle; always refused, like any caller without a link"`
+	Document document `json:"document,omitempty" doc:"In the place of id_number"`
+	Name     string   `json:"name,omitempty" minLength:"1" maxLength:"64"`
 }
 
 func (s anySubject) subject() (envelope.Subject, error) {
-	byCard := s.Card != "" && s.IDNumber == "" && s.Name == ""
-	byPerson := s.Card == "" && s.IDNumber != "" && s.Name != ""
+	named := s.IDNumber != "" || s.Document != (document{})
+	byCard := s.Card != "" && !named && s.Name == ""
+	byPerson := s.Card == "" && named && s.Name != ""
 	if !byCard && !byPerson {
 		return envelope.Subject{}, door.Malformed(reasonSubject, "subject")
 	}
-	return envelope.Subject{Card: s.Card, IDNumber: s.IDNumber, Name: s.Name}, nil
+	if byCard {
+		return envelope.Subject{Card: s.Card}, nil
+	}
+	text, err := s.Document.text(s.IDNumber, "subject.")
+	return envelope.Subject{IDNumber: text, Name: s.Name}, err
 }
 
 type enrollRequest struct {
 	BusinessNo string           `json:"business_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" doc:"The channel's number for this request (业务流水号); makes at most one attempt" example:"ZJ20260401-000017"`
 	Subject    applicantSubject `json:"subject"`
 	Region     string           `json:"region,omitempty" minLength:"2" maxLength:"6" pattern:"^[1-9][0-9](?:[0-9]{2}){0,2}$" doc:"GB/T 2260 code of 2, 4 or 6 digits; absent: the nation" example:"3305"`
-	Purpose    string           `json:"purpose" minLength:"1" maxLength:"60" doc:"What the holder is told that the PIN is for"`
+	Purpose    purposeBody      `json:"purpose" doc:"What the holder is told that the PIN is for: one text, or one for each language"`
 	Challenge  string           `json:"challenge" minLength:"1" maxLength:"512" pattern:"^[A-Za-z0-9_.~-]+$" doc:"From POST /v1/challenges, at most five minutes old"`
 	Evidence   string           `json:"evidence" minLength:"1" maxLength:"8192" pattern:"^[A-Za-z0-9_.-]+$" doc:"JWT of a registered evidence provider, bound to the challenge and the holder"`
-	NewPIN     sealedPIN        `json:"new_pin"`
+	// ConsentVersion is of the text that the holder agreed to on the channel's page.
+	ConsentVersion string    `json:"consent_version,omitempty" minLength:"1" maxLength:"16" pattern:"^[A-Za-z0-9][A-Za-z0-9.-]{0,15}$" doc:"Version of the text (GET /v1/consent) that the holder agreed to on a page of yours; any other than the present one is refused, and none where the operator demands it" example:"1"`
+	NewPIN         sealedPIN `json:"new_pin"`
+}
+
+type consentView struct {
+	Version  string         `json:"version" doc:"To be sent as consent_version" example:"1"`
+	SHA256   string         `json:"sha256" doc:"Of the text in both languages, in hexadecimal; it stays with the card"`
+	Required bool           `json:"required" doc:"Whether an enrolment without consent_version is refused"`
+	Short    paragraphsView `json:"short" doc:"For the page, above the button that agrees"`
+	Whole    paragraphsView `json:"whole" doc:"The whole text, one press away"`
+}
+
+type paragraphsView struct {
+	ZH []string `json:"zh-CN"`
+	EN []string `json:"en"`
 }
 
 type linkRequest struct {
 	BusinessNo string        `json:"business_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" doc:"The channel's number for this request; makes at most one attempt" example:"ZJ20260401-000018"`
 	Subject    personSubject `json:"subject"`
 	Region     string        `json:"region,omitempty" minLength:"2" maxLength:"6" pattern:"^[1-9][0-9](?:[0-9]{2}){0,2}$" doc:"GB/T 2260 code of 2, 4 or 6 digits; absent: the nation" example:"3305"`
-	Purpose    string        `json:"purpose" minLength:"1" maxLength:"60" doc:"What the holder is told that the PIN is for"`
+	Purpose    purposeBody   `json:"purpose" doc:"What the holder is told that the PIN is for: one text, or one for each language"`
 	Challenge  string        `json:"challenge" minLength:"1" maxLength:"512" pattern:"^[A-Za-z0-9_.~-]+$" doc:"From POST /v1/challenges, at most five minutes old"`
 	Evidence   string        `json:"evidence,omitempty" minLength:"1" maxLength:"8192" pattern:"^[A-Za-z0-9_.-]+$" doc:"JWT of a registered evidence provider; always welcome, and with a right PIN it makes the link known at once"`
 	Replaces   string        `json:"replaces,omitempty" minLength:"32" maxLength:"32" pattern:"^[a-z0-9]+$" doc:"Handle of this channel that the new link takes the place of; the new one inherits no age"`
@@ -92,20 +146,20 @@ type linkRequest struct {
 }
 
 type verifyRequest struct {
-	BusinessNo string     `json:"business_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" doc:"The channel's number for this request; makes at most one attempt" example:"ZJ20260401-000019"`
-	Subject    anySubject `json:"subject"`
-	Region     string     `json:"region,omitempty" minLength:"2" maxLength:"6" pattern:"^[1-9][0-9](?:[0-9]{2}){0,2}$" doc:"GB/T 2260 code of 2, 4 or 6 digits; absent: the nation" example:"3305"`
-	Purpose    string     `json:"purpose" minLength:"1" maxLength:"60" doc:"What the holder is told that the PIN is for" example:"查询社保缴费年限"`
-	Challenge  string     `json:"challenge" minLength:"1" maxLength:"512" pattern:"^[A-Za-z0-9_.~-]+$" doc:"From POST /v1/challenges, at most five minutes old"`
-	Evidence   string     `json:"evidence,omitempty" minLength:"1" maxLength:"8192" pattern:"^[A-Za-z0-9_.-]+$" doc:"JWT of a registered evidence provider; needed while the physical card is lost, welcome always"`
-	PIN        sealedPIN  `json:"pin"`
+	BusinessNo string      `json:"business_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" doc:"The channel's number for this request; makes at most one attempt" example:"ZJ20260401-000019"`
+	Subject    anySubject  `json:"subject"`
+	Region     string      `json:"region,omitempty" minLength:"2" maxLength:"6" pattern:"^[1-9][0-9](?:[0-9]{2}){0,2}$" doc:"GB/T 2260 code of 2, 4 or 6 digits; absent: the nation" example:"3305"`
+	Purpose    purposeBody `json:"purpose" doc:"What the holder is told that the PIN is for: one text, or one for each language"`
+	Challenge  string      `json:"challenge" minLength:"1" maxLength:"512" pattern:"^[A-Za-z0-9_.~-]+$" doc:"From POST /v1/challenges, at most five minutes old"`
+	Evidence   string      `json:"evidence,omitempty" minLength:"1" maxLength:"8192" pattern:"^[A-Za-z0-9_.-]+$" doc:"JWT of a registered evidence provider; needed while the physical card is lost, welcome always"`
+	PIN        sealedPIN   `json:"pin"`
 }
 
 type changeRequest struct {
 	BusinessNo string      `json:"business_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" doc:"The channel's number for this request; makes at most one attempt" example:"ZJ20260401-000020"`
 	Subject    cardSubject `json:"subject"`
 	Region     string      `json:"region,omitempty" minLength:"2" maxLength:"6" pattern:"^[1-9][0-9](?:[0-9]{2}){0,2}$" doc:"GB/T 2260 code of 2, 4 or 6 digits; absent: the nation" example:"3305"`
-	Purpose    string      `json:"purpose" minLength:"1" maxLength:"60" doc:"What the holder is told that the PIN is for" example:"修改密码"`
+	Purpose    purposeBody `json:"purpose" doc:"What the holder is told that the PIN is for: one text, or one for each language"`
 	Challenge  string      `json:"challenge" minLength:"1" maxLength:"512" pattern:"^[A-Za-z0-9_.~-]+$" doc:"From POST /v1/challenges, at most five minutes old"`
 	Evidence   string      `json:"evidence,omitempty" minLength:"1" maxLength:"8192" pattern:"^[A-Za-z0-9_.-]+$" doc:"JWT of a registered evidence provider; needed while the physical card is lost, and through a link that is not known"`
 	OldPIN     sealedPIN   `json:"old_pin"`
@@ -119,16 +173,27 @@ type freezeRequest struct {
 }
 
 type hotlineFreezeRequest struct {
-	BusinessNo string `json:"business_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" doc:"The hotline's number for this call" example:"12333-20260401-000031"`
-	IDNumber   string `json:"id_number" minLength:"1" maxLength:"64" doc:"Resident identity number of the holder who called"`
+	BusinessNo string   `json:"business_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" doc:"The hotline's number for this call" example:"HL-20260401-000031"`
+	IDNumber   string   `json:"id_number,omitempty" minLength:"1" maxLength:"64" doc:"Identity number of 18 characters of the holder who called; or document, never both"`
+	Document   document `json:"document,omitempty" doc:"In the place of id_number: a document of any type"`
 }
 
 type physicalRequest struct {
-	BusinessNo string `json:"business_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" doc:"The registry's number for this report" example:"MOHRSS-2026-0001"`
-	IDNumber   string `json:"id_number" minLength:"1" maxLength:"64" doc:"Resident identity number of the holder"`
-	CardNo     string `json:"card_no" minLength:"1" maxLength:"32" doc:"Number of the physical card (实体社保卡)"`
-	Event      string `json:"event" minLength:"1" maxLength:"16" enum:"lost,found,cancelled,replaced" doc:"What happened to the physical card"`
-	ReplacedBy string `json:"replaced_by,omitempty" minLength:"1" maxLength:"32" doc:"Number of the new card, with replaced"`
+	BusinessNo string   `json:"business_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" doc:"The registry's number for this report" example:"MOHRSS-2026-0001"`
+	IDNumber   string   `json:"id_number,omitempty" minLength:"1" maxLength:"64" doc:"Identity number of 18 characters of the holder; or document, never both"`
+	Document   document `json:"document,omitempty" doc:"In the place of id_number: a document of any type"`
+	CardNo     string   `json:"card_no" minLength:"1" maxLength:"32" doc:"Number of the physical card (实体社保卡)"`
+	Event      string   `json:"event" minLength:"1" maxLength:"16" enum:"lost,found,cancelled,replaced" doc:"What happened to the physical card"`
+	ReplacedBy string   `json:"replaced_by,omitempty" minLength:"1" maxLength:"32" doc:"Number of the new card, with replaced"`
+}
+
+type correctionRequest struct {
+	BusinessNo     string   `json:"business_no" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" doc:"The registry's number for this report" example:"MOHRSS-2026-0002"`
+	FormerIDNumber string   `json:"former_id_number,omitempty" minLength:"1" maxLength:"64" doc:"Identity number of 18 characters under which the person is registered now; or former_document, never both"`
+	FormerDocument document `json:"former_document,omitempty" doc:"In the place of former_id_number: a document of any type"`
+	IDNumber       string   `json:"id_number,omitempty" minLength:"1" maxLength:"64" doc:"Identity number of 18 characters that is right; or document, never both"`
+	Document       document `json:"document,omitempty" doc:"In the place of id_number: a document of any type"`
+	CardNo         string   `json:"card_no" minLength:"1" maxLength:"32" doc:"Number of the person's present physical card (实体社保卡)"`
 }
 
 type redemptionRequest struct {
@@ -139,9 +204,10 @@ type redemptionRequest struct {
 type common struct {
 	businessNo liuma.BusinessNo
 	region     liuma.Region
+	purpose    liuma.Purpose // empty where the request has none
 }
 
-func parseCommon(businessNo, region, purpose string) (common, error) {
+func parseCommon(businessNo, region string, purpose purposeBody) (common, error) {
 	var c common
 	var err error
 	if c.businessNo, err = liuma.ParseBusinessNo(businessNo); err != nil {
@@ -150,24 +216,11 @@ func parseCommon(businessNo, region, purpose string) (common, error) {
 	if c.region, err = liuma.ParseRegion(region); err != nil {
 		return common{}, door.Malformed(reasonForm, "region")
 	}
-	if !showable(purpose) {
-		return common{}, door.Malformed(reasonForm, "purpose")
+	var fault string
+	if c.purpose, fault = purpose.read(); fault != "" {
+		return common{}, door.Malformed(reasonForm, fault)
 	}
 	return c, nil
-}
-
-// showable refuses characters that could make a purpose look different on the
-// holder's screen: control, format (bidirectional overrides among them),
-// private-use and unassigned characters, line breaks, and blanks at the ends.
-func showable(s string) bool {
-	last := rune(' ')
-	for i, c := range s {
-		if unicode.IsSpace(c) && (i == 0 || c != ' ' && c != '\u3000') || !unicode.IsPrint(c) && c != '\u3000' {
-			return false
-		}
-		last = c
-	}
-	return s == "" || !unicode.IsSpace(last)
 }
 
 // The bodies of answers.
@@ -215,11 +268,13 @@ type verificationView struct {
 	Receipt        string     `json:"receipt,omitempty" doc:"Signed right verdict, while it can still be redeemed"`
 	ReceiptExpires *time.Time `json:"receipt_expires,omitempty"`
 	Redeemed       bool       `json:"redeemed,omitempty" doc:"The receipt was redeemed"`
+	ACR            string     `json:"acr,omitempty" enum:"urn:liuma:acr:pin,urn:liuma:acr:pin-evidence,urn:liuma:acr:evidence" doc:"What a right verdict proves; the last: evidence alone, and no PIN"`
 }
 
 // viewVerification shows a request to its channel. With the error code refused,
-// it shows nothing that would tell the causes apart.
-func viewVerification(v authority.Verification) verificationView {
+// it shows nothing that would tell the causes apart. The sentences name the help
+// line.
+func viewVerification(v authority.Verification, hotline string) verificationView {
 	out := verificationView{
 		BusinessNo: string(v.BusinessNo),
 		Action:     string(v.Action),
@@ -231,7 +286,7 @@ func viewVerification(v authority.Verification) verificationView {
 		out.Code = "" // undecided says that there will be no verdict; there may be
 	}
 	if out.Code != "" {
-		x := liuma.Explain(v.Code)
+		x := locale.Explain(v.Code, hotline)
 		out.TitleZH, out.TitleEN, out.NextStepZH, out.NextStepEN = x.What.ZH, x.What.EN, x.Next.ZH, x.Next.EN
 	}
 	if v.Code == liuma.CodeRefused {
@@ -244,6 +299,7 @@ func viewVerification(v authority.Verification) verificationView {
 	out.Receipt = v.Receipt
 	out.ReceiptExpires = moment(v.ReceiptEnd)
 	out.Redeemed = v.Redeemed
+	out.ACR = v.ACR
 	return out
 }
 
@@ -261,6 +317,20 @@ func viewHotlineFreeze(v authority.Verification) hotlineFreezeView {
 	return hotlineFreezeView{BusinessNo: string(v.BusinessNo), Action: string(liuma.ActionFreeze), State: v.State, At: v.At.UTC()}
 }
 
+// lossReportView is what a hotline gets to know of a report: until when it stops the
+// card.
+type lossReportView struct {
+	BusinessNo string    `json:"business_no"`
+	Action     string    `json:"action" enum:"report_loss"`
+	State      string    `json:"state" enum:"decided"`
+	At         time.Time `json:"at" doc:"When this request was decided"`
+	Until      time.Time `json:"until" doc:"When the report ends by itself"`
+}
+
+func viewLossReport(v authority.Verification) lossReportView {
+	return lossReportView{BusinessNo: string(v.BusinessNo), Action: string(liuma.ActionReportLoss), State: v.State, At: v.At.UTC(), Until: v.Until.UTC()}
+}
+
 func moment(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -276,7 +346,7 @@ type endedLinkView struct {
 
 type cardView struct {
 	Card       string     `json:"card" doc:"Handle of the link"`
-	Standing   string     `json:"standing" enum:"active,suspended,frozen,cancelled" doc:"suspended: the physical card is lost, PIN and evidence together; frozen and cancelled: not at all"`
+	Standing   string     `json:"standing" enum:"active,suspended,loss_reported,frozen,cancelled" doc:"suspended: the physical card is lost, PIN and evidence together; loss_reported (until it ends by itself), frozen and cancelled: not at all"`
 	PINSetAt   time.Time  `json:"pin_set_at"`
 	PINAgeDays int        `json:"pin_age_days" doc:"Whole days since the PIN was set"`
 	RemindAt   *time.Time `json:"remind_at,omitempty" doc:"When to ask the holder for a new PIN"`
@@ -301,13 +371,31 @@ func viewCard(c authority.CardView) cardView {
 type physicalView struct {
 	Physical string `json:"physical" enum:"normal,lost,cancelled" doc:"What is now recorded of the physical card"`
 	HasCard  bool   `json:"has_card" doc:"The holder has an electronic card"`
-	Standing string `json:"standing,omitempty" enum:"active,suspended,frozen,cancelled" doc:"Of the electronic card, if there is one"`
+	Standing string `json:"standing,omitempty" enum:"active,suspended,loss_reported,frozen,cancelled" doc:"Of the electronic card, if there is one"`
 }
 
 func viewPhysical(p authority.PhysicalView) physicalView {
 	out := physicalView{Physical: string(p.Physical), HasCard: p.HasCard}
 	if p.HasCard {
 		out.Standing = string(p.Standing)
+	}
+	return out
+}
+
+type correctionView struct {
+	State   string     `json:"state" enum:"waiting,done" doc:"waiting: the old number counts until then; done: the new one does, and the old one leads nowhere"`
+	Until   *time.Time `json:"until,omitempty" doc:"While it waits: when the new number counts. 72 hours after the holder has been told; absent until then"`
+	HasCard bool       `json:"has_card" doc:"While it waits: an electronic card goes along"`
+}
+
+func viewCorrection(v authority.CorrectionView) correctionView {
+	if v.Done {
+		return correctionView{State: "done"}
+	}
+	out := correctionView{State: "waiting", HasCard: v.HasCard}
+	if !v.Until.IsZero() {
+		until := v.Until.UTC()
+		out.Until = &until
 	}
 	return out
 }

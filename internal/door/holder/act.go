@@ -5,6 +5,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/policy"
 )
 
 // act holds the wording of the pages for one act of a holder, in one language.
@@ -31,6 +32,7 @@ type act struct {
 type stageOf struct {
 	name  string
 	steps []ceremony.Step
+	also  string // its name at the steps after the first, where that is another one
 }
 
 // actOf is the table of acts. A new act has a row here; without one its pages
@@ -38,56 +40,74 @@ type stageOf struct {
 func actOf(t *wordings, a liuma.Action) act {
 	row := actRow(t, a)
 	if row.wrong == "" {
-		row.wrong = t.WrongTitle
+		row.wrong = t.WrongTitle()
 	}
 	if row.prove == "" {
-		row.prove = t.ProveReset
+		row.prove = t.ProveReset()
 	}
 	if row.oldNumber == "" {
-		row.oldNumber = t.OldBound
+		row.oldNumber = t.OldBound()
 	}
 	return row
 }
 
 func actRow(t *wordings, a liuma.Action) act {
-	at := func(name string, steps ...ceremony.Step) stageOf { return stageOf{name, steps} }
+	at := func(name string, steps ...ceremony.Step) stageOf { return stageOf{name: name, steps: steps} }
 	confirm, pad, done := ceremony.StepConfirm, ceremony.StepPIN, ceremony.StepDone
 	switch a {
 	case liuma.ActionEnroll: // the one-time code is part of identifying the holder, so it belongs to that stage
-		return act{title: t.EnrollTitle, next: t.NextEnroll, pad: "new", codeTo: t.ToRegistered, oldNumber: t.OldRegistered,
-			success: t.EnrolledTitle, successMeans: t.EnrolledText, face: true,
-			stages: []stageOf{at(t.StageCheck, confirm, ceremony.StepCode), at(t.StageSet, pad), at(t.StageDone, done)}}
+		return act{title: t.EnrollTitle(), next: t.NextEnroll(), pad: "new", codeTo: t.ToRegistered(), oldNumber: t.OldRegistered(),
+			success: t.EnrolledTitle(), successMeans: t.EnrolledText(), face: true,
+			stages: []stageOf{at(t.StageCheck(), confirm, ceremony.StepCode, ceremony.StepCardNo), at(t.StageSet(), pad), at(t.StageDone(), done)}}
 	case liuma.ActionLink:
-		return act{title: t.LinkTitle, next: t.NextLink, pad: "current", forgot: t.ForgotText,
-			success: t.LinkedTitle, successMeans: t.LinkedText,
-			stages: []stageOf{at(t.StageCheck, confirm), at(t.StageEnter, pad), at(t.StageDone, done)}}
+		return act{title: t.LinkTitle(), next: t.NextLink(), pad: "current", forgot: t.ForgotText(t.hotline),
+			success: t.LinkedTitle(), successMeans: t.LinkedText(),
+			stages: []stageOf{at(t.StageCheck(), confirm), at(t.StageEnter(), pad), at(t.StageDone(), done)}}
 	case liuma.ActionChange:
-		return act{title: t.ChangeTitle, pad: "change", padLead: t.ChangeLead, wrong: t.WrongOldTitle,
-			success: t.ChangedTitle, successMeans: t.ChangedText}
+		return act{title: t.ChangeTitle(), pad: "change", padLead: t.ChangeLead(), wrong: t.WrongOldTitle(),
+			success: t.ChangedTitle(), successMeans: t.ChangedText()}
 	case liuma.ActionReset:
-		return act{title: t.ResetTitle, next: t.NextReset, pad: "new",
-			success: t.ResetDoneTitle, successMeans: t.ResetDoneText,
-			stages: []stageOf{at(t.StageAgree, confirm), at(t.StageCode, ceremony.StepCode),
-				at(t.StageProve, ceremony.StepEvidence), at(t.StageNew, pad), at(t.StageDone, done)}}
+		return act{title: t.ResetTitle(), next: t.NextReset(), pad: "new",
+			success: t.ResetDoneTitle(), successMeans: t.ResetDoneText(),
+			stages: []stageOf{at(t.StageAgree(), confirm), at(t.StageCode(), ceremony.StepCode),
+				at(t.StageProve(), ceremony.StepCardNo, ceremony.StepEvidence), at(t.StageNew(), pad), at(t.StageDone(), done)}}
 	case liuma.ActionRebind: // the one-time code goes to the new number, so number and code are one stage
-		return act{title: t.RebindTitle, next: t.NextRebind, pad: "current", codeTo: t.ToNew, newPhone: true, prove: t.ProveRebind,
-			success: t.ReboundTitle, successMeans: t.ReboundText,
-			stages: []stageOf{at(t.StageAgree, confirm), at(t.StagePIN, pad), at(t.StageProve, ceremony.StepEvidence),
-				at(t.StagePhone, ceremony.StepPhone, ceremony.StepCode), at(t.StageDone, done)}}
+		return act{title: t.RebindTitle(), next: t.NextRebind(), pad: "current", codeTo: t.ToNew(), newPhone: true, prove: t.ProveRebind(),
+			success: t.ReboundTitle(), successMeans: t.ReboundText(),
+			stages: []stageOf{at(t.StageAgree(), confirm), at(t.StagePIN(), pad), at(t.StageProve(), ceremony.StepCardNo, ceremony.StepEvidence),
+				at(t.StagePhone(), ceremony.StepPhone, ceremony.StepCode), at(t.StageDone(), done)}}
 	case liuma.ActionUnfreeze:
-		return act{title: t.UnfreezeTitle, next: t.NextUnfreeze, pad: "current", forgot: t.ForgotFrozen, oldNumber: t.OldUnfreeze,
-			success: t.UnfrozenTitle, successMeans: t.UnfrozenText,
-			stages: []stageOf{at(t.StageAgree, confirm), at(t.StageCode, ceremony.StepCode), at(t.StagePIN, pad), at(t.StageDone, done)}}
+		return act{title: t.UnfreezeTitle(), next: t.NextUnfreeze(), pad: "current", forgot: t.ForgotFrozen(), oldNumber: t.OldUnfreeze(), prove: t.ProveUnfreeze(),
+			success: t.UnfrozenTitle(), successMeans: t.UnfrozenText(),
+			stages: []stageOf{at(t.StageAgree(), confirm), {t.StageCode(), []ceremony.Step{ceremony.StepCode, ceremony.StepCardNo, ceremony.StepEvidence}, t.StageProve()},
+				at(t.StagePIN(), pad), at(t.StageDone(), done)}}
 	case liuma.ActionVerify:
-		return act{title: t.VerifyTitle, pad: "current", more: true, oldNumber: t.OldConfirm,
-			success: t.VerifiedTitle, successMeans: t.VerifiedText, showsPurpose: true}
+		return act{title: t.VerifyTitle(), pad: "current", more: true, prove: t.ProveAlone(), next: t.NextAlone(), oldNumber: t.OldConfirm(),
+			success: t.VerifiedTitle(), successMeans: t.VerifiedText(), showsPurpose: true}
 	}
 	return act{}
 }
 
 // title makes the act the page's heading.
-func (v *view) title(a liuma.Action) {
-	v.heading(func(t *wordings) string { return actOf(t, a).title })
+func (v *view) title(p ceremony.Page) {
+	v.heading(func(t *wordings) string {
+		if p.Alone {
+			return t.AloneCheck() // no PIN is checked
+		}
+		return actOf(t, p.Action).title
+	})
+}
+
+// alsoAsked says what the card's region asks for besides what an act always asks for,
+// so that nothing comes as a surprise.
+func (t *wordings) alsoAsked(p ceremony.Page, a liuma.Action) (all []string) {
+	if p.Steps.Asks(a, policy.ProofCardNo) {
+		all = append(all, t.AlsoNumber())
+	}
+	if a == liuma.ActionUnfreeze && p.Steps.Asks(a, policy.ProofEvidence) {
+		all = append(all, t.AlsoEvidence())
+	}
+	return all
 }
 
 // stages says how far an act of several pages has come.
@@ -101,6 +121,9 @@ func (v *view) stages(p ceremony.Page) {
 		now = len(all) // nothing is left to do
 	}
 	for i, s := range all {
+		if i == now && s.also != "" && p.Step != s.steps[0] {
+			s.name = s.also
+		}
 		v.Steps = append(v.Steps, stage{Name: s.name, Done: i < now, Current: i == now})
 	}
 }

@@ -2,7 +2,7 @@ package holder
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"net/http"
 	"path"
 	"strings"
@@ -16,6 +16,7 @@ import (
 // its step.
 const (
 	askFreeze = "freeze" // the question whether the holder is sure
+	askLeave  = "leave"  // the same, of going back with nothing done
 	askReset  = "reset"  // why the PIN cannot be set anew online
 )
 
@@ -32,7 +33,7 @@ func (h *handler) showCeremony(w http.ResponseWriter, r *http.Request) {
 	}
 	h.door.KeepLang(w, r)
 	by := h.handOf(r, id)
-	page, err := h.authority.Look(r.Context(), id, by.Hand)
+	page, err := h.lookFor(r.Context(), id, by.Hand, lookedFor(r))
 	if err != nil {
 		h.wrong(w, r, err)
 		return
@@ -128,7 +129,8 @@ func (h *handler) posted(w http.ResponseWriter, r *http.Request) (id string, by 
 
 // moved answers a post that moved the ceremony. The browser is sent to the page
 // by a redirect, so that a reload asks for the page again and does not post
-// again. A web view without cookies gets the page as the answer.
+// again. A web view without cookies gets the page as the answer. A page's script
+// is told where to go in either case.
 func (h *handler) moved(w http.ResponseWriter, r *http.Request, page ceremony.Page, by hand) {
 	if page.Bound != "" {
 		if by.bare || h.cookies.Get(r, seenCookie) == "" {
@@ -137,11 +139,11 @@ func (h *handler) moved(w http.ResponseWriter, r *http.Request, page ceremony.Pa
 			h.keep(w, r, page.ID, by.RequestURI, page.Bound)
 		}
 	}
-	if by.bare {
+	if by.bare && !scripted(r) {
 		h.showPage(w, r, page, by)
 		return
 	}
-	http.Redirect(w, r, address(page.ID)+nextLook(r, page), http.StatusSeeOther)
+	h.goOnTo(w, r, address(page.ID)+nextLook(r, page), by)
 }
 
 // nextLook is the query of the address to which a move redirects. It is empty
@@ -177,8 +179,14 @@ func (h *handler) failed(w http.ResponseWriter, r *http.Request, id string, by h
 		h.wrong(w, r, err)
 		return
 	}
-	if !by.bare {
-		http.Redirect(w, r, address(id), http.StatusSeeOther)
+	to := address(id)
+	if errors.Is(err, ceremony.ErrOldPad) {
+		r = r.Clone(r.Context())
+		r.URL.RawQuery = askOld + "=1"
+		to += "?" + r.URL.RawQuery
+	}
+	if !by.bare || scripted(r) {
+		h.goOnTo(w, r, to, by)
 		return
 	}
 	if latest.ID == "" {
@@ -188,30 +196,6 @@ func (h *handler) failed(w http.ResponseWriter, r *http.Request, id string, by h
 		}
 	}
 	h.showPage(w, r, latest, by)
-}
-
-// extend gives more time. The ceremony's script asks for it without leaving the
-// page, so that the form keeps its content.
-func (h *handler) extend(w http.ResponseWriter, r *http.Request) {
-	if !scripted(r) {
-		h.post(simple(h.authority.Extend))(w, r)
-		return
-	}
-	id, by, ok := h.posted(w, r)
-	if !ok {
-		return
-	}
-	page, err := h.authority.Extend(r.Context(), id, by.Hand)
-	if err != nil {
-		h.wrong(w, r, err)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	answer := struct {
-		Expires time.Time `json:"expires"`
-		Now     time.Time `json:"now"`
-	}{page.Expires, h.now()}
-	_ = json.NewEncoder(w).Encode(answer) // the client has disconnected
 }
 
 // scripted reports whether a form was sent by the ceremony's script and not by
@@ -225,16 +209,36 @@ func (h *handler) ceremonyView(r *http.Request, p ceremony.Page, by hand) *view 
 	draw, name := h.faceOf(r, p)
 	v := h.newView(r, name)
 	v.ID, v.Asker, v.BusinessNo = p.ID, v.say(p.ChannelName), string(p.BusinessNo)
+	v.helpedBy(p.Hotline)
 	if by.bare {
 		v.Hand = by.Secret // no form for preferences: without cookies they are not kept
 	} else {
 		v.Back = address(p.ID)
 	}
 	draw(v, p)
+	if n := h.ofTheTry(r, v, p); n != nil {
+		v.Refusal, v.Folded = n, true
+	}
+	v.nameForms(p.Form)
 	if r.URL.Query().Get("go") != "" && goOn(p) != "" && !by.bare {
 		v.Forward = address(p.ID) + "/return"
 	}
 	return v
+}
+
+// nameForms says in each form that takes or sends something which page it is of,
+// so that the same form posted again counts once.
+func (v *view) nameForms(form string) {
+	for _, f := range []*field{v.Field, v.Other} {
+		if f != nil {
+			f.Form = form
+		}
+	}
+	for _, s := range []*send{v.Send, v.Call} {
+		if s != nil {
+			s.Form = form
+		}
+	}
 }
 
 // faceOf picks the page: the page of the step or, where the step allows it, the
@@ -244,8 +248,12 @@ func (h *handler) faceOf(r *http.Request, p ceremony.Page) (draw func(*view, cer
 	switch {
 	case ask == askFreeze && canFreeze(p):
 		return h.sureToFreeze, pageStep
+	case ask == askLeave && losesWork(p):
+		return h.sureToLeave, pageStep
 	case ask == askNoCode && takesCode(p):
 		return h.noCode, pageNoCode
+	case lookedFor(r) > 0 && underWay(p, lookedFor(r)):
+		return h.stillChecked, pageResult
 	case resetRefused(p) && (ask == askReset || path.Base(r.URL.Path) == "forgot"):
 		return h.noReset, pageResult
 	}
@@ -258,6 +266,8 @@ func (h *handler) faceOf(r *http.Request, p ceremony.Page) (draw func(*view, cer
 		return h.askCode, pageStep
 	case ceremony.StepEvidence:
 		return h.askProof, pageStep
+	case ceremony.StepCardNo:
+		return h.askNumber, pageStep
 	case ceremony.StepPhone:
 		return h.askPhone, pageStep
 	case ceremony.StepDone:
@@ -269,22 +279,23 @@ func (h *handler) faceOf(r *http.Request, p ceremony.Page) (draw func(*view, cer
 }
 
 func (h *handler) confirm(v *view, p ceremony.Page) {
-	v.title(p.Action)
+	v.title(p)
 	v.stages(p)
-	v.CellsTitle = v.T.IsThisYou
-	v.cell(v.T.Name, p.NameMasked, "", "")
-	v.cell(v.T.IDNumber, p.IDMasked, "number", "")
-	v.cell(v.T.Phone, p.PhoneMasked, "number", "")
-	v.cell(v.T.Region, v.say(regionName(p.Region)), "", "")
-	v.cell(v.T.For, p.Purpose, "", "purpose")
-	v.Notice = &notice{Title: v.T.WhatNext, Text: actOf(v.T, p.Action).next}
+	v.CellsTitle = v.T.IsThisYou()
+	v.cell(v.T.Name(), p.NameMasked, "", "")
+	v.cell(v.T.documentLabel(p.Document), p.IDMasked, "number", "")
+	v.cell(v.T.Phone(), p.PhoneMasked, "number", "")
+	v.cell(v.T.Region(), v.T.all.Region(p.Region), "", "")
+	v.cell(v.T.For(), p.Purpose.In(string(v.Lang)), "", "purpose")
+	v.Notice = &notice{Title: v.T.WhatNext(), Text: actOf(v.T, p.Action).next, Also: v.T.alsoAsked(p, p.Action)}
 	v.Refusal = h.refusal(v, p)
 	v.Ways = []way{
-		{Class: "btn-primary", Text: v.T.ItIsMe, Post: "agree"},
-		{Class: "btn-plain", Text: v.T.NotMe, Post: "leave"},
+		{Class: "btn-primary", Text: v.T.ItIsMe(), Post: "agree"},
+		{Class: "btn-plain", Text: v.T.NotMe(), Post: "leave"},
 	}
 	v.Links = v.freezeLink(p)
 	v.Expiry = h.expiryOf(p)
+	h.askConsent(v, p)
 }
 
 // linked reports whether a ceremony is about a card that the channel named by

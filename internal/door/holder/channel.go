@@ -2,6 +2,8 @@ package holder
 
 import (
 	"html/template"
+	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"time"
@@ -13,6 +15,7 @@ import (
 
 const (
 	longestAddress = 2000 // bytes of /authorize's query
+	postAuthorize  = "POST /authorize"
 	seenAge        = 24 * time.Hour
 )
 
@@ -22,14 +25,14 @@ const (
 // it. The ceremony's script goes on as soon as the page is visible; without
 // script, the holder presses a button.
 func (h *handler) showAuthorize(w http.ResponseWriter, r *http.Request) {
-	clientID, requestURI, ok := pushedParameters(r.URL)
+	clientID, requestURI, ok := pushedParameters(r.URL.RawQuery)
 	if !ok {
-		h.fault(w, r, http.StatusBadRequest, liuma.CodeRequestURIInvalid)
+		h.badAddress(w, r, r.URL.RawQuery)
 		return
 	}
 	h.door.KeepLang(w, r)
 	if id := h.begunHere(r, requestURI); id != "" {
-		http.Redirect(w, r, address(id)+h.straightBack(r, id), http.StatusSeeOther)
+		h.showAgain(w, r, id)
 		return
 	}
 	page, err := h.authority.LookAt(r.Context(), clientID, requestURI, ceremony.Hand{RequestURI: requestURI})
@@ -45,30 +48,80 @@ func (h *handler) showAuthorize(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, http.StatusOK, h.landingView(r, page, requestURI))
 }
 
-// straightBack is the rest of the address of a ceremony that is done: opened
-// again in its browser, it leads back to the channel at once, because the
-// callback may have been lost (I-14). It is empty for any other ceremony.
-func (h *handler) straightBack(r *http.Request, id string) string {
-	page, err := h.authority.Look(r.Context(), id, h.handOf(r, id).Hand)
-	if err != nil || page.Elsewhere || page.Step != ceremony.StepDone {
-		return "" // its page says what is wrong
+// showAgain answers the address of a ceremony that was begun in this browser,
+// without leading to another address first: with the page of its step, or, where
+// it is done, with the way back to the channel, because the callback may have been
+// lost (I-14).
+func (h *handler) showAgain(w http.ResponseWriter, r *http.Request, id string) {
+	by := h.handOf(r, id)
+	page, err := h.authority.Look(r.Context(), id, by.Hand)
+	switch {
+	case err != nil:
+		h.wrong(w, r, err)
+	case page.Step == ceremony.StepDone && !page.Elsewhere:
+		h.leadBack(w, r, id, by)
+	default: // its page says what is wrong
+		plain := r.Clone(r.Context())
+		plain.URL.RawQuery = "" // nothing in the channel's address chooses a page
+		h.showPage(w, plain, page, by)
 	}
-	return "/return"
 }
 
 // pushedParameters reads the two parameters of RFC 9126. All others were pushed
 // before, so they are ignored here; if one of the two comes twice, the request
 // is refused.
-func pushedParameters(u *url.URL) (clientID, requestURI string, ok bool) {
-	if len(u.RawQuery) > longestAddress {
+func pushedParameters(query string) (clientID, requestURI string, ok bool) {
+	if len(query) > longestAddress {
 		return "", "", false
 	}
-	q, err := url.ParseQuery(u.RawQuery)
+	q, err := url.ParseQuery(query)
 	if err != nil || len(q["client_id"]) != 1 || len(q["request_uri"]) != 1 {
 		return "", "", false
 	}
 	clientID, requestURI = q.Get("client_id"), q.Get("request_uri")
 	return clientID, requestURI, clientID != "" && requestURI != ""
+}
+
+// leadToAuthorize is for channels that send the browser by a form (OpenID Connect
+// Core, 3.1.2.1). It changes nothing and leads to the same address by GET: a post
+// from the channel's site comes without the cookies by which a browser that began
+// the ceremony is known, and the GET that follows has them.
+func (h *handler) leadToAuthorize(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		h.wrong(w, r, formError(err))
+		return
+	}
+	query := string(body)
+	clientID, requestURI, ok := pushedParameters(query)
+	if !ok || r.URL.RawQuery != "" || !isForm(r.Header) {
+		h.badAddress(w, r, query)
+		return
+	}
+	http.Redirect(w, r, "/authorize?"+url.Values{"client_id": {clientID}, "request_uri": {requestURI}}.Encode(), http.StatusSeeOther)
+}
+
+func isForm(h http.Header) bool {
+	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && kind == "application/x-www-form-urlencoded"
+}
+
+// badAddress is the page of an address that names no pushed request. It is plain,
+// for it may be a holder with an old link; where the parameters are those of a
+// program that did not push, its developer is told so, folded away.
+func (h *handler) badAddress(w http.ResponseWriter, r *http.Request, query string) {
+	v := h.faultView(r, http.StatusBadRequest, liuma.CodeRequestURIInvalid)
+	if notPushed(query) {
+		v.Developers = &developers{Title: v.T.DevelopersTitle(), Text: v.T.DevelopersPush()}
+	}
+	h.show(w, r, http.StatusBadRequest, v)
+}
+
+// notPushed reports the parameters of an authorization request that should have
+// been pushed.
+func notPushed(query string) bool {
+	q, err := url.ParseQuery(query)
+	return err == nil && !q.Has("request_uri") && (q.Has("response_type") || q.Has("redirect_uri") || q.Has("scope") || q.Has("request"))
 }
 
 // landingView is the landing page. No browser is bound to the ceremony yet, so
@@ -77,7 +130,7 @@ func (h *handler) landingView(r *http.Request, p ceremony.Page, requestURI strin
 	v := h.newView(r, pageLanding)
 	v.ID, v.RequestURI = p.ID, requestURI
 	v.Asker = v.say(p.ChannelName)
-	v.title(p.Action)
+	v.title(p)
 	v.Back = "/authorize?" + url.Values{"client_id": {r.URL.Query().Get("client_id")}, "request_uri": {requestURI}}.Encode()
 	return v
 }
@@ -122,11 +175,16 @@ func (h *handler) returnToChannel(w http.ResponseWriter, r *http.Request) {
 		h.fault(w, r, http.StatusNotFound, liuma.CodeRequestURIInvalid)
 		return
 	}
+	h.leadBack(w, r, id, h.handOf(r, id))
+}
+
+// leadBack answers with the way back, which is made for whoever looks at the page
+// and not for a prefetch.
+func (h *handler) leadBack(w http.ResponseWriter, r *http.Request, id string, by hand) {
 	if r.Method == http.MethodHead || door.Prefetched(r) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	by := h.handOf(r, id)
 	way, err := h.authority.WayBack(r.Context(), id, by.Hand)
 	if err != nil {
 		h.failed(w, r, id, by, ceremony.Page{}, err)
@@ -162,10 +220,10 @@ func wayURL(s string) (template.URL, error) {
 // goingView leads back to the channel from a web view without cookies.
 func (h *handler) goingView(r *http.Request, to template.URL) *view {
 	v := h.newView(r, pageResult)
-	v.heading(func(t *wordings) string { return t.GoingTitle })
-	v.Result = &result{Kind: "ok", Icon: "ok", Text: v.T.GoingText}
+	v.heading(func(t *wordings) string { return t.GoingTitle() })
+	v.Result = &result{Kind: "ok", Icon: "ok", Text: v.T.GoingText()}
 	v.Forward = string(to)
-	v.Ways = []way{{Class: "btn-primary", Text: v.T.BackPlain, Out: to}, h.call(v)}
+	v.Ways = []way{{Class: "btn-primary", Text: v.T.BackPlain(), Out: to}, h.call(v)}
 	return v
 }
 

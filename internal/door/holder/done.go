@@ -13,15 +13,18 @@ func (h *handler) done(v *view, p ceremony.Page) {
 	row := actOf(v.T, p.Action)
 	v.heading(func(t *wordings) string { return actOf(t, p.Action).success })
 	v.Result = &result{Kind: "ok", Icon: "ok", Text: row.successMeans}
+	if p.Alone {
+		v.heading(func(t *wordings) string { return t.AloneTitle() })
+	}
 	if row.face {
-		v.Card = &face{Region: v.say(regionName(p.Region)), Name: p.NameMasked, Number: p.IDMasked,
+		v.Card = &face{Region: v.T.all.Region(p.Region), Name: p.NameMasked, Number: p.IDMasked,
 			Note: v.T.issued(h.now().In(h.zone))}
 	}
 	if row.showsPurpose {
-		v.cell(v.T.For, p.Purpose, "", "")
+		v.cell(v.T.For(), p.Purpose.In(string(v.Lang)), "", "")
 	}
 	if p.RemindChange {
-		v.Notice = &notice{Title: v.T.OldPIN, Text: v.T.OldPINText}
+		v.Notice = &notice{Title: v.T.OldPIN(), Text: v.T.OldPINText()}
 	}
 	v.Ways = []way{v.back("btn-primary")}
 	h.settings(v, p)
@@ -50,10 +53,13 @@ func (h *handler) settings(v *view, p ceremony.Page) {
 }
 
 // wasReset is the last page of a ceremony that ended because the PIN was reset:
-// the channel has to push its request again.
+// the channel has to push its request again. Of a change nothing is left to do.
 func (h *handler) wasReset(v *view, p ceremony.Page) {
-	v.heading(func(t *wordings) string { return t.ResetDoneTitle })
-	v.Result = &result{Kind: "ok", Icon: "ok", Text: v.T.ResetEndText, Next: v.T.ResetEndNext}
+	v.heading(func(t *wordings) string { return t.ResetDoneTitle() })
+	v.Result = &result{Kind: "ok", Icon: "ok", Text: v.T.ResetEndText(), Next: v.T.ResetEndNext()}
+	if p.Began == liuma.ActionChange {
+		v.Result.Next = v.T.ResetEndChange()
+	}
 	v.Ways = []way{v.back("btn-primary")}
 }
 

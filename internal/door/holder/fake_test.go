@@ -32,17 +32,19 @@ var start = gallery.Now()
 // fake is an authority with one ceremony whose page a test sets. It binds and
 // steps as the contract says, and records the calls that it gets.
 type fake struct {
-	mu     sync.Mutex
-	page   ceremony.Page // guarded by mu
-	secret string        // of the browser that began; guarded by mu
-	asked  []string      // guarded by mu
-	given  []ceremony.Given
-	hands  []ceremony.Hand // of every look and move; guarded by mu
-	ways   []liuma.CodeWay // of codes that were asked for; guarded by mu
-	err    error           // of the next move; guarded by mu
-	after  func(*ceremony.Page)
-	way    string
-	frozen authority.FreezeView
+	mu      sync.Mutex
+	page    ceremony.Page // guarded by mu
+	secret  string        // of the browser that began; guarded by mu
+	asked   []string      // guarded by mu
+	given   []ceremony.Given
+	hands   []ceremony.Hand // of every look and move; guarded by mu
+	ways    []liuma.CodeWay // of codes that were asked for; guarded by mu
+	err     error           // of the next move; guarded by mu
+	after   func(*ceremony.Page)
+	way     string
+	checked ceremony.Checked    // the answer of a check
+	sealed  []envelope.Envelope // that were checked; guarded by mu
+	frozen  authority.FreezeView
 }
 
 func (f *fake) note(what string) { f.asked = append(f.asked, what) }
@@ -111,6 +113,21 @@ func (f *fake) Begin(_ context.Context, id string, h ceremony.Hand) (ceremony.Pa
 
 func (f *fake) Agree(_ context.Context, id string, h ceremony.Hand) (ceremony.Page, error) {
 	return f.move("agree", id, h, func(p *ceremony.Page) { p.Step = ceremony.StepPIN })
+}
+
+func (f *fake) CheckNew(_ context.Context, id string, h ceremony.Hand, try int, sealed envelope.Envelope) (ceremony.Checked, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.note("check")
+	if err := f.err; err != nil {
+		f.err = nil
+		return ceremony.Checked{}, err
+	}
+	if id != f.page.ID || !f.held(h) || try != f.page.Try {
+		return ceremony.Checked{}, liuma.Fail(liuma.CodeCeremonyMoved, nil)
+	}
+	f.sealed = append(f.sealed, sealed)
+	return f.checked, nil
 }
 
 func (f *fake) GivePIN(_ context.Context, id string, h ceremony.Hand, g ceremony.Given) (ceremony.Page, error) {

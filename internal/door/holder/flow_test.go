@@ -70,8 +70,10 @@ func TestBadAddresses(t *testing.T) {
 func TestEnrolment(t *testing.T) {
 	s := newSite(t, sample(liuma.ActionEnroll, ceremony.StepConfirm))
 	s.begin()
-	if w := s.do("GET", authorize(), nil); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/c/"+ceremonyID {
-		t.Errorf("the channel's address does not lead on: %d", w.Code)
+	for _, target := range []string{authorize(), authorize() + "&ask=freeze&look=1&go=1"} { // its query chooses no page
+		if w := s.do("GET", target, nil); w.Code != 200 || !strings.Contains(w.Body.String(), `action="/c/`+ceremonyID+`/agree"`) {
+			t.Errorf("%s is not the page itself: %d", target, w.Code)
+		}
 	}
 	if w := s.do("GET", "/c/"+ceremonyID+"/return", nil); w.Header().Get("Location") != "/c/"+ceremonyID {
 		t.Errorf("the way back is open before the end: %d %s", w.Code, w.Header().Get("Location"))
@@ -101,8 +103,10 @@ func TestEnrolment(t *testing.T) {
 	if g := s.fake.given; len(g) != 1 || g[0].Try != 1 || g[0].New == nil || g[0].Current != nil || g[0].Old != nil {
 		t.Errorf("given %+v", g)
 	}
-	if w := s.do("GET", "/c/"+ceremonyID+"/return", nil); w.Code != http.StatusSeeOther || w.Header().Get("Location") != channelURI {
-		t.Errorf("way back: %d %s", w.Code, w.Header().Get("Location"))
+	for _, target := range []string{"/c/" + ceremonyID + "/return", authorize()} { // the second without a hop
+		if w := s.do("GET", target, nil); w.Code != http.StatusSeeOther || w.Header().Get("Location") != channelURI {
+			t.Errorf("way back by %s: %d %s", target, w.Code, w.Header().Get("Location"))
+		}
 	}
 }
 
@@ -248,7 +252,7 @@ func TestWithoutCookies(t *testing.T) {
 	if found == nil || found[1] != s.fake.secret {
 		t.Fatalf("no hand in the page:\n%s", body)
 	}
-	if strings.Contains(body, "/preferences") || strings.Contains(body, "data-resume") {
+	if strings.Contains(body, "/preferences") {
 		t.Error("the page offers what needs a cookie")
 	}
 	form := pinForm("pin")
@@ -289,13 +293,15 @@ func TestOnlyClaimedLinks(t *testing.T) {
 func TestWayBackIsForPeople(t *testing.T) {
 	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepDone))
 	s.begin()
-	s.header.Set("Sec-Purpose", "prefetch;prerender")
-	if w := s.do("GET", "/c/"+ceremonyID+"/return", nil); w.Code != http.StatusNoContent {
-		t.Errorf("prefetch: %d", w.Code)
-	}
-	s.header.Del("Sec-Purpose")
-	if w := s.do("HEAD", "/c/"+ceremonyID+"/return", nil); w.Code != http.StatusNoContent {
-		t.Errorf("HEAD: %d", w.Code)
+	for _, target := range []string{"/c/" + ceremonyID + "/return", authorize()} {
+		s.header.Set("Sec-Purpose", "prefetch;prerender")
+		if w := s.do("GET", target, nil); w.Code != http.StatusNoContent {
+			t.Errorf("prefetch of %s: %d", target, w.Code)
+		}
+		s.header.Del("Sec-Purpose")
+		if w := s.do("HEAD", target, nil); w.Code != http.StatusNoContent {
+			t.Errorf("HEAD of %s: %d", target, w.Code)
+		}
 	}
 	if strings.Contains(s.fake.calls(), "wayback") {
 		t.Error("a code was minted for nobody")
@@ -454,7 +460,7 @@ func TestPreferences(t *testing.T) {
 	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/c/"+ceremonyID {
 		t.Errorf("%d %s", w.Code, w.Header().Get("Location"))
 	}
-	if body := s.do("GET", "/c/"+ceremonyID, nil).Body.String(); !strings.Contains(body, `<html lang="en">`) {
+	if body := s.do("GET", "/c/"+ceremonyID, nil).Body.String(); !strings.Contains(body, `<html lang="en" dir="ltr">`) {
 		t.Error("not in English")
 	}
 	s.do("POST", "/preferences", url.Values{"care": {"1"}})
@@ -486,5 +492,18 @@ func TestConfigIsChecked(t *testing.T) {
 	c := Config{Authority: s.fake, Assets: mustAssets(t), Origin: origin, Now: clock(), Logger: discard(), DomainChecks: "/nowhere/at/all"}
 	if _, err := New(c); err == nil {
 		t.Error("a directory that is not there passed")
+	}
+}
+
+// TestTheAddressChoosesNoPage: what a channel writes into the address beside its
+// two parameters shows nothing but the page of the step.
+func TestTheAddressChoosesNoPage(t *testing.T) {
+	s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
+	s.begin()
+	if own := s.do("GET", "/c/"+ceremonyID+"?ask=freeze", nil).Body.String(); strings.Contains(own, "data-pad ") {
+		t.Fatal("the page's own address chooses none either: this test proves nothing")
+	}
+	if body := s.do("GET", authorize()+"&ask=freeze", nil).Body.String(); !strings.Contains(body, "data-pad ") {
+		t.Errorf("not the pad:\n%s", body)
 	}
 }

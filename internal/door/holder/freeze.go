@@ -103,16 +103,16 @@ func unix(s string) time.Time {
 func (h *handler) freezeView(r *http.Request, refused liuma.Code) *view {
 	v := h.newView(r, pageStep)
 	v.Back = freezePath
-	v.heading(func(t *wordings) string { return t.FreezeTitle })
-	v.Say = v.T.FreezeSay
-	v.Field = &field{Post: freezePath, Name: "code", Label: v.T.FreezeLabel, Hint: v.T.FreezeHint, Type: "text", Mode: "text",
-		Autocomplete: "off", Button: v.T.FreezeGive, Class: "field-code field-letters", Most: "30", Capital: true}
+	v.heading(func(t *wordings) string { return t.FreezeTitle() })
+	v.Say = v.T.FreezeSay()
+	v.Field = &field{Post: freezePath, Name: "code", Label: v.T.FreezeLabel(), Hint: v.T.FreezeHint(), Type: "text", Mode: "text",
+		Autocomplete: "off", Button: v.T.FreezeGive(), Class: "field-code field-letters", Most: "30", Capital: true}
 	if refused != "" {
-		e := liuma.Explain(refused)
-		v.Refusal = &notice{Kind: "notice-refuse", Title: strings.TrimRight(v.say(e.What), "。."), Text: v.say(e.Next)}
+		e, title := v.T.explain(refused)
+		v.Refusal = &notice{Kind: "notice-refuse", Title: title, Text: e.Next}
 		v.Field.Wrong = true
 	}
-	v.Below = &notice{Title: v.T.NoFreezeCode, Text: v.T.NoFreezeCodeText}
+	v.Below = &notice{Title: v.T.NoFreezeCode(), Text: v.T.NoFreezeCodeText()}
 	v.Ways = []way{h.call(v)}
 	return v
 }
@@ -123,14 +123,14 @@ func (h *handler) frozenView(r *http.Request, f authority.FreezeView) *view {
 	if r.Method == http.MethodGet {
 		v.Back = frozenPath
 	}
-	v.heading(func(t *wordings) string { return t.FrozenTitle })
-	v.Result = &result{Kind: "ok", Icon: "frozen", Text: v.T.FrozenByCode}
-	v.cell(v.T.Holder, f.NameMasked, "", "")
+	v.heading(func(t *wordings) string { return t.FrozenTitle() })
+	v.Result = &result{Kind: "ok", Icon: "frozen", Text: v.T.FrozenByCode()}
+	v.cell(v.T.Holder(), f.NameMasked, "", "")
 	if !f.At.IsZero() {
-		v.cell(v.T.FrozenSince, v.T.moment(f.At.In(h.zone), h.now().In(h.zone)), "", "")
+		v.cell(v.T.FrozenSince(), v.T.moment(f.At.In(h.zone), h.now().In(h.zone)), "", "")
 	}
-	v.Notice = &notice{Title: v.T.ThawHow, Text: v.T.ThawText}
-	v.Ways = []way{h.call(v), {Class: "btn-plain", Text: v.T.FreezeAnother, Link: freezePath}}
+	v.Notice = &notice{Title: v.T.ThawHow(), Text: v.T.ThawText()}
+	v.Ways = []way{h.call(v), {Class: "btn-plain", Text: v.T.FreezeAnother(), Link: freezePath}}
 	return v
 }
 
@@ -139,7 +139,7 @@ func canFreeze(p ceremony.Page) bool {
 	switch p.Step {
 	case ceremony.StepDone:
 		return true
-	case ceremony.StepConfirm, ceremony.StepCode, ceremony.StepEvidence, ceremony.StepPhone, ceremony.StepPIN:
+	case ceremony.StepConfirm, ceremony.StepCode, ceremony.StepCardNo, ceremony.StepEvidence, ceremony.StepPhone, ceremony.StepPIN:
 		return linked(p) && !data(p.Action).Thaws
 	case ceremony.StepRefused:
 		code := codeOf(p)
@@ -157,18 +157,18 @@ func (v *view) freezeLink(p ceremony.Page) []way {
 	if !canFreeze(p) {
 		return nil
 	}
-	return []way{{Class: "btn-aside", Text: v.T.FreezeAsk, See: address(p.ID) + "?ask=" + askFreeze}}
+	return []way{{Class: "btn-aside", Text: v.T.FreezeAsk(), See: address(p.ID) + "?ask=" + askFreeze}}
 }
 
 // sureToFreeze asks whether the holder is sure, before the card stops.
 func (h *handler) sureToFreeze(v *view, p ceremony.Page) {
-	v.heading(func(t *wordings) string { return t.FreezeSure })
-	v.cell(v.T.Holder, p.NameMasked, "", "")
-	v.Say = v.T.FreezeStops
-	v.Notice = &notice{Title: v.T.ThawHow, Text: v.T.ThawText}
+	v.heading(func(t *wordings) string { return t.FreezeSure() })
+	v.cell(v.T.Holder(), p.NameMasked, "", "")
+	v.Say = v.T.FreezeStops()
+	v.Notice = &notice{Title: v.T.ThawHow(), Text: v.T.ThawText(), Also: v.T.alsoAsked(p, liuma.ActionUnfreeze)}
 	v.Ways = []way{
-		{Class: "btn-danger", Text: v.T.FreezeYes, Post: "freeze"},
-		{Class: "btn-plain", Text: v.T.FreezeNo, See: address(p.ID)},
+		{Class: "btn-danger", Text: v.T.FreezeYes(), Post: "freeze"},
+		{Class: "btn-plain", Text: v.T.FreezeNo(), See: address(p.ID)},
 	}
 }
 

@@ -14,10 +14,11 @@ import (
 // The cookies. Each ceremony has a cookie of its own, so that two ceremonies in
 // one browser do not throw each other out. "seen" only shows that cookies work.
 const (
-	handPrefix = "hand-"
-	seenCookie = "seen"
-	handAge    = 70 * time.Minute // a ceremony lasts an hour at most
-	mostHands  = 8                // ceremonies whose cookies one browser keeps
+	handPrefix  = "hand-"
+	seenCookie  = "seen"
+	handAge     = 70 * time.Minute // a ceremony lasts an hour at most
+	longestForm = 20               // characters of the number of a form
+	mostHands   = 8                // ceremonies whose cookies one browser keeps
 )
 
 var idPattern = regexp.MustCompile(`^[a-z0-9]{1,64}$`)
@@ -39,6 +40,9 @@ func (h *handler) handOf(r *http.Request, id string) hand {
 		return out
 	}
 	out.RequestURI = r.PostFormValue("request_uri")
+	if form := r.PostFormValue("form"); len(form) <= longestForm {
+		out.Form = form
+	}
 	if given := r.PostFormValue("hand"); secret == "" && given != "" {
 		out.Secret, out.bare = given, true
 	}

@@ -1,6 +1,6 @@
 // Package holder serves the pages of the hosted door that holders see. It
 // guarantees that no GET changes anything, except the one that leads back to
-// the channel; that every post ends in a redirect, so that reload, back and a
+// the channel, to which the channel's address of a ceremony that is done leads too; that every post ends in a redirect, so that reload, back and a
 // second press are harmless (a web view without cookies gets the page itself);
 // that pages show personal data only as the authority masked it; that every
 // page says what to do next; and that none carries inline code or asks another
@@ -28,7 +28,10 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/consent"
 	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/locale"
 	"github.com/liuma-pin/liuma/web"
 )
 
@@ -39,6 +42,7 @@ type Authority interface {
 	Begin(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
 	Agree(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
 	GivePIN(ctx context.Context, id string, h ceremony.Hand, g ceremony.Given) (ceremony.Page, error)
+	CheckNew(ctx context.Context, id string, h ceremony.Hand, try int, sealed envelope.Envelope) (ceremony.Checked, error)
 	Leave(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
 	Extend(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
 	SendCode(ctx context.Context, id string, h ceremony.Hand, by liuma.CodeWay) (ceremony.Page, error)
@@ -63,11 +67,18 @@ type Config struct {
 	Origin string
 	Now    func() time.Time
 	Logger *slog.Logger
+	// Consent is the text that holders agree to; default: the built-in one.
+	Consent consent.Text
 	// DomainChecks is a directory whose .txt and .html files are served at the
 	// root: mini-program platforms ask for them. Empty for none.
 	DomainChecks string
+	// Words holds the sentences of the pages; nil means the program's own.
+	Words *locale.Catalogue
 	// Hotline is the number that pages name; empty means 12333.
 	Hotline string
+	// Rules are the layers of policy for the page "how it works in your region"; nil:
+	// there is no such page.
+	Rules Rules
 	// Zone is the time zone of times on pages; nil means China's.
 	Zone *time.Location
 	// Proxies are the addresses of the proxies in front of the door. Only their
@@ -116,8 +127,10 @@ type handler struct {
 	log       *slog.Logger
 	zone      *time.Location
 	hotline   string
+	rules     Rules // nil: no page about regions
 	settle    time.Duration
 	proxies   door.Proxies
+	consent   consent.Text
 	real      string // the origin of genuine pages
 	pages     *pages
 	checks    *os.Root // nil: no domain checks
@@ -128,22 +141,31 @@ func New(c Config) (http.Handler, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	h := &handler{authority: c.Authority, now: c.Now, log: c.Logger, zone: c.Zone, hotline: c.Hotline,
-		settle: c.Settle, proxies: slices.Clone(c.Proxies)}
+	h := &handler{authority: c.Authority, now: c.Now, log: c.Logger, zone: c.Zone, hotline: c.Hotline, rules: c.Rules,
+		settle: c.Settle, proxies: slices.Clone(c.Proxies), consent: c.Consent}
 	if h.zone == nil {
 		h.zone = time.FixedZone("CST", 8*60*60)
 	}
 	if h.hotline == "" {
-		h.hotline = "12333"
+		h.hotline = locale.NationalHotline
 	}
 	if h.settle == 0 {
 		h.settle = 3 * time.Second
 	}
 	var err error
-	if h.pages, err = newPages(c.Assets); err != nil {
+	if h.consent.Version == "" {
+		if h.consent, err = consent.Builtin(); err != nil {
+			return nil, fmt.Errorf("holder: %w", err)
+		}
+	}
+	if c.Words == nil {
+		c.Words = locale.Own()
+	}
+	if h.pages, err = newPages(c.Assets, c.Words, h.hotline); err != nil {
 		return nil, fmt.Errorf("holder: %w", err)
 	}
-	h.door, err = door.NewPages(door.PagesConfig{Origin: c.Origin, Now: c.Now, Logger: c.Logger, Fault: h.fault, InFlight: c.InFlight})
+	h.door, err = door.NewPages(door.PagesConfig{Origin: c.Origin, Now: c.Now, Logger: c.Logger, Fault: h.fault, InFlight: c.InFlight, Words: c.Words,
+		FromAnywhere: []string{postAuthorize}})
 	if err != nil {
 		return nil, fmt.Errorf("holder: %w", err)
 	}
@@ -161,11 +183,13 @@ func New(c Config) (http.Handler, error) {
 
 func (h *handler) routes(assets *web.Assets) {
 	h.door.HandleFunc("GET /authorize", h.showAuthorize)
+	h.door.HandleFunc(postAuthorize, h.leadToAuthorize)
 	h.door.HandleFunc("GET /c/{id}", h.showCeremony)
 	h.door.HandleFunc("POST /c/{id}", h.showCeremony) // where cookies are blocked
 	h.door.HandleFunc("POST /c/{id}/begin", h.begin)
-	h.door.HandleFunc("POST /c/{id}/agree", h.post(simple(h.authority.Agree)))
+	h.door.HandleFunc("POST /c/{id}/agree", h.post(h.agree))
 	h.door.HandleFunc("POST /c/{id}/pin", h.post(h.givePIN))
+	h.door.HandleFunc("POST /c/{id}/new-pin", h.checkNew)
 	h.door.HandleFunc("POST /c/{id}/leave", h.post(simple(h.authority.Leave)))
 	h.door.HandleFunc("POST /c/{id}/extend", h.extend)
 	h.door.HandleFunc("POST /c/{id}/send-code", h.post(h.sendCode))
@@ -179,6 +203,10 @@ func (h *handler) routes(assets *web.Assets) {
 	h.door.HandleFunc("GET /c/{id}/return", h.returnToChannel)
 	h.door.HandleFunc("POST /c/{id}/return", h.returnToChannel) // where cookies are blocked
 	h.door.HandleFunc("GET /{$}", h.showOfficial)
+	h.door.HandleFunc("GET "+consentPath, h.showConsent)
+	if h.rules != nil {
+		h.door.HandleFunc("GET "+regionPath, h.showRegion)
+	}
 	h.door.HandleFunc("GET /freeze", h.showFreeze)
 	h.door.HandleFunc("POST /freeze", h.freezeByCode)
 	h.door.HandleFunc("GET /freeze/done", h.showFrozen)

@@ -125,7 +125,7 @@ func inspect(t *testing.T, id string, all []*element) inspected {
 				t.Errorf("form posts to %q by %q", a, e.attr["method"])
 			}
 		case "a":
-			if strings.Contains(class, "btn") && !strings.HasPrefix(href, "/c/"+id) && !strings.HasPrefix(href, "tel:") && href != "/freeze" {
+			if strings.Contains(class, "btn") && !strings.HasPrefix(href, "/c/"+id) && !strings.HasPrefix(href, "tel:") && href != freezePath && href != regionPath && !strings.HasPrefix(href, regionPath+"?code=") {
 				t.Errorf("button to %q", href)
 			}
 		}

@@ -23,14 +23,14 @@ func canConfirm(p ceremony.Page) bool {
 
 // noCodeWay leads to that page from where a code is asked for.
 func (h *handler) noCodeWay(v *view, p ceremony.Page) *way {
-	text := v.T.NoCodeWay
+	text := v.T.NoCodeWay()
 	switch {
 	case !v.Send.ready() && h.sendBy(v, p, liuma.ByVoice).ready():
-		text = v.T.NoCodeCall
+		text = v.T.NoCodeCall()
 	case v.Field != nil && p.CodeBy == liuma.ByVoice:
-		text = v.T.NoCallWay
+		text = v.T.NoCallWay()
 	case offered(p, liuma.ByVoice) != nil:
-		text = v.T.NoCodeOrRead
+		text = v.T.NoCodeOrRead()
 	}
 	return &way{Class: "btn-plain", Text: text, See: address(p.ID) + "?ask=" + askNoCode}
 }
@@ -54,34 +54,34 @@ func (h *handler) noCode(v *view, p ceremony.Page) {
 	v.heading(func(t *wordings) string {
 		switch {
 		case called:
-			return t.NoCallTitle
+			return t.NoCallTitle()
 		case p.CodeSentAt.IsZero():
-			return t.NoCodeAhead
+			return t.NoCodeAhead()
 		}
-		return t.NoCodeTitle
+		return t.NoCodeTitle()
 	})
-	v.cell(v.T.NoCodeNumber, p.PhoneMasked, "number", "")
+	v.cell(v.T.NoCodeNumber(), p.PhoneMasked, "number", "")
 	if open {
-		v.cell(v.T.NoCodeLast, p.CodeSentAt.In(h.zone).Format("15:04"), "number", "")
+		v.cell(v.T.NoCodeLast(), p.CodeSentAt.In(h.zone).Format("15:04"), "number", "")
 	}
-	v.TipsTitle = v.T.NoCodeCheck
-	v.Tips = []string{v.T.CheckNumber, v.T.CheckSignal, v.T.CheckBlocked, v.T.CheckWait}
+	v.TipsTitle = v.T.NoCodeCheck()
+	v.Tips = []string{v.T.CheckNumber(), v.T.CheckSignal(), v.T.CheckBlocked(), v.T.CheckWait()}
 	if called {
-		v.Tips = []string{v.T.CheckNumber, v.T.CheckSignal, v.T.CheckCalls}
+		v.Tips = []string{v.T.CheckNumber(), v.T.CheckSignal(), v.T.CheckCalls()}
 	}
 	v.Send, v.Call = h.sendBy(v, p, liuma.ByText), h.sendBy(v, p, liuma.ByVoice)
 	v.lostNumber(p)
-	v.Counter = v.counterOf(v.T.CounterTitle, p.Region)
+	v.Counter = v.counterOf(v.T.CounterTitle(), p.Region)
 	if !v.Send.ready() && !v.Call.ready() {
-		v.Counter.Title = v.T.CounterOnly
+		v.Counter.Title = v.T.CounterOnly()
 		if v.Until = h.untilOf(v, laterUntil(v.Send, v.Call)); v.Until != nil {
-			v.Until.Title, v.Until.Over = v.T.NoCodeUntil, v.T.OverReload
+			v.Until.Title, v.Until.Over = v.T.NoCodeUntil(), v.T.OverReload()
 		}
 	}
-	v.Ways = []way{{Class: "btn-plain", Text: v.T.NoCodeBack, See: address(p.ID)}}
+	v.Ways = []way{{Class: "btn-plain", Text: v.T.NoCodeBack(), See: address(p.ID)}}
 	switch {
 	case open:
-		v.First = []way{{Class: "btn-primary", Text: v.T.NoCodeCame, See: address(p.ID)}}
+		v.First = []way{{Class: "btn-primary", Text: v.T.NoCodeCame(), See: address(p.ID)}}
 		v.Ways = nil
 	case v.Send.ready():
 		v.Send.Class = "btn-primary"
@@ -98,10 +98,10 @@ func (h *handler) noCode(v *view, p ceremony.Page) {
 func (v *view) lostNumber(p ceremony.Page) {
 	row := actOf(v.T, p.Action)
 	if row.newPhone {
-		v.Other, v.OtherTitle = v.phoneField(), v.T.PhoneOther
+		v.Other, v.OtherTitle = v.phoneField(), v.T.PhoneOther()
 		return
 	}
-	v.Below = &notice{Title: v.T.NoCodeOld, Text: row.oldNumber}
+	v.Below = &notice{Title: v.T.NoCodeOld(), Text: row.oldNumber}
 }
 
 // codeOpen reports whether a code was sent that still counts.
@@ -119,14 +119,14 @@ func (h *handler) sendBy(v *view, p ceremony.Page, by liuma.CodeWay) *send {
 		}
 		o = &ceremony.CodeOffer{ReadyAt: p.ResendAt, Left: 1}
 	}
-	s := &send{Way: string(by), Class: "btn-plain", Text: v.T.CodeSend, Wait: v.T.CodeWait}
+	s := &send{Way: string(by), Class: "btn-plain", Text: v.T.CodeSend(), Wait: v.T.CodeWait("{n}")}
 	switch {
 	case by == liuma.ByVoice:
-		s.Text, s.Wait = v.T.CallMe, v.T.CallWait
+		s.Text, s.Wait = v.T.CallMe(), v.T.CallWait("{n}")
 	case h.codeOpen(p) && p.CodeBy == liuma.ByVoice:
-		s.Text, s.Wait = v.T.CodeTextInstead, v.T.CodeTextWait
+		s.Text, s.Wait = v.T.CodeTextInstead(), v.T.CodeTextWait("{n}")
 	case !p.CodeSentAt.IsZero():
-		s.Text = v.T.CodeResend
+		s.Text = v.T.CodeResend()
 	}
 	now := h.now()
 	switch wait := o.ReadyAt.Sub(now); {

@@ -20,13 +20,16 @@ func (h *handler) showOfficial(w http.ResponseWriter, r *http.Request) {
 func (h *handler) officialView(r *http.Request) *view {
 	v := h.newView(r, pageStep)
 	v.Back = "/"
-	v.heading(func(t *wordings) string { return t.OfficialTitle })
-	v.Say = v.T.OfficialSay
-	v.Notice = &notice{Title: v.T.FreezeTitle, Text: v.T.OfficialFreeze}
-	v.First = []way{{Class: "btn-primary", Text: v.T.FreezeGive, Link: freezePath}}
-	v.TipsTitle = v.T.RealTitle
-	v.Tips = []string{v.T.realAddress(h.real), v.T.RealName, v.T.RealNotice, v.T.RealNever}
-	v.Ways = []way{h.call(v)}
+	v.heading(func(t *wordings) string { return t.OfficialTitle() })
+	v.Say = v.T.OfficialSay()
+	v.Notice = &notice{Title: v.T.FreezeTitle(), Text: v.T.OfficialFreeze()}
+	v.First = []way{{Class: "btn-primary", Text: v.T.FreezeGive(), Link: freezePath}}
+	v.TipsTitle = v.T.RealTitle()
+	v.Tips = []string{v.T.RealAddress(h.real), v.T.RealName(), v.T.RealNotice(), v.T.RealNever()}
+	if h.rules != nil {
+		v.Ways = append(v.Ways, way{Class: "btn-plain", Text: v.T.RulesWay(), Link: regionPath})
+	}
+	v.Ways = append(v.Ways, h.call(v))
 	return v
 }
 

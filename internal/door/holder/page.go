@@ -10,6 +10,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma/locale"
 	"github.com/liuma-pin/liuma/web"
 )
 
@@ -32,15 +33,17 @@ const (
 type pages struct {
 	templates map[string]*template.Template
 	wordings  map[door.Lang]*wordings
+	languages []language
 	pad       web.Asset
 	ceremony  web.Asset
 	style     web.Asset
 }
 
-func newPages(assets *web.Assets) (*pages, error) {
-	p := &pages{
-		templates: map[string]*template.Template{},
-		wordings:  map[door.Lang]*wordings{door.Chinese: newWordings(door.Chinese), door.English: newWordings(door.English)},
+func newPages(assets *web.Assets, words *locale.Catalogue, hotline string) (*pages, error) {
+	p := &pages{templates: map[string]*template.Template{}, wordings: map[door.Lang]*wordings{}}
+	for _, l := range words.Languages() {
+		p.wordings[l] = newWordings(words.In(l), hotline)
+		p.languages = append(p.languages, language{Tag: l, Name: words.In(l).Name(), Dir: words.In(l).Dir()})
 	}
 	for name, asset := range map[string]*web.Asset{web.Pad: &p.pad, web.Ceremony: &p.ceremony, web.Style: &p.style} {
 		var err error
@@ -98,6 +101,7 @@ type view struct {
 	T, O      *wordings // in the page's language; in the other one, for a helper
 	Lang      door.Lang
 	OtherLang door.Lang
+	Languages []language // that the page can be read in besides its own
 	Care      bool
 	Hotline   string
 	Style     web.Asset
@@ -110,13 +114,17 @@ type view struct {
 	Steps             []stage
 	CellsTitle        string
 	Cells             []cell
+	Folded            bool    // at the pad: the cells are folded away with the asker
+	TopLast           bool    // the header stands beneath the page
 	Refusal           *notice // on top of the page, takes the focus
 	Notice            *notice
+	Agreed            *agreed
 	Result            *result
 	Card              *face
 	Keypad            *keypad
 	Until             *until
 	Ways              []way
+	WaysTitle         string
 	First             []way  // the way to go first, above all others
 	Links             []way  // small, beneath everything
 	Say               string // a sentence with the next step
@@ -140,11 +148,22 @@ type view struct {
 	Forward           string // address that the page goes on to by itself
 	Back              string // address to which the form of language and care mode returns; without it there is no such form
 	RequestID         string
+	Developers        *developers
 
 	ID         string
 	Hand       string // the browser's secret, hidden in every form where cookies are blocked
 	RequestURI string // the pushed request, hidden in the landing page's form
 }
+
+// language is one that pages can be read in, named in itself.
+type language struct {
+	Tag  door.Lang
+	Name string
+	Dir  locale.Dir
+}
+
+// developers is a hint for who writes the channel, folded away.
+type developers struct{ Title, Text string }
 
 type stage struct {
 	Name          string
@@ -153,7 +172,11 @@ type stage struct {
 
 type cell struct{ Key, Value, Class, ID string }
 
-type notice struct{ Kind, Title, Text, More string }
+type notice struct {
+	Kind, Title, Text, More string
+	Weak                    bool // of the last new PIN: it goes when the next is typed
+	Also                    []string
+}
 
 type result struct{ Kind, Icon, Text, Next string }
 
@@ -161,15 +184,16 @@ type face struct{ Region, Name, Number, Note string }
 
 // keypad is the pad's part of the markup contract in web/README.md.
 type keypad struct {
-	Mode, KeyID, Key, Current, Old, New, DescribedBy, Note, Resume string
-	Passphrase                                                     bool
-	Try                                                            int
+	Mode, KeyID, Key, Current, Old, New, Check, DescribedBy, Note, Resume string
+	Passphrase                                                            bool
+	Try                                                                   int
 }
 
 // field is a form with one field in it.
 type field struct {
 	Post, Name, Label, Hint, Type, Mode, Autocomplete, Button, Class, Most string
 	Capital, Wrong                                                         bool
+	Form                                                                   string // ceremony.Page.Form
 }
 
 // send is the button that sends a one-time code. The ceremony's script disables
@@ -178,6 +202,7 @@ type field struct {
 type send struct {
 	Way, Text, Class, Ready, Now, Wait, Later string
 	until                                     time.Time // with Later
+	Form                                      string    // ceremony.Page.Form
 }
 
 // counter says how to go on in person, at an agency.
@@ -203,6 +228,7 @@ type way struct {
 	See         string // address on a ceremony's page; posted to where the hand travels in forms
 	Tel         string
 	Post        string       // last element of the ceremony's address
+	Consent     string       // of a post that agrees to a text: the text's hash
 	Out         template.URL // the channel's address, checked by wayURL
 }
 
@@ -213,7 +239,7 @@ type shownWay struct {
 }
 
 // CallText is the wording of the link to the hotline.
-func (v *view) CallText() string { return v.T.call(v.Hotline) }
+func (v *view) CallText() string { return v.T.Call(v.Hotline) }
 
 // Show gives a way to the template that draws it.
 func (v *view) Show(w way) shownWay { return shownWay{w, v.ID, v.Hand} }
@@ -247,12 +273,18 @@ func (v *view) Tab() string {
 // newView fills in the members that all pages have.
 func (h *handler) newView(r *http.Request, page string) *view {
 	want := h.door.Preferences(r)
-	other := door.English
-	if want.Lang == door.English {
-		other = door.Chinese
+	other := door.Chinese // a helper may read it, whatever the page's language
+	if want.Lang == door.Chinese {
+		other = door.English
+	}
+	var languages []language
+	for _, l := range h.pages.languages {
+		if l.Tag != want.Lang {
+			languages = append(languages, l)
+		}
 	}
 	return &view{
-		Page: page, T: h.pages.wordings[want.Lang], O: h.pages.wordings[other], Lang: want.Lang, OtherLang: other,
+		Page: page, T: h.pages.wordings[want.Lang], O: h.pages.wordings[other], Lang: want.Lang, OtherLang: other, Languages: languages,
 		Care: want.Care, Hotline: h.hotline, Style: h.pages.style, Pad: h.pages.pad, Ceremony: h.pages.ceremony,
 	}
 }
@@ -267,10 +299,19 @@ func (v *view) heading(pick func(*wordings) string) {
 
 // counterOf says where the counter is, for a holder who cannot go on here.
 func (v *view) counterOf(title string, region liuma.Region) *counter {
-	return &counter{Title: title, Where: v.T.agencies(regionName(region))}
+	return &counter{Title: title, Where: v.T.agencies(v.T.all.Region(region))}
+}
+
+// helpedBy puts the hotline of a region's policy in the place of the configured one, in
+// the page's sentences as well; an empty number leaves that.
+func (v *view) helpedBy(hotline string) {
+	if hotline == "" {
+		return
+	}
+	v.Hotline, v.T = hotline, newWordings(v.T.all, hotline)
 }
 
 // call leads to the hotline, which is open to everybody.
 func (h *handler) call(v *view) way {
-	return way{Class: "btn-plain", Text: v.T.call(h.hotline), Tel: h.hotline}
+	return way{Class: "btn-plain", Text: v.T.Call(v.Hotline), Tel: v.Hotline}
 }

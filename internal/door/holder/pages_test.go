@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"html"
 	"net/http"
-	"path/filepath"
-	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -15,6 +13,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma/locale"
 	"github.com/liuma-pin/liuma/test/gallery"
 )
 
@@ -57,7 +56,7 @@ func drawn(t *testing.T, handler http.Handler, sc gallery.Scene, lang door.Lang,
 // galleryDoor is a door at which every scene can be seen.
 func galleryDoor(t *testing.T) http.Handler {
 	t.Helper()
-	h, err := New(Config{Authority: gallery.NewAuthority(), Assets: mustAssets(t), Origin: origin, Now: gallery.Now, Logger: discard()})
+	h, err := New(Config{Authority: gallery.NewAuthority(), Rules: gallery.Rules(), Assets: mustAssets(t), Origin: origin, Now: gallery.Now, Logger: discard(), Settle: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,40 +144,6 @@ func TestEveryFault(t *testing.T) {
 	}
 }
 
-// TestTexts finds sentences that lack a language, and ones that no page says.
-func TestTexts(t *testing.T) {
-	zh, en := reflect.ValueOf(*newWordings(door.Chinese)), reflect.ValueOf(*newWordings(door.English))
-	var sources strings.Builder
-	for _, pattern := range []string{"pages/*.html", "*.go"} {
-		names, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range names {
-			if !strings.HasSuffix(name, "_test.go") {
-				sources.WriteString(readFile(t, name))
-			}
-		}
-	}
-	han := regexp.MustCompile(`\p{Han}`)
-	for _, f := range reflect.VisibleFields(zh.Type()) {
-		name := f.Name
-		if f.Anonymous || name == "lang" {
-			continue
-		}
-		z, e := zh.FieldByIndex(f.Index).String(), en.FieldByIndex(f.Index).String()
-		if z == "" || e == "" || z == e {
-			t.Errorf("%s: %q, %q", name, z, e)
-		}
-		if name != "OtherLang" && name != "Comma" && name != "Stop" && (han.MatchString(e) || !han.MatchString(z)) {
-			t.Errorf("%s is not in its language: %q, %q", name, z, e)
-		}
-		if n := len(regexp.MustCompile(`(\.T|\$\.T|\bt)\.`+name+`\b`).FindAllString(sources.String(), -1)); n < 2 {
-			t.Errorf("%s is said nowhere", name)
-		}
-	}
-}
-
 func TestMoments(t *testing.T) {
 	zone := time.FixedZone("CST", 8*60*60)
 	now := start.In(zone)
@@ -189,24 +154,72 @@ func TestMoments(t *testing.T) {
 		30 * 24 * time.Hour: {"6 月 5 日 20:44", "5 June at 20:44"},
 	} {
 		at := now.Add(after)
-		if got := newWordings(door.Chinese).moment(at, now); got != want[0] {
+		if got := newWordings(locale.In(door.Chinese), "").moment(at, now); got != want[0] {
 			t.Errorf("%s: %q", after, got)
 		}
-		if got := newWordings(door.English).moment(at, now); got != want[1] {
+		if got := newWordings(locale.In(door.English), "").moment(at, now); got != want[1] {
 			t.Errorf("%s: %q", after, got)
 		}
 	}
 }
 
-func TestRegions(t *testing.T) {
-	for _, r := range []liuma.Region{"33", "3305", "330500", "11", "65"} {
-		if n := regionName(r); n.ZH == "" || n.EN == "" {
-			t.Errorf("%s has no name", r)
+// TestPagesNameTheConfiguredHotline: with another number no page and no script
+// names the default one.
+func TestPagesNameTheConfiguredHotline(t *testing.T) {
+	const other = "0571-88001234"
+	handler, err := New(Config{Authority: gallery.NewAuthority(), Rules: gallery.Rules(), Assets: mustAssets(t), Origin: origin, Now: gallery.Now, Logger: discard(),
+		Settle: time.Millisecond, Hotline: other})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lang := range []door.Lang{door.Chinese, door.English} {
+		for _, sc := range gallery.Scenes() {
+			body := drawn(t, handler, sc, lang, false)
+			if strings.Contains(body, "12333") || strings.Contains(body, "{hotline}") || !strings.Contains(body, `<a href="tel:`+other+`">`) {
+				t.Errorf("%s in %s:\n%s", sc.Name, lang, body)
+			}
 		}
 	}
-	for _, r := range []liuma.Region{"", "99"} {
-		if n := regionName(r); n != (liuma.Text{}) {
-			t.Errorf("%q is called %v", r, n)
+}
+
+// TestPurposeInTheReadersLanguage: a purpose in languages is shown in the page's,
+// and one text as it is.
+func TestPurposeInTheReadersLanguage(t *testing.T) {
+	both := with(sample(liuma.ActionEnroll, ceremony.StepConfirm), func(p *ceremony.Page) {
+		p.Purpose = liuma.PurposeIn("查询缴费年限", "See your years")
+	})
+	for lang, want := range map[door.Lang][2]string{door.Chinese: {"查询缴费年限", "See your years"}, door.English: {"See your years", "查询缴费年限"}} {
+		s := newSite(t, both)
+		s.begin()
+		s.jar["__Host-lang"] = string(lang)
+		body := s.do("GET", address(both.ID), nil).Body.String()
+		if !strings.Contains(body, want[0]) || strings.Contains(body, want[1]) {
+			t.Errorf("%s:\n%s", lang, body)
 		}
+	}
+	plain := newSite(t, with(both, func(p *ceremony.Page) { p.Purpose = "查询 years" }))
+	plain.begin()
+	plain.jar["__Host-lang"] = "en"
+	if body := plain.do("GET", address(both.ID), nil).Body.String(); !strings.Contains(body, "查询 years") {
+		t.Errorf("one text:\n%s", body)
+	}
+}
+
+// TestOneStepCounter: where the pad counts its own steps, the page counts none.
+func TestOneStepCounter(t *testing.T) {
+	handler, pads := galleryDoor(t), 0
+	for _, sc := range gallery.Scenes() {
+		body := drawn(t, handler, sc, door.Chinese, false)
+		counts := strings.Count(body, `<ol class="steps"`)
+		if strings.Contains(body, `data-mode="new"`) || strings.Contains(body, `data-mode="change"`) {
+			pads++
+			counts++ // the pad's
+		}
+		if counts > 1 {
+			t.Errorf("%s has %d step counters", sc.Name, counts)
+		}
+	}
+	if pads < 3 {
+		t.Errorf("%d pads count steps", pads)
 	}
 }

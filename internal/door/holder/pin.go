@@ -25,7 +25,7 @@ func (h *handler) givePIN(r *http.Request, id string, by hand) (ceremony.Page, e
 	}
 	given.Source = h.source(r)
 	page, err := h.authority.GivePIN(r.Context(), id, by.Hand, given)
-	if err != nil && liuma.CodeOf(err) == liuma.CodeCeremonyMoved {
+	if err != nil && liuma.CodeOf(err) == liuma.CodeCeremonyMoved && !errors.Is(err, ceremony.ErrOldPad) {
 		page = h.awaitTry(r.Context(), id, by.Hand, given.Try)
 	}
 	return page, err
@@ -75,7 +75,7 @@ func (h *handler) awaitTry(ctx context.Context, id string, by ceremony.Hand, try
 			return latest
 		}
 		latest = page
-		if page.Try != try+1 || page.Step != ceremony.StepPIN || page.Code != "" || page.Verdict != "" {
+		if !underWay(page, try) {
 			return latest
 		}
 		select {
@@ -87,28 +87,28 @@ func (h *handler) awaitTry(ctx context.Context, id string, by ceremony.Hand, try
 }
 
 func (h *handler) askPIN(v *view, p ceremony.Page) {
-	v.title(p.Action)
+	v.title(p)
 	v.stages(p)
 	v.Refusal = h.refusal(v, p)
 	// Only a few lines stand above the pad, so that its keys are on the first screen.
 	row := actOf(v.T, p.Action)
 	switch asked := data(p.Action).Roles; {
 	case slices.Contains(asked, liuma.RoleCurrent):
-		v.cell(v.T.Holder, p.NameMasked, "", "")
-		v.cell(v.T.For, p.Purpose, "", "purpose")
+		v.cell(v.T.Holder(), p.NameMasked, "", "")
+		v.cell(v.T.For(), p.Purpose.In(string(v.Lang)), "", "purpose")
 	case slices.Contains(asked, liuma.RoleOld):
-		v.cell(v.T.Holder, p.NameMasked, "", "purpose")
+		v.cell(v.T.Holder(), p.NameMasked, "", "purpose")
 		v.Lead = row.padLead
 	}
-	if v.Care && v.Refusal != nil {
-		v.Cells = nil // they stood on the page before; the large keys need the room
-	}
+	// They stood on the page before, and all keys are to be on the first screen.
+	v.Folded = v.Refusal != nil || v.Lead != ""
+	v.TopLast = v.Care // its buttons are as large as the keys
 	v.Keypad = keypadOf(v, p)
 	if canForget(p) {
-		v.Ways = append(v.Ways, h.forgotWay(v, p, "btn-plain", v.T.ForgotWay))
+		v.Ways = append(v.Ways, h.forgotWay(v, p, "btn-plain", v.T.ForgotWay()))
 	}
 	v.Forgot = row.forgot
-	v.Ways = append(v.Ways, way{Class: "btn-plain", Text: v.T.Leave, Post: "leave"})
+	v.Ways = append(v.Ways, v.leave(p))
 	v.Links = v.freezeLink(p)
 	v.More = row.more
 	v.Reopen = p.LaneClosed
@@ -122,11 +122,10 @@ func keypadOf(v *view, p ceremony.Page) *keypad {
 	k := &keypad{
 		Mode: actOf(v.T, p.Action).pad, KeyID: p.SealKeyID, Key: b64(p.SealKey), Passphrase: p.Passphrase, Try: p.Try,
 		Current: b64(p.AAD[liuma.RoleCurrent]), Old: b64(p.AAD[liuma.RoleOld]), New: b64(p.AAD[liuma.RoleNew]),
+		Check:       b64(p.AAD[liuma.RoleCheck]),
 		DescribedBy: "asker",
 	}
-	if v.Hand == "" {
-		k.Resume = address(p.ID)
-	}
+	k.Resume = address(p.ID) + "?" + askLook + "=" + strconv.Itoa(p.Try)
 	if len(v.Cells) > 0 {
 		k.DescribedBy += " purpose"
 	}
@@ -134,7 +133,7 @@ func keypadOf(v *view, p ceremony.Page) *keypad {
 		k.DescribedBy = "refusal " + k.DescribedBy
 	}
 	if p.TriesLeft != nil && *p.TriesLeft > 0 && codeOf(p) == "" {
-		k.Note = v.T.triesLeft(*p.TriesLeft) + v.T.Stop
+		k.Note = v.T.triesLeft(*p.TriesLeft) + v.T.Stop()
 	}
 	return k
 }
@@ -171,29 +170,32 @@ func resetRefused(p ceremony.Page) bool { return p.ResetRefused != "" && canForg
 func (h *handler) forgotWay(v *view, p ceremony.Page, class, text string) way {
 	over := !p.ResetRefusedUntil.IsZero() && !h.now().Before(p.ResetRefusedUntil)
 	if resetRefused(p) && !over {
-		return way{Class: "btn-plain", Text: v.T.NoResetWhy, See: address(p.ID) + "?ask=" + askReset}
+		return way{Class: "btn-plain", Text: v.T.NoResetWhy(), See: address(p.ID) + "?ask=" + askReset}
 	}
 	return way{Class: class, Text: text, Post: "forgot"}
 }
 
 // noReset says why the PIN cannot be set anew online, and where it can.
 func (h *handler) noReset(v *view, p ceremony.Page) {
-	v.heading(func(t *wordings) string { return t.NoResetTitle })
-	why := v.say(liuma.Explain(p.ResetRefused).What)
+	v.heading(func(t *wordings) string { return t.NoResetTitle() })
+	e, _ := v.T.explain(p.ResetRefused)
+	why := e.What
 	switch p.ResetRefused {
 	case liuma.CodeRefused:
-		why = v.T.NoLink
+		why = v.T.NoLink()
 	case liuma.CodeFrozen:
-		why = v.T.NoResetFrozen
+		why = v.T.NoResetFrozen()
+	case liuma.CodeLossReported:
+		why = v.T.NoResetReported()
 	}
 	v.Result = &result{Kind: "warn", Icon: "agency", Text: why}
 	if v.Until = h.untilOf(v, p.ResetRefusedUntil); v.Until != nil {
-		v.Until.Over = v.T.OverReload
+		v.Until.Over = v.T.OverReload()
 	}
-	v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
-	stay := way{Class: "btn-primary", Text: v.T.RememberWay, See: address(p.ID)}
+	v.Counter = v.counterOf(v.T.CounterOnly(), p.Region)
+	stay := way{Class: "btn-primary", Text: v.T.RememberWay(), See: address(p.ID)}
 	if p.Step == ceremony.StepPIN {
-		v.Ways = []way{stay, {Class: "btn-plain", Text: v.T.Leave, Post: "leave"}}
+		v.Ways = []way{stay, {Class: "btn-plain", Text: v.T.Leave(), Post: "leave"}}
 	} else {
 		v.Ways = []way{v.back("btn-primary")}
 	}

@@ -2,6 +2,7 @@ package holder
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -18,39 +19,40 @@ const (
 func (h *handler) askCode(v *view, p ceremony.Page) {
 	v.stages(p)
 	v.Refusal = h.refusal(v, p)
-	v.cell(cmp.Or(actOf(v.T, p.Action).codeTo, v.T.ToBound), p.PhoneMasked, "number", "")
+	v.cell(cmp.Or(actOf(v.T, p.Action).codeTo, v.T.ToBound()), p.PhoneMasked, "number", "")
 	v.Ways = v.waysOff(p)
 	v.Expiry = h.expiryOf(p)
 	v.Links = v.freezeLink(p)
 	if p.CodesLeft == 0 {
 		// No more are taken for hours: nothing to type or to send.
-		v.heading(func(t *wordings) string { return t.SpentTitle })
-		v.Say = v.T.SpentText
+		v.heading(func(t *wordings) string { return t.SpentTitle() })
+		v.Say = v.T.SpentText()
 		if v.Refusal != nil {
 			v.Say = "" // said on top
 		}
 		if v.Until = h.untilOf(v, laterOf(p.Until, p.ResendAt)); v.Until != nil {
-			v.Until.Over = v.T.OverReload
+			v.Until.Over = v.T.OverReload()
 		}
-		v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
+		v.Counter = v.counterOf(v.T.CounterOnly(), p.Region)
 		v.Ways[0].Class = "btn-primary"
 		return
 	}
 	h.codeForm(v, p)
-	v.heading(func(t *wordings) string { return t.SendTitle })
+	v.Lead = actOf(v.T, p.Action).title // what the code is for
+	v.heading(func(t *wordings) string { return t.SendTitle() })
 	if v.Field != nil {
 		v.heading(func(t *wordings) string {
 			if p.CodeBy == liuma.ByVoice {
-				return t.CallCode
+				return t.CallCode()
 			}
-			return t.CodeTitle
+			return t.CodeTitle()
 		})
-	} else if v.Say = v.T.SendSay; !p.CodeSentAt.IsZero() {
-		v.Say = v.T.CodeOver
+	} else if v.Say = v.T.SendSay(); !p.CodeSentAt.IsZero() {
+		v.Say = v.T.CodeOver()
 	}
 	if v.Field == nil && !v.Send.ready() {
 		// Nothing to type, and no text for hours: by call, or not here.
-		v.Say, v.Counter = "", v.counterOf(v.T.CounterOnly, p.Region)
+		v.Say, v.Counter = "", v.counterOf(v.T.CounterOnly(), p.Region)
 		if h.sendBy(v, p, liuma.ByVoice).ready() {
 			v.NoCode.Class = "btn-primary"
 		} else {
@@ -58,7 +60,7 @@ func (h *handler) askCode(v *view, p ceremony.Page) {
 		}
 	}
 	if actOf(v.T, p.Action).newPhone {
-		v.Other, v.OtherTitle = v.phoneField(), v.T.PhoneOther
+		v.Other, v.OtherTitle = v.phoneField(), v.T.PhoneOther()
 		v.Other.Wrong = p.Code == liuma.CodePhoneInvalid || p.Code == liuma.CodePhoneSame
 	}
 }
@@ -75,13 +77,9 @@ func laterOf(a, b time.Time) time.Time {
 func (h *handler) codeForm(v *view, p ceremony.Page) {
 	v.Send = h.sendBy(v, p, liuma.ByText)
 	if h.codeOpen(p) {
-		hint := v.T.codeSent
-		if p.CodeBy == liuma.ByVoice {
-			hint = v.T.codeCalled
-		}
-		v.Field = &field{Post: address(v.ID) + "/code", Name: "code", Label: v.T.CodeLabel, Hint: hint(p.CodeSentAt.In(h.zone)),
-			Type: "text", Mode: "numeric", Autocomplete: "one-time-code", Button: v.T.CodeGive, Class: "field-code", Most: longestSMS,
-			Wrong: v.Refusal != nil && (p.Code == liuma.CodePhoneCodeWrong || p.Code == liuma.CodePhoneCodeFormat)}
+		v.Field = &field{Post: address(v.ID) + "/code", Name: "code", Label: v.T.CodeLabel(), Hint: v.T.sentAt(p.CodeBy, p.CodeSentAt.In(h.zone)),
+			Type: "text", Mode: "numeric", Autocomplete: "one-time-code", Button: v.T.CodeGive(), Class: "field-code", Most: longestSMS,
+			Wrong: v.Refusal != nil && (p.Code == liuma.CodePhoneCodeWrong || p.Code == liuma.CodePhoneCodeFormat || p.Code == liuma.CodePhoneCodeSuperseded)}
 	} else {
 		v.Send.Class = "btn-primary"
 	}
@@ -92,30 +90,91 @@ func (h *handler) codeForm(v *view, p ceremony.Page) {
 func (v *view) waysOff(p ceremony.Page) []way {
 	var out []way
 	if p.CanRemember {
-		out = append(out, way{Class: "btn-plain", Text: v.T.RememberWay, Post: "remember"})
+		out = append(out, way{Class: "btn-plain", Text: v.T.RememberWay(), Post: "remember"})
 	}
-	return append(out, way{Class: "btn-plain", Text: v.T.Leave, Post: "leave"})
+	return append(out, v.leave(p))
+}
+
+// leave is the way out. It stands close to other buttons, so a page asks first where
+// one touch would undo what the holder has proved or typed.
+func (v *view) leave(p ceremony.Page) way {
+	if losesWork(p) {
+		return way{Class: "btn-plain", Text: v.T.Leave(), See: address(p.ID) + "?ask=" + askLeave}
+	}
+	return way{Class: "btn-plain", Text: v.T.Leave(), Post: "leave"}
+}
+
+// losesWork reports whether the holder may have proved something by now (a code, a
+// face, the PIN), or typed the first of two PINs.
+func losesWork(p ceremony.Page) bool {
+	switch p.Step {
+	case ceremony.StepPIN:
+		return p.Action == liuma.ActionUnfreeze || !slices.Equal(data(p.Action).Roles, []liuma.Role{liuma.RoleCurrent})
+	case ceremony.StepEvidence:
+		return !p.Alone // of that it is the first step
+	case ceremony.StepCardNo, ceremony.StepPhone:
+		return true
+	case ceremony.StepCode:
+		return p.Action == liuma.ActionRebind
+	}
+	return false
+}
+
+// sureToLeave asks whether the holder is sure, before all is ended.
+func (h *handler) sureToLeave(v *view, p ceremony.Page) {
+	v.heading(func(t *wordings) string { return t.LeaveSure() })
+	v.Say = v.T.LeaveLoses()
+	v.Ways = []way{
+		{Class: "btn-primary", Text: v.T.LeaveNo(), See: address(p.ID)},
+		{Class: "btn-plain", Text: v.T.LeaveYes(), Post: "leave"},
+	}
+	v.Expiry = h.expiryOf(p)
 }
 
 // askProof is the page that sends the holder to the channel for evidence, and
 // says how else it can be done.
 func (h *handler) askProof(v *view, p ceremony.Page) {
 	v.stages(p)
-	v.heading(func(t *wordings) string { return t.ProveTitle })
+	v.heading(func(t *wordings) string { return t.ProveTitle() })
 	v.Refusal = h.refusal(v, p)
 	v.Say = actOf(v.T, p.Action).prove
-	v.Notice = &notice{Title: v.T.WhatNow, Text: v.T.proveAt(v.Asker)}
+	v.Notice = &notice{Title: v.T.WhatNow(), Text: v.T.ProveAt(v.Asker)}
 	check := v.back("btn-primary")
-	check.Text = v.T.DoEvidence
+	check.Text = v.T.DoEvidence()
 	v.First = []way{check}
-	v.Counter = v.counterOf(v.T.CounterFace, p.Region)
+	v.Counter = v.counterOf(v.T.CounterFace(), p.Region)
 	if p.CardNoAllowed && p.Code != liuma.CodeCardNoSpent {
-		v.Other = &field{Post: address(v.ID) + "/card-number", Name: "card_no", Label: v.T.CardNoLabel, Hint: v.T.CardNoHint,
-			Type: "text", Mode: "text", Autocomplete: "off", Button: v.T.CardNoGive, Class: "field-code", Most: "40", Capital: true,
+		v.Other = &field{Post: address(v.ID) + "/card-number", Name: "card_no", Label: v.T.CardNoLabel(), Hint: v.T.CardNoHint(),
+			Type: "text", Mode: "text", Autocomplete: "off", Button: v.T.CardNoGive(), Class: "field-code", Most: "40", Capital: true,
 			Wrong: p.Code == liuma.CodeCardNoWrong}
-		v.OtherTitle, v.OtherText = v.T.CardNoTitle, v.T.CardNoText
+		v.OtherTitle, v.OtherText = v.T.CardNoTitle(), v.T.CardNoText()
 	}
 	v.Ways = v.waysOff(p)
+	v.Links = v.freezeLink(p)
+	v.Expiry = h.expiryOf(p)
+}
+
+// askNumber is the page that takes the number of the physical card, where the region
+// asks for it beside the other proofs.
+func (h *handler) askNumber(v *view, p ceremony.Page) {
+	v.stages(p)
+	v.heading(func(t *wordings) string { return t.NumberTitle() })
+	v.Refusal = h.refusal(v, p)
+	v.Say = v.T.NumberSay()
+	if p.Code == liuma.CodeCardNoSpent {
+		v.Say = ""
+		v.Until = h.untilOf(v, p.Until)
+	} else {
+		v.Field = &field{Post: address(v.ID) + "/card-number", Name: "card_no", Label: v.T.CardNoLabel(), Hint: v.T.CardNoHint(),
+			Type: "text", Mode: "text", Autocomplete: "off", Button: v.T.CardNoGive(), Class: "field-code", Most: "40", Capital: true,
+			Wrong: p.Code == liuma.CodeCardNoWrong}
+	}
+	v.Counter = v.counterOf(v.T.CounterTitle(), p.Region)
+	v.Ways = v.waysOff(p)
+	if v.Field == nil {
+		v.Counter = v.counterOf(v.T.CounterOnly(), p.Region)
+		v.Ways[0].Class = "btn-primary"
+	}
 	v.Links = v.freezeLink(p)
 	v.Expiry = h.expiryOf(p)
 }
@@ -123,18 +182,18 @@ func (h *handler) askProof(v *view, p ceremony.Page) {
 // askPhone is the page of a rebind that takes the new number.
 func (h *handler) askPhone(v *view, p ceremony.Page) {
 	v.stages(p)
-	v.heading(func(t *wordings) string { return t.PhoneTitle })
+	v.heading(func(t *wordings) string { return t.PhoneTitle() })
 	v.Refusal = h.refusal(v, p)
-	v.Say = v.T.PhoneSay
+	v.Say = v.T.PhoneSay()
 	v.Field = v.phoneField()
 	v.Field.Wrong = v.Refusal != nil
-	v.Counter = v.counterOf(v.T.CounterTitle, p.Region)
+	v.Counter = v.counterOf(v.T.CounterTitle(), p.Region)
 	v.Ways = v.waysOff(p)
 	v.Links = v.freezeLink(p)
 	v.Expiry = h.expiryOf(p)
 }
 
 func (v *view) phoneField() *field {
-	return &field{Post: address(v.ID) + "/phone", Name: "phone", Label: v.T.PhoneLabel, Type: "tel", Mode: "tel",
-		Autocomplete: "tel-national", Button: v.T.PhoneGive, Class: "field-code", Most: "30"}
+	return &field{Post: address(v.ID) + "/phone", Name: "phone", Label: v.T.PhoneLabel(), Type: "tel", Mode: "tel",
+		Autocomplete: "tel-national", Button: v.T.PhoneGive(), Class: "field-code", Most: "30"}
 }

@@ -68,7 +68,7 @@ func TestResetFromThePad(t *testing.T) {
 		says []string
 	}{
 		{"forgot", nil, with(sample(liuma.ActionReset, ceremony.StepCode), func(p *ceremony.Page) { p.CodesLeft, p.CanRemember = 5, true }),
-			[]string{`action="` + here + `/send-code"`, `action="` + here + `/remember"`, "138****5678"}},
+			[]string{`action="` + here + `/send-code"`, `action="` + here + `/remember"`, "138****5678", `<p class="sub after-title">找回电子社保卡密码</p>`}},
 		{"send-code", nil, codePage(liuma.ActionReset, "", 5),
 			[]string{`autocomplete="one-time-code"`, `inputmode="numeric"`, `action="` + here + `/code"`, `data-ready="2026-05-06T12:44:45Z"`, `data-now="2026-05-06T12:44:00Z"`}},
 		{"code", url.Values{"code": {"12 34 56"}}, evidencePage(liuma.ActionReset, liuma.CodeEvidenceRequired, true),
@@ -103,6 +103,58 @@ func TestResetFromThePad(t *testing.T) {
 	}
 }
 
+// TestLeavingAsks: only where one touch would undo what was proved or typed, with going
+// on as the main button, and without script.
+func TestLeavingAsks(t *testing.T) {
+	const sure = "确定不办了？"
+	for _, c := range []struct {
+		name string
+		page ceremony.Page
+		asks bool
+	}{
+		{"verify", sample(liuma.ActionVerify, ceremony.StepPIN), false},
+		{"link", sample(liuma.ActionLink, ceremony.StepPIN), false},
+		{"code of a reset", codePage(liuma.ActionReset, "", 5), false},
+		{"enroll", sample(liuma.ActionEnroll, ceremony.StepPIN), true},
+		{"change", sample(liuma.ActionChange, ceremony.StepPIN), true},
+		{"unfreeze", sample(liuma.ActionUnfreeze, ceremony.StepPIN), true},
+		{"face", evidencePage(liuma.ActionReset, liuma.CodeEvidenceRequired, true), true},
+		{"new phone", sample(liuma.ActionRebind, ceremony.StepPhone), true},
+		{"code of a rebind", codePage(liuma.ActionRebind, "", 5), true},
+	} {
+		s := newSite(t, c.page)
+		s.begin()
+		here := "/c/" + ceremonyID
+		body, asked := s.reads(here), s.reads(here+"?ask=leave")
+		if direct := strings.Contains(body, `action="`+here+`/leave"`); direct == c.asks || strings.Contains(body, `href="`+here+`?ask=leave"`) != c.asks {
+			t.Errorf("%s: one touch ends it: %v", c.name, direct)
+		}
+		if strings.Contains(asked, sure) != c.asks {
+			t.Errorf("%s: asked: %v", c.name, !c.asks)
+		}
+		if !c.asks {
+			continue
+		}
+		if !strings.Contains(asked, `<a class="btn btn-primary" href="`+here+`">继续办理</a>`) || !strings.Contains(asked, `action="`+here+`/leave"`) {
+			t.Errorf("%s:\n%s", c.name, asked)
+		}
+		if to := s.posts("leave", nil); to != here+"?go=1" || !slices.Contains(s.fake.asked, "leave") {
+			t.Errorf("%s: leads to %s; %q", c.name, to, s.fake.asked)
+		}
+	}
+}
+
+// TestResetInsideAChange: nothing is left to do then.
+func TestResetInsideAChange(t *testing.T) {
+	for began, next := range map[liuma.Action]string{liuma.ActionChange: "不用再办", liuma.ActionVerify: "用新密码重新办理"} {
+		s := newSite(t, with(sample(began, ceremony.StepReset), func(p *ceremony.Page) { p.Began, p.Code = began, liuma.CodePINReset }))
+		s.begin()
+		if body := s.reads("/c/" + ceremonyID); !strings.Contains(body, next) {
+			t.Errorf("%s: lacks %q:\n%s", began, next, body)
+		}
+	}
+}
+
 // TestForgotRefused: why, where to go, and the way back to the pad.
 func TestForgotRefused(t *testing.T) {
 	for _, lockedOut := range []bool{false, true} {
@@ -117,7 +169,7 @@ func TestForgotRefused(t *testing.T) {
 		}
 		to := s.posts("forgot", nil)
 		body := s.reads(to)
-		for _, want := range []string{"现在不能在线找回密码", "5 月 8 日 22:44", "浙江省任一社保经办机构", "本人身份证原件", "12333"} {
+		for _, want := range []string{"现在不能在线找回密码", "5 月 8 日 22:44", "浙江省任一社保经办机构", "本人有效证件原件", "12333"} {
 			if !strings.Contains(body, want) {
 				t.Errorf("does not say %q:\n%s", want, body)
 			}

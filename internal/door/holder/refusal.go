@@ -9,6 +9,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // wrong answers an error that no page of the ceremony can show.
@@ -42,7 +43,7 @@ func statusOf(c liuma.Code) int {
 	case liuma.CodeFreezeCodeLimit, liuma.CodeSlowDown, liuma.CodeTooManyRequests, liuma.CodeTooManyOpen, liuma.CodeFreezesSpent:
 		return http.StatusTooManyRequests
 	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
-		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeFreezeCodeInvalid:
+		liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeFreezeCodeInvalid:
 		return http.StatusUnprocessableEntity // the card's state forbids the act
 	}
 	return http.StatusInternalServerError
@@ -58,16 +59,35 @@ func formError(err error) error {
 
 // fault answers with an error page: the problem and the next step.
 func (h *handler) fault(w http.ResponseWriter, r *http.Request, status int, code liuma.Code) {
+	if r.Method == http.MethodPost && scripted(r) {
+		if id := r.PathValue("id"); idPattern.MatchString(id) && pageSays(code) {
+			h.answer(w, http.StatusOK, onward{Next: address(id)})
+			return
+		}
+		e := explained(h.newView(r, pageResult).T, code)
+		h.answer(w, status, refusedForm{code, strings.TrimSpace(e.What + " " + e.Next)})
+		return
+	}
+	h.show(w, r, status, h.faultView(r, status, code))
+}
+
+// explained is what a page says of a code.
+func explained(t *wordings, code liuma.Code) locale.Explanation {
+	if code == liuma.CodeNotFound {
+		code = liuma.CodeRequestURIInvalid
+	}
+	e, _ := t.explain(code)
+	return e
+}
+
+func (h *handler) faultView(r *http.Request, status int, code liuma.Code) *view {
 	v := h.newView(r, pageResult)
 	look := faultLook(code)
 	v.heading(look.title)
-	e := liuma.Explain(code)
-	if code == liuma.CodeNotFound {
-		e = liuma.Explain(liuma.CodeRequestURIInvalid)
-	}
-	v.Result = &result{Kind: look.kind, Icon: look.icon, Text: v.say(e.What), Next: v.say(e.Next)}
+	e := explained(v.T, code)
+	v.Result = &result{Kind: look.kind, Icon: look.icon, Text: e.What, Next: e.Next}
 	if id := r.PathValue("id"); look.again && idPattern.MatchString(id) {
-		v.Ways = append(v.Ways, way{Class: "btn-primary", Text: v.T.LookAgain, Link: address(id)})
+		v.Ways = append(v.Ways, way{Class: "btn-primary", Text: v.T.LookAgain(), Link: address(id)})
 	}
 	v.Ways = append(v.Ways, h.call(v))
 	if status >= http.StatusInternalServerError {
@@ -77,7 +97,13 @@ func (h *handler) fault(w http.ResponseWriter, r *http.Request, status int, code
 	if r.Method == http.MethodGet && ours && len(r.URL.RawQuery) <= longestAddress {
 		v.Back = r.URL.RequestURI()
 	}
-	h.show(w, r, status, v)
+	return v
+}
+
+// pageSays reports whether the ceremony's address, opened again, says what is
+// wrong: there the script that sent the form leads.
+func pageSays(c liuma.Code) bool {
+	return c == liuma.CodeCeremonyElsewhere || c == liuma.CodeCeremonyExpired || c == liuma.CodeRequestURIInvalid
 }
 
 // look is how a kind of refusal is shown.
@@ -90,18 +116,18 @@ type look struct {
 func faultLook(c liuma.Code) look {
 	switch c {
 	case liuma.CodeCeremonyExpired, liuma.CodeRequestURIInvalid, liuma.CodeNotFound:
-		return look{title: func(t *wordings) string { return t.ExpiredTitle }, kind: "info", icon: "expired"}
+		return look{title: func(t *wordings) string { return t.ExpiredTitle() }, kind: "info", icon: "expired"}
 	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved:
-		return look{title: func(t *wordings) string { return t.ElsewhereTitle }, kind: "info", icon: "unavailable"}
+		return look{title: func(t *wordings) string { return t.ElsewhereTitle() }, kind: "info", icon: "unavailable"}
 	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
-		liuma.CodeFrozen, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored:
+		liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored:
 		l := refusedLook(c)
 		l.again = true
 		return l
 	case liuma.CodeTooLarge, liuma.CodeBadRequest:
-		return look{title: func(t *wordings) string { return t.NotSentTitle }, kind: "warn", icon: "unavailable", again: true}
+		return look{title: func(t *wordings) string { return t.NotSentTitle() }, kind: "warn", icon: "unavailable", again: true}
 	}
-	return look{title: func(t *wordings) string { return t.UnavailableTitle }, kind: "warn", icon: "unavailable", again: true}
+	return look{title: func(t *wordings) string { return t.UnavailableTitle() }, kind: "warn", icon: "unavailable", again: true}
 }
 
 // codeOf says why the last move did not go through. It is empty where it did.
@@ -136,32 +162,33 @@ func codeOf(p ceremony.Page) liuma.Code {
 // fault of the last try, and the next step.
 func (h *handler) refusal(v *view, p ceremony.Page) *notice {
 	code := codeOf(p)
-	e := liuma.Explain(code)
-	n := &notice{Kind: "notice-refuse", Title: strings.TrimRight(v.say(e.What), "。."), Text: v.say(e.Next)}
+	e, title := v.T.explain(code)
+	n := &notice{Kind: "notice-refuse", Title: title, Text: e.Next}
 	switch code {
 	case "":
 		if p.WasReset && p.Step == ceremony.StepPIN {
-			return &notice{Title: v.T.WasResetTitle, Text: v.T.WasResetText}
+			return &notice{Title: v.T.WasResetTitle(), Text: v.T.WasResetText()}
 		}
 		if lockedBefore(p) {
-			return &notice{Kind: "notice-warn", Title: v.T.LockedTitle,
-				Text: v.T.lockedUntil(v.T.moment(p.Until.In(h.zone), h.now().In(h.zone)), canForget(p))}
+			return &notice{Kind: "notice-warn", Title: v.T.LockedTitle(),
+				Text: v.T.lockedUntil(v.T.moment(p.Until.In(h.zone), h.now().In(h.zone)), canForget(p) && !resetRefused(p))}
 		}
 		return nil
 	case liuma.CodeWrong:
 		n.Title = actOf(v.T, p.Action).wrong
-		n.Text = v.T.WrongAgain
+		n.Text = v.T.WrongAgain()
 		if p.TriesLeft != nil {
 			n.More = v.T.triesLeft(*p.TriesLeft)
 			n.Text = v.T.wrongText(*p.TriesLeft)
 		}
 	case liuma.CodeWeakPIN:
-		if s := v.say(p.Sentence); s != "" {
+		n.Weak = true
+		if s := v.T.all.Apart(v.say(p.Sentence)); s != "" {
 			n.Text = s
 		}
 	case liuma.CodePINFormat, liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired, liuma.CodeBadRequest,
 		liuma.CodeUndecided, liuma.CodeInternal:
-		n.Kind, n.Title, n.Text = "notice-warn", v.T.NotSentTitle, v.T.NotSentText
+		n.Kind, n.Title, n.Text = "notice-warn", v.T.NotSentTitle(), v.T.NotSentText()
 	case liuma.CodeEvidenceRequired:
 		if p.Step == ceremony.StepEvidence {
 			return nil // the whole page says it
@@ -169,10 +196,14 @@ func (h *handler) refusal(v *view, p ceremony.Page) *notice {
 	case liuma.CodePhoneCodeWrong:
 		n.More = v.T.triesLeft(p.CodesLeft)
 	case liuma.CodePhoneCodesSpent:
-		n.Title, n.Text = v.T.SpentTitle, v.T.SpentText
+		n.Title, n.Text = v.T.SpentTitle(), v.T.SpentText()
+	case liuma.CodeCardNoSpent:
+		if p.Step == ceremony.StepCardNo { // here evidence does not take its place
+			n.Text = v.T.NumberSpent()
+		}
 	case liuma.CodeBusy, liuma.CodeChangeUnderWay, liuma.CodeUnavailable, liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit,
 		liuma.CodePhoneCodeLink, liuma.CodePhoneCodesKept, liuma.CodePhoneCodeChannel, liuma.CodePhoneNumbers,
-		liuma.CodePhoneCodeExpired:
+		liuma.CodePhoneCodeExpired, liuma.CodePINTooOld:
 		n.Kind = "notice-warn"
 	}
 	return n
@@ -187,58 +218,57 @@ func lockedBefore(p ceremony.Page) bool {
 // refused is the page of a ceremony that ended without success.
 func (h *handler) refused(v *view, p ceremony.Page) {
 	code := codeOf(p)
-	e := liuma.Explain(code)
+	e, _ := v.T.explain(code)
 	look := refusedLook(code)
 	v.heading(look.title)
-	v.Result = &result{Kind: look.kind, Icon: look.icon, Text: v.say(e.What), Next: v.say(e.Next)}
+	v.Result = &result{Kind: look.kind, Icon: look.icon, Text: e.What, Next: e.Next}
 	v.Links = v.freezeLink(p)
 	switch code {
 	case liuma.CodeLocked:
-		v.Result.Text, v.Result.Next = v.T.LockedText, ""
+		v.Result.Text, v.Result.Next = v.T.LockedText(), ""
 		v.Until = h.untilOf(v, p.Until)
-		v.cell(v.T.PhysicalCard, v.T.NotAffected, "", "")
-		v.cell(v.T.OtherApps, v.T.LockedToo, "", "")
-		h.toNewPIN(v, p, v.T.ForgotUnlock)
+		v.cell(v.T.PhysicalCard(), v.T.NotAffected(), "", "")
+		v.cell(v.T.OtherApps(), v.T.LockedToo(), "", "")
+		h.toNewPIN(v, p, v.T.ForgotUnlock())
 	case liuma.CodeBlocked:
-		v.Result.Text, v.Result.Next = v.T.BlockedText, ""
+		v.Result.Text, v.Result.Next = v.T.BlockedText(), ""
 		h.laneClosed(v, p)
-		v.cell(v.T.PhysicalCard, v.T.NotAffected, "", "")
-		h.toNewPIN(v, p, v.T.ForgotBlocked)
+		v.cell(v.T.PhysicalCard(), v.T.NotAffected(), "", "")
+		h.toNewPIN(v, p, v.T.ForgotBlocked())
 	case liuma.CodeFrozen:
-		v.Result.Text, v.Result.Next = v.T.FrozenText, ""
-		v.Notice = &notice{Title: v.T.HowToGoOn, Text: v.T.FrozenNext}
+		v.Result.Text, v.Result.Next = v.T.FrozenText(), ""
+		v.Notice = &notice{Title: v.T.HowToGoOn(), Text: v.T.FrozenNext(v.Hotline), Also: v.T.alsoAsked(p, liuma.ActionUnfreeze)}
+	case liuma.CodeLossReported:
+		h.reported(v, p)
 	case liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed:
-		v.Result.Text, v.Result.Next = v.T.EvidenceText, ""
-		v.toEvidence(p, v.T.EvidenceNext)
+		v.Result.Text, v.Result.Next = v.T.EvidenceText(), ""
+		v.toEvidence(p, v.T.EvidenceNext())
 		return
 	case liuma.CodeSlowDown:
-		v.Result.Next = v.T.SlowUncounted
-		v.toEvidence(p, v.T.SlowNext)
+		v.Result.Next = v.T.SlowUncounted()
+		v.toEvidence(p, v.T.SlowNext())
 		return
 	case liuma.CodeResetPlanned:
-		v.Result.Text, v.Result.Next = v.T.PlannedText, v.T.PlannedNext
-		if v.Until = h.untilOf(v, p.Until); v.Until != nil {
-			v.Until.Title, v.Until.Over = v.T.WhenSet, v.T.OverSet
-		}
+		h.planned(v, p)
 	case liuma.CodeLinkLimit:
 		v.Until = h.untilOf(v, p.Until)
-	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent,
-		liuma.CodeCardRestored, liuma.CodeContested:
+	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent, liuma.CodeCardNoNeeded,
+		liuma.CodeCardRestored, liuma.CodeContested, liuma.CodeNumberCorrecting:
 		v.Result.Next = "" // the counter says it
 		v.Until = h.untilOf(v, p.Until)
-		v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
+		v.Counter = v.counterOf(v.T.CounterOnly(), p.Region)
 	case liuma.CodeForbidden: // nothing leads back to a channel that was stopped
-		v.Result.Text, v.Result.Next = v.T.StoppedText, v.T.StoppedNext
-		v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
+		v.Result.Text, v.Result.Next = v.T.StoppedText(), v.T.StoppedNext()
+		v.Counter = v.counterOf(v.T.CounterOnly(), p.Region)
 		v.Ways = append(v.Ways, h.call(v))
 		return
 	case liuma.CodeRefused:
 		if linked(p) { // the handle names no card of this channel
-			v.Result.Text, v.Result.Next = v.T.NoLink, ""
-			v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
+			v.Result.Text, v.Result.Next = v.T.NoLink(), ""
+			v.Counter = v.counterOf(v.T.CounterOnly(), p.Region)
 			break
 		}
-		v.Notice = &notice{Title: v.T.ForgotTitle, Text: v.T.RecoverText}
+		v.Notice = &notice{Title: v.T.ForgotTitle(), Text: v.T.RecoverText(v.Hotline)}
 	}
 	class := "btn-primary"
 	if len(v.First) > 0 && v.First[0].Class == class {
@@ -250,13 +280,31 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 	}
 }
 
+// planned is the page of a reset that waits: from when on the new PIN can be set.
+func (h *handler) planned(v *view, p ceremony.Page) {
+	v.Result.Text, v.Result.Next = v.T.PlannedText(), v.T.PlannedNext()
+	if v.Until = h.untilOf(v, p.Until); v.Until != nil {
+		v.Until.Title, v.Until.Over = v.T.WhenSet(), v.T.OverSet()
+	}
+}
+
+// reported is the page of a card whose loss was reported by phone: until when, and how
+// it ends sooner.
+func (h *handler) reported(v *view, p ceremony.Page) {
+	v.Result.Text, v.Result.Next = v.T.ReportedText(), ""
+	if v.Until = h.untilOf(v, p.Until); v.Until != nil {
+		v.Until.Title, v.Until.Over = v.T.WhenBack(), v.T.OverReload()
+	}
+	v.Notice = &notice{Title: v.T.HowToGoOn(), Text: v.T.ReportedNext(), Also: v.T.alsoAsked(p, liuma.ActionUnfreeze)}
+}
+
 // toEvidence leads back to the channel for an identity check, or to a counter.
 func (v *view) toEvidence(p ceremony.Page, text string) {
-	v.Notice = &notice{Title: v.T.HowToGoOn, Text: text}
+	v.Notice = &notice{Title: v.T.HowToGoOn(), Text: text}
 	check := v.back("btn-primary")
-	check.Text = v.T.DoEvidence
+	check.Text = v.T.DoEvidence()
 	v.First = append(v.First, check)
-	v.Counter = v.counterOf(v.T.CounterFace, p.Region)
+	v.Counter = v.counterOf(v.T.CounterFace(), p.Region)
 }
 
 // toNewPIN leads from a locked or blocked PIN to a new one: on this page if the
@@ -266,63 +314,65 @@ func (h *handler) toNewPIN(v *view, p ceremony.Page, text string) {
 	switch {
 	case canForget(p):
 		v.First = append(v.First, h.forgotWay(v, p, "btn-primary", text))
-		v.Counter = v.counterOf(v.T.CounterTitle, p.Region)
+		v.Counter = v.counterOf(v.T.CounterTitle(), p.Region)
 	case data(p.Action).Thaws:
-		v.Notice = &notice{Title: v.T.ForgotTitle, Text: v.T.ForgotFrozen}
-		v.Counter = v.counterOf(v.T.CounterOnly, p.Region)
+		v.Notice = &notice{Title: v.T.ForgotTitle(), Text: v.T.ForgotFrozen()}
+		v.Counter = v.counterOf(v.T.CounterOnly(), p.Region)
 	default:
-		v.Notice = &notice{Title: v.T.ForgotTitle, Text: v.T.RecoverText}
+		v.Notice = &notice{Title: v.T.ForgotTitle(), Text: v.T.RecoverText(v.Hotline)}
 	}
 }
 
 func refusedLook(c liuma.Code) look {
 	switch c {
 	case liuma.CodeLocked:
-		return look{title: func(t *wordings) string { return t.LockedTitle }, kind: "warn", icon: "locked"}
+		return look{title: func(t *wordings) string { return t.LockedTitle() }, kind: "warn", icon: "locked"}
 	case liuma.CodeBlocked:
-		return look{title: func(t *wordings) string { return t.BlockedTitle }, kind: "refuse", icon: "blocked"}
+		return look{title: func(t *wordings) string { return t.BlockedTitle() }, kind: "refuse", icon: "blocked"}
 	case liuma.CodeFrozen:
-		return look{title: func(t *wordings) string { return t.FrozenTitle }, kind: "info", icon: "frozen"}
+		return look{title: func(t *wordings) string { return t.FrozenTitle() }, kind: "info", icon: "frozen"}
+	case liuma.CodeLossReported:
+		return look{title: func(t *wordings) string { return t.ReportedTitle() }, kind: "info", icon: "frozen"}
 	case liuma.CodeCancelled:
-		return look{title: func(t *wordings) string { return t.CancelledTitle }, kind: "refuse", icon: "blocked"}
+		return look{title: func(t *wordings) string { return t.CancelledTitle() }, kind: "refuse", icon: "blocked"}
 	case liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed:
-		return look{title: func(t *wordings) string { return t.EvidenceTitle }, kind: "warn", icon: "evidence"}
+		return look{title: func(t *wordings) string { return t.EvidenceTitle() }, kind: "warn", icon: "evidence"}
 	case liuma.CodeSlowDown:
-		return look{title: func(t *wordings) string { return t.SlowTitle }, kind: "warn", icon: "expired"}
+		return look{title: func(t *wordings) string { return t.SlowTitle() }, kind: "warn", icon: "expired"}
 	case liuma.CodeNotInRegistry:
-		return look{title: func(t *wordings) string { return t.NotInRegistryTitle }, kind: "info", icon: "unavailable"}
+		return look{title: func(t *wordings) string { return t.NotInRegistryTitle() }, kind: "info", icon: "unavailable"}
 	case liuma.CodeAlreadyEnrolled:
-		return look{title: func(t *wordings) string { return t.AlreadyEnrolledTitle }, kind: "info", icon: "unavailable"}
+		return look{title: func(t *wordings) string { return t.AlreadyEnrolledTitle() }, kind: "info", icon: "unavailable"}
 	case liuma.CodeCeremonyExpired:
-		return look{title: func(t *wordings) string { return t.ExpiredTitle }, kind: "info", icon: "expired"}
+		return look{title: func(t *wordings) string { return t.ExpiredTitle() }, kind: "info", icon: "expired"}
 	case liuma.CodeLeft:
-		return look{title: func(t *wordings) string { return t.LeftTitle }, kind: "info", icon: "unavailable"}
+		return look{title: func(t *wordings) string { return t.LeftTitle() }, kind: "info", icon: "unavailable"}
 	case liuma.CodeNotReturned:
-		return look{title: func(t *wordings) string { return t.NotReturnedTitle }, kind: "warn", icon: "unavailable"}
-	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent,
-		liuma.CodeCardRestored, liuma.CodeContested:
-		return look{title: func(t *wordings) string { return t.CounterNeeded }, kind: "warn", icon: "agency"}
+		return look{title: func(t *wordings) string { return t.NotReturnedTitle() }, kind: "warn", icon: "unavailable"}
+	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent, liuma.CodeCardNoNeeded,
+		liuma.CodeCardRestored, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodeGuardian, liuma.CodeBirthdayUnknown:
+		return look{title: func(t *wordings) string { return t.CounterNeeded() }, kind: "warn", icon: "agency"}
 	case liuma.CodePINReset:
-		return look{title: func(t *wordings) string { return t.ResetDoneTitle }, kind: "info", icon: "ok"}
+		return look{title: func(t *wordings) string { return t.ResetDoneTitle() }, kind: "info", icon: "ok"}
 	case liuma.CodeNotFrozen:
-		return look{title: func(t *wordings) string { return t.NotFrozenTitle }, kind: "ok", icon: "ok"}
+		return look{title: func(t *wordings) string { return t.NotFrozenTitle() }, kind: "ok", icon: "ok"}
 	case liuma.CodeForbidden:
-		return look{title: func(t *wordings) string { return t.StoppedTitle }, kind: "warn", icon: "unavailable"}
+		return look{title: func(t *wordings) string { return t.StoppedTitle() }, kind: "warn", icon: "unavailable"}
 	case liuma.CodeResetPlanned:
-		return look{title: func(t *wordings) string { return t.PlannedTitle }, kind: "ok", icon: "expired"}
+		return look{title: func(t *wordings) string { return t.PlannedTitle() }, kind: "ok", icon: "expired"}
 	case liuma.CodeRefused:
-		return look{title: func(t *wordings) string { return t.RefusedTitle }, kind: "refuse", icon: "wrong"}
+		return look{title: func(t *wordings) string { return t.RefusedTitle() }, kind: "refuse", icon: "wrong"}
 	case liuma.CodeLinkLimit, liuma.CodeLinksFull:
-		return look{title: func(t *wordings) string { return t.LinksTitle }, kind: "warn", icon: "unavailable"}
+		return look{title: func(t *wordings) string { return t.LinksTitle() }, kind: "warn", icon: "unavailable"}
 	}
-	return look{title: func(t *wordings) string { return t.UnavailableTitle }, kind: "warn", icon: "unavailable"}
+	return look{title: func(t *wordings) string { return t.UnavailableTitle() }, kind: "warn", icon: "unavailable"}
 }
 
 // laneClosed says that strangers, and not the holder's PIN, are stopped.
 func (h *handler) laneClosed(v *view, p ceremony.Page) {
 	if p.LaneClosed {
-		v.heading(func(t *wordings) string { return t.LaneTitle })
-		v.Result.Text, v.Result.Next = v.T.LaneText, v.T.LaneNext
+		v.heading(func(t *wordings) string { return t.LaneTitle() })
+		v.Result.Text, v.Result.Next = v.T.LaneText(), v.T.LaneNext()
 	}
 }
 
@@ -332,5 +382,5 @@ func (h *handler) untilOf(v *view, at time.Time) *until {
 		return nil
 	}
 	now := h.now().In(h.zone)
-	return &until{Title: v.T.WhenAgain, Over: v.T.OverNow, Text: v.T.moment(at.In(h.zone), now), RFC3339: at.In(h.zone).Format(time.RFC3339), Now: now.Format(time.RFC3339)}
+	return &until{Title: v.T.WhenAgain(), Over: v.T.OverNow(), Text: v.T.moment(at.In(h.zone), now), RFC3339: at.In(h.zone).Format(time.RFC3339), Now: now.Format(time.RFC3339)}
 }

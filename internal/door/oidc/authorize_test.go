@@ -106,7 +106,7 @@ func TestRequestURILivesUntilItIsUsed(t *testing.T) {
 	h.Clock.Advance(5 * time.Minute) // the ceremony's time runs, not the address's
 	again, err := mine.Open(t.Context(), address)
 	must(t, err)
-	if again.Pad() != "current" || again.URL().Path != page.URL().Path {
+	if again.Pad() != "current" || again.URL().Path != "/authorize" || !strings.Contains(again.Body(), page.URL().Path+"/pin") {
 		t.Errorf("the same browser again: %s %s", again.URL(), again.Text())
 	}
 	if resp, body := h.get(address); resp.StatusCode/100 == 2 || strings.Contains(body, "data-pad") {

@@ -19,6 +19,9 @@ const (
 	assertionLongest = 4096 // bytes
 	jtiShortest      = 16
 	jtiLongest       = 64
+	// assertionLifetime is how far ahead the end of an assertion may be. The mark
+	// of its jti is kept that long and ten minutes more (clock.Grace).
+	assertionLifetime = time.Hour
 )
 
 // gate authenticates channels by private_key_jwt (OpenID Connect Core 9,
@@ -29,7 +32,8 @@ type gate struct {
 	clients   *door.Clients
 	now       func() time.Time
 	latest    func() time.Time
-	audiences []string // issuer, token endpoint, PAR endpoint (RFC 9126, 2)
+	issuer    string
+	endpoints []string // token and PAR endpoint, which an assertion may name instead (RFC 9126, 2)
 }
 
 // assertion holds the claims that the door reads of a client assertion.
@@ -64,7 +68,7 @@ func (g gate) check(ctx context.Context, header http.Header, f form, act authori
 	if err != nil {
 		return visitor{}, err
 	}
-	until, err := g.proper(a)
+	until, err := g.proper(a, client.StrictAudience)
 	if err != nil {
 		return visitor{}, err
 	}
@@ -151,12 +155,11 @@ func (g gate) signer(ctx context.Context, token *door.Token, a *assertion) (stor
 }
 
 // proper checks verified claims, and returns until when the jti must be
-// remembered. The audience must be this server alone: another audience could
-// use the assertion here.
-func (g gate) proper(a assertion) (until time.Time, err error) {
+// remembered.
+func (g gate) proper(a assertion, strict bool) (until time.Time, err error) {
 	const field = "client_assertion"
-	if len(a.Audience) != 1 || !slices.Contains(g.audiences, a.Audience[0]) {
-		return time.Time{}, refuse(reasonAssertionAudience, field)
+	if err := g.addressed(a, strict); err != nil {
+		return time.Time{}, err
 	}
 	if len(a.ID) < jtiShortest || len(a.ID) > jtiLongest || !all(a.ID, visible) {
 		return time.Time{}, refuse(reasonAssertionID, field)
@@ -169,11 +172,27 @@ func (g gate) proper(a assertion) (until time.Time, err error) {
 		return time.Time{}, refuse(reasonAssertionExpired, field)
 	}
 	expires := int64(*a.Expires) // in whole seconds, never subtracted: a client chose it, and a difference could overflow
-	if expires > now.Unix()+int64((door.TokenLifetime+door.TokenLeeway)/time.Second) {
+	if expires > now.Unix()+int64((assertionLifetime+door.TokenLeeway)/time.Second) {
 		return time.Time{}, refuse(reasonAssertionLifetime, field)
 	}
 	if a.Early(now) {
 		return time.Time{}, refuse(reasonAssertionFuture, field)
 	}
 	return time.Unix(expires, 0).Add(door.TokenLeeway).UTC(), nil
+}
+
+// addressed checks that the audience is this server alone: another audience could
+// use the assertion here. A channel that is registered as strict names the issuer
+// and nothing else, so that an endpoint of another server, which gave out this
+// one's address as its own, gets no assertion that passes here.
+func (g gate) addressed(a assertion, strict bool) error {
+	switch {
+	case len(a.Audience) == 1 && a.Audience[0] == g.issuer:
+		return nil
+	case len(a.Audience) != 1 || !slices.Contains(g.endpoints, a.Audience[0]):
+		return refuse(reasonAssertionAudience, "client_assertion")
+	case strict:
+		return refuse(reasonAssertionStrict, "client_assertion")
+	}
+	return nil
 }

@@ -27,8 +27,8 @@ var schemaSource []byte
 const (
 	detailsName = "authorization_details"
 	detailsType = "liuma_pin"
-	// deepest bounds the nesting of the JSON: array, object, holder, and one
-	// level more for a member that does not belong there.
+	// deepest bounds the nesting of the JSON: array, object, holder, and its document
+	// or a member that does not belong there.
 	deepest = 4
 )
 
@@ -76,6 +76,11 @@ func readDetails(value any) (ceremony.Push, error) {
 	}
 	object := members(list[0])
 	holder := members(object["holder"])
+	document := members(holder["document"])
+	number, err := liuma.HolderText(text(holder["id_number"]), liuma.Document{Type: liuma.DocumentType(text(document["type"])), Number: text(document["number"])})
+	if err != nil { // both at once do not fit the schema, so it is a document's text as ID number
+		return ceremony.Push{}, liuma.AtField(err, detailsName+".holder.id_number")
+	}
 	action, err := liuma.ParseAction(text(object["action"]))
 	if err != nil || action == liuma.ActionFreeze { // which needs no page
 		return ceremony.Push{}, refuse(reasonChoice, detailsName+".action")
@@ -91,11 +96,20 @@ func readDetails(value any) (ceremony.Push, error) {
 	return ceremony.Push{
 		BusinessNo: businessNo, Action: action, Region: region,
 		Subject: envelope.Subject{
-			Card: text(holder["card"]), IDNumber: text(holder["id_number"]),
+			Card: text(holder["card"]), IDNumber: number,
 			Name: text(holder["name"]), Phone: text(holder["phone"]),
 		},
-		Purpose: text(object["purpose"]), Replaces: store.Handle(text(object["replaces"])), Challenge: text(object["challenge"]), Evidence: text(object["evidence"]),
+		Purpose: purposeOf(object["purpose"]), Replaces: store.Handle(text(object["replaces"])), Alone: text(object["proof"]) == "evidence", Challenge: text(object["challenge"]), Evidence: text(object["evidence"]),
 	}, nil
+}
+
+// purposeOf reads one text, or an object with a text for each language.
+func purposeOf(v any) liuma.Purpose {
+	if one, ok := v.(string); ok {
+		return liuma.Purpose(one)
+	}
+	texts := members(v)
+	return liuma.PurposeIn(text(texts["zh-CN"]), text(texts["en"]))
 }
 
 func members(v any) map[string]any { m, _ := v.(map[string]any); return m }
@@ -166,7 +180,14 @@ func leaves(e *jsonschema.ValidationError, into []fault) []fault {
 	case *kind.AdditionalProperties:
 		return each(into, reasonMemberUnknown, at, k.Properties)
 	}
-	return append(into, fault{why: reasonOf(e.ErrorKind), field: at})
+	why := reasonOf(e.ErrorKind)
+	switch {
+	case len(e.InstanceLocation) == 0:
+		why = reasonCount // an object alone, say: the sentence names the form
+	case why == reasonMemberUnknown && strings.HasSuffix(at, ".holder.id_number"):
+		why = reasonDocument // the schema closes it where there is a document
+	}
+	return append(into, fault{why: why, field: at})
 }
 
 func each(into []fault, why reason, at string, names []string) []fault {
@@ -190,6 +211,8 @@ func reasonOf(k jsonschema.ErrorKind) reason {
 		return reasonLong
 	case *kind.MinItems, *kind.MaxItems:
 		return reasonCount
+	case *kind.FalseSchema: // a member that this request cannot have
+		return reasonMemberUnknown
 	}
 	return reasonForm
 }

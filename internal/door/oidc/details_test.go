@@ -47,6 +47,10 @@ func TestDetailsAreAccepted(t *testing.T) {
 			func() { m["challenge"], m["evidence"] = "c", "a.b.c" },
 			func() { m["purpose"] = "查询 社保　缴费（年限）: A-1 €" },
 			func() { m["purpose"] = strings.Repeat("办", 60) },
+			func() {
+				m["purpose"] = map[string]any{"zh-CN": strings.Repeat("办", 60), "en": strings.Repeat("x", 60)}
+			},
+			func() { m["purpose"] = map[string]any{"zh-CN": "查询 社保"} },
 			func() { m["business_no"] = strings.Repeat("b", 64) },
 			func() { m["evidence"] = strings.Repeat("e", 8192) },
 		} {
@@ -56,6 +60,41 @@ func TestDetailsAreAccepted(t *testing.T) {
 				t.Errorf("%s %v: %+v, %v", a, m, q, err)
 			}
 		}
+	}
+}
+
+// TestDetailsOfEvidenceAlone: to verify, and nothing else.
+func TestDetailsOfEvidenceAlone(t *testing.T) {
+	d := newEnv(t).door
+	m := good("verify")
+	for proof, alone := range map[string]bool{"pin": false, "evidence": true} {
+		m["proof"] = proof
+		if q, err := d.parseDetails(encode(t, []any{m})); err != nil || q.Alone != alone {
+			t.Errorf("%s: %+v, %v", proof, q, err)
+		}
+	}
+	for _, m := range []map[string]any{good("verify"), good("change"), good("reset"), good("link")} {
+		m["proof"] = "evidence"
+		if m["action"] == "verify" {
+			m["proof"] = "face"
+		}
+		if _, err := d.parseDetails(encode(t, []any{m})); err == nil {
+			t.Errorf("%v is taken", m)
+		}
+	}
+}
+
+func TestDetailsWithADocument(t *testing.T) {
+	d := newEnv(t).door
+	m := good("link")
+	m["holder"] = map[string]any{"document": map[string]any{"type": "passport", "number": "DEU-C01X00T47"}, "name": "Anna Schmidt"}
+	q, err := d.parseDetails(encode(t, []any{m}))
+	if err != nil || q.Subject.IDNumber != "passport:DEU-C01X00T47" {
+		t.Errorf("%q, %v", q.Subject.IDNumber, err)
+	}
+	m["holder"] = map[string]any{"id_number": "passport:DEU-C01X00T47", "name": "Anna Schmidt"}
+	if _, err := d.parseDetails(encode(t, []any{m})); liuma.CodeOf(err) != liuma.CodeIDNumberInvalid {
+		t.Errorf("a document as ID number: %v", err)
 	}
 }
 
@@ -91,26 +130,54 @@ func TestDetailsAreRefused(t *testing.T) {
 		"name of controls":   {"enroll", func(m map[string]any) { holder(m)["name"] = "王\n奶奶" }, reasonForm, ".holder.name"},
 		"number is a number": {"link", func(m map[string]any) { holder(m)["id_number"] = 330501195003076129 }, reasonMemberType, ".holder.id_number"},
 		"number long":        {"link", func(m map[string]any) { holder(m)["id_number"] = strings.Repeat("3", 65) }, reasonLong, ".holder.id_number"},
-		"phone long":         {"enroll", func(m map[string]any) { holder(m)["phone"] = strings.Repeat("1", 33) }, reasonLong, ".holder.phone"},
-		"no purpose":         {"verify", func(m map[string]any) { delete(m, "purpose") }, reasonMemberMissing, ".purpose"},
-		"purpose empty":      {"verify", func(m map[string]any) { m["purpose"] = "" }, reasonShort, ".purpose"},
-		"purpose long":       {"verify", func(m map[string]any) { m["purpose"] = strings.Repeat("办", 61) }, reasonLong, ".purpose"},
-		"purpose lines":      {"verify", func(m map[string]any) { m["purpose"] = "办\n理" }, reasonForm, ".purpose"},
-		"purpose spaces":     {"verify", func(m map[string]any) { m["purpose"] = " 办理" }, reasonForm, ".purpose"},
-		"purpose turned":     {"verify", func(m map[string]any) { m["purpose"] = "办\u202e理" }, reasonForm, ".purpose"},
-		"purpose unseen":     {"verify", func(m map[string]any) { m["purpose"] = "办\u200b理" }, reasonForm, ".purpose"},
-		"no number":          {"verify", func(m map[string]any) { delete(m, "business_no") }, reasonMemberMissing, ".business_no"},
-		"number of a path":   {"verify", func(m map[string]any) { m["business_no"] = "../1" }, reasonForm, ".business_no"},
-		"region":             {"verify", func(m map[string]any) { m["region"] = "0333" }, reasonForm, ".region"},
-		"region odd":         {"verify", func(m map[string]any) { m["region"] = "330" }, reasonForm, ".region"},
-		"region empty":       {"verify", func(m map[string]any) { m["region"] = "" }, reasonShort, ".region"},
-		"evidence alone":     {"enroll", func(m map[string]any) { m["evidence"] = "a.b.c" }, reasonMemberMissing, ".challenge"},
-		"challenge alone":    {"enroll", func(m map[string]any) { m["challenge"] = "c" }, reasonMemberMissing, ".evidence"},
-		"evidence long":      {"enroll", func(m map[string]any) { m["challenge"], m["evidence"] = "c", strings.Repeat("e", 8193) }, reasonLong, ".evidence"},
-		"evidence bytes":     {"enroll", func(m map[string]any) { m["challenge"], m["evidence"] = "c", "a b" }, reasonForm, ".evidence"},
-		"unknown":            {"verify", func(m map[string]any) { m["pin"] = "123456" }, reasonMemberUnknown, ".pin"},
-		"unknown, personal":  {"verify", func(m map[string]any) { m["33050119500307612X"] = 1 }, reasonMemberUnknown, ".?"},
-		"deep":               {"verify", func(m map[string]any) { holder(m)["card"] = []any{[]any{}} }, reasonDeep, ""},
+		"both numbers":       {"link", func(m map[string]any) { holder(m)["document"] = map[string]any{"type": "passport", "number": "DEU-1"} }, reasonDocument, ".holder.id_number"},
+		"replaces, verify":   {"verify", func(m map[string]any) { m["replaces"] = strings.Repeat("a", 32) }, reasonMemberUnknown, ".replaces"},
+		"neither number":     {"link", func(m map[string]any) { delete(holder(m), "id_number") }, reasonMemberMissing, ".holder.id_number"},
+		"document is text":   {"enroll", func(m map[string]any) { delete(holder(m), "id_number"); holder(m)["document"] = "x" }, reasonMemberType, ".holder.document"},
+		"document, no type": {"enroll", func(m map[string]any) {
+			delete(holder(m), "id_number")
+			holder(m)["document"] = map[string]any{"number": "1"}
+		}, reasonMemberMissing, ".holder.document.type"},
+		"document, type": {"enroll", func(m map[string]any) {
+			delete(holder(m), "id_number")
+			holder(m)["document"] = map[string]any{"type": "library_card", "number": "1"}
+		}, reasonChoice, ".holder.document.type"},
+		"document, more": {"enroll", func(m map[string]any) {
+			delete(holder(m), "id_number")
+			holder(m)["document"] = map[string]any{"type": "passport", "number": "1", "state": "DEU"}
+		}, reasonMemberUnknown, ".holder.document.state"},
+		"phone long":        {"enroll", func(m map[string]any) { holder(m)["phone"] = strings.Repeat("1", 33) }, reasonLong, ".holder.phone"},
+		"no purpose":        {"verify", func(m map[string]any) { delete(m, "purpose") }, reasonMemberMissing, ".purpose"},
+		"purpose empty":     {"verify", func(m map[string]any) { m["purpose"] = "" }, reasonShort, ".purpose"},
+		"purpose long":      {"verify", func(m map[string]any) { m["purpose"] = strings.Repeat("办", 61) }, reasonLong, ".purpose"},
+		"purpose lines":     {"verify", func(m map[string]any) { m["purpose"] = "办\n理" }, reasonForm, ".purpose"},
+		"purpose a number":  {"verify", func(m map[string]any) { m["purpose"] = 1 }, reasonMemberType, ".purpose"},
+		"purpose a list":    {"verify", func(m map[string]any) { m["purpose"] = []string{"办理"} }, reasonMemberType, ".purpose"},
+		"purpose nothing":   {"verify", func(m map[string]any) { m["purpose"] = map[string]any{} }, reasonMemberMissing, ".purpose.zh-CN"},
+		"purpose English":   {"verify", func(m map[string]any) { m["purpose"] = map[string]any{"en": "x"} }, reasonMemberMissing, ".purpose.zh-CN"},
+		"purpose Uyghur":    {"verify", func(m map[string]any) { m["purpose"] = map[string]any{"zh-CN": "办", "ug": "x"} }, reasonMemberUnknown, ".purpose.ug"},
+		"purpose zh":        {"verify", func(m map[string]any) { m["purpose"] = map[string]any{"zh-CN": "办", "zh-cn": "办"} }, reasonMemberUnknown, ".purpose.zh-cn"},
+		"purpose zh long":   {"verify", func(m map[string]any) { m["purpose"] = map[string]any{"zh-CN": strings.Repeat("办", 61)} }, reasonLong, ".purpose.zh-CN"},
+		"purpose en long":   {"verify", func(m map[string]any) { m["purpose"] = map[string]any{"zh-CN": "办", "en": strings.Repeat("x", 61)} }, reasonLong, ".purpose.en"},
+		"purpose en empty":  {"verify", func(m map[string]any) { m["purpose"] = map[string]any{"zh-CN": "办", "en": ""} }, reasonShort, ".purpose.en"},
+		"purpose en lines":  {"verify", func(m map[string]any) { m["purpose"] = map[string]any{"zh-CN": "办", "en": "a\nb"} }, reasonForm, ".purpose.en"},
+		"purpose en turned": {"verify", func(m map[string]any) { m["purpose"] = map[string]any{"zh-CN": "办", "en": "a\u202eb"} }, reasonForm, ".purpose.en"},
+		"purpose en nested": {"verify", func(m map[string]any) { m["purpose"] = map[string]any{"zh-CN": "办", "en": map[string]any{}} }, reasonMemberType, ".purpose.en"},
+		"purpose spaces":    {"verify", func(m map[string]any) { m["purpose"] = " 办理" }, reasonForm, ".purpose"},
+		"purpose turned":    {"verify", func(m map[string]any) { m["purpose"] = "办\u202e理" }, reasonForm, ".purpose"},
+		"purpose unseen":    {"verify", func(m map[string]any) { m["purpose"] = "办\u200b理" }, reasonForm, ".purpose"},
+		"no number":         {"verify", func(m map[string]any) { delete(m, "business_no") }, reasonMemberMissing, ".business_no"},
+		"number of a path":  {"verify", func(m map[string]any) { m["business_no"] = "../1" }, reasonForm, ".business_no"},
+		"region":            {"verify", func(m map[string]any) { m["region"] = "0333" }, reasonForm, ".region"},
+		"region odd":        {"verify", func(m map[string]any) { m["region"] = "330" }, reasonForm, ".region"},
+		"region empty":      {"verify", func(m map[string]any) { m["region"] = "" }, reasonShort, ".region"},
+		"evidence alone":    {"enroll", func(m map[string]any) { m["evidence"] = "a.b.c" }, reasonMemberMissing, ".challenge"},
+		"challenge alone":   {"enroll", func(m map[string]any) { m["challenge"] = "c" }, reasonMemberMissing, ".evidence"},
+		"evidence long":     {"enroll", func(m map[string]any) { m["challenge"], m["evidence"] = "c", strings.Repeat("e", 8193) }, reasonLong, ".evidence"},
+		"evidence bytes":    {"enroll", func(m map[string]any) { m["challenge"], m["evidence"] = "c", "a b" }, reasonForm, ".evidence"},
+		"unknown":           {"verify", func(m map[string]any) { m["pin"] = "123456" }, reasonMemberUnknown, ".pin"},
+		"unknown, personal": {"verify", func(m map[string]any) { m["33050119500307612X"] = 1 }, reasonMemberUnknown, ".?"},
+		"deep":              {"verify", func(m map[string]any) { holder(m)["card"] = []any{[]any{}} }, reasonDeep, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := good(c.action)
@@ -139,8 +206,8 @@ func TestDetailsThatAreNotOneObject(t *testing.T) {
 	one := encode(t, good("verify"))
 	for raw, why := range map[string]reason{
 		"":                          reasonSyntax,
-		"null":                      reasonMemberType,
-		one:                         reasonMemberType,
+		"null":                      reasonCount,
+		one:                         reasonCount,
 		"[]":                        reasonCount,
 		"[" + one + "," + one + "]": reasonCount,
 		"[null]":                    reasonMemberType,
@@ -182,6 +249,11 @@ func FuzzDetails(f *testing.F) {
 	for _, a := range hosted() {
 		f.Add(encode(f, []any{good(string(a))}))
 	}
+	for _, purpose := range []any{map[string]any{"zh-CN": "办理", "en": "Do it"}, map[string]any{"zh-CN": "办理"}, map[string]any{"en": "x", "ug": "y"}, map[string]any{"zh-CN": "a\nen:b"}} {
+		d := good("verify")
+		d["purpose"] = purpose
+		f.Add(encode(f, []any{d}))
+	}
 	for _, s := range []string{"", "[]", "[[[[[", `[{"a":1,"a":2}]`, `["\ud800"]`, `[{"type":"liuma_pin","action":"verify","holder":{}}]`, "[1e400]", "null", `{"":null}`} {
 		f.Add(s)
 	}
@@ -206,8 +278,8 @@ func FuzzDetails(f *testing.F) {
 			(q.Subject.Phone != "") != (q.Action == liuma.ActionEnroll) || byCard == (q.Action == liuma.ActionEnroll || q.Action == liuma.ActionLink) {
 			t.Errorf("accepted %q", raw)
 		}
-		if n := utf8.RuneCountInString(q.Purpose); n < 1 || n > 60 || !utf8.ValidString(q.Purpose) || strings.ContainsAny(q.Purpose, "\n\r\t") {
-			t.Errorf("purpose %q", q.Purpose)
+		if err := q.Purpose.Check(); err != nil { // as the act checks it
+			t.Errorf("purpose %q: %v", q.Purpose, err)
 		}
 	})
 }

@@ -35,7 +35,6 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/door"
@@ -57,8 +56,8 @@ type Tokens interface {
 	ReceiptKeys() jose.JSONWebKeySet
 }
 
-// Config holds the parts and settings of a door. All members but Latest and
-// InFlight are required.
+// Config holds the parts and settings of a door. All members but Latest,
+// InFlight and Hotline are required.
 type Config struct {
 	Authority Authority
 	Tokens    Tokens
@@ -75,6 +74,8 @@ type Config struct {
 	// InFlight bounds the requests that are worked on, together with the pages;
 	// nil: nothing does.
 	InFlight *door.InFlight
+	// Hotline is the help line that errors name; empty for the national one.
+	Hotline string
 }
 
 func (c Config) validate() error {
@@ -104,9 +105,11 @@ func (c Config) validate() error {
 // answered by the holder pages.
 const (
 	DiscoveryPath = "/.well-known/openid-configuration"
+	serverPath    = "/.well-known/oauth-authorization-server" // the same, where OAuth clients look (RFC 8414)
 	AuthorizePath = "/authorize"
 	PARPath       = "/par"
 	TokenPath     = "/token"
+	UserInfoPath  = "/userinfo"
 	KeysPath      = "/jwks"
 	keysPathToo   = "/.well-known/jwks.json" // where the native door has them
 	SchemaPath    = "/schemas/liuma_pin.json"
@@ -123,6 +126,7 @@ type Door struct {
 	gate      gate
 	details   *jsonschema.Schema
 	discovery []byte
+	grants    *grants
 	mux       *http.ServeMux
 }
 
@@ -145,17 +149,19 @@ func New(c Config) (*Door, error) {
 	d := &Door{
 		authority: c.Authority, tokens: c.Tokens, issuer: c.Issuer, now: c.Now,
 		details: details, discovery: discovery, mux: http.NewServeMux(),
-		gate: gate{authority: c.Authority, clients: door.NewClients(c.Authority.Client), now: c.Now, latest: c.Latest, audiences: []string{c.Issuer, c.Issuer + TokenPath, c.Issuer + PARPath}},
+		gate:   gate{authority: c.Authority, clients: door.NewClients(c.Authority.Client), now: c.Now, latest: c.Latest, issuer: c.Issuer, endpoints: []string{c.Issuer + TokenPath, c.Issuer + PARPath}},
+		grants: newGrants(c.Latest),
 	}
 	d.calls, err = door.NewCalls(door.CallsConfig{
-		Now: c.Now, Logger: c.Logger, InFlight: c.InFlight, Status: statusOf, Reasons: reasons(), Type: "application/json",
-		Document: func(r *http.Request, f door.Refusal) any { return newProblem(r, f) },
+		Now: c.Now, Logger: c.Logger, InFlight: c.InFlight, Hotline: c.Hotline, Status: statusOf, Reasons: reasons(), Type: "application/json",
+		Challenge: "private_key_jwt realm=\"" + c.Issuer + "\", error=\"invalid_client\"",
+		Document:  func(r *http.Request, f door.Refusal) any { return newProblem(r, f) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("oidc: %w", err)
 	}
 	d.Routes(d.mux)
-	d.mux.Handle("/", d.endpoint("", func(*door.Visit, *http.Request) error { return liuma.Fail(liuma.CodeNotFound, nil) }))
+	d.mux.Handle("/", d.endpoint("", nowhere))
 	return d, nil
 }
 
@@ -163,16 +169,37 @@ func New(c Config) (*Door, error) {
 func (d *Door) Routes(mux *http.ServeMux) {
 	mux.Handle(PARPath, d.endpoint(http.MethodPost, d.push))
 	mux.Handle(TokenPath, d.endpoint(http.MethodPost, d.token))
+	mux.Handle(UserInfoPath, d.endpoint("", d.userinfo))
+	for _, path := range absentPaths() {
+		mux.Handle(path, d.endpoint("", nowhere))
+	}
+	mux.Handle(serverPath, d.endpoint(http.MethodGet, d.document("application/json", func() ([]byte, error) { return d.discovery, nil })))
 	mux.Handle(DiscoveryPath, d.endpoint(http.MethodGet, d.document("application/json", func() ([]byte, error) { return d.discovery, nil })))
 	mux.Handle(KeysPath, d.endpoint(http.MethodGet, d.document("application/jwk-set+json", d.keys)))
 	mux.Handle(keysPathToo, d.endpoint(http.MethodGet, d.document("application/jwk-set+json", d.keys)))
 	mux.Handle(SchemaPath, d.endpoint(http.MethodGet, d.document("application/schema+json", func() ([]byte, error) { return schemaSource, nil })))
 }
 
+// nowhere answers that there is nothing at a path.
+func nowhere(*door.Visit, *http.Request) error { return door.NoSuchPath() }
+
+// absentPaths are paths at which programs look for what the door does not have:
+// endpoints of OAuth under their usual names, and whatever is below the door's own.
+// They get an OAuth error, where a page for holders would not parse.
+func absentPaths() []string {
+	return []string{
+		"/revoke", "/revocation", "/introspect", "/introspection", "/register", "/registration", "/device_authorization",
+		"/bc-authorize", "/logout", "/end_session", "/endsession", "/checksession", "/check_session", "/jwks.json", "/certs", "/keys",
+		"/oauth/", "/oauth2/", "/oidc/", "/as/", "/connect/", "/protocol/", "/.well-known/",
+		PARPath + "/", TokenPath + "/", UserInfoPath + "/", KeysPath + "/", "/schemas/",
+		AuthorizePath + "/{rest}", // not with a slash at its end, which would lead the page itself astray
+	}
+}
+
 // ServeHTTP answers at the paths of Routes, and 404 elsewhere.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !door.CleanPath(r.URL.Path) {
-		d.endpoint("", func(*door.Visit, *http.Request) error { return liuma.Fail(liuma.CodeNotFound, nil) }).ServeHTTP(w, r)
+		d.endpoint("", nowhere).ServeHTTP(w, r)
 		return
 	}
 	d.mux.ServeHTTP(w, r)

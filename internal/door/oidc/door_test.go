@@ -33,11 +33,11 @@ func TestDiscovery(t *testing.T) {
 	}
 	want := map[string]any{
 		"issuer": issuer, "authorization_endpoint": issuer + "/authorize", "token_endpoint": issuer + "/token",
-		"pushed_authorization_request_endpoint": issuer + "/par", "jwks_uri": issuer + "/jwks",
+		"pushed_authorization_request_endpoint": issuer + "/par", "userinfo_endpoint": issuer + "/userinfo", "jwks_uri": issuer + "/jwks",
 		"require_pushed_authorization_requests": true, "scopes_supported": []any{"openid"},
 		"response_types_supported": []any{"code"}, "response_modes_supported": []any{"query"},
 		"grant_types_supported":   []any{"authorization_code"},
-		"acr_values_supported":    []any{"urn:liuma:acr:pin", "urn:liuma:acr:pin-evidence"},
+		"acr_values_supported":    []any{"urn:liuma:acr:pin", "urn:liuma:acr:pin-evidence", "urn:liuma:acr:evidence"},
 		"subject_types_supported": []any{"pairwise"}, "id_token_signing_alg_values_supported": []any{"ES256"},
 		"token_endpoint_auth_methods_supported":            []any{"private_key_jwt"},
 		"token_endpoint_auth_signing_alg_values_supported": []any{"ES256"},
@@ -45,7 +45,7 @@ func TestDiscovery(t *testing.T) {
 		"authorization_details_types_supported":            []any{"liuma_pin"},
 		"claim_types_supported":                            []any{"normal"},
 		"claims_supported": []any{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash",
-			"liuma_business_no", "liuma_action", "liuma_purpose_hash"},
+			"liuma_card", "liuma_business_no", "liuma_action", "liuma_purpose_hash"},
 		"ui_locales_supported": []any{"zh-CN", "en"}, "claims_parameter_supported": false,
 		"request_parameter_supported": false, "request_uri_parameter_supported": false,
 		"require_request_uri_registration":               false,
@@ -126,7 +126,7 @@ func TestMethods(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/", "/par/", "/PAR", "/authorize", "//par", "/x/../par", "/token/x"} {
-		wantProblem(t, e.get("POST", path), http.StatusNotFound, "invalid_request", liuma.CodeNotFound, "", "")
+		wantProblem(t, e.get("POST", path), http.StatusNotFound, "invalid_request", liuma.CodeNotFound, reasonPath, "")
 	}
 }
 

@@ -182,7 +182,7 @@ func (w *world) browse(authorize string, role liuma.Role, pins ...string) url.Va
 	must(w.t, err)
 	p, err = a.Begin(ctx, p.ID, ceremony.Hand{RequestURI: q.Get("request_uri")})
 	must(w.t, err)
-	hand := ceremony.Hand{Secret: p.Bound}
+	hand := ceremony.Hand{Secret: p.Bound, Consent: p.ConsentHash}
 	if p.Step == ceremony.StepConfirm {
 		p, err = a.Agree(ctx, p.ID, hand)
 		must(w.t, err)
@@ -481,6 +481,12 @@ func TestGoClientOverARotation(t *testing.T) {
 	}
 	var fresh vault.SigningKey
 	restart(func(path string) (err error) { fresh, err = vault.RotateSigningKey(path, w.Clock.Now()); return err })
+	w.Clock.Advance(vault.PublishedFor - time.Second)
+	before := old
+	if old = token(); kidOf(t, old) != kidOf(t, before) {
+		t.Error("the new key signed before clients could have it")
+	}
+	w.Clock.Advance(time.Second)
 	renewed := token()
 	if kidOf(t, renewed) != fresh.ID || kidOf(t, old) == fresh.ID {
 		t.Errorf("signed with %s, then %s, rotated to %s", kidOf(t, old), kidOf(t, renewed), fresh.ID)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // The examples of docs/HOSTED.md must match the door's behaviour.
@@ -39,7 +40,7 @@ func TestGuide(t *testing.T) {
 		}
 		problems++
 		e := &liuma.Error{Code: liuma.CodeIDNumberInvalid, Field: "authorization_details.holder.id_number"}
-		x := liuma.Explain(e.Code)
+		x := locale.Explain(e.Code, "")
 		want := newProblem(httptest.NewRequest(http.MethodPost, PARPath, nil), door.Refusal{Error: e, What: x.What, Detail: x.What, Next: x.Next,
 			BusinessNo: "ZJ20260401-000018", Instance: "urn:liuma:request:5f0c1b2a9d8e7f6a"})
 		var got problem

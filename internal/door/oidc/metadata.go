@@ -18,6 +18,7 @@ type metadata struct {
 	Authorization          string   `json:"authorization_endpoint"`
 	Token                  string   `json:"token_endpoint"`
 	PAR                    string   `json:"pushed_authorization_request_endpoint"`
+	UserInfo               string   `json:"userinfo_endpoint"`
 	Keys                   string   `json:"jwks_uri"`
 	RequirePAR             bool     `json:"require_pushed_authorization_requests"`
 	Scopes                 []string `json:"scopes_supported"`
@@ -44,16 +45,16 @@ type metadata struct {
 func newMetadata(issuer string) metadata {
 	return metadata{
 		Issuer: issuer, Authorization: issuer + AuthorizePath, Token: issuer + TokenPath,
-		PAR: issuer + PARPath, Keys: issuer + KeysPath, RequirePAR: true,
+		PAR: issuer + PARPath, UserInfo: issuer + UserInfoPath, Keys: issuer + KeysPath, RequirePAR: true,
 		Scopes: []string{"openid"}, ResponseTypes: []string{"code"}, ResponseModes: []string{"query"},
 		GrantTypes:   []string{"authorization_code"},
-		ACRs:         []string{"urn:liuma:acr:pin", "urn:liuma:acr:pin-evidence"},
+		ACRs:         []string{"urn:liuma:acr:pin", "urn:liuma:acr:pin-evidence", "urn:liuma:acr:evidence"},
 		SubjectTypes: []string{"pairwise"}, IDTokenAlgs: []string{"ES256"},
 		AuthMethods: []string{"private_key_jwt"}, AuthAlgs: []string{"ES256"},
 		ChallengeMethods: []string{"S256"}, DetailsTypes: []string{detailsType},
 		ClaimTypes: []string{"normal"},
 		Claims: []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash",
-			"liuma_business_no", "liuma_action", "liuma_purpose_hash"},
+			"liuma_card", "liuma_business_no", "liuma_action", "liuma_purpose_hash"},
 		UILocales:     []string{"zh-CN", "en"},
 		IssInResponse: true,
 	}

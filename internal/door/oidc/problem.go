@@ -59,18 +59,21 @@ func oauthOf(c liuma.Code) (oauthRow, bool) {
 	case liuma.CodeBusinessNoUsed, liuma.CodeUndecided,
 		liuma.CodeChallengeExpired, liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed,
 		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeNotInRegistry,
+		liuma.CodeDocumentInvalid, liuma.CodeDocumentState,
 		liuma.CodeEnvelopeInvalid, liuma.CodePINFormat, liuma.CodeWeakPIN, liuma.CodePhoneInvalid:
 		return oauthRow{detailsError, "invalid_grant", http.StatusBadRequest}, true
 	case liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeRefused, liuma.CodeWrong, liuma.CodeLocked, liuma.CodeBlocked,
-		liuma.CodeFrozen, liuma.CodeCancelled, liuma.CodeLeft, liuma.CodeNotReturned,
+		liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeLossReportOff, liuma.CodeCancelled, liuma.CodeLeft, liuma.CodeNotReturned,
 		liuma.CodeReceiptInvalid, liuma.CodeReceiptSpent, liuma.CodeReceiptStale,
 		liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved,
-		liuma.CodePhoneCodeFormat, liuma.CodePhoneCodeWrong, liuma.CodePhoneCodeExpired, liuma.CodePhoneCodesSpent,
+		liuma.CodePhoneCodeFormat, liuma.CodePhoneCodeSuperseded, liuma.CodePhoneCodeWrong, liuma.CodePhoneCodeExpired, liuma.CodePhoneCodesSpent,
 		liuma.CodePhoneCodeSoon, liuma.CodePhoneCodeLimit, liuma.CodePhoneCodeLink, liuma.CodePhoneCodesKept,
 		liuma.CodePhoneCodeChannel, liuma.CodePhoneNumbers, liuma.CodePhoneSame, liuma.CodePhoneNone,
-		liuma.CodePhoneLate, liuma.CodeContested, liuma.CodePhoneStale, liuma.CodePINReset, liuma.CodeNotFrozen, liuma.CodeOnlineOff,
-		liuma.CodeResetPlanned, liuma.CodeCardNoWrong, liuma.CodeCardNoSpent,
-		liuma.CodeFreezeCodeInvalid, liuma.CodeFreezeCodeLimit, liuma.CodeHotlineLimit, liuma.CodeFreezesSpent, liuma.CodeLinkLimit, liuma.CodeLinksFull:
+		liuma.CodePhoneLate, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodePhoneStale, liuma.CodePINReset, liuma.CodeNotFrozen, liuma.CodeOnlineOff,
+		liuma.CodeGuardian, liuma.CodeBirthdayUnknown, liuma.CodeConsentRequired,
+		liuma.CodeResetPlanned, liuma.CodeCardNoWrong, liuma.CodeCardNoSpent, liuma.CodeCardNoNeeded, liuma.CodePINTooOld,
+		liuma.CodeFreezeCodeInvalid, liuma.CodeFreezeCodeLimit, liuma.CodeHotlineLimit, liuma.CodeFreezesSpent, liuma.CodeLinkLimit, liuma.CodeLinksFull,
+		liuma.CodeCorrectionSame, liuma.CodeCorrectionWaits, liuma.CodeCorrectionStopped, liuma.CodeCorrectionHasCard, liuma.CodeCorrectionContested:
 		return oauthRow{"access_denied", "invalid_grant", http.StatusBadRequest}, true
 	case liuma.CodeRequestURIInvalid, liuma.CodeCodeInvalid:
 		return oauthRow{"invalid_request", "invalid_grant", http.StatusBadRequest}, true
@@ -92,8 +95,14 @@ func nameOf(e *liuma.Error, path string) string {
 	if path == TokenPath {
 		name = row.token
 	}
+	if accessReasons().Has(reason(e.Reason)) { // RFC 6750, 3.1
+		return "invalid_token"
+	}
 	if e.Code != liuma.CodeBadRequest {
 		return name
+	}
+	if path == TokenPath && e.Field == "code_verifier" && reason(e.Reason) != reasonDuplicate && reason(e.Reason) != reasonUTF8 { // RFC 7636, 4.6
+		return "invalid_grant"
 	}
 	if detailsReasons().Has(reason(e.Reason)) || strings.HasPrefix(e.Field, detailsName+".") {
 		return detailsError

@@ -17,7 +17,8 @@ const (
 	challengeLength = 43 // SHA-256 in base64url
 	verifierLongest = 128
 	secretShortest  = 8 // of state and nonce, in characters
-	secretLongest   = 512
+	nonceLongest    = 512
+	stateLongest    = 2048 // stock middleware keeps more in it than a random value
 )
 
 // pushAnswer is RFC 9126, 2.2.
@@ -87,10 +88,11 @@ func (d *Door) parsePush(f form, registered []string) (ceremony.Push, error) {
 
 // checkFlow refuses every flow except the authorization code flow with PKCE.
 func checkFlow(f form) error {
-	for _, name := range []string{"request", "request_uri"} {
-		if _, ok := f[name]; ok {
-			return refuse(reasonRequestObject, name)
-		}
+	if _, ok := f["request"]; ok {
+		return refuse(reasonRequestObject, "request")
+	}
+	if _, ok := f["request_uri"]; ok { // RFC 9126, 2.1
+		return refuse(reasonRequestURI, "request_uri")
 	}
 	if err := f.is("response_type", "code", reasonResponseType); err != nil {
 		return err
@@ -115,11 +117,11 @@ func parseReturn(f form, registered []string) (ceremony.Return, error) {
 	if !mayGoBack(registered, redirect) {
 		return ceremony.Return{}, refuse(reasonRedirectURI, "redirect_uri")
 	}
-	state, err := f.text("state", secretShortest, secretLongest, visible)
+	state, err := f.text("state", secretShortest, stateLongest, visible)
 	if err != nil {
 		return ceremony.Return{}, err
 	}
-	nonce, err := f.text("nonce", secretShortest, secretLongest, visible)
+	nonce, err := f.text("nonce", secretShortest, nonceLongest, visible)
 	if err != nil {
 		return ceremony.Return{}, err
 	}

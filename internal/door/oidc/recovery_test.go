@@ -74,7 +74,7 @@ func (x *phoned) open(s session, in ceremony.Hand) (ceremony.Page, ceremony.Hand
 	must(x.t, err)
 	p, err = x.Authority().Begin(x.t.Context(), p.ID, ceremony.Hand{Secret: in.Secret, RequestURI: uri})
 	must(x.t, err)
-	h := ceremony.Hand{Secret: p.Bound}
+	h := ceremony.Hand{Secret: p.Bound, Consent: p.ConsentHash}
 	if p.Step == ceremony.StepConfirm {
 		p, err = x.Authority().Agree(x.t.Context(), p.ID, h)
 		must(x.t, err)

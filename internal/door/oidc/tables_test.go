@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // constants reads the string constants of a type from a file, so that none can
@@ -45,7 +46,7 @@ func registered(name string) bool {
 	switch name {
 	case "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
 		"access_denied", "unsupported_response_type", "server_error", "temporarily_unavailable",
-		"invalid_authorization_details", "request_not_supported", "interaction_required":
+		"invalid_authorization_details", "invalid_token", "request_not_supported", "interaction_required":
 		return true
 	}
 	return false
@@ -58,7 +59,7 @@ func TestEveryCodeHasAnOAuthError(t *testing.T) {
 		if !ok || !registered(row.par) || !registered(row.token) || http.StatusText(row.status) == "" || row.status < 400 {
 			t.Errorf("%s: %+v", c, row)
 		}
-		if x := liuma.Explain(c).What.EN; descriptive(x) != x {
+		if x := locale.Explain(c, "").What.EN; descriptive(x) != x {
 			t.Errorf("%s: %q is no error_description", c, x)
 		}
 	}

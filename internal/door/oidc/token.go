@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
@@ -18,7 +19,7 @@ import (
 const codeLongest = 512
 
 // tokenAnswer is OpenID Connect Core 3.1.3.3 and RFC 9396, 7. The access token
-// opens nothing: OAuth clients insist on one, so it is random and kept nowhere.
+// shows the pairwise subject at the userinfo endpoint, and opens nothing else.
 type tokenAnswer struct {
 	AccessToken string          `json:"access_token"`
 	TokenType   string          `json:"token_type"`
@@ -83,7 +84,7 @@ func (d *Door) issue(channel liuma.ChannelID, g ceremony.Grant) (tokenAnswer, er
 	if left < 1 {
 		return tokenAnswer{}, errors.New("token: the grant has expired")
 	}
-	access := rand.Text()
+	access := rand.Text() // 130 bits
 	id, err := d.tokens.SignIDToken(vault.IDToken{
 		Issuer: d.issuer, Channel: channel, Subject: g.Subject, Card: string(g.Card), BusinessNo: g.BusinessNo,
 		Action: g.Action, PurposeHash: g.PurposeHash, ACR: g.ACR, AMR: g.AMR, Nonce: g.Nonce,
@@ -92,6 +93,7 @@ func (d *Door) issue(channel liuma.ChannelID, g ceremony.Grant) (tokenAnswer, er
 	if err != nil {
 		return tokenAnswer{}, fmt.Errorf("token: %w", err)
 	}
+	d.grants.keep(access, channel, g.Subject, time.Duration(left)*time.Second)
 	return tokenAnswer{
 		AccessToken: access, TokenType: "Bearer", ExpiresIn: left, Scope: "openid", IDToken: id,
 		Details: []grantedDetail{{Type: detailsType, Action: g.Action, BusinessNo: g.BusinessNo}},

@@ -46,7 +46,7 @@ func TestToken(t *testing.T) {
 	now := e.clock.Now().Unix()
 	for name, want := range map[string]any{
 		"iss": issuer, "aud": channel, "sub": strings.Repeat("s", 32), "liuma_card": strings.Repeat("h", 32), "nonce": "n-0S6_WzA2Mj",
-		"iat": float64(now), "exp": float64(now + 60), "auth_time": float64(now - 1),
+		"iat": float64(now - 5), "exp": float64(now + 60), "auth_time": float64(now - 5),
 		"at_hash": base64.RawURLEncoding.EncodeToString(sum[:16]), "acr": "urn:liuma:acr:pin",
 		"liuma_business_no": "ZJ-1", "liuma_action": "verify", "liuma_purpose_hash": base64.RawURLEncoding.EncodeToString(purpose[:]),
 	} {
@@ -87,10 +87,10 @@ func TestTokenRefuses(t *testing.T) {
 		"no code":           {set("code", ""), "invalid_request", liuma.CodeBadRequest, reasonMissing, "code"},
 		"long code":         {set("code", strings.Repeat("c", codeLongest+1)), "invalid_request", liuma.CodeBadRequest, reasonLong, "code"},
 		"no redirect":       {set("redirect_uri", ""), "invalid_request", liuma.CodeBadRequest, reasonMissing, "redirect_uri"},
-		"no verifier":       {set("code_verifier", ""), "invalid_request", liuma.CodeBadRequest, reasonMissing, "code_verifier"},
-		"short verifier":    {set("code_verifier", verifier[1:]), "invalid_request", liuma.CodeBadRequest, reasonShort, "code_verifier"},
-		"long verifier":     {set("code_verifier", strings.Repeat("v", verifierLongest+1)), "invalid_request", liuma.CodeBadRequest, reasonLong, "code_verifier"},
-		"verifier of bytes": {set("code_verifier", verifier[1:]+"!"), "invalid_request", liuma.CodeBadRequest, reasonForm, "code_verifier"},
+		"no verifier":       {set("code_verifier", ""), "invalid_grant", liuma.CodeBadRequest, reasonMissing, "code_verifier"},
+		"short verifier":    {set("code_verifier", verifier[1:]), "invalid_grant", liuma.CodeBadRequest, reasonShort, "code_verifier"},
+		"long verifier":     {set("code_verifier", strings.Repeat("v", verifierLongest+1)), "invalid_grant", liuma.CodeBadRequest, reasonLong, "code_verifier"},
+		"verifier of bytes": {set("code_verifier", verifier[1:]+"!"), "invalid_grant", liuma.CodeBadRequest, reasonForm, "code_verifier"},
 		"unknown code":      {set("code", "nobodys"), "invalid_grant", liuma.CodeCodeInvalid, "", ""},
 		"wrong verifier":    {set("code_verifier", "x"+verifier[1:]), "invalid_grant", liuma.CodeCodeInvalid, "", ""},
 		"the challenge":     {set("code_verifier", s256(verifier)), "invalid_grant", liuma.CodeCodeInvalid, "", ""},

@@ -11,9 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/door/oidc"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 const (
@@ -53,22 +54,28 @@ func (s *StandIn) begin(w http.ResponseWriter, r *http.Request) {
 				IDNumber: r.PostFormValue("id_number"), Name: r.PostFormValue("name")})
 			return
 		}
-		http.Redirect(w, r, ChecksPath+"/"+id+"?lang="+string(language(r))[:2], http.StatusSeeOther)
+		http.Redirect(w, r, ChecksPath+"/"+id+"?lang="+string(language(r)), http.StatusSeeOther)
 		return
 	}
 	var q struct {
-		Audience  string `json:"audience"`
-		Challenge string `json:"challenge"`
-		IDNumber  string `json:"id_number"`
-		Name      string `json:"name"`
-		Back      string `json:"redirect_uri"`
-		State     string `json:"state"`
+		Audience  string         `json:"audience"`
+		Challenge string         `json:"challenge"`
+		IDNumber  string         `json:"id_number"`
+		Name      string         `json:"name"`
+		Document  liuma.Document `json:"document"`
+		Back      string         `json:"redirect_uri"`
+		State     string         `json:"state"`
 	}
 	if err := read(r, &q); err != nil {
 		refuse(w, err)
 		return
 	}
-	ends, id, err := s.open(q.Challenge, q.Audience, q.IDNumber, q.Name, q.Back, q.State)
+	number, both := liuma.HolderText(q.IDNumber, q.Document)
+	if both != nil {
+		refuse(w, &refusal{http.StatusBadRequest, "id_number_invalid"})
+		return
+	}
+	ends, id, err := s.open(q.Challenge, q.Audience, number, q.Name, q.Back, q.State)
 	if err != nil {
 		refuse(w, err)
 		return
@@ -138,7 +145,7 @@ func (s *StandIn) press(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		http.Error(w, err.code, err.status)
 	default:
-		http.Redirect(w, r, ChecksPath+"/"+r.PathValue("id")+"?lang="+string(language(r))[:2], http.StatusSeeOther)
+		http.Redirect(w, r, ChecksPath+"/"+r.PathValue("id")+"?lang="+string(language(r)), http.StatusSeeOther)
 	}
 }
 
@@ -217,10 +224,10 @@ func originOf(address string) string {
 
 // view is what a page shows. Names and numbers are masked.
 type view struct {
-	Kind  string // home, ask, done or gone
-	ZH    bool
-	Other string // the other language, for ?lang=
-	Path  string
+	Kind   string // home, ask, done or gone
+	W      locale.Standin
+	Others []*locale.Words // of the other languages, for ?lang=
+	Path   string
 
 	Origin, Audience string
 	Who, Number      string // masked
@@ -255,9 +262,11 @@ func (s *StandIn) home(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *StandIn) render(w http.ResponseWriter, r *http.Request, status int, v view) {
-	v.ZH, v.Other = language(r) == door.Chinese, "en"
-	if !v.ZH {
-		v.Other = "zh"
+	v.W = locale.In(language(r)).Standin
+	for _, l := range locale.Own().Languages() {
+		if l != v.W.Lang() {
+			v.Others = append(v.Others, locale.In(l))
+		}
 	}
 	v.Path, v.Origin, v.Audience = r.URL.Path, s.c.Origin, s.c.Audience
 	if r.Method == http.MethodPost {

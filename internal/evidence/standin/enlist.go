@@ -8,9 +8,9 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // Errors that callers act on. With each of them nothing was changed.
@@ -48,7 +48,7 @@ func Enlist(ctx context.Context, adm admin.Administration, r Registration) (done
 		}
 		return "registered", adm.AddClient(ctx, admin.Client{
 			ID: r.ID, Kind: store.ClientProvider, StandIn: true, Key: r.Key,
-			Name: liuma.Text{ZH: "替身认证（不作数）", EN: "Stand-in, proves nothing"},
+			Name: locale.Both(func(w *locale.Words) string { return w.Notice.StandIn() }),
 		})
 	}
 	kids, err := admin.KeyIDs(all[i])

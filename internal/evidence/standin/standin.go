@@ -30,9 +30,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma"
+
 	"github.com/liuma-pin/liuma/internal/evidence"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 const (
@@ -179,17 +181,23 @@ func (s *StandIn) sign(p person, challenge string) (string, error) {
 // channel. Without it, it is the holder.
 func (s *StandIn) atOnce(w http.ResponseWriter, r *http.Request) {
 	var q struct {
-		Audience  string  `json:"audience"`
-		Challenge string  `json:"challenge"`
-		IDNumber  string  `json:"id_number"`
-		Name      string  `json:"name"`
-		Camera    *string `json:"camera"`
+		Audience  string         `json:"audience"`
+		Challenge string         `json:"challenge"`
+		IDNumber  string         `json:"id_number"`
+		Name      string         `json:"name"`
+		Document  liuma.Document `json:"document"`
+		Camera    *string        `json:"camera"`
 	}
 	if err := read(r, &q); err != nil {
 		refuse(w, err)
 		return
 	}
-	p, err := s.about(q.Audience, q.Challenge, q.IDNumber, q.Name)
+	number, both := liuma.HolderText(q.IDNumber, q.Document)
+	if both != nil {
+		refuse(w, &refusal{http.StatusBadRequest, "id_number_invalid"})
+		return
+	}
+	p, err := s.about(q.Audience, q.Challenge, number, q.Name)
 	if err != nil {
 		refuse(w, err)
 		return
@@ -243,12 +251,9 @@ func answer(w http.ResponseWriter, status int, v map[string]string) {
 }
 
 // language is the one that ?lang= names, or that the browser prefers.
-func language(r *http.Request) door.Lang {
-	switch r.URL.Query().Get("lang") {
-	case "en":
-		return door.English
-	case "zh":
-		return door.Chinese
+func language(r *http.Request) locale.Lang {
+	if l, ok := locale.Own().Named(r.URL.Query().Get("lang")); ok {
+		return l
 	}
-	return door.Accepted(r.Header.Get("Accept-Language"))
+	return locale.Own().Accepted(r.Header.Get("Accept-Language"))
 }

@@ -126,7 +126,7 @@ func (r *Reader) CardIDs(after liuma.CardID, limit int) ([]liuma.CardID, error) 
 	return ids, nil
 }
 
-func (r *Reader) CountCards() (int64, error) { return r.count(&r.codec.cards.Table) }
+func (r *Reader) CountCards() (int64, error) { return r.count(&r.codec.cards.Table, "") }
 
 // Links is empty for a card that is not there.
 func (r *Reader) Links(card liuma.CardID) ([]store.Link, error) {

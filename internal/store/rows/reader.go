@@ -127,11 +127,11 @@ func first[T any](r *Reader, k *kind[T], q Query) (v T, err error) {
 
 func is(column string, v Value) Query { return Query{Column: column, From: v, To: v, Limit: -1} }
 
-func (r *Reader) count(t *Table) (int64, error) {
+func (r *Reader) count(t *Table, column string) (int64, error) {
 	if r.ended {
 		return 0, errEnded
 	}
-	return r.from.Count(t)
+	return r.from.Count(t, column)
 }
 
 func (r *Reader) Request(ch liuma.ChannelID, no liuma.BusinessNo) (store.Request, error) {
@@ -153,7 +153,7 @@ func (r *Reader) Person(h vault.Index) (store.Person, error) {
 	return p, err
 }
 
-func (r *Reader) CountPersons() (int64, error) { return r.count(&r.codec.persons.Table) }
+func (r *Reader) CountPersons() (int64, error) { return r.count(&r.codec.persons.Table, "card_no") }
 
 func (r *Reader) Client(id string) (store.Client, error) {
 	c, _, err := get(r, &r.codec.clients, []byte(id))

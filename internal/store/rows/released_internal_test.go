@@ -28,7 +28,11 @@ func bodies() map[string]any {
 		"freeze_codes": &store.FreezeCode{}, "messages": &store.Message{}, "shared": &shared{},
 		"resealing": &store.Resealing{}, "clock": &clock.State{}, "meters": &meter{},
 		"sweeps": &store.Sweep{}, "archives": &store.Archive{},
-		"conflicts": &store.Conflict{}, "person_changes": &store.PersonChange{}}
+		"conflicts": &store.Conflict{}, "person_changes": &store.PersonChange{},
+		"corrections": &store.Correction{},
+		"staff":       &store.Member{}, "staff_sessions": &store.StaffSession{}, "proposals": &store.Proposal{},
+		"editions": &store.Edition{},
+		"tallies":  &store.Tally{}}
 	for _, v := range all {
 		n := 0
 		fill(reflect.ValueOf(v).Elem(), &n)

@@ -30,6 +30,8 @@ func innerOf(v any) []inner {
 		return []inner{{vault.PersonFacts, v.Person.Holder[:], &v.Person.Sealed}}
 	case *store.PersonChange:
 		return []inner{{vault.PersonFacts, v.Holder[:], &v.Sealed}}
+	case *store.Correction:
+		return []inner{{vault.PersonFacts, v.Number[:], &v.Sealed}}
 	case *store.SealKey:
 		return []inner{{vault.SealKey, []byte(v.ID), &v.Sealed}}
 	case *store.Ceremony:
@@ -84,6 +86,10 @@ func (t *tables) resealedTables() []resealed {
 		resealedOf(&t.starts), resealedOf(&t.ceremonies), resealedOf(&t.codes), resealedOf(&t.ticks),
 		resealedOf(&t.freezeCodes), resealedOf(&t.messages), resealedOf(&t.clock), resealedOf(&t.sweeps), resealedOf(&t.archives),
 		resealedOf(&t.meters), resealedOf(&t.conflicts), resealedOf(&t.changes),
+		resealedOf(&t.corrections),
+		resealedOf(&t.staff), resealedOf(&t.sessions), resealedOf(&t.proposals),
+		resealedOf(&t.editions),
+		resealedOf(&t.tallies),
 		{&t.sharedRow.Table, resealShared}}
 }
 

@@ -18,7 +18,7 @@ func archiveKey(number uint64) []byte { return binary.BigEndian.AppendUint64(nil
 
 // lastChange is when a request last changed.
 func lastChange(q *store.Request) time.Time {
-	return slices.MaxFunc([]time.Time{q.At, q.DecidedAt, q.RedeemedAt}, time.Time.Compare)
+	return slices.MaxFunc([]time.Time{q.At, q.DecidedAt, q.RedeemedAt, q.ResetAt}, time.Time.Compare)
 }
 
 func (r *Reader) WalkRequests(after []byte, before time.Time, limit int) (w store.Walked, err error) {

@@ -76,7 +76,8 @@ type Source interface {
 	// Get returns store.ErrNotFound if there is no row with the key.
 	Get(t *Table, key []byte) (Row, error)
 	List(t *Table, q Query) ([]Row, error)
-	Count(t *Table) (int64, error)
+	// Count counts the rows that have a value in a column; all rows for "".
+	Count(t *Table, column string) (int64, error)
 	Entries(s audit.Stream, after uint64, limit int) ([]audit.Recorded, error)
 	KeepersSeen() (map[string]uint64, error)
 

@@ -40,10 +40,16 @@ type tables struct {
 	resealing   kind[store.Resealing]
 	clock       kind[clock.State]
 	meters      kind[meter]
+	tallies     kind[store.Tally]
 	sweeps      kind[store.Sweep]
 	archives    kind[store.Archive]
 	conflicts   kind[store.Conflict]
 	changes     kind[store.PersonChange]
+	corrections kind[store.Correction]
+	staff       kind[store.Member]
+	sessions    kind[store.StaffSession]
+	proposals   kind[store.Proposal]
+	editions    kind[store.Edition]
 }
 
 // Exempt lists the tables that are not sealed, and why.
@@ -65,7 +71,11 @@ func Tables() []Table {
 	return []Table{t.cards.Table, t.claims.Table, t.requests.Table, t.intents.Table, t.persons.Table, t.clients.Table,
 		t.evidence.Table, t.sealKeys.Table, t.starts.Table, t.ceremonies.Table, t.codes.Table, t.ticks.Table,
 		t.freezeCodes.Table, t.messages.Table, t.clock.Table, t.sharedRow.Table, t.resealing.Table,
-		t.meters.Table, t.sweeps.Table, t.archives.Table, t.conflicts.Table, t.changes.Table}
+		t.meters.Table, t.sweeps.Table, t.archives.Table, t.conflicts.Table, t.changes.Table,
+		t.corrections.Table,
+		t.staff.Table, t.sessions.Table, t.proposals.Table,
+		t.editions.Table,
+		t.tallies.Table}
 }
 
 // clockKey is the key of the one row that keeps the time.
@@ -146,17 +156,20 @@ func newTables() *tables {
 	t.resealing = kind[store.Resealing]{Table: Table{Name: "resealing"}, looks: noLooks[store.Resealing]}
 	t.sharedRow = kind[shared]{Table: Table{Name: "shared"}, looks: noLooks[shared]}
 	t.meters = meterTable()
+	t.tallies = tallyTable()
 	t.phone()
 	t.people()
+	t.ofStaff()
+	t.ofPolicy()
 	return t
 }
 
-// phase of a request: 0 undecided, 1 decided, 2 redeemed.
+// phase of a request: 0 undecided, 1 decided, 2 redeemed, or overtaken by a reset.
 func phase(q *store.Request) int64 {
 	switch {
 	case !q.Decided:
 		return 0
-	case q.RedeemedAt.IsZero():
+	case q.RedeemedAt.IsZero() && q.ResetAt.IsZero():
 		return 1
 	}
 	return 2

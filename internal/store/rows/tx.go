@@ -60,11 +60,18 @@ func insert[T any](t *Tx, k *kind[T], key []byte, v *T, rev uint64) error {
 	if err != nil {
 		return err
 	}
-	if err := t.to.Insert(&k.Table, r); err != nil {
+	return t.insertRow(&k.Table, r)
+}
+
+func (t *Tx) insertRow(table *Table, r Row) error {
+	if t.ended {
+		return errEnded
+	}
+	if err := t.to.Insert(table, r); err != nil {
 		return err
 	}
 	t.wrote = true
-	return t.share(&k.Table, key, &r.Seal.MAC)
+	return t.share(table, r.Key, &r.Seal.MAC)
 }
 
 // update replaces a row that was read at rev was.
@@ -129,8 +136,8 @@ func (t *Tx) InsertRequest(q store.Request) error {
 	return insert(t, &t.codec.requests, t.codec.requests.key(&q), &q, 1)
 }
 
-// UpdateRequest changes nothing of a decided request but RedeemedAt, once
-// (I-11).
+// UpdateRequest changes nothing of a decided request but RedeemedAt or ResetAt,
+// once (I-11).
 func (t *Tx) UpdateRequest(q store.Request) error {
 	k := &t.codec.requests
 	there, rev, err := get(&t.Reader, k, k.key(&q))
@@ -139,8 +146,11 @@ func (t *Tx) UpdateRequest(q store.Request) error {
 	}
 	q.Ceremony = there.Ceremony
 	if there.Decided {
-		first := there.RedeemedAt.IsZero()
-		if first {
+		first := there.RedeemedAt.IsZero() && there.ResetAt.IsZero()
+		switch {
+		case first && there.Verdict != liuma.Right && !q.ResetAt.IsZero():
+			there.ResetAt = q.ResetAt
+		case first:
 			there.RedeemedAt = q.RedeemedAt
 		}
 		if there.Handle == "" {
@@ -152,7 +162,7 @@ func (t *Tx) UpdateRequest(q store.Request) error {
 			return err
 		case !same:
 			return store.ErrDecided
-		case !first || q.RedeemedAt.IsZero():
+		case !first || q.RedeemedAt.IsZero() && q.ResetAt.IsZero():
 			return nil // the same change again
 		}
 	}

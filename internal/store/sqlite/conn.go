@@ -6,12 +6,14 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/liuma-pin/liuma/internal/sqlitefile"
+	"github.com/liuma-pin/liuma/internal/store/rows"
 )
 
 // conn is one SQLite connection with its prepared statements. It sits on the
@@ -22,6 +24,9 @@ type conn struct {
 	raw   driver.Conn
 	stmts map[string]driver.Stmt
 	args  []driver.NamedValue // reused by bind
+	// inserts are the statements that insert into a table, by its name: an import
+	// would put the same text together a million times.
+	inserts map[string]string
 }
 
 func openConn(path string, s sqlitefile.Settings) (*conn, error) {
@@ -29,7 +34,7 @@ func openConn(path string, s sqlitefile.Settings) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{raw: raw, stmts: map[string]driver.Stmt{}}, nil
+	return &conn{raw: raw, stmts: map[string]driver.Stmt{}, inserts: map[string]string{}}, nil
 }
 
 func (c *conn) close() error {
@@ -51,6 +56,15 @@ func (c *conn) prepare(query string) (driver.Stmt, error) {
 	}
 	c.stmts[query] = s
 	return s, nil
+}
+
+func (c *conn) insertOf(t *rows.Table) string {
+	text, ok := c.inserts[t.Name]
+	if !ok {
+		text = "INSERT INTO " + t.Name + " (" + columnsOf(t) + ") VALUES (?" + strings.Repeat(", ?", len(t.Columns)+4) + ")"
+		c.inserts[t.Name] = text
+	}
+	return text
 }
 
 func (c *conn) bind(args []driver.Value) []driver.NamedValue {

@@ -17,6 +17,8 @@ import (
 
 func TestResealedRows(t *testing.T) { storetest.ResealedRows(t, openResealed) }
 
+func TestDraftsAcrossARotation(t *testing.T) { storetest.DraftsAcrossARotation(t, openResealed) }
+
 func TestResealingGoesOn(t *testing.T) { storetest.ResealingGoesOn(t, openResealed) }
 
 func TestOldValuesComeBackUnderTheNewKey(t *testing.T) {

@@ -328,3 +328,47 @@ func TestTheSharedVersionOfATransaction(t *testing.T) {
 	}
 	w.must(w.client("a"))
 }
+
+// An approved policy is not taken away, so that an earlier one would hold.
+func TestPoliciesAreNotPutBack(t *testing.T) {
+	w := newSharedWorld(t)
+	w.update(func(tx store.Tx) error {
+		return errors.Join(tx.InsertEdition(store.Edition{No: 1}), tx.InsertEdition(store.Edition{No: 2, Sum: "strict"}))
+	})
+	last := func(r store.Reader) error { _, err := r.LastEdition(); return err }
+	w.must(w.view(last))
+	w.sql("DELETE FROM editions WHERE key = x'0000000000000002'")
+	w.refused("LastEdition", w.view(last), store.ErrSeal)
+}
+
+// A suspended member of staff and a withdrawn proposal stay so, and a member whose row is
+// deleted does not become nobody.
+func TestStaffIsNotPutBack(t *testing.T) {
+	w := newSharedWorld(t)
+	member := store.Member{ID: "wang", Name: "王", State: store.MemberActive}
+	open := store.Proposal{ID: "p", Kind: "policy.load", State: store.ProposalOpen}
+	w.update(func(tx store.Tx) error { return errors.Join(tx.InsertMember(member), tx.InsertProposal(open)) })
+	w.take("staff")
+	w.take("proposals")
+	member.State, open.State = store.MemberSuspended, store.ProposalWithdrawn
+	w.update(func(tx store.Tx) error { return errors.Join(tx.UpdateMember(member), tx.UpdateProposal(open)) })
+	reads := map[string]func(store.Reader) error{
+		"Member":    func(r store.Reader) error { _, err := r.Member("wang"); return err },
+		"Members":   func(r store.Reader) error { _, err := r.Members(); return err },
+		"Proposal":  func(r store.Reader) error { _, err := r.Proposal("p"); return err },
+		"Proposals": func(r store.Reader) error { _, err := r.Proposals(); return err },
+	}
+	for _, read := range reads {
+		w.must(w.view(read))
+	}
+	w.putBack("staff")
+	w.putBack("proposals")
+	for name, read := range reads {
+		w.refused(name, w.view(read), store.ErrSeal)
+	}
+	w.sql("DELETE FROM staff")
+	w.sql("DELETE FROM proposals")
+	for name, read := range reads {
+		w.refused(name, w.view(read), store.ErrSeal)
+	}
+}

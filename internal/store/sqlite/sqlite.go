@@ -71,7 +71,8 @@ type Config struct {
 	// eighth of it: a write empties a reader's cache, so more would not help.
 	CacheMiB int
 	// CheckpointPages is how many 4 KiB pages gather in the WAL before they
-	// are copied into the database file; 4,000 if zero.
+	// are copied into the database file; 16,384 if zero, which is what the WAL keeps
+	// of its file. Pages that an import writes again and again are copied once.
 	CheckpointPages int
 }
 
@@ -86,7 +87,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.CacheMiB = 64
 	}
 	if c.CheckpointPages == 0 {
-		c.CheckpointPages = 4000
+		c.CheckpointPages = 16384
 	}
 	if c.Committed == nil {
 		c.Committed = func(liuma.CardID, uint64, uint64) {}
@@ -231,6 +232,9 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error
 	}
 	return s.writer.update(ctx, f)
 }
+
+// Draft makes a person's row ready. It touches no connection.
+func (s *Store) Draft(p store.Person) (store.Draft, error) { return s.codec.Draft(p) }
 
 // Close waits for running Updates and Views, and gives the lease back. Later
 // calls return the result of the first.

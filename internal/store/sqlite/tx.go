@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -106,7 +107,8 @@ func scanOf(t *rows.Table) func(*row) rows.Row {
 
 // valuesOf binds a row in the order of columnsOf.
 func valuesOf(w rows.Row) []driver.Value {
-	vs := []driver.Value{w.Key}
+	vs := make([]driver.Value, 1, 5+len(w.Looks))
+	vs[0] = w.Key
 	for _, v := range w.Looks {
 		vs = append(vs, v)
 	}
@@ -199,8 +201,8 @@ func bound(v rows.Value) driver.Value {
 	return v
 }
 
-func (r *snapshot) Count(t *rows.Table) (n int64, err error) {
-	err = r.each(func(row *row) error { n = row.int(); return nil }, "SELECT count(*) FROM "+t.Name)
+func (r *snapshot) Count(t *rows.Table, column string) (n int64, err error) {
+	err = r.each(func(row *row) error { n = row.int(); return nil }, "SELECT count("+cmp.Or(column, "*")+") FROM "+t.Name)
 	return n, err
 }
 
@@ -244,9 +246,12 @@ func (t *change) write(query string, args ...driver.Value) (int64, error) {
 }
 
 func (t *change) Insert(table *rows.Table, w rows.Row) error {
+	if err := t.usable(); err != nil {
+		return err
+	}
 	vs := valuesOf(w)
 	vs[0] = bound(w.Key)
-	_, err := t.write("INSERT INTO "+table.Name+" ("+columnsOf(table)+") VALUES (?"+strings.Repeat(", ?", len(vs)-1)+")", vs...)
+	_, err := t.write(t.conn.insertOf(table), vs...)
 	return err
 }
 

@@ -63,6 +63,10 @@ func ceremonyChanges() map[string]func(store.Tx) error {
 		"PruneFreezeCodes": func(tx store.Tx) error { _, err := tx.PruneFreezeCodes(at(100)); return err },
 		"InsertMessage":    func(tx store.Tx) error { return tx.InsertMessage(message(2)) },
 		"UpdateMessage":    func(tx store.Tx) error { return tx.UpdateMessage(store.Message{ID: messageID(1)}) },
+		"InsertDraft":      func(tx store.Tx) error { return tx.InsertDraft(justDraft{store.Person{Holder: index("holder", 8)}}) },
+		"DeletePerson":     func(tx store.Tx) error { return tx.DeletePerson(index("holder", 7)) },
+		"EraseCard":        func(tx store.Tx) error { return tx.EraseCard(cardID(1), at(9)) },
+		"DeleteMessage":    func(tx store.Tx) error { return tx.DeleteMessage(messageID(3)) },
 		"PruneMessages":    func(tx store.Tx) error { _, err := tx.PruneMessages(at(100)); return err },
 	}
 }
@@ -74,6 +78,7 @@ func prepare(t *testing.T, s store.Store) {
 		return errors.Join(tx.InsertCard(card(1)), tx.InsertRequest(request(1)), tx.InsertIntent(intent(1)),
 			tx.InsertClient(store.Client{ID: "c1"}), tx.InsertSealKey(store.SealKey{ID: "k1"}),
 			tx.InsertEvidence("p", index("jti", 1), at(1)),
+			tx.InsertPerson(store.Person{Holder: index("holder", 7)}),
 			tx.PutLink(store.Link{Channel: "z", Card: cardID(1), Handle: "z1"}), prepareCeremony(tx))
 	})
 }

@@ -71,3 +71,55 @@ func personChanges(t *testing.T, open Open) {
 	_, err := get(t, s, func(r store.Reader) (store.PersonChange, error) { return r.PersonChange(one.Card) })
 	wantErr(t, err, store.ErrNotFound)
 }
+
+// correction is a value with every member set but Sealed.
+func correction(i int) store.Correction {
+	return store.Correction{ID: fmt.Sprintf("correction%04d", i), Former: index("former", i), Number: index("number", i), Card: cardID(i),
+		State: store.CorrectionWaiting, Actor: "operator", At: at(i), Until: at(i + 1), Why: "frozen"}
+}
+
+// corrections are found by ID and by either number, and there is one to a number
+// unless it was cancelled.
+func corrections(t *testing.T, open Open) {
+	s, reopen := open(t)
+	one, two, other := correction(1), correction(2), correction(3)
+	one.Sealed = []byte("sealed")
+	mustUpdate(t, s, func(tx store.Tx) error {
+		for _, c := range []store.Correction{other, one, two} {
+			if err := tx.PutCorrection(c); err != nil {
+				return err
+			}
+		}
+		return tx.UpsertPerson(store.Person{Holder: one.Former, CorrectedTo: one.Number})
+	})
+	s = reopen()
+	list := func(after string, limit int) []store.Correction {
+		return mustGet(t, s, func(r store.Reader) ([]store.Correction, error) { return r.Corrections(after, limit) })
+	}
+	same(t, list("", 2), []store.Correction{one, two})
+	same(t, list(two.ID, 9), []store.Correction{other})
+	same(t, mustGet(t, s, func(r store.Reader) (store.Correction, error) { return r.CorrectionOf(one.Former) }), one)
+	same(t, mustGet(t, s, func(r store.Reader) (store.Correction, error) { return r.CorrectionTo(two.Number) }), two)
+	_, err := get(t, s, func(r store.Reader) (store.Correction, error) { return r.CorrectionTo(one.Former) })
+	wantErr(t, err, store.ErrNotFound)
+	second := other
+	second.Number = one.Number
+	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.PutCorrection(second) }), store.ErrExists)
+	one.State = store.CorrectionCancelled
+	mustUpdate(t, s, func(tx store.Tx) error {
+		if err := tx.PutCorrection(one); err != nil {
+			return err
+		}
+		return tx.PutCorrection(second)
+	})
+	same(t, mustGet(t, s, func(r store.Reader) (store.Correction, error) { return r.CorrectionTo(one.Number) }), second)
+	same(t, mustGet(t, s, func(r store.Reader) (store.Correction, error) { return r.Correction(one.ID) }), one)
+	mustUpdate(t, s, func(tx store.Tx) error {
+		if err := tx.DeleteCorrection(two.ID); err != nil {
+			return err
+		}
+		return tx.DeletePerson(one.Former)
+	})
+	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.DeleteCorrection(two.ID) }), store.ErrNotFound)
+	wantErr(t, update(t, s, func(tx store.Tx) error { return tx.DeletePerson(one.Former) }), store.ErrNotFound)
+}

@@ -52,6 +52,8 @@ func populate(t testing.TB, s Resealed, n int) {
 		other, moved := conflict(i), personChange(i)
 		other.Person.Sealed = sealedFor(t, s.Vault, vault.PersonFacts, other.Person.Holder[:])
 		moved.Sealed = sealedFor(t, s.Vault, vault.PersonFacts, moved.Holder[:])
+		corrected := correction(i)
+		corrected.Sealed = sealedFor(t, s.Vault, vault.PersonFacts, corrected.Number[:])
 		q := request(i)
 		q.Decided, q.Verdict = true, liuma.Right
 		freeze := freezeCode(i)
@@ -63,8 +65,9 @@ func populate(t testing.TB, s Resealed, n int) {
 				tx.InsertClient(store.Client{ID: fmt.Sprint("c", i)}), tx.InsertEvidence("p", index("jti", i), at(i)),
 				tx.InsertSealKey(key), tx.InsertCeremony(ceremony), tx.PutCode(code(i)),
 				tx.InsertTick(store.Tick{Kind: "a", Key: index("k", i), At: at(i)}), tx.InsertFreezeCode(freeze),
-				tx.InsertMessage(message), tx.Meter("a", index("k", i), at(i), 1), tx.SaveClock(clock.State{High: at(i)}),
-				tx.SaveSweep(store.Sweep{Kept: uint64(i)}), nextArchive(tx, i), tx.PutConflict(other), tx.PutPersonChange(moved))
+				tx.InsertMessage(message), tx.Meter("a", index("k", i), at(i), 1), tx.PutTally(hourTally(i)), tx.SaveClock(clock.State{High: at(i)}),
+				tx.SaveSweep(store.Sweep{Kept: uint64(i)}), nextArchive(tx, i), tx.PutConflict(other), tx.PutPersonChange(moved), tx.PutCorrection(corrected),
+				tx.InsertMember(member(i)), tx.PutStaffSession(staffSession(i)), tx.InsertProposal(proposal(i)), tx.InsertEdition(edition(i)))
 		})
 	}
 }
@@ -120,14 +123,21 @@ func everything(t testing.TB, s Resealed, n int) error {
 			note(errors.Join(err, unseal(vault.PersonFacts, holder[:], other.Person.Sealed)))
 			moved, err := r.PersonChange(id)
 			note(errors.Join(err, unseal(vault.PersonFacts, holder[:], moved.Sealed)))
+			corrected, err := r.Correction(correction(i).ID)
+			note(errors.Join(err, unseal(vault.PersonFacts, corrected.Number[:], corrected.Sealed)))
 			ceremony, err := r.Ceremony(ceremonyID(i))
 			note(errors.Join(err, unseal(vault.CeremonyDetails, []byte(ceremonyID(i)), ceremony.Sealed)))
+			_, err = r.Tally(hourTally(i).Hour)
+			note(err)
 			m, err := r.Message(messageID(i))
 			note(errors.Join(err, unseal(vault.MessageText, []byte(messageID(i)), m.Sealed)))
 			for _, read := range []func() error{
 				func() error { _, err := r.LinkByHandle("a", store.Handle(fmt.Sprint(i))); return err },
 				func() error { _, err := r.Request("zj-hrss", request(i).BusinessNo); return err },
 				func() error { _, err := r.Intent(id); return err },
+				func() error { _, err := r.Member(member(i).ID); return err },
+				func() error { _, err := r.StaffSession(staffSession(i).Hash); return err },
+				func() error { _, err := r.Proposal(proposal(i).ID); return err },
 				func() error { _, err := r.Client(fmt.Sprint("c", i)); return err },
 				func() error { _, err := r.Code(ceremonyID(i)); return err },
 				func() error { _, err := r.FreezeCode(freezeCode(i).MAC); return err },
@@ -210,7 +220,7 @@ func ResealedRows(t *testing.T, open func(testing.TB) Resealed) {
 func resealedAlone(t *testing.T, before, after map[string][]map[string]any) {
 	t.Helper()
 	encrypted := map[string]bool{"cards": true, "persons": true, "seal_keys": true, "ceremonies": true, "messages": true, "shared": true,
-		"conflicts": true, "person_changes": true}
+		"conflicts": true, "person_changes": true, "corrections": true}
 	for table, list := range after {
 		for i, row := range list {
 			was := before[table][i]

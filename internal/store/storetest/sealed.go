@@ -211,6 +211,7 @@ func samples() map[string]sample {
 		}, reads(func(r store.Reader, _ int) error { _, err := r.SealKeys(); return err }), nil},
 	}
 	maps.Copy(all, phoneSamples())
+	maps.Copy(all, staffSamples())
 	all["starts"] = sample{func(tx store.Tx, i int) error { return nil },
 		reads(func(r store.Reader, _ int) error { _, err := r.Streams(audit.Stream{}, 9); return err }), nil}
 	all["shared"] = sample{func(tx store.Tx, i int) error { return tx.InsertClient(store.Client{ID: fmt.Sprint("s", i)}) },
@@ -226,10 +227,18 @@ func samples() map[string]sample {
 		reads(func(r store.Reader, _ int) error { _, err := r.Clock(); return err }), nil}
 	all["meters"] = sample{func(tx store.Tx, i int) error { return tx.Meter("m", index("k", i), at(i), 1) },
 		reads(func(r store.Reader, i int) error { _, err := r.Metered("m", index("k", i), at(0)); return err }), nil}
+	all["tallies"] = sample{func(tx store.Tx, i int) error { return tx.PutTally(hourTally(i)) },
+		reads(func(r store.Reader, i int) error { _, err := r.Tally(hourTally(i).Hour); return err }), nil}
 	all["conflicts"] = sample{func(tx store.Tx, i int) error { return tx.PutConflict(conflict(i)) },
 		reads(func(r store.Reader, i int) error { _, err := r.Conflict(conflict(i).ID); return err }), nil}
 	all["person_changes"] = sample{func(tx store.Tx, i int) error { return tx.PutPersonChange(personChange(i)) },
 		reads(func(r store.Reader, i int) error { _, err := r.PersonChange(cardID(i)); return err }), nil}
+	all["corrections"] = sample{func(tx store.Tx, i int) error { return tx.PutCorrection(correction(i)) },
+		reads(func(r store.Reader, i int) error { _, err := r.Correction(correction(i).ID); return err }),
+		[]func(store.Reader) error{
+			func(r store.Reader) error { _, err := r.CorrectionOf(index("former", 1)); return err },
+			func(r store.Reader) error { _, err := r.CorrectionTo(index("number", 1)); return err },
+		}}
 	return all
 }
 

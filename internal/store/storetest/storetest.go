@@ -48,7 +48,16 @@ func Run(t *testing.T, open Open) {
 		{"Persons", persons},
 		{"Clients", clients},
 		{"Conflicts", conflicts},
+		{"Corrections", corrections},
+		{"Members", members},
+		{"StaffSessions", staffSessions},
+		{"Proposals", proposals},
+		{"Editions", editions},
 		{"PersonChanges", personChanges},
+		{"Drafts", drafts},
+		{"PersonLists", personLists},
+		{"EraseCard", eraseCard},
+		{"DeleteMessage", deleteMessage},
 		{"Evidence", evidence},
 		{"SealKeys", sealKeys},
 		{"KeepersSeen", keepersSeen},
@@ -67,6 +76,7 @@ func Run(t *testing.T, open Open) {
 		{"MeterUntil", meterUntil},
 		{"MeterClock", meterClock},
 		{"MeterPrune", meterPrune},
+		{"Tallies", tallies},
 		{"FreezeCodes", freezeCodes},
 		{"Messages", messages},
 		{"MessagesDue", messagesDue},
@@ -136,7 +146,7 @@ func card(i int) store.Card {
 	return store.Card{
 		ID: cardID(i), Holder: index("holder", i), Contested: true, Region: "330500",
 		Version: 7, KeySet: 1<<32 - 1, Verifier: liuma.Verifier{31: 9}, Reserved: 1<<32 - 1, PINSetAt: at(1),
-		Physical: liuma.PhysicalLost, Frozen: true, FrozenAt: at(2), Tally: t, CreatedAt: at(3),
+		Physical: liuma.PhysicalLost, Frozen: true, FrozenAt: at(2), ReportedAt: at(2), ReportedUntil: at(4), Tally: t, CreatedAt: at(3),
 	}
 }
 

@@ -38,6 +38,11 @@ type Config struct {
 	// is no Hosted without Native. New takes them over, and closes them when it
 	// fails. Hosted's address is the issuer unless Configure chooses another.
 	Native, Hosted net.Listener
+	// Console, if set, is where the staff console answers after Serve, at
+	// http://localhost and its port; it needs Hosted.
+	Console net.Listener
+	// Gateway, if set, stands before Inbox.
+	Gateway func(notify.Driver) notify.Driver
 	// Phones turns messages on; they go to Inbox.
 	Phones bool
 	// Server holds further options for opening the system. Its Now is replaced
@@ -90,6 +95,9 @@ func New(ctx context.Context, c Config) (_ *World, err error) {
 	if c.Phones {
 		w.Inbox = notify.NewInbox(c.Clock.Now)
 		w.c.Server.Texts = w.Inbox
+		if c.Gateway != nil {
+			w.c.Server.Texts = c.Gateway(w.Inbox)
+		}
 	}
 	w.c.Server.Machine = c.Clock
 	if err := server.Init(ctx, c.Dir, conf); err != nil {
@@ -126,6 +134,9 @@ func (c Config) configuration() (config.Config, error) {
 		conf.Hosted.Listen = c.Hosted.Addr().String()
 		conf.Issuer = "http://" + conf.Hosted.Listen
 	}
+	if c.Console != nil {
+		conf.ConsoleDoor.Listen = c.Console.Addr().String()
+	}
 	if c.Configure != nil {
 		err = c.Configure(&conf)
 	}
@@ -151,10 +162,10 @@ func (w *World) Serve() error {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	w.serving = &serving{stop: stop, ended: make(chan error, 1)}
-	native, hosted := w.c.Native, w.c.Hosted
-	w.c.Native, w.c.Hosted = nil, nil // the servers close them
+	native, hosted, console := w.c.Native, w.c.Hosted, w.c.Console
+	w.c.Native, w.c.Hosted, w.c.Console = nil, nil, nil // the servers close them
 	system, ended := w.System, w.serving.ended
-	go func() { ended <- system.Serve(ctx, native, hosted) }()
+	go func() { ended <- system.Serve(ctx, native, hosted, nil, console) }()
 	return nil
 }
 
@@ -178,12 +189,12 @@ func (w *World) Close() error {
 		err = <-w.serving.ended
 		w.serving = nil
 	}
-	for _, ln := range []net.Listener{w.c.Native, w.c.Hosted} {
+	for _, ln := range []net.Listener{w.c.Native, w.c.Hosted, w.c.Console} {
 		if ln != nil {
 			err = errors.Join(err, ln.Close())
 		}
 	}
-	w.c.Native, w.c.Hosted = nil, nil
+	w.c.Native, w.c.Hosted, w.c.Console = nil, nil, nil
 	if w.System != nil {
 		err = errors.Join(err, w.System.Close())
 		w.System = nil

@@ -16,9 +16,31 @@ function el(name, className, text) {
   return e;
 }
 
+// The sentences, in both languages. The one of the page comes first.
+const words = JSON.parse(find("[data-words]").textContent);
+const chineseFirst = document.documentElement.lang.startsWith("zh");
+
+/** order puts the languages of a text in the order of the page. */
+function order(text) {
+  const zh = { text: text.ZH, lang: "zh-CN" };
+  const en = { text: text.EN, lang: "en" };
+  return chineseFirst ? [zh, en] : [en, zh];
+}
+
+/** say fills a sentence: a value is a text in both languages, or one for both. */
+function say(key, values = {}) {
+  const fill = (sentence, lang) => sentence.replace(/\{(\w+)\}/g, (_, name) => values[name][lang] ?? values[name]);
+  return { ZH: fill(words[key].ZH, "ZH"), EN: fill(words[key].EN, "EN") };
+}
+
+/** sayFirst is a sentence in the language of the page. */
+function sayFirst(key, values) {
+  return order(say(key, values))[0].text;
+}
+
 // The phone is in China, as the texts' times are.
 const clock = new Intl.DateTimeFormat("en-GB", { timeZone: "Asia/Shanghai", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const day = new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", month: "long", day: "numeric" });
+const day = new Intl.DateTimeFormat(chineseFirst ? "zh-CN" : "en-GB", { timeZone: "Asia/Shanghai", month: "long", day: "numeric" });
 
 function time(at) {
   return clock.format(new Date(at));
@@ -29,11 +51,7 @@ const telling = new Set(["outcome", "verdict", "tally", "spend", "blinded point"
 function eventItem(event) {
   const item = el("li", "event event-new");
   item.append(el("p", "event-time", event.who ? `${time(event.at)} · ${event.who}` : time(event.at)));
-  const title = el("p", "event-title", event.title.ZH);
-  const en = el("span", "en", event.title.EN);
-  en.lang = "en";
-  title.append(en);
-  item.append(title);
+  item.append(both("p", "event-title", event.title));
   if (event.facts.length > 0) {
     const list = el("dl", "facts");
     for (const fact of event.facts) {
@@ -57,27 +75,29 @@ function writeEvents(events) {
   }
 }
 
-/** both makes a Chinese text with its English beside it. */
+/** both makes a text with the other language beside it. */
 function both(name, className, text) {
-  const e = el(name, className, text.ZH);
-  const en = el("span", "en", text.EN);
-  en.lang = "en";
-  e.append(" ", en);
+  const [first, second] = order(text);
+  const e = el(name, className, first.text);
+  const beside = el("span", "beside", second.text);
+  beside.lang = second.lang;
+  e.append(" ", beside);
   return e;
 }
 
 function copyButton(value) {
-  const button = el("button", "small", "复制 copy");
+  const label = order(say("copy")).map((s) => s.text).join(" ");
+  const button = el("button", "small", label);
   button.type = "button";
-  button.setAttribute("aria-label", `复制 ${value} / copy`);
+  button.setAttribute("aria-label", sayFirst("copy_what", { what: value }));
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(value);
-      button.textContent = "已复制";
+      button.textContent = sayFirst("copied");
     } catch {
-      button.textContent = "请手抄"; // no clipboard here: it is easy to read
+      button.textContent = sayFirst("copy_by_hand"); // no clipboard here: it is easy to read
     }
-    setTimeout(() => { button.textContent = "复制 copy"; }, 2000);
+    setTimeout(() => { button.textContent = label; }, 2000);
   });
   return button;
 }
@@ -89,7 +109,7 @@ function messageItem(message, official) {
   from.append(both("span", "sms-whose", message.whose), el("span", "", `${message.to} · ${day.format(new Date(message.at))} ${time(message.at)}`));
   item.append(from);
   if (message.also.ZH) {
-    item.append(both("p", "sms-thief", { ZH: `${message.also.ZH}也看得到`, EN: `${message.also.EN} reads it, too` }));
+    item.append(both("p", "sms-thief", say("also_reads", { who: message.also })));
   }
   if (message.code) {
     const line = el("p", "sms-do");
@@ -99,23 +119,21 @@ function messageItem(message, official) {
   if (message.call) {
     // The demo has no sound: the bubble shows what the call says.
     const line = el("p", "sms-ring");
-    line.append(both("span", "sms-whose", { ZH: "☎ 来电，念给您听", EN: "a call reads it out" }));
+    line.append(both("span", "sms-whose", say("rings")));
     item.append(line);
   }
   item.append(el("p", message.call ? "sms-text sms-spoken" : "sms-text", message.call ? "▶ “" + message.text + "”" : message.text));
   if (message.freeze) {
     const line = el("p", "sms-do");
-    line.append(both("span", "sms-label", { ZH: "冻结码", EN: "freeze code" }), el("span", "sms-digits sms-freeze", message.freeze), copyButton(message.freeze));
+    line.append(both("span", "sms-label", say("freeze_code")), el("span", "sms-digits sms-freeze", message.freeze), copyButton(message.freeze));
     item.append(line);
     if (official) {
-      const hint = el("p", "sms-hint", "不是本人办的？到");
-      const link = el("a", "", "官方页面");
+      const hint = both("p", "sms-hint", say("not_you"));
+      const link = el("a", "", sayFirst("open_official"));
       link.href = official;
       link.target = "liuma-official";
       openBeside(link);
-      const en = el("span", "en", "Not you? Type it on the official page; no log-in.");
-      en.lang = "en";
-      hint.append(link, "输入冻结码，不用登录 ", en);
+      hint.append(" ", link);
       item.append(hint);
     }
   }
@@ -167,8 +185,9 @@ async function ask(address) {
 /** lasts says how long seconds are, in its two largest units. */
 function lasts(seconds) {
   const minutes = Math.round(seconds / 60);
-  const parts = [[Math.floor(minutes / 1440), "天", "d"], [Math.floor(minutes / 60) % 24, "小时", "h"], [minutes % 60, "分钟", "min"]].filter(([n]) => n > 0).slice(0, 2);
-  return { ZH: parts.map(([n, zh]) => `${n} ${zh}`).join(" "), EN: parts.map(([n, , en]) => `${n} ${en}`).join(" ") };
+  const units = [["days", Math.floor(minutes / 1440)], ["hours", Math.floor(minutes / 60) % 24], ["minutes", minutes % 60]];
+  const parts = units.filter(([, n]) => n > 0).slice(0, 2).map(([unit, n]) => say(unit, { count: String(n) }));
+  return { ZH: parts.map((p) => p.ZH).join(" "), EN: parts.map((p) => p.EN).join(" ") };
 }
 
 /** writeAhead says how far somebody here has set the demo's clock forward. */
@@ -178,10 +197,7 @@ function writeAhead(seconds) {
   line.hidden = !(seconds >= 30);
   if (line.hidden || line.dataset.ahead === String(Math.round(seconds / 60))) return;
   line.dataset.ahead = String(Math.round(seconds / 60));
-  const long = lasts(seconds);
-  line.replaceChildren(both("span", "", {
-    ZH: `演示的钟比真实时间快 ${long.ZH}；手机里开着的页面请刷新。`, EN: `The demo’s clock is ${long.EN} ahead. Reload what the phone shows.`,
-  }));
+  line.replaceChildren(both("span", "", say("ahead", { time: lasts(seconds) })));
 }
 
 /** writeTime shows the demo's time, which may be ahead of this machine's. */

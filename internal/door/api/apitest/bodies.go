@@ -145,7 +145,11 @@ func (e *Env) members(t *testing.T, path string, good map[string]any) {
 		delete(without, name)
 		a := e.send(t, request{path: path, header: e.bearer(t, e.A), body: text(t, without)})
 		a.refused(t, http.StatusBadRequest, "bad_request", "member_missing", name)
-		for _, other := range []any{nil, true, 1, -1.5, []any{}, otherThan(value)} {
+		others := []any{nil, true, 1, -1.5, []any{}, otherThan(value)}
+		if name == "purpose" {
+			others = others[:len(others)-1] // which may be an object
+		}
+		for _, other := range others {
 			with := plain(t, good)
 			with[name] = other
 			a := e.send(t, request{path: path, header: e.bearer(t, e.A), body: text(t, with)})
@@ -195,6 +199,16 @@ func (e *Env) values(t *testing.T, good map[string]map[string]any) {
 		"purpose of blanks":            {"/v1/verifications", "purpose", "  ", "member_form"},
 		"purpose that runs backwards":  {"/v1/links", "purpose", "查询\u202e社保", "member_form"},
 		"purpose with a line end":      {"/v1/pin-changes", "purpose", "查询\u2028社保", "member_form"},
+		"purpose as a number":          {"/v1/verifications", "purpose", 7, "member_type"},
+		"purpose as a list":            {"/v1/verifications", "purpose", []string{"查询"}, "member_type"},
+		"purpose without Chinese":      {"/v1/verifications", "purpose.zh-CN", map[string]any{"en": "See"}, "member_missing"},
+		"purpose of no language":       {"/v1/links", "purpose.zh-CN", map[string]any{}, "member_missing"},
+		"purpose of another language":  {"/v1/links", "purpose.ug", map[string]any{"zh-CN": "查询", "ug": "x"}, "member_unknown"},
+		"Chinese purpose, long":        {"/v1/links", "purpose.zh-CN", map[string]any{"zh-CN": strings.Repeat("社", 61)}, "member_long"},
+		"English purpose, long":        {"/v1/pin-changes", "purpose.en", map[string]any{"zh-CN": "查询", "en": strings.Repeat("x", 61)}, "member_long"},
+		"English purpose, empty":       {"/v1/verifications", "purpose.en", map[string]any{"zh-CN": "查询", "en": ""}, "member_short"},
+		"English purpose, backwards":   {"/v1/verifications", "purpose.en", map[string]any{"zh-CN": "查询", "en": "a\u202eb"}, "member_form"},
+		"Chinese purpose of two lines": {"/v1/verifications", "purpose.zh-CN", map[string]any{"zh-CN": "a\u2028b", "en": "See"}, "member_form"},
 		"challenge with a blank":       {"/v1/verifications", "challenge", "a b", "member_form"},
 		"handle in upper case":         {"/v1/freezes", "subject.card", map[string]any{"card": strings.Repeat("A", 32)}, "member_form"},
 		"handle, short":                {"/v1/freezes", "subject.card", map[string]any{"card": "abc"}, "member_short"},
@@ -239,6 +253,15 @@ func (e *Env) events(t *testing.T) {
 	report := func(m map[string]any) map[string]any {
 		return change(map[string]any{"business_no": "r1", "id_number": "x", "card_no": "A1", "event": "lost"}, m)
 	}
+	for member, with := range map[string]any{"former_id_number": nil, "id_number": nil, "card_no": nil, "until": "now"} {
+		reason := "member_missing"
+		if with != nil {
+			reason = "member_unknown"
+		}
+		a := e.send(t, request{path: "/v1/registry/corrections", header: e.bearer(t, e.Registry), body: text(t, change(map[string]any{
+			"business_no": "r2", "former_id_number": "x", "id_number": "y", "card_no": "A1"}, map[string]any{member: with}))})
+		a.refused(t, http.StatusBadRequest, "bad_request", reason, member)
+	}
 	for what, c := range map[string]struct {
 		body          map[string]any
 		reason, field string
@@ -263,12 +286,12 @@ func (e *Env) paths(t *testing.T, good map[string]any) {
 		status                     int
 		code, reason, field, allow string
 	}{
-		"unknown":             {"POST", "/v1/verification", 404, "not_found", "", "", ""},
-		"root":                {"GET", "/", 404, "not_found", "", "", ""},
-		"docs page":           {"GET", "/docs", 404, "not_found", "", "", ""},
-		"doubled slash":       {"POST", "/v1//verifications", 404, "not_found", "", "", ""},
-		"trailing slash":      {"POST", "/v1/verifications/", 404, "not_found", "", "", ""},
-		"dots":                {"POST", "/v1/../v1/verifications", 404, "not_found", "", "", ""},
+		"unknown":             {"POST", "/v1/verification", 404, "not_found", "path", "", ""},
+		"root":                {"GET", "/", 404, "not_found", "path", "", ""},
+		"docs page":           {"GET", "/docs", 404, "not_found", "path", "", ""},
+		"doubled slash":       {"POST", "/v1//verifications", 404, "not_found", "path", "", ""},
+		"trailing slash":      {"POST", "/v1/verifications/", 404, "not_found", "path", "", ""},
+		"dots":                {"POST", "/v1/../v1/verifications", 404, "not_found", "path", "", ""},
 		"GET of a POST":       {"GET", "/v1/pin-changes", 405, "bad_request", "method", "", "POST"},
 		"PUT":                 {"PUT", "/v1/cards", 405, "bad_request", "method", "", "POST"},
 		"POST of a GET":       {"POST", "/healthz", 405, "bad_request", "method", "", "GET"},

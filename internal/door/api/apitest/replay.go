@@ -25,7 +25,7 @@ func slots() []slot {
 type ask struct {
 	who        Client
 	businessNo string
-	purpose    string
+	purpose    client.Purpose
 	challenge  client.Challenge
 	holder     holder
 	newcomer   Person // for enroll and link, so that nothing is done to holder
@@ -151,6 +151,8 @@ func alterations(e *Env, other holder, no *numbers) map[string]func(testing.TB, 
 		"channel":         func(_ testing.TB, q *ask) { q.who = e.B },
 		"business number": func(_ testing.TB, q *ask) { q.businessNo = no.next() },
 		"purpose":         func(_ testing.TB, q *ask) { q.purpose = "办理转账" },
+		"English purpose": func(_ testing.TB, q *ask) { q.purpose = client.PurposeIn(q.purpose.In("zh-CN"), "Move money") },
+		"purpose's form":  func(_ testing.TB, q *ask) { q.purpose = client.PurposeIn(q.purpose.In("zh-CN"), "") },
 		"challenge":       func(t testing.TB, q *ask) { q.challenge = e.challenge(t, e.SDK(t, e.A)) },
 		"holder": func(t testing.TB, q *ask) {
 			pin, otherPIN := q.holder.PIN, q.holder.OtherPIN

@@ -23,7 +23,9 @@ func (e *Env) places() []place {
 		{"GET", "/v1/verifications/never-used", channel},
 		{"GET", "/v1/cards/00000000000000000000000000000000", channel},
 		{"POST", "/v1/hotline-freezes", []Client{e.Hotline}},
+		{"POST", "/v1/hotline-loss-reports", []Client{e.Hotline}},
 		{"POST", "/v1/physical-card-status", []Client{e.Registry}},
+		{"POST", "/v1/registry/corrections", []Client{e.Registry}},
 	}
 }
 
@@ -167,6 +169,13 @@ func (e *Env) hotlineRefusals(t *testing.T, no *numbers) {
 		code, reason, field string
 	}{
 		"no ID number":         {map[string]any{"business_no": "c1", "id_number": "12333"}, 422, "id_number_invalid", "", "id_number"},
+		"both numbers":         {map[string]any{"business_no": "c1", "id_number": "12333", "document": map[string]any{"type": "passport", "number": "DEU-C01X00T47"}}, 400, "bad_request", "document_twice", "document"},
+		"text as ID number":    {map[string]any{"business_no": "c1", "id_number": "passport:DEU-C01X00T47"}, 422, "id_number_invalid", "", "id_number"},
+		"document, no number":  {map[string]any{"business_no": "c1", "document": map[string]any{"type": "passport"}}, 400, "bad_request", "member_missing", "document.number"},
+		"document, type":       {map[string]any{"business_no": "c1", "document": map[string]any{"type": "library_card", "number": "1"}}, 400, "bad_request", "member_choice", "document.type"},
+		"document, state":      {map[string]any{"business_no": "c1", "document": map[string]any{"type": "passport", "number": "C01X00T47"}}, 422, "document_state_missing", "", "document.number"},
+		"document, form":       {map[string]any{"business_no": "c1", "document": map[string]any{"type": "taiwan_permit", "number": "123"}}, 422, "document_invalid", "", "document.number"},
+		"document, nobody":     {map[string]any{"business_no": "c1", "document": map[string]any{"type": "passport", "number": "DEU-C01X00T47"}}, 404, "not_found", "", "document.number"},
 		"of 15 digits":         {map[string]any{"business_no": "c1", "id_number": "330102900101003"}, 422, "id_number_15_digits", "", "id_number"},
 		"without an ID number": {map[string]any{"business_no": "c1"}, 400, "bad_request", "member_missing", "id_number"},
 		"empty ID number":      {map[string]any{"business_no": "c1", "id_number": ""}, 400, "bad_request", "member_short", "id_number"},

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/client"
 )
 
@@ -23,7 +24,8 @@ func (e *Env) enroll(t testing.TB, no *numbers) holder {
 	c := e.SDK(t, e.A)
 	ch := e.challenge(t, c)
 	d := client.DeviceRequest{Channel: e.A.ID, Action: client.Enroll, BusinessNo: no.next(), Purpose: purpose, Challenge: ch,
-		Subject: client.Subject{IDNumber: p.IDNumber, Name: p.Name, Phone: p.Phone}}
+		// The same number under its type; links and hotlines name it plainly.
+		Subject: client.Subject{Document: liuma.Document{Type: liuma.DocumentIDNumber, Number: p.IDNumber}, Name: p.Name, Phone: p.Phone}}
 	v, err := c.Enroll(t.Context(), client.EnrollRequest{BusinessNo: d.BusinessNo, Subject: d.Subject, Purpose: purpose,
 		Challenge: ch.Value, Evidence: e.Evidence(t, ch.Value, p.IDNumber, p.Name), NewPIN: sealed(t, d, p.PIN)})
 	if err != nil || v.State != "decided" || v.Code != "" || len(v.Card) != 32 {
@@ -95,6 +97,7 @@ func Story(t *testing.T, e *Env) {
 		t.Errorf("another channel's receipt: %v", err)
 	}
 	e.redeem(t, right)
+	e.purposeInLanguages(t, h, no.next())
 
 	wrong := e.verify(t, h, no.next(), h.Wrong)
 	if wrong.Right() || wrong.Verdict != "wrong" || wrong.TriesLeft == nil || wrong.Receipt != "" || wrong.NextStepZH == "" {
@@ -221,5 +224,28 @@ func Repetition(t *testing.T, e *Env) {
 	e.Advance(time.Second)
 	if v := e.verify(t, h, no.next(), h.PIN); !v.Right() {
 		t.Errorf("the right PIN after all: %+v", v)
+	}
+}
+
+// purposeInLanguages checks that an envelope and a receipt are about a purpose in
+// both its languages, and not about the Chinese text alone.
+func (e *Env) purposeInLanguages(t *testing.T, h holder, no string) {
+	t.Helper()
+	both, a := client.PurposeIn(purpose, "See your years of contribution"), e.SDK(t, e.A)
+	ch := e.challenge(t, a)
+	d := client.DeviceRequest{Channel: e.A.ID, Action: client.Verify, BusinessNo: no, Purpose: both, Challenge: ch, Subject: client.Subject{Card: h.card}}
+	v, err := a.Verify(t.Context(), client.VerifyRequest{BusinessNo: no, Subject: d.Subject, Purpose: both, Challenge: ch.Value, PIN: sealed(t, d, h.PIN)})
+	if err != nil || !v.Right() {
+		t.Fatalf("a purpose in two languages: %+v, %v", v, err)
+	}
+	want := client.Want{BusinessNo: no, Card: h.card, Purpose: both, Action: client.Verify}
+	if _, err := a.CheckReceipt(t.Context(), v.Receipt, want); err != nil {
+		t.Errorf("its receipt: %v", err)
+	}
+	for _, other := range []client.Purpose{purpose, client.PurposeIn(purpose, ""), client.PurposeIn(purpose, "Move money")} {
+		want.Purpose = other
+		if _, err := a.CheckReceipt(t.Context(), v.Receipt, want); !errors.Is(err, client.ErrReceipt) {
+			t.Errorf("its receipt as one for %q: %v", other, err)
+		}
 	}
 }

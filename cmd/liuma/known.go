@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"io"
+	"slices"
+	"syscall"
+
+	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/backup"
+	"github.com/liuma-pin/liuma/internal/clock"
+	admindoor "github.com/liuma-pin/liuma/internal/door/admin"
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/proposal"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/server"
+	"github.com/liuma-pin/liuma/internal/staff"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/store/sqlite"
+	"github.com/liuma-pin/liuma/internal/vault"
+	"github.com/liuma-pin/liuma/locale"
+)
+
+// knownError is an error of another package that people meet at a terminal. Its own
+// text stays English: it goes into logs and over the administration's socket.
+type knownError struct {
+	err error
+	say func(locale.Refused) string
+}
+
+// known are the errors that have a sentence in the catalogue; in English it is their
+// own text.
+func known() []knownError {
+	return slices.Concat(knownOfActs(), knownOfData(), knownOfStaff(), knownOfSystem())
+}
+
+// knownOfActs are those of acts on clients, cards and people.
+func knownOfActs() []knownError {
+	return []knownError{
+		{admin.ErrTaken, locale.Refused.KnownTaken},
+		{admin.ErrUnknown, locale.Refused.KnownParty},
+		{admin.ErrKey, locale.Refused.KnownKey},
+		{admin.ErrLastKey, locale.Refused.KnownLastKey},
+		{admin.ErrClient, locale.Refused.KnownClient},
+		{admin.ErrCorrection, locale.Refused.KnownCorrection},
+		{admin.ErrFile, locale.Refused.KnownFile},
+		{admin.ErrFileChanged, locale.Refused.KnownFileChanged},
+		{admin.ErrImporting, locale.Refused.KnownImporting},
+		{admin.ErrNoKeeper, locale.Refused.KnownKeeper},
+		{admin.ErrRepairing, locale.Refused.KnownRepairing},
+		{admin.ErrPeers, locale.Refused.KnownPeers},
+		{admin.ErrPrivateKey, locale.Refused.KnownPrivateKey},
+		{admin.ErrRole, locale.Refused.KnownRole},
+		{admin.ErrArchive, locale.Refused.KnownArchive},
+		{admin.ErrNothingToArchive, locale.Refused.KnownNothingToArchive},
+		{admin.ErrNotServing, locale.Refused.KnownNotServing},
+		{admin.ErrNoCard, locale.Refused.KnownCard},
+		{admin.ErrKeepers, locale.Refused.KnownKeepers},
+		{admin.ErrNumber, locale.Refused.KnownNumber},
+		{admin.ErrResealing, locale.Refused.KnownResealing},
+		{admin.ErrKeyInUse, locale.Refused.KnownKeyInUse},
+		{admin.ErrLastDigestKey, locale.Refused.KnownLastDigestKey},
+		{admin.ErrNoInbox, locale.Refused.KnownInbox},
+		{admin.ErrSearch, locale.Refused.KnownSearch},
+		{admin.ErrNoStream, locale.Refused.KnownStream},
+		{admindoor.ErrServed, locale.Refused.KnownServed},
+		{admindoor.ErrLost, locale.Refused.KnownLost},
+		{admindoor.ErrOpenDir, locale.Refused.KnownOpenDir},
+		{admindoor.ErrPath, locale.Refused.KnownPath},
+		{admindoor.ErrPlatform, locale.Refused.KnownPlatform},
+		{authority.ErrLive, locale.Refused.KnownLive},
+		{authority.ErrFrozen, locale.Refused.KnownFrozen},
+		{authority.ErrUnderway, locale.Refused.KnownUnderway},
+		{authority.ErrKept, locale.Refused.KnownKept},
+		{authority.ErrRetire, locale.Refused.KnownRetire},
+		{notify.ErrNotRetriable, locale.Refused.KnownNotRetriable},
+		{registry.ErrUnknownCorrection, locale.Refused.KnownUnknownCorrection},
+		{registry.ErrCounts, locale.Refused.KnownCounts},
+		{registry.ErrNotUntold, locale.Refused.KnownNotUntold},
+		{registry.ErrOtherEncoding, locale.Refused.KnownEncoding},
+		{registry.ErrDigits, locale.Refused.KnownDigits},
+		{registry.ErrNoConflict, locale.Refused.KnownConflict},
+		{registry.ErrCardTaken, locale.Refused.KnownCardTaken},
+		{registry.ErrAwaited, locale.Refused.KnownAwaited},
+		{registry.ErrNoCorrection, locale.Refused.KnownNoCorrection},
+		{registry.ErrAgrees, locale.Refused.KnownAgrees},
+		{registry.ErrNobody, locale.Refused.KnownNobody},
+	}
+}
+
+// knownOfData are those of what is stored, and of the record.
+func knownOfData() []knownError {
+	return []knownError{
+		{audit.ErrReason, locale.Refused.KnownReason},
+		{audit.ErrLine, locale.Refused.KnownLine},
+		{audit.ErrPart, locale.Refused.KnownPart},
+		{audit.ErrCut, locale.Refused.KnownCut},
+		{audit.ErrOrder, locale.Refused.KnownOrder},
+		{audit.ErrOtherKey, locale.Refused.KnownOtherKey},
+		{clock.ErrBehind, locale.Refused.KnownBehind},
+		{clock.ErrNotAhead, locale.Refused.KnownNotAhead},
+		{ledger.ErrLeased, locale.Refused.KnownLeased},
+		{ledger.ErrFull, locale.Refused.KnownLedgerFull},
+		{ledger.ErrMissing, locale.Refused.KnownLedgerMissing},
+		{keeper.ErrTooFew, locale.Refused.KnownTooFew},
+		{keeper.ErrStranger, locale.Refused.KnownStranger},
+		{keeper.ErrNoQuorum, locale.Refused.KnownNoQuorum},
+		{store.ErrNotFound, locale.Refused.KnownNotFound},
+		{store.ErrSeal, locale.Refused.KnownSeal},
+		{store.ErrOldDatabase, locale.Refused.KnownOldDatabase},
+		{store.ErrFailed, locale.Refused.KnownFailed},
+		{store.ErrFull, locale.Refused.KnownFull},
+		{sqlite.ErrDamaged, locale.Refused.KnownDamaged},
+		{sqlite.ErrInUse, locale.Refused.KnownInUse},
+		{sqlite.ErrTooNew, locale.Refused.KnownTooNew},
+		{vault.ErrRootSeals, locale.Refused.KnownRootSeals},
+		{vault.ErrNoRootKey, locale.Refused.KnownNoRootKey},
+		{vault.ErrOtherVault, locale.Refused.KnownOtherVault},
+		{vault.ErrKeyFileLocked, locale.Refused.KnownKeyFileLocked},
+		{vault.ErrKeySigns, locale.Refused.KnownKeySigns},
+		{vault.ErrNoSuchKey, locale.Refused.KnownNoSuchKey},
+		{vault.ErrKeyFileMode, locale.Refused.KnownKeyFileMode},
+		{vault.ErrKeyFileFormat, locale.Refused.KnownKeyFileFormat},
+		{vault.ErrNoHeads, locale.Refused.KnownNoHeads},
+		{vault.ErrHeads, locale.Refused.KnownHeads},
+		{vault.ErrHeadsMode, locale.Refused.KnownHeadsMode},
+		{backup.ErrExists, locale.Refused.KnownBackupExists},
+		{backup.ErrNotWhole, locale.Refused.KnownBackupNotWhole},
+		{backup.ErrDamaged, locale.Refused.KnownBackupDamaged},
+		{server.ErrNoTime, locale.Refused.KnownNoTime},
+	}
+}
+
+// knownOfStaff are those of the staff and its proposals.
+func knownOfStaff() []knownError {
+	return []knownError{
+		{proposal.ErrAlone, locale.Refused.KnownAlone},
+		{proposal.ErrRole, locale.Refused.KnownProposalRole},
+		{proposal.ErrSame, locale.Refused.KnownSame},
+		{proposal.ErrPair, locale.Refused.KnownPair},
+		{proposal.ErrUnknown, locale.Refused.KnownProposal},
+		{proposal.ErrEnded, locale.Refused.KnownEnded},
+		{proposal.ErrLate, locale.Refused.KnownLate},
+		{proposal.ErrKind, locale.Refused.KnownKind},
+		{proposal.ErrBody, locale.Refused.KnownBody},
+		{proposal.ErrTooMany, locale.Refused.KnownTooMany},
+		{staff.ErrNobody, locale.Refused.KnownNoName},
+		{staff.ErrBegun, locale.Refused.KnownBegun},
+		{staff.ErrUnknown, locale.Refused.KnownMember},
+		{staff.ErrTaken, locale.Refused.KnownMemberTaken},
+		{staff.ErrFilledIn, locale.Refused.KnownMemberEmpty},
+		{staff.ErrRoles, locale.Refused.KnownRoles},
+		{staff.ErrState, locale.Refused.KnownState},
+		{staff.ErrCode, locale.Refused.KnownCode},
+		{staff.ErrEarly, locale.Refused.KnownEarly},
+		{staff.ErrAccount, locale.Refused.KnownAccount},
+		{staff.ErrSession, locale.Refused.KnownSession},
+		{staff.ErrBounds, locale.Refused.KnownBounds},
+		{staff.ErrLast, locale.Refused.KnownLast},
+		{staff.ErrSuspended, locale.Refused.KnownSuspended},
+	}
+}
+
+// knownOfSystem are those of the operating system, as the commonest are.
+func knownOfSystem() []knownError {
+	return []knownError{
+		{syscall.ENOENT, locale.Refused.KnownEnoent},
+		{syscall.EACCES, locale.Refused.KnownEacces},
+		{syscall.EPERM, locale.Refused.KnownEperm},
+		{syscall.EEXIST, locale.Refused.KnownEexist},
+		{syscall.ENOTDIR, locale.Refused.KnownEnotdir},
+		{syscall.EISDIR, locale.Refused.KnownEisdir},
+		{syscall.ENOSPC, locale.Refused.KnownEnospc},
+		{syscall.EROFS, locale.Refused.KnownErofs},
+		{syscall.EADDRINUSE, locale.Refused.KnownEaddrinuse},
+		{syscall.ECONNREFUSED, locale.Refused.KnownEconnrefused},
+		{syscall.EADDRNOTAVAIL, locale.Refused.KnownEaddrnotavail},
+		{io.EOF, locale.Refused.KnownEof},
+		{context.Canceled, locale.Refused.KnownCanceled},
+		{context.DeadlineExceeded, locale.Refused.KnownDeadline},
+	}
+}

@@ -1,0 +1,229 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/proposal"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/strictjson"
+)
+
+// Acts on the service, neither on a member nor on the policy, that take two.
+const (
+	ActHasten  = "correction.hasten" // shortens the 72 hours of a correction
+	ActResume  = "correction.resume" // lets one go on whose holder could not be told
+	ActHead    = "card.head"
+	ActRestore = "restore.accept"
+)
+
+func isAct(kind string) bool {
+	return slices.Contains([]string{ActHasten, ActResume, ActHead, ActRestore}, kind)
+}
+
+// Errors of acts that take two.
+var (
+	// ErrTakesTwo is for who asks for such an act alone, once there are members of staff.
+	ErrTakesTwo = errors.New("this takes two members of staff, an operator and a security officer: propose it, and let the other approve it")
+	ErrAct      = errors.New("there is no such act")
+)
+
+// Act is what two members decide. Its JSON is the body of the proposal.
+type Act struct {
+	Kind   string       `json:"kind"`
+	ID     string       `json:"id,omitempty"` // of the correction or the card
+	Reason audit.Reason `json:"reason"`
+	// No and Until are those of the correction when it was proposed to shorten it; set by
+	// ProposeAct.
+	No    uint64    `json:"no,omitempty"`
+	Until time.Time `json:"until,omitzero"`
+}
+
+// ProposedAct is an act that waits for its approval.
+type ProposedAct struct {
+	ID    proposal.ID `json:"id"`
+	Until time.Time   `json:"until"`
+}
+
+// ActStep approves an act. ActRestore goes step by step: After is the card that the
+// last one ended with.
+type ActStep struct {
+	ID    proposal.ID `json:"id"`
+	After string      `json:"after,omitempty"`
+}
+
+// ActDone is what an approved act did; one member is set beside Kind.
+type ActDone struct {
+	Kind       string              `json:"kind"`
+	Correction *CorrectedNumber    `json:"correction,omitempty"`
+	Raised     *authority.Raised   `json:"raised,omitempty"`
+	Accepted   *authority.Accepted `json:"accepted,omitempty"`
+}
+
+// ProposeAct keeps an act for another member to approve. What could not be done now is
+// refused at once. Errors: audit.ErrReason, ErrAct, ErrNotServing, those of the acts and
+// of package proposal.
+func (a *Admin) ProposeAct(ctx context.Context, q Act) (ProposedAct, error) {
+	reason, err := audit.ParseReason(string(q.Reason))
+	if err != nil {
+		return ProposedAct{}, err
+	}
+	q.Reason, q.No, q.Until = reason, 0, time.Time{}
+	if q.No, q.Until, err = a.judgeAct(ctx, q); err != nil {
+		return ProposedAct{}, err
+	}
+	body, err := json.Marshal(q)
+	if err != nil {
+		return ProposedAct{}, fmt.Errorf("admin: %w", err)
+	}
+	id, err := a.staff.Proposals().Propose(ctx, q.Kind, body, callerOf(ctx).ID)
+	if err != nil {
+		return ProposedAct{}, err
+	}
+	row, err := a.staff.Proposals().Of(ctx, id)
+	return ProposedAct{ID: id, Until: row.Until.UTC()}, err
+}
+
+// judgeAct refuses an act that cannot be done now.
+func (a *Admin) judgeAct(ctx context.Context, q Act) (no uint64, until time.Time, err error) {
+	if !isAct(q.Kind) {
+		return 0, time.Time{}, ErrAct
+	}
+	if a.c.Server == nil && q.Kind != ActResume {
+		return 0, time.Time{}, ErrNotServing
+	}
+	switch q.Kind {
+	case ActHasten:
+		no, until, err = a.c.Server.Authority.Hastenable(ctx, q.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			err = registry.ErrUnknownCorrection
+		}
+	case ActResume:
+		err = a.c.Store.View(ctx, func(r store.Reader) error {
+			c, err := r.Correction(q.ID)
+			switch {
+			case errors.Is(err, store.ErrNotFound):
+				return registry.ErrUnknownCorrection
+			case err == nil && (c.State != store.CorrectionStopped || c.Why != store.WhyUntold):
+				return registry.ErrNotUntold
+			}
+			return err
+		})
+	case ActHead:
+		if _, err = liuma.ParseCardID(q.ID); err != nil {
+			err = ErrNoCard
+		}
+	}
+	return no, until.UTC(), err
+}
+
+// ApproveAct carries out an act that another member proposed. The record says that it was
+// approved before it is done. Errors: those of ProposeAct and of
+// proposal.Proposals.Approve.
+//
+// A crash in between leaves it approved and not done: the same member approves it
+// again, within the proposal's time.
+func (a *Admin) ApproveAct(ctx context.Context, q ActStep) (ActDone, error) {
+	row, err := a.staff.Proposals().Of(ctx, q.ID)
+	if err != nil {
+		return ActDone{}, err
+	}
+	act, err := actOf(row)
+	if err != nil {
+		return ActDone{}, err
+	}
+	if a.c.Server == nil && act.Kind != ActResume {
+		return ActDone{}, ErrNotServing
+	}
+	if row.State == store.ProposalOpen {
+		no, until, err := a.judgeAct(ctx, act)
+		if err == nil && (no != act.No || !until.Equal(act.Until)) {
+			err = authority.ErrNotHastened // it waits for something else by now
+		}
+		if err != nil {
+			return ActDone{}, err
+		}
+	}
+	if _, err := a.staff.Proposals().Approve(ctx, q.ID, callerOf(ctx).ID); err != nil {
+		return ActDone{}, err
+	}
+	return a.doAct(ctx, act, q.After)
+}
+
+// actOf reads the act of a proposal. proposal.ErrKind.
+func actOf(row store.Proposal) (Act, error) {
+	if !isAct(row.Kind) {
+		return Act{}, proposal.ErrKind
+	}
+	act, err := strictjson.Canonical[Act](row.Body)
+	if err != nil || act.Kind != row.Kind {
+		return Act{}, proposal.ErrKind
+	}
+	return act, nil
+}
+
+func (a *Admin) doAct(ctx context.Context, act Act, after string) (ActDone, error) {
+	done := ActDone{Kind: act.Kind}
+	switch act.Kind {
+	case ActHasten:
+		if err := a.c.Server.Authority.Hasten(ctx, ActorOf(ctx), act.ID, act.No, act.Until, act.Reason); err != nil {
+			return ActDone{}, err
+		}
+		out, err := a.goOn(ctx, act.ID)
+		done.Correction = &out
+		return done, err
+	case ActResume:
+		out, err := a.resume(ctx, act.ID, act.Reason)
+		done.Correction = &out
+		return done, err
+	case ActHead:
+		card, err := liuma.ParseCardID(act.ID)
+		if err != nil {
+			return ActDone{}, ErrNoCard
+		}
+		out, err := a.raiseHead(ctx, card, act.Reason)
+		done.Raised = &out
+		return done, err
+	}
+	var from liuma.CardID
+	if after != "" {
+		var err error
+		if from, err = liuma.ParseCardID(after); err != nil {
+			return ActDone{}, ErrNoCard
+		}
+	}
+	out, err := a.acceptRestore(ctx, from, act.Reason)
+	done.Accepted = &out
+	return done, err
+}
+
+// alone refuses an act that takes two, once there are members of staff. Before, a
+// directory has nobody with a name who could be the second.
+func (a *Admin) alone(ctx context.Context) error {
+	begun, err := a.staff.Begun(ctx)
+	if err == nil && begun {
+		err = ErrTakesTwo
+	}
+	return err
+}
+
+// aboutAct says in a line what is proposed.
+func aboutAct(row store.Proposal) string {
+	act, err := actOf(row)
+	if err != nil {
+		return ""
+	}
+	about := ""
+	if act.ID != "" {
+		about = "id=" + act.ID + " "
+	}
+	return about + "reason=" + string(act.Reason)
+}

@@ -1,0 +1,193 @@
+package admin
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Alarm is something that somebody has to look after now. What it says and what to do
+// stands in the catalogue, by its kind ("alarm.KIND.what" and ".next"). It names no
+// holder.
+type Alarm struct {
+	Kind string `json:"kind"`
+	// About is what it concerns: a keeper, a channel, a table, a member of staff; or empty.
+	About string `json:"about,omitempty"`
+	N     uint64 `json:"n,omitempty"`
+	// Since is since when, as far as this process knows; zero: it does not.
+	Since time.Time `json:"since,omitzero"`
+}
+
+// AlarmKinds lists the kinds of alarms. The catalogue has sentences for each.
+func AlarmKinds() []string {
+	return []string{"not_ready", "clock_behind", "keeper", "keeper_repairing", "row_refused", "record_fault", "record_not_shipped",
+		"archive_due", "value_sprayed", "channel_wrong", "source_wrong", "codes_spent", "codes_unreturned", "ration",
+		"texts_late", "texts_dead", "corrections_stopped", "restart", "resealing_refused", "staff_none", "staff_alone", "staff_unapproved"}
+}
+
+// guardAlarmFor is how long an alarm about sprayed guesses is listed: it tells of a
+// moment, and nothing says when it is over.
+const guardAlarmFor = 24 * time.Hour
+
+// Alarms lists what has to be looked after, the oldest first and those without a time
+// before them.
+func (a *Admin) Alarms(ctx context.Context) ([]Alarm, error) {
+	s, err := a.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	times, err := a.Clock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dead, err := a.deadNotices(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := slices.Concat(clockAlarms(times), keeperAlarms(s.Keepers), a.rowAlarms(), servingAlarms(s), textAlarms(s), dead, recordAlarms(s), restAlarms(s))
+	slices.SortStableFunc(out, func(x, y Alarm) int { return x.Since.Compare(y.Since) })
+	return out, nil
+}
+
+// when is an alarm's time; zero if there is none.
+func when(at *time.Time) time.Time {
+	if at == nil {
+		return time.Time{}
+	}
+	return at.UTC()
+}
+
+// clockAlarms: nothing is served while the clock is behind.
+func clockAlarms(s ClockState) []Alarm {
+	if !s.Behind {
+		return nil
+	}
+	return []Alarm{{Kind: "clock_behind", N: uint64(clock.MaxBehind / time.Second)}}
+}
+
+func keeperAlarms(all []KeeperState) (out []Alarm) {
+	for _, k := range all {
+		switch k.State {
+		case KeeperWhole, "":
+		case KeeperRepairing:
+			out = append(out, Alarm{Kind: "keeper_repairing", About: k.ID, N: k.Rows, Since: when(k.Since)})
+		default:
+			out = append(out, Alarm{Kind: "keeper", About: k.ID, Since: when(k.Since)})
+		}
+	}
+	return out
+}
+
+// rowAlarms tells of rows that were refused since the process began.
+func (a *Admin) rowAlarms() (out []Alarm) {
+	if a.c.Refused == nil {
+		return nil
+	}
+	for table, at := range a.c.Refused() {
+		out = append(out, Alarm{Kind: "row_refused", About: table, Since: at.UTC()})
+	}
+	slices.SortFunc(out, func(x, y Alarm) int { return x.Since.Compare(y.Since) })
+	return out
+}
+
+// servingAlarms are those of a running server.
+func servingAlarms(s Status) (out []Alarm) {
+	if s.Serving == nil {
+		return nil
+	}
+	if !s.Serving.Ready {
+		out = append(out, Alarm{Kind: "not_ready"})
+	}
+	if s.Restart {
+		out = append(out, Alarm{Kind: "restart"})
+	}
+	for _, g := range s.Serving.Guesses.Alarms {
+		if s.At.Sub(g.At) < guardAlarmFor {
+			out = append(out, Alarm{Kind: g.Kind, About: string(g.Channel), N: g.Wrong, Since: g.At})
+		}
+	}
+	for _, c := range s.Serving.Codes {
+		if c.Spent {
+			out = append(out, Alarm{Kind: "codes_spent", About: string(c.Channel), N: c.Hour})
+		}
+		if c.Unreturned {
+			out = append(out, Alarm{Kind: "codes_unreturned", About: string(c.Channel), N: c.Judged})
+		}
+	}
+	for _, r := range s.Serving.Rations.High {
+		if r.Alarm != nil {
+			out = append(out, Alarm{Kind: "ration", About: r.Client + " (" + r.Act + ")", N: r.Refused, Since: when(r.Alarm)})
+		}
+	}
+	return out
+}
+
+// textAlarms: texts that wait too long.
+func textAlarms(s Status) []Alarm {
+	if !s.Texts.Behind {
+		return nil
+	}
+	oldest := max(s.Texts.Codes.Oldest, s.Texts.Notices.Oldest)
+	return []Alarm{{Kind: "texts_late", N: uint64(s.Texts.Codes.Overdue + s.Texts.Notices.Overdue), Since: s.At.Add(-time.Duration(oldest) * time.Second).UTC()}}
+}
+
+// deadNotices counts notices that were given up and may still be sent again: their
+// holders were not told.
+func (a *Admin) deadNotices(ctx context.Context) ([]Alarm, error) {
+	page, err := notify.List(ctx, a.c.Store, store.MessageDead, "", MaxTexts)
+	if err != nil {
+		return nil, err
+	}
+	al := Alarm{Kind: "texts_dead"}
+	for _, m := range page {
+		if !m.Retriable {
+			continue
+		}
+		al.N++
+		if al.Since.IsZero() || m.DoneAt.Before(al.Since) {
+			al.Since = m.DoneAt.UTC()
+		}
+	}
+	if al.N == 0 {
+		return nil, nil
+	}
+	return []Alarm{al}, nil
+}
+
+// recordAlarms are those about the audit record.
+func recordAlarms(s Status) (out []Alarm) {
+	if n := len(s.Record.Faults); n > 0 {
+		out = append(out, Alarm{Kind: "record_fault", N: uint64(n), Since: when(s.Record.Checked)})
+	}
+	if s.Record.Shipping != "" {
+		out = append(out, Alarm{Kind: "record_not_shipped", N: s.Record.Digest, Since: when(s.Record.At)})
+	}
+	if s.Retention.Due {
+		out = append(out, Alarm{Kind: "archive_due", N: uint64(s.Retention.Record)})
+	}
+	return out
+}
+
+// restAlarms are those about corrections, keys and staff.
+func restAlarms(s Status) (out []Alarm) {
+	if n := s.Corrections.Stopped; n > 0 {
+		out = append(out, Alarm{Kind: "corrections_stopped", N: uint64(n)})
+	}
+	if s.Resealing != nil && s.Resealing.Refused > 0 {
+		out = append(out, Alarm{Kind: "resealing_refused", N: s.Resealing.Refused})
+	}
+	switch {
+	case !s.Staff.Begun:
+		out = append(out, Alarm{Kind: "staff_none"})
+	case s.Staff.Operators == 0 || s.Staff.Officers == 0:
+		out = append(out, Alarm{Kind: "staff_alone"})
+	}
+	for _, id := range s.Staff.Waiting {
+		out = append(out, Alarm{Kind: "staff_unapproved", About: string(id)})
+	}
+	return out
+}

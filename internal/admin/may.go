@@ -1,0 +1,167 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/staff"
+)
+
+// ErrRole says that the caller's roles do not allow an act.
+var ErrRole = errors.New("your roles do not allow this")
+
+// Origin is where a call comes from, as the door or the command sees it.
+type Origin struct {
+	// Account is the user of the machine who calls, as its kernel says; nil: it is not
+	// known.
+	Account *uint32
+	// Session is the token of a terminal that signed in; it goes before the account.
+	Session staff.Token
+	// Pages says that the call comes from the staff pages: Session is then of a browser,
+	// and without one nobody calls, even where there are no members yet.
+	Pages bool
+}
+
+type originKey struct{}
+
+type callerKey struct{}
+
+// From says where the call with this context comes from.
+func From(ctx context.Context, o Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, o)
+}
+
+// ActorOf is the actor in the record of who acts with this context: a member of staff
+// by name, or Actor where there are no members yet.
+func ActorOf(ctx context.Context) string {
+	c, _ := ctx.Value(callerKey{}).(staff.Caller)
+	return c.Actor()
+}
+
+func callerOf(ctx context.Context) staff.Caller {
+	c, _ := ctx.Value(callerKey{}).(staff.Caller)
+	return c
+}
+
+// Rule says who may do what. docs/STAFF.md has the same table; a test compares them,
+// and another walks it over the door.
+type Rule struct {
+	Act   string
+	Roles []liuma.StaffRole // one of them is enough
+	// Anybody who may open the data directory may, with a name or without.
+	Anybody bool
+	// Bounded acts are judged by the region and agency that they are about. Every
+	// other is about the whole service, and takes a member without bounds.
+	Bounded bool
+	Methods []string // of Administration
+}
+
+// Rules lists every act of Administration.
+func Rules() []Rule {
+	operator := []liuma.StaffRole{liuma.RoleOperator}
+	officer := []liuma.StaffRole{liuma.RoleOfficer}
+	both := []liuma.StaffRole{liuma.RoleOperator, liuma.RoleOfficer}
+	audited := []liuma.StaffRole{liuma.RoleOperator, liuma.RoleAuditor}
+	three := []liuma.StaffRole{liuma.RoleOperator, liuma.RoleOfficer, liuma.RoleAuditor}
+	return []Rule{
+		{Act: "status", Anybody: true, Methods: []string{"Status", "Alarms", "Clock", "Keepers"}},
+		{Act: "sign-in", Anybody: true, Methods: []string{"BeginStaff", "AcceptInvitation", "SignIn", "SignOut", "WhoAmI"}},
+		{Act: "own", Roles: liuma.StaffRoles(), Bounded: true, Methods: []string{"TerminalCode", "SuspendStaff"}},
+		{Act: "staff.read", Roles: three, Bounded: true, Methods: []string{"StaffMembers", "Proposals"}},
+		{Act: "staff.change", Roles: both, Bounded: true, Methods: []string{"ProposeStaff", "ApproveStaff", "WithdrawProposal"}},
+		{Act: "phone", Roles: []liuma.StaffRole{liuma.RoleHotline}, Bounded: true, Methods: []string{"FreezeByPhone", "ReportLossByPhone"}},
+		{Act: "policy", Anybody: true, Methods: []string{"ExplainPolicy", "PolicyHistory", "PolicyEdition", "CheckPolicy"}},
+		{Act: "policy.read", Roles: three, Methods: []string{"ProposedPolicy"}},
+		{Act: "policy.change", Roles: both, Methods: []string{"ProposePolicy", "ApprovePolicy"}},
+		{Act: "two", Roles: both, Methods: []string{"ProposeAct", "ApproveAct"}},
+		{Act: "numbers", Roles: three, Bounded: true, Methods: []string{"Numbers"}},
+		{Act: "clients.read", Roles: three, Methods: []string{"Clients"}},
+		{Act: "clients.change", Roles: operator, Methods: []string{"AddClient", "ResumeClient", "SetAudience", "AddClientKey"}},
+		{Act: "clients.stop", Roles: both, Methods: []string{"StopClient", "RemoveClientKey"}},
+		{Act: "registry.read", Roles: audited, Methods: []string{"Conflicts", "Conflict", "Corrections", "Minors"}},
+		{Act: "registry.change", Roles: operator, Methods: []string{"ImportRegistry", "KeepConflict", "ReplaceConflict", "CorrectNumber", "CancelCorrection", "GoOnUntold"}},
+		{Act: "person", Roles: operator, Methods: []string{"Held", "ErasePerson"}},
+		{Act: "texts", Roles: operator, Methods: []string{"Texts", "RetryText", "DropText", "Inbox"}},
+		{Act: "keys.sign", Roles: both, Methods: []string{"RotateSigningKey", "DropSigningKey"}},
+		{Act: "keys.vault", Roles: officer, Methods: []string{"RotateRootKey", "DropRootKey"}},
+		{Act: "record.read", Roles: three, Methods: []string{"ExportRecord", "MakeDigest", "FindEntries", "CheckStream"}},
+		{Act: "record.person", Roles: audited, Methods: []string{"SeekCard"}},
+		{Act: "record.change", Roles: operator, Methods: []string{"ResumeDigests", "PlanArchive", "KeepArchive"}},
+		{Act: "clock", Roles: operator, Methods: []string{"AcceptClock"}},
+		{Act: "keepers", Roles: operator, Methods: []string{"RepairKeeper"}},
+		{Act: "restore", Roles: operator, Methods: []string{"RaiseHead", "AcceptRestore"}},
+	}
+}
+
+// Allowed reports whether the rules let a member call a method: what pages show no way
+// to, who calls it is refused anyway.
+func Allowed(c staff.Caller, method string) bool {
+	rule, ok := ruleOf(method)
+	return ok && c.ID != "" && (rule.Anybody || c.Is(rule.Roles...) && (rule.Bounded || c.Region == "" && c.Agency == ""))
+}
+
+// ruleOf returns the rule of a method. A method without one is nobody's.
+func ruleOf(method string) (Rule, bool) {
+	all := Rules()
+	i := slices.IndexFunc(all, func(r Rule) bool { return slices.Contains(r.Methods, method) })
+	if i < 0 {
+		return Rule{}, false
+	}
+	return all[i], true
+}
+
+// may finds out who calls and whether they may, and puts the caller into the
+// context. Before the first member of staff is there, everybody with the data
+// directory may, without a name.
+func (g *Guarded) may(ctx context.Context, method string) (context.Context, error) {
+	rule, ok := ruleOf(method)
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrRole, method)
+	}
+	begun, err := g.admin.staff.Begun(ctx)
+	if err == nil && !begun && !g.origin(ctx).Pages {
+		return ctx, nil
+	}
+	var caller staff.Caller
+	if err == nil {
+		caller, err = g.caller(ctx)
+	}
+	if err != nil && rule.Anybody {
+		return ctx, nil // a status must not hang on a database that fails
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !rule.Anybody && !caller.Is(rule.Roles...) {
+		return nil, fmt.Errorf("%w: it takes the role %s, and %s is %s", ErrRole, liuma.JoinStaffRoles(rule.Roles, " or "), caller.ID, liuma.JoinStaffRoles(caller.Roles, " or "))
+	}
+	if !rule.Anybody && !rule.Bounded && (caller.Region != "" || caller.Agency != "") {
+		return nil, fmt.Errorf("%w: it is about the whole service, and %s is bound to a region or an agency", staff.ErrBounds, caller.ID)
+	}
+	return context.WithValue(ctx, callerKey{}, caller), nil
+}
+
+// caller is the member who calls: by the terminal's session, or else by the account.
+func (g *Guarded) caller(ctx context.Context) (staff.Caller, error) {
+	o := g.origin(ctx)
+	switch {
+	case o.Session != "" && o.Session.OfPages() != o.Pages:
+		return staff.Caller{}, staff.ErrSession
+	case o.Session != "":
+		return g.admin.staff.Who(ctx, o.Session)
+	case o.Account != nil && !o.Pages:
+		return g.admin.staff.OfAccount(ctx, *o.Account)
+	}
+	return staff.Caller{}, staff.ErrNobody
+}
+
+func (g *Guarded) origin(ctx context.Context) Origin {
+	if g.fixed != nil {
+		return *g.fixed
+	}
+	o, _ := ctx.Value(originKey{}).(Origin)
+	return o
+}

@@ -1,0 +1,177 @@
+package admin
+
+import (
+	"context"
+	"encoding/hex"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/edition"
+	"github.com/liuma-pin/liuma/internal/proposal"
+	"github.com/liuma-pin/liuma/internal/staff"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// StaffStatus says how the staff stands, for Status.
+type StaffStatus struct {
+	// Begun is false while nobody has a name: acts are recorded as Actor.
+	Begun  bool `json:"begun"`
+	Active int  `json:"active"`
+	// Operators and Officers are active; with none of one of them nothing that takes
+	// two is decided.
+	Operators int `json:"operators"`
+	Officers  int `json:"officers"`
+	Proposals int `json:"proposals"` // that wait for an approval
+	// Waiting are members who are invited without an approval, and who count later.
+	Waiting []liuma.StaffID `json:"waiting,omitempty"`
+	// Contested are operators and officers whom somebody else suspended within the last
+	// days (staff.Contest).
+	Contested []StaffSuspension `json:"contested,omitempty"`
+}
+
+// StaffSuspension is a member whom somebody else suspended.
+type StaffSuspension struct {
+	Member liuma.StaffID `json:"member"`
+	By     liuma.StaffID `json:"by"`
+	At     time.Time     `json:"at"`
+	// Until is from when on another may be begun in their place, if nobody with their
+	// role is left.
+	Until time.Time `json:"until"`
+}
+
+// StaffStatus says how the staff stands; the status says it too.
+func (a *Admin) StaffStatus(ctx context.Context) (s StaffStatus, err error) {
+	if s.Begun, err = a.staff.Begun(ctx); err != nil {
+		return s, err
+	}
+	open, err := a.staff.Proposals().List(ctx)
+	if err != nil {
+		return s, err
+	}
+	s.Proposals = len(open)
+	err = a.c.Store.View(ctx, func(r store.Reader) error {
+		all, err := r.Members()
+		s.Active, s.Operators, s.Officers, s.Waiting, s.Contested = 0, 0, 0, nil, nil
+		for _, m := range all {
+			if until := m.SuspendedAt.Add(staff.Contest); m.State == store.MemberSuspended && m.SuspendedBy != m.ID && m.SuspendedBy != "" &&
+				(m.Has(liuma.RoleOperator) || m.Has(liuma.RoleOfficer)) && a.c.Clock.Now().Before(until) {
+				s.Contested = append(s.Contested, StaffSuspension{m.ID, m.SuspendedBy, m.SuspendedAt, until})
+			}
+			if m.State == store.MemberInvited && a.c.Clock.Now().Before(m.InvitedFrom) {
+				s.Waiting = append(s.Waiting, m.ID)
+			}
+			if !m.Active() {
+				continue
+			}
+			s.Active++
+			if m.Has(liuma.RoleOperator) {
+				s.Operators++
+			}
+			if m.Has(liuma.RoleOfficer) {
+				s.Officers++
+			}
+		}
+		return err
+	})
+	return s, err
+}
+
+// Staff are the members of staff, for the door that knows passkeys. What it does asks
+// nobody: a passkey, or an invitation's code, is who somebody is.
+func (a *Admin) Staff() *staff.Staff { return a.staff }
+
+// BeginStaff invites the first two members of staff. The account of the caller acts
+// as the operator, if that is wished.
+func (a *Admin) BeginStaff(ctx context.Context, b staff.Beginning) ([]staff.Invited, error) {
+	return a.staff.Begin(ctx, b)
+}
+
+// StaffMembers lists the members that the caller sees.
+func (a *Admin) StaffMembers(ctx context.Context) ([]staff.View, error) {
+	return a.staff.List(ctx, callerOf(ctx))
+}
+
+// ProposeStaff asks for a change of a member.
+func (a *Admin) ProposeStaff(ctx context.Context, c staff.Change) (staff.Proposed, error) {
+	return a.staff.Propose(ctx, callerOf(ctx), c)
+}
+
+// ApproveStaff carries out a change that another member proposed.
+func (a *Admin) ApproveStaff(ctx context.Context, id string) (staff.Approved, error) {
+	return a.staff.Approve(ctx, callerOf(ctx), proposal.ID(id))
+}
+
+// ProposalView is a proposal as lists show it.
+type ProposalView struct {
+	ID    string        `json:"id"`
+	Kind  string        `json:"kind"`
+	By    liuma.StaffID `json:"by"`
+	At    time.Time     `json:"at"`
+	Until time.Time     `json:"until"`
+	Hash  string        `json:"hash"` // the first 16 digits, as the record has them
+	// About says in a line what is proposed; Change has a change of a member in parts,
+	// without anything of an invitation's code.
+	About  string        `json:"about,omitempty"`
+	Change *staff.Change `json:"change,omitempty"`
+}
+
+// Proposals lists what waits for an approval, within the caller's bounds.
+func (a *Admin) Proposals(ctx context.Context) ([]ProposalView, error) {
+	open, err := a.staff.Proposals().List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]ProposalView, 0, len(open))
+	for _, p := range open {
+		if sees, err := a.staff.Sees(ctx, callerOf(ctx), p); err != nil {
+			return nil, err
+		} else if !sees {
+			continue
+		}
+		out = append(out, ProposalView{ID: p.ID, Kind: p.Kind, By: p.By, At: p.At, Until: p.Until, Hash: hex.EncodeToString(p.Hash[:8]),
+			About: staff.About(p) + edition.About(p) + aboutAct(p), Change: staff.ChangeOf(p)})
+	}
+	return out, nil
+}
+
+// WithdrawProposal ends a proposal undone, of whatever kind, within the caller's bounds.
+func (a *Admin) WithdrawProposal(ctx context.Context, id string) error {
+	p, err := a.staff.Proposals().Of(ctx, proposal.ID(id))
+	if err != nil {
+		return err
+	}
+	if sees, err := a.staff.Sees(ctx, callerOf(ctx), p); err != nil {
+		return err
+	} else if !sees {
+		return staff.ErrBounds
+	}
+	return a.staff.Proposals().Withdraw(ctx, proposal.ID(id), callerOf(ctx).ID)
+}
+
+// SuspendStaff stops a member at once.
+func (a *Admin) SuspendStaff(ctx context.Context, id liuma.StaffID, reason audit.Reason) error {
+	return a.staff.Suspend(ctx, callerOf(ctx), id, reason)
+}
+
+// SignedIn is a session of a terminal.
+type SignedIn struct {
+	Session string        `json:"session"` // its secret
+	Until   time.Time     `json:"until"`
+	ID      liuma.StaffID `json:"id"`
+	Name    string        `json:"name"`
+}
+
+// SignIn turns a code into a session of the caller's terminal.
+func (a *Admin) SignIn(ctx context.Context, code string) (SignedIn, error) {
+	in, err := a.staff.SignInByCode(ctx, code)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	return SignedIn{Session: string(in.Token), Until: in.Until, ID: in.ID, Name: in.Name}, nil
+}
+
+// TerminalCode makes a code for a terminal of the caller's.
+func (a *Admin) TerminalCode(ctx context.Context) (code string, until time.Time, err error) {
+	return a.staff.TerminalCode(ctx, callerOf(ctx))
+}

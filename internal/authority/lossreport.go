@@ -1,0 +1,67 @@
+package authority
+
+import (
+	"context"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// A loss reported by phone (口头挂失) stops a card like a freeze, and is none: it
+// ends by itself after the days that the policy of the card's region says, and the
+// notice says when. A freeze never ends by time, and a report lifts none and
+// shortens none: both stand in the row side by side. Before its end only its holder
+// ends it, as a freeze is ended (I-12).
+
+// ReportLoss takes a holder's word on the phone that the card was lost, from a
+// hotline. A report of a card that is reported already changes nothing, so that nobody
+// makes it longer. It counts to the hotline's ration of freezes. A crash leaves the
+// report, its count, its notice and its audit entry, or none of them.
+func (a *Authority) ReportLoss(ctx context.Context, c Caller, q HotlineFreeze) (Verification, error) {
+	return a.byHotline(ctx, c, liuma.ActionReportLoss, q, "", a.reportFor(c))
+}
+
+func (a *Authority) reportFor(c Caller) stopping {
+	return func(tx store.Tx, card *store.Card, row *store.Request) (audit.Entry, error) {
+		days := a.policy.For(card.Region, "").LossReport
+		if days == 0 {
+			return audit.Entry{}, liuma.Fail(liuma.CodeLossReportOff, nil)
+		}
+		if err := a.reportLoss(tx, card, days, c.Client.Name); err != nil {
+			return audit.Entry{}, err
+		}
+		row.Until = card.ReportedUntil
+		e := a.DecidedEntry(c, audit.LossReported, *row)
+		e.Note = "until=" + a.ToWall(card.ReportedUntil).UTC().Format(time.RFC3339)
+		return e, nil
+	}
+}
+
+// reportLoss stops a card for some days and tells its holder until when.
+func (a *Authority) reportLoss(tx store.Tx, card *store.Card, days time.Duration, at liuma.Text) error {
+	now := a.Now()
+	if now.Before(card.ReportedUntil) {
+		return nil
+	}
+	card.ReportedAt, card.ReportedUntil = now, now.Add(days)
+	if err := a.stopped(tx, card); err != nil {
+		return err
+	}
+	return a.Tell(tx, *card, noticeReported, at, map[string]string{"until": a.ToWall(card.ReportedUntil).Format(time.RFC3339)})
+}
+
+// stopped writes a card that was just stopped, by a freeze or a report: what was
+// open for it ends. A correction of the holder's number that waits stops for good:
+// an operator hears of it, and decides once the holder was heard.
+func (a *Authority) stopped(tx store.Tx, card *store.Card) error {
+	card.EndCorrection()
+	if err := tx.UpdateCard(*card); err != nil {
+		return err
+	}
+	if err := tx.DeleteCodesOf(card.ID); err != nil {
+		return err
+	}
+	return tx.DeleteCardTicks(card.ID, TickResetPlanned)
+}

@@ -1,0 +1,29 @@
+package authority
+
+import (
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/policy"
+)
+
+// Rules return the policy for a region and a channel; *policy.Layers and
+// *policy.Running implement it.
+type Rules interface {
+	For(liuma.Region, liuma.ChannelID) policy.Policy
+}
+
+// lasting are rules that are replaced while acts are open, and know what held when
+// one began; *policy.Running implements it.
+type lasting interface {
+	ForAct(region liuma.Region, channel liuma.ChannelID, began time.Time) policy.Policy
+}
+
+// RulesSince is the policy for an act that began at a time: what holds now and, where
+// that was stricter, what held since. A zero time is an act that begins now.
+func RulesSince(r Rules, region liuma.Region, channel liuma.ChannelID, began time.Time) policy.Policy {
+	if l, ok := r.(lasting); ok && !began.IsZero() {
+		return l.ForAct(region, channel, began)
+	}
+	return r.For(region, channel)
+}

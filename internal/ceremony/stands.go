@@ -1,0 +1,321 @@
+package ceremony
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Nothing is promised that the next page refuses. Every move looks first at
+// whether the act can still come to its end: a card that was frozen, reported or
+// unlinked meanwhile, a phone that went, a provider that was stopped. If it
+// cannot, the ceremony ends there, and nobody is asked for a code or sent to a
+// camera in vain. Pads for the present PIN have their own look (atPad), whose
+// answer is the verdict that the PIN would get.
+
+// stands refuses an act that can no longer come to its end.
+func (s *Ceremonies) stands(r store.Reader, c store.Ceremony, d details) error {
+	act, at := s.acting(c, d), Step(c.Step)
+	if act.stands == nil || at.over() || at == StepDone || at == StepPIN && act.asksCurrent() {
+		return nil
+	}
+	// A PIN that the keepers may hold already is carried through, whatever came
+	// since (I-7): until then nobody says that nothing changed.
+	if under, err := setting(r, c); err != nil || under {
+		return err
+	}
+	return act.stands(s, r, c, d)
+}
+
+// whileItStands makes the change if the act still stands, and otherwise ends the
+// ceremony; a reset that the holder turned to ends alone, if the PIN may still be
+// tried.
+func (s *Ceremonies) whileItStands(do changeFunc) changeFunc {
+	return func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
+		err := s.stands(tx, *c, *d)
+		if err == nil {
+			return do(tx, c, d)
+		}
+		why, ok := refusal(err)
+		if !ok {
+			return "", audit.Entry{}, err
+		}
+		to, err := s.stop(tx, c, d, why)
+		return to, s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, string(why.Code)), err
+	}
+}
+
+// stop ends a ceremony whose act does not stand.
+func (s *Ceremonies) stop(tx store.Tx, c *store.Ceremony, d *details, why *liuma.Error) (Step, error) {
+	d.clearVerdict()
+	if d.Turned != "" {
+		row, err := tx.Request(c.Channel, c.BusinessNo)
+		if err != nil {
+			return "", err
+		}
+		if !row.Decided && Step(c.Step) != StepPIN {
+			d.Turned, d.Proofs.Code.Spent = "", true
+			if err := s.goTo(c, StepPIN); err != nil {
+				return "", err
+			}
+			return s.atPad(tx, c, d)
+		}
+	}
+	return s.refuse(tx, c, d, why)
+}
+
+// stopOnWayBack ends a ceremony whose holder is about to be sent to the channel
+// for evidence that cannot help any more, and reports whether it did.
+func (s *Ceremonies) stopOnWayBack(tx store.Tx, c *store.Ceremony, d *details) (stopped bool, err error) {
+	if !c.Ended.IsZero() || expired(*c, s.now()) || !wantsEvidence(*c, *d) {
+		return false, nil
+	}
+	err = s.served(tx, *c)
+	if err == nil {
+		err = s.evidenceHelps(tx, *c, *d)
+	}
+	why, ok := refusal(err)
+	if !ok {
+		return false, err
+	}
+	to, err := s.stop(tx, c, d, why)
+	return true, errors.Join(err, s.goTo(c, to))
+}
+
+// wantsEvidence reports a ceremony that goes on when the channel pushes again
+// with evidence.
+func wantsEvidence(c store.Ceremony, d details) bool {
+	code := liuma.Code(d.Code)
+	return Step(c.Step) == StepEvidence || Step(c.Step) == StepRefused && (code == liuma.CodeEvidenceRequired || code == liuma.CodeSlowDown)
+}
+
+// evidenceHelps refuses where the ceremony would be refused with evidence, too.
+// Where the channel is not linked it says nothing about the card.
+func (s *Ceremonies) evidenceHelps(r store.Reader, c store.Ceremony, d details) error {
+	act := s.acting(c, d)
+	if Step(c.Step) == StepEvidence {
+		return s.stands(r, c, d)
+	}
+	if err := s.evidenceComes(r, s.rules(c)); err != nil && liuma.Code(d.Code) == liuma.CodeEvidenceRequired {
+		return err
+	}
+	if !act.asksCurrent() {
+		return nil
+	}
+	card, err := s.linkedCardOf(r, c, d)
+	if err != nil {
+		return err
+	}
+	return s.refusedAtOnce(r, c, d, card, true)
+}
+
+// refusedAtOnce is the refusal that every PIN would get at the pad now, or nil.
+func (s *Ceremonies) refusedAtOnce(r store.Reader, c store.Ceremony, d details, card store.Card, evidence bool) error {
+	rules := s.rules(c)
+	at, err := s.engine.PlaceOf(r, card, c.Channel, store.Handle(d.Subject.Card), evidence, rules)
+	if err != nil {
+		return err
+	}
+	var row store.Request
+	if authority.RefusedAtOnce(&row, card, s.acting(c, d).Thaws, at, s.engine.LimitsOf(card, c.Channel, rules), s.now()) {
+		return &liuma.Error{Code: row.Code, Until: row.Until}
+	}
+	return nil
+}
+
+// enrolmentStands is what an enrolment needs beside the proofs of its holder.
+func (s *Ceremonies) enrolmentStands(r store.Reader, c store.Ceremony, d details) error {
+	_, err := s.enrollee(r, c, d)
+	if s.outbox == nil && liuma.CodeOf(err) == liuma.CodePhoneNone {
+		err = nil
+	}
+	if err != nil || !owesNumber(c, d, liuma.ActionEnroll) {
+		return err
+	}
+	to, number, err := s.numberOfEnrollee(r, c, d)
+	if err != nil {
+		return err
+	}
+	return s.numberComes(r, c, d, liuma.ActionEnroll, to, number)
+}
+
+// resetStands is what a reset needs beside the proofs of its holder.
+func (s *Ceremonies) resetStands(r store.Reader, c store.Ceremony, d details) error {
+	card, err := s.linkedCardOf(r, c, d)
+	if err != nil {
+		return err
+	}
+	return s.mayGetReset(r, c, d, card)
+}
+
+func (s *Ceremonies) mayGetReset(r store.Reader, c store.Ceremony, d details, card store.Card) error {
+	if s.outbox == nil {
+		return liuma.Fail(liuma.CodeOnlineOff, nil)
+	}
+	rules := s.recoveryIn(card, c, d)
+	if _, err := s.resettable(r, card, rules, true); err != nil {
+		return err
+	}
+	if err := s.numberOfCard(r, c, d, liuma.ActionReset, card); err != nil {
+		return err
+	}
+	if d.Proofs.Evidence != nil || s.cardNoStops(r, card, rules) == nil {
+		return nil
+	}
+	return s.evidenceComes(r, s.rules(c))
+}
+
+// evidenceComes refuses where no provider could give evidence.
+func (s *Ceremonies) evidenceComes(r store.Reader, p policy.Policy) error {
+	clients, err := r.Clients()
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(clients, func(c store.Client) bool {
+		return c.Kind == store.ClientProvider && !c.Stopped && (!c.StandIn || p.AllowStandInEvidence)
+	}) {
+		return nil
+	}
+	return liuma.Fail(liuma.CodeOnlineOff, nil)
+}
+
+// resetNow refuses a reset that could not be made now: also where no one-time
+// code would be sent or taken. Who says "unlock at once" asks it first.
+func (s *Ceremonies) resetNow(r store.Reader, c store.Ceremony, d details) (store.Card, error) {
+	card, err := s.linkedCardOf(r, c, d)
+	if err == nil {
+		err = s.mayGetReset(r, c, d, card)
+	}
+	if err == nil {
+		err = s.mayReopen(r, c, card.ID)
+	}
+	if err != nil {
+		return card, err
+	}
+	c.Card, d.Turned = card.ID, liuma.ActionReset
+	to, err := s.addresseeOf(r, c, d)
+	if err != nil {
+		return card, err
+	}
+	return card, s.codeComes(r, c, d, to)
+}
+
+// showReset says at the pad and on the page of a locked or blocked PIN why it
+// could not be set anew online now, so that no page promises it.
+func (s *Ceremonies) showReset(r store.Reader, c store.Ceremony, d details, p *Page) error {
+	if !mayForget(s.acting(c, d), c, d) {
+		return nil
+	}
+	_, err := s.resetNow(r, c, d)
+	if e, ok := refusal(err); ok {
+		p.ResetRefused, p.ResetRefusedUntil = e.Code, e.Until
+		return nil
+	}
+	return err
+}
+
+// mayForget reports a step from which the holder may turn to a reset.
+func mayForget(act Act, c store.Ceremony, d details) bool {
+	code := liuma.Code(d.Code)
+	return act.Turns && (Step(c.Step) == StepPIN ||
+		Step(c.Step) == StepRefused && (code == liuma.CodeLocked || code == liuma.CodeBlocked))
+}
+
+// codeComes refuses where no one-time code could be given: none will be sent for
+// longer than the usual minute and none is open, or no more wrong ones are taken.
+func (s *Ceremonies) codeComes(r store.Reader, c store.Ceremony, d details, to addressee) error {
+	by, err := s.askedThrough(r, c, d, to)
+	if err != nil {
+		return err
+	}
+	left, until, err := s.codesLeft(r, to, by)
+	if err != nil {
+		return err
+	}
+	if left == 0 {
+		return &liuma.Error{Code: liuma.CodePhoneCodesSpent, Until: until}
+	}
+	sent, err := r.Code(c.ID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err == nil && sent.Used.IsZero() && s.now().Before(sent.Expires) && sent.Phone == s.engine.PhoneIndex(to.phone) {
+		return nil
+	}
+	var first *liuma.Error
+	for _, way := range s.ways {
+		o, err := s.offered(r, c, to, by, way)
+		if err != nil || o.why == "" || o.why == liuma.CodePhoneCodeSoon {
+			return err
+		}
+		if first == nil || sooner(o.ReadyAt, first.Until) {
+			first = &liuma.Error{Code: o.why, Until: o.ReadyAt}
+		}
+	}
+	return first
+}
+
+// sooner compares moments of which zero is never.
+func sooner(a, b time.Time) bool { return !a.IsZero() && (b.IsZero() || a.Before(b)) }
+
+// rebindStands is what a rebind needs beside the proofs of its holder. Until a
+// number was typed, a code to one that is not bound must still be allowed.
+func (s *Ceremonies) rebindStands(r store.Reader, c store.Ceremony, d details) error {
+	card, err := s.linkedCardOf(r, c, d)
+	switch {
+	case err != nil:
+		return err
+	case s.outbox == nil:
+		return liuma.Fail(liuma.CodeOnlineOff, nil)
+	}
+	if err := s.standsToRebind(card); err != nil {
+		return err
+	}
+	if err := s.numberOfCard(r, c, d, liuma.ActionRebind, card); err != nil {
+		return err
+	}
+	if d.Proofs.Evidence != nil {
+		return nil
+	}
+	if err := s.evidenceComes(r, s.rules(c)); err != nil {
+		return err
+	}
+	c.Card = card.ID
+	to, err := s.cardHolder(r, c)
+	if err != nil {
+		return err
+	}
+	to.phone = nobodysNumber
+	return s.codeComes(r, c, d, to)
+}
+
+// nobodysNumber stands for the number that a rebind will name: a mobile of a
+// range that no operator has.
+const nobodysNumber = "19000000000"
+
+// unfreezeStands is what an unfreeze needs beside the proofs of its holder.
+func (s *Ceremonies) unfreezeStands(r store.Reader, c store.Ceremony, d details) error {
+	card, err := s.linkedCardOf(r, c, d)
+	switch {
+	case err != nil:
+		return err
+	case s.outbox == nil:
+		return liuma.Fail(liuma.CodeOnlineOff, nil)
+	}
+	if _, err = s.unfreezable(r, card); err != nil {
+		return err
+	}
+	if err := s.numberOfCard(r, c, d, liuma.ActionUnfreeze, card); err != nil {
+		return err
+	}
+	if d.Steps.Asks(liuma.ActionUnfreeze, ProofEvidence) && d.Proofs.Evidence == nil {
+		return s.evidenceComes(r, s.rules(c))
+	}
+	return nil
+}

@@ -1,0 +1,11 @@
+package api
+
+import (
+	"testing"
+
+	"github.com/liuma-pin/liuma/internal/door/doortest"
+)
+
+func TestReasonsStandInTheCatalogue(t *testing.T) {
+	doortest.ReasonsStandInTheCatalogue(t, reasons(), "reason.api.", "reason.any.")
+}

@@ -1,0 +1,168 @@
+// Package console is the door of the staff console (工作台): pages for members of staff, on a
+// listener of the authority's own. It guarantees that nobody gets further than the page
+// of signing in without a session that a passkey began; that a session's cookie is
+// __Host-, new at each sign-in, and worth nothing at another door; that every page and
+// act asks the administration, which judges roles, region and agency anew at each
+// request, so that who was suspended gets no further; that what takes two is
+// approved only after a fresh touch of a passkey; that pages show no whole number,
+// phone or PIN; and that all but the call to the authenticator works without script.
+// It trusts package admin to judge who may what, and package staff to judge passkeys.
+//
+// Start here: New, then routes; visit.go is the way of a request, view.go what a page is
+// made of; a file per page after that.
+package console
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma/locale"
+	"github.com/liuma-pin/liuma/web"
+)
+
+// Config holds the parts of the console. All members but InFlight, Words, Zone and
+// Hotline are required.
+type Config struct {
+	// Admin judges each call by the session that its context names (admin.From).
+	Admin admin.Administration
+	// Staff knows passkeys and sessions; it must belong to the same address.
+	Staff Staff
+	// Assets are the built stylesheet and script.
+	Assets *web.Assets
+	// Origin is the public address, https://host[:port], or http on the loopback.
+	Origin string
+	// CheckRedirectURI judges an address that a channel's ceremonies may go back to, as
+	// the hosted door does.
+	CheckRedirectURI func(string) error
+	Now              func() time.Time // wall clock
+	Logger           *slog.Logger
+	// InFlight bounds the requests that are worked on; nil: nothing does.
+	InFlight *door.InFlight
+	// Words has the languages that a page can be read in; nil: the program's own.
+	Words *locale.Catalogue
+	// Zone is that of the times on pages; nil: China's.
+	Zone *time.Location
+	// Hotline is the help line that sentences name; default: the nation's.
+	Hotline string
+}
+
+func (c *Config) fill() error {
+	if c.Admin == nil || c.Staff == nil || c.Assets == nil || c.CheckRedirectURI == nil || c.Now == nil || c.Logger == nil {
+		return errors.New("console: config: want Admin, Staff, Assets, CheckRedirectURI, Now and Logger")
+	}
+	if c.Words == nil {
+		c.Words = locale.Own()
+	}
+	if c.Zone == nil {
+		c.Zone = clock.China()
+	}
+	if c.Hotline == "" {
+		c.Hotline = locale.NationalHotline
+	}
+	return nil
+}
+
+// console serves the pages. Immutable after New.
+type console struct {
+	c       Config
+	door    *door.Pages
+	cookies door.Cookies
+	pages   *pages
+}
+
+// New builds the door. It fails only for a bad Config.
+func New(c Config) (http.Handler, error) {
+	if err := c.fill(); err != nil {
+		return nil, err
+	}
+	h := &console{c: c}
+	var err error
+	if h.pages, err = newPages(c.Assets, c.Words, c.Hotline); err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	h.door, err = door.NewPages(door.PagesConfig{Origin: c.Origin, Now: c.Now, Logger: c.Logger, Fault: h.fault, InFlight: c.InFlight,
+		Words: c.Words, MaxBody: maxBody})
+	if err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	h.cookies = h.door.Cookies()
+	h.door.HandleFunc("GET /sign-in", h.showSignIn)
+	h.door.HandleFunc("GET /sign-in/offer", h.offerSignIn)
+	h.door.HandleFunc("POST /sign-in", h.signIn)
+	h.door.HandleFunc("GET /invitation", h.showInvitation)
+	h.door.HandleFunc("POST /invitation", h.takeInvitation)
+	h.door.HandleFunc("POST /invitation/passkey", h.register)
+	h.door.HandleFunc("GET "+door.HealthPath, func(http.ResponseWriter, *http.Request) {})
+	h.door.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	h.door.Handle("GET /assets/", c.Assets)
+	for _, r := range h.routes() {
+		h.door.HandleFunc(r.Pattern, h.behind(r))
+	}
+	return h.door, nil
+}
+
+// maxBody is more than the longest form, in bytes: the files of a whole policy.
+const maxBody = 1 << 20
+
+// NewServer builds the door and an HTTP server around it, with every time and size
+// bounded. The caller listens, and shuts it down.
+func NewServer(c Config) (*http.Server, error) {
+	h, err := New(c)
+	if err != nil {
+		return nil, err
+	}
+	return door.NewServer(h, door.Bounds{Read: 20 * time.Second, Write: 30 * time.Second, Idle: 2 * time.Minute, HeaderBytes: 16 << 10}, c.Logger), nil
+}
+
+// Route is one address behind the sign-in.
+type Route struct {
+	Pattern string
+	// Method is the one of the administration that a member must be allowed to call for
+	// this page or act; empty: a session is enough. What the page calls beside it is
+	// judged as well.
+	Method string
+	do     func(*visit) (*view, error)
+	// again draws the page of a form that was refused; nil: a page of the refusal.
+	again func(*visit) (*view, error)
+}
+
+// routes are all pages and acts behind the sign-in. A test walks them as every role.
+func (h *console) routes() []Route {
+	var all []Route
+	for _, part := range [][]Route{h.ownRoutes(), h.staffRoutes(), h.channelRoutes(), h.freezeRoutes(), h.registryRoutes(), h.policyRoutes(),
+		h.numbersRoutes(), h.textsRoutes(), h.recordRoutes()} {
+		all = append(all, part...)
+	}
+	return all
+}
+
+// place is one entry of the navigation.
+type place struct {
+	path, method string
+	name         func(*wordings) string
+}
+
+// places are the entries of the navigation, in their order. A member sees those whose
+// method they may call.
+func places() []place {
+	return []place{
+		{"/", "WhoAmI", func(t *wordings) string { return t.NavStart() }},
+		{"/staff", "StaffMembers", func(t *wordings) string { return t.NavStaff() }},
+		{"/proposals", "Proposals", func(t *wordings) string { return t.NavProposals() }},
+		{"/channels", "Clients", func(t *wordings) string { return t.NavChannels() }},
+		{"/policy", "ExplainPolicy", func(t *wordings) string { return t.NavPolicy() }},
+		{"/freeze", "FreezeByPhone", func(t *wordings) string { return t.NavFreeze() }},
+		{"/conflicts", "Conflicts", func(t *wordings) string { return t.NavConflicts() }},
+		{"/corrections", "Corrections", func(t *wordings) string { return t.NavCorrections() }},
+		{"/alarms", "Alarms", func(t *wordings) string { return t.NavAlarms() }},
+		{"/numbers", "Numbers", func(t *wordings) string { return t.NavNumbers() }},
+		{"/texts", "Texts", func(t *wordings) string { return t.NavTexts() }},
+		{"/record", "FindEntries", func(t *wordings) string { return t.NavRecord() }},
+	}
+}

@@ -1,0 +1,270 @@
+package console
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"time"
+
+	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma/locale"
+	"github.com/liuma-pin/liuma/web"
+)
+
+// embedded is read only; the compiler fills it.
+//
+//go:embed pages/*.html
+var embedded embed.FS
+
+// pages is the one template of all pages, and what every page needs. Immutable.
+type pages struct {
+	layout    *template.Template
+	wordings  map[door.Lang]*wordings
+	languages []language
+	style     web.Asset
+	script    web.Asset
+}
+
+// language is one that pages can be read in, named in itself.
+type language struct {
+	Tag  door.Lang
+	Name string
+	Dir  locale.Dir
+}
+
+func newPages(assets *web.Assets, words *locale.Catalogue, hotline string) (*pages, error) {
+	p := &pages{wordings: map[door.Lang]*wordings{}}
+	for _, l := range words.Languages() {
+		p.wordings[l] = &wordings{Console: words.In(l).Console, all: words.In(l), hotline: hotline}
+		p.languages = append(p.languages, language{Tag: l, Name: words.In(l).Name(), Dir: words.In(l).Dir()})
+	}
+	var err error
+	if p.style, err = assets.Asset(web.ConsoleStyle); err != nil {
+		return nil, err
+	}
+	if p.script, err = assets.Asset(web.Console); err != nil {
+		return nil, err
+	}
+	p.layout, err = template.New("layout.html").Funcs(template.FuncMap{"icon": assets.Icon}).Option("missingkey=error").
+		ParseFS(embedded, "pages/*.html")
+	return p, err
+}
+
+// view is one page. Empty members are not drawn. A page is made of blocks, drawn one
+// below the other; each page of the console makes its own in Go, so that they look
+// alike and what is on a page stands beside the code that fetches it.
+type view struct {
+	Title   string
+	Lead    string
+	Refusal *notice // why something was not done; takes the focus
+	Done    string  // what was done, by the address
+	Blocks  []block
+
+	// What every page has; dressed fills it in.
+	T         *wordings
+	Lang      door.Lang
+	Languages []language
+	Style     web.Asset
+	Script    web.Asset
+	Who       *signed // nil: nobody is signed in
+	Nav       []entry
+	Back      string // where the form of the language leads
+	RequestID string
+}
+
+// signed is who is signed in, as the header says it.
+type signed struct{ Name, Roles string }
+
+// entry is one of the navigation.
+type entry struct {
+	Text, Path string
+	Current    bool
+	Count      int // what waits there; zero is not shown
+}
+
+// block is one part of a page: a heading, and what it is about.
+type block struct {
+	Title, Text string
+	Notice      *notice
+	Facts       []fact
+	Table       *table
+	Form        *form
+	Tabs        []tab
+	Links       []link
+	Chart       template.HTML // an SVG that the server drew; never what anybody typed
+	Pre         string        // lines as they are, such as a difference
+	Code        string        // large, to be written down
+	Folded      bool          // the title opens it
+}
+
+type notice struct {
+	Kind        string // "", warn or refuse
+	Title, Text string
+	Detail      string // lines as they are: the faults of a file
+}
+
+// fact is a name and a value; Class is one of the stylesheet.
+type fact struct {
+	Key   string
+	Value cell
+}
+
+// table is a list, with a heading for each column.
+type table struct {
+	Caption string
+	Head    []string
+	Rows    [][]cell
+	None    string // where there are no rows
+	Wide    bool   // may be wider than the page: keys scroll it
+}
+
+// cell is one value. Link and Tag change how it is drawn; Class is one of the
+// stylesheet: num, mono, nowrap.
+type cell struct {
+	Text, Link, Class string
+	Tag               string // good, warn, bad or plain: a state
+	Form              *form  // a button in the row
+}
+
+// text makes a cell.
+func text(s string) cell { return cell{Text: s} }
+
+type link struct{ Text, Path string }
+
+type tab struct {
+	Text, Path string
+	Current    bool
+}
+
+// form is one that is posted. With a Passkey the browser is asked for one first.
+type form struct {
+	Post, Button string
+	Kind         string // primary (default), plain or danger
+	Fields       []field
+	Passkey      *passkey
+	Upload       bool // there is a file among the fields
+	Get          bool // it asks, and changes nothing
+}
+
+// passkey says what the browser is asked for: to create one, or to use one. The
+// options are given, or fetched when the button is pressed, since they live five
+// minutes.
+type passkey struct {
+	Way, Options, Offer string
+	Failed, Noscript    string // filled in by finish
+}
+
+// field is one of a form.
+type field struct {
+	Name, Label, Hint, Value string
+	Type                     string // text (default), hidden, area, choice, choices, file
+	Options                  []option
+	Class                    string
+	Required                 bool
+	Mode                     string // inputmode
+	Most                     int    // maxlength
+	ID                       string // filled in by finish
+}
+
+type option struct {
+	Value, Text string
+	On          bool
+}
+
+// show writes a page, whole: a template that fails leaves no half page.
+func (h *console) show(w http.ResponseWriter, r *http.Request, status int, v *view) {
+	v.finish()
+	var out bytes.Buffer
+	if err := h.pages.layout.Execute(&out, v); err != nil {
+		h.c.Logger.Error("page not drawn", "route", r.Pattern, "request", door.RequestID(r.Context()), "err", err)
+		http.Error(w, "500", http.StatusInternalServerError)
+		return
+	}
+	head := w.Header()
+	head.Set("Content-Type", "text/html; charset=utf-8")
+	head.Set("Content-Language", string(v.Lang))
+	head.Set("Vary", "Cookie, Accept-Language")
+	w.WriteHeader(status)
+	_, _ = w.Write(out.Bytes()) // the browser may have gone
+}
+
+// finish gives every field of the page an identifier of its own, and the forms that ask
+// for a passkey their sentences.
+func (v *view) finish() {
+	n := 0
+	number := func(f *form) {
+		if f == nil {
+			return
+		}
+		if f.Passkey != nil {
+			f.Passkey.Failed, f.Passkey.Noscript = v.T.PasskeyFailed(), v.T.PasskeyNoscript()
+		}
+		for i := range f.Fields {
+			n++
+			f.Fields[i].ID = fmt.Sprintf("f%d", n)
+		}
+	}
+	for _, b := range v.Blocks {
+		number(b.Form)
+		if b.Table == nil {
+			continue
+		}
+		for _, row := range b.Table.Rows {
+			for _, c := range row {
+				number(c.Form)
+			}
+		}
+	}
+}
+
+// outside begins a page for who is not signed in.
+func (h *console) outside(r *http.Request, title string) *view {
+	lang := h.door.Preferences(r).Lang
+	v := &view{Title: title, T: h.pages.wordings[lang], Lang: lang, Style: h.pages.style, Script: h.pages.script}
+	for _, l := range h.pages.languages {
+		if l.Tag != lang {
+			v.Languages = append(v.Languages, l)
+		}
+	}
+	if r.Method == http.MethodGet {
+		v.Back = r.URL.RequestURI()
+	}
+	return v
+}
+
+// dressed puts around a page what all have for who is signed in.
+func (v *visit) dressed(p *view) *view {
+	around := v.h.outside(v.r, p.Title)
+	p.T, p.Lang, p.Languages, p.Style, p.Script, p.Back = around.T, around.Lang, around.Languages, around.Style, around.Script, around.Back
+	p.Who = &signed{Name: v.who.Name, Roles: v.t.roles(v.who.Roles)}
+	path := v.r.URL.Path
+	for _, at := range places() {
+		if v.may(at.method) {
+			current := path == at.path || at.path != "/" && len(path) > len(at.path) && path[:len(at.path)+1] == at.path+"/"
+			p.Nav = append(p.Nav, entry{Text: at.name(v.t), Path: at.path, Current: current})
+		}
+	}
+	if p.Done == "" && v.r.Method == http.MethodGet {
+		p.Done = v.t.done(v.r.URL.Query().Get("said"))
+	}
+	return p
+}
+
+// Tab is the title of the document, which a screen reader says first: after a refusal
+// it is that.
+func (v *view) Tab() string {
+	if v.Refusal != nil {
+		return v.Refusal.Title
+	}
+	return v.Title
+}
+
+// moment writes a time for a table: in digits, in the console's zone.
+func (v *visit) moment(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.In(v.h.c.Zone).Format("2006-01-02 15:04")
+}

@@ -1,0 +1,171 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma/internal/edition"
+	"github.com/liuma-pin/liuma/internal/proposal"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/staff"
+	"github.com/liuma-pin/liuma/locale"
+)
+
+// wordings are the sentences of the console in one language.
+type wordings struct {
+	locale.Console
+	all     *locale.Words
+	hotline string
+}
+
+// of picks this language of a bilingual text, and Chinese in every language that the
+// text does not have.
+func (t *wordings) of(text liuma.Text) string {
+	if t.Lang() == door.English {
+		return text.EN
+	}
+	return text.ZH
+}
+
+func (t *wordings) role(r liuma.StaffRole) string { return t.all.Word("role", string(r)) }
+
+func (t *wordings) roles(all []liuma.StaffRole) string {
+	names := make([]string, len(all))
+	for i, r := range all {
+		names[i] = t.role(r)
+	}
+	return t.list(names)
+}
+
+// list writes words one after the other.
+func (t *wordings) list(words []string) (out string) {
+	for i, w := range words {
+		if i == 0 {
+			out = w
+			continue
+		}
+		out = t.Between(out, w)
+	}
+	return out
+}
+
+// region names a region, with its number.
+func (t *wordings) region(r liuma.Region) string {
+	if r == "" {
+		return t.Nation()
+	}
+	return strings.TrimSpace(string(r) + " " + t.all.Region(r))
+}
+
+func (t *wordings) agency(a liuma.Agency) string {
+	if a == "" {
+		return t.EveryAgency()
+	}
+	return string(a)
+}
+
+func (t *wordings) orNone(s string) string {
+	if s == "" {
+		return t.None()
+	}
+	return s
+}
+
+func (t *wordings) yes(is bool) string {
+	if is {
+		return t.Yes()
+	}
+	return t.No()
+}
+
+func (t *wordings) where(r liuma.Region, a liuma.Agency) string {
+	if a == "" {
+		return t.region(r)
+	}
+	return t.Between(t.region(r), t.agency(a))
+}
+
+// done is the sentence of an act that was done, by its name in the address; an unknown
+// name says nothing.
+func (t *wordings) done(said string) string {
+	if said == "" {
+		return ""
+	}
+	return t.all.Done(said)
+}
+
+// said is why something was not done, and what to do next.
+type said struct {
+	Title, Text string
+	Detail      string // of files that somebody proposed: each fault
+	status      int
+	internal    bool // nobody's mistake but the program's
+}
+
+// reason is an error of the rooms below, with the name of its sentences and the status
+// of its answer.
+type reason struct {
+	is     error
+	name   string
+	status int
+}
+
+// reasons lists them. An error that is not here is a fault of the program, and its
+// words are for the log.
+func reasons() []reason {
+	const bad, conflict, missing, forbidden = http.StatusUnprocessableEntity, http.StatusConflict, http.StatusNotFound, http.StatusForbidden
+	return append(recordReasons(), []reason{
+		{errForm, "form", http.StatusBadRequest},
+		{admin.ErrRole, "role", forbidden}, {staff.ErrBounds, "bounds", forbidden},
+		{staff.ErrChallenge, "challenge", bad}, {staff.ErrCopied, "copied", forbidden}, {staff.ErrPasskey, "passkey", forbidden},
+		{staff.ErrCode, "code", bad}, {staff.ErrEarly, "early", conflict}, {staff.ErrSuspended, "suspended", forbidden},
+		{staff.ErrUnknown, "member", missing}, {staff.ErrTaken, "taken", conflict}, {staff.ErrFilledIn, "filled_in", bad},
+		{staff.ErrRoles, "roles", bad}, {staff.ErrState, "state", conflict}, {staff.ErrLast, "last", conflict},
+		{proposal.ErrAlone, "alone", conflict}, {proposal.ErrRole, "two_roles", forbidden}, {proposal.ErrSame, "same", forbidden},
+		{proposal.ErrPair, "pair", forbidden}, {proposal.ErrUnknown, "proposal", missing}, {proposal.ErrEnded, "ended", conflict},
+		{proposal.ErrLate, "late", conflict}, {proposal.ErrTooMany, "many", conflict}, {proposal.ErrKind, "kind", conflict},
+		{audit.ErrReason, "reason", bad},
+		{edition.ErrSet, "policy_set", bad}, {edition.ErrSame, "policy_same", conflict}, {edition.ErrMoved, "policy_moved", conflict},
+		{edition.ErrDigest, "policy_digest", conflict}, {edition.ErrBounds, "policy_bounds", forbidden}, {edition.ErrUnknown, "policy_edition", missing},
+		{admin.ErrUnknown, "client", missing}, {admin.ErrTaken, "client_taken", conflict}, {admin.ErrKey, "key", bad},
+		{admin.ErrLastKey, "last_key", conflict}, {admin.ErrClient, "client_filled_in", bad},
+		{errRedirect, "redirect", bad}, {admin.ErrParent, "parent", conflict},
+		{admin.ErrNoFreeze, "no_freeze", missing}, {admin.ErrFreezes, "freezes", http.StatusTooManyRequests}, {admin.ErrNoReports, "no_reports", conflict},
+		{admin.ErrRepeated, "repeated", conflict},
+		{admin.ErrTakesTwo, "takes_two", conflict}, {admin.ErrAct, "kind", conflict}, {authority.ErrNotHastened, "not_hastened", conflict},
+		{admin.ErrNoCard, "no_card", missing}, {admin.ErrKeepers, "keepers", conflict},
+		{admin.ErrNotServing, "not_serving", conflict}, {admin.ErrNumber, "number", bad},
+		{registry.ErrNoConflict, "conflict", missing}, {registry.ErrCardTaken, "card_taken", conflict}, {registry.ErrAwaited, "awaited", conflict},
+		{registry.ErrNoCorrection, "no_correction", conflict}, {registry.ErrAgrees, "agrees", conflict},
+		{registry.ErrUnknownCorrection, "correction", missing}, {registry.ErrCounts, "counts", conflict}, {registry.ErrNotUntold, "not_untold", conflict},
+	}...)
+}
+
+// errRedirect is an address that no ceremony goes back to.
+var errRedirect = errors.New("this address is none to go back to")
+
+// because explains an error.
+func (t *wordings) because(err error) said {
+	for _, r := range reasons() {
+		if errors.Is(err, r.is) {
+			what, next := t.all.Why(r.name)
+			out := said{Title: what, Text: next, status: r.status}
+			if r.is == edition.ErrSet {
+				out.Detail = err.Error()
+			}
+			return out
+		}
+	}
+	if e, ok := errors.AsType[*liuma.Error](err); ok && e.Code != liuma.CodeInternal {
+		x := t.all.Explanation(e.Code, t.hotline)
+		return said{Title: x.What, Text: x.Next, status: http.StatusUnprocessableEntity}
+	}
+	x := t.all.Explanation(liuma.CodeInternal, t.hotline)
+	return said{Title: x.What, Text: x.Next, status: http.StatusInternalServerError, internal: true}
+}

@@ -1,0 +1,120 @@
+package holder
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/policy"
+)
+
+// Rules are the layers of policy, as the page about regions reads them.
+type Rules interface {
+	For(liuma.Region, liuma.ChannelID) policy.Policy
+	Regions() []liuma.Region // that have rules of their own
+}
+
+const regionPath = "/region"
+
+// showRegion says in plain sentences how it works in a region: the nation's rule
+// where none is named, or one that is no code.
+func (h *handler) showRegion(w http.ResponseWriter, r *http.Request) {
+	h.door.KeepLang(w, r)
+	region, err := liuma.ParseRegion(r.URL.Query().Get("code"))
+	if err != nil {
+		region = ""
+	}
+	h.show(w, r, http.StatusOK, h.regionView(r, region))
+}
+
+func (h *handler) regionView(r *http.Request, region liuma.Region) *view {
+	v := h.newView(r, pageStep)
+	v.Back = regionPath
+	if region != "" {
+		v.Back += "?code=" + string(region)
+	}
+	p := h.rules.For(region, "")
+	v.helpedBy(p.Hotline)
+	v.heading(func(t *wordings) string { return t.RulesTitle() })
+	v.Say = v.T.ruleOf(region)
+	v.TipsTitle = v.T.RulesHere()
+	v.Tips = v.T.rules(p)
+	v.WaysTitle = v.T.RulesOthers()
+	if region != "" {
+		v.Ways = append(v.Ways, way{Class: "btn-plain", Text: v.T.RulesNation(), Link: regionPath})
+	}
+	for _, other := range h.rules.Regions() {
+		if other != region {
+			v.Ways = append(v.Ways, way{Class: "btn-plain", Text: strings.TrimSpace(v.T.all.Region(other) + " " + string(other)), Link: regionPath + "?code=" + string(other)})
+		}
+	}
+	v.Ways = append(v.Ways, h.call(v))
+	return v
+}
+
+// ruleOf says of which region the page speaks.
+func (t *wordings) ruleOf(r liuma.Region) string {
+	if r == "" {
+		return t.RuleOfNation()
+	}
+	return t.RuleOf(t.all.Region(r), string(r))
+}
+
+// rules are the plain sentences of a policy.
+func (t *wordings) rules(p policy.Policy) []string {
+	out := []string{
+		t.RuleTries(strconv.Itoa(p.Limits.Attempts), strconv.Itoa(int(p.Limits.LockFor/time.Hour))),
+		t.ruleProofs(liuma.ActionReset, p.Steps),
+		t.ruleProofs(liuma.ActionRebind, p.Steps),
+		t.ruleProofs(liuma.ActionUnfreeze, p.Steps),
+		t.ruleProofs(liuma.ActionEnroll, p.Steps),
+	}
+	add := func(when bool, s string) {
+		if when {
+			out = append(out, s)
+		}
+	}
+	days := func(d time.Duration) string { return strconv.Itoa(int(d / (24 * time.Hour))) }
+	add(p.NumberForEvidence(), t.RuleNumber())
+	add(p.LossReport > 0, t.RuleLoss(days(p.LossReport)))
+	add(p.LossReport == 0, t.RuleNoLoss())
+	add(p.Passphrase, t.RulePassphrase())
+	add(p.RemindAfter > 0, t.RuleRemind(days(p.RemindAfter)))
+	add(p.ForceAfter > 0, t.RuleForce(days(p.ForceAfter)))
+	add(p.MinorsNeedGuardian, t.RuleMinors16())
+	add(!p.MinorsNeedGuardian, t.RuleMinors14())
+	return out
+}
+
+// proofName names a kind of proof, as an act takes it.
+func (t *wordings) proofName(a liuma.Action, p policy.Proof) string {
+	switch p {
+	case policy.ProofPIN:
+		return t.ProofPIN()
+	case policy.ProofCode:
+		if a == liuma.ActionEnroll { // no phone is bound yet
+			return t.ProofCodeOnRecord()
+		}
+		return t.ProofCode()
+	case policy.ProofNewCode:
+		return t.ProofNewCode()
+	case policy.ProofEvidence:
+		return t.ProofEvidence()
+	}
+	return t.ProofCardNo()
+}
+
+// ruleProofs says what an act takes.
+func (t *wordings) ruleProofs(a liuma.Action, steps policy.Steps) string {
+	var all string
+	for _, p := range steps.Of(a) {
+		if all == "" {
+			all = t.proofName(a, p)
+		} else {
+			all = t.ProofAnd(all, t.proofName(a, p))
+		}
+	}
+	return t.RuleProofs(actOf(t, a).title, all)
+}

@@ -1,0 +1,279 @@
+// Package edition keeps the policy that the service runs: editions (规则版本) are
+// sets of layers that two members of staff approved, beside a running server. It
+// guarantees that an edition is read strictly and checked as a whole before anybody is
+// asked; that who approves approves what they were shown, over the rules that it was
+// shown against; that the approval, its entry in the record and the edition are one
+// transaction, before any rule changes (I-8, R-35); and that a process goes by one set as a whole,
+// the last approved one, after each restart too. It trusts the caller to say who acts,
+// and the two members to judge what a change is worth.
+//
+// Start here: Editions.
+package edition
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/directory"
+	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/proposal"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Kind is the kind of proposals for the policy.
+const Kind = "policy.change"
+
+// lookEvery is how often a process looks whether another one approved an edition, and
+// lookLate how late it may have gone by it.
+const (
+	lookEvery = time.Second
+	lookLate  = 30 * time.Second
+)
+
+// Errors that callers act on. With each of them nothing was changed.
+var (
+	// ErrSet: the error names every fault, with file and line.
+	ErrSet     = errors.New("these layers cannot be the policy")
+	ErrSame    = errors.New("this is the policy that runs: nothing would change")
+	ErrMoved   = errors.New("the policy that runs is not the one that this was proposed against; withdraw this proposal and propose it again")
+	ErrDigest  = errors.New("this is not the digest of the proposal; look at it with 'liuma policy show' and approve with the digest that stands there")
+	ErrBounds  = errors.New("who proposed this is bound to a region or an agency by now, and the policy is of the whole service")
+	ErrUnknown = errors.New("there is no such edition of the policy")
+)
+
+// Config is what Editions need. Files, Regions and Logger are optional.
+type Config struct {
+	Store     store.Store
+	Proposals *proposal.Proposals
+	Now       func() time.Time // the database's time
+	National  policy.Policy    // under all layers
+	// Files reads the layers of the configuration, which hold until the first approval.
+	// Default: there are none.
+	Files func() ([]policy.File, error)
+	// Regions is the list of regions, to warn of layers for one that is in none.
+	Regions func() (*directory.Regions, error)
+	Logger  *slog.Logger // default: discard
+}
+
+// Editions is the policy of one process. Safe for concurrent use.
+type Editions struct {
+	c       Config
+	running *policy.Running // nil: there is no policy that holds; see fault
+	fault   error           // set by Open
+
+	mu      sync.Mutex
+	no      uint64    // guarded by mu: the edition that runs; 0: the files
+	sum     string    // guarded by mu: of what runs
+	since   time.Time // guarded by mu: when this process began to go by it
+	files   string    // sum of the configuration's files when they were read; set by Open
+	filesIs error     // why they were not read; set by Open
+}
+
+// Open reads the last edition or, before the first, the files of the configuration.
+// Layers that cannot be the policy are no error of Open, because two members may have
+// to approve others without a server; Running says it.
+func Open(ctx context.Context, c Config) (*Editions, error) {
+	if c.Store == nil || c.Proposals == nil || c.Now == nil {
+		return nil, errors.New("edition: config: want Store, Proposals and Now")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	e := &Editions{c: c, since: c.Now()}
+	first, err := e.first()
+	if e.filesIs = err; err == nil {
+		e.files = first.Sum()
+	}
+	var last, before store.Edition
+	err = c.Store.View(ctx, func(r store.Reader) (err error) {
+		last, before = store.Edition{}, store.Edition{}
+		if last, err = r.LastEdition(); err == nil && last.No > 1 {
+			before, err = r.Edition(last.No - 1)
+		}
+		return err
+	})
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		if e.fault = e.filesIs; e.fault == nil {
+			e.running, e.sum = policy.NewRunning(first), first.Sum()
+		}
+		return e, nil
+	case err != nil:
+		return nil, err
+	}
+	e.no, e.sum = last.No, last.Sum
+	layers, err := e.layers(last)
+	if err != nil {
+		e.fault = fmt.Errorf("edition %d of the policy, which was approved on %s: %w", last.No, last.At.UTC().Format(time.DateOnly), err)
+		return e, nil
+	}
+	e.running = policy.NewRunning(layers)
+	// Ceremonies that began under the one before go on by what is stricter.
+	if earlier, err := e.layers(before); err == nil && before.No > 0 && c.Now().Sub(last.At) < policy.ActTime {
+		e.running = policy.NewRunning(earlier)
+		e.running.Swap(layers, last.At.Add(lookLate))
+	}
+	return e, nil
+}
+
+// first are the layers of the configuration.
+func (e *Editions) first() (*policy.Layers, error) {
+	if e.c.Files == nil {
+		return policy.NewLayers(e.c.National)
+	}
+	files, err := e.c.Files()
+	if err != nil {
+		return nil, err
+	}
+	return policy.NewLayers(e.c.National, files...)
+}
+
+// layers puts an edition's files over the national rule.
+func (e *Editions) layers(of store.Edition) (*policy.Layers, error) {
+	files, err := parse(of.Files)
+	if err != nil {
+		return nil, err
+	}
+	return policy.NewLayers(e.c.National, files...)
+}
+
+// parse reads the files of a set; the error names every fault of all.
+func parse(of []store.LayerFile) ([]policy.File, error) {
+	var files []policy.File
+	var errs []error
+	for _, f := range of {
+		file, err := policy.ParseFile(f.Name, f.Text)
+		files, errs = append(files, file), append(errs, err)
+	}
+	return files, errors.Join(errs...)
+}
+
+// Running is what this process goes by. Its error says why there is nothing: a server
+// does not start then.
+func (e *Editions) Running() (*policy.Running, error) { return e.running, e.fault }
+
+// Look goes by the last edition, if that is another than the one that runs.
+//
+// A crash before it leaves the rules of the process that ends; the next start reads the last
+// edition, whose entry is in the record.
+func (e *Editions) Look(ctx context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for e.fault == nil {
+		var next store.Edition
+		err := e.c.Store.View(ctx, func(r store.Reader) (err error) {
+			if next, err = r.Edition(e.no + 1); errors.Is(err, store.ErrNotFound) && e.no == 0 {
+				next, err = store.Edition{}, nil
+			}
+			return err
+		})
+		if errors.Is(err, store.ErrNotFound) || err == nil && next.No == 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		layers, err := e.layers(next)
+		if err != nil {
+			return fmt.Errorf("edition %d of the policy: %w", next.No, err)
+		}
+		now := e.c.Now()
+		if next.Sum != e.sum {
+			e.running.Swap(layers, now)
+		}
+		e.no, e.sum, e.since = next.No, next.Sum, now
+		if next.Approver != "" {
+			e.c.Logger.Info("the policy was changed", "edition", next.No, "policy", next.Sum, "by", string(next.By), "approved_by", string(next.Approver))
+		}
+	}
+	return nil
+}
+
+// Watch looks for editions that another process approved, until ctx ends.
+func (e *Editions) Watch(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := e.Look(ctx)
+		if err != nil && !failing && ctx.Err() == nil {
+			e.c.Logger.Error("the policy that was approved last does not run here", "err", err)
+		}
+		failing = err != nil
+	}
+}
+
+// State says which policy a process goes by.
+type State struct {
+	Edition uint64 `json:"edition"` // 0: the files of the configuration
+	Sum     string `json:"sum"`     // empty: the national rule alone
+	// Since is when this process began to go by it, and At when it was approved.
+	Since    time.Time     `json:"since"`
+	At       time.Time     `json:"at,omitzero"`
+	By       liuma.StaffID `json:"by,omitempty"`
+	Approver liuma.StaffID `json:"approver,omitempty"`
+	Layers   []LayerName   `json:"layers"`
+	// Fault says why there is no policy; a server does not start then.
+	Fault string `json:"fault,omitempty"`
+	// FilesDiffer says that the configuration's files are not what runs, since the
+	// approved edition goes before them, and FilesFault why they cannot be read.
+	FilesDiffer bool   `json:"files_differ,omitempty"`
+	FilesFault  string `json:"files_fault,omitempty"`
+}
+
+// LayerName is one layer of a set.
+type LayerName struct {
+	Layer string `json:"layer"` // "national", "region 3305", "channel ID"
+	File  string `json:"file"`
+	Sum   string `json:"sum"` // SHA-256 of the file, in hex
+}
+
+// State says which policy this process goes by.
+func (e *Editions) State(ctx context.Context) (State, error) {
+	_, s := e.now()
+	err := e.c.Store.View(ctx, func(r store.Reader) error { return approvedBy(r, &s) })
+	return s, err
+}
+
+// approvedBy adds who approved the edition.
+func approvedBy(r store.Reader, s *State) error {
+	if s.Edition == 0 {
+		return nil
+	}
+	row, err := r.Edition(s.Edition)
+	s.At, s.By, s.Approver = row.At.UTC(), row.By, row.Approver
+	return err
+}
+
+// now are the layers that run, nil if none do, and what is known of them here.
+func (e *Editions) now() (*policy.Layers, State) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := State{Edition: e.no, Sum: e.sum, Since: e.since.UTC(), Layers: []LayerName{}}
+	if e.no > 0 {
+		s.FilesDiffer = e.c.Files != nil && e.filesIs == nil && e.files != e.sum
+		if e.filesIs != nil {
+			s.FilesFault = e.filesIs.Error()
+		}
+	}
+	if e.fault != nil {
+		s.Fault = e.fault.Error()
+		return nil, s
+	}
+	layers := e.running.Layers()
+	for _, f := range layers.Files() {
+		s.Layers = append(s.Layers, LayerName{f.Scope.String(), f.Name, hex.EncodeToString(f.Sum[:])})
+	}
+	return layers, s
+}

@@ -1,0 +1,429 @@
+package edition
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/proposal"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/strictjson"
+)
+
+// MaxSet bounds the texts of a set together, in bytes.
+const MaxSet = 512 << 10
+
+// Text is one layer's file on its way here.
+type Text struct {
+	Name string `json:"name"` // without a directory; errors and explanations name it
+	Text string `json:"text"`
+}
+
+// Draft asks for a policy.
+type Draft struct {
+	Files []Text `json:"files"`
+	// Whole says that the files are the whole policy. Otherwise each replaces the layer
+	// of its own, or is added, and the others stay.
+	Whole  bool         `json:"whole"`
+	Reason audit.Reason `json:"reason"` // of Propose; it stands in the record
+}
+
+// Diff is what a policy would change.
+type Diff struct {
+	// Base is the edition that it was compared with, 0 for the files of the
+	// configuration, and BaseSum its sum.
+	Base    uint64 `json:"base"`
+	BaseSum string `json:"base_sum"`
+	Sum     string `json:"sum"` // of the policy that is proposed
+	// Changes are what the layers set otherwise, and Effects what holds otherwise, and
+	// where.
+	Changes []Change `json:"changes"`
+	Effects []Effect `json:"effects"`
+	// Unlisted are the regions of layers that no list of regions has: nobody lives
+	// there.
+	Unlisted []liuma.Region `json:"unlisted,omitempty"`
+}
+
+// Change is a value that a layer sets otherwise.
+type Change struct {
+	Layer  string `json:"layer"`
+	Value  string `json:"value"`
+	Before string `json:"before,omitempty"` // empty: the layer did not set it
+	Now    string `json:"now,omitempty"`    // empty: the layer sets it no more
+	File   string `json:"file,omitempty"`
+	Line   int    `json:"line,omitempty"`
+}
+
+// Effect is a value that holds otherwise.
+type Effect struct {
+	Value  string `json:"value"`
+	Before string `json:"before"`
+	Now    string `json:"now"`
+	Looser bool   `json:"looser,omitempty"` // than before
+	// Layer sets it now.
+	Layer  string  `json:"layer"`
+	Places []Place `json:"places"`
+}
+
+// Place is a region, with all in it that are not listed themselves, and a channel;
+// empty: the nation, and whatever channel.
+type Place struct {
+	Region  liuma.Region    `json:"region,omitempty"`
+	Channel liuma.ChannelID `json:"channel,omitempty"`
+}
+
+// plan is the body of a proposal: all that the approver sees, and its digest covers.
+type plan struct {
+	Files  []Text       `json:"files"` // the whole set
+	Reason audit.Reason `json:"reason"`
+	Diff   Diff         `json:"diff"`
+}
+
+// Proposed is a policy that waits for an approval, or waited.
+type Proposed struct {
+	ID     proposal.ID   `json:"id"`
+	Digest string        `json:"digest"` // of all that is proposed, hex
+	By     liuma.StaffID `json:"by"`
+	At     time.Time     `json:"at"`
+	Until  time.Time     `json:"until"`
+	State  string        `json:"state"` // open, late, approved or withdrawn
+	// Approver approved or withdrew it.
+	Approver liuma.StaffID `json:"approver,omitempty"`
+	Reason   audit.Reason  `json:"reason"`
+	Files    []Text        `json:"files"`
+	Diff     Diff          `json:"diff"`
+	// Moved says that another policy runs by now: it cannot be approved any more.
+	Moved bool `json:"moved,omitempty"`
+}
+
+// Check says what a policy would change, and keeps nothing. ErrSet.
+func (e *Editions) Check(ctx context.Context, d Draft) (Diff, error) {
+	p, err := e.plan(ctx, d)
+	return p.Diff, err
+}
+
+// Propose keeps a policy for another member of staff to approve. Errors: ErrSame,
+// those of Check and of proposal.Propose, audit.ErrReason.
+func (e *Editions) Propose(ctx context.Context, by liuma.StaffID, d Draft) (Proposed, error) {
+	reason, err := audit.ParseReason(string(d.Reason))
+	if err != nil {
+		return Proposed{}, err
+	}
+	d.Reason = reason
+	p, err := e.plan(ctx, d)
+	if err != nil {
+		return Proposed{}, err
+	}
+	if len(p.Diff.Changes) == 0 && len(p.Diff.Effects) == 0 && p.Diff.Sum == p.Diff.BaseSum {
+		return Proposed{}, ErrSame
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		return Proposed{}, fmt.Errorf("edition: %w", err)
+	}
+	id, err := e.c.Proposals.Propose(ctx, Kind, body, by)
+	if err != nil {
+		return Proposed{}, err
+	}
+	return e.Of(ctx, id)
+}
+
+// plan reads a draft, puts it over what runs and compares the two.
+func (e *Editions) plan(ctx context.Context, d Draft) (plan, error) {
+	var base *policy.Layers
+	var no uint64
+	err := e.c.Store.View(ctx, func(r store.Reader) (err error) {
+		base, no, err = e.base(r)
+		return err
+	})
+	if err != nil {
+		return plan{}, err
+	}
+	files, err := whole(base, d)
+	if err != nil {
+		return plan{}, fmt.Errorf("%w: %w", ErrSet, err)
+	}
+	diff, err := e.diff(base, no, files)
+	if err != nil {
+		return plan{}, err
+	}
+	return plan{Files: files, Reason: d.Reason, Diff: diff}, nil
+}
+
+// base is the policy that holds, as the database says, and its number. Where it can
+// not be read by this release, the national rule stands in its place: somebody must be able
+// to approve another.
+func (e *Editions) base(r store.Reader) (*policy.Layers, uint64, error) {
+	last, err := r.LastEdition()
+	if errors.Is(err, store.ErrNotFound) {
+		first, err := e.first()
+		if err != nil {
+			return nil, 0, fmt.Errorf("%w: the files of the configuration: %w", ErrSet, err)
+		}
+		return first, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	layers, err := e.layers(last)
+	if err != nil {
+		layers, err = policy.NewLayers(e.c.National)
+	}
+	return layers, last.No, err
+}
+
+// whole is the set of a draft, sorted by name.
+func whole(base *policy.Layers, d Draft) ([]Text, error) {
+	set := slices.Clone(d.Files)
+	var errs []error
+	if !d.Whole {
+		replaced := map[policy.Scope]bool{}
+		for _, f := range d.Files {
+			file, err := policy.ParseFile(f.Name, []byte(f.Text))
+			replaced[file.Scope], errs = true, append(errs, err)
+		}
+		for _, f := range base.Files() {
+			if !replaced[f.Scope] {
+				set = append(set, Text{f.Name, string(f.Text)})
+			}
+		}
+	}
+	size := 0
+	slices.SortFunc(set, func(a, b Text) int { return strings.Compare(a.Name, b.Name) })
+	for i, f := range set {
+		size += len(f.Name) + len(f.Text)
+		if i > 0 && set[i-1].Name == f.Name {
+			errs = append(errs, fmt.Errorf("%s: two files have this name", f.Name))
+		}
+		if f.Name == "" || len(f.Name) > 200 || strings.ContainsAny(f.Name, "/\\\n") {
+			errs = append(errs, fmt.Errorf("%q: want the name of a file, without a directory", f.Name))
+		}
+	}
+	if size > MaxSet {
+		errs = append(errs, fmt.Errorf("the files have %d bytes together, at most %d are taken", size, MaxSet))
+	}
+	return set, errors.Join(errs...)
+}
+
+// diff reads a whole set and compares it with what runs.
+func (e *Editions) diff(base *policy.Layers, no uint64, set []Text) (Diff, error) {
+	var files []policy.File
+	var errs []error
+	for _, f := range set {
+		file, err := policy.ParseFile(f.Name, []byte(f.Text))
+		files, errs = append(files, file), append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return Diff{}, fmt.Errorf("%w: %w", ErrSet, err)
+	}
+	next, err := policy.NewLayers(e.c.National, files...)
+	if err != nil {
+		return Diff{}, fmt.Errorf("%w: %w", ErrSet, err)
+	}
+	d := Diff{Base: no, BaseSum: base.Sum(), Sum: next.Sum(), Changes: []Change{}, Effects: []Effect{}}
+	for _, c := range policy.Diff(base, next) {
+		d.Changes = append(d.Changes, Change{Layer: c.Scope.String(), Value: c.Value, Before: c.Before, Now: c.Now, File: c.File, Line: c.Line})
+	}
+	for _, x := range policy.Effects(base, next) {
+		out := Effect{Value: x.Value, Before: x.Before, Now: x.Now, Looser: x.Looser, Layer: policy.Scope{Layer: x.By.Layer, Of: x.By.Of}.String()}
+		for _, at := range x.Places {
+			out.Places = append(out.Places, Place{at.Region, at.Channel})
+		}
+		d.Effects = append(d.Effects, out)
+	}
+	d.Unlisted, err = e.unlisted(next)
+	return d, err
+}
+
+// unlisted are the regions of layers that are in no list.
+func (e *Editions) unlisted(l *policy.Layers) ([]liuma.Region, error) {
+	if e.c.Regions == nil || len(l.Regions()) == 0 {
+		return nil, nil
+	}
+	all, err := e.c.Regions()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(l.Regions(), func(r liuma.Region) bool {
+		_, known := all.Find(r)
+		return known
+	}), nil
+}
+
+// Of shows a proposal, also one that has ended. Errors: proposal.ErrUnknown,
+// proposal.ErrKind.
+func (e *Editions) Of(ctx context.Context, id proposal.ID) (out Proposed, err error) {
+	err = e.c.Store.View(ctx, func(r store.Reader) error {
+		row, err := r.Proposal(string(id))
+		if errors.Is(err, store.ErrNotFound) {
+			return proposal.ErrUnknown
+		}
+		if err != nil {
+			return err
+		}
+		p, err := planOf(row)
+		if err != nil {
+			return err
+		}
+		out = e.shown(row, p)
+		if out.State == stateOpen {
+			base, no, err := e.base(r)
+			out.Moved = err != nil || no != p.Diff.Base || base.Sum() != p.Diff.BaseSum
+		}
+		return nil
+	})
+	return out, err
+}
+
+// States of a proposal, as lists show them.
+const (
+	stateOpen      = "open"
+	stateLate      = "late"
+	stateApproved  = "approved"
+	stateWithdrawn = "withdrawn"
+)
+
+func (e *Editions) shown(row store.Proposal, p plan) Proposed {
+	out := Proposed{ID: proposal.ID(row.ID), Digest: fmt.Sprintf("%x", row.Hash), By: row.By, At: row.At.UTC(), Until: row.Until.UTC(), State: stateOpen,
+		Approver: row.Approver, Reason: p.Reason, Files: p.Files, Diff: p.Diff}
+	switch {
+	case row.State == store.ProposalApproved:
+		out.State = stateApproved
+	case row.State == store.ProposalWithdrawn:
+		out.State = stateWithdrawn
+	case !e.c.Now().Before(row.Until):
+		out.State = stateLate
+	}
+	return out
+}
+
+func planOf(row store.Proposal) (plan, error) {
+	if row.Kind != Kind {
+		return plan{}, proposal.ErrKind
+	}
+	p, err := strictjson.Canonical[plan](row.Body)
+	if err != nil {
+		return plan{}, proposal.ErrKind
+	}
+	return p, nil
+}
+
+// About says in a line what is proposed, for lists of proposals of every kind.
+func About(row store.Proposal) string {
+	p, err := planOf(row)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("policy=%s values=%d", p.Diff.Sum[:min(16, len(p.Diff.Sum))], len(p.Diff.Changes))
+}
+
+// Approved is an edition that was approved just now.
+type Approved struct {
+	Edition uint64    `json:"edition"`
+	Sum     string    `json:"sum"`
+	At      time.Time `json:"at"`
+	// Runs says that this process goes by it.
+	Runs bool `json:"runs"`
+}
+
+// Approval names what somebody approves: the proposal, and the digest of what they were shown.
+type Approval struct {
+	ID     proposal.ID `json:"id"`
+	Digest string      `json:"digest"`
+}
+
+// Approve lets a proposed policy hold. Approval, entry and edition are one transaction;
+// the rules of this process change after it. Errors: those of proposal.Together,
+// ErrDigest, ErrMoved, ErrSet, ErrBounds.
+//
+// A crash before the commit leaves the earlier policy and an open proposal. After it
+// the new policy holds, from the next start on in any case (R-35).
+func (e *Editions) Approve(ctx context.Context, by liuma.StaffID, a Approval) (Approved, error) {
+	var out Approved
+	err := e.c.Proposals.Together(ctx, a.ID, Kind, by, func(tx store.Tx, row store.Proposal) (string, error) {
+		out = Approved{}
+		if !strings.EqualFold(a.Digest, fmt.Sprintf("%x", row.Hash)) {
+			return "", ErrDigest
+		}
+		p, err := planOf(row)
+		if err != nil {
+			return "", err
+		}
+		proposer, err := tx.Member(row.By)
+		if err != nil {
+			return "", err
+		}
+		if proposer.Region != "" || proposer.Agency != "" {
+			return "", ErrBounds
+		}
+		if err := e.stillSo(tx, p); err != nil {
+			return "", err
+		}
+		next, err := e.insert(tx, row, p, by)
+		out = Approved{Edition: next.No, Sum: next.Sum, At: next.At.UTC()}
+		return p.Reason.Note(fmt.Sprintf("edition=%d policy=%s was=%s", next.No, next.Sum, p.Diff.BaseSum)), err
+	})
+	if err != nil {
+		return Approved{}, err
+	}
+	if err := e.Look(ctx); err != nil {
+		e.c.Logger.Error("an approved policy does not run yet", "edition", out.Edition, "err", err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out.Runs = e.no >= out.Edition
+	return out, nil
+}
+
+// stillSo compares the diff that was shown with the one of now.
+func (e *Editions) stillSo(r store.Reader, p plan) error {
+	base, no, err := e.base(r)
+	if err != nil {
+		return err
+	}
+	if no != p.Diff.Base || base.Sum() != p.Diff.BaseSum {
+		return ErrMoved
+	}
+	now, err := e.diff(base, no, p.Files)
+	if err != nil {
+		return err
+	}
+	now.Unlisted = p.Diff.Unlisted // a warning: the list of regions changes nothing
+	was, errWas := json.Marshal(p.Diff)
+	is, errIs := json.Marshal(now)
+	if err := errors.Join(errWas, errIs); err != nil {
+		return fmt.Errorf("edition: %w", err)
+	}
+	if string(was) != string(is) {
+		return ErrMoved // the program's own national rule is another
+	}
+	return nil
+}
+
+// insert adds the edition and, before the first one, the policy that ran until now.
+func (e *Editions) insert(tx store.Tx, row store.Proposal, p plan, by liuma.StaffID) (store.Edition, error) {
+	next := store.Edition{No: p.Diff.Base + 1, Sum: p.Diff.Sum, Proposal: row.ID, Reason: string(p.Reason), By: row.By, Approver: by, Proposed: row.At, At: e.c.Now()}
+	for _, f := range p.Files {
+		next.Files = append(next.Files, store.LayerFile{Name: f.Name, Text: []byte(f.Text)})
+	}
+	if p.Diff.Base > 0 {
+		return next, tx.InsertEdition(next)
+	}
+	base, _, err := e.base(tx)
+	if err != nil {
+		return next, err
+	}
+	first := store.Edition{No: 1, Sum: base.Sum(), At: next.At}
+	for _, f := range base.Files() {
+		first.Files = append(first.Files, store.LayerFile{Name: f.Name, Text: f.Text})
+	}
+	next.No = 2
+	return next, errors.Join(tx.InsertEdition(first), tx.InsertEdition(next))
+}

@@ -1,0 +1,60 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// maxFiles bounds the files of a directory of layers: there are some 3,500 regions
+// in the nation.
+const maxFiles = 5000
+
+// ReadDirectory reads every file of a directory whose name ends in .yaml, in the
+// order of their names. Others are passed over, so that a README may lie beside
+// them. One file that cannot be read refuses all; the error names every fault.
+func ReadDirectory(dir string) ([]File, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFile, err)
+	}
+	var files []File
+	var errs []error
+	for _, e := range entries {
+		if e.IsDir() || !strings.HasSuffix(e.Name(), ".yaml") {
+			continue
+		}
+		if len(files) == maxFiles {
+			return nil, fmt.Errorf("%w: more than %d in %s", ErrFile, maxFiles, dir)
+		}
+		f, err := ReadFile(filepath.Join(dir, e.Name()))
+		errs = append(errs, err)
+		files = append(files, f)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return files, nil
+}
+
+// ReadFile reads one layer; its name is that of the file, without the directory.
+func ReadFile(path string) (File, error) {
+	text, err := readBounded(path)
+	if err != nil {
+		return File{}, fmt.Errorf("%w: %w", ErrFile, err)
+	}
+	return ParseFile(filepath.Base(path), text)
+}
+
+// readBounded reads a file, to one byte more than a layer may have.
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // read only: nothing to lose
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
+}

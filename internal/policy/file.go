@@ -1,0 +1,329 @@
+package policy
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// Bounds of a layer's file, in bytes, and of how deep its members lie.
+const (
+	maxFile  = 256 << 10
+	maxDepth = 3
+)
+
+// Scope is what a layer is for: the nation, one region or one channel.
+type Scope struct {
+	Layer Layer
+	Of    string // a region's code or a channel's ID; empty for the nation
+}
+
+// String returns the scope as a file writes it: "region 3305".
+func (s Scope) String() string {
+	switch {
+	case s.Layer == LayerNational, s.Layer == LayerRegion && s.Of == "":
+		return string(LayerNational)
+	}
+	return string(s.Layer) + " " + s.Of
+}
+
+// depth orders layers from the top down.
+func (s Scope) depth() int {
+	switch s.Layer {
+	case LayerRegion:
+		return len(s.Of)
+	case LayerChannel:
+		return 100
+	}
+	return 0
+}
+
+// File is one layer: what it is for, and the values that it sets. It is not
+// changed after it was read.
+type File struct {
+	Name     string   // for errors and explanations
+	Sum      [32]byte // SHA-256 of the file
+	Text     []byte   // as it was read; not to be changed
+	Scope    Scope
+	settings []setting // in the order of the file
+}
+
+// setting is one value that a file sets.
+type setting struct {
+	value
+	line   int
+	policy Policy // only the value's own member is filled
+}
+
+// setting returns the file's setting of a value.
+func (f File) setting(name string) (*setting, bool) {
+	for i := range f.settings {
+		if f.settings[i].name == name {
+			return &f.settings[i], true
+		}
+	}
+	return nil, false
+}
+
+// Sets returns the value that the file sets, as text.
+func (f File) Sets(name string) (string, bool) {
+	s, ok := f.setting(name)
+	if !ok {
+		return "", false
+	}
+	return s.text(&s.policy), true
+}
+
+// ErrFile says that a layer's file cannot be read. The error names every fault,
+// with its line.
+var ErrFile = errors.New("policy file")
+
+// ParseFile reads one layer in YAML: a member "layer" that says what it is for, and
+// only those values that it sets itself. A value that is not known, is there twice
+// or cannot be read refuses the whole file, with the line.
+func ParseFile(name string, text []byte) (File, error) {
+	f := File{Name: name, Sum: sha256.Sum256(text), Text: text}
+	if len(text) > maxFile {
+		return f, fmt.Errorf("%w %s: more than %d bytes", ErrFile, name, maxFile)
+	}
+	if strings.ContainsFunc(name, hidden) {
+		return File{}, fmt.Errorf("%w %q: want a name without letters that are not seen", ErrFile, name)
+	}
+	r := reader{file: &f, known: values()}
+	if r.seen(); len(r.errs) > 0 {
+		return File{Name: name}, fmt.Errorf("%w: %w", ErrFile, errors.Join(r.errs...))
+	}
+	tokens := lexer.Tokenize(string(text))
+	if r.nested(tokens); len(r.errs) > 0 {
+		return File{Name: name}, fmt.Errorf("%w: %w", ErrFile, errors.Join(r.errs...))
+	}
+	tree, err := parser.Parse(tokens, 0)
+	if err != nil {
+		return f, fmt.Errorf("%w %s: %w", ErrFile, name, err)
+	}
+	switch {
+	case len(tree.Docs) != 1 || tree.Docs[0].Body == nil:
+		r.fail(1, "want one document that begins with \"layer:\"")
+	default:
+		r.members(tree.Docs[0].Body, "", 0)
+		if f.Scope == (Scope{}) && len(r.errs) == 0 {
+			r.fail(1, "no \"layer:\"; want \"layer: national\", \"layer: region 3305\" or \"layer: channel ID\"")
+		}
+	}
+	if err := errors.Join(r.errs...); err != nil {
+		return File{Name: name}, fmt.Errorf("%w: %w", ErrFile, err)
+	}
+	return f, nil
+}
+
+// reader reads one file, and gathers what is wrong with it.
+type reader struct {
+	file  *File
+	known []value
+	errs  []error
+}
+
+func (r *reader) fail(line int, format string, a ...any) {
+	r.errs = append(r.errs, fmt.Errorf("%s:%d: %s", r.file.Name, line, fmt.Sprintf(format, a...)))
+}
+
+// hidden are letters that a terminal acts on, or that hide or turn around what is
+// shown beside them.
+func hidden(c rune) bool { return unicode.IsControl(c) || unicode.Is(unicode.Cf, c) }
+
+// seen refuses a text with letters that are not seen: who approves a layer reads it, and its
+// name before each line of the difference, on a terminal or a page.
+func (r *reader) seen() {
+	text := strings.TrimPrefix(string(r.file.Text), "\ufeff") // of editors that mark UTF-8
+	n := 0
+	for line := range strings.SplitSeq(text, "\n") {
+		n++
+		bad := func(c rune) bool { return c != '\t' && hidden(c) }
+		if !utf8.ValidString(line) || strings.ContainsFunc(strings.TrimSuffix(line, "\r"), bad) {
+			r.fail(n, "a letter that is not seen, or no UTF-8")
+			return
+		}
+	}
+}
+
+// nested refuses lists and mappings that lie too deep, before the parser reads them: it
+// keeps the whole path of every node, so that a file of nothing but opening brackets would
+// take the memory of the machine. Depth by indentation needs a longer line each
+// time, which the length of a file bounds.
+func (r *reader) nested(tokens token.Tokens) {
+	brackets, dashes, line := 0, 0, 0 // dashes on this line
+	for _, t := range tokens {
+		if t.Position.Line != line {
+			dashes, line = 0, t.Position.Line
+		}
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			brackets++
+		case token.SequenceEndType, token.MappingEndType:
+			brackets--
+		case token.SequenceEntryType:
+			dashes++
+		}
+		if brackets > maxDepth || dashes > maxDepth {
+			r.fail(line, "members lie too deep")
+			return
+		}
+	}
+}
+
+// members reads a mapping whose members' names begin with prefix.
+func (r *reader) members(n ast.Node, prefix string, depth int) {
+	line := n.GetToken().Position.Line
+	var pairs []*ast.MappingValueNode
+	switch m := n.(type) {
+	case *ast.MappingNode:
+		pairs = m.Values
+	case *ast.MappingValueNode:
+		pairs = []*ast.MappingValueNode{m}
+	default:
+		r.fail(line, "want members such as \"%sname: value\"", prefix)
+		return
+	}
+	if depth > maxDepth {
+		r.fail(line, "members lie too deep")
+		return
+	}
+	for _, pair := range pairs {
+		key, ok := pair.Key.(*ast.StringNode)
+		if !ok {
+			r.fail(pair.Key.GetToken().Position.Line, "want the name of a value")
+			continue
+		}
+		r.member(key, pair.Value, prefix+key.Value, depth)
+	}
+}
+
+func (r *reader) member(key *ast.StringNode, n ast.Node, name string, depth int) {
+	line := key.GetToken().Position.Line
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		if !r.group(name + ".") {
+			r.unknown(line, name)
+			return
+		}
+		r.members(n, name+".", depth+1)
+		return
+	case *ast.StringNode, *ast.IntegerNode, *ast.BoolNode:
+	default:
+		r.fail(line, "%s: want a value on the same line", name)
+		return
+	}
+	text := n.GetToken().Value
+	if name == "layer" {
+		r.layer(line, text)
+		return
+	}
+	for _, v := range r.known {
+		if v.name == name && v.stricter != onlyCode {
+			r.set(line, v, text)
+			return
+		}
+	}
+	r.unknown(line, name)
+}
+
+// set notes a setting.
+func (r *reader) set(line int, v value, text string) {
+	if s, twice := r.file.setting(v.name); twice {
+		r.fail(line, "%s: there already, on line %d", v.name, s.line)
+		return
+	}
+	s := setting{value: v, line: line}
+	if err := v.set(&s.policy, text); err != nil {
+		r.fail(line, "%s: %v", v.name, err)
+		return
+	}
+	r.file.settings = append(r.file.settings, s)
+}
+
+// layer reads what the file is for.
+func (r *reader) layer(line int, text string) {
+	kind, of, _ := strings.Cut(text, " ")
+	of = strings.TrimSpace(of)
+	var err error
+	switch Layer(kind) {
+	case LayerNational:
+		if of != "" {
+			err = errors.New("nothing follows \"national\"")
+		}
+	case LayerRegion:
+		var region liuma.Region
+		if region, err = liuma.ParseRegion(of); err == nil && region == "" {
+			err = errors.New("want the region's code of 2, 4 or 6 digits")
+		}
+		of = string(region)
+	case LayerChannel:
+		_, err = liuma.ParseChannelID(of)
+	default:
+		err = fmt.Errorf("%q, want national, region CODE or channel ID", text)
+	}
+	if err == nil && r.file.Scope != (Scope{}) {
+		err = errors.New("there already")
+	}
+	if err != nil {
+		r.fail(line, "layer: %v", err)
+		return
+	}
+	r.file.Scope = Scope{Layer: Layer(kind), Of: of}
+}
+
+// group reports whether names of values begin with prefix.
+func (r *reader) group(prefix string) bool {
+	for _, v := range r.known {
+		if strings.HasPrefix(v.name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// unknown refuses a name, and says the nearest one that is known.
+func (r *reader) unknown(line int, name string) {
+	best, distance := "", 4
+	for _, v := range r.known {
+		if d := edits(name, v.name); d < distance && v.stricter != onlyCode {
+			best, distance = v.name, d
+		}
+	}
+	if best != "" {
+		r.fail(line, "%s: no such value; did you mean %s?", name, best)
+		return
+	}
+	r.fail(line, "%s: no such value; docs/POLICY.md lists them", name)
+}
+
+// edits is how many letters must be put in, taken out or exchanged to make b of a.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		last := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			next := min(row[j+1]+1, row[j]+1, last+cost)
+			last, row[j+1] = row[j+1], next
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,295 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+)
+
+// direction says which of two settings of a value is the stricter one.
+type direction int
+
+const (
+	less     direction = iota // the smaller number, the shorter time
+	more                      // the larger number, the longer time
+	on                        // true
+	off                       // false: true permits something, and a region may permit it
+	sooner                    // the shorter time, where zero is never; a region may choose freely
+	proofs                    // the variant with more proofs (steps.go)
+	nation                    // the shorter time, and only the nation's layer sets it: it holds for the whole service
+	named                     // false; true where a region permits it AND the channel's own layer says it
+	free                      // neither: a region chooses within bounds, a channel does not set it
+	onlyCode                  // no file sets it: tests and the demo do
+)
+
+// value is one member of a Policy, as files and explanations name it. The table
+// of them is the only place that knows them all.
+type value struct {
+	name string // in snake case, dotted: "limits.attempts"
+	// at returns where it lies in a Policy: an *int, *bool, *time.Duration, *Variant
+	// or *string (a telephone number).
+	at       func(*Policy) any
+	stricter direction
+}
+
+// values lists the members of a Policy in the order of its fields.
+func values() []value {
+	rows := []value{
+		{"limits.attempts", func(p *Policy) any { return &p.Limits.Attempts }, less},
+		{"limits.window", func(p *Policy) any { return &p.Limits.Window }, more},
+		{"limits.lock_for", func(p *Policy) any { return &p.Limits.LockFor }, more},
+		{"limits.failures", func(p *Policy) any { return &p.Limits.Failures }, less},
+		{"pin.birthday", func(p *Policy) any { return &p.PIN.Birthday }, on},
+		{"pin.id_number", func(p *Policy) any { return &p.PIN.IDNumber }, on},
+		{"pin.phone", func(p *Policy) any { return &p.PIN.Phone }, on},
+		{"pin.card_number", func(p *Policy) any { return &p.PIN.CardNumber }, on},
+		{"pin.current", func(p *Policy) any { return &p.PIN.Current }, on},
+		{"pin.repeat", func(p *Policy) any { return &p.PIN.Repeat }, on},
+		{"pin.steps", func(p *Policy) any { return &p.PIN.Steps }, on},
+		{"pin.pairs", func(p *Policy) any { return &p.PIN.Pairs }, on},
+		{"pin.triples", func(p *Policy) any { return &p.PIN.Triples }, on},
+		{"pin.mirror", func(p *Policy) any { return &p.PIN.Mirror }, on},
+		{"pin.keypad", func(p *Policy) any { return &p.PIN.Keypad }, on},
+		{"pin.common", func(p *Policy) any { return &p.PIN.Common }, on},
+		{"pin.run", func(p *Policy) any { return &p.PIN.Run }, less},
+		{"passphrase", func(p *Policy) any { return &p.Passphrase }, off},
+		{"challenge_ttl", func(p *Policy) any { return &p.ChallengeTTL }, less},
+		{"receipt_ttl", func(p *Policy) any { return &p.ReceiptTTL }, less},
+		{"evidence_max_age", func(p *Policy) any { return &p.EvidenceMaxAge }, less},
+		{"seal_key_life", func(p *Policy) any { return &p.SealKeyLife }, nation},
+		{"remind_after", func(p *Policy) any { return &p.RemindAfter }, sooner},
+		{"force_after", func(p *Policy) any { return &p.ForceAfter }, sooner},
+		{"recovery.hold", func(p *Policy) any { return &p.Recovery.Hold }, more},
+		{"recovery.unconfirmed", func(p *Policy) any { return &p.Recovery.Unconfirmed }, less},
+		{"recovery.unconfirmed_evidence", func(p *Policy) any { return &p.Recovery.UnconfirmedEvidence }, less},
+		{"recovery.card_number", func(p *Policy) any { return &p.Recovery.CardNumber }, off},
+	}
+	rows = append(rows, stepValues()...)
+	rows = append(rows,
+		value{"evidence_alone", func(p *Policy) any { return &p.EvidenceAlone }, named},
+		value{"loss_report", func(p *Policy) any { return &p.LossReport }, free},
+		value{"hotline", func(p *Policy) any { return &p.Hotline }, free})
+	rows = append(rows, rationValues()...)
+	return append(rows,
+		value{"codes.hour", func(p *Policy) any { return &p.Codes.Hour }, less},
+		value{"codes.day", func(p *Policy) any { return &p.Codes.Day }, less},
+		value{"codes.other_numbers", func(p *Policy) any { return &p.Codes.OtherNumbers }, off},
+		value{"refusal_pace", func(p *Policy) any { return &p.RefusalPace }, more},
+		value{"minors_need_guardian", func(p *Policy) any { return &p.MinorsNeedGuardian }, on},
+		value{"allow_stand_in_evidence", func(p *Policy) any { return &p.AllowStandInEvidence }, onlyCode})
+}
+
+func stepValues() []value {
+	var rows []value
+	for i, a := range (&Steps{}).acts() {
+		rows = append(rows, value{"steps." + string(a.action), func(p *Policy) any { return p.Steps.acts()[i].is }, proofs})
+	}
+	return rows
+}
+
+// action is the act that a value of proofs is about.
+func (v value) action() liuma.Action { return liuma.Action(strings.TrimPrefix(v.name, "steps.")) }
+
+// choosable reports whether a region may set the value otherwise than the layers
+// above it, also less strictly.
+func (v value) choosable() bool {
+	return v.stricter == off || v.stricter == sooner || v.stricter == named || v.stricter == free
+}
+
+func rationValues() []value {
+	var rows []value
+	for i, r := range (&Rations{}).named() {
+		rows = append(rows,
+			value{r.name + ".hour", func(p *Policy) any { return &p.Rations.named()[i].is.Hour }, less},
+			value{r.name + ".day", func(p *Policy) any { return &p.Rations.named()[i].is.Day }, less})
+	}
+	return rows
+}
+
+// text returns the value of p as files write it.
+func (v value) text(p *Policy) string {
+	switch is := v.at(p).(type) {
+	case *int:
+		return strconv.Itoa(*is)
+	case *bool:
+		return strconv.FormatBool(*is)
+	case *time.Duration:
+		if *is == 0 && v.mayBeNever() {
+			return "never"
+		}
+		return timeText(*is)
+	case *Variant:
+		return string(*is)
+	case *string:
+		return *is
+	}
+	panic("policy: a value of a kind that no file can write: " + v.name)
+}
+
+// mayBeNever reports a time of which zero is never.
+func (v value) mayBeNever() bool { return v.stricter == sooner || v.stricter == free }
+
+// set puts text, as files write it, into p.
+func (v value) set(p *Policy, text string) error {
+	switch is := v.at(p).(type) {
+	case *int:
+		n, err := strconv.Atoi(text)
+		if err != nil || strconv.Itoa(n) != text {
+			return fmt.Errorf("%q, want a whole number", text)
+		}
+		*is = n
+	case *bool:
+		switch text {
+		case "true", "false":
+			*is = text == "true"
+		default:
+			return fmt.Errorf("%q, want true or false", text)
+		}
+	case *time.Duration:
+		d, err := parseTime(text)
+		if text == "never" && v.mayBeNever() {
+			d, err = 0, nil
+		}
+		if err != nil {
+			return err
+		}
+		*is = d
+	case *Variant:
+		if _, ok := proofsOf(v.action(), Variant(text)); !ok || text == "" {
+			return fmt.Errorf("%q, want one of %s", text, names(v.action()))
+		}
+		*is = Variant(text)
+	case *string:
+		if err := validHotline(text); err != nil {
+			return err
+		}
+		*is = text
+	}
+	return nil
+}
+
+// timeText writes a time as parseTime reads it: in days if it is whole ones.
+func timeText(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d > 0 && d%day == 0 {
+		return strconv.Itoa(int(d/day)) + "d"
+	}
+	text := d.String()
+	if short, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = short + "m"
+	}
+	if short, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = short + "h"
+	}
+	return text
+}
+
+// parseTime reads a time as Go writes it ("36h", "90s"), or in days ("3d").
+func parseTime(text string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.Atoi(days)
+		if err != nil || n < 0 || n > 100*365 {
+			return 0, fmt.Errorf("%q, want a time such as 3d, 36h or 90s", text)
+		}
+		return time.Duration(n) * 24 * time.Hour, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || text == "0" {
+		return 0, fmt.Errorf("%q, want a time such as 3d, 36h or 90s", text)
+	}
+	return d, nil
+}
+
+// looser reports whether p is less strict than above in this value.
+func (v value) looser(p, above *Policy) bool {
+	if v.stricter == free || v.stricter == named {
+		return false
+	}
+	switch is := v.at(p).(type) {
+	case *int:
+		return v.below(int64(*is), int64(*v.at(above).(*int)))
+	case *time.Duration:
+		return v.below(int64(*is), int64(*v.at(above).(*time.Duration)))
+	case *bool:
+		other := *v.at(above).(*bool)
+		return *is != other && *is == (v.stricter == off)
+	case *Variant:
+		return !covers(v.action(), *is, *v.at(above).(*Variant))
+	}
+	return true
+}
+
+func (v value) below(n, above int64) bool {
+	switch v.stricter {
+	case less, nation:
+		return n > above
+	case more:
+		return n < above
+	case sooner:
+		return above != 0 && (n == 0 || n > above)
+	}
+	return n != above
+}
+
+// copied puts the value of from into p.
+func (v value) copied(p, from *Policy) {
+	switch is := v.at(p).(type) {
+	case *int:
+		*is = *v.at(from).(*int)
+	case *bool:
+		*is = *v.at(from).(*bool)
+	case *time.Duration:
+		*is = *v.at(from).(*time.Duration)
+	case *Variant:
+		*is = *v.at(from).(*Variant)
+	case *string:
+		*is = *v.at(from).(*string)
+	}
+}
+
+// tightened makes p as strict in this value as from is, and not less strict than it
+// was.
+func (v value) tightened(p, from *Policy) {
+	if is, ok := v.at(p).(*Variant); ok {
+		*is = both(v.action(), *is, *v.at(from).(*Variant))
+		return
+	}
+	v.copied(p, from)
+}
+
+// Stricter returns p with every value of other that is stricter. What a region chooses
+// freely (hotline, loss_report), what takes a channel's own layer (evidence_alone) and
+// what holds for the whole service stay as they are in p.
+func (p Policy) Stricter(other Policy) Policy {
+	other.Began = p.Began
+	if p != other { // mostly a card's own region is asked from
+		p.tighten(&other, values(), nation, named)
+	}
+	return p
+}
+
+// tighten makes p as strict as other in every value that can be stricter, but for those of
+// the directions that are left out.
+func (p *Policy) tighten(other *Policy, values []value, but ...direction) {
+	for i := range values {
+		v := &values[i]
+		if v.stricter == onlyCode || slices.Contains(but, v.stricter) {
+			continue
+		}
+		if is, ok := v.at(p).(*bool); ok && v.stricter == named {
+			*is = *is && *v.at(other).(*bool)
+			continue
+		}
+		if v.looser(p, other) {
+			v.tightened(p, other)
+		}
+	}
+}
+
+// errLooser says that a layer permits what the layer above it does not.
+var errLooser = errors.New("looser than the layer above it")

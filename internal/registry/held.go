@@ -1,0 +1,324 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// What is held about one person, written out because that person asks (PIPL article
+// 45). Nothing in it is another person's: phone numbers are masked, since a number may
+// be a relative's, and of a card that was somebody else's under the same number only
+// that it is there. No PIN is in it, because none is kept.
+
+// ErrNobody says that nothing is held under a number.
+var ErrNobody = errors.New("nothing is held about a person with this ID number")
+
+// maxNotices bounds the notices that are written out, newest last.
+const maxNotices = 1000
+
+// Held is what is held about one person. The uses of the card stand in the record,
+// in the stream of Card.ID.
+type Held struct {
+	At        time.Time   `json:"at"`
+	IDNumber  string      `json:"id_number"`
+	Person    *HeldPerson `json:"person"` // null: the registry has nobody
+	Card      *HeldCard   `json:"card"`   // null: no electronic card
+	Conflicts int         `json:"conflicts"`
+	// Corrections of the number, or to it, that are under way, wait for an operator, or
+	// were decided against. One that counts has none.
+	Corrections []HeldCorrection      `json:"corrections"`
+	Pending     []HeldCeremony        `json:"pending"` // what goes on now
+	Notices     []HeldNotice          `json:"notices"`
+	Names       map[string]liuma.Text `json:"names"` // of the clients that are named here, and in the record
+}
+
+// HeldPerson is the registry's row.
+type HeldPerson struct {
+	Name      string               `json:"name"`
+	Phone     string               `json:"phone"` // masked; empty: none
+	CardNo    string               `json:"card_no"`
+	Region    liuma.Region         `json:"region"`
+	Physical  liuma.PhysicalStatus `json:"physical"`
+	Died      bool                 `json:"died"`
+	UpdatedAt time.Time            `json:"updated_at"`
+	BirthDate string               `json:"birth_date,omitempty"` // 1980-08-08, where the number does not tell it
+	Household string               `json:"household,omitempty"`
+}
+
+// HeldCard is the electronic card. Of one that was made by the person who was
+// registered under the number before, only Others is set.
+type HeldCard struct {
+	Others    bool           `json:"others,omitempty"`
+	ID        string         `json:"id,omitempty"`
+	Standing  liuma.Standing `json:"standing,omitempty"`
+	Region    liuma.Region   `json:"region,omitempty"`
+	CreatedAt time.Time      `json:"created_at,omitzero"`
+	PINSetAt  time.Time      `json:"pin_set_at,omitzero"` // the PIN itself is not kept
+	Frozen    time.Time      `json:"frozen_at,omitzero"`
+	Retiring  time.Time      `json:"retiring_at,omitzero"` // when erasing began
+	Contact   *HeldContact   `json:"contact,omitempty"`
+	Links     []HeldLink     `json:"links,omitempty"`
+	Consents  []HeldConsent  `json:"consents,omitempty"`
+	// The report of a loss by phone that stops the card now.
+	ReportedAt    time.Time `json:"loss_reported_at,omitzero"`
+	ReportedUntil time.Time `json:"loss_reported_until,omitzero"`
+}
+
+// HeldContact is the bound phone.
+type HeldContact struct {
+	Phone       string    `json:"phone"` // masked
+	Language    string    `json:"language"`
+	BoundAt     time.Time `json:"bound_at"`
+	ConfirmedAt time.Time `json:"confirmed_at"`
+	EveryUse    bool      `json:"every_use"`
+}
+
+// HeldLink is a link in a channel.
+type HeldLink struct {
+	Channel liuma.ChannelID `json:"channel"`
+	At      time.Time       `json:"at"`
+}
+
+// HeldConsent is a text that the holder agreed to.
+type HeldConsent struct {
+	Version string          `json:"version"`
+	Text    string          `json:"text_sha256"`
+	At      time.Time       `json:"at"`
+	Channel liuma.ChannelID `json:"channel"`
+}
+
+// HeldCorrection is a correction of an ID number. Of one to the number that was asked
+// about, only Incoming, State and times are set: whoever has that number need not be
+// the person whose number is being corrected.
+type HeldCorrection struct {
+	Incoming bool       `json:"incoming,omitempty"`
+	Number   string     `json:"new_id_number,omitempty"`
+	State    string     `json:"state"` // as in CorrectionView
+	At       time.Time  `json:"at"`
+	Until    *time.Time `json:"until,omitempty"` // when it counts, where the holder of a card may stop it
+}
+
+// HeldCeremony is an act that goes on.
+type HeldCeremony struct {
+	Action  liuma.Action    `json:"action"`
+	Channel liuma.ChannelID `json:"channel"`
+	At      time.Time       `json:"at"`
+}
+
+// HeldNotice is a message to the bound phone that is still kept. Its text is not.
+type HeldNotice struct {
+	Template string             `json:"template"`
+	State    store.MessageState `json:"state"`
+	At       time.Time          `json:"at"`
+}
+
+// Held writes out what is held about the person of a number, on the record with a
+// reason. The bound phone is told, since whoever misuses this would not be the
+// person. ErrNobody.
+//
+// The entry is written before anything is returned: a crash leaves a record of what
+// nobody saw, never the other way round (I-8).
+func (g *Registry) Held(ctx context.Context, actor string, id IDNumber, reason audit.Reason) (Held, error) {
+	if id.IsZero() {
+		return Held{}, liuma.Fail(liuma.CodeIDNumberInvalid, errIDShape)
+	}
+	holder := g.vault.Index(vault.IndexIDNumber, id.Canonical())
+	var h Held
+	var card store.Card
+	err := g.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		h = Held{At: g.now(), IDNumber: id.Canonical()}
+		var err error
+		if card, err = g.hold(tx, holder, &h); err != nil {
+			return audit.Entry{}, err
+		}
+		if h.Person == nil && h.Card == nil && h.Conflicts == 0 && len(h.Pending) == 0 && len(h.Corrections) == 0 {
+			return audit.Entry{}, ErrNobody
+		}
+		e := audit.Entry{At: g.now(), Actor: actor, Event: audit.PersonShown, Card: card.ID, Outcome: "ok", Note: reason.Note("")}
+		if card.ID.IsZero() {
+			return e, nil
+		}
+		return e, g.noteChange(tx, card, []string{store.ChangedShown}, nil)
+	})
+	if err != nil || card.ID.IsZero() || h.Card.Others {
+		return h, err
+	}
+	return h, g.holdNotices(ctx, card.ID, &h)
+}
+
+// hold reads all but the notices.
+func (g *Registry) hold(r store.Reader, holder vault.Index, h *Held) (card store.Card, err error) {
+	p, f, err := g.Of(r, holder)
+	switch {
+	case err == nil:
+		h.Person = &HeldPerson{Name: f.Name, CardNo: f.CardNo, Region: p.Region, Physical: p.Physical, Died: p.Died, UpdatedAt: p.UpdatedAt}
+		if f.Phone != "" {
+			h.Person.Phone = f.MaskedPhone()
+		}
+		h.Person.Household = f.Household
+		if born, err := time.Parse(bornForm, f.BirthDate); err == nil {
+			h.Person.BirthDate = born.Format(time.DateOnly)
+		}
+	case !errors.Is(err, store.ErrNotFound):
+		return card, err
+	}
+	conflicts, err := r.ConflictsOf(holder)
+	if err != nil {
+		return card, err
+	}
+	h.Conflicts = len(conflicts)
+	if h.Corrections, err = g.holdCorrections(r, holder); err != nil {
+		return card, err
+	}
+	pending, err := r.CeremoniesFor(holder)
+	if err != nil {
+		return card, err
+	}
+	card, err = r.CardByHolder(holder)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		card = store.Card{}
+	case err != nil:
+		return card, err
+	case card.Contested: // the person before made it; it is nothing of this one's
+		h.Card = &HeldCard{Others: true}
+	default:
+		of, err := r.CeremoniesOf(card.ID)
+		if err != nil {
+			return card, err
+		}
+		pending = append(pending, of...)
+		if err := g.holdCard(r, card, h); err != nil {
+			return card, err
+		}
+	}
+	h.Pending = make([]HeldCeremony, 0, len(pending))
+	for _, c := range pending {
+		h.Pending = append(h.Pending, HeldCeremony{c.Action, c.Channel, c.At})
+	}
+	return card, nameClients(r, h)
+}
+
+func (g *Registry) holdCorrections(r store.Reader, holder vault.Index) ([]HeldCorrection, error) {
+	all := []HeldCorrection{}
+	of, err := r.CorrectionOf(holder)
+	switch {
+	case err == nil:
+		f, err := g.open(store.Person{Holder: of.Number, Sealed: of.Sealed})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, heldCorrection(of))
+		all[0].Number = f.IDNumber
+	case !errors.Is(err, store.ErrNotFound):
+		return nil, err
+	}
+	to, err := r.CorrectionTo(holder)
+	switch {
+	case err == nil:
+		v := heldCorrection(to)
+		v.Incoming = true
+		all = append(all, v)
+	case !errors.Is(err, store.ErrNotFound):
+		return nil, err
+	}
+	return all, nil
+}
+
+func heldCorrection(c store.Correction) HeldCorrection {
+	v := HeldCorrection{State: stateName(c.State), At: c.At}
+	if !c.Until.IsZero() {
+		v.Until = &c.Until
+	}
+	return v
+}
+
+// nameClients puts the names of all clients beside their identifiers. They are public:
+// every page that a channel opens shows its own.
+func nameClients(r store.Reader, h *Held) error {
+	all, err := r.Clients()
+	h.Names = make(map[string]liuma.Text, len(all))
+	for _, c := range all {
+		h.Names[c.ID] = c.Name
+	}
+	return err
+}
+
+func (g *Registry) holdCard(r store.Reader, card store.Card, h *Held) error {
+	v := &HeldCard{ID: card.ID.String(), Standing: card.Standing(h.At), Region: card.Region,
+		CreatedAt: card.CreatedAt, PINSetAt: card.PINSetAt, Retiring: card.Retiring}
+	if card.Frozen {
+		v.Frozen = card.FrozenAt
+	}
+	if card.Reported(h.At) {
+		v.ReportedAt, v.ReportedUntil = card.ReportedAt, card.ReportedUntil
+	}
+	for _, c := range card.Consents {
+		v.Consents = append(v.Consents, HeldConsent{c.Version, fmt.Sprintf("%x", c.Text), c.At, c.Channel})
+	}
+	links, err := r.Links(card.ID)
+	if err != nil {
+		return err
+	}
+	for _, l := range links {
+		v.Links = append(v.Links, HeldLink{l.Channel, l.At})
+	}
+	h.Card = v
+	c, err := r.Contact(card.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	plain, err := g.vault.Unseal(vault.ContactPhone, card.ID[:], c.Sealed)
+	if err != nil {
+		return fmt.Errorf("registry: held: %w", err)
+	}
+	defer clear(plain)
+	var sealed struct { // the form of authority.WriteContact
+		Phone string `json:"phone"`
+	}
+	if err := json.Unmarshal(plain, &sealed); err != nil || sealed.Phone == "" {
+		return errors.New("registry: held: the bound phone does not parse") // the cause may quote it
+	}
+	v.Contact = &HeldContact{MaskPhone(sealed.Phone), c.Language, c.BoundAt, c.ConfirmedAt, c.EveryUse}
+	return nil
+}
+
+// holdNotices walks through the messages in steps of their own, since they are not
+// found by their card.
+func (g *Registry) holdNotices(ctx context.Context, card liuma.CardID, h *Held) error {
+	const page = 500
+	h.Notices = []HeldNotice{}
+	for after, more := "", true; more; {
+		var found []store.Message
+		err := g.store.View(ctx, func(r store.Reader) (err error) {
+			found, err = r.Messages("", after, page)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, m := range found {
+			if after = m.ID; m.Card == card {
+				h.Notices = append(h.Notices, HeldNotice{m.Template, m.State, m.At})
+			}
+		}
+		more = len(found) == page
+	}
+	slices.SortStableFunc(h.Notices, func(a, b HeldNotice) int { return a.At.Compare(b.At) })
+	if over := len(h.Notices) - maxNotices; over > 0 {
+		h.Notices = h.Notices[over:]
+	}
+	return nil
+}

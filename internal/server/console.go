@@ -1,0 +1,22 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/liuma-pin/liuma/internal/door/console"
+	"github.com/liuma-pin/liuma/internal/door/oidc"
+	"github.com/liuma-pin/liuma/web"
+)
+
+// consoleDoor makes the door of the staff console.
+func (s *System) consoleDoor() (*http.Server, error) {
+	assets, err := web.Load()
+	if err != nil {
+		return nil, err
+	}
+	return console.NewServer(console.Config{
+		Admin: s.Admin.Guarded(), Staff: s.Admin.Staff(), Assets: assets, Origin: s.Config.ConsoleAddress(),
+		CheckRedirectURI: oidc.CheckRedirectURI,
+		Now:              s.Clock.Wall, Logger: s.options.Logger, InFlight: s.consoleBounds.inFlight, Hotline: s.Config.Hotline,
+	})
+}

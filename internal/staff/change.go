@@ -1,0 +1,349 @@
+package staff
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/proposal"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/strictjson"
+)
+
+// The acts on members that take two.
+const (
+	KindInvite  = "staff.invite"
+	KindRole    = "staff.role"    // roles, agency and region
+	KindPasskey = "staff.passkey" // a new invitation, whose acceptance replaces passkeys and accounts
+	KindMap     = "staff.map"     // an account of the machine acts as the member
+	KindUnmap   = "staff.unmap"
+	KindResume  = "staff.resume" // ends a suspension
+)
+
+// Change is what two members decide about one. Its JSON is the body of the proposal.
+type Change struct {
+	Kind    string    `json:"kind"`
+	Member  NewMember `json:"member"`            // ID alone, but in KindInvite and KindRole
+	Account *uint32   `json:"account,omitempty"` // of KindMap and KindUnmap
+	// First is the hash of the first half of an invitation's code; empty: there is none.
+	First []byte `json:"first,omitempty"`
+}
+
+// Proposed is a change that waits for its approval.
+type Proposed struct {
+	ID proposal.ID `json:"id"`
+	// Half is the first half of the invitation's code, for the invited person alone;
+	// shown once.
+	Half string `json:"half,omitempty"`
+}
+
+// Propose asks for a change, which another member approves. Errors: those of
+// proposal.Propose, ErrFilledIn, ErrRoles, ErrTaken, ErrUnknown, ErrBounds, ErrState, ErrLast,
+// ErrAccount.
+func (s *Staff) Propose(ctx context.Context, by Caller, c Change) (Proposed, error) {
+	c.First = nil
+	out := Proposed{}
+	if c.Kind == KindInvite || c.Kind == KindPasskey {
+		first := newHalf()
+		hash := halfHash(first)
+		c.First, out.Half = hash[:], shown(first)
+	}
+	// Judged now, so that who proposes hears of it, and again at the approval.
+	err := s.c.Store.View(ctx, func(r store.Reader) error {
+		who, err := active(r, by, liuma.RoleOperator, liuma.RoleOfficer)
+		if err != nil {
+			return err
+		}
+		_, err = s.judge(r, who, c)
+		return err
+	})
+	if err != nil {
+		return Proposed{}, err
+	}
+	body, err := json.Marshal(c)
+	if err != nil {
+		return Proposed{}, fmt.Errorf("staff: %w", err)
+	}
+	out.ID, err = s.proposals.Propose(ctx, c.Kind, body, by.ID)
+	if err != nil {
+		return Proposed{}, err
+	}
+	return out, nil
+}
+
+// judge returns the member as the change would leave them.
+func (s *Staff) judge(r store.Reader, by Caller, c Change) (store.Member, error) {
+	switch c.Kind {
+	case KindInvite:
+		return s.judgeInvite(r, by, c)
+	case KindRole:
+		return s.judgeRole(r, by, c)
+	}
+	m, err := target(r, by, c.Member.ID)
+	if err != nil {
+		return m, err
+	}
+	switch {
+	case c.Kind == KindResume && m.State == store.MemberSuspended:
+		m.State = store.MemberActive
+		return m, nil
+	case c.Kind == KindPasskey && m.State != store.MemberSuspended:
+		return m, nil
+	case c.Kind == KindMap && m.Active() && c.Account != nil:
+		if slices.Contains(m.Accounts, *c.Account) {
+			return m, ErrAccount
+		}
+		m.Accounts = append(m.Accounts, *c.Account)
+		return m, freeAccount(r, *c.Account, m.ID)
+	case c.Kind == KindUnmap && c.Account != nil && slices.Contains(m.Accounts, *c.Account):
+		m.Accounts = slices.DeleteFunc(m.Accounts, func(a uint32) bool { return a == *c.Account })
+		return m, nil
+	}
+	return m, fmt.Errorf("%w: %s is %s", ErrState, m.ID, stateName(m.State))
+}
+
+func (s *Staff) judgeInvite(r store.Reader, by Caller, c Change) (store.Member, error) {
+	if err := c.Member.check(); err != nil {
+		return store.Member{}, err
+	}
+	if !by.Sees(c.Member.Region, c.Member.Agency) {
+		return store.Member{}, ErrBounds
+	}
+	if _, err := r.Member(c.Member.ID); !errors.Is(err, store.ErrNotFound) {
+		return store.Member{}, errors.Join(fmt.Errorf("%w: %s", ErrTaken, c.Member.ID), err)
+	}
+	return c.Member.row(s.c.Now()), nil
+}
+
+func (s *Staff) judgeRole(r store.Reader, by Caller, c Change) (store.Member, error) {
+	m, err := target(r, by, c.Member.ID)
+	if err != nil {
+		return m, err
+	}
+	c.Member.Name = m.Name
+	if err := c.Member.check(); err != nil {
+		return m, err
+	}
+	if !by.Sees(c.Member.Region, c.Member.Agency) {
+		return m, ErrBounds
+	}
+	if m.State == store.MemberSuspended {
+		return m, fmt.Errorf("%w: %s is %s", ErrState, m.ID, stateName(m.State))
+	}
+	was := m
+	m.Roles, m.Agency, m.Region = c.Member.Roles, c.Member.Agency, c.Member.Region
+	return m, keepsOne(r, was, m)
+}
+
+// keepsOne refuses a change of roles after which no active member has a role of the
+// two that every further act takes.
+func keepsOne(r store.Reader, was, will store.Member) error {
+	all, err := r.Members()
+	if err != nil {
+		return err
+	}
+	for _, role := range []liuma.StaffRole{liuma.RoleOperator, liuma.RoleOfficer} {
+		if !was.Active() || !was.Has(role) || will.Has(role) {
+			continue
+		}
+		if !slices.ContainsFunc(all, func(m store.Member) bool { return m.ID != was.ID && m.Active() && m.Has(role) }) {
+			return fmt.Errorf("%w: %s", ErrLast, role)
+		}
+	}
+	return nil
+}
+
+// Approved is what an approval did.
+type Approved struct {
+	Kind   string        `json:"kind"`
+	Member liuma.StaffID `json:"member"`
+	// Half is the second half of an invitation's code, for the invited person alone;
+	// shown once. Until is when the invitation ends.
+	Half  string    `json:"half,omitempty"`
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Approve carries out a change that another member proposed, in the transaction of
+// the approval: a crash leaves both or neither. Errors: those of Propose and of
+// proposal.Proposals.Together.
+func (s *Staff) Approve(ctx context.Context, by Caller, id proposal.ID) (Approved, error) {
+	row, err := s.proposals.Of(ctx, id)
+	if err != nil {
+		return Approved{}, err
+	}
+	if !slices.Contains([]string{KindInvite, KindRole, KindPasskey, KindMap, KindUnmap, KindResume}, row.Kind) {
+		return Approved{}, proposal.ErrKind
+	}
+	second := newHalf()
+	out := Approved{}
+	err = s.proposals.Together(ctx, id, row.Kind, by.ID, func(tx store.Tx, p store.Proposal) (string, error) {
+		out = Approved{}
+		c, err := strictjson.Canonical[Change](p.Body)
+		if err != nil || c.Kind != p.Kind {
+			return "", proposal.ErrKind
+		}
+		approver, err := active(tx, by, liuma.RoleOperator, liuma.RoleOfficer)
+		if err != nil {
+			return "", err
+		}
+		// Within the bounds of both.
+		proposer, err := active(tx, Caller{ID: p.By})
+		if err != nil {
+			return "", err
+		}
+		if _, err := s.judge(tx, proposer, c); err != nil {
+			return "", err
+		}
+		m, err := s.judge(tx, approver, c)
+		if err != nil {
+			return "", err
+		}
+		out = Approved{Kind: c.Kind, Member: m.ID}
+		if len(c.First) == len(m.Invitation) {
+			invite(&m, [32]byte(c.First), second, s.c.Now())
+			out.Half, out.Until = shown(second), m.InvitedUntil
+		}
+		return note(c), s.keep(tx, c, m)
+	})
+	if err != nil {
+		return Approved{}, err
+	}
+	return out, nil
+}
+
+// keep writes the changed member. Fewer roles, or an account that is no longer theirs, count from
+// the next request on, since each asks the row.
+func (s *Staff) keep(tx store.Tx, c Change, m store.Member) error {
+	if c.Kind == KindInvite {
+		return tx.InsertMember(m)
+	}
+	return tx.UpdateMember(m)
+}
+
+// note are the words of the record: what was changed about whom.
+func note(c Change) string {
+	words := "member=" + string(c.Member.ID)
+	if c.Kind == KindInvite || c.Kind == KindRole {
+		words += " roles=" + liuma.JoinStaffRoles(c.Member.Roles, ",")
+		if c.Member.Region != "" {
+			words += " region=" + string(c.Member.Region)
+		}
+		if c.Member.Agency != "" {
+			words += " agency=" + string(c.Member.Agency)
+		}
+	}
+	if c.Account != nil {
+		words += fmt.Sprintf(" account=%d", *c.Account)
+	}
+	return words
+}
+
+// Suspend stops a member at once: an operator or a security officer may, alone, and
+// everybody may stop themself. Sessions and open invitations end, and what the
+// member proposed is approved by nobody. Errors: ErrUnknown, ErrBounds, ErrState,
+// proposal.ErrRole.
+func (s *Staff) Suspend(ctx context.Context, by Caller, id liuma.StaffID, reason audit.Reason) error {
+	reason, err := audit.ParseReason(string(reason))
+	if err != nil {
+		return err
+	}
+	return s.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		var roles []liuma.StaffRole
+		if id != by.ID {
+			roles = []liuma.StaffRole{liuma.RoleOperator, liuma.RoleOfficer}
+		}
+		who, err := active(tx, by, roles...)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		m, err := target(tx, who, id)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if m.State == store.MemberSuspended {
+			return audit.Entry{}, fmt.Errorf("%w: %s is suspended", ErrState, id)
+		}
+		now := s.c.Now()
+		note := "member=" + string(id)
+		if m.Active() {
+			m.SuspendedAt, m.SuspendedBy = now, who.ID
+			last, err := lastOf(tx, m)
+			if err != nil {
+				return audit.Entry{}, err
+			}
+			note += last
+		}
+		m.State, m.SessionsFrom = store.MemberSuspended, now
+		m.Invitation, m.InvitedUntil, m.InvitedFrom = [32]byte{}, time.Time{}, time.Time{}
+		return entry(now, who.ID, audit.StaffSuspended, reason.Note(note)),
+			errors.Join(tx.UpdateMember(m), tx.DeleteStaffSessionsOf(id))
+	})
+}
+
+// lastOf says, for the record, of which of the two roles that decide together nobody is
+// left with a member.
+func lastOf(r store.Reader, m store.Member) (note string, err error) {
+	all, err := r.Members()
+	for _, role := range []liuma.StaffRole{liuma.RoleOperator, liuma.RoleOfficer} {
+		other := func(x store.Member) bool { return x.ID != m.ID && x.Active() && x.Has(role) }
+		if m.Has(role) && !slices.ContainsFunc(all, other) {
+			note += " last=" + string(role)
+		}
+	}
+	return note, err
+}
+
+// Sees reports whether a proposal is within a caller's bounds: it is their own, or about
+// a member whom they see, before the change and after it. What is about the whole service is
+// for who has no bounds.
+func (s *Staff) Sees(ctx context.Context, by Caller, p store.Proposal) (sees bool, err error) {
+	if by.Region == "" && by.Agency == "" || p.By == by.ID {
+		return true, nil
+	}
+	c := ChangeOf(p)
+	if c == nil {
+		return false, nil
+	}
+	m := c.Member
+	sees = true
+	if c.Kind == KindInvite || c.Kind == KindRole {
+		sees = by.Sees(m.Region, m.Agency)
+	}
+	if c.Kind == KindInvite || !sees {
+		return sees, nil
+	}
+	err = s.c.Store.View(ctx, func(r store.Reader) error {
+		_, err := target(r, by, m.ID)
+		sees = err == nil
+		if errors.Is(err, ErrBounds) || errors.Is(err, ErrUnknown) {
+			err = nil
+		}
+		return err
+	})
+	return sees, err
+}
+
+// ChangeOf is what a proposal would change, without the hash of a code's half; nil for
+// kinds of others.
+func ChangeOf(p store.Proposal) *Change {
+	c, err := strictjson.Canonical[Change](p.Body)
+	if err != nil || c.Kind != p.Kind {
+		return nil
+	}
+	c.First = nil
+	return &c
+}
+
+// About says in words what a proposal would change; empty for kinds of others.
+func About(p store.Proposal) string {
+	c, err := strictjson.Canonical[Change](p.Body)
+	if err != nil || c.Kind != p.Kind {
+		return ""
+	}
+	return note(c)
+}
