@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -348,16 +349,16 @@ func ExampleProblem() {
 func ExampleNoAnswerError() {
 	authority := standIn()
 	defer authority.Close()
-	decided := ""
+	var decided atomic.Value // the answer that got lost; handlers run beside each other
 	network := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method + " " + r.URL.Path {
 		case "POST /v1/verifications":
 			answer := httptest.NewRecorder()
 			authority.Config.Handler.ServeHTTP(answer, r)
-			decided = answer.Body.String()
+			decided.Store(answer.Body.String())
 			panic(http.ErrAbortHandler) // the connection breaks under the answer
 		case "GET /v1/verifications/ZJ20260401-000019":
-			fmt.Fprint(w, decided)
+			fmt.Fprint(w, decided.Load())
 		default:
 			authority.Config.Handler.ServeHTTP(w, r)
 		}
