@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	mathbits "math/bits"
 	mathrand "math/rand/v2"
 	"time"
 
@@ -76,12 +77,15 @@ func noise(cells []uint16) {
 			if left == 0 {
 				bits, left = random.Uint64(), 32
 			}
-			stop := bits&3 == 0
-			bits, left = bits>>2, left-1
-			if stop {
+			// Pairs of bits up to the first that is zero, or to the last that is left.
+			run := mathbits.TrailingZeros64(^(bits|bits>>1)&0x5555555555555555) / 2
+			if run < left {
+				cells[i] += uint16(run)
+				bits, left = bits>>(2*run+2), left-run-1
 				break
 			}
-			cells[i]++
+			cells[i] += uint16(left)
+			left = 0
 		}
 	}
 }

@@ -47,13 +47,27 @@ var linkPattern = regexp.MustCompile(`(?i)[a-z][a-z0-9+-]*:/` + // a scheme
 // an address that can be opened.
 func LooksLikeLink(s string) bool {
 	// Many phones make links of full-width letters and dots.
-	return linkPattern.MatchString(norm.NFKC.String(strip(s)))
+	s = norm.NFKC.String(strip(s))
+	return mayBeLink(s) && linkPattern.MatchString(s)
+}
+
+// mayBeLink is false of most sentences, and quick: each of linkPattern's forms
+// has one of these signs or words.
+func mayBeLink(s string) bool {
+	if strings.ContainsAny(s, ":.@") {
+		return true
+	}
+	s = strings.ToLower(s)
+	return strings.Contains(s, "www") || strings.Contains(s, "http")
 }
 
 // strip drops invisible characters, and brackets that would look like a second
 // sender mark.
 func strip(s string) string {
 	return strings.Map(func(r rune) rune {
+		if r >= ' ' && r <= '~' || r >= 0x4E00 && r <= 0x9FFF { // nearly all there are, without a look into tables
+			return r
+		}
 		if unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) ||
 			r == '【' || r == '】' || r == unicode.ReplacementChar {
 			return -1

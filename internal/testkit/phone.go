@@ -8,6 +8,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,9 +32,12 @@ type phones struct {
 	real  *notify.Outbox
 }
 
+// nationalTemplates are checked once and shared: nobody can change them.
+var nationalTemplates = sync.OnceValues(func() (*notify.Templates, error) { return notify.NewTemplates(liuma.Text{}, "", nil) })
+
 func newPhones(t testing.TB, off *server.Data, now func() time.Time) authority.Outbox {
 	t.Helper()
-	templates, err := notify.NewTemplates(liuma.Text{}, "", nil)
+	templates, err := nationalTemplates()
 	if err != nil {
 		t.Fatal(err)
 	}

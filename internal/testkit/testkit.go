@@ -135,6 +135,9 @@ func New(t testing.TB, o Options) *Env {
 	if o.Phones {
 		c.Server.Outbox = func(off *server.Data) authority.Outbox { return newPhones(t, off, o.Clock.Now) }
 	}
+	if o.Configure == nil && firstOf(t) {
+		c.Init = initPrepared
+	}
 	var err error
 	if o.Listen {
 		c.Native, err = world.Loopback()

@@ -10,11 +10,20 @@ import (
 	"github.com/liuma-pin/liuma/internal/door/api"
 )
 
+func openAPI(t *testing.T, d *api.Door) []byte {
+	t.Helper()
+	raw, err := d.OpenAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
 // TestCommittedDocument keeps docs/openapi.json equal to the document that the
 // door serves. After a change: go test ./internal/door/api -update
 func TestCommittedDocument(t *testing.T) {
 	const path = "../../../docs/openapi.json"
-	served := newSetup(t).door.OpenAPI()
+	served := openAPI(t, newSetup(t).door)
 	if *api.Update {
 		if err := os.WriteFile(path, served, 0o644); err != nil {
 			t.Fatal(err)
@@ -46,7 +55,7 @@ func TestDocument(t *testing.T) {
 			Schemas map[string]struct{ AdditionalProperties any }
 		}
 	}
-	raw := newSetup(t).door.OpenAPI()
+	raw := openAPI(t, newSetup(t).door)
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		t.Fatal(err)
 	}

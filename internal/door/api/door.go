@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -120,8 +121,9 @@ type Door struct {
 	gate      *gate
 	recalling *gate // of acts: by registrations from memory
 	spec      *huma.OpenAPI
-	specJSON  []byte
-	specYAML  []byte
+	// description writes spec when it is first asked for: a fifth of the time that a
+	// door needs to open, and most lives of a door never need it.
+	description func() (description, error)
 
 	textsBehind func() bool
 	readiness   readiness
@@ -167,9 +169,7 @@ func New(c Config) (*Door, error) {
 		return nil, fmt.Errorf("api: %w", err)
 	}
 	openAnswers(d.spec)
-	if d.specJSON, d.specYAML, err = renderSpec(d.spec); err != nil {
-		return nil, fmt.Errorf("api: %w", err)
-	}
+	d.description = sync.OnceValues(func() (description, error) { return renderSpec(d.spec) })
 	d.mux.HandleFunc("/", d.lost)
 	return d, nil
 }
@@ -185,7 +185,10 @@ func NewServer(c Config) (*http.Server, error) {
 }
 
 // OpenAPI returns the document as served at /openapi.json.
-func (d *Door) OpenAPI() []byte { return d.specJSON }
+func (d *Door) OpenAPI() ([]byte, error) {
+	written, err := d.description()
+	return written.json, err
+}
 
 // ServeHTTP answers one request. Nothing that goes wrong inside escapes it.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -170,35 +170,43 @@ func openAnswers(spec *huma.OpenAPI) {
 	}
 }
 
+// description is the document of the door, as it is served.
+type description struct{ json, yaml []byte }
+
 // renderSpec writes the document once; it never changes afterwards.
-func renderSpec(spec *huma.OpenAPI) (asJSON, asYAML []byte, err error) {
+func renderSpec(spec *huma.OpenAPI) (description, error) {
 	compact, err := json.Marshal(spec)
 	if err != nil {
-		return nil, nil, fmt.Errorf("openapi: %w", err)
+		return description{}, fmt.Errorf("openapi: %w", err)
 	}
 	var out bytes.Buffer
 	if err := json.Indent(&out, compact, "", "  "); err != nil {
-		return nil, nil, fmt.Errorf("openapi: %w", err)
+		return description{}, fmt.Errorf("openapi: %w", err)
 	}
 	out.WriteByte('\n')
-	asYAML, err = spec.YAML()
+	asYAML, err := spec.YAML()
 	if err != nil {
-		return nil, nil, fmt.Errorf("openapi: %w", err)
+		return description{}, fmt.Errorf("openapi: %w", err)
 	}
-	return out.Bytes(), asYAML, nil
+	return description{out.Bytes(), asYAML}, nil
 }
 
 // specRoutes serves the document. It is not part of itself.
 func (d *Door) specRoutes(h huma.API) {
-	serve := func(path, kind string, body func() []byte) {
+	serve := func(path, kind string, body func(description) []byte) {
 		h.Adapter().Handle(&huma.Operation{Method: http.MethodGet, Path: path}, func(ctx huma.Context) {
-			_, w := humago.Unwrap(ctx)
+			r, w := humago.Unwrap(ctx)
+			written, err := d.description()
+			if err != nil {
+				d.calls.Fail(visitOf(r), r, err)
+				return
+			}
 			w.Header().Set("Content-Type", kind)
-			_, _ = w.Write(body()) // the client has disconnected
+			_, _ = w.Write(body(written)) // the client has disconnected
 		})
 	}
-	serve("/openapi.json", "application/openapi+json", func() []byte { return d.specJSON })
-	serve("/openapi.yaml", "application/openapi+yaml", func() []byte { return d.specYAML })
+	serve("/openapi.json", "application/openapi+json", func(doc description) []byte { return doc.json })
+	serve("/openapi.yaml", "application/openapi+yaml", func(doc description) []byte { return doc.yaml })
 }
 
 // keysRoute serves the public keys for checking receipts. They are public and

@@ -45,6 +45,8 @@ type Config struct {
 	Gateway func(notify.Driver) notify.Driver
 	// Phones turns messages on; they go to Inbox.
 	Phones bool
+	// Init makes the data directory; by default server.Init, as an operator would.
+	Init func(ctx context.Context, dir string, c config.Config) error
 	// Server holds further options for opening the system. Its Now is replaced
 	// by Clock's, and its Texts by Inbox if Phones is set.
 	Server server.Options
@@ -100,7 +102,10 @@ func New(ctx context.Context, c Config) (_ *World, err error) {
 		}
 	}
 	w.c.Server.Machine = c.Clock
-	if err := server.Init(ctx, c.Dir, conf); err != nil {
+	if c.Init == nil {
+		c.Init = server.Init
+	}
+	if err := c.Init(ctx, c.Dir, conf); err != nil {
 		return nil, err
 	}
 	if err := w.Open(ctx); err != nil {
