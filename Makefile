@@ -10,9 +10,13 @@ ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 # Clients and linters that nobody here wrote, against our doors: make ci runs these.
 FOREIGN := ./test/openid-client ./test/openapi
+# What takes longest begins first, so that no processor is idle in the end.
+LONGEST := ./test/browser ./internal/ceremony ./test/attack ./test/crash ./internal/rehearsal
+# Tests make their files in memory, the go command its own where it always does.
+SCRATCH = GOTMPDIR=$${GOTMPDIR:-$${TMPDIR:-/tmp}} TMPDIR=$$(.ci/scratch)
 # Where goroutines meet over something that must not be lost. The demo plays one
 # story over these rooms and has time limits that the detector would break.
-RACED = $$(go list ./internal/... ./client/... | grep -v '/internal/demo$$')
+RACED = ./internal/ceremony $$(go list ./internal/... ./client/... | grep -v -e '/internal/demo$$' -e '/internal/ceremony$$')
 # Stories of one caller after another, which make test plays: a detector of races
 # finds little in them, and they would be half of its time. make soak plays them
 # under it.
@@ -63,10 +67,11 @@ vet:
 	go vet ./...
 
 unit: ## all tests but those of make ci, and then the ten slowest packages
-	go test -json -timeout 12m $$(go list ./... | grep -vxF "$$(go list $(FOREIGN))") | go run ./test/slowest
+	$(SCRATCH) go test -json -vet=off -timeout 12m $(LONGEST) \
+		$$(go list ./... | grep -vxF "$$(go list $(FOREIGN) $(LONGEST))") | go run ./test/slowest
 
 race: ## the rooms under the race detector
-	CGO_ENABLED=1 go test -json $(DETECT) -timeout 30m -skip '$(STORIES)' $(RACED) | go run ./test/slowest
+	$(SCRATCH) CGO_ENABLED=1 go test -json -vet=off $(DETECT) -timeout 30m -skip '$(STORIES)' $(RACED) | go run ./test/slowest
 
 looks: ## the holder pages in every size, language and mode
 	go test -count=1 -timeout 20m ./test/browser -run '^($(LOOKS))$$' -every-look
