@@ -32,31 +32,32 @@ func TestDriverFaults(t *testing.T) {
 		"times out":     {func(ctx context.Context) (string, error) { <-ctx.Done(); return "", ctx.Err() }, FaultTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := newHouse(t)
-			var mu sync.Mutex
-			var ids []string
-			o := h.outbox(driverFunc(func(ctx context.Context, text Text) (string, error) {
-				mu.Lock()
-				ids = append(ids, text.ID)
-				again := len(ids) > 1
-				mu.Unlock()
-				if again {
-					return "ok", nil
+			synctest.Test(t, func(t *testing.T) { // so that no load makes a send late
+				h := newHouse(t)
+				var mu sync.Mutex
+				var ids []string
+				o := h.outbox(driverFunc(func(ctx context.Context, text Text) (string, error) {
+					mu.Lock()
+					ids = append(ids, text.ID)
+					again := len(ids) > 1
+					mu.Unlock()
+					if again {
+						return "ok", nil
+					}
+					return fault.send(ctx)
+				}), func(c *Config) { c.SendTimeout, c.Lease = 50*time.Millisecond, 5*time.Second })
+				h.queue(o, notice("a"))
+				h.run(o)
+				eventually(t, "the fault is recorded", func() bool { return h.recorded("message.tried " + fault.word) })
+				eventually(t, "it is sent", h.allIn(store.MessageSent))
+				m := h.only()
+				if m.Tries != 2 || m.Fault != "" || m.Ref != "ok" || ids[0] != m.ID || ids[1] != m.ID {
+					t.Errorf("%+v after sends of %q", m, ids)
 				}
-				return fault.send(ctx)
-			}), func(c *Config) { c.SendTimeout, c.Lease = 50*time.Millisecond, 5*time.Second })
-			h.queue(o, notice("a"))
-			h.run(o)
-			eventually(t, "the fault is recorded", func() bool { return h.recorded("message.tried " + fault.word) })
-			eventually(t, "it is sent", h.allIn(store.MessageSent))
-			m := h.only()
-			if m.Tries != 2 || m.Fault != "" || m.Ref != "ok" || ids[0] != m.ID || ids[1] != m.ID {
-				t.Errorf("%+v after sends of %q", m, ids)
-			}
-			if strings.Contains(h.log.String(), testPhone) {
-				t.Errorf("the number is in the log:\n%s", h.log)
-			}
+				if strings.Contains(h.log.String(), testPhone) {
+					t.Errorf("the number is in the log:\n%s", h.log)
+				}
+			})
 		})
 	}
 }
@@ -80,66 +81,68 @@ func TestGarbageForReference(t *testing.T) {
 // context ends, for one of two numbers, with more such messages than there are
 // slots. Messages to the other number still go out.
 func TestHangingDriverBlocksNobody(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	free := make(chan struct{})
-	var good atomic.Int32
-	o := h.outbox(driverFunc(func(_ context.Context, text Text) (string, error) {
-		if text.Phone != testPhone {
-			<-free
-			return "late", nil
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		free := make(chan struct{})
+		var good atomic.Int32
+		o := h.outbox(driverFunc(func(_ context.Context, text Text) (string, error) {
+			if text.Phone != testPhone {
+				<-free
+				return "late", nil
+			}
+			good.Add(1)
+			return "", nil
+		}), func(c *Config) {
+			c.SendTimeout, c.Lease, c.Notices.Concurrent = 50*time.Millisecond, time.Minute, 2
+		})
+		for i := range 5 {
+			n := notice(fmt.Sprint("bad", i))
+			n.Phone = "13900000000"
+			h.queue(o, n)
 		}
-		good.Add(1)
-		return "", nil
-	}), func(c *Config) {
-		c.SendTimeout, c.Lease, c.Notices.Concurrent = 50*time.Millisecond, time.Minute, 2
+		for i := range 5 {
+			h.queue(o, notice(fmt.Sprint("good", i)))
+		}
+		h.run(o)
+		eventually(t, "the others are sent", func() bool { return good.Load() == 5 })
+		eventually(t, "the hanging ones are seen", func() bool {
+			s, err := o.Stats(t.Context())
+			return err == nil && s.Notices.Stuck >= 5
+		})
+		close(free)
+		// If the driver returns after all and the text was sent, that counts: one
+		// text less is sent twice.
+		eventually(t, "late answers are recorded", h.allIn(store.MessageSent))
 	})
-	for i := range 5 {
-		n := notice(fmt.Sprint("bad", i))
-		n.Phone = "13900000000"
-		h.queue(o, n)
-	}
-	for i := range 5 {
-		h.queue(o, notice(fmt.Sprint("good", i)))
-	}
-	h.run(o)
-	eventually(t, "the others are sent", func() bool { return good.Load() == 5 })
-	eventually(t, "the hanging ones are seen", func() bool {
-		s, err := o.Stats(t.Context())
-		return err == nil && s.Notices.Stuck >= 5
-	})
-	close(free)
-	// If the driver returns after all and the text was sent, that counts: one
-	// text less is sent twice.
-	eventually(t, "late answers are recorded", h.allIn(store.MessageSent))
 }
 
 // TestStuckSendsAreBounded: more sends hang than may be left behind.
 func TestStuckSendsAreBounded(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	free := make(chan struct{})
-	var under, most atomic.Int32
-	o := h.outbox(driverFunc(func(context.Context, Text) (string, error) {
-		most.Store(max(most.Load(), under.Add(1)))
-		<-free
-		under.Add(-1)
-		return "", nil
-	}), func(c *Config) {
-		c.SendTimeout, c.Lease = time.Millisecond, time.Hour
-		c.Notices = Quota{Concurrent: 40, PerSecond: 1000, MaxTries: 1}
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		free := make(chan struct{})
+		var under, most atomic.Int32
+		o := h.outbox(driverFunc(func(context.Context, Text) (string, error) {
+			most.Store(max(most.Load(), under.Add(1)))
+			<-free
+			under.Add(-1)
+			return "", nil
+		}), func(c *Config) {
+			c.SendTimeout, c.Lease = time.Millisecond, time.Hour
+			c.Notices = Quota{Concurrent: 40, PerSecond: 1000, MaxTries: 1}
+		})
+		for i := range 150 {
+			h.queue(o, notice(fmt.Sprint(i)))
+		}
+		h.run(o)
+		eventually(t, "as many as may are stuck", func() bool { return under.Load() == maxStuck+40 })
+		time.Sleep(1200 * time.Millisecond) // longer than the wait for a send
+		if n := most.Load(); n != maxStuck+40 {
+			t.Errorf("%d sends at once", n)
+		}
+		close(free)
+		eventually(t, "all went out after all", h.allIn(store.MessageSent))
 	})
-	for i := range 150 {
-		h.queue(o, notice(fmt.Sprint(i)))
-	}
-	h.run(o)
-	eventually(t, "as many as may are stuck", func() bool { return under.Load() == maxStuck+40 })
-	time.Sleep(1200 * time.Millisecond) // longer than the wait for a send
-	if n := most.Load(); n != maxStuck+40 {
-		t.Errorf("%d sends at once", n)
-	}
-	close(free)
-	eventually(t, "all went out after all", h.allIn(store.MessageSent))
 }
 
 // TestBackoffDoublesAndEnds runs failures on a fake clock.
@@ -243,18 +246,20 @@ func TestThrottledQueuePauses(t *testing.T) {
 }
 
 func TestPermanentFailureIsFinal(t *testing.T) {
-	h := newHouse(t)
-	var sends atomic.Int32
-	o := h.outbox(driverFunc(func(context.Context, Text) (string, error) {
-		sends.Add(1)
-		return "", &Failure{Kind: Permanent, Word: "refused"}
-	}))
-	h.queue(o, notice("a"))
-	h.run(o)
-	eventually(t, "it is given up", h.allIn(store.MessageDead))
-	if m := h.only(); m.Fault != "refused" || sends.Load() != 1 {
-		t.Errorf("%d sends, %+v", sends.Load(), m)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		var sends atomic.Int32
+		o := h.outbox(driverFunc(func(context.Context, Text) (string, error) {
+			sends.Add(1)
+			return "", &Failure{Kind: Permanent, Word: "refused"}
+		}))
+		h.queue(o, notice("a"))
+		h.run(o)
+		eventually(t, "it is given up", h.allIn(store.MessageDead))
+		if m := h.only(); m.Fault != "refused" || sends.Load() != 1 {
+			t.Errorf("%d sends, %+v", sends.Load(), m)
+		}
+	})
 }
 
 // dyingStore fails from its nth call on, before or after the real store did its
@@ -291,37 +296,38 @@ func TestStoreDiesAtEachStep(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for steps := range 14 {
 			t.Run(fmt.Sprintf("steps=%d/kept=%v", steps, after), func(t *testing.T) {
-				t.Parallel()
-				h := newHouse(t)
-				var mu sync.Mutex
-				sent := map[string]int{}
-				d := driverFunc(func(_ context.Context, text Text) (string, error) {
+				synctest.Test(t, func(t *testing.T) {
+					h := newHouse(t)
+					var mu sync.Mutex
+					sent := map[string]int{}
+					d := driverFunc(func(_ context.Context, text Text) (string, error) {
+						mu.Lock()
+						defer mu.Unlock()
+						sent[text.ID]++
+						return text.ID, nil
+					})
+					quick := func(c *Config) { c.SendTimeout, c.Lease = 10*time.Millisecond, 50*time.Millisecond }
+					dying := &dyingStore{Store: h.store, after: after}
+					dying.left.Store(int64(steps))
+					first := h.outbox(d, quick, func(c *Config) { c.Store, c.Notices.Concurrent = dying, 2 })
+					h.queue(first, notice("a"), notice("b"), notice("c"))
+					queued := h.messages()
+					stop := h.run(first)
+					time.Sleep(100 * time.Millisecond)
+					stop()
+					h.run(h.outbox(d, quick))
+					eventually(t, "all are sent", h.allIn(store.MessageSent))
 					mu.Lock()
 					defer mu.Unlock()
-					sent[text.ID]++
-					return text.ID, nil
-				})
-				quick := func(c *Config) { c.SendTimeout, c.Lease = 10*time.Millisecond, 50*time.Millisecond }
-				dying := &dyingStore{Store: h.store, after: after}
-				dying.left.Store(int64(steps))
-				first := h.outbox(d, quick, func(c *Config) { c.Store, c.Notices.Concurrent = dying, 2 })
-				h.queue(first, notice("a"), notice("b"), notice("c"))
-				queued := h.messages()
-				stop := h.run(first)
-				time.Sleep(100 * time.Millisecond)
-				stop()
-				h.run(h.outbox(d, quick))
-				eventually(t, "all are sent", h.allIn(store.MessageSent))
-				mu.Lock()
-				defer mu.Unlock()
-				if len(sent) != len(queued) {
-					t.Errorf("%d IDs were sent, %d were queued", len(sent), len(queued))
-				}
-				for id := range sent {
-					if _, ok := queued[id]; !ok {
-						t.Errorf("an ID that was never queued: %s", id)
+					if len(sent) != len(queued) {
+						t.Errorf("%d IDs were sent, %d were queued", len(sent), len(queued))
 					}
-				}
+					for id := range sent {
+						if _, ok := queued[id]; !ok {
+							t.Errorf("an ID that was never queued: %s", id)
+						}
+					}
+				})
 			})
 		}
 	}
@@ -343,17 +349,18 @@ func (f *flakyStore) Update(ctx context.Context, do func(store.Tx) (audit.Entry,
 // TestStoreThatFailsNowAndThen: a result is recorded in the end, so no text is
 // sent twice.
 func TestStoreThatFailsNowAndThen(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	var sends atomic.Int32
-	o := h.outbox(driverFunc(func(context.Context, Text) (string, error) { sends.Add(1); return "", nil }),
-		func(c *Config) { c.Store = &flakyStore{Store: h.store} })
-	h.queue(o, notice("a"), notice("b"))
-	h.run(o)
-	eventually(t, "all are sent", h.allIn(store.MessageSent))
-	if sends.Load() != 2 {
-		t.Errorf("%d sends of 2 messages", sends.Load())
-	}
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		var sends atomic.Int32
+		o := h.outbox(driverFunc(func(context.Context, Text) (string, error) { sends.Add(1); return "", nil }),
+			func(c *Config) { c.Store = &flakyStore{Store: h.store} })
+		h.queue(o, notice("a"), notice("b"))
+		h.run(o)
+		eventually(t, "all are sent", h.allIn(store.MessageSent))
+		if sends.Load() != 2 {
+			t.Errorf("%d sends of 2 messages", sends.Load())
+		}
+	})
 }
 
 // TestEarlyReceipt: the gateway's delivery report comes before its answer.
@@ -392,21 +399,23 @@ func TestEarlyReceipt(t *testing.T) {
 // TestShutdownEndsWhatWasBegun: the worker is stopped while a send is under
 // way, and finishes it.
 func TestShutdownEndsWhatWasBegun(t *testing.T) {
-	h := newHouse(t)
-	begun, goOn := make(chan struct{}), make(chan struct{})
-	o := h.outbox(driverFunc(func(ctx context.Context, _ Text) (string, error) {
-		close(begun)
-		<-goOn
-		return "ref", ctx.Err()
-	}))
-	h.queue(o, notice("a"))
-	stop := h.run(o)
-	<-begun
-	time.AfterFunc(100*time.Millisecond, func() { close(goOn) })
-	stop()
-	if m := h.only(); m.State != store.MessageSent || m.Ref != "ref" {
-		t.Errorf("after the end: %+v", m)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		begun, goOn := make(chan struct{}), make(chan struct{})
+		o := h.outbox(driverFunc(func(ctx context.Context, _ Text) (string, error) {
+			close(begun)
+			<-goOn
+			return "ref", ctx.Err()
+		}))
+		h.queue(o, notice("a"))
+		stop := h.run(o)
+		<-begun
+		time.AfterFunc(100*time.Millisecond, func() { close(goOn) })
+		stop()
+		if m := h.only(); m.State != store.MessageSent || m.Ref != "ref" {
+			t.Errorf("after the end: %+v", m)
+		}
+	})
 }
 
 // TestLeaseTellsWorkersApart: a worker whose lease has ended records a failure,

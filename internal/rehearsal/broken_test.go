@@ -329,6 +329,7 @@ func (a *careless) signed(ctx context.Context, token string, into *idClaims) boo
 // TestBrokenChannelsAreCaught: each check that a channel leaves out is caught by
 // the case that is about it, and a channel that leaves out none passes.
 func TestBrokenChannelsAreCaught(t *testing.T) {
+	t.Parallel() // beside the sample, which waits as well
 	for leaves, want := range map[string][]string{
 		"":                nil,
 		"state":           {"state-changed", "state-missing"},

@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"flag"
 	"net"
 	"net/http"
 	"os"
@@ -11,6 +12,18 @@ import (
 	"github.com/liuma-pin/liuma/examples/channel/miniapp"
 	"github.com/liuma-pin/liuma/internal/admin"
 )
+
+// TestMain lets more tests run at once than there are processors: two of them wait a
+// minute each for the next code to a phone, and would hold the others up.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if n := flag.Lookup("test.parallel"); n.Value.String() == n.DefValue {
+		if err := flag.Set("test.parallel", "6"); err != nil {
+			panic(err)
+		}
+	}
+	m.Run()
+}
 
 func listen(t *testing.T) net.Listener {
 	t.Helper()

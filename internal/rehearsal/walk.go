@@ -106,7 +106,7 @@ func (b *browser) provesAgain(ctx context.Context) (*visitor.Page, error) {
 func (b *browser) code(ctx context.Context, p *visitor.Page, phone string) (*visitor.Page, error) {
 	sent := len(b.s.world.Inbox.Texts(phone))
 	var err error
-	for late := time.Now().Add(70 * time.Second); time.Now().Before(late); {
+	for late := time.Now().Add(90 * time.Second); time.Now().Before(late); {
 		if p.Has("send-code") {
 			if p, err = p.Press(ctx, "send-code", nil); err != nil {
 				return nil, fmt.Errorf("the authority's page: %w", err)
