@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -44,14 +46,33 @@ type house struct {
 	verdicts, changes atomic.Int64
 }
 
-// build makes the real command.
+var programDir string // set once by TestMain
+
+// program makes the real command, once for all tests.
+var program = sync.OnceValues(func() (string, error) {
+	out := filepath.Join(programDir, "liuma")
+	if b, err := exec.Command("go", "build", "-o", out, "github.com/liuma-pin/liuma/cmd/liuma").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, b)
+	}
+	return out, nil
+})
+
+func TestMain(m *testing.M) {
+	var err error
+	if programDir, err = os.MkdirTemp("", "liuma-crash-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(programDir)
+	os.Exit(code)
+}
+
+// build returns the real command.
 func build(t *testing.T) string {
 	t.Helper()
-	out := filepath.Join(t.TempDir(), "liuma")
-	cmd := exec.Command("go", "build", "-o", out, "github.com/liuma-pin/liuma/cmd/liuma")
-	if b, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, b)
-	}
+	out, err := program()
+	must(t, err)
 	return out
 }
 

@@ -193,6 +193,7 @@ func (f *forgetful) hold(t *testing.T, h *house) (reset bool) {
 // were, and comes to the end; and the phone is told once, of each reset that
 // came about.
 func TestKilledServerInTheMiddleOfResets(t *testing.T) {
+	t.Parallel() // most of it is waiting for what was under way at the last kill
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 4))

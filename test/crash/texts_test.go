@@ -134,6 +134,7 @@ func newTextHouse(t *testing.T, binary, smsURL string, people int) *house {
 // finished it; and no other notice. Who changed the PIN more often in the day than
 // a number gets notices of it has as many as it gets.
 func TestKilledServerTellsOfEveryChange(t *testing.T) {
+	t.Parallel() // most of it is waiting for what was under way at the last kill
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 2))
