@@ -4390,6 +4390,9 @@ func (w Shown) ClientStandIn(state string) string {
 	return w.say("shown.client.stand_in", "{state}", state)
 }
 
+// ClientParent says "shown.client.parent".
+func (w Shown) ClientParent() string { return w.say("shown.client.parent") }
+
 // ClientRegions says "shown.client.regions".
 func (w Shown) ClientRegions() string { return w.say("shown.client.regions") }
 

@@ -202,7 +202,7 @@ func printDiff(t *terminal, d edition.Diff) error {
 		for i, r := range d.Unlisted {
 			codes[i] = string(r)
 		}
-		_, werr := fmt.Fprintln(t.err, say.PolicyUnlisted(between(say, codes)))
+		_, werr := fmt.Fprintln(t.err, say.PolicyUnlisted(parted(say, codes)))
 		err = errors.Join(err, werr)
 	}
 	return err
@@ -221,11 +221,11 @@ func places(say locale.Shown, all []edition.Place) string {
 		}
 		out = append(out, name)
 	}
-	return between(say, out)
+	return parted(say, out)
 }
 
-// between parts the members of a list as the language does.
-func between(say locale.Shown, words []string) string {
+// parted parts the members of a list as the language does.
+func parted(say locale.Shown, words []string) string {
 	return strings.Join(words, say.PolicyBetween("", ""))
 }
 

@@ -320,6 +320,32 @@ func TestExplainSaysWhoLetIt(t *testing.T) {
 	}
 }
 
+// TestExplainNamesTheChannelAbove: what a sub-channel goes by because of the channel that it
+// works under is said to be of that channel's layer.
+func TestExplainNamesTheChannelAbove(t *testing.T) {
+	h := newHouse(t)
+	must(t, h.store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+		return audit.Entry{At: begin, Actor: "test", Event: audit.ChannelRegistered, Outcome: "ok"},
+			tx.InsertClient(store.Client{ID: "huzhou-app", Kind: store.ClientChannel, Parent: "zj-app"})
+	}))
+	e := h.open()
+	h.change(e, set("app.yaml", channel, "sub.yaml", "layer: channel huzhou-app\nlimits.attempts: 3\nlimits.lock_for: 2d\n"))
+	a, err := e.Explain(t.Context(), edition.Question{Region: "3305", Channel: "huzhou-app"})
+	must(t, err)
+	for _, v := range a.Values {
+		switch v.Value {
+		case "limits.attempts":
+			if v.Is != "2" || v.Of != "zj-app" || v.File != "app.yaml" || v.Edition != 2 || v.Approver != "off" {
+				t.Errorf("%+v", v)
+			}
+		case "limits.lock_for":
+			if v.Is != "2d" || v.Of != "huzhou-app" {
+				t.Errorf("%+v", v)
+			}
+		}
+	}
+}
+
 // What cannot be the policy is refused as a whole before anybody is asked, with file
 // and line.
 func TestLayersThatAreRefused(t *testing.T) {

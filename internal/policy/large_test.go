@@ -100,9 +100,9 @@ func many(t *testing.T, regions, channels, more int) *Layers {
 // too much for that, or to be shown, is refused with what to do.
 func TestEffectsAreBounded(t *testing.T) {
 	begin := time.Now()
-	all, err := Effects(many(t, 300, 300, 0), many(t, 300, 300, 1))
+	all, err := Effects(many(t, 210, 210, 0), many(t, 210, 210, 1))
 	if !errors.Is(err, ErrLarge) || !strings.Contains(err.Error(), "propose it in parts") || all != nil {
-		t.Errorf("90,000 places: %v", err)
+		t.Errorf("44,000 places: %v", err)
 	}
 	if _, err := Effects(many(t, 600, 1, 0), many(t, 0, 250, 0)); !errors.Is(err, ErrLarge) || !strings.Contains(err.Error(), "combinations") {
 		t.Errorf("more pairs than are compared: %v", err)
@@ -111,7 +111,7 @@ func TestEffectsAreBounded(t *testing.T) {
 		t.Errorf("it took %s", took)
 	}
 	// Most regions share their rules, and one value is changed in them.
-	before, now := many(t, 3000, 40, 0), many(t, 3000, 40, 0)
+	before, now := many(t, 3000, 9, 0), many(t, 3000, 9, 0)
 	change, err := ParseFile("n", []byte("layer: national\nreceipt_ttl: 50s\n"))
 	if err != nil {
 		t.Fatal(err)

@@ -278,6 +278,24 @@ func (l *Layers) Explain(region liuma.Region, channel liuma.ChannelID) Explanati
 	return e
 }
 
+// ExplainUnder is Explain for a channel that works under another one (Policy.Under); above
+// is empty where it works under none.
+func (l *Layers) ExplainUnder(region liuma.Region, channel, above liuma.ChannelID) Explanation {
+	e := l.Explain(region, channel)
+	if above == "" {
+		return e
+	}
+	p := l.For(region, channel)
+	both, up := p.Under(l.For(region, above)), l.Explain(region, above)
+	for i, v := range l.values {
+		if !v.same(&both, &p) {
+			e[i] = up[i]
+			e[i].Is = v.text(&both)
+		}
+	}
+	return e
+}
+
 // origin is the lowest of the files of a region and channel that sets a value of their
 // policy.
 func (l *Layers) origin(v value, p *Policy, chain []File, region liuma.Region, channel liuma.ChannelID) Origin {

@@ -93,6 +93,24 @@ func TestTheRegionsHotlineStandsInSentences(t *testing.T) {
 	}
 }
 
+// TestARegionsOwnSentenceStandsAtTheCounter: wherever a page sends to a counter, and nowhere
+// else.
+func TestARegionsOwnSentenceStandsAtTheCounter(t *testing.T) {
+	own := policy.Texts{ZH: "周三下午柜台不办公。", EN: "Counters are shut on Wednesday afternoons."}
+	for code, stands := range map[liuma.Code]bool{liuma.CodePhoneNone: true, liuma.CodeContested: true, liuma.CodeUnavailable: false} {
+		for lang, says := range map[string]policy.Sentence{"zh-CN": own.ZH, "en": own.EN} {
+			p := sample(liuma.ActionReset, ceremony.StepRefused)
+			p.Code, p.Texts = code, own
+			s := newSite(t, p)
+			s.begin()
+			page := s.do("GET", "/c/"+ceremonyID+"?lang="+lang, nil).Body.String()
+			if strings.Contains(page, string(says)) != stands {
+				t.Errorf("%s, %s: the sentence stands there: %v, want %v", code, lang, !stands, stands)
+			}
+		}
+	}
+}
+
 // layered are rules of two regions.
 type layered struct{}
 
