@@ -203,7 +203,7 @@ type clientView struct {
 	Back    []string  `json:"redirect_uris,omitempty"`
 	Strict  bool      `json:"strict_audience,omitempty"`
 	Parent  string    `json:"parent,omitempty"` // of a sub-channel
-	Keys    []string  `json:"keys"` // kids
+	Keys    []string  `json:"keys"`             // kids
 	At      time.Time `json:"registered_at"`
 }
 
