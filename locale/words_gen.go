@@ -1039,11 +1039,14 @@ func (w Page) RuleRemind(days string) string { return w.say("page.rule_remind", 
 // RuleForce says "page.rule_force".
 func (w Page) RuleForce(days string) string { return w.say("page.rule_force", "{days}", days) }
 
-// RuleMinors14 says "page.rule_minors14".
-func (w Page) RuleMinors14() string { return w.say("page.rule_minors14") }
+// RuleNoReminder says "page.rule_no_reminder".
+func (w Page) RuleNoReminder() string { return w.say("page.rule_no_reminder") }
 
-// RuleMinors16 says "page.rule_minors16".
-func (w Page) RuleMinors16() string { return w.say("page.rule_minors16") }
+// RuleEveryUse says "page.rule_every_use".
+func (w Page) RuleEveryUse() string { return w.say("page.rule_every_use") }
+
+// RuleMinors says "page.rule_minors".
+func (w Page) RuleMinors(age string) string { return w.say("page.rule_minors", "{age}", age) }
 
 // Notice are the sentences whose keys begin with "notice.".
 type Notice struct{ look }
@@ -4387,6 +4390,9 @@ func (w Shown) ClientStandIn(state string) string {
 	return w.say("shown.client.stand_in", "{state}", state)
 }
 
+// ClientParent says "shown.client.parent".
+func (w Shown) ClientParent() string { return w.say("shown.client.parent") }
+
 // ClientRegions says "shown.client.regions".
 func (w Shown) ClientRegions() string { return w.say("shown.client.regions") }
 
@@ -4860,8 +4866,13 @@ func (w Shown) PolicyHoldsThen() string { return w.say("shown.policy.holds_then"
 func (w Shown) PolicyLooser() string { return w.say("shown.policy.looser") }
 
 // PolicyEffect says "shown.policy.effect".
-func (w Shown) PolicyEffect(scope, places string) string {
-	return w.say("shown.policy.effect", "{scope}", scope, "{places}", places)
+func (w Shown) PolicyEffect(what, scope, places string) string {
+	return w.say("shown.policy.effect", "{what}", what, "{scope}", scope, "{places}", places)
+}
+
+// PolicyBetween says "shown.policy.between".
+func (w Shown) PolicyBetween(one, other string) string {
+	return w.say("shown.policy.between", "{one}", one, "{other}", other)
 }
 
 // PolicyNation says "shown.policy.nation".

@@ -44,6 +44,7 @@ type channelAddCmd struct {
 	Actions []string `name:"action" placeholder:"ACTION"`
 	Back    []string `name:"redirect-uri" placeholder:"URL"`
 	Strict  bool     `name:"strict-audience"`
+	Parent  string   `name:"parent" placeholder:"ID"`
 }
 
 // Run registers the channel.
@@ -55,7 +56,12 @@ func (a *channelAddCmd) Run(ctx context.Context, c *cli, t *terminal, g group) e
 	if len(a.Actions) == 0 {
 		return wrongUse(command, func(w *locale.Words) string { return w.Refused.ChannelWhat(joined(actionNames(liuma.Actions()))) })
 	}
-	p := admin.Client{ID: a.ID, Kind: store.ClientChannel, Name: liuma.Text{ZH: a.NameZH, EN: a.NameEN}, StrictAudience: a.Strict}
+	p := admin.Client{ID: a.ID, Kind: store.ClientChannel, Name: liuma.Text{ZH: a.NameZH, EN: a.NameEN}, StrictAudience: a.Strict, Parent: a.Parent}
+	if a.Parent != "" {
+		if _, err := liuma.ParseChannelID(a.Parent); err != nil {
+			return wrongUseFor(command, err, func(w *locale.Words, why string) string { return w.Refused.Option("--parent", why) })
+		}
+	}
 	if a.Nation {
 		p.Regions = []liuma.Region{""}
 	}

@@ -202,7 +202,8 @@ type clientView struct {
 	Actions []string  `json:"actions,omitempty"`
 	Back    []string  `json:"redirect_uris,omitempty"`
 	Strict  bool      `json:"strict_audience,omitempty"`
-	Keys    []string  `json:"keys"` // kids
+	Parent  string    `json:"parent,omitempty"` // of a sub-channel
+	Keys    []string  `json:"keys"`             // kids
 	At      time.Time `json:"registered_at"`
 }
 
@@ -247,7 +248,7 @@ func viewClient(row store.Client) (clientView, error) {
 	v := clientView{
 		ID: row.ID, Kind: string(row.Kind), NameZH: row.Name.ZH, NameEN: row.Name.EN, State: "active",
 		StandIn: row.StandIn, Regions: regionNames(row.Regions), Actions: actionNames(row.Actions),
-		Back: row.RedirectURIs, Strict: row.StrictAudience, Keys: kids, At: row.At.UTC(),
+		Back: row.RedirectURIs, Strict: row.StrictAudience, Parent: row.Parent, Keys: kids, At: row.At.UTC(),
 	}
 	if row.Stopped {
 		v.State = stateStopped
@@ -268,6 +269,9 @@ func (v clientView) print(t *terminal, regions []liuma.Region) error {
 	}
 	line := func(label string, values []string) { fmt.Fprintf(t.out, "  %s %s\n", padded(label, 8), joined(values)) }
 	fmt.Fprintf(t.out, "%s  %s / %s  (%s)\n", v.ID, v.NameZH, v.NameEN, state)
+	if v.Parent != "" {
+		line(say.ClientParent(), []string{v.Parent})
+	}
 	if len(v.Actions) > 0 {
 		line(say.ClientRegions(), shownRegions(say, regions))
 		line(say.ClientActions(), v.Actions)

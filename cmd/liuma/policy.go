@@ -193,7 +193,8 @@ func printDiff(t *terminal, d edition.Diff) error {
 		if x.Looser {
 			now += "  " + say.PolicyLooser()
 		}
-		fmt.Fprintf(&out, "  %s: %s -> %s, %s\n", x.Value, orUnset(say, x.Before), now, say.PolicyEffect(x.Layer, places(say, x.Places)))
+		what := fmt.Sprintf("%s: %s -> %s", x.Value, orUnset(say, x.Before), now)
+		fmt.Fprintf(&out, "  %s\n", say.PolicyEffect(what, x.Layer, places(say, x.Places)))
 	}
 	_, err := io.WriteString(t.out, out.String())
 	if len(d.Unlisted) > 0 {
@@ -201,7 +202,7 @@ func printDiff(t *terminal, d edition.Diff) error {
 		for i, r := range d.Unlisted {
 			codes[i] = string(r)
 		}
-		_, werr := fmt.Fprintln(t.err, say.PolicyUnlisted(joined(codes)))
+		_, werr := fmt.Fprintln(t.err, say.PolicyUnlisted(parted(say, codes)))
 		err = errors.Join(err, werr)
 	}
 	return err
@@ -220,7 +221,12 @@ func places(say locale.Shown, all []edition.Place) string {
 		}
 		out = append(out, name)
 	}
-	return strings.Join(out, "; ")
+	return parted(say, out)
+}
+
+// parted parts the members of a list as the language does.
+func parted(say locale.Shown, words []string) string {
+	return strings.Join(words, say.PolicyBetween("", ""))
 }
 
 func orUnset(say locale.Shown, is string) string {

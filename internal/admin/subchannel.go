@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +42,7 @@ func underParent(r store.Reader, row store.Client) error {
 	}
 	for _, region := range row.Regions {
 		if !slices.ContainsFunc(parent.Regions, func(r liuma.Region) bool { return r.Contains(region) }) {
-			return fmt.Errorf("%w: %s is not registered for %q", ErrParent, parent.ID, region)
+			return fmt.Errorf("%w: %s is not registered for %s", ErrParent, parent.ID, cmp.Or(string(region), "the nation"))
 		}
 	}
 	return nil

@@ -184,7 +184,7 @@ type Authority struct {
 	store    store.Store
 	vault    *vault.Vault
 	quorum   Quorum
-	policy   Rules
+	policy   under
 	registry *registry.Registry
 	issuer   string
 	process  string
@@ -224,13 +224,14 @@ func New(c Config) (*Authority, error) {
 		return nil, err
 	}
 	a := &Authority{
-		store: c.Store, vault: c.Vault, quorum: c.Quorum, policy: c.Policy, registry: c.Registry,
+		store: c.Store, vault: c.Vault, quorum: c.Quorum, registry: c.Registry,
 		issuer: c.Issuer, process: c.Process, ended: c.Ended, outbox: c.Outbox,
 		clock: c.Clock, others: c.Witnesses, wait: c.Wait, log: c.Logger,
 		slots: newSlots(), seals: &sealKeys{}, judges: &judges{made: map[pin.Rules]*pin.Judge{}},
 		clients: newClients(), seen: map[string]uint64{}, walk: walk{keep: c.Keep}, sprays: newSprays(c.Logger), rations: newRations(),
 		freezeTries: newFreezeTries(), keepCeremonies: c.KeepCeremonies,
 	}
+	a.policy = under{of: c.Policy, parent: a.parentOf}
 	judge, err := a.judges.of(pin.NationalRules())
 	if err != nil {
 		return nil, fmt.Errorf("authority: %w", err)

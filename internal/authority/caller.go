@@ -162,7 +162,7 @@ func (a *Authority) StillRegistered(r store.Reader, c Caller) error {
 
 // sameClient compares the members that authentication and permission depend on.
 func sameClient(a, b store.Client) bool {
-	return a.ID == b.ID && a.Kind == b.Kind && a.Name == b.Name && a.Stopped == b.Stopped && a.StrictAudience == b.StrictAudience && bytes.Equal(a.Keys, b.Keys) &&
+	return a.ID == b.ID && a.Kind == b.Kind && a.Name == b.Name && a.Stopped == b.Stopped && a.Parent == b.Parent && a.StrictAudience == b.StrictAudience && bytes.Equal(a.Keys, b.Keys) &&
 		slices.Equal(a.Actions, b.Actions) && slices.Equal(a.Regions, b.Regions) && slices.Equal(a.RedirectURIs, b.RedirectURIs)
 }
 

@@ -2,6 +2,7 @@ package authority
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -79,16 +80,40 @@ func (a *Authority) CodesOf(r store.Reader, ch liuma.ChannelID) (c ChannelCodes,
 	return c, err
 }
 
+// CodesSpent reports whether a channel, or the channel above it, has used up its budget.
+func (a *Authority) CodesSpent(r store.Reader, ch liuma.ChannelID) (bool, error) {
+	all, err := budgets(r, ch)
+	for _, of := range all {
+		if err != nil {
+			break
+		}
+		var c ChannelCodes
+		if c, err = a.CodesOf(r, of); err == nil && c.Spent() {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
 // CodeWasSent counts a one-time code of a channel, in the transaction that puts
 // it into the outbox.
 func (a *Authority) CodeWasSent(tx store.Tx, ch liuma.ChannelID) error {
-	return tx.Meter(meterCodesSent, a.codesKey(ch), a.Now(), 1)
+	return a.meterCode(tx, meterCodesSent, ch)
 }
 
 // CodeCameBack counts a right one-time code of a channel, in the transaction that
 // takes it.
 func (a *Authority) CodeCameBack(tx store.Tx, ch liuma.ChannelID) error {
-	return tx.Meter(meterCodesReturned, a.codesKey(ch), a.Now(), 1)
+	return a.meterCode(tx, meterCodesReturned, ch)
+}
+
+// meterCode counts a code of a channel to its budget and to that of the channel above it.
+func (a *Authority) meterCode(tx store.Tx, meter string, ch liuma.ChannelID) error {
+	all, err := budgets(tx, ch)
+	for _, of := range all {
+		err = errors.Join(err, tx.Meter(meter, a.codesKey(of), a.Now(), 1))
+	}
+	return err
 }
 
 // CodesLimited reports whether the end of a channel's budget is to be recorded

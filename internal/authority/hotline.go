@@ -30,7 +30,7 @@ type HotlineFreeze struct {
 // counted. A crash leaves the freeze, its count, its notice and its audit entry, or
 // none of them.
 func (a *Authority) FreezeByHotline(ctx context.Context, c Caller, q HotlineFreeze) (Verification, error) {
-	return a.byHotline(ctx, c, liuma.ActionFreeze, q, "", a.freezeFor(c))
+	return a.byHotline(ctx, c, liuma.ActionFreeze, q, reach{}, a.freezeFor(c))
 }
 
 // stopping stops a card, in the transaction of a hotline's request.
@@ -42,10 +42,17 @@ func (a *Authority) freezeFor(c Caller) stopping {
 	}
 }
 
-// byHotline finds and counts for what a hotline may do, within a region, and does it. A
+// reach is which cards a caller may stop.
+type reach struct {
+	within liuma.Region // empty: the nation
+	// off refuses every number, before a card is looked for.
+	off bool
+}
+
+// byHotline finds and counts for what a hotline may do, and does it. A
 // refusal of do is committed together with the count, and do must have written nothing
 // then.
-func (a *Authority) byHotline(ctx context.Context, c Caller, action liuma.Action, q HotlineFreeze, within liuma.Region, do stopping) (Verification, error) {
+func (a *Authority) byHotline(ctx context.Context, c Caller, action liuma.Action, q HotlineFreeze, to reach, do stopping) (Verification, error) {
 	if c.Client.Kind != store.ClientHotline && c.Client.Kind != staffKind || c.Client.Stopped {
 		return Verification{}, liuma.Fail(liuma.CodeForbidden, nil)
 	}
@@ -66,8 +73,12 @@ func (a *Authority) byHotline(ctx context.Context, c Caller, action liuma.Action
 		if err := a.Spend(tx, c, ActHotlineFreeze); err != nil {
 			return audit.Entry{}, err
 		}
+		if to.off {
+			refused = liuma.Fail(liuma.CodeLossReportOff, nil)
+			return a.Entry(c.Actor(), audit.FreezeTried, liuma.CardID{}, r.BusinessNo, string(liuma.CodeLossReportOff)), nil
+		}
 		found, err := a.cardToFreeze(tx, holder)
-		if errors.Is(err, store.ErrNotFound) || err == nil && (found.Version == 0 || !within.Contains(found.Region)) {
+		if errors.Is(err, store.ErrNotFound) || err == nil && (found.Version == 0 || !to.within.Contains(found.Region)) {
 			refused = liuma.FailField(liuma.CodeNotFound, "id_number", nil)
 			return a.Entry(c.Actor(), audit.FreezeTried, liuma.CardID{}, r.BusinessNo, string(liuma.CodeNotFound)), nil
 		}

@@ -2,6 +2,7 @@ package authority
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -20,7 +21,17 @@ import (
 // makes it longer. It counts to the hotline's ration of freezes. A crash leaves the
 // report, its count, its notice and its audit entry, or none of them.
 func (a *Authority) ReportLoss(ctx context.Context, c Caller, q HotlineFreeze) (Verification, error) {
-	return a.byHotline(ctx, c, liuma.ActionReportLoss, q, "", a.reportFor(c))
+	return a.byHotline(ctx, c, liuma.ActionReportLoss, q, reach{}, a.reportFor(c))
+}
+
+// takesReports reports whether any region within one takes reports by phone.
+func (a *Authority) takesReports(within liuma.Region) bool {
+	if a.policy.For(within, "").LossReport > 0 {
+		return true
+	}
+	return slices.ContainsFunc(a.policy.Regions(), func(r liuma.Region) bool {
+		return within.Contains(r) && a.policy.For(r, "").LossReport > 0
+	})
 }
 
 func (a *Authority) reportFor(c Caller) stopping {

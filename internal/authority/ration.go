@@ -97,18 +97,27 @@ func (a *Authority) meterOf(client string, act Act) (kind string, key vault.Inde
 // crash leaves both or neither. CodeRationSpent, or of a hotline CodeHotlineLimit: the client has done it
 // as often as its ration allows; then the transaction must not be kept. It is
 // called after the request's number was taken, so that a repetition is answered
-// and not counted.
+// and not counted. An act of a sub-channel counts to the channel above it too.
 func (a *Authority) Spend(tx store.Tx, c Caller, act Act) error {
-	now := a.Now()
-	kind, key := a.meterOf(c.Client.ID, act)
-	until, err := spentUntil(tx, kind, key, a.rationOf(c, act))
+	all, err := payers(c, tx.Client)
 	if err != nil {
 		return err
 	}
-	if until.After(now) {
-		return a.rationSpent(c, act, until)
+	now := a.Now()
+	for _, c := range all {
+		kind, key := a.meterOf(c.Client.ID, act)
+		until, err := spentUntil(tx, kind, key, a.rationOf(c, act))
+		if err != nil {
+			return err
+		}
+		if until.After(now) {
+			return a.rationSpent(c, act, until)
+		}
+		if err := tx.Meter(kind, key, now, 1); err != nil {
+			return err
+		}
 	}
-	return tx.Meter(kind, key, now, 1)
+	return nil
 }
 
 // takeRationed takes a request's business number and counts it to a ration.

@@ -51,25 +51,42 @@ func (t *Taken) GiveBack() {
 	t.keys = nil
 }
 
-// Take counts one act of a client in memory. CodeRationSpent: its ration is
-// spent, and nothing was counted.
+// Take counts one act of a client in memory, and of a sub-channel to the channel above it
+// too. CodeRationSpent: a ration is spent, and nothing was counted.
 func (a *Authority) Take(ctx context.Context, c Caller, act Act) (*Taken, error) {
+	all, err := payers(c, func(id string) (store.Client, error) { return a.Recall(ctx, id) })
+	if err != nil {
+		return nil, err
+	}
+	t := &Taken{a: a}
+	for _, c := range all {
+		if err := a.takeOf(ctx, c, act); err != nil {
+			t.GiveBack()
+			return nil, err
+		}
+		t.keys = append(t.keys, rationKey{c.Client.ID, act})
+	}
+	return t, nil
+}
+
+// takeOf counts one act to a client's own ration.
+func (a *Authority) takeOf(ctx context.Context, c Caller, act Act) error {
 	k, most := rationKey{c.Client.ID, act}, a.rationOf(c, act)
 	for range 2 {
 		until, ok, stale := a.tryTake(k, c, most)
 		switch {
 		case stale:
 			if err := a.readCount(ctx, k, c, most); err != nil {
-				return nil, liuma.Outward(err)
+				return liuma.Outward(err)
 			}
 		case ok:
-			return &Taken{a, []rationKey{k}}, nil
+			return nil
 		default:
-			return nil, a.rationSpent(c, act, until)
+			return a.rationSpent(c, act, until)
 		}
 	}
 	// The store was slow: what was just read is old already.
-	return nil, liuma.Fail(liuma.CodeUnavailable, errors.New("authority: rations cannot be read in time"))
+	return liuma.Fail(liuma.CodeUnavailable, errors.New("authority: rations cannot be read in time"))
 }
 
 func (a *Authority) tryTake(k rationKey, c Caller, most policy.Ration) (until time.Time, ok, stale bool) {

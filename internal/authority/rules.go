@@ -13,6 +13,11 @@ type Rules interface {
 	For(liuma.Region, liuma.ChannelID) policy.Policy
 }
 
+// listed are rules that know which regions have some of their own; both do too.
+type listed interface {
+	Regions() []liuma.Region
+}
+
 // lasting are rules that are replaced while acts are open, and know what held when
 // one began; *policy.Running implements it.
 type lasting interface {

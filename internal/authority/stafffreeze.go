@@ -36,13 +36,20 @@ func (b ByStaff) caller() Caller {
 // another region is none that the member can freeze, and the answer does not tell it
 // from a number without a card.
 func (a *Authority) FreezeByStaff(ctx context.Context, by ByStaff, q HotlineFreeze) (Verification, error) {
-	v, err := a.byHotline(ctx, by.caller(), liuma.ActionFreeze, q, by.Region, a.freezeFor(by.caller()))
+	v, err := a.byHotline(ctx, by.caller(), liuma.ActionFreeze, q, reach{within: by.Region}, a.freezeFor(by.caller()))
 	return v, untold(v, err)
 }
 
-// ReportLossByStaff takes a holder's word that the card was lost; see ReportLoss.
+// ReportLossByStaff takes a holder's word that the card was lost; see ReportLoss. Where no
+// region of the member takes reports, CodeLossReportOff is said of every number, before a card
+// is looked for; where some do, a card of another is answered like a number without a
+// card: a member must not learn for nothing who has one.
 func (a *Authority) ReportLossByStaff(ctx context.Context, by ByStaff, q HotlineFreeze) (Verification, error) {
-	v, err := a.byHotline(ctx, by.caller(), liuma.ActionReportLoss, q, by.Region, a.reportFor(by.caller()))
+	off := !a.takesReports(by.Region)
+	v, err := a.byHotline(ctx, by.caller(), liuma.ActionReportLoss, q, reach{by.Region, off}, a.reportFor(by.caller()))
+	if off && liuma.CodeOf(err) == liuma.CodeLossReportOff {
+		return v, err
+	}
 	return v, untold(v, err)
 }
 
@@ -56,7 +63,7 @@ func untold(v Verification, err error) error {
 	}
 	switch liuma.CodeOf(err) {
 	case liuma.CodeInternal, liuma.CodeUnavailable, liuma.CodeBusy, liuma.CodeForbidden, liuma.CodeBusinessNoUsed, liuma.CodeUndecided,
-		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeDocumentInvalid, liuma.CodeDocumentState, liuma.CodeHotlineLimit, liuma.CodeLossReportOff:
+		liuma.CodeIDNumberInvalid, liuma.CodeIDNumber15, liuma.CodeDocumentInvalid, liuma.CodeDocumentState, liuma.CodeHotlineLimit:
 		return err
 	}
 	return errors.Join(liuma.Fail(liuma.CodeNotFound, nil), err)

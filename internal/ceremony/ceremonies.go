@@ -98,7 +98,7 @@ func New(c Config) (*Ceremonies, error) {
 		return nil, err
 	}
 	s := &Ceremonies{
-		acts: acts(), engine: c.Engine, store: c.Store, vault: c.Vault, policy: c.Policy, registry: c.Registry,
+		acts: acts(), engine: c.Engine, store: c.Store, vault: c.Vault, policy: c.Engine.Rules(), registry: c.Registry,
 		outbox: c.Outbox, ways: c.CodeWays, issuer: c.Issuer, keep: c.Keep, consent: c.Consent, demandConsent: c.NativeConsent, log: c.Logger,
 	}
 	s.engine.Attach(s.settingHooks)
@@ -106,14 +106,10 @@ func New(c Config) (*Ceremonies, error) {
 }
 
 // rules is the policy for a ceremony: what holds now and, where that was stricter, what
-// has held since it was pushed.
+// has held since it was pushed. A push that named no region is for the channel's first: at
+// the pad, at the keepers and in every look between the same tries are counted.
 func (s *Ceremonies) rules(c store.Ceremony) policy.Policy {
-	return authority.RulesSince(s.policy, c.Region, c.Channel, c.At)
-}
-
-// rulesOf is rules where a push that named no region is for the channel's first.
-func (s *Ceremonies) rulesOf(c authority.Caller, cer store.Ceremony) policy.Policy {
-	return authority.RulesSince(s.policy, c.Region(cer.Region), cer.Channel, cer.At)
+	return authority.RulesSince(s.policy, s.engine.RegionOf(c.Channel, c.Region), c.Channel, c.At)
 }
 
 // now is the engine's high-water time; what comes from other machines is judged

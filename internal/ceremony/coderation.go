@@ -131,11 +131,11 @@ func (s *Ceremonies) offered(r store.Reader, c store.Ceremony, to addressee, by 
 		}
 		return o, nil
 	}
-	budget, err := s.engine.CodesOf(r, c.Channel)
+	spent, err := s.engine.CodesSpent(r, c.Channel)
 	if err != nil {
 		return o, err
 	}
-	if budget.Spent() {
+	if spent {
 		o.why = liuma.CodePhoneCodeChannel
 	}
 	rations, err := s.codeRations(r, to, by, way)

@@ -129,6 +129,8 @@ type Page struct {
 	Alone bool
 	// Hotline is the number that the region's policy names; empty: the configured one.
 	Hotline string
+	// Texts are what that region says in its own words.
+	Texts policy.Texts
 	// Steps are the variants of acts that the ceremony began with, so that a page can
 	// say what an act will ask for.
 	Steps policy.Steps

@@ -394,5 +394,6 @@ func (s *Ceremonies) bindFirst(tx store.Tx, card store.Card, row store.Request) 
 		return err
 	}
 	now := s.now()
-	return s.engine.WriteContact(tx, store.Contact{Card: card.ID, Language: languageOf(d.Language), BoundAt: now, ConfirmedAt: now}, d.NewPhone)
+	return s.engine.WriteContact(tx, store.Contact{Card: card.ID, Language: languageOf(d.Language), BoundAt: now, ConfirmedAt: now,
+		EveryUse: s.noticesOf(card).EveryUse}, d.NewPhone)
 }

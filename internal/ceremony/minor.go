@@ -7,8 +7,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 )
 
-// ofAge refuses who is too young to get a card or a link alone: under 14, and
-// under 16 where policy says so. A birthday that nobody knows is refused too, or a
+// ofAge refuses who is too young to get a card or a link alone: under 14, or under the
+// age that policy says. A birthday that nobody knows is refused too, or a
 // child would only need a document without one. A card that exists is not asked
 // for its holder's age: whoever has it keeps it.
 //
@@ -16,9 +16,9 @@ import (
 // request is the channel's word, and no child gets round the own region's rule by it.
 // It is empty where the registry was not asked.
 func (s *Ceremonies) ofAge(p policy.Policy, home liuma.Region, born string) error {
-	from := registry.AgeAlone
-	if p.MinorsNeedGuardian || home != "" && authority.RulesSince(s.policy, home, "", p.Began).MinorsNeedGuardian {
-		from = registry.AgeAlways
+	from := p.Minors.Alone
+	if home != "" {
+		from = max(from, authority.RulesSince(s.policy, home, "", p.Began).Minors.Alone)
 	}
 	switch {
 	case born == "":

@@ -46,7 +46,7 @@ var ages = map[string]liuma.Code{
 
 func TestWhoNeedsAGuardian(t *testing.T) {
 	strict := policy.National()
-	strict.AllowStandInEvidence, strict.MinorsNeedGuardian = true, true
+	strict.AllowStandInEvidence, strict.Minors.Alone = true, 16
 	t.Run("the nation's rule", func(t *testing.T) { tryAges(t, nil, ages) })
 	t.Run("refused until 16", func(t *testing.T) {
 		want := map[string]liuma.Code{}
@@ -71,7 +71,7 @@ func tryAges(t *testing.T, p *policy.Policy, want map[string]liuma.Code) {
 
 // TestAChildsOwnRegionCounts, whatever region a channel's request names.
 func TestAChildsOwnRegionCounts(t *testing.T) {
-	file, err := policy.ParseFile("huzhou.yaml", []byte("layer: region 3305\nminors_need_guardian: true\n"))
+	file, err := policy.ParseFile("huzhou.yaml", []byte("layer: region 3305\nminors.alone: 16\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,12 +107,13 @@ func (s *Ceremonies) page(r store.Reader, c store.Ceremony, key store.SealKey, k
 		return Page{}, err
 	}
 	caller := authority.Caller{Client: client}
+	rules := s.rules(c)
 	p := Page{
 		ID: c.ID, Step: Step(c.Step), Action: s.acting(c, d).Action, Began: c.Action, Channel: c.Channel, ChannelName: client.Name,
 		Purpose: liuma.Purpose(d.Purpose), BusinessNo: c.BusinessNo, Region: c.Region, Expires: c.Expires, Try: c.Tries + 1,
 		Verdict: liuma.Verdict(d.Verdict), Code: liuma.Code(d.Code), Reason: d.Reason, Sentence: d.Sentence,
 		TriesLeft: d.Left, Until: d.Until,
-		WasReset: d.WasReset, Form: strconv.Itoa(d.Forms), Alone: d.Alone || d.ProvedAlone, Hotline: s.rules(c).Hotline, Steps: d.Steps,
+		WasReset: d.WasReset, Form: strconv.Itoa(d.Forms), Alone: d.Alone || d.ProvedAlone, Hotline: rules.Hotline, Texts: rules.Texts, Steps: d.Steps,
 	}
 	if expired(c, s.now()) {
 		p.Step, p.Code = StepExpired, liuma.CodeCeremonyExpired
@@ -228,7 +229,7 @@ func maskCardNo(s string) string {
 // takesPassphrase reports whether the pad takes one: by the rules of the request's region
 // and, where a card is known, of the card's own.
 func (s *Ceremonies) takesPassphrase(r store.Reader, c authority.Caller, cer store.Ceremony, d details) (bool, error) {
-	rules, id := s.rulesOf(c, cer), cer.Card
+	rules, id := s.rules(cer), cer.Card
 	if id.IsZero() && d.Subject.Card != "" {
 		l, err := r.LinkByHandle(c.Channel(), store.Handle(d.Subject.Card))
 		if err != nil && !errors.Is(err, store.ErrNotFound) {

@@ -151,7 +151,8 @@ func (s *Ceremonies) bindNew(tx store.Tx, c *store.Ceremony, d *details, to addr
 	}
 	now := s.now()
 	hold := now.Add(s.recoveryOf(card, *c).Hold)
-	next := store.Contact{Card: card.ID, Language: languageOf(d.Language), BoundAt: now, ConfirmedAt: now, HoldUntil: hold}
+	next := store.Contact{Card: card.ID, Language: languageOf(d.Language), BoundAt: now, ConfirmedAt: now, HoldUntil: hold,
+		EveryUse: s.noticesOf(card).EveryUse}
 	old, number, err := s.engine.Contact(tx, card.ID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return "", err
@@ -161,7 +162,7 @@ func (s *Ceremonies) bindNew(tx store.Tx, c *store.Ceremony, d *details, to addr
 		return "", werr
 	}
 	if err == nil {
-		next.EveryUse = old.EveryUse
+		next.EveryUse = old.EveryUse // as its holder left it
 		about := map[string]string{"phone": registry.MaskPhone(to.phone)}
 		if err := s.engine.TellAt(tx, card, old, number, noticePhoneOld, at, about); err != nil {
 			return "", err

@@ -22,9 +22,10 @@ func (s *Ceremonies) old(card store.Card, p policy.Policy) bool {
 	return p.RemindAfter > 0 && card.Version > 0 && s.now().Sub(card.PINSetAt) >= p.RemindAfter
 }
 
-// remind queues the reminder, in the transaction of a right PIN.
+// remind queues the reminder, in the transaction of a right PIN, where the card's region
+// sends any.
 func (s *Ceremonies) remind(tx store.Tx, card store.Card, row store.Request, p policy.Policy) error {
-	if !s.old(card, p) {
+	if !s.old(card, p) || !s.noticesOf(card).Reminder {
 		return nil
 	}
 	now := s.now()
@@ -38,6 +39,11 @@ func (s *Ceremonies) remind(tx store.Tx, card store.Card, row store.Request, p p
 	days := min(int(now.Sub(card.PINSetAt)/(24*time.Hour)), 9999) // the message has room for four digits
 	return s.engine.TellIn(tx, card, noticeRemind, row.Channel, map[string]string{
 		"at": card.PINSetAt.UTC().Format(time.RFC3339), "days": strconv.Itoa(days)})
+}
+
+// noticesOf are the notices that the card's region chose.
+func (s *Ceremonies) noticesOf(card store.Card) policy.Notices {
+	return s.policy.For(card.Region, "").Notices
 }
 
 // tellUse sends a notice of a right PIN if the holder wants one for every use,

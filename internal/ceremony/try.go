@@ -111,7 +111,7 @@ func (s *Ceremonies) tryOf(m moved, act Act, c authority.Caller, g Given) (askin
 	row.Browser = cer.Browser
 	q := asking{
 		act: act, caller: c, request: request, row: row,
-		policy: s.rulesOf(c, cer), subject: boundSubject(cer.ID),
+		policy: s.rules(cer), subject: boundSubject(cer.ID),
 		evidence:   pushed{proof: d.Proofs.Evidence},
 		registered: func(store.Reader) error { return nil }, // guard checks it, in the transactions that count and decide
 		guard:      func(r store.Reader, _ store.Card) error { return s.stillServed(r, cer.ID) },

@@ -143,7 +143,7 @@ func (e *Editions) layers(of store.Edition) (*policy.Layers, error) {
 	return policy.NewLayers(e.c.National, files...)
 }
 
-// parse reads the files of a set; the error names every fault of all.
+// parse reads the files of a set; the error names the faults of all.
 func parse(of []store.LayerFile) ([]policy.File, error) {
 	var files []policy.File
 	var errs []error
@@ -151,7 +151,7 @@ func parse(of []store.LayerFile) ([]policy.File, error) {
 		file, err := policy.ParseFile(f.Name, f.Text)
 		files, errs = append(files, file), append(errs, err)
 	}
-	return files, errors.Join(errs...)
+	return files, policy.Gather(errs...)
 }
 
 // Running is what this process goes by. Its error says why there is nothing: a server

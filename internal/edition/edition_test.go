@@ -1,6 +1,7 @@
 package edition_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/directory"
 	"github.com/liuma-pin/liuma/internal/edition"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/proposal"
@@ -25,6 +27,8 @@ type house struct {
 	now      atomic.Int64 // seconds after begin
 	national policy.Policy
 	files    map[string]string // of the configuration; nil: there are none
+	// configure, if set, changes what a process is opened with.
+	configure func(*edition.Config)
 }
 
 var begin = time.Date(2026, 4, 1, 9, 30, 0, 0, time.UTC)
@@ -71,6 +75,9 @@ func (h *house) open() *edition.Editions {
 			}
 			return files, nil
 		}
+	}
+	if h.configure != nil {
+		h.configure(&c)
 	}
 	e, err := edition.Open(h.t.Context(), c)
 	must(h.t, err)
@@ -313,6 +320,32 @@ func TestExplainSaysWhoLetIt(t *testing.T) {
 	}
 }
 
+// TestExplainNamesTheChannelAbove: what a sub-channel goes by because of the channel that it
+// works under is said to be of that channel's layer.
+func TestExplainNamesTheChannelAbove(t *testing.T) {
+	h := newHouse(t)
+	must(t, h.store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+		return audit.Entry{At: begin, Actor: "test", Event: audit.ChannelRegistered, Outcome: "ok"},
+			tx.InsertClient(store.Client{ID: "huzhou-app", Kind: store.ClientChannel, Parent: "zj-app"})
+	}))
+	e := h.open()
+	h.change(e, set("app.yaml", channel, "sub.yaml", "layer: channel huzhou-app\nlimits.attempts: 3\nlimits.lock_for: 2d\n"))
+	a, err := e.Explain(t.Context(), edition.Question{Region: "3305", Channel: "huzhou-app"})
+	must(t, err)
+	for _, v := range a.Values {
+		switch v.Value {
+		case "limits.attempts":
+			if v.Is != "2" || v.Of != "zj-app" || v.File != "app.yaml" || v.Edition != 2 || v.Approver != "off" {
+				t.Errorf("%+v", v)
+			}
+		case "limits.lock_for":
+			if v.Is != "2d" || v.Of != "huzhou-app" {
+				t.Errorf("%+v", v)
+			}
+		}
+	}
+}
+
 // What cannot be the policy is refused as a whole before anybody is asked, with file
 // and line.
 func TestLayersThatAreRefused(t *testing.T) {
@@ -397,6 +430,71 @@ func TestApprovalsThatAreRefused(t *testing.T) {
 	p = fresh.propose(fresh.open(), set("33.yaml", five))
 	fresh.files = map[string]string{"11.yaml": "layer: region 11\nlimits.attempts: 3\n"}
 	want(t, second(fresh.open().Approve(t.Context(), "off", approval(p))), edition.ErrMoved)
+}
+
+// outside is a store that knows whether a transaction is under way.
+type outside struct {
+	store.Store
+	in atomic.Int64
+}
+
+func (s *outside) Update(ctx context.Context, f func(store.Tx) (audit.Entry, error)) error {
+	return s.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		s.in.Add(1)
+		defer s.in.Add(-1)
+		return f(tx)
+	})
+}
+
+// TestNothingIsComparedWhileOthersWait: files are read and sets compared before the
+// transaction of an approval and not in it, and what was approved meanwhile is noticed.
+func TestNothingIsComparedWhileOthersWait(t *testing.T) {
+	h := newHouse(t)
+	st := &outside{Store: h.store}
+	h.store = st
+	looks := 0
+	h.configure = func(c *edition.Config) {
+		read := c.Files
+		c.Files = func() ([]policy.File, error) {
+			if looks++; st.in.Load() > 0 {
+				t.Error("files are read in a transaction")
+			}
+			return read()
+		}
+		c.Regions = func() (*directory.Regions, error) {
+			if looks++; st.in.Load() > 0 {
+				t.Error("sets are compared in a transaction")
+			}
+			return directory.Published()
+		}
+	}
+	h.files = map[string]string{"33.yaml": five}
+	e := h.open()
+	h.change(e, set("33.yaml", four))
+	h.change(e, set("33.yaml", five))
+	if looks < 5 {
+		t.Errorf("%d looks: nothing was compared", looks)
+	}
+	// Between the comparison and the transaction somebody else approves.
+	p := h.propose(e, set("33.yaml", four))
+	other := h.propose(e, set("33.yaml", strict))
+	h.configure = nil
+	second := h.open()
+	once := false
+	h.configure = func(c *edition.Config) {
+		c.Regions = func() (*directory.Regions, error) {
+			if !once {
+				once = true
+				if _, err := second.Approve(t.Context(), "off", approval(other)); err != nil {
+					t.Error(err)
+				}
+			}
+			return directory.Published()
+		}
+	}
+	if _, err := h.open().Approve(t.Context(), "off", approval(p)); !errors.Is(err, edition.ErrMoved) || !once {
+		t.Errorf("approved over another one: %v", err)
+	}
 }
 
 // An act that is open goes by the stricter of what holds and what has held since it

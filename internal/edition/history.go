@@ -116,14 +116,18 @@ func (e *Editions) Explain(ctx context.Context, q Question) (Answer, error) {
 	}
 	layers, state := e.now()
 	out := Answer{Policy: state}
+	above, err := e.above(ctx, q.Channel)
+	if err != nil {
+		return Answer{}, err
+	}
 	open := map[int]string{} // values whose first edition is not found yet, as their layers set them
-	for i, o := range layers.Explain(q.Region, q.Channel) {
+	for i, o := range layers.ExplainUnder(q.Region, q.Channel, above) {
 		out.Values = append(out.Values, Value{Value: o.Value, Is: o.Is, Layer: o.Layer, Of: o.Of, File: o.File, Line: o.Line})
 		if f, ok := layers.File(policy.Scope{Layer: o.Layer, Of: o.Of}); ok && o.File != "" {
 			open[i], _ = f.Sets(o.Value)
 		}
 	}
-	err := e.c.Store.View(ctx, func(r store.Reader) (err error) {
+	err = e.c.Store.View(ctx, func(r store.Reader) (err error) {
 		if err = approvedBy(r, &out.Policy); err != nil {
 			return err
 		}
@@ -138,6 +142,19 @@ func (e *Editions) Explain(ctx context.Context, q Question) (Answer, error) {
 		return nil
 	})
 	return out, err
+}
+
+// above is the channel that a channel works under; empty: none, or it is not registered.
+func (e *Editions) above(ctx context.Context, channel liuma.ChannelID) (above liuma.ChannelID, err error) {
+	err = e.c.Store.View(ctx, func(r store.Reader) error {
+		c, err := r.Client(string(channel))
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		above = liuma.ChannelID(c.Parent)
+		return err
+	})
+	return above, err
 }
 
 // since notes an edition with those values that it sets as they are, and drops the

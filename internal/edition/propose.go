@@ -137,50 +137,70 @@ func (e *Editions) Propose(ctx context.Context, by liuma.StaffID, d Draft) (Prop
 
 // plan reads a draft, puts it over what runs and compares the two.
 func (e *Editions) plan(ctx context.Context, d Draft) (plan, error) {
-	var base *policy.Layers
-	var no uint64
-	err := e.c.Store.View(ctx, func(r store.Reader) (err error) {
-		base, no, err = e.base(r)
-		return err
-	})
+	on, err := e.base(ctx)
 	if err != nil {
 		return plan{}, err
 	}
-	files, err := whole(base, d)
+	files, err := whole(on.layers, d)
 	if err != nil {
 		return plan{}, fmt.Errorf("%w: %w", ErrSet, err)
 	}
-	diff, err := e.diff(base, no, files)
+	diff, err := e.diff(on, files)
 	if err != nil {
 		return plan{}, err
 	}
 	return plan{Files: files, Reason: d.Reason, Diff: diff}, nil
 }
 
-// base is the policy that holds, as the database says, and its number. Where it can
-// not be read by this release, the national rule stands in its place: somebody must be able
-// to approve another.
-func (e *Editions) base(r store.Reader) (*policy.Layers, uint64, error) {
-	last, err := r.LastEdition()
+// base is the policy that a change is made against.
+type base struct {
+	layers *policy.Layers
+	no     uint64 // 0: the files of the configuration
+	sum    string // as the database has it
+}
+
+// base is the policy that holds, as the database says. Where it can not be read by this
+// release, the national rule stands in its place: somebody must be able to approve
+// another. Reading and checking layers takes long, so no transaction waits for it; last
+// says whether another one holds meanwhile.
+func (e *Editions) base(ctx context.Context) (base, error) {
+	var row store.Edition
+	err := e.c.Store.View(ctx, func(r store.Reader) (err error) {
+		row, err = r.LastEdition()
+		return err
+	})
 	if errors.Is(err, store.ErrNotFound) {
 		first, err := e.first()
 		if err != nil {
-			return nil, 0, fmt.Errorf("%w: the files of the configuration: %w", ErrSet, err)
+			return base{}, fmt.Errorf("%w: the files of the configuration: %w", ErrSet, err)
 		}
-		return first, 0, nil
+		return base{first, 0, ""}, nil
 	}
 	if err != nil {
-		return nil, 0, err
+		return base{}, err
 	}
-	layers, err := e.layers(last)
+	layers, err := e.layers(row)
 	if err != nil {
 		layers, err = policy.NewLayers(e.c.National)
 	}
-	return layers, last.No, err
+	return base{layers, row.No, row.Sum}, err
 }
 
-// whole is the set of a draft, sorted by name.
+// last reports whether the policy that holds by a transaction is still the one that was
+// read before it.
+func (b base) last(r store.Reader) (bool, error) {
+	row, err := r.LastEdition()
+	if errors.Is(err, store.ErrNotFound) {
+		return b.no == 0, nil
+	}
+	return row.No == b.no && row.Sum == b.sum, err
+}
+
+// whole is the set of a draft, sorted by name. Nothing of one that is too large is read.
 func whole(base *policy.Layers, d Draft) ([]Text, error) {
+	if err := fits(d.Files); err != nil {
+		return nil, err
+	}
 	set := slices.Clone(d.Files)
 	var errs []error
 	if !d.Whole {
@@ -194,44 +214,59 @@ func whole(base *policy.Layers, d Draft) ([]Text, error) {
 				set = append(set, Text{f.Name, string(f.Text)})
 			}
 		}
+		errs = append(errs, fits(set))
 	}
-	size := 0
 	slices.SortFunc(set, func(a, b Text) int { return strings.Compare(a.Name, b.Name) })
 	for i, f := range set {
-		size += len(f.Name) + len(f.Text)
 		if i > 0 && set[i-1].Name == f.Name {
 			errs = append(errs, fmt.Errorf("%s: two files have this name", f.Name))
 		}
 		if f.Name == "" || len(f.Name) > 200 || strings.ContainsAny(f.Name, "/\\\n") {
-			errs = append(errs, fmt.Errorf("%q: want the name of a file, without a directory", f.Name))
+			errs = append(errs, fmt.Errorf("%q: want the name of a file, without a directory", f.Name[:min(len(f.Name), 200)]))
 		}
 	}
-	if size > MaxSet {
-		errs = append(errs, fmt.Errorf("the files have %d bytes together, at most %d are taken", size, MaxSet))
+	return set, policy.Gather(errs...)
+}
+
+// fits bounds the files of a set.
+func fits(set []Text) error {
+	size := 0
+	for _, f := range set {
+		size += len(f.Name) + len(f.Text)
 	}
-	return set, errors.Join(errs...)
+	switch {
+	case len(set) > policy.MaxFiles:
+		return fmt.Errorf("%d files, at most %d are taken", len(set), policy.MaxFiles)
+	case size > MaxSet:
+		return fmt.Errorf("the files have %d bytes together, at most %d are taken", size, MaxSet)
+	}
+	return nil
 }
 
 // diff reads a whole set and compares it with what runs.
-func (e *Editions) diff(base *policy.Layers, no uint64, set []Text) (Diff, error) {
+func (e *Editions) diff(on base, set []Text) (Diff, error) {
 	var files []policy.File
 	var errs []error
 	for _, f := range set {
 		file, err := policy.ParseFile(f.Name, []byte(f.Text))
 		files, errs = append(files, file), append(errs, err)
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := policy.Gather(errs...); err != nil {
 		return Diff{}, fmt.Errorf("%w: %w", ErrSet, err)
 	}
 	next, err := policy.NewLayers(e.c.National, files...)
 	if err != nil {
 		return Diff{}, fmt.Errorf("%w: %w", ErrSet, err)
 	}
-	d := Diff{Base: no, BaseSum: base.Sum(), Sum: next.Sum(), Changes: []Change{}, Effects: []Effect{}}
-	for _, c := range policy.Diff(base, next) {
+	d := Diff{Base: on.no, BaseSum: on.layers.Sum(), Sum: next.Sum(), Changes: []Change{}, Effects: []Effect{}}
+	for _, c := range policy.Diff(on.layers, next) {
 		d.Changes = append(d.Changes, Change{Layer: c.Scope.String(), Value: c.Value, Before: c.Before, Now: c.Now, File: c.File, Line: c.Line})
 	}
-	for _, x := range policy.Effects(base, next) {
+	effects, err := policy.Effects(on.layers, next)
+	if err != nil {
+		return Diff{}, fmt.Errorf("%w: %w", ErrSet, err)
+	}
+	for _, x := range effects {
 		out := Effect{Value: x.Value, Before: x.Before, Now: x.Now, Looser: x.Looser, Layer: policy.Scope{Layer: x.By.Layer, Of: x.By.Of}.String()}
 		for _, at := range x.Places {
 			out.Places = append(out.Places, Place{at.Region, at.Channel})
@@ -260,26 +295,30 @@ func (e *Editions) unlisted(l *policy.Layers) ([]liuma.Region, error) {
 // Of shows a proposal, also one that has ended. Errors: proposal.ErrUnknown,
 // proposal.ErrKind.
 func (e *Editions) Of(ctx context.Context, id proposal.ID) (out Proposed, err error) {
-	err = e.c.Store.View(ctx, func(r store.Reader) error {
-		row, err := r.Proposal(string(id))
-		if errors.Is(err, store.ErrNotFound) {
-			return proposal.ErrUnknown
-		}
-		if err != nil {
-			return err
-		}
-		p, err := planOf(row)
-		if err != nil {
-			return err
-		}
-		out = e.shown(row, p)
-		if out.State == stateOpen {
-			base, no, err := e.base(r)
-			out.Moved = err != nil || no != p.Diff.Base || base.Sum() != p.Diff.BaseSum
-		}
-		return nil
+	p, row, err := e.proposal(ctx, id)
+	if err != nil {
+		return out, err
+	}
+	if out = e.shown(row, p); out.State == stateOpen {
+		on, err := e.base(ctx)
+		out.Moved = err != nil || on.no != p.Diff.Base || on.layers.Sum() != p.Diff.BaseSum
+	}
+	return out, nil
+}
+
+// proposal reads a proposal and its body.
+func (e *Editions) proposal(ctx context.Context, id proposal.ID) (p plan, row store.Proposal, err error) {
+	err = e.c.Store.View(ctx, func(r store.Reader) (err error) {
+		row, err = r.Proposal(string(id))
+		return err
 	})
-	return out, err
+	if errors.Is(err, store.ErrNotFound) {
+		err = proposal.ErrUnknown
+	}
+	if err == nil {
+		p, err = planOf(row)
+	}
+	return p, row, err
 }
 
 // States of a proposal, as lists show them.
@@ -340,21 +379,28 @@ type Approval struct {
 }
 
 // Approve lets a proposed policy hold. Approval, entry and edition are one transaction;
-// the rules of this process change after it. Errors: those of proposal.Together,
-// ErrDigest, ErrMoved, ErrSet, ErrBounds.
+// the rules of this process change after it. What is proposed is read and compared with
+// what runs before that transaction, which holds the writer for no longer than it takes to
+// see that neither is another by now. Errors: those of proposal.Together, ErrDigest,
+// ErrMoved, ErrSet, ErrBounds.
 //
 // A crash before the commit leaves the earlier policy and an open proposal. After it
 // the new policy holds, from the next start on in any case.
 func (e *Editions) Approve(ctx context.Context, by liuma.StaffID, a Approval) (Approved, error) {
+	p, seen, err := e.proposal(ctx, a.ID)
+	if err != nil {
+		return Approved{}, err
+	}
+	var on base
+	var moved error // told only to who may approve, who names the digest
+	if strings.EqualFold(a.Digest, fmt.Sprintf("%x", seen.Hash)) {
+		on, moved = e.stillSo(ctx, p)
+	}
 	var out Approved
-	err := e.c.Proposals.Together(ctx, a.ID, Kind, by, func(tx store.Tx, row store.Proposal) (string, error) {
+	err = e.c.Proposals.Together(ctx, a.ID, Kind, by, func(tx store.Tx, row store.Proposal) (string, error) {
 		out = Approved{}
-		if !strings.EqualFold(a.Digest, fmt.Sprintf("%x", row.Hash)) {
+		if !strings.EqualFold(a.Digest, fmt.Sprintf("%x", row.Hash)) || row.Hash != seen.Hash {
 			return "", ErrDigest
-		}
-		p, err := planOf(row)
-		if err != nil {
-			return "", err
 		}
 		proposer, err := tx.Member(row.By)
 		if err != nil {
@@ -363,10 +409,15 @@ func (e *Editions) Approve(ctx context.Context, by liuma.StaffID, a Approval) (A
 		if proposer.Region != "" || proposer.Agency != "" {
 			return "", ErrBounds
 		}
-		if err := e.stillSo(tx, p); err != nil {
-			return "", err
+		if moved != nil {
+			return "", moved
 		}
-		next, err := e.insert(tx, row, p, by)
+		if same, err := on.last(tx); err != nil {
+			return "", err
+		} else if !same {
+			return "", ErrMoved
+		}
+		next, err := e.insert(tx, row, p, on, by)
 		out = Approved{Edition: next.No, Sum: next.Sum, At: next.At.UTC()}
 		return p.Reason.Note(fmt.Sprintf("edition=%d policy=%s was=%s", next.No, next.Sum, p.Diff.BaseSum)), err
 	})
@@ -382,33 +433,34 @@ func (e *Editions) Approve(ctx context.Context, by liuma.StaffID, a Approval) (A
 	return out, nil
 }
 
-// stillSo compares the diff that was shown with the one of now.
-func (e *Editions) stillSo(r store.Reader, p plan) error {
-	base, no, err := e.base(r)
+// stillSo compares the diff that was shown with the one of now, and gives what it is
+// against.
+func (e *Editions) stillSo(ctx context.Context, p plan) (base, error) {
+	on, err := e.base(ctx)
 	if err != nil {
-		return err
+		return on, err
 	}
-	if no != p.Diff.Base || base.Sum() != p.Diff.BaseSum {
-		return ErrMoved
+	if on.no != p.Diff.Base || on.layers.Sum() != p.Diff.BaseSum {
+		return on, ErrMoved
 	}
-	now, err := e.diff(base, no, p.Files)
+	now, err := e.diff(on, p.Files)
 	if err != nil {
-		return err
+		return on, err
 	}
 	now.Unlisted = p.Diff.Unlisted // a warning: the list of regions changes nothing
 	was, errWas := json.Marshal(p.Diff)
 	is, errIs := json.Marshal(now)
 	if err := errors.Join(errWas, errIs); err != nil {
-		return fmt.Errorf("edition: %w", err)
+		return on, fmt.Errorf("edition: %w", err)
 	}
 	if string(was) != string(is) {
-		return ErrMoved // the program's own national rule is another
+		return on, ErrMoved // the program's own national rule is another
 	}
-	return nil
+	return on, nil
 }
 
 // insert adds the edition and, before the first one, the policy that ran until now.
-func (e *Editions) insert(tx store.Tx, row store.Proposal, p plan, by liuma.StaffID) (store.Edition, error) {
+func (e *Editions) insert(tx store.Tx, row store.Proposal, p plan, on base, by liuma.StaffID) (store.Edition, error) {
 	next := store.Edition{No: p.Diff.Base + 1, Sum: p.Diff.Sum, Proposal: row.ID, Reason: string(p.Reason), By: row.By, Approver: by, Proposed: row.At, At: e.c.Now()}
 	for _, f := range p.Files {
 		next.Files = append(next.Files, store.LayerFile{Name: f.Name, Text: []byte(f.Text)})
@@ -416,12 +468,8 @@ func (e *Editions) insert(tx store.Tx, row store.Proposal, p plan, by liuma.Staf
 	if p.Diff.Base > 0 {
 		return next, tx.InsertEdition(next)
 	}
-	base, _, err := e.base(tx)
-	if err != nil {
-		return next, err
-	}
-	first := store.Edition{No: 1, Sum: base.Sum(), At: next.At}
-	for _, f := range base.Files() {
+	first := store.Edition{No: 1, Sum: on.layers.Sum(), At: next.At}
+	for _, f := range on.layers.Files() {
 		first.Files = append(first.Files, store.LayerFile{Name: f.Name, Text: f.Text})
 	}
 	next.No = 2

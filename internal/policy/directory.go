@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,13 +8,12 @@ import (
 	"strings"
 )
 
-// maxFiles bounds the files of a directory of layers: there are some 3,500 regions
-// in the nation.
-const maxFiles = 5000
+// MaxFiles bounds the layers of a set: there are some 3,500 regions in the nation.
+const MaxFiles = 5000
 
 // ReadDirectory reads every file of a directory whose name ends in .yaml, in the
 // order of their names. Others are passed over, so that a README may lie beside
-// them. One file that cannot be read refuses all; the error names every fault.
+// them. One file that cannot be read refuses all; the error names every fault up to MaxFaults.
 func ReadDirectory(dir string) ([]File, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -27,14 +25,14 @@ func ReadDirectory(dir string) ([]File, error) {
 		if e.IsDir() || !strings.HasSuffix(e.Name(), ".yaml") {
 			continue
 		}
-		if len(files) == maxFiles {
-			return nil, fmt.Errorf("%w: more than %d in %s", ErrFile, maxFiles, dir)
+		if len(files) == MaxFiles {
+			return nil, fmt.Errorf("%w: more than %d in %s", ErrFile, MaxFiles, dir)
 		}
 		f, err := ReadFile(filepath.Join(dir, e.Name()))
 		errs = append(errs, err)
 		files = append(files, f)
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := Gather(errs...); err != nil {
 		return nil, err
 	}
 	return files, nil

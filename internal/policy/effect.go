@@ -2,6 +2,9 @@ package policy
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/liuma-pin/liuma"
@@ -23,64 +26,129 @@ type Effect struct {
 	Places      []Place
 }
 
+// ErrLarge says that a change is too large to be compared, or to be shown to who approves
+// it. The error says what to do.
+var ErrLarge = errors.New("the change is too large to be judged as one")
+
+// maxPlaces bounds the places of all effects together, so that a proposal that shows them
+// is taken (proposal.MaxBody): ten values of the nation in each of its regions are 35,000.
+const maxPlaces = 40_000
+
 // Effects lists what holds otherwise with now than with before, and where. A region
 // stands for all in it that are not listed themselves; a channel is listed where its
-// own layer makes a difference to its region.
-func Effects(before, now *Layers) []Effect {
-	var all []Effect
-	add := func(at Place, was, is *Policy, by func() Explanation, skip func(value) bool) {
-		var origins Explanation
-		for _, v := range now.values {
-			if v.text(was) == v.text(is) || skip(v) {
-				continue
-			}
-			if origins == nil {
-				origins = by()
-			}
-			o, _ := origins.Of(v.name)
-			e := Effect{Value: v.name, Before: v.text(was), Now: v.text(is), Looser: v.eased(is, was), By: o}
-			i := slices.IndexFunc(all, func(x Effect) bool {
-				return x.Value == e.Value && x.Before == e.Before && x.Now == e.Now && x.By == e.By
-			})
-			if i < 0 {
-				i, all = len(all), append(all, e)
-			}
-			all[i].Places = append(all[i].Places, at)
-		}
-	}
+// own layer makes a difference to its region. ErrLarge.
+//
+// Regions whose rules are the same before and the same now are compared once, and at most
+// maxPairs of those with channels: the answer takes a second or two, whatever the files
+// are.
+func Effects(before, now *Layers) ([]Effect, error) {
+	c := comparison{before: before, now: now, at: map[effectKey]int{}}
 	regions, channels := places(before, now)
+	channels = slices.DeleteFunc(channels, func(id liuma.ChannelID) bool { return c.of(id).neither() })
+	kinds := map[[2]Policy][]liuma.Region{}
+	var order [][2]Policy // in that of the regions
 	for _, region := range regions {
-		was, is := before.For(region, ""), now.For(region, "")
-		if was != is {
-			add(Place{Region: region}, &was, &is, func() Explanation { return now.Explain(region, "") }, func(value) bool { return false })
+		k := [2]Policy{before.For(region, ""), now.For(region, "")}
+		if kinds[k] == nil {
+			order = append(order, k)
 		}
-		for _, channel := range channels {
-			wasIn, isIn := before.For(region, channel), now.For(region, channel)
-			if wasIn == isIn {
-				continue
+		kinds[k] = append(kinds[k], region)
+	}
+	if len(order)*len(channels) > maxPairs {
+		return nil, fmt.Errorf("%w: %w", ErrLarge, tooMany(len(order), len(channels)))
+	}
+	for _, k := range order {
+		was, is := &k[0], &k[1]
+		c.add(kinds[k], "", was, is, nil, nil)
+		for _, id := range channels {
+			if *was == *is && c.of(id).same {
+				continue // nothing that it is made of was changed
 			}
-			add(Place{region, channel}, &wasIn, &isIn, func() Explanation { return now.Explain(region, channel) },
-				func(v value) bool { return v.text(&wasIn) == v.text(&was) && v.text(&isIn) == v.text(&is) })
+			wasIn, isIn := before.For(kinds[k][0], id), now.For(kinds[k][0], id)
+			c.add(kinds[k], id, &wasIn, &isIn, was, is)
+		}
+		if c.places > maxPlaces {
+			return nil, fmt.Errorf("%w: more than %d values and places would hold otherwise; propose it in parts", ErrLarge, maxPlaces)
 		}
 	}
-	order := map[string]int{}
+	rank := map[string]int{}
 	for i, v := range now.values {
-		order[v.name] = i
+		rank[v.name] = i
 	}
-	slices.SortStableFunc(all, func(a, b Effect) int { return cmp.Compare(order[a.Value], order[b.Value]) })
-	return all
+	slices.SortStableFunc(c.all, func(a, b Effect) int { return cmp.Compare(rank[a.Value], rank[b.Value]) })
+	for _, e := range c.all {
+		slices.SortFunc(e.Places, func(a, b Place) int {
+			return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Channel, b.Channel))
+		})
+	}
+	return c.all, nil
+}
+
+// comparison gathers effects.
+type comparison struct {
+	before, now *Layers
+	all         []Effect
+	at          map[effectKey]int // where in all an effect stands
+	places      int
+}
+
+// effectKey is what places have in common that are listed as one effect.
+type effectKey struct {
+	before, now string
+	by          Origin
+}
+
+// layerOf says of a channel's layer whether it is there and the same.
+type layerOf struct{ was, is, same bool }
+
+func (l layerOf) neither() bool { return !l.was && !l.is }
+
+func (c *comparison) of(id liuma.ChannelID) layerOf {
+	s := Scope{LayerChannel, string(id)}
+	was, okWas := c.before.files[s]
+	is, okIs := c.now.files[s]
+	return layerOf{okWas, okIs, was.Sum == is.Sum}
+}
+
+// add notes what differs for a channel in regions with the same rules, but for what differs
+// in these regions without the channel just so.
+func (c *comparison) add(regions []liuma.Region, id liuma.ChannelID, was, is, regionWas, regionIs *Policy) {
+	if *was == *is {
+		return
+	}
+	var chains [][]File
+	for _, v := range c.now.values {
+		if v.same(was, is) || id != "" && v.same(was, regionWas) && v.same(is, regionIs) {
+			continue
+		}
+		if chains == nil {
+			for _, r := range regions {
+				chains = append(chains, c.now.chain(r, id))
+			}
+		}
+		before, looser := v.text(was), v.eased(is, was)
+		for i, r := range regions {
+			if c.places++; c.places > maxPlaces {
+				return
+			}
+			o := c.now.origin(v, is, chains[i], r, id)
+			k := effectKey{before, o.Is, o}
+			if _, there := c.at[k]; !there {
+				c.at[k] = len(c.all)
+				c.all = append(c.all, Effect{Value: v.name, Before: before, Now: o.Is, Looser: looser, By: o})
+			}
+			e := &c.all[c.at[k]]
+			e.Places = append(e.Places, Place{r, id})
+		}
+	}
 }
 
 // places are the regions and channels that either set names; the nation is the first
 // region.
 func places(sets ...*Layers) (regions []liuma.Region, channels []liuma.ChannelID) {
 	for _, l := range sets {
-		for r := range l.regions {
-			regions = append(regions, r)
-		}
-		for c := range l.channels {
-			channels = append(channels, c)
-		}
+		regions = slices.AppendSeq(regions, maps.Keys(l.regions))
+		channels = slices.AppendSeq(channels, maps.Keys(l.channels))
 	}
 	slices.Sort(regions)
 	slices.Sort(channels)

@@ -16,10 +16,14 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Bounds of a layer's file, in bytes, and of how deep its members lie.
+// Bounds of a layer's file and of one line of it, in bytes, and of how deep its members
+// lie and how far they are indented. A sentence of a region is the longest that a line
+// needs.
 const (
-	maxFile  = 256 << 10
-	maxDepth = 3
+	maxFile   = 256 << 10
+	maxLine   = 1 << 10
+	maxDepth  = 3
+	maxIndent = 40
 )
 
 // Scope is what a layer is for: the nation, one region or one channel.
@@ -84,8 +88,8 @@ func (f File) Sets(name string) (string, bool) {
 	return s.text(&s.policy), true
 }
 
-// ErrFile says that a layer's file cannot be read. The error names every fault,
-// with its line.
+// ErrFile says that a layer's file cannot be read. The error names every fault up to
+// MaxFaults, with its line.
 var ErrFile = errors.New("policy file")
 
 // ParseFile reads one layer in YAML: a member "layer" that says what it is for, and
@@ -93,73 +97,87 @@ var ErrFile = errors.New("policy file")
 // or cannot be read refuses the whole file, with the line.
 func ParseFile(name string, text []byte) (File, error) {
 	f := File{Name: name, Sum: sha256.Sum256(text), Text: text}
-	if len(text) > maxFile {
-		return f, fmt.Errorf("%w %s: more than %d bytes", ErrFile, name, maxFile)
-	}
 	if strings.ContainsFunc(name, hidden) {
 		return File{}, fmt.Errorf("%w %q: want a name without letters that are not seen", ErrFile, name)
 	}
-	r := reader{file: &f, known: values()}
-	if r.seen(); len(r.errs) > 0 {
-		return File{Name: name}, fmt.Errorf("%w: %w", ErrFile, errors.Join(r.errs...))
+	if len(text) > maxFile {
+		return f, fmt.Errorf("%w %s: more than %d bytes", ErrFile, name, maxFile)
 	}
-	tokens := lexer.Tokenize(string(text))
-	if r.nested(tokens); len(r.errs) > 0 {
-		return File{Name: name}, fmt.Errorf("%w: %w", ErrFile, errors.Join(r.errs...))
-	}
-	tree, err := parser.Parse(tokens, 0)
-	if err != nil {
-		return f, fmt.Errorf("%w %s: %w", ErrFile, name, err)
-	}
-	switch {
-	case len(tree.Docs) != 1 || tree.Docs[0].Body == nil:
-		r.fail(1, "want one document that begins with \"layer:\"")
-	default:
-		r.members(tree.Docs[0].Body, "", 0)
-		if f.Scope == (Scope{}) && len(r.errs) == 0 {
-			r.fail(1, "no \"layer:\"; want \"layer: national\", \"layer: region 3305\" or \"layer: channel ID\"")
-		}
-	}
-	if err := errors.Join(r.errs...); err != nil {
-		return File{Name: name}, fmt.Errorf("%w: %w", ErrFile, err)
+	r := reader{file: &f, known: values(), faults: Faults{kind: ErrFile}}
+	r.read(string(text))
+	if err := r.faults.err(); err != nil {
+		return File{Name: name}, err
 	}
 	return f, nil
 }
 
+// read looks at the text before the parser does, which is not made for files of strangers:
+// a line, brackets or members that go on for long take it seconds or the memory of the
+// machine.
+func (r *reader) read(text string) {
+	if r.plain(text); r.faulty() {
+		return
+	}
+	tokens := lexer.Tokenize(text)
+	if r.nested(tokens); r.faulty() {
+		return
+	}
+	tree, err := parser.Parse(tokens, 0)
+	switch {
+	case err != nil:
+		r.faults.add(r.file.Name, 0, err)
+	case len(tree.Docs) != 1 || tree.Docs[0].Body == nil:
+		r.fail(1, "want one document that begins with \"layer:\"")
+	default:
+		r.members(tree.Docs[0].Body, "", 0)
+		if r.file.Scope == (Scope{}) && !r.faulty() {
+			r.fail(1, "no \"layer:\"; want \"layer: national\", \"layer: region 3305\" or \"layer: channel ID\"")
+		}
+	}
+}
+
 // reader reads one file, and gathers what is wrong with it.
 type reader struct {
-	file  *File
-	known []value
-	errs  []error
+	file   *File
+	known  []value
+	faults Faults
 }
 
 func (r *reader) fail(line int, format string, a ...any) {
-	r.errs = append(r.errs, fmt.Errorf("%s:%d: %s", r.file.Name, line, fmt.Sprintf(format, a...)))
+	r.faults.add(r.file.Name, line, fmt.Errorf(format, a...))
 }
+
+func (r *reader) faulty() bool { return len(r.faults.all) > 0 }
 
 // hidden are letters that a terminal acts on, or that hide or turn around what is
 // shown beside them.
 func hidden(c rune) bool { return unicode.IsControl(c) || unicode.Is(unicode.Cf, c) }
 
-// seen refuses a text with letters that are not seen: who approves a layer reads it, and its
-// name before each line of the difference, on a terminal or a page.
-func (r *reader) seen() {
-	text := strings.TrimPrefix(string(r.file.Text), "\ufeff") // of editors that mark UTF-8
+// plain refuses a text with letters that are not seen (who approves a layer reads it, and
+// its name before each line of the difference, on a terminal or a page), with a line that
+// is too long, or with members that are indented too far.
+func (r *reader) plain(text string) {
 	n := 0
-	for line := range strings.SplitSeq(text, "\n") {
+	for line := range strings.SplitSeq(strings.TrimPrefix(text, "\ufeff"), "\n") { // of editors that mark UTF-8
 		n++
-		bad := func(c rune) bool { return c != '\t' && hidden(c) }
-		if !utf8.ValidString(line) || strings.ContainsFunc(strings.TrimSuffix(line, "\r"), bad) {
+		line = strings.TrimSuffix(line, "\r")
+		switch indent := len(line) - len(strings.TrimLeft(line, " \t")); {
+		case len(line) > maxLine:
+			r.fail(n, "the line is longer than %d bytes", maxLine)
+		case !utf8.ValidString(line) || strings.ContainsFunc(line, func(c rune) bool { return c != '\t' && hidden(c) }):
 			r.fail(n, "a letter that is not seen, or no UTF-8")
-			return
+		case indent > maxIndent && indent < len(line):
+			r.fail(n, "members lie too deep")
+		default:
+			continue
 		}
+		return
 	}
 }
 
 // nested refuses lists and mappings that lie too deep, before the parser reads them: it
 // keeps the whole path of every node, so that a file of nothing but opening brackets would
-// take the memory of the machine. Depth by indentation needs a longer line each
-// time, which the length of a file bounds.
+// take the memory of the machine. Depth by indentation is bounded by plain.
 func (r *reader) nested(tokens token.Tokens) {
 	brackets, dashes, line := 0, 0, 0 // dashes on this line
 	for _, t := range tokens {
@@ -296,6 +314,9 @@ func (r *reader) group(prefix string) bool {
 func (r *reader) unknown(line int, name string) {
 	best, distance := "", 4
 	for _, v := range r.known {
+		if len(r.faults.all) == MaxFaults || max(len(name)-len(v.name), len(v.name)-len(name)) >= distance {
+			continue // nobody reads it, or it is too far off to be worth counting letters
+		}
 		if d := edits(name, v.name); d < distance && v.stricter != onlyCode {
 			best, distance = v.name, d
 		}

@@ -59,8 +59,14 @@ type Layers struct {
 }
 
 // ErrLayers says that the layers of a policy contradict one another or the
-// national rule. The error names every fault, with its file and line.
+// national rule. The error names every fault up to MaxFaults, with its file and line.
 var ErrLayers = errors.New("layers of policy")
+
+// maxPairs bounds the combinations of regions' rules and channels that are checked, and
+// compared by Effects. Regions with the same rules count once, so that a nation with 400
+// kinds of rules has room for 250 channels with layers of their own; each takes some
+// microseconds.
+const maxPairs = 100_000
 
 // NewLayers puts files over the national rule. It refuses them all if one of them
 // is looser than the layer above it, if two are for the same layer, or if a region
@@ -75,75 +81,95 @@ func NewLayers(national Policy, files ...File) (*Layers, error) {
 	// A layer is judged against those above it, so they come first: the nation, then
 	// regions from the largest to the smallest, then channels.
 	slices.SortStableFunc(files, func(a, b File) int { return a.Scope.depth() - b.Scope.depth() })
-	var errs []error
+	faults := Faults{kind: ErrLayers}
 	for _, f := range files {
 		if other, twice := l.files[f.Scope]; twice {
-			errs = append(errs, fmt.Errorf("%s and %s are both for %s", other.Name, f.Name, f.Scope))
+			faults.add(other.Name, 0, fmt.Errorf("%s and %s are both for %s", other.Name, f.Name, f.Scope))
 			continue
 		}
 		l.files[f.Scope] = f
-		errs = append(errs, l.add(f))
+		l.add(f, &faults)
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrLayers, err)
+	if err := faults.err(); err != nil {
+		return nil, err
 	}
 	if err := l.together(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrLayers, err)
+		return nil, err
 	}
 	return l, nil
 }
 
 // add puts a file under those that are there.
-func (l *Layers) add(f File) error {
-	var errs []error
+func (l *Layers) add(f File, faults *Faults) {
+	wrong := func(s setting, format string, a ...any) {
+		faults.add(f.Name, s.line, fmt.Errorf("%s: "+format, append([]any{s.name}, a...)...))
+	}
 	for _, s := range f.settings {
 		if s.stricter == nation && f.Scope.Layer != LayerNational {
-			errs = append(errs, fmt.Errorf("%s:%d: %s: only the nation's layer sets it", f.Name, s.line, s.name))
+			wrong(s, "only the nation's layer sets it")
 		}
 	}
 	if f.Scope.Layer == LayerChannel {
 		for _, s := range f.settings {
 			if s.stricter == free {
-				errs = append(errs, fmt.Errorf("%s:%d: %s: a region decides it, a channel cannot", f.Name, s.line, s.name))
+				wrong(s, "a region decides it, a channel cannot")
 			}
 			if permits, ok := s.at(&s.policy).(*bool); ok && s.stricter == off && *permits {
-				errs = append(errs, fmt.Errorf("%s:%d: %s: a region permits it, a channel can only switch it off", f.Name, s.line, s.name))
+				wrong(s, "a region permits it, a channel can only switch it off")
 			}
 		}
 		l.channels[liuma.ChannelID(f.Scope.Of)] = f.settings
-		return errors.Join(errs...)
+		return
 	}
-	p := l.region(liuma.Region(f.Scope.Of))
+	p, sound := l.region(liuma.Region(f.Scope.Of)), true
 	above := p
 	for _, s := range f.settings {
 		s.copied(&p, &s.policy)
 		if !s.choosable() && s.looser(&p, &above) {
-			errs = append(errs, fmt.Errorf("%s:%d: %s: %s is %w, which has %s",
-				f.Name, s.line, s.name, s.text(&p), errLooser, s.text(&above)))
+			sound = false
+			wrong(s, "%s is %w, which has %s", s.text(&p), errLooser, s.text(&above))
 		}
 	}
-	if len(errs) == 0 {
-		if err := p.Validate(); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", f.Name, err))
-		}
+	if err := p.Validate(); sound && err != nil {
+		faults.add(f.Name, 0, err)
 	}
 	l.regions[liuma.Region(f.Scope.Of)] = p
-	return errors.Join(errs...)
+}
+
+// kinds are the regions that stand for all with the same rules, the smallest code of each.
+func (l *Layers) kinds() []liuma.Region {
+	seen := map[Policy]bool{}
+	var all []liuma.Region
+	for _, region := range slices.Sorted(maps.Keys(l.regions)) {
+		if p := l.regions[region]; !seen[p] {
+			seen[p] = true
+			all = append(all, region)
+		}
+	}
+	return all
 }
 
 // together validates what every region and every channel give together: each alone
 // may be right while, say, a channel's day is shorter than the region's hour.
 func (l *Layers) together() error {
-	var errs []error
-	for region := range l.regions {
-		for channel := range l.channels {
+	kinds := l.kinds()
+	if len(kinds)*len(l.channels) > maxPairs {
+		return fmt.Errorf("%w: %w", ErrLayers, tooMany(len(kinds), len(l.channels)))
+	}
+	faults := Faults{kind: ErrLayers}
+	for _, channel := range slices.Sorted(maps.Keys(l.channels)) {
+		of := Scope{LayerChannel, string(channel)}
+		for _, region := range kinds {
 			if err := l.For(region, channel).Validate(); err != nil {
-				errs = append(errs, fmt.Errorf("%s in %s: %w",
-					Scope{LayerChannel, string(channel)}, Scope{LayerRegion, string(region)}, err))
+				faults.add(l.files[of].Name, 0, fmt.Errorf("%s in %s: %w", of, Scope{LayerRegion, string(region)}, err))
 			}
 		}
 	}
-	return errors.Join(errs...)
+	return faults.err()
+}
+
+func tooMany(kinds, channels int) error {
+	return fmt.Errorf("%d kinds of rules of regions and %d channels with layers make more than %d combinations: let regions share their rules, or fewer channels have a layer of their own", kinds, channels, maxPairs)
 }
 
 // region returns the policy of the smallest region with a file that contains r.
@@ -245,18 +271,41 @@ func (l *Layers) Scopes() []Scope {
 // A channel sets a value only where it is stricter than the region's.
 func (l *Layers) Explain(region liuma.Region, channel liuma.ChannelID) Explanation {
 	p := l.For(region, channel)
-	e := make(Explanation, len(l.values))
+	e, chain := make(Explanation, len(l.values)), l.chain(region, channel)
 	for i, v := range l.values {
-		e[i] = Origin{Value: v.name, Is: v.text(&p), Layer: LayerNational}
-		for _, f := range l.chain(region, channel) {
-			s, ok := f.setting(v.name)
-			if !ok || !l.holds(f, s, region, channel) {
-				continue
-			}
-			e[i].Layer, e[i].Of, e[i].File, e[i].Line = f.Scope.Layer, f.Scope.Of, f.Name, s.line
+		e[i] = l.origin(v, &p, chain, region, channel)
+	}
+	return e
+}
+
+// ExplainUnder is Explain for a channel that works under another one (Policy.Under); above
+// is empty where it works under none.
+func (l *Layers) ExplainUnder(region liuma.Region, channel, above liuma.ChannelID) Explanation {
+	e := l.Explain(region, channel)
+	if above == "" {
+		return e
+	}
+	p := l.For(region, channel)
+	both, up := p.Under(l.For(region, above)), l.Explain(region, above)
+	for i, v := range l.values {
+		if !v.same(&both, &p) {
+			e[i] = up[i]
+			e[i].Is = v.text(&both)
 		}
 	}
 	return e
+}
+
+// origin is the lowest of the files of a region and channel that sets a value of their
+// policy.
+func (l *Layers) origin(v value, p *Policy, chain []File, region liuma.Region, channel liuma.ChannelID) Origin {
+	o := Origin{Value: v.name, Is: v.text(p), Layer: LayerNational}
+	for _, f := range chain {
+		if s, ok := f.setting(v.name); ok && l.holds(f, s, region, channel) {
+			o.Layer, o.Of, o.File, o.Line = f.Scope.Layer, f.Scope.Of, f.Name, s.line
+		}
+	}
+	return o
 }
 
 // holds reports whether a setting of a file counts in a region and channel. That of
@@ -304,12 +353,15 @@ func Diff(before, now *Layers) []Change {
 	var changes []Change
 	scopes := before.Scopes()
 	for _, s := range now.Scopes() {
-		if !slices.Contains(scopes, s) {
+		if _, there := before.files[s]; !there {
 			scopes = append(scopes, s)
 		}
 	}
 	slices.SortStableFunc(scopes, func(a, b Scope) int { return a.depth() - b.depth() })
 	for _, scope := range scopes {
+		if before.files[scope].Sum == now.files[scope].Sum {
+			continue
+		}
 		for _, v := range now.values {
 			c := Change{Scope: scope, Value: v.name}
 			if s, ok := before.files[scope].setting(v.name); ok {

@@ -113,9 +113,14 @@ type Policy struct {
 	// unknown holder. National: 800 ms.
 	RefusalPace time.Duration
 
-	// MinorsNeedGuardian refuses who is 14 or 15 like who is younger: to enroll or
-	// link they need a guardian. National: off. Layers may only turn it on.
-	MinorsNeedGuardian bool
+	// Minors says from which age a person enrolls and links alone.
+	Minors Minors
+
+	// Notices says which of the notices that a region may choose are sent.
+	Notices Notices
+
+	// Texts are the region's own sentence.
+	Texts Texts
 
 	// AllowStandInEvidence accepts evidence of a stand-in provider, which
 	// proves nothing. National: off. Only demos and tests set it.
@@ -141,6 +146,8 @@ func National() Policy {
 		Rations:        nationalRations(),
 		Codes:          nationalCodes(),
 		RefusalPace:    800 * time.Millisecond,
+		Minors:         Minors{Alone: MinAlone},
+		Notices:        nationalNotices(),
 	}
 }
 
@@ -162,6 +169,8 @@ func (p Policy) Validate() error {
 		validHotline(p.Hotline),
 		p.Rations.validate(),
 		p.Codes.validate(),
+		p.Minors.validate(),
+		p.Texts.validate(),
 	)
 	if err != nil {
 		return fmt.Errorf("policy: %w", err)

@@ -31,8 +31,8 @@ const (
 // of them is the only place that knows them all.
 type value struct {
 	name string // in snake case, dotted: "limits.attempts"
-	// at returns where it lies in a Policy: an *int, *bool, *time.Duration, *Variant
-	// or *string (a telephone number).
+	// at returns where it lies in a Policy: an *int, *bool, *time.Duration, *Variant,
+	// *Sentence or *string (a telephone number).
 	at       func(*Policy) any
 	stricter direction
 }
@@ -80,7 +80,11 @@ func values() []value {
 		value{"codes.day", func(p *Policy) any { return &p.Codes.Day }, less},
 		value{"codes.other_numbers", func(p *Policy) any { return &p.Codes.OtherNumbers }, off},
 		value{"refusal_pace", func(p *Policy) any { return &p.RefusalPace }, more},
-		value{"minors_need_guardian", func(p *Policy) any { return &p.MinorsNeedGuardian }, on},
+		value{"minors.alone", func(p *Policy) any { return &p.Minors.Alone }, more},
+		value{"notices.reminder", func(p *Policy) any { return &p.Notices.Reminder }, free},
+		value{"notices.every_use", func(p *Policy) any { return &p.Notices.EveryUse }, free},
+		value{"texts.zh", func(p *Policy) any { return &p.Texts.ZH }, free},
+		value{"texts.en", func(p *Policy) any { return &p.Texts.EN }, free},
 		value{"allow_stand_in_evidence", func(p *Policy) any { return &p.AllowStandInEvidence }, onlyCode})
 }
 
@@ -125,6 +129,8 @@ func (v value) text(p *Policy) string {
 		return timeText(*is)
 	case *Variant:
 		return string(*is)
+	case *Sentence:
+		return string(*is)
 	case *string:
 		return *is
 	}
@@ -164,6 +170,11 @@ func (v value) set(p *Policy, text string) error {
 			return fmt.Errorf("%q, want one of %s", text, names(v.action()))
 		}
 		*is = Variant(text)
+	case *Sentence:
+		if err := Sentence(text).valid(); err != nil {
+			return err
+		}
+		*is = Sentence(text)
 	case *string:
 		if err := validHotline(text); err != nil {
 			return err
@@ -247,9 +258,30 @@ func (v value) copied(p, from *Policy) {
 		*is = *v.at(from).(*time.Duration)
 	case *Variant:
 		*is = *v.at(from).(*Variant)
+	case *Sentence:
+		*is = *v.at(from).(*Sentence)
 	case *string:
 		*is = *v.at(from).(*string)
 	}
+}
+
+// same reports whether two policies have the same value.
+func (v value) same(p, other *Policy) bool {
+	switch is := v.at(p).(type) {
+	case *int:
+		return *is == *v.at(other).(*int)
+	case *bool:
+		return *is == *v.at(other).(*bool)
+	case *time.Duration:
+		return *is == *v.at(other).(*time.Duration)
+	case *Variant:
+		return *is == *v.at(other).(*Variant)
+	case *Sentence:
+		return *is == *v.at(other).(*Sentence)
+	case *string:
+		return *is == *v.at(other).(*string)
+	}
+	return false
 }
 
 // tightened makes p as strict in this value as from is, and not less strict than it
@@ -269,6 +301,16 @@ func (p Policy) Stricter(other Policy) Policy {
 	other.Began = p.Began
 	if p != other { // mostly a card's own region is asked from
 		p.tighten(&other, values(), nation, named)
+	}
+	return p
+}
+
+// Under returns p for a channel that works under another one: every value as strict as that
+// one's, also what takes a channel's own layer.
+func (p Policy) Under(above Policy) Policy {
+	above.Began = p.Began
+	if p != above {
+		p.tighten(&above, values())
 	}
 	return p
 }

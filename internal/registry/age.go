@@ -6,13 +6,6 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Ages from which a person needs no guardian: never below the first, and from the
-// second always. Between them policy decides.
-const (
-	AgeAlone  = 14
-	AgeAlways = 16
-)
-
 // Born is the birthday as 20060102, or "" if nobody knows it. The number's own
 // counts before the registry's; an old permanent residence number, which leaves
 // the century open, is the other way round.

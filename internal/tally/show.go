@@ -11,9 +11,10 @@ import (
 	"github.com/liuma-pin/liuma"
 )
 
-// Step is the step in which counts of a region are shown, so that none singles one
-// person out: what is fewer than a step is "<5", everything else is rounded down to
-// whole steps.
+// Step is the step in which counts of a region or a channel are shown, so that none singles
+// one person out: what is fewer than a step is "<5", everything else is rounded down to
+// whole steps. Those of a channel are too: many a channel serves one city alone, and what
+// is left of the whole service without the others is its own count.
 const Step = 5
 
 // Shown is a count as it is shown.
@@ -22,7 +23,7 @@ type Shown struct {
 	Few bool // more than none, and fewer than Step; N is 0
 }
 
-// stepped is a count of a region as it is shown.
+// stepped is such a count as it is shown.
 func stepped(n uint64) Shown {
 	if n > 0 && n < Step {
 		return Shown{Few: true}
@@ -73,14 +74,15 @@ type Row struct {
 type Answer struct {
 	Total    Row
 	Spans    []Row // as many as were asked for, also where nothing came
-	Channels []Row // those with any; a row without one is of what no channel is known of
-	Regions  []Row // likewise, always in steps
-	Stepped  bool  // all counts are of a region, and in steps
+	Channels []Row // those with any, in steps; a row without one is of what no channel is known of
+	Regions  []Row // likewise
+	Stepped  bool  // all counts are of a region or a channel, and in steps
 }
 
 // Answer answers a question by spans that begin at the times in begins, in their order;
 // each ends where the next begins, and the last at To. Where the question names a
-// region, all counts are in steps of five; otherwise those by region alone.
+// region or a channel, all counts are in steps of five; otherwise those by region and by
+// channel, and only the whole service's are exact.
 func (c *Count) Answer(q Question, begins []time.Time) Answer {
 	var total [kinds]uint64
 	spans := make([][kinds]uint64, len(begins))
@@ -102,13 +104,13 @@ func (c *Count) Answer(q Question, begins []time.Time) Answer {
 		}
 		channels[at.channel], regions[at.region] = sum(channels[at.channel], n), sum(regions[at.region], n)
 	}
-	out := Answer{Stepped: q.Region != ""}
+	out := Answer{Stepped: q.Region != "" || q.Channel != ""}
 	out.Total.Counts = shown(total, out.Stepped)
 	for i, n := range spans {
 		out.Spans = append(out.Spans, Row{At: begins[i].UTC(), Counts: shown(n, out.Stepped)})
 	}
 	for id, n := range channels {
-		out.Channels = append(out.Channels, Row{Channel: id, Counts: shown(n, out.Stepped)})
+		out.Channels = append(out.Channels, Row{Channel: id, Counts: shown(n, true)})
 	}
 	for r, n := range regions {
 		out.Regions = append(out.Regions, Row{Region: r, Counts: shown(n, true)})

@@ -84,6 +84,7 @@ const (
 	CodeKey       Code = "key_invalid"
 	CodeLastKey   Code = "last_key"
 	CodeClient    Code = "client_invalid"
+	CodeParent    Code = "channel_above"
 	CodeNoText    Code = "text_unknown"
 	CodeNoRetry   Code = "text_not_retriable"
 	CodeNotDead   Code = "text_not_dead"
@@ -182,6 +183,7 @@ func known() []knownError {
 		{admin.ErrKey, CodeKey, http.StatusUnprocessableEntity},
 		{admin.ErrLastKey, CodeLastKey, http.StatusConflict},
 		{admin.ErrClient, CodeClient, http.StatusUnprocessableEntity},
+		{admin.ErrParent, CodeParent, http.StatusConflict},
 		{store.ErrNotFound, CodeNoText, http.StatusNotFound},
 		{notify.ErrNotRetriable, CodeNoRetry, http.StatusConflict},
 		{notify.ErrNotDead, CodeNotDead, http.StatusConflict},

@@ -216,6 +216,9 @@ func (h *handler) ceremonyView(r *http.Request, p ceremony.Page, by hand) *view 
 		v.Back = address(p.ID)
 	}
 	draw(v, p)
+	if v.Counter != nil {
+		v.Counter.Own = v.T.ownSentence(p.Texts)
+	}
 	if n := h.ofTheTry(r, v, p); n != nil {
 		v.Refusal, v.Folded = n, true
 	}

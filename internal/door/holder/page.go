@@ -205,8 +205,9 @@ type send struct {
 	Form                                      string    // ceremony.Page.Form
 }
 
-// counter says how to go on in person, at an agency.
-type counter struct{ Title, Where string }
+// counter says how to go on in person, at an agency, and what the region says of that in
+// its own words.
+type counter struct{ Title, Where, Own string }
 
 // settings are the settings that a holder may change after a ceremony
 // succeeded.

@@ -93,6 +93,24 @@ func TestTheRegionsHotlineStandsInSentences(t *testing.T) {
 	}
 }
 
+// TestARegionsOwnSentenceStandsAtTheCounter: wherever a page sends to a counter, and nowhere
+// else.
+func TestARegionsOwnSentenceStandsAtTheCounter(t *testing.T) {
+	own := policy.Texts{ZH: "周三下午柜台不办公。", EN: "Counters are shut on Wednesday afternoons."}
+	for code, stands := range map[liuma.Code]bool{liuma.CodePhoneNone: true, liuma.CodeContested: true, liuma.CodeUnavailable: false} {
+		for lang, says := range map[string]policy.Sentence{"zh-CN": own.ZH, "en": own.EN} {
+			p := sample(liuma.ActionReset, ceremony.StepRefused)
+			p.Code, p.Texts = code, own
+			s := newSite(t, p)
+			s.begin()
+			page := s.do("GET", "/c/"+ceremonyID+"?lang="+lang, nil).Body.String()
+			if strings.Contains(page, string(says)) != stands {
+				t.Errorf("%s, %s: the sentence stands there: %v, want %v", code, lang, !stands, stands)
+			}
+		}
+	}
+}
+
 // layered are rules of two regions.
 type layered struct{}
 
@@ -104,7 +122,9 @@ func (layered) For(r liuma.Region, _ liuma.ChannelID) policy.Policy {
 	case "3101":
 		p.Limits.Attempts, p.LossReport, p.Steps.Reset, p.Hotline = 3, 72*time.Hour, "code-card-evidence", "021-12333"
 	case "4401":
-		p.Recovery.CardNumber, p.ForceAfter, p.MinorsNeedGuardian, p.Passphrase = true, 730*24*time.Hour, true, true
+		p.Recovery.CardNumber, p.ForceAfter, p.Minors.Alone, p.Passphrase = true, 730*24*time.Hour, 17, true
+		p.Notices = policy.Notices{EveryUse: true}
+		p.Texts = policy.Texts{ZH: "周三下午柜台不办公。", EN: "Counters are shut on Wednesday afternoons."}
 	}
 	return p
 }
@@ -124,7 +144,8 @@ func TestHowItWorksInARegion(t *testing.T) {
 	saysAll(t, read("/region"), "全国通用", "输错 6 次", "上海市 3101", "广东省 4401", "未满 14 岁", "电话只能冻结")
 	saysAll(t, read("/region?code=3101"), "上海市", "输错 3 次", "停用 3 天", "绑定手机的验证码、实体社保卡的卡号、实人认证", "tel:021-12333")
 	saysAll(t, read("/region?code=440106&lang=en"), "region 440106")
-	saysAll(t, read("/region?code=4401&lang=en"), "Guangdong", "8 to 64 characters", "must be changed", "under 16", "takes a day")
+	saysAll(t, read("/region?code=4401&lang=en"), "Guangdong", "8 to 64 characters", "must be changed", "under 17", "takes a day", "a text after every use", "on the page alone", "Counters are shut on Wednesday afternoons.")
+	saysAll(t, read("/region?code=4401&lang=zh-CN"), "未满 17 岁", "每次使用", "不发短信", "周三下午柜台不办公。")
 	saysAll(t, read("/region?lang=zh-CN&code=%3Cscript%3E"), "全国通用")
 	plain := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
 	if w := plain.do("GET", "/region", nil); w.Code != http.StatusNotFound {

@@ -83,9 +83,16 @@ func (t *wordings) rules(p policy.Policy) []string {
 	add(p.Passphrase, t.RulePassphrase())
 	add(p.RemindAfter > 0, t.RuleRemind(days(p.RemindAfter)))
 	add(p.ForceAfter > 0, t.RuleForce(days(p.ForceAfter)))
-	add(p.MinorsNeedGuardian, t.RuleMinors16())
-	add(!p.MinorsNeedGuardian, t.RuleMinors14())
+	add(p.RemindAfter > 0 && !p.Notices.Reminder, t.RuleNoReminder())
+	add(p.Notices.EveryUse, t.RuleEveryUse())
+	out = append(out, t.RuleMinors(strconv.Itoa(p.Minors.Alone)))
+	add(p.Texts != policy.Texts{}, t.ownSentence(p.Texts))
 	return out
+}
+
+// ownSentence is what the region says in its own words.
+func (t *wordings) ownSentence(s policy.Texts) string {
+	return t.of(liuma.Text{ZH: string(s.ZH), EN: string(s.EN)})
 }
 
 // proofName names a kind of proof, as an act takes it.

@@ -44,7 +44,7 @@ func (w *World) RegisterKey(ctx context.Context, c store.Client, pair admin.KeyP
 		c.Name = liuma.Text{ZH: "测试 " + c.ID, EN: "Test " + c.ID}
 	}
 	err := w.System.Admin.AddClient(ctx, admin.Client{ID: c.ID, Kind: c.Kind, Name: c.Name, Key: pair.Public,
-		Regions: c.Regions, Actions: c.Actions, StandIn: c.StandIn, RedirectURIs: c.RedirectURIs})
+		Regions: c.Regions, Actions: c.Actions, StandIn: c.StandIn, RedirectURIs: c.RedirectURIs, Parent: c.Parent})
 	if err != nil {
 		return Party{}, err
 	}
