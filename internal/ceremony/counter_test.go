@@ -8,10 +8,9 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
-	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
@@ -292,7 +291,7 @@ func TestAWaitingPINsNumberStaysFree(t *testing.T) {
 	}
 }
 
-// TestAPINThatIsSetAnewAtThePad: a pad that was opened before the counter set a PIN that
+// TestAPadFromBeforeTheCounter: a pad that was opened before the counter set a PIN that
 // waits does not try the one that is typed there.
 func TestAPadFromBeforeTheCounter(t *testing.T) {
 	env := testkit.New(t, testkit.Options{Phones: true})
@@ -317,7 +316,7 @@ func TestAWaitingPINThatIsStopped(t *testing.T) {
 	x, d := atDesk(t, testkit.Options{})
 	who := x.People[1]
 	d.Served(who, liuma.TicketEnroll, deskNumber, goodPIN)
-	hotline := x.Hotline("h12333")
+	hotline := authority.Caller{Client: x.AddClient(store.Client{ID: "h12333", Kind: store.ClientHotline}, x.NewKey())}
 	if _, err := x.Authority().FreezeByHotline(t.Context(), hotline, authority.HotlineFreeze{BusinessNo: x.BusinessNo(), IDNumber: who.IDNumber}); err != nil {
 		t.Fatal(err)
 	}
@@ -511,7 +510,7 @@ func TestAFreezeWhileAPINIsBeingSet(t *testing.T) {
 func hookedPhones(t *testing.T) (*testkit.Env, *hooks) {
 	t.Helper()
 	h := &hooks{}
-	return testkit.New(t, testkit.Options{Phones: true, Keeper: hookKeeper(h)}), h
+	return testkit.New(t, testkit.Options{Phones: true, Keeper: func(k keeper.Keeper) keeper.Keeper { return &hookedKeeper{k, h} }}), h
 }
 
 // TestNoChannelPushesACounter: the act is the service's own.
@@ -535,6 +534,3 @@ func TestNoChannelPushesACounter(t *testing.T) {
 		t.Error("a channel can be registered for it")
 	}
 }
-
-var _ = envelope.Subject{}
-var _ = audit.TicketTaken

@@ -9,6 +9,8 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/consent"
+	"github.com/liuma-pin/liuma/internal/counter"
+	"github.com/liuma-pin/liuma/internal/store"
 )
 
 // Front holds the methods that the doors call: of the engine, and of the acts
@@ -53,7 +55,13 @@ func (s *System) openAuthority(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.Counter, err = counter.New(counter.Config{Store: db, Vault: s.Vault, Registry: s.Registry, Engine: s.Authority, Now: s.Clock.Now, Logger: s.options.Logger,
+		SignedIn: func(store.Reader, store.Member) (bool, error) { return true, nil }})
+	if err != nil {
+		return err
+	}
 	s.Ceremonies, err = ceremony.New(ceremony.Config{
+		Counter: s.Counter,
 		Consent: text, NativeConsent: s.Config.NativeConsent,
 		Engine: s.Authority, Store: db, Vault: s.Vault, Policy: rules, Registry: s.Registry, Outbox: outbox,
 		CodeWays: s.codeWays, Issuer: s.Config.Issuer, Keep: s.Config.Retention.Ceremonies.Duration(), Logger: s.options.Logger,
