@@ -71,7 +71,7 @@ type System struct {
 	Quorum     *keeper.Quorum
 	Authority  *authority.Authority
 	Ceremonies *ceremony.Ceremonies // the acts over Authority
-	Counter    *counter.Counter     // tickets of clerks and supervisors
+	Counter    *counter.Counter     // tickets of clerks, for Ceremonies and Admin
 	Admin      *admin.Admin         // administration of this directory
 	Door       *http.Server         // the native door
 	Hosted     *http.Server         // of holders' browsers; nil unless configured
