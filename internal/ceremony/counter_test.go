@@ -73,7 +73,7 @@ func cardOf(env *testkit.Env, f registry.Facts) (card store.Card) {
 func TestAResetAtTheCounter(t *testing.T) {
 	x, d := atDesk(t, testkit.Options{Shape: "2/3"})
 	x.lock()
-	open, hand := x.OpenPage(x.ch, x.push(liuma.ActionReset))
+	open, hand := x.agreed(x.push(liuma.ActionReset))
 	before := cardOf(x.Env, x.who)
 	p, h := d.Begin(x.who, liuma.TicketReset)
 	c := p.Counter
