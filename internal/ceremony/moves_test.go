@@ -106,7 +106,9 @@ func verbs(a server.Front) []struct {
 			return a.GiveCardNo(ctx, id, h, "A00000000")
 		}},
 		{"no-phone", steps(phone), a.NoPhone},
-		{"ticket", steps(evidence), func(ctx context.Context, id string, h hand) (page, error) { return a.GiveTicket(ctx, id, h, "2345-6789") }},
+		{"ticket", steps(evidence), func(ctx context.Context, id string, h hand) (page, error) {
+			return a.GiveTicket(ctx, id, h, "2345-6789")
+		}},
 		{"forgot", steps(pin, refused), a.Forgot},
 		{"remember", steps(code, card, evidence), a.Remember},
 		{"freeze", steps(confirm, code, card, evidence, phone, pin, done, refused), a.FreezeOwn},
