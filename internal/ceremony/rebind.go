@@ -210,5 +210,5 @@ func (s *Ceremonies) decideRebind(tx store.Tx, c *store.Ceremony, d details, car
 	row.Handle = store.Handle(d.Subject.Card)
 	authority.Decide(&row, s.now(), liuma.Right, "")
 	c.Expires = later(c.Expires, s.now().Add(ceremonyMore))
-	return tx.UpdateRequest(row)
+	return errors.Join(s.engine.Aged(tx, card, &row), tx.UpdateRequest(row))
 }
