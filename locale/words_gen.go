@@ -1263,6 +1263,16 @@ func (w Held) BusinessNumber(number string) string {
 	return w.say("held.business_number", "{number}", number)
 }
 
+// ToldSince says "held.told_since".
+func (w Held) ToldSince(phone, at string) string {
+	return w.say("held.told_since", "{phone}", phone, "{at}", at)
+}
+
+// ToldUntil says "held.told_until".
+func (w Held) ToldUntil(phone, at string) string {
+	return w.say("held.told_until", "{phone}", phone, "{at}", at)
+}
+
 // Item says "held.item".
 func (w Held) Item(name, value string) string {
 	return w.say("held.item", "{name}", name, "{value}", value)

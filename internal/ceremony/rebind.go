@@ -152,29 +152,38 @@ func (s *Ceremonies) bindNew(tx store.Tx, c *store.Ceremony, d *details, to addr
 	now := s.now()
 	hold := now.Add(s.recoveryOf(card, *c).Hold)
 	next := store.Contact{Card: card.ID, Language: languageOf(d.Language), BoundAt: now, ConfirmedAt: now, HoldUntil: hold}
-	old, number, err := s.engine.Contact(tx, card.ID)
+	old, _, err := s.engine.Contact(tx, card.ID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return "", err
 	}
-	at, werr := authority.PlaceName(tx, c.Channel)
-	if werr != nil {
-		return "", werr
-	}
-	if err == nil {
-		next.EveryUse = old.EveryUse
-		about := map[string]string{"phone": registry.MaskPhone(to.phone)}
-		if err := s.engine.TellAt(tx, card, old, number, noticePhoneOld, at, about); err != nil {
-			return "", err
-		}
-	}
-	err = errors.Join(s.engine.WriteContact(tx, next, to.phone), tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
+	next.EveryUse = old.EveryUse
+	at, err := authority.PlaceName(tx, c.Channel)
 	if err != nil {
 		return "", err
 	}
-	if err := s.engine.Tell(tx, card, noticePhoneNew, at, nil); err != nil {
+	if err := s.bindPhone(tx, card, next, to.phone, at); err != nil {
 		return "", err
 	}
 	return StepDone, s.decideRebind(tx, c, *d, card)
+}
+
+// bindPhone binds a phone to a card. It and every number that was told of the card until now
+// hear of it: those that it was bound to, and for which number.
+func (s *Ceremonies) bindPhone(tx store.Tx, card store.Card, next store.Contact, phone string, at liuma.Text) error {
+	about := map[string]string{"phone": registry.MaskPhone(phone)}
+	err := s.engine.EachContact(tx, card.ID, func(c store.Contact, number string) error {
+		if number == phone {
+			return nil // bound before, and now again
+		}
+		return s.engine.TellAt(tx, card, c, number, noticePhoneOld, at, about)
+	})
+	if err == nil {
+		err = errors.Join(s.engine.WriteContact(tx, next, phone), tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
+	}
+	if err != nil {
+		return err
+	}
+	return s.engine.TellAt(tx, card, next, phone, noticePhoneNew, at, nil)
 }
 
 // mayRebind looks at standing, the card's number and evidence again.

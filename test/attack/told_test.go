@@ -163,10 +163,11 @@ func (s *told) rebind() {
 	s.coded(s.do(s.enter(v, s.home.pushed(q)), "phone", "phone", s.newPhone()), s.newPhone())
 }
 
-// settle waits until the phone that was bound last counts for everything.
+// settle waits until the phone that was bound last counts for everything, and the one
+// before it is told of nothing more.
 func (s *told) settle() {
 	s.phone = s.newPhone()
-	s.Clock.Advance(80 * time.Hour)
+	s.Clock.Advance(31 * 24 * time.Hour)
 }
 
 func (s *told) unfreeze() {
@@ -335,6 +336,7 @@ func TestTheHolderIsToldOfEverything(t *testing.T) {
 func (s *told) toEnglish(t *testing.T) {
 	t.Helper()
 	s.language = "en"
+	s.Clock.Advance(25 * time.Hour) // a link gets three texts a day
 	s.rebind()
 	for _, r := range s.news() {
 		want := map[bool]string{true: "en", false: "zh-CN"}[r.Phone == s.newPhone()]
@@ -516,5 +518,15 @@ func onCards() []event {
 			must(s.t, s, s.System.Authority.MaintainOnce(context.Background()))
 		}, []string{"person_shown"}, nil},
 		{"another phone", (*told).rebind, []string{"phone_changed_new elsewhere", "phone_changed_old"}, (*told).settle},
+		{"the number before hears as well", func(s *told) {
+			s.rebind()
+			s.Sent()
+			s.Clock.Advance(80 * time.Hour)
+			_, err := s.home.native.Freeze(context.Background(), client.FreezeRequest{BusinessNo: s.number(), Subject: client.Subject{Card: s.card}})
+			must(s.t, s, err)
+		}, []string{"card_frozen", "card_frozen elsewhere", "phone_changed_new elsewhere", "phone_changed_old"}, func(s *told) {
+			s.phone = s.newPhone()
+			s.unfreeze()
+		}},
 	}
 }

@@ -31,8 +31,9 @@ func bodies() map[string]any {
 		"conflicts": &store.Conflict{}, "person_changes": &store.PersonChange{},
 		"corrections": &store.Correction{},
 		"staff":       &store.Member{}, "staff_sessions": &store.StaffSession{}, "proposals": &store.Proposal{},
-		"editions": &store.Edition{},
-		"tallies":  &store.Tally{}}
+		"editions":       &store.Edition{},
+		"tallies":        &store.Tally{},
+		"other_contacts": &store.OtherContact{}}
 	for _, v := range all {
 		n := 0
 		fill(reflect.ValueOf(v).Elem(), &n)
