@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // MemberState is whether a member of staff may act.
@@ -46,6 +47,10 @@ type Member struct {
 	SuspendedAt time.Time
 	// SuspendedBy is who did it; themself, if they stopped themself.
 	SuspendedBy liuma.StaffID
+	// Document is the blind index of the member's own document, as Person.Holder is
+	// made: nobody serves themself nor their household. Zero: it is not known, and the
+	// member opens and approves no ticket.
+	Document vault.Index
 }
 
 // Passkey is the public half of an authenticator's key.
@@ -111,6 +116,8 @@ type StaffReader interface {
 	// Members lists all, in the order of their IDs.
 	Members() ([]Member, error)
 	StaffSession(hash [32]byte) (StaffSession, error)
+	// StaffSessionsOf lists a member's, codes and those that are over too.
+	StaffSessionsOf(liuma.StaffID) ([]StaffSession, error)
 	Proposal(id string) (Proposal, error)
 	// Proposals lists all that are kept, the oldest first.
 	Proposals() ([]Proposal, error)

@@ -31,7 +31,8 @@ func bodies() map[string]any {
 		"conflicts": &store.Conflict{}, "person_changes": &store.PersonChange{},
 		"corrections": &store.Correction{},
 		"staff":       &store.Member{}, "staff_sessions": &store.StaffSession{}, "proposals": &store.Proposal{},
-		"editions":       &store.Edition{},
+		"editions": &store.Edition{},
+		"tickets":  &store.Ticket{}, "look_ups": &store.LookUp{}, "desk_pads": &store.DeskPad{},
 		"tallies":        &store.Tally{},
 		"other_contacts": &store.OtherContact{}}
 	for _, v := range all {
