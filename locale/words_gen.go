@@ -1054,6 +1054,9 @@ func (w Notice) OfficialPage() string { return w.say("notice.official_page") }
 // Registry says "notice.registry".
 func (w Notice) Registry() string { return w.say("notice.registry") }
 
+// Counter says "notice.counter".
+func (w Notice) Counter() string { return w.say("notice.counter") }
+
 // StandIn says "notice.stand_in".
 func (w Notice) StandIn() string { return w.say("notice.stand_in") }
 

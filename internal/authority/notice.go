@@ -56,6 +56,8 @@ const (
 	noticeCorrection = "id_number_correction"
 	noticeSooner     = "correction_sooner"
 	noticeEveryUse   = "every_use" // package ceremony sends it
+	noticeOpened     = "ticket_opened"
+	noticeUsed       = "ticket_used"
 )
 
 const redactedText = "[text]"

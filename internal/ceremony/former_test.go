@@ -118,6 +118,44 @@ func TestEveryFormerNumberHears(t *testing.T) {
 	}
 }
 
+// TestTheTextOfATicketStopsIt: every number of the card hears that a ticket was
+// opened at a counter, and the freeze code of any of those texts stops it before a PIN
+// is set.
+func TestTheTextOfATicketStopsIt(t *testing.T) {
+	for _, former := range []bool{true, false} {
+		x := newPhoned(t, testkit.Options{})
+		d := x.Desk("hz")
+		x.rebindTo(newNumber)
+		x.Clock.Advance(day)
+		before := cardRow(t, x.Env, x.ch, x.card).Version
+		p, h := d.Agreed(x.who, liuma.TicketReset)
+		x.want(p, ceremony.StepPIN, "")
+		from := newNumber
+		if former {
+			from = x.who.Phone
+		}
+		for _, number := range []string{x.who.Phone, newNumber} {
+			if got := x.Notices(number); got[len(got)-1] != "ticket_opened" {
+				t.Fatalf("%s got %v", number, got)
+			}
+		}
+		if _, err := x.Authority().FreezeByCode(t.Context(), "a", x.LastFreezeCode(from)); err != nil {
+			t.Fatal(err)
+		}
+		if p, err := x.Authority().Look(t.Context(), p.ID, h); err != nil || p.Step == ceremony.StepPIN {
+			t.Errorf("the act goes on: %+v, %v", p, err)
+		}
+		for _, number := range []string{x.who.Phone, newNumber} {
+			if got := x.Notices(number); slices.Contains(got, "ticket_used") || slices.Contains(got, "pin_reset") {
+				t.Errorf("%s got %v", number, got)
+			}
+		}
+		if now := cardRow(t, x.Env, x.ch, x.card); now.Version != before || !now.Frozen {
+			t.Errorf("the card is frozen: %v, at version %d after %d", now.Frozen, now.Version, before)
+		}
+	}
+}
+
 // TestAFormerNumberProvesNothing: its freeze codes are all that it has. A code for a
 // recovery goes to the bound phone alone.
 func TestAFormerNumberProvesNothing(t *testing.T) {

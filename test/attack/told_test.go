@@ -156,6 +156,7 @@ func (s *told) newPhone() string { return fmt.Sprintf("136001360%02d", s.phones)
 func (s *told) rebind() {
 	s.t.Helper()
 	s.phones++
+	s.Clock.Advance(25 * time.Hour) // a link gets three texts a day
 	v := s.browser()
 	q, p := s.begin(v, liuma.ActionRebind)
 	q.challenge = s.proof(s.typed(p, s.pin))
@@ -336,7 +337,6 @@ func TestTheHolderIsToldOfEverything(t *testing.T) {
 func (s *told) toEnglish(t *testing.T) {
 	t.Helper()
 	s.language = "en"
-	s.Clock.Advance(25 * time.Hour) // a link gets three texts a day
 	s.rebind()
 	for _, r := range s.news() {
 		want := map[bool]string{true: "en", false: "zh-CN"}[r.Phone == s.newPhone()]
@@ -517,6 +517,10 @@ func onCards() []event {
 			}
 			must(s.t, s, s.System.Authority.MaintainOnce(context.Background()))
 		}, []string{"person_shown"}, nil},
+		{"a new PIN at a counter", func(s *told) {
+			s.pin = s.fresh()
+			s.Desk("desk-"+strings.ToLower(s.language)).Served(s.who, liuma.TicketReset, "", s.pin)
+		}, []string{"pin_reset", "ticket_opened", "ticket_used"}, nil},
 		{"another phone", (*told).rebind, []string{"phone_changed_new elsewhere", "phone_changed_old"}, (*told).settle},
 		{"the number before hears as well", func(s *told) {
 			s.rebind()
