@@ -23,14 +23,19 @@ import (
 type Proof struct {
 	// Card is the handle of the account's link. After enroll and link keep it
 	// with the account that pushed, and give no account another's.
-	Card       string    `json:"card"`
-	Subject    string    `json:"subject"` // the card in this channel, the same for all accounts; names nothing in a request
-	BusinessNo string    `json:"business_no"`
-	Action     Action    `json:"action"`
-	ACR        string    `json:"acr"`
-	AMR        []string  `json:"amr"` // "pin", a method of evidence, or both
-	At         time.Time `json:"at"`  // of the verdict
-	Expires    time.Time `json:"expires"`
+	Card       string   `json:"card"`
+	Subject    string   `json:"subject"` // the card in this channel, the same for all accounts; names nothing in a request
+	BusinessNo string   `json:"business_no"`
+	Action     Action   `json:"action"`
+	ACR        string   `json:"acr"`
+	AMR        []string `json:"amr"` // "pin", a method of evidence, or both
+	// PINAge and PhoneAge are whole days since the PIN was set and since the phone was
+	// bound; PhoneAge is nil where no phone is. A service that hands out much may wait
+	// where either is new.
+	PINAge   int       `json:"pin_age"`
+	PhoneAge *int      `json:"phone_age,omitempty"`
+	At       time.Time `json:"at"` // of the verdict
+	Expires  time.Time `json:"expires"`
 }
 
 // Assurance levels, in ACR.
@@ -66,6 +71,8 @@ type idClaims struct {
 	PurposeHash string   `json:"liuma_purpose_hash"`
 	ACR         string   `json:"acr"`
 	AMR         []string `json:"amr"`
+	PINAge      int      `json:"pin_age"`
+	PhoneAge    *int     `json:"phone_age"`
 }
 
 // checkIDToken checks signature and claims of an ID token against what was pushed.
@@ -102,6 +109,7 @@ func (c *Client) checkIDToken(ctx context.Context, at *metadata, l LogIn, raw, a
 	}
 	return &Proof{
 		Card: got.Card, Subject: got.Subject, BusinessNo: got.BusinessNo, Action: Action(got.Action), ACR: got.ACR, AMR: got.AMR,
+		PINAge: got.PINAge, PhoneAge: got.PhoneAge,
 		At: time.Unix(got.AuthTime, 0).UTC(), Expires: time.Unix(got.Expires, 0).UTC(),
 	}, nil
 }

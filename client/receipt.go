@@ -23,6 +23,8 @@ type Receipt struct {
 	Action     Action
 	ACR        string   // assurance level, in the authority's words
 	AMR        []string // methods: "pin", and perhaps a method of evidence
+	PINAge     int      // whole days since the PIN was set
+	PhoneAge   *int     // and since the phone was bound; nil: none is
 	IssuedAt   time.Time
 	Expires    time.Time
 }
@@ -99,6 +101,8 @@ type receiptClaims struct {
 	PurposeHash string   `json:"purpose_hash"`
 	ACR         string   `json:"acr"`
 	AMR         []string `json:"amr"`
+	PINAge      int      `json:"pin_age"`
+	PhoneAge    *int     `json:"phone_age"`
 }
 
 // readReceipt checks the claims of a receipt whose signature is good.
@@ -110,7 +114,7 @@ func (c *Client) readReceipt(payload []byte, want Want) (*Receipt, error) {
 	now := c.now()
 	r := &Receipt{
 		ID: got.ID, Card: got.Card, BusinessNo: got.BusinessNo, Action: Action(got.Action), ACR: got.ACR, AMR: got.AMR,
-		IssuedAt: time.Unix(got.IssuedAt, 0).UTC(), Expires: time.Unix(got.Expires, 0).UTC(),
+		PINAge: got.PINAge, PhoneAge: got.PhoneAge, IssuedAt: time.Unix(got.IssuedAt, 0).UTC(), Expires: time.Unix(got.Expires, 0).UTC(),
 	}
 	purpose := envelope.PurposeHash(want.Purpose)
 	wantHash := base64.RawURLEncoding.EncodeToString(purpose[:])

@@ -174,6 +174,11 @@ type Verification struct {
 	// ACR says what a right verdict proves, as in receipts and ID tokens. Servers of
 	// 0.1.0 leave it out; their verdicts are always about a PIN.
 	ACR string `json:"acr"`
+	// PINAge and PhoneAge are of a right verdict: whole days since the PIN was set and
+	// since the phone was bound; PhoneAge is nil where no phone is, and both are where
+	// the server is of 0.1.0.
+	PINAge   *int `json:"pin_age"`
+	PhoneAge *int `json:"phone_age"`
 }
 
 // Right reports whether the PIN was right. Everything else is no proof of it; neither

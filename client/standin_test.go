@@ -102,7 +102,7 @@ func (s *server) verify(w http.ResponseWriter, r *http.Request, private []byte) 
 
 func (s *server) receipt(now time.Time, card string, no liuma.BusinessNo, purpose liuma.Purpose) vault.Receipt {
 	return vault.Receipt{ID: "r-1", Issuer: s.URL, Channel: "zj-hrss", Subject: "pairwise", Card: card, BusinessNo: no, Action: liuma.ActionVerify,
-		PurposeHash: envelope.PurposeHash(purpose), ACR: "urn:liuma:acr:pin", AMR: []string{"pin"}, IssuedAt: now, Expires: now.Add(time.Minute)}
+		PurposeHash: envelope.PurposeHash(purpose), ACR: "urn:liuma:acr:pin", AMR: []string{"pin"}, PINAge: 40, PhoneAge: new(2), IssuedAt: now, Expires: now.Add(time.Minute)}
 }
 
 // hotlineFreeze knows one holder.

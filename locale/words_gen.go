@@ -1057,6 +1057,9 @@ func (w Notice) OfficialPage() string { return w.say("notice.official_page") }
 // Registry says "notice.registry".
 func (w Notice) Registry() string { return w.say("notice.registry") }
 
+// Counter says "notice.counter".
+func (w Notice) Counter() string { return w.say("notice.counter") }
+
 // StandIn says "notice.stand_in".
 func (w Notice) StandIn() string { return w.say("notice.stand_in") }
 
@@ -1264,6 +1267,16 @@ func (w Held) RegionOf(code, province string) string {
 // BusinessNumber says "held.business_number".
 func (w Held) BusinessNumber(number string) string {
 	return w.say("held.business_number", "{number}", number)
+}
+
+// ToldSince says "held.told_since".
+func (w Held) ToldSince(phone, at string) string {
+	return w.say("held.told_since", "{phone}", phone, "{at}", at)
+}
+
+// ToldUntil says "held.told_until".
+func (w Held) ToldUntil(phone, at string) string {
+	return w.say("held.told_until", "{phone}", phone, "{at}", at)
 }
 
 // Item says "held.item".

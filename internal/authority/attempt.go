@@ -297,6 +297,9 @@ func (a *Authority) conclude(ctx context.Context, at *guess, out keeper.Outcome)
 			return audit.Entry{}, err
 		}
 		a.judge(at, &card, link, out, now)
+		if err := a.Aged(tx, card, &at.row); err != nil {
+			return audit.Entry{}, err
+		}
 		if at.row.Verdict == liuma.Right {
 			// An error here is no verdict: what changed meanwhile stops it.
 			if err := at.Hooks.guard(tx, card); err != nil {

@@ -99,6 +99,8 @@ type Verification struct {
 	ReceiptEnd time.Time
 	Redeemed   bool
 	ACR        string // of a right verdict: what was proved
+	PINAge     *int   // of a right verdict: whole days since the PIN was set
+	PhoneAge   *int   // and since the phone was bound; nil: none is
 	// Repeated: it answers a repetition, and was decided by an earlier request.
 	Repeated bool
 }

@@ -227,6 +227,9 @@ func (a *Authority) flipCard(tx store.Tx, card *store.Card, in store.Intent) (au
 	if err != nil {
 		return "", err
 	}
+	if err := a.Aged(tx, *card, &row); err != nil {
+		return "", err
+	}
 	return ev, errors.Join(a.setThrough(tx, in, row), tx.UpdateCard(*card), tx.UpdateRequest(row))
 }
 

@@ -151,11 +151,12 @@ func (a *Authority) pruneRows(ctx context.Context) error {
 		ticks, err1 := tx.PruneTicks(now.Add(-ticksKept))
 		codes, err2 := tx.PruneFreezeCodes(now)
 		_, err3 := tx.PruneMeters(now.Add(-store.MeterKept))
-		if err := errors.Join(err1, err2, err3); err != nil || ticks+codes == 0 {
+		told, err4 := tx.PruneOtherContacts(now)
+		if err := errors.Join(err1, err2, err3, err4); err != nil || ticks+codes+told == 0 {
 			return audit.Entry{}, err
 		}
 		e := a.Entry("system", audit.RowsPruned, liuma.CardID{}, "", "ok")
-		e.Note = fmt.Sprintf("rows=%d", ticks+codes)
+		e.Note = fmt.Sprintf("rows=%d", ticks+codes+told)
 		return e, nil
 	})
 }

@@ -56,6 +56,8 @@ const (
 	noticeCorrection = "id_number_correction"
 	noticeSooner     = "correction_sooner"
 	noticeEveryUse   = "every_use" // package ceremony sends it
+	noticeOpened     = "ticket_opened"
+	noticeUsed       = "ticket_used"
 )
 
 const redactedText = "[text]"
@@ -103,25 +105,26 @@ func PlaceName(r store.Reader, ch liuma.ChannelID) (liuma.Text, error) {
 	return c.Name, err
 }
 
-// Tell queues a notice to the bound phone of a card, if it has one.
+// Tell queues a notice to every number that is told of a card (EachContact).
 func (a *Authority) Tell(tx store.Tx, card store.Card, template string, at liuma.Text, params map[string]string) error {
 	_, err := a.tell(tx, card, template, at, params)
 	return err
 }
 
-// tell is Tell, and gives the ID of the message; empty: nobody is told.
-func (a *Authority) tell(tx store.Tx, card store.Card, template string, at liuma.Text, params map[string]string) (string, error) {
+// tell is Tell, and gives the ID of the first message, which is the bound phone's if
+// that was told; empty: nobody is told.
+func (a *Authority) tell(tx store.Tx, card store.Card, template string, at liuma.Text, params map[string]string) (first string, err error) {
 	if a.outbox == nil {
 		return "", nil
 	}
-	c, phone, err := a.Contact(tx, card.ID)
-	if errors.Is(err, store.ErrNotFound) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	return a.tellAt(tx, card, c, phone, template, at, params)
+	err = a.EachContact(tx, card.ID, func(c store.Contact, phone string) error {
+		id, err := a.tellAt(tx, card, c, phone, template, at, params)
+		if first == "" {
+			first = id
+		}
+		return err
+	})
+	return first, err
 }
 
 // TellIn is Tell for an event in a channel.

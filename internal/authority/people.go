@@ -146,14 +146,9 @@ func (a *Authority) TellPersonChanged(tx store.Tx, card store.Card, what []strin
 	if a.outbox == nil || len(what) == 0 || card.Contested {
 		return nil
 	}
-	c, phone, err := a.Contact(tx, card.ID)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return a.TellAt(tx, card, c, phone, noticePerson, registryPlace(), map[string]string{"what": changedWords(what, languageOf(c.Language))})
+	return a.EachContact(tx, card.ID, func(c store.Contact, phone string) error {
+		return a.TellAt(tx, card, c, phone, noticePerson, registryPlace(), map[string]string{"what": changedWords(what, languageOf(c.Language))})
+	})
 }
 
 // tellShown notifies a holder that what is held about them was written out. Under
@@ -162,14 +157,7 @@ func (a *Authority) tellShown(tx store.Tx, card store.Card) error {
 	if a.outbox == nil || card.Contested {
 		return nil
 	}
-	c, phone, err := a.Contact(tx, card.ID)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return a.TellAt(tx, card, c, phone, noticeShown, registryPlace(), nil)
+	return a.Tell(tx, card, noticeShown, registryPlace(), nil)
 }
 
 // changedWords names in a notice what was changed.

@@ -45,8 +45,8 @@ func (a *Authority) Contact(r store.Reader, card liuma.CardID) (store.Contact, s
 	return c, p.Phone, nil
 }
 
-// WriteContact seals a contact and stores it in place of the card's present
-// one.
+// WriteContact seals a contact and stores it in place of the card's present one. A
+// number that it takes the place of is told of everything for FormerTold more.
 func (a *Authority) WriteContact(tx store.Tx, c store.Contact, phone string) error {
 	plain, err := json.Marshal(contactParts{Phone: phone, Bound: c.BoundAt, Confirmed: c.ConfirmedAt, Hold: c.HoldUntil})
 	if err != nil {
@@ -54,6 +54,9 @@ func (a *Authority) WriteContact(tx store.Tx, c store.Contact, phone string) err
 	}
 	defer clear(plain)
 	c.Phone = a.PhoneIndex(phone)
+	if err := a.keepFormer(tx, c); err != nil {
+		return err
+	}
 	if c.Sealed, err = a.vault.Seal(vault.ContactPhone, c.Card[:], plain); err != nil {
 		return err
 	}

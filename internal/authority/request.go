@@ -142,7 +142,8 @@ func (a *Authority) Answer(ctx context.Context, c Caller, row store.Request) (Ve
 	}
 	v.Redeemed = !row.RedeemedAt.IsZero()
 	if row.Verdict == liuma.Right && row.Code == "" {
-		v.ACR = acr(row)
+		pin, phone := agesOf(row)
+		v.ACR, v.PINAge, v.PhoneAge = acr(row), &pin, phone
 	}
 	if row.Verdict == liuma.Right && row.ReceiptID != "" && !ofTry(row.BusinessNo) {
 		rc := a.Receipt(c, row)
@@ -236,11 +237,12 @@ func (a *Authority) Receipt(c Caller, row store.Request) vault.Receipt {
 	if row.Evidence != "" {
 		amr = append(amr, row.Evidence)
 	}
+	pinAge, phoneAge := agesOf(row)
 	return vault.Receipt{
 		ID: row.ReceiptID, Issuer: a.issuer, Channel: row.Channel,
 		Subject: a.vault.Handle(row.Channel, row.Card), Card: string(row.Handle),
 		BusinessNo: row.BusinessNo, Action: row.Action, PurposeHash: row.Purpose,
-		ACR: acr(row), AMR: amr,
+		ACR: acr(row), AMR: amr, PINAge: pinAge, PhoneAge: phoneAge,
 		IssuedAt: at, Expires: at.Add(a.PolicyFor(c, "").ReceiptTTL),
 	}
 }

@@ -101,6 +101,9 @@ func (s *Ceremonies) proveAlone(tx store.Tx, c *store.Ceremony, d *details) (Ste
 	row.Card, row.Version, row.Evidence, row.Alone = card.ID, card.Version, d.Proofs.Evidence.Method, true
 	row.Handle = store.Handle(d.Subject.Card)
 	authority.Decide(&row, now, liuma.Right, "")
+	if err := s.engine.Aged(tx, card, &row); err != nil {
+		return "", err
+	}
 	c.Card, d.ProvedAlone = card.ID, true
 	c.Expires = later(c.Expires, now.Add(ceremonyMore)) // time to go back
 	if err := tx.UpdateRequest(row); err != nil {

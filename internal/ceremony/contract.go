@@ -248,6 +248,8 @@ type Grant struct {
 	PurposeHash [32]byte
 	ACR         string
 	AMR         []string
+	PINAge      int  // whole days since the PIN was set
+	PhoneAge    *int // and since the phone was bound; nil: none is
 	Nonce       string
 	At          time.Time // auth_time
 	Expires     time.Time

@@ -128,6 +128,12 @@ func (s *Ceremonies) decideParent(tx store.Tx, c *store.Ceremony, try store.Requ
 	row.Card, row.Version, row.Evidence = try.Card, try.Version, try.Evidence
 	row.TriesLeft, row.Until, row.Handle = try.TriesLeft, try.Until, try.Handle
 	authority.Decide(&row, s.now(), try.Verdict, try.Code)
+	if row.ReceiptID != "" {
+		row.PINAge = try.PINAge // zero while a new PIN is being set
+		if row.PhoneAge, err = s.engine.PhoneAge(tx, row.Card, row.DecidedAt); err != nil {
+			return err
+		}
+	}
 	if try.Verdict != liuma.Right {
 		c.Ended = s.now()
 	} else {

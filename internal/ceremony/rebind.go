@@ -181,31 +181,36 @@ func (s *Ceremonies) bindNew(tx store.Tx, c *store.Ceremony, d *details, to addr
 }
 
 // bindPhone binds a phone whose one-time code was right, in place of the one that is
-// bound, and tells both. Until hold it resets nothing online.
+// bound. It and every number that was told of the card until now hear of it: those that
+// it was bound to, and for which number. Until hold it resets nothing online.
 func (s *Ceremonies) bindPhone(tx store.Tx, card store.Card, c store.Ceremony, d details, phone string, hold time.Time) error {
 	now := s.now()
 	next := store.Contact{Card: card.ID, Language: languageOf(d.Language), BoundAt: now, ConfirmedAt: now, HoldUntil: hold,
 		EveryUse: s.noticesOf(card).EveryUse}
-	old, number, err := s.engine.Contact(tx, card.ID)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	switch old, _, err := s.engine.Contact(tx, card.ID); {
+	case err == nil:
+		next.EveryUse = old.EveryUse // as its holder left it
+	case !errors.Is(err, store.ErrNotFound):
 		return err
 	}
-	at, werr := authority.PlaceName(tx, c.Channel)
-	if werr != nil {
-		return werr
-	}
-	if err == nil {
-		next.EveryUse = old.EveryUse // as its holder left it
-		about := map[string]string{"phone": registry.MaskPhone(phone)}
-		if err := s.engine.TellAt(tx, card, old, number, noticePhoneOld, at, about); err != nil {
-			return err
-		}
-	}
-	err = errors.Join(s.engine.WriteContact(tx, next, phone), tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
+	at, err := authority.PlaceName(tx, c.Channel)
 	if err != nil {
 		return err
 	}
-	return s.engine.Tell(tx, card, noticePhoneNew, at, nil)
+	about := map[string]string{"phone": registry.MaskPhone(phone)}
+	err = s.engine.EachContact(tx, card.ID, func(c store.Contact, number string) error {
+		if number == phone {
+			return nil // bound before, and now again
+		}
+		return s.engine.TellAt(tx, card, c, number, noticePhoneOld, at, about)
+	})
+	if err == nil {
+		err = errors.Join(s.engine.WriteContact(tx, next, phone), tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
+	}
+	if err != nil {
+		return err
+	}
+	return s.engine.TellAt(tx, card, next, phone, noticePhoneNew, at, nil)
 }
 
 // mayRebind looks at standing, the card's number and evidence again.
@@ -241,5 +246,5 @@ func (s *Ceremonies) decideRebind(tx store.Tx, c *store.Ceremony, d details, car
 	row.Handle = store.Handle(d.Subject.Card)
 	authority.Decide(&row, s.now(), liuma.Right, "")
 	c.Expires = later(c.Expires, s.now().Add(ceremonyMore))
-	return tx.UpdateRequest(row)
+	return errors.Join(s.engine.Aged(tx, card, &row), tx.UpdateRequest(row))
 }

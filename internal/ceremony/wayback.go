@@ -236,7 +236,7 @@ func (s *Ceremonies) redeemCode(tx store.Tx, c authority.Caller, cer *store.Cere
 	}
 	rc := s.engine.Receipt(c, row)
 	g = Grant{Subject: rc.Subject, Card: row.Handle, BusinessNo: row.BusinessNo, Action: row.Action,
-		PurposeHash: envelope.PurposeHash(liuma.Purpose(d.Purpose)), ACR: rc.ACR, AMR: rc.AMR, Nonce: d.Return.Nonce,
+		PurposeHash: envelope.PurposeHash(liuma.Purpose(d.Purpose)), ACR: rc.ACR, AMR: rc.AMR, PINAge: rc.PINAge, PhoneAge: rc.PhoneAge, Nonce: d.Return.Nonce,
 		At: rc.IssuedAt, Expires: s.engine.Wall().Add(s.rules(*cer).ReceiptTTL)}
 	return g, linked, nil
 }

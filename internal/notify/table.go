@@ -41,6 +41,8 @@ const (
 	CorrectionSooner   Template = "correction_sooner"    // two members of staff shorten that wait
 	ResetPlanned       Template = "reset_planned"        // a reset by the physical card's number, which waits a day
 	PersonShown        Template = "person_shown"         // what is held about the holder was written out
+	TicketOpened       Template = "ticket_opened"        // at a counter, for what it says
+	TicketUsed         Template = "ticket_used"          // and was done there
 )
 
 // The languages of texts.
@@ -104,6 +106,8 @@ func shapes() []shape {
 		noticeShape(IDNumberCorrection, "at", "channel"),
 		noticeShape(CorrectionSooner, "at", "channel"),
 		noticeShape(PersonShown, "at", "channel"),
+		noticeShape(TicketOpened, "at", "channel", "what"),
+		noticeShape(TicketUsed, "at", "channel", "what"),
 	}
 }
 

@@ -66,6 +66,7 @@ type HeldCard struct {
 	Frozen    time.Time      `json:"frozen_at,omitzero"`
 	Retiring  time.Time      `json:"retiring_at,omitzero"` // when erasing began
 	Contact   *HeldContact   `json:"contact,omitempty"`
+	Told      []HeldTold     `json:"told,omitempty"` // beside the bound phone
 	Links     []HeldLink     `json:"links,omitempty"`
 	Consents  []HeldConsent  `json:"consents,omitempty"`
 	// The report of a loss by phone that stops the card now.
@@ -80,6 +81,15 @@ type HeldContact struct {
 	BoundAt     time.Time `json:"bound_at"`
 	ConfirmedAt time.Time `json:"confirmed_at"`
 	EveryUse    bool      `json:"every_use"`
+}
+
+// HeldTold is a number that is told of the card beside the bound phone.
+type HeldTold struct {
+	Phone    string            `json:"phone"` // masked
+	Kind     store.ContactKind `json:"kind"`
+	Language string            `json:"language"`
+	Since    time.Time         `json:"since"`
+	Until    time.Time         `json:"until,omitzero"`
 }
 
 // HeldLink is a link in a channel.
@@ -273,6 +283,17 @@ func (g *Registry) holdCard(r store.Reader, card store.Card, h *Held) error {
 		v.Links = append(v.Links, HeldLink{l.Channel, l.At})
 	}
 	h.Card = v
+	others, err := r.OtherContacts(card.ID)
+	if err != nil {
+		return err
+	}
+	for _, o := range others {
+		phone, err := g.maskedContact(card.ID, o.Sealed)
+		if err != nil {
+			return err
+		}
+		v.Told = append(v.Told, HeldTold{phone, o.Kind, o.Language, o.Since, o.Until})
+	}
 	c, err := r.Contact(card.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -280,19 +301,28 @@ func (g *Registry) holdCard(r store.Reader, card store.Card, h *Held) error {
 	if err != nil {
 		return err
 	}
-	plain, err := g.vault.Unseal(vault.ContactPhone, card.ID[:], c.Sealed)
+	phone, err := g.maskedContact(card.ID, c.Sealed)
 	if err != nil {
-		return fmt.Errorf("registry: held: %w", err)
+		return err
+	}
+	v.Contact = &HeldContact{phone, c.Language, c.BoundAt, c.ConfirmedAt, c.EveryUse}
+	return nil
+}
+
+// maskedContact opens the sealed number of a contact and masks it.
+func (g *Registry) maskedContact(card liuma.CardID, sealed []byte) (string, error) {
+	plain, err := g.vault.Unseal(vault.ContactPhone, card[:], sealed)
+	if err != nil {
+		return "", fmt.Errorf("registry: held: %w", err)
 	}
 	defer clear(plain)
-	var sealed struct { // the form of authority.WriteContact
+	var parts struct { // the form of authority.WriteContact
 		Phone string `json:"phone"`
 	}
-	if err := json.Unmarshal(plain, &sealed); err != nil || sealed.Phone == "" {
-		return errors.New("registry: held: the bound phone does not parse") // the cause may quote it
+	if err := json.Unmarshal(plain, &parts); err != nil || parts.Phone == "" {
+		return "", errors.New("registry: held: a phone does not parse") // the cause may quote it
 	}
-	v.Contact = &HeldContact{MaskPhone(sealed.Phone), c.Language, c.BoundAt, c.ConfirmedAt, c.EveryUse}
-	return nil
+	return MaskPhone(parts.Phone), nil
 }
 
 // holdNotices walks through the messages in steps of their own, since they are not

@@ -38,6 +38,8 @@ type idClaims struct {
 	Card        string   `json:"liuma_card"`
 	Action      string   `json:"liuma_action"`
 	PurposeHash string   `json:"liuma_purpose_hash"`
+	PINAge      int      `json:"pin_age"`
+	PhoneAge    *int     `json:"phone_age,omitempty"`
 }
 
 // respoil replaces the ID token in an answer of the token endpoint. Where it
@@ -77,7 +79,7 @@ func readIDToken(token string) (vault.IDToken, error) {
 		return vault.IDToken{}, err
 	}
 	out := vault.IDToken{Issuer: c.Issuer, Channel: liuma.ChannelID(c.Audience), Subject: c.Subject, Card: c.Card, BusinessNo: liuma.BusinessNo(c.BusinessNo),
-		Action: liuma.Action(c.Action), ACR: c.ACR, AMR: c.AMR, Nonce: c.Nonce, AccessHash: c.AccessHash,
+		Action: liuma.Action(c.Action), ACR: c.ACR, AMR: c.AMR, PINAge: c.PINAge, PhoneAge: c.PhoneAge, Nonce: c.Nonce, AccessHash: c.AccessHash,
 		AuthTime: time.Unix(c.AuthTime, 0), IssuedAt: time.Unix(c.IssuedAt, 0), Expires: time.Unix(c.Expires, 0)}
 	hash, err := base64.RawURLEncoding.DecodeString(c.PurposeHash)
 	if err != nil || copy(out.PurposeHash[:], hash) != len(out.PurposeHash) {
@@ -89,7 +91,8 @@ func readIDToken(token string) (vault.IDToken, error) {
 func claimsOf(d vault.IDToken) idClaims {
 	return idClaims{Issuer: d.Issuer, Audience: string(d.Channel), Subject: d.Subject, Expires: d.Expires.Unix(), IssuedAt: d.IssuedAt.Unix(),
 		AuthTime: d.AuthTime.Unix(), Nonce: d.Nonce, ACR: d.ACR, AMR: d.AMR, AccessHash: d.AccessHash, BusinessNo: string(d.BusinessNo),
-		Card: d.Card, Action: string(d.Action), PurposeHash: base64.RawURLEncoding.EncodeToString(d.PurposeHash[:])}
+		Card: d.Card, Action: string(d.Action), PurposeHash: base64.RawURLEncoding.EncodeToString(d.PurposeHash[:]),
+		PINAge: d.PINAge, PhoneAge: d.PhoneAge}
 }
 
 // forgedKey signs with a key of its own under the kid of the authority's.

@@ -75,6 +75,27 @@ type Contact struct {
 	EveryUse    bool      // the holder wants a notice of every use
 }
 
+// OtherContact is a number that is told of a card beside the bound phone. The freeze
+// codes of its notices stop the card; it is no proof of anything.
+type OtherContact struct {
+	Card     liuma.CardID
+	Phone    vault.Index // blind index of the canonical number
+	Sealed   []byte      // vault-sealed number, bound to Card
+	Language string      // of the notices
+	Kind     ContactKind
+	Since    time.Time
+	Until    time.Time // from then on it is told of nothing; zero: until it is dropped
+}
+
+// ContactKind says why a number is told of a card.
+type ContactKind string
+
+// The kinds.
+const (
+	ContactFormer  ContactKind = "former"  // another phone was bound in its place
+	ContactNotices ContactKind = "notices" // its holder named it, for notices alone
+)
+
 // Code is a one-time code that was sent, for one step of one ceremony.
 type Code struct {
 	Ceremony string // ceremony ID; one live code each
@@ -144,6 +165,9 @@ type Message struct {
 // ration marks, freeze codes, messages.
 type PhoneReader interface {
 	Contact(liuma.CardID) (Contact, error)
+	// OtherContacts lists a card's, in the order of their blind indexes, those that
+	// have ended too.
+	OtherContacts(liuma.CardID) ([]OtherContact, error)
 	Code(ceremony string) (Code, error)
 	// Ticks lists the times of the ration marks of a kind and key that are later
 	// than since, oldest first.
@@ -164,12 +188,16 @@ type PhoneReader interface {
 	Messages(state MessageState, after string, limit int) ([]Message, error)
 }
 
-// PhoneWriter writes these rows. Contacts and freeze codes belong to a
+// PhoneWriter writes these rows. Contacts of both kinds and freeze codes belong to a
 // card, one-time codes to a ceremony: ErrNotFound if it is not there. A zero
 // expiry has passed, and a zero due time is due.
 type PhoneWriter interface {
 	PutContact(Contact) error // replaces the card's contact
-	PutCode(Code) error       // replaces the ceremony's one-time code
+	// PutOtherContact replaces the card's with the same Phone.
+	PutOtherContact(OtherContact) error
+	DeleteOtherContact(card liuma.CardID, phone vault.Index) error // deleting none is no error
+	PruneOtherContacts(endedBefore time.Time) (int64, error)
+	PutCode(Code) error // replaces the ceremony's one-time code
 	DeleteCodesOf(liuma.CardID) error
 	InsertTick(Tick) error // two in the same millisecond count twice
 	DeleteTicks(kind string, key vault.Index) error

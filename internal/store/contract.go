@@ -370,6 +370,9 @@ type Request struct {
 	// ResetAt is when the holder recovered the PIN in the same ceremony, after this
 	// request had been refused; zero if that never happened.
 	ResetAt time.Time
+	// PINAge and PhoneAge are of a right verdict: whole days since the PIN was set, and
+	// since the phone was bound, of that one more; zero: no phone was bound.
+	PINAge, PhoneAge int
 }
 
 // IntentState is how far an intent has come.

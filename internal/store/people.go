@@ -143,7 +143,7 @@ type PeopleWriter interface {
 	// DeletePerson drops a person's row; ErrNotFound.
 	DeletePerson(holder vault.Index) error
 	// EraseCard leaves of a card its ID, the end of its stream and ErasedAt: holder,
-	// contact, links with their claims, ration marks, one-time code and PIN go. The
+	// contacts, links with their claims, ration marks, one-time code and PIN go. The
 	// row stays, because a stream without its head would look cut off (I-16), and
 	// because no other card may have its ID. ErrNotFound.
 	EraseCard(card liuma.CardID, at time.Time) error

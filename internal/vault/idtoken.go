@@ -22,6 +22,8 @@ type IDToken struct {
 	PurposeHash [32]byte // SHA-256 of the purpose as shown
 	ACR         string
 	AMR         []string
+	PINAge      int    // whole days since the PIN was set
+	PhoneAge    *int   // and since the phone was bound; nil: none is
 	Nonce       string // from the pushed request: ties the token to one request of one session
 	AccessHash  string // at_hash (OpenID Connect Core, 3.1.3.6)
 	AuthTime    time.Time
@@ -34,7 +36,8 @@ type IDToken struct {
 // but they require the nonce, which a receipt does not have.
 const idTokenType = "JWT"
 
-// idClaims is the wire form. Every member is required.
+// idClaims is the wire form. Every member is required but phone_age, which is absent
+// where no phone is bound.
 type idClaims struct {
 	Issuer      string   `json:"iss"`
 	Subject     string   `json:"sub"`
@@ -50,6 +53,8 @@ type idClaims struct {
 	Card        string   `json:"liuma_card"`
 	Action      string   `json:"liuma_action"`
 	PurposeHash string   `json:"liuma_purpose_hash"` // base64url
+	PINAge      int      `json:"pin_age"`
+	PhoneAge    *int     `json:"phone_age,omitempty"`
 }
 
 // SignIDToken returns the token as a compact JWS (ES256, typ "JWT"). Times are
@@ -66,6 +71,7 @@ func (v *Vault) SignIDToken(t IDToken) (string, error) {
 		Nonce: t.Nonce, ACR: t.ACR, AMR: t.AMR, AccessHash: t.AccessHash,
 		BusinessNo: string(t.BusinessNo), Card: t.Card, Action: string(t.Action),
 		PurposeHash: base64.RawURLEncoding.EncodeToString(t.PurposeHash[:]),
+		PINAge:      t.PINAge, PhoneAge: t.PhoneAge,
 	})
 	if err != nil {
 		return "", fmt.Errorf("vault: ID token: %w", err)
@@ -89,6 +95,9 @@ func (t IDToken) check() error {
 	}
 	if t.AuthTime.Unix() <= 0 || t.IssuedAt.Unix() < t.AuthTime.Unix() || t.Expires.Unix() <= t.IssuedAt.Unix() {
 		return errors.New("vault: ID token: times")
+	}
+	if t.PINAge < 0 || t.PhoneAge != nil && *t.PhoneAge < 0 {
+		return errors.New("vault: ID token: ages")
 	}
 	_, errC := liuma.ParseChannelID(string(t.Channel))
 	_, errN := liuma.ParseBusinessNo(string(t.BusinessNo))

@@ -16,7 +16,7 @@ import (
 func idToken() IDToken {
 	return IDToken{
 		Issuer: issuer, Channel: "zj-hrss", Subject: strings.Repeat("a", 32), Card: strings.Repeat("b", 32), BusinessNo: "20260401-000017",
-		Action: liuma.ActionVerify, PurposeHash: [32]byte{1, 2, 31: 9}, ACR: "urn:liuma:acr:pin", AMR: []string{"pin"},
+		Action: liuma.ActionVerify, PurposeHash: [32]byte{1, 2, 31: 9}, ACR: "urn:liuma:acr:pin", AMR: []string{"pin"}, PINAge: 12,
 		Nonce: "n-0S6_WzA2Mj", AccessHash: "77QmUPtjPfzWtF2AnpK9RQ",
 		AuthTime: now().Add(-time.Second), IssuedAt: now(), Expires: now().Add(minute),
 	}
@@ -42,6 +42,7 @@ func TestIDTokenOnTheWire(t *testing.T) {
 		"acr": "urn:liuma:acr:pin", "amr": []any{"pin"}, "at_hash": "77QmUPtjPfzWtF2AnpK9RQ",
 		"liuma_business_no": "20260401-000017", "liuma_action": "verify",
 		"liuma_purpose_hash": base64.RawURLEncoding.EncodeToString(append([]byte{1, 2, 31: 9}, nil...)),
+		"pin_age":            float64(12), // and no phone_age: no phone is bound
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("claims %v, want %v", got, want)
@@ -60,6 +61,8 @@ func TestSignIDTokenRefusesWhatLacksAMember(t *testing.T) {
 		"no purpose":         func(r *IDToken) { r.PurposeHash = [32]byte{} },
 		"no acr":             func(r *IDToken) { r.ACR = "" },
 		"no amr":             func(r *IDToken) { r.AMR = nil },
+		"a PIN of tomorrow":  func(r *IDToken) { r.PINAge = -1 },
+		"a phone of then":    func(r *IDToken) { r.PhoneAge = new(-1) },
 		"no nonce":           func(r *IDToken) { r.Nonce = "" },
 		"no at_hash":         func(r *IDToken) { r.AccessHash = "" },
 		"no auth_time":       func(r *IDToken) { r.AuthTime = time.Time{} },

@@ -27,6 +27,8 @@ type Receipt struct {
 	PurposeHash [32]byte // SHA-256 of the purpose as shown
 	ACR         string   // assurance level: policy's name for PIN, or PIN and evidence
 	AMR         []string // methods: "pin", and perhaps a method of evidence
+	PINAge      int      // whole days since the PIN was set
+	PhoneAge    *int     // and since the phone was bound; nil: none is
 	IssuedAt    time.Time
 	Expires     time.Time
 }
@@ -41,7 +43,8 @@ const (
 	maxAhead = time.Minute
 )
 
-// claims is the wire form. Every member is required.
+// claims is the wire form. Every member but the ages is required: receipts of
+// 0.1.0 have none, and without one a PIN counts as new.
 type claims struct {
 	Issuer      string   `json:"iss"`
 	Audience    string   `json:"aud"`
@@ -55,6 +58,8 @@ type claims struct {
 	PurposeHash string   `json:"purpose_hash"` // base64url
 	ACR         string   `json:"acr"`
 	AMR         []string `json:"amr"`
+	PINAge      int      `json:"pin_age"`
+	PhoneAge    *int     `json:"phone_age,omitempty"`
 }
 
 // SignReceipt returns the receipt as a compact JWS (ES256, typ
@@ -69,7 +74,7 @@ func (v *Vault) SignReceipt(r Receipt) (string, error) {
 		IssuedAt: datedBack(r.IssuedAt), Expires: r.Expires.Unix(),
 		BusinessNo: string(r.BusinessNo), Action: string(r.Action),
 		PurposeHash: base64.RawURLEncoding.EncodeToString(r.PurposeHash[:]),
-		ACR:         r.ACR, AMR: r.AMR,
+		ACR:         r.ACR, AMR: r.AMR, PINAge: r.PINAge, PhoneAge: r.PhoneAge,
 	})
 	if err != nil {
 		return "", fmt.Errorf("vault: receipt: %w", err)
@@ -141,6 +146,9 @@ func parseClaims(payload []byte) (Receipt, error) {
 	if c.Issuer == "" || c.Audience == "" || c.Subject == "" || c.Card == "" || c.ID == "" || c.ACR == "" || len(c.AMR) == 0 {
 		return Receipt{}, errors.New("receipt: claims: member missing")
 	}
+	if c.PINAge < 0 || c.PhoneAge != nil && *c.PhoneAge < 0 {
+		return Receipt{}, errors.New("receipt: claims: ages")
+	}
 	if c.IssuedAt <= 0 || c.Expires <= c.IssuedAt {
 		return Receipt{}, errors.New("receipt: claims: times")
 	}
@@ -152,7 +160,7 @@ func parseClaims(payload []byte) (Receipt, error) {
 	}
 	r := Receipt{
 		ID: c.ID, Issuer: c.Issuer, Channel: channel, Subject: c.Subject, Card: c.Card,
-		BusinessNo: number, Action: action, ACR: c.ACR, AMR: c.AMR,
+		BusinessNo: number, Action: action, ACR: c.ACR, AMR: c.AMR, PINAge: c.PINAge, PhoneAge: c.PhoneAge,
 		IssuedAt: time.Unix(c.IssuedAt, 0).UTC(), Expires: time.Unix(c.Expires, 0).UTC(),
 	}
 	copy(r.PurposeHash[:], hash)

@@ -23,7 +23,7 @@ func receipt() Receipt {
 	return Receipt{
 		ID: "r-0001", Issuer: issuer, Channel: "zj-hrss", Subject: strings.Repeat("a", 32), Card: strings.Repeat("b", 32),
 		BusinessNo: "20260401-000017", Action: liuma.ActionVerify, PurposeHash: [32]byte{1, 2, 31: 9},
-		ACR: "liuma:pin", AMR: []string{"pin"}, IssuedAt: now(), Expires: now().Add(minute),
+		ACR: "liuma:pin", AMR: []string{"pin"}, PINAge: 12, PhoneAge: new(0), IssuedAt: now(), Expires: now().Add(minute),
 	}
 }
 
@@ -84,6 +84,8 @@ func TestSignReceiptRefusesWhatCannotBeParsed(t *testing.T) {
 		"unknown action":     func(r *Receipt) { r.Action = "other" },
 		"no acr":             func(r *Receipt) { r.ACR = "" },
 		"no amr":             func(r *Receipt) { r.AMR = nil },
+		"a PIN of tomorrow":  func(r *Receipt) { r.PINAge = -1 },
+		"a phone of then":    func(r *Receipt) { r.PhoneAge = new(-1) },
 		"no times":           func(r *Receipt) { r.IssuedAt, r.Expires = time.Time{}, time.Time{} },
 		"ends at once":       func(r *Receipt) { r.Expires = r.IssuedAt },
 	} {

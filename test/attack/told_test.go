@@ -156,6 +156,7 @@ func (s *told) newPhone() string { return fmt.Sprintf("136001360%02d", s.phones)
 func (s *told) rebind() {
 	s.t.Helper()
 	s.phones++
+	s.Clock.Advance(25 * time.Hour) // a link gets three texts a day
 	v := s.browser()
 	q, p := s.begin(v, liuma.ActionRebind)
 	q.challenge = s.proof(s.typed(p, s.pin))
@@ -163,10 +164,11 @@ func (s *told) rebind() {
 	s.coded(s.do(s.enter(v, s.home.pushed(q)), "phone", "phone", s.newPhone()), s.newPhone())
 }
 
-// settle waits until the phone that was bound last counts for everything.
+// settle waits until the phone that was bound last counts for everything, and the one
+// before it is told of nothing more.
 func (s *told) settle() {
 	s.phone = s.newPhone()
-	s.Clock.Advance(80 * time.Hour)
+	s.Clock.Advance(31 * 24 * time.Hour)
 }
 
 func (s *told) unfreeze() {
@@ -515,6 +517,20 @@ func onCards() []event {
 			}
 			must(s.t, s, s.System.Authority.MaintainOnce(context.Background()))
 		}, []string{"person_shown"}, nil},
+		{"a new PIN at a counter", func(s *told) {
+			s.pin = s.fresh()
+			s.Desk("desk-"+strings.ToLower(s.language)).Served(s.who, liuma.TicketReset, "", s.pin)
+		}, []string{"pin_reset", "ticket_opened", "ticket_used"}, nil},
 		{"another phone", (*told).rebind, []string{"phone_changed_new elsewhere", "phone_changed_old"}, (*told).settle},
+		{"the number before hears as well", func(s *told) {
+			s.rebind()
+			s.Sent()
+			s.Clock.Advance(80 * time.Hour)
+			_, err := s.home.native.Freeze(context.Background(), client.FreezeRequest{BusinessNo: s.number(), Subject: client.Subject{Card: s.card}})
+			must(s.t, s, err)
+		}, []string{"card_frozen", "card_frozen elsewhere", "phone_changed_new elsewhere", "phone_changed_old"}, func(s *told) {
+			s.phone = s.newPhone()
+			s.unfreeze()
+		}},
 	}
 }

@@ -315,7 +315,7 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 		o := a.words.done(f.Action)
-		o.Received = received(p)
+		o.Proof, o.Received = p, received(p)
 		a.finish(w, r, f, o, p.Card)
 		return
 	case errors.Is(err, client.ErrOtherLogIn):

@@ -19,8 +19,9 @@ type outcome struct {
 	Ways     []way // next steps, the most likely first
 	Tries    *int
 	Until    time.Time
-	UntilIs  text   // the meaning of Until
-	Received string // for developers: the answer
+	UntilIs  text          // the meaning of Until
+	Proof    *client.Proof // of a right verdict that came back; nil: none did
+	Received string        // for developers: the answer
 }
 
 // codeOf finds the error code of the authority, at any of its doors, or of the

@@ -250,7 +250,7 @@ func (f *fake) receipt(c authority.Caller, q authority.Request, v authority.Veri
 	hash := envelope.PurposeHash(q.Purpose)
 	payload, err := json.Marshal(map[string]any{"iss": issuer, "aud": c.Client.ID, "sub": "pairwise", "card": v.Card, "jti": rand.Text(),
 		"iat": f.now().Unix(), "exp": v.ReceiptEnd.Unix(), "business_no": q.BusinessNo, "action": v.Action,
-		"purpose_hash": base64.RawURLEncoding.EncodeToString(hash[:]), "acr": "urn:liuma:acr:pin", "amr": []string{"pin"}})
+		"purpose_hash": base64.RawURLEncoding.EncodeToString(hash[:]), "acr": "urn:liuma:acr:pin", "amr": []string{"pin"}, "pin_age": 3})
 	if err != nil {
 		panic(err)
 	}

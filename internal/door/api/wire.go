@@ -269,6 +269,8 @@ type verificationView struct {
 	ReceiptExpires *time.Time `json:"receipt_expires,omitempty"`
 	Redeemed       bool       `json:"redeemed,omitempty" doc:"The receipt was redeemed"`
 	ACR            string     `json:"acr,omitempty" enum:"urn:liuma:acr:pin,urn:liuma:acr:pin-evidence,urn:liuma:acr:evidence" doc:"What a right verdict proves; the last: evidence alone, and no PIN"`
+	PINAge         *int       `json:"pin_age,omitempty" doc:"Of a right verdict: whole days since the PIN was set"`
+	PhoneAge       *int       `json:"phone_age,omitempty" doc:"Of a right verdict: whole days since the phone was bound; absent where none is"`
 }
 
 // viewVerification shows a request to its channel. With the error code refused,
@@ -299,7 +301,7 @@ func viewVerification(v authority.Verification, hotline string) verificationView
 	out.Receipt = v.Receipt
 	out.ReceiptExpires = moment(v.ReceiptEnd)
 	out.Redeemed = v.Redeemed
-	out.ACR = v.ACR
+	out.ACR, out.PINAge, out.PhoneAge = v.ACR, v.PINAge, v.PhoneAge
 	return out
 }
 

@@ -45,7 +45,7 @@ func TestDiscovery(t *testing.T) {
 		"authorization_details_types_supported":            []any{"liuma_pin"},
 		"claim_types_supported":                            []any{"normal"},
 		"claims_supported": []any{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash",
-			"liuma_card", "liuma_business_no", "liuma_action", "liuma_purpose_hash"},
+			"liuma_card", "liuma_business_no", "liuma_action", "liuma_purpose_hash", "pin_age", "phone_age"},
 		"ui_locales_supported": []any{"zh-CN", "en"}, "claims_parameter_supported": false,
 		"request_parameter_supported": false, "request_uri_parameter_supported": false,
 		"require_request_uri_registration":               false,

@@ -155,7 +155,7 @@ func (a *fakeAuthority) RedeemCode(_ context.Context, c authority.Caller, code, 
 	}
 	g := ceremony.Grant{
 		Subject: strings.Repeat("s", 32), Card: store.Handle(strings.Repeat("h", 32)), BusinessNo: p.BusinessNo, Action: p.Action,
-		PurposeHash: envelope.PurposeHash(p.Purpose), ACR: "urn:liuma:acr:pin", AMR: []string{"pin"},
+		PurposeHash: envelope.PurposeHash(p.Purpose), ACR: "urn:liuma:acr:pin", AMR: []string{"pin"}, PINAge: 200, PhoneAge: new(31),
 		Nonce: p.Return.Nonce, At: p.at, Expires: a.now().Add(time.Minute),
 	}
 	if a.grants != nil {

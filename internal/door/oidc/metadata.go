@@ -54,7 +54,7 @@ func newMetadata(issuer string) metadata {
 		ChallengeMethods: []string{"S256"}, DetailsTypes: []string{detailsType},
 		ClaimTypes: []string{"normal"},
 		Claims: []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash",
-			"liuma_card", "liuma_business_no", "liuma_action", "liuma_purpose_hash"},
+			"liuma_card", "liuma_business_no", "liuma_action", "liuma_purpose_hash", "pin_age", "phone_age"},
 		UILocales:     []string{"zh-CN", "en"},
 		IssInResponse: true,
 	}

@@ -87,7 +87,7 @@ func (d *Door) issue(channel liuma.ChannelID, g ceremony.Grant) (tokenAnswer, er
 	access := rand.Text() // 130 bits
 	id, err := d.tokens.SignIDToken(vault.IDToken{
 		Issuer: d.issuer, Channel: channel, Subject: g.Subject, Card: string(g.Card), BusinessNo: g.BusinessNo,
-		Action: g.Action, PurposeHash: g.PurposeHash, ACR: g.ACR, AMR: g.AMR, Nonce: g.Nonce,
+		Action: g.Action, PurposeHash: g.PurposeHash, ACR: g.ACR, AMR: g.AMR, PINAge: g.PINAge, PhoneAge: g.PhoneAge, Nonce: g.Nonce,
 		AccessHash: accessHash(access), AuthTime: g.At, IssuedAt: now, Expires: g.Expires,
 	})
 	if err != nil {

@@ -47,7 +47,7 @@ func TestToken(t *testing.T) {
 	for name, want := range map[string]any{
 		"iss": issuer, "aud": channel, "sub": strings.Repeat("s", 32), "liuma_card": strings.Repeat("h", 32), "nonce": "n-0S6_WzA2Mj",
 		"iat": float64(now - 5), "exp": float64(now + 60), "auth_time": float64(now - 5),
-		"at_hash": base64.RawURLEncoding.EncodeToString(sum[:16]), "acr": "urn:liuma:acr:pin",
+		"at_hash": base64.RawURLEncoding.EncodeToString(sum[:16]), "acr": "urn:liuma:acr:pin", "pin_age": float64(200), "phone_age": float64(31),
 		"liuma_business_no": "ZJ-1", "liuma_action": "verify", "liuma_purpose_hash": base64.RawURLEncoding.EncodeToString(purpose[:]),
 	} {
 		if c[name] != want {

@@ -117,6 +117,9 @@ func (t *Tx) EraseCard(id liuma.CardID, at time.Time) error {
 	if err := t.DeleteCodesOf(id); err != nil {
 		return err
 	}
+	if _, err := t.delete(&t.codec.others.Table, othersOf(id)); err != nil {
+		return err
+	}
 	bare := *c
 	bare.Contact, bare.Links, bare.Rations = store.Contact{}, nil, nil
 	bare.Card = store.Card{ID: id, Rev: c.Card.Rev, Physical: liuma.PhysicalCancelled, Reserved: c.Card.Reserved,

@@ -36,6 +36,8 @@ func innerOf(v any) []inner {
 		return []inner{{vault.SealKey, []byte(v.ID), &v.Sealed}}
 	case *store.Ceremony:
 		return []inner{{vault.CeremonyDetails, []byte(v.ID), &v.Sealed}}
+	case *store.OtherContact:
+		return []inner{{vault.ContactPhone, v.Card[:], &v.Sealed}}
 	case *store.Message:
 		return []inner{{vault.MessageText, []byte(v.ID), &v.Sealed}}
 	}
@@ -90,6 +92,7 @@ func (t *tables) resealedTables() []resealed {
 		resealedOf(&t.staff), resealedOf(&t.sessions), resealedOf(&t.proposals),
 		resealedOf(&t.editions), resealedOf(&t.tickets), resealedOf(&t.lookUps), resealedOf(&t.deskPads),
 		resealedOf(&t.tallies),
+		resealedOf(&t.others),
 		{&t.sharedRow.Table, resealShared}}
 }
 

@@ -33,6 +33,7 @@ type tables struct {
 	starts      kind[start]
 	ceremonies  kind[store.Ceremony]
 	codes       kind[store.Code]
+	others      kind[store.OtherContact]
 	ticks       kind[mark]
 	freezeCodes kind[store.FreezeCode]
 	messages    kind[store.Message]
@@ -78,7 +79,8 @@ func Tables() []Table {
 		t.corrections.Table,
 		t.staff.Table, t.sessions.Table, t.proposals.Table,
 		t.editions.Table, t.tickets.Table, t.lookUps.Table, t.deskPads.Table,
-		t.tallies.Table}
+		t.tallies.Table,
+		t.others.Table}
 }
 
 // clockKey is the key of the one row that keeps the time.
@@ -188,6 +190,9 @@ func (t *tables) phone() {
 	t.codes = kind[store.Code]{Table{Name: "codes", Columns: []Column{{Name: "card"}}, Parent: "ceremonies"},
 		func(c *store.Code) []byte { return []byte(c.Ceremony) },
 		func(c *store.Code) []Value { return []Value{some(c.Card[:])} }}
+	t.others = kind[store.OtherContact]{Table{Name: "other_contacts", Columns: []Column{{Name: "until", Number: true}}},
+		func(c *store.OtherContact) []byte { return otherKey(c.Card, c.Phone) },
+		func(c *store.OtherContact) []Value { return []Value{milli(c.Until)} }}
 	t.ticks = kind[mark]{Table{Name: "ticks", Columns: []Column{{Name: "at", Number: true}}},
 		func(m *mark) []byte { return append(ordered(marksOf(m.Kind, m.Key), m.At.UnixMilli()), m.Salt[:]...) },
 		func(m *mark) []Value { return []Value{m.At.UnixMilli()} }}

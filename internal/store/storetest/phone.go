@@ -72,6 +72,55 @@ func contacts(t *testing.T, open Open) {
 	same(t, mustGet(t, s, getContact(b.Card)), b)
 }
 
+// otherContact of a card ends in second n.
+func otherContact(card, n int) store.OtherContact {
+	return store.OtherContact{Card: cardID(card), Phone: index("other", n), Sealed: []byte{0, 8}, Language: "en",
+		Kind: store.ContactFormer, Since: at(1), Until: at(n)}
+}
+
+func otherContacts(t *testing.T, open Open) {
+	s, reopen := twoCards(t, open)
+	put := func(c store.OtherContact) error {
+		return update(t, s, func(tx store.Tx) error { return tx.PutOtherContact(c) })
+	}
+	of := func(card int) map[vault.Index]store.OtherContact {
+		found := map[vault.Index]store.OtherContact{}
+		for _, c := range mustGet(t, s, func(r store.Reader) ([]store.OtherContact, error) { return r.OtherContacts(cardID(card)) }) {
+			found[c.Phone] = c
+		}
+		return found
+	}
+	a, b, stays, others := otherContact(1, 10), otherContact(1, 20), otherContact(1, 30), otherContact(2, 10)
+	whole(t, a)
+	stays.Kind, stays.Until = store.ContactNotices, time.Time{}
+	for _, c := range []store.OtherContact{a, b, stays, others} {
+		must(t, put(c))
+	}
+	for range 2 {
+		same(t, of(1), map[vault.Index]store.OtherContact{a.Phone: a, b.Phone: b, stays.Phone: stays})
+		same(t, of(2), map[vault.Index]store.OtherContact{others.Phone: others})
+		s = reopen()
+	}
+	wantErr(t, put(otherContact(9, 1)), store.ErrNotFound) // no such card
+	if len(of(9)) > 0 {
+		t.Error("a card that is not there has some")
+	}
+	b.Until, b.Language = at(40), "zh-CN"
+	must(t, put(b)) // in the place of the one with the same number
+	same(t, of(1), map[vault.Index]store.OtherContact{a.Phone: a, b.Phone: b, stays.Phone: stays})
+
+	var n int64
+	mustUpdate(t, s, func(tx store.Tx) (err error) { n, err = tx.PruneOtherContacts(at(11)); return err })
+	same(t, of(1), map[vault.Index]store.OtherContact{b.Phone: b, stays.Phone: stays})
+	if n != 2 || len(of(2)) > 0 {
+		t.Errorf("%d were dropped, and %d of the other card are left", n, len(of(2)))
+	}
+	for range 2 { // dropping none is no error
+		mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteOtherContact(b.Card, b.Phone) })
+	}
+	same(t, of(1), map[vault.Index]store.OtherContact{stays.Phone: stays})
+}
+
 func codes(t *testing.T, open Open) {
 	s, reopen := twoCards(t, open)
 	insertCeremonies(t, s, ceremony(1), ceremony(2), ceremony(3))

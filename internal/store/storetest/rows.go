@@ -131,7 +131,7 @@ func requestCeremony(t *testing.T, open Open) {
 	q := request(1)
 	q.Ceremony, q.Verdict, q.Code, q.TriesLeft, q.Until = ceremonyID(1), liuma.Right, liuma.CodeWrong, 3, at(7)
 	q.Evidence, q.ReceiptID, q.DecidedAt, q.RedeemedAt, q.Handle = "face", "r1", at(8), at(9), "z1"
-	q.Browser, q.ResetAt, q.Alone = [32]byte{1}, at(10), true
+	q.Browser, q.ResetAt, q.Alone, q.PINAge, q.PhoneAge = [32]byte{1}, at(10), true, 40, 3
 	q.Decided = true
 	whole(t, q)
 	later := request(2)

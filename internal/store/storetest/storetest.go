@@ -74,6 +74,7 @@ func Run(t *testing.T, open Open) {
 		{"CeremonyLists", ceremonyLists},
 		{"CeremonyPrune", ceremonyPrune},
 		{"Contacts", contacts},
+		{"OtherContacts", otherContacts},
 		{"Codes", codes},
 		{"Ticks", ticks},
 		{"Meters", meters},

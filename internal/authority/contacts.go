@@ -1,0 +1,101 @@
+package authority
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// Who is told of a card: the bound phone, and beside it the phones that it took the
+// place of, for a time. Whoever binds another phone to a card that is not theirs must
+// not be the only one who hears of what is done next. Each of them gets a text of its
+// own with a freeze code of its own, which stops the card whichever it is; none of them
+// but the bound phone proves anything, and none gets a one-time code.
+
+// FormerTold is how long a number is told of a card after another was bound.
+const FormerTold = 30 * 24 * time.Hour
+
+// otherParts are the sealed values of another contact.
+type otherParts struct {
+	Phone string            `json:"phone"`
+	Kind  store.ContactKind `json:"kind"`
+	Until time.Time         `json:"until,omitzero"`
+}
+
+// keepFormer keeps the present number of a card among those that are told, where
+// another one is to be bound, in the transaction that binds it.
+func (a *Authority) keepFormer(tx store.Tx, next store.Contact) error {
+	was, phone, err := a.Contact(tx, next.Card)
+	if errors.Is(err, store.ErrNotFound) {
+		return tx.DeleteOtherContact(next.Card, next.Phone)
+	}
+	if err != nil || was.Phone == next.Phone {
+		return err
+	}
+	now := a.Now()
+	former := store.OtherContact{Card: was.Card, Language: was.Language, Kind: store.ContactFormer, Since: now, Until: now.Add(FormerTold)}
+	return errors.Join(a.writeOther(tx, former, phone), tx.DeleteOtherContact(next.Card, next.Phone))
+}
+
+func (a *Authority) writeOther(tx store.Tx, c store.OtherContact, phone string) error {
+	plain, err := json.Marshal(otherParts{Phone: phone, Kind: c.Kind, Until: c.Until})
+	if err != nil {
+		return err
+	}
+	defer clear(plain)
+	c.Phone = a.PhoneIndex(phone)
+	if c.Sealed, err = a.vault.Seal(vault.ContactPhone, c.Card[:], plain); err != nil {
+		return err
+	}
+	return tx.PutOtherContact(c)
+}
+
+// openOther reads the number of another contact.
+func (a *Authority) openOther(c store.OtherContact) (string, error) {
+	plain, err := a.vault.Unseal(vault.ContactPhone, c.Card[:], c.Sealed)
+	if err != nil {
+		return "", liuma.Fail(liuma.CodeUnavailable, err)
+	}
+	defer clear(plain)
+	var p otherParts
+	if err := json.Unmarshal(plain, &p); err != nil {
+		return "", liuma.Fail(liuma.CodeUnavailable, errors.New("authority: contact does not parse"))
+	}
+	if p.Kind != c.Kind || !p.Until.Equal(c.Until) || a.PhoneIndex(p.Phone) != c.Phone {
+		return "", liuma.Fail(liuma.CodeUnavailable, errors.New("authority: contact row is not what was sealed: "+c.Card.String()))
+	}
+	return p.Phone, nil
+}
+
+// EachContact calls f for every number that is told of a card: the bound phone first,
+// then the others.
+func (a *Authority) EachContact(r store.Reader, card liuma.CardID, f func(c store.Contact, phone string) error) error {
+	bound, phone, err := a.Contact(r, card)
+	if err == nil {
+		err = f(bound, phone)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	others, err := r.OtherContacts(card)
+	if err != nil {
+		return err
+	}
+	for _, o := range others {
+		if o.Phone == bound.Phone || !o.Until.IsZero() && !a.Now().Before(o.Until) {
+			continue
+		}
+		phone, err := a.openOther(o)
+		if err != nil {
+			return err
+		}
+		if err := f(store.Contact{Card: card, Phone: o.Phone, Language: o.Language}, phone); err != nil {
+			return err
+		}
+	}
+	return nil
+}
