@@ -17,12 +17,13 @@ SCRATCH = GOTMPDIR=$${GOTMPDIR:-$${TMPDIR:-/tmp}} TMPDIR=$$(.ci/scratch)
 # Where goroutines meet over something that must not be lost. The demo plays one
 # story over these rooms and has time limits that the detector would break.
 RACED = ./internal/ceremony $$(go list ./internal/... ./client/... | grep -v -e '/internal/demo$$' -e '/internal/ceremony$$')
-# Stories of one caller after another, which make test plays: a detector of races
-# finds little in them, and they would be half of its time. make soak plays them
-# under it.
-STORIES := DeathAtEveryStep|AcrossDeaths|SixtyHostileDays|MovesInAnyOrder
+# Stories of one caller after another, which make test plays: the same calls as in
+# other tests, again and again, over a world for each death, walk, month, place, way to
+# a link or channel. A detector of races finds little in them, and they would be most
+# of its time. make soak plays them under it.
+STORIES := DeathAtEveryStep|AcrossDeaths|SixtyHostileDays|MovesInAnyOrder|SingleFactorGets|TwoFactorsAreFound|StolenSessionStops|CardThatStopsEnds|WhenALinkIsKnown|StoppedChannelIsServed
 # The tests that -every-look makes longer.
-LOOKS := TestAccessibility|TestScreenshots
+LOOKS := TestAccessibility|TestScreenshots|TestSmallPhones
 
 # The detector, but not within SQLite: it is translated from C, touches no memory of
 # ours but by calls that the detector sees, and would be half of the time of all.

@@ -39,6 +39,13 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	// A test waits for its browser most of the time. Those that measure time are not
+	// parallel: they run first, one by one.
+	if n := flag.Lookup("test.parallel"); n.Value.String() == n.DefValue {
+		if err := n.Value.Set("4"); err != nil {
+			panic(err)
+		}
+	}
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "browser tests need Chromium (apt-get install chromium fonts-noto-cjk) and npm:", err)

@@ -22,6 +22,7 @@ const (
 )
 
 func TestEnroll(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	person := w.person()
 	b := newTab(t, phone(), "zh-CN")
@@ -59,6 +60,7 @@ func TestEnroll(t *testing.T) {
 // after its first entry, and why is no longer said once a good one is begun. Only
 // a PIN that will be taken is to be remembered.
 func TestServerJudgesWeakPIN(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b, weak := atWeakPIN(t, w)
 	b.keypad(weak)
@@ -94,6 +96,7 @@ func atWeakPIN(t *testing.T, w *world) (*tab, string) {
 // pad goes on, promises nothing, and the PIN is judged when it is set. What the
 // page then says goes as soon as another PIN is begun.
 func TestServerJudgesWeakPINAtTheEnd(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(r.URL.Path, "/new-pin") {
@@ -126,6 +129,7 @@ func TestServerJudgesWeakPINAtTheEnd(t *testing.T) {
 
 // TestVerifyByKeyboardAlone uses no pointer at all, on a computer.
 func TestVerifyByKeyboardAlone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	card := w.enroll(rightPIN)
 	b := newTab(t, desktop(), "zh-CN")
@@ -159,6 +163,7 @@ func (b *tab) path() string { return evaluate[string](b, `location.pathname`) }
 // TestKeyboardReachesEverything tabs through a page: every control comes once
 // and shows the focus.
 func TestKeyboardReachesEverything(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	person := w.person()
 	b := newTab(t, desktop(), "en")
@@ -188,6 +193,7 @@ func TestKeyboardReachesEverything(t *testing.T) {
 
 // TestWrongUntilLocked: six wrong PINs lock, and the other channel says so too.
 func TestWrongUntilLocked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	card := w.enroll(rightPIN)
 	national := w.env.Channel("national")
@@ -216,6 +222,7 @@ func TestWrongUntilLocked(t *testing.T) {
 }
 
 func TestLink(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	w.enroll(rightPIN)
 	person := w.person()
@@ -243,6 +250,7 @@ func TestLink(t *testing.T) {
 }
 
 func TestChange(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	card := w.enroll(rightPIN)
 	b := newTab(t, phone(), "zh-CN")
@@ -270,6 +278,7 @@ func TestChange(t *testing.T) {
 }
 
 func TestLeave(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	card := w.enroll(rightPIN)
 	b := newTab(t, phone(), "zh-CN")
@@ -289,6 +298,7 @@ func TestLeave(t *testing.T) {
 // TestStandings: who cannot use the card is told so before the pad; a lost
 // physical card needs the PIN and evidence.
 func TestStandings(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name   string
 		set    func(*world, store.Handle)

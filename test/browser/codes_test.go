@@ -27,6 +27,7 @@ func codeStep(t *testing.T) (*stage, *actor) {
 // TestCodesUntilNoMore: after five wrong ones no more are taken, in this or
 // another ceremony, even if new ones were sent in between.
 func TestCodesUntilNoMore(t *testing.T) {
+	t.Parallel()
 	s, a := codeStep(t)
 	right := a.asks(a.me.Phone)
 	a.waits(`document.querySelector("button[data-ready]").disabled`) // none within a minute
@@ -62,6 +63,7 @@ func TestCodesUntilNoMore(t *testing.T) {
 
 // TestCodeTooOld is not judged and costs nothing.
 func TestCodeTooOld(t *testing.T) {
+	t.Parallel()
 	s, a := codeStep(t)
 	old := a.asks(a.me.Phone)
 	s.wait(11 * time.Minute)
@@ -75,6 +77,7 @@ func TestCodeTooOld(t *testing.T) {
 // TestCodeReloadAndBack: reload sends nothing again and loses nothing, and the
 // back button finds the step that it is at.
 func TestCodeReloadAndBack(t *testing.T) {
+	t.Parallel()
 	s, a := codeStep(t)
 	a.do(chromedp.Reload())
 	a.sees("先收一条验证码")
@@ -104,6 +107,7 @@ func TestCodeReloadAndBack(t *testing.T) {
 // TestCodeTwice: a code that is posted twice by one press counts once, wrong or
 // right.
 func TestCodeTwice(t *testing.T) {
+	t.Parallel()
 	_, a := codeStep(t)
 	code := a.asks(a.me.Phone)
 	a.sees("请输入短信验证码")
@@ -123,6 +127,7 @@ func TestCodeTwice(t *testing.T) {
 
 // TestCodeDoublePress: the button takes one press.
 func TestCodeDoublePress(t *testing.T) {
+	t.Parallel()
 	_, a := codeStep(t)
 	code := a.asks(a.me.Phone)
 	before := len(a.posts("/code"))
@@ -139,6 +144,7 @@ func TestCodeDoublePress(t *testing.T) {
 
 // TestCodeInTwoTabs of one browser: the tab that is behind catches up.
 func TestCodeInTwoTabs(t *testing.T) {
+	t.Parallel()
 	_, a := codeStep(t)
 	at := a.address()
 	ctx, cancel := chromedp.NewContext(a.ctx)
@@ -162,6 +168,7 @@ func TestCodeInTwoTabs(t *testing.T) {
 // without cookies, and asks for a one-time code of its own; proofs of the old
 // browser do not count in the new one.
 func TestCodeInAnotherBrowser(t *testing.T) {
+	t.Parallel()
 	s, a := codeStep(t)
 	a.proves(a.me.Phone)
 	a.sees("请证明是您本人")

@@ -111,6 +111,7 @@ func (d *desk) clean(b *tab) {
 // authenticator for each of three people: two register and sign in, one invites, the
 // other approves with a fresh touch, the third joins, and is suspended at once.
 func TestConsoleByPasskeys(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	operator, officer, third := d.sit(t, "en"), d.sit(t, "en"), d.sit(t, "en")
 	d.join(operator, d.codes[0].Code, "")
@@ -151,6 +152,7 @@ func TestConsoleByPasskeys(t *testing.T) {
 // TestConsoleWithoutAPasskey: who calls the authenticator off is told what to do, and may
 // try again.
 func TestConsoleWithoutAPasskey(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	b := newTab(t, office(), "en")
 	call(b, webauthn.Enable, webauthn.EnableParams{})
@@ -164,6 +166,7 @@ func TestConsoleWithoutAPasskey(t *testing.T) {
 // TestConsolePages: every page, in both languages, by the rules of accessibility and with
 // the keyboard.
 func TestConsolePages(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	operator, officer := d.sit(t, "zh-CN"), d.sit(t, "zh-CN")
 	d.join(operator, d.codes[0].Code, "")

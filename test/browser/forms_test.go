@@ -15,6 +15,7 @@ import (
 // TestFormOnce: the button of a form that is on its way is off and says so;
 // a second click and a second Enter post nothing.
 func TestFormOnce(t *testing.T) {
+	t.Parallel()
 	goOn := make(chan bool)
 	var held atomic.Bool
 	w := newWorld(t, func(h http.Handler) http.Handler {
@@ -51,6 +52,7 @@ func TestFormOnce(t *testing.T) {
 // TestFormLost: a form whose answer does not come leaves the page, which leads
 // to what became of it.
 func TestFormLost(t *testing.T) {
+	t.Parallel()
 	var lose atomic.Bool
 	w := newWorld(t, func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

@@ -12,6 +12,7 @@ import (
 // TestACodeByCall: who got no text finds the page for it, has the code read out
 // by a call, and goes on with what it said.
 func TestACodeByCall(t *testing.T) {
+	t.Parallel()
 	s, a := codeStep(t)
 	a.asks(a.me.Phone)
 	a.follows("ask=no-code")

@@ -126,6 +126,7 @@ func numbersDesk(t *testing.T) (address string, token staff.Token) {
 // record pass axe in light and dark, do not scroll sideways at a desk, and their charts
 // are drawn without script.
 func TestNumbersTextsAndRecordPages(t *testing.T) {
+	t.Parallel()
 	address, token := numbersDesk(t)
 	paths := map[string]string{"alarms": "/alarms", "numbers-today": "/numbers", "numbers-30": "/numbers?days=30", "numbers-region": "/numbers?days=30&region=3305",
 		"texts": "/texts", "text": "/texts/" + strings.Repeat("a", 26), "record": "/record", "record-found": "/record?event=pin.reset",

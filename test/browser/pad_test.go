@@ -20,6 +20,7 @@ func narrow() screen { return screen{"480x800", 480, 800, false} }
 // TestDigitsFromAnywhere: a physical keyboard needs no click first, on a
 // computer, in a small window of one, and on a phone that has one.
 func TestDigitsFromAnywhere(t *testing.T) {
+	t.Parallel()
 	for _, s := range []screen{desktop(), narrow(), phone()} {
 		t.Run(s.name, func(t *testing.T) {
 			w := newWorld(t, nil)
@@ -51,6 +52,7 @@ func (b *tab) full(n int) {
 
 // TestPasteFromAnywhere: a PIN is pasted without a click into a field, too.
 func TestPasteFromAnywhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := newTab(t, phone(), "zh-CN")
 	b.open(w.verify(w.enroll(rightPIN), "v-1"))
@@ -74,6 +76,7 @@ func TestPasteFromAnywhere(t *testing.T) {
 // TestOtherFieldsKeepTheirKeys: the pad takes no keys while another field has
 // the focus, nor keys pressed together with Ctrl.
 func TestOtherFieldsKeepTheirKeys(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := newTab(t, desktop(), "zh-CN")
 	b.open(w.verify(w.enroll(rightPIN), "v-1"))
@@ -104,6 +107,7 @@ func TestOtherFieldsKeepTheirKeys(t *testing.T) {
 // number of digits and never the digits. Once sealed, they are in no field,
 // text, storage or address, also while they wait for the network.
 func TestDigitsLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := newTab(t, phone(), "zh-CN")
 	b.open(w.verify(w.enroll(rightPIN), "v-1"))
@@ -144,6 +148,7 @@ func TestDigitsLeaveNothingBehind(t *testing.T) {
 // is another, and changed; a passphrase that is too short is refused while it
 // is typed.
 func TestPassphrase(t *testing.T) {
+	t.Parallel()
 	allowed := policy.National()
 	allowed.Passphrase = true
 	w := worldOf(t, testkit.Options{Policy: &allowed}, nil)

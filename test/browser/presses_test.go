@@ -41,6 +41,7 @@ func (b *tab) uncounted(address string) {
 // digits in it, of six digits, and whatever else puts text into a field without
 // a key, cost no try.
 func TestFillCountsNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := newTab(t, phone(), "zh-CN")
 	b.open(w.verify(w.enroll(rightPIN), "v-1"))
@@ -87,6 +88,7 @@ func TestFillCountsNothing(t *testing.T) {
 
 // TestUndoneIsNotTyped: what comes back by undo waits, too.
 func TestUndoneIsNotTyped(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := newTab(t, desktop(), "zh-CN")
 	b.open(w.verify(w.enroll(rightPIN), "v-1"))
@@ -102,6 +104,7 @@ func TestUndoneIsNotTyped(t *testing.T) {
 
 // TestDigitsOfOtherScripts are read, and letters cost a word and not the digits.
 func TestDigitsOfOtherScripts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	card := w.enroll(rightPIN)
 	for i, text := range []string{"９０７３５２", "٩٠٧٣٥٢", "९०७३५२", "๙๐๗๓๕๒", "九零七三五二"} {
@@ -141,6 +144,7 @@ func (b *tab) softKey(digit string) {
 // TestSoftKeyboard: digits that come one by one from a phone's keyboard, which
 // does not name its keys, are typed, and go by themselves.
 func TestSoftKeyboard(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := newTab(t, phone(), "zh-CN")
 	b.open(w.verify(w.enroll(rightPIN), "v-1"))
@@ -197,6 +201,7 @@ func TestKeysWhileThePadTurns(t *testing.T) {
 // TestSeventhDigitStopsTheEntry: before a PIN goes by itself, one digit more
 // means that it is not the one that was meant. Nothing is sent.
 func TestSeventhDigitStopsTheEntry(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := newTab(t, desktop(), "zh-CN")
 	b.open(w.verify(w.enroll(rightPIN), "v-1"))
@@ -210,6 +215,7 @@ func TestSeventhDigitStopsTheEntry(t *testing.T) {
 // TestOldPadFromTheBackCache: a page that the browser shows as it was left asks
 // the server anew.
 func TestOldPadFromTheBackCache(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := newTab(t, phone(), "zh-CN")
 	b.open(w.verify(w.enroll(rightPIN), "v-1"))

@@ -22,6 +22,7 @@ import (
 // full stop, and the digits of the pad, its boxes and its keys stay in their order
 // from the left.
 func TestRightToLeft(t *testing.T) {
+	t.Parallel()
 	s := serve(t, gallery.NewAuthority(), holder.Config{Now: gallery.Now, Rules: gallery.Rules(), Settle: time.Millisecond, Words: fromTheRight(t)}, nil)
 	b := newTabFor(t, small(), "ug", walk)
 	pads, checked := 0, 0

@@ -32,6 +32,7 @@ func (b *tab) left() string {
 // TestExpiry: an address is good for 90 seconds until it is opened, and a page
 // for a quarter of an hour.
 func TestExpiry(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	card := w.enroll(rightPIN)
 	late := w.verify(card, "v-1")
@@ -51,6 +52,7 @@ func TestExpiry(t *testing.T) {
 // TestMoreTime: two minutes before its end a page offers more, and taking it
 // does not lose the digits typed.
 func TestMoreTime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := newTab(t, phone(), "zh-CN")
 	b.open(w.verify(w.enroll(rightPIN), "v-1"))
@@ -73,6 +75,7 @@ func TestMoreTime(t *testing.T) {
 // TestElsewhere: a second browser with the same address is told where to go
 // on; the first goes on.
 func TestElsewhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	address := w.verify(w.enroll(rightPIN), "v-1")
 	first, second := newTab(t, phone(), "zh-CN"), newTab(t, phone(), "en")
@@ -90,6 +93,7 @@ func TestElsewhere(t *testing.T) {
 // TestTwoTabs of one browser share the cookie: both show the same, and the tab
 // that is behind catches up.
 func TestTwoTabs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	address := w.verify(w.enroll(rightPIN), "v-1")
 	first := newTab(t, phone(), "zh-CN")
@@ -120,6 +124,7 @@ func TestTwoTabs(t *testing.T) {
 
 // TestDoubleSubmit sends the sealed form of one press once more.
 func TestDoubleSubmit(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := newTab(t, phone(), "zh-CN")
 	b.open(w.verify(w.enroll(rightPIN), "v-1"))
@@ -138,6 +143,7 @@ func TestDoubleSubmit(t *testing.T) {
 
 // TestReloadAndBack at every page: nothing is done twice, nothing is lost.
 func TestReloadAndBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	person := w.person()
 	b := newTab(t, phone(), "zh-CN")
@@ -176,6 +182,7 @@ func TestReloadAndBack(t *testing.T) {
 // TestAppKilled: the channel pushes again under the same number, in a new web
 // view without cookies of the old; the tries that were made stay made.
 func TestAppKilled(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	card := w.enroll(rightPIN)
 	old := newTab(t, phone(), "zh-CN")
@@ -197,6 +204,7 @@ func TestAppKilled(t *testing.T) {
 
 // TestNoNetworkAfterPIN: the sealed PIN waits for the network.
 func TestNoNetworkAfterPIN(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := newTab(t, phone(), "zh-CN")
 	b.open(w.verify(w.enroll(rightPIN), "v-1"))
@@ -219,6 +227,7 @@ func (b *tab) offline(cut bool) {
 // TestAnswerLost: the PIN arrived, its answer did not. The page stays, says that
 // it is not known whether the PIN counted, and leads to the result.
 func TestAnswerLost(t *testing.T) {
+	t.Parallel()
 	var lose atomic.Bool
 	w := newWorld(t, losing(&lose, true))
 	b := newTab(t, phone(), "zh-CN")
@@ -242,6 +251,7 @@ func TestAnswerLost(t *testing.T) {
 // TestPINLost: the server died before it handled the post. What the look finds
 // is that the PIN did not arrive and did not count.
 func TestPINLost(t *testing.T) {
+	t.Parallel()
 	var lose atomic.Bool
 	w := newWorld(t, losing(&lose, false))
 	b := newTab(t, phone(), "zh-CN")
@@ -277,6 +287,7 @@ func losing(lose *atomic.Bool, handled bool) func(http.Handler) http.Handler {
 // TestNoNetworkAfterAnswerLost: while there is no network, "look" keeps the
 // page; when it is back, the page looks by itself, and never sends again.
 func TestNoNetworkAfterAnswerLost(t *testing.T) {
+	t.Parallel()
 	var lose atomic.Bool
 	w := newWorld(t, losing(&lose, true))
 	b := newTab(t, phone(), "zh-CN")
@@ -299,6 +310,7 @@ func TestNoNetworkAfterAnswerLost(t *testing.T) {
 
 // TestNetworkDiesDuringPost: the network goes away while the server works.
 func TestNetworkDiesDuringPost(t *testing.T) {
+	t.Parallel()
 	at, goOn := make(chan bool, 1), make(chan bool)
 	var hold atomic.Bool
 	w := newWorld(t, func(h http.Handler) http.Handler {
@@ -337,6 +349,7 @@ func (l *lost) Write(b []byte) (int, error) { return len(b), nil }
 
 // TestCookiesBlocked goes the whole way without any cookie.
 func TestCookiesBlocked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			r.Header.Del("Cookie")
@@ -365,6 +378,7 @@ func (c *cookieless) WriteHeader(status int) {
 
 // TestPrefetch: a browser that asks ahead binds nothing.
 func TestPrefetch(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	address := w.verify(w.enroll(rightPIN), "v-1")
 	for range 3 {
@@ -388,6 +402,7 @@ func TestPrefetch(t *testing.T) {
 // TestWithoutScript: the pages lead to the pad, which says that it needs a
 // script.
 func TestWithoutScript(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	person := w.person()
 	b := newTab(t, phone(), "zh-CN")
@@ -409,6 +424,7 @@ func TestWithoutScript(t *testing.T) {
 
 // TestWithoutWebCrypto: the pad says so, and the ways out stay.
 func TestWithoutWebCrypto(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := newTab(t, phone(), "zh-CN")
 	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
@@ -434,6 +450,7 @@ const since2018 = `
 
 // TestOldWebView sets a PIN in a browser without any feature from after 2018.
 func TestOldWebView(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	person := w.person()
 	b := newTab(t, phone(), "zh-CN")
@@ -459,6 +476,7 @@ func TestOldWebView(t *testing.T) {
 
 // TestPreferences keeps language and care mode over the pages.
 func TestPreferences(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, nil)
 	b := newTab(t, phone(), "zh-CN")
 	b.open(w.verify(w.enroll(rightPIN), "v-1"))
