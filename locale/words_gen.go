@@ -1045,6 +1045,9 @@ func (w Page) RuleNoReminder() string { return w.say("page.rule_no_reminder") }
 // RuleEveryUse says "page.rule_every_use".
 func (w Page) RuleEveryUse() string { return w.say("page.rule_every_use") }
 
+// RuleForgotten says "page.rule_forgotten".
+func (w Page) RuleForgotten(days string) string { return w.say("page.rule_forgotten", "{days}", days) }
+
 // RuleMinors says "page.rule_minors".
 func (w Page) RuleMinors(age string) string { return w.say("page.rule_minors", "{age}", age) }
 

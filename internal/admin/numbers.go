@@ -48,8 +48,8 @@ type Numbers struct {
 	Spans    []tally.Row `json:"spans"`
 	Channels []tally.Row `json:"channels"`
 	Regions  []tally.Row `json:"regions"`
-	// Stepped says that all counts are in steps of five, "<5" being 1 to 4; those by region
-	// always are.
+	// Stepped says that all counts are in steps of five, "<5" being 1 to 4; those by region and
+	// by channel always are.
 	Stepped bool `json:"stepped"`
 	// Lost is how many hours are left out because their row was altered.
 	Lost int `json:"lost_hours"`

@@ -93,6 +93,7 @@ type Ceremonies struct {
 	keep          time.Duration
 	issuer        string
 	log           *slog.Logger
+	walked        walked // owned by Maintain
 }
 
 // New checks the config and attaches the acts to the engine. Start the engine
@@ -152,7 +153,7 @@ func (s *Ceremonies) Maintain(ctx context.Context) {
 
 // MaintainOnce is one round of Maintain, for tests that move the clock.
 func (s *Ceremonies) MaintainOnce(ctx context.Context) error {
-	return errors.Join(s.endExpired(ctx), s.prune(ctx))
+	return errors.Join(s.endExpired(ctx), s.prune(ctx), s.pruneSooner(ctx))
 }
 
 // prune forgets ceremonies that ended long ago, in small steps. What the channel may
@@ -172,29 +173,36 @@ func (s *Ceremonies) prune(ctx context.Context) error {
 func (s *Ceremonies) pruneSome(ctx context.Context) (n int, err error) {
 	err = s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		n = 0
-		ended, err := tx.EndedCeremonies(s.now().Add(-s.keep), prunePage)
+		ended, err := tx.EndedCeremonies(time.Time{}, s.now().Add(-s.keep), prunePage)
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		for _, c := range ended {
-			under, err := setting(tx, c)
-			if err != nil {
-				return audit.Entry{}, err
-			}
-			if under {
-				continue
-			}
-			if err := tx.DeleteCeremony(c.ID); err != nil {
-				return audit.Entry{}, err
-			}
-			n++
-		}
-		if n == 0 {
-			return audit.Entry{}, nil
-		}
-		e := s.engine.Entry("system", audit.RowsPruned, liuma.CardID{}, "", "ok")
-		e.Note = fmt.Sprintf("ceremonies=%d", n)
-		return e, nil
+		var e audit.Entry
+		n, e, err = s.forget(tx, ended)
+		return e, err
 	})
 	return n, err
+}
+
+// forget deletes ceremonies, but those whose PIN is being carried through.
+func (s *Ceremonies) forget(tx store.Tx, ended []store.Ceremony) (n int, e audit.Entry, err error) {
+	for _, c := range ended {
+		under, err := setting(tx, c)
+		if err != nil {
+			return n, e, err
+		}
+		if under {
+			continue
+		}
+		if err := tx.DeleteCeremony(c.ID); err != nil {
+			return n, e, err
+		}
+		n++
+	}
+	if n == 0 {
+		return 0, audit.Entry{}, nil
+	}
+	e = s.engine.Entry("system", audit.RowsPruned, liuma.CardID{}, "", "ok")
+	e.Note = fmt.Sprintf("ceremonies=%d", n)
+	return n, e, nil
 }

@@ -1,6 +1,7 @@
 package ceremony_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -229,5 +230,47 @@ func TestARegionChoosesItsNotices(t *testing.T) {
 	every := func() bool { return strings.Contains(strings.Join(x.Notices(x.who.Phone), " "), "every_use") }
 	if x.Verify(x.ch, x.card, goodPIN); !every() {
 		t.Error("no notice of a use")
+	}
+}
+
+// TestARegionForgetsCeremoniesSooner: by the region of the card, whatever region a channel
+// names; those of another region stay as long as configured, and what a channel may ask by
+// business number stays too.
+func TestARegionForgetsCeremoniesSooner(t *testing.T) {
+	for _, c := range []struct {
+		card, push liuma.Region
+		keep       time.Duration
+	}{{"330502", "440103", 2 * day}, {"440103", "330502", 7 * day}, {"110101", "110101", 7 * day}} {
+		x := newPhoned(t, testkit.Options{Rules: ruled(t, "layer: region 3305\nretention.ceremonies: 2d\n", "layer: region 11\nretention.ceremonies: 30d\n")})
+		x.moveCard(c.card)
+		q := x.push(liuma.ActionVerify)
+		q.Region = c.push
+		p, h := x.OpenPage(x.ch, q)
+		x.Return(x.ch, x.GivePIN(p, h, liuma.RoleCurrent, goodPIN), h)
+		gone := func() bool {
+			t.Helper()
+			if err := x.System.Ceremonies.MaintainOnce(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			err := x.System.Store.View(t.Context(), func(r store.Reader) error {
+				_, err := r.Ceremony(p.ID)
+				return err
+			})
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				t.Fatal(err)
+			}
+			return err != nil
+		}
+		x.Clock.Advance(c.keep - time.Second)
+		if gone() {
+			t.Errorf("%s: dropped before its time", c.card)
+		}
+		x.Clock.Advance(2 * time.Second)
+		if !gone() {
+			t.Errorf("%s: kept after its time", c.card)
+		}
+		if v, err := x.Authority().Verification(t.Context(), x.ch, q.BusinessNo); err != nil || v.Verdict != liuma.Right {
+			t.Errorf("%s: asked by its number: %+v, %v", c.card, v, err)
+		}
 	}
 }

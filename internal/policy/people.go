@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -104,4 +105,23 @@ func under(name string, err error) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", name, err)
+}
+
+// MinCeremonies is the shortest time for which a ceremony is kept after its end: as that of
+// the configuration. Whoever lost the way back finds it for so long.
+const MinCeremonies = 24 * time.Hour
+
+// Retention says what a region keeps shorter than the configuration does. What the record,
+// a channel's business numbers and a consent need is no region's to shorten.
+type Retention struct {
+	// Ceremonies are kept for so long after their end: from 1 day on. Zero: as configured,
+	// which a longer time does not lengthen. Layers may only shorten it.
+	Ceremonies time.Duration
+}
+
+func (r Retention) validate() error {
+	if r.Ceremonies != 0 && (r.Ceremonies < MinCeremonies || r.Ceremonies > MaxRemindAfter) {
+		return fmt.Errorf("retention.ceremonies: %v, want 1d to 10 years", r.Ceremonies)
+	}
+	return nil
 }

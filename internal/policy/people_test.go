@@ -141,3 +141,26 @@ func TestUnder(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestRetentionOnlyShortens: a region keeps ceremonies shorter than the layer above it, a day
+// at least, and never longer; no layer shortens anything else that is kept.
+func TestRetentionOnlyShortens(t *testing.T) {
+	for _, c := range []struct{ above, below, wrong string }{
+		{"7d", "1d", ""}, {"7d", "7d", ""}, {"configured", "30d", ""},
+		{"7d", "8d", "b:2: retention.ceremonies: 8d is looser"}, {"7d", "configured", "b:2: retention.ceremonies: configured is looser"},
+		{"7d", "23h", "b: policy: retention.ceremonies"},
+	} {
+		_, err := layered(t, map[string]string{"a": "layer: region 33\nretention.ceremonies: " + c.above + "\n", "b": "layer: region 3305\nretention.ceremonies: " + c.below + "\n"})
+		if c.wrong == "" && err != nil || c.wrong != "" && (err == nil || !strings.Contains(err.Error(), c.wrong)) {
+			t.Errorf("%s under %s: %v", c.below, c.above, err)
+		}
+	}
+	for _, text := range []string{"retention.record: 1d\n", "retention.requests: 1d\n", "retention.consents: 1d\n", "retention.ceremonies: never\n"} {
+		if _, err := ParseFile("a", []byte("layer: region 33\n"+text)); err == nil {
+			t.Errorf("%q was taken", text)
+		}
+	}
+	if _, err := layered(t, map[string]string{"a": "layer: channel x\nretention.ceremonies: 1d\n"}); err == nil || !strings.Contains(err.Error(), "a channel cannot") {
+		t.Errorf("a channel: %v", err)
+	}
+}

@@ -122,6 +122,9 @@ type Policy struct {
 	// Texts are the region's own sentence.
 	Texts Texts
 
+	// Retention says what a region keeps shorter than the configuration does.
+	Retention Retention
+
 	// AllowStandInEvidence accepts evidence of a stand-in provider, which
 	// proves nothing. National: off. Only demos and tests set it.
 	AllowStandInEvidence bool
@@ -171,6 +174,7 @@ func (p Policy) Validate() error {
 		p.Codes.validate(),
 		p.Minors.validate(),
 		p.Texts.validate(),
+		p.Retention.validate(),
 	)
 	if err != nil {
 		return fmt.Errorf("policy: %w", err)

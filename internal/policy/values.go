@@ -24,6 +24,7 @@ const (
 	nation                    // the shorter time, and only the nation's layer sets it: it holds for the whole service
 	named                     // false; true where a region permits it AND the channel's own layer says it
 	free                      // neither: a region chooses within bounds, a channel does not set it
+	shorter                   // the shorter time, where zero is as configured; a channel does not set it
 	onlyCode                  // no file sets it: tests and the demo do
 )
 
@@ -85,6 +86,7 @@ func values() []value {
 		value{"notices.every_use", func(p *Policy) any { return &p.Notices.EveryUse }, free},
 		value{"texts.zh", func(p *Policy) any { return &p.Texts.ZH }, free},
 		value{"texts.en", func(p *Policy) any { return &p.Texts.EN }, free},
+		value{"retention.ceremonies", func(p *Policy) any { return &p.Retention.Ceremonies }, shorter},
 		value{"allow_stand_in_evidence", func(p *Policy) any { return &p.AllowStandInEvidence }, onlyCode})
 }
 
@@ -123,8 +125,11 @@ func (v value) text(p *Policy) string {
 	case *bool:
 		return strconv.FormatBool(*is)
 	case *time.Duration:
-		if *is == 0 && v.mayBeNever() {
+		switch {
+		case *is == 0 && v.mayBeNever():
 			return "never"
+		case *is == 0 && v.stricter == shorter:
+			return "configured"
 		}
 		return timeText(*is)
 	case *Variant:
@@ -158,7 +163,7 @@ func (v value) set(p *Policy, text string) error {
 		}
 	case *time.Duration:
 		d, err := parseTime(text)
-		if text == "never" && v.mayBeNever() {
+		if text == "never" && v.mayBeNever() || text == "configured" && v.stricter == shorter {
 			d, err = 0, nil
 		}
 		if err != nil {
@@ -241,7 +246,7 @@ func (v value) below(n, above int64) bool {
 		return n > above
 	case more:
 		return n < above
-	case sooner:
+	case sooner, shorter:
 		return above != 0 && (n == 0 || n > above)
 	}
 	return n != above

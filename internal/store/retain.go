@@ -61,9 +61,9 @@ type RetainReader interface {
 	WalkRequests(after []byte, before time.Time, limit int) (Walked, error)
 	// Sweep returns the zero Sweep before the first.
 	Sweep() (Sweep, error)
-	// EndedCeremonies lists ceremonies that ended before a time, those that ended
-	// first first, at most limit.
-	EndedCeremonies(before time.Time, limit int) ([]Ceremony, error)
+	// EndedCeremonies lists ceremonies that ended before a time, and not before another
+	// (zero: whenever), those that ended first first, at most limit.
+	EndedCeremonies(from, before time.Time, limit int) ([]Ceremony, error)
 	// Archives lists the archives by number, at most limit, after a number.
 	Archives(after uint64, limit int) ([]Archive, error)
 	// LastArchive returns the latest one; ErrNotFound if there is none.

@@ -44,16 +44,7 @@ func (t *wordings) roles(all []liuma.StaffRole) string {
 }
 
 // list writes words one after the other.
-func (t *wordings) list(words []string) (out string) {
-	for i, w := range words {
-		if i == 0 {
-			out = w
-			continue
-		}
-		out = t.Between(out, w)
-	}
-	return out
-}
+func (t *wordings) list(words []string) string { return strings.Join(words, t.Between("", "")) }
 
 // region names a region, with its number.
 func (t *wordings) region(r liuma.Region) string {

@@ -86,6 +86,7 @@ func (t *wordings) rules(p policy.Policy) []string {
 	add(p.RemindAfter > 0 && !p.Notices.Reminder, t.RuleNoReminder())
 	add(p.Notices.EveryUse, t.RuleEveryUse())
 	out = append(out, t.RuleMinors(strconv.Itoa(p.Minors.Alone)))
+	add(p.Retention.Ceremonies > 0, t.RuleForgotten(days(p.Retention.Ceremonies)))
 	add(p.Texts != policy.Texts{}, t.ownSentence(p.Texts))
 	return out
 }

@@ -63,8 +63,11 @@ func (r *Reader) Sweep() (store.Sweep, error) {
 	return s, err
 }
 
-func (r *Reader) EndedCeremonies(at time.Time, limit int) ([]store.Ceremony, error) {
+func (r *Reader) EndedCeremonies(from, at time.Time, limit int) ([]store.Ceremony, error) {
 	q := before("ended", at)
+	if !from.IsZero() {
+		q.From = from.UnixMilli()
+	}
 	q.Limit = max(0, limit)
 	return queue(r, &r.codec.ceremonies, q)
 }

@@ -270,7 +270,7 @@ func ceremonyPrune(t *testing.T, open Open) {
 	})
 	prune := func(before int) (n int64) {
 		mustUpdate(t, s, func(tx store.Tx) (err error) {
-			ended, err := tx.EndedCeremonies(at(before), 9)
+			ended, err := tx.EndedCeremonies(time.Time{}, at(before), 9)
 			for _, c := range ended {
 				err = errors.Join(err, tx.DeleteCeremony(c.ID))
 				n++
@@ -278,6 +278,15 @@ func ceremonyPrune(t *testing.T, open Open) {
 			return err
 		})
 		return n
+	}
+	for _, c := range []struct{ from, before, limit, first, n int }{{10, 31, 9, 1, 3}, {11, 31, 9, 2, 2}, {20, 31, 9, 2, 2}, {21, 30, 9, 0, 0}, {10, 31, 2, 1, 2}, {31, 10, 9, 0, 0}} {
+		must(t, s.View(t.Context(), func(r store.Reader) error {
+			ended, err := r.EndedCeremonies(at(c.from), at(c.before), c.limit)
+			if len(ended) != c.n || c.n > 0 && ended[0].ID != all[c.first].ID {
+				t.Errorf("from %d, before %d: %d ceremonies", c.from, c.before, len(ended))
+			}
+			return err
+		}))
 	}
 	if n := prune(10); n != 0 {
 		t.Errorf("pruned %d that did not end before", n)
