@@ -1275,10 +1275,8 @@ func (w Held) BusinessNumber(number string) string {
 	return w.say("held.business_number", "{number}", number)
 }
 
-// ToldSince says "held.told_since".
-func (w Held) ToldSince(phone, at string) string {
-	return w.say("held.told_since", "{phone}", phone, "{at}", at)
-}
+// FormerPhone says "held.former_phone".
+func (w Held) FormerPhone() string { return w.say("held.former_phone") }
 
 // ToldUntil says "held.told_until".
 func (w Held) ToldUntil(phone, at string) string {

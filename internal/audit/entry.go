@@ -124,6 +124,7 @@ const (
 	TicketTaken        Event = "ticket.taken"    // a browser goes on with it
 	TicketEnded        Event = "ticket.ended"    // the outcome says how; one that was used ends with the entry of what it was used for
 	TicketRefused      Event = "ticket.refused"  // a clerk asked for more than a day allows
+	CardClosing        Event = "card.closing"    // by a supervisor's approval; "stopped": by a freeze since
 	TicketReviewed     Event = "ticket.reviewed" // by a security officer
 	PadOffered         Event = "pad.offered"     // a device showed its pairing number
 	PadPaired          Event = "pad.paired"      // with a clerk's desk

@@ -19,11 +19,10 @@ import (
 // FormerTold is how long a number is told of a card after another was bound.
 const FormerTold = 30 * 24 * time.Hour
 
-// otherParts are the sealed values of another contact.
-type otherParts struct {
-	Phone string            `json:"phone"`
-	Kind  store.ContactKind `json:"kind"`
-	Until time.Time         `json:"until,omitzero"`
+// formerParts are the sealed values of a former contact.
+type formerParts struct {
+	Phone string    `json:"phone"`
+	Until time.Time `json:"until"`
 }
 
 // keepFormer keeps the present number of a card among those that are told, where
@@ -31,18 +30,18 @@ type otherParts struct {
 func (a *Authority) keepFormer(tx store.Tx, next store.Contact) error {
 	was, phone, err := a.Contact(tx, next.Card)
 	if errors.Is(err, store.ErrNotFound) {
-		return tx.DeleteOtherContact(next.Card, next.Phone)
+		return tx.DeleteFormerContact(next.Card, next.Phone)
 	}
 	if err != nil || was.Phone == next.Phone {
 		return err
 	}
 	now := a.Now()
-	former := store.OtherContact{Card: was.Card, Language: was.Language, Kind: store.ContactFormer, Since: now, Until: now.Add(FormerTold)}
-	return errors.Join(a.writeOther(tx, former, phone), tx.DeleteOtherContact(next.Card, next.Phone))
+	former := store.FormerContact{Card: was.Card, Language: was.Language, Since: now, Until: now.Add(FormerTold)}
+	return errors.Join(a.writeFormer(tx, former, phone), tx.DeleteFormerContact(next.Card, next.Phone))
 }
 
-func (a *Authority) writeOther(tx store.Tx, c store.OtherContact, phone string) error {
-	plain, err := json.Marshal(otherParts{Phone: phone, Kind: c.Kind, Until: c.Until})
+func (a *Authority) writeFormer(tx store.Tx, c store.FormerContact, phone string) error {
+	plain, err := json.Marshal(formerParts{Phone: phone, Until: c.Until})
 	if err != nil {
 		return err
 	}
@@ -51,21 +50,21 @@ func (a *Authority) writeOther(tx store.Tx, c store.OtherContact, phone string) 
 	if c.Sealed, err = a.vault.Seal(vault.ContactPhone, c.Card[:], plain); err != nil {
 		return err
 	}
-	return tx.PutOtherContact(c)
+	return tx.PutFormerContact(c)
 }
 
-// openOther reads the number of another contact.
-func (a *Authority) openOther(c store.OtherContact) (string, error) {
+// openFormer reads the number of a former contact.
+func (a *Authority) openFormer(c store.FormerContact) (string, error) {
 	plain, err := a.vault.Unseal(vault.ContactPhone, c.Card[:], c.Sealed)
 	if err != nil {
 		return "", liuma.Fail(liuma.CodeUnavailable, err)
 	}
 	defer clear(plain)
-	var p otherParts
+	var p formerParts
 	if err := json.Unmarshal(plain, &p); err != nil {
 		return "", liuma.Fail(liuma.CodeUnavailable, errors.New("authority: contact does not parse"))
 	}
-	if p.Kind != c.Kind || !p.Until.Equal(c.Until) || a.PhoneIndex(p.Phone) != c.Phone {
+	if !p.Until.Equal(c.Until) || a.PhoneIndex(p.Phone) != c.Phone {
 		return "", liuma.Fail(liuma.CodeUnavailable, errors.New("authority: contact row is not what was sealed: "+c.Card.String()))
 	}
 	return p.Phone, nil
@@ -81,15 +80,15 @@ func (a *Authority) EachContact(r store.Reader, card liuma.CardID, f func(c stor
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	others, err := r.OtherContacts(card)
+	formers, err := r.FormerContacts(card)
 	if err != nil {
 		return err
 	}
-	for _, o := range others {
-		if o.Phone == bound.Phone || !o.Until.IsZero() && !a.Now().Before(o.Until) {
+	for _, o := range formers {
+		if o.Phone == bound.Phone || !a.Now().Before(o.Until) {
 			continue
 		}
-		phone, err := a.openOther(o)
+		phone, err := a.openFormer(o)
 		if err != nil {
 			return err
 		}

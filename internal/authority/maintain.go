@@ -70,7 +70,7 @@ func (a *Authority) MaintainOnce(ctx context.Context) error {
 	}
 	_, err := a.SealKey(ctx)
 	return errors.Join(err, a.tellRations(ctx), a.saveCounts(ctx), a.destroySealKeys(ctx), a.finishIntents(ctx),
-		a.pruneEvidence(ctx), a.pruneRows(ctx), a.tellFreezeTries(ctx, freezePeriod), a.tellUnreturned(ctx), a.tellChanges(ctx), a.goOnCorrecting(ctx))
+		a.pruneEvidence(ctx), a.pruneRows(ctx), a.tellFreezeTries(ctx, freezePeriod), a.tellUnreturned(ctx), a.tellChanges(ctx), a.goOnCorrecting(ctx), a.goOnClosing(ctx))
 }
 
 // finishIntents abandons intents that were reserved and left, and carries
@@ -151,7 +151,7 @@ func (a *Authority) pruneRows(ctx context.Context) error {
 		ticks, err1 := tx.PruneTicks(now.Add(-ticksKept))
 		codes, err2 := tx.PruneFreezeCodes(now)
 		_, err3 := tx.PruneMeters(now.Add(-store.MeterKept))
-		told, err4 := tx.PruneOtherContacts(now)
+		told, err4 := tx.PruneFormerContacts(now)
 		if err := errors.Join(err1, err2, err3, err4); err != nil || ticks+codes+told == 0 {
 			return audit.Entry{}, err
 		}

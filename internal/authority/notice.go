@@ -58,6 +58,7 @@ const (
 	noticeEveryUse   = "every_use" // package ceremony sends it
 	noticeOpened     = "ticket_opened"
 	noticeUsed       = "ticket_used"
+	noticeClosing    = "card_closing"
 )
 
 const redactedText = "[text]"

@@ -18,11 +18,11 @@ import (
 func (x *phoned) since(phone string, n int) []string { return x.Notices(phone)[n:] }
 
 // others are the numbers of the card that are kept beside the bound one.
-func (x *phoned) others() (all []store.OtherContact) {
+func (x *phoned) others() (all []store.FormerContact) {
 	x.T.Helper()
 	id := cardRow(x.T, x.Env, x.ch, x.card).ID
 	err := x.System.Store.View(x.T.Context(), func(r store.Reader) (err error) {
-		all, err = r.OtherContacts(id)
+		all, err = r.FormerContacts(id)
 		return err
 	})
 	if err != nil {
@@ -187,8 +187,8 @@ func TestFormerNumbersAreHeldAndErased(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := held.Card.Told
-	if len(told) != 1 || told[0].Phone != registry.MaskPhone(x.who.Phone) || told[0].Kind != store.ContactFormer ||
+	told := held.Card.Former
+	if len(told) != 1 || told[0].Phone != registry.MaskPhone(x.who.Phone) ||
 		!told[0].Until.Equal(told[0].Since.Add(authority.FormerTold)) {
 		t.Errorf("held: %+v", told)
 	}
@@ -213,7 +213,7 @@ func TestFormerNumbersAreHeldAndErased(t *testing.T) {
 		t.Fatalf("%+v, %v", v, err)
 	}
 	err = x.System.Store.View(t.Context(), func(r store.Reader) error {
-		left, err := r.OtherContacts(x.id)
+		left, err := r.FormerContacts(x.id)
 		if len(left) > 0 {
 			t.Errorf("%d former numbers of an erased card", len(left))
 		}

@@ -266,8 +266,17 @@ func (c *Counter) byName(what string, ids ...liuma.StaffID) vault.Index {
 // Reasons lists why a clerk looks somebody up, in the order in which pages show them.
 // The last one takes words.
 func Reasons() []string {
-	return []string{"forgot_pin", "new_phone", "lost_phone", "no_phone", "frozen", "first_card", "restored", "death", "emigration", "question", ReasonOther}
+	return []string{"forgot_pin", "new_phone", "lost_phone", "no_phone", "frozen", "first_card", "restored", ReasonDeath, ReasonEmigration, "question", ReasonOther}
 }
+
+// ErrCloseReason is an ErrReason.
+var ErrCloseReason = fmt.Errorf("%w: a card is closed because its holder died or emigrated, so look the person up for that", ErrReason)
+
+// The reasons for which a card is closed.
+const (
+	ReasonDeath      = "death"
+	ReasonEmigration = "emigration"
+)
 
 // ReasonOther takes words.
 const ReasonOther = "other"

@@ -62,7 +62,11 @@ func (c *Counter) Approve(ctx context.Context, by liuma.StaffID, id liuma.Ticket
 		if out, err = c.view(tx, t); err != nil {
 			return audit.Entry{}, err
 		}
-		return c.entry(by.Actor(), audit.TicketOpened, t, "ok"), tx.UpdateTicket(t)
+		event, outcome := audit.TicketOpened, "ok"
+		if t.Kind == liuma.TicketClose {
+			event, outcome = audit.CardClosing, "begun"
+		}
+		return c.entry(by.Actor(), event, t, outcome), tx.UpdateTicket(t)
 	})
 	return out, err
 }

@@ -147,6 +147,8 @@ func (c *Counter) not(s situation, kind liuma.TicketKind) string {
 			return NotClosing
 		case !s.has:
 			return NotNoCard
+		case s.card.IsClosing():
+			return NotRetiring
 		}
 		return ""
 	}

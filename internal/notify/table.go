@@ -43,6 +43,7 @@ const (
 	PersonShown        Template = "person_shown"         // what is held about the holder was written out
 	TicketOpened       Template = "ticket_opened"        // at a counter, for what it says
 	TicketUsed         Template = "ticket_used"          // and was done there
+	CardClosing        Template = "card_closing"         // at a counter: frozen, and closed from a time on
 )
 
 // The languages of texts.
@@ -108,6 +109,7 @@ func shapes() []shape {
 		noticeShape(PersonShown, "at", "channel"),
 		noticeShape(TicketOpened, "at", "channel", "what"),
 		noticeShape(TicketUsed, "at", "channel", "what"),
+		noticeShape(CardClosing, "at", "channel", "until"),
 	}
 }
 

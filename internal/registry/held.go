@@ -68,7 +68,7 @@ type HeldCard struct {
 	Frozen   time.Time     `json:"frozen_at,omitzero"`
 	Retiring time.Time     `json:"retiring_at,omitzero"` // when erasing began
 	Contact  *HeldContact  `json:"contact,omitempty"`
-	Told     []HeldTold    `json:"told,omitempty"` // beside the bound phone
+	Former   []HeldFormer  `json:"former_contacts,omitempty"`
 	Links    []HeldLink    `json:"links,omitempty"`
 	Consents []HeldConsent `json:"consents,omitempty"`
 	// The report of a loss by phone that stops the card now.
@@ -85,13 +85,12 @@ type HeldContact struct {
 	EveryUse    bool      `json:"every_use"`
 }
 
-// HeldTold is a number that is told of the card beside the bound phone.
-type HeldTold struct {
-	Phone    string            `json:"phone"` // masked
-	Kind     store.ContactKind `json:"kind"`
-	Language string            `json:"language"`
-	Since    time.Time         `json:"since"`
-	Until    time.Time         `json:"until,omitzero"`
+// HeldFormer is a number that was bound before and is still told of the card.
+type HeldFormer struct {
+	Phone    string    `json:"phone"` // masked
+	Language string    `json:"language"`
+	Since    time.Time `json:"since"`
+	Until    time.Time `json:"until"`
 }
 
 // HeldLink is a link in a channel.
@@ -288,16 +287,16 @@ func (g *Registry) holdCard(r store.Reader, card store.Card, h *Held) error {
 		v.Links = append(v.Links, HeldLink{l.Channel, l.At})
 	}
 	h.Card = v
-	others, err := r.OtherContacts(card.ID)
+	formers, err := r.FormerContacts(card.ID)
 	if err != nil {
 		return err
 	}
-	for _, o := range others {
+	for _, o := range formers {
 		phone, err := g.maskedContact(card.ID, o.Sealed)
 		if err != nil {
 			return err
 		}
-		v.Told = append(v.Told, HeldTold{phone, o.Kind, o.Language, o.Since, o.Until})
+		v.Former = append(v.Former, HeldFormer{phone, o.Language, o.Since, o.Until})
 	}
 	c, err := r.Contact(card.ID)
 	if errors.Is(err, store.ErrNotFound) {

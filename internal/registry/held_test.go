@@ -192,7 +192,6 @@ func TestNamesHaveWords(t *testing.T) {
 	for kind, all := range map[string][]string{
 		"physical": {string(liuma.PhysicalNormal), string(liuma.PhysicalLost), string(liuma.PhysicalCancelled)},
 		"standing": {string(liuma.StandingActive), string(liuma.StandingSuspended), string(liuma.StandingFrozen), string(liuma.StandingReported), string(liuma.StandingCancelled)},
-		"told":     {string(store.ContactFormer), string(store.ContactNotices)},
 		"message":  {string(store.MessageWaiting), string(store.MessageSent), string(store.MessageDelivered), string(store.MessageDead)},
 		"act":      {string(liuma.ActionEnroll), string(liuma.ActionLink), string(liuma.ActionVerify), string(liuma.ActionChange), string(liuma.ActionReset), string(liuma.ActionRebind), string(liuma.ActionUnfreeze), "freeze", string(liuma.ActionCounter)},
 		"actor":    {"channel", "registry", "hotline", "holder", "operator", "staff", "system", "counter"},

@@ -202,8 +202,8 @@ func (t heldText) card() {
 	} else {
 		t.item(t.w.Held.BoundPhone(), "")
 	}
-	for _, o := range c.Told {
-		t.item(t.word("told", string(o.Kind)), t.told(o))
+	for _, f := range c.Former {
+		t.item(t.w.Held.FormerPhone(), t.w.Held.ToldUntil(f.Phone, t.at(f.Until)))
 	}
 	t.title(t.w.Held.TitleLinks())
 	for _, l := range c.Links {
@@ -215,13 +215,6 @@ func (t heldText) card() {
 		t.line("  %s  %s  %s", t.at(a.At), t.name(string(a.Channel)), t.w.Held.Consent(a.Version, a.Text))
 	}
 	t.none(len(c.Consents))
-}
-
-func (t heldText) told(o HeldTold) string {
-	if o.Until.IsZero() {
-		return t.w.Held.ToldSince(o.Phone, t.at(o.Since))
-	}
-	return t.w.Held.ToldUntil(o.Phone, t.at(o.Until))
 }
 
 func (t heldText) none(n int) {

@@ -75,26 +75,16 @@ type Contact struct {
 	EveryUse    bool      // the holder wants a notice of every use
 }
 
-// OtherContact is a number that is told of a card beside the bound phone. The freeze
-// codes of its notices stop the card; it is no proof of anything.
-type OtherContact struct {
+// FormerContact is a number that was bound to a card before, and is told of it for a
+// time. The freeze codes of its notices stop the card; it is no proof of anything.
+type FormerContact struct {
 	Card     liuma.CardID
 	Phone    vault.Index // blind index of the canonical number
 	Sealed   []byte      // vault-sealed number, bound to Card
 	Language string      // of the notices
-	Kind     ContactKind
-	Since    time.Time
-	Until    time.Time // from then on it is told of nothing; zero: until it is dropped
+	Since    time.Time   // another phone was bound in its place
+	Until    time.Time   // from then on it is told of nothing
 }
-
-// ContactKind says why a number is told of a card.
-type ContactKind string
-
-// The kinds.
-const (
-	ContactFormer  ContactKind = "former"  // another phone was bound in its place
-	ContactNotices ContactKind = "notices" // its holder named it, for notices alone
-)
 
 // Code is a one-time code that was sent, for one step of one ceremony.
 type Code struct {
@@ -165,9 +155,9 @@ type Message struct {
 // ration marks, freeze codes, messages.
 type PhoneReader interface {
 	Contact(liuma.CardID) (Contact, error)
-	// OtherContacts lists a card's, in the order of their blind indexes, those that
+	// FormerContacts lists a card's, in the order of their blind indexes, those that
 	// have ended too.
-	OtherContacts(liuma.CardID) ([]OtherContact, error)
+	FormerContacts(liuma.CardID) ([]FormerContact, error)
 	Code(ceremony string) (Code, error)
 	// Ticks lists the times of the ration marks of a kind and key that are later
 	// than since, oldest first.
@@ -188,15 +178,28 @@ type PhoneReader interface {
 	Messages(state MessageState, after string, limit int) ([]Message, error)
 }
 
+// ClosingReader reads what is to be looked after.
+type ClosingReader interface {
+	// DueClosings lists those that are due by now, at most limit. A row that is refused
+	// raises its alarm and is passed over.
+	DueClosings(now time.Time, limit int) ([]ClosingDue, error)
+}
+
+// ClosingWriter writes it.
+type ClosingWriter interface {
+	PutClosing(ClosingDue) error // replaces that of its card
+	DeleteClosing(liuma.CardID) error
+}
+
 // PhoneWriter writes these rows. Contacts of both kinds and freeze codes belong to a
 // card, one-time codes to a ceremony: ErrNotFound if it is not there. A zero
 // expiry has passed, and a zero due time is due.
 type PhoneWriter interface {
 	PutContact(Contact) error // replaces the card's contact
-	// PutOtherContact replaces the card's with the same Phone.
-	PutOtherContact(OtherContact) error
-	DeleteOtherContact(card liuma.CardID, phone vault.Index) error // deleting none is no error
-	PruneOtherContacts(endedBefore time.Time) (int64, error)
+	// PutFormerContact replaces the card's with the same Phone.
+	PutFormerContact(FormerContact) error
+	DeleteFormerContact(card liuma.CardID, phone vault.Index) error // deleting none is no error
+	PruneFormerContacts(endedBefore time.Time) (int64, error)
 	PutCode(Code) error // replaces the ceremony's one-time code
 	DeleteCodesOf(liuma.CardID) error
 	InsertTick(Tick) error // two in the same millisecond count twice

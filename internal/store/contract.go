@@ -96,6 +96,7 @@ type Reader interface {
 	EditionReader
 	TallyReader
 	TicketReader
+	ClosingReader
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
@@ -165,6 +166,7 @@ type Tx interface {
 	EditionWriter
 	TallyWriter
 	TicketWriter
+	ClosingWriter
 
 	// RaiseShared lifts Shared above a number, for a database that was restored
 	// and is taken for good.
@@ -296,6 +298,25 @@ type Card struct {
 	// contact had been known before: an attempt before that is refused and not counted.
 	// Zero: at once.
 	PINFrom time.Time
+	// Closing is of a card that is being closed at a counter; zero: it is not.
+	Closing Closing
+}
+
+// Closing says that a card is being closed at a counter: its holder died or emigrated.
+// It stands in the card's row, so that only a closing that the card knows of counts.
+type Closing struct {
+	Ticket liuma.TicketID
+	Until  time.Time // from then on keepers are asked to retire the card
+	Stops  uint64    // the card's: a freeze that came later stops the closing
+}
+
+// IsClosing reports whether a closing waits that nothing has stopped.
+func (c *Card) IsClosing() bool { return !c.Closing.Until.IsZero() && c.Closing.Stops == c.Stops }
+
+// ClosingDue says when to look after the closing of a card. It decides nothing.
+type ClosingDue struct {
+	Card liuma.CardID
+	At   time.Time
 }
 
 // Consent says which text a holder agreed to. Zero in a card of 0.1.0.

@@ -20,10 +20,12 @@ func (c Card) Standing(now time.Time) liuma.Standing {
 // Reported tells whether a loss that was reported by phone stops the card.
 func (c Card) Reported(now time.Time) bool { return now.Before(c.ReportedUntil) }
 
-// Thawed is the card without freeze and report, as an act that ends both sees it.
+// Thawed is the card without freeze, report and closing, as an act that ends them sees
+// it.
 func (c Card) Thawed() Card {
 	c.Frozen, c.FrozenAt = false, time.Time{}
 	c.ReportedAt, c.ReportedUntil = time.Time{}, time.Time{}
+	c.Closing = Closing{}
 	return c
 }
 

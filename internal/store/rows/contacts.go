@@ -8,37 +8,54 @@ import (
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
-// otherKey begins with the card, so that a card's contacts are a range of keys: a row
+// formerKey begins with the card, so that a card's contacts are a range of keys: a row
 // that is moved to another card is refused by its seal.
-func otherKey(card liuma.CardID, phone vault.Index) []byte { return append(card[:], phone[:]...) }
+func formerKey(card liuma.CardID, phone vault.Index) []byte { return append(card[:], phone[:]...) }
 
-// othersOf selects a card's.
-func othersOf(card liuma.CardID) Query {
+// formersOf selects a card's.
+func formersOf(card liuma.CardID) Query {
 	first, last := vault.Index{}, vault.Index{}
 	for i := range last {
 		last[i] = 0xff
 	}
-	return Query{From: otherKey(card, first), To: otherKey(card, last), Limit: -1}
+	return Query{From: formerKey(card, first), To: formerKey(card, last), Limit: -1}
 }
 
-func (r *Reader) OtherContacts(card liuma.CardID) ([]store.OtherContact, error) {
-	return list(r, &r.codec.others, othersOf(card))
+func (r *Reader) FormerContacts(card liuma.CardID) ([]store.FormerContact, error) {
+	return list(r, &r.codec.formers, formersOf(card))
 }
 
-// PutOtherContact is written with the phone that is bound in its place: a crash leaves
+// PutFormerContact is written with the phone that is bound in its place: a crash leaves
 // the old phone bound, or the new one and the old one told.
-func (t *Tx) PutOtherContact(c store.OtherContact) error {
+func (t *Tx) PutFormerContact(c store.FormerContact) error {
 	if err := t.ofCard(c.Card); err != nil {
 		return err
 	}
-	return put(t, &t.codec.others, &c)
+	return put(t, &t.codec.formers, &c)
 }
 
-func (t *Tx) DeleteOtherContact(card liuma.CardID, phone vault.Index) error {
-	_, err := t.delete(&t.codec.others.Table, is("", otherKey(card, phone)))
+func (t *Tx) DeleteFormerContact(card liuma.CardID, phone vault.Index) error {
+	_, err := t.delete(&t.codec.formers.Table, is("", formerKey(card, phone)))
 	return err
 }
 
-func (t *Tx) PruneOtherContacts(endedBefore time.Time) (int64, error) {
-	return t.delete(&t.codec.others.Table, before("until", endedBefore))
+func (t *Tx) PruneFormerContacts(endedBefore time.Time) (int64, error) {
+	return t.delete(&t.codec.formers.Table, before("until", endedBefore))
+}
+
+func (r *Reader) DueClosings(now time.Time, limit int) ([]store.ClosingDue, error) {
+	return queue(r, &r.codec.closings, Query{Column: "due", To: now.UnixMilli(), Limit: max(0, limit)})
+}
+
+// PutClosing is written with the card's row, which decides: a crash leaves both or
+// neither.
+func (t *Tx) PutClosing(c store.ClosingDue) error {
+	if err := t.ofCard(c.Card); err != nil {
+		return err
+	}
+	return put(t, &t.codec.closings, &c)
+}
+
+func (t *Tx) DeleteClosing(card liuma.CardID) error {
+	return t.deleteOne(&t.codec.closings.Table, card[:])
 }

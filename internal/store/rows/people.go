@@ -117,7 +117,7 @@ func (t *Tx) EraseCard(id liuma.CardID, at time.Time) error {
 	if err := t.DeleteCodesOf(id); err != nil {
 		return err
 	}
-	if _, err := t.delete(&t.codec.others.Table, othersOf(id)); err != nil {
+	if _, err := t.delete(&t.codec.formers.Table, formersOf(id)); err != nil {
 		return err
 	}
 	bare := *c

@@ -33,8 +33,8 @@ func bodies() map[string]any {
 		"staff":       &store.Member{}, "staff_sessions": &store.StaffSession{}, "proposals": &store.Proposal{},
 		"editions": &store.Edition{},
 		"tickets":  &store.Ticket{}, "look_ups": &store.LookUp{}, "desk_pads": &store.DeskPad{},
-		"tallies":        &store.Tally{},
-		"other_contacts": &store.OtherContact{}}
+		"tallies":         &store.Tally{},
+		"former_contacts": &store.FormerContact{}, "closings": &store.ClosingDue{}}
 	for _, v := range all {
 		n := 0
 		fill(reflect.ValueOf(v).Elem(), &n)

@@ -36,7 +36,7 @@ func innerOf(v any) []inner {
 		return []inner{{vault.SealKey, []byte(v.ID), &v.Sealed}}
 	case *store.Ceremony:
 		return []inner{{vault.CeremonyDetails, []byte(v.ID), &v.Sealed}}
-	case *store.OtherContact:
+	case *store.FormerContact:
 		return []inner{{vault.ContactPhone, v.Card[:], &v.Sealed}}
 	case *store.Message:
 		return []inner{{vault.MessageText, []byte(v.ID), &v.Sealed}}
@@ -92,7 +92,7 @@ func (t *tables) resealedTables() []resealed {
 		resealedOf(&t.staff), resealedOf(&t.sessions), resealedOf(&t.proposals),
 		resealedOf(&t.editions), resealedOf(&t.tickets), resealedOf(&t.lookUps), resealedOf(&t.deskPads),
 		resealedOf(&t.tallies),
-		resealedOf(&t.others),
+		resealedOf(&t.formers), resealedOf(&t.closings),
 		{&t.sharedRow.Table, resealShared}}
 }
 

@@ -33,7 +33,8 @@ type tables struct {
 	starts      kind[start]
 	ceremonies  kind[store.Ceremony]
 	codes       kind[store.Code]
-	others      kind[store.OtherContact]
+	formers     kind[store.FormerContact]
+	closings    kind[store.ClosingDue]
 	ticks       kind[mark]
 	freezeCodes kind[store.FreezeCode]
 	messages    kind[store.Message]
@@ -80,7 +81,7 @@ func Tables() []Table {
 		t.staff.Table, t.sessions.Table, t.proposals.Table,
 		t.editions.Table, t.tickets.Table, t.lookUps.Table, t.deskPads.Table,
 		t.tallies.Table,
-		t.others.Table}
+		t.formers.Table, t.closings.Table}
 }
 
 // clockKey is the key of the one row that keeps the time.
@@ -190,9 +191,12 @@ func (t *tables) phone() {
 	t.codes = kind[store.Code]{Table{Name: "codes", Columns: []Column{{Name: "card"}}, Parent: "ceremonies"},
 		func(c *store.Code) []byte { return []byte(c.Ceremony) },
 		func(c *store.Code) []Value { return []Value{some(c.Card[:])} }}
-	t.others = kind[store.OtherContact]{Table{Name: "other_contacts", Columns: []Column{{Name: "until", Number: true}}},
-		func(c *store.OtherContact) []byte { return otherKey(c.Card, c.Phone) },
-		func(c *store.OtherContact) []Value { return []Value{milli(c.Until)} }}
+	t.formers = kind[store.FormerContact]{Table{Name: "former_contacts", Columns: []Column{{Name: "until", Number: true}}},
+		func(c *store.FormerContact) []byte { return formerKey(c.Card, c.Phone) },
+		func(c *store.FormerContact) []Value { return []Value{milli(c.Until)} }}
+	t.closings = kind[store.ClosingDue]{Table{Name: "closings", Columns: []Column{{Name: "due", Number: true}}},
+		func(c *store.ClosingDue) []byte { return c.Card[:] },
+		func(c *store.ClosingDue) []Value { return []Value{c.At.UnixMilli()} }}
 	t.ticks = kind[mark]{Table{Name: "ticks", Columns: []Column{{Name: "at", Number: true}}},
 		func(m *mark) []byte { return append(ordered(marksOf(m.Kind, m.Key), m.At.UnixMilli()), m.Salt[:]...) },
 		func(m *mark) []Value { return []Value{m.At.UnixMilli()} }}

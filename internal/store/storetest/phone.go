@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -72,53 +73,87 @@ func contacts(t *testing.T, open Open) {
 	same(t, mustGet(t, s, getContact(b.Card)), b)
 }
 
-// otherContact of a card ends in second n.
-func otherContact(card, n int) store.OtherContact {
-	return store.OtherContact{Card: cardID(card), Phone: index("other", n), Sealed: []byte{0, 8}, Language: "en",
-		Kind: store.ContactFormer, Since: at(1), Until: at(n)}
+// formerContact of a card ends in second n.
+func formerContact(card, n int) store.FormerContact {
+	return store.FormerContact{Card: cardID(card), Phone: index("former", n), Sealed: []byte{0, 8}, Language: "en",
+		Since: at(1), Until: at(n)}
 }
 
-func otherContacts(t *testing.T, open Open) {
+func formerContacts(t *testing.T, open Open) {
 	s, reopen := twoCards(t, open)
-	put := func(c store.OtherContact) error {
-		return update(t, s, func(tx store.Tx) error { return tx.PutOtherContact(c) })
+	put := func(c store.FormerContact) error {
+		return update(t, s, func(tx store.Tx) error { return tx.PutFormerContact(c) })
 	}
-	of := func(card int) map[vault.Index]store.OtherContact {
-		found := map[vault.Index]store.OtherContact{}
-		for _, c := range mustGet(t, s, func(r store.Reader) ([]store.OtherContact, error) { return r.OtherContacts(cardID(card)) }) {
+	of := func(card int) map[vault.Index]store.FormerContact {
+		found := map[vault.Index]store.FormerContact{}
+		for _, c := range mustGet(t, s, func(r store.Reader) ([]store.FormerContact, error) { return r.FormerContacts(cardID(card)) }) {
 			found[c.Phone] = c
 		}
 		return found
 	}
-	a, b, stays, others := otherContact(1, 10), otherContact(1, 20), otherContact(1, 30), otherContact(2, 10)
+	a, b, c, others := formerContact(1, 10), formerContact(1, 20), formerContact(1, 30), formerContact(2, 10)
 	whole(t, a)
-	stays.Kind, stays.Until = store.ContactNotices, time.Time{}
-	for _, c := range []store.OtherContact{a, b, stays, others} {
-		must(t, put(c))
+	for _, f := range []store.FormerContact{a, b, c, others} {
+		must(t, put(f))
 	}
 	for range 2 {
-		same(t, of(1), map[vault.Index]store.OtherContact{a.Phone: a, b.Phone: b, stays.Phone: stays})
-		same(t, of(2), map[vault.Index]store.OtherContact{others.Phone: others})
+		same(t, of(1), map[vault.Index]store.FormerContact{a.Phone: a, b.Phone: b, c.Phone: c})
+		same(t, of(2), map[vault.Index]store.FormerContact{others.Phone: others})
 		s = reopen()
 	}
-	wantErr(t, put(otherContact(9, 1)), store.ErrNotFound) // no such card
+	wantErr(t, put(formerContact(9, 1)), store.ErrNotFound) // no such card
 	if len(of(9)) > 0 {
 		t.Error("a card that is not there has some")
 	}
 	b.Until, b.Language = at(40), "zh-CN"
 	must(t, put(b)) // in the place of the one with the same number
-	same(t, of(1), map[vault.Index]store.OtherContact{a.Phone: a, b.Phone: b, stays.Phone: stays})
+	same(t, of(1), map[vault.Index]store.FormerContact{a.Phone: a, b.Phone: b, c.Phone: c})
 
 	var n int64
-	mustUpdate(t, s, func(tx store.Tx) (err error) { n, err = tx.PruneOtherContacts(at(11)); return err })
-	same(t, of(1), map[vault.Index]store.OtherContact{b.Phone: b, stays.Phone: stays})
+	mustUpdate(t, s, func(tx store.Tx) (err error) { n, err = tx.PruneFormerContacts(at(11)); return err })
+	same(t, of(1), map[vault.Index]store.FormerContact{b.Phone: b, c.Phone: c})
 	if n != 2 || len(of(2)) > 0 {
 		t.Errorf("%d were dropped, and %d of the other card are left", n, len(of(2)))
 	}
 	for range 2 { // dropping none is no error
-		mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteOtherContact(b.Card, b.Phone) })
+		mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteFormerContact(b.Card, b.Phone) })
 	}
-	same(t, of(1), map[vault.Index]store.OtherContact{stays.Phone: stays})
+	same(t, of(1), map[vault.Index]store.FormerContact{c.Phone: c})
+}
+
+// dueClosing finds the closing of a card among those that are due.
+func dueClosing(r store.Reader, card int) error {
+	due, err := r.DueClosings(at(99), 99)
+	if err == nil && !slices.ContainsFunc(due, func(c store.ClosingDue) bool { return c.Card == cardID(card) }) {
+		err = store.ErrSeal // queues pass over what is refused
+	}
+	return err
+}
+
+func closings(t *testing.T, open Open) {
+	s, reopen := twoCards(t, open)
+	put := func(c store.ClosingDue) error {
+		return update(t, s, func(tx store.Tx) error { return tx.PutClosing(c) })
+	}
+	due := func(now int) []store.ClosingDue {
+		return mustGet(t, s, func(r store.Reader) ([]store.ClosingDue, error) { return r.DueClosings(at(now), 9) })
+	}
+	a, b := store.ClosingDue{Card: cardID(1), At: at(20)}, store.ClosingDue{Card: cardID(2), At: at(10)}
+	whole(t, a)
+	must(t, put(a))
+	must(t, put(b))
+	s = reopen()
+	same(t, due(9), nil)
+	same(t, due(10), []store.ClosingDue{b})
+	same(t, due(20), []store.ClosingDue{b, a})
+	a.At = at(5)
+	must(t, put(a)) // in the place of the card's
+	same(t, due(9), []store.ClosingDue{a})
+	wantErr(t, put(store.ClosingDue{Card: cardID(9), At: at(1)}), store.ErrNotFound) // no such card
+	drop := func() error { return update(t, s, func(tx store.Tx) error { return tx.DeleteClosing(cardID(1)) }) }
+	must(t, drop())
+	wantErr(t, drop(), store.ErrNotFound)
+	same(t, due(20), []store.ClosingDue{b})
 }
 
 func codes(t *testing.T, open Open) {

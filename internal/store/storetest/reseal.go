@@ -58,6 +58,8 @@ func populate(t testing.TB, s Resealed, n int) {
 		q.Decided, q.Verdict = true, liuma.Right
 		freeze := freezeCode(i)
 		freeze.Card = c.ID
+		former := formerContact(i, i)
+		former.Sealed = sealedFor(t, s.Vault, vault.ContactPhone, c.ID[:])
 		mustUpdate(t, s.Store, func(tx store.Tx) error {
 			return errors.Join(tx.InsertCard(c), tx.PutContact(contact), tx.InsertCardTick(c.ID, "a", at(i)),
 				tx.PutLink(store.Link{Channel: "a", Card: c.ID, Handle: store.Handle(fmt.Sprint(i))}),
@@ -68,7 +70,8 @@ func populate(t testing.TB, s Resealed, n int) {
 				tx.InsertMessage(message), tx.Meter("a", index("k", i), at(i), 1), tx.PutTally(hourTally(i)), tx.SaveClock(clock.State{High: at(i)}),
 				tx.SaveSweep(store.Sweep{Kept: uint64(i)}), nextArchive(tx, i), tx.PutConflict(other), tx.PutPersonChange(moved), tx.PutCorrection(corrected),
 				tx.InsertMember(member(i)), tx.PutStaffSession(staffSession(i)), tx.InsertProposal(proposal(i)), tx.InsertEdition(edition(i)),
-				tx.InsertTicket(ticket(i)), tx.InsertLookUp(lookUp(i)), tx.PutDeskPad(deskPad(i)))
+				tx.InsertTicket(ticket(i)), tx.InsertLookUp(lookUp(i)), tx.PutDeskPad(deskPad(i)),
+				tx.PutFormerContact(former), tx.PutClosing(store.ClosingDue{Card: c.ID, At: at(i)}))
 		})
 	}
 }
@@ -224,7 +227,7 @@ func ResealedRows(t *testing.T, open func(testing.TB) Resealed) {
 func resealedAlone(t *testing.T, before, after map[string][]map[string]any) {
 	t.Helper()
 	encrypted := map[string]bool{"cards": true, "persons": true, "seal_keys": true, "ceremonies": true, "messages": true, "shared": true,
-		"conflicts": true, "person_changes": true, "corrections": true}
+		"conflicts": true, "person_changes": true, "corrections": true, "former_contacts": true}
 	for table, list := range after {
 		for i, row := range list {
 			was := before[table][i]

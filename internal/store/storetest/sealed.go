@@ -269,9 +269,12 @@ func phoneSamples() map[string]sample {
 				func(r store.Reader) error { _, err := r.CeremonyByRequestURI(hash("uri", 1)); return err },
 				func(r store.Reader) error { _, err := r.CeremonyByCode(hash("code", 1)); return err },
 			}},
-		"other_contacts": {func(tx store.Tx, i int) error {
-			return errors.Join(tx.InsertCard(card(i)), tx.PutOtherContact(otherContact(i, i)))
-		}, reads(func(r store.Reader, i int) error { _, err := r.OtherContacts(cardID(i)); return err }), nil},
+		"closings": {func(tx store.Tx, i int) error {
+			return errors.Join(tx.InsertCard(card(i)), tx.PutClosing(store.ClosingDue{Card: cardID(i), At: at(i)}))
+		}, reads(func(r store.Reader, i int) error { return dueClosing(r, i) }), nil},
+		"former_contacts": {func(tx store.Tx, i int) error {
+			return errors.Join(tx.InsertCard(card(i)), tx.PutFormerContact(formerContact(i, i)))
+		}, reads(func(r store.Reader, i int) error { _, err := r.FormerContacts(cardID(i)); return err }), nil},
 		"codes": {func(tx store.Tx, i int) error {
 			return errors.Join(tx.InsertCeremony(ceremony(i)), tx.PutCode(code(i)))
 		}, reads(func(r store.Reader, i int) error { _, err := r.Code(ceremonyID(i)); return err }), nil},

@@ -74,7 +74,8 @@ func Run(t *testing.T, open Open) {
 		{"CeremonyLists", ceremonyLists},
 		{"CeremonyPrune", ceremonyPrune},
 		{"Contacts", contacts},
-		{"OtherContacts", otherContacts},
+		{"FormerContacts", formerContacts},
+		{"Closings", closings},
 		{"Codes", codes},
 		{"Ticks", ticks},
 		{"Meters", meters},
@@ -153,7 +154,7 @@ func card(i int) store.Card {
 		ID: cardID(i), Holder: index("holder", i), Contested: true, Region: "330500",
 		Version: 7, KeySet: 1<<32 - 1, Verifier: liuma.Verifier{31: 9}, Reserved: 1<<32 - 1, PINSetAt: at(1),
 		Physical: liuma.PhysicalLost, Frozen: true, FrozenAt: at(2), ReportedAt: at(2), ReportedUntil: at(4), Tally: t, CreatedAt: at(3),
-		Stops: 5, PINFrom: at(6),
+		Stops: 5, PINFrom: at(6), Closing: store.Closing{Ticket: liuma.TicketID{7}, Until: at(8), Stops: 5},
 	}
 }
 
