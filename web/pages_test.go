@@ -89,7 +89,7 @@ func TestPagesAreLight(t *testing.T) {
 	const limit = 60_000
 	p := newPages(t)
 	shared := 0
-	for _, name := range []string{web.Pad, web.Ceremony, web.Style} {
+	for _, name := range []string{web.Pad, web.Ceremony, web.DeskPad, web.Style} {
 		asset, err := p.assets.Asset(name)
 		if err != nil {
 			t.Fatal(err)
@@ -143,7 +143,7 @@ func TestGallery(t *testing.T) {
 	p.every(func(sc gallery.Scene, l look, body string) {
 		write(t, filepath.Join(dir, l.Name, sc.Name+".html"), fromDisk(body))
 	})
-	for _, name := range []string{web.Pad, web.Ceremony, web.Style} {
+	for _, name := range []string{web.Pad, web.Ceremony, web.DeskPad, web.Style} {
 		asset, err := p.assets.Asset(name)
 		if err != nil {
 			t.Fatal(err)

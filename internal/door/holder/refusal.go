@@ -93,7 +93,10 @@ func (h *handler) faultView(r *http.Request, status int, code liuma.Code) *view 
 	if status >= http.StatusInternalServerError {
 		v.RequestID = door.RequestID(r.Context())
 	}
-	ours := r.URL.Path == "/authorize" || r.URL.Path == freezePath || strings.HasPrefix(r.URL.Path, "/c/")
+	if v.OnPad && look.again {
+		v.Clear = &clearing{} // it may go on
+	}
+	ours := r.URL.Path == "/authorize" || r.URL.Path == counterPath || r.URL.Path == freezePath || strings.HasPrefix(r.URL.Path, "/c/")
 	if r.Method == http.MethodGet && ours && len(r.URL.RawQuery) <= longestAddress {
 		v.Back = r.URL.RequestURI()
 	}
@@ -175,7 +178,7 @@ func (h *handler) refusal(v *view, p ceremony.Page) *notice {
 		}
 		return nil
 	case liuma.CodeWrong:
-		n.Title = actOf(v.T, p.Action).wrong
+		n.Title = actAt(v.T, p).wrong
 		n.Text = v.T.WrongAgain()
 		if p.TriesLeft != nil {
 			n.More = v.T.triesLeft(*p.TriesLeft)

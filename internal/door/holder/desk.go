@@ -1,0 +1,164 @@
+package holder
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/counter"
+)
+
+// Desk pads (柜台设备): devices on the desks of a counter, in the browser of which
+// holders go on with their tickets. A pad's page holds a key; each of its questions is
+// signed with it over a challenge of the counter's, and is answered with what the page
+// may show. Between tickets that is the agency's name and the time. The door decides
+// nothing of it: which key is paired, and which ticket was sent to it, the counter says.
+
+// The addresses of a pad.
+const (
+	deskPath      = "/desk"
+	deskAskPath   = "/desk/ask"
+	deskBeginPath = "/desk/begin"
+	deskClearPath = "/desk/clear"
+)
+
+// padCookie marks a browser that was paired as a pad. It chooses what pages look like,
+// and permits nothing.
+const (
+	padCookie = "desk-pad"
+	padAge    = 400 * 24 * time.Hour // as long as browsers keep one
+	// clearAfter is how long the last page of a ceremony stands on a pad untouched.
+	clearAfter = 20 * time.Second
+)
+
+// The states in which a pad's question may be answered, as its script reads them.
+const (
+	padAgain   = "again"   // with a challenge: sign it and ask once more
+	padNumber  = "number"  // it is not paired
+	padBlank   = "blank"   // nothing waits
+	padTicket  = "ticket"  // one does
+	padBusy    = "busy"    // one is under way
+	padCookies = "cookies" // the browser keeps none, so a ceremony could not go on here
+)
+
+// padAnswer is the answer to a pad's question.
+type padAnswer struct {
+	State     string `json:"state"`
+	Challenge string `json:"challenge,omitempty"` // to be signed with the next question
+	Number    string `json:"number,omitempty"`    // to be typed at the console
+	Over      bool   `json:"over,omitempty"`      // the number that was offered pairs no more
+	Lost      bool   `json:"lost,omitempty"`      // this browser was paired before
+	Agency    string `json:"agency,omitempty"`
+	Clock     string `json:"clock,omitempty"`
+	Ticket    string `json:"ticket,omitempty"`
+	Next      string `json:"next,omitempty"`
+}
+
+// showDesk shows the page of a pad. It names nobody; what it shows besides comes with
+// the answers to its script.
+func (h *handler) showDesk(w http.ResponseWriter, r *http.Request) {
+	h.door.KeepLang(w, r)
+	h.cookies.Set(w, seenCookie, "1", seenAge)
+	h.show(w, r, http.StatusOK, h.deskView(r))
+}
+
+// deskView is that page: in care mode, and without a choice of it, for it stands in a
+// room and belongs to nobody.
+func (h *handler) deskView(r *http.Request) *view {
+	v := h.newView(r, pageDesk)
+	v.Care, v.OnPad, v.Clear = true, true, nil
+	v.heading(func(t *wordings) string { return t.DeskTitle() })
+	return v
+}
+
+// askDesk answers a pad's question. Without a signature over a fresh challenge it says
+// nothing but the next challenge.
+func (h *handler) askDesk(w http.ResponseWriter, r *http.Request) {
+	q, err := h.padQuestion(r, "ask")
+	var a padAnswer
+	switch {
+	case err != nil:
+	case h.cookies.Get(r, seenCookie) == "":
+		a.State = padCookies
+	case !q.fresh:
+		a.State = padAgain
+	default:
+		a, err = h.padState(r, q)
+	}
+	if err == nil {
+		a.Challenge, err = h.challenges.NewChallenge(q.label(), h.now(), padChallenge)
+	}
+	if err != nil {
+		h.wrong(w, r, err)
+		return
+	}
+	if a.State != padAgain && a.State != padNumber && a.State != padCookies {
+		h.cookies.Set(w, padCookie, "1", padAge)
+	}
+	h.answer(w, http.StatusOK, a)
+}
+
+// padState asks the counter about a pad that signed.
+func (h *handler) padState(r *http.Request, q padQuestion) (padAnswer, error) {
+	at, err := h.counter.Pad(r.Context(), q.key)
+	if err != nil {
+		return padAnswer{}, err
+	}
+	if !at.Paired {
+		return h.offerPad(r, q, at)
+	}
+	a := padAnswer{State: padBlank, Agency: h.pages.wordings[h.door.Preferences(r).Lang].of(at.Agency), Clock: h.now().In(h.zone).Format("15:04")}
+	switch {
+	case at.Ceremony != "":
+		a.State = padBusy
+		if h.cookies.Get(r, handPrefix+at.Ceremony) != "" {
+			a.Next = address(at.Ceremony)
+		}
+	case !at.Ticket.IsZero():
+		a.State, a.Ticket = padTicket, at.Ticket.String()
+	}
+	return a, nil
+}
+
+// offerPad has a pad that asks for it offered under a number that pairs it.
+func (h *handler) offerPad(r *http.Request, q padQuestion, at counter.PadState) (padAnswer, error) {
+	a := padAnswer{State: padNumber, Lost: h.cookies.Get(r, padCookie) != "", Over: !at.Offered}
+	if !q.offer {
+		return a, nil
+	}
+	number, err := h.counter.OfferPad(r.Context(), q.key)
+	a.Number, a.Over = number, false
+	return a, err
+}
+
+// beginOnDesk begins the ceremony of the ticket that was sent to a pad, in its browser.
+func (h *handler) beginOnDesk(w http.ResponseWriter, r *http.Request) {
+	q, err := h.padQuestion(r, "begin")
+	if err == nil && !q.fresh {
+		err = liuma.Fail(liuma.CodeCeremonyMoved, nil) // the next question is answered with a fresh challenge
+	}
+	var page ceremony.Page
+	if err == nil {
+		page, err = h.authority.BeginOnPad(r.Context(), q.key, q.ticket, h.handOf(r, "").Hand)
+	}
+	if err != nil {
+		h.wrong(w, r, err)
+		return
+	}
+	h.keep(w, r, page.ID, deskPath, page.Bound)
+	h.cookies.Set(w, padCookie, "1", padAge)
+	h.door.BeginCare(w)
+	h.answer(w, http.StatusOK, onward{Next: address(page.ID)})
+}
+
+// clearDesk drops whatever a ceremony left in a pad's browser, and how its holder liked
+// to read; the pad's own page, which is blank, comes next.
+func (h *handler) clearDesk(w http.ResponseWriter, r *http.Request) {
+	h.cookies.Each(r, handPrefix, func(id, _ string) { h.cookies.Set(w, handPrefix+id, "", -1) })
+	for _, name := range []string{freezeCookie, counterCookie} {
+		h.cookies.Set(w, name, "", -1)
+	}
+	h.door.ForgetPreferences(w)
+	http.Redirect(w, r, deskPath, http.StatusSeeOther)
+}
