@@ -43,6 +43,7 @@ func Scenes() []Scene {
 	c.addNoCode()
 	c.addRegional()
 	c.addSurely()
+	c.addCounter()
 	c.addOthers()
 	return c.scenes
 }

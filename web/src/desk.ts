@@ -45,6 +45,7 @@ async function stand(root: HTMLElement): Promise<void> {
     show: (screen, words) => show(root, screen, words),
     go: (to) => location.replace(to),
   });
+  root.querySelectorAll("[data-offer]").forEach((button) => button.addEventListener("click", () => flow.offer()));
   const turn = async (): Promise<void> => {
     // A page that nobody can see begins nothing.
     const pause = document.visibilityState === "hidden" ? WATCH : await flow.turn();
@@ -68,9 +69,7 @@ async function watch(clear: HTMLFormElement): Promise<void> {
   const key = await ownKey();
   if (!key) return clear.submit();
   const turn = async (): Promise<void> => {
-    const next = whileBusy(await askOnce(key, post));
-    if (next === "clear") clear.submit();
-    else if (next === "look") location.replace(ceremonyAddress());
+    if (whileBusy(await askOnce(key, post)) === "look") location.replace(ceremonyAddress());
     else window.setTimeout(() => void turn(), WATCH);
   };
   window.setTimeout(() => void turn(), WATCH);

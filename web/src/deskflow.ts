@@ -9,7 +9,7 @@ const LONGEST = 15000; // the same, after questions that had no answer
 const SILENT = 3; // questions without an answer after which the pad says that it has no connection
 
 /** What the pad's page shows; each is a part of the page that the server drew. */
-export type Screen = "number" | "lost" | "blank" | "busy" | "offline" | "cookies";
+export type Screen = "number" | "lost" | "offer" | "blank" | "offline" | "cookies";
 
 export interface Words {
   number?: string;
@@ -23,7 +23,7 @@ export interface Answer extends Words {
   lost?: boolean; // with number: this browser was paired before
   over?: boolean; // with number: the one that was offered last does not pair any more
   ticket?: string; // with ticket: the one that waits
-  next?: string; // with busy: where this browser goes on with it
+  next?: string; // with busy: where this browser goes on
 }
 
 /** What the flow needs of the page around it. */
@@ -57,6 +57,7 @@ function ours(address: unknown): address is string {
 export class DeskFlow {
   private challenge = "";
   private number = ""; // to be typed at the console, while it is offered
+  private wanted = true; // a number: at first by itself, then when somebody asks for one
   private silent = 0;
   private gone = false;
 
@@ -73,7 +74,7 @@ export class DeskFlow {
       answer = await this.ask();
       if (answer && answer.state === "again") answer = await this.ask();
       if (answer && answer.state === "again") answer = null;
-      if (answer && answer.state === "number" && this.forgets(answer)) answer = await this.ask();
+      if (answer && answer.state === "number" && this.lacksNumber(answer) && this.wanted) answer = await this.ask();
       if (answer && answer.state === "ticket") return await this.begin(answer.ticket || "");
     } catch {
       answer = null;
@@ -84,8 +85,13 @@ export class DeskFlow {
     return PAUSE;
   }
 
-  /** Whether a number has to be offered anew; it then forgets the one that it had. */
-  private forgets(answer: Answer): boolean {
+  /** Somebody stands there and wants a number. */
+  offer(): void {
+    this.wanted = true;
+  }
+
+  /** Whether there is no number to show: none was offered, or it is over. */
+  private lacksNumber(answer: Answer): boolean {
     if (answer.number) this.number = answer.number;
     else if (answer.over) this.number = "";
     return this.number === "";
@@ -95,12 +101,12 @@ export class DeskFlow {
     if (answer.state !== "number") this.number = "";
     switch (answer.state) {
       case "number":
-        this.number = answer.number || this.number;
-        this.place.show(answer.lost ? "lost" : "number", { number: this.number });
+        this.lacksNumber(answer);
+        if (this.number) this.wanted = false; // a device in the night asks for no others
+        this.place.show(this.number ? (answer.lost ? "lost" : "number") : "offer", { number: this.number });
         return;
       case "busy":
         if (answer.next) this.leave(answer.next);
-        else this.place.show("busy", answer);
         return;
       case "cookies":
         this.place.show("cookies", {});
@@ -112,7 +118,7 @@ export class DeskFlow {
 
   private async ask(): Promise<Answer | null> {
     const signature = this.challenge === "" ? "" : await this.key.sign(statement("ask", this.challenge));
-    const offer = this.number === "" ? "1" : "";
+    const offer = this.wanted && this.number === "" ? "1" : "";
     const answer = answerOf(await this.place.post("ask", { key: this.key.id, challenge: this.challenge, signature, offer }));
     this.challenge = (answer && answer.challenge) || "";
     return answer;
@@ -144,22 +150,12 @@ export class DeskFlow {
 }
 
 /**
- * What a page of a ceremony on a pad does after an answer: stay while the ticket
- * runs, look again at what became of it when it does not, and clear the screen when
- * the pad is nobody's any more. Without an answer it stays: the server refuses
- * whatever it may not do.
+ * What a page of a ceremony on a pad does after an answer: stay while it goes on, and
+ * look again at what became of it when it does not. Without an answer it stays: the
+ * server refuses whatever it may not do.
  */
-export function whileBusy(answer: Answer | null): "stay" | "look" | "clear" {
-  if (!answer) return "stay";
-  switch (answer.state) {
-    case "blank":
-    case "ticket":
-      return "look";
-    case "number":
-      return "clear";
-    default:
-      return "stay";
-  }
+export function whileBusy(answer: Answer | null): "stay" | "look" {
+  return answer && (answer.state === "blank" || answer.state === "ticket" || answer.state === "number") ? "look" : "stay";
 }
 
 /** Asks as a page of a ceremony does, with a challenge of its own; null without an answer. */

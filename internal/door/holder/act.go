@@ -37,10 +37,13 @@ type stageOf struct {
 
 // actAt is the act of a page: of one at a counter, what its ticket is for.
 func actAt(t *wordings, p ceremony.Page) act {
-	if p.Ticket == nil {
+	if !atCounter(p) {
 		return actOf(t, p.Action)
 	}
-	row := counterRow(t, p.Ticket.Kind)
+	var row act
+	if p.Counter != nil {
+		row = counterRow(t, p.Counter.Kind)
+	}
 	row.wrong, row.oldNumber = t.WrongTitle(), t.CounterTell()
 	return row
 }

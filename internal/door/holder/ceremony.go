@@ -210,7 +210,7 @@ func (h *handler) ceremonyView(r *http.Request, p ceremony.Page, by hand) *view 
 	v := h.newView(r, name)
 	v.ID, v.Asker, v.BusinessNo = p.ID, v.say(p.ChannelName), string(p.BusinessNo)
 	v.helpedBy(p.Hotline)
-	v.atCounter(p)
+	v.standsAt(p)
 	if v.OnPad && !over(p.Step) {
 		v.Clear = &clearing{} // when the ticket ends
 	}
@@ -262,9 +262,9 @@ func (h *handler) faceOf(r *http.Request, p ceremony.Page) (draw func(*view, cer
 		return h.noReset, pageResult
 	}
 	switch {
-	case p.Ticket != nil && p.Step == ceremony.StepDone:
+	case p.Counter != nil && p.Step == ceremony.StepDone:
 		return h.counterDone, pageResult
-	case p.Ticket != nil && over(p.Step):
+	case atCounter(p) && over(p.Step):
 		return h.counterEnded, pageResult
 	}
 	switch p.Step {
@@ -312,7 +312,7 @@ func (h *handler) confirm(v *view, p ceremony.Page) {
 		{Class: "btn-primary", Text: v.T.ItIsMe(), Post: "agree"},
 		{Class: "btn-plain", Text: v.T.NotMe(), Post: "leave"},
 	}
-	if p.Ticket != nil {
+	if atCounter(p) {
 		v.Ways[1].Text = v.T.CounterNotMe()
 	}
 	v.Links = v.freezeLink(p)

@@ -7,6 +7,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/written"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // The page that takes the code of a ticket, which a clerk opened for who stands at a
@@ -48,7 +49,7 @@ func (h *handler) takeTicket(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, address(id), http.StatusSeeOther)
 		return
 	}
-	page, err := h.authority.BeginTicket(r.Context(), h.source(r), code, h.handOf(r, "").Hand)
+	page, err := h.authority.BeginTicket(r.Context(), code, h.handOf(r, "").Hand)
 	if refused := liuma.CodeOf(err); err != nil && ticketRefusal(refused) {
 		h.counterRefused(w, r, refused)
 		return
@@ -60,19 +61,11 @@ func (h *handler) takeTicket(w http.ResponseWriter, r *http.Request) {
 	h.moved(w, r, page, hand{Hand: ceremony.Hand{RequestURI: from}})
 }
 
-// giveTicket takes the code of a ticket in place of evidence.
-func (h *handler) giveTicket(r *http.Request, id string, by hand) (ceremony.Page, error) {
-	code, err := typedIn(r, "ticket")
-	if err != nil {
-		return ceremony.Page{}, err
-	}
-	return h.authority.GiveTicket(r.Context(), id, by.Hand, h.source(r), code)
-}
-
 // ticketRefusal reports a refusal that the page of the code shows itself.
 func ticketRefusal(c liuma.Code) bool {
 	switch c {
-	case liuma.CodeTicketUnknown, liuma.CodeTicketEnded, liuma.CodeTicketTaken, liuma.CodeTicketWaits, liuma.CodeSlowDown:
+	case liuma.CodeTicketUnknown, liuma.CodeTicketEnded, liuma.CodeTicketTaken, liuma.CodeTicketWaits, liuma.CodeTicketApp, liuma.CodeTicketPage,
+		liuma.CodeTicketLink, liuma.CodeTooManyRequests:
 		return true
 	}
 	return false
@@ -99,6 +92,9 @@ func (h *handler) counterView(r *http.Request, refused liuma.Code) *view {
 	if refused != "" {
 		e, title := v.T.explain(refused)
 		v.Refusal = &notice{Kind: "notice-refuse", Title: title, Text: e.Next}
+		if refused == liuma.CodeTooManyRequests {
+			v.Refusal.Title, v.Refusal.Text = locale.WithoutStop(v.T.TicketSlow()), v.T.TicketSlowNext()
+		}
 		v.Field.Wrong = true
 	}
 	v.Below = &notice{Kind: "notice-warn", Title: v.T.TicketCareTitle(), Text: v.T.TicketCare()}

@@ -1,6 +1,8 @@
 package holder
 
 import (
+	"cmp"
+
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 )
@@ -35,13 +37,22 @@ func counterRow(t *wordings, k liuma.TicketKind) act {
 	return act{}
 }
 
-// atCounter says on a page of a ticket who stands behind it: the clerk and the agency,
+// atCounter reports the act of a ticket.
+func atCounter(p ceremony.Page) bool { return p.Action == liuma.ActionCounter }
+
+// standsAt says on a page of a ticket who stands behind it: the clerk and the agency,
 // where a channel's page names the channel.
-func (v *view) atCounter(p ceremony.Page) {
-	if p.Ticket == nil {
+func (v *view) standsAt(p ceremony.Page) {
+	if p.Counter == nil {
 		return
 	}
-	v.Asker, v.Clerk, v.BusinessNo = v.say(p.Ticket.Agency), p.Ticket.Clerk, ""
+	v.Asker = cmp.Or(v.T.agency(p.Counter.Agency, p.Region), v.Asker)
+	v.Clerk, v.BusinessNo = p.Counter.Clerk, ""
+}
+
+// agency names an agency: by its own name or, where a clerk is of a whole region, by that.
+func (t *wordings) agency(a liuma.Agency, r liuma.Region) string {
+	return cmp.Or(string(a), t.all.Region(r))
 }
 
 // AskerNote is what stands beneath the name of who asks.
@@ -62,7 +73,7 @@ func (h *handler) counterDone(v *view, p ceremony.Page) {
 	if row.face {
 		v.Card = &face{Region: v.T.all.Region(p.Region), Name: p.NameMasked, Number: p.IDMasked, Note: v.T.issued(h.now().In(h.zone))}
 	}
-	if from := p.Ticket.PINFrom; !from.IsZero() {
+	if from := p.Counter.PINFrom; !from.IsZero() {
 		v.Below = &notice{Kind: "notice-warn", Title: v.T.CounterFromTitle(), Text: v.T.CounterFrom(v.T.moment(from.In(h.zone), h.now().In(h.zone)))}
 	}
 	v.Notice = &notice{Title: v.T.CounterCloseTitle(), Text: v.T.CounterClose()}
@@ -102,7 +113,7 @@ func (h *handler) closing(v *view) {
 
 // noPhone offers at the step of the phone to go on without one.
 func (v *view) noPhone(p ceremony.Page) {
-	if p.Ticket == nil || !p.Ticket.NoPhone {
+	if p.Counter == nil || !p.Counter.MayLackPhone {
 		return
 	}
 	v.Below = &notice{Title: v.T.NoPhoneTitle(), Text: v.T.NoPhoneText()}

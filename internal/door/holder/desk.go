@@ -1,12 +1,15 @@
 package holder
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/counter"
+	"github.com/liuma-pin/liuma/internal/door"
 )
 
 // Desk pads (柜台设备): devices on the desks of a counter, in the browser of which
@@ -14,6 +17,13 @@ import (
 // signed with it over a challenge of the counter's, and is answered with what the page
 // may show. Between tickets that is the agency's name and the time. The door decides
 // nothing of it: which key is paired, and which ticket was sent to it, the counter says.
+
+// Counter is what the door asks about pads; *counter.Counter answers it. It takes the
+// door's word that a pad's key signed.
+type Counter interface {
+	PadState(ctx context.Context, id string) (counter.PadState, error)
+	OfferPad(ctx context.Context, key []byte) (counter.Offer, error)
+}
 
 // The addresses of a pad.
 const (
@@ -38,7 +48,7 @@ const (
 	padNumber  = "number"  // it is not paired
 	padBlank   = "blank"   // nothing waits
 	padTicket  = "ticket"  // one does
-	padBusy    = "busy"    // one is under way
+	padBusy    = "busy"    // one is under way in this browser
 	padCookies = "cookies" // the browser keeps none, so a ceremony could not go on here
 )
 
@@ -99,48 +109,73 @@ func (h *handler) askDesk(w http.ResponseWriter, r *http.Request) {
 	h.answer(w, http.StatusOK, a)
 }
 
-// padState asks the counter about a pad that signed.
+// padState says what a pad that signed may show. While a ceremony goes on in its browser
+// that is the ceremony, also where the pairing ends meanwhile: the ticket says how long.
 func (h *handler) padState(r *http.Request, q padQuestion) (padAnswer, error) {
-	at, err := h.counter.Pad(r.Context(), q.key)
+	if id := h.goingOn(r); id != "" {
+		return padAnswer{State: padBusy, Next: address(id)}, nil
+	}
+	at, err := h.counter.PadState(r.Context(), q.id())
 	if err != nil {
 		return padAnswer{}, err
 	}
 	if !at.Paired {
 		return h.offerPad(r, q, at)
 	}
-	a := padAnswer{State: padBlank, Agency: h.pages.wordings[h.door.Preferences(r).Lang].of(at.Agency), Clock: h.now().In(h.zone).Format("15:04")}
-	switch {
-	case at.Ceremony != "":
-		a.State = padBusy
-		if h.cookies.Get(r, handPrefix+at.Ceremony) != "" {
-			a.Next = address(at.Ceremony)
-		}
-	case !at.Ticket.IsZero():
+	t := h.pages.wordings[h.door.Preferences(r).Lang]
+	a := padAnswer{State: padBlank, Agency: t.agency(at.Agency, at.Region), Clock: h.now().In(h.zone).Format("15:04")}
+	if at.Ticket != nil {
 		a.State, a.Ticket = padTicket, at.Ticket.String()
 	}
 	return a, nil
 }
 
-// offerPad has a pad that asks for it offered under a number that pairs it.
+// goingOn is the ceremony of a ticket that goes on in this browser; empty if none does.
+func (h *handler) goingOn(r *http.Request) (found string) {
+	h.cookies.Each(r, handPrefix, func(id, _ string) {
+		if found != "" || !idPattern.MatchString(id) {
+			return
+		}
+		p, err := h.authority.Look(r.Context(), id, h.handOf(r, id).Hand)
+		if err == nil && atCounter(p) && !p.Elsewhere && !over(p.Step) {
+			found = id
+		}
+	})
+	return found
+}
+
+// offerPad has a pad that wants it offered under a number that pairs it.
 func (h *handler) offerPad(r *http.Request, q padQuestion, at counter.PadState) (padAnswer, error) {
-	a := padAnswer{State: padNumber, Lost: h.cookies.Get(r, padCookie) != "", Over: !at.Offered}
+	a := padAnswer{State: padNumber, Lost: h.cookies.Get(r, padCookie) != "", Over: at.Why != counter.PadOffered}
 	if !q.offer {
 		return a, nil
 	}
-	number, err := h.counter.OfferPad(r.Context(), q.key)
-	a.Number, a.Over = number, false
-	return a, err
+	if !h.offers.take(h.source(r), h.now()) {
+		return a, liuma.Fail(liuma.CodeTooManyRequests, nil)
+	}
+	offer, err := h.counter.OfferPad(r.Context(), q.key)
+	switch {
+	case errors.Is(err, counter.ErrPadsOffered):
+		return a, liuma.Fail(liuma.CodeTooManyRequests, err)
+	case errors.Is(err, counter.ErrState):
+		return a, nil // it was paired meanwhile, which the next answer says
+	case err != nil:
+		return a, err
+	}
+	a.Number, a.Over = counter.ShownCode(offer.Number), false
+	return a, nil
 }
 
 // beginOnDesk begins the ceremony of the ticket that was sent to a pad, in its browser.
+// Without cookies it begins none: a pad's page has to stay the same browser's.
 func (h *handler) beginOnDesk(w http.ResponseWriter, r *http.Request) {
 	q, err := h.padQuestion(r, "begin")
-	if err == nil && !q.fresh {
+	if err == nil && (!q.fresh || h.cookies.Get(r, seenCookie) == "" || door.Prefetched(r)) {
 		err = liuma.Fail(liuma.CodeCeremonyMoved, nil) // the next question is answered with a fresh challenge
 	}
 	var page ceremony.Page
 	if err == nil {
-		page, err = h.authority.BeginOnPad(r.Context(), q.key, q.ticket, h.handOf(r, "").Hand)
+		page, err = h.beginSent(r, q)
 	}
 	if err != nil {
 		h.wrong(w, r, err)
@@ -150,6 +185,18 @@ func (h *handler) beginOnDesk(w http.ResponseWriter, r *http.Request) {
 	h.cookies.Set(w, padCookie, "1", padAge)
 	h.door.BeginCare(w)
 	h.answer(w, http.StatusOK, onward{Next: address(page.ID)})
+}
+
+// beginSent begins the ticket that waits for a pad, if it is the one that the pad signed.
+func (h *handler) beginSent(r *http.Request, q padQuestion) (ceremony.Page, error) {
+	at, err := h.counter.PadState(r.Context(), q.id())
+	if err != nil {
+		return ceremony.Page{}, err
+	}
+	if !at.Paired || at.Ticket == nil || *at.Ticket != q.ticket {
+		return ceremony.Page{}, liuma.Fail(liuma.CodeTicketUnknown, nil)
+	}
+	return h.authority.BeginTicketOnPad(r.Context(), q.id(), h.handOf(r, "").Hand)
 }
 
 // clearDesk drops whatever a ceremony left in a pad's browser, and how its holder liked

@@ -5,13 +5,13 @@ import (
 	"crypto/elliptic"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"math/big"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/counter"
 )
 
 // Challenges makes the challenges that pads sign, and checks them; *vault.Vault does.
@@ -37,12 +37,12 @@ type padQuestion struct {
 	fresh bool
 }
 
+// id is the pad's.
+func (q padQuestion) id() string { return counter.PadID(q.key) }
+
 // label is under which challenges of a key are made: no other key can use them. A
 // channel's identifier has no slash, so no channel's challenge is one.
-func (q padQuestion) label() liuma.ChannelID {
-	sum := sha256.Sum256(q.key)
-	return liuma.ChannelID("desk-pad/" + hex.EncodeToString(sum[:16]))
-}
+func (q padQuestion) label() liuma.ChannelID { return liuma.ChannelID("desk-pad/" + q.id()) }
 
 // padQuestion reads a question of one kind and checks its signature. A question without
 // a challenge, or over one that is too old, is not fresh; a wrong signature is an error.

@@ -99,7 +99,7 @@ func (v *view) waysOff(p ceremony.Page) []way {
 // one touch would undo what the holder has proved or typed.
 func (v *view) leave(p ceremony.Page) way {
 	w := way{Class: "btn-plain", Text: v.T.Leave()}
-	if p.Ticket != nil {
+	if atCounter(p) {
 		w.Text = v.T.CounterLeave() // there is no app to go back to
 	}
 	if losesWork(p) {
@@ -149,7 +149,7 @@ func (h *handler) askProof(v *view, p ceremony.Page) {
 	check.Text = v.T.DoEvidence()
 	v.First = []way{check}
 	v.Counter = v.counterOf(v.T.CounterFace(), p.Region)
-	if p.TakesTicket {
+	if p.TicketAllowed {
 		v.Counter.Ticket, v.Ticket = "", v.ticketField(address(v.ID)+"/ticket")
 		v.Ticket.Wrong = ticketRefusal(p.Code)
 	}
