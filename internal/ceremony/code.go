@@ -47,7 +47,7 @@ func (s *Ceremonies) addresseeOf(r store.Reader, c store.Ceremony, d details) (t
 		address = act.address
 	}
 	to, err = address(s, r, c, d)
-	to.template = act.CodeText
+	to.template = cmp.Or(to.template, act.CodeText)
 	return to, err
 }
 
