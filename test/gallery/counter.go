@@ -64,7 +64,7 @@ func (c *collection) addCounter() {
 	noPhone := func(p *ceremony.Page) { p.Counter.MayLackPhone, p.PhoneMasked = true, "" }
 	c.scenes = append(c.scenes,
 		Scene{Name: "counter", Path: "/counter", Says: []liuma.Text{text("凭单码（8 位字母和数字）", "8 letters and digits"), text("就是骗子", "is a fraud")}},
-		Scene{Name: "desk", Path: "/desk", Says: []liuma.Text{text("请与柜台配对", "Pair this device"), text("轮到您操作时", "When it is your turn")}})
+		Scene{Name: "desk", Path: "/desk", Care: true, Says: []liuma.Text{text("请与柜台配对", "Pair this device"), text("轮到您操作时", "When it is your turn")}})
 	c.atCounter("counter-reset", liuma.TicketReset, confirm, "", nil, clerk, text("在柜台重新设置密码", "Set a new PIN at the counter"), text("不是我，停止办理", "It is not me: stop"))
 	c.atCounter("counter-both", liuma.TicketRebindReset, confirm, "", nil, text("再由您自己设置新密码", "then set the new PIN yourself"))
 	c.atCounter("counter-unfreeze", liuma.TicketUnfreeze, confirm, "", nil, text("这张卡就恢复使用", "the card works again"))

@@ -29,6 +29,7 @@ type Scene struct {
 	Path string        // the address at which the door shows it
 	Page ceremony.Page // the ceremony; without an ID where the page belongs to none
 	Says []liuma.Text  // words, or pieces of markup, that must be on the page
+	Care bool          // it is in care mode whatever its reader chose
 }
 
 // Scenes are all pages, in the order in which holders come to them.

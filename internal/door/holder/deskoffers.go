@@ -15,18 +15,18 @@ const (
 	offersSources = 1 << 14 // that are counted at a time
 )
 
-// offers counts the offers of pads since a time.
-type offers struct {
+// padOffers counts the offers of pads since a time.
+type padOffers struct {
 	mu      sync.Mutex
 	since   time.Time      // guarded by mu: when the period began
 	sources map[string]int // guarded by mu
 	all     int            // guarded by mu
 }
 
-func newOffers() *offers { return &offers{sources: map[string]int{}} }
+func newOffers() *padOffers { return &padOffers{sources: map[string]int{}} }
 
 // take counts an offer, unless there were enough.
-func (o *offers) take(source string, now time.Time) bool {
+func (o *padOffers) take(source string, now time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if since := now.Sub(o.since); since >= offersPeriod || since < 0 {

@@ -142,7 +142,7 @@ type handler struct {
 	proxies    door.Proxies
 	counter    Counter
 	challenges Challenges
-	offers     *offers
+	offers     *padOffers
 	consent    consent.Text
 	real       string // the origin of genuine pages
 	pages      *pages

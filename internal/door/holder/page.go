@@ -142,7 +142,7 @@ type view struct {
 	Send              *send
 	Call              *send // the same by phone call; nil where none are placed
 	NoCode            *way  // to the page for who got no code
-	Counter           *counter
+	Counter           *inPerson
 	Help              *notice // in its place, on a page of a ticket
 	Below             *notice // beneath the form and its ways
 	Tips              []string
@@ -214,9 +214,9 @@ type send struct {
 	Form                                      string    // ceremony.Page.Form
 }
 
-// counter says how to go on in person, at an agency. Ticket leads to the page for who
+// inPerson says how to go on in person, at an agency. Ticket leads to the page for who
 // stands there already; empty where the page itself takes the code.
-type counter struct{ Title, Where, Ticket string }
+type inPerson struct{ Title, Where, Ticket string }
 
 // clearing clears the screen of a pad: so many seconds after the last touch, or, where
 // they are zero, when the ticket ends.
@@ -316,12 +316,12 @@ func (v *view) heading(pick func(*wordings) string) {
 }
 
 // counterOf says where the counter is, for a holder who cannot go on here.
-func (v *view) counterOf(title string, region liuma.Region) *counter {
+func (v *view) counterOf(title string, region liuma.Region) *inPerson {
 	if v.Clerk != "" {
 		v.Help = v.askClerk() // the holder stands there
 		return nil
 	}
-	return &counter{Title: title, Where: v.T.agencies(v.T.all.Region(region)), Ticket: counterPath}
+	return &inPerson{Title: title, Where: v.T.agencies(v.T.all.Region(region)), Ticket: counterPath}
 }
 
 // helpedBy puts the hotline of a region's policy in the place of the configured one, in
