@@ -102,7 +102,7 @@ func (c *collection) add(name string, a liuma.Action, s ceremony.Step, code lium
 	if change != nil {
 		change(&p)
 	}
-	c.scenes = append(c.scenes, Scene{name, "/c/" + p.ID, p, says})
+	c.scenes = append(c.scenes, Scene{Name: name, Path: "/c/" + p.ID, Page: p, Says: says})
 }
 
 // asked puts in a page that the address's query names in place of the page of
@@ -110,7 +110,7 @@ func (c *collection) add(name string, a liuma.Action, s ceremony.Step, code lium
 func (c *collection) asked(name, of, ask string, says ...liuma.Text) {
 	for _, s := range c.scenes {
 		if s.Name == of {
-			c.scenes = append(c.scenes, Scene{name, s.Path + "?" + ask, s.Page, says})
+			c.scenes = append(c.scenes, Scene{Name: name, Path: s.Path + "?" + ask, Page: s.Page, Says: says})
 			return
 		}
 	}

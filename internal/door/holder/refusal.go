@@ -253,10 +253,10 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		return
 	case liuma.CodeResetPlanned:
 		h.planned(v, p)
-	case liuma.CodeLinkLimit:
+	case liuma.CodeLinkLimit, liuma.CodePINNotYet:
 		v.Until = h.untilOf(v, p.Until)
 	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent, liuma.CodeCardNoNeeded,
-		liuma.CodeCardRestored, liuma.CodeContested, liuma.CodeNumberCorrecting:
+		liuma.CodeCardRestored, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodePINStopped:
 		v.Result.Next = "" // the counter says it
 		v.Until = h.untilOf(v, p.Until)
 		v.Counter = v.counterOf(v.T.CounterOnly(), p.Region)
@@ -353,7 +353,7 @@ func refusedLook(c liuma.Code) look {
 	case liuma.CodeNotReturned:
 		return look{title: func(t *wordings) string { return t.NotReturnedTitle() }, kind: "warn", icon: "unavailable"}
 	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent, liuma.CodeCardNoNeeded,
-		liuma.CodeCardRestored, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodeGuardian, liuma.CodeBirthdayUnknown:
+		liuma.CodeCardRestored, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodePINStopped, liuma.CodeGuardian, liuma.CodeBirthdayUnknown:
 		return look{title: func(t *wordings) string { return t.CounterNeeded() }, kind: "warn", icon: "agency"}
 	case liuma.CodePINReset:
 		return look{title: func(t *wordings) string { return t.ResetDoneTitle() }, kind: "info", icon: "ok"}
