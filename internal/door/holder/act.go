@@ -38,7 +38,11 @@ type stageOf struct {
 // actAt is the act of a page: of one at a counter, what its ticket is for.
 func actAt(t *wordings, p ceremony.Page) act {
 	if !atCounter(p) {
-		return actOf(t, p.Action)
+		row := actOf(t, p.Action)
+		if p.CodeToBound { // with a ticket, before the new number
+			row.codeTo, row.newPhone, row.oldNumber = "", false, t.CounterTell()
+		}
+		return row
 	}
 	var row act
 	if p.Counter != nil {
@@ -129,7 +133,11 @@ func (v *view) stages(p ceremony.Page) {
 	if p.Action == liuma.ActionReset && p.Began != "" && p.Began != p.Action {
 		all = all[1:] // the holder turned to it at the pad, and agreed to nothing first
 	}
-	now := max(0, slices.IndexFunc(all, func(s stageOf) bool { return slices.Contains(s.steps, p.Step) }))
+	step := p.Step
+	if p.CodeToBound {
+		step = ceremony.StepEvidence // it stands in its place
+	}
+	now := max(0, slices.IndexFunc(all, func(s stageOf) bool { return slices.Contains(s.steps, step) }))
 	if p.Step == ceremony.StepDone {
 		now = len(all) // nothing is left to do
 	}

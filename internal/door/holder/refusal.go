@@ -253,8 +253,12 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		return
 	case liuma.CodeResetPlanned:
 		h.planned(v, p)
-	case liuma.CodeLinkLimit, liuma.CodePINNotYet:
+	case liuma.CodeLinkLimit:
 		v.Until = h.untilOf(v, p.Until)
+	case liuma.CodePINNotYet:
+		if v.Until = h.untilOf(v, p.Until); v.Until != nil {
+			v.Until.Title = v.T.CounterFromTitle()
+		}
 	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent, liuma.CodeCardNoNeeded,
 		liuma.CodeCardRestored, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodePINStopped:
 		v.Result.Next = "" // the counter says it
@@ -355,6 +359,8 @@ func refusedLook(c liuma.Code) look {
 	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent, liuma.CodeCardNoNeeded,
 		liuma.CodeCardRestored, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodePINStopped, liuma.CodeGuardian, liuma.CodeBirthdayUnknown:
 		return look{title: func(t *wordings) string { return t.CounterNeeded() }, kind: "warn", icon: "agency"}
+	case liuma.CodePINNotYet:
+		return look{title: func(t *wordings) string { return t.CounterFromTitle() }, kind: "info", icon: "expired"}
 	case liuma.CodePINReset:
 		return look{title: func(t *wordings) string { return t.ResetDoneTitle() }, kind: "info", icon: "ok"}
 	case liuma.CodeNotFrozen:
