@@ -1176,6 +1176,18 @@ func (w Page) CounterHelpTitle() string { return w.say("page.counter_help_title"
 // CounterHelp says "page.counter_help".
 func (w Page) CounterHelp() string { return w.say("page.counter_help") }
 
+// StageMobile says "page.stage_mobile".
+func (w Page) StageMobile() string { return w.say("page.stage_mobile") }
+
+// CounterPhoneTitle says "page.counter_phone_title".
+func (w Page) CounterPhoneTitle() string { return w.say("page.counter_phone_title") }
+
+// CounterPhoneSay says "page.counter_phone_say".
+func (w Page) CounterPhoneSay() string { return w.say("page.counter_phone_say") }
+
+// CounterPhoneLabel says "page.counter_phone_label".
+func (w Page) CounterPhoneLabel() string { return w.say("page.counter_phone_label") }
+
 // NoPhoneTitle says "page.no_phone_title".
 func (w Page) NoPhoneTitle() string { return w.say("page.no_phone_title") }
 

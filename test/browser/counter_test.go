@@ -189,7 +189,7 @@ func TestDeskPadClearsItself(t *testing.T) {
 	}
 	pad.showsNobody(f)
 	h.signsOut(h.desk.Clerk)
-	pad.sees("这台设备没有与柜台配对了")
+	pad.sees("这台设备已和柜台解除配对")
 	pad.fit("pad-lost")
 	pad.clean(h.site)
 }

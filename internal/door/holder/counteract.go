@@ -13,7 +13,7 @@ import (
 func counterRow(t *wordings, k liuma.TicketKind) act {
 	at := func(name string, steps ...ceremony.Step) stageOf { return stageOf{name: name, steps: steps} }
 	check, done := at(t.StageAgree(), ceremony.StepConfirm), at(t.StageDone(), ceremony.StepDone)
-	phone, set := at(t.StagePhone(), ceremony.StepPhone, ceremony.StepCode), at(t.StageNew(), ceremony.StepPIN)
+	phone, set := at(t.StageMobile(), ceremony.StepPhone, ceremony.StepCode), at(t.StageNew(), ceremony.StepPIN)
 	switch k {
 	case liuma.TicketReset:
 		return act{title: t.CounterResetTitle(), next: t.CounterResetNext(), pad: "new", success: t.ResetDoneTitle(), successMeans: t.CounterSetText(),
@@ -94,6 +94,8 @@ func (h *handler) counterEnded(v *view, p ceremony.Page) {
 	case liuma.CodeCeremonyExpired:
 		v.heading(func(t *wordings) string { return t.CounterEndedTitle() })
 		v.Result.Text = v.T.CounterExpiredText()
+	case liuma.CodeTicketEnded:
+		v.heading(func(t *wordings) string { return t.CounterEndedTitle() })
 	case liuma.CodeTicketTaken:
 		v.Result.Next = e.Next
 	}
@@ -111,11 +113,14 @@ func (h *handler) closing(v *view) {
 	v.Ways = append(v.Ways, h.call(v))
 }
 
-// noPhone offers at the step of the phone to go on without one.
+// noPhone offers at the step of the phone to go on without one. Nobody has an earlier
+// number there.
 func (v *view) noPhone(p ceremony.Page) {
 	if p.Counter == nil || !p.Counter.MayLackPhone {
 		return
 	}
+	v.heading(func(t *wordings) string { return t.CounterPhoneTitle() })
+	v.Say, v.Field.Label = v.T.CounterPhoneSay(), v.T.CounterPhoneLabel()
 	v.Below = &notice{Title: v.T.NoPhoneTitle(), Text: v.T.NoPhoneText()}
 	v.First = append(v.First, way{Class: "btn-plain", Text: v.T.NoPhoneGive(), Post: "no-phone"})
 }
