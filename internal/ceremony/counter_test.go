@@ -73,7 +73,7 @@ func cardOf(env *testkit.Env, f registry.Facts) (card store.Card) {
 func TestAResetAtTheCounter(t *testing.T) {
 	x, d := atDesk(t, testkit.Options{Shape: "2/3"})
 	x.lock()
-	open, hand := x.OpenPage(x.ch, x.push(liuma.ActionUnfreeze))
+	open, hand := x.agreed(x.push(liuma.ActionReset))
 	before := cardOf(x.Env, x.who)
 	p, h := d.Begin(x.who, liuma.TicketReset)
 	c := p.Counter
@@ -245,10 +245,14 @@ func TestAPINThatDoesNotCountYet(t *testing.T) {
 		from := x.Clock.Now().Add(72 * time.Hour)
 		before := counted(t, x.Env, cardOf(x.Env, x.who).ID)
 		verify := x.VerifyRequest(x.ch, x.card, otherPIN)
+		proved := x.VerifyRequest(x.ch, x.card, otherPIN)
+		proved.Evidence = x.Evidence(x.who, proved.Challenge)
 		change := x.ChangeRequest(x.ch, x.card, otherPIN, "730146")
+		change.Evidence = x.Evidence(x.who, change.Challenge)
 		for name, err := range map[string]error{
-			"verify": second(x.Authority().Verify(t.Context(), x.ch, verify)),
-			"change": second(x.Authority().Change(t.Context(), x.ch, change)),
+			"verify":               second(x.Authority().Verify(t.Context(), x.ch, verify)),
+			"verify with evidence": second(x.Authority().Verify(t.Context(), x.ch, proved)),
+			"change with evidence": second(x.Authority().Change(t.Context(), x.ch, change)),
 		} {
 			if e := wantCode(t, err, liuma.CodePINNotYet); !e.Until.Equal(from) {
 				t.Errorf("%s: until %v, want %v", name, e.Until, from)
@@ -302,8 +306,8 @@ func TestAPadFromBeforeTheCounter(t *testing.T) {
 	g := ceremony.Given{Try: p.Try, Current: x.SealPage(p, liuma.RoleCurrent, otherPIN)}
 	d.Served(x.who, liuma.TicketReset, "", otherPIN)
 	p, err := x.Authority().GivePIN(t.Context(), p.ID, h, g)
-	if err == nil {
-		t.Errorf("the page is at %s (%s)", p.Step, p.Code)
+	if err != nil || p.Step != ceremony.StepRefused || p.Code != liuma.CodePINNotYet && p.Code != liuma.CodePINReset {
+		t.Errorf("the page is at %s (%s), %v", p.Step, p.Code, err)
 	}
 	if got := cardOf(env, x.who).Tally.Spent; got != 0 {
 		t.Errorf("%d guesses were counted", got)
