@@ -2571,6 +2571,9 @@ func (w Console) Name() string { return w.say("console.name") }
 // ID says "console.id".
 func (w Console) ID() string { return w.say("console.id") }
 
+// ClientID says "console.client_id".
+func (w Console) ClientID() string { return w.say("console.client_id") }
+
 // Roles says "console.roles".
 func (w Console) Roles() string { return w.say("console.roles") }
 
@@ -2752,6 +2755,24 @@ func (w Console) ApproveText() string { return w.say("console.approve_text") }
 
 // ApproveButton says "console.approve_button".
 func (w Console) ApproveButton() string { return w.say("console.approve_button") }
+
+// AgainTitle says "console.again_title".
+func (w Console) AgainTitle() string { return w.say("console.again_title") }
+
+// AgainText says "console.again_text".
+func (w Console) AgainText(time string) string { return w.say("console.again_text", "{time}", time) }
+
+// AgainButton says "console.again_button".
+func (w Console) AgainButton() string { return w.say("console.again_button") }
+
+// AgainList says "console.again_list".
+func (w Console) AgainList() string { return w.say("console.again_list") }
+
+// ByCommand says "console.by_command".
+func (w Console) ByCommand() string { return w.say("console.by_command") }
+
+// ByCommandText says "console.by_command_text".
+func (w Console) ByCommandText() string { return w.say("console.by_command_text") }
 
 // WithdrawTitle says "console.withdraw_title".
 func (w Console) WithdrawTitle() string { return w.say("console.withdraw_title") }
@@ -3554,6 +3575,15 @@ func (w Console) HastenText() string { return w.say("console.hasten_text") }
 
 // BuiltIn says "console.built_in".
 func (w Console) BuiltIn() string { return w.say("console.built_in") }
+
+// StepDone says "console.step_done".
+func (w Console) StepDone() string { return w.say("console.step_done") }
+
+// StepNow says "console.step_now".
+func (w Console) StepNow() string { return w.say("console.step_now") }
+
+// StepStopped says "console.step_stopped".
+func (w Console) StepStopped() string { return w.say("console.step_stopped") }
 
 // Shown are the sentences whose keys begin with "shown.".
 type Shown struct{ look }
@@ -5127,6 +5157,11 @@ func (w Shown) StaffFirstHalf(id string) string { return w.say("shown.staff.firs
 // StaffProposal says "shown.staff.proposal".
 func (w Shown) StaffProposal(by, until string) string {
 	return w.say("shown.staff.proposal", "{by}", by, "{until}", until)
+}
+
+// StaffAgain says "shown.staff.again".
+func (w Shown) StaffAgain(when, id string) string {
+	return w.say("shown.staff.again", "{when}", when, "{id}", id)
 }
 
 // StaffNothingWaits says "shown.staff.nothing_waits".

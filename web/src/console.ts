@@ -1,6 +1,7 @@
-// The script of the staff console. All it does is to ask the browser for a passkey
-// where a form wants one: the form says what for, and gets the answer in a field.
-// Everything else on the console works without it.
+// The script of the staff console. It asks the browser for a passkey where a form wants
+// one: the form says what for, and gets the answer in a field. And it draws a page anew
+// when the state that the page watches has changed; without it the page does so by the
+// clock. Everything else on the console works without it.
 import { fromBase64URL, toBase64URL } from "./bytes";
 
 const raw = (text: string) => fromBase64URL(text) as Uint8Array<ArrayBuffer>;
@@ -89,3 +90,33 @@ for (const form of Array.from(document.querySelectorAll<HTMLFormElement>("form[d
     });
   }
 }
+
+// How often a page asks for its state, in milliseconds; and after an answer that did not
+// come.
+const watchEvery = 2000;
+const watchAfterFault = 8000;
+
+function watch(main: HTMLElement, address: string): void {
+  const ask = async (): Promise<number> => {
+    try {
+      const reply = await fetch(address, { credentials: "same-origin", redirect: "manual" });
+      if (reply.type === "opaqueredirect") {
+        location.reload(); // the sign-in has ended, which the page says
+        return 0;
+      }
+      if (!reply.ok) return watchAfterFault;
+      if ((await reply.text()) === main.dataset["is"]) return watchEvery;
+      location.reload();
+      return 0;
+    } catch {
+      return watchAfterFault;
+    }
+  };
+  const later = (wait: number): void => {
+    if (wait > 0) setTimeout(() => void ask().then(later), wait);
+  };
+  later(watchEvery);
+}
+
+const watching = document.querySelector<HTMLElement>("[data-watch]");
+if (watching !== null) watch(watching, watching.dataset["watch"] ?? "");

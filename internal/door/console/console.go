@@ -146,23 +146,25 @@ func (h *console) routes() []Route {
 type place struct {
 	path, method string
 	name         func(*wordings) string
+	// waits counts what the member can do something about there; nil: nothing is counted.
+	waits func(*visit) (int, error)
 }
 
 // places are the entries of the navigation, in their order. A member sees those whose
 // method they may call.
 func places() []place {
 	return []place{
-		{"/", "WhoAmI", func(t *wordings) string { return t.NavStart() }},
-		{"/staff", "StaffMembers", func(t *wordings) string { return t.NavStaff() }},
-		{"/proposals", "Proposals", func(t *wordings) string { return t.NavProposals() }},
-		{"/channels", "Clients", func(t *wordings) string { return t.NavChannels() }},
-		{"/policy", "ExplainPolicy", func(t *wordings) string { return t.NavPolicy() }},
-		{"/freeze", "FreezeByPhone", func(t *wordings) string { return t.NavFreeze() }},
-		{"/conflicts", "Conflicts", func(t *wordings) string { return t.NavConflicts() }},
-		{"/corrections", "Corrections", func(t *wordings) string { return t.NavCorrections() }},
-		{"/alarms", "Alarms", func(t *wordings) string { return t.NavAlarms() }},
-		{"/numbers", "Numbers", func(t *wordings) string { return t.NavNumbers() }},
-		{"/texts", "Texts", func(t *wordings) string { return t.NavTexts() }},
-		{"/record", "FindEntries", func(t *wordings) string { return t.NavRecord() }},
+		{path: "/", method: "WhoAmI", name: func(t *wordings) string { return t.NavStart() }},
+		{path: "/staff", method: "StaffMembers", name: func(t *wordings) string { return t.NavStaff() }},
+		{path: "/proposals", method: "Proposals", name: func(t *wordings) string { return t.NavProposals() }, waits: proposalsWaiting},
+		{path: "/channels", method: "Clients", name: func(t *wordings) string { return t.NavChannels() }},
+		{path: "/policy", method: "ExplainPolicy", name: func(t *wordings) string { return t.NavPolicy() }},
+		{path: "/freeze", method: "FreezeByPhone", name: func(t *wordings) string { return t.NavFreeze() }},
+		{path: "/conflicts", method: "Conflicts", name: func(t *wordings) string { return t.NavConflicts() }},
+		{path: "/corrections", method: "Corrections", name: func(t *wordings) string { return t.NavCorrections() }},
+		{path: "/alarms", method: "Alarms", name: func(t *wordings) string { return t.NavAlarms() }},
+		{path: "/numbers", method: "Numbers", name: func(t *wordings) string { return t.NavNumbers() }},
+		{path: "/texts", method: "Texts", name: func(t *wordings) string { return t.NavTexts() }},
+		{path: "/record", method: "FindEntries", name: func(t *wordings) string { return t.NavRecord() }},
 	}
 }

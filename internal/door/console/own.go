@@ -58,15 +58,9 @@ func (v *visit) waits(s admin.Status) ([]waiting, error) {
 		}
 	}
 	if v.may("ApproveStaff") {
-		open, err := v.admin().Proposals(v.ctx())
+		mine, err := proposalsWaiting(v)
 		if err != nil {
 			return nil, err
-		}
-		mine := 0
-		for _, p := range open {
-			if p.By != v.who.ID {
-				mine++
-			}
 		}
 		add(mine, v.t.WaitsProposals(), "/proposals")
 	}
@@ -90,6 +84,20 @@ func (v *visit) waits(s admin.Status) ([]waiting, error) {
 		add(s.Texts.Codes.Dead+s.Texts.Notices.Dead, v.t.WaitsDead(), "")
 	}
 	return out, nil
+}
+
+// proposalsWaiting counts those that the member may approve.
+func proposalsWaiting(v *visit) (n int, err error) {
+	if !v.may("ApproveStaff") {
+		return 0, nil
+	}
+	open, err := v.admin().Proposals(v.ctx())
+	for _, p := range open {
+		if p.By != v.who.ID && p.ApprovedAt == nil {
+			n++
+		}
+	}
+	return n, err
 }
 
 // serviceFacts say how the service is.

@@ -14,6 +14,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/proposal"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/staff"
+	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -130,6 +131,8 @@ func reasons() []reason {
 		{proposal.ErrAlone, "alone", conflict}, {proposal.ErrRole, "two_roles", forbidden}, {proposal.ErrSame, "same", forbidden},
 		{proposal.ErrPair, "pair", forbidden}, {proposal.ErrUnknown, "proposal", missing}, {proposal.ErrEnded, "ended", conflict},
 		{proposal.ErrLate, "late", conflict}, {proposal.ErrTooMany, "many", conflict}, {proposal.ErrKind, "kind", conflict},
+		{proposal.ErrBody, "body", bad}, {staff.ErrAccount, "account", conflict},
+		{store.ErrFull, "full", http.StatusServiceUnavailable}, {store.ErrFailed, "store", http.StatusServiceUnavailable},
 		{audit.ErrReason, "reason", bad},
 		{edition.ErrSet, "policy_set", bad}, {edition.ErrSame, "policy_same", conflict}, {edition.ErrMoved, "policy_moved", conflict},
 		{edition.ErrDigest, "policy_digest", conflict}, {edition.ErrBounds, "policy_bounds", forbidden}, {edition.ErrUnknown, "policy_edition", missing},
@@ -155,7 +158,7 @@ func (t *wordings) because(err error) said {
 	for _, r := range reasons() {
 		if errors.Is(err, r.is) {
 			what, next := t.all.Why(r.name)
-			out := said{Title: what, Text: next, status: r.status}
+			out := said{Title: what, Text: next, status: r.status, internal: r.status >= http.StatusInternalServerError}
 			if r.is == edition.ErrSet {
 				out.Detail = err.Error()
 			}
