@@ -72,6 +72,7 @@ var levels = map[string]int{
 	"internal/record":               5,
 	"internal/admin":                6,
 	"internal/authority":            5,
+	"internal/counter":              5,
 	"client":                        5,
 	"internal/door":                 5,
 	"internal/door/console":         7,

@@ -182,6 +182,12 @@ const (
 	CodeRationSpent         Code = "ration_spent"      // any other client did something as often as its ration allows
 	CodeNumberCorrecting    Code = "number_correcting" // a correction of the holder's number waits
 
+	CodeTicketUnknown Code = "ticket_unknown" // no live ticket has this code, or it is not of this act and card
+	CodeTicketEnded   Code = "ticket_ended"   // its time is over, it was used, or what it stood on is gone
+	CodeTicketTaken   Code = "ticket_taken"   // another browser goes on with it
+	CodeTicketWaits   Code = "ticket_waits"   // a supervisor has not approved it yet
+	CodePINNotYet     Code = "pin_not_yet"    // set at a counter without a known contact; it counts from a time on
+
 	CodeCorrectionSame      Code = "correction_same"      // former and new number are one
 	CodeCorrectionWaits     Code = "correction_waits"     // another correction waits for one of the numbers
 	CodeCorrectionStopped   Code = "correction_stopped"   // a freeze or an operator stopped this very correction

@@ -118,6 +118,16 @@ const (
 	StaffSuspended     Event = "staff.suspended"
 	PasskeyRefused     Event = "passkey.refused" // its count went back: there may be a copy
 	PasskeyTouched     Event = "passkey.touched" // again, by who is signed in, before an act that takes two
+	TicketAsked        Event = "ticket.asked"    // a clerk asked for one, and a supervisor is to look
+	TicketOpened       Event = "ticket.opened"   // its minutes run: at once, or approved by the supervisor who is the actor
+	TicketHanded       Event = "ticket.handed"   // its code was shown to the clerk, or it was sent to a desk pad
+	TicketTaken        Event = "ticket.taken"    // a browser goes on with it
+	TicketEnded        Event = "ticket.ended"    // the outcome says how; one that was used ends with the entry of what it was used for
+	TicketRefused      Event = "ticket.refused"  // a clerk asked for more than a day allows
+	TicketReviewed     Event = "ticket.reviewed" // by a security officer
+	PadOffered         Event = "pad.offered"     // a device showed its pairing number
+	PadPaired          Event = "pad.paired"      // with a clerk's desk
+	PadUnpaired        Event = "pad.unpaired"
 	SessionBegun       Event = "session.begun"
 	SessionEnded       Event = "session.ended"
 )

@@ -95,6 +95,7 @@ type Reader interface {
 	StaffReader
 	EditionReader
 	TallyReader
+	TicketReader
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
@@ -146,7 +147,7 @@ type Reader interface {
 }
 
 // Tx reads and writes. Every write but SaveClock, SaveSweep, Meter, PruneMeters, DropArchived,
-// SeeStaffSession and ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
+// SeeStaffSession, SeeDeskPad and ResealStep counts as a change that needs an entry; a write that was refused with ErrExists, ErrNotFound, ErrConflict or ErrDecided
 // changed nothing, and the transaction may go on. Methods that update or delete
 // one row return ErrNotFound if it is not there; methods that delete many
 // (Delete…Of, Delete…Ticks, Prune…) may find none. Times are kept to the
@@ -163,6 +164,7 @@ type Tx interface {
 	StaffWriter
 	EditionWriter
 	TallyWriter
+	TicketWriter
 
 	// RaiseShared lifts Shared above a number, for a database that was restored
 	// and is taken for good.
@@ -286,6 +288,14 @@ type Card struct {
 	Consents []Consent
 	// Untold says that a correction waits whose holder was not told yet.
 	Untold bool
+	// Stops is raised by each freeze and each report of a loss, also of a card that is
+	// stopped already, and by the use of a ticket. A ticket stands only while it is what
+	// it was when the ticket was asked for.
+	Stops uint64
+	// PINFrom is from when on the PIN counts, where it was set at a counter and no
+	// contact had been known before: an attempt before that is refused and not counted.
+	// Zero: at once.
+	PINFrom time.Time
 }
 
 // Consent says which text a holder agreed to. Zero in a card of 0.1.0.
@@ -420,7 +430,15 @@ const (
 	ClientRegistry ClientKind = "registry"
 	ClientProvider ClientKind = "provider"
 	ClientHotline  ClientKind = "hotline"
+	// ClientCounter is the service's own, under whose name ceremonies at a counter go.
+	// There is one, CounterClient. It has no keys, no door takes it for a caller, and it
+	// is neither registered, listed nor stopped.
+	ClientCounter ClientKind = "counter"
 )
+
+// CounterClient is the ID of the one client of ClientCounter. Nobody registers another
+// client of this ID.
+const CounterClient = "counter"
 
 // Client is a registered client with its public keys.
 type Client struct {

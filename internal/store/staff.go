@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // MemberState is whether a member of staff may act.
@@ -46,6 +47,10 @@ type Member struct {
 	SuspendedAt time.Time
 	// SuspendedBy is who did it; themself, if they stopped themself.
 	SuspendedBy liuma.StaffID
+	// Document is the blind index of the member's own document, as Person.Holder is
+	// made: nobody serves themself nor their household. Zero: it is not known, and the
+	// member opens and approves no ticket.
+	Document vault.Index
 }
 
 // Passkey is the public half of an authenticator's key.

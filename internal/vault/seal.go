@@ -169,7 +169,8 @@ const (
 	IndexCardNo   IndexKind = "card-no"
 	IndexEvidence IndexKind = "evidence"
 	IndexPhone    IndexKind = "phone"
-	IndexTag      IndexKind = "tag" // of a holder at the keepers, who must not learn IndexIDNumber
+	IndexTicket   IndexKind = "ticket" // of codes, sources and members of staff at a counter
+	IndexTag      IndexKind = "tag"    // of a holder at the keepers, who must not learn IndexIDNumber
 )
 
 // Index is the blind index of a value in its canonical spelling. It panics on

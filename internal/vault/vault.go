@@ -99,7 +99,7 @@ func deriveKeys(raw *rawKeys) (*keys, error) {
 		errs = append(errs, err)
 		return key
 	}
-	for _, kind := range []IndexKind{IndexIDNumber, IndexCardNo, IndexEvidence, IndexPhone, IndexTag} {
+	for _, kind := range []IndexKind{IndexIDNumber, IndexCardNo, IndexEvidence, IndexPhone, IndexTicket, IndexTag} {
 		k.index[kind] = derive(raw.index[:], "index/"+string(kind))
 	}
 	k.lookup = derive(raw.index[:], "lookup")

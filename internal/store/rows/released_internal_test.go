@@ -32,7 +32,8 @@ func bodies() map[string]any {
 		"corrections": &store.Correction{},
 		"staff":       &store.Member{}, "staff_sessions": &store.StaffSession{}, "proposals": &store.Proposal{},
 		"editions": &store.Edition{},
-		"tallies":  &store.Tally{}}
+		"tickets":  &store.Ticket{}, "look_ups": &store.LookUp{}, "desk_pads": &store.DeskPad{},
+		"tallies": &store.Tally{}}
 	for _, v := range all {
 		n := 0
 		fill(reflect.ValueOf(v).Elem(), &n)

@@ -88,7 +88,7 @@ func (t *tables) resealedTables() []resealed {
 		resealedOf(&t.meters), resealedOf(&t.conflicts), resealedOf(&t.changes),
 		resealedOf(&t.corrections),
 		resealedOf(&t.staff), resealedOf(&t.sessions), resealedOf(&t.proposals),
-		resealedOf(&t.editions),
+		resealedOf(&t.editions), resealedOf(&t.tickets), resealedOf(&t.lookUps), resealedOf(&t.deskPads),
 		resealedOf(&t.tallies),
 		{&t.sharedRow.Table, resealShared}}
 }

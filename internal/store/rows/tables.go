@@ -50,6 +50,9 @@ type tables struct {
 	sessions    kind[store.StaffSession]
 	proposals   kind[store.Proposal]
 	editions    kind[store.Edition]
+	tickets     kind[store.Ticket]
+	lookUps     kind[store.LookUp]
+	deskPads    kind[store.DeskPad]
 }
 
 // Exempt lists the tables that are not sealed, and why.
@@ -74,7 +77,7 @@ func Tables() []Table {
 		t.meters.Table, t.sweeps.Table, t.archives.Table, t.conflicts.Table, t.changes.Table,
 		t.corrections.Table,
 		t.staff.Table, t.sessions.Table, t.proposals.Table,
-		t.editions.Table,
+		t.editions.Table, t.tickets.Table, t.lookUps.Table, t.deskPads.Table,
 		t.tallies.Table}
 }
 
@@ -161,6 +164,7 @@ func newTables() *tables {
 	t.people()
 	t.ofStaff()
 	t.ofPolicy()
+	t.ofCounter()
 	return t
 }
 

@@ -16,7 +16,7 @@ func member(i int) store.Member {
 		Agency: "huzhou", Region: "3305", State: store.MemberActive, At: at(i), Invitation: hash("invitation", i), InvitedUntil: at(i + 3),
 		InvitedFrom: at(i + 2), Handle: hash("handle", i), Accounts: []uint32{0, 1000}, SessionsFrom: at(i + 1),
 		Passkeys: []store.Passkey{{ID: []byte{1}, Key: []byte{2}, AAGUID: []byte{3}, SignCount: 4, Eligible: true, BackedUp: true,
-			At: at(i), UsedAt: at(i + 1), Software: true}}}
+			At: at(i), UsedAt: at(i + 1), Software: true}}, Document: index("document", i)}
 }
 
 func staffSession(i int) store.StaffSession {

@@ -53,6 +53,11 @@ func Run(t *testing.T, open Open) {
 		{"StaffSessions", staffSessions},
 		{"Proposals", proposals},
 		{"Editions", editions},
+		{"Tickets", tickets},
+		{"TicketLists", ticketLists},
+		{"TicketsEnd", ticketsEnd},
+		{"LookUps", lookUps},
+		{"DeskPads", deskPads},
 		{"PersonChanges", personChanges},
 		{"Drafts", drafts},
 		{"PersonLists", personLists},
@@ -147,6 +152,7 @@ func card(i int) store.Card {
 		ID: cardID(i), Holder: index("holder", i), Contested: true, Region: "330500",
 		Version: 7, KeySet: 1<<32 - 1, Verifier: liuma.Verifier{31: 9}, Reserved: 1<<32 - 1, PINSetAt: at(1),
 		Physical: liuma.PhysicalLost, Frozen: true, FrozenAt: at(2), ReportedAt: at(2), ReportedUntil: at(4), Tally: t, CreatedAt: at(3),
+		Stops: 5, PINFrom: at(6),
 	}
 }
 

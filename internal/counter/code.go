@@ -1,0 +1,156 @@
+package counter
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+	"github.com/liuma-pin/liuma/internal/written"
+)
+
+// A ticket's code has eight characters of the alphabet of freeze codes (30 without
+// look-alikes): 6.6e11 of them, 39 bits, for fifteen minutes. It finds a ticket and
+// proves nothing: with a thousand tickets open in a province, who tries 10 codes an hour
+// from each of a thousand networks hits one in seven years, and then still needs the
+// bound phone, or is seen by clerk and supervisor to have taken the holder's place.
+const (
+	codeAlphabet = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+	codeSize     = 8
+)
+
+// newCode draws a code. Random bytes that would make some characters likelier are
+// skipped.
+func newCode() string {
+	code := make([]byte, 0, codeSize)
+	var b [32]byte
+	for len(code) < codeSize {
+		rand.Read(b[:]) // never fails since Go 1.24
+		for _, v := range b {
+			if int(v) < 256/len(codeAlphabet)*len(codeAlphabet) && len(code) < codeSize {
+				code = append(code, codeAlphabet[int(v)%len(codeAlphabet)])
+			}
+		}
+	}
+	return string(code)
+}
+
+// parseCode brings a typed code to its canonical spelling, as a freeze code is.
+func parseCode(typed string) (string, bool) {
+	if len(typed) > 128 {
+		return "", false
+	}
+	s := strings.ReplaceAll(written.Number(typed), "U", "V")
+	return s, len(s) == codeSize && strings.Trim(s, codeAlphabet) == ""
+}
+
+// ShownCode is a code as it is read aloud: 4-4.
+func ShownCode(code string) string { return code[:codeSize/2] + "-" + code[codeSize/2:] }
+
+func (c *Counter) codeIndex(what, code string) vault.Index {
+	return c.c.Vault.Index(vault.IndexTicket, what+"\x00"+code)
+}
+
+// NewCode makes the code of the clerk's own open ticket, for the holder's phone. It is
+// returned once; another call makes another code, and the first one finds nothing any
+// more. Errors: ErrMember, ErrDocument, ErrTicket, ErrState.
+func (c *Counter) NewCode(ctx context.Context, by liuma.StaffID, id liuma.TicketID) (string, error) {
+	code := newCode()
+	err := c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		t, err := c.ownTicket(tx, by, id)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if t.State != store.TicketOpened || !c.c.Now().Before(t.Until) {
+			return audit.Entry{}, ErrState
+		}
+		t.Code, t.Pad = c.codeIndex("code", code), ""
+		e := c.entry(by.Actor(), audit.TicketHanded, t, "ok")
+		e.Note += " by=code"
+		return e, tx.UpdateTicket(t)
+	})
+	if err != nil {
+		return "", err
+	}
+	return code, nil
+}
+
+// ByCode finds the live ticket that a typed code is of. source names the sender of the
+// request (an address, say): from the eleventh wrong code an hour on it is refused
+// without a look. Whether the ticket stands is another question. Errors:
+// CodeTicketUnknown, CodeTooManyRequests.
+func (c *Counter) ByCode(ctx context.Context, source, typed string) (store.Ticket, error) {
+	from := c.codeIndex("source", source)
+	if until := c.tries.slowed(from, c.c.Now()); !until.IsZero() {
+		return store.Ticket{}, &liuma.Error{Code: liuma.CodeTooManyRequests, Until: c.c.Engine.ToWall(until)}
+	}
+	code, formed := parseCode(typed)
+	var t store.Ticket
+	err := store.ErrNotFound
+	if formed {
+		err = c.c.Store.View(ctx, func(r store.Reader) (err error) {
+			t, err = r.TicketByCode(c.codeIndex("code", code))
+			return err
+		})
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		if c.tries.add(from, c.c.Now()) {
+			c.c.Logger.Error("ALARM: codes of tickets are being guessed", "wrong", triesAlarm, "within", triesPeriod)
+		}
+		return store.Ticket{}, liuma.Fail(liuma.CodeTicketUnknown, nil)
+	}
+	if err != nil {
+		return store.Ticket{}, liuma.Outward(err)
+	}
+	return t, nil
+}
+
+// Wrong codes are counted in memory, as wrong freeze codes are: who sends them writes
+// nothing to the disk. Here a right one is refused too while its source is slowed: its
+// holder stands at a counter, where the clerk can send the ticket to a pad.
+const (
+	triesPeriod  = time.Hour
+	triesSource  = 10      // wrong ones of one source within the period
+	triesSources = 1 << 14 // that are counted at a time
+	triesAlarm   = 1000    // wrong ones within the period, from all sources
+)
+
+type tries struct {
+	mu      sync.Mutex
+	since   time.Time           // guarded by mu
+	sources map[vault.Index]int // guarded by mu
+	all     int                 // guarded by mu: wrong ones within the period
+}
+
+func newTries() *tries { return &tries{sources: map[vault.Index]int{}} }
+
+// slowed is until when a source is slowed, or zero.
+func (t *tries) slowed(source vault.Index, now time.Time) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now.Sub(t.since) >= triesPeriod {
+		t.since, t.all = now, 0
+		clear(t.sources)
+	}
+	if t.sources[source] >= triesSource {
+		return t.since.Add(triesPeriod)
+	}
+	return time.Time{}
+}
+
+// add counts a wrong one, and reports whether this one made it an alarm.
+func (t *tries) add(source vault.Index, now time.Time) (alarm bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n := t.sources[source]; n > 0 || len(t.sources) < triesSources {
+		t.sources[source] = n + 1
+	}
+	t.all++
+	return t.all == triesAlarm
+}

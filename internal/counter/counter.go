@@ -1,0 +1,297 @@
+// Package counter is what happens at a counter (经办机构柜台) before and around a holder's
+// act there: a clerk looks a person up, opens a ticket (凭单), a supervisor approves it,
+// a holder's browser takes it, and a security officer looks at some of them afterwards.
+//
+// It guarantees that a ticket is worth nothing by a clerk alone: with RouteLink it
+// stands in the place of evidence and of nothing else, beside the bound phone's code
+// through a known link; with RouteSupervisor a second member of staff, whom this
+// package picks, has approved it. It is good once, for fifteen minutes, for one
+// browser, and only while its card was not frozen since, clerk and supervisor may still
+// act, and the card is whose it was (Stands, which is asked at each move and in the
+// transaction that sets, binds or thaws). Nobody opens or approves a ticket for themself
+// or their household, nor without being known by their own document; look-ups, tickets
+// and tickets of one pair are rationed, in the database (R-39, I-15). Every step is
+// recorded with the member's name in its transaction (I-8). A ticket, a code and a pad
+// are no proofs: no function here sets a PIN, binds a phone or thaws a card.
+//
+// It trusts its callers to say which member acts (package admin), that the pad's key
+// signed (the holder's door), and what the holder proved (package ceremony).
+// docs/COUNTER.md says what corrupt members can do.
+//
+// Start here: Counter, then Stands in stands.go. A file per step: lookup, kinds, open,
+// supervisor, decide, code, stands, pad, review, progress, maintain.
+package counter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// Times.
+const (
+	LookUpLife = 30 * time.Minute // of a look-up, in which tickets may be opened on it
+	AskedLife  = 30 * time.Minute // of a ticket that waits for a supervisor
+	TicketLife = 15 * time.Minute // of one that is open, from then on
+	ReviewTime = 7 * 24 * time.Hour
+	// Kept is how long an ended ticket stays in the database; the record keeps more.
+	Kept = 400 * 24 * time.Hour
+
+	day = 24 * time.Hour
+)
+
+// Quotas are how much one clerk, and one pair of clerk and supervisor, may do within 24
+// hours.
+type Quotas struct{ LookUps, Tickets, Pair int }
+
+// NationalQuotas are the defaults.
+func NationalQuotas() Quotas { return Quotas{LookUps: 60, Tickets: 20, Pair: 5} }
+
+// Errors that callers act on. With each of them nothing was changed, but that a refusal
+// for a quota is recorded.
+var (
+	ErrMember       = errors.New("you may not do this at a counter")
+	ErrDocument     = errors.New("your own document is not known here, so nobody can tell whether a person is of your household; have it recorded with 'liuma staff document'")
+	ErrOwn          = errors.New("nobody serves themself nor their own household: a colleague does")
+	ErrBounds       = errors.New("this person belongs to another region than yours")
+	ErrNumber       = errors.New("this is no valid document number")
+	ErrNobody       = errors.New("nobody is registered under this document")
+	ErrReason       = errors.New("choose a reason; where it is another one, say it in a line of up to 200 characters")
+	ErrLookUps      = errors.New("you have looked up as many people as one member may within 24 hours")
+	ErrTickets      = errors.New("you have opened as many tickets as one member may within 24 hours")
+	ErrLookUp       = errors.New("this look-up is over; look the person up again")
+	ErrChecked      = errors.New("confirm that you have checked the original document")
+	ErrKind         = errors.New("no such ticket can be opened for this person now")
+	ErrLive         = errors.New("another member's ticket for this person is still open")
+	ErrNoSupervisor = errors.New("no supervisor can be asked now: each is away, of this household, or has approved as many of your tickets as one may")
+	ErrTicket       = errors.New("there is no such ticket")
+	ErrState        = errors.New("the ticket has gone on or ended meanwhile")
+	ErrPad          = errors.New("no pad shows this number now")
+	ErrPadGone      = errors.New("this pad is not paired with your desk")
+	ErrPadRoute     = errors.New("a pad takes a supervisor: open the ticket without the person's own phone")
+	ErrPadsOffered  = errors.New("too many pads offer themselves")
+	ErrFinding      = errors.New("say whether it is in order, and why in a line of up to 200 characters")
+)
+
+// Registry reads people; *registry.Registry does.
+type Registry interface {
+	Of(store.Reader, vault.Index) (store.Person, registry.Facts, error)
+}
+
+// Engine is what the counter asks of the authority; *authority.Authority is one.
+type Engine interface {
+	// HeldOf is the card that the keepers hold for a person.
+	HeldOf(ctx context.Context, holder vault.Index) (ledger.Row, error)
+	// Adopt takes in a card that only they know; its error is CodeCardRestored when it did.
+	Adopt(ctx context.Context, card store.Card, held ledger.Row) error
+	ReadCard(store.Reader, liuma.CardID) (store.Card, error)
+	KnownLink(store.Card, store.Link) bool
+	Contact(store.Reader, liuma.CardID) (store.Contact, string, error)
+	// ToWall turns a time of the store into what a person's clock shows.
+	ToWall(time.Time) time.Time
+}
+
+// Teller tells a card's contacts, in the transaction of what it tells of.
+type Teller interface {
+	TellTicketOpened(store.Tx, store.Card, store.Ticket) error
+	TellTicketUsed(store.Tx, store.Card, store.Ticket) error
+}
+
+// Closer begins the closing of a card, in the transaction that approves its ticket.
+type Closer interface {
+	BeginClosing(store.Tx, *store.Card, store.Ticket) error
+}
+
+// Config holds what a Counter works with. Teller, Closer and Logger are optional.
+type Config struct {
+	Store    store.Store
+	Vault    *vault.Vault
+	Registry Registry
+	Engine   Engine
+	Now      func() time.Time // the store's time, by which everything is judged
+	// SignedIn says whether a member has a session that goes on: only then may a
+	// supervisor be picked before others, and only then does a pad serve.
+	SignedIn func(store.Reader, store.Member) (bool, error)
+	Quotas   Quotas // zero: NationalQuotas
+	Teller   Teller // nil: no messages are sent
+	Closer   Closer // nil: no card is closed at a counter
+	Logger   *slog.Logger
+}
+
+func (c *Config) validate() error {
+	var errs []error
+	need := func(ok bool, what string) {
+		if !ok {
+			errs = append(errs, errors.New(what+" is missing"))
+		}
+	}
+	need(c.Store != nil, "Store")
+	need(c.Vault != nil, "Vault")
+	need(c.Registry != nil, "Registry")
+	need(c.Engine != nil, "Engine")
+	need(c.Now != nil, "Now")
+	need(c.SignedIn != nil, "SignedIn")
+	if c.Quotas == (Quotas{}) {
+		c.Quotas = NationalQuotas()
+	}
+	most := NationalQuotas()
+	if q := c.Quotas; q.LookUps < 1 || q.Tickets < 1 || q.Pair < 1 || q.LookUps > most.LookUps || q.Tickets > most.Tickets || q.Pair > most.Pair {
+		errs = append(errs, fmt.Errorf("quotas %+v: want at least 1 each, and at most %+v", q, most))
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("counter: config: %w", err)
+	}
+	return nil
+}
+
+// Counter is the counter of an authority. Safe for concurrent use.
+type Counter struct {
+	c     Config
+	tries *tries
+}
+
+// New checks the Config.
+func New(c Config) (*Counter, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	return &Counter{c: c, tries: newTries()}, nil
+}
+
+// acting is the member who acts: active, with the role, and known by their document.
+// ErrMember, ErrDocument.
+func acting(r store.Reader, id liuma.StaffID, role liuma.StaffRole) (store.Member, error) {
+	m, err := r.Member(id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (!m.Active() || !m.Has(role)) {
+		return store.Member{}, ErrMember
+	}
+	if err == nil && role != liuma.RoleOfficer && m.Document == (vault.Index{}) {
+		return store.Member{}, ErrDocument
+	}
+	return m, err
+}
+
+// own reports whether a person is the member, or of the member's household. A document
+// that was corrected meanwhile leads to the person.
+func (c *Counter) own(r store.Reader, m store.Member, holder vault.Index) (bool, error) {
+	mine, mineAt, err := c.household(r, m.Document)
+	if err != nil {
+		return false, err
+	}
+	theirs, theirsAt, err := c.household(r, holder)
+	if err != nil {
+		return false, err
+	}
+	return mineAt == theirsAt || mine != "" && mine == theirs, nil
+}
+
+// household is the registry's household of a person, empty where it names none, and the
+// blind index of the document that they are known by now.
+func (c *Counter) household(r store.Reader, holder vault.Index) (string, vault.Index, error) {
+	for range 8 { // a number is corrected once, or twice
+		p, err := r.Person(holder)
+		if errors.Is(err, store.ErrNotFound) {
+			return "", holder, nil
+		}
+		if err != nil {
+			return "", holder, err
+		}
+		if p.CorrectedTo == (vault.Index{}) {
+			break
+		}
+		holder = p.CorrectedTo
+	}
+	_, f, err := c.c.Registry.Of(r, holder)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", holder, nil
+	}
+	return f.Household, holder, err
+}
+
+// samePerson reports whether two members are one person under two names.
+func (c *Counter) samePerson(r store.Reader, a, b store.Member) (bool, error) {
+	if a.ID == b.ID {
+		return true, nil
+	}
+	_, x, err := c.household(r, a.Document)
+	if err != nil {
+		return false, err
+	}
+	_, y, err := c.household(r, b.Document)
+	return x == y, err
+}
+
+// entry is an entry of the record about a ticket.
+func (c *Counter) entry(by string, ev audit.Event, t store.Ticket, outcome string) audit.Entry {
+	return audit.Entry{At: c.c.Now(), Actor: by, Event: ev, Card: t.Card, Outcome: outcome, Note: Note(t)}
+}
+
+// Note names a ticket in the note of an entry: itself, its kind and who stands behind
+// it.
+func Note(t store.Ticket) string {
+	words := fmt.Sprintf("ticket=%s kind=%s route=%s clerk=%s", t.ID, t.Kind, t.Route, t.Clerk)
+	if t.Supervisor != "" {
+		words += " supervisor=" + string(t.Supervisor)
+	}
+	if t.Agency != "" {
+		words += " agency=" + string(t.Agency)
+	}
+	if t.Lost {
+		words += " phone=lost"
+	}
+	return words
+}
+
+// byName is a value that stands for a member in meters and marks.
+func (c *Counter) byName(what string, ids ...liuma.StaffID) vault.Index {
+	for _, id := range ids {
+		what += "\x00" + string(id)
+	}
+	return c.c.Vault.Index(vault.IndexTicket, what)
+}
+
+// Reasons lists why a clerk looks somebody up, in the order in which pages show them.
+// The last one takes words.
+func Reasons() []string {
+	return []string{"forgot_pin", "new_phone", "lost_phone", "no_phone", "frozen", "first_card", "restored", "death", "emigration", "question", ReasonOther}
+}
+
+// ReasonOther takes words.
+const ReasonOther = "other"
+
+// parseReason checks a reason and its words.
+func parseReason(reason, words string) (string, error) {
+	if !slices.Contains(Reasons(), reason) {
+		return "", ErrReason
+	}
+	if words == "" && reason != ReasonOther {
+		return "", nil
+	}
+	w, err := audit.ParseReason(words)
+	if err != nil {
+		return "", ErrReason
+	}
+	return string(w), nil
+}
+
+// reasoned adds a reason to the words of an entry.
+func reasoned(note, reason, words string) string {
+	note += " for=" + reason
+	if words != "" {
+		note = audit.Reason(words).Note(note)
+	}
+	return note
+}

@@ -1,0 +1,196 @@
+package counter
+
+import (
+	"context"
+	"errors"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Waiting lists the tickets that wait for a supervisor, the oldest first. Errors:
+// ErrMember, ErrDocument.
+func (c *Counter) Waiting(ctx context.Context, by liuma.StaffID) (out []View, err error) {
+	err = c.c.Store.View(ctx, func(r store.Reader) error {
+		out = nil
+		if _, err := acting(r, by, liuma.RoleSupervisor); err != nil {
+			return err
+		}
+		asked, err := r.TicketsAsked(by)
+		if err != nil {
+			return err
+		}
+		for _, t := range asked {
+			if !c.c.Now().Before(t.Until) {
+				continue
+			}
+			v, err := c.view(r, t)
+			if err != nil {
+				return err
+			}
+			out = append(out, v)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Approve approves a ticket that waits for this supervisor: its minutes begin. The
+// caller has seen a fresh touch of their passkey. Errors: ErrMember, ErrDocument,
+// ErrTicket, ErrState, ErrOwn, ErrKind.
+//
+// A crash before the commit leaves it waiting.
+func (c *Counter) Approve(ctx context.Context, by liuma.StaffID, id liuma.TicketID) (out View, err error) {
+	err = c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		t, err := c.approvable(tx, by, id)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		card, err := c.cardOf(tx, t)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if err := c.start(tx, &t, &card); err != nil {
+			return audit.Entry{}, err
+		}
+		if t.Kind == liuma.TicketClose {
+			if err := c.close(tx, &t, &card); err != nil {
+				return audit.Entry{}, err
+			}
+		}
+		if out, err = c.view(tx, t); err != nil {
+			return audit.Entry{}, err
+		}
+		return c.entry(by.Actor(), audit.TicketOpened, t, "ok"), tx.UpdateTicket(t)
+	})
+	return out, err
+}
+
+// close begins the closing of a card, in which no holder has a part: the ticket is used
+// by its approval.
+func (c *Counter) close(tx store.Tx, t *store.Ticket, card *store.Card) error {
+	if c.c.Closer == nil {
+		return ErrKind
+	}
+	if err := c.c.Closer.BeginClosing(tx, card, *t); err != nil {
+		return err
+	}
+	t.End(store.TicketUsed, "", c.c.Now())
+	return nil
+}
+
+// approvable is an asked ticket of this supervisor that still stands.
+func (c *Counter) approvable(r store.Reader, by liuma.StaffID, id liuma.TicketID) (store.Ticket, error) {
+	m, err := acting(r, by, liuma.RoleSupervisor)
+	if err != nil {
+		return store.Ticket{}, err
+	}
+	t, err := r.Ticket(id)
+	switch {
+	case errors.Is(err, store.ErrNotFound) || err == nil && t.Supervisor != by:
+		return store.Ticket{}, ErrTicket
+	case err != nil:
+		return store.Ticket{}, err
+	case t.State != store.TicketAsked || !c.c.Now().Before(t.Until):
+		return store.Ticket{}, ErrState
+	}
+	clerk, err := acting(r, t.Clerk, liuma.RoleClerk)
+	if err != nil {
+		return store.Ticket{}, stale(err)
+	}
+	if one, err := c.samePerson(r, clerk, m); err != nil || one {
+		return store.Ticket{}, errors.Join(errIf(one, ErrOwn), err)
+	}
+	for _, who := range []store.Member{clerk, m} {
+		if own, err := c.own(r, who, t.Holder); err != nil || own {
+			return store.Ticket{}, errors.Join(errIf(own, ErrOwn), err)
+		}
+	}
+	card, err := c.cardOf(r, t)
+	if err != nil {
+		return store.Ticket{}, err
+	}
+	if c.changed(t, card) != "" {
+		return store.Ticket{}, ErrState
+	}
+	return t, nil
+}
+
+// stale is what a supervisor hears where the clerk may not act any more.
+func stale(err error) error {
+	if errors.Is(err, ErrMember) || errors.Is(err, ErrDocument) {
+		return ErrState
+	}
+	return err
+}
+
+func errIf(yes bool, err error) error {
+	if yes {
+		return err
+	}
+	return nil
+}
+
+// Decline ends a ticket that waits for this supervisor, with words for the clerk.
+// Errors: ErrMember, ErrDocument, ErrTicket, ErrState, ErrFinding.
+func (c *Counter) Decline(ctx context.Context, by liuma.StaffID, id liuma.TicketID, words string) error {
+	why, err := audit.ParseReason(words)
+	if err != nil {
+		return ErrFinding
+	}
+	return c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		if _, err := acting(tx, by, liuma.RoleSupervisor); err != nil {
+			return audit.Entry{}, err
+		}
+		t, err := tx.Ticket(id)
+		switch {
+		case errors.Is(err, store.ErrNotFound) || err == nil && t.Supervisor != by:
+			return audit.Entry{}, ErrTicket
+		case err != nil:
+			return audit.Entry{}, err
+		case t.State != store.TicketAsked || !c.c.Now().Before(t.Until):
+			return audit.Entry{}, ErrState
+		}
+		t.End(store.TicketDeclined, string(why), c.c.Now())
+		e := c.entry(by.Actor(), audit.TicketEnded, t, "declined")
+		e.Note = why.Note(e.Note)
+		return e, tx.UpdateTicket(t)
+	})
+}
+
+// Withdraw ends the clerk's own ticket, if it was not used. Errors: ErrMember,
+// ErrTicket, ErrState.
+func (c *Counter) Withdraw(ctx context.Context, by liuma.StaffID, id liuma.TicketID) error {
+	return c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		t, err := c.ownTicket(tx, by, id)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if !t.Live() || !c.c.Now().Before(t.Until) {
+			return audit.Entry{}, ErrState
+		}
+		t.End(store.TicketWithdrawn, "", c.c.Now())
+		return c.entry(by.Actor(), audit.TicketEnded, t, "withdrawn"), tx.UpdateTicket(t)
+	})
+}
+
+// ownTicket is a ticket that this clerk opened.
+func (c *Counter) ownTicket(r store.Reader, by liuma.StaffID, id liuma.TicketID) (store.Ticket, error) {
+	if _, err := acting(r, by, liuma.RoleClerk); err != nil {
+		return store.Ticket{}, err
+	}
+	t, err := r.Ticket(id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && t.Clerk != by {
+		return store.Ticket{}, ErrTicket
+	}
+	return t, err
+}
+
+// cardOf is a ticket's card, or the zero one.
+func (c *Counter) cardOf(r store.Reader, t store.Ticket) (store.Card, error) {
+	if t.Card.IsZero() {
+		return store.Card{}, nil
+	}
+	return c.c.Engine.ReadCard(r, t.Card)
+}

@@ -1,0 +1,210 @@
+package counter
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// Why a kind of ticket cannot be opened. The catalogue has a sentence for each
+// ("word.not_possible.WORD").
+const (
+	NotNoCard     = "no_card"      // there is no electronic card
+	NotHasCard    = "has_card"     // there is one already
+	NotFrozen     = "not_frozen"   // it is not stopped
+	NotThawed     = "thaw_first"   // it is stopped: unfreeze it first
+	NotOpened     = "open_first"   // it was adopted, and is opened first
+	NotCancelled  = "cancelled"    // the physical card was cancelled
+	NotContested  = "contested"    // the number was given to another person
+	NotCorrecting = "correcting"   // the number is being corrected
+	NotRetiring   = "retiring"     // it is being closed or erased
+	NotDied       = "died"         // the registry says that the person died
+	NotKeepers    = "keepers_away" // it is not known whether there is a card
+	NotClosing    = "closing_off"  // this service closes no cards at a counter
+	NotRegistered = "not_registered"
+)
+
+// NotPossible lists them.
+func NotPossible() []string {
+	return []string{NotNoCard, NotHasCard, NotFrozen, NotThawed, NotOpened, NotCancelled, NotContested, NotCorrecting, NotRetiring,
+		NotDied, NotKeepers, NotClosing, NotRegistered}
+}
+
+// situation is how a person stands, as tickets are judged by it.
+type situation struct {
+	person  store.Person
+	facts   registry.Facts
+	known   bool // the registry knows the person
+	card    store.Card
+	has     bool // there is a row of a card with a PIN
+	held    ledger.Row
+	away    bool // the keepers did not say
+	contact *store.Contact
+	phone   string // the bound one
+	link    bool   // there is a known link
+	live    []store.Ticket
+}
+
+// heldOf asks the keepers, outside of any transaction, where there is no row.
+func (c *Counter) heldOf(ctx context.Context, holder vault.Index) (held ledger.Row, away bool, err error) {
+	var there bool
+	err = c.c.Store.View(ctx, func(r store.Reader) error {
+		card, err := r.CardByHolder(holder)
+		there = err == nil && card.Version > 0
+		if errors.Is(err, store.ErrNotFound) {
+			err = nil
+		}
+		return err
+	})
+	if err != nil || there {
+		return ledger.Row{}, false, err
+	}
+	held, err = c.c.Engine.HeldOf(ctx, holder)
+	if err != nil {
+		c.c.Logger.Warn("it is not known whether keepers hold a card", "err", err)
+		return ledger.Row{}, true, nil
+	}
+	return held, false, nil
+}
+
+// stand reads how a person stands.
+func (c *Counter) stand(r store.Reader, holder vault.Index, held ledger.Row, away bool) (situation, error) {
+	s := situation{held: held, away: away}
+	p, f, err := c.c.Registry.Of(r, holder)
+	switch {
+	case err == nil:
+		s.person, s.facts, s.known = p, f, true
+	case !errors.Is(err, store.ErrNotFound):
+		return s, err
+	}
+	found, err := r.CardByHolder(holder)
+	if errors.Is(err, store.ErrNotFound) {
+		s.live, err = c.liveTickets(r, liuma.CardID{}, holder)
+		return s, err
+	}
+	if err == nil {
+		s.card, err = c.c.Engine.ReadCard(r, found.ID)
+	}
+	if err != nil {
+		return s, err
+	}
+	if s.has = s.card.Version > 0; s.has {
+		s.held, s.away = ledger.Row{}, false
+	}
+	contact, phone, err := c.c.Engine.Contact(r, s.card.ID)
+	if err == nil {
+		s.contact, s.phone = &contact, phone
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return s, err
+	}
+	links, err := r.Links(s.card.ID)
+	if err != nil {
+		return s, err
+	}
+	s.link = slices.ContainsFunc(links, func(l store.Link) bool { return c.c.Engine.KnownLink(s.card, l) })
+	s.live, err = c.liveTickets(r, s.card.ID, holder)
+	return s, err
+}
+
+// liveTickets are those of a person, by card or by document, whose time is not over.
+func (c *Counter) liveTickets(r store.Reader, card liuma.CardID, holder vault.Index) ([]store.Ticket, error) {
+	of, err := r.TicketsOf(card)
+	if err != nil {
+		return nil, err
+	}
+	others, err := r.TicketsFor(holder)
+	return slices.DeleteFunc(append(of, others...), func(t store.Ticket) bool { return !t.Live() || !c.c.Now().Before(t.Until) }), err
+}
+
+// adopted reports whether a card is one that only keepers knew: it is frozen, and nobody
+// is known by whom it could be opened online.
+func (s situation) adopted() bool {
+	return s.has && s.card.Frozen && s.contact == nil && !s.link && !s.card.Contested
+}
+
+// stopped reports whether a freeze or a report stops the card.
+func (c *Counter) stopped(s situation) bool { return s.card.Frozen || s.card.Reported(c.c.Now()) }
+
+// not says why a kind cannot be opened, or "".
+func (c *Counter) not(s situation, kind liuma.TicketKind) string {
+	switch {
+	case !s.known:
+		return NotRegistered
+	case s.away:
+		return NotKeepers
+	case s.has && !s.card.Retiring.IsZero():
+		return NotRetiring
+	}
+	if kind == liuma.TicketClose {
+		switch {
+		case c.c.Closer == nil:
+			return NotClosing
+		case !s.has:
+			return NotNoCard
+		}
+		return ""
+	}
+	if s.person.Died {
+		return NotDied
+	}
+	if kind == liuma.TicketEnroll {
+		switch {
+		case s.has, !s.held.Card.IsZero():
+			return NotHasCard
+		case s.person.Physical == liuma.PhysicalCancelled:
+			return NotCancelled
+		}
+		return ""
+	}
+	if !s.has && s.held.Card.IsZero() {
+		return NotNoCard
+	}
+	return c.notOfCard(s, kind)
+}
+
+// notOfCard says it of kinds that are about a card.
+func (c *Counter) notOfCard(s situation, kind liuma.TicketKind) string {
+	switch {
+	case s.card.Contested:
+		return NotContested
+	case s.has && s.card.Physical == liuma.PhysicalCancelled || !s.has && s.person.Physical == liuma.PhysicalCancelled:
+		return NotCancelled
+	case s.card.IsCorrecting():
+		return NotCorrecting
+	}
+	fresh := !s.has || s.adopted() // to be opened as a whole
+	switch kind {
+	case liuma.TicketOpen:
+		if !fresh {
+			return NotHasCard
+		}
+		return ""
+	case liuma.TicketUnfreeze:
+		switch {
+		case fresh:
+			return NotOpened
+		case !c.stopped(s):
+			return NotFrozen
+		}
+		return ""
+	}
+	switch {
+	case fresh:
+		return NotOpened
+	case c.stopped(s):
+		return NotThawed
+	}
+	return ""
+}
+
+// byLink reports whether a kind may go by the bound phone through a known link, without
+// a supervisor.
+func byLink(s situation, kind liuma.TicketKind) bool {
+	return slices.Contains([]liuma.TicketKind{liuma.TicketReset, liuma.TicketUnfreeze, liuma.TicketRebind}, kind) && s.contact != nil && s.link
+}

@@ -1,0 +1,236 @@
+package counter
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// Seeking is what a clerk types to look a person up. Number is the text of a document,
+// as liuma.HolderText makes it.
+type Seeking struct {
+	Number string `json:"number"`
+	Reason string `json:"reason"` // of Reasons
+	Words  string `json:"words,omitempty"`
+}
+
+// Person is what a clerk sees of a person: masked, with what can be done for them now.
+type Person struct {
+	LookUp   string          `json:"look_up"` // by which tickets are opened
+	Until    time.Time       `json:"until"`   // of the look-up
+	Name     string          `json:"name"`
+	Number   string          `json:"number"`
+	Region   liuma.Region    `json:"region"`
+	Card     bool            `json:"card"`               // there is an electronic card
+	Standing liuma.Standing  `json:"standing,omitempty"` // of it
+	PIN      bool            `json:"pin"`                // there is a PIN
+	Phone    string          `json:"phone,omitempty"`    // the bound one
+	Listed   string          `json:"listed,omitempty"`   // the registry's, where none is bound
+	Kinds    []Possible      `json:"kinds"`
+	Live     *liuma.TicketID `json:"live,omitempty"` // a ticket of the person that goes on
+	Mine     bool            `json:"mine,omitempty"` // and is this clerk's
+}
+
+// Possible says of one kind whether a ticket can be opened now.
+type Possible struct {
+	Kind liuma.TicketKind `json:"kind"`
+	Not  string           `json:"not,omitempty"` // of NotPossible; empty: it can
+	// Link says that it can go without a supervisor, where the person has the bound
+	// phone with an app in which the card is known.
+	Link bool `json:"link,omitempty"`
+}
+
+// LookUp looks a person up for a clerk, on the record with the reason, whether or not
+// there is anybody. It counts to the clerk's day. Errors: ErrMember, ErrDocument,
+// ErrReason, ErrNumber, ErrLookUps, ErrNobody, ErrBounds, ErrOwn.
+//
+// The entry is written before anything is returned: a crash leaves a record of what
+// nobody saw, never the other way round (I-8).
+func (c *Counter) LookUp(ctx context.Context, by liuma.StaffID, q Seeking) (Person, error) {
+	words, err := parseReason(q.Reason, q.Words)
+	if err != nil {
+		return Person{}, err
+	}
+	id, err := registry.ParseIDNumber(q.Number)
+	if err != nil {
+		return Person{}, ErrNumber // without the number
+	}
+	holder := c.c.Vault.Index(vault.IndexIDNumber, id.Canonical())
+	// Who may not look up learns nothing from how long the keepers take.
+	if err := c.c.Store.View(ctx, func(r store.Reader) error { _, err := acting(r, by, liuma.RoleClerk); return err }); err != nil {
+		return Person{}, err
+	}
+	held, away, err := c.heldOf(ctx, holder)
+	if err != nil {
+		return Person{}, err
+	}
+	row := store.LookUp{ID: newID(), Clerk: by, Holder: holder, Reason: q.Reason, Words: words}
+	var out Person
+	var refused error // committed together with the count and the entry
+	err = c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		var e audit.Entry
+		out, e, refused, err = c.lookUp(tx, row, held, away)
+		return e, err
+	})
+	if err == nil && refused != nil {
+		return Person{}, refused
+	}
+	if err == nil {
+		out.Number = id.Masked()
+	}
+	return out, err
+}
+
+func (c *Counter) lookUp(tx store.Tx, row store.LookUp, held ledger.Row, away bool) (out Person, e audit.Entry, refused, err error) {
+	m, err := acting(tx, row.Clerk, liuma.RoleClerk)
+	if err != nil {
+		return out, e, nil, err
+	}
+	now := c.c.Now()
+	row.At, row.Until = now, now.Add(LookUpLife)
+	e = audit.Entry{At: now, Actor: m.ID.Actor(), Event: audit.PersonSought, Outcome: "ok",
+		Note: reasoned("at=counter"+agencyWords(m), row.Reason, row.Words)}
+	if spent, err := c.spent(tx, meterLookUp, m.ID, c.c.Quotas.LookUps); err != nil || spent {
+		return c.refuseOver(tx, e, m.ID, meterLookUp, ErrLookUps, err)
+	}
+	if err := tx.Meter(meterLookUp, c.byName(meterLookUp, m.ID), now, 1); err != nil {
+		return out, e, nil, err
+	}
+	s, err := c.stand(tx, row.Holder, held, away)
+	if err != nil {
+		return out, e, nil, err
+	}
+	e.Card = s.card.ID
+	if refused, err = c.mayServe(tx, m, s, row.Holder); err != nil {
+		return out, e, nil, err
+	}
+	if refused != nil {
+		e.Outcome = outcomeOf(refused)
+		return out, e, refused, nil
+	}
+	return c.personView(row, s), e, nil, tx.InsertLookUp(row)
+}
+
+// outcomeOf is a refusal's word in the record.
+func outcomeOf(err error) string {
+	switch {
+	case errors.Is(err, ErrNobody):
+		return string(liuma.CodeNotFound)
+	case errors.Is(err, ErrOwn):
+		return "own"
+	}
+	return "bounds"
+}
+
+func agencyWords(m store.Member) string {
+	if m.Agency == "" {
+		return ""
+	}
+	return " agency=" + string(m.Agency)
+}
+
+// mayServe says why a member may not serve a person at all.
+func (c *Counter) mayServe(r store.Reader, m store.Member, s situation, holder vault.Index) (refused, err error) {
+	if !s.known && !s.has && s.held.Card.IsZero() {
+		return ErrNobody, nil
+	}
+	if region := s.region(); !m.Region.Contains(region) {
+		return ErrBounds, nil
+	}
+	own, err := c.own(r, m, holder)
+	if own {
+		return ErrOwn, err
+	}
+	return nil, err
+}
+
+// region is the person's: the card's, or else the registry's.
+func (s situation) region() liuma.Region {
+	if s.has || !s.known {
+		return s.card.Region
+	}
+	return s.person.Region
+}
+
+func (c *Counter) personView(row store.LookUp, s situation) Person {
+	out := Person{LookUp: row.ID, Until: c.c.Engine.ToWall(row.Until), Region: s.region(), Card: s.has || !s.held.Card.IsZero(), PIN: s.has}
+	if s.known && !s.card.Contested {
+		out.Name, out.Number = s.facts.MaskedName(), s.facts.MaskedIDNumber()
+	}
+	if s.has {
+		out.Standing = s.card.Standing(c.c.Now())
+	}
+	if s.contact != nil {
+		out.Phone = registry.MaskPhone(s.phone)
+	} else if s.known && s.facts.Phone != "" {
+		out.Listed = s.facts.MaskedPhone()
+	}
+	for _, k := range liuma.TicketKinds() {
+		p := Possible{Kind: k, Not: c.not(s, k)}
+		p.Link = p.Not == "" && byLink(s, k)
+		out.Kinds = append(out.Kinds, p)
+	}
+	for _, t := range s.live {
+		id := t.ID
+		out.Live, out.Mine = &id, t.Clerk == row.Clerk
+	}
+	return out
+}
+
+// Person shows a person whom the clerk looked up less than half an hour ago, as things
+// stand now. It is neither counted nor recorded again. Errors: ErrMember, ErrDocument,
+// ErrLookUp, ErrOwn, ErrBounds, ErrNobody.
+func (c *Counter) Person(ctx context.Context, by liuma.StaffID, lookUp string) (out Person, err error) {
+	var row store.LookUp
+	err = c.c.Store.View(ctx, func(r store.Reader) error {
+		if _, err := acting(r, by, liuma.RoleClerk); err != nil {
+			return err
+		}
+		row, err = c.lookedUp(r, by, lookUp)
+		return err
+	})
+	if err != nil {
+		return Person{}, err
+	}
+	held, away, err := c.heldOf(ctx, row.Holder)
+	if err != nil {
+		return Person{}, err
+	}
+	err = c.c.Store.View(ctx, func(r store.Reader) error {
+		m, err := acting(r, by, liuma.RoleClerk)
+		if err != nil {
+			return err
+		}
+		s, err := c.stand(r, row.Holder, held, away)
+		if err != nil {
+			return err
+		}
+		if refused, err := c.mayServe(r, m, s, row.Holder); err != nil || refused != nil {
+			return errors.Join(refused, err)
+		}
+		out = c.personView(row, s)
+		return nil
+	})
+	return out, err
+}
+
+// lookedUp is a look-up of the clerk that is not over.
+func (c *Counter) lookedUp(r store.Reader, by liuma.StaffID, id string) (store.LookUp, error) {
+	row, err := r.LookUp(id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (row.Clerk != by || !c.c.Now().Before(row.Until)) {
+		return store.LookUp{}, ErrLookUp
+	}
+	return row, err
+}
+
+// newID draws 26 lower-case characters.
+func newID() string { return strings.ToLower(rand.Text()) }

@@ -1,0 +1,80 @@
+package counter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// sweepPage is how many tickets one round ends or forgets.
+const sweepPage = 100
+
+// Maintain ends tickets whose time is over, and forgets what was kept long enough. It is
+// called every few seconds; what it has not done yet is judged by its time anyway.
+func (c *Counter) Maintain(ctx context.Context) error {
+	return errors.Join(c.expire(ctx), c.forget(ctx))
+}
+
+// expire ends each in a transaction of its own, with its entry in its card's stream.
+func (c *Counter) expire(ctx context.Context) error {
+	var due []store.Ticket
+	err := c.c.Store.View(ctx, func(r store.Reader) (err error) {
+		due, err = r.DueTickets(c.c.Now(), sweepPage)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("counter: list tickets that are over: %w", err)
+	}
+	for _, d := range due {
+		err := c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+			t, err := tx.Ticket(d.ID)
+			if err != nil || !t.Live() || c.c.Now().Before(t.Until) {
+				return audit.Entry{}, err
+			}
+			t.End(store.TicketExpired, "", c.c.Now())
+			return c.entry("system", audit.TicketEnded, t, Expired), tx.UpdateTicket(t)
+		})
+		if err != nil {
+			return fmt.Errorf("counter: end ticket %s: %w", d.ID, err)
+		}
+	}
+	return nil
+}
+
+// forget drops look-ups, pads and tickets whose time is over for long enough. Without
+// anything to drop it writes nothing.
+func (c *Counter) forget(ctx context.Context) error {
+	return c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		now := c.c.Now()
+		seen, err := tx.PruneLookUps(now)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		pads, err := tx.PruneDeskPads(now.Add(-day))
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		old, err := tx.EndedTickets(now.Add(-Kept), sweepPage)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		dropped := 0
+		for _, t := range old {
+			if !t.ReviewUntil.IsZero() && t.ReviewedAt.IsZero() {
+				continue // somebody is still to look at it
+			}
+			if err := tx.DeleteTicket(t.ID); err != nil {
+				return audit.Entry{}, err
+			}
+			dropped++
+		}
+		if seen+pads == 0 && dropped == 0 {
+			return audit.Entry{}, nil
+		}
+		return audit.Entry{At: now, Actor: "system", Event: audit.RowsPruned, Outcome: "ok",
+			Note: fmt.Sprintf("look_ups=%d pads=%d tickets=%d", seen, pads, dropped)}, nil
+	})
+}

@@ -1,0 +1,329 @@
+package counter
+
+import (
+	"context"
+	"crypto/ecdh"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// A desk pad (柜台设备) is a device with a key of its own. Pairing says whose desk it stands
+// on; it proves nothing of who holds it, so a ticket that goes to a pad always has a
+// supervisor.
+const (
+	OfferLife = 10 * time.Minute // of a pairing number
+	ShiftLife = 8 * time.Hour    // of a pairing, at most
+	// maxPads bounds the rows of pads, so that who makes keys does not fill the disk.
+	maxPads = 2000
+)
+
+// Why a pairing ended (PadState.Why).
+const (
+	PadUnknown   = "unknown"    // no such pad was offered, or long ago
+	PadOffered   = "offered"    // its number waits to be typed
+	PadByClerk   = "clerk"      // the clerk ended it
+	PadMoved     = "moved"      // the clerk paired another
+	PadShift     = "shift"      // its eight hours are over
+	PadSignedOut = "signed_out" // the clerk has signed out, or may not act any more
+)
+
+// Offer is a pad's pairing number, for its screen.
+type Offer struct {
+	ID     string    `json:"id"`
+	Number string    `json:"number"`
+	Until  time.Time `json:"until"`
+}
+
+// PadID names the pad of a public key.
+func PadID(key []byte) string {
+	sum := sha256.Sum256(append([]byte("liuma/1/desk-pad\x00"), key...))
+	return hex.EncodeToString(sum[:16])
+}
+
+// OfferPad takes the public key of a device (an uncompressed point on P-256), which the
+// caller has seen to sign, and gives it a number by which a clerk pairs it. Another offer
+// of the same key takes the place of the first. Errors: ErrPad (no such key), ErrState
+// (it is paired), ErrPadsOffered.
+func (c *Counter) OfferPad(ctx context.Context, key []byte) (Offer, error) {
+	if _, err := ecdh.P256().NewPublicKey(key); err != nil || len(key) != 65 {
+		return Offer{}, ErrPad
+	}
+	out := Offer{ID: PadID(key), Number: newCode()}
+	err := c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		now := c.c.Now()
+		p, err := tx.DeskPad(out.ID)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			if n, err := tx.CountDeskPads(); err != nil || n >= maxPads {
+				return audit.Entry{}, errors.Join(errIf(n >= maxPads, ErrPadsOffered), err)
+			}
+		case err != nil:
+			return audit.Entry{}, err
+		default:
+			if s, err := c.padState(tx, p); err != nil || s.Paired {
+				return audit.Entry{}, errors.Join(errIf(s.Paired, ErrState), err)
+			}
+		}
+		p = store.DeskPad{ID: out.ID, Key: key, Number: c.codeIndex("pad", out.Number), At: now, Until: now.Add(OfferLife), Ended: p.Ended}
+		out.Until = c.c.Engine.ToWall(p.Until)
+		return padEntry(now, "pad", audit.PadOffered, p, ""), tx.PutDeskPad(p)
+	})
+	return out, err
+}
+
+func padEntry(at time.Time, by string, ev audit.Event, p store.DeskPad, more string) audit.Entry {
+	return audit.Entry{At: at, Actor: by, Event: ev, Outcome: "ok", Note: "pad=" + p.ID + more}
+}
+
+// PadView is a pad as its clerk sees it.
+type PadView struct {
+	ID       string    `json:"id"`
+	PairedAt time.Time `json:"paired_at"`
+	Until    time.Time `json:"until"`
+	SeenAt   time.Time `json:"seen_at,omitzero"` // to the minute
+}
+
+func (c *Counter) padView(p store.DeskPad) PadView {
+	v := PadView{ID: p.ID, PairedAt: c.c.Engine.ToWall(p.PairedAt), Until: c.c.Engine.ToWall(p.Until)}
+	if !p.SeenAt.IsZero() {
+		v.SeenAt = c.c.Engine.ToWall(p.SeenAt)
+	}
+	return v
+}
+
+// PairPad pairs the pad that shows a number with the clerk's desk, until the clerk signs
+// out, ends it, or pairs another. Errors: ErrMember, ErrDocument, ErrPad.
+func (c *Counter) PairPad(ctx context.Context, by liuma.StaffID, number string) (out PadView, err error) {
+	typed, formed := parseCode(number)
+	if !formed {
+		return PadView{}, ErrPad
+	}
+	err = c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		m, err := acting(tx, by, liuma.RoleClerk)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		now := c.c.Now()
+		p, err := tx.DeskPadByNumber(c.codeIndex("pad", typed))
+		if errors.Is(err, store.ErrNotFound) || err == nil && !now.Before(p.Until) {
+			return audit.Entry{}, ErrPad
+		}
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		others, err := tx.DeskPadsOf(by)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		for _, o := range others {
+			if err := unpair(tx, o, PadMoved, now); err != nil {
+				return audit.Entry{}, err
+			}
+		}
+		p.Number, p.Clerk, p.Agency, p.Region, p.PairedAt, p.Until = vault.Index{}, m.ID, m.Agency, m.Region, now, now.Add(ShiftLife)
+		p.Ended, p.Ticket = "", liuma.TicketID{}
+		out = c.padView(p)
+		return padEntry(now, by.Actor(), audit.PadPaired, p, agencyWords(m)), tx.PutDeskPad(p)
+	})
+	return out, err
+}
+
+func unpair(tx store.Tx, p store.DeskPad, why string, now time.Time) error {
+	p.Clerk, p.Ended, p.Until, p.Ticket = "", why, now, liuma.TicketID{}
+	return tx.PutDeskPad(p)
+}
+
+// UnpairPad ends a pairing of the clerk's. A ticket that was begun there goes on; one
+// that was not is sent elsewhere. Errors: ErrMember, ErrPadGone.
+func (c *Counter) UnpairPad(ctx context.Context, by liuma.StaffID, id string) error {
+	return c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		p, err := c.ownPad(tx, by, id)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		now := c.c.Now()
+		return padEntry(now, by.Actor(), audit.PadUnpaired, p, " by="+PadByClerk), unpair(tx, p, PadByClerk, now)
+	})
+}
+
+// Pads lists the pads that are paired with the clerk's desk now: none or one. Errors:
+// ErrMember, ErrDocument.
+func (c *Counter) Pads(ctx context.Context, by liuma.StaffID) (out []PadView, err error) {
+	err = c.c.Store.View(ctx, func(r store.Reader) error {
+		out = nil
+		if _, err := acting(r, by, liuma.RoleClerk); err != nil {
+			return err
+		}
+		all, err := r.DeskPadsOf(by)
+		if err != nil {
+			return err
+		}
+		for _, p := range all {
+			if s, err := c.padState(r, p); err != nil {
+				return err
+			} else if s.Paired {
+				out = append(out, c.padView(p))
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// SendToPad shows the clerk's open ticket on the pad of their desk; a code that was made
+// for it finds nothing any more. Errors: ErrMember, ErrDocument, ErrTicket, ErrState,
+// ErrPadRoute, ErrPadGone.
+func (c *Counter) SendToPad(ctx context.Context, by liuma.StaffID, id liuma.TicketID, pad string) error {
+	return c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		t, err := c.ownTicket(tx, by, id)
+		switch {
+		case err != nil:
+			return audit.Entry{}, err
+		case t.State != store.TicketOpened || !c.c.Now().Before(t.Until):
+			return audit.Entry{}, ErrState
+		case t.Route != store.RouteSupervisor:
+			return audit.Entry{}, ErrPadRoute
+		}
+		p, err := c.ownPad(tx, by, pad)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		t.Pad, t.Code, p.Ticket = p.ID, vault.Index{}, t.ID
+		e := c.entry(by.Actor(), audit.TicketHanded, t, "ok")
+		e.Note += " by=pad pad=" + p.ID
+		return e, errors.Join(tx.UpdateTicket(t), tx.PutDeskPad(p))
+	})
+}
+
+// ownPad is a pad that is paired with the clerk's desk.
+func (c *Counter) ownPad(r store.Reader, by liuma.StaffID, id string) (store.DeskPad, error) {
+	if _, err := acting(r, by, liuma.RoleClerk); err != nil {
+		return store.DeskPad{}, err
+	}
+	p, err := r.DeskPad(id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && p.Clerk != by {
+		return store.DeskPad{}, ErrPadGone
+	}
+	if err != nil {
+		return store.DeskPad{}, err
+	}
+	if s, err := c.padState(r, p); err != nil || !s.Paired {
+		return store.DeskPad{}, errors.Join(errIf(err == nil, ErrPadGone), err)
+	}
+	return p, nil
+}
+
+// PadState is what a pad's page goes by.
+type PadState struct {
+	Paired bool
+	Why    string // it is not: PadOffered and the others
+	Agency liuma.Agency
+	Region liuma.Region
+	Clerk  Who
+	Until  time.Time // as a person's clock shows it
+	// Ticket waits for the pad; nil: none does, and the page is blank.
+	Ticket *liuma.TicketID
+}
+
+// PadKey is the public key of a pad, for who checks what it signed. ErrPadGone.
+func (c *Counter) PadKey(ctx context.Context, id string) (key []byte, err error) {
+	err = c.c.Store.View(ctx, func(r store.Reader) error {
+		p, err := r.DeskPad(id)
+		if errors.Is(err, store.ErrNotFound) {
+			return ErrPadGone
+		}
+		key = p.Key
+		return err
+	})
+	return key, err
+}
+
+// PadState says how a pad stands, whose key has just signed, and what waits for it.
+func (c *Counter) PadState(ctx context.Context, id string) (s PadState, err error) {
+	var p store.DeskPad
+	err = c.c.Store.View(ctx, func(r store.Reader) error {
+		p, err = r.DeskPad(id)
+		if errors.Is(err, store.ErrNotFound) {
+			s = PadState{Why: PadUnknown}
+			return nil
+		}
+		if err == nil {
+			s, err = c.padState(r, p)
+		}
+		if err != nil || !s.Paired {
+			return err
+		}
+		t, err := c.ForPad(r, id)
+		if liuma.CodeOf(err) == liuma.CodeTicketUnknown {
+			return nil
+		}
+		s.Ticket = &t.ID
+		return err
+	})
+	if err != nil || !s.Paired || c.c.Now().Sub(p.SeenAt) < time.Minute {
+		return s, err
+	}
+	// To the minute, which spares a write at each question.
+	err = c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		return audit.Entry{}, tx.SeeDeskPad(id, c.c.Now())
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return PadState{Why: PadUnknown}, nil
+	}
+	return s, err
+}
+
+// padState judges a pairing: it ends with the clerk's last session too.
+func (c *Counter) padState(r store.Reader, p store.DeskPad) (PadState, error) {
+	now := c.c.Now()
+	switch {
+	case p.Clerk == "" && p.Number != (vault.Index{}) && now.Before(p.Until):
+		return PadState{Why: PadOffered}, nil
+	case p.Clerk == "" && p.Ended != "":
+		return PadState{Why: p.Ended}, nil
+	case p.Clerk == "":
+		return PadState{Why: PadUnknown}, nil
+	case !p.Paired(now):
+		return PadState{Why: PadShift}, nil
+	}
+	m, err := acting(r, p.Clerk, liuma.RoleClerk)
+	if errors.Is(err, ErrMember) || errors.Is(err, ErrDocument) {
+		return PadState{Why: PadSignedOut}, nil
+	}
+	if err != nil {
+		return PadState{}, err
+	}
+	in, err := c.c.SignedIn(r, m)
+	if err != nil || !in {
+		return PadState{Why: PadSignedOut}, err
+	}
+	return PadState{Paired: true, Agency: p.Agency, Region: p.Region, Clerk: Who{m.ID, m.Name}, Until: c.c.Engine.ToWall(p.Until)}, nil
+}
+
+// ForPad is the open ticket that waits for a pad, which its clerk sent there.
+// CodeTicketUnknown: there is none.
+func (c *Counter) ForPad(r store.Reader, id string) (store.Ticket, error) {
+	none := liuma.Fail(liuma.CodeTicketUnknown, nil)
+	p, err := r.DeskPad(id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && p.Ticket.IsZero() {
+		return store.Ticket{}, none
+	}
+	if err != nil {
+		return store.Ticket{}, err
+	}
+	if s, err := c.padState(r, p); err != nil || !s.Paired {
+		return store.Ticket{}, errors.Join(errIf(err == nil, none), err)
+	}
+	t, err := r.Ticket(p.Ticket)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (t.Pad != id || t.Clerk != p.Clerk || t.State != store.TicketOpened || !c.c.Now().Before(t.Until)) {
+		return store.Ticket{}, none
+	}
+	return t, err
+}

@@ -1,0 +1,45 @@
+package counter
+
+import (
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// The meters of members. They stand in the database and never run backwards, so a
+// restart or a clock that was set back frees nothing (I-15).
+const (
+	meterLookUp = "counter:look_up"
+	meterTicket = "counter:ticket"
+	meterPair   = "counter:pair"
+)
+
+// TickOver marks that a clerk asked for more than a day allows (key: OverKey). Alarms
+// are made of it.
+const TickOver = "counter_over"
+
+// spent reports whether a clerk has done something as often as a day allows.
+func (c *Counter) spent(r store.Reader, meter string, by liuma.StaffID, most int) (bool, error) {
+	until, err := r.MeteredUntil(meter, c.byName(meter, by), uint64(most), day)
+	return until.After(c.c.Now()), err
+}
+
+// refuseOver refuses what is over a clerk's day, and keeps that it was asked for.
+func (c *Counter) refuseOver(tx store.Tx, e audit.Entry, by liuma.StaffID, meter string, refusal, err error) (Person, audit.Entry, error, error) {
+	if err == nil {
+		e.Event, e.Outcome, err = audit.TicketRefused, meter[len("counter:"):], tx.InsertTick(store.Tick{Kind: TickOver, Key: c.byName(TickOver, by), At: c.c.Now()})
+	}
+	return Person{}, e, refusal, err
+}
+
+// Over lists since when a clerk asked for more than a day allows, within a period; zero
+// for one who did not.
+func (c *Counter) over(r store.Reader, by liuma.StaffID, period time.Duration) (since time.Time, n int, err error) {
+	at, err := r.Ticks(TickOver, c.byName(TickOver, by), c.c.Now().Add(-period))
+	if len(at) > 0 {
+		since = at[0]
+	}
+	return since, len(at), err
+}

@@ -1,0 +1,159 @@
+package counter
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// The functions of this file are called by ceremonies, in their own transactions. Each
+// reads the ticket's row there, so of two that go on at once only one succeeds, and a
+// freeze, a suspension or the end of its time between two moves is seen.
+
+// Ticket reads a ticket. CodeTicketUnknown.
+func (c *Counter) Ticket(r store.Reader, id liuma.TicketID) (store.Ticket, error) {
+	t, err := r.Ticket(id)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Ticket{}, liuma.Fail(liuma.CodeTicketUnknown, nil)
+	}
+	return t, err
+}
+
+// Stands refuses a ticket that is not good now: it is not open or taken, its time is
+// over, its card was frozen or is another than it was, or its clerk or supervisor may
+// not act any more. card is the card as this transaction reads it; zero where the holder
+// has none yet. Errors: CodeTicketUnknown, CodeTicketWaits, CodeTicketEnded.
+func (c *Counter) Stands(r store.Reader, id liuma.TicketID, card store.Card) (store.Ticket, error) {
+	t, err := c.Ticket(r, id)
+	if err != nil {
+		return store.Ticket{}, err
+	}
+	switch {
+	case t.State == store.TicketAsked && c.c.Now().Before(t.Until):
+		return store.Ticket{}, liuma.Fail(liuma.CodeTicketWaits, nil)
+	case t.State != store.TicketOpened && t.State != store.TicketTaken || !c.c.Now().Before(t.Until):
+		return store.Ticket{}, ended("its time is over, or it was used")
+	}
+	if why := c.changed(t, card); why != "" {
+		return store.Ticket{}, ended(why)
+	}
+	if err := c.staffStand(r, t); err != nil {
+		return store.Ticket{}, err
+	}
+	return t, nil
+}
+
+func ended(why string) error {
+	return liuma.Fail(liuma.CodeTicketEnded, fmt.Errorf("counter: the ticket stands no more: %s", why))
+}
+
+// staffStand refuses a ticket whose clerk or supervisor may not act any more.
+func (c *Counter) staffStand(r store.Reader, t store.Ticket) error {
+	if _, err := acting(r, t.Clerk, liuma.RoleClerk); errors.Is(err, ErrMember) || errors.Is(err, ErrDocument) {
+		return ended(store.TicketEndedStaff)
+	} else if err != nil {
+		return err
+	}
+	if t.Route == store.RouteLink && t.Supervisor == "" {
+		return nil
+	}
+	if _, err := acting(r, t.Supervisor, liuma.RoleSupervisor); errors.Is(err, ErrMember) || errors.Is(err, ErrDocument) {
+		return ended(store.TicketEndedStaff)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// changed says why a ticket's card is not what it was when the ticket was asked for, or
+// "".
+func (c *Counter) changed(t store.Ticket, card store.Card) string {
+	fresh := t.Card.IsZero() && t.Kind == liuma.TicketEnroll // the card comes about by the ticket
+	switch {
+	case card.Stops != t.Stops:
+		return store.TicketEndedFrozen
+	case card.ID != t.Card && !fresh,
+		!card.ID.IsZero() && card.Holder != t.Holder,
+		!card.Retiring.IsZero(), !card.ErasedAt.IsZero():
+		return store.TicketEndedCard
+	case t.Kind == liuma.TicketClose:
+		return ""
+	case card.Contested, card.IsCorrecting(), card.Physical == liuma.PhysicalCancelled:
+		return store.TicketEndedCard
+	}
+	return ""
+}
+
+// Take has one browser's ceremony go on with an open ticket. A ceremony that took it
+// before gets it again. card is as in Stands. Errors: those of Stands, CodeTicketTaken.
+//
+// A crash before the commit leaves it open for anybody with its code.
+func (c *Counter) Take(tx store.Tx, id liuma.TicketID, card store.Card, ceremony string) (store.Ticket, error) {
+	t, err := c.Stands(tx, id, card)
+	if err != nil {
+		return store.Ticket{}, err
+	}
+	if t.State == store.TicketTaken {
+		if ceremony == "" || t.Ceremony != ceremony {
+			return store.Ticket{}, liuma.Fail(liuma.CodeTicketTaken, nil)
+		}
+		return t, nil
+	}
+	t.State, t.Ceremony, t.TakenAt = store.TicketTaken, ceremony, c.c.Now()
+	return t, tx.UpdateTicket(t)
+}
+
+// Use uses a taken ticket, in the transaction that sets the PIN, binds the phone or
+// thaws the card, and for the ceremony that took it. It raises card.Stops, so that no
+// other ticket of the card stands after it, nor this one if its row is put back; the
+// caller writes card. The entry of that transaction has Note(ticket) in its note. Errors:
+// those of Stands, CodeTicketTaken.
+//
+// A crash before the commit leaves ticket, card and PIN as they were (I-7).
+func (c *Counter) Use(tx store.Tx, id liuma.TicketID, card *store.Card, ceremony string) (store.Ticket, error) {
+	t, err := c.Stands(tx, id, *card)
+	if err != nil {
+		return store.Ticket{}, err
+	}
+	if t.State != store.TicketTaken || ceremony == "" || t.Ceremony != ceremony {
+		return store.Ticket{}, liuma.Fail(liuma.CodeTicketTaken, nil)
+	}
+	t.End(store.TicketUsed, "", c.c.Now())
+	t.Card = card.ID
+	card.Stops++
+	if err := tx.UpdateTicket(t); err != nil {
+		return store.Ticket{}, err
+	}
+	if c.c.Teller == nil {
+		return t, nil
+	}
+	return t, c.c.Teller.TellTicketUsed(tx, *card, t)
+}
+
+// Leave ends a ticket whose holder left the ceremony that took it, or was refused there
+// for good. It is no error if it has ended.
+func (c *Counter) Leave(tx store.Tx, id liuma.TicketID, ceremony string) error {
+	t, err := c.Ticket(tx, id)
+	if err != nil || !t.Live() || t.Ceremony != ceremony || ceremony == "" {
+		return err
+	}
+	t.End(store.TicketStopped, store.TicketEndedLeft, c.c.Now())
+	return tx.UpdateTicket(t)
+}
+
+// ForLink refuses a ticket that is not good in the place of evidence, in an act that
+// the holder does through a known link: it is of another route or kind, or of another
+// card. The caller sees to link and code. Errors: those of Stands.
+func (c *Counter) ForLink(r store.Reader, id liuma.TicketID, card store.Card, kind liuma.TicketKind) (store.Ticket, error) {
+	t, err := c.Ticket(r, id)
+	if err != nil {
+		return store.Ticket{}, err
+	}
+	if t.Route != store.RouteLink || t.Kind != kind || t.Card != card.ID || card.ID.IsZero() || t.Code == (vault.Index{}) {
+		return store.Ticket{}, liuma.Fail(liuma.CodeTicketUnknown, nil)
+	}
+	return c.Stands(r, id, card)
+}
