@@ -32,6 +32,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/edition"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
@@ -258,6 +259,43 @@ type Administration interface {
 	// ErrFreezes, ErrNoReports, ErrRepeated, ErrNotServing, staff.ErrNobody.
 	FreezeByPhone(ctx context.Context, q PhoneFreeze) (PhoneFrozen, error)
 	ReportLossByPhone(ctx context.Context, q PhoneFreeze) (PhoneFrozen, error)
+
+	Desk
+}
+
+// Desk is what members of staff do at a counter. Errors: ErrNotServing, staff.ErrNobody,
+// and those of the methods of counter.Counter that are named.
+type Desk interface {
+	// LookUpPerson is counter.Counter.LookUp, and LookedUp is Person.
+	LookUpPerson(ctx context.Context, q counter.Seeking) (counter.Person, error)
+	LookedUp(ctx context.Context, lookUp string) (counter.Person, error)
+	// OpenTicket is Open, Tickets and Ticket are Tickets and Progress.
+	OpenTicket(ctx context.Context, q counter.Opening) (counter.View, error)
+	Tickets(ctx context.Context) ([]counter.View, error)
+	Ticket(ctx context.Context, id liuma.TicketID) (counter.View, error)
+	// TicketCode is NewCode: eight characters, shown once (counter.ShownCode).
+	TicketCode(ctx context.Context, id liuma.TicketID) (string, error)
+	// WithdrawTicket is Withdraw.
+	WithdrawTicket(ctx context.Context, id liuma.TicketID) error
+
+	// PairPad, UnpairPad, Pads and SendToPad have the same names there.
+	PairPad(ctx context.Context, number string) (counter.PadView, error)
+	UnpairPad(ctx context.Context, pad string) error
+	Pads(ctx context.Context) ([]counter.PadView, error)
+	SendToPad(ctx context.Context, q PadTicket) error
+
+	// AskedTickets is Waiting, AskedTicket is Asked.
+	AskedTickets(ctx context.Context) ([]counter.View, error)
+	AskedTicket(ctx context.Context, id liuma.TicketID) (counter.View, error)
+	// ApproveTicket is Approve. ErrOnlyPages: the call comes from a terminal.
+	ApproveTicket(ctx context.Context, id liuma.TicketID) (counter.View, error)
+	// DeclineTicket is Decline.
+	DeclineTicket(ctx context.Context, q TicketDecision) error
+
+	// Reviews, Review and DecideReview have the same names there.
+	Reviews(ctx context.Context) ([]counter.View, error)
+	Review(ctx context.Context, id liuma.TicketID) (counter.View, error)
+	DecideReview(ctx context.Context, q TicketDecision) error
 }
 
 // ImportConfig says how a file is imported, and has the functions that an import
@@ -365,6 +403,7 @@ type Server struct {
 	Doors     Doors  // nil if none is served
 	Outbox    Outbox // nil if no messages are sent
 	Inbox     Inbox  // nil unless the driver is the inbox
+	Counter   *counter.Counter
 }
 
 func (c *Config) check() error {

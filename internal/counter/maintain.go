@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -12,9 +13,38 @@ import (
 // sweepPage is how many tickets one round ends or forgets.
 const sweepPage = 100
 
-// Maintain ends tickets whose time is over, and forgets what was kept long enough. It is
-// called every few seconds; what it has not done yet is judged by its time anyway.
-func (c *Counter) Maintain(ctx context.Context) error {
+const (
+	// expireEvery is how often tickets whose time is over are ended. What was not ended
+	// yet is judged by its time anyway.
+	expireEvery = 10 * time.Second
+	// forgetEvery is how often what was kept long enough is dropped.
+	forgetEvery = 10 * time.Minute
+)
+
+// Maintain ends tickets whose time is over, and forgets what was kept long enough, until
+// ctx ends. Each step may be repeated, and nothing breaks if it is lost.
+func (c *Counter) Maintain(ctx context.Context) {
+	expire, forget := time.NewTicker(expireEvery), time.NewTicker(forgetEvery)
+	defer expire.Stop()
+	defer forget.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case <-expire.C:
+			err = c.expire(ctx)
+		case <-forget.C:
+			err = c.forget(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			c.c.Logger.Warn("the counter's rows were not looked after", "err", err)
+		}
+	}
+}
+
+// MaintainOnce is one round of Maintain, for tests that move the clock.
+func (c *Counter) MaintainOnce(ctx context.Context) error {
 	return errors.Join(c.expire(ctx), c.forget(ctx))
 }
 
@@ -63,9 +93,6 @@ func (c *Counter) forget(ctx context.Context) error {
 		}
 		dropped := 0
 		for _, t := range old {
-			if !t.ReviewUntil.IsZero() && t.ReviewedAt.IsZero() {
-				continue // somebody is still to look at it
-			}
 			if err := tx.DeleteTicket(t.ID); err != nil {
 				return audit.Entry{}, err
 			}

@@ -28,7 +28,7 @@ func (d *Data) admin(server *admin.Server, keepers admin.Upkeep, logger *slog.Lo
 
 // forAdmin gives administration the parts of the running system.
 func (s *System) forAdmin() *admin.Server {
-	out := &admin.Server{Since: s.Clock.Wall(), Authority: s.Authority, Quorum: s.Quorum, Keepers: s, Doors: s}
+	out := &admin.Server{Since: s.Clock.Wall(), Authority: s.Authority, Quorum: s.Quorum, Keepers: s, Doors: s, Counter: s.Counter}
 	// A nil pointer in an interface would not be nil.
 	if s.Outbox != nil {
 		out.Outbox = s.Outbox

@@ -9,6 +9,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/consent"
+	"github.com/liuma-pin/liuma/internal/counter"
+	"github.com/liuma-pin/liuma/internal/staff"
+	"github.com/liuma-pin/liuma/internal/store"
 )
 
 // Front holds the methods that the doors call: of the engine, and of the acts
@@ -49,6 +52,13 @@ func (s *System) openAuthority(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.Counter, err = counter.New(counter.Config{
+		Store: db, Vault: s.Vault, Registry: s.Registry, Engine: s.Authority, Now: s.Clock.Now, Logger: s.options.Logger,
+		SignedIn: func(r store.Reader, m store.Member) (bool, error) { return staff.SignedIn(r, m, s.Clock.Now()) },
+	})
+	if err != nil {
+		return err
+	}
 	text, err := consent.Load(s.Config.Consent)
 	if err != nil {
 		return err
@@ -65,7 +75,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 		return err
 	}
 	s.alarmed.Store(s.Authority)
-	s.beside(s.Authority.Maintain, s.Authority.Retain, s.Ceremonies.Maintain, s.Record.Maintain, s.Record.Retain, s.Policy.Watch)
+	s.beside(s.Authority.Maintain, s.Authority.Retain, s.Ceremonies.Maintain, s.Counter.Maintain, s.Record.Maintain, s.Record.Retain, s.Policy.Watch)
 	return nil
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/config"
+	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/door/api"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/notify"
@@ -70,6 +71,7 @@ type System struct {
 	Quorum     *keeper.Quorum
 	Authority  *authority.Authority
 	Ceremonies *ceremony.Ceremonies // the acts over Authority
+	Counter    *counter.Counter     // tickets of clerks, for Ceremonies and Admin
 	Admin      *admin.Admin         // administration of this directory
 	Door       *http.Server         // the native door
 	Hosted     *http.Server         // of holders' browsers; nil unless configured

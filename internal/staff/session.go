@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -114,6 +115,21 @@ func (s *Staff) session(r store.Reader, hash [32]byte, code bool) (store.StaffSe
 		return row, store.Member{}, ErrSession
 	}
 	return row, m, nil
+}
+
+// SignedIn reports whether a member has a session that goes on, at a terminal or on the
+// staff pages.
+func SignedIn(r store.Reader, m store.Member, now time.Time) (bool, error) {
+	all, err := r.StaffSessionsOf(m.ID)
+	if err != nil || !m.Active() {
+		return false, err
+	}
+	return slices.ContainsFunc(all, func(row store.StaffSession) bool { return goesOn(row, m, now) }), nil
+}
+
+// goesOn reports whether a row is a session of the member that has not ended.
+func goesOn(row store.StaffSession, m store.Member, now time.Time) bool {
+	return !row.Code && now.Before(row.Until) && now.Sub(row.Seen) < SessionIdle && !row.At.Before(m.SessionsFrom)
 }
 
 // End ends a session. ErrSession: it has ended before.

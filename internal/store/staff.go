@@ -116,6 +116,8 @@ type StaffReader interface {
 	// Members lists all, in the order of their IDs.
 	Members() ([]Member, error)
 	StaffSession(hash [32]byte) (StaffSession, error)
+	// StaffSessionsOf lists a member's, codes and those that are over too.
+	StaffSessionsOf(liuma.StaffID) ([]StaffSession, error)
 	Proposal(id string) (Proposal, error)
 	// Proposals lists all that are kept, the oldest first.
 	Proposals() ([]Proposal, error)

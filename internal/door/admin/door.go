@@ -156,6 +156,7 @@ func (d *Door) routes() http.Handler {
 	mux.HandleFunc("POST "+pathAccept, d.answer(d.acceptRestore))
 	d.staffRoutes(mux)
 	d.freezeRoutes(mux)
+	d.deskRoutes(mux)
 	d.policyRoutes(mux)
 	d.recordRoutes(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

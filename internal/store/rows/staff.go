@@ -37,6 +37,10 @@ func (r *Reader) StaffSession(hash [32]byte) (store.StaffSession, error) {
 	return s, err
 }
 
+func (r *Reader) StaffSessionsOf(id liuma.StaffID) ([]store.StaffSession, error) {
+	return list(r, &r.codec.sessions, is("member", []byte(id)))
+}
+
 func (r *Reader) Proposal(id string) (store.Proposal, error) {
 	p, _, err := get(r, &r.codec.proposals, []byte(id))
 	return p, err

@@ -74,6 +74,8 @@ func staffSessions(t *testing.T, open Open) {
 	got, err := read(one)
 	must(t, err)
 	same(t, got, one)
+	ofOther := func(r store.Reader) ([]store.StaffSession, error) { return r.StaffSessionsOf(other.Member) }
+	same(t, mustGet(t, s, ofOther), []store.StaffSession{other})
 	mustUpdate(t, s, func(tx store.Tx) error {
 		if n, err := tx.PruneStaffSessions(two.Until); err != nil || n != 1 {
 			t.Errorf("%d were pruned, %v; want the first alone", n, err)

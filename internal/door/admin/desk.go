@@ -1,0 +1,273 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/counter"
+)
+
+// The routes of the counter. All of them take a body, so that no document stands in an
+// address.
+const (
+	pathLookUpPerson   = "/v1/counter/look-up"
+	pathLookedUp       = "/v1/counter/person"
+	pathOpenTicket     = "/v1/counter/open"
+	pathTickets        = "/v1/counter/tickets"
+	pathTicket         = "/v1/counter/ticket"
+	pathTicketCode     = "/v1/counter/code"
+	pathWithdrawTicket = "/v1/counter/withdraw"
+	pathPairPad        = "/v1/counter/pads/pair"
+	pathUnpairPad      = "/v1/counter/pads/unpair"
+	pathPads           = "/v1/counter/pads"
+	pathSendToPad      = "/v1/counter/pads/send"
+	pathAskedTickets   = "/v1/counter/asked"
+	pathAskedTicket    = "/v1/counter/asked/one"
+	pathApproveTicket  = "/v1/counter/approve"
+	pathDeclineTicket  = "/v1/counter/decline"
+	pathReviews        = "/v1/counter/reviews"
+	pathReview         = "/v1/counter/reviews/one"
+	pathDecideReview   = "/v1/counter/reviews/decide"
+)
+
+// Their error codes.
+const (
+	CodeDeskMember       Code = "counter_member"
+	CodeDeskDocument     Code = "own_document_unknown"
+	CodeDeskOwn          Code = "own_household"
+	CodeDeskBounds       Code = "person_out_of_bounds"
+	CodeDeskNumber       Code = "document_invalid"
+	CodeDeskNobody       Code = "document_unknown"
+	CodeDeskReason       Code = "look_up_reason"
+	CodeDeskLookUps      Code = "look_ups_spent"
+	CodeDeskTickets      Code = "tickets_spent"
+	CodeDeskLookUp       Code = "look_up_over"
+	CodeDeskChecked      Code = "original_unchecked"
+	CodeDeskKind         Code = "ticket_not_possible"
+	CodeDeskLive         Code = "ticket_live"
+	CodeDeskNoSupervisor Code = "supervisor_none"
+	CodeDeskTicket       Code = "ticket_unknown"
+	CodeDeskState        Code = "ticket_moved"
+	CodeDeskPad          Code = "pad_unknown"
+	CodeDeskPadGone      Code = "pad_not_paired"
+	CodeDeskPadRoute     Code = "pad_takes_supervisor"
+	CodeDeskPadsOffered  Code = "pads_full"
+	CodeDeskFinding      Code = "finding_invalid"
+	CodeDeskOwnTicket    Code = "own_ticket"
+	CodeOnlyPages        Code = "only_pages"
+)
+
+func knownOfDesk() []knownError {
+	return []knownError{
+		{counter.ErrMember, CodeDeskMember, http.StatusForbidden},
+		{counter.ErrDocument, CodeDeskDocument, http.StatusForbidden},
+		{counter.ErrOwn, CodeDeskOwn, http.StatusForbidden},
+		{counter.ErrBounds, CodeDeskBounds, http.StatusForbidden},
+		{counter.ErrNumber, CodeDeskNumber, http.StatusUnprocessableEntity},
+		{counter.ErrNobody, CodeDeskNobody, http.StatusNotFound},
+		{counter.ErrReason, CodeDeskReason, http.StatusUnprocessableEntity},
+		{counter.ErrLookUps, CodeDeskLookUps, http.StatusConflict},
+		{counter.ErrTickets, CodeDeskTickets, http.StatusConflict},
+		{counter.ErrLookUp, CodeDeskLookUp, http.StatusNotFound},
+		{counter.ErrChecked, CodeDeskChecked, http.StatusUnprocessableEntity},
+		{counter.ErrKind, CodeDeskKind, http.StatusConflict},
+		{counter.ErrLive, CodeDeskLive, http.StatusConflict},
+		{counter.ErrNoSupervisor, CodeDeskNoSupervisor, http.StatusConflict},
+		{counter.ErrTicket, CodeDeskTicket, http.StatusNotFound},
+		{counter.ErrState, CodeDeskState, http.StatusConflict},
+		{counter.ErrPad, CodeDeskPad, http.StatusNotFound},
+		{counter.ErrPadGone, CodeDeskPadGone, http.StatusConflict},
+		{counter.ErrPadRoute, CodeDeskPadRoute, http.StatusConflict},
+		{counter.ErrPadsOffered, CodeDeskPadsOffered, http.StatusConflict},
+		{counter.ErrFinding, CodeDeskFinding, http.StatusUnprocessableEntity},
+		{counter.ErrOwnTicket, CodeDeskOwnTicket, http.StatusForbidden},
+		{admin.ErrOnlyPages, CodeOnlyPages, http.StatusForbidden},
+	}
+}
+
+// byTicket names a ticket, byLookUp a look-up, and byPad a pad or the number that it
+// shows.
+type byTicket struct {
+	ID liuma.TicketID `json:"id"`
+}
+
+type byLookUp struct {
+	LookUp string `json:"look_up"`
+}
+
+type byPad struct {
+	Pad string `json:"pad"`
+}
+
+type ticketsListed struct {
+	Tickets []counter.View `json:"tickets"`
+}
+
+type padsListed struct {
+	Pads []counter.PadView `json:"pads"`
+}
+
+// codeShown is a ticket's code; it is not logged.
+type codeShown struct {
+	Code string `json:"code"`
+}
+
+// listing passes a request without words on to a list of tickets.
+func listing(f func(context.Context) ([]counter.View, error)) func(*http.Request) (any, error) {
+	return asked(func(ctx context.Context, _ noWords) (ticketsListed, error) {
+		found, err := f(ctx)
+		return ticketsListed{found}, err
+	})
+}
+
+// about passes the ticket that a request names on.
+func about[A any](f func(context.Context, liuma.TicketID) (A, error)) func(*http.Request) (any, error) {
+	return asked(func(ctx context.Context, q byTicket) (A, error) { return f(ctx, q.ID) })
+}
+
+// ending passes a request on to what has no answer.
+func ending[Q any](f func(context.Context, Q) error) func(*http.Request) (any, error) {
+	return asked(func(ctx context.Context, q Q) (done, error) { return done{}, f(ctx, q) })
+}
+
+// deskRoutes are those routes.
+func (d *Door) deskRoutes(mux *http.ServeMux) {
+	for path, f := range map[string]func(*http.Request) (any, error){
+		pathLookUpPerson: asked(d.admin.LookUpPerson),
+		pathLookedUp:     asked(func(ctx context.Context, q byLookUp) (counter.Person, error) { return d.admin.LookedUp(ctx, q.LookUp) }),
+		pathOpenTicket:   asked(d.admin.OpenTicket),
+		pathTickets:      listing(d.admin.Tickets),
+		pathTicket:       about(d.admin.Ticket),
+		pathTicketCode: about(func(ctx context.Context, id liuma.TicketID) (codeShown, error) {
+			code, err := d.admin.TicketCode(ctx, id)
+			return codeShown{code}, err
+		}),
+		pathWithdrawTicket: ending(func(ctx context.Context, q byTicket) error { return d.admin.WithdrawTicket(ctx, q.ID) }),
+		pathPairPad:        asked(func(ctx context.Context, q byPad) (counter.PadView, error) { return d.admin.PairPad(ctx, q.Pad) }),
+		pathUnpairPad:      ending(func(ctx context.Context, q byPad) error { return d.admin.UnpairPad(ctx, q.Pad) }),
+		pathPads: asked(func(ctx context.Context, _ noWords) (padsListed, error) {
+			found, err := d.admin.Pads(ctx)
+			return padsListed{found}, err
+		}),
+		pathSendToPad:     ending(d.admin.SendToPad),
+		pathAskedTickets:  listing(d.admin.AskedTickets),
+		pathAskedTicket:   about(d.admin.AskedTicket),
+		pathApproveTicket: about(d.admin.ApproveTicket),
+		pathDeclineTicket: ending(d.admin.DeclineTicket),
+		pathReviews:       listing(d.admin.Reviews),
+		pathReview:        about(d.admin.Review),
+		pathDecideReview:  ending(d.admin.DecideReview),
+	} {
+		mux.HandleFunc("POST "+path, d.answer(f))
+	}
+}
+
+// LookUpPerson looks a person up.
+func (r *Remote) LookUpPerson(ctx context.Context, q counter.Seeking) (out counter.Person, err error) {
+	err = r.call(ctx, http.MethodPost, pathLookUpPerson, q, &out)
+	return out, err
+}
+
+// LookedUp shows one who was looked up.
+func (r *Remote) LookedUp(ctx context.Context, lookUp string) (out counter.Person, err error) {
+	err = r.call(ctx, http.MethodPost, pathLookedUp, byLookUp{lookUp}, &out)
+	return out, err
+}
+
+// OpenTicket opens a ticket.
+func (r *Remote) OpenTicket(ctx context.Context, q counter.Opening) (out counter.View, err error) {
+	err = r.call(ctx, http.MethodPost, pathOpenTicket, q, &out)
+	return out, err
+}
+
+// Tickets lists the caller's tickets.
+func (r *Remote) Tickets(ctx context.Context) ([]counter.View, error) {
+	var out ticketsListed
+	err := r.call(ctx, http.MethodPost, pathTickets, noWords{}, &out)
+	return out.Tickets, err
+}
+
+// Ticket shows how one goes on.
+func (r *Remote) Ticket(ctx context.Context, id liuma.TicketID) (out counter.View, err error) {
+	err = r.call(ctx, http.MethodPost, pathTicket, byTicket{id}, &out)
+	return out, err
+}
+
+// TicketCode makes its code.
+func (r *Remote) TicketCode(ctx context.Context, id liuma.TicketID) (string, error) {
+	var out codeShown
+	err := r.call(ctx, http.MethodPost, pathTicketCode, byTicket{id}, &out)
+	return out.Code, err
+}
+
+// WithdrawTicket ends it.
+func (r *Remote) WithdrawTicket(ctx context.Context, id liuma.TicketID) error {
+	return r.call(ctx, http.MethodPost, pathWithdrawTicket, byTicket{id}, &done{})
+}
+
+// PairPad pairs a pad with the caller's desk.
+func (r *Remote) PairPad(ctx context.Context, number string) (out counter.PadView, err error) {
+	err = r.call(ctx, http.MethodPost, pathPairPad, byPad{number}, &out)
+	return out, err
+}
+
+// UnpairPad ends that.
+func (r *Remote) UnpairPad(ctx context.Context, pad string) error {
+	return r.call(ctx, http.MethodPost, pathUnpairPad, byPad{pad}, &done{})
+}
+
+// Pads lists the pads of the desk.
+func (r *Remote) Pads(ctx context.Context) ([]counter.PadView, error) {
+	var out padsListed
+	err := r.call(ctx, http.MethodPost, pathPads, noWords{}, &out)
+	return out.Pads, err
+}
+
+// SendToPad shows a ticket on one.
+func (r *Remote) SendToPad(ctx context.Context, q admin.PadTicket) error {
+	return r.call(ctx, http.MethodPost, pathSendToPad, q, &done{})
+}
+
+// AskedTickets lists what waits for the caller.
+func (r *Remote) AskedTickets(ctx context.Context) ([]counter.View, error) {
+	var out ticketsListed
+	err := r.call(ctx, http.MethodPost, pathAskedTickets, noWords{}, &out)
+	return out.Tickets, err
+}
+
+// AskedTicket shows one of them.
+func (r *Remote) AskedTicket(ctx context.Context, id liuma.TicketID) (out counter.View, err error) {
+	err = r.call(ctx, http.MethodPost, pathAskedTicket, byTicket{id}, &out)
+	return out, err
+}
+
+// ApproveTicket approves one.
+func (r *Remote) ApproveTicket(ctx context.Context, id liuma.TicketID) (out counter.View, err error) {
+	err = r.call(ctx, http.MethodPost, pathApproveTicket, byTicket{id}, &out)
+	return out, err
+}
+
+// DeclineTicket ends one.
+func (r *Remote) DeclineTicket(ctx context.Context, q admin.TicketDecision) error {
+	return r.call(ctx, http.MethodPost, pathDeclineTicket, q, &done{})
+}
+
+// Reviews lists the tickets to be reviewed.
+func (r *Remote) Reviews(ctx context.Context) ([]counter.View, error) {
+	var out ticketsListed
+	err := r.call(ctx, http.MethodPost, pathReviews, noWords{}, &out)
+	return out.Tickets, err
+}
+
+// Review shows one of them.
+func (r *Remote) Review(ctx context.Context, id liuma.TicketID) (out counter.View, err error) {
+	err = r.call(ctx, http.MethodPost, pathReview, byTicket{id}, &out)
+	return out, err
+}
+
+// DecideReview keeps a finding.
+func (r *Remote) DecideReview(ctx context.Context, q admin.TicketDecision) error {
+	return r.call(ctx, http.MethodPost, pathDecideReview, q, &done{})
+}
