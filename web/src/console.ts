@@ -91,29 +91,30 @@ for (const form of Array.from(document.querySelectorAll<HTMLFormElement>("form[d
   }
 }
 
-// How often a page asks for its state, in milliseconds; and after an answer that did not
-// come.
+// How often a page asks for its state, in milliseconds; how long it waits after an answer
+// that did not come; and for how long it asks at all. A page that nobody looks at does
+// not keep a sign-in alive.
 const watchEvery = 2000;
 const watchAfterFault = 8000;
+const watchFor = 25 * 60_000;
 
 function watch(main: HTMLElement, address: string): void {
   const ask = async (): Promise<number> => {
     try {
       const reply = await fetch(address, { credentials: "same-origin", redirect: "manual" });
-      if (reply.type === "opaqueredirect") {
-        location.reload(); // the sign-in has ended, which the page says
-        return 0;
+      // A redirect: the sign-in has ended, which the page says.
+      if (reply.type !== "opaqueredirect") {
+        if (!reply.ok) return watchAfterFault;
+        if ((await reply.text()) === main.dataset["is"]) return watchEvery;
       }
-      if (!reply.ok) return watchAfterFault;
-      if ((await reply.text()) === main.dataset["is"]) return watchEvery;
-      location.reload();
+      location.assign(main.dataset["next"] ?? "/");
       return 0;
     } catch {
       return watchAfterFault;
     }
   };
   const later = (wait: number): void => {
-    if (wait > 0) setTimeout(() => void ask().then(later), wait);
+    if (wait > 0 && performance.now() < watchFor) setTimeout(() => void ask().then(later), wait);
   };
   later(watchEvery);
 }

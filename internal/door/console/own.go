@@ -36,6 +36,9 @@ func startPage(v *visit) (*view, error) {
 		list.Rows = append(list.Rows, []cell{{Text: one.text, Link: one.path}, text(strconv.Itoa(one.count))})
 	}
 	page.Blocks = append(page.Blocks, block{Table: list}, block{Title: v.t.ServiceTitle(), Facts: v.serviceFacts(s)})
+	if v.may("LookUpPerson") {
+		page.Blocks = append([]block{{Links: []link{{v.t.DeskFindTitle(), "/desk"}}}}, page.Blocks...)
+	}
 	alarms, err := v.alarms()
 	if err == nil && len(alarms) > 0 {
 		page.Blocks = append([]block{{Table: v.alarmsTable(v.t.AlarmsTitle(), alarms)}}, page.Blocks...)
@@ -63,6 +66,17 @@ func (v *visit) waits(s admin.Status) ([]waiting, error) {
 			return nil, err
 		}
 		add(mine, v.t.WaitsProposals(), "/proposals")
+	}
+	for _, one := range []struct {
+		count func(*visit) (int, error)
+		text  string
+		path  string
+	}{{approvalsWaiting, v.t.WaitsApprovals(), "/approvals"}, {reviewsWaiting, v.t.WaitsReviews(), "/reviews"}} {
+		n, err := one.count(v)
+		if err != nil {
+			return nil, err
+		}
+		add(n, one.text, one.path)
 	}
 	if v.may("KeepConflict") {
 		all, err := v.admin().Conflicts(v.ctx(), "")

@@ -63,7 +63,9 @@ type view struct {
 	Blocks  []block
 	// Watch is where the state of the page is asked for, and Is the state that it was drawn
 	// for: with script, it is drawn anew when that changes; without, every few seconds.
-	Watch, Is string
+	// Next is the page that is drawn then.
+	Watch, Is, Next string
+	Refresh         bool // without script too: of a page that does not stay so for long
 
 	// What every page has; dressed fills it in.
 	T         *wordings
@@ -236,6 +238,12 @@ func (v *view) finish() {
 	}
 }
 
+// with adds blocks; those without content are not drawn.
+func (v *view) with(more ...block) *view {
+	v.Blocks = append(v.Blocks, more...)
+	return v
+}
+
 // outside begins a page for who is not signed in.
 func (h *console) outside(r *http.Request, title string) *view {
 	lang := h.door.Preferences(r).Lang
@@ -291,6 +299,9 @@ func (v *view) Tab() string {
 	}
 	return v.Title
 }
+
+// clock writes a time of today: hours and minutes.
+func (v *visit) clock(at time.Time) string { return at.In(v.h.c.Zone).Format("15:04") }
 
 // moment writes a time for a table: in digits, in the console's zone.
 func (v *visit) moment(at time.Time) string {

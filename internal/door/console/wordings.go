@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/liuma-pin/liuma"
@@ -121,7 +122,7 @@ type reason struct {
 // words are for the log.
 func reasons() []reason {
 	const bad, conflict, missing, forbidden = http.StatusUnprocessableEntity, http.StatusConflict, http.StatusNotFound, http.StatusForbidden
-	return append(recordReasons(), []reason{
+	return append(slices.Concat(recordReasons(), counterReasons()), []reason{
 		{errForm, "form", http.StatusBadRequest},
 		{admin.ErrRole, "role", forbidden}, {staff.ErrBounds, "bounds", forbidden},
 		{staff.ErrChallenge, "challenge", bad}, {staff.ErrCopied, "copied", forbidden}, {staff.ErrPasskey, "passkey", forbidden},
