@@ -2707,6 +2707,18 @@ func (w Console) RoleTitle() string { return w.say("console.role_title") }
 // RoleText says "console.role_text".
 func (w Console) RoleText() string { return w.say("console.role_text") }
 
+// DocumentTitle says "console.document_title".
+func (w Console) DocumentTitle() string { return w.say("console.document_title") }
+
+// DocumentText says "console.document_text".
+func (w Console) DocumentText() string { return w.say("console.document_text") }
+
+// DocumentKnown says "console.document_known".
+func (w Console) DocumentKnown() string { return w.say("console.document_known") }
+
+// DocumentUnknown says "console.document_unknown".
+func (w Console) DocumentUnknown() string { return w.say("console.document_unknown") }
+
 // ReplaceTitle says "console.replace_title".
 func (w Console) ReplaceTitle() string { return w.say("console.replace_title") }
 

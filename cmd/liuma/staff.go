@@ -25,6 +25,7 @@ type staffCmd struct {
 	Invite    staffInviteCmd    `cmd:""`
 	Role      staffRoleCmd      `cmd:""`
 	Passkey   staffPasskeyCmd   `cmd:""`
+	Document  staffDocumentCmd  `cmd:""`
 	Map       staffMapCmd       `cmd:""`
 	Resume    staffResumeCmd    `cmd:""`
 	Proposals staffProposalsCmd `cmd:""`

@@ -79,6 +79,21 @@ func (a *staffPasskeyCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return propose(ctx, c, t, staff.Change{Kind: staff.KindPasskey, Member: staff.NewMember{ID: liuma.StaffID(a.ID)}})
 }
 
+// staffDocumentCmd is "liuma staff document".
+type staffDocumentCmd struct {
+	memberArg
+	numberFlag
+}
+
+// Run proposes it.
+func (a *staffDocumentCmd) Run(ctx context.Context, c *cli, t *terminal) error {
+	number, err := a.number(t)
+	if err != nil {
+		return err
+	}
+	return propose(ctx, c, t, staff.Change{Kind: staff.KindDocument, Member: staff.NewMember{ID: liuma.StaffID(a.ID)}, Number: number})
+}
+
 // staffMapCmd is "liuma staff map".
 type staffMapCmd struct {
 	memberArg

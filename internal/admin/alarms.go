@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -26,7 +27,8 @@ type Alarm struct {
 func AlarmKinds() []string {
 	return []string{"not_ready", "clock_behind", "keeper", "keeper_repairing", "row_refused", "record_fault", "record_not_shipped",
 		"archive_due", "value_sprayed", "channel_wrong", "source_wrong", "codes_spent", "codes_unreturned", "ration",
-		"texts_late", "texts_dead", "corrections_stopped", "restart", "resealing_refused", "staff_none", "staff_alone", "staff_unapproved"}
+		"texts_late", "texts_dead", "corrections_stopped", "restart", "resealing_refused", "staff_none", "staff_alone", "staff_unapproved",
+		counter.AlarmOver, counter.AlarmFrozen, counter.AlarmOverdue}
 }
 
 // guardAlarmFor is how long an alarm about sprayed guesses is listed: it tells of a
@@ -48,7 +50,11 @@ func (a *Admin) Alarms(ctx context.Context) ([]Alarm, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := slices.Concat(clockAlarms(times), keeperAlarms(s.Keepers), a.rowAlarms(), servingAlarms(s), textAlarms(s), dead, recordAlarms(s), restAlarms(s))
+	desk, err := a.deskAlarms(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := slices.Concat(clockAlarms(times), keeperAlarms(s.Keepers), a.rowAlarms(), servingAlarms(s), textAlarms(s), dead, recordAlarms(s), restAlarms(s), desk)
 	slices.SortStableFunc(out, func(x, y Alarm) int { return x.Since.Compare(y.Since) })
 	return out, nil
 }
@@ -156,6 +162,18 @@ func (a *Admin) deadNotices(ctx context.Context) ([]Alarm, error) {
 		return nil, nil
 	}
 	return []Alarm{al}, nil
+}
+
+// deskAlarms are those about the counter.
+func (a *Admin) deskAlarms(ctx context.Context) (out []Alarm, err error) {
+	if a.c.Server == nil || a.c.Server.Counter == nil {
+		return nil, nil
+	}
+	all, err := a.c.Server.Counter.Alarms(ctx)
+	for _, al := range all {
+		out = append(out, Alarm{Kind: al.Kind, About: string(al.About), N: al.N, Since: al.Since.UTC()})
+	}
+	return out, err
 }
 
 // recordAlarms are those about the audit record.

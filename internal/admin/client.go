@@ -70,6 +70,9 @@ func (a *Admin) AddClient(ctx context.Context, c Client) error {
 	return a.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		row := row
 		row.At = a.c.Clock.Now()
+		if c.ID == store.CounterClient {
+			return audit.Entry{}, locale.RefuseFor(ErrTaken, func(w *locale.Words, why string) string { return w.Refused.AdminTakenBy(why, c.ID, string(store.ClientCounter)) })
+		}
 		if there, err := tx.Client(c.ID); err == nil {
 			return audit.Entry{}, locale.RefuseFor(ErrTaken, func(w *locale.Words, why string) string { return w.Refused.AdminTakenBy(why, c.ID, string(there.Kind)) })
 		} else if !errors.Is(err, store.ErrNotFound) {
@@ -136,7 +139,7 @@ func (a *Admin) Clients(ctx context.Context, kind store.ClientKind) ([]store.Cli
 	var out []store.Client
 	err := a.c.Store.View(ctx, func(r store.Reader) error {
 		all, err := r.Clients()
-		out = slices.DeleteFunc(slices.Clone(all), func(c store.Client) bool { return c.Kind != kind })
+		out = slices.DeleteFunc(slices.Clone(all), func(c store.Client) bool { return c.Kind != kind || c.Kind == store.ClientCounter })
 		return err
 	})
 	slices.SortFunc(out, func(x, y store.Client) int {

@@ -95,7 +95,8 @@ func (a *Admin) ResumeClient(ctx context.Context, kind store.ClientKind, id stri
 // clientOf is a client of a kind. ErrUnknown.
 func clientOf(r store.Reader, kind store.ClientKind, id string) (store.Client, error) {
 	row, err := r.Client(id)
-	if errors.Is(err, store.ErrNotFound) || err == nil && row.Kind != kind {
+	// That of the counter is the service's own: nobody stops it or gives it a key.
+	if errors.Is(err, store.ErrNotFound) || err == nil && (row.Kind != kind || kind == store.ClientCounter) {
 		return row, fmt.Errorf("%w: %s", ErrUnknown, id)
 	}
 	return row, err

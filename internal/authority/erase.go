@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -79,10 +80,11 @@ type erasing struct {
 	// cancelled is a correction of the person's number that an operator decided
 	// against; its ID is empty if there is none.
 	cancelled store.Correction
+	tickets   []store.Ticket // that were opened at a counter
 }
 
 func (e erasing) none() bool {
-	return e.person.Holder == (vault.Index{}) && e.card.ID.IsZero() && len(e.conflicts) == 0 && e.cancelled.ID == ""
+	return e.person.Holder == (vault.Index{}) && e.card.ID.IsZero() && len(e.conflicts) == 0 && e.cancelled.ID == "" && len(e.tickets) == 0
 }
 
 func (e erasing) view(state ErasedState, gone bool) Erasure {
@@ -285,6 +287,9 @@ func (a *Authority) letGo(tx store.Tx, e erasing, person bool) error {
 			return err
 		}
 	}
+	if err := dropTickets(tx, e.tickets); err != nil {
+		return err
+	}
 	if !person {
 		return nil
 	}
@@ -361,14 +366,25 @@ func (a *Authority) readErasing(r store.Reader, holder vault.Index) (e erasing, 
 	if open, err := r.CeremoniesFor(holder); err != nil || len(open) > 0 {
 		return e, errors.Join(err, underway(len(open)))
 	}
+	if e.tickets, err = r.TicketsFor(holder); err != nil {
+		return e, err
+	}
 	found, err := r.CardByHolder(holder)
 	if errors.Is(err, store.ErrNotFound) {
-		return e, nil
+		return e, liveTickets(e.tickets)
 	}
 	if err != nil {
 		return e, err
 	}
 	if e.card, err = a.ReadCard(r, found.ID); err != nil {
+		return e, err
+	}
+	of, err := r.TicketsOf(found.ID)
+	if err != nil {
+		return e, err
+	}
+	e.tickets = append(e.tickets, of...)
+	if err := liveTickets(e.tickets); err != nil {
 		return e, err
 	}
 	links, err := r.Links(found.ID)
@@ -412,6 +428,14 @@ func (a *Authority) cancelledCorrection(r store.Reader, holder vault.Index) (c s
 		return c, ErrUnderway
 	}
 	return of, nil
+}
+
+// liveTickets refuses while a ticket of the person goes on at a counter.
+func liveTickets(all []store.Ticket) error {
+	if slices.ContainsFunc(all, func(t store.Ticket) bool { return t.Live() }) {
+		return ErrUnderway
+	}
+	return nil
 }
 
 func underway(n int) error {

@@ -29,10 +29,11 @@ type FreezeView struct {
 }
 
 // FreezeCard freezes a card, unless it is frozen already, and notifies the
-// holder. The caller writes the audit entry.
+// holder. Whatever its state, no ticket of the card stands any more. The caller
+// writes the audit entry.
 func (a *Authority) FreezeCard(tx store.Tx, card *store.Card, at liuma.Text) error {
 	if card.Frozen {
-		return nil
+		return a.stopTickets(tx, card)
 	}
 	card.Frozen, card.FrozenAt = true, a.Now()
 	if err := a.stopped(tx, card); err != nil {
@@ -75,6 +76,10 @@ func (a *Authority) frozenByCode(r store.Reader, code string, formed bool) (v Fr
 	}
 	card, used, err := a.cardOfFreezeCode(r, code)
 	if err != nil || !used {
+		return v, false, err
+	}
+	open, err := openTickets(r, card.ID)
+	if err != nil || len(open) > 0 {
 		return v, false, err
 	}
 	return a.freezeView(r, card), true, nil

@@ -43,7 +43,7 @@ func (a *Authority) reportFor(c Caller) stopping {
 func (a *Authority) reportLoss(tx store.Tx, card *store.Card, days time.Duration, at liuma.Text) error {
 	now := a.Now()
 	if now.Before(card.ReportedUntil) {
-		return nil
+		return a.stopTickets(tx, card)
 	}
 	card.ReportedAt, card.ReportedUntil = now, now.Add(days)
 	if err := a.stopped(tx, card); err != nil {
@@ -57,7 +57,7 @@ func (a *Authority) reportLoss(tx store.Tx, card *store.Card, days time.Duration
 // an operator hears of it, and decides once the holder was heard.
 func (a *Authority) stopped(tx store.Tx, card *store.Card) error {
 	card.EndCorrection()
-	if err := tx.UpdateCard(*card); err != nil {
+	if err := a.stopTickets(tx, card); err != nil {
 		return err
 	}
 	if err := tx.DeleteCodesOf(card.ID); err != nil {

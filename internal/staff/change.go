@@ -11,8 +11,10 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/proposal"
+	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/strictjson"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // The acts on members that take two.
@@ -23,6 +25,8 @@ const (
 	KindMap     = "staff.map"     // an account of the machine acts as the member
 	KindUnmap   = "staff.unmap"
 	KindResume  = "staff.resume" // ends a suspension
+	// KindDocument records by which document the member is known as a person.
+	KindDocument = "staff.document"
 )
 
 // Change is what two members decide about one. Its JSON is the body of the proposal.
@@ -32,6 +36,28 @@ type Change struct {
 	Account *uint32   `json:"account,omitempty"` // of KindMap and KindUnmap
 	// First is the hash of the first half of an invitation's code; empty: there is none.
 	First []byte `json:"first,omitempty"`
+	// Number is the member's own document as it was typed, of KindDocument and, where it
+	// is known then, of KindInvite. It is never kept: Document is its blind index, and
+	// Shown its masked form for who approves.
+	Number   string `json:"number,omitempty"`
+	Document []byte `json:"document,omitempty"`
+	Shown    string `json:"shown,omitempty"`
+}
+
+// document takes a typed number for what is kept of it. ErrNumber.
+func (s *Staff) document(c Change) (Change, error) {
+	typed := c.Number
+	c.Number, c.Document, c.Shown = "", nil, ""
+	if typed == "" && c.Kind != KindDocument {
+		return c, nil
+	}
+	id, err := registry.ParseIDNumber(typed)
+	if err != nil || c.Kind != KindDocument && c.Kind != KindInvite {
+		return c, ErrNumber // without the number
+	}
+	index := s.c.Challenges.Index(vault.IndexIDNumber, id.Canonical())
+	c.Document, c.Shown = index[:], id.Masked()
+	return c, nil
 }
 
 // Proposed is a change that waits for its approval.
@@ -44,17 +70,21 @@ type Proposed struct {
 
 // Propose asks for a change, which another member approves. Errors: those of
 // proposal.Propose, ErrFilledIn, ErrRoles, ErrTaken, ErrUnknown, ErrBounds, ErrState, ErrLast,
-// ErrAccount.
+// ErrAccount, ErrNumber.
 func (s *Staff) Propose(ctx context.Context, by Caller, c Change) (Proposed, error) {
 	c.First = nil
 	out := Proposed{}
+	c, err := s.document(c)
+	if err != nil {
+		return Proposed{}, err
+	}
 	if c.Kind == KindInvite || c.Kind == KindPasskey {
 		first := newHalf()
 		hash := halfHash(first)
 		c.First, out.Half = hash[:], shown(first)
 	}
 	// Judged now, so that who proposes hears of it, and again at the approval.
-	err := s.c.Store.View(ctx, func(r store.Reader) error {
+	err = s.c.Store.View(ctx, func(r store.Reader) error {
 		who, err := active(r, by, liuma.RoleOperator, liuma.RoleOfficer)
 		if err != nil {
 			return err
@@ -92,6 +122,9 @@ func (s *Staff) judge(r store.Reader, by Caller, c Change) (store.Member, error)
 	case c.Kind == KindResume && m.State == store.MemberSuspended:
 		m.State = store.MemberActive
 		return m, nil
+	case c.Kind == KindDocument && m.State != store.MemberSuspended && len(c.Document) == len(m.Document):
+		m.Document = vault.Index(c.Document)
+		return m, nil
 	case c.Kind == KindPasskey && m.State != store.MemberSuspended:
 		return m, nil
 	case c.Kind == KindMap && m.Active() && c.Account != nil:
@@ -117,7 +150,11 @@ func (s *Staff) judgeInvite(r store.Reader, by Caller, c Change) (store.Member, 
 	if _, err := r.Member(c.Member.ID); !errors.Is(err, store.ErrNotFound) {
 		return store.Member{}, errors.Join(fmt.Errorf("%w: %s", ErrTaken, c.Member.ID), err)
 	}
-	return c.Member.row(s.c.Now()), nil
+	m := c.Member.row(s.c.Now())
+	if len(c.Document) == len(m.Document) {
+		m.Document = vault.Index(c.Document)
+	}
+	return m, nil
 }
 
 func (s *Staff) judgeRole(r store.Reader, by Caller, c Change) (store.Member, error) {
@@ -176,7 +213,7 @@ func (s *Staff) Approve(ctx context.Context, by Caller, id proposal.ID) (Approve
 	if err != nil {
 		return Approved{}, err
 	}
-	if !slices.Contains([]string{KindInvite, KindRole, KindPasskey, KindMap, KindUnmap, KindResume}, row.Kind) {
+	if !slices.Contains([]string{KindInvite, KindRole, KindPasskey, KindMap, KindUnmap, KindResume, KindDocument}, row.Kind) {
 		return Approved{}, proposal.ErrKind
 	}
 	second := newHalf()
@@ -236,6 +273,9 @@ func note(c Change) string {
 		if c.Member.Agency != "" {
 			words += " agency=" + string(c.Member.Agency)
 		}
+	}
+	if len(c.Document) > 0 {
+		words += " document=set"
 	}
 	if c.Account != nil {
 		words += fmt.Sprintf(" account=%d", *c.Account)
@@ -335,7 +375,7 @@ func ChangeOf(p store.Proposal) *Change {
 	if err != nil || c.Kind != p.Kind {
 		return nil
 	}
-	c.First = nil
+	c.First, c.Document = nil, nil
 	return &c
 }
 

@@ -54,6 +54,7 @@ var (
 	ErrBounds    = errors.New("this is beyond your region or agency")
 	ErrLast      = errors.New("this would leave nobody with the role: invite another first")
 	ErrSuspended = errors.New("this member of staff is suspended")
+	ErrNumber    = errors.New("this is no valid document number of a member of staff")
 )
 
 // Challenges makes challenges of passkeys and checks them, and hashes what is used
@@ -147,6 +148,7 @@ type View struct {
 	Region   liuma.Region      `json:"region,omitempty"`
 	State    string            `json:"state"` // invited, active, suspended
 	Passkeys int               `json:"passkeys"`
+	Document bool              `json:"document,omitempty"` // it is known by which document they are known
 	Software bool              `json:"software,omitempty"` // a passkey is a program's, which proves no device
 	Accounts []uint32          `json:"accounts,omitempty"`
 	// InvitedUntil is set while an invitation is open, and InvitedFrom where it does
@@ -174,7 +176,7 @@ func (s *Staff) List(ctx context.Context, by Caller) ([]View, error) {
 
 func (s *Staff) view(m store.Member) View {
 	v := View{ID: m.ID, Name: m.Name, Roles: m.Roles, Agency: m.Agency, Region: m.Region, State: stateName(m.State),
-		Passkeys: len(m.Passkeys), Accounts: m.Accounts, At: m.At,
+		Passkeys: len(m.Passkeys), Accounts: m.Accounts, At: m.At, Document: m.Document != (vault.Index{}),
 		Software: slices.ContainsFunc(m.Passkeys, func(k store.Passkey) bool { return k.Software })}
 	if m.Invitation != [32]byte{} && s.c.Now().Before(m.InvitedUntil) {
 		v.InvitedUntil = &m.InvitedUntil

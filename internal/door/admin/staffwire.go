@@ -26,32 +26,33 @@ const (
 
 // Their error codes, and those of a caller who may not.
 const (
-	CodeRole       Code = "role_missing"
-	CodeNobodyHere Code = "caller_unnamed"
-	CodeSession    Code = "session_ended"
-	CodeBounds     Code = "out_of_bounds"
-	CodeStaff      Code = "staff_unknown"
-	CodeStaffID    Code = "staff_taken"
-	CodeMember     Code = "staff_invalid"
-	CodeRoles      Code = "roles_invalid"
-	CodeState      Code = "staff_state"
-	CodeInvite     Code = "code_invalid"
-	CodeEarly      Code = "invitation_early"
-	CodeAccount    Code = "account_taken"
-	CodeLast       Code = "role_last"
-	CodeSuspended  Code = "staff_suspended"
-	CodeBegun      Code = "staff_begun"
-	CodeContest    Code = "staff_contested"
-	CodeAlone      Code = "two_needed"
-	CodeDecides    Code = "two_roles_needed"
-	CodeSame       Code = "two_people_needed"
-	CodePair       Code = "other_role_needed"
-	CodeProposal   Code = "proposal_unknown"
-	CodeEnded      Code = "proposal_ended"
-	CodeLate       Code = "proposal_late"
-	CodeKind       Code = "proposal_kind"
-	CodeBody       Code = "proposal_invalid"
-	CodeMany       Code = "proposals_many"
+	CodeRole        Code = "role_missing"
+	CodeNobodyHere  Code = "caller_unnamed"
+	CodeSession     Code = "session_ended"
+	CodeBounds      Code = "out_of_bounds"
+	CodeStaff       Code = "staff_unknown"
+	CodeStaffID     Code = "staff_taken"
+	CodeMember      Code = "staff_invalid"
+	CodeRoles       Code = "roles_invalid"
+	CodeState       Code = "staff_state"
+	CodeInvite      Code = "code_invalid"
+	CodeEarly       Code = "invitation_early"
+	CodeAccount     Code = "account_taken"
+	CodeLast        Code = "role_last"
+	CodeSuspended   Code = "staff_suspended"
+	CodeStaffNumber Code = "staff_document_invalid"
+	CodeBegun       Code = "staff_begun"
+	CodeContest     Code = "staff_contested"
+	CodeAlone       Code = "two_needed"
+	CodeDecides     Code = "two_roles_needed"
+	CodeSame        Code = "two_people_needed"
+	CodePair        Code = "other_role_needed"
+	CodeProposal    Code = "proposal_unknown"
+	CodeEnded       Code = "proposal_ended"
+	CodeLate        Code = "proposal_late"
+	CodeKind        Code = "proposal_kind"
+	CodeBody        Code = "proposal_invalid"
+	CodeMany        Code = "proposals_many"
 )
 
 // knownOfStaff are their errors that keep their identity over the socket.
@@ -71,6 +72,7 @@ func knownOfStaff() []knownError {
 		{staff.ErrAccount, CodeAccount, http.StatusConflict},
 		{staff.ErrLast, CodeLast, http.StatusConflict},
 		{staff.ErrSuspended, CodeSuspended, http.StatusForbidden},
+		{staff.ErrNumber, CodeStaffNumber, http.StatusUnprocessableEntity},
 		{staff.ErrBegun, CodeBegun, http.StatusConflict},
 		{staff.ErrContest, CodeContest, http.StatusConflict},
 		{proposal.ErrAlone, CodeAlone, http.StatusConflict},

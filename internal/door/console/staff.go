@@ -22,6 +22,7 @@ func (h *console) staffRoutes() []Route {
 		{Pattern: "GET /staff/member/{id}", Method: "StaffMembers", do: memberPage},
 		{Pattern: "POST /staff/member/{id}/role", Method: "ProposeStaff", do: proposeRole, again: memberPage},
 		{Pattern: "POST /staff/member/{id}/passkey", Method: "ProposeStaff", do: proposing(staff.KindPasskey), again: memberPage},
+		{Pattern: "POST /staff/member/{id}/document", Method: "ProposeStaff", do: proposeDocument, again: memberPage},
 		{Pattern: "POST /staff/member/{id}/resume", Method: "ProposeStaff", do: proposing(staff.KindResume), again: memberPage},
 		{Pattern: "POST /staff/member/{id}/suspend", Method: "SuspendStaff", do: suspend, again: memberPage},
 		{Pattern: "GET /proposals", Method: "Proposals", do: proposalsPage},
@@ -174,6 +175,11 @@ func memberPage(v *visit) (*view, error) {
 	if m.InvitedUntil != nil {
 		facts = append(facts, fact{v.t.InvitedUntil(), text(v.moment(*m.InvitedUntil))})
 	}
+	known := v.t.DocumentUnknown()
+	if m.Document {
+		known = v.t.DocumentKnown()
+	}
+	facts = append(facts, fact{v.t.DocumentTitle(), text(known)})
 	for _, a := range m.Accounts {
 		facts = append(facts, fact{v.t.Account(), text(strconv.FormatUint(uint64(a), 10))})
 	}
@@ -186,6 +192,8 @@ func memberPage(v *visit) (*view, error) {
 		page.Blocks = append(page.Blocks,
 			block{Title: v.t.RoleTitle(), Text: v.t.RoleText(), Folded: true, Form: &form{Post: at + "/role", Button: v.t.ProposeButton(),
 				Fields: append([]field{v.rolesField(m.Roles)}, v.boundsFields(m.Region, m.Agency)...)}},
+			block{Title: v.t.DocumentTitle(), Text: v.t.DocumentText(), Folded: true, Form: &form{Post: at + "/document", Button: v.t.ProposeButton(), Kind: "plain",
+				Fields: []field{{Name: "number", Label: v.t.IDNumber(), Hint: v.t.IDNumberHint(), Required: true, Most: 60, Class: "mono"}}}},
 			block{Title: v.t.ReplaceTitle(), Text: v.t.ReplaceText(), Folded: true, Form: &form{Post: at + "/passkey", Button: v.t.ProposeButton(), Kind: "plain"}})
 	}
 	// Everybody may call it, for themself; of others it takes one of the two roles.
@@ -203,6 +211,12 @@ func proposeRole(v *visit) (*view, error) {
 	}
 	m.ID, m.Name = liuma.StaffID(v.r.PathValue("id")), ""
 	return v.propose(staff.Change{Kind: staff.KindRole, Member: m})
+}
+
+// proposeDocument asks for the document that a member is known by. What was typed is
+// not shown again.
+func proposeDocument(v *visit) (*view, error) {
+	return v.propose(staff.Change{Kind: staff.KindDocument, Member: staff.NewMember{ID: liuma.StaffID(v.r.PathValue("id"))}, Number: v.typed("number")})
 }
 
 // proposing asks for a change that has nothing but the member.
@@ -283,6 +297,9 @@ func (v *visit) proposed(p admin.ProposalView) []fact {
 	}
 	if len(m.Roles) > 0 {
 		out = append(out, fact{v.t.Roles(), text(v.t.roles(m.Roles))}, fact{v.t.Region(), text(v.t.region(m.Region))}, fact{v.t.Agency(), text(v.t.agency(m.Agency))})
+	}
+	if p.Change.Shown != "" {
+		out = append(out, fact{v.t.DocumentTitle(), cell{Text: p.Change.Shown, Class: "mono"}})
 	}
 	if p.Change.Account != nil {
 		out = append(out, fact{v.t.Account(), text(strconv.FormatUint(uint64(*p.Change.Account), 10))})

@@ -128,7 +128,7 @@ func reasons() []reason {
 		{staff.ErrChallenge, "challenge", bad}, {staff.ErrCopied, "copied", forbidden}, {staff.ErrPasskey, "passkey", forbidden},
 		{staff.ErrCode, "code", bad}, {staff.ErrEarly, "early", conflict}, {staff.ErrSuspended, "suspended", forbidden},
 		{staff.ErrUnknown, "member", missing}, {staff.ErrTaken, "taken", conflict}, {staff.ErrFilledIn, "filled_in", bad},
-		{staff.ErrRoles, "roles", bad}, {staff.ErrState, "state", conflict}, {staff.ErrLast, "last", conflict},
+		{staff.ErrRoles, "roles", bad}, {staff.ErrState, "state", conflict}, {staff.ErrLast, "last", conflict}, {staff.ErrNumber, "number", bad},
 		{proposal.ErrAlone, "alone", conflict}, {proposal.ErrRole, "two_roles", forbidden}, {proposal.ErrSame, "same", forbidden},
 		{proposal.ErrPair, "pair", forbidden}, {proposal.ErrUnknown, "proposal", missing}, {proposal.ErrEnded, "ended", conflict},
 		{proposal.ErrLate, "late", conflict}, {proposal.ErrTooMany, "many", conflict}, {proposal.ErrKind, "kind", conflict},
