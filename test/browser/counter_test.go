@@ -268,3 +268,90 @@ func TestTicketOnTheHoldersPhone(t *testing.T) {
 		t.Error("the code is in the log")
 	}
 }
+
+// TestFourAtTheCounter: clerk, supervisor, the pad and the holder's own phone, each in a
+// browser of its own. Granny Wang, who lost phone and PIN, gets both back on the pad; the
+// clerk sees how far she is and never what she types. Then she sets the PIN once more,
+// on her new phone, with the code that the clerk shows.
+func TestFourAtTheCounter(t *testing.T) {
+	d := newCounterDesk(t, "zh-CN")
+	f, s := d.person, &site{t: t, url: d.env.Issuer(), logs: &lines{}}
+	const fresh = "13955550199"
+	pad := newTab(t, screen{"1024x768", 1024, 768, true}, "zh-CN")
+	pad.open(s.url + "/desk")
+	pad.sees("请与柜台配对")
+	d.clerk.open(d.url + "/desk/pad")
+	d.clerk.fill("number", regexp.MustCompile(`[0-9A-Z]{4}-[0-9A-Z]{4}`).FindString(pad.text()))
+	d.clerk.click(`//main//form//button[normalize-space(.)="配对"]`)
+	pad.sees("轮到您操作时")
+	pad.showsNobody(f)
+
+	d.opens("更换手机并重设密码")
+	d.clerk.press("发到柜台设备")
+	pad.sees("在柜台更换手机、重设密码", f.MaskedName(), "经办人员：陈静")
+	pad.press("是我本人")
+	pad.sees("请输入新手机号")
+	pad.fills("[name=phone]", fresh)
+	pad.press("下一步")
+	a := &actor{tab: pad, s: &stage{site: s, env: d.env}}
+	a.gives("code", a.asks(fresh))
+	pad.sees("请设置 6 位新密码")
+	d.clerk.waits(`document.body.textContent.includes("正在设置新密码")`) // by itself
+	a.chooses(otherPIN)
+	pad.sees("绑定手机和密码都换好了")
+	d.clerk.waits(`document.body.textContent.includes("已办好")`)
+	for _, secret := range []string{otherPIN, fresh} {
+		if strings.Contains(evaluate[string](d.clerk, `document.documentElement.outerHTML`), secret) {
+			t.Errorf("the clerk's page shows %s", secret)
+		}
+	}
+	pad.press("清空屏幕")
+	pad.sees("轮到您操作时")
+	pad.showsNobody(f)
+
+	d.opens("重新设置密码")
+	d.clerk.press("显示凭单码")
+	d.clerk.sees("只显示这一次")
+	code := regexp.MustCompile(`[2-9A-Z]{4}-[2-9A-Z]{4}`).FindString(d.clerk.text())
+	b := newTab(t, small(), "zh-CN")
+	b.open(s.url + "/counter")
+	b.fills("[name=ticket]", strings.ToLower(strings.ReplaceAll(code, "-", " ")))
+	b.press("接着办理")
+	b.sees("在柜台重新设置密码", f.MaskedName(), "经办人员：陈静")
+	b.press("是我本人")
+	(&actor{tab: b}).chooses(rightPIN)
+	b.sees("新密码已设好", "可以告诉经办人员")
+	pad.sees("轮到您操作时")
+	pad.showsNobody(f)
+	for _, c := range []*tab{d.officer, d.clerk, d.supervisor} {
+		d.clean(c)
+		for _, r := range c.requests {
+			if strings.Contains(r.url+r.body, otherPIN) || strings.Contains(r.url+r.body, rightPIN) {
+				t.Errorf("a PIN went to the console: %s", r.url)
+			}
+		}
+	}
+	for _, c := range []*tab{pad, b} {
+		c.clean(s, rightPIN, otherPIN)
+	}
+}
+
+// opens has the clerk open a ticket and the supervisor approve it, at the console.
+func (d *counterDesk) opens(kind string) {
+	c := d.clerk
+	c.open(d.url + "/desk")
+	c.fill("number", d.person.IDNumber)
+	c.pick("reason", "lost_phone")
+	c.press("查找")
+	c.sees("第二步")
+	c.click(`//label[normalize-space(.)="` + kind + `" or starts-with(normalize-space(.), "` + kind + `")]`)
+	c.choose("我看过证件原件")
+	c.press("开凭单")
+	c.sees("周伟 复核")
+	d.supervisor.open(d.url + "/approvals")
+	d.supervisor.press(kind)
+	d.supervisor.sees("来办什么")
+	d.supervisor.press("用通行密钥核准")
+	d.supervisor.sees("已核准")
+	c.waits(`document.body.textContent.includes("显示凭单码")`) // by itself
+}
