@@ -21,6 +21,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/counter"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/test/gallery"
 )
 
@@ -142,6 +143,14 @@ func (d *device) asks() padAnswer {
 	return a
 }
 
+// shows is a page on a pad, which is in care mode.
+func (d *device) shows(path string) string {
+	d.t.Helper()
+	body := d.do("GET", path, nil).Body.String()
+	checkPage(d.t, ceremonyID, body, door.Chinese, true)
+	return body
+}
+
 func (d *device) paired(ticket *liuma.TicketID) {
 	d.fake.pads.mu.Lock()
 	defer d.fake.pads.mu.Unlock()
@@ -255,7 +264,7 @@ func TestAPadGoesOnWithItsTicket(t *testing.T) {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	d.paired(nil)
-	body := d.reads("/c/" + ceremonyID)
+	body := d.shows("/c/" + ceremonyID)
 	for _, want := range []string{"王*奶", "经办人员：李娜", "湖州市社保中心（虚构）", " data-care>", `data-clear="0"`, "deskpad."} {
 		if !strings.Contains(body, want) {
 			t.Errorf("does not say %q:\n%s", want, body)
@@ -269,7 +278,7 @@ func TestAPadGoesOnWithItsTicket(t *testing.T) {
 		t.Errorf("a ceremony ended with the pairing: %+v", a)
 	}
 	d.fake.page.Step = ceremony.StepDone
-	if body := d.reads("/c/" + ceremonyID); !strings.Contains(body, `data-clear="20"`) || !strings.Contains(body, "屏幕过一会儿会自动清空") {
+	if body := d.shows("/c/" + ceremonyID); !strings.Contains(body, `data-clear="20"`) || !strings.Contains(body, "屏幕过一会儿会自动清空") {
 		t.Errorf("not cleared by itself:\n%s", body)
 	}
 	if a := d.asks(); a.State != padNumber {
