@@ -200,7 +200,7 @@ func TestWhereACounterIsATicketIsTaken(t *testing.T) {
 	if n < 20 {
 		t.Errorf("%d pages send to a counter", n)
 	}
-	if body := newSite(t, ceremony.Page{}).reads("/"); !strings.Contains(body, `href="/counter"`) {
+	if body := newSite(t, ceremony.Page{}).do("GET", "/", nil).Body.String(); !strings.Contains(body, `href="/counter"`) {
 		t.Error("the official page has no way")
 	}
 }
