@@ -256,9 +256,7 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 	case liuma.CodeLinkLimit:
 		v.Until = h.untilOf(v, p.Until)
 	case liuma.CodePINNotYet:
-		if v.Until = h.untilOf(v, p.Until); v.Until != nil {
-			v.Until.Title = v.T.CounterFromTitle()
-		}
+		h.notYet(v, p)
 	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent, liuma.CodeCardNoNeeded,
 		liuma.CodeCardRestored, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodePINStopped:
 		v.Result.Next = "" // the counter says it
@@ -292,6 +290,13 @@ func (h *handler) planned(v *view, p ceremony.Page) {
 	v.Result.Text, v.Result.Next = v.T.PlannedText(), v.T.PlannedNext()
 	if v.Until = h.untilOf(v, p.Until); v.Until != nil {
 		v.Until.Title, v.Until.Over = v.T.WhenSet(), v.T.OverSet()
+	}
+}
+
+// notYet is the page of a PIN that was set at a counter and counts later.
+func (h *handler) notYet(v *view, p ceremony.Page) {
+	if v.Until = h.untilOf(v, p.Until); v.Until != nil {
+		v.Until.Title = v.T.CounterFromTitle()
 	}
 }
 
