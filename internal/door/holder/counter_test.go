@@ -189,7 +189,8 @@ func TestWhereACounterIsATicketIsTaken(t *testing.T) {
 	handler, n := galleryDoor(t), 0
 	for _, sc := range gallery.Scenes() {
 		body := drawn(t, handler, sc, door.Chinese, false)
-		if !strings.Contains(body, "<dt>去哪里</dt>") {
+		block := strings.Contains(body, "<dt>去哪里</dt>")
+		if !block && sc.Name != "guardian-needed" && sc.Name != "unfreeze-pin" {
 			continue
 		}
 		n++

@@ -20,6 +20,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/consent"
 	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/test/gallery"
@@ -296,6 +297,34 @@ func TestAPadGoesOnWithItsTicket(t *testing.T) {
 	body = d.do("GET", "/c/"+ceremonyID, nil).Body.String()
 	if strings.Contains(body, "王") || strings.Contains(body, "李娜") || !strings.Contains(body, `data-clear="20"`) {
 		t.Errorf("the address shows somebody:\n%s", body)
+	}
+}
+
+// TestThePadHasOnePage: the text to agree to opens in it and leads back, and reading it
+// ends nothing.
+func TestThePadHasOnePage(t *testing.T) {
+	p := gallery.AtCounter(liuma.TicketEnroll, ceremony.StepConfirm)
+	whole, err := consent.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.ID, p.Consent, p.ConsentHash = ceremonyID, &whole, "0"
+	s := newSite(t, p)
+	s.do("GET", "/counter", nil)
+	s.do("POST", "/counter", url.Values{"ticket": {"ABCDEFGH"}})
+	to := "/consent?from=" + ceremonyID
+	if body := s.do("GET", "/c/"+ceremonyID, nil).Body.String(); strings.Contains(body, to) || !strings.Contains(body, `target="_blank"`) {
+		t.Errorf("on a phone:\n%s", body)
+	}
+	s.jar["__Host-desk-pad"] = "1"
+	if body := s.do("GET", "/c/"+ceremonyID, nil).Body.String(); !strings.Contains(body, to) || strings.Contains(body, `target="_blank"`) {
+		t.Errorf("on a pad:\n%s", body)
+	}
+	if body := s.do("GET", to, nil).Body.String(); !strings.Contains(body, `href="/c/`+ceremonyID+`"`) || !strings.Contains(body, `data-clear="0"`) {
+		t.Errorf("does not lead back:\n%s", body)
+	}
+	if body := s.do("GET", "/consent?from=//example.cn", nil).Body.String(); strings.Contains(body, "example.cn") {
+		t.Errorf("leads away:\n%s", body)
 	}
 }
 

@@ -93,9 +93,7 @@ func (h *handler) faultView(r *http.Request, status int, code liuma.Code) *view 
 	if status >= http.StatusInternalServerError {
 		v.RequestID = door.RequestID(r.Context())
 	}
-	if v.OnPad && look.again {
-		v.Clear = &clearing{} // it may go on
-	}
+	v.cleared(look.again)
 	ours := r.URL.Path == "/authorize" || r.URL.Path == counterPath || r.URL.Path == freezePath || strings.HasPrefix(r.URL.Path, "/c/")
 	if r.Method == http.MethodGet && ours && len(r.URL.RawQuery) <= longestAddress {
 		v.Back = r.URL.RequestURI()
@@ -225,7 +223,7 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 	look := refusedLook(code)
 	v.heading(look.title)
 	v.Result = &result{Kind: look.kind, Icon: look.icon, Text: e.What, Next: e.Next}
-	v.Links = v.freezeLink(p)
+	v.Links = v.asideWays(p)
 	switch code {
 	case liuma.CodeLocked:
 		v.Result.Text, v.Result.Next = v.T.LockedText(), ""
