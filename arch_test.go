@@ -68,6 +68,7 @@ var levels = map[string]int{
 	"internal/notify":               4,
 	"internal/tally":                4,
 	"internal/chart":                1,
+	"internal/qr":                   0,
 	"internal/record":               5,
 	"internal/admin":                6,
 	"internal/authority":            5,

@@ -1051,6 +1051,212 @@ func (w Page) RuleForgotten(days string) string { return w.say("page.rule_forgot
 // RuleMinors says "page.rule_minors".
 func (w Page) RuleMinors(age string) string { return w.say("page.rule_minors", "{age}", age) }
 
+// TicketTitle says "page.ticket_title".
+func (w Page) TicketTitle() string { return w.say("page.ticket_title") }
+
+// TicketSay says "page.ticket_say".
+func (w Page) TicketSay() string { return w.say("page.ticket_say") }
+
+// TicketLabel says "page.ticket_label".
+func (w Page) TicketLabel() string { return w.say("page.ticket_label") }
+
+// TicketHint says "page.ticket_hint".
+func (w Page) TicketHint() string { return w.say("page.ticket_hint") }
+
+// TicketGive says "page.ticket_give".
+func (w Page) TicketGive() string { return w.say("page.ticket_give") }
+
+// TicketCareTitle says "page.ticket_care_title".
+func (w Page) TicketCareTitle() string { return w.say("page.ticket_care_title") }
+
+// TicketCare says "page.ticket_care".
+func (w Page) TicketCare() string { return w.say("page.ticket_care") }
+
+// TicketSlow says "page.ticket_slow".
+func (w Page) TicketSlow() string { return w.say("page.ticket_slow") }
+
+// TicketSlowNext says "page.ticket_slow_next".
+func (w Page) TicketSlowNext() string { return w.say("page.ticket_slow_next") }
+
+// TicketWay says "page.ticket_way".
+func (w Page) TicketWay() string { return w.say("page.ticket_way") }
+
+// TicketHere says "page.ticket_here".
+func (w Page) TicketHere() string { return w.say("page.ticket_here") }
+
+// CounterBy says "page.counter_by".
+func (w Page) CounterBy(name string) string { return w.say("page.counter_by", "{name}", name) }
+
+// CounterResetTitle says "page.counter_reset_title".
+func (w Page) CounterResetTitle() string { return w.say("page.counter_reset_title") }
+
+// CounterResetNext says "page.counter_reset_next".
+func (w Page) CounterResetNext() string { return w.say("page.counter_reset_next") }
+
+// CounterRebindTitle says "page.counter_rebind_title".
+func (w Page) CounterRebindTitle() string { return w.say("page.counter_rebind_title") }
+
+// CounterRebindNext says "page.counter_rebind_next".
+func (w Page) CounterRebindNext() string { return w.say("page.counter_rebind_next") }
+
+// CounterBothTitle says "page.counter_both_title".
+func (w Page) CounterBothTitle() string { return w.say("page.counter_both_title") }
+
+// CounterBothNext says "page.counter_both_next".
+func (w Page) CounterBothNext() string { return w.say("page.counter_both_next") }
+
+// CounterBothDone says "page.counter_both_done".
+func (w Page) CounterBothDone() string { return w.say("page.counter_both_done") }
+
+// CounterUnfreezeTitle says "page.counter_unfreeze_title".
+func (w Page) CounterUnfreezeTitle() string { return w.say("page.counter_unfreeze_title") }
+
+// CounterUnfreezeNext says "page.counter_unfreeze_next".
+func (w Page) CounterUnfreezeNext() string { return w.say("page.counter_unfreeze_next") }
+
+// CounterEnrollTitle says "page.counter_enroll_title".
+func (w Page) CounterEnrollTitle() string { return w.say("page.counter_enroll_title") }
+
+// CounterEnrollNext says "page.counter_enroll_next".
+func (w Page) CounterEnrollNext() string { return w.say("page.counter_enroll_next") }
+
+// CounterOpenTitle says "page.counter_open_title".
+func (w Page) CounterOpenTitle() string { return w.say("page.counter_open_title") }
+
+// CounterOpenNext says "page.counter_open_next".
+func (w Page) CounterOpenNext() string { return w.say("page.counter_open_next") }
+
+// CounterNotMe says "page.counter_not_me".
+func (w Page) CounterNotMe() string { return w.say("page.counter_not_me") }
+
+// CounterLeave says "page.counter_leave".
+func (w Page) CounterLeave() string { return w.say("page.counter_leave") }
+
+// CounterReboundText says "page.counter_rebound_text".
+func (w Page) CounterReboundText() string { return w.say("page.counter_rebound_text") }
+
+// CounterBothText says "page.counter_both_text".
+func (w Page) CounterBothText() string { return w.say("page.counter_both_text") }
+
+// CounterSetText says "page.counter_set_text".
+func (w Page) CounterSetText() string { return w.say("page.counter_set_text") }
+
+// CounterCloseTitle says "page.counter_close_title".
+func (w Page) CounterCloseTitle() string { return w.say("page.counter_close_title") }
+
+// CounterClose says "page.counter_close".
+func (w Page) CounterClose() string { return w.say("page.counter_close") }
+
+// CounterCleared says "page.counter_cleared".
+func (w Page) CounterCleared() string { return w.say("page.counter_cleared") }
+
+// CounterFromTitle says "page.counter_from_title".
+func (w Page) CounterFromTitle() string { return w.say("page.counter_from_title") }
+
+// CounterFrom says "page.counter_from".
+func (w Page) CounterFrom(moment string) string {
+	return w.say("page.counter_from", "{moment}", moment)
+}
+
+// CounterEndedTitle says "page.counter_ended_title".
+func (w Page) CounterEndedTitle() string { return w.say("page.counter_ended_title") }
+
+// CounterLeftText says "page.counter_left_text".
+func (w Page) CounterLeftText() string { return w.say("page.counter_left_text") }
+
+// CounterExpiredText says "page.counter_expired_text".
+func (w Page) CounterExpiredText() string { return w.say("page.counter_expired_text") }
+
+// CounterTell says "page.counter_tell".
+func (w Page) CounterTell() string { return w.say("page.counter_tell") }
+
+// CounterHelpTitle says "page.counter_help_title".
+func (w Page) CounterHelpTitle() string { return w.say("page.counter_help_title") }
+
+// CounterHelp says "page.counter_help".
+func (w Page) CounterHelp() string { return w.say("page.counter_help") }
+
+// StageMobile says "page.stage_mobile".
+func (w Page) StageMobile() string { return w.say("page.stage_mobile") }
+
+// CounterPhoneTitle says "page.counter_phone_title".
+func (w Page) CounterPhoneTitle() string { return w.say("page.counter_phone_title") }
+
+// CounterPhoneSay says "page.counter_phone_say".
+func (w Page) CounterPhoneSay() string { return w.say("page.counter_phone_say") }
+
+// CounterPhoneLabel says "page.counter_phone_label".
+func (w Page) CounterPhoneLabel() string { return w.say("page.counter_phone_label") }
+
+// NoPhoneTitle says "page.no_phone_title".
+func (w Page) NoPhoneTitle() string { return w.say("page.no_phone_title") }
+
+// NoPhoneText says "page.no_phone_text".
+func (w Page) NoPhoneText() string { return w.say("page.no_phone_text") }
+
+// NoPhoneGive says "page.no_phone_give".
+func (w Page) NoPhoneGive() string { return w.say("page.no_phone_give") }
+
+// DeskTitle says "page.desk_title".
+func (w Page) DeskTitle() string { return w.say("page.desk_title") }
+
+// DeskPairTitle says "page.desk_pair_title".
+func (w Page) DeskPairTitle() string { return w.say("page.desk_pair_title") }
+
+// DeskPairSay says "page.desk_pair_say".
+func (w Page) DeskPairSay() string { return w.say("page.desk_pair_say") }
+
+// DeskLostTitle says "page.desk_lost_title".
+func (w Page) DeskLostTitle() string { return w.say("page.desk_lost_title") }
+
+// DeskLostSay says "page.desk_lost_say".
+func (w Page) DeskLostSay() string { return w.say("page.desk_lost_say") }
+
+// DeskReady says "page.desk_ready".
+func (w Page) DeskReady() string { return w.say("page.desk_ready") }
+
+// DeskOverTitle says "page.desk_over_title".
+func (w Page) DeskOverTitle() string { return w.say("page.desk_over_title") }
+
+// DeskOver says "page.desk_over".
+func (w Page) DeskOver() string { return w.say("page.desk_over") }
+
+// DeskOffer says "page.desk_offer".
+func (w Page) DeskOffer() string { return w.say("page.desk_offer") }
+
+// DeskOfflineTitle says "page.desk_offline_title".
+func (w Page) DeskOfflineTitle() string { return w.say("page.desk_offline_title") }
+
+// DeskOffline says "page.desk_offline".
+func (w Page) DeskOffline() string { return w.say("page.desk_offline") }
+
+// DeskUnfitTitle says "page.desk_unfit_title".
+func (w Page) DeskUnfitTitle() string { return w.say("page.desk_unfit_title") }
+
+// DeskUnfit says "page.desk_unfit".
+func (w Page) DeskUnfit() string { return w.say("page.desk_unfit") }
+
+// DeskCookiesTitle says "page.desk_cookies_title".
+func (w Page) DeskCookiesTitle() string { return w.say("page.desk_cookies_title") }
+
+// DeskCookies says "page.desk_cookies".
+func (w Page) DeskCookies() string { return w.say("page.desk_cookies") }
+
+// DeskScriptTitle says "page.desk_script_title".
+func (w Page) DeskScriptTitle() string { return w.say("page.desk_script_title") }
+
+// DeskScript says "page.desk_script".
+func (w Page) DeskScript() string { return w.say("page.desk_script") }
+
+// DeskAgain says "page.desk_again".
+func (w Page) DeskAgain() string { return w.say("page.desk_again") }
+
+// DeskClear says "page.desk_clear".
+func (w Page) DeskClear() string { return w.say("page.desk_clear") }
+
+// DeskClearNote says "page.desk_clear_note".
+func (w Page) DeskClearNote() string { return w.say("page.desk_clear_note") }
+
 // Notice are the sentences whose keys begin with "notice.".
 type Notice struct{ look }
 
@@ -2408,6 +2614,11 @@ func (w Console) Between(one, other string) string {
 	return w.say("console.between", "{one}", one, "{other}", other)
 }
 
+// Said says "console.said".
+func (w Console) Said(what, said string) string {
+	return w.say("console.said", "{what}", what, "{said}", said)
+}
+
 // GoOn says "console.go_on".
 func (w Console) GoOn() string { return w.say("console.go_on") }
 
@@ -2590,6 +2801,9 @@ func (w Console) Name() string { return w.say("console.name") }
 
 // ID says "console.id".
 func (w Console) ID() string { return w.say("console.id") }
+
+// ClientID says "console.client_id".
+func (w Console) ClientID() string { return w.say("console.client_id") }
 
 // Roles says "console.roles".
 func (w Console) Roles() string { return w.say("console.roles") }
@@ -2785,6 +2999,24 @@ func (w Console) ApproveText() string { return w.say("console.approve_text") }
 // ApproveButton says "console.approve_button".
 func (w Console) ApproveButton() string { return w.say("console.approve_button") }
 
+// AgainTitle says "console.again_title".
+func (w Console) AgainTitle() string { return w.say("console.again_title") }
+
+// AgainText says "console.again_text".
+func (w Console) AgainText(time string) string { return w.say("console.again_text", "{time}", time) }
+
+// AgainButton says "console.again_button".
+func (w Console) AgainButton() string { return w.say("console.again_button") }
+
+// AgainList says "console.again_list".
+func (w Console) AgainList() string { return w.say("console.again_list") }
+
+// ByCommand says "console.by_command".
+func (w Console) ByCommand() string { return w.say("console.by_command") }
+
+// ByCommandText says "console.by_command_text".
+func (w Console) ByCommandText() string { return w.say("console.by_command_text") }
+
 // WithdrawTitle says "console.withdraw_title".
 func (w Console) WithdrawTitle() string { return w.say("console.withdraw_title") }
 
@@ -2819,6 +3051,15 @@ func (w Console) NavChannels() string { return w.say("console.nav_channels") }
 
 // NavFreeze says "console.nav_freeze".
 func (w Console) NavFreeze() string { return w.say("console.nav_freeze") }
+
+// NavDesk says "console.nav_desk".
+func (w Console) NavDesk() string { return w.say("console.nav_desk") }
+
+// NavApprovals says "console.nav_approvals".
+func (w Console) NavApprovals() string { return w.say("console.nav_approvals") }
+
+// NavReviews says "console.nav_reviews".
+func (w Console) NavReviews() string { return w.say("console.nav_reviews") }
 
 // NavConflicts says "console.nav_conflicts".
 func (w Console) NavConflicts() string { return w.say("console.nav_conflicts") }
@@ -3586,6 +3827,367 @@ func (w Console) HastenText() string { return w.say("console.hasten_text") }
 
 // BuiltIn says "console.built_in".
 func (w Console) BuiltIn() string { return w.say("console.built_in") }
+
+// StepDone says "console.step_done".
+func (w Console) StepDone() string { return w.say("console.step_done") }
+
+// StepNow says "console.step_now".
+func (w Console) StepNow() string { return w.say("console.step_now") }
+
+// StepStopped says "console.step_stopped".
+func (w Console) StepStopped() string { return w.say("console.step_stopped") }
+
+// DeskLead says "console.desk_lead".
+func (w Console) DeskLead() string { return w.say("console.desk_lead") }
+
+// DeskFindTitle says "console.desk_find_title".
+func (w Console) DeskFindTitle() string { return w.say("console.desk_find_title") }
+
+// DeskFindText says "console.desk_find_text".
+func (w Console) DeskFindText() string { return w.say("console.desk_find_text") }
+
+// DeskReason says "console.desk_reason".
+func (w Console) DeskReason() string { return w.say("console.desk_reason") }
+
+// DeskWords says "console.desk_words".
+func (w Console) DeskWords() string { return w.say("console.desk_words") }
+
+// DeskWordsHint says "console.desk_words_hint".
+func (w Console) DeskWordsHint() string { return w.say("console.desk_words_hint") }
+
+// DeskFindButton says "console.desk_find_button".
+func (w Console) DeskFindButton() string { return w.say("console.desk_find_button") }
+
+// DeskMine says "console.desk_mine".
+func (w Console) DeskMine() string { return w.say("console.desk_mine") }
+
+// DeskMineNone says "console.desk_mine_none".
+func (w Console) DeskMineNone() string { return w.say("console.desk_mine_none") }
+
+// DeskOpenedAt says "console.desk_opened_at".
+func (w Console) DeskOpenedAt() string { return w.say("console.desk_opened_at") }
+
+// DeskWhat says "console.desk_what".
+func (w Console) DeskWhat() string { return w.say("console.desk_what") }
+
+// DeskPersonTitle says "console.desk_person_title".
+func (w Console) DeskPersonTitle() string { return w.say("console.desk_person_title") }
+
+// DeskPersonLead says "console.desk_person_lead".
+func (w Console) DeskPersonLead() string { return w.say("console.desk_person_lead") }
+
+// DeskDocument says "console.desk_document".
+func (w Console) DeskDocument() string { return w.say("console.desk_document") }
+
+// DeskHasPIN says "console.desk_has_pin".
+func (w Console) DeskHasPIN() string { return w.say("console.desk_has_pin") }
+
+// DeskPINThere says "console.desk_pin_there".
+func (w Console) DeskPINThere() string { return w.say("console.desk_pin_there") }
+
+// DeskPINNone says "console.desk_pin_none".
+func (w Console) DeskPINNone() string { return w.say("console.desk_pin_none") }
+
+// DeskStanding says "console.desk_standing".
+func (w Console) DeskStanding() string { return w.say("console.desk_standing") }
+
+// DeskBound says "console.desk_bound".
+func (w Console) DeskBound() string { return w.say("console.desk_bound") }
+
+// DeskPhoneNone says "console.desk_phone_none".
+func (w Console) DeskPhoneNone() string { return w.say("console.desk_phone_none") }
+
+// DeskKind says "console.desk_kind".
+func (w Console) DeskKind() string { return w.say("console.desk_kind") }
+
+// DeskCannot says "console.desk_cannot".
+func (w Console) DeskCannot() string { return w.say("console.desk_cannot") }
+
+// DeskCannotWhy says "console.desk_cannot_why".
+func (w Console) DeskCannotWhy() string { return w.say("console.desk_cannot_why") }
+
+// DeskNothing says "console.desk_nothing".
+func (w Console) DeskNothing() string { return w.say("console.desk_nothing") }
+
+// DeskNothingText says "console.desk_nothing_text".
+func (w Console) DeskNothingText() string { return w.say("console.desk_nothing_text") }
+
+// DeskLiveMine says "console.desk_live_mine".
+func (w Console) DeskLiveMine() string { return w.say("console.desk_live_mine") }
+
+// DeskLiveMineText says "console.desk_live_mine_text".
+func (w Console) DeskLiveMineText() string { return w.say("console.desk_live_mine_text") }
+
+// DeskLiveOther says "console.desk_live_other".
+func (w Console) DeskLiveOther() string { return w.say("console.desk_live_other") }
+
+// DeskLiveOtherText says "console.desk_live_other_text".
+func (w Console) DeskLiveOtherText() string { return w.say("console.desk_live_other_text") }
+
+// DeskListed says "console.desk_listed".
+func (w Console) DeskListed() string { return w.say("console.desk_listed") }
+
+// DeskKept says "console.desk_kept".
+func (w Console) DeskKept() string { return w.say("console.desk_kept") }
+
+// DeskPhoneAsk says "console.desk_phone_ask".
+func (w Console) DeskPhoneAsk() string { return w.say("console.desk_phone_ask") }
+
+// DeskPhoneYes says "console.desk_phone_yes".
+func (w Console) DeskPhoneYes() string { return w.say("console.desk_phone_yes") }
+
+// DeskPhoneYesHint says "console.desk_phone_yes_hint".
+func (w Console) DeskPhoneYesHint() string { return w.say("console.desk_phone_yes_hint") }
+
+// DeskPhoneNo says "console.desk_phone_no".
+func (w Console) DeskPhoneNo() string { return w.say("console.desk_phone_no") }
+
+// DeskPhoneLost says "console.desk_phone_lost".
+func (w Console) DeskPhoneLost() string { return w.say("console.desk_phone_lost") }
+
+// DeskPhoneNoHint says "console.desk_phone_no_hint".
+func (w Console) DeskPhoneNoHint() string { return w.say("console.desk_phone_no_hint") }
+
+// DeskChecked says "console.desk_checked".
+func (w Console) DeskChecked() string { return w.say("console.desk_checked") }
+
+// DeskOpenButton says "console.desk_open_button".
+func (w Console) DeskOpenButton() string { return w.say("console.desk_open_button") }
+
+// DeskOpenNote says "console.desk_open_note".
+func (w Console) DeskOpenNote() string { return w.say("console.desk_open_note") }
+
+// TicketTitle says "console.ticket_title".
+func (w Console) TicketTitle(kind string) string {
+	return w.say("console.ticket_title", "{kind}", kind)
+}
+
+// TicketSupervisor says "console.ticket_supervisor".
+func (w Console) TicketSupervisor() string { return w.say("console.ticket_supervisor") }
+
+// TicketClerk says "console.ticket_clerk".
+func (w Console) TicketClerk() string { return w.say("console.ticket_clerk") }
+
+// TicketUntil says "console.ticket_until".
+func (w Console) TicketUntil() string { return w.say("console.ticket_until") }
+
+// TicketRoute says "console.ticket_route".
+func (w Console) TicketRoute() string { return w.say("console.ticket_route") }
+
+// TicketByLink says "console.ticket_by_link".
+func (w Console) TicketByLink() string { return w.say("console.ticket_by_link") }
+
+// TicketBySupervisor says "console.ticket_by_supervisor".
+func (w Console) TicketBySupervisor() string { return w.say("console.ticket_by_supervisor") }
+
+// TicketStepOpen says "console.ticket_step_open".
+func (w Console) TicketStepOpen() string { return w.say("console.ticket_step_open") }
+
+// TicketStepApprove says "console.ticket_step_approve".
+func (w Console) TicketStepApprove(name string) string {
+	return w.say("console.ticket_step_approve", "{name}", name)
+}
+
+// TicketStepApproveNote says "console.ticket_step_approve_note".
+func (w Console) TicketStepApproveNote() string { return w.say("console.ticket_step_approve_note") }
+
+// TicketStepBegin says "console.ticket_step_begin".
+func (w Console) TicketStepBegin() string { return w.say("console.ticket_step_begin") }
+
+// TicketStepBeginLink says "console.ticket_step_begin_link".
+func (w Console) TicketStepBeginLink() string { return w.say("console.ticket_step_begin_link") }
+
+// TicketStepBeginHere says "console.ticket_step_begin_here".
+func (w Console) TicketStepBeginHere() string { return w.say("console.ticket_step_begin_here") }
+
+// TicketStepAct says "console.ticket_step_act".
+func (w Console) TicketStepAct() string { return w.say("console.ticket_step_act") }
+
+// TicketStepActNote says "console.ticket_step_act_note".
+func (w Console) TicketStepActNote() string { return w.say("console.ticket_step_act_note") }
+
+// TicketStepDone says "console.ticket_step_done".
+func (w Console) TicketStepDone() string { return w.say("console.ticket_step_done") }
+
+// TicketCodeTitle says "console.ticket_code_title".
+func (w Console) TicketCodeTitle() string { return w.say("console.ticket_code_title") }
+
+// TicketCodeText says "console.ticket_code_text".
+func (w Console) TicketCodeText(address string) string {
+	return w.say("console.ticket_code_text", "{address}", address)
+}
+
+// TicketCodeLink says "console.ticket_code_link".
+func (w Console) TicketCodeLink() string { return w.say("console.ticket_code_link") }
+
+// TicketCodeButton says "console.ticket_code_button".
+func (w Console) TicketCodeButton() string { return w.say("console.ticket_code_button") }
+
+// TicketCodeAgain says "console.ticket_code_again".
+func (w Console) TicketCodeAgain() string { return w.say("console.ticket_code_again") }
+
+// TicketCodeLabel says "console.ticket_code_label".
+func (w Console) TicketCodeLabel() string { return w.say("console.ticket_code_label") }
+
+// TicketPadButton says "console.ticket_pad_button".
+func (w Console) TicketPadButton() string { return w.say("console.ticket_pad_button") }
+
+// TicketPadNone says "console.ticket_pad_none".
+func (w Console) TicketPadNone() string { return w.say("console.ticket_pad_none") }
+
+// TicketSent says "console.ticket_sent".
+func (w Console) TicketSent() string { return w.say("console.ticket_sent") }
+
+// TicketWithdrawTitle says "console.ticket_withdraw_title".
+func (w Console) TicketWithdrawTitle() string { return w.say("console.ticket_withdraw_title") }
+
+// TicketWithdrawText says "console.ticket_withdraw_text".
+func (w Console) TicketWithdrawText() string { return w.say("console.ticket_withdraw_text") }
+
+// TicketWithdrawButton says "console.ticket_withdraw_button".
+func (w Console) TicketWithdrawButton() string { return w.say("console.ticket_withdraw_button") }
+
+// TicketProgress says "console.ticket_progress".
+func (w Console) TicketProgress() string { return w.say("console.ticket_progress") }
+
+// TicketTellTitle says "console.ticket_tell_title".
+func (w Console) TicketTellTitle() string { return w.say("console.ticket_tell_title") }
+
+// TicketNext says "console.ticket_next".
+func (w Console) TicketNext() string { return w.say("console.ticket_next") }
+
+// TicketWhy says "console.ticket_why".
+func (w Console) TicketWhy() string { return w.say("console.ticket_why") }
+
+// ApprovalsLead says "console.approvals_lead".
+func (w Console) ApprovalsLead() string { return w.say("console.approvals_lead") }
+
+// ApprovalsNone says "console.approvals_none".
+func (w Console) ApprovalsNone() string { return w.say("console.approvals_none") }
+
+// ApprovalTitle says "console.approval_title".
+func (w Console) ApprovalTitle(kind string) string {
+	return w.say("console.approval_title", "{kind}", kind)
+}
+
+// ApprovalAsked says "console.approval_asked".
+func (w Console) ApprovalAsked() string { return w.say("console.approval_asked") }
+
+// ApprovalReason says "console.approval_reason".
+func (w Console) ApprovalReason() string { return w.say("console.approval_reason") }
+
+// ApprovalLost says "console.approval_lost".
+func (w Console) ApprovalLost() string { return w.say("console.approval_lost") }
+
+// ApprovalLostText says "console.approval_lost_text".
+func (w Console) ApprovalLostText() string { return w.say("console.approval_lost_text") }
+
+// ApprovalCheckTitle says "console.approval_check_title".
+func (w Console) ApprovalCheckTitle() string { return w.say("console.approval_check_title") }
+
+// ApprovalCheckText says "console.approval_check_text".
+func (w Console) ApprovalCheckText() string { return w.say("console.approval_check_text") }
+
+// ApprovalButton says "console.approval_button".
+func (w Console) ApprovalButton() string { return w.say("console.approval_button") }
+
+// DeclineTitle says "console.decline_title".
+func (w Console) DeclineTitle() string { return w.say("console.decline_title") }
+
+// DeclineText says "console.decline_text".
+func (w Console) DeclineText() string { return w.say("console.decline_text") }
+
+// DeclineButton says "console.decline_button".
+func (w Console) DeclineButton() string { return w.say("console.decline_button") }
+
+// WaitsApprovals says "console.waits_approvals".
+func (w Console) WaitsApprovals() string { return w.say("console.waits_approvals") }
+
+// WaitsReviews says "console.waits_reviews".
+func (w Console) WaitsReviews() string { return w.say("console.waits_reviews") }
+
+// ReviewsLead says "console.reviews_lead".
+func (w Console) ReviewsLead() string { return w.say("console.reviews_lead") }
+
+// ReviewsNone says "console.reviews_none".
+func (w Console) ReviewsNone() string { return w.say("console.reviews_none") }
+
+// ReviewTitle says "console.review_title".
+func (w Console) ReviewTitle(kind string) string {
+	return w.say("console.review_title", "{kind}", kind)
+}
+
+// ReviewUntil says "console.review_until".
+func (w Console) ReviewUntil() string { return w.say("console.review_until") }
+
+// ReviewOverdue says "console.review_overdue".
+func (w Console) ReviewOverdue() string { return w.say("console.review_overdue") }
+
+// ReviewFroze says "console.review_froze".
+func (w Console) ReviewFroze() string { return w.say("console.review_froze") }
+
+// ReviewFinding says "console.review_finding".
+func (w Console) ReviewFinding() string { return w.say("console.review_finding") }
+
+// ReviewFine says "console.review_fine".
+func (w Console) ReviewFine() string { return w.say("console.review_fine") }
+
+// ReviewWrong says "console.review_wrong".
+func (w Console) ReviewWrong() string { return w.say("console.review_wrong") }
+
+// ReviewWrongHint says "console.review_wrong_hint".
+func (w Console) ReviewWrongHint() string { return w.say("console.review_wrong_hint") }
+
+// ReviewWords says "console.review_words".
+func (w Console) ReviewWords() string { return w.say("console.review_words") }
+
+// ReviewButton says "console.review_button".
+func (w Console) ReviewButton() string { return w.say("console.review_button") }
+
+// ReviewBy says "console.review_by".
+func (w Console) ReviewBy() string { return w.say("console.review_by") }
+
+// ReviewLater says "console.review_later".
+func (w Console) ReviewLater() string { return w.say("console.review_later") }
+
+// PadTitle says "console.pad_title".
+func (w Console) PadTitle() string { return w.say("console.pad_title") }
+
+// PadLead says "console.pad_lead".
+func (w Console) PadLead() string { return w.say("console.pad_lead") }
+
+// PadNone says "console.pad_none".
+func (w Console) PadNone() string { return w.say("console.pad_none") }
+
+// PadHow says "console.pad_how".
+func (w Console) PadHow(address string) string { return w.say("console.pad_how", "{address}", address) }
+
+// PadNumber says "console.pad_number".
+func (w Console) PadNumber() string { return w.say("console.pad_number") }
+
+// PadPairTitle says "console.pad_pair_title".
+func (w Console) PadPairTitle() string { return w.say("console.pad_pair_title") }
+
+// PadPairButton says "console.pad_pair_button".
+func (w Console) PadPairButton() string { return w.say("console.pad_pair_button") }
+
+// PadPaired says "console.pad_paired".
+func (w Console) PadPaired() string { return w.say("console.pad_paired") }
+
+// PadSeen says "console.pad_seen".
+func (w Console) PadSeen() string { return w.say("console.pad_seen") }
+
+// PadUntil says "console.pad_until".
+func (w Console) PadUntil() string { return w.say("console.pad_until") }
+
+// PadEndTitle says "console.pad_end_title".
+func (w Console) PadEndTitle() string { return w.say("console.pad_end_title") }
+
+// PadEndText says "console.pad_end_text".
+func (w Console) PadEndText() string { return w.say("console.pad_end_text") }
+
+// PadEndButton says "console.pad_end_button".
+func (w Console) PadEndButton() string { return w.say("console.pad_end_button") }
 
 // Shown are the sentences whose keys begin with "shown.".
 type Shown struct{ look }
@@ -5167,6 +5769,11 @@ func (w Shown) StaffFirstHalf(id string) string { return w.say("shown.staff.firs
 // StaffProposal says "shown.staff.proposal".
 func (w Shown) StaffProposal(by, until string) string {
 	return w.say("shown.staff.proposal", "{by}", by, "{until}", until)
+}
+
+// StaffAgain says "shown.staff.again".
+func (w Shown) StaffAgain(when, id string) string {
+	return w.say("shown.staff.again", "{when}", when, "{id}", id)
 }
 
 // StaffNothingWaits says "shown.staff.nothing_waits".

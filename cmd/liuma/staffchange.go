@@ -131,9 +131,12 @@ func (a *staffProposalsCmd) Run(ctx context.Context, c *cli, t *terminal) error 
 			return err
 		}
 		for _, p := range all {
-			if a.JSON {
+			switch {
+			case a.JSON:
 				err = json.NewEncoder(t.out).Encode(p)
-			} else {
+			case p.ApprovedAt != nil:
+				_, err = fmt.Fprintf(t.out, "%s  %s  %s  %s\n", p.ID, p.Kind, t.shown().StaffAgain(p.ApprovedAt.UTC().Format(time.RFC3339), p.ID), p.About)
+			default:
 				_, err = fmt.Fprintf(t.out, "%s  %s  %s  %s  %s\n", p.ID, p.Kind, t.shown().StaffProposal(string(p.By), p.Until.UTC().Format(time.RFC3339)), p.Hash, p.About)
 			}
 			if err != nil {

@@ -114,9 +114,13 @@ type ProposalView struct {
 	// without anything of an invitation's code.
 	About  string        `json:"about,omitempty"`
 	Change *staff.Change `json:"change,omitempty"`
+	// ApprovedAt is set of an act that the caller approved and that may not have been
+	// carried out, because something died in between: they approve it again.
+	ApprovedAt *time.Time `json:"approved_at,omitempty"`
 }
 
-// Proposals lists what waits for an approval, within the caller's bounds.
+// Proposals lists what waits for an approval, within the caller's bounds, and after it
+// the acts that the caller approved and can still carry out.
 func (a *Admin) Proposals(ctx context.Context) ([]ProposalView, error) {
 	open, err := a.staff.Proposals().List(ctx)
 	if err != nil {
@@ -129,10 +133,15 @@ func (a *Admin) Proposals(ctx context.Context) ([]ProposalView, error) {
 		} else if !sees {
 			continue
 		}
-		out = append(out, ProposalView{ID: p.ID, Kind: p.Kind, By: p.By, At: p.At, Until: p.Until, Hash: hex.EncodeToString(p.Hash[:8]),
-			About: staff.About(p) + edition.About(p) + aboutAct(p), Change: staff.ChangeOf(p)})
+		out = append(out, viewed(p))
 	}
-	return out, nil
+	cut, err := a.cutShort(ctx)
+	return append(out, cut...), err
+}
+
+func viewed(p store.Proposal) ProposalView {
+	return ProposalView{ID: p.ID, Kind: p.Kind, By: p.By, At: p.At, Until: p.Until, Hash: hex.EncodeToString(p.Hash[:8]),
+		About: staff.About(p) + edition.About(p) + aboutAct(p), Change: staff.ChangeOf(p)}
 }
 
 // WithdrawProposal ends a proposal undone, of whatever kind, within the caller's bounds.

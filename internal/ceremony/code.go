@@ -274,6 +274,7 @@ func (s *Ceremonies) showCode(r store.Reader, c store.Ceremony, d details, p *Pa
 		return err
 	}
 	p.PhoneMasked = registry.MaskPhone(to.phone)
+	p.CodeToBound = p.Action == liuma.ActionRebind && d.NewPhone == ""
 	by, err := s.askedThrough(r, c, d, to)
 	if err != nil {
 		return err

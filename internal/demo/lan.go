@@ -22,6 +22,7 @@ import (
 
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/demo/window"
+	"github.com/liuma-pin/liuma/internal/qr"
 )
 
 // certificateLife is how long the certificate of a LAN demo lasts.
@@ -279,7 +280,7 @@ func (p *play) howToReach() {
 		p.Note(both(words.UseLan))
 		return
 	}
-	if code, err := window.NewQR(s.doors.Origin()); err == nil { // without it there is still the address
+	if code, err := qr.New(s.doors.Origin()); err == nil { // without it there is still the address
 		p.printf("\n")
 		for _, line := range code.Lines() {
 			p.printf("  %s\n", line)

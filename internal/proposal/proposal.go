@@ -297,6 +297,23 @@ func (p *Proposals) List(ctx context.Context) ([]store.Proposal, error) {
 	return open, err
 }
 
+// ApprovedBy lists what a member approved and whose time is not over, the oldest first:
+// of acts outside the database, what Approve would return to them again.
+func (p *Proposals) ApprovedBy(ctx context.Context, by liuma.StaffID) ([]store.Proposal, error) {
+	var approved []store.Proposal
+	err := p.c.Store.View(ctx, func(r store.Reader) error {
+		all, err := r.Proposals()
+		approved = nil
+		for _, row := range all {
+			if row.State == store.ProposalApproved && row.Approver == by && by != "" && p.c.Now().Before(row.Until) {
+				approved = append(approved, row)
+			}
+		}
+		return err
+	})
+	return approved, err
+}
+
 // Of returns one, ended or not. ErrUnknown.
 func (p *Proposals) Of(ctx context.Context, id ID) (row store.Proposal, err error) {
 	err = p.c.Store.View(ctx, func(r store.Reader) (err error) {

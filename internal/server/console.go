@@ -15,7 +15,7 @@ func (s *System) consoleDoor() (*http.Server, error) {
 		return nil, err
 	}
 	return console.NewServer(console.Config{
-		Admin: s.Admin.Guarded(), Staff: s.Admin.Staff(), Assets: assets, Origin: s.Config.ConsoleAddress(),
+		Admin: s.Admin.Guarded(), Staff: s.Admin.Staff(), Assets: assets, Origin: s.Config.ConsoleAddress(), Holder: s.Config.Issuer,
 		CheckRedirectURI: oidc.CheckRedirectURI,
 		Now:              s.Clock.Wall, Logger: s.options.Logger, InFlight: s.consoleBounds.inFlight, Hotline: s.Config.Hotline,
 	})

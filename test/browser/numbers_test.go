@@ -90,7 +90,7 @@ func numbersDesk(t *testing.T) (address string, token staff.Token) {
 	need(err)
 	assets, err := web.Load()
 	need(err)
-	server, err := console.NewServer(console.Config{Admin: a.Guarded(), Staff: a.Staff(), Assets: assets, Origin: address, Now: time.Now,
+	server, err := console.NewServer(console.Config{Admin: a.Guarded(), Staff: a.Staff(), Assets: assets, Holder: "https://pin.example.cn", Origin: address, Now: time.Now,
 		CheckRedirectURI: func(string) error { return nil }, Logger: slog.New(slog.DiscardHandler)})
 	need(err)
 	ended := make(chan error, 1)

@@ -1,6 +1,7 @@
-// The script of the staff console. All it does is to ask the browser for a passkey
-// where a form wants one: the form says what for, and gets the answer in a field.
-// Everything else on the console works without it.
+// The script of the staff console. It asks the browser for a passkey where a form wants
+// one: the form says what for, and gets the answer in a field. And it draws a page anew
+// when the state that the page watches has changed; without it the page does so by the
+// clock. Everything else on the console works without it.
 import { fromBase64URL, toBase64URL } from "./bytes";
 
 const raw = (text: string) => fromBase64URL(text) as Uint8Array<ArrayBuffer>;
@@ -89,3 +90,34 @@ for (const form of Array.from(document.querySelectorAll<HTMLFormElement>("form[d
     });
   }
 }
+
+// How often a page asks for its state, in milliseconds; how long it waits after an answer
+// that did not come; and for how long it asks at all. A page that nobody looks at does
+// not keep a sign-in alive.
+const watchEvery = 2000;
+const watchAfterFault = 8000;
+const watchFor = 25 * 60_000;
+
+function watch(main: HTMLElement, address: string): void {
+  const ask = async (): Promise<number> => {
+    try {
+      const reply = await fetch(address, { credentials: "same-origin", redirect: "manual" });
+      // A redirect: the sign-in has ended, which the page says.
+      if (reply.type !== "opaqueredirect") {
+        if (!reply.ok) return watchAfterFault;
+        if ((await reply.text()) === main.dataset["is"]) return watchEvery;
+      }
+      location.assign(main.dataset["next"] ?? "/");
+      return 0;
+    } catch {
+      return watchAfterFault;
+    }
+  };
+  const later = (wait: number): void => {
+    if (wait > 0 && performance.now() < watchFor) setTimeout(() => void ask().then(later), wait);
+  };
+  later(watchEvery);
+}
+
+const watching = document.querySelector<HTMLElement>("[data-watch]");
+if (watching !== null) watch(watching, watching.dataset["watch"] ?? "");

@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/qr"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -93,11 +94,11 @@ func New(c Config) (http.Handler, error) {
 	}
 	w := &window{c: c, host: u.Host}
 	if c.Scan {
-		code, err := NewQR(c.Origin)
+		code, err := qr.New(c.Origin)
 		if err != nil {
 			return nil, err
 		}
-		w.qr = code.SVG()
+		w.qr = code.SVG("")
 	}
 	if w.page, err = draw(c); err != nil {
 		return nil, fmt.Errorf("window: %w", err)

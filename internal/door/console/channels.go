@@ -58,7 +58,7 @@ func clientsPage(v *visit) (*view, error) {
 	for _, k := range kinds() {
 		tabs = append(tabs, tab{v.t.all.Word("clients", string(k)), "/channels?kind=" + string(k), k == of})
 	}
-	list := &table{Head: []string{v.t.ID(), v.t.RegisteredName(), v.t.State()}, None: v.t.ChannelsNone()}
+	list := &table{Head: []string{v.t.ClientID(), v.t.RegisteredName(), v.t.State()}, None: v.t.ChannelsNone()}
 	if of == store.ClientChannel {
 		list.Head = append(list.Head, v.t.Regions(), v.t.Actions(), v.t.Parent())
 	}
@@ -115,7 +115,7 @@ func clientPage(v *visit) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	facts := []fact{{v.t.ID(), cell{Text: c.ID, Class: "mono"}}, {v.t.Kind(), text(v.t.all.Word("client", string(c.Kind)))}, {v.t.State(), v.clientState(c)},
+	facts := []fact{{v.t.ClientID(), cell{Text: c.ID, Class: "mono"}}, {v.t.Kind(), text(v.t.all.Word("client", string(c.Kind)))}, {v.t.State(), v.clientState(c)},
 		{v.t.RegisteredName(), text(v.t.Between(c.Name.ZH, c.Name.EN))}, {v.t.Since(), text(v.moment(c.At))}}
 	if c.StandIn {
 		facts = append(facts, fact{v.t.StandIn(), cell{Text: v.t.StandInText(), Tag: "warn"}})
@@ -144,7 +144,7 @@ func clientPage(v *visit) (*view, error) {
 
 // under lists the sub-channels of a channel; nil: it has none.
 func (v *visit) under(c store.Client, all []store.Client) *table {
-	list := &table{Caption: v.t.SubChannels(), Head: []string{v.t.ID(), v.t.RegisteredName(), v.t.State()}}
+	list := &table{Caption: v.t.SubChannels(), Head: []string{v.t.ClientID(), v.t.RegisteredName(), v.t.State()}}
 	for _, sub := range all {
 		if c.Kind == store.ClientChannel && sub.Parent == c.ID {
 			list.Rows = append(list.Rows, []cell{{Text: sub.ID, Link: clientPath(sub)}, text(v.t.of(sub.Name)), v.clientState(sub)})
@@ -214,7 +214,7 @@ func newClientPage(v *visit) (*view, error) {
 	of := kind(v.r.FormValue("kind"))
 	fields := []field{
 		{Type: "hidden", Name: "kind", Value: string(of)},
-		{Name: "id", Label: v.t.ID(), Hint: v.t.ClientIDHint(), Value: v.typed("id"), Required: true, Most: 40, Class: "mono"},
+		{Name: "id", Label: v.t.ClientID(), Hint: v.t.ClientIDHint(), Value: v.typed("id"), Required: true, Most: 40, Class: "mono"},
 		{Name: "name_zh", Label: v.t.NameChinese(), Hint: v.t.NameShown(), Value: v.typed("name_zh"), Required: true, Most: 40},
 		{Name: "name_en", Label: v.t.NameEnglish(), Value: v.typed("name_en"), Required: true, Most: 40},
 		v.keyField(),

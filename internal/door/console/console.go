@@ -37,6 +37,9 @@ type Config struct {
 	Assets *web.Assets
 	// Origin is the public address, https://host[:port], or http on the loopback.
 	Origin string
+	// Holder is the public address of the holders' pages, where tickets are taken and pads
+	// open their page.
+	Holder string
 	// CheckRedirectURI judges an address that a channel's ceremonies may go back to, as
 	// the hosted door does.
 	CheckRedirectURI func(string) error
@@ -53,8 +56,8 @@ type Config struct {
 }
 
 func (c *Config) fill() error {
-	if c.Admin == nil || c.Staff == nil || c.Assets == nil || c.CheckRedirectURI == nil || c.Now == nil || c.Logger == nil {
-		return errors.New("console: config: want Admin, Staff, Assets, CheckRedirectURI, Now and Logger")
+	if c.Admin == nil || c.Staff == nil || c.Assets == nil || c.Holder == "" || c.CheckRedirectURI == nil || c.Now == nil || c.Logger == nil {
+		return errors.New("console: config: want Admin, Staff, Assets, Holder, CheckRedirectURI, Now and Logger")
 	}
 	if c.Words == nil {
 		c.Words = locale.Own()
@@ -135,7 +138,7 @@ type Route struct {
 // routes are all pages and acts behind the sign-in. A test walks them as every role.
 func (h *console) routes() []Route {
 	var all []Route
-	for _, part := range [][]Route{h.ownRoutes(), h.staffRoutes(), h.channelRoutes(), h.freezeRoutes(), h.registryRoutes(), h.policyRoutes(),
+	for _, part := range [][]Route{h.ownRoutes(), h.staffRoutes(), h.channelRoutes(), h.deskRoutes(), h.ticketRoutes(), h.approvalRoutes(), h.freezeRoutes(), h.registryRoutes(), h.policyRoutes(),
 		h.numbersRoutes(), h.textsRoutes(), h.recordRoutes()} {
 		all = append(all, part...)
 	}
@@ -146,23 +149,28 @@ func (h *console) routes() []Route {
 type place struct {
 	path, method string
 	name         func(*wordings) string
+	// waits counts what the member can do something about there; nil: nothing is counted.
+	waits func(*visit) (int, error)
 }
 
 // places are the entries of the navigation, in their order. A member sees those whose
 // method they may call.
 func places() []place {
 	return []place{
-		{"/", "WhoAmI", func(t *wordings) string { return t.NavStart() }},
-		{"/staff", "StaffMembers", func(t *wordings) string { return t.NavStaff() }},
-		{"/proposals", "Proposals", func(t *wordings) string { return t.NavProposals() }},
-		{"/channels", "Clients", func(t *wordings) string { return t.NavChannels() }},
-		{"/policy", "ExplainPolicy", func(t *wordings) string { return t.NavPolicy() }},
-		{"/freeze", "FreezeByPhone", func(t *wordings) string { return t.NavFreeze() }},
-		{"/conflicts", "Conflicts", func(t *wordings) string { return t.NavConflicts() }},
-		{"/corrections", "Corrections", func(t *wordings) string { return t.NavCorrections() }},
-		{"/alarms", "Alarms", func(t *wordings) string { return t.NavAlarms() }},
-		{"/numbers", "Numbers", func(t *wordings) string { return t.NavNumbers() }},
-		{"/texts", "Texts", func(t *wordings) string { return t.NavTexts() }},
-		{"/record", "FindEntries", func(t *wordings) string { return t.NavRecord() }},
+		{path: "/", method: "WhoAmI", name: func(t *wordings) string { return t.NavStart() }},
+		{path: "/desk", method: "Tickets", name: func(t *wordings) string { return t.NavDesk() }},
+		{path: "/approvals", method: "AskedTickets", name: func(t *wordings) string { return t.NavApprovals() }, waits: approvalsWaiting},
+		{path: "/reviews", method: "Reviews", name: func(t *wordings) string { return t.NavReviews() }, waits: reviewsWaiting},
+		{path: "/staff", method: "StaffMembers", name: func(t *wordings) string { return t.NavStaff() }},
+		{path: "/proposals", method: "Proposals", name: func(t *wordings) string { return t.NavProposals() }, waits: proposalsWaiting},
+		{path: "/channels", method: "Clients", name: func(t *wordings) string { return t.NavChannels() }},
+		{path: "/policy", method: "ExplainPolicy", name: func(t *wordings) string { return t.NavPolicy() }},
+		{path: "/freeze", method: "FreezeByPhone", name: func(t *wordings) string { return t.NavFreeze() }},
+		{path: "/conflicts", method: "Conflicts", name: func(t *wordings) string { return t.NavConflicts() }},
+		{path: "/corrections", method: "Corrections", name: func(t *wordings) string { return t.NavCorrections() }},
+		{path: "/alarms", method: "Alarms", name: func(t *wordings) string { return t.NavAlarms() }},
+		{path: "/numbers", method: "Numbers", name: func(t *wordings) string { return t.NavNumbers() }},
+		{path: "/texts", method: "Texts", name: func(t *wordings) string { return t.NavTexts() }},
+		{path: "/record", method: "FindEntries", name: func(t *wordings) string { return t.NavRecord() }},
 	}
 }

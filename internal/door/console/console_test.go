@@ -65,7 +65,7 @@ func open(t *testing.T) *house {
 	assets, err := web.Load()
 	must(t, err)
 	h := &house{t: t, World: w, admin: a, staff: a.Staff(), log: &strings.Builder{}}
-	h.door, err = console.New(console.Config{Admin: a.Guarded(), Staff: a.Staff(), Assets: assets, Origin: origin, Now: time.Now, CheckRedirectURI: oidc.CheckRedirectURI,
+	h.door, err = console.New(console.Config{Admin: a.Guarded(), Staff: a.Staff(), Assets: assets, Holder: "https://pin.example.cn", Origin: origin, Now: time.Now, CheckRedirectURI: oidc.CheckRedirectURI,
 		Logger: slog.New(slog.NewTextHandler(h.log, nil))})
 	must(t, err)
 	return h

@@ -36,6 +36,9 @@ func startPage(v *visit) (*view, error) {
 		list.Rows = append(list.Rows, []cell{{Text: one.text, Link: one.path}, text(strconv.Itoa(one.count))})
 	}
 	page.Blocks = append(page.Blocks, block{Table: list}, block{Title: v.t.ServiceTitle(), Facts: v.serviceFacts(s)})
+	if v.may("LookUpPerson") {
+		page.Blocks = append([]block{{Links: []link{{v.t.DeskFindTitle(), "/desk"}}}}, page.Blocks...)
+	}
 	alarms, err := v.alarms()
 	if err == nil && len(alarms) > 0 {
 		page.Blocks = append([]block{{Table: v.alarmsTable(v.t.AlarmsTitle(), alarms)}}, page.Blocks...)
@@ -58,17 +61,22 @@ func (v *visit) waits(s admin.Status) ([]waiting, error) {
 		}
 	}
 	if v.may("ApproveStaff") {
-		open, err := v.admin().Proposals(v.ctx())
+		mine, err := proposalsWaiting(v)
 		if err != nil {
 			return nil, err
 		}
-		mine := 0
-		for _, p := range open {
-			if p.By != v.who.ID {
-				mine++
-			}
-		}
 		add(mine, v.t.WaitsProposals(), "/proposals")
+	}
+	for _, one := range []struct {
+		count func(*visit) (int, error)
+		text  string
+		path  string
+	}{{approvalsWaiting, v.t.WaitsApprovals(), "/approvals"}, {reviewsWaiting, v.t.WaitsReviews(), "/reviews"}} {
+		n, err := one.count(v)
+		if err != nil {
+			return nil, err
+		}
+		add(n, one.text, one.path)
 	}
 	if v.may("KeepConflict") {
 		all, err := v.admin().Conflicts(v.ctx(), "")
@@ -90,6 +98,20 @@ func (v *visit) waits(s admin.Status) ([]waiting, error) {
 		add(s.Texts.Codes.Dead+s.Texts.Notices.Dead, v.t.WaitsDead(), "")
 	}
 	return out, nil
+}
+
+// proposalsWaiting counts those that the member may approve.
+func proposalsWaiting(v *visit) (n int, err error) {
+	if !v.may("ApproveStaff") {
+		return 0, nil
+	}
+	open, err := v.admin().Proposals(v.ctx())
+	for _, p := range open {
+		if p.By != v.who.ID && p.ApprovedAt == nil {
+			n++
+		}
+	}
+	return n, err
 }
 
 // serviceFacts say how the service is.

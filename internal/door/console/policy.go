@@ -52,7 +52,7 @@ func policyPage(v *visit) (*view, error) {
 		if x.File != "" {
 			by = v.pair(x.By, x.Approver)
 		}
-		list.Rows = append(list.Rows, []cell{{Text: x.Value, Class: "mono"}, {Text: x.Is, Class: "mono"}, text(v.layer(string(x.Layer), x.Of)), {Text: fileLine(x.File, x.Line), Class: "mono"}, text(by)})
+		list.Rows = append(list.Rows, []cell{v.policyValue(x.Value), {Text: x.Is, Class: "mono"}, text(v.layer(string(x.Layer), x.Of)), {Text: fileLine(x.File, x.Line), Class: "mono"}, text(by)})
 	}
 	links := []link{{v.t.HistoryTitle(), "/policy/history"}}
 	if v.may("ProposePolicy") {
@@ -60,6 +60,11 @@ func policyPage(v *visit) (*view, error) {
 	}
 	page.Blocks = append(page.Blocks, block{Links: links}, block{Facts: v.editionFacts(answer.Policy)}, block{Table: list})
 	return page, nil
+}
+
+// policyValue names a value of the policy in words, with its name in the files.
+func (v *visit) policyValue(name string) cell {
+	return cell{Text: v.t.all.Word("policy", name), Under: name}
 }
 
 // regionOf reads a region's code.
@@ -225,7 +230,7 @@ func (v *visit) diff(d edition.Diff) []block {
 	set := &table{Caption: v.t.DiffSet(), Head: []string{v.t.PolicyLayer(), v.t.PolicyValue(), v.t.DiffBefore(), v.t.DiffNow(), v.t.PolicyFile()}, None: v.t.DiffNone()}
 	for _, c := range d.Changes {
 		name, of, _ := strings.Cut(c.Layer, " ")
-		set.Rows = append(set.Rows, []cell{text(v.layer(name, of)), {Text: c.Value, Class: "mono"}, {Text: v.t.orNone(c.Before), Class: "mono"}, {Text: v.t.orNone(c.Now), Class: "mono"}, {Text: fileLine(c.File, c.Line), Class: "mono"}})
+		set.Rows = append(set.Rows, []cell{text(v.layer(name, of)), v.policyValue(c.Value), {Text: v.t.orNone(c.Before), Class: "mono"}, {Text: v.t.orNone(c.Now), Class: "mono"}, {Text: fileLine(c.File, c.Line), Class: "mono"}})
 	}
 	holds := &table{Caption: v.t.DiffHolds(), Head: []string{v.t.PolicyValue(), v.t.DiffBefore(), v.t.DiffNow(), v.t.DiffWhich(), v.t.DiffWhere()}, None: v.t.DiffNone()}
 	for _, e := range d.Effects {
@@ -237,7 +242,7 @@ func (v *visit) diff(d edition.Diff) []block {
 		for _, at := range e.Places {
 			where = append(where, strings.TrimSpace(v.t.region(at.Region)+" "+string(at.Channel)))
 		}
-		holds.Rows = append(holds.Rows, []cell{{Text: e.Value, Class: "mono"}, {Text: e.Before, Class: "mono"}, {Text: e.Now, Class: "mono"}, which, text(v.t.list(where))})
+		holds.Rows = append(holds.Rows, []cell{v.policyValue(e.Value), {Text: e.Before, Class: "mono"}, {Text: e.Now, Class: "mono"}, which, text(v.t.list(where))})
 	}
 	out := []block{{Table: set}, {Table: holds}}
 	if len(d.Unlisted) > 0 {

@@ -239,12 +239,17 @@ func proposalsPage(v *visit) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := &table{Head: []string{v.t.ProposalWhat(), v.t.ProposalAbout(), v.t.ProposalBy(), v.t.ProposalAt(), v.t.ProposalUntil()}, None: v.t.ProposalsNone()}
+	head := []string{v.t.ProposalWhat(), v.t.ProposalAbout(), v.t.ProposalBy(), v.t.ProposalAt(), v.t.ProposalUntil()}
+	list, cut := &table{Head: head, None: v.t.ProposalsNone()}, &table{Caption: v.t.AgainList(), Head: head}
 	for _, p := range open {
-		list.Rows = append(list.Rows, []cell{{Text: v.t.all.Word("proposal", p.Kind), Link: proposalPath(p)}, text(v.aboutWhom(p)),
+		in := list
+		if p.ApprovedAt != nil {
+			in = cut
+		}
+		in.Rows = append(in.Rows, []cell{{Text: v.t.all.Word("proposal", p.Kind), Link: proposalPath(p)}, text(v.aboutWhom(p)),
 			{Text: string(p.By), Class: "mono"}, {Text: v.moment(p.At), Class: "nowrap"}, {Text: v.moment(p.Until), Class: "nowrap"}})
 	}
-	return &view{Title: v.t.NavProposals(), Lead: v.t.ProposalsLead(), Blocks: []block{{Table: list}}}, nil
+	return &view{Title: v.t.NavProposals(), Lead: v.t.ProposalsLead(), Blocks: []block{{Table: list}, {Table: cut}}}, nil
 }
 
 // proposal is the one of the address, while it waits.
@@ -311,20 +316,31 @@ func proposalPage(v *visit) (*view, error) {
 		{v.t.ProposalBy(), cell{Text: string(p.By), Class: "mono"}}, {v.t.ProposalAt(), text(v.moment(p.At))},
 		{v.t.ProposalUntil(), text(v.moment(p.Until))}, {v.t.ProposalHash(), cell{Text: p.Hash, Class: "mono"}},
 	}...)}}}
+	page.Blocks = append(page.Blocks, v.deciding(p)...)
 	at := "/proposals/" + url.PathEscape(p.ID)
-	switch {
-	case !v.may("ApproveStaff"):
-	case p.By == v.who.ID:
-		page.Blocks = append(page.Blocks, block{Notice: &notice{Title: v.t.OwnProposal(), Text: v.t.OwnProposalNext()}})
-	default:
-		page.Blocks = append(page.Blocks, block{Title: v.t.ApproveTitle(), Text: v.t.ApproveText(),
-			Form: &form{Post: at + "/approve", Button: v.t.ApproveButton(), Passkey: &passkey{Way: "get", Offer: at + "/offer"}}})
-	}
-	if v.may("WithdrawProposal") {
+	if p.ApprovedAt == nil && v.may("WithdrawProposal") {
 		page.Blocks = append(page.Blocks, block{Title: v.t.WithdrawTitle(), Text: v.t.WithdrawText(), Folded: true,
 			Form: &form{Post: at + "/withdraw", Button: v.t.WithdrawButton(), Kind: "danger"}})
 	}
 	return page, nil
+}
+
+// deciding is how the member approves a proposal, or why they cannot here.
+func (v *visit) deciding(p admin.ProposalView) []block {
+	at := "/proposals/" + url.PathEscape(p.ID)
+	form := &form{Post: at + "/approve", Button: v.t.ApproveButton(), Passkey: &passkey{Way: "get", Offer: at + "/offer"}}
+	switch {
+	case !v.may("ApproveStaff"):
+		return nil
+	case p.By == v.who.ID:
+		return []block{{Notice: &notice{Title: v.t.OwnProposal(), Text: v.t.OwnProposalNext()}}}
+	case p.Kind == admin.ActRestore:
+		return []block{{Notice: &notice{Title: v.t.ByCommand(), Text: v.t.ByCommandText()}, Pre: "liuma staff approve " + p.ID}}
+	case p.ApprovedAt != nil:
+		form.Button = v.t.AgainButton()
+		return []block{{Title: v.t.AgainTitle(), Text: v.t.AgainText(v.moment(*p.ApprovedAt)), Form: form}}
+	}
+	return []block{{Title: v.t.ApproveTitle(), Text: v.t.ApproveText(), Form: form}}
 }
 
 // offerApproval is what the browser needs for the fresh touch that an approval takes.

@@ -61,6 +61,11 @@ type view struct {
 	Refusal *notice // why something was not done; takes the focus
 	Done    string  // what was done, by the address
 	Blocks  []block
+	// Watch is where the state of the page is asked for, and Is the state that it was drawn
+	// for: with script, it is drawn anew when that changes; without, every few seconds.
+	// Next is the page that is drawn then.
+	Watch, Is, Next string
+	Refresh         bool // without script too: of a page that does not stay so for long
 
 	// What every page has; dressed fills it in.
 	T         *wordings
@@ -94,9 +99,10 @@ type block struct {
 	Tabs        []tab
 	Links       []link
 	Chart       template.HTML // an SVG that the server drew; never what anybody typed
-	Pre         string        // lines as they are, such as a difference
-	Code        string        // large, to be written down
-	Folded      bool          // the title opens it
+	Steps       []step
+	Pre         string // lines as they are, such as a difference
+	Code        string // large, to be written down
+	Folded      bool   // the title opens it
 }
 
 type notice struct {
@@ -124,6 +130,7 @@ type table struct {
 // stylesheet: num, mono, nowrap.
 type cell struct {
 	Text, Link, Class string
+	Under             string // a name of the program's, below the words for it
 	Tag               string // good, warn, bad or plain: a state
 	Form              *form  // a button in the row
 }
@@ -136,6 +143,14 @@ type link struct{ Text, Path string }
 type tab struct {
 	Text, Path string
 	Current    bool
+}
+
+// step is one of a way that several people go; Is says whether it was done, is under way
+// or comes later.
+type step struct {
+	Text, Note string
+	Is         string // done, now, stopped or later
+	Said       string // filled in by finish: the same in words
 }
 
 // form is one that is posted. With a Passkey the browser is asked for one first.
@@ -159,7 +174,7 @@ type passkey struct {
 // field is one of a form.
 type field struct {
 	Name, Label, Hint, Value string
-	Type                     string // text (default), hidden, area, choice, choices, file
+	Type                     string // text (default), hidden, area, choice, choices, one, tick, file
 	Options                  []option
 	Class                    string
 	Required                 bool
@@ -170,6 +185,7 @@ type field struct {
 
 type option struct {
 	Value, Text string
+	Hint        string // of one of several that are read as questions
 	On          bool
 }
 
@@ -208,6 +224,9 @@ func (v *view) finish() {
 	}
 	for _, b := range v.Blocks {
 		number(b.Form)
+		for i := range b.Steps {
+			b.Steps[i].Said = map[string]string{"done": v.T.StepDone(), "now": v.T.StepNow(), "stopped": v.T.StepStopped()}[b.Steps[i].Is]
+		}
 		if b.Table == nil {
 			continue
 		}
@@ -217,6 +236,12 @@ func (v *view) finish() {
 			}
 		}
 	}
+}
+
+// with adds blocks; those without content are not drawn.
+func (v *view) with(more ...block) *view {
+	v.Blocks = append(v.Blocks, more...)
+	return v
 }
 
 // outside begins a page for who is not signed in.
@@ -243,13 +268,27 @@ func (v *visit) dressed(p *view) *view {
 	for _, at := range places() {
 		if v.may(at.method) {
 			current := path == at.path || at.path != "/" && len(path) > len(at.path) && path[:len(at.path)+1] == at.path+"/"
-			p.Nav = append(p.Nav, entry{Text: at.name(v.t), Path: at.path, Current: current})
+			p.Nav = append(p.Nav, entry{Text: at.name(v.t), Path: at.path, Current: current, Count: v.counted(at)})
 		}
 	}
 	if p.Done == "" && v.r.Method == http.MethodGet {
 		p.Done = v.t.done(v.r.URL.Query().Get("said"))
 	}
 	return p
+}
+
+// counted is how much waits for the member at a place. A page is drawn without it where it
+// cannot be told.
+func (v *visit) counted(at place) int {
+	if at.waits == nil {
+		return 0
+	}
+	n, err := at.waits(v)
+	if err != nil {
+		v.h.c.Logger.Warn("not counted for the navigation", "place", at.path, "err", err)
+		return 0
+	}
+	return n
 }
 
 // Tab is the title of the document, which a screen reader says first: after a refusal
@@ -260,6 +299,9 @@ func (v *view) Tab() string {
 	}
 	return v.Title
 }
+
+// clock writes a time of today: hours and minutes.
+func (v *visit) clock(at time.Time) string { return at.In(v.h.c.Zone).Format("15:04") }
 
 // moment writes a time for a table: in digits, in the console's zone.
 func (v *visit) moment(at time.Time) string {

@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/liuma-pin/liuma"
@@ -14,6 +15,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/proposal"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/staff"
+	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -111,7 +113,7 @@ type reason struct {
 // words are for the log.
 func reasons() []reason {
 	const bad, conflict, missing, forbidden = http.StatusUnprocessableEntity, http.StatusConflict, http.StatusNotFound, http.StatusForbidden
-	return append(recordReasons(), []reason{
+	return append(slices.Concat(recordReasons(), counterReasons()), []reason{
 		{errForm, "form", http.StatusBadRequest},
 		{admin.ErrRole, "role", forbidden}, {staff.ErrBounds, "bounds", forbidden},
 		{staff.ErrChallenge, "challenge", bad}, {staff.ErrCopied, "copied", forbidden}, {staff.ErrPasskey, "passkey", forbidden},
@@ -121,6 +123,8 @@ func reasons() []reason {
 		{proposal.ErrAlone, "alone", conflict}, {proposal.ErrRole, "two_roles", forbidden}, {proposal.ErrSame, "same", forbidden},
 		{proposal.ErrPair, "pair", forbidden}, {proposal.ErrUnknown, "proposal", missing}, {proposal.ErrEnded, "ended", conflict},
 		{proposal.ErrLate, "late", conflict}, {proposal.ErrTooMany, "many", conflict}, {proposal.ErrKind, "kind", conflict},
+		{proposal.ErrBody, "body", bad}, {staff.ErrAccount, "account", conflict},
+		{store.ErrFull, "full", http.StatusServiceUnavailable}, {store.ErrFailed, "store", http.StatusServiceUnavailable},
 		{audit.ErrReason, "reason", bad},
 		{edition.ErrSet, "policy_set", bad}, {edition.ErrSame, "policy_same", conflict}, {edition.ErrMoved, "policy_moved", conflict},
 		{edition.ErrDigest, "policy_digest", conflict}, {edition.ErrBounds, "policy_bounds", forbidden}, {edition.ErrUnknown, "policy_edition", missing},
@@ -146,7 +150,7 @@ func (t *wordings) because(err error) said {
 	for _, r := range reasons() {
 		if errors.Is(err, r.is) {
 			what, next := t.all.Why(r.name)
-			out := said{Title: what, Text: next, status: r.status}
+			out := said{Title: what, Text: next, status: r.status, internal: r.status >= http.StatusInternalServerError}
 			if r.is == edition.ErrSet {
 				out.Detail = err.Error()
 			}

@@ -131,11 +131,15 @@ func (h *handler) frozenView(r *http.Request, f authority.FreezeView) *view {
 	}
 	v.Notice = &notice{Title: v.T.ThawHow(), Text: v.T.ThawText()}
 	v.Ways = []way{h.call(v), {Class: "btn-plain", Text: v.T.FreezeAnother(), Link: freezePath}}
+	v.Links = []way{v.atCounterWay()}
 	return v
 }
 
 // canFreeze reports whether the authority takes FreezeOwn at this step.
 func canFreeze(p ceremony.Page) bool {
+	if atCounter(p) {
+		return false // whose browser it is, nobody knows; a notice's freeze code stops it
+	}
 	switch p.Step {
 	case ceremony.StepDone:
 		return true

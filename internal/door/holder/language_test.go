@@ -34,7 +34,7 @@ func pseudo(t *testing.T) *locale.Catalogue {
 // says so, offers the other languages in their own names and directions, and has
 // its own sentences where the language has them.
 func TestRightToLeft(t *testing.T) {
-	h, err := New(Config{Authority: gallery.NewAuthority(), Rules: gallery.Rules(), Assets: mustAssets(t), Origin: origin, Now: gallery.Now, Logger: discard(), Words: pseudo(t)})
+	h, err := New(Config{Authority: gallery.NewAuthority(), Counter: gallery.Counter{}, Challenges: gallery.Challenges{}, Rules: gallery.Rules(), Assets: mustAssets(t), Origin: origin, Now: gallery.Now, Logger: discard(), Words: pseudo(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestRightToLeft(t *testing.T) {
 			continue
 		}
 		body := w.Body.String()
-		if !strings.Contains(body, `<html lang="ug" dir="rtl">`) || w.Header().Get("Content-Language") != "ug" {
+		if !strings.Contains(body, `<html lang="ug" dir="rtl"`) || w.Header().Get("Content-Language") != "ug" {
 			t.Errorf("%s: not in the language, or its direction is not told\n%.300s", sc.Name, body)
 		}
 		if strings.Contains(body, "/preferences") &&

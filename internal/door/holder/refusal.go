@@ -93,7 +93,8 @@ func (h *handler) faultView(r *http.Request, status int, code liuma.Code) *view 
 	if status >= http.StatusInternalServerError {
 		v.RequestID = door.RequestID(r.Context())
 	}
-	ours := r.URL.Path == "/authorize" || r.URL.Path == freezePath || strings.HasPrefix(r.URL.Path, "/c/")
+	v.cleared(look.again)
+	ours := r.URL.Path == "/authorize" || r.URL.Path == counterPath || r.URL.Path == freezePath || strings.HasPrefix(r.URL.Path, "/c/")
 	if r.Method == http.MethodGet && ours && len(r.URL.RawQuery) <= longestAddress {
 		v.Back = r.URL.RequestURI()
 	}
@@ -175,7 +176,7 @@ func (h *handler) refusal(v *view, p ceremony.Page) *notice {
 		}
 		return nil
 	case liuma.CodeWrong:
-		n.Title = actOf(v.T, p.Action).wrong
+		n.Title = actAt(v.T, p).wrong
 		n.Text = v.T.WrongAgain()
 		if p.TriesLeft != nil {
 			n.More = v.T.triesLeft(*p.TriesLeft)
@@ -222,7 +223,7 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 	look := refusedLook(code)
 	v.heading(look.title)
 	v.Result = &result{Kind: look.kind, Icon: look.icon, Text: e.What, Next: e.Next}
-	v.Links = v.freezeLink(p)
+	v.Links = v.asideWays(p)
 	switch code {
 	case liuma.CodeLocked:
 		v.Result.Text, v.Result.Next = v.T.LockedText(), ""
@@ -250,8 +251,10 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		return
 	case liuma.CodeResetPlanned:
 		h.planned(v, p)
-	case liuma.CodeLinkLimit, liuma.CodePINNotYet:
+	case liuma.CodeLinkLimit:
 		v.Until = h.untilOf(v, p.Until)
+	case liuma.CodePINNotYet:
+		h.notYet(v, p)
 	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent, liuma.CodeCardNoNeeded,
 		liuma.CodeCardRestored, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodePINStopped:
 		v.Result.Next = "" // the counter says it
@@ -285,6 +288,13 @@ func (h *handler) planned(v *view, p ceremony.Page) {
 	v.Result.Text, v.Result.Next = v.T.PlannedText(), v.T.PlannedNext()
 	if v.Until = h.untilOf(v, p.Until); v.Until != nil {
 		v.Until.Title, v.Until.Over = v.T.WhenSet(), v.T.OverSet()
+	}
+}
+
+// notYet is the page of a PIN that was set at a counter and counts later.
+func (h *handler) notYet(v *view, p ceremony.Page) {
+	if v.Until = h.untilOf(v, p.Until); v.Until != nil {
+		v.Until.Title = v.T.CounterFromTitle()
 	}
 }
 
@@ -352,6 +362,8 @@ func refusedLook(c liuma.Code) look {
 	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent, liuma.CodeCardNoNeeded,
 		liuma.CodeCardRestored, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodePINStopped, liuma.CodeGuardian, liuma.CodeBirthdayUnknown:
 		return look{title: func(t *wordings) string { return t.CounterNeeded() }, kind: "warn", icon: "agency"}
+	case liuma.CodePINNotYet:
+		return look{title: func(t *wordings) string { return t.CounterFromTitle() }, kind: "info", icon: "expired"}
 	case liuma.CodePINReset:
 		return look{title: func(t *wordings) string { return t.ResetDoneTitle() }, kind: "info", icon: "ok"}
 	case liuma.CodeNotFrozen:

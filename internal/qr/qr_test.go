@@ -1,22 +1,20 @@
-package window_test
+package qr_test
 
 import (
 	"bytes"
 	"encoding/xml"
 	"errors"
 	"io"
-	"net/http"
 	"strings"
 	"testing"
 
-	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/demo/window"
+	"github.com/liuma-pin/liuma/internal/qr"
 )
 
 // TestQR: the terminal's drawing and the page's are the same QR code, with its
 // three corners; no other tool reads it here, so the test checks the frame.
 func TestQR(t *testing.T) {
-	code, err := window.NewQR("https://192.168.1.23:8443")
+	code, err := qr.New("https://192.168.1.23:8443")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +43,7 @@ func TestQR(t *testing.T) {
 			t.Fatal("no quiet zone")
 		}
 	}
-	svg := code.SVG()
+	svg := code.SVG(`"><script>`)
 	n := 0
 	for y := range size {
 		for x := range size {
@@ -57,6 +55,9 @@ func TestQR(t *testing.T) {
 	if got := bytes.Count(svg, []byte("h1v1h-1z")); got != n {
 		t.Errorf("%d dark squares in the SVG, %d on the terminal", got, n)
 	}
+	if bytes.Contains(svg, []byte("<script")) || bytes.Contains(code.SVG(""), []byte("aria-label")) {
+		t.Errorf("%s", svg[:200])
+	}
 	d := xml.NewDecoder(bytes.NewReader(svg))
 	for {
 		if _, err := d.Token(); errors.Is(err, io.EOF) {
@@ -65,28 +66,9 @@ func TestQR(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := window.NewQR(strings.Repeat("x", 4000)); err == nil {
+	if _, err := qr.New(strings.Repeat("x", 4000)); err == nil {
 		t.Error("an address without end was drawn")
 	}
 }
 
 func abs(n int) int { return max(n, -n) }
-
-// TestScan: the QR code is in the page only where Config asks for it.
-func TestScan(t *testing.T) {
-	for _, scan := range []bool{true, false} {
-		h, err := window.New(window.Config{Hub: window.NewHub(at), Origin: "https://192.168.1.23:8443", Scan: scan, Official: "https://192.168.1.23:8444/",
-			Phones: []window.Phone{{Name: liuma.Text{ZH: "浙"}, URL: "https://192.168.1.23:8445"}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		status := map[bool]int{true: http.StatusOK, false: http.StatusNotFound}[scan]
-		if got := get(h, "192.168.1.23:8443", "/qr.svg"); got.Code != status {
-			t.Errorf("scan %t: %d", scan, got.Code)
-		}
-		page := get(h, "192.168.1.23:8443", "/").Body.String()
-		if strings.Contains(page, "/qr.svg") != scan || !strings.Contains(page, `href="https://192.168.1.23:8444/"`) {
-			t.Errorf("scan %t: %s", scan, page)
-		}
-	}
-}

@@ -1,0 +1,264 @@
+package console
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/counter"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// approvalRoutes are a supervisor's: tickets that the service picked them for; and a
+// security officer's: tickets that are looked at afterwards.
+func (h *console) approvalRoutes() []Route {
+	return []Route{
+		{Pattern: "GET /approvals", Method: "AskedTickets", do: approvalsPage},
+		{Pattern: "GET /approvals/state", Method: "AskedTickets", do: approvalsNow},
+		{Pattern: "GET /approvals/{id}", Method: "AskedTicket", do: approvalPage},
+		{Pattern: "GET /approvals/{id}/offer", Method: "ApproveTicket", do: offerTicketApproval},
+		{Pattern: "POST /approvals/{id}/approve", Method: "ApproveTicket", do: approveTicket, again: approvalPage},
+		{Pattern: "POST /approvals/{id}/decline", Method: "DeclineTicket", do: declineTicket, again: approvalPage},
+		{Pattern: "GET /reviews", Method: "Reviews", do: reviewsPage},
+		{Pattern: "GET /reviews/{id}", Method: "Review", do: reviewPage},
+		{Pattern: "POST /reviews/{id}", Method: "DecideReview", do: reviewTicket, again: reviewPage},
+	}
+}
+
+// counterReasons are the refusals of the counter.
+func counterReasons() []reason {
+	const bad, conflict, missing, forbidden, often = http.StatusUnprocessableEntity, http.StatusConflict, http.StatusNotFound, http.StatusForbidden, http.StatusTooManyRequests
+	return []reason{
+		{counter.ErrMember, "counter_member", forbidden}, {counter.ErrDocument, "counter_document", forbidden}, {counter.ErrOwn, "counter_own", forbidden},
+		{counter.ErrBounds, "counter_bounds", forbidden}, {counter.ErrNumber, "number", bad}, {counter.ErrNobody, "counter_nobody", missing},
+		{counter.ErrReason, "counter_reason", bad}, {counter.ErrLookUps, "counter_look_ups", often}, {counter.ErrTickets, "counter_tickets", often},
+		{counter.ErrLookUp, "counter_look_up", missing}, {counter.ErrChecked, "counter_checked", bad}, {counter.ErrKind, "counter_kind", conflict},
+		{counter.ErrLive, "counter_live", conflict}, {counter.ErrNoSupervisor, "counter_no_supervisor", conflict}, {counter.ErrTicket, "counter_ticket", missing},
+		{counter.ErrState, "counter_state", conflict}, {counter.ErrPad, "counter_pad", missing}, {counter.ErrPadGone, "counter_pad_gone", conflict},
+		{counter.ErrPadRoute, "counter_pad_route", conflict}, {counter.ErrPadsOffered, "counter_pads", often}, {counter.ErrFinding, "counter_finding", bad},
+		{counter.ErrOwnTicket, "counter_own_ticket", forbidden},
+	}
+}
+
+// approvalsPage lists what waits for the supervisor; it is drawn anew when that changes.
+func approvalsPage(v *visit) (*view, error) {
+	all, err := v.admin().AskedTickets(v.ctx())
+	if err != nil {
+		return nil, err
+	}
+	list := &table{Head: []string{v.t.DeskWhat(), v.t.Name(), v.t.TicketClerk(), v.t.Agency(), v.t.ApprovalAsked(), v.t.TicketUntil()}, None: v.t.ApprovalsNone()}
+	for _, t := range all {
+		list.Rows = append(list.Rows, []cell{{Text: v.ticketKind(t.Kind), Link: "/approvals/" + t.ID.String()}, text(t.Name), text(t.Clerk.Name),
+			text(v.t.agency(t.Agency)), text(v.clock(t.AskedAt)), text(v.clock(t.Until))})
+	}
+	return &view{Title: v.t.NavApprovals(), Lead: v.t.ApprovalsLead(), Blocks: []block{{Table: list}}, Watch: "/approvals/state", Is: waitingNow(all), Next: "/approvals"}, nil
+}
+
+// waitingNow is what the list depends on.
+func waitingNow(all []counter.View) string {
+	ids := make([]string, len(all))
+	for i, t := range all {
+		ids[i] = t.ID.String()[:8]
+	}
+	return strings.Join(ids, " ")
+}
+
+// approvalsNow answers what watches the list.
+func approvalsNow(v *visit) (*view, error) {
+	all, err := v.admin().AskedTickets(v.ctx())
+	if err != nil {
+		return nil, err
+	}
+	v.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = v.w.Write([]byte(waitingNow(all))) // the browser may have gone
+	return nil, nil
+}
+
+// approvalsWaiting counts them.
+func approvalsWaiting(v *visit) (int, error) {
+	if !v.may("AskedTickets") {
+		return 0, nil
+	}
+	return v.many(v.admin().AskedTickets(v.ctx()))
+}
+
+// many counts tickets; none where the page of them says why there are none.
+func (v *visit) many(all []counter.View, err error) (int, error) {
+	if err != nil && !v.t.because(err).internal {
+		err = nil
+	}
+	return len(all), err
+}
+
+// asked is the ticket of the address, of the supervisor who was picked.
+func (v *visit) asked() (counter.View, error) {
+	id, err := v.ticketID()
+	if err != nil {
+		return counter.View{}, err
+	}
+	return v.admin().AskedTicket(v.ctx(), id)
+}
+
+func (v *visit) askedFacts(t counter.View) []fact {
+	out := []fact{{v.t.State(), v.ticketState(t)}, {v.t.Name(), text(t.Name)}, {v.t.DeskDocument(), cell{Text: t.Number, Class: "mono"}},
+		{v.t.Region(), text(v.t.region(t.Region))}, {v.t.TicketClerk(), cell{Text: t.Clerk.Name, Under: string(t.Clerk.ID)}}, {v.t.Agency(), text(v.t.agency(t.Agency))},
+		{v.t.ApprovalReason(), text(v.reasoned(t))}, {v.t.ApprovalAsked(), text(v.moment(t.AskedAt))}}
+	if live(t) {
+		out = append(out, fact{v.t.TicketUntil(), text(v.clock(t.Until))})
+	}
+	return out
+}
+
+// reasoned is why the clerk looked the person up, with their own words.
+func (v *visit) reasoned(t counter.View) string {
+	said := v.t.all.Word("ticket_for", t.Reason)
+	if t.Words != "" {
+		said = v.t.Said(said, t.Words)
+	}
+	return said
+}
+
+func approvalPage(v *visit) (*view, error) {
+	t, err := v.asked()
+	if err != nil {
+		return nil, err
+	}
+	page := &view{Title: v.t.ApprovalTitle(v.ticketKind(t.Kind)), Blocks: []block{{Facts: v.askedFacts(t)}}}
+	if t.Lost {
+		page = page.with(block{Notice: &notice{Kind: "warn", Title: v.t.ApprovalLost(), Text: v.t.ApprovalLostText()}})
+	}
+	at := "/approvals/" + t.ID.String()
+	if t.State == counter.Asked {
+		page = page.with(
+			block{Title: v.t.ApprovalCheckTitle(), Text: v.t.ApprovalCheckText(), Form: &form{Post: at + "/approve", Button: v.t.ApprovalButton(), Passkey: &passkey{Way: "get", Offer: at + "/offer"}}},
+			block{Title: v.t.DeclineTitle(), Text: v.t.DeclineText(), Folded: true, Form: &form{Post: at + "/decline", Button: v.t.DeclineButton(), Kind: "danger", Fields: []field{v.words(v.t.Reason())}}})
+	}
+	return page.with(block{Links: []link{{v.t.GoBack(), "/approvals"}}}), nil
+}
+
+// words is a field for a line that goes into the record.
+func (v *visit) words(label string) field {
+	return field{Name: "words", Label: label, Hint: v.t.DeskWordsHint(), Value: v.typed("words"), Required: true, Most: 200}
+}
+
+// actApproval is what a touch for the approval of a ticket is for. Proposals have 12 letters.
+func actApproval(t counter.View) string { return "ticket-" + t.ID.String() }
+
+// offerTicketApproval is what the browser needs for the touch that an approval takes.
+func offerTicketApproval(v *visit) (*view, error) {
+	t, err := v.asked()
+	if err != nil {
+		return nil, err
+	}
+	return v.offer(actApproval(t))
+}
+
+// approveTicket approves after a touch of the member's passkey for this ticket: a session
+// alone, left open on a desk or stolen, approves nothing. A crash between the two leaves
+// the ticket waiting.
+func approveTicket(v *visit) (*view, error) {
+	t, err := v.asked()
+	if err != nil {
+		return nil, err
+	}
+	if err := v.h.c.Staff.Confirm(v.ctx(), v.who, actApproval(t), []byte(v.r.PostFormValue("answer"))); err != nil {
+		return nil, err
+	}
+	if _, err := v.admin().ApproveTicket(v.ctx(), t.ID); err != nil {
+		return nil, err
+	}
+	return v.to("/approvals", "ticket_approved")
+}
+
+func declineTicket(v *visit) (*view, error) {
+	id, err := v.ticketID()
+	if err == nil {
+		err = v.admin().DeclineTicket(v.ctx(), admin.TicketDecision{ID: id, Words: v.typed("words")})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return v.to("/approvals", "ticket_declined")
+}
+
+// reviewsPage lists tickets that were drawn, and those without the bound phone.
+func reviewsPage(v *visit) (*view, error) {
+	all, err := v.admin().Reviews(v.ctx())
+	if err != nil {
+		return nil, err
+	}
+	list := &table{Head: []string{v.t.DeskWhat(), v.t.State(), v.t.TicketClerk(), v.t.TicketSupervisor(), v.t.DeskOpenedAt(), v.t.ReviewUntil()}, None: v.t.ReviewsNone()}
+	for _, t := range all {
+		until := cell{Text: v.moment(t.ReviewUntil), Class: "nowrap"}
+		if t.ReviewUntil.Before(v.h.c.Now()) {
+			until = cell{Text: v.t.ReviewOverdue(), Under: v.moment(t.ReviewUntil), Tag: "bad"}
+		}
+		list.Rows = append(list.Rows, []cell{{Text: v.ticketKind(t.Kind), Link: "/reviews/" + t.ID.String()}, v.ticketState(t), text(t.Clerk.Name), text(v.t.orNone(t.Supervisor.Name)),
+			{Text: v.moment(t.AskedAt), Class: "nowrap"}, until})
+	}
+	return &view{Title: v.t.NavReviews(), Lead: v.t.ReviewsLead(), Blocks: []block{{Table: list}}}, nil
+}
+
+// reviewsWaiting counts them.
+func reviewsWaiting(v *visit) (int, error) {
+	if !v.may("Reviews") {
+		return 0, nil
+	}
+	return v.many(v.admin().Reviews(v.ctx()))
+}
+
+func reviewPage(v *visit) (*view, error) {
+	id, err := v.ticketID()
+	if err != nil {
+		return nil, err
+	}
+	t, err := v.admin().Review(v.ctx(), id)
+	if err != nil {
+		return nil, err
+	}
+	facts := append(v.askedFacts(t), fact{v.t.TicketSupervisor(), text(v.t.orNone(t.Supervisor.Name))}, fact{v.t.ApprovalLost(), text(v.t.yes(t.Lost))},
+		fact{v.t.ReviewFroze(), v.bad(t.Frozen || t.Ended == store.TicketEndedFrozen)})
+	if t.Ended != "" {
+		facts = append(facts, fact{v.t.TicketWhy(), text(v.why(t))})
+	}
+	page := &view{Title: v.t.ReviewTitle(v.ticketKind(t.Kind)), Blocks: []block{{Facts: facts}}}
+	switch {
+	case !t.ReviewedAt.IsZero():
+		page = page.with(block{Facts: []fact{{v.t.ReviewFinding(), v.finding(t.Finding)}, {v.t.ReviewWords(), text(t.ReviewWords)}, {v.t.ReviewBy(), text(t.Reviewer.Name)}}})
+	case live(t):
+		page = page.with(block{Text: v.t.ReviewLater()})
+	default:
+		page = page.with(block{Title: v.t.ReviewFinding(), Form: &form{Post: "/reviews/" + t.ID.String(), Button: v.t.ReviewButton(), Fields: []field{
+			{Name: "finding", Type: "one", Label: v.t.ReviewFinding(), Required: true, Options: []option{
+				{Value: counter.FindingFine, Text: v.t.ReviewFine(), On: v.typed("finding") == counter.FindingFine},
+				{Value: counter.FindingWrong, Text: v.t.ReviewWrong(), Hint: v.t.ReviewWrongHint(), On: v.typed("finding") == counter.FindingWrong}}},
+			v.words(v.t.ReviewWords())}}})
+	}
+	return page.with(block{Links: []link{{v.t.GoBack(), "/reviews"}}}), nil
+}
+
+// bad is yes, marked, or no.
+func (v *visit) bad(is bool) cell {
+	if is {
+		return cell{Text: v.t.Yes(), Tag: "bad"}
+	}
+	return text(v.t.No())
+}
+
+func (v *visit) finding(f string) cell {
+	if f == counter.FindingFine {
+		return cell{Text: v.t.ReviewFine(), Tag: "good"}
+	}
+	return cell{Text: v.t.ReviewWrong(), Tag: "bad"}
+}
+
+func reviewTicket(v *visit) (*view, error) {
+	id, err := v.ticketID()
+	if err == nil {
+		err = v.admin().DecideReview(v.ctx(), admin.TicketDecision{ID: id, Finding: v.typed("finding"), Words: v.typed("words")})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return v.to("/reviews", "reviewed")
+}

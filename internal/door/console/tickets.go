@@ -1,0 +1,305 @@
+package console
+
+import (
+	"cmp"
+	"errors"
+	"html/template"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/counter"
+	"github.com/liuma-pin/liuma/internal/qr"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// ticketRoutes are a clerk's ticket from its opening to its end, and the pad on the desk.
+func (h *console) ticketRoutes() []Route {
+	return []Route{
+		{Pattern: "GET /desk/ticket/{id}", Method: "Ticket", do: ticketPage},
+		{Pattern: "GET /desk/ticket/{id}/state", Method: "Ticket", do: ticketStateNow},
+		{Pattern: "POST /desk/ticket/{id}/code", Method: "TicketCode", do: ticketCode, again: ticketPage},
+		{Pattern: "POST /desk/ticket/{id}/send", Method: "SendToPad", do: sendTicket, again: ticketPage},
+		{Pattern: "POST /desk/ticket/{id}/withdraw", Method: "WithdrawTicket", do: withdrawTicket, again: ticketPage},
+		{Pattern: "GET /desk/pad", Method: "Pads", do: padPage},
+		{Pattern: "POST /desk/pad", Method: "PairPad", do: pairPad, again: padPage},
+		{Pattern: "POST /desk/pad/{id}/end", Method: "UnpairPad", do: unpairPad, again: padPage},
+	}
+}
+
+func ticketPath(t counter.View) string { return "/desk/ticket/" + t.ID.String() }
+
+func (v *visit) ticketKind(k liuma.TicketKind) string { return v.t.all.Word("ticket", string(k)) }
+
+func (v *visit) ticketState(t counter.View) cell {
+	tag := "bad"
+	switch t.State {
+	case counter.Asked, counter.Opened, counter.Taken:
+		tag = "warn"
+	case counter.Used:
+		tag = "good"
+	case counter.Withdrawn, counter.Expired:
+		tag = "plain"
+	}
+	return cell{Text: v.t.all.Word("ticket_state", t.State), Tag: tag}
+}
+
+// live reports whether a ticket goes on.
+func live(t counter.View) bool {
+	return t.State == counter.Asked || t.State == counter.Opened || t.State == counter.Taken
+}
+
+// ticketID is the one of the address.
+func (v *visit) ticketID() (liuma.TicketID, error) {
+	id, err := liuma.ParseTicketID(v.r.PathValue("id"))
+	if err != nil {
+		return id, counter.ErrTicket
+	}
+	return id, nil
+}
+
+func (v *visit) ticket() (counter.View, error) {
+	id, err := v.ticketID()
+	if err != nil {
+		return counter.View{}, err
+	}
+	return v.admin().Ticket(v.ctx(), id)
+}
+
+// ticketPage shows how far a ticket is, and what the clerk may do about it now. Of what
+// the holder does it has the step, and never what they type.
+func ticketPage(v *visit) (*view, error) {
+	t, err := v.ticket()
+	if err != nil {
+		return nil, err
+	}
+	page := v.ticketView(t)
+	if t.State == counter.Opened {
+		handed, err := v.handing(t)
+		if err != nil {
+			return nil, err
+		}
+		page = page.with(handed...)
+	}
+	if live(t) {
+		page.Refresh = true
+		page = page.with(block{Title: v.t.TicketWithdrawTitle(), Text: v.t.TicketWithdrawText(), Folded: true,
+			Form: &form{Post: ticketPath(t) + "/withdraw", Button: v.t.TicketWithdrawButton(), Kind: "danger"}})
+		return page, nil
+	}
+	return page.with(block{Title: v.t.TicketTellTitle(), Text: v.tell(t)}, block{Links: []link{{v.t.TicketNext(), "/desk"}}}), nil
+}
+
+// ticketView is a page of a ticket with what all of them have; it is drawn anew when the
+// ticket goes on.
+func (v *visit) ticketView(t counter.View) *view {
+	page := &view{Title: v.t.TicketTitle(v.ticketKind(t.Kind)), Blocks: []block{{Steps: v.steps(t)}, {Facts: v.ticketFacts(t)}}}
+	if live(t) {
+		page.Watch, page.Is, page.Next = ticketPath(t)+"/state", stateNow(t), ticketPath(t)
+	}
+	return page
+}
+
+// stateNow is what a page of a ticket depends on.
+func stateNow(t counter.View) string { return t.State + "/" + t.Step + "/" + t.Pad }
+
+// ticketStateNow answers what watches a ticket.
+func ticketStateNow(v *visit) (*view, error) {
+	t, err := v.ticket()
+	if err != nil {
+		return nil, err
+	}
+	v.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = v.w.Write([]byte(stateNow(t))) // the browser may have gone
+	return nil, nil
+}
+
+// steps are the way of a ticket: who is to do what now.
+func (v *visit) steps(t counter.View) []step {
+	out := []step{{Text: v.t.TicketStepOpen(), Is: "done"}}
+	if t.Route == store.RouteSupervisor {
+		out = append(out, step{Text: v.t.TicketStepApprove(t.Supervisor.Name), Is: "done"})
+	}
+	if t.Kind != liuma.TicketClose {
+		out = append(out, step{Text: v.t.TicketStepBegin(), Is: "done"}, step{Text: v.t.TicketStepAct(), Is: "done"})
+	}
+	out = append(out, step{Text: v.t.TicketStepDone(), Is: "done"})
+	if t.State == counter.Used {
+		return out
+	}
+	at := 1 // where it is, or where it ended
+	switch {
+	case !t.TakenAt.IsZero():
+		at = len(out) - 2
+	case !t.OpenedAt.IsZero():
+		at = len(out) - 3
+	}
+	for i := at; i < len(out); i++ {
+		out[i].Is = "later"
+	}
+	out[at].Is = "now"
+	if !live(t) {
+		out[at].Is = "stopped"
+		return out
+	}
+	switch t.State {
+	case counter.Asked:
+		out[at].Note = v.t.TicketStepApproveNote()
+	case counter.Opened:
+		out[at].Note = v.t.TicketStepBeginHere()
+		if t.Route == store.RouteLink {
+			out[at].Note = v.t.TicketStepBeginLink()
+		}
+	case counter.Taken:
+		out[at].Note = v.t.TicketStepActNote()
+		if said := v.t.all.Word("ticket_step", t.Step); said != "" {
+			out[at].Text = v.t.Said(out[at].Text, said)
+		}
+	}
+	return out
+}
+
+func (v *visit) ticketFacts(t counter.View) []fact {
+	route := v.t.TicketByLink()
+	if t.Route == store.RouteSupervisor {
+		route = v.t.TicketBySupervisor()
+	}
+	out := []fact{{v.t.State(), v.ticketState(t)}, {v.t.Name(), text(t.Name)}, {v.t.DeskDocument(), cell{Text: t.Number, Class: "mono"}},
+		{v.t.TicketRoute(), text(route)}}
+	if live(t) {
+		out = append(out, fact{v.t.TicketUntil(), text(v.clock(t.Until))})
+	}
+	if t.Ended != "" {
+		out = append(out, fact{v.t.TicketWhy(), text(v.why(t))})
+	}
+	return out
+}
+
+// why says why a ticket ended: a word of the program, or the supervisor's own.
+func (v *visit) why(t counter.View) string {
+	if t.State == counter.Declined {
+		return t.Ended
+	}
+	return cmp.Or(v.t.all.Word("ticket_why", t.Ended), t.Ended)
+}
+
+// tell is what the clerk tells the person at the end.
+func (v *visit) tell(t counter.View) string {
+	if t.State == counter.Used {
+		return v.t.all.Word("ticket_tell", string(t.Kind))
+	}
+	return v.t.all.Word("ticket_over", t.State)
+}
+
+// handing are the ways from the clerk to the holder: the pad on the desk, or a code.
+func (v *visit) handing(t counter.View) ([]block, error) {
+	code := block{Title: v.t.TicketCodeTitle(), Form: &form{Post: ticketPath(t) + "/code", Button: v.t.TicketCodeButton()}}
+	if t.Code || t.Pad != "" {
+		code.Text = v.t.TicketCodeAgain()
+		code.Form.Kind = "plain"
+	}
+	if t.Route == store.RouteLink {
+		return []block{code}, nil
+	}
+	pads, err := v.admin().Pads(v.ctx())
+	if err != nil {
+		return nil, err
+	}
+	pad := block{Title: v.t.PadTitle(), Text: v.t.TicketPadNone(), Links: []link{{v.t.PadPairButton(), "/desk/pad"}}}
+	if len(pads) > 0 {
+		pad.Text, pad.Links = "", nil
+		pad.Form = &form{Post: ticketPath(t) + "/send", Button: v.t.TicketPadButton(), Fields: []field{{Type: "hidden", Name: "pad", Value: pads[0].ID}}}
+	}
+	if t.Pad != "" {
+		pad = block{Title: v.t.PadTitle(), Text: v.t.TicketSent()}
+	}
+	return []block{pad, code}, nil
+}
+
+// ticketCode shows the code of a ticket, once: large, and for a camera where the holder's
+// page takes it from the address.
+func ticketCode(v *visit) (*view, error) {
+	id, err := v.ticketID()
+	if err != nil {
+		return nil, err
+	}
+	code, err := v.admin().TicketCode(v.ctx(), id)
+	if err != nil {
+		return nil, err
+	}
+	t, err := v.admin().Ticket(v.ctx(), id)
+	if err != nil {
+		return nil, err
+	}
+	page := v.ticketView(t)
+	shown := block{Title: v.t.TicketCodeTitle(), Text: v.t.TicketCodeLink(), Code: counter.ShownCode(code)}
+	if t.Route == store.RouteSupervisor {
+		address := v.h.c.Holder + "/counter"
+		drawn, err := qr.New(address + "#" + code)
+		if err != nil {
+			return nil, err
+		}
+		shown.Text = v.t.TicketCodeText(address)
+		shown.Chart = template.HTML(drawn.SVG(v.t.TicketCodeLabel())) //nolint:gosec // squares, and a label that is escaped
+	}
+	page.Blocks = append([]block{shown}, page.Blocks...)
+	return page.with(block{Links: []link{{v.t.TicketProgress(), ticketPath(t)}}}), nil
+}
+
+func sendTicket(v *visit) (*view, error) {
+	id, err := v.ticketID()
+	if err == nil {
+		err = v.admin().SendToPad(v.ctx(), admin.PadTicket{ID: id, Pad: v.typed("pad")})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return v.to("/desk/ticket/"+id.String(), "ticket_sent")
+}
+
+func withdrawTicket(v *visit) (*view, error) {
+	id, err := v.ticketID()
+	if err == nil {
+		err = v.admin().WithdrawTicket(v.ctx(), id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return v.to("/desk/ticket/"+id.String(), "ticket_withdrawn")
+}
+
+// padPage is the device on the clerk's desk, or how to pair one.
+func padPage(v *visit) (*view, error) {
+	pads, err := v.admin().Pads(v.ctx())
+	if err != nil {
+		return nil, err
+	}
+	page := &view{Title: v.t.PadTitle(), Lead: v.t.PadLead()}
+	if len(pads) == 0 {
+		page = page.with(block{Text: v.t.PadNone()})
+	}
+	for _, p := range pads {
+		facts := []fact{{v.t.State(), cell{Text: v.t.PadPaired(), Tag: "good"}}, {v.t.PadUntil(), text(v.moment(p.Until))}}
+		if !p.SeenAt.IsZero() {
+			facts = append(facts, fact{v.t.PadSeen(), text(v.moment(p.SeenAt))})
+		}
+		page = page.with(block{Facts: facts}, block{Title: v.t.PadEndTitle(), Text: v.t.PadEndText(), Folded: true,
+			Form: &form{Post: "/desk/pad/" + p.ID + "/end", Button: v.t.PadEndButton(), Kind: "danger"}})
+	}
+	pair := block{Title: v.t.PadPairTitle(), Text: v.t.PadHow(v.h.c.Holder + "/desk"), Folded: len(pads) > 0, Form: &form{Post: "/desk/pad", Button: v.t.PadPairButton(), Fields: []field{
+		{Name: "number", Label: v.t.PadNumber(), Required: true, Most: 20, Class: "mono"}}}}
+	return page.with(pair, block{Links: []link{{v.t.GoBack(), "/desk"}}}), nil
+}
+
+func pairPad(v *visit) (*view, error) {
+	if _, err := v.admin().PairPad(v.ctx(), v.typed("number")); err != nil {
+		return nil, err
+	}
+	return v.to("/desk/pad", "pad_paired")
+}
+
+func unpairPad(v *visit) (*view, error) {
+	if err := v.admin().UnpairPad(v.ctx(), v.r.PathValue("id")); err != nil && !errors.Is(err, counter.ErrPadGone) {
+		return nil, err
+	}
+	return v.to("/desk/pad", "pad_ended")
+}

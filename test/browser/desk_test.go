@@ -1,0 +1,190 @@
+package browser
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/staff"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// member has an operator invite somebody and an officer approve it, below the console, and
+// signs them in with a passkey of their own.
+func (d *desk) member(t *testing.T, n staff.NewMember, language string) *tab {
+	t.Helper()
+	s := d.env.System.Admin.Staff()
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := s.Propose(t.Context(), staff.Caller{ID: "wang-li", Roles: []liuma.StaffRole{liuma.RoleOperator}}, staff.Change{Kind: staff.KindInvite, Member: n})
+	must(err)
+	done, err := s.Approve(t.Context(), staff.Caller{ID: "li-na", Roles: []liuma.StaffRole{liuma.RoleOfficer}}, p.ID)
+	must(err)
+	b := d.sit(t, language)
+	d.join(b, p.Half, done.Half)
+	must(d.env.System.Store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+		m, err := tx.Member(n.ID)
+		m.Document = vault.Index{0: 0xD0, 1: n.ID[0], 2: n.ID[1]} // of nobody in the registry
+		if err == nil {
+			err = tx.UpdateMember(m)
+		}
+		return audit.Entry{At: time.Now(), Actor: "test", Event: audit.StaffJoined, Outcome: "ok"}, err
+	}))
+	return b
+}
+
+// counterDesk is a desk with its first two signed in, a clerk and a supervisor, and a
+// person with a card.
+type counterDesk struct {
+	*desk
+	officer, clerk, supervisor *tab
+	person                     registry.Facts
+}
+
+func newCounterDesk(t *testing.T, language string) *counterDesk {
+	t.Helper()
+	d := &counterDesk{desk: newDesk(t)}
+	d.person = d.env.People[0]
+	d.env.Enroll(d.env.Channel("zj-hrss"), d.person, "483920")
+	operator := d.sit(t, language)
+	d.join(operator, d.codes[0].Code, "")
+	d.officer = d.sit(t, language)
+	d.join(d.officer, d.codes[1].Code, "")
+	d.clerk = d.member(t, staff.NewMember{ID: "chen-jing", Name: "陈静", Roles: []liuma.StaffRole{liuma.RoleClerk}}, language)
+	d.supervisor = d.member(t, staff.NewMember{ID: "zhou-wei", Name: "周伟", Roles: []liuma.StaffRole{liuma.RoleSupervisor}}, language)
+	return d
+}
+
+// pick chooses in a list.
+func (b *tab) pick(name, value string) {
+	b.t.Helper()
+	evaluate[chromedp.Void](b, fmt.Sprintf(`document.querySelector("select[name=%s]").value = %q`, name, value))
+}
+
+// choose presses the label of a choice.
+func (b *tab) choose(words string) { b.t.Helper(); b.click(`//label[contains(., "` + words + `")]`) }
+
+// TestAClerkServesAPerson: in Chromium, with an authenticator for each: the clerk finds the
+// person and opens a ticket, the supervisor sees it come and approves with a fresh touch,
+// and the clerk's page goes on by itself to the code.
+func TestAClerkServesAPerson(t *testing.T) {
+	d := newCounterDesk(t, "en")
+	d.supervisor.open(d.url + "/approvals")
+	d.supervisor.sees("No ticket waits for you")
+	d.clerk.open(d.url + "/")
+	d.clerk.press("Step 1: find the person")
+	d.clerk.fill("number", d.person.IDNumber)
+	d.clerk.pick("reason", "lost_phone")
+	d.clerk.press("Find")
+	d.clerk.sees("Step 2: check and choose", d.person.MaskedName())
+	d.clerk.choose("Change the phone and the PIN")
+	d.clerk.choose("I saw the original")
+	d.clerk.press("Open the ticket")
+	d.clerk.sees("周伟 looks", "Please wait")
+	d.supervisor.waits(`document.body.textContent.includes("陈静")`) // by itself
+	d.supervisor.press("Change the phone and the PIN")
+	d.supervisor.sees("lost the phone", "陈静")
+	d.supervisor.press("Approve with your passkey")
+	d.supervisor.sees("Approved: the ticket is good for 15 minutes")
+	d.clerk.waits(`document.body.textContent.includes("Show the code")`) // by itself
+	d.clerk.press("Show the code")
+	d.clerk.sees("It is shown once")
+	if code := regexp.MustCompile(`[2-9A-Z]{4}-[2-9A-Z]{4}`).FindString(d.clerk.text()); code == "" {
+		t.Errorf("no code: %s", d.clerk.text())
+	}
+	if wide := evaluate[float64](d.clerk, `document.querySelector("svg.qr").getBoundingClientRect().width`); wide < 200 {
+		t.Errorf("the QR code is %v px wide", wide)
+	}
+	for _, b := range []*tab{d.officer, d.clerk, d.supervisor} {
+		d.clean(b)
+	}
+}
+
+// TestCounterPages: every page of the counter on the console, in both languages, by the
+// rules of accessibility and with the keyboard.
+func TestCounterPages(t *testing.T) {
+	d := newCounterDesk(t, "zh-CN")
+	shots := func(b *tab, name string) {
+		t.Helper()
+		at := evaluate[string](b, `location.pathname`)
+		for _, lang := range []string{"zh-CN", "en"} {
+			if evaluate[string](b, `document.documentElement.lang`) != lang && name != "code" {
+				b.open(d.url + at + "?lang=" + lang)
+			}
+			b.waits(`document.readyState === "complete"`)
+			d.looked(b, name+" in "+lang)
+			b.shoot(filepath.Join("console", lang), "counter-"+name)
+			if name == "code" {
+				return // shown once
+			}
+		}
+		b.open(d.url + at + "?lang=zh-CN")
+	}
+	c, s := d.clerk, d.supervisor
+	c.open(d.url + "/desk")
+	shots(c, "desk")
+	c.open(d.url + "/desk/pad")
+	shots(c, "pad")
+	find := func(reason string) {
+		c.open(d.url + "/desk")
+		c.fill("number", d.person.IDNumber)
+		c.pick("reason", reason)
+		c.press("查找")
+		c.sees("第二步")
+	}
+	find("lost_phone")
+	shots(c, "person")
+	c.choose("更换手机并重设密码")
+	c.choose("我看过证件原件")
+	c.press("开凭单")
+	c.sees("周伟 复核")
+	shots(c, "asked")
+	s.open(d.url + "/approvals")
+	shots(s, "approvals")
+	s.press("更换手机并重设密码")
+	s.sees("来办什么")
+	shots(s, "approval")
+	s.press("用通行密钥核准")
+	s.sees("已核准")
+	c.waits(`document.body.textContent.includes("显示凭单码")`)
+	shots(c, "open")
+	c.press("显示凭单码")
+	c.sees("只显示这一次")
+	shots(c, "code")
+	c.press("看进度")
+	c.click(`//summary[contains(., "作废凭单")]`)
+	c.click(`//form[contains(@action, "/withdraw")]//button`)
+	c.sees("凭单已作废")
+	shots(c, "withdrawn")
+	d.officer.open(d.url + "/reviews")
+	shots(d.officer, "reviews")
+	for _, b := range []*tab{c, s, d.officer} {
+		d.clean(b)
+	}
+}
+
+// looked judges a page of the console.
+func (d *counterDesk) looked(b *tab, name string) {
+	b.t.Helper()
+	b.violations(name)
+	b.operable(name)
+	if wide := evaluate[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); wide > 0 {
+		b.t.Errorf("%s is %d px too wide", name, wide)
+	}
+	for _, whole := range []string{d.person.IDNumber, d.person.Phone, d.person.Name} {
+		if whole != "" && evaluate[bool](b, `document.documentElement.outerHTML.includes("`+whole+`")`) {
+			b.t.Errorf("%s shows %s", name, whole)
+		}
+	}
+}
