@@ -126,7 +126,7 @@ type sent struct{ method, url, body string }
 
 func newTab(t *testing.T, s screen, language string) *tab {
 	t.Helper()
-	return newTabFor(t, s, language, 3*time.Minute)
+	return newTabFor(t, s, language, 6*time.Minute)
 }
 
 // newTabFor is newTab for a test that takes longer.
@@ -204,7 +204,8 @@ func (b *tab) text() string {
 	return out
 }
 
-const patience = 15 * time.Second
+// patience is how long a page may take on a machine that others keep busy.
+const patience = time.Minute
 
 // sees waits for words to be on the page.
 func (b *tab) sees(words ...string) {

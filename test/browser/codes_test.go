@@ -12,7 +12,6 @@ import (
 // codeStep brings a holder with a card to the step that takes a one-time code.
 func codeStep(t *testing.T) (*stage, *actor) {
 	t.Helper()
-	t.Parallel()
 	s := newStage(t)
 	a := s.actor("wang", provincial, phone(), "zh-CN")
 	a.applies(rightPIN)

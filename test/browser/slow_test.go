@@ -3,11 +3,15 @@ package browser
 import (
 	"fmt"
 	"net/http"
+	"os"
+	goruntime "runtime"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/performance"
 
 	"github.com/liuma-pin/liuma"
 )
@@ -20,51 +24,65 @@ const (
 	mostRequests = 7      // those three, three files, and the browser's own wish for an icon
 	mostOnTheWay = 38_000 // with the heads of the answers
 	padWithin    = 2500 * time.Millisecond
-	// plainWithin is what a page of one line takes in a new tab, without a slow network,
-	// where nothing else is to be done.
-	plainWithin = 200 * time.Millisecond
+	// workWithin is the processor's time for the page's own work, which no other work on
+	// this machine adds to.
+	workWithin = 200 * time.Millisecond
 )
 
 // TestPadOnSlowNetwork: the pad takes digits within two and a half seconds at
-// 400 kbit/s and 400 ms. What a page of one line, which is none of ours, takes longer
-// on this machine at that moment than it should is not the pad's.
+// 400 kbit/s and 400 ms. Where more wants to run than there are processors, the time is
+// that of the queue before them; then the page's own work is measured, and its way over
+// the network by TestWayToThePad.
 func TestPadOnSlowNetwork(t *testing.T) {
 	w := newWorld(t, nil)
 	card := w.enroll(rightPIN)
-	best := time.Hour
-	for try := range 8 { // other work on this machine only ever adds to the time
-		busy := max(0, w.plainAfter()-plainWithin)
-		took := w.padAfter(w.verify(card, liuma.BusinessNo(fmt.Sprintf("v-%d", try))))
-		t.Logf("the pad takes digits after %s, %s of which this machine was busy", took.Round(10*time.Millisecond), busy.Round(10*time.Millisecond))
-		if best = min(best, took-busy); best <= padWithin {
+	best, least := time.Hour, time.Hour
+	for try := range 6 { // other work on this machine only ever adds to the time
+		took, work := w.padAfter(w.verify(card, liuma.BusinessNo(fmt.Sprintf("v-%d", try))))
+		t.Logf("the pad takes digits after %s, %s of them work", took.Round(10*time.Millisecond), work.Round(time.Millisecond))
+		if best, least = min(best, took), min(least, work); best <= padWithin {
 			break
 		}
 	}
-	if best > padWithin {
+	if least > workWithin {
+		t.Errorf("the page worked for %s", least)
+	}
+	if best > padWithin && !crowded() {
 		t.Errorf("the pad took %s", best)
 	}
 }
 
-// padAfter opens an address as a browser on a slow network that has nothing of ours.
-func (w *world) padAfter(address string) time.Duration {
+// crowded reports whether more than twice as much wants to run as there are processors.
+func crowded() bool {
+	b, err := os.ReadFile("/proc/loadavg")
+	var load float64
+	if err == nil {
+		_, err = fmt.Sscan(string(b), &load)
+	}
+	return err == nil && load > 2*float64(goruntime.NumCPU())
+}
+
+// padAfter opens an address as a browser on a slow network that has nothing of ours. It
+// returns the time until the pad takes digits, and that of the page's own work.
+func (w *world) padAfter(address string) (took, work time.Duration) {
 	w.t.Helper()
 	b := newTab(w.t, phone(), "zh-CN")
 	call(b, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
 		MatchedNetworkConditions: []*network.Conditions{{URLPattern: "", Latency: 400, DownloadThroughput: 50_000, UploadThroughput: 50_000}}})
+	call(b, performance.Enable, performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks})
 	begun := time.Now()
 	b.open(address)
 	b.ready()
-	return time.Since(begun)
-}
-
-// plainAfter opens the channel's page.
-func (w *world) plainAfter() time.Duration {
-	w.t.Helper()
-	b := newTab(w.t, phone(), "zh-CN")
-	begun := time.Now()
-	b.open(w.channelURL + "/callback")
-	b.sees("Back at the channel")
-	return time.Since(begun)
+	took = time.Since(begun)
+	for _, m := range call(b, performance.GetMetrics, cdp.Empty{}).Metrics {
+		if m.Name == "TaskDuration" {
+			work = time.Duration(m.Value * float64(time.Second))
+		}
+	}
+	if work == 0 {
+		w.t.Fatal("the browser does not say how long the page worked")
+	}
+	return took, work
 }
 
 // TestWayToThePad counts what the time on a slow network is made of, so that it
