@@ -203,7 +203,7 @@ func (c *collection) addOthers() {
 		Scene{Name: "consent", Path: "/consent", Says: []liuma.Text{text("处理您的个人信息", "Your personal data"), text("版本", "Version")}},
 		Scene{Name: "region", Path: "/region", Says: []liuma.Text{text("全国通用的规定", "The national rule")}},
 		Scene{Name: "region-three-tries", Path: "/region?code=3101", Says: []liuma.Text{text("输错 3 次", "3 wrong PINs"), text("停用 3 天", "for 3 days")}},
-		Scene{Name: "region-passphrases", Path: "/region?code=5101", Says: []liuma.Text{text("8 到 64 个字符", "8 to 64 characters")}},
+		Scene{Name: "region-passphrases", Path: "/region?code=5101", Says: []liuma.Text{text("8 到 64 个字符", "8 to 64 characters"), text("每月最后一个工作日下午", "the last working day of a month"), text("每次使用密码都会发短信", "a text after every use")}},
 		Scene{Name: "region-rotation", Path: "/region?code=6501", Says: []liuma.Text{text("要先更换才能使用", "must be changed")}},
 		Scene{Name: "freeze", Path: "/freeze", Says: []liuma.Text{text("用冻结码冻结电子社保卡", "Freeze the electronic card with a freeze code")}},
 		Scene{Name: "link-invalid", Path: "/authorize", Says: []liuma.Text{text("这个页面已失效", "This page has expired")}},
