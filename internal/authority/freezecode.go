@@ -79,7 +79,7 @@ func (a *Authority) frozenByCode(r store.Reader, code string, formed bool) (v Fr
 		return v, false, err
 	}
 	open, err := openTickets(r, card.ID)
-	if err != nil || len(open) > 0 {
+	if err != nil || len(open) > 0 || card.IsClosing() {
 		return v, false, err
 	}
 	return a.freezeView(r, card), true, nil

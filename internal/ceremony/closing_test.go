@@ -131,6 +131,30 @@ func TestAFreezeCodeStopsAClosing(t *testing.T) {
 	}
 }
 
+// TestACodeThatWasUsedStopsAClosing: the holder had frozen the card, and types the same
+// code again when they hear that it is to be closed.
+func TestACodeThatWasUsedStopsAClosing(t *testing.T) {
+	x := newErasable(t, testkit.Options{})
+	code := x.LastFreezeCode(x.who.Phone)
+	freeze := func() {
+		t.Helper()
+		if _, err := x.Authority().FreezeByCode(t.Context(), "a", code); err != nil {
+			t.Fatal(err)
+		}
+	}
+	freeze()
+	x.closing()
+	freeze()
+	if c := x.cardNow(); c.IsClosing() || !c.Frozen {
+		t.Errorf("frozen %v, closing %v", c.Frozen, c.IsClosing())
+	}
+	stops := x.cardNow().Stops
+	freeze()
+	if got := x.cardNow().Stops; got != stops {
+		t.Error("a code that is sent again and again writes")
+	}
+}
+
 func (x *erasable) toReview() (n int, err error) {
 	return n, x.System.Store.View(x.T.Context(), func(r store.Reader) error {
 		all, err := r.TicketsToReview(9)
