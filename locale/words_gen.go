@@ -1344,6 +1344,9 @@ func (w Held) AppliedAt() string { return w.say("held.applied_at") }
 // PINSetAt says "held.pin_set_at".
 func (w Held) PINSetAt() string { return w.say("held.pin_set_at") }
 
+// PINFrom says "held.pin_from".
+func (w Held) PINFrom() string { return w.say("held.pin_from") }
+
 // FrozenAt says "held.frozen_at".
 func (w Held) FrozenAt() string { return w.say("held.frozen_at") }
 
