@@ -3623,6 +3623,9 @@ func (w Console) DeskFindText() string { return w.say("console.desk_find_text") 
 // DeskReason says "console.desk_reason".
 func (w Console) DeskReason() string { return w.say("console.desk_reason") }
 
+// DeskChoose says "console.desk_choose".
+func (w Console) DeskChoose() string { return w.say("console.desk_choose") }
+
 // DeskWords says "console.desk_words".
 func (w Console) DeskWords() string { return w.say("console.desk_words") }
 
