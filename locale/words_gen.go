@@ -2719,6 +2719,9 @@ func (w Console) DocumentKnown() string { return w.say("console.document_known")
 // DocumentUnknown says "console.document_unknown".
 func (w Console) DocumentUnknown() string { return w.say("console.document_unknown") }
 
+// DocumentHint says "console.document_hint".
+func (w Console) DocumentHint() string { return w.say("console.document_hint") }
+
 // ReplaceTitle says "console.replace_title".
 func (w Console) ReplaceTitle() string { return w.say("console.replace_title") }
 

@@ -1,0 +1,99 @@
+package counter_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/counter"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// lost is a ticket of somebody whose phone was stolen.
+func (d *desk) lost() counter.View {
+	d.Helper()
+	v, err := d.open(d.enrolled(), counter.Opening{Kind: liuma.TicketRebindReset, Lost: true})
+	d.must(err)
+	v, err = d.counter().Approve(d.ctx(), super, v.ID)
+	d.must(err)
+	return v
+}
+
+// TestReviews: each ticket with a lost phone reaches a security officer, who decides once,
+// with words, and not about their own.
+func TestReviews(t *testing.T) {
+	d := newDesk(t)
+	v := d.lost()
+	waiting, err := d.counter().Reviews(d.ctx(), officer)
+	d.must(err)
+	if len(waiting) != 1 || waiting[0].ID != v.ID || waiting[0].Clerk.ID != clerk || waiting[0].Supervisor.ID != super || !waiting[0].Lost {
+		t.Errorf("%+v", waiting)
+	}
+	_, err = d.counter().Reviews(d.ctx(), super)
+	d.want(err, counter.ErrMember)
+	decide := func(by liuma.StaffID, finding, words string) error {
+		return d.counter().DecideReview(d.ctx(), by, v.ID, finding, words)
+	}
+	d.want(decide(officer, "perhaps", "seen"), counter.ErrFinding)
+	d.want(decide(officer, counter.FindingFine, ""), counter.ErrFinding)
+	d.want(decide(officer, counter.FindingFine, "seen"), counter.ErrState) // it still goes on
+	d.must(d.counter().Withdraw(d.ctx(), clerk, v.ID))
+	d.change(super, func(m *store.Member) { m.Roles = []liuma.StaffRole{liuma.RoleSupervisor, liuma.RoleOfficer} })
+	d.want(decide(super, counter.FindingFine, "seen"), counter.ErrOwnTicket)
+	d.member(store.Member{ID: "south", Agency: "south", Roles: []liuma.StaffRole{liuma.RoleOfficer}})
+	d.want(decide("south", counter.FindingFine, "seen"), counter.ErrTicket)
+	d.must(decide(officer, counter.FindingWrong, "the form is missing"))
+	d.recorded(audit.TicketReviewed, "staff:officer wrong", "ticket="+v.ID.String(), "reason=the form is missing")
+	d.want(decide(officer, counter.FindingFine, "no, fine"), counter.ErrState)
+	got, err := d.counter().Review(d.ctx(), officer, v.ID)
+	d.must(err)
+	if got.Finding != counter.FindingWrong || got.ReviewWords != "the form is missing" || got.Reviewer.ID != officer || got.ReviewedAt.IsZero() {
+		t.Errorf("%+v", got)
+	}
+	if waiting, err := d.counter().Reviews(d.ctx(), officer); err != nil || len(waiting) > 0 {
+		t.Errorf("%+v %v", waiting, err)
+	}
+}
+
+// TestOverdueAndFrozen raise alarms.
+func TestOverdueAndFrozen(t *testing.T) {
+	d := newDesk(t)
+	alarms := func() map[string]counter.Alarm {
+		all, err := d.counter().Alarms(d.ctx())
+		d.must(err)
+		out := map[string]counter.Alarm{}
+		for _, a := range all {
+			out[a.Kind] = a
+		}
+		return out
+	}
+	v := d.lost()
+	d.must(d.counter().Withdraw(d.ctx(), clerk, v.ID))
+	d.Clock.Advance(counter.ReviewTime - time.Minute)
+	if a := alarms(); len(a) > 0 {
+		t.Errorf("%+v", a)
+	}
+	d.Clock.Advance(2 * time.Minute)
+	if a := alarms()[counter.AlarmOverdue]; a.N != 1 || a.Since.IsZero() {
+		t.Errorf("%+v", a)
+	}
+	for i := range 2 {
+		if a, ok := alarms()[counter.AlarmFrozen]; ok {
+			t.Errorf("after %d: %+v", i, a)
+		}
+		f := d.enrolled()
+		d.approved(f, liuma.TicketReset)
+		d.freeze(f)
+	}
+	if a := alarms()[counter.AlarmFrozen]; a.About != clerk || a.N != 2 {
+		t.Errorf("%+v", a)
+	}
+	if waiting, err := d.counter().Reviews(d.ctx(), officer); err != nil || len(waiting) != 3 || waiting[0].ID != v.ID || !waiting[1].Frozen {
+		t.Errorf("%+v %v", waiting, err)
+	}
+	d.Clock.Advance(31 * 24 * time.Hour)
+	if a, ok := alarms()[counter.AlarmFrozen]; ok {
+		t.Errorf("%+v", a)
+	}
+}
