@@ -186,7 +186,11 @@ const (
 	CodeTicketEnded   Code = "ticket_ended"   // its time is over, it was used, or what it stood on is gone
 	CodeTicketTaken   Code = "ticket_taken"   // another browser goes on with it
 	CodeTicketWaits   Code = "ticket_waits"   // a supervisor has not approved it yet
+	CodeTicketApp     Code = "ticket_app"     // it counts in the holder's own app alone
+	CodeTicketPage    Code = "ticket_page"    // it has a page of its own, and counts in no app
+	CodeTicketLink    Code = "ticket_link"    // the app's link is not known: a ticket takes nothing's place there
 	CodePINNotYet     Code = "pin_not_yet"    // set at a counter without a known contact; it counts from a time on
+	CodePINStopped    Code = "pin_stopped"    // its card was stopped before it counted: only the counter helps
 
 	CodeCorrectionSame      Code = "correction_same"      // former and new number are one
 	CodeCorrectionWaits     Code = "correction_waits"     // another correction waits for one of the numbers

@@ -177,6 +177,10 @@ func ParseAction(s string) (Action, error) {
 // channel is registered for it.
 const ActionReportLoss Action = "report_loss"
 
+// ActionCounter is what a holder does at a counter, with a ticket. Nobody asks for it on a
+// holder's behalf, and no channel is registered for it.
+const ActionCounter Action = "counter"
+
 // Role says which PIN of a request an envelope carries. It is part of what the
 // device seals, so a current PIN cannot be passed off as a new one.
 type Role string

@@ -1045,6 +1045,218 @@ func (w Page) RuleMinors14() string { return w.say("page.rule_minors14") }
 // RuleMinors16 says "page.rule_minors16".
 func (w Page) RuleMinors16() string { return w.say("page.rule_minors16") }
 
+// TicketTitle says "page.ticket_title".
+func (w Page) TicketTitle() string { return w.say("page.ticket_title") }
+
+// TicketSay says "page.ticket_say".
+func (w Page) TicketSay() string { return w.say("page.ticket_say") }
+
+// TicketLabel says "page.ticket_label".
+func (w Page) TicketLabel() string { return w.say("page.ticket_label") }
+
+// TicketHint says "page.ticket_hint".
+func (w Page) TicketHint() string { return w.say("page.ticket_hint") }
+
+// TicketGive says "page.ticket_give".
+func (w Page) TicketGive() string { return w.say("page.ticket_give") }
+
+// TicketCareTitle says "page.ticket_care_title".
+func (w Page) TicketCareTitle() string { return w.say("page.ticket_care_title") }
+
+// TicketCare says "page.ticket_care".
+func (w Page) TicketCare() string { return w.say("page.ticket_care") }
+
+// TicketSlow says "page.ticket_slow".
+func (w Page) TicketSlow() string { return w.say("page.ticket_slow") }
+
+// TicketSlowNext says "page.ticket_slow_next".
+func (w Page) TicketSlowNext() string { return w.say("page.ticket_slow_next") }
+
+// TicketWay says "page.ticket_way".
+func (w Page) TicketWay() string { return w.say("page.ticket_way") }
+
+// TicketHere says "page.ticket_here".
+func (w Page) TicketHere() string { return w.say("page.ticket_here") }
+
+// CounterClerk says "page.counter_clerk".
+func (w Page) CounterClerk() string { return w.say("page.counter_clerk") }
+
+// CounterAgency says "page.counter_agency".
+func (w Page) CounterAgency() string { return w.say("page.counter_agency") }
+
+// CounterBy says "page.counter_by".
+func (w Page) CounterBy(name string) string { return w.say("page.counter_by", "{name}", name) }
+
+// CounterResetTitle says "page.counter_reset_title".
+func (w Page) CounterResetTitle() string { return w.say("page.counter_reset_title") }
+
+// CounterResetNext says "page.counter_reset_next".
+func (w Page) CounterResetNext() string { return w.say("page.counter_reset_next") }
+
+// CounterRebindTitle says "page.counter_rebind_title".
+func (w Page) CounterRebindTitle() string { return w.say("page.counter_rebind_title") }
+
+// CounterRebindNext says "page.counter_rebind_next".
+func (w Page) CounterRebindNext() string { return w.say("page.counter_rebind_next") }
+
+// CounterBothTitle says "page.counter_both_title".
+func (w Page) CounterBothTitle() string { return w.say("page.counter_both_title") }
+
+// CounterBothNext says "page.counter_both_next".
+func (w Page) CounterBothNext() string { return w.say("page.counter_both_next") }
+
+// CounterBothDone says "page.counter_both_done".
+func (w Page) CounterBothDone() string { return w.say("page.counter_both_done") }
+
+// CounterUnfreezeTitle says "page.counter_unfreeze_title".
+func (w Page) CounterUnfreezeTitle() string { return w.say("page.counter_unfreeze_title") }
+
+// CounterUnfreezeNext says "page.counter_unfreeze_next".
+func (w Page) CounterUnfreezeNext() string { return w.say("page.counter_unfreeze_next") }
+
+// CounterEnrollTitle says "page.counter_enroll_title".
+func (w Page) CounterEnrollTitle() string { return w.say("page.counter_enroll_title") }
+
+// CounterEnrollNext says "page.counter_enroll_next".
+func (w Page) CounterEnrollNext() string { return w.say("page.counter_enroll_next") }
+
+// CounterOpenTitle says "page.counter_open_title".
+func (w Page) CounterOpenTitle() string { return w.say("page.counter_open_title") }
+
+// CounterOpenNext says "page.counter_open_next".
+func (w Page) CounterOpenNext() string { return w.say("page.counter_open_next") }
+
+// CounterNotMe says "page.counter_not_me".
+func (w Page) CounterNotMe() string { return w.say("page.counter_not_me") }
+
+// CounterLeave says "page.counter_leave".
+func (w Page) CounterLeave() string { return w.say("page.counter_leave") }
+
+// CounterReboundText says "page.counter_rebound_text".
+func (w Page) CounterReboundText() string { return w.say("page.counter_rebound_text") }
+
+// CounterBothText says "page.counter_both_text".
+func (w Page) CounterBothText() string { return w.say("page.counter_both_text") }
+
+// CounterSetText says "page.counter_set_text".
+func (w Page) CounterSetText() string { return w.say("page.counter_set_text") }
+
+// CounterCloseTitle says "page.counter_close_title".
+func (w Page) CounterCloseTitle() string { return w.say("page.counter_close_title") }
+
+// CounterClose says "page.counter_close".
+func (w Page) CounterClose() string { return w.say("page.counter_close") }
+
+// CounterCleared says "page.counter_cleared".
+func (w Page) CounterCleared() string { return w.say("page.counter_cleared") }
+
+// CounterFromTitle says "page.counter_from_title".
+func (w Page) CounterFromTitle() string { return w.say("page.counter_from_title") }
+
+// CounterFrom says "page.counter_from".
+func (w Page) CounterFrom(moment string) string {
+	return w.say("page.counter_from", "{moment}", moment)
+}
+
+// CounterEndedTitle says "page.counter_ended_title".
+func (w Page) CounterEndedTitle() string { return w.say("page.counter_ended_title") }
+
+// CounterLeftText says "page.counter_left_text".
+func (w Page) CounterLeftText() string { return w.say("page.counter_left_text") }
+
+// CounterExpiredText says "page.counter_expired_text".
+func (w Page) CounterExpiredText() string { return w.say("page.counter_expired_text") }
+
+// CounterTell says "page.counter_tell".
+func (w Page) CounterTell() string { return w.say("page.counter_tell") }
+
+// CounterHelpTitle says "page.counter_help_title".
+func (w Page) CounterHelpTitle() string { return w.say("page.counter_help_title") }
+
+// CounterHelp says "page.counter_help".
+func (w Page) CounterHelp() string { return w.say("page.counter_help") }
+
+// StageMobile says "page.stage_mobile".
+func (w Page) StageMobile() string { return w.say("page.stage_mobile") }
+
+// CounterPhoneTitle says "page.counter_phone_title".
+func (w Page) CounterPhoneTitle() string { return w.say("page.counter_phone_title") }
+
+// CounterPhoneSay says "page.counter_phone_say".
+func (w Page) CounterPhoneSay() string { return w.say("page.counter_phone_say") }
+
+// CounterPhoneLabel says "page.counter_phone_label".
+func (w Page) CounterPhoneLabel() string { return w.say("page.counter_phone_label") }
+
+// NoPhoneTitle says "page.no_phone_title".
+func (w Page) NoPhoneTitle() string { return w.say("page.no_phone_title") }
+
+// NoPhoneText says "page.no_phone_text".
+func (w Page) NoPhoneText() string { return w.say("page.no_phone_text") }
+
+// NoPhoneGive says "page.no_phone_give".
+func (w Page) NoPhoneGive() string { return w.say("page.no_phone_give") }
+
+// DeskTitle says "page.desk_title".
+func (w Page) DeskTitle() string { return w.say("page.desk_title") }
+
+// DeskPairTitle says "page.desk_pair_title".
+func (w Page) DeskPairTitle() string { return w.say("page.desk_pair_title") }
+
+// DeskPairSay says "page.desk_pair_say".
+func (w Page) DeskPairSay() string { return w.say("page.desk_pair_say") }
+
+// DeskLostTitle says "page.desk_lost_title".
+func (w Page) DeskLostTitle() string { return w.say("page.desk_lost_title") }
+
+// DeskLostSay says "page.desk_lost_say".
+func (w Page) DeskLostSay() string { return w.say("page.desk_lost_say") }
+
+// DeskReady says "page.desk_ready".
+func (w Page) DeskReady() string { return w.say("page.desk_ready") }
+
+// DeskOverTitle says "page.desk_over_title".
+func (w Page) DeskOverTitle() string { return w.say("page.desk_over_title") }
+
+// DeskOver says "page.desk_over".
+func (w Page) DeskOver() string { return w.say("page.desk_over") }
+
+// DeskOffer says "page.desk_offer".
+func (w Page) DeskOffer() string { return w.say("page.desk_offer") }
+
+// DeskOfflineTitle says "page.desk_offline_title".
+func (w Page) DeskOfflineTitle() string { return w.say("page.desk_offline_title") }
+
+// DeskOffline says "page.desk_offline".
+func (w Page) DeskOffline() string { return w.say("page.desk_offline") }
+
+// DeskUnfitTitle says "page.desk_unfit_title".
+func (w Page) DeskUnfitTitle() string { return w.say("page.desk_unfit_title") }
+
+// DeskUnfit says "page.desk_unfit".
+func (w Page) DeskUnfit() string { return w.say("page.desk_unfit") }
+
+// DeskCookiesTitle says "page.desk_cookies_title".
+func (w Page) DeskCookiesTitle() string { return w.say("page.desk_cookies_title") }
+
+// DeskCookies says "page.desk_cookies".
+func (w Page) DeskCookies() string { return w.say("page.desk_cookies") }
+
+// DeskScriptTitle says "page.desk_script_title".
+func (w Page) DeskScriptTitle() string { return w.say("page.desk_script_title") }
+
+// DeskScript says "page.desk_script".
+func (w Page) DeskScript() string { return w.say("page.desk_script") }
+
+// DeskAgain says "page.desk_again".
+func (w Page) DeskAgain() string { return w.say("page.desk_again") }
+
+// DeskClear says "page.desk_clear".
+func (w Page) DeskClear() string { return w.say("page.desk_clear") }
+
+// DeskClearNote says "page.desk_clear_note".
+func (w Page) DeskClearNote() string { return w.say("page.desk_clear_note") }
+
 // Notice are the sentences whose keys begin with "notice.".
 type Notice struct{ look }
 

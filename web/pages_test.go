@@ -48,7 +48,7 @@ func newPages(t *testing.T) pages {
 	if err != nil {
 		t.Fatal(err)
 	}
-	door, err := holder.New(holder.Config{Authority: gallery.NewAuthority(), Rules: gallery.Rules(), Assets: assets, Origin: "https://pin.example.cn", Settle: time.Millisecond,
+	door, err := holder.New(holder.Config{Authority: gallery.NewAuthority(), Counter: gallery.Counter{}, Challenges: gallery.Challenges{}, Rules: gallery.Rules(), Assets: assets, Origin: "https://pin.example.cn", Settle: time.Millisecond,
 		Now: gallery.Now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func (p pages) drawn(sc gallery.Scene, l look) string {
 	w := httptest.NewRecorder()
 	p.door.ServeHTTP(w, r)
 	body := w.Body.String()
-	if w.Code >= http.StatusInternalServerError || !strings.Contains(body, `<html lang="`+l.language+`"`) || strings.Contains(body, " data-care>") != l.care {
+	if w.Code >= http.StatusInternalServerError || !strings.Contains(body, `<html lang="`+l.language+`"`) || strings.Contains(body, " data-care>") != (l.care || sc.Care) {
 		p.t.Fatalf("%s in %s: %d\n%s", sc.Name, l.Name, w.Code, body)
 	}
 	return body
@@ -89,7 +89,7 @@ func TestPagesAreLight(t *testing.T) {
 	const limit = 60_000
 	p := newPages(t)
 	shared := 0
-	for _, name := range []string{web.Pad, web.Ceremony, web.Style} {
+	for _, name := range []string{web.Pad, web.Ceremony, web.DeskPad, web.Style} {
 		asset, err := p.assets.Asset(name)
 		if err != nil {
 			t.Fatal(err)
@@ -143,7 +143,7 @@ func TestGallery(t *testing.T) {
 	p.every(func(sc gallery.Scene, l look, body string) {
 		write(t, filepath.Join(dir, l.Name, sc.Name+".html"), fromDisk(body))
 	})
-	for _, name := range []string{web.Pad, web.Ceremony, web.Style} {
+	for _, name := range []string{web.Pad, web.Ceremony, web.DeskPad, web.Style} {
 		asset, err := p.assets.Asset(name)
 		if err != nil {
 			t.Fatal(err)

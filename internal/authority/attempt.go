@@ -201,7 +201,8 @@ func (a *Authority) waitingIntent(r store.Reader, card liuma.CardID) (bool, lium
 
 // place fills in the lane that the guess is counted in and the PIN version that
 // it is about. A guess on a lost card without evidence is refused with a demand
-// for evidence, and takes no business number.
+// for evidence, and one at a PIN that does not count yet with the time from when on it
+// does; neither takes a business number.
 func (a *Authority) place(r store.Reader, at *guess, card store.Card) (err error) {
 	at.row.Version = card.Version
 	at.Policy.Limits = a.LimitsOf(card, at.row.Channel, at.Policy)
@@ -215,10 +216,25 @@ func (a *Authority) place(r store.Reader, at *guess, card store.Card) (err error
 	if at.Thaws {
 		card = card.Thawed()
 	}
+	if err := NotYet(card, a.Now()); err != nil {
+		return err
+	}
 	if card.Standing(a.Now()) == liuma.StandingSuspended && at.Proof == nil {
 		return &liuma.Error{Code: liuma.CodeEvidenceRequired}
 	}
 	return nil
+}
+
+// NotYet refuses a guess at a PIN that was set at a counter and does not count yet
+// no keeper is asked, nothing is counted and the business number stays free. A
+// card that is stopped gets that answer instead. Until is in H.
+func NotYet(card store.Card, now time.Time) error {
+	standing := card.Standing(now)
+	usable := standing == liuma.StandingActive || standing == liuma.StandingSuspended
+	if !usable || !now.Before(card.PINFrom) {
+		return nil
+	}
+	return &liuma.Error{Code: liuma.CodePINNotYet, Until: card.PINFrom}
 }
 
 // RefusedAtOnce decides a guess that needs no keeper, and reports whether it

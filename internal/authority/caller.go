@@ -27,8 +27,15 @@ func (c Caller) Channel() liuma.ChannelID { return liuma.ChannelID(c.Client.ID) 
 func (c Caller) Actor() string { return actorOf(c.Client) }
 
 // Permit checks that the client is a channel registered for the action and,
-// where the request names a region, for the region.
+// where the request names a region, for the region. Acts at a counter are the service's
+// own and no channel's.
 func (c Caller) Permit(action liuma.Action, region liuma.Region) error {
+	if (c.Client.Kind == store.ClientCounter) != (action == liuma.ActionCounter) {
+		return liuma.FailField(liuma.CodeForbidden, "action", nil)
+	}
+	if action == liuma.ActionCounter {
+		return nil
+	}
 	if err := c.PermitChannel(); err != nil {
 		return err
 	}

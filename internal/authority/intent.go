@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -214,7 +215,7 @@ func (a *Authority) flip(ctx context.Context, actor string, in store.Intent, all
 func (a *Authority) flipCard(tx store.Tx, card *store.Card, in store.Intent) (audit.Event, error) {
 	now := a.Now()
 	card.Version, card.KeySet, card.Verifier = in.Version, in.KeySet, in.Verifier
-	card.PINSetAt = now
+	card.PINSetAt, card.PINFrom = now, time.Time{} // an act at a counter may say later
 	card.Tally.Reset()
 	row, err := tx.Request(in.Channel, in.BusinessNo)
 	if err != nil {

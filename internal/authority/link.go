@@ -164,7 +164,7 @@ func (a *Authority) Returned(tx store.Tx, row store.Request) error {
 		return err
 	}
 	begunAnew(l)
-	proved(l, row.Version, row.Evidence != "", row.DecidedAt)
+	proved(l, row.Version, evidenced(row), row.DecidedAt)
 	return tx.PutLink(*l)
 }
 
@@ -181,7 +181,7 @@ func (a *Authority) setThrough(tx store.Tx, in store.Intent, row store.Request) 
 	if in.From != 0 && l.Evidenced == in.From {
 		l.Evidenced = in.Version
 	}
-	proved(l, in.Version, row.Evidence != "", a.Now())
+	proved(l, in.Version, evidenced(row), a.Now())
 	return tx.PutLink(*l)
 }
 
@@ -196,7 +196,7 @@ func (a *Authority) setThrough(tx store.Tx, in store.Intent, row store.Request) 
 func (a *Authority) MakeLink(tx store.Tx, card store.Card, row store.Request, replaces store.Handle) (store.Link, error) {
 	now := a.Now()
 	l := store.Link{Channel: row.Channel, Card: card.ID, Handle: newHandle(), At: now, Proved: row.Version, ProvedAt: row.DecidedAt}
-	if row.Evidence != "" {
+	if evidenced(row) {
 		l.Evidenced = row.Version
 	}
 	ends, err := a.linkRoom(tx, card, row, replaces)

@@ -251,11 +251,18 @@ func acr(row store.Request) string {
 	if row.Alone {
 		return "urn:liuma:acr:evidence"
 	}
-	if row.Evidence != "" {
+	if evidenced(row) {
 		return "urn:liuma:acr:pin-evidence"
 	}
 	return "urn:liuma:acr:pin"
 }
+
+// MethodCounter stands in a request for the method of evidence where a ticket of a
+// counter took evidence's place. It is told in amr, and is no evidence.
+const MethodCounter = "counter"
+
+// evidenced reports whether evidence came with a request.
+func evidenced(row store.Request) bool { return row.Evidence != "" && row.Evidence != MethodCounter }
 
 func newReceiptID() string {
 	var b [15]byte

@@ -67,5 +67,8 @@ func actorOf(c store.Client) string {
 	if c.Kind == staffKind {
 		return liuma.StaffID(strings.TrimPrefix(c.ID, staffSpace)).Actor()
 	}
+	if c.Kind == store.ClientCounter {
+		return string(c.Kind) // there is one
+	}
 	return string(c.Kind) + ":" + c.ID
 }

@@ -77,9 +77,9 @@ type Act struct {
 	// right chooses the step after a right try; nil: the ceremony ends as done.
 	right func(*Ceremonies, store.Tx, *store.Ceremony, *details, store.Request) (to Step, end bool, err error)
 	// set writes the changes that come with a new PIN, in the transaction that
-	// makes it the card's; nil for acts that set no PIN. It returns the audit
-	// event.
-	set func(*Ceremonies, store.Tx, store.Card, *store.Request) (audit.Event, error)
+	// makes it the card's, and may change the card; nil for acts that set no PIN. It
+	// returns the audit event.
+	set func(*Ceremonies, store.Tx, *store.Card, *store.Request) (audit.Event, error)
 }
 
 // Proof names a kind of proof.

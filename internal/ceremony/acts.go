@@ -20,6 +20,7 @@ func acts() map[liuma.Action]Act {
 		reset(),
 		rebind(),
 		unfreeze(),
+		atCounter(),
 	} {
 		table[a.Action] = a
 	}
@@ -72,7 +73,7 @@ func (s *Ceremonies) settingHooks(row store.Request) authority.Hooks {
 				if act.set == nil {
 					return "", fmt.Errorf("ceremony: %q sets no PIN", row.Action)
 				}
-				if ev, err = act.set(s, tx, *card, row); err != nil {
+				if ev, err = act.set(s, tx, card, row); err != nil {
 					return "", err
 				}
 			}

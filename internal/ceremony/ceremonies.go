@@ -11,6 +11,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/consent"
+	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -27,6 +28,7 @@ type Config struct {
 	Vault    *vault.Vault
 	Policy   authority.Rules
 	Registry *registry.Registry
+	Counter  *counter.Counter
 	Outbox   authority.Outbox // nil: acts that need a one-time code lead to the counter
 	CodeWays []liuma.CodeWay  // in which Outbox can send one-time codes; default: by text alone
 	Issuer   string
@@ -52,6 +54,7 @@ func (c *Config) validate() error {
 	need(c.Vault != nil, "Vault")
 	need(c.Policy != nil, "Policy")
 	need(c.Registry != nil, "Registry")
+	need(c.Counter != nil, "Counter")
 	need(c.Issuer != "", "Issuer")
 	if len(c.CodeWays) == 0 {
 		c.CodeWays = []liuma.CodeWay{liuma.ByText}
@@ -82,6 +85,7 @@ type Ceremonies struct {
 	vault         *vault.Vault
 	policy        authority.Rules
 	registry      *registry.Registry
+	counter       *counter.Counter
 	outbox        authority.Outbox // nil: no one-time codes, no notices
 	ways          []liuma.CodeWay  // never changed after New
 	consent       consent.Text     // never changed after New
@@ -99,7 +103,7 @@ func New(c Config) (*Ceremonies, error) {
 	}
 	s := &Ceremonies{
 		acts: acts(), engine: c.Engine, store: c.Store, vault: c.Vault, policy: c.Policy, registry: c.Registry,
-		outbox: c.Outbox, ways: c.CodeWays, issuer: c.Issuer, keep: c.Keep, consent: c.Consent, demandConsent: c.NativeConsent, log: c.Logger,
+		counter: c.Counter, outbox: c.Outbox, ways: c.CodeWays, issuer: c.Issuer, keep: c.Keep, consent: c.Consent, demandConsent: c.NativeConsent, log: c.Logger,
 	}
 	s.engine.Attach(s.settingHooks)
 	return s, nil

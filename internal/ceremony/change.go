@@ -30,8 +30,8 @@ func change() Act {
 		chooses:   (*Ceremonies).choosesOther,
 		run:       (*Ceremonies).change,
 		right:     (*Ceremonies).afterChange,
-		set: func(s *Ceremonies, tx store.Tx, card store.Card, row *store.Request) (audit.Event, error) {
-			return audit.PINSet, s.engine.TellIn(tx, card, noticePINChanged, row.Channel, nil)
+		set: func(s *Ceremonies, tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
+			return audit.PINSet, s.engine.TellIn(tx, *card, noticePINChanged, row.Channel, nil)
 		},
 	}
 }

@@ -47,7 +47,7 @@ func (s *Ceremonies) addresseeOf(r store.Reader, c store.Ceremony, d details) (t
 		address = act.address
 	}
 	to, err = address(s, r, c, d)
-	to.template = act.CodeText
+	to.template = cmp.Or(to.template, act.CodeText)
 	return to, err
 }
 
@@ -274,6 +274,7 @@ func (s *Ceremonies) showCode(r store.Reader, c store.Ceremony, d details, p *Pa
 		return err
 	}
 	p.PhoneMasked = registry.MaskPhone(to.phone)
+	p.CodeToBound = p.Action == liuma.ActionRebind && d.NewPhone == ""
 	by, err := s.askedThrough(r, c, d, to)
 	if err != nil {
 		return err

@@ -68,6 +68,10 @@ func (s *Ceremonies) askedThrough(r store.Reader, c store.Ceremony, d details, t
 		return by, err
 	}
 	by.bound = err == nil && contact.Phone == s.engine.PhoneIndex(to.phone)
+	if c.Action == liuma.ActionCounter {
+		by.known = true // what is kept for known links is kept for the counter as well
+		return by, nil
+	}
 	links, err := r.Links(to.card.ID)
 	if err != nil {
 		return by, err

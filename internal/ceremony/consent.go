@@ -35,10 +35,18 @@ func (s *Ceremonies) shownConsent(r store.Reader, c store.Ceremony, d details) (
 	if c.Action == liuma.ActionEnroll {
 		return &s.consent, nil
 	}
-	if d.Subject.Card == "" {
+	var card store.Card
+	var err error
+	switch {
+	case c.Action == liuma.ActionCounter:
+		var of errand
+		of, err = s.errandOf(r, c, d)
+		card = of.card // zero before the first PIN: asked for
+	case d.Subject.Card == "":
 		return nil, nil
+	default:
+		card, err = s.linkedCardOf(r, c, d)
 	}
-	card, err := s.linkedCardOf(r, c, d)
 	if _, refused := refusal(err); refused {
 		return nil, nil // the act itself says why
 	}
@@ -105,11 +113,19 @@ func (s *Ceremonies) keepConsent(tx store.Tx, card *store.Card, row store.Reques
 	if err != nil || d.Consent == nil {
 		return err
 	}
-	given := store.Consent{Version: d.Consent.Version, At: d.Consent.At, Channel: c.Channel}
-	copy(given.Text[:], d.Consent.Text)
+	keepAgreed(card, d.Consent, c.Channel)
+	return nil
+}
+
+// keepAgreed writes into a card what its holder agreed to, if that is news.
+func keepAgreed(card *store.Card, agreed *agreement, ch liuma.ChannelID) {
+	if agreed == nil {
+		return
+	}
+	given := store.Consent{Version: agreed.Version, At: agreed.At, Channel: ch}
+	copy(given.Text[:], agreed.Text)
 	if n := len(card.Consents); n > 0 && card.Consents[n-1].Text == given.Text {
-		return nil
+		return
 	}
 	card.Consents = append(card.Consents[:len(card.Consents):len(card.Consents)], given)
-	return nil
 }

@@ -105,6 +105,9 @@ type Hand struct {
 	// Consent is the hash of the text that the page showed above its button, as
 	// Page.ConsentHash gave it; empty where it showed none.
 	Consent string
+	// Source is the address that the code of a ticket came from, in one spelling; empty
+	// if it is not known.
+	Source string
 }
 
 // Page holds everything that a holder page may show of a ceremony.
@@ -151,6 +154,15 @@ type Page struct {
 	// Ways are the ways in which a code may be sent, as this holder may use them
 	// now: SendCode takes one of them.
 	Ways []CodeOffer
+	// CodeToBound says, in a rebinding with a ticket, that the code goes to the phone that
+	// is still bound: the new one's comes after it.
+	CodeToBound bool
+
+	// Counter is set at an act at a counter.
+	Counter *AtCounter
+	// TicketAllowed says at StepEvidence that the code of a counter's ticket may be given
+	// in place of evidence: GiveTicket.
+	TicketAllowed bool
 
 	// CardNoAllowed says at StepEvidence that the number of the physical card
 	// may be given in place of evidence: GiveCardNo.

@@ -61,6 +61,12 @@ type details struct {
 
 	TryDigest []byte `json:"try_digest,omitempty"` // of what the last try was made of: the same form sent twice is known by it
 
+	// Ticket, of a ceremony at a counter, is the ticket that it is for, and Kind what that
+	// lets its holder do. NoPhone: there is none to bind.
+	Ticket  liuma.TicketID   `json:"ticket,omitzero"`
+	Kind    liuma.TicketKind `json:"kind,omitempty"`
+	NoPhone bool             `json:"no_phone,omitempty"`
+
 	// Consent is what the holder agreed to.
 	Consent *agreement `json:"consent,omitempty"`
 }

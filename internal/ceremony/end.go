@@ -43,6 +43,9 @@ func (s *Ceremonies) endRequest(tx store.Tx, c *store.Ceremony, code liuma.Code)
 // time; zero: never.
 func (s *Ceremonies) endRequestUntil(tx store.Tx, c *store.Ceremony, code liuma.Code, until time.Time) error {
 	c.Ended = s.now()
+	if err := s.endTicket(tx, *c, code); err != nil {
+		return err
+	}
 	row, err := tx.Request(c.Channel, c.BusinessNo)
 	if err != nil {
 		return err

@@ -56,15 +56,15 @@ func enroll() Act {
 		},
 		chooses: (*Ceremonies).choosesFirst,
 		run:     (*Ceremonies).enroll,
-		set: func(s *Ceremonies, tx store.Tx, card store.Card, row *store.Request) (audit.Event, error) {
+		set: func(s *Ceremonies, tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
 			if row.Ceremony == "" { // else linkReturned links it
-				l, err := s.engine.MakeLink(tx, card, *row, "")
+				l, err := s.engine.MakeLink(tx, *card, *row, "")
 				if err != nil {
 					return "", err
 				}
 				row.Handle = l.Handle
 			}
-			return audit.PINSet, errors.Join(s.bindFirst(tx, card, *row), s.engine.TellIn(tx, card, noticePINSet, row.Channel, nil))
+			return audit.PINSet, errors.Join(s.bindFirst(tx, *card, *row), s.engine.TellIn(tx, *card, noticePINSet, row.Channel, nil))
 		},
 	}
 }

@@ -13,7 +13,7 @@ import (
 // on and off in turn does not send one each time.
 func (s *Ceremonies) NoticeEveryUse(ctx context.Context, id string, h Hand, on bool) (Page, error) {
 	return s.move(ctx, id, h, []Step{StepDone}, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
-		if d.ProvedAlone {
+		if d.ProvedAlone || c.Action == liuma.ActionCounter {
 			return "", liuma.Fail(liuma.CodeCeremonyMoved, nil) // it takes a right PIN
 		}
 		contact, phone, err := s.engine.BoundPhone(tx, c.Card)

@@ -18,6 +18,9 @@ func (s *Ceremonies) FreezeOwn(ctx context.Context, id string, h Hand) (Page, er
 	from := []Step{StepConfirm, StepCode, StepCardNo, StepEvidence, StepPhone, StepPIN, StepRefused, StepDone}
 	return s.moveAnyway(ctx, id, h, from, func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
 		e := s.engine.Entry("holder", audit.CardFrozen, c.Card, c.BusinessNo, "ok")
+		if c.Action == liuma.ActionCounter {
+			return "", e, liuma.Fail(liuma.CodeCeremonyMoved, nil) // no channel is there that could; leaving it ends the ticket
+		}
 		card, err := s.ownCard(tx, *c, *d)
 		if err != nil {
 			return "", e, err

@@ -415,7 +415,7 @@ func besides(t *testing.T, env *testkit.Env, q authority.Quorum) *ceremony.Cerem
 		t.Fatal(err)
 	}
 	acts, err := ceremony.New(ceremony.Config{Engine: engine, Store: s.Store, Vault: s.Vault, Policy: rules,
-		Registry: s.Registry, Issuer: s.Config.Issuer})
+		Registry: s.Registry, Issuer: s.Config.Issuer, Counter: s.Counter})
 	if err == nil {
 		err = engine.Start(t.Context())
 	}

@@ -219,7 +219,7 @@ func (s *Ceremonies) cardOf(ctx context.Context, q asking, holder vault.Index, n
 		if err != nil {
 			return err
 		}
-		if card.Version == 0 {
+		if card.Version == 0 || authority.NotYet(card, s.now()) != nil { // who has no link learns neither
 			return authority.ErrUnlinked
 		}
 		f, err := s.engine.Facts(r, card)

@@ -2,6 +2,7 @@ package ceremony
 
 import (
 	"errors"
+	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
@@ -43,6 +44,9 @@ func (s *Ceremonies) atPad(tx store.Tx, c *store.Ceremony, d *details) (Step, er
 		return "", err
 	}
 	limits, now := s.engine.LimitsOf(card, c.Channel, rules), s.now()
+	if err := notYet(act, card, now); err != nil {
+		return s.refuse(tx, c, d, err)
+	}
 	row.Card, row.Version, row.Handle = card.ID, card.Version, store.Handle(d.Subject.Card)
 	if !authority.RefusedAtOnce(&row, card, act.Thaws, at, limits, now) {
 		return StepPIN, nil
@@ -51,6 +55,14 @@ func (s *Ceremonies) atPad(tx store.Tx, c *store.Ceremony, d *details) (Step, er
 	d.Verdict, d.Code, d.Until = string(row.Verdict), string(row.Code), row.Until
 	c.Card, c.Ended = card.ID, now
 	return StepRefused, tx.UpdateRequest(row)
+}
+
+// notYet refuses a guess for an act at a PIN that does not count yet.
+func notYet(act Act, card store.Card, now time.Time) error {
+	if act.Thaws {
+		card = card.Thawed()
+	}
+	return authority.NotYet(card, now)
 }
 
 // toPad makes a change that leads to the pad, by way of atPad.

@@ -82,13 +82,21 @@ func (s *Ceremonies) pageOf(ctx context.Context, c store.Ceremony) (p Page, err 
 
 // inWall turns the times of a page into what the holder's clock shows.
 func (s *Ceremonies) inWall(p Page) Page {
-	for _, at := range []*time.Time{&p.Expires, &p.Until, &p.CodeSentAt, &p.ResendAt, &p.ResetRefusedUntil} {
+	for _, at := range []*time.Time{&p.Expires, &p.Until, &p.CodeSentAt, &p.ResendAt, &p.ResetRefusedUntil, p.countsFrom()} {
 		*at = s.engine.ToWall(*at)
 	}
 	for i, o := range p.Ways {
 		p.Ways[i].ReadyAt = s.engine.ToWall(o.ReadyAt)
 	}
 	return p
+}
+
+// countsFrom is the time from when on a PIN counts that was set at a counter.
+func (p *Page) countsFrom() *time.Time {
+	if p.Counter == nil {
+		return new(time.Time)
+	}
+	return &p.Counter.PINFrom
 }
 
 // page fills in what may be shown of a ceremony to the browser that goes on
@@ -117,6 +125,9 @@ func (s *Ceremonies) page(r store.Reader, c store.Ceremony, key store.SealKey, k
 	if expired(c, s.now()) {
 		p.Step, p.Code = StepExpired, liuma.CodeCeremonyExpired
 		return p, nil
+	}
+	if err := s.showCounter(r, c, d, &p); err != nil || p.Counter != nil && p.Step.over() {
+		return p, err // it names no person
 	}
 	if err := caller.Permit(c.Action, c.Region); err != nil && !p.Step.over() {
 		if p.Step != StepDone {
@@ -157,13 +168,13 @@ func (s *Ceremonies) showMoves(r store.Reader, c store.Ceremony, d details, p *P
 		}
 		p.CanRemember = !row.Decided
 	}
-	if err := errors.Join(s.showReset(r, c, d, p), s.showTries(r, c, d, p), s.showAge(r, c, d, p), s.showCardNo(r, c, d, p)); err != nil {
+	if err := errors.Join(s.showReset(r, c, d, p), s.showTries(r, c, d, p), s.showAge(r, c, d, p), s.showCardNo(r, c, d, p), s.showTicket(r, c, d, p)); err != nil {
 		return err
 	}
 	if s.outbox == nil {
 		return nil
 	}
-	if p.Step == StepDone && !d.ProvedAlone {
+	if p.Step == StepDone && !d.ProvedAlone && p.Counter == nil {
 		contact, _, err := s.engine.Contact(r, c.Card)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
@@ -181,9 +192,18 @@ func (s *Ceremonies) showMoves(r store.Reader, c store.Ceremony, d details, p *P
 // showHolder fills in the masked identity: from the card after a right PIN or
 // where the channel is linked, else as the channel sent it.
 func (s *Ceremonies) showHolder(r store.Reader, c authority.Caller, card liuma.CardID, d details, p *Page) (err error) {
+	if p.Counter != nil && p.Step != StepDone {
+		t, err := s.counter.Ticket(r, p.Counter.Ticket)
+		if err != nil {
+			return err
+		}
+		_, f, err := s.registry.Of(r, t.Holder)
+		p.NameMasked, p.IDMasked, p.Document = f.MaskedName(), f.MaskedIDNumber(), registry.DocumentOf(f.IDNumber).Type
+		return err
+	}
 	// A number as sent may be written in any way; only a canonical one is masked right.
 	id, err := registry.ParseIDNumber(d.Subject.IDNumber)
-	if err != nil && d.Subject.Card == "" {
+	if err != nil && d.Subject.Card == "" && p.Counter == nil {
 		return err
 	}
 	f := registry.Facts{Name: d.Subject.Name, IDNumber: id.Canonical(), Phone: d.Subject.Phone}

@@ -27,6 +27,10 @@ type Proofs struct {
 	Code     CodeProof      `json:"code,omitzero"`
 	CardNo   CardNoProof    `json:"card_no,omitzero"`
 	Evidence *EvidenceProof `json:"evidence,omitempty"`
+	// Ticket is a ticket of a counter, given in place of evidence.
+	Ticket TicketProof `json:"ticket,omitzero"`
+	// OldCode, of a rebinding with a ticket, is the code to the phone that is still bound.
+	OldCode CodeProof `json:"old_code,omitzero"`
 	// TriedIn is the browser that made the last try, and TriedFrom the number of
 	// its first try since another browser made one. The verdict on a try proves the
 	// PIN only in the browser that made it.
@@ -77,6 +81,15 @@ type CardNoProof struct {
 
 func (p CardNoProof) holds(c store.Ceremony) bool { return isBrowser(p.In, c) }
 
+// TicketProof is a ticket of a counter. It holds as long as the ceremony goes on in that
+// browser and the ticket stands (ticketProves).
+type TicketProof struct {
+	In []byte         `json:"in,omitempty"`
+	ID liuma.TicketID `json:"id,omitzero"`
+}
+
+func (p TicketProof) holds(c store.Ceremony) bool { return isBrowser(p.In, c) }
+
 // EvidenceProof is evidence that came with a push, where it was checked and
 // marked as used. It is about a person. It comes from the channel's server and
 // so belongs to no browser, and holds as long as the ceremony goes on.
@@ -95,6 +108,22 @@ func (p *EvidenceProof) proof() *evidence.Proof {
 	return &evidence.Proof{Provider: p.Provider, ID: p.ID, Method: p.Method, IssuedAt: p.IssuedAt, Expires: p.Expires}
 }
 
+// present reports evidence, or a ticket in its place that was given in the browser that
+// goes on.
+func (p Proofs) present(c store.Ceremony) bool { return p.Evidence != nil || p.Ticket.holds(c) }
+
+// method is how the holder was seen to be there, as a request names it; empty if nobody
+// saw.
+func (p Proofs) method(c store.Ceremony) string {
+	switch {
+	case p.Evidence != nil:
+		return p.Evidence.Method
+	case p.Ticket.holds(c):
+		return authority.MethodCounter
+	}
+	return ""
+}
+
 // browser is the browser in which a code or a PIN was given, or nil. It is
 // known also after the proof has ceased to hold.
 func (p Proofs) browser() []byte {
@@ -107,8 +136,8 @@ func (p Proofs) browser() []byte {
 // drop takes back the proofs that were given in a browser, and reports whether
 // any of them still counted. Evidence stays, because it belongs to no browser.
 func (p *Proofs) drop() bool {
-	proved := p.Code.open() || len(p.PIN.In) > 0 || len(p.CardNo.In) > 0
-	p.PIN, p.Code, p.CardNo = PINProof{}, CodeProof{}, CardNoProof{}
+	proved := p.Code.open() || p.OldCode.open() || len(p.PIN.In) > 0 || len(p.CardNo.In) > 0 || len(p.Ticket.In) > 0
+	p.PIN, p.Code, p.CardNo, p.Ticket, p.OldCode = PINProof{}, CodeProof{}, CardNoProof{}, TicketProof{}, CodeProof{}
 	return proved
 }
 

@@ -21,7 +21,7 @@ const requestURIPrefix = "urn:ietf:params:oauth:request_uri:"
 // counted it (authority.ActPush), whatever becomes of it.
 func (s *Ceremonies) Push(ctx context.Context, c authority.Caller, q Push) (Pushed, error) {
 	act, ok := s.acts[q.Action]
-	if !ok {
+	if !ok || q.Action == liuma.ActionCounter { // which only a ticket begins
 		return Pushed{}, liuma.FailField(liuma.CodeBadRequest, "action", nil)
 	}
 	if err := c.Permit(q.Action, q.Region); err != nil {

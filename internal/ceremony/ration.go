@@ -2,6 +2,7 @@ package ceremony
 
 import (
 	"context"
+	"errors"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
@@ -29,5 +30,17 @@ func (s *Ceremonies) rationed(ctx context.Context, q asking, run func(*Ceremonie
 	if err != nil && liuma.CodeOf(err) != liuma.CodeUnavailable || v.Repeated {
 		taken.GiveBack()
 	}
-	return v, err
+	return v, s.notYetInWall(err)
+}
+
+// notYetInWall has the refusal of a PIN that does not count yet say in the caller's
+// time when it will. A page's is turned with the page.
+func (s *Ceremonies) notYetInWall(err error) error {
+	e, ok := errors.AsType[*liuma.Error](err)
+	if !ok || e.Code != liuma.CodePINNotYet {
+		return err
+	}
+	told := *e
+	told.Until = s.engine.ToWall(e.Until)
+	return &told
 }

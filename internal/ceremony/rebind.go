@@ -3,6 +3,7 @@ package ceremony
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -97,14 +98,11 @@ func (s *Ceremonies) afterRebindPIN(_ store.Tx, c *store.Ceremony, d *details, t
 // is right.
 func (s *Ceremonies) GivePhone(ctx context.Context, id string, h Hand, typed string) (Page, error) {
 	return s.moveOnce(ctx, id, h, []Step{StepPhone, StepCode}, "phone "+typed, func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
-		if s.acting(*c, *d).Action != liuma.ActionRebind || !d.Proofs.PIN.given(*c) || d.Proofs.Evidence == nil || owesNumber(*c, *d, liuma.ActionRebind) {
-			return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
-		}
-		d.clearVerdict()
-		card, err := s.engine.ReadCard(tx, c.Card)
+		card, err := s.takesPhone(tx, *c, *d)
 		if err != nil {
 			return "", err
 		}
+		d.clearVerdict()
 		number, err := registry.ParsePhone(typed)
 		if _, ok := refusal(err); ok || err == nil && !s.mayReach(*c, card, number) {
 			d.Code = string(liuma.CodePhoneInvalid)
@@ -126,9 +124,30 @@ func (s *Ceremonies) GivePhone(ctx context.Context, id string, h Hand, typed str
 	})
 }
 
+// takesPhone is the card for which a phone may be given now, or zero before there is
+// one. It refuses where a proof is missing that comes before.
+func (s *Ceremonies) takesPhone(r store.Reader, c store.Ceremony, d details) (store.Card, error) {
+	switch s.acting(c, d).Action {
+	case liuma.ActionCounter:
+		of, err := s.errandOf(r, c, d)
+		if err == nil && !bindsPhone(of.ticket.Kind) {
+			err = liuma.Fail(liuma.CodeCeremonyMoved, nil)
+		}
+		return of.card, err
+	case liuma.ActionRebind:
+		if d.Proofs.PIN.given(c) && rebindProved(c, d) && !owesNumber(c, d, liuma.ActionRebind) {
+			return s.engine.ReadCard(r, c.Card)
+		}
+	}
+	return store.Card{}, liuma.Fail(liuma.CodeCeremonyMoved, nil)
+}
+
 // newPhoneOf returns the number to be bound, which the code of a rebind goes
-// to.
+// to. With a ticket one goes to the bound phone before.
 func (s *Ceremonies) newPhoneOf(r store.Reader, c store.Ceremony, d details) (addressee, error) {
+	if d.NewPhone == "" && d.Proofs.Ticket.holds(c) {
+		return s.boundPhoneOf(r, c, d)
+	}
 	if d.NewPhone == "" {
 		return addressee{}, liuma.Fail(liuma.CodePhoneInvalid, nil)
 	}
@@ -146,46 +165,57 @@ func (s *Ceremonies) bindNew(tx store.Tx, c *store.Ceremony, d *details, to addr
 		d.Proofs.PIN, d.Proofs.Code.Spent, d.NewPhone = PINProof{}, true, ""
 		return StepPIN, nil
 	}
-	if err := s.mayRebind(card, *c, *d); err != nil {
+	if d.Proofs.Ticket.holds(*c) && d.NewPhone == "" {
+		return s.oldCodeRight(tx, c, d, card)
+	}
+	if err := s.mayRebind(tx, card, *c, *d); err != nil {
 		return s.refuse(tx, c, d, err)
 	}
-	now := s.now()
-	hold := now.Add(s.recoveryOf(card, *c).Hold)
-	next := store.Contact{Card: card.ID, Language: languageOf(d.Language), BoundAt: now, ConfirmedAt: now, HoldUntil: hold}
-	old, number, err := s.engine.Contact(tx, card.ID)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err := s.useProofOf(tx, *c, *d, &card); err != nil {
 		return "", err
 	}
-	at, werr := authority.PlaceName(tx, c.Channel)
-	if werr != nil {
-		return "", werr
-	}
-	if err == nil {
-		next.EveryUse = old.EveryUse
-		about := map[string]string{"phone": registry.MaskPhone(to.phone)}
-		if err := s.engine.TellAt(tx, card, old, number, noticePhoneOld, at, about); err != nil {
-			return "", err
-		}
-	}
-	err = errors.Join(s.engine.WriteContact(tx, next, to.phone), tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
-	if err != nil {
-		return "", err
-	}
-	if err := s.engine.Tell(tx, card, noticePhoneNew, at, nil); err != nil {
+	if err := s.bindPhone(tx, card, *c, *d, to.phone, s.now().Add(s.recoveryOf(card, *c).Hold)); err != nil {
 		return "", err
 	}
 	return StepDone, s.decideRebind(tx, c, *d, card)
 }
 
+// bindPhone binds a phone whose one-time code was right, in place of the one that is
+// bound, and tells both. Until hold it resets nothing online.
+func (s *Ceremonies) bindPhone(tx store.Tx, card store.Card, c store.Ceremony, d details, phone string, hold time.Time) error {
+	now := s.now()
+	next := store.Contact{Card: card.ID, Language: languageOf(d.Language), BoundAt: now, ConfirmedAt: now, HoldUntil: hold}
+	old, number, err := s.engine.Contact(tx, card.ID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	at, werr := authority.PlaceName(tx, c.Channel)
+	if werr != nil {
+		return werr
+	}
+	if err == nil {
+		next.EveryUse = old.EveryUse
+		about := map[string]string{"phone": registry.MaskPhone(phone)}
+		if err := s.engine.TellAt(tx, card, old, number, noticePhoneOld, at, about); err != nil {
+			return err
+		}
+	}
+	err = errors.Join(s.engine.WriteContact(tx, next, phone), tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
+	if err != nil {
+		return err
+	}
+	return s.engine.Tell(tx, card, noticePhoneNew, at, nil)
+}
+
 // mayRebind looks at standing, the card's number and evidence again.
-func (s *Ceremonies) mayRebind(card store.Card, c store.Ceremony, d details) error {
+func (s *Ceremonies) mayRebind(r store.Reader, card store.Card, c store.Ceremony, d details) error {
 	if err := s.standsToRebind(card); err != nil {
 		return err
 	}
 	if err := numberGiven(c, d, liuma.ActionRebind); err != nil {
 		return err
 	}
-	return s.provedAbout(card, d)
+	return s.proved(r, c, d, card)
 }
 
 func (s *Ceremonies) standsToRebind(card store.Card) error {
@@ -206,7 +236,7 @@ func (s *Ceremonies) decideRebind(tx store.Tx, c *store.Ceremony, d details, car
 	if err != nil || row.Decided {
 		return err
 	}
-	row.Card, row.Version, row.Evidence = card.ID, card.Version, d.Proofs.Evidence.Method
+	row.Card, row.Version, row.Evidence = card.ID, card.Version, d.Proofs.method(*c)
 	row.Handle = store.Handle(d.Subject.Card)
 	authority.Decide(&row, s.now(), liuma.Right, "")
 	c.Expires = later(c.Expires, s.now().Add(ceremonyMore))

@@ -117,8 +117,8 @@ func (s *Ceremonies) openReset(ctx context.Context, q asking) (store.Intent, err
 			return audit.Entry{}, err
 		}
 		how := methodCardNo // no evidence was given, and no receipt may say so
-		if e := d.Proofs.Evidence; e != nil {
-			row.Evidence, how = e.Method, "ok"
+		if row.Evidence = d.Proofs.method(cer); row.Evidence != "" {
+			how = "ok"
 		}
 		if err := authority.TakeNumber(tx, row); err != nil {
 			return audit.Entry{}, err
@@ -138,7 +138,7 @@ func (s *Ceremonies) mayReset(r store.Reader, cer store.Ceremony, d details, car
 		return liuma.Fail(liuma.CodeCeremonyMoved, nil)
 	}
 	rules := s.recoveryIn(card, cer, d)
-	c, err := s.resettable(r, card, rules, d.Proofs.Evidence != nil)
+	c, err := s.resettable(r, card, rules, d.Proofs.present(cer))
 	if err != nil {
 		return err
 	}
@@ -148,8 +148,17 @@ func (s *Ceremonies) mayReset(r store.Reader, cer store.Ceremony, d details, car
 	if !d.Proofs.Code.holds(cer, c.Phone, s.now()) {
 		return liuma.Fail(liuma.CodePhoneCodeExpired, nil)
 	}
-	if d.Proofs.Evidence == nil && rules.CardNumber && d.Proofs.CardNo.holds(cer) {
+	if !d.Proofs.present(cer) && rules.CardNumber && d.Proofs.CardNo.holds(cer) {
 		return s.mayResetByCardNo(r, card, rules)
+	}
+	return s.proved(r, cer, d, card)
+}
+
+// proved checks that the ceremony has evidence about the card's holder, or a ticket that
+// takes its place.
+func (s *Ceremonies) proved(r store.Reader, c store.Ceremony, d details, card store.Card) error {
+	if d.Proofs.Evidence == nil && d.Proofs.Ticket.holds(c) {
+		return s.ticketProves(r, c, d, card)
 	}
 	return s.provedAbout(card, d)
 }
@@ -169,7 +178,7 @@ func (s *Ceremonies) provedAbout(card store.Card, d details) error {
 // confirmed, every open ceremony of the card that proved or guessed at the old
 // PIN ends, and the holder is told. Links stay, but with a new version only the
 // one through which it was set can be known.
-func (s *Ceremonies) wasReset(tx store.Tx, card store.Card, row *store.Request) (audit.Event, error) {
+func (s *Ceremonies) wasReset(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
 	err := errors.Join(s.engine.ConfirmContact(tx, card.ID), tx.DeleteCodesOf(card.ID),
 		tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
 	if err != nil {
@@ -178,7 +187,10 @@ func (s *Ceremonies) wasReset(tx store.Tx, card store.Card, row *store.Request) 
 	if err := s.endOthers(tx, card.ID, row.Ceremony); err != nil {
 		return "", err
 	}
-	return audit.PINReset, s.engine.TellIn(tx, card, noticePINReset, row.Channel, nil)
+	if err := s.useProof(tx, row.Ceremony, card); err != nil {
+		return "", err
+	}
+	return audit.PINReset, s.engine.TellIn(tx, *card, noticePINReset, row.Channel, nil)
 }
 
 // endOthers ends all other open ceremonies of a card. A ceremony that is done

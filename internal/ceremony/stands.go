@@ -122,6 +122,9 @@ func (s *Ceremonies) refusedAtOnce(r store.Reader, c store.Ceremony, d details, 
 	if err != nil {
 		return err
 	}
+	if err := notYet(s.acting(c, d), card, s.now()); err != nil {
+		return err
+	}
 	var row store.Request
 	if authority.RefusedAtOnce(&row, card, s.acting(c, d).Thaws, at, s.engine.LimitsOf(card, c.Channel, rules), s.now()) {
 		return &liuma.Error{Code: row.Code, Until: row.Until}
@@ -165,10 +168,28 @@ func (s *Ceremonies) mayGetReset(r store.Reader, c store.Ceremony, d details, ca
 	if err := s.numberOfCard(r, c, d, liuma.ActionReset, card); err != nil {
 		return err
 	}
-	if d.Proofs.Evidence != nil || s.cardNoStops(r, card, rules) == nil {
+	if d.Proofs.Evidence != nil || !d.Proofs.Ticket.holds(c) && s.cardNoStops(r, card, rules) == nil {
 		return nil
 	}
-	return s.evidenceComes(r, s.rules(c))
+	return s.seenComes(r, c, d, card)
+}
+
+// seenComes refuses where the holder could not be seen to be there: no provider could
+// give evidence and no ticket waits to take its place, or the one that was given does
+// not stand any more.
+func (s *Ceremonies) seenComes(r store.Reader, c store.Ceremony, d details, card store.Card) error {
+	if d.Proofs.Ticket.holds(c) {
+		return s.ticketProves(r, c, d, card)
+	}
+	off := s.evidenceComes(r, s.rules(c))
+	if _, ok := refusal(off); !ok {
+		return off
+	}
+	comes, err := s.ticketComes(r, c, d, card)
+	if err != nil || comes {
+		return err
+	}
+	return off
 }
 
 // evidenceComes refuses where no provider could give evidence.
@@ -283,7 +304,7 @@ func (s *Ceremonies) rebindStands(r store.Reader, c store.Ceremony, d details) e
 	if d.Proofs.Evidence != nil {
 		return nil
 	}
-	if err := s.evidenceComes(r, s.rules(c)); err != nil {
+	if err := s.seenComes(r, c, d, card); err != nil {
 		return err
 	}
 	c.Card = card.ID
@@ -315,7 +336,7 @@ func (s *Ceremonies) unfreezeStands(r store.Reader, c store.Ceremony, d details)
 		return err
 	}
 	if d.Steps.Asks(liuma.ActionUnfreeze, ProofEvidence) && d.Proofs.Evidence == nil {
-		return s.evidenceComes(r, s.rules(c))
+		return s.seenComes(r, c, d, card)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -176,7 +177,7 @@ func (s *Ceremonies) moved(ctx context.Context, id string, h Hand, from []Step, 
 			return audit.Entry{}, err
 		}
 		m.ceremony, m.details = c, d
-		e.Note = "step=" + string(to)
+		e.Note = strings.TrimSpace("step=" + string(to) + " " + e.Note)
 		if e.Event != audit.CeremonyStepped && e.Actor == "holder" {
 			e.Note += " " + audit.NoteThrough(c.Channel)
 		}
@@ -283,6 +284,9 @@ func (s *Ceremonies) Agree(ctx context.Context, id string, h Hand) (Page, error)
 		if err == nil && to == StepDone && d.ProvedAlone {
 			e.Event = audit.EvidenceProved
 		}
+		if err == nil && to == StepDone && c.Action == liuma.ActionCounter {
+			e.Event = audit.CardUnfrozen
+		}
 		return to, e, err
 	})
 }
@@ -337,6 +341,9 @@ func (s *Ceremonies) Leave(ctx context.Context, id string, h Hand) (Page, error)
 func (s *Ceremonies) Extend(ctx context.Context, id string, h Hand) (Page, error) {
 	return s.move(ctx, id, h, []Step{StepConfirm, StepCode, StepCardNo, StepEvidence, StepPhone, StepPIN, StepDone},
 		s.toPad(func(_ store.Tx, c *store.Ceremony, _ *details) (Step, error) {
+			if c.Action == liuma.ActionCounter {
+				return Step(c.Step), nil // the ticket's minutes are all there are
+			}
 			// A ceremony that succeeded may last longer than an hour, to go back.
 			c.Expires = later(c.Expires, within(*c, s.now().Add(ceremonyMore)))
 			return Step(c.Step), nil

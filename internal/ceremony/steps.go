@@ -80,7 +80,7 @@ func owed(c store.Ceremony, d *details, act liuma.Action, then Step) Step {
 	switch {
 	case owesNumber(c, *d, act):
 		return StepCardNo
-	case d.Steps.Asks(act, policy.ProofEvidence) && d.Proofs.Evidence == nil:
+	case d.Steps.Asks(act, policy.ProofEvidence) && !d.Proofs.present(c):
 		d.Code = string(liuma.CodeEvidenceRequired)
 		return StepEvidence
 	}

@@ -54,6 +54,11 @@ func (s *Ceremonies) unfreezable(r store.Reader, card store.Card) (store.Contact
 	case !card.Frozen && !card.Reported(s.now()):
 		return store.Contact{}, liuma.Fail(liuma.CodeNotFrozen, nil)
 	}
+	// A PIN that was stopped before it counted stays stopped: whoever set it may be the
+	// one who wants the freeze to end.
+	if card.StoppedAt(s.now()).Before(card.PINFrom) {
+		return store.Contact{}, liuma.Fail(liuma.CodePINStopped, nil)
+	}
 	c, _, err := s.engine.BoundPhone(r, card.ID)
 	if err == nil && !c.HoldUntil.IsZero() && !card.StoppedAt(s.now()).After(c.HoldUntil) {
 		err = liuma.Fail(liuma.CodePhoneLate, nil)
@@ -74,7 +79,7 @@ func (s *Ceremonies) unfreeze(ctx context.Context, q asking) (authority.Verifica
 	}
 	return s.provePIN(ctx, q, func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
 		*card = card.Thawed()
-		err := errors.Join(tx.DeleteCodesOf(card.ID), s.engine.ConfirmContact(tx, card.ID))
+		err := errors.Join(tx.DeleteCodesOf(card.ID), s.engine.ConfirmContact(tx, card.ID), s.useProof(tx, row.Ceremony, card))
 		if err != nil {
 			return "", err
 		}
@@ -99,7 +104,7 @@ func (s *Ceremonies) mayUnfreeze(r store.Reader, card store.Card, ceremony strin
 		return err
 	}
 	if d.Steps.Asks(liuma.ActionUnfreeze, ProofEvidence) {
-		return s.provedAbout(card, d)
+		return s.proved(r, cer, d, card)
 	}
 	return nil
 }

@@ -39,6 +39,9 @@ func (s *Ceremonies) WayBack(ctx context.Context, id string, h Hand) (Way, error
 		if g != accessBrowser {
 			return audit.Entry{}, liuma.Fail(liuma.CodeCeremonyElsewhere, nil)
 		}
+		if c.Action == liuma.ActionCounter {
+			return audit.Entry{}, liuma.Fail(liuma.CodeCeremonyMoved, nil) // it came from no channel
+		}
 		if d, err = s.openDetails(c); err != nil {
 			return audit.Entry{}, err
 		}

@@ -39,6 +39,19 @@ func (d *Pages) KeepLang(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// BeginCare turns care mode on for the pages that follow, as the pages on the desk of
+// a counter have it until their reader says otherwise.
+func (d *Pages) BeginCare(w http.ResponseWriter) {
+	d.Cookies().Set(w, careCookie, "1", preferenceAge)
+}
+
+// ForgetPreferences drops what a reader chose, where the next reader is another person.
+func (d *Pages) ForgetPreferences(w http.ResponseWriter) {
+	for _, name := range []string{langCookie, careCookie} {
+		d.Cookies().Set(w, name, "", -1)
+	}
+}
+
 // savePreferences takes the header's plain form: lang, care and back, the page
 // to return to.
 func (d *Pages) savePreferences(w http.ResponseWriter, r *http.Request) {

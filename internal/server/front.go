@@ -64,6 +64,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 		return err
 	}
 	s.Ceremonies, err = ceremony.New(ceremony.Config{
+		Counter: s.Counter,
 		Consent: text, NativeConsent: s.Config.NativeConsent,
 		Engine: s.Authority, Store: db, Vault: s.Vault, Policy: rules, Registry: s.Registry, Outbox: outbox,
 		CodeWays: s.codeWays, Issuer: s.Config.Issuer, Keep: s.Config.Retention.Ceremonies.Duration(), Logger: s.options.Logger,

@@ -22,7 +22,7 @@ import (
 // full stop, and the digits of the pad, its boxes and its keys stay in their order
 // from the left.
 func TestRightToLeft(t *testing.T) {
-	s := serve(t, gallery.NewAuthority(), holder.Config{Now: gallery.Now, Rules: gallery.Rules(), Settle: time.Millisecond, Words: fromTheRight(t)}, nil)
+	s := serve(t, gallery.NewAuthority(), holder.Config{Counter: gallery.Counter{}, Challenges: gallery.Challenges{}, Now: gallery.Now, Rules: gallery.Rules(), Settle: time.Millisecond, Words: fromTheRight(t)}, nil)
 	b := newTabFor(t, small(), "ug", walk)
 	pads, checked := 0, 0
 	for _, sc := range gallery.Scenes() {

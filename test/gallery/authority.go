@@ -107,3 +107,19 @@ func (Authority) FreezeByCode(context.Context, string, string) (authority.Freeze
 func (Authority) WayBack(context.Context, string, ceremony.Hand) (ceremony.Way, error) {
 	return ceremony.Way{}, liuma.Fail(liuma.CodeUnavailable, nil)
 }
+
+func (Authority) GiveTicket(context.Context, string, ceremony.Hand, string) (ceremony.Page, error) {
+	return still()
+}
+
+func (Authority) BeginTicket(context.Context, string, ceremony.Hand) (ceremony.Page, error) {
+	return ceremony.Page{}, liuma.Fail(liuma.CodeTicketUnknown, nil)
+}
+
+func (Authority) BeginTicketOnPad(context.Context, string, ceremony.Hand) (ceremony.Page, error) {
+	return still()
+}
+
+func (Authority) NoPhone(context.Context, string, ceremony.Hand) (ceremony.Page, error) {
+	return still()
+}

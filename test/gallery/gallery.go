@@ -29,6 +29,7 @@ type Scene struct {
 	Path string        // the address at which the door shows it
 	Page ceremony.Page // the ceremony; without an ID where the page belongs to none
 	Says []liuma.Text  // words, or pieces of markup, that must be on the page
+	Care bool          // it is in care mode whatever its reader chose
 }
 
 // Scenes are all pages, in the order in which holders come to them.
@@ -43,6 +44,7 @@ func Scenes() []Scene {
 	c.addNoCode()
 	c.addRegional()
 	c.addSurely()
+	c.addCounter()
 	c.addOthers()
 	return c.scenes
 }
@@ -100,7 +102,7 @@ func (c *collection) add(name string, a liuma.Action, s ceremony.Step, code lium
 	if change != nil {
 		change(&p)
 	}
-	c.scenes = append(c.scenes, Scene{name, "/c/" + p.ID, p, says})
+	c.scenes = append(c.scenes, Scene{Name: name, Path: "/c/" + p.ID, Page: p, Says: says})
 }
 
 // asked puts in a page that the address's query names in place of the page of
@@ -108,7 +110,7 @@ func (c *collection) add(name string, a liuma.Action, s ceremony.Step, code lium
 func (c *collection) asked(name, of, ask string, says ...liuma.Text) {
 	for _, s := range c.scenes {
 		if s.Name == of {
-			c.scenes = append(c.scenes, Scene{name, s.Path + "?" + ask, s.Page, says})
+			c.scenes = append(c.scenes, Scene{Name: name, Path: s.Path + "?" + ask, Page: s.Page, Says: says})
 			return
 		}
 	}

@@ -1,6 +1,6 @@
 // Ceremony: the script of a ceremony's pages. It begins the ceremony as soon as
 // its page is visible, offers more time before it ends, counts down until a
-// one-time code can be sent again, and sends forms once. It is separate from the
+// one-time code can be sent again, sends forms once, and fills in a ticket's code. It is separate from the
 // pad's script, so that it works where that does not; and every page works
 // without it, for each of them has a plain form.
 import { formTexts, type FormTexts } from "./formtexts";
@@ -199,11 +199,24 @@ window.addEventListener("pageshow", (event) => {
   else window.addEventListener("online", () => location.reload());
 });
 
+/**
+ * Puts the code that a QR carried behind the # of the address into its field, and takes
+ * it out of the address: no server saw it there, and no history is to keep it.
+ */
+function takeFragment(field: HTMLInputElement): void {
+  const code = location.hash.slice(1);
+  if (!/^[0-9A-Za-z -]{1,20}$/.test(code)) return;
+  field.value = code;
+  history.replaceState(null, "", location.pathname + location.search);
+}
+
 function start(): void {
+  const fragment = document.querySelector<HTMLInputElement>("input[data-fragment]");
   const landing = document.querySelector<HTMLFormElement>("form[data-begin]");
   const ending = document.querySelector<HTMLElement>("[data-expires]");
   document.querySelectorAll<HTMLButtonElement>("button[data-ready]").forEach(countDown);
   document.querySelectorAll<HTMLFormElement>("form[data-once]").forEach(sendOnce);
+  if (fragment) takeFragment(fragment);
   if (landing && "fetch" in window) whenSeen(() => begin(landing, 1));
   if (ending && "fetch" in window) watchEnd(ending);
 }

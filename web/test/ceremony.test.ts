@@ -16,6 +16,8 @@ interface Parts {
   hidden?: boolean;
   state?: "loading" | "interactive";
   answers?: (number | Error)[];
+  field?: { value: string }; // that takes the address's fragment
+  hash?: string;
 }
 
 /** A page on which time passes only when it is told to. */
@@ -32,7 +34,7 @@ class Page {
     const listen = (event: string, act: (event: object) => void): void => {
       (this.heard[event] = this.heard[event] || []).push(act);
     };
-    const found: Record<string, object | undefined> = { "form[data-begin]": parts.landing, "[data-expires]": parts.ending };
+    const found: Record<string, object | undefined> = { "form[data-begin]": parts.landing, "[data-expires]": parts.ending, "input[data-fragment]": parts.field };
     this.document = {
       visibilityState: parts.hidden ? "hidden" : "visible",
       readyState: parts.state || "complete",
@@ -54,8 +56,8 @@ class Page {
     const world: Record<string, unknown> = {
       document: this.document, Date: clock, setTimeout: later, clearTimeout: (n: number) => { if (n) this.timers[n - 1]!.at = Infinity; },
       addEventListener: listen, fetch, URLSearchParams, FormData: class { forEach(): void {} },
-      history: { pushState: () => undefined },
-      location: { replace: (to: string) => this.went.push(to), reload: () => this.went.push("reload") }, navigator: { onLine: true },
+      history: { pushState: () => undefined, replaceState: (_: unknown, __: string, to: string) => this.went.push(`now ${to}`) },
+      location: { hash: parts.hash || "", pathname: "/counter", search: "", replace: (to: string) => this.went.push(to), reload: () => this.went.push("reload") }, navigator: { onLine: true },
     };
     world.window = world;
     vm.runInContext(source, vm.createContext(world));
@@ -199,6 +201,16 @@ test("a form goes once, and its button is off and says so", async () => {
   assert.match(form.added[0]!.textContent!, /还不知道/);
   await page.pass(60000);
   assert.equal(page.sent.length, 1);
+});
+
+test("a code behind the # goes into its field and out of the address; anything else stays out", () => {
+  const field = { value: "" };
+  const page = new Page({ field, hash: "#ABCD-2345" });
+  assert.deepEqual([field.value, page.went], ["ABCD-2345", ["now /counter"]]);
+  for (const hash of ["", "#", "#<script>", "#" + "A".repeat(21)]) {
+    const other = { value: "" };
+    assert.deepEqual([new Page({ field: other, hash }).went, other.value], [[], ""]);
+  }
 });
 
 test("the way back and forms of other pages go as plain forms, once", async () => {

@@ -54,7 +54,7 @@ func statusOf(c liuma.Code) (int, bool) {
 		liuma.CodeWrong, liuma.CodeBlocked, liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeLossReportOff, liuma.CodeCancelled,
 		liuma.CodePhoneCodeWrong, liuma.CodePhoneCodeSuperseded, liuma.CodePhoneCodeExpired, liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodeContested, liuma.CodeNumberCorrecting,
 		liuma.CodeGuardian, liuma.CodeBirthdayUnknown, liuma.CodeConsentRequired,
-		liuma.CodePINNotYet, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodeCardNoWrong, liuma.CodeCardNoNeeded, liuma.CodeFreezeCodeInvalid:
+		liuma.CodePINNotYet, liuma.CodePINStopped, liuma.CodeTicketLink, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodeCardNoWrong, liuma.CodeCardNoNeeded, liuma.CodeFreezeCodeInvalid:
 		return http.StatusForbidden, true
 	case liuma.CodeNotFound, liuma.CodeTicketUnknown:
 		return http.StatusNotFound, true
@@ -66,7 +66,7 @@ func statusOf(c liuma.Code) (int, bool) {
 		liuma.CodeNotReturned,
 		liuma.CodeRequestURIInvalid, liuma.CodeCodeInvalid,
 		liuma.CodePhoneSame, liuma.CodePINReset, liuma.CodeNotFrozen, liuma.CodeResetPlanned, liuma.CodeLinksFull,
-		liuma.CodeTicketEnded, liuma.CodeTicketTaken, liuma.CodeTicketWaits,
+		liuma.CodeTicketEnded, liuma.CodeTicketTaken, liuma.CodeTicketWaits, liuma.CodeTicketApp, liuma.CodeTicketPage,
 		liuma.CodeCorrectionWaits, liuma.CodeCorrectionStopped, liuma.CodeCorrectionHasCard, liuma.CodeCorrectionContested:
 		return http.StatusConflict, true
 	case liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired, liuma.CodeEvidenceInvalid,

@@ -35,6 +35,23 @@ type stageOf struct {
 	also  string // its name at the steps after the first, where that is another one
 }
 
+// actAt is the act of a page: of one at a counter, what its ticket is for.
+func actAt(t *wordings, p ceremony.Page) act {
+	if !atCounter(p) {
+		row := actOf(t, p.Action)
+		if p.CodeToBound { // with a ticket, before the new number
+			row.codeTo, row.newPhone, row.oldNumber = "", false, t.CounterTell()
+		}
+		return row
+	}
+	var row act
+	if p.Counter != nil {
+		row = counterRow(t, p.Counter.Kind)
+	}
+	row.wrong, row.oldNumber = t.WrongTitle(), t.CounterTell()
+	return row
+}
+
 // actOf is the table of acts. A new act has a row here; without one its pages
 // would be empty, which a test refuses.
 func actOf(t *wordings, a liuma.Action) act {
@@ -94,7 +111,7 @@ func (v *view) title(p ceremony.Page) {
 		if p.Alone {
 			return t.AloneCheck() // no PIN is checked
 		}
-		return actOf(t, p.Action).title
+		return actAt(t, p).title
 	})
 }
 
@@ -112,11 +129,15 @@ func (t *wordings) alsoAsked(p ceremony.Page, a liuma.Action) (all []string) {
 
 // stages says how far an act of several pages has come.
 func (v *view) stages(p ceremony.Page) {
-	all := actOf(v.T, p.Action).stages
+	all := actAt(v.T, p).stages
 	if p.Action == liuma.ActionReset && p.Began != "" && p.Began != p.Action {
 		all = all[1:] // the holder turned to it at the pad, and agreed to nothing first
 	}
-	now := max(0, slices.IndexFunc(all, func(s stageOf) bool { return slices.Contains(s.steps, p.Step) }))
+	step := p.Step
+	if p.CodeToBound {
+		step = ceremony.StepEvidence // it stands in its place
+	}
+	now := max(0, slices.IndexFunc(all, func(s stageOf) bool { return slices.Contains(s.steps, step) }))
 	if p.Step == ceremony.StepDone {
 		now = len(all) // nothing is left to do
 	}

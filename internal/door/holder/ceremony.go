@@ -210,6 +210,10 @@ func (h *handler) ceremonyView(r *http.Request, p ceremony.Page, by hand) *view 
 	v := h.newView(r, name)
 	v.ID, v.Asker, v.BusinessNo = p.ID, v.say(p.ChannelName), string(p.BusinessNo)
 	v.helpedBy(p.Hotline)
+	v.standsAt(p)
+	if v.OnPad && !over(p.Step) {
+		v.Clear = &clearing{} // when the ticket ends
+	}
 	if by.bare {
 		v.Hand = by.Secret // no form for preferences: without cookies they are not kept
 	} else {
@@ -257,6 +261,12 @@ func (h *handler) faceOf(r *http.Request, p ceremony.Page) (draw func(*view, cer
 	case resetRefused(p) && (ask == askReset || path.Base(r.URL.Path) == "forgot"):
 		return h.noReset, pageResult
 	}
+	switch {
+	case p.Counter != nil && p.Step == ceremony.StepDone:
+		return h.counterDone, pageResult
+	case atCounter(p) && over(p.Step):
+		return h.counterEnded, pageResult
+	}
 	switch p.Step {
 	case ceremony.StepConfirm:
 		return h.confirm, pageConfirm
@@ -278,6 +288,15 @@ func (h *handler) faceOf(r *http.Request, p ceremony.Page) (draw func(*view, cer
 	return h.refused, pageResult
 }
 
+// over reports the last step of a ceremony.
+func over(s ceremony.Step) bool {
+	switch s {
+	case ceremony.StepDone, ceremony.StepReset, ceremony.StepRefused, ceremony.StepExpired, ceremony.StepLeft:
+		return true
+	}
+	return false
+}
+
 func (h *handler) confirm(v *view, p ceremony.Page) {
 	v.title(p)
 	v.stages(p)
@@ -287,11 +306,14 @@ func (h *handler) confirm(v *view, p ceremony.Page) {
 	v.cell(v.T.Phone(), p.PhoneMasked, "number", "")
 	v.cell(v.T.Region(), v.T.all.Region(p.Region), "", "")
 	v.cell(v.T.For(), p.Purpose.In(string(v.Lang)), "", "purpose")
-	v.Notice = &notice{Title: v.T.WhatNext(), Text: actOf(v.T, p.Action).next, Also: v.T.alsoAsked(p, p.Action)}
+	v.Notice = &notice{Title: v.T.WhatNext(), Text: actAt(v.T, p).next, Also: v.T.alsoAsked(p, p.Action)}
 	v.Refusal = h.refusal(v, p)
 	v.Ways = []way{
 		{Class: "btn-primary", Text: v.T.ItIsMe(), Post: "agree"},
 		{Class: "btn-plain", Text: v.T.NotMe(), Post: "leave"},
+	}
+	if atCounter(p) {
+		v.Ways[1].Text = v.T.CounterNotMe()
 	}
 	v.Links = v.freezeLink(p)
 	v.Expiry = h.expiryOf(p)

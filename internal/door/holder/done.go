@@ -10,8 +10,8 @@ import (
 // done is the page of a ceremony that succeeded.
 func (h *handler) done(v *view, p ceremony.Page) {
 	v.stages(p)
-	row := actOf(v.T, p.Action)
-	v.heading(func(t *wordings) string { return actOf(t, p.Action).success })
+	row := actAt(v.T, p)
+	v.heading(func(t *wordings) string { return actAt(t, p).success })
 	v.Result = &result{Kind: "ok", Icon: "ok", Text: row.successMeans}
 	if p.Alone {
 		v.heading(func(t *wordings) string { return t.AloneTitle() })

@@ -45,6 +45,7 @@ type fake struct {
 	checked ceremony.Checked    // the answer of a check
 	sealed  []envelope.Envelope // that were checked; guarded by mu
 	frozen  authority.FreezeView
+	pads    pads // the counter
 }
 
 func (f *fake) note(what string) { f.asked = append(f.asked, what) }
@@ -190,6 +191,42 @@ func (f *fake) FreezeByCode(_ context.Context, source, typed string) (authority.
 	return f.frozen, f.err
 }
 
+func (f *fake) GiveTicket(_ context.Context, id string, h ceremony.Hand, typed string) (ceremony.Page, error) {
+	return f.move("ticket "+h.Source+" "+typed, id, h, f.changed)
+}
+
+func (f *fake) NoPhone(_ context.Context, id string, h ceremony.Hand) (ceremony.Page, error) {
+	return f.move("no-phone", id, h, f.changed)
+}
+
+func (f *fake) BeginTicket(_ context.Context, typed string, h ceremony.Hand) (ceremony.Page, error) {
+	return f.beginTicket("begin-ticket "+h.Source+" "+typed, h)
+}
+
+func (f *fake) BeginTicketOnPad(_ context.Context, pad string, h ceremony.Hand) (ceremony.Page, error) {
+	return f.beginTicket("begin-on-pad "+pad, h)
+}
+
+// beginTicket is once, for one browser.
+func (f *fake) beginTicket(what string, h ceremony.Hand) (ceremony.Page, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.note(what)
+	f.hands = append(f.hands, h)
+	if f.err != nil {
+		err := f.err
+		f.err = nil
+		return ceremony.Page{}, err
+	}
+	if f.secret != "" {
+		return ceremony.Page{}, liuma.Fail(liuma.CodeTicketTaken, nil)
+	}
+	f.secret = rand.Text()
+	p := f.page
+	p.Bound = f.secret
+	return p, nil
+}
+
 // changed is the result that a test sets for a move.
 func (f *fake) changed(p *ceremony.Page) {
 	if f.after != nil {
@@ -239,7 +276,7 @@ type site struct {
 func newSite(t *testing.T, p ceremony.Page, options ...func(*Config)) *site {
 	t.Helper()
 	s := &site{t: t, fake: &fake{page: p, way: channelURI}, jar: map[string]string{}, header: http.Header{}, logs: &strings.Builder{}}
-	c := Config{Authority: s.fake, Origin: origin, Now: clock(),
+	c := Config{Authority: s.fake, Counter: &s.fake.pads, Challenges: challenges{}, Origin: origin, Now: clock(),
 		Logger: slog.New(slog.NewTextHandler(s.logs, nil)), Settle: 300 * time.Millisecond}
 	for _, o := range options {
 		o(&c)

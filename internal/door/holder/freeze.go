@@ -136,6 +136,9 @@ func (h *handler) frozenView(r *http.Request, f authority.FreezeView) *view {
 
 // canFreeze reports whether the authority takes FreezeOwn at this step.
 func canFreeze(p ceremony.Page) bool {
+	if atCounter(p) {
+		return false // whose browser it is, nobody knows; a notice's freeze code stops it
+	}
 	switch p.Step {
 	case ceremony.StepDone:
 		return true

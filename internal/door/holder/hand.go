@@ -35,7 +35,7 @@ type hand struct {
 // handOf reads a hand: the cookie, else the form's hidden field.
 func (h *handler) handOf(r *http.Request, id string) hand {
 	secret, _, _ := strings.Cut(h.cookies.Get(r, handPrefix+id), ".")
-	out := hand{Hand: ceremony.Hand{Secret: secret, Language: string(h.door.Preferences(r).Lang)}}
+	out := hand{Hand: ceremony.Hand{Secret: secret, Language: string(h.door.Preferences(r).Lang), Source: h.source(r)}}
 	if r.Method != http.MethodPost {
 		return out
 	}

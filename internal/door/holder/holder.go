@@ -3,8 +3,8 @@
 // the channel, to which the channel's address of a ceremony that is done leads too; that every post ends in a redirect, so that reload, back and a
 // second press are harmless (a web view without cookies gets the page itself);
 // that pages show personal data only as the authority masked it; that every
-// page says what to do next; and that none carries inline code or asks another
-// origin for anything. The state of a ceremony is the authority's, so a page
+// page says what to do next; that none carries inline code or asks another
+// origin for anything; and that the pad on a counter's desk shows nobody between tickets. The state of a ceremony is the authority's, so a page
 // that was lost can be shown again. The door trusts the authority with every
 // decision, and the browser only with its secret.
 //
@@ -53,6 +53,10 @@ type Authority interface {
 	Remember(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
 	FreezeOwn(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
 	NoticeEveryUse(ctx context.Context, id string, h ceremony.Hand, on bool) (ceremony.Page, error)
+	GiveTicket(ctx context.Context, id string, h ceremony.Hand, typed string) (ceremony.Page, error)
+	BeginTicket(ctx context.Context, typed string, h ceremony.Hand) (ceremony.Page, error)
+	BeginTicketOnPad(ctx context.Context, pad string, h ceremony.Hand) (ceremony.Page, error)
+	NoPhone(ctx context.Context, id string, h ceremony.Hand) (ceremony.Page, error)
 	FreezeByCode(ctx context.Context, source, typed string) (authority.FreezeView, error)
 	WayBack(ctx context.Context, id string, h ceremony.Hand) (ceremony.Way, error)
 }
@@ -79,6 +83,9 @@ type Config struct {
 	// Rules are the layers of policy for the page "how it works in your region"; nil:
 	// there is no such page.
 	Rules Rules
+	// Counter and Challenges serve the pads on desks. Required.
+	Counter    Counter
+	Challenges Challenges
 	// Zone is the time zone of times on pages; nil means China's.
 	Zone *time.Location
 	// Proxies are the addresses of the proxies in front of the door. Only their
@@ -106,6 +113,9 @@ func (c Config) validate() error {
 	if c.Logger == nil {
 		errs = append(errs, errors.New("no logger"))
 	}
+	if c.Counter == nil || c.Challenges == nil {
+		errs = append(errs, errors.New("no counter"))
+	}
 	if c.Hotline != "" && strings.Trim(c.Hotline, "0123456789-+") != "" {
 		errs = append(errs, errors.New("hotline is no telephone number"))
 	}
@@ -120,20 +130,23 @@ func (c Config) validate() error {
 
 // handler serves the pages. It is immutable after New.
 type handler struct {
-	authority Authority
-	door      *door.Pages
-	cookies   door.Cookies
-	now       func() time.Time
-	log       *slog.Logger
-	zone      *time.Location
-	hotline   string
-	rules     Rules // nil: no page about regions
-	settle    time.Duration
-	proxies   door.Proxies
-	consent   consent.Text
-	real      string // the origin of genuine pages
-	pages     *pages
-	checks    *os.Root // nil: no domain checks
+	authority  Authority
+	door       *door.Pages
+	cookies    door.Cookies
+	now        func() time.Time
+	log        *slog.Logger
+	zone       *time.Location
+	hotline    string
+	rules      Rules // nil: no page about regions
+	settle     time.Duration
+	proxies    door.Proxies
+	counter    Counter
+	challenges Challenges
+	offers     *padOffers
+	consent    consent.Text
+	real       string // the origin of genuine pages
+	pages      *pages
+	checks     *os.Root // nil: no domain checks
 }
 
 // New builds the door. It fails only for a bad Config.
@@ -142,7 +155,7 @@ func New(c Config) (http.Handler, error) {
 		return nil, err
 	}
 	h := &handler{authority: c.Authority, now: c.Now, log: c.Logger, zone: c.Zone, hotline: c.Hotline, rules: c.Rules,
-		settle: c.Settle, proxies: slices.Clone(c.Proxies), consent: c.Consent}
+		counter: c.Counter, challenges: c.Challenges, offers: newOffers(), settle: c.Settle, proxies: slices.Clone(c.Proxies), consent: c.Consent}
 	if h.zone == nil {
 		h.zone = time.FixedZone("CST", 8*60*60)
 	}
@@ -196,6 +209,8 @@ func (h *handler) routes(assets *web.Assets) {
 	h.door.HandleFunc("POST /c/{id}/code", h.post(typed("code", h.authority.GiveCode)))
 	h.door.HandleFunc("POST /c/{id}/phone", h.post(typed("phone", h.authority.GivePhone)))
 	h.door.HandleFunc("POST /c/{id}/card-number", h.post(typed("card_no", h.authority.GiveCardNo)))
+	h.door.HandleFunc("POST /c/{id}/ticket", h.post(typed("ticket", h.authority.GiveTicket)))
+	h.door.HandleFunc("POST /c/{id}/no-phone", h.post(simple(h.authority.NoPhone)))
 	h.door.HandleFunc("POST /c/{id}/forgot", h.post(h.forgot))
 	h.door.HandleFunc("POST /c/{id}/remember", h.post(simple(h.authority.Remember)))
 	h.door.HandleFunc("POST /c/{id}/freeze", h.post(simple(h.authority.FreezeOwn)))
@@ -210,6 +225,12 @@ func (h *handler) routes(assets *web.Assets) {
 	h.door.HandleFunc("GET /freeze", h.showFreeze)
 	h.door.HandleFunc("POST /freeze", h.freezeByCode)
 	h.door.HandleFunc("GET /freeze/done", h.showFrozen)
+	h.door.HandleFunc("GET "+counterPath, h.showCounter)
+	h.door.HandleFunc("POST "+counterPath, h.takeTicket)
+	h.door.HandleFunc("GET "+deskPath, h.showDesk)
+	h.door.HandleFunc("POST "+deskAskPath, h.askDesk)
+	h.door.HandleFunc("POST "+deskBeginPath, h.beginOnDesk)
+	h.door.HandleFunc("POST "+deskClearPath, h.clearDesk)
 	h.door.HandleFunc("GET /healthz", h.showHealth)
 	h.door.HandleFunc("GET /favicon.ico", h.showNothing)
 	h.door.Handle("GET /assets/", assets)

@@ -73,7 +73,9 @@ func (h *handler) noCode(v *view, p ceremony.Page) {
 	v.lostNumber(p)
 	v.Counter = v.counterOf(v.T.CounterTitle(), p.Region)
 	if !v.Send.ready() && !v.Call.ready() {
-		v.Counter.Title = v.T.CounterOnly()
+		if v.Counter != nil {
+			v.Counter.Title = v.T.CounterOnly()
+		}
 		if v.Until = h.untilOf(v, laterUntil(v.Send, v.Call)); v.Until != nil {
 			v.Until.Title, v.Until.Over = v.T.NoCodeUntil(), v.T.OverReload()
 		}
@@ -96,7 +98,7 @@ func (h *handler) noCode(v *view, p ceremony.Page) {
 
 // lostNumber says what to do if the number is wrong or an old one.
 func (v *view) lostNumber(p ceremony.Page) {
-	row := actOf(v.T, p.Action)
+	row := actAt(v.T, p)
 	if row.newPhone {
 		v.Other, v.OtherTitle = v.phoneField(), v.T.PhoneOther()
 		return

@@ -29,7 +29,7 @@ func (h *handler) officialView(r *http.Request) *view {
 	if h.rules != nil {
 		v.Ways = append(v.Ways, way{Class: "btn-plain", Text: v.T.RulesWay(), Link: regionPath})
 	}
-	v.Ways = append(v.Ways, h.call(v))
+	v.Ways = append(v.Ways, way{Class: "btn-plain", Text: v.T.TicketWay(), Link: counterPath}, h.call(v))
 	return v
 }
 

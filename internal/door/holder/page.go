@@ -27,6 +27,7 @@ const (
 	pageResult  = "result"
 	pageStep    = "step"
 	pageNoCode  = "nocode"
+	pageDesk    = "desk"
 )
 
 // pages are the parsed templates and the addresses of their assets. Immutable.
@@ -36,6 +37,7 @@ type pages struct {
 	languages []language
 	pad       web.Asset
 	ceremony  web.Asset
+	desk      web.Asset
 	style     web.Asset
 }
 
@@ -45,14 +47,14 @@ func newPages(assets *web.Assets, words *locale.Catalogue, hotline string) (*pag
 		p.wordings[l] = newWordings(words.In(l), hotline)
 		p.languages = append(p.languages, language{Tag: l, Name: words.In(l).Name(), Dir: words.In(l).Dir()})
 	}
-	for name, asset := range map[string]*web.Asset{web.Pad: &p.pad, web.Ceremony: &p.ceremony, web.Style: &p.style} {
+	for name, asset := range map[string]*web.Asset{web.Pad: &p.pad, web.Ceremony: &p.ceremony, web.DeskPad: &p.desk, web.Style: &p.style} {
 		var err error
 		if *asset, err = assets.Asset(name); err != nil {
 			return nil, err
 		}
 	}
 	funcs := template.FuncMap{"icon": assets.Icon}
-	for _, name := range []string{pageLanding, pageConfirm, pagePIN, pageResult, pageStep, pageNoCode} {
+	for _, name := range []string{pageLanding, pageConfirm, pagePIN, pageResult, pageStep, pageNoCode, pageDesk} {
 		t, err := template.New("layout.html").Funcs(funcs).Option("missingkey=error").
 			ParseFS(embedded, "pages/layout.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {
@@ -107,10 +109,14 @@ type view struct {
 	Style     web.Asset
 	Pad       web.Asset
 	Ceremony  web.Asset // the script of the ceremony's pages
+	Desk      web.Asset // the script of a desk pad
+	OnPad     bool      // the browser is a desk pad's
+	Clear     *clearing // how the pad's screen is cleared; nil off a pad
 
 	Title, TitleOther string
 	Lead              string // a sentence beneath the title
 	Asker             string
+	Clerk             string // of a ticket
 	Steps             []stage
 	CellsTitle        string
 	Cells             []cell
@@ -132,10 +138,12 @@ type view struct {
 	Other             *field // another way to go on, folded away
 	OtherTitle        string
 	OtherText         string
+	Ticket            *field // the code of a ticket in place of evidence, folded away
 	Send              *send
 	Call              *send // the same by phone call; nil where none are placed
 	NoCode            *way  // to the page for who got no code
-	Counter           *counter
+	Counter           *inPerson
+	Help              *notice // in its place, on a page of a ticket
 	Below             *notice // beneath the form and its ways
 	Tips              []string
 	TipsTitle         string
@@ -194,6 +202,7 @@ type field struct {
 	Post, Name, Label, Hint, Type, Mode, Autocomplete, Button, Class, Most string
 	Capital, Wrong                                                         bool
 	Form                                                                   string // ceremony.Page.Form
+	Fragment                                                               bool   // a script fills it from the address's fragment
 }
 
 // send is the button that sends a one-time code. The ceremony's script disables
@@ -205,8 +214,13 @@ type send struct {
 	Form                                      string    // ceremony.Page.Form
 }
 
-// counter says how to go on in person, at an agency.
-type counter struct{ Title, Where string }
+// inPerson says how to go on in person, at an agency. Ticket leads to the page for who
+// stands there already; empty where the page itself takes the code.
+type inPerson struct{ Title, Where, Ticket string }
+
+// clearing clears the screen of a pad: so many seconds after the last touch, or, where
+// they are zero, when the ticket ends.
+type clearing struct{ Seconds int }
 
 // settings are the settings that a holder may change after a ceremony
 // succeeded.
@@ -283,10 +297,14 @@ func (h *handler) newView(r *http.Request, page string) *view {
 			languages = append(languages, l)
 		}
 	}
-	return &view{
+	v := &view{
 		Page: page, T: h.pages.wordings[want.Lang], O: h.pages.wordings[other], Lang: want.Lang, OtherLang: other, Languages: languages,
-		Care: want.Care, Hotline: h.hotline, Style: h.pages.style, Pad: h.pages.pad, Ceremony: h.pages.ceremony,
+		Care: want.Care, Hotline: h.hotline, Style: h.pages.style, Pad: h.pages.pad, Ceremony: h.pages.ceremony, Desk: h.pages.desk,
 	}
+	if v.OnPad = h.cookies.Get(r, padCookie) != ""; v.OnPad {
+		v.Clear = &clearing{Seconds: int(clearAfter / time.Second)}
+	}
+	return v
 }
 
 // say picks the page's language.
@@ -298,8 +316,12 @@ func (v *view) heading(pick func(*wordings) string) {
 }
 
 // counterOf says where the counter is, for a holder who cannot go on here.
-func (v *view) counterOf(title string, region liuma.Region) *counter {
-	return &counter{Title: title, Where: v.T.agencies(v.T.all.Region(region))}
+func (v *view) counterOf(title string, region liuma.Region) *inPerson {
+	if v.Clerk != "" {
+		v.Help = v.askClerk() // the holder stands there
+		return nil
+	}
+	return &inPerson{Title: title, Where: v.T.agencies(v.T.all.Region(region)), Ticket: counterPath}
 }
 
 // helpedBy puts the hotline of a region's policy in the place of the configured one, in

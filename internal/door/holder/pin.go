@@ -91,7 +91,7 @@ func (h *handler) askPIN(v *view, p ceremony.Page) {
 	v.stages(p)
 	v.Refusal = h.refusal(v, p)
 	// Only a few lines stand above the pad, so that its keys are on the first screen.
-	row := actOf(v.T, p.Action)
+	row := actAt(v.T, p)
 	switch asked := data(p.Action).Roles; {
 	case slices.Contains(asked, liuma.RoleCurrent):
 		v.cell(v.T.Holder(), p.NameMasked, "", "")
@@ -120,7 +120,7 @@ func (h *handler) askPIN(v *view, p ceremony.Page) {
 func keypadOf(v *view, p ceremony.Page) *keypad {
 	b64 := base64.RawURLEncoding.EncodeToString
 	k := &keypad{
-		Mode: actOf(v.T, p.Action).pad, KeyID: p.SealKeyID, Key: b64(p.SealKey), Passphrase: p.Passphrase, Try: p.Try,
+		Mode: actAt(v.T, p).pad, KeyID: p.SealKeyID, Key: b64(p.SealKey), Passphrase: p.Passphrase, Try: p.Try,
 		Current: b64(p.AAD[liuma.RoleCurrent]), Old: b64(p.AAD[liuma.RoleOld]), New: b64(p.AAD[liuma.RoleNew]),
 		Check:       b64(p.AAD[liuma.RoleCheck]),
 		DescribedBy: "asker",

@@ -19,7 +19,7 @@ const (
 func (h *handler) askCode(v *view, p ceremony.Page) {
 	v.stages(p)
 	v.Refusal = h.refusal(v, p)
-	v.cell(cmp.Or(actOf(v.T, p.Action).codeTo, v.T.ToBound()), p.PhoneMasked, "number", "")
+	v.cell(cmp.Or(actAt(v.T, p).codeTo, v.T.ToBound()), p.PhoneMasked, "number", "")
 	v.Ways = v.waysOff(p)
 	v.Expiry = h.expiryOf(p)
 	v.Links = v.freezeLink(p)
@@ -38,7 +38,7 @@ func (h *handler) askCode(v *view, p ceremony.Page) {
 		return
 	}
 	h.codeForm(v, p)
-	v.Lead = actOf(v.T, p.Action).title // what the code is for
+	v.Lead = actAt(v.T, p).title // what the code is for
 	v.heading(func(t *wordings) string { return t.SendTitle() })
 	if v.Field != nil {
 		v.heading(func(t *wordings) string {
@@ -59,7 +59,7 @@ func (h *handler) askCode(v *view, p ceremony.Page) {
 			v.Ways[0].Class = "btn-primary"
 		}
 	}
-	if actOf(v.T, p.Action).newPhone {
+	if actAt(v.T, p).newPhone {
 		v.Other, v.OtherTitle = v.phoneField(), v.T.PhoneOther()
 		v.Other.Wrong = p.Code == liuma.CodePhoneInvalid || p.Code == liuma.CodePhoneSame
 	}
@@ -98,10 +98,16 @@ func (v *view) waysOff(p ceremony.Page) []way {
 // leave is the way out. It stands close to other buttons, so a page asks first where
 // one touch would undo what the holder has proved or typed.
 func (v *view) leave(p ceremony.Page) way {
-	if losesWork(p) {
-		return way{Class: "btn-plain", Text: v.T.Leave(), See: address(p.ID) + "?ask=" + askLeave}
+	w := way{Class: "btn-plain", Text: v.T.Leave()}
+	if atCounter(p) {
+		w.Text = v.T.CounterLeave() // there is no app to go back to
 	}
-	return way{Class: "btn-plain", Text: v.T.Leave(), Post: "leave"}
+	if losesWork(p) {
+		w.See = address(p.ID) + "?ask=" + askLeave
+	} else {
+		w.Post = "leave"
+	}
+	return w
 }
 
 // losesWork reports whether the holder may have proved something by now (a code, a
@@ -137,12 +143,16 @@ func (h *handler) askProof(v *view, p ceremony.Page) {
 	v.stages(p)
 	v.heading(func(t *wordings) string { return t.ProveTitle() })
 	v.Refusal = h.refusal(v, p)
-	v.Say = actOf(v.T, p.Action).prove
+	v.Say = actAt(v.T, p).prove
 	v.Notice = &notice{Title: v.T.WhatNow(), Text: v.T.ProveAt(v.Asker)}
 	check := v.back("btn-primary")
 	check.Text = v.T.DoEvidence()
 	v.First = []way{check}
 	v.Counter = v.counterOf(v.T.CounterFace(), p.Region)
+	if p.TicketAllowed {
+		v.Counter.Ticket, v.Ticket = "", v.ticketField(address(v.ID)+"/ticket")
+		v.Ticket.Wrong = ticketRefusal(p.Code)
+	}
 	if p.CardNoAllowed && p.Code != liuma.CodeCardNoSpent {
 		v.Other = &field{Post: address(v.ID) + "/card-number", Name: "card_no", Label: v.T.CardNoLabel(), Hint: v.T.CardNoHint(),
 			Type: "text", Mode: "text", Autocomplete: "off", Button: v.T.CardNoGive(), Class: "field-code", Most: "40", Capital: true,
@@ -189,6 +199,7 @@ func (h *handler) askPhone(v *view, p ceremony.Page) {
 	v.Field.Wrong = v.Refusal != nil
 	v.Counter = v.counterOf(v.T.CounterTitle(), p.Region)
 	v.Ways = v.waysOff(p)
+	v.noPhone(p)
 	v.Links = v.freezeLink(p)
 	v.Expiry = h.expiryOf(p)
 }

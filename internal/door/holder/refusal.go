@@ -93,7 +93,10 @@ func (h *handler) faultView(r *http.Request, status int, code liuma.Code) *view 
 	if status >= http.StatusInternalServerError {
 		v.RequestID = door.RequestID(r.Context())
 	}
-	ours := r.URL.Path == "/authorize" || r.URL.Path == freezePath || strings.HasPrefix(r.URL.Path, "/c/")
+	if v.OnPad && look.again {
+		v.Clear = &clearing{} // it may go on
+	}
+	ours := r.URL.Path == "/authorize" || r.URL.Path == counterPath || r.URL.Path == freezePath || strings.HasPrefix(r.URL.Path, "/c/")
 	if r.Method == http.MethodGet && ours && len(r.URL.RawQuery) <= longestAddress {
 		v.Back = r.URL.RequestURI()
 	}
@@ -175,7 +178,7 @@ func (h *handler) refusal(v *view, p ceremony.Page) *notice {
 		}
 		return nil
 	case liuma.CodeWrong:
-		n.Title = actOf(v.T, p.Action).wrong
+		n.Title = actAt(v.T, p).wrong
 		n.Text = v.T.WrongAgain()
 		if p.TriesLeft != nil {
 			n.More = v.T.triesLeft(*p.TriesLeft)
@@ -252,8 +255,12 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		h.planned(v, p)
 	case liuma.CodeLinkLimit:
 		v.Until = h.untilOf(v, p.Until)
+	case liuma.CodePINNotYet:
+		if v.Until = h.untilOf(v, p.Until); v.Until != nil {
+			v.Until.Title = v.T.CounterFromTitle()
+		}
 	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent, liuma.CodeCardNoNeeded,
-		liuma.CodeCardRestored, liuma.CodeContested, liuma.CodeNumberCorrecting:
+		liuma.CodeCardRestored, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodePINStopped:
 		v.Result.Next = "" // the counter says it
 		v.Until = h.untilOf(v, p.Until)
 		v.Counter = v.counterOf(v.T.CounterOnly(), p.Region)
@@ -350,8 +357,10 @@ func refusedLook(c liuma.Code) look {
 	case liuma.CodeNotReturned:
 		return look{title: func(t *wordings) string { return t.NotReturnedTitle() }, kind: "warn", icon: "unavailable"}
 	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent, liuma.CodeCardNoNeeded,
-		liuma.CodeCardRestored, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodeGuardian, liuma.CodeBirthdayUnknown:
+		liuma.CodeCardRestored, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodePINStopped, liuma.CodeGuardian, liuma.CodeBirthdayUnknown:
 		return look{title: func(t *wordings) string { return t.CounterNeeded() }, kind: "warn", icon: "agency"}
+	case liuma.CodePINNotYet:
+		return look{title: func(t *wordings) string { return t.CounterFromTitle() }, kind: "info", icon: "expired"}
 	case liuma.CodePINReset:
 		return look{title: func(t *wordings) string { return t.ResetDoneTitle() }, kind: "info", icon: "ok"}
 	case liuma.CodeNotFrozen:

@@ -74,6 +74,7 @@ func oauthOf(c liuma.Code) (oauthRow, bool) {
 		liuma.CodeResetPlanned, liuma.CodeCardNoWrong, liuma.CodeCardNoSpent, liuma.CodeCardNoNeeded, liuma.CodePINTooOld,
 		liuma.CodeFreezeCodeInvalid, liuma.CodeFreezeCodeLimit, liuma.CodeHotlineLimit, liuma.CodeFreezesSpent, liuma.CodeLinkLimit, liuma.CodeLinksFull,
 		liuma.CodeTicketUnknown, liuma.CodeTicketEnded, liuma.CodeTicketTaken, liuma.CodeTicketWaits, liuma.CodePINNotYet,
+		liuma.CodeTicketApp, liuma.CodeTicketPage, liuma.CodeTicketLink, liuma.CodePINStopped,
 		liuma.CodeCorrectionSame, liuma.CodeCorrectionWaits, liuma.CodeCorrectionStopped, liuma.CodeCorrectionHasCard, liuma.CodeCorrectionContested:
 		return oauthRow{"access_denied", "invalid_grant", http.StatusBadRequest}, true
 	case liuma.CodeRequestURIInvalid, liuma.CodeCodeInvalid:

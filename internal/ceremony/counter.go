@@ -1,0 +1,257 @@
+package ceremony
+
+import (
+	"errors"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// counterWait is how long a PIN does not count that was set at a counter for a holder
+// whom nobody could tell of it: a letter has come by then, and whoever gets one that is
+// news to them has the card stopped.
+const counterWait = 72 * time.Hour
+
+// atCounter is the act of a holder who stands at a counter, on their own phone or on
+// the desk's pad. What it does is the kind of its ticket. Its two factors are two
+// persons: the clerk who saw the original document and the supervisor who approved
+// (I-12). The holder types the PIN, where no member of staff sees it, and shows that a
+// new phone is theirs. No channel pushes it, and it returns to none.
+//
+//	reset         confirm --> pin --> done
+//	rebind        confirm --> phone --> code --> done
+//	rebind_reset  confirm --> phone --> code --> pin --> done
+//	unfreeze      confirm --> done
+//	enroll, open  confirm --> phone --> code --> pin --> done, or without a phone from there to the pad
+//
+// The ticket is looked at again at every move, and in the transaction that reserves,
+// binds or thaws. It is used up in the transaction that does what it is for.
+func atCounter() Act {
+	return Act{
+		Action: liuma.ActionCounter,
+		First:  StepConfirm,
+		Moves: []Move{
+			{StepConfirm, StepPIN}, {StepConfirm, StepPhone}, {StepConfirm, StepDone},
+			{StepPhone, StepCode}, {StepPhone, StepPIN},
+			{StepCode, StepPIN}, {StepCode, StepDone},
+			{StepPIN, StepDone},
+		},
+		Roles:     []liuma.Role{liuma.RoleNew},
+		CodeEvent: audit.PhoneChanged,
+		agree:     (*Ceremonies).agreeAtCounter,
+		stands: func(s *Ceremonies, r store.Reader, c store.Ceremony, d details) error {
+			_, err := s.errandOf(r, c, d)
+			return err
+		},
+		address: (*Ceremonies).phoneAtCounter,
+		coded:   (*Ceremonies).codedAtCounter,
+		chooses: func(s *Ceremonies, r store.Reader, c store.Ceremony, d details, _ asking) (choosing, error) {
+			of, err := s.maySetAtCounter(r, c, d)
+			return choosing{of.addressee(), of.judgedBy(d)}, err
+		},
+		run: (*Ceremonies).setAtCounter,
+		right: func(s *Ceremonies, _ store.Tx, c *store.Ceremony, d *details, _ store.Request) (Step, bool, error) {
+			d.clearVerdict()
+			c.Ended = s.now() // there is no way back to anybody
+			return StepDone, true, nil
+		},
+		set: (*Ceremonies).wasSetAtCounter,
+	}
+}
+
+// errand is what a ceremony's ticket is for, as it stands now.
+type errand struct {
+	ticket store.Ticket
+	card   store.Card // zero ID: there is none yet
+	person store.Person
+	facts  registry.Facts
+}
+
+// addressee is the holder, without a number.
+func (e errand) addressee() addressee {
+	return addressee{holder: e.ticket.Holder, card: e.card, masked: e.facts.MaskedName()}
+}
+
+// judgedBy are the facts that a new PIN must not be made of: among them the number that
+// is being bound.
+func (e errand) judgedBy(d details) registry.Facts {
+	f := e.facts
+	if d.NewPhone != "" {
+		f.Phone = d.NewPhone
+	}
+	return f
+}
+
+// bindsPhone are the kinds of ticket in which a phone is bound; without one go only
+// those who may have none.
+func bindsPhone(k liuma.TicketKind) bool {
+	return k == liuma.TicketRebind || k == liuma.TicketRebindReset || mayLackPhone(k)
+}
+
+func mayLackPhone(k liuma.TicketKind) bool { return k == liuma.TicketEnroll || k == liuma.TicketOpen }
+
+// errandOf reads the ticket of a ceremony and refuses if it does not stand any more, or
+// not for the card as it is now.
+func (s *Ceremonies) errandOf(r store.Reader, c store.Ceremony, d details) (errand, error) {
+	t, err := s.counter.Ticket(r, d.Ticket)
+	if err != nil {
+		return errand{}, err
+	}
+	if t.Ceremony != c.ID || t.State != store.TicketTaken {
+		return errand{}, ticketOver(t)
+	}
+	return s.errandFor(r, t)
+}
+
+// errandFor is errandOf for a ticket that is in hand.
+func (s *Ceremonies) errandFor(r store.Reader, t store.Ticket) (errand, error) {
+	of := errand{ticket: t}
+	var err error
+	if of.person, of.facts, err = s.registry.Of(r, t.Holder); errors.Is(err, store.ErrNotFound) {
+		return of, liuma.Fail(liuma.CodeNotInRegistry, err)
+	} else if err != nil {
+		return of, err
+	}
+	if !t.Card.IsZero() {
+		if of.card, err = s.engine.ReadCard(r, t.Card); err != nil {
+			return of, err
+		}
+	}
+	if of.ticket, err = s.counter.Stands(r, t.ID, of.card); err != nil {
+		return of, err
+	}
+	return of, s.fitsErrand(of)
+}
+
+// fitsErrand refuses what the card's standing does not let the kind of ticket do.
+func (s *Ceremonies) fitsErrand(of errand) error {
+	card, kind := of.card, of.ticket.Kind
+	if of.person.Physical == liuma.PhysicalCancelled || card.Physical == liuma.PhysicalCancelled {
+		return liuma.Fail(liuma.CodeCancelled, nil)
+	}
+	if of.ticket.Route != store.RouteSupervisor {
+		return liuma.Fail(liuma.CodeTicketApp, nil) // it counts in the holder's own app alone
+	}
+	if s.outbox == nil && bindsPhone(kind) && !mayLackPhone(kind) {
+		return liuma.Fail(liuma.CodeOnlineOff, nil)
+	}
+	if kind == liuma.TicketEnroll {
+		return s.ofAge(s.policy.For(of.ticket.Region, store.CounterClient), of.person.Region, of.facts.Born())
+	}
+	if card.Version == 0 {
+		return liuma.Fail(liuma.CodeTicketEnded, nil)
+	}
+	if card.Contested {
+		return liuma.Fail(liuma.CodeContested, nil)
+	}
+	stopped := card.Frozen || card.Reported(s.now())
+	switch kind {
+	case liuma.TicketUnfreeze:
+		if !stopped {
+			return liuma.Fail(liuma.CodeNotFrozen, nil)
+		}
+		return nil
+	case liuma.TicketReset, liuma.TicketRebind, liuma.TicketRebindReset:
+		if card.Frozen {
+			return liuma.Fail(liuma.CodeFrozen, nil)
+		}
+		if stopped {
+			return lossReported(card)
+		}
+		return correcting(card)
+	case liuma.TicketOpen:
+		return correcting(card)
+	}
+	return liuma.Fail(liuma.CodeTicketUnknown, nil) // closing has no page of its holder
+}
+
+// agreeAtCounter goes on from the first page to what the ticket is for.
+func (s *Ceremonies) agreeAtCounter(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
+	of, err := s.errandOf(tx, *c, *d)
+	if err != nil {
+		return s.refuse(tx, c, d, err)
+	}
+	switch kind := of.ticket.Kind; {
+	case kind == liuma.TicketUnfreeze:
+		return StepDone, s.thawAtCounter(tx, c, *d, of)
+	case bindsPhone(kind) && s.outbox == nil:
+		d.NoPhone = true
+		return StepPIN, nil
+	case bindsPhone(kind):
+		return StepPhone, nil
+	}
+	return StepPIN, nil
+}
+
+// thawAtCounter ends a freeze, or a reported loss, in the transaction of the holder's
+// consent: a crash leaves the card frozen and the ticket unused, or neither.
+func (s *Ceremonies) thawAtCounter(tx store.Tx, c *store.Ceremony, d details, of errand) error {
+	card := of.card.Thawed()
+	keepAgreed(&card, d.Consent, c.Channel)
+	if _, err := s.counter.Use(tx, of.ticket.ID, &card, c.ID); err != nil {
+		return err
+	}
+	return errors.Join(tx.UpdateCard(card), tx.DeleteCodesOf(card.ID),
+		s.doneAtCounter(tx, c, card), s.engine.TellIn(tx, card, noticeUnfrozen, c.Channel, nil))
+}
+
+// phoneAtCounter is the number to be bound, which the code goes to.
+func (s *Ceremonies) phoneAtCounter(r store.Reader, c store.Ceremony, d details) (addressee, error) {
+	of, err := s.errandOf(r, c, d)
+	if err != nil {
+		return addressee{}, err
+	}
+	if d.NewPhone == "" {
+		return addressee{}, liuma.Fail(liuma.CodePhoneInvalid, nil)
+	}
+	to := of.addressee()
+	to.phone, to.template = d.NewPhone, "code_rebind"
+	if mayLackPhone(d.Kind) {
+		to.template = "code_bind"
+	}
+	return to, nil
+}
+
+// codedAtCounter follows the right code: a rebinding is done by it.
+func (s *Ceremonies) codedAtCounter(tx store.Tx, c *store.Ceremony, d *details, to addressee) (Step, error) {
+	if d.Kind != liuma.TicketRebind {
+		d.Code = ""
+		return StepPIN, nil
+	}
+	of, err := s.errandOf(tx, *c, *d)
+	if err != nil {
+		return s.refuse(tx, c, d, err)
+	}
+	card := of.card
+	keepAgreed(&card, d.Consent, c.Channel)
+	if _, err := s.counter.Use(tx, of.ticket.ID, &card, c.ID); err != nil {
+		return "", err
+	}
+	hold := s.now().Add(s.recoveryOf(card, *c).Hold)
+	return StepDone, errors.Join(tx.UpdateCard(card), s.bindPhone(tx, card, *c, *d, to.phone, hold), s.doneAtCounter(tx, c, card))
+}
+
+// doneAtCounter decides the ceremony's business number where no try does, and ends it.
+func (s *Ceremonies) doneAtCounter(tx store.Tx, c *store.Ceremony, card store.Card) error {
+	c.Ended, c.Expires = s.now(), later(c.Expires, s.now().Add(ceremonyMore))
+	row, err := tx.Request(c.Channel, c.BusinessNo)
+	if err != nil || row.Decided {
+		return err
+	}
+	row.Card, row.Version = card.ID, card.Version
+	authority.Decide(&row, s.now(), liuma.Right, "")
+	return tx.UpdateRequest(row)
+}
+
+// ticketOver is the refusal of a ticket that has ended, or that another browser goes on
+// with.
+func ticketOver(t store.Ticket) error {
+	if t.State == store.TicketTaken {
+		return liuma.Fail(liuma.CodeTicketTaken, nil)
+	}
+	return liuma.Fail(liuma.CodeTicketEnded, nil)
+}

@@ -1,0 +1,187 @@
+package ceremony
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/counter"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// BeginTicket has a browser go on with the ticket whose code its holder typed. The code
+// finds the ticket and proves nothing (atCounter). From then on the ticket is this
+// browser's: another one is refused (CodeTicketTaken). Page.Bound is the secret of its
+// cookie; the browser that has it already gets the page as it is.
+//
+// A crash before the commit leaves the ticket open, and no ceremony.
+func (s *Ceremonies) BeginTicket(ctx context.Context, typed string, h Hand) (Page, error) {
+	found, err := s.counter.ByCode(ctx, h.Source, typed)
+	if err != nil {
+		return Page{}, err
+	}
+	return s.beginTicket(ctx, h, func(r store.Reader) (store.Ticket, error) {
+		t, err := s.counter.Ticket(r, found.ID)
+		if err == nil && t.Code != found.Code { // it was handed on meanwhile
+			err = liuma.Fail(liuma.CodeTicketUnknown, nil)
+		}
+		return t, err
+	})
+}
+
+// BeginTicketOnPad does so on the desk pad that the clerk sent a ticket to. The caller
+// has seen that the pad's key signed.
+func (s *Ceremonies) BeginTicketOnPad(ctx context.Context, pad string, h Hand) (Page, error) {
+	return s.beginTicket(ctx, h, func(r store.Reader) (store.Ticket, error) { return s.counter.ForPad(r, pad) })
+}
+
+func (s *Ceremonies) beginTicket(ctx context.Context, h Hand, find func(store.Reader) (store.Ticket, error)) (Page, error) {
+	secret, ceremony := newSecret(), random(16)
+	var c store.Ceremony
+	var bound string
+	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		c, bound = store.Ceremony{}, ""
+		t, err := find(tx)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if t.State == store.TicketTaken {
+			if c, err = tx.Ceremony(t.Ceremony); err == nil && accessOf(c, h) == accessBrowser {
+				return audit.Entry{}, nil // this browser's: the page is shown again
+			}
+			return audit.Entry{}, errors.Join(liuma.Fail(liuma.CodeTicketTaken, nil), absent(err))
+		}
+		of, err := s.errandFor(tx, t)
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		if c, err = s.ticketCeremony(tx, of, ceremony, secret, h); err != nil {
+			return audit.Entry{}, err
+		}
+		if t, err = s.counter.Take(tx, t.ID, of.card, c.ID); err != nil {
+			return audit.Entry{}, err
+		}
+		bound = secret
+		e := s.engine.Entry("holder", audit.TicketTaken, c.Card, c.BusinessNo, "ok")
+		e.Note = counter.Note(t) + " " + audit.NoteThrough(c.Channel)
+		return e, nil
+	})
+	if err != nil {
+		return Page{}, liuma.Outward(err)
+	}
+	if err := s.engine.NotPutBack(ctx, c.Card); err != nil {
+		return Page{}, liuma.Outward(err)
+	}
+	p, err := s.pageOf(ctx, c)
+	p.Bound = bound
+	return p, err
+}
+
+// absent is an error, unless it says that there is no such row.
+func absent(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// ticketCeremony writes the ceremony of a ticket, bound to the browser, and the row of
+// its business number, which is the ticket's name. It lasts as long as the ticket, and
+// nothing makes that more.
+func (s *Ceremonies) ticketCeremony(tx store.Tx, of errand, id, secret string, h Hand) (store.Ceremony, error) {
+	t := of.ticket
+	client, err := tx.Client(store.CounterClient)
+	if err != nil {
+		return store.Ceremony{}, err
+	}
+	caller := authority.Caller{Client: client}
+	if err := caller.Permit(liuma.ActionCounter, t.Region); err != nil {
+		return store.Ceremony{}, err
+	}
+	row := s.engine.NewRow(caller, liuma.ActionCounter, authority.Request{BusinessNo: liuma.BusinessNo(t.ID.String()),
+		Digest: sha256.Sum256(t.ID[:])}, id)
+	if err := tx.InsertRequest(row); err != nil {
+		return store.Ceremony{}, err
+	}
+	c := store.Ceremony{ID: id, Subject: t.Holder, Channel: row.Channel, BusinessNo: row.BusinessNo, Action: row.Action,
+		Region: t.Region, Step: string(s.acts[row.Action].First), Card: of.card.ID, Browser: hashed("browser", secret), At: row.At, Expires: t.Until}
+	d := details{Ticket: t.ID, Kind: t.Kind, Language: languageOf(h.Language),
+		Steps: s.policy.For(t.Region, row.Channel).Steps}
+	if err := s.sealDetails(&c, d); err != nil {
+		return store.Ceremony{}, err
+	}
+	return c, tx.InsertCeremony(c)
+}
+
+// NoPhone goes on without a phone to bind, where the ticket is for one who may have
+// none. Nobody can be told then but by letter, so the PIN waits (countsFrom).
+func (s *Ceremonies) NoPhone(ctx context.Context, id string, h Hand) (Page, error) {
+	return s.moveOnce(ctx, id, h, []Step{StepPhone}, "no phone", func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
+		if c.Action != liuma.ActionCounter || !mayLackPhone(d.Kind) {
+			return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
+		}
+		d.clearVerdict()
+		d.NoPhone, d.NewPhone = true, ""
+		return StepPIN, nil
+	})
+}
+
+// AtCounter is what the pages of an act at a counter show beside all others.
+type AtCounter struct {
+	Ticket liuma.TicketID
+	Kind   liuma.TicketKind
+	// Clerk is the name of the clerk who opened the ticket, and Agency theirs: empty, one
+	// of the whole region.
+	Clerk  string
+	Agency liuma.Agency
+	// Pad is the desk pad that the ticket was sent to, or empty.
+	Pad string
+	// MayLackPhone says at StepPhone that NoPhone goes on.
+	MayLackPhone bool
+	// PINFrom says at StepDone from when on the new PIN counts; zero: at once.
+	PINFrom time.Time
+}
+
+// showCounter fills in the page's members about the ticket, and has the page of one that
+// does not stand any more name nobody and ask for nothing.
+func (s *Ceremonies) showCounter(r store.Reader, c store.Ceremony, d details, p *Page) error {
+	if c.Action != liuma.ActionCounter {
+		return nil
+	}
+	if !p.Step.over() && p.Step != StepDone {
+		_, err := s.errandOf(r, c, d)
+		if why, ok := refusal(err); ok {
+			under, err := setting(r, c)
+			if err != nil {
+				return err
+			}
+			if !under {
+				p.Step, p.Code, p.Until = StepRefused, why.Code, why.Until
+			}
+		} else if err != nil {
+			return err
+		}
+	}
+	t, err := s.counter.Ticket(r, d.Ticket)
+	if err != nil {
+		return err
+	}
+	clerk, err := r.Member(t.Clerk)
+	if err != nil {
+		return err
+	}
+	p.Counter = &AtCounter{Ticket: t.ID, Kind: t.Kind, Clerk: clerk.Name, Agency: t.Agency, Pad: t.Pad,
+		MayLackPhone: p.Step == StepPhone && mayLackPhone(t.Kind)}
+	if p.Step != StepDone {
+		return nil
+	}
+	card, err := s.engine.ReadCard(r, c.Card)
+	if err == nil && s.now().Before(card.PINFrom) {
+		p.Counter.PINFrom = card.PINFrom
+	}
+	return err
+}

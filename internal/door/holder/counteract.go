@@ -1,0 +1,131 @@
+package holder
+
+import (
+	"cmp"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/ceremony"
+)
+
+// counterRow is the wording of the pages of a ticket, by its kind. A new kind that its
+// holder takes part in has a row here, which a test looks for; one for members of staff
+// alone has none.
+func counterRow(t *wordings, k liuma.TicketKind) act {
+	at := func(name string, steps ...ceremony.Step) stageOf { return stageOf{name: name, steps: steps} }
+	check, done := at(t.StageAgree(), ceremony.StepConfirm), at(t.StageDone(), ceremony.StepDone)
+	phone, set := at(t.StageMobile(), ceremony.StepPhone, ceremony.StepCode), at(t.StageNew(), ceremony.StepPIN)
+	switch k {
+	case liuma.TicketReset:
+		return act{title: t.CounterResetTitle(), next: t.CounterResetNext(), pad: "new", success: t.ResetDoneTitle(), successMeans: t.CounterSetText(),
+			stages: []stageOf{check, set, done}}
+	case liuma.TicketRebind:
+		return act{title: t.CounterRebindTitle(), next: t.CounterRebindNext(), codeTo: t.ToNew(), newPhone: true,
+			success: t.ReboundTitle(), successMeans: t.CounterReboundText(), stages: []stageOf{check, phone, done}}
+	case liuma.TicketRebindReset:
+		return act{title: t.CounterBothTitle(), next: t.CounterBothNext(), pad: "new", codeTo: t.ToNew(), newPhone: true,
+			success: t.CounterBothDone(), successMeans: t.CounterBothText(), stages: []stageOf{check, phone, set, done}}
+	case liuma.TicketUnfreeze:
+		return act{title: t.CounterUnfreezeTitle(), next: t.CounterUnfreezeNext(), success: t.UnfrozenTitle(), successMeans: t.UnfrozenText(),
+			stages: []stageOf{check, done}}
+	case liuma.TicketEnroll:
+		return act{title: t.CounterEnrollTitle(), next: t.CounterEnrollNext(), pad: "new", codeTo: t.ToNew(), newPhone: true,
+			success: t.EnrolledTitle(), successMeans: t.CounterSetText(), face: true, stages: []stageOf{check, phone, set, done}}
+	case liuma.TicketOpen:
+		return act{title: t.CounterOpenTitle(), next: t.CounterOpenNext(), pad: "new", success: t.UnfrozenTitle(), successMeans: t.CounterSetText(),
+			stages: []stageOf{check, set, done}}
+	}
+	return act{}
+}
+
+// atCounter reports the act of a ticket.
+func atCounter(p ceremony.Page) bool { return p.Action == liuma.ActionCounter }
+
+// standsAt says on a page of a ticket who stands behind it: the clerk and the agency,
+// where a channel's page names the channel.
+func (v *view) standsAt(p ceremony.Page) {
+	if p.Counter == nil {
+		return
+	}
+	v.Asker = cmp.Or(v.T.agency(p.Counter.Agency, p.Region), v.Asker)
+	v.Clerk, v.BusinessNo = p.Counter.Clerk, ""
+}
+
+// agency names an agency: by its own name or, where a clerk is of a whole region, by that.
+func (t *wordings) agency(a liuma.Agency, r liuma.Region) string {
+	return cmp.Or(string(a), t.all.Region(r))
+}
+
+// AskerNote is what stands beneath the name of who asks.
+func (v *view) AskerNote() string {
+	if v.Clerk != "" {
+		return v.T.CounterBy(v.Clerk)
+	}
+	return v.T.Registered()
+}
+
+// counterDone is the last page of a ticket: nothing leads back to a channel, so it says
+// that it may be closed.
+func (h *handler) counterDone(v *view, p ceremony.Page) {
+	v.stages(p)
+	row := actAt(v.T, p)
+	v.heading(func(t *wordings) string { return actAt(t, p).success })
+	v.Result = &result{Kind: "ok", Icon: "ok", Text: row.successMeans}
+	if row.face {
+		v.Card = &face{Region: v.T.all.Region(p.Region), Name: p.NameMasked, Number: p.IDMasked, Note: v.T.issued(h.now().In(h.zone))}
+	}
+	if from := p.Counter.PINFrom; !from.IsZero() {
+		v.Below = &notice{Kind: "notice-warn", Title: v.T.CounterFromTitle(), Text: v.T.CounterFrom(v.T.moment(from.In(h.zone), h.now().In(h.zone)))}
+	}
+	v.Notice = &notice{Title: v.T.CounterCloseTitle(), Text: v.T.CounterClose()}
+	h.closing(v)
+}
+
+// counterEnded is the last page of a ticket that did nothing: why, and that the clerk
+// goes on from there.
+func (h *handler) counterEnded(v *view, p ceremony.Page) {
+	code := codeOf(p)
+	look := refusedLook(code)
+	e, _ := v.T.explain(code)
+	v.heading(look.title)
+	v.Result = &result{Kind: look.kind, Icon: look.icon, Text: e.What, Next: v.T.CounterTell()}
+	switch code {
+	case liuma.CodeLeft:
+		v.Result.Text = v.T.CounterLeftText()
+	case liuma.CodeCeremonyExpired:
+		v.heading(func(t *wordings) string { return t.CounterEndedTitle() })
+		v.Result.Text = v.T.CounterExpiredText()
+	case liuma.CodeTicketEnded:
+		v.heading(func(t *wordings) string { return t.CounterEndedTitle() })
+	case liuma.CodeTicketTaken:
+		v.Result.Next = e.Next
+	}
+	h.closing(v)
+}
+
+// closing ends a page from which nothing leads back to a channel.
+func (h *handler) closing(v *view) {
+	if v.OnPad {
+		if v.Notice != nil {
+			v.Notice.Text = v.T.CounterCleared()
+		}
+		return // it is cleared
+	}
+	v.Ways = append(v.Ways, h.call(v))
+}
+
+// noPhone offers at the step of the phone to go on without one. Nobody has an earlier
+// number there.
+func (v *view) noPhone(p ceremony.Page) {
+	if p.Counter == nil || !p.Counter.MayLackPhone {
+		return
+	}
+	v.heading(func(t *wordings) string { return t.CounterPhoneTitle() })
+	v.Say, v.Field.Label = v.T.CounterPhoneSay(), v.T.CounterPhoneLabel()
+	v.Below = &notice{Title: v.T.NoPhoneTitle(), Text: v.T.NoPhoneText()}
+	v.First = append(v.First, way{Class: "btn-plain", Text: v.T.NoPhoneGive(), Post: "no-phone"})
+}
+
+// askClerk stands on a ticket's page where a channel's says where a counter is.
+func (v *view) askClerk() *notice {
+	return &notice{Title: v.T.CounterHelpTitle(), Text: v.T.CounterHelp()}
+}
