@@ -6685,6 +6685,9 @@ func (w Refused) KnownBounds() string { return w.say("refused.known.bounds") }
 // KnownLast says "refused.known.last".
 func (w Refused) KnownLast() string { return w.say("refused.known.last") }
 
+// KnownStaffNumber says "refused.known.staff_number".
+func (w Refused) KnownStaffNumber() string { return w.say("refused.known.staff_number") }
+
 // KnownSuspended says "refused.known.suspended".
 func (w Refused) KnownSuspended() string { return w.say("refused.known.suspended") }
 

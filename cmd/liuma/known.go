@@ -162,6 +162,7 @@ func knownOfStaff() []knownError {
 		{staff.ErrBounds, locale.Refused.KnownBounds},
 		{staff.ErrLast, locale.Refused.KnownLast},
 		{staff.ErrSuspended, locale.Refused.KnownSuspended},
+		{staff.ErrNumber, locale.Refused.KnownStaffNumber},
 	}
 }
 
