@@ -2105,6 +2105,12 @@ func (w Demo) DeskYou() string { return w.say("demo.desk_you") }
 // DeskYouToo says "demo.desk_you_too".
 func (w Demo) DeskYouToo() string { return w.say("demo.desk_you_too") }
 
+// DeskYouThree says "demo.desk_you_three".
+func (w Demo) DeskYouThree() string { return w.say("demo.desk_you_three") }
+
+// DeskYouFour says "demo.desk_you_four".
+func (w Demo) DeskYouFour() string { return w.say("demo.desk_you_four") }
+
 // DeskJoins says "demo.desk_joins".
 func (w Demo) DeskJoins() string { return w.say("demo.desk_joins") }
 
@@ -2119,6 +2125,48 @@ func (w Demo) DeskNewcomer() string { return w.say("demo.desk_newcomer") }
 
 // DeskSuspends says "demo.desk_suspends".
 func (w Demo) DeskSuspends() string { return w.say("demo.desk_suspends") }
+
+// SceneCounter says "demo.scene_counter".
+func (w Demo) SceneCounter() string { return w.say("demo.scene_counter") }
+
+// WhoClerk says "demo.who_clerk".
+func (w Demo) WhoClerk() string { return w.say("demo.who_clerk") }
+
+// WhoSupervisor says "demo.who_supervisor".
+func (w Demo) WhoSupervisor() string { return w.say("demo.who_supervisor") }
+
+// WhoNewPhone says "demo.who_new_phone".
+func (w Demo) WhoNewPhone() string { return w.say("demo.who_new_phone") }
+
+// DeskClerkName says "demo.desk_clerk_name".
+func (w Demo) DeskClerkName() string { return w.say("demo.desk_clerk_name") }
+
+// DeskSupervisorName says "demo.desk_supervisor_name".
+func (w Demo) DeskSupervisorName() string { return w.say("demo.desk_supervisor_name") }
+
+// CounterBegins says "demo.counter_begins".
+func (w Demo) CounterBegins() string { return w.say("demo.counter_begins") }
+
+// CounterFinds says "demo.counter_finds".
+func (w Demo) CounterFinds() string { return w.say("demo.counter_finds") }
+
+// CounterAsks says "demo.counter_asks".
+func (w Demo) CounterAsks() string { return w.say("demo.counter_asks") }
+
+// CounterApproves says "demo.counter_approves".
+func (w Demo) CounterApproves() string { return w.say("demo.counter_approves") }
+
+// CounterCode says "demo.counter_code".
+func (w Demo) CounterCode(code string) string { return w.say("demo.counter_code", "{code}", code) }
+
+// CounterSets says "demo.counter_sets".
+func (w Demo) CounterSets() string { return w.say("demo.counter_sets") }
+
+// CounterUsed says "demo.counter_used".
+func (w Demo) CounterUsed() string { return w.say("demo.counter_used") }
+
+// CounterWorks says "demo.counter_works".
+func (w Demo) CounterWorks() string { return w.say("demo.counter_works") }
 
 // FactConsole says "demo.fact_console".
 func (w Demo) FactConsole() string { return w.say("demo.fact_console") }
@@ -2944,6 +2992,9 @@ func (w Console) DocumentKnown() string { return w.say("console.document_known")
 
 // DocumentUnknown says "console.document_unknown".
 func (w Console) DocumentUnknown() string { return w.say("console.document_unknown") }
+
+// DocumentHint says "console.document_hint".
+func (w Console) DocumentHint() string { return w.say("console.document_hint") }
 
 // ReplaceTitle says "console.replace_title".
 func (w Console) ReplaceTitle() string { return w.say("console.replace_title") }
@@ -3848,6 +3899,9 @@ func (w Console) DeskFindText() string { return w.say("console.desk_find_text") 
 
 // DeskReason says "console.desk_reason".
 func (w Console) DeskReason() string { return w.say("console.desk_reason") }
+
+// DeskChoose says "console.desk_choose".
+func (w Console) DeskChoose() string { return w.say("console.desk_choose") }
 
 // DeskWords says "console.desk_words".
 func (w Console) DeskWords() string { return w.say("console.desk_words") }

@@ -133,6 +133,7 @@ func scenes() []scene {
 		{both(words.SceneFreeze), sceneFreeze},
 		{both(words.SceneRegions), sceneRegions},
 		{both(words.SceneDesk), sceneDesk},
+		{both(words.SceneCounter), sceneCounter},
 	}
 }
 

@@ -155,9 +155,10 @@ func (c *chair) signIn(ctx context.Context) error {
 }
 
 // invite has the operator propose a member, and the officer approve it on the console with
-// a fresh touch. It returns the two halves of the code.
-func (d *desk) invite(ctx context.Context, n staff.NewMember) (first, second string, err error) {
-	p, err := d.stage.world.System.Admin.Staff().Propose(ctx, d.operator, staff.Change{Kind: staff.KindInvite, Member: n})
+// a fresh touch. It returns the two halves of the code. document is the member's own, of who
+// works at a counter.
+func (d *desk) invite(ctx context.Context, n staff.NewMember, document string) (first, second string, err error) {
+	p, err := d.stage.world.System.Admin.Staff().Propose(ctx, d.operator, staff.Change{Kind: staff.KindInvite, Member: n, Number: document})
 	if err != nil {
 		return "", "", err
 	}
@@ -195,7 +196,7 @@ func sceneDesk(ctx context.Context, p *play) error {
 	}
 	p.Say(officerWho(), deskWho(), both(words.DeskJoins))
 	newcomer := staff.NewMember{ID: "zhao-min", Name: both(words.DeskNewcomerName).ZH, Roles: []liuma.StaffRole{liuma.RoleHotline}}
-	first, second, err := d.invite(ctx, newcomer)
+	first, second, err := d.invite(ctx, newcomer, "")
 	if err != nil {
 		return err
 	}
@@ -230,11 +231,20 @@ func (p *play) deskFacts(ctx context.Context) error {
 		return err
 	}
 	p.Fact(both(words.FactConsole), p.styled(bold, d.origin()+"/invitation"))
-	for _, n := range []staff.NewMember{
-		{ID: "you-operator", Name: both(words.DeskYou).ZH, Roles: []liuma.StaffRole{liuma.RoleOperator}},
-		{ID: "you-officer", Name: both(words.DeskYouToo).ZH, Roles: []liuma.StaffRole{liuma.RoleOfficer}},
+	own, err := d.stage.documents()
+	if err != nil {
+		return err
+	}
+	for _, n := range []struct {
+		staff.NewMember
+		document string
+	}{
+		{staff.NewMember{ID: "you-operator", Name: both(words.DeskYou).ZH, Roles: []liuma.StaffRole{liuma.RoleOperator}}, ""},
+		{staff.NewMember{ID: "you-officer", Name: both(words.DeskYouToo).ZH, Roles: []liuma.StaffRole{liuma.RoleOfficer}}, ""},
+		{staff.NewMember{ID: "you-clerk", Name: both(words.DeskYouThree).ZH, Roles: []liuma.StaffRole{liuma.RoleClerk}}, own[2]},
+		{staff.NewMember{ID: "you-supervisor", Name: both(words.DeskYouFour).ZH, Roles: []liuma.StaffRole{liuma.RoleSupervisor}}, own[3]},
 	} {
-		first, second, err := d.invite(ctx, n)
+		first, second, err := d.invite(ctx, n.NewMember, n.document)
 		if err != nil {
 			return fmt.Errorf("inviting %s: %w", n.ID, err)
 		}

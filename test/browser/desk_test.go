@@ -91,7 +91,7 @@ func TestAClerkServesAPerson(t *testing.T) {
 	d.clerk.choose("Change the phone and the PIN")
 	d.clerk.choose("I saw the original")
 	d.clerk.press("Open the ticket")
-	d.clerk.sees("周伟 looks", "Please wait")
+	d.clerk.sees("Check by 周伟", "Please wait")
 	d.supervisor.waits(`document.body.textContent.includes("陈静")`) // by itself
 	d.supervisor.press("Change the phone and the PIN")
 	d.supervisor.sees("lost the phone", "陈静")

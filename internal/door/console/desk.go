@@ -25,7 +25,7 @@ func deskPage(v *visit) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	reasons := field{Name: "reason", Type: "choice", Label: v.t.DeskReason()}
+	reasons := field{Name: "reason", Type: "choice", Label: v.t.DeskReason(), Required: true, Options: []option{{Text: v.t.DeskChoose()}}}
 	for _, r := range counter.Reasons() {
 		reasons.Options = append(reasons.Options, option{Value: r, Text: v.t.all.Word("ticket_for", r), On: v.typed("reason") == r})
 	}

@@ -212,7 +212,7 @@ func TestATicketWithASupervisor(t *testing.T) {
 	ticket := o.opens(o.clerk, "rebind_reset", "lost")
 	id := strings.TrimPrefix(ticket, "/desk/ticket/")
 	at := "/approvals/" + id
-	if p := o.clerk.get(ticket); !p.says("员zhou looks", "Please wait") || p.says("Show the code") {
+	if p := o.clerk.get(ticket); !p.says("Check by 员zhou", "Please wait") || p.says("Show the code") {
 		t.Errorf("%d %s", p.status, p.body)
 	}
 	if p := o.supervisor.get("/"); !strings.Contains(p.body, `Approvals <span class="count">1</span>`) || !p.says("Tickets to approve") {

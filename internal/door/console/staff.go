@@ -114,7 +114,8 @@ func invitePage(v *visit) (*view, error) {
 		{Name: "id", Label: v.t.ID(), Hint: v.t.IDHint(), Value: v.typed("id"), Required: true, Most: 40, Class: "mono"},
 		v.rolesField(nil),
 	}
-	fields = append(fields, v.boundsFields("", "")...)
+	fields = append(append(fields, v.boundsFields("", "")...),
+		field{Name: "number", Label: v.t.DocumentTitle(), Hint: v.t.DocumentHint(), Most: 60, Class: "mono"})
 	return &view{Title: v.t.InviteTitle(), Lead: v.t.InviteLead(), Blocks: []block{{Form: &form{Post: "/staff/invite", Button: v.t.ProposeButton(), Fields: fields}}}}, nil
 }
 
@@ -132,7 +133,7 @@ func invite(v *visit) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.propose(staff.Change{Kind: staff.KindInvite, Member: m})
+	return v.propose(staff.Change{Kind: staff.KindInvite, Member: m, Number: v.typed("number")})
 }
 
 // propose asks for a change. The first half of a code is shown once, on this page.

@@ -206,7 +206,7 @@ func (v *visit) handing(t counter.View) ([]block, error) {
 	}
 	pad := block{Title: v.t.PadTitle(), Text: v.t.TicketPadNone(), Links: []link{{v.t.PadPairButton(), "/desk/pad"}}}
 	if len(pads) > 0 {
-		pad.Text, pad.Links = "", nil
+		pad.Text, pad.Links, code.Form.Kind = "", nil, "plain"
 		pad.Form = &form{Post: ticketPath(t) + "/send", Button: v.t.TicketPadButton(), Fields: []field{{Type: "hidden", Name: "pad", Value: pads[0].ID}}}
 	}
 	if t.Pad != "" {

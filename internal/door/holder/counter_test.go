@@ -78,7 +78,7 @@ func TestATicketsCodeRefused(t *testing.T) {
 	} {
 		s := ticketSite(t, liuma.TicketReset, ceremony.StepConfirm)
 		s.fake.err = liuma.Fail(code, nil)
-		if w := s.do("POST", "/counter", url.Values{"ticket": {"ABCDEFGH"}}); w.Code < 400 || !strings.Contains(w.Body.String(), want) || strings.Contains(w.Body.String(), "ABCDEFGH") {
+		if w := s.do("POST", "/counter", url.Values{"ticket": {"ABCDEFGH"}}); w.Code < 400 || w.Code >= 500 || !strings.Contains(w.Body.String(), want) || strings.Contains(w.Body.String(), "ABCDEFGH") {
 			t.Errorf("%s without cookies: %d\n%s", code, w.Code, w.Body)
 		}
 		s.reads("/counter")

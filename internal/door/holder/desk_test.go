@@ -229,7 +229,7 @@ func TestAPadWithoutItsKeyLearnsNothing(t *testing.T) {
 		"an old challenge":    d.signs("begin", "desk-pad/x until 1", id.String()),
 		"another's signature": change(d.signs("begin", fresh, id.String()), "signature", foreign),
 	} {
-		if w, _ := d.sends("/desk/begin", form); w.Code < 400 || d.fake.calls() != before {
+		if w, _ := d.sends("/desk/begin", form); w.Code < 400 || w.Code >= 500 || d.fake.calls() != before {
 			t.Errorf("begun with %s: %d %s", name, w.Code, w.Body)
 		}
 	}

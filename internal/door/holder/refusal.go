@@ -28,11 +28,12 @@ func statusOf(c liuma.Code) int {
 	switch c {
 	case liuma.CodeRequestURIInvalid, liuma.CodeBadRequest:
 		return http.StatusBadRequest
-	case liuma.CodeNotFound:
+	case liuma.CodeNotFound, liuma.CodeTicketUnknown:
 		return http.StatusNotFound
 	case liuma.CodeCeremonyExpired:
 		return http.StatusGone
-	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved:
+	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved, liuma.CodeTicketEnded, liuma.CodeTicketTaken, liuma.CodeTicketWaits,
+		liuma.CodeTicketApp, liuma.CodeTicketPage, liuma.CodeTicketLink:
 		return http.StatusConflict
 	case liuma.CodeTooLarge:
 		return http.StatusRequestEntityTooLarge
@@ -43,7 +44,8 @@ func statusOf(c liuma.Code) int {
 	case liuma.CodeFreezeCodeLimit, liuma.CodeSlowDown, liuma.CodeTooManyRequests, liuma.CodeTooManyOpen, liuma.CodeFreezesSpent:
 		return http.StatusTooManyRequests
 	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
-		liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeFreezeCodeInvalid:
+		liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeFreezeCodeInvalid,
+		liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodeNotFrozen, liuma.CodeGuardian, liuma.CodeBirthdayUnknown:
 		return http.StatusUnprocessableEntity // the card's state forbids the act
 	}
 	return http.StatusInternalServerError
@@ -121,7 +123,8 @@ func faultLook(c liuma.Code) look {
 	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved:
 		return look{title: func(t *wordings) string { return t.ElsewhereTitle() }, kind: "info", icon: "unavailable"}
 	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
-		liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored:
+		liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored,
+		liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodeNotFrozen, liuma.CodeGuardian, liuma.CodeBirthdayUnknown:
 		l := refusedLook(c)
 		l.again = true
 		return l
