@@ -71,7 +71,9 @@ func (a *Admin) AddClient(ctx context.Context, c Client) error {
 		row := row
 		row.At = a.c.Clock.Now()
 		if c.ID == store.CounterClient {
-			return audit.Entry{}, locale.RefuseFor(ErrTaken, func(w *locale.Words, why string) string { return w.Refused.AdminTakenBy(why, c.ID, string(store.ClientCounter)) })
+			return audit.Entry{}, locale.RefuseFor(ErrTaken, func(w *locale.Words, why string) string {
+				return w.Refused.AdminTakenBy(why, c.ID, string(store.ClientCounter))
+			})
 		}
 		if there, err := tx.Client(c.ID); err == nil {
 			return audit.Entry{}, locale.RefuseFor(ErrTaken, func(w *locale.Words, why string) string { return w.Refused.AdminTakenBy(why, c.ID, string(there.Kind)) })

@@ -94,7 +94,7 @@ func (c *Counter) stand(r store.Reader, holder vault.Index, held ledger.Row, awa
 	if err != nil {
 		return s, err
 	}
-	if s.has = s.card.Version > 0; s.has {
+	if s.has = s.card.Version > 0; s.has || s.held.Card == s.card.ID { // an enrolment that was interrupted is gone on with
 		s.held, s.away = ledger.Row{}, false
 	}
 	contact, phone, err := c.c.Engine.Contact(r, s.card.ID)

@@ -163,15 +163,17 @@ func (s situation) region() liuma.Region {
 
 func (c *Counter) personView(row store.LookUp, s situation) Person {
 	out := Person{LookUp: row.ID, Until: c.c.Engine.ToWall(row.Until), Region: s.region(), Card: s.has || !s.held.Card.IsZero(), PIN: s.has}
-	if s.known && !s.card.Contested {
+	if s.known {
 		out.Name, out.Number = s.facts.MaskedName(), s.facts.MaskedIDNumber()
 	}
 	if s.has {
 		out.Standing = s.card.Standing(c.c.Now())
 	}
-	if s.contact != nil {
+	switch {
+	case s.card.Contested: // the phone of the person before
+	case s.contact != nil:
 		out.Phone = registry.MaskPhone(s.phone)
-	} else if s.known && s.facts.Phone != "" {
+	case s.known && s.facts.Phone != "":
 		out.Listed = s.facts.MaskedPhone()
 	}
 	for _, k := range liuma.TicketKinds() {

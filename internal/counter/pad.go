@@ -61,8 +61,8 @@ func (c *Counter) OfferPad(ctx context.Context, key []byte) (Offer, error) {
 		p, err := tx.DeskPad(out.ID)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
-			if n, err := tx.CountDeskPads(); err != nil || n >= maxPads {
-				return audit.Entry{}, errors.Join(errIf(n >= maxPads, ErrPadsOffered), err)
+			if err := padRoom(tx, now); err != nil {
+				return audit.Entry{}, err
 			}
 		case err != nil:
 			return audit.Entry{}, err
@@ -76,6 +76,19 @@ func (c *Counter) OfferPad(ctx context.Context, key []byte) (Offer, error) {
 		return padEntry(now, "pad", audit.PadOffered, p, ""), tx.PutDeskPad(p)
 	})
 	return out, err
+}
+
+// padRoom drops what is over where there are many pads, and refuses one too many.
+func padRoom(tx store.Tx, now time.Time) error {
+	n, err := tx.CountDeskPads()
+	if err != nil || n < maxPads {
+		return err
+	}
+	gone, err := tx.PruneDeskPads(now)
+	if err == nil && n-gone >= maxPads {
+		err = ErrPadsOffered
+	}
+	return err
 }
 
 func padEntry(at time.Time, by string, ev audit.Event, p store.DeskPad, more string) audit.Entry {

@@ -328,7 +328,7 @@ func (g *Registry) contestCard(tx store.Tx, p, old store.Person) (liuma.CardID, 
 	}
 	card.EndCorrection() // one that waits stops
 	card.Contested, card.Region = true, p.Region
-	card.Stops++ // no ticket stands that was opened for the person before
+	card.Stops++                // no ticket stands that was opened for the person before
 	if card.Retiring.IsZero() { // keepers stop that one for good
 		card.Physical = p.Physical
 	}

@@ -171,7 +171,7 @@ func TestNamesHaveWords(t *testing.T) {
 		"standing": {string(liuma.StandingActive), string(liuma.StandingSuspended), string(liuma.StandingFrozen), string(liuma.StandingReported), string(liuma.StandingCancelled)},
 		"message":  {string(store.MessageWaiting), string(store.MessageSent), string(store.MessageDelivered), string(store.MessageDead)},
 		"act":      {string(liuma.ActionEnroll), string(liuma.ActionLink), string(liuma.ActionVerify), string(liuma.ActionChange), string(liuma.ActionReset), string(liuma.ActionRebind), string(liuma.ActionUnfreeze), "freeze"},
-		"actor":    {"channel", "registry", "hotline", "holder", "operator", "staff", "system"},
+		"actor":    {"channel", "registry", "hotline", "holder", "operator", "staff", "system", "counter"},
 		"event":    {string(audit.CardEnrolled), string(audit.PINSet), string(audit.AttemptDecided), string(audit.CardFrozen), string(audit.PersonShown), string(audit.CardRetired), string(audit.CorrectionOpened), string(audit.CorrectionDone)},
 		"outcome": {string(liuma.Right), string(liuma.Wrong), string(liuma.Locked), string(liuma.Blocked), string(liuma.Suspended), string(liuma.Unavailable),
 			"begun", "failed", string(liuma.CodeNotFound), string(liuma.CodeUndecided), "checked", "again",

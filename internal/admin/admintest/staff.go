@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/staff"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/storetest"
@@ -81,4 +82,12 @@ func (w *World) ActorOf(t *testing.T, note string) (actor string) {
 		return err
 	}))
 	return actor
+}
+
+// PutClient writes a client that nobody registers.
+func (w *World) PutClient(t *testing.T, c store.Client) {
+	t.Helper()
+	must(t, w.Store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+		return audit.Entry{At: w.clock.Now(), Actor: "test", Event: audit.ChannelRegistered, Outcome: "ok"}, tx.InsertClient(c)
+	}))
 }

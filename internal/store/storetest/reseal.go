@@ -67,7 +67,8 @@ func populate(t testing.TB, s Resealed, n int) {
 				tx.InsertTick(store.Tick{Kind: "a", Key: index("k", i), At: at(i)}), tx.InsertFreezeCode(freeze),
 				tx.InsertMessage(message), tx.Meter("a", index("k", i), at(i), 1), tx.PutTally(hourTally(i)), tx.SaveClock(clock.State{High: at(i)}),
 				tx.SaveSweep(store.Sweep{Kept: uint64(i)}), nextArchive(tx, i), tx.PutConflict(other), tx.PutPersonChange(moved), tx.PutCorrection(corrected),
-				tx.InsertMember(member(i)), tx.PutStaffSession(staffSession(i)), tx.InsertProposal(proposal(i)), tx.InsertEdition(edition(i)))
+				tx.InsertMember(member(i)), tx.PutStaffSession(staffSession(i)), tx.InsertProposal(proposal(i)), tx.InsertEdition(edition(i)),
+				tx.InsertTicket(ticket(i)), tx.InsertLookUp(lookUp(i)), tx.PutDeskPad(deskPad(i)))
 		})
 	}
 }
@@ -138,6 +139,9 @@ func everything(t testing.TB, s Resealed, n int) error {
 				func() error { _, err := r.Member(member(i).ID); return err },
 				func() error { _, err := r.StaffSession(staffSession(i).Hash); return err },
 				func() error { _, err := r.Proposal(proposal(i).ID); return err },
+				func() error { _, err := r.Ticket(ticketID(i)); return err },
+				func() error { _, err := r.LookUp(lookUp(i).ID); return err },
+				func() error { _, err := r.DeskPad(deskPad(i).ID); return err },
 				func() error { _, err := r.Client(fmt.Sprint("c", i)); return err },
 				func() error { _, err := r.Code(ceremonyID(i)); return err },
 				func() error { _, err := r.FreezeCode(freezeCode(i).MAC); return err },

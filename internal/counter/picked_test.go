@@ -1,0 +1,129 @@
+package counter_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/counter"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// TestTicketsAreRationed: twenty a clerk and day, five a pair; the sixth goes to a
+// supervisor of the region above, and with none left nothing is asked.
+func TestTicketsAreRationed(t *testing.T) {
+	d := newDesk(t)
+	f := d.enrolled()
+	region := f.Region
+	d.change(clerk, func(m *store.Member) { m.Region, m.Agency = region, "north" })
+	d.change(super, func(m *store.Member) { m.Region, m.Agency = region, "north" })
+	open := func(phone bool) (counter.View, error) {
+		return d.open(f, counter.Opening{Kind: liuma.TicketReset, Phone: phone})
+	}
+	for i := range 5 {
+		v, err := open(false)
+		d.must(err)
+		if v.Supervisor.ID != super {
+			t.Errorf("%d: %+v", i, v.Supervisor)
+		}
+	}
+	_, err := open(false)
+	d.want(err, counter.ErrNoSupervisor)
+	d.member(store.Member{ID: "above", Region: region[:2], Roles: []liuma.StaffRole{liuma.RoleSupervisor}, Document: d.holder(d.People[4])})
+	v, err := open(false)
+	d.must(err)
+	if v.Supervisor.ID != "above" {
+		t.Errorf("%+v", v.Supervisor)
+	}
+	for range 14 {
+		_, err := open(true)
+		d.must(err)
+	}
+	d.Close()
+	d.Open()
+	_, err = open(true)
+	d.want(err, counter.ErrTickets)
+	d.recorded(audit.TicketRefused, "staff:clerk ticket")
+	d.Clock.Advance(25 * time.Hour)
+	v, err = open(false)
+	d.must(err)
+	if v.Supervisor.ID != super {
+		t.Errorf("a day later: %+v", v.Supervisor)
+	}
+}
+
+// TestWhoIsPicked: never the clerk's choice.
+func TestWhoIsPicked(t *testing.T) {
+	d := newDesk(t)
+	f := d.enrolled()
+	region := f.Region
+	d.change(clerk, func(m *store.Member) { m.Region, m.Agency = region, "north" })
+	d.change(super, func(m *store.Member) { m.State = store.MemberSuspended })
+	supervisor := func(id liuma.StaffID, n int, f func(*store.Member)) {
+		m := store.Member{ID: id, Region: region, Agency: "north", Roles: []liuma.StaffRole{liuma.RoleSupervisor}, Document: d.holder(d.People[4+n])}
+		if f != nil {
+			f(&m)
+		}
+		d.member(m)
+	}
+	pick := func() liuma.StaffID {
+		d.Helper()
+		d.Clock.Advance(24*time.Hour + time.Hour) // rations
+		v, err := d.open(f, counter.Opening{Kind: liuma.TicketReset})
+		if err != nil {
+			d.want(err, counter.ErrNoSupervisor)
+			return ""
+		}
+		return v.Supervisor.ID
+	}
+	supervisor("away", 0, func(m *store.Member) { m.Region = "99" })
+	supervisor("unknown", 0, func(m *store.Member) { m.Document = vault.Index{} })
+	supervisor("keyless", 0, func(m *store.Member) { m.Passkeys = []store.Passkey{} })
+	supervisor("twin", 0, func(m *store.Member) { m.Document = d.holder(d.People[0]) }) // the clerk under another name
+	if got := pick(); got != "" {
+		t.Errorf("picked %s", got)
+	}
+	supervisor("nation", 0, func(m *store.Member) { m.Region, m.Agency = "", "" })
+	if got := pick(); got != "nation" {
+		t.Errorf("picked %q of the nation", got)
+	}
+	supervisor("south", 1, func(m *store.Member) { m.Agency = "south" })
+	if got := pick(); got != "south" {
+		t.Errorf("picked %q of the region", got)
+	}
+	supervisor("near", 2, nil)
+	if got := pick(); got != "near" {
+		t.Errorf("picked %q of the agency", got)
+	}
+	// Among equals by lot, and who has less to do first.
+	supervisor("near2", 3, nil)
+	seen := map[liuma.StaffID]int{}
+	for range 12 {
+		seen[pick()]++
+	}
+	if seen["near"] == 0 || seen["near2"] == 0 || seen["near"]+seen["near2"] != 12 {
+		t.Errorf("%v", seen)
+	}
+	first, err := d.open(f, counter.Opening{Kind: liuma.TicketReset})
+	d.must(err)
+	g := d.enrolled()
+	d.change(clerk, func(m *store.Member) { m.Region = "" })
+	for _, s := range []liuma.StaffID{"near", "near2"} {
+		d.change(s, func(m *store.Member) { m.Region = "" })
+	}
+	second, err := d.open(g, counter.Opening{Kind: liuma.TicketReset})
+	d.must(err)
+	if first.Supervisor.ID == second.Supervisor.ID {
+		t.Errorf("%s has two, the other one none", first.Supervisor.ID)
+	}
+	// Who is signed in goes before who is not.
+	d.member(store.Member{ID: "here", Agency: "north", Roles: []liuma.StaffRole{liuma.RoleSupervisor}, Document: d.holder(d.People[5])})
+	d.session("here")
+	third, err := d.open(d.enrolled(), counter.Opening{Kind: liuma.TicketReset})
+	d.must(err)
+	if third.Supervisor.ID != "here" {
+		t.Errorf("%+v", third.Supervisor)
+	}
+}
