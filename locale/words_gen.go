@@ -1078,12 +1078,6 @@ func (w Page) TicketWay() string { return w.say("page.ticket_way") }
 // TicketHere says "page.ticket_here".
 func (w Page) TicketHere() string { return w.say("page.ticket_here") }
 
-// CounterClerk says "page.counter_clerk".
-func (w Page) CounterClerk() string { return w.say("page.counter_clerk") }
-
-// CounterAgency says "page.counter_agency".
-func (w Page) CounterAgency() string { return w.say("page.counter_agency") }
-
 // CounterBy says "page.counter_by".
 func (w Page) CounterBy(name string) string { return w.say("page.counter_by", "{name}", name) }
 
@@ -1349,6 +1343,9 @@ func (w Held) AppliedAt() string { return w.say("held.applied_at") }
 
 // PINSetAt says "held.pin_set_at".
 func (w Held) PINSetAt() string { return w.say("held.pin_set_at") }
+
+// PINFrom says "held.pin_from".
+func (w Held) PINFrom() string { return w.say("held.pin_from") }
 
 // FrozenAt says "held.frozen_at".
 func (w Held) FrozenAt() string { return w.say("held.frozen_at") }

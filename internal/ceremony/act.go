@@ -28,7 +28,8 @@ type Act struct {
 	Linked bool
 	// Proofs lists the proofs that the act takes, in the order in which it asks
 	// for them. docs/RECOVERY.md says why no act can do with fewer (I-12). The policy
-	// may ask for more (policy.Steps).
+	// may ask for more (policy.Steps). At a counter two members of staff stand in their
+	// place.
 	Proofs []Proof
 	// Roles are the PINs that its pad asks for.
 	Roles []liuma.Role

@@ -1,6 +1,7 @@
 // Package ceremony holds the acts that a holder can request, step by step at
 // the hosted door: enroll, link, verify, change, reset, rebind, unfreeze; the
-// first four also in one step at the native door. Each act is one value (Act): its steps and
+// first four also in one step at the native door; and what a holder does at a
+// counter with a ticket (package counter). Each act is one value (Act): its steps and
 // moves, the proofs that it takes, who may request it, its messages.
 //
 // It guarantees that a ceremony moves only along the table of moves, from the
@@ -79,7 +80,8 @@ const (
 	// StepCardNo takes the number of the physical card, where the region asks for it
 	// beside the other proofs: GiveCardNo.
 	StepCardNo Step = "card"
-	// StepPhone, of a rebind, takes the number to be bound: GivePhone.
+	// StepPhone takes the number to be bound, of a rebind or at a counter: GivePhone; or
+	// there, where the ticket lets it, NoPhone.
 	StepPhone Step = "phone"
 	// StepReset ends a ceremony whose holder turned to a reset that succeeded, but
 	// that can do nothing more for its channel: the channel starts again.

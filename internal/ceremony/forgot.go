@@ -61,7 +61,7 @@ func (s *Ceremonies) Remember(ctx context.Context, id string, h Hand) (Page, err
 		if d.Turned != liuma.ActionReset || row.Decided {
 			return "", liuma.Fail(liuma.CodeCeremonyMoved, nil)
 		}
-		d.Turned, d.Proofs.Code.Spent = "", true
+		d.Turned, d.Proofs.Code.Spent, d.Proofs.Ticket = "", true, TicketProof{}
 		d.clearVerdict()
 		return StepPIN, nil
 	}))

@@ -49,7 +49,7 @@ func TestMovesAreDrawn(t *testing.T) {
 			}
 		}
 	}
-	for _, a := range liuma.Actions() {
+	for _, a := range append(liuma.Actions(), liuma.ActionCounter) {
 		if (len(table[a].Moves) > 0) != drawn[a] {
 			t.Errorf("%s: drawn is %v, and it has %d moves", a, drawn[a], len(table[a].Moves))
 		}

@@ -105,6 +105,10 @@ func verbs(a server.Front) []struct {
 		{"card-number", steps(card, evidence), func(ctx context.Context, id string, h hand) (page, error) {
 			return a.GiveCardNo(ctx, id, h, "A00000000")
 		}},
+		{"no-phone", steps(phone), a.NoPhone},
+		{"ticket", steps(evidence), func(ctx context.Context, id string, h hand) (page, error) {
+			return a.GiveTicket(ctx, id, h, "2345-6789")
+		}},
 		{"forgot", steps(pin, refused), a.Forgot},
 		{"remember", steps(code, card, evidence), a.Remember},
 		{"freeze", steps(confirm, code, card, evidence, phone, pin, done, refused), a.FreezeOwn},
@@ -118,11 +122,16 @@ func verbs(a server.Front) []struct {
 }
 
 var everyAction = []liuma.Action{liuma.ActionEnroll, liuma.ActionLink, liuma.ActionVerify, liuma.ActionChange,
-	liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze}
+	liuma.ActionReset, liuma.ActionRebind, liuma.ActionUnfreeze, liuma.ActionCounter}
 
-// open pushes a ceremony of an action and opens its page.
+// open pushes a ceremony of an action and opens its page; at a counter it begins a ticket
+// with the longest way.
 func (x *phoned) open(a liuma.Action) (ceremony.Push, ceremony.Page, ceremony.Hand) {
 	q := x.push(a)
+	if a == liuma.ActionCounter {
+		p, h := x.Desk("moves").Begin(x.People[2], liuma.TicketEnroll)
+		return q, p, h
+	}
 	switch a {
 	case liuma.ActionEnroll:
 		q = x.PushFor(x.ch, a, identity(x.People[1]), &x.People[1])

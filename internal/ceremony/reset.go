@@ -244,7 +244,7 @@ func (s *Ceremonies) afterReset(tx store.Tx, c *store.Ceremony, d *details, _ st
 	if err != nil {
 		return "", false, err
 	}
-	d.Turned, d.Proofs.Code.Spent, d.WasReset = "", true, true
+	d.Turned, d.Proofs.Code.Spent, d.Proofs.Ticket, d.WasReset = "", true, TicketProof{}, true
 	d.clearVerdict()
 	if !row.Decided && c.Action != liuma.ActionChange {
 		return StepPIN, false, nil

@@ -60,7 +60,7 @@ func (s *Ceremonies) stop(tx store.Tx, c *store.Ceremony, d *details, why *liuma
 			return "", err
 		}
 		if !row.Decided && Step(c.Step) != StepPIN {
-			d.Turned, d.Proofs.Code.Spent = "", true
+			d.Turned, d.Proofs.Code.Spent, d.Proofs.Ticket = "", true, TicketProof{}
 			if err := s.goTo(c, StepPIN); err != nil {
 				return "", err
 			}

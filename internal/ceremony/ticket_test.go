@@ -275,3 +275,21 @@ func TestATicketWhereNobodyGivesEvidence(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+// TestATicketOfAResetIsOfTheReset: a holder who turned to a reset with a ticket, and comes
+// back to a rebinding, is seen for that anew.
+func TestATicketOfAResetIsOfTheReset(t *testing.T) {
+	x, d := atDesk(t, testkit.Options{})
+	_, code := d.Ticket(x.who, liuma.TicketReset, true)
+	p, h := x.agreed(x.push(liuma.ActionRebind))
+	p, err := x.Authority().Forgot(t.Context(), p.ID, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = x.Code(p, h, x.who.Phone)
+	p = x.giveTicket(p, h, code)
+	x.want(p, ceremony.StepPIN, "")
+	p = x.GivePIN(p, h, liuma.RoleNew, otherPIN)
+	x.want(p, ceremony.StepPIN, "")
+	x.want(x.GivePIN(p, h, liuma.RoleCurrent, otherPIN), ceremony.StepEvidence, liuma.CodeEvidenceRequired)
+}

@@ -179,7 +179,8 @@ func (s *Ceremonies) noteRefusal(ctx context.Context, id string, cause error) er
 			d.Proofs.Code.Spent = true // the code does not count any more
 			err = s.goTo(&c, StepCode)
 		case liuma.CodeNotInRegistry, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeCancelled, liuma.CodeForbidden,
-			liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodeNotFrozen, liuma.CodePINNotYet, liuma.CodePINStopped, liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeCardNoNeeded:
+			liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodeNotFrozen, liuma.CodePINNotYet, liuma.CodePINStopped,
+			liuma.CodeTicketEnded, liuma.CodeTicketUnknown, liuma.CodeTicketTaken, liuma.CodeTicketLink, liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeCardNoNeeded:
 			err = errors.Join(s.goTo(&c, StepRefused), s.endRequestUntil(tx, &c, code, d.Until))
 		}
 		if err := errors.Join(err, s.sealDetails(&c, d)); err != nil {

@@ -63,11 +63,13 @@ type HeldCard struct {
 	Region    liuma.Region   `json:"region,omitempty"`
 	CreatedAt time.Time      `json:"created_at,omitzero"`
 	PINSetAt  time.Time      `json:"pin_set_at,omitzero"` // the PIN itself is not kept
-	Frozen    time.Time      `json:"frozen_at,omitzero"`
-	Retiring  time.Time      `json:"retiring_at,omitzero"` // when erasing began
-	Contact   *HeldContact   `json:"contact,omitempty"`
-	Links     []HeldLink     `json:"links,omitempty"`
-	Consents  []HeldConsent  `json:"consents,omitempty"`
+	// PINFrom is from when on it counts, where it was set at a counter and waits.
+	PINFrom  time.Time     `json:"pin_counts_from,omitzero"`
+	Frozen   time.Time     `json:"frozen_at,omitzero"`
+	Retiring time.Time     `json:"retiring_at,omitzero"` // when erasing began
+	Contact  *HeldContact  `json:"contact,omitempty"`
+	Links    []HeldLink    `json:"links,omitempty"`
+	Consents []HeldConsent `json:"consents,omitempty"`
 	// The report of a loss by phone that stops the card now.
 	ReportedAt    time.Time `json:"loss_reported_at,omitzero"`
 	ReportedUntil time.Time `json:"loss_reported_until,omitzero"`
@@ -261,6 +263,9 @@ func (g *Registry) holdCard(r store.Reader, card store.Card, h *Held) error {
 	}
 	if card.Reported(h.At) {
 		v.ReportedAt, v.ReportedUntil = card.ReportedAt, card.ReportedUntil
+	}
+	if h.At.Before(card.PINFrom) {
+		v.PINFrom = card.PINFrom
 	}
 	for _, c := range card.Consents {
 		v.Consents = append(v.Consents, HeldConsent{c.Version, fmt.Sprintf("%x", c.Text), c.At, c.Channel})

@@ -124,6 +124,29 @@ func TestHeldOfAnotherDocument(t *testing.T) {
 	}
 }
 
+// TestHeldShowsAPINThatWaits: from when on a PIN counts is shown until then.
+func TestHeldShowsAPINThatWaits(t *testing.T) {
+	for from, shown := range map[time.Duration]bool{72 * time.Hour: true, -time.Hour: false} {
+		h := newHouse(t)
+		h.mustImport(t, goodID+",王秀英,13800138000,A12345678,330502,normal")
+		card := h.enrolled(t, goodID)
+		id, err := ParseIDNumber(goodID)
+		must(t, err)
+		must(t, h.store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+			c, err := tx.Card(card.ID)
+			c.PINFrom = h.now().Add(from)
+			return audit.Entry{At: h.now(), Actor: "counter", Event: audit.PINSet, Card: card.ID, Outcome: "ok"}, errors.Join(err, tx.UpdateCard(c))
+		}))
+		held, err := h.Held(t.Context(), "operator", id, "case-771")
+		must(t, err)
+		var text strings.Builder
+		must(t, held.WriteText(&text, nil))
+		if says := strings.Contains(text.String(), "密码生效时间") && strings.Contains(text.String(), "PIN counts from"); says != shown || held.Card.PINFrom.IsZero() == shown {
+			t.Errorf("%v: shown %v, %v", from, says, held.Card.PINFrom)
+		}
+	}
+}
+
 // TestHeldShowsALossReport: a loss that was reported by phone is shown with its end
 // while it stops the card, and not afterwards.
 func TestHeldShowsALossReport(t *testing.T) {
@@ -170,7 +193,7 @@ func TestNamesHaveWords(t *testing.T) {
 		"physical": {string(liuma.PhysicalNormal), string(liuma.PhysicalLost), string(liuma.PhysicalCancelled)},
 		"standing": {string(liuma.StandingActive), string(liuma.StandingSuspended), string(liuma.StandingFrozen), string(liuma.StandingReported), string(liuma.StandingCancelled)},
 		"message":  {string(store.MessageWaiting), string(store.MessageSent), string(store.MessageDelivered), string(store.MessageDead)},
-		"act":      {string(liuma.ActionEnroll), string(liuma.ActionLink), string(liuma.ActionVerify), string(liuma.ActionChange), string(liuma.ActionReset), string(liuma.ActionRebind), string(liuma.ActionUnfreeze), "freeze"},
+		"act":      {string(liuma.ActionEnroll), string(liuma.ActionLink), string(liuma.ActionVerify), string(liuma.ActionChange), string(liuma.ActionReset), string(liuma.ActionRebind), string(liuma.ActionUnfreeze), "freeze", string(liuma.ActionCounter)},
 		"actor":    {"channel", "registry", "hotline", "holder", "operator", "staff", "system", "counter"},
 		"event":    {string(audit.CardEnrolled), string(audit.PINSet), string(audit.AttemptDecided), string(audit.CardFrozen), string(audit.PersonShown), string(audit.CardRetired), string(audit.CorrectionOpened), string(audit.CorrectionDone)},
 		"outcome": {string(liuma.Right), string(liuma.Wrong), string(liuma.Locked), string(liuma.Blocked), string(liuma.Suspended), string(liuma.Unavailable),

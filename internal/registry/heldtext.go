@@ -182,6 +182,9 @@ func (t heldText) card() {
 	t.item(t.w.Held.Region(), t.region(c.Region))
 	t.item(t.w.Held.AppliedAt(), t.at(c.CreatedAt))
 	t.item(t.w.Held.PINSetAt(), t.at(c.PINSetAt))
+	if !c.PINFrom.IsZero() {
+		t.item(t.w.Held.PINFrom(), t.at(c.PINFrom))
+	}
 	t.item(t.w.Held.FrozenAt(), t.at(c.Frozen))
 	if !c.ReportedUntil.IsZero() {
 		t.item(t.w.Held.ReportedAt(), t.at(c.ReportedAt))

@@ -81,7 +81,7 @@ func (d *Desk) Ticket(f registry.Facts, kind liuma.TicketKind, phone bool) (lium
 func (d *Desk) Begin(f registry.Facts, kind liuma.TicketKind) (ceremony.Page, ceremony.Hand) {
 	d.T.Helper()
 	_, code := d.Ticket(f, kind, false)
-	p, err := d.Authority().BeginTicket(context.Background(), code, ceremony.Hand{})
+	p, err := d.Authority().BeginTicket(context.Background(), code, ceremony.Hand{Source: "192.0.2.7"})
 	d.must(err)
 	if p.Bound == "" || p.Step != ceremony.StepConfirm {
 		d.T.Fatalf("begun: %+v", p)

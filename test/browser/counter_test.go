@@ -286,7 +286,7 @@ func TestFourAtTheCounter(t *testing.T) {
 	pad.sees("轮到您操作时")
 	pad.showsNobody(f)
 
-	d.opens("更换手机并重设密码")
+	d.opens("更换手机并重设密码", "")
 	d.clerk.press("发到柜台设备")
 	pad.sees("在柜台更换手机、重设密码", f.MaskedName(), "经办人员：陈静")
 	pad.press("是我本人")
@@ -309,7 +309,7 @@ func TestFourAtTheCounter(t *testing.T) {
 	pad.sees("轮到您操作时")
 	pad.showsNobody(f)
 
-	d.opens("重新设置密码")
+	d.opens("重新设置密码", "没带")
 	d.clerk.press("显示凭单码")
 	d.clerk.sees("只显示这一次")
 	code := regexp.MustCompile(`[2-9A-Z]{4}-[2-9A-Z]{4}`).FindString(d.clerk.text())
@@ -337,7 +337,7 @@ func TestFourAtTheCounter(t *testing.T) {
 }
 
 // opens has the clerk open a ticket and the supervisor approve it, at the console.
-func (d *counterDesk) opens(kind string) {
+func (d *counterDesk) opens(kind, phone string) {
 	c := d.clerk
 	c.open(d.url + "/desk")
 	c.fill("number", d.person.IDNumber)
@@ -345,6 +345,9 @@ func (d *counterDesk) opens(kind string) {
 	c.press("查找")
 	c.sees("第二步")
 	c.click(`//label[normalize-space(.)="` + kind + `" or starts-with(normalize-space(.), "` + kind + `")]`)
+	if phone != "" {
+		c.choose(phone)
+	}
 	c.choose("我看过证件原件")
 	c.press("开凭单")
 	c.sees("周伟 复核")

@@ -129,7 +129,7 @@ func worldOf(t *testing.T, o testkit.Options, wrap func(http.Handler) http.Handl
 	t.Helper()
 	env := testkit.New(t, o)
 	w := &world{env: env, verifier: rand.Text() + rand.Text(), channel: env.Channel("zj-hrss")}
-	w.site = serve(t, env.Authority(), holder.Config{Now: env.Clock.Now}, wrap)
+	w.site = serve(t, env.Authority(), holder.Config{Counter: env.System.Counter, Challenges: env.System.Vault, Now: env.Clock.Now}, wrap)
 	return w
 }
 

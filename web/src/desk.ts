@@ -14,7 +14,7 @@ const post: Place["post"] = (to, fields) => {
   const body = new URLSearchParams();
   Object.keys(fields).forEach((name) => body.append(name, fields[name] as string));
   const answer = fetch(`/desk/${to}`, { method: "POST", credentials: "same-origin", headers: { Accept: "application/json" }, body })
-    .then((got) => (got.ok ? got.json() : Promise.reject(new Error(String(got.status)))));
+    .then((got) => (got.status < 500 && got.status !== 429 ? got.json() : Promise.reject(new Error(String(got.status)))));
   const late = new Promise<never>((_, reject) => window.setTimeout(() => reject(new Error("late")), NO_ANSWER_AFTER));
   return Promise.race([answer, late]);
 };

@@ -28,7 +28,7 @@ export interface Answer extends Words {
 
 /** What the flow needs of the page around it. */
 export interface Place {
-  /** Posts fields; gives the answer's JSON. Rejects where there is none. */
+  /** Posts fields; gives the answer's JSON, a refusal's too. Rejects where there is none. */
   post(to: "ask" | "begin", fields: Record<string, string>): Promise<unknown>;
   show(screen: Screen, words: Words): void;
   go(to: string): void;
@@ -75,7 +75,7 @@ export class DeskFlow {
       if (answer && answer.state === "again") answer = await this.ask();
       if (answer && answer.state === "again") answer = null;
       if (answer && answer.state === "number" && this.lacksNumber(answer) && this.wanted) answer = await this.ask();
-      if (answer && answer.state === "ticket") return await this.begin(answer.ticket || "");
+      if (answer && answer.state === "ticket") return await this.begin(answer);
     } catch {
       answer = null;
     }
@@ -124,12 +124,18 @@ export class DeskFlow {
     return answer;
   }
 
-  /** Begins the ticket's ceremony in this browser. Whatever prevents it, the next answer says. */
-  private async begin(ticket: string): Promise<number> {
+  /** Begins the ticket's ceremony in this browser. A refusal leaves the pad blank: the clerk has another way. */
+  private async begin(answer: Answer): Promise<number> {
     const challenge = this.challenge;
+    const ticket = answer.ticket || "";
     this.challenge = "";
     const signature = await this.key.sign(statement("begin", challenge, ticket));
-    const given = (await this.place.post("begin", { key: this.key.id, challenge, signature, ticket })) as { next?: unknown } | null;
+    const given = (await this.place.post("begin", { key: this.key.id, challenge, signature, ticket })) as { next?: unknown; code?: unknown } | null;
+    if (given && given.code) {
+      this.silent = 0;
+      this.place.show("blank", answer);
+      return PAUSE * 3;
+    }
     if (!given || !ours(given.next)) return this.heardNothing();
     this.silent = 0;
     this.leave(given.next);

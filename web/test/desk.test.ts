@@ -4,7 +4,7 @@ import { answerOf, askOnce, DeskFlow, statement, whileBusy, type Answer, type Pl
 import { canKeep, deskKey, type DeskKey } from "../src/deskkey";
 
 /** A pad over given answers: what it asked, showed and opened. */
-function pad(answers: (Partial<Answer> | { next: string } | Error)[]) {
+function pad(answers: (Partial<Answer> | { next: string } | object | Error)[]) {
   const asked: { to: string; fields: Record<string, string> }[] = [];
   const shown: [string, Words][] = [];
   const went: string[] = [];
@@ -61,6 +61,13 @@ test("a ticket is begun once, under its own signature, and nothing is asked afte
   assert.deepEqual([p.asked[2]!.fields.ticket, p.asked[2]!.fields.signature], ["0a", "signed liuma/1/desk-pad|begin|c2|0a"]);
   await p.flow.turn();
   assert.equal(p.asked.length, 3);
+});
+
+test("a ticket that is refused leaves the pad blank, and it goes on asking", async () => {
+  const p = pad([{ state: "again", challenge: "c" }, { state: "ticket", ticket: "0a", agency: "湖州", challenge: "c" }, { code: "ticket_ended" } as object, { state: "again", challenge: "c" }, { state: "blank", challenge: "c" }]);
+  await p.flow.turn();
+  await p.flow.turn();
+  assert.deepEqual([p.shown.map(([screen]) => screen), p.went], [["blank", "blank"], []]);
 });
 
 test("a ceremony of this browser goes on after a reload", async () => {

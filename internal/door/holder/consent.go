@@ -21,6 +21,12 @@ func (h *handler) showConsent(w http.ResponseWriter, r *http.Request) {
 	v.TipsTitle = v.T.ConsentVersion(h.consent.Version)
 	v.Tips = inLanguage(v.Lang, h.consent.Whole)
 	v.Ways = []way{h.call(v)}
+	if id := r.URL.Query().Get("from"); v.OnPad && idPattern.MatchString(id) {
+		// A pad has one page at a time, so this one leads back.
+		v.Back += "?from=" + id
+		v.First = []way{{Class: "btn-primary", Text: v.T.NoCodeBack(), Link: address(id)}}
+		v.cleared(true)
+	}
 	h.show(w, r, http.StatusOK, v)
 }
 
@@ -38,6 +44,9 @@ func (h *handler) askConsent(v *view, p ceremony.Page) {
 	}
 	v.Agreed = &agreed{Title: v.T.ConsentTitle(), Short: inLanguage(v.Lang, p.Consent.Short),
 		Whole: way{Class: "btn-plain", Text: v.T.ConsentWhole(), Link: consentPath}}
+	if v.OnPad {
+		v.Agreed.Whole.Link += "?from=" + p.ID
+	}
 	v.Ways[0].Text, v.Ways[0].Consent = v.T.ConsentGive(), p.ConsentHash
 }
 

@@ -102,6 +102,20 @@ func (h *handler) counterView(r *http.Request, refused liuma.Code) *view {
 	return v
 }
 
+// asideWays are the small ways beneath a page: to freeze the card and, where its words
+// send to a counter and nothing else on it leads there, for who stands at one.
+func (v *view) asideWays(p ceremony.Page) []way {
+	out := v.freezeLink(p)
+	if codeOf(p) == liuma.CodeGuardian || p.Step == ceremony.StepPIN && data(p.Action).Thaws {
+		out = append(out, v.atCounterWay())
+	}
+	return out
+}
+
+func (v *view) atCounterWay() way {
+	return way{Class: "btn-aside", Text: v.T.TicketWay(), Link: counterPath}
+}
+
 func (v *view) ticketField(post string) *field {
 	return &field{Post: post, Name: "ticket", Label: v.T.TicketLabel(), Hint: v.T.TicketHint(), Type: "text", Mode: "text",
 		Autocomplete: "off", Button: v.T.TicketGive(), Class: "field-code field-letters", Most: "20", Capital: true}

@@ -77,7 +77,7 @@ func (h *handler) showDesk(w http.ResponseWriter, r *http.Request) {
 // room and belongs to nobody.
 func (h *handler) deskView(r *http.Request) *view {
 	v := h.newView(r, pageDesk)
-	v.Care, v.OnPad, v.Clear = true, true, nil
+	v.Care, v.OnPad = true, true
 	v.heading(func(t *wordings) string { return t.DeskTitle() })
 	return v
 }

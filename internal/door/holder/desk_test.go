@@ -20,7 +20,9 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/consent"
 	"github.com/liuma-pin/liuma/internal/counter"
+	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/test/gallery"
 )
 
@@ -142,6 +144,14 @@ func (d *device) asks() padAnswer {
 	return a
 }
 
+// shows is a page on a pad, which is in care mode.
+func (d *device) shows(path string) string {
+	d.t.Helper()
+	body := d.do("GET", path, nil).Body.String()
+	checkPage(d.t, ceremonyID, body, door.Chinese, true)
+	return body
+}
+
 func (d *device) paired(ticket *liuma.TicketID) {
 	d.fake.pads.mu.Lock()
 	defer d.fake.pads.mu.Unlock()
@@ -219,7 +229,7 @@ func TestAPadWithoutItsKeyLearnsNothing(t *testing.T) {
 		"an old challenge":    d.signs("begin", "desk-pad/x until 1", id.String()),
 		"another's signature": change(d.signs("begin", fresh, id.String()), "signature", foreign),
 	} {
-		if w, _ := d.sends("/desk/begin", form); w.Code < 400 || d.fake.calls() != before {
+		if w, _ := d.sends("/desk/begin", form); w.Code < 400 || w.Code >= 500 || d.fake.calls() != before {
 			t.Errorf("begun with %s: %d %s", name, w.Code, w.Body)
 		}
 	}
@@ -255,7 +265,7 @@ func TestAPadGoesOnWithItsTicket(t *testing.T) {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	d.paired(nil)
-	body := d.reads("/c/" + ceremonyID)
+	body := d.shows("/c/" + ceremonyID)
 	for _, want := range []string{"王*奶", "经办人员：李娜", "湖州市社保中心（虚构）", " data-care>", `data-clear="0"`, "deskpad."} {
 		if !strings.Contains(body, want) {
 			t.Errorf("does not say %q:\n%s", want, body)
@@ -269,7 +279,7 @@ func TestAPadGoesOnWithItsTicket(t *testing.T) {
 		t.Errorf("a ceremony ended with the pairing: %+v", a)
 	}
 	d.fake.page.Step = ceremony.StepDone
-	if body := d.reads("/c/" + ceremonyID); !strings.Contains(body, `data-clear="20"`) || !strings.Contains(body, "屏幕过一会儿会自动清空") {
+	if body := d.shows("/c/" + ceremonyID); !strings.Contains(body, `data-clear="20"`) || !strings.Contains(body, "屏幕过一会儿会自动清空") {
 		t.Errorf("not cleared by itself:\n%s", body)
 	}
 	if a := d.asks(); a.State != padNumber {
@@ -287,6 +297,34 @@ func TestAPadGoesOnWithItsTicket(t *testing.T) {
 	body = d.do("GET", "/c/"+ceremonyID, nil).Body.String()
 	if strings.Contains(body, "王") || strings.Contains(body, "李娜") || !strings.Contains(body, `data-clear="20"`) {
 		t.Errorf("the address shows somebody:\n%s", body)
+	}
+}
+
+// TestThePadHasOnePage: the text to agree to opens in it and leads back, and reading it
+// ends nothing.
+func TestThePadHasOnePage(t *testing.T) {
+	p := gallery.AtCounter(liuma.TicketEnroll, ceremony.StepConfirm)
+	whole, err := consent.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.ID, p.Consent, p.ConsentHash = ceremonyID, &whole, "0"
+	s := newSite(t, p)
+	s.do("GET", "/counter", nil)
+	s.do("POST", "/counter", url.Values{"ticket": {"ABCDEFGH"}})
+	to := "/consent?from=" + ceremonyID
+	if body := s.do("GET", "/c/"+ceremonyID, nil).Body.String(); strings.Contains(body, to) || !strings.Contains(body, `target="_blank"`) {
+		t.Errorf("on a phone:\n%s", body)
+	}
+	s.jar["__Host-desk-pad"] = "1"
+	if body := s.do("GET", "/c/"+ceremonyID, nil).Body.String(); !strings.Contains(body, to) || strings.Contains(body, `target="_blank"`) {
+		t.Errorf("on a pad:\n%s", body)
+	}
+	if body := s.do("GET", to, nil).Body.String(); !strings.Contains(body, `href="/c/`+ceremonyID+`"`) || !strings.Contains(body, `data-clear="0"`) {
+		t.Errorf("does not lead back:\n%s", body)
+	}
+	if body := s.do("GET", "/consent?from=//example.cn", nil).Body.String(); strings.Contains(body, "example.cn") {
+		t.Errorf("leads away:\n%s", body)
 	}
 }
 

@@ -131,6 +131,7 @@ func (h *handler) frozenView(r *http.Request, f authority.FreezeView) *view {
 	}
 	v.Notice = &notice{Title: v.T.ThawHow(), Text: v.T.ThawText()}
 	v.Ways = []way{h.call(v), {Class: "btn-plain", Text: v.T.FreezeAnother(), Link: freezePath}}
+	v.Links = []way{v.atCounterWay()}
 	return v
 }
 

@@ -48,7 +48,7 @@ func TestRightToLeft(t *testing.T) {
 			continue
 		}
 		body := w.Body.String()
-		if !strings.Contains(body, `<html lang="ug" dir="rtl">`) || w.Header().Get("Content-Language") != "ug" {
+		if !strings.Contains(body, `<html lang="ug" dir="rtl"`) || w.Header().Get("Content-Language") != "ug" {
 			t.Errorf("%s: not in the language, or its direction is not told\n%.300s", sc.Name, body)
 		}
 		if strings.Contains(body, "/preferences") &&

@@ -222,6 +222,18 @@ type inPerson struct{ Title, Where, Ticket string }
 // they are zero, when the ticket ends.
 type clearing struct{ Seconds int }
 
+// cleared has a pad's screen cleared: when the ticket ends, while something goes on, and
+// else some seconds after the last touch.
+func (v *view) cleared(goesOn bool) {
+	switch {
+	case !v.OnPad:
+	case goesOn:
+		v.Clear = &clearing{}
+	default:
+		v.Clear = &clearing{Seconds: int(clearAfter / time.Second)}
+	}
+}
+
 // settings are the settings that a holder may change after a ceremony
 // succeeded.
 type settings struct {
@@ -301,9 +313,7 @@ func (h *handler) newView(r *http.Request, page string) *view {
 		Page: page, T: h.pages.wordings[want.Lang], O: h.pages.wordings[other], Lang: want.Lang, OtherLang: other, Languages: languages,
 		Care: want.Care, Hotline: h.hotline, Style: h.pages.style, Pad: h.pages.pad, Ceremony: h.pages.ceremony, Desk: h.pages.desk,
 	}
-	if v.OnPad = h.cookies.Get(r, padCookie) != ""; v.OnPad {
-		v.Clear = &clearing{Seconds: int(clearAfter / time.Second)}
-	}
+	v.OnPad = h.cookies.Get(r, padCookie) != ""
 	return v
 }
 

@@ -109,7 +109,7 @@ func (h *handler) askPIN(v *view, p ceremony.Page) {
 	}
 	v.Forgot = row.forgot
 	v.Ways = append(v.Ways, v.leave(p))
-	v.Links = v.freezeLink(p)
+	v.Links = v.asideWays(p)
 	v.More = row.more
 	v.Reopen = p.LaneClosed
 	v.Expiry = h.expiryOf(p)

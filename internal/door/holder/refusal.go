@@ -28,11 +28,12 @@ func statusOf(c liuma.Code) int {
 	switch c {
 	case liuma.CodeRequestURIInvalid, liuma.CodeBadRequest:
 		return http.StatusBadRequest
-	case liuma.CodeNotFound:
+	case liuma.CodeNotFound, liuma.CodeTicketUnknown:
 		return http.StatusNotFound
 	case liuma.CodeCeremonyExpired:
 		return http.StatusGone
-	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved:
+	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved, liuma.CodeTicketEnded, liuma.CodeTicketTaken, liuma.CodeTicketWaits,
+		liuma.CodeTicketApp, liuma.CodeTicketPage, liuma.CodeTicketLink:
 		return http.StatusConflict
 	case liuma.CodeTooLarge:
 		return http.StatusRequestEntityTooLarge
@@ -43,7 +44,8 @@ func statusOf(c liuma.Code) int {
 	case liuma.CodeFreezeCodeLimit, liuma.CodeSlowDown, liuma.CodeTooManyRequests, liuma.CodeTooManyOpen, liuma.CodeFreezesSpent:
 		return http.StatusTooManyRequests
 	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
-		liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeFreezeCodeInvalid:
+		liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeFreezeCodeInvalid,
+		liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodeNotFrozen, liuma.CodeGuardian, liuma.CodeBirthdayUnknown:
 		return http.StatusUnprocessableEntity // the card's state forbids the act
 	}
 	return http.StatusInternalServerError
@@ -93,9 +95,7 @@ func (h *handler) faultView(r *http.Request, status int, code liuma.Code) *view 
 	if status >= http.StatusInternalServerError {
 		v.RequestID = door.RequestID(r.Context())
 	}
-	if v.OnPad && look.again {
-		v.Clear = &clearing{} // it may go on
-	}
+	v.cleared(look.again)
 	ours := r.URL.Path == "/authorize" || r.URL.Path == counterPath || r.URL.Path == freezePath || strings.HasPrefix(r.URL.Path, "/c/")
 	if r.Method == http.MethodGet && ours && len(r.URL.RawQuery) <= longestAddress {
 		v.Back = r.URL.RequestURI()
@@ -123,7 +123,8 @@ func faultLook(c liuma.Code) look {
 	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved:
 		return look{title: func(t *wordings) string { return t.ElsewhereTitle() }, kind: "info", icon: "unavailable"}
 	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
-		liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored:
+		liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored,
+		liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodeNotFrozen, liuma.CodeGuardian, liuma.CodeBirthdayUnknown:
 		l := refusedLook(c)
 		l.again = true
 		return l
@@ -225,7 +226,7 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 	look := refusedLook(code)
 	v.heading(look.title)
 	v.Result = &result{Kind: look.kind, Icon: look.icon, Text: e.What, Next: e.Next}
-	v.Links = v.freezeLink(p)
+	v.Links = v.asideWays(p)
 	switch code {
 	case liuma.CodeLocked:
 		v.Result.Text, v.Result.Next = v.T.LockedText(), ""
@@ -256,9 +257,7 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 	case liuma.CodeLinkLimit:
 		v.Until = h.untilOf(v, p.Until)
 	case liuma.CodePINNotYet:
-		if v.Until = h.untilOf(v, p.Until); v.Until != nil {
-			v.Until.Title = v.T.CounterFromTitle()
-		}
+		h.notYet(v, p)
 	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent, liuma.CodeCardNoNeeded,
 		liuma.CodeCardRestored, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodePINStopped:
 		v.Result.Next = "" // the counter says it
@@ -292,6 +291,13 @@ func (h *handler) planned(v *view, p ceremony.Page) {
 	v.Result.Text, v.Result.Next = v.T.PlannedText(), v.T.PlannedNext()
 	if v.Until = h.untilOf(v, p.Until); v.Until != nil {
 		v.Until.Title, v.Until.Over = v.T.WhenSet(), v.T.OverSet()
+	}
+}
+
+// notYet is the page of a PIN that was set at a counter and counts later.
+func (h *handler) notYet(v *view, p ceremony.Page) {
+	if v.Until = h.untilOf(v, p.Until); v.Until != nil {
+		v.Until.Title = v.T.CounterFromTitle()
 	}
 }
 
