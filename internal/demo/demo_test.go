@@ -110,7 +110,7 @@ func TestServesOn(t *testing.T) {
 	case <-time.After(2 * time.Minute):
 		t.Fatal("still playing")
 	}
-	for _, want := range []string{"【15】Every step went as it should\n", "/openapi.json", "issuer", standin.EvidencePath, "docs/CHANNELS.md"} {
+	for _, want := range []string{"【16】Every step went as it should\n", "/openapi.json", "issuer", standin.EvidencePath, "docs/CHANNELS.md"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the end says nothing of %s", want)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -186,5 +187,33 @@ func (d *counterDesk) looked(b *tab, name string) {
 		if whole != "" && evaluate[bool](b, `document.documentElement.outerHTML.includes("`+whole+`")`) {
 			b.t.Errorf("%s shows %s", name, whole)
 		}
+	}
+}
+
+// TestReadmeCounter draws the page of a clerk that the READMEs show, into the directory that
+// -pictures names: a ticket that was approved, with its code.
+func TestReadmeCounter(t *testing.T) {
+	if *pictures == "" {
+		t.Skip("without -pictures the READMEs' pictures are compared by TestReadmePictures")
+	}
+	for name, language := range map[string]string{"zh": "zh-CN", "en": "en"} {
+		d := newCounterDesk(t, language)
+		c, s := d.clerk, d.supervisor
+		c.open(d.url + "/desk")
+		c.fill("number", d.person.IDNumber)
+		c.pick("reason", "lost_phone")
+		c.click(`//form[@action="/desk"]//button`)
+		c.waits(`location.pathname.startsWith("/desk/person/")`)
+		c.click(`//input[@value="rebind_reset"]`)
+		c.click(`//input[@name="checked"]`)
+		c.click(`//form[starts-with(@action, "/desk/person/")]//button`)
+		c.waits(`location.pathname.startsWith("/desk/ticket/")`)
+		s.open(d.url + strings.Replace(c.path(), "/desk/ticket/", "/approvals/", 1))
+		s.click(`//form[@data-passkey]//button`)
+		s.waits(`location.pathname === "/approvals"`)
+		c.waits(`!!document.querySelector('form[action$="/code"]')`)
+		c.click(`//form[contains(@action, "/code")]//button`)
+		c.waits(`!!document.querySelector("svg.qr")`)
+		c.pictureAt(filepath.Join(*pictures, "counter."+name+".webp"), 45)
 	}
 }
