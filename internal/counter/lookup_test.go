@@ -191,10 +191,10 @@ func TestWhatIsPossible(t *testing.T) {
 			}
 		}
 	}
-	check("nobody's card", d.who(), " enroll", map[liuma.TicketKind]string{liuma.TicketReset: counter.NotNoCard, liuma.TicketClose: counter.NotClosing})
+	check("nobody's card", d.who(), " enroll", map[liuma.TicketKind]string{liuma.TicketReset: counter.NotNoCard, liuma.TicketClose: counter.NotNoCard})
 	f := d.enrolled()
 	check("a card", f, " reset+link rebind+link rebind_reset", map[liuma.TicketKind]string{liuma.TicketEnroll: counter.NotHasCard,
-		liuma.TicketUnfreeze: counter.NotFrozen, liuma.TicketOpen: counter.NotHasCard})
+		liuma.TicketUnfreeze: counter.NotFrozen, liuma.TicketOpen: counter.NotHasCard, liuma.TicketClose: counter.NotCloseFor})
 	d.freeze(f)
 	check("a frozen one", f, " unfreeze+link", map[liuma.TicketKind]string{liuma.TicketReset: counter.NotThawed, liuma.TicketRebind: counter.NotThawed})
 	d.update(func(tx store.Tx) error {
@@ -210,6 +210,13 @@ func TestWhatIsPossible(t *testing.T) {
 		return errors.Join(err, tx.UpdateCard(c))
 	})
 	check("a cancelled one", f, "", map[liuma.TicketKind]string{liuma.TicketReset: counter.NotCancelled})
+	p, err := d.counter().LookUp(d.ctx(), clerk, counter.Seeking{Number: f.IDNumber, Reason: counter.ReasonDeath})
+	d.must(err)
+	for _, k := range p.Kinds {
+		if (k.Not == "") != (k.Kind == liuma.TicketClose) {
+			t.Errorf("looked up because they died: %s is %q", k.Kind, k.Not)
+		}
+	}
 }
 
 // TestACardThatOnlyKeepersKnow is adopted, frozen, with the ticket that opens it.

@@ -121,7 +121,7 @@ func (c *Counter) open(tx store.Tx, id liuma.TicketID, row store.LookUp, q Openi
 	if no, err := c.mayServe(tx, m, s, row.Holder); err != nil || no != nil {
 		return t, e, nil, errors.Join(no, err)
 	}
-	if q.Kind == liuma.TicketClose && row.Reason != ReasonDeath && row.Reason != ReasonEmigration {
+	if q.Kind == liuma.TicketClose && !closes(row.Reason) {
 		return t, e, nil, ErrCloseReason
 	}
 	if c.not(s, q.Kind) != "" || q.Phone && !byLink(s, q.Kind) {

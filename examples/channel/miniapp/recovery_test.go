@@ -249,6 +249,8 @@ func TestWordsForEveryCode(t *testing.T) {
 		"internal": true, "bad_request": true, "unauthenticated": true, "forbidden": true, "too_large": true, "business_no_used": true,
 		"envelope_invalid": true, "receipt_invalid": true, "receipt_spent": true,
 		"freeze_code_invalid": true, "freeze_code_limit": true, "hotline_limit": true, "loss_report_off": true, "freezes_spent": true, // of the official page and of hotlines, which no channel sees
+		// of tickets, which are given at a counter's page and on pads
+		"ticket_unknown": true, "ticket_ended": true, "ticket_taken": true, "ticket_waits": true, "ticket_app": true, "ticket_page": true, "ticket_link": true,
 		// of registry clients
 		"correction_same": true, "correction_waits": true, "correction_stopped": true, "correction_has_card": true, "correction_contested": true,
 	}

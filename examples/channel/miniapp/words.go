@@ -57,6 +57,8 @@ func allSaid() []said {
 		{codes: "blocked", ways: []string{actionReset, doCounter}},
 		{codes: "pin_reset", ways: []string{doAgain, actionFreeze}},
 		{codes: "reset_planned", ways: []string{actionFreeze}},
+		{codes: "pin_not_yet", ways: []string{actionFreeze, doCounter}},
+		{codes: "pin_stopped", ways: []string{doCounter}},
 		{codes: "weak_pin pin_format", ways: []string{doAgain}},
 		// How the card stands.
 		{codes: "loss_reported", ways: []string{doCounter}},

@@ -31,6 +31,7 @@ func counterReasons() []reason {
 	return []reason{
 		{counter.ErrMember, "counter_member", forbidden}, {counter.ErrDocument, "counter_document", forbidden}, {counter.ErrOwn, "counter_own", forbidden},
 		{counter.ErrBounds, "counter_bounds", forbidden}, {counter.ErrNumber, "number", bad}, {counter.ErrNobody, "counter_nobody", missing},
+		{counter.ErrCloseReason, "counter_close_reason", bad}, // before ErrReason, which it is too
 		{counter.ErrReason, "counter_reason", bad}, {counter.ErrLookUps, "counter_look_ups", often}, {counter.ErrTickets, "counter_tickets", often},
 		{counter.ErrLookUp, "counter_look_up", missing}, {counter.ErrChecked, "counter_checked", bad}, {counter.ErrKind, "counter_kind", conflict},
 		{counter.ErrLive, "counter_live", conflict}, {counter.ErrNoSupervisor, "counter_no_supervisor", conflict}, {counter.ErrTicket, "counter_ticket", missing},
