@@ -314,7 +314,7 @@ func TestAPadFromBeforeTheCounter(t *testing.T) {
 	}
 }
 
-// TestAWaitingPINThatIsStopped: who gets a letter that is news to them has the card
+// TestAWaitingPINThatIsStopped: who finds out that a PIN waits has the card
 // frozen, and nothing but the counter makes that PIN count.
 func TestAWaitingPINThatIsStopped(t *testing.T) {
 	x, d := atDesk(t, testkit.Options{})
