@@ -12,7 +12,7 @@ import (
 )
 
 // counterWait is how long a PIN does not count that was set at a counter for a holder
-// whom nobody could tell of it: a letter has come by then, and whoever gets one that is
+// whom no text could tell of it: an agency can write by then, and whoever hears what is
 // news to them has the card stopped.
 const counterWait = 72 * time.Hour
 
