@@ -27,13 +27,14 @@ const (
 	NotDied       = "died"         // the registry says that the person died
 	NotKeepers    = "keepers_away" // it is not known whether there is a card
 	NotClosing    = "closing_off"  // this service closes no cards at a counter
+	NotReason     = "close_reason" // the person was looked up for something else
 	NotRegistered = "not_registered"
 )
 
 // NotPossible lists them.
 func NotPossible() []string {
 	return []string{NotNoCard, NotHasCard, NotFrozen, NotThawed, NotOpened, NotCancelled, NotContested, NotCorrecting, NotRetiring,
-		NotDied, NotKeepers, NotClosing, NotRegistered}
+		NotDied, NotKeepers, NotClosing, NotReason, NotRegistered}
 }
 
 // situation is how a person stands, as tickets are judged by it.
