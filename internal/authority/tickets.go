@@ -13,9 +13,15 @@ import (
 // holds of a card that is frozen already, too: its thief may be at a counter to have it
 // thawed.
 
-// reviewTime is within how long a security officer looks at a ticket that its holder
-// stopped.
-const reviewTime = 7 * 24 * time.Hour
+const (
+	// reviewTime is within how long a security officer looks at a ticket that its holder
+	// stopped, or that was used shortly before the card was.
+	reviewTime = 7 * 24 * time.Hour
+	// stoppedLate is how long after a ticket was used a freeze is taken for its holder's
+	// answer to it: clerk and supervisor who work together need a minute, and whoever is
+	// told reads it later.
+	stoppedLate = 7 * 24 * time.Hour
+)
 
 // stopTickets raises the card's Stops, writes the card, and ends its tickets. No ticket
 // stands whose Stops are not the card's, whether or not its row was found here.
@@ -24,15 +30,23 @@ func (a *Authority) stopTickets(tx store.Tx, card *store.Card) error {
 	if err := tx.UpdateCard(*card); err != nil {
 		return err
 	}
-	open, err := openTickets(tx, card.ID)
+	all, err := tx.TicketsOf(card.ID)
 	if err != nil {
 		return err
 	}
 	now := a.Now()
-	for _, t := range open {
-		t.End(store.TicketStopped, store.TicketEndedFrozen, now)
-		if t.ReviewUntil.IsZero() {
+	for _, t := range all {
+		live := t.Live()
+		if live {
+			t.End(store.TicketStopped, store.TicketEndedFrozen, now)
+		}
+		late := t.State == store.TicketUsed && now.Sub(t.EndedAt) < stoppedLate
+		review := (live || late) && t.ReviewUntil.IsZero()
+		if review {
 			t.ReviewUntil = now.Add(reviewTime)
+		}
+		if !live && !review {
+			continue
 		}
 		if err := tx.UpdateTicket(t); err != nil {
 			return err

@@ -125,5 +125,5 @@ func (s *Ceremonies) tellAlone(tx store.Tx, card store.Card, row store.Request) 
 	if err != nil {
 		return err
 	}
-	return s.engine.TellIn(tx, card, noticeUsedAlone, row.Channel, nil)
+	return s.tellBound(tx, card, noticeUsedAlone, row.Channel, nil)
 }

@@ -12,8 +12,8 @@ import (
 )
 
 // counterWait is how long a PIN does not count that was set at a counter for a holder
-// whom nobody could tell of it: time for the holder to find out and have the card
-// stopped.
+// whom no text could tell of it: an agency can write by then, and whoever hears what is
+// news to them has the card stopped.
 const counterWait = 72 * time.Hour
 
 // atCounter is the act of a holder who stands at a counter, on their own phone or on

@@ -354,6 +354,47 @@ func TestAStoppedWaitingPINIsNotThawedOnline(t *testing.T) {
 	}
 }
 
+// TestASecondTicketEndsNoWait: a phone that a pair bound a moment ago is nobody who
+// was told, so a second ticket does not end the wait of the first.
+func TestASecondTicketEndsNoWait(t *testing.T) {
+	const third = "13700137000"
+	for name, first := range map[string]func(x *phoned, d *testkit.Desk) registry.Facts{
+		"after a first PIN": func(x *phoned, d *testkit.Desk) registry.Facts {
+			d.Served(x.People[1], liuma.TicketEnroll, deskNumber, goodPIN)
+			return x.People[1]
+		},
+		"after a phone": func(x *phoned, d *testkit.Desk) registry.Facts {
+			d.Served(x.who, liuma.TicketRebind, deskNumber, "")
+			return x.who
+		},
+		"after two phones": func(x *phoned, d *testkit.Desk) registry.Facts {
+			d.Served(x.who, liuma.TicketRebind, deskNumber, "")
+			x.Clock.Advance(time.Hour)
+			d.Served(x.who, liuma.TicketRebind, third, "")
+			return x.who
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := testkit.New(t, testkit.Options{Phones: true})
+			x := &phoned{Env: env, ch: env.Channel("zj-hrss"), who: env.People[0]}
+			x.card = env.Enroll(x.ch, x.who, goodPIN) // at the native door, which binds no phone
+			d := env.Desk("huzhou")
+			who := first(x, d)
+			env.Clock.Advance(time.Hour)
+			p := d.Served(who, liuma.TicketReset, "", otherPIN)
+			want := env.Clock.Now().Add(72 * time.Hour)
+			if from := cardOf(env, who).PINFrom; !from.Equal(want) || !p.Counter.PINFrom.Equal(want) {
+				t.Errorf("the PIN counts from %v, and the page says %v; want %v", from, p.Counter.PINFrom, want)
+			}
+			env.Clock.Advance(72 * time.Hour)
+			d.Served(who, liuma.TicketReset, "", goodPIN)
+			if from := cardOf(env, who).PINFrom; !from.IsZero() {
+				t.Errorf("a phone of three days ago is not told: the PIN counts from %v", from)
+			}
+		})
+	}
+}
+
 // TestATicketIsOneBrowsers: whoever has the code too comes too late, and the browser that
 // has it finds its page again.
 func TestATicketIsOneBrowsers(t *testing.T) {

@@ -118,7 +118,7 @@ func (s *Ceremonies) ticketCeremony(tx store.Tx, of errand, id, secret string, h
 }
 
 // NoPhone goes on without a phone to bind, where the ticket is for one who may have
-// none. Nobody can be told then but by letter, so the PIN waits (countsFrom).
+// none. No text can tell them then, so the PIN waits (countsFrom).
 func (s *Ceremonies) NoPhone(ctx context.Context, id string, h Hand) (Page, error) {
 	return s.moveOnce(ctx, id, h, []Step{StepPhone}, "no phone", func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 		if c.Action != liuma.ActionCounter || !mayLackPhone(d.Kind) {

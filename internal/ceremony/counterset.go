@@ -156,9 +156,8 @@ func (s *Ceremonies) wasSetAtCounter(tx store.Tx, card *store.Card, row *store.R
 	if err != nil {
 		return "", err
 	}
-	_, _, err = s.engine.Contact(tx, card.ID)
-	known := err == nil
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	known, err := s.toldBefore(tx, card.ID)
+	if err != nil {
 		return "", err
 	}
 	t, stopped, err := s.counter.Carry(tx, d.Ticket, card, cer.ID)
@@ -186,6 +185,18 @@ func (s *Ceremonies) wasSetAtCounter(tx store.Tx, card *store.Card, row *store.R
 		return "", err
 	}
 	return ev, s.engine.TellIn(tx, *card, template, row.Channel, nil)
+}
+
+// toldBefore reports whether a card's contact is one whose notices reached its holder. A
+// phone that was bound less than counterWait ago, in place of another or of none, may be
+// that of whoever stood at the counter then: if it counted, a second ticket would end the
+// wait that a first one began. The phone of an enrolment took nobody's place.
+func (s *Ceremonies) toldBefore(r store.Reader, card liuma.CardID) (bool, error) {
+	c, _, err := s.engine.Contact(r, card)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && (c.HoldUntil.IsZero() || s.now().Sub(c.BoundAt) >= counterWait), err
 }
 
 // countsFrom is from when on a PIN counts that was set at a counter; zero: at once. Where

@@ -118,6 +118,24 @@ func TestEveryFormerNumberHears(t *testing.T) {
 	}
 }
 
+// TestAFormerNumberHearsOfNoUse: it may be anybody's by now, and hears of what is
+// done to the card, not where its holder goes with it.
+func TestAFormerNumberHearsOfNoUse(t *testing.T) {
+	x := newPhoned(t, testkit.Options{Rules: ruled(t, "layer: national\nnotices.every_use: true\n")})
+	x.rebindTo(newNumber)
+	x.Clock.Advance(4 * day)
+	old, now := len(x.Notices(x.who.Phone)), len(x.Notices(newNumber))
+	if v := x.Verify(x.ch, x.card, goodPIN); v.Verdict != liuma.Right {
+		t.Fatalf("%+v", v)
+	}
+	if got := x.since(newNumber, now); !slices.Contains(got, "every_use") {
+		t.Errorf("the bound number got %v", got)
+	}
+	if got := x.since(x.who.Phone, old); len(got) != 0 {
+		t.Errorf("the former number got %v", got)
+	}
+}
+
 // TestTheTextOfATicketStopsIt: every number of the card hears that a ticket was
 // opened at a counter, and the freeze code of any of those texts stops it before a PIN
 // is set.

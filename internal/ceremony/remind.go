@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -37,8 +39,26 @@ func (s *Ceremonies) remind(tx store.Tx, card store.Card, row store.Request, p p
 		return err
 	}
 	days := min(int(now.Sub(card.PINSetAt)/(24*time.Hour)), 9999) // the message has room for four digits
-	return s.engine.TellIn(tx, card, noticeRemind, row.Channel, map[string]string{
+	return s.tellBound(tx, card, noticeRemind, row.Channel, map[string]string{
 		"at": card.PINSetAt.UTC().Format(time.RFC3339), "days": strconv.Itoa(days)})
+}
+
+// tellBound tells the bound phone alone, of what its holder uses the card for or is to
+// do. A number that was bound before may be anybody's by now: it hears of what is done to
+// the card, and not where its holder goes with it.
+func (s *Ceremonies) tellBound(tx store.Tx, card store.Card, template string, ch liuma.ChannelID, params map[string]string) error {
+	c, phone, err := s.engine.Contact(tx, card.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	at, err := authority.PlaceName(tx, ch)
+	if err != nil {
+		return err
+	}
+	return s.engine.TellAt(tx, card, c, phone, template, at, params)
 }
 
 // noticesOf are the notices that the card's region chose.
@@ -57,7 +77,7 @@ func (s *Ceremonies) tellUse(tx store.Tx, card store.Card, row store.Request, p 
 		return nil
 	}
 	if err == nil && c.EveryUse {
-		err = s.engine.TellIn(tx, card, noticeEveryUse, row.Channel, nil)
+		err = s.tellBound(tx, card, noticeEveryUse, row.Channel, nil)
 	}
 	return errors.Join(err, s.remind(tx, card, row, p))
 }

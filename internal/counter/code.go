@@ -117,9 +117,15 @@ func (c *Counter) ByCode(ctx context.Context, source, typed string) (store.Ticke
 const (
 	triesPeriod  = time.Hour
 	triesSource  = 10      // wrong ones of one source within the period
-	triesSources = 1 << 14 // that are counted at a time
+	triesSources = 1 << 14 // that are counted at a time, each by itself
+	triesShared  = 1 << 14 // wrong ones of all other sources together
 	triesAlarm   = 1000    // wrong ones within the period, from all sources
 )
+
+// triesOthers stands for all sources that come after triesSources others within a period.
+// They are counted as one, to triesShared: whoever has that many networks has none left from
+// which codes are tried without end. Then others are slowed with them; the pad stays.
+func triesOthers() vault.Index { return vault.Index{} }
 
 type tries struct {
 	mu      sync.Mutex
@@ -130,6 +136,15 @@ type tries struct {
 
 func newTries() *tries { return &tries{sources: map[vault.Index]int{}} }
 
+// of is under which a source is counted, and how many wrong ones it may give. The caller
+// holds mu.
+func (t *tries) of(source vault.Index) (vault.Index, int) {
+	if _, counted := t.sources[source]; counted || len(t.sources) < triesSources {
+		return source, triesSource
+	}
+	return triesOthers(), triesShared
+}
+
 // slowed is until when a source is slowed, or zero.
 func (t *tries) slowed(source vault.Index, now time.Time) time.Time {
 	t.mu.Lock()
@@ -138,7 +153,7 @@ func (t *tries) slowed(source vault.Index, now time.Time) time.Time {
 		t.since, t.all = now, 0
 		clear(t.sources)
 	}
-	if t.sources[source] >= triesSource {
+	if from, most := t.of(source); t.sources[from] >= most {
 		return t.since.Add(triesPeriod)
 	}
 	return time.Time{}
@@ -148,9 +163,8 @@ func (t *tries) slowed(source vault.Index, now time.Time) time.Time {
 func (t *tries) add(source vault.Index, now time.Time) (alarm bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if n := t.sources[source]; n > 0 || len(t.sources) < triesSources {
-		t.sources[source] = n + 1
-	}
+	from, _ := t.of(source)
+	t.sources[from]++
 	t.all++
 	return t.all == triesAlarm
 }

@@ -174,10 +174,15 @@ func (d *desk) lookUp(by liuma.StaffID, f registry.Facts) (counter.Person, error
 // open opens a ticket of the first clerk.
 func (d *desk) open(f registry.Facts, q counter.Opening) (counter.View, error) {
 	d.Helper()
-	p, err := d.lookUp(clerk, f)
+	return d.openBy(clerk, f, q)
+}
+
+func (d *desk) openBy(by liuma.StaffID, f registry.Facts, q counter.Opening) (counter.View, error) {
+	d.Helper()
+	p, err := d.lookUp(by, f)
 	d.must(err)
 	q.LookUp, q.Checked = p.LookUp, true
-	return d.counter().Open(d.ctx(), clerk, q)
+	return d.counter().Open(d.ctx(), by, q)
 }
 
 // approved is a ticket of the first clerk that the supervisor approved.

@@ -27,14 +27,14 @@ const (
 	NotDied       = "died"         // the registry says that the person died
 	NotKeepers    = "keepers_away" // it is not known whether there is a card
 	NotClosing    = "closing_off"  // this service closes no cards at a counter
-	NotCloseFor   = "close_reason" // the person was not looked up for a reason to close a card
+	NotReason     = "close_reason" // the person was looked up for something else
 	NotRegistered = "not_registered"
 )
 
 // NotPossible lists them.
 func NotPossible() []string {
 	return []string{NotNoCard, NotHasCard, NotFrozen, NotThawed, NotOpened, NotCancelled, NotContested, NotCorrecting, NotRetiring,
-		NotDied, NotKeepers, NotClosing, NotCloseFor, NotRegistered}
+		NotDied, NotKeepers, NotClosing, NotReason, NotRegistered}
 }
 
 // situation is how a person stands, as tickets are judged by it.
@@ -205,9 +205,6 @@ func (c *Counter) notOfCard(s situation, kind liuma.TicketKind) string {
 	}
 	return ""
 }
-
-// closes reports whether a card may be closed for a reason.
-func closes(reason string) bool { return reason == ReasonDeath || reason == ReasonEmigration }
 
 // byLink reports whether a kind may go by the bound phone through a known link, without
 // a supervisor.

@@ -178,8 +178,8 @@ func (c *Counter) personView(row store.LookUp, s situation) Person {
 	}
 	for _, k := range liuma.TicketKinds() {
 		p := Possible{Kind: k, Not: c.not(s, k)}
-		if p.Not == "" && k == liuma.TicketClose && !closes(row.Reason) {
-			p.Not = NotCloseFor
+		if p.Not == "" && k == liuma.TicketClose && !mayClose(s, row.Reason) {
+			p.Not = NotReason
 		}
 		p.Link = p.Not == "" && byLink(s, k)
 		out.Kinds = append(out.Kinds, p)

@@ -194,7 +194,7 @@ func TestWhatIsPossible(t *testing.T) {
 	check("nobody's card", d.who(), " enroll", map[liuma.TicketKind]string{liuma.TicketReset: counter.NotNoCard, liuma.TicketClose: counter.NotNoCard})
 	f := d.enrolled()
 	check("a card", f, " reset+link rebind+link rebind_reset", map[liuma.TicketKind]string{liuma.TicketEnroll: counter.NotHasCard,
-		liuma.TicketUnfreeze: counter.NotFrozen, liuma.TicketOpen: counter.NotHasCard, liuma.TicketClose: counter.NotCloseFor})
+		liuma.TicketUnfreeze: counter.NotFrozen, liuma.TicketOpen: counter.NotHasCard, liuma.TicketClose: counter.NotReason})
 	d.freeze(f)
 	check("a frozen one", f, " unfreeze+link", map[liuma.TicketKind]string{liuma.TicketReset: counter.NotThawed, liuma.TicketRebind: counter.NotThawed})
 	d.update(func(tx store.Tx) error {
@@ -202,7 +202,7 @@ func TestWhatIsPossible(t *testing.T) {
 		c.Contested = true
 		return errors.Join(err, tx.UpdateCard(c))
 	})
-	check("another person's", f, "", map[liuma.TicketKind]string{liuma.TicketUnfreeze: counter.NotContested, liuma.TicketOpen: counter.NotContested})
+	check("another person's", f, " close", map[liuma.TicketKind]string{liuma.TicketUnfreeze: counter.NotContested, liuma.TicketOpen: counter.NotContested})
 	f = d.enrolled()
 	d.update(func(tx store.Tx) error {
 		c, err := tx.CardByHolder(d.holder(f))

@@ -121,7 +121,7 @@ func (c *Counter) open(tx store.Tx, id liuma.TicketID, row store.LookUp, q Openi
 	if no, err := c.mayServe(tx, m, s, row.Holder); err != nil || no != nil {
 		return t, e, nil, errors.Join(no, err)
 	}
-	if q.Kind == liuma.TicketClose && !closes(row.Reason) {
+	if q.Kind == liuma.TicketClose && !mayClose(s, row.Reason) {
 		return t, e, nil, ErrCloseReason
 	}
 	if c.not(s, q.Kind) != "" || q.Phone && !byLink(s, q.Kind) {
@@ -160,6 +160,12 @@ func (c *Counter) open(tx store.Tx, id liuma.TicketID, row store.LookUp, q Openi
 	e = c.entry(m.ID.Actor(), event, t, "ok")
 	e.Note = reasoned(e.Note, row.Reason, row.Words)
 	return t, e, nil, errors.Join(err, tx.InsertTicket(t))
+}
+
+// mayClose reports whether a card is closed for a reason: its holder died or emigrated, or
+// its number is another person's by now, who comes for something else.
+func mayClose(s situation, reason string) bool {
+	return reason == ReasonDeath || reason == ReasonEmigration || s.card.Contested
 }
 
 // replaceLive ends the clerk's own earlier tickets for a person, and refuses beside

@@ -3,6 +3,7 @@ package counter_test
 import (
 	"crypto/ecdh"
 	"crypto/rand"
+	"encoding/binary"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 func byHotline() authority.ByStaff { return authority.ByStaff{Member: "hotline"} }
@@ -82,6 +84,36 @@ func TestWrongCodesAreSlowed(t *testing.T) {
 	d.Clock.Advance(time.Hour)
 	_, err = d.counter().ByCode(d.ctx(), "6.6.6.6", "22222222")
 	d.code(err, liuma.CodeTicketUnknown)
+}
+
+// TestWrongCodesOfManySources: with more sources than are counted one by one, those that
+// come later are counted together, and not let through.
+func TestWrongCodesOfManySources(t *testing.T) {
+	n := counter.NewTries()
+	at := time.Unix(1_800_000_000, 0)
+	source := func(i int) (s vault.Index) {
+		binary.BigEndian.PutUint64(s[:], uint64(i)+1)
+		return s
+	}
+	for i := range counter.TriesSources {
+		n.Add(source(i), at)
+	}
+	tried := 0
+	for i := range 2 * counter.TriesShared {
+		if from := source(counter.TriesSources + i%3); n.Slowed(from, at).IsZero() {
+			n.Add(from, at)
+			tried++
+		}
+	}
+	if tried != counter.TriesShared {
+		t.Errorf("%d wrong codes were taken from sources that are not counted one by one", tried)
+	}
+	if !n.Slowed(source(1), at).IsZero() {
+		t.Error("one that is counted by itself is slowed by others")
+	}
+	if !n.Slowed(source(counter.TriesSources), at.Add(time.Hour)).IsZero() {
+		t.Error("it is slowed for more than an hour")
+	}
 }
 
 func newPadKey(t *testing.T) []byte {

@@ -1,12 +1,14 @@
 package counter_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/counter"
+	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -111,14 +113,15 @@ func TestWhoIsPicked(t *testing.T) {
 	for _, s := range []liuma.StaffID{"near", "near2"} {
 		d.change(s, func(m *store.Member) { m.Region = "" })
 	}
-	var last liuma.StaffID
-	for i := range 10 { // as many as the pairs may
+	d.change(other, func(m *store.Member) { m.Agency = "north" })
+	taken, err := d.openBy(other, d.enrolled(), counter.Opening{Kind: liuma.TicketReset})
+	d.must(err)
+	for range 4 { // the clerk's own tickets move nobody
 		v, err := d.open(d.enrolled(), counter.Opening{Kind: liuma.TicketReset})
 		d.must(err)
-		if i%2 == 1 && v.Supervisor.ID == last {
-			t.Errorf("%s has one more than the other", last)
+		if v.Supervisor.ID == taken.Supervisor.ID {
+			t.Errorf("%s has another clerk's to look at", v.Supervisor.ID)
 		}
-		last = v.Supervisor.ID
 	}
 	// Who is signed in goes before who is not.
 	d.member(store.Member{ID: "here", Agency: "north", Roles: []liuma.StaffRole{liuma.RoleSupervisor}, Document: d.holder(d.People[5])})
@@ -127,5 +130,34 @@ func TestWhoIsPicked(t *testing.T) {
 	d.must(err)
 	if third.Supervisor.ID != "here" {
 		t.Errorf("%+v", third.Supervisor)
+	}
+}
+
+// TestAskingAgainFindsTheSame: who takes a ticket back and asks again for the same person
+// comes to the same supervisor, until the pair's ration is spent.
+func TestAskingAgainFindsTheSame(t *testing.T) {
+	for kind, person := range map[liuma.TicketKind]func(*desk) registry.Facts{liuma.TicketReset: (*desk).enrolled, liuma.TicketEnroll: (*desk).who} {
+		d := newDesk(t)
+		for i := range 3 {
+			id := liuma.StaffID(fmt.Sprint("super", i))
+			d.member(store.Member{ID: id, Roles: []liuma.StaffRole{liuma.RoleSupervisor}, Document: d.holder(d.People[4+i])})
+			d.session(id)
+		}
+		f := person(d)
+		asked := func() liuma.StaffID {
+			v, err := d.open(f, counter.Opening{Kind: kind})
+			d.must(err)
+			d.must(d.counter().Withdraw(d.ctx(), clerk, v.ID))
+			return v.Supervisor.ID
+		}
+		first := asked()
+		for i := range 4 {
+			if next := asked(); next != first {
+				t.Fatalf("%s: %s after %s, time %d", kind, next, first, i+2)
+			}
+		}
+		if next := asked(); next == first {
+			t.Errorf("%s: a sixth time %s", kind, first)
+		}
 	}
 }

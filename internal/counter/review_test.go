@@ -1,6 +1,7 @@
 package counter_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -95,5 +96,31 @@ func TestOverdueAndFrozen(t *testing.T) {
 	d.Clock.Advance(31 * 24 * time.Hour)
 	if a, ok := alarms()[counter.AlarmFrozen]; ok {
 		t.Errorf("%+v", a)
+	}
+}
+
+// TestAFreezeAfterTheUseIsReviewed: a pair that works together is done before the text is
+// read; whoever freezes then has both of them looked at.
+func TestAFreezeAfterTheUseIsReviewed(t *testing.T) {
+	d := newDesk(t)
+	used := func(after time.Duration) store.Ticket {
+		f := d.enrolled()
+		v := d.approved(f, liuma.TicketReset)
+		d.must(d.take(v.ID, f, "c1"))
+		d.must(d.use(v.ID, f, "c1"))
+		d.update(func(tx store.Tx) error { // not one that is drawn
+			row, err := tx.Ticket(v.ID)
+			row.ReviewUntil = time.Time{}
+			return errors.Join(err, tx.UpdateTicket(row))
+		})
+		d.Clock.Advance(after)
+		d.freeze(f)
+		return d.ticket(v.ID)
+	}
+	if row := used(24 * time.Hour); row.State != store.TicketUsed || row.ReviewUntil.IsZero() {
+		t.Errorf("a day later: %+v", row)
+	}
+	if row := used(8 * 24 * time.Hour); !row.ReviewUntil.IsZero() {
+		t.Errorf("eight days later: %+v", row)
 	}
 }

@@ -24,12 +24,13 @@ type candidate struct {
 	member store.Member
 	near   int  // 0: the same agency, 1: the same region, then those above
 	away   bool // has no session that goes on
-	busy   int  // tickets that wait for them
+	busy   int  // other clerks' tickets that wait for them
 }
 
 // pick picks the supervisor who is to look at a ticket: of the clerk's agency, else of
 // the clerk's region, else of the nearest one above it; first who is signed in, then who
-// has least to do, and by lot among equals. The clerk has no say in it. ErrNoSupervisor.
+// has least to do for others, and by lot among equals. The clerk has no say in it, nor by
+// asking again. ErrNoSupervisor.
 func (c *Counter) pick(tx store.Tx, clerk store.Member, t store.Ticket, l lot) (liuma.StaffID, error) {
 	all, err := tx.Members()
 	if err != nil {
@@ -48,10 +49,38 @@ func (c *Counter) pick(tx store.Tx, clerk store.Member, t store.Ticket, l lot) (
 	if len(found) == 0 {
 		return "", ErrNoSupervisor
 	}
-	least := slices.MinFunc(found, compareCandidates)
-	found = slices.DeleteFunc(found, func(x candidate) bool { return compareCandidates(x, least) != 0 })
-	chosen := found[uint64(l)%uint64(len(found))].member.ID
+	chosen, err := c.before(tx, clerk, t, found)
+	if err != nil {
+		return "", err
+	}
+	if chosen == "" {
+		least := slices.MinFunc(found, compareCandidates)
+		found = slices.DeleteFunc(found, func(x candidate) bool { return compareCandidates(x, least) != 0 })
+		chosen = found[uint64(l)%uint64(len(found))].member.ID
+	}
 	return chosen, tx.Meter(meterPair, c.byName(meterPair, clerk.ID, chosen), c.c.Now(), 1)
+}
+
+// before is the candidate whom this clerk asked about this person last, within a day, if
+// the clerk took the question back and the candidate is signed in; or empty. So nobody asks
+// again until the lot falls on a friend.
+func (c *Counter) before(r store.Reader, clerk store.Member, t store.Ticket, found []candidate) (liuma.StaffID, error) {
+	of, err := r.TicketsOf(t.Card)
+	if err != nil {
+		return "", err
+	}
+	without, err := r.TicketsFor(t.Holder)
+	var last store.Ticket
+	for _, b := range append(of, without...) {
+		if b.Clerk == clerk.ID && b.Supervisor != "" && c.c.Now().Sub(b.AskedAt) < day && !b.AskedAt.Before(last.AskedAt) {
+			last = b
+		}
+	}
+	there := slices.ContainsFunc(found, func(x candidate) bool { return x.member.ID == last.Supervisor && !x.away })
+	if err != nil || !there || last.State != store.TicketWithdrawn {
+		return "", err
+	}
+	return last.Supervisor, nil
 }
 
 func compareCandidates(a, b candidate) int {
@@ -101,7 +130,7 @@ func (c *Counter) candidate(r store.Reader, clerk, m store.Member, t store.Ticke
 	x.away = !in
 	waiting, err := r.TicketsAsked(m.ID)
 	for _, w := range waiting {
-		if c.c.Now().Before(w.Until) {
+		if c.c.Now().Before(w.Until) && w.Clerk != clerk.ID { // with their own a clerk would choose
 			x.busy++
 		}
 	}

@@ -428,3 +428,24 @@ func TestSampling(t *testing.T) {
 		t.Errorf("%d of %d", n, all)
 	}
 }
+
+// TestACardOfAnotherPersonIsClosed: whose number somebody else's card stands under comes for
+// a card of their own, and the page says that this one is closed first.
+func TestACardOfAnotherPersonIsClosed(t *testing.T) {
+	d := newDesk(t)
+	f := d.enrolled()
+	_, err := d.open(f, counter.Opening{Kind: liuma.TicketClose})
+	d.want(err, counter.ErrCloseReason)
+	d.update(func(tx store.Tx) error {
+		card, err := tx.CardByHolder(d.holder(f))
+		card.Contested, card.Frozen, card.FrozenAt = true, true, d.System.Clock.Now()
+		return errors.Join(err, tx.UpdateCard(card))
+	})
+	v, err := d.open(f, counter.Opening{Kind: liuma.TicketClose})
+	d.must(err)
+	_, err = d.counter().Approve(d.ctx(), super, v.ID)
+	d.must(err)
+	if card := d.card(f); !card.IsClosing() {
+		t.Errorf("%+v", card)
+	}
+}

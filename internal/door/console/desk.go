@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/url"
+	"slices"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/counter"
@@ -87,9 +88,12 @@ func personPage(v *visit) (*view, error) {
 func (v *visit) openForm(p counter.Person, kinds field) *form {
 	f := &form{Post: "/desk/person/" + url.PathEscape(p.LookUp), Button: v.t.DeskOpenButton(), Fields: []field{kinds}}
 	if p.Phone != "" {
-		phone := field{Name: "phone", Type: "one", Label: v.t.DeskPhoneAsk(), Required: true, Options: []option{
-			{Value: "here", Text: v.t.DeskPhoneYes(), Hint: v.t.DeskPhoneYesHint()}, {Value: "away", Text: v.t.DeskPhoneNo(), Hint: v.t.DeskPhoneNoHint()},
-			{Value: "lost", Text: v.t.DeskPhoneLost(), Hint: v.t.DeskPhoneNoHint()}}}
+		phone := field{Name: "phone", Type: "one", Label: v.t.DeskPhoneAsk(), Required: true}
+		if slices.ContainsFunc(p.Kinds, func(k counter.Possible) bool { return k.Link }) { // else the answer would be refused
+			phone.Options = []option{{Value: "here", Text: v.t.DeskPhoneYes(), Hint: v.t.DeskPhoneYesHint()}}
+		}
+		phone.Options = append(phone.Options, option{Value: "away", Text: v.t.DeskPhoneNo(), Hint: v.t.DeskPhoneNoHint()},
+			option{Value: "lost", Text: v.t.DeskPhoneLost(), Hint: v.t.DeskPhoneNoHint()})
 		for i := range phone.Options {
 			phone.Options[i].On = v.typed("phone") == phone.Options[i].Value
 		}

@@ -3,6 +3,7 @@ package console_test
 import (
 	"crypto/ecdh"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -205,6 +206,30 @@ func TestATicketThroughTheLink(t *testing.T) {
 	}
 }
 
+// TestAPhoneWithoutAKnownAppIsNotOffered: a bound phone whose holder has no app in which the
+// card is known takes a supervisor, so the page does not offer what would be refused.
+func TestAPhoneWithoutAKnownAppIsNotOffered(t *testing.T) {
+	o := newOffice(t).known()
+	if p := o.clerk.get(o.finds(o.clerk)); !p.says("Yes; it gets texts") {
+		t.Fatalf("%d %s", p.status, p.body)
+	}
+	must(t, o.env.System.Store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+		card, err := tx.CardByHolder(o.env.System.Vault.Index(vault.IndexIDNumber, o.person.IDNumber))
+		if err != nil {
+			return audit.Entry{}, err
+		}
+		links, err := tx.Links(card.ID)
+		for _, l := range links {
+			err = errors.Join(err, tx.DeleteLink(l.Channel, l.Handle))
+		}
+		return audit.Entry{At: o.env.Clock.Now(), Actor: "test", Event: audit.StaffJoined, Outcome: "ok"}, err
+	}))
+	p := o.clerk.get(o.finds(o.clerk))
+	if !p.says("Is the bound phone here?", "left at home", "lost or stolen") || p.says("Yes; it gets texts") {
+		t.Errorf("%d %s", p.status, p.body)
+	}
+}
+
 // TestATicketWithASupervisor: the service picks who looks; only a fresh touch for this
 // ticket approves it; then it has a code for a camera, and reaches a security officer.
 func TestATicketWithASupervisor(t *testing.T) {
@@ -331,7 +356,7 @@ func TestThePadOfADesk(t *testing.T) {
 func TestEveryWordOfTheCounterIsThere(t *testing.T) {
 	words := map[string][]string{"ticket_for": counter.Reasons(), "ticket_state": counter.States(), "not_possible": counter.NotPossible(),
 		"ticket_over": {counter.Stopped, counter.Declined, counter.Withdrawn, counter.Expired},
-		"ticket_why":  {store.TicketEndedFrozen, store.TicketEndedStaff, store.TicketEndedCard}}
+		"ticket_why":  {store.TicketEndedFrozen, store.TicketEndedStaff, store.TicketEndedCard, store.TicketEndedLeft}}
 	for _, k := range liuma.TicketKinds() {
 		for _, area := range []string{"ticket", "ticket_hint", "ticket_tell"} {
 			words[area] = append(words[area], string(k))
