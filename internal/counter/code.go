@@ -145,14 +145,19 @@ func (t *tries) of(source vault.Index) (vault.Index, int) {
 	return triesOthers(), triesShared
 }
 
-// slowed is until when a source is slowed, or zero.
-func (t *tries) slowed(source vault.Index, now time.Time) time.Time {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// begin begins another period where the last one is over. The caller holds mu.
+func (t *tries) begin(now time.Time) {
 	if now.Sub(t.since) >= triesPeriod {
 		t.since, t.all = now, 0
 		clear(t.sources)
 	}
+}
+
+// slowed is until when a source is slowed, or zero.
+func (t *tries) slowed(source vault.Index, now time.Time) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.begin(now)
 	if from, most := t.of(source); t.sources[from] >= most {
 		return t.since.Add(triesPeriod)
 	}
@@ -163,6 +168,7 @@ func (t *tries) slowed(source vault.Index, now time.Time) time.Time {
 func (t *tries) add(source vault.Index, now time.Time) (alarm bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.begin(now)
 	from, _ := t.of(source)
 	t.sources[from]++
 	t.all++
