@@ -51,7 +51,7 @@ func TestACounterSurvivesADeathAtEveryStep(t *testing.T) {
 					if !died {
 						break
 					}
-					x.Clock.Advance(25 * time.Hour) // later, because of the rations of a day
+					x.Clock.Advance(73 * time.Hour) // later: of the rations of a day, and a phone of three days ago is told
 				}
 				if steps < 6 {
 					t.Errorf("it took only %d durable steps", steps)

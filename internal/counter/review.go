@@ -10,6 +10,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
 )
 
 // ErrOwnTicket says that a reviewer stands behind the ticket themself.
@@ -80,7 +81,7 @@ func (c *Counter) toReview(r store.Reader, by liuma.StaffID, id liuma.TicketID) 
 }
 
 // DecideReview keeps what a security officer found, once, with their words. Errors:
-// ErrMember, ErrTicket, ErrState, ErrOwnTicket, ErrFinding.
+// ErrMember, ErrDocument, ErrTicket, ErrState, ErrOwnTicket, ErrFinding.
 func (c *Counter) DecideReview(ctx context.Context, by liuma.StaffID, id liuma.TicketID, finding, words string) error {
 	why, err := audit.ParseReason(words)
 	if err != nil || finding != FindingFine && finding != FindingWrong {
@@ -90,6 +91,9 @@ func (c *Counter) DecideReview(ctx context.Context, by liuma.StaffID, id liuma.T
 		t, m, err := c.toReview(tx, by, id)
 		if err != nil {
 			return audit.Entry{}, err
+		}
+		if m.Document == (vault.Index{}) {
+			return audit.Entry{}, ErrDocument // else nobody sees whether they stood behind it under another name
 		}
 		if !t.ReviewedAt.IsZero() || t.Live() {
 			return audit.Entry{}, ErrState

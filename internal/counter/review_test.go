@@ -44,6 +44,8 @@ func TestReviews(t *testing.T) {
 	d.want(decide(super, counter.FindingFine, "seen"), counter.ErrOwnTicket)
 	d.member(store.Member{ID: "south", Agency: "south", Roles: []liuma.StaffRole{liuma.RoleOfficer}})
 	d.want(decide("south", counter.FindingFine, "seen"), counter.ErrTicket)
+	d.member(store.Member{ID: "unknown", Roles: []liuma.StaffRole{liuma.RoleOfficer}}) // who may be the clerk
+	d.want(decide("unknown", counter.FindingFine, "seen"), counter.ErrDocument)
 	d.must(decide(officer, counter.FindingWrong, "the form is missing"))
 	d.recorded(audit.TicketReviewed, "staff:officer wrong", "ticket="+v.ID.String(), "reason=the form is missing")
 	d.want(decide(officer, counter.FindingFine, "no, fine"), counter.ErrState)

@@ -69,7 +69,7 @@ func newOffice(t *testing.T) *office {
 // known has the members of the counter known by documents of their own.
 func (o *office) known() *office {
 	o.t.Helper()
-	for i, id := range []liuma.StaffID{"chen", "sun", "zhou"} {
+	for i, id := range []liuma.StaffID{"chen", "sun", "zhou", "li"} {
 		must(o.t, o.env.System.Store.Update(o.t.Context(), func(tx store.Tx) (audit.Entry, error) {
 			m, err := tx.Member(id)
 			m.Document = vault.Index{0: 0xD0, 31: byte(i + 1)}
