@@ -70,7 +70,8 @@ func (h *handler) padQuestion(r *http.Request, what string) (q padQuestion, err 
 			return q, liuma.FailField(liuma.CodeBadRequest, "ticket", err)
 		}
 	}
-	if field["challenge"] == "" || h.challenges.CheckChallenge(q.label(), field["challenge"], h.now()) != nil {
+	current := field["challenge"] != "" && h.challenges.CheckChallenge(q.label(), field["challenge"], h.now()) == nil
+	if !current {
 		return q, nil
 	}
 	signature, err := raw.DecodeString(field["signature"])
