@@ -2,9 +2,7 @@ package authority
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -135,8 +133,8 @@ func (a *Authority) useFreezeCode(tx store.Tx, code string) error {
 	return tx.UpdateFreezeCode(f)
 }
 
-// A freeze code has eleven characters of an alphabet of 30 without look-alikes
-// (no 0 O, 1 I L, U): 30^11 = 1.8e16 codes, 54 bits. With N codes out, a guess
+// A freeze code has eleven of the 30 written.CodeLetters: 30^11 = 1.8e16 codes, 54
+// bits. With N codes out, a guess
 // freezes somebody's card with a chance of N/1.8e16. A province that sent a
 // million notices within a week (N = 1e6), sprayed at 1,000 guesses a second,
 // loses a card in 200 days; 1e8 notices a week, a card in two days. The owner
@@ -147,38 +145,15 @@ func (a *Authority) useFreezeCode(tx store.Tx, code string) error {
 // they expire, seven days after the last authority was updated. The release
 // after this one can take eleven characters alone.
 const (
-	freezeAlphabet = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 	freezeCodeSize = 11
 	freezeCodeOld  = 8
 	freezeCodeLife = 7 * 24 * time.Hour
 )
 
-// newFreezeCode draws a freeze code. Random bytes that would make some
-// characters likelier are skipped.
-func newFreezeCode() string {
-	code := make([]byte, 0, freezeCodeSize)
-	var b [32]byte
-	for len(code) < freezeCodeSize {
-		rand.Read(b[:])
-		for _, v := range b {
-			if int(v) < 256/len(freezeAlphabet)*len(freezeAlphabet) && len(code) < freezeCodeSize {
-				code = append(code, freezeAlphabet[int(v)%len(freezeAlphabet)])
-			}
-		}
-	}
-	return string(code)
-}
-
-// parseFreezeCode brings a typed freeze code to its canonical spelling: without
-// blanks, dashes and invisible characters, in capitals of single width. Of the
-// look-alikes that the alphabet leaves out only U is read as another character,
-// V: 0, O, 1, I and L resemble several that are in it, or none.
-func parseFreezeCode(s string) (string, bool) {
-	if len(s) > 128 {
-		return "", false
-	}
-	s = strings.ReplaceAll(written.Number(s), "U", "V")
-	return s, (len(s) == freezeCodeSize || len(s) == freezeCodeOld) && strings.Trim(s, freezeAlphabet) == ""
+// parseFreezeCode reads a typed freeze code, of this release or of 0.1.0.
+func parseFreezeCode(typed string) (string, bool) {
+	code, formed := written.Code(typed)
+	return code, formed && (len(code) == freezeCodeSize || len(code) == freezeCodeOld)
 }
 
 func (a *Authority) freezeMAC(code string) vault.MAC {

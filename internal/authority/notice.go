@@ -10,6 +10,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/written"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -154,7 +155,7 @@ func (a *Authority) tellAt(tx store.Tx, card store.Card, c store.Contact, phone,
 	if may, err := a.mayTell(tx, card, phone, template); err != nil || !may {
 		return "", err
 	}
-	code := newFreezeCode()
+	code := written.NewCode(freezeCodeSize)
 	if err := tx.InsertFreezeCode(store.FreezeCode{MAC: a.freezeMAC(code), Card: card.ID, Expires: a.Now().Add(freezeCodeLife)}); err != nil {
 		return "", err
 	}

@@ -2,9 +2,7 @@ package counter
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"strings"
 	"sync"
 	"time"
 
@@ -15,39 +13,16 @@ import (
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
-// A ticket's code has eight characters of the alphabet of freeze codes (30 without
-// look-alikes): 6.6e11 of them, 39 bits, for fifteen minutes. It finds a ticket and
-// proves nothing: with a thousand tickets open in a province, who tries 10 codes an hour
+// A ticket's code has eight of the 30 written.CodeLetters: 6.6e11 codes, 39 bits, for
+// fifteen minutes. It finds a ticket and proves nothing: with a thousand tickets open in a province, who tries 10 codes an hour
 // from each of a thousand networks hits one in seven years, and then still needs the
 // bound phone, or is seen by clerk and supervisor to have taken the holder's place.
-const (
-	codeAlphabet = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-	codeSize     = 8
-)
+const codeSize = 8
 
-// newCode draws a code. Random bytes that would make some characters likelier are
-// skipped.
-func newCode() string {
-	code := make([]byte, 0, codeSize)
-	var b [32]byte
-	for len(code) < codeSize {
-		rand.Read(b[:]) // never fails since Go 1.24
-		for _, v := range b {
-			if int(v) < 256/len(codeAlphabet)*len(codeAlphabet) && len(code) < codeSize {
-				code = append(code, codeAlphabet[int(v)%len(codeAlphabet)])
-			}
-		}
-	}
-	return string(code)
-}
-
-// parseCode brings a typed code to its canonical spelling, as a freeze code is.
+// parseCode reads the typed code of a ticket, or the pairing number of a pad.
 func parseCode(typed string) (string, bool) {
-	if len(typed) > 128 {
-		return "", false
-	}
-	s := strings.ReplaceAll(written.Number(typed), "U", "V")
-	return s, len(s) == codeSize && strings.Trim(s, codeAlphabet) == ""
+	code, formed := written.Code(typed)
+	return code, formed && len(code) == codeSize
 }
 
 // ShownCode is a code as it is read aloud: 4-4.
@@ -61,7 +36,7 @@ func (c *Counter) codeIndex(what, code string) vault.Index {
 // returned once; another call makes another code, and the first one finds nothing any
 // more. Errors: ErrMember, ErrDocument, ErrTicket, ErrState.
 func (c *Counter) NewCode(ctx context.Context, by liuma.StaffID, id liuma.TicketID) (string, error) {
-	code := newCode()
+	code := written.NewCode(codeSize)
 	err := c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		t, err := c.ownTicket(tx, by, id)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
+	"github.com/liuma-pin/liuma/internal/written"
 )
 
 // A desk pad (柜台设备) is a device with a key of its own. Pairing says whose desk it stands
@@ -55,7 +56,7 @@ func (c *Counter) OfferPad(ctx context.Context, key []byte) (Offer, error) {
 	if _, err := ecdh.P256().NewPublicKey(key); err != nil || len(key) != 65 {
 		return Offer{}, ErrPad
 	}
-	out := Offer{ID: PadID(key), Number: newCode()}
+	out := Offer{ID: PadID(key), Number: written.NewCode(codeSize)}
 	err := c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		now := c.c.Now()
 		p, err := tx.DeskPad(out.ID)

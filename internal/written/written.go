@@ -8,7 +8,8 @@
 //
 // What it drops says nothing about a person. A digit of another script, a letter
 // that only looks like another, or a character that nobody can name is left in
-// place, so that the caller refuses it.
+// place, so that the caller refuses it. It also draws the codes that people read aloud
+// and type, so that what is drawn is what is read (code.go).
 //
 // Start here: Name and Number, then plain in fold.go.
 package written

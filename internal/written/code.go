@@ -1,0 +1,43 @@
+package written
+
+import (
+	"crypto/rand"
+	"strings"
+)
+
+// CodeLetters are the characters of codes that people read aloud and type: freeze
+// codes, those of tickets, pairing numbers. The look-alikes 0 O, 1 I L and U are left
+// out.
+const CodeLetters = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// longestCode bounds what is read as a code, in bytes.
+const longestCode = 128
+
+// NewCode draws a code of some characters. Random bytes that would make some
+// characters likelier are skipped.
+func NewCode(size int) string {
+	code := make([]byte, 0, size)
+	var b [32]byte
+	for len(code) < size {
+		rand.Read(b[:]) // never fails since Go 1.24
+		for _, v := range b {
+			if int(v) < 256/len(CodeLetters)*len(CodeLetters) && len(code) < size {
+				code = append(code, CodeLetters[int(v)%len(CodeLetters)])
+			}
+		}
+	}
+	return string(code)
+}
+
+// Code brings a typed code to its canonical spelling: without blanks, dashes and
+// invisible characters, in capitals of single width. Of the look-alikes that
+// CodeLetters leaves out only U is read as another character, V: 0, O, 1, I and L
+// resemble several that are in it, or none. It is formed if nothing but CodeLetters is
+// left; how many there are is the caller's question.
+func Code(typed string) (code string, formed bool) {
+	if len(typed) > longestCode {
+		return "", false
+	}
+	code = strings.ReplaceAll(Number(typed), "U", "V")
+	return code, strings.Trim(code, CodeLetters) == ""
+}
