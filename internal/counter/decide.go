@@ -3,6 +3,7 @@ package counter
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -13,7 +14,6 @@ import (
 // ErrMember, ErrDocument.
 func (c *Counter) Waiting(ctx context.Context, by liuma.StaffID) (out []View, err error) {
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
-		out = nil
 		if _, err := acting(r, by, liuma.RoleSupervisor); err != nil {
 			return err
 		}
@@ -21,17 +21,9 @@ func (c *Counter) Waiting(ctx context.Context, by liuma.StaffID) (out []View, er
 		if err != nil {
 			return err
 		}
-		for _, t := range asked {
-			if !c.c.Now().Before(t.Until) {
-				continue
-			}
-			v, err := c.view(r, t)
-			if err != nil {
-				return err
-			}
-			out = append(out, v)
-		}
-		return nil
+		asked = slices.DeleteFunc(asked, func(t store.Ticket) bool { return !c.c.Now().Before(t.Until) })
+		out, err = c.views(r, asked)
+		return err
 	})
 	return out, err
 }

@@ -197,9 +197,6 @@ func (c *Counter) personView(row store.LookUp, s situation) Person {
 func (c *Counter) Person(ctx context.Context, by liuma.StaffID, lookUp string) (out Person, err error) {
 	var row store.LookUp
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
-		if _, err := acting(r, by, liuma.RoleClerk); err != nil {
-			return err
-		}
 		row, err = c.lookedUp(r, by, lookUp)
 		return err
 	})
@@ -211,16 +208,9 @@ func (c *Counter) Person(ctx context.Context, by liuma.StaffID, lookUp string) (
 		return Person{}, err
 	}
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
-		m, err := acting(r, by, liuma.RoleClerk)
+		s, err := c.serving(r, row, held, away)
 		if err != nil {
 			return err
-		}
-		s, err := c.stand(r, row.Holder, held, away)
-		if err != nil {
-			return err
-		}
-		if refused, err := c.mayServe(r, m, s, row.Holder); err != nil || refused != nil {
-			return errors.Join(refused, err)
 		}
 		out = c.personView(row, s)
 		return nil
@@ -228,8 +218,25 @@ func (c *Counter) Person(ctx context.Context, by liuma.StaffID, lookUp string) (
 	return out, err
 }
 
-// lookedUp is a look-up of the clerk that is not over.
+// serving is how the person of a look-up stands, whom its clerk may serve.
+func (c *Counter) serving(r store.Reader, row store.LookUp, held ledger.Row, away bool) (situation, error) {
+	m, err := acting(r, row.Clerk, liuma.RoleClerk)
+	if err != nil {
+		return situation{}, err
+	}
+	s, err := c.stand(r, row.Holder, held, away)
+	if err != nil {
+		return situation{}, err
+	}
+	refused, err := c.mayServe(r, m, s, row.Holder)
+	return s, errors.Join(refused, err)
+}
+
+// lookedUp is a look-up that is not over, of a clerk who may act.
 func (c *Counter) lookedUp(r store.Reader, by liuma.StaffID, id string) (store.LookUp, error) {
+	if _, err := acting(r, by, liuma.RoleClerk); err != nil {
+		return store.LookUp{}, err
+	}
 	row, err := r.LookUp(id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (row.Clerk != by || !c.c.Now().Before(row.Until)) {
 		return store.LookUp{}, ErrLookUp

@@ -67,9 +67,6 @@ func (c *Counter) Open(ctx context.Context, by liuma.StaffID, q Opening) (View, 
 // know.
 func (c *Counter) beforeOpening(ctx context.Context, by liuma.StaffID, q Opening) (row store.LookUp, held ledger.Row, away bool, err error) {
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
-		if _, err := acting(r, by, liuma.RoleClerk); err != nil {
-			return err
-		}
 		row, err = c.lookedUp(r, by, q.LookUp)
 		return err
 	})
@@ -81,16 +78,9 @@ func (c *Counter) beforeOpening(ctx context.Context, by liuma.StaffID, q Opening
 	}
 	var card store.Card
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
-		m, err := acting(r, by, liuma.RoleClerk)
+		s, err := c.serving(r, row, held, away)
 		if err != nil {
 			return err
-		}
-		s, err := c.stand(r, row.Holder, held, away)
-		if err != nil {
-			return err
-		}
-		if refused, err := c.mayServe(r, m, s, row.Holder); err != nil || refused != nil {
-			return errors.Join(refused, err)
 		}
 		if c.not(s, q.Kind) != "" {
 			return ErrKind

@@ -82,6 +82,17 @@ func (c *Counter) stateOf(t store.Ticket) string {
 	return Expired
 }
 
+func (c *Counter) views(r store.Reader, all []store.Ticket) (out []View, err error) {
+	for _, t := range all {
+		v, err := c.view(r, t)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
 func (c *Counter) view(r store.Reader, t store.Ticket) (View, error) {
 	wall := func(at time.Time) time.Time {
 		if at.IsZero() {
@@ -167,7 +178,6 @@ const MaxTickets = 50
 // ErrMember, ErrDocument.
 func (c *Counter) Tickets(ctx context.Context, by liuma.StaffID) (out []View, err error) {
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
-		out = nil
 		if _, err := acting(r, by, liuma.RoleClerk); err != nil {
 			return err
 		}
@@ -175,14 +185,8 @@ func (c *Counter) Tickets(ctx context.Context, by liuma.StaffID) (out []View, er
 		if err != nil {
 			return err
 		}
-		for _, t := range all {
-			v, err := c.view(r, t)
-			if err != nil {
-				return err
-			}
-			out = append(out, v)
-		}
-		return nil
+		out, err = c.views(r, all)
+		return err
 	})
 	return out, err
 }

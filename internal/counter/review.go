@@ -26,7 +26,6 @@ const (
 // those due first first, at most MaxTickets. ErrMember.
 func (c *Counter) Reviews(ctx context.Context, by liuma.StaffID) (out []View, err error) {
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
-		out = nil
 		m, err := acting(r, by, liuma.RoleOfficer)
 		if err != nil {
 			return err
@@ -35,17 +34,9 @@ func (c *Counter) Reviews(ctx context.Context, by liuma.StaffID) (out []View, er
 		if err != nil {
 			return err
 		}
-		for _, t := range all {
-			if !reviews(m, t) || len(out) == MaxTickets {
-				continue
-			}
-			v, err := c.view(r, t)
-			if err != nil {
-				return err
-			}
-			out = append(out, v)
-		}
-		return nil
+		all = slices.DeleteFunc(all, func(t store.Ticket) bool { return !reviews(m, t) })
+		out, err = c.views(r, all[:min(len(all), MaxTickets)])
+		return err
 	})
 	return out, err
 }
