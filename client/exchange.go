@@ -107,6 +107,13 @@ func (c *Client) exchange(ctx context.Context, method, path, businessNo string, 
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	return c.answered(req, businessNo, http.StatusOK, problemOf, answer)
+}
+
+// answered sends a request, once, and reads its answer. One of another status than want
+// is what problem makes of it; whatever did not come from the authority as a whole is a
+// NoAnswerError.
+func (c *Client) answered(req *http.Request, businessNo string, want int, problem func(*http.Response, []byte, string) error, answer any) error {
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return &NoAnswerError{BusinessNo: businessNo, Err: err}
@@ -116,8 +123,8 @@ func (c *Client) exchange(ctx context.Context, method, path, businessNo string, 
 	if err != nil {
 		return &NoAnswerError{BusinessNo: businessNo, Err: err}
 	}
-	if resp.StatusCode != http.StatusOK {
-		return problemOf(resp, raw, businessNo)
+	if resp.StatusCode != want {
+		return problem(resp, raw, businessNo)
 	}
 	if err := json.Unmarshal(raw, answer); err != nil {
 		return &NoAnswerError{BusinessNo: businessNo, Err: fmt.Errorf("answer: %w", err)}
@@ -134,8 +141,14 @@ func problemOf(resp *http.Response, raw []byte, businessNo string) error {
 		return &NoAnswerError{BusinessNo: businessNo, Err: fmt.Errorf("status %d without a problem document", resp.StatusCode)}
 	}
 	p.Status = resp.StatusCode
-	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
-		p.RetryAfter = time.Duration(s) * time.Second
-	}
+	p.RetryAfter = retryAfter(resp.Header)
 	return p
+}
+
+// retryAfter is the time that a header asks to wait; zero: it asks for none.
+func retryAfter(h http.Header) time.Duration {
+	if s, err := strconv.Atoi(h.Get("Retry-After")); err == nil && s > 0 {
+		return time.Duration(s) * time.Second
+	}
+	return 0
 }

@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -215,22 +213,7 @@ func (c *Client) form(ctx context.Context, address, businessNo string, want int,
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return &NoAnswerError{BusinessNo: businessNo, Err: err}
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return &NoAnswerError{BusinessNo: businessNo, Err: err}
-	}
-	if resp.StatusCode != want {
-		return oauthProblem(resp, raw, businessNo)
-	}
-	if err := json.Unmarshal(raw, answer); err != nil {
-		return &NoAnswerError{BusinessNo: businessNo, Err: fmt.Errorf("answer: %w", err)}
-	}
-	return nil
+	return c.answered(req, businessNo, want, oauthProblem, answer)
 }
 
 // oauthProblem reads an error document of the hosted door: OAuth's members, and
@@ -250,8 +233,6 @@ func oauthProblem(resp *http.Response, raw []byte, businessNo string) error {
 	p := doc.Problem
 	p.Status, p.OAuth = resp.StatusCode, doc.Error
 	p.TitleZH, p.TitleEN, p.DetailZH, p.DetailEN = doc.DescriptionZH, doc.Description, doc.DescriptionZH, doc.Description
-	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
-		p.RetryAfter = time.Duration(s) * time.Second
-	}
+	p.RetryAfter = retryAfter(resp.Header)
 	return &p
 }

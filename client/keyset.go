@@ -50,6 +50,36 @@ func (s *keySet) find(ctx context.Context, c *Client, address, kid string) (*ecd
 	return public, nil
 }
 
+// verified checks the signature of a compact JWS of a type, by the key of the set that it
+// names, and returns its payload. What is wrong with the JWS itself is a bad; that keys
+// could not be fetched is not.
+func (s *keySet) verified(ctx context.Context, c *Client, address, raw, typ string, bad error) ([]byte, error) {
+	if len(raw) > receiptLongest {
+		return nil, fmt.Errorf("%w: too long", bad)
+	}
+	jws, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil || len(jws.Signatures) != 1 {
+		return nil, fmt.Errorf("%w: not a compact JWS with ES256", bad)
+	}
+	header := jws.Signatures[0].Protected
+	// Receipts and ID tokens are signed with the same keys, and differ in type.
+	if is, _ := header.ExtraHeaders[jose.HeaderType].(string); is != typ {
+		return nil, fmt.Errorf("%w: wrong type", bad)
+	}
+	key, err := s.find(ctx, c, address, header.KeyID)
+	if errors.Is(err, errUnknownKey) {
+		return nil, fmt.Errorf("%w: %w", bad, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	payload, err := jws.Verify(key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: signature", bad)
+	}
+	return payload, nil
+}
+
 // renew fetches the set in any case.
 func (s *keySet) renew(ctx context.Context, c *Client, address string) (jose.JSONWebKeySet, error) {
 	s.mu.Lock()

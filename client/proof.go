@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-
 	"github.com/liuma-pin/liuma/internal/envelope"
 )
 
@@ -77,28 +75,9 @@ type idClaims struct {
 
 // checkIDToken checks signature and claims of an ID token against what was pushed.
 func (c *Client) checkIDToken(ctx context.Context, at *metadata, l LogIn, raw, access string) (*Proof, error) {
-	if len(raw) > receiptLongest {
-		return nil, fmt.Errorf("%w: too long", ErrIDToken)
-	}
-	jws, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.ES256})
-	if err != nil || len(jws.Signatures) != 1 {
-		return nil, fmt.Errorf("%w: not a compact JWS with ES256", ErrIDToken)
-	}
-	header := jws.Signatures[0].Protected
-	// Receipts are signed with the same keys, and have another type.
-	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); typ != assertionType {
-		return nil, fmt.Errorf("%w: wrong type", ErrIDToken)
-	}
-	key, err := c.hostedKeys.find(ctx, c, at.Keys, header.KeyID)
-	if errors.Is(err, errUnknownKey) {
-		return nil, fmt.Errorf("%w: %w", ErrIDToken, err)
-	}
+	payload, err := c.hostedKeys.verified(ctx, c, at.Keys, raw, assertionType, ErrIDToken)
 	if err != nil {
 		return nil, err
-	}
-	payload, err := jws.Verify(key)
-	if err != nil {
-		return nil, fmt.Errorf("%w: signature", ErrIDToken)
 	}
 	var got idClaims
 	if err := json.Unmarshal(payload, &got); err != nil {

@@ -64,27 +64,9 @@ func (c *Client) CheckReceipt(ctx context.Context, receipt string, want Want) (*
 	if want.BusinessNo == "" || want.Card == "" || want.Purpose == "" || want.Action == "" {
 		return nil, errors.New("client: CheckReceipt needs BusinessNo, Card, Purpose and Action")
 	}
-	if len(receipt) > receiptLongest {
-		return nil, fmt.Errorf("%w: too long", ErrReceipt)
-	}
-	jws, err := jose.ParseSignedCompact(receipt, []jose.SignatureAlgorithm{jose.ES256})
-	if err != nil || len(jws.Signatures) != 1 {
-		return nil, fmt.Errorf("%w: not a compact JWS with ES256", ErrReceipt)
-	}
-	header := jws.Signatures[0].Protected
-	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); typ != receiptType {
-		return nil, fmt.Errorf("%w: wrong type", ErrReceipt)
-	}
-	key, err := c.receiptKeys.find(ctx, c, c.nativeKeys(), header.KeyID)
-	if errors.Is(err, errUnknownKey) {
-		return nil, fmt.Errorf("%w: %w", ErrReceipt, err)
-	}
+	payload, err := c.receiptKeys.verified(ctx, c, c.nativeKeys(), receipt, receiptType, ErrReceipt)
 	if err != nil {
 		return nil, err
-	}
-	payload, err := jws.Verify(key)
-	if err != nil {
-		return nil, fmt.Errorf("%w: signature", ErrReceipt)
 	}
 	return c.readReceipt(payload, want)
 }
