@@ -27,24 +27,10 @@ type conflictsListCmd struct {
 // Run lists page by page.
 func (a *conflictsListCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return c.administer(ctx, t, func(adm admin.Administration) error {
-		after, none := "", true
-		for {
-			page, err := adm.Conflicts(ctx, after)
-			if err != nil {
-				return err
-			}
-			for _, v := range page {
-				if err := a.print(t, v); err != nil {
-					return err
-				}
-				after, none = v.ID, false
-			}
-			if len(page) < admin.MaxConflicts {
-				break
-			}
-		}
-		if !none || a.JSON {
-			return nil
+		none, err := inParts(admin.MaxConflicts, func(after string) ([]registry.ConflictView, error) { return adm.Conflicts(ctx, after) },
+			func(v registry.ConflictView) (string, error) { return v.ID, a.print(t, v) })
+		if err != nil || !none || a.JSON {
+			return err
 		}
 		return t.line(t.shown().ConflictNone())
 	})

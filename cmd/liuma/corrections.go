@@ -110,24 +110,10 @@ func (a *correctionsCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		return wrongUse("liuma registry corrections", func(w *locale.Words) string { return w.Refused.CorrectionReason() })
 	}
 	return c.administer(ctx, t, func(adm admin.Administration) error {
-		after, none := "", true
-		for {
-			page, err := adm.Corrections(ctx, after)
-			if err != nil {
-				return err
-			}
-			for _, v := range page {
-				if err := a.print(t, v); err != nil {
-					return err
-				}
-				after, none = v.ID, false
-			}
-			if len(page) < admin.MaxCorrections {
-				break
-			}
-		}
-		if !none || a.JSON {
-			return nil
+		none, err := inParts(admin.MaxCorrections, func(after string) ([]registry.CorrectionView, error) { return adm.Corrections(ctx, after) },
+			func(v registry.CorrectionView) (string, error) { return v.ID, a.print(t, v) })
+		if err != nil || !none || a.JSON {
+			return err
 		}
 		return t.line(t.shown().CorrectionNone())
 	})

@@ -185,24 +185,12 @@ func (a *policyHistoryCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 		if no > 0 {
 			return a.one(ctx, adm, t, no)
 		}
-		for before := uint64(0); ; {
-			page, err := adm.PolicyHistory(ctx, before)
-			if err != nil {
-				return err
-			}
-			for _, e := range page {
-				if err := a.print(t, e); err != nil {
-					return err
-				}
-				before = e.Edition
-			}
-			if len(page) < edition.MaxHistory {
-				if before == 0 && !a.JSON {
-					err = t.line(t.shown().PolicyNoEdition())
-				}
-				return err
-			}
+		none, err := inParts(edition.MaxHistory, func(before uint64) ([]edition.Past, error) { return adm.PolicyHistory(ctx, before) },
+			func(e edition.Past) (uint64, error) { return e.Edition, a.print(t, e) })
+		if err != nil || !none || a.JSON {
+			return err
 		}
+		return t.line(t.shown().PolicyNoEdition())
 	})
 }
 

@@ -32,24 +32,12 @@ type textsListCmd struct {
 // not.
 func (a *textsListCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	return c.administer(ctx, t, func(adm admin.Administration) error {
-		after, none := "", true
-		for {
-			page, err := adm.Texts(ctx, store.MessageState(a.State), after)
-			if err != nil {
-				return err
-			}
-			for _, l := range page {
-				if err := a.print(t, l); err != nil {
-					return err
-				}
-				after, none = l.ID, false
-			}
-			if len(page) < admin.MaxTexts {
-				break
-			}
-		}
-		if !none || a.JSON {
-			return nil
+		none, err := inParts(admin.MaxTexts, func(after string) ([]notify.MessageView, error) {
+			return adm.Texts(ctx, store.MessageState(a.State), after)
+		},
+			func(l notify.MessageView) (string, error) { return l.ID, a.print(t, l) })
+		if err != nil || !none || a.JSON {
+			return err
 		}
 		if a.State != "" {
 			return t.line(t.shown().TextsNoneIn(stateName(t.shown(), store.MessageState(a.State))))
