@@ -69,6 +69,7 @@ var levels = map[string]int{
 	"internal/tally":                4,
 	"internal/chart":                1,
 	"internal/qr":                   0,
+	"internal/genuine":              4,
 	"internal/record":               5,
 	"internal/admin":                6,
 	"internal/authority":            5,

@@ -5,6 +5,10 @@ import "github.com/liuma-pin/liuma"
 // NationalHotline is the help line that sentences name where none is configured.
 const NationalHotline = "12333"
 
+// MedicalLine is the nation's help line for medical insurance, which another authority
+// runs.
+const MedicalLine = "12393"
+
 // Explanation tells a person about an error code in one language: what
 // happened, and what to do next.
 type Explanation struct{ What, Next string }

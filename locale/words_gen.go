@@ -16,6 +16,8 @@ type Words struct {
 	Console  Console
 	Shown    Shown
 	Refused  Refused
+	Guide    Guide
+	Genuine  Genuine
 }
 
 func newWords(l look) *Words {
@@ -32,6 +34,8 @@ func newWords(l look) *Words {
 		Console:  Console{l},
 		Shown:    Shown{l},
 		Refused:  Refused{l},
+		Guide:    Guide{l},
+		Genuine:  Genuine{l},
 	}
 }
 
@@ -6970,6 +6974,11 @@ func (w Refused) ConfigTextMarks(why string) string {
 	return w.say("refused.config.text_marks", "{why}", why)
 }
 
+// ConfigTextSender says "refused.config.text_sender".
+func (w Refused) ConfigTextSender(number string) string {
+	return w.say("refused.config.text_sender", "{number}", number)
+}
+
 // ConfigTextRate says "refused.config.text_rate".
 func (w Refused) ConfigTextRate(queue, most string) string {
 	return w.say("refused.config.text_rate", "{queue}", queue, "{most}", most)
@@ -7177,3 +7186,323 @@ func (w Refused) ValueCard(value string) string { return w.say("refused.value.ca
 
 // ValueCardCase says "refused.value.card_case".
 func (w Refused) ValueCardCase() string { return w.say("refused.value.card_case") }
+
+// Guide are the sentences whose keys begin with "guide.".
+type Guide struct{ look }
+
+// Title says "guide.title".
+func (w Guide) Title() string { return w.say("guide.title") }
+
+// Lead says "guide.lead".
+func (w Guide) Lead() string { return w.say("guide.lead") }
+
+// Contents says "guide.contents".
+func (w Guide) Contents() string { return w.say("guide.contents") }
+
+// Speak says "guide.speak".
+func (w Guide) Speak() string { return w.say("guide.speak") }
+
+// SpeakStop says "guide.speak_stop".
+func (w Guide) SpeakStop() string { return w.say("guide.speak_stop") }
+
+// Print says "guide.print".
+func (w Guide) Print() string { return w.say("guide.print") }
+
+// WhatTitle says "guide.what_title".
+func (w Guide) WhatTitle() string { return w.say("guide.what_title") }
+
+// WhatOwn says "guide.what_own".
+func (w Guide) WhatOwn() string { return w.say("guide.what_own") }
+
+// WhatFor says "guide.what_for".
+func (w Guide) WhatFor() string { return w.say("guide.what_for") }
+
+// WhatPhysical says "guide.what_physical".
+func (w Guide) WhatPhysical() string { return w.say("guide.what_physical") }
+
+// WhatMedical says "guide.what_medical".
+func (w Guide) WhatMedical() string { return w.say("guide.what_medical") }
+
+// SetTitle says "guide.set_title".
+func (w Guide) SetTitle() string { return w.say("guide.set_title") }
+
+// SetWhere says "guide.set_where".
+func (w Guide) SetWhere() string { return w.say("guide.set_where") }
+
+// SetHow says "guide.set_how".
+func (w Guide) SetHow() string { return w.say("guide.set_how") }
+
+// SetNeeds says "guide.set_needs".
+func (w Guide) SetNeeds(proofs string) string { return w.say("guide.set_needs", "{proofs}", proofs) }
+
+// SetNoPhone says "guide.set_no_phone".
+func (w Guide) SetNoPhone() string { return w.say("guide.set_no_phone") }
+
+// GoodTitle says "guide.good_title".
+func (w Guide) GoodTitle() string { return w.say("guide.good_title") }
+
+// GoodNot says "guide.good_not".
+func (w Guide) GoodNot() string { return w.say("guide.good_not") }
+
+// GoodOther says "guide.good_other".
+func (w Guide) GoodOther() string { return w.say("guide.good_other") }
+
+// GoodLetters says "guide.good_letters".
+func (w Guide) GoodLetters() string { return w.say("guide.good_letters") }
+
+// GoodKeep says "guide.good_keep".
+func (w Guide) GoodKeep() string { return w.say("guide.good_keep") }
+
+// GoodPaper says "guide.good_paper".
+func (w Guide) GoodPaper() string { return w.say("guide.good_paper") }
+
+// ChangeTitle says "guide.change_title".
+func (w Guide) ChangeTitle() string { return w.say("guide.change_title") }
+
+// ChangeHow says "guide.change_how".
+func (w Guide) ChangeHow() string { return w.say("guide.change_how") }
+
+// ChangeWhen says "guide.change_when".
+func (w Guide) ChangeWhen() string { return w.say("guide.change_when") }
+
+// ForgotTitle says "guide.forgot_title".
+func (w Guide) ForgotTitle() string { return w.say("guide.forgot_title") }
+
+// ForgotTries says "guide.forgot_tries".
+func (w Guide) ForgotTries(tries string) string { return w.say("guide.forgot_tries", "{tries}", tries) }
+
+// ForgotOnline says "guide.forgot_online".
+func (w Guide) ForgotOnline(proofs string) string {
+	return w.say("guide.forgot_online", "{proofs}", proofs)
+}
+
+// ForgotCounter says "guide.forgot_counter".
+func (w Guide) ForgotCounter() string { return w.say("guide.forgot_counter") }
+
+// PhoneTitle says "guide.phone_title".
+func (w Guide) PhoneTitle() string { return w.say("guide.phone_title") }
+
+// PhoneWhy says "guide.phone_why".
+func (w Guide) PhoneWhy() string { return w.say("guide.phone_why") }
+
+// PhoneNew says "guide.phone_new".
+func (w Guide) PhoneNew() string { return w.say("guide.phone_new") }
+
+// PhoneOwn says "guide.phone_own".
+func (w Guide) PhoneOwn() string { return w.say("guide.phone_own") }
+
+// LostTitle says "guide.lost_title".
+func (w Guide) LostTitle() string { return w.say("guide.lost_title") }
+
+// LostFreeze says "guide.lost_freeze".
+func (w Guide) LostFreeze() string { return w.say("guide.lost_freeze") }
+
+// LostCall says "guide.lost_call".
+func (w Guide) LostCall(hotline string) string { return w.say("guide.lost_call", "{hotline}", hotline) }
+
+// LostBack says "guide.lost_back".
+func (w Guide) LostBack() string { return w.say("guide.lost_back") }
+
+// SafeTitle says "guide.safe_title".
+func (w Guide) SafeTitle() string { return w.say("guide.safe_title") }
+
+// SafeLinks says "guide.safe_links".
+func (w Guide) SafeLinks() string { return w.say("guide.safe_links") }
+
+// SafeApps says "guide.safe_apps".
+func (w Guide) SafeApps() string { return w.say("guide.safe_apps") }
+
+// SafeScare says "guide.safe_scare".
+func (w Guide) SafeScare(hotline string) string {
+	return w.say("guide.safe_scare", "{hotline}", hotline)
+}
+
+// SafeReal says "guide.safe_real".
+func (w Guide) SafeReal() string { return w.say("guide.safe_real") }
+
+// NeverTitle says "guide.never_title".
+func (w Guide) NeverTitle() string { return w.say("guide.never_title") }
+
+// NeverCodes says "guide.never_codes".
+func (w Guide) NeverCodes() string { return w.say("guide.never_codes") }
+
+// NeverHome says "guide.never_home".
+func (w Guide) NeverHome() string { return w.say("guide.never_home") }
+
+// FamilyTitle says "guide.family_title".
+func (w Guide) FamilyTitle() string { return w.say("guide.family_title") }
+
+// FamilyOld says "guide.family_old".
+func (w Guide) FamilyOld() string { return w.say("guide.family_old") }
+
+// RegionTitle says "guide.region_title".
+func (w Guide) RegionTitle() string { return w.say("guide.region_title") }
+
+// RegionSay says "guide.region_say".
+func (w Guide) RegionSay() string { return w.say("guide.region_say") }
+
+// RegionWay says "guide.region_way".
+func (w Guide) RegionWay() string { return w.say("guide.region_way") }
+
+// OtherTitle says "guide.other_title".
+func (w Guide) OtherTitle() string { return w.say("guide.other_title") }
+
+// OtherYears says "guide.other_years".
+func (w Guide) OtherYears() string { return w.say("guide.other_years") }
+
+// OtherMedical says "guide.other_medical".
+func (w Guide) OtherMedical() string { return w.say("guide.other_medical") }
+
+// OtherLines says "guide.other_lines".
+func (w Guide) OtherLines(line, hotline string) string {
+	return w.say("guide.other_lines", "{line}", line, "{hotline}", hotline)
+}
+
+// OtherLapse says "guide.other_lapse".
+func (w Guide) OtherLapse() string { return w.say("guide.other_lapse") }
+
+// GenuineWay says "guide.genuine_way".
+func (w Guide) GenuineWay() string { return w.say("guide.genuine_way") }
+
+// Way says "guide.way".
+func (w Guide) Way() string { return w.say("guide.way") }
+
+// Genuine are the sentences whose keys begin with "genuine.".
+type Genuine struct{ look }
+
+// Title says "genuine.title".
+func (w Genuine) Title() string { return w.say("genuine.title") }
+
+// Say says "genuine.say".
+func (w Genuine) Say() string { return w.say("genuine.say") }
+
+// Label says "genuine.label".
+func (w Genuine) Label() string { return w.say("genuine.label") }
+
+// Hint says "genuine.hint".
+func (w Genuine) Hint() string { return w.say("genuine.hint") }
+
+// Button says "genuine.button".
+func (w Genuine) Button() string { return w.say("genuine.button") }
+
+// OwnTitle says "genuine.own_title".
+func (w Genuine) OwnTitle() string { return w.say("genuine.own_title") }
+
+// Own says "genuine.own".
+func (w Genuine) Own(start string) string { return w.say("genuine.own", "{start}", start) }
+
+// ChannelPageTitle says "genuine.channel_page_title".
+func (w Genuine) ChannelPageTitle() string { return w.say("genuine.channel_page_title") }
+
+// ChannelPage says "genuine.channel_page".
+func (w Genuine) ChannelPage(start string) string {
+	return w.say("genuine.channel_page", "{start}", start)
+}
+
+// NoPageTitle says "genuine.no_page_title".
+func (w Genuine) NoPageTitle() string { return w.say("genuine.no_page_title") }
+
+// NoPage says "genuine.no_page".
+func (w Genuine) NoPage(hotline string) string { return w.say("genuine.no_page", "{hotline}", hotline) }
+
+// PlainTitle says "genuine.plain_title".
+func (w Genuine) PlainTitle() string { return w.say("genuine.plain_title") }
+
+// Plain says "genuine.plain".
+func (w Genuine) Plain() string { return w.say("genuine.plain") }
+
+// SenderTitle says "genuine.sender_title".
+func (w Genuine) SenderTitle() string { return w.say("genuine.sender_title") }
+
+// Sender says "genuine.sender".
+func (w Genuine) Sender(mark string) string { return w.say("genuine.sender", "{mark}", mark) }
+
+// LineTitle says "genuine.line_title".
+func (w Genuine) LineTitle() string { return w.say("genuine.line_title") }
+
+// Line says "genuine.line".
+func (w Genuine) Line() string { return w.say("genuine.line") }
+
+// NoSenderTitle says "genuine.no_sender_title".
+func (w Genuine) NoSenderTitle() string { return w.say("genuine.no_sender_title") }
+
+// NoSender says "genuine.no_sender".
+func (w Genuine) NoSender(hotline string) string {
+	return w.say("genuine.no_sender", "{hotline}", hotline)
+}
+
+// NoListTitle says "genuine.no_list_title".
+func (w Genuine) NoListTitle() string { return w.say("genuine.no_list_title") }
+
+// NoList says "genuine.no_list".
+func (w Genuine) NoList(mark, hotline string) string {
+	return w.say("genuine.no_list", "{mark}", mark, "{hotline}", hotline)
+}
+
+// AppsTitle says "genuine.apps_title".
+func (w Genuine) AppsTitle() string { return w.say("genuine.apps_title") }
+
+// Apps says "genuine.apps".
+func (w Genuine) Apps() string { return w.say("genuine.apps") }
+
+// NoAppTitle says "genuine.no_app_title".
+func (w Genuine) NoAppTitle() string { return w.say("genuine.no_app_title") }
+
+// NoApp says "genuine.no_app".
+func (w Genuine) NoApp(hotline string) string { return w.say("genuine.no_app", "{hotline}", hotline) }
+
+// SimilarTitle says "genuine.similar_title".
+func (w Genuine) SimilarTitle() string { return w.say("genuine.similar_title") }
+
+// Similar says "genuine.similar".
+func (w Genuine) Similar() string { return w.say("genuine.similar") }
+
+// StoppedTitle says "genuine.stopped_title".
+func (w Genuine) StoppedTitle() string { return w.say("genuine.stopped_title") }
+
+// Stopped says "genuine.stopped".
+func (w Genuine) Stopped(hotline string) string {
+	return w.say("genuine.stopped", "{hotline}", hotline)
+}
+
+// NextTitle says "genuine.next_title".
+func (w Genuine) NextTitle() string { return w.say("genuine.next_title") }
+
+// ShortTitle says "genuine.short_title".
+func (w Genuine) ShortTitle() string { return w.say("genuine.short_title") }
+
+// Short says "genuine.short".
+func (w Genuine) Short() string { return w.say("genuine.short") }
+
+// AwayTitle says "genuine.away_title".
+func (w Genuine) AwayTitle() string { return w.say("genuine.away_title") }
+
+// Away says "genuine.away".
+func (w Genuine) Away(hotline string) string { return w.say("genuine.away", "{hotline}", hotline) }
+
+// More says "genuine.more".
+func (w Genuine) More() string { return w.say("genuine.more") }
+
+// StateOn says "genuine.state_on".
+func (w Genuine) StateOn() string { return w.say("genuine.state_on") }
+
+// StateOff says "genuine.state_off".
+func (w Genuine) StateOff() string { return w.say("genuine.state_off") }
+
+// Under says "genuine.under".
+func (w Genuine) Under(name string) string { return w.say("genuine.under", "{name}", name) }
+
+// Serves says "genuine.serves".
+func (w Genuine) Serves(region string) string { return w.say("genuine.serves", "{region}", region) }
+
+// Everywhere says "genuine.everywhere".
+func (w Genuine) Everywhere() string { return w.say("genuine.everywhere") }
+
+// Pages says "genuine.pages".
+func (w Genuine) Pages() string { return w.say("genuine.pages") }
+
+// CodeTitle says "genuine.code_title".
+func (w Genuine) CodeTitle() string { return w.say("genuine.code_title") }
+
+// Code says "genuine.code".
+func (w Genuine) Code() string { return w.say("genuine.code") }

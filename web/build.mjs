@@ -1,4 +1,4 @@
-// Builds dist/ from src/: four scripts and two stylesheets, each named by its
+// Builds dist/ from src/: five scripts and two stylesheets, each named by its
 // content, and manifest.json, which tells the Go side those names. The same
 // sources give the same bytes on every machine; a Go test beside this file holds
 // dist/ to it.
@@ -51,12 +51,14 @@ async function assets() {
   const ceremony = await esbuild.build({ ...common, entryPoints: ["src/ceremony.ts"], format: "iife", target: script });
   const desk = await esbuild.build({ ...common, entryPoints: ["src/console.ts"], format: "iife", target: script });
   const deskPad = await esbuild.build({ ...common, entryPoints: ["src/desk.ts"], format: "iife", target: script });
+  const guide = await esbuild.build({ ...common, entryPoints: ["src/guide.ts"], format: "iife", target: script });
   const deskStyle = await esbuild.build({ ...common, entryPoints: ["src/console.css"], target: style });
   const css = await esbuild.build({ ...common, entryPoints: ["src/style.css"], target: style });
   return {
     "pad.js": pad.outputFiles[0].contents,
     "ceremony.js": ceremony.outputFiles[0].contents,
     "deskpad.js": deskPad.outputFiles[0].contents,
+    "guide.js": guide.outputFiles[0].contents,
     "console.js": desk.outputFiles[0].contents,
     "console.css": deskStyle.outputFiles[0].contents,
     "page.css": css.outputFiles[0].contents,

@@ -36,6 +36,7 @@ var embedded embed.FS
 const (
 	Pad      = "pad.js"      // the PIN pad, countdowns, second presses
 	Ceremony = "ceremony.js" // begins a ceremony, offers more time, waits for codes
+	Guide    = "guide.js"    // the guide's page: read aloud, printed
 	DeskPad  = "deskpad.js"  // a device on the desk of a counter: its key, and what it shows
 	Style    = "page.css"
 	Licenses = "licenses.txt"
@@ -83,7 +84,7 @@ func load(files fs.FS) (*Assets, error) {
 		}
 		a.byName[name], a.byFile[file] = asset, asset
 	}
-	for _, name := range []string{Pad, Ceremony, DeskPad, Style, Licenses, Console, ConsoleStyle} {
+	for _, name := range []string{Pad, Ceremony, DeskPad, Guide, Style, Licenses, Console, ConsoleStyle} {
 		if _, ok := a.byName[name]; !ok {
 			return nil, fmt.Errorf("web: manifest: %s is missing", name)
 		}

@@ -48,7 +48,7 @@ func newPages(t *testing.T) pages {
 	if err != nil {
 		t.Fatal(err)
 	}
-	door, err := holder.New(holder.Config{Authority: gallery.NewAuthority(), Counter: gallery.Counter{}, Challenges: gallery.Challenges{}, Rules: gallery.Rules(), Assets: assets, Origin: "https://pin.example.cn", Settle: time.Millisecond,
+	door, err := holder.New(holder.Config{Authority: gallery.NewAuthority(), Counter: gallery.Counter{}, Genuine: gallery.Genuine{}, Challenges: gallery.Challenges{}, Rules: gallery.Rules(), Assets: assets, Origin: "https://pin.example.cn", Settle: time.Millisecond,
 		Now: gallery.Now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

@@ -149,7 +149,7 @@ func checkBody(t *testing.T, w *httptest.ResponseRecorder, method string, want A
 // TestAssetsNeedNoPermission: what the content policy of the pages refuses,
 // and what they must not keep or call, is not in the built files.
 func TestAssetsNeedNoPermission(t *testing.T) {
-	for _, name := range []string{Pad, Ceremony, DeskPad, Style, Console, ConsoleStyle} {
+	for _, name := range []string{Pad, Ceremony, DeskPad, Guide, Style, Console, ConsoleStyle} {
 		asset, err := mustLoad(t).Asset(name)
 		if err != nil {
 			t.Fatal(err)

@@ -33,6 +33,7 @@ func comments() map[string]string {
 		"texts.kannel.url":                   "sendsms of smsbox: https, or http to loopback. Default: none",
 		"texts.kannel.username":              "The user of smsbox's group sendsms-user. Default: none",
 		"texts.kannel.password_file":         "File of one line, mode 0600, with its password. Default: none",
+		"texts.senders":                      "Numbers that texts come from, for the page on which holders ask whether a text is genuine. Default: none",
 		"texts.kannel.from":                  "The sender's number or name. Default: smsbox's own",
 		"texts.kannel.receipt_url":           "The gateway door as smsbox reaches it, with /receipts. Default: none",
 		"consent":                            "File with the text that holders agree to. Default: the built-in text",

@@ -29,6 +29,10 @@ type Texts struct {
 	// Default 【电子社保卡】 and "[Electronic card] ".
 	SignatureZH string `yaml:"signature_zh"`
 	SignatureEN string `yaml:"signature_en"`
+	// Senders are the numbers that texts come from, as phones show them, for the page
+	// on which holders ask whether a text is genuine. Default: none, and that page says
+	// that it knows no numbers.
+	Senders []string `yaml:"senders"`
 	// Wordings is a YAML file of regions' own wordings. Default: none.
 	Wordings string `yaml:"wordings"`
 	// Codes and Notices are the shares of the gateway that the queues of
@@ -113,6 +117,11 @@ func (t Texts) validate(c Config) error {
 	for _, s := range []struct{ name, text string }{{"signature_zh", t.SignatureZH}, {"signature_en", t.SignatureEN}} {
 		if strings.TrimSpace(s.text) == "" {
 			bad(locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigTextSignature(s.name) }))
+		}
+	}
+	for _, number := range t.Senders {
+		if n := strings.Trim(number, "0123456789-+ "); n != "" || len(number) < 3 || len(number) > 20 {
+			bad(locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigTextSender(strconv.Quote(number)) }))
 		}
 	}
 	if _, err := notify.NewTemplates(t.SenderMark(), c.Hotline, nil); err != nil {

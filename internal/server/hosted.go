@@ -9,6 +9,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/door/holder"
 	"github.com/liuma-pin/liuma/internal/door/oidc"
+	"github.com/liuma-pin/liuma/internal/genuine"
+	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/locale"
 	"github.com/liuma-pin/liuma/web"
 )
 
@@ -38,9 +41,15 @@ func (s *System) hostedDoor() (*http.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	asked, err := genuine.New(genuine.Config{Store: s.Store, Origin: strings.TrimSuffix(s.Config.Issuer, "/"),
+		Senders: s.Config.Texts.Senders, Lines: hotlines(s.Config.Hotline, running), Now: s.Clock.Wall})
+	if err != nil {
+		return nil, err
+	}
 	pages, err := holder.New(holder.Config{
-		Consent:   text,
-		Rules:     running,
+		Consent: text,
+		Rules:   running,
+		Genuine: asked, SenderMark: s.Config.Texts.SenderMark(),
 		Authority: s.Front(), Assets: assets, Origin: strings.TrimSuffix(s.Config.Issuer, "/"),
 		Now: s.Clock.Wall, Logger: s.options.Logger, DomainChecks: s.Config.DomainChecks,
 		Proxies: proxies, Hotline: s.Config.Hotline, InFlight: s.hostedBounds.inFlight, Counter: s.Counter, Challenges: s.Vault,
@@ -55,4 +64,16 @@ func (s *System) hostedDoor() (*http.Server, error) {
 		Read:  20 * time.Second, // phones on poor networks
 		Write: 30 * time.Second, Idle: 2 * time.Minute, HeaderBytes: 16 << 10,
 	}, s.options.Logger), nil
+}
+
+// hotlines are the numbers that people may call: the nation's, the configured one, and
+// those of the policy that runs.
+func hotlines(configured string, rules *policy.Running) func() []string {
+	return func() []string {
+		lines := []string{locale.NationalHotline, locale.MedicalLine, configured, rules.For("", "").Hotline}
+		for _, r := range rules.Regions() {
+			lines = append(lines, rules.For(r, "").Hotline)
+		}
+		return lines
+	}
 }

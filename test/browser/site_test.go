@@ -24,6 +24,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
+	"github.com/liuma-pin/liuma/test/gallery"
 	"github.com/liuma-pin/liuma/web"
 )
 
@@ -129,7 +130,7 @@ func worldOf(t *testing.T, o testkit.Options, wrap func(http.Handler) http.Handl
 	t.Helper()
 	env := testkit.New(t, o)
 	w := &world{env: env, verifier: rand.Text() + rand.Text(), channel: env.Channel("zj-hrss")}
-	w.site = serve(t, env.Authority(), holder.Config{Counter: env.System.Counter, Challenges: env.System.Vault, Now: env.Clock.Now}, wrap)
+	w.site = serve(t, env.Authority(), holder.Config{Counter: env.System.Counter, Genuine: gallery.Genuine{}, Challenges: env.System.Vault, Now: env.Clock.Now}, wrap)
 	return w
 }
 

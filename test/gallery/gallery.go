@@ -46,6 +46,7 @@ func Scenes() []Scene {
 	c.addSurely()
 	c.addCounter()
 	c.addOthers()
+	c.addGenuine()
 	return c.scenes
 }
 

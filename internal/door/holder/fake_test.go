@@ -276,7 +276,7 @@ type site struct {
 func newSite(t *testing.T, p ceremony.Page, options ...func(*Config)) *site {
 	t.Helper()
 	s := &site{t: t, fake: &fake{page: p, way: channelURI}, jar: map[string]string{}, header: http.Header{}, logs: &strings.Builder{}}
-	c := Config{Authority: s.fake, Counter: &s.fake.pads, Challenges: challenges{}, Origin: origin, Now: clock(),
+	c := Config{Authority: s.fake, Counter: &s.fake.pads, Genuine: gallery.Genuine{}, Challenges: challenges{}, Origin: origin, Now: clock(),
 		Logger: slog.New(slog.NewTextHandler(s.logs, nil)), Settle: 300 * time.Millisecond}
 	for _, o := range options {
 		o(&c)

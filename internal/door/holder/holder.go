@@ -31,6 +31,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/consent"
 	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/locale"
 	"github.com/liuma-pin/liuma/web"
 )
@@ -83,6 +84,10 @@ type Config struct {
 	// Rules are the layers of policy for the page "how it works in your region"; nil:
 	// there is no such page.
 	Rules Rules
+	// Genuine answers whether an app, a page or a text is the service's. Required.
+	Genuine Genuine
+	// SenderMark opens every text; default: the program's own.
+	SenderMark liuma.Text
 	// Counter and Challenges serve the pads on desks. Required.
 	Counter    Counter
 	Challenges Challenges
@@ -116,6 +121,9 @@ func (c Config) validate() error {
 	if c.Counter == nil || c.Challenges == nil {
 		errs = append(errs, errors.New("no counter"))
 	}
+	if c.Genuine == nil {
+		errs = append(errs, errors.New("nothing says what is genuine"))
+	}
 	if c.Hotline != "" && strings.Trim(c.Hotline, "0123456789-+") != "" {
 		errs = append(errs, errors.New("hotline is no telephone number"))
 	}
@@ -140,6 +148,8 @@ type handler struct {
 	rules      Rules // nil: no page about regions
 	settle     time.Duration
 	proxies    door.Proxies
+	genuine    Genuine
+	mark       liuma.Text // of texts
 	counter    Counter
 	challenges Challenges
 	offers     *padOffers
@@ -154,10 +164,13 @@ func New(c Config) (http.Handler, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	h := &handler{authority: c.Authority, now: c.Now, log: c.Logger, zone: c.Zone, hotline: c.Hotline, rules: c.Rules,
+	h := &handler{authority: c.Authority, now: c.Now, log: c.Logger, zone: c.Zone, hotline: c.Hotline, rules: c.Rules, genuine: c.Genuine, mark: c.SenderMark,
 		counter: c.Counter, challenges: c.Challenges, offers: newOffers(), settle: c.Settle, proxies: slices.Clone(c.Proxies), consent: c.Consent}
 	if h.zone == nil {
 		h.zone = time.FixedZone("CST", 8*60*60)
+	}
+	if h.mark == (liuma.Text{}) {
+		h.mark = notify.DefaultSenderMark()
 	}
 	if h.hotline == "" {
 		h.hotline = locale.NationalHotline
@@ -222,6 +235,8 @@ func (h *handler) routes(assets *web.Assets) {
 	if h.rules != nil {
 		h.door.HandleFunc("GET "+regionPath, h.showRegion)
 	}
+	h.door.HandleFunc("GET "+guidePath, h.showGuide)
+	h.door.HandleFunc("GET "+genuinePath, h.showGenuine)
 	h.door.HandleFunc("GET /freeze", h.showFreeze)
 	h.door.HandleFunc("POST /freeze", h.freezeByCode)
 	h.door.HandleFunc("GET /freeze/done", h.showFrozen)

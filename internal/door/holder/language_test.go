@@ -34,7 +34,7 @@ func pseudo(t *testing.T) *locale.Catalogue {
 // says so, offers the other languages in their own names and directions, and has
 // its own sentences where the language has them.
 func TestRightToLeft(t *testing.T) {
-	h, err := New(Config{Authority: gallery.NewAuthority(), Counter: gallery.Counter{}, Challenges: gallery.Challenges{}, Rules: gallery.Rules(), Assets: mustAssets(t), Origin: origin, Now: gallery.Now, Logger: discard(), Words: pseudo(t)})
+	h, err := New(Config{Authority: gallery.NewAuthority(), Counter: gallery.Counter{}, Genuine: gallery.Genuine{}, Challenges: gallery.Challenges{}, Rules: gallery.Rules(), Assets: mustAssets(t), Origin: origin, Now: gallery.Now, Logger: discard(), Words: pseudo(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,12 +25,18 @@ func (h *handler) officialView(r *http.Request) *view {
 	v.Notice = &notice{Title: v.T.FreezeTitle(), Text: v.T.OfficialFreeze()}
 	v.First = []way{{Class: "btn-primary", Text: v.T.FreezeGive(), Link: freezePath}}
 	v.TipsTitle = v.T.RealTitle()
-	v.Tips = []string{v.T.RealAddress(h.real), v.T.RealName(), v.T.RealNotice(), v.T.RealNever()}
+	v.Tips = v.realTips(h.real)
+	v.Ways = []way{{Class: "btn-plain", Text: v.T.all.Guide.Way(), Link: guidePath}, {Class: "btn-plain", Text: v.T.all.Guide.GenuineWay(), Link: genuinePath}}
 	if h.rules != nil {
 		v.Ways = append(v.Ways, way{Class: "btn-plain", Text: v.T.RulesWay(), Link: regionPath})
 	}
 	v.Ways = append(v.Ways, way{Class: "btn-plain", Text: v.T.TicketWay(), Link: counterPath}, h.call(v))
 	return v
+}
+
+// realTips say how to know a genuine page.
+func (v *view) realTips(real string) []string {
+	return []string{v.T.RealAddress(real), v.T.RealName(), v.T.RealNotice(), v.T.RealNever()}
 }
 
 const largestCheck = 64 << 10

@@ -28,6 +28,8 @@ const (
 	pageStep    = "step"
 	pageNoCode  = "nocode"
 	pageDesk    = "desk"
+	pageGuide   = "guide"
+	pageGenuine = "genuine"
 )
 
 // pages are the parsed templates and the addresses of their assets. Immutable.
@@ -38,6 +40,7 @@ type pages struct {
 	pad       web.Asset
 	ceremony  web.Asset
 	desk      web.Asset
+	guide     web.Asset
 	style     web.Asset
 }
 
@@ -47,14 +50,14 @@ func newPages(assets *web.Assets, words *locale.Catalogue, hotline string) (*pag
 		p.wordings[l] = newWordings(words.In(l), hotline)
 		p.languages = append(p.languages, language{Tag: l, Name: words.In(l).Name(), Dir: words.In(l).Dir()})
 	}
-	for name, asset := range map[string]*web.Asset{web.Pad: &p.pad, web.Ceremony: &p.ceremony, web.DeskPad: &p.desk, web.Style: &p.style} {
+	for name, asset := range map[string]*web.Asset{web.Pad: &p.pad, web.Ceremony: &p.ceremony, web.DeskPad: &p.desk, web.Guide: &p.guide, web.Style: &p.style} {
 		var err error
 		if *asset, err = assets.Asset(name); err != nil {
 			return nil, err
 		}
 	}
 	funcs := template.FuncMap{"icon": assets.Icon}
-	for _, name := range []string{pageLanding, pageConfirm, pagePIN, pageResult, pageStep, pageNoCode, pageDesk} {
+	for _, name := range []string{pageLanding, pageConfirm, pagePIN, pageResult, pageStep, pageNoCode, pageDesk, pageGuide, pageGenuine} {
 		t, err := template.New("layout.html").Funcs(funcs).Option("missingkey=error").
 			ParseFS(embedded, "pages/layout.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {
@@ -110,6 +113,7 @@ type view struct {
 	Pad       web.Asset
 	Ceremony  web.Asset // the script of the ceremony's pages
 	Desk      web.Asset // the script of a desk pad
+	Guide     web.Asset // the script of the guide
 	OnPad     bool      // the browser is a desk pad's
 	Clear     *clearing // how the pad's screen is cleared; nil off a pad
 
@@ -157,6 +161,8 @@ type view struct {
 	Back              string // address to which the form of language and care mode returns; without it there is no such form
 	RequestID         string
 	Developers        *developers
+	Chapters          []chapter // of the guide
+	Asked             *asked    // what somebody looked up
 
 	ID         string
 	Hand       string // the browser's secret, hidden in every form where cookies are blocked
@@ -312,7 +318,7 @@ func (h *handler) newView(r *http.Request, page string) *view {
 	}
 	v := &view{
 		Page: page, T: h.pages.wordings[want.Lang], O: h.pages.wordings[other], Lang: want.Lang, OtherLang: other, Languages: languages,
-		Care: want.Care, Hotline: h.hotline, Style: h.pages.style, Pad: h.pages.pad, Ceremony: h.pages.ceremony, Desk: h.pages.desk,
+		Care: want.Care, Hotline: h.hotline, Style: h.pages.style, Pad: h.pages.pad, Ceremony: h.pages.ceremony, Desk: h.pages.desk, Guide: h.pages.guide,
 	}
 	v.OnPad = h.cookies.Get(r, padCookie) != ""
 	return v

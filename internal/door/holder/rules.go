@@ -65,7 +65,7 @@ func (t *wordings) ruleOf(r liuma.Region) string {
 // rules are the plain sentences of a policy.
 func (t *wordings) rules(p policy.Policy) []string {
 	out := []string{
-		t.RuleTries(strconv.Itoa(p.Limits.Attempts), strconv.Itoa(int(p.Limits.LockFor/time.Hour))),
+		t.tries(p),
 		t.ruleProofs(liuma.ActionReset, p.Steps),
 		t.ruleProofs(liuma.ActionRebind, p.Steps),
 		t.ruleProofs(liuma.ActionUnfreeze, p.Steps),
@@ -85,10 +85,19 @@ func (t *wordings) rules(p policy.Policy) []string {
 	add(p.ForceAfter > 0, t.RuleForce(days(p.ForceAfter)))
 	add(p.RemindAfter > 0 && !p.Notices.Reminder, t.RuleNoReminder())
 	add(p.Notices.EveryUse, t.RuleEveryUse())
-	out = append(out, t.RuleMinors(strconv.Itoa(p.Minors.Alone)))
+	out = append(out, t.ruleOfMinors(p))
 	add(p.Retention.Ceremonies > 0, t.RuleForgotten(days(p.Retention.Ceremonies)))
 	add(p.Texts != policy.Texts{}, t.ownSentence(p.Texts))
 	return out
+}
+
+// tries says what wrong PINs lead to.
+func (t *wordings) tries(p policy.Policy) string {
+	return t.RuleTries(strconv.Itoa(p.Limits.Attempts), strconv.Itoa(int(p.Limits.LockFor/time.Hour)))
+}
+
+func (t *wordings) ruleOfMinors(p policy.Policy) string {
+	return t.RuleMinors(strconv.Itoa(p.Minors.Alone))
 }
 
 // ownSentence is what the region says in its own words.
@@ -116,6 +125,11 @@ func (t *wordings) proofName(a liuma.Action, p policy.Proof) string {
 
 // ruleProofs says what an act takes.
 func (t *wordings) ruleProofs(a liuma.Action, steps policy.Steps) string {
+	return t.RuleProofs(actOf(t, a).title, t.proofs(a, steps))
+}
+
+// proofs names all that an act takes.
+func (t *wordings) proofs(a liuma.Action, steps policy.Steps) string {
 	var all string
 	for _, p := range steps.Of(a) {
 		if all == "" {
@@ -124,5 +138,5 @@ func (t *wordings) ruleProofs(a liuma.Action, steps policy.Steps) string {
 			all = t.ProofAnd(all, t.proofName(a, p))
 		}
 	}
-	return t.RuleProofs(actOf(t, a).title, all)
+	return all
 }

@@ -21,6 +21,10 @@ func newWordings(all *locale.Words, hotline string) *wordings {
 	return &wordings{Page: all.Page, all: all, hotline: hotline}
 }
 
+// InGuide and InGenuine are the sentences of these pages.
+func (t *wordings) InGuide() locale.Guide     { return t.all.Guide }
+func (t *wordings) InGenuine() locale.Genuine { return t.all.Genuine }
+
 // of picks this language of a bilingual text, and Chinese in every language that
 // the text does not have.
 func (t *wordings) of(text liuma.Text) string {

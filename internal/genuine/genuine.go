@@ -1,0 +1,320 @@
+// Package genuine answers whether an app, an address or a text is the service's. It
+// guarantees that only what is registered counts: the service's own origin, the channels
+// in the store with the addresses that they may send a holder back to, and the numbers
+// of the configuration; that an address counts by its whole host and never by a part of
+// it; that a name counts to the letter; that a channel which was stopped, by itself or
+// with the channel above it, is never called genuine; and that nothing which somebody
+// looked up is kept. An error is no answer (Away). It trusts the store's sealed rows and
+// the configuration.
+//
+// Start here: Desk.Ask.
+package genuine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// Kind says what an answer is about. Each has sentences in the catalogue.
+type Kind string
+
+// The kinds of answers.
+const (
+	Own      Kind = "own"       // the service's own address
+	App      Kind = "app"       // the name of a registered app
+	Similar  Kind = "similar"   // a part of the names of registered apps
+	NoApp    Kind = "no_app"    // no registered app has that name
+	AppPage  Kind = "app_page"  // an address of a registered app
+	Stopped  Kind = "stopped"   // of an app that was stopped
+	NoPage   Kind = "no_page"   // an address that is not registered
+	Plain    Kind = "plain"     // an address of ours or of an app's without https
+	Sender   Kind = "sender"    // a number that texts come from
+	Line     Kind = "line"      // an official hotline
+	NoSender Kind = "no_sender" // a number that is neither
+	NoList   Kind = "no_list"   // no numbers are configured, so it cannot be said
+	Code     Kind = "code"      // it looks like a PIN or a one-time code
+	Short    Kind = "short"     // too little to look for
+	Away     Kind = "away"      // the answer could not be found out
+)
+
+// Kinds lists them.
+func Kinds() []Kind {
+	return []Kind{Own, App, Similar, NoApp, AppPage, Stopped, NoPage, Plain, Sender, Line, NoSender, NoList, Code, Short, Away}
+}
+
+// Answer is what is known.
+type Answer struct {
+	Kind Kind
+	Apps []Listed
+	More bool // there are more apps than are listed
+}
+
+// Listed is a registered app, as everybody may see it.
+type Listed struct {
+	Name, Under liuma.Text // Under is the name of the app above it, or empty
+	Regions     []liuma.Region
+	Origins     []string // of its pages, such as https://app.example.cn
+	Stopped     bool
+}
+
+const (
+	longest = 200 // runes that are looked up; more is no name and no address that anybody types
+	most    = 10  // apps of an answer
+	fresh   = 15 * time.Second
+	patient = 5 * time.Second
+)
+
+// Config says where the registered parties are and what else is ours.
+type Config struct {
+	Store  store.Store
+	Origin string // of the holder's pages, scheme://host[:port]
+	// Senders are the numbers that texts come from. Without one no number is called false.
+	Senders []string
+	// Lines are the hotlines of now. Nil: none.
+	Lines func() []string
+	Now   func() time.Time
+}
+
+// Desk answers. Safe for concurrent use.
+type Desk struct {
+	c     Config
+	own   string // its origin, folded
+	mu    sync.Mutex
+	known []Listed  // guarded by mu; never changed in place
+	until time.Time // guarded by mu
+}
+
+// New checks the Config.
+func New(c Config) (*Desk, error) {
+	if c.Store == nil || c.Now == nil {
+		return nil, errors.New("genuine: no store, or no clock")
+	}
+	own, ok := originOf(c.Origin)
+	if !ok {
+		return nil, fmt.Errorf("genuine: origin %q", c.Origin)
+	}
+	return &Desk{c: c, own: own}, nil
+}
+
+// Ask answers what somebody typed. It never fails: what cannot be found out is Away.
+func (d *Desk) Ask(ctx context.Context, typed string) Answer {
+	if hidden(typed) && address(typed) {
+		return Answer{Kind: NoPage} // nobody types such a thing, and browsers differ about it
+	}
+	typed = clean(typed)
+	if n := len([]rune(typed)); n < 2 || n > longest {
+		return Answer{Kind: Short}
+	}
+	if number, ok := numberOf(typed); ok {
+		return Answer{Kind: d.number(number)}
+	}
+	apps, err := d.apps(ctx)
+	if err != nil {
+		return Answer{Kind: Away}
+	}
+	called := named(typed, apps)
+	if called.Kind == App || called.Kind == Stopped || !address(typed) {
+		return called
+	}
+	return d.page(typed, apps)
+}
+
+// number judges a row of digits.
+func (d *Desk) number(number string) Kind {
+	same := func(list []string) bool {
+		for _, s := range list {
+			if n, ok := numberOf(s); ok && n == number {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case same(d.c.Senders):
+		return Sender
+	case d.c.Lines != nil && same(d.c.Lines()):
+		return Line
+	case len(number) == 6: // also of a hotline that we do not know, which is no loss
+		return Code
+	case len(d.c.Senders) == 0:
+		return NoList
+	}
+	return NoSender
+}
+
+// page judges an address.
+func (d *Desk) page(typed string, apps []Listed) Answer {
+	origin, ok := originOf(typed)
+	if !ok {
+		return Answer{Kind: NoPage}
+	}
+	plain := strings.HasPrefix(origin, "http://")
+	if origin == d.own {
+		return Answer{Kind: Own}
+	}
+	secure := "https://" + strings.TrimPrefix(origin, "http://")
+	if plain && secure == d.own {
+		return Answer{Kind: Plain}
+	}
+	var found []Listed
+	for _, a := range apps {
+		for _, o := range a.Origins {
+			if o == origin || plain && o == secure {
+				found = append(found, a)
+				break
+			}
+		}
+	}
+	switch {
+	case len(found) == 0:
+		return Answer{Kind: NoPage}
+	case allStopped(found):
+		return list(Stopped, found)
+	case plain && !has(found, origin):
+		return Answer{Kind: Plain}
+	}
+	return list(AppPage, found)
+}
+
+func has(apps []Listed, origin string) bool {
+	for _, a := range apps {
+		for _, o := range a.Origins {
+			if o == origin {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// named judges a name. One that is longer than a registered one is another name, whatever
+// part of it is registered.
+func named(typed string, apps []Listed) Answer {
+	key := nameKey(typed)
+	if len([]rune(key)) < 2 {
+		return Answer{Kind: Short}
+	}
+	var same, similar []Listed
+	for _, a := range apps {
+		zh, en := nameKey(a.Name.ZH), nameKey(a.Name.EN)
+		switch {
+		case key == zh || key == en:
+			same = append(same, a)
+		case strings.Contains(zh, key) || strings.Contains(en, key):
+			similar = append(similar, a)
+		}
+	}
+	switch {
+	case len(same) > 0 && allStopped(same):
+		return list(Stopped, same)
+	case len(same) > 0:
+		return list(App, same)
+	case len(similar) > 0:
+		return list(Similar, similar)
+	}
+	return Answer{Kind: NoApp}
+}
+
+func allStopped(apps []Listed) bool {
+	for _, a := range apps {
+		if !a.Stopped {
+			return false
+		}
+	}
+	return true
+}
+
+func list(k Kind, apps []Listed) Answer {
+	a := Answer{Kind: k, Apps: apps}
+	if len(apps) > most {
+		a.Apps, a.More = apps[:most], true
+	}
+	return a
+}
+
+// apps are the registered channels, read again when they are older than fresh: a channel
+// that was stopped is called genuine for no longer. Others wait while one reads.
+func (d *Desk) apps(ctx context.Context) ([]Listed, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.c.Now()
+	if now.Before(d.until) && now.After(d.until.Add(-2*fresh)) {
+		return d.known, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patient)
+	defer cancel()
+	var clients []store.Client
+	err := d.c.Store.View(ctx, func(r store.Reader) (err error) {
+		clients, err = r.Clients()
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("genuine: channels: %w", err)
+	}
+	d.known, d.until = channels(clients), now.Add(fresh)
+	return d.known, nil
+}
+
+// channels lists those clients that holders meet.
+func channels(clients []store.Client) []Listed {
+	byID := map[string]store.Client{}
+	for _, c := range clients {
+		byID[c.ID] = c
+	}
+	var out []Listed
+	for _, c := range clients {
+		if c.Kind != store.ClientChannel {
+			continue
+		}
+		l := Listed{Name: c.Name, Regions: c.Regions, Stopped: c.Stopped}
+		if c.Parent != "" {
+			up, ok := byID[c.Parent]
+			l.Under, l.Stopped = up.Name, c.Stopped || up.Stopped || !ok
+		}
+		seen := map[string]bool{}
+		for _, uri := range c.RedirectURIs {
+			if o, ok := originOf(uri); ok && !seen[o] {
+				seen[o] = true
+				l.Origins = append(l.Origins, o)
+			}
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// originOf is the origin of an address: scheme and host, with the port where it is not
+// the scheme's own. An address without a scheme is taken as https. ok is false for all
+// that browsers and people could read differently.
+func originOf(s string) (origin string, ok bool) {
+	if strings.ContainsAny(s, "\\@ \t\r\n") {
+		return "", false
+	}
+	if !strings.Contains(s, "://") {
+		s = "https://" + s
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil {
+		return "", false
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	if strings.ContainsFunc(host, func(r rune) bool { return r > '~' || r <= ' ' }) {
+		return "", false // registered ones are ASCII; letters that look like those are the usual trick
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	port := u.Port()
+	if port != "" && (u.Scheme != "https" || port != "443") && (u.Scheme != "http" || port != "80") {
+		host += ":" + port
+	}
+	return u.Scheme + "://" + host, true
+}
