@@ -56,18 +56,7 @@ func comments() map[string]string {
 		"log":                                "How much is logged: debug, info, warn or error. Default info",
 		"drain":                              "How long a stopping server lets requests finish, up to 5m. Default 10s",
 	}
-	listens := map[string]string{"channel_door": "127.0.0.1:8600", "hosted_door": "no such door", "gateway_door": "no such door", "console_door": "no such door"}
-	for door, listen := range listens {
-		out[door+".listen"] = "host:port; beyond loopback it needs a certificate, or behind_proxy. Default: " + listen
-		out[door+".certificate"] = "PEM file of the certificate chain, together with key. Default: none"
-		out[door+".key"] = "PEM file of its key. Default: none"
-		out[door+".behind_proxy"] = "A proxy ends TLS in front of this door. Default false"
-		out[door+".max_connections"] = "Open connections at once. Default: a share of the files that the process may open"
-		out[door+".max_connections_per_source"] = "Of them from one address. Default: a half; a quarter at the hosted door"
-		out[door+".max_requests"] = "Requests at once. Default: 2048 (channel), 4096 (hosted), 256 (gateway, console)"
-		out[door+".max_requests_per_source"] = "Of them from one address before the client is known. Default 128; 512 at the hosted door"
-		out[door+".max_requests_per_client"] = "Of them from one client. Default 256; 128 at the gateway door, 32 at the console"
-	}
+	addDoors(out)
 	for _, queue := range []string{"texts.codes", "texts.notices"} {
 		out[queue+".per_second"] = "Sent a second, 0.1 to 10000. Default 50"
 		out[queue+".concurrent"] = "On their way at once, 1 to 256. Default 16"
@@ -142,4 +131,20 @@ func commented(plain []byte) ([]byte, error) {
 		}
 	}
 	return []byte(out.String()), nil
+}
+
+// addDoors puts in the settings that all doors have.
+func addDoors(out map[string]string) {
+	listens := map[string]string{"channel_door": "127.0.0.1:8600", "hosted_door": "no such door", "gateway_door": "no such door", "console_door": "no such door"}
+	for door, listen := range listens {
+		out[door+".listen"] = "host:port; beyond loopback it needs a certificate, or behind_proxy. Default: " + listen
+		out[door+".certificate"] = "PEM file of the certificate chain, together with key. Default: none"
+		out[door+".key"] = "PEM file of its key. Default: none"
+		out[door+".behind_proxy"] = "A proxy ends TLS in front of this door. Default false"
+		out[door+".max_connections"] = "Open connections at once. Default: a share of the files that the process may open"
+		out[door+".max_connections_per_source"] = "Of them from one address. Default: a half; a quarter at the hosted door"
+		out[door+".max_requests"] = "Requests at once. Default: 2048 (channel), 4096 (hosted), 256 (gateway, console)"
+		out[door+".max_requests_per_source"] = "Of them from one address before the client is known. Default 128; 512 at the hosted door"
+		out[door+".max_requests_per_client"] = "Of them from one client. Default 256; 128 at the gateway door, 32 at the console"
+	}
 }

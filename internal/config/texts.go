@@ -32,7 +32,7 @@ type Texts struct {
 	// Senders are the numbers that texts come from, as phones show them, for the page
 	// on which holders ask whether a text is genuine. Default: none, and that page says
 	// that it knows no numbers.
-	Senders []string `yaml:"senders"`
+	Senders []string `yaml:"senders,omitempty"`
 	// Wordings is a YAML file of regions' own wordings. Default: none.
 	Wordings string `yaml:"wordings"`
 	// Codes and Notices are the shares of the gateway that the queues of

@@ -21,6 +21,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/written"
 )
 
 // Kind says what an answer is about. Each has sentences in the catalogue.
@@ -106,10 +107,7 @@ func New(c Config) (*Desk, error) {
 
 // Ask answers what somebody typed. It never fails: what cannot be found out is Away.
 func (d *Desk) Ask(ctx context.Context, typed string) Answer {
-	if hidden(typed) && address(typed) {
-		return Answer{Kind: NoPage} // nobody types such a thing, and browsers differ about it
-	}
-	typed = clean(typed)
+	typed, hidden := written.Address(typed)
 	if n := len([]rune(typed)); n < 2 || n > longest {
 		return Answer{Kind: Short}
 	}
@@ -123,6 +121,9 @@ func (d *Desk) Ask(ctx context.Context, typed string) Answer {
 	called := named(typed, apps)
 	if called.Kind == App || called.Kind == Stopped || !address(typed) {
 		return called
+	}
+	if hidden {
+		return Answer{Kind: NoPage} // nobody types such a thing, and browsers differ about it
 	}
 	return d.page(typed, apps)
 }
@@ -198,13 +199,13 @@ func has(apps []Listed, origin string) bool {
 // named judges a name. One that is longer than a registered one is another name, whatever
 // part of it is registered.
 func named(typed string, apps []Listed) Answer {
-	key := nameKey(typed)
+	key := written.NameKey(typed)
 	if len([]rune(key)) < 2 {
 		return Answer{Kind: Short}
 	}
 	var same, similar []Listed
 	for _, a := range apps {
-		zh, en := nameKey(a.Name.ZH), nameKey(a.Name.EN)
+		zh, en := written.NameKey(a.Name.ZH), written.NameKey(a.Name.EN)
 		switch {
 		case key == zh || key == en:
 			same = append(same, a)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/written"
 )
 
 // shelf is a store of clients that counts how often it is read. It has nothing else.
@@ -170,7 +171,7 @@ func FuzzAsk(f *testing.F) {
 		if !slices.Contains(Kinds(), a.Kind) {
 			t.Errorf("%q: kind %q", typed, a.Kind)
 		}
-		if a.Kind == Own && !strings.Contains(strings.ToLower(clean(typed)), "pin.example.cn") {
+		if plain, _ := written.Address(typed); a.Kind == Own && !strings.Contains(strings.ToLower(plain), "pin.example.cn") {
 			t.Errorf("%q is called ours", typed)
 		}
 		if a.Kind == Own && strings.ContainsAny(typed, "@\\") {
