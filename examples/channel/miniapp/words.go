@@ -30,6 +30,10 @@ type said struct {
 	open  bool     // not over: the person may go on
 }
 
+// halfProved is of this app: the service wants PIN and evidence, and the answer proves
+// only one of them.
+const halfProved = "half_proved"
+
 // failed is said of an error code that means a mistake of this app; the log has the
 // cause.
 const failed = "failed"
@@ -49,6 +53,7 @@ func allSaid() []said {
 		{codes: "unreachable unavailable busy change_under_way temporarily_unavailable", ways: []string{doAsk}, open: true},
 		{codes: "not_found undecided", ways: []string{doAgain}},
 		{codes: "late", ways: []string{doAgain}},
+		{codes: halfProved, ways: []string{doAgain, doCounter}},
 		{codes: "receipt_stale code_invalid", ways: []string{doAgain}},
 		{codes: "state"},
 		// The PIN and its lock.
