@@ -39,9 +39,11 @@ const halfProved = "half_proved"
 const failed = "failed"
 
 // allSaid lists what is said, the first code of each naming its sentences.
-func allSaid() []said {
+func allSaid() []said { return slices.Concat(saidOfAnswers(), saidOfHolders()) }
+
+// saidOfAnswers is about how it went: left, lost, late, or too little.
+func saidOfAnswers() []said {
 	return []said{
-		// How it went: left, lost, late.
 		{codes: "left_by_holder", ways: []string{doAgain}},
 		{codes: "ceremony_expired request_uri_invalid", ways: []string{doAgain}},
 		{codes: "ceremony_elsewhere ceremony_moved", ways: []string{doResume, doAsk}, open: true},
@@ -56,6 +58,12 @@ func allSaid() []said {
 		{codes: halfProved, ways: []string{doAgain, doCounter}},
 		{codes: "receipt_stale code_invalid", ways: []string{doAgain}},
 		{codes: "state"},
+	}
+}
+
+// saidOfHolders is about the holder's PIN, card, face and phone.
+func saidOfHolders() []said {
+	return []said{
 		// The PIN and its lock.
 		{codes: "wrong_pin", ways: []string{doAgain, actionReset}},
 		{codes: "locked", ways: []string{actionReset, doCounter}},
