@@ -394,6 +394,9 @@ func (a *App) finish(w http.ResponseWriter, r *http.Request, f flow, o outcome, 
 	if page := a.unlock(r, f, o); page != "" {
 		to = page
 	}
+	if o.OK && f.Action == actionFreeze { // the card stops at once, and what it opened with it
+		a.memory.with(a.session(r), func(s *session) { s.years, s.medical = access{}, access{} })
+	}
 	a.keepOutcome(r, f, o)
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }

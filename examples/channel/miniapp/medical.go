@@ -46,8 +46,8 @@ type code struct {
 	until time.Time
 }
 
-// draw makes a code for a session, in place of the one before. It is good no longer than
-// the service is open.
+// draw makes a code for a session, in place of the one before. It says no later end than
+// that of the service.
 func (m *memory) draw(id string, now time.Time) {
 	m.with(id, func(s *session) {
 		delete(m.codes, s.code.value)
@@ -62,10 +62,10 @@ func (m *memory) draw(id string, now time.Time) {
 	})
 }
 
-// good is a session's code while it is good. The caller holds mu.
+// good is a session's code while it is good, and the service open. The caller holds mu.
 func (m *memory) good(s *session, now time.Time) (code, bool) {
 	_, unused := m.codes[s.code.value]
-	return s.code, unused && now.Before(s.code.until)
+	return s.code, unused && now.Before(s.code.until) && now.Before(s.medical.until)
 }
 
 // spend takes a code, once, while it is good.

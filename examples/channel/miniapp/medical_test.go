@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/liuma-pin/liuma/client"
 )
 
 // withEvidence makes the fake's tokens say that evidence was part of it.
@@ -328,6 +330,30 @@ func TestMedicalCodes(t *testing.T) {
 	}
 }
 
+// TestFreezingShutsServices: what the card had opened is shut with it, a drawn code too.
+func TestFreezingShutsServices(t *testing.T) {
+	s := active(t)
+	s.set(func() { s.spoil = nil })
+	s.post("/start", "action", "verify")
+	s.back(url.Values{"code": {"c-2"}})
+	c := s.shown()
+	s.set(func() { s.frozen = func() (int, any) { return 502, "gone" } })
+	s.post("/freeze")
+	if g := s.do("GET", "/medical", nil); g.status != 200 || s.do("GET", "/years", nil).status != 200 {
+		t.Error("shut by a freeze of which nothing is known")
+	}
+	s.set(func() { s.frozen = nil })
+	s.post("/freeze")
+	for _, path := range []string{"/medical", "/years"} {
+		if g := s.do("GET", path, nil); g.to.Path != "/" {
+			t.Errorf("%s is open: %d", path, g.status)
+		}
+	}
+	if s.reads(c.value) {
+		t.Error("the code is still good")
+	}
+}
+
 // TestMedicalForgetsCodes: sessions that end leave no code behind.
 func TestMedicalForgetsCodes(t *testing.T) {
 	now := time.Now()
@@ -410,5 +436,25 @@ func TestMedicalEvidenceMidway(t *testing.T) {
 	}
 	if to := s.back(url.Values{"code": {"c"}}).to; to.Path != "/medical" {
 		t.Errorf("to %s", to)
+	}
+}
+
+// TestOnlyAProofOpens: a success without a proof opens no service.
+func TestOnlyAProofOpens(t *testing.T) {
+	s := newSite(t)
+	s.linked()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.AddCookie(&http.Cookie{Name: "sample-zj", Value: s.cookie()})
+	for _, action := range []string{actionVerify, actionMedical} {
+		f := flow{Action: action, Person: "wang", BusinessNo: "ZJ-1"}
+		if page := s.app.unlock(r, f, outcome{OK: true}); page != "" {
+			t.Errorf("%s opened %s", action, page)
+		}
+		if page := s.app.unlock(r, f, outcome{OK: true, Proof: &client.Proof{}}); page == "" {
+			t.Errorf("%s: no page", action)
+		}
 	}
 }
