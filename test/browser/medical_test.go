@@ -17,6 +17,7 @@ func TestMedicalCredential(t *testing.T) {
 	a.applies(rightPIN)
 	a.goTo(provincial)
 	a.shoot("medical", "home")
+	a.whole("home")
 	a.activates()
 	a.waits(`document.querySelector("[data-medical]").getAttribute("data-medical") === "code"`)
 	a.sees("有效到", "还剩", "seconds left", "有它自己的密码", "不能看病、买药")
