@@ -1822,8 +1822,8 @@ func (w Demo) PurposeChange() string { return w.say("demo.purpose_change") }
 // PurposeYears says "demo.purpose_years".
 func (w Demo) PurposeYears() string { return w.say("demo.purpose_years") }
 
-// PurposeCredit says "demo.purpose_credit".
-func (w Demo) PurposeCredit() string { return w.say("demo.purpose_credit") }
+// PurposeCertificate says "demo.purpose_certificate".
+func (w Demo) PurposeCertificate() string { return w.say("demo.purpose_certificate") }
 
 // Applies says "demo.applies".
 func (w Demo) Applies(name, number string) string {
@@ -2012,6 +2012,9 @@ func (w Demo) GrannyEnrolled(pin string) string { return w.say("demo.granny_enro
 
 // GrannyLinks says "demo.granny_links".
 func (w Demo) GrannyLinks() string { return w.say("demo.granny_links") }
+
+// GrannyMedical says "demo.granny_medical".
+func (w Demo) GrannyMedical(acr string) string { return w.say("demo.granny_medical", "{acr}", acr) }
 
 // GrannyLocked says "demo.granny_locked".
 func (w Demo) GrannyLocked() string { return w.say("demo.granny_locked") }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/client"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/locale"
 )
@@ -28,6 +29,7 @@ const (
 	cameLeft       = `data-result="left_by_holder"`
 	standsFrozen   = `data-standing="frozen"`
 	showsInsurance = `data-insurance="pension"`
+	showsMedical   = `data-medical="code"`
 )
 
 // text waits for a message and prints it as the phone shows it.
@@ -137,7 +139,8 @@ func (p *play) guest(ctx context.Context, app, person string) (*guest, error) {
 	return g, g.be(ctx, person)
 }
 
-// sceneHosted enrols her in one sample channel and links the other.
+// sceneHosted enrols her in one sample channel, links the other, and activates the
+// medical e-credential, for which a PIN is not enough.
 func sceneHosted(ctx context.Context, p *play) error {
 	t := p.stage.theatre
 	p.Note(both(words.Hosted))
@@ -178,7 +181,10 @@ func sceneHosted(ctx context.Context, p *play) error {
 	if _, err := p.text(ctx, notify.PINSet); err != nil {
 		return err
 	}
-	return linkNation(ctx, p)
+	if err := linkNation(ctx, p); err != nil {
+		return err
+	}
+	return activateMedical(ctx, p)
 }
 
 func linkNation(ctx context.Context, p *play) error {
@@ -205,6 +211,35 @@ func linkNation(ctx context.Context, p *play) error {
 	p.Say(grannyWho(), pageWho(), both(words.GrannyLinks))
 	_, err = p.text(ctx, notify.ChannelLinked)
 	return err
+}
+
+// activateMedical goes to the camera first, and then to the pad.
+func activateMedical(ctx context.Context, p *play) error {
+	t := p.stage.theatre
+	g, err := p.granny(ctx, t.province)
+	if err != nil {
+		return err
+	}
+	if err := g.start(ctx, "medical"); err != nil {
+		return err
+	}
+	if err := p.looks(ctx, g); err != nil {
+		return err
+	}
+	if err := g.pad("current"); err != nil {
+		return err
+	}
+	if err := g.types(ctx, t.granny.pin); err != nil {
+		return err
+	}
+	if err := g.back(ctx); err != nil {
+		return err
+	}
+	if err := g.shows(showsMedical); err != nil {
+		return err
+	}
+	p.Say(grannyWho(), pageWho(), both(func(w words) string { return w.GrannyMedical(client.ACRPINEvidence) }))
+	return nil
 }
 
 // sceneForgot locks the PIN and resets it: one-time code, evidence, a new PIN.

@@ -18,8 +18,8 @@ const attemptsBeforeLock = 6
 const lockLasts = 24 * time.Hour
 
 // The purposes that holders are shown.
-func purposeYears() client.Purpose  { return purposeOf(words.PurposeYears) }
-func purposeCredit() client.Purpose { return purposeOf(words.PurposeCredit) }
+func purposeYears() client.Purpose       { return purposeOf(words.PurposeYears) }
+func purposeCertificate() client.Purpose { return purposeOf(words.PurposeCertificate) }
 
 // weak is a PIN that must be refused, and why.
 type weak struct {
@@ -174,7 +174,7 @@ func sceneLink(ctx context.Context, p *play) error {
 	}
 	p.Say(ch.name, authorityWho(), both(func(w words) string { return w.LinksWrong(h.pin) }))
 	p.Say(authorityWho(), ch.name, both(func(w words) string { return w.Linked(v.Card) }))
-	_, err = p.right(ctx, ch, h, purposeCredit())
+	_, err = p.right(ctx, ch, h, purposeCertificate())
 	return err
 }
 
@@ -285,11 +285,11 @@ func sceneReceipt(ctx context.Context, p *play) error {
 		return err
 	}
 	p.Do(ch.name, both(func(w words) string { return w.ReceiptChecked(receipt.ACR) }))
-	about.Purpose = purposeCredit()
+	about.Purpose = purposeCertificate()
 	if _, err := ch.client.CheckReceipt(ctx, v.Receipt, about); !errors.Is(err, client.ErrReceipt) {
 		return want("the receipt refused for another purpose", err)
 	}
-	p.Do(ch.name, both(func(w words) string { return w.ReceiptOtherPurpose(purposeCredit().In(string(w.Lang()))) }))
+	p.Do(ch.name, both(func(w words) string { return w.ReceiptOtherPurpose(purposeCertificate().In(string(w.Lang()))) }))
 	redeemed, err := ch.client.Redeem(ctx, v.Receipt)
 	if err != nil {
 		return err

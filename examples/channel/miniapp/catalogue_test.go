@@ -97,7 +97,7 @@ func asked(t *testing.T) map[string]bool {
 			keys[m[1]] = true
 		}
 	}
-	for _, action := range []string{actionEnroll, actionLink, actionVerify, actionChange, actionReset, actionRebind, actionUnfreeze, actionFreeze} {
+	for _, action := range []string{actionEnroll, actionLink, actionVerify, actionMedical, actionChange, actionReset, actionRebind, actionUnfreeze, actionFreeze} {
 		keys["purpose."+action], keys["done."+action+".title"], keys["done."+action+".next"] = true, true, true
 	}
 	people, err := SamplePeople()

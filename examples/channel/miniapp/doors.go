@@ -23,6 +23,9 @@ const (
 	actionUnfreeze = "unfreeze"
 	// actionFreeze takes no page: one call of our server's.
 	actionFreeze = "freeze"
+	// actionMedical is this app's own: a verify of the authority's, for another purpose
+	// and with evidence. See medical.go.
+	actionMedical = "medical"
 )
 
 const (
@@ -48,6 +51,10 @@ func (a *App) routes() (http.Handler, error) {
 		"POST /ask":        a.askAgain,
 		"GET /result":      a.showResult,
 		"GET /years":       a.showYears,
+		"GET /medical":     a.showMedical,
+		"POST /medical":    a.newCode,
+		"POST /read":       a.readCode,
+		"GET /medical.js":  a.showScript,
 		"GET /card":        a.showCard,
 		"GET /style.css":   a.showStyle,
 		"GET /favicon.ico": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
@@ -78,7 +85,8 @@ func (a *App) routes() (http.Handler, error) {
 	}), nil
 }
 
-// contentPolicy allows only the app's own stylesheet. Browsers hold the
+// contentPolicy allows only the app's own stylesheet, and no script: the one page that
+// has one adds it. Browsers hold the
 // redirect after a form to form-action, so the origins of the authority and of the
 // provider's page are in it.
 func (a *App) contentPolicy() (string, error) {
@@ -162,6 +170,18 @@ func (a *App) newFlow(action string, p *Person) flow {
 // handle of. Only enroll and link name the holder.
 func needsCard(action string) bool { return action != actionEnroll && action != actionLink }
 
+// actFor is the act of the authority's that an action of this app takes.
+func actFor(action string) string {
+	if action == actionMedical {
+		return actionVerify
+	}
+	return action
+}
+
+// evidenceFirst says whether the identity check comes before the push. For all others
+// the authority says when it is time.
+func evidenceFirst(action string) bool { return action == actionEnroll || action == actionMedical }
+
 func (a *App) start(w http.ResponseWriter, r *http.Request) {
 	p, action := a.who(r), r.PostFormValue("action")
 	if p == nil {
@@ -170,6 +190,11 @@ func (a *App) start(w http.ResponseWriter, r *http.Request) {
 	}
 	switch action {
 	case actionEnroll, actionLink, actionVerify, actionChange, actionReset, actionRebind, actionUnfreeze:
+	case actionMedical:
+		if _, open := a.opened(r, medicalOf); open {
+			http.Redirect(w, r, medicalPath, http.StatusSeeOther)
+			return
+		}
 	case actionFreeze:
 		http.Redirect(w, r, "/freeze", http.StatusSeeOther)
 		return
@@ -183,7 +208,7 @@ func (a *App) start(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.memory.keep(a.session(r), f)
-	if action == actionEnroll {
+	if evidenceFirst(action) {
 		http.Redirect(w, r, "/evidence?no="+f.BusinessNo, http.StatusSeeOther)
 		return
 	}
@@ -235,7 +260,7 @@ func (a *App) resume(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !ok:
 		http.Redirect(w, r, "/", http.StatusSeeOther)
-	case f.Action == actionEnroll, f.Outcome != nil && f.Outcome.wantsEvidence():
+	case f.Action == actionEnroll, evidenceFirst(f.Action) && f.Address == "", f.Outcome != nil && f.Outcome.wantsEvidence():
 		http.Redirect(w, r, "/evidence?no="+f.BusinessNo, http.StatusSeeOther)
 	case f.Outcome != nil && f.Outcome.Code == stateReturning && f.Address != "":
 		// The PIN was given. The page leads back at once, in the browser where that
@@ -314,9 +339,7 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 	no, refused := errors.AsType[*client.Problem](err)
 	switch {
 	case err == nil:
-		o := a.words.done(f.Action)
-		o.Proof, o.Received = p, received(p)
-		a.finish(w, r, f, o, p.Card)
+		a.finish(w, r, f, a.proved(f, p), p.Card)
 		return
 	case errors.Is(err, client.ErrOtherLogIn):
 		// A stranger's link, a reload, or an answer of another authority. Nothing in
@@ -368,14 +391,43 @@ func (a *App) finish(w http.ResponseWriter, r *http.Request, f flow, o outcome, 
 	if o.OK && card != "" && (f.Action == actionEnroll || f.Action == actionLink) {
 		a.memory.setCard(f.Person, card)
 	}
-	a.memory.with(a.session(r), func(s *session) {
-		if o.OK && f.Action == actionVerify {
-			s.yearsUntil, s.yearsOf, s.yearsNo = a.c.Now().Add(yearsOpen), f.Person, f.BusinessNo
-			to = "/years"
-		}
-	})
+	if page := a.unlock(r, f, o); page != "" {
+		to = page
+	}
+	if o.OK && f.Action == actionFreeze { // the card stops at once, and what it opened with it
+		a.memory.with(a.session(r), func(s *session) { s.years, s.medical = access{}, access{} })
+	}
 	a.keepOutcome(r, f, o)
 	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// unlock opens the service that a proof is for, in this session and for a while, and
+// returns its page; for whatever else there is none. Nothing but a proof opens.
+func (a *App) unlock(r *http.Request, f flow, o outcome) (page string) {
+	if !o.OK || o.Proof == nil {
+		return ""
+	}
+	now := a.c.Now()
+	switch f.Action {
+	case actionVerify:
+		page = "/years"
+		a.memory.with(a.session(r), func(s *session) { s.years = access{now.Add(yearsOpen), f.Person, f.BusinessNo} })
+	case actionMedical:
+		page = medicalPath
+		a.memory.with(a.session(r), func(s *session) { s.medical = access{now.Add(medicalOpen), f.Person, f.BusinessNo} })
+		a.memory.draw(a.session(r), now)
+	}
+	return page
+}
+
+// opened is what a proof opened for the person at the browser, and whether it still is.
+func (a *App) opened(r *http.Request, of func(*session) access) (got access, open bool) {
+	a.memory.with(a.session(r), func(s *session) { got = of(s) })
+	p := a.who(r)
+	if p == nil || got.of != a.holder(p).Key {
+		return access{}, false
+	}
+	return got, a.c.Now().Before(got.until)
 }
 
 func (a *App) keepOutcome(r *http.Request, f flow, o outcome) {

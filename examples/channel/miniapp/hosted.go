@@ -10,7 +10,7 @@ import (
 // server, and nothing of it through the browser.
 func (a *App) request(f flow, evidence string) client.HostedRequest {
 	ask := client.HostedRequest{
-		Action: client.Action(f.Action), BusinessNo: f.BusinessNo, Purpose: f.Purpose, Region: a.c.Region,
+		Action: client.Action(actFor(f.Action)), BusinessNo: f.BusinessNo, Purpose: f.Purpose, Region: a.c.Region,
 		Holder: client.Subject{Card: f.Card}, RedirectURI: RedirectURI(a.c.Origin),
 	}
 	if evidence != "" {

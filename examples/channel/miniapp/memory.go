@@ -39,13 +39,19 @@ type flow struct {
 
 // session is one browser.
 type session struct {
-	person string
-	flows  []flow // oldest first
-	used   time.Time
-	// yearsUntil and yearsOf: until when whose contribution years may be seen.
-	yearsUntil time.Time
-	yearsOf    string
-	yearsNo    string
+	person  string
+	flows   []flow // oldest first
+	used    time.Time
+	years   access // to the contribution years
+	medical access // to the medical e-credential
+	code    code   // that the e-credential's page shows
+}
+
+// access is what a proof opened: until when whose service may be seen.
+type access struct {
+	until time.Time
+	of    string // the holder
+	no    string // business number of the proof
 }
 
 type memory struct {
@@ -54,10 +60,11 @@ type memory struct {
 	mu       sync.Mutex
 	sessions map[string]*session // guarded by mu
 	cards    map[string]string   // guarded by mu: handle by person, for all browsers
+	codes    map[string]string   // guarded by mu: session by code of the e-credential
 }
 
 func newMemory(now func() time.Time) *memory {
-	return &memory{now: now, sessions: map[string]*session{}, cards: map[string]string{}}
+	return &memory{now: now, sessions: map[string]*session{}, cards: map[string]string{}, codes: map[string]string{}}
 }
 
 // with calls f with the session of an id; it reports whether there is such a
@@ -70,7 +77,7 @@ func (m *memory) with(id string, f func(*session)) bool {
 		return false
 	}
 	if m.now().Sub(s.used) > sessionLife {
-		delete(m.sessions, id)
+		m.forget(id)
 		return false
 	}
 	s.used = m.now()
@@ -83,7 +90,7 @@ func (m *memory) with(id string, f func(*session)) bool {
 func (m *memory) begin(old, person string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.sessions, old)
+	m.forget(old)
 	if len(m.sessions) >= mostSession {
 		m.drop()
 	}
@@ -98,20 +105,28 @@ func (m *memory) drop() {
 	oldest, at := "", m.now().Add(time.Second)
 	for id, s := range m.sessions {
 		if m.now().Sub(s.used) > sessionLife {
-			delete(m.sessions, id)
+			m.forget(id)
 		} else if s.used.Before(at) {
 			oldest, at = id, s.used
 		}
 	}
 	if len(m.sessions) >= mostSession {
-		delete(m.sessions, oldest)
+		m.forget(oldest)
+	}
+}
+
+// forget ends a session, and with it what was opened in it. The caller holds mu.
+func (m *memory) forget(id string) {
+	if s, ok := m.sessions[id]; ok {
+		delete(m.codes, s.code.value)
+		delete(m.sessions, id)
 	}
 }
 
 func (m *memory) end(id string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.sessions, id)
+	m.forget(id)
 }
 
 // keep adds a flow to a session.

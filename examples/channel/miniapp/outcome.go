@@ -86,12 +86,14 @@ func (a *App) ask(ctx context.Context, f flow) (o outcome, card string) {
 		return a.words.of("unreachable", f.Action), ""
 	}
 	switch {
-	case v.Right() && v.Action == f.Action && (f.Card == "" || v.Card == f.Card):
+	case v.Right() && v.Action == actFor(f.Action) && (f.Card == "" || v.Card == f.Card):
 		o, card = a.redeemed(f, v)
-	case v.State == stateDone && v.Action == f.Action:
+	case v.State == stateDone && v.Action == actFor(f.Action):
 		o = a.done(f.Action)
 	case froze(f, v):
 		o = a.words.done(f.Action)
+	case f.Action == actionMedical && v.ByEvidence():
+		o = a.words.of(halfProved, f.Action)
 	case v.State != "decided":
 		o = a.words.of(v.State, f.Action)
 	default:
@@ -128,17 +130,21 @@ func (a *App) refused(v *client.Verification, action string) outcome {
 // did not get or not take. What was set is set, and what was linked is linked; an
 // identity is not proved by it.
 func (a *App) redeemed(f flow, v *client.Verification) (outcome, string) {
-	if f.Action == actionVerify {
+	if actFor(f.Action) == actionVerify {
 		return a.words.of("late", f.Action), v.Card
 	}
 	return a.words.done(f.Action), v.Card
 }
 
 // done is an act that was carried out although its code never came back. An
-// enrolment without its code made a card, but no link in this app.
+// enrolment without its code made a card, but no link in this app; and a service is
+// never open without one.
 func (a *App) done(action string) outcome {
-	if action == actionEnroll {
+	switch actFor(action) {
+	case actionEnroll:
 		return a.words.of("enrolled", action)
+	case actionVerify:
+		return a.words.of("late", action)
 	}
 	return a.words.done(action)
 }

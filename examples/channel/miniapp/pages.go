@@ -21,6 +21,7 @@ var files embed.FS
 type pages struct {
 	byName map[string]*template.Template
 	style  []byte
+	script []byte // of the e-credential's page
 }
 
 func loadPages(words *catalogue) (*pages, error) {
@@ -29,12 +30,13 @@ func loadPages(words *catalogue) (*pages, error) {
 		"first":  func(s string) string { return string([]rune(s)[:1]) },
 		"masked": masked,
 		"clock":  words.clock,
+		"second": func(t time.Time) string { return t.In(beijing()).Format("15:04:05") },
 		"say":    words.say,
 		"as":     func(name string, value any) put { return with(name, fmt.Sprint(value)) },
 		"put":    func(name string, value text) put { return put{name: name, value: value} },
 		"of":     func(p client.Purpose) text { return text{ZH: p.In("zh-CN"), EN: p.In("en")} },
 	}
-	for _, name := range []string{"choose", "home", "evidence", "result", "years", "card", "freeze", "counter"} {
+	for _, name := range []string{"choose", "home", "evidence", "result", "years", "medical", "card", "freeze", "counter"} {
 		t, err := template.New(name).Funcs(helpers).ParseFS(files, "pages/layout.html", "pages/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("miniapp: page %s: %w", name, err)
@@ -42,7 +44,10 @@ func loadPages(words *catalogue) (*pages, error) {
 		p.byName[name] = t
 	}
 	var err error
-	p.style, err = files.ReadFile("pages/style.css")
+	if p.style, err = files.ReadFile("pages/style.css"); err != nil {
+		return nil, err
+	}
+	p.script, err = files.ReadFile("pages/medical.js")
 	return p, err
 }
 
@@ -64,6 +69,7 @@ type view struct {
 	Open                *flow // a request without an answer
 	Outcome             *outcome
 	Insurances          []insurance
+	Medical             medical
 	BusinessNo          string
 	Received            string
 }
@@ -96,6 +102,12 @@ func (a *App) showStyle(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-cache")
 	_, _ = w.Write(a.pages.style)
+}
+
+func (a *App) showScript(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-cache")
+	_, _ = w.Write(a.pages.script)
 }
 
 func (a *App) showHome(w http.ResponseWriter, r *http.Request) {
@@ -160,19 +172,24 @@ func (a *App) showResult(w http.ResponseWriter, r *http.Request) {
 // showYears shows the contribution years behind the PIN, for a few minutes
 // after a verdict and only to the person whose PIN it was.
 func (a *App) showYears(w http.ResponseWriter, r *http.Request) {
-	var until time.Time
-	var of, no string
-	a.memory.with(a.session(r), func(s *session) { until, of, no = s.yearsUntil, s.yearsOf, s.yearsNo })
-	p := a.who(r)
-	if p == nil || of != a.holder(p).Key || !a.c.Now().Before(until) {
+	at, open := a.opened(r, func(s *session) access { return s.years })
+	if !open {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	v := view{Title: a.words.say("years.page"), Person: p, Insurances: contributions(*a.holder(p), a.c.Now()), BusinessNo: no}
+	p := a.who(r)
+	a.render(w, r, http.StatusOK, "years", view{
+		Title: a.words.say("years.page"), Person: p, Insurances: contributions(*a.holder(p), a.c.Now()),
+		BusinessNo: at.no, Received: a.receivedFor(r, at.no),
+	})
+}
+
+// receivedFor is, for developers, the answer that opened a service.
+func (a *App) receivedFor(r *http.Request, no string) string {
 	if f, ok := a.memory.flowBy(a.session(r), func(f *flow) bool { return f.BusinessNo == no }); ok && f.Outcome != nil {
-		v.Received = f.Outcome.Received
+		return f.Outcome.Received
 	}
-	a.render(w, r, http.StatusOK, "years", v)
+	return ""
 }
 
 func (a *App) showCard(w http.ResponseWriter, r *http.Request) {

@@ -30,14 +30,20 @@ type said struct {
 	open  bool     // not over: the person may go on
 }
 
+// halfProved is of this app: the service wants PIN and evidence, and the answer proves
+// only one of them.
+const halfProved = "half_proved"
+
 // failed is said of an error code that means a mistake of this app; the log has the
 // cause.
 const failed = "failed"
 
 // allSaid lists what is said, the first code of each naming its sentences.
-func allSaid() []said {
+func allSaid() []said { return slices.Concat(saidOfAnswers(), saidOfHolders()) }
+
+// saidOfAnswers is about how it went: left, lost, late, or too little.
+func saidOfAnswers() []said {
 	return []said{
-		// How it went: left, lost, late.
 		{codes: "left_by_holder", ways: []string{doAgain}},
 		{codes: "ceremony_expired request_uri_invalid", ways: []string{doAgain}},
 		{codes: "ceremony_elsewhere ceremony_moved", ways: []string{doResume, doAsk}, open: true},
@@ -49,8 +55,15 @@ func allSaid() []said {
 		{codes: "unreachable unavailable busy change_under_way temporarily_unavailable", ways: []string{doAsk}, open: true},
 		{codes: "not_found undecided", ways: []string{doAgain}},
 		{codes: "late", ways: []string{doAgain}},
+		{codes: halfProved, ways: []string{doAgain, doCounter}},
 		{codes: "receipt_stale code_invalid", ways: []string{doAgain}},
 		{codes: "state"},
+	}
+}
+
+// saidOfHolders is about the holder's PIN, card, face and phone.
+func saidOfHolders() []said {
+	return []said{
 		// The PIN and its lock.
 		{codes: "wrong_pin", ways: []string{doAgain, actionReset}},
 		{codes: "locked", ways: []string{actionReset, doCounter}},
