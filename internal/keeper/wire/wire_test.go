@@ -404,3 +404,24 @@ func TestQuorumOverTheWire(t *testing.T) {
 		}
 	}
 }
+
+// TestOneSpelling: a body with a byte too many, or one too few, is refused and the keeper
+// is not asked.
+func TestOneSpelling(t *testing.T) {
+	k := &stub{}
+	c := serve(t, k, k).client("authority")
+	l, err := c.connected(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b body
+	b.attempt(keeper.AttemptRequest{Header: header(), Version: 1, Blinded: somePoint(t)})
+	for name, sent := range map[string]body{"more": append(slices.Clone(b), 0), "less": b[:len(b)-1], "nothing": nil} {
+		if _, err := l.ask(t.Context(), attempt, sent); !errors.Is(err, ErrFrame) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n := len(k.seen()); n != 0 {
+		t.Errorf("the keeper was asked %d times", n)
+	}
+}
