@@ -39,6 +39,27 @@ func (p Point) Bytes() []byte {
 	return out
 }
 
+// UncompressedSize is the length of an uncompressed point, as keepers on other machines
+// exchange it.
+const UncompressedSize = p256.UncompressedSize
+
+// ParseUncompressed reads the uncompressed encoding (4, x, y) and checks that it is on
+// the curve. Every other encoding is refused with ErrPoint.
+func ParseUncompressed(b []byte) (Point, error) {
+	if len(b) != UncompressedSize || b[0] != uncompressed {
+		return Point{}, ErrPoint
+	}
+	e, err := p256.ParsePoint(b)
+	if err != nil {
+		return Point{}, ErrPoint
+	}
+	return fromElement(e)
+}
+
+// Uncompressed returns the encoding 4, x, y of 65 bytes; all zero, which no reader takes,
+// for the zero Point.
+func (p Point) Uncompressed() []byte { return append([]byte(nil), p.b[:]...) }
+
 // IsZero reports whether p is the zero Point, which is not valid.
 func (p Point) IsZero() bool { return p == Point{} }
 

@@ -1,0 +1,404 @@
+package wire
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/ledger"
+)
+
+// Rows is what a keeper gives to its peers and its administrator (keeper.Node).
+type Rows interface {
+	Scan(ctx context.Context, after liuma.CardID, visit func(ledger.Row) error) error
+}
+
+// ServerConfig holds the parts of a server. All but Connections and Call are required.
+type ServerConfig struct {
+	Keeper keeper.Keeper
+	Rows   Rows
+	// TLS has the keeper's certificate and the pool of its parties' issuers; the server
+	// sets the rest (TLS 1.3, a verified certificate of the other side, no tickets).
+	TLS    *tls.Config
+	Logger *slog.Logger
+	// Connections is how many there may be at once; 16 if zero.
+	Connections int
+	// Call is how long one request may take; 5 s if zero.
+	Call time.Duration
+}
+
+// Server answers for one keeper.
+type Server struct {
+	c     ServerConfig
+	tls   *tls.Config
+	base  context.Context // of the requests; ended by Close
+	stop  context.CancelFunc
+	slots chan struct{}
+
+	mu     sync.Mutex
+	open   map[net.Conn]bool // guarded by mu
+	closed bool              // guarded by mu
+	done   sync.WaitGroup    // connections and their requests
+}
+
+// NewServer checks the Config.
+func NewServer(c ServerConfig) (*Server, error) {
+	if c.Keeper == nil || c.Rows == nil || c.TLS == nil || c.Logger == nil || len(c.TLS.Certificates) == 0 || c.TLS.ClientCAs == nil {
+		return nil, errors.New("wire: a server needs a keeper, its rows, a certificate, the issuers of its parties and a logger")
+	}
+	if c.Connections == 0 {
+		c.Connections = 16
+	}
+	if c.Call == 0 {
+		c.Call = 5 * time.Second
+	}
+	t := c.TLS.Clone()
+	t.MinVersion, t.NextProtos, t.ClientAuth, t.SessionTicketsDisabled = tls.VersionTLS13, []string{ALPN}, tls.RequireAndVerifyClientCert, true
+	s := &Server{c: c, tls: t, slots: make(chan struct{}, c.Connections), open: map[net.Conn]bool{}}
+	s.base, s.stop = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// Serve takes connections from l until Close, and returns ErrClosed then.
+func (s *Server) Serve(l net.Listener) error {
+	defer l.Close()
+	stop := context.AfterFunc(s.base, func() { l.Close() })
+	defer stop()
+	for {
+		conn, err := l.Accept()
+		if s.base.Err() != nil {
+			if err == nil {
+				conn.Close()
+			}
+			return ErrClosed
+		}
+		if err != nil {
+			if ne, ok := err.(net.Error); ok && ne.Timeout() {
+				continue
+			}
+			return fmt.Errorf("wire: accept: %w", err)
+		}
+		if !s.take(conn) {
+			conn.Close()
+		}
+	}
+}
+
+// take serves a connection in a goroutine of its own; false: there are too many.
+func (s *Server) take(conn net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	select {
+	case s.slots <- struct{}{}:
+	default:
+		s.c.Logger.Warn("a connection to the keeper was refused: there are too many", "from", conn.RemoteAddr().String())
+		return false
+	}
+	s.open[conn] = true
+	s.done.Go(func() {
+		defer func() {
+			s.mu.Lock()
+			delete(s.open, conn)
+			s.mu.Unlock()
+			conn.Close()
+			<-s.slots
+		}()
+		if err := s.serve(conn); err != nil && !errors.Is(err, io.EOF) && s.base.Err() == nil {
+			s.c.Logger.Warn("a connection to the keeper ended", "from", conn.RemoteAddr().String(), "err", err)
+		}
+	})
+	return true
+}
+
+// Close ends all connections, and waits for the requests under way: what was begun is
+// counted, and its answer is lost.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.stop()
+	for conn := range s.open {
+		conn.Close()
+	}
+	s.mu.Unlock()
+	s.done.Wait()
+	return nil
+}
+
+// serve speaks with one party.
+func (s *Server) serve(raw net.Conn) error {
+	conn := tls.Server(raw, s.tls)
+	ctx, cancel := context.WithTimeout(s.base, handshakeTime)
+	err := conn.HandshakeContext(ctx)
+	cancel()
+	if err != nil {
+		return fmt.Errorf("wire: handshake: %w", err)
+	}
+	state := conn.ConnectionState()
+	if state.NegotiatedProtocol != ALPN {
+		return ErrVersion
+	}
+	roles, err := RolesOf(state)
+	if err != nil {
+		return err
+	}
+	if err := hello(conn); err != nil {
+		return err
+	}
+	p := &party{server: s, roles: roles, out: make(chan frame, maxCalls), slots: make(chan struct{}, maxCalls)}
+	p.ctx, p.stop = context.WithCancel(s.base)
+	defer p.stop()
+	written := make(chan error, 1)
+	go func() { written <- send(p.ctx, conn, p.out) }()
+	err = p.read(conn)
+	p.calls.Wait()
+	p.stop()
+	return errors.Join(err, <-written)
+}
+
+// hello exchanges the versions.
+func hello(conn net.Conn) error {
+	if err := conn.SetDeadline(time.Now().Add(handshakeTime)); err != nil {
+		return err
+	}
+	if _, err := conn.Write([]byte{version}); err != nil {
+		return err
+	}
+	var theirs [1]byte
+	if _, err := io.ReadFull(conn, theirs[:]); err != nil {
+		return err
+	}
+	if theirs[0] != version {
+		return fmt.Errorf("%w: %d", ErrVersion, theirs[0])
+	}
+	return conn.SetDeadline(time.Time{})
+}
+
+// send writes frames as they come, and flushes when no other waits.
+func send(ctx context.Context, conn net.Conn, out <-chan frame) error {
+	w := bufio.NewWriterSize(conn, 32<<10)
+	for {
+		var f frame
+		select {
+		case f = <-out:
+		case <-ctx.Done():
+			return nil
+		}
+		if err := conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+			return err
+		}
+		if err := writeFrame(w, f); err != nil {
+			conn.Close()
+			return err
+		}
+		if len(out) > 0 {
+			continue
+		}
+		if err := w.Flush(); err != nil {
+			conn.Close()
+			return err
+		}
+	}
+}
+
+// party is one connection at the server.
+type party struct {
+	server *Server
+	roles  Role
+	out    chan frame
+	slots  chan struct{}
+	ctx    context.Context
+	stop   context.CancelFunc
+	calls  sync.WaitGroup
+}
+
+// read takes requests until the connection ends. A request over the bound, or that the
+// role may not make, is answered with a fault; a malformed frame ends the connection,
+// since nothing after it can be read.
+func (p *party) read(conn net.Conn) error {
+	r := bufio.NewReaderSize(conn, 32<<10)
+	for {
+		if err := conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
+			return err
+		}
+		f, err := readFrame(r)
+		if err != nil {
+			return err
+		}
+		switch {
+		case f.kind == ping:
+			p.reply(frame{id: f.id, kind: ping | answered})
+		case may(f.kind)&p.roles == 0:
+			p.reply(faultFrame(f.id, ErrRole))
+		default:
+			select {
+			case p.slots <- struct{}{}:
+				p.calls.Go(func() {
+					p.reply(p.answer(f))
+					<-p.slots
+				})
+			default:
+				p.reply(faultFrame(f.id, ErrBusy))
+			}
+		}
+	}
+}
+
+// reply hands a frame to the writer; one that does not read loses it with its connection.
+func (p *party) reply(f frame) {
+	select {
+	case p.out <- f:
+	case <-p.ctx.Done():
+	}
+}
+
+func faultFrame(id uint64, err error) frame {
+	return frame{id: id, kind: fault, body: []byte{numberOf(err)}}
+}
+
+// answer makes one call. The connection's end does not end it: what was begun is counted
+// to the end.
+func (p *party) answer(f frame) frame {
+	ctx, cancel := context.WithTimeout(p.server.base, p.server.c.Call)
+	defer cancel()
+	b, err := p.server.call(ctx, f)
+	if err == nil && len(b) > maxFrame-frameHead {
+		err = ErrKeeper
+	}
+	if err != nil {
+		if numberOf(err) == 0 {
+			p.server.c.Logger.Error("the keeper failed at a request", "type", int(f.kind), "err", err)
+		}
+		return faultFrame(f.id, err)
+	}
+	return frame{id: f.id, kind: f.kind | answered, body: b}
+}
+
+// call reads a request and has the keeper answer it.
+func (s *Server) call(ctx context.Context, f frame) (body, error) {
+	r, k, b := &reader{b: f.body}, s.c.Keeper, body{}
+	switch f.kind {
+	case attempt:
+		return handle(r, (*reader).attempt, func(q keeper.AttemptRequest) (keeper.AttemptAnswer, error) { return k.Attempt(ctx, q) }, (*body).attemptAnswer)
+	case propose:
+		return handle(r, (*reader).propose, func(q keeper.ProposeRequest) (keeper.ProposeAnswer, error) { return k.Propose(ctx, q) }, (*body).proposeAnswer)
+	case commit:
+		return handle(r, (*reader).commit, func(q keeper.CommitRequest) (keeper.CommitAnswer, error) { return k.Commit(ctx, q) }, (*body).commitAnswer)
+	case retag:
+		return handle(r, (*reader).retag, func(q keeper.RetagRequest) (keeper.CommitAnswer, error) { return k.Retag(ctx, q) }, (*body).commitAnswer)
+	case status, statusOfTag:
+		return s.status(ctx, f.kind, r)
+	case scan:
+		return s.scan(ctx, r)
+	}
+	h := r.header()
+	var a keeper.Answer
+	var err error
+	switch f.kind {
+	case settle:
+		list := r.settlements()
+		if err = r.end(); err == nil {
+			a, err = k.Settle(ctx, h, list)
+		}
+	case head:
+		list := r.heads()
+		if err = r.end(); err != nil {
+			return nil, err
+		}
+		h, err := k.Head(ctx, h, list)
+		b.answer(h.Answer)
+		b.heads(h.Behind)
+		return b, err
+	case admit:
+		if err = r.end(); err == nil {
+			err = k.Admit(ctx, h)
+		}
+		return b, err
+	case retire, unretire:
+		card := r.card()
+		if err = r.end(); err == nil && f.kind == retire {
+			a, err = k.Retire(ctx, h, card)
+		} else if err == nil {
+			a, err = k.Unretire(ctx, h, card)
+		}
+	default:
+		return nil, malformed(f.kind)
+	}
+	b.answer(a)
+	return b, err
+}
+
+// handle reads a request, makes the call and writes the answer.
+func handle[Q, A any](r *reader, read func(*reader) Q, call func(Q) (A, error), write func(*body, A)) (body, error) {
+	q := read(r)
+	if err := r.end(); err != nil {
+		return nil, err
+	}
+	a, err := call(q)
+	if err != nil {
+		return nil, err
+	}
+	var b body
+	write(&b, a)
+	return b, nil
+}
+
+func (s *Server) status(ctx context.Context, k kind, r *reader) (body, error) {
+	var a keeper.StatusAnswer
+	var err error
+	if k == status {
+		card := r.card()
+		if err = r.end(); err == nil {
+			a, err = s.c.Keeper.Status(ctx, card)
+		}
+	} else {
+		tag := r.tag()
+		if err = r.end(); err == nil {
+			a, err = s.c.Keeper.StatusOfTag(ctx, tag)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	var b body
+	b.answer(a.Answer)
+	return b, b.row(a.Row)
+}
+
+// errPage ends a scan at the end of a page.
+var errPage = errors.New("wire: page is full")
+
+func (s *Server) scan(ctx context.Context, r *reader) (body, error) {
+	after := r.after()
+	if err := r.end(); err != nil {
+		return nil, err
+	}
+	rows, n := body{}, 0
+	err := s.c.Rows.Scan(ctx, after, func(row ledger.Row) error {
+		if n == rowsPerPage {
+			return errPage
+		}
+		n++
+		return rows.row(row)
+	})
+	more := errors.Is(err, errPage)
+	if err != nil && !more {
+		return nil, err
+	}
+	var b body
+	b.u16(n)
+	b.raw(rows)
+	b.flag(more)
+	return b, nil
+}
