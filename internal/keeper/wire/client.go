@@ -145,7 +145,7 @@ func (c *Client) open(ctx context.Context) (*line, error) {
 		err = hello(conn)
 	}
 	if err != nil {
-		raw.Close()
+		_ = raw.Close() // it is given up
 		return nil, err
 	}
 	l := newLine(conn)
@@ -180,7 +180,7 @@ func (l *line) alive() bool { return l.ctx.Err() == nil }
 // end gives the connection up. Whoever waits for an answer gets ErrLost.
 func (l *line) end(why error) {
 	l.stop(why)
-	l.conn.Close()
+	_ = l.conn.Close() // it is given up
 }
 
 // run reads answers until the connection ends, while others are written and the keeper is

@@ -70,25 +70,27 @@ func NewServer(c ServerConfig) (*Server, error) {
 
 // Serve takes connections from l until Close, and returns ErrClosed then.
 func (s *Server) Serve(l net.Listener) error {
-	defer l.Close()
-	stop := context.AfterFunc(s.base, func() { l.Close() })
-	defer stop()
+	stop := context.AfterFunc(s.base, func() { _ = l.Close() })
+	defer func() {
+		stop()
+		_ = l.Close() // it may be closed already
+	}()
 	for {
 		conn, err := l.Accept()
 		if s.base.Err() != nil {
 			if err == nil {
-				conn.Close()
+				_ = conn.Close() // nothing was said on it
 			}
 			return ErrClosed
 		}
 		if err != nil {
-			if ne, ok := err.(net.Error); ok && ne.Timeout() {
+			if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
 				continue
 			}
 			return fmt.Errorf("wire: accept: %w", err)
 		}
 		if !s.take(conn) {
-			conn.Close()
+			_ = conn.Close() // nothing was said on it
 		}
 	}
 }
@@ -112,7 +114,7 @@ func (s *Server) take(conn net.Conn) bool {
 			s.mu.Lock()
 			delete(s.open, conn)
 			s.mu.Unlock()
-			conn.Close()
+			_ = conn.Close() // it may be closed already
 			<-s.slots
 		}()
 		if err := s.serve(conn); err != nil && !errors.Is(err, io.EOF) && s.base.Err() == nil {
