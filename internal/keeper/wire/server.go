@@ -131,7 +131,7 @@ func (s *Server) Close() error {
 	s.closed = true
 	s.stop()
 	for conn := range s.open {
-		conn.Close()
+		_ = conn.Close() // its reader ends with it
 	}
 	s.mu.Unlock()
 	s.done.Wait()
@@ -201,14 +201,14 @@ func send(ctx context.Context, conn net.Conn, out <-chan frame) error {
 			return err
 		}
 		if err := writeFrame(w, f); err != nil {
-			conn.Close()
+			_ = conn.Close() // its reader ends with it
 			return err
 		}
 		if len(out) > 0 {
 			continue
 		}
 		if err := w.Flush(); err != nil {
-			conn.Close()
+			_ = conn.Close() // its reader ends with it
 			return err
 		}
 	}
