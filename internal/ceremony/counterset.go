@@ -12,8 +12,8 @@ import (
 )
 
 // maySetAtCounter is the rule of I-12 for a PIN that is set at a counter: the ticket
-// stands, which two members of staff stand behind; and a phone that is to be bound has
-// been shown in this browser.
+// stands, which two members of staff stand behind; and a phone that is to be bound, or is
+// bound and was said to be here, has been shown in this browser.
 func (s *Ceremonies) maySetAtCounter(r store.Reader, c store.Ceremony, d details) (errand, error) {
 	if c.Action != liuma.ActionCounter || Step(c.Step) != StepPIN || !c.Ended.IsZero() {
 		return errand{}, liuma.Fail(liuma.CodeCeremonyMoved, nil)
@@ -30,7 +30,7 @@ func (s *Ceremonies) maySetAtCounter(r store.Reader, c store.Ceremony, d details
 	if kind == liuma.TicketRebind || kind == liuma.TicketUnfreeze {
 		return of, liuma.Fail(liuma.CodeCeremonyMoved, nil) // sets no PIN
 	}
-	return of, nil
+	return of, s.ownPhoneGiven(r, c, d, of)
 }
 
 // setAtCounter sets the PIN of a ticket. The ticket is looked at again in the

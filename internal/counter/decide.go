@@ -28,16 +28,31 @@ func (c *Counter) Waiting(ctx context.Context, by liuma.StaffID) (out []View, er
 	return out, err
 }
 
-// Approve approves a ticket that waits for this supervisor: its minutes begin. The
-// caller has seen a fresh touch of their passkey. Errors: ErrMember, ErrDocument,
-// ErrTicket, ErrState, ErrOwn, ErrKind.
+// Approve approves a ticket that waits for this supervisor: its minutes begin, in the
+// browser that has it and shows number. The caller has seen a fresh touch of their
+// passkey. A closing, in which no holder acts, takes no number. Errors: ErrMember,
+// ErrDocument, ErrTicket, ErrState, ErrOwn, ErrKind, ErrUnseen, ErrNumberWrong,
+// ErrNumberOver.
 //
-// A crash before the commit leaves it waiting.
-func (c *Counter) Approve(ctx context.Context, by liuma.StaffID, id liuma.TicketID) (out View, err error) {
+// A crash before the commit leaves it waiting, and no number counted.
+func (c *Counter) Approve(ctx context.Context, by liuma.StaffID, id liuma.TicketID, number string) (out View, err error) {
+	var refused error // committed together with the count and the entry
 	err = c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		refused = nil
 		t, err := c.approvable(tx, by, id)
 		if err != nil {
 			return audit.Entry{}, err
+		}
+		if t.Kind != liuma.TicketClose {
+			fits, err := c.fits(t, number)
+			if err != nil {
+				return audit.Entry{}, err
+			}
+			if !fits {
+				var e audit.Entry
+				e, refused, err = c.wrongNumber(tx, t, by)
+				return e, err
+			}
 		}
 		card, err := c.cardOf(tx, t)
 		if err != nil {
@@ -60,7 +75,7 @@ func (c *Counter) Approve(ctx context.Context, by liuma.StaffID, id liuma.Ticket
 		}
 		return c.entry(by.Actor(), event, t, outcome), tx.UpdateTicket(t)
 	})
-	return out, err
+	return out, errors.Join(err, refused)
 }
 
 // close begins the closing of a card, in which no holder has a part: the ticket is used

@@ -23,7 +23,8 @@ type Opening struct {
 	// Phone: the person has the bound phone here, with an app in which the card is known,
 	// so that no supervisor is needed. Without it one is asked.
 	Phone bool `json:"phone"`
-	// Lost: the person says that the bound phone was lost or stolen.
+	// Lost: the bound phone is not here; it was lost or stolen, or left at home. Then a
+	// reset or an unfreezing by the supervisor asks for no code to it, and is reviewed.
 	Lost bool `json:"lost"`
 }
 
@@ -173,11 +174,14 @@ func (c *Counter) replaceLive(tx store.Tx, s situation, by liuma.StaffID) error 
 	return nil
 }
 
-// start has a ticket's minutes run: of one that is opened at once, or was approved. Its
-// holder is told.
+// start has a ticket's minutes run: of one that is opened at once, or was approved, which
+// goes on in the browser that has it. Its holder is told.
 func (c *Counter) start(tx store.Tx, t *store.Ticket, card *store.Card) error {
 	now := c.c.Now()
 	t.State, t.OpenedAt, t.Until = store.TicketOpened, now, now.Add(TicketLife)
+	if t.Ceremony != "" {
+		t.State = store.TicketTaken
+	}
 	if t.Lost || t.Kind == liuma.TicketClose || c.sampled(t.ID) {
 		t.ReviewUntil = now.Add(ReviewTime)
 	}

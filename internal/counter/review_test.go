@@ -16,7 +16,7 @@ func (d *desk) lost() counter.View {
 	d.Helper()
 	v, err := d.open(d.enrolled(), counter.Opening{Kind: liuma.TicketRebindReset, Lost: true})
 	d.must(err)
-	v, err = d.counter().Approve(d.ctx(), super, v.ID)
+	v, err = d.approve(super, v.ID)
 	d.must(err)
 	return v
 }

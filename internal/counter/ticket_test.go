@@ -66,10 +66,10 @@ func TestATicketByASupervisor(t *testing.T) {
 	_, err = d.counter().NewCode(d.ctx(), clerk, v.ID)
 	d.want(err, counter.ErrState)
 	for _, by := range []liuma.StaffID{clerk, other, officer, "nobody"} {
-		_, err := d.counter().Approve(d.ctx(), by, v.ID)
+		_, err := d.approve(by, v.ID)
 		d.want(err, counter.ErrMember)
 	}
-	_, err = d.counter().Approve(d.ctx(), "super2", v.ID)
+	_, err = d.approve("super2", v.ID)
 	d.want(err, counter.ErrTicket)
 	d.Clock.Advance(20 * time.Minute)
 	waiting, err := d.counter().Waiting(d.ctx(), super)
@@ -77,13 +77,13 @@ func TestATicketByASupervisor(t *testing.T) {
 	if len(waiting) != 1 || waiting[0].ID != v.ID {
 		t.Errorf("%+v", waiting)
 	}
-	v, err = d.counter().Approve(d.ctx(), super, v.ID)
+	v, err = d.approve(super, v.ID)
 	d.must(err)
 	if row := d.ticket(v.ID); v.State != counter.Opened || row.Until.Sub(row.OpenedAt) != counter.TicketLife {
 		t.Errorf("%+v", row)
 	}
 	d.recorded(audit.TicketOpened, "staff:super ok", "clerk=clerk supervisor=super")
-	_, err = d.counter().Approve(d.ctx(), super, v.ID)
+	_, err = d.approve(super, v.ID)
 	d.want(err, counter.ErrState)
 	d.want(d.counter().Decline(d.ctx(), super, v.ID, "too late"), counter.ErrState)
 	d.must(d.take(v.ID, f, "c1"))
@@ -122,7 +122,7 @@ func TestWhatIsDeclined(t *testing.T) {
 	if w, err := d.counter().Waiting(d.ctx(), super); err != nil || len(w) > 0 {
 		t.Errorf("%+v %v", w, err)
 	}
-	_, err = d.counter().Approve(d.ctx(), super, v.ID)
+	_, err = d.approve(super, v.ID)
 	d.want(err, counter.ErrState)
 	d.code(d.stands(v.ID, f), liuma.CodeTicketEnded)
 }
@@ -443,7 +443,7 @@ func TestACardOfAnotherPersonIsClosed(t *testing.T) {
 	})
 	v, err := d.open(f, counter.Opening{Kind: liuma.TicketClose})
 	d.must(err)
-	_, err = d.counter().Approve(d.ctx(), super, v.ID)
+	_, err = d.approve(super, v.ID)
 	d.must(err)
 	if card := d.card(f); !card.IsClosing() {
 		t.Errorf("%+v", card)

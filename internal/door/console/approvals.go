@@ -165,7 +165,7 @@ func approveTicket(v *visit) (*view, error) {
 	if err := v.h.c.Staff.Confirm(v.ctx(), v.who, actApproval(t), []byte(v.r.PostFormValue("answer"))); err != nil {
 		return nil, err
 	}
-	if _, err := v.admin().ApproveTicket(v.ctx(), t.ID); err != nil {
+	if _, err := v.admin().ApproveTicket(v.ctx(), admin.TicketApproval{ID: t.ID, Number: v.typed("number")}); err != nil {
 		return nil, err
 	}
 	return v.to("/approvals", "ticket_approved")
