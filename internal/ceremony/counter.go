@@ -108,6 +108,9 @@ func (s *Ceremonies) errandOf(r store.Reader, c store.Ceremony, d details) (erra
 	if err != nil {
 		return errand{}, err
 	}
+	if t.State == store.TicketExpired || t.Live() && !s.now().Before(t.Until) {
+		return errand{}, liuma.Fail(liuma.CodeCeremonyExpired, nil) // the ticket's minutes are the ceremony's
+	}
 	if waits := t.State == store.TicketAsked; t.Ceremony != c.ID || !waits && t.State != store.TicketTaken {
 		return errand{}, ticketOver(t)
 	}

@@ -210,8 +210,8 @@ func (s *Ceremonies) showErrand(r store.Reader, c store.Ceremony, d details, t s
 		return false, err
 	}
 	p.Step, p.Code, p.Until = StepRefused, why.Code, why.Until
-	if t.State == store.TicketExpired || t.Live() && !s.now().Before(t.Until) {
-		p.Step, p.Code, p.Until = StepExpired, liuma.CodeCeremonyExpired, time.Time{}
+	if why.Code == liuma.CodeCeremonyExpired {
+		p.Step = StepExpired
 	}
 	return false, nil
 }

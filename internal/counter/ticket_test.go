@@ -62,9 +62,13 @@ func TestATicketByASupervisor(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	d.code(d.stands(v.ID, f), liuma.CodeTicketWaits)
-	d.code(d.take(v.ID, f, "c1"), liuma.CodeTicketWaits)
+	_, err = d.approve(super, v.ID)
+	d.want(err, counter.ErrUnseen)
+	d.must(d.take(v.ID, f, "c1"))
+	d.code(d.stands(v.ID, f), liuma.CodeTicketWaits)
+	d.code(d.use(v.ID, f, "c1"), liuma.CodeTicketWaits)
 	_, err = d.counter().NewCode(d.ctx(), clerk, v.ID)
-	d.want(err, counter.ErrState)
+	d.want(err, counter.ErrState) // a browser has it
 	for _, by := range []liuma.StaffID{clerk, other, officer, "nobody"} {
 		_, err := d.approve(by, v.ID)
 		d.want(err, counter.ErrMember)
@@ -79,7 +83,7 @@ func TestATicketByASupervisor(t *testing.T) {
 	}
 	v, err = d.approve(super, v.ID)
 	d.must(err)
-	if row := d.ticket(v.ID); v.State != counter.Opened || row.Until.Sub(row.OpenedAt) != counter.TicketLife {
+	if row := d.ticket(v.ID); v.State != counter.Taken || row.Until.Sub(row.OpenedAt) != counter.TicketLife {
 		t.Errorf("%+v", row)
 	}
 	d.recorded(audit.TicketOpened, "staff:super ok", "clerk=clerk supervisor=super")
@@ -258,7 +262,7 @@ func TestAFreezeCodeStopsATicketAgain(t *testing.T) {
 func TestOneBrowserTakesATicket(t *testing.T) {
 	d := newDesk(t)
 	f := d.enrolled()
-	v := d.approved(f, liuma.TicketReset)
+	v := d.asked(f, liuma.TicketReset)
 	var won atomic.Int32
 	var winner atomic.Value
 	var all sync.WaitGroup
@@ -281,6 +285,9 @@ func TestOneBrowserTakesATicket(t *testing.T) {
 	}
 	name := winner.Load().(string)
 	d.must(d.take(v.ID, f, name)) // its own again
+	_, err := d.approve(super, v.ID)
+	d.must(err)
+	d.code(d.take(v.ID, f, "elsewhere"), liuma.CodeTicketTaken)
 	d.code(d.use(v.ID, f, "elsewhere"), liuma.CodeTicketTaken)
 	d.code(d.use(v.ID, f, ""), liuma.CodeTicketTaken)
 	d.Close()
@@ -374,13 +381,12 @@ func TestAFirstEnrolment(t *testing.T) {
 	}
 	// For somebody else's card it is none.
 	w := d.approved(d.who(), liuma.TicketEnroll)
-	d.must(d.take(w.ID, f, "c2"))
 	d.code(d.tryUpdate(func(tx store.Tx) error {
 		card, err := tx.Card(made.ID)
 		if err != nil {
 			return err
 		}
-		_, err = d.counter().Use(tx, w.ID, &card, "c2")
+		_, err = d.counter().Use(tx, w.ID, &card, "c1")
 		return err
 	}), liuma.CodeTicketEnded)
 }
