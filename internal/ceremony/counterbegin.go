@@ -206,7 +206,7 @@ func (s *Ceremonies) showErrand(r store.Reader, c store.Ceremony, d details, t s
 	case !refused:
 		return false, err
 	}
-	if under, err := setting(r, c); err != nil || under {
+	if under, err := s.engine.Setting(r, c); err != nil || under {
 		return false, err
 	}
 	p.Step, p.Code, p.Until = StepRefused, why.Code, why.Until

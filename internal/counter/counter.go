@@ -44,6 +44,7 @@ const (
 	LookUpLife = 30 * time.Minute // of a look-up, in which tickets may be opened on it
 	AskedLife  = 30 * time.Minute // of a ticket that waits for a supervisor
 	TicketLife = 15 * time.Minute // of one that is open, from then on
+	LeftAfter  = 5 * time.Minute  // in which nobody took a ticket that waits, and a colleague's may take its place
 	ReviewTime = 7 * 24 * time.Hour
 	// Kept is how long an ended ticket stays in the database; the record keeps more.
 	Kept = 400 * 24 * time.Hour
@@ -102,6 +103,8 @@ type Engine interface {
 	ReadCard(store.Reader, liuma.CardID) (store.Card, error)
 	KnownLink(store.Card, store.Link) bool
 	Contact(store.Reader, liuma.CardID) (store.Contact, string, error)
+	// Setting reports whether a ceremony is setting a PIN that the keepers may hold.
+	Setting(store.Reader, store.Ceremony) (bool, error)
 	// ToWall turns a time of the store into what a person's clock shows.
 	ToWall(time.Time) time.Time
 }

@@ -170,8 +170,9 @@ func (c *Counter) Decline(ctx context.Context, by liuma.StaffID, id liuma.Ticket
 	})
 }
 
-// Withdraw ends the clerk's own ticket, if it was not used. Errors: ErrMember,
-// ErrTicket, ErrState.
+// Withdraw ends the clerk's own ticket, if it was not used. A PIN that keepers may hold
+// already is carried through, so nobody is told that nothing changed (I-7). Errors:
+// ErrMember, ErrTicket, ErrState, ErrCarried.
 func (c *Counter) Withdraw(ctx context.Context, by liuma.StaffID, id liuma.TicketID) error {
 	return c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		t, err := c.ownTicket(tx, by, id)
@@ -181,9 +182,27 @@ func (c *Counter) Withdraw(ctx context.Context, by liuma.StaffID, id liuma.Ticke
 		if !t.Live() || !c.c.Now().Before(t.Until) {
 			return audit.Entry{}, ErrState
 		}
+		if under, err := c.carried(tx, t); err != nil || under {
+			return audit.Entry{}, errors.Join(errIf(under, ErrCarried), err)
+		}
 		t.End(store.TicketWithdrawn, "", c.c.Now())
 		return c.entry(by.Actor(), audit.TicketEnded, t, "withdrawn"), tx.UpdateTicket(t)
 	})
+}
+
+// carried reports whether the ceremony of a ticket is setting a PIN.
+func (c *Counter) carried(r store.Reader, t store.Ticket) (bool, error) {
+	if t.State != store.TicketTaken {
+		return false, nil
+	}
+	cer, err := r.Ceremony(t.Ceremony)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return c.c.Engine.Setting(r, cer)
 }
 
 // ownTicket is a ticket that this clerk opened.

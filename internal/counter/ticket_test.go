@@ -12,6 +12,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/counter"
+	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -416,6 +417,55 @@ func TestTwoClerksForOnePerson(t *testing.T) {
 	d.must(err)
 	if mine, err := d.counter().Tickets(d.ctx(), clerk); err != nil || len(mine) != 1 || mine[0].State != counter.Withdrawn {
 		t.Errorf("%+v %v", mine, err)
+	}
+}
+
+// TestAColleagueTakesOverWhatNobodyTook: after five minutes, or when the first clerk has gone
+// home; never what a browser has, nor what was approved. The ticket that ends is recorded.
+func TestAColleagueTakesOverWhatNobodyTook(t *testing.T) {
+	again := func(d *desk, f registry.Facts) (counter.View, error) {
+		d.Helper()
+		return d.openBy(other, f, counter.Opening{Kind: liuma.TicketReset})
+	}
+	for name, leave := range map[string]func(d *desk){
+		"five minutes": func(d *desk) { d.Clock.Advance(counter.LeftAfter) },
+		"signed out": func(d *desk) {
+			d.update(func(tx store.Tx) error { return tx.DeleteStaffSessionsOf(clerk) })
+		},
+		"suspended": func(d *desk) { d.change(clerk, func(m *store.Member) { m.State = store.MemberSuspended }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			f := d.enrolled()
+			v := d.asked(f, liuma.TicketReset)
+			_, err := again(d, f)
+			d.want(err, counter.ErrLive)
+			leave(d)
+			if p, err := d.lookUp(other, f); err != nil || !p.Left || p.Mine {
+				t.Errorf("%+v %v", p, err)
+			}
+			w, err := again(d, f)
+			d.must(err)
+			if is := d.ticket(v.ID); is.State != store.TicketWithdrawn || w.State != counter.Asked {
+				t.Errorf("%+v", is)
+			}
+			d.recorded(audit.TicketAsked, "staff:other-clerk", "replaces="+v.ID.String())
+			d.code(d.take(v.ID, f, "c1"), liuma.CodeTicketEnded)
+		})
+	}
+	d := newDesk(t)
+	f := d.enrolled()
+	v := d.asked(f, liuma.TicketReset)
+	d.must(d.take(v.ID, f, "c1"))
+	for range 2 {
+		d.Clock.Advance(2 * counter.LeftAfter)
+		d.update(func(tx store.Tx) error { return tx.DeleteStaffSessionsOf(clerk) })
+		_, err := again(d, f)
+		d.want(err, counter.ErrLive)
+		if d.ticket(v.ID).State == store.TicketAsked {
+			_, err = d.approve(super, v.ID)
+			d.must(err)
+		}
 	}
 }
 

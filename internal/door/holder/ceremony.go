@@ -269,6 +269,8 @@ func (h *handler) faceOf(r *http.Request, p ceremony.Page) (draw func(*view, cer
 		return h.counterEnded, pageResult
 	}
 	switch p.Step {
+	case ceremony.StepNumber:
+		return h.number, pageStep
 	case ceremony.StepConfirm:
 		return h.confirm, pageConfirm
 	case ceremony.StepPIN:
