@@ -178,6 +178,7 @@ func TestTwoClerksDrawNoFriend(t *testing.T) {
 	d.must(err)
 	for i := range 2 * counter.NationalQuotas().Pair {
 		d.Clock.Advance(counter.LeftAfter)
+		d.session(first.Supervisor.ID) // or nobody would be there
 		by := other
 		if i%2 == 1 {
 			by = clerk

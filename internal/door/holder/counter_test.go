@@ -49,7 +49,7 @@ func TestATicketsCode(t *testing.T) {
 	if w := other.do("POST", "/counter", url.Values{"ticket": {"abcd efgh"}}); w.Header().Get("Location") != "/counter" {
 		t.Errorf("a second browser: %d %s", w.Code, w.Header().Get("Location"))
 	}
-	if body := other.do("GET", "/counter", nil).Body.String(); !strings.Contains(body, "正在另一台设备上办理") || strings.Contains(body, "王*奶") {
+	if body := other.do("GET", "/counter", nil).Body.String(); !strings.Contains(body, "另一台设备已经拿到了") || strings.Contains(body, "王*奶") {
 		t.Errorf("a second browser:\n%s", body)
 	}
 	if strings.Contains(strings.ToLower(s.logs.String()), "abcd") {
@@ -71,7 +71,7 @@ func TestATicketsCodeRefused(t *testing.T) {
 	for code, want := range map[liuma.Code]string{
 		liuma.CodeTicketUnknown:   "请逐字核对凭单码",
 		liuma.CodeTicketEnded:     "重新开具",
-		liuma.CodeTicketTaken:     "请在先打开的设备上继续",
+		liuma.CodeTicketTaken:     "请马上告诉复核人员",
 		liuma.CodeTicketWaits:     "请稍等",
 		liuma.CodeTicketApp:       "应用",
 		liuma.CodeTooManyRequests: "错误的码太多了",
