@@ -2192,6 +2192,14 @@ func (w Demo) CounterApproves() string { return w.say("demo.counter_approves") }
 // CounterCode says "demo.counter_code".
 func (w Demo) CounterCode(code string) string { return w.say("demo.counter_code", "{code}", code) }
 
+// CounterNumber says "demo.counter_number".
+func (w Demo) CounterNumber(number string) string {
+	return w.say("demo.counter_number", "{number}", number)
+}
+
+// CounterLate says "demo.counter_late".
+func (w Demo) CounterLate() string { return w.say("demo.counter_late") }
+
 // CounterSets says "demo.counter_sets".
 func (w Demo) CounterSets() string { return w.say("demo.counter_sets") }
 

@@ -122,7 +122,9 @@ func (a *Admin) AskedTicket(ctx context.Context, id liuma.TicketID) (counter.Vie
 
 // ApproveTicket approves one; the caller has seen the supervisor's passkey for it.
 func (a *Admin) ApproveTicket(ctx context.Context, q TicketApproval) (counter.View, error) {
-	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) (counter.View, error) { return c.Approve(ctx, by, q.ID, q.Number) })
+	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) (counter.View, error) {
+		return c.Approve(ctx, by, q.ID, q.Number)
+	})
 }
 
 // DeclineTicket ends one, with words for the clerk.
