@@ -1302,6 +1302,11 @@ func (w Notice) Registry() string { return w.say("notice.registry") }
 // Counter says "notice.counter".
 func (w Notice) Counter() string { return w.say("notice.counter") }
 
+// WithTicket says "notice.with_ticket".
+func (w Notice) WithTicket(channel string) string {
+	return w.say("notice.with_ticket", "{channel}", channel)
+}
+
 // StandIn says "notice.stand_in".
 func (w Notice) StandIn() string { return w.say("notice.stand_in") }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -168,13 +169,16 @@ func (s *Ceremonies) wasSetAtCounter(tx store.Tx, card *store.Card, row *store.R
 	if err != nil {
 		return "", err
 	}
-	ev, template := audit.PINReset, noticePINReset
+	ev, template, about := audit.PINReset, noticePINReset, map[string]string(nil)
 	if mayLackPhone(t.Kind) {
 		ev, template = audit.PINSet, noticePINSet
 	}
 	if !stopped {
 		if err := s.settleAtCounter(tx, card, cer, d, t); err != nil {
 			return "", err
+		}
+		if t.Kind == liuma.TicketRebindReset {
+			template, about = noticeBoth, map[string]string{"phone": registry.MaskPhone(d.NewPhone)}
 		}
 	}
 	err = errors.Join(tx.DeleteCodesOf(card.ID), tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
@@ -184,7 +188,7 @@ func (s *Ceremonies) wasSetAtCounter(tx store.Tx, card *store.Card, row *store.R
 	if err := s.endOthers(tx, card.ID, row.Ceremony); err != nil {
 		return "", err
 	}
-	return ev, s.engine.TellIn(tx, *card, template, row.Channel, nil)
+	return ev, s.engine.TellIn(tx, *card, template, row.Channel, about) // one text to each number, of all of it
 }
 
 // toldBefore reports whether a card's contact is one whose notices reached its holder. A
@@ -228,5 +232,6 @@ func (s *Ceremonies) settleAtCounter(tx store.Tx, card *store.Card, cer store.Ce
 	if t.Kind == liuma.TicketEnroll && card.PINFrom.IsZero() {
 		hold = time.Time{} // it is the registry's number, and replaced none
 	}
-	return s.bindPhone(tx, *card, cer, d, d.NewPhone, hold)
+	_, err := s.bindUntold(tx, *card, d, d.NewPhone, hold)
+	return err
 }

@@ -112,7 +112,6 @@ type Engine interface {
 // Teller tells a card's contacts, in the transaction of what it tells of.
 type Teller interface {
 	TellTicketOpened(store.Tx, store.Card, store.Ticket) error
-	TellTicketUsed(store.Tx, store.Card, store.Ticket) error
 }
 
 // Closer begins the closing of a card, in the transaction that approves its ticket.

@@ -124,7 +124,8 @@ func (c *Counter) Take(tx store.Tx, id liuma.TicketID, card store.Card, ceremony
 // Use uses a taken ticket, in the transaction that sets the PIN, binds the phone or
 // thaws the card, and for the ceremony that took it. It raises card.Stops, so that no
 // other ticket of the card stands after it, nor this one if its row is put back; the
-// caller writes card. The entry of that transaction has Note(ticket) in its note. Errors:
+// caller writes card and tells its contacts, in one text each that names the counter. The
+// entry of that transaction has Note(ticket) in its note. Errors:
 // those of Stands, CodeTicketTaken.
 //
 // A crash before the commit leaves ticket, card and PIN as they were (I-7).
@@ -139,13 +140,7 @@ func (c *Counter) Use(tx store.Tx, id liuma.TicketID, card *store.Card, ceremony
 	t.End(store.TicketUsed, "", c.c.Now())
 	t.Card = card.ID
 	card.Stops++
-	if err := tx.UpdateTicket(t); err != nil {
-		return store.Ticket{}, err
-	}
-	if c.c.Teller == nil {
-		return t, nil
-	}
-	return t, c.c.Teller.TellTicketUsed(tx, *card, t)
+	return t, tx.UpdateTicket(t)
 }
 
 // Leave ends a ticket whose holder left the ceremony that took it, or was refused there

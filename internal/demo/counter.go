@@ -107,7 +107,7 @@ func sceneCounter(ctx context.Context, p *play) error {
 		return errors.Join(want("a used ticket", state), err)
 	}
 	p.Say(deskWho(), clerkWho(), both(words.CounterUsed))
-	if _, err := p.text(ctx, notify.PhoneChangedOld); err != nil {
+	if _, err := p.text(ctx, notify.PhoneAndPINChanged); err != nil {
 		return err
 	}
 	for _, app := range []string{t.province, t.nation} {

@@ -255,6 +255,7 @@ func TestTicketOnTheHoldersPhone(t *testing.T) {
 	f := h.facts("chen")
 	chen := h.actor("chen", provincial, small(), "zh-CN")
 	chen.applies(rightPIN)
+	h.wait(minute) // since the last one-time code to this number
 	id, code := h.desk.Ticket(f, liuma.TicketReset, false)
 	b := newTab(t, small(), "en")
 	b.open(h.url + "/counter#" + code)
@@ -335,7 +336,7 @@ func fourAtTheCounter(t *testing.T, lang string) {
 	pad.press(d.say("下一步", "Next"))
 	a := &actor{tab: pad, s: &stage{site: s, env: d.env}}
 	a.gives("code", a.asks(fresh))
-	d.clerk.waits(`document.body.textContent.includes("` + d.say("正在设置新密码", "setting the new PIN") + `")`) // by itself
+	d.clerk.waits(`document.body.textContent.includes("` + d.say("正在设置新密码", "sets the new PIN") + `")`) // by itself
 	a.chooses(otherPIN)
 	pad.sees(d.say("绑定手机和密码都换好了", "were changed"))
 	d.clerk.waits(`document.body.textContent.includes("` + d.say("已办好", "Done") + `")`)
@@ -447,7 +448,7 @@ func TestAPadThatIsLeftAlone(t *testing.T) {
 		t.Errorf("while it waits: %s", got)
 	}
 	// Seconds in place of minutes, in the pages that come.
-	pad.before(`document.addEventListener("DOMContentLoaded", () => { const box = document.querySelector("[data-idle]"); if (box) { window.was = box.dataset.idle; box.dataset.idle = "2"; box.dataset.more = "3"; } })`)
+	pad.before(`document.addEventListener("readystatechange", () => { const box = document.querySelector("[data-idle]"); if (box) { window.was = box.dataset.idle; box.dataset.idle = "2"; box.dataset.more = "3"; } })`)
 	h.approves(ticket)
 	pad.sees("是我本人", "您还在吗？")
 	if got := evaluate[string](pad, `window.was`); got != "180" {

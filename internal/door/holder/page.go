@@ -236,9 +236,6 @@ func (v *view) cleared(goesOn bool) {
 	case !v.OnPad:
 	case goesOn:
 		v.Clear = &clearing{Idle: int(idleAfter / time.Second), More: int(idleMore / time.Second)}
-		if v.Shown != nil { // the supervisor has to come first
-			v.Clear.Idle = int(idleWaiting / time.Second)
-		}
 	default:
 		v.Clear = &clearing{Seconds: int(clearAfter / time.Second)}
 	}
