@@ -338,7 +338,7 @@ func fourAtTheCounter(t *testing.T, lang string) {
 	a.gives("code", a.asks(fresh))
 	d.clerk.waits(`document.body.textContent.includes("` + d.say("正在设置新密码", "sets the new PIN") + `")`) // by itself
 	a.chooses(otherPIN)
-	pad.sees(d.say("绑定手机和密码都换好了", "were changed"))
+	pad.sees(d.say("绑定手机和密码都换好了", "The bound phone and the PIN are changed"))
 	d.clerk.waits(`document.body.textContent.includes("` + d.say("已办好", "Done") + `")`)
 	for _, secret := range []string{otherPIN, fresh} {
 		if strings.Contains(evaluate[string](d.clerk, `document.documentElement.outerHTML`), secret) {
@@ -448,7 +448,7 @@ func TestAPadThatIsLeftAlone(t *testing.T) {
 		t.Errorf("while it waits: %s", got)
 	}
 	// Seconds in place of minutes, in the pages that come.
-	pad.before(`document.addEventListener("readystatechange", () => { const box = document.querySelector("[data-idle]"); if (box) { window.was = box.dataset.idle; box.dataset.idle = "2"; box.dataset.more = "3"; } })`)
+	pad.before(`document.addEventListener("readystatechange", () => { const box = document.querySelector("[data-idle]"); if (box) { window.was = window.was || box.dataset.idle; box.dataset.idle = "2"; box.dataset.more = "25"; } })`)
 	h.approves(ticket)
 	pad.sees("是我本人", "您还在吗？")
 	if got := evaluate[string](pad, `window.was`); got != "180" {
