@@ -1,6 +1,7 @@
 package ceremony_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
@@ -204,5 +206,30 @@ func TestAWrongRationHoldsAtTheCounter(t *testing.T) {
 	x.want(x.GivePIN(p, h, liuma.RoleNew, otherPIN), ceremony.StepDone, "")
 	if !slices.Contains(x.Notices(x.who.Phone), "pin_reset") {
 		t.Error("the holder was not told")
+	}
+}
+
+// TestNothingIsWithdrawnUnderTheKeepers: while a new PIN is on its way the clerk hears that it is
+// carried through, and neither withdraws the ticket nor opens another in its place (I-7).
+func TestNothingIsWithdrawnUnderTheKeepers(t *testing.T) {
+	env, hook := hookedPhones(t)
+	x := &phoned{Env: env, ch: env.Channel("zj-hrss"), who: env.People[0]}
+	x.card = env.EnrollPhone(x.ch, x.who, goodPIN)
+	env.Clock.Advance(73 * time.Hour)
+	d := env.Desk("huzhou")
+	p, h := d.Agreed(x.who, liuma.TicketReset)
+	var withdrawn, replaced error
+	hook.set(nil, once(func() {
+		withdrawn = d.System.Counter.Withdraw(t.Context(), d.Clerk, p.Counter.Ticket)
+		_, replaced = d.Asked(x.who, liuma.TicketReset, false)
+	}))
+	p = x.GivePIN(p, h, liuma.RoleNew, otherPIN)
+	hook.set(nil, nil)
+	x.want(p, ceremony.StepDone, "")
+	if !errors.Is(withdrawn, counter.ErrCarried) || !errors.Is(replaced, counter.ErrCarried) {
+		t.Errorf("withdrawn: %v; replaced: %v", withdrawn, replaced)
+	}
+	if is := ticket(d, p.Counter.Ticket); is.State != store.TicketUsed {
+		t.Errorf("%+v", is)
 	}
 }
