@@ -1097,6 +1097,9 @@ func (w Page) CounterResetTitle() string { return w.say("page.counter_reset_titl
 // CounterResetNext says "page.counter_reset_next".
 func (w Page) CounterResetNext() string { return w.say("page.counter_reset_next") }
 
+// CounterResetCodeNext says "page.counter_reset_code_next".
+func (w Page) CounterResetCodeNext() string { return w.say("page.counter_reset_code_next") }
+
 // CounterRebindTitle says "page.counter_rebind_title".
 func (w Page) CounterRebindTitle() string { return w.say("page.counter_rebind_title") }
 
@@ -1117,6 +1120,9 @@ func (w Page) CounterUnfreezeTitle() string { return w.say("page.counter_unfreez
 
 // CounterUnfreezeNext says "page.counter_unfreeze_next".
 func (w Page) CounterUnfreezeNext() string { return w.say("page.counter_unfreeze_next") }
+
+// CounterUnfreezeCodeNext says "page.counter_unfreeze_code_next".
+func (w Page) CounterUnfreezeCodeNext() string { return w.say("page.counter_unfreeze_code_next") }
 
 // CounterEnrollTitle says "page.counter_enroll_title".
 func (w Page) CounterEnrollTitle() string { return w.say("page.counter_enroll_title") }
@@ -1179,6 +1185,24 @@ func (w Page) CounterHelpTitle() string { return w.say("page.counter_help_title"
 
 // CounterHelp says "page.counter_help".
 func (w Page) CounterHelp() string { return w.say("page.counter_help") }
+
+// SeenTitle says "page.seen_title".
+func (w Page) SeenTitle() string { return w.say("page.seen_title") }
+
+// SeenSay says "page.seen_say".
+func (w Page) SeenSay() string { return w.say("page.seen_say") }
+
+// SeenWait says "page.seen_wait".
+func (w Page) SeenWait() string { return w.say("page.seen_wait") }
+
+// SeenLook says "page.seen_look".
+func (w Page) SeenLook() string { return w.say("page.seen_look") }
+
+// SeenOtherTitle says "page.seen_other_title".
+func (w Page) SeenOtherTitle() string { return w.say("page.seen_other_title") }
+
+// SeenOther says "page.seen_other".
+func (w Page) SeenOther() string { return w.say("page.seen_other") }
 
 // StageMobile says "page.stage_mobile".
 func (w Page) StageMobile() string { return w.say("page.stage_mobile") }
@@ -1261,6 +1285,15 @@ func (w Page) DeskClear() string { return w.say("page.desk_clear") }
 // DeskClearNote says "page.desk_clear_note".
 func (w Page) DeskClearNote() string { return w.say("page.desk_clear_note") }
 
+// IdleTitle says "page.idle_title".
+func (w Page) IdleTitle() string { return w.say("page.idle_title") }
+
+// IdleText says "page.idle_text".
+func (w Page) IdleText() string { return w.say("page.idle_text") }
+
+// IdleStay says "page.idle_stay".
+func (w Page) IdleStay() string { return w.say("page.idle_stay") }
+
 // Notice are the sentences whose keys begin with "notice.".
 type Notice struct{ look }
 
@@ -1272,6 +1305,11 @@ func (w Notice) Registry() string { return w.say("notice.registry") }
 
 // Counter says "notice.counter".
 func (w Notice) Counter() string { return w.say("notice.counter") }
+
+// WithTicket says "notice.with_ticket".
+func (w Notice) WithTicket(channel string) string {
+	return w.say("notice.with_ticket", "{channel}", channel)
+}
 
 // StandIn says "notice.stand_in".
 func (w Notice) StandIn() string { return w.say("notice.stand_in") }
@@ -2165,6 +2203,14 @@ func (w Demo) CounterApproves() string { return w.say("demo.counter_approves") }
 
 // CounterCode says "demo.counter_code".
 func (w Demo) CounterCode(code string) string { return w.say("demo.counter_code", "{code}", code) }
+
+// CounterNumber says "demo.counter_number".
+func (w Demo) CounterNumber(number string) string {
+	return w.say("demo.counter_number", "{number}", number)
+}
+
+// CounterLate says "demo.counter_late".
+func (w Demo) CounterLate() string { return w.say("demo.counter_late") }
 
 // CounterSets says "demo.counter_sets".
 func (w Demo) CounterSets() string { return w.say("demo.counter_sets") }
@@ -3985,6 +4031,12 @@ func (w Console) DeskLiveOther() string { return w.say("console.desk_live_other"
 // DeskLiveOtherText says "console.desk_live_other_text".
 func (w Console) DeskLiveOtherText() string { return w.say("console.desk_live_other_text") }
 
+// DeskLiveLeft says "console.desk_live_left".
+func (w Console) DeskLiveLeft() string { return w.say("console.desk_live_left") }
+
+// DeskLiveLeftText says "console.desk_live_left_text".
+func (w Console) DeskLiveLeftText() string { return w.say("console.desk_live_left_text") }
+
 // DeskListed says "console.desk_listed".
 func (w Console) DeskListed() string { return w.say("console.desk_listed") }
 
@@ -4008,6 +4060,9 @@ func (w Console) DeskPhoneLost() string { return w.say("console.desk_phone_lost"
 
 // DeskPhoneNoHint says "console.desk_phone_no_hint".
 func (w Console) DeskPhoneNoHint() string { return w.say("console.desk_phone_no_hint") }
+
+// DeskPhoneLostHint says "console.desk_phone_lost_hint".
+func (w Console) DeskPhoneLostHint() string { return w.say("console.desk_phone_lost_hint") }
 
 // DeskChecked says "console.desk_checked".
 func (w Console) DeskChecked() string { return w.say("console.desk_checked") }
@@ -4055,11 +4110,14 @@ func (w Console) TicketStepApproveNote() string { return w.say("console.ticket_s
 // TicketStepBegin says "console.ticket_step_begin".
 func (w Console) TicketStepBegin() string { return w.say("console.ticket_step_begin") }
 
+// TicketStepShown says "console.ticket_step_shown".
+func (w Console) TicketStepShown() string { return w.say("console.ticket_step_shown") }
+
+// TicketStepShownNote says "console.ticket_step_shown_note".
+func (w Console) TicketStepShownNote() string { return w.say("console.ticket_step_shown_note") }
+
 // TicketStepBeginLink says "console.ticket_step_begin_link".
 func (w Console) TicketStepBeginLink() string { return w.say("console.ticket_step_begin_link") }
-
-// TicketStepBeginHere says "console.ticket_step_begin_here".
-func (w Console) TicketStepBeginHere() string { return w.say("console.ticket_step_begin_here") }
 
 // TicketStepAct says "console.ticket_step_act".
 func (w Console) TicketStepAct() string { return w.say("console.ticket_step_act") }
@@ -4145,6 +4203,26 @@ func (w Console) ApprovalLostText() string { return w.say("console.approval_lost
 
 // ApprovalCheckTitle says "console.approval_check_title".
 func (w Console) ApprovalCheckTitle() string { return w.say("console.approval_check_title") }
+
+// ApprovalNumber says "console.approval_number".
+func (w Console) ApprovalNumber() string { return w.say("console.approval_number") }
+
+// ApprovalNumberLeft says "console.approval_number_left".
+func (w Console) ApprovalNumberLeft(n string) string {
+	return w.say("console.approval_number_left", "{n}", n)
+}
+
+// ApprovalNumberTitle says "console.approval_number_title".
+func (w Console) ApprovalNumberTitle() string { return w.say("console.approval_number_title") }
+
+// ApprovalNumberText says "console.approval_number_text".
+func (w Console) ApprovalNumberText() string { return w.say("console.approval_number_text") }
+
+// ApprovalWait says "console.approval_wait".
+func (w Console) ApprovalWait() string { return w.say("console.approval_wait") }
+
+// ApprovalWaitText says "console.approval_wait_text".
+func (w Console) ApprovalWaitText() string { return w.say("console.approval_wait_text") }
 
 // ApprovalCheckText says "console.approval_check_text".
 func (w Console) ApprovalCheckText() string { return w.say("console.approval_check_text") }

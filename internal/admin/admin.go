@@ -288,7 +288,7 @@ type Desk interface {
 	AskedTickets(ctx context.Context) ([]counter.View, error)
 	AskedTicket(ctx context.Context, id liuma.TicketID) (counter.View, error)
 	// ApproveTicket is Approve. ErrOnlyPages: the call comes from a terminal.
-	ApproveTicket(ctx context.Context, id liuma.TicketID) (counter.View, error)
+	ApproveTicket(ctx context.Context, q TicketApproval) (counter.View, error)
 	// DeclineTicket is Decline.
 	DeclineTicket(ctx context.Context, q TicketDecision) error
 

@@ -21,6 +21,13 @@ type TicketDecision struct {
 	Words   string `json:"words"`
 }
 
+// TicketApproval approves a ticket that waits for the caller.
+type TicketApproval struct {
+	ID liuma.TicketID `json:"id"`
+	// Number is what the screen in the person's hands shows; empty for a closing.
+	Number string `json:"number,omitempty"`
+}
+
 // PadTicket sends a ticket to a pad.
 type PadTicket struct {
 	ID  liuma.TicketID `json:"id"`
@@ -114,8 +121,10 @@ func (a *Admin) AskedTicket(ctx context.Context, id liuma.TicketID) (counter.Vie
 }
 
 // ApproveTicket approves one; the caller has seen the supervisor's passkey for it.
-func (a *Admin) ApproveTicket(ctx context.Context, id liuma.TicketID) (counter.View, error) {
-	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) (counter.View, error) { return c.Approve(ctx, by, id) })
+func (a *Admin) ApproveTicket(ctx context.Context, q TicketApproval) (counter.View, error) {
+	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) (counter.View, error) {
+		return c.Approve(ctx, by, q.ID, q.Number)
+	})
 }
 
 // DeclineTicket ends one, with words for the clerk.

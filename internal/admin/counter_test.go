@@ -17,7 +17,7 @@ func TestATerminalApprovesNoTicket(t *testing.T) {
 	w := admintest.New(t, admintest.Options{Served: true})
 	sessions := w.Staffed(t)
 	terminal := w.Admin.GuardedFrom(admin.Origin{Session: sessions[liuma.RoleSupervisor]})
-	if _, err := terminal.ApproveTicket(t.Context(), liuma.TicketID{1}); !errors.Is(err, admin.ErrOnlyPages) {
+	if _, err := terminal.ApproveTicket(t.Context(), admin.TicketApproval{ID: liuma.TicketID{1}}); !errors.Is(err, admin.ErrOnlyPages) {
 		t.Error(err)
 	}
 	if _, err := terminal.AskedTickets(t.Context()); !errors.Is(err, admin.ErrNotServing) { // this World has no counter

@@ -77,12 +77,12 @@ func (g *Guarded) AskedTicket(ctx context.Context, id liuma.TicketID) (counter.V
 
 // ApproveTicket is Admin.ApproveTicket, for who may and sits at the console: it has asked
 // for their passkey.
-func (g *Guarded) ApproveTicket(ctx context.Context, id liuma.TicketID) (counter.View, error) {
+func (g *Guarded) ApproveTicket(ctx context.Context, q TicketApproval) (counter.View, error) {
 	return allowed(ctx, g, "ApproveTicket", func(ctx context.Context) (counter.View, error) {
 		if !g.origin(ctx).Pages {
 			return counter.View{}, ErrOnlyPages
 		}
-		return g.admin.ApproveTicket(ctx, id)
+		return g.admin.ApproveTicket(ctx, q)
 	})
 }
 

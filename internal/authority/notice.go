@@ -58,7 +58,6 @@ const (
 	noticeSooner     = "correction_sooner"
 	noticeEveryUse   = "every_use" // package ceremony sends it
 	noticeOpened     = "ticket_opened"
-	noticeUsed       = "ticket_used"
 	noticeClosing    = "card_closing"
 )
 
@@ -100,6 +99,9 @@ func officialPage() liuma.Text {
 
 // PlaceName is the registered name of a channel, as notices show it.
 func PlaceName(r store.Reader, ch liuma.ChannelID) (liuma.Text, error) {
+	if ch == store.CounterClient {
+		return counterPlace(), nil
+	}
 	c, err := r.Client(string(ch))
 	if errors.Is(err, store.ErrNotFound) {
 		return liuma.Text{ZH: string(ch), EN: string(ch)}, nil

@@ -214,6 +214,23 @@ func TryNo(bn liuma.BusinessNo, try int) liuma.BusinessNo {
 	return liuma.BusinessNo(fmt.Sprintf("%s#%d", bn, try))
 }
 
+// Setting reports whether the last try of a ceremony is setting a PIN that the keepers may
+// hold already. Until that is settled, nobody must say that nothing changed.
+func (a *Authority) Setting(r store.Reader, c store.Ceremony) (bool, error) {
+	row, err := r.Request(c.Channel, TryNo(c.BusinessNo, c.Tries))
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	in, err := r.Intent(row.Card)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && in.Channel == row.Channel && in.BusinessNo == row.BusinessNo && in.State != store.IntentFlipped, err
+}
+
 // ofTry reports whether a business number belongs to a try. No channel can ask
 // for such a number, so it gets no receipt.
 func ofTry(bn liuma.BusinessNo) bool { return strings.Contains(string(bn), "#") }

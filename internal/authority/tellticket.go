@@ -6,9 +6,10 @@ import (
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// What happens at a counter is told to every number of the card, when a ticket is opened
-// and when it has done its work: whoever is not there and hears of it stops it by the
-// freeze code of that text, before a PIN is set or a phone bound.
+// What happens at a counter is told to every number of the card, when a ticket is opened:
+// whoever is not there and hears of it stops it by the freeze code of that text, before a
+// PIN is set or a phone bound. When it has done its work, the notice of that work says that
+// it was done at a counter: one text, with one freeze code.
 
 // counterPlace names the counter in notices. The agency's own name is not among them:
 // it may be the one where somebody pretends to be the holder, and the text says whom to
@@ -27,11 +28,11 @@ func (a *Authority) TellTicketOpened(tx store.Tx, card store.Card, t store.Ticke
 	return a.tellTicket(tx, card, noticeOpened, t)
 }
 
-// TellTicketUsed tells them that it was used, in the transaction of what it let its
-// holder do. A phone that is bound by it hears of that in a notice of its own, and the
-// one that it took the place of is told here too.
-func (a *Authority) TellTicketUsed(tx store.Tx, card store.Card, t store.Ticket) error {
-	return a.tellTicket(tx, card, noticeUsed, t)
+// WithTicket names, in notices, a channel in which a counter's ticket took the place of
+// evidence.
+func WithTicket(at liuma.Text) liuma.Text {
+	in := func(tag string) string { return locale.In(locale.Lang(tag)).Notice.WithTicket(inLanguage(at, tag)) }
+	return liuma.Text{ZH: in("zh-CN"), EN: in("en")}
 }
 
 func (a *Authority) tellTicket(tx store.Tx, card store.Card, template string, t store.Ticket) error {

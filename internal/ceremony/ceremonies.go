@@ -187,7 +187,7 @@ func (s *Ceremonies) pruneSome(ctx context.Context) (n int, err error) {
 // forget deletes ceremonies, but those whose PIN is being carried through.
 func (s *Ceremonies) forget(tx store.Tx, ended []store.Ceremony) (n int, e audit.Entry, err error) {
 	for _, c := range ended {
-		under, err := setting(tx, c)
+		under, err := s.engine.Setting(tx, c)
 		if err != nil {
 			return n, e, err
 		}

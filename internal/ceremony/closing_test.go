@@ -30,7 +30,7 @@ func (x *erasable) closes(d *testkit.Desk) error {
 	x.T.Helper()
 	v, err := x.asksToClose(d, counter.ReasonDeath)
 	if err == nil {
-		_, err = x.System.Counter.Approve(x.T.Context(), d.Supervisor, v.ID)
+		_, err = x.System.Counter.Approve(x.T.Context(), d.Supervisor, v.ID, "")
 	}
 	return err
 }
@@ -187,7 +187,7 @@ func TestNobodyClosesACardAlone(t *testing.T) {
 	if err != nil || v.State != counter.Asked {
 		t.Fatalf("%+v, %v", v, err)
 	}
-	if _, err := x.System.Counter.Approve(t.Context(), d.Clerk, v.ID); !errors.Is(err, counter.ErrMember) {
+	if _, err := x.System.Counter.Approve(t.Context(), d.Clerk, v.ID, ""); !errors.Is(err, counter.ErrMember) {
 		t.Errorf("approved by the clerk: %v", err)
 	}
 	x.Clock.Advance(authority.ClosingWait)
@@ -212,7 +212,7 @@ func TestAClosingAcrossDeaths(t *testing.T) {
 				t.Fatal(err)
 			}
 			f.DieAt(n, after)
-			_, approved := x.System.Counter.Approve(t.Context(), d.Supervisor, v.ID)
+			_, approved := x.System.Counter.Approve(t.Context(), d.Supervisor, v.ID, "")
 			x.Clock.Advance(authority.ClosingWait)
 			_ = x.System.Authority.MaintainOnce(t.Context())
 			died = f.Revive()

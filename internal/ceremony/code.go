@@ -203,6 +203,9 @@ func (s *Ceremonies) GiveCode(ctx context.Context, id string, h Hand, typed stri
 			next, err := s.toPad(func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) { return s.codeRight(tx, c, d, to) })(tx, c, d)
 			if next == StepDone {
 				e.Event = s.acting(*c, *d).CodeEvent
+				if d.Kind == liuma.TicketUnfreeze {
+					e.Event = audit.CardUnfrozen
+				}
 			}
 			return next, e, err
 		}))

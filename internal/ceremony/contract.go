@@ -70,7 +70,10 @@ type Step string
 // them.
 const (
 	StepConfirm Step = "confirm" // who asks, for what, about whom; the holder agrees
-	StepPIN     Step = "pin"     // the pad: current PIN, new PIN, or old and new
+	// StepNumber stands in the place of StepConfirm while a ticket waits for its
+	// supervisor: the page shows AtCounter.Number and takes nothing. No row has it.
+	StepNumber Step = "number"
+	StepPIN    Step = "pin" // the pad: current PIN, new PIN, or old and new
 	// StepCode takes a one-time code that was sent to a phone: SendCode, GiveCode.
 	StepCode Step = "code"
 	// StepEvidence waits for evidence: the holder goes back to the channel by

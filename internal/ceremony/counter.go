@@ -22,20 +22,23 @@ const counterWait = 72 * time.Hour
 // (I-12). The holder types the PIN, where no member of staff sees it, and shows that a
 // new phone is theirs. No channel pushes it, and it returns to none.
 //
-//	reset         confirm --> pin --> done
+//	reset         confirm --> code to the bound phone --> pin --> done
 //	rebind        confirm --> phone --> code --> done
 //	rebind_reset  confirm --> phone --> code --> pin --> done
-//	unfreeze      confirm --> done
+//	unfreeze      confirm --> code to the bound phone --> done
 //	enroll, open  confirm --> phone --> code --> pin --> done, or without a phone from there to the pad
 //
-// The ticket is looked at again at every move, and in the transaction that reserves,
-// binds or thaws. It is used up in the transaction that does what it is for.
+// Before the supervisor has approved, the page of the first step shows a number for them
+// and nothing else goes on (StepNumber, R-46). The bound phone's code is asked for where
+// there is one and the clerk did not say that it is away (ownPhone). The ticket is looked
+// at again at every move, and in the transaction that reserves, binds or thaws. It is used
+// up in the transaction that does what it is for.
 func atCounter() Act {
 	return Act{
 		Action: liuma.ActionCounter,
 		First:  StepConfirm,
 		Moves: []Move{
-			{StepConfirm, StepPIN}, {StepConfirm, StepPhone}, {StepConfirm, StepDone},
+			{StepConfirm, StepPIN}, {StepConfirm, StepPhone}, {StepConfirm, StepCode}, {StepConfirm, StepDone},
 			{StepPhone, StepCode}, {StepPhone, StepPIN},
 			{StepCode, StepPIN}, {StepCode, StepDone},
 			{StepPIN, StepDone},
@@ -45,6 +48,9 @@ func atCounter() Act {
 		agree:     (*Ceremonies).agreeAtCounter,
 		stands: func(s *Ceremonies, r store.Reader, c store.Ceremony, d details) error {
 			_, err := s.errandOf(r, c, d)
+			if liuma.CodeOf(err) == liuma.CodeTicketWaits {
+				return nil // it shows its number
+			}
 			return err
 		},
 		address: (*Ceremonies).phoneAtCounter,
@@ -95,19 +101,27 @@ func bindsPhone(k liuma.TicketKind) bool {
 func mayLackPhone(k liuma.TicketKind) bool { return k == liuma.TicketEnroll || k == liuma.TicketOpen }
 
 // errandOf reads the ticket of a ceremony and refuses if it does not stand any more, or
-// not for the card as it is now.
+// not for the card as it is now. While it waits for its supervisor, every move is one too
+// early (CodeTicketWaits), and the page goes on showing its number.
 func (s *Ceremonies) errandOf(r store.Reader, c store.Ceremony, d details) (errand, error) {
 	t, err := s.counter.Ticket(r, d.Ticket)
 	if err != nil {
 		return errand{}, err
 	}
-	if t.Ceremony != c.ID || t.State != store.TicketTaken {
+	if t.State == store.TicketExpired || t.Live() && !s.now().Before(t.Until) {
+		return errand{}, liuma.Fail(liuma.CodeCeremonyExpired, nil) // the ticket's minutes are the ceremony's
+	}
+	if waits := t.State == store.TicketAsked; t.Ceremony != c.ID || !waits && t.State != store.TicketTaken {
 		return errand{}, ticketOver(t)
 	}
-	return s.errandFor(r, t)
+	of, err := s.errandFor(r, t)
+	if err == nil && of.ticket.State != store.TicketTaken {
+		return errand{}, liuma.Fail(liuma.CodeTicketWaits, nil)
+	}
+	return of, err
 }
 
-// errandFor is errandOf for a ticket that is in hand.
+// errandFor is errandOf for a ticket that is in hand, and may wait for its supervisor.
 func (s *Ceremonies) errandFor(r store.Reader, t store.Ticket) (errand, error) {
 	of := errand{ticket: t}
 	var err error
@@ -121,7 +135,7 @@ func (s *Ceremonies) errandFor(r store.Reader, t store.Ticket) (errand, error) {
 			return of, err
 		}
 	}
-	if of.ticket, err = s.counter.Stands(r, t.ID, of.card); err != nil {
+	if of.ticket, err = s.counter.Lasts(r, t.ID, of.card); err != nil {
 		return of, err
 	}
 	return of, s.fitsErrand(of)
@@ -172,10 +186,19 @@ func (s *Ceremonies) fitsErrand(of errand) error {
 // agreeAtCounter goes on from the first page to what the ticket is for.
 func (s *Ceremonies) agreeAtCounter(tx store.Tx, c *store.Ceremony, d *details) (Step, error) {
 	of, err := s.errandOf(tx, *c, *d)
+	if liuma.CodeOf(err) == liuma.CodeTicketWaits {
+		return "", liuma.Fail(liuma.CodeCeremonyMoved, err) // nobody has looked at the person yet
+	}
 	if err != nil {
 		return s.refuse(tx, c, d, err)
 	}
+	own, _, err := s.ownPhone(tx, of)
+	if err != nil {
+		return "", err
+	}
 	switch kind := of.ticket.Kind; {
+	case own:
+		return StepCode, nil
 	case kind == liuma.TicketUnfreeze:
 		return StepDone, s.thawAtCounter(tx, c, *d, of)
 	case bindsPhone(kind) && s.outbox == nil:
@@ -190,6 +213,9 @@ func (s *Ceremonies) agreeAtCounter(tx store.Tx, c *store.Ceremony, d *details) 
 // thawAtCounter ends a freeze, or a reported loss, in the transaction of the holder's
 // consent: a crash leaves the card frozen and the ticket unused, or neither.
 func (s *Ceremonies) thawAtCounter(tx store.Tx, c *store.Ceremony, d details, of errand) error {
+	if err := s.ownPhoneGiven(tx, *c, d, of); err != nil {
+		return err
+	}
 	card := of.card.Thawed()
 	keepAgreed(&card, d.Consent, c.Channel)
 	if _, err := s.counter.Use(tx, of.ticket.ID, &card, c.ID); err != nil {
@@ -199,16 +225,50 @@ func (s *Ceremonies) thawAtCounter(tx store.Tx, c *store.Ceremony, d details, of
 		s.doneAtCounter(tx, c, card), s.engine.TellIn(tx, card, noticeUnfrozen, c.Channel, nil))
 }
 
-// phoneAtCounter is the number to be bound, which the code goes to.
+// ownPhone reports whether a ticket asks for a code to the phone that is bound: where a
+// PIN is set anew or a freeze is ended, unless the clerk said that this phone is not here.
+// Whoever takes the place of a holder who stands there then lacks their phone as well. It
+// is a third proof, so no phone is too new or too long unseen for it.
+func (s *Ceremonies) ownPhone(r store.Reader, of errand) (asked bool, phone string, err error) {
+	kind := of.ticket.Kind
+	if kind != liuma.TicketReset && kind != liuma.TicketUnfreeze || of.ticket.Lost || s.outbox == nil {
+		return false, "", nil
+	}
+	_, phone, err = s.engine.Contact(r, of.card.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, "", nil
+	}
+	return err == nil, phone, err
+}
+
+// ownPhoneGiven is the rule: the code was right in this browser, and the phone is still
+// the one that is bound.
+func (s *Ceremonies) ownPhoneGiven(r store.Reader, c store.Ceremony, d details, of errand) error {
+	asked, phone, err := s.ownPhone(r, of)
+	if err == nil && asked && !d.Proofs.Code.holds(c, s.engine.PhoneIndex(phone), s.now()) {
+		return liuma.Fail(liuma.CodeCeremonyMoved, nil) // no step is skipped
+	}
+	return err
+}
+
+// phoneAtCounter is the number which the code goes to: the one to be bound or, where that
+// is asked for, the one that is.
 func (s *Ceremonies) phoneAtCounter(r store.Reader, c store.Ceremony, d details) (addressee, error) {
 	of, err := s.errandOf(r, c, d)
 	if err != nil {
 		return addressee{}, err
 	}
+	to := of.addressee()
+	if asked, phone, err := s.ownPhone(r, of); err != nil || asked {
+		to.phone, to.template = phone, "code_reset"
+		if d.Kind == liuma.TicketUnfreeze {
+			to.template = "code_unfreeze"
+		}
+		return to, err
+	}
 	if d.NewPhone == "" {
 		return addressee{}, liuma.Fail(liuma.CodePhoneInvalid, nil)
 	}
-	to := of.addressee()
 	to.phone, to.template = d.NewPhone, "code_rebind"
 	if mayLackPhone(d.Kind) {
 		to.template = "code_bind"
@@ -216,15 +276,18 @@ func (s *Ceremonies) phoneAtCounter(r store.Reader, c store.Ceremony, d details)
 	return to, nil
 }
 
-// codedAtCounter follows the right code: a rebinding is done by it.
+// codedAtCounter follows the right code: a rebinding and an unfreezing are done by it.
 func (s *Ceremonies) codedAtCounter(tx store.Tx, c *store.Ceremony, d *details, to addressee) (Step, error) {
-	if d.Kind != liuma.TicketRebind {
+	if d.Kind != liuma.TicketRebind && d.Kind != liuma.TicketUnfreeze {
 		d.Code = ""
 		return StepPIN, nil
 	}
 	of, err := s.errandOf(tx, *c, *d)
 	if err != nil {
 		return s.refuse(tx, c, d, err)
+	}
+	if d.Kind == liuma.TicketUnfreeze {
+		return StepDone, s.thawAtCounter(tx, c, *d, of)
 	}
 	card := of.card
 	keepAgreed(&card, d.Consent, c.Channel)
@@ -247,10 +310,9 @@ func (s *Ceremonies) doneAtCounter(tx store.Tx, c *store.Ceremony, card store.Ca
 	return tx.UpdateRequest(row)
 }
 
-// ticketOver is the refusal of a ticket that has ended, or that another browser goes on
-// with.
+// ticketOver is the refusal of a ticket that has ended, or that another browser has.
 func ticketOver(t store.Ticket) error {
-	if t.State == store.TicketTaken {
+	if t.Live() && t.Ceremony != "" {
 		return liuma.Fail(liuma.CodeTicketTaken, nil)
 	}
 	return liuma.Fail(liuma.CodeTicketEnded, nil)

@@ -85,6 +85,8 @@ func TestAResetAtTheCounter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	x.want(p, ceremony.StepCode, "")
+	p = d.Code(p, h, x.who.Phone)
 	x.want(p, ceremony.StepPIN, "")
 	p = x.GivePIN(p, h, liuma.RoleNew, otherPIN)
 	x.want(p, ceremony.StepDone, "")
@@ -417,7 +419,7 @@ func TestATicketIsOneBrowsers(t *testing.T) {
 	if err != nil || again.ID != p.ID || again.Bound != "" {
 		t.Errorf("again: %+v, %v", again, err)
 	}
-	if is := ticket(d, id); is.State != store.TicketTaken || is.Ceremony != p.ID {
+	if is := ticket(d, id); is.State != store.TicketAsked || is.Ceremony != p.ID {
 		t.Errorf("the ticket: %+v", is)
 	}
 	left, err := x.Authority().Leave(t.Context(), p.ID, h)

@@ -13,12 +13,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
-// BeginTicket has a browser go on with the ticket whose code its holder typed. The code
-// finds the ticket and proves nothing (atCounter). From then on the ticket is this
-// browser's: another one is refused (CodeTicketTaken). Page.Bound is the secret of its
-// cookie; the browser that has it already gets the page as it is.
+// BeginTicket has a browser take the ticket whose code its holder typed. The code finds
+// the ticket and proves nothing (atCounter). From then on the ticket is this browser's:
+// another one is refused (CodeTicketTaken). It shows its number until the supervisor has
+// typed that (StepNumber). Page.Bound is the secret of its cookie; the browser that has it
+// already gets the page as it is.
 //
-// A crash before the commit leaves the ticket open, and no ceremony.
+// A crash before the commit leaves the ticket to others, and no ceremony.
 func (s *Ceremonies) BeginTicket(ctx context.Context, typed string, h Hand) (Page, error) {
 	found, err := s.counter.ByCode(ctx, h.Source, typed)
 	if err != nil {
@@ -49,7 +50,7 @@ func (s *Ceremonies) beginTicket(ctx context.Context, h Hand, find func(store.Re
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		if t.State == store.TicketTaken {
+		if t.Ceremony != "" {
 			if c, err = tx.Ceremony(t.Ceremony); err == nil && accessOf(c, h) == accessBrowser {
 				return audit.Entry{}, nil // this browser's: the page is shown again
 			}
@@ -90,8 +91,8 @@ func absent(err error) error {
 }
 
 // ticketCeremony writes the ceremony of a ticket, bound to the browser, and the row of
-// its business number, which is the ticket's name. It lasts as long as the ticket, and
-// nothing makes that more.
+// its business number, which is the ticket's name. It lasts as long as the ticket can, if
+// it is approved in the last moment; the ticket itself says when its time is over.
 func (s *Ceremonies) ticketCeremony(tx store.Tx, of errand, id, secret string, h Hand) (store.Ceremony, error) {
 	t := of.ticket
 	client, err := tx.Client(store.CounterClient)
@@ -108,7 +109,7 @@ func (s *Ceremonies) ticketCeremony(tx store.Tx, of errand, id, secret string, h
 		return store.Ceremony{}, err
 	}
 	c := store.Ceremony{ID: id, Subject: t.Holder, Channel: row.Channel, BusinessNo: row.BusinessNo, Action: row.Action,
-		Region: t.Region, Step: string(s.acts[row.Action].First), Card: of.card.ID, Browser: hashed("browser", secret), At: row.At, Expires: t.Until}
+		Region: t.Region, Step: string(s.acts[row.Action].First), Card: of.card.ID, Browser: hashed("browser", secret), At: row.At, Expires: t.Until.Add(counter.TicketLife)}
 	d := details{Ticket: t.ID, Kind: t.Kind, Language: languageOf(h.Language),
 		Steps: s.policy.For(t.Region, row.Channel).Steps}
 	if err := s.sealDetails(&c, d); err != nil {
@@ -140,6 +141,10 @@ type AtCounter struct {
 	Agency liuma.Agency
 	// Pad is the desk pad that the ticket was sent to, or empty.
 	Pad string
+	// Number is what the supervisor reads off this page at StepNumber; empty at others.
+	Number string
+	// Own says that a code to the bound phone is among what is asked for.
+	Own bool
 	// MayLackPhone says at StepPhone that NoPhone goes on.
 	MayLackPhone bool
 	// PINFrom says at StepDone from when on the new PIN counts; zero: at once.
@@ -152,21 +157,11 @@ func (s *Ceremonies) showCounter(r store.Reader, c store.Ceremony, d details, p 
 	if c.Action != liuma.ActionCounter {
 		return nil
 	}
-	if !p.Step.over() && p.Step != StepDone {
-		_, err := s.errandOf(r, c, d)
-		if why, ok := refusal(err); ok {
-			under, err := setting(r, c)
-			if err != nil {
-				return err
-			}
-			if !under {
-				p.Step, p.Code, p.Until = StepRefused, why.Code, why.Until
-			}
-		} else if err != nil {
-			return err
-		}
-	}
 	t, err := s.counter.Ticket(r, d.Ticket)
+	if err != nil {
+		return err
+	}
+	own, err := s.showErrand(r, c, d, t, p)
 	if err != nil {
 		return err
 	}
@@ -174,8 +169,11 @@ func (s *Ceremonies) showCounter(r store.Reader, c store.Ceremony, d details, p 
 	if err != nil {
 		return err
 	}
-	p.Counter = &AtCounter{Ticket: t.ID, Kind: t.Kind, Clerk: clerk.Name, Agency: t.Agency, Pad: t.Pad,
+	p.Counter = &AtCounter{Ticket: t.ID, Kind: t.Kind, Clerk: clerk.Name, Agency: t.Agency, Pad: t.Pad, Own: own,
 		MayLackPhone: p.Step == StepPhone && mayLackPhone(t.Kind)}
+	if p.Step == StepNumber {
+		p.Counter.Number = s.counter.Number(t)
+	}
 	if p.Step != StepDone {
 		return nil
 	}
@@ -184,4 +182,36 @@ func (s *Ceremonies) showCounter(r store.Reader, c store.Ceremony, d details, p 
 		p.Counter.PINFrom = card.PINFrom
 	}
 	return err
+}
+
+// showErrand has the page go by the ticket as it stands now: its number while it waits,
+// and why it stands no more. own says that the bound phone's code is asked for.
+func (s *Ceremonies) showErrand(r store.Reader, c store.Ceremony, d details, t store.Ticket, p *Page) (own bool, err error) {
+	if p.Step.over() || p.Step == StepDone {
+		return false, nil
+	}
+	p.Expires = t.Until
+	_, err = s.errandOf(r, c, d)
+	why, refused := refusal(err)
+	switch {
+	case err == nil || refused && why.Code == liuma.CodeTicketWaits:
+		if refused {
+			p.Step = StepNumber
+		}
+		of, err := s.errandFor(r, t)
+		if err == nil {
+			own, _, err = s.ownPhone(r, of)
+		}
+		return own, err
+	case !refused:
+		return false, err
+	}
+	if under, err := s.engine.Setting(r, c); err != nil || under {
+		return false, err
+	}
+	p.Step, p.Code, p.Until = StepRefused, why.Code, why.Until
+	if why.Code == liuma.CodeCeremonyExpired {
+		p.Step = StepExpired
+	}
+	return false, nil
 }

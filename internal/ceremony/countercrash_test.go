@@ -61,8 +61,8 @@ func TestACounterSurvivesADeathAtEveryStep(t *testing.T) {
 	}
 }
 
-// TestATicketIsTakenOnceAcrossADeath: a ticket whose begin broke off is open, and another
-// browser may begin it; or it is taken, and none may.
+// TestATicketIsTakenOnceAcrossADeath: a ticket whose begin broke off waits for a browser,
+// and another one may take it; or it is taken, and none may.
 func TestATicketIsTakenOnceAcrossADeath(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		faults := &testkit.Faults{}
@@ -74,11 +74,11 @@ func TestATicketIsTakenOnceAcrossADeath(t *testing.T) {
 			died := faults.Revive()
 			restart(x.Env)
 			is := ticket(d, id)
-			if err == nil && is.State != store.TicketTaken {
+			if is.State != store.TicketAsked || err == nil && is.Ceremony == "" {
 				t.Fatalf("step %d: begun, and the ticket is %+v", steps, is)
 			}
 			_, again := x.Authority().BeginTicket(t.Context(), code, ceremony.Hand{})
-			if taken := is.State == store.TicketTaken; taken != (liuma.CodeOf(again) == liuma.CodeTicketTaken) || !taken && again != nil {
+			if taken := is.Ceremony != ""; taken != (liuma.CodeOf(again) == liuma.CodeTicketTaken) || !taken && again != nil {
 				t.Fatalf("step %d: %+v, and then %v", steps, is, again)
 			}
 			if !died {
@@ -86,6 +86,59 @@ func TestATicketIsTakenOnceAcrossADeath(t *testing.T) {
 			}
 			x.Clock.Advance(25 * time.Hour)
 		}
+	}
+}
+
+// TestAnApprovalSurvivesADeath: the ticket waits and its page shows the same number, or it
+// is approved and the page goes on; a wrong number is counted once, or not at all. After a
+// wrong number whose answer was lost nothing is approved, and the right one still is.
+func TestAnApprovalSurvivesADeath(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for _, right := range []bool{false, true} {
+			t.Run(fmt.Sprintf("after=%v/right=%v", after, right), func(t *testing.T) { diesApproving(t, after, right) })
+		}
+	}
+}
+
+func diesApproving(t *testing.T, after, right bool) {
+	faults := &testkit.Faults{}
+	x, d := atDesk(t, testkit.Options{Faults: faults})
+	for steps := 0; ; steps++ {
+		p, h := d.Shown(x.who, liuma.TicketReset)
+		number := p.Counter.Number
+		if !right {
+			number = map[bool]string{true: "4321", false: "1234"}[number == "1234"]
+		}
+		faults.DieAt(steps, after)
+		_, err := d.System.Counter.Approve(context.Background(), d.Supervisor, p.Counter.Ticket, number)
+		died := faults.Revive()
+		restart(x.Env)
+		is := ticket(d, p.Counter.Ticket)
+		page, looked := x.Authority().Look(t.Context(), p.ID, h)
+		if looked != nil {
+			t.Fatal(looked)
+		}
+		want := ceremony.StepNumber
+		if is.State == store.TicketTaken {
+			want = ceremony.StepConfirm
+		}
+		if page.Step != want || want == ceremony.StepNumber && page.Counter.Number != p.Counter.Number {
+			t.Fatalf("step %d: %+v, and the page is at %s with %q", steps, is, page.Step, page.Counter.Number)
+		}
+		if err == nil && is.State != store.TicketTaken || !right && (is.State != store.TicketAsked || is.Wrong > 1) {
+			t.Fatalf("step %d: %v, and the ticket is %+v", steps, err, is)
+		}
+		if is.State == store.TicketAsked {
+			page = d.Approve(page, h)
+		}
+		h.Consent = page.ConsentHash
+		if page, err = x.Authority().Agree(t.Context(), p.ID, h); err != nil || page.Step != ceremony.StepCode {
+			t.Fatalf("step %d: it goes on at %s, %v", steps, page.Step, err)
+		}
+		if !died {
+			break
+		}
+		x.Clock.Advance(25 * time.Hour)
 	}
 }
 
@@ -97,8 +150,15 @@ func TestAThawAndAPhoneSurviveADeath(t *testing.T) {
 		freezeIn(x)
 		for steps := 0; ; steps++ {
 			p, h := d.Begin(x.who, liuma.TicketUnfreeze)
+			p, err := x.Authority().Agree(t.Context(), p.ID, h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.Clock.Advance(time.Minute)
+			x.send(p, h)
+			code := x.LastCode(x.who.Phone)
 			faults.DieAt(steps, after)
-			_, _ = x.Authority().Agree(context.Background(), p.ID, h)
+			_, _ = x.Authority().GiveCode(context.Background(), p.ID, h, code)
 			died := faults.Revive()
 			restart(x.Env)
 			thawed := !cardOf(x.Env, x.who).Frozen

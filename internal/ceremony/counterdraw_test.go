@@ -23,11 +23,12 @@ type hand struct {
 	fresh             bool // a link of their own, three minutes old
 	sim               bool // reads the bound phone's texts
 	pin               bool // knows the PIN
+	person            bool // stands there, with a phone of their own; an honest supervisor looks at it
 }
 
 func drawHand(r *rand.Rand) hand {
 	b := func() bool { return r.IntN(2) == 0 }
-	return hand{b(), b(), b(), b(), b(), b()}
+	return hand{b(), b(), b(), b(), b(), b(), b()}
 }
 
 // may is docs/RECOVERY.md: what the hand may come to at a counter.
@@ -61,29 +62,63 @@ func (g *grab) tickets(kind liuma.TicketKind) (codes []string) {
 		return []string{"2345-6789"}
 	}
 	ctx := g.T.Context()
-	for _, phone := range []bool{true, false} {
+	for _, q := range []counter.Opening{{Phone: true}, {}, {Lost: true}} {
 		p, err := g.System.Counter.LookUp(ctx, g.desk.Clerk, counter.Seeking{Number: g.who.IDNumber, Reason: "forgot_pin"})
 		if err != nil {
 			g.T.Fatal(err)
 		}
-		v, err := g.System.Counter.Open(ctx, g.desk.Clerk, counter.Opening{LookUp: p.LookUp, Kind: kind, Checked: true, Phone: phone})
+		v, err := g.System.Counter.Open(ctx, g.desk.Clerk, counter.Opening{LookUp: p.LookUp, Kind: kind, Checked: true, Phone: q.Phone, Lost: q.Lost})
 		if err != nil {
 			continue
 		}
-		if !phone {
-			// A clerk who is alone tries it as the supervisor too.
-			by := g.desk.Clerk
-			if g.supervisor {
-				by = g.desk.Supervisor
-			}
-			_, _ = g.System.Counter.Approve(ctx, by, v.ID)
-		}
 		if code, err := g.System.Counter.NewCode(ctx, g.desk.Clerk, v.ID); err == nil {
 			codes = append(codes, code)
+			if !q.Phone {
+				g.asked(v.ID, code)
+			}
 			g.use(kind, code)
 		}
 	}
 	return codes
+}
+
+// asked has the attacker's browser race the person's for a ticket that waits. The honest
+// supervisor approves the number on the person's screen, and comes for no other; a corrupt
+// one approves the attacker's. A clerk who is alone tries to approve as well.
+func (g *grab) asked(id liuma.TicketID, code string) {
+	g.T.Helper()
+	a, ctx := g.Authority(), g.T.Context()
+	theirs := func() {
+		if !g.person || g.supervisor {
+			return
+		}
+		if p, err := a.BeginTicket(ctx, code, ceremony.Hand{}); err == nil {
+			if _, err := g.System.Counter.Approve(ctx, g.desk.Supervisor, id, p.Counter.Number); err != nil {
+				g.T.Fatal(err)
+			}
+		}
+	}
+	first := g.rng.IntN(2) == 0
+	if first {
+		theirs()
+	}
+	p, err := a.BeginTicket(ctx, code, ceremony.Hand{Source: fmt.Sprint(g.rng.Uint64())})
+	if err == nil {
+		h := ceremony.Hand{Secret: p.Bound}
+		by := g.desk.Clerk
+		if g.supervisor {
+			by = g.desk.Supervisor
+		}
+		_, _ = a.Agree(ctx, p.ID, h) // before anybody approved
+		_, _ = g.System.Counter.Approve(ctx, by, id, p.Counter.Number)
+		if p, err = a.Look(ctx, p.ID, h); err == nil {
+			h.Consent = p.ConsentHash
+			g.walk(p, h, "", nil)
+		}
+	}
+	if !first {
+		theirs()
+	}
 }
 
 // use tries a code everywhere.
@@ -99,7 +134,7 @@ func (g *grab) use(kind liuma.TicketKind, code string) {
 	}
 }
 
-// atPage goes through the counter's own page.
+// atPage goes through the counter's own page, with a browser that comes late.
 func (g *grab) atPage(code string) {
 	a, ctx := g.Authority(), g.T.Context()
 	p, err := a.BeginTicket(ctx, code, ceremony.Hand{Source: fmt.Sprint(g.rng.Uint64())})

@@ -8,12 +8,13 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
 // maySetAtCounter is the rule of I-12 for a PIN that is set at a counter: the ticket
-// stands, which two members of staff stand behind; and a phone that is to be bound has
-// been shown in this browser.
+// stands, which two members of staff stand behind; and a phone that is to be bound, or is
+// bound and was said to be here, has been shown in this browser.
 func (s *Ceremonies) maySetAtCounter(r store.Reader, c store.Ceremony, d details) (errand, error) {
 	if c.Action != liuma.ActionCounter || Step(c.Step) != StepPIN || !c.Ended.IsZero() {
 		return errand{}, liuma.Fail(liuma.CodeCeremonyMoved, nil)
@@ -30,7 +31,7 @@ func (s *Ceremonies) maySetAtCounter(r store.Reader, c store.Ceremony, d details
 	if kind == liuma.TicketRebind || kind == liuma.TicketUnfreeze {
 		return of, liuma.Fail(liuma.CodeCeremonyMoved, nil) // sets no PIN
 	}
-	return of, nil
+	return of, s.ownPhoneGiven(r, c, d, of)
 }
 
 // setAtCounter sets the PIN of a ticket. The ticket is looked at again in the
@@ -168,13 +169,16 @@ func (s *Ceremonies) wasSetAtCounter(tx store.Tx, card *store.Card, row *store.R
 	if err != nil {
 		return "", err
 	}
-	ev, template := audit.PINReset, noticePINReset
+	ev, template, about := audit.PINReset, noticePINReset, map[string]string(nil)
 	if mayLackPhone(t.Kind) {
 		ev, template = audit.PINSet, noticePINSet
 	}
 	if !stopped {
 		if err := s.settleAtCounter(tx, card, cer, d, t); err != nil {
 			return "", err
+		}
+		if t.Kind == liuma.TicketRebindReset {
+			template, about = noticeBoth, map[string]string{"phone": registry.MaskPhone(d.NewPhone)}
 		}
 	}
 	err = errors.Join(tx.DeleteCodesOf(card.ID), tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
@@ -184,7 +188,7 @@ func (s *Ceremonies) wasSetAtCounter(tx store.Tx, card *store.Card, row *store.R
 	if err := s.endOthers(tx, card.ID, row.Ceremony); err != nil {
 		return "", err
 	}
-	return ev, s.engine.TellIn(tx, *card, template, row.Channel, nil)
+	return ev, s.engine.TellIn(tx, *card, template, row.Channel, about) // one text to each number, of all of it
 }
 
 // toldBefore reports whether a card's contact is one whose notices reached its holder. A
@@ -228,5 +232,6 @@ func (s *Ceremonies) settleAtCounter(tx store.Tx, card *store.Card, cer store.Ce
 	if t.Kind == liuma.TicketEnroll && card.PINFrom.IsZero() {
 		hold = time.Time{} // it is the registry's number, and replaced none
 	}
-	return s.bindPhone(tx, *card, cer, d, d.NewPhone, hold)
+	_, err := s.bindUntold(tx, *card, d, d.NewPhone, hold)
+	return err
 }

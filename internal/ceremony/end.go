@@ -84,7 +84,7 @@ func (s *Ceremonies) expire(ctx context.Context, id string) error {
 		if err != nil || !expired(c, s.now()) {
 			return audit.Entry{}, err
 		}
-		if under, err := setting(tx, c); err != nil || under {
+		if under, err := s.engine.Setting(tx, c); err != nil || under {
 			return audit.Entry{}, err // its PIN is being carried through
 		}
 		if Step(c.Step) != StepDone {

@@ -1,12 +1,10 @@
 package ceremony
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -42,22 +40,4 @@ func (s *Ceremonies) goTo(c *store.Ceremony, to Step) error {
 	}
 	c.Step = string(to)
 	return nil
-}
-
-// setting reports whether the last try of a ceremony is setting a PIN that the
-// keepers may hold already. Until that is settled, the page must not say that
-// nothing changed.
-func setting(r store.Reader, c store.Ceremony) (bool, error) {
-	row, err := r.Request(c.Channel, authority.TryNo(c.BusinessNo, c.Tries))
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	in, err := r.Intent(row.Card)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil && in.Channel == row.Channel && in.BusinessNo == row.BusinessNo && in.State != store.IntentFlipped, err
 }

@@ -9,6 +9,7 @@ const (
 	noticePINReset     = "pin_reset"
 	noticePhoneOld     = "phone_changed_old"
 	noticePhoneNew     = "phone_changed_new"
+	noticeBoth         = "phone_pin_changed"
 	noticeLinked       = "channel_linked"
 	noticeUnfrozen     = "card_unfrozen"
 	noticeRemind       = "rotation_reminder"

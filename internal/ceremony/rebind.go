@@ -184,16 +184,7 @@ func (s *Ceremonies) bindNew(tx store.Tx, c *store.Ceremony, d *details, to addr
 // bound. It and every number that was told of the card until now hear of it: those that
 // it was bound to, and for which number. Until hold it resets nothing online.
 func (s *Ceremonies) bindPhone(tx store.Tx, card store.Card, c store.Ceremony, d details, phone string, hold time.Time) error {
-	now := s.now()
-	next := store.Contact{Card: card.ID, Language: languageOf(d.Language), BoundAt: now, ConfirmedAt: now, HoldUntil: hold,
-		EveryUse: s.noticesOf(card).EveryUse}
-	switch old, _, err := s.engine.Contact(tx, card.ID); {
-	case err == nil:
-		next.EveryUse = old.EveryUse // as its holder left it
-	case !errors.Is(err, store.ErrNotFound):
-		return err
-	}
-	at, err := authority.PlaceName(tx, c.Channel)
+	at, err := placeOf(tx, c, d)
 	if err != nil {
 		return err
 	}
@@ -204,13 +195,38 @@ func (s *Ceremonies) bindPhone(tx store.Tx, card store.Card, c store.Ceremony, d
 		}
 		return s.engine.TellAt(tx, card, c, number, noticePhoneOld, at, about)
 	})
-	if err == nil {
-		err = errors.Join(s.engine.WriteContact(tx, next, phone), tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
+	if err != nil {
+		return err
 	}
+	next, err := s.bindUntold(tx, card, d, phone, hold)
 	if err != nil {
 		return err
 	}
 	return s.engine.TellAt(tx, card, next, phone, noticePhoneNew, at, nil)
+}
+
+// bindUntold is bindPhone whose caller tells every number, of more than the phone.
+func (s *Ceremonies) bindUntold(tx store.Tx, card store.Card, d details, phone string, hold time.Time) (store.Contact, error) {
+	now := s.now()
+	next := store.Contact{Card: card.ID, Language: languageOf(d.Language), BoundAt: now, ConfirmedAt: now, HoldUntil: hold,
+		EveryUse: s.noticesOf(card).EveryUse}
+	switch old, _, err := s.engine.Contact(tx, card.ID); {
+	case err == nil:
+		next.EveryUse = old.EveryUse // as its holder left it
+	case !errors.Is(err, store.ErrNotFound):
+		return next, err
+	}
+	return next, errors.Join(s.engine.WriteContact(tx, next, phone), tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
+}
+
+// placeOf names, in notices, where a ceremony goes on: its channel, and the counter where
+// that gave the ticket.
+func placeOf(r store.Reader, c store.Ceremony, d details) (liuma.Text, error) {
+	at, err := authority.PlaceName(r, c.Channel)
+	if err == nil && d.Proofs.Evidence == nil && !d.Proofs.Ticket.ID.IsZero() {
+		at = authority.WithTicket(at)
+	}
+	return at, err
 }
 
 // mayRebind looks at standing, the card's number and evidence again.

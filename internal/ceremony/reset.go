@@ -187,10 +187,11 @@ func (s *Ceremonies) wasReset(tx store.Tx, card *store.Card, row *store.Request)
 	if err := s.endOthers(tx, card.ID, row.Ceremony); err != nil {
 		return "", err
 	}
-	if err := s.useProof(tx, row.Ceremony, card); err != nil {
+	at, err := s.useProof(tx, row.Ceremony, card)
+	if err != nil {
 		return "", err
 	}
-	return audit.PINReset, s.engine.TellIn(tx, *card, noticePINReset, row.Channel, nil)
+	return audit.PINReset, s.engine.Tell(tx, *card, noticePINReset, at, nil)
 }
 
 // endOthers ends all other open ceremonies of a card. A ceremony that is done

@@ -27,7 +27,7 @@ func (s *Ceremonies) stands(r store.Reader, c store.Ceremony, d details) error {
 	}
 	// A PIN that the keepers may hold already is carried through, whatever came
 	// since (I-7): until then nobody says that nothing changed.
-	if under, err := setting(r, c); err != nil || under {
+	if under, err := s.engine.Setting(r, c); err != nil || under {
 		return err
 	}
 	return act.stands(s, r, c, d)

@@ -329,7 +329,7 @@ func (s *Ceremonies) Leave(ctx context.Context, id string, h Hand) (Page, error)
 	return s.moveAnyway(ctx, id, h, []Step{StepConfirm, StepCode, StepCardNo, StepEvidence, StepPhone, StepPIN},
 		func(tx store.Tx, c *store.Ceremony, d *details) (Step, audit.Entry, error) {
 			e := s.engine.Entry("holder", audit.CeremonyStepped, c.Card, c.BusinessNo, "ok")
-			if under, err := setting(tx, *c); err != nil || under {
+			if under, err := s.engine.Setting(tx, *c); err != nil || under {
 				return "", e, errors.Join(err, liuma.Fail(liuma.CodeChangeUnderWay, nil))
 			}
 			d.Code = string(liuma.CodeLeft)

@@ -198,13 +198,16 @@ func (s *Ceremonies) oldCodeRight(tx store.Tx, c *store.Ceremony, d *details, ca
 }
 
 // useProof uses up the ticket that took the place of evidence in a ceremony, if one did,
-// in the transaction of what it proved.
-func (s *Ceremonies) useProof(tx store.Tx, ceremony string, card *store.Card) error {
+// in the transaction of what it proved. It returns where that was, for its notice.
+func (s *Ceremonies) useProof(tx store.Tx, ceremony string, card *store.Card) (at liuma.Text, err error) {
 	c, d, err := s.readCeremony(tx, ceremony)
-	if err != nil {
-		return err
+	if err == nil {
+		err = s.useProofOf(tx, c, d, card)
 	}
-	return s.useProofOf(tx, c, d, card)
+	if err == nil {
+		at, err = placeOf(tx, c, d)
+	}
+	return at, err
 }
 
 func (s *Ceremonies) useProofOf(tx store.Tx, c store.Ceremony, d details, card *store.Card) error {

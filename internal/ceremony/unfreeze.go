@@ -79,11 +79,12 @@ func (s *Ceremonies) unfreeze(ctx context.Context, q asking) (authority.Verifica
 	}
 	return s.provePIN(ctx, q, func(tx store.Tx, card *store.Card, row *store.Request) (audit.Event, error) {
 		*card = card.Thawed()
-		err := errors.Join(tx.DeleteCodesOf(card.ID), s.engine.ConfirmContact(tx, card.ID), s.useProof(tx, row.Ceremony, card))
+		at, err := s.useProof(tx, row.Ceremony, card)
+		err = errors.Join(err, tx.DeleteCodesOf(card.ID), s.engine.ConfirmContact(tx, card.ID))
 		if err != nil {
 			return "", err
 		}
-		return audit.CardUnfrozen, s.engine.TellIn(tx, *card, noticeUnfrozen, row.Channel, nil)
+		return audit.CardUnfrozen, s.engine.Tell(tx, *card, noticeUnfrozen, at, nil)
 	})
 }
 

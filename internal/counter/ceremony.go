@@ -11,7 +11,7 @@ import (
 // stood, and is carried through whatever came since (I-7). stopped says that the card was
 // stopped meanwhile: then nothing but the PIN may come about. A ticket that has ended by
 // then stays as it is; the record of the card has both. It raises card.Stops, and the
-// caller writes card.
+// caller writes card and tells its contacts.
 func (c *Counter) Carry(tx store.Tx, id liuma.TicketID, card *store.Card, ceremony string) (t store.Ticket, stopped bool, err error) {
 	if t, err = c.Ticket(tx, id); err != nil {
 		return t, false, err
@@ -28,8 +28,5 @@ func (c *Counter) Carry(tx store.Tx, id liuma.TicketID, card *store.Card, ceremo
 			return t, stopped, err
 		}
 	}
-	if c.c.Teller == nil {
-		return t, stopped, nil
-	}
-	return t, stopped, c.c.Teller.TellTicketUsed(tx, *card, t)
+	return t, stopped, nil
 }

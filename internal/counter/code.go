@@ -14,9 +14,9 @@ import (
 )
 
 // A ticket's code has eight of the 30 written.CodeLetters: 6.6e11 codes, 39 bits, for
-// fifteen minutes. It finds a ticket and proves nothing: with a thousand tickets open in a province, who tries 10 codes an hour
+// the half hour of asking. It finds a ticket and proves nothing: with a thousand tickets open in a province, who tries 10 codes an hour
 // from each of a thousand networks hits one in seven years, and then still needs the
-// bound phone, or is seen by clerk and supervisor to have taken the holder's place.
+// bound phone, or a supervisor who reads the number off a screen that is not there.
 const codeSize = 8
 
 // parseCode reads the typed code of a ticket, or the pairing number of a pad.
@@ -32,9 +32,9 @@ func (c *Counter) codeIndex(what, code string) vault.Index {
 	return c.c.Vault.Index(vault.IndexTicket, what+"\x00"+code)
 }
 
-// NewCode makes the code of the clerk's own open ticket, for the holder's phone. It is
-// returned once; another call makes another code, and the first one finds nothing any
-// more. Errors: ErrMember, ErrDocument, ErrTicket, ErrState.
+// NewCode makes the code of the clerk's own ticket, for the holder's phone, before a
+// browser has it (handable). It is returned once; another call makes another code, and the
+// first one finds nothing any more. Errors: ErrMember, ErrDocument, ErrTicket, ErrState.
 func (c *Counter) NewCode(ctx context.Context, by liuma.StaffID, id liuma.TicketID) (string, error) {
 	code := written.NewCode(codeSize)
 	err := c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -42,7 +42,7 @@ func (c *Counter) NewCode(ctx context.Context, by liuma.StaffID, id liuma.Ticket
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		if t.State != store.TicketOpened || !c.c.Now().Before(t.Until) {
+		if !c.handable(t) {
 			return audit.Entry{}, ErrState
 		}
 		t.Code, t.Pad = c.codeIndex("code", code), ""

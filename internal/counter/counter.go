@@ -5,7 +5,8 @@
 // It guarantees that a ticket is worth nothing by a clerk alone: with RouteLink it
 // stands in the place of evidence and of nothing else, beside the bound phone's code
 // through a known link; with RouteSupervisor a second member of staff, whom this
-// package picks, has approved it. It is good once, for fifteen minutes, for one
+// package picks, has approved it, for the one browser whose number they read off
+// the screen in the person's hands. It is good once, for fifteen minutes, for one
 // browser, and only while its card was not frozen since, clerk and supervisor may still
 // act, and the card is whose it was (Stands, which is asked at each move and in the
 // transaction that sets, binds or thaws). Nobody opens or approves a ticket for themself
@@ -19,7 +20,7 @@
 // docs/COUNTER.md says what corrupt members can do.
 //
 // Start here: Counter, then Stands in stands.go. A file per step: lookup, kinds, open,
-// supervisor, decide, code, stands, pad, review, progress, maintain.
+// supervisor, seen, decide, code, stands, pad, review, progress, maintain.
 package counter
 
 import (
@@ -43,6 +44,7 @@ const (
 	LookUpLife = 30 * time.Minute // of a look-up, in which tickets may be opened on it
 	AskedLife  = 30 * time.Minute // of a ticket that waits for a supervisor
 	TicketLife = 15 * time.Minute // of one that is open, from then on
+	LeftAfter  = 5 * time.Minute  // in which nobody took a ticket that waits, and a colleague's may take its place
 	ReviewTime = 7 * 24 * time.Hour
 	// Kept is how long an ended ticket stays in the database; the record keeps more.
 	Kept = 400 * 24 * time.Hour
@@ -81,6 +83,10 @@ var (
 	ErrPadRoute     = errors.New("a pad takes a supervisor: open the ticket without the person's own phone")
 	ErrPadsOffered  = errors.New("too many pads offer themselves")
 	ErrFinding      = errors.New("say whether it is in order, and why in a line of up to 200 characters")
+	ErrUnseen       = errors.New("no screen shows a number for this ticket yet: the person's phone or the pad takes it first")
+	ErrNumberWrong  = errors.New("this is not the number on the screen that has the ticket; take it from the person's screen, never from the clerk")
+	ErrNumberOver   = errors.New("three numbers were wrong: the ticket has ended, and the clerk opens another")
+	ErrCarried      = errors.New("the person has set the new PIN, and it is being carried through; look again in a moment")
 )
 
 // Registry reads people; *registry.Registry does.
@@ -97,6 +103,8 @@ type Engine interface {
 	ReadCard(store.Reader, liuma.CardID) (store.Card, error)
 	KnownLink(store.Card, store.Link) bool
 	Contact(store.Reader, liuma.CardID) (store.Contact, string, error)
+	// Setting reports whether a ceremony is setting a PIN that the keepers may hold.
+	Setting(store.Reader, store.Ceremony) (bool, error)
 	// ToWall turns a time of the store into what a person's clock shows.
 	ToWall(time.Time) time.Time
 }
@@ -104,7 +112,6 @@ type Engine interface {
 // Teller tells a card's contacts, in the transaction of what it tells of.
 type Teller interface {
 	TellTicketOpened(store.Tx, store.Card, store.Ticket) error
-	TellTicketUsed(store.Tx, store.Card, store.Ticket) error
 }
 
 // Closer begins the closing of a card, in the transaction that approves its ticket.

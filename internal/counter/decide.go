@@ -28,16 +28,31 @@ func (c *Counter) Waiting(ctx context.Context, by liuma.StaffID) (out []View, er
 	return out, err
 }
 
-// Approve approves a ticket that waits for this supervisor: its minutes begin. The
-// caller has seen a fresh touch of their passkey. Errors: ErrMember, ErrDocument,
-// ErrTicket, ErrState, ErrOwn, ErrKind.
+// Approve approves a ticket that waits for this supervisor: its minutes begin, in the
+// browser that has it and shows number. The caller has seen a fresh touch of their
+// passkey. A closing, in which no holder acts, takes no number. Errors: ErrMember,
+// ErrDocument, ErrTicket, ErrState, ErrOwn, ErrKind, ErrUnseen, ErrNumberWrong,
+// ErrNumberOver.
 //
-// A crash before the commit leaves it waiting.
-func (c *Counter) Approve(ctx context.Context, by liuma.StaffID, id liuma.TicketID) (out View, err error) {
+// A crash before the commit leaves it waiting, and no number counted.
+func (c *Counter) Approve(ctx context.Context, by liuma.StaffID, id liuma.TicketID, number string) (out View, err error) {
+	var refused error // committed together with the count and the entry
 	err = c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
+		refused = nil
 		t, err := c.approvable(tx, by, id)
 		if err != nil {
 			return audit.Entry{}, err
+		}
+		if t.Kind != liuma.TicketClose {
+			fits, err := c.fits(t, number)
+			if err != nil {
+				return audit.Entry{}, err
+			}
+			if !fits {
+				var e audit.Entry
+				e, refused, err = c.wrongNumber(tx, t, by)
+				return e, err
+			}
 		}
 		card, err := c.cardOf(tx, t)
 		if err != nil {
@@ -60,7 +75,7 @@ func (c *Counter) Approve(ctx context.Context, by liuma.StaffID, id liuma.Ticket
 		}
 		return c.entry(by.Actor(), event, t, outcome), tx.UpdateTicket(t)
 	})
-	return out, err
+	return out, errors.Join(err, refused)
 }
 
 // close begins the closing of a card, in which no holder has a part: the ticket is used
@@ -155,8 +170,9 @@ func (c *Counter) Decline(ctx context.Context, by liuma.StaffID, id liuma.Ticket
 	})
 }
 
-// Withdraw ends the clerk's own ticket, if it was not used. Errors: ErrMember,
-// ErrTicket, ErrState.
+// Withdraw ends the clerk's own ticket, if it was not used. A PIN that keepers may hold
+// already is carried through, so nobody is told that nothing changed (I-7). Errors:
+// ErrMember, ErrTicket, ErrState, ErrCarried.
 func (c *Counter) Withdraw(ctx context.Context, by liuma.StaffID, id liuma.TicketID) error {
 	return c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		t, err := c.ownTicket(tx, by, id)
@@ -166,9 +182,27 @@ func (c *Counter) Withdraw(ctx context.Context, by liuma.StaffID, id liuma.Ticke
 		if !t.Live() || !c.c.Now().Before(t.Until) {
 			return audit.Entry{}, ErrState
 		}
+		if under, err := c.carried(tx, t); err != nil || under {
+			return audit.Entry{}, errors.Join(errIf(under, ErrCarried), err)
+		}
 		t.End(store.TicketWithdrawn, "", c.c.Now())
 		return c.entry(by.Actor(), audit.TicketEnded, t, "withdrawn"), tx.UpdateTicket(t)
 	})
+}
+
+// carried reports whether the ceremony of a ticket is setting a PIN.
+func (c *Counter) carried(r store.Reader, t store.Ticket) (bool, error) {
+	if t.State != store.TicketTaken {
+		return false, nil
+	}
+	cer, err := r.Ceremony(t.Ceremony)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return c.c.Engine.Setting(r, cer)
 }
 
 // ownTicket is a ticket that this clerk opened.

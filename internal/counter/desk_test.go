@@ -185,14 +185,28 @@ func (d *desk) openBy(by liuma.StaffID, f registry.Facts, q counter.Opening) (co
 	return d.counter().Open(d.ctx(), by, q)
 }
 
-// approved is a ticket of the first clerk that the supervisor approved.
+// approved is a ticket of the first clerk that ceremony c1 has and the supervisor approved.
 func (d *desk) approved(f registry.Facts, kind liuma.TicketKind) counter.View {
+	d.Helper()
+	v := d.asked(f, kind)
+	d.must(d.take(v.ID, f, "c1"))
+	v, err := d.approve(super, v.ID)
+	d.must(err)
+	return v
+}
+
+// asked is one that waits for the supervisor, and nobody has.
+func (d *desk) asked(f registry.Facts, kind liuma.TicketKind) counter.View {
 	d.Helper()
 	v, err := d.open(f, counter.Opening{Kind: kind})
 	d.must(err)
-	v, err = d.counter().Approve(d.ctx(), super, v.ID)
-	d.must(err)
 	return v
+}
+
+// approve has a member type the number that the screen shows which has a ticket.
+func (d *desk) approve(by liuma.StaffID, id liuma.TicketID) (counter.View, error) {
+	d.Helper()
+	return d.counter().Approve(d.ctx(), by, id, d.counter().Number(d.ticket(id)))
 }
 
 // byLink is one that is open at once.

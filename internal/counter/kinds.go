@@ -50,6 +50,7 @@ type situation struct {
 	phone   string // the bound one
 	link    bool   // there is a known link
 	live    []store.Ticket
+	left    bool // no colleague's among them goes on
 }
 
 // heldOf asks the keepers, outside of any transaction, where there is no row.
@@ -86,8 +87,7 @@ func (c *Counter) stand(r store.Reader, holder vault.Index, held ledger.Row, awa
 	}
 	found, err := r.CardByHolder(holder)
 	if errors.Is(err, store.ErrNotFound) {
-		s.live, err = c.liveTickets(r, liuma.CardID{}, holder)
-		return s, err
+		return s, c.standLive(r, &s, holder)
 	}
 	if err == nil {
 		s.card, err = c.c.Engine.ReadCard(r, found.ID)
@@ -109,8 +109,41 @@ func (c *Counter) stand(r store.Reader, holder vault.Index, held ledger.Row, awa
 		return s, err
 	}
 	s.link = slices.ContainsFunc(links, func(l store.Link) bool { return c.c.Engine.KnownLink(s.card, l) })
-	s.live, err = c.liveTickets(r, s.card.ID, holder)
-	return s, err
+	return s, c.standLive(r, &s, holder)
+}
+
+// standLive reads a person's tickets that have not ended.
+func (c *Counter) standLive(r store.Reader, s *situation, holder vault.Index) (err error) {
+	if s.live, err = c.liveTickets(r, s.card.ID, holder); err != nil {
+		return err
+	}
+	s.left = len(s.live) > 0
+	for _, t := range s.live {
+		left, err := c.leftAlone(r, t)
+		if err != nil {
+			return err
+		}
+		s.left = s.left && left
+	}
+	return nil
+}
+
+// leftAlone reports whether a ticket waits that no browser took, and either nobody did for
+// a while or its clerk has gone home: a colleague does not wait for its half hour. One
+// that a browser has is its holder's.
+func (c *Counter) leftAlone(r store.Reader, t store.Ticket) (bool, error) {
+	if t.State != store.TicketAsked || t.Ceremony != "" {
+		return false, nil
+	}
+	if c.c.Now().Sub(t.AskedAt) >= LeftAfter {
+		return true, nil
+	}
+	clerk, err := r.Member(t.Clerk)
+	if err != nil || !clerk.Active() {
+		return err == nil, err
+	}
+	in, err := c.c.SignedIn(r, clerk)
+	return err == nil && !in, err
 }
 
 // liveTickets are those of a person, by card or by document, whose time is not over.

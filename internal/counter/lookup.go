@@ -38,6 +38,7 @@ type Person struct {
 	Kinds    []Possible      `json:"kinds"`
 	Live     *liuma.TicketID `json:"live,omitempty"` // a ticket of the person that goes on
 	Mine     bool            `json:"mine,omitempty"` // and is this clerk's
+	Left     bool            `json:"left,omitempty"` // or a colleague's that another one takes the place of
 }
 
 // Possible says of one kind whether a ticket can be opened now.
@@ -186,7 +187,7 @@ func (c *Counter) personView(row store.LookUp, s situation) Person {
 	}
 	for _, t := range s.live {
 		id := t.ID
-		out.Live, out.Mine = &id, t.Clerk == row.Clerk
+		out.Live, out.Mine, out.Left = &id, t.Clerk == row.Clerk, s.left
 	}
 	return out
 }

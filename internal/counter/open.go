@@ -23,14 +23,16 @@ type Opening struct {
 	// Phone: the person has the bound phone here, with an app in which the card is known,
 	// so that no supervisor is needed. Without it one is asked.
 	Phone bool `json:"phone"`
-	// Lost: the person says that the bound phone was lost or stolen.
+	// Lost: the bound phone is not here; it was lost or stolen, or left at home. Then a
+	// reset or an unfreezing by the supervisor asks for no code to it, and is reviewed.
 	Lost bool `json:"lost"`
 }
 
 // Open opens a ticket, or asks a supervisor for one, on a look-up of the clerk's. An
-// earlier ticket of the same clerk for the person ends. A card that only the keepers
+// earlier ticket of the same clerk for the person ends, and so does a colleague's that was
+// left alone (leftAlone). A card that only the keepers
 // know is adopted first, frozen. Errors: ErrMember, ErrDocument, ErrLookUp, ErrChecked,
-// ErrKind, ErrLive, ErrOwn, ErrBounds, ErrTickets, ErrNoSupervisor.
+// ErrKind, ErrLive, ErrCarried, ErrOwn, ErrBounds, ErrTickets, ErrNoSupervisor.
 //
 // A crash before the commit leaves no ticket and nothing counted.
 func (c *Counter) Open(ctx context.Context, by liuma.StaffID, q Opening) (View, error) {
@@ -128,7 +130,8 @@ func (c *Counter) open(tx store.Tx, id liuma.TicketID, row store.LookUp, q Openi
 		_, e, refused, err = c.refuseOver(tx, e, m.ID, meterTicket, ErrTickets, err)
 		return t, e, refused, err
 	}
-	if err := c.replaceLive(tx, s, m.ID); err != nil {
+	replaced, err := c.replaceLive(tx, s, m.ID)
+	if err != nil {
 		return t, e, nil, err
 	}
 	event := audit.TicketAsked
@@ -148,7 +151,7 @@ func (c *Counter) open(tx store.Tx, id liuma.TicketID, row store.LookUp, q Openi
 		err = c.start(tx, &t, &s.card)
 	}
 	e = c.entry(m.ID.Actor(), event, t, "ok")
-	e.Note = reasoned(e.Note, row.Reason, row.Words)
+	e.Note = reasoned(e.Note+replaced, row.Reason, row.Words)
 	return t, e, nil, errors.Join(err, tx.InsertTicket(t))
 }
 
@@ -158,26 +161,37 @@ func mayClose(s situation, reason string) bool {
 	return reason == ReasonDeath || reason == ReasonEmigration || s.card.Contested
 }
 
-// replaceLive ends the clerk's own earlier tickets for a person, and refuses beside
-// another's.
-func (c *Counter) replaceLive(tx store.Tx, s situation, by liuma.StaffID) error {
+// replaceLive ends the clerk's own earlier tickets for a person, and a colleague's that
+// was left alone; beside one that goes on it refuses. It returns words about a colleague's
+// for the record.
+func (c *Counter) replaceLive(tx store.Tx, s situation, by liuma.StaffID) (words string, err error) {
 	for _, other := range s.live {
 		if other.Clerk != by {
-			return ErrLive
+			left, err := c.leftAlone(tx, other)
+			if err != nil || !left {
+				return "", errors.Join(errIf(err == nil, ErrLive), err)
+			}
+			words += " replaces=" + other.ID.String()
+		}
+		if under, err := c.carried(tx, other); err != nil || under {
+			return "", errors.Join(errIf(under, ErrCarried), err)
 		}
 		other.End(store.TicketWithdrawn, "", c.c.Now())
 		if err := tx.UpdateTicket(other); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return nil
+	return words, nil
 }
 
-// start has a ticket's minutes run: of one that is opened at once, or was approved. Its
-// holder is told.
+// start has a ticket's minutes run: of one that is opened at once, or was approved, which
+// goes on in the browser that has it. Its holder is told.
 func (c *Counter) start(tx store.Tx, t *store.Ticket, card *store.Card) error {
 	now := c.c.Now()
 	t.State, t.OpenedAt, t.Until = store.TicketOpened, now, now.Add(TicketLife)
+	if t.Ceremony != "" {
+		t.State = store.TicketTaken
+	}
 	if t.Lost || t.Kind == liuma.TicketClose || c.sampled(t.ID) {
 		t.ReviewUntil = now.Add(ReviewTime)
 	}

@@ -191,8 +191,8 @@ func (c *Counter) Pads(ctx context.Context, by liuma.StaffID) (out []PadView, er
 	return out, err
 }
 
-// SendToPad shows the clerk's open ticket on the pad of their desk; a code that was made
-// for it finds nothing any more. Errors: ErrMember, ErrDocument, ErrTicket, ErrState,
+// SendToPad shows the clerk's ticket on the pad of their desk, before a browser has it; a
+// code that was made for it finds nothing any more. Errors: ErrMember, ErrDocument, ErrTicket, ErrState,
 // ErrPadRoute, ErrPadGone.
 func (c *Counter) SendToPad(ctx context.Context, by liuma.StaffID, id liuma.TicketID, pad string) error {
 	return c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -200,10 +200,10 @@ func (c *Counter) SendToPad(ctx context.Context, by liuma.StaffID, id liuma.Tick
 		switch {
 		case err != nil:
 			return audit.Entry{}, err
-		case t.State != store.TicketOpened || !c.c.Now().Before(t.Until):
-			return audit.Entry{}, ErrState
 		case t.Route != store.RouteSupervisor:
 			return audit.Entry{}, ErrPadRoute
+		case !c.handable(t):
+			return audit.Entry{}, ErrState
 		}
 		p, err := c.ownPad(tx, by, pad)
 		if err != nil {
@@ -321,7 +321,7 @@ func (c *Counter) padState(r store.Reader, p store.DeskPad) (PadState, error) {
 	return PadState{Paired: true, Agency: p.Agency, Region: p.Region, Clerk: Who{m.ID, m.Name}, Until: c.c.Engine.ToWall(p.Until)}, nil
 }
 
-// ForPad is the open ticket that waits for a pad, which its clerk sent there.
+// ForPad is the ticket that waits for a pad, which its clerk sent there.
 // CodeTicketUnknown: there is none.
 func (c *Counter) ForPad(r store.Reader, id string) (store.Ticket, error) {
 	none := liuma.Fail(liuma.CodeTicketUnknown, nil)
@@ -336,7 +336,7 @@ func (c *Counter) ForPad(r store.Reader, id string) (store.Ticket, error) {
 		return store.Ticket{}, errors.Join(errIf(err == nil, none), err)
 	}
 	t, err := r.Ticket(p.Ticket)
-	if errors.Is(err, store.ErrNotFound) || err == nil && (t.Pad != id || t.Clerk != p.Clerk || t.State != store.TicketOpened || !c.c.Now().Before(t.Until)) {
+	if errors.Is(err, store.ErrNotFound) || err == nil && (t.Pad != id || t.Clerk != p.Clerk || !c.handable(t)) {
 		return store.Ticket{}, none
 	}
 	return t, err

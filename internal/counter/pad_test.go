@@ -180,7 +180,7 @@ func TestAPad(t *testing.T) {
 	d.recorded(audit.PadPaired, "staff:clerk", "pad="+offer.ID)
 
 	f := d.enrolled()
-	v := d.approved(f, liuma.TicketReset)
+	v := d.asked(f, liuma.TicketReset)
 	code, err := d.counter().NewCode(d.ctx(), clerk, v.ID)
 	d.must(err)
 	d.want(d.counter().SendToPad(d.ctx(), other, v.ID, offer.ID), counter.ErrTicket)
@@ -195,6 +195,10 @@ func TestAPad(t *testing.T) {
 	if s := d.pad(offer.ID); s.Ticket != nil {
 		t.Error("it waits although it was taken")
 	}
+	d.want(d.counter().SendToPad(d.ctx(), clerk, v.ID, offer.ID), counter.ErrState)
+	_, err = d.approve(super, v.ID)
+	d.must(err)
+	d.want(d.counter().SendToPad(d.ctx(), clerk, v.ID, offer.ID), counter.ErrState)
 	// The bound phone's own route needs no pad, and goes to none.
 	w := d.byLink(d.enrolled(), liuma.TicketReset)
 	d.want(d.counter().SendToPad(d.ctx(), clerk, w.ID, offer.ID), counter.ErrPadRoute)
@@ -221,7 +225,7 @@ func TestAPairingEnds(t *testing.T) {
 		t.Run(why, func(t *testing.T) {
 			d := newDesk(t)
 			id := d.paired()
-			v := d.approved(d.enrolled(), liuma.TicketReset)
+			v := d.asked(d.enrolled(), liuma.TicketReset)
 			d.must(d.counter().SendToPad(d.ctx(), clerk, v.ID, id))
 			end(d)
 			if s := d.pad(id); s.Paired || s.Why != why || s.Ticket != nil {

@@ -161,3 +161,32 @@ func TestAskingAgainFindsTheSame(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoClerksDrawNoFriend: a colleague whose ticket takes the place of one that nobody took
+// comes to the same supervisor, as whoever takes a ticket back does; so two clerks who take
+// turns ask the same one until the pair's ration is spent.
+func TestTwoClerksDrawNoFriend(t *testing.T) {
+	d := newDesk(t)
+	f := d.enrolled()
+	d.change(super, func(m *store.Member) { m.State = store.MemberSuspended })
+	for i := range 6 {
+		id := liuma.StaffID(fmt.Sprintf("friend-%d", i))
+		d.member(store.Member{ID: id, Roles: []liuma.StaffRole{liuma.RoleSupervisor}, Document: d.holder(d.People[20+i])})
+		d.session(id)
+	}
+	first, err := d.open(f, counter.Opening{Kind: liuma.TicketReset})
+	d.must(err)
+	for i := range 2 * counter.NationalQuotas().Pair {
+		d.Clock.Advance(counter.LeftAfter)
+		d.session(first.Supervisor.ID) // or nobody would be there
+		by := other
+		if i%2 == 1 {
+			by = clerk
+		}
+		v, err := d.openBy(by, f, counter.Opening{Kind: liuma.TicketReset})
+		d.must(err)
+		if spent := i >= 2*counter.NationalQuotas().Pair-1; !spent && v.Supervisor.ID != first.Supervisor.ID {
+			t.Fatalf("turn %d of %s: %s in place of %s", i, by, v.Supervisor.ID, first.Supervisor.ID)
+		}
+	}
+}

@@ -35,6 +35,10 @@ type View struct {
 	Until    time.Time `json:"until"`
 	EndedAt  time.Time `json:"ended_at,omitzero"`
 	Ended    string    `json:"ended,omitempty"` // why it was stopped, or the supervisor's words
+	// Shown: a screen has the ticket and shows its number, which the supervisor may still
+	// type Tries times.
+	Shown bool `json:"shown,omitempty"`
+	Tries int  `json:"tries,omitempty"`
 	// Of its review.
 	ReviewUntil time.Time `json:"review_until,omitzero"`
 	ReviewedAt  time.Time `json:"reviewed_at,omitzero"`
@@ -104,6 +108,9 @@ func (c *Counter) view(r store.Reader, t store.Ticket) (View, error) {
 		Lost: t.Lost, Code: t.Code != (vault.Index{}), Pad: t.Pad, AskedAt: wall(t.AskedAt), OpenedAt: wall(t.OpenedAt), TakenAt: wall(t.TakenAt),
 		Until: wall(t.Until), EndedAt: wall(t.EndedAt), Ended: t.Ended, ReviewUntil: wall(t.ReviewUntil), ReviewedAt: wall(t.ReviewedAt),
 		Finding: t.Finding, ReviewWords: t.ReviewWords}
+	if v.Shown = v.State == Asked && t.Ceremony != ""; v.Shown {
+		v.Tries = NumberTries - int(t.Wrong)
+	}
 	for _, w := range []struct {
 		id   liuma.StaffID
 		into *Who

@@ -14,9 +14,11 @@ import (
 // lost is a ticket of somebody whose phone was stolen.
 func (d *desk) lost() counter.View {
 	d.Helper()
-	v, err := d.open(d.enrolled(), counter.Opening{Kind: liuma.TicketRebindReset, Lost: true})
+	f := d.enrolled()
+	v, err := d.open(f, counter.Opening{Kind: liuma.TicketRebindReset, Lost: true})
 	d.must(err)
-	v, err = d.counter().Approve(d.ctx(), super, v.ID)
+	d.must(d.take(v.ID, f, "c1"))
+	v, err = d.approve(super, v.ID)
 	d.must(err)
 	return v
 }

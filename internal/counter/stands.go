@@ -22,19 +22,27 @@ func (c *Counter) Ticket(r store.Reader, id liuma.TicketID) (store.Ticket, error
 	return t, err
 }
 
-// Stands refuses a ticket that is not good now: it is not open or taken, its time is
-// over, its card was frozen or is another than it was, or its clerk or supervisor may
-// not act any more. card is the card as this transaction reads it; zero where the holder
-// has none yet. Errors: CodeTicketUnknown, CodeTicketWaits, CodeTicketEnded.
+// Stands refuses a ticket that is not good now: it was not approved, or is not open or
+// taken, its time is over, its card was frozen or is another than it was, or its clerk or
+// supervisor may not act any more. card is the card as this transaction reads it; zero
+// where the holder has none yet. Errors: CodeTicketUnknown, CodeTicketWaits,
+// CodeTicketEnded.
 func (c *Counter) Stands(r store.Reader, id liuma.TicketID, card store.Card) (store.Ticket, error) {
+	t, err := c.Lasts(r, id, card)
+	if err == nil && t.State == store.TicketAsked {
+		return store.Ticket{}, liuma.Fail(liuma.CodeTicketWaits, nil)
+	}
+	return t, err
+}
+
+// Lasts is Stands for a ticket that may still wait for its supervisor: nothing can be
+// done with that but to show its number. Errors: CodeTicketUnknown, CodeTicketEnded.
+func (c *Counter) Lasts(r store.Reader, id liuma.TicketID, card store.Card) (store.Ticket, error) {
 	t, err := c.Ticket(r, id)
 	if err != nil {
 		return store.Ticket{}, err
 	}
-	switch {
-	case t.State == store.TicketAsked && c.c.Now().Before(t.Until):
-		return store.Ticket{}, liuma.Fail(liuma.CodeTicketWaits, nil)
-	case t.State != store.TicketOpened && t.State != store.TicketTaken || !c.c.Now().Before(t.Until):
+	if !t.Live() || !c.c.Now().Before(t.Until) {
 		return store.Ticket{}, ended("its time is over, or it was used")
 	}
 	if why := c.changed(t, card); why != "" {
@@ -87,29 +95,37 @@ func (c *Counter) changed(t store.Ticket, card store.Card) string {
 	return ""
 }
 
-// Take has one browser's ceremony go on with an open ticket. A ceremony that took it
-// before gets it again. card is as in Stands. Errors: those of Stands, CodeTicketTaken.
+// Take has one browser's ceremony go on with a ticket: with RouteLink one that is open,
+// with RouteSupervisor one that waits, which goes on waiting (Approve). A ceremony that
+// took it before gets it again. card is as in Stands. Errors: those of Lasts,
+// CodeTicketTaken.
 //
-// A crash before the commit leaves it open for anybody with its code.
+// A crash before the commit leaves it for anybody with its code.
 func (c *Counter) Take(tx store.Tx, id liuma.TicketID, card store.Card, ceremony string) (store.Ticket, error) {
-	t, err := c.Stands(tx, id, card)
+	t, err := c.Lasts(tx, id, card)
 	if err != nil {
 		return store.Ticket{}, err
 	}
-	if t.State == store.TicketTaken {
-		if ceremony == "" || t.Ceremony != ceremony {
-			return store.Ticket{}, liuma.Fail(liuma.CodeTicketTaken, nil)
-		}
+	switch {
+	case t.Ceremony != "" && t.Ceremony == ceremony:
 		return t, nil
+	case t.Ceremony != "", ceremony == "":
+		return store.Ticket{}, liuma.Fail(liuma.CodeTicketTaken, nil)
+	case !c.handable(t):
+		return store.Ticket{}, ended("no browser takes it any more")
 	}
-	t.State, t.Ceremony, t.TakenAt = store.TicketTaken, ceremony, c.c.Now()
+	t.Ceremony, t.TakenAt = ceremony, c.c.Now()
+	if t.Route == store.RouteLink {
+		t.State = store.TicketTaken
+	}
 	return t, tx.UpdateTicket(t)
 }
 
 // Use uses a taken ticket, in the transaction that sets the PIN, binds the phone or
 // thaws the card, and for the ceremony that took it. It raises card.Stops, so that no
 // other ticket of the card stands after it, nor this one if its row is put back; the
-// caller writes card. The entry of that transaction has Note(ticket) in its note. Errors:
+// caller writes card and tells its contacts, in one text each that names the counter. The
+// entry of that transaction has Note(ticket) in its note. Errors:
 // those of Stands, CodeTicketTaken.
 //
 // A crash before the commit leaves ticket, card and PIN as they were (I-7).
@@ -124,13 +140,7 @@ func (c *Counter) Use(tx store.Tx, id liuma.TicketID, card *store.Card, ceremony
 	t.End(store.TicketUsed, "", c.c.Now())
 	t.Card = card.ID
 	card.Stops++
-	if err := tx.UpdateTicket(t); err != nil {
-		return store.Ticket{}, err
-	}
-	if c.c.Teller == nil {
-		return t, nil
-	}
-	return t, c.c.Teller.TellTicketUsed(tx, *card, t)
+	return t, tx.UpdateTicket(t)
 }
 
 // Leave ends a ticket whose holder left the ceremony that took it, or was refused there

@@ -49,7 +49,7 @@ func (c *Counter) pick(tx store.Tx, clerk store.Member, t store.Ticket, l lot) (
 	if len(found) == 0 {
 		return "", ErrNoSupervisor
 	}
-	chosen, err := c.before(tx, clerk, t, found)
+	chosen, err := c.before(tx, t, found)
 	if err != nil {
 		return "", err
 	}
@@ -61,10 +61,11 @@ func (c *Counter) pick(tx store.Tx, clerk store.Member, t store.Ticket, l lot) (
 	return chosen, tx.Meter(meterPair, c.byName(meterPair, clerk.ID, chosen), c.c.Now(), 1)
 }
 
-// before is the candidate whom this clerk asked about this person last, within a day, if
-// the clerk took the question back and the candidate is signed in; or empty. So nobody asks
-// again until the lot falls on a friend.
-func (c *Counter) before(r store.Reader, clerk store.Member, t store.Ticket, found []candidate) (liuma.StaffID, error) {
+// before is the candidate who was asked about this person last, within a day and by
+// whichever clerk, if the question was taken back, or another's took its place, and the
+// candidate is signed in; or empty. So nobody asks again, and no two clerks take turns,
+// until the lot falls on a friend.
+func (c *Counter) before(r store.Reader, t store.Ticket, found []candidate) (liuma.StaffID, error) {
 	of, err := r.TicketsOf(t.Card)
 	if err != nil {
 		return "", err
@@ -72,7 +73,7 @@ func (c *Counter) before(r store.Reader, clerk store.Member, t store.Ticket, fou
 	without, err := r.TicketsFor(t.Holder)
 	var last store.Ticket
 	for _, b := range append(of, without...) {
-		if b.Clerk == clerk.ID && b.Supervisor != "" && c.c.Now().Sub(b.AskedAt) < day && !b.AskedAt.Before(last.AskedAt) {
+		if b.Supervisor != "" && c.c.Now().Sub(b.AskedAt) < day && !b.AskedAt.Before(last.AskedAt) {
 			last = b
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/counter"
+	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -62,14 +63,18 @@ func TestATicketByASupervisor(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	d.code(d.stands(v.ID, f), liuma.CodeTicketWaits)
-	d.code(d.take(v.ID, f, "c1"), liuma.CodeTicketWaits)
+	_, err = d.approve(super, v.ID)
+	d.want(err, counter.ErrUnseen)
+	d.must(d.take(v.ID, f, "c1"))
+	d.code(d.stands(v.ID, f), liuma.CodeTicketWaits)
+	d.code(d.use(v.ID, f, "c1"), liuma.CodeTicketWaits)
 	_, err = d.counter().NewCode(d.ctx(), clerk, v.ID)
-	d.want(err, counter.ErrState)
+	d.want(err, counter.ErrState) // a browser has it
 	for _, by := range []liuma.StaffID{clerk, other, officer, "nobody"} {
-		_, err := d.counter().Approve(d.ctx(), by, v.ID)
+		_, err := d.approve(by, v.ID)
 		d.want(err, counter.ErrMember)
 	}
-	_, err = d.counter().Approve(d.ctx(), "super2", v.ID)
+	_, err = d.approve("super2", v.ID)
 	d.want(err, counter.ErrTicket)
 	d.Clock.Advance(20 * time.Minute)
 	waiting, err := d.counter().Waiting(d.ctx(), super)
@@ -77,13 +82,13 @@ func TestATicketByASupervisor(t *testing.T) {
 	if len(waiting) != 1 || waiting[0].ID != v.ID {
 		t.Errorf("%+v", waiting)
 	}
-	v, err = d.counter().Approve(d.ctx(), super, v.ID)
+	v, err = d.approve(super, v.ID)
 	d.must(err)
-	if row := d.ticket(v.ID); v.State != counter.Opened || row.Until.Sub(row.OpenedAt) != counter.TicketLife {
+	if row := d.ticket(v.ID); v.State != counter.Taken || row.Until.Sub(row.OpenedAt) != counter.TicketLife {
 		t.Errorf("%+v", row)
 	}
 	d.recorded(audit.TicketOpened, "staff:super ok", "clerk=clerk supervisor=super")
-	_, err = d.counter().Approve(d.ctx(), super, v.ID)
+	_, err = d.approve(super, v.ID)
 	d.want(err, counter.ErrState)
 	d.want(d.counter().Decline(d.ctx(), super, v.ID, "too late"), counter.ErrState)
 	d.must(d.take(v.ID, f, "c1"))
@@ -122,7 +127,7 @@ func TestWhatIsDeclined(t *testing.T) {
 	if w, err := d.counter().Waiting(d.ctx(), super); err != nil || len(w) > 0 {
 		t.Errorf("%+v %v", w, err)
 	}
-	_, err = d.counter().Approve(d.ctx(), super, v.ID)
+	_, err = d.approve(super, v.ID)
 	d.want(err, counter.ErrState)
 	d.code(d.stands(v.ID, f), liuma.CodeTicketEnded)
 }
@@ -258,7 +263,7 @@ func TestAFreezeCodeStopsATicketAgain(t *testing.T) {
 func TestOneBrowserTakesATicket(t *testing.T) {
 	d := newDesk(t)
 	f := d.enrolled()
-	v := d.approved(f, liuma.TicketReset)
+	v := d.asked(f, liuma.TicketReset)
 	var won atomic.Int32
 	var winner atomic.Value
 	var all sync.WaitGroup
@@ -281,6 +286,9 @@ func TestOneBrowserTakesATicket(t *testing.T) {
 	}
 	name := winner.Load().(string)
 	d.must(d.take(v.ID, f, name)) // its own again
+	_, err := d.approve(super, v.ID)
+	d.must(err)
+	d.code(d.take(v.ID, f, "elsewhere"), liuma.CodeTicketTaken)
 	d.code(d.use(v.ID, f, "elsewhere"), liuma.CodeTicketTaken)
 	d.code(d.use(v.ID, f, ""), liuma.CodeTicketTaken)
 	d.Close()
@@ -374,13 +382,12 @@ func TestAFirstEnrolment(t *testing.T) {
 	}
 	// For somebody else's card it is none.
 	w := d.approved(d.who(), liuma.TicketEnroll)
-	d.must(d.take(w.ID, f, "c2"))
 	d.code(d.tryUpdate(func(tx store.Tx) error {
 		card, err := tx.Card(made.ID)
 		if err != nil {
 			return err
 		}
-		_, err = d.counter().Use(tx, w.ID, &card, "c2")
+		_, err = d.counter().Use(tx, w.ID, &card, "c1")
 		return err
 	}), liuma.CodeTicketEnded)
 }
@@ -410,6 +417,55 @@ func TestTwoClerksForOnePerson(t *testing.T) {
 	d.must(err)
 	if mine, err := d.counter().Tickets(d.ctx(), clerk); err != nil || len(mine) != 1 || mine[0].State != counter.Withdrawn {
 		t.Errorf("%+v %v", mine, err)
+	}
+}
+
+// TestAColleagueTakesOverWhatNobodyTook: after five minutes, or when the first clerk has gone
+// home; never what a browser has, nor what was approved. The ticket that ends is recorded.
+func TestAColleagueTakesOverWhatNobodyTook(t *testing.T) {
+	again := func(d *desk, f registry.Facts) (counter.View, error) {
+		d.Helper()
+		return d.openBy(other, f, counter.Opening{Kind: liuma.TicketReset})
+	}
+	for name, leave := range map[string]func(d *desk){
+		"five minutes": func(d *desk) { d.Clock.Advance(counter.LeftAfter) },
+		"signed out": func(d *desk) {
+			d.update(func(tx store.Tx) error { return tx.DeleteStaffSessionsOf(clerk) })
+		},
+		"suspended": func(d *desk) { d.change(clerk, func(m *store.Member) { m.State = store.MemberSuspended }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			f := d.enrolled()
+			v := d.asked(f, liuma.TicketReset)
+			_, err := again(d, f)
+			d.want(err, counter.ErrLive)
+			leave(d)
+			if p, err := d.lookUp(other, f); err != nil || !p.Left || p.Mine {
+				t.Errorf("%+v %v", p, err)
+			}
+			w, err := again(d, f)
+			d.must(err)
+			if is := d.ticket(v.ID); is.State != store.TicketWithdrawn || w.State != counter.Asked {
+				t.Errorf("%+v", is)
+			}
+			d.recorded(audit.TicketAsked, "staff:other-clerk", "replaces="+v.ID.String())
+			d.code(d.take(v.ID, f, "c1"), liuma.CodeTicketEnded)
+		})
+	}
+	d := newDesk(t)
+	f := d.enrolled()
+	v := d.asked(f, liuma.TicketReset)
+	d.must(d.take(v.ID, f, "c1"))
+	for range 2 {
+		d.Clock.Advance(2 * counter.LeftAfter)
+		d.update(func(tx store.Tx) error { return tx.DeleteStaffSessionsOf(clerk) })
+		_, err := again(d, f)
+		d.want(err, counter.ErrLive)
+		if d.ticket(v.ID).State == store.TicketAsked {
+			_, err = d.approve(super, v.ID)
+			d.must(err)
+		}
 	}
 }
 
@@ -443,7 +499,7 @@ func TestACardOfAnotherPersonIsClosed(t *testing.T) {
 	})
 	v, err := d.open(f, counter.Opening{Kind: liuma.TicketClose})
 	d.must(err)
-	_, err = d.counter().Approve(d.ctx(), super, v.ID)
+	_, err = d.approve(super, v.ID)
 	d.must(err)
 	if card := d.card(f); !card.IsClosing() {
 		t.Errorf("%+v", card)

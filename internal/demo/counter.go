@@ -87,17 +87,19 @@ func sceneCounter(ctx context.Context, p *play) error {
 	if err != nil || !strings.HasPrefix(ticket, "/desk/ticket/") {
 		return errors.Join(want("a ticket", body), err)
 	}
-	if at, _, err := clerk.post(ctx, ticket+"/code"); err != nil || !strings.HasSuffix(at, "/code") {
-		return errors.Join(want("a refusal where it stands", at), err)
-	} else if _, body, err := clerk.get(ctx, ticket); err != nil || counterCode(body) != "" {
-		return errors.Join(want("no code before the approval", body), err)
-	}
 	p.Say(deskWho(), clerkWho(), both(words.CounterAsks))
-	code, err := p.approved(ctx, clerk, supervisor, ticket)
+	code, err := p.handed(ctx, clerk, ticket)
 	if err != nil {
 		return err
 	}
-	if err := p.atTheCounter(ctx, code); err != nil {
+	phone, number, err := p.shown(ctx, code)
+	if err != nil {
+		return err
+	}
+	if err := p.approved(ctx, supervisor, ticket, number); err != nil {
+		return err
+	}
+	if err := p.atTheCounter(ctx, phone); err != nil {
 		return err
 	}
 	_, state, err := clerk.get(ctx, ticket+"/state")
@@ -105,7 +107,7 @@ func sceneCounter(ctx context.Context, p *play) error {
 		return errors.Join(want("a used ticket", state), err)
 	}
 	p.Say(deskWho(), clerkWho(), both(words.CounterUsed))
-	if _, err := p.text(ctx, notify.PhoneChangedOld); err != nil {
+	if _, err := p.text(ctx, notify.PhoneAndPINChanged); err != nil {
 		return err
 	}
 	for _, app := range []string{t.province, t.nation} {
@@ -126,21 +128,8 @@ func counterCode(body string) string {
 	return found[1]
 }
 
-// approved has the supervisor, whom the service picked, approve the ticket, and the clerk
-// show its code.
-func (p *play) approved(ctx context.Context, clerk, supervisor *chair, ticket string) (code string, err error) {
-	at := "/approvals/" + strings.TrimPrefix(ticket, "/desk/ticket/")
-	if to, body, err := supervisor.post(ctx, at+"/approve"); err != nil || !strings.Contains(body, `id="refusal"`) {
-		return "", errors.Join(want("no approval without a passkey", to), err)
-	}
-	answer, err := supervisor.touch(ctx, at+"/offer")
-	if err != nil {
-		return "", err
-	}
-	if to, body, err := supervisor.post(ctx, at+"/approve", "answer", answer); err != nil || to != "/approvals" {
-		return "", errors.Join(want("an approval", body), err)
-	}
-	p.Say(supervisorWho(), deskWho(), both(words.CounterApproves))
+// handed has the clerk show the code of the ticket.
+func (p *play) handed(ctx context.Context, clerk *chair, ticket string) (code string, err error) {
 	_, body, err := clerk.post(ctx, ticket+"/code")
 	if err != nil {
 		return "", err
@@ -152,18 +141,62 @@ func (p *play) approved(ctx context.Context, clerk, supervisor *chair, ticket st
 	return code, nil
 }
 
-// atTheCounter goes on with her new phone: she types the code, the number, and a PIN of
-// her own choice, which nobody at the counter sees.
-func (p *play) atTheCounter(ctx context.Context, code string) (err error) {
-	t := p.stage.theatre
-	g, err := p.stage.newGuest(p.stage.world.Issuer())
+// shown takes the ticket with her new phone, which shows a number and can do nothing else;
+// the same code on another phone comes too late.
+func (p *play) shown(ctx context.Context, code string) (g *guest, number string, err error) {
+	take := func() (*guest, error) {
+		g, err := p.stage.newGuest(p.stage.world.Issuer())
+		if err == nil {
+			err = g.open(ctx, p.stage.world.Issuer()+"/counter")
+		}
+		if err == nil {
+			err = g.press(ctx, "counter", "ticket", code)
+		}
+		return g, err
+	}
+	if g, err = take(); err != nil {
+		return nil, "", err
+	}
+	found := regexp.MustCompile(`id="shown">([0-9 ]+)<`).FindStringSubmatch(g.page.Body())
+	if found == nil || g.page.Has("agree") {
+		return nil, "", want("a number, and nothing to agree to", g.page.Text())
+	}
+	number = strings.ReplaceAll(found[1], " ", "")
+	p.Say(newPhoneWho(), grannyWho(), both(func(w words) string { return w.CounterNumber(number) }))
+	late, err := take()
+	if err != nil {
+		return nil, "", err
+	}
+	if strings.Contains(late.page.Body(), `id="shown"`) || !late.page.Has("counter") {
+		return nil, "", want("a ticket that is taken", late.page.Text())
+	}
+	p.Say(pageWho(), clerkWho(), both(words.CounterLate))
+	return g, number, nil
+}
+
+// approved has the supervisor, whom the service picked, approve the ticket by the number on
+// her screen.
+func (p *play) approved(ctx context.Context, supervisor *chair, ticket, number string) error {
+	at := "/approvals/" + strings.TrimPrefix(ticket, "/desk/ticket/")
+	if to, body, err := supervisor.post(ctx, at+"/approve", "number", number); err != nil || !strings.Contains(body, `id="refusal"`) {
+		return errors.Join(want("no approval without a passkey", to), err)
+	}
+	answer, err := supervisor.touch(ctx, at+"/offer")
 	if err != nil {
 		return err
 	}
-	if err := g.open(ctx, p.stage.world.Issuer()+"/counter"); err != nil {
-		return err
+	if to, body, err := supervisor.post(ctx, at+"/approve", "number", number, "answer", answer); err != nil || to != "/approvals" {
+		return errors.Join(want("an approval", body), err)
 	}
-	if err := g.press(ctx, "counter", "ticket", code); err != nil {
+	p.Say(supervisorWho(), deskWho(), both(words.CounterApproves))
+	return nil
+}
+
+// atTheCounter goes on with her new phone: the page has gone on by itself, and she types the
+// number, its code and a PIN of her own choice, which nobody at the counter sees.
+func (p *play) atTheCounter(ctx context.Context, g *guest) (err error) {
+	t := p.stage.theatre
+	if err := g.open(ctx, g.ceremony()); err != nil {
 		return err
 	}
 	if err := g.press(ctx, "agree"); err != nil {

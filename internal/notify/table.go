@@ -42,7 +42,7 @@ const (
 	ResetPlanned       Template = "reset_planned"        // a reset by the physical card's number, which waits a day
 	PersonShown        Template = "person_shown"         // what is held about the holder was written out
 	TicketOpened       Template = "ticket_opened"        // at a counter, for what it says
-	TicketUsed         Template = "ticket_used"          // and was done there
+	PhoneAndPINChanged Template = "phone_pin_changed"    // both, in one act at a counter
 	CardClosing        Template = "card_closing"         // at a counter: frozen, and closed from a time on
 )
 
@@ -108,7 +108,7 @@ func shapes() []shape {
 		noticeShape(CorrectionSooner, "at", "channel"),
 		noticeShape(PersonShown, "at", "channel"),
 		noticeShape(TicketOpened, "at", "channel", "what"),
-		noticeShape(TicketUsed, "at", "channel", "what"),
+		noticeShape(PhoneAndPINChanged, "at", "channel", "phone"),
 		noticeShape(CardClosing, "at", "channel", "until"),
 	}
 }

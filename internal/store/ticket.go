@@ -13,9 +13,9 @@ type TicketState uint8
 // The states. The first three are live: a ticket in one of them ends by itself at its
 // time. Of the others none is ever left.
 const (
-	TicketAsked     TicketState = 1 // a supervisor is to look
-	TicketOpened    TicketState = 2 // its minutes run
-	TicketTaken     TicketState = 3 // one browser goes on with it; still the same minutes
+	TicketAsked     TicketState = 1 // a supervisor is to look; a browser that has it shows its number
+	TicketOpened    TicketState = 2 // its minutes run, with RouteLink
+	TicketTaken     TicketState = 3 // one browser goes on with it
 	TicketUsed      TicketState = 4 // in the transaction of what it let its holder do
 	TicketStopped   TicketState = 5 // by a freeze, or because it could not stand
 	TicketDeclined  TicketState = 6 // by the supervisor
@@ -39,6 +39,7 @@ const (
 	TicketEndedStaff  = "staff"  // its clerk or supervisor may not act any more
 	TicketEndedCard   = "card"   // its card is not what it was
 	TicketEndedLeft   = "left"   // its holder left the act
+	TicketEndedNumber = "number" // the supervisor typed numbers that its screen did not show
 )
 
 // Ticket is what a clerk opened for a holder who stands at a counter. Package counter
@@ -60,11 +61,12 @@ type Ticket struct {
 	Supervisor liuma.StaffID
 	Reason     string // of counter.Reasons
 	Words      string // the clerk's own, or empty
-	Lost       bool   // the bound phone is not there
+	Lost       bool   // the bound phone is not there: it was lost, or left at home
 	Route      TicketRoute
 	Stops      uint64 // the card's, when the ticket was asked for
 	Pad        string // the desk pad that it was sent to, or empty
-	Ceremony   string // that took it, or empty
+	Ceremony   string // that took it, or empty; with RouteSupervisor before it is approved
+	Wrong      uint64 // numbers that the supervisor typed and no screen showed
 
 	AskedAt  time.Time
 	OpenedAt time.Time // zero while it is asked for

@@ -17,6 +17,7 @@ import (
 type Desk struct {
 	*Env
 	Clerk, Supervisor liuma.StaffID
+	Away              bool // people come without their bound phone
 }
 
 // Desk opens a counter. Its members are known by documents of nobody in the registry.
@@ -60,42 +61,78 @@ func (d *Desk) Asked(f registry.Facts, kind liuma.TicketKind, phone bool) (count
 	d.T.Helper()
 	p, err := d.System.Counter.LookUp(context.Background(), d.Clerk, counter.Seeking{Number: f.IDNumber, Reason: "question"})
 	d.must(err)
-	return d.System.Counter.Open(context.Background(), d.Clerk, counter.Opening{LookUp: p.LookUp, Kind: kind, Checked: true, Phone: phone})
+	return d.System.Counter.Open(context.Background(), d.Clerk, counter.Opening{LookUp: p.LookUp, Kind: kind, Checked: true, Phone: phone, Lost: d.Away})
 }
 
-// Ticket opens a ticket, approved where it has to be, and returns its code.
+// Ticket opens a ticket, or asks the supervisor for one, and returns its code.
 func (d *Desk) Ticket(f registry.Facts, kind liuma.TicketKind, phone bool) (liuma.TicketID, string) {
 	d.T.Helper()
 	v, err := d.Asked(f, kind, phone)
 	d.must(err)
-	if !phone {
-		_, err := d.System.Counter.Approve(context.Background(), d.Supervisor, v.ID)
-		d.must(err)
-	}
 	code, err := d.System.Counter.NewCode(context.Background(), d.Clerk, v.ID)
 	d.must(err)
 	return v.ID, code
 }
 
-// Begin opens a ticket of a person and begins it in a browser of its own.
-func (d *Desk) Begin(f registry.Facts, kind liuma.TicketKind) (ceremony.Page, ceremony.Hand) {
+// Shown opens a ticket of a person and has a browser of its own take it, which shows its
+// number.
+func (d *Desk) Shown(f registry.Facts, kind liuma.TicketKind) (ceremony.Page, ceremony.Hand) {
 	d.T.Helper()
 	_, code := d.Ticket(f, kind, false)
 	p, err := d.Authority().BeginTicket(context.Background(), code, ceremony.Hand{Source: "192.0.2.7"})
 	d.must(err)
-	if p.Bound == "" || p.Step != ceremony.StepConfirm {
+	if p.Bound == "" || p.Step != ceremony.StepNumber {
 		d.T.Fatalf("begun: %+v", p)
 	}
-	return p, ceremony.Hand{Secret: p.Bound, Consent: p.ConsentHash}
+	return p, ceremony.Hand{Secret: p.Bound}
 }
 
-// Agreed begins a ticket and agrees to it.
+// Approve has the supervisor type the number of a page, and returns the page as it is then.
+func (d *Desk) Approve(p ceremony.Page, h ceremony.Hand) ceremony.Page {
+	d.T.Helper()
+	_, err := d.System.Counter.Approve(context.Background(), d.Supervisor, p.Counter.Ticket, p.Counter.Number)
+	d.must(err)
+	p, err = d.Authority().Look(context.Background(), p.ID, h)
+	d.must(err)
+	if p.Step != ceremony.StepConfirm {
+		d.T.Fatalf("approved: %+v", p)
+	}
+	return p
+}
+
+// Begin opens a ticket of a person, and has it shown in a browser of its own and approved.
+func (d *Desk) Begin(f registry.Facts, kind liuma.TicketKind) (ceremony.Page, ceremony.Hand) {
+	d.T.Helper()
+	p, h := d.Shown(f, kind)
+	p = d.Approve(p, h)
+	h.Consent = p.ConsentHash
+	return p, h
+}
+
+// Agreed begins a ticket and agrees to it; the code to the bound phone is given, where one
+// is asked for.
 func (d *Desk) Agreed(f registry.Facts, kind liuma.TicketKind) (ceremony.Page, ceremony.Hand) {
 	d.T.Helper()
 	p, h := d.Begin(f, kind)
 	p, err := d.Authority().Agree(context.Background(), p.ID, h)
 	d.must(err)
+	if p.Step == ceremony.StepCode {
+		p = d.Code(p, h, d.bound(f))
+	}
 	return p, h
+}
+
+// bound is the number that is bound to a person's card.
+func (d *Desk) bound(f registry.Facts) (number string) {
+	d.T.Helper()
+	d.must(d.System.Store.View(context.Background(), func(r store.Reader) error {
+		card, err := r.CardByHolder(d.System.Vault.Index(vault.IndexIDNumber, f.IDNumber))
+		if err == nil {
+			_, number, err = d.System.Authority.Contact(r, card.ID)
+		}
+		return err
+	}))
+	return number
 }
 
 // Served plays a ticket to its end: a phone is bound if number names one, a PIN is set if

@@ -521,14 +521,14 @@ func onCards() []event {
 		{"a new PIN at a counter", func(s *told) {
 			s.pin = s.fresh()
 			s.Desk("desk-"+strings.ToLower(s.language)).Served(s.who, liuma.TicketReset, "", s.pin)
-		}, []string{"pin_reset", "ticket_opened", "ticket_used"}, nil},
+		}, []string{"pin_reset", "ticket_opened"}, nil},
 		{"a closing at a counter", func(s *told) {
 			d, ctx := s.Desk("close-"+strings.ToLower(s.language)), context.Background()
 			p, err := s.System.Counter.LookUp(ctx, d.Clerk, counter.Seeking{Number: s.who.IDNumber, Reason: counter.ReasonDeath})
 			must(s.t, p, err)
 			v, err := s.System.Counter.Open(ctx, d.Clerk, counter.Opening{LookUp: p.LookUp, Kind: liuma.TicketClose, Checked: true})
 			must(s.t, v, err)
-			v, err = s.System.Counter.Approve(ctx, d.Supervisor, v.ID)
+			v, err = s.System.Counter.Approve(ctx, d.Supervisor, v.ID, "")
 			must(s.t, v, err)
 		}, []string{"card_closing"}, (*told).unfreeze},
 		{"another phone", (*told).rebind, []string{"phone_changed_new elsewhere", "phone_changed_old"}, (*told).settle},

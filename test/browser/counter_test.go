@@ -71,15 +71,33 @@ func (h *hall) pad(sc screen) (b *tab, id string) {
 	return b, v.ID
 }
 
-// sends opens a ticket with a supervisor, and sends it to the pad.
+// sends asks for a ticket of a supervisor, and sends it to the pad.
 func (h *hall) sends(f registry.Facts, kind liuma.TicketKind, pad string) liuma.TicketID {
 	h.t.Helper()
 	v, err := h.desk.Asked(f, kind, false)
 	h.must(err)
-	_, err = h.env.System.Counter.Approve(h.t.Context(), h.desk.Supervisor, v.ID)
-	h.must(err)
 	h.must(h.env.System.Counter.SendToPad(h.t.Context(), h.desk.Clerk, v.ID, pad))
 	return v.ID
+}
+
+// approves has the supervisor type the number of the screen that took a ticket.
+func (h *hall) approves(id liuma.TicketID) (number string) {
+	h.t.Helper()
+	var row store.Ticket
+	for range 100 {
+		h.must(h.env.System.Store.View(h.t.Context(), func(r store.Reader) (err error) {
+			row, err = r.Ticket(id)
+			return err
+		}))
+		if row.Ceremony != "" {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	number = h.env.System.Counter.Number(row)
+	_, err := h.env.System.Counter.Approve(h.t.Context(), h.desk.Supervisor, id, number)
+	h.must(err)
+	return number
 }
 
 // fit looks at a page by the rules of accessibility, on a phone's width too.
@@ -128,8 +146,15 @@ func TestDeskPad(t *testing.T) {
 	if extractable {
 		t.Error("the key of the pad can be read out")
 	}
+	h.desk.Away = true
 	ticket := h.sends(f, liuma.TicketReset, id)
-	pad.sees("在柜台重新设置密码", f.MaskedName(), "经办人员："+string(h.desk.Clerk), "湖州市社保中心")
+	pad.sees("请给复核人员看这个号码", "正在等复核人员核准", f.MaskedName(), "经办人员："+string(h.desk.Clerk))
+	pad.fit("pad-number")
+	shown := pad.number()
+	if number := h.approves(ticket); shown != number {
+		t.Errorf("the pad shows %s, and the number is %s", shown, number)
+	}
+	pad.sees("是我本人", "在柜台重新设置密码", f.MaskedName(), "经办人员："+string(h.desk.Clerk), "湖州市社保中心")
 	if !evaluate[bool](pad, `document.documentElement.hasAttribute("data-care")`) {
 		t.Error("not in care mode")
 	}
@@ -230,27 +255,32 @@ func TestTicketOnTheHoldersPhone(t *testing.T) {
 	f := h.facts("chen")
 	chen := h.actor("chen", provincial, small(), "zh-CN")
 	chen.applies(rightPIN)
-	_, code := h.desk.Ticket(f, liuma.TicketReset, false)
+	h.wait(minute) // since the last one-time code to this number
+	id, code := h.desk.Ticket(f, liuma.TicketReset, false)
 	b := newTab(t, small(), "en")
 	b.open(h.url + "/counter#" + code)
 	b.sees("Enter the code of the ticket")
 	b.waits(`document.querySelector("[data-fragment]").value !== "" && location.hash === ""`)
 	b.fit("code")
 	b.press("Go on")
-	b.sees("Set a new PIN at the counter", f.MaskedName())
+	b.sees("Show this number to the supervisor", "Set a new PIN at the counter", f.MaskedName())
+	b.fit("number")
 	other := newTab(t, small(), "zh-CN")
 	other.open(h.url + "/")
 	other.press("我在柜台，有凭单码")
 	other.fills("[name=ticket]", strings.ToLower(code[:4]+" "+code[4:]))
 	other.press("接着办理")
-	other.sees("正在另一台设备上办理")
+	other.sees("另一台设备已经拿到了这张凭单")
 	other.showsNobody(f)
 	other.fills("[name=ticket]", "2222 2222")
 	other.press("接着办理")
 	other.sees("没有找到这张凭单", "请逐字核对")
 	other.fit("code-refused")
+	h.approves(id)
 	b.press("It is me")
+	b.sees(f.MaskedPhone())
 	a := &actor{tab: b, s: h.stage, me: chen.me}
+	a.gives("code", a.asks(f.Phone))
 	a.chooses(otherPIN)
 	b.sees("The new PIN is set", "you can tell the clerk")
 	b.fit("done")
@@ -270,58 +300,77 @@ func TestTicketOnTheHoldersPhone(t *testing.T) {
 }
 
 // TestFourAtTheCounter: clerk, supervisor, the pad and the holder's own phone, each in a
-// browser of its own. Granny Wang, who lost phone and PIN, gets both back on the pad; the
-// clerk sees how far she is and never what she types. Then she sets the PIN once more,
-// on her new phone, with the code that the clerk shows.
+// browser of its own. Granny Wang, who lost phone and PIN, gets both back on the pad, once
+// the supervisor has typed the number on it; the clerk sees how far she is and never what
+// she types. Then she sets the PIN once more, on her new phone, with the code that the
+// clerk shows, while the clerk's own phone comes too late (R-46).
 func TestFourAtTheCounter(t *testing.T) {
-	d := newCounterDesk(t, "zh-CN")
+	for _, lang := range []string{"zh-CN", "en"} {
+		t.Run(lang, func(t *testing.T) { fourAtTheCounter(t, lang) })
+	}
+}
+
+func fourAtTheCounter(t *testing.T, lang string) {
+	d := newCounterDesk(t, lang)
+	d.lang = lang
 	f, s := d.person, &site{t: t, url: d.env.Issuer(), logs: &lines{}}
 	const fresh = "13955550199"
-	pad := newTab(t, screen{"1024x768", 1024, 768, true}, "zh-CN")
+	pad := newTab(t, screen{"1024x768", 1024, 768, true}, lang)
 	pad.open(s.url + "/desk")
-	pad.sees("请与柜台配对")
+	pad.sees(d.say("请与柜台配对", "Pair this device"))
 	d.clerk.open(d.url + "/desk/pad")
 	d.clerk.fill("number", regexp.MustCompile(`[0-9A-Z]{4}-[0-9A-Z]{4}`).FindString(pad.text()))
-	d.clerk.click(`//main//form//button[normalize-space(.)="配对"]`)
-	pad.sees("轮到您操作时")
+	d.clerk.click(`//main//form//button[normalize-space(.)="` + d.say("配对", "Pair") + `"]`)
+	ready := d.say("轮到您操作时", "When it is your turn")
+	pad.sees(ready)
 	pad.showsNobody(f)
 
-	d.opens("更换手机并重设密码", "")
-	d.clerk.press("发到柜台设备")
-	pad.sees("在柜台更换手机、重设密码", f.MaskedName(), "经办人员：陈静")
-	pad.press("是我本人")
-	pad.sees("请输入新手机号")
+	d.asks(d.say("更换手机并重设密码", "Change the phone and the PIN"), "")
+	d.clerk.press(d.say("发到柜台设备", "Send to the customer pad"))
+	pad.sees(d.say("请给复核人员看这个号码", "Show this number to the supervisor"), f.MaskedName(), "陈静")
+	pad.fit("four-number-" + lang)
+	d.approves(pad, d.say("更换手机并重设密码", "Change the phone and the PIN"))
+	pad.press(d.say("是我本人", "It is me")) // by itself it went on
+	pad.sees(d.say("请输入新手机号", "Enter the new"))
 	pad.fills("[name=phone]", fresh)
-	pad.press("下一步")
+	pad.press(d.say("下一步", "Next"))
 	a := &actor{tab: pad, s: &stage{site: s, env: d.env}}
 	a.gives("code", a.asks(fresh))
-	pad.sees("请设置 6 位新密码")
-	d.clerk.waits(`document.body.textContent.includes("正在设置新密码")`) // by itself
+	d.clerk.waits(`document.body.textContent.includes("` + d.say("正在设置新密码", "sets the new PIN") + `")`) // by itself
 	a.chooses(otherPIN)
-	pad.sees("绑定手机和密码都换好了")
-	d.clerk.waits(`document.body.textContent.includes("已办好")`)
+	pad.sees(d.say("绑定手机和密码都换好了", "The bound phone and the PIN are changed"))
+	d.clerk.waits(`document.body.textContent.includes("` + d.say("已办好", "Done") + `")`)
 	for _, secret := range []string{otherPIN, fresh} {
 		if strings.Contains(evaluate[string](d.clerk, `document.documentElement.outerHTML`), secret) {
 			t.Errorf("the clerk's page shows %s", secret)
 		}
 	}
-	pad.press("清空屏幕")
-	pad.sees("轮到您操作时")
+	pad.press(d.say("清空屏幕", "Clear the screen"))
+	pad.sees(ready)
 	pad.showsNobody(f)
 
-	d.opens("重新设置密码", "没带")
-	d.clerk.press("显示凭单码")
-	d.clerk.sees("只显示这一次")
+	reset := d.say("重新设置密码", "Set a new PIN")
+	d.asks(reset, d.say("没带", "left at home"))
+	d.clerk.press(d.say("显示凭单码", "Show the code"))
+	d.clerk.sees(d.say("只显示这一次", "shown once"))
 	code := regexp.MustCompile(`[2-9A-Z]{4}-[2-9A-Z]{4}`).FindString(d.clerk.text())
-	b := newTab(t, small(), "zh-CN")
-	b.open(s.url + "/counter")
-	b.fills("[name=ticket]", strings.ToLower(strings.ReplaceAll(code, "-", " ")))
-	b.press("接着办理")
-	b.sees("在柜台重新设置密码", f.MaskedName(), "经办人员：陈静")
-	b.press("是我本人")
+	take := func(b *tab) {
+		b.open(s.url + "/counter")
+		b.fills("[name=ticket]", strings.ToLower(strings.ReplaceAll(code, "-", " ")))
+		b.press(d.say("接着办理", "Go on"))
+	}
+	b, late := newTab(t, small(), lang), newTab(t, small(), lang)
+	take(b)
+	b.sees(d.say("请给复核人员看这个号码", "Show this number to the supervisor"), f.MaskedName(), "陈静")
+	b.fit("four-phone-number-" + lang)
+	take(late)
+	late.sees(d.say("另一台设备已经拿到了", "Another device has this ticket already"))
+	late.showsNobody(f)
+	d.approves(b, reset)
+	b.press(d.say("是我本人", "It is me"))
 	(&actor{tab: b}).chooses(rightPIN)
-	b.sees("新密码已设好", "可以告诉经办人员")
-	pad.sees("轮到您操作时")
+	b.sees(d.say("新密码已设好", "The new PIN is set"), d.say("可以告诉经办人员", "you can tell the clerk"))
+	pad.sees(ready)
 	pad.showsNobody(f)
 	for _, c := range []*tab{d.officer, d.clerk, d.supervisor} {
 		d.clean(c)
@@ -331,30 +380,88 @@ func TestFourAtTheCounter(t *testing.T) {
 			}
 		}
 	}
-	for _, c := range []*tab{pad, b} {
+	for _, c := range []*tab{pad, b, late} {
 		c.clean(s, rightPIN, otherPIN)
 	}
 }
 
-// opens has the clerk open a ticket and the supervisor approve it, at the console.
-func (d *counterDesk) opens(kind, phone string) {
+// asks has the clerk open a ticket at the console, for which the service picks a supervisor.
+func (d *counterDesk) asks(kind, phone string) {
 	c := d.clerk
 	c.open(d.url + "/desk")
 	c.fill("number", d.person.IDNumber)
 	c.pick("reason", "lost_phone")
-	c.press("查找")
-	c.sees("第二步")
+	c.press(d.say("查找", "Find"))
+	c.sees(d.say("第二步", "Step 2"))
 	c.click(`//label[normalize-space(.)="` + kind + `" or starts-with(normalize-space(.), "` + kind + `")]`)
 	if phone != "" {
 		c.choose(phone)
 	}
-	c.choose("我看过证件原件")
-	c.press("开凭单")
-	c.sees("周伟 复核")
-	d.supervisor.open(d.url + "/approvals")
-	d.supervisor.press(kind)
-	d.supervisor.sees("来办什么")
-	d.supervisor.press("用通行密钥核准")
-	d.supervisor.sees("已核准")
-	c.waits(`document.body.textContent.includes("显示凭单码")`) // by itself
+	c.choose(d.say("我看过证件原件", "I saw the original"))
+	c.press(d.say("开凭单", "Open the ticket"))
+	c.sees(d.say("周伟 复核", "Check by 周伟"))
+}
+
+// approves has the supervisor read the number off a screen, and type it at the console.
+func (d *counterDesk) approves(screen *tab, kind string) {
+	s := d.supervisor
+	s.open(d.url + "/approvals")
+	s.press(kind)
+	s.sees(d.say("来办什么", "What they came for"), d.say("绝不要听经办人员说", "never from the clerk"))
+	s.fill("number", screen.number())
+	s.press(d.say("用通行密钥核准", "Approve with your passkey"))
+	s.sees(d.say("已核准", "Approved"))
+}
+
+// number is what a screen shows for the supervisor.
+func (b *tab) number() string {
+	b.t.Helper()
+	b.waits(`!!document.querySelector("#shown")`)
+	return strings.ReplaceAll(evaluate[string](b, `document.querySelector("#shown").textContent`), " ", "")
+}
+
+// say picks the words of the language in which the desk is.
+func (d *counterDesk) say(zh, en string) string {
+	if d.lang == "en" {
+		return en
+	}
+	return zh
+}
+
+// TestAPadThatIsLeftAlone: a page in the middle asks whether anybody is there, can be
+// touched away, and is cleared; its ticket ends. While the supervisor is waited for it
+// takes longer.
+func TestAPadThatIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	h.desk.Away = true
+	f := h.facts("wang")
+	wang := h.actor("wang", provincial, phone(), "zh-CN")
+	wang.applies(rightPIN)
+	pad, id := h.pad(small())
+	ticket := h.sends(f, liuma.TicketReset, id)
+	idle := func() string {
+		return evaluate[string](pad, `document.querySelector("[data-idle]").dataset.idle + "+" + document.querySelector("[data-idle]").dataset.more`)
+	}
+	pad.sees("请给复核人员看这个号码")
+	if got := idle(); got != "600+60" {
+		t.Errorf("while it waits: %s", got)
+	}
+	// Seconds in place of minutes, in the pages that come.
+	pad.before(`document.addEventListener("readystatechange", () => { const box = document.querySelector("[data-idle]"); if (box) { window.was = window.was || box.dataset.idle; box.dataset.idle = "2"; box.dataset.more = "25"; } })`)
+	h.approves(ticket)
+	pad.sees("是我本人", "您还在吗？")
+	if got := evaluate[string](pad, `window.was`); got != "180" {
+		t.Errorf("in the middle: %s", got)
+	}
+	pad.fit("pad-idle")
+	pad.press("我还在，接着办")
+	pad.waits(`document.querySelector("[data-idle]").hidden`)
+	pad.sees("您还在吗？")
+	pad.sees("轮到您操作时")
+	pad.showsNobody(f)
+	if v, err := h.env.System.Counter.Progress(t.Context(), h.desk.Clerk, ticket); err != nil || v.State != "stopped" || v.Ended != store.TicketEndedLeft {
+		t.Errorf("%+v %v", v, err)
+	}
+	pad.clean(h.site)
 }

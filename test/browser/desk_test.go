@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/staff"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -51,6 +51,7 @@ type counterDesk struct {
 	*desk
 	officer, clerk, supervisor *tab
 	person                     registry.Facts
+	lang                       string // of all of them
 }
 
 func newCounterDesk(t *testing.T, language string) *counterDesk {
@@ -76,9 +77,19 @@ func (b *tab) pick(name, value string) {
 // choose presses the label of a choice.
 func (b *tab) choose(words string) { b.t.Helper(); b.click(`//label[contains(., "` + words + `")]`) }
 
+// takes has a browser take a ticket, and returns the number that it shows.
+func (d *counterDesk) takes(t *testing.T, code string) string {
+	t.Helper()
+	p, err := d.env.Authority().BeginTicket(t.Context(), code, ceremony.Hand{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Counter.Number
+}
+
 // TestAClerkServesAPerson: in Chromium, with an authenticator for each: the clerk finds the
-// person and opens a ticket, the supervisor sees it come and approves with a fresh touch,
-// and the clerk's page goes on by itself to the code.
+// person, opens a ticket and hands it over, the supervisor sees it come, and its number,
+// and approves with that and a fresh touch; the pages of both go on by themselves.
 func TestAClerkServesAPerson(t *testing.T) {
 	d := newCounterDesk(t, "en")
 	d.supervisor.open(d.url + "/approvals")
@@ -92,21 +103,23 @@ func TestAClerkServesAPerson(t *testing.T) {
 	d.clerk.choose("Change the phone and the PIN")
 	d.clerk.choose("I saw the original")
 	d.clerk.press("Open the ticket")
-	d.clerk.sees("Check by 周伟", "Please wait")
+	d.clerk.sees("Check by 周伟", "shows a number")
 	d.supervisor.waits(`document.body.textContent.includes("陈静")`) // by itself
 	d.supervisor.press("Change the phone and the PIN")
-	d.supervisor.sees("lost the phone", "陈静")
-	d.supervisor.press("Approve with your passkey")
-	d.supervisor.sees("Approved: the ticket is good for 15 minutes")
-	d.clerk.waits(`document.body.textContent.includes("Show the code")`) // by itself
+	d.supervisor.sees("lost the phone", "陈静", "No number yet")
 	d.clerk.press("Show the code")
 	d.clerk.sees("It is shown once")
-	if code := regexp.MustCompile(`[2-9A-Z]{4}-[2-9A-Z]{4}`).FindString(d.clerk.text()); code == "" {
-		t.Errorf("no code: %s", d.clerk.text())
-	}
+	code := regexp.MustCompile(`[2-9A-Z]{4}-[2-9A-Z]{4}`).FindString(d.clerk.text())
 	if wide := evaluate[float64](d.clerk, `document.querySelector("svg.qr").getBoundingClientRect().width`); wide < 200 {
 		t.Errorf("the QR code is %v px wide", wide)
 	}
+	number := d.takes(t, code)
+	d.clerk.waits(`document.body.textContent.includes("Do not read it out")`) // by itself
+	d.supervisor.waits(`!!document.querySelector("[name=number]")`) // by itself
+	d.supervisor.fill("number", number)
+	d.supervisor.press("Approve with your passkey")
+	d.supervisor.sees("Approved, for 15 minutes")
+	d.clerk.waits(`document.body.textContent.includes("The holder is at it")`) // by itself
 	for _, b := range []*tab{d.officer, d.clerk, d.supervisor} {
 		d.clean(b)
 	}
@@ -154,16 +167,24 @@ func TestCounterPages(t *testing.T) {
 	s.open(d.url + "/approvals")
 	shots(s, "approvals")
 	s.press("更换手机并重设密码")
-	s.sees("来办什么")
-	shots(s, "approval")
-	s.press("用通行密钥核准")
-	s.sees("已核准")
-	c.waits(`document.body.textContent.includes("显示凭单码")`)
-	shots(c, "open")
+	s.sees("来办什么", "还没有号码")
+	shots(s, "approval-waits")
 	c.press("显示凭单码")
 	c.sees("只显示这一次")
 	shots(c, "code")
-	c.press("看进度")
+	number := d.takes(t, regexp.MustCompile(`[2-9A-Z]{4}-[2-9A-Z]{4}`).FindString(c.text()))
+	c.waits(`document.body.textContent.includes("请不要替他念")`)
+	shots(c, "shown")
+	s.waits(`!!document.querySelector("[name=number]")`)
+	shots(s, "approval")
+	s.fill("number", map[bool]string{true: "4321", false: "1234"}[number == "1234"])
+	s.press("用通行密钥核准")
+	s.sees("号码不对", "还可以输入 2 次")
+	s.fill("number", number)
+	s.press("用通行密钥核准")
+	s.sees("已核准")
+	c.waits(`document.body.textContent.includes("请转过身去")`)
+	shots(c, "taken")
 	c.click(`//summary[contains(., "作废凭单")]`)
 	c.click(`//form[contains(@action, "/withdraw")]//button`)
 	c.sees("凭单已作废")
@@ -191,14 +212,14 @@ func (d *counterDesk) looked(b *tab, name string) {
 }
 
 // TestReadmeCounter draws the page of a clerk that the READMEs show, into the directory that
-// -pictures names: a ticket that was approved, with its code.
+// -pictures names: a ticket that waits for its supervisor, with its code.
 func TestReadmeCounter(t *testing.T) {
 	if *pictures == "" {
 		t.Skip("without -pictures the READMEs' pictures are compared by TestReadmePictures")
 	}
 	for name, language := range map[string]string{"zh": "zh-CN", "en": "en"} {
 		d := newCounterDesk(t, language)
-		c, s := d.clerk, d.supervisor
+		c := d.clerk
 		c.open(d.url + "/desk")
 		c.fill("number", d.person.IDNumber)
 		c.pick("reason", "lost_phone")
@@ -208,9 +229,6 @@ func TestReadmeCounter(t *testing.T) {
 		c.click(`//input[@name="checked"]`)
 		c.click(`//form[starts-with(@action, "/desk/person/")]//button`)
 		c.waits(`location.pathname.startsWith("/desk/ticket/")`)
-		s.open(d.url + strings.Replace(c.path(), "/desk/ticket/", "/approvals/", 1))
-		s.click(`//form[@data-passkey]//button`)
-		s.waits(`location.pathname === "/approvals"`)
 		c.waits(`!!document.querySelector('form[action$="/code"]')`)
 		c.click(`//form[contains(@action, "/code")]//button`)
 		c.waits(`!!document.querySelector("svg.qr")`)

@@ -38,6 +38,9 @@ func AtCounter(k liuma.TicketKind, s ceremony.Step) ceremony.Page {
 	p := Ceremony(liuma.ActionCounter, s)
 	p.Channel, p.ChannelName, p.Purpose = "counter", text("社保经办柜台", "Counter of social security"), ""
 	p.Counter = &ceremony.AtCounter{Kind: k, Clerk: "李娜", Agency: "湖州市社保中心（虚构）"}
+	if s == ceremony.StepNumber {
+		p.Counter.Number = "4072"
+	}
 	if s == ceremony.StepPIN {
 		p.AAD = Ceremony(liuma.ActionReset, s).AAD
 	}
@@ -61,10 +64,14 @@ func (c *collection) atCounter(name string, k liuma.TicketKind, s ceremony.Step,
 func (c *collection) addCounter() {
 	const confirm, phone, codeStep, pad, done, refused = ceremony.StepConfirm, ceremony.StepPhone, ceremony.StepCode, ceremony.StepPIN, ceremony.StepDone, ceremony.StepRefused
 	clerk := text("经办人员：李娜", "Clerk: 李娜")
+	own := func(p *ceremony.Page) { p.Counter.Own = true }
 	noPhone := func(p *ceremony.Page) { p.Counter.MayLackPhone, p.PhoneMasked = true, "" }
 	c.scenes = append(c.scenes,
 		Scene{Name: "counter", Path: "/counter", Says: []liuma.Text{text("凭单码（8 位字母和数字）", "8 letters and digits"), text("就是骗子", "is a fraud")}},
 		Scene{Name: "desk", Path: "/desk", Care: true, Says: []liuma.Text{text("请与柜台配对", "Pair this device"), text("轮到您操作时", "When it is your turn")}})
+	c.atCounter("counter-number", liuma.TicketReset, ceremony.StepNumber, "", nil, clerk, text("请给复核人员看这个号码", "Show this number to the supervisor"), both("4 0 7 2"), text("不是我，停止办理", "It is not me: stop"))
+	c.atCounter("counter-reset-code", liuma.TicketReset, confirm, "", own, text("先输入发到绑定手机的验证码", "Type the code that your bound phone gets"))
+	c.atCounter("counter-own-code", liuma.TicketReset, codeStep, "", func(p *ceremony.Page) { own(p); sent(5, 45*time.Second)(p) }, clerk, text("绑定的手机", "Bound phone"))
 	c.atCounter("counter-reset", liuma.TicketReset, confirm, "", nil, clerk, text("在柜台重新设置密码", "Set a new PIN at the counter"), text("不是我，停止办理", "It is not me: stop"))
 	c.atCounter("counter-both", liuma.TicketRebindReset, confirm, "", nil, text("再由您自己设置新密码", "then set the new PIN yourself"))
 	c.atCounter("counter-unfreeze", liuma.TicketUnfreeze, confirm, "", nil, text("这张卡就恢复使用", "the card works again"))

@@ -1,6 +1,6 @@
 // Ceremony: the script of a ceremony's pages. It begins the ceremony as soon as
 // its page is visible, offers more time before it ends, counts down until a
-// one-time code can be sent again, sends forms once, and fills in a ticket's code. It is separate from the
+// one-time code can be sent again, sends forms once, fills in a ticket's code, and goes on from a ticket's number. It is separate from the
 // pad's script, so that it works where that does not; and every page works
 // without it, for each of them has a plain form.
 import { formTexts, type FormTexts } from "./formtexts";
@@ -9,6 +9,8 @@ import { canPost, go, handIn, post as sendForm, reachable } from "./post";
 const OFFER_TIME = 120000; // milliseconds before the end at which more time is offered
 const NO_ANSWER_AFTER = 25000; // milliseconds after which a form's answer is not waited for
 const BEGIN_AGAIN = 2000; // milliseconds after which a begin without an answer is tried once more
+const WAITS_EVERY = 2500; // milliseconds between two questions of the page of a number
+const WAITS_AFTER_FAULT = 8000; // the same, after one that had no answer
 const LOADED_BY = 8000; // milliseconds after which the next page does not wait for this one's files
 
 /** The answer to a form that asks for more time. */
@@ -210,13 +212,34 @@ function takeFragment(field: HTMLInputElement): void {
   history.replaceState(null, "", location.pathname + location.search);
 }
 
+/**
+ * The page of a number that a supervisor is to see: asks whether it still waits, and
+ * looks at what became of it when it does not. Without an answer it stays.
+ */
+function watchNumber(address: string): void {
+  const ask = (): void => {
+    if (!seen()) return void setTimeout(ask, WAITS_EVERY);
+    fetch(address, { credentials: "same-origin", cache: "no-store" }).then(
+      (answer) => {
+        // 200: it does not wait any more. Other answers are the network's, or a full server's.
+        if (answer.status === 200) location.replace(address.replace(/\/waits$/, ""));
+        else setTimeout(ask, answer.status === 204 ? WAITS_EVERY : WAITS_AFTER_FAULT);
+      },
+      () => setTimeout(ask, WAITS_AFTER_FAULT),
+    );
+  };
+  setTimeout(ask, WAITS_EVERY);
+}
+
 function start(): void {
+  const number = document.querySelector<HTMLElement>("[data-waits]");
   const fragment = document.querySelector<HTMLInputElement>("input[data-fragment]");
   const landing = document.querySelector<HTMLFormElement>("form[data-begin]");
   const ending = document.querySelector<HTMLElement>("[data-expires]");
   document.querySelectorAll<HTMLButtonElement>("button[data-ready]").forEach(countDown);
   document.querySelectorAll<HTMLFormElement>("form[data-once]").forEach(sendOnce);
   if (fragment) takeFragment(fragment);
+  if (number && "fetch" in window && !document.querySelector("input[name=hand]")) watchNumber(number.getAttribute("data-waits") || "");
   if (landing && "fetch" in window) whenSeen(() => begin(landing, 1));
   if (ending && "fetch" in window) watchEnd(ending);
 }

@@ -8,6 +8,7 @@ import { canKeep, deskKey, type DeskKey } from "./deskkey";
 
 const NO_ANSWER_AFTER = 8000; // milliseconds after which an answer is not waited for
 const WATCH = 3000; // milliseconds between two questions of a ceremony's page
+const TOUCHES = ["pointerdown", "touchstart", "keydown", "scroll"]; // that somebody is there
 
 /** Posts fields to the pad's addresses. */
 const post: Place["post"] = (to, fields) => {
@@ -81,6 +82,25 @@ function ceremonyAddress(): string {
   return at ? at[0] : "/desk";
 }
 
+/** A page in the middle that nobody touches: it asks whether anybody is there, and is cleared. */
+function watchIdle(box: HTMLElement, clear: HTMLFormElement): void {
+  const button = box.querySelector("button");
+  let timer = 0;
+  const seconds = (name: string): number => Number(box.getAttribute(name)) * 1000;
+  const ask = (): void => {
+    box.hidden = false;
+    if (button) button.focus();
+    timer = window.setTimeout(() => clear.submit(), seconds("data-more"));
+  };
+  const again = (): void => {
+    window.clearTimeout(timer);
+    box.hidden = true;
+    timer = window.setTimeout(ask, seconds("data-idle"));
+  };
+  for (const touch of TOUCHES) window.addEventListener(touch, again, { passive: true, capture: true });
+  again();
+}
+
 /** A page at the end: it is cleared some seconds after the last touch. */
 function clearLater(clear: HTMLFormElement, seconds: number): void {
   let timer = 0;
@@ -88,7 +108,7 @@ function clearLater(clear: HTMLFormElement, seconds: number): void {
     window.clearTimeout(timer);
     timer = window.setTimeout(() => clear.submit(), seconds * 1000);
   };
-  for (const touch of ["pointerdown", "touchstart", "keydown", "scroll"]) window.addEventListener(touch, again, { passive: true });
+  for (const touch of TOUCHES) window.addEventListener(touch, again, { passive: true });
   again();
 }
 
@@ -97,6 +117,8 @@ function start(): void {
   const clear = document.querySelector<HTMLFormElement>("form[data-clear]");
   if (root) void stand(root);
   if (!clear) return;
+  const idle = document.querySelector<HTMLElement>("[data-idle]");
+  if (idle) watchIdle(idle, clear);
   const seconds = Number(clear.getAttribute("data-clear"));
   if (seconds > 0) clearLater(clear, seconds);
   else void watch(clear);

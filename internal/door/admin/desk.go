@@ -154,7 +154,7 @@ func (d *Door) deskRoutes(mux *http.ServeMux) {
 		pathSendToPad:     ending(d.admin.SendToPad),
 		pathAskedTickets:  listing(d.admin.AskedTickets),
 		pathAskedTicket:   about(d.admin.AskedTicket),
-		pathApproveTicket: about(d.admin.ApproveTicket),
+		pathApproveTicket: asked(d.admin.ApproveTicket),
 		pathDeclineTicket: ending(d.admin.DeclineTicket),
 		pathReviews:       listing(d.admin.Reviews),
 		pathReview:        about(d.admin.Review),
@@ -244,8 +244,8 @@ func (r *Remote) AskedTicket(ctx context.Context, id liuma.TicketID) (out counte
 }
 
 // ApproveTicket approves one.
-func (r *Remote) ApproveTicket(ctx context.Context, id liuma.TicketID) (out counter.View, err error) {
-	err = r.call(ctx, http.MethodPost, pathApproveTicket, byTicket{id}, &out)
+func (r *Remote) ApproveTicket(ctx context.Context, q admin.TicketApproval) (out counter.View, err error) {
+	err = r.call(ctx, http.MethodPost, pathApproveTicket, q, &out)
 	return out, err
 }
 

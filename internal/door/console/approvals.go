@@ -2,8 +2,10 @@ package console
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -16,6 +18,7 @@ func (h *console) approvalRoutes() []Route {
 		{Pattern: "GET /approvals", Method: "AskedTickets", do: approvalsPage},
 		{Pattern: "GET /approvals/state", Method: "AskedTickets", do: approvalsNow},
 		{Pattern: "GET /approvals/{id}", Method: "AskedTicket", do: approvalPage},
+		{Pattern: "GET /approvals/{id}/state", Method: "AskedTicket", do: askedNow},
 		{Pattern: "GET /approvals/{id}/offer", Method: "ApproveTicket", do: offerTicketApproval},
 		{Pattern: "POST /approvals/{id}/approve", Method: "ApproveTicket", do: approveTicket, again: approvalPage},
 		{Pattern: "POST /approvals/{id}/decline", Method: "DeclineTicket", do: declineTicket, again: approvalPage},
@@ -37,7 +40,8 @@ func counterReasons() []reason {
 		{counter.ErrLive, "counter_live", conflict}, {counter.ErrNoSupervisor, "counter_no_supervisor", conflict}, {counter.ErrTicket, "counter_ticket", missing},
 		{counter.ErrState, "counter_state", conflict}, {counter.ErrPad, "counter_pad", missing}, {counter.ErrPadGone, "counter_pad_gone", conflict},
 		{counter.ErrPadRoute, "counter_pad_route", conflict}, {counter.ErrPadsOffered, "counter_pads", often}, {counter.ErrFinding, "counter_finding", bad},
-		{counter.ErrOwnTicket, "counter_own_ticket", forbidden},
+		{counter.ErrOwnTicket, "counter_own_ticket", forbidden}, {counter.ErrUnseen, "counter_unseen", conflict}, {counter.ErrNumberWrong, "counter_number", bad},
+		{counter.ErrNumberOver, "counter_number_over", conflict}, {counter.ErrCarried, "counter_carried", conflict},
 	}
 }
 
@@ -130,11 +134,41 @@ func approvalPage(v *visit) (*view, error) {
 	}
 	at := "/approvals/" + t.ID.String()
 	if t.State == counter.Asked {
-		page = page.with(
-			block{Title: v.t.ApprovalCheckTitle(), Text: v.t.ApprovalCheckText(), Form: &form{Post: at + "/approve", Button: v.t.ApprovalButton(), Passkey: &passkey{Way: "get", Offer: at + "/offer"}}},
-			block{Title: v.t.DeclineTitle(), Text: v.t.DeclineText(), Folded: true, Form: &form{Post: at + "/decline", Button: v.t.DeclineButton(), Kind: "danger", Fields: []field{v.words(v.t.Reason())}}})
+		page.Watch, page.Is, page.Next = at+"/state", stateNow(t), at
+		page = page.with(v.approving(t, at)...)
+		page = page.with(block{Title: v.t.DeclineTitle(), Text: v.t.DeclineText(), Folded: true, Form: &form{Post: at + "/decline", Button: v.t.DeclineButton(), Kind: "danger", Fields: []field{v.words(v.t.Reason())}}})
 	}
 	return page.with(block{Links: []link{{v.t.GoBack(), "/approvals"}}}), nil
+}
+
+// approving is how a ticket that waits is approved: by the number on the person's screen,
+// once there is one. In a closing nobody acts on a screen.
+func (v *visit) approving(t counter.View, at string) []block {
+	f := &form{Post: at + "/approve", Button: v.t.ApprovalButton(), Passkey: &passkey{Way: "get", Offer: at + "/offer"}}
+	approve := block{Title: v.t.ApprovalCheckTitle(), Text: v.t.ApprovalCheckText(), Form: f}
+	if t.Kind == liuma.TicketClose {
+		return []block{approve}
+	}
+	never := block{Notice: &notice{Kind: "warn", Title: v.t.ApprovalNumberTitle(), Text: v.t.ApprovalNumberText()}}
+	if !t.Shown {
+		return []block{never, {Notice: &notice{Title: v.t.ApprovalWait(), Text: v.t.ApprovalWaitText()}}}
+	}
+	f.Fields = []field{{Name: "number", Label: v.t.ApprovalNumber(), Required: true, Most: 4, Mode: "numeric", Class: "mono number"}}
+	if t.Tries < counter.NumberTries {
+		f.Fields[0].Hint = v.t.ApprovalNumberLeft(strconv.Itoa(t.Tries))
+	}
+	return []block{never, approve}
+}
+
+// askedNow answers what watches a ticket that waits.
+func askedNow(v *visit) (*view, error) {
+	t, err := v.asked()
+	if err != nil {
+		return nil, err
+	}
+	v.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = v.w.Write([]byte(stateNow(t))) // the browser may have gone
+	return nil, nil
 }
 
 // words is a field for a line that goes into the record.
@@ -165,7 +199,7 @@ func approveTicket(v *visit) (*view, error) {
 	if err := v.h.c.Staff.Confirm(v.ctx(), v.who, actApproval(t), []byte(v.r.PostFormValue("answer"))); err != nil {
 		return nil, err
 	}
-	if _, err := v.admin().ApproveTicket(v.ctx(), t.ID); err != nil {
+	if _, err := v.admin().ApproveTicket(v.ctx(), admin.TicketApproval{ID: t.ID, Number: v.typed("number")}); err != nil {
 		return nil, err
 	}
 	return v.to("/approvals", "ticket_approved")

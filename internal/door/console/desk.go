@@ -60,7 +60,10 @@ func personPage(v *visit) (*view, error) {
 	page := &view{Title: v.t.DeskPersonTitle(), Lead: v.t.DeskPersonLead(), Blocks: []block{{Facts: v.personFacts(p)}}}
 	if p.Live != nil {
 		n := block{Notice: &notice{Kind: "warn", Title: v.t.DeskLiveOther(), Text: v.t.DeskLiveOtherText()}}
-		if p.Mine {
+		switch {
+		case p.Left:
+			n.Notice.Title, n.Notice.Text = v.t.DeskLiveLeft(), v.t.DeskLiveLeftText()
+		case p.Mine:
 			n = block{Notice: &notice{Title: v.t.DeskLiveMine(), Text: v.t.DeskLiveMineText()}, Links: []link{{v.t.TicketProgress(), "/desk/ticket/" + p.Live.String()}}}
 		}
 		page.Blocks = append(page.Blocks, n)
@@ -77,7 +80,7 @@ func personPage(v *visit) (*view, error) {
 	switch {
 	case len(kinds.Options) == 0:
 		page.Blocks = append(page.Blocks, block{Notice: &notice{Kind: "warn", Title: v.t.DeskNothing(), Text: v.t.DeskNothingText()}})
-	case p.Live == nil || p.Mine:
+	case p.Live == nil || p.Mine || p.Left:
 		page.Blocks = append(page.Blocks, block{Text: v.t.DeskOpenNote(), Form: v.openForm(p, kinds)})
 	}
 	return page.with(block{Table: cannot}, block{Links: []link{{v.t.TicketNext(), "/desk"}}}), nil
@@ -93,7 +96,7 @@ func (v *visit) openForm(p counter.Person, kinds field) *form {
 			phone.Options = []option{{Value: "here", Text: v.t.DeskPhoneYes(), Hint: v.t.DeskPhoneYesHint()}}
 		}
 		phone.Options = append(phone.Options, option{Value: "away", Text: v.t.DeskPhoneNo(), Hint: v.t.DeskPhoneNoHint()},
-			option{Value: "lost", Text: v.t.DeskPhoneLost(), Hint: v.t.DeskPhoneNoHint()})
+			option{Value: "lost", Text: v.t.DeskPhoneLost(), Hint: v.t.DeskPhoneLostHint()})
 		for i := range phone.Options {
 			phone.Options[i].On = v.typed("phone") == phone.Options[i].Value
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/door/console"
@@ -102,6 +103,22 @@ func (o *office) opens(clerk *browser, kind, phone string) string {
 	}
 	at, _, _ := strings.Cut(p.to, "?")
 	return at
+}
+
+// takes has a browser of the person's take a ticket, and returns the number on its screen.
+func (o *office) takes(code string) string {
+	o.t.Helper()
+	p, err := o.env.Authority().BeginTicket(o.t.Context(), code, ceremony.Hand{Source: "192.0.2.9"})
+	must(o.t, err)
+	return p.Counter.Number
+}
+
+// other is a number of four digits that is not this one.
+func other(number string) string {
+	if number == "1234" {
+		return "4321"
+	}
+	return "1234"
 }
 
 // masked fails where a page shows somebody's data.
@@ -225,7 +242,7 @@ func TestAPhoneWithoutAKnownAppIsNotOffered(t *testing.T) {
 		return audit.Entry{At: o.env.Clock.Now(), Actor: "test", Event: audit.StaffJoined, Outcome: "ok"}, err
 	}))
 	p := o.clerk.get(o.finds(o.clerk))
-	if !p.says("Is the bound phone here?", "left at home", "lost or stolen") || p.says("Yes; it gets texts") {
+	if !p.says("Is the bound phone here?", "without the app", "left at home, broken, lost or stolen") || p.says("Yes; it gets texts") {
 		t.Errorf("%d %s", p.status, p.body)
 	}
 }
@@ -237,7 +254,7 @@ func TestATicketWithASupervisor(t *testing.T) {
 	ticket := o.opens(o.clerk, "rebind_reset", "lost")
 	id := strings.TrimPrefix(ticket, "/desk/ticket/")
 	at := "/approvals/" + id
-	if p := o.clerk.get(ticket); !p.says("Check by 员zhou", "Please wait") || p.says("Show the code") {
+	if p := o.clerk.get(ticket); !p.says("Check by 员zhou", "shows a number", "Show the code") {
 		t.Errorf("%d %s", p.status, p.body)
 	}
 	if p := o.supervisor.get("/"); !strings.Contains(p.body, `Approvals <span class="count">1</span>`) || !p.says("Tickets to approve") {
@@ -246,26 +263,7 @@ func TestATicketWithASupervisor(t *testing.T) {
 	before := o.supervisor.get("/approvals/state").body
 	p := o.supervisor.get(at)
 	o.masked(p)
-	if !p.says("Approval: Change the phone and the PIN", "员chen", "lost the phone", "The bound phone is not here", "Approve with your passkey") {
-		t.Errorf("%d %s", p.status, p.body)
-	}
-	for name, answer := range map[string]string{
-		"nothing": "", "the sign-in": o.supervisor.touch("/sign-in/offer"), "a terminal's": o.supervisor.touch("/own/terminal/offer"),
-	} {
-		if p := o.supervisor.post(at+"/approve", "answer", answer); p.status/100 != 4 {
-			t.Errorf("approved with %s: %d", name, p.status)
-		}
-	}
-	if p := o.officer.post(at + "/approve"); p.status != http.StatusForbidden {
-		t.Errorf("an officer: %d", p.status)
-	}
-	if p := o.supervisor.post(at+"/approve", "answer", o.supervisor.touch(at+"/offer")); p.status != http.StatusSeeOther {
-		t.Fatalf("%d %s", p.status, p.body)
-	}
-	if now := o.supervisor.get("/approvals/state").body; now == before {
-		t.Errorf("the list does not notice: %q", now)
-	}
-	if p := o.supervisor.post(at+"/decline", "words", "too late"); p.status != http.StatusConflict {
+	if !p.says("Approval: Change the phone and the PIN", "员chen", "lost the phone", "The bound phone is not here", "never from the clerk", "No number yet") || p.says("Approve with your passkey") {
 		t.Errorf("%d %s", p.status, p.body)
 	}
 	shown := o.clerk.post(ticket + "/code")
@@ -273,6 +271,37 @@ func TestATicketWithASupervisor(t *testing.T) {
 	code := eight.FindString(shown.body)
 	if code == "" || !shown.says(holders+"/counter") || !strings.Contains(shown.body, `role="img" class="qr"`) || strings.Contains(shown.body, "#") && strings.Contains(shown.body, "#"+strings.ReplaceAll(code, "-", "")) {
 		t.Errorf("%d %s", shown.status, shown.body)
+	}
+	number := o.takes(code)
+	p = o.supervisor.get(at)
+	o.masked(p)
+	if !p.says("Number on the person's screen", "never from the clerk", "Approve with your passkey") {
+		t.Errorf("%d %s", p.status, p.body)
+	}
+	if p := o.clerk.get(ticket); !p.says("Do not read it out") || p.says("Show the code") {
+		t.Errorf("%d %s", p.status, p.body)
+	}
+	for name, answer := range map[string]string{
+		"nothing": "", "the sign-in": o.supervisor.touch("/sign-in/offer"), "a terminal's": o.supervisor.touch("/own/terminal/offer"),
+	} {
+		if p := o.supervisor.post(at+"/approve", "number", number, "answer", answer); p.status/100 != 4 {
+			t.Errorf("approved with %s: %d", name, p.status)
+		}
+	}
+	if p := o.officer.post(at + "/approve"); p.status != http.StatusForbidden {
+		t.Errorf("an officer: %d", p.status)
+	}
+	if p := o.supervisor.post(at+"/approve", "number", other(number), "answer", o.supervisor.touch(at+"/offer")); p.status != http.StatusUnprocessableEntity || !p.says("This is not the number", "Tries left: 2") {
+		t.Errorf("%d %s", p.status, p.body)
+	}
+	if p := o.supervisor.post(at+"/approve", "number", number, "answer", o.supervisor.touch(at+"/offer")); p.status != http.StatusSeeOther {
+		t.Fatalf("%d %s", p.status, p.body)
+	}
+	if now := o.supervisor.get("/approvals/state").body; now == before {
+		t.Errorf("the list does not notice: %q", now)
+	}
+	if p := o.supervisor.post(at+"/decline", "words", "too late"); p.status != http.StatusConflict {
+		t.Errorf("%d %s", p.status, p.body)
 	}
 	review := "/reviews/" + id
 	if p := o.officer.get("/reviews"); !p.says("Change the phone and the PIN") || !strings.Contains(p.body, `Reviews <span class="count">1</span>`) {
@@ -327,8 +356,6 @@ func TestThePadOfADesk(t *testing.T) {
 		t.Fatalf("%d %s", p.status, p.body)
 	}
 	ticket := o.opens(o.clerk, "reset", "away")
-	at := "/approvals/" + strings.TrimPrefix(ticket, "/desk/ticket/")
-	o.supervisor.post(at+"/approve", "answer", o.supervisor.touch(at+"/offer"))
 	if p := o.clerk.get(ticket); !p.says("Send to the customer pad") {
 		t.Fatalf("%d %s", p.status, p.body)
 	}
@@ -356,7 +383,7 @@ func TestThePadOfADesk(t *testing.T) {
 func TestEveryWordOfTheCounterIsThere(t *testing.T) {
 	words := map[string][]string{"ticket_for": counter.Reasons(), "ticket_state": counter.States(), "not_possible": counter.NotPossible(),
 		"ticket_over": {counter.Stopped, counter.Declined, counter.Withdrawn, counter.Expired},
-		"ticket_why":  {store.TicketEndedFrozen, store.TicketEndedStaff, store.TicketEndedCard, store.TicketEndedLeft}}
+		"ticket_why":  {store.TicketEndedFrozen, store.TicketEndedStaff, store.TicketEndedCard, store.TicketEndedLeft, store.TicketEndedNumber}}
 	for _, k := range liuma.TicketKinds() {
 		for _, area := range []string{"ticket", "ticket_hint", "ticket_tell"} {
 			words[area] = append(words[area], string(k))

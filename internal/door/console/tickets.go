@@ -48,6 +48,11 @@ func live(t counter.View) bool {
 	return t.State == counter.Asked || t.State == counter.Opened || t.State == counter.Taken
 }
 
+// handable reports whether a ticket can be handed to the holder: no browser has it yet.
+func handable(t counter.View) bool {
+	return t.State == counter.Opened || t.State == counter.Asked && !t.Shown && t.Kind != liuma.TicketClose
+}
+
 // ticketID is the one of the address.
 func (v *visit) ticketID() (liuma.TicketID, error) {
 	id, err := liuma.ParseTicketID(v.r.PathValue("id"))
@@ -73,7 +78,7 @@ func ticketPage(v *visit) (*view, error) {
 		return nil, err
 	}
 	page := v.ticketView(t)
-	if t.State == counter.Opened {
+	if handable(t) {
 		handed, err := v.handing(t)
 		if err != nil {
 			return nil, err
@@ -115,23 +120,30 @@ func ticketStateNow(v *visit) (*view, error) {
 
 // steps are the way of a ticket: who is to do what now.
 func (v *visit) steps(t counter.View) []step {
-	out := []step{{Text: v.t.TicketStepOpen(), Is: "done"}}
-	if t.Route == store.RouteSupervisor {
-		out = append(out, step{Text: v.t.TicketStepApprove(t.Supervisor.Name), Is: "done"})
+	var out []step
+	add := func(text string) { out = append(out, step{Text: text, Is: "done"}) }
+	add(v.t.TicketStepOpen())
+	switch {
+	case t.Kind == liuma.TicketClose:
+		add(v.t.TicketStepApprove(t.Supervisor.Name))
+	case t.Route == store.RouteSupervisor:
+		add(v.t.TicketStepShown())
+		add(v.t.TicketStepApprove(t.Supervisor.Name))
+		add(v.t.TicketStepAct())
+	default:
+		add(v.t.TicketStepBegin())
+		add(v.t.TicketStepAct())
 	}
-	if t.Kind != liuma.TicketClose {
-		out = append(out, step{Text: v.t.TicketStepBegin(), Is: "done"}, step{Text: v.t.TicketStepAct(), Is: "done"})
-	}
-	out = append(out, step{Text: v.t.TicketStepDone(), Is: "done"})
+	add(v.t.TicketStepDone())
 	if t.State == counter.Used {
 		return out
 	}
 	at := 1 // where it is, or where it ended
-	switch {
-	case !t.TakenAt.IsZero():
-		at = len(out) - 2
-	case !t.OpenedAt.IsZero():
-		at = len(out) - 3
+	if !t.TakenAt.IsZero() {
+		at++
+	}
+	if !t.OpenedAt.IsZero() && t.Route == store.RouteSupervisor {
+		at++
 	}
 	for i := at; i < len(out); i++ {
 		out[i].Is = "later"
@@ -144,11 +156,11 @@ func (v *visit) steps(t counter.View) []step {
 	switch t.State {
 	case counter.Asked:
 		out[at].Note = v.t.TicketStepApproveNote()
-	case counter.Opened:
-		out[at].Note = v.t.TicketStepBeginHere()
-		if t.Route == store.RouteLink {
-			out[at].Note = v.t.TicketStepBeginLink()
+		if handable(t) {
+			out[at].Note = v.t.TicketStepShownNote()
 		}
+	case counter.Opened:
+		out[at].Note = v.t.TicketStepBeginLink()
 	case counter.Taken:
 		out[at].Note = v.t.TicketStepActNote()
 		if said := v.t.all.Word("ticket_step", t.Step); said != "" {

@@ -46,7 +46,7 @@ func actAt(t *wordings, p ceremony.Page) act {
 	}
 	var row act
 	if p.Counter != nil {
-		row = counterRow(t, p.Counter.Kind)
+		row = counterRow(t, p.Counter.Kind, p.Counter.Own)
 	}
 	row.wrong, row.oldNumber = t.WrongTitle(), t.CounterTell()
 	return row

@@ -212,6 +212,9 @@ func (h *handler) ceremonyView(r *http.Request, p ceremony.Page, by hand) *view 
 	v.helpedBy(p.Hotline)
 	v.standsAt(p)
 	v.cleared(!over(p.Step))
+	if v.Clear != nil && p.Step == ceremony.StepNumber {
+		v.Clear.Idle = int(idleWaiting / time.Second) // the supervisor has to come first
+	}
 	if by.bare {
 		v.Hand = by.Secret // no form for preferences: without cookies they are not kept
 	} else {
@@ -269,6 +272,8 @@ func (h *handler) faceOf(r *http.Request, p ceremony.Page) (draw func(*view, cer
 		return h.counterEnded, pageResult
 	}
 	switch p.Step {
+	case ceremony.StepNumber:
+		return h.number, pageStep
 	case ceremony.StepConfirm:
 		return h.confirm, pageConfirm
 	case ceremony.StepPIN:

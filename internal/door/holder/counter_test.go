@@ -49,7 +49,7 @@ func TestATicketsCode(t *testing.T) {
 	if w := other.do("POST", "/counter", url.Values{"ticket": {"abcd efgh"}}); w.Header().Get("Location") != "/counter" {
 		t.Errorf("a second browser: %d %s", w.Code, w.Header().Get("Location"))
 	}
-	if body := other.do("GET", "/counter", nil).Body.String(); !strings.Contains(body, "正在另一台设备上办理") || strings.Contains(body, "王*奶") {
+	if body := other.do("GET", "/counter", nil).Body.String(); !strings.Contains(body, "另一台设备已经拿到了") || strings.Contains(body, "王*奶") {
 		t.Errorf("a second browser:\n%s", body)
 	}
 	if strings.Contains(strings.ToLower(s.logs.String()), "abcd") {
@@ -71,7 +71,7 @@ func TestATicketsCodeRefused(t *testing.T) {
 	for code, want := range map[liuma.Code]string{
 		liuma.CodeTicketUnknown:   "请逐字核对凭单码",
 		liuma.CodeTicketEnded:     "重新开具",
-		liuma.CodeTicketTaken:     "请在先打开的设备上继续",
+		liuma.CodeTicketTaken:     "请马上告诉复核人员",
 		liuma.CodeTicketWaits:     "请稍等",
 		liuma.CodeTicketApp:       "应用",
 		liuma.CodeTooManyRequests: "错误的码太多了",
@@ -153,7 +153,7 @@ func TestEveryKindOfTicketHasWords(t *testing.T) {
 	for _, lang := range []door.Lang{door.Chinese, door.English} {
 		words := newWordings(locale.In(lang), "12333")
 		for _, k := range liuma.TicketKinds() {
-			row := counterRow(words, k)
+			row := counterRow(words, k, false)
 			if whole := row.title != "" && row.next != "" && row.success != "" && row.successMeans != "" && len(row.stages) > 1; whole == (k == liuma.TicketClose) {
 				t.Errorf("%s in %v: %+v", k, lang, row)
 			}

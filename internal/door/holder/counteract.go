@@ -2,6 +2,8 @@ package holder
 
 import (
 	"cmp"
+	"net/http"
+	"strings"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
@@ -9,15 +11,20 @@ import (
 
 // counterRow is the wording of the pages of a ticket, by its kind. A new kind that its
 // holder takes part in has a row here, which a test looks for; one for members of staff
-// alone has none.
-func counterRow(t *wordings, k liuma.TicketKind) act {
+// alone has none. own says that the bound phone's code is asked for.
+func counterRow(t *wordings, k liuma.TicketKind, own bool) act {
 	at := func(name string, steps ...ceremony.Step) stageOf { return stageOf{name: name, steps: steps} }
-	check, done := at(t.StageAgree(), ceremony.StepConfirm), at(t.StageDone(), ceremony.StepDone)
+	check, done := at(t.StageAgree(), ceremony.StepNumber, ceremony.StepConfirm), at(t.StageDone(), ceremony.StepDone)
 	phone, set := at(t.StageMobile(), ceremony.StepPhone, ceremony.StepCode), at(t.StageNew(), ceremony.StepPIN)
+	code := at(t.StageCode(), ceremony.StepCode)
 	switch k {
 	case liuma.TicketReset:
-		return act{title: t.CounterResetTitle(), next: t.CounterResetNext(), pad: "new", success: t.ResetDoneTitle(), successMeans: t.CounterSetText(),
+		row := act{title: t.CounterResetTitle(), next: t.CounterResetNext(), pad: "new", success: t.ResetDoneTitle(), successMeans: t.CounterSetText(),
 			stages: []stageOf{check, set, done}}
+		if own {
+			row.next, row.stages = t.CounterResetCodeNext(), []stageOf{check, code, set, done}
+		}
+		return row
 	case liuma.TicketRebind:
 		return act{title: t.CounterRebindTitle(), next: t.CounterRebindNext(), codeTo: t.ToNew(), newPhone: true,
 			success: t.ReboundTitle(), successMeans: t.CounterReboundText(), stages: []stageOf{check, phone, done}}
@@ -25,8 +32,12 @@ func counterRow(t *wordings, k liuma.TicketKind) act {
 		return act{title: t.CounterBothTitle(), next: t.CounterBothNext(), pad: "new", codeTo: t.ToNew(), newPhone: true,
 			success: t.CounterBothDone(), successMeans: t.CounterBothText(), stages: []stageOf{check, phone, set, done}}
 	case liuma.TicketUnfreeze:
-		return act{title: t.CounterUnfreezeTitle(), next: t.CounterUnfreezeNext(), success: t.UnfrozenTitle(), successMeans: t.UnfrozenText(),
+		row := act{title: t.CounterUnfreezeTitle(), next: t.CounterUnfreezeNext(), success: t.UnfrozenTitle(), successMeans: t.UnfrozenText(),
 			stages: []stageOf{check, done}}
+		if own {
+			row.next, row.stages = t.CounterUnfreezeCodeNext(), []stageOf{check, code, done}
+		}
+		return row
 	case liuma.TicketEnroll:
 		return act{title: t.CounterEnrollTitle(), next: t.CounterEnrollNext(), pad: "new", codeTo: t.ToNew(), newPhone: true,
 			success: t.EnrolledTitle(), successMeans: t.CounterSetText(), face: true, stages: []stageOf{check, phone, set, done}}
@@ -111,6 +122,35 @@ func (h *handler) closing(v *view) {
 		return // it is cleared
 	}
 	v.Ways = append(v.Ways, h.call(v))
+}
+
+// number is the page of a ticket that waits: its number, large, for the supervisor who
+// looks at this screen, and what it is for. Nothing is typed here.
+func (h *handler) number(v *view, p ceremony.Page) {
+	v.heading(func(t *wordings) string { return t.SeenTitle() })
+	v.Say = v.T.SeenSay()
+	v.Shown = &shown{Number: strings.Join(strings.Split(p.Counter.Number, ""), " "), Watch: address(p.ID) + numberNow}
+	v.cell(v.T.Name(), p.NameMasked, "", "")
+	v.cell(v.T.documentLabel(p.Document), p.IDMasked, "number", "")
+	v.cell(v.T.For(), actAt(v.T, p).title, "", "purpose")
+	v.Notice = &notice{Kind: "notice-warn", Title: v.T.SeenOtherTitle(), Text: v.T.SeenOther()}
+	v.Ways = []way{{Class: "btn-primary", Text: v.T.SeenLook(), See: address(p.ID)}, {Class: "btn-plain", Text: v.T.CounterNotMe(), Post: "leave"}}
+}
+
+// numberNow is where the page of a number asks whether it is still right.
+const numberNow = "/waits"
+
+// stillWaits answers the page of a number: 204 while it waits. A browser that has not the
+// ceremony hears the same as when it went on, and nothing of whose it is.
+func (h *handler) stillWaits(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	p, err := h.authority.Look(r.Context(), id, h.handOf(r, id).Hand)
+	w.Header().Set("Cache-Control", "no-store")
+	if err == nil && p.Step == ceremony.StepNumber {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
 }
 
 // noPhone offers at the step of the phone to go on without one. Nobody has an earlier

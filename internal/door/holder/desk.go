@@ -40,6 +40,13 @@ const (
 	padAge    = 400 * 24 * time.Hour // as long as browsers keep one
 	// clearAfter is how long the last page of a ceremony stands on a pad untouched.
 	clearAfter = 20 * time.Second
+	// idleAfter is after how long without a touch a page in the middle asks whether
+	// anybody is there, idleWaiting the same while the supervisor is waited for, and
+	// idleMore how long it waits for an answer. Whoever is seventy thinks about a PIN for
+	// longer than about a text.
+	idleAfter   = 3 * time.Minute
+	idleWaiting = 10 * time.Minute
+	idleMore    = time.Minute
 )
 
 // The states in which a pad's question may be answered, as its script reads them.
@@ -200,8 +207,15 @@ func (h *handler) beginSent(r *http.Request, q padQuestion) (ceremony.Page, erro
 }
 
 // clearDesk drops whatever a ceremony left in a pad's browser, and how its holder liked
-// to read; the pad's own page, which is blank, comes next.
+// to read; the pad's own page, which is blank, comes next. A ticket that goes on here ends:
+// nobody could come back to it.
 func (h *handler) clearDesk(w http.ResponseWriter, r *http.Request) {
+	if id := h.goingOn(r); id != "" {
+		if _, err := h.authority.Leave(r.Context(), id, h.handOf(r, id).Hand); err != nil {
+			// A PIN that is being set is carried through; all else ends with its minutes.
+			h.log.Info("a pad was cleared while its ticket goes on", "request", door.RequestID(r.Context()), "err", err)
+		}
+	}
 	h.cookies.Each(r, handPrefix, func(id, _ string) { h.cookies.Set(w, handPrefix+id, "", -1) })
 	for _, name := range []string{freezeCookie, counterCookie} {
 		h.cookies.Set(w, name, "", -1)

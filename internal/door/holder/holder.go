@@ -212,6 +212,7 @@ func (h *handler) routes(assets *web.Assets) {
 	h.door.HandleFunc(postAuthorize, h.leadToAuthorize)
 	h.door.HandleFunc("GET /c/{id}", h.showCeremony)
 	h.door.HandleFunc("POST /c/{id}", h.showCeremony) // where cookies are blocked
+	h.door.HandleFunc("GET /c/{id}"+numberNow, h.stillWaits)
 	h.door.HandleFunc("POST /c/{id}/begin", h.begin)
 	h.door.HandleFunc("POST /c/{id}/agree", h.post(h.agree))
 	h.door.HandleFunc("POST /c/{id}/pin", h.post(h.givePIN))

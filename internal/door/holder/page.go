@@ -138,6 +138,7 @@ type view struct {
 	First             []way  // the way to go first, above all others
 	Links             []way  // small, beneath everything
 	Say               string // a sentence with the next step
+	Shown             *shown // the number of a ticket that waits
 	Field             *field
 	Other             *field // another way to go on, folded away
 	OtherTitle        string
@@ -225,17 +226,22 @@ type send struct {
 // region says of it in its own words.
 type inPerson struct{ Title, Where, Ticket, Own string }
 
-// clearing clears the screen of a pad: so many seconds after the last touch, or, where
-// they are zero, when the ticket ends.
-type clearing struct{ Seconds int }
+// shown is the number of a ticket, digit by digit, and where its page asks whether it
+// still waits.
+type shown struct{ Number, Watch string }
 
-// cleared has a pad's screen cleared: when the ticket ends, while something goes on, and
-// else some seconds after the last touch.
+// clearing clears the screen of a pad: so many seconds after the last touch, or, where
+// they are zero, when the ticket ends. Idle is after how many seconds without a touch the
+// page asks whether anybody is there; More further seconds, and it is cleared.
+type clearing struct{ Seconds, Idle, More int }
+
+// cleared has a pad's screen cleared: when the ticket ends, or nobody touched it for long,
+// while something goes on; and else some seconds after the last touch.
 func (v *view) cleared(goesOn bool) {
 	switch {
 	case !v.OnPad:
 	case goesOn:
-		v.Clear = &clearing{}
+		v.Clear = &clearing{Idle: int(idleAfter / time.Second), More: int(idleMore / time.Second)}
 	default:
 		v.Clear = &clearing{Seconds: int(clearAfter / time.Second)}
 	}
