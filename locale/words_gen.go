@@ -1323,6 +1323,9 @@ func (w Held) RegisteredPhone() string { return w.say("held.registered_phone") }
 // Household says "held.household".
 func (w Held) Household() string { return w.say("held.household") }
 
+// Address says "held.address".
+func (w Held) Address() string { return w.say("held.address") }
+
 // CardNo says "held.card_no".
 func (w Held) CardNo() string { return w.say("held.card_no") }
 

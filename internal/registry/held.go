@@ -52,6 +52,8 @@ type HeldPerson struct {
 	UpdatedAt time.Time            `json:"updated_at"`
 	BirthDate string               `json:"birth_date,omitempty"` // 1980-08-08, where the number does not tell it
 	Household string               `json:"household,omitempty"`
+	Address   string               `json:"address,omitempty"` // where letters go, and its postcode
+	Postcode  string               `json:"postcode,omitempty"`
 }
 
 // HeldCard is the electronic card. Of one that was made by the person who was
@@ -175,7 +177,7 @@ func (g *Registry) hold(r store.Reader, holder vault.Index, h *Held) (card store
 		if f.Phone != "" {
 			h.Person.Phone = f.MaskedPhone()
 		}
-		h.Person.Household = f.Household
+		h.Person.Household, h.Person.Address, h.Person.Postcode = f.Household, f.Address, f.Postcode
 		if born, err := time.Parse(bornForm, f.BirthDate); err == nil {
 			h.Person.BirthDate = born.Format(time.DateOnly)
 		}

@@ -135,6 +135,9 @@ func (t heldText) person() {
 		if p.Household != "" {
 			t.item(t.w.Held.Household(), p.Household)
 		}
+		if p.Address != "" {
+			t.item(t.w.Held.Address(), strings.TrimSpace(p.Postcode+" "+p.Address))
+		}
 		t.item(t.w.Held.CardNo(), p.CardNo)
 		t.item(t.w.Held.IssuedIn(), t.region(p.Region))
 		t.item(t.w.Held.Physical(), t.word("physical", string(p.Physical)))
