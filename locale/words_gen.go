@@ -8,6 +8,7 @@ type Words struct {
 	Page     Page
 	Notice   Notice
 	Ration   Ration
+	Letter   Letter
 	Held     Held
 	Standin  Standin
 	Demo     Demo
@@ -24,6 +25,7 @@ func newWords(l look) *Words {
 		Page:     Page{l},
 		Notice:   Notice{l},
 		Ration:   Ration{l},
+		Letter:   Letter{l},
 		Held:     Held{l},
 		Standin:  Standin{l},
 		Demo:     Demo{l},
@@ -1298,6 +1300,53 @@ func (w Ration) Correction() string { return w.say("ration.correction") }
 
 // Evidence says "ration.evidence".
 func (w Ration) Evidence() string { return w.say("ration.evidence") }
+
+// Letter are the sentences whose keys begin with "letter.".
+type Letter struct{ look }
+
+// Sender says "letter.sender".
+func (w Letter) Sender() string { return w.say("letter.sender") }
+
+// Title says "letter.title".
+func (w Letter) Title() string { return w.say("letter.title") }
+
+// Dear says "letter.dear".
+func (w Letter) Dear(name string) string { return w.say("letter.dear", "{name}", name) }
+
+// Why says "letter.why".
+func (w Letter) Why() string { return w.say("letter.why") }
+
+// Named says "letter.named".
+func (w Letter) Named(what, name string) string {
+	return w.say("letter.named", "{what}", what, "{name}", name)
+}
+
+// Mine says "letter.mine".
+func (w Letter) Mine() string { return w.say("letter.mine") }
+
+// NotMine says "letter.not_mine".
+func (w Letter) NotMine() string { return w.say("letter.not_mine") }
+
+// ByPhone says "letter.by_phone".
+func (w Letter) ByPhone(hotline string) string { return w.say("letter.by_phone", "{hotline}", hotline) }
+
+// ByCode says "letter.by_code".
+func (w Letter) ByCode() string { return w.say("letter.by_code") }
+
+// AtCounter says "letter.at_counter".
+func (w Letter) AtCounter() string { return w.say("letter.at_counter") }
+
+// CodeTitle says "letter.code_title".
+func (w Letter) CodeTitle() string { return w.say("letter.code_title") }
+
+// CodeUntil says "letter.code_until".
+func (w Letter) CodeUntil(day string) string { return w.say("letter.code_until", "{day}", day) }
+
+// Never says "letter.never".
+func (w Letter) Never() string { return w.say("letter.never") }
+
+// Date says "letter.date".
+func (w Letter) Date(day string) string { return w.say("letter.date", "{day}", day) }
 
 // Held are the sentences whose keys begin with "held.".
 type Held struct{ look }
@@ -6948,6 +6997,11 @@ func (w Refused) ConfigSecret(file, most string) string {
 // ConfigWordingsTooLong says "refused.config.wordings_too_long".
 func (w Refused) ConfigWordingsTooLong(file, most string) string {
 	return w.say("refused.config.wordings_too_long", "{file}", file, "{most}", most)
+}
+
+// ConfigLetters says "refused.config.letters".
+func (w Refused) ConfigLetters(name, n string) string {
+	return w.say("refused.config.letters", "{name}", name, "{n}", n)
 }
 
 // ConfigRetention says "refused.config.retention".

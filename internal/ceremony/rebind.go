@@ -187,10 +187,12 @@ func (s *Ceremonies) bindPhone(tx store.Tx, card store.Card, c store.Ceremony, d
 	now := s.now()
 	next := store.Contact{Card: card.ID, Language: languageOf(d.Language), BoundAt: now, ConfirmedAt: now, HoldUntil: hold,
 		EveryUse: s.noticesOf(card).EveryUse}
-	switch old, _, err := s.engine.Contact(tx, card.ID); {
+	old, _, err := s.engine.Contact(tx, card.ID)
+	first := errors.Is(err, store.ErrNotFound)
+	switch {
 	case err == nil:
 		next.EveryUse = old.EveryUse // as its holder left it
-	case !errors.Is(err, store.ErrNotFound):
+	case !first:
 		return err
 	}
 	at, err := authority.PlaceName(tx, c.Channel)
@@ -206,6 +208,9 @@ func (s *Ceremonies) bindPhone(tx store.Tx, card store.Card, c store.Ceremony, d
 	})
 	if err == nil {
 		err = errors.Join(s.engine.WriteContact(tx, next, phone), tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
+	}
+	if err == nil && first && !hold.IsZero() { // not the registry's own number, which is told of all
+		err = s.engine.TellFirstPhone(tx, card, at, about["phone"])
 	}
 	if err != nil {
 		return err

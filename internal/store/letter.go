@@ -40,6 +40,7 @@ type Letter struct {
 	Sealed    []byte
 	State     LetterState
 	Batch     string // empty while it waits
+	Sheet     int    // its page in the batch, from 1; letters of one person may share one
 	Prints    int    // how often its batch was written out
 	At        time.Time
 	PrintedAt time.Time // given to the batch
@@ -58,10 +59,9 @@ type LetterReader interface {
 	// LettersIn lists those of a batch, in order of ID; an empty one has none.
 	LettersIn(batch string) ([]Letter, error)
 	// Letters lists those in a state in order of ID, after an ID; an empty state lists
-	// all.
+	// all. A row that is refused raises its alarm and is passed over, here and below.
 	Letters(state LetterState, after string, limit int) ([]Letter, error)
-	// WaitingLetters lists those that wait, the oldest first, at most limit. A row that is
-	// refused raises its alarm and is passed over.
+	// WaitingLetters lists those that wait, the oldest first, at most limit.
 	WaitingLetters(limit int) ([]Letter, error)
 }
 

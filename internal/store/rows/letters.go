@@ -47,7 +47,7 @@ func (r *Reader) Letters(state store.LetterState, after string, limit int) ([]st
 	if state != "" {
 		q.Column, q.From, q.To = "state", []byte(state), []byte(state)
 	}
-	return list(r, &r.codec.letters, q)
+	return queue(r, &r.codec.letters, q)
 }
 
 func (r *Reader) WaitingLetters(limit int) ([]store.Letter, error) {

@@ -16,7 +16,7 @@ func letterID(i int) string { return fmt.Sprintf("letter%020d", i) }
 // letter has every member set; it is under way in batch b1.
 func letter(i int) store.Letter {
 	return store.Letter{ID: letterID(i), Card: cardID(1), Template: "pin_set", Region: "330500", Sealed: []byte{0, 9, 255},
-		State: store.LetterPrinting, Batch: "b1", Prints: 2, At: at(i), PrintedAt: at(i + 1), EndedAt: at(i + 2), Why: store.LetterReturned, Address: vault.MAC{byte(i), 7}}
+		State: store.LetterPrinting, Batch: "b1", Sheet: 3, Prints: 2, At: at(i), PrintedAt: at(i + 1), EndedAt: at(i + 2), Why: store.LetterReturned, Address: vault.MAC{byte(i), 7}}
 }
 
 // posted is one that is done.
@@ -148,6 +148,12 @@ func letterSamples() map[string]sample {
 	return map[string]sample{
 		"letters": {func(tx store.Tx, i int) error { return tx.InsertLetter(letter(i)) },
 			reads(func(r store.Reader, i int) error { _, err := r.Letter(letterID(i)); return err }),
-			[]func(store.Reader) error{func(r store.Reader) error { _, err := r.Letters("", "", 9); return err }}},
+			[]func(store.Reader) error{func(r store.Reader) error {
+				all, err := r.Letters("", "", 9)
+				if err == nil && !slices.ContainsFunc(all, func(l store.Letter) bool { return l.ID == letterID(1) }) {
+					err = store.ErrSeal // queues pass over what is refused
+				}
+				return err
+			}}},
 	}
 }
