@@ -5906,6 +5906,47 @@ func (w Shown) StaffTakesTwo(id, until string) string {
 // StaffSuspended says "shown.staff.suspended".
 func (w Shown) StaffSuspended(id string) string { return w.say("shown.staff.suspended", "{id}", id) }
 
+// LettersNone says "shown.letters.none".
+func (w Shown) LettersNone() string { return w.say("shown.letters.none") }
+
+// LettersNoneWait says "shown.letters.none_wait".
+func (w Shown) LettersNoneWait() string { return w.say("shown.letters.none_wait") }
+
+// LettersWrote says "shown.letters.wrote".
+func (w Shown) LettersWrote(path, sheets, letters, batch string) string {
+	return w.say("shown.letters.wrote", "{path}", path, "{sheets}", sheets, "{letters}", letters, "{batch}", batch)
+}
+
+// LettersUnsent says "shown.letters.unsent".
+func (w Shown) LettersUnsent(n string) string { return w.say("shown.letters.unsent", "{n}", n) }
+
+// LettersPosted says "shown.letters.posted".
+func (w Shown) LettersPosted(name, n string) string {
+	return w.say("shown.letters.posted", "{name}", name, "{n}", n)
+}
+
+// LettersBack says "shown.letters.back".
+func (w Shown) LettersBack(name string) string { return w.say("shown.letters.back", "{name}", name) }
+
+// StatusLetters says "shown.status.letters".
+func (w Shown) StatusLetters() string { return w.say("shown.status.letters") }
+
+// StatusLettersNone says "shown.status.letters_none".
+func (w Shown) StatusLettersNone() string { return w.say("shown.status.letters_none") }
+
+// StatusLettersQueue says "shown.status.letters_queue".
+func (w Shown) StatusLettersQueue(waiting, printed, age string) string {
+	return w.say("shown.status.letters_queue", "{waiting}", waiting, "{printed}", printed, "{age}", age)
+}
+
+// StatusLettersPartial says "shown.status.letters_partial".
+func (w Shown) StatusLettersPartial(said string) string {
+	return w.say("shown.status.letters_partial", "{said}", said)
+}
+
+// StatusLettersDue says "shown.status.letters_due".
+func (w Shown) StatusLettersDue(n string) string { return w.say("shown.status.letters_due", "{n}", n) }
+
 // TextsNone says "shown.texts.none".
 func (w Shown) TextsNone() string { return w.say("shown.texts.none") }
 
@@ -6430,6 +6471,40 @@ func (w Refused) StatusReady(why, address string) string {
 func (w Refused) StatusNotReady(why, address, status string) string {
 	return w.say("refused.status.not_ready", "{why}", why, "{address}", address, "{status}", status)
 }
+
+// LettersUnknown says "refused.letters.unknown".
+func (w Refused) LettersUnknown(name string) string {
+	return w.say("refused.letters.unknown", "{name}", name)
+}
+
+// LettersPrinted says "refused.letters.printed".
+func (w Refused) LettersPrinted(name string) string {
+	return w.say("refused.letters.printed", "{name}", name)
+}
+
+// LettersNotPrinted says "refused.letters.not_printed".
+func (w Refused) LettersNotPrinted(name string) string {
+	return w.say("refused.letters.not_printed", "{name}", name)
+}
+
+// LettersEnded says "refused.letters.ended".
+func (w Refused) LettersEnded(name string) string {
+	return w.say("refused.letters.ended", "{name}", name)
+}
+
+// LettersBatch says "refused.letters.batch".
+func (w Refused) LettersBatch(name string) string {
+	return w.say("refused.letters.batch", "{name}", name)
+}
+
+// LettersDesk says "refused.letters.desk".
+func (w Refused) LettersDesk() string { return w.say("refused.letters.desk") }
+
+// LettersAgain says "refused.letters.again".
+func (w Refused) LettersAgain() string { return w.say("refused.letters.again") }
+
+// LettersDir says "refused.letters.dir".
+func (w Refused) LettersDir(path string) string { return w.say("refused.letters.dir", "{path}", path) }
 
 // TextsUnknown says "refused.texts.unknown".
 func (w Refused) TextsUnknown(id string) string { return w.say("refused.texts.unknown", "{id}", id) }

@@ -7,6 +7,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/edition"
+	"github.com/liuma-pin/liuma/internal/letter"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -29,6 +30,7 @@ type Status struct {
 	Corrections Corrections  `json:"corrections"`
 	SealKey     *SealKey     `json:"seal_key"` // the newest; null before the first start
 	Texts       Texts        `json:"texts"`
+	Letters     letter.Queue `json:"letters"` // notices on paper
 	Record      RecordStatus `json:"record"`
 	Retention   Retention    `json:"retention"`
 	// Resealing is null if the vault has one root key only.
@@ -182,6 +184,9 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	if s.Texts, err = a.textsState(ctx); err != nil {
+		return Status{}, err
+	}
+	if s.Letters, err = letter.Look(ctx, a.c.Store, a.c.Clock.Now()); err != nil {
 		return Status{}, err
 	}
 	if s.Record, err = a.recordStatus(ctx); err != nil {

@@ -35,7 +35,7 @@ import (
 // The bounds of a batch: what one transaction reads, and one person folds.
 const (
 	maxSheets    = 100
-	maxOnASheet  = 4 // letters of one person on one page
+	maxOnASheet  = 3 // letters of one person on one page
 	pageOfLetter = 500
 )
 

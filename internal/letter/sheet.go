@@ -26,6 +26,7 @@ type line struct{ At, Where, What, More string }
 // sheet is a page, in the words of the languages that are printed.
 type sheet struct {
 	Ref, Postcode, Address, Name, ReturnTo string
+	Long                                   bool   // the address takes smaller type to fit the window
 	Code                                   string // grouped; empty: it stops nothing any more
 	Words                                  []sheetWords
 }
@@ -59,6 +60,7 @@ func (b *Letters) render(batch string, pages []page, chinese bool) (string, erro
 
 func (b *Letters) sheetOf(p page, chinese bool) sheet {
 	s := sheet{Ref: sheetName(p.letters[0]), Postcode: p.to.Postcode, Address: p.to.Address, Name: p.to.Name, ReturnTo: b.c.ReturnTo}
+	s.Long = utf8.RuneCountInString(s.Address) > longAddress
 	newest := p.parts[len(p.parts)-1]
 	if b.now().Before(newest.Until) {
 		s.Code = grouped(newest.Freeze)
@@ -105,14 +107,17 @@ func lineOf(l store.Letter, params map[string]string, w *locale.Words) line {
 	if more := params["what"] + params["phone"]; more != "" {
 		out.What = w.Letter.Named(out.What, shortened(more))
 	}
-	if until := moment(params["until"]); until != "" {
-		out.More = w.Letter.Named(w.Word("letter_until", l.Template), until)
+	if named, until := w.Word("letter_until", l.Template), moment(params["until"]); named != "" && until != "" {
+		out.More = w.Letter.Named(named, until)
 	}
 	return out
 }
 
+// longAddress is how many characters of the usual size fit two lines of the window.
+const longAddress = 34
+
 // longestWord bounds a name on paper, in characters: names are registered by others.
-const longestWord = 40
+const longestWord = 22
 
 func shortened(s string) string {
 	if utf8.RuneCountInString(s) <= longestWord {
