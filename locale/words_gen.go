@@ -4033,6 +4033,18 @@ func (w Console) DeskLiveOtherText() string { return w.say("console.desk_live_ot
 // DeskListed says "console.desk_listed".
 func (w Console) DeskListed() string { return w.say("console.desk_listed") }
 
+// DeskPost says "console.desk_post".
+func (w Console) DeskPost() string { return w.say("console.desk_post") }
+
+// DeskPostGoes says "console.desk_post_goes".
+func (w Console) DeskPostGoes() string { return w.say("console.desk_post_goes") }
+
+// DeskPostBack says "console.desk_post_back".
+func (w Console) DeskPostBack() string { return w.say("console.desk_post_back") }
+
+// DeskPostNone says "console.desk_post_none".
+func (w Console) DeskPostNone() string { return w.say("console.desk_post_none") }
+
 // DeskKept says "console.desk_kept".
 func (w Console) DeskKept() string { return w.say("console.desk_kept") }
 

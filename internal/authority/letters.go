@@ -148,6 +148,15 @@ func (a *Authority) onPaper(card store.Card, template, at string, said map[strin
 	return all
 }
 
+// Writes reports whether a letter would go to a card's person, so that a clerk sees whether
+// an address is to be put right, and never the address.
+func (a *Authority) Writes(r store.Reader, card store.Card, to registry.Facts) (bool, error) {
+	if a.letters == nil || card.Contested || !card.Retiring.IsZero() {
+		return false, nil
+	}
+	return a.letters.May(r, card.ID, to)
+}
+
 // mayWrite counts a letter, or says that there were as many of the kind as there may be.
 func (a *Authority) mayWrite(tx store.Tx, card store.Card, template string) (bool, error) {
 	kind, key, now := tickLetter+" "+template, a.vault.Index(vault.IndexPhone, "letter\x00"+card.ID.String()), a.Now()

@@ -97,6 +97,8 @@ type Engine interface {
 	ReadCard(store.Reader, liuma.CardID) (store.Card, error)
 	KnownLink(store.Card, store.Link) bool
 	Contact(store.Reader, liuma.CardID) (store.Contact, string, error)
+	// Writes reports whether a letter would go to a card's person.
+	Writes(store.Reader, store.Card, registry.Facts) (bool, error)
 	// ToWall turns a time of the store into what a person's clock shows.
 	ToWall(time.Time) time.Time
 }

@@ -103,9 +103,9 @@ func lineOf(l store.Letter, params map[string]string, w *locale.Words) line {
 		}
 		return w.Moment(t.In(clock.China()))
 	}
-	out := line{At: moment(params["at"]), Where: shortened(params["channel"]), What: w.Word("letter", l.Template)}
+	out := line{At: moment(params["at"]), Where: shortened(params["channel"], longestWord(w)), What: w.Word("letter", l.Template)}
 	if more := params["what"] + params["phone"]; more != "" {
-		out.What = w.Letter.Named(out.What, shortened(more))
+		out.What = w.Letter.Named(out.What, shortened(more, longestWord(w)))
 	}
 	if named, until := w.Word("letter_until", l.Template), moment(params["until"]); named != "" && until != "" {
 		out.More = w.Letter.Named(named, until)
@@ -116,14 +116,20 @@ func lineOf(l store.Letter, params map[string]string, w *locale.Words) line {
 // longAddress is how many characters of the usual size fit two lines of the window.
 const longAddress = 34
 
-// longestWord bounds a name on paper, in characters: names are registered by others.
-const longestWord = 22
+// longestWord bounds a name on paper, in characters: names are registered by others, and
+// Latin letters take half the room.
+func longestWord(w *locale.Words) int {
+	if w.Lang() == locale.Chinese {
+		return 22
+	}
+	return 40
+}
 
-func shortened(s string) string {
-	if utf8.RuneCountInString(s) <= longestWord {
+func shortened(s string, most int) string {
+	if utf8.RuneCountInString(s) <= most {
 		return s
 	}
-	return string([]rune(s)[:longestWord-1]) + "…"
+	return string([]rune(s)[:most-1]) + "…"
 }
 
 // grouped writes a freeze code so that it can be read and typed: 3-4-4.
