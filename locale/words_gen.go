@@ -1450,6 +1450,9 @@ func (w Held) TitlePending() string { return w.say("held.title_pending") }
 // TitleMessages says "held.title_messages".
 func (w Held) TitleMessages() string { return w.say("held.title_messages") }
 
+// TitleLetters says "held.title_letters".
+func (w Held) TitleLetters() string { return w.say("held.title_letters") }
+
 // TitleUses says "held.title_uses".
 func (w Held) TitleUses() string { return w.say("held.title_uses") }
 

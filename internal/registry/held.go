@@ -38,7 +38,8 @@ type Held struct {
 	Corrections []HeldCorrection      `json:"corrections"`
 	Pending     []HeldCeremony        `json:"pending"` // what goes on now
 	Notices     []HeldNotice          `json:"notices"`
-	Names       map[string]liuma.Text `json:"names"` // of the clients that are named here, and in the record
+	Letters     []HeldLetter          `json:"letters,omitempty"` // notices on paper
+	Names       map[string]liuma.Text `json:"names"`             // of the clients that are named here, and in the record
 }
 
 // HeldPerson is the registry's row.
@@ -125,6 +126,13 @@ type HeldCeremony struct {
 	Action  liuma.Action    `json:"action"`
 	Channel liuma.ChannelID `json:"channel"`
 	At      time.Time       `json:"at"`
+}
+
+// HeldLetter is a notice on paper that is still kept. What it says is not.
+type HeldLetter struct {
+	Template string            `json:"template"`
+	State    store.LetterState `json:"state"`
+	At       time.Time         `json:"at"`
 }
 
 // HeldNotice is a message to the bound phone that is still kept. Its text is not.
@@ -289,6 +297,14 @@ func (g *Registry) holdCard(r store.Reader, card store.Card, h *Held) error {
 		v.Links = append(v.Links, HeldLink{l.Channel, l.At})
 	}
 	h.Card = v
+	letters, err := r.LettersOf(card.ID)
+	if err != nil {
+		return err
+	}
+	for _, l := range letters {
+		h.Letters = append(h.Letters, HeldLetter{l.Template, l.State, l.At})
+	}
+	slices.SortStableFunc(h.Letters, func(a, b HeldLetter) int { return a.At.Compare(b.At) })
 	formers, err := r.FormerContacts(card.ID)
 	if err != nil {
 		return err
