@@ -183,10 +183,7 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 	if s.Children, err = a.c.Registry.Children(ctx, s.At); err != nil {
 		return Status{}, err
 	}
-	if s.Texts, err = a.textsState(ctx); err != nil {
-		return Status{}, err
-	}
-	if s.Letters, err = letter.Look(ctx, a.c.Store, a.c.Clock.Now()); err != nil {
+	if s.Texts, s.Letters, err = a.queues(ctx); err != nil {
 		return Status{}, err
 	}
 	if s.Record, err = a.recordStatus(ctx); err != nil {
@@ -253,4 +250,12 @@ func (a *Admin) serving(ctx context.Context, server *Server) (*Serving, error) {
 	}
 	out.Rations, err = rationsOf(ctx, server.Authority)
 	return out, err
+}
+
+// queues is how what holders are told by stands: texts and letters.
+func (a *Admin) queues(ctx context.Context) (texts Texts, letters letter.Queue, err error) {
+	if texts, err = a.textsState(ctx); err == nil {
+		letters, err = letter.Look(ctx, a.c.Store, a.c.Clock.Now())
+	}
+	return texts, letters, err
 }
