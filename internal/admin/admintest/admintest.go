@@ -56,7 +56,7 @@ func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
 		{"import", imports}, {"conflicts", conflicts}, {"corrections", corrections}, {"rights", rights}, {"refused imports", refusedImports}, {"a file that changes", changingFiles},
 		{"interrupted import", interruptedImport}, {"one import at a time", oneImport},
 		{"status", status}, {"documents", documents}, {"status of people", statusOfPeople}, {"texts", texts}, {"texts page by page", pagesOfTexts}, {"signing keys", signingKeys}, {"root keys", rootKeys}, {"root keys dropped", rootKeysDropped}, {"record", records}, {"key of the last digest", lastDigestKey},
-		{"numbers", numbers}, {"alarms", alarmsListed}, {"dropped texts", droppedTexts}, {"searches", searches},
+		{"numbers", numbers}, {"alarms", alarmsListed}, {"dropped texts", droppedTexts}, {"letters", letters}, {"searches", searches},
 	} {
 		t.Run(trial.name, func(t *testing.T) {
 			w := New(t, Options{})
