@@ -67,6 +67,7 @@ var levels = map[string]int{
 	"internal/evidence":             4,
 	"internal/evidence/standin":     8,
 	"internal/notify":               4,
+	"internal/letter":               5,
 	"internal/tally":                4,
 	"internal/chart":                1,
 	"internal/qr":                   0,

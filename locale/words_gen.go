@@ -8,6 +8,7 @@ type Words struct {
 	Page     Page
 	Notice   Notice
 	Ration   Ration
+	Letter   Letter
 	Held     Held
 	Standin  Standin
 	Demo     Demo
@@ -26,6 +27,7 @@ func newWords(l look) *Words {
 		Page:     Page{l},
 		Notice:   Notice{l},
 		Ration:   Ration{l},
+		Letter:   Letter{l},
 		Held:     Held{l},
 		Standin:  Standin{l},
 		Demo:     Demo{l},
@@ -1341,6 +1343,53 @@ func (w Ration) Correction() string { return w.say("ration.correction") }
 // Evidence says "ration.evidence".
 func (w Ration) Evidence() string { return w.say("ration.evidence") }
 
+// Letter are the sentences whose keys begin with "letter.".
+type Letter struct{ look }
+
+// Sender says "letter.sender".
+func (w Letter) Sender() string { return w.say("letter.sender") }
+
+// Title says "letter.title".
+func (w Letter) Title() string { return w.say("letter.title") }
+
+// Dear says "letter.dear".
+func (w Letter) Dear(name string) string { return w.say("letter.dear", "{name}", name) }
+
+// Why says "letter.why".
+func (w Letter) Why() string { return w.say("letter.why") }
+
+// Named says "letter.named".
+func (w Letter) Named(what, name string) string {
+	return w.say("letter.named", "{what}", what, "{name}", name)
+}
+
+// Mine says "letter.mine".
+func (w Letter) Mine() string { return w.say("letter.mine") }
+
+// NotMine says "letter.not_mine".
+func (w Letter) NotMine() string { return w.say("letter.not_mine") }
+
+// ByPhone says "letter.by_phone".
+func (w Letter) ByPhone(hotline string) string { return w.say("letter.by_phone", "{hotline}", hotline) }
+
+// ByCode says "letter.by_code".
+func (w Letter) ByCode() string { return w.say("letter.by_code") }
+
+// AtCounter says "letter.at_counter".
+func (w Letter) AtCounter() string { return w.say("letter.at_counter") }
+
+// CodeTitle says "letter.code_title".
+func (w Letter) CodeTitle() string { return w.say("letter.code_title") }
+
+// CodeUntil says "letter.code_until".
+func (w Letter) CodeUntil(day string) string { return w.say("letter.code_until", "{day}", day) }
+
+// Never says "letter.never".
+func (w Letter) Never() string { return w.say("letter.never") }
+
+// Date says "letter.date".
+func (w Letter) Date(day string) string { return w.say("letter.date", "{day}", day) }
+
 // Held are the sentences whose keys begin with "held.".
 type Held struct{ look }
 
@@ -1364,6 +1413,9 @@ func (w Held) RegisteredPhone() string { return w.say("held.registered_phone") }
 
 // Household says "held.household".
 func (w Held) Household() string { return w.say("held.household") }
+
+// Address says "held.address".
+func (w Held) Address() string { return w.say("held.address") }
 
 // CardNo says "held.card_no".
 func (w Held) CardNo() string { return w.say("held.card_no") }
@@ -1439,6 +1491,9 @@ func (w Held) TitlePending() string { return w.say("held.title_pending") }
 
 // TitleMessages says "held.title_messages".
 func (w Held) TitleMessages() string { return w.say("held.title_messages") }
+
+// TitleLetters says "held.title_letters".
+func (w Held) TitleLetters() string { return w.say("held.title_letters") }
 
 // TitleUses says "held.title_uses".
 func (w Held) TitleUses() string { return w.say("held.title_uses") }
@@ -4040,6 +4095,18 @@ func (w Console) DeskLiveLeftText() string { return w.say("console.desk_live_lef
 // DeskListed says "console.desk_listed".
 func (w Console) DeskListed() string { return w.say("console.desk_listed") }
 
+// DeskPost says "console.desk_post".
+func (w Console) DeskPost() string { return w.say("console.desk_post") }
+
+// DeskPostGoes says "console.desk_post_goes".
+func (w Console) DeskPostGoes() string { return w.say("console.desk_post_goes") }
+
+// DeskPostBack says "console.desk_post_back".
+func (w Console) DeskPostBack() string { return w.say("console.desk_post_back") }
+
+// DeskPostNone says "console.desk_post_none".
+func (w Console) DeskPostNone() string { return w.say("console.desk_post_none") }
+
 // DeskKept says "console.desk_kept".
 func (w Console) DeskKept() string { return w.say("console.desk_kept") }
 
@@ -5939,6 +6006,47 @@ func (w Shown) StaffTakesTwo(id, until string) string {
 // StaffSuspended says "shown.staff.suspended".
 func (w Shown) StaffSuspended(id string) string { return w.say("shown.staff.suspended", "{id}", id) }
 
+// LettersNone says "shown.letters.none".
+func (w Shown) LettersNone() string { return w.say("shown.letters.none") }
+
+// LettersNoneWait says "shown.letters.none_wait".
+func (w Shown) LettersNoneWait() string { return w.say("shown.letters.none_wait") }
+
+// LettersWrote says "shown.letters.wrote".
+func (w Shown) LettersWrote(path, sheets, letters, batch string) string {
+	return w.say("shown.letters.wrote", "{path}", path, "{sheets}", sheets, "{letters}", letters, "{batch}", batch)
+}
+
+// LettersUnsent says "shown.letters.unsent".
+func (w Shown) LettersUnsent(n string) string { return w.say("shown.letters.unsent", "{n}", n) }
+
+// LettersPosted says "shown.letters.posted".
+func (w Shown) LettersPosted(name, n string) string {
+	return w.say("shown.letters.posted", "{name}", name, "{n}", n)
+}
+
+// LettersBack says "shown.letters.back".
+func (w Shown) LettersBack(name string) string { return w.say("shown.letters.back", "{name}", name) }
+
+// StatusLetters says "shown.status.letters".
+func (w Shown) StatusLetters() string { return w.say("shown.status.letters") }
+
+// StatusLettersNone says "shown.status.letters_none".
+func (w Shown) StatusLettersNone() string { return w.say("shown.status.letters_none") }
+
+// StatusLettersQueue says "shown.status.letters_queue".
+func (w Shown) StatusLettersQueue(waiting, printed, age string) string {
+	return w.say("shown.status.letters_queue", "{waiting}", waiting, "{printed}", printed, "{age}", age)
+}
+
+// StatusLettersPartial says "shown.status.letters_partial".
+func (w Shown) StatusLettersPartial(said string) string {
+	return w.say("shown.status.letters_partial", "{said}", said)
+}
+
+// StatusLettersDue says "shown.status.letters_due".
+func (w Shown) StatusLettersDue(n string) string { return w.say("shown.status.letters_due", "{n}", n) }
+
 // TextsNone says "shown.texts.none".
 func (w Shown) TextsNone() string { return w.say("shown.texts.none") }
 
@@ -6463,6 +6571,40 @@ func (w Refused) StatusReady(why, address string) string {
 func (w Refused) StatusNotReady(why, address, status string) string {
 	return w.say("refused.status.not_ready", "{why}", why, "{address}", address, "{status}", status)
 }
+
+// LettersUnknown says "refused.letters.unknown".
+func (w Refused) LettersUnknown(name string) string {
+	return w.say("refused.letters.unknown", "{name}", name)
+}
+
+// LettersPrinted says "refused.letters.printed".
+func (w Refused) LettersPrinted(name string) string {
+	return w.say("refused.letters.printed", "{name}", name)
+}
+
+// LettersNotPrinted says "refused.letters.not_printed".
+func (w Refused) LettersNotPrinted(name string) string {
+	return w.say("refused.letters.not_printed", "{name}", name)
+}
+
+// LettersEnded says "refused.letters.ended".
+func (w Refused) LettersEnded(name string) string {
+	return w.say("refused.letters.ended", "{name}", name)
+}
+
+// LettersBatch says "refused.letters.batch".
+func (w Refused) LettersBatch(name string) string {
+	return w.say("refused.letters.batch", "{name}", name)
+}
+
+// LettersDesk says "refused.letters.desk".
+func (w Refused) LettersDesk() string { return w.say("refused.letters.desk") }
+
+// LettersAgain says "refused.letters.again".
+func (w Refused) LettersAgain() string { return w.say("refused.letters.again") }
+
+// LettersDir says "refused.letters.dir".
+func (w Refused) LettersDir(path string) string { return w.say("refused.letters.dir", "{path}", path) }
 
 // TextsUnknown says "refused.texts.unknown".
 func (w Refused) TextsUnknown(id string) string { return w.say("refused.texts.unknown", "{id}", id) }
@@ -7030,6 +7172,11 @@ func (w Refused) ConfigSecret(file, most string) string {
 // ConfigWordingsTooLong says "refused.config.wordings_too_long".
 func (w Refused) ConfigWordingsTooLong(file, most string) string {
 	return w.say("refused.config.wordings_too_long", "{file}", file, "{most}", most)
+}
+
+// ConfigLetters says "refused.config.letters".
+func (w Refused) ConfigLetters(name, n string) string {
+	return w.say("refused.config.letters", "{name}", name, "{n}", n)
 }
 
 // ConfigRetention says "refused.config.retention".

@@ -50,6 +50,7 @@ type cli struct {
 	Hotline    hotlineCmd    `cmd:""`
 	Evidence   evidenceCmd   `cmd:""`
 	Texts      textsCmd      `cmd:""`
+	Letters    lettersCmd    `cmd:""`
 	Keys       keysCmd       `cmd:""`
 	Heads      headsCmd      `cmd:""`
 	Keeper     keeperCmd     `cmd:""`

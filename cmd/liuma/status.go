@@ -197,6 +197,9 @@ func printRest(t *terminal, v admin.Status) error {
 		err = printTexts(t, v.Texts)
 	}
 	if err == nil {
+		err = printLetters(t, v)
+	}
+	if err == nil {
 		err = printRecord(t, v.Record)
 	}
 	if err == nil {
@@ -278,6 +281,23 @@ func printResealing(t *terminal, r *admin.Resealing) error {
 
 // printTexts prints the state of the outbox. Messages of an earlier
 // configuration are listed even where none are sent now.
+// printLetters prints how the print queue stands, and what to do where it waits too long.
+func printLetters(t *terminal, v admin.Status) error {
+	q, say := v.Letters, t.shown()
+	if q.Waiting+q.Printed == 0 {
+		return t.row(say.StatusLetters(), say.StatusLettersNone())
+	}
+	line := say.StatusLettersQueue(num(q.Waiting), num(q.Printed), v.At.Sub(q.Oldest).Truncate(time.Minute).String())
+	if q.Partial {
+		line = say.StatusLettersPartial(line)
+	}
+	err := t.row(say.StatusLetters(), line)
+	if err == nil && q.Due > 0 {
+		err = t.note("DUE", say.StatusLettersDue(num(q.Due)))
+	}
+	return err
+}
+
 func printTexts(t *terminal, x admin.Texts) error {
 	how, say := x.Driver, t.shown()
 	if x.Voice {

@@ -95,7 +95,7 @@ func letters(ts *testscript.TestScript, neg bool, args []string) {
 
 // letter VARIABLE DIR TEMPLATE sets a variable to the ID of the first dead
 // message of a template, as the command lists them.
-func letter(ts *testscript.TestScript, neg bool, args []string) {
+func deadText(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: letter VARIABLE DIR TEMPLATE")
 	}

@@ -12,7 +12,7 @@
 // an identifier belongs to one client for good; that an import reads one whole
 // regular file, or reports that it did not, and keeps whole chunks; and that no
 // answer holds secret or personal data (except Inbox, which only exists where
-// no messages are sent). It trusts its caller to say which account calls (Origin).
+// no messages are sent, and what is written out for a person or printed for them). It trusts its caller to say which account calls (Origin).
 //
 // Start here: Administration, in admin.go.
 package admin
@@ -35,6 +35,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/edition"
 	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/letter"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/registry"
@@ -137,6 +138,20 @@ type Administration interface {
 	// DropText deletes a message that was given up, on the record with a reason. Errors:
 	// audit.ErrReason, store.ErrNotFound, notify.ErrNotDead.
 	DropText(ctx context.Context, id string, reason audit.Reason) error
+
+	// Letters lists letters of the caller's region in a state, or in all, in the order of
+	// their IDs after one, at most MaxLetters. ErrAtDesk, here and below.
+	Letters(ctx context.Context, state store.LetterState, after string) ([]letter.View, error)
+	// PrintLetters gives out a batch of letters, with names and addresses; an empty one if
+	// none waits. LettersPrinted says that its file is written: until then the batch is
+	// given out again. Errors: letter.ErrNone, letter.ErrPrinted, letter.ErrEnded.
+	PrintLetters(ctx context.Context, o letter.Order) (letter.Batch, error)
+	LettersPrinted(ctx context.Context, batch string) error
+	// PostLetters records that a batch, a sheet or a letter was posted, LetterBack that a
+	// sheet or a letter did not reach its person; each returns how many letters that are.
+	// Errors: those of letter.Done and letter.Back.
+	PostLetters(ctx context.Context, name string) (int, error)
+	LetterBack(ctx context.Context, name string) (int, error)
 	// Inbox shows the messages that the inbox driver kept, one-time codes too.
 	// ErrNoInbox: the driver is another.
 	Inbox(context.Context) ([]InboxText, error)
@@ -382,6 +397,7 @@ type Config struct {
 	DatabaseFile               string            // its size is shown; "": it is not
 	Console                    string            // address of the staff pages; "": there are none
 	Policy                     *edition.Editions // that the service goes by
+	Letters                    *letter.Letters   // the print queue
 	// Refused is when a row of each table was first refused since the process began,
 	// because it was altered; nil: it is not known.
 	Refused func() map[string]time.Time
@@ -407,8 +423,8 @@ type Server struct {
 }
 
 func (c *Config) check() error {
-	if c.Store == nil || c.Registry == nil || c.Record == nil || c.Vault == nil || c.KeyFile == "" || c.Clock == nil || c.Policy == nil {
-		return errors.New("admin: config: want Store, Registry, Record, Vault, KeyFile, Clock and Policy")
+	if c.Store == nil || c.Registry == nil || c.Record == nil || c.Vault == nil || c.KeyFile == "" || c.Clock == nil || c.Policy == nil || c.Letters == nil {
+		return errors.New("admin: config: want Store, Registry, Record, Vault, KeyFile, Clock, Policy and Letters")
 	}
 	if c.Upkeep == nil {
 		return errors.New("admin: config: want Upkeep")

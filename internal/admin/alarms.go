@@ -27,7 +27,7 @@ type Alarm struct {
 func AlarmKinds() []string {
 	return []string{"not_ready", "clock_behind", "keeper", "keeper_repairing", "row_refused", "record_fault", "record_not_shipped",
 		"archive_due", "value_sprayed", "channel_wrong", "source_wrong", "codes_spent", "codes_unreturned", "ration",
-		"texts_late", "texts_dead", "corrections_stopped", "restart", "resealing_refused", "staff_none", "staff_alone", "staff_unapproved",
+		"texts_late", "texts_dead", "letters_late", "corrections_stopped", "restart", "resealing_refused", "staff_none", "staff_alone", "staff_unapproved",
 		counter.AlarmOver, counter.AlarmFrozen, counter.AlarmOverdue}
 }
 
@@ -54,7 +54,7 @@ func (a *Admin) Alarms(ctx context.Context) ([]Alarm, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := slices.Concat(clockAlarms(times), keeperAlarms(s.Keepers), a.rowAlarms(), servingAlarms(s), textAlarms(s), dead, recordAlarms(s), restAlarms(s), desk)
+	out := slices.Concat(clockAlarms(times), keeperAlarms(s.Keepers), a.rowAlarms(), servingAlarms(s), textAlarms(s), dead, letterAlarms(s), recordAlarms(s), restAlarms(s), desk)
 	slices.SortStableFunc(out, func(x, y Alarm) int { return x.Since.Compare(y.Since) })
 	return out, nil
 }
@@ -139,6 +139,14 @@ func textAlarms(s Status) []Alarm {
 	}
 	oldest := max(s.Texts.Codes.Oldest, s.Texts.Notices.Oldest)
 	return []Alarm{{Kind: "texts_late", N: uint64(s.Texts.Codes.Overdue + s.Texts.Notices.Overdue), Since: s.At.Add(-time.Duration(oldest) * time.Second).UTC()}}
+}
+
+// letterAlarms: letters that wait too long to be printed or posted.
+func letterAlarms(s Status) []Alarm {
+	if s.Letters.Due == 0 {
+		return nil
+	}
+	return []Alarm{{Kind: "letters_late", N: uint64(s.Letters.Due), Since: s.Letters.Oldest.UTC()}}
 }
 
 // deadNotices counts notices that were given up and may still be sent again: their

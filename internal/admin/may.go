@@ -89,6 +89,7 @@ func Rules() []Rule {
 		{Act: "registry.change", Roles: operator, Methods: []string{"ImportRegistry", "KeepConflict", "ReplaceConflict", "CorrectNumber", "CancelCorrection", "GoOnUntold"}},
 		{Act: "person", Roles: operator, Methods: []string{"Held", "ErasePerson"}},
 		{Act: "texts", Roles: operator, Methods: []string{"Texts", "RetryText", "DropText", "Inbox"}},
+		{Act: "letters", Roles: operator, Bounded: true, Methods: []string{"Letters", "PrintLetters", "LettersPrinted", "PostLetters", "LetterBack"}},
 		{Act: "keys.sign", Roles: both, Methods: []string{"RotateSigningKey", "DropSigningKey"}},
 		{Act: "keys.vault", Roles: officer, Methods: []string{"RotateRootKey", "DropRootKey"}},
 		{Act: "record.read", Roles: three, Methods: []string{"ExportRecord", "MakeDigest", "FindEntries", "CheckStream"}},

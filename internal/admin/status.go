@@ -7,6 +7,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/edition"
+	"github.com/liuma-pin/liuma/internal/letter"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -29,6 +30,7 @@ type Status struct {
 	Corrections Corrections  `json:"corrections"`
 	SealKey     *SealKey     `json:"seal_key"` // the newest; null before the first start
 	Texts       Texts        `json:"texts"`
+	Letters     letter.Queue `json:"letters"` // notices on paper
 	Record      RecordStatus `json:"record"`
 	Retention   Retention    `json:"retention"`
 	// Resealing is null if the vault has one root key only.
@@ -181,7 +183,7 @@ func (a *Admin) Status(ctx context.Context) (Status, error) {
 	if s.Children, err = a.c.Registry.Children(ctx, s.At); err != nil {
 		return Status{}, err
 	}
-	if s.Texts, err = a.textsState(ctx); err != nil {
+	if s.Texts, s.Letters, err = a.queues(ctx); err != nil {
 		return Status{}, err
 	}
 	if s.Record, err = a.recordStatus(ctx); err != nil {
@@ -248,4 +250,12 @@ func (a *Admin) serving(ctx context.Context, server *Server) (*Serving, error) {
 	}
 	out.Rations, err = rationsOf(ctx, server.Authority)
 	return out, err
+}
+
+// queues is how what holders are told by stands: texts and letters.
+func (a *Admin) queues(ctx context.Context) (texts Texts, letters letter.Queue, err error) {
+	if texts, err = a.textsState(ctx); err == nil {
+		letters, err = letter.Look(ctx, a.c.Store, a.c.Clock.Now())
+	}
+	return texts, letters, err
 }

@@ -62,6 +62,9 @@ const (
 	MessageDelivered   Event = "message.delivered"
 	MessageDead        Event = "message.dead"    // given up
 	MessageDropped     Event = "message.dropped" // one that was given up was deleted by a member of staff
+	LetterPrinted      Event = "letter.printed"  // a batch of letters was given out to be printed, or its file was written
+	LetterPosted       Event = "letter.posted"
+	LetterReturned     Event = "letter.returned" // it did not reach its person
 	RowRefused         Event = "row.refused"     // a row of the database was altered; the note names its table
 	RowsPruned         Event = "rows.pruned"     // rows that ended or expired long ago were dropped
 	PhysicalTried      Event = "physical.tried"  // a registry client reported on a card that nobody here has

@@ -77,6 +77,11 @@ type Config struct {
 	// that need a one-time code (reset, rebind, unfreeze) are refused and lead to
 	// the counter.
 	Outbox Outbox
+	// Letters is the print queue. Without one nobody is told on paper.
+	Letters Letters
+	// KeepLetters is how long a letter is kept after it was posted or came back. Default
+	// LettersKept.
+	KeepLetters time.Duration
 	// Clock has the time that the store keeps. Default: this machine's, begun anew.
 	Clock *clock.Clock
 	// Witnesses returns the clocks of keepers on other machines, and how many of
@@ -114,6 +119,9 @@ func (c *Config) validate() error {
 		c.Keep = RequestsKept
 	}
 	need(c.Keep >= RequestsKeptLeast, "a long enough Keep")
+	if c.KeepLetters == 0 {
+		c.KeepLetters = LettersKept
+	}
 	if c.Ended == nil {
 		c.Ended = func(string) bool { return false }
 	}
@@ -189,7 +197,8 @@ type Authority struct {
 	issuer   string
 	process  string
 	ended    func(process string) bool
-	outbox   Outbox // nil: no messages are sent
+	outbox   Outbox  // nil: no messages are sent
+	letters  Letters // nil: none are written
 	clock    *clock.Clock
 	others   func(context.Context) ([]time.Time, int) // nil: no keeper is on another machine
 	wait     func(ctx context.Context, d time.Duration)
@@ -213,6 +222,7 @@ type Authority struct {
 	seen           map[string]uint64 // owned by Maintain: the keepers' sequences that were saved
 	walk           walk              // through old requests
 	keepCeremonies time.Duration     // set by New
+	keepLetters    time.Duration     // set by New
 
 	done string // owned by Maintain: the correction that the last round ended with
 }
@@ -225,7 +235,7 @@ func New(c Config) (*Authority, error) {
 	}
 	a := &Authority{
 		store: c.Store, vault: c.Vault, quorum: c.Quorum, registry: c.Registry,
-		issuer: c.Issuer, process: c.Process, ended: c.Ended, outbox: c.Outbox,
+		issuer: c.Issuer, process: c.Process, ended: c.Ended, outbox: c.Outbox, letters: c.Letters, keepLetters: c.KeepLetters,
 		clock: c.Clock, others: c.Witnesses, wait: c.Wait, log: c.Logger,
 		slots: newSlots(), seals: &sealKeys{}, judges: &judges{made: map[pin.Rules]*pin.Judge{}},
 		clients: newClients(), seen: map[string]uint64{}, walk: walk{keep: c.Keep}, sprays: newSprays(c.Logger), rations: newRations(),

@@ -283,6 +283,15 @@ func (a *Authority) letGo(tx store.Tx, e erasing, person bool) error {
 		if err := tx.DeletePersonChange(e.card.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
+		letters, err := tx.LettersOf(e.card.ID)
+		if err != nil {
+			return err
+		}
+		for _, l := range letters {
+			if err := tx.DeleteLetter(l.ID); err != nil {
+				return err
+			}
+		}
 		if err := tx.EraseCard(e.card.ID, a.Now()); err != nil {
 			return err
 		}

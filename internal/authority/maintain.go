@@ -152,11 +152,12 @@ func (a *Authority) pruneRows(ctx context.Context) error {
 		codes, err2 := tx.PruneFreezeCodes(now)
 		_, err3 := tx.PruneMeters(now.Add(-store.MeterKept))
 		told, err4 := tx.PruneFormerContacts(now)
-		if err := errors.Join(err1, err2, err3, err4); err != nil || ticks+codes+told == 0 {
+		letters, err5 := tx.PruneLetters(now.Add(-a.keepLetters))
+		if err := errors.Join(err1, err2, err3, err4, err5); err != nil || ticks+codes+told+letters == 0 {
 			return audit.Entry{}, err
 		}
 		e := a.Entry("system", audit.RowsPruned, liuma.CardID{}, "", "ok")
-		e.Note = fmt.Sprintf("rows=%d", ticks+codes+told)
+		e.Note = fmt.Sprintf("rows=%d", ticks+codes+told+letters)
 		return e, nil
 	})
 }

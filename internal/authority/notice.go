@@ -59,6 +59,11 @@ const (
 	noticeEveryUse   = "every_use" // package ceremony sends it
 	noticeOpened     = "ticket_opened"
 	noticeClosing    = "card_closing"
+
+	// Package ceremony sends these; letters know them.
+	noticePINSet   = "pin_set"
+	noticePINReset = "pin_reset"
+	noticePhoneNew = "phone_changed_new"
 )
 
 const redactedText = "[text]"
@@ -109,7 +114,8 @@ func PlaceName(r store.Reader, ch liuma.ChannelID) (liuma.Text, error) {
 	return c.Name, err
 }
 
-// Tell queues a notice to every number that is told of a card (EachContact).
+// Tell queues a notice to every number that is told of a card (EachContact), or writes a
+// letter where there is none.
 func (a *Authority) Tell(tx store.Tx, card store.Card, template string, at liuma.Text, params map[string]string) error {
 	_, err := a.tell(tx, card, template, at, params)
 	return err
@@ -118,22 +124,12 @@ func (a *Authority) Tell(tx store.Tx, card store.Card, template string, at liuma
 // tell is Tell, and gives the ID of the first message, which is the bound phone's if
 // that was told; empty: nobody is told.
 func (a *Authority) tell(tx store.Tx, card store.Card, template string, at liuma.Text, params map[string]string) (first string, err error) {
-	if a.outbox == nil {
-		return "", nil
-	}
-	err = a.EachContact(tx, card.ID, func(c store.Contact, phone string) error {
-		id, err := a.tellAt(tx, card, c, phone, template, at, params)
-		if first == "" {
-			first = id
-		}
-		return err
-	})
-	return first, err
+	return a.tellAll(tx, card, template, at, func(string) map[string]string { return params })
 }
 
 // TellIn is Tell for an event in a channel.
 func (a *Authority) TellIn(tx store.Tx, card store.Card, template string, ch liuma.ChannelID, params map[string]string) error {
-	if a.outbox == nil {
+	if a.outbox == nil && a.letters == nil {
 		return nil
 	}
 	at, err := PlaceName(tx, ch)
@@ -173,7 +169,7 @@ func (a *Authority) tellAt(tx store.Tx, card store.Card, c store.Contact, phone,
 // tellShut notifies the holder that a wrong PIN locked or blocked the PIN, or
 // closed the strangers' lane.
 func (a *Authority) tellShut(tx store.Tx, card store.Card, at *guess) error {
-	if a.outbox == nil || at.row.Verdict != liuma.Wrong {
+	if at.row.Verdict != liuma.Wrong {
 		return nil
 	}
 	row := at.row

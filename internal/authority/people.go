@@ -143,18 +143,19 @@ func (a *Authority) tellChange(ctx context.Context, id liuma.CardID) error {
 // phone is no contact: whoever can change it there must not get the notice of it. Under
 // the number of a contested card is another person, of whom its phone hears nothing.
 func (a *Authority) TellPersonChanged(tx store.Tx, card store.Card, what []string) error {
-	if a.outbox == nil || len(what) == 0 || card.Contested {
+	if len(what) == 0 || card.Contested {
 		return nil
 	}
-	return a.EachContact(tx, card.ID, func(c store.Contact, phone string) error {
-		return a.TellAt(tx, card, c, phone, noticePerson, registryPlace(), map[string]string{"what": changedWords(what, languageOf(c.Language))})
+	_, err := a.tellAll(tx, card, noticePerson, registryPlace(), func(language string) map[string]string {
+		return map[string]string{"what": changedWords(what, language)}
 	})
+	return err
 }
 
 // tellShown notifies a holder that what is held about them was written out. Under
 // the number of a contested card is another person, of whom its phone hears nothing.
 func (a *Authority) tellShown(tx store.Tx, card store.Card) error {
-	if a.outbox == nil || card.Contested {
+	if card.Contested {
 		return nil
 	}
 	return a.Tell(tx, card, noticeShown, registryPlace(), nil)

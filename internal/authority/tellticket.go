@@ -36,11 +36,8 @@ func WithTicket(at liuma.Text) liuma.Text {
 }
 
 func (a *Authority) tellTicket(tx store.Tx, card store.Card, template string, t store.Ticket) error {
-	if a.outbox == nil {
-		return nil
-	}
-	return a.EachContact(tx, card.ID, func(c store.Contact, phone string) error {
-		what := locale.In(locale.Lang(languageOf(c.Language))).Word("counter_for", string(t.Kind))
-		return a.TellAt(tx, card, c, phone, template, counterPlace(), map[string]string{"what": what})
+	_, err := a.tellAll(tx, card, template, counterPlace(), func(language string) map[string]string {
+		return map[string]string{"what": locale.In(locale.Lang(language)).Word("counter_for", string(t.Kind))}
 	})
+	return err
 }

@@ -232,6 +232,6 @@ func (s *Ceremonies) settleAtCounter(tx store.Tx, card *store.Card, cer store.Ce
 	if t.Kind == liuma.TicketEnroll && card.PINFrom.IsZero() {
 		hold = time.Time{} // it is the registry's number, and replaced none
 	}
-	_, err := s.bindUntold(tx, *card, d, d.NewPhone, hold)
+	_, err := s.bindUntold(tx, *card, cer, d, d.NewPhone, hold)
 	return err
 }

@@ -198,25 +198,36 @@ func (s *Ceremonies) bindPhone(tx store.Tx, card store.Card, c store.Ceremony, d
 	if err != nil {
 		return err
 	}
-	next, err := s.bindUntold(tx, card, d, phone, hold)
+	next, err := s.bindUntold(tx, card, c, d, phone, hold)
 	if err != nil {
 		return err
 	}
 	return s.engine.TellAt(tx, card, next, phone, noticePhoneNew, at, nil)
 }
 
-// bindUntold is bindPhone whose caller tells every number, of more than the phone.
-func (s *Ceremonies) bindUntold(tx store.Tx, card store.Card, d details, phone string, hold time.Time) (store.Contact, error) {
+// bindUntold is bindPhone whose caller tells every number, of more than the phone. Who had
+// none until now hears of it on paper, unless it is the registry's own number (no hold).
+func (s *Ceremonies) bindUntold(tx store.Tx, card store.Card, c store.Ceremony, d details, phone string, hold time.Time) (store.Contact, error) {
 	now := s.now()
 	next := store.Contact{Card: card.ID, Language: languageOf(d.Language), BoundAt: now, ConfirmedAt: now, HoldUntil: hold,
 		EveryUse: s.noticesOf(card).EveryUse}
-	switch old, _, err := s.engine.Contact(tx, card.ID); {
+	old, _, err := s.engine.Contact(tx, card.ID)
+	first := errors.Is(err, store.ErrNotFound)
+	switch {
 	case err == nil:
 		next.EveryUse = old.EveryUse // as its holder left it
-	case !errors.Is(err, store.ErrNotFound):
+	case !first:
 		return next, err
 	}
-	return next, errors.Join(s.engine.WriteContact(tx, next, phone), tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
+	err = errors.Join(s.engine.WriteContact(tx, next, phone), tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
+	if err != nil || !first || hold.IsZero() {
+		return next, err
+	}
+	at, err := placeOf(tx, c, d)
+	if err != nil {
+		return next, err
+	}
+	return next, s.engine.TellFirstPhone(tx, card, at, registry.MaskPhone(phone))
 }
 
 // placeOf names, in notices, where a ceremony goes on: its channel, and the counter where

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 )
@@ -47,10 +48,6 @@ func comments() map[string]string {
 		"keepers":                            "The keepers, which count guesses.",
 		"keepers.shape":                      "How many make a quorum, of how many: 1/1, 2/3 or 3/5. Fixed when the directory was made. Default 1/1",
 		"keepers.directories":                "One directory a keeper, in order. Default keepers/k1 and so on",
-		"retention":                          "How long the database keeps what it need not keep for ever, in days (180d) or years (1y).",
-		"retention.requests":                 "Requests after their last change, with their business numbers: 30d or longer. Default 180d",
-		"retention.ceremonies":               "Ceremonies after their end: 1d or longer, no longer than requests. Default 7d",
-		"retention.record":                   "The audit record, which leaves only after 'liuma audit archive': 183d or longer. Default 3y",
 		"policy":                             "Directory with the rules of regions and channels, one layer a file. Default: none, the national rule everywhere",
 		"allow_stand_in_evidence":            "Accept evidence of stand-in providers, which proves nothing. For demos and tests only. Default false",
 		"log":                                "How much is logged: debug, info, warn or error. Default info",
@@ -61,7 +58,23 @@ func comments() map[string]string {
 		out[queue+".per_second"] = "Sent a second, 0.1 to 10000. Default 50"
 		out[queue+".concurrent"] = "On their way at once, 1 to 256. Default 16"
 	}
+	maps.Copy(out, restComments())
 	return out
+}
+
+// restComments are those about letters, and about how long what is kept.
+func restComments() map[string]string {
+	return map[string]string{
+		"letters":              "What stands on letters to people without a phone.",
+		"letters.sender_zh":    "Who writes, in Chinese: at most 40 characters. Default: the name of the service",
+		"letters.sender_en":    "The same in English. Default: the name of the service",
+		"letters.return_to":    "A line above the address: where the post brings back what it cannot deliver, at most 60 characters. Default: the sender",
+		"retention":            "How long the database keeps what it need not keep for ever, in days (180d) or years (1y).",
+		"retention.requests":   "Requests after their last change, with their business numbers: 30d or longer. Default 180d",
+		"retention.ceremonies": "Ceremonies after their end: 1d or longer, no longer than requests. Default 7d",
+		"retention.letters":    "Letters after they were posted or came back: 30d or longer. Default 90d",
+		"retention.record":     "The audit record, which leaves only after 'liuma audit archive': 183d or longer. Default 3y",
+	}
 }
 
 // Members lists the members of the file by their paths, groups before what is

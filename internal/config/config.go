@@ -59,6 +59,8 @@ type Config struct {
 	// Texts says how one-time codes and notices get to phones. Default: not at
 	// all.
 	Texts Texts `yaml:"texts"`
+	// Letters says what stands on letters to people without a phone.
+	Letters Letters `yaml:"letters"`
 	// DomainChecks is a directory whose .txt and .html files the hosted door
 	// serves at its root, as mini-program platforms ask for. Default: none.
 	DomainChecks string `yaml:"domain_checks"`
@@ -256,7 +258,7 @@ func (c Config) Validate() error {
 	} else if c.Gateway != (Door{}) {
 		errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigGateway() }))
 	}
-	errs = append(errs, c.validateConsole(), c.Texts.validate(c), c.Retention.validate())
+	errs = append(errs, c.validateConsole(), c.Texts.validate(c), c.Letters.validate(), c.Retention.validate())
 	if _, err := c.Bounds(0); err != nil {
 		errs = append(errs, err)
 	}

@@ -25,6 +25,9 @@ type Retention struct {
 	// leave it only after 'liuma audit archive' wrote them to a file. 183d or longer.
 	// Default 3y.
 	Record Days `yaml:"record"`
+	// Letters is how long a letter is kept after it was posted or came back. 30d or
+	// longer. Default 90d.
+	Letters Days `yaml:"letters"`
 }
 
 // Days is a number of days, written like "180d"; 365 of them like "1y".
@@ -32,19 +35,21 @@ type Days int
 
 // Least and default times, in days.
 const (
-	leastRequests, leastCeremonies, leastRecord = 30, 1, 183
-	mostDays                                    = 100 * 365
+	leastRequests, leastCeremonies, leastRecord, leastLetters = 30, 1, 183, 30
+	mostDays                                                  = 100 * 365
 )
 
 // DefaultRetention is what holds where the file does not say.
-func DefaultRetention() Retention { return Retention{Requests: 180, Ceremonies: 7, Record: 3 * 365} }
+func DefaultRetention() Retention {
+	return Retention{Requests: 180, Ceremonies: 7, Record: 3 * 365, Letters: 90}
+}
 
 func (r Retention) validate() error {
 	var errs []error
 	for _, d := range []struct {
 		name         string
 		given, least Days
-	}{{"requests", r.Requests, leastRequests}, {"ceremonies", r.Ceremonies, leastCeremonies}, {"record", r.Record, leastRecord}} {
+	}{{"requests", r.Requests, leastRequests}, {"ceremonies", r.Ceremonies, leastCeremonies}, {"record", r.Record, leastRecord}, {"letters", r.Letters, leastLetters}} {
 		if d.given < d.least || d.given > mostDays {
 			errs = append(errs, locale.Refuse(func(w *locale.Words) string { return w.Refused.ConfigRetention(d.name, strconv.Itoa(int(d.least))) }))
 		}

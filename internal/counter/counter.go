@@ -105,6 +105,8 @@ type Engine interface {
 	Contact(store.Reader, liuma.CardID) (store.Contact, string, error)
 	// Setting reports whether a ceremony is setting a PIN that the keepers may hold.
 	Setting(store.Reader, store.Ceremony) (bool, error)
+	// Writes reports whether a letter would go to a card's person.
+	Writes(store.Reader, store.Card, registry.Facts) (bool, error)
 	// ToWall turns a time of the store into what a person's clock shows.
 	ToWall(time.Time) time.Time
 }

@@ -51,6 +51,7 @@ type situation struct {
 	link    bool   // there is a known link
 	live    []store.Ticket
 	left    bool // no colleague's among them goes on
+	writes  bool // a letter would reach the person's address
 }
 
 // heldOf asks the keepers, outside of any transaction, where there is no row.
@@ -102,6 +103,9 @@ func (c *Counter) stand(r store.Reader, holder vault.Index, held ledger.Row, awa
 	if err == nil {
 		s.contact, s.phone = &contact, phone
 	} else if !errors.Is(err, store.ErrNotFound) {
+		return s, err
+	}
+	if s.writes, err = c.c.Engine.Writes(r, s.card, s.facts); err != nil {
 		return s, err
 	}
 	links, err := r.Links(s.card.ID)

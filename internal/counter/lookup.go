@@ -25,20 +25,43 @@ type Seeking struct {
 
 // Person is what a clerk sees of a person: masked, with what can be done for them now.
 type Person struct {
-	LookUp   string          `json:"look_up"` // by which tickets are opened
-	Until    time.Time       `json:"until"`   // of the look-up
-	Name     string          `json:"name"`
-	Number   string          `json:"number"`
-	Region   liuma.Region    `json:"region"`
-	Card     bool            `json:"card"`               // there is an electronic card
-	Standing liuma.Standing  `json:"standing,omitempty"` // of it
-	PIN      bool            `json:"pin"`                // there is a PIN
-	Phone    string          `json:"phone,omitempty"`    // the bound one
-	Listed   string          `json:"listed,omitempty"`   // the registry's, where none is bound
-	Kinds    []Possible      `json:"kinds"`
-	Live     *liuma.TicketID `json:"live,omitempty"` // a ticket of the person that goes on
-	Mine     bool            `json:"mine,omitempty"` // and is this clerk's
-	Left     bool            `json:"left,omitempty"` // or a colleague's that another one takes the place of
+	LookUp   string         `json:"look_up"` // by which tickets are opened
+	Until    time.Time      `json:"until"`   // of the look-up
+	Name     string         `json:"name"`
+	Number   string         `json:"number"`
+	Region   liuma.Region   `json:"region"`
+	Card     bool           `json:"card"`               // there is an electronic card
+	Standing liuma.Standing `json:"standing,omitempty"` // of it
+	PIN      bool           `json:"pin"`                // there is a PIN
+	Phone    string         `json:"phone,omitempty"`    // the bound one
+	Listed   string         `json:"listed,omitempty"`   // the registry's, where none is bound
+	// Post says, of who has a card and no bound phone, how notices reach them: of the
+	// constants below. The address itself is shown to no clerk.
+	Post  string          `json:"post,omitempty"`
+	Kinds []Possible      `json:"kinds"`
+	Live  *liuma.TicketID `json:"live,omitempty"` // a ticket of the person that goes on
+	Mine  bool            `json:"mine,omitempty"` // and is this clerk's
+	Left  bool            `json:"left,omitempty"` // or a colleague's that another one takes the place of
+}
+
+// How notices reach who has no bound phone.
+const (
+	PostGoes = "goes" // by letter
+	PostBack = "back" // a letter came back from the address
+	PostNone = "none" // the registry has no address
+)
+
+// post is how.
+func (s situation) post() string {
+	switch {
+	case !s.has || s.contact != nil || s.card.Contested:
+		return ""
+	case s.writes:
+		return PostGoes
+	case s.facts.Address != "":
+		return PostBack
+	}
+	return PostNone
 }
 
 // Possible says of one kind whether a ticket can be opened now.
@@ -170,6 +193,7 @@ func (c *Counter) personView(row store.LookUp, s situation) Person {
 	if s.has {
 		out.Standing = s.card.Standing(c.c.Now())
 	}
+	out.Post = s.post()
 	switch {
 	case s.card.Contested: // the phone of the person before
 	case s.contact != nil:

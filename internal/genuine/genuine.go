@@ -107,7 +107,7 @@ func New(c Config) (*Desk, error) {
 
 // Ask answers what somebody typed. It never fails: what cannot be found out is Away.
 func (d *Desk) Ask(ctx context.Context, typed string) Answer {
-	typed, hidden := written.Address(typed)
+	typed, hidden := written.PageAddress(typed)
 	if n := len([]rune(typed)); n < 2 || n > longest {
 		return Answer{Kind: Short}
 	}

@@ -171,7 +171,7 @@ func FuzzAsk(f *testing.F) {
 		if !slices.Contains(Kinds(), a.Kind) {
 			t.Errorf("%q: kind %q", typed, a.Kind)
 		}
-		if plain, _ := written.Address(typed); a.Kind == Own && !strings.Contains(strings.ToLower(plain), "pin.example.cn") {
+		if plain, _ := written.PageAddress(typed); a.Kind == Own && !strings.Contains(strings.ToLower(plain), "pin.example.cn") {
 			t.Errorf("%q is called ours", typed)
 		}
 		if a.Kind == Own && strings.ContainsAny(typed, "@\\") {

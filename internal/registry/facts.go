@@ -38,6 +38,10 @@ type Facts struct {
 	// Household is the registry's name of the household that a person lives in, or
 	// empty. It says nothing by itself.
 	Household string
+	// Address is where a letter reaches the person, on one line, and Postcode its six
+	// digits; each may be empty. No page, no clerk and no channel is shown them: they
+	// are read when a letter is printed, and written out for the person.
+	Address, Postcode string
 }
 
 // factsVersion is the first byte of the stored form.
@@ -84,7 +88,7 @@ func (f Facts) Marshal() ([]byte, error) {
 const firstMembers = 5
 
 func (f Facts) members() []string {
-	return []string{f.Name, f.IDNumber, f.Phone, f.CardNo, string(f.Region), f.BirthDate, f.Household}
+	return []string{f.Name, f.IDNumber, f.Phone, f.CardNo, string(f.Region), f.BirthDate, f.Household, f.Address, f.Postcode}
 }
 
 // ParseFacts reads the form that Marshal writes, and no other.
@@ -93,7 +97,7 @@ func ParseFacts(stored []byte) (Facts, error) {
 		return Facts{}, ErrFacts
 	}
 	rest := stored[1:]
-	var members [7]string
+	var members [9]string
 	for i := range members {
 		if i >= firstMembers && len(rest) == 0 {
 			break // a row that fills its blocks
@@ -116,7 +120,7 @@ func ParseFacts(stored []byte) (Facts, error) {
 		return Facts{}, ErrFacts
 	}
 	return Facts{Name: members[0], IDNumber: members[1], Phone: members[2], CardNo: members[3], Region: region,
-		BirthDate: members[5], Household: members[6]}, nil
+		BirthDate: members[5], Household: members[6], Address: members[7], Postcode: members[8]}, nil
 }
 
 // Format prints a placeholder under every verb.

@@ -24,6 +24,8 @@ const (
 	colDocumentNumber
 	colBirthDate
 	colHousehold
+	colAddress
+	colPostcode
 	columns
 )
 
@@ -45,6 +47,8 @@ func headings(column int) []string {
 		{"document_number", "document_no"},
 		{"birth_date", "birthday", "date_of_birth", "出生日期"},
 		{"household", "household_id", "户号", "家庭编号"},
+		{"address", "postal_address", "mailing_address", "通讯地址", "通信地址", "联系地址", "邮寄地址", "住址", "家庭住址", "地址"},
+		{"postcode", "postal_code", "zip", "邮政编码", "邮编"},
 	}[column]
 }
 
@@ -111,7 +115,7 @@ func unknownHeader(line string, wrong []string) error {
 	if len(wrong) > 0 {
 		said = ": " + strings.Join(wrong, "; ")
 	}
-	return fmt.Errorf("%w (in any order; phone, region, status, replaced_by, former_id_number, birth_date and household may be missing, and document_type with document_number may stand for id_number); found %q%s", ErrHeader, show(line), said)
+	return fmt.Errorf("%w (in any order; phone, region, status, replaced_by, former_id_number, birth_date, household, address and postcode may be missing, and document_type with document_number may stand for id_number); found %q%s", ErrHeader, show(line), said)
 }
 
 // separator is the character that parts the cells of a header.

@@ -38,7 +38,8 @@ type Held struct {
 	Corrections []HeldCorrection      `json:"corrections"`
 	Pending     []HeldCeremony        `json:"pending"` // what goes on now
 	Notices     []HeldNotice          `json:"notices"`
-	Names       map[string]liuma.Text `json:"names"` // of the clients that are named here, and in the record
+	Letters     []HeldLetter          `json:"letters,omitempty"` // notices on paper
+	Names       map[string]liuma.Text `json:"names"`             // of the clients that are named here, and in the record
 }
 
 // HeldPerson is the registry's row.
@@ -52,6 +53,8 @@ type HeldPerson struct {
 	UpdatedAt time.Time            `json:"updated_at"`
 	BirthDate string               `json:"birth_date,omitempty"` // 1980-08-08, where the number does not tell it
 	Household string               `json:"household,omitempty"`
+	Address   string               `json:"address,omitempty"` // where letters go, and its postcode
+	Postcode  string               `json:"postcode,omitempty"`
 }
 
 // HeldCard is the electronic card. Of one that was made by the person who was
@@ -125,6 +128,13 @@ type HeldCeremony struct {
 	At      time.Time       `json:"at"`
 }
 
+// HeldLetter is a notice on paper that is still kept. What it says is not.
+type HeldLetter struct {
+	Template string            `json:"template"`
+	State    store.LetterState `json:"state"`
+	At       time.Time         `json:"at"`
+}
+
 // HeldNotice is a message to the bound phone that is still kept. Its text is not.
 type HeldNotice struct {
 	Template string             `json:"template"`
@@ -175,7 +185,7 @@ func (g *Registry) hold(r store.Reader, holder vault.Index, h *Held) (card store
 		if f.Phone != "" {
 			h.Person.Phone = f.MaskedPhone()
 		}
-		h.Person.Household = f.Household
+		h.Person.Household, h.Person.Address, h.Person.Postcode = f.Household, f.Address, f.Postcode
 		if born, err := time.Parse(bornForm, f.BirthDate); err == nil {
 			h.Person.BirthDate = born.Format(time.DateOnly)
 		}
@@ -287,6 +297,14 @@ func (g *Registry) holdCard(r store.Reader, card store.Card, h *Held) error {
 		v.Links = append(v.Links, HeldLink{l.Channel, l.At})
 	}
 	h.Card = v
+	letters, err := r.LettersOf(card.ID)
+	if err != nil {
+		return err
+	}
+	for _, l := range letters {
+		h.Letters = append(h.Letters, HeldLetter{l.Template, l.State, l.At})
+	}
+	slices.SortStableFunc(h.Letters, func(a, b HeldLetter) int { return a.At.Compare(b.At) })
 	formers, err := r.FormerContacts(card.ID)
 	if err != nil {
 		return err

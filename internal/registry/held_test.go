@@ -105,8 +105,8 @@ func TestHeldShowsNobodyElse(t *testing.T) {
 // household, is held too.
 func TestHeldOfAnotherDocument(t *testing.T) {
 	h := newHouse(t)
-	h.left(t, ImportConfig{}, "document_type,document_number,birth_date,household,name,phone,card_no\n"+
-		"passport,DEU-C01X00T47,1980-08-08,H-77,Anna Schmidt,13800138000,A12345670\n")
+	h.left(t, ImportConfig{}, "document_type,document_number,birth_date,household,address,postcode,name,phone,card_no\n"+
+		"passport,DEU-C01X00T47,1980-08-08,H-77,湖州市吴兴区南街 7 号,313000,Anna Schmidt,13800138000,A12345670\n")
 	id, err := ParseDocument(liuma.Document{Type: liuma.DocumentPassport, Number: "DEU-C01X00T47"})
 	must(t, err)
 	held, err := h.Held(t.Context(), "operator", id, "case-771")
@@ -116,7 +116,7 @@ func TestHeldOfAnotherDocument(t *testing.T) {
 	var text strings.Builder
 	must(t, held.WriteText(&text, nil))
 	for form, shown := range map[string]string{"json": string(raw), "text": text.String()} {
-		for _, own := range []string{"1980-08-08", "H77", "DEU-C01X00T47"} {
+		for _, own := range []string{"1980-08-08", "H77", "湖州市吴兴区南街 7 号", "313000", "DEU-C01X00T47"} {
 			if !strings.Contains(shown, own) {
 				t.Errorf("%s lacks %s: %s", form, own, shown)
 			}

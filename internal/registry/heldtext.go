@@ -135,6 +135,9 @@ func (t heldText) person() {
 		if p.Household != "" {
 			t.item(t.w.Held.Household(), p.Household)
 		}
+		if p.Address != "" {
+			t.item(t.w.Held.Address(), strings.TrimSpace(p.Postcode+" "+p.Address))
+		}
 		t.item(t.w.Held.CardNo(), p.CardNo)
 		t.item(t.w.Held.IssuedIn(), t.region(p.Region))
 		t.item(t.w.Held.Physical(), t.word("physical", string(p.Physical)))
@@ -239,6 +242,12 @@ func (t heldText) notices() {
 		t.line("  %s  %s  %s", t.at(n.At), t.word("notice", n.Template), t.word("message", string(n.State)))
 	}
 	t.none(len(t.h.Notices))
+	if len(t.h.Letters) > 0 {
+		t.title(t.w.Held.TitleLetters())
+	}
+	for _, l := range t.h.Letters {
+		t.line("  %s  %s  %s", t.at(l.At), t.word("notice", l.Template), t.word("letter_state", string(l.State)))
+	}
 }
 
 func (t heldText) uses(uses []audit.Recorded) {

@@ -128,6 +128,30 @@ func TestBirthDateAndHouseholdAreUpdated(t *testing.T) {
 	}
 }
 
+// TestAddressIsUpdated: a column that is not there and a cell that cannot be read leave
+// the address, an empty cell takes it, and it comes back in the one spelling.
+func TestAddressIsUpdated(t *testing.T) {
+	h := newHouse(t)
+	const row = goodID + ",王秀英,A12345678"
+	for _, c := range []struct{ header, cells, address, postcode, left string }{
+		{",通讯地址,邮政编码", ",浙江省湖州市吴兴区　爱山街道​１２３号２幢301室,３１３０００", "浙江省湖州市吴兴区 爱山街道123号2幢301室", "313000", ""},
+		{"", "", "浙江省湖州市吴兴区 爱山街道123号2幢301室", "313000", ""},
+		{",address,postcode", ",<b>here</b>,3130", "浙江省湖州市吴兴区 爱山街道123号2幢301室", "313000", "address postcode"},
+		{",address", "," + strings.Repeat("街", 61), "浙江省湖州市吴兴区 爱山街道123号2幢301室", "313000", "address"},
+		{",address", ",12345 678", "浙江省湖州市吴兴区 爱山街道123号2幢301室", "313000", "address"},
+		{",address", "," + strings.Repeat("街", 60), strings.Repeat("街", 60), "313000", ""},
+		{",address,postcode", ",,", "", "", ""},
+		{",住址", `,"7 Nanjing Road (Flat 3), Shanghai"`, "7 Nanjing Road (Flat 3), Shanghai", "", ""},
+	} {
+		sum, _, _ := h.importFile(t, "id_number,name,card_no"+c.header, row+c.cells)
+		_, f, err := h.find(t, goodID)
+		must(t, err)
+		if f.Address != c.address || f.Postcode != c.postcode || sum.Cells != int64(len(strings.Fields(c.left))) || sum.Kept != 1 {
+			t.Errorf("%q: %q %q, %+v", c.cells, f.Address, f.Postcode, sum)
+		}
+	}
+}
+
 // Rows that 0.1.0 sealed are read as they are, whether zeros follow or not, and a
 // person without the later members is stored as they were.
 func TestStoredFactsOfTheRelease(t *testing.T) {
@@ -155,6 +179,12 @@ func TestStoredFactsOfTheRelease(t *testing.T) {
 		must(t, err)
 		if got, err := ParseFacts(stored); err != nil || got != f {
 			t.Errorf("%d: %v, same %v", n, err, got == f)
+		}
+		f.Address, f.Postcode = strings.Repeat("街", 60), "313000"
+		stored, err = f.Marshal()
+		must(t, err)
+		if got, err := ParseFacts(stored); err != nil || got != f {
+			t.Errorf("%d, with an address: %v, same %v", n, err, got == f)
 		}
 	}
 }

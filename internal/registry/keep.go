@@ -301,6 +301,12 @@ func (r *keptRow) merge(g *Registry, old store.Person, oldFacts Facts) (next sto
 	if r.keepHousehold {
 		facts.Household = oldFacts.Household
 	}
+	if r.keepAddress {
+		facts.Address = oldFacts.Address
+	}
+	if r.keepPostcode {
+		facts.Postcode = oldFacts.Postcode
+	}
 	next.Region = facts.Region
 	byClient := old.ReplacedBy != (vault.Index{}) && old.ReplacedBy == old.CardNo
 	switch {

@@ -45,4 +45,6 @@ const (
 	ReasonBirthDateMissing = "birth_date_missing"
 
 	ReasonHousehold = "household" // more than 64 characters, or one that nobody sees
+	ReasonAddress   = "address"   // fewer than 5 characters, more than 60, or one that no address has
+	ReasonPostcode  = "postcode"  // not six digits
 )

@@ -33,6 +33,7 @@ type row struct {
 	// who is there keeps it.
 	keepPhone, keepRegion, keepStatus bool
 	keepBirthDate, keepHousehold      bool
+	keepAddress, keepPostcode         bool
 	died                              bool
 	replacedBy                        string   // the new card number, with status replaced
 	abolished                         bool     // the region is no longer in use
@@ -154,6 +155,7 @@ func (p *parser) row(line []byte) (row, string) {
 	p.region(&r, cells, id)
 	p.birthDate(&r, cells, id)
 	p.household(&r, cells)
+	p.address(&r, cells)
 	if reason = p.status(&r, cells); reason != "" {
 		return row{}, reason
 	}
@@ -282,6 +284,31 @@ func (p *parser) household(r *row, cells []string) {
 		return
 	}
 	r.facts.Household, r.keepHousehold = folded, !has
+}
+
+// The bounds of an address, in characters. It fits two lines of a window envelope.
+const (
+	minAddress = 5
+	maxAddress = 60
+)
+
+// address reads two optional cells, for letters. Who moves to an address that nobody
+// knows has an empty one; one that cannot be read takes nothing away.
+func (p *parser) address(r *row, cells []string) {
+	typed, has := p.cell(cells, colAddress)
+	address, ok := written.Address(typed)
+	if n := utf8.RuneCountInString(address); !ok || n > maxAddress || n > 0 && n < minAddress {
+		address, has = "", false
+		r.cells = append(r.cells, ReasonAddress)
+	}
+	r.facts.Address, r.keepAddress = address, !has
+	typed, has = p.cell(cells, colPostcode)
+	postcode := written.Number(typed)
+	if postcode != "" && (len(postcode) != 6 || !allDigits(postcode)) {
+		postcode, has = "", false
+		r.cells = append(r.cells, ReasonPostcode)
+	}
+	r.facts.Postcode, r.keepPostcode = postcode, !has
 }
 
 func idNumber(typed string) (IDNumber, string) {

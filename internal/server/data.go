@@ -17,6 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/directory"
 	"github.com/liuma-pin/liuma/internal/edition"
 	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/letter"
 	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -35,6 +36,7 @@ type Data struct {
 	Record   *record.Digester // of the audit record
 	Clock    *clock.Clock     // the database's time
 	Policy   *edition.Editions
+	Letters  *letter.Letters // the print queue
 	closers  closers
 	// heads hears of every card whose row was written, once there are keepers.
 	heads atomic.Pointer[keeper.Quorum]
@@ -185,6 +187,10 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 	if d.Registry, err = registry.New(registry.Config{
 		Store: d.Store, Vault: d.Vault, Now: d.Clock.Now, Logger: o.Logger, Regions: func() (*directory.Regions, error) { return Regions(c) },
 	}); err != nil {
+		return nil, err
+	}
+	if d.Letters, err = letter.New(letter.Config{Store: d.Store, Vault: d.Vault, Registry: d.Registry, Hotline: c.Hotline, Sender: c.Letters.Sender(),
+		ReturnTo: c.Letters.ReturnTo, Now: d.Clock.Now, ToWall: func(t time.Time) time.Time { return t.Add(d.Clock.Wall().Sub(d.Clock.Now())) }}); err != nil {
 		return nil, err
 	}
 	d.Record, err = record.New(record.Config{Store: d.Store, Signer: d.Vault, Issuer: c.Issuer, Now: d.Clock.Now, Directory: c.Digests,

@@ -11,7 +11,9 @@ import (
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/door/gateway"
+	"github.com/liuma-pin/liuma/internal/letter"
 	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -126,6 +128,19 @@ func (t toPhones) Queue(tx store.Tx, n authority.Notice) (string, error) {
 		w.queued = true
 	}
 	return id, err
+}
+
+// toPaper adapts the print queue to the authority's interface.
+type toPaper struct{ letters *letter.Letters }
+
+func (t toPaper) Knows(template string) bool { return letter.OnPaper(template) }
+
+func (t toPaper) May(r store.Reader, card liuma.CardID, to registry.Facts) (bool, error) {
+	return t.letters.May(r, card, to)
+}
+
+func (t toPaper) Write(tx store.Tx, l authority.Letter) error {
+	return t.letters.Write(tx, letter.Message{Card: l.Card, Template: l.Template, Region: l.Region, ZH: l.ZH, EN: l.EN, Freeze: l.Freeze, Until: l.Until})
 }
 
 // waking is a store that wakes the outbox after a commit that queued a message,

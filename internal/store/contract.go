@@ -96,6 +96,7 @@ type Reader interface {
 	EditionReader
 	TallyReader
 	TicketReader
+	LetterReader
 	ClosingReader
 
 	Card(liuma.CardID) (Card, error)
@@ -166,6 +167,7 @@ type Tx interface {
 	EditionWriter
 	TallyWriter
 	TicketWriter
+	LetterWriter
 	ClosingWriter
 
 	// RaiseShared lifts Shared above a number, for a database that was restored

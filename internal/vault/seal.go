@@ -25,9 +25,10 @@ const (
 	// CeremonyDetails are the personal details of a hosted ceremony; its id.
 	CeremonyDetails Purpose = "ceremony-details"
 	// ContactPhone is a bound phone; card id. MessageText is a message until it
-	// is sent; its id.
+	// is sent; its id. LetterText are the parameters of a letter until it is posted; its id.
 	ContactPhone Purpose = "contact-phone"
 	MessageText  Purpose = "message-text"
+	LetterText   Purpose = "letter-text"
 )
 
 // A sealed value begins with a version byte, the id of its root key (4 bytes,

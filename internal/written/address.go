@@ -7,20 +7,25 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Address brings a typed address of a page to the characters that a browser goes by:
-// full width becomes ASCII, an ideographic stop is a stop, blanks around it go. hidden
-// reports characters in it that nobody sees and that nobody types; they are dropped.
-func Address(s string) (address string, hidden bool) {
-	var b strings.Builder
-	for _, r := range norm.NFKC.String(s) {
+// Address brings a postal address to the form in which it is kept and printed: as it was
+// given, on one line, without invisible characters, in the usual width and in Unicode's
+// composed form. It reports false where there is something that no address has, so that
+// a letter shows what the registry meant or nothing: control characters, private use,
+// marks of markup, or no letter at all.
+func Address(s string) (string, bool) {
+	if strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }) {
+		return "", false
+	}
+	out := strings.Join(strings.Fields(norm.NFC.String(halfWidth(visible(s)))), " ")
+	letters := false
+	for _, r := range out {
 		switch {
-		case invisible(r) || selector(r) || unicode.IsControl(r):
-			hidden = true
-		case r == '。':
-			b.WriteByte('.')
+		case Ideograph(r), unicode.IsLetter(r):
+			letters = true
+		case unicode.IsDigit(r), unicode.IsMark(r), selector(r), strings.ContainsRune(" -#()./,'&、·．。；:;+", r), r == '（', r == '）':
 		default:
-			b.WriteRune(r)
+			return "", false
 		}
 	}
-	return strings.TrimSpace(b.String()), hidden
+	return out, letters || out == ""
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/edition"
 	"github.com/liuma-pin/liuma/internal/guard"
 	"github.com/liuma-pin/liuma/internal/keeper"
+	"github.com/liuma-pin/liuma/internal/letter"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/proposal"
@@ -55,7 +56,7 @@ func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
 		{"import", imports}, {"conflicts", conflicts}, {"corrections", corrections}, {"rights", rights}, {"refused imports", refusedImports}, {"a file that changes", changingFiles},
 		{"interrupted import", interruptedImport}, {"one import at a time", oneImport},
 		{"status", status}, {"documents", documents}, {"status of people", statusOfPeople}, {"texts", texts}, {"texts page by page", pagesOfTexts}, {"signing keys", signingKeys}, {"root keys", rootKeys}, {"root keys dropped", rootKeysDropped}, {"record", records}, {"key of the last digest", lastDigestKey},
-		{"numbers", numbers}, {"alarms", alarmsListed}, {"dropped texts", droppedTexts}, {"searches", searches},
+		{"numbers", numbers}, {"alarms", alarmsListed}, {"dropped texts", droppedTexts}, {"letters", letters}, {"searches", searches},
 	} {
 		t.Run(trial.name, func(t *testing.T) {
 			w := New(t, Options{})
@@ -91,8 +92,9 @@ type World struct {
 	Registry *Gate
 	Server   *Server // nil unless served
 	// Broken makes the store fail from now on.
-	Broken atomic.Bool
-	record *record.Digester
+	Broken  atomic.Bool
+	record  *record.Digester
+	Letters *letter.Letters
 	// Policy is what the World goes by; there are no files.
 	Policy *edition.Editions
 	// Hands are the machine's clocks.
@@ -124,6 +126,8 @@ func New(t *testing.T, o Options) *World {
 	must(t, err)
 	w.Registry = &Gate{Registry: people}
 	w.vault = v
+	w.Letters, err = letter.New(letter.Config{Store: w.Store, Vault: v, Registry: people, Now: Now})
+	must(t, err)
 	w.record, err = record.New(record.Config{Store: w.Store, Signer: v, Issuer: "https://pin.example.cn", Now: Now, Directory: filepath.Join(dir, "digests")})
 	must(t, err)
 	w.Policy = w.OpenPolicy(t)
@@ -148,7 +152,7 @@ func (w *World) OpenPolicy(t *testing.T) *edition.Editions {
 // Config is a new copy of the Config that Admin was made with.
 func (w *World) Config() admin.Config {
 	c := admin.Config{Store: w.Store, Registry: w.Registry, Record: w.record, Vault: w.vault, KeyFile: w.KeyFile, Clock: w.clock,
-		Issuer: "https://pin.example.cn", Shape: "2/3", TextsDriver: "none", Upkeep: &w.Upkeep, Policy: w.Policy, Retention: admin.Retention{Record: 1095}}
+		Issuer: "https://pin.example.cn", Shape: "2/3", TextsDriver: "none", Upkeep: &w.Upkeep, Policy: w.Policy, Letters: w.Letters, Retention: admin.Retention{Record: 1095}}
 	if w.Server != nil {
 		c.Server = &admin.Server{Since: Start.Add(-time.Hour), Authority: w.Server, Quorum: w.Server, Keepers: w.Server, Outbox: w.Server, Inbox: w.Server}
 	}

@@ -159,6 +159,7 @@ func (d *Door) routes() http.Handler {
 	d.deskRoutes(mux)
 	d.policyRoutes(mux)
 	d.recordRoutes(mux)
+	d.letterRoutes(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mux.ServeHTTP(w, r.WithContext(admin.From(r.Context(), originOf(r))))
 		// A descriptor that no handler took, of a request that no route

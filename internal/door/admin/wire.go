@@ -177,7 +177,7 @@ type knownError struct {
 
 // known are the errors that keep their identity over the socket.
 func known() []knownError {
-	return append(slices.Concat(knownOfStaff(), knownOfPolicy(), knownOfFreezes(), knownOfDesk()), []knownError{
+	return append(slices.Concat(knownOfStaff(), knownOfPolicy(), knownOfFreezes(), knownOfDesk(), knownOfLetters()), []knownError{
 		{admin.ErrTaken, CodeTaken, http.StatusConflict},
 		{admin.ErrUnknown, CodeUnknown, http.StatusNotFound},
 		{admin.ErrKey, CodeKey, http.StatusUnprocessableEntity},

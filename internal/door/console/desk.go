@@ -123,6 +123,14 @@ func (v *visit) personFacts(p counter.Person) []fact {
 	if p.Listed != "" {
 		out = append(out, fact{v.t.DeskListed(), text(p.Listed)})
 	}
+	switch p.Post {
+	case counter.PostGoes:
+		out = append(out, fact{v.t.DeskPost(), text(v.t.DeskPostGoes())})
+	case counter.PostBack:
+		out = append(out, fact{v.t.DeskPost(), cell{Text: v.t.DeskPostBack(), Tag: "warn"}})
+	case counter.PostNone:
+		out = append(out, fact{v.t.DeskPost(), cell{Text: v.t.DeskPostNone(), Tag: "warn"}})
+	}
 	return out
 }
 

@@ -40,6 +40,8 @@ func innerOf(v any) []inner {
 		return []inner{{vault.ContactPhone, v.Card[:], &v.Sealed}}
 	case *store.Message:
 		return []inner{{vault.MessageText, []byte(v.ID), &v.Sealed}}
+	case *store.Letter:
+		return []inner{{vault.LetterText, []byte(v.ID), &v.Sealed}}
 	}
 	return nil
 }
@@ -92,7 +94,7 @@ func (t *tables) resealedTables() []resealed {
 		resealedOf(&t.staff), resealedOf(&t.sessions), resealedOf(&t.proposals),
 		resealedOf(&t.editions), resealedOf(&t.tickets), resealedOf(&t.lookUps), resealedOf(&t.deskPads),
 		resealedOf(&t.tallies),
-		resealedOf(&t.formers), resealedOf(&t.closings),
+		resealedOf(&t.formers), resealedOf(&t.closings), resealedOf(&t.letters),
 		{&t.sharedRow.Table, resealShared}}
 }
 

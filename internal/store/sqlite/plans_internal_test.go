@@ -55,6 +55,8 @@ func foundAtCounter(tx store.Tx) error {
 	_, e1 := tx.TicketsOf(liuma.CardID{1})
 	_, e2 := tx.TicketsAsked("s")
 	_, e3 := tx.DeskPadsOf("c")
+	_, e6 := tx.LettersOf(liuma.CardID{1})
+	_, e7 := tx.LettersIn("b")
 	_, e4 := tx.TicketByCode(vault.Index{1})
 	_, e5 := tx.DeskPadByNumber(vault.Index{1})
 	for _, err := range []error{e4, e5} {
@@ -62,7 +64,7 @@ func foundAtCounter(tx store.Tx) error {
 			return err
 		}
 	}
-	return errors.Join(e1, e2, e3)
+	return errors.Join(e1, e2, e3, e6, e7)
 }
 
 // TestNoQueryScans asks SQLite for the plan of every statement there is. A

@@ -66,6 +66,10 @@ func ceremonyChanges() map[string]func(store.Tx) error {
 		"InsertDraft":      func(tx store.Tx) error { return tx.InsertDraft(justDraft{store.Person{Holder: index("holder", 8)}}) },
 		"DeletePerson":     func(tx store.Tx) error { return tx.DeletePerson(index("holder", 7)) },
 		"EraseCard":        func(tx store.Tx) error { return tx.EraseCard(cardID(1), at(9)) },
+		"InsertLetter":     func(tx store.Tx) error { return tx.InsertLetter(letter(2)) },
+		"UpdateLetter":     func(tx store.Tx) error { return tx.UpdateLetter(letter(1)) },
+		"DeleteLetter":     func(tx store.Tx) error { return tx.DeleteLetter(letterID(1)) },
+		"PruneLetters":     func(tx store.Tx) error { _, err := tx.PruneLetters(at(100)); return err },
 		"DeleteMessage":    func(tx store.Tx) error { return tx.DeleteMessage(messageID(3)) },
 		"PruneMessages":    func(tx store.Tx) error { _, err := tx.PruneMessages(at(100)); return err },
 	}
@@ -90,7 +94,7 @@ func prepareCeremony(tx store.Tx) error {
 	done.State = store.MessageSent
 	return errors.Join(tx.InsertCeremony(ceremony(1)), tx.InsertCeremony(ended), tx.PutContact(contact(1)),
 		tx.PutCode(code(1)), tx.InsertTick(store.Tick{Kind: "a", At: at(1)}), tx.InsertCardTick(cardID(1), "a", at(1)), tx.InsertFreezeCode(freezeCode(1)),
-		tx.InsertMessage(message(1)), tx.InsertMessage(done))
+		tx.InsertMessage(message(1)), tx.InsertMessage(done), tx.InsertLetter(posted(1)))
 }
 
 // ChangeNeedsAuditEntry breaks I-8 with every kind of change: without an

@@ -54,6 +54,8 @@ func populate(t testing.TB, s Resealed, n int) {
 		moved.Sealed = sealedFor(t, s.Vault, vault.PersonFacts, moved.Holder[:])
 		corrected := correction(i)
 		corrected.Sealed = sealedFor(t, s.Vault, vault.PersonFacts, corrected.Number[:])
+		posted := letter(i)
+		posted.Sealed = sealedFor(t, s.Vault, vault.LetterText, []byte(posted.ID))
 		q := request(i)
 		q.Decided, q.Verdict = true, liuma.Right
 		freeze := freezeCode(i)
@@ -71,7 +73,7 @@ func populate(t testing.TB, s Resealed, n int) {
 				tx.SaveSweep(store.Sweep{Kept: uint64(i)}), nextArchive(tx, i), tx.PutConflict(other), tx.PutPersonChange(moved), tx.PutCorrection(corrected),
 				tx.InsertMember(member(i)), tx.PutStaffSession(staffSession(i)), tx.InsertProposal(proposal(i)), tx.InsertEdition(edition(i)),
 				tx.InsertTicket(ticket(i)), tx.InsertLookUp(lookUp(i)), tx.PutDeskPad(deskPad(i)),
-				tx.PutFormerContact(former), tx.PutClosing(store.ClosingDue{Card: c.ID, At: at(i)}))
+				tx.PutFormerContact(former), tx.PutClosing(store.ClosingDue{Card: c.ID, At: at(i)}), tx.InsertLetter(posted))
 		})
 	}
 }
@@ -135,6 +137,8 @@ func everything(t testing.TB, s Resealed, n int) error {
 			note(err)
 			m, err := r.Message(messageID(i))
 			note(errors.Join(err, unseal(vault.MessageText, []byte(messageID(i)), m.Sealed)))
+			l, err := r.Letter(letterID(i))
+			note(errors.Join(err, unseal(vault.LetterText, []byte(letterID(i)), l.Sealed)))
 			for _, read := range []func() error{
 				func() error { _, err := r.LinkByHandle("a", store.Handle(fmt.Sprint(i))); return err },
 				func() error { _, err := r.Request("zj-hrss", request(i).BusinessNo); return err },
@@ -227,7 +231,7 @@ func ResealedRows(t *testing.T, open func(testing.TB) Resealed) {
 func resealedAlone(t *testing.T, before, after map[string][]map[string]any) {
 	t.Helper()
 	encrypted := map[string]bool{"cards": true, "persons": true, "seal_keys": true, "ceremonies": true, "messages": true, "shared": true,
-		"conflicts": true, "person_changes": true, "corrections": true, "former_contacts": true}
+		"conflicts": true, "person_changes": true, "corrections": true, "former_contacts": true, "letters": true}
 	for table, list := range after {
 		for i, row := range list {
 			was := before[table][i]

@@ -162,7 +162,7 @@ func altered(column string, value any) any {
 		}
 		return []byte{1}
 	}
-	if slices.Contains([]string{"due", "ended", "done", "stopped", "review"}, column) {
+	if slices.Contains([]string{"due", "ended", "done", "stopped", "review", "waits"}, column) {
 		return int64(1)
 	}
 	return []byte{1}
@@ -213,6 +213,7 @@ func samples() map[string]sample {
 	maps.Copy(all, phoneSamples())
 	maps.Copy(all, staffSamples())
 	maps.Copy(all, ticketSamples())
+	maps.Copy(all, letterSamples())
 	all["starts"] = sample{func(tx store.Tx, i int) error { return nil },
 		reads(func(r store.Reader, _ int) error { _, err := r.Streams(audit.Stream{}, 9); return err }), nil}
 	all["shared"] = sample{func(tx store.Tx, i int) error { return tx.InsertClient(store.Client{ID: fmt.Sprint("s", i)}) },

@@ -1,0 +1,154 @@
+// Package letter is the print queue of notices that go on paper, to people of whom no
+// phone is known. It guarantees that a letter is in the database from the transaction of
+// the act that it tells of; that its row holds neither name nor address, and its freeze
+// code only under the vault's seal; that name and address are read from the registry when
+// it is printed, and shown to nobody but who prints; that a letter is printed in one
+// batch, again only where that is asked for, and on the record with a name each time; and
+// that nothing is sent to an address again from which a letter came back.
+//
+// It trusts the store with durability, the vault with what is sealed, the registry with
+// names and addresses, and who prints with the paper.
+//
+// docs/LETTERS.md says how an agency works with it;
+// docs/decisions/0051-letters.md why it is so.
+//
+// Start here: Letters.Write in write.go puts a letter into a transaction, Letters.Print
+// in print.go gives out a batch.
+package letter
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/vault"
+)
+
+// The bounds of a batch: what one transaction reads, and one person folds.
+const (
+	maxSheets    = 100
+	maxOnASheet  = 3 // letters of one person on one page
+	pageOfLetter = 500
+)
+
+// Overdue is how long a letter may wait to be printed, or a printed one to be posted,
+// before somebody is to be woken.
+const Overdue = 2 * 24 * time.Hour
+
+// Errors of an order. Each is told to who gave it.
+var (
+	ErrNone       = errors.New("letter: no such letter, sheet or batch")
+	ErrPrinted    = errors.New("letter: that batch was printed before")
+	ErrNotPrinted = errors.New("letter: it was not printed yet")
+	ErrEnded      = errors.New("letter: it is posted, or came back, already")
+	ErrBatch      = errors.New("letter: one sheet or one letter comes back, not a batch")
+)
+
+// Scope says whose letters a member of staff may print: those of a region. The zero Scope
+// is the nation.
+type Scope struct{ Region liuma.Region }
+
+func (s Scope) has(l store.Letter) bool { return s.Region.Contains(l.Region) }
+
+// Config holds the parts of Letters. Store, Vault, Registry and Now are required.
+type Config struct {
+	Store    store.Store
+	Vault    *vault.Vault
+	Registry *registry.Registry
+	Hotline  string     // that letters name; empty: the national one
+	Sender   liuma.Text // who writes; empty: the name of the service
+	ReturnTo string     // a line above the address: where the post brings it back to
+	Now      func() time.Time
+	// ToWall brings a time of Now to the clock that people read. Default: as it is.
+	ToWall func(time.Time) time.Time
+}
+
+// Letters is the print queue. It is safe for concurrent use.
+type Letters struct{ c Config }
+
+// New checks the config.
+func New(c Config) (*Letters, error) {
+	if c.Store == nil || c.Vault == nil || c.Registry == nil || c.Now == nil {
+		return nil, errors.New("letter: config: want Store, Vault, Registry and Now")
+	}
+	if c.ToWall == nil {
+		c.ToWall = func(t time.Time) time.Time { return t }
+	}
+	return &Letters{c}, nil
+}
+
+// now is the clock's time, in the precision of the store.
+func (b *Letters) now() time.Time { return b.c.Now().UTC().Truncate(time.Millisecond) }
+
+// kinds are the notices that go on paper. Those are left out of which a letter comes too
+// late to help (locks that end within a day), which tell of a single use, and which a
+// former number gets.
+func kinds() []string {
+	return []string{"pin_set", "pin_changed", "pin_reset", "pin_blocked", "strangers_stopped", "phone_changed_new",
+		"channel_linked", "channel_unlinked", "card_frozen", "loss_reported", "card_unfrozen", "person_changed",
+		"id_number_correction", "correction_sooner", "person_shown", "ticket_opened", "ticket_used", "card_closing", "reset_planned"}
+}
+
+// OnPaper reports whether a notice of that template goes on paper where no phone is told.
+func OnPaper(template string) bool { return slices.Contains(kinds(), template) }
+
+// sealedPart holds what only the vault can open. Template and Card stand in the row as
+// well; the copy here makes a change of the row show.
+type sealedPart struct {
+	Template string            `json:"template"`
+	Card     string            `json:"card"`
+	ZH       map[string]string `json:"zh"`
+	EN       map[string]string `json:"en"`
+	Freeze   string            `json:"freeze"`
+	Until    time.Time         `json:"until"` // of the freeze code, by the store's clock
+}
+
+func (b *Letters) seal(l store.Letter, p sealedPart) ([]byte, error) {
+	p.Template, p.Card = l.Template, l.Card.String()
+	plain, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("letter: seal: %w", err)
+	}
+	defer clear(plain)
+	sealed, err := b.c.Vault.Seal(vault.LetterText, []byte(l.ID), plain)
+	if err != nil {
+		return nil, fmt.Errorf("letter: seal: %w", err)
+	}
+	return sealed, nil
+}
+
+func (b *Letters) unseal(l store.Letter) (p sealedPart, err error) {
+	plain, err := b.c.Vault.Unseal(vault.LetterText, []byte(l.ID), l.Sealed)
+	if err != nil {
+		return p, fmt.Errorf("letter: %w", err)
+	}
+	defer clear(plain)
+	if err := json.Unmarshal(plain, &p); err != nil {
+		return p, errors.New("letter: sealed part is not one") // the decoder's error may quote the content
+	}
+	if p.Template != l.Template || p.Card != l.Card.String() {
+		return p, errors.New("letter: sealed part of another letter")
+	}
+	return p, nil
+}
+
+// newID is 26 random characters of a-z and 2-7.
+func newID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails since Go 1.24
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
+}
+
+// addressMAC stands for an address in a row: two letters of one person to one place have
+// the same, and nobody without the vault learns from it.
+func (b *Letters) addressMAC(card liuma.CardID, f registry.Facts) vault.MAC {
+	return b.c.Vault.RowMAC("letter-address", card[:], []byte(f.Postcode), []byte(f.Address))
+}

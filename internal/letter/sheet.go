@@ -1,0 +1,141 @@
+package letter
+
+import (
+	"cmp"
+	_ "embed" // sheet.html
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/locale"
+)
+
+// sheetHTML is the paper: A4, an address where windows of envelopes are, no script, and
+// nothing that is fetched.
+//
+//go:embed sheet.html
+var sheetHTML string
+
+// line is one thing that was done, in one language.
+type line struct{ At, Where, What, More string }
+
+// sheet is a page, in the words of the languages that are printed.
+type sheet struct {
+	Ref, Postcode, Address, Name, ReturnTo string
+	Long                                   bool   // the address takes smaller type to fit the window
+	Code                                   string // grouped; empty: it stops nothing any more
+	Words                                  []sheetWords
+}
+
+// sheetWords are the sentences of a sheet in one language.
+type sheetWords struct {
+	Lang, Sender, Title, Dear, Why, Mine, NotMine, ByPhone, ByCode, AtCounter, CodeTitle, CodeUntil, Never, Date string
+	Lines                                                                                                        []line
+}
+
+// render writes the file of a batch.
+func (b *Letters) render(batch string, pages []page, chinese bool) (string, error) {
+	t, err := template.New("sheet").Parse(sheetHTML)
+	if err != nil {
+		return "", fmt.Errorf("letter: %w", err)
+	}
+	sheets := make([]sheet, 0, len(pages))
+	for _, p := range pages {
+		sheets = append(sheets, b.sheetOf(p, chinese))
+	}
+	var out strings.Builder
+	err = t.Execute(&out, struct {
+		Batch  string
+		Sheets []sheet
+	}{batch, sheets})
+	if err != nil {
+		return "", fmt.Errorf("letter: %w", err)
+	}
+	return out.String(), nil
+}
+
+func (b *Letters) sheetOf(p page, chinese bool) sheet {
+	s := sheet{Ref: sheetName(p.letters[0]), Postcode: p.to.Postcode, Address: p.to.Address, Name: p.to.Name, ReturnTo: b.c.ReturnTo}
+	s.Long = utf8.RuneCountInString(s.Address) > longAddress
+	newest := p.parts[len(p.parts)-1]
+	if b.now().Before(newest.Until) {
+		s.Code = grouped(newest.Freeze)
+	}
+	for _, lang := range []locale.Lang{locale.Chinese, locale.English} {
+		if chinese && lang != locale.Chinese {
+			continue
+		}
+		s.Words = append(s.Words, b.wordsOf(p, newest, locale.In(lang)))
+	}
+	return s
+}
+
+func (b *Letters) wordsOf(p page, newest sealedPart, w *locale.Words) sheetWords {
+	hotline := cmp.Or(b.c.Hotline, locale.NationalHotline)
+	sender := b.c.Sender.ZH
+	if w.Lang() == locale.English {
+		sender = b.c.Sender.EN
+	}
+	day := func(t time.Time) string { return w.Day(b.c.ToWall(t).In(clock.China())) }
+	out := sheetWords{Lang: string(w.Lang()), Sender: cmp.Or(sender, w.Letter.Sender()), Title: w.Letter.Title(), Dear: w.Letter.Dear(p.to.Name), Why: w.Letter.Why(),
+		Mine: w.Letter.Mine(), NotMine: w.Letter.NotMine(), ByPhone: w.Letter.ByPhone(hotline), ByCode: w.Letter.ByCode(), AtCounter: w.Letter.AtCounter(),
+		CodeTitle: w.Letter.CodeTitle(), CodeUntil: w.Letter.CodeUntil(day(newest.Until)), Never: w.Letter.Never(), Date: w.Letter.Date(day(b.now()))}
+	for i, l := range p.letters {
+		params := p.parts[i].ZH
+		if w.Lang() == locale.English {
+			params = p.parts[i].EN
+		}
+		out.Lines = append(out.Lines, lineOf(l, params, w))
+	}
+	return out
+}
+
+// lineOf says what was done. Times are China's.
+func lineOf(l store.Letter, params map[string]string, w *locale.Words) line {
+	moment := func(v string) string {
+		t, err := time.Parse(time.RFC3339, v)
+		if err != nil {
+			return ""
+		}
+		return w.Moment(t.In(clock.China()))
+	}
+	out := line{At: moment(params["at"]), Where: shortened(params["channel"], longestWord(w)), What: w.Word("letter", l.Template)}
+	if more := params["what"] + params["phone"]; more != "" {
+		out.What = w.Letter.Named(out.What, shortened(more, longestWord(w)))
+	}
+	if named, until := w.Word("letter_until", l.Template), moment(params["until"]); named != "" && until != "" {
+		out.More = w.Letter.Named(named, until)
+	}
+	return out
+}
+
+// longAddress is how many characters of the usual size fit two lines of the window.
+const longAddress = 34
+
+// longestWord bounds a name on paper, in characters: names are registered by others, and
+// Latin letters take half the room.
+func longestWord(w *locale.Words) int {
+	if w.Lang() == locale.Chinese {
+		return 22
+	}
+	return 40
+}
+
+func shortened(s string, most int) string {
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most-1]) + "…"
+}
+
+// grouped writes a freeze code so that it can be read and typed: 3-4-4.
+func grouped(code string) string {
+	if len(code) != 11 {
+		return code
+	}
+	return code[:3] + " " + code[3:7] + " " + code[7:]
+}
