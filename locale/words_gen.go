@@ -1030,6 +1030,18 @@ func (w Page) RuleLoss(days string) string { return w.say("page.rule_loss", "{da
 // RuleNoLoss says "page.rule_no_loss".
 func (w Page) RuleNoLoss() string { return w.say("page.rule_no_loss") }
 
+// RuleAgentsNone says "page.rule_agents_none".
+func (w Page) RuleAgentsNone() string { return w.say("page.rule_agents_none") }
+
+// RuleAgentsFreeze says "page.rule_agents_freeze".
+func (w Page) RuleAgentsFreeze() string { return w.say("page.rule_agents_freeze") }
+
+// RuleAgentsClose says "page.rule_agents_close".
+func (w Page) RuleAgentsClose() string { return w.say("page.rule_agents_close") }
+
+// RuleAgentsBoth says "page.rule_agents_both".
+func (w Page) RuleAgentsBoth() string { return w.say("page.rule_agents_both") }
+
 // RulePassphrase says "page.rule_passphrase".
 func (w Page) RulePassphrase() string { return w.say("page.rule_passphrase") }
 
@@ -4011,6 +4023,53 @@ func (w Console) DeskOpenButton() string { return w.say("console.desk_open_butto
 // DeskOpenNote says "console.desk_open_note".
 func (w Console) DeskOpenNote() string { return w.say("console.desk_open_note") }
 
+// DeskCameAsk says "console.desk_came_ask".
+func (w Console) DeskCameAsk() string { return w.say("console.desk_came_ask") }
+
+// DeskCameTitle says "console.desk_came_title".
+func (w Console) DeskCameTitle() string { return w.say("console.desk_came_title") }
+
+// DeskCameAgent says "console.desk_came_agent".
+func (w Console) DeskCameAgent() string { return w.say("console.desk_came_agent") }
+
+// DeskCameAgentHint says "console.desk_came_agent_hint".
+func (w Console) DeskCameAgentHint() string { return w.say("console.desk_came_agent_hint") }
+
+// DeskCameGuardian says "console.desk_came_guardian".
+func (w Console) DeskCameGuardian() string { return w.say("console.desk_came_guardian") }
+
+// DeskCameGuardianHint says "console.desk_came_guardian_hint".
+func (w Console) DeskCameGuardianHint() string { return w.say("console.desk_came_guardian_hint") }
+
+// DeskCameNumber says "console.desk_came_number".
+func (w Console) DeskCameNumber() string { return w.say("console.desk_came_number") }
+
+// DeskCameNumberHint says "console.desk_came_number_hint".
+func (w Console) DeskCameNumberHint() string { return w.say("console.desk_came_number_hint") }
+
+// DeskCameName says "console.desk_came_name".
+func (w Console) DeskCameName() string { return w.say("console.desk_came_name") }
+
+// DeskAgent says "console.desk_agent".
+func (w Console) DeskAgent() string { return w.say("console.desk_agent") }
+
+// DeskGuardian says "console.desk_guardian".
+func (w Console) DeskGuardian() string { return w.say("console.desk_guardian") }
+
+// DeskAgentNotice says "console.desk_agent_notice".
+func (w Console) DeskAgentNotice(name string) string {
+	return w.say("console.desk_agent_notice", "{name}", name)
+}
+
+// DeskAgentText says "console.desk_agent_text".
+func (w Console) DeskAgentText() string { return w.say("console.desk_agent_text") }
+
+// DeskAgentChecked says "console.desk_agent_checked".
+func (w Console) DeskAgentChecked() string { return w.say("console.desk_agent_checked") }
+
+// DeskGuardianChecked says "console.desk_guardian_checked".
+func (w Console) DeskGuardianChecked() string { return w.say("console.desk_guardian_checked") }
+
 // TicketTitle says "console.ticket_title".
 func (w Console) TicketTitle(kind string) string {
 	return w.say("console.ticket_title", "{kind}", kind)
@@ -4030,6 +4089,9 @@ func (w Console) TicketRoute() string { return w.say("console.ticket_route") }
 
 // TicketByLink says "console.ticket_by_link".
 func (w Console) TicketByLink() string { return w.say("console.ticket_by_link") }
+
+// TicketByAgent says "console.ticket_by_agent".
+func (w Console) TicketByAgent() string { return w.say("console.ticket_by_agent") }
 
 // TicketBySupervisor says "console.ticket_by_supervisor".
 func (w Console) TicketBySupervisor() string { return w.say("console.ticket_by_supervisor") }

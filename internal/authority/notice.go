@@ -60,6 +60,8 @@ const (
 	noticeOpened     = "ticket_opened"
 	noticeUsed       = "ticket_used"
 	noticeClosing    = "card_closing"
+	noticeAgentFroze = "agent_froze"
+	noticeAgentClose = "agent_closing"
 )
 
 const redactedText = "[text]"

@@ -18,7 +18,10 @@
 // signed (the holder's door), and what the holder proved (package ceremony).
 // docs/COUNTER.md says what corrupt members can do.
 //
-// Start here: Counter, then Stands in stands.go. A file per step: lookup, kinds, open,
+// Who comes in a person's place has a card frozen or closed, where the person's region lets
+// them, and nothing else.
+//
+// Start here: Counter, then Stands in stands.go. A file per step: lookup, agent, kinds, open,
 // supervisor, decide, code, stands, pad, review, progress, maintain.
 package counter
 
@@ -33,6 +36,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -97,8 +101,16 @@ type Engine interface {
 	ReadCard(store.Reader, liuma.CardID) (store.Card, error)
 	KnownLink(store.Card, store.Link) bool
 	Contact(store.Reader, liuma.CardID) (store.Contact, string, error)
+	// FreezeForAgent freezes a card for somebody who came in its holder's place, and tells
+	// every number of it so. The caller writes the audit entry.
+	FreezeForAgent(store.Tx, *store.Card) error
 	// ToWall turns a time of the store into what a person's clock shows.
 	ToWall(time.Time) time.Time
+}
+
+// Rules is the policy; *policy.Layers is one.
+type Rules interface {
+	For(liuma.Region, liuma.ChannelID) policy.Policy
 }
 
 // Teller tells a card's contacts, in the transaction of what it tells of.
@@ -118,6 +130,7 @@ type Config struct {
 	Vault    *vault.Vault
 	Registry Registry
 	Engine   Engine
+	Policy   Rules            // of regions: whether somebody may come for a person, and who needs a guardian
 	Now      func() time.Time // the store's time, by which everything is judged
 	// SignedIn says whether a member has a session that goes on: only then may a
 	// supervisor be picked before others, and only then does a pad serve.
@@ -139,6 +152,7 @@ func (c *Config) validate() error {
 	need(c.Vault != nil, "Vault")
 	need(c.Registry != nil, "Registry")
 	need(c.Engine != nil, "Engine")
+	need(c.Policy != nil, "Policy")
 	need(c.Now != nil, "Now")
 	need(c.SignedIn != nil, "SignedIn")
 	if c.Quotas == (Quotas{}) {
@@ -252,7 +266,7 @@ func Note(t store.Ticket) string {
 	if t.Lost {
 		words += " phone=lost"
 	}
-	return words
+	return words + cameWords(t.Came)
 }
 
 // byName is a value that stands for a member in meters and marks.

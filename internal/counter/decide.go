@@ -30,7 +30,7 @@ func (c *Counter) Waiting(ctx context.Context, by liuma.StaffID) (out []View, er
 
 // Approve approves a ticket that waits for this supervisor: its minutes begin. The
 // caller has seen a fresh touch of their passkey. Errors: ErrMember, ErrDocument,
-// ErrTicket, ErrState, ErrOwn, ErrKind.
+// ErrTicket, ErrState, ErrOwn, ErrKind, ErrAgentRegion.
 //
 // A crash before the commit leaves it waiting.
 func (c *Counter) Approve(ctx context.Context, by liuma.StaffID, id liuma.TicketID) (out View, err error) {
@@ -105,6 +105,9 @@ func (c *Counter) approvable(r store.Reader, by liuma.StaffID, id liuma.TicketID
 	}
 	card, err := c.cardOf(r, t)
 	if err != nil {
+		return store.Ticket{}, err
+	}
+	if err := c.stillAgent(r, t, card, clerk, m); err != nil {
 		return store.Ticket{}, err
 	}
 	if c.changed(t, card) != "" {

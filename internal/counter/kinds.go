@@ -29,12 +29,16 @@ const (
 	NotClosing    = "closing_off"  // this service closes no cards at a counter
 	NotReason     = "close_reason" // the person was looked up for something else
 	NotRegistered = "not_registered"
+	NotAgent      = "agent"      // nobody does that for another
+	NotAgentHere  = "agent_here" // the person's region lets nobody come for that
+	NotAgentOnly  = "agent_only" // the person is there, and freezes themself
+	NotGuardian   = "guardian"   // a child comes with a guardian
 )
 
 // NotPossible lists them.
 func NotPossible() []string {
 	return []string{NotNoCard, NotHasCard, NotFrozen, NotThawed, NotOpened, NotCancelled, NotContested, NotCorrecting, NotRetiring,
-		NotDied, NotKeepers, NotClosing, NotReason, NotRegistered}
+		NotDied, NotKeepers, NotClosing, NotReason, NotRegistered, NotAgent, NotAgentHere, NotAgentOnly, NotGuardian}
 }
 
 // situation is how a person stands, as tickets are judged by it.
@@ -132,8 +136,15 @@ func (s situation) adopted() bool {
 // stopped reports whether a freeze or a report stops the card.
 func (c *Counter) stopped(s situation) bool { return s.card.Frozen || s.card.Reported(c.c.Now()) }
 
-// not says why a kind cannot be opened, or "".
-func (c *Counter) not(s situation, kind liuma.TicketKind) string {
+// not says why a kind cannot be opened on a look-up, or "".
+func (c *Counter) not(s situation, kind liuma.TicketKind, row store.LookUp) string {
+	if row.Came.As == store.CameAgent {
+		if why := c.notForAgent(s, kind, row.Reason); why != "" {
+			return why
+		}
+	} else if kind == liuma.TicketFreeze {
+		return NotAgentOnly
+	}
 	switch {
 	case !s.known:
 		return NotRegistered
@@ -162,6 +173,8 @@ func (c *Counter) not(s situation, kind liuma.TicketKind) string {
 			return NotHasCard
 		case s.person.Physical == liuma.PhysicalCancelled:
 			return NotCancelled
+		case row.Came.As != store.CameGuardian && c.needsGuardian(s):
+			return NotGuardian
 		}
 		return ""
 	}
@@ -178,7 +191,7 @@ func (c *Counter) notOfCard(s situation, kind liuma.TicketKind) string {
 		return NotContested
 	case s.has && s.card.Physical == liuma.PhysicalCancelled || !s.has && s.person.Physical == liuma.PhysicalCancelled:
 		return NotCancelled
-	case s.card.IsCorrecting():
+	case s.card.IsCorrecting() && kind != liuma.TicketFreeze: // which is what stops a wrong one
 		return NotCorrecting
 	}
 	fresh := !s.has || s.adopted() // to be opened as a whole
@@ -186,6 +199,11 @@ func (c *Counter) notOfCard(s situation, kind liuma.TicketKind) string {
 	case liuma.TicketOpen:
 		if !fresh {
 			return NotHasCard
+		}
+		return ""
+	case liuma.TicketFreeze: // also of a card that is frozen: it stops what goes on elsewhere
+		if !s.has {
+			return NotOpened
 		}
 		return ""
 	case liuma.TicketUnfreeze:

@@ -119,7 +119,7 @@ func (v *visit) steps(t counter.View) []step {
 	if t.Route == store.RouteSupervisor {
 		out = append(out, step{Text: v.t.TicketStepApprove(t.Supervisor.Name), Is: "done"})
 	}
-	if t.Kind != liuma.TicketClose {
+	if !t.Kind.Holderless() {
 		out = append(out, step{Text: v.t.TicketStepBegin(), Is: "done"}, step{Text: v.t.TicketStepAct(), Is: "done"})
 	}
 	out = append(out, step{Text: v.t.TicketStepDone(), Is: "done"})
@@ -160,11 +160,15 @@ func (v *visit) steps(t counter.View) []step {
 
 func (v *visit) ticketFacts(t counter.View) []fact {
 	route := v.t.TicketByLink()
-	if t.Route == store.RouteSupervisor {
+	switch t.Route {
+	case store.RouteSupervisor:
 		route = v.t.TicketBySupervisor()
+	case store.RouteAgent:
+		route = v.t.TicketByAgent()
 	}
 	out := []fact{{v.t.State(), v.ticketState(t)}, {v.t.Name(), text(t.Name)}, {v.t.DeskDocument(), cell{Text: t.Number, Class: "mono"}},
 		{v.t.TicketRoute(), text(route)}}
+	out = append(out, v.cameFacts(t.Came)...)
 	if live(t) {
 		out = append(out, fact{v.t.TicketUntil(), text(v.clock(t.Until))})
 	}

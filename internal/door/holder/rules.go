@@ -80,6 +80,7 @@ func (t *wordings) rules(p policy.Policy) []string {
 	add(p.NumberForEvidence(), t.RuleNumber())
 	add(p.LossReport > 0, t.RuleLoss(days(p.LossReport)))
 	add(p.LossReport == 0, t.RuleNoLoss())
+	out = append(out, t.ruleAgents(p.Agents))
 	add(p.Passphrase, t.RulePassphrase())
 	add(p.RemindAfter > 0, t.RuleRemind(days(p.RemindAfter)))
 	add(p.ForceAfter > 0, t.RuleForce(days(p.ForceAfter)))
@@ -89,6 +90,19 @@ func (t *wordings) rules(p policy.Policy) []string {
 	add(p.Retention.Ceremonies > 0, t.RuleForgotten(days(p.Retention.Ceremonies)))
 	add(p.Texts != policy.Texts{}, t.ownSentence(p.Texts))
 	return out
+}
+
+// ruleAgents says whether somebody may come to a counter for the holder, and what for.
+func (t *wordings) ruleAgents(a policy.Agents) string {
+	switch a {
+	case policy.AgentsFreeze:
+		return t.RuleAgentsFreeze()
+	case policy.AgentsClose:
+		return t.RuleAgentsClose()
+	case policy.AgentsBoth:
+		return t.RuleAgentsBoth()
+	}
+	return t.RuleAgentsNone()
 }
 
 // ownSentence is what the region says in its own words.
