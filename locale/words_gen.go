@@ -403,6 +403,9 @@ func (w Page) NotInRegistryTitle() string { return w.say("page.not_in_registry_t
 // AlreadyEnrolledTitle says "page.already_enrolled_title".
 func (w Page) AlreadyEnrolledTitle() string { return w.say("page.already_enrolled_title") }
 
+// CardClosedTitle says "page.card_closed_title".
+func (w Page) CardClosedTitle() string { return w.say("page.card_closed_title") }
+
 // ExpiredTitle says "page.expired_title".
 func (w Page) ExpiredTitle() string { return w.say("page.expired_title") }
 
@@ -3992,6 +3995,9 @@ func (w Console) DeskLiveOtherText() string { return w.say("console.desk_live_ot
 
 // DeskListed says "console.desk_listed".
 func (w Console) DeskListed() string { return w.say("console.desk_listed") }
+
+// DeskAnew says "console.desk_anew".
+func (w Console) DeskAnew() string { return w.say("console.desk_anew") }
 
 // DeskKept says "console.desk_kept".
 func (w Console) DeskKept() string { return w.say("console.desk_kept") }

@@ -101,6 +101,10 @@ type Engine interface {
 	ReadCard(store.Reader, liuma.CardID) (store.Card, error)
 	KnownLink(store.Card, store.Link) bool
 	Contact(store.Reader, liuma.CardID) (store.Contact, string, error)
+	// AnewFrom is from when the holder of a closed card may apply for another one, and
+	// ClosedForGood whether that is now.
+	AnewFrom(store.Card) (time.Time, bool)
+	ClosedForGood(store.Card) bool
 	// FreezeForAgent freezes a card for somebody who came in its holder's place, and tells
 	// every number of it so. The caller writes the audit entry.
 	FreezeForAgent(store.Tx, *store.Card) error

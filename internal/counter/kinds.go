@@ -61,7 +61,7 @@ func (c *Counter) heldOf(ctx context.Context, holder vault.Index) (held ledger.R
 	var there bool
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
 		card, err := r.CardByHolder(holder)
-		there = err == nil && card.Version > 0
+		there = err == nil && card.Version > 0 && !c.c.Engine.ClosedForGood(card)
 		if errors.Is(err, store.ErrNotFound) {
 			err = nil
 		}
@@ -97,6 +97,11 @@ func (c *Counter) stand(r store.Reader, holder vault.Index, held ledger.Row, awa
 		s.card, err = c.c.Engine.ReadCard(r, found.ID)
 	}
 	if err != nil {
+		return s, err
+	}
+	if c.c.Engine.ClosedForGood(s.card) { // as if there were none: they apply anew
+		s.card = store.Card{}
+		s.live, err = c.liveTickets(r, liuma.CardID{}, holder)
 		return s, err
 	}
 	if s.has = s.card.Version > 0; s.has || s.held.Card == s.card.ID { // an enrolment that was interrupted is gone on with

@@ -41,6 +41,7 @@ type Person struct {
 	Live     *liuma.TicketID `json:"live,omitempty"` // a ticket of the person that goes on
 	Mine     bool            `json:"mine,omitempty"` // and is this clerk's
 	Came     CameView        `json:"came,omitzero"`
+	Anew     time.Time       `json:"anew,omitzero"` // of a closed card: from when they can apply for another
 }
 
 // Possible says of one kind whether a ticket can be opened now.
@@ -187,6 +188,9 @@ func (c *Counter) personView(row store.LookUp, s situation) Person {
 	}
 	if s.has {
 		out.Standing = s.card.Standing(c.c.Now())
+	}
+	if from, closed := c.c.Engine.AnewFrom(s.card); closed {
+		out.Anew = c.c.Engine.ToWall(from)
 	}
 	switch {
 	case s.card.Contested: // the phone of the person before

@@ -124,6 +124,9 @@ func (v *visit) personFacts(p counter.Person) []fact {
 	if p.Listed != "" {
 		out = append(out, fact{v.t.DeskListed(), text(p.Listed)})
 	}
+	if !p.Anew.IsZero() {
+		out = append(out, fact{v.t.DeskAnew(), text(v.moment(p.Anew))})
+	}
 	return append(out, v.cameFacts(p.Came)...)
 }
 
