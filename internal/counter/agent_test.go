@@ -302,13 +302,12 @@ func TestAnAgentsFreezeAcrossDeaths(t *testing.T) {
 			f := d.enrolled()
 			p, err := d.lookUpFor(f, "question", cousin())
 			d.must(err)
-			told := len(d.Notices(f.Phone))
 			faults.DieAt(n, after)
 			_, _ = d.counter().Open(d.ctx(), clerk, counter.Opening{LookUp: p.LookUp, Kind: liuma.TicketFreeze, Checked: true})
 			died = faults.Revive()
 			mine, err := d.counter().Tickets(d.ctx(), clerk)
 			d.must(err)
-			froze := slices.Contains(d.Notices(f.Phone)[told:], "agent_froze")
+			froze := slices.Contains(d.Notices(f.Phone), "agent_froze")
 			if frozen := d.card(f).Frozen; frozen != (len(mine) == 1) || !after && frozen != froze || !died && !frozen {
 				t.Fatalf("step %d, after %v: frozen %v, tickets %d, told %v", n, after, frozen, len(mine), froze)
 			}
