@@ -2076,6 +2076,14 @@ func (w Demo) RegionLoss(region, days string) string {
 	return w.say("demo.region_loss", "{region}", region, "{days}", days)
 }
 
+// RegionFreeze says "demo.region_freeze".
+func (w Demo) RegionFreeze(region string) string {
+	return w.say("demo.region_freeze", "{region}", region)
+}
+
+// RegionBoth says "demo.region_both".
+func (w Demo) RegionBoth(region string) string { return w.say("demo.region_both", "{region}", region) }
+
 // UseLan says "demo.use_lan".
 func (w Demo) UseLan() string { return w.say("demo.use_lan") }
 
