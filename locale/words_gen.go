@@ -1407,6 +1407,19 @@ func (w Held) TitleLinks() string { return w.say("held.title_links") }
 // TitleConsents says "held.title_consents".
 func (w Held) TitleConsents() string { return w.say("held.title_consents") }
 
+// TitleCame says "held.title_came".
+func (w Held) TitleCame() string { return w.say("held.title_came") }
+
+// CameAgent says "held.came_agent".
+func (w Held) CameAgent(name, what string) string {
+	return w.say("held.came_agent", "{name}", name, "{what}", what)
+}
+
+// CameGuardian says "held.came_guardian".
+func (w Held) CameGuardian(name, what string) string {
+	return w.say("held.came_guardian", "{name}", name, "{what}", what)
+}
+
 // TitlePending says "held.title_pending".
 func (w Held) TitlePending() string { return w.say("held.title_pending") }
 

@@ -259,7 +259,22 @@ func TestApplyingAnewAcrossDeaths(t *testing.T) {
 // TestErasingFindsTheClosedCardsTickets: who was closed, applied anew and is erased leaves
 // nothing of the closed card either.
 func TestErasingFindsTheClosedCardsTickets(t *testing.T) {
-	x, _ := closed(t, testkit.Options{})
+	x := newErasable(t, testkit.Options{})
+	d := x.Desk("hz")
+	p, err := x.System.Counter.LookUp(t.Context(), d.Clerk, counter.Seeking{Number: x.who.IDNumber, Reason: counter.ReasonDeath,
+		Came: &counter.Somebody{As: store.CameAgent, Number: "passport:DEU-C01X00T47", Name: "Schmidt Anna"}}) // an heir, they say
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, err := x.System.Counter.Open(t.Context(), d.Clerk, counter.Opening{LookUp: p.LookUp, Kind: liuma.TicketClose, Checked: true})
+	if err == nil {
+		_, err = x.System.Counter.Approve(t.Context(), d.Supervisor, asked.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Clock.Advance(authority.ClosingWait)
+	x.maintained()
 	old := x.id
 	x.Clock.Advance(authority.EraseWait)
 	v, err := x.appliesAnew(otherPIN)
@@ -273,6 +288,10 @@ func TestErasingFindsTheClosedCardsTickets(t *testing.T) {
 			return err
 		})
 		return n
+	}
+	h, err := x.held()
+	if err != nil || len(h.Came) != 1 || h.Came[0].As != store.CameAgent || h.Came[0].Kind != liuma.TicketClose || strings.Contains(h.Came[0].Name, "Anna") {
+		t.Errorf("written out: %+v, %v", h.Came, err)
 	}
 	if left() != 1 {
 		t.Fatalf("%d tickets are kept for their review", left())
