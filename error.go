@@ -123,6 +123,7 @@ const (
 	CodeNotInRegistry    Code = "not_in_registry"
 	CodeAlreadyEnrolled  Code = "already_enrolled"
 	CodeCardRestored     Code = "card_restored" // only the keepers knew the holder's card
+	CodeCardClosed       Code = "card_closed"   // the holder applies anew from a time on
 	CodePINFormat        Code = "pin_format"
 	CodeWeakPIN          Code = "weak_pin"
 	CodePINTooOld        Code = "pin_too_old" // the region wants a new PIN before this one proves anything

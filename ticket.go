@@ -52,18 +52,23 @@ const (
 	TicketUnfreeze    TicketKind = "unfreeze"     // a frozen card works again
 	TicketEnroll      TicketKind = "enroll"       // the first PIN, of a person without a card here
 	TicketOpen        TicketKind = "open"         // a card that only the keepers knew is opened, with a new PIN
+	TicketFreeze      TicketKind = "freeze"       // somebody else came for the holder, and has the card frozen; one clerk, at once
 	TicketClose       TicketKind = "close"        // death or emigration; staff alone, two of them
 )
 
 // TicketKinds lists every kind, in the order in which pages show them.
 func TicketKinds() []TicketKind {
-	return []TicketKind{TicketReset, TicketRebind, TicketRebindReset, TicketUnfreeze, TicketEnroll, TicketOpen, TicketClose}
+	return []TicketKind{TicketReset, TicketRebind, TicketRebindReset, TicketUnfreeze, TicketEnroll, TicketOpen, TicketFreeze, TicketClose}
 }
+
+// Holderless reports whether no holder has a part in a kind: what it is for is done by
+// members of staff, with the ticket or its approval.
+func (k TicketKind) Holderless() bool { return k == TicketFreeze || k == TicketClose }
 
 // ParseTicketKind reads a kind's name.
 func ParseTicketKind(s string) (TicketKind, error) {
 	if k := TicketKind(s); slices.Contains(TicketKinds(), k) {
 		return k, nil
 	}
-	return "", fmt.Errorf("ticket %q: want reset, rebind, rebind_reset, unfreeze, enroll, open or close", s)
+	return "", fmt.Errorf("ticket %q: want reset, rebind, rebind_reset, unfreeze, enroll, open, freeze or close", s)
 }

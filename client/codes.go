@@ -88,6 +88,7 @@ const (
 	CodeBirthdayUnknown     = string(liuma.CodeBirthdayUnknown)
 	CodeConsentRequired     = string(liuma.CodeConsentRequired)
 	CodePhoneCodeSuperseded = string(liuma.CodePhoneCodeSuperseded)
+	CodeCardClosed          = string(liuma.CodeCardClosed)
 	CodeNumberCorrecting    = string(liuma.CodeNumberCorrecting)
 	CodeTicketUnknown       = string(liuma.CodeTicketUnknown)
 	CodeTicketEnded         = string(liuma.CodeTicketEnded)

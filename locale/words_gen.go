@@ -409,6 +409,9 @@ func (w Page) NotInRegistryTitle() string { return w.say("page.not_in_registry_t
 // AlreadyEnrolledTitle says "page.already_enrolled_title".
 func (w Page) AlreadyEnrolledTitle() string { return w.say("page.already_enrolled_title") }
 
+// CardClosedTitle says "page.card_closed_title".
+func (w Page) CardClosedTitle() string { return w.say("page.card_closed_title") }
+
 // ExpiredTitle says "page.expired_title".
 func (w Page) ExpiredTitle() string { return w.say("page.expired_title") }
 
@@ -1036,6 +1039,18 @@ func (w Page) RuleLoss(days string) string { return w.say("page.rule_loss", "{da
 // RuleNoLoss says "page.rule_no_loss".
 func (w Page) RuleNoLoss() string { return w.say("page.rule_no_loss") }
 
+// RuleAgentsNone says "page.rule_agents_none".
+func (w Page) RuleAgentsNone() string { return w.say("page.rule_agents_none") }
+
+// RuleAgentsFreeze says "page.rule_agents_freeze".
+func (w Page) RuleAgentsFreeze() string { return w.say("page.rule_agents_freeze") }
+
+// RuleAgentsClose says "page.rule_agents_close".
+func (w Page) RuleAgentsClose() string { return w.say("page.rule_agents_close") }
+
+// RuleAgentsBoth says "page.rule_agents_both".
+func (w Page) RuleAgentsBoth() string { return w.say("page.rule_agents_both") }
+
 // RulePassphrase says "page.rule_passphrase".
 func (w Page) RulePassphrase() string { return w.say("page.rule_passphrase") }
 
@@ -1485,6 +1500,19 @@ func (w Held) TitleLinks() string { return w.say("held.title_links") }
 
 // TitleConsents says "held.title_consents".
 func (w Held) TitleConsents() string { return w.say("held.title_consents") }
+
+// TitleCame says "held.title_came".
+func (w Held) TitleCame() string { return w.say("held.title_came") }
+
+// CameAgent says "held.came_agent".
+func (w Held) CameAgent(name, what string) string {
+	return w.say("held.came_agent", "{name}", name, "{what}", what)
+}
+
+// CameGuardian says "held.came_guardian".
+func (w Held) CameGuardian(name, what string) string {
+	return w.say("held.came_guardian", "{name}", name, "{what}", what)
+}
 
 // TitlePending says "held.title_pending".
 func (w Held) TitlePending() string { return w.say("held.title_pending") }
@@ -2160,6 +2188,14 @@ func (w Demo) RegionLocks(region, count, national string) string {
 func (w Demo) RegionLoss(region, days string) string {
 	return w.say("demo.region_loss", "{region}", region, "{days}", days)
 }
+
+// RegionFreeze says "demo.region_freeze".
+func (w Demo) RegionFreeze(region string) string {
+	return w.say("demo.region_freeze", "{region}", region)
+}
+
+// RegionBoth says "demo.region_both".
+func (w Demo) RegionBoth(region string) string { return w.say("demo.region_both", "{region}", region) }
 
 // UseLan says "demo.use_lan".
 func (w Demo) UseLan() string { return w.say("demo.use_lan") }
@@ -4107,6 +4143,9 @@ func (w Console) DeskPostBack() string { return w.say("console.desk_post_back") 
 // DeskPostNone says "console.desk_post_none".
 func (w Console) DeskPostNone() string { return w.say("console.desk_post_none") }
 
+// DeskAnew says "console.desk_anew".
+func (w Console) DeskAnew() string { return w.say("console.desk_anew") }
+
 // DeskKept says "console.desk_kept".
 func (w Console) DeskKept() string { return w.say("console.desk_kept") }
 
@@ -4140,6 +4179,53 @@ func (w Console) DeskOpenButton() string { return w.say("console.desk_open_butto
 // DeskOpenNote says "console.desk_open_note".
 func (w Console) DeskOpenNote() string { return w.say("console.desk_open_note") }
 
+// DeskCameAsk says "console.desk_came_ask".
+func (w Console) DeskCameAsk() string { return w.say("console.desk_came_ask") }
+
+// DeskCameTitle says "console.desk_came_title".
+func (w Console) DeskCameTitle() string { return w.say("console.desk_came_title") }
+
+// DeskCameAgent says "console.desk_came_agent".
+func (w Console) DeskCameAgent() string { return w.say("console.desk_came_agent") }
+
+// DeskCameAgentHint says "console.desk_came_agent_hint".
+func (w Console) DeskCameAgentHint() string { return w.say("console.desk_came_agent_hint") }
+
+// DeskCameGuardian says "console.desk_came_guardian".
+func (w Console) DeskCameGuardian() string { return w.say("console.desk_came_guardian") }
+
+// DeskCameGuardianHint says "console.desk_came_guardian_hint".
+func (w Console) DeskCameGuardianHint() string { return w.say("console.desk_came_guardian_hint") }
+
+// DeskCameNumber says "console.desk_came_number".
+func (w Console) DeskCameNumber() string { return w.say("console.desk_came_number") }
+
+// DeskCameNumberHint says "console.desk_came_number_hint".
+func (w Console) DeskCameNumberHint() string { return w.say("console.desk_came_number_hint") }
+
+// DeskCameName says "console.desk_came_name".
+func (w Console) DeskCameName() string { return w.say("console.desk_came_name") }
+
+// DeskAgent says "console.desk_agent".
+func (w Console) DeskAgent() string { return w.say("console.desk_agent") }
+
+// DeskGuardian says "console.desk_guardian".
+func (w Console) DeskGuardian() string { return w.say("console.desk_guardian") }
+
+// DeskAgentNotice says "console.desk_agent_notice".
+func (w Console) DeskAgentNotice(name string) string {
+	return w.say("console.desk_agent_notice", "{name}", name)
+}
+
+// DeskAgentText says "console.desk_agent_text".
+func (w Console) DeskAgentText() string { return w.say("console.desk_agent_text") }
+
+// DeskAgentChecked says "console.desk_agent_checked".
+func (w Console) DeskAgentChecked() string { return w.say("console.desk_agent_checked") }
+
+// DeskGuardianChecked says "console.desk_guardian_checked".
+func (w Console) DeskGuardianChecked() string { return w.say("console.desk_guardian_checked") }
+
 // TicketTitle says "console.ticket_title".
 func (w Console) TicketTitle(kind string) string {
 	return w.say("console.ticket_title", "{kind}", kind)
@@ -4159,6 +4245,9 @@ func (w Console) TicketRoute() string { return w.say("console.ticket_route") }
 
 // TicketByLink says "console.ticket_by_link".
 func (w Console) TicketByLink() string { return w.say("console.ticket_by_link") }
+
+// TicketByAgent says "console.ticket_by_agent".
+func (w Console) TicketByAgent() string { return w.say("console.ticket_by_agent") }
 
 // TicketBySupervisor says "console.ticket_by_supervisor".
 func (w Console) TicketBySupervisor() string { return w.say("console.ticket_by_supervisor") }

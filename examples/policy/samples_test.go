@@ -33,21 +33,22 @@ func TestTheSamplesDiffer(t *testing.T) {
 		region      liuma.Region
 		attempts    int
 		loss        time.Duration
+		agents      policy.Agents
 		instead     bool // the card's number in place of evidence
 		beside      bool // and beside, to reset
 		first       bool // and to apply
 		passphrases bool
 		forced      bool
 	}{
-		{"1101", 6, 7 * day, false, false, false, false, false},
-		{"3101", 3, 3 * day, false, true, false, false, false},
-		{"4401", 5, 7 * day, true, false, false, false, false},
-		{"5101", 5, 0, false, false, false, true, false},
-		{"6501", 6, 3 * day, false, false, true, false, true},
+		{"1101", 6, 7 * day, policy.AgentsNone, false, false, false, false, false},
+		{"3101", 3, 3 * day, policy.AgentsFreeze, false, true, false, false, false},
+		{"4401", 5, 7 * day, policy.AgentsBoth, true, false, false, false, false},
+		{"5101", 5, 0, policy.AgentsNone, false, false, false, true, false},
+		{"6501", 6, 3 * day, policy.AgentsNone, false, false, true, false, true},
 	} {
 		for _, county := range []liuma.Region{want.region, want.region + "05"} {
 			p := l.For(county, "")
-			if p.Limits.Attempts != want.attempts || p.LossReport != want.loss || p.NumberForEvidence() != want.instead ||
+			if p.Limits.Attempts != want.attempts || p.LossReport != want.loss || p.Agents != want.agents || p.NumberForEvidence() != want.instead ||
 				p.Steps.Asks(liuma.ActionReset, policy.ProofCardNo) != want.beside || p.Steps.Asks(liuma.ActionEnroll, policy.ProofCardNo) != want.first ||
 				p.Passphrase != want.passphrases || (p.ForceAfter > 0) != want.forced {
 				t.Errorf("%s: %+v", county, p)

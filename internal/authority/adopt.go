@@ -20,6 +20,9 @@ func (a *Authority) HeldOf(ctx context.Context, holder vault.Index) (ledger.Row,
 	if err != nil {
 		return ledger.Row{}, liuma.Fail(liuma.CodeUnavailable, err)
 	}
+	if err := a.keptClosed(ctx, held); err != nil {
+		return ledger.Row{}, liuma.Fail(liuma.CodeUnavailable, err)
+	}
 	return held, nil
 }
 
@@ -39,6 +42,15 @@ func (a *Authority) Adopt(ctx context.Context, card store.Card, held ledger.Row)
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		e := a.Entry("system", audit.CardAdopted, card.ID, "", string(liuma.CodeCardRestored))
 		e.Note = fmt.Sprintf("version=%d", card.Version)
+		// A restored database may have the closed card that this one took the place of.
+		if old, err := tx.CardByHolder(card.Holder); err == nil {
+			card.Follows = old.ID
+			if err := a.LetClosedGo(tx, old.ID); err != nil {
+				return audit.Entry{}, err
+			}
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return audit.Entry{}, err
+		}
 		return e, errors.Join(tx.InsertCard(card), tx.RaiseRev(card.ID, held.Head))
 	})
 	if err != nil {

@@ -46,7 +46,11 @@ func (a *Authority) BeginClosing(tx store.Tx, card *store.Card, t store.Ticket) 
 	if err != nil {
 		return err
 	}
-	return a.Tell(tx, *card, noticeClosing, counterPlace(), map[string]string{"until": a.ToWall(card.Closing.Until).Format(time.RFC3339)})
+	template := noticeClosing
+	if t.Came.As == store.CameAgent {
+		template = noticeAgentClose // that somebody else came for it
+	}
+	return a.Tell(tx, *card, template, counterPlace(), map[string]string{"until": a.ToWall(card.Closing.Until).Format(time.RFC3339)})
 }
 
 // goOnClosing goes on with the closings whose time has come. One that cannot go on, for

@@ -392,7 +392,11 @@ func (a *Authority) readErasing(r store.Reader, holder vault.Index) (e erasing, 
 	if err != nil {
 		return e, err
 	}
-	e.tickets = append(e.tickets, of...)
+	before, err := r.TicketsOf(e.card.Follows)
+	if err != nil {
+		return e, err
+	}
+	e.tickets = append(append(e.tickets, of...), before...)
 	if err := liveTickets(e.tickets); err != nil {
 		return e, err
 	}

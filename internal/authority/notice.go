@@ -59,6 +59,8 @@ const (
 	noticeEveryUse   = "every_use" // package ceremony sends it
 	noticeOpened     = "ticket_opened"
 	noticeClosing    = "card_closing"
+	noticeAgentFroze = "agent_froze"
+	noticeAgentClose = "agent_closing"
 
 	// Package ceremony sends these; letters know them.
 	noticePINSet   = "pin_set"

@@ -53,6 +53,24 @@ func (a *Authority) ReportLossByStaff(ctx context.Context, by ByStaff, q Hotline
 	return v, untold(v, err)
 }
 
+// FreezeForAgent freezes a card for somebody who came to a counter in its holder's place,
+// in the transaction of the clerk's ticket. Every number of the card is told so, also of a
+// card that is frozen already: its holder sent nobody, perhaps. As with every freeze no
+// ticket and no closing of the card stands after it. The caller writes the audit entry.
+//
+// A crash before the commit leaves the card as it was, and nobody told.
+func (a *Authority) FreezeForAgent(tx store.Tx, card *store.Card) error {
+	stop := a.stopTickets
+	if !card.Frozen {
+		card.Frozen, card.FrozenAt = true, a.Now()
+		stop = a.stopped
+	}
+	if err := stop(tx, card); err != nil {
+		return err
+	}
+	return a.Tell(tx, *card, noticeAgentFroze, counterPlace(), nil)
+}
+
 // untold leaves of every error that would tell more than "no card to freeze" just that.
 func untold(v Verification, err error) error {
 	if err == nil && v.Code != "" {

@@ -20,9 +20,9 @@ func counterPlace() liuma.Text {
 
 // TellTicketOpened tells a card's contacts that a ticket was opened for it at a counter,
 // in the transaction that opens or approves it. The freeze code of that text stops it.
-// Of a closing BeginClosing tells.
+// Of a closing BeginClosing tells, and of an agent's freeze FreezeForAgent.
 func (a *Authority) TellTicketOpened(tx store.Tx, card store.Card, t store.Ticket) error {
-	if t.Kind == liuma.TicketClose {
+	if t.Kind.Holderless() {
 		return nil
 	}
 	return a.tellTicket(tx, card, noticeOpened, t)

@@ -132,7 +132,7 @@ func (s *Ceremonies) openAtCounter(ctx context.Context, q asking) (store.Intent,
 			return audit.Entry{}, err
 		}
 		if fresh {
-			if err := tx.InsertCard(card); err != nil {
+			if err := s.insertCard(tx, card); err != nil {
 				return audit.Entry{}, err
 			}
 		}

@@ -241,7 +241,7 @@ func (s *Ceremonies) openCard(ctx context.Context, q asking, who applicant) (sto
 			}
 		}
 		if fresh {
-			if err := tx.InsertCard(card); err != nil {
+			if err := s.insertCard(tx, card); err != nil {
 				return audit.Entry{}, err
 			}
 		}
@@ -273,7 +273,8 @@ func (s *Ceremonies) keptElsewhere(ctx context.Context, q asking, who applicant)
 }
 
 // cardToEnroll is the holder's card: a new one, or a card without a PIN that an
-// interrupted enrolment left. A card with a PIN is not enrolled again.
+// interrupted enrolment left. A card with a PIN is not enrolled again; one that was closed for
+// good is followed by a new one.
 func (s *Ceremonies) cardToEnroll(r store.Reader, q asking, row store.Request, who applicant) (card store.Card, fresh bool, err error) {
 	found, err := r.CardByHolder(who.holder)
 	if errors.Is(err, store.ErrNotFound) {
@@ -282,14 +283,42 @@ func (s *Ceremonies) cardToEnroll(r store.Reader, q asking, row store.Request, w
 	if err != nil {
 		return store.Card{}, false, err
 	}
-	if card, err = s.engine.ReadCard(r, found.ID); err != nil || card.Version == 0 {
+	if card, err = s.engine.ReadCard(r, found.ID); err != nil || card.Version == 0 && card.Retiring.IsZero() {
 		return card, false, err
+	}
+	if s.engine.ClosedForGood(card) {
+		next := s.newCard(who)
+		next.Follows = card.ID
+		return next, true, nil
 	}
 	// The card may have been enrolled by this very business number.
 	if err := authority.LookNumber(r, row); err != nil {
 		return store.Card{}, false, err
 	}
-	return store.Card{}, false, liuma.Fail(liuma.CodeAlreadyEnrolled, nil)
+	return store.Card{}, false, s.hasCard(card)
+}
+
+// insertCard inserts a new card. One that was closed for good before it goes bare in the
+// same transaction: a crash leaves the holder's index at one of the two.
+func (s *Ceremonies) insertCard(tx store.Tx, card store.Card) error {
+	if !card.Follows.IsZero() {
+		if err := s.engine.LetClosedGo(tx, card.Follows); err != nil {
+			return err
+		}
+	}
+	return tx.InsertCard(card)
+}
+
+// hasCard refuses who has a card; from a closed one it says from when on they apply
+// anew. It is nil of a card that was closed for good.
+func (s *Ceremonies) hasCard(card store.Card) error {
+	if s.engine.ClosedForGood(card) {
+		return nil
+	}
+	if from, closed := s.engine.AnewFrom(card); closed {
+		return &liuma.Error{Code: liuma.CodeCardClosed, Until: from}
+	}
+	return liuma.Fail(liuma.CodeAlreadyEnrolled, nil)
 }
 
 // newCard copies nothing of the person but what the registry pushes: status and
@@ -319,13 +348,15 @@ func (s *Ceremonies) enrollee(r store.Reader, c store.Ceremony, d details) (addr
 	if err != nil {
 		return to, err
 	}
-	switch card, err := r.CardByHolder(person.Holder); {
+	card, err := r.CardByHolder(person.Holder)
+	has := err == nil && (card.Version > 0 || !card.Retiring.IsZero())
+	switch {
 	case !registry.SameName(f.Name, name):
 		return to, liuma.Fail(liuma.CodeNotInRegistry, nil)
 	case person.Physical == liuma.PhysicalCancelled:
 		return to, liuma.Fail(liuma.CodeCancelled, nil)
-	case err == nil && card.Version > 0:
-		return to, liuma.Fail(liuma.CodeAlreadyEnrolled, nil)
+	case has && s.hasCard(card) != nil:
+		return to, s.hasCard(card)
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return to, err
 	case f.Phone == "":
@@ -364,7 +395,7 @@ func (s *Ceremonies) linkedAlready(r store.Reader, c authority.Caller, idNumber,
 		return err
 	}
 	card, err := s.engine.ReadCard(r, found.ID)
-	if err != nil || card.Version == 0 {
+	if err != nil || card.Version == 0 || s.engine.ClosedForGood(card) {
 		return err
 	}
 	links, err1 := r.Links(card.ID)
@@ -374,7 +405,7 @@ func (s *Ceremonies) linkedAlready(r store.Reader, c authority.Caller, idNumber,
 	}
 	here := slices.ContainsFunc(links, func(l store.Link) bool { return l.Channel == c.Channel() })
 	if here && registry.SameName(f.Name, name) {
-		return liuma.Fail(liuma.CodeAlreadyEnrolled, nil)
+		return s.hasCard(card)
 	}
 	return nil
 }

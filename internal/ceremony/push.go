@@ -97,7 +97,7 @@ func (s *Ceremonies) pushEvidence(ctx context.Context, c authority.Caller, act A
 			return s.linkedAlready(r, c, q.Subject.IDNumber, q.Subject.Name)
 		})
 		if err != nil {
-			return err
+			return s.notYetInWall(err)
 		}
 		return &liuma.Error{Code: liuma.CodeEvidenceRequired}
 	}

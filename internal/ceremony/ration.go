@@ -33,11 +33,11 @@ func (s *Ceremonies) rationed(ctx context.Context, q asking, run func(*Ceremonie
 	return v, s.notYetInWall(err)
 }
 
-// notYetInWall has the refusal of a PIN that does not count yet say in the caller's
-// time when it will. A page's is turned with the page.
+// notYetInWall has the refusal of a PIN that does not count yet, or of whose card was
+// closed, say in the caller's time when that ends. A page's is turned with the page.
 func (s *Ceremonies) notYetInWall(err error) error {
 	e, ok := errors.AsType[*liuma.Error](err)
-	if !ok || e.Code != liuma.CodePINNotYet {
+	if !ok || e.Code != liuma.CodePINNotYet && e.Code != liuma.CodeCardClosed {
 		return err
 	}
 	told := *e

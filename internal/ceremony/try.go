@@ -178,7 +178,7 @@ func (s *Ceremonies) noteRefusal(ctx context.Context, id string, cause error) er
 		case liuma.CodePhoneCodeExpired:
 			d.Proofs.Code.Spent = true // the code does not count any more
 			err = s.goTo(&c, StepCode)
-		case liuma.CodeNotInRegistry, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeCancelled, liuma.CodeForbidden,
+		case liuma.CodeNotInRegistry, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeCardClosed, liuma.CodeCancelled, liuma.CodeForbidden,
 			liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodeNotFrozen, liuma.CodePINNotYet, liuma.CodePINStopped,
 			liuma.CodeTicketEnded, liuma.CodeTicketUnknown, liuma.CodeTicketTaken, liuma.CodeTicketLink, liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeCardNoNeeded:
 			err = errors.Join(s.goTo(&c, StepRefused), s.endRequestUntil(tx, &c, code, d.Until))

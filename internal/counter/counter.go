@@ -19,7 +19,10 @@
 // signed (the holder's door), and what the holder proved (package ceremony).
 // docs/COUNTER.md says what corrupt members can do.
 //
-// Start here: Counter, then Stands in stands.go. A file per step: lookup, kinds, open,
+// Who comes in a person's place has a card frozen or closed, where the person's region lets
+// them, and nothing else.
+//
+// Start here: Counter, then Stands in stands.go. A file per step: lookup, agent, kinds, open,
 // supervisor, seen, decide, code, stands, pad, review, progress, maintain.
 package counter
 
@@ -34,6 +37,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -107,8 +111,20 @@ type Engine interface {
 	Setting(store.Reader, store.Ceremony) (bool, error)
 	// Writes reports whether a letter would go to a card's person.
 	Writes(store.Reader, store.Card, registry.Facts) (bool, error)
+	// AnewFrom is from when the holder of a closed card may apply for another one, and
+	// ClosedForGood whether that is now.
+	AnewFrom(store.Card) (time.Time, bool)
+	ClosedForGood(store.Card) bool
+	// FreezeForAgent freezes a card for somebody who came in its holder's place, and tells
+	// every number of it so. The caller writes the audit entry.
+	FreezeForAgent(store.Tx, *store.Card) error
 	// ToWall turns a time of the store into what a person's clock shows.
 	ToWall(time.Time) time.Time
+}
+
+// Rules is the policy; *policy.Layers is one.
+type Rules interface {
+	For(liuma.Region, liuma.ChannelID) policy.Policy
 }
 
 // Teller tells a card's contacts, in the transaction of what it tells of.
@@ -127,6 +143,7 @@ type Config struct {
 	Vault    *vault.Vault
 	Registry Registry
 	Engine   Engine
+	Policy   Rules            // of regions: whether somebody may come for a person, and who needs a guardian
 	Now      func() time.Time // the store's time, by which everything is judged
 	// SignedIn says whether a member has a session that goes on: only then may a
 	// supervisor be picked before others, and only then does a pad serve.
@@ -148,6 +165,7 @@ func (c *Config) validate() error {
 	need(c.Vault != nil, "Vault")
 	need(c.Registry != nil, "Registry")
 	need(c.Engine != nil, "Engine")
+	need(c.Policy != nil, "Policy")
 	need(c.Now != nil, "Now")
 	need(c.SignedIn != nil, "SignedIn")
 	if c.Quotas == (Quotas{}) {
@@ -261,7 +279,7 @@ func Note(t store.Ticket) string {
 	if t.Lost {
 		words += " phone=lost"
 	}
-	return words
+	return words + cameWords(t.Came)
 }
 
 // byName is a value that stands for a member in meters and marks.

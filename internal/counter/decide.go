@@ -32,7 +32,7 @@ func (c *Counter) Waiting(ctx context.Context, by liuma.StaffID) (out []View, er
 // browser that has it and shows number. The caller has seen a fresh touch of their
 // passkey. A closing, in which no holder acts, takes no number. Errors: ErrMember,
 // ErrDocument, ErrTicket, ErrState, ErrOwn, ErrKind, ErrUnseen, ErrNumberWrong,
-// ErrNumberOver.
+// ErrNumberOver, ErrAgentRegion.
 //
 // A crash before the commit leaves it waiting, and no number counted.
 func (c *Counter) Approve(ctx context.Context, by liuma.StaffID, id liuma.TicketID, number string) (out View, err error) {
@@ -120,6 +120,9 @@ func (c *Counter) approvable(r store.Reader, by liuma.StaffID, id liuma.TicketID
 	}
 	card, err := c.cardOf(r, t)
 	if err != nil {
+		return store.Ticket{}, err
+	}
+	if err := c.stillAgent(r, t, card, clerk, m); err != nil {
 		return store.Ticket{}, err
 	}
 	if c.changed(t, card) != "" {

@@ -29,12 +29,16 @@ const (
 	NotClosing    = "closing_off"  // this service closes no cards at a counter
 	NotReason     = "close_reason" // the person was looked up for something else
 	NotRegistered = "not_registered"
+	NotAgent      = "agent"      // nobody does that for another
+	NotAgentHere  = "agent_here" // the person's region lets nobody come for that
+	NotAgentOnly  = "agent_only" // the person is there, and freezes themself
+	NotGuardian   = "guardian"   // a child comes with a guardian
 )
 
 // NotPossible lists them.
 func NotPossible() []string {
 	return []string{NotNoCard, NotHasCard, NotFrozen, NotThawed, NotOpened, NotCancelled, NotContested, NotCorrecting, NotRetiring,
-		NotDied, NotKeepers, NotClosing, NotReason, NotRegistered}
+		NotDied, NotKeepers, NotClosing, NotReason, NotRegistered, NotAgent, NotAgentHere, NotAgentOnly, NotGuardian}
 }
 
 // situation is how a person stands, as tickets are judged by it.
@@ -59,7 +63,7 @@ func (c *Counter) heldOf(ctx context.Context, holder vault.Index) (held ledger.R
 	var there bool
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
 		card, err := r.CardByHolder(holder)
-		there = err == nil && card.Version > 0
+		there = err == nil && card.Version > 0 && !c.c.Engine.ClosedForGood(card)
 		if errors.Is(err, store.ErrNotFound) {
 			err = nil
 		}
@@ -94,6 +98,11 @@ func (c *Counter) stand(r store.Reader, holder vault.Index, held ledger.Row, awa
 		s.card, err = c.c.Engine.ReadCard(r, found.ID)
 	}
 	if err != nil {
+		return s, err
+	}
+	if c.c.Engine.ClosedForGood(s.card) { // as if there were none: they apply anew
+		s.card = store.Card{}
+		s.live, err = c.liveTickets(r, liuma.CardID{}, holder)
 		return s, err
 	}
 	if s.has = s.card.Version > 0; s.has || s.held.Card == s.card.ID { // an enrolment that was interrupted is gone on with
@@ -169,8 +178,15 @@ func (s situation) adopted() bool {
 // stopped reports whether a freeze or a report stops the card.
 func (c *Counter) stopped(s situation) bool { return s.card.Frozen || s.card.Reported(c.c.Now()) }
 
-// not says why a kind cannot be opened, or "".
-func (c *Counter) not(s situation, kind liuma.TicketKind) string {
+// not says why a kind cannot be opened on a look-up, or "".
+func (c *Counter) not(s situation, kind liuma.TicketKind, row store.LookUp) string {
+	if row.Came.As == store.CameAgent {
+		if why := c.notForAgent(s, kind, row.Reason); why != "" {
+			return why
+		}
+	} else if kind == liuma.TicketFreeze {
+		return NotAgentOnly
+	}
 	switch {
 	case !s.known:
 		return NotRegistered
@@ -199,6 +215,8 @@ func (c *Counter) not(s situation, kind liuma.TicketKind) string {
 			return NotHasCard
 		case s.person.Physical == liuma.PhysicalCancelled:
 			return NotCancelled
+		case row.Came.As != store.CameGuardian && c.needsGuardian(s):
+			return NotGuardian
 		}
 		return ""
 	}
@@ -215,7 +233,7 @@ func (c *Counter) notOfCard(s situation, kind liuma.TicketKind) string {
 		return NotContested
 	case s.has && s.card.Physical == liuma.PhysicalCancelled || !s.has && s.person.Physical == liuma.PhysicalCancelled:
 		return NotCancelled
-	case s.card.IsCorrecting():
+	case s.card.IsCorrecting() && kind != liuma.TicketFreeze: // which is what stops a wrong one
 		return NotCorrecting
 	}
 	fresh := !s.has || s.adopted() // to be opened as a whole
@@ -223,6 +241,11 @@ func (c *Counter) notOfCard(s situation, kind liuma.TicketKind) string {
 	case liuma.TicketOpen:
 		if !fresh {
 			return NotHasCard
+		}
+		return ""
+	case liuma.TicketFreeze: // also of a card that is frozen: it stops what goes on elsewhere
+		if !s.has {
+			return NotOpened
 		}
 		return ""
 	case liuma.TicketUnfreeze:

@@ -21,6 +21,8 @@ type Seeking struct {
 	Number string `json:"number"`
 	Reason string `json:"reason"` // of Reasons
 	Words  string `json:"words,omitempty"`
+	// Came is who came for the person, or with them; nil: the person alone is there.
+	Came *Somebody `json:"came,omitempty"`
 }
 
 // Person is what a clerk sees of a person: masked, with what can be done for them now.
@@ -42,6 +44,8 @@ type Person struct {
 	Live  *liuma.TicketID `json:"live,omitempty"` // a ticket of the person that goes on
 	Mine  bool            `json:"mine,omitempty"` // and is this clerk's
 	Left  bool            `json:"left,omitempty"` // or a colleague's that another one takes the place of
+	Came  CameView        `json:"came,omitzero"`
+	Anew  time.Time       `json:"anew,omitzero"` // of a closed card: from when they can apply for another
 }
 
 // How notices reach who has no bound phone.
@@ -75,7 +79,8 @@ type Possible struct {
 
 // LookUp looks a person up for a clerk, on the record with the reason, whether or not
 // there is anybody. It counts to the clerk's day. Errors: ErrMember, ErrDocument,
-// ErrReason, ErrNumber, ErrLookUps, ErrNobody, ErrBounds, ErrOwn.
+// ErrReason, ErrNumber, ErrLookUps, ErrNobody, ErrBounds, ErrOwn, and those about who came
+// (ErrCameNumber, ErrCameName, ErrCameYoung, ErrCameSelf).
 //
 // The entry is written before anything is returned: a crash leaves a record of what
 // nobody saw, never the other way round (I-8).
@@ -88,6 +93,10 @@ func (c *Counter) LookUp(ctx context.Context, by liuma.StaffID, q Seeking) (Pers
 	if err != nil {
 		return Person{}, ErrNumber // without the number
 	}
+	came, err := c.parseCame(q.Came)
+	if err != nil {
+		return Person{}, err
+	}
 	holder := c.c.Vault.Index(vault.IndexIDNumber, id.Canonical())
 	// Who may not look up learns nothing from how long the keepers take.
 	if err := c.c.Store.View(ctx, func(r store.Reader) error { _, err := acting(r, by, liuma.RoleClerk); return err }); err != nil {
@@ -97,7 +106,7 @@ func (c *Counter) LookUp(ctx context.Context, by liuma.StaffID, q Seeking) (Pers
 	if err != nil {
 		return Person{}, err
 	}
-	row := store.LookUp{ID: newID(), Clerk: by, Holder: holder, Reason: q.Reason, Words: words}
+	row := store.LookUp{ID: newID(), Clerk: by, Holder: holder, Reason: q.Reason, Words: words, Came: came}
 	var out Person
 	var refused error // committed together with the count and the entry
 	err = c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -122,7 +131,7 @@ func (c *Counter) lookUp(tx store.Tx, row store.LookUp, held ledger.Row, away bo
 	now := c.c.Now()
 	row.At, row.Until = now, now.Add(LookUpLife)
 	e = audit.Entry{At: now, Actor: m.ID.Actor(), Event: audit.PersonSought, Outcome: "ok",
-		Note: reasoned("at=counter"+agencyWords(m), row.Reason, row.Words)}
+		Note: reasoned("at=counter"+agencyWords(m)+cameWords(row.Came), row.Reason, row.Words)}
 	if spent, err := c.spent(tx, meterLookUp, m.ID, c.c.Quotas.LookUps); err != nil || spent {
 		return c.refuseOver(tx, e, m.ID, meterLookUp, ErrLookUps, err)
 	}
@@ -134,7 +143,7 @@ func (c *Counter) lookUp(tx store.Tx, row store.LookUp, held ledger.Row, away bo
 		return out, e, nil, err
 	}
 	e.Card = s.card.ID
-	if refused, err = c.mayServe(tx, m, s, row.Holder); err != nil {
+	if refused, err = c.mayServe(tx, m, s, row); err != nil {
 		return out, e, nil, err
 	}
 	if refused != nil {
@@ -151,8 +160,19 @@ func outcomeOf(err error) string {
 		return string(liuma.CodeNotFound)
 	case errors.Is(err, ErrOwn):
 		return "own"
+	case errors.Is(err, ErrCameSelf):
+		return "came_self"
 	}
 	return "bounds"
+}
+
+// cameWords says in the note of an entry that somebody came for the person, or with them.
+// Who stands on the ticket, which goes when the person is erased; the record stays.
+func cameWords(c store.Came) string {
+	if c.As == "" {
+		return ""
+	}
+	return " came=" + string(c.As)
 }
 
 func agencyWords(m store.Member) string {
@@ -162,19 +182,19 @@ func agencyWords(m store.Member) string {
 	return " agency=" + string(m.Agency)
 }
 
-// mayServe says why a member may not serve a person at all.
-func (c *Counter) mayServe(r store.Reader, m store.Member, s situation, holder vault.Index) (refused, err error) {
+// mayServe says why a member may not serve a person at all, or not who came for them.
+func (c *Counter) mayServe(r store.Reader, m store.Member, s situation, row store.LookUp) (refused, err error) {
 	if !s.known && !s.has && s.held.Card.IsZero() {
 		return ErrNobody, nil
 	}
 	if region := s.region(); !m.Region.Contains(region) {
 		return ErrBounds, nil
 	}
-	own, err := c.own(r, m, holder)
-	if own {
-		return ErrOwn, err
+	own, err := c.own(r, m, row.Holder)
+	if err != nil || own {
+		return errIf(own, ErrOwn), err
 	}
-	return nil, err
+	return c.mayCome(r, m, row.Came, row.Holder)
 }
 
 // region is the person's: the card's, or else the registry's.
@@ -186,7 +206,7 @@ func (s situation) region() liuma.Region {
 }
 
 func (c *Counter) personView(row store.LookUp, s situation) Person {
-	out := Person{LookUp: row.ID, Until: c.c.Engine.ToWall(row.Until), Region: s.region(), Card: s.has || !s.held.Card.IsZero(), PIN: s.has}
+	out := Person{LookUp: row.ID, Until: c.c.Engine.ToWall(row.Until), Region: s.region(), Card: s.has || !s.held.Card.IsZero(), PIN: s.has, Came: cameView(row.Came)}
 	if s.known {
 		out.Name, out.Number = s.facts.MaskedName(), s.facts.MaskedIDNumber()
 	}
@@ -194,6 +214,9 @@ func (c *Counter) personView(row store.LookUp, s situation) Person {
 		out.Standing = s.card.Standing(c.c.Now())
 	}
 	out.Post = s.post()
+	if from, closed := c.c.Engine.AnewFrom(s.card); closed {
+		out.Anew = c.c.Engine.ToWall(from)
+	}
 	switch {
 	case s.card.Contested: // the phone of the person before
 	case s.contact != nil:
@@ -202,7 +225,7 @@ func (c *Counter) personView(row store.LookUp, s situation) Person {
 		out.Listed = s.facts.MaskedPhone()
 	}
 	for _, k := range liuma.TicketKinds() {
-		p := Possible{Kind: k, Not: c.not(s, k)}
+		p := Possible{Kind: k, Not: c.not(s, k, row)}
 		if p.Not == "" && k == liuma.TicketClose && !mayClose(s, row.Reason) {
 			p.Not = NotReason
 		}
@@ -253,7 +276,7 @@ func (c *Counter) serving(r store.Reader, row store.LookUp, held ledger.Row, awa
 	if err != nil {
 		return situation{}, err
 	}
-	refused, err := c.mayServe(r, m, s, row.Holder)
+	refused, err := c.mayServe(r, m, s, row)
 	return s, errors.Join(refused, err)
 }
 

@@ -32,7 +32,8 @@ type Opening struct {
 // earlier ticket of the same clerk for the person ends, and so does a colleague's that was
 // left alone (leftAlone). A card that only the keepers
 // know is adopted first, frozen. Errors: ErrMember, ErrDocument, ErrLookUp, ErrChecked,
-// ErrKind, ErrLive, ErrCarried, ErrOwn, ErrBounds, ErrTickets, ErrNoSupervisor.
+// ErrKind, ErrLive, ErrCarried, ErrOwn, ErrBounds, ErrTickets, ErrNoSupervisor,
+// ErrAgentKind, ErrAgentRegion, ErrGuardian.
 //
 // A crash before the commit leaves no ticket and nothing counted.
 func (c *Counter) Open(ctx context.Context, by liuma.StaffID, q Opening) (View, error) {
@@ -84,8 +85,8 @@ func (c *Counter) beforeOpening(ctx context.Context, by liuma.StaffID, q Opening
 		if err != nil {
 			return err
 		}
-		if c.not(s, q.Kind) != "" {
-			return ErrKind
+		if not := c.not(s, q.Kind, row); not != "" {
+			return refusalOf(not)
 		}
 		card = store.Card{Holder: row.Holder, Region: s.person.Region, Physical: s.person.Physical, CreatedAt: c.c.Now()}
 		return nil
@@ -110,17 +111,14 @@ func (c *Counter) open(tx store.Tx, id liuma.TicketID, row store.LookUp, q Openi
 	if err != nil {
 		return t, e, nil, err
 	}
-	if no, err := c.mayServe(tx, m, s, row.Holder); err != nil || no != nil {
+	if no, err := c.mayServe(tx, m, s, row); err != nil || no != nil {
 		return t, e, nil, errors.Join(no, err)
 	}
-	if q.Kind == liuma.TicketClose && !mayClose(s, row.Reason) {
-		return t, e, nil, ErrCloseReason
-	}
-	if c.not(s, q.Kind) != "" || q.Phone && !byLink(s, q.Kind) {
-		return t, e, nil, ErrKind
+	if err := c.mayOpen(s, q, row); err != nil {
+		return t, e, nil, err
 	}
 	t = store.Ticket{ID: id, Kind: q.Kind, State: store.TicketAsked, Card: s.card.ID, Holder: row.Holder, Region: s.region(), Agency: m.Agency, Clerk: m.ID,
-		Reason: row.Reason, Words: row.Words, Lost: q.Lost, Route: store.RouteSupervisor, Stops: s.card.Stops, AskedAt: now, Until: now.Add(AskedLife)}
+		Reason: row.Reason, Words: row.Words, Lost: q.Lost, Route: store.RouteSupervisor, Stops: s.card.Stops, AskedAt: now, Until: now.Add(AskedLife), Came: row.Came}
 	if !s.has {
 		t.Card = liuma.CardID{} // of a card without a PIN nothing is known
 		t.Stops = 0
@@ -130,29 +128,62 @@ func (c *Counter) open(tx store.Tx, id liuma.TicketID, row store.LookUp, q Openi
 		_, e, refused, err = c.refuseOver(tx, e, m.ID, meterTicket, ErrTickets, err)
 		return t, e, refused, err
 	}
-	replaced, err := c.replaceLive(tx, s, m.ID)
-	if err != nil {
-		return t, e, nil, err
-	}
-	event := audit.TicketAsked
-	if q.Phone {
-		t.Route = store.RouteLink
-		event = audit.TicketOpened
-	} else if t.Supervisor, err = c.pick(tx, m, t, lot); err != nil {
-		return t, e, nil, err
-	}
 	if err := tx.Meter(meterTicket, c.byName(meterTicket, m.ID), now, 1); err != nil {
 		return t, e, nil, err
 	}
-	if err := ensureClient(tx, now); err != nil {
+	var replaced string
+	if t.Kind == liuma.TicketFreeze {
+		err = c.freezeNow(tx, &t, s.card)
+	} else {
+		replaced, err = c.begin(tx, &t, s, m, q.Phone, lot)
+	}
+	if err != nil {
 		return t, e, nil, err
 	}
-	if q.Phone {
-		err = c.start(tx, &t, &s.card)
-	}
-	e = c.entry(m.ID.Actor(), event, t, "ok")
+	e = c.entry(m.ID.Actor(), eventOf(t), t, "ok")
 	e.Note = reasoned(e.Note+replaced, row.Reason, row.Words)
-	return t, e, nil, errors.Join(err, tx.InsertTicket(t))
+	return t, e, nil, tx.InsertTicket(t)
+}
+
+// begin opens a ticket for its holder's phone, or has a supervisor asked. It returns words
+// about a colleague's ticket that it takes the place of, for the record.
+func (c *Counter) begin(tx store.Tx, t *store.Ticket, s situation, clerk store.Member, phone bool, lot lot) (replaced string, err error) {
+	if replaced, err = c.replaceLive(tx, s, clerk.ID); err != nil {
+		return "", err
+	}
+	if err := ensureClient(tx, c.c.Now()); err != nil {
+		return "", err
+	}
+	if phone {
+		t.Route = store.RouteLink
+		return replaced, c.start(tx, t, &s.card)
+	}
+	t.Supervisor, err = c.pick(tx, clerk, *t, lot)
+	return replaced, err
+}
+
+// mayOpen refuses a kind of ticket on a look-up: for who came, by how the card stands, or
+// because the person was looked up for something else.
+func (c *Counter) mayOpen(s situation, q Opening, row store.LookUp) error {
+	not := c.not(s, q.Kind, row)
+	if err := agentRefusal(not); err != nil {
+		return err
+	}
+	if q.Kind == liuma.TicketClose && !mayClose(s, row.Reason) {
+		return ErrCloseReason
+	}
+	if not != "" || q.Phone && !byLink(s, q.Kind) {
+		return ErrKind
+	}
+	return nil
+}
+
+// refusalOf is the error for why a kind cannot be opened.
+func refusalOf(not string) error {
+	if err := agentRefusal(not); err != nil {
+		return err
+	}
+	return ErrKind
 }
 
 // mayClose reports whether a card is closed for a reason: its holder died or emigrated, or
@@ -192,7 +223,7 @@ func (c *Counter) start(tx store.Tx, t *store.Ticket, card *store.Card) error {
 	if t.Ceremony != "" {
 		t.State = store.TicketTaken
 	}
-	if t.Lost || t.Kind == liuma.TicketClose || c.sampled(t.ID) {
+	if t.Lost || t.Kind == liuma.TicketClose || t.Came.As == store.CameAgent || c.sampled(t.ID) {
 		t.ReviewUntil = now.Add(ReviewTime)
 	}
 	if c.c.Teller == nil || t.Card.IsZero() {

@@ -48,6 +48,8 @@ type View struct {
 	// Frozen: the card is frozen now. Own: a reviewer of the ticket is clerk or supervisor
 	// of it.
 	Frozen bool `json:"frozen,omitempty"`
+	// Came is who came for the person, or with them.
+	Came CameView `json:"came,omitzero"`
 }
 
 // Who is a member of staff in a View.
@@ -107,7 +109,7 @@ func (c *Counter) view(r store.Reader, t store.Ticket) (View, error) {
 	v := View{ID: t.ID, Kind: t.Kind, State: c.stateOf(t), Route: t.Route, Region: t.Region, Agency: t.Agency, Reason: t.Reason, Words: t.Words,
 		Lost: t.Lost, Code: t.Code != (vault.Index{}), Pad: t.Pad, AskedAt: wall(t.AskedAt), OpenedAt: wall(t.OpenedAt), TakenAt: wall(t.TakenAt),
 		Until: wall(t.Until), EndedAt: wall(t.EndedAt), Ended: t.Ended, ReviewUntil: wall(t.ReviewUntil), ReviewedAt: wall(t.ReviewedAt),
-		Finding: t.Finding, ReviewWords: t.ReviewWords}
+		Finding: t.Finding, ReviewWords: t.ReviewWords, Came: cameView(t.Came)}
 	if v.Shown = v.State == Asked && t.Ceremony != ""; v.Shown {
 		v.Tries = NumberTries - int(t.Wrong)
 	}

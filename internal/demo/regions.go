@@ -19,6 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/testkit/world"
+	"github.com/liuma-pin/liuma/locale"
 )
 
 // The demo runs the sample regions of examples/policy. Nobody of the cast lives in
@@ -92,7 +93,8 @@ func (s *stage) neighbours(ctx context.Context) (two [2]*holder, err error) {
 }
 
 // sceneRegions shows two regions side by side, through the doors: after how many
-// wrong PINs a card is locked, and for how long a loss reported by phone stops it.
+// wrong PINs a card is locked, for how long a loss reported by phone stops it, and whether
+// somebody else may come to a counter.
 func sceneRegions(ctx context.Context, p *play) error {
 	s := p.stage
 	two, err := s.neighbours(ctx)
@@ -137,6 +139,30 @@ func sceneRegions(ctx context.Context, p *play) error {
 		p.Say(hotline.name, authorityWho(), both(func(w words) string {
 			return w.RegionLoss(string(h.facts.Region), strconv.Itoa(int(days[i].Hours()/24)))
 		}))
+		if err := p.regionPage(ctx, h.facts.Region); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// regionPage reads on the official page whether somebody may come to a counter for a holder
+// of a region, and what for.
+func (p *play) regionPage(ctx context.Context, region liuma.Region) error {
+	rule, said := func(w *locale.Words) string { return w.Page.RuleAgentsFreeze() }, both(func(w words) string { return w.RegionFreeze(string(region)) })
+	if region == middleRegion {
+		rule, said = func(w *locale.Words) string { return w.Page.RuleAgentsBoth() }, both(func(w words) string { return w.RegionBoth(string(region)) })
+	}
+	g, err := p.stage.newGuest(p.stage.world.Issuer())
+	if err != nil {
+		return err
+	}
+	if err := g.open(ctx, p.stage.world.Issuer()+"/region?code="+string(region)); err != nil {
+		return err
+	}
+	if text := locale.Both(rule); !strings.Contains(g.page.Text(), text.ZH) && !strings.Contains(g.page.Text(), text.EN) {
+		return want(text.EN, g.page.Text())
+	}
+	p.Say(pageWho(), holderWho(), said)
 	return nil
 }

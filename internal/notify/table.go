@@ -44,6 +44,8 @@ const (
 	TicketOpened       Template = "ticket_opened"        // at a counter, for what it says
 	PhoneAndPINChanged Template = "phone_pin_changed"    // both, in one act at a counter
 	CardClosing        Template = "card_closing"         // at a counter: frozen, and closed from a time on
+	AgentFroze         Template = "agent_froze"          // at a counter, by a clerk for somebody else
+	AgentClosing       Template = "agent_closing"        // as CardClosing, for somebody else who came
 )
 
 // The languages of texts.
@@ -110,6 +112,8 @@ func shapes() []shape {
 		noticeShape(TicketOpened, "at", "channel", "what"),
 		noticeShape(PhoneAndPINChanged, "at", "channel", "phone"),
 		noticeShape(CardClosing, "at", "channel", "until"),
+		noticeShape(AgentFroze, "at", "channel"),
+		noticeShape(AgentClosing, "at", "channel", "until"),
 	}
 }
 

@@ -98,6 +98,10 @@ type Policy struct {
 	// chooses. It is no freeze, and no freeze ends by time.
 	LossReport time.Duration
 
+	// Agents says for what somebody else may come to a counter in the person's place.
+	// National: for nothing; a region chooses.
+	Agents Agents
+
 	// Hotline is the number that pages name. Empty: that of the configuration.
 	Hotline string
 
@@ -169,6 +173,7 @@ func (p Policy) Validate() error {
 		p.Recovery.validate(),
 		p.Steps.validate(),
 		p.validateLossReport(),
+		p.Agents.validate(),
 		validHotline(p.Hotline),
 		p.Rations.validate(),
 		p.Codes.validate(),

@@ -33,7 +33,7 @@ const (
 type value struct {
 	name string // in snake case, dotted: "limits.attempts"
 	// at returns where it lies in a Policy: an *int, *bool, *time.Duration, *Variant,
-	// *Sentence or *string (a telephone number).
+	// *Sentence, *Agents or *string (a telephone number).
 	at       func(*Policy) any
 	stricter direction
 }
@@ -74,6 +74,7 @@ func values() []value {
 	rows = append(rows,
 		value{"evidence_alone", func(p *Policy) any { return &p.EvidenceAlone }, named},
 		value{"loss_report", func(p *Policy) any { return &p.LossReport }, free},
+		value{"agents", func(p *Policy) any { return &p.Agents }, free},
 		value{"hotline", func(p *Policy) any { return &p.Hotline }, free})
 	rows = append(rows, rationValues()...)
 	return append(rows,
@@ -136,6 +137,8 @@ func (v value) text(p *Policy) string {
 		return string(*is)
 	case *Sentence:
 		return string(*is)
+	case *Agents:
+		return is.text()
 	case *string:
 		return *is
 	}
@@ -180,6 +183,12 @@ func (v value) set(p *Policy, text string) error {
 			return err
 		}
 		*is = Sentence(text)
+	case *Agents:
+		a, err := parseAgents(text)
+		if err != nil {
+			return err
+		}
+		*is = a
 	case *string:
 		if err := validHotline(text); err != nil {
 			return err
@@ -265,6 +274,8 @@ func (v value) copied(p, from *Policy) {
 		*is = *v.at(from).(*Variant)
 	case *Sentence:
 		*is = *v.at(from).(*Sentence)
+	case *Agents:
+		*is = *v.at(from).(*Agents)
 	case *string:
 		*is = *v.at(from).(*string)
 	}
@@ -283,6 +294,8 @@ func (v value) same(p, other *Policy) bool {
 		return *is == *v.at(other).(*Variant)
 	case *Sentence:
 		return *is == *v.at(other).(*Sentence)
+	case *Agents:
+		return *is == *v.at(other).(*Agents)
 	case *string:
 		return *is == *v.at(other).(*string)
 	}
@@ -300,7 +313,7 @@ func (v value) tightened(p, from *Policy) {
 }
 
 // Stricter returns p with every value of other that is stricter. What a region chooses
-// freely (hotline, loss_report), what takes a channel's own layer (evidence_alone) and
+// freely (hotline, loss_report, agents), what takes a channel's own layer (evidence_alone) and
 // what holds for the whole service stay as they are in p.
 func (p Policy) Stricter(other Policy) Policy {
 	other.Began = p.Began

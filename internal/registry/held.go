@@ -39,7 +39,8 @@ type Held struct {
 	Pending     []HeldCeremony        `json:"pending"` // what goes on now
 	Notices     []HeldNotice          `json:"notices"`
 	Letters     []HeldLetter          `json:"letters,omitempty"` // notices on paper
-	Names       map[string]liuma.Text `json:"names"`             // of the clients that are named here, and in the record
+	Came        []HeldCame            `json:"came,omitempty"`
+	Names       map[string]liuma.Text `json:"names"` // of the clients that are named here, and in the record
 }
 
 // HeldPerson is the registry's row.
@@ -119,6 +120,14 @@ type HeldCorrection struct {
 	State    string     `json:"state"` // as in CorrectionView
 	At       time.Time  `json:"at"`
 	Until    *time.Time `json:"until,omitempty"` // when it counts, where the holder of a card may stop it
+}
+
+// HeldCame is somebody who came to a counter in the person's place, or with them.
+type HeldCame struct {
+	At   time.Time        `json:"at"`
+	As   store.CameAs     `json:"as"`
+	Kind liuma.TicketKind `json:"kind"` // what for
+	Name string           `json:"name"` // masked
 }
 
 // HeldCeremony is an act that goes on.
@@ -222,11 +231,39 @@ func (g *Registry) hold(r store.Reader, holder vault.Index, h *Held) (card store
 			return card, err
 		}
 	}
+	if err := holdCame(r, card, holder, h); err != nil {
+		return card, err
+	}
 	h.Pending = make([]HeldCeremony, 0, len(pending))
 	for _, c := range pending {
 		h.Pending = append(h.Pending, HeldCeremony{c.Action, c.Channel, c.At})
 	}
 	return card, nameClients(r, h)
+}
+
+// holdCame lists who came for the person, or with them: of their tickets, also those of a
+// closed card before, but none of whoever was registered under the number before.
+func holdCame(r store.Reader, card store.Card, holder vault.Index, h *Held) error {
+	all, err := r.TicketsFor(holder)
+	if err != nil {
+		return err
+	}
+	if !card.Contested {
+		for _, id := range []liuma.CardID{card.Follows, card.ID} {
+			of, err := r.TicketsOf(id)
+			if err != nil {
+				return err
+			}
+			all = append(all, of...)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b store.Ticket) int { return a.AskedAt.Compare(b.AskedAt) })
+	for _, t := range all {
+		if t.Came.As != "" {
+			h.Came = append(h.Came, HeldCame{t.AskedAt, t.Came.As, t.Kind, t.Came.Name})
+		}
+	}
+	return nil
 }
 
 func (g *Registry) holdCorrections(r store.Reader, holder vault.Index) ([]HeldCorrection, error) {

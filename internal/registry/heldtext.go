@@ -11,6 +11,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -28,6 +29,7 @@ func (h Held) WriteText(w io.Writer, uses []audit.Recorded) error {
 		t.person()
 		t.corrections()
 		t.card()
+		t.came()
 		t.pending()
 		t.notices()
 		t.uses(uses)
@@ -218,6 +220,21 @@ func (t heldText) card() {
 		t.line("  %s  %s  %s", t.at(a.At), t.name(string(a.Channel)), t.w.Held.Consent(a.Version, a.Text))
 	}
 	t.none(len(c.Consents))
+}
+
+// came lists who came to a counter for the person, or with them.
+func (t heldText) came() {
+	if len(t.h.Came) == 0 {
+		return
+	}
+	t.title(t.w.Held.TitleCame())
+	for _, c := range t.h.Came {
+		said := t.w.Held.CameAgent
+		if c.As == store.CameGuardian {
+			said = t.w.Held.CameGuardian
+		}
+		t.line("  %s  %s", t.at(c.At), said(c.Name, t.word("ticket", string(c.Kind))))
+	}
 }
 
 func (t heldText) none(n int) {

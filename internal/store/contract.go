@@ -302,6 +302,9 @@ type Card struct {
 	PINFrom time.Time
 	// Closing is of a card that is being closed at a counter; zero: it is not.
 	Closing Closing
+	// Follows is the closed card of the same holder that this one took the place of; zero:
+	// none. Its row is bare, and what was opened for it at counters is found by it.
+	Follows liuma.CardID
 }
 
 // Closing says that a card is being closed at a counter: its holder died or emigrated.

@@ -27,11 +27,30 @@ const (
 type TicketRoute string
 
 // The routes. With RouteLink the holder proves their bound phone through a known link;
-// anything else takes a supervisor.
+// anything else takes a supervisor, but for a freeze, which takes nothing away: that an
+// agent has a clerk make at once.
 const (
 	RouteLink       TicketRoute = "link"
 	RouteSupervisor TicketRoute = "supervisor"
+	RouteAgent      TicketRoute = "agent"
 )
+
+// CameAs is as what somebody came to a counter who is not the person.
+type CameAs string
+
+// What they came as: in the place of the person, or with a person who needs a guardian.
+const (
+	CameAgent    CameAs = "agent"
+	CameGuardian CameAs = "guardian"
+)
+
+// Came is somebody who came to a counter in the place of a person, or with one. Of the
+// document that the clerk saw only the blind index is kept, and the name masked.
+type Came struct {
+	As       CameAs // empty: nobody came but the person
+	Document vault.Index
+	Name     string // masked
+}
 
 // Why a ticket ended (Ticket.Ended), beside what its state says.
 const (
@@ -82,6 +101,8 @@ type Ticket struct {
 	// Finding is "fine" or "wrong", and ReviewWords why.
 	Finding     string
 	ReviewWords string
+	// Came is who came for the person, or with them.
+	Came Came
 }
 
 // Live reports whether a ticket has not ended. Whether its time is over is another
@@ -96,7 +117,7 @@ func (t *Ticket) End(s TicketState, why string, at time.Time) {
 }
 
 // LookUp is one look of a clerk at a person, with the reason. It holds no personal
-// data: what the clerk sees is read from the registry each time.
+// data of theirs: what the clerk sees is read from the registry each time.
 type LookUp struct {
 	ID     string // 26 lower-case characters, random
 	Clerk  liuma.StaffID
@@ -105,6 +126,7 @@ type LookUp struct {
 	Words  string
 	At     time.Time
 	Until  time.Time
+	Came   Came // who came for the person, or with them
 }
 
 // DeskPad is a device on a desk that shows a holder's pages: a key that was offered,

@@ -131,6 +131,22 @@ func (s *told) reset() {
 	s.right()
 }
 
+// came has somebody else come to a counter for the holder.
+func (s *told) came(kind liuma.TicketKind, reason string) {
+	s.t.Helper()
+	s.made++
+	d, ctx := s.Desk(fmt.Sprintf("agent-%s-%d", strings.ToLower(s.language), s.made)), context.Background()
+	p, err := s.System.Counter.LookUp(ctx, d.Clerk, counter.Seeking{Number: s.who.IDNumber, Reason: reason,
+		Came: &counter.Somebody{As: store.CameAgent, Number: "passport:DEU-C01X00T47", Name: "Schmidt Anna"}})
+	must(s.t, p, err)
+	v, err := s.System.Counter.Open(ctx, d.Clerk, counter.Opening{LookUp: p.LookUp, Kind: kind, Checked: true})
+	must(s.t, v, err)
+	if kind == liuma.TicketClose {
+		v, err = s.System.Counter.Approve(ctx, d.Supervisor, v.ID)
+		must(s.t, v, err)
+	}
+}
+
 func (s *told) link(hosted bool) {
 	s.t.Helper()
 	s.made++
@@ -288,6 +304,7 @@ type generous struct{}
 func (generous) For(liuma.Region, liuma.ChannelID) policy.Policy {
 	p := policy.National()
 	p.AllowStandInEvidence = true
+	p.Agents = policy.AgentsBoth
 	p.Recovery.CardNumber, p.LossReport, p.EvidenceAlone = true, policy.MinLossReport, true
 	return p
 }
@@ -531,6 +548,8 @@ func onCards() []event {
 			v, err = s.System.Counter.Approve(ctx, d.Supervisor, v.ID, "")
 			must(s.t, v, err)
 		}, []string{"card_closing"}, (*told).unfreeze},
+		{"somebody else had it frozen", func(s *told) { s.came(liuma.TicketFreeze, "question") }, []string{"agent_froze"}, (*told).unfreeze},
+		{"somebody else had it closed", func(s *told) { s.came(liuma.TicketClose, counter.ReasonEmigration) }, []string{"agent_closing"}, (*told).unfreeze},
 		{"another phone", (*told).rebind, []string{"phone_changed_new elsewhere", "phone_changed_old"}, (*told).settle},
 		{"the number before hears as well", func(s *told) {
 			s.rebind()

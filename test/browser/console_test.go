@@ -13,6 +13,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/staff"
 	"github.com/liuma-pin/liuma/internal/store"
@@ -31,7 +32,9 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	env := testkit.New(t, testkit.Options{Listen: true, Console: true, Inbox: true})
+	rules := policy.National()
+	rules.Agents = policy.AgentsBoth
+	env := testkit.New(t, testkit.Options{Listen: true, Console: true, Inbox: true, Policy: &rules})
 	env.Serve()
 	d := &desk{env: env, url: env.System.Config.ConsoleAddress()}
 	var err error

@@ -196,6 +196,45 @@ func TestCounterPages(t *testing.T) {
 	}
 }
 
+// TestAgentPages: somebody else came for the person: what the clerk types, what they may do
+// for them and what not, in both languages; and the freeze is done with one press.
+func TestAgentPages(t *testing.T) {
+	for lang, w := range map[string]struct{ open, agent, find, here, freeze, seen, ticket, done string }{
+		"zh-CN": {"别人替本人来", "别人替本人来（代办人）", "查找", "本人没有来", "代办冻结", "我看过代办人的证件原件", "开凭单", "代办人，经办人员直接办理"},
+		"en":    {"Somebody else came for the person, or", "To freeze or to close alone", "Find", "The person is not here", "Freeze, for somebody", "I have seen the original document of who came", "Open the ticket", "Somebody else came; the clerk at once"},
+	} {
+		d := newCounterDesk(t, lang)
+		c := d.clerk
+		shot := func(name string) {
+			c.waits(`document.readyState === "complete"`)
+			d.looked(c, name+" in "+lang)
+			c.shoot(filepath.Join("console", lang), "agent-"+name)
+		}
+		c.open(d.url + "/desk")
+		c.click(`//summary[contains(., "` + w.open + `")]`)
+		in := `//details//`
+		c.waits(`!!document.querySelector("details[open] input[name=came_name]")`)
+		shot("came")
+		for name, value := range map[string]string{"number": d.person.IDNumber, "came_number": "passport:DEU-C01X00T47", "came_name": "Schmidt Anna"} {
+			evaluate[chromedp.Void](c, fmt.Sprintf(`document.querySelector("details input[name=%s]").value = %q`, name, value))
+		}
+		evaluate[chromedp.Void](c, `document.querySelector("details select[name=reason]").value = "lost_phone"`)
+		c.choose(w.agent)
+		c.click(in + `button`)
+		c.sees(w.here, w.freeze)
+		shot("person")
+		c.choose(w.freeze)
+		c.choose(w.seen)
+		c.press(w.ticket)
+		c.sees(w.done)
+		shot("froze")
+		d.officer.open(d.url + "/reviews")
+		d.officer.press(w.freeze)
+		d.officer.sees("S*")
+		d.clean(c)
+	}
+}
+
 // looked judges a page of the console.
 func (d *counterDesk) looked(b *tab, name string) {
 	b.t.Helper()

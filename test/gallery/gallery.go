@@ -202,6 +202,7 @@ func (c *collection) addResults() {
 	c.add("forbidden", verify, refused, liuma.CodeForbidden, nil, text("请换一个官方应用办理", "Use another official app"))
 	c.add("not-in-registry", enroll, refused, liuma.CodeNotInRegistry, nil, text("没有查到", "No matching"))
 	c.add("already-enrolled", enroll, refused, liuma.CodeAlreadyEnrolled, nil, text("已经有电子社保卡", "already have an electronic card"))
+	c.add("card-closed", enroll, refused, liuma.CodeCardClosed, until(20*24*time.Hour), text("到期后可以重新申领", "You can apply anew later"), text("原来的卡和密码不会恢复", "do not come back"))
 	c.add("card-restored", enroll, refused, liuma.CodeCardRestored, nil, text("卡已冻结", "the card is frozen"))
 	c.add("expired", verify, ceremony.StepExpired, liuma.CodeCeremonyExpired, nil, text("已失效", "has expired"))
 	c.add("not-returned", verify, refused, liuma.CodeNotReturned, nil, text("结果没有带回应用", "The result did not go back"), both("?ask=freeze"))

@@ -80,7 +80,7 @@ func saidOfHolders() []said {
 		{codes: "cancelled", ways: []string{doCounter}},
 		{codes: "refused", ways: []string{doAgain}},
 		{codes: "already_enrolled", ways: []string{actionLink}},
-		{codes: "card_restored", ways: []string{doCounter}},
+		{codes: "card_restored card_closed", ways: []string{doCounter}},
 		{codes: "link_limit"},
 		{codes: "links_full", ways: []string{doAgain}},
 		{codes: "too_many_open", ways: []string{doAgain}},

@@ -60,7 +60,7 @@ func statusOf(c liuma.Code) (int, bool) {
 		return http.StatusNotFound, true
 	case liuma.CodeTooLarge:
 		return http.StatusRequestEntityTooLarge, true
-	case liuma.CodeBusinessNoUsed, liuma.CodeUndecided, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored,
+	case liuma.CodeBusinessNoUsed, liuma.CodeUndecided, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeCardClosed,
 		liuma.CodeChangeUnderWay, liuma.CodeEvidenceUsed, liuma.CodeReceiptSpent, liuma.CodeReceiptStale,
 		liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved, liuma.CodeLeft,
 		liuma.CodeNotReturned,

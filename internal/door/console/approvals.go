@@ -31,7 +31,7 @@ func (h *console) approvalRoutes() []Route {
 // counterReasons are the refusals of the counter.
 func counterReasons() []reason {
 	const bad, conflict, missing, forbidden, often = http.StatusUnprocessableEntity, http.StatusConflict, http.StatusNotFound, http.StatusForbidden, http.StatusTooManyRequests
-	return []reason{
+	return append([]reason{
 		{counter.ErrMember, "counter_member", forbidden}, {counter.ErrDocument, "counter_document", forbidden}, {counter.ErrOwn, "counter_own", forbidden},
 		{counter.ErrBounds, "counter_bounds", forbidden}, {counter.ErrNumber, "number", bad}, {counter.ErrNobody, "counter_nobody", missing},
 		{counter.ErrCloseReason, "counter_close_reason", bad}, // before ErrReason, which it is too
@@ -42,7 +42,7 @@ func counterReasons() []reason {
 		{counter.ErrPadRoute, "counter_pad_route", conflict}, {counter.ErrPadsOffered, "counter_pads", often}, {counter.ErrFinding, "counter_finding", bad},
 		{counter.ErrOwnTicket, "counter_own_ticket", forbidden}, {counter.ErrUnseen, "counter_unseen", conflict}, {counter.ErrNumberWrong, "counter_number", bad},
 		{counter.ErrNumberOver, "counter_number_over", conflict}, {counter.ErrCarried, "counter_carried", conflict},
-	}
+	}, cameReasons()...)
 }
 
 // approvalsPage lists what waits for the supervisor; it is drawn anew when that changes.
@@ -108,6 +108,7 @@ func (v *visit) askedFacts(t counter.View) []fact {
 	out := []fact{{v.t.State(), v.ticketState(t)}, {v.t.Name(), text(t.Name)}, {v.t.DeskDocument(), cell{Text: t.Number, Class: "mono"}},
 		{v.t.Region(), text(v.t.region(t.Region))}, {v.t.TicketClerk(), cell{Text: t.Clerk.Name, Under: string(t.Clerk.ID)}}, {v.t.Agency(), text(v.t.agency(t.Agency))},
 		{v.t.ApprovalReason(), text(v.reasoned(t))}, {v.t.ApprovalAsked(), text(v.moment(t.AskedAt))}}
+	out = append(out, v.cameFacts(t.Came)...)
 	if live(t) {
 		out = append(out, fact{v.t.TicketUntil(), text(v.clock(t.Until))})
 	}

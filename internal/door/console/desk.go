@@ -6,6 +6,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/counter"
+	"github.com/liuma-pin/liuma/internal/store"
 )
 
 // deskRoutes are the counter's first steps: a person is found, what is to be done is chosen,
@@ -26,25 +27,28 @@ func deskPage(v *visit) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	reasons := field{Name: "reason", Type: "choice", Label: v.t.DeskReason(), Required: true, Options: []option{{Text: v.t.DeskChoose()}}}
-	for _, r := range counter.Reasons() {
-		reasons.Options = append(reasons.Options, option{Value: r, Text: v.t.all.Word("ticket_for", r), On: v.typed("reason") == r})
-	}
-	find := block{Title: v.t.DeskFindTitle(), Text: v.t.DeskFindText(), Form: &form{Post: "/desk", Button: v.t.DeskFindButton(), Fields: []field{
-		{Name: "number", Label: v.t.IDNumber(), Hint: v.t.IDNumberHint(), Required: true, Most: 60, Class: "mono"}, reasons,
-		{Name: "words", Label: v.t.DeskWords(), Hint: v.t.DeskWordsHint(), Value: v.typed("words"), Most: 200},
-	}}}
+	find := block{Title: v.t.DeskFindTitle(), Text: v.t.DeskFindText(), Form: &form{Post: "/desk", Button: v.t.DeskFindButton(), Fields: v.seekFields()}}
 	list := &table{Caption: v.t.DeskMine(), Head: []string{v.t.DeskWhat(), v.t.Name(), v.t.State(), v.t.DeskOpenedAt()}, None: v.t.DeskMineNone()}
 	for _, t := range mine {
 		list.Rows = append(list.Rows, []cell{{Text: v.ticketKind(t.Kind), Link: ticketPath(t)}, text(t.Name), v.ticketState(t), {Text: v.moment(t.AskedAt), Class: "nowrap"}})
 	}
-	return &view{Title: v.t.NavDesk(), Lead: v.t.DeskLead(), Blocks: []block{find, {Links: []link{{v.t.PadTitle(), "/desk/pad"}}}, {Table: list}}}, nil
+	return &view{Title: v.t.NavDesk(), Lead: v.t.DeskLead(), Blocks: []block{find, v.cameBlock(), {Links: []link{{v.t.PadTitle(), "/desk/pad"}}}, {Table: list}}}, nil
+}
+
+// seekFields ask whom the clerk looks up, and what for.
+func (v *visit) seekFields() []field {
+	reasons := field{Name: "reason", Type: "choice", Label: v.t.DeskReason(), Required: true, Options: []option{{Text: v.t.DeskChoose()}}}
+	for _, r := range counter.Reasons() {
+		reasons.Options = append(reasons.Options, option{Value: r, Text: v.t.all.Word("ticket_for", r), On: v.typed("reason") == r})
+	}
+	return []field{{Name: "number", Label: v.t.IDNumber(), Hint: v.t.IDNumberHint(), Required: true, Most: 60, Class: "mono"}, reasons,
+		{Name: "words", Label: v.t.DeskWords(), Hint: v.t.DeskWordsHint(), Value: v.typed("words"), Most: 200}}
 }
 
 // seekAtCounter finds the person, and leads to their page, whose address has nothing of
 // them.
 func seekAtCounter(v *visit) (*view, error) {
-	p, err := v.admin().LookUpPerson(v.ctx(), counter.Seeking{Number: v.typed("number"), Reason: v.typed("reason"), Words: v.typed("words")})
+	p, err := v.admin().LookUpPerson(v.ctx(), counter.Seeking{Number: v.typed("number"), Reason: v.typed("reason"), Words: v.typed("words"), Came: v.somebody()})
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +61,7 @@ func personPage(v *visit) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	page := &view{Title: v.t.DeskPersonTitle(), Lead: v.t.DeskPersonLead(), Blocks: []block{{Facts: v.personFacts(p)}}}
+	page := &view{Title: v.t.DeskPersonTitle(), Lead: v.t.DeskPersonLead(), Blocks: append([]block{{Facts: v.personFacts(p)}}, v.cameNotice(p.Came)...)}
 	if p.Live != nil {
 		n := block{Notice: &notice{Kind: "warn", Title: v.t.DeskLiveOther(), Text: v.t.DeskLiveOtherText()}}
 		switch {
@@ -90,7 +94,7 @@ func personPage(v *visit) (*view, error) {
 // was checked.
 func (v *visit) openForm(p counter.Person, kinds field) *form {
 	f := &form{Post: "/desk/person/" + url.PathEscape(p.LookUp), Button: v.t.DeskOpenButton(), Fields: []field{kinds}}
-	if p.Phone != "" {
+	if p.Phone != "" && p.Came.As != store.CameAgent { // the holder's phone is not here
 		phone := field{Name: "phone", Type: "one", Label: v.t.DeskPhoneAsk(), Required: true}
 		if slices.ContainsFunc(p.Kinds, func(k counter.Possible) bool { return k.Link }) { // else the answer would be refused
 			phone.Options = []option{{Value: "here", Text: v.t.DeskPhoneYes(), Hint: v.t.DeskPhoneYesHint()}}
@@ -102,7 +106,7 @@ func (v *visit) openForm(p counter.Person, kinds field) *form {
 		}
 		f.Fields = append(f.Fields, phone)
 	}
-	f.Fields = append(f.Fields, field{Name: "checked", Type: "tick", Label: v.t.DeskChecked(), Value: "yes", Required: true})
+	f.Fields = append(f.Fields, field{Name: "checked", Type: "tick", Label: v.checkedWords(p.Came), Value: "yes", Required: true})
 	return f
 }
 
@@ -131,7 +135,10 @@ func (v *visit) personFacts(p counter.Person) []fact {
 	case counter.PostNone:
 		out = append(out, fact{v.t.DeskPost(), cell{Text: v.t.DeskPostNone(), Tag: "warn"}})
 	}
-	return out
+	if !p.Anew.IsZero() {
+		out = append(out, fact{v.t.DeskAnew(), text(v.moment(p.Anew))})
+	}
+	return append(out, v.cameFacts(p.Came)...)
 }
 
 // standing is how a card stands; empty of one that only the keepers know.
@@ -157,8 +164,11 @@ func openTicket(v *visit) (*view, error) {
 		return nil, err
 	}
 	said := "ticket_asked"
-	if t.State == counter.Opened {
+	switch t.State {
+	case counter.Opened:
 		said = "ticket_opened"
+	case counter.Used:
+		said = "ticket_froze"
 	}
 	return v.to(ticketPath(t), said)
 }

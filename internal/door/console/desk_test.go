@@ -13,6 +13,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/counter"
@@ -39,9 +40,11 @@ type office struct {
 
 const holders = "https://pin.example.cn"
 
-func newOffice(t *testing.T) *office {
+func newOffice(t *testing.T) *office { return newOfficeWith(t, nil) }
+
+func newOfficeWith(t *testing.T, rules authority.Rules) *office {
 	t.Helper()
-	env := testkit.New(t, testkit.Options{Phones: true, Configure: func(c *config.Config) { c.ConsoleDoor.Listen, c.Console = "127.0.0.1:0", origin }})
+	env := testkit.New(t, testkit.Options{Phones: true, Rules: rules, Configure: func(c *config.Config) { c.ConsoleDoor.Listen, c.Console = "127.0.0.1:0", origin }})
 	h := &house{t: t, staff: env.System.Admin.Staff(), log: &strings.Builder{}}
 	assets, err := web.Load()
 	must(t, err)
@@ -71,16 +74,22 @@ func newOffice(t *testing.T) *office {
 func (o *office) known() *office {
 	o.t.Helper()
 	for i, id := range []liuma.StaffID{"chen", "sun", "zhou", "li"} {
-		must(o.t, o.env.System.Store.Update(o.t.Context(), func(tx store.Tx) (audit.Entry, error) {
-			m, err := tx.Member(id)
-			m.Document = vault.Index{0: 0xD0, 31: byte(i + 1)}
-			if err == nil {
-				err = tx.UpdateMember(m)
-			}
-			return audit.Entry{At: o.env.Clock.Now(), Actor: "test", Event: audit.StaffJoined, Outcome: "ok"}, err
-		}))
+		o.document(id, byte(i+1))
 	}
 	return o
+}
+
+// document has a member known by one of their own.
+func (o *office) document(id liuma.StaffID, n byte) {
+	o.t.Helper()
+	must(o.t, o.env.System.Store.Update(o.t.Context(), func(tx store.Tx) (audit.Entry, error) {
+		m, err := tx.Member(id)
+		m.Document = vault.Index{0: 0xD0, 31: n}
+		if err == nil {
+			err = tx.UpdateMember(m)
+		}
+		return audit.Entry{At: o.env.Clock.Now(), Actor: "test", Event: audit.StaffJoined, Outcome: "ok"}, err
+	}))
 }
 
 // finds looks the person up, and returns the address of the page.

@@ -124,7 +124,8 @@ func (v *visit) steps(t counter.View) []step {
 	add := func(text string) { out = append(out, step{Text: text, Is: "done"}) }
 	add(v.t.TicketStepOpen())
 	switch {
-	case t.Kind == liuma.TicketClose:
+	case t.Kind == liuma.TicketFreeze: // which is done with the asking
+	case t.Kind.Holderless():
 		add(v.t.TicketStepApprove(t.Supervisor.Name))
 	case t.Route == store.RouteSupervisor:
 		add(v.t.TicketStepShown())
@@ -172,11 +173,15 @@ func (v *visit) steps(t counter.View) []step {
 
 func (v *visit) ticketFacts(t counter.View) []fact {
 	route := v.t.TicketByLink()
-	if t.Route == store.RouteSupervisor {
+	switch t.Route {
+	case store.RouteSupervisor:
 		route = v.t.TicketBySupervisor()
+	case store.RouteAgent:
+		route = v.t.TicketByAgent()
 	}
 	out := []fact{{v.t.State(), v.ticketState(t)}, {v.t.Name(), text(t.Name)}, {v.t.DeskDocument(), cell{Text: t.Number, Class: "mono"}},
 		{v.t.TicketRoute(), text(route)}}
+	out = append(out, v.cameFacts(t.Came)...)
 	if live(t) {
 		out = append(out, fact{v.t.TicketUntil(), text(v.clock(t.Until))})
 	}

@@ -44,7 +44,7 @@ func statusOf(c liuma.Code) int {
 	case liuma.CodeFreezeCodeLimit, liuma.CodeSlowDown, liuma.CodeTooManyRequests, liuma.CodeTooManyOpen, liuma.CodeFreezesSpent:
 		return http.StatusTooManyRequests
 	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
-		liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeFreezeCodeInvalid,
+		liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeCardClosed, liuma.CodeFreezeCodeInvalid,
 		liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodeNotFrozen, liuma.CodeGuardian, liuma.CodeBirthdayUnknown:
 		return http.StatusUnprocessableEntity // the card's state forbids the act
 	}
@@ -123,7 +123,7 @@ func faultLook(c liuma.Code) look {
 	case liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved:
 		return look{title: func(t *wordings) string { return t.ElsewhereTitle() }, kind: "info", icon: "unavailable"}
 	case liuma.CodeRefused, liuma.CodePhoneNone, liuma.CodeOnlineOff, liuma.CodeNotInRegistry, liuma.CodeCancelled,
-		liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored,
+		liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeCardClosed,
 		liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodeNotFrozen, liuma.CodeGuardian, liuma.CodeBirthdayUnknown:
 		l := refusedLook(c)
 		l.again = true
@@ -254,7 +254,7 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		return
 	case liuma.CodeResetPlanned:
 		h.planned(v, p)
-	case liuma.CodeLinkLimit:
+	case liuma.CodeLinkLimit, liuma.CodeCardClosed:
 		v.Until = h.untilOf(v, p.Until)
 	case liuma.CodePINNotYet:
 		h.notYet(v, p)
@@ -365,6 +365,8 @@ func refusedLook(c liuma.Code) look {
 	case liuma.CodePhoneNone, liuma.CodePhoneLate, liuma.CodePhoneStale, liuma.CodeOnlineOff, liuma.CodePhoneCodesSpent, liuma.CodeCardNoSpent, liuma.CodeCardNoNeeded,
 		liuma.CodeCardRestored, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodePINStopped, liuma.CodeGuardian, liuma.CodeBirthdayUnknown:
 		return look{title: func(t *wordings) string { return t.CounterNeeded() }, kind: "warn", icon: "agency"}
+	case liuma.CodeCardClosed:
+		return look{title: func(t *wordings) string { return t.CardClosedTitle() }, kind: "info", icon: "expired"}
 	case liuma.CodePINNotYet:
 		return look{title: func(t *wordings) string { return t.CounterFromTitle() }, kind: "info", icon: "expired"}
 	case liuma.CodePINReset:

@@ -80,6 +80,7 @@ func (t *wordings) rules(p policy.Policy) []string {
 	add(p.NumberForEvidence(), t.RuleNumber())
 	add(p.LossReport > 0, t.RuleLoss(days(p.LossReport)))
 	add(p.LossReport == 0, t.RuleNoLoss())
+	out = append(out, t.ruleAgents(p.Agents))
 	add(p.Passphrase, t.RulePassphrase())
 	add(p.RemindAfter > 0, t.RuleRemind(days(p.RemindAfter)))
 	add(p.ForceAfter > 0, t.RuleForce(days(p.ForceAfter)))
@@ -98,6 +99,19 @@ func (t *wordings) tries(p policy.Policy) string {
 
 func (t *wordings) ruleOfMinors(p policy.Policy) string {
 	return t.RuleMinors(strconv.Itoa(p.Minors.Alone))
+}
+
+// ruleAgents says whether somebody may come to a counter for the holder, and what for.
+func (t *wordings) ruleAgents(a policy.Agents) string {
+	switch a {
+	case policy.AgentsFreeze:
+		return t.RuleAgentsFreeze()
+	case policy.AgentsClose:
+		return t.RuleAgentsClose()
+	case policy.AgentsBoth:
+		return t.RuleAgentsBoth()
+	}
+	return t.RuleAgentsNone()
 }
 
 // ownSentence is what the region says in its own words.

@@ -62,7 +62,7 @@ func oauthOf(c liuma.Code) (oauthRow, bool) {
 		liuma.CodeDocumentInvalid, liuma.CodeDocumentState,
 		liuma.CodeEnvelopeInvalid, liuma.CodePINFormat, liuma.CodeWeakPIN, liuma.CodePhoneInvalid:
 		return oauthRow{detailsError, "invalid_grant", http.StatusBadRequest}, true
-	case liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeRefused, liuma.CodeWrong, liuma.CodeLocked, liuma.CodeBlocked,
+	case liuma.CodeAlreadyEnrolled, liuma.CodeCardRestored, liuma.CodeCardClosed, liuma.CodeRefused, liuma.CodeWrong, liuma.CodeLocked, liuma.CodeBlocked,
 		liuma.CodeFrozen, liuma.CodeLossReported, liuma.CodeLossReportOff, liuma.CodeCancelled, liuma.CodeLeft, liuma.CodeNotReturned,
 		liuma.CodeReceiptInvalid, liuma.CodeReceiptSpent, liuma.CodeReceiptStale,
 		liuma.CodeCeremonyExpired, liuma.CodeCeremonyElsewhere, liuma.CodeCeremonyMoved,

@@ -1,0 +1,69 @@
+package console
+
+import (
+	"net/http"
+
+	"github.com/liuma-pin/liuma/internal/counter"
+	"github.com/liuma-pin/liuma/internal/store"
+)
+
+// cameReasons are the refusals about who came for a person, or with them.
+func cameReasons() []reason {
+	const bad, conflict = http.StatusUnprocessableEntity, http.StatusConflict
+	return []reason{
+		{counter.ErrCameNumber, "counter_came_number", bad}, {counter.ErrCameName, "counter_came_name", bad}, {counter.ErrCameYoung, "counter_came_young", bad},
+		{counter.ErrCameSelf, "counter_came_self", bad}, {counter.ErrAgentKind, "counter_agent", conflict}, {counter.ErrAgentRegion, "counter_agent_region", conflict},
+		{counter.ErrGuardian, "counter_guardian", conflict},
+	}
+}
+
+// cameBlock finds a person for whom, or with whom, somebody else came. It is folded: most
+// people come themselves. Neither number nor name is shown again, as on the whole desk.
+func (v *visit) cameBlock() block {
+	as := field{Name: "as", Type: "one", Label: v.t.DeskCameAsk(), Required: true, Options: []option{
+		{Value: string(store.CameAgent), Text: v.t.DeskCameAgent(), Hint: v.t.DeskCameAgentHint(), On: v.typed("as") == string(store.CameAgent)},
+		{Value: string(store.CameGuardian), Text: v.t.DeskCameGuardian(), Hint: v.t.DeskCameGuardianHint(), On: v.typed("as") == string(store.CameGuardian)}}}
+	fields := append(v.seekFields(), as,
+		field{Name: "came_number", Label: v.t.DeskCameNumber(), Hint: v.t.DeskCameNumberHint(), Required: true, Most: 60, Class: "mono"},
+		field{Name: "came_name", Label: v.t.DeskCameName(), Required: true, Most: 120})
+	return block{Title: v.t.DeskCameTitle(), Folded: v.typed("as") == "", Form: &form{Post: "/desk", Button: v.t.DeskFindButton(), Fields: fields}}
+}
+
+// somebody is who came for the person, or with them; nil from the form of who came alone.
+func (v *visit) somebody() *counter.Somebody {
+	if v.typed("as") == "" && v.typed("came_number") == "" && v.typed("came_name") == "" {
+		return nil
+	}
+	return &counter.Somebody{As: store.CameAs(v.typed("as")), Number: v.typed("came_number"), Name: v.typed("came_name")}
+}
+
+// cameNotice says above what can be done that the person is not there, and what to do
+// for more than an agent may.
+func (v *visit) cameNotice(came counter.CameView) []block {
+	if came.As != store.CameAgent {
+		return nil
+	}
+	return []block{{Notice: &notice{Kind: "warn", Title: v.t.DeskAgentNotice(came.Name), Text: v.t.DeskAgentText()}}}
+}
+
+// cameFacts name who came, masked.
+func (v *visit) cameFacts(came counter.CameView) []fact {
+	switch came.As {
+	case store.CameAgent:
+		return []fact{{v.t.DeskAgent(), text(came.Name)}}
+	case store.CameGuardian:
+		return []fact{{v.t.DeskGuardian(), text(came.Name)}}
+	}
+	return nil
+}
+
+// checkedWords are what the clerk confirms to have looked at.
+func (v *visit) checkedWords(came counter.CameView) string {
+	switch came.As {
+	case store.CameAgent:
+		return v.t.DeskAgentChecked()
+	case store.CameGuardian:
+		return v.t.DeskGuardianChecked()
+	}
+	return v.t.DeskChecked()
+}
