@@ -271,7 +271,7 @@ type Desk interface {
 	LookedUp(ctx context.Context, lookUp string) (counter.Person, error)
 	// OpenTicket is Open, Tickets and Ticket are Tickets and Progress.
 	OpenTicket(ctx context.Context, q counter.Opening) (counter.View, error)
-	Tickets(ctx context.Context) ([]counter.View, error)
+	Tickets(ctx context.Context, after liuma.TicketID) ([]counter.View, error)
 	Ticket(ctx context.Context, id liuma.TicketID) (counter.View, error)
 	// TicketCode is NewCode: eight characters, shown once (counter.ShownCode).
 	TicketCode(ctx context.Context, id liuma.TicketID) (string, error)
@@ -293,7 +293,7 @@ type Desk interface {
 	DeclineTicket(ctx context.Context, q TicketDecision) error
 
 	// Reviews, Review and DecideReview have the same names there.
-	Reviews(ctx context.Context) ([]counter.View, error)
+	Reviews(ctx context.Context, after liuma.TicketID) ([]counter.View, error)
 	Review(ctx context.Context, id liuma.TicketID) (counter.View, error)
 	DecideReview(ctx context.Context, q TicketDecision) error
 }

@@ -127,6 +127,14 @@ type DeskPad struct {
 // Paired reports whether the pad stands on a clerk's desk at a time.
 func (p *DeskPad) Paired(now time.Time) bool { return p.Clerk != "" && now.Before(p.Until) }
 
+// TicketPlace is a place in a list of tickets that is in the order of a time and then of
+// their IDs. A list after it goes on behind the ticket of that place; the zero place is
+// the beginning.
+type TicketPlace struct {
+	At time.Time
+	ID liuma.TicketID
+}
+
 // TicketReader reads tickets, look-ups and desk pads; ErrNotFound if there is none.
 type TicketReader interface {
 	Ticket(liuma.TicketID) (Ticket, error)
@@ -136,19 +144,20 @@ type TicketReader interface {
 	TicketsOf(liuma.CardID) ([]Ticket, error)
 	// TicketsFor lists those of a person which have no card, the oldest first.
 	TicketsFor(holder vault.Index) ([]Ticket, error)
-	// TicketsBy lists a clerk's, the newest first, at most limit.
-	TicketsBy(clerk liuma.StaffID, limit int) ([]Ticket, error)
+	// TicketsBy lists a clerk's after a place (by AskedAt), the newest first, at most limit.
+	TicketsBy(clerk liuma.StaffID, after TicketPlace, limit int) ([]Ticket, error)
 	// TicketsAsked lists those that wait for a supervisor, the oldest first, those whose
 	// time is over too.
 	TicketsAsked(supervisor liuma.StaffID) ([]Ticket, error)
 	// DueTickets lists live ones whose time was over by now, at most limit. A row that is
 	// refused raises its alarm and is passed over, here and in the lists below.
 	DueTickets(now time.Time, limit int) ([]Ticket, error)
-	// StoppedTickets lists those that were stopped after a time, in that order, at most limit.
-	StoppedTickets(since time.Time, limit int) ([]Ticket, error)
-	// TicketsToReview lists those that a security officer is to look at, those due first
-	// first, at most limit.
-	TicketsToReview(limit int) ([]Ticket, error)
+	// StoppedTickets lists those that were stopped after a place (by EndedAt), in that
+	// order, at most limit.
+	StoppedTickets(after TicketPlace, limit int) ([]Ticket, error)
+	// TicketsToReview lists those of a region that a security officer is to look at, after
+	// a place (by ReviewUntil), those due first first, at most limit.
+	TicketsToReview(within liuma.Region, after TicketPlace, limit int) ([]Ticket, error)
 	// EndedTickets lists those that ended before a time, at most limit.
 	EndedTickets(before time.Time, limit int) ([]Ticket, error)
 

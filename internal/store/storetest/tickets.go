@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
@@ -123,16 +124,71 @@ func ticketLists(t *testing.T, open Open) {
 	list("of no card", func(r store.Reader) ([]store.Ticket, error) { return r.TicketsOf(liuma.CardID{}) })
 	list("for a person", func(r store.Reader) ([]store.Ticket, error) { return r.TicketsFor(index("holder", 2)) }, 2)
 	list("for one with a card", func(r store.Reader) ([]store.Ticket, error) { return r.TicketsFor(index("holder", 1)) })
-	list("by a clerk", func(r store.Reader) ([]store.Ticket, error) { return r.TicketsBy(member(1).ID, 3) }, 8, 7, 6)
-	list("by another", func(r store.Reader) ([]store.Ticket, error) { return r.TicketsBy("other", 9) }, 3)
+	list("by a clerk", func(r store.Reader) ([]store.Ticket, error) { return r.TicketsBy(member(1).ID, store.TicketPlace{}, 3) }, 8, 7, 6)
+	list("by a clerk, gone on", func(r store.Reader) ([]store.Ticket, error) {
+		return r.TicketsBy(member(1).ID, store.TicketPlace{At: all[5].AskedAt, ID: all[5].ID}, 3)
+	}, 5, 4, 2)
+	list("by another", func(r store.Reader) ([]store.Ticket, error) { return r.TicketsBy("other", store.TicketPlace{}, 9) }, 3)
 	list("asked", func(r store.Reader) ([]store.Ticket, error) { return r.TicketsAsked(member(2).ID) }, 2, 3)
 	list("asked of nobody", func(r store.Reader) ([]store.Ticket, error) { return r.TicketsAsked("") })
 	list("due", func(r store.Reader) ([]store.Ticket, error) { return r.DueTickets(at(903), 9) }, 1, 2, 3)
 	list("due, two of them", func(r store.Reader) ([]store.Ticket, error) { return r.DueTickets(at(903), 2) }, 1, 2)
-	list("stopped", func(r store.Reader) ([]store.Ticket, error) { return r.StoppedTickets(at(0), 9) }, 5, 4)
-	list("stopped since", func(r store.Reader) ([]store.Ticket, error) { return r.StoppedTickets(at(15), 9) }, 4)
-	list("to review", func(r store.Reader) ([]store.Ticket, error) { return r.TicketsToReview(9) }, 5, 4)
+	list("stopped", func(r store.Reader) ([]store.Ticket, error) { return r.StoppedTickets(store.TicketPlace{At: at(0)}, 9) }, 5, 4)
+	list("stopped, gone on", func(r store.Reader) ([]store.Ticket, error) {
+		return r.StoppedTickets(store.TicketPlace{At: at(15), ID: all[4].ID}, 9)
+	}, 4)
 	list("ended", func(r store.Reader) ([]store.Ticket, error) { return r.EndedTickets(at(16), 9) }, 6, 5)
+}
+
+// ticketsToReview are listed by region and by when they are due, page by page; of those that
+// are due in one moment none is left out.
+func ticketsToReview(t *testing.T, open Open) {
+	s, reopen := open(t)
+	var all []store.Ticket
+	for i, where := range []liuma.Region{"330502", "330502", "330502", "330521", "330106", "3305", "110101", "330502"} {
+		k := ended(i + 1)
+		k.Region, k.ReviewedAt, k.Reviewer, k.Finding, k.ReviewWords = where, time.Time{}, "", "", ""
+		k.ReviewUntil = at(100 - i/3)
+		if i == 7 {
+			k.ReviewedAt = at(9)
+		}
+		all = append(all, k)
+	}
+	mustUpdate(t, s, func(tx store.Tx) error {
+		for _, k := range all {
+			if err := tx.InsertTicket(k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	s = reopen()
+	list := func(within liuma.Region, want ...int) {
+		t.Helper()
+		var got []int
+		for after := (store.TicketPlace{}); ; { // two at a time
+			page := mustGet(t, s, func(r store.Reader) ([]store.Ticket, error) { return r.TicketsToReview(within, after, 2) })
+			for _, k := range page {
+				got = append(got, slices.IndexFunc(all, func(o store.Ticket) bool { return o.ID == k.ID })+1)
+				after = store.TicketPlace{At: k.ReviewUntil, ID: k.ID}
+			}
+			if len(page) < 2 || len(got) > len(all) {
+				break
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("to review in %q: %v, want %v", within, got, want)
+		}
+	}
+	list("", 7, 4, 5, 6, 1, 2, 3)
+	list("33", 4, 5, 6, 1, 2, 3)
+	list("3305", 4, 6, 1, 2, 3)
+	list("330502", 1, 2, 3)
+	list("330599")
+	done := all[1]
+	done.ReviewedAt, done.Reviewer, done.Finding = at(99), "officer", "fine"
+	mustUpdate(t, s, func(tx store.Tx) error { return tx.UpdateTicket(done) })
+	list("330502", 1, 3)
 }
 
 // ticketsEnd: no ended ticket becomes another, and its review is written once.
