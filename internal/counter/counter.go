@@ -33,6 +33,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -49,13 +50,6 @@ const (
 
 	day = 24 * time.Hour
 )
-
-// Quotas are how much one clerk, and one pair of clerk and supervisor, may do within 24
-// hours.
-type Quotas struct{ LookUps, Tickets, Pair int }
-
-// NationalQuotas are the defaults.
-func NationalQuotas() Quotas { return Quotas{LookUps: 60, Tickets: 20, Pair: 5} }
 
 // Errors that callers act on. With each of them nothing was changed, but that a refusal
 // for a quota is recorded.
@@ -101,6 +95,12 @@ type Engine interface {
 	ToWall(time.Time) time.Time
 }
 
+// Rules are the policy that runs; *policy.Running is one. A clerk goes by the region that
+// they are bound to.
+type Rules interface {
+	For(region liuma.Region, channel liuma.ChannelID) policy.Policy
+}
+
 // Teller tells a card's contacts, in the transaction of what it tells of.
 type Teller interface {
 	TellTicketOpened(store.Tx, store.Card, store.Ticket) error
@@ -122,7 +122,7 @@ type Config struct {
 	// SignedIn says whether a member has a session that goes on: only then may a
 	// supervisor be picked before others, and only then does a pad serve.
 	SignedIn func(store.Reader, store.Member) (bool, error)
-	Quotas   Quotas // zero: NationalQuotas
+	Rules    Rules
 	Teller   Teller // nil: no messages are sent
 	Closer   Closer // nil: no card is closed at a counter
 	Logger   *slog.Logger
@@ -141,13 +141,7 @@ func (c *Config) validate() error {
 	need(c.Engine != nil, "Engine")
 	need(c.Now != nil, "Now")
 	need(c.SignedIn != nil, "SignedIn")
-	if c.Quotas == (Quotas{}) {
-		c.Quotas = NationalQuotas()
-	}
-	most := NationalQuotas()
-	if q := c.Quotas; q.LookUps < 1 || q.Tickets < 1 || q.Pair < 1 || q.LookUps > most.LookUps || q.Tickets > most.Tickets || q.Pair > most.Pair {
-		errs = append(errs, fmt.Errorf("quotas %+v: want at least 1 each, and at most %+v", q, most))
-	}
+	need(c.Rules != nil, "Rules")
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

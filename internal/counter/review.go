@@ -54,7 +54,9 @@ func (c *Counter) Reviews(ctx context.Context, by liuma.StaffID, after liuma.Tic
 // eachToReview calls f for each ticket of a region that is to be reviewed, from a place on,
 // until f returns false. Whoever sees less than the region looks as far as it takes.
 func eachToReview(r store.Reader, within liuma.Region, from store.TicketPlace, f func(store.Ticket) bool) error {
-	return eachTicket(from, func(after store.TicketPlace) ([]store.Ticket, error) { return r.TicketsToReview(within, after, listPage) },
+	return eachTicket(from, func(after store.TicketPlace) ([]store.Ticket, error) {
+		return r.TicketsToReview(within, after, listPage)
+	},
 		func(t store.Ticket) time.Time { return t.ReviewUntil }, f)
 }
 

@@ -53,7 +53,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 		return err
 	}
 	s.Counter, err = counter.New(counter.Config{
-		Store: db, Vault: s.Vault, Registry: s.Registry, Engine: s.Authority, Now: s.Clock.Now, Logger: s.options.Logger, Teller: s.Authority, Closer: s.Authority,
+		Store: db, Vault: s.Vault, Registry: s.Registry, Engine: s.Authority, Now: s.Clock.Now, Logger: s.options.Logger, Teller: s.Authority, Closer: s.Authority, Rules: rules,
 		SignedIn: func(r store.Reader, m store.Member) (bool, error) { return staff.SignedIn(r, m, s.Clock.Now()) },
 	})
 	if err != nil {
