@@ -11,8 +11,8 @@
 // transaction that sets, binds or thaws). Nobody opens or approves a ticket for themself
 // or their household, nor without being known by their own document; look-ups, tickets
 // and tickets of one pair are rationed, in the database (R-39, I-15). Every step is
-// recorded with the member's name in its transaction (I-8). A ticket, a code and a pad
-// are no proofs: no function here sets a PIN, binds a phone or thaws a card.
+// recorded with the member's name in its transaction (I-8). Who makes keys of pads writes
+// nothing, and keeps no desk from its pad. A ticket, a code and a pad are no proofs: no function here sets a PIN, binds a phone or thaws a card.
 //
 // It trusts its callers to say which member acts (package admin), that the pad's key
 // signed (the holder's door), and what the holder proved (package ceremony).
@@ -73,7 +73,6 @@ var (
 	ErrPad          = errors.New("no pad shows this number now")
 	ErrPadGone      = errors.New("this pad is not paired with your desk")
 	ErrPadRoute     = errors.New("a pad takes a supervisor: open the ticket without the person's own phone")
-	ErrPadsOffered  = errors.New("too many pads offer themselves")
 	ErrFinding      = errors.New("say whether it is in order, and why in a line of up to 200 characters")
 )
 
@@ -153,8 +152,9 @@ func (c *Config) validate() error {
 
 // Counter is the counter of an authority. Safe for concurrent use.
 type Counter struct {
-	c     Config
-	tries *tries
+	c      Config
+	tries  *tries
+	offers *padOffers
 }
 
 // New checks the Config.
@@ -162,7 +162,7 @@ func New(c Config) (*Counter, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	return &Counter{c: c, tries: newTries()}, nil
+	return &Counter{c: c, tries: newTries(), offers: newPadOffers()}, nil
 }
 
 // acting is the member who acts: active, with the role, and known by their document.

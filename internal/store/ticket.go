@@ -105,27 +105,19 @@ type LookUp struct {
 	Until  time.Time
 }
 
-// DeskPad is a device on a desk that shows a holder's pages: a key that was offered,
-// and, once a clerk typed its number, whose desk it stands on.
+// DeskPad is a device on a clerk's desk that shows a holder's pages. A clerk has one.
 type DeskPad struct {
 	ID  string // 32 hexadecimal digits, of the hash of its key
 	Key []byte // public ES256 key, uncompressed point
-	// Number is the blind index of the pairing number, while it is offered.
-	Number vault.Index
-	At     time.Time // when it was offered last
-	Until  time.Time // of the offer, or of the pairing
 
-	Clerk    liuma.StaffID // empty: it is offered, or has ended
+	Clerk    liuma.StaffID
 	Agency   liuma.Agency
 	Region   liuma.Region
 	PairedAt time.Time
+	Until    time.Time
 	SeenAt   time.Time      // to the minute
 	Ticket   liuma.TicketID // that the clerk sent to it last
-	Ended    string         // why the last pairing ended: "clerk", "signed_out", "shift", "moved"
 }
-
-// Paired reports whether the pad stands on a clerk's desk at a time.
-func (p *DeskPad) Paired(now time.Time) bool { return p.Clerk != "" && now.Before(p.Until) }
 
 // TicketPlace is a place in a list of tickets that is in the order of a time and then of
 // their IDs. A list after it goes on behind the ticket of that place; the zero place is
@@ -164,13 +156,8 @@ type TicketReader interface {
 	LookUp(id string) (LookUp, error)
 
 	DeskPad(id string) (DeskPad, error)
-	// DeskPadByNumber finds a pad that is offered; a zero index finds none.
-	DeskPadByNumber(vault.Index) (DeskPad, error)
-	// DeskPadsOf lists the pads that are paired with a clerk, those whose time is over
-	// too.
-	DeskPadsOf(liuma.StaffID) ([]DeskPad, error)
-	// CountDeskPads counts the rows of pads, offered, paired and ended.
-	CountDeskPads() (int64, error)
+	// DeskPadOf is the pad that is paired with a clerk, also when its time is over.
+	DeskPadOf(liuma.StaffID) (DeskPad, error)
 }
 
 // TicketWriter writes them.
@@ -189,9 +176,11 @@ type TicketWriter interface {
 	// PruneLookUps drops those whose time was over before now, and returns how many.
 	PruneLookUps(now time.Time) (int64, error)
 
-	// PutDeskPad inserts a pad or replaces that of its ID. ErrExists: the Number is
-	// another's.
+	// PutDeskPad inserts a pad or replaces that of its ID. ErrExists: the Clerk has
+	// another.
 	PutDeskPad(DeskPad) error
+	// DeleteDeskPad drops one. ErrNotFound.
+	DeleteDeskPad(id string) error
 	// SeeDeskPad notes that a pad asked. It needs no entry: it says only that time
 	// passed. ErrNotFound.
 	SeeDeskPad(id string, at time.Time) error

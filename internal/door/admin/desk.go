@@ -53,7 +53,6 @@ const (
 	CodeDeskPad          Code = "pad_unknown"
 	CodeDeskPadGone      Code = "pad_not_paired"
 	CodeDeskPadRoute     Code = "pad_takes_supervisor"
-	CodeDeskPadsOffered  Code = "pads_full"
 	CodeDeskFinding      Code = "finding_invalid"
 	CodeDeskOwnTicket    Code = "own_ticket"
 	CodeOnlyPages        Code = "only_pages"
@@ -80,7 +79,6 @@ func knownOfDesk() []knownError {
 		{counter.ErrPad, CodeDeskPad, http.StatusNotFound},
 		{counter.ErrPadGone, CodeDeskPadGone, http.StatusConflict},
 		{counter.ErrPadRoute, CodeDeskPadRoute, http.StatusConflict},
-		{counter.ErrPadsOffered, CodeDeskPadsOffered, http.StatusConflict},
 		{counter.ErrFinding, CodeDeskFinding, http.StatusUnprocessableEntity},
 		{counter.ErrOwnTicket, CodeDeskOwnTicket, http.StatusForbidden},
 		{admin.ErrOnlyPages, CodeOnlyPages, http.StatusForbidden},

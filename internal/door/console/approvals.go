@@ -37,7 +37,7 @@ func counterReasons() []reason {
 		{counter.ErrLookUp, "counter_look_up", missing}, {counter.ErrChecked, "counter_checked", bad}, {counter.ErrKind, "counter_kind", conflict},
 		{counter.ErrLive, "counter_live", conflict}, {counter.ErrNoSupervisor, "counter_no_supervisor", conflict}, {counter.ErrTicket, "counter_ticket", missing},
 		{counter.ErrState, "counter_state", conflict}, {counter.ErrPad, "counter_pad", missing}, {counter.ErrPadGone, "counter_pad_gone", conflict},
-		{counter.ErrPadRoute, "counter_pad_route", conflict}, {counter.ErrPadsOffered, "counter_pads", often}, {counter.ErrFinding, "counter_finding", bad},
+		{counter.ErrPadRoute, "counter_pad_route", conflict}, {counter.ErrFinding, "counter_finding", bad},
 		{counter.ErrOwnTicket, "counter_own_ticket", forbidden},
 	}
 }

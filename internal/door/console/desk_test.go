@@ -315,7 +315,7 @@ func TestThePadOfADesk(t *testing.T) {
 	o := newOffice(t).known()
 	key, err := ecdh.P256().GenerateKey(rand.Reader)
 	must(t, err)
-	offer, err := o.env.System.Counter.OfferPad(t.Context(), key.PublicKey().Bytes())
+	offer, err := o.env.System.Counter.OfferPad(t.Context(), "192.0.2.1", key.PublicKey().Bytes())
 	must(t, err)
 	if p := o.clerk.get("/desk/pad"); !p.says("Your desk has no pad", holders+"/desk") {
 		t.Errorf("%d %s", p.status, p.body)

@@ -142,7 +142,6 @@ type handler struct {
 	proxies    door.Proxies
 	counter    Counter
 	challenges Challenges
-	offers     *padOffers
 	consent    consent.Text
 	real       string // the origin of genuine pages
 	pages      *pages
@@ -155,7 +154,7 @@ func New(c Config) (http.Handler, error) {
 		return nil, err
 	}
 	h := &handler{authority: c.Authority, now: c.Now, log: c.Logger, zone: c.Zone, hotline: c.Hotline, rules: c.Rules,
-		counter: c.Counter, challenges: c.Challenges, offers: newOffers(), settle: c.Settle, proxies: slices.Clone(c.Proxies), consent: c.Consent}
+		counter: c.Counter, challenges: c.Challenges, settle: c.Settle, proxies: slices.Clone(c.Proxies), consent: c.Consent}
 	if h.zone == nil {
 		h.zone = time.FixedZone("CST", 8*60*60)
 	}

@@ -23,10 +23,10 @@ func (t *tables) ofCounter() {
 		func(l *store.LookUp) []byte { return []byte(l.ID) },
 		func(l *store.LookUp) []Value { return []Value{l.Until.UnixMilli()} }}
 	t.deskPads = kind[store.DeskPad]{Table{Name: "desk_pads", Columns: []Column{
-		{Name: "number", Unique: true}, {Name: "clerk"}, {Name: "until", Number: true}}},
+		{Name: "clerk", Unique: true}, {Name: "until", Number: true}}},
 		func(p *store.DeskPad) []byte { return []byte(p.ID) },
 		func(p *store.DeskPad) []Value {
-			return []Value{some(p.Number[:]), some([]byte(p.Clerk)), p.Until.UnixMilli()}
+			return []Value{[]byte(p.Clerk), p.Until.UnixMilli()}
 		}}
 }
 
@@ -167,21 +167,9 @@ func (r *Reader) DeskPad(id string) (store.DeskPad, error) {
 	return p, err
 }
 
-func (r *Reader) DeskPadByNumber(number vault.Index) (store.DeskPad, error) {
-	if some(number[:]) == nil {
-		return store.DeskPad{}, store.ErrNotFound
-	}
-	return first(r, &r.codec.deskPads, is("number", number[:]))
+func (r *Reader) DeskPadOf(clerk liuma.StaffID) (store.DeskPad, error) {
+	return first(r, &r.codec.deskPads, is("clerk", []byte(clerk)))
 }
-
-func (r *Reader) DeskPadsOf(clerk liuma.StaffID) ([]store.DeskPad, error) {
-	if clerk == "" {
-		return nil, nil
-	}
-	return list(r, &r.codec.deskPads, is("clerk", []byte(clerk)))
-}
-
-func (r *Reader) CountDeskPads() (int64, error) { return r.count(&r.codec.deskPads.Table, "") }
 
 // InsertTicket is written with the entry of who asked for it: a crash before the commit
 // leaves no ticket and nothing counted (I-8).
@@ -230,6 +218,10 @@ func (t *Tx) PruneLookUps(now time.Time) (int64, error) {
 }
 
 func (t *Tx) PutDeskPad(p store.DeskPad) error { return put(t, &t.codec.deskPads, &p) }
+
+func (t *Tx) DeleteDeskPad(id string) error {
+	return t.deleteOne(&t.codec.deskPads.Table, []byte(id))
+}
 
 // SeeDeskPad: a crash before the commit leaves the earlier time.
 func (t *Tx) SeeDeskPad(id string, at time.Time) error {

@@ -35,3 +35,19 @@ CREATE INDEX tickets_review ON tickets (review) WHERE review IS NOT NULL;
 CREATE INDEX tickets_review_province ON tickets (review_province) WHERE review_province IS NOT NULL;
 CREATE INDEX tickets_review_city ON tickets (review_city) WHERE review_city IS NOT NULL;
 CREATE INDEX tickets_review_county ON tickets (review_county) WHERE review_county IS NOT NULL;
+
+-- A device on a clerk's desk, by a hash of its key: one a clerk, from when the clerk typed
+-- the number that it shows. Offers are kept in memory.
+DROP TABLE desk_pads;
+
+CREATE TABLE desk_pads (
+    key      BLOB    NOT NULL PRIMARY KEY,
+    clerk    BLOB    NOT NULL UNIQUE,
+    until    INTEGER NOT NULL,
+    rev      INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    seal_key INTEGER NOT NULL,
+    seal     BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX desk_pads_until ON desk_pads (until);
