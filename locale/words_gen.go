@@ -6458,6 +6458,9 @@ func (w Refused) Field(what, field string) string {
 // KnownTaken says "refused.known.taken".
 func (w Refused) KnownTaken() string { return w.say("refused.known.taken") }
 
+// KnownReserved says "refused.known.reserved".
+func (w Refused) KnownReserved() string { return w.say("refused.known.reserved") }
+
 // KnownParty says "refused.known.party".
 func (w Refused) KnownParty() string { return w.say("refused.known.party") }
 

@@ -54,7 +54,7 @@ const Actor = "operator"
 type Administration interface {
 	// Clients returns the clients of a kind in the order of their identifiers.
 	Clients(ctx context.Context, kind store.ClientKind) ([]store.Client, error)
-	// AddClient registers a client. Errors: ErrClient, ErrKey, ErrTaken.
+	// AddClient registers a client. Errors: ErrClient, ErrKey, ErrTaken, ErrReserved.
 	AddClient(ctx context.Context, c Client) error
 	// StopClient makes every door refuse the client, from its next request on.
 	// ErrUnknown.

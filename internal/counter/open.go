@@ -200,10 +200,7 @@ func (c *Counter) sampled(id liuma.TicketID) bool {
 // ensureClient makes the client under which ceremonies at a counter go, with the first
 // ticket.
 func ensureClient(tx store.Tx, now time.Time) error {
-	there, err := tx.Client(store.CounterClient)
-	if err == nil && there.Kind != store.ClientCounter {
-		return errors.New("counter: a channel is registered under the identifier of the counter")
-	}
+	_, err := tx.Client(store.CounterClient)
 	if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}

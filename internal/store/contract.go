@@ -460,9 +460,13 @@ const (
 	ClientCounter ClientKind = "counter"
 )
 
-// CounterClient is the ID of the one client of ClientCounter. Nobody registers another
-// client of this ID.
-const CounterClient = "counter"
+// CounterClient is the ID of the one client of ClientCounter: no channel's, for those have
+// no such sign (liuma.ParseChannelID). ReservedClient is given to no client, since in the
+// record and the numbers it would be taken for that one; earlier releases did give it.
+const (
+	CounterClient  = "@counter"
+	ReservedClient = "counter"
+)
 
 // Client is a registered client with its public keys.
 type Client struct {

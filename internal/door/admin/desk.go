@@ -66,6 +66,7 @@ func knownOfDesk() []knownError {
 		{counter.ErrBounds, CodeDeskBounds, http.StatusForbidden},
 		{counter.ErrNumber, CodeDeskNumber, http.StatusUnprocessableEntity},
 		{counter.ErrNobody, CodeDeskNobody, http.StatusNotFound},
+		{admin.ErrReserved, CodeReserved, http.StatusUnprocessableEntity}, // it is the counter's
 		{counter.ErrReason, CodeDeskReason, http.StatusUnprocessableEntity},
 		{counter.ErrLookUps, CodeDeskLookUps, http.StatusConflict},
 		{counter.ErrTickets, CodeDeskTickets, http.StatusConflict},
