@@ -460,9 +460,8 @@ const (
 	ClientCounter ClientKind = "counter"
 )
 
-// CounterClient is the ID of the one client of ClientCounter: no channel's, for those have
-// no such sign (liuma.ParseChannelID). ReservedClient is given to no client, since in the
-// record and the numbers it would be taken for that one; earlier releases did give it.
+// CounterClient is the ID of the one client of ClientCounter: no channel's has such a sign.
+// ReservedClient is given to nobody any more: in the record it would be taken for that one.
 const (
 	CounterClient  = "@counter"
 	ReservedClient = "counter"
