@@ -1398,6 +1398,25 @@ func (w Held) TitlePending() string { return w.say("held.title_pending") }
 // TitleMessages says "held.title_messages".
 func (w Held) TitleMessages() string { return w.say("held.title_messages") }
 
+// TitleTickets says "held.title_tickets".
+func (w Held) TitleTickets() string { return w.say("held.title_tickets") }
+
+// TicketAt says "held.ticket_at".
+func (w Held) TicketAt(what, agency string) string {
+	return w.say("held.ticket_at", "{what}", what, "{agency}", agency)
+}
+
+// TicketReason says "held.ticket_reason".
+func (w Held) TicketReason() string { return w.say("held.ticket_reason") }
+
+// TicketToReview says "held.ticket_to_review".
+func (w Held) TicketToReview() string { return w.say("held.ticket_to_review") }
+
+// TicketReviewed says "held.ticket_reviewed".
+func (w Held) TicketReviewed(at, finding string) string {
+	return w.say("held.ticket_reviewed", "{at}", at, "{finding}", finding)
+}
+
 // TitleUses says "held.title_uses".
 func (w Held) TitleUses() string { return w.say("held.title_uses") }
 

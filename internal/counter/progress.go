@@ -1,6 +1,7 @@
 package counter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -75,11 +76,7 @@ func (c *Counter) stateOf(t store.Ticket) string {
 	if t.Live() && !c.c.Now().Before(t.Until) {
 		return Expired
 	}
-	i := int(t.State) - 1
-	if all := States(); i >= 0 && i < len(all) {
-		return all[i]
-	}
-	return Expired
+	return cmp.Or(t.State.Name(), Expired)
 }
 
 func (c *Counter) views(r store.Reader, all []store.Ticket) (out []View, err error) {

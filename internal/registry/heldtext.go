@@ -30,6 +30,7 @@ func (h Held) WriteText(w io.Writer, uses []audit.Recorded) error {
 		t.card()
 		t.pending()
 		t.notices()
+		t.tickets()
 		t.uses(uses)
 		t.never()
 	}
@@ -239,6 +240,28 @@ func (t heldText) notices() {
 		t.line("  %s  %s  %s", t.at(n.At), t.word("notice", n.Template), t.word("message", string(n.State)))
 	}
 	t.none(len(t.h.Notices))
+}
+
+// tickets are what was opened at counters, each with what came of it.
+func (t heldText) tickets() {
+	if len(t.h.Tickets) == 0 {
+		return
+	}
+	t.title(t.w.Held.TitleTickets())
+	for _, k := range t.h.Tickets {
+		said := t.w.Held.Outcome(t.word("ticket", string(k.Kind)), t.word("ticket_state", k.State))
+		if k.Agency != "" {
+			said = t.w.Held.TicketAt(said, string(k.Agency))
+		}
+		t.line("  %s  %s", t.at(k.AskedAt), said)
+		t.item("  "+t.w.Held.TicketReason(), t.word("ticket_for", k.Reason))
+		switch {
+		case k.ToReview:
+			t.line("    %s", t.w.Held.TicketToReview())
+		case k.Finding != "":
+			t.line("    %s", t.w.Held.TicketReviewed(t.at(k.ReviewedAt), t.word("finding", k.Finding)))
+		}
+	}
 }
 
 func (t heldText) uses(uses []audit.Recorded) {

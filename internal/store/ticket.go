@@ -23,6 +23,16 @@ const (
 	TicketExpired   TicketState = 8
 )
 
+// Name is the state's in answers; the catalogue has a word for each
+// ("word.ticket_state.NAME").
+func (s TicketState) Name() string {
+	names := []string{"asked", "open", "taken", "used", "stopped", "declined", "withdrawn", "expired"}
+	if s < 1 || int(s) > len(names) {
+		return ""
+	}
+	return names[s-1]
+}
+
 // TicketRoute is whose word stands behind a ticket, beside the clerk's.
 type TicketRoute string
 
