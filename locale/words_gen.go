@@ -4716,6 +4716,9 @@ func (w Shown) InitOneKeeper() string { return w.say("shown.init.one_keeper") }
 // InitNoTexts says "shown.init.no_texts".
 func (w Shown) InitNoTexts() string { return w.say("shown.init.no_texts") }
 
+// InitNoConsole says "shown.init.no_console".
+func (w Shown) InitNoConsole() string { return w.say("shown.init.no_console") }
+
 // InitPassword says "shown.init.password".
 func (w Shown) InitPassword(user, file string) string {
 	return w.say("shown.init.password", "{user}", user, "{file}", file)
@@ -4739,8 +4742,14 @@ func (w Shown) InitStepChannel() string { return w.say("shown.init.step_channel"
 // InitStepServe says "shown.init.step_serve".
 func (w Shown) InitStepServe() string { return w.say("shown.init.step_serve") }
 
+// InitStepConsole says "shown.init.step_console".
+func (w Shown) InitStepConsole() string { return w.say("shown.init.step_console") }
+
 // InitStepBackup says "shown.init.step_backup".
 func (w Shown) InitStepBackup() string { return w.say("shown.init.step_backup") }
+
+// InitOnConsole says "shown.init.on_console".
+func (w Shown) InitOnConsole() string { return w.say("shown.init.on_console") }
 
 // InitOnChannel says "shown.init.on_channel".
 func (w Shown) InitOnChannel() string { return w.say("shown.init.on_channel") }
@@ -6228,6 +6237,12 @@ func (w Refused) InitHosted() string { return w.say("refused.init.hosted") }
 
 // InitIssuer says "refused.init.issuer".
 func (w Refused) InitIssuer() string { return w.say("refused.init.issuer") }
+
+// InitConsole says "refused.init.console".
+func (w Refused) InitConsole() string { return w.say("refused.init.console") }
+
+// InitConsoleAddress says "refused.init.console_address".
+func (w Refused) InitConsoleAddress() string { return w.say("refused.init.console_address") }
 
 // InitKannel says "refused.init.kannel".
 func (w Refused) InitKannel() string { return w.say("refused.init.kannel") }
