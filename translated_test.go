@@ -149,12 +149,16 @@ var otherWords = map[string]string{
 	"电子卡": "电子社保卡", "口令": "密码", "用户": "持卡人",
 }
 
+// guides are Chinese texts of their own, for whom the English one beside them is not
+// written: no translations.
+func guides() []string { return []string{"docs/COUNTER.zh-CN.md"} }
+
 // TestTranslationsAgree: what stands in two languages has the same sections, code,
 // names, links and tables in both, and each leads to the other.
 func TestTranslationsAgree(t *testing.T) {
 	found := 0
 	for _, name := range treeFiles(t, func(name string) bool {
-		return strings.HasPrefix(name, "docs/") && strings.HasSuffix(name, ".zh-CN.md")
+		return strings.HasPrefix(name, "docs/") && strings.HasSuffix(name, ".zh-CN.md") && !slices.Contains(guides(), name)
 	}) {
 		found++
 		original := strings.Replace(name, ".zh-CN.md", ".md", 1)

@@ -1523,6 +1523,25 @@ func (w Held) TitleMessages() string { return w.say("held.title_messages") }
 // TitleLetters says "held.title_letters".
 func (w Held) TitleLetters() string { return w.say("held.title_letters") }
 
+// TitleTickets says "held.title_tickets".
+func (w Held) TitleTickets() string { return w.say("held.title_tickets") }
+
+// TicketAt says "held.ticket_at".
+func (w Held) TicketAt(what, agency string) string {
+	return w.say("held.ticket_at", "{what}", what, "{agency}", agency)
+}
+
+// TicketReason says "held.ticket_reason".
+func (w Held) TicketReason() string { return w.say("held.ticket_reason") }
+
+// TicketToReview says "held.ticket_to_review".
+func (w Held) TicketToReview() string { return w.say("held.ticket_to_review") }
+
+// TicketReviewed says "held.ticket_reviewed".
+func (w Held) TicketReviewed(at, finding string) string {
+	return w.say("held.ticket_reviewed", "{at}", at, "{finding}", finding)
+}
+
 // TitleUses says "held.title_uses".
 func (w Held) TitleUses() string { return w.say("held.title_uses") }
 
@@ -4938,6 +4957,9 @@ func (w Shown) InitOneKeeper() string { return w.say("shown.init.one_keeper") }
 // InitNoTexts says "shown.init.no_texts".
 func (w Shown) InitNoTexts() string { return w.say("shown.init.no_texts") }
 
+// InitNoConsole says "shown.init.no_console".
+func (w Shown) InitNoConsole() string { return w.say("shown.init.no_console") }
+
 // InitPassword says "shown.init.password".
 func (w Shown) InitPassword(user, file string) string {
 	return w.say("shown.init.password", "{user}", user, "{file}", file)
@@ -4961,8 +4983,14 @@ func (w Shown) InitStepChannel() string { return w.say("shown.init.step_channel"
 // InitStepServe says "shown.init.step_serve".
 func (w Shown) InitStepServe() string { return w.say("shown.init.step_serve") }
 
+// InitStepConsole says "shown.init.step_console".
+func (w Shown) InitStepConsole() string { return w.say("shown.init.step_console") }
+
 // InitStepBackup says "shown.init.step_backup".
 func (w Shown) InitStepBackup() string { return w.say("shown.init.step_backup") }
+
+// InitOnConsole says "shown.init.on_console".
+func (w Shown) InitOnConsole() string { return w.say("shown.init.on_console") }
 
 // InitOnChannel says "shown.init.on_channel".
 func (w Shown) InitOnChannel() string { return w.say("shown.init.on_channel") }
@@ -6492,6 +6520,12 @@ func (w Refused) InitHosted() string { return w.say("refused.init.hosted") }
 // InitIssuer says "refused.init.issuer".
 func (w Refused) InitIssuer() string { return w.say("refused.init.issuer") }
 
+// InitConsole says "refused.init.console".
+func (w Refused) InitConsole() string { return w.say("refused.init.console") }
+
+// InitConsoleAddress says "refused.init.console_address".
+func (w Refused) InitConsoleAddress() string { return w.say("refused.init.console_address") }
+
 // InitKannel says "refused.init.kannel".
 func (w Refused) InitKannel() string { return w.say("refused.init.kannel") }
 
@@ -6773,6 +6807,9 @@ func (w Refused) Field(what, field string) string {
 
 // KnownTaken says "refused.known.taken".
 func (w Refused) KnownTaken() string { return w.say("refused.known.taken") }
+
+// KnownReserved says "refused.known.reserved".
+func (w Refused) KnownReserved() string { return w.say("refused.known.reserved") }
 
 // KnownParty says "refused.known.party".
 func (w Refused) KnownParty() string { return w.say("refused.known.party") }

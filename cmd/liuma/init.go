@@ -29,6 +29,11 @@ type initCmd struct {
 	HostedCertificate string `name:"hosted-certificate" placeholder:"FILE"`
 	HostedKey         string `name:"hosted-key" placeholder:"FILE"`
 
+	Console            string `name:"console-listen" placeholder:"HOST:PORT"`
+	ConsoleAddress     string `name:"console" placeholder:"URL"`
+	ConsoleCertificate string `name:"console-certificate" placeholder:"FILE"`
+	ConsoleKey         string `name:"console-key" placeholder:"FILE"`
+
 	Texts    string `name:"texts" enum:"none,inbox,webhook,kannel" default:"none"`
 	TextsURL string `name:"texts-url" placeholder:"URL"`
 	Username string `name:"texts-username" placeholder:"NAME"`
@@ -99,6 +104,9 @@ func (i *initCmd) config() (config.Config, error) {
 	if err := i.hosted(&conf); err != nil {
 		return conf, err
 	}
+	if err := i.console(&conf); err != nil {
+		return conf, err
+	}
 	return conf, i.texts(&conf)
 }
 
@@ -128,6 +136,27 @@ func (i *initCmd) hosted(conf *config.Config) (err error) {
 			return wrongUse("liuma init", func(w *locale.Words) string { return w.Refused.InitIssuer() })
 		}
 		conf.Issuer = "http://" + i.Hosted
+	}
+	return nil
+}
+
+// console sets the door of the staff console and its address, which passkeys belong to.
+func (i *initCmd) console(conf *config.Config) (err error) {
+	if i.Console == "" {
+		if i.ConsoleAddress+i.ConsoleCertificate+i.ConsoleKey != "" {
+			return wrongUse("liuma init", func(w *locale.Words) string { return w.Refused.InitConsole() })
+		}
+		return nil
+	}
+	conf.ConsoleDoor, conf.Console = config.Door{Listen: i.Console, BehindProxy: i.Proxied}, i.ConsoleAddress
+	if conf.ConsoleDoor.Certificate, err = absolute(i.ConsoleCertificate); err != nil {
+		return err
+	}
+	if conf.ConsoleDoor.Key, err = absolute(i.ConsoleKey); err != nil {
+		return err
+	}
+	if conf.ConsoleAddress() == "" {
+		return wrongUse("liuma init", func(w *locale.Words) string { return w.Refused.InitConsoleAddress() })
 	}
 	return nil
 }
@@ -192,12 +221,15 @@ func (i *initCmd) explain(t *terminal, dir string, conf config.Config) {
 	if i.Texts == config.DriverKannel {
 		fmt.Fprintln(t.out, say.InitPassword(i.Username, filepath.Join(dir, textsPassword)))
 	}
-	i.next(t, dir)
+	if i.Console == "" {
+		fmt.Fprintln(t.out, say.InitNoConsole())
+	}
+	i.next(t, dir, conf)
 }
 
 // next says which commands come next, in their order, with everything in them
 // that is known now.
-func (i *initCmd) next(t *terminal, dir string) {
+func (i *initCmd) next(t *terminal, dir string, conf config.Config) {
 	liuma, say := "liuma --data "+dir, t.shown()
 	step := func(what, command string) { fmt.Fprintf(t.out, "  %s %s\n", padded(what, 30), command) }
 	fmt.Fprintln(t.out, say.InitNext())
@@ -213,5 +245,8 @@ func (i *initCmd) next(t *terminal, dir string) {
 	step(say.InitStepChannel(), "liuma channel keygen --out ID.key    "+say.InitOnChannel())
 	step("", liuma+" channel add ID --name-zh NAME --name-en NAME --key ID.key.pub.jwk --region CODE --action enroll --action verify"+back)
 	step(say.InitStepServe(), liuma+" serve")
+	if i.Console != "" {
+		step(say.InitStepConsole(), conf.ConsoleAddress()+"/invitation    "+say.InitOnConsole())
+	}
 	step(say.InitStepBackup(), liuma+" backup DIR")
 }

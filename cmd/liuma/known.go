@@ -42,6 +42,7 @@ func known() []knownError {
 func knownOfActs() []knownError {
 	return []knownError{
 		{admin.ErrTaken, locale.Refused.KnownTaken},
+		{admin.ErrReserved, locale.Refused.KnownReserved},
 		{admin.ErrUnknown, locale.Refused.KnownParty},
 		{admin.ErrKey, locale.Refused.KnownKey},
 		{admin.ErrLastKey, locale.Refused.KnownLastKey},

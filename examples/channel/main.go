@@ -13,7 +13,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -59,7 +61,7 @@ func (s *settings) options() []option {
 		{"key-id", &s.KeyID, "kid of the key"},
 		{"key-file", &s.KeyFile, "private key: PEM, PKCS #8, P-256"},
 		{"origin", &s.Origin, "public address of this app; ORIGIN/callback must be registered"},
-		{"listen", &s.Listen, "where to listen, host:port"},
+		{"listen", &s.Listen, "where to listen, host:port; default: where -origin is, if that is on this machine"},
 		{"name", &s.Name, "name that people see"},
 		{"name-en", &s.NameEN, "the same in English"},
 		{"theme", &s.Theme, "jade or azure"},
@@ -111,7 +113,7 @@ func run(ctx context.Context, args []string, env func(string) string, out io.Wri
 
 // read puts file, environment (LIUMA_CHANNEL_ISSUER …) and flags together.
 func read(args []string, env func(string) string, out io.Writer) (settings, error) {
-	s := settings{Listen: "127.0.0.1:8090", Theme: "jade"}
+	s := settings{Theme: "jade"}
 	given := settings{}
 	flags := flag.NewFlagSet("channel", flag.ContinueOnError)
 	flags.SetOutput(out)
@@ -130,7 +132,7 @@ func read(args []string, env func(string) string, out io.Writer) (settings, erro
 	chosen := map[string]string{}
 	for _, o := range s.options() {
 		if v := env("LIUMA_CHANNEL_" + strings.ToUpper(strings.ReplaceAll(o.name, "-", "_"))); v != "" {
-			*o.to = v
+			*o.to, chosen[o.name] = v, v
 		}
 	}
 	flags.Visit(func(f *flag.Flag) { chosen[f.Name] = f.Value.String() })
@@ -139,7 +141,27 @@ func read(args []string, env func(string) string, out io.Writer) (settings, erro
 			*o.to = v
 		}
 	}
+	// An origin that was given beside the file goes with the port that it names.
+	if here := loopback(s.Origin); here != "" && chosen["listen"] == "" && (s.Listen == "" || chosen["origin"] != "") {
+		s.Listen = here
+	}
+	if s.Listen == "" {
+		s.Listen = "127.0.0.1:8090"
+	}
 	return s, nil
+}
+
+// loopback is the host and port of an address on this machine, without TLS; empty for every
+// other, before which a proxy stands.
+func loopback(origin string) string {
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme != "http" || u.Port() == "" {
+		return ""
+	}
+	if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return ""
+	}
+	return u.Host
 }
 
 func readJSON(path string, into any) error {

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"go/parser"
 	"go/token"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -80,6 +81,29 @@ func TestRun(t *testing.T) {
 	}
 	if _, err := build(settings{KeyFile: file}, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("empty settings pass")
+	}
+}
+
+// TestItListensWhereItsOriginIs: whoever names another port in -origin gets it, and a
+// public origin leaves the port to -listen.
+func TestItListensWhereItsOriginIs(t *testing.T) {
+	for want, args := range map[string][]string{
+		"127.0.0.1:8090":  {"-config", "channel.json"},
+		"127.0.0.1:9191":  {"-config", "channel.json", "-origin", "http://127.0.0.1:9191"},
+		"localhost:9292":  {"-origin", "http://localhost:9292"},
+		"127.0.0.1:9393":  {"-config", "channel.json", "-origin", "http://127.0.0.1:9191", "-listen", "127.0.0.1:9393"},
+		"127.0.0.1:8090 ": {"-origin", "https://app.example.cn"},
+	} {
+		s, err := read(args, none, io.Discard)
+		if err != nil || s.Listen != strings.TrimSpace(want) {
+			t.Errorf("%v: listens at %s, %v", args, s.Listen, err)
+		}
+	}
+	s, err := read([]string{"-config", "channel.json"}, func(name string) string {
+		return map[string]string{"LIUMA_CHANNEL_ORIGIN": "http://127.0.0.1:9494"}[name]
+	}, io.Discard)
+	if err != nil || s.Listen != "127.0.0.1:9494" {
+		t.Errorf("by the environment: %s, %v", s.Listen, err)
 	}
 }
 

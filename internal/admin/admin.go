@@ -55,7 +55,7 @@ const Actor = "operator"
 type Administration interface {
 	// Clients returns the clients of a kind in the order of their identifiers.
 	Clients(ctx context.Context, kind store.ClientKind) ([]store.Client, error)
-	// AddClient registers a client. Errors: ErrClient, ErrKey, ErrTaken.
+	// AddClient registers a client. Errors: ErrClient, ErrKey, ErrTaken, ErrReserved.
 	AddClient(ctx context.Context, c Client) error
 	// StopClient makes every door refuse the client, from its next request on.
 	// ErrUnknown.
@@ -286,7 +286,7 @@ type Desk interface {
 	LookedUp(ctx context.Context, lookUp string) (counter.Person, error)
 	// OpenTicket is Open, Tickets and Ticket are Tickets and Progress.
 	OpenTicket(ctx context.Context, q counter.Opening) (counter.View, error)
-	Tickets(ctx context.Context) ([]counter.View, error)
+	Tickets(ctx context.Context, after liuma.TicketID) ([]counter.View, error)
 	Ticket(ctx context.Context, id liuma.TicketID) (counter.View, error)
 	// TicketCode is NewCode: eight characters, shown once (counter.ShownCode).
 	TicketCode(ctx context.Context, id liuma.TicketID) (string, error)
@@ -308,7 +308,7 @@ type Desk interface {
 	DeclineTicket(ctx context.Context, q TicketDecision) error
 
 	// Reviews, Review and DecideReview have the same names there.
-	Reviews(ctx context.Context) ([]counter.View, error)
+	Reviews(ctx context.Context, after liuma.TicketID) ([]counter.View, error)
 	Review(ctx context.Context, id liuma.TicketID) (counter.View, error)
 	DecideReview(ctx context.Context, q TicketDecision) error
 }

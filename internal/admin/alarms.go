@@ -152,18 +152,23 @@ func letterAlarms(s Status) []Alarm {
 // deadNotices counts notices that were given up and may still be sent again: their
 // holders were not told.
 func (a *Admin) deadNotices(ctx context.Context) ([]Alarm, error) {
-	page, err := notify.List(ctx, a.c.Store, store.MessageDead, "", MaxTexts)
-	if err != nil {
-		return nil, err
-	}
 	al := Alarm{Kind: "texts_dead"}
-	for _, m := range page {
-		if !m.Retriable {
-			continue
+	for after := ""; ; {
+		page, err := notify.List(ctx, a.c.Store, store.MessageDead, after, MaxTexts)
+		if err != nil {
+			return nil, err
 		}
-		al.N++
-		if al.Since.IsZero() || m.DoneAt.Before(al.Since) {
-			al.Since = m.DoneAt.UTC()
+		for _, m := range page {
+			if after = m.ID; !m.Retriable {
+				continue
+			}
+			al.N++
+			if al.Since.IsZero() || m.DoneAt.Before(al.Since) {
+				al.Since = m.DoneAt.UTC()
+			}
+		}
+		if len(page) < MaxTexts {
+			break
 		}
 	}
 	if al.N == 0 {

@@ -22,11 +22,12 @@ import (
 
 // Errors that callers act on. With each of them nothing was changed.
 var (
-	ErrTaken   = errors.New("identifier is taken")
-	ErrUnknown = errors.New("no such party")
-	ErrKey     = errors.New("not a public key on P-256")
-	ErrLastKey = errors.New("a party needs at least one key")
-	ErrClient  = errors.New("party is not filled in")
+	ErrTaken    = errors.New("identifier is taken")
+	ErrReserved = errors.New("the identifier \"counter\" is kept for the service itself")
+	ErrUnknown  = errors.New("no such party")
+	ErrKey      = errors.New("not a public key on P-256")
+	ErrLastKey  = errors.New("a party needs at least one key")
+	ErrClient   = errors.New("party is not filled in")
 )
 
 // maxName bounds a registered name, in characters: pages show it on one line.
@@ -58,6 +59,9 @@ func (a *Admin) AddClient(ctx context.Context, c Client) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
+	if c.ID == store.ReservedClient {
+		return ErrReserved
+	}
 	keys, err := marshalKeys([]jose.JSONWebKey{c.Key})
 	if err != nil {
 		return err
@@ -70,11 +74,6 @@ func (a *Admin) AddClient(ctx context.Context, c Client) error {
 	return a.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
 		row := row
 		row.At = a.c.Clock.Now()
-		if c.ID == store.CounterClient {
-			return audit.Entry{}, locale.RefuseFor(ErrTaken, func(w *locale.Words, why string) string {
-				return w.Refused.AdminTakenBy(why, c.ID, string(store.ClientCounter))
-			})
-		}
 		if there, err := tx.Client(c.ID); err == nil {
 			return audit.Entry{}, locale.RefuseFor(ErrTaken, func(w *locale.Words, why string) string { return w.Refused.AdminTakenBy(why, c.ID, string(there.Kind)) })
 		} else if !errors.Is(err, store.ErrNotFound) {

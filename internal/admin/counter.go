@@ -65,9 +65,9 @@ func (a *Admin) OpenTicket(ctx context.Context, q counter.Opening) (counter.View
 	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) (counter.View, error) { return c.Open(ctx, by, q) })
 }
 
-// Tickets lists the clerk's own.
-func (a *Admin) Tickets(ctx context.Context) ([]counter.View, error) {
-	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) ([]counter.View, error) { return c.Tickets(ctx, by) })
+// Tickets lists the clerk's own, after one of them.
+func (a *Admin) Tickets(ctx context.Context, after liuma.TicketID) ([]counter.View, error) {
+	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) ([]counter.View, error) { return c.Tickets(ctx, by, after) })
 }
 
 // Ticket shows how one of them goes on.
@@ -135,9 +135,9 @@ func (a *Admin) DeclineTicket(ctx context.Context, q TicketDecision) error {
 	return err
 }
 
-// Reviews lists the tickets that the security officer is to look at.
-func (a *Admin) Reviews(ctx context.Context) ([]counter.View, error) {
-	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) ([]counter.View, error) { return c.Reviews(ctx, by) })
+// Reviews lists the tickets that the security officer is to look at, after one of them.
+func (a *Admin) Reviews(ctx context.Context, after liuma.TicketID) ([]counter.View, error) {
+	return atCounter(ctx, a, func(c *counter.Counter, by liuma.StaffID) ([]counter.View, error) { return c.Reviews(ctx, by, after) })
 }
 
 // Review shows one of them.

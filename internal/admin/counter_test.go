@@ -37,8 +37,11 @@ func TestNobodyIsAtTheCounterWithoutAName(t *testing.T) {
 func TestTheCountersClient(t *testing.T) {
 	w := admintest.New(t, admintest.Options{Served: true})
 	a := w.Admin
-	if err := a.AddClient(t.Context(), channel(t, store.CounterClient)); !errors.Is(err, admin.ErrTaken) {
+	if err := a.AddClient(t.Context(), channel(t, store.ReservedClient)); !errors.Is(err, admin.ErrReserved) {
 		t.Error("registered:", err)
+	}
+	if err := a.AddClient(t.Context(), channel(t, store.CounterClient)); !errors.Is(err, admin.ErrClient) {
+		t.Error("registered under its own:", err)
 	}
 	w.PutClient(t, store.Client{ID: store.CounterClient, Kind: store.ClientCounter})
 	for _, kind := range []store.ClientKind{store.ClientCounter, store.ClientChannel} {

@@ -23,8 +23,8 @@ func (g *Guarded) OpenTicket(ctx context.Context, q counter.Opening) (counter.Vi
 }
 
 // Tickets is Admin.Tickets, for who may.
-func (g *Guarded) Tickets(ctx context.Context) ([]counter.View, error) {
-	return allowed(ctx, g, "Tickets", func(ctx context.Context) ([]counter.View, error) { return g.admin.Tickets(ctx) })
+func (g *Guarded) Tickets(ctx context.Context, after liuma.TicketID) ([]counter.View, error) {
+	return allowed(ctx, g, "Tickets", func(ctx context.Context) ([]counter.View, error) { return g.admin.Tickets(ctx, after) })
 }
 
 // Ticket is Admin.Ticket, for who may.
@@ -93,8 +93,8 @@ func (g *Guarded) DeclineTicket(ctx context.Context, q TicketDecision) error {
 }
 
 // Reviews is Admin.Reviews, for who may.
-func (g *Guarded) Reviews(ctx context.Context) ([]counter.View, error) {
-	return allowed(ctx, g, "Reviews", func(ctx context.Context) ([]counter.View, error) { return g.admin.Reviews(ctx) })
+func (g *Guarded) Reviews(ctx context.Context, after liuma.TicketID) ([]counter.View, error) {
+	return allowed(ctx, g, "Reviews", func(ctx context.Context) ([]counter.View, error) { return g.admin.Reviews(ctx, after) })
 }
 
 // Review is Admin.Review, for who may.

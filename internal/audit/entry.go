@@ -129,7 +129,6 @@ const (
 	TicketRefused      Event = "ticket.refused"  // a clerk asked for more than a day allows
 	CardClosing        Event = "card.closing"    // by a supervisor's approval; "stopped": by a freeze since
 	TicketReviewed     Event = "ticket.reviewed" // by a security officer
-	PadOffered         Event = "pad.offered"     // a device showed its pairing number
 	PadPaired          Event = "pad.paired"      // with a clerk's desk
 	PadUnpaired        Event = "pad.unpaired"
 	SessionBegun       Event = "session.begun"

@@ -157,7 +157,7 @@ func TestACodeThatWasUsedStopsAClosing(t *testing.T) {
 
 func (x *erasable) toReview() (n int, err error) {
 	return n, x.System.Store.View(x.T.Context(), func(r store.Reader) error {
-		all, err := r.TicketsToReview(9)
+		all, err := r.TicketsToReview("", store.TicketPlace{}, 9)
 		n = len(all)
 		return err
 	})

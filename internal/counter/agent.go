@@ -100,7 +100,7 @@ func (c *Counter) ownCame(r store.Reader, m store.Member, came store.Came) (bool
 }
 
 // rules are those of the person's region: it decides, and no channel has a say.
-func (c *Counter) rules(s situation) policy.Policy { return c.c.Policy.For(s.region(), "") }
+func (c *Counter) rules(s situation) policy.Policy { return c.c.Rules.For(s.region(), "") }
 
 // notForAgent says why an agent has a kind done for nobody here, or "". It comes before
 // how the card stands, so that an agent is told nothing of that.

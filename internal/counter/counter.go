@@ -12,8 +12,8 @@
 // transaction that sets, binds or thaws). Nobody opens or approves a ticket for themself
 // or their household, nor without being known by their own document; look-ups, tickets
 // and tickets of one pair are rationed, in the database (R-39, I-15). Every step is
-// recorded with the member's name in its transaction (I-8). A ticket, a code and a pad
-// are no proofs: no function here sets a PIN, binds a phone or thaws a card.
+// recorded with the member's name in its transaction (I-8). Who makes keys of pads writes
+// nothing, and keeps no desk from its pad. A ticket, a code and a pad are no proofs: no function here sets a PIN, binds a phone or thaws a card.
 //
 // It trusts its callers to say which member acts (package admin), that the pad's key
 // signed (the holder's door), and what the holder proved (package ceremony).
@@ -56,13 +56,6 @@ const (
 	day = 24 * time.Hour
 )
 
-// Quotas are how much one clerk, and one pair of clerk and supervisor, may do within 24
-// hours.
-type Quotas struct{ LookUps, Tickets, Pair int }
-
-// NationalQuotas are the defaults.
-func NationalQuotas() Quotas { return Quotas{LookUps: 60, Tickets: 20, Pair: 5} }
-
 // Errors that callers act on. With each of them nothing was changed, but that a refusal
 // for a quota is recorded.
 var (
@@ -85,7 +78,6 @@ var (
 	ErrPad          = errors.New("no pad shows this number now")
 	ErrPadGone      = errors.New("this pad is not paired with your desk")
 	ErrPadRoute     = errors.New("a pad takes a supervisor: open the ticket without the person's own phone")
-	ErrPadsOffered  = errors.New("too many pads offer themselves")
 	ErrFinding      = errors.New("say whether it is in order, and why in a line of up to 200 characters")
 	ErrUnseen       = errors.New("no screen shows a number for this ticket yet: the person's phone or the pad takes it first")
 	ErrNumberWrong  = errors.New("this is not the number on the screen that has the ticket; take it from the person's screen, never from the clerk")
@@ -122,9 +114,10 @@ type Engine interface {
 	ToWall(time.Time) time.Time
 }
 
-// Rules is the policy; *policy.Layers is one.
+// Rules are the policy that runs; *policy.Running is one. A clerk goes by the region that
+// they are bound to.
 type Rules interface {
-	For(liuma.Region, liuma.ChannelID) policy.Policy
+	For(region liuma.Region, channel liuma.ChannelID) policy.Policy
 }
 
 // Teller tells a card's contacts, in the transaction of what it tells of.
@@ -143,12 +136,11 @@ type Config struct {
 	Vault    *vault.Vault
 	Registry Registry
 	Engine   Engine
-	Policy   Rules            // of regions: whether somebody may come for a person, and who needs a guardian
 	Now      func() time.Time // the store's time, by which everything is judged
 	// SignedIn says whether a member has a session that goes on: only then may a
 	// supervisor be picked before others, and only then does a pad serve.
 	SignedIn func(store.Reader, store.Member) (bool, error)
-	Quotas   Quotas // zero: NationalQuotas
+	Rules    Rules
 	Teller   Teller // nil: no messages are sent
 	Closer   Closer // nil: no card is closed at a counter
 	Logger   *slog.Logger
@@ -165,16 +157,9 @@ func (c *Config) validate() error {
 	need(c.Vault != nil, "Vault")
 	need(c.Registry != nil, "Registry")
 	need(c.Engine != nil, "Engine")
-	need(c.Policy != nil, "Policy")
 	need(c.Now != nil, "Now")
 	need(c.SignedIn != nil, "SignedIn")
-	if c.Quotas == (Quotas{}) {
-		c.Quotas = NationalQuotas()
-	}
-	most := NationalQuotas()
-	if q := c.Quotas; q.LookUps < 1 || q.Tickets < 1 || q.Pair < 1 || q.LookUps > most.LookUps || q.Tickets > most.Tickets || q.Pair > most.Pair {
-		errs = append(errs, fmt.Errorf("quotas %+v: want at least 1 each, and at most %+v", q, most))
-	}
+	need(c.Rules != nil, "Rules")
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -186,8 +171,9 @@ func (c *Config) validate() error {
 
 // Counter is the counter of an authority. Safe for concurrent use.
 type Counter struct {
-	c     Config
-	tries *tries
+	c      Config
+	tries  *tries
+	offers *padOffers
 }
 
 // New checks the Config.
@@ -195,7 +181,7 @@ func New(c Config) (*Counter, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	return &Counter{c: c, tries: newTries()}, nil
+	return &Counter{c: c, tries: newTries(), offers: newPadOffers()}, nil
 }
 
 // acting is the member who acts: active, with the role, and known by their document.

@@ -132,7 +132,7 @@ func (c *Counter) lookUp(tx store.Tx, row store.LookUp, held ledger.Row, away bo
 	row.At, row.Until = now, now.Add(LookUpLife)
 	e = audit.Entry{At: now, Actor: m.ID.Actor(), Event: audit.PersonSought, Outcome: "ok",
 		Note: reasoned("at=counter"+agencyWords(m)+cameWords(row.Came), row.Reason, row.Words)}
-	if spent, err := c.spent(tx, meterLookUp, m.ID, c.c.Quotas.LookUps); err != nil || spent {
+	if spent, err := c.spent(tx, meterLookUp, m.ID, c.quotas(m).LookUps); err != nil || spent {
 		return c.refuseOver(tx, e, m.ID, meterLookUp, ErrLookUps, err)
 	}
 	if err := tx.Meter(meterLookUp, c.byName(meterLookUp, m.ID), now, 1); err != nil {

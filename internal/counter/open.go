@@ -123,7 +123,7 @@ func (c *Counter) open(tx store.Tx, id liuma.TicketID, row store.LookUp, q Openi
 		t.Card = liuma.CardID{} // of a card without a PIN nothing is known
 		t.Stops = 0
 	}
-	if spent, err := c.spent(tx, meterTicket, m.ID, c.c.Quotas.Tickets); err != nil || spent {
+	if spent, err := c.spent(tx, meterTicket, m.ID, c.quotas(m).Tickets); err != nil || spent {
 		e = c.entry(m.ID.Actor(), audit.TicketAsked, t, "ok")
 		_, e, refused, err = c.refuseOver(tx, e, m.ID, meterTicket, ErrTickets, err)
 		return t, e, refused, err
@@ -245,10 +245,7 @@ func (c *Counter) sampled(id liuma.TicketID) bool {
 // ensureClient makes the client under which ceremonies at a counter go, with the first
 // ticket.
 func ensureClient(tx store.Tx, now time.Time) error {
-	there, err := tx.Client(store.CounterClient)
-	if err == nil && there.Kind != store.ClientCounter {
-		return errors.New("counter: a channel is registered under the identifier of the counter")
-	}
+	_, err := tx.Client(store.CounterClient)
 	if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}

@@ -21,16 +21,12 @@ import (
 const (
 	OfferLife = 10 * time.Minute // of a pairing number
 	ShiftLife = 8 * time.Hour    // of a pairing, at most
-	// maxPads bounds the rows of pads, so that who makes keys does not fill the disk.
-	maxPads = 2000
 )
 
-// Why a pairing ended (PadState.Why).
+// Why a pad is not paired (PadState.Why).
 const (
-	PadUnknown   = "unknown"    // no such pad was offered, or long ago
+	PadUnknown   = "unknown"    // it was not, or the clerk ended it, or paired another
 	PadOffered   = "offered"    // its number waits to be typed
-	PadByClerk   = "clerk"      // the clerk ended it
-	PadMoved     = "moved"      // the clerk paired another
 	PadShift     = "shift"      // its eight hours are over
 	PadSignedOut = "signed_out" // the clerk has signed out, or may not act any more
 )
@@ -50,46 +46,32 @@ func PadID(key []byte) string {
 
 // OfferPad takes the public key of a device (an uncompressed point on P-256), which the
 // caller has seen to sign, and gives it a number by which a clerk pairs it. Another offer
-// of the same key takes the place of the first. Errors: ErrPad (no such key), ErrState
-// (it is paired), ErrPadsOffered.
-func (c *Counter) OfferPad(ctx context.Context, key []byte) (Offer, error) {
+// of the same key takes the place of the first. source names the sender of the request (an
+// address, say), which keeps none of another source from being offered. Nothing is written
+// before a clerk types the number. Errors: ErrPad (no such key), ErrState (it is paired).
+func (c *Counter) OfferPad(ctx context.Context, source string, key []byte) (Offer, error) {
 	if _, err := ecdh.P256().NewPublicKey(key); err != nil || len(key) != 65 {
 		return Offer{}, ErrPad
 	}
-	out := Offer{ID: PadID(key), Number: written.NewCode(codeSize)}
-	err := c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		now := c.c.Now()
-		p, err := tx.DeskPad(out.ID)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			if err := padRoom(tx, now); err != nil {
-				return audit.Entry{}, err
-			}
-		case err != nil:
-			return audit.Entry{}, err
-		default:
-			if s, err := c.padState(tx, p); err != nil || s.Paired {
-				return audit.Entry{}, errors.Join(errIf(s.Paired, ErrState), err)
-			}
+	id := PadID(key)
+	err := c.c.Store.View(ctx, func(r store.Reader) error {
+		p, err := r.DeskPad(id)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
 		}
-		p = store.DeskPad{ID: out.ID, Key: key, Number: c.codeIndex("pad", out.Number), At: now, Until: now.Add(OfferLife), Ended: p.Ended}
-		out.Until = c.c.Engine.ToWall(p.Until)
-		return padEntry(now, "pad", audit.PadOffered, p, ""), tx.PutDeskPad(p)
+		if err != nil {
+			return err
+		}
+		s, err := c.padState(r, p)
+		return errors.Join(errIf(s.Paired, ErrState), err)
 	})
-	return out, err
-}
-
-// padRoom drops what is over where there are many pads, and refuses one too many.
-func padRoom(tx store.Tx, now time.Time) error {
-	n, err := tx.CountDeskPads()
-	if err != nil || n < maxPads {
-		return err
+	if err != nil {
+		return Offer{}, err
 	}
-	gone, err := tx.PruneDeskPads(now)
-	if err == nil && n-gone >= maxPads {
-		err = ErrPadsOffered
-	}
-	return err
+	now := c.c.Now()
+	p := &padOffer{id: id, number: written.NewCode(codeSize), source: source, key: key, at: now, until: now.Add(OfferLife)}
+	c.offers.put(p, now)
+	return Offer{ID: id, Number: p.number, Until: c.c.Engine.ToWall(p.until)}, nil
 }
 
 func padEntry(at time.Time, by string, ev audit.Event, p store.DeskPad, more string) audit.Entry {
@@ -113,10 +95,21 @@ func (c *Counter) padView(p store.DeskPad) PadView {
 }
 
 // PairPad pairs the pad that shows a number with the clerk's desk, until the clerk signs
-// out, ends it, or pairs another. Errors: ErrMember, ErrDocument, ErrPad.
+// out, ends it, or pairs another: a clerk has one. Errors: ErrMember, ErrDocument, ErrPad.
+//
+// A crash before the commit leaves the desk as it was, and the pad asks for another number.
 func (c *Counter) PairPad(ctx context.Context, by liuma.StaffID, number string) (out PadView, err error) {
 	typed, formed := parseCode(number)
 	if !formed {
+		return PadView{}, ErrPad
+	}
+	// Who may not pair takes no offer away.
+	if err := c.c.Store.View(ctx, func(r store.Reader) error { _, err := acting(r, by, liuma.RoleClerk); return err }); err != nil {
+		return PadView{}, err
+	}
+	now := c.c.Now()
+	offer := c.offers.take(typed, now)
+	if offer == nil {
 		return PadView{}, ErrPad
 	}
 	err = c.c.Store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
@@ -124,34 +117,38 @@ func (c *Counter) PairPad(ctx context.Context, by liuma.StaffID, number string) 
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		now := c.c.Now()
-		p, err := tx.DeskPadByNumber(c.codeIndex("pad", typed))
-		if errors.Is(err, store.ErrNotFound) || err == nil && !now.Before(p.Until) {
-			return audit.Entry{}, ErrPad
-		}
-		if err != nil {
+		if err := c.clearDesk(tx, by, offer.id); err != nil {
 			return audit.Entry{}, err
 		}
-		others, err := tx.DeskPadsOf(by)
-		if err != nil {
-			return audit.Entry{}, err
-		}
-		for _, o := range others {
-			if err := unpair(tx, o, PadMoved, now); err != nil {
-				return audit.Entry{}, err
-			}
-		}
-		p.Number, p.Clerk, p.Agency, p.Region, p.PairedAt, p.Until = vault.Index{}, m.ID, m.Agency, m.Region, now, now.Add(ShiftLife)
-		p.Ended, p.Ticket = "", liuma.TicketID{}
+		p := store.DeskPad{ID: offer.id, Key: offer.key, Clerk: m.ID, Agency: m.Agency, Region: m.Region, PairedAt: now, Until: now.Add(ShiftLife)}
 		out = c.padView(p)
 		return padEntry(now, by.Actor(), audit.PadPaired, p, agencyWords(m)), tx.PutDeskPad(p)
 	})
+	if err != nil {
+		c.offers.put(offer, now)
+	}
 	return out, err
 }
 
-func unpair(tx store.Tx, p store.DeskPad, why string, now time.Time) error {
-	p.Clerk, p.Ended, p.Until, p.Ticket = "", why, now, liuma.TicketID{}
-	return tx.PutDeskPad(p)
+// clearDesk drops what a clerk's pairing takes the place of: the pad that stood on the desk,
+// and an earlier pairing of the device itself. ErrPad: that one goes on, at another desk.
+func (c *Counter) clearDesk(tx store.Tx, by liuma.StaffID, id string) error {
+	before, err := tx.DeskPadOf(by)
+	if err == nil {
+		err = tx.DeleteDeskPad(before.ID)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	there, err := tx.DeskPad(id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s, err := c.padState(tx, there)
+	return errors.Join(errIf(s.Paired, ErrPad), err)
 }
 
 // UnpairPad ends a pairing of the clerk's. A ticket that was begun there goes on; one
@@ -163,7 +160,7 @@ func (c *Counter) UnpairPad(ctx context.Context, by liuma.StaffID, id string) er
 			return audit.Entry{}, err
 		}
 		now := c.c.Now()
-		return padEntry(now, by.Actor(), audit.PadUnpaired, p, " by="+PadByClerk), unpair(tx, p, PadByClerk, now)
+		return padEntry(now, by.Actor(), audit.PadUnpaired, p, " by=clerk"), tx.DeleteDeskPad(p.ID)
 	})
 }
 
@@ -175,18 +172,18 @@ func (c *Counter) Pads(ctx context.Context, by liuma.StaffID) (out []PadView, er
 		if _, err := acting(r, by, liuma.RoleClerk); err != nil {
 			return err
 		}
-		all, err := r.DeskPadsOf(by)
+		p, err := r.DeskPadOf(by)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
-		for _, p := range all {
-			if s, err := c.padState(r, p); err != nil {
-				return err
-			} else if s.Paired {
-				out = append(out, c.padView(p))
-			}
+		s, err := c.padState(r, p)
+		if s.Paired {
+			out = append(out, c.padView(p))
 		}
-		return nil
+		return err
 	})
 	return out, err
 }
@@ -265,10 +262,8 @@ func (c *Counter) PadState(ctx context.Context, id string) (s PadState, err erro
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
 		p, err = r.DeskPad(id)
 		if errors.Is(err, store.ErrNotFound) {
-			s = PadState{Why: PadUnknown}
-			return nil
-		}
-		if err == nil {
+			s, err = PadState{Why: PadUnknown}, nil
+		} else if err == nil {
 			s, err = c.padState(r, p)
 		}
 		if err != nil || !s.Paired {
@@ -281,6 +276,9 @@ func (c *Counter) PadState(ctx context.Context, id string) (s PadState, err erro
 		s.Ticket = &t.ID
 		return err
 	})
+	if err == nil && !s.Paired && c.offers.offered(id, c.c.Now()) {
+		return PadState{Why: PadOffered}, nil
+	}
 	if err != nil || !s.Paired || c.c.Now().Sub(p.SeenAt) < time.Minute {
 		return s, err
 	}
@@ -296,15 +294,7 @@ func (c *Counter) PadState(ctx context.Context, id string) (s PadState, err erro
 
 // padState judges a pairing: it ends with the clerk's last session too.
 func (c *Counter) padState(r store.Reader, p store.DeskPad) (PadState, error) {
-	now := c.c.Now()
-	switch {
-	case p.Clerk == "" && p.Number != (vault.Index{}) && now.Before(p.Until):
-		return PadState{Why: PadOffered}, nil
-	case p.Clerk == "" && p.Ended != "":
-		return PadState{Why: p.Ended}, nil
-	case p.Clerk == "":
-		return PadState{Why: PadUnknown}, nil
-	case !p.Paired(now):
+	if !c.c.Now().Before(p.Until) {
 		return PadState{Why: PadShift}, nil
 	}
 	m, err := acting(r, p.Clerk, liuma.RoleClerk)

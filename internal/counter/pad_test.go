@@ -4,6 +4,7 @@ import (
 	"crypto/ecdh"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -130,7 +131,7 @@ func newPadKey(t *testing.T) []byte {
 // paired is a pad on the first clerk's desk.
 func (d *desk) paired() string {
 	d.Helper()
-	offer, err := d.counter().OfferPad(d.ctx(), newPadKey(d.T))
+	offer, err := d.counter().OfferPad(d.ctx(), "192.0.2.1", newPadKey(d.T))
 	d.must(err)
 	p, err := d.counter().PairPad(d.ctx(), clerk, offer.Number)
 	d.must(err)
@@ -154,12 +155,12 @@ func TestAPad(t *testing.T) {
 	if s := d.pad(counter.PadID(key)); s.Paired || s.Why != counter.PadUnknown {
 		t.Errorf("%+v", s)
 	}
-	offer, err := d.counter().OfferPad(d.ctx(), key)
+	offer, err := d.counter().OfferPad(d.ctx(), "192.0.2.1", key)
 	d.must(err)
 	if s := d.pad(offer.ID); s.Paired || s.Why != counter.PadOffered || offer.ID != counter.PadID(key) {
 		t.Errorf("%+v", s)
 	}
-	again, err := d.counter().OfferPad(d.ctx(), key)
+	again, err := d.counter().OfferPad(d.ctx(), "192.0.2.1", key)
 	d.must(err)
 	_, err = d.counter().PairPad(d.ctx(), clerk, offer.Number)
 	d.want(err, counter.ErrPad)
@@ -171,13 +172,16 @@ func TestAPad(t *testing.T) {
 	d.must(err)
 	_, err = d.counter().PairPad(d.ctx(), other, again.Number)
 	d.want(err, counter.ErrPad)
-	_, err = d.counter().OfferPad(d.ctx(), key)
+	_, err = d.counter().OfferPad(d.ctx(), "192.0.2.1", key)
 	d.want(err, counter.ErrState)
 	s := d.pad(offer.ID)
 	if !s.Paired || s.Clerk.ID != clerk || s.Ticket != nil {
 		t.Errorf("%+v", s)
 	}
 	d.recorded(audit.PadPaired, "staff:clerk", "pad="+offer.ID)
+	if k, err := d.counter().PadKey(d.ctx(), offer.ID); err != nil || string(k) != string(key) {
+		t.Errorf("%x %v", k, err)
+	}
 
 	f := d.enrolled()
 	v := d.asked(f, liuma.TicketReset)
@@ -204,11 +208,11 @@ func TestAPad(t *testing.T) {
 	d.want(d.counter().SendToPad(d.ctx(), clerk, w.ID, offer.ID), counter.ErrPadRoute)
 	d.want(d.counter().UnpairPad(d.ctx(), other, offer.ID), counter.ErrPadGone)
 	d.must(d.counter().UnpairPad(d.ctx(), clerk, offer.ID))
-	if s := d.pad(offer.ID); s.Paired || s.Why != counter.PadByClerk {
+	if s := d.pad(offer.ID); s.Paired || s.Why != counter.PadUnknown {
 		t.Errorf("%+v", s)
 	}
-	if k, err := d.counter().PadKey(d.ctx(), offer.ID); err != nil || string(k) != string(key) {
-		t.Errorf("%x %v", k, err)
+	if _, err := d.counter().PadKey(d.ctx(), offer.ID); !errors.Is(err, counter.ErrPadGone) {
+		t.Error(err)
 	}
 }
 
@@ -220,7 +224,7 @@ func TestAPairingEnds(t *testing.T) {
 		counter.PadSignedOut: func(d *desk) {
 			d.update(func(tx store.Tx) error { return tx.DeleteStaffSessionsOf(clerk) })
 		},
-		counter.PadMoved: func(d *desk) { d.paired() },
+		counter.PadUnknown: func(d *desk) { d.paired() }, // another takes its place
 	} {
 		t.Run(why, func(t *testing.T) {
 			d := newDesk(t)
@@ -239,11 +243,11 @@ func TestAPairingEnds(t *testing.T) {
 		})
 	}
 	d := newDesk(t)
-	offer, err := d.counter().OfferPad(d.ctx(), newPadKey(t))
+	offer, err := d.counter().OfferPad(d.ctx(), "192.0.2.1", newPadKey(t))
 	d.must(err)
 	d.Clock.Advance(counter.OfferLife)
 	_, err = d.counter().PairPad(d.ctx(), clerk, offer.Number)
 	d.want(err, counter.ErrPad)
-	_, err = d.counter().OfferPad(d.ctx(), []byte{4, 1, 2})
+	_, err = d.counter().OfferPad(d.ctx(), "192.0.2.1", []byte{4, 1, 2})
 	d.want(err, counter.ErrPad)
 }

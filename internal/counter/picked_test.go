@@ -1,7 +1,9 @@
 package counter_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,6 +56,42 @@ func TestTicketsAreRationed(t *testing.T) {
 	if v.Supervisor.ID != super {
 		t.Errorf("a day later: %+v", v.Supervisor)
 	}
+}
+
+// TestWhoIsPickedSeesWhomItIsAbout: also one of the region above, bound to an agency of
+// their own; masked, and nobody beside who was picked.
+func TestWhoIsPickedSeesWhomItIsAbout(t *testing.T) {
+	d := newDesk(t)
+	f := d.enrolled()
+	d.change(clerk, func(m *store.Member) { m.Region, m.Agency = f.Region, "north" })
+	d.change(super, func(m *store.Member) { m.State = store.MemberSuspended })
+	for i, id := range []liuma.StaffID{"above", "beside"} {
+		d.member(store.Member{ID: id, Region: f.Region[:2], Agency: "province", Roles: []liuma.StaffRole{liuma.RoleSupervisor}, Document: d.holder(d.People[4+i])})
+	}
+	d.session("above") // who is there is picked
+	v, err := d.open(f, counter.Opening{Kind: liuma.TicketReset})
+	d.must(err)
+	waiting, err := d.counter().Waiting(d.ctx(), "above")
+	d.must(err)
+	if len(waiting) != 1 || waiting[0].Name != f.MaskedName() || waiting[0].Number != f.MaskedIDNumber() {
+		t.Errorf("the list: %+v", waiting)
+	}
+	one, err := d.counter().Asked(d.ctx(), "above", v.ID)
+	d.must(err)
+	if one.Name != f.MaskedName() || one.Number != f.MaskedIDNumber() || one.Region != f.Region || one.Clerk.ID != clerk || one.Reason == "" {
+		t.Errorf("the ticket: %+v", one)
+	}
+	whole, err := json.Marshal(one)
+	d.must(err)
+	for _, secret := range []string{f.IDNumber, f.Phone, f.CardNo, f.Name} {
+		if strings.Contains(string(whole), secret) {
+			t.Errorf("it has %s", secret)
+		}
+	}
+	_, err = d.counter().Asked(d.ctx(), "beside", v.ID)
+	d.want(err, counter.ErrTicket)
+	_, err = d.counter().Approve(d.ctx(), "above", v.ID)
+	d.must(err)
 }
 
 // TestWhoIsPicked: never the clerk's choice.

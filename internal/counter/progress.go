@@ -1,6 +1,7 @@
 package counter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -45,8 +46,8 @@ type View struct {
 	Reviewer    Who       `json:"reviewer,omitzero"`
 	Finding     string    `json:"finding,omitempty"`
 	ReviewWords string    `json:"review_words,omitempty"`
-	// Frozen: the card is frozen now. Own: a reviewer of the ticket is clerk or supervisor
-	// of it.
+	// Frozen: the card is frozen now. Only an open review says so (Review): how a card
+	// stands after its ticket is no business of clerk and supervisor.
 	Frozen bool `json:"frozen,omitempty"`
 	// Came is who came for the person, or with them.
 	Came CameView `json:"came,omitzero"`
@@ -81,11 +82,7 @@ func (c *Counter) stateOf(t store.Ticket) string {
 	if t.Live() && !c.c.Now().Before(t.Until) {
 		return Expired
 	}
-	i := int(t.State) - 1
-	if all := States(); i >= 0 && i < len(all) {
-		return all[i]
-	}
-	return Expired
+	return cmp.Or(t.State.Name(), Expired)
 }
 
 func (c *Counter) views(r store.Reader, all []store.Ticket) (out []View, err error) {
@@ -125,13 +122,6 @@ func (c *Counter) view(r store.Reader, t store.Ticket) (View, error) {
 			return View{}, err
 		}
 		*w.into = Who{m.ID, m.Name}
-	}
-	if !t.Card.IsZero() {
-		card, err := r.Card(t.Card)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return View{}, err
-		}
-		v.Frozen = card.Frozen
 	}
 	_, f, err := c.c.Registry.Of(r, t.Holder)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -183,14 +173,24 @@ func (c *Counter) Asked(ctx context.Context, by liuma.StaffID, id liuma.TicketID
 // MaxTickets is how many tickets a list holds.
 const MaxTickets = 50
 
-// Tickets lists the clerk's own, the newest first, at most MaxTickets. Errors:
-// ErrMember, ErrDocument.
-func (c *Counter) Tickets(ctx context.Context, by liuma.StaffID) (out []View, err error) {
+// Tickets lists the clerk's own, the newest first, at most MaxTickets: those after one of
+// them, or from the beginning on (the zero ID). Errors: ErrMember, ErrDocument, ErrTicket
+// (after is no ticket of theirs).
+func (c *Counter) Tickets(ctx context.Context, by liuma.StaffID, after liuma.TicketID) (out []View, err error) {
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
 		if _, err := acting(r, by, liuma.RoleClerk); err != nil {
 			return err
 		}
-		all, err := r.TicketsBy(by, MaxTickets)
+		if !after.IsZero() {
+			if _, err := c.ownTicket(r, by, after); err != nil {
+				return err
+			}
+		}
+		from, err := placeOf(r, after, func(t store.Ticket) time.Time { return t.AskedAt })
+		if err != nil {
+			return err
+		}
+		all, err := r.TicketsBy(by, from, MaxTickets)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -19,6 +20,11 @@ const (
 // TickOver marks that a clerk asked for more than a day allows (key: OverKey). Alarms
 // are made of it.
 const TickOver = "counter_over"
+
+// quotas are a clerk's, by the region that they are bound to.
+func (c *Counter) quotas(clerk store.Member) policy.Counter {
+	return c.c.Rules.For(clerk.Region, "").Counter
+}
 
 // spent reports whether a clerk has done something as often as a day allows.
 func (c *Counter) spent(r store.Reader, meter string, by liuma.StaffID, most int) (bool, error) {

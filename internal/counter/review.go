@@ -23,22 +23,72 @@ const (
 )
 
 // Reviews lists the tickets that a security officer is to look at, within their bounds,
-// those due first first, at most MaxTickets. ErrMember.
-func (c *Counter) Reviews(ctx context.Context, by liuma.StaffID) (out []View, err error) {
+// those due first first, at most MaxTickets: those after one of the list, or from the
+// beginning on (the zero ID). ErrMember.
+func (c *Counter) Reviews(ctx context.Context, by liuma.StaffID, after liuma.TicketID) (out []View, err error) {
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
+		out = nil
 		m, err := acting(r, by, liuma.RoleOfficer)
 		if err != nil {
 			return err
 		}
-		all, err := r.TicketsToReview(10 * MaxTickets)
+		from, err := placeOf(r, after, func(t store.Ticket) time.Time { return t.ReviewUntil })
 		if err != nil {
 			return err
 		}
-		all = slices.DeleteFunc(all, func(t store.Ticket) bool { return !reviews(m, t) })
-		out, err = c.views(r, all[:min(len(all), MaxTickets)])
+		var all []store.Ticket
+		err = eachToReview(r, m.Region, from, func(t store.Ticket) bool {
+			if reviews(m, t) {
+				all = append(all, t)
+			}
+			return len(all) < MaxTickets
+		})
+		if err == nil {
+			out, err = c.views(r, all)
+		}
 		return err
 	})
 	return out, err
+}
+
+// eachToReview calls f for each ticket of a region that is to be reviewed, from a place on,
+// until f returns false. Whoever sees less than the region looks as far as it takes.
+func eachToReview(r store.Reader, within liuma.Region, from store.TicketPlace, f func(store.Ticket) bool) error {
+	return eachTicket(from, func(after store.TicketPlace) ([]store.Ticket, error) {
+		return r.TicketsToReview(within, after, listPage)
+	},
+		func(t store.Ticket) time.Time { return t.ReviewUntil }, f)
+}
+
+// eachTicket walks a list page by page.
+func eachTicket(from store.TicketPlace, list func(store.TicketPlace) ([]store.Ticket, error), at func(store.Ticket) time.Time, f func(store.Ticket) bool) error {
+	for {
+		page, err := list(from)
+		if err != nil {
+			return err
+		}
+		for _, t := range page {
+			if from = (store.TicketPlace{At: at(t), ID: t.ID}); !f(t) {
+				return nil
+			}
+		}
+		if len(page) < listPage {
+			return nil
+		}
+	}
+}
+
+// placeOf is the place of a ticket in a list; the beginning for none, and for one that was
+// forgotten meanwhile.
+func placeOf(r store.Reader, id liuma.TicketID, at func(store.Ticket) time.Time) (store.TicketPlace, error) {
+	if id.IsZero() {
+		return store.TicketPlace{}, nil
+	}
+	t, err := r.Ticket(id)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.TicketPlace{}, nil
+	}
+	return store.TicketPlace{At: at(t), ID: id}, err
 }
 
 // reviews reports whether a ticket is within an officer's bounds.
@@ -46,14 +96,23 @@ func reviews(m store.Member, t store.Ticket) bool {
 	return m.Region.Contains(t.Region) && (m.Agency == "" || m.Agency == t.Agency)
 }
 
-// Review shows a security officer one that was drawn, or was reviewed. Errors: ErrMember,
-// ErrTicket.
+// Review shows a security officer one that was drawn, or was reviewed. While it is open it
+// says whether the card is frozen now; what was found stands afterwards, and the card is
+// looked at no more. Errors: ErrMember, ErrTicket.
 func (c *Counter) Review(ctx context.Context, by liuma.StaffID, id liuma.TicketID) (v View, err error) {
 	err = c.c.Store.View(ctx, func(r store.Reader) error {
 		t, _, err := c.toReview(r, by, id)
-		if err == nil {
-			v, err = c.view(r, t)
+		if err != nil {
+			return err
 		}
+		if v, err = c.view(r, t); err != nil || !t.ReviewedAt.IsZero() || t.Card.IsZero() {
+			return err
+		}
+		card, err := r.Card(t.Card)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		v.Frozen = card.Frozen
 		return err
 	})
 	return v, err
@@ -135,8 +194,12 @@ const (
 	overFor     = day
 	frozenFor   = 30 * day
 	frozenAlarm = 2 // of one clerk within that time
-	alarmPage   = 1000
+	// lateMost is up to where overdue reviews are counted: more is no other alarm.
+	lateMost = 10_000
 )
+
+// listPage is how many tickets of a list are read at a time.
+const listPage = 500
 
 // Alarms lists what somebody has to look after, by member.
 func (c *Counter) Alarms(ctx context.Context) (out []Alarm, err error) {
@@ -171,16 +234,23 @@ func (c *Counter) Alarms(ctx context.Context) (out []Alarm, err error) {
 
 // frozenAlarms counts, by clerk, the tickets whose cards their holders froze.
 func (c *Counter) frozenAlarms(r store.Reader) (out []Alarm, err error) {
-	stopped, err := r.StoppedTickets(c.c.Now().Add(-frozenFor), alarmPage)
-	by := map[liuma.StaffID][]store.Ticket{}
-	for _, t := range stopped {
-		if t.Ended == store.TicketEndedFrozen {
-			by[t.Clerk] = append(by[t.Clerk], t)
-		}
-	}
-	for clerk, all := range by {
-		if len(all) >= frozenAlarm {
-			out = append(out, Alarm{AlarmFrozen, clerk, uint64(len(all)), c.c.Engine.ToWall(all[0].EndedAt)})
+	by := map[liuma.StaffID]*Alarm{}
+	err = eachTicket(store.TicketPlace{At: c.c.Now().Add(-frozenFor)},
+		func(after store.TicketPlace) ([]store.Ticket, error) { return r.StoppedTickets(after, listPage) },
+		func(t store.Ticket) time.Time { return t.EndedAt },
+		func(t store.Ticket) bool {
+			if t.Ended != store.TicketEndedFrozen {
+				return true
+			}
+			if by[t.Clerk] == nil {
+				by[t.Clerk] = &Alarm{AlarmFrozen, t.Clerk, 0, c.c.Engine.ToWall(t.EndedAt)}
+			}
+			by[t.Clerk].N++
+			return true
+		})
+	for _, a := range by {
+		if a.N >= frozenAlarm {
+			out = append(out, *a)
 		}
 	}
 	slices.SortFunc(out, func(a, b Alarm) int { return cmp.Compare(a.About, b.About) })
@@ -189,16 +259,16 @@ func (c *Counter) frozenAlarms(r store.Reader) (out []Alarm, err error) {
 
 // overdue counts reviews whose week is over.
 func (c *Counter) overdue(r store.Reader) ([]Alarm, error) {
-	waiting, err := r.TicketsToReview(alarmPage)
 	a := Alarm{Kind: AlarmOverdue}
-	for _, t := range waiting {
+	err := eachToReview(r, "", store.TicketPlace{}, func(t store.Ticket) bool {
 		if c.c.Now().Before(t.ReviewUntil) {
-			break
+			return false
 		}
 		if a.N++; a.N == 1 {
 			a.Since = c.c.Engine.ToWall(t.ReviewUntil)
 		}
-	}
+		return a.N < lateMost
+	})
 	if a.N == 0 {
 		return nil, err
 	}

@@ -123,7 +123,7 @@ func (c *Counter) candidate(r store.Reader, clerk, m store.Member, t store.Ticke
 	if own, err := c.ownCame(r, m, t.Came); err != nil || own {
 		return x, false, err
 	}
-	until, err := r.MeteredUntil(meterPair, c.byName(meterPair, clerk.ID, m.ID), uint64(c.c.Quotas.Pair), day)
+	until, err := r.MeteredUntil(meterPair, c.byName(meterPair, clerk.ID, m.ID), uint64(c.quotas(clerk).Pair), day)
 	if err != nil || until.After(c.c.Now()) {
 		return x, false, err
 	}

@@ -415,7 +415,7 @@ func TestTwoClerksForOnePerson(t *testing.T) {
 	d.must(d.counter().Withdraw(d.ctx(), clerk, v.ID))
 	_, err = d.counter().Open(d.ctx(), other, q)
 	d.must(err)
-	if mine, err := d.counter().Tickets(d.ctx(), clerk); err != nil || len(mine) != 1 || mine[0].State != counter.Withdrawn {
+	if mine, err := d.counter().Tickets(d.ctx(), clerk, liuma.TicketID{}); err != nil || len(mine) != 1 || mine[0].State != counter.Withdrawn {
 		t.Errorf("%+v %v", mine, err)
 	}
 }

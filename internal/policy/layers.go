@@ -111,7 +111,7 @@ func (l *Layers) add(f File, faults *Faults) {
 	}
 	if f.Scope.Layer == LayerChannel {
 		for _, s := range f.settings {
-			if s.stricter == free || s.stricter == shorter {
+			if s.stricter == free || s.stricter == shorter || s.stricter == lowered {
 				wrong(s, "a region decides it, a channel cannot")
 			}
 			if permits, ok := s.at(&s.policy).(*bool); ok && s.stricter == off && *permits {

@@ -111,6 +111,9 @@ type Policy struct {
 	// Codes bounds the one-time codes of one channel.
 	Codes Codes
 
+	// Counter bounds what a clerk does in a day.
+	Counter Counter
+
 	// RefusalPace is the time after which a channel without a link gets the
 	// error code refused, counted from the request: 500 ms to 5 s. It must be
 	// longer than an attempt takes, or the time would tell a wrong PIN from an
@@ -152,6 +155,7 @@ func National() Policy {
 		Steps:          nationalSteps(),
 		Rations:        nationalRations(),
 		Codes:          nationalCodes(),
+		Counter:        nationalCounter(),
 		RefusalPace:    800 * time.Millisecond,
 		Minors:         Minors{Alone: MinAlone},
 		Notices:        nationalNotices(),
@@ -177,6 +181,7 @@ func (p Policy) Validate() error {
 		validHotline(p.Hotline),
 		p.Rations.validate(),
 		p.Codes.validate(),
+		p.Counter.validate(),
 		p.Minors.validate(),
 		p.Texts.validate(),
 		p.Retention.validate(),

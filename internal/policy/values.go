@@ -25,6 +25,7 @@ const (
 	named                     // false; true where a region permits it AND the channel's own layer says it
 	free                      // neither: a region chooses within bounds, a channel does not set it
 	shorter                   // the shorter time, where zero is as configured; a channel does not set it
+	lowered                   // the smaller number; a channel does not set it
 	onlyCode                  // no file sets it: tests and the demo do
 )
 
@@ -81,6 +82,9 @@ func values() []value {
 		value{"codes.hour", func(p *Policy) any { return &p.Codes.Hour }, less},
 		value{"codes.day", func(p *Policy) any { return &p.Codes.Day }, less},
 		value{"codes.other_numbers", func(p *Policy) any { return &p.Codes.OtherNumbers }, off},
+		value{"counter.look_ups", func(p *Policy) any { return &p.Counter.LookUps }, lowered},
+		value{"counter.tickets", func(p *Policy) any { return &p.Counter.Tickets }, lowered},
+		value{"counter.pair", func(p *Policy) any { return &p.Counter.Pair }, lowered},
 		value{"refusal_pace", func(p *Policy) any { return &p.RefusalPace }, more},
 		value{"minors.alone", func(p *Policy) any { return &p.Minors.Alone }, more},
 		value{"notices.reminder", func(p *Policy) any { return &p.Notices.Reminder }, free},
@@ -251,7 +255,7 @@ func (v value) looser(p, above *Policy) bool {
 
 func (v value) below(n, above int64) bool {
 	switch v.stricter {
-	case less, nation:
+	case less, nation, lowered:
 		return n > above
 	case more:
 		return n < above

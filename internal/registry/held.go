@@ -40,7 +40,8 @@ type Held struct {
 	Notices     []HeldNotice          `json:"notices"`
 	Letters     []HeldLetter          `json:"letters,omitempty"` // notices on paper
 	Came        []HeldCame            `json:"came,omitempty"`
-	Names       map[string]liuma.Text `json:"names"` // of the clients that are named here, and in the record
+	Tickets     []HeldTicket          `json:"tickets"` // that were opened for them at a counter
+	Names       map[string]liuma.Text `json:"names"`   // of the clients that are named here, and in the record
 }
 
 // HeldPerson is the registry's row.
@@ -144,6 +145,24 @@ type HeldLetter struct {
 	At       time.Time         `json:"at"`
 }
 
+// HeldTicket is what was opened for the person at a counter, and whether a security
+// officer looked at it. Who of the staff did what stands in the record, and is not handed
+// out, nor what they wrote.
+type HeldTicket struct {
+	Kind       liuma.TicketKind  `json:"kind"`
+	State      string            `json:"state"`
+	Route      store.TicketRoute `json:"route"`
+	Agency     liuma.Agency      `json:"agency,omitempty"`
+	Reason     string            `json:"reason"`
+	Lost       bool              `json:"phone_lost,omitempty"`
+	AskedAt    time.Time         `json:"asked_at"`
+	OpenedAt   time.Time         `json:"opened_at,omitzero"`
+	EndedAt    time.Time         `json:"ended_at,omitzero"`
+	ToReview   bool              `json:"to_review,omitempty"` // somebody is to look at it
+	ReviewedAt time.Time         `json:"reviewed_at,omitzero"`
+	Finding    string            `json:"finding,omitempty"` // fine or wrong
+}
+
 // HeldNotice is a message to the bound phone that is still kept. Its text is not.
 type HeldNotice struct {
 	Template string             `json:"template"`
@@ -170,7 +189,7 @@ func (g *Registry) Held(ctx context.Context, actor string, id IDNumber, reason a
 		if card, err = g.hold(tx, holder, &h); err != nil {
 			return audit.Entry{}, err
 		}
-		if h.Person == nil && h.Card == nil && h.Conflicts == 0 && len(h.Pending) == 0 && len(h.Corrections) == 0 {
+		if h.Person == nil && h.Card == nil && h.Conflicts == 0 && len(h.Pending) == 0 && len(h.Corrections) == 0 && len(h.Tickets) == 0 {
 			return audit.Entry{}, ErrNobody
 		}
 		e := audit.Entry{At: g.now(), Actor: actor, Event: audit.PersonShown, Card: card.ID, Outcome: "ok", Note: reason.Note("")}
@@ -238,6 +257,9 @@ func (g *Registry) hold(r store.Reader, holder vault.Index, h *Held) (card store
 	for _, c := range pending {
 		h.Pending = append(h.Pending, HeldCeremony{c.Action, c.Channel, c.At})
 	}
+	if err := holdTickets(r, holder, card, h); err != nil {
+		return card, err
+	}
 	return card, nameClients(r, h)
 }
 
@@ -298,6 +320,25 @@ func heldCorrection(c store.Correction) HeldCorrection {
 		v.Until = &c.Until
 	}
 	return v
+}
+
+// holdTickets reads what was opened for the person at counters: before they had a card and
+// with it. Of a card that the person before made, nothing is this one's.
+func holdTickets(r store.Reader, holder vault.Index, card store.Card, h *Held) error {
+	h.Tickets = []HeldTicket{}
+	if h.Card != nil && h.Card.Others {
+		return nil
+	}
+	all, err := r.TicketsFor(holder)
+	if err != nil {
+		return err
+	}
+	of, err := r.TicketsOf(card.ID)
+	for _, t := range append(all, of...) {
+		h.Tickets = append(h.Tickets, HeldTicket{Kind: t.Kind, State: t.State.Name(), Route: t.Route, Agency: t.Agency, Reason: t.Reason, Lost: t.Lost,
+			AskedAt: t.AskedAt, OpenedAt: t.OpenedAt, EndedAt: t.EndedAt, ToReview: !t.ReviewUntil.IsZero() && t.ReviewedAt.IsZero(), ReviewedAt: t.ReviewedAt, Finding: t.Finding})
+	}
+	return err
 }
 
 // nameClients puts the names of all clients beside their identifiers. They are public:

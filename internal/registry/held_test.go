@@ -147,6 +147,46 @@ func TestHeldShowsAPINThatWaits(t *testing.T) {
 	}
 }
 
+// TestHeldShowsTickets: what counters opened for a person, before the card and with it, and
+// what a review found; nobody of the staff, nor what they wrote, nor another's ticket.
+func TestHeldShowsTickets(t *testing.T) {
+	h := newHouse(t)
+	h.mustImport(t, goodID+",王秀英,13800138000,A12345678,330502,normal")
+	card := h.enrolled(t, goodID)
+	id, err := ParseIDNumber(goodID)
+	must(t, err)
+	row := func(k store.Ticket) store.Ticket {
+		k.ID, k.Clerk, k.Supervisor, k.Agency, k.Words, k.Route, k.AskedAt = liuma.NewTicketID(), "chen-hong", "zhou-min", "huzhou", "她的邻居说", store.RouteSupervisor, h.now()
+		return k
+	}
+	must(t, h.store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+		return audit.Entry{At: h.now(), Actor: "staff:chen-hong", Event: audit.TicketAsked, Card: card.ID, Outcome: "ok"}, errors.Join(
+			tx.InsertTicket(row(store.Ticket{Kind: liuma.TicketEnroll, State: store.TicketExpired, Holder: card.Holder, Reason: "first_card", EndedAt: h.now()})),
+			tx.InsertTicket(row(store.Ticket{Kind: liuma.TicketReset, State: store.TicketUsed, Card: card.ID, Holder: card.Holder, Reason: "forgot_pin", EndedAt: h.now(),
+				ReviewUntil: h.now().Add(time.Hour), ReviewedAt: h.now(), Reviewer: "li-na", Finding: "wrong", ReviewWords: "没有看到原件"})),
+			tx.InsertTicket(row(store.Ticket{Kind: liuma.TicketClose, State: store.TicketUsed, Card: liuma.CardID{7}, Holder: vault.Index{7}, Reason: "death", EndedAt: h.now()})))
+	}))
+	held, err := h.Held(t.Context(), "operator", id, "case-771")
+	must(t, err)
+	if len(held.Tickets) != 2 || held.Tickets[0].Kind != liuma.TicketEnroll || held.Tickets[1].State != "used" || held.Tickets[1].Finding != "wrong" {
+		t.Errorf("%+v", held.Tickets)
+	}
+	var text strings.Builder
+	must(t, held.WriteText(&text, nil))
+	whole, err := json.Marshal(held)
+	must(t, err)
+	for _, said := range []string{"柜台凭单", "重新设置密码（已办好），经办机构 huzhou", "忘记密码", "安全管理员已审核", "有问题", "Tickets at counters", "not in order"} {
+		if !strings.Contains(text.String(), said) {
+			t.Errorf("the text lacks %q", said)
+		}
+	}
+	for _, hidden := range []string{"chen-hong", "zhou-min", "li-na", "她的邻居说", "没有看到原件", `"close"`} {
+		if strings.Contains(text.String()+string(whole), hidden) {
+			t.Errorf("it shows %s", hidden)
+		}
+	}
+}
+
 // TestHeldShowsALossReport: a loss that was reported by phone is shown with its end
 // while it stops the card, and not afterwards.
 func TestHeldShowsALossReport(t *testing.T) {
@@ -195,10 +235,13 @@ func TestNamesHaveWords(t *testing.T) {
 		"message":  {string(store.MessageWaiting), string(store.MessageSent), string(store.MessageDelivered), string(store.MessageDead)},
 		"act":      {string(liuma.ActionEnroll), string(liuma.ActionLink), string(liuma.ActionVerify), string(liuma.ActionChange), string(liuma.ActionReset), string(liuma.ActionRebind), string(liuma.ActionUnfreeze), "freeze", string(liuma.ActionCounter)},
 		"actor":    {"channel", "registry", "hotline", "holder", "operator", "staff", "system", "counter"},
-		"event":    {string(audit.CardEnrolled), string(audit.PINSet), string(audit.AttemptDecided), string(audit.CardFrozen), string(audit.PersonShown), string(audit.CardRetired), string(audit.CorrectionOpened), string(audit.CorrectionDone)},
+		"event": {string(audit.CardEnrolled), string(audit.PINSet), string(audit.AttemptDecided), string(audit.CardFrozen), string(audit.PersonShown), string(audit.CardRetired), string(audit.CorrectionOpened), string(audit.CorrectionDone), string(audit.CorrectionHastened), string(audit.CardClosing),
+			string(audit.TicketAsked), string(audit.TicketOpened), string(audit.TicketHanded), string(audit.TicketTaken), string(audit.TicketEnded), string(audit.TicketRefused), string(audit.TicketReviewed)},
 		"outcome": {string(liuma.Right), string(liuma.Wrong), string(liuma.Locked), string(liuma.Blocked), string(liuma.Suspended), string(liuma.Unavailable),
 			"begun", "failed", string(liuma.CodeNotFound), string(liuma.CodeUndecided), "checked", "again",
-			"code", "stopped", "expired"}, // of ceremonies
+			"code", "stopped", "expired", // of ceremonies
+			"declined", "withdrawn", "fine", "own", "bounds", "look_up", "ticket"}, // of a counter
+		"finding":    {"fine", "wrong"},
 		"notice":     texts(),
 		"document":   {string(liuma.DocumentPermanentResidence), string(liuma.DocumentPassport), string(liuma.DocumentHKMacaoPermit), string(liuma.DocumentTaiwanPermit), string(liuma.DocumentForeignerNumber)},
 		"correction": {"received", "waiting", "moving", "undoing", "moved", "stopped", "cancelled"},

@@ -32,6 +32,7 @@ func (h Held) WriteText(w io.Writer, uses []audit.Recorded) error {
 		t.came()
 		t.pending()
 		t.notices()
+		t.tickets()
 		t.uses(uses)
 		t.never()
 	}
@@ -264,6 +265,28 @@ func (t heldText) notices() {
 	}
 	for _, l := range t.h.Letters {
 		t.line("  %s  %s  %s", t.at(l.At), t.word("notice", l.Template), t.word("letter_state", string(l.State)))
+	}
+}
+
+// tickets are what was opened at counters, each with what came of it.
+func (t heldText) tickets() {
+	if len(t.h.Tickets) == 0 {
+		return
+	}
+	t.title(t.w.Held.TitleTickets())
+	for _, k := range t.h.Tickets {
+		said := t.w.Held.Outcome(t.word("ticket", string(k.Kind)), t.word("ticket_state", k.State))
+		if k.Agency != "" {
+			said = t.w.Held.TicketAt(said, string(k.Agency))
+		}
+		t.line("  %s  %s", t.at(k.AskedAt), said)
+		t.item("  "+t.w.Held.TicketReason(), t.word("ticket_for", k.Reason))
+		switch {
+		case k.ToReview:
+			t.line("    %s", t.w.Held.TicketToReview())
+		case k.Finding != "":
+			t.line("    %s", t.w.Held.TicketReviewed(t.at(k.ReviewedAt), t.word("finding", k.Finding)))
+		}
 	}
 }
 

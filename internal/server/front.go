@@ -29,6 +29,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 		return err
 	}
 	s.tellPolicy(ctx)
+	s.tellReserved(ctx)
 	var rules authority.Rules = running
 	if s.options.Rules != nil {
 		rules = s.options.Rules
@@ -54,7 +55,7 @@ func (s *System) openAuthority(ctx context.Context) error {
 		return err
 	}
 	s.Counter, err = counter.New(counter.Config{
-		Store: db, Vault: s.Vault, Registry: s.Registry, Engine: s.Authority, Policy: rules, Now: s.Clock.Now, Logger: s.options.Logger, Teller: s.Authority, Closer: s.Authority,
+		Store: db, Vault: s.Vault, Registry: s.Registry, Engine: s.Authority, Rules: rules, Now: s.Clock.Now, Logger: s.options.Logger, Teller: s.Authority, Closer: s.Authority,
 		SignedIn: func(r store.Reader, m store.Member) (bool, error) { return staff.SignedIn(r, m, s.Clock.Now()) },
 	})
 	if err != nil {
@@ -79,6 +80,20 @@ func (s *System) openAuthority(ctx context.Context) error {
 	s.alarmed.Store(s.Authority)
 	s.beside(s.Authority.Maintain, s.Authority.Retain, s.Ceremonies.Maintain, s.Counter.Maintain, s.Record.Maintain, s.Record.Retain, s.Policy.Watch)
 	return nil
+}
+
+// tellReserved says in the log that a client of an earlier release has an identifier that
+// none gets any more. It goes on working: the counter's own client has another.
+func (s *System) tellReserved(ctx context.Context) {
+	var c store.Client
+	err := s.Store.View(ctx, func(r store.Reader) (err error) {
+		c, err = r.Client(store.ReservedClient)
+		return err
+	})
+	if err == nil && c.Kind != store.ClientCounter {
+		s.options.Logger.Warn("a client is registered under an identifier that is reserved since: it goes on working; in numbers and the record it looks like the service's counter. "+
+			"Register it anew under another identifier, let its developers move, then stop it", "id", c.ID, "kind", c.Kind)
+	}
 }
 
 // beside runs work in the background until the system is closed.

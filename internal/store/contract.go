@@ -465,9 +465,12 @@ const (
 	ClientCounter ClientKind = "counter"
 )
 
-// CounterClient is the ID of the one client of ClientCounter. Nobody registers another
-// client of this ID.
-const CounterClient = "counter"
+// CounterClient is the ID of the one client of ClientCounter: no channel's has such a sign.
+// ReservedClient is given to nobody any more: in the record it would be taken for that one.
+const (
+	CounterClient  = "@counter"
+	ReservedClient = "counter"
+)
 
 // Client is a registered client with its public keys.
 type Client struct {

@@ -23,6 +23,16 @@ const (
 	TicketExpired   TicketState = 8
 )
 
+// Name is the state's in answers; the catalogue has a word for each
+// ("word.ticket_state.NAME").
+func (s TicketState) Name() string {
+	names := []string{"asked", "open", "taken", "used", "stopped", "declined", "withdrawn", "expired"}
+	if s < 1 || int(s) > len(names) {
+		return ""
+	}
+	return names[s-1]
+}
+
 // TicketRoute is whose word stands behind a ticket, beside the clerk's.
 type TicketRoute string
 
@@ -129,27 +139,27 @@ type LookUp struct {
 	Came   Came // who came for the person, or with them
 }
 
-// DeskPad is a device on a desk that shows a holder's pages: a key that was offered,
-// and, once a clerk typed its number, whose desk it stands on.
+// DeskPad is a device on a clerk's desk that shows a holder's pages. A clerk has one.
 type DeskPad struct {
 	ID  string // 32 hexadecimal digits, of the hash of its key
 	Key []byte // public ES256 key, uncompressed point
-	// Number is the blind index of the pairing number, while it is offered.
-	Number vault.Index
-	At     time.Time // when it was offered last
-	Until  time.Time // of the offer, or of the pairing
 
-	Clerk    liuma.StaffID // empty: it is offered, or has ended
+	Clerk    liuma.StaffID
 	Agency   liuma.Agency
 	Region   liuma.Region
 	PairedAt time.Time
+	Until    time.Time
 	SeenAt   time.Time      // to the minute
 	Ticket   liuma.TicketID // that the clerk sent to it last
-	Ended    string         // why the last pairing ended: "clerk", "signed_out", "shift", "moved"
 }
 
-// Paired reports whether the pad stands on a clerk's desk at a time.
-func (p *DeskPad) Paired(now time.Time) bool { return p.Clerk != "" && now.Before(p.Until) }
+// TicketPlace is a place in a list of tickets that is in the order of a time and then of
+// their IDs. A list after it goes on behind the ticket of that place; the zero place is
+// the beginning.
+type TicketPlace struct {
+	At time.Time
+	ID liuma.TicketID
+}
 
 // TicketReader reads tickets, look-ups and desk pads; ErrNotFound if there is none.
 type TicketReader interface {
@@ -160,32 +170,28 @@ type TicketReader interface {
 	TicketsOf(liuma.CardID) ([]Ticket, error)
 	// TicketsFor lists those of a person which have no card, the oldest first.
 	TicketsFor(holder vault.Index) ([]Ticket, error)
-	// TicketsBy lists a clerk's, the newest first, at most limit.
-	TicketsBy(clerk liuma.StaffID, limit int) ([]Ticket, error)
+	// TicketsBy lists a clerk's after a place (by AskedAt), the newest first, at most limit.
+	TicketsBy(clerk liuma.StaffID, after TicketPlace, limit int) ([]Ticket, error)
 	// TicketsAsked lists those that wait for a supervisor, the oldest first, those whose
 	// time is over too.
 	TicketsAsked(supervisor liuma.StaffID) ([]Ticket, error)
 	// DueTickets lists live ones whose time was over by now, at most limit. A row that is
 	// refused raises its alarm and is passed over, here and in the lists below.
 	DueTickets(now time.Time, limit int) ([]Ticket, error)
-	// StoppedTickets lists those that were stopped after a time, in that order, at most limit.
-	StoppedTickets(since time.Time, limit int) ([]Ticket, error)
-	// TicketsToReview lists those that a security officer is to look at, those due first
-	// first, at most limit.
-	TicketsToReview(limit int) ([]Ticket, error)
+	// StoppedTickets lists those that were stopped after a place (by EndedAt), in that
+	// order, at most limit.
+	StoppedTickets(after TicketPlace, limit int) ([]Ticket, error)
+	// TicketsToReview lists those of a region that a security officer is to look at, after
+	// a place (by ReviewUntil), those due first first, at most limit.
+	TicketsToReview(within liuma.Region, after TicketPlace, limit int) ([]Ticket, error)
 	// EndedTickets lists those that ended before a time, at most limit.
 	EndedTickets(before time.Time, limit int) ([]Ticket, error)
 
 	LookUp(id string) (LookUp, error)
 
 	DeskPad(id string) (DeskPad, error)
-	// DeskPadByNumber finds a pad that is offered; a zero index finds none.
-	DeskPadByNumber(vault.Index) (DeskPad, error)
-	// DeskPadsOf lists the pads that are paired with a clerk, those whose time is over
-	// too.
-	DeskPadsOf(liuma.StaffID) ([]DeskPad, error)
-	// CountDeskPads counts the rows of pads, offered, paired and ended.
-	CountDeskPads() (int64, error)
+	// DeskPadOf is the pad that is paired with a clerk, also when its time is over.
+	DeskPadOf(liuma.StaffID) (DeskPad, error)
 }
 
 // TicketWriter writes them.
@@ -204,9 +210,11 @@ type TicketWriter interface {
 	// PruneLookUps drops those whose time was over before now, and returns how many.
 	PruneLookUps(now time.Time) (int64, error)
 
-	// PutDeskPad inserts a pad or replaces that of its ID. ErrExists: the Number is
-	// another's.
+	// PutDeskPad inserts a pad or replaces that of its ID. ErrExists: the Clerk has
+	// another.
 	PutDeskPad(DeskPad) error
+	// DeleteDeskPad drops one. ErrNotFound.
+	DeleteDeskPad(id string) error
 	// SeeDeskPad notes that a pad asked. It needs no entry: it says only that time
 	// passed. ErrNotFound.
 	SeeDeskPad(id string, at time.Time) error

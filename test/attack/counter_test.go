@@ -79,7 +79,7 @@ func (c *corrupt) paired() string {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	offer, err := c.System.Counter.OfferPad(c.t.Context(), key.PublicKey().Bytes())
+	offer, err := c.System.Counter.OfferPad(c.t.Context(), "192.0.2.1", key.PublicKey().Bytes())
 	if err == nil {
 		_, err = c.System.Counter.PairPad(c.t.Context(), c.desk.Clerk, offer.Number)
 	}

@@ -18,7 +18,7 @@ func (Counter) PadState(context.Context, string) (counter.PadState, error) {
 }
 
 // OfferPad offers every pad under one number.
-func (Counter) OfferPad(context.Context, []byte) (counter.Offer, error) {
+func (Counter) OfferPad(context.Context, string, []byte) (counter.Offer, error) {
 	return counter.Offer{Number: "7KQM3XWA", Until: Now().Add(10 * time.Minute)}, nil
 }
 

@@ -2,6 +2,7 @@ package admintest
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -56,9 +57,19 @@ func numbers(t *testing.T, w *World, a admin.Administration) {
 	}
 }
 
-// alarmsListed: what waits for somebody is listed, without a server too.
+// alarmsListed: what waits for somebody is listed, without a server too, and also behind a
+// page of one-time codes that nobody sends again.
 func alarmsListed(t *testing.T, w *World, a admin.Administration) {
 	fillOutbox(t, w)
+	must(t, w.Store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+		for i := range admin.MaxTexts {
+			if err := tx.InsertMessage(store.Message{ID: fmt.Sprintf("aaaaaaaaaaaaaaaaaaaaaa%04d", i), Kind: notify.KindCode, Card: liuma.CardID{9}, Template: "code",
+				State: store.MessageDead, Fault: "refused", DoneAt: Start.Add(-time.Hour)}); err != nil {
+				return audit.Entry{}, err
+			}
+		}
+		return audit.Entry{At: Start, Actor: "test", Event: audit.CodeSent, Outcome: "ok"}, nil
+	}))
 	all, err := a.Alarms(t.Context())
 	must(t, err)
 	var dead admin.Alarm

@@ -53,7 +53,6 @@ const (
 	CodeDeskPad          Code = "pad_unknown"
 	CodeDeskPadGone      Code = "pad_not_paired"
 	CodeDeskPadRoute     Code = "pad_takes_supervisor"
-	CodeDeskPadsOffered  Code = "pads_full"
 	CodeDeskFinding      Code = "finding_invalid"
 	CodeDeskOwnTicket    Code = "own_ticket"
 	CodeOnlyPages        Code = "only_pages"
@@ -67,6 +66,7 @@ func knownOfDesk() []knownError {
 		{counter.ErrBounds, CodeDeskBounds, http.StatusForbidden},
 		{counter.ErrNumber, CodeDeskNumber, http.StatusUnprocessableEntity},
 		{counter.ErrNobody, CodeDeskNobody, http.StatusNotFound},
+		{admin.ErrReserved, CodeReserved, http.StatusUnprocessableEntity}, // it is the counter's
 		{counter.ErrReason, CodeDeskReason, http.StatusUnprocessableEntity},
 		{counter.ErrLookUps, CodeDeskLookUps, http.StatusConflict},
 		{counter.ErrTickets, CodeDeskTickets, http.StatusConflict},
@@ -80,7 +80,6 @@ func knownOfDesk() []knownError {
 		{counter.ErrPad, CodeDeskPad, http.StatusNotFound},
 		{counter.ErrPadGone, CodeDeskPadGone, http.StatusConflict},
 		{counter.ErrPadRoute, CodeDeskPadRoute, http.StatusConflict},
-		{counter.ErrPadsOffered, CodeDeskPadsOffered, http.StatusConflict},
 		{counter.ErrFinding, CodeDeskFinding, http.StatusUnprocessableEntity},
 		{counter.ErrOwnTicket, CodeDeskOwnTicket, http.StatusForbidden},
 		{admin.ErrOnlyPages, CodeOnlyPages, http.StatusForbidden},
@@ -122,6 +121,31 @@ func listing(f func(context.Context) ([]counter.View, error)) func(*http.Request
 	})
 }
 
+// afterTicket is where a list of tickets goes on; nil: from its beginning on.
+type afterTicket struct {
+	After *liuma.TicketID `json:"after,omitempty"`
+}
+
+// goingOn is the request for a list after a ticket, or of its beginning.
+func goingOn(after liuma.TicketID) (q afterTicket) {
+	if !after.IsZero() {
+		q.After = &after
+	}
+	return q
+}
+
+// listingOn passes a request on to a list of tickets that goes on after one.
+func listingOn(f func(context.Context, liuma.TicketID) ([]counter.View, error)) func(*http.Request) (any, error) {
+	return asked(func(ctx context.Context, q afterTicket) (ticketsListed, error) {
+		var after liuma.TicketID
+		if q.After != nil {
+			after = *q.After
+		}
+		found, err := f(ctx, after)
+		return ticketsListed{found}, err
+	})
+}
+
 // about passes the ticket that a request names on.
 func about[A any](f func(context.Context, liuma.TicketID) (A, error)) func(*http.Request) (any, error) {
 	return asked(func(ctx context.Context, q byTicket) (A, error) { return f(ctx, q.ID) })
@@ -138,7 +162,7 @@ func (d *Door) deskRoutes(mux *http.ServeMux) {
 		pathLookUpPerson: asked(d.admin.LookUpPerson),
 		pathLookedUp:     asked(func(ctx context.Context, q byLookUp) (counter.Person, error) { return d.admin.LookedUp(ctx, q.LookUp) }),
 		pathOpenTicket:   asked(d.admin.OpenTicket),
-		pathTickets:      listing(d.admin.Tickets),
+		pathTickets:      listingOn(d.admin.Tickets),
 		pathTicket:       about(d.admin.Ticket),
 		pathTicketCode: about(func(ctx context.Context, id liuma.TicketID) (codeShown, error) {
 			code, err := d.admin.TicketCode(ctx, id)
@@ -156,7 +180,7 @@ func (d *Door) deskRoutes(mux *http.ServeMux) {
 		pathAskedTicket:   about(d.admin.AskedTicket),
 		pathApproveTicket: asked(d.admin.ApproveTicket),
 		pathDeclineTicket: ending(d.admin.DeclineTicket),
-		pathReviews:       listing(d.admin.Reviews),
+		pathReviews:       listingOn(d.admin.Reviews),
 		pathReview:        about(d.admin.Review),
 		pathDecideReview:  ending(d.admin.DecideReview),
 	} {
@@ -182,10 +206,10 @@ func (r *Remote) OpenTicket(ctx context.Context, q counter.Opening) (out counter
 	return out, err
 }
 
-// Tickets lists the caller's tickets.
-func (r *Remote) Tickets(ctx context.Context) ([]counter.View, error) {
+// Tickets lists the caller's tickets, after one of them.
+func (r *Remote) Tickets(ctx context.Context, after liuma.TicketID) ([]counter.View, error) {
 	var out ticketsListed
-	err := r.call(ctx, http.MethodPost, pathTickets, noWords{}, &out)
+	err := r.call(ctx, http.MethodPost, pathTickets, goingOn(after), &out)
 	return out.Tickets, err
 }
 
@@ -254,10 +278,10 @@ func (r *Remote) DeclineTicket(ctx context.Context, q admin.TicketDecision) erro
 	return r.call(ctx, http.MethodPost, pathDeclineTicket, q, &done{})
 }
 
-// Reviews lists the tickets to be reviewed.
-func (r *Remote) Reviews(ctx context.Context) ([]counter.View, error) {
+// Reviews lists the tickets to be reviewed, after one of them.
+func (r *Remote) Reviews(ctx context.Context, after liuma.TicketID) ([]counter.View, error) {
 	var out ticketsListed
-	err := r.call(ctx, http.MethodPost, pathReviews, noWords{}, &out)
+	err := r.call(ctx, http.MethodPost, pathReviews, goingOn(after), &out)
 	return out.Tickets, err
 }
 

@@ -80,6 +80,7 @@ type Code string
 // The error codes.
 const (
 	CodeTaken     Code = "taken"
+	CodeReserved  Code = "reserved"
 	CodeUnknown   Code = "unknown"
 	CodeKey       Code = "key_invalid"
 	CodeLastKey   Code = "last_key"

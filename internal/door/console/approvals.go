@@ -39,7 +39,7 @@ func counterReasons() []reason {
 		{counter.ErrLookUp, "counter_look_up", missing}, {counter.ErrChecked, "counter_checked", bad}, {counter.ErrKind, "counter_kind", conflict},
 		{counter.ErrLive, "counter_live", conflict}, {counter.ErrNoSupervisor, "counter_no_supervisor", conflict}, {counter.ErrTicket, "counter_ticket", missing},
 		{counter.ErrState, "counter_state", conflict}, {counter.ErrPad, "counter_pad", missing}, {counter.ErrPadGone, "counter_pad_gone", conflict},
-		{counter.ErrPadRoute, "counter_pad_route", conflict}, {counter.ErrPadsOffered, "counter_pads", often}, {counter.ErrFinding, "counter_finding", bad},
+		{counter.ErrPadRoute, "counter_pad_route", conflict}, {counter.ErrFinding, "counter_finding", bad},
 		{counter.ErrOwnTicket, "counter_own_ticket", forbidden}, {counter.ErrUnseen, "counter_unseen", conflict}, {counter.ErrNumberWrong, "counter_number", bad},
 		{counter.ErrNumberOver, "counter_number_over", conflict}, {counter.ErrCarried, "counter_carried", conflict},
 	}, cameReasons()...)
@@ -219,7 +219,11 @@ func declineTicket(v *visit) (*view, error) {
 
 // reviewsPage lists tickets that were drawn, and those without the bound phone.
 func reviewsPage(v *visit) (*view, error) {
-	all, err := v.admin().Reviews(v.ctx())
+	after, err := v.afterTicket()
+	if err != nil {
+		return nil, err
+	}
+	all, err := v.admin().Reviews(v.ctx(), after)
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +236,27 @@ func reviewsPage(v *visit) (*view, error) {
 		list.Rows = append(list.Rows, []cell{{Text: v.ticketKind(t.Kind), Link: "/reviews/" + t.ID.String()}, v.ticketState(t), text(t.Clerk.Name), text(v.t.orNone(t.Supervisor.Name)),
 			{Text: v.moment(t.AskedAt), Class: "nowrap"}, until})
 	}
-	return &view{Title: v.t.NavReviews(), Lead: v.t.ReviewsLead(), Blocks: []block{{Table: list}}}, nil
+	return &view{Title: v.t.NavReviews(), Lead: v.t.ReviewsLead(), Blocks: []block{{Table: list, Links: v.moreTickets("/reviews", all)}}}, nil
+}
+
+// afterTicket is where a list of tickets goes on, by the address.
+func (v *visit) afterTicket() (id liuma.TicketID, err error) {
+	after := v.r.URL.Query().Get("after")
+	if after == "" {
+		return id, nil
+	}
+	if id, err = liuma.ParseTicketID(after); err != nil {
+		return id, counter.ErrTicket
+	}
+	return id, nil
+}
+
+// moreTickets leads to the next page of a list of tickets.
+func (v *visit) moreTickets(path string, all []counter.View) []link {
+	if len(all) == 0 {
+		return nil
+	}
+	return v.more(path, all[len(all)-1].ID.String(), len(all) == counter.MaxTickets)
 }
 
 // reviewsWaiting counts them.
@@ -240,7 +264,7 @@ func reviewsWaiting(v *visit) (int, error) {
 	if !v.may("Reviews") {
 		return 0, nil
 	}
-	return v.many(v.admin().Reviews(v.ctx()))
+	return v.many(v.admin().Reviews(v.ctx(), liuma.TicketID{}))
 }
 
 func reviewPage(v *visit) (*view, error) {
@@ -252,8 +276,10 @@ func reviewPage(v *visit) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	facts := append(v.askedFacts(t), fact{v.t.TicketSupervisor(), text(v.t.orNone(t.Supervisor.Name))}, fact{v.t.ApprovalLost(), text(v.t.yes(t.Lost))},
-		fact{v.t.ReviewFroze(), v.bad(t.Frozen || t.Ended == store.TicketEndedFrozen)})
+	facts := append(v.askedFacts(t), fact{v.t.TicketSupervisor(), text(v.t.orNone(t.Supervisor.Name))}, fact{v.t.ApprovalLost(), text(v.t.yes(t.Lost))})
+	if froze := t.Frozen || t.Ended == store.TicketEndedFrozen; froze || t.ReviewedAt.IsZero() { // of a closed review nobody knows it any more
+		facts = append(facts, fact{v.t.ReviewFroze(), v.bad(froze)})
+	}
 	if t.Ended != "" {
 		facts = append(facts, fact{v.t.TicketWhy(), text(v.why(t))})
 	}

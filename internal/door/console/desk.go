@@ -23,7 +23,11 @@ func (h *console) deskRoutes() []Route {
 // deskPage is the desk between two people. What was typed of a number is not shown
 // again: the page stands open on a desk.
 func deskPage(v *visit) (*view, error) {
-	mine, err := v.admin().Tickets(v.ctx())
+	after, err := v.afterTicket()
+	if err != nil {
+		return nil, err
+	}
+	mine, err := v.admin().Tickets(v.ctx(), after)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +36,7 @@ func deskPage(v *visit) (*view, error) {
 	for _, t := range mine {
 		list.Rows = append(list.Rows, []cell{{Text: v.ticketKind(t.Kind), Link: ticketPath(t)}, text(t.Name), v.ticketState(t), {Text: v.moment(t.AskedAt), Class: "nowrap"}})
 	}
-	return &view{Title: v.t.NavDesk(), Lead: v.t.DeskLead(), Blocks: []block{find, v.cameBlock(), {Links: []link{{v.t.PadTitle(), "/desk/pad"}}}, {Table: list}}}, nil
+	return &view{Title: v.t.NavDesk(), Lead: v.t.DeskLead(), Blocks: []block{find, v.cameBlock(), {Links: []link{{v.t.PadTitle(), "/desk/pad"}}}, {Table: list, Links: v.moreTickets("/desk", mine)}}}, nil
 }
 
 // seekFields ask whom the clerk looks up, and what for.

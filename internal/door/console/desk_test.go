@@ -353,7 +353,7 @@ func TestThePadOfADesk(t *testing.T) {
 	o := newOffice(t).known()
 	key, err := ecdh.P256().GenerateKey(rand.Reader)
 	must(t, err)
-	offer, err := o.env.System.Counter.OfferPad(t.Context(), key.PublicKey().Bytes())
+	offer, err := o.env.System.Counter.OfferPad(t.Context(), "192.0.2.1", key.PublicKey().Bytes())
 	must(t, err)
 	if p := o.clerk.get("/desk/pad"); !p.says("Your desk has no pad", holders+"/desk") {
 		t.Errorf("%d %s", p.status, p.body)
@@ -406,5 +406,38 @@ func TestEveryWordOfTheCounterIsThere(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestListsOfTicketsGoOn: reviews and a clerk's tickets have pages, and the last says so by
+// leading nowhere. The navigation counts up to a page.
+func TestListsOfTicketsGoOn(t *testing.T) {
+	o := newOffice(t).known()
+	at := o.env.System.Clock.Now()
+	must(t, o.env.System.Store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
+		for i := range counter.MaxTickets + 3 {
+			if err := tx.InsertTicket(store.Ticket{ID: liuma.NewTicketID(), Kind: liuma.TicketReset, State: store.TicketExpired, Holder: vault.Index{1}, Region: "330502",
+				Clerk: "chen", Reason: "forgot_pin", AskedAt: at.Add(time.Duration(i) * time.Second), EndedAt: at, ReviewUntil: at.Add(time.Hour)}); err != nil {
+				return audit.Entry{}, err
+			}
+		}
+		return audit.Entry{At: at, Actor: "test", Event: audit.TicketEnded, Outcome: "ok"}, nil
+	}))
+	for path, b := range map[string]*browser{"/reviews": o.officer, "/desk": o.clerk} {
+		first := b.get(path)
+		next := regexp.MustCompile(`href="(` + path + `\?after=[0-9a-f]{32})"`).FindStringSubmatch(first.body)
+		if next == nil {
+			t.Fatalf("%s leads to no second page: %s", path, first.body)
+		}
+		second := b.get(next[1])
+		if strings.Count(first.body, "<tr>") != counter.MaxTickets+1 || strings.Count(second.body, "<tr>") != 4 || strings.Contains(second.body, `href="`+path+`?after=`) {
+			t.Errorf("%s: %d rows, then %d: %s", path, strings.Count(first.body, "<tr>"), strings.Count(second.body, "<tr>"), second.body)
+		}
+		if p := b.get(path + "?after=zz"); p.status != http.StatusNotFound {
+			t.Errorf("%s after a wrong place: %d", path, p.status)
+		}
+	}
+	if p := o.officer.get("/"); !strings.Contains(p.body, `<span class="count">50&#43;</span>`) {
+		t.Error("the navigation does not count up to a page")
 	}
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"strconv"
 	"time"
 
+	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/locale"
 	"github.com/liuma-pin/liuma/web"
@@ -86,7 +88,7 @@ type signed struct{ Name, Roles string }
 type entry struct {
 	Text, Path string
 	Current    bool
-	Count      int // what waits there; zero is not shown
+	Count      string // what waits there; empty: nothing does
 }
 
 // block is one part of a page: a heading, and what it is about.
@@ -277,18 +279,24 @@ func (v *visit) dressed(p *view) *view {
 	return p
 }
 
-// counted is how much waits for the member at a place. A page is drawn without it where it
-// cannot be told.
-func (v *visit) counted(at place) int {
+// counted is how much waits for the member at a place, up to where lists begin another page.
+// A page is drawn without it where it cannot be told.
+func (v *visit) counted(at place) string {
 	if at.waits == nil {
-		return 0
+		return ""
 	}
 	n, err := at.waits(v)
 	if err != nil {
 		v.h.c.Logger.Warn("not counted for the navigation", "place", at.path, "err", err)
-		return 0
+		return ""
 	}
-	return n
+	switch {
+	case n == 0:
+		return ""
+	case n >= counter.MaxTickets:
+		return fmt.Sprintf("%d+", counter.MaxTickets)
+	}
+	return strconv.Itoa(n)
 }
 
 // Tab is the title of the document, which a screen reader says first: after a refusal

@@ -128,7 +128,7 @@ func reasons() []reason {
 		{audit.ErrReason, "reason", bad},
 		{edition.ErrSet, "policy_set", bad}, {edition.ErrSame, "policy_same", conflict}, {edition.ErrMoved, "policy_moved", conflict},
 		{edition.ErrDigest, "policy_digest", conflict}, {edition.ErrBounds, "policy_bounds", forbidden}, {edition.ErrUnknown, "policy_edition", missing},
-		{admin.ErrUnknown, "client", missing}, {admin.ErrTaken, "client_taken", conflict}, {admin.ErrKey, "key", bad},
+		{admin.ErrUnknown, "client", missing}, {admin.ErrTaken, "client_taken", conflict}, {admin.ErrReserved, "client_reserved", bad}, {admin.ErrKey, "key", bad},
 		{admin.ErrLastKey, "last_key", conflict}, {admin.ErrClient, "client_filled_in", bad},
 		{errRedirect, "redirect", bad}, {admin.ErrParent, "parent", conflict},
 		{admin.ErrNoFreeze, "no_freeze", missing}, {admin.ErrFreezes, "freezes", http.StatusTooManyRequests}, {admin.ErrNoReports, "no_reports", conflict},

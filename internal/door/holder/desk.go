@@ -22,7 +22,7 @@ import (
 // door's word that a pad's key signed.
 type Counter interface {
 	PadState(ctx context.Context, id string) (counter.PadState, error)
-	OfferPad(ctx context.Context, key []byte) (counter.Offer, error)
+	OfferPad(ctx context.Context, source string, key []byte) (counter.Offer, error)
 }
 
 // The addresses of a pad.
@@ -157,13 +157,8 @@ func (h *handler) offerPad(r *http.Request, q padQuestion, at counter.PadState) 
 	if !q.offer {
 		return a, nil
 	}
-	if !h.offers.take(h.source(r), h.now()) {
-		return a, liuma.Fail(liuma.CodeTooManyRequests, nil)
-	}
-	offer, err := h.counter.OfferPad(r.Context(), q.key)
+	offer, err := h.counter.OfferPad(r.Context(), h.source(r), q.key)
 	switch {
-	case errors.Is(err, counter.ErrPadsOffered):
-		return a, liuma.Fail(liuma.CodeTooManyRequests, err)
 	case errors.Is(err, counter.ErrState):
 		return a, nil // it was paired meanwhile, which the next answer says
 	case err != nil:

@@ -152,7 +152,6 @@ type handler struct {
 	mark       liuma.Text // of texts
 	counter    Counter
 	challenges Challenges
-	offers     *padOffers
 	consent    consent.Text
 	real       string // the origin of genuine pages
 	pages      *pages
@@ -165,7 +164,7 @@ func New(c Config) (http.Handler, error) {
 		return nil, err
 	}
 	h := &handler{authority: c.Authority, now: c.Now, log: c.Logger, zone: c.Zone, hotline: c.Hotline, rules: c.Rules, genuine: c.Genuine, mark: c.SenderMark,
-		counter: c.Counter, challenges: c.Challenges, offers: newOffers(), settle: c.Settle, proxies: slices.Clone(c.Proxies), consent: c.Consent}
+		counter: c.Counter, challenges: c.Challenges, settle: c.Settle, proxies: slices.Clone(c.Proxies), consent: c.Consent}
 	if h.zone == nil {
 		h.zone = time.FixedZone("CST", 8*60*60)
 	}

@@ -16,44 +16,74 @@ import (
 func (t *tables) ofCounter() {
 	t.tickets = kind[store.Ticket]{Table{Name: "tickets", Columns: []Column{
 		{Name: "code", Unique: true}, {Name: "whose"}, {Name: "clerk"}, {Name: "asked"},
-		{Name: "due", Number: true}, {Name: "stopped", Number: true}, {Name: "review", Number: true}, {Name: "ended", Number: true}}},
+		{Name: "due", Number: true}, {Name: "stopped"}, {Name: "ended", Number: true},
+		{Name: "review"}, {Name: "review_province"}, {Name: "review_city"}, {Name: "review_county"}}},
 		func(k *store.Ticket) []byte { return k.ID[:] }, ticketLooks}
 	t.lookUps = kind[store.LookUp]{Table{Name: "look_ups", Columns: []Column{{Name: "until", Number: true}}},
 		func(l *store.LookUp) []byte { return []byte(l.ID) },
 		func(l *store.LookUp) []Value { return []Value{l.Until.UnixMilli()} }}
 	t.deskPads = kind[store.DeskPad]{Table{Name: "desk_pads", Columns: []Column{
-		{Name: "number", Unique: true}, {Name: "clerk"}, {Name: "until", Number: true}}},
+		{Name: "clerk", Unique: true}, {Name: "until", Number: true}}},
 		func(p *store.DeskPad) []byte { return []byte(p.ID) },
 		func(p *store.DeskPad) []Value {
-			return []Value{some(p.Number[:]), some([]byte(p.Clerk)), p.Until.UnixMilli()}
+			return []Value{[]byte(p.Clerk), p.Until.UnixMilli()}
 		}}
 }
 
 // ticketLooks: a live ticket is found by its code, by whom it waits for and by when its
 // time is over; an ended one by when it ended. Each is found by its card, or while it
-// has none by its person, whose index is longer than a card's.
+// has none by its person, whose index is longer than a card's. One that is to be reviewed is
+// found by each region that it lies in.
 func ticketLooks(k *store.Ticket) []Value {
-	looks := []Value{nil, some(k.Card[:]), byClerk(k.Clerk, k.AskedAt), nil, nil, nil, nil, milli(k.EndedAt)}
+	looks := []Value{nil, some(k.Card[:]), placed(join(string(k.Clerk)), k.AskedAt, k.ID), nil, nil, nil, milli(k.EndedAt), nil, nil, nil, nil}
 	if k.Card.IsZero() {
 		looks[1] = some(k.Holder[:])
 	}
 	if k.Live() {
-		looks[0], looks[4], looks[7] = some(k.Code[:]), k.Until.UnixMilli(), nil
+		looks[0], looks[4], looks[6] = some(k.Code[:]), k.Until.UnixMilli(), nil
 	}
 	if k.State == store.TicketAsked {
 		looks[3] = some([]byte(k.Supervisor))
 	}
 	if k.State == store.TicketStopped {
-		looks[5] = milli(k.EndedAt)
+		looks[5] = placed(nil, k.EndedAt, k.ID)
 	}
-	if k.ReviewedAt.IsZero() {
-		looks[6] = milli(k.ReviewUntil)
+	if !k.ReviewUntil.IsZero() && k.ReviewedAt.IsZero() {
+		for i := 0; i <= len(k.Region) && i/2 < len(reviewColumns()); i += 2 {
+			looks[7+i/2] = placed([]byte(k.Region[:i]), k.ReviewUntil, k.ID)
+		}
 	}
 	return looks
 }
 
-func byClerk(clerk liuma.StaffID, at time.Time) []byte {
-	return ordered(join(string(clerk)), at.UnixMilli())
+// reviewColumns are the columns of reviews, by half the length of a region.
+func reviewColumns() []string {
+	return []string{"review", "review_province", "review_city", "review_county"}
+}
+
+// placed is a ticket's place in a list: what all of the list begin with, the time, and the
+// ticket's own key.
+func placed(list []byte, at time.Time, id liuma.TicketID) []byte {
+	return append(ordered(slices.Clone(list), at.UnixMilli()), id[:]...)
+}
+
+// behind is the range of a list after a place; to is its end.
+func behind(list []byte, p store.TicketPlace) (from, to []byte) {
+	from, to = ordered(slices.Clone(list), earliest), ordered(slices.Clone(list), latest)
+	if !p.At.IsZero() {
+		from = append(placed(list, p.At, p.ID), 0)
+	}
+	return from, append(to, 0xff)
+}
+
+// justBefore is the largest key of the same length below another one.
+func justBefore(key []byte) []byte {
+	for i := len(key) - 1; i >= 0; i-- {
+		if key[i]--; key[i] != 0xff {
+			break
+		}
+	}
+	return key
 }
 
 func (r *Reader) Ticket(id liuma.TicketID) (store.Ticket, error) {
@@ -90,9 +120,14 @@ func oldestFirst(all []store.Ticket, err error) ([]store.Ticket, error) {
 	return all, err
 }
 
-func (r *Reader) TicketsBy(clerk liuma.StaffID, limit int) ([]store.Ticket, error) {
-	return list(r, &r.codec.tickets, Query{Column: "clerk", From: ordered(join(string(clerk)), earliest), To: ordered(join(string(clerk)), latest),
-		Desc: true, Limit: max(0, limit)})
+func (r *Reader) TicketsBy(clerk liuma.StaffID, after store.TicketPlace, limit int) ([]store.Ticket, error) {
+	list := join(string(clerk))
+	from, to := behind(list, store.TicketPlace{})
+	q := Query{Column: "clerk", From: from, To: to, Desc: true, Limit: max(0, limit)}
+	if !after.At.IsZero() {
+		q.To = justBefore(placed(list, after.At, after.ID))
+	}
+	return queue(r, &r.codec.tickets, q)
 }
 
 func (r *Reader) TicketsAsked(supervisor liuma.StaffID) ([]store.Ticket, error) {
@@ -106,12 +141,14 @@ func (r *Reader) DueTickets(now time.Time, limit int) ([]store.Ticket, error) {
 	return queue(r, &r.codec.tickets, Query{Column: "due", To: now.UnixMilli(), Limit: max(0, limit)})
 }
 
-func (r *Reader) StoppedTickets(since time.Time, limit int) ([]store.Ticket, error) {
-	return queue(r, &r.codec.tickets, Query{Column: "stopped", From: since.UnixMilli() + 1, Limit: max(0, limit)})
+func (r *Reader) StoppedTickets(after store.TicketPlace, limit int) ([]store.Ticket, error) {
+	from, to := behind(nil, after)
+	return queue(r, &r.codec.tickets, Query{Column: "stopped", From: from, To: to, Limit: max(0, limit)})
 }
 
-func (r *Reader) TicketsToReview(limit int) ([]store.Ticket, error) {
-	return queue(r, &r.codec.tickets, Query{Column: "review", From: int64(earliest), Limit: max(0, limit)})
+func (r *Reader) TicketsToReview(within liuma.Region, after store.TicketPlace, limit int) ([]store.Ticket, error) {
+	from, to := behind([]byte(within), after)
+	return queue(r, &r.codec.tickets, Query{Column: reviewColumns()[len(within)/2], From: from, To: to, Limit: max(0, limit)})
 }
 
 func (r *Reader) EndedTickets(at time.Time, limit int) ([]store.Ticket, error) {
@@ -130,21 +167,9 @@ func (r *Reader) DeskPad(id string) (store.DeskPad, error) {
 	return p, err
 }
 
-func (r *Reader) DeskPadByNumber(number vault.Index) (store.DeskPad, error) {
-	if some(number[:]) == nil {
-		return store.DeskPad{}, store.ErrNotFound
-	}
-	return first(r, &r.codec.deskPads, is("number", number[:]))
+func (r *Reader) DeskPadOf(clerk liuma.StaffID) (store.DeskPad, error) {
+	return first(r, &r.codec.deskPads, is("clerk", []byte(clerk)))
 }
-
-func (r *Reader) DeskPadsOf(clerk liuma.StaffID) ([]store.DeskPad, error) {
-	if clerk == "" {
-		return nil, nil
-	}
-	return list(r, &r.codec.deskPads, is("clerk", []byte(clerk)))
-}
-
-func (r *Reader) CountDeskPads() (int64, error) { return r.count(&r.codec.deskPads.Table, "") }
 
 // InsertTicket is written with the entry of who asked for it: a crash before the commit
 // leaves no ticket and nothing counted (I-8).
@@ -193,6 +218,10 @@ func (t *Tx) PruneLookUps(now time.Time) (int64, error) {
 }
 
 func (t *Tx) PutDeskPad(p store.DeskPad) error { return put(t, &t.codec.deskPads, &p) }
+
+func (t *Tx) DeleteDeskPad(id string) error {
+	return t.deleteOne(&t.codec.deskPads.Table, []byte(id))
+}
 
 // SeeDeskPad: a crash before the commit leaves the earlier time.
 func (t *Tx) SeeDeskPad(id string, at time.Time) error {

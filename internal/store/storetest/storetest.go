@@ -55,6 +55,7 @@ func Run(t *testing.T, open Open) {
 		{"Editions", editions},
 		{"Tickets", tickets},
 		{"TicketLists", ticketLists},
+		{"TicketsToReview", ticketsToReview},
 		{"TicketsEnd", ticketsEnd},
 		{"LookUps", lookUps},
 		{"DeskPads", deskPads},
