@@ -50,6 +50,7 @@ export interface Texts {
   noCryptoNext: string;
   refused: Record<Rule, string>; // the server's own sentences
   heading: Record<Rule, string>;
+  draw: Record<"title" | "help" | "use" | "another" | "own", string>; // the offer of a PIN that was drawn
   onlyDigits: string; // a letter was typed
   notDigits: string; // something with letters was filled in or pasted
   filled: string; // six digits came, but nobody typed them
@@ -124,21 +125,30 @@ export function texts(tag: string | undefined, hotline = ""): Texts {
     refused: {
       repeat: say("pin.repeat"),
       steps: say("pin.steps"),
+      halves: say("pin.halves"),
       pairs: say("pin.pairs"),
       triples: say("pin.triples"),
       mirror: say("pin.mirror"),
       keypad: say("pin.keypad"),
+      love: say("pin.love"),
+      year: say("pin.year"),
+      date: say("pin.date"),
       common: say("pin.common"),
     },
     heading: {
       repeat: say("pad.heading.repeat"),
       steps: say("pad.heading.steps"),
+      halves: say("pad.heading.halves"),
       pairs: say("pad.heading.pairs"),
       triples: say("pad.heading.triples"),
       mirror: say("pad.heading.mirror"),
       keypad: say("pad.heading.keypad"),
+      love: say("pad.heading.love"),
+      year: say("pad.heading.year"),
+      date: say("pad.heading.date"),
       common: say("pad.heading.common"),
     },
+    draw: { title: say("pad.draw.title"), help: say("pad.draw.help"), use: say("pad.draw.use"), another: say("pad.draw.another"), own: say("pad.draw.own") },
     onlyDigits: say("pad.only_digits"),
     notDigits: say("pad.not_digits"),
     filled: say("pad.filled"),

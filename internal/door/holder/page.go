@@ -39,6 +39,7 @@ type pages struct {
 	ceremony  web.Asset
 	desk      web.Asset
 	style     web.Asset
+	lists     web.Asset
 }
 
 func newPages(assets *web.Assets, words *locale.Catalogue, hotline string) (*pages, error) {
@@ -47,7 +48,7 @@ func newPages(assets *web.Assets, words *locale.Catalogue, hotline string) (*pag
 		p.wordings[l] = newWordings(words.In(l), hotline)
 		p.languages = append(p.languages, language{Tag: l, Name: words.In(l).Name(), Dir: words.In(l).Dir()})
 	}
-	for name, asset := range map[string]*web.Asset{web.Pad: &p.pad, web.Ceremony: &p.ceremony, web.DeskPad: &p.desk, web.Style: &p.style} {
+	for name, asset := range map[string]*web.Asset{web.Pad: &p.pad, web.Ceremony: &p.ceremony, web.DeskPad: &p.desk, web.Style: &p.style, web.Lists: &p.lists} {
 		var err error
 		if *asset, err = assets.Asset(name); err != nil {
 			return nil, err
@@ -110,6 +111,7 @@ type view struct {
 	Pad       web.Asset
 	Ceremony  web.Asset // the script of the ceremony's pages
 	Desk      web.Asset // the script of a desk pad
+	Lists     web.Asset // the PINs that may not be set
 	OnPad     bool      // the browser is a desk pad's
 	Clear     *clearing // how the pad's screen is cleared; nil off a pad
 
@@ -192,9 +194,9 @@ type face struct{ Region, Name, Number, Note string }
 
 // keypad is the pad's part of the markup contract in web/README.md.
 type keypad struct {
-	Mode, KeyID, Key, Current, Old, New, Check, DescribedBy, Note, Resume string
-	Passphrase                                                            bool
-	Try                                                                   int
+	Mode, KeyID, Key, Current, Old, New, Check, List, DescribedBy, Note, Resume string
+	Passphrase                                                                  bool
+	Try                                                                         int
 }
 
 // field is a form with one field in it.
@@ -312,7 +314,7 @@ func (h *handler) newView(r *http.Request, page string) *view {
 	}
 	v := &view{
 		Page: page, T: h.pages.wordings[want.Lang], O: h.pages.wordings[other], Lang: want.Lang, OtherLang: other, Languages: languages,
-		Care: want.Care, Hotline: h.hotline, Style: h.pages.style, Pad: h.pages.pad, Ceremony: h.pages.ceremony, Desk: h.pages.desk,
+		Care: want.Care, Hotline: h.hotline, Style: h.pages.style, Pad: h.pages.pad, Ceremony: h.pages.ceremony, Desk: h.pages.desk, Lists: h.pages.lists,
 	}
 	v.OnPad = h.cookies.Get(r, padCookie) != ""
 	return v

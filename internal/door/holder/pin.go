@@ -123,6 +123,7 @@ func keypadOf(v *view, p ceremony.Page) *keypad {
 		Mode: actAt(v.T, p).pad, KeyID: p.SealKeyID, Key: b64(p.SealKey), Passphrase: p.Passphrase, Try: p.Try,
 		Current: b64(p.AAD[liuma.RoleCurrent]), Old: b64(p.AAD[liuma.RoleOld]), New: b64(p.AAD[liuma.RoleNew]),
 		Check:       b64(p.AAD[liuma.RoleCheck]),
+		List:        string(p.List),
 		DescribedBy: "asker",
 	}
 	k.Resume = address(p.ID) + "?" + askLook + "=" + strconv.Itoa(p.Try)
