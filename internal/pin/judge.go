@@ -36,6 +36,16 @@ func (j *Judge) Check(p PIN, f Facts, current *PIN) []Finding {
 	return j.check(p, newHolder(f), current)
 }
 
+// RefusesToAll reports whether the six digits of n, from 0 to 999999, are refused to
+// every holder.
+func (j *Judge) RefusesToAll(n int) bool {
+	var d [Digits]byte
+	for i := Digits - 1; i >= 0; i-- {
+		d[i], n = byte('0'+n%10), n/10
+	}
+	return len(j.sixDigits(&d, &holder{}, false)) > 0
+}
+
 func (j *Judge) check(p PIN, h *holder, current *PIN) []Finding {
 	var rules []Rule
 	err := p.Use(func(secret []byte) error {

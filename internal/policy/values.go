@@ -125,6 +125,22 @@ func rationValues() []value {
 	return rows
 }
 
+// FromValues returns the national policy with these values, by name, as an explanation
+// writes them.
+func FromValues(texts map[string]string) (Policy, error) {
+	p := National()
+	for _, v := range values() {
+		text, ok := texts[v.name]
+		if !ok || v.stricter == onlyCode || text == v.text(&p) {
+			continue
+		}
+		if err := v.set(&p, text); err != nil {
+			return Policy{}, fmt.Errorf("%s: %w", v.name, err)
+		}
+	}
+	return p, nil
+}
+
 // text returns the value of p as files write it.
 func (v value) text(p *Policy) string {
 	switch is := v.at(p).(type) {
