@@ -25,10 +25,18 @@ func Guesses() []int { return []int{1, 3, 6, 10, 30} }
 // Simulator has the embedded frequencies, and keeps what each set of rules refuses. Any
 // number of goroutines may use it.
 type Simulator struct {
-	own *Frequencies
+	own  *Frequencies
+	none *refused // nothing
 
-	mu   sync.Mutex
-	made map[pin.Rules]*refused // guarded by mu
+	mu      sync.Mutex
+	made    map[pin.Rules]*refused // guarded by mu
+	thieves map[trying][2]int      // guarded by mu
+}
+
+// trying is what the answer of Thieves depends on.
+type trying struct {
+	rules    pin.Rules
+	attempts int
 }
 
 // refused are the PINs that rules refuse to everybody.
@@ -43,7 +51,7 @@ func New() (*Simulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Simulator{own: own, made: map[pin.Rules]*refused{}}, nil
+	return &Simulator{own: own, none: new(refused), made: map[pin.Rules]*refused{}, thieves: map[trying][2]int{}}, nil
 }
 
 // Result compares a policy with no rules and with the basic list alone, all under the
@@ -106,7 +114,7 @@ func (s *Simulator) Run(p policy.Policy, f *Frequencies) (Result, error) {
 		Limits:    Limits{p.Limits.Attempts, p.Limits.Window.String(), p.Limits.LockFor.String(), p.Limits.Failures},
 		YearAlone: yearOf(p.Limits, false), YearProved: yearOf(p.Limits, true), PINs: f.PINs(), Choices: f.Choices(),
 	}
-	r.None, r.Basic, r.Policy = r.row(&refused{}, f), r.row(basic, f), r.row(own, f)
+	r.None, r.Basic, r.Policy = r.row(s.none, f), r.row(basic, f), r.row(own, f)
 	return r, nil
 }
 
@@ -118,10 +126,17 @@ func (s *Simulator) Thieves(p policy.Policy) (none, under int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	of := func(r *refused) int {
-		return int(math.Ceil(1e4*newChances(r, s.own, false).best(p.Limits.Attempts) - 1e-9))
+	key := trying{forAll(p.PIN), p.Limits.Attempts}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, ok := s.thieves[key]
+	if !ok {
+		for i, of := range []*refused{s.none, own} {
+			n[i] = int(math.Ceil(1e4*newChances(of, s.own, false).best(p.Limits.Attempts) - 1e-9))
+		}
+		s.thieves[key] = n
 	}
-	return of(&refused{}), of(own), nil
+	return n[0], n[1], nil
 }
 
 func (r Result) row(of *refused, f *Frequencies) Row {
@@ -182,8 +197,7 @@ func (c chances) best(guesses int) float64 {
 // refusedBy asks the judge about every PIN, for a holder of whom nothing is known, once for
 // each set of rules.
 func (s *Simulator) refusedBy(rules pin.Rules) (*refused, error) {
-	// What needs the holder's numbers refuses nobody here.
-	rules.Birthday, rules.IDNumber, rules.Phone, rules.CardNumber, rules.Current, rules.Run = false, false, false, false, false, pin.Digits
+	rules = forAll(rules)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if made, ok := s.made[rules]; ok {
@@ -201,6 +215,12 @@ func (s *Simulator) refusedBy(rules pin.Rules) (*refused, error) {
 	}
 	s.made[rules] = made
 	return made, nil
+}
+
+// forAll leaves out what needs the holder's numbers, which refuses nothing here.
+func forAll(r pin.Rules) pin.Rules {
+	r.Birthday, r.IDNumber, r.Phone, r.CardNumber, r.Current, r.Run = false, false, false, false, false, pin.Digits
+	return r
 }
 
 // yearOf counts the guesses that the tally of a keeper permits in a year of 365 days to a

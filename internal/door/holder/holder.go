@@ -31,6 +31,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/consent"
 	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/simulate"
 	"github.com/liuma-pin/liuma/locale"
 	"github.com/liuma-pin/liuma/web"
 )
@@ -138,6 +139,7 @@ type handler struct {
 	zone       *time.Location
 	hotline    string
 	rules      Rules // nil: no page about regions
+	simulator  *simulate.Simulator
 	settle     time.Duration
 	proxies    door.Proxies
 	counter    Counter
@@ -166,6 +168,9 @@ func New(c Config) (http.Handler, error) {
 		h.settle = 3 * time.Second
 	}
 	var err error
+	if h.simulator, err = simulate.New(); err != nil {
+		return nil, fmt.Errorf("holder: %w", err)
+	}
 	if h.consent.Version == "" {
 		if h.consent, err = consent.Builtin(); err != nil {
 			return nil, fmt.Errorf("holder: %w", err)

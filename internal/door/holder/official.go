@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/liuma-pin/liuma"
@@ -27,10 +28,22 @@ func (h *handler) officialView(r *http.Request) *view {
 	v.TipsTitle = v.T.RealTitle()
 	v.Tips = []string{v.T.RealAddress(h.real), v.T.RealName(), v.T.RealNotice(), v.T.RealNever()}
 	if h.rules != nil {
+		v.Below = h.thieves(v)
 		v.Ways = append(v.Ways, way{Class: "btn-plain", Text: v.T.RulesWay(), Link: regionPath})
 	}
 	v.Ways = append(v.Ways, way{Class: "btn-plain", Text: v.T.TicketWay(), Link: counterPath}, h.call(v))
 	return v
+}
+
+// thieves says what the rules that hold now are worth; nil where that cannot be told.
+func (h *handler) thieves(v *view) *notice {
+	p := h.rules.For("", "")
+	none, under, err := h.simulator.Thieves(p)
+	if err != nil {
+		h.log.Error("thieves not reckoned", "err", err)
+		return nil
+	}
+	return &notice{Title: v.T.ThievesTitle(), Text: v.T.Thieves(strconv.Itoa(p.Limits.Attempts), strconv.Itoa(none), strconv.Itoa(under))}
 }
 
 const largestCheck = 64 << 10
