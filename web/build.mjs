@@ -62,8 +62,9 @@ async function assets() {
     "page.css": css.outputFiles[0].contents,
     // What the pad asks for where a PIN is set, as go generate made it.
     "common.list": readFileSync(join(here, "..", "internal/pin/data/common.list")),
-    // The pad contains hpke, whose licence wants to travel with it.
-    "licenses.txt": Buffer.from("hpke\n\n" + readFileSync(join(here, "node_modules/hpke/LICENSE.md"), "utf8")),
+    // The pad contains hpke, and the list is made from counts, whose licences want to travel with them.
+    "licenses.txt": Buffer.from("hpke\n\n" + readFileSync(join(here, "node_modules/hpke/LICENSE.md"), "utf8") +
+      "\ncommon.list\n\n" + readFileSync(join(here, "..", "internal/pin/data/LICENSE-Pwdb-Public.txt"), "utf8")),
   };
 }
 
