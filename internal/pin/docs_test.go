@@ -51,9 +51,7 @@ func TestDocumentSaysWhatIsMeasured(t *testing.T) {
 type ruleSet uint16
 
 // layers are those rules, in the order of findings.
-func layers() []Rule {
-	return []Rule{RuleRepeat, RuleSteps, RuleHalves, RulePairs, RuleTriples, RuleMirror, RuleKeypad, RuleLove, RuleYear, RuleDate, RuleCommon}
-}
+func layers() []Rule { return RulesForAll() }
 
 const (
 	patterns ruleSet = 1<<7 - 1 // what looks regular

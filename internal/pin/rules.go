@@ -34,6 +34,11 @@ const (
 	RuleCommon     Rule = "common"      // chosen by many people
 )
 
+// RulesForAll are the rules that need no holder, in the order in which findings are given.
+func RulesForAll() []Rule {
+	return []Rule{RuleRepeat, RuleSteps, RuleHalves, RulePairs, RuleTriples, RuleMirror, RuleKeypad, RuleLove, RuleYear, RuleDate, RuleCommon}
+}
+
 // Finding is one reason to refuse a PIN. It reveals nothing about the PIN
 // except that the rule matched.
 type Finding struct {

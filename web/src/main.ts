@@ -39,7 +39,7 @@ function start(): void {
 }
 
 function startPad(root: HTMLElement): Resettable | null {
-  const t = texts(root.dataset.lang || document.documentElement.lang, root.dataset.hotline);
+  const t = texts(root.dataset.lang || document.documentElement.lang, root.dataset.hotline, root.dataset.refusals);
   if (!canSeal()) {
     explain(root, t.noCrypto, t.noCryptoNext, null);
     return null;

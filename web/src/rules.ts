@@ -6,6 +6,9 @@
 
 export type Rule = "repeat" | "steps" | "halves" | "pairs" | "triples" | "mirror" | "keypad" | "love" | "year" | "date" | "common";
 
+/** What the first digits can show already. */
+export type Obvious = Exclude<Rule, "keypad" | "common">;
+
 export const RULES: readonly Rule[] = ["repeat", "steps", "halves", "pairs", "triples", "mirror", "keypad", "love", "year", "date", "common"];
 
 // Of the strong list alone.
@@ -51,25 +54,24 @@ function breaks(digits: Digits, rule: Rule, common: PINSet | null): boolean {
  * that some ending would complete. Null while that is open. Shapes on the
  * keypad are left out: nearly any two neighbours could still become one.
  */
-export function heading(digits: Digits, rules: Rules): Rule | null {
+export function heading(digits: Digits, rules: Rules): Obvious | null {
   const on = (rule: Rule): boolean => rules.enabled.indexOf(rule) >= 0;
   // These say all with their beginning.
   if (on("love") && ((digits.length >= 3 && says(digits, 0, LOVE)) || (digits.length >= 4 && says(digits, 0, FOREVER)))) return "love";
   if (on("year") && digits.length >= 4 && isYear(digits)) return "year";
-  const obvious = rules.enabled.filter((rule) => rule === "repeat" || rule === "steps");
-  if (digits.length === 4 && (alike(digits, 0) || digitSteps(digits))) return ending(digits, obvious);
-  if (digits.length !== 5) return null;
-  return ending(digits, rules.enabled.filter((rule) => rule !== "keypad" && rule !== "common"));
+  const obvious = rules.enabled.filter((rule): rule is Obvious => rule !== "keypad" && rule !== "common");
+  if (digits.length === 4 && (alike(digits, 0) || digitSteps(digits))) return ending(digits, obvious.filter((rule) => rule === "repeat" || rule === "steps"));
+  return digits.length === 5 ? ending(digits, obvious) : null;
 }
 
-function ending(digits: Digits, rules: readonly Rule[]): Rule | null {
+function ending(digits: Digits, rules: readonly Obvious[]): Obvious | null {
   const missing = 6 - digits.length;
   for (const rule of rules) {
     for (let tail = 0; tail < Math.pow(10, missing); tail++) {
       const whole = Array.from(digits);
       if (missing === 2) whole.push(Math.floor(tail / 10));
       whole.push(tail % 10);
-      if (breaks(whole, rule, null)) return rule;
+      if (CHECKS[rule](whole)) return rule;
     }
   }
   return null;

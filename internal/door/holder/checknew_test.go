@@ -2,6 +2,7 @@ package holder
 
 import (
 	"encoding/json"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -96,6 +97,11 @@ func TestThePadIsToldOfTheList(t *testing.T) {
 				continue
 			}
 			w := s.do("GET", found[2], nil)
+			for _, rule := range pin.RulesForAll() {
+				if !strings.Contains(html.UnescapeString(body), string(rule)+" "+pin.Sentence(rule, false).ZH) {
+					t.Errorf("%s: the page does not bring the sentence of %s", action, rule)
+				}
+			}
 			if found[1] != string(list) || w.Code != http.StatusOK || w.Header().Get("Cache-Control") != "public, max-age=31536000, immutable" || w.Body.Len() == 0 {
 				t.Errorf("%s, %s: %q, %d, %v", action, list, found, w.Code, w.Header())
 			}

@@ -194,9 +194,9 @@ type face struct{ Region, Name, Number, Note string }
 
 // keypad is the pad's part of the markup contract in web/README.md.
 type keypad struct {
-	Mode, KeyID, Key, Current, Old, New, Check, List, DescribedBy, Note, Resume string
-	Passphrase                                                                  bool
-	Try                                                                         int
+	Mode, KeyID, Key, Current, Old, New, Check, List, Refusals, DescribedBy, Note, Resume string
+	Passphrase                                                                            bool
+	Try                                                                                   int
 }
 
 // field is a form with one field in it.
