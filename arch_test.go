@@ -53,6 +53,7 @@ var levels = map[string]int{
 	"internal/vault":                2,
 	"internal/policy":               2,
 	"internal/guard":                2,
+	"internal/simulate":             6,
 	"internal/store":                3,
 	"internal/keeper":               3,
 	"internal/keeper/wire":          4,

@@ -761,6 +761,14 @@ func (w Page) OfficialSay() string { return w.say("page.official_say") }
 // OfficialFreeze says "page.official_freeze".
 func (w Page) OfficialFreeze() string { return w.say("page.official_freeze") }
 
+// ThievesTitle says "page.thieves_title".
+func (w Page) ThievesTitle() string { return w.say("page.thieves_title") }
+
+// Thieves says "page.thieves".
+func (w Page) Thieves(tries, none, under string) string {
+	return w.say("page.thieves", "{tries}", tries, "{none}", none, "{under}", under)
+}
+
 // RealTitle says "page.real_title".
 func (w Page) RealTitle() string { return w.say("page.real_title") }
 
@@ -3669,6 +3677,12 @@ func (w Console) PolicyFile() string { return w.say("console.policy_file") }
 // PolicyBy says "console.policy_by".
 func (w Console) PolicyBy() string { return w.say("console.policy_by") }
 
+// PolicyWorth says "console.policy_worth".
+func (w Console) PolicyWorth() string { return w.say("console.policy_worth") }
+
+// PolicyWorthTable says "console.policy_worth_table".
+func (w Console) PolicyWorthTable() string { return w.say("console.policy_worth_table") }
+
 // FromFiles says "console.from_files".
 func (w Console) FromFiles() string { return w.say("console.from_files") }
 
@@ -5908,6 +5922,74 @@ func (w Shown) PolicyPast(at, sum, layers, by, approver, reason string) string {
 	return w.say("shown.policy.past", "{at}", at, "{sum}", sum, "{layers}", layers, "{by}", by, "{approver}", approver, "{reason}", reason)
 }
 
+// SimulateTitle says "shown.simulate.title".
+func (w Shown) SimulateTitle(place string) string {
+	return w.say("shown.simulate.title", "{place}", place)
+}
+
+// SimulateEmbedded says "shown.simulate.embedded".
+func (w Shown) SimulateEmbedded() string { return w.say("shown.simulate.embedded") }
+
+// SimulateData says "shown.simulate.data".
+func (w Shown) SimulateData(file, pins, choices string) string {
+	return w.say("shown.simulate.data", "{file}", file, "{pins}", pins, "{choices}", choices)
+}
+
+// SimulateLocks says "shown.simulate.locks".
+func (w Shown) SimulateLocks(alone, proved string) string {
+	return w.say("shown.simulate.locks", "{alone}", alone, "{proved}", proved)
+}
+
+// SimulateNone says "shown.simulate.none".
+func (w Shown) SimulateNone() string { return w.say("shown.simulate.none") }
+
+// SimulateBasic says "shown.simulate.basic".
+func (w Shown) SimulateBasic() string { return w.say("shown.simulate.basic") }
+
+// SimulateAlike says "shown.simulate.alike".
+func (w Shown) SimulateAlike() string { return w.say("shown.simulate.alike") }
+
+// SimulateLot says "shown.simulate.lot".
+func (w Shown) SimulateLot() string { return w.say("shown.simulate.lot") }
+
+// SimulateRefused says "shown.simulate.refused".
+func (w Shown) SimulateRefused() string { return w.say("shown.simulate.refused") }
+
+// SimulateOnce says "shown.simulate.once".
+func (w Shown) SimulateOnce() string { return w.say("shown.simulate.once") }
+
+// SimulateAfter says "shown.simulate.after".
+func (w Shown) SimulateAfter(n string) string { return w.say("shown.simulate.after", "{n}", n) }
+
+// SimulateYearAlone says "shown.simulate.year_alone".
+func (w Shown) SimulateYearAlone() string { return w.say("shown.simulate.year_alone") }
+
+// SimulateYearProved says "shown.simulate.year_proved".
+func (w Shown) SimulateYearProved() string { return w.say("shown.simulate.year_proved") }
+
+// SimulateSprayed says "shown.simulate.sprayed".
+func (w Shown) SimulateSprayed() string { return w.say("shown.simulate.sprayed") }
+
+// SimulateModels says "shown.simulate.models".
+func (w Shown) SimulateModels() string { return w.say("shown.simulate.models") }
+
+// SimulateIsNot says "shown.simulate.is_not".
+func (w Shown) SimulateIsNot() string { return w.say("shown.simulate.is_not") }
+
+// SimulateFileIs says "shown.simulate.file_is".
+func (w Shown) SimulateFileIs() string { return w.say("shown.simulate.file_is") }
+
+// SimulateChart says "shown.simulate.chart".
+func (w Shown) SimulateChart() string { return w.say("shown.simulate.chart") }
+
+// SimulateYear says "shown.simulate.year".
+func (w Shown) SimulateYear() string { return w.say("shown.simulate.year") }
+
+// SimulateSaved says "shown.simulate.saved".
+func (w Shown) SimulateSaved(file string) string {
+	return w.say("shown.simulate.saved", "{file}", file)
+}
+
 // RegionAdded says "shown.region.added".
 func (w Shown) RegionAdded(count string) string { return w.say("shown.region.added", "{count}", count) }
 
@@ -6607,6 +6689,25 @@ func (w Refused) PolicyEdition(edition string) string {
 // PolicyShownFirst says "refused.policy.shown_first".
 func (w Refused) PolicyShownFirst(why, id string) string {
 	return w.say("refused.policy.shown_first", "{why}", why, "{id}", id)
+}
+
+// SimulateRow says "refused.simulate.row".
+func (w Refused) SimulateRow(file, line, why string) string {
+	return w.say("refused.simulate.row", "{file}", file, "{line}", line, "{why}", why)
+}
+
+// SimulateFormat says "refused.simulate.format".
+func (w Refused) SimulateFormat() string { return w.say("refused.simulate.format") }
+
+// SimulateCount says "refused.simulate.count".
+func (w Refused) SimulateCount() string { return w.say("refused.simulate.count") }
+
+// SimulateTwice says "refused.simulate.twice".
+func (w Refused) SimulateTwice() string { return w.say("refused.simulate.twice") }
+
+// SimulateEmpty says "refused.simulate.empty".
+func (w Refused) SimulateEmpty(file string) string {
+	return w.say("refused.simulate.empty", "{file}", file)
 }
 
 // RegionList says "refused.region.list".

@@ -1,4 +1,4 @@
-// Builds dist/ from src/: five scripts and two stylesheets, each named by its
+// Builds dist/ from src/: five scripts, two stylesheets and the list of common PINs, each named by its
 // content, and manifest.json, which tells the Go side those names. The same
 // sources give the same bytes on every machine; a Go test beside this file holds
 // dist/ to it.
@@ -62,8 +62,11 @@ async function assets() {
     "console.js": desk.outputFiles[0].contents,
     "console.css": deskStyle.outputFiles[0].contents,
     "page.css": css.outputFiles[0].contents,
-    // The pad contains hpke, whose licence wants to travel with it.
-    "licenses.txt": Buffer.from("hpke\n\n" + readFileSync(join(here, "node_modules/hpke/LICENSE.md"), "utf8")),
+    // What the pad asks for where a PIN is set, as go generate made it.
+    "common.list": readFileSync(join(here, "..", "internal/pin/data/common.list")),
+    // The pad contains hpke, and the list is made from counts, whose licences want to travel with them.
+    "licenses.txt": Buffer.from("hpke\n\n" + readFileSync(join(here, "node_modules/hpke/LICENSE.md"), "utf8") +
+      "\ncommon.list\n\n" + readFileSync(join(here, "..", "internal/pin/data/LICENSE-Pwdb-Public.txt"), "utf8")),
   };
 }
 

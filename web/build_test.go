@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -239,58 +240,90 @@ func TestEnvelopeOpensWithPlainHPKE(t *testing.T) {
 	}
 }
 
-// The hints mean what the server's rules mean, over every PIN there is. Of the
-// common ones the script knows a few; each must be on the server's list.
+// The script judges as the server does, over every PIN there is, under both lists.
 func TestHintsAgreeWithTheJudge(t *testing.T) {
-	var words struct {
-		Rules  []pin.Rule
-		ZH, EN map[pin.Rule]string
+	var lines []string
+	want := map[pin.Rule]string{}
+	for _, rule := range pin.RulesForAll() { // as the pages bring them
+		want[rule] = pin.Sentence(rule, false).ZH
+		lines = append(lines, string(rule)+" "+want[rule])
 	}
-	if err := json.Unmarshal(tool(t, nil, "sentences"), &words); err != nil {
+	var words struct {
+		Rules []pin.Rule
+		Said  map[pin.Rule]string
+	}
+	if err := json.Unmarshal(tool(t, []byte(strings.Join(lines, "\n")), "sentences"), &words); err != nil {
 		t.Fatal(err)
 	}
-	for _, rule := range words.Rules {
-		if diff := cmp.Diff(pin.Sentence(rule, false), liuma.Text{ZH: words.ZH[rule], EN: words.EN[rule]}); diff != "" {
-			t.Errorf("%s: the script says something else than the server (-server +script):\n%s", rule, diff)
-		}
+	if diff := cmp.Diff(pin.RulesForAll(), words.Rules) + cmp.Diff(want, words.Said); diff != "" {
+		t.Errorf("the script's rules and sentences are not the server's (-server +script):\n%s", diff)
 	}
-	judge, err := pin.NewJudge(pin.NationalRules())
+	assets, err := Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	hints := tool(t, nil, "rules")
-	if len(hints) != 1_000_000 {
-		t.Fatalf("hints for %d PINs", len(hints))
+	lists, err := assets.Asset(Lists)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range pin.Lists() {
+		t.Run(string(list), func(t *testing.T) {
+			t.Parallel()
+			agree(t, words.Rules, list, tool(t, lists.Bytes, "rules", string(list)))
+		})
+	}
+}
+
+// agree wants of the script's two bytes for each PIN what the judge says.
+func agree(t *testing.T, rules []pin.Rule, list pin.List, hints []byte) {
+	national := pin.NationalRules()
+	national.List = list
+	judge, err := pin.NewJudge(national)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(hints) != 2*1_000_000 {
+		t.Fatalf("hints for %d PINs", len(hints)/2)
 	}
 	wrong, common := 0, 0
-	for n, hint := range hints {
+	for n := range len(hints) / 2 {
 		digits := fmt.Appendf(nil, "%06d", n)
 		p, err := pin.Parse(bytes.Clone(digits), false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		judged := byte(0)
+		hint, judged := binary.LittleEndian.Uint16(hints[2*n:]), uint16(0)
 		for _, f := range judge.Check(p, pin.Facts{}, nil) {
-			for i, rule := range words.Rules {
-				if f.Rule == rule {
-					judged |= 1 << i
-				}
+			at := slices.Index(rules, f.Rule)
+			if at < 0 {
+				t.Fatalf("%s: the script does not know %s", digits, f.Rule)
+			}
+			judged |= 1 << at
+			if f.Rule == pin.RuleCommon {
+				common++
 			}
 		}
 		p.Wipe()
-		onlyServer := judged &^ hint
-		for i, rule := range words.Rules {
-			if rule == pin.RuleCommon {
-				onlyServer &^= 1 << i
-				common += int(hint >> i & 1)
-			}
-		}
-		if (hint&^judged != 0 || onlyServer != 0) && wrong < 10 {
+		if hint != judged && wrong < 10 {
 			wrong++
-			t.Errorf("%s: script %07b, server %07b", digits, hint, judged)
+			t.Errorf("%s: script %011b, server %011b", digits, hint, judged)
 		}
 	}
 	if common == 0 {
-		t.Error("the script knows no common PIN")
+		t.Error("no PIN is common")
 	}
+}
+
+// The list goes to phones on slow networks, beside the pad.
+func TestTheListIsSmall(t *testing.T) {
+	const most = 25 << 10
+	assets, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lists, err := assets.Asset(Lists)
+	if err != nil || len(lists.Gzip) > most || len(lists.Gzip) == 0 {
+		t.Errorf("%d bytes compressed, at most %d (%v)", len(lists.Gzip), most, err)
+	}
+	t.Logf("the lists take %d bytes, %d compressed", len(lists.Bytes), len(lists.Gzip))
 }

@@ -40,6 +40,7 @@ const (
 	DeskPad  = "deskpad.js"  // a device on the desk of a counter: its key, and what it shows
 	Style    = "page.css"
 	Licenses = "licenses.txt"
+	Lists    = "common.list" // PINs that may not be set, for the pad
 
 	// Of the staff console.
 	Console      = "console.js" // asks the browser for a passkey
@@ -84,7 +85,7 @@ func load(files fs.FS) (*Assets, error) {
 		}
 		a.byName[name], a.byFile[file] = asset, asset
 	}
-	for _, name := range []string{Pad, Ceremony, DeskPad, Guide, Style, Licenses, Console, ConsoleStyle} {
+	for _, name := range []string{Pad, Ceremony, DeskPad, Guide, Style, Licenses, Lists, Console, ConsoleStyle} {
 		if _, ok := a.byName[name]; !ok {
 			return nil, fmt.Errorf("web: manifest: %s is missing", name)
 		}
@@ -103,9 +104,10 @@ func loadAsset(files fs.FS, name, file string) (Asset, error) {
 		return Asset{}, fmt.Errorf("web: %s has other content than its name says", file)
 	}
 	types := map[string]string{
-		"js":  "text/javascript; charset=utf-8",
-		"css": "text/css; charset=utf-8",
-		"txt": "text/plain; charset=utf-8",
+		"js":   "text/javascript; charset=utf-8",
+		"css":  "text/css; charset=utf-8",
+		"txt":  "text/plain; charset=utf-8",
+		"list": "application/octet-stream",
 	}
 	if types[ext] == "" {
 		return Asset{}, fmt.Errorf("web: %s: no content type", file)

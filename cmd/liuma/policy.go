@@ -30,6 +30,7 @@ type policyCmd struct {
 	Approve   policyApproveCmd   `cmd:""`
 	Withdraw  policyWithdrawCmd  `cmd:""`
 	History   policyHistoryCmd   `cmd:""`
+	Simulate  policySimulateCmd  `cmd:""`
 }
 
 // policyExplainCmd is "liuma policy explain".

@@ -23,6 +23,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/consent"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -150,6 +151,7 @@ type Page struct {
 	AAD        map[liuma.Role][]byte
 	Try        int
 	Passphrase bool
+	List       pin.List // of the PINs that may not be set
 
 	// For one-time codes, at StepCode, and at StepDone of a verify whose phone can
 	// be confirmed. PhoneMasked is then the number that they go to. Code says why

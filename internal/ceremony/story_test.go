@@ -15,7 +15,7 @@ import (
 
 const (
 	goodPIN  = "274916"
-	otherPIN = "830527"
+	otherPIN = "838527"
 	wrongPIN = "619384"
 )
 

@@ -84,8 +84,9 @@ type Config struct {
 	Key func(span Span, epoch int64) (Key, error)
 	// Now may go back; epochs then do not.
 	Now func() time.Time
-	// Judge tells values that the rules refuse to every holder. National rules
-	// belong here: a layer's stricter ones do not hold for all cards.
+	// Judge tells values that the rules refuse to every holder. The loosest rules that
+	// a nation may choose (pin.Floor) belong here: stricter ones do not hold for all
+	// cards, nor for PINs that were set before them.
 	Judge *pin.Judge
 	// Alarm is told of what an operator should know, at most once a minute for
 	// each cause, perhaps by several goroutines at once. No lock of the guard is

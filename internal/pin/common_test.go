@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -14,7 +15,7 @@ type row struct {
 	count int
 }
 
-// readCounts reads the list that the bitmap is made from. It shares no code
+// readCounts reads the list that the lists are made from. It shares no code
 // with the generator.
 func readCounts(t testing.TB) []row {
 	t.Helper()
@@ -35,23 +36,72 @@ func readCounts(t testing.TB) []row {
 	return rows
 }
 
-func TestBitmapIsUpToDate(t *testing.T) {
-	want := make(map[string]bool)
-	for _, r := range readCounts(t) {
-		want[r.pin] = true
-	}
-	set, err := loadCommonPINs()
-	if err != nil {
-		t.Fatal(err)
+// TestListsAreUpToDate builds both lists from the counts once more, by other code than the
+// generator's, and compares them over all PINs.
+func TestListsAreUpToDate(t *testing.T) {
+	basic, strong := make(map[string]bool), make(map[string]bool)
+	rows := readCounts(t)
+	for i, r := range rows {
+		basic[r.pin] = i < 2900
+		strong[r.pin] = i < 2900 || !isDate(r.pin[4:]+r.pin[:4]) && !isDate(r.pin[4:]+r.pin[2:4]+r.pin[:2])
 	}
 	for n := range 1_000_000 {
-		s := strconv.Itoa(1_000_000 + n)[1:]
-		if set.has((*[Digits]byte)([]byte(s))) != want[s] {
-			t.Fatalf("%s: bitmap says %v; run go generate ./internal/pin", s, !want[s])
+		s := sixes(n)
+		up, down := s[0] == s[1], s[0] == s[1]
+		for i := 1; i < Digits; i++ {
+			up = (i == 1 || up) && (s[i]-s[i-1]+10)%10 == 1
+			down = (i == 1 || down) && (s[i-1]-s[i]+10)%10 == 1
+		}
+		if up || down || s[:2] == s[2:4] && s[2:4] == s[4:] || s[:3] == strings.Repeat(s[:1], 3) && s[3:] == strings.Repeat(s[3:4], 3) {
+			basic[s], strong[s] = true, true
 		}
 	}
-	if len(want) != 11_538 {
-		t.Errorf("the list has %d PINs; docs and data/README.md say 11,538", len(want))
+	for list, want := range map[List]map[string]bool{ListBasic: basic, ListStrong: strong} {
+		set, err := loadList(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 1_000_000 {
+			s := sixes(n)
+			if set.has((*[Digits]byte)([]byte(s))) != want[s] {
+				t.Fatalf("%s in the %s list: %v; run go generate ./internal/pin", s, list, !want[s])
+			}
+		}
+	}
+	if len(rows) != 11_538 {
+		t.Errorf("the counts have %d PINs; docs and data/README.md say 11,538", len(rows))
+	}
+}
+
+// isDate reports whether the standard library takes YYMMDD for a day of 1930 to 2029.
+func isDate(s string) bool {
+	century := "20"
+	if s[0] >= '3' {
+		century = "19"
+	}
+	_, err := time.Parse("20060102", century+s)
+	return err == nil
+}
+
+// TestDates: the rule refuses every date of 1930 to 2029 in the Chinese order, and nothing
+// else.
+func TestDates(t *testing.T) {
+	for n := range 1_000_000 {
+		s := sixes(n)
+		d := (*[Digits]byte)([]byte(s))
+		if date(d) != isDate(s) {
+			t.Fatalf("%s: %v", s, date(d))
+		}
+		if want := s[:4] >= "1950" && s[:4] <= "2029"; year(d) != want {
+			t.Fatalf("%s: a year: %v", s, !want)
+		}
+		want := false
+		for _, word := range []string{"520", "521", "1314"} {
+			want = want || strings.HasPrefix(s, word) || strings.HasSuffix(s, word)
+		}
+		if love(d) != want {
+			t.Fatalf("%s: love: %v", s, !want)
+		}
 	}
 }
 

@@ -48,14 +48,16 @@ func TestDocumentSaysWhatIsMeasured(t *testing.T) {
 }
 
 // ruleSet has a bit for each rule that needs no holder, in the order of layers.
-type ruleSet uint8
+type ruleSet uint16
 
 // layers are those rules, in the order of findings.
-func layers() []Rule {
-	return []Rule{RuleRepeat, RuleSteps, RulePairs, RuleTriples, RuleMirror, RuleKeypad, RuleCommon}
-}
+func layers() []Rule { return RulesForAll() }
 
-const patterns ruleSet = 1<<6 - 1 // all layers but the list
+const (
+	patterns ruleSet = 1<<7 - 1 // what looks regular
+	chinese  ruleSet = 7 << 7   // love numbers, years and dates
+	listed   ruleSet = 1 << 10  // in the list
+)
 
 // judgeAll returns, for each of the million PINs, the layers that refuse it.
 func judgeAll(t *testing.T) []ruleSet {
@@ -88,71 +90,67 @@ func (r row) number(t *testing.T) int {
 
 func ruleTable(t *testing.T, rows []row, all []ruleSet) string {
 	var b strings.Builder
-	b.WriteString("| rule | PINs it refuses | of them in the list | times a random PIN's chance | choices it refuses | choices that pass it and all above | best 6 guesses then hit |\n")
-	b.WriteString("|---|---:|---:|---:|---:|---:|---:|\n")
+	b.WriteString("| rule | PINs it refuses | it alone | of them in the counts | times a random PIN's chance | choices it refuses | choices that pass it and all above | best 6 guesses then hit |\n")
+	b.WriteString("|---|---:|---:|---:|---:|---:|---:|---:|\n")
 	base, total := float64(len(rows))/1e6, sum(rows)
-	fmt.Fprintf(&b, "| none | 0 | 0 | | 0 %% | 100 %% | %s |\n", share(sum(rows[:6]), total))
+	fmt.Fprintf(&b, "| none | 0 | 0 | 0 | | 0 %% | 100 %% | %s |\n", share(sum(rows[:6]), total))
 	for i, rule := range layers() {
-		alone, stacked := ruleSet(1)<<i, ruleSet(1)<<(i+1)-1
-		takes := 0
+		bit, stacked := ruleSet(1)<<i, ruleSet(1)<<(i+1)-1
+		takes, alone := 0, 0
 		for _, refused := range all {
-			if refused&alone != 0 {
+			if refused&bit != 0 {
 				takes++
+			}
+			if refused == bit {
+				alone++
 			}
 		}
 		var hit, pass []row
 		for _, r := range rows {
-			if all[r.number(t)]&alone != 0 {
+			if all[r.number(t)]&bit != 0 {
 				hit = append(hit, r)
 			}
 			if all[r.number(t)]&stacked == 0 {
 				pass = append(pass, r)
 			}
 		}
-		then := "see below"
-		if len(pass) > 0 {
-			then = share(sum(pass[:6]), sum(pass))
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %.0f | %s | %s | %s |\n", rule, thousands(takes), thousands(len(hit)),
-			float64(len(hit))/float64(takes)/base, share(sum(hit), total), share(sum(pass), total), then)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %.1f | %s | %s | %s |\n", rule, thousands(takes), thousands(alone), thousands(len(hit)),
+			float64(len(hit))/float64(takes)/base, share(sum(hit), total), share(sum(pass), total), share(sum(pass[:6]), sum(pass)))
 	}
 	return b.String()
 }
 
-// listTable shows the effect of a shorter list.
+// listTable shows the effect of each list, with the patterns and without.
 func listTable(t *testing.T, rows []row, all []ruleSet) string {
 	var b strings.Builder
-	b.WriteString("| list | PINs refused in all | choices that pass | best guess hits | best 6 guesses hit | best 30 guesses hit |\n")
+	b.WriteString("| refused | PINs refused in all | choosers refused once | best guess hits | best 6 guesses hit | best 30 guesses hit |\n")
 	b.WriteString("|---|---:|---:|---:|---:|---:|\n")
-	bad := func(r row) bool { return all[r.number(t)]&patterns != 0 }
-	byPattern, total := 0, sum(rows)
-	for _, refused := range all {
-		if refused&patterns != 0 {
-			byPattern++
-		}
+	basic, err := loadList(ListBasic)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, size := range []int{0, 100, 1_000, 5_000, len(rows)} {
-		refused := byPattern
-		for _, r := range rows[:size] {
-			if !bad(r) {
+	inBasic := func(n int) bool { return basic[n/8]&(1<<(n%8)) != 0 }
+	total := sum(rows)
+	for _, c := range []struct {
+		name string
+		bad  func(n int) bool
+	}{
+		{"nothing", func(int) bool { return false }},
+		{"the basic list", inBasic},
+		{"patterns", func(n int) bool { return all[n]&patterns != 0 }},
+		{"patterns and the basic list (`pin.list: basic`)", func(n int) bool { return all[n]&patterns != 0 || inBasic(n) }},
+		{"love numbers, years and dates", func(n int) bool { return all[n]&chinese != 0 }},
+		{"all (`pin.list: strong`)", func(n int) bool { return all[n] != 0 }},
+	} {
+		refused := 0
+		for n := range all {
+			if c.bad(n) {
 				refused++
 			}
 		}
-		pass := slices.DeleteFunc(slices.Clone(rows[size:]), bad)
-		best := func(k int) string {
-			if len(pass) == 0 { // no unlisted PIN was chosen more often than the last listed one
-				return "≤ " + share(k*rows[len(rows)-1].count, total)
-			}
-			return share(sum(pass[:k]), total)
-		}
-		name := "patterns and the first " + thousands(size)
-		switch size {
-		case 0:
-			name = "patterns alone"
-		case len(rows):
-			name = "patterns and all " + thousands(size)
-		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", name, thousands(refused), share(sum(pass), total), best(1), best(6), best(30))
+		pass := slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return c.bad(r.number(t)) })
+		best := func(k int) string { return share(sum(pass[:k]), sum(pass)) }
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", c.name, thousands(refused), share(total-sum(pass), total), best(1), best(6), best(30))
 	}
 	return b.String()
 }

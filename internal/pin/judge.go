@@ -9,7 +9,7 @@ import (
 // goroutines may use it.
 type Judge struct {
 	rules  Rules
-	common commonPINs
+	common *pinSet
 	often  commonPassphrases
 }
 
@@ -18,7 +18,7 @@ func NewJudge(rules Rules) (*Judge, error) {
 	if err := rules.Validate(); err != nil {
 		return nil, err
 	}
-	common, err := loadCommonPINs()
+	common, err := loadList(rules.List)
 	if err != nil {
 		return nil, err
 	}
@@ -34,6 +34,16 @@ func NewJudge(rules Rules) (*Judge, error) {
 // current is the PIN that p would replace, or nil. A wiped PIN is refused.
 func (j *Judge) Check(p PIN, f Facts, current *PIN) []Finding {
 	return j.check(p, newHolder(f), current)
+}
+
+// RefusesToAll reports whether the six digits of n, from 0 to 999999, are refused to
+// every holder.
+func (j *Judge) RefusesToAll(n int) bool {
+	var d [Digits]byte
+	for i := Digits - 1; i >= 0; i-- {
+		d[i], n = byte('0'+n%10), n/10
+	}
+	return len(j.sixDigits(&d, &holder{}, false)) > 0
 }
 
 func (j *Judge) check(p PIN, h *holder, current *PIN) []Finding {
@@ -81,10 +91,16 @@ func (j *Judge) sixDigits(d *[Digits]byte, h *holder, same bool) []Rule {
 	add(r.Current && same, RuleCurrent)
 	add(r.Repeat && repeat(d), RuleRepeat)
 	add(r.Steps && steps(d), RuleSteps)
+	add(r.Steps && halves(d), RuleHalves)
 	add(r.Pairs && pairs(d), RulePairs)
 	add(r.Triples && triples(d), RuleTriples)
 	add(r.Mirror && mirror(d), RuleMirror)
 	add(r.Keypad && keypad(d), RuleKeypad)
+	if strong := r.Common && r.List == ListStrong; strong {
+		add(love(d), RuleLove)
+		add(year(d), RuleYear)
+		add(date(d), RuleDate)
+	}
 	add(r.Common && j.common.has(d), RuleCommon)
 	return out
 }

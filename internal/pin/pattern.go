@@ -26,9 +26,8 @@ func repeat(d *[Digits]byte) bool {
 
 // steps: the same step other than zero from each digit to the next, 9 going on
 // to 0 (123456, 890123, 246802); or three numbers of two digits that count by
-// 1, 10 or 11, 99 going on to 00 (101112, 102030); or two halves that each
-// stay, rise or fall by one (123654, 789123, 111234).
-func steps(d *[Digits]byte) bool { return digitSteps(d) || countsByTwos(d) || twoRuns(d) }
+// 1, 10 or 11, 99 going on to 00 (101112, 102030).
+func steps(d *[Digits]byte) bool { return digitSteps(d) || countsByTwos(d) }
 
 func digitSteps(d *[Digits]byte) bool {
 	step := diff10(d[0], d[1])
@@ -53,12 +52,14 @@ func countsByTwos(d *[Digits]byte) bool {
 	return false
 }
 
-func twoRuns(d *[Digits]byte) bool {
+// halves: two halves that each stay, rise or fall by one (123654, 789123,
+// 333234), where the whole does not count on (steps).
+func halves(d *[Digits]byte) bool {
 	half := func(i int) bool {
 		step := diff10(d[i], d[i+1])
 		return step == diff10(d[i+1], d[i+2]) && (step == 0 || step == 1 || step == 9)
 	}
-	return half(0) && half(3)
+	return half(0) && half(3) && !steps(d)
 }
 
 // diff10 is the step from one digit to the next, 0 to 9, where 0 follows 9.

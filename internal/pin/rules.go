@@ -2,6 +2,7 @@ package pin
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/liuma-pin/liuma"
 )
@@ -21,13 +22,22 @@ const (
 	RuleCardNumber Rule = "card_number" // digits in a row of the physical card's number
 	RuleCurrent    Rule = "current"     // the PIN that is being changed
 	RuleRepeat     Rule = "repeat"      // 111111, 700007
-	RuleSteps      Rule = "steps"       // 123456, 246802, 102030, 123789
+	RuleSteps      Rule = "steps"       // 123456, 246802, 102030
+	RuleHalves     Rule = "halves"      // 123789, 333234
 	RulePairs      Rule = "pairs"       // 112233, 121212
 	RuleTriples    Rule = "triples"     // 111222, 123123
 	RuleMirror     Rule = "mirror"      // 123321
 	RuleKeypad     Rule = "keypad"      // 147258, 159753
+	RuleLove       Rule = "love"        // 520, 521 or 1314 at either end
+	RuleYear       Rule = "year"        // begins with a year, 1950 to 2029
+	RuleDate       Rule = "date"        // year, month and day, 850307
 	RuleCommon     Rule = "common"      // chosen by many people
 )
+
+// RulesForAll are the rules that need no holder, in the order in which findings are given.
+func RulesForAll() []Rule {
+	return []Rule{RuleRepeat, RuleSteps, RuleHalves, RulePairs, RuleTriples, RuleMirror, RuleKeypad, RuleLove, RuleYear, RuleDate, RuleCommon}
+}
 
 // Finding is one reason to refuse a PIN. It reveals nothing about the PIN
 // except that the rule matched.
@@ -37,6 +47,26 @@ type Finding struct {
 	Sentence liuma.Text
 }
 
+// List names a list of PINs that many people choose.
+type List string
+
+// The lists. Strong refuses every PIN that Basic refuses.
+const (
+	// ListBasic has about 3,000: the most frequent ones, and trivial patterns.
+	ListBasic List = "basic"
+	// ListStrong has more of them, and with it go the rules about what people in
+	// China choose: RuleDate, RuleYear and RuleLove.
+	ListStrong List = "strong"
+)
+
+// Lists returns them, each stricter than the one before.
+func Lists() []List { return []List{ListBasic, ListStrong} }
+
+// Covers reports whether l refuses every PIN that other refuses.
+func (l List) Covers(other List) bool {
+	return slices.Index(Lists(), l) >= slices.Index(Lists(), other)
+}
+
 // Rules selects the rules that a Judge applies. Current applies only where a
 // current PIN is given, in a change: anywhere else, comparing would cost a
 // guess.
@@ -44,25 +74,40 @@ type Rules struct {
 	Birthday, IDNumber, Phone, CardNumber, Current bool
 	Repeat, Steps, Pairs, Triples, Mirror, Keypad  bool
 	Common                                         bool
+	// List is the list of Common; with ListStrong, love numbers, years and dates
+	// are refused too. Without Common it has no effect.
+	List List
 	// Run is how many digits in a row of a holder's number refuse a PIN, read
 	// forwards or backwards: 4 to 6. Lower is stricter.
 	Run int
 }
 
-// NationalRules are all rules, with six digits in a row.
+// NationalRules are all rules, with the strong list and six digits in a row.
 func NationalRules() Rules {
+	r := Floor()
+	r.List = ListStrong
+	return r
+}
+
+// Floor are the loosest rules that a nation may choose: all of them, with the
+// basic list.
+func Floor() Rules {
 	return Rules{
 		Birthday: true, IDNumber: true, Phone: true, CardNumber: true, Current: true,
 		Repeat: true, Steps: true, Pairs: true, Triples: true, Mirror: true, Keypad: true,
-		Common: true,
-		Run:    Digits,
+		Common: true, List: ListBasic,
+		Run: Digits,
 	}
 }
 
 const minRun = 4
 
-// Validate refuses a Run that is out of bounds; the zero Rules are invalid.
+// Validate refuses a Run that is out of bounds and a list that there is not; the
+// zero Rules are invalid.
 func (r Rules) Validate() error {
+	if !slices.Contains(Lists(), r.List) {
+		return fmt.Errorf("pin rules: list %q, want one of %v", r.List, Lists())
+	}
 	if r.Run < minRun || r.Run > Digits {
 		return fmt.Errorf("pin rules: run of %d digits, want %d to %d", r.Run, minRun, Digits)
 	}
@@ -71,6 +116,10 @@ func (r Rules) Validate() error {
 
 // Tighten returns the rules that refuse every PIN that r or other refuses.
 func (r Rules) Tighten(other Rules) Rules {
+	list := r.List
+	if !list.Covers(other.List) {
+		list = other.List
+	}
 	return Rules{
 		Birthday:   r.Birthday || other.Birthday,
 		IDNumber:   r.IDNumber || other.IDNumber,
@@ -84,6 +133,7 @@ func (r Rules) Tighten(other Rules) Rules {
 		Mirror:     r.Mirror || other.Mirror,
 		Keypad:     r.Keypad || other.Keypad,
 		Common:     r.Common || other.Common,
+		List:       list,
 		Run:        min(r.Run, other.Run),
 	}
 }

@@ -24,7 +24,7 @@ func TestDocsListEveryValue(t *testing.T) {
 		t.Fatalf("%s has no table of values", path)
 	}
 	how := map[direction]string{less: "less", more: "more", on: "on", off: "off; a region may switch it on", nation: "less, in the nation's layer alone", sooner: "sooner; a region may choose freely",
-		named: "off; a region may permit it, for channels whose own layer switches it on", free: "a region may choose; a channel does not set it", shorter: "less; a channel does not set it", lowered: "less; a channel does not set it"}
+		named: "off; a region may permit it, for channels whose own layer switches it on", free: "a region may choose; a channel does not set it", shorter: "less; a channel does not set it", lowered: "less; a channel does not set it", list: "strong; the nation's layer may set basic"}
 	p := National()
 	var table strings.Builder
 	table.WriteString("| value | national | a layer may set |\n|---|---|---|\n")

@@ -125,7 +125,7 @@ func (l *Layers) add(f File, faults *Faults) {
 	above := p
 	for _, s := range f.settings {
 		s.copied(&p, &s.policy)
-		if !s.choosable() && s.looser(&p, &above) {
+		if !s.mayLoosen(f.Scope.Layer) && s.looser(&p, &above) {
 			sound = false
 			wrong(s, "%s is %w, which has %s", s.text(&p), errLooser, s.text(&above))
 		}

@@ -52,8 +52,8 @@ type Policy struct {
 	// numbers and lengthen the times (at most 30 days).
 	Limits ledger.Limits
 
-	// PIN selects the rules for new PINs. National: all rules. Layers may only
-	// add rules.
+	// PIN selects the rules for new PINs. National: all rules, with the strong list.
+	// The nation's layer may pick the basic one; layers under it may only add rules.
 	PIN pin.Rules
 	// Passphrase allows 8 to 64 characters in place of six digits. National:
 	// off.
@@ -210,7 +210,7 @@ func (p Policy) validatePIN() error {
 	if err := p.PIN.Validate(); err != nil {
 		return err
 	}
-	if !p.PIN.Covers(pin.NationalRules()) {
+	if !p.PIN.Covers(pin.Floor()) {
 		return errors.New("pin: looser than the national rule")
 	}
 	return nil

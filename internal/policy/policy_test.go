@@ -61,7 +61,7 @@ func TestValidate(t *testing.T) {
 		{"more failures", func(p *Policy) { p.Limits.Failures = 31 }, "looser"},
 		{"shorter runs", func(p *Policy) { p.PIN.Run = 5 }, ""},
 		{"runs too short", func(p *Policy) { p.PIN.Run = 3 }, "run"},
-		{"no rules", func(p *Policy) { p.PIN = pin.Rules{Run: 6} }, "pin: looser"},
+		{"no rules", func(p *Policy) { p.PIN = pin.Rules{Run: 6, List: pin.ListStrong} }, "pin: looser"},
 		{"without the common list", func(p *Policy) { p.PIN.Common = false }, "pin: looser"},
 		{"passphrases", func(p *Policy) { p.Passphrase = true }, ""},
 		{"challenge too long", func(p *Policy) { p.ChallengeTTL++ }, "challenge_ttl"},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/pin"
 )
 
 // tighten draws layers for a province, a city and a channel, and wants of those
@@ -81,6 +82,8 @@ func drawn(t *rapid.T) string {
 			fmt.Fprintf(&text, "%s: %v\n", v.name, v.stricter == on || steps > 2)
 		case *time.Duration:
 			fmt.Fprintf(&text, "%s: %s\n", v.name, *is-time.Duration(steps)*(*is/5))
+		case *pin.List:
+			fmt.Fprintf(&text, "%s: %s\n", v.name, pin.Lists()[max(0, steps)%2])
 		case *Variant:
 			all := variants(v.action())
 			fmt.Fprintf(&text, "%s: %s\n", v.name, all[max(0, steps)%len(all)].name)

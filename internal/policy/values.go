@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/pin"
 )
 
 // direction says which of two settings of a value is the stricter one.
@@ -20,6 +21,7 @@ const (
 	on                        // true
 	off                       // false: true permits something, and a region may permit it
 	sooner                    // the shorter time, where zero is never; a region may choose freely
+	list                      // the list that refuses more; the nation's layer may pick any
 	proofs                    // the variant with more proofs (steps.go)
 	nation                    // the shorter time, and only the nation's layer sets it: it holds for the whole service
 	named                     // false; true where a region permits it AND the channel's own layer says it
@@ -33,7 +35,7 @@ const (
 // of them is the only place that knows them all.
 type value struct {
 	name string // in snake case, dotted: "limits.attempts"
-	// at returns where it lies in a Policy: an *int, *bool, *time.Duration, *Variant,
+	// at returns where it lies in a Policy: an *int, *bool, *time.Duration, *Variant, *pin.List,
 	// *Sentence, *Agents or *string (a telephone number).
 	at       func(*Policy) any
 	stricter direction
@@ -58,6 +60,7 @@ func values() []value {
 		{"pin.mirror", func(p *Policy) any { return &p.PIN.Mirror }, on},
 		{"pin.keypad", func(p *Policy) any { return &p.PIN.Keypad }, on},
 		{"pin.common", func(p *Policy) any { return &p.PIN.Common }, on},
+		{"pin.list", func(p *Policy) any { return &p.PIN.List }, list},
 		{"pin.run", func(p *Policy) any { return &p.PIN.Run }, less},
 		{"passphrase", func(p *Policy) any { return &p.Passphrase }, off},
 		{"challenge_ttl", func(p *Policy) any { return &p.ChallengeTTL }, less},
@@ -106,6 +109,11 @@ func stepValues() []value {
 // action is the act that a value of proofs is about.
 func (v value) action() liuma.Action { return liuma.Action(strings.TrimPrefix(v.name, "steps.")) }
 
+// mayLoosen reports whether a layer may set the value less strictly than those above it.
+func (v value) mayLoosen(l Layer) bool {
+	return v.choosable() || v.stricter == list && l == LayerNational
+}
+
 // choosable reports whether a region may set the value otherwise than the layers
 // above it, also less strictly.
 func (v value) choosable() bool {
@@ -120,6 +128,22 @@ func rationValues() []value {
 			value{r.name + ".day", func(p *Policy) any { return &p.Rations.named()[i].is.Day }, less})
 	}
 	return rows
+}
+
+// FromValues returns the national policy with these values, by name, as an explanation
+// writes them.
+func FromValues(texts map[string]string) (Policy, error) {
+	p := National()
+	for _, v := range values() {
+		text, ok := texts[v.name]
+		if !ok || v.stricter == onlyCode || text == v.text(&p) {
+			continue
+		}
+		if err := v.set(&p, text); err != nil {
+			return Policy{}, fmt.Errorf("%s: %w", v.name, err)
+		}
+	}
+	return p, nil
 }
 
 // text returns the value of p as files write it.
@@ -138,6 +162,8 @@ func (v value) text(p *Policy) string {
 		}
 		return timeText(*is)
 	case *Variant:
+		return string(*is)
+	case *pin.List:
 		return string(*is)
 	case *Sentence:
 		return string(*is)
@@ -182,6 +208,11 @@ func (v value) set(p *Policy, text string) error {
 			return fmt.Errorf("%q, want one of %s", text, names(v.action()))
 		}
 		*is = Variant(text)
+	case *pin.List:
+		if !slices.Contains(pin.Lists(), pin.List(text)) {
+			return fmt.Errorf("%q, want one of %v", text, pin.Lists())
+		}
+		*is = pin.List(text)
 	case *Sentence:
 		if err := Sentence(text).valid(); err != nil {
 			return err
@@ -247,6 +278,8 @@ func (v value) looser(p, above *Policy) bool {
 	case *bool:
 		other := *v.at(above).(*bool)
 		return *is != other && *is == (v.stricter == off)
+	case *pin.List:
+		return !is.Covers(*v.at(above).(*pin.List))
 	case *Variant:
 		return !covers(v.action(), *is, *v.at(above).(*Variant))
 	}
@@ -276,6 +309,8 @@ func (v value) copied(p, from *Policy) {
 		*is = *v.at(from).(*time.Duration)
 	case *Variant:
 		*is = *v.at(from).(*Variant)
+	case *pin.List:
+		*is = *v.at(from).(*pin.List)
 	case *Sentence:
 		*is = *v.at(from).(*Sentence)
 	case *Agents:
@@ -296,6 +331,8 @@ func (v value) same(p, other *Policy) bool {
 		return *is == *v.at(other).(*time.Duration)
 	case *Variant:
 		return *is == *v.at(other).(*Variant)
+	case *pin.List:
+		return *is == *v.at(other).(*pin.List)
 	case *Sentence:
 		return *is == *v.at(other).(*Sentence)
 	case *Agents:

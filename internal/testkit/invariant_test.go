@@ -22,7 +22,7 @@ import (
 
 const (
 	firstPIN  = "274916"
-	secondPIN = "830527"
+	secondPIN = "838527"
 	wrongPIN  = "619384"
 )
 

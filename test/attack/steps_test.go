@@ -148,7 +148,7 @@ func (c *course) once(want, template string, notices int) {
 // another browser, the act still happens exactly once, and no extra guess is
 // gained.
 func TestEveryStepOfARecoveryOnce(t *testing.T) {
-	const fresh = "730418"
+	const fresh = "738418"
 	t.Run("reset", func(t *testing.T) {
 		w := newWorld(t, false)
 		c := w.course(liuma.ActionReset)

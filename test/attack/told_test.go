@@ -384,7 +384,7 @@ func (s *told) enrolments(t *testing.T) {
 	}
 	one := at(s.People[i])
 	q := one.home.proved(request{action: liuma.ActionEnroll, about: &one.who, bn: one.number()}, one.who)
-	one.pin = "580317"
+	one.pin = "583917"
 	done := one.typed(one.coded(one.do(one.opened(one.browser(), one.home, q), "agree"), one.phone), one.pin)
 	fresh := one.news()
 	if len(fresh) != 1 || fresh[0].Template != notify.PINSet || fresh[0].Phone != one.phone {
@@ -400,7 +400,7 @@ func (s *told) enrolments(t *testing.T) {
 	ch := other.home.challenge()
 	d := client.DeviceRequest{Channel: other.home.ID, Action: client.Enroll, BusinessNo: other.number(), Purpose: purpose, Challenge: ch,
 		Subject: client.Subject{IDNumber: other.who.IDNumber, Name: other.who.Name, Phone: other.who.Phone}}
-	sealed, err := d.SealPIN([]byte("580317"))
+	sealed, err := d.SealPIN([]byte("583917"))
 	must(t, sealed, err)
 	v, err := other.home.native.Enroll(context.Background(), client.EnrollRequest{BusinessNo: d.BusinessNo, Subject: d.Subject, Purpose: purpose,
 		Challenge: ch.Value, Evidence: other.Evidence(other.who, ch.Value), NewPIN: sealed})

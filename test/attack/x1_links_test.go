@@ -13,7 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
-const nextPIN = "730518"
+const nextPIN = "738518"
 
 // known reports whether a link of the holder's card is known.
 func (w *world) known(c *party, handle string) bool {

@@ -2,7 +2,7 @@
 // always wipes every array of digits that it is given; it keeps only the first
 // entry of a new PIN, until the second.
 import { same, wipe } from "./bytes";
-import { broken, type Rule } from "./rules";
+import { broken, type Rule, type Rules } from "./rules";
 
 export type Mode = "current" | "new" | "change";
 export type Role = "current" | "old" | "new" | "check";
@@ -48,7 +48,7 @@ export class Flow {
   constructor(
     readonly mode: Mode,
     private readonly sealer: Sealer,
-    private readonly rules: readonly Rule[],
+    private readonly rules: Rules,
     private readonly judge: Judge | null = null,
   ) {}
 

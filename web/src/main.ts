@@ -6,9 +6,10 @@ import { startCountdowns } from "./countdown";
 import { button, hasMouse, make } from "./dom";
 import type { Mode, Role } from "./flow";
 import { judgeAt } from "./judge";
+import { fetchList } from "./list";
 import { Pad, type PadConfig } from "./pad";
 import { PassphrasePad } from "./passphrase";
-import { parseRules } from "./rules";
+import { rulesOf } from "./rules";
 import { canSeal, INFO, sealKey } from "./seal";
 import { texts, type Texts } from "./texts";
 
@@ -38,7 +39,7 @@ function start(): void {
 }
 
 function startPad(root: HTMLElement): Resettable | null {
-  const t = texts(root.dataset.lang || document.documentElement.lang, root.dataset.hotline);
+  const t = texts(root.dataset.lang || document.documentElement.lang, root.dataset.hotline, root.dataset.refusals);
   if (!canSeal()) {
     explain(root, t.noCrypto, t.noCryptoNext, null);
     return null;
@@ -50,7 +51,15 @@ function startPad(root: HTMLElement): Resettable | null {
     explain(root, t.broken, "", t);
     return null;
   }
+  const { list, lists } = root.dataset;
+  if (list && lists && config.mode !== "current") afterLoad(() => void fetchList(lists, list, config.rules));
   return root.dataset.passphrase === "true" ? new PassphrasePad(config) : new Pad(config);
+}
+
+// When the page has all that it needs, so that nothing of it waits for this.
+function afterLoad(act: () => void): void {
+  if (document.readyState === "complete") act();
+  else window.addEventListener("load", act);
 }
 
 function read(root: HTMLElement, t: Texts): PadConfig {
@@ -73,7 +82,7 @@ function read(root: HTMLElement, t: Texts): PadConfig {
     mode,
     key: sealKey(data.kid || "", data.key || ""),
     aad,
-    rules: parseRules(data.rules),
+    rules: rulesOf(data.list),
     resume: data.resume || "",
     judge: data.check && aad.check ? judgeAt(data.check, form) : null,
     refusal: mode === "current" ? null : document.querySelector<HTMLElement>("[data-weak]"),

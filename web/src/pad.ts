@@ -1,10 +1,11 @@
 // Pad: joins field, flow and sender for six-digit PINs.
 import { wipe } from "./bytes";
 import { onlyDigits, readDigits } from "./digits";
+import { draw } from "./draw";
 import { Early } from "./early";
 import { Flow, type Answer, type Judge, type Mode, type Role } from "./flow";
 import type { How } from "./presses";
-import { heading, type Rule } from "./rules";
+import { heading, type Rule, type Rules } from "./rules";
 import { seal, type SealKey } from "./seal";
 import { Sender } from "./sender";
 import type { Texts } from "./texts";
@@ -12,6 +13,8 @@ import { LENGTH, View } from "./view";
 
 // Long enough to see that six dots are full before the page moves on.
 const MOMENT = 400;
+// After so many refusals a PIN is offered.
+const ENOUGH = 2;
 
 export interface PadConfig {
   root: HTMLElement;
@@ -19,7 +22,7 @@ export interface PadConfig {
   mode: Mode;
   key: SealKey;
   aad: Partial<Record<Role, Uint8Array>>;
-  rules: readonly Rule[];
+  rules: Rules;
   resume: string;
   judge: Judge | null; // asks the server about a new PIN; null: it cannot be asked
   refusal: HTMLElement | null; // what the page says against the last new PIN
@@ -45,9 +48,12 @@ export class Pad {
   private readonly early = new Early();
   // Raised by reset, so that work begun before it ends without effect.
   private generation = 0;
+  // New PINs that were refused on this page, with the one that it begins with.
+  private refusals: number;
 
   constructor(private readonly config: PadConfig) {
     this.t = config.texts;
+    this.refusals = config.refusal ? 1 : 0;
     this.flow = new Flow(config.mode, sealerFor(config.key, config.aad), config.rules, config.judge);
     this.view = new View(config.root, this.t, {
       changed: (how) => this.changed(how),
@@ -103,8 +109,8 @@ export class Pad {
     // The message of the step before stays until typing starts.
     if (digits.length > 0) this.comment(digits);
     if (digits.length < LENGTH) return;
-    if (this.view.byHand) void this.complete();
-    else this.view.holdFilled(this.t.useFilled[this.flow.step], () => void this.complete());
+    if (this.view.byHand) void this.complete(this.view.take());
+    else this.view.holdFilled(this.t.useFilled[this.flow.step], () => void this.complete(this.view.take()));
   }
 
   // What is to be said while a PIN is typed: where it is heading, and no longer
@@ -131,9 +137,8 @@ export class Pad {
     this.view.alert(this.t.extra);
   }
 
-  private async complete(): Promise<void> {
+  private async complete(digits: Uint8Array): Promise<void> {
     const generation = this.generation;
-    const digits = this.view.take();
     this.view.offer(null);
     this.view.lock(true);
     this.view.say(this.flow.step === "new" && this.config.judge ? this.t.judging : this.t.sealing, true);
@@ -169,6 +174,7 @@ export class Pad {
     if (answer.kind === "refused") why = answer.reason;
     if (answer.kind === "same") why = this.t.sameAsOld;
     if (answer.kind === "differ") why = this.t.differ;
+    else if (why) this.refusals++;
     const early = this.early.take();
     if (why || !early) {
       // What came early was meant for a step that does not come now.
@@ -176,7 +182,30 @@ export class Pad {
     } else {
       for (const digit of early) this.view.replay(digit);
     }
-    this.view.focus();
+    if (why && answer.kind !== "differ" && this.refusals >= ENOUGH) this.offerDrawn();
+    else this.view.focus();
+  }
+
+  // Who had two refused is offered one that was drawn here. It goes nowhere
+  // before the holder takes it, and then the way of a typed one.
+  private offerDrawn(): void {
+    const digits = draw(this.config.rules);
+    this.view.offerDrawn(digits, {
+      use: () => {
+        const ascii = digits.map((d) => d + 48);
+        wipe(digits);
+        void this.complete(ascii);
+      },
+      another: () => {
+        wipe(digits);
+        this.offerDrawn();
+      },
+      own: () => {
+        wipe(digits);
+        this.view.offer(null);
+        this.view.focus();
+      },
+    });
   }
 
   private finished(): void {

@@ -1,32 +1,52 @@
-// Hints: which pattern would make the server refuse a new PIN. The names and
-// meanings are those of the server's rules (internal/pin); a test compares the
-// two over all PINs there are. Rules that need personal facts (birthday, ID
-// number, phone, card number) or the long list of common PINs are checked by
-// the server alone, which also has the last word.
+// Hints: why the server would refuse a new PIN. The names and meanings are those
+// of the server's rules (internal/pin); a test compares the two over all PINs there
+// are. The list of common PINs comes when the pad can be used already (list.ts);
+// until then, and for the rules that need personal facts (birthday, ID number, phone,
+// card number), the server alone judges. It has the last word in any case.
 
-export type Rule = "repeat" | "steps" | "pairs" | "triples" | "mirror" | "keypad" | "common";
+export type Rule = "repeat" | "steps" | "halves" | "pairs" | "triples" | "mirror" | "keypad" | "love" | "year" | "date" | "common";
 
-export const RULES: readonly Rule[] = ["repeat", "steps", "pairs", "triples", "mirror", "keypad", "common"];
+/** What the first digits can show already. */
+export type Obvious = Exclude<Rule, "keypad" | "common">;
+
+export const RULES: readonly Rule[] = ["repeat", "steps", "halves", "pairs", "triples", "mirror", "keypad", "love", "year", "date", "common"];
+
+// Of the strong list alone.
+const STRONG: readonly Rule[] = ["love", "year", "date"];
+
+/** A set of PINs: bit n % 8 of byte n / 8 stands for n. */
+export type PINSet = Uint8Array;
+
+/** What applies where the pad stands. */
+export interface Rules {
+  readonly enabled: readonly Rule[];
+  common: PINSet | null; // null: it has not come
+}
 
 type Digits = ArrayLike<number>; // six values from 0 to 9
 
-// A few that people choose for their sound or their date, caught by no pattern.
-// Each is on the server's list; the list itself is too long for a page.
-const COMMON = ["131452", "098765", "124578", "134679", "123451", "007007", "147896", "142536"];
-
-const CHECKS: Record<Rule, (d: Digits) => boolean> = {
+const CHECKS: Record<Exclude<Rule, "common">, (d: Digits) => boolean> = {
   repeat,
-  steps: (d) => digitSteps(d) || countsByTwos(d) || (runs(d, 0) && runs(d, 3)),
+  steps,
+  halves: (d) => runs(d, 0) && runs(d, 3) && !steps(d),
   pairs: (d) => (eq(d, 0, 1) && eq(d, 2, 3) && eq(d, 4, 5)) || everyOther(d),
   triples: (d) => (alike(d, 0) && alike(d, 3)) || (eq(d, 0, 3) && eq(d, 1, 4) && eq(d, 2, 5)),
   mirror: (d) => eq(d, 0, 5) && eq(d, 1, 4) && eq(d, 2, 3),
   keypad: (d) => path(d) || (line(d, 0) && line(d, 3)) || longLine(d) || corners(d),
-  common: (d) => COMMON.indexOf(Array.from(d).join("")) >= 0,
+  love: (d) => says(d, 0, LOVE) || says(d, 3, LOVE) || says(d, 0, FOREVER) || says(d, 2, FOREVER),
+  year: (d) => isYear(d),
+  date: (d) => isDay(two(d, 0), two(d, 2), two(d, 4)),
 };
 
-/** The rules that six digits break, in a stable order. */
-export function broken(digits: Digits, enabled: readonly Rule[] = RULES): Rule[] {
-  return digits.length === 6 ? enabled.filter((rule) => CHECKS[rule](digits)) : [];
+/** The rules that six digits break, in the order in which the server names them. */
+export function broken(digits: Digits, rules: Rules): Rule[] {
+  return digits.length === 6 ? rules.enabled.filter((rule) => breaks(digits, rule, rules.common)) : [];
+}
+
+function breaks(digits: Digits, rule: Rule, common: PINSet | null): boolean {
+  if (rule !== "common") return CHECKS[rule](digits);
+  const n = Array.from(digits).reduce((sum, digit) => sum * 10 + digit, 0);
+  return common !== null && ((common[n >> 3] as number) & (1 << (n & 7))) !== 0;
 }
 
 /**
@@ -34,14 +54,17 @@ export function broken(digits: Digits, enabled: readonly Rule[] = RULES): Rule[]
  * that some ending would complete. Null while that is open. Shapes on the
  * keypad are left out: nearly any two neighbours could still become one.
  */
-export function heading(digits: Digits, enabled: readonly Rule[] = RULES): Rule | null {
-  const obvious = enabled.filter((rule) => rule === "repeat" || rule === "steps");
-  if (digits.length === 4 && (alike(digits, 0) || digitSteps(digits))) return ending(digits, obvious);
-  if (digits.length !== 5) return null;
-  return ending(digits, enabled.filter((rule) => rule !== "keypad" && rule !== "common"));
+export function heading(digits: Digits, rules: Rules): Obvious | null {
+  const on = (rule: Rule): boolean => rules.enabled.indexOf(rule) >= 0;
+  // These say all with their beginning.
+  if (on("love") && ((digits.length >= 3 && says(digits, 0, LOVE)) || (digits.length >= 4 && says(digits, 0, FOREVER)))) return "love";
+  if (on("year") && digits.length >= 4 && isYear(digits)) return "year";
+  const obvious = rules.enabled.filter((rule): rule is Obvious => rule !== "keypad" && rule !== "common");
+  if (digits.length === 4 && (alike(digits, 0) || digitSteps(digits))) return ending(digits, obvious.filter((rule) => rule === "repeat" || rule === "steps"));
+  return digits.length === 5 ? ending(digits, obvious) : null;
 }
 
-function ending(digits: Digits, rules: readonly Rule[]): Rule | null {
+function ending(digits: Digits, rules: readonly Obvious[]): Obvious | null {
   const missing = 6 - digits.length;
   for (const rule of rules) {
     for (let tail = 0; tail < Math.pow(10, missing); tail++) {
@@ -60,6 +83,10 @@ function at(d: Digits, i: number): number {
 
 function eq(d: Digits, i: number, j: number): boolean {
   return at(d, i) === at(d, j);
+}
+
+function two(d: Digits, i: number): number {
+  return at(d, i) * 10 + at(d, i + 1);
 }
 
 function alike(d: Digits, i: number): boolean {
@@ -84,6 +111,10 @@ function repeat(d: Digits): boolean {
   return longest >= 4 || seen.length <= 2;
 }
 
+function steps(d: Digits): boolean {
+  return digitSteps(d) || countsByTwos(d);
+}
+
 function digitSteps(d: Digits): boolean {
   for (let i = 1; i < d.length - 1; i++) if (step(d, i) !== step(d, 0)) return false;
   return step(d, 0) !== 0;
@@ -91,9 +122,8 @@ function digitSteps(d: Digits): boolean {
 
 // Three numbers of two digits that count by 1, 10 or 11, up or down.
 function countsByTwos(d: Digits): boolean {
-  const two = (i: number): number => at(d, i) * 10 + at(d, i + 1);
-  const by = (two(2) - two(0) + 100) % 100;
-  return (two(4) - two(2) + 100) % 100 === by && [1, 10, 11, 99, 90, 89].indexOf(by) >= 0;
+  const by = (two(d, 2) - two(d, 0) + 100) % 100;
+  return (two(d, 4) - two(d, 2) + 100) % 100 === by && [1, 10, 11, 99, 90, 89].indexOf(by) >= 0;
 }
 
 // Three digits that stay, rise or fall by one.
@@ -148,9 +178,27 @@ function corners(d: Digits): boolean {
   return true;
 }
 
-/** Reads the server's list of rules that apply; absent means all. */
-export function parseRules(list: string | undefined): readonly Rule[] {
-  if (list === undefined) return RULES;
-  const names = list.split(/\s+/);
-  return RULES.filter((rule) => names.indexOf(rule) >= 0);
+// 520 and 521 sound like "I love you", 1314 like "for ever".
+const LOVE = [[5, 2, 0], [5, 2, 1]];
+const FOREVER = [[1, 3, 1, 4]];
+
+function says(d: Digits, from: number, words: readonly (readonly number[])[]): boolean {
+  return words.some((word) => word.every((digit, i) => at(d, from + i) === digit));
+}
+
+function isYear(d: Digits): boolean {
+  const year = two(d, 0) * 100 + two(d, 2);
+  return year >= 1950 && year <= 2029;
+}
+
+// Of the years 1930 to 2029 every fourth is a leap year, 2000 among them.
+function isDay(year: number, month: number, day: number): boolean {
+  if (month < 1 || month > 12 || day < 1) return false;
+  if (month === 2) return day <= 28 || (day === 29 && year % 4 === 0);
+  return day <= ([4, 6, 9, 11].indexOf(month) >= 0 ? 30 : 31);
+}
+
+/** The rules of one of the server's lists: "strong", or absent, has all of them, "basic" none of the strong list's own. */
+export function rulesOf(list: string | undefined): Rules {
+  return { enabled: list === "basic" ? RULES.filter((rule) => STRONG.indexOf(rule) < 0) : RULES, common: null };
 }

@@ -2,7 +2,7 @@
 // language; the build puts those that are named here into the script. A key that
 // the Chinese file does not have does not compile.
 import files from "locale:sentences";
-import type { Rule } from "./rules";
+import { RULES, type Obvious, type Rule } from "./rules";
 import type { Step } from "./flow";
 import { pageDirection, speaker } from "./sentences";
 
@@ -48,8 +48,9 @@ export interface Texts {
   reload: string;
   noCrypto: string;
   noCryptoNext: string;
-  refused: Record<Rule, string>; // the server's own sentences
-  heading: Record<Rule, string>;
+  refused: Record<Rule, string>; // the server's own sentences, as the page brings them
+  heading: Record<Obvious, string>;
+  draw: Record<"title" | "help" | "use" | "another" | "own", string>; // the offer of a PIN that was drawn
   onlyDigits: string; // a letter was typed
   notDigits: string; // something with letters was filled in or pasted
   filled: string; // six digits came, but nobody typed them
@@ -66,8 +67,16 @@ export interface Texts {
   left: { seconds(n: number): string; minutes(n: number): string; hours(n: number): string; hoursMinutes(h: number, m: number): string };
 }
 
+// A line each: the rule, a blank and the sentence. They come with pages on which a PIN
+// is set, in the page's language alone: every page with a pad loads this script.
+function refusals(lines: string): Record<Rule, string> {
+  const said = {} as Record<Rule, string>;
+  for (const rule of RULES) said[rule] = (lines.split("\n").find((line) => line.indexOf(rule + " ") === 0) || "").slice(rule.length + 1);
+  return said;
+}
+
 /** The texts of a language. What a language lacks is said in Chinese. */
-export function texts(tag: string | undefined, hotline = ""): Texts {
+export function texts(tag: string | undefined, hotline = "", refused = ""): Texts {
   const say = speaker(files, tag, pageDirection());
   return {
     label: {
@@ -121,24 +130,19 @@ export function texts(tag: string | undefined, hotline = ""): Texts {
     reload: say("pad.reload"),
     noCrypto: say("pad.no_crypto"),
     noCryptoNext: say("pad.no_crypto_next", { hotline }),
-    refused: {
-      repeat: say("pin.repeat"),
-      steps: say("pin.steps"),
-      pairs: say("pin.pairs"),
-      triples: say("pin.triples"),
-      mirror: say("pin.mirror"),
-      keypad: say("pin.keypad"),
-      common: say("pin.common"),
-    },
+    refused: refusals(refused),
     heading: {
       repeat: say("pad.heading.repeat"),
       steps: say("pad.heading.steps"),
+      halves: say("pad.heading.halves"),
       pairs: say("pad.heading.pairs"),
       triples: say("pad.heading.triples"),
       mirror: say("pad.heading.mirror"),
-      keypad: say("pad.heading.keypad"),
-      common: say("pad.heading.common"),
+      love: say("pad.heading.love"),
+      year: say("pad.heading.year"),
+      date: say("pad.heading.date"),
     },
+    draw: { title: say("pad.draw.title"), help: say("pad.draw.help"), use: say("pad.draw.use"), another: say("pad.draw.another"), own: say("pad.draw.own") },
     onlyDigits: say("pad.only_digits"),
     notDigits: say("pad.not_digits"),
     filled: say("pad.filled"),

@@ -230,6 +230,24 @@ export class View {
     take.focus();
   }
 
+  /** A PIN that was drawn, large, and what can be done with it. */
+  offerDrawn(digits: ArrayLike<number>, act: Record<"use" | "another" | "own", () => void>): void {
+    const t = this.t.draw;
+    const read = Array.from(digits);
+    const title = make("p", { class: "pad-drawn-title", tabindex: "-1" }, t.title);
+    // Read out digit by digit, and not as a number.
+    const shown = make("p", { class: "pad-drawn" },
+      make("span", { "aria-hidden": "true" }, read.join("")), make("span", { class: "sr-only" }, read.join(", ")));
+    const use = button(t.use, "btn btn-primary", (event) => {
+      // Programs press buttons, too.
+      if (event.isTrusted) act.use();
+      else this.say(this.t.byHand);
+    });
+    this.offer(make("div", {}, title, shown, make("p", { class: "pad-drawn-help" }, t.help), use,
+      make("div", { class: "pad-tools" }, button(t.another, "pad-tool", act.another), button(t.own, "pad-tool", act.own))));
+    title.focus();
+  }
+
   /** The last look: both entries agree, one button sends. */
   confirm(title: string, help: string, finish: string): void {
     this.lock(false);

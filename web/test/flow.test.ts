@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Flow, type Judgement, type Role } from "../src/flow";
-import { RULES } from "../src/rules";
+import { rulesOf } from "../src/rules";
 
 const ascii = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
 const zeros = new Uint8Array(6);
@@ -18,7 +18,7 @@ function recorder() {
 
 test("current: one PIN, sealed and wiped", async () => {
   const { seen, sealer } = recorder();
-  const flow = new Flow("current", sealer, RULES);
+  const flow = new Flow("current", sealer, rulesOf("strong"));
   const pin = ascii("907352");
   assert.deepEqual(await flow.accept(pin), { kind: "done" });
   assert.deepEqual(seen, ["current:907352"]);
@@ -28,12 +28,12 @@ test("current: one PIN, sealed and wiped", async () => {
 
 test("current: rules for new PINs do not apply to an old one", async () => {
   const { sealer } = recorder();
-  assert.equal((await new Flow("current", sealer, RULES).accept(ascii("123456"))).kind, "done");
+  assert.equal((await new Flow("current", sealer, rulesOf("strong")).accept(ascii("123456"))).kind, "done");
 });
 
 test("new: twice the same, sealed once", async () => {
   const { seen, sealer } = recorder();
-  const flow = new Flow("new", sealer, RULES);
+  const flow = new Flow("new", sealer, rulesOf("strong"));
   const first = ascii("907352");
   const second = ascii("907352");
   assert.deepEqual(await flow.accept(first), { kind: "next", step: "again" });
@@ -47,7 +47,7 @@ test("new: twice the same, sealed once", async () => {
 
 test("new: a different second entry starts over and seals nothing", async () => {
   const { seen, sealer } = recorder();
-  const flow = new Flow("new", sealer, RULES);
+  const flow = new Flow("new", sealer, rulesOf("strong"));
   await flow.accept(ascii("907352"));
   const second = ascii("907353");
   assert.deepEqual(await flow.accept(second), { kind: "differ" });
@@ -59,7 +59,7 @@ test("new: a different second entry starts over and seals nothing", async () => 
 
 test("new: a pattern is refused at the first entry, and wiped", async () => {
   const { seen, sealer } = recorder();
-  const flow = new Flow("new", sealer, RULES);
+  const flow = new Flow("new", sealer, rulesOf("strong"));
   const weak = ascii("118844");
   assert.deepEqual(await flow.accept(weak), { kind: "weak", rules: ["pairs"] });
   assert.deepEqual(weak, zeros);
@@ -69,7 +69,7 @@ test("new: a pattern is refused at the first entry, and wiped", async () => {
 
 test("change: old, new, again; a slip in the new one keeps the old", async () => {
   const { seen, sealer } = recorder();
-  const flow = new Flow("change", sealer, RULES);
+  const flow = new Flow("change", sealer, rulesOf("strong"));
   assert.equal(flow.stepCount, 3);
   assert.deepEqual(await flow.accept(ascii("402817")), { kind: "next", step: "new" });
   await flow.accept(ascii("907352"));
@@ -82,7 +82,7 @@ test("change: old, new, again; a slip in the new one keeps the old", async () =>
 
 test("change: stepping back to the old PIN forgets its envelope", async () => {
   const { sealer } = recorder();
-  const flow = new Flow("change", sealer, RULES);
+  const flow = new Flow("change", sealer, rulesOf("strong"));
   await flow.accept(ascii("402817"));
   assert.equal(flow.back(), true);
   assert.equal(flow.step, "old");
@@ -92,7 +92,7 @@ test("change: stepping back to the old PIN forgets its envelope", async () => {
 
 test("done, then choosing again: the new envelope goes, the old stays", async () => {
   const { sealer } = recorder();
-  const flow = new Flow("change", sealer, RULES);
+  const flow = new Flow("change", sealer, rulesOf("strong"));
   for (const pin of ["402817", "907352", "907352"]) await flow.accept(ascii(pin));
   flow.back();
   assert.equal(flow.step, "new");
@@ -101,7 +101,7 @@ test("done, then choosing again: the new envelope goes, the old stays", async ()
 
 test("reset drops a seal that is under way", async () => {
   let finish: (envelope: string) => void = () => undefined;
-  const flow = new Flow("current", () => new Promise((resolve) => (finish = resolve)), RULES);
+  const flow = new Flow("current", () => new Promise((resolve) => (finish = resolve)), rulesOf("strong"));
   const pin = ascii("907352");
   const answer = flow.accept(pin);
   flow.reset();
@@ -112,7 +112,7 @@ test("reset drops a seal that is under way", async () => {
 });
 
 test("a seal that fails still wipes", async () => {
-  const flow = new Flow("current", () => Promise.reject(new Error("no")), RULES);
+  const flow = new Flow("current", () => Promise.reject(new Error("no")), rulesOf("strong"));
   const pin = ascii("907352");
   await assert.rejects(flow.accept(pin));
   assert.deepEqual(pin, zeros);
@@ -123,11 +123,11 @@ test("new: the server is asked after the first entry", async () => {
   const asked: string[] = [];
   const found: Judgement[] = [{ kind: "weak", reason: "your birthday" }, { kind: "moved" }, { kind: "good" }, { kind: "unknown" }];
   const { seen, sealer } = recorder();
-  const flow = new Flow("new", sealer, RULES, async (envelope) => {
+  const flow = new Flow("new", sealer, rulesOf("strong"), async (envelope) => {
     asked.push(envelope);
     return found.shift()!;
   });
-  assert.deepEqual(await flow.accept(ascii("880626")), { kind: "refused", reason: "your birthday" });
+  assert.deepEqual(await flow.accept(ascii("886260")), { kind: "refused", reason: "your birthday" });
   assert.deepEqual(await flow.accept(ascii("907352")), { kind: "moved" });
   assert.equal(flow.step, "new");
   assert.deepEqual(await flow.accept(ascii("907352")), { kind: "next", step: "again" });
@@ -143,13 +143,13 @@ test("new: the server is asked after the first entry", async () => {
 
 test("new: a pattern is refused without asking the server", async () => {
   const { sealer } = recorder();
-  const flow = new Flow("new", sealer, RULES, () => Promise.reject(new Error("asked")));
+  const flow = new Flow("new", sealer, rulesOf("strong"), () => Promise.reject(new Error("asked")));
   assert.equal((await flow.accept(ascii("111111"))).kind, "weak");
 });
 
 test("change: a new PIN that is the old one is refused at once", async () => {
   const { sealer } = recorder();
-  const flow = new Flow("change", sealer, RULES);
+  const flow = new Flow("change", sealer, rulesOf("strong"));
   await flow.accept(ascii("907352"));
   const again = ascii("907352");
   assert.deepEqual(await flow.accept(again), { kind: "same" });

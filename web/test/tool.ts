@@ -4,7 +4,8 @@ import { readFileSync, writeSync } from "node:fs";
 import { fromBase64URL } from "../src/bytes";
 import type { Role } from "../src/flow";
 import { sealerFor } from "../src/pad";
-import { broken, RULES } from "../src/rules";
+import { readList } from "../src/list";
+import { broken, RULES, rulesOf } from "../src/rules";
 import { sealKey } from "../src/seal";
 import { texts } from "../src/texts";
 
@@ -24,23 +25,28 @@ async function sealOne(): Promise<void> {
   process.stdout.write(await sealer(request.role, new TextEncoder().encode(request.secret)));
 }
 
-// One byte for each PIN from 000000: bit i for rule i of RULES.
-function allRules(): void {
-  const out = new Uint8Array(1e6);
+// Two bytes for each PIN from 000000, the lower first: bit i for rule i of RULES. The
+// list's file is on standard input.
+function allRules(list: string): void {
+  const out = new Uint16Array(1e6);
+  const rules = rulesOf(list);
+  rules.common = readList(new Uint8Array(readFileSync(0)), list);
   const digits = new Uint8Array(6);
   for (let n = 0; n < out.length; n++) {
     for (let i = 5, rest = n; i >= 0; i--, rest = Math.floor(rest / 10)) digits[i] = rest % 10;
-    for (const rule of broken(digits)) out[n] = (out[n] as number) | (1 << RULES.indexOf(rule));
+    for (const rule of broken(digits, rules)) out[n] = (out[n] as number) | (1 << RULES.indexOf(rule));
   }
-  for (let done = 0; done < out.length; ) done += writeSync(1, out, done);
+  const bytes = new Uint8Array(out.buffer);
+  for (let done = 0; done < bytes.length; ) done += writeSync(1, bytes, done);
 }
 
+// The sentences as the script reads them from a page, by the rule.
 function sentences(): void {
-  process.stdout.write(JSON.stringify({ rules: RULES, zh: texts("zh").refused, en: texts("en").refused }));
+  process.stdout.write(JSON.stringify({ rules: RULES, said: texts("zh", "", readFileSync(0, "utf8")).refused }));
 }
 
 const command = process.argv[2];
 if (command === "seal") void sealOne();
-else if (command === "rules") allRules();
+else if (command === "rules") allRules(process.argv[3] as string);
 else if (command === "sentences") sentences();
 else process.exit(2);

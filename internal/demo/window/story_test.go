@@ -13,7 +13,7 @@ import (
 
 const (
 	goodPIN  = "274916"
-	newPIN   = "830527"
+	newPIN   = "838527"
 	wrongPIN = "619384"
 )
 

@@ -239,7 +239,7 @@ func TestPolicyByTwo(t *testing.T) {
 	if p := officer.post(at+"/approve", "answer", officer.touch(at+"/offer"), "digest", digest[1]); p.status != http.StatusSeeOther {
 		t.Fatalf("%d %s", p.status, p.body)
 	}
-	if p := officer.get("/policy?region=3305"); !p.says("33.yaml:2", "wang, li") {
+	if p := officer.get("/policy?region=3305"); !p.says("33.yaml:2", "wang, li", "61,247", `<svg`, "makes 30 guesses") {
 		t.Errorf("%s", p.body)
 	}
 	if p := officer.get("/policy/history"); !p.says("fewer tries") {

@@ -22,6 +22,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma/internal/simulate"
 	"github.com/liuma-pin/liuma/locale"
 	"github.com/liuma-pin/liuma/web"
 )
@@ -71,12 +72,13 @@ func (c *Config) fill() error {
 	return nil
 }
 
-// console serves the pages. Immutable after New.
+// console serves the pages. It is immutable after New, but for what the simulator keeps.
 type console struct {
-	c       Config
-	door    *door.Pages
-	cookies door.Cookies
-	pages   *pages
+	c         Config
+	door      *door.Pages
+	cookies   door.Cookies
+	pages     *pages
+	simulator *simulate.Simulator
 }
 
 // New builds the door. It fails only for a bad Config.
@@ -87,6 +89,9 @@ func New(c Config) (http.Handler, error) {
 	h := &console{c: c}
 	var err error
 	if h.pages, err = newPages(c.Assets, c.Words, c.Hotline); err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	if h.simulator, err = simulate.New(); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
 	h.door, err = door.NewPages(door.PagesConfig{Origin: c.Origin, Now: c.Now, Logger: c.Logger, Fault: h.fault, InFlight: c.InFlight,

@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"html/template"
 	"io"
 	"net/url"
 	"path"
@@ -12,6 +13,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/edition"
 	"github.com/liuma-pin/liuma/internal/proposal"
+	"github.com/liuma-pin/liuma/internal/simulate"
 )
 
 // policyRoutes are the rules of regions and channels: what holds, what held, and a change
@@ -59,7 +61,39 @@ func policyPage(v *visit) (*view, error) {
 		links = append(links, link{v.t.ProposePolicyTitle(), "/policy/propose"})
 	}
 	page.Blocks = append(page.Blocks, block{Links: links}, block{Facts: v.editionFacts(answer.Policy)}, block{Table: list})
+	worth, err := v.worth(answer)
+	if err != nil {
+		return nil, err
+	}
+	page.Blocks = append(page.Blocks, worth...)
 	return page, nil
+}
+
+// worth is what guessing is worth to a thief under the policy that holds there.
+func (v *visit) worth(a edition.Answer) ([]block, error) {
+	p, err := simulate.PolicyOf(a)
+	if err != nil {
+		return nil, mustHave("policy", err)
+	}
+	r, err := v.h.simulator.Run(p, nil)
+	if err != nil {
+		return nil, mustHave("simulation", err)
+	}
+	words := v.t.all
+	lines := simulate.Table(words, r)
+	list := &table{Caption: words.Shown.SimulateChart(), Head: lines[0], Wide: true}
+	for _, line := range lines[1:] {
+		row := []cell{text(line[0])}
+		for _, c := range line[1:] {
+			row = append(row, cell{Text: c, Class: "num"})
+		}
+		list.Rows = append(list.Rows, row)
+	}
+	drawn := simulate.Chart("worth", words, r)
+	locks := words.Shown.SimulateLocks(strconv.Itoa(r.YearAlone), strconv.Itoa(r.YearProved))
+	// The chart escapes every text that it is given.
+	return []block{{Title: v.t.PolicyWorth(), Text: words.Shown.SimulateIsNot(), Chart: template.HTML(drawn.Lines())},
+		{Title: v.t.PolicyWorthTable(), Folded: true, Text: locks + " " + words.Shown.SimulateModels(), Table: list}}, nil
 }
 
 // policyValue names a value of the policy in words, with its name in the files.

@@ -2,13 +2,17 @@ package holder
 
 import (
 	"encoding/json"
+	"html"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/pin"
 )
 
 // readCheck reads the answer of a check as the pad's script does.
@@ -71,6 +75,37 @@ func TestBadChecksAreNoErrors(t *testing.T) {
 	}
 	if len(s.fake.sealed) != 0 {
 		t.Error("asked for all that")
+	}
+}
+
+// TestThePadIsToldOfTheList: a pad that sets a PIN knows which list the policy picks, and
+// where it is; one that only asks for a PIN does not.
+func TestThePadIsToldOfTheList(t *testing.T) {
+	for action, want := range map[liuma.Action]bool{liuma.ActionEnroll: true, liuma.ActionChange: true, liuma.ActionReset: true,
+		liuma.ActionVerify: false, liuma.ActionLink: false} {
+		for _, list := range pin.Lists() {
+			p := sample(action, ceremony.StepPIN)
+			p.List = list
+			s := newSite(t, p)
+			s.begin()
+			body := s.do("GET", "/c/"+ceremonyID, nil).Body.String()
+			found := regexp.MustCompile(`data-list="([a-z]+)" data-lists="(/assets/common\.[0-9a-f]{16}\.list)"`).FindStringSubmatch(body)
+			if (found != nil) != want || strings.Contains(body, ".list") != want {
+				t.Fatalf("%s: %q", action, found)
+			}
+			if !want {
+				continue
+			}
+			w := s.do("GET", found[2], nil)
+			for _, rule := range pin.RulesForAll() {
+				if !strings.Contains(html.UnescapeString(body), string(rule)+" "+pin.Sentence(rule, false).ZH) {
+					t.Errorf("%s: the page does not bring the sentence of %s", action, rule)
+				}
+			}
+			if found[1] != string(list) || w.Code != http.StatusOK || w.Header().Get("Cache-Control") != "public, max-age=31536000, immutable" || w.Body.Len() == 0 {
+				t.Errorf("%s, %s: %q, %d, %v", action, list, found, w.Code, w.Header())
+			}
+		}
 	}
 }
 

@@ -32,6 +32,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/door"
 	"github.com/liuma-pin/liuma/internal/envelope"
 	"github.com/liuma-pin/liuma/internal/notify"
+	"github.com/liuma-pin/liuma/internal/simulate"
 	"github.com/liuma-pin/liuma/locale"
 	"github.com/liuma-pin/liuma/web"
 )
@@ -146,6 +147,7 @@ type handler struct {
 	zone       *time.Location
 	hotline    string
 	rules      Rules // nil: no page about regions
+	simulator  *simulate.Simulator
 	settle     time.Duration
 	proxies    door.Proxies
 	genuine    Genuine
@@ -178,6 +180,9 @@ func New(c Config) (http.Handler, error) {
 		h.settle = 3 * time.Second
 	}
 	var err error
+	if h.simulator, err = simulate.New(); err != nil {
+		return nil, fmt.Errorf("holder: %w", err)
+	}
 	if h.consent.Version == "" {
 		if h.consent, err = consent.Builtin(); err != nil {
 			return nil, fmt.Errorf("holder: %w", err)

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/liuma-pin/liuma"
@@ -28,6 +29,7 @@ func (h *handler) officialView(r *http.Request) *view {
 	v.Tips = v.realTips(h.real)
 	v.Ways = []way{{Class: "btn-plain", Text: v.T.all.Guide.Way(), Link: guidePath}, {Class: "btn-plain", Text: v.T.all.Guide.GenuineWay(), Link: genuinePath}}
 	if h.rules != nil {
+		v.Below = h.thieves(v)
 		v.Ways = append(v.Ways, way{Class: "btn-plain", Text: v.T.RulesWay(), Link: regionPath})
 	}
 	v.Ways = append(v.Ways, way{Class: "btn-plain", Text: v.T.TicketWay(), Link: counterPath}, h.call(v))
@@ -37,6 +39,17 @@ func (h *handler) officialView(r *http.Request) *view {
 // realTips say how to know a genuine page.
 func (v *view) realTips(real string) []string {
 	return []string{v.T.RealAddress(real), v.T.RealName(), v.T.RealNotice(), v.T.RealNever()}
+}
+
+// thieves says what the rules that hold now are worth; nil where that cannot be told.
+func (h *handler) thieves(v *view) *notice {
+	p := h.rules.For("", "")
+	none, under, err := h.simulator.Thieves(p)
+	if err != nil {
+		h.log.Error("thieves not reckoned", "err", err)
+		return nil
+	}
+	return &notice{Title: v.T.ThievesTitle(), Text: v.T.Thieves(strconv.Itoa(p.Limits.Attempts), strconv.Itoa(none), strconv.Itoa(under))}
 }
 
 const largestCheck = 64 << 10

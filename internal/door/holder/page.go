@@ -42,6 +42,7 @@ type pages struct {
 	desk      web.Asset
 	guide     web.Asset
 	style     web.Asset
+	lists     web.Asset
 }
 
 func newPages(assets *web.Assets, words *locale.Catalogue, hotline string) (*pages, error) {
@@ -50,7 +51,7 @@ func newPages(assets *web.Assets, words *locale.Catalogue, hotline string) (*pag
 		p.wordings[l] = newWordings(words.In(l), hotline)
 		p.languages = append(p.languages, language{Tag: l, Name: words.In(l).Name(), Dir: words.In(l).Dir()})
 	}
-	for name, asset := range map[string]*web.Asset{web.Pad: &p.pad, web.Ceremony: &p.ceremony, web.DeskPad: &p.desk, web.Guide: &p.guide, web.Style: &p.style} {
+	for name, asset := range map[string]*web.Asset{web.Pad: &p.pad, web.Ceremony: &p.ceremony, web.DeskPad: &p.desk, web.Guide: &p.guide, web.Style: &p.style, web.Lists: &p.lists} {
 		var err error
 		if *asset, err = assets.Asset(name); err != nil {
 			return nil, err
@@ -114,6 +115,7 @@ type view struct {
 	Ceremony  web.Asset // the script of the ceremony's pages
 	Desk      web.Asset // the script of a desk pad
 	Guide     web.Asset // the script of the guide
+	Lists     web.Asset // the PINs that may not be set
 	OnPad     bool      // the browser is a desk pad's
 	Clear     *clearing // how the pad's screen is cleared; nil off a pad
 
@@ -199,9 +201,9 @@ type face struct{ Region, Name, Number, Note string }
 
 // keypad is the pad's part of the markup contract in web/README.md.
 type keypad struct {
-	Mode, KeyID, Key, Current, Old, New, Check, DescribedBy, Note, Resume string
-	Passphrase                                                            bool
-	Try                                                                   int
+	Mode, KeyID, Key, Current, Old, New, Check, List, Refusals, DescribedBy, Note, Resume string
+	Passphrase                                                                            bool
+	Try                                                                                   int
 }
 
 // field is a form with one field in it.
@@ -324,7 +326,7 @@ func (h *handler) newView(r *http.Request, page string) *view {
 	}
 	v := &view{
 		Page: page, T: h.pages.wordings[want.Lang], O: h.pages.wordings[other], Lang: want.Lang, OtherLang: other, Languages: languages,
-		Care: want.Care, Hotline: h.hotline, Style: h.pages.style, Pad: h.pages.pad, Ceremony: h.pages.ceremony, Desk: h.pages.desk, Guide: h.pages.guide,
+		Care: want.Care, Hotline: h.hotline, Style: h.pages.style, Pad: h.pages.pad, Ceremony: h.pages.ceremony, Desk: h.pages.desk, Guide: h.pages.guide, Lists: h.pages.lists,
 	}
 	v.OnPad = h.cookies.Get(r, padCookie) != ""
 	return v

@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/pin"
 )
 
 const longestEnvelope = 2048 // bytes of an envelope, as JSON
@@ -123,6 +125,8 @@ func keypadOf(v *view, p ceremony.Page) *keypad {
 		Mode: actAt(v.T, p).pad, KeyID: p.SealKeyID, Key: b64(p.SealKey), Passphrase: p.Passphrase, Try: p.Try,
 		Current: b64(p.AAD[liuma.RoleCurrent]), Old: b64(p.AAD[liuma.RoleOld]), New: b64(p.AAD[liuma.RoleNew]),
 		Check:       b64(p.AAD[liuma.RoleCheck]),
+		List:        string(p.List),
+		Refusals:    v.T.refusals(),
 		DescribedBy: "asker",
 	}
 	k.Resume = address(p.ID) + "?" + askLook + "=" + strconv.Itoa(p.Try)
@@ -136,6 +140,16 @@ func keypadOf(v *view, p ceremony.Page) *keypad {
 		k.Note = v.T.triesLeft(*p.TriesLeft) + v.T.Stop()
 	}
 	return k
+}
+
+// refusals are what the pad says against a PIN that a rule for everybody refuses, a line
+// each: the rule, a blank and its sentence.
+func (t *wordings) refusals() string {
+	var lines []string
+	for _, rule := range pin.RulesForAll() {
+		lines = append(lines, string(rule)+" "+t.all.PINRule(string(rule), false))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // forgot turns to setting the PIN anew. Where that cannot be done online, a

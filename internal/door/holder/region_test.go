@@ -1,6 +1,7 @@
 package holder
 
 import (
+	"fmt"
 	"html"
 	"net/http"
 	"net/url"
@@ -10,7 +11,9 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/simulate"
 )
 
 func saysAll(t *testing.T, page string, says ...string) {
@@ -108,6 +111,36 @@ func TestARegionsOwnSentenceStandsAtTheCounter(t *testing.T) {
 				t.Errorf("%s, %s: the sentence stands there: %v, want %v", code, lang, !stands, stands)
 			}
 		}
+	}
+}
+
+// running are rules that the test picks.
+type running struct{ is policy.Policy }
+
+func (r running) For(liuma.Region, liuma.ChannelID) policy.Policy { return r.is }
+func (running) Regions() []liuma.Region                           { return nil }
+
+// TestTheOfficialPageSaysWhatTheRulesAreWorth: the sentence is reckoned from the policy that
+// runs, and not fixed.
+func TestTheOfficialPageSaysWhatTheRulesAreWorth(t *testing.T) {
+	sim, err := simulate.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range []func(*policy.Policy){func(*policy.Policy) {}, func(p *policy.Policy) { p.Limits.Attempts = 3 }, func(p *policy.Policy) { p.PIN.List = pin.ListBasic }} {
+		p := policy.National()
+		change(&p)
+		none, under, err := sim.Thieves(p)
+		if err != nil || none < 100*under || under == 0 {
+			t.Fatalf("%d and %d, %v", none, under, err)
+		}
+		s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN), func(c *Config) { c.Rules = running{p} })
+		saysAll(t, html.UnescapeString(s.do("GET", "/?lang=zh-CN", nil).Body.String()), fmt.Sprintf("各试 %d 次", p.Limits.Attempts), fmt.Sprintf("约有 %d 人猜中；", none), fmt.Sprintf("约有 %d 人。", under), "不是真实的风险")
+		saysAll(t, html.UnescapeString(s.do("GET", "/?lang=en", nil).Body.String()), fmt.Sprintf("Of 10,000 thieves with a card and %d tries each, about %d would", p.Limits.Attempts, none), fmt.Sprintf("about %d under the rules", under))
+	}
+	plain := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN))
+	if strings.Contains(plain.do("GET", "/?lang=en", nil).Body.String(), "thieves") {
+		t.Error("without rules the page says what they are worth")
 	}
 }
 

@@ -1,29 +1,38 @@
-// Command gencommon makes the bitmap of commonly chosen PINs from the list of
-// counts beside it. It guarantees that the bitmap has one bit for every row and
-// no other, and writes nothing if a row is malformed. It trusts the list to
-// hold PINs that many people chose; docs/PINS.md ("Commonly chosen") says where
-// it is from.
+// Command gencommon makes the lists of commonly chosen PINs from the counts
+// beside them. It guarantees that the strong list has every PIN of the basic one,
+// that the same counts give the same bytes, and that it writes nothing if a row is
+// malformed. It trusts the counts to be of PINs that many people chose;
+// docs/PINS.md ("Commonly chosen") says where they are from and what is taken.
 //
-// Run it with go generate ./internal/pin after changing the list.
+// Run it with go generate ./internal/pin after changing the counts.
 //
 // Start here: main.go.
 package main
 
 import (
 	"bufio"
+	"cmp"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"log"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 const (
-	dir  = "data"
-	list = "pwdb-6digit-counts.tsv"
-	out  = "common.bitmap"
+	dir    = "data"
+	counts = "pwdb-6digit-counts.tsv"
+	out    = "common.list"
+
+	// frequent is how many of the most frequent PINs the basic list has. With the
+	// trivial patterns it has about 3,000. They are also those whose own frequency
+	// earns them a place in the strong list, whatever they look like.
+	frequent = 2900
+	pins     = 1_000_000
 )
 
 func main() {
@@ -34,39 +43,120 @@ func main() {
 }
 
 func run() error {
-	f, err := os.Open(filepath.Join(dir, list))
+	f, err := os.Open(filepath.Join(dir, counts))
 	if err != nil {
 		return err
 	}
 	defer f.Close() // read only
-	bitmap, err := build(f)
+	list, err := build(f)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, out), bitmap, 0o644)
+	return os.WriteFile(filepath.Join(dir, out), list, 0o644)
 }
 
-// build reads rows of a PIN, a tab and a count. Every row counts, even a rare
-// PIN: docs/PINS.md says why.
+// chosen is a PIN, and how often people chose it.
+type chosen struct {
+	pin   int
+	count uint64
+}
+
+// build makes both lists in one file, as internal/pin and the web pad read it.
 func build(r io.Reader) ([]byte, error) {
-	bitmap := make([]byte, 1_000_000/8)
+	rows, err := read(r)
+	if err != nil {
+		return nil, err
+	}
+	basic, strong := lists(rows)
+	var file []byte
+	last := -1
+	for n := range pins {
+		if !strong[n] {
+			continue
+		}
+		entry := uint64(n-last) << 1
+		if basic[n] {
+			entry |= 1
+		}
+		file, last = binary.AppendUvarint(file, entry), n
+	}
+	return file, nil
+}
+
+// lists decides what stands in which list.
+func lists(rows []chosen) (basic, strong []bool) {
+	basic, strong = make([]bool, pins), make([]bool, pins)
+	for _, n := range trivial() {
+		basic[n], strong[n] = true, true
+	}
+	for i, row := range rows {
+		if i < frequent {
+			basic[row.pin] = true
+		}
+		strong[row.pin] = basic[row.pin] || !western(row.pin)
+	}
+	return basic, strong
+}
+
+// trivial are the patterns that everybody thinks of first: one digit six times,
+// counting up or down, one pair three times, two digits three times each.
+func trivial() (all []int) {
+	for a := range 10 {
+		up, down := 0, 0
+		for i := range 6 {
+			up, down = up*10+(a+i)%10, down*10+(a+10-i)%10
+		}
+		all = append(all, up, down)
+		for b := range 10 {
+			all = append(all, (10*a+b)*10101, 111000*a+111*b)
+		}
+	}
+	return all
+}
+
+// western reports a date with the year last, in the American or the British
+// order: hardly any Chinese holder writes one.
+func western(n int) bool {
+	a, b, year := n/10000, n/100%100, n%100
+	return day(year, a, b) || day(year, b, a)
+}
+
+func day(year, month, day int) bool {
+	if month < 1 || month > 12 {
+		return false
+	}
+	days := [...]int{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}[month-1]
+	if month == 2 && year%4 == 0 {
+		days++
+	}
+	return day >= 1 && day <= days
+}
+
+// read reads rows of a PIN, a tab and a count, and returns the most frequent
+// first.
+func read(r io.Reader) ([]chosen, error) {
+	var all []chosen
+	seen := make([]bool, pins)
 	rows := bufio.NewScanner(r)
 	for line := 1; rows.Scan(); line++ {
 		pin, count, ok := strings.Cut(rows.Text(), "\t")
 		n, err := strconv.ParseUint(pin, 10, 32)
 		if !ok || err != nil || len(pin) != 6 {
-			return nil, fmt.Errorf("%s:%d: want six digits, a tab and a count", list, line)
+			return nil, fmt.Errorf("%s:%d: want six digits, a tab and a count", counts, line)
 		}
-		if c, err := strconv.ParseUint(count, 10, 64); err != nil || c == 0 {
-			return nil, fmt.Errorf("%s:%d: bad count", list, line)
+		c, err := strconv.ParseUint(count, 10, 64)
+		if err != nil || c == 0 {
+			return nil, fmt.Errorf("%s:%d: bad count", counts, line)
 		}
-		if bitmap[n/8]&(1<<(n%8)) != 0 {
-			return nil, fmt.Errorf("%s:%d: the PIN stands there twice", list, line)
+		if seen[n] {
+			return nil, fmt.Errorf("%s:%d: the PIN stands there twice", counts, line)
 		}
-		bitmap[n/8] |= 1 << (n % 8)
+		seen[n] = true
+		all = append(all, chosen{int(n), c})
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", list, err)
+		return nil, fmt.Errorf("%s: %w", counts, err)
 	}
-	return bitmap, nil
+	slices.SortFunc(all, func(a, b chosen) int { return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.pin, b.pin)) })
+	return all, nil
 }
