@@ -115,7 +115,7 @@ func TestACorruptClerkAlone(t *testing.T) {
 				if phone {
 					c.handsOver(kind, v.ID, pad)
 				} else {
-					c.takesItself(kind, v.ID, pad)
+					c.takesItself(kind, v.ID)
 				}
 			}
 		}
@@ -146,22 +146,22 @@ func (c *corrupt) handsOver(kind liuma.TicketKind, id liuma.TicketID, pad string
 	}
 }
 
-// takesItself takes a ticket of a supervisor on the clerk's own pad, which shows a number:
-// nothing goes on by it, and no terminal takes it.
-func (c *corrupt) takesItself(kind liuma.TicketKind, id liuma.TicketID, pad string) {
+// takesItself takes a ticket of a supervisor on the clerk's own phone, which shows a number:
+// nothing goes on by it.
+func (c *corrupt) takesItself(kind liuma.TicketKind, id liuma.TicketID) {
 	c.t.Helper()
 	ctx, a, desk := c.t.Context(), c.Authority(), c.System.Counter
-	err := desk.SendToPad(ctx, c.desk.Clerk, id, pad)
+	code, err := desk.NewCode(ctx, c.desk.Clerk, id)
 	if kind == liuma.TicketClose {
 		if !errors.Is(err, counter.ErrState) {
-			c.t.Errorf("a closing on the pad: %v", err)
+			c.t.Errorf("the code of a closing: %v", err)
 		}
 		return
 	}
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	p, err := a.BeginTicketOnPad(ctx, pad, acts.Hand{})
+	p, err := a.BeginTicket(ctx, code, acts.Hand{})
 	if err != nil || p.Step != acts.StepNumber {
 		c.t.Fatalf("%s: %+v, %v", kind, p, err)
 	}
