@@ -112,7 +112,7 @@ func TestACorruptClerkAlone(t *testing.T) {
 				if _, err := desk.Approve(t.Context(), c.desk.Clerk, v.ID, "0000"); !errors.Is(err, counter.ErrMember) {
 					t.Errorf("%s: the clerk approves: %v", kind, err)
 				}
-				if phone {
+				if v.Route == store.RouteLink {
 					c.handsOver(kind, v.ID, pad)
 				} else {
 					c.takesItself(kind, v.ID)
