@@ -137,7 +137,11 @@ func TestAPhoneAtTheCounter(t *testing.T) {
 			if got := boundTo(x.Env, x.who); got != deskNumber {
 				t.Errorf("bound is %s", got)
 			}
-			if !slices.Contains(x.Notices(x.who.Phone), "phone_changed_old") || !slices.Contains(x.Notices(deskNumber), "phone_changed_new") {
+			old, fresh := []string{"pin_set", "ticket_opened", "phone_changed_old"}, []string{"phone_changed_new"}
+			if kind == liuma.TicketRebindReset {
+				old[2], fresh[0] = "phone_pin_changed", "phone_pin_changed"
+			}
+			if !slices.Equal(x.Notices(x.who.Phone), old) || !slices.Equal(x.Notices(deskNumber), fresh) {
 				t.Errorf("told: %v, %v", x.Notices(x.who.Phone), x.Notices(deskNumber))
 			}
 			want := goodPIN

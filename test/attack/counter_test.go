@@ -100,7 +100,7 @@ func TestACorruptClerkAlone(t *testing.T) {
 			}
 			c.before, _ = c.state()
 		}
-		pad, a, desk := c.paired(), c.Authority(), c.System.Counter
+		pad, desk := c.paired(), c.System.Counter
 		opened := 0
 		for _, kind := range liuma.TicketKinds() {
 			for _, phone := range []bool{true, false} {
@@ -109,24 +109,13 @@ func TestACorruptClerkAlone(t *testing.T) {
 					continue // what is not possible for this card
 				}
 				opened++
-				if _, err := desk.Approve(t.Context(), c.desk.Clerk, v.ID); !errors.Is(err, counter.ErrMember) {
+				if _, err := desk.Approve(t.Context(), c.desk.Clerk, v.ID, "0000"); !errors.Is(err, counter.ErrMember) {
 					t.Errorf("%s: the clerk approves: %v", kind, err)
 				}
-				if err := desk.SendToPad(t.Context(), c.desk.Clerk, v.ID, pad); err == nil {
-					t.Errorf("%s: sent to the pad without a supervisor", kind)
-				}
-				if _, err := a.BeginTicketOnPad(t.Context(), pad, acts.Hand{}); liuma.CodeOf(err) != liuma.CodeTicketUnknown {
-					t.Errorf("%s: begun on the pad: %v", kind, err)
-				}
-				code, err := desk.NewCode(t.Context(), c.desk.Clerk, v.ID)
-				if !phone && err == nil {
-					t.Errorf("%s: a code before the supervisor looked", kind)
-				}
-				if err != nil {
-					continue
-				}
-				if p, err := a.BeginTicket(t.Context(), code, acts.Hand{}); liuma.CodeOf(err) != liuma.CodeTicketApp {
-					t.Errorf("%s: begun at the counter's page: %+v, %v", kind, p, err)
+				if v.Route == store.RouteLink {
+					c.handsOver(kind, v.ID, pad)
+				} else {
+					c.takesItself(kind, v.ID)
 				}
 			}
 		}
@@ -134,6 +123,57 @@ func TestACorruptClerkAlone(t *testing.T) {
 			t.Error("no ticket was opened: the test tries nothing")
 		}
 		c.unharmed()
+	}
+}
+
+// handsOver tries a ticket by link where it does not count: on a pad, and on the counter's
+// page.
+func (c *corrupt) handsOver(kind liuma.TicketKind, id liuma.TicketID, pad string) {
+	c.t.Helper()
+	ctx, a, desk := c.t.Context(), c.Authority(), c.System.Counter
+	if err := desk.SendToPad(ctx, c.desk.Clerk, id, pad); err == nil {
+		c.t.Errorf("%s: sent to the pad without a supervisor", kind)
+	}
+	if _, err := a.BeginTicketOnPad(ctx, pad, acts.Hand{}); liuma.CodeOf(err) != liuma.CodeTicketUnknown {
+		c.t.Errorf("%s: begun on the pad: %v", kind, err)
+	}
+	code, err := desk.NewCode(ctx, c.desk.Clerk, id)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if p, err := a.BeginTicket(ctx, code, acts.Hand{}); liuma.CodeOf(err) != liuma.CodeTicketApp {
+		c.t.Errorf("%s: begun at the counter's page: %+v, %v", kind, p, err)
+	}
+}
+
+// takesItself takes a ticket of a supervisor on the clerk's own phone, which shows a number:
+// nothing goes on by it.
+func (c *corrupt) takesItself(kind liuma.TicketKind, id liuma.TicketID) {
+	c.t.Helper()
+	ctx, a, desk := c.t.Context(), c.Authority(), c.System.Counter
+	code, err := desk.NewCode(ctx, c.desk.Clerk, id)
+	if kind == liuma.TicketClose {
+		if !errors.Is(err, counter.ErrState) {
+			c.t.Errorf("the code of a closing: %v", err)
+		}
+		return
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	p, err := a.BeginTicket(ctx, code, acts.Hand{})
+	if err != nil || p.Step != acts.StepNumber {
+		c.t.Fatalf("%s: %+v, %v", kind, p, err)
+	}
+	h := acts.Hand{Secret: p.Bound}
+	if _, err := a.Agree(ctx, p.ID, h); liuma.CodeOf(err) != liuma.CodeCeremonyMoved {
+		c.t.Errorf("%s: it goes on: %v", kind, err)
+	}
+	if _, err := desk.Approve(ctx, c.desk.Clerk, id, p.Counter.Number); !errors.Is(err, counter.ErrMember) {
+		c.t.Errorf("%s: the clerk approves by the number: %v", kind, err)
+	}
+	if p, err := a.Look(ctx, p.ID, h); err != nil || p.Step != acts.StepNumber {
+		c.t.Errorf("%s: %+v, %v", kind, p, err)
 	}
 }
 

@@ -342,6 +342,7 @@ func TestTheHolderIsToldOfEverything(t *testing.T) {
 		t.Errorf("docs/NOTICES.md has %d notices", len(documented))
 	}
 	seen[notify.IDNumberCorrection] = true // TestAStolenRegistryKeyTakesNoCardOver reads that one and its freeze code
+	seen[notify.PhoneAndPINChanged] = true // internal/ceremony TestAPhoneAtTheCounter reads it at both numbers
 	seen[notify.CorrectionSooner] = true   // internal/ceremony TestAFreezeStopsAShortenedCorrection does
 	for _, m := range documented {
 		if name := notify.Template(m[1]); !seen[name] && name != notify.PINSet { // which enrolments looks for

@@ -115,7 +115,7 @@ func TestAClerkServesAPerson(t *testing.T) {
 	}
 	number := d.takes(t, code)
 	d.clerk.waits(`document.body.textContent.includes("Do not read it out")`) // by itself
-	d.supervisor.waits(`!!document.querySelector("[name=number]")`) // by itself
+	d.supervisor.waits(`!!document.querySelector("[name=number]")`)           // by itself
 	d.supervisor.fill("number", number)
 	d.supervisor.press("Approve with your passkey")
 	d.supervisor.sees("Approved, for 15 minutes")
