@@ -39,7 +39,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "freeport": freeport, "await": await, "mode": mode,
 			"terminate": terminate, "leftover": leftover, "awaitfile": awaitfile, "knock": knock, "kid": kid, "signingkey": signingKey,
-			"letters": letters, "letter": deadText, "awaittexts": awaitTexts, "gateway": gateway, "audited": audited,
+			"letters": letters, "letter": deadText, "written": wroteLetters, "batch": batch, "awaittexts": awaitTexts, "gateway": gateway, "audited": audited,
 			"nocore": noCore, "fetched": fetched, "signs": signs, "accepts": accepts, "finds": finds, "killed": killed,
 			"samplechannel": sampleChannel, "copied": copied, "applies": applies, "presses": presses, "member": member, "fromtree": fromTree,
 		},

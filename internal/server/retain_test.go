@@ -39,7 +39,7 @@ func TestTheDatabaseStopsGrowing(t *testing.T) {
 		t.Skip("260 days")
 	}
 	e := testkit.New(t, testkit.Options{Configure: func(c *config.Config) {
-		c.Retention = config.Retention{Requests: 30, Ceremonies: 1, Record: 183}
+		c.Retention = config.Retention{Requests: 30, Ceremonies: 1, Record: 183, Letters: 30}
 	}})
 	ch := e.Channel("zj-hrss")
 	card := e.Enroll(ch, e.People[0], "802751")

@@ -122,6 +122,8 @@ func TestEveryErrorOfTheAdministrationHasAReason(t *testing.T) {
 		"registry.ErrDigits": {"Minors"}, "registry.ErrPlace": {"Minors"},
 		"authority.ErrLive": {"ErasePerson"}, "authority.ErrFrozen": {"ErasePerson"}, "authority.ErrReported": {"ErasePerson"}, "authority.ErrUnderway": {"ErasePerson"},
 		"authority.ErrKept": {"ErasePerson"}, "authority.ErrRetire": {"ErasePerson"},
+		"admin.ErrAtDesk": {"Letters", "PrintLetters", "LettersPrinted", "PostLetters", "LetterBack"}, "letter.ErrNone": {"PrintLetters", "PostLetters", "LetterBack"},
+		"letter.ErrPrinted": {"PrintLetters"}, "letter.ErrNotPrinted": {"PostLetters", "LetterBack"}, "letter.ErrEnded": {"PrintLetters", "PostLetters", "LetterBack"}, "letter.ErrBatch": {"LetterBack"},
 		"staff.ErrBegun": {"BeginStaff", "Begin"}, "staff.ErrContest": {"BeginStaff", "Begin"},
 	}
 	// These are answered otherwise: by the page of signing in; there is no console then;
