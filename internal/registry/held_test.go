@@ -235,13 +235,13 @@ func TestNamesHaveWords(t *testing.T) {
 		"message":  {string(store.MessageWaiting), string(store.MessageSent), string(store.MessageDelivered), string(store.MessageDead)},
 		"act":      {string(liuma.ActionEnroll), string(liuma.ActionLink), string(liuma.ActionVerify), string(liuma.ActionChange), string(liuma.ActionReset), string(liuma.ActionRebind), string(liuma.ActionUnfreeze), "freeze", string(liuma.ActionCounter)},
 		"actor":    {"channel", "registry", "hotline", "holder", "operator", "staff", "system", "counter"},
-		"event":    {string(audit.CardEnrolled), string(audit.PINSet), string(audit.AttemptDecided), string(audit.CardFrozen), string(audit.PersonShown), string(audit.CardRetired), string(audit.CorrectionOpened), string(audit.CorrectionDone), string(audit.CorrectionHastened), string(audit.CardClosing),
+		"event": {string(audit.CardEnrolled), string(audit.PINSet), string(audit.AttemptDecided), string(audit.CardFrozen), string(audit.PersonShown), string(audit.CardRetired), string(audit.CorrectionOpened), string(audit.CorrectionDone), string(audit.CorrectionHastened), string(audit.CardClosing),
 			string(audit.TicketAsked), string(audit.TicketOpened), string(audit.TicketHanded), string(audit.TicketTaken), string(audit.TicketEnded), string(audit.TicketRefused), string(audit.TicketReviewed)},
 		"outcome": {string(liuma.Right), string(liuma.Wrong), string(liuma.Locked), string(liuma.Blocked), string(liuma.Suspended), string(liuma.Unavailable),
 			"begun", "failed", string(liuma.CodeNotFound), string(liuma.CodeUndecided), "checked", "again",
 			"code", "stopped", "expired", // of ceremonies
 			"declined", "withdrawn", "fine", "own", "bounds", "look_up", "ticket"}, // of a counter
-		"finding": {"fine", "wrong"},
+		"finding":    {"fine", "wrong"},
 		"notice":     texts(),
 		"document":   {string(liuma.DocumentPermanentResidence), string(liuma.DocumentPassport), string(liuma.DocumentHKMacaoPermit), string(liuma.DocumentTaiwanPermit), string(liuma.DocumentForeignerNumber)},
 		"correction": {"received", "waiting", "moving", "undoing", "moved", "stopped", "cancelled"},
