@@ -18,6 +18,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/proposal"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/server"
+	"github.com/liuma-pin/liuma/internal/sheet"
 	"github.com/liuma-pin/liuma/internal/staff"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
@@ -81,7 +82,7 @@ func knownOfActs() []knownError {
 		{registry.ErrUnknownCorrection, locale.Refused.KnownUnknownCorrection},
 		{registry.ErrCounts, locale.Refused.KnownCounts},
 		{registry.ErrNotUntold, locale.Refused.KnownNotUntold},
-		{registry.ErrOtherEncoding, locale.Refused.KnownEncoding},
+		{sheet.ErrOtherEncoding, locale.Refused.KnownEncoding},
 		{registry.ErrDigits, locale.Refused.KnownDigits},
 		{registry.ErrNoConflict, locale.Refused.KnownConflict},
 		{registry.ErrCardTaken, locale.Refused.KnownCardTaken},

@@ -16,6 +16,7 @@ import (
 	admindoor "github.com/liuma-pin/liuma/internal/door/admin"
 	"github.com/liuma-pin/liuma/internal/progress"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/sheet"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -30,7 +31,7 @@ type importCmd struct {
 
 // Run imports the file.
 func (a *importCmd) Run(ctx context.Context, c *cli, t *terminal) error {
-	encoding, err := registry.ParseEncoding(a.Encoding)
+	encoding, err := sheet.ParseEncoding(a.Encoding)
 	if err != nil {
 		return wrongUse("liuma registry import", func(w *locale.Words) string { return w.Refused.ImportEncoding(strconv.Quote(a.Encoding)) })
 	}

@@ -38,6 +38,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/sheet"
 	"github.com/liuma-pin/liuma/internal/staff"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -302,8 +303,8 @@ type Desk interface {
 // reports to. All members are optional; the functions are called from
 // ImportRegistry's own goroutine.
 type ImportConfig struct {
-	Encoding registry.Encoding // Guess: as the file begins
-	DryRun   bool              // judge everything and write nothing
+	Encoding sheet.Encoding // Guess: as the file begins
+	DryRun   bool           // judge everything and write nothing
 	// Progress gets the number of bytes that were worked through.
 	Progress func(read int64)
 	// Reject gets the line number, from 1, and the reason of each row that was not

@@ -97,6 +97,7 @@ type Reader interface {
 	TallyReader
 	TicketReader
 	ClosingReader
+	AgencyReader
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
@@ -167,6 +168,7 @@ type Tx interface {
 	TallyWriter
 	TicketWriter
 	ClosingWriter
+	AgencyWriter
 
 	// RaiseShared lifts Shared above a number, for a database that was restored
 	// and is taken for good.

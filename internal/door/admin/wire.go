@@ -17,6 +17,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/sheet"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/strictjson"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -426,7 +427,7 @@ const (
 // reads it, and no other spelling of it.
 func importQuery(c admin.ImportConfig) string {
 	q := url.Values{}
-	if c.Encoding != registry.Guess {
+	if c.Encoding != sheet.Guess {
 		q.Set(queryEncoding, string(c.Encoding))
 	}
 	if c.DryRun {
@@ -441,7 +442,7 @@ func importConfig(raw string) (c admin.ImportConfig, err error) {
 		return c, errRequest
 	}
 	c.DryRun = q.Get(queryDryRun) != ""
-	if c.Encoding, err = registry.ParseEncoding(q.Get(queryEncoding)); err != nil || importQuery(c) != raw {
+	if c.Encoding, err = sheet.ParseEncoding(q.Get(queryEncoding)); err != nil || importQuery(c) != raw {
 		return c, errRequest
 	}
 	return c, nil

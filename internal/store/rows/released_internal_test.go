@@ -34,7 +34,7 @@ func bodies() map[string]any {
 		"editions": &store.Edition{},
 		"tickets":  &store.Ticket{}, "look_ups": &store.LookUp{}, "desk_pads": &store.DeskPad{},
 		"tallies":         &store.Tally{},
-		"former_contacts": &store.FormerContact{}, "closings": &store.ClosingDue{}}
+		"former_contacts": &store.FormerContact{}, "closings": &store.ClosingDue{}, "agencies": &store.Agency{}}
 	for _, v := range all {
 		n := 0
 		fill(reflect.ValueOf(v).Elem(), &n)

@@ -55,6 +55,7 @@ type tables struct {
 	tickets     kind[store.Ticket]
 	lookUps     kind[store.LookUp]
 	deskPads    kind[store.DeskPad]
+	agencies    kind[store.Agency]
 }
 
 // Exempt lists the tables that are not sealed, and why.
@@ -81,7 +82,7 @@ func Tables() []Table {
 		t.staff.Table, t.sessions.Table, t.proposals.Table,
 		t.editions.Table, t.tickets.Table, t.lookUps.Table, t.deskPads.Table,
 		t.tallies.Table,
-		t.formers.Table, t.closings.Table}
+		t.formers.Table, t.closings.Table, t.agencies.Table}
 }
 
 // clockKey is the key of the one row that keeps the time.
@@ -168,6 +169,7 @@ func newTables() *tables {
 	t.ofStaff()
 	t.ofPolicy()
 	t.ofCounter()
+	t.ofDirectory()
 	return t
 }
 
