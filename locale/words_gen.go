@@ -980,6 +980,130 @@ func (w Page) RulesOthers() string { return w.say("page.rules_others") }
 // RulesWay says "page.rules_way".
 func (w Page) RulesWay() string { return w.say("page.rules_way") }
 
+// WhereWay says "page.where_way".
+func (w Page) WhereWay() string { return w.say("page.where_way") }
+
+// WhereTitle says "page.where_title".
+func (w Page) WhereTitle() string { return w.say("page.where_title") }
+
+// WhereSay says "page.where_say".
+func (w Page) WhereSay() string { return w.say("page.where_say") }
+
+// WhereLabel says "page.where_label".
+func (w Page) WhereLabel() string { return w.say("page.where_label") }
+
+// WhereHint says "page.where_hint".
+func (w Page) WhereHint() string { return w.say("page.where_hint") }
+
+// WhereIn says "page.where_in".
+func (w Page) WhereIn(place string) string { return w.say("page.where_in", "{place}", place) }
+
+// WhereEverywhere says "page.where_everywhere".
+func (w Page) WhereEverywhere() string { return w.say("page.where_everywhere") }
+
+// WhereSearch says "page.where_search".
+func (w Page) WhereSearch() string { return w.say("page.where_search") }
+
+// WhereFound says "page.where_found".
+func (w Page) WhereFound(n int, count string) string {
+	return w.sayOf("page.where_found", n, "{count}", count)
+}
+
+// WhereMore says "page.where_more".
+func (w Page) WhereMore(n string) string { return w.say("page.where_more", "{n}", n) }
+
+// WhereNone says "page.where_none".
+func (w Page) WhereNone(text string) string { return w.say("page.where_none", "{text}", text) }
+
+// WhereNoneTitle says "page.where_none_title".
+func (w Page) WhereNoneTitle() string { return w.say("page.where_none_title") }
+
+// WhereNoneWords says "page.where_none_words".
+func (w Page) WhereNoneWords() string { return w.say("page.where_none_words") }
+
+// WhereNoneWider says "page.where_none_wider".
+func (w Page) WhereNoneWider() string { return w.say("page.where_none_wider") }
+
+// WhereNoneCall says "page.where_none_call".
+func (w Page) WhereNoneCall(hotline string) string {
+	return w.say("page.where_none_call", "{hotline}", hotline)
+}
+
+// WhereNobody says "page.where_nobody".
+func (w Page) WhereNobody(place, hotline string) string {
+	return w.say("page.where_nobody", "{place}", place, "{hotline}", hotline)
+}
+
+// WhereAbove says "page.where_above".
+func (w Page) WhereAbove(place, above string) string {
+	return w.say("page.where_above", "{place}", place, "{above}", above)
+}
+
+// WhereNext says "page.where_next".
+func (w Page) WhereNext(page, pages string) string {
+	return w.say("page.where_next", "{page}", page, "{pages}", pages)
+}
+
+// WhereBefore says "page.where_before".
+func (w Page) WhereBefore() string { return w.say("page.where_before") }
+
+// WhereElsewhere says "page.where_elsewhere".
+func (w Page) WhereElsewhere() string { return w.say("page.where_elsewhere") }
+
+// WhereWider says "page.where_wider".
+func (w Page) WhereWider(place string) string { return w.say("page.where_wider", "{place}", place) }
+
+// WhereNation says "page.where_nation".
+func (w Page) WhereNation() string { return w.say("page.where_nation") }
+
+// WhereBelow says "page.where_below".
+func (w Page) WhereBelow() string { return w.say("page.where_below") }
+
+// WhereRules says "page.where_rules".
+func (w Page) WhereRules() string { return w.say("page.where_rules") }
+
+// WhereLines says "page.where_lines".
+func (w Page) WhereLines() string { return w.say("page.where_lines") }
+
+// WhereNearest says "page.where_nearest".
+func (w Page) WhereNearest() string { return w.say("page.where_nearest") }
+
+// WhereSample says "page.where_sample".
+func (w Page) WhereSample() string { return w.say("page.where_sample") }
+
+// WhereAddress says "page.where_address".
+func (w Page) WhereAddress() string { return w.say("page.where_address") }
+
+// WhereTelephone says "page.where_telephone".
+func (w Page) WhereTelephone() string { return w.say("page.where_telephone") }
+
+// WhereHours says "page.where_hours".
+func (w Page) WhereHours() string { return w.say("page.where_hours") }
+
+// WhereAgent says "page.where_agent".
+func (w Page) WhereAgent() string { return w.say("page.where_agent") }
+
+// WhereAgentYes says "page.where_agent_yes".
+func (w Page) WhereAgentYes() string { return w.say("page.where_agent_yes") }
+
+// WhereAgentNo says "page.where_agent_no".
+func (w Page) WhereAgentNo() string { return w.say("page.where_agent_no") }
+
+// WhereStepFree says "page.where_step_free".
+func (w Page) WhereStepFree() string { return w.say("page.where_step_free") }
+
+// WhereStepFreeYes says "page.where_step_free_yes".
+func (w Page) WhereStepFreeYes() string { return w.say("page.where_step_free_yes") }
+
+// WhereStepFreeNo says "page.where_step_free_no".
+func (w Page) WhereStepFreeNo() string { return w.say("page.where_step_free_no") }
+
+// WhereLanguages says "page.where_languages".
+func (w Page) WhereLanguages() string { return w.say("page.where_languages") }
+
+// WhereServices says "page.where_services".
+func (w Page) WhereServices() string { return w.say("page.where_services") }
+
 // RuleOfNation says "page.rule_of_nation".
 func (w Page) RuleOfNation() string { return w.say("page.rule_of_nation") }
 

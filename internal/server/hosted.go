@@ -41,6 +41,7 @@ func (s *System) hostedDoor() (*http.Server, error) {
 	pages, err := holder.New(holder.Config{
 		Consent:   text,
 		Rules:     running,
+		Agencies:  s.Agencies,
 		Authority: s.Front(), Assets: assets, Origin: strings.TrimSuffix(s.Config.Issuer, "/"),
 		Now: s.Clock.Wall, Logger: s.options.Logger, DomainChecks: s.Config.DomainChecks,
 		Proxies: proxies, Hotline: s.Config.Hotline, InFlight: s.hostedBounds.inFlight, Counter: s.Counter, Challenges: s.Vault,

@@ -51,7 +51,8 @@ type Agency struct {
 // AgencyReader reads the directory.
 type AgencyReader interface {
 	Agency(liuma.Agency) (Agency, error)
-	// Agencies lists agencies by their codes, at most limit, after a code.
+	// Agencies lists agencies by their codes, at most limit, after a code. A row that was
+	// altered is passed over: its refusal is told.
 	Agencies(after liuma.Agency, limit int) ([]Agency, error)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/clock"
@@ -25,44 +26,46 @@ import (
 
 // The routes.
 const (
-	pathHello       = "/v1/hello"
-	pathStatus      = "/v1/status"
-	pathClient      = "/v1/clients"
-	pathChange      = "/v1/clients/change"
-	pathImport      = "/v1/registry/import"
-	pathConflicts   = "/v1/registry/conflicts"
-	pathDecide      = "/v1/registry/conflicts/decide"
-	pathCorrect     = "/v1/registry/correct"
-	pathCorrections = "/v1/registry/corrections"
-	pathNotCorrect  = "/v1/registry/corrections/cancel"
-	pathGoOn        = "/v1/registry/corrections/go-on"
-	pathHeld        = "/v1/registry/held"
-	pathErase       = "/v1/registry/erase"
-	pathMinors      = "/v1/registry/minors"
-	pathTexts       = "/v1/texts"
-	pathRetry       = "/v1/texts/retry"
-	pathInbox       = "/v1/texts/inbox"
-	pathDropText    = "/v1/texts/drop"
-	pathAlarms      = "/v1/alarms"
-	pathNumbers     = "/v1/numbers"
-	pathFind        = "/v1/record/find"
-	pathCheck       = "/v1/record/check"
-	pathSeek        = "/v1/record/seek"
-	pathRotate      = "/v1/keys/rotate"
-	pathDrop        = "/v1/keys/drop"
-	pathDigest      = "/v1/record/digest"
-	pathResume      = "/v1/record/digest/resume"
-	pathRecord      = "/v1/record"
-	pathPlan        = "/v1/record/archive/plan"
-	pathKeep        = "/v1/record/archive/keep"
-	pathRoot        = "/v1/keys/vault/rotate"
-	pathDropRoot    = "/v1/keys/vault/drop"
-	pathHead        = "/v1/cards/head"
-	pathAccept      = "/v1/restore/accept"
-	pathClock       = "/v1/clock"
-	pathAcceptClock = "/v1/clock/accept"
-	pathKeepers     = "/v1/keepers"
-	pathRepair      = "/v1/keepers/repair"
+	pathHello        = "/v1/hello"
+	pathStatus       = "/v1/status"
+	pathClient       = "/v1/clients"
+	pathChange       = "/v1/clients/change"
+	pathImport       = "/v1/registry/import"
+	pathAgencies     = "/v1/agencies"
+	pathAgencyImport = "/v1/agencies/import"
+	pathConflicts    = "/v1/registry/conflicts"
+	pathDecide       = "/v1/registry/conflicts/decide"
+	pathCorrect      = "/v1/registry/correct"
+	pathCorrections  = "/v1/registry/corrections"
+	pathNotCorrect   = "/v1/registry/corrections/cancel"
+	pathGoOn         = "/v1/registry/corrections/go-on"
+	pathHeld         = "/v1/registry/held"
+	pathErase        = "/v1/registry/erase"
+	pathMinors       = "/v1/registry/minors"
+	pathTexts        = "/v1/texts"
+	pathRetry        = "/v1/texts/retry"
+	pathInbox        = "/v1/texts/inbox"
+	pathDropText     = "/v1/texts/drop"
+	pathAlarms       = "/v1/alarms"
+	pathNumbers      = "/v1/numbers"
+	pathFind         = "/v1/record/find"
+	pathCheck        = "/v1/record/check"
+	pathSeek         = "/v1/record/seek"
+	pathRotate       = "/v1/keys/rotate"
+	pathDrop         = "/v1/keys/drop"
+	pathDigest       = "/v1/record/digest"
+	pathResume       = "/v1/record/digest/resume"
+	pathRecord       = "/v1/record"
+	pathPlan         = "/v1/record/archive/plan"
+	pathKeep         = "/v1/record/archive/keep"
+	pathRoot         = "/v1/keys/vault/rotate"
+	pathDropRoot     = "/v1/keys/vault/drop"
+	pathHead         = "/v1/cards/head"
+	pathAccept       = "/v1/restore/accept"
+	pathClock        = "/v1/clock"
+	pathAcceptClock  = "/v1/clock/accept"
+	pathKeepers      = "/v1/keepers"
+	pathRepair       = "/v1/keepers/repair"
 )
 
 // greeting tells an administration door from any other program that may answer
@@ -142,6 +145,7 @@ const (
 	CodeRetire    Code = "keepers_not_all"
 	CodeDigits    Code = "digits_invalid"
 	CodePlace     Code = "place_invalid"
+	CodeAgency    Code = "agency_unknown"
 )
 
 // Refusal is the server's answer to a request that it did not carry out.
@@ -228,6 +232,7 @@ func known() []knownError {
 		{registry.ErrNobody, CodeNobody, http.StatusNotFound},
 		{registry.ErrDigits, CodeDigits, http.StatusUnprocessableEntity},
 		{registry.ErrPlace, CodePlace, http.StatusUnprocessableEntity},
+		{agency.ErrUnknown, CodeAgency, http.StatusNotFound},
 		{admin.ErrNumber, CodeNumber, http.StatusUnprocessableEntity},
 		{authority.ErrLive, CodeLive, http.StatusConflict},
 		{authority.ErrFrozen, CodeFrozen, http.StatusConflict},
@@ -405,16 +410,24 @@ type ended struct {
 	Kept     int64 `json:"kept"`
 	Rejected int64 `json:"rejected"`
 	// The members below are of a server that says them.
-	Unchanged int64    `json:"unchanged,omitempty"`
-	Cells     int64    `json:"cells,omitempty"`
-	Abolished int64    `json:"abolished,omitempty"`
-	Problem   *problem `json:"problem,omitempty"`
+	Unchanged int64 `json:"unchanged,omitempty"`
+	Cells     int64 `json:"cells,omitempty"`
+	Abolished int64 `json:"abolished,omitempty"`
+	// Of agencies.
+	Added      int64    `json:"added,omitempty"`
+	Changed    int64    `json:"changed,omitempty"`
+	Telephones int64    `json:"telephones,omitempty"`
+	Problem    *problem `json:"problem,omitempty"`
 }
 
 func (e *ended) summary() registry.Summary {
 	return registry.Summary{
 		Read: e.Read, Kept: e.Kept, Rejected: e.Rejected, Unchanged: e.Unchanged, Cells: e.Cells, Abolished: e.Abolished,
 	}
+}
+
+func (e *ended) agencies() agency.Summary {
+	return agency.Summary{Read: e.Read, Kept: e.Kept, Rejected: e.Rejected, Unchanged: e.Unchanged, Added: e.Added, Changed: e.Changed, Telephones: e.Telephones}
 }
 
 // The words of an import's query.

@@ -83,6 +83,8 @@ type Config struct {
 	// Rules are the layers of policy for the page "how it works in your region"; nil:
 	// there is no such page.
 	Rules Rules
+	// Agencies is the directory for the page "where to ask"; nil: there is no such page.
+	Agencies Agencies
 	// Counter and Challenges serve the pads on desks. Required.
 	Counter    Counter
 	Challenges Challenges
@@ -137,7 +139,8 @@ type handler struct {
 	log        *slog.Logger
 	zone       *time.Location
 	hotline    string
-	rules      Rules // nil: no page about regions
+	rules      Rules    // nil: no page about regions
+	agencies   Agencies // nil: no page about agencies
 	settle     time.Duration
 	proxies    door.Proxies
 	counter    Counter
@@ -154,7 +157,7 @@ func New(c Config) (http.Handler, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	h := &handler{authority: c.Authority, now: c.Now, log: c.Logger, zone: c.Zone, hotline: c.Hotline, rules: c.Rules,
+	h := &handler{authority: c.Authority, now: c.Now, log: c.Logger, zone: c.Zone, hotline: c.Hotline, rules: c.Rules, agencies: c.Agencies,
 		counter: c.Counter, challenges: c.Challenges, offers: newOffers(), settle: c.Settle, proxies: slices.Clone(c.Proxies), consent: c.Consent}
 	if h.zone == nil {
 		h.zone = time.FixedZone("CST", 8*60*60)
@@ -221,6 +224,9 @@ func (h *handler) routes(assets *web.Assets) {
 	h.door.HandleFunc("GET "+consentPath, h.showConsent)
 	if h.rules != nil {
 		h.door.HandleFunc("GET "+regionPath, h.showRegion)
+	}
+	if h.agencies != nil {
+		h.door.HandleFunc("GET "+wherePath, h.showWhere)
 	}
 	h.door.HandleFunc("GET /freeze", h.showFreeze)
 	h.door.HandleFunc("POST /freeze", h.freezeByCode)

@@ -26,6 +26,10 @@ func (h *handler) officialView(r *http.Request) *view {
 	v.First = []way{{Class: "btn-primary", Text: v.T.FreezeGive(), Link: freezePath}}
 	v.TipsTitle = v.T.RealTitle()
 	v.Tips = []string{v.T.RealAddress(h.real), v.T.RealName(), v.T.RealNotice(), v.T.RealNever()}
+	for _, where := range h.whereWay(v, "") {
+		where.Class = "btn-plain"
+		v.Ways = append(v.Ways, where)
+	}
 	if h.rules != nil {
 		v.Ways = append(v.Ways, way{Class: "btn-plain", Text: v.T.RulesWay(), Link: regionPath})
 	}

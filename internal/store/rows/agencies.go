@@ -1,6 +1,8 @@
 package rows
 
 import (
+	"errors"
+
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -22,8 +24,19 @@ func (r *Reader) Agency(code liuma.Agency) (store.Agency, error) {
 }
 
 func (r *Reader) Agencies(after liuma.Agency, limit int) ([]store.Agency, error) {
-	return list(r, &r.codec.agencies, Query{After: []byte(after), Limit: max(0, limit)})
+	return queue(r, &r.codec.agencies, Query{After: []byte(after), Limit: max(0, limit)})
 }
 
 // PutAgency is written with the entry of its import: a crash leaves both or neither (I-8).
-func (t *Tx) PutAgency(a store.Agency) error { return put(t, &t.codec.agencies, &a) }
+// A row that was altered is replaced too: nothing follows from what an agency said before,
+// and the next import of the same file puts right what somebody wrote into it.
+func (t *Tx) PutAgency(a store.Agency) error {
+	k := &t.codec.agencies
+	err := put(t, k, &a)
+	if errors.Is(err, store.ErrSeal) {
+		if err = t.deleteOne(&k.Table, k.key(&a)); err == nil {
+			err = insert(t, k, k.key(&a), &a, 1)
+		}
+	}
+	return err
+}
