@@ -3227,6 +3227,9 @@ func (w Console) NavChannels() string { return w.say("console.nav_channels") }
 // NavFreeze says "console.nav_freeze".
 func (w Console) NavFreeze() string { return w.say("console.nav_freeze") }
 
+// NavAgency says "console.nav_agency".
+func (w Console) NavAgency() string { return w.say("console.nav_agency") }
+
 // NavDesk says "console.nav_desk".
 func (w Console) NavDesk() string { return w.say("console.nav_desk") }
 
@@ -4366,6 +4369,69 @@ func (w Console) PadEndText() string { return w.say("console.pad_end_text") }
 
 // PadEndButton says "console.pad_end_button".
 func (w Console) PadEndButton() string { return w.say("console.pad_end_button") }
+
+// AgencyLead says "console.agency_lead".
+func (w Console) AgencyLead() string { return w.say("console.agency_lead") }
+
+// AgencyOwn says "console.agency_own".
+func (w Console) AgencyOwn() string { return w.say("console.agency_own") }
+
+// AgencyUnlisted says "console.agency_unlisted".
+func (w Console) AgencyUnlisted(code string) string {
+	return w.say("console.agency_unlisted", "{code}", code)
+}
+
+// AgencyUnlistedText says "console.agency_unlisted_text".
+func (w Console) AgencyUnlistedText() string { return w.say("console.agency_unlisted_text") }
+
+// AgencyAll says "console.agency_all".
+func (w Console) AgencyAll(region string) string {
+	return w.say("console.agency_all", "{region}", region)
+}
+
+// AgencyNone says "console.agency_none".
+func (w Console) AgencyNone() string { return w.say("console.agency_none") }
+
+// AgencyMore says "console.agency_more".
+func (w Console) AgencyMore() string { return w.say("console.agency_more") }
+
+// AgencyPage says "console.agency_page".
+func (w Console) AgencyPage(address string) string {
+	return w.say("console.agency_page", "{address}", address)
+}
+
+// AgencyAddress says "console.agency_address".
+func (w Console) AgencyAddress() string { return w.say("console.agency_address") }
+
+// AgencyTelephone says "console.agency_telephone".
+func (w Console) AgencyTelephone() string { return w.say("console.agency_telephone") }
+
+// AgencyHours says "console.agency_hours".
+func (w Console) AgencyHours() string { return w.say("console.agency_hours") }
+
+// AgencyBring says "console.agency_bring".
+func (w Console) AgencyBring() string { return w.say("console.agency_bring") }
+
+// AgencyAgent says "console.agency_agent".
+func (w Console) AgencyAgent() string { return w.say("console.agency_agent") }
+
+// AgencyStepFree says "console.agency_step_free".
+func (w Console) AgencyStepFree() string { return w.say("console.agency_step_free") }
+
+// AgencyLanguages says "console.agency_languages".
+func (w Console) AgencyLanguages() string { return w.say("console.agency_languages") }
+
+// AgencyServices says "console.agency_services".
+func (w Console) AgencyServices() string { return w.say("console.agency_services") }
+
+// AgencyYes says "console.agency_yes".
+func (w Console) AgencyYes() string { return w.say("console.agency_yes") }
+
+// AgencyNo says "console.agency_no".
+func (w Console) AgencyNo() string { return w.say("console.agency_no") }
+
+// AgencySample says "console.agency_sample".
+func (w Console) AgencySample() string { return w.say("console.agency_sample") }
 
 // Shown are the sentences whose keys begin with "shown.".
 type Shown struct{ look }
@@ -5829,6 +5895,22 @@ func (w Shown) ImportReasons(file string) string {
 	return w.say("shown.import.reasons", "{file}", file)
 }
 
+// AgencyImported says "shown.agency.imported".
+func (w Shown) AgencyImported(added, changed, telephones, unchanged string) string {
+	return w.say("shown.agency.imported", "{added}", added, "{changed}", changed, "{telephones}", telephones, "{unchanged}", unchanged)
+}
+
+// AgencyNone says "shown.agency.none".
+func (w Shown) AgencyNone() string { return w.say("shown.agency.none") }
+
+// AgencyMore says "shown.agency.more".
+func (w Shown) AgencyMore(count string) string { return w.say("shown.agency.more", "{count}", count) }
+
+// AgencyWrote says "shown.agency.wrote".
+func (w Shown) AgencyWrote(count, file string) string {
+	return w.say("shown.agency.wrote", "{count}", count, "{file}", file)
+}
+
 // CardRaised says "shown.card.raised".
 func (w Shown) CardRaised(from, to string) string {
 	return w.say("shown.card.raised", "{from}", from, "{to}", to)
@@ -6794,6 +6876,9 @@ func (w Refused) KnownAgrees() string { return w.say("refused.known.agrees") }
 
 // KnownNobody says "refused.known.nobody".
 func (w Refused) KnownNobody() string { return w.say("refused.known.nobody") }
+
+// KnownAgency says "refused.known.agency".
+func (w Refused) KnownAgency() string { return w.say("refused.known.agency") }
 
 // KnownNoName says "refused.known.no_name".
 func (w Refused) KnownNoName() string { return w.say("refused.known.no_name") }

@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/backup"
@@ -90,6 +91,7 @@ func knownOfActs() []knownError {
 		{registry.ErrNoCorrection, locale.Refused.KnownNoCorrection},
 		{registry.ErrAgrees, locale.Refused.KnownAgrees},
 		{registry.ErrNobody, locale.Refused.KnownNobody},
+		{agency.ErrUnknown, locale.Refused.KnownAgency},
 	}
 }
 

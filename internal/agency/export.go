@@ -30,6 +30,14 @@ func Write(w io.Writer, all []store.Agency) error {
 	return err
 }
 
+// Cells are the columns of an agency and what it says in each.
+func Cells(a store.Agency) (cells [][2]string) {
+	for _, c := range columns() {
+		cells = append(cells, [2]string{c.headings[0], cellOf(&a, c)})
+	}
+	return cells
+}
+
 func cellOf(a *store.Agency, c column) string {
 	switch c.headings[0] {
 	case "region":

@@ -54,6 +54,11 @@ func NewListing(all []store.Agency, regions *directory.Regions) *Listing {
 	return l
 }
 
+// Offices reports whether there is an office in it, and not hotlines alone.
+func (l *Listing) Offices() bool {
+	return slices.ContainsFunc(l.all, func(a store.Agency) bool { return a.Kind == store.AgencyOffice })
+}
+
 // Len is how many agencies are open.
 func (l *Listing) Len() int { return len(l.all) }
 
