@@ -146,15 +146,8 @@ var telephonePattern = regexp.MustCompile(`^(?:[0-9]{2,4}-)?[0-9]{3,12}(?:-[0-9]
 // telephone brings one number to the form in which a phone dials it and pages show it:
 // its digits, with single dashes where they were. Empty: it is none.
 func telephone(said string) string {
-	dashes := strings.NewReplacer("－", "-", "—", "-", "–", "-", "‐", "-", "−", "-", "转", "-", "(", "", "（", "", ")", "-", "）", "-", " ", "-")
-	s := dashes.Replace(said)
-	var parts []string
-	for part := range strings.SplitSeq(s, "-") {
-		if part != "" {
-			parts = append(parts, written.Number(part))
-		}
-	}
-	if s = strings.Join(parts, "-"); !telephonePattern.MatchString(s) || len(s) > 20 {
+	s := written.Telephone(said)
+	if !telephonePattern.MatchString(s) || len(s) > 20 {
 		return ""
 	}
 	return s

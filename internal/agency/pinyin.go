@@ -121,6 +121,3 @@ func (r *reader) syllable(c rune) string {
 	}
 	return ""
 }
-
-// typedPinyin is what is typed for ü, in the form that read gives it.
-var typedPinyin = strings.NewReplacer("Ü", "V", "LYU", "LV", "NYU", "NV")

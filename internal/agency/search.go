@@ -65,7 +65,7 @@ func (l *Listing) Search(q Query) (found []store.Agency, more bool) {
 func Terms(typed string) (terms []string) {
 	line, _ := written.Line(string([]rune(typed)[:min(len([]rune(typed)), maxTyped)]), maxTyped)
 	for word := range strings.FieldsSeq(line) {
-		if key := typedPinyin.Replace(written.NameKey(word)); key != "" && len(terms) < maxTerms {
+		if key := written.Pinyin(written.NameKey(word)); key != "" && len(terms) < maxTerms {
 			terms = append(terms, key)
 		}
 	}

@@ -211,18 +211,3 @@ func ideographs(s string) bool {
 func PrivateUse(s string) bool {
 	return strings.ContainsFunc(visible(s), func(r rune) bool { return unicode.Is(unicode.Co, r) })
 }
-
-// Line brings a line of text that is shown to people to one spelling: composed, without
-// invisible characters, with single blanks and none at its ends. ok is false where it is
-// longer than so many characters, or has a character that a line cannot have: a control
-// character, one of somebody's own, one that turns the direction of writing, or markup.
-func Line(s string, most int) (line string, ok bool) {
-	if len(s) > 4*4*most || !utf8.ValidString(s) {
-		return "", false
-	}
-	line = strings.Join(strings.FieldsFunc(norm.NFC.String(visible(s)), blank), " ")
-	bad := strings.ContainsFunc(line, func(r rune) bool {
-		return !unicode.IsPrint(r) && r != ' ' || unicode.Is(unicode.Co, r) || r == '<' || r == '>' || unicode.Is(unicode.Cf, r)
-	})
-	return line, !bad && utf8.RuneCountInString(line) <= most && !PrivateUse(line)
-}

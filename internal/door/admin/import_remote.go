@@ -17,6 +17,13 @@ import (
 	"github.com/liuma-pin/liuma/internal/registry"
 )
 
+// CodeAgency is the error code of an agency that there is not.
+const CodeAgency Code = "agency_unknown"
+
+func knownOfAgencies() []knownError {
+	return []knownError{{agency.ErrUnknown, CodeAgency, http.StatusNotFound}}
+}
+
 // stopPatience is how long a stopped import may take to report the rows that it
 // kept.
 const stopPatience = 15 * time.Second

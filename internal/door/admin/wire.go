@@ -145,7 +145,6 @@ const (
 	CodeRetire    Code = "keepers_not_all"
 	CodeDigits    Code = "digits_invalid"
 	CodePlace     Code = "place_invalid"
-	CodeAgency    Code = "agency_unknown"
 )
 
 // Refusal is the server's answer to a request that it did not carry out.
@@ -182,7 +181,7 @@ type knownError struct {
 
 // known are the errors that keep their identity over the socket.
 func known() []knownError {
-	return append(slices.Concat(knownOfStaff(), knownOfPolicy(), knownOfFreezes(), knownOfDesk()), []knownError{
+	return append(slices.Concat(knownOfStaff(), knownOfPolicy(), knownOfFreezes(), knownOfDesk(), knownOfAgencies()), []knownError{
 		{admin.ErrTaken, CodeTaken, http.StatusConflict},
 		{admin.ErrUnknown, CodeUnknown, http.StatusNotFound},
 		{admin.ErrKey, CodeKey, http.StatusUnprocessableEntity},
@@ -232,7 +231,6 @@ func known() []knownError {
 		{registry.ErrNobody, CodeNobody, http.StatusNotFound},
 		{registry.ErrDigits, CodeDigits, http.StatusUnprocessableEntity},
 		{registry.ErrPlace, CodePlace, http.StatusUnprocessableEntity},
-		{agency.ErrUnknown, CodeAgency, http.StatusNotFound},
 		{admin.ErrNumber, CodeNumber, http.StatusUnprocessableEntity},
 		{authority.ErrLive, CodeLive, http.StatusConflict},
 		{authority.ErrFrozen, CodeFrozen, http.StatusConflict},

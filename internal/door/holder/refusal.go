@@ -277,12 +277,17 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		}
 		v.Notice = &notice{Title: v.T.ForgotTitle(), Text: v.T.RecoverText(v.Hotline)}
 	}
+	h.leads(v, p)
+}
+
+// leads ends a refusal: back to the channel, and to whom one may ask.
+func (h *handler) leads(v *view, p ceremony.Page) {
 	class := "btn-primary"
 	if len(v.First) > 0 && v.First[0].Class == class {
 		class = "btn-plain"
 	}
 	v.Ways = append(v.Ways, v.back(class))
-	if code != liuma.CodeLeft && v.Counter == nil {
+	if codeOf(p) != liuma.CodeLeft && v.Counter == nil {
 		v.Ways = append(v.Ways, h.call(v))
 		v.Links = append(v.Links, h.whereWay(v, whereOf(p))...)
 	}
