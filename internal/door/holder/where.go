@@ -172,7 +172,9 @@ func (h *handler) wherePaged(v *view, l *agency.Listing, a asking, all []store.A
 
 // whereOn leads to the regions around and below, and to the help line.
 func (h *handler) whereOn(v *view, l *agency.Listing, a asking) {
-	v.WaysTitle = v.T.WhereElsewhere()
+	if a.region != "" {
+		v.WaysTitle = v.T.WhereElsewhere()
+	}
 	for at := a.region; at != ""; {
 		at = l.Above(at)
 		text := v.T.WhereWider(v.T.place(l, at))
