@@ -1,7 +1,6 @@
 package agency
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -42,23 +41,22 @@ func (l *Listing) Search(q Query) (found []store.Agency, more bool) {
 		judged[i] = term{text: t, codes: l.named(t)}
 	}
 	from, to := l.span(q.Region)
-	var at []int32
-	for _, i := range l.candidates(judged[0]) {
-		if int(i) >= from && int(i) < to && !slices.ContainsFunc(judged[1:], func(t term) bool { return !t.is(l.all[i].Region, l.hay[i]) }) {
-			at = append(at, i)
+	hit := l.candidates(judged[0])
+	var first, rest []store.Agency
+	for i := from; i < to; i++ {
+		if hit[i/64]&(1<<(i%64)) == 0 || slices.ContainsFunc(judged[1:], func(t term) bool { return !t.is(l.all[i].Region, l.hay[i]) }) {
+			continue
+		}
+		into := &rest
+		if a := &l.all[i]; strings.HasPrefix(l.hay[i], terms[0]) || strings.HasPrefix(a.Pinyin, terms[0]) || strings.HasPrefix(a.Initials, terms[0]) {
+			into = &first
+		}
+		if len(*into) <= MaxFound {
+			*into = append(*into, l.all[i])
 		}
 	}
-	rank := func(i int32) int {
-		if strings.HasPrefix(l.hay[i], terms[0]) || strings.HasPrefix(l.all[i].Pinyin, terms[0]) || strings.HasPrefix(l.all[i].Initials, terms[0]) {
-			return 0
-		}
-		return 1
-	}
-	slices.SortStableFunc(at, func(a, b int32) int { return cmp.Compare(rank(a), rank(b)) })
-	for _, i := range at[:min(len(at), MaxFound)] {
-		found = append(found, l.all[i])
-	}
-	return found, len(at) > MaxFound
+	found = append(first, rest...)
+	return found[:min(len(found), MaxFound)], len(found) > MaxFound
 }
 
 // Terms are the words of what was typed, folded as names are.
@@ -101,22 +99,21 @@ func (l *Listing) named(word string) (codes []liuma.Region) {
 	return codes
 }
 
-// candidates are the agencies that a term is about, in their order.
-func (l *Listing) candidates(t term) []int32 {
-	var at []int32
+// candidates are the agencies that a term is about, a bit each.
+func (l *Listing) candidates(t term) []uint64 {
+	hit := make([]uint64, len(l.all)/64+1)
 	for _, i := range l.containing(t.text) {
 		if strings.Contains(l.hay[i], t.text) {
-			at = append(at, i)
+			hit[i/64] |= 1 << (i % 64)
 		}
 	}
 	for _, code := range t.codes {
 		from, to := l.span(code)
 		for i := from; i < to; i++ {
-			at = append(at, int32(i))
+			hit[i/64] |= 1 << (i % 64)
 		}
 	}
-	slices.Sort(at)
-	return slices.Compact(at)
+	return hit
 }
 
 // gram is two characters that stand side by side in what is searched.
