@@ -18,6 +18,10 @@ const (
 	MaxFound = 200
 )
 
+// maxRanked is among how many those are looked for whose name begins with what was typed,
+// once there are more than are shown.
+const maxRanked = 20_000
+
 // Query asks for agencies.
 type Query struct {
 	// Region bounds the search: what lies in it. Empty: the nation.
@@ -44,7 +48,10 @@ func (l *Listing) Search(q Query) (found []store.Agency, more bool) {
 	hit := l.candidates(judged[0])
 	var first, rest []store.Agency
 	for i := from; i < to; i++ {
-		if hit[i/64]&(1<<(i%64)) == 0 || slices.ContainsFunc(judged[1:], func(t term) bool { return !t.is(l.all[i].Region, l.hay[i]) }) {
+		if len(first) > MaxFound || len(rest) > MaxFound && i-from > maxRanked {
+			break // nobody is told of more
+		}
+		if hit[i/64]&(1<<(i%64)) == 0 || slices.ContainsFunc(judged, func(t term) bool { return !t.is(l.all[i].Region, l.hay[i]) }) {
 			continue
 		}
 		into := &rest
@@ -99,13 +106,11 @@ func (l *Listing) named(word string) (codes []liuma.Region) {
 	return codes
 }
 
-// candidates are the agencies that a term is about, a bit each.
+// candidates are agencies among which all are that a term is about, a bit each.
 func (l *Listing) candidates(t term) []uint64 {
 	hit := make([]uint64, len(l.all)/64+1)
 	for _, i := range l.containing(t.text) {
-		if strings.Contains(l.hay[i], t.text) {
-			hit[i/64] |= 1 << (i % 64)
-		}
+		hit[i/64] |= 1 << (i % 64)
 	}
 	for _, code := range t.codes {
 		from, to := l.span(code)

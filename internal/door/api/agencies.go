@@ -15,15 +15,6 @@ type Agencies interface{ Listing() *agency.Listing }
 // maxOffices is how many offices of a region are answered: those that a page has room for.
 const maxOffices = 5
 
-func agenciesEndpoint() endpoint {
-	return endpoint{
-		path: "/v1/agencies/{region}", id: "agencies", kind: store.ClientChannel, answer: agenciesView{},
-		summary: "Offices and hotlines that serve a region (经办机构)",
-		detail: "For a page of the channel's own that sends its holder to a counter: by the region that the holder names, never by the position of a phone. " +
-			"Where the region has no office, those of its city or its province are answered, and region says of which. The nation is 0. May be kept for five minutes.",
-	}
-}
-
 type agenciesView struct {
 	Region   string       `json:"region" doc:"Whose offices these are: the region that was asked about or one around it; 0: the nation"`
 	Offices  []agencyView `json:"offices" doc:"At most five"`
