@@ -4403,6 +4403,9 @@ func (w Console) AgencyPage(address string) string {
 // AgencyAddress says "console.agency_address".
 func (w Console) AgencyAddress() string { return w.say("console.agency_address") }
 
+// AgencyName says "console.agency_name".
+func (w Console) AgencyName() string { return w.say("console.agency_name") }
+
 // AgencyTelephone says "console.agency_telephone".
 func (w Console) AgencyTelephone() string { return w.say("console.agency_telephone") }
 

@@ -29,7 +29,7 @@ func agencyPage(v *visit) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := &table{Caption: v.t.AgencyAll(v.t.region(v.who.Region)), Head: []string{v.t.Name(), v.t.Region(), v.t.AgencyAddress(), v.t.AgencyTelephone(), v.t.AgencyHours()}, None: v.t.AgencyNone(), Wide: true}
+	list := &table{Caption: v.t.AgencyAll(v.t.region(v.who.Region)), Head: []string{v.t.AgencyName(), v.t.Region(), v.t.AgencyAddress(), v.t.AgencyTelephone(), v.t.AgencyHours()}, None: v.t.AgencyNone(), Wide: true}
 	for _, a := range found.Agencies {
 		list.Rows = append(list.Rows, []cell{{Text: inEither(v.t, a.Name), Under: string(a.Code)}, text(v.t.region(a.Region)), text(inEither(v.t, a.Address)), {Text: a.Telephone, Class: "mono nowrap"}, text(inEither(v.t, a.Hours))})
 	}
@@ -55,7 +55,7 @@ func (v *visit) agencyFacts(a store.Agency) []fact {
 		}
 		return ""
 	}
-	facts := []fact{{v.t.Name(), cell{Text: inEither(v.t, a.Name), Under: string(a.Code)}}, {v.t.Region(), text(v.t.region(a.Region))}}
+	facts := []fact{{v.t.AgencyName(), cell{Text: inEither(v.t, a.Name), Under: string(a.Code)}}, {v.t.Region(), text(v.t.region(a.Region))}}
 	for _, one := range [][2]string{{v.t.AgencyAddress(), inEither(v.t, a.Address)}, {v.t.AgencyTelephone(), a.Telephone}, {v.t.AgencyHours(), inEither(v.t, a.Hours)},
 		{v.t.AgencyBring(), inEither(v.t, a.Documents)}, {v.t.AgencyAgent(), yes(a.Agent)}, {v.t.AgencyStepFree(), yes(a.StepFree)},
 		{v.t.AgencyLanguages(), inEither(v.t, a.Languages)}, {v.t.AgencyServices(), inEither(v.t, a.Services)}} {
