@@ -6,10 +6,12 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/examples/agencies"
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/staff"
 )
 
 // agenciesImported are imported as people are, listed, and found at once.
@@ -48,6 +50,14 @@ func agenciesImported(t *testing.T, w *World, a admin.Administration) {
 	}
 	if all, err := a.Agencies(t.Context(), admin.AgencyQuery{All: true, After: "huzhou"}); err != nil || len(all.Agencies) != 3 {
 		t.Errorf("%d after Huzhou, %v", len(all.Agencies), err)
+	}
+	member := staff.NewMember{ID: "chen-jing", Name: "陈静", Roles: []liuma.StaffRole{liuma.RoleClerk}, Region: "33", Agency: "nowhere"}
+	if _, err := a.ProposeStaff(t.Context(), staff.Change{Kind: staff.KindInvite, Member: member}); !errors.Is(err, agency.ErrUnknown) {
+		t.Errorf("a member of an agency that the directory does not know: %v", err)
+	}
+	member.Agency = "huzhou-wuxing"
+	if _, err := a.ProposeStaff(t.Context(), staff.Change{Kind: staff.KindInvite, Member: member}); errors.Is(err, agency.ErrUnknown) {
+		t.Errorf("a member of one that it knows: %v", err)
 	}
 	if _, err := a.ImportAgencies(t.Context(), w.File(t, []byte("name,id\n")), admin.ImportConfig{}); err == nil {
 		t.Error("a file of something else is taken")
