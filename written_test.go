@@ -15,7 +15,7 @@ var foldsElsewhere = map[string]string{
 	"internal/pin/parse.go":           "the same",
 	"internal/notify/params.go":       "text that goes out, not text that was typed",
 	"internal/registry/parse.go":      "takes brackets and dots out of phones, after written.Number",
-	"internal/registry/header.go":     "hides digits in an error message",
+	"internal/sheet/lines.go":         "hides digits in an error message, and takes marks out of headings",
 	"internal/door/oidc/problem.go":   "characters of an error description",
 	"internal/demo/script.go":         "how wide a character shows",
 	"internal/visitor/markup.go":      "blanks of HTML",
@@ -24,7 +24,7 @@ var foldsElsewhere = map[string]string{
 	"internal/policy/file.go":         "refuses, and maps nothing",
 	"internal/door/api/wire.go":       "refuses, and maps nothing",
 	"internal/directory/directory.go": "refuses, and maps nothing",
-	"internal/registry/encoding.go":   "names of encodings",
+	"internal/sheet/encoding.go":      "names of encodings",
 }
 
 var folding = regexp.MustCompile(`strings\.Map\(|norm\.NFK|width\.Fold|unicode\.(Zs|Cf|Pd|IsSpace|IsPrint)|'[０９Ａａ－　]'|strings\.NewReplacer`)

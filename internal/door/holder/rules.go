@@ -51,6 +51,7 @@ func (h *handler) regionView(r *http.Request, region liuma.Region) *view {
 		}
 	}
 	v.Ways = append(v.Ways, h.call(v))
+	v.Links = h.whereWay(v, region)
 	return v
 }
 
