@@ -16,6 +16,8 @@ test("time left is rounded up, in both languages", () => {
   assert.equal(left(61_000, texts("zh-CN").left), "还有 2 分钟");
   assert.equal(left(59_001, texts("zh-CN").left), "还有 60 秒");
   assert.equal(left(1, texts("en").left), "1 s left");
+  assert.equal(left(72 * hour, texts("zh-CN").left), "还有 72 小时");
+  assert.equal(left(73 * hour, texts("zh-CN").left), "");
   assert.equal(left(0, texts("zh-CN").left), "");
   assert.equal(left(-5, texts("en").left), "");
 });
