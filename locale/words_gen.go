@@ -1103,6 +1103,15 @@ func (w Page) WhereAgent() string { return w.say("page.where_agent") }
 // WhereAgentYes says "page.where_agent_yes".
 func (w Page) WhereAgentYes() string { return w.say("page.where_agent_yes") }
 
+// WhereAgentFreeze says "page.where_agent_freeze".
+func (w Page) WhereAgentFreeze() string { return w.say("page.where_agent_freeze") }
+
+// WhereAgentClose says "page.where_agent_close".
+func (w Page) WhereAgentClose() string { return w.say("page.where_agent_close") }
+
+// WhereAgentBoth says "page.where_agent_both".
+func (w Page) WhereAgentBoth() string { return w.say("page.where_agent_both") }
+
 // WhereAgentNo says "page.where_agent_no".
 func (w Page) WhereAgentNo() string { return w.say("page.where_agent_no") }
 
@@ -1524,6 +1533,9 @@ func (w Letter) ByCode() string { return w.say("letter.by_code") }
 
 // AtCounter says "letter.at_counter".
 func (w Letter) AtCounter() string { return w.say("letter.at_counter") }
+
+// AtOffice says "letter.at_office".
+func (w Letter) AtOffice(office string) string { return w.say("letter.at_office", "{office}", office) }
 
 // CodeTitle says "letter.code_title".
 func (w Letter) CodeTitle() string { return w.say("letter.code_title") }

@@ -20,6 +20,7 @@ type Listing struct {
 	hay     []string       // of each, what is searched
 	grams   map[gram][]int32
 	code    map[liuma.Agency]store.Agency // closed ones too
+	dialled map[string]bool               // the numbers of those that are open, in digits
 }
 
 // place is a region as it may be typed.
@@ -30,7 +31,7 @@ type place struct {
 
 // NewListing makes a listing. The agencies may come in any order.
 func NewListing(all []store.Agency, regions *directory.Regions) *Listing {
-	l := &Listing{regions: regions, grams: map[gram][]int32{}, code: map[liuma.Agency]store.Agency{}}
+	l := &Listing{regions: regions, grams: map[gram][]int32{}, code: map[liuma.Agency]store.Agency{}, dialled: map[string]bool{}}
 	read := newReader()
 	for _, code := range regions.Codes() {
 		e, _ := regions.Find(code)
@@ -49,6 +50,9 @@ func NewListing(all []store.Agency, regions *directory.Regions) *Listing {
 	l.hay = make([]string, len(l.all))
 	for i := range l.all {
 		l.hay[i] = hayOf(&l.all[i])
+		if number, ok := written.Dialled(l.all[i].Telephone); ok {
+			l.dialled[number] = true
+		}
 		l.index(int32(i))
 	}
 	return l
@@ -67,6 +71,10 @@ func (l *Listing) Agency(code liuma.Agency) (store.Agency, bool) {
 	a, ok := l.code[code]
 	return a, ok && !a.Closed
 }
+
+// Has reports whether a telephone number, in digits alone (written.Dialled), is that of an
+// office or a hotline that is open.
+func (l *Listing) Has(number string) bool { return l.dialled[number] }
 
 // Region is a listed region, or the nearest one above it that is: codes that were made up,
 // or that no list has yet, lead to who serves the place around them.

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/locale"
@@ -82,7 +83,7 @@ func (b *Letters) wordsOf(p page, newest sealedPart, w *locale.Words) sheetWords
 	}
 	day := func(t time.Time) string { return w.Day(b.c.ToWall(t).In(clock.China())) }
 	out := sheetWords{Lang: string(w.Lang()), Sender: cmp.Or(sender, w.Letter.Sender()), Title: w.Letter.Title(), Dear: w.Letter.Dear(p.to.Name), Why: w.Letter.Why(),
-		Mine: w.Letter.Mine(), NotMine: w.Letter.NotMine(), ByPhone: w.Letter.ByPhone(hotline), ByCode: w.Letter.ByCode(), AtCounter: w.Letter.AtCounter(),
+		Mine: w.Letter.Mine(), NotMine: w.Letter.NotMine(), ByPhone: w.Letter.ByPhone(hotline), ByCode: w.Letter.ByCode(), AtCounter: b.atCounter(p.letters[len(p.letters)-1].Region, w),
 		CodeTitle: w.Letter.CodeTitle(), CodeUntil: w.Letter.CodeUntil(day(newest.Until)), Never: w.Letter.Never(), Date: w.Letter.Date(day(b.now()))}
 	for i, l := range p.letters {
 		params := p.parts[i].ZH
@@ -92,6 +93,25 @@ func (b *Letters) wordsOf(p page, newest sealedPart, w *locale.Words) sheetWords
 		out.Lines = append(out.Lines, lineOf(l, params, w))
 	}
 	return out
+}
+
+// atCounter says where to come to: the region's nearest office by its name, and by nothing
+// else that is in the directory: a letter has no number in it but the help line. One
+// that was made up is on no paper.
+func (b *Letters) atCounter(region liuma.Region, w *locale.Words) string {
+	if b.c.Agencies == nil {
+		return w.Letter.AtCounter()
+	}
+	for _, a := range b.c.Agencies.Listing().Nearest(region, 1).Offices {
+		name := a.Name.ZH
+		if w.Lang() == locale.English {
+			name = cmp.Or(a.Name.EN, name)
+		}
+		if !a.Sample {
+			return w.Letter.AtOffice(shortened(name, longestWord(w)))
+		}
+	}
+	return w.Letter.AtCounter()
 }
 
 // lineOf says what was done. Times are China's.

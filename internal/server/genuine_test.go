@@ -40,7 +40,7 @@ func TestWhatIsGenuine(t *testing.T) {
 	}
 	for typed, want := range map[string]string{
 		"山里社保": "An official app", "hills.example.cn": "address of an official app", "hills.example.cn.evil.example": "do not know this address",
-		"106900001": "We send texts from this number", "12333": "official hotline", "12393": "official hotline", "106900002": "do not know this number",
+		"106900001": "We send texts from this number", "12333": "official number to call", "12393": "official number to call", "106900002": "do not know this number",
 		e.System.Config.Issuer: "our official address",
 	} {
 		if page := answer(typed); !strings.Contains(page, want) {

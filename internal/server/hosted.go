@@ -42,7 +42,8 @@ func (s *System) hostedDoor() (*http.Server, error) {
 		return nil, err
 	}
 	asked, err := genuine.New(genuine.Config{Store: s.Store, Origin: strings.TrimSuffix(s.Config.Issuer, "/"),
-		Senders: s.Config.Texts.Senders, Lines: hotlines(s.Config.Hotline, running), Now: s.Clock.Wall})
+		Senders: s.Config.Texts.Senders, Lines: hotlines(s.Config.Hotline, running),
+		Listed: func(number string) bool { return s.Agencies.Listing().Has(number) }, Now: s.Clock.Wall})
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,17 @@ func Telephone(s string) string {
 	return strings.Join(parts, "-")
 }
 
+// Dialled is the digits of a telephone number, without its marks and China's +86. ok is
+// false for what is no number that somebody dials.
+func Dialled(s string) (number string, ok bool) {
+	s = strings.TrimPrefix(Number(s), "+86")
+	s = strings.NewReplacer("(", "", ")", "").Replace(s)
+	if len(s) < 3 || len(s) > 20 || strings.Trim(s, "0123456789") != "" {
+		return "", false
+	}
+	return s, true
+}
+
 // Pinyin brings letters that were typed as pinyin, folded by NameKey, to the form of a
 // keyboard: ü is V there.
 func Pinyin(key string) string {

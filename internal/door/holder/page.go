@@ -111,6 +111,7 @@ type view struct {
 	Languages []language // that the page can be read in besides its own
 	Care      bool
 	Hotline   string
+	Named     bool // the page itself names the help line, so its foot does not
 	Style     web.Asset
 	Pad       web.Asset
 	Ceremony  web.Asset // the script of the ceremony's pages

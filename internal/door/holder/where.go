@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
 )
 
@@ -105,7 +107,7 @@ func (h *handler) whereView(r *http.Request) *view {
 		h.whereAround(v, l, a, near)
 	}
 	for _, line := range near.Hotlines {
-		v.Lines = append(v.Lines, v.officeOf(l, line))
+		v.Lines = append(v.Lines, h.officeOf(v, l, line))
 	}
 	h.whereOn(v, l, a)
 	return v
@@ -157,7 +159,7 @@ func (h *handler) wherePaged(v *view, l *agency.Listing, a asking, all []store.A
 		return
 	}
 	for _, one := range all[(a.page-1)*whereShown : min(a.page*whereShown, len(all))] {
-		v.Offices = append(v.Offices, v.officeOf(l, one))
+		v.Offices = append(v.Offices, h.officeOf(v, l, one))
 	}
 	at := a.page
 	if at > 1 {
@@ -189,7 +191,9 @@ func (h *handler) whereOn(v *view, l *agency.Listing, a asking) {
 	if h.rules != nil && a.region != "" {
 		v.Links = append(v.Links, way{Class: "btn-aside", Text: v.T.WhereRules(), Link: regionPath + "?code=" + string(a.region)})
 	}
-	v.Ways = append(v.Ways, h.call(v))
+	if v.Named = true; !slices.ContainsFunc(v.Lines, func(o office) bool { return o.Telephone.Text == v.Hotline }) {
+		v.Ways = append(v.Ways, h.call(v))
+	}
 }
 
 // place names a region with those around it.
@@ -199,7 +203,7 @@ func (t *wordings) place(l *agency.Listing, r liuma.Region) string {
 
 // officeOf is an agency in the page's language; what it does not say in that is shown in
 // Chinese.
-func (v *view) officeOf(l *agency.Listing, a store.Agency) office {
+func (h *handler) officeOf(v *view, l *agency.Listing, a store.Agency) office {
 	o := office{Name: v.spoken(a.Name), Region: spoken{Text: l.Named(a.Region), Lang: "zh-CN"}, Address: v.spoken(a.Address), Hours: v.spoken(a.Hours),
 		Telephone: spoken{Text: a.Telephone}, Documents: v.spoken(a.Documents), Languages: v.spoken(a.Languages), Services: v.spoken(a.Services), Sample: a.Sample}
 	own := func(when store.Said, yes, no string) spoken {
@@ -211,9 +215,29 @@ func (v *view) officeOf(l *agency.Listing, a store.Agency) office {
 		}
 		return spoken{}
 	}
-	o.Agent = own(a.Agent, v.T.WhereAgentYes(), v.T.WhereAgentNo())
+	switch {
+	case a.Kind == store.AgencyHotline:
+	case h.rules != nil:
+		o.Agent = spoken{Text: v.T.comesFor(h.rules.For(a.Region, "").Agents)}
+	default:
+		o.Agent = own(a.Agent, v.T.WhereAgentYes(), v.T.WhereAgentNo())
+	}
 	o.StepFree = own(a.StepFree, v.T.WhereStepFreeYes(), v.T.WhereStepFreeNo())
 	return o
+}
+
+// comesFor says what somebody may come to an office for in a holder's place. What the
+// office says of it itself counts only where no policy is read: clerks go by the policy.
+func (t *wordings) comesFor(a policy.Agents) string {
+	switch a {
+	case policy.AgentsFreeze:
+		return t.WhereAgentFreeze()
+	case policy.AgentsClose:
+		return t.WhereAgentClose()
+	case policy.AgentsBoth:
+		return t.WhereAgentBoth()
+	}
+	return t.WhereAgentNo()
 }
 
 func (v *view) spoken(t liuma.Text) spoken {
@@ -252,7 +276,7 @@ func (h *handler) nearest(v *view, region liuma.Region) []office {
 	var out []office
 	l := h.agencies.Listing()
 	for _, a := range l.Nearest(region, 1).Offices {
-		out = append(out, v.officeOf(l, a))
+		out = append(out, h.officeOf(v, l, a))
 	}
 	return out
 }
