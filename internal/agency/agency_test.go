@@ -431,3 +431,26 @@ func FuzzImport(f *testing.F) {
 		}
 	})
 }
+
+// TestTheNationsLines: the numbers that the program names by itself are those of the
+// sample, so that two pages name the same ones; and Has knows numbers of open agencies alone.
+func TestTheNationsLines(t *testing.T) {
+	h := newHouse(t)
+	h.imports(t, ImportConfig{}, string(agencies.File))
+	var nation []string
+	for _, line := range h.Listing().Nearest("", 1).Hotlines {
+		nation = append(nation, line.Telephone)
+	}
+	if !slices.Equal(nation, []string{locale.NationalHotline, locale.MedicalLine}) {
+		t.Errorf("the sample names %v", nation)
+	}
+	for number, want := range map[string]bool{locale.MedicalLine: true, "05720000004": true, "0572-0000004": false, "": false, "12": false} {
+		if h.Listing().Has(number) != want {
+			t.Errorf("%q: %v", number, !want)
+		}
+	}
+	l := NewListing([]store.Agency{{Code: "a", Telephone: "0572-0000004", Closed: true}}, h.Listing().regions)
+	if l.Has("05720000004") {
+		t.Error("a closed agency's number is known")
+	}
+}

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"html"
 	"io"
 	"net/http"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/liuma-pin/liuma/examples/agencies"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
@@ -45,6 +48,19 @@ func TestWhatIsGenuine(t *testing.T) {
 	} {
 		if page := answer(typed); !strings.Contains(page, want) {
 			t.Errorf("%s is not answered with %q", typed, want)
+		}
+	}
+	for _, number := range []string{"962218", "0572-0000004"} {
+		if page := answer(number); strings.Contains(page, "official number to call") {
+			t.Errorf("%s is official before anybody imported it", number)
+		}
+	}
+	if _, err := e.System.Agencies.Import(t.Context(), bytes.NewReader(agencies.File), agency.ImportConfig{Actor: "operator"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, number := range []string{"962218", "0572-0000004", "0572 0000004"} {
+		if page := answer(number); !strings.Contains(page, "official number to call") {
+			t.Errorf("%s of the directory is not official", number)
 		}
 	}
 }

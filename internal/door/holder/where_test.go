@@ -8,8 +8,13 @@ import (
 	"testing"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/directory"
 	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma/internal/policy"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/locale"
 	"github.com/liuma-pin/liuma/test/gallery"
 )
 
@@ -120,4 +125,83 @@ func drawnPage(t *testing.T, p ceremony.Page) string {
 	s := newSite(t, p, func(c *Config) { c.Agencies = gallery.Agencies() })
 	s.begin()
 	return s.reads("/c/" + ceremonyID)
+}
+
+// TestThePolicySaysWhoMayCome: what an office says of somebody else at its counter is not
+// on the page; the policy of its region is, which clerks go by.
+func TestThePolicySaysWhoMayCome(t *testing.T) {
+	regions, err := directory.Published()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := agency.NewListing([]store.Agency{
+		{Code: "hefei", Kind: store.AgencyOffice, Region: "3401", Name: liuma.Text{ZH: "合肥大厅"}, Agent: store.SaidYes},
+		{Code: "shanghai", Kind: store.AgencyOffice, Region: "3101", Name: liuma.Text{ZH: "上海大厅"}, Agent: store.SaidNo},
+		{Code: "guangzhou", Kind: store.AgencyOffice, Region: "4401", Name: liuma.Text{ZH: "广州大厅"}},
+		{Code: "line", Kind: store.AgencyHotline, Name: liuma.Text{ZH: "热线"}, Telephone: "12333"},
+	}, regions)
+	page := func(region string, rules Rules) string {
+		s := newSite(t, sample(liuma.ActionVerify, ceremony.StepPIN), func(c *Config) { c.Agencies, c.Rules = fixed{list}, rules })
+		return s.reads("/where?region=" + region)
+	}
+	words := newWordings(locale.Own().In(door.Chinese), "12333")
+	for region, want := range map[string]string{"3401": words.WhereAgentNo(), "3101": words.WhereAgentFreeze(), "4401": words.WhereAgentBoth(), "440103": words.WhereAgentBoth()} {
+		if body := page(region, gallery.Rules()); !strings.Contains(body, ">"+want+"<") || strings.Count(body, words.WhereAgent()) != 1 {
+			t.Errorf("%s does not say %q:\n%s", region, want, body)
+		}
+	}
+	closes, err := policy.NewLayers(func() policy.Policy { p := policy.National(); p.Agents = policy.AgentsClose; return p }())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body := page("3401", closes); !strings.Contains(body, words.WhereAgentClose()) {
+		t.Error("a closing is not told of")
+	}
+	if body := page("3401", nil); !strings.Contains(body, words.WhereAgentYes()) {
+		t.Error("without a policy the office's own word is not told")
+	}
+}
+
+// fixed is a directory that stays as it is.
+type fixed struct{ listing *agency.Listing }
+
+func (f fixed) Listing() *agency.Listing { return f.listing }
+
+// TestNoNumberTwice: the pages of a region and of agencies show each number to call once,
+// whichever the policy's help line is.
+func TestNoNumberTwice(t *testing.T) {
+	called := regexp.MustCompile(`href="tel:([0-9-]+)"`)
+	for _, path := range []string{"/region", "/region?code=1101", "/region?code=3401", "/where", "/where?region=1101", "/where?region=330502", "/where?region=3401", "/where?region=130102", "/where?q=xyzzy"} {
+		seen := map[string]int{}
+		for _, m := range called.FindAllStringSubmatch(where(t, path), -1) {
+			seen[m[1]]++
+		}
+		line := "12333"
+		if strings.Contains(path, "1101") {
+			line = "010-12333"
+		}
+		if seen[line] == 0 {
+			t.Errorf("%s does not show %s", path, line)
+		}
+		for number, n := range seen {
+			if n > 1 {
+				t.Errorf("%s shows %s %d times", path, number, n)
+			}
+		}
+	}
+}
+
+// TestTheGuideLeadsToWhomToAsk: where the guide sends somebody to the local agency or to a
+// hotline, it has the way there, with the region that it was opened for.
+func TestTheGuideLeadsToWhomToAsk(t *testing.T) {
+	parts := regexp.MustCompile(`(?s)<section class="guide-part" aria-labelledby="([a-z]+)".*?</section>`)
+	for path, want := range map[string]string{"/guide": `href="/where"`, "/guide?code=3101": `href="/where?region=3101"`} {
+		leads := map[string]bool{}
+		for _, m := range parts.FindAllStringSubmatch(where(t, path), -1) {
+			leads[m[1]] = strings.Contains(m[0], want)
+		}
+		if !leads["forgot"] || !leads["region"] || !leads["other"] {
+			t.Errorf("%s: %v", path, leads)
+		}
+	}
 }
