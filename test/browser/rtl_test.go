@@ -76,7 +76,13 @@ const overTheEdge = `[...document.querySelectorAll(".main *, .top *, .foot *")].
 const measured = `(() => {
 	const faults = [];
 	let seen = 0;
-	const box = node => { const r = document.createRange(); r.selectNodeContents(node); return r.getBoundingClientRect(); };
+	const box = node => { // of what is read: a number to call is larger for the finger
+		const r = document.createRange(), texts = [], w = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+		while (w.nextNode()) if (w.currentNode.data.trim()) texts.push(w.currentNode);
+		r.selectNodeContents(node);
+		if (texts.length) { r.setStart(texts[0], 0); r.setEnd(texts.at(-1), texts.at(-1).length); }
+		return r.getBoundingClientRect();
+	};
 	const shown = r => r.width > 0 && r.height > 0;
 	const apart = (first, next, least, what) => {
 		if (!shown(first) || !shown(next) || first.bottom <= next.top + 1 || next.bottom <= first.top + 1) return;
