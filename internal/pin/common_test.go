@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"unicode/utf8"
 )
 
 type row struct {
@@ -52,28 +51,6 @@ func TestBitmapIsUpToDate(t *testing.T) {
 	}
 	if len(want) != 11_538 {
 		t.Errorf("the list has %d PINs; docs and data/README.md say 11,538", len(want))
-	}
-}
-
-func TestListOfPassphrasesIsInOrder(t *testing.T) {
-	lines := strings.Split(strings.TrimSuffix(commonLines, "\n"), "\n")
-	if !slices.IsSorted(lines) || len(slices.Compact(slices.Clone(lines))) != len(lines) {
-		t.Error("not sorted, or an entry twice")
-	}
-	set, err := loadCommonPassphrases()
-	if err != nil || len(set) != len(lines) {
-		t.Fatalf("%d entries of %d, %v", len(set), len(lines), err)
-	}
-	if doc, err := os.ReadFile(docPath); err != nil || !strings.Contains(string(doc), "one of "+thousands(len(lines))+" entries") {
-		t.Errorf("docs/PINS.md does not say that there are %d (%v)", len(lines), err)
-	}
-	for _, l := range lines {
-		if n := utf8.RuneCountInString(l); n < MinPassphrase || n > MaxPassphrase {
-			t.Errorf("%q has %d characters", l, n)
-		}
-		if string(fold([]byte(l))) != l {
-			t.Errorf("%q is not folded: it would never be found", l)
-		}
 	}
 }
 

@@ -238,8 +238,8 @@ func TestJudgePassphrase(t *testing.T) {
 		{"zebrazebra", []Rule{RuleRepeat}},
 		{"bcdefghijk", []Rule{RuleSteps}},
 		{"ZyXwVuTsRq", []Rule{RuleSteps}},
-		{"24681357", []Rule{RuleSteps}},
-		{"qwertyuiopas", []Rule{RuleSteps}},
+		{"24681357", []Rule{RuleSteps, RuleCommon}},
+		{"qwertyuiopas", []Rule{RuleSteps, RuleCommon}},
 		{"7890lkjhg", []Rule{RuleSteps}},
 		{"Password1", []Rule{RuleCommon}},
 		{"iloveyou", []Rule{RuleCommon}},
@@ -318,7 +318,7 @@ func TestEverySentenceHelps(t *testing.T) {
 			seen[s] = string(r)
 		}
 	}
-	for _, reason := range []string{ReasonNotSixDigits, ReasonTooShort, ReasonTooLong, ReasonCharacter, ReasonEncoding} {
+	for _, reason := range []string{ReasonNotSixDigits, ReasonTooShort, ReasonTooLong, ReasonTooWide, ReasonCharacter, ReasonEncoding} {
 		wantSentence(t, reason, FormatSentence(reason))
 		if same := FormatSentence(reason) == FormatSentence(""); same != (reason == ReasonNotSixDigits) {
 			t.Errorf("%s: reads as an unknown reason: %v", reason, same)

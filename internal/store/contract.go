@@ -19,6 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -298,6 +299,8 @@ type Card struct {
 	// contact had been known before: an attempt before that is refused and not counted.
 	// Zero: at once.
 	PINFrom time.Time
+	// PINForm is how the PIN was spelt when it was set, and what is known of its kind.
+	PINForm pin.Form
 	// Closing is of a card that is being closed at a counter; zero: it is not.
 	Closing Closing
 }
@@ -423,6 +426,7 @@ type Intent struct {
 	Channel    liuma.ChannelID
 	BusinessNo liuma.BusinessNo
 	At         time.Time
+	PINForm    pin.Form // of the new PIN, from IntentCommitting on
 }
 
 // Person is one row of the physical-card registry.
