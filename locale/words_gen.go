@@ -791,6 +791,12 @@ func (w Page) OldPIN() string { return w.say("page.old_pin") }
 // OldPINText says "page.old_pin_text".
 func (w Page) OldPINText() string { return w.say("page.old_pin_text") }
 
+// PassphraseEnded says "page.passphrase_ended".
+func (w Page) PassphraseEnded() string { return w.say("page.passphrase_ended") }
+
+// PassphraseEndedText says "page.passphrase_ended_text".
+func (w Page) PassphraseEndedText() string { return w.say("page.passphrase_ended_text") }
+
 // LinksTitle says "page.links_title".
 func (w Page) LinksTitle() string { return w.say("page.links_title") }
 
@@ -1032,6 +1038,9 @@ func (w Page) RuleNoLoss() string { return w.say("page.rule_no_loss") }
 
 // RulePassphrase says "page.rule_passphrase".
 func (w Page) RulePassphrase() string { return w.say("page.rule_passphrase") }
+
+// RuleNoPassphrase says "page.rule_no_passphrase".
+func (w Page) RuleNoPassphrase() string { return w.say("page.rule_no_passphrase") }
 
 // RuleRemind says "page.rule_remind".
 func (w Page) RuleRemind(days string) string { return w.say("page.rule_remind", "{days}", days) }

@@ -246,31 +246,13 @@ func maskCardNo(s string) string {
 	return string(r[:1]) + "****" + string(r[len(r)-3:])
 }
 
-// takesPassphrase reports whether the pad takes one: by the rules of the request's region
-// and, where a card is known, of the card's own.
-func (s *Ceremonies) takesPassphrase(r store.Reader, c authority.Caller, cer store.Ceremony, d details) (bool, error) {
-	rules, id := s.rules(cer), cer.Card
-	if id.IsZero() && d.Subject.Card != "" {
-		l, err := r.LinkByHandle(c.Channel(), store.Handle(d.Subject.Card))
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return false, err
-		}
-		id = l.Card
-	}
-	if id.IsZero() {
-		return rules.Passphrase, nil
-	}
-	card, err := s.engine.ReadCard(r, id)
-	return s.engine.PolicyOf(card, c.Channel(), rules).Passphrase, err
-}
-
 // showPad fills in the page's members for the pad: the key to seal to, and the
 // bytes that each envelope is bound to.
 func (s *Ceremonies) showPad(r store.Reader, c authority.Caller, cer store.Ceremony, d details, key store.SealKey, p *Page) error {
 	act := s.acting(cer, d)
 	p.SealKeyID, p.SealKey = key.ID, key.Public
 	var err error
-	if p.Passphrase, err = s.takesPassphrase(r, c, cer, d); err != nil {
+	if p.Words, err = s.words(r, c, cer, d, act); err != nil {
 		return err
 	}
 	p.AAD = map[liuma.Role][]byte{}

@@ -7,7 +7,7 @@ import { button, hasMouse, make } from "./dom";
 import type { Mode, Role } from "./flow";
 import { judgeAt } from "./judge";
 import { Pad, type PadConfig } from "./pad";
-import { PassphrasePad } from "./passphrase";
+import { PassphraseChoice } from "./passphrasechoice";
 import { parseRules } from "./rules";
 import { canSeal, INFO, sealKey } from "./seal";
 import { texts, type Texts } from "./texts";
@@ -50,7 +50,14 @@ function startPad(root: HTMLElement): Resettable | null {
     explain(root, t.broken, "", t);
     return null;
   }
-  return root.dataset.passphrase === "true" ? new PassphrasePad(config) : new Pad(config);
+  const data = root.dataset;
+  if (!data.passphrase) return new Pad(config);
+  return new PassphraseChoice(config, {
+    first: data.passphrase === "first",
+    chosen: data.chosen === "passphrase",
+    shared: data.shared === "true",
+    lang: data.lang || document.documentElement.lang,
+  });
 }
 
 function read(root: HTMLElement, t: Texts): PadConfig {

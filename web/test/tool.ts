@@ -4,6 +4,7 @@ import { readFileSync, writeSync } from "node:fs";
 import { fromBase64URL } from "../src/bytes";
 import type { Role } from "../src/flow";
 import { sealerFor } from "../src/pad";
+import { canonical, fault, weakness } from "../src/passphraserules";
 import { broken, RULES } from "../src/rules";
 import { sealKey } from "../src/seal";
 import { texts } from "../src/texts";
@@ -35,6 +36,16 @@ function allRules(): void {
   for (let done = 0; done < out.length; ) done += writeSync(1, out, done);
 }
 
+// Of each text of a list: its spelling, and what the page says against it.
+function passphrases(): void {
+  const texts = JSON.parse(readFileSync(0, "utf8")) as string[];
+  const answers = texts.map((text) => {
+    const one = canonical(text);
+    return { one, fault: fault(one) || "", weak: fault(one) ? "" : weakness(one) || "" };
+  });
+  process.stdout.write(JSON.stringify(answers));
+}
+
 function sentences(): void {
   process.stdout.write(JSON.stringify({ rules: RULES, zh: texts("zh").refused, en: texts("en").refused }));
 }
@@ -43,4 +54,5 @@ const command = process.argv[2];
 if (command === "seal") void sealOne();
 else if (command === "rules") allRules();
 else if (command === "sentences") sentences();
+else if (command === "passphrases") passphrases();
 else process.exit(2);
