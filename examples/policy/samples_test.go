@@ -41,7 +41,7 @@ func TestTheSamplesDiffer(t *testing.T) {
 	}{
 		{"1101", 6, 7 * day, false, false, false, false, false},
 		{"3101", 3, 3 * day, false, true, false, false, false},
-		{"4401", 5, 7 * day, true, false, false, false, false},
+		{"4401", 5, 7 * day, true, false, false, true, false},
 		{"5101", 5, 0, false, false, false, true, false},
 		{"6501", 6, 3 * day, false, false, true, false, true},
 	} {

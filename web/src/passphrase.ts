@@ -1,6 +1,7 @@
 // Passphrase: ordinary fields for 8 to 64 characters, where six digits go in as well.
 // All stand on the page at once; one button seals and sends. Keys are left to the
-// keyboard: nothing is read but the fields' values, and not while a word is composed.
+// keyboard: nothing is read but the fields' values, and not while a word is composed. A
+// hidden field takes no Chinese from most keyboards, so a button shows it.
 import { same, wipe } from "./bytes";
 import { button, hasMouse, make, say } from "./dom";
 import type { Judgement, Role, Step } from "./flow";
@@ -22,7 +23,8 @@ interface Wrong {
 
 export class PassphrasePad {
   private readonly fields: Partial<Record<Step, HTMLInputElement>> = {};
-  private readonly hides: (() => void)[] = [];
+  // Of each field: shows or hides it. The two entries of a new one go together.
+  private readonly shows: Partial<Record<Step, (on: boolean) => void>> = {};
   private readonly message: HTMLElement;
   private readonly status = make("p", { class: "pad-status", role: "status" });
   private readonly offerArea = make("div", { class: "pad-offer" });
@@ -59,6 +61,7 @@ export class PassphrasePad {
         if (node) this.offerArea.appendChild(node).focus();
       },
     }, config.resume);
+    this.lock(false);
     // What is shown is hidden when the page goes to the background.
     document.addEventListener("visibilitychange", this.hidden);
     if (hasMouse()) this.begin();
@@ -116,7 +119,7 @@ export class PassphrasePad {
     });
     field.addEventListener("input", () => this.typed(step));
     field.addEventListener("keydown", (event) => this.key(event));
-    const eye = this.makeEye(field, id);
+    const eye = this.makeEye(step, field, id);
     const label = make("label", { class: "field-label", for: id }, this.words.label[step]);
     const help = make("p", { class: "pad-help", id: `${id}-help` }, this.helpOf(step));
     const box = make("div", { class: "field" }, label, make("div", { class: "field-row" }, field, eye), help);
@@ -125,38 +128,41 @@ export class PassphrasePad {
   }
 
   private helpOf(step: Step): string {
-    const ime = this.words.ime;
     switch (step) {
       case "current":
-        return `${this.words.help} ${ime}${this.config.note}`;
+        return this.words.help + this.config.note;
       case "old":
-        return `${this.words.help} ${ime}`;
+        return this.words.help;
       case "new":
-        return this.offer.chosen ? `${this.words.newHelp} ${ime}` : this.words.newDigits;
+        return this.offer.chosen ? this.words.newHelp : this.words.newDigits;
       case "again":
         return this.t.againHelp;
     }
   }
 
-  private makeEye(field: HTMLInputElement, id: string): HTMLButtonElement {
-    const show = (on: boolean): void => {
+  private makeEye(step: Step, field: HTMLInputElement, id: string): HTMLButtonElement {
+    this.shows[step] = (on) => {
       field.type = on ? "text" : "password";
       eye.setAttribute("aria-pressed", on ? "true" : "false");
       say(eye, on ? this.words.hide : this.words.show);
     };
-    const eye = button(this.words.show, "field-eye", () => show(field.type === "password"));
+    const together: Step[] = step === "new" || step === "again" ? ["new", "again"] : [step];
+    const eye = button(this.words.show, "field-eye", () => this.show(together, field.type === "password"));
     // The field keeps the focus, and a phone its keyboard.
     eye.addEventListener("mousedown", (event) => {
       if (document.activeElement === field) event.preventDefault();
     });
     eye.setAttribute("aria-pressed", "false");
     eye.setAttribute("aria-controls", id);
-    this.hides.push(() => show(false));
     return eye;
   }
 
+  private show(steps: readonly Step[], on: boolean): void {
+    for (const step of steps) (this.shows[step] as (on: boolean) => void)(on);
+  }
+
   private hide(): void {
-    for (const hide of this.hides) hide();
+    this.show(FIELDS[this.config.mode], false);
   }
 
   // Enter that ends a word of an input method is not meant for the form; some

@@ -10,7 +10,6 @@ export interface PassphraseTexts {
   help: string; // six digits go in here, too
   newHelp: string;
   newDigits: string; // where the new one is to be six digits
-  ime: string; // a hidden field takes no Chinese from most keyboards
   show: string;
   hide: string;
   fill: string;
@@ -36,7 +35,6 @@ export function passphraseTexts(tag: string | undefined): PassphraseTexts {
     help: say("pad.passphrase_help"),
     newHelp: say("pad.passphrase_new_help"),
     newDigits: say("pad.passphrase_new_digits"),
-    ime: say("pad.passphrase_ime"),
     show: say("pad.passphrase_show"),
     hide: say("pad.hide"),
     fill: say("pad.fill"),
