@@ -299,8 +299,7 @@ type Card struct {
 	// contact had been known before: an attempt before that is refused and not counted.
 	// Zero: at once.
 	PINFrom time.Time
-	// PINForm is how the PIN was spelt when it was set, and what is known of its kind.
-	PINForm pin.Form
+	PINForm pin.Form // how the PIN was spelt when it was set
 	// Closing is of a card that is being closed at a counter; zero: it is not.
 	Closing Closing
 }
