@@ -2070,6 +2070,11 @@ func (w Demo) RegionLoss(region, days string) string {
 	return w.say("demo.region_loss", "{region}", region, "{days}", days)
 }
 
+// RegionPassphrase says "demo.region_passphrase".
+func (w Demo) RegionPassphrase(region string) string {
+	return w.say("demo.region_passphrase", "{region}", region)
+}
+
 // UseLan says "demo.use_lan".
 func (w Demo) UseLan() string { return w.say("demo.use_lan") }
 

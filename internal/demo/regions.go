@@ -27,6 +27,10 @@ const (
 	strictRegion = liuma.Region("310101") // three tries, three days
 	middleRegion = liuma.Region("440106") // five tries, seven days
 	regionsSeed  = 4_401_310_101          // of the two people who live there
+
+	// A passphrase of the one in middleRegion, and the same from another keyboard.
+	regionWords     = "珠江 kettle，早茶"
+	regionWordsWide = "珠江　ｋｅｔｔｌｅ，早茶"
 )
 
 // writePolicy copies the sample regions into the demo's directory, and returns where.
@@ -111,11 +115,20 @@ func sceneRegions(ctx context.Context, p *play) error {
 		if err != nil {
 			return err
 		}
-		v, err := s.national.enroll(ctx, h, a, h.pin)
+		secret := h.pin
+		if i == 1 {
+			secret = regionWords
+		}
+		v, err := s.national.enroll(ctx, h, a, secret)
 		if err != nil {
 			return err
 		}
 		h.handles[s.national] = v.Card
+		if i == 1 {
+			if err := p.passphrase(ctx, h); err != nil {
+				return err
+			}
+		}
 		for n := 1; n <= tries[i]; n++ {
 			if v, err = s.national.verify(ctx, h, "000001", purposeYears()); err != nil {
 				return err
@@ -138,5 +151,19 @@ func sceneRegions(ctx context.Context, p *play) error {
 			return w.RegionLoss(string(h.facts.Region), strconv.Itoa(int(days[i].Hours()/24)))
 		}))
 	}
+	return nil
+}
+
+// passphrase proves the passphrase of a holder, typed on a keyboard of full width.
+func (p *play) passphrase(ctx context.Context, h *holder) error {
+	s := p.stage
+	v, err := s.national.verify(ctx, h, regionWordsWide, purposeYears())
+	if err != nil {
+		return err
+	}
+	if v.Verdict != string(liuma.Right) {
+		return want("the right passphrase", describe(v))
+	}
+	p.Say(s.national.name, authorityWho(), both(func(w words) string { return w.RegionPassphrase(string(h.facts.Region)) }))
 	return nil
 }
