@@ -28,9 +28,7 @@ const (
 	middleRegion = liuma.Region("440106") // five tries, seven days
 	regionsSeed  = 4_401_310_101          // of the two people who live there
 
-	// A passphrase of the one in middleRegion, and the same from another keyboard.
-	regionWords     = "珠江 kettle，早茶"
-	regionWordsWide = "珠江　ｋｅｔｔｌｅ，早茶"
+	regionWords = "river kettle, morning tea" // passphrase of the one in middleRegion
 )
 
 // writePolicy copies the sample regions into the demo's directory, and returns where.
@@ -154,10 +152,23 @@ func sceneRegions(ctx context.Context, p *play) error {
 	return nil
 }
 
+// fullWidth is a text of ASCII as a keyboard of full width types it.
+func fullWidth(s string) string {
+	out := []rune(s)
+	for i, r := range out {
+		if r == ' ' {
+			out[i] = 0x3000
+		} else {
+			out[i] = r + 0xFEE0
+		}
+	}
+	return string(out)
+}
+
 // passphrase proves the passphrase of a holder, typed on a keyboard of full width.
 func (p *play) passphrase(ctx context.Context, h *holder) error {
 	s := p.stage
-	v, err := s.national.verify(ctx, h, regionWordsWide, purposeYears())
+	v, err := s.national.verify(ctx, h, fullWidth(regionWords), purposeYears())
 	if err != nil {
 		return err
 	}

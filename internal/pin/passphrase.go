@@ -5,8 +5,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // minUnforeseen is how many characters of a passphrase must not simply follow
@@ -21,7 +19,7 @@ func (j *Judge) passphrase(secret []byte, h *holder, same bool) []Rule {
 	defer clear(folded)
 	digits := digitsOf(folded)
 	defer clear(digits)
-	letters := make([]rune, 0, MaxBytes*compatGrowth)
+	letters := make([]rune, 0, len(folded))
 	for i := 0; i < len(folded); {
 		r, size := utf8.DecodeRune(folded[i:])
 		letters = append(letters, r)
@@ -53,13 +51,12 @@ func (j *Judge) passphrase(secret []byte, h *holder, same bool) []Rule {
 }
 
 // fold brings a passphrase to the form that is compared with lists and numbers:
-// letters become lower case. The passphrase itself stays as typed.
+// letters become lower case. The passphrase itself stays as typed, but for its
+// spelling (canonical).
 func fold(secret []byte) []byte {
-	plain := norm.NFKC.Append(make([]byte, 0, compatGrowth*len(secret)), secret...)
-	defer clear(plain)
-	folded := make([]byte, 0, 2*len(plain)) // lower case may be longer: U+023A
-	for i := 0; i < len(plain); {
-		r, size := utf8.DecodeRune(plain[i:])
+	folded := make([]byte, 0, 2*len(secret)) // lower case may be longer: U+023A
+	for i := 0; i < len(secret); {
+		r, size := utf8.DecodeRune(secret[i:])
 		folded = utf8.AppendRune(folded, unicode.ToLower(r))
 		i += size
 	}
