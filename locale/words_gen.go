@@ -797,6 +797,9 @@ func (w Page) PassphraseEnded() string { return w.say("page.passphrase_ended") }
 // PassphraseEndedText says "page.passphrase_ended_text".
 func (w Page) PassphraseEndedText() string { return w.say("page.passphrase_ended_text") }
 
+// NotTaken says "page.not_taken".
+func (w Page) NotTaken() string { return w.say("page.not_taken") }
+
 // LinksTitle says "page.links_title".
 func (w Page) LinksTitle() string { return w.say("page.links_title") }
 

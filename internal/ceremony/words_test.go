@@ -168,6 +168,9 @@ func TestWhereNoPassphraseIsSetAnyMore(t *testing.T) {
 		if p.Words != (ceremony.Words{Entered: true, First: true}) {
 			t.Errorf("the pad of the change: %+v", p.Words)
 		}
+		if c, err := x.check(p, h, "lotus kettle window"); err != nil || c.Reason != pin.ReasonNotSixDigits || c.Sentence != pin.FormatSentence(c.Reason) {
+			t.Errorf("asked before it is set: %+v, %v", c, err)
+		}
 		p = x.renew(p, h, goodWords, "lotus kettle window")
 		x.want(p, ceremony.StepPIN, liuma.CodePINFormat)
 		if p.Reason != pin.ReasonNotSixDigits {
