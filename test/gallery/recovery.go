@@ -190,6 +190,8 @@ func (c *collection) addSettings() {
 			change(p)
 		}, says...)
 	}
+	setting("passphrase-ended", "", true, func(p *ceremony.Page) { p.PassphraseEnded = true },
+		text("这里不再用组合密码了", "Passphrases are no longer used here"))
 	setting("settings", "", true, func(p *ceremony.Page) { p.RemindChange = true },
 		text("已开启", ">On<"), text("这个密码用了很久了", "This PIN is quite old"))
 	setting("settings-off", "", false, func(*ceremony.Page) {}, text("已关闭", ">Off<"))

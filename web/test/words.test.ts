@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { left } from "../src/countdown";
-import { canonical, fault } from "../src/passphrase";
+import { passphraseTexts } from "../src/passphrasetexts";
 import { speaker } from "../src/sentences";
 import { texts } from "../src/texts";
 
@@ -19,20 +19,6 @@ test("time left is rounded up, in both languages", () => {
   assert.equal(left(-5, texts("en").left), "");
 });
 
-test("a passphrase is six digits or 8 to 64 characters", () => {
-  const faults: [string, ReturnType<typeof fault>][] = [
-    ["", "fill"], ["907352", null], ["90735", "length"], ["9073521", "length"], ["abcdefg", "length"],
-    ["abcdefgh", null], ["八个汉字也是密码", null], ["😀".repeat(63), null], ["x".repeat(64), null],
-    ["x".repeat(65), "length"], ["😀".repeat(64), "tooLong"],
-  ];
-  for (const [text, want] of faults) assert.equal(fault(text), want, text);
-});
-
-test("one spelling per passphrase", () => {
-  assert.equal(canonical("９０７３５２"), "907352");
-  assert.equal(canonical("cafe\u0301 au lait"), "caf\u00e9 au lait");
-});
-
 // Every leaf of one language has its counterpart, and none is empty.
 test("the two languages say the same things", () => {
   const shape = (value: unknown, path = ""): string[] => {
@@ -44,6 +30,7 @@ test("the two languages say the same things", () => {
     return Object.entries(value as object).flatMap(([key, inner]) => shape(inner, `${path}.${key}`));
   };
   assert.deepEqual(shape(texts("en")).sort(), shape(texts("zh-CN")).sort());
+  assert.deepEqual(shape(passphraseTexts("en")).sort(), shape(passphraseTexts("zh-CN")).sort());
   assert.match(texts("en-GB").label.current, /PIN/);
   assert.match(texts(undefined).label.current, /密码/);
   assert.match(texts("bo").label.current, /密码/);
