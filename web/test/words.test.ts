@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { left } from "../src/countdown";
 import { passphraseTexts } from "../src/passphrasetexts";
+import { RULES } from "../src/rules";
 import { speaker } from "../src/sentences";
 import { texts } from "../src/texts";
 
@@ -15,6 +16,8 @@ test("time left is rounded up, in both languages", () => {
   assert.equal(left(61_000, texts("zh-CN").left), "还有 2 分钟");
   assert.equal(left(59_001, texts("zh-CN").left), "还有 60 秒");
   assert.equal(left(1, texts("en").left), "1 s left");
+  assert.equal(left(72 * hour, texts("zh-CN").left), "还有 72 小时");
+  assert.equal(left(73 * hour, texts("zh-CN").left), "");
   assert.equal(left(0, texts("zh-CN").left), "");
   assert.equal(left(-5, texts("en").left), "");
 });
@@ -29,7 +32,9 @@ test("the two languages say the same things", () => {
     if (typeof value === "function") return [`${path}()`];
     return Object.entries(value as object).flatMap(([key, inner]) => shape(inner, `${path}.${key}`));
   };
-  assert.deepEqual(shape(texts("en")).sort(), shape(texts("zh-CN")).sort());
+  const told = RULES.map((rule) => `${rule} why not ${rule}`).join("\n"); // as a page brings them
+  assert.equal(texts("en", "", told).refused.halves, "why not halves");
+  assert.deepEqual(shape(texts("en", "", told)).sort(), shape(texts("zh-CN", "", told)).sort());
   assert.deepEqual(shape(passphraseTexts("en")).sort(), shape(passphraseTexts("zh-CN")).sort());
   assert.match(texts("en-GB").label.current, /PIN/);
   assert.match(texts(undefined).label.current, /密码/);
