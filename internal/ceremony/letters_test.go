@@ -87,9 +87,9 @@ func withoutPhone(t *testing.T, o testkit.Options) (*phoned, *testkit.Desk, regi
 // PIN still waits.
 func TestWhoHasNoPhoneIsWrittenTo(t *testing.T) {
 	x, d, who := withoutPhone(t, testkit.Options{})
-	wantLetters(x.Env, who, "pin_set", "ticket_used")
+	wantLetters(x.Env, who, "pin_set")
 	p := d.Served(who, liuma.TicketReset, "", otherPIN)
-	wantLetters(x.Env, who, "pin_reset", "pin_set", "ticket_opened", "ticket_used", "ticket_used")
+	wantLetters(x.Env, who, "pin_reset", "pin_set", "ticket_opened")
 	if at := x.Clock.Now().Add(72 * time.Hour); !p.Counter.PINFrom.Equal(at) {
 		t.Errorf("a letter counts as told: the PIN counts from %v on, want %v", p.Counter.PINFrom, at)
 	}
@@ -97,7 +97,7 @@ func TestWhoHasNoPhoneIsWrittenTo(t *testing.T) {
 	d.Served(x.who, liuma.TicketReset, "", otherPIN)
 	wantLetters(x.Env, x.who)
 	b, err := x.System.Letters.Print(t.Context(), "staff:li", letter.Scope{}, letter.Order{})
-	if err != nil || b.Letters != 5 || !strings.Contains(b.HTML, homeAddress) || !strings.Contains(b.HTML, who.Name) || !strings.Contains(b.HTML, "开始办理：重设密码") {
+	if err != nil || b.Letters != 3 || !strings.Contains(b.HTML, homeAddress) || !strings.Contains(b.HTML, who.Name) || !strings.Contains(b.HTML, "开始办理：重设密码") {
 		t.Errorf("%v: %d letters", err, b.Letters)
 	}
 	if !strings.Contains(b.HTML, "新密码生效时间") || strings.Contains(b.HTML, who.IDNumber) {
@@ -109,9 +109,9 @@ func TestWhoHasNoPhoneIsWrittenTo(t *testing.T) {
 // what is open.
 func TestALetterStopsTheCard(t *testing.T) {
 	x, d, who := withoutPhone(t, testkit.Options{})
+	p, h := d.Begin(who, liuma.TicketReset)
 	all, _ := lettersTo(x.Env, who)
 	codes := []string{freezeCodeOf(x.Env, all[0]), freezeCodeOf(x.Env, all[1])}
-	p, h := d.Begin(who, liuma.TicketReset)
 	x.Clock.Advance(time.Minute)
 	if _, err := x.Authority().FreezeByCode(t.Context(), "a", codes[0]); err != nil {
 		t.Fatal(err)
@@ -133,18 +133,18 @@ func TestALetterStopsTheCard(t *testing.T) {
 func TestAFirstPhoneIsToldOnPaperToo(t *testing.T) {
 	x, d, who := withoutPhone(t, testkit.Options{})
 	d.Served(who, liuma.TicketRebindReset, deskNumber, otherPIN)
-	if !slices.Contains(x.Notices(deskNumber), "phone_changed_new") {
+	if !slices.Contains(x.Notices(deskNumber), "phone_pin_changed") {
 		t.Error("the phone was not told")
 	}
-	wantLetters(x.Env, who, "phone_changed_new", "pin_reset", "pin_set", "ticket_opened", "ticket_used", "ticket_used")
+	wantLetters(x.Env, who, "phone_changed_new", "phone_pin_changed", "pin_set", "ticket_opened")
 	x.Clock.Advance(29 * day)
 	d.Served(who, liuma.TicketReset, "", goodPIN)
-	if _, got := lettersTo(x.Env, who); len(got) != 9 {
+	if _, got := lettersTo(x.Env, who); len(got) != 6 {
 		t.Errorf("within thirty days: %q", got)
 	}
 	x.Clock.Advance(2 * day)
 	d.Served(who, liuma.TicketReset, "", otherPIN)
-	if _, got := lettersTo(x.Env, who); len(got) != 9 {
+	if _, got := lettersTo(x.Env, who); len(got) != 6 {
 		t.Errorf("after thirty days: %q", got)
 	}
 }
@@ -161,7 +161,7 @@ func TestNoLetterWithoutAnAddress(t *testing.T) {
 		x.Clock.Advance(time.Minute)
 		d.Served(who, liuma.TicketReset, "", otherPIN)
 	}
-	wantLetters(x.Env, who, "pin_reset", "pin_reset", "ticket_opened", "ticket_opened", "ticket_used", "ticket_used")
+	wantLetters(x.Env, who, "pin_reset", "pin_reset", "ticket_opened", "ticket_opened")
 }
 
 // TestLettersAreOfTheTransaction: an act that is not kept leaves no letter, and one that is
