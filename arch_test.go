@@ -62,6 +62,8 @@ var levels = map[string]int{
 	"internal/store/sqlite":         5,
 	"internal/store/storetest":      5,
 	"internal/registry":             4,
+	"internal/sheet":                1,
+	"internal/agency":               4,
 	"internal/consent":              0,
 	"internal/proposal":             4,
 	"internal/staff":                5,
@@ -101,6 +103,7 @@ var levels = map[string]int{
 	"internal/rehearsal":            10,
 	"examples/channel":              9,
 	"examples/policy":               0,
+	"examples/agencies":             0,
 	"examples/channel/miniapp":      8,
 	"cmd/liuma":                     12,
 }

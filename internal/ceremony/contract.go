@@ -127,6 +127,7 @@ type Page struct {
 	Purpose                                         liuma.Purpose
 	BusinessNo                                      liuma.BusinessNo
 	Region                                          liuma.Region
+	Home                                            liuma.Region       // of the card, where the page knows whose it is
 	NameMasked, IDMasked, PhoneMasked, CardNoMasked string             // empty where they may not be shown
 	Document                                        liuma.DocumentType // of IDMasked
 

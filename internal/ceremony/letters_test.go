@@ -255,7 +255,8 @@ func TestAnAddressIsNoSightForADesk(t *testing.T) {
 
 // TestLettersGoWithThePerson: erasing leaves none.
 func TestLettersAreForgotten(t *testing.T) {
-	x, _, who := withoutPhone(t, testkit.Options{})
+	x, d, who := withoutPhone(t, testkit.Options{})
+	d.Served(who, liuma.TicketReset, "", otherPIN)
 	all, _ := lettersTo(x.Env, who)
 	if err := x.System.Store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
 		l := all[0]
@@ -268,14 +269,14 @@ func TestLettersAreForgotten(t *testing.T) {
 	if err := x.System.Authority.MaintainOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if left, _ := lettersTo(x.Env, who); len(left) != 2 {
+	if left, _ := lettersTo(x.Env, who); len(left) != 3 {
 		t.Errorf("%d letters within ninety days", len(left))
 	}
 	x.Clock.Advance(2 * day)
 	if err := x.System.Authority.MaintainOnce(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if left, _ := lettersTo(x.Env, who); len(left) != 1 || left[0].ID != all[1].ID {
+	if left, _ := lettersTo(x.Env, who); len(left) != 2 || left[0].ID == all[0].ID || left[1].ID == all[0].ID {
 		t.Errorf("%d letters after ninety days", len(left))
 	}
 }

@@ -222,6 +222,7 @@ func (s *Ceremonies) showHolder(r store.Reader, c authority.Caller, card liuma.C
 			return err
 		}
 	}
+	p.Home = f.Region // of what the registry says: what was typed has none
 	if f.Name != "" {
 		p.NameMasked = f.MaskedName()
 	}

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -66,10 +67,14 @@ type Config struct {
 	Hotline  string     // that letters name; empty: the national one
 	Sender   liuma.Text // who writes; empty: the name of the service
 	ReturnTo string     // a line above the address: where the post brings it back to
+	Agencies Agencies   // that have the counter which a letter names; nil: it names none
 	Now      func() time.Time
 	// ToWall brings a time of Now to the clock that people read. Default: as it is.
 	ToWall func(time.Time) time.Time
 }
+
+// Agencies is the directory, as letters read it; *agency.Book is one.
+type Agencies interface{ Listing() *agency.Listing }
 
 // Letters is the print queue. It is safe for concurrent use.
 type Letters struct{ c Config }

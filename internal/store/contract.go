@@ -99,6 +99,7 @@ type Reader interface {
 	TicketReader
 	LetterReader
 	ClosingReader
+	AgencyReader
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
@@ -170,6 +171,7 @@ type Tx interface {
 	TicketWriter
 	LetterWriter
 	ClosingWriter
+	AgencyWriter
 
 	// RaiseShared lifts Shared above a number, for a database that was restored
 	// and is taken for good.

@@ -43,6 +43,7 @@ func Scenes() []Scene {
 	c.addSettings()
 	c.addNoCode()
 	c.addRegional()
+	c.addWhere()
 	c.addSurely()
 	c.addCounter()
 	c.addOthers()

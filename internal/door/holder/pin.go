@@ -111,7 +111,7 @@ func (h *handler) askPIN(v *view, p ceremony.Page) {
 	}
 	v.Forgot = row.forgot
 	v.Ways = append(v.Ways, v.leave(p))
-	v.Links = v.asideWays(p)
+	v.Links = h.asideWays(v, p)
 	v.More = row.more
 	v.Reopen = p.LaneClosed
 	v.Expiry = h.expiryOf(p)
@@ -217,7 +217,7 @@ func (h *handler) noReset(v *view, p ceremony.Page) {
 	if v.Until = h.untilOf(v, p.ResetRefusedUntil); v.Until != nil {
 		v.Until.Over = v.T.OverReload()
 	}
-	v.Counter = v.counterOf(v.T.CounterOnly(), p.Region)
+	v.Counter = h.counterOf(v, v.T.CounterOnly(), whereOf(p))
 	stay := way{Class: "btn-primary", Text: v.T.RememberWay(), See: address(p.ID)}
 	if p.Step == ceremony.StepPIN {
 		v.Ways = []way{stay, {Class: "btn-plain", Text: v.T.Leave(), Post: "leave"}}

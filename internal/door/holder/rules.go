@@ -50,7 +50,8 @@ func (h *handler) regionView(r *http.Request, region liuma.Region) *view {
 			v.Ways = append(v.Ways, way{Class: "btn-plain", Text: strings.TrimSpace(v.T.all.Region(other) + " " + string(other)), Link: regionPath + "?code=" + string(other)})
 		}
 	}
-	v.Ways = append(v.Ways, h.call(v))
+	v.Ways, v.Named = append(v.Ways, h.call(v)), true
+	v.Links = h.whereWay(v, region)
 	return v
 }
 

@@ -94,7 +94,7 @@ func (t *tables) resealedTables() []resealed {
 		resealedOf(&t.staff), resealedOf(&t.sessions), resealedOf(&t.proposals),
 		resealedOf(&t.editions), resealedOf(&t.tickets), resealedOf(&t.lookUps), resealedOf(&t.deskPads),
 		resealedOf(&t.tallies),
-		resealedOf(&t.formers), resealedOf(&t.closings), resealedOf(&t.letters),
+		resealedOf(&t.formers), resealedOf(&t.closings), resealedOf(&t.letters), resealedOf(&t.agencies),
 		{&t.sharedRow.Table, resealShared}}
 }
 
