@@ -46,6 +46,7 @@ var levels = map[string]int{
 	"internal/envelope":             1,
 	"internal/visitor":              2,
 	"internal/pin/gencommon":        9,
+	"internal/pin/genpassphrases":   9,
 	"internal/sqlitefile":           1,
 	"internal/sqlitefile/mishap":    2,
 	"internal/ledger/sqlite":        2,

@@ -808,6 +808,15 @@ func (w Page) OldPIN() string { return w.say("page.old_pin") }
 // OldPINText says "page.old_pin_text".
 func (w Page) OldPINText() string { return w.say("page.old_pin_text") }
 
+// PassphraseEnded says "page.passphrase_ended".
+func (w Page) PassphraseEnded() string { return w.say("page.passphrase_ended") }
+
+// PassphraseEndedText says "page.passphrase_ended_text".
+func (w Page) PassphraseEndedText() string { return w.say("page.passphrase_ended_text") }
+
+// NotTaken says "page.not_taken".
+func (w Page) NotTaken() string { return w.say("page.not_taken") }
+
 // LinksTitle says "page.links_title".
 func (w Page) LinksTitle() string { return w.say("page.links_title") }
 
@@ -1194,6 +1203,9 @@ func (w Page) RuleAgentsBoth() string { return w.say("page.rule_agents_both") }
 
 // RulePassphrase says "page.rule_passphrase".
 func (w Page) RulePassphrase() string { return w.say("page.rule_passphrase") }
+
+// RuleNoPassphrase says "page.rule_no_passphrase".
+func (w Page) RuleNoPassphrase() string { return w.say("page.rule_no_passphrase") }
 
 // RuleRemind says "page.rule_remind".
 func (w Page) RuleRemind(days string) string { return w.say("page.rule_remind", "{days}", days) }
@@ -2359,6 +2371,11 @@ func (w Demo) RegionFreeze(region string) string {
 
 // RegionBoth says "demo.region_both".
 func (w Demo) RegionBoth(region string) string { return w.say("demo.region_both", "{region}", region) }
+
+// RegionPassphrase says "demo.region_passphrase".
+func (w Demo) RegionPassphrase(region string) string {
+	return w.say("demo.region_passphrase", "{region}", region)
+}
 
 // UseLan says "demo.use_lan".
 func (w Demo) UseLan() string { return w.say("demo.use_lan") }

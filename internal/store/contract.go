@@ -19,6 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -302,6 +303,7 @@ type Card struct {
 	// contact had been known before: an attempt before that is refused and not counted.
 	// Zero: at once.
 	PINFrom time.Time
+	PINForm pin.Form // how the PIN was spelt when it was set
 	// Closing is of a card that is being closed at a counter; zero: it is not.
 	Closing Closing
 	// Follows is the closed card of the same holder that this one took the place of; zero:
@@ -413,6 +415,7 @@ type Intent struct {
 	Channel    liuma.ChannelID
 	BusinessNo liuma.BusinessNo
 	At         time.Time
+	PINForm    pin.Form // of the new PIN, from IntentCommitting on
 }
 
 // Person is one row of the physical-card registry.

@@ -209,7 +209,9 @@ type face struct{ Region, Name, Number, Note string }
 // keypad is the pad's part of the markup contract in web/README.md.
 type keypad struct {
 	Mode, KeyID, Key, Current, Old, New, Check, List, Refusals, DescribedBy, Note, Resume string
-	Passphrase                                                                            bool
+	Words                                                                                 string // wordsOf
+	Chosen                                                                                bool   // the new PIN may be a passphrase
+	Shared                                                                                bool   // the device is the counter's
 	Try                                                                                   int
 }
 

@@ -40,7 +40,7 @@ func givenPINs(r *http.Request) (ceremony.Given, error) {
 	if err != nil || try < 1 {
 		return ceremony.Given{}, liuma.Fail(liuma.CodeCeremonyMoved, err)
 	}
-	g := ceremony.Given{Try: try, Reopen: r.PostForm.Get("reopen") == "1"}
+	g := ceremony.Given{Try: try, Reopen: r.PostForm.Get("reopen") == "1", Words: r.PostForm.Get("words") == "1"}
 	some := false
 	for name, into := range map[string]**envelope.Envelope{"pin": &g.Current, "old_pin": &g.Old, "new_pin": &g.New} {
 		values := r.PostForm[name]
@@ -122,7 +122,7 @@ func (h *handler) askPIN(v *view, p ceremony.Page) {
 func keypadOf(v *view, p ceremony.Page) *keypad {
 	b64 := base64.RawURLEncoding.EncodeToString
 	k := &keypad{
-		Mode: actAt(v.T, p).pad, KeyID: p.SealKeyID, Key: b64(p.SealKey), Passphrase: p.Passphrase, Try: p.Try,
+		Mode: actAt(v.T, p).pad, KeyID: p.SealKeyID, Key: b64(p.SealKey), Words: wordsOf(p.Words), Chosen: p.Words.Chosen, Shared: v.OnPad, Try: p.Try,
 		Current: b64(p.AAD[liuma.RoleCurrent]), Old: b64(p.AAD[liuma.RoleOld]), New: b64(p.AAD[liuma.RoleNew]),
 		Check:       b64(p.AAD[liuma.RoleCheck]),
 		List:        string(p.List),
@@ -150,6 +150,17 @@ func (t *wordings) refusals() string {
 		lines = append(lines, string(rule)+" "+t.all.PINRule(string(rule), false))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// wordsOf is how the pad's markup says where a passphrase may be typed.
+func wordsOf(w ceremony.Words) string {
+	switch {
+	case w.First:
+		return "first"
+	case w.Entered || w.Chosen:
+		return "offered"
+	}
+	return ""
 }
 
 // forgot turns to setting the PIN anew. Where that cannot be done online, a

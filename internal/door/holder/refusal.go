@@ -9,6 +9,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -191,7 +192,13 @@ func (h *handler) refusal(v *view, p ceremony.Page) *notice {
 		if s := v.T.all.Apart(v.say(p.Sentence)); s != "" {
 			n.Text = s
 		}
-	case liuma.CodePINFormat, liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired, liuma.CodeBadRequest,
+	case liuma.CodePINFormat:
+		if p.Reason == "" || p.Words == (ceremony.Words{}) { // six boxes send nothing else
+			n.Kind, n.Title, n.Text = "notice-warn", v.T.NotSentTitle(), v.T.NotSentText()
+			break
+		}
+		n.Title, n.Text = v.T.NotTaken(), v.say(pin.FormatSentence(p.Reason))
+	case liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired, liuma.CodeBadRequest,
 		liuma.CodeUndecided, liuma.CodeInternal:
 		n.Kind, n.Title, n.Text = "notice-warn", v.T.NotSentTitle(), v.T.NotSentText()
 	case liuma.CodeEvidenceRequired:

@@ -83,6 +83,7 @@ func (t *wordings) rules(p policy.Policy) []string {
 	add(p.LossReport == 0, t.RuleNoLoss())
 	out = append(out, t.ruleAgents(p.Agents))
 	add(p.Passphrase, t.RulePassphrase())
+	add(!p.Passphrase, t.RuleNoPassphrase())
 	add(p.RemindAfter > 0, t.RuleRemind(days(p.RemindAfter)))
 	add(p.ForceAfter > 0, t.RuleForce(days(p.ForceAfter)))
 	add(p.RemindAfter > 0 && !p.Notices.Reminder, t.RuleNoReminder())
