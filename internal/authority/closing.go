@@ -16,20 +16,25 @@ import (
 // left, and maintenance goes on:
 //
 //	approved      the card is frozen, and everybody who is told of it is told
-//	ClosingWait   any freeze stops the closing: the card stays frozen
+//	ClosingWait   any freeze stops the closing: the card stays frozen; UntoldWait of whom
+//	              no number is known, since a letter needs its days and an answer too
 //	Retiring      the card counts as cancelled; keepers are asked to retire it
 //	RetiredAt     every keeper has; for thirty days each can still put it back
 //
 // What is held about the person goes by erasing them (erase.go), which finds the card
 // retired.
 
-// ClosingWait is how long a closing can be stopped.
-const ClosingWait = 72 * time.Hour
+// How long a closing can be stopped: ClosingWait where a number of the holder's was told of
+// it, UntoldWait where there is none.
+const (
+	ClosingWait = 72 * time.Hour
+	UntoldWait  = 30 * 24 * time.Hour
+)
 
 // closingPage bounds how many closings one round of maintenance goes on with.
 const closingPage = 100
 
-// BeginClosing freezes a card and has it closed after ClosingWait, in the transaction
+// BeginClosing freezes a card and has it closed after its wait, in the transaction
 // that approves the ticket. No other ticket of the card stands after it. The caller
 // writes the ticket and the audit entry.
 //
@@ -41,8 +46,12 @@ func (a *Authority) BeginClosing(tx store.Tx, card *store.Card, t store.Ticket) 
 	}
 	card.EndCorrection()
 	card.Stops++
-	card.Closing = store.Closing{Ticket: t.ID, Until: now.Add(ClosingWait), Stops: card.Stops}
-	err := errors.Join(tx.UpdateCard(*card), tx.DeleteCodesOf(card.ID), tx.PutClosing(store.ClosingDue{Card: card.ID, At: card.Closing.Until}))
+	wait, err := a.closingWait(tx, card.ID)
+	if err != nil {
+		return err
+	}
+	card.Closing = store.Closing{Ticket: t.ID, Until: now.Add(wait), Stops: card.Stops}
+	err = errors.Join(tx.UpdateCard(*card), tx.DeleteCodesOf(card.ID), tx.PutClosing(store.ClosingDue{Card: card.ID, At: card.Closing.Until}))
 	if err != nil {
 		return err
 	}
@@ -51,6 +60,16 @@ func (a *Authority) BeginClosing(tx store.Tx, card *store.Card, t store.Ticket) 
 		template = noticeAgentClose // that somebody else came for it
 	}
 	return a.Tell(tx, *card, template, counterPlace(), map[string]string{"until": a.ToWall(card.Closing.Until).Format(time.RFC3339)})
+}
+
+// closingWait is how long a closing of a card can be stopped.
+func (a *Authority) closingWait(r store.Reader, card liuma.CardID) (time.Duration, error) {
+	wait := UntoldWait
+	err := a.EachContact(r, card, func(store.Contact, string) error {
+		wait = ClosingWait
+		return nil
+	})
+	return wait, err
 }
 
 // goOnClosing goes on with the closings whose time has come. One that cannot go on, for

@@ -118,6 +118,9 @@ func (a *Authority) cardOfFreezeCode(r store.Reader, code string) (card store.Ca
 	if err == nil && !card.ErasedAt.IsZero() {
 		return store.Card{}, false, store.ErrNotFound
 	}
+	if err == nil && !card.Retiring.IsZero() {
+		return store.Card{}, false, liuma.Fail(liuma.CodeCardClosed, nil) // there is nothing to stop any more
+	}
 	if err == nil && used && !card.Frozen {
 		return store.Card{}, false, store.ErrNotFound
 	}

@@ -92,6 +92,9 @@ func TestAClosingWaitsThreeDays(t *testing.T) {
 	if v := x.Verify(x.ch, x.card, goodPIN); v.Code != liuma.CodeCancelled {
 		t.Errorf("closed: %+v", v)
 	}
+	if _, err := x.Authority().FreezeByCode(t.Context(), "a", x.LastFreezeCode(newNumber)); liuma.CodeOf(err) != liuma.CodeCardClosed {
+		t.Errorf("a code that comes too late: %v", err)
+	}
 	x.report(authority.PhysicalReplaced, x.who.CardNo, "H99999999")
 	if c := x.cardNow(); c.Physical != liuma.PhysicalCancelled {
 		t.Errorf("a report brings the card back: %s", c.Physical)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/letter"
@@ -278,5 +279,24 @@ func TestLettersAreForgotten(t *testing.T) {
 	}
 	if left, _ := lettersTo(x.Env, who); len(left) != 2 || left[0].ID == all[0].ID || left[1].ID == all[0].ID {
 		t.Errorf("%d letters after ninety days", len(left))
+	}
+}
+
+// TestAClosingWaitsLongerForWhoIsNotTold: a letter needs its days, and so does an answer.
+func TestAClosingWaitsLongerForWhoIsNotTold(t *testing.T) {
+	x, d, who := withoutPhone(t, testkit.Options{})
+	p, err := x.System.Counter.LookUp(t.Context(), d.Clerk, counter.Seeking{Number: who.IDNumber, Reason: counter.ReasonEmigration})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := x.System.Counter.Open(t.Context(), d.Clerk, counter.Opening{LookUp: p.LookUp, Kind: liuma.TicketClose, Checked: true})
+	if err == nil {
+		_, err = x.System.Counter.Approve(t.Context(), d.Supervisor, v.ID, "")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := cardOf(x.Env, who).Closing.Until.Sub(x.Clock.Now()); got != authority.UntoldWait {
+		t.Errorf("it can be stopped for %s, want %s", got, authority.UntoldWait)
 	}
 }

@@ -26,7 +26,7 @@ const (
 func (h *handler) showFreeze(w http.ResponseWriter, r *http.Request) {
 	h.door.KeepLang(w, r)
 	refused := liuma.Code(strings.TrimPrefix(h.cookies.Get(r, freezeCookie), "no."))
-	if refused != liuma.CodeFreezeCodeInvalid && refused != liuma.CodeFreezeCodeLimit {
+	if !freezeRefusal(refused) {
 		refused = ""
 	}
 	if refused != "" {
@@ -51,7 +51,7 @@ func (h *handler) freezeByCode(w http.ResponseWriter, r *http.Request) {
 	refused := liuma.CodeOf(err)
 	switch {
 	case err == nil:
-	case refused == liuma.CodeFreezeCodeInvalid, refused == liuma.CodeFreezeCodeLimit:
+	case freezeRefusal(refused):
 		h.freezeRefused(w, r, refused)
 		return
 	default:
@@ -65,6 +65,11 @@ func (h *handler) freezeByCode(w http.ResponseWriter, r *http.Request) {
 	h.cookies.Set(w, freezeCookie, "ok."+strconv.FormatInt(frozen.At.Unix(), 10)+"."+
 		base64.RawURLEncoding.EncodeToString([]byte(frozen.NameMasked)), freezeAge)
 	http.Redirect(w, r, frozenPath, http.StatusSeeOther)
+}
+
+// freezeRefusal reports a refusal that the page of the code shows itself.
+func freezeRefusal(c liuma.Code) bool {
+	return c == liuma.CodeFreezeCodeInvalid || c == liuma.CodeFreezeCodeLimit || c == liuma.CodeCardClosed
 }
 
 // freezeRefused shows a refusal. It names no time to wait for, because a right
