@@ -17,6 +17,7 @@ const (
 	CodeReset    Template = "code_reset"
 	CodeUnfreeze Template = "code_unfreeze"
 	CodeConfirm  Template = "code_confirm"
+	CodeNotices  Template = "code_notices" // to a contact for notices, who agrees by it
 
 	PINSet             Template = "pin_set"
 	PINChanged         Template = "pin_changed"
@@ -46,6 +47,8 @@ const (
 	CardClosing        Template = "card_closing"         // at a counter: frozen, and closed from a time on
 	AgentFroze         Template = "agent_froze"          // at a counter, by a clerk for somebody else
 	AgentClosing       Template = "agent_closing"        // as CardClosing, for somebody else who came
+	NoticesNamed       Template = "notices_named"        // somebody is the contact for notices of a holder without a phone
+	NoticesEnded       Template = "notices_ended"        // and is not any more
 )
 
 // The languages of texts.
@@ -86,6 +89,7 @@ func shapes() []shape {
 		codeShape(CodeReset),
 		codeShape(CodeUnfreeze),
 		codeShape(CodeConfirm),
+		codeShape(CodeNotices),
 		noticeShape(PINSet, "at", "channel"),
 		noticeShape(PINChanged, "at", "channel"),
 		noticeShape(PINReset, "at", "channel"),
@@ -114,6 +118,8 @@ func shapes() []shape {
 		noticeShape(CardClosing, "at", "channel", "until"),
 		noticeShape(AgentFroze, "at", "channel"),
 		noticeShape(AgentClosing, "at", "channel", "until"),
+		noticeShape(NoticesNamed, "at", "channel", "phone"),
+		noticeShape(NoticesEnded, "at", "channel"),
 	}
 }
 
