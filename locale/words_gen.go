@@ -4215,6 +4215,9 @@ func (w Console) DeskOpenNote() string { return w.say("console.desk_open_note") 
 // DeskCameAsk says "console.desk_came_ask".
 func (w Console) DeskCameAsk() string { return w.say("console.desk_came_ask") }
 
+// DeskCamePerson says "console.desk_came_person".
+func (w Console) DeskCamePerson() string { return w.say("console.desk_came_person") }
+
 // DeskCameTitle says "console.desk_came_title".
 func (w Console) DeskCameTitle() string { return w.say("console.desk_came_title") }
 
@@ -4281,6 +4284,9 @@ func (w Console) TicketByLink() string { return w.say("console.ticket_by_link") 
 
 // TicketByAgent says "console.ticket_by_agent".
 func (w Console) TicketByAgent() string { return w.say("console.ticket_by_agent") }
+
+// TicketTellAgent says "console.ticket_tell_agent".
+func (w Console) TicketTellAgent() string { return w.say("console.ticket_tell_agent") }
 
 // TicketBySupervisor says "console.ticket_by_supervisor".
 func (w Console) TicketBySupervisor() string { return w.say("console.ticket_by_supervisor") }

@@ -268,7 +268,7 @@ func TestErasingFindsTheClosedCardsTickets(t *testing.T) {
 	}
 	asked, err := x.System.Counter.Open(t.Context(), d.Clerk, counter.Opening{LookUp: p.LookUp, Kind: liuma.TicketClose, Checked: true})
 	if err == nil {
-		_, err = x.System.Counter.Approve(t.Context(), d.Supervisor, asked.ID)
+		_, err = x.System.Counter.Approve(t.Context(), d.Supervisor, asked.ID, "")
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -347,9 +347,6 @@ func TestAChildAtTheCounter(t *testing.T) {
 		if err != nil || v.State != counter.Asked || v.Came.As != store.CameGuardian {
 			t.Fatalf("%s: %+v, %v", who, v, err)
 		}
-		if _, err := env.System.Counter.Approve(t.Context(), d.Supervisor, v.ID); err != nil {
-			t.Fatal(err)
-		}
 		code, err := env.System.Counter.NewCode(t.Context(), d.Clerk, v.ID)
 		if err != nil {
 			t.Fatal(err)
@@ -358,7 +355,9 @@ func TestAChildAtTheCounter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h := ceremony.Hand{Secret: p.Bound, Consent: p.ConsentHash}
+		h := ceremony.Hand{Secret: p.Bound}
+		p = d.Approve(p, h)
+		h.Consent = p.ConsentHash
 		if p, err = env.Authority().Agree(t.Context(), p.ID, h); err != nil {
 			t.Fatal(err)
 		}

@@ -151,7 +151,7 @@ func TestAnAgentFreezes(t *testing.T) {
 			}
 		}
 	}
-	reviews, err := d.counter().Reviews(d.ctx(), officer)
+	reviews, err := d.counter().Reviews(d.ctx(), officer, liuma.TicketID{})
 	d.must(err)
 	if !slices.ContainsFunc(reviews, func(r counter.View) bool { return r.ID == v.ID && r.Came.As == store.CameAgent }) {
 		t.Errorf("%+v", reviews)
@@ -185,7 +185,7 @@ func TestAnAgentsFreezeStopsAClosing(t *testing.T) {
 		}
 		v, err := d.openFor(f, counter.ReasonEmigration, cousin(), liuma.TicketClose)
 		d.must(err)
-		_, err = d.counter().Approve(d.ctx(), super, v.ID)
+		_, err = d.counter().Approve(d.ctx(), super, v.ID, "")
 		d.must(err)
 		if got := d.Notices(f.Phone); !phoneless && !slices.Contains(got, "agent_closing") {
 			t.Errorf("told: %v", got)
@@ -249,7 +249,7 @@ func TestWhoMayCome(t *testing.T) {
 	v, err := d.openFor(f, counter.ReasonEmigration, with(d.People[6].IDNumber, d.People[6].Name), liuma.TicketClose)
 	d.must(err)
 	d.household("h-super", d.People[2], d.People[6])
-	_, err = d.counter().Approve(d.ctx(), super, v.ID)
+	_, err = d.counter().Approve(d.ctx(), super, v.ID, "")
 	d.want(err, counter.ErrOwn)
 	// The agent's own relatives are no matter: they mostly are the person's.
 	d.household("h-person", f, d.People[7])
@@ -262,7 +262,7 @@ func TestWhoMayCome(t *testing.T) {
 func TestAgentsAreRationed(t *testing.T) {
 	d := newAgentDesk(t, policy.AgentsFreeze)
 	f := d.enrolled()
-	for range counter.NationalQuotas().Tickets {
+	for range policy.National().Counter.Tickets {
 		_, err := d.openFor(f, "question", cousin(), liuma.TicketFreeze)
 		d.must(err)
 	}
@@ -283,7 +283,7 @@ func TestAPolicyThatForbidsAgentsMeanwhile(t *testing.T) {
 	v, err := d.openFor(f, counter.ReasonEmigration, cousin(), liuma.TicketClose)
 	d.must(err)
 	rules.Agents = policy.AgentsFreeze
-	_, err = d.counter().Approve(d.ctx(), super, v.ID)
+	_, err = d.counter().Approve(d.ctx(), super, v.ID, "")
 	d.want(err, counter.ErrAgentRegion)
 	if d.card(f).Frozen {
 		t.Error("frozen by a closing that was refused")
@@ -305,7 +305,7 @@ func TestAnAgentsFreezeAcrossDeaths(t *testing.T) {
 			faults.DieAt(n, after)
 			_, _ = d.counter().Open(d.ctx(), clerk, counter.Opening{LookUp: p.LookUp, Kind: liuma.TicketFreeze, Checked: true})
 			died = faults.Revive()
-			mine, err := d.counter().Tickets(d.ctx(), clerk)
+			mine, err := d.counter().Tickets(d.ctx(), clerk, liuma.TicketID{})
 			d.must(err)
 			froze := slices.Contains(d.Notices(f.Phone), "agent_froze")
 			if frozen := d.card(f).Frozen; frozen != (len(mine) == 1) || !after && frozen != froze || !died && !frozen {

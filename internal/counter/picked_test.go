@@ -11,6 +11,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/counter"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -90,7 +91,8 @@ func TestWhoIsPickedSeesWhomItIsAbout(t *testing.T) {
 	}
 	_, err = d.counter().Asked(d.ctx(), "beside", v.ID)
 	d.want(err, counter.ErrTicket)
-	_, err = d.counter().Approve(d.ctx(), "above", v.ID)
+	d.must(d.take(v.ID, f, "c1"))
+	_, err = d.approve("above", v.ID)
 	d.must(err)
 }
 
@@ -214,7 +216,7 @@ func TestTwoClerksDrawNoFriend(t *testing.T) {
 	}
 	first, err := d.open(f, counter.Opening{Kind: liuma.TicketReset})
 	d.must(err)
-	for i := range 2 * counter.NationalQuotas().Pair {
+	for i := range 2 * policy.National().Counter.Pair {
 		d.Clock.Advance(counter.LeftAfter)
 		d.session(first.Supervisor.ID) // or nobody would be there
 		by := other
@@ -223,7 +225,7 @@ func TestTwoClerksDrawNoFriend(t *testing.T) {
 		}
 		v, err := d.openBy(by, f, counter.Opening{Kind: liuma.TicketReset})
 		d.must(err)
-		if spent := i >= 2*counter.NationalQuotas().Pair-1; !spent && v.Supervisor.ID != first.Supervisor.ID {
+		if spent := i >= 2*policy.National().Counter.Pair-1; !spent && v.Supervisor.ID != first.Supervisor.ID {
 			t.Fatalf("turn %d of %s: %s in place of %s", i, by, v.Supervisor.ID, first.Supervisor.ID)
 		}
 	}

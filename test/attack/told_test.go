@@ -142,7 +142,7 @@ func (s *told) came(kind liuma.TicketKind, reason string) {
 	v, err := s.System.Counter.Open(ctx, d.Clerk, counter.Opening{LookUp: p.LookUp, Kind: kind, Checked: true})
 	must(s.t, v, err)
 	if kind == liuma.TicketClose {
-		v, err = s.System.Counter.Approve(ctx, d.Supervisor, v.ID)
+		v, err = s.System.Counter.Approve(ctx, d.Supervisor, v.ID, "")
 		must(s.t, v, err)
 	}
 }

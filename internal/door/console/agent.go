@@ -23,7 +23,9 @@ func (v *visit) cameBlock() block {
 	as := field{Name: "as", Type: "one", Label: v.t.DeskCameAsk(), Required: true, Options: []option{
 		{Value: string(store.CameAgent), Text: v.t.DeskCameAgent(), Hint: v.t.DeskCameAgentHint(), On: v.typed("as") == string(store.CameAgent)},
 		{Value: string(store.CameGuardian), Text: v.t.DeskCameGuardian(), Hint: v.t.DeskCameGuardianHint(), On: v.typed("as") == string(store.CameGuardian)}}}
-	fields := append(v.seekFields(), as,
+	fields := v.seekFields()
+	fields[0].Label = v.t.DeskCamePerson()
+	fields = append(fields, as,
 		field{Name: "came_number", Label: v.t.DeskCameNumber(), Hint: v.t.DeskCameNumberHint(), Required: true, Most: 60, Class: "mono"},
 		field{Name: "came_name", Label: v.t.DeskCameName(), Required: true, Most: 120})
 	return block{Title: v.t.DeskCameTitle(), Folded: v.typed("as") == "", Form: &form{Post: "/desk", Button: v.t.DeskFindButton(), Fields: fields}}

@@ -91,7 +91,11 @@ func ticketPage(v *visit) (*view, error) {
 			Form: &form{Post: ticketPath(t) + "/withdraw", Button: v.t.TicketWithdrawButton(), Kind: "danger"}})
 		return page, nil
 	}
-	return page.with(block{Title: v.t.TicketTellTitle(), Text: v.tell(t)}, block{Links: []link{{v.t.TicketNext(), "/desk"}}}), nil
+	told := v.t.TicketTellTitle()
+	if t.Came.As == store.CameAgent {
+		told = v.t.TicketTellAgent()
+	}
+	return page.with(block{Title: told, Text: v.tell(t)}, block{Links: []link{{v.t.TicketNext(), "/desk"}}}), nil
 }
 
 // ticketView is a page of a ticket with what all of them have; it is drawn anew when the
