@@ -163,9 +163,8 @@ func (s *Ceremonies) showNotices(r store.Reader, c store.Ceremony, d details) (*
 	}
 	n := &Notices{Open: d.Named == "", Typed: d.Naming != "", Result: d.Named}
 	_, phone, err := s.engine.NoticeContact(r, card.ID)
-	if errors.Is(err, store.ErrNotFound) {
-		return n, nil
+	if err == nil {
+		n.Phone = registry.MaskPhone(phone)
 	}
-	n.Phone = registry.MaskPhone(phone)
-	return n, err
+	return n, absent(err)
 }

@@ -65,6 +65,8 @@ type shape struct {
 	params []string // each must be in the text, and no other
 	// most short messages that the text may fill with the longest values
 	limits map[string]int
+	// written says of a one-time code that no call reads it out
+	written bool
 }
 
 // codeShape must fit into one short message in Chinese: a one-time code that is
@@ -72,6 +74,14 @@ type shape struct {
 func codeShape(name Template) shape {
 	return shape{name: name, kind: KindCode, params: []string{"code", "holder", "minutes"},
 		limits: map[string]int{Chinese: 1, English: 2}}
+}
+
+// writtenShape is codeShape for a code that is explained in its text, and that no call
+// reads out.
+func writtenShape(name Template) shape {
+	s := codeShape(name)
+	s.written = true
+	return s
 }
 
 func noticeShape(name Template, params ...string) shape {
@@ -89,7 +99,7 @@ func shapes() []shape {
 		codeShape(CodeReset),
 		codeShape(CodeUnfreeze),
 		codeShape(CodeConfirm),
-		codeShape(CodeNotices),
+		writtenShape(CodeNotices),
 		noticeShape(PINSet, "at", "channel"),
 		noticeShape(PINChanged, "at", "channel"),
 		noticeShape(PINReset, "at", "channel"),
