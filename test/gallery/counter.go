@@ -122,7 +122,7 @@ func (c *collection) addNotices() {
 	nobody := text("不用了，谢谢", "No, thank you")
 	c.atCounter("notices-offer", liuma.TicketReset, done, "", offers(ceremony.Notices{Open: true}), text("要不要请人代收通知", "Shall somebody get your notices"), nobody)
 	c.asked("notices-number", "notices-offer", "ask=notices", text("请输入这个人的手机号", "this person's number"), text("借柜台的", "lends you a phone"), nobody)
-	c.atCounter("notices-send", liuma.TicketReset, done, "", typed(sent(5, 0)), text("给对方发验证码", "Send them a code"), both("139****0002"), nobody)
+	c.atCounter("notices-send", liuma.TicketReset, done, "", typed(func(p *ceremony.Page) { p.CodesLeft = 5 }), text("给对方发验证码", "Send them a code"), both("139****0002"), nobody)
 	c.atCounter("notices-code", liuma.TicketReset, done, "", typed(sent(5, 45*time.Second)), text("对方告诉您的验证码", "the code that they tell you"), nobody)
 	c.atCounter("notices-code-wrong", liuma.TicketReset, done, liuma.CodePhoneCodeWrong, typed(sent(4, 0)), text("验证码不正确", "not right"), nobody)
 	c.atCounter("notices-named", liuma.TicketReset, done, "", offers(ceremony.Notices{Phone: "139****0002", Result: ceremony.NamedOne}),
