@@ -156,12 +156,13 @@ func TestAContactForNoticesProvesNothing(t *testing.T) {
 	if err := errors.Join(err, err1); err != nil || seen.Phone != "" || strings.Contains(string(raw), registry.MaskPhone(daughter)) {
 		t.Errorf("the clerk sees %s, %v", raw, err)
 	}
-	for _, kind := range []liuma.TicketKind{liuma.TicketReset, liuma.TicketUnfreeze} {
-		if kind == liuma.TicketUnfreeze {
+	for _, kind := range []liuma.TicketKind{liuma.TicketReset, liuma.TicketOpen} {
+		if kind == liuma.TicketOpen { // as a frozen card without phone and links is
 			if v, err := x.Authority().FreezeByCode(t.Context(), "a", x.LastFreezeCode(daughter)); err != nil || !cardOf(x.Env, who).Frozen {
 				t.Fatalf("%+v, %v", v, err)
 			}
 		}
+
 		p, h := d.Begin(who, kind)
 		if p.Counter.Own {
 			t.Errorf("%s asks for a code to it", kind)

@@ -92,6 +92,7 @@ func (h *handler) counterDone(v *view, p ceremony.Page) {
 		return
 	}
 	h.closing(v)
+	v.saidOfNotices(p)
 }
 
 // counterEnded is the last page of a ticket that did nothing: why, and that the clerk

@@ -29,12 +29,26 @@ func (h *handler) offersNotices(v *view, p ceremony.Page) bool {
 		v.Notice = &notice{Title: v.T.NameOfferTitle(), Text: v.T.NameOfferText()}
 		v.Ways = []way{v.nameWay("btn-primary", v.T.NameGive()), v.nameNobody()}
 		return true
-	case n.Result == ceremony.NamedOne:
-		v.Tips, v.TipsTitle = []string{v.T.NameDoneText(n.Phone)}, v.T.NameDoneTitle()
-	case n.Result == ceremony.NamedEnded:
-		v.Tips, v.TipsTitle = []string{v.T.NameEndedText()}, v.T.NameEndedTitle()
 	}
 	return false
+}
+
+// saidOfNotices says on the last page what came of it, with the notice that stood there.
+func (v *view) saidOfNotices(p ceremony.Page) {
+	n := p.Counter.Notices
+	if n == nil {
+		return
+	}
+	said := &notice{Also: []string{v.Notice.Title, v.Notice.Text}}
+	switch n.Result {
+	case ceremony.NamedOne:
+		said.Title, said.Text = v.T.NameDoneTitle(), v.T.NameDoneText(n.Phone)
+	case ceremony.NamedEnded:
+		said.Title, said.Text = v.T.NameEndedTitle(), v.T.NameEndedText()
+	default:
+		return
+	}
+	v.Notice = said
 }
 
 func (v *view) nameWay(class, text string) way {
