@@ -73,7 +73,8 @@ type words func(language string) map[string]string
 
 // tellAll tells every number of a card, where there is none the contact that its holder
 // named for notices, and by a letter where there is neither. It gives the ID of the first
-// message, which is the bound phone's if that was told.
+// message to a number of the holder's own, which is the bound phone's if that was told:
+// what waits until its holder was told (a correction) waits for nobody else.
 func (a *Authority) tellAll(tx store.Tx, card store.Card, template string, at liuma.Text, say words) (first string, err error) {
 	reached := false
 	if a.outbox != nil {
@@ -90,7 +91,7 @@ func (a *Authority) tellAll(tx store.Tx, card store.Card, template string, at li
 		}
 	}
 	if !reached && a.outbox != nil {
-		if reached, first, err = a.tellNamed(tx, card, template, at, say); err != nil {
+		if reached, err = a.tellNamed(tx, card, template, at, say); err != nil {
 			return first, err
 		}
 	}

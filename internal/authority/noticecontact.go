@@ -92,18 +92,16 @@ func (a *Authority) EndNotices(tx store.Tx, card store.Card, at liuma.Text) erro
 	return a.writeLetter(tx, card, noticeNoLonger, at, func(string) map[string]string { return nil })
 }
 
-// tellNamed tells the contact for notices, and reports whether there is one. It gives the ID
-// of the message.
-func (a *Authority) tellNamed(tx store.Tx, card store.Card, template string, at liuma.Text, say words) (told bool, id string, err error) {
+// tellNamed tells the contact for notices, and reports whether there is one.
+func (a *Authority) tellNamed(tx store.Tx, card store.Card, template string, at liuma.Text, say words) (told bool, err error) {
 	c, phone, err := a.NoticeContact(tx, card.ID)
 	if errors.Is(err, store.ErrNotFound) {
-		return false, "", nil
+		return false, nil
 	}
 	if err != nil {
-		return false, "", err
+		return false, err
 	}
-	id, err = a.tellAt(tx, card, store.Contact{Card: card.ID, Phone: c.Phone, Language: c.Language}, phone, template, at, say(languageOf(c.Language)))
-	return true, id, err
+	return true, a.tellNotices(tx, card, c, phone, template, at, say(languageOf(c.Language)))
 }
 
 func (a *Authority) tellNotices(tx store.Tx, card store.Card, c store.NoticeContact, phone, template string, at liuma.Text, about map[string]string) error {
