@@ -17,6 +17,7 @@ import (
 var noSentences = map[string]string{
 	"internal/directory/genregions/": "names of regions in the source's form",
 	"internal/admin/admintest/":      "values of tests",
+	"internal/agency/":               "words that imports read, readings of characters, names of regions that are none",
 	"internal/bench/":                "made-up people",
 	"internal/config/comments.go":    "a default, in a comment of the configuration file",
 	"internal/door/api/apitest/":     "values of tests",

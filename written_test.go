@@ -11,20 +11,20 @@ import (
 
 // foldsElsewhere are the files that may map characters of text, with the reason.
 var foldsElsewhere = map[string]string{
-	"internal/pin/passphrase.go":      "passphrases are secrets: their memory is wiped, and they are not numbers",
-	"internal/pin/parse.go":           "the same",
-	"internal/notify/params.go":       "text that goes out, not text that was typed",
-	"internal/registry/parse.go":      "takes brackets and dots out of phones, after written.Number",
-	"internal/registry/header.go":     "hides digits in an error message",
-	"internal/door/oidc/problem.go":   "characters of an error description",
-	"internal/demo/script.go":         "how wide a character shows",
-	"internal/visitor/markup.go":      "blanks of HTML",
-	"internal/admin/client.go":        "refuses, and maps nothing",
-	"internal/audit/reason.go":        "refuses, and maps nothing",
-	"internal/policy/file.go":         "refuses, and maps nothing",
-	"internal/door/api/wire.go":       "refuses, and maps nothing",
-	"internal/directory/directory.go": "refuses, and maps nothing",
-	"internal/registry/encoding.go":   "names of encodings",
+	"internal/pin/passphrase_text.go":     "passphrases are secrets: their memory is wiped, and they are not numbers",
+	"internal/pin/genpassphrases/main.go": "folds a list as they are folded",
+	"internal/notify/params.go":           "text that goes out, not text that was typed",
+	"internal/registry/parse.go":          "takes brackets and dots out of phones, after written.Number",
+	"internal/sheet/lines.go":             "hides digits in an error message, and takes marks out of headings",
+	"internal/door/oidc/problem.go":       "characters of an error description",
+	"internal/demo/script.go":             "how wide a character shows",
+	"internal/visitor/markup.go":          "blanks of HTML",
+	"internal/admin/client.go":            "refuses, and maps nothing",
+	"internal/audit/reason.go":            "refuses, and maps nothing",
+	"internal/policy/file.go":             "refuses, and maps nothing",
+	"internal/door/api/wire.go":           "refuses, and maps nothing",
+	"internal/directory/directory.go":     "refuses, and maps nothing",
+	"internal/sheet/encoding.go":          "names of encodings",
 }
 
 var folding = regexp.MustCompile(`strings\.Map\(|norm\.NFK|width\.Fold|unicode\.(Zs|Cf|Pd|IsSpace|IsPrint)|'[０９Ａａ－　]'|strings\.NewReplacer`)

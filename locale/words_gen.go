@@ -808,6 +808,15 @@ func (w Page) OldPIN() string { return w.say("page.old_pin") }
 // OldPINText says "page.old_pin_text".
 func (w Page) OldPINText() string { return w.say("page.old_pin_text") }
 
+// PassphraseEnded says "page.passphrase_ended".
+func (w Page) PassphraseEnded() string { return w.say("page.passphrase_ended") }
+
+// PassphraseEndedText says "page.passphrase_ended_text".
+func (w Page) PassphraseEndedText() string { return w.say("page.passphrase_ended_text") }
+
+// NotTaken says "page.not_taken".
+func (w Page) NotTaken() string { return w.say("page.not_taken") }
+
 // LinksTitle says "page.links_title".
 func (w Page) LinksTitle() string { return w.say("page.links_title") }
 
@@ -997,6 +1006,139 @@ func (w Page) RulesOthers() string { return w.say("page.rules_others") }
 // RulesWay says "page.rules_way".
 func (w Page) RulesWay() string { return w.say("page.rules_way") }
 
+// WhereWay says "page.where_way".
+func (w Page) WhereWay() string { return w.say("page.where_way") }
+
+// WhereTitle says "page.where_title".
+func (w Page) WhereTitle() string { return w.say("page.where_title") }
+
+// WhereSay says "page.where_say".
+func (w Page) WhereSay() string { return w.say("page.where_say") }
+
+// WhereLabel says "page.where_label".
+func (w Page) WhereLabel() string { return w.say("page.where_label") }
+
+// WhereHint says "page.where_hint".
+func (w Page) WhereHint() string { return w.say("page.where_hint") }
+
+// WhereIn says "page.where_in".
+func (w Page) WhereIn(place string) string { return w.say("page.where_in", "{place}", place) }
+
+// WhereEverywhere says "page.where_everywhere".
+func (w Page) WhereEverywhere() string { return w.say("page.where_everywhere") }
+
+// WhereSearch says "page.where_search".
+func (w Page) WhereSearch() string { return w.say("page.where_search") }
+
+// WhereFound says "page.where_found".
+func (w Page) WhereFound(n int, count string) string {
+	return w.sayOf("page.where_found", n, "{count}", count)
+}
+
+// WhereMore says "page.where_more".
+func (w Page) WhereMore(n string) string { return w.say("page.where_more", "{n}", n) }
+
+// WhereNone says "page.where_none".
+func (w Page) WhereNone(text string) string { return w.say("page.where_none", "{text}", text) }
+
+// WhereNoneTitle says "page.where_none_title".
+func (w Page) WhereNoneTitle() string { return w.say("page.where_none_title") }
+
+// WhereNoneWords says "page.where_none_words".
+func (w Page) WhereNoneWords() string { return w.say("page.where_none_words") }
+
+// WhereNoneWider says "page.where_none_wider".
+func (w Page) WhereNoneWider() string { return w.say("page.where_none_wider") }
+
+// WhereNoneCall says "page.where_none_call".
+func (w Page) WhereNoneCall(hotline string) string {
+	return w.say("page.where_none_call", "{hotline}", hotline)
+}
+
+// WhereNobody says "page.where_nobody".
+func (w Page) WhereNobody(place, hotline string) string {
+	return w.say("page.where_nobody", "{place}", place, "{hotline}", hotline)
+}
+
+// WhereAbove says "page.where_above".
+func (w Page) WhereAbove(place, above string) string {
+	return w.say("page.where_above", "{place}", place, "{above}", above)
+}
+
+// WhereNext says "page.where_next".
+func (w Page) WhereNext(page, pages string) string {
+	return w.say("page.where_next", "{page}", page, "{pages}", pages)
+}
+
+// WhereBefore says "page.where_before".
+func (w Page) WhereBefore() string { return w.say("page.where_before") }
+
+// WhereElsewhere says "page.where_elsewhere".
+func (w Page) WhereElsewhere() string { return w.say("page.where_elsewhere") }
+
+// WhereWider says "page.where_wider".
+func (w Page) WhereWider(place string) string { return w.say("page.where_wider", "{place}", place) }
+
+// WhereNation says "page.where_nation".
+func (w Page) WhereNation() string { return w.say("page.where_nation") }
+
+// WhereBelow says "page.where_below".
+func (w Page) WhereBelow() string { return w.say("page.where_below") }
+
+// WhereRules says "page.where_rules".
+func (w Page) WhereRules() string { return w.say("page.where_rules") }
+
+// WhereLines says "page.where_lines".
+func (w Page) WhereLines() string { return w.say("page.where_lines") }
+
+// WhereNearest says "page.where_nearest".
+func (w Page) WhereNearest() string { return w.say("page.where_nearest") }
+
+// WhereSample says "page.where_sample".
+func (w Page) WhereSample() string { return w.say("page.where_sample") }
+
+// WhereAddress says "page.where_address".
+func (w Page) WhereAddress() string { return w.say("page.where_address") }
+
+// WhereTelephone says "page.where_telephone".
+func (w Page) WhereTelephone() string { return w.say("page.where_telephone") }
+
+// WhereHours says "page.where_hours".
+func (w Page) WhereHours() string { return w.say("page.where_hours") }
+
+// WhereAgent says "page.where_agent".
+func (w Page) WhereAgent() string { return w.say("page.where_agent") }
+
+// WhereAgentYes says "page.where_agent_yes".
+func (w Page) WhereAgentYes() string { return w.say("page.where_agent_yes") }
+
+// WhereAgentFreeze says "page.where_agent_freeze".
+func (w Page) WhereAgentFreeze() string { return w.say("page.where_agent_freeze") }
+
+// WhereAgentClose says "page.where_agent_close".
+func (w Page) WhereAgentClose() string { return w.say("page.where_agent_close") }
+
+// WhereAgentBoth says "page.where_agent_both".
+func (w Page) WhereAgentBoth() string { return w.say("page.where_agent_both") }
+
+// WhereAgentNo says "page.where_agent_no".
+func (w Page) WhereAgentNo() string { return w.say("page.where_agent_no") }
+
+// WhereStepFree says "page.where_step_free".
+func (w Page) WhereStepFree() string { return w.say("page.where_step_free") }
+
+// WhereStepFreeYes says "page.where_step_free_yes".
+func (w Page) WhereStepFreeYes() string { return w.say("page.where_step_free_yes") }
+
+// WhereStepFreeNo says "page.where_step_free_no".
+func (w Page) WhereStepFreeNo() string { return w.say("page.where_step_free_no") }
+
+// WhereLanguages says "page.where_languages".
+func (w Page) WhereLanguages() string { return w.say("page.where_languages") }
+
+// WhereServices says "page.where_services".
+func (w Page) WhereServices() string { return w.say("page.where_services") }
+
 // RuleOfNation says "page.rule_of_nation".
 func (w Page) RuleOfNation() string { return w.say("page.rule_of_nation") }
 
@@ -1061,6 +1203,9 @@ func (w Page) RuleAgentsBoth() string { return w.say("page.rule_agents_both") }
 
 // RulePassphrase says "page.rule_passphrase".
 func (w Page) RulePassphrase() string { return w.say("page.rule_passphrase") }
+
+// RuleNoPassphrase says "page.rule_no_passphrase".
+func (w Page) RuleNoPassphrase() string { return w.say("page.rule_no_passphrase") }
 
 // RuleRemind says "page.rule_remind".
 func (w Page) RuleRemind(days string) string { return w.say("page.rule_remind", "{days}", days) }
@@ -1462,6 +1607,9 @@ func (w Letter) ByCode() string { return w.say("letter.by_code") }
 
 // AtCounter says "letter.at_counter".
 func (w Letter) AtCounter() string { return w.say("letter.at_counter") }
+
+// AtOffice says "letter.at_office".
+func (w Letter) AtOffice(office string) string { return w.say("letter.at_office", "{office}", office) }
 
 // CodeTitle says "letter.code_title".
 func (w Letter) CodeTitle() string { return w.say("letter.code_title") }
@@ -2293,6 +2441,11 @@ func (w Demo) RegionFreeze(region string) string {
 
 // RegionBoth says "demo.region_both".
 func (w Demo) RegionBoth(region string) string { return w.say("demo.region_both", "{region}", region) }
+
+// RegionPassphrase says "demo.region_passphrase".
+func (w Demo) RegionPassphrase(region string) string {
+	return w.say("demo.region_passphrase", "{region}", region)
+}
 
 // UseLan says "demo.use_lan".
 func (w Demo) UseLan() string { return w.say("demo.use_lan") }
@@ -3343,6 +3496,9 @@ func (w Console) NavChannels() string { return w.say("console.nav_channels") }
 
 // NavFreeze says "console.nav_freeze".
 func (w Console) NavFreeze() string { return w.say("console.nav_freeze") }
+
+// NavAgency says "console.nav_agency".
+func (w Console) NavAgency() string { return w.say("console.nav_agency") }
 
 // NavDesk says "console.nav_desk".
 func (w Console) NavDesk() string { return w.say("console.nav_desk") }
@@ -4592,6 +4748,72 @@ func (w Console) PadEndText() string { return w.say("console.pad_end_text") }
 
 // PadEndButton says "console.pad_end_button".
 func (w Console) PadEndButton() string { return w.say("console.pad_end_button") }
+
+// AgencyLead says "console.agency_lead".
+func (w Console) AgencyLead() string { return w.say("console.agency_lead") }
+
+// AgencyOwn says "console.agency_own".
+func (w Console) AgencyOwn() string { return w.say("console.agency_own") }
+
+// AgencyUnlisted says "console.agency_unlisted".
+func (w Console) AgencyUnlisted(code string) string {
+	return w.say("console.agency_unlisted", "{code}", code)
+}
+
+// AgencyUnlistedText says "console.agency_unlisted_text".
+func (w Console) AgencyUnlistedText() string { return w.say("console.agency_unlisted_text") }
+
+// AgencyAll says "console.agency_all".
+func (w Console) AgencyAll(region string) string {
+	return w.say("console.agency_all", "{region}", region)
+}
+
+// AgencyNone says "console.agency_none".
+func (w Console) AgencyNone() string { return w.say("console.agency_none") }
+
+// AgencyMore says "console.agency_more".
+func (w Console) AgencyMore() string { return w.say("console.agency_more") }
+
+// AgencyPage says "console.agency_page".
+func (w Console) AgencyPage(address string) string {
+	return w.say("console.agency_page", "{address}", address)
+}
+
+// AgencyAddress says "console.agency_address".
+func (w Console) AgencyAddress() string { return w.say("console.agency_address") }
+
+// AgencyName says "console.agency_name".
+func (w Console) AgencyName() string { return w.say("console.agency_name") }
+
+// AgencyTelephone says "console.agency_telephone".
+func (w Console) AgencyTelephone() string { return w.say("console.agency_telephone") }
+
+// AgencyHours says "console.agency_hours".
+func (w Console) AgencyHours() string { return w.say("console.agency_hours") }
+
+// AgencyBring says "console.agency_bring".
+func (w Console) AgencyBring() string { return w.say("console.agency_bring") }
+
+// AgencyAgent says "console.agency_agent".
+func (w Console) AgencyAgent() string { return w.say("console.agency_agent") }
+
+// AgencyStepFree says "console.agency_step_free".
+func (w Console) AgencyStepFree() string { return w.say("console.agency_step_free") }
+
+// AgencyLanguages says "console.agency_languages".
+func (w Console) AgencyLanguages() string { return w.say("console.agency_languages") }
+
+// AgencyServices says "console.agency_services".
+func (w Console) AgencyServices() string { return w.say("console.agency_services") }
+
+// AgencyYes says "console.agency_yes".
+func (w Console) AgencyYes() string { return w.say("console.agency_yes") }
+
+// AgencyNo says "console.agency_no".
+func (w Console) AgencyNo() string { return w.say("console.agency_no") }
+
+// AgencySample says "console.agency_sample".
+func (w Console) AgencySample() string { return w.say("console.agency_sample") }
 
 // Shown are the sentences whose keys begin with "shown.".
 type Shown struct{ look }
@@ -6132,6 +6354,22 @@ func (w Shown) ImportReasons(file string) string {
 	return w.say("shown.import.reasons", "{file}", file)
 }
 
+// AgencyImported says "shown.agency.imported".
+func (w Shown) AgencyImported(added, changed, telephones, unchanged string) string {
+	return w.say("shown.agency.imported", "{added}", added, "{changed}", changed, "{telephones}", telephones, "{unchanged}", unchanged)
+}
+
+// AgencyNone says "shown.agency.none".
+func (w Shown) AgencyNone() string { return w.say("shown.agency.none") }
+
+// AgencyMore says "shown.agency.more".
+func (w Shown) AgencyMore(count string) string { return w.say("shown.agency.more", "{count}", count) }
+
+// AgencyWrote says "shown.agency.wrote".
+func (w Shown) AgencyWrote(count, file string) string {
+	return w.say("shown.agency.wrote", "{count}", count, "{file}", file)
+}
+
 // CardRaised says "shown.card.raised".
 func (w Shown) CardRaised(from, to string) string {
 	return w.say("shown.card.raised", "{from}", from, "{to}", to)
@@ -7200,6 +7438,9 @@ func (w Refused) KnownAgrees() string { return w.say("refused.known.agrees") }
 
 // KnownNobody says "refused.known.nobody".
 func (w Refused) KnownNobody() string { return w.say("refused.known.nobody") }
+
+// KnownAgency says "refused.known.agency".
+func (w Refused) KnownAgency() string { return w.say("refused.known.agency") }
 
 // KnownNoName says "refused.known.no_name".
 func (w Refused) KnownNoName() string { return w.say("refused.known.no_name") }

@@ -23,7 +23,7 @@ const style = ["chrome64", "safari11.1", "ios11.3"];
 // sentences puts the catalogue's languages into a bundle: of each, the sentences
 // whose keys the importing module names. A sentence of the pad that no such module
 // names would be translated for nothing, so the build stops.
-const speakers = ["texts.ts", "formtexts.ts"];
+const speakers = ["texts.ts", "formtexts.ts", "passphrasetexts.ts"];
 const sentences = {
   name: "sentences",
   setup(build) {

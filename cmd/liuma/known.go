@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/backup"
@@ -18,6 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/proposal"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/server"
+	"github.com/liuma-pin/liuma/internal/sheet"
 	"github.com/liuma-pin/liuma/internal/staff"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/store/sqlite"
@@ -82,7 +84,7 @@ func knownOfActs() []knownError {
 		{registry.ErrUnknownCorrection, locale.Refused.KnownUnknownCorrection},
 		{registry.ErrCounts, locale.Refused.KnownCounts},
 		{registry.ErrNotUntold, locale.Refused.KnownNotUntold},
-		{registry.ErrOtherEncoding, locale.Refused.KnownEncoding},
+		{sheet.ErrOtherEncoding, locale.Refused.KnownEncoding},
 		{registry.ErrDigits, locale.Refused.KnownDigits},
 		{registry.ErrNoConflict, locale.Refused.KnownConflict},
 		{registry.ErrCardTaken, locale.Refused.KnownCardTaken},
@@ -90,6 +92,7 @@ func knownOfActs() []knownError {
 		{registry.ErrNoCorrection, locale.Refused.KnownNoCorrection},
 		{registry.ErrAgrees, locale.Refused.KnownAgrees},
 		{registry.ErrNobody, locale.Refused.KnownNobody},
+		{agency.ErrUnknown, locale.Refused.KnownAgency},
 	}
 }
 

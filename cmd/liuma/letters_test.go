@@ -29,7 +29,7 @@ func wroteLetters(ts *testscript.TestScript, neg bool, args []string) {
 		return data.Store.Update(context.Background(), func(tx store.Tx) (audit.Entry, error) {
 			c := store.Card{ID: liuma.CardID{8}, Holder: data.Vault.Index(vault.IndexIDNumber, args[1]), Region: "330502"}
 			ts.Check(tx.InsertCard(c))
-			for _, template := range []string{"pin_set", "ticket_used"} {
+			for _, template := range []string{"pin_set", "ticket_opened"} {
 				ts.Check(queue.Write(tx, letter.Message{Card: c.ID, Template: template, Region: c.Region, Freeze: "A3K7Q9MX2WD", Until: ago.AddDate(0, 2, 0)}))
 			}
 			return audit.Entry{At: time.Now(), Actor: "test", Event: audit.PINSet, Card: c.ID, Outcome: "ok"}, nil

@@ -46,6 +46,7 @@ type cli struct {
 	Registry   registryCmd   `cmd:""`
 	Person     personCmd     `cmd:""`
 	Region     regionCmd     `cmd:""`
+	Agency     agencyCmd     `cmd:""`
 	Channel    channelCmd    `cmd:""`
 	Hotline    hotlineCmd    `cmd:""`
 	Evidence   evidenceCmd   `cmd:""`

@@ -16,11 +16,12 @@ import (
 	admindoor "github.com/liuma-pin/liuma/internal/door/admin"
 	"github.com/liuma-pin/liuma/internal/progress"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/sheet"
 	"github.com/liuma-pin/liuma/locale"
 )
 
-// importCmd is "liuma registry import".
-type importCmd struct {
+// importFlags say which file is imported, and how.
+type importFlags struct {
 	File      string `arg:""`
 	Encoding  string `name:"encoding" placeholder:"NAME"`
 	DryRun    bool   `name:"dry-run"`
@@ -28,11 +29,28 @@ type importCmd struct {
 	Rejected  string `name:"rejected" placeholder:"FILE"`
 }
 
+// importCmd is "liuma registry import".
+type importCmd struct{ importFlags }
+
 // Run imports the file.
 func (a *importCmd) Run(ctx context.Context, c *cli, t *terminal) error {
-	encoding, err := registry.ParseEncoding(a.Encoding)
+	return a.run(ctx, c, t, "liuma registry import", func(adm admin.Administration, in *os.File, how admin.ImportConfig) (brought, error) {
+		sum, err := adm.ImportRegistry(ctx, in, how)
+		return brought{read: sum.Read, kept: sum.Kept, rejected: sum.Rejected, cells: sum.Cells, report: func() { a.report(t, sum) }}, err
+	})
+}
+
+// brought is what an import of either kind came to.
+type brought struct {
+	read, kept, rejected, cells int64
+	report                      func()
+}
+
+// run imports the file and says what came of it.
+func (a *importFlags) run(ctx context.Context, c *cli, t *terminal, command string, do func(admin.Administration, *os.File, admin.ImportConfig) (brought, error)) error {
+	encoding, err := sheet.ParseEncoding(a.Encoding)
 	if err != nil {
-		return wrongUse("liuma registry import", func(w *locale.Words) string { return w.Refused.ImportEncoding(strconv.Quote(a.Encoding)) })
+		return wrongUse(command, func(w *locale.Words) string { return w.Refused.ImportEncoding(strconv.Quote(a.Encoding)) })
 	}
 	in, side, err := a.open(t)
 	if err != nil {
@@ -45,23 +63,21 @@ func (a *importCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 	}
 	return c.administer(ctx, t, func(adm admin.Administration) error {
 		bar := progress.Bytes(t.err, t.shown().ImportBar(), info.Size(), isTerminal(t.err))
-		sum, err := adm.ImportRegistry(ctx, in, admin.ImportConfig{
-			Encoding: encoding, DryRun: a.DryRun, Progress: bar.Set, Reject: side.add, Cell: side.add,
-		})
+		got, err := do(adm, in, admin.ImportConfig{Encoding: encoding, DryRun: a.DryRun, Progress: bar.Set, Reject: side.add, Cell: side.add})
 		bar.Done()
 		err = errors.Join(err, side.close())
 		unknown := errors.Is(err, admindoor.ErrLost) // how many rows were kept
-		if !unknown && (err == nil || sum.Read > 0) {
-			a.report(t, sum)
+		if !unknown && (err == nil || got.read > 0) {
+			got.report()
 		}
 		side.report(t)
 		switch {
-		case err != nil && (a.DryRun || !unknown && sum.Kept == 0):
+		case err != nil && (a.DryRun || !unknown && got.kept == 0):
 			return err
 		case err != nil:
 			return refuseFor(err, func(w *locale.Words, why string) string { return w.Refused.ImportStays(why) })
 		case side.n > 0 && !a.KeepGoing:
-			return &leftOutError{sum}
+			return &leftOutError{got.rejected, got.cells}
 		}
 		return nil
 	})
@@ -70,7 +86,7 @@ func (a *importCmd) Run(ctx context.Context, c *cli, t *terminal) error {
 // open opens the file and names the side file. Standard input goes to a file
 // without a name first: a pipe cannot be read again, and no other process can open
 // what has no name.
-func (a *importCmd) open(t *terminal) (*os.File, *rejects, error) {
+func (a *importFlags) open(t *terminal) (*os.File, *rejects, error) {
 	side := &rejects{path: cmp.Or(a.Rejected, a.File+".rejected.csv")}
 	if a.File != "-" {
 		in, err := os.Open(a.File)
@@ -98,11 +114,7 @@ func (a *importCmd) open(t *terminal) (*os.File, *rejects, error) {
 
 func (a *importCmd) report(t *terminal, sum registry.Summary) {
 	say := t.shown()
-	read := say.ImportRead
-	if a.DryRun {
-		read = say.ImportReadOnly
-	}
-	fmt.Fprintln(t.out, read(say.ImportRows(many(sum.Read)), num(sum.Kept), num(sum.Rejected)))
+	a.reportRows(t, sum.Read, sum.Kept, sum.Rejected)
 	if sum.Unchanged > 0 {
 		fmt.Fprintln(t.out, say.ImportUnchanged(num(sum.Unchanged)))
 	}
@@ -117,8 +129,18 @@ func (a *importCmd) report(t *terminal, sum registry.Summary) {
 	}
 }
 
+// reportRows says how many rows were read, and what became of them.
+func (a *importFlags) reportRows(t *terminal, read, kept, rejected int64) {
+	say := t.shown()
+	line := say.ImportRead
+	if a.DryRun {
+		line = say.ImportReadOnly
+	}
+	fmt.Fprintln(t.out, line(say.ImportRows(many(read)), num(kept), num(rejected)))
+}
+
 // leftOutError says that an import was not of all that the file has.
-type leftOutError struct{ sum registry.Summary }
+type leftOutError struct{ rejected, cells int64 }
 
 func (e *leftOutError) Error() string {
 	return e.Told(locale.In(locale.English), nil)
@@ -126,7 +148,7 @@ func (e *leftOutError) Error() string {
 
 // Told says it in a language.
 func (e *leftOutError) Told(w *locale.Words, _ func(error) string) string {
-	return w.Refused.ImportLeftOut(w.Shown.ImportRows(many(e.sum.Rejected)), w.Shown.ImportCells(many(e.sum.Cells)))
+	return w.Refused.ImportLeftOut(w.Shown.ImportRows(many(e.rejected)), w.Shown.ImportCells(many(e.cells)))
 }
 
 // rejects is the side file of an import. It is made with the first row or cell

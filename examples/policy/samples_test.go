@@ -42,7 +42,7 @@ func TestTheSamplesDiffer(t *testing.T) {
 	}{
 		{"1101", 6, 7 * day, policy.AgentsNone, false, false, false, false, false},
 		{"3101", 3, 3 * day, policy.AgentsFreeze, false, true, false, false, false},
-		{"4401", 5, 7 * day, policy.AgentsBoth, true, false, false, false, false},
+		{"4401", 5, 7 * day, policy.AgentsBoth, true, false, false, true, false},
 		{"5101", 5, 0, policy.AgentsNone, false, false, false, true, false},
 		{"6501", 6, 3 * day, policy.AgentsNone, false, false, true, false, true},
 	} {

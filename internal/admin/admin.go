@@ -29,6 +29,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/clock"
@@ -39,6 +40,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/record"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/sheet"
 	"github.com/liuma-pin/liuma/internal/staff"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -78,6 +80,14 @@ type Administration interface {
 	// kept; if the connection to a server is lost, the number is unknown. Errors:
 	// ErrFile, ErrFileChanged, ErrImporting.
 	ImportRegistry(ctx context.Context, file *os.File, c ImportConfig) (registry.Summary, error)
+
+	// ImportAgencies imports a file of agencies (agency.Import describes it) as
+	// ImportRegistry does one of people. Rows beyond the caller's region or agency are left
+	// out. Errors: those of ImportRegistry, agency.ErrHeader.
+	ImportAgencies(ctx context.Context, file *os.File, c ImportConfig) (agency.Summary, error)
+	// Agencies lists agencies, closed ones too where a code names one. Errors:
+	// agency.ErrUnknown of a code.
+	Agencies(ctx context.Context, q AgencyQuery) (AgenciesFound, error)
 
 	// Conflicts lists rows of imports that are about another person than the one
 	// registered under their number, until they are decided: in the order of their
@@ -317,8 +327,8 @@ type Desk interface {
 // reports to. All members are optional; the functions are called from
 // ImportRegistry's own goroutine.
 type ImportConfig struct {
-	Encoding registry.Encoding // Guess: as the file begins
-	DryRun   bool              // judge everything and write nothing
+	Encoding sheet.Encoding // Guess: as the file begins
+	DryRun   bool           // judge everything and write nothing
 	// Progress gets the number of bytes that were worked through.
 	Progress func(read int64)
 	// Reject gets the line number, from 1, and the reason of each row that was not
@@ -385,6 +395,7 @@ type Inbox interface {
 type Config struct {
 	Store    store.Store
 	Registry Registry
+	Agencies *agency.Book
 	Record   Record
 	Vault    *vault.Vault // seals messages that are sent again
 	KeyFile  string       // the file that Vault was opened from
@@ -423,8 +434,8 @@ type Server struct {
 }
 
 func (c *Config) check() error {
-	if c.Store == nil || c.Registry == nil || c.Record == nil || c.Vault == nil || c.KeyFile == "" || c.Clock == nil || c.Policy == nil || c.Letters == nil {
-		return errors.New("admin: config: want Store, Registry, Record, Vault, KeyFile, Clock, Policy and Letters")
+	if c.Store == nil || c.Registry == nil || c.Agencies == nil || c.Record == nil || c.Vault == nil || c.KeyFile == "" || c.Clock == nil || c.Policy == nil || c.Letters == nil {
+		return errors.New("admin: config: want Store, Registry, Agencies, Record, Vault, KeyFile, Clock, Policy and Letters")
 	}
 	if c.Upkeep == nil {
 		return errors.New("admin: config: want Upkeep")

@@ -9,6 +9,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/notify"
@@ -92,6 +93,16 @@ func (g *Guarded) RemoveClientKey(ctx context.Context, kind store.ClientKind, id
 // ImportRegistry is Admin.ImportRegistry, for who may.
 func (g *Guarded) ImportRegistry(ctx context.Context, file *os.File, c ImportConfig) (registry.Summary, error) {
 	return allowed(ctx, g, "ImportRegistry", func(ctx context.Context) (registry.Summary, error) { return g.admin.ImportRegistry(ctx, file, c) })
+}
+
+// ImportAgencies is Admin.ImportAgencies, for who may.
+func (g *Guarded) ImportAgencies(ctx context.Context, file *os.File, c ImportConfig) (agency.Summary, error) {
+	return allowed(ctx, g, "ImportAgencies", func(ctx context.Context) (agency.Summary, error) { return g.admin.ImportAgencies(ctx, file, c) })
+}
+
+// Agencies is Admin.Agencies, for who may.
+func (g *Guarded) Agencies(ctx context.Context, q AgencyQuery) (AgenciesFound, error) {
+	return allowed(ctx, g, "Agencies", func(ctx context.Context) (AgenciesFound, error) { return g.admin.Agencies(ctx, q) })
 }
 
 // Conflicts is Admin.Conflicts, for who may.

@@ -37,7 +37,7 @@ func (a *Admin) ImportRegistry(ctx context.Context, file *os.File, c ImportConfi
 	if a.c.Alone {
 		defer collectLess()()
 	}
-	in, err := openSnapshot(file)
+	in, err := openSnapshot(file, MaxImport)
 	if err != nil {
 		return registry.Summary{}, err
 	}
@@ -55,7 +55,7 @@ type snapshot struct {
 	at       int64 // bytes read so far
 }
 
-func openSnapshot(file *os.File) (*snapshot, error) {
+func openSnapshot(file *os.File, most int64) (*snapshot, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFile, err)
@@ -64,9 +64,9 @@ func openSnapshot(file *os.File) (*snapshot, error) {
 	if !info.Mode().IsRegular() {
 		return nil, locale.RefuseFor(ErrFile, func(w *locale.Words, why string) string { return w.Refused.AdminFileIrregular(why) })
 	}
-	if info.Size() > MaxImport {
+	if info.Size() > most {
 		return nil, locale.RefuseFor(ErrFile, func(w *locale.Words, why string) string {
-			return w.Refused.AdminFileLong(why, fmt.Sprint(info.Size()), fmt.Sprint(int64(MaxImport)))
+			return w.Refused.AdminFileLong(why, fmt.Sprint(info.Size()), fmt.Sprint(most))
 		})
 	}
 	return &snapshot{file: file, size: info.Size(), modified: info.ModTime()}, nil

@@ -87,6 +87,8 @@ func Rules() []Rule {
 		{Act: "clients.stop", Roles: both, Methods: []string{"StopClient", "RemoveClientKey"}},
 		{Act: "registry.read", Roles: audited, Methods: []string{"Conflicts", "Conflict", "Corrections", "Minors"}},
 		{Act: "registry.change", Roles: operator, Methods: []string{"ImportRegistry", "KeepConflict", "ReplaceConflict", "CorrectNumber", "CancelCorrection", "GoOnUntold"}},
+		{Act: "agency.read", Anybody: true, Methods: []string{"Agencies"}},
+		{Act: "agency.change", Roles: operator, Bounded: true, Methods: []string{"ImportAgencies"}},
 		{Act: "person", Roles: operator, Methods: []string{"Held", "ErasePerson"}},
 		{Act: "texts", Roles: operator, Methods: []string{"Texts", "RetryText", "DropText", "Inbox"}},
 		{Act: "letters", Roles: operator, Bounded: true, Methods: []string{"Letters", "PrintLetters", "LettersPrinted", "PostLetters", "LetterBack"}},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/edition"
 	"github.com/liuma-pin/liuma/internal/proposal"
@@ -92,8 +93,15 @@ func (a *Admin) StaffMembers(ctx context.Context) ([]staff.View, error) {
 	return a.staff.List(ctx, callerOf(ctx))
 }
 
-// ProposeStaff asks for a change of a member.
+// ProposeStaff asks for a change of a member;
+// where the directory has offices, the agency of a member is one of them.
 func (a *Admin) ProposeStaff(ctx context.Context, c staff.Change) (staff.Proposed, error) {
+	if own := c.Member.Agency; own != "" {
+		listing := a.c.Agencies.Listing()
+		if _, ok := listing.Agency(own); !ok && listing.Offices() {
+			return staff.Proposed{}, agency.ErrUnknown
+		}
+	}
 	return a.staff.Propose(ctx, callerOf(ctx), c)
 }
 

@@ -73,6 +73,7 @@ const (
 	PhysicalChanged    Event = "physical.changed"
 	RegistryImported   Event = "registry.imported"
 	PersonChanged      Event = "person.changed"       // the registry changed what it says of a card's holder; the note names what
+	AgencyImported     Event = "agency.imported"      // agencies came into the directory or say otherwise; the note names them, what changed, and telephone numbers
 	ConflictKept       Event = "conflict.kept"        // an operator decided whose number it is: the registered person's
 	ConflictReplaced   Event = "conflict.replaced"    // or that of a row that was imported
 	CorrectionTried    Event = "correction.tried"     // of an ID number; refused

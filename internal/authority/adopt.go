@@ -8,6 +8,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -36,7 +37,7 @@ func (a *Authority) HeldOf(ctx context.Context, holder vault.Index) (ledger.Row,
 func (a *Authority) Adopt(ctx context.Context, card store.Card, held ledger.Row) error {
 	now := a.Now()
 	card.ID, card.Version, card.KeySet, card.Verifier = held.Card, held.Version, held.KeySet, held.Verifier
-	card.Reserved, card.PINSetAt = max(held.Mark, held.Version), now
+	card.Reserved, card.PINSetAt, card.PINForm = max(held.Mark, held.Version), now, pin.FormUnknown
 	card.Frozen, card.FrozenAt = true, now
 	a.log.Error("card known to keepers alone: adopted, frozen", "card", card.ID, "version", card.Version)
 	err := a.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {

@@ -50,6 +50,7 @@ type guess struct {
 
 	// Set by begin.
 	target keeper.Target
+	form   pin.Form // of the card's PIN
 	place  Place
 	reopen bool   // a right PIN opens the strangers' lane again
 	count  uint64 // number of the guess in the authority's own tally
@@ -86,7 +87,7 @@ func (a *Authority) Attempt(ctx context.Context, q Attempt) (store.Request, erro
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTime)
 	defer cancel()
 	var out keeper.Outcome
-	err = at.PIN.Use(func(secret []byte) (err error) {
+	err = at.PIN.UseAs(at.form, func(secret []byte) (err error) {
 		out, err = a.quorum.Attempt(ctx, at.target, keeper.Guess{Lane: at.place.Lane, Reserve: at.place.Reserve,
 			Limits: at.Policy.Limits, Reopen: at.reopen}, secret)
 		return err
@@ -176,7 +177,7 @@ func (a *Authority) begin(ctx context.Context, at *guess) (decided bool, err err
 			return audit.Entry{}, err
 		}
 		at.count = card.Tally.Spend(now, at.place.Lane)
-		at.target = a.targetOf(card)
+		at.target, at.form = a.targetOf(card), card.PINForm
 		at.target.Unacknowledged, at.target.Replaces = waiting, replaces
 		return a.Entry(at.Caller.Actor(), audit.AttemptBegun, card.ID, at.row.BusinessNo, "ok"), tx.UpdateCard(card)
 	})
@@ -343,6 +344,7 @@ func (a *Authority) judge(at *guess, card *store.Card, link *store.Link, out kee
 	}
 	if sameVersion && out.Verdict == liuma.Right {
 		card.Tally.Clear(at.count, at.reopen) // a stranger's proof clears both lanes
+		card.PINForm = at.PIN.Proved(at.form)
 	} else if sameVersion && out.Evaluated == 0 {
 		// No keeper evaluated it, so nothing was learnt from it.
 		card.Tally.Refund(at.count)

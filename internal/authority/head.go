@@ -10,6 +10,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -170,7 +171,7 @@ func (a *Authority) RaiseHead(ctx context.Context, actor string, id liuma.CardID
 			card.Version, card.KeySet, card.Verifier = held.Version, held.KeySet, held.Verifier
 			card.Reserved = max(card.Reserved, held.Mark)
 			card.Tally.Reset()
-			card.PINSetAt = a.Now() // when it was really set was lost
+			card.PINSetAt, card.PINForm = a.Now(), pin.FormUnknown // when it was really set was lost
 			out.Version, out.Taken = held.Version, true
 			if err := dropIntent(tx, id, held.Version); err != nil {
 				return audit.Entry{}, err

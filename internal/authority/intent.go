@@ -90,6 +90,7 @@ func (a *Authority) propose(ctx context.Context, in store.Intent, p pin.PIN) (st
 			in.Verifier, err = a.quorum.Propose(ctx, current, in.Version, secret)
 			return err
 		})
+		in.PINForm = p.Form()
 		if !errors.Is(err, keeper.ErrVersionUsed) || try == proposeTries {
 			return in, err
 		}
@@ -214,7 +215,7 @@ func (a *Authority) flip(ctx context.Context, actor string, in store.Intent, all
 // returns the event for the audit record.
 func (a *Authority) flipCard(tx store.Tx, card *store.Card, in store.Intent) (audit.Event, error) {
 	now := a.Now()
-	card.Version, card.KeySet, card.Verifier = in.Version, in.KeySet, in.Verifier
+	card.Version, card.KeySet, card.Verifier, card.PINForm = in.Version, in.KeySet, in.Verifier, in.PINForm
 	card.PINSetAt, card.PINFrom = now, time.Time{} // an act at a counter may say later
 	card.Tally.Reset()
 	row, err := tx.Request(in.Channel, in.BusinessNo)

@@ -149,7 +149,7 @@ func (a *Authority) onPaper(card store.Card, template, at string, said map[strin
 		all[k] = v
 	}
 	// A text reaches who has a contact, and their PIN counts at once; a letter says when.
-	if (template == noticePINSet || template == noticePINReset) && a.Now().Before(card.PINFrom) {
+	if (template == noticePINSet || template == noticePINReset || template == noticeBothNew) && a.Now().Before(card.PINFrom) {
 		all["until"] = a.ToWall(card.PINFrom).Format(time.RFC3339)
 	}
 	return all

@@ -68,6 +68,7 @@ const (
 	noticePINSet   = "pin_set"
 	noticePINReset = "pin_reset"
 	noticePhoneNew = "phone_changed_new"
+	noticeBothNew  = "phone_pin_changed"
 )
 
 const redactedText = "[text]"

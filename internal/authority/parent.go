@@ -48,6 +48,14 @@ func (u under) Regions() []liuma.Region {
 	return nil
 }
 
+// passphrases reports whether the nation or any region allows passphrases.
+func (u under) passphrases() bool {
+	if l, ok := u.of.(interface{ Passphrases() bool }); ok {
+		return l.Passphrases()
+	}
+	return u.of.For("", "").Passphrase
+}
+
 // Rules are those that this authority goes by, for the acts that go by them too.
 func (a *Authority) Rules() Rules { return a.policy }
 

@@ -72,9 +72,13 @@ func (q asking) attempt(card liuma.CardID, guess pin.PIN, proof *evidence.Proof,
 		ProofUsed: q.hosted(), Thaws: q.act.Thaws, Reopen: q.reopen, Source: q.source, Hooks: h}
 }
 
-// open opens one envelope of the asking. field names it in an error.
+// open opens one envelope of the asking. field names it in an error. What is entered
+// may be a passphrase whatever the policy says, so that the answer tells nothing of the
+// card's PIN, and so that whoever has one still gets in where none is set any more; what
+// is chosen, only where the policy allows one.
 func (s *Ceremonies) open(ctx context.Context, q asking, role liuma.Role, e envelope.Envelope, field string) (pin.PIN, error) {
-	return s.engine.OpenPIN(ctx, authority.Binding(q.caller, q.row.Action, role, q.subject, q.request), e, field, q.policy.Passphrase)
+	entered := role == liuma.RoleCurrent || role == liuma.RoleOld
+	return s.engine.OpenPIN(ctx, authority.Binding(q.caller, q.row.Action, role, q.subject, q.request), e, field, entered || q.policy.Passphrase)
 }
 
 // about is the asking by the rules of both regions, once the card is known that it is

@@ -10,6 +10,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/envelope"
+	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -29,7 +30,7 @@ const (
 // Checked is the answer about a PIN that a holder is about to choose. Reason is
 // empty where the PIN may be set.
 type Checked struct {
-	Reason   string     // PIN rule
+	Reason   string     // PIN rule, or reason of CodePINFormat
 	Sentence liuma.Text // explains Reason
 }
 
@@ -72,6 +73,9 @@ func (s *Ceremonies) CheckNew(ctx context.Context, id string, h Hand, try int, s
 	}
 	// A crash from here on loses the answer, and the check stays counted.
 	chosen, err := s.open(ctx, q, liuma.RoleCheck, sealed, "new_pin")
+	if e, ok := errors.AsType[*liuma.Error](err); ok && e.Code == liuma.CodePINFormat {
+		return Checked{Reason: e.Reason, Sentence: pin.FormatSentence(e.Reason)}, nil
+	}
 	if err != nil {
 		return Checked{}, err
 	}

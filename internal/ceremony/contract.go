@@ -127,6 +127,7 @@ type Page struct {
 	Purpose                                         liuma.Purpose
 	BusinessNo                                      liuma.BusinessNo
 	Region                                          liuma.Region
+	Home                                            liuma.Region       // of the card, where the page knows whose it is
 	NameMasked, IDMasked, PhoneMasked, CardNoMasked string             // empty where they may not be shown
 	Document                                        liuma.DocumentType // of IDMasked
 
@@ -146,12 +147,12 @@ type Page struct {
 
 	// For the pad, at StepPIN: the seal key and, per role, the bytes that an
 	// envelope is bound to. The page sends Try back with the envelopes.
-	SealKeyID  string
-	SealKey    []byte
-	AAD        map[liuma.Role][]byte
-	Try        int
-	Passphrase bool
-	List       pin.List // of the PINs that may not be set
+	SealKeyID string
+	SealKey   []byte
+	AAD       map[liuma.Role][]byte
+	Try       int
+	Words     Words
+	List      pin.List // of the PINs that may not be set
 
 	// For one-time codes, at StepCode, and at StepDone of a verify whose phone can
 	// be confirmed. PhoneMasked is then the number that they go to. Code says why
@@ -202,6 +203,9 @@ type Page struct {
 	// RemindChange says at StepDone that the PIN is so old that the holder
 	// should choose a new one.
 	RemindChange bool
+	// PassphraseEnded says at StepDone that the PIN is a passphrase and that the card's
+	// region allows none any more.
+	PassphraseEnded bool
 
 	// The outcome of the last move. Code is empty at the first look. TriesLeft is
 	// there at the pad from the first look on, if the channel is linked and the
@@ -240,6 +244,9 @@ type Way struct{ URL string }
 type Given struct {
 	Try               int
 	Current, Old, New *envelope.Envelope
+	// Words says that they were typed in fields for passphrases. The next page begins
+	// with the same.
+	Words bool
 	// Reopen: a right PIN opens the strangers' lane again. It counts only through a
 	// known link.
 	Reopen bool

@@ -59,6 +59,9 @@ type details struct {
 	Alone       bool `json:"alone,omitempty"`
 	ProvedAlone bool `json:"proved_alone,omitempty"`
 
+	// Pad is what the last try was typed on, as this browser said.
+	Pad string `json:"pad,omitempty"`
+
 	TryDigest []byte `json:"try_digest,omitempty"` // of what the last try was made of: the same form sent twice is known by it
 
 	// Ticket, of a ceremony at a counter, is the ticket that it is for, and Kind what that

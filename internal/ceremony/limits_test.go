@@ -54,8 +54,13 @@ func TestEvidenceAndPassphrasesFollowTheCardsRegion(t *testing.T) {
 			x.moveCard(tt.cards)
 			q := x.push(liuma.ActionVerify)
 			q.Region = tt.pushed
-			if p, _ := x.OpenPage(x.ch, q); p.Passphrase == tt.strict {
-				t.Errorf("the pad takes passphrases: %v", p.Passphrase)
+			if p, _ := x.OpenPage(x.ch, q); !p.Words.Entered || p.Words.Chosen {
+				t.Errorf("the pad takes passphrases: %+v", p.Words)
+			}
+			q = x.push(liuma.ActionChange)
+			q.Region = tt.pushed
+			if p, _ := x.OpenPage(x.ch, q); !p.Words.Entered || p.Words.Chosen == tt.strict {
+				t.Errorf("the pad of a change takes passphrases: %+v", p.Words)
 			}
 			q = x.push(liuma.ActionReset)
 			ch := x.Challenge(x.ch)
@@ -120,9 +125,9 @@ func TestLimitsFollowTheCardsRegion(t *testing.T) {
 	}
 }
 
-// TestAPassphraseOpensByBothRegions: an envelope with one opens where the region of the
+// TestAPassphraseIsSetByBothRegions: a new PIN may be one where the region of the
 // request and that of the card both take passphrases; elsewhere nothing is guessed at.
-func TestAPassphraseOpensByBothRegions(t *testing.T) {
+func TestAPassphraseIsSetByBothRegions(t *testing.T) {
 	for _, tt := range []struct {
 		cards, named liuma.Region
 		opens        bool
@@ -132,9 +137,9 @@ func TestAPassphraseOpensByBothRegions(t *testing.T) {
 		x := newPhoned(t, testkit.Options{Rules: strictIn("330500")})
 		x.moveCard(tt.cards)
 		before := counted(t, x.Env, cardRow(t, x.Env, x.ch, x.card).ID)
-		q := x.VerifyRequest(x.ch, x.card, "correct horse battery")
+		q := x.ChangeRequest(x.ch, x.card, wrongPIN, "correct horse battery")
 		q.Region = tt.named
-		v, err := x.Authority().Verify(t.Context(), x.ch, q)
+		v, err := x.Authority().Change(t.Context(), x.ch, q)
 		if opened := err == nil && v.Verdict == liuma.Wrong; opened != tt.opens {
 			t.Errorf("a card of %s, asked in %s: %+v, %v", tt.cards, tt.named, v, err)
 		}

@@ -11,7 +11,6 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/envelope"
-	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 )
@@ -223,6 +222,7 @@ func (s *Ceremonies) showHolder(r store.Reader, c authority.Caller, card liuma.C
 			return err
 		}
 	}
+	p.Home = f.Region // of what the registry says: what was typed has none
 	if f.Name != "" {
 		p.NameMasked = f.MaskedName()
 	}
@@ -247,34 +247,16 @@ func maskCardNo(s string) string {
 	return string(r[:1]) + "****" + string(r[len(r)-3:])
 }
 
-// padRules are what the pad goes by: the rules of the request's region and, where a card
-// is known, of the card's own.
-func (s *Ceremonies) padRules(r store.Reader, c authority.Caller, cer store.Ceremony, d details) (policy.Policy, error) {
-	rules, id := s.rules(cer), cer.Card
-	if id.IsZero() && d.Subject.Card != "" {
-		l, err := r.LinkByHandle(c.Channel(), store.Handle(d.Subject.Card))
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return policy.Policy{}, err
-		}
-		id = l.Card
-	}
-	if id.IsZero() {
-		return rules, nil
-	}
-	card, err := s.engine.ReadCard(r, id)
-	return s.engine.PolicyOf(card, c.Channel(), rules), err
-}
-
 // showPad fills in the page's members for the pad: the key to seal to, and the
 // bytes that each envelope is bound to.
 func (s *Ceremonies) showPad(r store.Reader, c authority.Caller, cer store.Ceremony, d details, key store.SealKey, p *Page) error {
 	act := s.acting(cer, d)
 	p.SealKeyID, p.SealKey = key.ID, key.Public
-	rules, err := s.padRules(r, c, cer, d)
+	rules, has, err := s.padRules(r, c, cer, d)
 	if err != nil {
 		return err
 	}
-	p.Passphrase, p.List = rules.Passphrase, rules.PIN.List
+	p.Words, p.List = s.words(act, d.Pad, rules, has), rules.PIN.List
 	p.AAD = map[liuma.Role][]byte{}
 	roles := act.Roles
 	if act.setsPIN() {

@@ -26,13 +26,18 @@ func (l lenientIn) For(r liuma.Region, _ liuma.ChannelID) policy.Policy {
 // moveCard moves a card to another region.
 func (x *phoned) moveCard(region liuma.Region) {
 	x.T.Helper()
-	id := cardRow(x.T, x.Env, x.ch, x.card).ID
+	x.edit(cardRow(x.T, x.Env, x.ch, x.card).ID, func(c *store.Card) { c.Region = region })
+}
+
+// edit changes a card's row.
+func (x *phoned) edit(id liuma.CardID, change func(*store.Card)) {
+	x.T.Helper()
 	err := x.System.Store.Update(x.T.Context(), func(tx store.Tx) (audit.Entry, error) {
 		card, err := tx.Card(id)
 		if err != nil {
 			return audit.Entry{}, err
 		}
-		card.Region = region
+		change(&card)
 		return audit.Entry{At: x.Clock.Now(), Actor: "operator", Event: audit.CardEnrolled, Outcome: "ok"}, tx.UpdateCard(card)
 	})
 	if err != nil {

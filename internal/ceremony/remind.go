@@ -92,5 +92,6 @@ func (s *Ceremonies) showAge(r store.Reader, c store.Ceremony, d details, p *Pag
 	}
 	card, err := s.engine.ReadCard(r, c.Card)
 	p.RemindChange = err == nil && s.old(card, s.rulesAbout(c, card))
+	p.PassphraseEnded = err == nil && s.engine.PassphraseEnded(card)
 	return err
 }

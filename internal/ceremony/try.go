@@ -33,6 +33,9 @@ func (s *Ceremonies) GivePIN(ctx context.Context, id string, h Hand, g Given) (P
 		}
 		c.Tries, d.TryDigest = c.Tries+1, digest[:]
 		d.Proofs.tried(*c)
+		if d.Pad = padDigits; g.Words {
+			d.Pad = padWords
+		}
 		d.clearVerdict()
 		d.WasReset = false
 		client, err = tx.Client(string(c.Channel))

@@ -130,8 +130,12 @@ func (ch *channel) enroll(ctx context.Context, h *holder, a application, digits 
 	if err != nil {
 		return nil, err
 	}
+	var region string // where it is not the nation's rules that count, the request names it
+	if inSampleRegion(h.facts.Region) {
+		region = string(h.facts.Region)
+	}
 	return ch.client.Enroll(ctx, client.EnrollRequest{
-		BusinessNo: d.BusinessNo, Subject: d.Subject, Purpose: purpose,
+		BusinessNo: d.BusinessNo, Region: region, Subject: d.Subject, Purpose: purpose,
 		Challenge: a.challenge.Value, Evidence: a.evidence, NewPIN: sealed,
 	})
 }

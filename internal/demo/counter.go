@@ -14,8 +14,8 @@ import (
 // freshPhone is the number that she buys in the story, of nobody else.
 const freshPhone = "13905720188"
 
-// agency is the office of the story.
-const agency liuma.Agency = "huzhou-wuxing"
+// ownAgency is the office of the story.
+const ownAgency liuma.Agency = "huzhou-wuxing"
 
 // Who speaks at the counter.
 func clerkWho() who      { return who(both(words.WhoClerk)) }
@@ -49,8 +49,8 @@ func (d *desk) counterStaff(ctx context.Context) (clerk, supervisor *chair, err 
 		document string
 		chair    **chair
 	}{
-		{staff.NewMember{ID: "chen-jing", Name: both(words.DeskClerkName).ZH, Roles: []liuma.StaffRole{liuma.RoleClerk}, Region: "33", Agency: agency}, own[0], &clerk},
-		{staff.NewMember{ID: "zhou-wei", Name: both(words.DeskSupervisorName).ZH, Roles: []liuma.StaffRole{liuma.RoleSupervisor}, Region: "33", Agency: agency}, own[1], &supervisor},
+		{staff.NewMember{ID: "chen-jing", Name: both(words.DeskClerkName).ZH, Roles: []liuma.StaffRole{liuma.RoleClerk}, Region: "33", Agency: ownAgency}, own[0], &clerk},
+		{staff.NewMember{ID: "zhou-wei", Name: both(words.DeskSupervisorName).ZH, Roles: []liuma.StaffRole{liuma.RoleSupervisor}, Region: "33", Agency: ownAgency}, own[1], &supervisor},
 	} {
 		first, second, err := d.invite(ctx, m.member, m.document)
 		if err != nil {

@@ -28,6 +28,8 @@ const (
 	strictRegion = liuma.Region("310101") // three tries, three days
 	middleRegion = liuma.Region("440106") // five tries, seven days
 	regionsSeed  = 4_401_310_101          // of the two people who live there
+
+	regionWords = "river kettle, morning tea" // passphrase of the one in middleRegion
 )
 
 // writePolicy copies the sample regions into the demo's directory, and returns where.
@@ -113,11 +115,20 @@ func sceneRegions(ctx context.Context, p *play) error {
 		if err != nil {
 			return err
 		}
-		v, err := s.national.enroll(ctx, h, a, h.pin)
+		secret := h.pin
+		if i == 1 {
+			secret = regionWords
+		}
+		v, err := s.national.enroll(ctx, h, a, secret)
 		if err != nil {
 			return err
 		}
 		h.handles[s.national] = v.Card
+		if i == 1 {
+			if err := p.passphrase(ctx, h); err != nil {
+				return err
+			}
+		}
 		for n := 1; n <= tries[i]; n++ {
 			if v, err = s.national.verify(ctx, h, "000001", purposeYears()); err != nil {
 				return err
@@ -164,5 +175,32 @@ func (p *play) regionPage(ctx context.Context, region liuma.Region) error {
 		return want(text.EN, g.page.Text())
 	}
 	p.Say(pageWho(), holderWho(), said)
+	return nil
+}
+
+// fullWidth is a text of ASCII as a keyboard of full width types it.
+func fullWidth(s string) string {
+	out := []rune(s)
+	for i, r := range out {
+		if r == ' ' {
+			out[i] = 0x3000
+		} else {
+			out[i] = r + 0xFEE0
+		}
+	}
+	return string(out)
+}
+
+// passphrase proves the passphrase of a holder, typed on a keyboard of full width.
+func (p *play) passphrase(ctx context.Context, h *holder) error {
+	s := p.stage
+	v, err := s.national.verify(ctx, h, fullWidth(regionWords), purposeYears())
+	if err != nil {
+		return err
+	}
+	if v.Verdict != string(liuma.Right) {
+		return want("the right passphrase", describe(v))
+	}
+	p.Say(s.national.name, authorityWho(), both(func(w words) string { return w.RegionPassphrase(string(h.facts.Region)) }))
 	return nil
 }

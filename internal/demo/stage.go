@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/examples/agencies"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/demo/window"
 	"github.com/liuma-pin/liuma/internal/progress"
@@ -156,6 +158,9 @@ func (s *stage) importPeople(ctx context.Context, p *play) error {
 	}
 	bar := progress.Bytes(p.c.Progress, p.label(both(words.Importing)), int64(len(people)), p.c.ProgressTerminal)
 	start := time.Now()
+	if _, err := s.world.System.Agencies.Import(ctx, bytes.NewReader(agencies.File), agency.ImportConfig{Actor: "operator"}); err != nil {
+		return err
+	}
 	kept, err := s.world.Import(ctx, bytes.NewReader(people), bar.Set)
 	bar.Done()
 	if err != nil {

@@ -17,7 +17,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -167,3 +169,6 @@ func (r *Regions) Above(code liuma.Region) liuma.Region {
 
 // Len is the number of regions.
 func (r *Regions) Len() int { return len(r.entries) }
+
+// Codes lists the regions of the list in their order, abolished ones among them.
+func (r *Regions) Codes() []liuma.Region { return slices.Sorted(maps.Keys(r.entries)) }

@@ -1,7 +1,7 @@
 // Package genuine answers whether an app, an address or a text is the service's. It
 // guarantees that only what is registered counts: the service's own origin, the channels
-// in the store with the addresses that they may send a holder back to, and the numbers
-// of the configuration; that an address counts by its whole host and never by a part of
+// in the store with the addresses that they may send a holder back to, the numbers of
+// the configuration and the policy, and those of the directory of agencies; that an address counts by its whole host and never by a part of
 // it; that a name counts to the letter; that a channel which was stopped, by itself or
 // with the channel above it, is never called genuine; and that nothing which somebody
 // looked up is kept. An error is no answer (Away). It trusts the store's sealed rows and
@@ -38,7 +38,7 @@ const (
 	NoPage   Kind = "no_page"   // an address that is not registered
 	Plain    Kind = "plain"     // an address of ours or of an app's without https
 	Sender   Kind = "sender"    // a number that texts come from
-	Line     Kind = "line"      // an official hotline
+	Line     Kind = "line"      // an official hotline, or the telephone of an agency
 	NoSender Kind = "no_sender" // a number that is neither
 	NoList   Kind = "no_list"   // no numbers are configured, so it cannot be said
 	Code     Kind = "code"      // it looks like a PIN or a one-time code
@@ -81,7 +81,10 @@ type Config struct {
 	Senders []string
 	// Lines are the hotlines of now. Nil: none.
 	Lines func() []string
-	Now   func() time.Time
+	// Listed reports whether the directory of agencies has a number, in digits alone. Nil:
+	// there is no directory.
+	Listed func(number string) bool
+	Now    func() time.Time
 }
 
 // Desk answers. Safe for concurrent use.
@@ -111,7 +114,7 @@ func (d *Desk) Ask(ctx context.Context, typed string) Answer {
 	if n := len([]rune(typed)); n < 2 || n > longest {
 		return Answer{Kind: Short}
 	}
-	if number, ok := numberOf(typed); ok {
+	if number, ok := written.Dialled(typed); ok {
 		return Answer{Kind: d.number(number)}
 	}
 	apps, err := d.apps(ctx)
@@ -132,7 +135,7 @@ func (d *Desk) Ask(ctx context.Context, typed string) Answer {
 func (d *Desk) number(number string) Kind {
 	same := func(list []string) bool {
 		for _, s := range list {
-			if n, ok := numberOf(s); ok && n == number {
+			if n, ok := written.Dialled(s); ok && n == number {
 				return true
 			}
 		}
@@ -141,7 +144,7 @@ func (d *Desk) number(number string) Kind {
 	switch {
 	case same(d.c.Senders):
 		return Sender
-	case d.c.Lines != nil && same(d.c.Lines()):
+	case d.c.Lines != nil && same(d.c.Lines()), d.c.Listed != nil && d.c.Listed(number):
 		return Line
 	case len(number) == 6: // also of a hotline that we do not know, which is no loss
 		return Code

@@ -50,7 +50,7 @@ func desk(t *testing.T) (*Desk, *shelf, *time.Time) {
 		{ID: "cam", Kind: store.ClientProvider, Name: liuma.Text{ZH: "人脸核验", EN: "Face Check"}},
 	}}
 	d, err := New(Config{Store: s, Origin: "https://pin.example.cn", Senders: []string{"1069 0000 12333"}, Lines: func() []string { return []string{"12333", "0571-88001234", "962218"} },
-		Now: func() time.Time { return now }})
+		Listed: func(number string) bool { return number == "05720000004" || number == "962219" }, Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestAsk(t *testing.T) {
 		"pin.exam\u200bple.cn": NoPage, "https://evil.example/https://pin.example.cn": NoPage, "https://": NoPage, "https://%zz": NoPage, "https://[::1": NoPage, "ftp://pin.example.cn": NoPage,
 		"浙里社保": App, " 浙 里 社 保 ": App, "zheli social security": App, "ZheliSocialSecurity": App,
 		"浙里社保官方版": NoApp, "浙里社宝": NoApp, "社保": Similar, "Huz": Similar, "旧社保": Stopped, "旧社保县版": Stopped, "人脸核验": NoApp, "柜台": NoApp,
-		"1069000012333": Sender, "+86 1069 0000 12333": Sender, "12333": Line, "057188001234": Line, "962218": Line, "13800000000": NoSender, "10690000": NoSender,
+		"1069000012333": Sender, "+86 1069 0000 12333": Sender, "12333": Line, "057188001234": Line, "962218": Line, "962219": Line, "0572-0000004": Line, "+86 0572 0000004": Line, "0572-000000": NoSender, "572-0000004": NoSender, "13800000000": NoSender, "10690000": NoSender,
 		"135790": Code, "１３５７９０": Code, "": Short, "保": Short, "  ": Short, "--": Short, strings.Repeat("长", 201): Short,
 	} {
 		if got := d.Ask(t.Context(), typed); got.Kind != want {

@@ -1,20 +1,6 @@
 package genuine
 
-import (
-	"strings"
-
-	"github.com/liuma-pin/liuma/internal/written"
-)
-
-// numberOf is the digits of a telephone number, without its marks and China's +86.
-func numberOf(s string) (number string, ok bool) {
-	s = strings.TrimPrefix(written.Number(s), "+86")
-	s = strings.ReplaceAll(strings.ReplaceAll(s, "(", ""), ")", "")
-	if len(s) < 3 || len(s) > 20 || strings.Trim(s, "0123456789") != "" {
-		return "", false
-	}
-	return s, true
-}
+import "strings"
 
 // address reports something that is meant as the address of a page.
 func address(s string) bool {

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -66,10 +67,14 @@ type Config struct {
 	Hotline  string     // that letters name; empty: the national one
 	Sender   liuma.Text // who writes; empty: the name of the service
 	ReturnTo string     // a line above the address: where the post brings it back to
+	Agencies Agencies   // that have the counter which a letter names; nil: it names none
 	Now      func() time.Time
 	// ToWall brings a time of Now to the clock that people read. Default: as it is.
 	ToWall func(time.Time) time.Time
 }
+
+// Agencies is the directory, as letters read it; *agency.Book is one.
+type Agencies interface{ Listing() *agency.Listing }
 
 // Letters is the print queue. It is safe for concurrent use.
 type Letters struct{ c Config }
@@ -94,7 +99,7 @@ func (b *Letters) now() time.Time { return b.c.Now().UTC().Truncate(time.Millise
 func kinds() []string {
 	return []string{"pin_set", "pin_changed", "pin_reset", "pin_blocked", "strangers_stopped", "phone_changed_new",
 		"channel_linked", "channel_unlinked", "card_frozen", "loss_reported", "card_unfrozen", "person_changed",
-		"id_number_correction", "correction_sooner", "person_shown", "ticket_opened", "ticket_used", "card_closing", "reset_planned",
+		"id_number_correction", "correction_sooner", "person_shown", "ticket_opened", "phone_pin_changed", "card_closing", "agent_froze", "agent_closing", "reset_planned",
 		"notices_named", "notices_ended"}
 }
 

@@ -165,7 +165,7 @@ func (o *office) entries(event audit.Event) (notes []string) {
 func TestABatch(t *testing.T) {
 	o := newOffice(t)
 	one, two := o.holder(1, "330502", "浙江省湖州市吴兴区爱山街道123号2幢301室"), o.holder(2, "330502", "湖州市南街7号")
-	o.write(one, "330502", "ticket_opened", "pin_reset", "ticket_used")
+	o.write(one, "330502", "ticket_opened", "pin_reset", "phone_changed_new")
 	o.write(two, "330502", "card_frozen")
 	b := o.print(nation, letter.Order{})
 	if b.Sheets != 2 || b.Letters != 4 || b.Resumed || b.Unsent != 0 {
@@ -363,7 +363,7 @@ func TestWhoIsNotWrittenTo(t *testing.T) {
 func TestManyLettersOfOnePerson(t *testing.T) {
 	o := newOffice(t)
 	one := o.holder(1, "330502", "湖州市南街7号")
-	o.write(one, "330502", "ticket_opened", "pin_set", "ticket_used", "card_frozen", "card_unfrozen", "person_shown")
+	o.write(one, "330502", "ticket_opened", "pin_set", "phone_changed_new", "card_frozen", "card_unfrozen", "person_shown")
 	o.now = o.now.Add(61 * 24 * time.Hour)
 	b := o.print(nation, letter.Order{Chinese: true})
 	if b.Sheets != 2 || b.Letters != 6 || strings.Contains(b.HTML, "A3K") || strings.Contains(b.HTML, "The PIN") || strings.Contains(b.HTML, "冻结码") {

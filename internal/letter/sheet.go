@@ -82,7 +82,7 @@ func (b *Letters) wordsOf(p page, newest sealedPart, w *locale.Words) sheetWords
 	}
 	day := func(t time.Time) string { return w.Day(b.c.ToWall(t).In(clock.China())) }
 	out := sheetWords{Lang: string(w.Lang()), Sender: cmp.Or(sender, w.Letter.Sender()), Title: w.Letter.Title(), Dear: w.Letter.Dear(p.to.Name), Why: w.Letter.Why(),
-		Mine: w.Letter.Mine(), NotMine: w.Letter.NotMine(), ByPhone: w.Letter.ByPhone(hotline), ByCode: w.Letter.ByCode(), AtCounter: w.Letter.AtCounter(),
+		Mine: w.Letter.Mine(), NotMine: w.Letter.NotMine(), ByPhone: w.Letter.ByPhone(hotline), ByCode: w.Letter.ByCode(), AtCounter: b.atCounter(p, w),
 		CodeTitle: w.Letter.CodeTitle(), CodeUntil: w.Letter.CodeUntil(day(newest.Until)), Never: w.Letter.Never(), Date: w.Letter.Date(day(b.now()))}
 	for i, l := range p.letters {
 		params := p.parts[i].ZH
@@ -92,6 +92,26 @@ func (b *Letters) wordsOf(p page, newest sealedPart, w *locale.Words) sheetWords
 		out.Lines = append(out.Lines, lineOf(l, params, w))
 	}
 	return out
+}
+
+// atCounter says where to come to: the region's nearest office by its name, and by nothing
+// else that is in the directory: a letter has no number in it but the help line. One
+// that was made up is on no paper, a name is whole or not there, and a full sheet has no
+// room for one.
+func (b *Letters) atCounter(p page, w *locale.Words) string {
+	if b.c.Agencies == nil || len(p.letters) == maxOnASheet {
+		return w.Letter.AtCounter()
+	}
+	for _, a := range b.c.Agencies.Listing().Nearest(p.letters[len(p.letters)-1].Region, 1).Offices {
+		name, most := a.Name.ZH, longestOffice
+		if w.Lang() == locale.English && a.Name.EN != "" {
+			name, most = a.Name.EN, longestOfficeEN
+		}
+		if !a.Sample && utf8.RuneCountInString(name) <= most {
+			return w.Letter.AtOffice(name)
+		}
+	}
+	return w.Letter.AtCounter()
 }
 
 // lineOf says what was done. Times are China's.
@@ -115,6 +135,12 @@ func lineOf(l store.Letter, params map[string]string, w *locale.Words) line {
 
 // longAddress is how many characters of the usual size fit two lines of the window.
 const longAddress = 34
+
+// How long the name of an office may be, in characters; English stands in small type.
+const (
+	longestOffice   = 22
+	longestOfficeEN = 60
+)
 
 // longestWord bounds a name on paper, in characters: names are registered by others, and
 // Latin letters take half the room.

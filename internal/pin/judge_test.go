@@ -240,8 +240,8 @@ func TestJudgePassphrase(t *testing.T) {
 		{"zebrazebra", []Rule{RuleRepeat}},
 		{"bcdefghijk", []Rule{RuleSteps}},
 		{"ZyXwVuTsRq", []Rule{RuleSteps}},
-		{"24681357", []Rule{RuleSteps}},
-		{"qwertyuiopas", []Rule{RuleSteps}},
+		{"24681357", []Rule{RuleSteps, RuleCommon}},
+		{"qwertyuiopas", []Rule{RuleSteps, RuleCommon}},
 		{"7890lkjhg", []Rule{RuleSteps}},
 		{"Password1", []Rule{RuleCommon}},
 		{"iloveyou", []Rule{RuleCommon}},
@@ -413,7 +413,7 @@ func TestSentencesAreTrue(t *testing.T) {
 		// "the first four digits are a year"
 		RuleYear: func(s string) bool { return s[:4] >= "1950" && s[:4] <= "2029" },
 		// "these six digits are a date: year, month and day"
-		RuleDate: isDate,
+		RuleDate: isDay,
 		// "many people choose such numbers": they are among the counts, or trivial patterns, which
 		// other reasons name too
 		RuleCommon: func(s string) bool { return listed[s] },
@@ -450,7 +450,7 @@ func TestEverySentenceHelps(t *testing.T) {
 			seen[s] = string(r)
 		}
 	}
-	for _, reason := range []string{ReasonNotSixDigits, ReasonTooShort, ReasonTooLong, ReasonCharacter, ReasonEncoding} {
+	for _, reason := range []string{ReasonNotSixDigits, ReasonTooShort, ReasonTooLong, ReasonTooWide, ReasonCharacter, ReasonEncoding} {
 		wantSentence(t, reason, FormatSentence(reason))
 		if same := FormatSentence(reason) == FormatSentence(""); same != (reason == ReasonNotSixDigits) {
 			t.Errorf("%s: reads as an unknown reason: %v", reason, same)

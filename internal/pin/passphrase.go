@@ -1,19 +1,15 @@
 package pin
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // minUnforeseen is how many characters of a passphrase must not simply follow
 // from the two before them.
 const minUnforeseen = 7
-
-// compatGrowth is how much longer UTF-8 can get under NFKC (Unicode Annex 15).
-const compatGrowth = 11
 
 // passphrase applies the rules that make sense for 8 to 64 characters. The
 // holder's numbers are looked for in its digits alone, so that 1985-03-07 and
@@ -23,7 +19,7 @@ func (j *Judge) passphrase(secret []byte, h *holder, same bool) []Rule {
 	defer clear(folded)
 	digits := digitsOf(folded)
 	defer clear(digits)
-	letters := make([]rune, 0, MaxBytes*compatGrowth)
+	letters := make([]rune, 0, len(folded))
 	for i := 0; i < len(folded); {
 		r, size := utf8.DecodeRune(folded[i:])
 		letters = append(letters, r)
@@ -43,19 +39,24 @@ func (j *Judge) passphrase(secret []byte, h *holder, same bool) []Rule {
 	add(r.Current && same, RuleCurrent)
 	add(r.Repeat && repeats(letters), RuleRepeat)
 	add(r.Steps && unforeseen(letters) < minUnforeseen, RuleSteps)
-	add(r.Common && j.often.has(folded), RuleCommon)
+	switch {
+	case !r.Common:
+	case j.often.has(folded):
+		out = append(out, RuleCommon)
+	case slices.Contains(out, RuleRepeat), slices.Contains(out, RuleSteps): // says it better
+	case j.nearCommon(folded):
+		out = append(out, RuleNearCommon)
+	}
 	return out
 }
 
 // fold brings a passphrase to the form that is compared with lists and numbers:
-// full-width and other compatibility forms become plain ones, letters lower
-// case. The passphrase itself stays as typed.
+// letters become lower case. The passphrase itself stays as typed, but for its
+// spelling (canonical).
 func fold(secret []byte) []byte {
-	plain := norm.NFKC.Append(make([]byte, 0, compatGrowth*len(secret)), secret...)
-	defer clear(plain)
-	folded := make([]byte, 0, 2*len(plain)) // lower case may be longer: U+023A
-	for i := 0; i < len(plain); {
-		r, size := utf8.DecodeRune(plain[i:])
+	folded := make([]byte, 0, 2*len(secret)) // lower case may be longer: U+023A
+	for i := 0; i < len(secret); {
+		r, size := utf8.DecodeRune(secret[i:])
 		folded = utf8.AppendRune(folded, unicode.ToLower(r))
 		i += size
 	}
@@ -104,7 +105,7 @@ func repeatsEvery(s []rune, piece int) bool {
 
 // unforeseen counts the characters that do not continue the two before them:
 // by the same step of at most two (aaaa, abcd, 2468), or along a row of the
-// keyboard (qwer, lkjh).
+// keyboard or down it (qwer, lkjh, 1qaz).
 func unforeseen(s []rune) int {
 	n := min(2, len(s))
 	for i := 2; i < len(s); i++ {
@@ -119,7 +120,8 @@ func continues(a, b, c rune) bool {
 	if step := b - a; step == c-b && step >= -2 && step <= 2 {
 		return true
 	}
-	for _, row := range []string{"1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm"} {
+	for _, row := range []string{"1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm",
+		"1qaz", "2wsx", "3edc", "4rfv", "5tgb", "6yhn", "7ujm"} {
 		i, j, k := indexOf(row, a), indexOf(row, b), indexOf(row, c)
 		if i >= 0 && j >= 0 && k >= 0 && j-i == k-j && (j-i == 1 || j-i == -1) {
 			return true

@@ -56,16 +56,23 @@ type cell struct {
 	// for any two PINs. No PIN contains a zero byte. It is written by newPIN,
 	// and cleared under mu when wiped and users is 0.
 	b [MaxBytes]byte
+	// earlier is the spelling in NFC, of m bytes, where that is another (Form).
+	earlier [MaxBytes]byte
+	m       int
 }
 
 // newPIN copies b, which is at most MaxBytes long.
-func newPIN(b []byte) PIN {
-	c := &cell{n: len(b)}
+func newPIN(b []byte) PIN { return newSpelt(b, nil) }
+
+// newSpelt copies both spellings; an empty second one is the same as the first.
+func newSpelt(b, earlier []byte) PIN {
+	c := &cell{n: len(b), m: len(earlier)}
 	copy(c.b[:], b)
+	copy(c.earlier[:], earlier)
 	return PIN{cell: func() *cell { return c }}
 }
 
-// Use lends the bytes to f: ASCII digits, or a passphrase in UTF-8 (NFC). f
+// Use lends the bytes to f: ASCII digits, or a passphrase in UTF-8 (NFKC). f
 // must neither keep nor change them. The error is f's, or ErrWiped. A Wipe
 // during f takes effect when the last call of Use ends.
 func (p PIN) Use(f func([]byte) error) error {
@@ -106,6 +113,7 @@ func (c *cell) release() {
 func (c *cell) clearIfDone() {
 	if c.wiped && c.users == 0 {
 		clear(c.b[:])
+		clear(c.earlier[:])
 		runtime.KeepAlive(c)
 	}
 }

@@ -56,6 +56,7 @@ type Layers struct {
 	files    map[Scope]File
 	regions  map[liuma.Region]Policy // national under "", and each region that has a file
 	channels map[liuma.ChannelID][]setting
+	words    bool // some region's holders may have passphrases
 }
 
 // ErrLayers says that the layers of a policy contradict one another or the
@@ -96,8 +97,14 @@ func NewLayers(national Policy, files ...File) (*Layers, error) {
 	if err := l.together(); err != nil {
 		return nil, err
 	}
+	for _, p := range l.regions {
+		l.words = l.words || p.Passphrase
+	}
 	return l, nil
 }
+
+// Passphrases reports whether the nation or any region allows passphrases.
+func (l *Layers) Passphrases() bool { return l.words }
 
 // add puts a file under those that are there.
 func (l *Layers) add(f File, faults *Faults) {

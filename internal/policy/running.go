@@ -60,6 +60,9 @@ func (r *Running) For(region liuma.Region, channel liuma.ChannelID) Policy {
 // Regions is Layers.Regions of those that hold.
 func (r *Running) Regions() []liuma.Region { return r.Layers().Regions() }
 
+// Passphrases is Layers.Passphrases of those that hold.
+func (r *Running) Passphrases() bool { return r.Layers().Passphrases() }
+
 // ForAct is the policy for an act that began at a time: that which holds and, of each
 // value, the strictest of those that have held since. So nothing that was asked for
 // when it began is asked for no more, and what is stricter counts at once.

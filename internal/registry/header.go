@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/liuma-pin/liuma/internal/written"
+	"github.com/liuma-pin/liuma/internal/sheet"
 )
 
 // The columns of an import file, in the order of header.
@@ -70,11 +70,11 @@ type layout struct {
 // parseHeader reads a header line, whatever it parts its cells with.
 func parseHeader(line string) (layout, error) {
 	line = strings.TrimPrefix(line, "\ufeff")
-	l := layout{comma: separator(line)}
+	l := layout{comma: sheet.Separator(line)}
 	for i := range l.at {
 		l.at[i] = -1
 	}
-	names, reason := split(line, l.comma, maxCells)
+	names, reason := sheet.Split(line, l.comma, maxCells)
 	if reason != "" {
 		return l, unknownHeader(line, nil)
 	}
@@ -85,7 +85,7 @@ func parseHeader(line string) (layout, error) {
 		case column < 0:
 			wrong = append(wrong, guess(name))
 		case l.at[column] >= 0:
-			wrong = append(wrong, fmt.Sprintf("%q comes twice", show(name)))
+			wrong = append(wrong, fmt.Sprintf("%q comes twice", sheet.Show(name)))
 		default:
 			l.at[column] = i
 			l.known++
@@ -108,30 +108,14 @@ func unknownHeader(line string, wrong []string) error {
 	if strings.TrimSpace(line) == "" {
 		return fmt.Errorf("%w; it is empty", ErrHeader)
 	}
-	if digits := strings.Count(show(line), "#"); digits > 6 {
+	if digits := strings.Count(sheet.Show(line), "#"); digits > 6 {
 		return fmt.Errorf("%w; found what looks like a person's row", ErrHeader)
 	}
 	said := ""
 	if len(wrong) > 0 {
 		said = ": " + strings.Join(wrong, "; ")
 	}
-	return fmt.Errorf("%w (in any order; phone, region, status, replaced_by, former_id_number, birth_date, household, address and postcode may be missing, and document_type with document_number may stand for id_number); found %q%s", ErrHeader, show(line), said)
-}
-
-// separator is the character that parts the cells of a header.
-func separator(line string) byte {
-	comma, most := byte(','), strings.Count(line, ",")
-	for _, c := range []byte(";\t|") {
-		if n := strings.Count(line, string(c)); n > most {
-			comma, most = c, n
-		}
-	}
-	return comma
-}
-
-// headingKey is what two spellings of a heading have in common.
-func headingKey(name string) string {
-	return strings.NewReplacer("_", "", ".", "", "*", "", "(", "", ")", "", "/", "").Replace(written.Number(name))
+	return fmt.Errorf("%w (in any order; phone, region, status, replaced_by, former_id_number, birth_date, household, address and postcode may be missing, and document_type with document_number may stand for id_number); found %q%s", ErrHeader, sheet.Show(line), said)
 }
 
 // columnsOf finds the column of each heading. 证件号码 is the number of whatever
@@ -145,7 +129,7 @@ func columnsOf(names []string) []int {
 			continue
 		}
 		numbers++
-		if key := headingKey(name); key == "证件号码" || key == "证件号" {
+		if key := sheet.HeadingKey(name); key == "证件号码" || key == "证件号" {
 			general = i
 		}
 	}
@@ -167,10 +151,10 @@ func columnName(column int) string {
 }
 
 func columnOf(name string) int {
-	key := headingKey(name)
+	key := sheet.HeadingKey(name)
 	for column := range columns {
 		for _, h := range headings(column) {
-			if headingKey(h) == key {
+			if sheet.HeadingKey(h) == key {
 				return column
 			}
 		}
@@ -180,54 +164,19 @@ func columnOf(name string) int {
 
 // guess names the column that a heading is nearest to.
 func guess(name string) string {
-	key := []rune(headingKey(name))
+	key := []rune(sheet.HeadingKey(name))
 	best, least := "", len(key)/2+2
 	for column := range columns {
 		for _, h := range headings(column) {
-			if d := distance(key, []rune(headingKey(h))); d < least {
+			if d := sheet.Distance(key, []rune(sheet.HeadingKey(h))); d < least {
 				best, least = columnName(column), d
 			}
 		}
 	}
 	if best == "" {
-		return fmt.Sprintf("no column %q is known", show(name))
+		return fmt.Sprintf("no column %q is known", sheet.Show(name))
 	}
-	return fmt.Sprintf("no column %q is known, did you mean %s?", show(name), best)
-}
-
-// distance is the number of characters to change, add or drop.
-func distance(a, b []rune) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range a {
-		last := i
-		row[0] = i + 1
-		for j := range b {
-			cost := last
-			if a[i] != b[j] {
-				cost++
-			}
-			last = row[j+1]
-			row[j+1] = min(cost, row[j]+1, last+1)
-		}
-	}
-	return row[len(b)]
-}
-
-// show cuts text of a file for an error message, without its digits.
-func show(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return '#'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-	if utf8.RuneCountInString(s) > 80 {
-		s = string([]rune(s)[:80]) + "…"
-	}
-	return s
+	return fmt.Sprintf("no column %q is known, did you mean %s?", sheet.Show(name), best)
 }
 
 // cell returns a cell of a line, and whether the file has that column.

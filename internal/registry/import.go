@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/liuma-pin/liuma/internal/sheet"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -34,7 +35,7 @@ type ImportConfig struct {
 	// Actor of the audit entries; "operator" if empty.
 	Actor string
 	// Encoding of the file.
-	Encoding Encoding
+	Encoding sheet.Encoding
 	// DryRun reads and judges everything, and writes nothing.
 	DryRun bool
 	// Alone says that no server shares the database: more rows share a transaction.
@@ -96,15 +97,15 @@ func (g *Registry) Import(ctx context.Context, r io.Reader, c ImportConfig) (Sum
 	if err != nil {
 		return Summary{}, fmt.Errorf("registry: import: %w", err)
 	}
-	raw := &counted{r: r}
-	text, as, err := decoded(raw, c.Encoding)
+	raw := &sheet.Counted{From: r}
+	text, as, err := sheet.Decoded(raw, c.Encoding)
 	if err != nil {
 		return Summary{}, fmt.Errorf("registry: import: %w", err)
 	}
-	in := newLines(text)
-	head, err := in.readHeader()
+	in := sheet.NewLines(text, maxLine)
+	head, err := readHeader(in)
 	if err != nil {
-		if as != UTF8 {
+		if as != sheet.UTF8 {
 			err = fmt.Errorf("%w (read as %s)", err, as)
 		}
 		return Summary{}, fmt.Errorf("registry: import: %w", err)
@@ -246,9 +247,9 @@ type keptRow struct {
 type reading struct {
 	parser
 	g    *Registry
-	in   *lines
-	raw  *counted
-	as   Encoding
+	in   *sheet.Lines
+	raw  *sheet.Counted
+	as   sheet.Encoding
 	seen map[shortIndex]struct{} // ID and card numbers of earlier rows
 }
 
@@ -256,7 +257,7 @@ type reading struct {
 // a file with only bad rows shows progress too. Empty lines are skipped.
 func (rd *reading) run(ctx context.Context) (c run) {
 	for range 10 * runRows {
-		line, tooLong, err := rd.in.next()
+		line, tooLong, err := rd.in.Next()
 		if err == io.EOF {
 			c.end = true
 			break
@@ -265,7 +266,7 @@ func (rd *reading) run(ctx context.Context) (c run) {
 			err = ctx.Err()
 		}
 		if err != nil {
-			c.err = fmt.Errorf("registry: import: line %d: %w", rd.in.number+1, err)
+			c.err = fmt.Errorf("registry: import: line %d: %w", rd.in.Number+1, err)
 			return c
 		}
 		if c.err = rd.add(&c, line, tooLong); c.err != nil || len(c.rows) == runRows {
@@ -273,22 +274,22 @@ func (rd *reading) run(ctx context.Context) (c run) {
 		}
 	}
 	slices.SortFunc(c.rows, func(a, b keptRow) int { return bytes.Compare(a.holder[:], b.holder[:]) })
-	if c.read = rd.in.read; rd.as != UTF8 { // the decoder reads ahead, at most its buffer
-		c.read = rd.raw.read
+	if c.read = rd.in.Read; rd.as != sheet.UTF8 { // the decoder reads ahead, at most its buffer
+		c.read = rd.raw.N
 	}
 	return c
 }
 
 // add judges a line and puts it in a run.
 func (rd *reading) add(c *run, line []byte, tooLong bool) error {
-	if !tooLong && blankLine(line) {
+	if !tooLong && sheet.Blank(line) {
 		return nil
 	}
 	r, reason := row{}, ReasonTooLong
 	if !tooLong {
 		r, reason = rd.row(line)
 	}
-	r.line = rd.in.number
+	r.line = rd.in.Number
 	if reason == "" {
 		kept, twice, err := rd.sealed(r)
 		if err != nil {
@@ -301,17 +302,6 @@ func (rd *reading) add(c *run, line []byte, tooLong bool) error {
 	}
 	c.faults = append(c.faults, fault{r.line, reason, false})
 	return nil
-}
-
-// blankLine reports whether a line has nothing but separators, as exports end
-// with.
-func blankLine(line []byte) bool {
-	for _, c := range line {
-		if c != ',' && c != ';' && c != '\t' && c != ' ' && c != '|' {
-			return false
-		}
-	}
-	return true
 }
 
 // sealed refuses a row whose ID or card number was in an earlier row, and seals

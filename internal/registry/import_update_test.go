@@ -14,6 +14,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/audit"
+	"github.com/liuma-pin/liuma/internal/sheet"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 	"github.com/liuma-pin/liuma/locale"
@@ -195,16 +196,16 @@ func TestEncodings(t *testing.T) {
 	must(t, err)
 	for name, c := range map[string]struct {
 		content string
-		as      Encoding
+		as      sheet.Encoding
 	}{
-		"UTF-8": {text, Guess}, "with a mark": {"\ufeff" + text, Guess}, "GBK": {gbk, Guess}, "GBK, named": {gbk, GBK},
-		"UTF-16": {little, Guess}, "UTF-16, named": {little, UTF16}, "UTF-16, big, no mark": {big, Guess}, "UTF-16, big, named": {big, UTF16},
-		"semicolons": {strings.ReplaceAll(text, ",", ";"), Guess}, "tabs": {strings.ReplaceAll(text, ",", "\t"), UTF8},
-		"quoted":             {`"` + strings.ReplaceAll(strings.ReplaceAll(strings.TrimSuffix(text, "\r\n"), ",", `","`), "\r\n", "\"\r\n\"") + `"`, Guess},
-		"after a title":      {"社保卡名单\r\n\r\n" + text, Guess},
-		"Chinese headings":   {strings.Replace(text, header, "身份证号码,姓名,手机号,社会保障卡卡号,地区,状态", 1), Guess},
-		"a spreadsheet's":    {strings.ReplaceAll(strings.ReplaceAll(text, id1, `="`+id1+`"`), id2, "'"+id2), Guess},
-		"empty lines at end": {text + ",,,,,\r\n\r\n", Guess},
+		"UTF-8": {text, sheet.Guess}, "with a mark": {"\ufeff" + text, sheet.Guess}, "GBK": {gbk, sheet.Guess}, "GBK, named": {gbk, sheet.GBK},
+		"UTF-16": {little, sheet.Guess}, "UTF-16, named": {little, sheet.UTF16}, "UTF-16, big, no mark": {big, sheet.Guess}, "UTF-16, big, named": {big, sheet.UTF16},
+		"semicolons": {strings.ReplaceAll(text, ",", ";"), sheet.Guess}, "tabs": {strings.ReplaceAll(text, ",", "\t"), sheet.UTF8},
+		"quoted":             {`"` + strings.ReplaceAll(strings.ReplaceAll(strings.TrimSuffix(text, "\r\n"), ",", `","`), "\r\n", "\"\r\n\"") + `"`, sheet.Guess},
+		"after a title":      {"社保卡名单\r\n\r\n" + text, sheet.Guess},
+		"Chinese headings":   {strings.Replace(text, header, "身份证号码,姓名,手机号,社会保障卡卡号,地区,状态", 1), sheet.Guess},
+		"a spreadsheet's":    {strings.ReplaceAll(strings.ReplaceAll(text, id1, `="`+id1+`"`), id2, "'"+id2), sheet.Guess},
+		"empty lines at end": {text + ",,,,,\r\n\r\n", sheet.Guess},
 	} {
 		h := newHouse(t)
 		rows, cells, sum := h.left(t, ImportConfig{Encoding: c.as}, c.content)
@@ -221,13 +222,13 @@ func TestEncodings(t *testing.T) {
 	if want := []string{"5 " + ReasonGBK, "6 " + ReasonEncoding}; strings.Join(rows, ";") != strings.Join(want, ";") {
 		t.Errorf("a mixed file: %v, want %v", rows, want)
 	}
-	rows, _, _ = h.left(t, ImportConfig{Encoding: UTF8}, gbk)
+	rows, _, _ = h.left(t, ImportConfig{Encoding: sheet.UTF8}, gbk)
 	if len(rows) != 3 || rows[0] != "2 "+ReasonGBK {
 		t.Errorf("GBK that is called UTF-8: %v", rows)
 	}
 	for _, of := range []string{text, "\ufeff" + text} {
 		h := newHouse(t)
-		if sum, err := h.Import(t.Context(), strings.NewReader(of), ImportConfig{Encoding: GBK}); !errors.Is(err, ErrOtherEncoding) || sum.Kept != 0 {
+		if sum, err := h.Import(t.Context(), strings.NewReader(of), ImportConfig{Encoding: sheet.GBK}); !errors.Is(err, sheet.ErrOtherEncoding) || sum.Kept != 0 {
 			t.Errorf("UTF-8 that is called GBK: %+v, %v", sum, err)
 		}
 	}
@@ -250,6 +251,9 @@ func TestReasonsOfSpreadsheets(t *testing.T) {
 func TestEveryImportReasonHasItsSentence(t *testing.T) {
 	source, err := os.ReadFile("reasons.go")
 	must(t, err)
+	shared, err := os.ReadFile("../sheet/lines.go")
+	must(t, err)
+	source = append(source, shared...)
 	want := map[string]bool{"import.any": true}
 	for _, m := range regexp.MustCompile(`Reason\w+\s*= "([a-z0-9_]+)"`).FindAllSubmatch(source, -1) {
 		want["import."+string(m[1])] = true
@@ -258,7 +262,7 @@ func TestEveryImportReasonHasItsSentence(t *testing.T) {
 		t.Fatalf("only %d reasons found", len(want))
 	}
 	for _, k := range locale.Own().Keys() {
-		if strings.HasPrefix(k.Name, "import.") && !want[k.Name] {
+		if strings.HasPrefix(k.Name, "import.") && !strings.HasPrefix(k.Name, "import.agency_") && !want[k.Name] {
 			t.Errorf("nothing says %s", k.Name)
 		}
 		delete(want, k.Name)

@@ -1,13 +1,15 @@
 package registry
 
+import "github.com/liuma-pin/liuma/internal/sheet"
+
 // Reasons for which a row is left out. They are stable, and reveal no content; the
 // catalogue has a sentence for each (locale.Words.ImportReason).
 const (
-	ReasonEncoding      = "encoding"            // not text in the file's encoding
-	ReasonGBK           = "encoding_gbk"        // GBK in a file of UTF-8
-	ReasonTooLong       = "line_too_long"       // more than 2,048 bytes
-	ReasonQuotes        = "quotes"              // a quoted field that does not end
-	ReasonColumns       = "columns"             // not as many as the header has
+	ReasonEncoding      = sheet.ReasonEncoding  // not text in the file's encoding
+	ReasonGBK           = sheet.ReasonGBK       // GBK in a file of UTF-8
+	ReasonTooLong       = sheet.ReasonTooLong   // more than 2,048 bytes
+	ReasonQuotes        = sheet.ReasonQuotes    // a quoted field that does not end
+	ReasonColumns       = sheet.ReasonColumns   // not as many as the header has
 	ReasonIDNumber      = "id_number"           // wrong shape, check character or birthday
 	ReasonIDNumber15    = "id_number_15_digits" // the old form
 	ReasonIDNumberExcel = "id_number_excel"     // a spreadsheet's 3.3E+17

@@ -1,8 +1,6 @@
 package registry
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"io"
 	"regexp"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/directory"
+	"github.com/liuma-pin/liuma/internal/sheet"
 	"github.com/liuma-pin/liuma/internal/written"
 )
 
@@ -42,46 +41,14 @@ type row struct {
 	former                            IDNumber // zero where the row has none, or its own number
 }
 
-// lines reads physical lines of bounded length. A field never holds a line
-// break, so a line is a row, and one bad line cannot swallow those after it.
-type lines struct {
-	r      *bufio.Reader
-	number int   // of the last line returned, from 1
-	read   int64 // bytes consumed, of text in UTF-8
-}
-
-func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, 64<<10)} }
-
-// next returns a line without its end; tooLong says that it was cut off. The
-// slice is valid until the next call.
-func (l *lines) next() (line []byte, tooLong bool, err error) {
-	line, err = l.r.ReadSlice('\n')
-	l.read += int64(len(line))
-	if len(line) == 0 && err != nil {
-		return nil, false, err
-	}
-	l.number++
-	for errors.Is(err, bufio.ErrBufferFull) { // discard the rest, in bounded pieces
-		tooLong = true
-		var more []byte
-		more, err = l.r.ReadSlice('\n')
-		l.read += int64(len(more))
-	}
-	if err != nil && err != io.EOF {
-		return nil, false, err
-	}
-	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
-	return line, tooLong || len(line) > maxLine, nil
-}
-
 // readHeader finds the header among the first lines, with or without a byte
 // order mark. Only blank lines and titles may stand before it. Where none is one, the
 // error is about the line that comes nearest.
-func (l *lines) readHeader() (layout, error) {
+func readHeader(l *sheet.Lines) (layout, error) {
 	var nearest error
 	most := -1
 	for range maxHeader {
-		line, tooLong, err := l.next()
+		line, tooLong, err := l.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -116,16 +83,10 @@ type parser struct {
 
 // row returns the row, or the reason for which it is left out.
 func (p *parser) row(line []byte) (row, string) {
-	if !utf8.Valid(line) {
-		if validGBK(line) {
-			return row{}, ReasonGBK
-		}
-		return row{}, ReasonEncoding
+	if reason := sheet.Check(line); reason != "" {
+		return row{}, reason
 	}
-	if bytes.ContainsRune(line, utf8.RuneError) { // what a decoder writes for what it cannot read
-		return row{}, ReasonEncoding
-	}
-	cells, reason := split(string(line), p.comma, p.cells)
+	cells, reason := sheet.Split(string(line), p.comma, p.cells)
 	if reason == "" && len(cells) != p.cells {
 		reason = ReasonColumns
 	}
@@ -417,68 +378,6 @@ func (p *parser) status(r *row, cells []string) (reason string) {
 		r.cells = append(r.cells, ReasonStatus)
 	}
 	return ""
-}
-
-// split parts a line at its commas; a field may be in double quotes, with a quote
-// inside written twice (RFC 4180 without line breaks). Space around a field is
-// dropped, and what spreadsheets write to keep a number as text: ="123" and '123.
-func split(line string, comma byte, most int) ([]string, string) {
-	fields := make([]string, 0, columns)
-	for {
-		field, rest, more, ok := splitField(line, comma)
-		if !ok {
-			return nil, ReasonQuotes
-		}
-		fields = append(fields, asText(strings.TrimSpace(field)))
-		if len(fields) > most {
-			return nil, ReasonColumns
-		}
-		if !more {
-			return fields, ""
-		}
-		line = rest
-	}
-}
-
-func asText(field string) string {
-	if inner, ok := strings.CutPrefix(field, `="`); ok {
-		return strings.TrimSuffix(inner, `"`)
-	}
-	if len(field) > 1 && field[0] == '\'' && field[1] >= '0' && field[1] <= '9' {
-		return field[1:]
-	}
-	return field
-}
-
-func splitField(line string, comma byte) (field, rest string, more, ok bool) {
-	if !strings.HasPrefix(line, `"`) {
-		at := strings.IndexByte(line, comma)
-		if at < 0 {
-			field = line
-		} else {
-			field, rest, more = line[:at], line[at+1:], true
-		}
-		return field, rest, more, !strings.Contains(field, `"`) || strings.HasPrefix(field, `="`) && strings.Count(field, `"`) == 2
-	}
-	line = line[1:]
-	var b strings.Builder
-	for {
-		before, after, found := strings.Cut(line, `"`)
-		b.WriteString(before)
-		switch {
-		case !found:
-			return "", "", false, false
-		case strings.HasPrefix(after, `"`):
-			b.WriteByte('"')
-			line = after[1:]
-		case strings.TrimLeft(after, " ") == "":
-			return b.String(), "", false, true
-		case strings.TrimLeft(after, " ")[0] == comma:
-			return b.String(), strings.TrimLeft(after, " ")[1:], true, true
-		default:
-			return "", "", false, false
-		}
-	}
 }
 
 // rank orders the statuses of a physical card, from harmless to final.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/config"
@@ -33,6 +34,7 @@ type Data struct {
 	Database *sqlite.Store // the file behind Store, for backups
 	Vault    *vault.Vault
 	Registry *registry.Registry
+	Agencies *agency.Book
 	Record   *record.Digester // of the audit record
 	Clock    *clock.Clock     // the database's time
 	Policy   *edition.Editions
@@ -189,8 +191,12 @@ func OpenData(ctx context.Context, c config.Config, o Options) (_ *Data, err err
 	}); err != nil {
 		return nil, err
 	}
+	if d.Agencies, err = agency.Open(ctx, agency.Config{Store: d.Store, Now: d.Clock.Now, Logger: o.Logger,
+		Regions: func() (*directory.Regions, error) { return Regions(c) }}); err != nil {
+		return nil, err
+	}
 	if d.Letters, err = letter.New(letter.Config{Store: d.Store, Vault: d.Vault, Registry: d.Registry, Hotline: c.Hotline, Sender: c.Letters.Sender(),
-		ReturnTo: c.Letters.ReturnTo, Now: d.Clock.Now, ToWall: func(t time.Time) time.Time { return t.Add(d.Clock.Wall().Sub(d.Clock.Now())) }}); err != nil {
+		ReturnTo: c.Letters.ReturnTo, Agencies: d.Agencies, Now: d.Clock.Now, ToWall: func(t time.Time) time.Time { return t.Add(d.Clock.Wall().Sub(d.Clock.Now())) }}); err != nil {
 		return nil, err
 	}
 	d.Record, err = record.New(record.Config{Store: d.Store, Signer: d.Vault, Issuer: c.Issuer, Now: d.Clock.Now, Directory: c.Digests,

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"html"
 	"io"
 	"net/http"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/liuma-pin/liuma/examples/agencies"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/config"
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
@@ -40,11 +43,24 @@ func TestWhatIsGenuine(t *testing.T) {
 	}
 	for typed, want := range map[string]string{
 		"山里社保": "An official app", "hills.example.cn": "address of an official app", "hills.example.cn.evil.example": "do not know this address",
-		"106900001": "We send texts from this number", "12333": "official hotline", "12393": "official hotline", "106900002": "do not know this number",
+		"106900001": "We send texts from this number", "12333": "official number to call", "12393": "official number to call", "106900002": "do not know this number",
 		e.System.Config.Issuer: "our official address",
 	} {
 		if page := answer(typed); !strings.Contains(page, want) {
 			t.Errorf("%s is not answered with %q", typed, want)
+		}
+	}
+	for _, number := range []string{"962218", "0572-0000004"} {
+		if page := answer(number); strings.Contains(page, "official number to call") {
+			t.Errorf("%s is official before anybody imported it", number)
+		}
+	}
+	if _, err := e.System.Agencies.Import(t.Context(), bytes.NewReader(agencies.File), agency.ImportConfig{Actor: "operator"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, number := range []string{"962218", "0572-0000004", "0572 0000004"} {
+		if page := answer(number); !strings.Contains(page, "official number to call") {
+			t.Errorf("%s of the directory is not official", number)
 		}
 	}
 }

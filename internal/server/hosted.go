@@ -42,14 +42,16 @@ func (s *System) hostedDoor() (*http.Server, error) {
 		return nil, err
 	}
 	asked, err := genuine.New(genuine.Config{Store: s.Store, Origin: strings.TrimSuffix(s.Config.Issuer, "/"),
-		Senders: s.Config.Texts.Senders, Lines: hotlines(s.Config.Hotline, running), Now: s.Clock.Wall})
+		Senders: s.Config.Texts.Senders, Lines: hotlines(s.Config.Hotline, running),
+		Listed: func(number string) bool { return s.Agencies.Listing().Has(number) }, Now: s.Clock.Wall})
 	if err != nil {
 		return nil, err
 	}
 	pages, err := holder.New(holder.Config{
-		Consent: text,
-		Rules:   running,
-		Genuine: asked, SenderMark: s.Config.Texts.SenderMark(),
+		Consent:  text,
+		Rules:    running,
+		Agencies: s.Agencies,
+		Genuine:  asked, SenderMark: s.Config.Texts.SenderMark(),
 		Authority: s.Front(), Assets: assets, Origin: strings.TrimSuffix(s.Config.Issuer, "/"),
 		Now: s.Clock.Wall, Logger: s.options.Logger, DomainChecks: s.Config.DomainChecks,
 		Proxies: proxies, Hotline: s.Config.Hotline, InFlight: s.hostedBounds.inFlight, Counter: s.Counter, Challenges: s.Vault,

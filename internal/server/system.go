@@ -119,7 +119,7 @@ func Open(ctx context.Context, c config.Config, o Options) (_ *System, err error
 	}
 	s.beside(s.Admin.Reseal)
 	door := api.Config{Authority: s.Front(), Issuer: c.Issuer, Now: s.Clock.Wall, Latest: s.Clock.Latest, Logger: o.Logger,
-		InFlight: s.channelBounds.inFlight, Hotline: c.Hotline}
+		InFlight: s.channelBounds.inFlight, Hotline: c.Hotline, Agencies: s.Agencies}
 	door.KeepersDegraded = s.Quorum.Degraded
 	if s.Outbox != nil {
 		door.TextsBehind = s.Outbox.Behind

@@ -19,6 +19,7 @@ import (
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/ledger"
+	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
 
@@ -98,6 +99,7 @@ type Reader interface {
 	TicketReader
 	LetterReader
 	ClosingReader
+	AgencyReader
 
 	Card(liuma.CardID) (Card, error)
 	CardByHolder(vault.Index) (Card, error)
@@ -169,6 +171,7 @@ type Tx interface {
 	TicketWriter
 	LetterWriter
 	ClosingWriter
+	AgencyWriter
 
 	// RaiseShared lifts Shared above a number, for a database that was restored
 	// and is taken for good.
@@ -300,28 +303,12 @@ type Card struct {
 	// contact had been known before: an attempt before that is refused and not counted.
 	// Zero: at once.
 	PINFrom time.Time
+	PINForm pin.Form // how the PIN was spelt when it was set
 	// Closing is of a card that is being closed at a counter; zero: it is not.
 	Closing Closing
 	// Follows is the closed card of the same holder that this one took the place of; zero:
 	// none. Its row is bare, and what was opened for it at counters is found by it.
 	Follows liuma.CardID
-}
-
-// Closing says that a card is being closed at a counter: its holder died or emigrated.
-// It stands in the card's row, so that only a closing that the card knows of counts.
-type Closing struct {
-	Ticket liuma.TicketID
-	Until  time.Time // from then on keepers are asked to retire the card
-	Stops  uint64    // the card's: a freeze that came later stops the closing
-}
-
-// IsClosing reports whether a closing waits that nothing has stopped.
-func (c *Card) IsClosing() bool { return !c.Closing.Until.IsZero() && c.Closing.Stops == c.Stops }
-
-// ClosingDue says when to look after the closing of a card. It decides nothing.
-type ClosingDue struct {
-	Card liuma.CardID
-	At   time.Time
 }
 
 // Consent says which text a holder agreed to. Zero in a card of 0.1.0.
@@ -428,6 +415,7 @@ type Intent struct {
 	Channel    liuma.ChannelID
 	BusinessNo liuma.BusinessNo
 	At         time.Time
+	PINForm    pin.Form // of the new PIN, from IntentCommitting on
 }
 
 // Person is one row of the physical-card registry.

@@ -41,3 +41,20 @@ func (c Card) StoppedAt(now time.Time) (at time.Time) {
 	}
 	return at
 }
+
+// Closing says that a card is being closed at a counter: its holder died or emigrated.
+// It stands in the card's row, so that only a closing that the card knows of counts.
+type Closing struct {
+	Ticket liuma.TicketID
+	Until  time.Time // from then on keepers are asked to retire the card
+	Stops  uint64    // the card's: a freeze that came later stops the closing
+}
+
+// IsClosing reports whether a closing waits that nothing has stopped.
+func (c *Card) IsClosing() bool { return !c.Closing.Until.IsZero() && c.Closing.Stops == c.Stops }
+
+// ClosingDue says when to look after the closing of a card. It decides nothing.
+type ClosingDue struct {
+	Card liuma.CardID
+	At   time.Time
+}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/authority"
+	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/testkit"
 )
@@ -104,8 +105,10 @@ func around(dump, secret []byte) []byte {
 // and after the system closed.
 func TestNoSecretLeavesTheProcess(t *testing.T) {
 	log := &record{}
+	allowed := policy.National()
+	allowed.AllowStandInEvidence, allowed.Passphrase = true, true
 	env := testkit.New(t, testkit.Options{
-		Shape: "2/3", Logger: log.logger(),
+		Shape: "2/3", Logger: log.logger(), Policy: &allowed,
 	})
 	who := env.People[0]
 	said := tell(env, who)
@@ -126,6 +129,7 @@ func TestNoSecretLeavesTheProcess(t *testing.T) {
 		wal = wal || strings.HasSuffix(place, "-wal") && len(dump) > 0
 		for what, secret := range map[string]string{
 			"first PIN": firstPIN, "second PIN": secondPIN, "wrong PIN": wrongPIN, "weak PIN": "112233", "no PIN": "27491x",
+			"passphrase": wordsTyped, "passphrase as spelt": wordsSpelt, "half a passphrase": "断桥",
 			"ID number": who.IDNumber, "phone": who.Phone, "card number": who.CardNo, "name": who.Name,
 		} {
 			if holds(dump, []byte(secret)) {
@@ -137,6 +141,12 @@ func TestNoSecretLeavesTheProcess(t *testing.T) {
 		t.Errorf("there is too little to look through: %d bytes of log, WAL %v", len(places["log"]), wal)
 	}
 }
+
+// A passphrase as it is typed in full width, and as it is spelt.
+const (
+	wordsTyped = "莲花，断桥　Ｋｅｔｔｌｅ"
+	wordsSpelt = "莲花,断桥 Kettle"
+)
 
 // tell plays the story and returns all answers, errors and log lines.
 func tell(env *testkit.Env, who registry.Facts) string {
@@ -170,6 +180,14 @@ func tell(env *testkit.Env, who registry.Facts) string {
 		hear(v, err)
 	}
 	v, err := a.Change(ctx, ch, env.ChangeRequest(ch, card, firstPIN, secondPIN))
+	hear(v, err)
+	for _, p := range []string{"断桥断桥断桥断桥", "断桥", wordsTyped} { // where none may be set, all are refused
+		v, err = a.Change(ctx, ch, env.ChangeRequest(ch, card, secondPIN, p))
+		hear(v, err)
+	}
+	v, err = a.Verify(ctx, ch, env.VerifyRequest(ch, card, wordsSpelt))
+	hear(v, err)
+	v, err = a.Change(ctx, ch, env.ChangeRequest(ch, card, wordsTyped, secondPIN))
 	hear(v, err)
 	for range 7 {
 		v, err = a.Verify(ctx, ch, env.VerifyRequest(ch, card, wrongPIN))

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"bytes"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -12,7 +13,9 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/examples/agencies"
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/policy"
 	"github.com/liuma-pin/liuma/internal/registry"
 	"github.com/liuma-pin/liuma/internal/staff"
@@ -192,6 +195,9 @@ func TestConsolePages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := d.env.System.Agencies.Import(t.Context(), bytes.NewReader(agencies.File), agency.ImportConfig{Actor: "operator"}); err != nil {
+		t.Fatal(err)
+	}
 	hotline := d.sit(t, "zh-CN")
 	d.join(hotline, p.Half, done.Half)
 	waiting, err := s.Propose(t.Context(), who("wang-li"), staff.Change{Kind: staff.KindInvite, Member: staff.NewMember{ID: "sun-qi", Name: "孙琪", Roles: []liuma.StaffRole{liuma.RoleAuditor}}})
@@ -212,7 +218,7 @@ func TestConsolePages(t *testing.T) {
 		{operator, "proposals", "/proposals"}, {officer, "proposal", "/proposals/" + string(waiting.ID)}, {operator, "own-proposal", "/proposals/" + string(waiting.ID)},
 		{operator, "channels", "/channels"}, {operator, "channel", "/channels/channel/zheliban"}, {operator, "new-channel", "/channels/new?kind=channel"},
 		{operator, "policy", "/policy?region=33"}, {officer, "propose-policy", "/policy/propose"}, {officer, "editions", "/policy/history"},
-		{hotline, "freeze", "/freeze"}, {hotline, "refused", "/staff"},
+		{hotline, "freeze", "/freeze"}, {hotline, "agencies", "/agency"}, {hotline, "refused", "/staff"},
 		{operator, "conflicts", "/conflicts"}, {operator, "conflict", "/conflicts/" + conflicts[0].ID}, {operator, "corrections", "/corrections"}, {operator, "correct", "/corrections/new"},
 	} {
 		for _, lang := range []string{"zh-CN", "en"} {

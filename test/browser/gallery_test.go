@@ -26,7 +26,7 @@ func openGallery(t *testing.T) ([]gallery.Scene, *site) {
 		t.Fatal(err)
 	}
 	list := slices.DeleteFunc(gallery.Scenes(), func(sc gallery.Scene) bool { return !only.MatchString(sc.Name) })
-	return list, serve(t, gallery.NewAuthority(), holder.Config{Counter: gallery.Counter{}, Genuine: gallery.Genuine{}, Challenges: gallery.Challenges{}, Now: gallery.Now, Rules: gallery.Rules(), Settle: time.Millisecond}, nil)
+	return list, serve(t, gallery.NewAuthority(), holder.Config{Counter: gallery.Counter{}, Genuine: gallery.Genuine{}, Challenges: gallery.Challenges{}, Now: gallery.Now, Rules: gallery.Rules(), Agencies: gallery.Agencies(), Settle: time.Millisecond}, nil)
 }
 
 // walk is how long a tab may take for all pages of the gallery, on a busy machine too.

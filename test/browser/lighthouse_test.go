@@ -26,7 +26,7 @@ func TestLighthouse(t *testing.T) {
 		t.Skip("only with -lighthouse, on a machine that does nothing else")
 	}
 	list := gallery.Scenes()
-	s := serve(t, gallery.NewAuthority(), holder.Config{Counter: gallery.Counter{}, Genuine: gallery.Genuine{}, Challenges: gallery.Challenges{}, Now: gallery.Now, Rules: gallery.Rules()}, found)
+	s := serve(t, gallery.NewAuthority(), holder.Config{Counter: gallery.Counter{}, Genuine: gallery.Genuine{}, Challenges: gallery.Challenges{}, Now: gallery.Now, Rules: gallery.Rules(), Agencies: gallery.Agencies()}, found)
 	var pages []string
 	for _, sc := range list {
 		pages = append(pages, s.url+sc.Path)

@@ -5,13 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
-
-	"github.com/liuma-pin/liuma"
-	"github.com/liuma-pin/liuma/internal/envelope"
-	"github.com/liuma-pin/liuma/internal/policy"
-	"github.com/liuma-pin/liuma/internal/testkit"
 )
 
 // narrow is a small window on a computer, as apps and demos open them.
@@ -141,62 +135,4 @@ func TestDigitsLeaveNothingBehind(t *testing.T) {
 	b.press("重试")
 	b.sees("Back at the channel")
 	b.clean(w.site, rightPIN)
-}
-
-// TestPassphrase: where a region allows them, a passphrase goes the way of a
-// PIN, with characters of any keyboard: set by an application, refused when it
-// is another, and changed; a passphrase that is too short is refused while it
-// is typed.
-func TestPassphrase(t *testing.T) {
-	t.Parallel()
-	allowed := policy.National()
-	allowed.Passphrase = true
-	w := worldOf(t, testkit.Options{Policy: &allowed}, nil)
-	person := w.person()
-	const first, second, other = "西湖 willow 三月", "lotus & 断桥 1950", "西湖 willow 四月"
-	b := newTab(t, desktop(), "zh-CN")
-	fills := func(id, secret string) {
-		t.Helper()
-		b.ready()
-		b.do(chromedp.Focus(chromedp.CSS("#pad-" + id)))
-		call(b, input.InsertText, input.InsertTextParams{Text: secret})
-	}
-	b.open(w.push(w.channel, liuma.ActionEnroll, whole(person), "e-1", &person))
-	b.press("是我本人")
-	fills("new", "短")
-	fills("again", "短")
-	b.press("完成设置")
-	b.sees("应为 6 位数字，或 8 到 64 个字符")
-	b.do(chromedp.Reload())
-	fills("new", first)
-	fills("again", other)
-	b.press("完成设置")
-	b.sees("两次输入的不一样")
-	b.do(chromedp.Reload())
-	fills("new", first)
-	fills("again", first)
-	b.press("完成设置")
-	b.sees("申领成功")
-	b.press("返回测试")
-	b.sees("Back at the channel")
-	card := w.redeem(w.channel).Card
-
-	b.open(w.verify(card, "v-1"))
-	fills("current", other)
-	b.press("提交")
-	b.sees("密码不正确", "还可试 5 次")
-	fills("current", first)
-	b.press("提交")
-	b.sees("Back at the channel")
-
-	b.open(w.push(w.channel, liuma.ActionChange, envelope.Subject{Card: string(card)}, "c-1", nil))
-	fills("old", first)
-	fills("new", second)
-	fills("again", second)
-	b.press("完成修改")
-	b.sees("密码已修改")
-	if v := w.env.Verify(w.channel, card, second); v.Verdict != liuma.Right {
-		t.Errorf("the new passphrase is %s", v.Verdict)
-	}
-	b.clean(w.site, first, second, other)
 }

@@ -23,7 +23,7 @@ import (
 // from the left.
 func TestRightToLeft(t *testing.T) {
 	t.Parallel()
-	s := serve(t, gallery.NewAuthority(), holder.Config{Counter: gallery.Counter{}, Genuine: gallery.Genuine{}, Challenges: gallery.Challenges{}, Now: gallery.Now, Rules: gallery.Rules(), Settle: time.Millisecond, Words: fromTheRight(t)}, nil)
+	s := serve(t, gallery.NewAuthority(), holder.Config{Counter: gallery.Counter{}, Genuine: gallery.Genuine{}, Challenges: gallery.Challenges{}, Now: gallery.Now, Rules: gallery.Rules(), Agencies: gallery.Agencies(), Settle: time.Millisecond, Words: fromTheRight(t)}, nil)
 	b := newTabFor(t, small(), "ug", walk)
 	pads, checked := 0, 0
 	for _, sc := range gallery.Scenes() {

@@ -22,7 +22,7 @@ import (
 const (
 	mostRounds   = 4      // round trips one after the other: address, its files, begin, the pad's page
 	mostRequests = 7      // those three, three files, and the browser's own wish for an icon
-	mostOnTheWay = 38_000 // with the heads of the answers
+	mostOnTheWay = 42_000 // with the heads of the answers
 	padWithin    = 2500 * time.Millisecond
 	// workWithin is the processor's time for the page's own work, which no other work on
 	// this machine adds to.

@@ -43,6 +43,7 @@ func Scenes() []Scene {
 	c.addSettings()
 	c.addNoCode()
 	c.addRegional()
+	c.addWhere()
 	c.addSurely()
 	c.addCounter()
 	c.addOthers()
@@ -150,7 +151,13 @@ func (c *collection) addPads() {
 	const confirm, pad = ceremony.StepConfirm, ceremony.StepPIN
 	c.add("enroll-confirm", enroll, confirm, "", consented, text("申领电子社保卡", "Apply for the electronic card"), text("同意并继续", "I agree"))
 	c.add("enroll-pin", enroll, pad, "", nil, both(`data-mode="new"`))
-	c.add("enroll-passphrase", enroll, pad, "", func(p *ceremony.Page) { p.Passphrase = true }, both(`data-passphrase="true"`))
+	words := func(w ceremony.Words) func(*ceremony.Page) { return func(p *ceremony.Page) { p.Words = w } }
+	c.add("enroll-passphrase", enroll, pad, "", words(ceremony.Words{Chosen: true, First: true}), both(`data-passphrase="first"`), both(`data-chosen="passphrase"`))
+	c.add("enroll-offered", enroll, pad, "", words(ceremony.Words{Chosen: true}), both(`data-passphrase="offered"`))
+	c.add("verify-offered", verify, pad, "", words(ceremony.Words{Entered: true}), both(`data-passphrase="offered"`))
+	c.add("verify-passphrase", verify, pad, "", words(ceremony.Words{Entered: true, First: true}), both(`data-passphrase="first"`))
+	c.add("change-passphrase", change, pad, "", words(ceremony.Words{Entered: true, Chosen: true, First: true}), both(`data-passphrase="first"`))
+	c.add("change-to-digits", change, pad, "", words(ceremony.Words{Entered: true, First: true}), both(`data-passphrase="first"`))
 	c.add("enroll-weak", enroll, pad, liuma.CodeWeakPIN, func(p *ceremony.Page) {
 		p.Reason, p.Sentence, p.Try = "birthday", text("这里面有您的生日，认识您的人容易猜到。请换一个与生日无关的号码。",
 			"This contains your birthday, which people who know you can guess. Choose something else."), 2

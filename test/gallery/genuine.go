@@ -33,7 +33,7 @@ func (c *collection) addGenuine() {
 		genuine.Similar: text("还有更多", "There are more"), genuine.NoApp: text("差一个字也可能是假的", "may be false"),
 		genuine.AppPage: text("是官方应用的网址", "the address of an official app"), genuine.Stopped: text("已经停用", "was stopped"),
 		genuine.NoPage: text("不要在那里输入密码", "Enter no PIN"), genuine.Plain: text("https:// 开头", "begin with https://"),
-		genuine.Sender: text("号码也能冒充", "can be faked"), genuine.Line: text("这是官方热线", "official hotline"),
+		genuine.Sender: text("号码也能冒充", "can be faked"), genuine.Line: text("这是官方电话", "official number to call"),
 		genuine.NoSender: text("不要回复", "Do not answer"), genuine.NoList: text("没有登记发短信的号码", "No numbers are registered"),
 		genuine.Code: text("像是密码或验证码", "looks like a PIN"), genuine.Short: text("至少写两个字", "At least two"), genuine.Away: text("现在查不了", "cannot be looked up now"),
 	}

@@ -190,6 +190,8 @@ func (c *collection) addSettings() {
 			change(p)
 		}, says...)
 	}
+	setting("passphrase-ended", "", true, func(p *ceremony.Page) { p.PassphraseEnded = true },
+		text("这里不再用组合密码了", "Passphrases are no longer used here"))
 	setting("settings", "", true, func(p *ceremony.Page) { p.RemindChange = true },
 		text("已开启", ">On<"), text("这个密码用了很久了", "This PIN is quite old"))
 	setting("settings-off", "", false, func(*ceremony.Page) {}, text("已关闭", ">Off<"))
@@ -207,7 +209,7 @@ func (c *collection) addOthers() {
 		Scene{Name: "region-passphrases", Path: "/region?code=5101", Says: []liuma.Text{text("8 到 64 个字符", "8 to 64 characters"), text("每月最后一个工作日下午", "the last working day of a month"), text("每次使用密码都会发短信", "a text after every use")}},
 		Scene{Name: "region-rotation", Path: "/region?code=6501", Says: []liuma.Text{text("要先更换才能使用", "must be changed")}},
 		Scene{Name: "guide", Path: "/guide", Says: []liuma.Text{text("实体社保卡另有自己的密码", "a PIN of its own"), text("全国通用的规定", "The national rule"), text("工作人员从来不会问您的", "What staff never ask")}},
-		Scene{Name: "guide-passphrases", Path: "/guide?code=5101", Says: []liuma.Text{text("字母、数字和符号组成", "letters, digits and symbols")}},
+		Scene{Name: "guide-passphrases", Path: "/guide?code=5101", Says: []liuma.Text{text("汉字、字母、数字、符号都可以", "letters of any script, digits and signs")}},
 		Scene{Name: "genuine", Path: "/genuine", Says: []liuma.Text{text("查的内容不会保存", "is not kept")}},
 		Scene{Name: "freeze", Path: "/freeze", Says: []liuma.Text{text("用冻结码冻结电子社保卡", "Freeze the electronic card with a freeze code")}},
 		Scene{Name: "link-invalid", Path: "/authorize", Says: []liuma.Text{text("这个页面已失效", "This page has expired")}},

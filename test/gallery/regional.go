@@ -5,8 +5,11 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/examples/agencies"
 	samples "github.com/liuma-pin/liuma/examples/policy"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/ceremony"
+	"github.com/liuma-pin/liuma/internal/directory"
 	"github.com/liuma-pin/liuma/internal/policy"
 )
 
@@ -33,6 +36,38 @@ func Rules() *policy.Layers {
 		panic(err) // the same
 	}
 	return l
+}
+
+// Directory is the sample of agencies, as pages read it.
+type Directory struct{ listing *agency.Listing }
+
+// Listing is that sample.
+func (d Directory) Listing() *agency.Listing { return d.listing }
+
+// Agencies reads the sample.
+func Agencies() Directory {
+	regions, err := directory.Published()
+	if err != nil {
+		panic(err) // the list is built in
+	}
+	all, err := agency.Read(agencies.File, regions)
+	if err != nil {
+		panic(err) // the sample's own test reads it
+	}
+	return Directory{agency.NewListing(all, regions)}
+}
+
+// addWhere puts in the page about agencies.
+func (c *collection) addWhere() {
+	add := func(name, path string, says ...liuma.Text) {
+		c.scenes = append(c.scenes, Scene{Name: name, Path: path, Says: says})
+	}
+	add("where", "/where", text("去哪里问", "Where to ask"), both("12333"), both("12393"))
+	add("where-region", "/where?region=330502", text("吴兴区社会保险服务大厅", "Wuxing District Social Insurance Hall"), both("0572-0000004"), text("周一至周六", "Monday to Saturday"), text("（样例）", "(sample)"))
+	add("where-above", "/where?region=330503", both("湖州市南浔区"), text("湖州市社会保险事业管理中心", "Huzhou Social Insurance Centre"))
+	add("where-nobody", "/where?region=130102", text("请拨打 12333", "call 12333"))
+	add("where-found", "/where?q=hzs", text("找到", "Found"), both("0571-0000002"))
+	add("where-none", "/where?q=xyzzy&region=3305", text("没有找到", "Nothing was found"), text("到全国查找", "Look in the whole country"))
 }
 
 // addRegional puts in what a region's policy adds: the number of the physical card

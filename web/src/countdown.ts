@@ -3,10 +3,10 @@
 // stays: a page without script shows only that.
 import { texts, type Texts } from "./texts";
 
-/** The time left in words; empty when it is over. Rounded up, so it never promises too early. */
+/** The time left in words; empty when it is over, or so far that the date says it better. Rounded up, so it never promises too early. */
 export function left(milliseconds: number, words: Texts["left"]): string {
   const seconds = Math.ceil(milliseconds / 1000);
-  if (seconds <= 0) return "";
+  if (seconds <= 0 || seconds > 259200) return ""; // three days
   if (seconds <= 60) return words.seconds(seconds);
   const minutes = Math.ceil(seconds / 60);
   const h = Math.floor(minutes / 60);

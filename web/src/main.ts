@@ -8,7 +8,7 @@ import type { Mode, Role } from "./flow";
 import { judgeAt } from "./judge";
 import { fetchList } from "./list";
 import { Pad, type PadConfig } from "./pad";
-import { PassphrasePad } from "./passphrase";
+import { PassphraseChoice } from "./passphrasechoice";
 import { rulesOf } from "./rules";
 import { canSeal, INFO, sealKey } from "./seal";
 import { texts, type Texts } from "./texts";
@@ -51,9 +51,16 @@ function startPad(root: HTMLElement): Resettable | null {
     explain(root, t.broken, "", t);
     return null;
   }
-  const { list, lists } = root.dataset;
+  const data = root.dataset;
+  const { list, lists } = data;
   if (list && lists && config.mode !== "current") afterLoad(() => void fetchList(lists, list, config.rules));
-  return root.dataset.passphrase === "true" ? new PassphrasePad(config) : new Pad(config);
+  if (!data.passphrase) return new Pad(config);
+  return new PassphraseChoice(config, {
+    first: data.passphrase === "first",
+    chosen: data.chosen === "passphrase",
+    shared: data.shared === "true",
+    lang: data.lang || document.documentElement.lang,
+  });
 }
 
 // When the page has all that it needs, so that nothing of it waits for this.

@@ -83,6 +83,21 @@ export class Pad {
     this.ask();
   }
 
+  /** Gives its place up to fields for a passphrase, with nothing kept; false while something is on its way. */
+  close(): boolean {
+    if (this.sender.busy || this.view.busy) return false;
+    this.reset();
+    this.view.close();
+    this.sender.close();
+    return true;
+  }
+
+  /** Goes to the pad after a press. */
+  begin(): void {
+    this.config.root.focus();
+    this.view.focus();
+  }
+
   private ask(): void {
     const step = this.flow.step;
     const auto = this.t.auto + this.config.note;

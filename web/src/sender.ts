@@ -101,6 +101,15 @@ export class Sender {
     }
   }
 
+  /** Takes its fields out of the form: another sender comes. */
+  close(): void {
+    this.reset();
+    for (const role of ROLES[this.mode]) {
+      const input = this.inputs[role];
+      if (input) this.form.removeChild(input);
+    }
+  }
+
   // The envelope may have arrived or not. Only the server knows, so ask it.
   private notKnown(text: string): void {
     this.stopTimers();

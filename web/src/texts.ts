@@ -8,7 +8,6 @@ import { pageDirection, speaker } from "./sentences";
 
 export interface Texts {
   label: Record<Step, string>;
-  passphraseLabel: Record<Step, string>;
   auto: string;
   newHelp: string;
   againHelp: string;
@@ -39,10 +38,6 @@ export interface Texts {
   retry: string;
   differ: string;
   notSix: string;
-  tooLong: string;
-  length: string;
-  passphraseHelp: string;
-  fill: string;
   sealFailed: string;
   broken: string;
   reload: string;
@@ -85,12 +80,6 @@ export function texts(tag: string | undefined, hotline = "", refused = ""): Text
       new: say("pad.label.new"),
       again: say("pad.label.again"),
     },
-    passphraseLabel: {
-      current: say("pad.passphrase_label.current"),
-      old: say("pad.passphrase_label.old"),
-      new: say("pad.passphrase_label.new"),
-      again: say("pad.passphrase_label.again"),
-    },
     auto: say("pad.auto"),
     newHelp: say("pad.new_help"),
     againHelp: say("pad.again_help"),
@@ -121,10 +110,6 @@ export function texts(tag: string | undefined, hotline = "", refused = ""): Text
     retry: say("pad.retry"),
     differ: say("pad.differ"),
     notSix: say("pad.not_six"),
-    tooLong: say("pad.too_long"),
-    length: say("pad.length"),
-    passphraseHelp: say("pad.passphrase_help"),
-    fill: say("pad.fill"),
     sealFailed: say("pad.seal_failed"),
     broken: say("pad.broken", { hotline }),
     reload: say("pad.reload"),

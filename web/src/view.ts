@@ -171,6 +171,16 @@ export class View {
     });
   }
 
+  /** Whether something is under way. */
+  get busy(): boolean {
+    return this.locked;
+  }
+
+  /** Hears no key any more: another pad takes its place. */
+  close(): void {
+    this.entry.hidden = true;
+  }
+
   /** An error, spoken at once. */
   alert(text: string): void {
     this.root.classList.add("pad-bad");

@@ -3,8 +3,9 @@
 import { readFileSync, writeSync } from "node:fs";
 import { fromBase64URL } from "../src/bytes";
 import type { Role } from "../src/flow";
-import { sealerFor } from "../src/pad";
 import { readList } from "../src/list";
+import { sealerFor } from "../src/pad";
+import { canonical, fault, weakness } from "../src/passphraserules";
 import { broken, RULES, rulesOf } from "../src/rules";
 import { sealKey } from "../src/seal";
 import { texts } from "../src/texts";
@@ -40,6 +41,16 @@ function allRules(list: string): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(1, bytes, done);
 }
 
+// Of each text of a list: its spelling, and what the page says against it.
+function passphrases(): void {
+  const texts = JSON.parse(readFileSync(0, "utf8")) as string[];
+  const answers = texts.map((text) => {
+    const one = canonical(text);
+    return { one, fault: fault(one) || "", weak: fault(one) ? "" : weakness(one) || "" };
+  });
+  process.stdout.write(JSON.stringify(answers));
+}
+
 // The sentences as the script reads them from a page, by the rule.
 function sentences(): void {
   process.stdout.write(JSON.stringify({ rules: RULES, said: texts("zh", "", readFileSync(0, "utf8")).refused }));
@@ -49,4 +60,5 @@ const command = process.argv[2];
 if (command === "seal") void sealOne();
 else if (command === "rules") allRules(process.argv[3] as string);
 else if (command === "sentences") sentences();
+else if (command === "passphrases") passphrases();
 else process.exit(2);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { left } from "../src/countdown";
-import { canonical, fault } from "../src/passphrase";
+import { passphraseTexts } from "../src/passphrasetexts";
+import { RULES } from "../src/rules";
 import { speaker } from "../src/sentences";
 import { texts } from "../src/texts";
 
@@ -15,22 +16,10 @@ test("time left is rounded up, in both languages", () => {
   assert.equal(left(61_000, texts("zh-CN").left), "还有 2 分钟");
   assert.equal(left(59_001, texts("zh-CN").left), "还有 60 秒");
   assert.equal(left(1, texts("en").left), "1 s left");
+  assert.equal(left(72 * hour, texts("zh-CN").left), "还有 72 小时");
+  assert.equal(left(73 * hour, texts("zh-CN").left), "");
   assert.equal(left(0, texts("zh-CN").left), "");
   assert.equal(left(-5, texts("en").left), "");
-});
-
-test("a passphrase is six digits or 8 to 64 characters", () => {
-  const faults: [string, ReturnType<typeof fault>][] = [
-    ["", "fill"], ["907352", null], ["90735", "length"], ["9073521", "length"], ["abcdefg", "length"],
-    ["abcdefgh", null], ["八个汉字也是密码", null], ["😀".repeat(63), null], ["x".repeat(64), null],
-    ["x".repeat(65), "length"], ["😀".repeat(64), "tooLong"],
-  ];
-  for (const [text, want] of faults) assert.equal(fault(text), want, text);
-});
-
-test("one spelling per passphrase", () => {
-  assert.equal(canonical("９０７３５２"), "907352");
-  assert.equal(canonical("cafe\u0301 au lait"), "caf\u00e9 au lait");
 });
 
 // Every leaf of one language has its counterpart, and none is empty.
@@ -43,7 +32,10 @@ test("the two languages say the same things", () => {
     if (typeof value === "function") return [`${path}()`];
     return Object.entries(value as object).flatMap(([key, inner]) => shape(inner, `${path}.${key}`));
   };
-  assert.deepEqual(shape(texts("en")).sort(), shape(texts("zh-CN")).sort());
+  const told = RULES.map((rule) => `${rule} why not ${rule}`).join("\n"); // as a page brings them
+  assert.equal(texts("en", "", told).refused.halves, "why not halves");
+  assert.deepEqual(shape(texts("en", "", told)).sort(), shape(texts("zh-CN", "", told)).sort());
+  assert.deepEqual(shape(passphraseTexts("en")).sort(), shape(passphraseTexts("zh-CN")).sort());
   assert.match(texts("en-GB").label.current, /PIN/);
   assert.match(texts(undefined).label.current, /密码/);
   assert.match(texts("bo").label.current, /密码/);

@@ -21,9 +21,11 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/clock"
+	"github.com/liuma-pin/liuma/internal/directory"
 	"github.com/liuma-pin/liuma/internal/edition"
 	"github.com/liuma-pin/liuma/internal/guard"
 	"github.com/liuma-pin/liuma/internal/keeper"
@@ -53,7 +55,7 @@ func Run(t *testing.T, over func(t *testing.T, w *World) admin.Administration) {
 		run  func(t *testing.T, w *World, a admin.Administration)
 	}{
 		{"clients", clients}, {"refused clients", refusedClients}, {"clients at once", clientsAtOnce}, {"a failing store", failingStore},
-		{"import", imports}, {"conflicts", conflicts}, {"corrections", corrections}, {"rights", rights}, {"refused imports", refusedImports}, {"a file that changes", changingFiles},
+		{"import", imports}, {"conflicts", conflicts}, {"corrections", corrections}, {"rights", rights}, {"agencies", agenciesImported}, {"refused imports", refusedImports}, {"a file that changes", changingFiles},
 		{"interrupted import", interruptedImport}, {"one import at a time", oneImport},
 		{"status", status}, {"documents", documents}, {"status of people", statusOfPeople}, {"texts", texts}, {"texts page by page", pagesOfTexts}, {"signing keys", signingKeys}, {"root keys", rootKeys}, {"root keys dropped", rootKeysDropped}, {"record", records}, {"key of the last digest", lastDigestKey},
 		{"numbers", numbers}, {"alarms", alarmsListed}, {"dropped texts", droppedTexts}, {"letters", letters}, {"searches", searches},
@@ -90,6 +92,7 @@ type World struct {
 	KeyFile  string
 	Admin    *admin.Admin
 	Registry *Gate
+	Agencies *agency.Book
 	Server   *Server // nil unless served
 	// Broken makes the store fail from now on.
 	Broken  atomic.Bool
@@ -125,6 +128,8 @@ func New(t *testing.T, o Options) *World {
 	people, err := registry.New(registry.Config{Store: w.Store, Vault: v, Now: Now})
 	must(t, err)
 	w.Registry = &Gate{Registry: people}
+	w.Agencies, err = agency.Open(t.Context(), agency.Config{Store: w.Store, Now: Now, Regions: directory.Published})
+	must(t, err)
 	w.vault = v
 	w.Letters, err = letter.New(letter.Config{Store: w.Store, Vault: v, Registry: people, Now: Now})
 	must(t, err)
@@ -151,7 +156,7 @@ func (w *World) OpenPolicy(t *testing.T) *edition.Editions {
 
 // Config is a new copy of the Config that Admin was made with.
 func (w *World) Config() admin.Config {
-	c := admin.Config{Store: w.Store, Registry: w.Registry, Record: w.record, Vault: w.vault, KeyFile: w.KeyFile, Clock: w.clock,
+	c := admin.Config{Store: w.Store, Registry: w.Registry, Agencies: w.Agencies, Record: w.record, Vault: w.vault, KeyFile: w.KeyFile, Clock: w.clock,
 		Issuer: "https://pin.example.cn", Shape: "2/3", TextsDriver: "none", Upkeep: &w.Upkeep, Policy: w.Policy, Letters: w.Letters, Retention: admin.Retention{Record: 1095}}
 	if w.Server != nil {
 		c.Server = &admin.Server{Since: Start.Add(-time.Hour), Authority: w.Server, Quorum: w.Server, Keepers: w.Server, Outbox: w.Server, Inbox: w.Server}

@@ -25,7 +25,7 @@ func (w *World) Written(t *testing.T) {
 	card := store.Card{ID: liuma.CardID{9}, Holder: w.vault.Index(vault.IndexIDNumber, letterID), Region: "330502"}
 	must(t, w.Store.Update(t.Context(), func(tx store.Tx) (audit.Entry, error) {
 		errs := []error{tx.InsertCard(card)}
-		for _, template := range []string{"pin_set", "ticket_used"} {
+		for _, template := range []string{"pin_set", "ticket_opened"} {
 			errs = append(errs, w.Letters.Write(tx, letter.Message{Card: card.ID, Template: template, Region: card.Region, Freeze: "A3K7Q9MX2WD", Until: Start.AddDate(0, 2, 0)}))
 		}
 		return audit.Entry{At: Start, Actor: "test", Event: audit.PINSet, Card: card.ID, Outcome: "ok"}, errors.Join(errs...)

@@ -116,7 +116,9 @@ func (d *Door) routes() http.Handler {
 	}))
 	mux.HandleFunc("POST "+pathClient, d.answer(d.add))
 	mux.HandleFunc("POST "+pathChange, d.answer(d.change))
-	mux.HandleFunc("POST "+pathImport, d.importRegistry)
+	mux.HandleFunc("POST "+pathImport, d.imports(d.people))
+	mux.HandleFunc("POST "+pathAgencyImport, d.imports(d.agencies))
+	mux.HandleFunc("POST "+pathAgencies, d.answer(asked(d.admin.Agencies)))
 	mux.HandleFunc("GET "+pathTexts, d.answer(func(r *http.Request) (any, error) {
 		q := r.URL.Query()
 		found, err := d.admin.Texts(r.Context(), store.MessageState(q.Get("state")), q.Get("after"))

@@ -4,18 +4,39 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"os"
 	"time"
+
+	"github.com/liuma-pin/liuma/internal/admin"
 )
 
 // writePatience is how long a caller may take to read a line of an answer. A
 // caller that hangs must not keep others from importing.
 const writePatience = 30 * time.Second
 
-// importRegistry imports the file whose open descriptor came with the request,
+// imported is what an import of one kind of file came to.
+type imported func(context.Context, *os.File, admin.ImportConfig) (ended, error)
+
+// people and agencies are the two kinds.
+func (d *Door) people(ctx context.Context, file *os.File, c admin.ImportConfig) (ended, error) {
+	sum, err := d.admin.ImportRegistry(ctx, file, c)
+	return ended{Read: sum.Read, Kept: sum.Kept, Rejected: sum.Rejected, Unchanged: sum.Unchanged, Cells: sum.Cells, Abolished: sum.Abolished}, err
+}
+
+func (d *Door) agencies(ctx context.Context, file *os.File, c admin.ImportConfig) (ended, error) {
+	sum, err := d.admin.ImportAgencies(ctx, file, c)
+	return ended{Read: sum.Read, Kept: sum.Kept, Rejected: sum.Rejected, Unchanged: sum.Unchanged, Added: sum.Added, Changed: sum.Changed, Telephones: sum.Telephones}, err
+}
+
+// imports imports the file whose open descriptor came with the request,
 // and reports its progress. A caller that goes away or closes its half of the
 // connection, and a server that is stopped, end it after the chunk that it is
 // at.
-func (d *Door) importRegistry(w http.ResponseWriter, r *http.Request) {
+func (d *Door) imports(from imported) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { d.importFile(w, r, from) }
+}
+
+func (d *Door) importFile(w http.ResponseWriter, r *http.Request, from imported) {
 	file, err := fileOf(r)
 	if err != nil {
 		d.refuse(w, r, err)
@@ -41,15 +62,14 @@ func (d *Door) importRegistry(w http.ResponseWriter, r *http.Request) {
 	c.Progress = func(read int64) { out.tell(event{Read: &read}); out.flush() }
 	c.Reject = func(line int, reason string) { out.tell(event{Reject: &rejected{Line: line, Reason: reason}}) }
 	c.Cell = func(line int, reason string) { out.tell(event{Cell: &rejected{Line: line, Reason: reason}}) }
-	sum, err := d.admin.ImportRegistry(ctx, file, c)
-	end := &ended{Read: sum.Read, Kept: sum.Kept, Rejected: sum.Rejected, Unchanged: sum.Unchanged, Cells: sum.Cells, Abolished: sum.Abolished}
+	end, err := from(ctx, file, c)
 	code := "ok"
 	if err != nil {
 		end.Problem = explain(err)
 		code = string(end.Problem.Code)
 	}
-	d.logger.Info("operator door: import", "read", sum.Read, "kept", sum.Kept, "rejected", sum.Rejected, "code", code)
-	out.tell(event{End: end})
+	d.logger.Info("operator door: import", "path", r.URL.Path, "read", end.Read, "kept", end.Kept, "rejected", end.Rejected, "code", code)
+	out.tell(event{End: &end})
 	out.flush()
 }
 

@@ -13,29 +13,55 @@ import (
 	"time"
 
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/registry"
 )
+
+// CodeAgency is the error code of an agency that there is not.
+const CodeAgency Code = "agency_unknown"
+
+func knownOfAgencies() []knownError {
+	return []knownError{{agency.ErrUnknown, CodeAgency, http.StatusNotFound}}
+}
 
 // stopPatience is how long a stopped import may take to report the rows that it
 // kept.
 const stopPatience = 15 * time.Second
 
-// ImportRegistry passes the open file to the server, which reads it and reports
-// its progress. When ctx ends, this half of the connection is closed; the
+// ImportRegistry has the server import a file of people.
+func (r *Remote) ImportRegistry(ctx context.Context, file *os.File, c admin.ImportConfig) (registry.Summary, error) {
+	end, err := r.imports(ctx, pathImport, file, c)
+	return end.summary(), err
+}
+
+// ImportAgencies has it import a file of agencies, and Agencies lists them.
+func (r *Remote) ImportAgencies(ctx context.Context, file *os.File, c admin.ImportConfig) (agency.Summary, error) {
+	end, err := r.imports(ctx, pathAgencyImport, file, c)
+	return end.agencies(), err
+}
+
+// Agencies lists agencies.
+func (r *Remote) Agencies(ctx context.Context, q admin.AgencyQuery) (out admin.AgenciesFound, err error) {
+	err = r.call(ctx, http.MethodPost, pathAgencies, q, &out)
+	return out, err
+}
+
+// imports passes the open file to the server, which reads it and reports its progress. When ctx ends, this half of the connection is closed; the
 // server then stops after the chunk that it is at, and reports the rows that it
 // kept.
-func (r *Remote) ImportRegistry(ctx context.Context, file *os.File, c admin.ImportConfig) (registry.Summary, error) {
+func (r *Remote) imports(ctx context.Context, path string, file *os.File, c admin.ImportConfig) (*ended, error) {
+	none := &ended{}
 	if err := ctx.Err(); err != nil {
-		return registry.Summary{}, err
+		return none, err
 	}
 	if _, err := file.Stat(); err != nil {
-		return registry.Summary{}, fmt.Errorf("%w: %w", admin.ErrFile, err)
+		return none, fmt.Errorf("%w: %w", admin.ErrFile, err)
 	}
 	// A connection of its own, so that the descriptor cannot be taken for
 	// another request's.
 	conn, err := connect(ctx, r.path)
 	if err != nil {
-		return registry.Summary{}, err
+		return none, err
 	}
 	defer func() { _ = conn.Close() }()
 	unwatch := context.AfterFunc(ctx, func() {
@@ -43,35 +69,35 @@ func (r *Remote) ImportRegistry(ctx context.Context, file *os.File, c admin.Impo
 		_ = conn.CloseWrite()
 	})
 	defer unwatch()
-	resp, err := r.ask(conn, file, importQuery(c))
+	resp, err := r.ask(conn, path, file, importQuery(c))
 	if err != nil {
-		return registry.Summary{}, lost(ctx, err)
+		return none, lost(ctx, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		raw, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 		if err != nil {
-			return registry.Summary{}, lost(ctx, err)
+			return none, lost(ctx, err)
 		}
-		return registry.Summary{}, refusal(raw)
+		return none, refusal(raw)
 	}
 	end, err := follow(resp.Body, c)
 	if err != nil {
 		// A caller that gave up must also learn that the outcome is unknown.
-		return registry.Summary{}, lost(context.Background(), err)
+		return none, lost(context.Background(), err)
 	}
 	switch {
 	case end.Problem == nil:
-		return end.summary(), nil
+		return end, nil
 	case ctx.Err() != nil && end.Problem.Code == CodeStopping:
-		return end.summary(), ctx.Err()
+		return end, ctx.Err()
 	}
-	return end.summary(), end.Problem.refusal()
+	return end, end.Problem.refusal()
 }
 
 // ask sends the request and the file with it, and reads the head of the answer.
-func (r *Remote) ask(conn *net.UnixConn, file *os.File, query string) (*http.Response, error) {
-	req, err := r.newRequest(context.Background(), http.MethodPost, pathImport, nil)
+func (r *Remote) ask(conn *net.UnixConn, path string, file *os.File, query string) (*http.Response, error) {
+	req, err := r.newRequest(context.Background(), http.MethodPost, path, nil)
 	if err != nil {
 		return nil, err
 	}

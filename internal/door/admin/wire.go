@@ -12,11 +12,13 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/clock"
 	"github.com/liuma-pin/liuma/internal/notify"
 	"github.com/liuma-pin/liuma/internal/registry"
+	"github.com/liuma-pin/liuma/internal/sheet"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/strictjson"
 	"github.com/liuma-pin/liuma/internal/vault"
@@ -24,44 +26,46 @@ import (
 
 // The routes.
 const (
-	pathHello       = "/v1/hello"
-	pathStatus      = "/v1/status"
-	pathClient      = "/v1/clients"
-	pathChange      = "/v1/clients/change"
-	pathImport      = "/v1/registry/import"
-	pathConflicts   = "/v1/registry/conflicts"
-	pathDecide      = "/v1/registry/conflicts/decide"
-	pathCorrect     = "/v1/registry/correct"
-	pathCorrections = "/v1/registry/corrections"
-	pathNotCorrect  = "/v1/registry/corrections/cancel"
-	pathGoOn        = "/v1/registry/corrections/go-on"
-	pathHeld        = "/v1/registry/held"
-	pathErase       = "/v1/registry/erase"
-	pathMinors      = "/v1/registry/minors"
-	pathTexts       = "/v1/texts"
-	pathRetry       = "/v1/texts/retry"
-	pathInbox       = "/v1/texts/inbox"
-	pathDropText    = "/v1/texts/drop"
-	pathAlarms      = "/v1/alarms"
-	pathNumbers     = "/v1/numbers"
-	pathFind        = "/v1/record/find"
-	pathCheck       = "/v1/record/check"
-	pathSeek        = "/v1/record/seek"
-	pathRotate      = "/v1/keys/rotate"
-	pathDrop        = "/v1/keys/drop"
-	pathDigest      = "/v1/record/digest"
-	pathResume      = "/v1/record/digest/resume"
-	pathRecord      = "/v1/record"
-	pathPlan        = "/v1/record/archive/plan"
-	pathKeep        = "/v1/record/archive/keep"
-	pathRoot        = "/v1/keys/vault/rotate"
-	pathDropRoot    = "/v1/keys/vault/drop"
-	pathHead        = "/v1/cards/head"
-	pathAccept      = "/v1/restore/accept"
-	pathClock       = "/v1/clock"
-	pathAcceptClock = "/v1/clock/accept"
-	pathKeepers     = "/v1/keepers"
-	pathRepair      = "/v1/keepers/repair"
+	pathHello        = "/v1/hello"
+	pathStatus       = "/v1/status"
+	pathClient       = "/v1/clients"
+	pathChange       = "/v1/clients/change"
+	pathImport       = "/v1/registry/import"
+	pathAgencies     = "/v1/agencies"
+	pathAgencyImport = "/v1/agencies/import"
+	pathConflicts    = "/v1/registry/conflicts"
+	pathDecide       = "/v1/registry/conflicts/decide"
+	pathCorrect      = "/v1/registry/correct"
+	pathCorrections  = "/v1/registry/corrections"
+	pathNotCorrect   = "/v1/registry/corrections/cancel"
+	pathGoOn         = "/v1/registry/corrections/go-on"
+	pathHeld         = "/v1/registry/held"
+	pathErase        = "/v1/registry/erase"
+	pathMinors       = "/v1/registry/minors"
+	pathTexts        = "/v1/texts"
+	pathRetry        = "/v1/texts/retry"
+	pathInbox        = "/v1/texts/inbox"
+	pathDropText     = "/v1/texts/drop"
+	pathAlarms       = "/v1/alarms"
+	pathNumbers      = "/v1/numbers"
+	pathFind         = "/v1/record/find"
+	pathCheck        = "/v1/record/check"
+	pathSeek         = "/v1/record/seek"
+	pathRotate       = "/v1/keys/rotate"
+	pathDrop         = "/v1/keys/drop"
+	pathDigest       = "/v1/record/digest"
+	pathResume       = "/v1/record/digest/resume"
+	pathRecord       = "/v1/record"
+	pathPlan         = "/v1/record/archive/plan"
+	pathKeep         = "/v1/record/archive/keep"
+	pathRoot         = "/v1/keys/vault/rotate"
+	pathDropRoot     = "/v1/keys/vault/drop"
+	pathHead         = "/v1/cards/head"
+	pathAccept       = "/v1/restore/accept"
+	pathClock        = "/v1/clock"
+	pathAcceptClock  = "/v1/clock/accept"
+	pathKeepers      = "/v1/keepers"
+	pathRepair       = "/v1/keepers/repair"
 )
 
 // greeting tells an administration door from any other program that may answer
@@ -178,7 +182,7 @@ type knownError struct {
 
 // known are the errors that keep their identity over the socket.
 func known() []knownError {
-	return append(slices.Concat(knownOfStaff(), knownOfPolicy(), knownOfFreezes(), knownOfDesk(), knownOfLetters()), []knownError{
+	return append(slices.Concat(knownOfStaff(), knownOfPolicy(), knownOfFreezes(), knownOfDesk(), knownOfLetters(), knownOfAgencies()), []knownError{
 		{admin.ErrTaken, CodeTaken, http.StatusConflict},
 		{admin.ErrUnknown, CodeUnknown, http.StatusNotFound},
 		{admin.ErrKey, CodeKey, http.StatusUnprocessableEntity},
@@ -405,16 +409,24 @@ type ended struct {
 	Kept     int64 `json:"kept"`
 	Rejected int64 `json:"rejected"`
 	// The members below are of a server that says them.
-	Unchanged int64    `json:"unchanged,omitempty"`
-	Cells     int64    `json:"cells,omitempty"`
-	Abolished int64    `json:"abolished,omitempty"`
-	Problem   *problem `json:"problem,omitempty"`
+	Unchanged int64 `json:"unchanged,omitempty"`
+	Cells     int64 `json:"cells,omitempty"`
+	Abolished int64 `json:"abolished,omitempty"`
+	// Of agencies.
+	Added      int64    `json:"added,omitempty"`
+	Changed    int64    `json:"changed,omitempty"`
+	Telephones int64    `json:"telephones,omitempty"`
+	Problem    *problem `json:"problem,omitempty"`
 }
 
 func (e *ended) summary() registry.Summary {
 	return registry.Summary{
 		Read: e.Read, Kept: e.Kept, Rejected: e.Rejected, Unchanged: e.Unchanged, Cells: e.Cells, Abolished: e.Abolished,
 	}
+}
+
+func (e *ended) agencies() agency.Summary {
+	return agency.Summary{Read: e.Read, Kept: e.Kept, Rejected: e.Rejected, Unchanged: e.Unchanged, Added: e.Added, Changed: e.Changed, Telephones: e.Telephones}
 }
 
 // The words of an import's query.
@@ -427,7 +439,7 @@ const (
 // reads it, and no other spelling of it.
 func importQuery(c admin.ImportConfig) string {
 	q := url.Values{}
-	if c.Encoding != registry.Guess {
+	if c.Encoding != sheet.Guess {
 		q.Set(queryEncoding, string(c.Encoding))
 	}
 	if c.DryRun {
@@ -442,7 +454,7 @@ func importConfig(raw string) (c admin.ImportConfig, err error) {
 		return c, errRequest
 	}
 	c.DryRun = q.Get(queryDryRun) != ""
-	if c.Encoding, err = registry.ParseEncoding(q.Get(queryEncoding)); err != nil || importQuery(c) != raw {
+	if c.Encoding, err = sheet.ParseEncoding(q.Get(queryEncoding)); err != nil || importQuery(c) != raw {
 		return c, errRequest
 	}
 	return c, nil

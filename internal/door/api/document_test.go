@@ -67,7 +67,7 @@ func TestDocument(t *testing.T) {
 	}
 	for path, method := range map[string]string{"/v1/challenges": "post", "/v1/cards": "post", "/v1/links": "post", "/v1/verifications": "post",
 		"/v1/pin-changes": "post", "/v1/freezes": "post", "/v1/hotline-freezes": "post", "/v1/hotline-loss-reports": "post", "/v1/physical-card-status": "post", "/v1/registry/corrections": "post", "/v1/redemptions": "post",
-		"/v1/verifications/{business_no}": "get", "/v1/cards/{card}": "get", "/v1/links/{handle}": "delete", "/v1/consent": "get", "/.well-known/jwks.json": "get", "/healthz": "get", "/readyz": "get"} {
+		"/v1/verifications/{business_no}": "get", "/v1/cards/{card}": "get", "/v1/links/{handle}": "delete", "/v1/consent": "get", "/v1/agencies/{region}": "get", "/.well-known/jwks.json": "get", "/healthz": "get", "/readyz": "get"} {
 		op, ok := doc.Paths[path][method]
 		if !ok || op.OperationID == "" || op.Responses["200"] == nil {
 			t.Errorf("%s %s is not described", method, path)

@@ -80,6 +80,8 @@ type Config struct {
 	// KeepersDegraded says whether some keeper is gone or silent while the others
 	// serve; nil: nothing is said of them.
 	KeepersDegraded func() bool
+	// Agencies is the directory; nil: it cannot be read.
+	Agencies Agencies
 	// Hotline is the help line that errors name; empty for the national one.
 	Hotline string
 	// TokenCache is how many checked token signatures are remembered; zero
@@ -129,6 +131,7 @@ type Door struct {
 	readiness   readiness
 	hotline     string
 	degraded    func() bool
+	directory   Agencies
 }
 
 // New builds the door. It fails only for a bad Config.
@@ -148,7 +151,7 @@ func New(c Config) (*Door, error) {
 		mux:       http.NewServeMux(),
 		gate:      newGate(c.Authority.Client, door.NativeAudience(c.Issuer), c.Now, size).until(c.Latest),
 
-		textsBehind: c.TextsBehind, degraded: c.KeepersDegraded, hotline: c.Hotline,
+		textsBehind: c.TextsBehind, degraded: c.KeepersDegraded, hotline: c.Hotline, directory: c.Agencies,
 	}
 	d.recalling = d.gate.with(c.Authority.Recall)
 	var err error

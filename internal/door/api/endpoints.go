@@ -162,6 +162,15 @@ func consentEndpoint() endpoint {
 	}
 }
 
+func agenciesEndpoint() endpoint {
+	return endpoint{
+		path: "/v1/agencies/{region}", id: "agencies", kind: store.ClientChannel, answer: agenciesView{},
+		summary: "Offices and hotlines that serve a region (经办机构)",
+		detail: "For a page of the channel's own that sends its holder to a counter: by the region that the holder names, never by the position of a phone. " +
+			"Where the region has no office, those of its city or its province are answered, and region says of which. The nation is 0. May be kept for five minutes.",
+	}
+}
+
 func readyEndpoint() endpoint {
 	return endpoint{
 		path: "/readyz", id: "ready", answer: healthView{},

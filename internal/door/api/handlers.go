@@ -32,6 +32,7 @@ func (d *Door) routes(h huma.API) error {
 	get(d, h, cardEndpoint(), d.card)
 	remove(d, h, unlinkEndpoint(), d.unlink)
 	get(d, h, consentEndpoint(), d.consent)
+	get(d, h, agenciesEndpoint(), d.agencies)
 	get(d, h, readyEndpoint(), func(c *call) (any, error) { return d.ready(c.Context()) })
 	get(d, h, healthEndpoint(), func(*call) (any, error) { return healthView{Status: "alive"}, nil })
 	d.keysRoute(h)

@@ -144,6 +144,10 @@ func describeProblems(op *huma.Operation, e endpoint, body bool, schema *huma.Sc
 func pathParameters(path string) []*huma.Param {
 	var params []*huma.Param
 	switch {
+	case strings.Contains(path, "{region}"):
+		params = append(params, &huma.Param{Name: "region", In: "path", Required: true,
+			Description: "GB/T 2260, of two, four or six digits; 0 is the nation",
+			Schema:      &huma.Schema{Type: huma.TypeString, Pattern: "^(0|[1-9][0-9]([0-9]{2}){0,2})$"}})
 	case strings.Contains(path, "{business_no}"):
 		params = append(params, &huma.Param{Name: "business_no", In: "path", Required: true,
 			Description: "The channel's number of the request",

@@ -26,7 +26,7 @@ func openWith(t testing.TB, o testkit.Options) (*apitest.Env, *testkit.Env) {
 	t.Helper()
 	sys := testkit.New(t, o)
 	issuer := sys.System.Config.Issuer
-	door, err := api.New(api.Config{Authority: sys.Authority(), Issuer: issuer, Now: sys.Clock.Now, Logger: slog.New(slog.DiscardHandler)})
+	door, err := api.New(api.Config{Authority: sys.Authority(), Issuer: issuer, Agencies: sys.System.Agencies, Now: sys.Clock.Now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -143,7 +143,7 @@ type Route struct {
 // routes are all pages and acts behind the sign-in. A test walks them as every role.
 func (h *console) routes() []Route {
 	var all []Route
-	for _, part := range [][]Route{h.ownRoutes(), h.staffRoutes(), h.channelRoutes(), h.deskRoutes(), h.ticketRoutes(), h.approvalRoutes(), h.freezeRoutes(), h.registryRoutes(), h.policyRoutes(),
+	for _, part := range [][]Route{h.ownRoutes(), h.agencyRoutes(), h.staffRoutes(), h.channelRoutes(), h.deskRoutes(), h.ticketRoutes(), h.approvalRoutes(), h.freezeRoutes(), h.registryRoutes(), h.policyRoutes(),
 		h.numbersRoutes(), h.textsRoutes(), h.recordRoutes()} {
 		all = append(all, part...)
 	}
@@ -170,6 +170,7 @@ func places() []place {
 		{path: "/proposals", method: "Proposals", name: func(t *wordings) string { return t.NavProposals() }, waits: proposalsWaiting},
 		{path: "/channels", method: "Clients", name: func(t *wordings) string { return t.NavChannels() }},
 		{path: "/policy", method: "ExplainPolicy", name: func(t *wordings) string { return t.NavPolicy() }},
+		{path: "/agency", method: "Agencies", name: func(t *wordings) string { return t.NavAgency() }},
 		{path: "/freeze", method: "FreezeByPhone", name: func(t *wordings) string { return t.NavFreeze() }},
 		{path: "/conflicts", method: "Conflicts", name: func(t *wordings) string { return t.NavConflicts() }},
 		{path: "/corrections", method: "Corrections", name: func(t *wordings) string { return t.NavCorrections() }},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/admin"
+	"github.com/liuma-pin/liuma/internal/agency"
 	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/authority"
 	"github.com/liuma-pin/liuma/internal/door"
@@ -128,7 +129,7 @@ func reasons() []reason {
 		{audit.ErrReason, "reason", bad},
 		{edition.ErrSet, "policy_set", bad}, {edition.ErrSame, "policy_same", conflict}, {edition.ErrMoved, "policy_moved", conflict},
 		{edition.ErrDigest, "policy_digest", conflict}, {edition.ErrBounds, "policy_bounds", forbidden}, {edition.ErrUnknown, "policy_edition", missing},
-		{admin.ErrUnknown, "client", missing}, {admin.ErrTaken, "client_taken", conflict}, {admin.ErrReserved, "client_reserved", bad}, {admin.ErrKey, "key", bad},
+		{agency.ErrUnknown, "agency", missing}, {admin.ErrUnknown, "client", missing}, {admin.ErrTaken, "client_taken", conflict}, {admin.ErrReserved, "client_reserved", bad}, {admin.ErrKey, "key", bad},
 		{admin.ErrLastKey, "last_key", conflict}, {admin.ErrClient, "client_filled_in", bad},
 		{errRedirect, "redirect", bad}, {admin.ErrParent, "parent", conflict},
 		{admin.ErrNoFreeze, "no_freeze", missing}, {admin.ErrFreezes, "freezes", http.StatusTooManyRequests}, {admin.ErrNoReports, "no_reports", conflict},

@@ -211,7 +211,7 @@ func (h *handler) ceremonyView(r *http.Request, p ceremony.Page, by hand) *view 
 	v := h.newView(r, name)
 	v.ID, v.Asker, v.BusinessNo = p.ID, v.say(p.ChannelName), string(p.BusinessNo)
 	v.helpedBy(p.Hotline)
-	v.standsAt(p)
+	h.standsAt(v, p)
 	v.cleared(goesOn(p))
 	if v.Clear != nil && p.Step == ceremony.StepNumber {
 		v.Clear.Idle = int(idleWaiting / time.Second) // the supervisor has to come first

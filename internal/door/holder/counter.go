@@ -99,12 +99,13 @@ func (h *handler) counterView(r *http.Request, refused liuma.Code) *view {
 	}
 	v.Below = &notice{Kind: "notice-warn", Title: v.T.TicketCareTitle(), Text: v.T.TicketCare()}
 	v.Ways = []way{h.call(v)}
+	v.Links = h.whereWay(v, "")
 	return v
 }
 
 // asideWays are the small ways beneath a page: to freeze the card and, where its words
 // send to a counter and nothing else on it leads there, for who stands at one.
-func (v *view) asideWays(p ceremony.Page) []way {
+func (h *handler) asideWays(v *view, p ceremony.Page) []way {
 	out := v.freezeLink(p)
 	if codeOf(p) == liuma.CodeGuardian || p.Step == ceremony.StepPIN && data(p.Action).Thaws {
 		out = append(out, v.atCounterWay())

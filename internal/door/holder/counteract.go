@@ -53,11 +53,11 @@ func atCounter(p ceremony.Page) bool { return p.Action == liuma.ActionCounter }
 
 // standsAt says on a page of a ticket who stands behind it: the clerk and the agency,
 // where a channel's page names the channel.
-func (v *view) standsAt(p ceremony.Page) {
+func (h *handler) standsAt(v *view, p ceremony.Page) {
 	if p.Counter == nil {
 		return
 	}
-	v.Asker = cmp.Or(v.T.agency(p.Counter.Agency, p.Region), v.Asker)
+	v.Asker = cmp.Or(h.agencyName(v, p.Counter.Agency, p.Region), v.Asker)
 	v.Clerk, v.BusinessNo = p.Counter.Clerk, ""
 }
 

@@ -129,8 +129,8 @@ func (h *handler) padState(r *http.Request, q padQuestion) (padAnswer, error) {
 	if !at.Paired {
 		return h.offerPad(r, q, at)
 	}
-	t := h.pages.wordings[h.door.Preferences(r).Lang]
-	a := padAnswer{State: padBlank, Agency: t.agency(at.Agency, at.Region), Clock: h.now().In(h.zone).Format("15:04")}
+	v := h.newView(r, pageDesk)
+	a := padAnswer{State: padBlank, Agency: h.agencyName(v, at.Agency, at.Region), Clock: h.now().In(h.zone).Format("15:04")}
 	if at.Ticket != nil {
 		a.State, a.Ticket = padTicket, at.Ticket.String()
 	}

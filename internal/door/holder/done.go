@@ -26,6 +26,9 @@ func (h *handler) done(v *view, p ceremony.Page) {
 	if p.RemindChange {
 		v.Notice = &notice{Title: v.T.OldPIN(), Text: v.T.OldPINText()}
 	}
+	if p.PassphraseEnded {
+		v.Notice = &notice{Title: v.T.PassphraseEnded(), Text: v.T.PassphraseEndedText()}
+	}
 	v.Ways = []way{v.back("btn-primary")}
 	h.settings(v, p)
 	v.Links = v.freezeLink(p)

@@ -114,6 +114,7 @@ func (h *handler) freezeView(r *http.Request, refused liuma.Code) *view {
 	}
 	v.Below = &notice{Title: v.T.NoFreezeCode(), Text: v.T.NoFreezeCodeText()}
 	v.Ways = []way{h.call(v)}
+	v.Links = h.whereWay(v, "")
 	return v
 }
 
@@ -131,7 +132,7 @@ func (h *handler) frozenView(r *http.Request, f authority.FreezeView) *view {
 	}
 	v.Notice = &notice{Title: v.T.ThawHow(), Text: v.T.ThawText()}
 	v.Ways = []way{h.call(v), {Class: "btn-plain", Text: v.T.FreezeAnother(), Link: freezePath}}
-	v.Links = []way{v.atCounterWay()}
+	v.Links = append(h.whereWay(v, ""), v.atCounterWay())
 	return v
 }
 

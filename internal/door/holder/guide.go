@@ -49,7 +49,7 @@ func (h *handler) guideView(r *http.Request, region liuma.Region) *view {
 
 // chapters are the guide, in the order in which people need it.
 func (h *handler) chapters(v *view, region liuma.Region, p policy.Policy) []chapter {
-	t, g := v.T, v.T.all.Guide
+	t, g, where := v.T, v.T.all.Guide, h.whereWay(v, region)
 	out := []chapter{
 		{ID: "what", Title: g.WhatTitle(), Says: []string{g.WhatOwn(), g.WhatFor(), g.WhatPhysical(), g.WhatMedical()}},
 		{ID: "set", Title: g.SetTitle(), Says: []string{g.SetWhere(), g.SetHow(), g.SetNeeds(t.proofs(liuma.ActionEnroll, p.Steps)), g.SetNoPhone()},
@@ -57,7 +57,7 @@ func (h *handler) chapters(v *view, region liuma.Region, p policy.Policy) []chap
 		{ID: "good", Title: g.GoodTitle(), Says: []string{g.GoodNot(), g.GoodOther(), g.GoodKeep(), g.GoodPaper()}},
 		{ID: "change", Title: g.ChangeTitle(), Says: []string{g.ChangeHow(), g.ChangeWhen()}},
 		{ID: "forgot", Title: g.ForgotTitle(), Says: []string{g.ForgotTries(t.tries(p)), g.ForgotOnline(t.proofs(liuma.ActionReset, p.Steps)), g.ForgotCounter()},
-			Ways: []way{{Text: t.TicketWay(), Link: counterPath}}},
+			Ways: append([]way{{Text: t.TicketWay(), Link: counterPath}}, where...)},
 		{ID: "phone", Title: g.PhoneTitle(), Says: []string{g.PhoneWhy(), g.PhoneNew(), g.PhoneOwn()}},
 		{ID: "lost", Title: g.LostTitle(), Says: []string{g.LostFreeze(), g.LostCall(v.Hotline), g.LostBack()},
 			Ways: []way{{Text: t.FreezeGive(), Link: freezePath}}},
@@ -65,8 +65,8 @@ func (h *handler) chapters(v *view, region liuma.Region, p policy.Policy) []chap
 			Ways: []way{{Text: g.GenuineWay(), Link: genuinePath}}},
 		{ID: "never", Title: g.NeverTitle(), Says: []string{g.NeverCodes(), g.NeverHome()}},
 		{ID: "family", Title: g.FamilyTitle(), Says: []string{g.FamilyOld(), t.ruleOfMinors(p)}},
-		{ID: "region", Title: g.RegionTitle(), Says: append([]string{g.RegionSay(), t.ruleOf(region)}, t.rules(p)...), Ways: h.regionWays(g.RegionWay(), region)},
-		{ID: "other", Title: g.OtherTitle(), Says: []string{g.OtherYears(), g.OtherMedical(), g.OtherLines(locale.MedicalLine, v.Hotline), g.OtherLapse()}},
+		{ID: "region", Title: g.RegionTitle(), Says: append([]string{g.RegionSay(), t.ruleOf(region)}, t.rules(p)...), Ways: append(h.regionWays(g.RegionWay(), region), where...)},
+		{ID: "other", Title: g.OtherTitle(), Says: []string{g.OtherYears(), g.OtherMedical(), g.OtherLines(locale.MedicalLine, v.Hotline), g.OtherLapse()}, Ways: where},
 	}
 	if p.Passphrase {
 		out[2].Says = append(out[2].Says, g.GoodLetters())

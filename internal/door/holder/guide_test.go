@@ -40,10 +40,10 @@ func TestTheGuideSaysWhatHolds(t *testing.T) {
 	}
 }
 
-// asking answers by what is typed.
-type asking struct{ got []string }
+// desk answers by what is typed.
+type desk struct{ got []string }
 
-func (a *asking) Ask(_ context.Context, typed string) genuine.Answer {
+func (a *desk) Ask(_ context.Context, typed string) genuine.Answer {
 	a.got = append(a.got, typed)
 	return gallery.Genuine{}.Ask(context.Background(), typed)
 }
@@ -51,7 +51,7 @@ func (a *asking) Ask(_ context.Context, typed string) genuine.Answer {
 // TestWhatIsGenuine: the page asks for what was typed, shows it again but for what may
 // be a secret, and names the addresses that begin with https.
 func TestWhatIsGenuine(t *testing.T) {
-	var a asking
+	var a desk
 	s := newSite(t, sample(liuma.ActionVerify, "confirm"), func(c *Config) { c.Genuine = &a })
 	reads := func(path string) string { return s.do("GET", path, nil).Body.String() }
 	if page := reads("/genuine"); len(a.got) != 0 || !strings.Contains(page, `name="q"`) {

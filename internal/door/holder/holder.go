@@ -92,6 +92,8 @@ type Config struct {
 	Genuine Genuine
 	// SenderMark opens every text; default: the program's own.
 	SenderMark liuma.Text
+	// Agencies is the directory for the page "where to ask"; nil: there is no such page.
+	Agencies Agencies
 	// Counter and Challenges serve the pads on desks. Required.
 	Counter    Counter
 	Challenges Challenges
@@ -149,7 +151,8 @@ type handler struct {
 	log        *slog.Logger
 	zone       *time.Location
 	hotline    string
-	rules      Rules // nil: no page about regions
+	rules      Rules    // nil: no page about regions
+	agencies   Agencies // nil: no page about agencies
 	simulator  *simulate.Simulator
 	settle     time.Duration
 	proxies    door.Proxies
@@ -168,7 +171,7 @@ func New(c Config) (http.Handler, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	h := &handler{authority: c.Authority, now: c.Now, log: c.Logger, zone: c.Zone, hotline: c.Hotline, rules: c.Rules, genuine: c.Genuine, mark: c.SenderMark,
+	h := &handler{authority: c.Authority, now: c.Now, log: c.Logger, zone: c.Zone, hotline: c.Hotline, rules: c.Rules, agencies: c.Agencies, genuine: c.Genuine, mark: c.SenderMark,
 		counter: c.Counter, challenges: c.Challenges, settle: c.Settle, proxies: slices.Clone(c.Proxies), consent: c.Consent}
 	if h.zone == nil {
 		h.zone = time.FixedZone("CST", 8*60*60)
@@ -248,6 +251,9 @@ func (h *handler) routes(assets *web.Assets) {
 	}
 	h.door.HandleFunc("GET "+guidePath, h.showGuide)
 	h.door.HandleFunc("GET "+genuinePath, h.showGenuine)
+	if h.agencies != nil {
+		h.door.HandleFunc("GET "+wherePath, h.showWhere)
+	}
 	h.door.HandleFunc("GET /freeze", h.showFreeze)
 	h.door.HandleFunc("POST /freeze", h.freezeByCode)
 	h.door.HandleFunc("GET /freeze/done", h.showFrozen)

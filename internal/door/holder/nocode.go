@@ -71,7 +71,7 @@ func (h *handler) noCode(v *view, p ceremony.Page) {
 	}
 	v.Send, v.Call = h.sendBy(v, p, liuma.ByText), h.sendBy(v, p, liuma.ByVoice)
 	v.lostNumber(p)
-	v.Counter = v.counterOf(v.T.CounterTitle(), p.Region)
+	v.Counter = h.counterOf(v, v.T.CounterTitle(), whereOf(p))
 	if !v.Send.ready() && !v.Call.ready() {
 		if v.Counter != nil {
 			v.Counter.Title = v.T.CounterOnly()

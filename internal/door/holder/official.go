@@ -27,7 +27,11 @@ func (h *handler) officialView(r *http.Request) *view {
 	v.First = []way{{Class: "btn-primary", Text: v.T.FreezeGive(), Link: freezePath}}
 	v.TipsTitle = v.T.RealTitle()
 	v.Tips = v.realTips(h.real)
-	v.Ways = []way{{Class: "btn-plain", Text: v.T.all.Guide.Way(), Link: guidePath}, {Class: "btn-plain", Text: v.T.all.Guide.GenuineWay(), Link: genuinePath}}
+	for _, where := range h.whereWay(v, "") {
+		where.Class = "btn-plain"
+		v.Ways = append(v.Ways, where)
+	}
+	v.Ways = append(v.Ways, way{Class: "btn-plain", Text: v.T.all.Guide.Way(), Link: guidePath}, way{Class: "btn-plain", Text: v.T.all.Guide.GenuineWay(), Link: genuinePath})
 	if h.rules != nil {
 		v.Below = h.thieves(v)
 		v.Ways = append(v.Ways, way{Class: "btn-plain", Text: v.T.RulesWay(), Link: regionPath})

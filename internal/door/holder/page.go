@@ -30,6 +30,7 @@ const (
 	pageDesk    = "desk"
 	pageGuide   = "guide"
 	pageGenuine = "genuine"
+	pageWhere   = "where"
 )
 
 // pages are the parsed templates and the addresses of their assets. Immutable.
@@ -58,7 +59,7 @@ func newPages(assets *web.Assets, words *locale.Catalogue, hotline string) (*pag
 		}
 	}
 	funcs := template.FuncMap{"icon": assets.Icon}
-	for _, name := range []string{pageLanding, pageConfirm, pagePIN, pageResult, pageStep, pageNoCode, pageDesk, pageGuide, pageGenuine} {
+	for _, name := range []string{pageLanding, pageConfirm, pagePIN, pageResult, pageStep, pageNoCode, pageDesk, pageGuide, pageGenuine, pageWhere} {
 		t, err := template.New("layout.html").Funcs(funcs).Option("missingkey=error").
 			ParseFS(embedded, "pages/layout.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {
@@ -110,6 +111,7 @@ type view struct {
 	Languages []language // that the page can be read in besides its own
 	Care      bool
 	Hotline   string
+	Named     bool // the page itself names the help line, so its foot does not
 	Style     web.Asset
 	Pad       web.Asset
 	Ceremony  web.Asset // the script of the ceremony's pages
@@ -166,6 +168,11 @@ type view struct {
 	Developers        *developers
 	Chapters          []chapter // of the guide
 	Asked             *asked    // what somebody looked up
+	Search            *search   // on the page of agencies: its form
+	Offices           []office  // and what was found
+	Lines             []office  // hotlines
+	Regions           []way     // below the one that is shown
+	region            liuma.Region
 
 	ID         string
 	Hand       string // the browser's secret, hidden in every form where cookies are blocked
@@ -202,7 +209,9 @@ type face struct{ Region, Name, Number, Note string }
 // keypad is the pad's part of the markup contract in web/README.md.
 type keypad struct {
 	Mode, KeyID, Key, Current, Old, New, Check, List, Refusals, DescribedBy, Note, Resume string
-	Passphrase                                                                            bool
+	Words                                                                                 string // wordsOf
+	Chosen                                                                                bool   // the new PIN may be a passphrase
+	Shared                                                                                bool   // the device is the counter's
 	Try                                                                                   int
 }
 
@@ -226,7 +235,11 @@ type send struct {
 // inPerson says how to go on in person, at an agency. Ticket leads to the page for who
 // stands there already; empty where the page itself takes the code. Own is what the
 // region says of it in its own words.
-type inPerson struct{ Title, Where, Ticket, Own string }
+// Offices are the nearest ones, and Find leads to all.
+type inPerson struct {
+	Title, Where, Ticket, Own, Find string
+	Offices                         []office
+}
 
 // shown is the number of a ticket, digit by digit, and where its page asks whether it
 // still waits.
@@ -285,6 +298,15 @@ func (v *view) CallText() string { return v.T.Call(v.Hotline) }
 // Show gives a way to the template that draws it.
 func (v *view) Show(w way) shownWay { return shownWay{w, v.ID, v.Hand} }
 
+// shownOffice is an office with the wording that its template needs.
+type shownOffice struct {
+	office
+	T *wordings
+}
+
+// Office gives an office to the template that draws it.
+func (v *view) Office(o office) shownOffice { return shownOffice{o, v.T} }
+
 // sending is a send with the members of the page that its template needs.
 type sending struct {
 	Send     *send
@@ -341,12 +363,16 @@ func (v *view) heading(pick func(*wordings) string) {
 }
 
 // counterOf says where the counter is, for a holder who cannot go on here.
-func (v *view) counterOf(title string, region liuma.Region) *inPerson {
+func (h *handler) counterOf(v *view, title string, region liuma.Region) *inPerson {
 	if v.Clerk != "" {
 		v.Help = v.askClerk() // the holder stands there
 		return nil
 	}
-	return &inPerson{Title: title, Where: v.T.agencies(v.T.all.Region(region)), Ticket: counterPath}
+	c := &inPerson{Title: title, Where: v.T.agencies(v.T.all.Region(region)), Ticket: counterPath, Offices: h.nearest(v, region)}
+	for _, w := range h.whereWay(v, region) {
+		c.Find = w.Link
+	}
+	return c
 }
 
 // helpedBy puts the hotline of a region's policy in the place of the configured one, in

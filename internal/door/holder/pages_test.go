@@ -56,7 +56,7 @@ func drawn(t *testing.T, handler http.Handler, sc gallery.Scene, lang door.Lang,
 // galleryDoor is a door at which every scene can be seen.
 func galleryDoor(t *testing.T) http.Handler {
 	t.Helper()
-	h, err := New(Config{Authority: gallery.NewAuthority(), Counter: gallery.Counter{}, Genuine: gallery.Genuine{}, Challenges: gallery.Challenges{}, Rules: gallery.Rules(), Assets: mustAssets(t), Origin: origin, Now: gallery.Now, Logger: discard(), Settle: time.Millisecond})
+	h, err := New(Config{Authority: gallery.NewAuthority(), Counter: gallery.Counter{}, Genuine: gallery.Genuine{}, Challenges: gallery.Challenges{}, Rules: gallery.Rules(), Agencies: gallery.Agencies(), Assets: mustAssets(t), Origin: origin, Now: gallery.Now, Logger: discard(), Settle: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestMoments(t *testing.T) {
 // names the default one.
 func TestPagesNameTheConfiguredHotline(t *testing.T) {
 	const other = "0571-88001234"
-	handler, err := New(Config{Authority: gallery.NewAuthority(), Counter: gallery.Counter{}, Genuine: gallery.Genuine{}, Challenges: gallery.Challenges{}, Rules: gallery.Rules(), Assets: mustAssets(t), Origin: origin, Now: gallery.Now, Logger: discard(),
+	handler, err := New(Config{Authority: gallery.NewAuthority(), Counter: gallery.Counter{}, Genuine: gallery.Genuine{}, Challenges: gallery.Challenges{}, Rules: gallery.Rules(), Agencies: gallery.Agencies(), Assets: mustAssets(t), Origin: origin, Now: gallery.Now, Logger: discard(),
 		Settle: time.Millisecond, Hotline: other})
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +175,8 @@ func TestPagesNameTheConfiguredHotline(t *testing.T) {
 	for _, lang := range []door.Lang{door.Chinese, door.English} {
 		for _, sc := range gallery.Scenes() {
 			body := drawn(t, handler, sc, lang, false)
-			if strings.Contains(body, "12333") || strings.Contains(body, "{hotline}") || !strings.Contains(body, `<a href="tel:`+other+`">`) {
+			body = strings.ReplaceAll(body, `<a class="tel" href="tel:12333">12333</a>`, "") // the nation's line, as the directory has it
+			if strings.Contains(body, "12333") || strings.Contains(body, "{hotline}") || !strings.Contains(body, `href="tel:`+other+`">`) {
 				t.Errorf("%s in %s:\n%s", sc.Name, lang, body)
 			}
 		}

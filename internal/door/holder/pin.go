@@ -40,7 +40,7 @@ func givenPINs(r *http.Request) (ceremony.Given, error) {
 	if err != nil || try < 1 {
 		return ceremony.Given{}, liuma.Fail(liuma.CodeCeremonyMoved, err)
 	}
-	g := ceremony.Given{Try: try, Reopen: r.PostForm.Get("reopen") == "1"}
+	g := ceremony.Given{Try: try, Reopen: r.PostForm.Get("reopen") == "1", Words: r.PostForm.Get("words") == "1"}
 	some := false
 	for name, into := range map[string]**envelope.Envelope{"pin": &g.Current, "old_pin": &g.Old, "new_pin": &g.New} {
 		values := r.PostForm[name]
@@ -111,7 +111,7 @@ func (h *handler) askPIN(v *view, p ceremony.Page) {
 	}
 	v.Forgot = row.forgot
 	v.Ways = append(v.Ways, v.leave(p))
-	v.Links = v.asideWays(p)
+	v.Links = h.asideWays(v, p)
 	v.More = row.more
 	v.Reopen = p.LaneClosed
 	v.Expiry = h.expiryOf(p)
@@ -122,7 +122,7 @@ func (h *handler) askPIN(v *view, p ceremony.Page) {
 func keypadOf(v *view, p ceremony.Page) *keypad {
 	b64 := base64.RawURLEncoding.EncodeToString
 	k := &keypad{
-		Mode: actAt(v.T, p).pad, KeyID: p.SealKeyID, Key: b64(p.SealKey), Passphrase: p.Passphrase, Try: p.Try,
+		Mode: actAt(v.T, p).pad, KeyID: p.SealKeyID, Key: b64(p.SealKey), Words: wordsOf(p.Words), Chosen: p.Words.Chosen, Shared: v.OnPad, Try: p.Try,
 		Current: b64(p.AAD[liuma.RoleCurrent]), Old: b64(p.AAD[liuma.RoleOld]), New: b64(p.AAD[liuma.RoleNew]),
 		Check:       b64(p.AAD[liuma.RoleCheck]),
 		List:        string(p.List),
@@ -150,6 +150,17 @@ func (t *wordings) refusals() string {
 		lines = append(lines, string(rule)+" "+t.all.PINRule(string(rule), false))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// wordsOf is how the pad's markup says where a passphrase may be typed.
+func wordsOf(w ceremony.Words) string {
+	switch {
+	case w.First:
+		return "first"
+	case w.Entered || w.Chosen:
+		return "offered"
+	}
+	return ""
 }
 
 // forgot turns to setting the PIN anew. Where that cannot be done online, a
@@ -206,7 +217,7 @@ func (h *handler) noReset(v *view, p ceremony.Page) {
 	if v.Until = h.untilOf(v, p.ResetRefusedUntil); v.Until != nil {
 		v.Until.Over = v.T.OverReload()
 	}
-	v.Counter = v.counterOf(v.T.CounterOnly(), p.Region)
+	v.Counter = h.counterOf(v, v.T.CounterOnly(), whereOf(p))
 	stay := way{Class: "btn-primary", Text: v.T.RememberWay(), See: address(p.ID)}
 	if p.Step == ceremony.StepPIN {
 		v.Ways = []way{stay, {Class: "btn-plain", Text: v.T.Leave(), Post: "leave"}}

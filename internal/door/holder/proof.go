@@ -33,7 +33,7 @@ func (h *handler) askCode(v *view, p ceremony.Page) {
 		if v.Until = h.untilOf(v, laterOf(p.Until, p.ResendAt)); v.Until != nil {
 			v.Until.Over = v.T.OverReload()
 		}
-		v.Counter = v.counterOf(v.T.CounterOnly(), p.Region)
+		v.Counter = h.counterOf(v, v.T.CounterOnly(), whereOf(p))
 		v.Ways[0].Class = "btn-primary"
 		return
 	}
@@ -52,7 +52,7 @@ func (h *handler) askCode(v *view, p ceremony.Page) {
 	}
 	if v.Field == nil && !v.Send.ready() {
 		// Nothing to type, and no text for hours: by call, or not here.
-		v.Say, v.Counter = "", v.counterOf(v.T.CounterOnly(), p.Region)
+		v.Say, v.Counter = "", h.counterOf(v, v.T.CounterOnly(), whereOf(p))
 		if h.sendBy(v, p, liuma.ByVoice).ready() {
 			v.NoCode.Class = "btn-primary"
 		} else {
@@ -148,7 +148,7 @@ func (h *handler) askProof(v *view, p ceremony.Page) {
 	check := v.back("btn-primary")
 	check.Text = v.T.DoEvidence()
 	v.First = []way{check}
-	v.Counter = v.counterOf(v.T.CounterFace(), p.Region)
+	v.Counter = h.counterOf(v, v.T.CounterFace(), whereOf(p))
 	if p.TicketAllowed {
 		v.Counter.Ticket, v.Ticket = "", v.ticketField(address(v.ID)+"/ticket")
 		v.Ticket.Wrong = ticketRefusal(p.Code)
@@ -179,10 +179,10 @@ func (h *handler) askNumber(v *view, p ceremony.Page) {
 			Type: "text", Mode: "text", Autocomplete: "off", Button: v.T.CardNoGive(), Class: "field-code", Most: "40", Capital: true,
 			Wrong: p.Code == liuma.CodeCardNoWrong}
 	}
-	v.Counter = v.counterOf(v.T.CounterTitle(), p.Region)
+	v.Counter = h.counterOf(v, v.T.CounterTitle(), whereOf(p))
 	v.Ways = v.waysOff(p)
 	if v.Field == nil {
-		v.Counter = v.counterOf(v.T.CounterOnly(), p.Region)
+		v.Counter = h.counterOf(v, v.T.CounterOnly(), whereOf(p))
 		v.Ways[0].Class = "btn-primary"
 	}
 	v.Links = v.freezeLink(p)
@@ -197,7 +197,7 @@ func (h *handler) askPhone(v *view, p ceremony.Page) {
 	v.Say = v.T.PhoneSay()
 	v.Field = v.phoneField()
 	v.Field.Wrong = v.Refusal != nil
-	v.Counter = v.counterOf(v.T.CounterTitle(), p.Region)
+	v.Counter = h.counterOf(v, v.T.CounterTitle(), whereOf(p))
 	v.Ways = v.waysOff(p)
 	v.noPhone(p)
 	v.Links = v.freezeLink(p)

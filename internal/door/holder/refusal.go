@@ -9,6 +9,7 @@ import (
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ceremony"
 	"github.com/liuma-pin/liuma/internal/door"
+	"github.com/liuma-pin/liuma/internal/pin"
 	"github.com/liuma-pin/liuma/locale"
 )
 
@@ -92,11 +93,12 @@ func (h *handler) faultView(r *http.Request, status int, code liuma.Code) *view 
 		v.Ways = append(v.Ways, way{Class: "btn-primary", Text: v.T.LookAgain(), Link: address(id)})
 	}
 	v.Ways = append(v.Ways, h.call(v))
+	v.Links = append(v.Links, h.whereWay(v, "")...)
 	if status >= http.StatusInternalServerError {
 		v.RequestID = door.RequestID(r.Context())
 	}
 	v.cleared(look.again)
-	ours := r.URL.Path == "/authorize" || r.URL.Path == counterPath || r.URL.Path == freezePath || strings.HasPrefix(r.URL.Path, "/c/")
+	ours := r.URL.Path == "/authorize" || r.URL.Path == counterPath || r.URL.Path == freezePath || r.URL.Path == wherePath || strings.HasPrefix(r.URL.Path, "/c/")
 	if r.Method == http.MethodGet && ours && len(r.URL.RawQuery) <= longestAddress {
 		v.Back = r.URL.RequestURI()
 	}
@@ -190,7 +192,13 @@ func (h *handler) refusal(v *view, p ceremony.Page) *notice {
 		if s := v.T.all.Apart(v.say(p.Sentence)); s != "" {
 			n.Text = s
 		}
-	case liuma.CodePINFormat, liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired, liuma.CodeBadRequest,
+	case liuma.CodePINFormat:
+		if p.Reason == "" || p.Words == (ceremony.Words{}) { // six boxes send nothing else
+			n.Kind, n.Title, n.Text = "notice-warn", v.T.NotSentTitle(), v.T.NotSentText()
+			break
+		}
+		n.Title, n.Text = v.T.NotTaken(), v.say(pin.FormatSentence(p.Reason))
+	case liuma.CodeEnvelopeInvalid, liuma.CodeChallengeExpired, liuma.CodeBadRequest,
 		liuma.CodeUndecided, liuma.CodeInternal:
 		n.Kind, n.Title, n.Text = "notice-warn", v.T.NotSentTitle(), v.T.NotSentText()
 	case liuma.CodeEvidenceRequired:
@@ -226,7 +234,7 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 	look := refusedLook(code)
 	v.heading(look.title)
 	v.Result = &result{Kind: look.kind, Icon: look.icon, Text: e.What, Next: e.Next}
-	v.Links = v.asideWays(p)
+	v.Links = h.asideWays(v, p)
 	switch code {
 	case liuma.CodeLocked:
 		v.Result.Text, v.Result.Next = v.T.LockedText(), ""
@@ -246,11 +254,11 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		h.reported(v, p)
 	case liuma.CodeEvidenceRequired, liuma.CodeEvidenceInvalid, liuma.CodeEvidenceUsed:
 		v.Result.Text, v.Result.Next = v.T.EvidenceText(), ""
-		v.toEvidence(p, v.T.EvidenceNext())
+		h.toEvidence(v, p, v.T.EvidenceNext())
 		return
 	case liuma.CodeSlowDown:
 		v.Result.Next = v.T.SlowUncounted()
-		v.toEvidence(p, v.T.SlowNext())
+		h.toEvidence(v, p, v.T.SlowNext())
 		return
 	case liuma.CodeResetPlanned:
 		h.planned(v, p)
@@ -262,27 +270,33 @@ func (h *handler) refused(v *view, p ceremony.Page) {
 		liuma.CodeCardRestored, liuma.CodeContested, liuma.CodeNumberCorrecting, liuma.CodePINStopped:
 		v.Result.Next = "" // the counter says it
 		v.Until = h.untilOf(v, p.Until)
-		v.Counter = v.counterOf(v.T.CounterOnly(), p.Region)
+		v.Counter = h.counterOf(v, v.T.CounterOnly(), whereOf(p))
 	case liuma.CodeForbidden: // nothing leads back to a channel that was stopped
 		v.Result.Text, v.Result.Next = v.T.StoppedText(), v.T.StoppedNext()
-		v.Counter = v.counterOf(v.T.CounterOnly(), p.Region)
+		v.Counter = h.counterOf(v, v.T.CounterOnly(), whereOf(p))
 		v.Ways = append(v.Ways, h.call(v))
 		return
 	case liuma.CodeRefused:
 		if linked(p) { // the handle names no card of this channel
 			v.Result.Text, v.Result.Next = v.T.NoLink(), ""
-			v.Counter = v.counterOf(v.T.CounterOnly(), p.Region)
+			v.Counter = h.counterOf(v, v.T.CounterOnly(), whereOf(p))
 			break
 		}
 		v.Notice = &notice{Title: v.T.ForgotTitle(), Text: v.T.RecoverText(v.Hotline)}
 	}
+	h.leads(v, p)
+}
+
+// leads ends a refusal: back to the channel, and to whom one may ask.
+func (h *handler) leads(v *view, p ceremony.Page) {
 	class := "btn-primary"
 	if len(v.First) > 0 && v.First[0].Class == class {
 		class = "btn-plain"
 	}
 	v.Ways = append(v.Ways, v.back(class))
-	if code != liuma.CodeLeft && v.Counter == nil {
+	if codeOf(p) != liuma.CodeLeft && v.Counter == nil {
 		v.Ways = append(v.Ways, h.call(v))
+		v.Links = append(v.Links, h.whereWay(v, whereOf(p))...)
 	}
 }
 
@@ -312,12 +326,12 @@ func (h *handler) reported(v *view, p ceremony.Page) {
 }
 
 // toEvidence leads back to the channel for an identity check, or to a counter.
-func (v *view) toEvidence(p ceremony.Page, text string) {
+func (h *handler) toEvidence(v *view, p ceremony.Page, text string) {
 	v.Notice = &notice{Title: v.T.HowToGoOn(), Text: text}
 	check := v.back("btn-primary")
 	check.Text = v.T.DoEvidence()
 	v.First = append(v.First, check)
-	v.Counter = v.counterOf(v.T.CounterFace(), p.Region)
+	v.Counter = h.counterOf(v, v.T.CounterFace(), whereOf(p))
 }
 
 // toNewPIN leads from a locked or blocked PIN to a new one: on this page if the
@@ -327,10 +341,10 @@ func (h *handler) toNewPIN(v *view, p ceremony.Page, text string) {
 	switch {
 	case canForget(p):
 		v.First = append(v.First, h.forgotWay(v, p, "btn-primary", text))
-		v.Counter = v.counterOf(v.T.CounterTitle(), p.Region)
+		v.Counter = h.counterOf(v, v.T.CounterTitle(), whereOf(p))
 	case data(p.Action).Thaws:
 		v.Notice = &notice{Title: v.T.ForgotTitle(), Text: v.T.ForgotFrozen()}
-		v.Counter = v.counterOf(v.T.CounterOnly(), p.Region)
+		v.Counter = h.counterOf(v, v.T.CounterOnly(), whereOf(p))
 	default:
 		v.Notice = &notice{Title: v.T.ForgotTitle(), Text: v.T.RecoverText(v.Hotline)}
 	}

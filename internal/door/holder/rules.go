@@ -50,7 +50,8 @@ func (h *handler) regionView(r *http.Request, region liuma.Region) *view {
 			v.Ways = append(v.Ways, way{Class: "btn-plain", Text: strings.TrimSpace(v.T.all.Region(other) + " " + string(other)), Link: regionPath + "?code=" + string(other)})
 		}
 	}
-	v.Ways = append(v.Ways, h.call(v))
+	v.Ways, v.Named = append(v.Ways, h.call(v)), true
+	v.Links = h.whereWay(v, region)
 	return v
 }
 
@@ -82,6 +83,7 @@ func (t *wordings) rules(p policy.Policy) []string {
 	add(p.LossReport == 0, t.RuleNoLoss())
 	out = append(out, t.ruleAgents(p.Agents))
 	add(p.Passphrase, t.RulePassphrase())
+	add(!p.Passphrase, t.RuleNoPassphrase())
 	add(p.RemindAfter > 0, t.RuleRemind(days(p.RemindAfter)))
 	add(p.ForceAfter > 0, t.RuleForce(days(p.ForceAfter)))
 	add(p.RemindAfter > 0 && !p.Notices.Reminder, t.RuleNoReminder())

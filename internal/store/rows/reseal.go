@@ -96,7 +96,7 @@ func (t *tables) resealedTables() []resealed {
 		resealedOf(&t.staff), resealedOf(&t.sessions), resealedOf(&t.proposals),
 		resealedOf(&t.editions), resealedOf(&t.tickets), resealedOf(&t.lookUps), resealedOf(&t.deskPads),
 		resealedOf(&t.tallies),
-		resealedOf(&t.formers), resealedOf(&t.closings), resealedOf(&t.letters), resealedOf(&t.notices),
+		resealedOf(&t.formers), resealedOf(&t.closings), resealedOf(&t.letters), resealedOf(&t.agencies), resealedOf(&t.notices),
 		{&t.sharedRow.Table, resealShared}}
 }
 

@@ -57,6 +57,7 @@ type tables struct {
 	lookUps     kind[store.LookUp]
 	deskPads    kind[store.DeskPad]
 	letters     kind[store.Letter]
+	agencies    kind[store.Agency]
 }
 
 // Exempt lists the tables that are not sealed, and why.
@@ -83,7 +84,7 @@ func Tables() []Table {
 		t.staff.Table, t.sessions.Table, t.proposals.Table,
 		t.editions.Table, t.tickets.Table, t.lookUps.Table, t.deskPads.Table,
 		t.tallies.Table,
-		t.formers.Table, t.closings.Table, t.letters.Table, t.notices.Table}
+		t.formers.Table, t.closings.Table, t.letters.Table, t.agencies.Table, t.notices.Table}
 }
 
 // clockKey is the key of the one row that keeps the time.
@@ -171,6 +172,7 @@ func newTables() *tables {
 	t.ofPolicy()
 	t.ofCounter()
 	t.ofLetters()
+	t.ofDirectory()
 	return t
 }
 

@@ -74,7 +74,7 @@ func populate(t testing.TB, s Resealed, n int) {
 				tx.InsertMessage(message), tx.Meter("a", index("k", i), at(i), 1), tx.PutTally(hourTally(i)), tx.SaveClock(clock.State{High: at(i)}),
 				tx.SaveSweep(store.Sweep{Kept: uint64(i)}), nextArchive(tx, i), tx.PutConflict(other), tx.PutPersonChange(moved), tx.PutCorrection(corrected),
 				tx.InsertMember(member(i)), tx.PutStaffSession(staffSession(i)), tx.InsertProposal(proposal(i)), tx.InsertEdition(edition(i)),
-				tx.InsertTicket(ticket(i)), tx.InsertLookUp(lookUp(i)), tx.PutDeskPad(deskPad(i)),
+				tx.InsertTicket(ticket(i)), tx.InsertLookUp(lookUp(i)), tx.PutDeskPad(deskPad(i)), tx.PutAgency(agency(i)),
 				tx.PutFormerContact(former), tx.PutClosing(store.ClosingDue{Card: c.ID, At: at(i)}), tx.InsertLetter(posted))
 		})
 	}

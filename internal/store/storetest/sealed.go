@@ -162,7 +162,7 @@ func altered(column string, value any) any {
 		}
 		return []byte{1}
 	}
-	if slices.Contains([]string{"due", "ended", "done", "stopped", "review", "waits"}, column) {
+	if slices.Contains([]string{"due", "ended", "done", "waits"}, column) {
 		return int64(1)
 	}
 	return []byte{1}

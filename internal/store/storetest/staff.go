@@ -121,6 +121,8 @@ func staffSamples() map[string]sample {
 		"proposals": {func(tx store.Tx, i int) error { return tx.InsertProposal(proposal(i)) },
 			reads(func(r store.Reader, i int) error { _, err := r.Proposal(proposal(i).ID); return err }),
 			[]func(store.Reader) error{func(r store.Reader) error { _, err := r.Proposals(); return err }}},
+		"agencies": {func(tx store.Tx, i int) error { return tx.PutAgency(agency(i)) },
+			reads(func(r store.Reader, i int) error { _, err := r.Agency(agency(i).Code); return err }), nil},
 		"editions": {func(tx store.Tx, i int) error { return tx.InsertEdition(edition(i)) },
 			reads(func(r store.Reader, i int) error { _, err := r.Edition(uint64(i)); return err }),
 			[]func(store.Reader) error{func(r store.Reader) error { _, err := r.LastEdition(); return err }}},

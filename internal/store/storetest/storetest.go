@@ -53,6 +53,7 @@ func Run(t *testing.T, open Open) {
 		{"StaffSessions", staffSessions},
 		{"Proposals", proposals},
 		{"Editions", editions},
+		{"Agencies", agencies},
 		{"Tickets", tickets},
 		{"TicketLists", ticketLists},
 		{"TicketsToReview", ticketsToReview},

@@ -34,7 +34,8 @@ func ended(i int) store.Ticket {
 }
 
 func lookUp(i int) store.LookUp {
-	return store.LookUp{ID: fmt.Sprintf("lookup%020d", i), Clerk: member(1).ID, Holder: index("holder", i), Reason: "forgot", Words: "说明", At: at(i), Until: at(i + 1)}
+	return store.LookUp{ID: fmt.Sprintf("lookup%020d", i), Clerk: member(1).ID, Holder: index("holder", i), Reason: "forgot", Words: "说明", At: at(i), Until: at(i + 1),
+		Came: store.Came{As: store.CameAgent, Document: index("came", i), Name: "张*"}}
 }
 
 func deskPad(i int) store.DeskPad {

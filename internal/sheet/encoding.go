@@ -1,4 +1,11 @@
-package registry
+// Package sheet reads files of rows as offices export them from spreadsheets: in UTF-8,
+// UTF-16 or GB 18030, with whatever parts their cells, a title above the header, and
+// headings in either language. It guarantees that memory is bounded whatever the file is,
+// that a line is a row (one bad line swallows none after it), and that what is said of a
+// file shows no digit of it. It knows no column and trusts nothing in the file.
+//
+// Start here: Decoded, then Lines and Split.
+package sheet
 
 import (
 	"bufio"
@@ -53,21 +60,21 @@ func ParseEncoding(s string) (Encoding, error) {
 // encoding.
 const sampleSize = 256 << 10
 
-// counted counts the bytes that are read from a file.
-type counted struct {
-	r    io.Reader
-	read int64
+// Counted counts the bytes that are read from a file.
+type Counted struct {
+	From io.Reader
+	N    int64
 }
 
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.read += int64(n)
+func (c *Counted) Read(p []byte) (int, error) {
+	n, err := c.From.Read(p)
+	c.N += int64(n)
 	return n, err
 }
 
-// decoded returns a reader of the file's text as UTF-8, and what the file is
+// Decoded returns a reader of the file's text as UTF-8, and what the file is
 // written in.
-func decoded(r io.Reader, named Encoding) (io.Reader, Encoding, error) {
+func Decoded(r io.Reader, named Encoding) (io.Reader, Encoding, error) {
 	if named == UTF8 {
 		return r, UTF8, nil
 	}
@@ -119,7 +126,7 @@ func recognised(start []byte, cut bool) Encoding {
 		if utf8.Valid(line) {
 			continue
 		}
-		if !validGBK(line) {
+		if !ValidGBK(line) {
 			return UTF8 // and its bad lines are named
 		}
 		broken++
@@ -183,8 +190,8 @@ func ascii(b []byte) bool {
 	return true
 }
 
-// validGBK reports whether a line is GB 18030 whose characters are all given out.
-func validGBK(line []byte) bool {
+// ValidGBK reports whether a line is GB 18030 whose characters are all given out.
+func ValidGBK(line []byte) bool {
 	text, err := simplifiedchinese.GB18030.NewDecoder().Bytes(line)
 	return err == nil && !bytes.ContainsRune(text, utf8.RuneError)
 }

@@ -1,0 +1,188 @@
+package agency
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/directory"
+	"github.com/liuma-pin/liuma/internal/store"
+	"github.com/liuma-pin/liuma/internal/written"
+)
+
+// Listing is the directory as it stood at one moment, in memory. Immutable.
+type Listing struct {
+	regions *directory.Regions
+	places  []place        // the listed regions, by their codes
+	all     []store.Agency // those that are open, by region, kind and code
+	hay     []string       // of each, what is searched
+	grams   map[gram][]int32
+	code    map[liuma.Agency]store.Agency // closed ones too
+	dialled map[string]bool               // the numbers of those that are open, in digits
+}
+
+// place is a region as it may be typed.
+type place struct {
+	code                   liuma.Region
+	name, pinyin, initials string
+}
+
+// NewListing makes a listing. The agencies may come in any order.
+func NewListing(all []store.Agency, regions *directory.Regions) *Listing {
+	l := &Listing{regions: regions, grams: map[gram][]int32{}, code: map[liuma.Agency]store.Agency{}, dialled: map[string]bool{}}
+	read := newReader()
+	for _, code := range regions.Codes() {
+		e, _ := regions.Find(code)
+		p := place{code: code, name: written.NameKey(e.Name)}
+		p.pinyin, p.initials = read.read(e.Name)
+		l.places = append(l.places, p)
+	}
+	for _, a := range all {
+		if l.code[a.Code] = a; !a.Closed {
+			l.all = append(l.all, a)
+		}
+	}
+	slices.SortFunc(l.all, func(a, b store.Agency) int {
+		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Code, b.Code))
+	})
+	l.hay = make([]string, len(l.all))
+	for i := range l.all {
+		l.hay[i] = hayOf(&l.all[i])
+		if number, ok := written.Dialled(l.all[i].Telephone); ok {
+			l.dialled[number] = true
+		}
+		l.index(int32(i))
+	}
+	return l
+}
+
+// Offices reports whether there is an office in it, and not hotlines alone.
+func (l *Listing) Offices() bool {
+	return slices.ContainsFunc(l.all, func(a store.Agency) bool { return a.Kind == store.AgencyOffice })
+}
+
+// Len is how many agencies are open.
+func (l *Listing) Len() int { return len(l.all) }
+
+// Agency finds an agency by its code; a closed one is none.
+func (l *Listing) Agency(code liuma.Agency) (store.Agency, bool) {
+	a, ok := l.code[code]
+	return a, ok && !a.Closed
+}
+
+// Has reports whether a telephone number, in digits alone (written.Dialled), is that of an
+// office or a hotline that is open.
+func (l *Listing) Has(number string) bool { return l.dialled[number] }
+
+// Region is a listed region, or the nearest one above it that is: codes that were made up,
+// or that no list has yet, lead to who serves the place around them.
+func (l *Listing) Region(r liuma.Region) liuma.Region {
+	if _, ok := l.regions.Find(r); ok {
+		return r
+	}
+	return l.regions.Above(r)
+}
+
+// Named is a region with those around it: 浙江省湖州市吴兴区. Empty for the nation.
+func (l *Listing) Named(r liuma.Region) string {
+	var all string
+	for at := l.Region(r); at != ""; at = l.regions.Above(at) {
+		switch e, _ := l.regions.Find(at); e.Name {
+		case "市辖区", "县", "省直辖县级行政区划", "自治区直辖县级行政区划": // which nobody lives in by name
+		default:
+			all = e.Name + all
+		}
+	}
+	return all
+}
+
+// Above is the region around another, up to the nation.
+func (l *Listing) Above(r liuma.Region) liuma.Region { return l.regions.Above(r) }
+
+// within are the open agencies of a region and of all in it.
+func (l *Listing) within(r liuma.Region) []store.Agency {
+	from, to := l.span(r)
+	return l.all[from:to]
+}
+
+func (l *Listing) span(r liuma.Region) (from, to int) {
+	from = sort.Search(len(l.all), func(i int) bool { return l.all[i].Region >= r })
+	to = sort.Search(len(l.all), func(i int) bool { return l.all[i].Region >= r && !r.Contains(l.all[i].Region) })
+	return from, to
+}
+
+// Near is whom to ask in a region.
+type Near struct {
+	// Region is where the offices are: the one that was asked about or, where it has
+	// none, the next one above it that has. Empty with none at all.
+	Region  liuma.Region
+	Offices []store.Agency
+	// Hotlines are the numbers that serve the region, its own before the nation's.
+	Hotlines []store.Agency
+}
+
+// Nearest says whom to ask in a region: its own offices, at most so many; else those of
+// its city, its province and the nation, in this order. The offices of a neighbour serve
+// others, and are never among them.
+func (l *Listing) Nearest(r liuma.Region, most int) Near {
+	var n Near
+	for at := l.Region(r); ; at = l.regions.Above(at) {
+		for _, a := range l.exactly(at) {
+			switch {
+			case a.Kind == store.AgencyHotline:
+				n.Hotlines = append(n.Hotlines, a)
+			case (len(n.Offices) == 0 || n.Region == at) && len(n.Offices) < most:
+				n.Region, n.Offices = at, append(n.Offices, a)
+			}
+		}
+		if at == "" {
+			return n
+		}
+	}
+}
+
+// exactly are the agencies of a region itself.
+func (l *Listing) exactly(r liuma.Region) []store.Agency {
+	from, to := l.span(r)
+	for i := from; i < to; i++ {
+		if l.all[i].Region != r {
+			return l.all[from:i]
+		}
+	}
+	return l.all[from:to]
+}
+
+// Below lists the regions right below one in which there are agencies.
+func (l *Listing) Below(r liuma.Region) (below []liuma.Region) {
+	from, to := l.span(r)
+	for i := from; i < to; {
+		next := l.child(r, l.all[i].Region)
+		if next == "" {
+			i++
+			continue
+		}
+		below = append(below, next)
+		_, i = l.span(next)
+	}
+	return below
+}
+
+// child is the listed region right below r that another lies in; empty: none.
+func (l *Listing) child(r, of liuma.Region) liuma.Region {
+	for n := len(r) + 2; n <= len(of); n += 2 {
+		if _, ok := l.regions.Find(of[:n]); ok {
+			return of[:n]
+		}
+	}
+	return ""
+}
+
+// hayOf is what is searched of an agency: names, address, services, telephone and code,
+// as written.NameKey folds them, and how its name is typed.
+func hayOf(a *store.Agency) string {
+	key := func(s string) string { return written.NameKey(s) }
+	return strings.Join([]string{key(a.Name.ZH), key(a.Name.EN), key(a.Address.ZH), key(a.Address.EN), key(a.Services.ZH), a.Pinyin, a.Initials,
+		key(a.Telephone), key(string(a.Code))}, "\n")
+}

@@ -1,0 +1,54 @@
+package written
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Line brings a line of text that is shown to people to one spelling: composed, without
+// invisible characters, with single blanks and none at its ends. ok is false where it is
+// longer than so many characters, or has a character that a line cannot have: a control
+// character, one of somebody's own, one that turns the direction of writing, or markup.
+func Line(s string, most int) (line string, ok bool) {
+	if len(s) > 4*4*most || !utf8.ValidString(s) {
+		return "", false
+	}
+	line = strings.Join(strings.FieldsFunc(norm.NFC.String(visible(s)), blank), " ")
+	bad := strings.ContainsFunc(line, func(r rune) bool {
+		return !unicode.IsPrint(r) && r != ' ' || unicode.Is(unicode.Co, r) || r == '<' || r == '>' || unicode.Is(unicode.Cf, r)
+	})
+	return line, !bad && utf8.RuneCountInString(line) <= most && !PrivateUse(line)
+}
+
+// Telephone brings a typed telephone number to its digits, with single dashes between what
+// was parted by dashes, blanks, brackets or the word for an extension. Anything else stays for the caller
+// to refuse.
+func Telephone(s string) string {
+	var parts []string
+	for part := range strings.FieldsFuncSeq(s, func(r rune) bool {
+		return dash(r) || blank(r) || strings.ContainsRune("()（）转", r)
+	}) {
+		parts = append(parts, Number(part))
+	}
+	return strings.Join(parts, "-")
+}
+
+// Dialled is the digits of a telephone number, without its marks and China's +86. ok is
+// false for what is no number that somebody dials.
+func Dialled(s string) (number string, ok bool) {
+	s = strings.TrimPrefix(Number(s), "+86")
+	s = strings.NewReplacer("(", "", ")", "").Replace(s)
+	if len(s) < 3 || len(s) > 20 || strings.Trim(s, "0123456789") != "" {
+		return "", false
+	}
+	return s, true
+}
+
+// Pinyin brings letters that were typed as pinyin, folded by NameKey, to the form of a
+// keyboard: ü is V there.
+func Pinyin(key string) string {
+	return strings.NewReplacer("Ü", "V", "LYU", "LV", "NYU", "NV").Replace(key)
+}
