@@ -1395,6 +1395,68 @@ func (w Page) NoPhoneText() string { return w.say("page.no_phone_text") }
 // NoPhoneGive says "page.no_phone_give".
 func (w Page) NoPhoneGive() string { return w.say("page.no_phone_give") }
 
+// NameOfferTitle says "page.name_offer_title".
+func (w Page) NameOfferTitle() string { return w.say("page.name_offer_title") }
+
+// NameOfferText says "page.name_offer_text".
+func (w Page) NameOfferText() string { return w.say("page.name_offer_text") }
+
+// NameGive says "page.name_give".
+func (w Page) NameGive() string { return w.say("page.name_give") }
+
+// NameNo says "page.name_no".
+func (w Page) NameNo() string { return w.say("page.name_no") }
+
+// NameTitle says "page.name_title".
+func (w Page) NameTitle() string { return w.say("page.name_title") }
+
+// NameSay says "page.name_say".
+func (w Page) NameSay() string { return w.say("page.name_say") }
+
+// NameLabel says "page.name_label".
+func (w Page) NameLabel() string { return w.say("page.name_label") }
+
+// NameCode says "page.name_code".
+func (w Page) NameCode() string { return w.say("page.name_code") }
+
+// NameSend says "page.name_send".
+func (w Page) NameSend() string { return w.say("page.name_send") }
+
+// NameSendSay says "page.name_send_say".
+func (w Page) NameSendSay() string { return w.say("page.name_send_say") }
+
+// NameTo says "page.name_to".
+func (w Page) NameTo() string { return w.say("page.name_to") }
+
+// NameDoneTitle says "page.name_done_title".
+func (w Page) NameDoneTitle() string { return w.say("page.name_done_title") }
+
+// NameDoneText says "page.name_done_text".
+func (w Page) NameDoneText(phone string) string {
+	return w.say("page.name_done_text", "{phone}", phone)
+}
+
+// NameNowTitle says "page.name_now_title".
+func (w Page) NameNowTitle() string { return w.say("page.name_now_title") }
+
+// NameNowText says "page.name_now_text".
+func (w Page) NameNowText(phone string) string { return w.say("page.name_now_text", "{phone}", phone) }
+
+// NameKeep says "page.name_keep".
+func (w Page) NameKeep() string { return w.say("page.name_keep") }
+
+// NameChange says "page.name_change".
+func (w Page) NameChange() string { return w.say("page.name_change") }
+
+// NameEnd says "page.name_end".
+func (w Page) NameEnd() string { return w.say("page.name_end") }
+
+// NameEndedTitle says "page.name_ended_title".
+func (w Page) NameEndedTitle() string { return w.say("page.name_ended_title") }
+
+// NameEndedText says "page.name_ended_text".
+func (w Page) NameEndedText() string { return w.say("page.name_ended_text") }
+
 // DeskTitle says "page.desk_title".
 func (w Page) DeskTitle() string { return w.say("page.desk_title") }
 
@@ -1783,6 +1845,14 @@ func (w Held) BusinessNumber(number string) string {
 
 // FormerPhone says "held.former_phone".
 func (w Held) FormerPhone() string { return w.say("held.former_phone") }
+
+// NoticesPhone says "held.notices_phone".
+func (w Held) NoticesPhone() string { return w.say("held.notices_phone") }
+
+// NoticesSince says "held.notices_since".
+func (w Held) NoticesSince(phone, at string) string {
+	return w.say("held.notices_since", "{phone}", phone, "{at}", at)
+}
 
 // ToldUntil says "held.told_until".
 func (w Held) ToldUntil(phone, at string) string {

@@ -57,6 +57,8 @@ const (
 	CodeWrong          Event = "code.wrong"
 	PhoneChanged       Event = "phone.changed"
 	PhoneConfirmed     Event = "phone.confirmed" // its holder was seen to have the phone
+	NoticesNamed       Event = "notices.named"   // a holder without a phone named somebody for notices
+	NoticesEnded       Event = "notices.ended"   // nobody any more
 	MessageTried       Event = "message.tried"   // messages were taken up, or one failed and will be tried again
 	MessageSent        Event = "message.sent"    // a gateway took it
 	MessageDelivered   Event = "message.delivered"

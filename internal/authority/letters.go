@@ -63,16 +63,18 @@ const (
 	LettersADay = 2
 	tickLetter  = "letter" // with the template; key: the card
 
-	// TickOnPaper marks a card whose first phone was bound at a counter: for FormerTold
-	// its notices go on paper as well.
+	// TickOnPaper marks a card whose first phone was bound at a counter, or whose holder
+	// named a contact there: for FormerTold its notices go on paper as well.
 	TickOnPaper = "on_paper"
 )
 
 // words are what a notice says, by language.
 type words func(language string) map[string]string
 
-// tellAll tells every number of a card, and by a letter where there is none. It gives the
-// ID of the first message, which is the bound phone's if that was told.
+// tellAll tells every number of a card, where there is none the contact that its holder
+// named for notices, and by a letter where there is neither. It gives the ID of the first
+// message to a number of the holder's own, which is the bound phone's if that was told:
+// what waits until its holder was told (a correction) waits for nobody else.
 func (a *Authority) tellAll(tx store.Tx, card store.Card, template string, at liuma.Text, say words) (first string, err error) {
 	reached := false
 	if a.outbox != nil {
@@ -85,6 +87,11 @@ func (a *Authority) tellAll(tx store.Tx, card store.Card, template string, at li
 			return err
 		})
 		if err != nil {
+			return first, err
+		}
+	}
+	if !reached && a.outbox != nil {
+		if reached, err = a.tellNamed(tx, card, template, at, say); err != nil {
 			return first, err
 		}
 	}

@@ -61,6 +61,8 @@ const (
 	noticeClosing    = "card_closing"
 	noticeAgentFroze = "agent_froze"
 	noticeAgentClose = "agent_closing"
+	noticeNamed      = "notices_named"
+	noticeNoLonger   = "notices_ended"
 
 	// Package ceremony sends these; letters know them.
 	noticePINSet   = "pin_set"
@@ -117,8 +119,8 @@ func PlaceName(r store.Reader, ch liuma.ChannelID) (liuma.Text, error) {
 	return c.Name, err
 }
 
-// Tell queues a notice to every number that is told of a card (EachContact), or writes a
-// letter where there is none.
+// Tell queues a notice to every number that is told of a card (EachContact); where there is
+// none, to the contact for notices, or it writes a letter.
 func (a *Authority) Tell(tx store.Tx, card store.Card, template string, at liuma.Text, params map[string]string) error {
 	_, err := a.tell(tx, card, template, at, params)
 	return err

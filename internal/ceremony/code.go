@@ -73,9 +73,9 @@ func (s *Ceremonies) cardHolder(r store.Reader, c store.Ceremony) (to addressee,
 }
 
 // hasCode reports whether one-time codes are sent and taken at a step: at
-// StepCode, and after a right PIN to confirm the phone.
+// StepCode, after a right PIN to confirm the phone, and to a contact for notices.
 func (s *Ceremonies) hasCode(c store.Ceremony, d details) bool {
-	return Step(c.Step) == StepCode || Step(c.Step) == StepDone && s.acting(c, d).ConfirmsPhone && !d.ProvedAlone
+	return Step(c.Step) == StepCode || naming(c, d) || Step(c.Step) == StepDone && s.acting(c, d).ConfirmsPhone && !d.ProvedAlone
 }
 
 // SendCode sends a one-time code to the number of the ceremony's step. If
@@ -111,6 +111,9 @@ func (s *Ceremonies) sendOrRefuse(tx store.Tx, c store.Ceremony, d *details, h H
 	}
 	if !s.hasCode(c, *d) {
 		return "", e, false, liuma.Fail(liuma.CodeCeremonyMoved, nil)
+	}
+	if naming(c, *d) && way != liuma.ByText {
+		return "", e, false, liuma.FailField(liuma.CodeBadRequest, "way", nil)
 	}
 	to, err := s.addresseeOf(tx, c, *d)
 	if err != nil {
@@ -151,7 +154,7 @@ func (s *Ceremonies) sendCode(tx store.Tx, c store.Ceremony, d *details, to addr
 	now := s.now()
 	phone := s.engine.PhoneIndex(to.phone)
 	err := errors.Join(s.supersede(tx, c, d), s.codeWasSent(tx, c, to, by, way),
-		tx.PutCode(store.Code{Ceremony: c.ID, Card: to.card.ID, Phone: phone, MAC: s.codeMAC(c.ID, phone, code),
+		tx.PutCode(store.Code{Ceremony: c.ID, Card: to.card.ID, Phone: phone, MAC: s.codeMAC(to.codeOf(c), phone, code),
 			SentAt: now, Expires: now.Add(phoneCodeLife), Way: way}))
 	if err != nil {
 		return err
@@ -198,6 +201,10 @@ func (s *Ceremonies) GiveCode(ctx context.Context, id string, h Hand, typed stri
 				e.Event, e.Outcome = audit.CodeWrong, string(why)
 				return step, e, nil
 			}
+			if naming(*c, *d) {
+				e.Event = audit.NoticesNamed
+				return step, e, s.nameContact(tx, *c, d, to)
+			}
 			phone := s.engine.PhoneIndex(to.phone)
 			d.Proofs.Code = CodeProof{In: bytes.Clone(c.Browser[:]), Phone: bytes.Clone(phone[:]), At: s.now()}
 			next, err := s.toPad(func(tx store.Tx, c *store.Ceremony, d *details) (Step, error) { return s.codeRight(tx, c, d, to) })(tx, c, d)
@@ -242,11 +249,11 @@ func (s *Ceremonies) judgeCode(tx store.Tx, c store.Ceremony, d details, to addr
 	case !sent.Used.IsZero() || !now.Before(sent.Expires) || sent.Phone != s.engine.PhoneIndex(to.phone):
 		return liuma.CodePhoneCodeExpired, time.Time{}, nil
 	}
-	if s.codeMAC(c.ID, sent.Phone, code).Equal(sent.MAC) {
+	if s.codeMAC(to.codeOf(c), sent.Phone, code).Equal(sent.MAC) {
 		sent.Used = now
 		return "", time.Time{}, errors.Join(tx.PutCode(sent), s.engine.CodeCameBack(tx, c.Channel))
 	}
-	if s.superseded(c, d, sent.Phone, code) {
+	if s.superseded(to.codeOf(c), d, sent.Phone, code) {
 		return liuma.CodePhoneCodeSuperseded, time.Time{}, nil
 	}
 	if err := s.codeWasWrong(tx, to, by); err != nil {
@@ -292,7 +299,11 @@ func (s *Ceremonies) showCode(r store.Reader, c store.Ceremony, d details, p *Pa
 	} else if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	for i, way := range s.ways {
+	ways := s.ways
+	if naming(c, d) {
+		ways = []liuma.CodeWay{liuma.ByText} // a call says to tell nobody
+	}
+	for i, way := range ways {
 		o, err := s.offered(r, c, to, by, way)
 		if err != nil {
 			return err
@@ -303,7 +314,7 @@ func (s *Ceremonies) showCode(r store.Reader, c store.Ceremony, d details, p *Pa
 		}
 		p.ResendAt = o.ReadyAt
 		waiting := open && s.now().Before(sent.Expires)
-		if p.Code == "" && o.why != "" && o.why != liuma.CodePhoneCodeSoon && !waiting && p.Step == StepCode {
+		if p.Code == "" && o.why != "" && o.why != liuma.CodePhoneCodeSoon && !waiting && (p.Step == StepCode || naming(c, d)) {
 			p.Code, p.Until = o.why, o.ReadyAt // said before the holder asks in vain
 		}
 	}

@@ -904,6 +904,14 @@ func TestAnUntoldCorrectionStops(t *testing.T) {
 			x.card, x.is = x.Enroll(x.ch, x.who, goodPIN), x.who
 			x.is.IDNumber = renumbered(x.T, x.who.IDNumber, 991)
 		}},
+		"somebody for notices and no phone": {before: func(x *corrected) {
+			x.who = x.People[6]
+			x.card, x.is = x.Enroll(x.ch, x.who, goodPIN), x.who
+			x.is.IDNumber = renumbered(x.T, x.who.IDNumber, 991)
+			x.alter(func(tx store.Tx) error {
+				return x.System.Authority.NameForNotices(tx, cardOf(x.Env, x.who), daughter, "zh-CN", liuma.Text{ZH: "柜台", EN: "counter"})
+			})
+		}},
 		"held back": {before: func(x *corrected) {
 			card := x.links()[0].Card
 			x.alter(func(tx store.Tx) error {

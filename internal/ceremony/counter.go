@@ -257,6 +257,9 @@ func (s *Ceremonies) ownPhoneGiven(r store.Reader, c store.Ceremony, d details, 
 // phoneAtCounter is the number which the code goes to: the one to be bound or, where that
 // is asked for, the one that is.
 func (s *Ceremonies) phoneAtCounter(r store.Reader, c store.Ceremony, d details) (addressee, error) {
+	if naming(c, d) {
+		return s.contactToBe(r, c, d)
+	}
 	of, err := s.errandOf(r, c, d)
 	if err != nil {
 		return addressee{}, err

@@ -149,6 +149,8 @@ type AtCounter struct {
 	MayLackPhone bool
 	// PINFrom says at StepDone from when on the new PIN counts; zero: at once.
 	PINFrom time.Time
+	// Notices says at StepDone who may be named for notices; nil: nobody.
+	Notices *Notices
 }
 
 // showCounter fills in the page's members about the ticket, and has the page of one that
@@ -180,6 +182,9 @@ func (s *Ceremonies) showCounter(r store.Reader, c store.Ceremony, d details, p 
 	card, err := s.engine.ReadCard(r, c.Card)
 	if err == nil && s.now().Before(card.PINFrom) {
 		p.Counter.PINFrom = card.PINFrom
+	}
+	if err == nil {
+		p.Counter.Notices, err = s.showNotices(r, c, d)
 	}
 	return err
 }

@@ -69,6 +69,10 @@ type details struct {
 	Ticket  liuma.TicketID   `json:"ticket,omitzero"`
 	Kind    liuma.TicketKind `json:"kind,omitempty"`
 	NoPhone bool             `json:"no_phone,omitempty"`
+	// Naming is the number of who is to be the contact for notices, until their code is
+	// typed; Named is how that ended.
+	Naming string `json:"naming,omitempty"`
+	Named  Named  `json:"named,omitempty"`
 
 	// Consent is what the holder agreed to.
 	Consent *agreement `json:"consent,omitempty"`

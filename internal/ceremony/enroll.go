@@ -424,6 +424,13 @@ func (s *Ceremonies) bindFirst(tx store.Tx, card store.Card, row store.Request) 
 	if err != nil || !d.Proofs.Code.open() || d.NewPhone == "" {
 		return err
 	}
+	at, err := placeOf(tx, c, d)
+	if err != nil {
+		return err
+	}
+	if err := s.engine.EndNotices(tx, card, at); err != nil {
+		return err
+	}
 	now := s.now()
 	return s.engine.WriteContact(tx, store.Contact{Card: card.ID, Language: languageOf(d.Language), BoundAt: now, ConfirmedAt: now,
 		EveryUse: s.noticesOf(card).EveryUse}, d.NewPhone)

@@ -69,8 +69,8 @@ func (s *Ceremonies) supersede(r store.Reader, c store.Ceremony, d *details) err
 // superseded reports a code that was sent to this number in this ceremony and
 // would still be fresh, but for the newer one. It says no more than its text does
 // to who reads it, and is no try at the newer one.
-func (s *Ceremonies) superseded(c store.Ceremony, d details, phone vault.Index, code string) bool {
-	mac := s.codeMAC(c.ID, phone, code)
+func (s *Ceremonies) superseded(sentIn string, d details, phone vault.Index, code string) bool {
+	mac := s.codeMAC(sentIn, phone, code)
 	for _, old := range d.OldCodes {
 		var was vault.MAC
 		if copy(was[:], old.MAC); mac.Equal(was) && s.now().Before(old.Until) {

@@ -219,12 +219,12 @@ func (s *Ceremonies) bindUntold(tx store.Tx, card store.Card, c store.Ceremony, 
 	case !first:
 		return next, err
 	}
-	err = errors.Join(s.engine.WriteContact(tx, next, phone), tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
-	if err != nil || !first || hold.IsZero() {
-		return next, err
-	}
 	at, err := placeOf(tx, c, d)
 	if err != nil {
+		return next, err
+	}
+	err = errors.Join(s.engine.EndNotices(tx, card, at), s.engine.WriteContact(tx, next, phone), tx.DeleteCardTicks(card.ID, authority.TickResetPlanned))
+	if err != nil || !first || hold.IsZero() {
 		return next, err
 	}
 	return next, s.engine.TellFirstPhone(tx, card, at, registry.MaskPhone(phone))

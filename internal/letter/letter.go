@@ -99,7 +99,8 @@ func (b *Letters) now() time.Time { return b.c.Now().UTC().Truncate(time.Millise
 func kinds() []string {
 	return []string{"pin_set", "pin_changed", "pin_reset", "pin_blocked", "strangers_stopped", "phone_changed_new",
 		"channel_linked", "channel_unlinked", "card_frozen", "loss_reported", "card_unfrozen", "person_changed",
-		"id_number_correction", "correction_sooner", "person_shown", "ticket_opened", "phone_pin_changed", "card_closing", "agent_froze", "agent_closing", "reset_planned"}
+		"id_number_correction", "correction_sooner", "person_shown", "ticket_opened", "phone_pin_changed", "card_closing", "agent_froze", "agent_closing", "reset_planned",
+		"notices_named", "notices_ended"}
 }
 
 // OnPaper reports whether a notice of that template goes on paper where no phone is told.

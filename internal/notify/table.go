@@ -17,6 +17,7 @@ const (
 	CodeReset    Template = "code_reset"
 	CodeUnfreeze Template = "code_unfreeze"
 	CodeConfirm  Template = "code_confirm"
+	CodeNotices  Template = "code_notices" // to a contact for notices, who agrees by it
 
 	PINSet             Template = "pin_set"
 	PINChanged         Template = "pin_changed"
@@ -46,6 +47,8 @@ const (
 	CardClosing        Template = "card_closing"         // at a counter: frozen, and closed from a time on
 	AgentFroze         Template = "agent_froze"          // at a counter, by a clerk for somebody else
 	AgentClosing       Template = "agent_closing"        // as CardClosing, for somebody else who came
+	NoticesNamed       Template = "notices_named"        // somebody is the contact for notices of a holder without a phone
+	NoticesEnded       Template = "notices_ended"        // and is not any more
 )
 
 // The languages of texts.
@@ -62,6 +65,8 @@ type shape struct {
 	params []string // each must be in the text, and no other
 	// most short messages that the text may fill with the longest values
 	limits map[string]int
+	// written says of a one-time code that no call reads it out
+	written bool
 }
 
 // codeShape must fit into one short message in Chinese: a one-time code that is
@@ -69,6 +74,14 @@ type shape struct {
 func codeShape(name Template) shape {
 	return shape{name: name, kind: KindCode, params: []string{"code", "holder", "minutes"},
 		limits: map[string]int{Chinese: 1, English: 2}}
+}
+
+// writtenShape is codeShape for a code that is explained in its text, and that no call
+// reads out.
+func writtenShape(name Template) shape {
+	s := codeShape(name)
+	s.written = true
+	return s
 }
 
 func noticeShape(name Template, params ...string) shape {
@@ -86,6 +99,7 @@ func shapes() []shape {
 		codeShape(CodeReset),
 		codeShape(CodeUnfreeze),
 		codeShape(CodeConfirm),
+		writtenShape(CodeNotices),
 		noticeShape(PINSet, "at", "channel"),
 		noticeShape(PINChanged, "at", "channel"),
 		noticeShape(PINReset, "at", "channel"),
@@ -114,6 +128,8 @@ func shapes() []shape {
 		noticeShape(CardClosing, "at", "channel", "until"),
 		noticeShape(AgentFroze, "at", "channel"),
 		noticeShape(AgentClosing, "at", "channel", "until"),
+		noticeShape(NoticesNamed, "at", "channel", "phone"),
+		noticeShape(NoticesEnded, "at", "channel"),
 	}
 }
 

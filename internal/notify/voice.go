@@ -69,7 +69,7 @@ func aloud(shown map[string]string, language string) map[string]string {
 // speak writes what a call says. Regions' wordings are of texts alone.
 func (t *Templates) speak(template Template, language string, region liuma.Region, kept map[string]string) (Text, error) {
 	s, ok := t.shapes[template]
-	if !ok || s.kind != KindCode {
+	if !ok || s.kind != KindCode || s.written {
 		return Text{}, fmt.Errorf("%w: none of that name is read out", ErrTemplate)
 	}
 	kept, err := s.checkParams(kept)

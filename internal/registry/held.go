@@ -74,6 +74,7 @@ type HeldCard struct {
 	Retiring time.Time     `json:"retiring_at,omitzero"` // when erasing began
 	Contact  *HeldContact  `json:"contact,omitempty"`
 	Former   []HeldFormer  `json:"former_contacts,omitempty"`
+	ToldFor  *HeldNotices  `json:"notice_contact,omitempty"`
 	Links    []HeldLink    `json:"links,omitempty"`
 	Consents []HeldConsent `json:"consents,omitempty"`
 	// The report of a loss by phone that stops the card now.
@@ -96,6 +97,13 @@ type HeldFormer struct {
 	Language string    `json:"language"`
 	Since    time.Time `json:"since"`
 	Until    time.Time `json:"until"`
+}
+
+// HeldNotices is who gets the notices of a holder without a phone.
+type HeldNotices struct {
+	Phone    string    `json:"phone"` // masked
+	Language string    `json:"language"`
+	Since    time.Time `json:"since"`
 }
 
 // HeldLink is a link in a channel.
@@ -388,11 +396,14 @@ func (g *Registry) holdCard(r store.Reader, card store.Card, h *Held) error {
 		return err
 	}
 	for _, o := range formers {
-		phone, err := g.maskedContact(card.ID, o.Sealed)
+		phone, err := g.maskedContact(vault.ContactPhone, card.ID, o.Sealed)
 		if err != nil {
 			return err
 		}
 		v.Former = append(v.Former, HeldFormer{phone, o.Language, o.Since, o.Until})
+	}
+	if err := g.holdNoticeContact(r, card.ID, v); err != nil {
+		return err
 	}
 	c, err := r.Contact(card.ID)
 	if errors.Is(err, store.ErrNotFound) {
@@ -401,7 +412,7 @@ func (g *Registry) holdCard(r store.Reader, card store.Card, h *Held) error {
 	if err != nil {
 		return err
 	}
-	phone, err := g.maskedContact(card.ID, c.Sealed)
+	phone, err := g.maskedContact(vault.ContactPhone, card.ID, c.Sealed)
 	if err != nil {
 		return err
 	}
@@ -409,9 +420,23 @@ func (g *Registry) holdCard(r store.Reader, card store.Card, h *Held) error {
 	return nil
 }
 
+// holdNoticeContact adds who was named for notices.
+func (g *Registry) holdNoticeContact(r store.Reader, card liuma.CardID, v *HeldCard) error {
+	n, err := r.NoticeContact(card)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	phone, err := g.maskedContact(vault.NoticePhone, card, n.Sealed)
+	v.ToldFor = &HeldNotices{phone, n.Language, n.Since}
+	return err
+}
+
 // maskedContact opens the sealed number of a contact and masks it.
-func (g *Registry) maskedContact(card liuma.CardID, sealed []byte) (string, error) {
-	plain, err := g.vault.Unseal(vault.ContactPhone, card[:], sealed)
+func (g *Registry) maskedContact(as vault.Purpose, card liuma.CardID, sealed []byte) (string, error) {
+	plain, err := g.vault.Unseal(as, card[:], sealed)
 	if err != nil {
 		return "", fmt.Errorf("registry: held: %w", err)
 	}

@@ -211,6 +211,9 @@ func (t heldText) card() {
 	for _, f := range c.Former {
 		t.item(t.w.Held.FormerPhone(), t.w.Held.ToldUntil(f.Phone, t.at(f.Until)))
 	}
+	if n := c.ToldFor; n != nil {
+		t.item(t.w.Held.NoticesPhone(), t.w.Held.NoticesSince(n.Phone, t.at(n.Since)))
+	}
 	t.title(t.w.Held.TitleLinks())
 	for _, l := range c.Links {
 		t.line("  %s  %s", t.at(l.At), t.name(string(l.Channel)))

@@ -86,6 +86,16 @@ type FormerContact struct {
 	Until    time.Time   // from then on it is told of nothing
 }
 
+// NoticeContact is the number of somebody whom a holder without a phone named, at a
+// counter: notices go there. It is no bound phone, and no proof of anything.
+type NoticeContact struct {
+	Card     liuma.CardID
+	Phone    vault.Index // blind index of the canonical number
+	Sealed   []byte      // vault-sealed number, bound to Card
+	Language string      // of the notices
+	Since    time.Time
+}
+
 // Code is a one-time code that was sent, for one step of one ceremony.
 type Code struct {
 	Ceremony string // ceremony ID; one live code each
@@ -158,6 +168,7 @@ type PhoneReader interface {
 	// FormerContacts lists a card's, in the order of their blind indexes, those that
 	// have ended too.
 	FormerContacts(liuma.CardID) ([]FormerContact, error)
+	NoticeContact(liuma.CardID) (NoticeContact, error)
 	Code(ceremony string) (Code, error)
 	// Ticks lists the times of the ration marks of a kind and key that are later
 	// than since, oldest first.
@@ -191,7 +202,7 @@ type ClosingWriter interface {
 	DeleteClosing(liuma.CardID) error
 }
 
-// PhoneWriter writes these rows. Contacts of both kinds and freeze codes belong to a
+// PhoneWriter writes these rows. Contacts of all kinds and freeze codes belong to a
 // card, one-time codes to a ceremony: ErrNotFound if it is not there. A zero
 // expiry has passed, and a zero due time is due.
 type PhoneWriter interface {
@@ -200,7 +211,9 @@ type PhoneWriter interface {
 	PutFormerContact(FormerContact) error
 	DeleteFormerContact(card liuma.CardID, phone vault.Index) error // deleting none is no error
 	PruneFormerContacts(endedBefore time.Time) (int64, error)
-	PutCode(Code) error // replaces the ceremony's one-time code
+	PutNoticeContact(NoticeContact) error   // replaces the card's
+	DeleteNoticeContact(liuma.CardID) error // deleting none is no error
+	PutCode(Code) error                     // replaces the ceremony's one-time code
 	DeleteCodesOf(liuma.CardID) error
 	InsertTick(Tick) error // two in the same millisecond count twice
 	DeleteTicks(kind string, key vault.Index) error

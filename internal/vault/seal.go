@@ -24,9 +24,10 @@ const (
 	SealKey     Purpose = "seal-key"     // private half of a seal key; its id
 	// CeremonyDetails are the personal details of a hosted ceremony; its id.
 	CeremonyDetails Purpose = "ceremony-details"
-	// ContactPhone is a bound phone; card id. MessageText is a message until it
+	// ContactPhone is a bound phone, NoticePhone one that notices alone go to; card id. MessageText is a message until it
 	// is sent; its id. LetterText are the parameters of a letter until it is posted; its id.
 	ContactPhone Purpose = "contact-phone"
+	NoticePhone  Purpose = "notice-phone"
 	MessageText  Purpose = "message-text"
 	LetterText   Purpose = "letter-text"
 )

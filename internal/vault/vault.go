@@ -109,7 +109,7 @@ func deriveKeys(raw *rawKeys) (*keys, error) {
 	k.guard = derive(raw.index[:], "guard")
 	for i := range raw.roots {
 		root := &rootKeys{seal: make(map[Purpose][]byte)}
-		for _, p := range []Purpose{CardFacts, PersonFacts, SealKey, CeremonyDetails, ContactPhone, MessageText, LetterText} {
+		for _, p := range []Purpose{CardFacts, PersonFacts, SealKey, CeremonyDetails, ContactPhone, NoticePhone, MessageText, LetterText} {
 			root.seal[p] = derive(raw.roots[i].root[:], "seal/"+string(p))
 		}
 		root.row = derive(raw.roots[i].root[:], "row")

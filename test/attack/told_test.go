@@ -343,6 +343,8 @@ func TestTheHolderIsToldOfEverything(t *testing.T) {
 	}
 	seen[notify.IDNumberCorrection] = true // TestAStolenRegistryKeyTakesNoCardOver reads that one and its freeze code
 	seen[notify.PhoneAndPINChanged] = true // internal/ceremony TestAPhoneAtTheCounter reads it at both numbers
+	seen[notify.NoticesNamed] = true       // internal/ceremony TestSomebodyForNotices reads it: this holder has a phone
+	seen[notify.NoticesEnded] = true       // internal/ceremony TestABoundPhoneEndsIt does
 	seen[notify.CorrectionSooner] = true   // internal/ceremony TestAFreezeStopsAShortenedCorrection does
 	for _, m := range documented {
 		if name := notify.Template(m[1]); !seen[name] && name != notify.PINSet { // which enrolments looks for

@@ -123,3 +123,15 @@ func (Authority) BeginTicketOnPad(context.Context, string, ceremony.Hand) (cerem
 func (Authority) NoPhone(context.Context, string, ceremony.Hand) (ceremony.Page, error) {
 	return still()
 }
+
+func (Authority) NameContact(context.Context, string, ceremony.Hand, string) (ceremony.Page, error) {
+	return still()
+}
+
+func (Authority) NameNobody(context.Context, string, ceremony.Hand) (ceremony.Page, error) {
+	return still()
+}
+
+func (Authority) EndContact(context.Context, string, ceremony.Hand) (ceremony.Page, error) {
+	return still()
+}

@@ -88,6 +88,7 @@ func (c *collection) addCounter() {
 	c.atCounter("counter-rebind-done", liuma.TicketRebind, done, "", nil, text("绑定手机已更换", "The bound phone was changed"), close)
 	c.atCounter("counter-enroll-done", liuma.TicketEnroll, done, "", func(p *ceremony.Page) { p.Counter.PINFrom = Now().Add(72 * time.Hour) },
 		text("5 月 9 日 20:44 起", "From 9 May at 20:44"), close)
+	c.addNotices()
 	c.atCounter("counter-left", liuma.TicketReset, ceremony.StepLeft, liuma.CodeLeft, nil, text("什么都没有改变", "nothing was changed"))
 	c.atCounter("counter-expired", liuma.TicketReset, ceremony.StepExpired, liuma.CodeCeremonyExpired, nil, text("凭单的时间到了", "The time of the ticket is over"))
 	c.atCounter("counter-ended", liuma.TicketReset, refused, liuma.CodeTicketEnded, nil, text("凭单已经失效", "This ticket is no longer good"), text("请告诉经办人员", "Tell the clerk"))
@@ -99,4 +100,35 @@ func (c *collection) addCounter() {
 	way := text("我在柜台，有凭单码", "I am at a counter and have a code")
 	c.add("evidence-ticket", liuma.ActionReset, ceremony.StepEvidence, liuma.CodeEvidenceRequired, takes, way)
 	c.add("evidence-ticket-wrong", liuma.ActionReset, ceremony.StepEvidence, liuma.CodeTicketUnknown, takes, way, text("没有找到这张凭单", "This ticket was not found"))
+}
+
+// addNotices puts in the pages on which a holder without a phone names somebody for notices.
+func (c *collection) addNotices() {
+	const done = ceremony.StepDone
+	offers := func(n ceremony.Notices) func(*ceremony.Page) {
+		return func(p *ceremony.Page) {
+			p.Counter.PINFrom, p.PhoneMasked, p.Counter.Notices = Now().Add(72*time.Hour), "", &n
+			if n.Typed {
+				p.PhoneMasked = "139****0002"
+			}
+		}
+	}
+	typed := func(more func(*ceremony.Page)) func(*ceremony.Page) {
+		return func(p *ceremony.Page) {
+			offers(ceremony.Notices{Open: true, Typed: true})(p)
+			more(p)
+		}
+	}
+	nobody := text("不用了，谢谢", "No, thank you")
+	c.atCounter("notices-offer", liuma.TicketReset, done, "", offers(ceremony.Notices{Open: true}), text("要不要请人代收通知", "Shall somebody get your notices"), nobody)
+	c.asked("notices-number", "notices-offer", "ask=notices", text("请输入这个人的手机号", "this person's number"), text("借柜台的", "lends you a phone"), nobody)
+	c.atCounter("notices-send", liuma.TicketReset, done, "", typed(func(p *ceremony.Page) { p.CodesLeft = 5 }), text("给对方发验证码", "Send them a code"), both("139****0002"), nobody)
+	c.atCounter("notices-code", liuma.TicketReset, done, "", typed(sent(5, 45*time.Second)), text("对方告诉您的验证码", "the code that they tell you"), nobody)
+	c.atCounter("notices-code-wrong", liuma.TicketReset, done, liuma.CodePhoneCodeWrong, typed(sent(4, 0)), text("验证码不正确", "not right"), nobody)
+	c.atCounter("notices-named", liuma.TicketReset, done, "", offers(ceremony.Notices{Phone: "139****0002", Result: ceremony.NamedOne}),
+		text("已请好人代收通知", "Your notices have somebody to go to"), text("可以告诉经办人员", "you can tell the clerk"))
+	c.atCounter("notices-now", liuma.TicketReset, done, "", offers(ceremony.Notices{Open: true, Phone: "139****0002"}),
+		text("现在有人替您收通知", "Somebody gets your notices"), text("不用改", "Leave it so"), text("不再请人代收", "Nobody any more"))
+	c.atCounter("notices-ended", liuma.TicketReset, done, "", offers(ceremony.Notices{Result: ceremony.NamedEnded}),
+		text("不再请人代收通知", "Nobody gets your notices any more"))
 }

@@ -15,9 +15,10 @@ import (
 // The pages that a ceremony's address may name (?ask=…) in place of the page of
 // its step.
 const (
-	askFreeze = "freeze" // the question whether the holder is sure
-	askLeave  = "leave"  // the same, of going back with nothing done
-	askReset  = "reset"  // why the PIN cannot be set anew online
+	askFreeze = "freeze"  // the question whether the holder is sure
+	askLeave  = "leave"   // the same, of going back with nothing done
+	askName   = "notices" // who is to get the notices of a holder without a phone
+	askReset  = "reset"   // why the PIN cannot be set anew online
 )
 
 // address is where a ceremony is shown.
@@ -211,7 +212,7 @@ func (h *handler) ceremonyView(r *http.Request, p ceremony.Page, by hand) *view 
 	v.ID, v.Asker, v.BusinessNo = p.ID, v.say(p.ChannelName), string(p.BusinessNo)
 	v.helpedBy(p.Hotline)
 	h.standsAt(v, p)
-	v.cleared(!over(p.Step))
+	v.cleared(goesOn(p))
 	if v.Clear != nil && p.Step == ceremony.StepNumber {
 		v.Clear.Idle = int(idleWaiting / time.Second) // the supervisor has to come first
 	}
@@ -266,6 +267,10 @@ func (h *handler) faceOf(r *http.Request, p ceremony.Page) (draw func(*view, cer
 		return h.noReset, pageResult
 	}
 	switch {
+	case namesNow(p) && p.Counter.Notices.Typed && ask != askName:
+		return h.askNamed, pageStep
+	case namesNow(p) && ask == askName, namesNow(p) && path.Base(r.URL.Path) == "notices":
+		return h.askName, pageStep
 	case p.Counter != nil && p.Step == ceremony.StepDone:
 		return h.counterDone, pageResult
 	case atCounter(p) && over(p.Step):
@@ -293,6 +298,9 @@ func (h *handler) faceOf(r *http.Request, p ceremony.Page) (draw func(*view, cer
 	}
 	return h.refused, pageResult
 }
+
+// goesOn reports a page from which its holder may go on.
+func goesOn(p ceremony.Page) bool { return !over(p.Step) || namesNow(p) }
 
 // over reports the last step of a ceremony.
 func over(s ceremony.Step) bool {

@@ -88,7 +88,11 @@ func (h *handler) counterDone(v *view, p ceremony.Page) {
 		v.Below = &notice{Kind: "notice-warn", Title: v.T.CounterFromTitle(), Text: v.T.CounterFrom(v.T.moment(from.In(h.zone), h.now().In(h.zone)))}
 	}
 	v.Notice = &notice{Title: v.T.CounterCloseTitle(), Text: v.T.CounterClose()}
+	if h.offersNotices(v, p) {
+		return
+	}
 	h.closing(v)
+	v.saidOfNotices(p)
 }
 
 // counterEnded is the last page of a ticket that did nothing: why, and that the clerk

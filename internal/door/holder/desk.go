@@ -144,7 +144,7 @@ func (h *handler) goingOn(r *http.Request) (found string) {
 			return
 		}
 		p, err := h.authority.Look(r.Context(), id, h.handOf(r, id).Hand)
-		if err == nil && atCounter(p) && !p.Elsewhere && !over(p.Step) {
+		if err == nil && atCounter(p) && !p.Elsewhere && goesOn(p) {
 			found = id
 		}
 	})
@@ -206,7 +206,7 @@ func (h *handler) beginSent(r *http.Request, q padQuestion) (ceremony.Page, erro
 // nobody could come back to it.
 func (h *handler) clearDesk(w http.ResponseWriter, r *http.Request) {
 	if id := h.goingOn(r); id != "" {
-		if _, err := h.authority.Leave(r.Context(), id, h.handOf(r, id).Hand); err != nil {
+		if _, err := h.authority.Leave(r.Context(), id, h.handOf(r, id).Hand); err != nil && liuma.CodeOf(err) != liuma.CodeCeremonyMoved {
 			// A PIN that is being set is carried through; all else ends with its minutes.
 			h.log.Info("a pad was cleared while its ticket goes on", "request", door.RequestID(r.Context()), "err", err)
 		}

@@ -199,6 +199,18 @@ func (f *fake) NoPhone(_ context.Context, id string, h ceremony.Hand) (ceremony.
 	return f.move("no-phone", id, h, f.changed)
 }
 
+func (f *fake) NameContact(_ context.Context, id string, h ceremony.Hand, typed string) (ceremony.Page, error) {
+	return f.move("notices "+typed, id, h, f.changed)
+}
+
+func (f *fake) NameNobody(_ context.Context, id string, h ceremony.Hand) (ceremony.Page, error) {
+	return f.move("no-notices", id, h, f.changed)
+}
+
+func (f *fake) EndContact(_ context.Context, id string, h ceremony.Hand) (ceremony.Page, error) {
+	return f.move("end-notices", id, h, f.changed)
+}
+
 func (f *fake) BeginTicket(_ context.Context, typed string, h ceremony.Hand) (ceremony.Page, error) {
 	return f.beginTicket("begin-ticket "+h.Source+" "+typed, h)
 }

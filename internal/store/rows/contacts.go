@@ -43,6 +43,25 @@ func (t *Tx) PruneFormerContacts(endedBefore time.Time) (int64, error) {
 	return t.delete(&t.codec.formers.Table, before("until", endedBefore))
 }
 
+func (r *Reader) NoticeContact(card liuma.CardID) (store.NoticeContact, error) {
+	c, _, err := get(r, &r.codec.notices, card[:])
+	return c, err
+}
+
+// PutNoticeContact is written with the code that made it one used up: a crash leaves both
+// or neither.
+func (t *Tx) PutNoticeContact(c store.NoticeContact) error {
+	if err := t.ofCard(c.Card); err != nil {
+		return err
+	}
+	return put(t, &t.codec.notices, &c)
+}
+
+func (t *Tx) DeleteNoticeContact(card liuma.CardID) error {
+	_, err := t.delete(&t.codec.notices.Table, is("", card[:]))
+	return err
+}
+
 func (r *Reader) DueClosings(now time.Time, limit int) ([]store.ClosingDue, error) {
 	return queue(r, &r.codec.closings, Query{Column: "due", To: now.UnixMilli(), Limit: max(0, limit)})
 }

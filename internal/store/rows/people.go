@@ -120,6 +120,9 @@ func (t *Tx) EraseCard(id liuma.CardID, at time.Time) error {
 	if _, err := t.delete(&t.codec.formers.Table, formersOf(id)); err != nil {
 		return err
 	}
+	if err := t.DeleteNoticeContact(id); err != nil {
+		return err
+	}
 	bare := *c
 	bare.Contact, bare.Links, bare.Rations = store.Contact{}, nil, nil
 	bare.Card = store.Card{ID: id, Rev: c.Card.Rev, Physical: liuma.PhysicalCancelled, Reserved: c.Card.Reserved,

@@ -38,6 +38,8 @@ func innerOf(v any) []inner {
 		return []inner{{vault.CeremonyDetails, []byte(v.ID), &v.Sealed}}
 	case *store.FormerContact:
 		return []inner{{vault.ContactPhone, v.Card[:], &v.Sealed}}
+	case *store.NoticeContact:
+		return []inner{{vault.NoticePhone, v.Card[:], &v.Sealed}}
 	case *store.Message:
 		return []inner{{vault.MessageText, []byte(v.ID), &v.Sealed}}
 	case *store.Letter:
@@ -94,7 +96,7 @@ func (t *tables) resealedTables() []resealed {
 		resealedOf(&t.staff), resealedOf(&t.sessions), resealedOf(&t.proposals),
 		resealedOf(&t.editions), resealedOf(&t.tickets), resealedOf(&t.lookUps), resealedOf(&t.deskPads),
 		resealedOf(&t.tallies),
-		resealedOf(&t.formers), resealedOf(&t.closings), resealedOf(&t.letters), resealedOf(&t.agencies),
+		resealedOf(&t.formers), resealedOf(&t.closings), resealedOf(&t.letters), resealedOf(&t.agencies), resealedOf(&t.notices),
 		{&t.sharedRow.Table, resealShared}}
 }
 

@@ -35,6 +35,7 @@ type tables struct {
 	codes       kind[store.Code]
 	formers     kind[store.FormerContact]
 	closings    kind[store.ClosingDue]
+	notices     kind[store.NoticeContact]
 	ticks       kind[mark]
 	freezeCodes kind[store.FreezeCode]
 	messages    kind[store.Message]
@@ -83,7 +84,7 @@ func Tables() []Table {
 		t.staff.Table, t.sessions.Table, t.proposals.Table,
 		t.editions.Table, t.tickets.Table, t.lookUps.Table, t.deskPads.Table,
 		t.tallies.Table,
-		t.formers.Table, t.closings.Table, t.letters.Table, t.agencies.Table}
+		t.formers.Table, t.closings.Table, t.letters.Table, t.agencies.Table, t.notices.Table}
 }
 
 // clockKey is the key of the one row that keeps the time.
@@ -201,6 +202,8 @@ func (t *tables) phone() {
 	t.closings = kind[store.ClosingDue]{Table{Name: "closings", Columns: []Column{{Name: "due", Number: true}}},
 		func(c *store.ClosingDue) []byte { return c.Card[:] },
 		func(c *store.ClosingDue) []Value { return []Value{c.At.UnixMilli()} }}
+	t.notices = kind[store.NoticeContact]{Table{Name: "notice_contacts"},
+		func(c *store.NoticeContact) []byte { return c.Card[:] }, noLooks[store.NoticeContact]}
 	t.ticks = kind[mark]{Table{Name: "ticks", Columns: []Column{{Name: "at", Number: true}}},
 		func(m *mark) []byte { return append(ordered(marksOf(m.Kind, m.Key), m.At.UnixMilli()), m.Salt[:]...) },
 		func(m *mark) []Value { return []Value{m.At.UnixMilli()} }}

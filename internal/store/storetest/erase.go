@@ -63,7 +63,7 @@ func eraseCard(t *testing.T, open Open) {
 	s, reopen := open(t)
 	link := store.Link{Channel: "z", Card: cardID(1), Handle: "z1", At: at(1)}
 	mustUpdate(t, s, func(tx store.Tx) error {
-		return errors.Join(tx.InsertCard(card(1)), tx.PutLink(link), tx.PutContact(contact(1)), tx.PutFormerContact(formerContact(1, 3)), tx.InsertCardTick(cardID(1), "a", at(1)))
+		return errors.Join(tx.InsertCard(card(1)), tx.PutLink(link), tx.PutContact(contact(1)), tx.PutFormerContact(formerContact(1, 3)), tx.PutNoticeContact(noticeContact(1, 4)), tx.InsertCardTick(cardID(1), "a", at(1)))
 	})
 	entry := func(ev audit.Event) audit.Entry {
 		return audit.Entry{At: at(2), Actor: "operator", Event: ev, Card: cardID(1), Outcome: "ok"}
@@ -98,6 +98,9 @@ func eraseCard(t *testing.T, open Open) {
 		}
 		if told, err := r.FormerContacts(cardID(1)); err != nil || len(told) > 0 {
 			t.Errorf("%d other contacts, %v", len(told), err)
+		}
+		if _, err := r.NoticeContact(cardID(1)); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("contact for notices: %v", err)
 		}
 		left, err := r.Card(cardID(1))
 		if err != nil {

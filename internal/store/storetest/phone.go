@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -119,6 +120,53 @@ func formerContacts(t *testing.T, open Open) {
 		mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteFormerContact(b.Card, b.Phone) })
 	}
 	same(t, of(1), map[vault.Index]store.FormerContact{c.Phone: c})
+}
+
+// noticeContact of a card is number n.
+func noticeContact(card, n int) store.NoticeContact {
+	return store.NoticeContact{Card: cardID(card), Phone: index("notices", n), Sealed: []byte{0, 9}, Language: "en", Since: at(n)}
+}
+
+func noticeContacts(t *testing.T, open Open) {
+	s, reopen := twoCards(t, open)
+	put := func(c store.NoticeContact) error {
+		return update(t, s, func(tx store.Tx) error { return tx.PutNoticeContact(c) })
+	}
+	of := func(card int) (store.NoticeContact, error) {
+		return get(t, s, func(r store.Reader) (store.NoticeContact, error) { return r.NoticeContact(cardID(card)) })
+	}
+	is := func(want store.NoticeContact, card int) {
+		t.Helper()
+		got, err := of(card)
+		must(t, err)
+		same(t, got, want)
+	}
+	_, err := of(1)
+	wantErr(t, err, store.ErrNotFound)
+	a, b := noticeContact(1, 10), noticeContact(2, 10)
+	whole(t, a)
+	must(t, errors.Join(put(a), put(b)))
+	for range 2 {
+		is(a, 1)
+		is(b, 2)
+		s = reopen()
+	}
+	wantErr(t, put(noticeContact(9, 1)), store.ErrNotFound) // no such card
+	a = noticeContact(1, 20)
+	must(t, put(a)) // one a card
+	is(a, 1)
+	if _, err := get(t, s, getContact(cardID(1))); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("it is a bound phone: %v", err)
+	}
+	if n := len(mustGet(t, s, func(r store.Reader) ([]store.FormerContact, error) { return r.FormerContacts(cardID(1)) })); n > 0 {
+		t.Errorf("%d former numbers", n)
+	}
+	for range 2 { // dropping none is no error
+		mustUpdate(t, s, func(tx store.Tx) error { return tx.DeleteNoticeContact(cardID(1)) })
+	}
+	_, err = of(1)
+	wantErr(t, err, store.ErrNotFound)
+	is(b, 2)
 }
 
 // dueClosing finds the closing of a card among those that are due.

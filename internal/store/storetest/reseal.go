@@ -62,8 +62,10 @@ func populate(t testing.TB, s Resealed, n int) {
 		freeze.Card = c.ID
 		former := formerContact(i, i)
 		former.Sealed = sealedFor(t, s.Vault, vault.ContactPhone, c.ID[:])
+		named := noticeContact(i, i)
+		named.Sealed = sealedFor(t, s.Vault, vault.NoticePhone, c.ID[:])
 		mustUpdate(t, s.Store, func(tx store.Tx) error {
-			return errors.Join(tx.InsertCard(c), tx.PutContact(contact), tx.InsertCardTick(c.ID, "a", at(i)),
+			return errors.Join(tx.InsertCard(c), tx.PutContact(contact), tx.PutNoticeContact(named), tx.InsertCardTick(c.ID, "a", at(i)),
 				tx.PutLink(store.Link{Channel: "a", Card: c.ID, Handle: store.Handle(fmt.Sprint(i))}),
 				tx.InsertRequest(q), tx.InsertIntent(intent(i)), tx.UpsertPerson(person),
 				tx.InsertClient(store.Client{ID: fmt.Sprint("c", i)}), tx.InsertEvidence("p", index("jti", i), at(i)),
@@ -231,7 +233,7 @@ func ResealedRows(t *testing.T, open func(testing.TB) Resealed) {
 func resealedAlone(t *testing.T, before, after map[string][]map[string]any) {
 	t.Helper()
 	encrypted := map[string]bool{"cards": true, "persons": true, "seal_keys": true, "ceremonies": true, "messages": true, "shared": true,
-		"conflicts": true, "person_changes": true, "corrections": true, "former_contacts": true, "letters": true}
+		"conflicts": true, "person_changes": true, "corrections": true, "former_contacts": true, "letters": true, "notice_contacts": true}
 	for table, list := range after {
 		for i, row := range list {
 			was := before[table][i]

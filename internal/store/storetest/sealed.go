@@ -276,6 +276,9 @@ func phoneSamples() map[string]sample {
 		"former_contacts": {func(tx store.Tx, i int) error {
 			return errors.Join(tx.InsertCard(card(i)), tx.PutFormerContact(formerContact(i, i)))
 		}, reads(func(r store.Reader, i int) error { _, err := r.FormerContacts(cardID(i)); return err }), nil},
+		"notice_contacts": {func(tx store.Tx, i int) error {
+			return errors.Join(tx.InsertCard(card(i)), tx.PutNoticeContact(noticeContact(i, i)))
+		}, reads(func(r store.Reader, i int) error { _, err := r.NoticeContact(cardID(i)); return err }), nil},
 		"codes": {func(tx store.Tx, i int) error {
 			return errors.Join(tx.InsertCeremony(ceremony(i)), tx.PutCode(code(i)))
 		}, reads(func(r store.Reader, i int) error { _, err := r.Code(ceremonyID(i)); return err }), nil},

@@ -80,6 +80,7 @@ func Run(t *testing.T, open Open) {
 		{"CeremonyPrune", ceremonyPrune},
 		{"Contacts", contacts},
 		{"FormerContacts", formerContacts},
+		{"NoticeContact", noticeContacts},
 		{"Closings", closings},
 		{"Codes", codes},
 		{"Ticks", ticks},
