@@ -23,7 +23,7 @@ import (
 // Errors that callers act on. With each of them nothing was changed.
 var (
 	ErrTaken    = errors.New("identifier is taken")
-	ErrReserved = errors.New("the identifier \"counter\" is kept for the service itself")
+	ErrReserved = errors.New("the identifier counter is kept for the service itself")
 	ErrUnknown  = errors.New("no such party")
 	ErrKey      = errors.New("not a public key on P-256")
 	ErrLastKey  = errors.New("a party needs at least one key")
