@@ -71,7 +71,7 @@ func TestATicketsCodeRefused(t *testing.T) {
 	for code, want := range map[liuma.Code]string{
 		liuma.CodeTicketUnknown:   "请逐字核对凭单码",
 		liuma.CodeTicketEnded:     "重新开具",
-		liuma.CodeTicketTaken:     "请马上告诉复核人员",
+		liuma.CodeTicketTaken:     "马上告诉经办人员和复核人员",
 		liuma.CodeTicketWaits:     "请稍等",
 		liuma.CodeTicketApp:       "应用",
 		liuma.CodeTooManyRequests: "错误的码太多了",
