@@ -330,6 +330,31 @@ func TestTheSupervisorIsOfTheDesksAgency(t *testing.T) {
 	}
 }
 
+// TestAnotherAgencyHasNobodyForgotten: what a desk of another agency asked in between changes
+// nothing about who comes to this one.
+func TestAnotherAgencyHasNobodyForgotten(t *testing.T) {
+	d := newDesk(t)
+	d.change(clerk, func(m *store.Member) { m.Agency = "north" })
+	d.change(super, func(m *store.Member) { m.Agency = "north" })
+	d.change(other, func(m *store.Member) { m.Agency = "north" })
+	f := d.enrolled()
+	v := d.asked(f, liuma.TicketReset)
+	d.must(d.counter().Withdraw(d.ctx(), clerk, v.ID))
+	_, err := d.openBy(other, d.enrolled(), counter.Opening{Kind: liuma.TicketReset}) // keeps them busy
+	d.must(err)
+	d.supervisors("north", "friend")
+	d.member(store.Member{ID: "south-clerk", Agency: "south", Roles: []liuma.StaffRole{liuma.RoleClerk}, Document: d.holder(d.People[4])})
+	d.member(store.Member{ID: "south", Agency: "south", Roles: []liuma.StaffRole{liuma.RoleSupervisor}, Document: d.holder(d.People[5])})
+	d.session("south-clerk")
+	d.session("south")
+	w, err := d.openBy("south-clerk", f, counter.Opening{Kind: liuma.TicketReset})
+	d.must(err)
+	d.must(d.counter().Withdraw(d.ctx(), "south-clerk", w.ID))
+	if v = d.asked(f, liuma.TicketReset); w.Supervisor.ID != "south" || v.Supervisor.ID != super {
+		t.Errorf("south asked %s, and then north %s", w.Supervisor.ID, v.Supervisor.ID)
+	}
+}
+
 // TestTwoClerksDrawNoFriend: a colleague whose ticket takes the place of one that nobody took
 // comes to the same supervisor, as whoever takes a ticket back does; so two clerks who take
 // turns ask the same one until the pair's ration is spent, and then nobody.

@@ -101,7 +101,7 @@ func (c *Counter) askedAbout(r store.Reader, t store.Ticket) ([]store.Ticket, er
 	}), err
 }
 
-// before is the supervisor whom an agency asked about a person last; or empty, if that
+// before is the supervisor whom an agency asked about a person last, whatever another one did; or empty, if that
 // question was answered: the ticket was declined, or used. However else it ended, by the
 // clerk, a colleague, the person's screen or its time, they come again. So nobody asks
 // again, and no two clerks take turns, until the lot falls on a friend.
