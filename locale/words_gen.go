@@ -4528,6 +4528,9 @@ func (w Console) TicketStepApprove(name string) string {
 // TicketStepApproveNote says "console.ticket_step_approve_note".
 func (w Console) TicketStepApproveNote() string { return w.say("console.ticket_step_approve_note") }
 
+// TicketStepElsewhere says "console.ticket_step_elsewhere".
+func (w Console) TicketStepElsewhere() string { return w.say("console.ticket_step_elsewhere") }
+
 // TicketStepBegin says "console.ticket_step_begin".
 func (w Console) TicketStepBegin() string { return w.say("console.ticket_step_begin") }
 

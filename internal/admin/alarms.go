@@ -28,7 +28,7 @@ func AlarmKinds() []string {
 	return []string{"not_ready", "clock_behind", "keeper", "keeper_repairing", "row_refused", "record_fault", "record_not_shipped",
 		"archive_due", "value_sprayed", "channel_wrong", "source_wrong", "codes_spent", "codes_unreturned", "ration",
 		"texts_late", "texts_dead", "letters_late", "corrections_stopped", "restart", "resealing_refused", "staff_none", "staff_alone", "staff_unapproved",
-		counter.AlarmOver, counter.AlarmFrozen, counter.AlarmOverdue}
+		counter.AlarmOver, counter.AlarmAgain, counter.AlarmFrozen, counter.AlarmOverdue}
 }
 
 // guardAlarmFor is how long an alarm about sprayed guesses is listed: it tells of a

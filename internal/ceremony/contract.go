@@ -111,6 +111,9 @@ type Hand struct {
 	// Consent is the hash of the text that the page showed above its button, as
 	// Page.ConsentHash gave it; empty where it showed none.
 	Consent string
+	// Press names the browser in which the code of a ticket was typed, before any ceremony
+	// was begun there, so that a button that was pressed twice is no second browser; or empty.
+	Press string
 	// Source is the address that the code of a ticket came from, in one spelling; empty
 	// if it is not known.
 	Source string

@@ -1,6 +1,8 @@
 package ceremony
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -15,7 +17,8 @@ import (
 
 // BeginTicket has a browser take the ticket whose code its holder typed. The code finds
 // the ticket and proves nothing (atCounter). From then on the ticket is this browser's:
-// another one is refused (CodeTicketTaken). It shows its number until the supervisor has
+// another one is refused (CodeTicketTaken), and ends it: one of the two is not the person's
+// (counter.Contest). It shows its number until the supervisor has
 // typed that (StepNumber). Page.Bound is the secret of its cookie; the browser that has it
 // already gets the page as it is.
 //
@@ -25,7 +28,7 @@ func (s *Ceremonies) BeginTicket(ctx context.Context, typed string, h Hand) (Pag
 	if err != nil {
 		return Page{}, err
 	}
-	return s.beginTicket(ctx, h, func(r store.Reader) (store.Ticket, error) {
+	return s.beginTicket(ctx, h, true, func(r store.Reader) (store.Ticket, error) {
 		t, err := s.counter.Ticket(r, found.ID)
 		if err == nil && t.Code != found.Code { // it was handed on meanwhile
 			err = liuma.Fail(liuma.CodeTicketUnknown, nil)
@@ -37,24 +40,29 @@ func (s *Ceremonies) BeginTicket(ctx context.Context, typed string, h Hand) (Pag
 // BeginTicketOnPad does so on the desk pad that the clerk sent a ticket to. The caller
 // has seen that the pad's key signed.
 func (s *Ceremonies) BeginTicketOnPad(ctx context.Context, pad string, h Hand) (Page, error) {
-	return s.beginTicket(ctx, h, func(r store.Reader) (store.Ticket, error) { return s.counter.ForPad(r, pad) })
+	return s.beginTicket(ctx, h, false, func(r store.Reader) (store.Ticket, error) { return s.counter.ForPad(r, pad) })
 }
 
-func (s *Ceremonies) beginTicket(ctx context.Context, h Hand, find func(store.Reader) (store.Ticket, error)) (Page, error) {
+// beginTicket has a browser take the ticket that find finds; typed: by its code.
+func (s *Ceremonies) beginTicket(ctx context.Context, h Hand, typed bool, find func(store.Reader) (store.Ticket, error)) (Page, error) {
 	secret, ceremony := newSecret(), random(16)
 	var c store.Ceremony
 	var bound string
+	var refused error // committed with the end of what two browsers took
 	err := s.store.Update(ctx, func(tx store.Tx) (audit.Entry, error) {
-		c, bound = store.Ceremony{}, ""
+		c, bound, refused = store.Ceremony{}, "", nil
 		t, err := find(tx)
 		if err != nil {
 			return audit.Entry{}, err
 		}
 		if t.Ceremony != "" {
-			if c, err = tx.Ceremony(t.Ceremony); err == nil && accessOf(c, h) == accessBrowser {
-				return audit.Entry{}, nil // this browser's: the page is shown again
+			if c, bound, err = s.takenHere(tx, t, h, secret); err != nil || c.ID != "" {
+				return s.pressedTwice(t, c, bound), err
 			}
-			return audit.Entry{}, errors.Join(liuma.Fail(liuma.CodeTicketTaken, nil), absent(err))
+			if refused = liuma.Fail(liuma.CodeTicketTaken, nil); !typed {
+				return audit.Entry{}, nil // the pad's key signed: no other device has it
+			}
+			return s.counter.Contest(tx, t)
 		}
 		of, err := s.errandFor(tx, t)
 		if err != nil {
@@ -71,7 +79,7 @@ func (s *Ceremonies) beginTicket(ctx context.Context, h Hand, find func(store.Re
 		e.Note = counter.Note(t) + " " + audit.NoteThrough(c.Channel)
 		return e, nil
 	})
-	if err != nil {
+	if err := cmp.Or(err, refused); err != nil {
 		return Page{}, liuma.Outward(err)
 	}
 	if err := s.engine.NotPutBack(ctx, c.Card); err != nil {
@@ -80,6 +88,42 @@ func (s *Ceremonies) beginTicket(ctx context.Context, h Hand, find func(store.Re
 	p, err := s.pageOf(ctx, c)
 	p.Bound = bound
 	return p, err
+}
+
+// takenHere is the ceremony that took a ticket, if it goes on in this browser; its page is
+// shown again. A button that was pressed twice, of which the first answer was lost, gets
+// the secret anew, as long as nothing was done but to show a number.
+func (s *Ceremonies) takenHere(tx store.Tx, t store.Ticket, h Hand, secret string) (c store.Ceremony, bound string, err error) {
+	c, d, err := s.readCeremony(tx, t.Ceremony)
+	switch {
+	case err != nil:
+		return store.Ceremony{}, "", absent(err)
+	case accessOf(c, h) == accessBrowser:
+		return c, "", nil
+	case h.Press == "" || t.State != store.TicketAsked || !bytes.Equal(d.Press, pressed(h)):
+		return store.Ceremony{}, "", nil
+	}
+	c.Browser = hashed("browser", secret)
+	return c, secret, tx.UpdateCeremony(c)
+}
+
+// pressedTwice is the entry of a secret that was given anew; none, if none was.
+func (s *Ceremonies) pressedTwice(t store.Ticket, c store.Ceremony, bound string) audit.Entry {
+	if bound == "" {
+		return audit.Entry{}
+	}
+	e := s.engine.Entry("holder", audit.TicketTaken, c.Card, c.BusinessNo, "again")
+	e.Note = counter.Note(t)
+	return e
+}
+
+// pressed is what a ceremony keeps of Hand.Press.
+func pressed(h Hand) []byte {
+	if h.Press == "" {
+		return nil
+	}
+	sum := hashed("press", h.Press)
+	return sum[:]
 }
 
 // absent is an error, unless it says that there is no such row.
@@ -110,7 +154,7 @@ func (s *Ceremonies) ticketCeremony(tx store.Tx, of errand, id, secret string, h
 	}
 	c := store.Ceremony{ID: id, Subject: t.Holder, Channel: row.Channel, BusinessNo: row.BusinessNo, Action: row.Action,
 		Region: t.Region, Step: string(s.acts[row.Action].First), Card: of.card.ID, Browser: hashed("browser", secret), At: row.At, Expires: t.Until.Add(counter.TicketLife)}
-	d := details{Ticket: t.ID, Kind: t.Kind, Language: languageOf(h.Language),
+	d := details{Ticket: t.ID, Kind: t.Kind, Press: pressed(h), Language: languageOf(h.Language),
 		Steps: s.policy.For(t.Region, row.Channel).Steps}
 	if err := s.sealDetails(&c, d); err != nil {
 		return store.Ceremony{}, err

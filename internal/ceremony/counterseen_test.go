@@ -233,3 +233,69 @@ func TestNothingIsWithdrawnUnderTheKeepers(t *testing.T) {
 		t.Errorf("%+v", is)
 	}
 }
+
+// TestTwoBrowsersEndATicket: whoever has the code too and comes first is not the person, or
+// who comes second is not: the ticket ends, waiting or approved, is reviewed, and does
+// nothing; a picked supervisor who scans the code is found out so.
+func TestTwoBrowsersEndATicket(t *testing.T) {
+	for _, approved := range []bool{false, true} {
+		x, d := atDesk(t, testkit.Options{})
+		id, code := d.Ticket(x.who, liuma.TicketRebindReset, false)
+		p, err := x.Authority().BeginTicket(t.Context(), code, ceremony.Hand{Source: "192.0.2.66", Press: "theirs"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := ceremony.Hand{Secret: p.Bound}
+		if approved {
+			p = d.Approve(p, h)
+			h.Consent = p.ConsentHash
+		}
+		_, err = x.Authority().BeginTicket(t.Context(), code, ceremony.Hand{Source: "192.0.2.7", Press: "the person's"})
+		if liuma.CodeOf(err) != liuma.CodeTicketTaken {
+			t.Errorf("the second browser: %v", err)
+		}
+		is := ticket(d, id)
+		if is.State != store.TicketStopped || is.Ended != store.TicketEndedTwice || is.ReviewUntil.IsZero() {
+			t.Errorf("approved %v: %+v", approved, is)
+		}
+		if _, err := x.System.Counter.Approve(t.Context(), d.Supervisor, id, x.System.Counter.Number(is)); err == nil {
+			t.Error("it is approved all the same")
+		}
+		if q, err := x.Authority().Look(t.Context(), p.ID, h); err != nil || q.Step != ceremony.StepRefused || q.NameMasked != "" {
+			t.Errorf("the first browser: %+v %v", q, err)
+		}
+		if _, err := x.Authority().Agree(t.Context(), p.ID, h); err == nil && approved {
+			if q, _ := x.Authority().Look(t.Context(), p.ID, h); q.Step != ceremony.StepRefused {
+				t.Errorf("it goes on: %s", q.Step)
+			}
+		}
+	}
+}
+
+// TestPressedTwiceIsNoSecondBrowser: a button that was pressed twice, or a page that was
+// loaded again, finds its own page, also where the first answer was lost with its cookie;
+// and once the ticket is approved, only the browser with the secret does.
+func TestPressedTwiceIsNoSecondBrowser(t *testing.T) {
+	x, d := atDesk(t, testkit.Options{})
+	id, code := d.Ticket(x.who, liuma.TicketReset, false)
+	hand := ceremony.Hand{Press: "this browser"}
+	p, err := x.Authority().BeginTicket(t.Context(), code, hand)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := x.Authority().BeginTicket(t.Context(), code, hand)
+	if err != nil || again.ID != p.ID || again.Bound == "" || again.Bound == p.Bound {
+		t.Fatalf("%+v %v", again, err)
+	}
+	h := ceremony.Hand{Secret: again.Bound}
+	if q, err := x.Authority().BeginTicket(t.Context(), code, h); err != nil || q.ID != p.ID || q.Bound != "" {
+		t.Errorf("loaded again: %+v %v", q, err)
+	}
+	if is := ticket(d, id); is.State != store.TicketAsked || is.Ceremony != p.ID {
+		t.Errorf("%+v", is)
+	}
+	d.Approve(again, h)
+	if q, err := x.Authority().BeginTicket(t.Context(), code, hand); err == nil {
+		t.Errorf("after the approval without the secret: %+v", q)
+	}
+}

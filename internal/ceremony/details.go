@@ -20,6 +20,8 @@ type details struct {
 	// Replaces is the handle that a link takes the place of, or empty.
 	Replaces store.Handle `json:"replaces,omitempty"`
 	Return   Return       `json:"return"`
+	// Press is Hand.Press of the browser that took the ticket, hashed; empty if it gave none.
+	Press []byte `json:"press,omitempty"`
 	// Proofs is what the holder has proved so far.
 	Proofs Proofs `json:"proofs,omitzero"`
 	// Turned is the act that the holder turned to, if not the ceremony's own.

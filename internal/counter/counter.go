@@ -49,6 +49,7 @@ const (
 	AskedLife  = 30 * time.Minute // of a ticket that waits for a supervisor
 	TicketLife = 15 * time.Minute // of one that is open, from then on
 	LeftAfter  = 5 * time.Minute  // in which nobody took a ticket that waits, and a colleague's may take its place
+	HeldAfter  = 10 * time.Minute // in which nobody approved one that a browser has; the same
 	ReviewTime = 7 * 24 * time.Hour
 	// Kept is how long an ended ticket stays in the database; the record keeps more.
 	Kept = 400 * 24 * time.Hour
@@ -73,6 +74,7 @@ var (
 	ErrKind         = errors.New("no such ticket can be opened for this person now")
 	ErrLive         = errors.New("another member's ticket for this person is still open")
 	ErrNoSupervisor = errors.New("no supervisor can be asked now: each is away, of this household, or has approved as many of your tickets as one may")
+	ErrPairSpent    = errors.New("the supervisor who was asked about this person has looked at as many of your tickets as one may today: a colleague opens this one")
 	ErrTicket       = errors.New("there is no such ticket")
 	ErrState        = errors.New("the ticket has gone on or ended meanwhile")
 	ErrPad          = errors.New("no pad shows this number now")

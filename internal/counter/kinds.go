@@ -141,14 +141,18 @@ func (c *Counter) standLive(r store.Reader, s *situation, holder vault.Index) (e
 	return nil
 }
 
-// leftAlone reports whether a ticket waits that no browser took, and either nobody did for
-// a while or its clerk has gone home: a colleague does not wait for its half hour. One
-// that a browser has is its holder's.
+// leftAlone reports whether a ticket waits for a while that nobody took, or took and
+// nobody approved, or its clerk has gone home: a colleague does not wait for its half hour,
+// nor does a clerk keep a person from all others. One that was approved is its holder's.
 func (c *Counter) leftAlone(r store.Reader, t store.Ticket) (bool, error) {
-	if t.State != store.TicketAsked || t.Ceremony != "" {
+	if t.State != store.TicketAsked {
 		return false, nil
 	}
-	if c.c.Now().Sub(t.AskedAt) >= LeftAfter {
+	after := LeftAfter
+	if t.Ceremony != "" {
+		after = HeldAfter
+	}
+	if c.c.Now().Sub(t.AskedAt) >= after {
 		return true, nil
 	}
 	clerk, err := r.Member(t.Clerk)

@@ -32,7 +32,7 @@ type Opening struct {
 // earlier ticket of the same clerk for the person ends, and so does a colleague's that was
 // left alone (leftAlone). A card that only the keepers
 // know is adopted first, frozen. Errors: ErrMember, ErrDocument, ErrLookUp, ErrChecked,
-// ErrKind, ErrLive, ErrCarried, ErrOwn, ErrBounds, ErrTickets, ErrNoSupervisor,
+// ErrKind, ErrLive, ErrCarried, ErrOwn, ErrBounds, ErrTickets, ErrNoSupervisor, ErrPairSpent,
 // ErrAgentKind, ErrAgentRegion, ErrGuardian.
 //
 // A crash before the commit leaves no ticket and nothing counted.
@@ -158,7 +158,7 @@ func (c *Counter) begin(tx store.Tx, t *store.Ticket, s situation, clerk store.M
 		t.Route = store.RouteLink
 		return replaced, c.start(tx, t, &s.card)
 	}
-	t.Supervisor, err = c.pick(tx, clerk, *t, lot)
+	t.Supervisor, err = c.pick(tx, clerk, t, lot)
 	return replaced, err
 }
 

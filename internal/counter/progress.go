@@ -23,11 +23,13 @@ type View struct {
 	Agency     liuma.Agency      `json:"agency,omitempty"`
 	Clerk      Who               `json:"clerk"`
 	Supervisor Who               `json:"supervisor,omitzero"`
-	Reason     string            `json:"reason"`
-	Words      string            `json:"words,omitempty"`
-	Lost       bool              `json:"lost,omitempty"`
-	Code       bool              `json:"code,omitempty"` // one was made
-	Pad        string            `json:"pad,omitempty"`  // that it was sent to
+	// Elsewhere: the supervisor is of another agency than the clerk's desk, and walks there.
+	Elsewhere bool   `json:"elsewhere,omitempty"`
+	Reason    string `json:"reason"`
+	Words     string `json:"words,omitempty"`
+	Lost      bool   `json:"lost,omitempty"`
+	Code      bool   `json:"code,omitempty"` // one was made
+	Pad       string `json:"pad,omitempty"`  // that it was sent to
 	// Step is the holder's step, as package ceremony names it; empty before they began.
 	Step     string    `json:"step,omitempty"`
 	AskedAt  time.Time `json:"asked_at"`
@@ -122,6 +124,7 @@ func (c *Counter) view(r store.Reader, t store.Ticket) (View, error) {
 			return View{}, err
 		}
 		*w.into = Who{m.ID, m.Name}
+		v.Elsewhere = v.Elsewhere || w.id == t.Supervisor && m.Agency != t.Agency
 	}
 	_, f, err := c.c.Registry.Of(r, t.Holder)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {

@@ -21,6 +21,10 @@ const (
 // are made of it.
 const TickOver = "counter_over"
 
+// TickAgain marks that a clerk asked about a person whom supervisors were asked about
+// askedMost times within a day, and approved nothing (key: the clerk).
+const TickAgain = "counter_again"
+
 // quotas are a clerk's, by the region that they are bound to.
 func (c *Counter) quotas(clerk store.Member) policy.Counter {
 	return c.c.Rules.For(clerk.Region, "").Counter
@@ -40,10 +44,10 @@ func (c *Counter) refuseOver(tx store.Tx, e audit.Entry, by liuma.StaffID, meter
 	return Person{}, e, refusal, err
 }
 
-// Over lists since when a clerk asked for more than a day allows, within a period; zero
-// for one who did not.
-func (c *Counter) over(r store.Reader, by liuma.StaffID, period time.Duration) (since time.Time, n int, err error) {
-	at, err := r.Ticks(TickOver, c.byName(TickOver, by), c.c.Now().Add(-period))
+// marked counts the marks of a kind that a clerk has within a period, and says since when;
+// zero for one who has none.
+func (c *Counter) marked(r store.Reader, kind string, by liuma.StaffID, period time.Duration) (since time.Time, n int, err error) {
+	at, err := r.Ticks(kind, c.byName(kind, by), c.c.Now().Add(-period))
 	if len(at) > 0 {
 		since = at[0]
 	}

@@ -70,7 +70,7 @@ func TestTicketsOfAStrictRegion(t *testing.T) {
 	}
 	d.must(open(false))
 	d.must(open(false))
-	d.want(open(false), counter.ErrNoSupervisor) // the pair has had its two
+	d.want(open(false), counter.ErrPairSpent) // the pair has had its two
 	d.must(open(true))
 	d.want(open(true), counter.ErrTickets)
 	relaxed, err := policy.NewLayers(policy.National())

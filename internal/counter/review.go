@@ -177,7 +177,7 @@ func (c *Counter) stoodBehind(r store.Reader, m store.Member, t store.Ticket) (b
 
 // Alarm is something about the counter that somebody has to look after.
 type Alarm struct {
-	Kind  string // AlarmOver, AlarmFrozen or AlarmOverdue
+	Kind  string // AlarmOver, AlarmAgain, AlarmFrozen or AlarmOverdue
 	About liuma.StaffID
 	N     uint64
 	Since time.Time
@@ -185,7 +185,8 @@ type Alarm struct {
 
 // The kinds of alarms, as package admin lists them.
 const (
-	AlarmOver    = "counter_over"    // a clerk asked for more than a day allows
+	AlarmOver    = TickOver          // a clerk asked for more than a day allows
+	AlarmAgain   = TickAgain         // a clerk asked about one person again and again, and nobody approved
 	AlarmFrozen  = "counter_frozen"  // holders froze their cards while a clerk's tickets were open
 	AlarmOverdue = "counter_overdue" // reviews were not made within their week
 )
@@ -213,12 +214,14 @@ func (c *Counter) Alarms(ctx context.Context) (out []Alarm, err error) {
 			if !m.Has(liuma.RoleClerk) {
 				continue
 			}
-			since, n, err := c.over(r, m.ID, overFor)
-			if err != nil {
-				return err
-			}
-			if n > 0 {
-				out = append(out, Alarm{AlarmOver, m.ID, uint64(n), c.c.Engine.ToWall(since)})
+			for _, kind := range []string{AlarmOver, AlarmAgain} {
+				since, n, err := c.marked(r, kind, m.ID, overFor)
+				if err != nil {
+					return err
+				}
+				if n > 0 {
+					out = append(out, Alarm{kind, m.ID, uint64(n), c.c.Engine.ToWall(since)})
+				}
 			}
 		}
 		frozen, err := c.frozenAlarms(r)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/liuma-pin/liuma"
+	"github.com/liuma-pin/liuma/internal/audit"
 	"github.com/liuma-pin/liuma/internal/store"
 	"github.com/liuma-pin/liuma/internal/vault"
 )
@@ -119,6 +120,28 @@ func (c *Counter) Take(tx store.Tx, id liuma.TicketID, card store.Card, ceremony
 		t.State = store.TicketTaken
 	}
 	return t, tx.UpdateTicket(t)
+}
+
+// Contest ends a ticket of a supervisor whose code a second browser gave: one of the two is
+// not the person's, and nobody knows which. It cannot be approved any more, nor used if it
+// was, and it is reviewed. One that is being carried through goes on, and is reviewed as
+// well. The caller refuses the second browser all the same; for a ticket by link, which the
+// bound phone's code stands behind, that is enough, and Contest changes nothing.
+func (c *Counter) Contest(tx store.Tx, t store.Ticket) (audit.Entry, error) {
+	if t.Route != store.RouteSupervisor || !t.Live() {
+		return audit.Entry{}, nil
+	}
+	under, err := c.carried(tx, t)
+	if err != nil {
+		return audit.Entry{}, err
+	}
+	event := audit.TicketRefused
+	t.ReviewUntil = c.c.Now().Add(ReviewTime)
+	if !under {
+		event = audit.TicketEnded
+		t.End(store.TicketStopped, store.TicketEndedTwice, c.c.Now())
+	}
+	return c.entry("holder", event, t, store.TicketEndedTwice), tx.UpdateTicket(t)
 }
 
 // Use uses a taken ticket, in the transaction that sets the PIN, binds the phone or

@@ -24,21 +24,23 @@ type candidate struct {
 	member store.Member
 	near   int  // 0: the same agency, 1: the same region, then those above
 	away   bool // has no session that goes on
+	spent  bool // has had the pair's tickets of the day
 	busy   int  // other clerks' tickets that wait for them
 }
 
-// pick picks the supervisor who is to look at a ticket: of the clerk's agency, else of
-// the clerk's region, else of the nearest one above it; first who is signed in, then who
-// has least to do for others, and by lot among equals. The clerk has no say in it, nor by
-// asking again. ErrNoSupervisor.
-func (c *Counter) pick(tx store.Tx, clerk store.Member, t store.Ticket, l lot) (liuma.StaffID, error) {
+// pick picks the supervisor who is to look at a ticket, and who comes to the clerk's desk
+// for it: of the clerk's agency, else of the clerk's region, else of the nearest one above
+// it; first who is signed in, then who has least to do for others, and by lot among equals.
+// Another agency of the region is asked only where the clerk's own has nobody at all. The
+// clerk has no say in it, nor by asking again. Errors: ErrNoSupervisor, ErrPairSpent.
+func (c *Counter) pick(tx store.Tx, clerk store.Member, t *store.Ticket, l lot) (liuma.StaffID, error) {
 	all, err := tx.Members()
 	if err != nil {
 		return "", err
 	}
 	var found []candidate
 	for _, m := range all {
-		x, ok, err := c.candidate(tx, clerk, m, t)
+		x, ok, err := c.candidate(tx, clerk, m, *t)
 		if err != nil {
 			return "", err
 		}
@@ -46,42 +48,94 @@ func (c *Counter) pick(tx store.Tx, clerk store.Member, t store.Ticket, l lot) (
 			found = append(found, x)
 		}
 	}
-	if len(found) == 0 {
-		return "", ErrNoSupervisor
+	if slices.ContainsFunc(found, func(x candidate) bool { return x.near == 0 }) {
+		found = slices.DeleteFunc(found, func(x candidate) bool { return x.near == 1 && x.member.Agency != "" })
 	}
-	chosen, err := c.before(tx, t, found)
+	asked, err := c.askedAbout(tx, *t)
 	if err != nil {
 		return "", err
 	}
-	if chosen == "" {
-		least := slices.MinFunc(found, compareCandidates)
-		found = slices.DeleteFunc(found, func(x candidate) bool { return compareCandidates(x, least) != 0 })
-		chosen = found[uint64(l)%uint64(len(found))].member.ID
+	chosen, err := choose(found, before(asked, t.Agency), l)
+	if err != nil {
+		return "", err
+	}
+	if err := c.askedOften(tx, t, asked); err != nil {
+		return "", err
 	}
 	return chosen, tx.Meter(meterPair, c.byName(meterPair, clerk.ID, chosen), c.c.Now(), 1)
 }
 
-// before is the candidate who was asked about this person last, within a day and by
-// whichever clerk, if the question was taken back, or another's took its place, and the
-// candidate is signed in; or empty. So nobody asks again, and no two clerks take turns,
-// until the lot falls on a friend.
-func (c *Counter) before(r store.Reader, t store.Ticket, found []candidate) (liuma.StaffID, error) {
+// choose is the one who was asked before, if they are there; else the lot falls.
+func choose(found []candidate, before liuma.StaffID, l lot) (liuma.StaffID, error) {
+	free := slices.DeleteFunc(slices.Clone(found), func(x candidate) bool { return x.spent })
+	least := candidate{}
+	if len(free) > 0 {
+		least = slices.MinFunc(free, compareCandidates)
+	}
+	for _, x := range found {
+		switch {
+		case x.member.ID != before || x.away || len(free) > 0 && x.near > least.near:
+		case x.spent:
+			return "", ErrPairSpent
+		default:
+			return before, nil
+		}
+	}
+	if len(free) == 0 {
+		return "", ErrNoSupervisor
+	}
+	free = slices.DeleteFunc(free, func(x candidate) bool { return compareCandidates(x, least) != 0 })
+	return free[uint64(l)%uint64(len(free))].member.ID, nil
+}
+
+// askedAbout lists the tickets for which supervisors were asked about a ticket's person
+// within a day, by whichever clerk.
+func (c *Counter) askedAbout(r store.Reader, t store.Ticket) ([]store.Ticket, error) {
 	of, err := r.TicketsOf(t.Card)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	without, err := r.TicketsFor(t.Holder)
+	return slices.DeleteFunc(append(of, without...), func(b store.Ticket) bool {
+		return b.Supervisor == "" || c.c.Now().Sub(b.AskedAt) >= day
+	}), err
+}
+
+// before is the supervisor whom an agency asked about a person last, whatever another one did; or empty, if that
+// question was answered: the ticket was declined, or used. However else it ended, by the
+// clerk, a colleague, the person's screen or its time, they come again. So nobody asks
+// again, and no two clerks take turns, until the lot falls on a friend.
+func before(asked []store.Ticket, agency liuma.Agency) liuma.StaffID {
 	var last store.Ticket
-	for _, b := range append(of, without...) {
-		if b.Supervisor != "" && c.c.Now().Sub(b.AskedAt) < day && !b.AskedAt.Before(last.AskedAt) {
+	for _, b := range asked {
+		if b.Agency == agency && !b.AskedAt.Before(last.AskedAt) {
 			last = b
 		}
 	}
-	there := slices.ContainsFunc(found, func(x candidate) bool { return x.member.ID == last.Supervisor && !x.away })
-	if err != nil || !there || last.State != store.TicketWithdrawn {
-		return "", err
+	if last.State == store.TicketDeclined || last.State == store.TicketUsed {
+		return ""
 	}
-	return last.Supervisor, nil
+	return last.Supervisor
+}
+
+// askedMost is how often supervisors are asked about one person within a day, and none
+// approves, before somebody looks at it.
+const askedMost = 3
+
+// askedOften has a ticket reviewed, and the clerk named by an alarm, where supervisors were
+// asked about its person too often and approved nothing.
+func (c *Counter) askedOften(tx store.Tx, t *store.Ticket, asked []store.Ticket) error {
+	n := 0
+	for _, b := range asked {
+		if b.OpenedAt.IsZero() {
+			n++
+		}
+	}
+	if n < askedMost {
+		return nil
+	}
+	t.ReviewUntil = c.c.Now().Add(ReviewTime)
+	return tx.InsertTick(store.Tick{Kind: TickAgain, Key: c.byName(TickAgain, t.Clerk), At: c.c.Now()})
 }
 
 func compareCandidates(a, b candidate) int {
@@ -124,9 +178,10 @@ func (c *Counter) candidate(r store.Reader, clerk, m store.Member, t store.Ticke
 		return x, false, err
 	}
 	until, err := r.MeteredUntil(meterPair, c.byName(meterPair, clerk.ID, m.ID), uint64(c.quotas(clerk).Pair), day)
-	if err != nil || until.After(c.c.Now()) {
+	if err != nil {
 		return x, false, err
 	}
+	x.spent = until.After(c.c.Now())
 	in, err := c.c.SignedIn(r, m)
 	if err != nil {
 		return x, false, err

@@ -421,7 +421,8 @@ func TestTwoClerksForOnePerson(t *testing.T) {
 }
 
 // TestAColleagueTakesOverWhatNobodyTook: after five minutes, or when the first clerk has gone
-// home; never what a browser has, nor what was approved. The ticket that ends is recorded.
+// home; what a browser has after ten, so that no clerk keeps a person from all others; never
+// what was approved. The ticket that ends is recorded.
 func TestAColleagueTakesOverWhatNobodyTook(t *testing.T) {
 	again := func(d *desk, f registry.Facts) (counter.View, error) {
 		d.Helper()
@@ -457,16 +458,22 @@ func TestAColleagueTakesOverWhatNobodyTook(t *testing.T) {
 	f := d.enrolled()
 	v := d.asked(f, liuma.TicketReset)
 	d.must(d.take(v.ID, f, "c1"))
-	for range 2 {
-		d.Clock.Advance(2 * counter.LeftAfter)
-		d.update(func(tx store.Tx) error { return tx.DeleteStaffSessionsOf(clerk) })
-		_, err := again(d, f)
-		d.want(err, counter.ErrLive)
-		if d.ticket(v.ID).State == store.TicketAsked {
-			_, err = d.approve(super, v.ID)
-			d.must(err)
-		}
-	}
+	d.Clock.Advance(counter.HeldAfter - time.Millisecond)
+	_, err := again(d, f)
+	d.want(err, counter.ErrLive)
+	d.Clock.Advance(time.Millisecond)
+	v, err = again(d, f)
+	d.must(err)
+	d.must(d.take(v.ID, f, "c2"))
+	d.update(func(tx store.Tx) error { return tx.DeleteStaffSessionsOf(other) })
+	v = d.asked(f, liuma.TicketReset) // signed out, at once
+	d.must(d.take(v.ID, f, "c3"))
+	_, err = d.approve(super, v.ID)
+	d.must(err)
+	d.Clock.Advance(counter.HeldAfter)
+	d.update(func(tx store.Tx) error { return tx.DeleteStaffSessionsOf(clerk) })
+	_, err = again(d, f)
+	d.want(err, counter.ErrLive)
 }
 
 // TestSampling: about one in twenty, by a hash that an identifier does not show, and each

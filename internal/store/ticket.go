@@ -68,6 +68,7 @@ const (
 	TicketEndedStaff  = "staff"  // its clerk or supervisor may not act any more
 	TicketEndedCard   = "card"   // its card is not what it was
 	TicketEndedLeft   = "left"   // its holder left the act
+	TicketEndedTwice  = "twice"  // two browsers gave its code
 	TicketEndedNumber = "number" // the supervisor typed numbers that its screen did not show
 )
 

@@ -48,6 +48,7 @@ const (
 	CodeDeskKind         Code = "ticket_not_possible"
 	CodeDeskLive         Code = "ticket_live"
 	CodeDeskNoSupervisor Code = "supervisor_none"
+	CodeDeskPairSpent    Code = "supervisor_spent"
 	CodeDeskTicket       Code = "ticket_unknown"
 	CodeDeskState        Code = "ticket_moved"
 	CodeDeskPad          Code = "pad_unknown"
@@ -75,6 +76,7 @@ func knownOfDesk() []knownError {
 		{counter.ErrKind, CodeDeskKind, http.StatusConflict},
 		{counter.ErrLive, CodeDeskLive, http.StatusConflict},
 		{counter.ErrNoSupervisor, CodeDeskNoSupervisor, http.StatusConflict},
+		{counter.ErrPairSpent, CodeDeskPairSpent, http.StatusConflict},
 		{counter.ErrTicket, CodeDeskTicket, http.StatusNotFound},
 		{counter.ErrState, CodeDeskState, http.StatusConflict},
 		{counter.ErrPad, CodeDeskPad, http.StatusNotFound},

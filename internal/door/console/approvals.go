@@ -37,7 +37,8 @@ func counterReasons() []reason {
 		{counter.ErrCloseReason, "counter_close_reason", bad}, // before ErrReason, which it is too
 		{counter.ErrReason, "counter_reason", bad}, {counter.ErrLookUps, "counter_look_ups", often}, {counter.ErrTickets, "counter_tickets", often},
 		{counter.ErrLookUp, "counter_look_up", missing}, {counter.ErrChecked, "counter_checked", bad}, {counter.ErrKind, "counter_kind", conflict},
-		{counter.ErrLive, "counter_live", conflict}, {counter.ErrNoSupervisor, "counter_no_supervisor", conflict}, {counter.ErrTicket, "counter_ticket", missing},
+		{counter.ErrLive, "counter_live", conflict}, {counter.ErrNoSupervisor, "counter_no_supervisor", conflict}, {counter.ErrPairSpent, "counter_pair_spent", conflict},
+		{counter.ErrTicket, "counter_ticket", missing},
 		{counter.ErrState, "counter_state", conflict}, {counter.ErrPad, "counter_pad", missing}, {counter.ErrPadGone, "counter_pad_gone", conflict},
 		{counter.ErrPadRoute, "counter_pad_route", conflict}, {counter.ErrFinding, "counter_finding", bad},
 		{counter.ErrOwnTicket, "counter_own_ticket", forbidden}, {counter.ErrUnseen, "counter_unseen", conflict}, {counter.ErrNumberWrong, "counter_number", bad},

@@ -188,6 +188,9 @@ func (v *visit) ticketFacts(t counter.View) []fact {
 	out = append(out, v.cameFacts(t.Came)...)
 	if live(t) {
 		out = append(out, fact{v.t.TicketUntil(), text(v.clock(t.Until))})
+		if t.Elsewhere && t.State == counter.Asked {
+			out = append(out, fact{v.t.TicketSupervisor(), text(v.t.TicketStepElsewhere())})
+		}
 	}
 	if t.Ended != "" {
 		out = append(out, fact{v.t.TicketWhy(), text(v.why(t))})

@@ -1,6 +1,7 @@
 package holder
 
 import (
+	"crypto/rand"
 	"net/http"
 	"strings"
 
@@ -16,6 +17,9 @@ import (
 const (
 	counterPath   = "/counter"
 	counterCookie = "counter"
+	// pressCookie names this browser where the code of a ticket is typed: whoever presses
+	// twice is no second browser, which would end the ticket.
+	pressCookie = "press"
 )
 
 // showCounter shows the page. A code that came by QR stands in the address's fragment,
@@ -30,6 +34,9 @@ func (h *handler) showCounter(w http.ResponseWriter, r *http.Request) {
 		h.cookies.Set(w, counterCookie, "", -1) // a refusal is shown once
 	}
 	h.cookies.Set(w, seenCookie, "1", seenAge)
+	if h.cookies.Get(r, pressCookie) == "" {
+		h.cookies.Set(w, pressCookie, rand.Text(), seenAge)
+	}
 	h.show(w, r, http.StatusOK, h.counterView(r, refused))
 }
 
@@ -49,7 +56,9 @@ func (h *handler) takeTicket(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, address(id), http.StatusSeeOther)
 		return
 	}
-	page, err := h.authority.BeginTicket(r.Context(), code, h.handOf(r, "").Hand)
+	begins := h.handOf(r, "").Hand
+	begins.Press = h.cookies.Get(r, pressCookie)
+	page, err := h.authority.BeginTicket(r.Context(), code, begins)
 	if refused := liuma.CodeOf(err); err != nil && ticketRefusal(refused) {
 		h.counterRefused(w, r, refused)
 		return

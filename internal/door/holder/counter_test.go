@@ -66,12 +66,32 @@ func TestATicketWithoutCookies(t *testing.T) {
 	}
 }
 
+// TestTwoPressesAreOneBrowsers: the page of the code names the browser by a cookie, which it
+// keeps, and each press says it, so that the second one ends no ticket.
+func TestTwoPressesAreOneBrowsers(t *testing.T) {
+	s := ticketSite(t, liuma.TicketReset, ceremony.StepConfirm)
+	press := func() string {
+		s.reads("/counter")
+		s.fake.err = liuma.Fail(liuma.CodeTicketUnknown, nil)
+		s.do("POST", "/counter", url.Values{"ticket": {"ABCDEFGH"}})
+		return s.fake.hands[len(s.fake.hands)-1].Press
+	}
+	first := press()
+	if second := press(); len(first) < 20 || second != first {
+		t.Errorf("%q, then %q", first, second)
+	}
+	s = ticketSite(t, liuma.TicketReset, ceremony.StepConfirm)
+	if other := press(); other == first || other == "" {
+		t.Errorf("another browser says %q", other)
+	}
+}
+
 // TestATicketsCodeRefused: each refusal stands on the page once, and says what to do.
 func TestATicketsCodeRefused(t *testing.T) {
 	for code, want := range map[liuma.Code]string{
 		liuma.CodeTicketUnknown:   "请逐字核对凭单码",
 		liuma.CodeTicketEnded:     "重新开具",
-		liuma.CodeTicketTaken:     "请马上告诉复核人员",
+		liuma.CodeTicketTaken:     "马上告诉经办人员和复核人员",
 		liuma.CodeTicketWaits:     "请稍等",
 		liuma.CodeTicketApp:       "应用",
 		liuma.CodeTooManyRequests: "错误的码太多了",
