@@ -258,6 +258,41 @@ func TestWhoMayCome(t *testing.T) {
 	}
 }
 
+// TestAGuardianOfAnAdult is an agent, whatever they call themselves: the person of full age
+// applies alone, and nobody does anything else in their place but what an agent may.
+func TestAGuardianOfAnAdult(t *testing.T) {
+	for _, allowed := range []policy.Agents{policy.AgentsNone, policy.AgentsBoth} {
+		d := newAgentDesk(t, allowed)
+		g := cousin()
+		g.As = store.CameGuardian
+		f, fresh := d.enrolled(), d.who()
+		for _, kind := range liuma.TicketKinds() {
+			who, want := f, counter.ErrAgentKind
+			if kind == liuma.TicketEnroll {
+				who = fresh
+			}
+			if kind.Holderless() {
+				if want = counter.ErrAgentRegion; allowed == policy.AgentsBoth {
+					want = nil
+				}
+			}
+			v, err := d.openFor(who, counter.ReasonEmigration, g, kind)
+			d.want(err, want)
+			if err == nil && kind == liuma.TicketClose {
+				_, err = d.counter().Approve(d.ctx(), super, v.ID, "")
+				d.must(err)
+			}
+			if err == nil && d.ticket(v.ID).ReviewUntil.IsZero() {
+				t.Errorf("%s: nobody looks at it", kind)
+			}
+		}
+		told := d.Notices(f.Phone)
+		if allowed == policy.AgentsBoth && (!slices.Contains(told, "agent_froze") || !slices.Contains(told, "agent_closing")) {
+			t.Errorf("told: %v", told)
+		}
+	}
+}
+
 // TestAgentsAreRationed: an agent's freeze is one of the clerk's tickets of the day.
 func TestAgentsAreRationed(t *testing.T) {
 	d := newAgentDesk(t, policy.AgentsFreeze)

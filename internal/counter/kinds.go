@@ -33,12 +33,13 @@ const (
 	NotAgentHere  = "agent_here" // the person's region lets nobody come for that
 	NotAgentOnly  = "agent_only" // the person is there, and freezes themself
 	NotGuardian   = "guardian"   // a child comes with a guardian
+	NotBorn       = "born"       // the registry has no birthday, so nobody knows whether they are a child
 )
 
 // NotPossible lists them.
 func NotPossible() []string {
 	return []string{NotNoCard, NotHasCard, NotFrozen, NotThawed, NotOpened, NotCancelled, NotContested, NotCorrecting, NotRetiring,
-		NotDied, NotKeepers, NotClosing, NotReason, NotRegistered, NotAgent, NotAgentHere, NotAgentOnly, NotGuardian}
+		NotDied, NotKeepers, NotClosing, NotReason, NotRegistered, NotAgent, NotAgentHere, NotAgentOnly, NotGuardian, NotBorn}
 }
 
 // situation is how a person stands, as tickets are judged by it.
@@ -180,11 +181,11 @@ func (c *Counter) stopped(s situation) bool { return s.card.Frozen || s.card.Rep
 
 // not says why a kind cannot be opened on a look-up, or "".
 func (c *Counter) not(s situation, kind liuma.TicketKind, row store.LookUp) string {
-	if row.Came.As == store.CameAgent {
+	if row.Came.As != "" && !c.guards(s, kind, row.Came) {
 		if why := c.notForAgent(s, kind, row.Reason); why != "" {
 			return why
 		}
-	} else if kind == liuma.TicketFreeze {
+	} else if kind == liuma.TicketFreeze { // nobody came for them
 		return NotAgentOnly
 	}
 	switch {
@@ -215,7 +216,9 @@ func (c *Counter) not(s situation, kind liuma.TicketKind, row store.LookUp) stri
 			return NotHasCard
 		case s.person.Physical == liuma.PhysicalCancelled:
 			return NotCancelled
-		case row.Came.As != store.CameGuardian && c.needsGuardian(s):
+		case row.Came.As == "" && s.facts.Born() == "":
+			return NotBorn
+		case row.Came.As == "" && c.needsGuardian(s):
 			return NotGuardian
 		}
 		return ""
