@@ -14,7 +14,8 @@ import (
 // Somebody else may come to a counter in a person's place (an agent, 代办人), where the
 // policy of the person's region lets them: to have the card frozen, by the clerk alone and
 // at once, or closed, by the closing that takes a supervisor and 72 hours. Heirs are no
-// agents of who died, and close in every region. In no region does anybody set a PIN, bind
+// agents of who died, and close in every region, named like an agent: nobody is closed as
+// dead on nobody's word. In no region does anybody set a PIN, bind
 // a phone or unfreeze for another. A guardian comes with a child, who is there and
 // applies; for anything else, and with an adult, a guardian is an agent.
 //
@@ -31,6 +32,7 @@ var (
 	ErrAgentKind   = errors.New("nobody sets a PIN, binds a phone or unfreezes for another: the holder does it themself")
 	ErrAgentRegion = errors.New("the policy of this person's region lets nobody come for them to do this")
 	ErrBorn        = errors.New("the registry holds no birthday of this person: have it added, or look a child up with a guardian's document")
+	ErrHeir        = errors.New("who died is not here: look them up with the document of who came to say so")
 	ErrGuardian    = errors.New("a child applies with a guardian, who came along: look the child up with the guardian's document")
 )
 
@@ -128,6 +130,8 @@ func agentRefusal(not string) error {
 		return ErrGuardian
 	case NotBorn:
 		return ErrBorn
+	case NotHeir:
+		return ErrHeir
 	}
 	return nil
 }

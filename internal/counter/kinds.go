@@ -28,6 +28,7 @@ const (
 	NotKeepers    = "keepers_away" // it is not known whether there is a card
 	NotClosing    = "closing_off"  // this service closes no cards at a counter
 	NotReason     = "close_reason" // the person was looked up for something else
+	NotHeir       = "heir"         // who died is not here: it is not said who came
 	NotRegistered = "not_registered"
 	NotAgent      = "agent"      // nobody does that for another
 	NotAgentHere  = "agent_here" // the person's region lets nobody come for that
@@ -39,7 +40,7 @@ const (
 // NotPossible lists them.
 func NotPossible() []string {
 	return []string{NotNoCard, NotHasCard, NotFrozen, NotThawed, NotOpened, NotCancelled, NotContested, NotCorrecting, NotRetiring,
-		NotDied, NotKeepers, NotClosing, NotReason, NotRegistered, NotAgent, NotAgentHere, NotAgentOnly, NotGuardian, NotBorn}
+		NotDied, NotKeepers, NotClosing, NotReason, NotRegistered, NotAgent, NotAgentHere, NotAgentOnly, NotGuardian, NotBorn, NotHeir}
 }
 
 // situation is how a person stands, as tickets are judged by it.
@@ -204,6 +205,8 @@ func (c *Counter) not(s situation, kind liuma.TicketKind, row store.LookUp) stri
 			return NotNoCard
 		case s.card.IsClosing():
 			return NotRetiring
+		case row.Reason == ReasonDeath && row.Came.As != store.CameAgent: // it names who says so
+			return NotHeir
 		}
 		return ""
 	}

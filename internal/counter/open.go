@@ -33,7 +33,7 @@ type Opening struct {
 // left alone (leftAlone). A card that only the keepers
 // know is adopted first, frozen. Errors: ErrMember, ErrDocument, ErrLookUp, ErrChecked,
 // ErrKind, ErrLive, ErrCarried, ErrOwn, ErrBounds, ErrTickets, ErrNoSupervisor,
-// ErrAgentKind, ErrAgentRegion, ErrGuardian, ErrBorn.
+// ErrAgentKind, ErrAgentRegion, ErrGuardian, ErrBorn, ErrHeir.
 //
 // A crash before the commit leaves no ticket and nothing counted.
 func (c *Counter) Open(ctx context.Context, by liuma.StaffID, q Opening) (View, error) {

@@ -277,7 +277,7 @@ func reviewPage(v *visit) (*view, error) {
 		return nil, err
 	}
 	facts := append(v.askedFacts(t), fact{v.t.TicketSupervisor(), text(v.t.orNone(t.Supervisor.Name))}, fact{v.t.ApprovalLost(), text(v.t.yes(t.Lost))})
-	if froze := t.Frozen || t.Ended == store.TicketEndedFrozen; froze || t.ReviewedAt.IsZero() { // of a closed review nobody knows it any more
+	if froze := t.Frozen || t.Ended == store.TicketEndedFrozen || t.Ended == store.TicketEndedAgent; froze || t.ReviewedAt.IsZero() { // of a closed review nobody knows it any more
 		facts = append(facts, fact{v.t.ReviewFroze(), v.bad(froze)})
 	}
 	if t.Ended != "" {
