@@ -4428,6 +4428,9 @@ func (w Console) ApprovalWaitText() string { return w.say("console.approval_wait
 // ApprovalCheckText says "console.approval_check_text".
 func (w Console) ApprovalCheckText() string { return w.say("console.approval_check_text") }
 
+// ApprovalCloseText says "console.approval_close_text".
+func (w Console) ApprovalCloseText() string { return w.say("console.approval_close_text") }
+
 // ApprovalButton says "console.approval_button".
 func (w Console) ApprovalButton() string { return w.say("console.approval_button") }
 

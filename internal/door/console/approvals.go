@@ -148,6 +148,7 @@ func (v *visit) approving(t counter.View, at string) []block {
 	f := &form{Post: at + "/approve", Button: v.t.ApprovalButton(), Passkey: &passkey{Way: "get", Offer: at + "/offer"}}
 	approve := block{Title: v.t.ApprovalCheckTitle(), Text: v.t.ApprovalCheckText(), Form: f}
 	if t.Kind == liuma.TicketClose {
+		approve.Text = v.t.ApprovalCloseText()
 		return []block{approve}
 	}
 	never := block{Notice: &notice{Kind: "warn", Title: v.t.ApprovalNumberTitle(), Text: v.t.ApprovalNumberText()}}
