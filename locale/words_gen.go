@@ -1276,11 +1276,17 @@ func (w Page) CounterRebindTitle() string { return w.say("page.counter_rebind_ti
 // CounterRebindNext says "page.counter_rebind_next".
 func (w Page) CounterRebindNext() string { return w.say("page.counter_rebind_next") }
 
+// CounterRebindCodeNext says "page.counter_rebind_code_next".
+func (w Page) CounterRebindCodeNext() string { return w.say("page.counter_rebind_code_next") }
+
 // CounterBothTitle says "page.counter_both_title".
 func (w Page) CounterBothTitle() string { return w.say("page.counter_both_title") }
 
 // CounterBothNext says "page.counter_both_next".
 func (w Page) CounterBothNext() string { return w.say("page.counter_both_next") }
+
+// CounterBothCodeNext says "page.counter_both_code_next".
+func (w Page) CounterBothCodeNext() string { return w.say("page.counter_both_code_next") }
 
 // CounterBothDone says "page.counter_both_done".
 func (w Page) CounterBothDone() string { return w.say("page.counter_both_done") }
@@ -4650,6 +4656,9 @@ func (w Console) ApprovalWaitText() string { return w.say("console.approval_wait
 
 // ApprovalCheckText says "console.approval_check_text".
 func (w Console) ApprovalCheckText() string { return w.say("console.approval_check_text") }
+
+// ApprovalCloseText says "console.approval_close_text".
+func (w Console) ApprovalCloseText() string { return w.say("console.approval_close_text") }
 
 // ApprovalButton says "console.approval_button".
 func (w Console) ApprovalButton() string { return w.say("console.approval_button") }

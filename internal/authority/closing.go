@@ -56,7 +56,7 @@ func (a *Authority) BeginClosing(tx store.Tx, card *store.Card, t store.Ticket) 
 		return err
 	}
 	template := noticeClosing
-	if t.Came.As == store.CameAgent {
+	if t.Came.As != "" {
 		template = noticeAgentClose // that somebody else came for it
 	}
 	return a.Tell(tx, *card, template, counterPlace(), map[string]string{"until": a.ToWall(card.Closing.Until).Format(time.RFC3339)})

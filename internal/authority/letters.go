@@ -17,7 +17,8 @@ import (
 // Who has no phone is told on paper. A notice that reaches no number goes to the address
 // that the registry has, in the transaction of the act as a text would; and for a time
 // after a first phone was bound at a counter both go out, because it may be that of
-// whoever stood there. A letter is no contact: it takes days, so a PIN that was
+// whoever stood there, and after a ticket without the bound phone, which may be a thief's
+// . A letter is no contact: it takes days, so a PIN that was
 // set meanwhile waits as if nobody could be told.
 
 // Letters is the print queue of letters.
@@ -63,8 +64,9 @@ const (
 	LettersADay = 2
 	tickLetter  = "letter" // with the template; key: the card
 
-	// TickOnPaper marks a card whose first phone was bound at a counter, or whose holder
-	// named a contact there: for FormerTold its notices go on paper as well.
+	// TickOnPaper marks a card whose first phone was bound at a counter, whose holder named a
+	// contact there, or whose bound phone was said there not to be with its holder: for
+	// FormerTold its notices go on paper as well.
 	TickOnPaper = "on_paper"
 )
 

@@ -67,8 +67,13 @@ func (a *Authority) reportLoss(tx store.Tx, card *store.Card, days time.Duration
 // open for it ends. A correction of the holder's number that waits stops for good:
 // an operator hears of it, and decides once the holder was heard.
 func (a *Authority) stopped(tx store.Tx, card *store.Card) error {
+	return a.stoppedBy(tx, card, store.TicketEndedFrozen)
+}
+
+// stoppedBy is stopped that says why the card's tickets end.
+func (a *Authority) stoppedBy(tx store.Tx, card *store.Card, why string) error {
 	card.EndCorrection()
-	if err := a.stopTickets(tx, card); err != nil {
+	if err := a.endTickets(tx, card, why); err != nil {
 		return err
 	}
 	if err := tx.DeleteCodesOf(card.ID); err != nil {

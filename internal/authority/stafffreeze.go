@@ -60,12 +60,12 @@ func (a *Authority) ReportLossByStaff(ctx context.Context, by ByStaff, q Hotline
 //
 // A crash before the commit leaves the card as it was, and nobody told.
 func (a *Authority) FreezeForAgent(tx store.Tx, card *store.Card) error {
-	stop := a.stopTickets
+	stop := a.endTickets
 	if !card.Frozen {
 		card.Frozen, card.FrozenAt = true, a.Now()
-		stop = a.stopped
+		stop = a.stoppedBy
 	}
-	if err := stop(tx, card); err != nil {
+	if err := stop(tx, card, store.TicketEndedAgent); err != nil {
 		return err
 	}
 	return a.Tell(tx, *card, noticeAgentFroze, counterPlace(), nil)

@@ -25,6 +25,11 @@ func (a *Authority) TellTicketOpened(tx store.Tx, card store.Card, t store.Ticke
 	if t.Kind.Holderless() {
 		return nil
 	}
+	if t.Lost { // whoever has that phone must not be the only one who hears of it
+		if err := tx.InsertCardTick(card.ID, TickOnPaper, a.Now()); err != nil {
+			return err
+		}
+	}
 	return a.tellTicket(tx, card, noticeOpened, t)
 }
 

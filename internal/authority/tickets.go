@@ -26,6 +26,12 @@ const (
 // stopTickets raises the card's Stops, writes the card, and ends its tickets. No ticket
 // stands whose Stops are not the card's, whether or not its row was found here.
 func (a *Authority) stopTickets(tx store.Tx, card *store.Card) error {
+	return a.endTickets(tx, card, store.TicketEndedFrozen)
+}
+
+// endTickets is stopTickets that says why: an agent's freeze is not the holder's word
+// against the clerk of another ticket.
+func (a *Authority) endTickets(tx store.Tx, card *store.Card, why string) error {
 	card.Stops++
 	if err := tx.UpdateCard(*card); err != nil {
 		return err
@@ -38,7 +44,7 @@ func (a *Authority) stopTickets(tx store.Tx, card *store.Card) error {
 	for _, t := range all {
 		live := t.Live()
 		if live {
-			t.End(store.TicketStopped, store.TicketEndedFrozen, now)
+			t.End(store.TicketStopped, why, now)
 		}
 		late := t.State == store.TicketUsed && now.Sub(t.EndedAt) < stoppedLate
 		review := (live || late) && t.ReviewUntil.IsZero()

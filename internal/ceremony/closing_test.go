@@ -17,7 +17,11 @@ import (
 // asksToClose has a clerk ask for the closing of the holder's card.
 func (x *erasable) asksToClose(d *testkit.Desk, reason string) (counter.View, error) {
 	x.T.Helper()
-	p, err := x.System.Counter.LookUp(x.T.Context(), d.Clerk, counter.Seeking{Number: x.who.IDNumber, Reason: reason})
+	seeking := counter.Seeking{Number: x.who.IDNumber, Reason: reason}
+	if reason == counter.ReasonDeath {
+		seeking.Came = &counter.Somebody{As: store.CameAgent, Number: "passport:DEU-C01X00T47", Name: "Schmidt Anna"} // an heir, they say
+	}
+	p, err := x.System.Counter.LookUp(x.T.Context(), d.Clerk, seeking)
 	if err != nil {
 		x.T.Fatal(err)
 	}
@@ -69,7 +73,7 @@ func TestAClosingWaitsThreeDays(t *testing.T) {
 	x.Clock.Advance(time.Minute)
 	d := x.closing()
 	for _, number := range []string{x.who.Phone, newNumber} {
-		if got := x.Notices(number); got[len(got)-1] != "card_closing" {
+		if got := x.Notices(number); got[len(got)-1] != "agent_closing" {
 			t.Errorf("%s got %v", number, got)
 		}
 	}

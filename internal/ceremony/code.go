@@ -284,7 +284,8 @@ func (s *Ceremonies) showCode(r store.Reader, c store.Ceremony, d details, p *Pa
 		return err
 	}
 	p.PhoneMasked = registry.MaskPhone(to.phone)
-	p.CodeToBound = p.Action == liuma.ActionRebind && d.NewPhone == ""
+	rebinds := p.Action == liuma.ActionRebind || p.Action == liuma.ActionCounter && bindsPhone(d.Kind) && asksOwn(d.Kind)
+	p.CodeToBound = rebinds && to.phone != d.NewPhone
 	by, err := s.askedThrough(r, c, d, to)
 	if err != nil {
 		return err

@@ -167,8 +167,8 @@ type Page struct {
 	// Ways are the ways in which a code may be sent, as this holder may use them
 	// now: SendCode takes one of them.
 	Ways []CodeOffer
-	// CodeToBound says, in a rebinding with a ticket, that the code goes to the phone that
-	// is still bound: the new one's comes after it.
+	// CodeToBound says, in a rebinding with a ticket or at a counter, that the code goes to
+	// the phone that is still bound: the new one's comes after it.
 	CodeToBound bool
 
 	// Counter is set at an act at a counter.

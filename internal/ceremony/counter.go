@@ -23,8 +23,8 @@ const counterWait = 72 * time.Hour
 // new phone is theirs. No channel pushes it, and it returns to none.
 //
 //	reset         confirm --> code to the bound phone --> pin --> done
-//	rebind        confirm --> phone --> code --> done
-//	rebind_reset  confirm --> phone --> code --> pin --> done
+//	rebind        confirm --> code to the bound phone --> phone --> code --> done
+//	rebind_reset  confirm --> code to the bound phone --> phone --> code --> pin --> done
 //	unfreeze      confirm --> code to the bound phone --> done
 //	enroll, open  confirm --> phone --> code --> pin --> done, or without a phone from there to the pad
 //
@@ -40,7 +40,7 @@ func atCounter() Act {
 		Moves: []Move{
 			{StepConfirm, StepPIN}, {StepConfirm, StepPhone}, {StepConfirm, StepCode}, {StepConfirm, StepDone},
 			{StepPhone, StepCode}, {StepPhone, StepPIN},
-			{StepCode, StepPIN}, {StepCode, StepDone},
+			{StepCode, StepPhone}, {StepCode, StepPIN}, {StepCode, StepDone},
 			{StepPIN, StepDone},
 		},
 		Roles:     []liuma.Role{liuma.RoleNew},
@@ -228,13 +228,20 @@ func (s *Ceremonies) thawAtCounter(tx store.Tx, c *store.Ceremony, d details, of
 		s.doneAtCounter(tx, c, card), s.engine.TellIn(tx, card, noticeUnfrozen, c.Channel, nil))
 }
 
+// asksOwn are the kinds of ticket that ask for a code to the phone that is bound. Where
+// another is bound in its place, that comes before the new number: else whoever takes the
+// place of a holder asks for a rebinding, and has what a reset would have refused.
+func asksOwn(k liuma.TicketKind) bool {
+	return k == liuma.TicketReset || k == liuma.TicketUnfreeze || bindsPhone(k) && !mayLackPhone(k)
+}
+
 // ownPhone reports whether a ticket asks for a code to the phone that is bound: where a
-// PIN is set anew or a freeze is ended, unless the clerk said that this phone is not here.
+// PIN is set anew, another phone is bound or a freeze is ended, unless the clerk said that
+// this phone is not here, which is reviewed.
 // Whoever takes the place of a holder who stands there then lacks their phone as well. It
 // is a third proof, so no phone is too new or too long unseen for it.
 func (s *Ceremonies) ownPhone(r store.Reader, of errand) (asked bool, phone string, err error) {
-	kind := of.ticket.Kind
-	if kind != liuma.TicketReset && kind != liuma.TicketUnfreeze || of.ticket.Lost || s.outbox == nil {
+	if !asksOwn(of.ticket.Kind) || of.ticket.Lost || s.outbox == nil {
 		return false, "", nil
 	}
 	_, phone, err = s.engine.Contact(r, of.card.ID)
@@ -247,15 +254,29 @@ func (s *Ceremonies) ownPhone(r store.Reader, of errand) (asked bool, phone stri
 // ownPhoneGiven is the rule: the code was right in this browser, and the phone is still
 // the one that is bound.
 func (s *Ceremonies) ownPhoneGiven(r store.Reader, c store.Ceremony, d details, of errand) error {
-	asked, phone, err := s.ownPhone(r, of)
-	if err == nil && asked && !d.Proofs.Code.holds(c, s.engine.PhoneIndex(phone), s.now()) {
+	owed, _, err := s.ownPhoneOwed(r, c, d, of)
+	if err == nil && owed {
 		return liuma.Fail(liuma.CodeCeremonyMoved, nil) // no step is skipped
 	}
 	return err
 }
 
-// phoneAtCounter is the number which the code goes to: the one to be bound or, where that
-// is asked for, the one that is.
+// ownPhoneOwed reports whether the bound phone's code is asked for and was not given, and
+// that phone. Where another one is bound in its place, its code is kept beside the new one's.
+func (s *Ceremonies) ownPhoneOwed(r store.Reader, c store.Ceremony, d details, of errand) (owed bool, phone string, err error) {
+	asked, phone, err := s.ownPhone(r, of)
+	if err != nil || !asked {
+		return false, phone, err
+	}
+	proof := d.Proofs.Code
+	if bindsPhone(of.ticket.Kind) {
+		proof = d.Proofs.OldCode
+	}
+	return !proof.holds(c, s.engine.PhoneIndex(phone), s.now()), phone, nil
+}
+
+// phoneAtCounter is the number which the code goes to: the one that is bound, where its
+// code is owed, or else the one to be bound.
 func (s *Ceremonies) phoneAtCounter(r store.Reader, c store.Ceremony, d details) (addressee, error) {
 	if naming(c, d) {
 		return s.contactToBe(r, c, d)
@@ -265,12 +286,16 @@ func (s *Ceremonies) phoneAtCounter(r store.Reader, c store.Ceremony, d details)
 		return addressee{}, err
 	}
 	to := of.addressee()
-	if asked, phone, err := s.ownPhone(r, of); err != nil || asked {
-		to.phone, to.template = phone, "code_reset"
-		if d.Kind == liuma.TicketUnfreeze {
-			to.template = "code_unfreeze"
-		}
-		return to, err
+	asked, phone, err := s.ownPhone(r, of)
+	if err == nil && asked && bindsPhone(d.Kind) {
+		asked, phone, err = s.ownPhoneOwed(r, c, d, of)
+	}
+	if err != nil {
+		return addressee{}, err
+	}
+	if asked {
+		to.phone, to.template = phone, ownTemplate(d.Kind)
+		return to, nil
 	}
 	if d.NewPhone == "" {
 		return addressee{}, liuma.Fail(liuma.CodePhoneInvalid, nil)
@@ -282,8 +307,41 @@ func (s *Ceremonies) phoneAtCounter(r store.Reader, c store.Ceremony, d details)
 	return to, nil
 }
 
-// codedAtCounter follows the right code: a rebinding and an unfreezing are done by it.
+// ownTemplate is what the bound phone's text says its code is for.
+func ownTemplate(k liuma.TicketKind) string {
+	switch k {
+	case liuma.TicketUnfreeze:
+		return "code_unfreeze"
+	case liuma.TicketReset:
+		return "code_reset"
+	}
+	return "code_rebind"
+}
+
+// ownCoded follows the right code of a phone in whose place another is bound, with the
+// page of the new number.
+func ownCoded(d *details) Step {
+	d.NewPhone, d.Code, d.Proofs.OldCode = "", "", d.Proofs.Code
+	d.Proofs.Code.Spent = true
+	return StepPhone
+}
+
+// codedAtCounter follows the right code: a rebinding and an unfreezing are done by it. The
+// bound phone's leads on to the new number.
 func (s *Ceremonies) codedAtCounter(tx store.Tx, c *store.Ceremony, d *details, to addressee) (Step, error) {
+	if bindsPhone(d.Kind) {
+		of, err := s.errandOf(tx, *c, *d)
+		if err != nil {
+			return s.refuse(tx, c, d, err)
+		}
+		owed, _, err := s.ownPhoneOwed(tx, *c, *d, of)
+		if err != nil {
+			return "", err
+		}
+		if owed {
+			return ownCoded(d), nil
+		}
+	}
 	if d.Kind != liuma.TicketRebind && d.Kind != liuma.TicketUnfreeze {
 		d.Code = ""
 		return StepPIN, nil

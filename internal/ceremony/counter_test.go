@@ -453,6 +453,7 @@ func TestATicketFallsWithWhatItStandsOn(t *testing.T) {
 		for _, at := range []ceremony.Step{ceremony.StepConfirm, ceremony.StepPhone, ceremony.StepCode, ceremony.StepPIN} {
 			t.Run(name+" at "+string(at), func(t *testing.T) {
 				x, d := atDesk(t, testkit.Options{})
+				d.Away = true
 				p, h := d.Begin(x.who, liuma.TicketRebindReset)
 				a, ctx := x.Authority(), t.Context()
 				must := func(next ceremony.Page, err error) {

@@ -109,7 +109,7 @@ func TestAWaitingPageEndsWithItsTicket(t *testing.T) {
 
 // TestTheBoundPhoneIsAskedAtTheCounter: a reset and an unfreezing take its code beside clerk
 // and supervisor, through a freeze of a code's rations as well, unless the clerk said that
-// the phone is away; a rebinding does not.
+// the phone is away. TestTheBoundPhonesCodeComesBeforeTheNewNumber has the rebindings.
 func TestTheBoundPhoneIsAskedAtTheCounter(t *testing.T) {
 	for _, kind := range []liuma.TicketKind{liuma.TicketReset, liuma.TicketUnfreeze} {
 		t.Run(string(kind), func(t *testing.T) {
@@ -161,7 +161,7 @@ func TestTheBoundPhoneIsAskedAtTheCounter(t *testing.T) {
 	for _, kind := range []liuma.TicketKind{liuma.TicketReset, liuma.TicketUnfreeze, liuma.TicketRebind, liuma.TicketRebindReset} {
 		t.Run("away/"+string(kind), func(t *testing.T) {
 			x, d := atDesk(t, testkit.Options{})
-			d.Away = kind == liuma.TicketReset || kind == liuma.TicketUnfreeze
+			d.Away = true
 			if kind == liuma.TicketUnfreeze {
 				freezeIn(x)
 			}
@@ -170,8 +170,63 @@ func TestTheBoundPhoneIsAskedAtTheCounter(t *testing.T) {
 			if err != nil || p.Counter.Own || p.Step == ceremony.StepCode {
 				t.Errorf("%+v, %+v, %v", p, p.Counter, err)
 			}
-			if is := ticket(d, p.Counter.Ticket); d.Away && is.ReviewUntil.IsZero() {
+			if is := ticket(d, p.Counter.Ticket); is.ReviewUntil.IsZero() {
 				t.Errorf("nobody looks at it afterwards: %+v", is)
+			}
+		})
+	}
+}
+
+// TestTheBoundPhonesCodeComesBeforeTheNewNumber: both rebindings take the code of the phone
+// that is bound before they take a number in its place, and no step is skipped; the new
+// number's code is another one. Else a clerk in a holder's place asks for a rebinding, and
+// has what a reset would have refused them.
+func TestTheBoundPhonesCodeComesBeforeTheNewNumber(t *testing.T) {
+	for _, kind := range []liuma.TicketKind{liuma.TicketRebind, liuma.TicketRebindReset} {
+		t.Run(string(kind), func(t *testing.T) {
+			x, d := atDesk(t, testkit.Options{})
+			a, ctx := x.Authority(), t.Context()
+			p, h := d.Begin(x.who, kind)
+			if !p.Counter.Own {
+				t.Error("the first page does not say so")
+			}
+			must := func(next ceremony.Page, err error) {
+				t.Helper()
+				if p = next; err != nil {
+					t.Fatal(err)
+				}
+			}
+			must(a.Agree(ctx, p.ID, h))
+			x.want(p, ceremony.StepCode, "")
+			if p.PhoneMasked != x.who.MaskedPhone() || !p.CodeToBound {
+				t.Errorf("the code goes to %s, bound %v", p.PhoneMasked, p.CodeToBound)
+			}
+			if q, err := a.GivePhone(ctx, p.ID, h, deskNumber); liuma.CodeOf(err) != liuma.CodeCeremonyMoved {
+				t.Errorf("a number before the bound phone's code: %s, %v", q.Step, err)
+			}
+			x.Clock.Advance(time.Minute)
+			x.send(p, h)
+			old := x.LastCode(x.who.Phone)
+			must(a.GiveCode(ctx, p.ID, h, old))
+			x.want(p, ceremony.StepPhone, "")
+			must(a.GivePhone(ctx, p.ID, h, deskNumber))
+			x.want(p, ceremony.StepCode, "")
+			if p.PhoneMasked == x.who.MaskedPhone() || p.CodeToBound {
+				t.Errorf("the second code goes to %s, bound %v", p.PhoneMasked, p.CodeToBound)
+			}
+			x.Clock.Advance(time.Minute)
+			x.send(p, h)
+			if q, err := a.GiveCode(ctx, p.ID, h, old); err != nil || q.Step != ceremony.StepCode || q.Code == "" {
+				t.Errorf("the bound phone's code again: %s (%s), %v", q.Step, q.Code, err)
+			}
+			must(a.GiveCode(ctx, p.ID, h, x.LastCode(deskNumber)))
+			if kind == liuma.TicketRebindReset {
+				x.want(p, ceremony.StepPIN, "")
+				p = x.GivePIN(p, h, liuma.RoleNew, otherPIN)
+			}
+			x.want(p, ceremony.StepDone, "")
+			if got := boundTo(x.Env, x.who); got != deskNumber {
+				t.Errorf("bound is %s", got)
 			}
 		})
 	}

@@ -150,6 +150,23 @@ func TestAFirstPhoneIsToldOnPaperToo(t *testing.T) {
 	}
 }
 
+// TestWithoutTheBoundPhoneLettersGoToo: a thief who has the phone, and stands at the counter,
+// is not the only one who hears of the ticket and of what comes of it; with the phone there
+// no letter goes.
+func TestWithoutTheBoundPhoneLettersGoToo(t *testing.T) {
+	x, d := atDesk(t, testkit.Options{})
+	livesAt(x.Env, x.who, homeAddress)
+	d.Served(x.who, liuma.TicketReset, "", otherPIN)
+	wantLetters(x.Env, x.who)
+	x.Clock.Advance(25 * time.Hour)
+	d.Away = true
+	d.Served(x.who, liuma.TicketRebindReset, deskNumber, goodPIN)
+	wantLetters(x.Env, x.who, "phone_pin_changed", "ticket_opened")
+	if !slices.Contains(x.Notices(x.who.Phone), "phone_pin_changed") {
+		t.Error("the phone is not told any more")
+	}
+}
+
 // TestNoLetterWithoutAnAddress, and no more than two of a kind in a day; the rest of an
 // act is as ever.
 func TestNoLetterWithoutAnAddress(t *testing.T) {

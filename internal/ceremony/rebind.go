@@ -133,6 +133,9 @@ func (s *Ceremonies) takesPhone(r store.Reader, c store.Ceremony, d details) (st
 		if err == nil && !bindsPhone(of.ticket.Kind) {
 			err = liuma.Fail(liuma.CodeCeremonyMoved, nil)
 		}
+		if err == nil {
+			err = s.ownPhoneGiven(r, c, d, of) // the bound phone's code comes before the number
+		}
 		return of.card, err
 	case liuma.ActionRebind:
 		if d.Proofs.PIN.given(c) && rebindProved(c, d) && !owesNumber(c, d, liuma.ActionRebind) {

@@ -14,8 +14,10 @@ import (
 // Somebody else may come to a counter in a person's place (an agent, 代办人), where the
 // policy of the person's region lets them: to have the card frozen, by the clerk alone and
 // at once, or closed, by the closing that takes a supervisor and 72 hours. Heirs are no
-// agents of who died, and close in every region. In no region does anybody set a PIN, bind
-// a phone or unfreeze for another. A guardian comes with a child, who is there.
+// agents of who died, and close in every region, named like an agent: nobody is closed as
+// dead on nobody's word. In no region does anybody set a PIN, bind
+// a phone or unfreeze for another. A guardian comes with a child, who is there and
+// applies; for anything else, and with an adult, a guardian is an agent.
 //
 // Either is known by a document that the clerk saw, of which the blind index is kept, with
 // the name masked; and is neither the person nor of the household of clerk or supervisor.
@@ -29,6 +31,8 @@ var (
 	ErrCameSelf    = errors.New("this is the person's own document: look them up as somebody who came themself")
 	ErrAgentKind   = errors.New("nobody sets a PIN, binds a phone or unfreezes for another: the holder does it themself")
 	ErrAgentRegion = errors.New("the policy of this person's region lets nobody come for them to do this")
+	ErrBorn        = errors.New("the registry holds no birthday of this person: have it added, or look a child up with a guardian's document")
+	ErrHeir        = errors.New("who died is not here: look them up with the document of who came to say so")
 	ErrGuardian    = errors.New("a child applies with a guardian, who came along: look the child up with the guardian's document")
 )
 
@@ -124,8 +128,18 @@ func agentRefusal(not string) error {
 		return ErrAgentRegion
 	case NotGuardian:
 		return ErrGuardian
+	case NotBorn:
+		return ErrBorn
+	case NotHeir:
+		return ErrHeir
 	}
 	return nil
+}
+
+// guards reports whether who came is the guardian of a child who applies. For whatever else
+// they come, and with whomever, they are an agent as everybody (notForAgent).
+func (c *Counter) guards(s situation, kind liuma.TicketKind, came store.Came) bool {
+	return came.As == store.CameGuardian && kind == liuma.TicketEnroll && c.needsGuardian(s)
 }
 
 // needsGuardian reports whether a person is too young to apply alone, or nobody knows how
@@ -145,7 +159,7 @@ func (c *Counter) stillAgent(r store.Reader, t store.Ticket, card store.Card, me
 			return errors.Join(errIf(own, ErrOwn), err)
 		}
 	}
-	if t.Came.As != store.CameAgent {
+	if !t.Kind.Holderless() { // a guardian, with the child who applies
 		return nil
 	}
 	s := situation{card: card, has: true}

@@ -101,7 +101,7 @@ func (d *desk) agentDraw(f registry.Facts, allowed policy.Agents, frozen bool, r
 	if after.Frozen != before.Frozen || after.Stops != before.Stops || after.Version != before.Version {
 		d.Errorf("%s: the card is another: %+v", name, after)
 	}
-	closes := kind == liuma.TicketClose && (reason == counter.ReasonDeath || reason == counter.ReasonEmigration && (came == nil || allowed.Close()))
+	closes := kind == liuma.TicketClose && (reason == counter.ReasonDeath && came != nil || reason == counter.ReasonEmigration && (came == nil || allowed.Close()))
 	switch {
 	case came != nil && !kind.Holderless():
 		d.want(err, counter.ErrAgentKind)
@@ -112,6 +112,8 @@ func (d *desk) agentDraw(f registry.Facts, allowed policy.Agents, frozen bool, r
 		d.must(d.counter().Withdraw(d.ctx(), clerk, v.ID))
 	case came != nil && (kind == liuma.TicketFreeze || reason != counter.ReasonDeath && !allowed.Close()):
 		d.want(err, counter.ErrAgentRegion)
+	case kind == liuma.TicketClose && reason == counter.ReasonDeath:
+		d.want(err, counter.ErrHeir)
 	case kind == liuma.TicketClose:
 		d.want(err, counter.ErrCloseReason)
 	case kind == liuma.TicketFreeze:
@@ -255,6 +257,87 @@ func TestWhoMayCome(t *testing.T) {
 	d.household("h-person", f, d.People[7])
 	if _, err := d.lookUpFor(f, "question", with(d.People[7].IDNumber, d.People[7].Name)); err != nil {
 		t.Errorf("of the person's household: %v", err)
+	}
+}
+
+// TestAGuardianOfAnAdult is an agent, whatever they call themselves: the person of full age
+// applies alone, and nobody does anything else in their place but what an agent may.
+func TestAGuardianOfAnAdult(t *testing.T) {
+	for _, allowed := range []policy.Agents{policy.AgentsNone, policy.AgentsBoth} {
+		d := newAgentDesk(t, allowed)
+		g := cousin()
+		g.As = store.CameGuardian
+		f, fresh := d.enrolled(), d.who()
+		for _, kind := range liuma.TicketKinds() {
+			who, want := f, counter.ErrAgentKind
+			if kind == liuma.TicketEnroll {
+				who = fresh
+			}
+			if kind.Holderless() {
+				if want = counter.ErrAgentRegion; allowed == policy.AgentsBoth {
+					want = nil
+				}
+			}
+			v, err := d.openFor(who, counter.ReasonEmigration, g, kind)
+			d.want(err, want)
+			if err == nil && kind == liuma.TicketClose {
+				_, err = d.counter().Approve(d.ctx(), super, v.ID, "")
+				d.must(err)
+			}
+			if err == nil && d.ticket(v.ID).ReviewUntil.IsZero() {
+				t.Errorf("%s: nobody looks at it", kind)
+			}
+		}
+		told := d.Notices(f.Phone)
+		if allowed == policy.AgentsBoth && (!slices.Contains(told, "agent_froze") || !slices.Contains(told, "agent_closing")) {
+			t.Errorf("told: %v", told)
+		}
+	}
+}
+
+// TestAClosingOfTheDeadNamesWhoCame: nobody's card is closed as a dead person's on the
+// clerk's word alone; a guardian is no heir. Every number hears that somebody else came.
+func TestAClosingOfTheDeadNamesWhoCame(t *testing.T) {
+	d := newAgentDesk(t, policy.AgentsNone)
+	f := d.enrolled()
+	guardian := cousin()
+	guardian.As = store.CameGuardian
+	for _, came := range []*counter.Somebody{nil, guardian} {
+		p, err := d.lookUpFor(f, counter.ReasonDeath, came)
+		d.must(err)
+		if i := slices.IndexFunc(p.Kinds, func(k counter.Possible) bool { return k.Kind == liuma.TicketClose }); p.Kinds[i].Not != counter.NotHeir {
+			t.Errorf("the page says %q", p.Kinds[i].Not)
+		}
+		_, err = d.counter().Open(d.ctx(), clerk, counter.Opening{LookUp: p.LookUp, Kind: liuma.TicketClose, Checked: true})
+		d.want(err, counter.ErrHeir)
+	}
+	v, err := d.openFor(f, counter.ReasonDeath, cousin(), liuma.TicketClose)
+	d.must(err)
+	_, err = d.counter().Approve(d.ctx(), super, v.ID, "")
+	d.must(err)
+	if row := d.ticket(v.ID); row.Came.As != store.CameAgent || row.ReviewUntil.IsZero() || !slices.Contains(d.Notices(f.Phone), "agent_closing") {
+		t.Errorf("%+v, told %v", row, d.Notices(f.Phone))
+	}
+}
+
+// TestAnAgentsFreezeBlamesNoColleague: it ends the ticket of a colleague, but is not the
+// holder's word against them, which a clerk could have said as often as they like.
+func TestAnAgentsFreezeBlamesNoColleague(t *testing.T) {
+	d := newAgentDesk(t, policy.AgentsFreeze)
+	for range 3 {
+		f := d.enrolled()
+		v, err := d.openBy(other, f, counter.Opening{Kind: liuma.TicketReset})
+		d.must(err)
+		_, err = d.openFor(f, "question", cousin(), liuma.TicketFreeze)
+		d.must(err)
+		if row := d.ticket(v.ID); row.State != store.TicketStopped || row.Ended != store.TicketEndedAgent || row.ReviewUntil.IsZero() {
+			t.Errorf("%+v", row)
+		}
+	}
+	alarms, err := d.counter().Alarms(d.ctx())
+	d.must(err)
+	if slices.ContainsFunc(alarms, func(a counter.Alarm) bool { return a.Kind == counter.AlarmFrozen }) {
+		t.Errorf("%+v", alarms)
 	}
 }
 

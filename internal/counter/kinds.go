@@ -28,17 +28,19 @@ const (
 	NotKeepers    = "keepers_away" // it is not known whether there is a card
 	NotClosing    = "closing_off"  // this service closes no cards at a counter
 	NotReason     = "close_reason" // the person was looked up for something else
+	NotHeir       = "heir"         // who died is not here: it is not said who came
 	NotRegistered = "not_registered"
 	NotAgent      = "agent"      // nobody does that for another
 	NotAgentHere  = "agent_here" // the person's region lets nobody come for that
 	NotAgentOnly  = "agent_only" // the person is there, and freezes themself
 	NotGuardian   = "guardian"   // a child comes with a guardian
+	NotBorn       = "born"       // the registry has no birthday, so nobody knows whether they are a child
 )
 
 // NotPossible lists them.
 func NotPossible() []string {
 	return []string{NotNoCard, NotHasCard, NotFrozen, NotThawed, NotOpened, NotCancelled, NotContested, NotCorrecting, NotRetiring,
-		NotDied, NotKeepers, NotClosing, NotReason, NotRegistered, NotAgent, NotAgentHere, NotAgentOnly, NotGuardian}
+		NotDied, NotKeepers, NotClosing, NotReason, NotRegistered, NotAgent, NotAgentHere, NotAgentOnly, NotGuardian, NotBorn, NotHeir}
 }
 
 // situation is how a person stands, as tickets are judged by it.
@@ -184,11 +186,11 @@ func (c *Counter) stopped(s situation) bool { return s.card.Frozen || s.card.Rep
 
 // not says why a kind cannot be opened on a look-up, or "".
 func (c *Counter) not(s situation, kind liuma.TicketKind, row store.LookUp) string {
-	if row.Came.As == store.CameAgent {
+	if row.Came.As != "" && !c.guards(s, kind, row.Came) {
 		if why := c.notForAgent(s, kind, row.Reason); why != "" {
 			return why
 		}
-	} else if kind == liuma.TicketFreeze {
+	} else if kind == liuma.TicketFreeze { // nobody came for them
 		return NotAgentOnly
 	}
 	switch {
@@ -207,6 +209,8 @@ func (c *Counter) not(s situation, kind liuma.TicketKind, row store.LookUp) stri
 			return NotNoCard
 		case s.card.IsClosing():
 			return NotRetiring
+		case row.Reason == ReasonDeath && row.Came.As != store.CameAgent: // it names who says so
+			return NotHeir
 		}
 		return ""
 	}
@@ -219,7 +223,9 @@ func (c *Counter) not(s situation, kind liuma.TicketKind, row store.LookUp) stri
 			return NotHasCard
 		case s.person.Physical == liuma.PhysicalCancelled:
 			return NotCancelled
-		case row.Came.As != store.CameGuardian && c.needsGuardian(s):
+		case row.Came.As == "" && s.facts.Born() == "":
+			return NotBorn
+		case row.Came.As == "" && c.needsGuardian(s):
 			return NotGuardian
 		}
 		return ""

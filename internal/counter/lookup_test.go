@@ -211,7 +211,7 @@ func TestWhatIsPossible(t *testing.T) {
 		return errors.Join(err, tx.UpdateCard(c))
 	})
 	check("a cancelled one", f, "", map[liuma.TicketKind]string{liuma.TicketReset: counter.NotCancelled})
-	p, err := d.counter().LookUp(d.ctx(), clerk, counter.Seeking{Number: f.IDNumber, Reason: counter.ReasonDeath})
+	p, err := d.lookUpFor(f, counter.ReasonDeath, cousin())
 	d.must(err)
 	for _, k := range p.Kinds {
 		if (k.Not == "") != (k.Kind == liuma.TicketClose) {

@@ -33,7 +33,7 @@ type Opening struct {
 // left alone (leftAlone). A card that only the keepers
 // know is adopted first, frozen. Errors: ErrMember, ErrDocument, ErrLookUp, ErrChecked,
 // ErrKind, ErrLive, ErrCarried, ErrOwn, ErrBounds, ErrTickets, ErrNoSupervisor, ErrPairSpent,
-// ErrAgentKind, ErrAgentRegion, ErrGuardian.
+// ErrAgentKind, ErrAgentRegion, ErrGuardian, ErrBorn, ErrHeir.
 //
 // A crash before the commit leaves no ticket and nothing counted.
 func (c *Counter) Open(ctx context.Context, by liuma.StaffID, q Opening) (View, error) {
@@ -223,7 +223,7 @@ func (c *Counter) start(tx store.Tx, t *store.Ticket, card *store.Card) error {
 	if t.Ceremony != "" {
 		t.State = store.TicketTaken
 	}
-	if t.Lost || t.Kind == liuma.TicketClose || t.Came.As == store.CameAgent || c.sampled(t.ID) {
+	if t.Lost || t.Kind == liuma.TicketClose || t.Came.As != "" || c.sampled(t.ID) {
 		t.ReviewUntil = now.Add(ReviewTime)
 	}
 	if c.c.Teller == nil || t.Card.IsZero() {

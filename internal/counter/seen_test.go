@@ -123,7 +123,7 @@ func TestAnotherBrowserHasIt(t *testing.T) {
 func TestAClosingTakesNoNumber(t *testing.T) {
 	d := newDesk(t)
 	f := d.enrolled()
-	p, err := d.counter().LookUp(d.ctx(), clerk, counter.Seeking{Number: f.IDNumber, Reason: counter.ReasonDeath})
+	p, err := d.lookUpFor(f, counter.ReasonDeath, cousin())
 	d.must(err)
 	v, err := d.counter().Open(d.ctx(), clerk, counter.Opening{LookUp: p.LookUp, Kind: liuma.TicketClose, Checked: true})
 	d.must(err)

@@ -65,6 +65,7 @@ type Came struct {
 // Why a ticket ended (Ticket.Ended), beside what its state says.
 const (
 	TicketEndedFrozen = "frozen" // its card was frozen, or its loss reported
+	TicketEndedAgent  = "agent"  // somebody else had its card frozen at a counter
 	TicketEndedStaff  = "staff"  // its clerk or supervisor may not act any more
 	TicketEndedCard   = "card"   // its card is not what it was
 	TicketEndedLeft   = "left"   // its holder left the act

@@ -544,7 +544,7 @@ func onCards() []event {
 		}, []string{"pin_reset", "ticket_opened"}, nil},
 		{"a closing at a counter", func(s *told) {
 			d, ctx := s.Desk("close-"+strings.ToLower(s.language)), context.Background()
-			p, err := s.System.Counter.LookUp(ctx, d.Clerk, counter.Seeking{Number: s.who.IDNumber, Reason: counter.ReasonDeath})
+			p, err := s.System.Counter.LookUp(ctx, d.Clerk, counter.Seeking{Number: s.who.IDNumber, Reason: counter.ReasonEmigration})
 			must(s.t, p, err)
 			v, err := s.System.Counter.Open(ctx, d.Clerk, counter.Opening{LookUp: p.LookUp, Kind: liuma.TicketClose, Checked: true})
 			must(s.t, v, err)

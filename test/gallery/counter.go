@@ -72,6 +72,8 @@ func (c *collection) addCounter() {
 	c.atCounter("counter-number", liuma.TicketReset, ceremony.StepNumber, "", nil, clerk, text("请给复核人员看这个号码", "Show this number to the supervisor"), both("4 0 7 2"), text("不是我，停止办理", "It is not me: stop"))
 	c.atCounter("counter-reset-code", liuma.TicketReset, confirm, "", own, text("先输入发到绑定手机的验证码", "Type the code that your bound phone gets"))
 	c.atCounter("counter-own-code", liuma.TicketReset, codeStep, "", func(p *ceremony.Page) { own(p); sent(5, 45*time.Second)(p) }, clerk, text("绑定的手机", "Bound phone"))
+	c.atCounter("counter-rebind-own", liuma.TicketRebind, codeStep, "", func(p *ceremony.Page) { own(p); sent(5, 45*time.Second)(p); p.CodeToBound = true }, clerk, text("绑定的手机", "Bound phone"))
+	c.atCounter("counter-both-own", liuma.TicketRebindReset, confirm, "", own, text("先输入发到原绑定手机的验证码", "Type the code that your bound phone gets"))
 	c.atCounter("counter-reset", liuma.TicketReset, confirm, "", nil, clerk, text("在柜台重新设置密码", "Set a new PIN at the counter"), text("不是我，停止办理", "It is not me: stop"))
 	c.atCounter("counter-both", liuma.TicketRebindReset, confirm, "", nil, text("再由您自己设置新密码", "then set the new PIN yourself"))
 	c.atCounter("counter-unfreeze", liuma.TicketUnfreeze, confirm, "", nil, text("这张卡就恢复使用", "the card works again"))

@@ -13,7 +13,7 @@ func cameReasons() []reason {
 	return []reason{
 		{counter.ErrCameNumber, "counter_came_number", bad}, {counter.ErrCameName, "counter_came_name", bad}, {counter.ErrCameYoung, "counter_came_young", bad},
 		{counter.ErrCameSelf, "counter_came_self", bad}, {counter.ErrAgentKind, "counter_agent", conflict}, {counter.ErrAgentRegion, "counter_agent_region", conflict},
-		{counter.ErrGuardian, "counter_guardian", conflict},
+		{counter.ErrGuardian, "counter_guardian", conflict}, {counter.ErrBorn, "counter_born", conflict}, {counter.ErrHeir, "counter_heir", conflict},
 	}
 }
 

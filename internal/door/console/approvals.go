@@ -149,6 +149,7 @@ func (v *visit) approving(t counter.View, at string) []block {
 	f := &form{Post: at + "/approve", Button: v.t.ApprovalButton(), Passkey: &passkey{Way: "get", Offer: at + "/offer"}}
 	approve := block{Title: v.t.ApprovalCheckTitle(), Text: v.t.ApprovalCheckText(), Form: f}
 	if t.Kind == liuma.TicketClose {
+		approve.Text = v.t.ApprovalCloseText()
 		return []block{approve}
 	}
 	never := block{Notice: &notice{Kind: "warn", Title: v.t.ApprovalNumberTitle(), Text: v.t.ApprovalNumberText()}}
@@ -278,7 +279,7 @@ func reviewPage(v *visit) (*view, error) {
 		return nil, err
 	}
 	facts := append(v.askedFacts(t), fact{v.t.TicketSupervisor(), text(v.t.orNone(t.Supervisor.Name))}, fact{v.t.ApprovalLost(), text(v.t.yes(t.Lost))})
-	if froze := t.Frozen || t.Ended == store.TicketEndedFrozen; froze || t.ReviewedAt.IsZero() { // of a closed review nobody knows it any more
+	if froze := t.Frozen || t.Ended == store.TicketEndedFrozen || t.Ended == store.TicketEndedAgent; froze || t.ReviewedAt.IsZero() { // of a closed review nobody knows it any more
 		facts = append(facts, fact{v.t.ReviewFroze(), v.bad(froze)})
 	}
 	if t.Ended != "" {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/counter"
-	"github.com/liuma-pin/liuma/internal/store"
 )
 
 // deskRoutes are the counter's first steps: a person is found, what is to be done is chosen,
@@ -98,7 +97,7 @@ func personPage(v *visit) (*view, error) {
 // was checked.
 func (v *visit) openForm(p counter.Person, kinds field) *form {
 	f := &form{Post: "/desk/person/" + url.PathEscape(p.LookUp), Button: v.t.DeskOpenButton(), Fields: []field{kinds}}
-	if p.Phone != "" && p.Came.As != store.CameAgent { // the holder's phone is not here
+	if p.Phone != "" && p.Came.As == "" { // the holder's phone is not here
 		phone := field{Name: "phone", Type: "one", Label: v.t.DeskPhoneAsk(), Required: true}
 		if slices.ContainsFunc(p.Kinds, func(k counter.Possible) bool { return k.Link }) { // else the answer would be refused
 			phone.Options = []option{{Value: "here", Text: v.t.DeskPhoneYes(), Hint: v.t.DeskPhoneYesHint()}}

@@ -92,7 +92,7 @@ func ticketPage(v *visit) (*view, error) {
 		return page, nil
 	}
 	told := v.t.TicketTellTitle()
-	if t.Came.As == store.CameAgent {
+	if t.Came.As != "" && t.Kind.Holderless() {
 		told = v.t.TicketTellAgent()
 	}
 	return page.with(block{Title: told, Text: v.tell(t)}, block{Links: []link{{v.t.TicketNext(), "/desk"}}}), nil

@@ -48,6 +48,9 @@ func actAt(t *wordings, p ceremony.Page) act {
 	if p.Counter != nil {
 		row = counterRow(t, p.Counter.Kind, p.Counter.Own)
 	}
+	if p.CodeToBound {
+		row.codeTo, row.newPhone = "", false
+	}
 	row.wrong, row.oldNumber = t.WrongTitle(), t.CounterTell()
 	return row
 }
@@ -135,7 +138,7 @@ func (v *view) stages(p ceremony.Page) {
 	}
 	step := p.Step
 	if p.CodeToBound {
-		step = ceremony.StepEvidence // it stands in its place
+		step = ceremony.StepEvidence // it stands in its place, before the new number's
 	}
 	now := max(0, slices.IndexFunc(all, func(s stageOf) bool { return slices.Contains(s.steps, step) }))
 	if p.Step == ceremony.StepDone {

@@ -16,7 +16,7 @@ func counterRow(t *wordings, k liuma.TicketKind, own bool) act {
 	at := func(name string, steps ...ceremony.Step) stageOf { return stageOf{name: name, steps: steps} }
 	check, done := at(t.StageAgree(), ceremony.StepNumber, ceremony.StepConfirm), at(t.StageDone(), ceremony.StepDone)
 	phone, set := at(t.StageMobile(), ceremony.StepPhone, ceremony.StepCode), at(t.StageNew(), ceremony.StepPIN)
-	code := at(t.StageCode(), ceremony.StepCode)
+	code, before := at(t.StageCode(), ceremony.StepCode), at(t.StageCode(), ceremony.StepEvidence) // as view.stages has it
 	switch k {
 	case liuma.TicketReset:
 		row := act{title: t.CounterResetTitle(), next: t.CounterResetNext(), pad: "new", success: t.ResetDoneTitle(), successMeans: t.CounterSetText(),
@@ -26,11 +26,19 @@ func counterRow(t *wordings, k liuma.TicketKind, own bool) act {
 		}
 		return row
 	case liuma.TicketRebind:
-		return act{title: t.CounterRebindTitle(), next: t.CounterRebindNext(), codeTo: t.ToNew(), newPhone: true,
+		row := act{title: t.CounterRebindTitle(), next: t.CounterRebindNext(), codeTo: t.ToNew(), newPhone: true,
 			success: t.ReboundTitle(), successMeans: t.CounterReboundText(), stages: []stageOf{check, phone, done}}
+		if own {
+			row.next, row.stages = t.CounterRebindCodeNext(), []stageOf{check, before, phone, done}
+		}
+		return row
 	case liuma.TicketRebindReset:
-		return act{title: t.CounterBothTitle(), next: t.CounterBothNext(), pad: "new", codeTo: t.ToNew(), newPhone: true,
+		row := act{title: t.CounterBothTitle(), next: t.CounterBothNext(), pad: "new", codeTo: t.ToNew(), newPhone: true,
 			success: t.CounterBothDone(), successMeans: t.CounterBothText(), stages: []stageOf{check, phone, set, done}}
+		if own {
+			row.next, row.stages = t.CounterBothCodeNext(), []stageOf{check, before, phone, set, done}
+		}
+		return row
 	case liuma.TicketUnfreeze:
 		row := act{title: t.CounterUnfreezeTitle(), next: t.CounterUnfreezeNext(), success: t.UnfrozenTitle(), successMeans: t.UnfrozenText(),
 			stages: []stageOf{check, done}}
