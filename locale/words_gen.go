@@ -1312,6 +1312,9 @@ func (w Page) CounterOpenTitle() string { return w.say("page.counter_open_title"
 // CounterOpenNext says "page.counter_open_next".
 func (w Page) CounterOpenNext() string { return w.say("page.counter_open_next") }
 
+// CounterOpenDone says "page.counter_open_done".
+func (w Page) CounterOpenDone() string { return w.say("page.counter_open_done") }
+
 // CounterNotMe says "page.counter_not_me".
 func (w Page) CounterNotMe() string { return w.say("page.counter_not_me") }
 
@@ -2573,6 +2576,9 @@ func (w Demo) FactConsole() string { return w.say("demo.fact_console") }
 
 // FactInvitation says "demo.fact_invitation".
 func (w Demo) FactInvitation(id string) string { return w.say("demo.fact_invitation", "{id}", id) }
+
+// FactGranny says "demo.fact_granny".
+func (w Demo) FactGranny() string { return w.say("demo.fact_granny") }
 
 // DeskNote says "demo.desk_note".
 func (w Demo) DeskNote() string { return w.say("demo.desk_note") }

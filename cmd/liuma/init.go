@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/liuma-pin/liuma/internal/admin"
 	"github.com/liuma-pin/liuma/internal/config"
@@ -231,7 +232,14 @@ func (i *initCmd) explain(t *terminal, dir string, conf config.Config) {
 // that is known now.
 func (i *initCmd) next(t *terminal, dir string, conf config.Config) {
 	liuma, say := "liuma --data "+dir, t.shown()
-	step := func(what, command string) { fmt.Fprintf(t.out, "  %s %s\n", padded(what, 30), command) }
+	number := 0 // a step that is not there leaves no gap
+	step := func(what, command string) {
+		if what != "" {
+			number++
+			what = strconv.Itoa(number) + ". " + what
+		}
+		fmt.Fprintf(t.out, "  %s %s\n", padded(what, 30), command)
+	}
 	fmt.Fprintln(t.out, say.InitNext())
 	if i.Operator == "" {
 		step(say.InitStepStaff(), liuma+" staff begin --operator ID --operator-name NAME --officer ID --officer-name NAME")

@@ -223,8 +223,8 @@ func sceneDesk(ctx context.Context, p *play) error {
 	return nil
 }
 
-// deskFacts prints where the console is, and an invitation of each of the two roles for
-// whoever watches: good for 72 hours, once.
+// deskFacts prints where the console is, and an invitation of each of four roles for
+// whoever watches, good for 72 hours, once; and whom the clerk can look up.
 func (p *play) deskFacts(ctx context.Context) error {
 	d := p.stage.desk
 	if err := d.officer.signIn(ctx); err != nil { // the play went over days
@@ -250,6 +250,7 @@ func (p *play) deskFacts(ctx context.Context) error {
 		}
 		p.Fact(both(func(w words) string { return w.FactInvitation(string(n.ID)) }), first+"-"+second)
 	}
+	p.Fact(both(words.FactGranny), p.stage.theatre.granny.facts.IDNumber)
 	p.Note(both(words.DeskNote))
 	return nil
 }

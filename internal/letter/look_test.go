@@ -83,7 +83,7 @@ func TestALetterNamesTheRegionsOffice(t *testing.T) {
 		if n := strings.Count(got, "湖州市社保中心大厅"); c.want && n != 2 || !c.want && n != 0 {
 			t.Errorf("%s: named %d times", name, n)
 		}
-		if general := strings.Contains(got, "到社保柜台办理。"); general == c.want {
+		if general := strings.Contains(got, "到社保柜台问。"); general == c.want {
 			t.Errorf("%s: the general sentence: %v", name, general)
 		}
 	}

@@ -175,7 +175,7 @@ func TestHeldShowsTickets(t *testing.T) {
 	must(t, held.WriteText(&text, nil))
 	whole, err := json.Marshal(held)
 	must(t, err)
-	for _, said := range []string{"柜台凭单", "重新设置密码（已办好），经办机构 huzhou", "忘记密码", "安全管理员已审核", "有问题", "Tickets at counters", "not in order"} {
+	for _, said := range []string{"柜台凭单", "重设密码（已办好），经办机构 huzhou", "忘记密码", "安全管理员已审核", "有问题", "Tickets at counters", "not in order"} {
 		if !strings.Contains(text.String(), said) {
 			t.Errorf("the text lacks %q", said)
 		}

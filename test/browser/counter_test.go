@@ -349,7 +349,7 @@ func fourAtTheCounter(t *testing.T, lang string) {
 	pad.sees(ready)
 	pad.showsNobody(f)
 
-	reset := d.say("重新设置密码", "Set a new PIN")
+	reset := d.say("重设密码", "Set a new PIN")
 	d.asks(reset, d.say("没带", "left at home"))
 	d.clerk.press(d.say("显示凭单码", "Show the code"))
 	d.clerk.sees(d.say("只显示这一次", "shown once"))

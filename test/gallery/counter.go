@@ -96,7 +96,7 @@ func (c *collection) addCounter() {
 	c.atCounter("counter-ended", liuma.TicketReset, refused, liuma.CodeTicketEnded, nil, text("凭单已经失效", "This ticket is no longer good"), text("请告诉经办人员", "Tell the clerk"))
 	c.atCounter("counter-frozen", liuma.TicketReset, refused, liuma.CodeFrozen, nil, text("已冻结", "is frozen"), text("请告诉经办人员", "Tell the clerk"))
 
-	c.add("pin-not-yet", liuma.ActionVerify, refused, liuma.CodePINNotYet, until(50*time.Hour), text("新密码开始生效的时间", "When the new PIN starts to count"), text("22:44", "22:44"))
+	c.add("pin-not-yet", liuma.ActionVerify, refused, liuma.CodePINNotYet, until(50*time.Hour), text("密码开始生效的时间", "When the PIN starts to count"), text("22:44", "22:44"))
 	c.add("rebind-code-bound", liuma.ActionRebind, codeStep, "", func(p *ceremony.Page) { sent(5, 45*time.Second)(p); p.CodeToBound = true }, text("绑定的手机", "Bound phone"))
 	takes := func(p *ceremony.Page) { p.TicketAllowed = true }
 	way := text("我在柜台，有凭单码", "I am at a counter and have a code")

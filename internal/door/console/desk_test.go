@@ -391,7 +391,7 @@ func TestThePadOfADesk(t *testing.T) {
 // TestEveryWordOfTheCounterIsThere in every language.
 func TestEveryWordOfTheCounterIsThere(t *testing.T) {
 	words := map[string][]string{"ticket_for": counter.Reasons(), "ticket_state": counter.States(), "not_possible": counter.NotPossible(),
-		"ticket_over": {counter.Stopped, counter.Declined, counter.Withdrawn, counter.Expired},
+		"ticket_over": {counter.Stopped, counter.Declined, counter.Withdrawn, counter.Expired, store.TicketEndedFrozen, store.TicketEndedNumber},
 		"ticket_why":  {store.TicketEndedFrozen, store.TicketEndedAgent, store.TicketEndedStaff, store.TicketEndedCard, store.TicketEndedLeft, store.TicketEndedNumber}}
 	for _, k := range liuma.TicketKinds() {
 		for _, area := range []string{"ticket", "ticket_hint", "ticket_tell"} {

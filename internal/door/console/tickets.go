@@ -211,7 +211,11 @@ func (v *visit) tell(t counter.View) string {
 	if t.State == counter.Used {
 		return v.t.all.Word("ticket_tell", string(t.Kind))
 	}
-	return v.t.all.Word("ticket_over", t.State)
+	over := v.t.all.Word("ticket_over", t.State)
+	if t.State == counter.Stopped { // some reasons have a sentence of their own
+		return cmp.Or(v.t.all.Word("ticket_over", t.Ended), over)
+	}
+	return over
 }
 
 // handing are the ways from the clerk to the holder: the pad on the desk, or a code.

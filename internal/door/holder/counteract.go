@@ -50,7 +50,7 @@ func counterRow(t *wordings, k liuma.TicketKind, own bool) act {
 		return act{title: t.CounterEnrollTitle(), next: t.CounterEnrollNext(), pad: "new", codeTo: t.ToNew(), newPhone: true,
 			success: t.EnrolledTitle(), successMeans: t.CounterSetText(), face: true, stages: []stageOf{check, phone, set, done}}
 	case liuma.TicketOpen:
-		return act{title: t.CounterOpenTitle(), next: t.CounterOpenNext(), pad: "new", success: t.UnfrozenTitle(), successMeans: t.CounterSetText(),
+		return act{title: t.CounterOpenTitle(), next: t.CounterOpenNext(), pad: "new", success: t.CounterOpenDone(), successMeans: t.CounterSetText(),
 			stages: []stageOf{check, set, done}}
 	}
 	return act{}
