@@ -313,7 +313,7 @@ func (b *Letters) address(r store.Reader, l store.Letter) (to registry.Facts, p 
 		return to, p, "", err
 	}
 	if p, err = b.unseal(l); err != nil {
-		return to, p, store.LetterDamaged, nil
+		return to, p, store.LetterDamaged, nil //nolint:nilerr // the reason says it, and the other letters go on
 	}
 	_, to, err = b.c.Registry.Of(r, card.Holder)
 	switch {

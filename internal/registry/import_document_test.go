@@ -134,7 +134,7 @@ func TestAddressIsUpdated(t *testing.T) {
 	h := newHouse(t)
 	const row = goodID + ",王秀英,A12345678"
 	for _, c := range []struct{ header, cells, address, postcode, left string }{
-		{",通讯地址,邮政编码", ",浙江省湖州市吴兴区　爱山街道​１２３号２幢301室,３１３０００", "浙江省湖州市吴兴区 爱山街道123号2幢301室", "313000", ""},
+		{",通讯地址,邮政编码", ",浙江省湖州市吴兴区　爱山街道\u200b１２３号２幢301室,３１３０００", "浙江省湖州市吴兴区 爱山街道123号2幢301室", "313000", ""},
 		{"", "", "浙江省湖州市吴兴区 爱山街道123号2幢301室", "313000", ""},
 		{",address,postcode", ",<b>here</b>,3130", "浙江省湖州市吴兴区 爱山街道123号2幢301室", "313000", "address postcode"},
 		{",address", "," + strings.Repeat("街", 61), "浙江省湖州市吴兴区 爱山街道123号2幢301室", "313000", "address"},
