@@ -256,7 +256,7 @@ func TestTicketOnTheHoldersPhone(t *testing.T) {
 	chen := h.actor("chen", provincial, small(), "zh-CN")
 	chen.applies(rightPIN)
 	h.wait(minute) // since the last one-time code to this number
-	id, code := h.desk.Ticket(f, liuma.TicketReset, false)
+	_, code := h.desk.Ticket(f, liuma.TicketReset, false)
 	b := newTab(t, small(), "en")
 	b.open(h.url + "/counter#" + code)
 	b.sees("Enter the code of the ticket")
@@ -276,6 +276,12 @@ func TestTicketOnTheHoldersPhone(t *testing.T) {
 	other.press("接着办理")
 	other.sees("没有找到这张凭单", "请逐字核对")
 	other.fit("code-refused")
+	b.waits(`!document.querySelector("#shown")`) // a second device ends the ticket
+	id, again := h.desk.Ticket(f, liuma.TicketReset, false)
+	b.open(h.url + "/counter#" + again)
+	b.waits(`document.querySelector("[data-fragment]").value !== ""`)
+	b.press("Go on")
+	b.sees("Show this number to the supervisor")
 	h.approves(id)
 	b.press("It is me")
 	b.sees(f.MaskedPhone())
@@ -303,7 +309,7 @@ func TestTicketOnTheHoldersPhone(t *testing.T) {
 // browser of its own. Granny Wang, who lost phone and PIN, gets both back on the pad, once
 // the supervisor has typed the number on it; the clerk sees how far she is and never what
 // she types. Then she sets the PIN once more, on her new phone, with the code that the
-// clerk shows, while the clerk's own phone comes too late (R-46).
+// clerk shows; the clerk's own phone, which comes too late, ends the first ticket (R-46).
 func TestFourAtTheCounter(t *testing.T) {
 	for _, lang := range []string{"zh-CN", "en"} {
 		t.Run(lang, func(t *testing.T) { fourAtTheCounter(t, lang) })
@@ -350,10 +356,14 @@ func fourAtTheCounter(t *testing.T, lang string) {
 	pad.showsNobody(f)
 
 	reset := d.say("重设密码", "Set a new PIN")
-	d.asks(reset, d.say("没带", "left at home"))
-	d.clerk.press(d.say("显示凭单码", "Show the code"))
-	d.clerk.sees(d.say("只显示这一次", "shown once"))
-	code := regexp.MustCompile(`[2-9A-Z]{4}-[2-9A-Z]{4}`).FindString(d.clerk.text())
+	var code string
+	asks := func() {
+		d.asks(reset, d.say("没带", "left at home"))
+		d.clerk.press(d.say("显示凭单码", "Show the code"))
+		d.clerk.sees(d.say("只显示这一次", "shown once"))
+		code = regexp.MustCompile(`[2-9A-Z]{4}-[2-9A-Z]{4}`).FindString(d.clerk.text())
+	}
+	asks()
 	take := func(b *tab) {
 		b.open(s.url + "/counter")
 		b.fills("[name=ticket]", strings.ToLower(strings.ReplaceAll(code, "-", " ")))
@@ -366,6 +376,9 @@ func fourAtTheCounter(t *testing.T, lang string) {
 	take(late)
 	late.sees(d.say("另一台设备已经拿到了", "Another device has this ticket already"))
 	late.showsNobody(f)
+	b.waits(`!document.querySelector("#shown")`) // a second device ends the ticket, whichever was the person's
+	asks()
+	take(b)
 	d.approves(b, reset)
 	b.press(d.say("是我本人", "It is me"))
 	(&actor{tab: b}).chooses(rightPIN)
