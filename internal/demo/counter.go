@@ -83,16 +83,7 @@ func sceneCounter(ctx context.Context, p *play) error {
 		return want("a person masked", body)
 	}
 	p.Say(clerkWho(), deskWho(), both(words.CounterFinds))
-	ticket, body, err := clerk.post(ctx, at, "kind", string(liuma.TicketRebindReset), "phone", "lost", "checked", "yes")
-	if err != nil || !strings.HasPrefix(ticket, "/desk/ticket/") {
-		return errors.Join(want("a ticket", body), err)
-	}
-	p.Say(deskWho(), clerkWho(), both(words.CounterAsks))
-	code, err := p.handed(ctx, clerk, ticket)
-	if err != nil {
-		return err
-	}
-	phone, number, err := p.shown(ctx, code)
+	ticket, phone, number, err := p.opened(ctx, clerk, at)
 	if err != nil {
 		return err
 	}
@@ -119,6 +110,31 @@ func sceneCounter(ctx context.Context, p *play) error {
 	return nil
 }
 
+// opened has the clerk open a ticket, and her new phone take it. On the first one the same
+// code is tried on another phone: then the ticket is nobody's, and the clerk opens another.
+func (p *play) opened(ctx context.Context, clerk *chair, at string) (ticket string, phone *guest, number string, err error) {
+	for _, late := range []bool{true, false} {
+		var body, code string
+		ticket, body, err = clerk.post(ctx, at, "kind", string(liuma.TicketRebindReset), "phone", "lost", "checked", "yes")
+		if err != nil || !strings.HasPrefix(ticket, "/desk/ticket/") {
+			return "", nil, "", errors.Join(want("a ticket", body), err)
+		}
+		if late {
+			p.Say(deskWho(), clerkWho(), both(words.CounterAsks))
+		}
+		if code, err = p.handed(ctx, clerk, ticket); err != nil {
+			return "", nil, "", err
+		}
+		if phone, number, err = p.shown(ctx, code); err == nil && late {
+			err = p.tooLate(ctx, code)
+		}
+		if err != nil {
+			return "", nil, "", err
+		}
+	}
+	return ticket, phone, number, nil
+}
+
 // counterCode is the code of a ticket on a page; empty if there is none.
 func counterCode(body string) string {
 	found := regexp.MustCompile(`class="code mono">([2-9A-Z]{4}-[2-9A-Z]{4})<`).FindStringSubmatch(body)
@@ -141,20 +157,21 @@ func (p *play) handed(ctx context.Context, clerk *chair, ticket string) (code st
 	return code, nil
 }
 
-// shown takes the ticket with her new phone, which shows a number and can do nothing else;
-// the same code on another phone comes too late.
-func (p *play) shown(ctx context.Context, code string) (g *guest, number string, err error) {
-	take := func() (*guest, error) {
-		g, err := p.stage.newGuest(p.stage.world.Issuer())
-		if err == nil {
-			err = g.open(ctx, p.stage.world.Issuer()+"/counter")
-		}
-		if err == nil {
-			err = g.press(ctx, "counter", "ticket", code)
-		}
-		return g, err
+// takes gives a ticket's code on another phone.
+func (p *play) takes(ctx context.Context, code string) (*guest, error) {
+	g, err := p.stage.newGuest(p.stage.world.Issuer())
+	if err == nil {
+		err = g.open(ctx, p.stage.world.Issuer()+"/counter")
 	}
-	if g, err = take(); err != nil {
+	if err == nil {
+		err = g.press(ctx, "counter", "ticket", code)
+	}
+	return g, err
+}
+
+// shown takes the ticket with her new phone, which shows a number and can do nothing else.
+func (p *play) shown(ctx context.Context, code string) (g *guest, number string, err error) {
+	if g, err = p.takes(ctx, code); err != nil {
 		return nil, "", err
 	}
 	found := regexp.MustCompile(`id="shown">([0-9 ]+)<`).FindStringSubmatch(g.page.Body())
@@ -163,15 +180,20 @@ func (p *play) shown(ctx context.Context, code string) (g *guest, number string,
 	}
 	number = strings.ReplaceAll(found[1], " ", "")
 	p.Say(newPhoneWho(), grannyWho(), both(func(w words) string { return w.CounterNumber(number) }))
-	late, err := take()
+	return g, number, nil
+}
+
+// tooLate gives the same code on another phone, which shows nothing and ends the ticket.
+func (p *play) tooLate(ctx context.Context, code string) error {
+	late, err := p.takes(ctx, code)
 	if err != nil {
-		return nil, "", err
+		return err
 	}
 	if strings.Contains(late.page.Body(), `id="shown"`) || !late.page.Has("counter") {
-		return nil, "", want("a ticket that is taken", late.page.Text())
+		return want("a ticket that is taken", late.page.Text())
 	}
 	p.Say(pageWho(), clerkWho(), both(words.CounterLate))
-	return g, number, nil
+	return nil
 }
 
 // approved has the supervisor, whom the service picked, approve the ticket by the number on
