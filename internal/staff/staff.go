@@ -40,7 +40,7 @@ const (
 // Errors that callers act on. With each of them nothing was changed.
 var (
 	ErrNobody    = errors.New("you act under no name here: make a code on the console, behind your name, or where you have one with 'liuma staff code', and sign in with 'liuma staff sign-in'; or have your account mapped with 'liuma staff map'")
-	ErrBegun     = errors.New("somebody active has a role that is named: an active operator and an active security officer invite others together, with 'liuma staff invite'")
+	ErrBegun     = errors.New("somebody active has a role that you name ('liuma staff list' shows who is active and who is only invited): an active operator and an active security officer invite others together, with 'liuma staff invite'; where nobody active has a role, name that one alone")
 	ErrContest   = errors.New("somebody else suspended the last member with this role less than seven days ago; nobody takes that place before")
 	ErrUnknown   = errors.New("no such member of staff")
 	ErrTaken     = errors.New("this identifier is another member's; it is never given twice")
