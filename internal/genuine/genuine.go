@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -169,12 +170,11 @@ func (d *Desk) page(typed string, apps []Listed) Answer {
 		return Answer{Kind: Plain}
 	}
 	var found []Listed
+	exact := false // some app has the address as it was typed
 	for _, a := range apps {
-		for _, o := range a.Origins {
-			if o == origin || plain && o == secure {
-				found = append(found, a)
-				break
-			}
+		here := slices.Contains(a.Origins, origin)
+		if here || plain && slices.Contains(a.Origins, secure) {
+			found, exact = append(found, a), exact || here
 		}
 	}
 	switch {
@@ -182,21 +182,10 @@ func (d *Desk) page(typed string, apps []Listed) Answer {
 		return Answer{Kind: NoPage}
 	case allStopped(found):
 		return list(Stopped, found)
-	case plain && !has(found, origin):
+	case plain && !exact:
 		return Answer{Kind: Plain}
 	}
 	return list(AppPage, found)
-}
-
-func has(apps []Listed, origin string) bool {
-	for _, a := range apps {
-		for _, o := range a.Origins {
-			if o == origin {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // named judges a name. One that is longer than a registered one is another name, whatever
@@ -228,12 +217,7 @@ func named(typed string, apps []Listed) Answer {
 }
 
 func allStopped(apps []Listed) bool {
-	for _, a := range apps {
-		if !a.Stopped {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(apps, func(a Listed) bool { return !a.Stopped })
 }
 
 func list(k Kind, apps []Listed) Answer {

@@ -22,23 +22,16 @@ type chapter struct {
 // showGuide shows the whole of it, for a region if the address names one.
 func (h *handler) showGuide(w http.ResponseWriter, r *http.Request) {
 	h.door.KeepLang(w, r)
-	region, err := liuma.ParseRegion(r.URL.Query().Get("code"))
-	if err != nil {
-		region = ""
-	}
-	h.show(w, r, http.StatusOK, h.guideView(r, region))
+	h.show(w, r, http.StatusOK, h.guideView(r, regionOf(r)))
 }
 
 func (h *handler) guideView(r *http.Request, region liuma.Region) *view {
 	v := h.newView(r, pageGuide)
-	v.Back = guidePath
+	v.Back = inRegion(guidePath, region)
 	p := policy.National()
 	if h.rules != nil {
 		p = h.rules.For(region, "")
 		v.helpedBy(p.Hotline)
-	}
-	if region != "" {
-		v.Back += "?code=" + string(region)
 	}
 	v.heading(func(t *wordings) string { return t.all.Guide.Title() })
 	v.Lead = v.T.all.Guide.Lead()
@@ -79,9 +72,5 @@ func (h *handler) regionWays(text string, region liuma.Region) []way {
 	if h.rules == nil {
 		return nil
 	}
-	to := regionPath
-	if region != "" {
-		to += "?code=" + string(region)
-	}
-	return []way{{Text: text, Link: to}}
+	return []way{{Text: text, Link: inRegion(regionPath, region)}}
 }

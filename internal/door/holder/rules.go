@@ -22,19 +22,30 @@ const regionPath = "/region"
 // where none is named, or one that is no code.
 func (h *handler) showRegion(w http.ResponseWriter, r *http.Request) {
 	h.door.KeepLang(w, r)
+	h.show(w, r, http.StatusOK, h.regionView(r, regionOf(r)))
+}
+
+// regionOf is the region that a page's address names; empty for none, or one that is no
+// code.
+func regionOf(r *http.Request) liuma.Region {
 	region, err := liuma.ParseRegion(r.URL.Query().Get("code"))
 	if err != nil {
-		region = ""
+		return ""
 	}
-	h.show(w, r, http.StatusOK, h.regionView(r, region))
+	return region
+}
+
+// inRegion is the address of a page for a region; empty for the nation.
+func inRegion(path string, region liuma.Region) string {
+	if region == "" {
+		return path
+	}
+	return path + "?code=" + string(region)
 }
 
 func (h *handler) regionView(r *http.Request, region liuma.Region) *view {
 	v := h.newView(r, pageStep)
-	v.Back = regionPath
-	if region != "" {
-		v.Back += "?code=" + string(region)
-	}
+	v.Back = inRegion(regionPath, region)
 	p := h.rules.For(region, "")
 	v.helpedBy(p.Hotline)
 	v.heading(func(t *wordings) string { return t.RulesTitle() })
@@ -47,7 +58,7 @@ func (h *handler) regionView(r *http.Request, region liuma.Region) *view {
 	}
 	for _, other := range h.rules.Regions() {
 		if other != region {
-			v.Ways = append(v.Ways, way{Class: "btn-plain", Text: strings.TrimSpace(v.T.all.Region(other) + " " + string(other)), Link: regionPath + "?code=" + string(other)})
+			v.Ways = append(v.Ways, way{Class: "btn-plain", Text: strings.TrimSpace(v.T.all.Region(other) + " " + string(other)), Link: inRegion(regionPath, other)})
 		}
 	}
 	v.Ways, v.Named = append(v.Ways, h.call(v)), true

@@ -189,7 +189,7 @@ func (h *handler) whereOn(v *view, l *agency.Listing, a asking) {
 		v.Regions = append(v.Regions, way{Class: "btn-plain", Text: v.T.place(l, below), Link: asking{region: below, text: a.text, page: 1}.link()})
 	}
 	if h.rules != nil && a.region != "" {
-		v.Links = append(v.Links, way{Class: "btn-aside", Text: v.T.WhereRules(), Link: regionPath + "?code=" + string(a.region)})
+		v.Links = append(v.Links, way{Class: "btn-aside", Text: v.T.WhereRules(), Link: inRegion(regionPath, a.region)})
 	}
 	if v.Named = true; !slices.ContainsFunc(v.Lines, func(o office) bool { return o.Telephone.Text == v.Hotline }) {
 		v.Ways = append(v.Ways, h.call(v))

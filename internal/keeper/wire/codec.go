@@ -20,12 +20,19 @@ func (b *body) u16(v int)    { *b = binary.BigEndian.AppendUint16(*b, uint16(v))
 func (b *body) u32(v uint32) { *b = binary.BigEndian.AppendUint32(*b, v) }
 func (b *body) u64(v uint64) { *b = binary.BigEndian.AppendUint64(*b, v) }
 func (b *body) raw(v []byte) { *b = append(*b, v...) }
-func (b *body) flag(v bool)  { b.u8(map[bool]uint8{false: 0, true: 1}[v]) }
 func (b *body) text(s string) {
 	b.u8(uint8(min(len(s), math.MaxUint8)))
 	b.raw([]byte(s[:min(len(s), math.MaxUint8)]))
 }                                   //nolint:gosec // bounded
 func (b *body) point(p split.Point) { b.raw(p.Uncompressed()) }
+
+func (b *body) flag(v bool) {
+	if v {
+		b.u8(1)
+	} else {
+		b.u8(0)
+	}
+}
 
 // when writes a moment; zero for none.
 func (b *body) when(t time.Time) {
@@ -166,5 +173,5 @@ func (r *reader) small() int {
 	return int(v)
 }
 
-// shape is why a body was refused, for a log.
+// malformed is why a frame of a type was refused.
 func malformed(t kind) error { return fmt.Errorf("%w: type %d", ErrFrame, t) }

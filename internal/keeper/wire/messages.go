@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/keeper"
 	"github.com/liuma-pin/liuma/internal/ledger"
 	"github.com/liuma-pin/liuma/internal/split"
@@ -304,6 +303,3 @@ func (r *reader) page() (p page) {
 	p.more = r.flag()
 	return p
 }
-
-// after reads where a scan goes on.
-func (r *reader) after() liuma.CardID { return r.card() }

@@ -382,7 +382,7 @@ func (s *Server) status(ctx context.Context, k kind, r *reader) (body, error) {
 var errPage = errors.New("wire: page is full")
 
 func (s *Server) scan(ctx context.Context, r *reader) (body, error) {
-	after := r.after()
+	after := r.card()
 	if err := r.end(); err != nil {
 		return nil, err
 	}
