@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -83,7 +84,7 @@ const (
 // answered is one keeper's answer.
 type answered struct {
 	state   state
-	settled bool // a settlement was signed for its spend
+	settled bool // a settlement was signed that covers its spend
 	AttemptAnswer
 }
 
@@ -144,13 +145,17 @@ func (a *attempt) send(ctx context.Context, m *member, head uint64) (AttemptAnsw
 // shares.
 var errForm = errors.New("keeper: malformed answer")
 
-// wellFormed wants a refusal, or one share for each of the member's subsets.
+// wellFormed wants a refusal, or the number of the spend and one share for each of
+// the member's subsets.
 func (m *member) wellFormed(ans AttemptAnswer) error {
 	if ans.Refusal != nil {
 		if len(ans.Shares) != 0 {
 			return errForm
 		}
 		return nil
+	}
+	if ans.Spend == 0 {
+		return errForm
 	}
 	return m.wellFormedShares(ans.Shares)
 }
@@ -171,6 +176,7 @@ func (m *member) wellFormedShares(shares []split.Share) error {
 func (a *attempt) run(ctx context.Context) (Outcome, error) {
 	if len(a.answers) == 1 { // a single keeper: its reply is there already
 		a.take(<-a.replies)
+		a.settle()
 		out, _ := a.decide(true)
 		if out.Verdict == liuma.Unavailable && ctx.Err() != nil {
 			return out, ctx.Err()
@@ -194,6 +200,7 @@ func (a *attempt) run(ctx context.Context) (Outcome, error) {
 			out, _ := a.decide(true)
 			return Outcome{Verdict: liuma.Unavailable, Evaluated: out.Evaluated, Stale: out.Stale, Behind: out.Behind}, ctx.Err()
 		}
+		a.settle()
 		over = over || a.waiting == 0
 		if over || late || a.key != nil {
 			if out, decided := a.decide(over); decided {
@@ -220,7 +227,6 @@ func (a *attempt) take(r reply[AttemptAnswer]) {
 	if a.key == nil {
 		a.tryWith(r.from.number - 1)
 	}
-	a.settle()
 }
 
 // noteStale handles a keeper that answered stale. If it missed a commit, the
@@ -309,23 +315,43 @@ func mergeShares(into, from []split.Share) ([]split.Share, bool) {
 	return into, true
 }
 
-// settle signs a settlement for every spend of a right guess that has none yet.
+// settle signs one settlement for all spends of a right guess that have none yet,
+// and hands it to each of their keepers. It first takes the replies that are
+// there already, so that most often one signature covers all keepers; one that
+// answers later gets a settlement of its own. It is not waited for, since the
+// card's next attempt is to find its settlement waiting.
 func (a *attempt) settle() {
 	if a.key == nil {
 		return
 	}
-	for i := range a.answers {
+	for there := true; there && a.waiting > 0; {
+		select {
+		case r := <-a.replies:
+			a.take(r)
+		default:
+			there = false
+		}
+	}
+	s := ledger.Settlement{Card: a.target.Card, Version: a.target.Version, KeySet: a.target.KeySet, Reopen: a.how.Reopen}
+	var to []*member
+	for i, m := range a.q.members {
 		at := &a.answers[i]
 		if at.state != evaluated || at.settled {
 			continue
 		}
 		at.settled = true
-		s := ledger.Settlement{
-			Keeper: string(a.q.members[i].id), Incarnation: at.Incarnation,
-			Card: a.target.Card, Version: a.target.Version, S: at.Spend, Reopen: a.how.Reopen,
-		}
-		s.Signature = a.key.Sign(ledger.SettlementMessage(s))
-		a.q.settle(a.q.members[i], s)
+		to = append(to, m)
+		// The name is that of the connection, whatever the keeper says: it can
+		// spoil its own part, and nobody else's (I-2).
+		s.Spends = append(s.Spends, ledger.SettledSpend{Keeper: string(m.id), Incarnation: at.Incarnation, S: at.Spend})
+	}
+	if len(to) == 0 {
+		return
+	}
+	slices.SortFunc(s.Spends, func(x, y ledger.SettledSpend) int { return strings.Compare(x.Keeper, y.Keeper) })
+	s.Signature = a.key.Sign(ledger.SettlementMessage(s))
+	for _, m := range to {
+		a.q.settle(m, s)
 	}
 }
 
@@ -415,6 +441,7 @@ func (a *attempt) linger(start time.Time) {
 		select {
 		case r := <-a.replies:
 			a.take(r)
+			a.settle()
 		case <-end.C:
 			return
 		case <-a.q.base.Done():

@@ -15,12 +15,13 @@ const (
 	// later settlement clears everything that an earlier one would, except in
 	// the other lane.
 	perCard = 4
-	// perSend bounds the settlements in one request.
-	perSend = 256
+	// MaxSettlements bounds the settlements in one request. So many of the largest
+	// fit into a frame between machines.
+	MaxSettlements = 128
 )
 
-// settle hands a proof to its keeper. A right verdict does not wait until the
-// proof is on disk: losing it only leaves a guess counted. With one keeper in
+// settle hands a proof to one of its keepers. A right verdict does not wait until
+// the proof is on disk: losing it only leaves a guess counted. With one keeper in
 // process it is handed over before the verdict is given, so that the card's
 // next attempt finds it; with several it also travels with that attempt.
 func (q *Quorum) settle(m *member, s ledger.Settlement) {
@@ -55,7 +56,7 @@ func (q *Quorum) sendSettlements(ctx context.Context, m *member, batch []ledger.
 func (q *Quorum) resend(m *member) {
 	wait := q.timing.Resend
 	for {
-		batch := m.batch(perSend)
+		batch := m.batch(MaxSettlements)
 		if len(batch) == 0 {
 			select {
 			case <-m.wake:
@@ -150,11 +151,17 @@ func (m *member) acknowledged(list []ledger.Settlement) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, s := range list {
-		rest := slices.DeleteFunc(slices.Clone(m.pending[s.Card]), func(o ledger.Settlement) bool { return o == s })
+		rest := slices.DeleteFunc(slices.Clone(m.pending[s.Card]), func(o ledger.Settlement) bool { return same(o, s) })
 		if len(rest) == 0 {
 			delete(m.pending, s.Card)
 			continue
 		}
 		m.pending[s.Card] = rest
 	}
+}
+
+// same: two settlements of one card that prove the same. Signatures are of the
+// whole message, and the same for the same one.
+func same(x, y ledger.Settlement) bool {
+	return x.Version == y.Version && x.Signature == y.Signature && slices.Equal(x.Spends, y.Spends)
 }

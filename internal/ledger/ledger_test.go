@@ -23,6 +23,7 @@ func TestOpenValidatesConfig(t *testing.T) {
 	good := ledger.Config{Keeper: "k1", Backend: backend, Limits: ledger.NationalLimits()}
 	for name, change := range map[string]func(*ledger.Config){
 		"no keeper":      func(c *ledger.Config) { c.Keeper = "" },
+		"a long name":    func(c *ledger.Config) { c.Keeper = strings.Repeat("k", ledger.MaxKeeperName+1) },
 		"no backend":     func(c *ledger.Config) { c.Backend = nil },
 		"no limits":      func(c *ledger.Config) { c.Limits = ledger.Limits{} },
 		"seven attempts": func(c *ledger.Config) { c.Limits.Attempts = 7 },
@@ -51,16 +52,21 @@ func TestOpenValidatesConfig(t *testing.T) {
 // authority must agree on them.
 func TestSettlementMessage(t *testing.T) {
 	s := ledger.Settlement{
-		Keeper: "k1", Incarnation: [16]byte{0xaa}, Card: liuma.CardID{0xbb}, Version: 0x01020304, S: 5, Reopen: true,
-		Signature: [64]byte{0xff},
+		Card: liuma.CardID{0xbb}, Version: 0x01020304, KeySet: 7, Reopen: true, Signature: [64]byte{0xff},
+		Spends: []ledger.SettledSpend{{Keeper: "k1", Incarnation: [16]byte{0xaa}, S: 5}, {Keeper: "k20", Incarnation: [16]byte{0xcc}, S: 0x0600}},
 	}
-	want := "0000000e" + hex.EncodeToString([]byte("liuma/1/settle")) +
-		"00000002" + "6b31" +
-		"00000010" + "aa" + strings.Repeat("00", 15) +
+	want := "0000000e" + hex.EncodeToString([]byte("liuma/2/settle")) +
+		"00000004" + hex.EncodeToString([]byte("nist")) +
+		"00000004" + "00000007" +
 		"00000010" + "bb" + strings.Repeat("00", 15) +
 		"00000004" + "01020304" +
+		"00000001" + "01" +
+		"00000002" + "6b31" +
+		"00000010" + "aa" + strings.Repeat("00", 15) +
 		"00000008" + "0000000000000005" +
-		"00000001" + "01"
+		"00000003" + "6b3230" +
+		"00000010" + "cc" + strings.Repeat("00", 15) +
+		"00000008" + "0000000000000600"
 	if got := hex.EncodeToString(ledger.SettlementMessage(s)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -157,7 +163,7 @@ func TestOnlySettlementsWait(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := ledger.Settlement{Keeper: "k1", Incarnation: spent.Incarnation(), Card: c.Card, Version: 1, S: spent.S()}
+		s := ledger.Settlement{Card: c.Card, Version: 1, Spends: []ledger.SettledSpend{{Keeper: "k1", Incarnation: spent.Incarnation(), S: spent.S()}}}
 		s.Signature = [64]byte(ed25519.Sign(key, ledger.SettlementMessage(s)))
 		if err := l.Settle(t.Context(), ledger.SettleRequest{Settlements: []ledger.Settlement{s}, Sender: time.Now()}); err != nil {
 			t.Fatal(err)
