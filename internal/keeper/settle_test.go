@@ -216,7 +216,11 @@ func TestABadKeeperSpoilsNoProof(t *testing.T) {
 			target := set(t, h.quorum(), liuma.NewCardID(), 1, good)
 			for range 3 {
 				for range 5 {
-					want(t, attemptPIN(t, q, target, bad), liuma.Wrong)
+					out := attemptPIN(t, q, target, bad)
+					want(t, out, liuma.Wrong)
+					if name == "no number" && out.Evaluated != 2 {
+						t.Fatalf("%+v: a spend without a number is an answer", out)
+					}
 				}
 				want(t, attemptPIN(t, q, target, good), liuma.Right)
 				eventually(t, "the others cleared", func() bool {
