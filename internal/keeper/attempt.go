@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/liuma-pin/liuma"
@@ -313,46 +312,6 @@ func mergeShares(into, from []split.Share) ([]split.Share, bool) {
 		}
 	}
 	return into, true
-}
-
-// settle signs one settlement for all spends of a right guess that have none yet,
-// and hands it to each of their keepers. It first takes the replies that are
-// there already, so that most often one signature covers all keepers; one that
-// answers later gets a settlement of its own. It is not waited for, since the
-// card's next attempt is to find its settlement waiting.
-func (a *attempt) settle() {
-	if a.key == nil {
-		return
-	}
-	for there := true; there && a.waiting > 0; {
-		select {
-		case r := <-a.replies:
-			a.take(r)
-		default:
-			there = false
-		}
-	}
-	s := ledger.Settlement{Card: a.target.Card, Version: a.target.Version, KeySet: a.target.KeySet, Reopen: a.how.Reopen}
-	var to []*member
-	for i, m := range a.q.members {
-		at := &a.answers[i]
-		if at.state != evaluated || at.settled {
-			continue
-		}
-		at.settled = true
-		to = append(to, m)
-		// The name is that of the connection, whatever the keeper says: it can
-		// spoil its own part, and nobody else's (I-2).
-		s.Spends = append(s.Spends, ledger.SettledSpend{Keeper: string(m.id), Incarnation: at.Incarnation, S: at.Spend})
-	}
-	if len(to) == 0 {
-		return
-	}
-	slices.SortFunc(s.Spends, func(x, y ledger.SettledSpend) int { return strings.Compare(x.Keeper, y.Keeper) })
-	s.Signature = a.key.Sign(ledger.SettlementMessage(s))
-	for _, m := range to {
-		a.q.settle(m, s)
-	}
 }
 
 // decide gives the verdict, if there is one yet; over says that no more answers
