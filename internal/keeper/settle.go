@@ -48,7 +48,7 @@ func (a *attempt) settle() {
 		at.settled = true
 		to = append(to, m)
 		// The name is that of the connection, whatever the keeper says: it can
-		// spoil its own part, and nobody else's (I-2).
+		// spoil its own part, and nobody else's.
 		s.Spends = append(s.Spends, ledger.SettledSpend{Keeper: string(m.id), Incarnation: at.Incarnation, S: at.Spend})
 	}
 	if len(to) == 0 {

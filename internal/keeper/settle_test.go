@@ -73,7 +73,7 @@ func signatures(fakes []*fakeKeeper) []ledger.Settlement {
 	return h.all()
 }
 
-// TestOneSignatureCoversAllKeepers (I-2): where all have answered there is one
+// TestOneSignatureCoversAllKeepers: where all have answered there is one
 // settlement, in the order of their names whatever their numbers are, and every
 // keeper gets it.
 func TestOneSignatureCoversAllKeepers(t *testing.T) {
@@ -177,7 +177,7 @@ func TestNobodySignsAfterTheCallsEnd(t *testing.T) {
 	})
 }
 
-// TestABadKeeperSpoilsNoProof (I-2): whatever one keeper of three says of its own
+// TestABadKeeperSpoilsNoProof: whatever one keeper of three says of its own
 // spend or does with proofs, the other two take theirs: a holder who mistypes
 // five times between right PINs is never locked.
 func TestABadKeeperSpoilsNoProof(t *testing.T) {

@@ -3,12 +3,16 @@ package ledger_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/liuma-pin/liuma"
 	"github.com/liuma-pin/liuma/internal/ledger"
@@ -70,6 +74,44 @@ func TestSettlementMessage(t *testing.T) {
 	if got := hex.EncodeToString(ledger.SettlementMessage(s)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+}
+
+// TestSettlementMessageIsReadOneWay: the message holds all that is signed, so no
+// two settlements have the same one.
+func TestSettlementMessageIsReadOneWay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := ledger.Settlement{
+			Version: liuma.Version(rapid.Uint32().Draw(t, "version")), KeySet: rapid.Uint32().Draw(t, "key set"), Reopen: rapid.Bool().Draw(t, "reopen"),
+		}
+		copy(s.Card[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "card"))
+		for range rapid.IntRange(0, ledger.MaxSettled).Draw(t, "keepers") {
+			spend := ledger.SettledSpend{Keeper: rapid.StringN(0, 8, ledger.MaxKeeperName).Draw(t, "keeper"), S: rapid.Uint64().Draw(t, "s")}
+			copy(spend.Incarnation[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "incarnation"))
+			s.Spends = append(s.Spends, spend)
+		}
+		m := ledger.SettlementMessage(s)
+		part := func(n int) []byte { // n bytes, or any number if n is 0
+			size := int(binary.BigEndian.Uint32(m))
+			out := m[4 : 4+size]
+			if m = m[4+size:]; n > 0 && size != n {
+				t.Fatalf("%d bytes, want %d", size, n)
+			}
+			return out
+		}
+		var got ledger.Settlement
+		part(0)
+		part(0)
+		got.KeySet = binary.BigEndian.Uint32(part(4))
+		got.Card = liuma.CardID(part(16))
+		got.Version = liuma.Version(binary.BigEndian.Uint32(part(4)))
+		got.Reopen = part(1)[0] == 1
+		for len(m) > 0 {
+			got.Spends = append(got.Spends, ledger.SettledSpend{Keeper: string(part(0)), Incarnation: [16]byte(part(16)), S: binary.BigEndian.Uint64(part(8))})
+		}
+		if !reflect.DeepEqual(got, s) {
+			t.Fatalf("%+v was signed, %+v is read", s, got)
+		}
+	})
 }
 
 // TestCacheForgets: rows beyond the cache are read from the backend, and are
