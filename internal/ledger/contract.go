@@ -197,6 +197,9 @@ var (
 	ErrLeased = errors.New("ledger: another process holds the lease")
 	// ErrRequest is a request that no correct sender makes.
 	ErrRequest = errors.New("ledger: malformed request")
+	// ErrKeySet: the version is of another key set than the sender holds. No crash
+	// leaves that behind.
+	ErrKeySet = errors.New("ledger: the version is of another key set")
 	// ErrSettlement is a proof that is not valid here: forged, of another key set,
 	// without a spend of this keeper and incarnation, for a spend or version that
 	// never existed, or in another order than the one.
@@ -247,6 +250,7 @@ type SpendRequest struct {
 	Card    liuma.CardID
 	Head    uint64 // of the sender's row of the card
 	Version liuma.Version
+	KeySet  uint32 // key set of Version, as the sender holds it; 0 compares nothing
 	Lane    Lane
 	Reserve int    // spends kept for known links: 0, or 2 on a card that has some
 	Limits  Limits // tighten only; zero members leave the ledger's own
