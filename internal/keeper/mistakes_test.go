@@ -39,7 +39,7 @@ func TestQuorumRefusesMistakes(t *testing.T) {
 	if _, err := q.Attempt(t.Context(), target, Guess{}, nil); !errors.Is(err, ErrRequest) {
 		t.Errorf("no secret: %v, want ErrRequest", err)
 	}
-	if _, err := q.Propose(t.Context(), target, 0, []byte(good)); !errors.Is(err, ErrRequest) {
+	if _, err := q.Propose(t.Context(), target, 0, 1, []byte(good)); !errors.Is(err, ErrRequest) {
 		t.Errorf("no version: %v, want ErrRequest", err)
 	}
 	if _, err := q.Commit(t.Context(), ledger.Commitment{Card: target.Card}, Head{}); !errors.Is(err, ErrRequest) {

@@ -62,7 +62,7 @@ func may(k kind) Role {
 		return Authority | Closer | Peer | Administrator
 	case attempt, propose, commit, settle, statusOfTag, head, admit:
 		return Authority
-	case status:
+	case status, about:
 		return Authority | Peer | Administrator
 	case retag, retire:
 		return Closer

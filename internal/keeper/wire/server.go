@@ -19,17 +19,23 @@ import (
 
 // Rows is what a keeper gives to its peers and its administrator (keeper.Node).
 type Rows interface {
+	// About says what the keeper is. The authority asks it as well.
+	About(ctx context.Context) (keeper.About, error)
 	Scan(ctx context.Context, after liuma.CardID, visit func(ledger.Row) error) error
 }
 
-// ServerConfig holds the parts of a server. All but Connections and Call are required.
+// ServerConfig holds the parts of a server. All but Release, Connections and Call are
+// required.
 type ServerConfig struct {
 	Keeper keeper.Keeper
 	Rows   Rows
 	// TLS has the keeper's certificate and the pool of its parties' issuers; the server
-	// sets the rest (TLS 1.3, a verified certificate of the other side, no tickets).
+	// sets the rest (TLS 1.3, a verified certificate of the other side with a role, no
+	// tickets). Its VerifyConnection may refuse more.
 	TLS    *tls.Config
 	Logger *slog.Logger
+	// Release is the keeper's program, as it is told to who asks.
+	Release string
 	// Connections is how many there may be at once; 16 if zero.
 	Connections int
 	// Call is how long one request may take; 5 s if zero.
@@ -63,9 +69,20 @@ func NewServer(c ServerConfig) (*Server, error) {
 	}
 	t := c.TLS.Clone()
 	t.MinVersion, t.NextProtos, t.ClientAuth, t.SessionTicketsDisabled = tls.VersionTLS13, []string{ALPN}, tls.RequireAndVerifyClientCert, true
+	t.VerifyConnection = withRole(t.VerifyConnection)
 	s := &Server{c: c, tls: t, slots: make(chan struct{}, c.Connections), open: map[net.Conn]bool{}}
 	s.base, s.stop = context.WithCancel(context.Background())
 	return s, nil
+}
+
+// withRole refuses, while the other side can still be told, a certificate without a role.
+func withRole(verify func(tls.ConnectionState) error) func(tls.ConnectionState) error {
+	return func(state tls.ConnectionState) error {
+		if _, err := RolesOf(state); err != nil || verify == nil {
+			return err
+		}
+		return verify(state)
+	}
 }
 
 // Serve takes connections from l until Close, and returns ErrClosed then.
@@ -303,6 +320,8 @@ func (s *Server) call(ctx context.Context, f frame) (body, error) {
 		return s.status(ctx, f.kind, r)
 	case scan:
 		return s.scan(ctx, r)
+	case about:
+		return handle(r, func(*reader) struct{} { return struct{}{} }, func(struct{}) (keeper.About, error) { return s.about(ctx) }, (*body).about)
 	}
 	h := r.header()
 	var a keeper.Answer
@@ -354,6 +373,12 @@ func handle[Q, A any](r *reader, read func(*reader) Q, call func(Q) (A, error), 
 	var b body
 	write(&b, a)
 	return b, nil
+}
+
+func (s *Server) about(ctx context.Context) (keeper.About, error) {
+	a, err := s.c.Rows.About(ctx)
+	a.Release = s.c.Release
+	return a, err
 }
 
 func (s *Server) status(ctx context.Context, k kind, r *reader) (body, error) {
