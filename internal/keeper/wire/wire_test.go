@@ -121,7 +121,11 @@ func TestFaultsArriveAsTheyWere(t *testing.T) {
 func TestRoles(t *testing.T) {
 	k := &stub{}
 	p := serve(t, k, k)
-	for name, bit := range roleNames() {
+	for _, name := range (Authority | Closer | Peer | Administrator).Names() {
+		bit, err := RoleNamed(name)
+		if err != nil {
+			t.Fatal(err)
+		}
 		c := p.client(name)
 		for f := attempt; f <= about; f++ {
 			l, err := c.connected(t.Context())
