@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -24,15 +25,18 @@ type Rows interface {
 	Scan(ctx context.Context, after liuma.CardID, visit func(ledger.Row) error) error
 }
 
-// ServerConfig holds the parts of a server. All but Release, Connections and Call are
-// required.
+// ServerConfig holds the parts of a server. All but Allow, Release, Connections
+// and Call are required.
 type ServerConfig struct {
 	Keeper keeper.Keeper
 	Rows   Rows
 	// TLS has the keeper's certificate and the pool of its parties' issuers; the server
 	// sets the rest (TLS 1.3, a verified certificate of the other side with a role, no
-	// tickets). Its VerifyConnection may refuse more.
-	TLS    *tls.Config
+	// tickets).
+	TLS *tls.Config
+	// Allow may refuse the certificate of the other side, which TLS has verified; nil:
+	// none is refused. Recheck asks it again.
+	Allow  func(*x509.Certificate) error
 	Logger *slog.Logger
 	// Release is the keeper's program, as it is told to who asks.
 	Release string
@@ -51,9 +55,9 @@ type Server struct {
 	slots chan struct{}
 
 	mu     sync.Mutex
-	open   map[net.Conn]bool // guarded by mu
-	closed bool              // guarded by mu
-	done   sync.WaitGroup    // connections and their requests
+	open   map[net.Conn]other // guarded by mu
+	closed bool               // guarded by mu
+	done   sync.WaitGroup     // connections and their requests
 }
 
 // NewServer checks the Config.
@@ -69,20 +73,13 @@ func NewServer(c ServerConfig) (*Server, error) {
 	}
 	t := c.TLS.Clone()
 	t.MinVersion, t.NextProtos, t.ClientAuth, t.SessionTicketsDisabled = tls.VersionTLS13, []string{ALPN}, tls.RequireAndVerifyClientCert, true
-	t.VerifyConnection = withRole(t.VerifyConnection)
-	s := &Server{c: c, tls: t, slots: make(chan struct{}, c.Connections), open: map[net.Conn]bool{}}
+	if c.Allow == nil {
+		c.Allow = func(*x509.Certificate) error { return nil }
+	}
+	t.VerifyConnection = withRole(c.Allow)
+	s := &Server{c: c, tls: t, slots: make(chan struct{}, c.Connections), open: map[net.Conn]other{}}
 	s.base, s.stop = context.WithCancel(context.Background())
 	return s, nil
-}
-
-// withRole refuses, while the other side can still be told, a certificate without a role.
-func withRole(verify func(tls.ConnectionState) error) func(tls.ConnectionState) error {
-	return func(state tls.ConnectionState) error {
-		if _, err := RolesOf(state); err != nil || verify == nil {
-			return err
-		}
-		return verify(state)
-	}
 }
 
 // Serve takes connections from l until Close, and returns ErrClosed then.
@@ -125,7 +122,7 @@ func (s *Server) take(conn net.Conn) bool {
 		s.c.Logger.Warn("a connection to the keeper was refused: there are too many", "from", conn.RemoteAddr().String())
 		return false
 	}
-	s.open[conn] = true
+	s.open[conn] = other{}
 	s.done.Go(func() {
 		defer func() {
 			s.mu.Lock()
@@ -172,12 +169,15 @@ func (s *Server) serve(raw net.Conn) error {
 	if err != nil {
 		return err
 	}
-	if err := hello(conn); err != nil {
-		return err
-	}
 	p := &party{server: s, roles: roles, out: make(chan frame, maxCalls), slots: make(chan struct{}, maxCalls)}
 	p.ctx, p.stop = context.WithCancel(s.base)
 	defer p.stop()
+	if err := s.known(raw, other{cert: state.PeerCertificates[0], stop: p.stop}); err != nil {
+		return err
+	}
+	if err := hello(conn); err != nil {
+		return err
+	}
 	written := make(chan error, 1)
 	go func() { written <- send(p.ctx, conn, p.out) }()
 	err = p.read(conn)
@@ -252,6 +252,9 @@ func (p *party) read(conn net.Conn) error {
 			return err
 		}
 		f, err := readFrame(r)
+		if err == nil {
+			err = p.ctx.Err() // it was read before the connection was ended
+		}
 		if err != nil {
 			return err
 		}
