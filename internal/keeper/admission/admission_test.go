@@ -72,11 +72,21 @@ func TestRequestRoundTrip(t *testing.T) {
 	if len(said) != 39 || strings.Trim(said, "0123456789 ") != "" {
 		t.Errorf("read aloud: %q", said)
 	}
-	for typed, want := range map[string]bool{said: true, strings.ReplaceAll(said, " ", ""): true, strings.ReplaceAll(said, " ", "-"): true, said[:34]: false, "": false, said + "0": false} {
+	for typed, want := range map[string]bool{said: true, strings.ReplaceAll(said, " ", ""): true, strings.ReplaceAll(said, " ", "-"): true, fullWidth(said): true, said[:34]: false, "": false, said + "0": false} {
 		if r.Fingerprint().Heard(typed) != want {
 			t.Errorf("heard %q: want %v", typed, want)
 		}
 	}
+}
+
+// fullWidth writes digits as a Chinese keyboard may.
+func fullWidth(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == ' ' {
+			return '\u3000'
+		}
+		return r - '0' + '０'
+	}, s)
 }
 
 func TestNewRequestRefuses(t *testing.T) {

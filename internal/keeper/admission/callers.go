@@ -67,7 +67,7 @@ func ParseCallers(data []byte) (Callers, error) {
 		return Callers{}, fmt.Errorf("%w: too long", ErrFormat)
 	}
 	var f callersFile
-	if err := decode(data, callersFormat, &f); err != nil {
+	if err := DecodeFile(data, callersFormat, &f); err != nil {
 		return Callers{}, err
 	}
 	if f.Format != callersFormat || len(f.Callers) > maxCallers {
@@ -104,7 +104,7 @@ func (c Callers) Encode() []byte {
 	for _, e := range c.list {
 		f.Callers = append(f.Callers, callerFile{Name: e.Name, Roles: e.Roles.Names(), Number: e.Number, Key: e.Key, From: e.From, Until: e.Until, Dismissed: e.Dismissed})
 	}
-	return encode(f)
+	return EncodeFile(f)
 }
 
 // List is every admission, oldest first.

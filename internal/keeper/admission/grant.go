@@ -78,7 +78,7 @@ func ParseAdmission(data []byte) (*Admission, error) {
 		return nil, fmt.Errorf("%w: too long", ErrFormat)
 	}
 	var f admissionFile
-	if err := decode(data, admissionFormat, &f); err != nil {
+	if err := DecodeFile(data, admissionFormat, &f); err != nil {
 		return nil, err
 	}
 	if f.Format != admissionFormat {
@@ -130,7 +130,7 @@ func issued(root, cert *x509.Certificate, at time.Time) error {
 
 // Encode writes the admission's file.
 func (a *Admission) Encode() []byte {
-	return encode(admissionFile{
+	return EncodeFile(admissionFile{
 		Format: admissionFormat, Keeper: a.Keeper, Member: a.Member, T: a.Shape.T, N: a.Shape.N, Address: a.Address,
 		Root: a.root.Raw, Certificate: a.cert.Raw,
 	})
