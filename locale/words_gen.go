@@ -8376,6 +8376,9 @@ func (w KeeperCommand) FlagListen() string { return w.say("keeper_command.flag.l
 // FlagMetrics says "keeper_command.flag.metrics".
 func (w KeeperCommand) FlagMetrics() string { return w.say("keeper_command.flag.metrics") }
 
+// FlagLost says "keeper_command.flag.lost".
+func (w KeeperCommand) FlagLost() string { return w.say("keeper_command.flag.lost") }
+
 // FlagLog says "keeper_command.flag.log".
 func (w KeeperCommand) FlagLog() string { return w.say("keeper_command.flag.log") }
 
@@ -8406,6 +8409,9 @@ func (w KeeperCommand) SaidIssuerDigits(digits string) string {
 
 // SaidInitNext says "keeper_command.said.init_next".
 func (w KeeperCommand) SaidInitNext() string { return w.say("keeper_command.said.init_next") }
+
+// SaidInitLost says "keeper_command.said.init_lost".
+func (w KeeperCommand) SaidInitLost() string { return w.say("keeper_command.said.init_lost") }
 
 // SaidServing says "keeper_command.said.serving".
 func (w KeeperCommand) SaidServing(keeper, address string) string {
