@@ -66,6 +66,8 @@ func known() []saying {
 		{host.ErrNoIssuerKey, locale.KeeperCommand.NoIssuerKey},
 		{host.ErrPath, locale.KeeperCommand.NoPath},
 		{host.ErrNotAPeer, locale.KeeperCommand.NoNotAPeer},
+		{host.ErrRepairing, locale.KeeperCommand.NoRepairing},
+		{keeper.ErrPeers, locale.KeeperCommand.NoPeers},
 		{ledger.ErrLeased, locale.KeeperCommand.NoLeased},
 		{keeper.ErrNoKeySet, locale.KeeperCommand.NoKeySet},
 		{keeper.ErrFile, locale.KeeperCommand.NoKeyFile},

@@ -289,11 +289,19 @@ func TestRenewal(t *testing.T) {
 	if err := list.Allowed(second.cert, at); !errors.Is(err, ErrEnded) {
 		t.Errorf("one with a role that was not granted again: %v", err)
 	}
+	if err := list.Allowed(first.cert, at); !errors.Is(err, ErrUnknown) {
+		t.Errorf("one that had ended before the renewal: %v", err)
+	}
 	if err := list.Allowed(third.cert, at); err != nil {
 		t.Error(err)
 	}
-	if err := list.Allowed(third.cert, at.Add(DefaultTerm+time.Hour)); !errors.Is(err, ErrEnded) {
+	late := at.Add(DefaultTerm + time.Hour)
+	if err := list.Allowed(third.cert, late); !errors.Is(err, ErrEnded) {
 		t.Errorf("after its end: %v", err)
+	}
+	fourth := admit(late, wire.Authority)
+	if err := list.Allowed(fourth.cert, late); err != nil || len(list.List()) != 1 {
+		t.Errorf("renewed after its end: %v, %+v", err, list.List())
 	}
 	if again, err := ParseCallers(list.Encode()); err != nil || !bytes.Equal(again.Encode(), list.Encode()) {
 		t.Errorf("the list does not come back: %v", err)
