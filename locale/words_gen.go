@@ -8642,6 +8642,11 @@ func (w KeeperCommand) NoArguments(given, command string) string {
 	return w.say("keeper_command.no.arguments", "{given}", given, "{command}", command)
 }
 
+// NoArgument says "keeper_command.no.argument".
+func (w KeeperCommand) NoArgument(name, command string) string {
+	return w.say("keeper_command.no.argument", "{name}", name, "{command}", command)
+}
+
 // NoValue says "keeper_command.no.value".
 func (w KeeperCommand) NoValue(flag, value, command string) string {
 	return w.say("keeper_command.no.value", "{flag}", flag, "{value}", value, "{command}", command)
@@ -8717,6 +8722,9 @@ func (w KeeperCommand) NoFormat() string { return w.say("keeper_command.no.forma
 
 // NoName says "keeper_command.no.name".
 func (w KeeperCommand) NoName() string { return w.say("keeper_command.no.name") }
+
+// NoAddress says "keeper_command.no.address".
+func (w KeeperCommand) NoAddress() string { return w.say("keeper_command.no.address") }
 
 // NoRole says "keeper_command.no.role".
 func (w KeeperCommand) NoRole() string { return w.say("keeper_command.no.role") }

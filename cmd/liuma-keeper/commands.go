@@ -92,7 +92,10 @@ func (c command) execute(ctx context.Context, args []string, t *terminal) error 
 		}
 		rest, args = append(rest, args[0]), args[1:]
 	}
-	if len(rest) != len(c.args) {
+	if len(rest) < len(c.args) {
+		return wrong(func(w locale.KeeperCommand) string { return w.NoArgument(c.args[len(rest)], c.name) })
+	}
+	if len(rest) > len(c.args) {
 		return c.misused(given)
 	}
 	return run(ctx, &call{terminal: t, args: rest, dir: *dir})

@@ -38,6 +38,9 @@ func initialise(f *flags) runner {
 		if place.Shape, err = shapeOf(*shape); err != nil {
 			return err
 		}
+		if *member < 0 || *member > place.Shape.N {
+			return badValue("init", "member", fmt.Sprint(*member))
+		}
 		if *listen == "" {
 			_, port, _ := net.SplitHostPort(*address) // Create refuses what is no address
 			*listen = ":" + port

@@ -14,6 +14,8 @@ import (
 // usageError is a wrong command line.
 type usageError struct{ error }
 
+func (e *usageError) Unwrap() error { return e.error }
+
 // wrong makes one whose sentence stands in the catalogue.
 func wrong(say func(locale.KeeperCommand) string) error { return &usageError{refuse(say)} }
 
@@ -59,6 +61,8 @@ func known() []saying {
 		{host.ErrExists, locale.KeeperCommand.NoExists},
 		{host.ErrMode, locale.KeeperCommand.NoMode},
 		{keeper.ErrMode, locale.KeeperCommand.NoMode},
+		{admission.ErrName, locale.KeeperCommand.NoName},
+		{admission.ErrAddress, locale.KeeperCommand.NoAddress},
 		{host.ErrFile, locale.KeeperCommand.NoHostFile},
 		{host.ErrBusy, locale.KeeperCommand.NoBusy},
 		{host.ErrServed, locale.KeeperCommand.NoServed},
@@ -72,7 +76,6 @@ func known() []saying {
 		{keeper.ErrNoKeySet, locale.KeeperCommand.NoKeySet},
 		{keeper.ErrFile, locale.KeeperCommand.NoKeyFile},
 		{admission.ErrFormat, locale.KeeperCommand.NoFormat},
-		{admission.ErrName, locale.KeeperCommand.NoName},
 		{admission.ErrRole, locale.KeeperCommand.NoRole},
 		{admission.ErrKey, locale.KeeperCommand.NoKey},
 		{admission.ErrOtherKey, locale.KeeperCommand.NoOtherKey},

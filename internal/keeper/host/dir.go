@@ -93,7 +93,7 @@ func (c Config) validate() error {
 		_, _, err = net.SplitHostPort(c.Metrics)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: listen and metrics are HOST:PORT", ErrFile)
+		return fmt.Errorf("%w: listen or metrics: %w", ErrFile, admission.ErrAddress)
 	}
 	return nil
 }
