@@ -230,6 +230,12 @@ const (
 	// Gone is a keeper whose keys or ledger are not there, or not its own; it is
 	// repaired from the others.
 	Gone Fault = "gone"
+	// CertificateBad is a keeper that the authority may not speak to: the certificate of
+	// one of them has ended, was dismissed, or lacks the role.
+	CertificateBad Fault = "certificate"
+	// Stranger is another keeper in this one's place: another id, member, shape or issuer,
+	// or share keys that are not those of the others.
+	Stranger Fault = "stranger"
 	// Silent is a keeper that gave no answer, for whatever other reason.
 	Silent Fault = "silent"
 	// RowBehind is the database's fault, not the keeper's: the keeper has seen a

@@ -234,7 +234,7 @@ func fakeTarget(t testing.TB, fakes []*fakeKeeper, pin string) Target {
 	q, _ := fakeQuorum(t, fakes)
 	defer q.Close()
 	card := liuma.NewCardID()
-	v, err := q.Propose(context.Background(), before(card, 1), 1, []byte(pin))
+	v, err := q.Propose(context.Background(), before(card, 1), 1, 1, []byte(pin))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,7 +122,7 @@ func TestCarriedCommitIsAppliedFirst(t *testing.T) {
 	h := newHarness(t, split.Shape{T: 1, N: 1})
 	q := h.quorum()
 	old := set(t, q, liuma.NewCardID(), 1, good)
-	v, err := q.Propose(t.Context(), old, 2, []byte(bad))
+	v, err := q.Propose(t.Context(), old, 2, 1, []byte(bad))
 	if err != nil {
 		t.Fatal(err)
 	}

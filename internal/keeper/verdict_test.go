@@ -374,14 +374,14 @@ func TestProposeWaitsASecondForAll(t *testing.T) {
 		defer q.Close()
 		fakes[0].does(script{before: after(time.Hour)})
 		start := time.Now()
-		a, err := q.Propose(t.Context(), before(liuma.CardID{1}, 1), 1, []byte("314159"))
+		a, err := q.Propose(t.Context(), before(liuma.CardID{1}, 1), 1, 1, []byte("314159"))
 		if err != nil || time.Since(start) != time.Second {
 			t.Fatalf("%v after %s, want nil after 1s", err, time.Since(start))
 		}
 		fakes[0].does(script{before: after(900 * time.Millisecond)})
 		fakes[1].does(script{before: down})
 		start = time.Now()
-		b, err := q.Propose(t.Context(), before(liuma.CardID{1}, 1), 1, []byte("314159"))
+		b, err := q.Propose(t.Context(), before(liuma.CardID{1}, 1), 1, 1, []byte("314159"))
 		if err != nil || time.Since(start) != 900*time.Millisecond || a != b {
 			t.Fatalf("%v after %s, want nil after 900ms, and the same verifier", err, time.Since(start))
 		}

@@ -22,7 +22,10 @@ package wire
 
 import (
 	"errors"
+	"fmt"
 	"time"
+
+	"github.com/liuma-pin/liuma/internal/keeper"
 )
 
 // version is the first byte of each side.
@@ -62,7 +65,7 @@ var (
 	ErrBusy    = errors.New("wire: too many requests are under way; nothing was sent")
 	ErrFrame   = errors.New("wire: malformed frame")
 	ErrVersion = errors.New("wire: another version of the protocol")
-	ErrRole    = errors.New("wire: the certificate's role may not do that")
+	ErrRole    = fmt.Errorf("wire: the certificate's role may not do that: %w", keeper.ErrCertificate)
 	ErrKeeper  = errors.New("wire: the keeper failed")
 	ErrClosed  = errors.New("wire: closed")
 )

@@ -121,9 +121,13 @@ func TestFaultsArriveAsTheyWere(t *testing.T) {
 func TestRoles(t *testing.T) {
 	k := &stub{}
 	p := serve(t, k, k)
-	for name, bit := range roleNames() {
+	for _, name := range (Authority | Closer | Peer | Administrator).Names() {
+		bit, err := RoleNamed(name)
+		if err != nil {
+			t.Fatal(err)
+		}
 		c := p.client(name)
-		for f := attempt; f <= scan; f++ {
+		for f := attempt; f <= about; f++ {
 			l, err := c.connected(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -370,7 +374,7 @@ func TestQuorumOverTheWire(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = q.Close() })
 	target := keeper.Target{Card: liuma.NewCardID(), KeySet: keySet, Tag: ledger.Tag{1}}
-	v, err := q.Propose(t.Context(), target, 1, []byte("135790"))
+	v, err := q.Propose(t.Context(), target, 1, 1, []byte("135790"))
 	if err != nil {
 		t.Fatal(err)
 	}
