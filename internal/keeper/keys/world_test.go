@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,19 +46,17 @@ func must[T any](t *testing.T, v T, err error) T {
 // bag reads all files that a directory has for the others.
 func (m *members) bag(i int) (out [][]byte) {
 	m.t.Helper()
-	w, err := m.desks[i].Status()
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	for _, path := range w.Carry {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			m.t.Fatal(err)
-		}
-		out = append(out, data)
+	paths := must2(filepath.Glob(filepath.Join(m.desks[i].Dir, CarryDir, "*.json")))(m.t)
+	slices.SortFunc(paths, func(a, b string) int { return m.rank(a) - m.rank(b) })
+	for _, path := range paths {
+		out = append(out, must2(os.ReadFile(path))(m.t))
 	}
 	m.seen = append(m.seen, out...)
 	return out
+}
+
+func (m *members) rank(path string) int {
+	return must2(parse(must2(os.ReadFile(path))(m.t)))(m.t).rank()
 }
 
 // begin begins the first ceremony everywhere, or another one.
@@ -82,22 +81,18 @@ func (m *members) pass() []Where {
 	m.t.Helper()
 	out := make([]Where, len(m.desks))
 	for range 4 {
-		for i := range m.desks {
-			for j := range m.desks {
-				if i == j {
+		for j, d := range m.desks {
+			for i := range m.desks {
+				if i == j || out[j].Stage == Reading {
 					continue
 				}
-				if w := must2(m.desks[j].Status())(m.t); w.Stage == Ready || w.Stage == Reading {
-					continue
-				}
-				if _, err := m.desks[j].Take(m.bag(i)...); err != nil && !errors.Is(err, ErrOrder) {
+				w, err := d.Take(m.bag(i)...)
+				if err != nil && !errors.Is(err, ErrOrder) {
 					m.t.Fatalf("%s takes %s's: %v", idOf(j+1), idOf(i+1), err)
 				}
+				out[j] = w
 			}
 		}
-	}
-	for i, d := range m.desks {
-		out[i] = must2(d.Status())(m.t)
 	}
 	return out
 }
