@@ -168,3 +168,14 @@ func wantOrder(t *testing.T, err error, want Stage) {
 		t.Errorf("%v, want an OrderError that names %q", err, want)
 	}
 }
+
+// leftovers names files of a finished directory that should not be there.
+func (d Desk) leftovers(t *testing.T) (out string) {
+	t.Helper()
+	for _, pattern := range []string{".*", stateFile, askFile, CarryDir + "/.*"} {
+		for _, p := range must2(filepath.Glob(filepath.Join(d.Dir, pattern)))(t) {
+			out += filepath.Base(p) + " "
+		}
+	}
+	return out
+}
